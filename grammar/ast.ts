@@ -1,0 +1,239 @@
+// The syntax tree of a `.net` file. Every node has its span; names keep no backticks.
+
+import type { Span } from "#diagnostic/diagnostic.js";
+
+interface Located {
+  readonly span: Span;
+}
+
+/** A name where it stands in the text. */
+export interface Name extends Located {
+  readonly text: string;
+}
+
+/** A comment, `# …` without its line end. `ownLine` is false if code stands before it on its line. */
+export interface Comment extends Located {
+  readonly text: string;
+  readonly ownLine: boolean;
+}
+
+export interface Ast {
+  readonly file: string;
+  readonly items: readonly Item[];
+  /** All comments in reading order; the printer puts them back by their spans. */
+  readonly comments: readonly Comment[];
+}
+
+export type Item = ConstItem | NetItem | BlockItem | RuleItem | FuseItem;
+
+/** `const width = 0.5`: a number, size or list known at compile time; also a statement. */
+export interface ConstItem extends Located {
+  readonly kind: "const";
+  readonly name: Name;
+  readonly value: Expression;
+}
+
+export interface NetItem extends Located {
+  readonly kind: "net";
+  readonly name: Name;
+  readonly body: readonly Statement[];
+}
+
+/** `block separable(x, filters, stride=1) { … return e }`. */
+export interface BlockItem extends Located {
+  readonly kind: "block";
+  readonly name: Name;
+  readonly parameters: readonly Parameter[];
+  readonly body: readonly Statement[];
+}
+
+export interface Parameter extends Located {
+  readonly name: Name;
+  readonly default?: Expression;
+}
+
+/** `rule [approx] name: pattern => replacement where a = e, … when condition`. */
+export interface RuleItem extends Located {
+  readonly kind: "rule";
+  readonly name: Name;
+  /** For `rule approx(0.01) name:`, the stated tolerance. */
+  readonly approx?: Expression;
+  readonly pattern: Expression;
+  readonly replacement: Expression;
+  readonly where: readonly Where[];
+  readonly when?: Expression;
+}
+
+export interface Where extends Located {
+  readonly name: Name;
+  readonly value: Expression;
+}
+
+/** `fuse name: step -> step* -> … when condition`. */
+export interface FuseItem extends Located {
+  readonly kind: "fuse";
+  readonly name: Name;
+  readonly steps: readonly FuseStep[];
+  readonly when?: Expression;
+}
+
+export interface FuseStep extends Located {
+  /** An op or an op class. */
+  readonly name: Name;
+  readonly repeat: "one" | "*" | "+" | "?";
+}
+
+export type Statement =
+  | WeightsStatement
+  | InputStatement
+  | ParamStatement
+  | ConstItem
+  | BindStatement
+  | RepeatStatement
+  | KernelStatement
+  | OutputStatement
+  | ReturnStatement;
+
+/** `weights "file.safetensors"`. */
+export interface WeightsStatement extends Located {
+  readonly kind: "weights";
+  readonly path: StringLiteral;
+}
+
+/** `input image: f32[N, 224, 224, 3]`. */
+export interface InputStatement extends Located {
+  readonly kind: "input";
+  readonly name: Name;
+  readonly type: TypeExpression;
+}
+
+/** `param w: f32[3, 3, 3, 32] = weight("key")`; without a value it is looked up by its path. */
+export interface ParamStatement extends Located {
+  readonly kind: "param";
+  readonly name: Name;
+  readonly type: TypeExpression;
+  readonly value?: Expression;
+}
+
+/** `x = e`. */
+export interface BindStatement extends Located {
+  readonly kind: "bind";
+  readonly name: Name;
+  readonly value: Expression;
+}
+
+/** `repeat n as i { … }`: the body stands n times in the enclosing scope. */
+export interface RepeatStatement extends Located {
+  readonly kind: "repeat";
+  readonly count: Expression;
+  readonly index?: Name;
+  readonly body: readonly Statement[];
+}
+
+/** `kernel k7 separable "why" { … }`, in dumps: the bindings inside are one kernel; they bind in the enclosing scope. */
+export interface KernelStatement extends Located {
+  readonly kind: "kernel";
+  readonly name: Name;
+  readonly rule: Name;
+  readonly reason?: StringLiteral;
+  readonly body: readonly Statement[];
+}
+
+/** `output a, b` or `output name = e`. */
+export interface OutputStatement extends Located {
+  readonly kind: "output";
+  readonly outputs: readonly { readonly name: Name; readonly value?: Expression }[];
+}
+
+export interface ReturnStatement extends Located {
+  readonly kind: "return";
+  readonly value: Expression;
+}
+
+/** `f32[N, 224, 224, 3]`; `f32[]` is a scalar. */
+export interface TypeExpression extends Located {
+  readonly dtype: Name;
+  readonly shape: readonly Expression[];
+}
+
+export type Expression =
+  | NumberLiteral
+  | SizeLiteral
+  | StringLiteral
+  | NameExpression
+  | ListExpression
+  | CallExpression
+  | PipeExpression
+  | BinaryExpression
+  | UnaryExpression;
+
+export interface NumberLiteral extends Located {
+  readonly kind: "number";
+  readonly value: number;
+  /** As written, so that `1e-3` is printed as `1e-3`. */
+  readonly text: string;
+}
+
+/** `3x3`. */
+export interface SizeLiteral extends Located {
+  readonly kind: "size";
+  readonly values: readonly number[];
+}
+
+export interface StringLiteral extends Located {
+  readonly kind: "string";
+  readonly value: string;
+}
+
+/** A binding, a variable of a rule, or a literal such as `same`, `true` (the op table knows which). */
+export interface NameExpression extends Located {
+  readonly kind: "name";
+  readonly name: string;
+  /** Written in backticks, so never a literal. */
+  readonly quoted: boolean;
+}
+
+export interface ListExpression extends Located {
+  readonly kind: "list";
+  readonly items: readonly Expression[];
+}
+
+/** `f(x, stride=2, ..attrs)`; in rules `c: convolution(…)` binds the op to `binder`, and `c(…)` uses it. */
+export interface CallExpression extends Located {
+  readonly kind: "call";
+  readonly callee: Name;
+  readonly binder?: Name;
+  readonly arguments: readonly Argument[];
+}
+
+export type Argument =
+  | ({ readonly kind: "positional"; readonly value: Expression } & Located)
+  | ({ readonly kind: "named"; readonly name: Name; readonly value: Expression } & Located)
+  | ({ readonly kind: "rest"; readonly name: Name } & Located);
+
+/** `x |> f(a)` means `f(x, a)`; `call.arguments` does not hold `x`. `x |> relu` has a call without arguments. */
+export interface PipeExpression extends Located {
+  readonly kind: "pipe";
+  readonly value: Expression;
+  readonly call: CallExpression;
+  /** Whether the call was written with parentheses. */
+  readonly parentheses: boolean;
+}
+
+export type BinaryOperator =
+  | "+" | "-" | "*" | "/" | "%"
+  | "==" | "!=" | "<" | "<=" | ">" | ">="
+  | "and" | "or"; // prettier-ignore
+
+export interface BinaryExpression extends Located {
+  readonly kind: "binary";
+  readonly operator: BinaryOperator;
+  readonly left: Expression;
+  readonly right: Expression;
+}
+
+export interface UnaryExpression extends Located {
+  readonly kind: "unary";
+  readonly operator: "-" | "not";
+  readonly operand: Expression;
+}
