@@ -1,0 +1,106 @@
+// The graph: plain immutable data. Edges are ids, one node makes one value, and map order means nothing.
+
+import { enableMapSet, enablePatches } from "immer";
+import type { Span } from "#diagnostic/diagnostic.js";
+import { bug } from "#diagnostic/diagnostic.js";
+import type { TensorType } from "./type.js";
+
+enableMapSet();
+enablePatches();
+
+/** Identifies a node in its graph; ids are never reused within a compilation. */
+export type NodeId = number;
+
+/** Identifies an entry of the weight store. */
+export type WeightId = string;
+
+/** Identifies a fused kernel of a graph, as in `k7`. */
+export type KernelId = string;
+
+/** What an attribute may hold. */
+export type AttributeValue = number | boolean | string | readonly number[];
+
+/** Attributes by op. The op table fills this in (`#ops/index.js` augments it), so that `Node` is a typed union. */
+// oxlint-disable-next-line no-empty-object-type
+export interface OpAttributes {}
+
+export type OpName = keyof OpAttributes;
+
+/** Where a node comes from: the pass and rule that made it, and the user's lines. Never ids: nodes die, spans do not. */
+export interface Origin {
+  readonly pass?: string;
+  readonly rule?: string;
+  /** United over everything the node replaces, without repetition, in reading order. */
+  readonly spans: readonly Span[];
+}
+
+export interface NodeBase {
+  readonly id: NodeId;
+  /** The binding's path, as in `x.2.d`; unique in its graph. */
+  readonly name: string;
+  readonly inputs: readonly NodeId[];
+  readonly type: TensorType;
+  readonly origin: Origin;
+  /** Where the node stands among its peers: `topological` orders by it as far as edges allow. A node made by a rewrite takes that of the node it replaces. */
+  readonly position: number;
+  /** The fused kernel the node belongs to. */
+  readonly kernel?: KernelId;
+}
+
+/** A node of the given op, with its attributes typed. */
+export type NodeOf<O extends OpName> = NodeBase & {
+  readonly op: O;
+  readonly attributes: OpAttributes[O];
+};
+
+/** A node, discriminated by `op`. */
+export type Node = { [O in OpName]: NodeOf<O> }[OpName];
+
+/** A fused group: the `fuse` rule that made it and why it was taken. */
+export interface KernelLabel {
+  readonly rule: string;
+  readonly reason: string;
+}
+
+/** A named result of the net. */
+export interface Output {
+  readonly name: string;
+  readonly node: NodeId;
+}
+
+export interface Graph {
+  readonly name: string;
+  readonly nodes: ReadonlyMap<NodeId, Node>;
+  readonly outputs: readonly Output[];
+  readonly kernels: ReadonlyMap<KernelId, KernelLabel>;
+  /** The symbol of an open leading dimension of all inputs and outputs (`N`); shapes hold 1 for it. */
+  readonly batch?: string;
+  /** The next unused id. */
+  readonly nextId: NodeId;
+}
+
+/** The node with an id; throws `InternalError` if there is none. */
+export function nodeOf(graph: Graph, id: NodeId): Node {
+  return graph.nodes.get(id) ?? bug(`graph ${graph.name} has no node ${id}`);
+}
+
+/** The operands of a node, in order. */
+export function operands(graph: Graph, node: Node): Node[] {
+  return node.inputs.map((id) => nodeOf(graph, id));
+}
+
+/** The inputs of the net, in the order of the source. */
+export function inputNodes(graph: Graph): Node[] {
+  return [...graph.nodes.values()]
+    .filter((node) => (node.op as string) === "input")
+    .toSorted((a, b) => a.position - b.position || a.id - b.id);
+}
+
+/** The union of origins' spans, in reading order, each once. */
+export function uniteSpans(...spans: readonly (readonly Span[])[]): Span[] {
+  const key = (span: Span) => `${span.file}\0${span.start}\0${span.end}`;
+  const byKey = new Map(spans.flat().map((span) => [key(span), span]));
+  return [...byKey.values()].toSorted(
+    (a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0) || a.start - b.start || a.end - b.end,
+  );
+}

@@ -1,0 +1,105 @@
+// Orders and uses of a graph, computed once per graph: graphs are immutable, so a WeakMap is a sound memo.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import type { Graph, Node, NodeId } from "./graph.js";
+import { nodeOf } from "./graph.js";
+
+/**
+ * The nodes in an order in which every operand stands before its users; among the free choices the one with the
+ * least (position, id) comes first, so that a rewrite does not reorder what it did not touch.
+ * Throws `InternalError` if the graph has a cycle.
+ */
+export const topological = memoise((graph: Graph): readonly Node[] => {
+  const waiting = new Map<NodeId, number>();
+  const ready = new Heap(before);
+  for (const node of graph.nodes.values()) {
+    const count = new Set(node.inputs).size;
+    waiting.set(node.id, count);
+    if (count === 0) ready.push(node);
+  }
+  const order: Node[] = [];
+  for (let node = ready.pop(); node; node = ready.pop()) {
+    order.push(node);
+    for (const use of users(graph).get(node.id) ?? []) {
+      const left = (waiting.get(use) ?? 0) - 1;
+      waiting.set(use, left);
+      if (left === 0) ready.push(nodeOf(graph, use));
+    }
+  }
+  if (order.length !== graph.nodes.size) bug(`graph ${graph.name} has a cycle`);
+  return order;
+});
+
+/** For each node that is used by others, the ids of its users, each once. Being an output is not a use. */
+export const users = memoise((graph: Graph): ReadonlyMap<NodeId, readonly NodeId[]> => {
+  const result = new Map<NodeId, NodeId[]>();
+  for (const node of graph.nodes.values()) {
+    for (const input of new Set(node.inputs)) {
+      const list = result.get(input);
+      if (list) list.push(node.id);
+      else result.set(input, [node.id]);
+    }
+  }
+  return result;
+});
+
+/** The ids of the nodes that are outputs of the net. */
+export const outputIds = memoise(
+  (graph: Graph): ReadonlySet<NodeId> => new Set(graph.outputs.map((output) => output.node)),
+);
+
+/** Memoises a function of a graph by the graph's identity. */
+export function memoise<T>(compute: (graph: Graph) => T): (graph: Graph) => T {
+  const memo = new WeakMap<Graph, { value: T }>();
+  return (graph) => {
+    let entry = memo.get(graph);
+    if (!entry) memo.set(graph, (entry = { value: compute(graph) }));
+    return entry.value;
+  };
+}
+
+function before(a: Node, b: Node): boolean {
+  return a.position !== b.position ? a.position < b.position : a.id < b.id;
+}
+
+/** A binary min-heap; a sorted array would make the order quadratic on wide graphs. */
+class Heap<T> {
+  readonly #items: T[] = [];
+  readonly #before: (a: T, b: T) => boolean;
+
+  constructor(isBefore: (a: T, b: T) => boolean) {
+    this.#before = isBefore;
+  }
+
+  push(item: T): void {
+    const items = this.#items;
+    let index = items.length;
+    items.push(item);
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      const above = items[parent] as T;
+      if (!this.#before(item, above)) break;
+      items[index] = above;
+      index = parent;
+    }
+    items[index] = item;
+  }
+
+  pop(): T | undefined {
+    const items = this.#items;
+    const top = items[0];
+    const last = items.pop();
+    if (last === undefined || items.length === 0) return top;
+    let index = 0;
+    for (let child = 1; child < items.length; child = 2 * index + 1) {
+      const right = items[child + 1];
+      if (right !== undefined && this.#before(right, items[child] as T)) child += 1;
+      const below = items[child] as T;
+      if (!this.#before(below, last)) break;
+      items[index] = below;
+      index = child;
+    }
+    items[index] = last;
+    return top;
+  }
+}

@@ -1,0 +1,17 @@
+// What passes and the scheduler need to know of a target: plain data, filled in by the back ends.
+
+/** Limits and cost constants of a target. Costs are relative to one another; only ratios matter. */
+export interface Target {
+  readonly name: "js" | "wasm" | "wgsl";
+  /** Elements in a vec; 1 means scalar code. */
+  readonly lanes: number;
+  /** Bytes of scratch that a fused kernel may use and still have its intermediate on chip. */
+  readonly scratchBytes: number;
+  /** Multiply-accumulates a second of a dense matmul, and of a depthwise convolution. */
+  readonly denseMacs: number;
+  readonly depthwiseMacs: number;
+  /** Bytes a second of traffic to memory that misses the cache. */
+  readonly bytes: number;
+  /** Seconds to start one kernel. */
+  readonly launch: number;
+}

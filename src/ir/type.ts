@@ -1,0 +1,44 @@
+// Tensor types: what is known of a value at compile time.
+
+/** The element types that a graph computes with. */
+export type DType = "f32";
+
+/** Extents in elements, outermost first; the last axis is the channel axis at every rank. */
+export type Shape = readonly number[];
+
+/** A tensor's element type and shape. An open batch is 1 here and named in `Graph.batch`. */
+export interface TensorType {
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+/** The type `f32[...shape]`. */
+export function f32(...shape: number[]): TensorType {
+  return { dtype: "f32", shape };
+}
+
+/** Number of elements; 1 for a scalar. */
+export function elements(shape: Shape): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+/** The extent of the channel axis; 1 for a scalar. */
+export function channels(shape: Shape): number {
+  return shape.at(-1) ?? 1;
+}
+
+/** Whether two shapes are equal, axis by axis. */
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((extent, axis) => extent === b[axis]);
+}
+
+/** Whether two types are equal. */
+export function sameType(a: TensorType, b: TensorType): boolean {
+  return a.dtype === b.dtype && sameShape(a.shape, b.shape);
+}
+
+/** `f32[1, 6, 6, 3]`, as the language writes it; `batch` stands for axis 0 if given. */
+export function printType(type: TensorType, batch?: string): string {
+  const extents = type.shape.map((extent, axis) => (axis === 0 && batch ? batch : `${extent}`));
+  return `${type.dtype}[${extents.join(", ")}]`;
+}

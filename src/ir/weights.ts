@@ -1,0 +1,59 @@
+// The weight store: entries beside the graph, computed only when packed or asked for.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import type { AttributeValue, WeightId } from "./graph.js";
+import type { Tensor } from "./tensor.js";
+import type { TensorType } from "./type.js";
+
+/** Where a weight's values come from. */
+export type WeightSource =
+  /** Made at reading time, from a file's slice: `read` opens, reads and closes; throws `WeightFileError` if the file lies. */
+  | { readonly kind: "file"; readonly file: string; readonly key: string; readonly read: () => Float32Array }
+  /** Generated: `he_normal`, `zeros`, `ones`, … from a seed; `fanIn` in elements where the generator needs it. */
+  | {
+      readonly kind: "seeded";
+      readonly generator: string;
+      readonly seed: number;
+      readonly fanIn: number;
+    }
+  /** Written in the program, or computed by a pass (a truncated SVD, say). */
+  | { readonly kind: "literal"; readonly data: Float32Array }
+  /** An op over other entries; evaluated in float64 with the op's reference meaning, never stored. */
+  | {
+      readonly kind: "expression";
+      readonly op: string;
+      readonly attributes: Readonly<Record<string, AttributeValue>>;
+      readonly inputs: readonly WeightId[];
+    };
+
+/** One weight: its type and the source of its values. */
+export interface WeightEntry {
+  readonly id: WeightId;
+  readonly type: TensorType;
+  readonly source: WeightSource;
+}
+
+/**
+ * The entries of one compilation. It only grows, so that every graph of the compilation, before and after any
+ * pass, finds its weights; values are read or computed on demand and not kept.
+ */
+export interface WeightStore {
+  readonly entries: ReadonlyMap<WeightId, WeightEntry>;
+  /** Adds an entry under `name` (made unique) and gives its id; an expression or seed that is already there is shared. */
+  add(name: string, type: TensorType, source: WeightSource): WeightId;
+  /** The values in float64, expressions evaluated without rounding in between. */
+  read(id: WeightId): Tensor;
+  /** The values as they are packed: rounded to f32 once. */
+  readF32(id: WeightId): Float32Array;
+}
+
+/** The entry with an id; throws `InternalError` if there is none. */
+export function entryOf(weights: WeightStore, id: WeightId): WeightEntry {
+  return weights.entries.get(id) ?? bug(`no weight ${id}`);
+}
+
+/** A graph with the weights that its constants refer to: what passes take and give. */
+export interface Module {
+  readonly graph: import("./graph.js").Graph;
+  readonly weights: WeightStore;
+}
