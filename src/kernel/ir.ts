@@ -1,0 +1,137 @@
+// The kernel IR: one small typed imperative language that all back ends print.
+//
+// A kernel is a grid of independent blocks. A block holds team loops (independent items; a plain loop on a CPU, the
+// invocations of a workgroup on a GPU) and serial loops. All counts are constants. Addresses are a register plus a
+// constant, counted in f32 elements; registers that step (`p += 16`) are in the IR.
+
+/** Types of values. `vec` has the target's lane count; with one lane it is an f32. */
+export type ValueType = "f32" | "i32" | "bool" | "vec";
+
+/** A mutable local. Its declaration (`let`) gives the first value; it lives to the end of the enclosing body. */
+export interface Register {
+  readonly kind: "register";
+  readonly type: ValueType;
+  /** Readable and unique in its kernel: `acc_1_2`, `px`. */
+  readonly name: string;
+}
+
+/** Where operands lie. `arena` holds all intermediate values, inputs and outputs; `table` holds i32. */
+export type Space = "arena" | "weights" | "table";
+
+/** An argument of a kernel: a base offset, in elements, into a space. Kernels with equal code are emitted once. */
+export interface Parameter {
+  readonly name: string;
+  readonly space: Space;
+  readonly access: "read" | "write" | "read_write";
+  /** Elements from the base that the kernel may touch; the checker holds it. */
+  readonly extent: number;
+}
+
+/** What a load or store refers to: a parameter by name, or the block's scratch. */
+export type Place = { readonly kind: "parameter"; readonly name: string } | { readonly kind: "scratch" };
+
+/** `base + offset`, in elements from the place's base; `base` is an i32. A vec address is a multiple of the lanes. */
+export interface Address {
+  readonly base?: Value;
+  readonly offset: number;
+}
+
+export type FloatUnary = "neg" | "abs" | "sqrt" | "exp" | "log" | "tanh" | "erf" | "floor" | "ceil" | "round" | "sin" | "cos"; // prettier-ignore
+export type FloatBinary = "add" | "sub" | "mul" | "div" | "min" | "max" | "pow";
+export type IntBinary = "add" | "sub" | "mul" | "div" | "rem" | "min" | "max" | "shl" | "shr" | "and";
+export type Compare = "lt" | "le" | "eq" | "ne";
+
+/** An expression without effect. Loads are expressions: they read what stands there when the statement runs. */
+export type Value =
+  | Register
+  | { readonly kind: "const"; readonly type: "f32" | "i32" | "bool"; readonly value: number }
+  | { readonly kind: "load"; readonly type: "f32" | "vec"; readonly place: Place; readonly address: Address }
+  | { readonly kind: "load_i32"; readonly type: "i32"; readonly place: Place; readonly address: Address }
+  | { readonly kind: "unary"; readonly type: "f32" | "vec"; readonly fn: FloatUnary; readonly x: Value }
+  | { readonly kind: "binary"; readonly type: "f32" | "vec"; readonly fn: FloatBinary; readonly a: Value; readonly b: Value }
+  | { readonly kind: "int"; readonly type: "i32"; readonly fn: IntBinary; readonly a: Value; readonly b: Value }
+  | { readonly kind: "compare"; readonly type: "bool"; readonly fn: Compare; readonly a: Value; readonly b: Value }
+  | { readonly kind: "logic"; readonly type: "bool"; readonly fn: "and" | "or"; readonly a: Value; readonly b: Value }
+  /** `if_` is a bool; for a vec comparison see `select_compare`. */
+  | { readonly kind: "select"; readonly type: ValueType; readonly if: Value; readonly then: Value; readonly otherwise: Value }
+  /** Lane by lane: `a fn b ? then : otherwise`, all f32 or all vec. */
+  | { readonly kind: "select_compare"; readonly type: "f32" | "vec"; readonly fn: "lt" | "le" | "eq"; readonly a: Value; readonly b: Value; readonly then: Value; readonly otherwise: Value }
+  /** `a · b + c`, fused or not as the target has it. */
+  | { readonly kind: "madd"; readonly type: "f32" | "vec"; readonly a: Value; readonly b: Value; readonly c: Value }
+  | { readonly kind: "splat"; readonly type: "vec"; readonly x: Value }
+  | { readonly kind: "lane"; readonly type: "f32"; readonly x: Value; readonly index: number }
+  | { readonly kind: "swizzle"; readonly type: "vec"; readonly x: Value; readonly lanes: readonly number[] }
+  | { readonly kind: "horizontal"; readonly type: "f32"; readonly fn: "add" | "max" | "min"; readonly x: Value }
+  | { readonly kind: "to_f32"; readonly type: "f32"; readonly x: Value }
+  | { readonly kind: "to_i32"; readonly type: "i32"; readonly x: Value }; // truncates
+
+export type Statement =
+  | { readonly kind: "let"; readonly register: Register; readonly value: Value }
+  | { readonly kind: "set"; readonly register: Register; readonly value: Value }
+  | { readonly kind: "store"; readonly place: Place; readonly address: Address; readonly value: Value }
+  /** Serial: `index` (i32) runs from 0 to count − 1. */
+  | { readonly kind: "for"; readonly index: Register; readonly count: number; readonly body: readonly Statement[] }
+  /** Independent items 0 … count − 1 of a block; between two team loops stands a barrier. */
+  | { readonly kind: "team"; readonly index: Register; readonly count: number; readonly body: readonly Statement[] }
+  /** Inside a team loop (or a kernel with team size 1) only; holds no team loop. */
+  | { readonly kind: "guard"; readonly if: Value; readonly then: readonly Statement[]; readonly otherwise?: readonly Statement[] }
+  | { readonly kind: "comment"; readonly text: string };
+
+/** One kernel. */
+export interface Kernel {
+  /** Readable, of the template and its constants: `pointwise_196x512x512`. */
+  readonly name: string;
+  readonly parameters: readonly Parameter[];
+  /** Elements of scratch per block. */
+  readonly scratch: number;
+  /** Items that run side by side in a block; 1 on a CPU. */
+  readonly team: number;
+  /** Registers that belong to a team item and live across team loops; with team 1, plain registers of the block. */
+  readonly privates: readonly Register[];
+  readonly grid: { readonly index: Register; readonly count: number };
+  readonly body: readonly Statement[];
+}
+
+/** One call of a kernel, with the base offset of each parameter, in elements. */
+export interface Launch {
+  readonly kernel: number;
+  readonly offsets: readonly number[];
+  /** Names of the graph's nodes that it computes, and why it is one kernel: for comments, profiles and errors. */
+  readonly label: string;
+  readonly nodes: readonly string[];
+  readonly macs: number;
+}
+
+/** A piece of the packed weights: written in this order, each at a multiple of the lane count. */
+export interface PackedWeight {
+  readonly name: string;
+  readonly elements: number;
+  /** Computes the values when the file is written; nothing is kept. */
+  readonly pack: () => Float32Array;
+}
+
+/** A dense tensor in the arena that `run` fills or reads. */
+export interface Port {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** In elements. */
+  readonly offset: number;
+}
+
+/** All that a back end needs: it never sees a graph. */
+export interface KernelProgram {
+  readonly name: string;
+  readonly lanes: number;
+  readonly kernels: readonly Kernel[];
+  readonly launches: readonly Launch[];
+  readonly weights: readonly PackedWeight[];
+  /** i32 tables (resize, gather), one after another. */
+  readonly table: readonly number[];
+  /** Elements. */
+  readonly arena: number;
+  readonly scratch: number;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  /** The symbol of an open batch: `run` then loops over samples. */
+  readonly batch?: string;
+}

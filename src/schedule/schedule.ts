@@ -1,0 +1,78 @@
+// The schedule: the kernels of a graph in order, with the place of every tensor. What templates are made from.
+
+import type { Graph, NodeId, WeightId } from "#ir/graph.js";
+import type { Target } from "#ir/target.js";
+import type { TensorType } from "#ir/type.js";
+import type { WeightStore } from "#ir/weights.js";
+import type { Scalar } from "#ops/scalar.js";
+
+/**
+ * Where a tensor lies in the arena: consecutive last-axis vectors stand `stride` elements apart, so that a slice of
+ * a concatenation is a view like any other. All other axes are dense over that stride.
+ */
+export interface View {
+  readonly type: TensorType;
+  /** In elements from the start of the arena. */
+  readonly offset: number;
+  /** Elements from one last-axis vector to the next; ≥ the channel count. */
+  readonly stride: number;
+}
+
+/** What a kernel reads: a tensor in the arena or a packed weight. */
+export type Source =
+  | { readonly kind: "view"; readonly view: View }
+  | { readonly kind: "weight"; readonly weight: WeightId; readonly type: TensorType };
+
+/**
+ * One elementwise step of a prologue or epilogue: `scalar` over the value that flows in (operand `flow`) and side
+ * operands. Several steps compose. Operand indices refer to the op's own operands.
+ */
+export interface Step {
+  readonly node: NodeId;
+  readonly scalar: Scalar;
+  /** Which operands of `scalar` are the flowing value. */
+  readonly flow: readonly number[];
+  /** The other operands, by operand index. */
+  readonly sides: ReadonlyMap<number, Side>;
+}
+
+/** A side operand and how it broadcasts to the step's shape. */
+export interface Side {
+  readonly source: Source;
+  /** same: element by element; channel: [C]; pixel: one per last-axis vector; scalar: one value. */
+  readonly broadcast: "same" | "channel" | "pixel" | "scalar";
+}
+
+/** One op that does more than map elements, with the elementwise steps behind it. */
+export interface Stage {
+  readonly node: NodeId;
+  readonly epilogue: readonly Step[];
+}
+
+/**
+ * One kernel to be: the stages of a fused group in order (one, two for a separable, three for an inverted residual;
+ * none for a pure elementwise chain, whose steps are then in `prologue`).
+ */
+export interface Group {
+  readonly name: string;
+  readonly rule?: string;
+  readonly reason?: string;
+  readonly nodes: readonly NodeId[];
+  /** Elementwise steps before the first stage (or the whole of an elementwise group). */
+  readonly prologue: readonly Step[];
+  readonly stages: readonly Stage[];
+  /** Operands of the first stage (or the first step) as they are read; of later stages, all but the flowing one. */
+  readonly inputs: ReadonlyMap<NodeId, Source>;
+  readonly output: View;
+}
+
+export interface Schedule {
+  readonly graph: Graph;
+  readonly weights: WeightStore;
+  readonly target: Target;
+  readonly groups: readonly Group[];
+  readonly inputs: readonly { readonly name: string; readonly view: View }[];
+  readonly outputs: readonly { readonly name: string; readonly view: View }[];
+  /** Elements. */
+  readonly arena: number;
+}
