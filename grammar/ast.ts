@@ -223,7 +223,7 @@ export interface PipeExpression extends Located {
 export type BinaryOperator =
   | "+" | "-" | "*" | "/" | "%"
   | "==" | "!=" | "<" | "<=" | ">" | ">="
-  | "and" | "or"; // prettier-ignore
+  | "and" | "or";
 
 export interface BinaryExpression extends Located {
   readonly kind: "binary";

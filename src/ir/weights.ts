@@ -1,13 +1,13 @@
 // The weight store: entries beside the graph, computed only when packed or asked for.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { AttributeValue, WeightId } from "./graph.js";
+import type { AttributeValue, Graph, WeightId } from "./graph.js";
 import type { Tensor } from "./tensor.js";
 import type { TensorType } from "./type.js";
 
 /** Where a weight's values come from. */
 export type WeightSource =
-  /** Made at reading time, from a file's slice: `read` opens, reads and closes; throws `WeightFileError` if the file lies. */
+  /** Made at reading time, from a file's slice: `read` opens, reads and closes; throws an `Error` that names the file if it changed since it was opened. */
   | { readonly kind: "file"; readonly file: string; readonly key: string; readonly read: () => Float32Array }
   /** Generated: `he_normal`, `zeros`, `ones`, … from a seed; `fanIn` in elements where the generator needs it. */
   | {
@@ -54,6 +54,6 @@ export function entryOf(weights: WeightStore, id: WeightId): WeightEntry {
 
 /** A graph with the weights that its constants refer to: what passes take and give. */
 export interface Module {
-  readonly graph: import("./graph.js").Graph;
+  readonly graph: Graph;
   readonly weights: WeightStore;
 }

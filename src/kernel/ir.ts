@@ -36,7 +36,7 @@ export interface Address {
   readonly offset: number;
 }
 
-export type FloatUnary = "neg" | "abs" | "sqrt" | "exp" | "log" | "tanh" | "erf" | "floor" | "ceil" | "round" | "sin" | "cos"; // prettier-ignore
+export type FloatUnary = "neg" | "abs" | "sqrt" | "exp" | "log" | "tanh" | "erf" | "floor" | "ceil" | "round" | "sin" | "cos";
 export type FloatBinary = "add" | "sub" | "mul" | "div" | "min" | "max" | "pow";
 export type IntBinary = "add" | "sub" | "mul" | "div" | "rem" | "min" | "max" | "shl" | "shr" | "and";
 export type Compare = "lt" | "le" | "eq" | "ne";
@@ -48,20 +48,69 @@ export type Value =
   | { readonly kind: "load"; readonly type: "f32" | "vec"; readonly place: Place; readonly address: Address }
   | { readonly kind: "load_i32"; readonly type: "i32"; readonly place: Place; readonly address: Address }
   | { readonly kind: "unary"; readonly type: "f32" | "vec"; readonly fn: FloatUnary; readonly x: Value }
-  | { readonly kind: "binary"; readonly type: "f32" | "vec"; readonly fn: FloatBinary; readonly a: Value; readonly b: Value }
-  | { readonly kind: "int"; readonly type: "i32"; readonly fn: IntBinary; readonly a: Value; readonly b: Value }
-  | { readonly kind: "compare"; readonly type: "bool"; readonly fn: Compare; readonly a: Value; readonly b: Value }
-  | { readonly kind: "logic"; readonly type: "bool"; readonly fn: "and" | "or"; readonly a: Value; readonly b: Value }
+  | {
+      readonly kind: "binary";
+      readonly type: "f32" | "vec";
+      readonly fn: FloatBinary;
+      readonly a: Value;
+      readonly b: Value;
+    }
+  | {
+      readonly kind: "int";
+      readonly type: "i32";
+      readonly fn: IntBinary;
+      readonly a: Value;
+      readonly b: Value;
+    }
+  | {
+      readonly kind: "compare";
+      readonly type: "bool";
+      readonly fn: Compare;
+      readonly a: Value;
+      readonly b: Value;
+    }
+  | {
+      readonly kind: "logic";
+      readonly type: "bool";
+      readonly fn: "and" | "or";
+      readonly a: Value;
+      readonly b: Value;
+    }
   /** `if_` is a bool; for a vec comparison see `select_compare`. */
-  | { readonly kind: "select"; readonly type: ValueType; readonly if: Value; readonly then: Value; readonly otherwise: Value }
+  | {
+      readonly kind: "select";
+      readonly type: ValueType;
+      readonly if: Value;
+      readonly then: Value;
+      readonly otherwise: Value;
+    }
   /** Lane by lane: `a fn b ? then : otherwise`, all f32 or all vec. */
-  | { readonly kind: "select_compare"; readonly type: "f32" | "vec"; readonly fn: "lt" | "le" | "eq"; readonly a: Value; readonly b: Value; readonly then: Value; readonly otherwise: Value }
+  | {
+      readonly kind: "select_compare";
+      readonly type: "f32" | "vec";
+      readonly fn: "lt" | "le" | "eq";
+      readonly a: Value;
+      readonly b: Value;
+      readonly then: Value;
+      readonly otherwise: Value;
+    }
   /** `a · b + c`, fused or not as the target has it. */
-  | { readonly kind: "madd"; readonly type: "f32" | "vec"; readonly a: Value; readonly b: Value; readonly c: Value }
+  | {
+      readonly kind: "madd";
+      readonly type: "f32" | "vec";
+      readonly a: Value;
+      readonly b: Value;
+      readonly c: Value;
+    }
   | { readonly kind: "splat"; readonly type: "vec"; readonly x: Value }
   | { readonly kind: "lane"; readonly type: "f32"; readonly x: Value; readonly index: number }
   | { readonly kind: "swizzle"; readonly type: "vec"; readonly x: Value; readonly lanes: readonly number[] }
-  | { readonly kind: "horizontal"; readonly type: "f32"; readonly fn: "add" | "max" | "min"; readonly x: Value }
+  | {
+      readonly kind: "horizontal";
+      readonly type: "f32";
+      readonly fn: "add" | "max" | "min";
+      readonly x: Value;
+    }
   | { readonly kind: "to_f32"; readonly type: "f32"; readonly x: Value }
   | { readonly kind: "to_i32"; readonly type: "i32"; readonly x: Value }; // truncates
 
@@ -70,11 +119,26 @@ export type Statement =
   | { readonly kind: "set"; readonly register: Register; readonly value: Value }
   | { readonly kind: "store"; readonly place: Place; readonly address: Address; readonly value: Value }
   /** Serial: `index` (i32) runs from 0 to count − 1. */
-  | { readonly kind: "for"; readonly index: Register; readonly count: number; readonly body: readonly Statement[] }
+  | {
+      readonly kind: "for";
+      readonly index: Register;
+      readonly count: number;
+      readonly body: readonly Statement[];
+    }
   /** Independent items 0 … count − 1 of a block; between two team loops stands a barrier. */
-  | { readonly kind: "team"; readonly index: Register; readonly count: number; readonly body: readonly Statement[] }
+  | {
+      readonly kind: "team";
+      readonly index: Register;
+      readonly count: number;
+      readonly body: readonly Statement[];
+    }
   /** Inside a team loop (or a kernel with team size 1) only; holds no team loop. */
-  | { readonly kind: "guard"; readonly if: Value; readonly then: readonly Statement[]; readonly otherwise?: readonly Statement[] }
+  | {
+      readonly kind: "guard";
+      readonly if: Value;
+      readonly then: readonly Statement[];
+      readonly otherwise?: readonly Statement[];
+    }
   | { readonly kind: "comment"; readonly text: string };
 
 /** One kernel. */

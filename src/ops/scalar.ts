@@ -2,7 +2,7 @@
 
 /** Functions of one value. */
 export type ScalarUnary =
-  "neg" | "abs" | "sqrt" | "exp" | "log" | "tanh" | "erf" | "floor" | "ceil" | "round" | "sin" | "cos"; // prettier-ignore
+  "neg" | "abs" | "sqrt" | "exp" | "log" | "tanh" | "erf" | "floor" | "ceil" | "round" | "sin" | "cos";
 
 /** Functions of two values; comparisons give a condition, usable in `select` only. `min` and `max` give NaN if either is NaN. */
 export type ScalarBinary = "add" | "sub" | "mul" | "div" | "min" | "max" | "pow";

@@ -1,0 +1,69 @@
+// Holds the direction of imports (ARCHITECTURE.md): every folder may import only what stands before it.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { init, parse } from "es-module-lexer";
+import { beforeAll, expect, test } from "vitest";
+
+/** For each folder, the private folders that it may import besides itself. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  "src/diagnostic": [],
+  "src/runtime": [],
+  grammar: ["diagnostic"],
+  "src/ir": ["diagnostic"],
+  "src/ops": ["diagnostic", "ir"],
+  "src/interpret": ["diagnostic", "ir", "ops"],
+  "src/weights": ["diagnostic", "ir", "ops"],
+  "src/elaborate": ["diagnostic", "grammar", "ir", "ops", "weights"],
+  "src/rewrite": ["diagnostic", "grammar", "ir", "ops"],
+  "src/schedule": ["diagnostic", "ir", "ops"],
+  "src/kernel": ["diagnostic", "ir", "ops", "schedule"],
+  "src/backend": ["diagnostic", "ir", "kernel", "runtime"],
+  passes: ["diagnostic", "grammar", "ir", "ops", "rewrite", "weights"],
+  "src/inspect": ["diagnostic", "grammar", "ir", "ops", "schedule"],
+  "src/report": ["diagnostic", "grammar", "ir", "ops", "schedule", "inspect", "passes"],
+};
+
+/** Folders above the compiler proper, which may import everything; nothing below may import them. */
+const top = ["compile", "cli"];
+
+const root = join(import.meta.dirname, "../..");
+
+beforeAll(() => init);
+
+test.each(Object.keys(allowed))("%s imports only what stands before it", (folder) => {
+  const own = folder.replace("src/", "");
+  const may = new Set([...(allowed[folder] ?? []), own]);
+  const files = sources(join(root, folder));
+  expect(files.length).toBeGreaterThan(0);
+  const wrong = files.flatMap((file) =>
+    importsOf(file)
+      .map((specifier) => folderOf(file, specifier))
+      .filter((target) => target !== undefined && !may.has(target))
+      .map((target) => `${relative(root, file)} imports ${target}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test("the folders at the top are not in the table", () => {
+  for (const folder of top) expect(Object.keys(allowed)).not.toContain(`src/${folder}`);
+});
+
+/** The private folder that a specifier names, or undefined for a package or a built-in module. */
+function folderOf(file: string, specifier: string): string | undefined {
+  if (specifier.startsWith("#")) return specifier.slice(1, specifier.indexOf("/"));
+  if (!specifier.startsWith(".")) return undefined;
+  const parts = relative(root, join(file, "..", specifier)).split("/");
+  return (parts[0] === "src" ? parts[1] : parts[0]) ?? "";
+}
+
+function importsOf(file: string): string[] {
+  const [imports] = parse(readFileSync(file, "utf8"));
+  return imports.flatMap((entry) => (entry.n === undefined ? [] : [entry.n]));
+}
+
+function sources(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => join(folder, file));
+}
