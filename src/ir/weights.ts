@@ -16,6 +16,8 @@ export type WeightSource =
       readonly seed: number;
       readonly fanIn: number;
     }
+  /** Zeros that stand for an operand left out (`bias=false`): not a parameter, not packed, not printed. */
+  | { readonly kind: "absent" }
   /** Written in the program, or computed by a pass (a truncated SVD, say). */
   | { readonly kind: "literal"; readonly data: Float32Array }
   /** An op over other entries; evaluated in float64 with the op's reference meaning, never stored. */

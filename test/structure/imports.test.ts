@@ -59,7 +59,7 @@ function folderOf(file: string, specifier: string): string | undefined {
 
 function importsOf(file: string): string[] {
   const [imports] = parse(readFileSync(file, "utf8"));
-  return imports.flatMap((entry) => (entry.n === undefined ? [] : [entry.n]));
+  return imports.flatMap((entry) => (typeof entry.specifier === "string" ? [entry.specifier] : []));
 }
 
 function sources(folder: string): string[] {
