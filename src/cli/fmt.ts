@@ -1,0 +1,44 @@
+// `cleave fmt`: prints `.net` files in the one canonical form, comments kept.
+
+import { readFileSync } from "node:fs";
+import type { Command } from "commander";
+import { parse } from "#grammar/parse.js";
+import { print } from "#grammar/print.js";
+import { writeFileAtomically } from "./files.js";
+import type { Session } from "./program.js";
+import { readText } from "./files.js";
+import { exit, report } from "./terminal.js";
+
+export function addFmt(root: Command, session: Session): void {
+  root
+    .command("fmt")
+    .description("format .net files in place")
+    .argument("<files...>", "the files; - reads stdin and writes stdout")
+    .option("--check", "change nothing; exit with 1 if a file is not formatted")
+    .option("--stdout", "write to stdout instead of into the file")
+    .action((files: string[], options: { check?: boolean; stdout?: boolean }) => {
+      for (const file of files) session.code = Math.max(session.code, format(file, options, session));
+    });
+}
+
+function format(file: string, options: { check?: boolean; stdout?: boolean }, session: Session): number {
+  const { terminal } = session;
+  const source = file === "-" ? { value: readFileSync(0, "utf8"), diagnostics: [] } : readText(file);
+  if (source.value === undefined) return report(terminal, source.diagnostics, new Map());
+  const text = source.value;
+  const { value: ast, diagnostics } = parse(text, file);
+  const code = report(terminal, diagnostics, new Map([[file, text]]));
+  if (ast === undefined || code !== exit.done) return Math.max(code, exit.wrongInput);
+  const formatted = print(ast);
+  if (options.check) {
+    if (formatted === text) return exit.done;
+    terminal.err(`${file} is not formatted; \`cleave fmt ${file}\` does it\n`);
+    return exit.wrongInput;
+  }
+  if (options.stdout || file === "-") terminal.out(formatted);
+  else if (formatted !== text) {
+    writeFileAtomically(file, formatted);
+    terminal.err(`formatted ${file}\n`);
+  }
+  return exit.done;
+}

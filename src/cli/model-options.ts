@@ -1,0 +1,77 @@
+// The options that every command with a model has, and reading the model that they name.
+
+import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
+import { parseSplit, splitHelp } from "./split-option.js";
+import type { SplitMode } from "#passes/split.js";
+
+/** Options of reading a model. */
+export interface ModelOptions {
+  readonly net?: string;
+  readonly dim: ReadonlyMap<string, number>;
+  readonly weights?: string;
+}
+
+/** Options of optimizing it. */
+export interface PassOptions {
+  readonly rules: readonly string[];
+  readonly passes?: readonly string[];
+  readonly without: readonly string[];
+  readonly stopAfter?: string;
+  readonly printAfter: readonly string[];
+  readonly split?: SplitMode;
+  readonly approx?: boolean;
+  readonly verify?: boolean;
+  readonly time?: boolean;
+}
+
+/** Adds the options of reading a model. */
+export function withModelOptions(command: Command): Command {
+  return command
+    .option("--net <name>", "which net of the file, if it has several")
+    .option(
+      "--dim <name=value>",
+      "bind a dimension or const (repeatable)",
+      addDimension,
+      new Map<string, number>(),
+    )
+    .option("--weights <file>", "safetensors file with the weights");
+}
+
+/** Adds the options of the passes. */
+export function withPassOptions(command: Command): Command {
+  return command
+    .option("--rules <file>", "rules and fusions of your own (repeatable)", collect, [])
+    .option("--split <how>", splitHelp, parseSplit)
+    .option("--approx", "allow rules that change values within their stated tolerance")
+    .option("--passes <list>", "run just these passes, in this order", commaList)
+    .option(
+      "--without <list>",
+      "leave out passes (repeatable)",
+      (text, all: string[]) => [...all, ...commaList(text)],
+      [],
+    )
+    .option("--stop-after <pass>", "run the passes up to this one")
+    .option("--print-after <pass>", "print the graph after a pass, or after all (repeatable)", collect, [])
+    .option("--verify", "check the graph's invariants after each pass")
+    .option("--time", "print how long each pass took");
+}
+
+function collect(text: string, all: string[]): string[] {
+  return [...all, text];
+}
+
+function commaList(text: string): string[] {
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+}
+
+function addDimension(text: string, all: ReadonlyMap<string, number>): Map<string, number> {
+  const match = /^([A-Za-z_]\w*)=(\d+)$/.exec(text);
+  if (!match?.[1]) throw new InvalidArgumentError("it has the form NAME=NUMBER, such as H=224.");
+  const value = Number(match[2]);
+  if (value < 1 || value > 2 ** 31) throw new InvalidArgumentError("a dimension is from 1 to 2147483648.");
+  return new Map([...all, [match[1], value]]);
+}

@@ -1,0 +1,76 @@
+// The command line: every command with its options, and what an exit code means.
+
+import { Command, CommanderError } from "commander";
+import { version } from "#compile/version.js";
+import { addCheck } from "./check.js";
+import { addCompile } from "./compile.js";
+import { addExplain } from "./explain.js";
+import { addFmt } from "./fmt.js";
+import { addInspect } from "./inspect.js";
+import { addOps } from "./ops.js";
+import { addRun } from "./run.js";
+import { addVerify } from "./verify.js";
+import type { Terminal } from "./terminal.js";
+import { exit } from "./terminal.js";
+
+/** A command under way: where it writes and, at its end, the exit code. */
+export interface Session {
+  readonly terminal: Terminal;
+  code: number;
+}
+
+/** Runs one command line (without `node cleave`); gives the exit code. Never throws. */
+export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const session: Session = { terminal, code: exit.done };
+  try {
+    await program(session).parseAsync(argv, { from: "user" });
+    return session.code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.wrongUsage;
+    terminal.err(bugText(error, argv));
+    return exit.bug;
+  }
+}
+
+function program(session: Session): Command {
+  const { terminal } = session;
+  const root = new Command("cleave")
+    .description("Compiles convolutional networks: splits and fuses operators, emits one small ES module.")
+    .version(version, "--version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .helpCommand("help [command]", "print help for a command")
+    .showSuggestionAfterError()
+    .showHelpAfterError("(`cleave --help` lists the commands)")
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
+    .exitOverride()
+    .addHelpText("after", footer);
+  for (const add of [addCompile, addRun, addCheck, addFmt, addInspect, addExplain, addVerify, addOps]) {
+    add(root, session);
+  }
+  return root;
+}
+
+const footer = `
+Examples:
+  cleave compile model.net -o dist      one ES module, its types and its packed weights
+  cleave explain model.net              shapes, parameters and MACs per layer, before and after
+  cleave run model.net cat.png          compile, run and print the outputs
+
+Exit codes: 0 done, 1 the input is wrong, 2 the command line is wrong, 70 a bug in Cleave.
+`;
+
+function bugText(error: unknown, argv: readonly string[]): string {
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const where =
+    error instanceof Error
+      ? (/\bat (\S+ )?\(?.*?([^/\\]+:\d+):\d+\)?/.exec(error.stack ?? "")?.[2] ?? "")
+      : "";
+  return [
+    "This is a bug in Cleave, not in your input.",
+    `  ${message}${where && ` (${where})`}`,
+    "Please report it with the model, if you can share it, and these lines:",
+    `  cleave ${version}, node ${process.version}, ${process.platform} ${process.arch}`,
+    `  cleave ${argv.join(" ")}`,
+    "",
+  ].join("\n");
+}

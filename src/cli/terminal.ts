@@ -1,0 +1,39 @@
+// Where a command writes: results to stdout, everything else to stderr.
+
+import pc from "picocolors";
+import type { Diagnostic } from "#diagnostic/diagnostic.js";
+import { hasErrors } from "#diagnostic/diagnostic.js";
+import { render } from "#diagnostic/render.js";
+
+/** The outside of a command; tests give their own. */
+export interface Terminal {
+  out(text: string | Uint8Array): void;
+  err(text: string): void;
+  /** Whether stderr takes colours; `NO_COLOR` and `FORCE_COLOR` are honoured. */
+  readonly color: boolean;
+  /** Whether a person watches stderr, so that progress makes sense. */
+  readonly interactive: boolean;
+}
+
+/** Exit codes of every command. */
+export const exit = { done: 0, wrongInput: 1, wrongUsage: 2, bug: 70 } as const;
+
+/** The terminal of this process. */
+export function processTerminal(): Terminal {
+  return {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    color: pc.isColorSupported && Boolean(process.stderr.isTTY || process.env["FORCE_COLOR"]),
+    interactive: Boolean(process.stderr.isTTY),
+  };
+}
+
+/** Prints diagnostics to stderr; gives the exit code that they mean. */
+export function report(
+  terminal: Terminal,
+  diagnostics: readonly Diagnostic[],
+  sources: ReadonlyMap<string, string>,
+): number {
+  if (diagnostics.length > 0) terminal.err(render(diagnostics, sources, { color: terminal.color }));
+  return hasErrors(diagnostics) ? exit.wrongInput : exit.done;
+}

@@ -1,0 +1,50 @@
+// What a node costs: parameters, multiply-accumulates, bytes.
+
+import type { Node } from "#ir/graph.js";
+import { operands } from "#ir/graph.js";
+import { elements } from "#ir/type.js";
+import type { Module } from "#ir/weights.js";
+import { entryOf } from "#ir/weights.js";
+import { macsOf } from "#ops/index.js";
+
+/** Costs of one node at batch 1. */
+export interface NodeCost {
+  /** Elements of the constants that it reads; an operand left out counts nothing. */
+  readonly parameters: number;
+  /** Multiply-accumulates. */
+  readonly macs: number;
+  /** Bytes of its result. */
+  readonly bytes: number;
+}
+
+/** The costs of a node; a constant itself costs nothing, its user pays. */
+export function nodeCost(module: Module, node: Node): NodeCost {
+  const inputs = operands(module.graph, node);
+  const parameters = inputs
+    .filter((input) => isParameter(module, input))
+    .reduce((sum, input) => sum + elements(input.type.shape), 0);
+  return {
+    parameters,
+    macs: macsOf(
+      node,
+      inputs.map((input) => input.type),
+    ),
+    bytes: 4 * elements(node.type.shape),
+  };
+}
+
+/** Whether a node is a constant that counts as a parameter. */
+export function isParameter(module: Module, node: Node): boolean {
+  return node.op === "constant" && entryOf(module.weights, node.attributes.weight).source.kind !== "absent";
+}
+
+/** Parameters (a constant with many users counts once) and multiply-accumulates of a whole graph at batch 1. */
+export function totalCost(module: Module): { parameters: number; macs: number } {
+  let parameters = 0;
+  let macs = 0;
+  for (const node of module.graph.nodes.values()) {
+    if (isParameter(module, node)) parameters += elements(node.type.shape);
+    macs += nodeCost(module, node).macs;
+  }
+  return { parameters, macs };
+}

@@ -1,0 +1,69 @@
+// A graph as Graphviz DOT: one box a node, one cluster a kernel.
+
+import type { Node } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
+import { topological } from "#ir/order.js";
+import type { Module } from "#ir/weights.js";
+import { nodeCost } from "./cost.js";
+import { bytesText, countText, shapeText } from "./units.js";
+
+/** Fill colours by what a node does; soft, so that black text stays readable. */
+const fills: Readonly<Record<string, string>> = {
+  input: "#d8e8f8",
+  conv2d: "#f8dcc4",
+  depthwise_conv2d: "#fbe9c6",
+  dense: "#f3cfd6",
+  matmul: "#f3cfd6",
+};
+
+/** The graph in DOT. Constants are left out: their sizes stand at their users. */
+export function graphDot(module: Module): string {
+  const { graph } = module;
+  const nodes = topological(graph).filter((node) => node.op !== "constant");
+  const lines = [
+    `digraph ${quote(graph.name)} {`,
+    `  rankdir=TB; nodesep=0.25; ranksep=0.3;`,
+    `  node [shape=box, style="rounded,filled", fillcolor="#eeeeee", color="#888888", fontname="Helvetica", fontsize=10, margin="0.12,0.06"];`,
+    `  edge [color="#666666", arrowsize=0.6];`,
+  ];
+  for (const [kernel, label] of graph.kernels) {
+    const members = nodes.filter((node) => node.kernel === kernel);
+    if (members.length === 0) continue;
+    lines.push(
+      `  subgraph ${quote(`cluster_${kernel}`)} {`,
+      `    label=${quote(`${kernel} ${label.rule}`)}; labeljust=l; fontname="Helvetica"; fontsize=10; color="#b0b0b0"; style="rounded,dashed";`,
+      ...members.map((node) => `    ${box(module, node)}`),
+      `  }`,
+    );
+  }
+  for (const node of nodes) if (node.kernel === undefined) lines.push(`  ${box(module, node)}`);
+  for (const node of nodes) {
+    for (const id of node.inputs) {
+      if (nodeOf(graph, id).op !== "constant") lines.push(`  n${id} -> n${node.id};`);
+    }
+  }
+  for (const [index, output] of graph.outputs.entries()) {
+    lines.push(
+      `  out${index} [label=${quote(output.name)}, shape=plain, style="", fontsize=11];`,
+      `  n${output.node} -> out${index};`,
+    );
+  }
+  lines.push("}");
+  return `${lines.join("\n")}\n`;
+}
+
+function box(module: Module, node: Node): string {
+  const { parameters, macs, bytes } = nodeCost(module, node);
+  const facts = [
+    ...(macs > 0 ? [`${countText(macs)} MACs`] : []),
+    ...(parameters > 0 ? [`${countText(parameters)} parameters`] : []),
+    bytesText(bytes),
+  ];
+  const label = [node.name, `${node.op} ${shapeText(node.type.shape)}`, facts.join(" · ")].join("\n");
+  const fill = fills[node.op];
+  return `n${node.id} [label=${quote(label)}${fill ? `, fillcolor="${fill}"` : ""}];`;
+}
+
+function quote(text: string): string {
+  return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
+}

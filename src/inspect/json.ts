@@ -1,0 +1,61 @@
+// A graph as JSON, for programs: stable order, no ids that a reader would have to understand.
+
+import { nodeOf } from "#ir/graph.js";
+import { topological } from "#ir/order.js";
+import type { Module } from "#ir/weights.js";
+import { entryOf } from "#ir/weights.js";
+import { nodeCost } from "./cost.js";
+
+/** A node as `inspect --format json` writes it. */
+export interface NodeJson {
+  readonly name: string;
+  readonly op: string;
+  readonly inputs: readonly string[];
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly macs: number;
+  /** Bytes of the result. */
+  readonly bytes: number;
+  readonly kernel?: string;
+  readonly origin: {
+    readonly pass?: string;
+    readonly rule?: string;
+    readonly spans: readonly { readonly file: string; readonly start: number; readonly end: number }[];
+  };
+}
+
+/** A graph as `inspect --format json` writes it. */
+export interface GraphJson {
+  readonly name: string;
+  readonly batch?: string;
+  readonly nodes: readonly NodeJson[];
+  readonly outputs: readonly { readonly name: string; readonly node: string }[];
+  readonly kernels: Readonly<Record<string, { readonly rule: string; readonly reason: string }>>;
+}
+
+/** The graph of a module as plain data, nodes in topological order. */
+export function graphJson(module: Module): GraphJson {
+  const { graph } = module;
+  return {
+    name: graph.name,
+    ...(graph.batch === undefined ? {} : { batch: graph.batch }),
+    nodes: topological(graph).map((node) => ({
+      name: node.name,
+      op: node.op,
+      inputs: node.inputs.map((id) => nodeOf(graph, id).name),
+      dtype: node.type.dtype,
+      shape: node.type.shape,
+      attributes:
+        node.op === "constant"
+          ? { ...node.attributes, source: entryOf(module.weights, node.attributes.weight).source.kind }
+          : { ...node.attributes },
+      macs: nodeCost(module, node).macs,
+      bytes: nodeCost(module, node).bytes,
+      ...(node.kernel === undefined ? {} : { kernel: node.kernel }),
+      origin: node.origin,
+    })),
+    outputs: graph.outputs.map((output) => ({ name: output.name, node: nodeOf(graph, output.node).name })),
+    kernels: Object.fromEntries(graph.kernels),
+  };
+}

@@ -1,0 +1,36 @@
+// Numbers as people read them.
+
+/** `1.2 K`, `569 M`: three significant digits at most; exact below 10,000. */
+export function countText(count: number): string {
+  if (count < 10_000) return count.toLocaleString("en-US");
+  for (const [size, unit] of [
+    [1e9, "G"],
+    [1e6, "M"],
+    [1e3, "K"],
+  ] as const) {
+    if (count >= size * 0.9995) return `${significant(count / size)} ${unit}`;
+  }
+  return `${count}`;
+}
+
+/** `12.5 KiB`, `4.00 MiB`; exact bytes below 1 KiB. */
+export function bytesText(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  for (const [size, unit] of [
+    [2 ** 30, "GiB"],
+    [2 ** 20, "MiB"],
+    [2 ** 10, "KiB"],
+  ] as const) {
+    if (bytes >= size) return `${significant(bytes / size)} ${unit}`;
+  }
+  return `${bytes} B`;
+}
+
+/** `1×3×3×5`; `scalar` for no axes. */
+export function shapeText(shape: readonly number[]): string {
+  return shape.length === 0 ? "scalar" : shape.join("×");
+}
+
+function significant(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}

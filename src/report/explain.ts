@@ -1,0 +1,150 @@
+// The table per layer that a person would draw by hand, before and after the passes.
+
+import type { Graph, Node } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
+import { topological } from "#ir/order.js";
+import type { Module } from "#ir/weights.js";
+import { nodeCost, totalCost } from "#inspect/cost.js";
+import { bytesText, countText, shapeText } from "#inspect/units.js";
+import { table } from "./table.js";
+
+/** One row: a node, or a fused kernel with all its nodes. */
+export interface LayerRow {
+  readonly name: string;
+  /** `conv2d 3×3 /2`, or for a kernel its ops joined by ` + `. */
+  readonly op: string;
+  readonly kernel?: string;
+  /** Of the result, at batch 1. */
+  readonly shape: readonly number[];
+  readonly parameters: number;
+  /** Multiply-accumulates at batch 1. */
+  readonly macs: number;
+  /** Bytes of the result, which is what is written to memory. */
+  readonly bytes: number;
+}
+
+/** Layers and totals of one graph at batch 1. */
+export interface Explanation {
+  readonly rows: readonly LayerRow[];
+  readonly parameters: number;
+  readonly macs: number;
+  /** Bytes of all results that are written to memory, inputs left out. */
+  readonly bytes: number;
+  /** Operators: nodes that are neither inputs nor constants. */
+  readonly ops: number;
+  /** Kernels that run: fused groups and single nodes. */
+  readonly kernels: number;
+}
+
+/** What `cleave explain --json` prints. */
+export interface ExplainReport {
+  readonly name: string;
+  readonly before: Explanation;
+  readonly after: Explanation;
+}
+
+/** One row per node, constants left out. */
+export function explain(module: Module): Explanation {
+  return summarize(
+    module,
+    layers(module.graph).map((node) => row(module, [node])),
+  );
+}
+
+/** One row per kernel: the nodes that a fusion labelled stand together. */
+export function explainKernels(module: Module): Explanation {
+  const groups = new Map<string, Node[]>();
+  for (const node of layers(module.graph)) {
+    const key = node.kernel ?? `node ${node.id}`;
+    const group = groups.get(key);
+    if (group) group.push(node);
+    else groups.set(key, [node]);
+  }
+  return summarize(
+    module,
+    [...groups.values()].map((nodes) => row(module, nodes)),
+  );
+}
+
+/** The report as text: both tables and the totals. `full` leaves no row out. */
+export function explainText(report: ExplainReport): string {
+  const { before, after } = report;
+  const change = (from: string, to: string) => (from === to ? from : `${from} → ${to}`);
+  return [
+    `${report.name}: as written`,
+    rowsText(before),
+    "",
+    `${report.name}: after the passes, by kernel`,
+    rowsText(after),
+    "",
+    `ops → kernels        ${before.ops} → ${after.kernels}`,
+    `parameters           ${change(exact(before.parameters), exact(after.parameters))}`,
+    `MACs                 ${change(exact(before.macs), exact(after.macs))}`,
+    `written to memory    ${change(bytesText(before.bytes), bytesText(after.bytes))}`,
+    "",
+  ].join("\n");
+}
+
+function rowsText(explanation: Explanation): string {
+  const head = ["layer", "op", "result", "parameters", "MACs", "bytes"];
+  const body = explanation.rows.map((layer) => [
+    layer.kernel === undefined ? layer.name : `${layer.kernel} ${layer.name}`,
+    layer.op,
+    shapeText(layer.shape),
+    layer.parameters === 0 ? "" : exact(layer.parameters),
+    layer.macs === 0 ? "" : exact(layer.macs),
+    bytesText(layer.bytes),
+  ]);
+  const total = [
+    "total",
+    "",
+    "",
+    exact(explanation.parameters),
+    exact(explanation.macs),
+    bytesText(explanation.bytes),
+  ];
+  return table(head, [...body, total], ["left", "left", "left", "right", "right", "right"]);
+}
+
+function exact(count: number): string {
+  return count < 1e10 ? count.toLocaleString("en-US") : countText(count);
+}
+
+function layers(graph: Graph): Node[] {
+  return topological(graph).filter((node) => node.op !== "constant");
+}
+
+function row(module: Module, nodes: readonly Node[]): LayerRow {
+  const last = nodes.at(-1) as Node;
+  const costs = nodes.map((node) => nodeCost(module, node));
+  return {
+    name: last.name,
+    op: nodes.map((node) => opText(module.graph, node)).join(" + "),
+    ...(last.kernel === undefined ? {} : { kernel: last.kernel }),
+    shape: last.type.shape,
+    parameters: costs.reduce((sum, cost) => sum + cost.parameters, 0),
+    macs: costs.reduce((sum, cost) => sum + cost.macs, 0),
+    bytes: 4 * last.type.shape.reduce((product, extent) => product * extent, 1),
+  };
+}
+
+function summarize(module: Module, rows: readonly LayerRow[]): Explanation {
+  const computed = rows.filter((layer) => layer.op !== "input");
+  return {
+    rows,
+    ...totalCost(module),
+    bytes: computed.reduce((sum, layer) => sum + layer.bytes, 0),
+    ops: layers(module.graph).filter((node) => node.op !== "input").length,
+    kernels: computed.length,
+  };
+}
+
+/** `conv2d 3×3 /2`: the op with what one asks first of a window. */
+function opText(graph: Graph, node: Node): string {
+  if (node.op !== "conv2d" && node.op !== "depthwise_conv2d") return node.op;
+  const kernel = nodeOf(graph, node.inputs[1] as number).type.shape.slice(0, 2);
+  const { stride } = node.attributes;
+  const step =
+    stride[0] === 1 && stride[1] === 1 ? "" : ` /${stride[0] === stride[1] ? stride[0] : stride.join("×")}`;
+  return `${node.op} ${kernel.join("×")}${step}`;
+}
