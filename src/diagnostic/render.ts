@@ -1,0 +1,179 @@
+// Renders diagnostics for a person: message, place, the line with what is wrong underlined, and what to do.
+
+import picocolors from "picocolors";
+import type { Diagnostic, Label, Span } from "./diagnostic.js";
+import { excerpts, visible, type Excerpt, type Mark } from "./excerpt.js";
+import { lineCol, lineIndex, lineStarts } from "./position.js";
+
+/** How diagnostics are shown. */
+export interface RenderOptions {
+  /** Whether to colour the text with ANSI escapes. */
+  readonly color: boolean;
+}
+
+type Colors = ReturnType<typeof picocolors.createColors>;
+
+/**
+ * The diagnostics as text, a blank line between two and a line end after the last; empty if there are none.
+ * `sources` holds texts by the name that spans give; a place in a text that is not there is named by its file alone.
+ *
+ *     error[unknown-op]: there is no op or block `conv2`
+ *       --> model.net:4:7
+ *        |
+ *      4 |   y = conv2(image, filters=5)
+ *        |       ^^^^^ not known
+ *        |
+ *        = help: did you mean `conv2d`?
+ */
+export function render(
+  diagnostics: readonly Diagnostic[],
+  sources: ReadonlyMap<string, string>,
+  { color }: RenderOptions,
+): string {
+  const colors = picocolors.createColors(color);
+  const texts = new Map<string, SourceText>();
+  const source = (file: string): SourceText | undefined => {
+    const known = texts.get(file);
+    if (known !== undefined) return known;
+    const text = sources.get(file);
+    if (text === undefined) return undefined;
+    const made = { file, text, starts: lineStarts(text) };
+    texts.set(file, made);
+    return made;
+  };
+  return diagnostics.map((diagnostic) => `${renderOne(diagnostic, source, colors)}\n`).join("\n");
+}
+
+interface SourceText {
+  readonly file: string;
+  readonly text: string;
+  readonly starts: readonly number[];
+}
+
+type Lookup = (file: string) => SourceText | undefined;
+
+/** A line that is shown, and all marks in it. */
+interface MarkedLine {
+  readonly index: number;
+  readonly marks: Mark[];
+}
+
+/** What is shown of one file. */
+interface Section {
+  readonly head: string;
+  readonly lines: readonly MarkedLine[];
+  readonly source?: SourceText;
+}
+
+function renderOne(diagnostic: Diagnostic, lookup: Lookup, colors: Colors): string {
+  const { severity, code, message, span, help = [] } = diagnostic;
+  const tint = { error: colors.red, warning: colors.yellow, note: colors.cyan }[severity];
+  const title = `${colors.bold(tint(`${severity}[${code}]`))}${colors.bold(`: ${visible(message)}`)}`;
+
+  const sections = span === undefined ? [] : sectionsOf(span, diagnostic, lookup);
+  const last = Math.max(0, ...sections.flatMap(({ lines }) => lines.map(({ index }) => index + 1)));
+  const gutter = " ".repeat(String(last).length + (last > 0 ? 1 : 0));
+  const bar = colors.blue(`${gutter} |`);
+
+  const rows = sections.flatMap((section, k) => [
+    `${colors.blue(`${gutter}${k === 0 ? "-->" : ":::"}`)} ${section.head}`,
+    ...(section.source === undefined ? [] : drawSection(section, section.source, gutter, tint, colors)),
+  ]);
+  const separated = sections.some(({ lines }) => lines.length > 0) && help.length > 0 ? [bar] : [];
+  const advice = help.map((text) => {
+    const lead = `${gutter} ${colors.blue("=")} ${colors.bold("help")}: `;
+    return lead + visible(text).replaceAll("\n", `\n${gutter}         `);
+  });
+  return [title, ...rows, ...separated, ...advice].map((row) => row.trimEnd()).join("\n");
+}
+
+/** What to show by file: the place itself first, other places in its file with it, then the other files. */
+function sectionsOf(span: Span, diagnostic: Diagnostic, lookup: Lookup): Section[] {
+  const main: Label = { span, message: diagnostic.label ?? "" };
+  const labels = [main, ...(diagnostic.others ?? [])];
+  const files = [...new Set(labels.map((label) => label.span.file))];
+  return files.map((file) => {
+    const own = labels.filter((label) => label.span.file === file);
+    const source = lookup(file);
+    if (source === undefined) return { head: visible(file), lines: [] };
+    const { line, column } = lineCol(source.text, own[0]?.span.start ?? 0, source.starts);
+    const lines = new Map<number, MarkedLine>();
+    for (const label of own) {
+      const { index, mark } = markOf(label, source, label === main ? "^" : "-");
+      const marked = lines.get(index) ?? { index, marks: [] };
+      marked.marks.push(mark);
+      lines.set(index, marked);
+    }
+    const sorted = [...lines.values()].sort((a, b) => a.index - b.index);
+    return { head: `${visible(file)}:${line}:${column}`, lines: sorted, source };
+  });
+}
+
+/** The mark of a label in the line where it begins; one that goes on over more lines reaches to the line's end. */
+function markOf(
+  { span, message }: Label,
+  source: SourceText,
+  sign: "^" | "-",
+): { index: number; mark: Mark } {
+  const start = Math.max(0, Math.min(span.start, source.text.length));
+  const index = lineIndex(source.starts, start);
+  const lineStart = source.starts[index] ?? 0;
+  const { length } = lineText(source, index);
+  return {
+    index,
+    mark: {
+      start: Math.min(start - lineStart, length),
+      end: Math.min(span.end - lineStart, length),
+      message,
+      sign,
+    },
+  };
+}
+
+function drawSection(
+  { lines }: Section,
+  source: SourceText,
+  gutter: string,
+  tint: (text: string) => string,
+  colors: Colors,
+): string[] {
+  const bar = colors.blue(`${gutter} |`);
+  const numbered = (index: number): string => colors.blue(`${String(index + 1).padStart(gutter.length)} |`);
+  const rows = [bar];
+  let previous: number | undefined;
+  for (const { index, marks } of lines) {
+    if (previous !== undefined && index === previous + 2) {
+      const [between] = excerpts(lineText(source, index - 1), [{ start: 0, end: 0, message: "", sign: "-" }]);
+      rows.push(`${numbered(index - 1)} ${between?.code ?? ""}`);
+    } else if (previous !== undefined && index > previous + 2) {
+      rows.push(colors.blue("..."));
+    }
+    for (const excerpt of excerpts(lineText(source, index), marks)) {
+      rows.push(`${numbered(index)} ${excerpt.code}`, ...drawUnderlines(excerpt, bar, tint, colors));
+    }
+    previous = index;
+  }
+  return rows;
+}
+
+function drawUnderlines(
+  { underlines }: Excerpt,
+  bar: string,
+  tint: (text: string) => string,
+  colors: Colors,
+): string[] {
+  return underlines.flatMap(({ indent, signs, message, mark }) => {
+    const paint = mark.sign === "^" ? (text: string): string => colors.bold(tint(text)) : colors.blue;
+    const [first = "", ...more] = message;
+    const under = " ".repeat(indent.length + signs.length + 1);
+    return [
+      `${bar} ${indent}${paint(`${signs} ${first}`.trimEnd())}`,
+      ...more.map((text) => `${bar} ${under}${paint(text)}`),
+    ];
+  });
+}
+
+/** A line without its end. */
+function lineText({ text, starts }: SourceText, index: number): string {
+  return text.slice(starts[index] ?? 0, starts[index + 1] ?? text.length).replace(/[\r\n]+$/, "");
+}

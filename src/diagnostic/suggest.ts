@@ -1,0 +1,50 @@
+// "Did you mean": the known names that are nearest to one that is not known.
+
+import { distance } from "fastest-levenshtein";
+
+/** How many names are proposed at most. */
+const most = 3;
+
+/**
+ * The near misses of `name` among `candidates`, best first, at most three, each once; empty if none is near.
+ * Distances are Levenshtein's without regard to case; candidates as near as the best one, or one edit farther, count.
+ */
+export function suggest(name: string, candidates: Iterable<string>): string[] {
+  const wanted = name.toLowerCase();
+  const near: { readonly candidate: string; readonly edits: number }[] = [];
+  for (const candidate of new Set(candidates)) {
+    if (candidate === name) continue;
+    const other = candidate.toLowerCase();
+    const limit = editLimit(Math.max(wanted.length, other.length));
+    // The difference in length is a lower bound of the distance, and much cheaper on long lists of weights.
+    if (Math.abs(wanted.length - other.length) > limit) continue;
+    const edits = distance(wanted, other);
+    if (edits <= limit) near.push({ candidate, edits });
+  }
+  near.sort((a, b) => a.edits - b.edits || compare(a.candidate, b.candidate));
+  const best = near[0]?.edits ?? 0;
+  return near
+    .filter(({ edits }) => edits <= best + 1)
+    .slice(0, most)
+    .map(({ candidate }) => candidate);
+}
+
+/** The help line for `suggest`'s result, or nothing: ``did you mean `conv2d` or `conv1d`?``. */
+export function didYouMean(name: string, candidates: Iterable<string>): string[] {
+  const names = suggest(name, candidates).map((candidate) => `\`${candidate}\``);
+  const last = names.pop();
+  if (last === undefined) return [];
+  return [`did you mean ${names.length > 0 ? `${names.join(", ")} or ` : ""}${last}?`];
+}
+
+/**
+ * How many edits still look like a slip in a name of `length` characters: none in one or two characters (every other
+ * letter would be near), two in five (a transposition is two edits), a fifth in a long path.
+ */
+function editLimit(length: number): number {
+  return length <= 2 ? 0 : Math.floor(Math.min(0.4 * length, 2 + 0.2 * length));
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
