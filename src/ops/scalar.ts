@@ -1,10 +1,21 @@
 // Scalar expressions: the meaning of an elementwise op, one element at a time, as data.
 
-/** Functions of one value. */
+/** Functions of one value; `round` is to the nearest, ties to even, as IEEE 754 and ONNX have it. */
 export type ScalarUnary =
-  "neg" | "abs" | "sqrt" | "exp" | "log" | "tanh" | "erf" | "floor" | "ceil" | "round" | "sin" | "cos";
+  | "neg"
+  | "abs"
+  | "sqrt"
+  | "exp"
+  | "log"
+  | "tanh"
+  | "erf"
+  | "floor"
+  | "ceil"
+  | "round"
+  | "sin"
+  | "cos";
 
-/** Functions of two values; comparisons give a condition, usable in `select` only. `min` and `max` give NaN if either is NaN. */
+/** Functions of two values. `min` and `max` give NaN if either is NaN. */
 export type ScalarBinary = "add" | "sub" | "mul" | "div" | "min" | "max" | "pow";
 
 export type ScalarCompare = "lt" | "le" | "eq";
@@ -23,3 +34,44 @@ export type Scalar =
       readonly then: Scalar;
       readonly otherwise: Scalar;
     };
+
+type Operand = Scalar | number;
+
+export const operand = (index: number): Scalar => ({ kind: "operand", index });
+export const unary = (fn: ScalarUnary, x: Operand): Scalar => ({ kind: "unary", fn, x: lift(x) });
+export const binary = (fn: ScalarBinary, a: Operand, b: Operand): Scalar => ({
+  kind: "binary",
+  fn,
+  a: lift(a),
+  b: lift(b),
+});
+export const add = (a: Operand, b: Operand): Scalar => binary("add", a, b);
+export const sub = (a: Operand, b: Operand): Scalar => binary("sub", a, b);
+export const mul = (a: Operand, b: Operand): Scalar => binary("mul", a, b);
+export const div = (a: Operand, b: Operand): Scalar => binary("div", a, b);
+export const min = (a: Operand, b: Operand): Scalar => binary("min", a, b);
+export const max = (a: Operand, b: Operand): Scalar => binary("max", a, b);
+export const exp = (x: Operand): Scalar => unary("exp", x);
+
+/** `a compare b ? then : otherwise`. */
+export const select = (
+  compare: ScalarCompare,
+  a: Operand,
+  b: Operand,
+  then: Operand,
+  otherwise: Operand,
+): Scalar => ({
+  kind: "select",
+  compare,
+  a: lift(a),
+  b: lift(b),
+  then: lift(then),
+  otherwise: lift(otherwise),
+});
+
+/** `1 / (1 + e^-x)`. */
+export const logistic = (x: Operand): Scalar => div(1, add(1, exp(unary("neg", x))));
+
+function lift(x: Operand): Scalar {
+  return typeof x === "number" ? { kind: "number", value: x } : x;
+}

@@ -1,0 +1,232 @@
+// Elementwise ops: a row each. The scalar expression is the op's whole meaning, for the interpreter and every back end.
+
+import type { AttributeValue } from "#ir/graph.js";
+import type { Tensor } from "#ir/tensor.js";
+import { tensor } from "#ir/tensor.js";
+import type { TensorType } from "#ir/type.js";
+import { elements } from "#ir/type.js";
+import type { AttributesOf } from "./attributes.js";
+import { broadcastIndex, broadcastShapes } from "./broadcast.js";
+import { number } from "./kinds.js";
+import type { AttributeTable, Op, OpClass } from "./op.js";
+import { isProblem } from "./op.js";
+import type { Random } from "./random.js";
+import { sampleShape } from "./sample.js";
+import type { Scalar } from "./scalar.js";
+import { add, binary, div, exp, logistic, max, min, mul, operand, select, sub, unary } from "./scalar.js";
+import { evalScalar } from "./scalar-eval.js";
+
+const activation = ["activation"] as const;
+
+/** All elementwise ops. To add one, add a row. */
+export const elementwise = {
+  relu: map("max(x, 0) (Nair and Hinton 2010).", {}, ([x]) => max(x, 0), activation),
+  relu6: map("min(max(x, 0), 6) (Howard et al. 2017).", {}, ([x]) => min(max(x, 0), 6), activation),
+  leaky_relu: map(
+    "x where x ≥ 0, else alpha · x (Maas et al. 2013).",
+    { alpha: number({ default: 0.01, doc: "slope below zero" }) },
+    ([x], { alpha }) => select("lt", x, 0, mul(x, alpha), x),
+    activation,
+  ),
+  elu: map(
+    "x where x > 0, else alpha · (eˣ − 1) (Clevert et al. 2015).",
+    { alpha: number({ default: 1, doc: "value at −∞, negated" }) },
+    ([x], { alpha }) => select("le", x, 0, mul(sub(exp(x), 1), alpha), x),
+    activation,
+  ),
+  sigmoid: map("1 / (1 + e⁻ˣ).", {}, ([x]) => logistic(x), activation),
+  silu: map(
+    "x · sigmoid(x) (Elfwing et al. 2017; Ramachandran et al. 2017, swish).",
+    {},
+    ([x]) => mul(x, logistic(x)),
+    activation,
+  ),
+  hard_sigmoid: map(
+    "clip(alpha · x + beta, 0, 1); the defaults are those of MobileNetV3 and PyTorch.",
+    {
+      alpha: number({ default: 1 / 6, doc: "slope" }),
+      beta: number({ default: 0.5, doc: "value at zero" }),
+    },
+    ([x], { alpha, beta }) => min(max(add(mul(x, alpha), beta), 0), 1),
+    activation,
+  ),
+  hard_swish: map(
+    "x · clip(x + 3, 0, 6) / 6 (Howard et al. 2019, MobileNetV3).",
+    {},
+    ([x]) => mul(x, mul(min(max(add(x, 3), 0), 6), 1 / 6)),
+    activation,
+  ),
+  tanh: map("Hyperbolic tangent.", {}, ([x]) => unary("tanh", x), activation),
+  gelu: map(
+    "x · Φ(x) with the exact normal distribution function (Hendrycks and Gimpel 2016).",
+    {},
+    ([x]) => mul(mul(x, 0.5), add(unary("erf", mul(x, Math.SQRT1_2)), 1)),
+    activation,
+  ),
+  softplus: map(
+    "log(1 + eˣ), written max(x, 0) + log(1 + e^−|x|) so that large x do not overflow.",
+    {},
+    ([x]) => softplus(x),
+    activation,
+  ),
+  mish: map(
+    "x · tanh(softplus(x)) (Misra 2019).",
+    {},
+    ([x]) => mul(x, unary("tanh", softplus(x))),
+    activation,
+  ),
+  clip: map(
+    "min(max(x, low), high).",
+    {
+      low: number({ default: Number.NEGATIVE_INFINITY, doc: "least value" }),
+      high: number({ default: Number.POSITIVE_INFINITY, doc: "greatest value" }),
+    },
+    ([x], { low, high }) => min(max(x, low), high),
+    activation,
+  ),
+  exp: map("eˣ.", {}, ([x]) => exp(x)),
+  log: map("Natural logarithm; NaN below zero.", {}, ([x]) => unary("log", x)),
+  sqrt: map("Square root; NaN below zero.", {}, ([x]) => unary("sqrt", x)),
+  rsqrt: map("1 / √x.", {}, ([x]) => div(1, unary("sqrt", x))),
+  square: map("x².", {}, ([x]) => mul(x, x)),
+  reciprocal: map("1 / x.", {}, ([x]) => div(1, x)),
+  abs: map("|x|.", {}, ([x]) => unary("abs", x)),
+  neg: map("−x.", {}, ([x]) => unary("neg", x)),
+  floor: map("The greatest integer ≤ x.", {}, ([x]) => unary("floor", x)),
+  ceil: map("The least integer ≥ x.", {}, ([x]) => unary("ceil", x)),
+  round: map("The nearest integer, ties to even.", {}, ([x]) => unary("round", x)),
+  erf: map("The error function.", {}, ([x]) => unary("erf", x)),
+  sin: map("Sine, of radians.", {}, ([x]) => unary("sin", x)),
+  cos: map("Cosine, of radians.", {}, ([x]) => unary("cos", x)),
+  identity: map("x.", {}, ([x]) => x),
+  add: combine("a + b; also written `a + b`.", ([a, b]) => add(a, b)),
+  sub: combine("a − b; also written `a - b`.", ([a, b]) => sub(a, b)),
+  mul: combine("a · b; also written `a * b`.", ([a, b]) => mul(a, b)),
+  div: combine("a / b; also written `a / b`.", ([a, b]) => div(a, b)),
+  min: combine("The smaller; NaN if either is.", ([a, b]) => min(a, b)),
+  max: combine("The larger; NaN if either is.", ([a, b]) => max(a, b)),
+  pow: combine("aᵇ.", ([a, b]) => binary("pow", a, b)),
+  prelu: {
+    ...combine(
+      "x where x ≥ 0, else alpha · x, with alpha a parameter per channel (He et al. 2015).",
+      ([x, alpha]) => select("lt", x, 0, mul(x, alpha), x),
+    ),
+    classes: ["elementwise", "activation"],
+    operands: [
+      { name: "x", doc: "any shape", role: "data" },
+      { name: "alpha", doc: "[C], or what broadcasts to x", role: "weight" },
+    ],
+    layer: {
+      attributes: {},
+      parameters: (x) => {
+        const extent = x.shape.at(-1) ?? 1;
+        return [
+          { operand: "alpha", type: { dtype: "f32", shape: [extent] }, init: "quarter", fanIn: extent },
+        ];
+      },
+    },
+  } satisfies Op<Record<never, never>>,
+};
+
+function softplus(x: Scalar): Scalar {
+  return add(max(x, 0), unary("log", add(exp(unary("neg", unary("abs", x))), 1)));
+}
+
+/** An op of one operand. */
+function map<const A extends AttributeTable>(
+  doc: string,
+  attributes: A,
+  scalar: (operands: readonly [Scalar], attributes: AttributesOf<A>) => Scalar,
+  classes: readonly OpClass[] = [],
+): Op<A> {
+  return {
+    doc,
+    attributes,
+    ...shared<A>((operands, values) => scalar([operands[0] ?? operand(0)], values)),
+    classes: ["elementwise", ...classes],
+    operands: [{ name: "x", doc: "any shape", role: "data" }],
+    sample: (random) => ({
+      inputs: [{ dtype: "f32", shape: sampleShape(random) }],
+      attributes: sampleNumbers(random, attributes),
+    }),
+  };
+}
+
+/** An op of two operands that broadcast as in NumPy. */
+function combine(
+  doc: string,
+  scalar: (operands: readonly [Scalar, Scalar]) => Scalar,
+): Op<Record<never, never>> {
+  return {
+    doc,
+    attributes: {},
+    ...shared<Record<never, never>>((operands) =>
+      scalar([operands[0] ?? operand(0), operands[1] ?? operand(1)]),
+    ),
+    classes: ["elementwise"],
+    operands: [
+      { name: "a", doc: "any shape", role: "data" },
+      { name: "b", doc: "a shape that broadcasts with a", role: "data" },
+    ],
+    sample: (random) => {
+      const shape = sampleShape(random);
+      const rank = random.int(0, shape.length);
+      const other = shape.slice(rank).map((extent) => (random.next() < 0.3 ? 1 : extent));
+      const inputs: TensorType[] = [
+        { dtype: "f32", shape },
+        { dtype: "f32", shape: other },
+      ];
+      return { inputs: random.next() < 0.8 ? inputs : inputs.reverse(), attributes: {} };
+    },
+  };
+}
+
+function shared<A extends AttributeTable>(
+  scalar: (operands: readonly Scalar[], attributes: AttributesOf<A>) => Scalar,
+): Pick<Op<A>, "infer" | "macs" | "mixesBatch" | "eval"> & { scalar: NonNullable<Op<A>["scalar"]> } {
+  return {
+    infer: (inputs) => {
+      const shape = broadcastShapes(inputs.map((input) => input.shape));
+      return isProblem(shape) ? shape : { dtype: "f32", shape };
+    },
+    macs: () => 0,
+    // An operand of lower rank has no sample axis (the elaborator sees to it that only constants do).
+    mixesBatch: () => false,
+    eval: (inputs, attributes, output) =>
+      evalElementwise(
+        scalar(
+          inputs.map((_, index) => operand(index)),
+          attributes,
+        ),
+        inputs,
+        output,
+      ),
+    scalar,
+  };
+}
+
+function evalElementwise(scalar: Scalar, inputs: readonly Tensor[], output: TensorType): Tensor {
+  const same = inputs.map((input) => elements(input.shape) === elements(output.shape));
+  const indices = inputs.map((input) => broadcastIndex(input.shape, output.shape));
+  const values = new Float64Array(inputs.length);
+  return tensor(output.shape, (flat) => {
+    for (const [at, input] of inputs.entries()) {
+      values[at] = input.data[same[at] ? flat : (indices[at]?.(flat) ?? 0)] ?? Number.NaN;
+    }
+    return evalScalar(scalar, values);
+  });
+}
+
+function sampleNumbers<A extends AttributeTable>(random: Random, attributes: A): AttributesOf<A> {
+  const values: Record<string, AttributeValue> = {};
+  for (const name of Object.keys(attributes)) values[name] = Math.round(random.normal() * 100) / 100;
+  if (
+    typeof values["low"] === "number" &&
+    typeof values["high"] === "number" &&
+    values["low"] > values["high"]
+  ) {
+    [values["low"], values["high"]] = [values["high"], values["low"]];
+  }
+  // The keys are those of the table, and all its kinds are numbers.
+  return values as AttributesOf<A>;
+}

@@ -1,0 +1,148 @@
+// The op table: every op under its name in the language, and typed access to it.
+
+import type { Node, NodeBase, OpName } from "#ir/graph.js";
+import type { Tensor } from "#ir/tensor.js";
+import type { TensorType } from "#ir/type.js";
+import type { AttributesOf } from "./attributes.js";
+import { batch_norm } from "./batch-norm.js";
+import { conv2d, depthwise_conv2d } from "./conv.js";
+import { elementwise } from "./elementwise.js";
+import { dense, matmul } from "./matmul.js";
+import type { AttributeTable, Op, OpClass, Problem } from "./op.js";
+import { avg_pool, max_pool } from "./pool.js";
+import {
+  global_avg_pool,
+  global_max_pool,
+  reduce_max,
+  reduce_mean,
+  reduce_min,
+  reduce_prod,
+  reduce_sum,
+  softmax,
+} from "./reduce.js";
+import { resize } from "./resize.js";
+import { concat, pad, reshape, slice, transpose } from "./shape.js";
+import { constant, input } from "./source.js";
+
+/** All ops by name. */
+export const ops = {
+  input,
+  constant,
+  conv2d,
+  depthwise_conv2d,
+  dense,
+  matmul,
+  batch_norm,
+  max_pool,
+  avg_pool,
+  global_avg_pool,
+  global_max_pool,
+  pad,
+  concat,
+  slice,
+  reshape,
+  transpose,
+  resize,
+  softmax,
+  reduce_sum,
+  reduce_mean,
+  reduce_max,
+  reduce_min,
+  reduce_prod,
+  ...elementwise,
+};
+
+type Table = typeof ops;
+type Derived = { [O in keyof Table]: AttributesOf<Table[O]["attributes"]> };
+
+declare module "#ir/graph.js" {
+  interface OpAttributes extends Derived {}
+}
+
+/** Names that are literals everywhere: enum members of attributes, `true` and `false`. */
+export const literalNames: ReadonlySet<string> = new Set(
+  (Object.keys(ops) as OpName[])
+    .map(opOf)
+    .flatMap((op) => [...Object.values(op.attributes), ...Object.values(op.layer?.attributes ?? {})])
+    .flatMap((kind) => kind.members ?? []),
+);
+
+/** All op classes, and which names are ops. */
+export const opClasses: readonly OpClass[] = [
+  "convolution",
+  "depthwise",
+  "pointwise",
+  "matmul",
+  "pooling",
+  "reduction",
+  "elementwise",
+  "activation",
+  "view",
+];
+
+export function isOp(name: string): name is OpName {
+  return Object.hasOwn(ops, name);
+}
+
+export function isOpClass(name: string): name is OpClass {
+  return (opClasses as readonly string[]).includes(name);
+}
+
+/**
+ * The op of a name, seen without its attribute types. TypeScript cannot correlate `node.op` with `ops[node.op]`, so this
+ * is the one cast of the op table; that a node's attributes are those of its op holds by construction of `Node`.
+ */
+export function opOf(name: OpName): Op<AttributeTable> {
+  return ops[name] as unknown as Op<AttributeTable>;
+}
+
+/** The result's type of an op on operands of these types. */
+export function inferType(
+  op: OpName,
+  inputs: readonly TensorType[],
+  attributes: Node["attributes"],
+): TensorType | Problem {
+  return opOf(op).infer(inputs, attributes as AttributesOf<AttributeTable>);
+}
+
+/** Attributes in the form that graphs hold. */
+export function normalizeAttributes(
+  op: OpName,
+  inputs: readonly TensorType[],
+  attributes: AttributesOf<AttributeTable>,
+): AttributesOf<AttributeTable> | Problem {
+  return opOf(op).normalize?.(inputs, attributes) ?? attributes;
+}
+
+/** Multiply-accumulates of a node. */
+export function macsOf(node: Node, inputs: readonly TensorType[]): number {
+  return opOf(node.op).macs(inputs, node.attributes as AttributesOf<AttributeTable>, node.type);
+}
+
+/** The reference value of a node that is neither an input nor a constant. */
+export function evalNode(node: Node, inputs: readonly Tensor[]): Tensor {
+  return opOf(node.op).eval(inputs, node.attributes as AttributesOf<AttributeTable>, node.type);
+}
+
+/** Whether a node belongs to a class. `pointwise` is a 1×1 conv2d with one group, stride 1 and no padding. */
+export function isMember(name: OpClass, node: Node, inputs: readonly TensorType[]): boolean {
+  if (name !== "pointwise") return opOf(node.op).classes.includes(name);
+  if (node.op !== "conv2d") return false;
+  const [height, width] = inputs[1]?.shape ?? [];
+  const { stride, padding, groups } = node.attributes;
+  return (
+    height === 1 &&
+    width === 1 &&
+    groups === 1 &&
+    stride.every((step) => step === 1) &&
+    typeof padding !== "string" &&
+    padding.every((extent) => extent === 0)
+  );
+}
+
+/** A node from its parts. The parts fit because `op` and `attributes` come from the same row of the table. */
+export function makeNode(
+  base: NodeBase & { readonly op: OpName; readonly attributes: Readonly<Record<string, unknown>> },
+): Node {
+  return base as unknown as Node;
+}

@@ -1,0 +1,146 @@
+// The kinds of attributes that ops have.
+
+import type { AttributeValue } from "#ir/graph.js";
+import type { AttributeKind, Literal, Padding, Size } from "./attributes.js";
+
+interface Options<T extends AttributeValue> {
+  readonly default?: T;
+  readonly doc: string;
+}
+
+type Required<T extends AttributeValue> = AttributeKind<T>;
+
+/** A whole number of at least `min`. */
+export function int(options: Options<number> & { min?: number }): AttributeKind<number> {
+  const min = options.min ?? Number.NEGATIVE_INFINITY;
+  return {
+    ...common(options),
+    expects: options.min === undefined ? "a whole number" : `a whole number from ${min} up`,
+    parse: (literal) =>
+      literal.kind === "number" && Number.isSafeInteger(literal.value) && literal.value >= min
+        ? literal.value
+        : undefined,
+    print: String,
+  };
+}
+
+/** Any finite number, or ±∞ written `inf`. */
+export function number(options: Options<number>): AttributeKind<number> {
+  return {
+    ...common(options),
+    expects: "a number",
+    parse: (literal) => (literal.kind === "number" ? literal.value : undefined),
+    print: printNumber,
+  };
+}
+
+export function boolean(options: Options<boolean>): AttributeKind<boolean> {
+  return {
+    ...common(options),
+    expects: "true or false",
+    members: ["true", "false"],
+    parse: (literal) =>
+      literal.kind === "name" && (literal.value === "true" || literal.value === "false")
+        ? literal.value === "true"
+        : undefined,
+    print: String,
+  };
+}
+
+/** One of the given names. */
+export function member<const M extends string>(
+  members: readonly M[],
+  options: { default?: M; doc: string },
+): AttributeKind<M> {
+  return {
+    ...common(options),
+    expects: members.map((name) => `\`${name}\``).join(" or "),
+    members,
+    parse: (literal) => members.find((name) => literal.kind === "name" && literal.value === name),
+    print: (value) => value,
+  };
+}
+
+/** A text in quotes. */
+export function text(options: Options<string>): Required<string> {
+  return {
+    ...common(options),
+    expects: "a string",
+    parse: (literal) => (literal.kind === "string" ? literal.value : undefined),
+    print: (value) => JSON.stringify(value),
+  };
+}
+
+/** Height and width: `3x3`, `[3, 3]`, or `3` for both. */
+export function size(options: Options<Size> & { min?: number }): AttributeKind<Size> {
+  const min = options.min ?? 1;
+  return {
+    ...common(options),
+    expects: "a size such as 3x3",
+    parse: (literal) => {
+      const pair = pairOf(literal);
+      return pair?.every((extent) => Number.isSafeInteger(extent) && extent >= min) ? pair : undefined;
+    },
+    print: (value) => `${value[0]}x${value[1]}`,
+  };
+}
+
+/** `same`, `valid`, a symmetric `1x1`, or `[top, bottom, left, right]`; graphs hold the four numbers. */
+export function padding(options: { doc: string }): AttributeKind<Padding | "same" | "valid"> {
+  return {
+    doc: options.doc,
+    default: [0, 0, 0, 0],
+    expects: "`same`, `valid`, a symmetric 1x1, or [top, bottom, left, right]",
+    members: ["same", "valid"],
+    parse: (literal) => {
+      if (literal.kind === "name")
+        return literal.value === "same" || literal.value === "valid" ? literal.value : undefined;
+      const values =
+        literal.kind === "list" && literal.value.length === 4 ? literal.value : symmetric(pairOf(literal));
+      return values?.every((extent) => Number.isSafeInteger(extent) && extent >= 0)
+        ? (values as unknown as Padding)
+        : undefined;
+    },
+    print: (value) => (typeof value === "string" ? value : `[${value.join(", ")}]`),
+  };
+}
+
+/** A list of whole numbers, each at least `min`. */
+export function ints(
+  options: Options<readonly number[]> & { min?: number },
+): AttributeKind<readonly number[]> {
+  const min = options.min ?? Number.NEGATIVE_INFINITY;
+  return {
+    ...common(options),
+    expects: "a list of whole numbers",
+    parse: (literal) => {
+      const values =
+        literal.kind === "list" ? literal.value : literal.kind === "number" ? [literal.value] : undefined;
+      return values?.every((value) => Number.isSafeInteger(value) && value >= min) ? values : undefined;
+    },
+    print: (value) => `[${value.join(", ")}]`,
+  };
+}
+
+/** A number in the language; JavaScript's shortest form is a literal of ours but for ∞. */
+export function printNumber(value: number): string {
+  if (value === Number.POSITIVE_INFINITY) return "inf";
+  if (value === Number.NEGATIVE_INFINITY) return "-inf";
+  return String(value).replace("e+", "e");
+}
+
+function common<T extends AttributeValue>(options: Options<T>): { doc: string; default?: T } {
+  return options.default === undefined
+    ? { doc: options.doc }
+    : { doc: options.doc, default: options.default };
+}
+
+function pairOf(literal: Literal): Size | undefined {
+  if (literal.kind === "number") return [literal.value, literal.value];
+  const [height, width, more] = literal.kind === "list" ? literal.value : [];
+  return height !== undefined && width !== undefined && more === undefined ? [height, width] : undefined;
+}
+
+function symmetric(pair: Size | undefined): Padding | undefined {
+  return pair && [pair[0], pair[0], pair[1], pair[1]];
+}

@@ -1,0 +1,140 @@
+// Pooling over windows and over whole images.
+
+import type { Tensor } from "#ir/tensor.js";
+import { tensor } from "#ir/tensor.js";
+import type { TensorType } from "#ir/type.js";
+import { channels } from "#ir/type.js";
+import type { Padding, Size } from "./attributes.js";
+import { boolean, padding, size } from "./kinds.js";
+import { defineOp } from "./op.js";
+import { sampleChannels, sampleWindow } from "./sample.js";
+import type { Random } from "./random.js";
+import type { Window } from "./window.js";
+import { explicitPadding, spatial, windowType, wrongRank } from "./window.js";
+
+const x = { name: "x", doc: "[n, h, w, c]", role: "data" } as const;
+
+/** Stride 0 stands for the kernel's size, so that `max_pool(x, kernel=2)` halves the image. */
+const poolAttributes = {
+  kernel: size({ doc: "height and width of the window" }),
+  stride: size({ default: [0, 0], min: 0, doc: "step of the window; the kernel's size if left out" }),
+  dilation: size({ default: [1, 1], doc: "distance of the window's taps" }),
+  padding: padding({ doc: "elements around the input" }),
+} as const;
+
+interface PoolWindow extends Window {
+  readonly kernel: Size;
+}
+
+export const max_pool = defineOp({
+  doc: "The greatest value of each window; padding never wins. NaN if any value of the window is.",
+  classes: ["pooling"],
+  operands: [x],
+  attributes: poolAttributes,
+  normalize: (inputs, attributes) => normalizePool(inputs, attributes),
+  infer: ([input], attributes) => inferPool(input, attributes),
+  macs: () => 0,
+  mixesBatch: () => false,
+  eval: ([input], attributes, output) =>
+    pool(input, attributes, output, (taps) =>
+      taps.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY),
+    ),
+  sample: (random) => samplePool(random),
+});
+
+export const avg_pool = defineOp({
+  doc: "The mean of each window. Padding is left out of the count unless `count_include_pad`.",
+  classes: ["pooling"],
+  operands: [x],
+  attributes: {
+    ...poolAttributes,
+    count_include_pad: boolean({ default: false, doc: "whether padding counts as zeros" }),
+  },
+  normalize: (inputs, attributes) => normalizePool(inputs, attributes),
+  infer: ([input], attributes) => inferPool(input, attributes),
+  macs: () => 0,
+  mixesBatch: () => false,
+  eval: ([input], attributes, output) =>
+    pool(input, attributes, output, (taps) => {
+      const count = attributes.count_include_pad ? attributes.kernel[0] * attributes.kernel[1] : taps.length;
+      return taps.reduce((sum, value) => sum + value, 0) / count;
+    }),
+  sample: (random) => {
+    const { inputs, attributes } = samplePool(random);
+    return { inputs, attributes: { ...attributes, count_include_pad: random.next() < 0.5 } };
+  },
+});
+
+function normalizePool<A extends PoolWindow>(inputs: readonly TensorType[], attributes: A): A {
+  const stride = attributes.stride[0] === 0 ? attributes.kernel : attributes.stride;
+  const window = { ...attributes, stride };
+  return { ...window, padding: explicitPadding(spatial(inputs[0]?.shape ?? []), attributes.kernel, window) };
+}
+
+function inferPool(input: TensorType | undefined, attributes: PoolWindow): ReturnType<typeof windowType> {
+  if (!input) return { problem: "a pool takes x" };
+  const wrong = wrongRank(input, 0, "x", "n, h, w, c");
+  if (wrong) return wrong;
+  const window = normalizePool([input], attributes);
+  const [top, bottom, left, right] = window.padding as Padding;
+  const reach = attributes.kernel.map((extent, axis) => (extent - 1) * (attributes.dilation[axis] ?? 1) + 1);
+  if (Math.max(top, bottom) >= (reach[0] ?? 1) || Math.max(left, right) >= (reach[1] ?? 1)) {
+    return {
+      problem: "a window would lie wholly in the padding, where a pool has no value",
+      attribute: "padding",
+    };
+  }
+  return windowType(input, attributes.kernel, window, channels(input.shape));
+}
+
+function pool(
+  input: Tensor | undefined,
+  attributes: PoolWindow,
+  output: TensorType,
+  reduce: (taps: readonly number[]) => number,
+): Tensor {
+  if (!input) throw new TypeError("a pool takes x");
+  const {
+    kernel,
+    stride,
+    dilation,
+    padding: pad,
+  } = normalizePool([{ dtype: "f32", shape: input.shape }], attributes);
+  const [, height = 1, width = 1, depth = 1] = output.shape;
+  const [inHeight, inWidth] = spatial(input.shape);
+  const [top, , left] = pad as Padding;
+  return tensor(output.shape, (flat) => {
+    const c = flat % depth;
+    const column = Math.floor(flat / depth) % width;
+    const row = Math.floor(flat / (depth * width)) % height;
+    const n = Math.floor(flat / (depth * width * height));
+    const taps: number[] = [];
+    for (let i = 0; i < kernel[0]; i += 1) {
+      const y = row * stride[0] - top + i * dilation[0];
+      if (y < 0 || y >= inHeight) continue;
+      for (let j = 0; j < kernel[1]; j += 1) {
+        const z = column * stride[1] - left + j * dilation[1];
+        if (z >= 0 && z < inWidth) taps.push(input.data[((n * inHeight + y) * inWidth + z) * depth + c] ?? 0);
+      }
+    }
+    return reduce(taps);
+  });
+}
+
+function samplePool(random: Random): {
+  inputs: TensorType[];
+  attributes: { kernel: Size; stride: Size; dilation: Size; padding: Padding };
+} {
+  const { kernel, stride, dilation, padding: pad, height, width } = sampleWindow(random);
+  // Padding has to be smaller than the window, or a window would hold nothing.
+  const fits = (extent: number, axis: 0 | 1): number => Math.min(extent, (kernel[axis] - 1) * dilation[axis]);
+  return {
+    inputs: [{ dtype: "f32", shape: [1, height, width, sampleChannels(random)] }],
+    attributes: {
+      kernel,
+      stride,
+      dilation,
+      padding: [fits(pad[0], 0), fits(pad[1], 0), fits(pad[2], 1), fits(pad[3], 1)],
+    },
+  };
+}

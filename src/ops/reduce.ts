@@ -1,0 +1,213 @@
+// Reductions over axes, global pools and softmax.
+
+import type { Tensor } from "#ir/tensor.js";
+import { denseStrides, tensor } from "#ir/tensor.js";
+import type { Shape, TensorType } from "#ir/type.js";
+import { boolean, int, ints } from "./kinds.js";
+import type { Op, OpClass, Problem } from "./op.js";
+import { defineOp } from "./op.js";
+import type { Random } from "./random.js";
+import { sampleChannels, sampleShape } from "./sample.js";
+import { wrongRank } from "./window.js";
+
+const attributes = {
+  axes: ints({
+    default: [],
+    doc: "the axes to reduce, counted from the end if negative; all of them if empty",
+  }),
+  keepdims: boolean({ default: false, doc: "whether reduced axes stay, with extent 1" }),
+} as const;
+
+type Fold = (values: Iterable<number>) => number;
+
+export const reduce_sum = reduction("The sum over the axes.", sum);
+export const reduce_mean = reduction("The mean over the axes.", mean);
+export const reduce_max = reduction("The greatest value over the axes.", greatest);
+export const reduce_min = reduction("The least value over the axes.", (values) =>
+  fold(values, Number.POSITIVE_INFINITY, Math.min),
+);
+export const reduce_prod = reduction("The product over the axes.", (values) =>
+  fold(values, 1, (a, b) => a * b),
+);
+
+export const global_avg_pool = globalPool("The mean over height and width.", mean);
+export const global_max_pool = globalPool("The greatest value over height and width.", greatest);
+
+export const softmax = defineOp({
+  doc: "eˣ / Σ eˣ along an axis, computed as e^(x − max) so that nothing overflows.",
+  classes: [],
+  operands: [{ name: "x", doc: "any shape but a scalar", role: "data" }],
+  attributes: { axis: int({ default: -1, doc: "the axis, counted from the end if negative" }) },
+  normalize: ([x], { axis }) => ({
+    axis: axis >= 0 && x && axis < x.shape.length ? axis - x.shape.length : axis,
+  }),
+  infer: ([x], { axis }) => {
+    if (!x) return { problem: "softmax takes x" };
+    return axisOf(axis, x.shape) === undefined ? wrongAxis(axis, x.shape, "axis") : x;
+  },
+  macs: () => 0,
+  mixesBatch: ([x], { axis }) => axisOf(axis, x?.shape ?? []) === 0,
+  eval: ([x], { axis }, output) => {
+    if (!x) throw new TypeError("softmax takes x");
+    const along = axisOf(axis, x.shape) ?? 0;
+    const shape = x.shape.map((extent, at) => (at === along ? 1 : extent));
+    const most = reduceTensor(x, [along], shape, greatest);
+    const strides = denseStrides(shape);
+    const group = (flat: number): number => flatWithout(flat, x.shape, strides, along);
+    const powers = tensor(x.shape, (flat) => Math.exp((x.data[flat] ?? 0) - (most.data[group(flat)] ?? 0)));
+    const total = reduceTensor(powers, [along], shape, sum);
+    return tensor(output.shape, (flat) => (powers.data[flat] ?? 0) / (total.data[group(flat)] ?? 1));
+  },
+  sample: (random) => {
+    const drawn = sampleShape(random);
+    const shape = drawn.length === 0 ? [4] : drawn;
+    return { inputs: [{ dtype: "f32", shape }], attributes: { axis: -random.int(1, shape.length) } };
+  },
+});
+
+function reduction(doc: string, reduce: Fold): Op<typeof attributes> {
+  return defineOp({
+    doc,
+    classes: ["reduction"],
+    operands: [{ name: "x", doc: "any shape", role: "data" }],
+    attributes,
+    normalize: ([x], { axes, keepdims }) => ({
+      axes: reducedAxes(axes, x?.shape ?? []) ?? axes,
+      keepdims,
+    }),
+    infer: ([x], { axes, keepdims }) => {
+      if (!x) return { problem: "a reduction takes x" };
+      const reduced = reducedAxes(axes, x.shape);
+      if (!reduced) return wrongAxis(axes.join(", "), x.shape, "axes");
+      return { dtype: "f32", shape: reducedShape(x.shape, reduced, keepdims) };
+    },
+    macs: () => 0,
+    mixesBatch: ([x], { axes }) => reducedAxes(axes, x?.shape ?? [])?.includes(0) ?? true,
+    eval: ([x], { axes }, output) => {
+      if (!x) throw new TypeError("a reduction takes x");
+      return reduceTensor(x, reducedAxes(axes, x.shape) ?? [], output.shape, reduce);
+    },
+    sample: (random) => sampleReduction(random),
+  });
+}
+
+function globalPool(doc: string, reduce: Fold): Op<{ readonly keepdims: typeof attributes.keepdims }> {
+  return defineOp({
+    doc: `${doc} The result is [n, c], or [n, 1, 1, c] with \`keepdims\`.`,
+    classes: ["pooling"] as OpClass[],
+    operands: [{ name: "x", doc: "[n, h, w, c]", role: "data" }],
+    attributes: { keepdims: attributes.keepdims },
+    infer: ([x], { keepdims }) => {
+      if (!x) return { problem: "a pool takes x" };
+      return (
+        wrongRank(x, 0, "x", "n, h, w, c") ?? { dtype: "f32", shape: reducedShape(x.shape, [1, 2], keepdims) }
+      );
+    },
+    macs: () => 0,
+    mixesBatch: () => false,
+    eval: ([x], _, output) => {
+      if (!x) throw new TypeError("a pool takes x");
+      return reduceTensor(x, [1, 2], output.shape, reduce);
+    },
+    sample: (random): { inputs: TensorType[]; attributes: { keepdims: boolean } } => ({
+      inputs: [{ dtype: "f32", shape: [1, random.int(1, 7), random.int(1, 7), sampleChannels(random)] }],
+      attributes: { keepdims: random.next() < 0.5 },
+    }),
+  });
+}
+
+/** The axis counted from the front, or undefined if the shape has no such axis. */
+export function axisOf(axis: number, shape: Shape): number | undefined {
+  const at = axis < 0 ? axis + shape.length : axis;
+  return at >= 0 && at < shape.length ? at : undefined;
+}
+
+/** A problem that names the axes there are. */
+export function wrongAxis(axis: number | string, shape: Shape, attribute: string): Problem {
+  return { problem: `x [${shape.join(", ")}] has no axis ${axis}`, attribute };
+}
+
+/** The axes from the front, ascending, each once; all for an empty list; undefined if one does not exist. */
+function reducedAxes(axes: readonly number[], shape: Shape): readonly number[] | undefined {
+  if (axes.length === 0) return shape.map((_, axis) => axis);
+  const reduced = axes.map((axis) => axisOf(axis, shape));
+  const found = reduced.filter((axis) => axis !== undefined);
+  return found.length === axes.length ? [...new Set(found)].sort((a, b) => a - b) : undefined;
+}
+
+function reducedShape(shape: Shape, axes: readonly number[], keepdims: boolean): number[] {
+  if (keepdims) return shape.map((extent, axis) => (axes.includes(axis) ? 1 : extent));
+  return shape.filter((_, axis) => !axes.includes(axis));
+}
+
+/** Folds the values along `axes`; `output` is the shape with those axes left out or 1, which are the same elements. */
+function reduceTensor(x: Tensor, axes: readonly number[], output: Shape, reduce: Fold): Tensor {
+  const strides = denseStrides(x.shape);
+  const inner = axes.map((axis) => ({ extent: x.shape[axis] ?? 1, stride: strides[axis] ?? 0 }));
+  const outer = x.shape
+    .map((extent, axis) => ({ extent, stride: strides[axis] ?? 0, axis }))
+    .filter(({ axis }) => !axes.includes(axis));
+  const count = inner.reduce((product, { extent }) => product * extent, 1);
+  return tensor(output, (flat) => {
+    const base = offset(flat, outer);
+    const values = Array.from({ length: count }, (_, index) => x.data[base + offset(index, inner)] ?? 0);
+    return reduce(values);
+  });
+}
+
+function offset(flat: number, axes: readonly { readonly extent: number; readonly stride: number }[]): number {
+  let rest = flat;
+  let index = 0;
+  for (let at = axes.length - 1; at >= 0; at -= 1) {
+    const { extent, stride } = axes[at] ?? { extent: 1, stride: 0 };
+    index += (rest % extent) * stride;
+    rest = Math.floor(rest / extent);
+  }
+  return index;
+}
+
+/** The flat index in a shape that has 1 at `without`, of a flat index of the whole shape. */
+function flatWithout(flat: number, shape: Shape, strides: readonly number[], without: number): number {
+  return offset(
+    flat,
+    shape.map((extent, axis) => ({ extent, stride: axis === without ? 0 : (strides[axis] ?? 0) })),
+  );
+}
+
+function fold(values: Iterable<number>, start: number, step: (a: number, b: number) => number): number {
+  let result = start;
+  for (const value of values) result = step(result, value);
+  return result;
+}
+
+function sum(values: Iterable<number>): number {
+  return fold(values, 0, (a, b) => a + b);
+}
+
+function greatest(values: Iterable<number>): number {
+  return fold(values, Number.NEGATIVE_INFINITY, Math.max);
+}
+
+function mean(values: Iterable<number>): number {
+  let count = 0;
+  const total = fold(values, 0, (a, b) => {
+    count += 1;
+    return a + b;
+  });
+  return total / count;
+}
+
+function sampleReduction(random: Random): {
+  inputs: TensorType[];
+  attributes: { axes: number[]; keepdims: boolean };
+} {
+  const shape = sampleShape(random);
+  const axes = shape.map((_, axis) => axis).filter(() => random.next() < 0.5);
+  return {
+    inputs: [{ dtype: "f32", shape }],
+    attributes: {
+      axes: axes.length === 0 ? shape.map((_, axis) => axis) : axes,
+      keepdims: random.next() < 0.5,
+    },
+  };
+}

@@ -1,0 +1,104 @@
+// Resizing of images.
+
+import { tensor } from "#ir/tensor.js";
+import { channels } from "#ir/type.js";
+import { member, size } from "./kinds.js";
+import { defineOp } from "./op.js";
+import { sampleChannels } from "./sample.js";
+import { checked, spatial, wrongRank } from "./window.js";
+
+const coordinateModes = ["half_pixel", "asymmetric", "align_corners"] as const;
+export type CoordinateMode = (typeof coordinateModes)[number];
+
+export const resize = defineOp({
+  doc: "Resizes height and width. `half_pixel` maps (i + ½)·in/out − ½, `asymmetric` i·in/out, `align_corners` i·(in − 1)/(out − 1). Bilinear weighs the four neighbours, clamped at the border; nearest rounds half down, but `asymmetric` rounds down.",
+  classes: [],
+  operands: [{ name: "x", doc: "[n, h, w, c]", role: "data" }],
+  attributes: {
+    size: size({ doc: "height and width of the result" }),
+    method: member(["nearest", "bilinear"], { default: "nearest", doc: "how values between are found" }),
+    coordinates: member(coordinateModes, {
+      default: "half_pixel",
+      doc: "which place of x an element maps to",
+    }),
+  },
+  infer: ([x], attributes) => {
+    if (!x) return { problem: "resize takes x" };
+    return (
+      wrongRank(x, 0, "x", "n, h, w, c") ?? checked([x.shape[0] ?? 1, ...attributes.size, channels(x.shape)])
+    );
+  },
+  macs: () => 0,
+  mixesBatch: () => false,
+  eval: ([x], attributes, output) => {
+    if (!x) throw new TypeError("resize takes x");
+    const [inHeight, inWidth] = spatial(x.shape);
+    const [, height = 1, width = 1, depth = 1] = output.shape;
+    const rows = resizeTaps(inHeight, height, attributes.method, attributes.coordinates);
+    const columns = resizeTaps(inWidth, width, attributes.method, attributes.coordinates);
+    return tensor(output.shape, (flat) => {
+      const c = flat % depth;
+      const column = columns[Math.floor(flat / depth) % width];
+      const row = rows[Math.floor(flat / (depth * width)) % height];
+      const n = Math.floor(flat / (depth * width * height));
+      if (!row || !column) return Number.NaN;
+      const at = (y: number, z: number): number =>
+        x.data[((n * inHeight + y) * inWidth + z) * depth + c] ?? 0;
+      const mix = (a: number, b: number, share: number): number => (share === 0 ? a : a + (b - a) * share);
+      return mix(
+        mix(at(row.low, column.low), at(row.low, column.high), column.share),
+        mix(at(row.high, column.low), at(row.high, column.high), column.share),
+        row.share,
+      );
+    });
+  },
+  sample: (random) => ({
+    inputs: [{ dtype: "f32", shape: [1, random.int(1, 6), random.int(1, 6), sampleChannels(random)] }],
+    attributes: {
+      size: [random.int(1, 9), random.int(1, 9)],
+      method: random.pick(["nearest", "bilinear"] as const),
+      coordinates: random.pick(coordinateModes),
+    },
+  }),
+});
+
+/** Two neighbours along one axis, and how much of the higher one. */
+export interface ResizeTap {
+  readonly low: number;
+  readonly high: number;
+  /** In [0, 1]; 0 for nearest. */
+  readonly share: number;
+}
+
+/** For each place of the result the neighbours in the input, along one axis. */
+export function resizeTaps(
+  input: number,
+  output: number,
+  method: "nearest" | "bilinear",
+  mode: CoordinateMode,
+): ResizeTap[] {
+  const clamp = (place: number): number => Math.min(Math.max(place, 0), input - 1);
+  return Array.from({ length: output }, (_, index) => {
+    const place = coordinate(index, input, output, mode);
+    if (method === "nearest") {
+      const near = clamp(mode === "asymmetric" ? Math.floor(place) : Math.ceil(place - 0.5));
+      return { low: near, high: near, share: 0 };
+    }
+    const inside = clamp(place);
+    const low = Math.floor(inside);
+    return { low, high: clamp(low + 1), share: inside - low };
+  });
+}
+
+function coordinate(index: number, input: number, output: number, mode: CoordinateMode): number {
+  switch (mode) {
+    case "half_pixel":
+      return ((index + 0.5) * input) / output - 0.5;
+    case "asymmetric":
+      return (index * input) / output;
+    case "align_corners":
+      return output === 1 ? 0 : (index * (input - 1)) / (output - 1);
+    default:
+      return mode satisfies never;
+  }
+}
