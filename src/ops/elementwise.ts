@@ -176,7 +176,7 @@ function combine(
         { dtype: "f32", shape },
         { dtype: "f32", shape: other },
       ];
-      return { inputs: random.next() < 0.8 ? inputs : inputs.reverse(), attributes: {} };
+      return { inputs: random.next() < 0.8 ? inputs : inputs.toReversed(), attributes: {} };
     },
   };
 }
