@@ -39,30 +39,35 @@ export interface Step {
 /** A side operand and how it broadcasts to the step's shape. */
 export interface Side {
   readonly source: Source;
-  /** same: element by element; channel: [C]; pixel: one per last-axis vector; scalar: one value. */
-  readonly broadcast: "same" | "channel" | "pixel" | "scalar";
+  /**
+   * same: element by element; channel: [C]; pixel: one per last-axis vector; scalar: one value; general: any other
+   * NumPy broadcasting, which no fusion makes.
+   */
+  readonly broadcast: "same" | "channel" | "pixel" | "scalar" | "general";
 }
 
 /** One op that does more than map elements, with the elementwise steps behind it. */
 export interface Stage {
   readonly node: NodeId;
+  /** All operands but the flowing one, by operand index; for `copy`, none. */
+  readonly operands: ReadonlyMap<number, Source>;
   readonly epilogue: readonly Step[];
 }
 
 /**
- * One kernel to be: the stages of a fused group in order (one, two for a separable, three for an inverted residual;
- * none for a pure elementwise chain, whose steps are then in `prologue`).
+ * One kernel to be: the stages of a fused group in order (one; two for a separable; three for an inverted residual;
+ * none for a pure elementwise chain, whose steps are then the prologue).
  */
 export interface Group {
   readonly name: string;
   readonly rule?: string;
   readonly reason?: string;
   readonly nodes: readonly NodeId[];
-  /** Elementwise steps before the first stage (or the whole of an elementwise group). */
+  /** What flows into the first step or stage; a concat has one group per operand that is not written in place. */
+  readonly input: Source;
+  /** Elementwise steps before the first stage, or all steps of an elementwise group. */
   readonly prologue: readonly Step[];
   readonly stages: readonly Stage[];
-  /** Operands of the first stage (or the first step) as they are read; of later stages, all but the flowing one. */
-  readonly inputs: ReadonlyMap<NodeId, Source>;
   readonly output: View;
 }
 
