@@ -22,6 +22,8 @@ export interface Ast {
   readonly items: readonly Item[];
   /** All comments in reading order; the printer puts them back by their spans. */
   readonly comments: readonly Comment[];
+  /** Offsets at which the lines of the text begin, so that blank lines can be kept; absent if there is no text. */
+  readonly lineStarts?: readonly number[];
 }
 
 export type Item = ConstItem | NetItem | BlockItem | RuleItem | FuseItem;
@@ -221,9 +223,19 @@ export interface PipeExpression extends Located {
 }
 
 export type BinaryOperator =
-  | "+" | "-" | "*" | "/" | "%"
-  | "==" | "!=" | "<" | "<=" | ">" | ">="
-  | "and" | "or";
+  | "+"
+  | "-"
+  | "*"
+  | "/"
+  | "%"
+  | "=="
+  | "!="
+  | "<"
+  | "<="
+  | ">"
+  | ">="
+  | "and"
+  | "or";
 
 export interface BinaryExpression extends Located {
   readonly kind: "binary";

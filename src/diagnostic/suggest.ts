@@ -7,7 +7,7 @@ const most = 3;
 
 /**
  * The near misses of `name` among `candidates`, best first, at most three, each once; empty if none is near.
- * Distances are Levenshtein's without regard to case; candidates as near as the best one, or one edit farther, count.
+ * Distances are Levenshtein's without regard to case, two letters swapped counting as one edit; candidates as near as the best one, or one edit farther, count.
  */
 export function suggest(name: string, candidates: Iterable<string>): string[] {
   const wanted = name.toLowerCase();
@@ -18,7 +18,7 @@ export function suggest(name: string, candidates: Iterable<string>): string[] {
     const limit = editLimit(Math.max(wanted.length, other.length));
     // The difference in length is a lower bound of the distance, and much cheaper on long lists of weights.
     if (Math.abs(wanted.length - other.length) > limit) continue;
-    const edits = distance(wanted, other);
+    const edits = isSwap(wanted, other) ? 1 : distance(wanted, other);
     if (edits <= limit) near.push({ candidate, edits });
   }
   near.sort((a, b) => a.edits - b.edits || compare(a.candidate, b.candidate));
@@ -43,6 +43,14 @@ export function didYouMean(name: string, candidates: Iterable<string>): string[]
  */
 function editLimit(length: number): number {
   return length <= 2 ? 0 : Math.floor(Math.min(0.4 * length, 2 + 0.2 * length));
+}
+
+/** Whether two texts differ in that two neighbours are swapped, and in nothing else. */
+function isSwap(a: string, b: string): boolean {
+  if (a.length !== b.length || a === b) return false;
+  let k = 0;
+  while (a[k] === b[k]) k++;
+  return a[k] === b[k + 1] && a[k + 1] === b[k] && a.slice(k + 2) === b.slice(k + 2);
 }
 
 function compare(a: string, b: string): number {

@@ -1,0 +1,304 @@
+// From the concrete syntax tree to the `Ast`.
+
+import type { IToken } from "chevrotain";
+import { error, type Diagnostic } from "#diagnostic/diagnostic.js";
+import type * as ast from "./ast.js";
+import { at, only, spanOf, spanOfToken, type Builder } from "./builder.js";
+import type * as cst from "./cst.js";
+import { buildOperation } from "./operation.js";
+import { is, QuotedName, unescaped } from "./tokens.js";
+
+/** The items of a file, in order, and what is wrong with them. */
+export function build(tree: cst.FileCstNode, file: string): { items: ast.Item[]; diagnostics: Diagnostic[] } {
+  const builder: Builder = { file, diagnostics: [], prefixes: 0 };
+  const items = (tree.children.item ?? []).map((node) => buildItem(builder, node));
+  return { items, diagnostics: builder.diagnostics };
+}
+
+// ── Items ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function buildItem(b: Builder, { children }: cst.ItemCstNode): ast.Item {
+  const { netItem, blockItem, ruleItem, fuseItem, constItem } = children;
+  if (netItem) return buildNet(b, only(netItem));
+  if (blockItem) return buildBlock(b, only(blockItem));
+  if (ruleItem) return buildRule(b, only(ruleItem));
+  if (fuseItem) return buildFuse(b, only(fuseItem));
+  return buildConst(b, only(constItem));
+}
+
+function buildNet(b: Builder, node: cst.NetItemCstNode): ast.NetItem {
+  const { Identifier, body } = node.children;
+  return {
+    kind: "net",
+    name: name(b, only(Identifier)),
+    body: buildBody(b, only(body)),
+    span: spanOf(b, node),
+  };
+}
+
+function buildBlock(b: Builder, node: cst.BlockItemCstNode): ast.BlockItem {
+  const { Identifier, parameters, body } = node.children;
+  return {
+    kind: "block",
+    name: name(b, only(Identifier)),
+    parameters: (only(parameters).children.parameter ?? []).map((parameter) => buildParameter(b, parameter)),
+    body: buildBody(b, only(body)),
+    span: spanOf(b, node),
+  };
+}
+
+function buildParameter(b: Builder, node: cst.ParameterCstNode): ast.Parameter {
+  const { Identifier, expression } = node.children;
+  return {
+    name: name(b, only(Identifier)),
+    ...(expression && { default: buildExpression(b, only(expression)) }),
+    span: spanOf(b, node),
+  };
+}
+
+function buildRule(b: Builder, node: cst.RuleItemCstNode): ast.RuleItem {
+  const { Identifier, tolerance, expression, whereBinding, condition } = node.children;
+  return {
+    kind: "rule",
+    name: name(b, only(Identifier)),
+    ...(tolerance && { approx: buildExpression(b, only(only(tolerance).children.expression)) }),
+    pattern: buildExpression(b, at(expression, 0)),
+    replacement: buildExpression(b, at(expression, 1)),
+    where: (whereBinding ?? []).map((binding) => ({
+      name: name(b, only(binding.children.Identifier)),
+      value: buildExpression(b, only(binding.children.expression)),
+      span: spanOf(b, binding),
+    })),
+    ...(condition && { when: buildCondition(b, only(condition)) }),
+    span: spanOf(b, node),
+  };
+}
+
+function buildCondition(b: Builder, { children }: cst.ConditionCstNode): ast.Expression {
+  return buildExpression(b, only(children.expression));
+}
+
+function buildFuse(b: Builder, node: cst.FuseItemCstNode): ast.FuseItem {
+  const { Identifier, fuseStep, condition } = node.children;
+  return {
+    kind: "fuse",
+    name: name(b, only(Identifier)),
+    steps: fuseStep.map((step) => buildStep(b, step)),
+    ...(condition && { when: buildCondition(b, only(condition)) }),
+    span: spanOf(b, node),
+  };
+}
+
+function buildStep(b: Builder, node: cst.FuseStepCstNode): ast.FuseStep {
+  const { Identifier, Star, Plus, Question } = node.children;
+  const repeat = Star ? "*" : Plus ? "+" : Question ? "?" : "one";
+  return { name: name(b, only(Identifier)), repeat, span: spanOf(b, node) };
+}
+
+function buildConst(b: Builder, node: cst.ConstItemCstNode): ast.ConstItem {
+  const { Identifier, expression } = node.children;
+  return {
+    kind: "const",
+    name: name(b, only(Identifier)),
+    value: buildExpression(b, only(expression)),
+    span: spanOf(b, node),
+  };
+}
+
+// ── Statements ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function buildBody(b: Builder, { children }: cst.BodyCstNode): ast.Statement[] {
+  return (children.statement ?? []).map((statement) => buildStatement(b, statement));
+}
+
+function buildStatement(b: Builder, { children }: cst.StatementCstNode): ast.Statement {
+  const { weightsStatement, inputStatement, paramStatement, constItem, repeatStatement } = children;
+  const { kernelStatement, outputStatement, returnStatement, bindStatement } = children;
+  if (weightsStatement) return buildWeights(b, only(weightsStatement));
+  if (inputStatement) return buildInput(b, only(inputStatement));
+  if (paramStatement) return buildParam(b, only(paramStatement));
+  if (constItem) return buildConst(b, only(constItem));
+  if (repeatStatement) return buildRepeat(b, only(repeatStatement));
+  if (kernelStatement) return buildKernel(b, only(kernelStatement));
+  if (outputStatement) return buildOutput(b, only(outputStatement));
+  if (returnStatement) return buildReturn(b, only(returnStatement));
+  return buildBind(b, only(bindStatement));
+}
+
+function buildWeights(b: Builder, node: cst.WeightsStatementCstNode): ast.WeightsStatement {
+  return { kind: "weights", path: string(b, only(node.children.StringToken)), span: spanOf(b, node) };
+}
+
+function buildInput(b: Builder, node: cst.InputStatementCstNode): ast.InputStatement {
+  const { Identifier, type } = node.children;
+  return {
+    kind: "input",
+    name: name(b, only(Identifier)),
+    type: buildType(b, only(type)),
+    span: spanOf(b, node),
+  };
+}
+
+function buildParam(b: Builder, node: cst.ParamStatementCstNode): ast.ParamStatement {
+  const { Identifier, type, expression } = node.children;
+  return {
+    kind: "param",
+    name: name(b, only(Identifier)),
+    type: buildType(b, only(type)),
+    ...(expression && { value: buildExpression(b, only(expression)) }),
+    span: spanOf(b, node),
+  };
+}
+
+function buildRepeat(b: Builder, node: cst.RepeatStatementCstNode): ast.RepeatStatement {
+  const { expression, Identifier, body } = node.children;
+  return {
+    kind: "repeat",
+    count: buildExpression(b, only(expression)),
+    ...(Identifier && { index: name(b, only(Identifier)) }),
+    body: buildBody(b, only(body)),
+    span: spanOf(b, node),
+  };
+}
+
+function buildKernel(b: Builder, node: cst.KernelStatementCstNode): ast.KernelStatement {
+  const { Identifier, StringToken, body } = node.children;
+  return {
+    kind: "kernel",
+    name: name(b, at(Identifier, 0)),
+    rule: name(b, at(Identifier, 1)),
+    ...(StringToken && { reason: string(b, only(StringToken)) }),
+    body: buildBody(b, only(body)),
+    span: spanOf(b, node),
+  };
+}
+
+function buildOutput(b: Builder, node: cst.OutputStatementCstNode): ast.OutputStatement {
+  const outputs = node.children.outputValue.map(({ children: { Identifier, expression } }) => ({
+    name: name(b, only(Identifier)),
+    ...(expression && { value: buildExpression(b, only(expression)) }),
+  }));
+  return { kind: "output", outputs, span: spanOf(b, node) };
+}
+
+function buildReturn(b: Builder, node: cst.ReturnStatementCstNode): ast.ReturnStatement {
+  return { kind: "return", value: buildExpression(b, only(node.children.expression)), span: spanOf(b, node) };
+}
+
+function buildBind(b: Builder, node: cst.BindStatementCstNode): ast.BindStatement {
+  const { Identifier, expression } = node.children;
+  return {
+    kind: "bind",
+    name: name(b, only(Identifier)),
+    value: buildExpression(b, only(expression)),
+    span: spanOf(b, node),
+  };
+}
+
+function buildType(b: Builder, node: cst.TypeCstNode): ast.TypeExpression {
+  const { Identifier, expressions } = node.children;
+  const shape = expressions ? only(expressions).children.expression : [];
+  return {
+    dtype: name(b, only(Identifier)),
+    shape: shape.map((dimension) => buildExpression(b, dimension)),
+    span: spanOf(b, node),
+  };
+}
+
+// ── Expressions ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function buildExpression(b: Builder, { children }: cst.ExpressionCstNode): ast.Expression {
+  const operation = only(children.operation);
+  const { start } = spanOf(b, operation);
+  let value = buildOperation(b, operation, buildOperand);
+  for (const node of children.call ?? []) {
+    const call = buildCall(b, node);
+    const span = { file: b.file, start, end: call.span.end };
+    value = { kind: "pipe", value, call, parentheses: node.children.arguments !== undefined, span };
+  }
+  return value;
+}
+
+/** An operand without the operators before it. */
+function buildOperand(b: Builder, { children }: cst.OperandCstNode): ast.Expression {
+  const { NumberToken, SizeToken, StringToken, list, group, call } = children;
+  if (NumberToken) return number(b, only(NumberToken));
+  if (SizeToken) return size(b, only(SizeToken));
+  if (StringToken) return string(b, only(StringToken));
+  if (group) return buildExpression(b, only(only(group).children.expression));
+  if (list) {
+    const node = only(list);
+    const items = node.children.expressions ? only(node.children.expressions).children.expression : [];
+    return { kind: "list", items: items.map((item) => buildExpression(b, item)), span: spanOf(b, node) };
+  }
+  const node = only(call);
+  if (node.children.arguments) return buildCall(b, node);
+  const token = only(node.children.Identifier);
+  const { text, span } = name(b, token);
+  return { kind: "name", name: text, quoted: is(token, QuotedName), span };
+}
+
+function buildCall(b: Builder, node: cst.CallCstNode): ast.CallExpression {
+  const { Identifier, Colon } = node.children;
+  const list = node.children.arguments ? only(node.children.arguments).children.argument : [];
+  return {
+    kind: "call",
+    callee: name(b, at(Identifier, Colon ? 1 : 0)),
+    ...(Colon && { binder: name(b, at(Identifier, 0)) }),
+    arguments: (list ?? []).map((argument) => buildArgument(b, argument)),
+    span: spanOf(b, node),
+  };
+}
+
+function buildArgument(b: Builder, node: cst.ArgumentCstNode): ast.Argument {
+  const { DotDot, Identifier, ArgumentName, expression } = node.children;
+  const span = spanOf(b, node);
+  if (DotDot) return { kind: "rest", name: name(b, only(Identifier)), span };
+  const value = buildExpression(b, only(expression));
+  if (ArgumentName) return { kind: "named", name: name(b, only(ArgumentName)), value, span };
+  return { kind: "positional", value, span };
+}
+
+// ── Tokens ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function name(b: Builder, token: IToken): ast.Name {
+  const text = textOf(b, token);
+  if (text === "")
+    b.diagnostics.push(error("empty-name", "a name cannot be empty", { span: spanOfToken(b, token) }));
+  return { text, span: spanOfToken(b, token) };
+}
+
+function string(b: Builder, token: IToken): ast.StringLiteral {
+  return { kind: "string", value: textOf(b, token), span: spanOfToken(b, token) };
+}
+
+/** What a token says, its escapes resolved; reports those that mean nothing. */
+function textOf(b: Builder, token: IToken): string {
+  const { value, problems } = unescaped(token);
+  for (const { start, end } of problems) {
+    const span = { file: b.file, start: token.startOffset + start, end: token.startOffset + end };
+    const escape = token.image.slice(start, end);
+    const help = [
+      'the escapes are `\\n`, `\\r`, `\\t`, `\\\\`, `\\"`, `` \\` `` and `\\u{…}` with a code point in hex',
+    ];
+    b.diagnostics.push(error("bad-escape", `\`${escape}\` is no escape`, { span, help }));
+  }
+  return value;
+}
+
+function number(b: Builder, token: IToken): ast.NumberLiteral {
+  const value = Number(token.image);
+  const span = spanOfToken(b, token);
+  if (!Number.isFinite(value))
+    b.diagnostics.push(error("bad-number", `${token.image} is too large a number`, { span }));
+  return { kind: "number", value, text: token.image, span };
+}
+
+function size(b: Builder, token: IToken): ast.SizeLiteral {
+  const values = token.image.split("x").map(Number);
+  const span = spanOfToken(b, token);
+  if (!values.every(Number.isSafeInteger)) {
+    b.diagnostics.push(error("bad-number", `${token.image} is too large a size`, { span }));
+  }
+  return { kind: "size", values, span };
+}

@@ -1,0 +1,330 @@
+// Words the faults of a text: what was expected, where, and what the writer may have meant.
+
+import { EOF, type IToken, type TokenType } from "chevrotain";
+import { error, type Diagnostic, type Label } from "#diagnostic/diagnostic.js";
+import { didYouMean } from "#diagnostic/suggest.js";
+import type { Fault } from "./fault.js";
+import { startsOperand } from "./lines.js";
+import {
+  afterPrevious,
+  enclosingBody,
+  endsAt,
+  placeOf,
+  sceneOf,
+  shown,
+  spanAt,
+  type Scene,
+} from "./scene.js";
+import * as t from "./tokens.js";
+import { explainWrong } from "./wrong.js";
+
+/** What an explanation says besides the place. */
+interface Wording {
+  readonly code?: string;
+  readonly message: string;
+  /** The token to point at, if it is not the one where the parser stopped. */
+  readonly at?: IToken;
+  readonly others?: readonly Label[];
+  readonly help?: readonly string[];
+}
+
+/** One error for each faulty statement, in order. */
+export function explain(faults: readonly Fault[], tokens: readonly IToken[], file: string): Diagnostic[] {
+  const diagnostics: Diagnostic[] = [];
+  let reported: IToken | undefined;
+  let outside = false;
+  for (const fault of faults) {
+    // Bodies inside each other that are not closed all miss their `}` at the same token.
+    if (fault.found === reported) continue;
+    reported = fault.found;
+    const scene = sceneOf(fault, tokens, file);
+    const diagnostic = explainOne(scene);
+    // Statements outside a body stand there together, and for one reason.
+    const again = outside && diagnostic.code === outsideCode;
+    outside = diagnostic.code === outsideCode;
+    if (!again) diagnostics.push(diagnostic);
+  }
+  return diagnostics;
+}
+
+const outsideCode = "outside-body";
+
+function explainOne(scene: Scene): Diagnostic {
+  const { found, tokens, index, file } = scene;
+  if (t.is(found, t.Wrong)) return explainWrong(found, tokens[index - 1], file);
+  const { code = "syntax", message, at = found, ...details } = wordingOf(scene);
+  const place = { ...scene, found: at };
+  const label = endsAt(place) ? { label: `the ${at.tokenType === EOF ? "file" : "line"} ends here` } : {};
+  return error(code, message, { span: placeOf(place), ...label, ...details });
+}
+
+function wordingOf(scene: Scene): Wording {
+  const { rule, expected } = scene;
+  if (rule === "item" && expected === undefined) return noItem(scene);
+  if (rule === "statement" && expected === undefined) return noStatement(scene);
+  switch (expected) {
+    case undefined:
+      return noExpression(scene);
+    case t.Newline.name:
+      return unended(scene);
+    case t.Identifier.name:
+      return noName(scene);
+    case t.CloseParen.name:
+    case t.CloseBracket.name:
+      return unclosed(scene, expected === t.CloseParen.name ? "`)`" : "`]`");
+    case t.CloseBrace.name:
+      return unclosedBody(scene);
+    default:
+      return noToken(scene, expected);
+  }
+}
+
+// ── Beginnings ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const itemList = "`net`, `block`, `rule`, `fuse` or `const`";
+
+function noItem(scene: Scene): Wording {
+  const { found, tokens, index } = scene;
+  if (isCloser(found)) return closesNothing(found);
+  const beginsStatement = t.is(found, t.StatementStart) || found.tokenType === t.Kernel;
+  if (beginsStatement || t.is(tokens[index + 1], t.Equal)) {
+    return {
+      code: outsideCode,
+      message: "a statement must stand in the braces of a `net` or a `block`",
+      help: [`at the top of a file stand ${itemList}`],
+    };
+  }
+  const meant = t.is(found, t.Identifier) ? didYouMean(found.image, t.itemWords) : [];
+  return { message: `expected ${itemList}, but found ${shown(found)}`, help: meant };
+}
+
+function noStatement(scene: Scene): Wording {
+  const { found, tokens, index } = scene;
+  if (isCloser(found)) return closesNothing(found);
+  if (found.tokenType === t.Kernel) return noName({ ...scene, rule: "kernelStatement" });
+  if (t.is(found, t.ItemStart) && !t.is(tokens[index + 1], t.Equal)) {
+    const help = [`${shown(found)} stands at the top of a file, outside all braces`];
+    return { message: `${shown(found)} cannot stand inside a body`, help };
+  }
+  if (t.reservedWords.has(found.image)) return keywordAsName(found);
+  const next = tokens[index + 1];
+  if (t.is(found, t.Identifier) && next !== undefined)
+    return noBinding({ ...scene, found: next, index: index + 1 });
+  const help = startsOperand(found) ? ["a value needs a name to be used: `y = …`"] : [];
+  return { message: `a statement cannot begin with ${shown(found)}`, help };
+}
+
+/** A statement that began with a name, which should be a binding. */
+function noBinding(scene: Scene): Wording {
+  const { found, first } = scene;
+  if (found.tokenType === t.OpenParen || found.tokenType === t.Pipe) {
+    const value = found.tokenType === t.OpenParen ? `${first.image}(…)` : `${first.image} |> …`;
+    return { message: `the value of \`${value}\` needs a name`, help: [`as in \`y = ${value}\``] };
+  }
+  const meant = didYouMean(first.image, t.statementWords);
+  if (meant.length > 0 || t.is(found, t.Identifier) || found.tokenType === t.StringToken) {
+    return {
+      code: "unknown-statement",
+      message: `${shown(first)} begins no statement`,
+      at: first,
+      help: meant,
+    };
+  }
+  return { message: `expected \`=\` after ${shown(first)}`, at: found };
+}
+
+// ── Parts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function noExpression(scene: Scene): Wording {
+  const { rule, found, tokens, index, previous } = scene;
+  if (t.reservedWords.has(found.image)) return keywordAsName(found);
+  if (rule === "call") {
+    return {
+      message: `expected an op or a block${afterPrevious(scene)}`,
+      help: ["as in `x |> relu` or `x |> conv2d(filters=8)`"],
+    };
+  }
+  if (found.tokenType === t.Slash && t.is(tokens[index - 1], t.Slash)) {
+    return { message: "expected an expression after `/`", help: ["a comment begins with `#`"] };
+  }
+  if (rule === "fuseItem") return noName({ ...scene, rule: "fuseStep" });
+  if (previous.tokenType === t.Output) return noName({ ...scene, rule: "outputValue" });
+  return { message: `expected an expression${afterPrevious(scene)}` };
+}
+
+/** What needs a name, by grammar rule. */
+const nameless: Readonly<Record<string, string>> = {
+  netItem: "`net` needs a name",
+  blockItem: "`block` needs a name",
+  ruleItem: "`rule` needs a name",
+  fuseItem: "`fuse` needs a name",
+  constItem: "`const` needs a name",
+  inputStatement: "`input` needs a name",
+  paramStatement: "`param` needs a name",
+  outputStatement: "`output` needs the name of a value",
+  outputValue: "`output` needs the name of a value",
+  repeatStatement: "`as` needs a name for the index",
+  kernelStatement: "`kernel` needs a name, and the name of the rule that made it",
+  whereBinding: "`where` needs a name",
+  parameter: "a parameter needs a name",
+  argument: "`..` needs a name for the rest of the attributes",
+  type: "expected a type, as in `f32[1, 224, 224, 3]`",
+};
+
+function noName(scene: Scene): Wording {
+  const { rule, found } = scene;
+  if (t.reservedWords.has(found.image)) return keywordAsName(found);
+  if (rule === "fuseStep") return { message: `expected an op or an op class${afterPrevious(scene)}` };
+  const message = nameless[rule] ?? `expected a name${afterPrevious(scene)}`;
+  const help = found.tokenType === t.StringToken ? ["a name stands without quotes, or in backticks"] : [];
+  return { message, help };
+}
+
+/** Examples of what was begun, by grammar rule and expected token. */
+const examples: Readonly<Record<string, string>> = {
+  [`inputStatement ${t.Colon.name}`]: "`input image: f32[1, 224, 224, 3]`",
+  [`paramStatement ${t.Colon.name}`]: "`param w: f32[3, 3, 3, 32]`",
+  [`type ${t.OpenBracket.name}`]: "`f32[1, 224, 224, 3]`; a scalar is `f32[]`",
+  [`ruleItem ${t.Colon.name}`]: "`rule add_zero: x + 0 => x`",
+  [`ruleItem ${t.FatArrow.name}`]: "`rule add_zero: x + 0 => x`",
+  [`fuseItem ${t.Colon.name}`]: "`fuse separable: depthwise -> elementwise* -> pointwise`",
+};
+
+function noToken(scene: Scene, expected: string): Wording {
+  const { rule, previous, found } = scene;
+  if (rule === "bindStatement") return noBinding(scene);
+  if (rule === "parameters") {
+    const help = ["as in `block f(x, filters, stride=1) { … }`"];
+    return { message: `expected the parameters of the block${afterPrevious(scene)}`, help };
+  }
+  if (rule === "ruleItem" && expected === t.Colon.name && previous.tokenType === t.Approx) {
+    const help = [`as in \`rule approx(0.01) ${found.image}: …\``];
+    return { message: "`rule approx` needs its tolerance in parentheses", help };
+  }
+  if (rule === "body") return { message: `expected \`{\`${afterPrevious(scene)} to begin the body` };
+  if (expected === t.StringToken.name) {
+    return {
+      message: "`weights` needs the name of a file in quotes",
+      help: ['as in `weights "model.safetensors"`'],
+    };
+  }
+  const type = typeNamed(expected);
+  const example = examples[`${rule} ${expected}`];
+  const message = `expected ${type?.LABEL ?? expected}${afterPrevious(scene)}`;
+  return { message, help: example === undefined ? [] : [`as in ${example}`] };
+}
+
+// ── Ends ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The statement could end where something else follows. */
+function unended(scene: Scene): Wording {
+  const { found, tokens, index, first, afterPipe } = scene;
+  const before = tokens[index - 1];
+  if (isCloser(found)) return closesNothing(found);
+  if (t.is(before, t.CloseBrace)) return { message: "expected a line end after `}`" };
+  if (t.is(found, t.BinaryOperator) && afterPipe) {
+    const help = ["`|>` binds loosest: put the pipe in parentheses, as in `(x |> relu) + y`"];
+    return { message: `${shown(found)} cannot follow a step of a pipe`, help };
+  }
+  if (first.tokenType === t.Output && !t.is(found, t.Identifier)) {
+    return {
+      message: `${shown(found)} cannot follow the name of an output`,
+      help: ["an expression gets a name first: `output y = a + b`"],
+    };
+  }
+  if (found.tokenType === t.Where) {
+    const help =
+      first.tokenType === t.Rule ? ["`where` stands once, before `when`; more bindings follow a `,`"] : [];
+    return { message: "`where` cannot stand here", help };
+  }
+  if (t.is(found, t.Identifier) && found.tokenType !== t.QuotedName) {
+    const meant = didYouMean(found.image, ["when", "where", "and", "or", "as", "not"]);
+    if (meant.length > 0) return { message: `${shown(found)} cannot follow ${quoted(before)}`, help: meant };
+  }
+  if (t.is(found, t.StatementStart) || t.is(found, t.ItemStart) || t.is(tokens[index + 1], t.Equal)) {
+    return {
+      message: `expected a line end before ${shown(found)}`,
+      help: ["each statement begins on a line of its own"],
+    };
+  }
+  if (startsOperand(found)) return { message: `expected an operator or a line end after ${quoted(before)}` };
+  return { message: `${shown(found)} cannot follow ${quoted(before)}` };
+}
+
+function unclosed(scene: Scene, closer: string): Wording {
+  const { found, tokens, index, opener } = scene;
+  const before = tokens[index - 1];
+  const what = bracketed(scene);
+  const others = opener === undefined ? [] : [{ span: spanAt(scene, opener), message: "opened here" }];
+  if (t.reservedWords.has(found.image) && !t.is(found, t.StatementStart) && !t.is(found, t.ItemStart)) {
+    if (t.is(before, t.Comma) || index - 1 === opener) return { ...keywordAsName(found) };
+  }
+  if (isCloser(found)) {
+    return {
+      code: "unclosed",
+      message: `expected ${closer} to close ${what}, but found ${shown(found)}`,
+      others,
+    };
+  }
+  if (found.tokenType === t.Comma && (t.is(before, t.Comma) || index - 1 === opener)) {
+    return { message: `expected an expression${afterPrevious(scene)}` };
+  }
+  if (startsOperand(found) || t.reservedWords.has(found.image)) {
+    return { message: `expected \`,\` or ${closer} after ${quoted(before)} in ${what}`, others };
+  }
+  if (endsAt(scene) || found.tokenType === t.OpenBrace) {
+    return { code: "unclosed", message: `expected ${closer} to close ${what}`, others };
+  }
+  return { message: `${shown(found)} cannot follow ${quoted(before)} in ${what}`, others };
+}
+
+/** What the bracket that is open belongs to. */
+function bracketed({ tokens, opener, rule }: Scene): string {
+  const owner = opener === undefined ? undefined : tokens[opener - 1];
+  switch (rule) {
+    case "arguments":
+      return `the arguments of ${quoted(owner)}`;
+    case "parameters":
+      return `the parameters of ${quoted(owner)}`;
+    case "type":
+      return `the shape after ${quoted(owner)}`;
+    case "list":
+      return "the list";
+    case "tolerance":
+      return "the tolerance";
+    default:
+      return "the parenthesis";
+  }
+}
+
+function unclosedBody(scene: Scene): Wording {
+  const body = enclosingBody(scene);
+  const others = body === undefined ? [] : [{ span: spanAt(scene, body.brace), message: "opened here" }];
+  const what = body === undefined ? "the body" : `the body of \`${body.header}\``;
+  return { code: "unclosed", message: `expected \`}\` to close ${what}`, others };
+}
+
+function closesNothing(token: IToken): Wording {
+  return { code: "unmatched", message: `${shown(token)} closes nothing` };
+}
+
+function keywordAsName({ image }: IToken): Wording {
+  const help = [`in backticks it is a name: \`${image}\``];
+  return {
+    code: "keyword-as-name",
+    message: `\`${image}\` is a keyword, so it cannot stand here as a name`,
+    help,
+  };
+}
+
+function isCloser({ tokenType }: IToken): boolean {
+  return tokenType === t.CloseParen || tokenType === t.CloseBracket || tokenType === t.CloseBrace;
+}
+
+function quoted(token: IToken | undefined): string {
+  return token === undefined ? "the beginning" : shown(token);
+}
+
+function typeNamed(name: string): TokenType | undefined {
+  return t.allTokens.find((type) => type.name === name);
+}

@@ -1,0 +1,396 @@
+// The grammar: a chevrotain parser from tokens to a concrete syntax tree, which `build.ts` makes into an `Ast`.
+
+import { CstParser, EOF, isRecognitionException, type IToken } from "chevrotain";
+import type { FileCstNode } from "./cst.js";
+import { faultMessages, faultOf, type Fault } from "./fault.js";
+import type { Lines } from "./lines.js";
+import * as t from "./tokens.js";
+
+/**
+ * Reads what `placeNewlines` gives. A statement that is wrong is skipped up to its `Newline`, so that each has at most
+ * one error and all others are read; `{ … }` in what is skipped is read too, for the errors in it.
+ */
+class Parser extends CstParser {
+  /** The `{` of the input that are not closed. */
+  unclosed: ReadonlySet<IToken> = new Set();
+
+  constructor() {
+    super(t.allTokens, {
+      maxLookahead: 2,
+      nodeLocationTracking: "onlyOffset",
+      recoveryEnabled: false,
+      errorMessageProvider: faultMessages,
+    });
+    this.performSelfAnalysis();
+  }
+
+  // ── Items ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  readonly file = this.RULE("file", () => {
+    this.lines(
+      () => false,
+      () => this.SUBRULE(this.item),
+    );
+  });
+
+  private readonly item = this.RULE("item", () => {
+    this.OR([
+      { ALT: () => this.SUBRULE(this.netItem) },
+      { ALT: () => this.SUBRULE(this.blockItem) },
+      { ALT: () => this.SUBRULE(this.ruleItem) },
+      { ALT: () => this.SUBRULE(this.fuseItem) },
+      { ALT: () => this.SUBRULE(this.constItem) },
+    ]);
+    this.CONSUME(t.Newline);
+  });
+
+  private readonly netItem = this.RULE("netItem", () => {
+    this.CONSUME(t.Net);
+    this.CONSUME(t.Identifier);
+    this.SUBRULE(this.body);
+  });
+
+  private readonly blockItem = this.RULE("blockItem", () => {
+    this.CONSUME(t.Block);
+    this.CONSUME(t.Identifier);
+    this.SUBRULE(this.parameters);
+    this.SUBRULE(this.body);
+  });
+
+  private readonly parameters = this.RULE("parameters", () => {
+    this.CONSUME(t.OpenParen);
+    this.OPTION(() => {
+      this.SUBRULE1(this.parameter);
+      this.MANY(() => {
+        this.CONSUME1(t.Comma);
+        this.SUBRULE2(this.parameter);
+      });
+      this.OPTION1(() => this.CONSUME2(t.Comma));
+    });
+    this.CONSUME(t.CloseParen);
+  });
+
+  private readonly parameter = this.RULE("parameter", () => {
+    this.CONSUME(t.Identifier);
+    this.OPTION(() => {
+      this.CONSUME(t.Equal);
+      this.SUBRULE(this.expression);
+    });
+  });
+
+  private readonly ruleItem = this.RULE("ruleItem", () => {
+    this.CONSUME(t.Rule);
+    this.OPTION1(() => this.SUBRULE(this.tolerance));
+    this.CONSUME(t.Identifier);
+    this.CONSUME(t.Colon);
+    this.SUBRULE1(this.expression);
+    this.CONSUME(t.FatArrow);
+    this.SUBRULE2(this.expression);
+    this.OPTION2(() => {
+      this.CONSUME(t.Where);
+      this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => this.SUBRULE(this.whereBinding) });
+    });
+    this.OPTION3(() => this.SUBRULE(this.condition));
+  });
+
+  private readonly tolerance = this.RULE("tolerance", () => {
+    this.CONSUME(t.Approx);
+    this.CONSUME(t.OpenParen);
+    this.SUBRULE(this.expression);
+    this.CONSUME(t.CloseParen);
+  });
+
+  private readonly whereBinding = this.RULE("whereBinding", () => {
+    this.CONSUME(t.Identifier);
+    this.CONSUME(t.Equal);
+    this.SUBRULE(this.expression);
+  });
+
+  private readonly condition = this.RULE("condition", () => {
+    this.CONSUME(t.When);
+    this.SUBRULE(this.expression);
+  });
+
+  private readonly fuseItem = this.RULE("fuseItem", () => {
+    this.CONSUME(t.Fuse);
+    this.CONSUME(t.Identifier);
+    this.CONSUME(t.Colon);
+    this.AT_LEAST_ONE_SEP({ SEP: t.Arrow, DEF: () => this.SUBRULE(this.fuseStep) });
+    this.OPTION(() => this.SUBRULE(this.condition));
+  });
+
+  private readonly fuseStep = this.RULE("fuseStep", () => {
+    this.CONSUME(t.Identifier);
+    this.OPTION(() =>
+      this.OR([
+        { ALT: () => this.CONSUME(t.Star) },
+        { ALT: () => this.CONSUME(t.Plus) },
+        { ALT: () => this.CONSUME(t.Question) },
+      ]),
+    );
+  });
+
+  private readonly constItem = this.RULE("constItem", () => {
+    this.CONSUME(t.Const);
+    this.CONSUME(t.Identifier);
+    this.CONSUME(t.Equal);
+    this.SUBRULE(this.expression);
+  });
+
+  // ── Statements ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private readonly body = this.RULE("body", () => {
+    const brace = this.CONSUME(t.OpenBrace);
+    this.lines(
+      // An item cannot stand in a body; where the body is not closed, that is where it should have been.
+      (next) => next.tokenType === t.CloseBrace || (t.is(next, t.ItemStart) && this.unclosed.has(brace)),
+      () => this.SUBRULE(this.statement),
+    );
+    this.CONSUME(t.CloseBrace);
+  });
+
+  private readonly statement = this.RULE("statement", () => {
+    this.OR([
+      { ALT: () => this.SUBRULE(this.weightsStatement) },
+      { ALT: () => this.SUBRULE(this.inputStatement) },
+      { ALT: () => this.SUBRULE(this.paramStatement) },
+      { ALT: () => this.SUBRULE(this.constItem) },
+      { ALT: () => this.SUBRULE(this.repeatStatement) },
+      { ALT: () => this.SUBRULE(this.kernelStatement) },
+      { ALT: () => this.SUBRULE(this.outputStatement) },
+      { ALT: () => this.SUBRULE(this.returnStatement) },
+      { ALT: () => this.SUBRULE(this.bindStatement) },
+    ]);
+    this.CONSUME(t.Newline);
+  });
+
+  private readonly weightsStatement = this.RULE("weightsStatement", () => {
+    this.CONSUME(t.Weights);
+    this.CONSUME(t.StringToken);
+  });
+
+  private readonly inputStatement = this.RULE("inputStatement", () => {
+    this.CONSUME(t.Input);
+    this.CONSUME(t.Identifier);
+    this.CONSUME(t.Colon);
+    this.SUBRULE(this.type);
+  });
+
+  private readonly paramStatement = this.RULE("paramStatement", () => {
+    this.CONSUME(t.Param);
+    this.CONSUME(t.Identifier);
+    this.CONSUME(t.Colon);
+    this.SUBRULE(this.type);
+    this.OPTION(() => {
+      this.CONSUME(t.Equal);
+      this.SUBRULE(this.expression);
+    });
+  });
+
+  private readonly repeatStatement = this.RULE("repeatStatement", () => {
+    this.CONSUME(t.Repeat);
+    this.SUBRULE(this.expression);
+    this.OPTION(() => {
+      this.CONSUME(t.As);
+      this.CONSUME(t.Identifier);
+    });
+    this.SUBRULE(this.body);
+  });
+
+  private readonly kernelStatement = this.RULE("kernelStatement", () => {
+    this.CONSUME(t.Kernel);
+    this.CONSUME1(t.Identifier);
+    this.CONSUME2(t.Identifier);
+    this.OPTION(() => this.CONSUME(t.StringToken));
+    this.SUBRULE(this.body);
+  });
+
+  private readonly outputStatement = this.RULE("outputStatement", () => {
+    this.CONSUME(t.Output);
+    this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => this.SUBRULE(this.outputValue) });
+  });
+
+  private readonly outputValue = this.RULE("outputValue", () => {
+    this.CONSUME(t.Identifier);
+    this.OPTION(() => {
+      this.CONSUME(t.Equal);
+      this.SUBRULE(this.expression);
+    });
+  });
+
+  private readonly returnStatement = this.RULE("returnStatement", () => {
+    this.CONSUME(t.Return);
+    this.SUBRULE(this.expression);
+  });
+
+  private readonly bindStatement = this.RULE("bindStatement", () => {
+    this.CONSUME(t.Identifier);
+    this.CONSUME(t.Equal);
+    this.SUBRULE(this.expression);
+  });
+
+  private readonly type = this.RULE("type", () => {
+    this.CONSUME(t.Identifier);
+    this.CONSUME(t.OpenBracket);
+    this.OPTION(() => this.SUBRULE(this.expressions));
+    this.CONSUME(t.CloseBracket);
+  });
+
+  // ── Expressions ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  private readonly expression = this.RULE("expression", () => {
+    this.SUBRULE(this.operation);
+    this.MANY(() => {
+      this.CONSUME(t.Pipe);
+      this.SUBRULE(this.call);
+    });
+  });
+
+  /** Operands and operators in a row: precedence is settled in `build.ts`, so that recursion here stays flat. */
+  private readonly operation = this.RULE("operation", () => {
+    this.SUBRULE1(this.operand);
+    this.MANY(() => {
+      this.CONSUME(t.BinaryOperator);
+      this.SUBRULE2(this.operand);
+    });
+  });
+
+  private readonly operand = this.RULE("operand", () => {
+    this.MANY(() => this.OR1([{ ALT: () => this.CONSUME(t.Minus) }, { ALT: () => this.CONSUME(t.Not) }]));
+    this.OR2([
+      { ALT: () => this.CONSUME(t.NumberToken) },
+      { ALT: () => this.CONSUME(t.SizeToken) },
+      { ALT: () => this.CONSUME(t.StringToken) },
+      { ALT: () => this.SUBRULE(this.call) },
+      { ALT: () => this.SUBRULE(this.list) },
+      { ALT: () => this.SUBRULE(this.group) },
+    ]);
+  });
+
+  private readonly call = this.RULE("call", () => {
+    this.OR([
+      {
+        ALT: () => {
+          this.CONSUME1(t.Identifier);
+          this.CONSUME(t.Colon);
+          this.CONSUME2(t.Identifier);
+          this.SUBRULE1(this.arguments);
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME3(t.Identifier);
+          this.OPTION(() => this.SUBRULE2(this.arguments));
+        },
+      },
+    ]);
+  });
+
+  private readonly arguments = this.RULE("arguments", () => {
+    this.CONSUME(t.OpenParen);
+    this.OPTION1(() => {
+      this.SUBRULE1(this.argument);
+      this.MANY(() => {
+        this.CONSUME1(t.Comma);
+        this.SUBRULE2(this.argument);
+      });
+      this.OPTION2(() => this.CONSUME2(t.Comma));
+    });
+    this.CONSUME(t.CloseParen);
+  });
+
+  private readonly argument = this.RULE("argument", () => {
+    this.OR([
+      {
+        ALT: () => {
+          this.CONSUME(t.DotDot);
+          this.CONSUME(t.Identifier);
+        },
+      },
+      {
+        ALT: () => {
+          this.CONSUME(t.ArgumentName);
+          this.CONSUME(t.Equal);
+          this.SUBRULE1(this.expression);
+        },
+      },
+      { ALT: () => this.SUBRULE2(this.expression) },
+    ]);
+  });
+
+  private readonly list = this.RULE("list", () => {
+    this.CONSUME(t.OpenBracket);
+    this.OPTION(() => this.SUBRULE(this.expressions));
+    this.CONSUME(t.CloseBracket);
+  });
+
+  private readonly expressions = this.RULE("expressions", () => {
+    this.SUBRULE1(this.expression);
+    this.MANY(() => {
+      this.CONSUME1(t.Comma);
+      this.SUBRULE2(this.expression);
+    });
+    this.OPTION(() => this.CONSUME2(t.Comma));
+  });
+
+  private readonly group = this.RULE("group", () => {
+    this.CONSUME(t.OpenParen);
+    this.SUBRULE(this.expression);
+    this.CONSUME(t.CloseParen);
+  });
+
+  // ── Recovery ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Lines until `ended`. To the grammar this is a repetition; when it runs, whatever stands there is tried. */
+  private lines(ended: (next: IToken) => boolean, parse: () => void): void {
+    if (this.RECORDING_PHASE) {
+      this.MANY(parse);
+      return;
+    }
+    for (let first = this.LA(1); first.tokenType !== EOF && !ended(first); first = this.LA(1)) {
+      if (!this.succeeds(parse)) this.skipLine(first);
+    }
+  }
+
+  /** Goes to the next line at this level, past `first` at least. Bodies on the way are read for their errors alone. */
+  private skipLine(first: IToken): void {
+    if (this.LA(1) !== first && this.LA(0).tokenType === t.Newline) return;
+    do {
+      if (this.LA(1).tokenType === t.OpenBrace) this.succeeds(() => this.SUBRULE(this.body));
+      else this.SKIP_TOKEN();
+    } while (this.LA(0).tokenType !== t.Newline && this.LA(1).tokenType !== EOF);
+  }
+
+  private succeeds(parse: () => void): boolean {
+    try {
+      parse();
+      return true;
+    } catch (exception) {
+      // Chevrotain has noted its own exceptions in `errors` when it threw them.
+      if (exception instanceof Error && isRecognitionException(exception)) return false;
+      throw exception;
+    }
+  }
+}
+
+let parser: Parser | undefined;
+
+/** The grammar as a parser; made on first use, since its analysis takes some milliseconds. */
+function theParser(): Parser {
+  return (parser ??= new Parser());
+}
+
+/** The grammar as data, for the diagrams and the types of the concrete tree. */
+export function grammarProductions(): ReturnType<Parser["getGAstProductions"]> {
+  return theParser().getGAstProductions();
+}
+
+/** The concrete tree of all lines without a fault, and the faults. */
+export function parseTokens({ tokens, unclosed }: Lines): { tree: FileCstNode; faults: Fault[] } {
+  const reader = theParser();
+  reader.input = tokens;
+  reader.unclosed = unclosed;
+  // The start rule has no token of its own, so it gives a tree whatever the input.
+  const tree = reader.file() as FileCstNode;
+  return { tree, faults: reader.errors.map(faultOf) };
+}

@@ -1,0 +1,40 @@
+// How tightly operators bind: one table for the reader and the printer of expressions.
+
+import type { BinaryOperator, UnaryExpression } from "./ast.js";
+
+/** Larger binds tighter. `|>` binds loosest of all (0), a call or literal tightest (`atom`). Operators of one level are taken from the left; comparisons do not chain. */
+export const precedence = {
+  pipe: 0,
+  comparison: 4,
+  atom: 8,
+} as const;
+
+const binary: { readonly [O in BinaryOperator]: number } = {
+  or: 1,
+  and: 2,
+  "==": precedence.comparison,
+  "!=": precedence.comparison,
+  "<": precedence.comparison,
+  "<=": precedence.comparison,
+  ">": precedence.comparison,
+  ">=": precedence.comparison,
+  "+": 5,
+  "-": 5,
+  "*": 6,
+  "/": 6,
+  "%": 6,
+};
+
+const unary: { readonly [O in UnaryExpression["operator"]]: number } = { not: 3, "-": 7 };
+
+export function binaryPrecedence(operator: BinaryOperator): number {
+  return binary[operator];
+}
+
+export function unaryPrecedence(operator: UnaryExpression["operator"]): number {
+  return unary[operator];
+}
+
+export function isBinaryOperator(text: string): text is BinaryOperator {
+  return Object.hasOwn(binary, text);
+}

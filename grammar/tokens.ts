@@ -1,0 +1,247 @@
+// The tokens of the language, and the lexer that makes them.
+
+import { createToken, Lexer, type CustomPatternMatcherReturn, type IToken, type TokenType } from "chevrotain";
+import { unescape, type Unescaped } from "./quote.js";
+
+// ── Names ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What may stand for a name: a plain one, one in backticks, and the words that are keywords at one place only. */
+export const Identifier = createToken({ name: "Identifier", label: "name", pattern: Lexer.NA });
+
+/** What may stand before the `=` of an argument or a parameter: every name, keywords too. */
+export const ArgumentName = createToken({ name: "ArgumentName", label: "name", pattern: Lexer.NA });
+
+/** A name as `x`, `conv2d` or, in dumps, `x.2.d`. */
+export const PlainName = createToken({
+  name: "PlainName",
+  label: "name",
+  pattern: /[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*/,
+  categories: [Identifier, ArgumentName],
+});
+
+/** A name in backticks, with the escapes of strings. Its payload is an `Unescaped`. */
+export const QuotedName = createToken({
+  name: "QuotedName",
+  label: "name",
+  pattern: quoted("`"),
+  start_chars_hint: ["`"],
+  line_breaks: false,
+  categories: [Identifier, ArgumentName],
+});
+
+// ── Words ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** A word that is never a name unless it stands in backticks or before the `=` of an argument. */
+function keyword(word: string, ...categories: TokenType[]): TokenType {
+  return createToken({
+    name: word[0]?.toUpperCase() + word.slice(1),
+    label: `\`${word}\``,
+    pattern: new RegExp(word),
+    longer_alt: PlainName,
+    categories: [ArgumentName, ...categories],
+  });
+}
+
+/** Words with which an item of a file begins. */
+export const ItemStart = createToken({ name: "ItemStart", pattern: Lexer.NA });
+
+/** Words with which a statement begins, bindings aside. */
+export const StatementStart = createToken({ name: "StatementStart", pattern: Lexer.NA });
+
+/** `+`, `and`, … between two operands; which binds tighter is settled when the tree is built. */
+export const BinaryOperator = createToken({ name: "BinaryOperator", label: "operator", pattern: Lexer.NA });
+
+export const Net = keyword("net", ItemStart);
+export const Block = keyword("block", ItemStart);
+export const Rule = keyword("rule", ItemStart);
+export const Fuse = keyword("fuse", ItemStart);
+export const Const = keyword("const", StatementStart);
+export const Weights = keyword("weights", StatementStart);
+export const Input = keyword("input", StatementStart);
+export const Param = keyword("param", StatementStart);
+export const Repeat = keyword("repeat", StatementStart);
+export const Output = keyword("output", StatementStart);
+export const Return = keyword("return", StatementStart);
+export const Where = keyword("where");
+export const When = keyword("when");
+export const And = keyword("and", BinaryOperator);
+export const Or = keyword("or", BinaryOperator);
+export const Not = keyword("not");
+
+// These three are keywords at one place each (`kernel k7 …`, `repeat 5 as i`, `rule approx(0.01) …`), names elsewhere.
+export const Kernel = keyword("kernel", Identifier);
+export const As = keyword("as", Identifier);
+export const Approx = keyword("approx", Identifier);
+
+const words = [
+  [Net, Block, Rule, Fuse, Const, Weights, Input, Param, Repeat, Output, Return],
+  [Where, When, And, Or, Not, Kernel, As, Approx],
+].flat();
+
+/** The words that a name cannot be unless it stands in backticks. */
+export const reservedWords: ReadonlySet<string> = new Set(
+  words.filter((word) => !word.CATEGORIES?.includes(Identifier)).map(wordOf),
+);
+
+/** The words with which items and statements begin, for "did you mean". */
+export const itemWords = words
+  .filter((word) => word.CATEGORIES?.includes(ItemStart))
+  .concat(Const)
+  .map(wordOf);
+export const statementWords = words
+  .filter((word) => word.CATEGORIES?.includes(StatementStart))
+  .concat(Kernel)
+  .map(wordOf);
+
+/** All words that mean something, those that are keywords at one place only too. */
+export const allWords = words.map(wordOf);
+
+function wordOf(word: TokenType): string {
+  return word.LABEL?.slice(1, -1) ?? word.name;
+}
+
+// ── Literals ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** `3x3`, `1x1x2`. */
+export const SizeToken = createToken({ name: "SizeToken", label: "size", pattern: /[0-9]+(?:x[0-9]+)+/ });
+
+export const NumberToken = createToken({
+  name: "NumberToken",
+  label: "number",
+  pattern: /[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/,
+});
+
+/** A string in double quotes; its payload is an `Unescaped`. */
+export const StringToken = createToken({
+  name: "StringToken",
+  label: "string",
+  pattern: quoted('"'),
+  start_chars_hint: ['"'],
+  line_breaks: false,
+});
+
+// ── Punctuation ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function punctuation(name: string, text: string, ...categories: TokenType[]): TokenType {
+  return createToken({ name, label: `\`${text}\``, pattern: text, categories });
+}
+
+export const Pipe = punctuation("Pipe", "|>");
+export const FatArrow = punctuation("FatArrow", "=>");
+export const Arrow = punctuation("Arrow", "->");
+export const EqualEqual = punctuation("EqualEqual", "==", BinaryOperator);
+export const NotEqual = punctuation("NotEqual", "!=", BinaryOperator);
+export const LessEqual = punctuation("LessEqual", "<=", BinaryOperator);
+export const GreaterEqual = punctuation("GreaterEqual", ">=", BinaryOperator);
+export const Less = punctuation("Less", "<", BinaryOperator);
+export const Greater = punctuation("Greater", ">", BinaryOperator);
+export const Equal = punctuation("Equal", "=");
+export const Plus = punctuation("Plus", "+", BinaryOperator);
+export const Minus = punctuation("Minus", "-", BinaryOperator);
+export const Star = punctuation("Star", "*", BinaryOperator);
+export const Slash = punctuation("Slash", "/", BinaryOperator);
+export const Percent = punctuation("Percent", "%", BinaryOperator);
+export const Question = punctuation("Question", "?");
+export const DotDot = punctuation("DotDot", "..");
+export const Comma = punctuation("Comma", ",");
+export const Colon = punctuation("Colon", ":");
+export const OpenParen = punctuation("OpenParen", "(");
+export const CloseParen = punctuation("CloseParen", ")");
+export const OpenBracket = punctuation("OpenBracket", "[");
+export const CloseBracket = punctuation("CloseBracket", "]");
+export const OpenBrace = punctuation("OpenBrace", "{");
+export const CloseBrace = punctuation("CloseBrace", "}");
+
+// ── Lines and what is no token of the language ─────────────────────────────────────────────────────────────────────
+
+/** A line end in the text; `lines.ts` turns those that end a statement into `Newline`s and drops the others. */
+export const LineEnd = createToken({ name: "LineEnd", pattern: /\r\n|\n|\r/, line_breaks: true });
+
+/** The end of a statement. */
+export const Newline = createToken({ name: "Newline", label: "line end", pattern: Lexer.NA });
+
+/** No part of the grammar: the parser stops at it, and `explain.ts` says what is wrong with it. */
+export const Wrong = createToken({ name: "Wrong", pattern: Lexer.NA });
+
+/** Digits with something after them that is neither a number nor a size: `3x`, `5px`, `1.`, `.5`. */
+export const WrongNumber = createToken({
+  name: "WrongNumber",
+  pattern: /\.?[0-9][0-9A-Za-z_]*(?:\.(?!\.)[0-9A-Za-z_]*)*/,
+  categories: [Wrong],
+});
+
+/** A quote that the line's end comes before, and all that follows it. */
+export const UnclosedQuote = createToken({
+  name: "UnclosedQuote",
+  pattern: /["`][^\r\n]*/,
+  categories: [Wrong],
+});
+
+/** Braces inside brackets, as one token. */
+export const WrongBraces = createToken({ name: "WrongBraces", pattern: Lexer.NA, categories: [Wrong] });
+
+/** Brackets nested deeper than `maxNesting`, as one token. */
+export const TooDeep = createToken({ name: "TooDeep", pattern: Lexer.NA, categories: [Wrong] });
+
+/** Characters that begin no token. */
+export const WrongCharacter = createToken({
+  name: "WrongCharacter",
+  pattern: /&&|\|\||[\u0080-\uffff]+|[^]/,
+  line_breaks: false,
+  categories: [Wrong],
+});
+
+SizeToken.LONGER_ALT = WrongNumber;
+NumberToken.LONGER_ALT = WrongNumber;
+
+const Whitespace = createToken({ name: "Whitespace", pattern: /[ \t\ufeff]+/, group: Lexer.SKIPPED });
+
+const CommentToken = createToken({ name: "Comment", pattern: /#[^\r\n]*/, group: "comments" });
+
+/** All tokens, in the order in which the lexer tries them. */
+export const allTokens: TokenType[] = [
+  [Whitespace, LineEnd, CommentToken],
+  words,
+  [PlainName, QuotedName, SizeToken, NumberToken, StringToken, UnclosedQuote],
+  [Pipe, FatArrow, Arrow, EqualEqual, NotEqual, LessEqual, GreaterEqual, Less, Greater, Equal],
+  [Plus, Minus, Star, Slash, Percent, Question, WrongNumber, DotDot, Comma, Colon],
+  [OpenParen, CloseParen, OpenBracket, CloseBracket, OpenBrace, CloseBrace],
+  [Identifier, ArgumentName, ItemStart, StatementStart, BinaryOperator],
+  [Newline, Wrong, WrongBraces, TooDeep, WrongCharacter],
+].flat();
+
+let lexer: Lexer | undefined;
+
+/** The tokens of a text, line ends among them, and its comments. Whatever the text, all of it becomes tokens. */
+export function tokenize(text: string): { tokens: IToken[]; comments: IToken[] } {
+  lexer ??= new Lexer(allTokens, { positionTracking: "full" });
+  const { tokens, groups } = lexer.tokenize(text);
+  return { tokens, comments: groups["comments"] ?? [] };
+}
+
+/** Whether a token is of a type or of a category. */
+export function is(token: IToken | undefined, type: TokenType): boolean {
+  if (token === undefined) return false;
+  return token.tokenType === type || (token.tokenType.CATEGORIES?.includes(type) ?? false);
+}
+
+/** What a string or a name in backticks says; for other tokens their text. */
+export function unescaped(token: IToken): Unescaped {
+  return (token.payload as Unescaped | undefined) ?? { value: token.image, problems: [] };
+}
+
+/** Matches from a quote to the same quote; not at all if the line ends before it. */
+function quoted(mark: '"' | "`"): (text: string, offset: number) => CustomPatternMatcherReturn | null {
+  return (text, offset) => {
+    if (text[offset] !== mark) return null;
+    let end = offset + 1;
+    while (text[end] !== mark) {
+      if (text[end] === "\\") end++;
+      const character = text[end];
+      if (character === undefined || character === "\n" || character === "\r") return null;
+      end++;
+    }
+    const image = text.slice(offset, end + 1);
+    return Object.assign([image] as [string], { payload: unescape(image) });
+  };
+}
