@@ -36,7 +36,19 @@ export interface Address {
   readonly offset: number;
 }
 
-export type FloatUnary = "neg" | "abs" | "sqrt" | "exp" | "log" | "tanh" | "erf" | "floor" | "ceil" | "round" | "sin" | "cos";
+export type FloatUnary =
+  | "neg"
+  | "abs"
+  | "sqrt"
+  | "exp"
+  | "log"
+  | "tanh"
+  | "erf"
+  | "floor"
+  | "ceil"
+  | "round"
+  | "sin"
+  | "cos";
 export type FloatBinary = "add" | "sub" | "mul" | "div" | "min" | "max" | "pow";
 export type IntBinary = "add" | "sub" | "mul" | "div" | "rem" | "min" | "max" | "shl" | "shr" | "and";
 export type Compare = "lt" | "le" | "eq" | "ne";

@@ -1,0 +1,223 @@
+// A builder of kernel IR: expressions that fold constants, and bodies that read like the loops they become.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import type {
+  Address,
+  IntBinary,
+  Kernel,
+  Parameter,
+  Place,
+  Register,
+  Statement,
+  Value,
+  ValueType,
+} from "./ir.js";
+
+/** An integer expression, or a number known now. */
+export type Int = Value | number;
+
+export const f32 = (value: number): Value => ({ kind: "const", type: "f32", value });
+export const i32 = (value: Int): Value =>
+  typeof value === "number" ? { kind: "const", type: "i32", value } : value;
+
+/** Integer arithmetic; constants are folded, and `x · 1`, `x + 0` are x. */
+export function int(fn: IntBinary, a: Int, b: Int): Int {
+  const [left, right] = [known(a), known(b)];
+  if (left !== undefined && right !== undefined) return fold(fn, left, right);
+  if (right === 0 && (fn === "add" || fn === "sub")) return a;
+  if (left === 0 && fn === "add") return b;
+  if (right === 1 && (fn === "mul" || fn === "div")) return a;
+  if (left === 1 && fn === "mul") return b;
+  if ((right === 0 || left === 0) && fn === "mul") return 0;
+  if (right === 1 && fn === "rem") return 0;
+  return { kind: "int", type: "i32", fn, a: i32(a), b: i32(b) };
+}
+
+export const addInt = (...terms: readonly Int[]): Int =>
+  terms.reduce((sum, term) => int("add", sum, term), 0);
+export const mulInt = (a: Int, b: Int): Int => int("mul", a, b);
+
+/** `base + offset` as an address; a constant part goes into the offset. */
+export function address(base: Int, offset = 0): Address {
+  const constant = known(base);
+  if (constant !== undefined) return { offset: constant + offset };
+  const value = base as Value;
+  if (value.kind === "int" && value.fn === "add" && known(value.b) !== undefined) {
+    return { base: value.a, offset: offset + (known(value.b) ?? 0) };
+  }
+  return { base: value, offset };
+}
+
+export const load = (place: Place, at: Address): Value => ({ kind: "load", type: "f32", place, address: at });
+export const loadInt = (place: Place, at: Address): Value => ({
+  kind: "load_i32",
+  type: "i32",
+  place,
+  address: at,
+});
+export const madd = (a: Value, b: Value, c: Value): Value => ({ kind: "madd", type: "f32", a, b, c });
+
+/** a < b, and the like, on integers. */
+export const compare = (fn: "lt" | "le" | "eq", a: Int, b: Int): Value => ({
+  kind: "compare",
+  type: "bool",
+  fn,
+  a: i32(a),
+  b: i32(b),
+});
+export const both = (a: Value, b: Value): Value => ({ kind: "logic", type: "bool", fn: "and", a, b });
+
+/** What a parameter refers to, before the launch knows its offset. */
+export interface Argument<S> {
+  readonly parameter: Parameter;
+  readonly source: S;
+}
+
+/** The body of a kernel under construction; `S` is what parameters refer to. */
+export class KernelBuilder<S> {
+  readonly #arguments: Argument<S>[] = [];
+  readonly #names = new Map<string, number>();
+  readonly #stack: Statement[][] = [[]];
+  #scratch = 0;
+
+  /** A parameter; an equal source is the same parameter, and a read and a write of it make it read_write. */
+  parameter(name: string, parameter: Omit<Parameter, "name">, source: S): Place {
+    const unique = this.name(name);
+    this.#arguments.push({ parameter: { ...parameter, name: unique }, source });
+    return { kind: "parameter", name: unique };
+  }
+
+  /** Reserves scratch; gives the address of its start, in elements. */
+  scratch(elements: number): number {
+    const start = this.#scratch;
+    this.#scratch += elements;
+    return start;
+  }
+
+  /** A name that is not taken in this kernel. */
+  name(base: string): string {
+    const count = (this.#names.get(base) ?? 0) + 1;
+    this.#names.set(base, count);
+    return count === 1 ? base : this.name(`${base}${count}`);
+  }
+
+  /** Declares a register. */
+  let(name: string, value: Value): Register {
+    const register: Register = { kind: "register", type: value.type, name: this.name(name) };
+    this.#emit({ kind: "let", register, value });
+    return register;
+  }
+
+  /** Declares an integer register, unless the value is known now. */
+  letInt(name: string, value: Int): Int {
+    return known(value) ?? this.let(name, i32(value));
+  }
+
+  set(register: Register, value: Value): void {
+    this.#emit({ kind: "set", register, value });
+  }
+
+  /** `register += step`. */
+  step(register: Register, step: Int): void {
+    this.set(register, i32(int("add", register, step)));
+  }
+
+  store(place: Place, at: Address, value: Value): void {
+    this.#emit({ kind: "store", place, address: at, value });
+  }
+
+  /** A serial loop; with one round there is none. */
+  for(name: string, count: number, body: (index: Int) => void): void {
+    if (count <= 0) return;
+    if (count === 1) return body(0);
+    const index = this.#index(name);
+    this.#emit({ kind: "for", index, count, body: this.#inside(() => body(index)) });
+  }
+
+  /** Independent items of a block. */
+  team(name: string, count: number, body: (index: Int) => void): void {
+    const index = this.#index(name);
+    this.#emit({ kind: "team", index, count, body: this.#inside(() => body(index)) });
+  }
+
+  guard(condition: Value, then: () => void, otherwise?: () => void): void {
+    const yes = this.#inside(then);
+    const no = otherwise && this.#inside(otherwise);
+    this.#emit({ kind: "guard", if: condition, then: yes, ...(no ? { otherwise: no } : {}) });
+  }
+
+  comment(text: string): void {
+    this.#emit({ kind: "comment", text });
+  }
+
+  /** The kernel whose body `body` writes for each block of the grid, and what its parameters refer to. */
+  finish(
+    name: string,
+    blocks: number,
+    body: (block: Register) => void,
+  ): { kernel: Kernel; sources: readonly S[] } {
+    const index = this.#index("block");
+    const statements = this.#inside(() => body(index));
+    return {
+      kernel: {
+        name,
+        parameters: this.#arguments.map((argument) => argument.parameter),
+        scratch: this.#scratch,
+        team: 1,
+        privates: [],
+        grid: { index, count: blocks },
+        body: statements,
+      },
+      sources: this.#arguments.map((argument) => argument.source),
+    };
+  }
+
+  #index(name: string): Register {
+    return { kind: "register", type: "i32" satisfies ValueType, name: this.name(name) };
+  }
+
+  #inside(write: () => void): readonly Statement[] {
+    const body: Statement[] = [];
+    this.#stack.push(body);
+    write();
+    this.#stack.pop();
+    return body;
+  }
+
+  #emit(statement: Statement): void {
+    (this.#stack.at(-1) ?? bug("a kernel without a body")).push(statement);
+  }
+}
+
+/** The number that an integer expression is, if it is known now. */
+export function known(value: Int): number | undefined {
+  if (typeof value === "number") return value;
+  return value.kind === "const" ? value.value : undefined;
+}
+
+function fold(fn: IntBinary, a: number, b: number): number {
+  switch (fn) {
+    case "add":
+      return a + b;
+    case "sub":
+      return a - b;
+    case "mul":
+      return a * b;
+    case "div":
+      return Math.trunc(a / b);
+    case "rem":
+      return a % b;
+    case "min":
+      return Math.min(a, b);
+    case "max":
+      return Math.max(a, b);
+    case "shl":
+      return a << b;
+    case "shr":
+      return a >> b;
+    case "and":
+      return a & b;
+    default:
+      return fn satisfies never;
+  }
+}

@@ -1,0 +1,139 @@
+// Lowering: every group of a schedule becomes a launch of a kernel, and equal kernels become one.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import type { WeightId } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
+import { channels } from "#ir/type.js";
+import { macsOf } from "#ops/index.js";
+import type { Group, Schedule } from "#schedule/schedule.js";
+import { KernelBuilder } from "./build.js";
+import { groupBody } from "./group-body.js";
+import type { Kernel, KernelProgram, Launch, PackedWeight, Port } from "./ir.js";
+import type { Packing, Ref } from "./operands.js";
+import type { Tile } from "./tile.js";
+import { jsTile } from "./tile.js";
+
+/** The kernels of a schedule. */
+export function lower(schedule: Schedule, tile: Tile = jsTile): KernelProgram {
+  const kernels = new Map<string, { index: number; kernel: Kernel }>();
+  const launches: Launch[] = [];
+  const packed = new WeightPacker(schedule);
+  const table: number[] = [];
+  for (const group of schedule.groups) {
+    const k = new KernelBuilder<Ref>();
+    const body = groupBody(k, tile, schedule, group);
+    const { kernel, sources } = k.finish(kernelName(schedule, group), body.blocks, body.write);
+    // The name is a label: kernels that differ in nothing else are the same.
+    const key = JSON.stringify({ ...kernel, name: "" }, (_, value: unknown) =>
+      value === Number.NEGATIVE_INFINITY ? "-inf" : value,
+    );
+    const known = kernels.get(key) ?? { index: kernels.size, kernel };
+    kernels.set(key, known);
+    launches.push({
+      kernel: known.index,
+      offsets: sources.map((source) => offsetOf(source, packed, table)),
+      ...labelOf(schedule, group),
+    });
+  }
+  const port = ({
+    name,
+    view,
+  }: {
+    name: string;
+    view: { type: { shape: readonly number[] }; offset: number; stride: number };
+  }): Port => {
+    if (view.stride !== channels(view.type.shape)) bug(`${name} is an input or output, but not dense`);
+    return { name, shape: view.type.shape, offset: view.offset };
+  };
+  return {
+    name: schedule.graph.name,
+    lanes: schedule.target.lanes,
+    kernels: uniqueNames([...kernels.values()].map((entry) => entry.kernel)),
+    launches,
+    weights: packed.weights,
+    table,
+    arena: schedule.arena,
+    scratch: Math.max(0, ...[...kernels.values()].map((entry) => entry.kernel.scratch)),
+    inputs: schedule.inputs.map(port),
+    outputs: schedule.outputs.map(port),
+    ...(schedule.graph.batch === undefined ? {} : { batch: schedule.graph.batch }),
+  };
+}
+
+function offsetOf(source: Ref, packed: WeightPacker, table: number[]): number {
+  switch (source.kind) {
+    case "view":
+      return source.offset;
+    case "weight":
+      return packed.offsetOf(source.weight, source.packing);
+    case "table": {
+      const offset = table.length;
+      table.push(...source.values);
+      return offset;
+    }
+    default:
+      return source satisfies never;
+  }
+}
+
+/** Gives every weight in every layout a place in the packed file, in the order of first use. */
+class WeightPacker {
+  readonly weights: PackedWeight[] = [];
+  readonly #offsets = new Map<string, number>();
+  readonly #schedule: Schedule;
+  #size = 0;
+
+  constructor(schedule: Schedule) {
+    this.#schedule = schedule;
+  }
+
+  offsetOf(weight: WeightId, packing: Packing): number {
+    const key = `${packing.key} of ${weight}`;
+    const known = this.#offsets.get(key);
+    if (known !== undefined) return known;
+    const { lanes } = this.#schedule.target;
+    const store = this.#schedule.weights;
+    const offset = this.#size;
+    this.#offsets.set(key, offset);
+    this.#size += Math.ceil(packing.elements / lanes) * lanes;
+    this.weights.push({
+      name: weight,
+      elements: this.#size - offset,
+      pack: () => packing.pack(store.readF32(weight)),
+    });
+    return offset;
+  }
+}
+
+/** What the kernel does, in a name: the ops of its stages. */
+function kernelName(schedule: Schedule, group: Group): string {
+  const ops = group.stages.map((stage) => nodeOf(schedule.graph, stage.node).op);
+  if (ops.length > 0) return ops.join("_");
+  const last = nodeOf(schedule.graph, group.nodes.at(-1) ?? bug("an empty group"));
+  return group.prologue.length > 1 ? "elementwise" : last.op === "concat" ? "copy" : last.op;
+}
+
+/** `conv2d`, `conv2d_2`, …, in order of first use. */
+function uniqueNames(kernels: readonly Kernel[]): Kernel[] {
+  const counts = new Map<string, number>();
+  return kernels.map((kernel) => {
+    const count = (counts.get(kernel.name) ?? 0) + 1;
+    counts.set(kernel.name, count);
+    return count === 1 ? kernel : { ...kernel, name: `${kernel.name}_${count}` };
+  });
+}
+
+function labelOf(schedule: Schedule, group: Group): Omit<Launch, "kernel" | "offsets"> {
+  const { graph } = schedule;
+  const nodes = group.nodes.map((id) => nodeOf(graph, id));
+  const macs = nodes.reduce(
+    (sum, node) =>
+      sum +
+      macsOf(
+        node,
+        node.inputs.map((id) => nodeOf(graph, id).type),
+      ),
+    0,
+  );
+  return { label: group.rule ?? nodes.at(-1)?.op ?? "", nodes: nodes.map((node) => node.name), macs };
+}

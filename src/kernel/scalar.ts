@@ -1,0 +1,53 @@
+// Scalar expressions of the op table as values of the kernel IR.
+
+import type { Scalar } from "#ops/scalar.js";
+import type { Value } from "./ir.js";
+import { f32 } from "./build.js";
+
+/** The value of an expression on operands that are values. */
+export function scalarValue(scalar: Scalar, operands: (index: number) => Value): Value {
+  const of = (inner: Scalar): Value => scalarValue(inner, operands);
+  switch (scalar.kind) {
+    case "operand":
+      return operands(scalar.index);
+    case "number":
+      return f32(scalar.value);
+    case "unary":
+      return { kind: "unary", type: "f32", fn: scalar.fn, x: of(scalar.x) };
+    case "binary":
+      return { kind: "binary", type: "f32", fn: scalar.fn, a: of(scalar.a), b: of(scalar.b) };
+    case "select":
+      return {
+        kind: "select_compare",
+        type: "f32",
+        fn: scalar.compare,
+        a: of(scalar.a),
+        b: of(scalar.b),
+        then: of(scalar.then),
+        otherwise: of(scalar.otherwise),
+      };
+    default:
+      return scalar satisfies never;
+  }
+}
+
+/** How often an expression uses an operand; a value that is used twice is put into a register first. */
+export function usesOf(scalar: Scalar, index: number): number {
+  switch (scalar.kind) {
+    case "operand":
+      return scalar.index === index ? 1 : 0;
+    case "number":
+      return 0;
+    case "unary":
+      return usesOf(scalar.x, index);
+    case "binary":
+      return usesOf(scalar.a, index) + usesOf(scalar.b, index);
+    case "select":
+      return [scalar.a, scalar.b, scalar.then, scalar.otherwise].reduce(
+        (sum, part) => sum + usesOf(part, index),
+        0,
+      );
+    default:
+      return scalar satisfies never;
+  }
+}

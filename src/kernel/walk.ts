@@ -1,0 +1,94 @@
+// Walks over the statements and values of a kernel.
+
+import type { Statement, Value } from "./ir.js";
+
+/** The direct operands of a value, in order of evaluation. */
+export function operandsOf(value: Value): readonly Value[] {
+  switch (value.kind) {
+    case "register":
+    case "const":
+      return [];
+    case "load":
+    case "load_i32":
+      return value.address.base ? [value.address.base] : [];
+    case "unary":
+    case "splat":
+    case "lane":
+    case "swizzle":
+    case "horizontal":
+    case "to_f32":
+    case "to_i32":
+      return [value.x];
+    case "binary":
+    case "int":
+    case "compare":
+    case "logic":
+      return [value.a, value.b];
+    case "select":
+      return [value.if, value.then, value.otherwise];
+    case "select_compare":
+      return [value.a, value.b, value.then, value.otherwise];
+    case "madd":
+      return [value.a, value.b, value.c];
+    default:
+      return value satisfies never;
+  }
+}
+
+/** The values that a statement itself evaluates; not those of its body. */
+export function valuesOf(statement: Statement): readonly Value[] {
+  switch (statement.kind) {
+    case "let":
+    case "set":
+      return [statement.value];
+    case "store":
+      return statement.address.base ? [statement.address.base, statement.value] : [statement.value];
+    case "guard":
+      return [statement.if];
+    case "for":
+    case "team":
+    case "comment":
+      return [];
+    default:
+      return statement satisfies never;
+  }
+}
+
+/** The bodies of a statement. */
+export function bodiesOf(statement: Statement): readonly (readonly Statement[])[] {
+  switch (statement.kind) {
+    case "for":
+    case "team":
+      return [statement.body];
+    case "guard":
+      return statement.otherwise ? [statement.then, statement.otherwise] : [statement.then];
+    case "let":
+    case "set":
+    case "store":
+    case "comment":
+      return [];
+    default:
+      return statement satisfies never;
+  }
+}
+
+/** Calls `visit` for every statement, outer before inner, with the product of the counts of the loops around it. */
+export function walkStatements(
+  body: readonly Statement[],
+  visit: (statement: Statement, times: number) => void,
+  times = 1,
+): void {
+  for (const statement of body) {
+    visit(statement, times);
+    const inner = statement.kind === "for" || statement.kind === "team" ? times * statement.count : times;
+    for (const nested of bodiesOf(statement)) walkStatements(nested, visit, inner);
+  }
+}
+
+/** Calls `visit` for a value and all below it, each shared one once. */
+export function walkValue(value: Value, visit: (value: Value) => void, seen = new Set<Value>()): void {
+  if (seen.has(value)) return;
+  seen.add(value);
+  visit(value);
+  for (const operand of operandsOf(value)) walkValue(operand, visit, seen);
+}
