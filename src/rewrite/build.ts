@@ -1,0 +1,158 @@
+// Builds the right side of a rule: new nodes with inferred types, constants folded into weight expressions.
+
+import type { AttributeValue, Graph, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
+import type { TensorType } from "#ir/type.js";
+import { f32 } from "#ir/type.js";
+import type { Module } from "#ir/weights.js";
+import { inferType, makeNode, normalizeAttributes, opOf } from "#ops/index.js";
+import { isProblem } from "#ops/op.js";
+import type { Attributes } from "./rule.js";
+
+/** A value of the right side. What is new becomes nodes only when the whole side is known to fit. */
+export type Ref = { readonly type: TensorType } & (
+  | { readonly kind: "node"; readonly id: NodeId }
+  | { readonly kind: "number"; readonly value: number }
+  | { readonly kind: "absent" }
+  | {
+      readonly kind: "op";
+      readonly op: OpName;
+      readonly operands: readonly Ref[];
+      readonly attributes: Attributes;
+    }
+);
+
+/** Makes values over the nodes of a graph. A value that does not fit is undefined. */
+export interface Builder {
+  existing(id: NodeId): Ref;
+  /** A scalar constant. */
+  number(value: number): Ref;
+  /** An op; optional operands may be left out, and attributes that are not given are their defaults. */
+  op(op: OpName, operands: readonly Ref[], attributes: Attributes): Ref | undefined;
+}
+
+export function createBuilder(graph: Graph): Builder {
+  return {
+    existing: (id) => ({ kind: "node", id, type: nodeOf(graph, id).type }),
+    number: (value) => ({ kind: "number", value, type: f32() }),
+    op: (name, given, attributes) => {
+      const op = opOf(name);
+      const operands = [...given];
+      for (let at = operands.length; at < op.operands.length && op.operands[at]?.optional; at += 1) {
+        const type = op.optionalType?.(
+          operands.map((operand) => operand.type),
+          at,
+        );
+        if (!type) return undefined;
+        operands.push({ kind: "absent", type });
+      }
+      const types = operands.map((operand) => operand.type);
+      const complete: Record<string, AttributeValue> = {};
+      for (const [key, kind] of Object.entries(op.attributes)) {
+        const value = attributes[key] ?? kind.default;
+        if (value === undefined) return undefined;
+        complete[key] = value;
+      }
+      const normal = normalizeAttributes(name, types, complete as never);
+      if (isProblem(normal)) return undefined;
+      const type = inferType(name, types, normal as never);
+      return isProblem(type) ? undefined : { kind: "op", op: name, operands, attributes: { ...normal }, type };
+    },
+  };
+}
+
+/** Nodes that stand for a value, and the id of the last. `reuse` is the node whose id, name and place it takes. */
+export interface Built {
+  readonly id: NodeId;
+  readonly nodes: readonly Node[];
+}
+
+/** Where new nodes get their ids, names and origins from. */
+export interface Place {
+  readonly module: Module;
+  /** The node that is replaced: the value's node takes its id, name and position. */
+  readonly root: Node;
+  readonly origin: Node["origin"];
+  /** The next unused id. */
+  nextId(): NodeId;
+  /** Makes a name unique. */
+  unique(name: string): string;
+}
+
+/** Turns a value into nodes. An op over constants becomes one constant with an expression in the weight store. */
+export function materialize(ref: Ref, place: Place): Built {
+  const nodes: Node[] = [];
+  const made = new Map<Ref, NodeId>();
+  const { module, root, origin } = place;
+
+  const base = (value: Ref, name: string) =>
+    value === ref
+      ? { id: root.id, name: root.name, position: root.position }
+      : { id: place.nextId(), name: place.unique(name), position: root.position };
+  const push = (node: Node): NodeId => {
+    nodes.push(node);
+    return node.id;
+  };
+  const make = (value: Ref, path: string): NodeId => {
+    if (value.kind === "node") return value.id;
+    const known = made.get(value);
+    if (known !== undefined) return known;
+    const weight = weightOf(value, module, path);
+    let id: NodeId;
+    if (weight !== undefined) {
+      id = push(constantNode({ ...base(value, path), type: value.type, origin }, weight));
+    } else {
+      const { op, operands, attributes } = value as Extract<Ref, { kind: "op" }>;
+      const inputs = operands.map((operand, at) => make(operand, operandPath(path, op, operand, at)));
+      id = push(makeNode({ ...base(value, path), op, inputs, attributes, type: value.type, origin }));
+    }
+    made.set(value, id);
+    return id;
+  };
+  return { id: make(ref, root.name), nodes };
+}
+
+/** A constant for an entry of the weight store. */
+export function constantNode(
+  base: Pick<Node, "id" | "name" | "position" | "type" | "origin">,
+  weight: WeightId,
+): Node {
+  return makeNode({ ...base, op: "constant", inputs: [], attributes: { weight } });
+}
+
+/** The store's entry for a value made of constants alone, which is added; undefined for any other value. */
+function weightOf(value: Ref, module: Module, path: string): WeightId | undefined {
+  if (!isConstant(value, module.graph)) return undefined;
+  switch (value.kind) {
+    case "node": {
+      const node = nodeOf(module.graph, value.id);
+      return node.op === "constant" ? node.attributes.weight : undefined;
+    }
+    case "number":
+      return module.weights.add(path, value.type, { kind: "literal", data: Float32Array.of(value.value) });
+    case "absent":
+      return module.weights.add(path, value.type, { kind: "absent" });
+    case "op": {
+      const inputs = value.operands.map((operand, at) =>
+        weightOf(operand, module, operandPath(path, value.op, operand, at)),
+      );
+      const known = inputs.filter((input) => input !== undefined);
+      const { op, attributes, type } = value;
+      return module.weights.add(path, type, { kind: "expression", op, attributes, inputs: known });
+    }
+    default:
+      return value satisfies never;
+  }
+}
+
+function isConstant(value: Ref, graph: Graph): boolean {
+  if (value.kind === "node") return nodeOf(graph, value.id).op === "constant";
+  return value.kind !== "op" || value.operands.every((operand) => isConstant(operand, graph));
+}
+
+/** `y.w` for a weight operand of y, `y.relu` for an op below it. */
+function operandPath(path: string, op: OpName, operand: Ref, at: number): string {
+  const described = opOf(op).operands[Math.min(at, opOf(op).operands.length - 1)];
+  if (described?.role === "weight") return `${path}.${described.name}`;
+  return `${path}.${operand.kind === "op" ? operand.op : operand.kind === "number" ? "scalar" : "x"}`;
+}

@@ -1,0 +1,242 @@
+// Matching a rule's left side against a graph, with backtracking over the orders of commutative operands.
+
+import type { AttributeValue, Node, NodeId, OpName } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
+import { outputIds, users } from "#ir/order.js";
+import type { TensorType } from "#ir/type.js";
+import { sameType } from "#ir/type.js";
+import type { Module } from "#ir/weights.js";
+import { isMember, normalizeAttributes, opOf } from "#ops/index.js";
+import { isProblem } from "#ops/op.js";
+import type { Ref } from "./build.js";
+import { createBuilder } from "./build.js";
+import { uniformValue } from "./facts.js";
+import type { AttributePattern, Attributes, Match, OpPattern, Pattern, Rule } from "./rule.js";
+
+/** Ops whose operands a rule may find in either order. */
+export const commutative: ReadonlySet<OpName> = new Set(["add", "mul", "min", "max"] as const);
+
+/** A place where a rule applies, with the value of its right side there. */
+export interface Application {
+  readonly rule: Rule;
+  readonly match: Match;
+  readonly replacement: Ref;
+}
+
+/**
+ * Where and how a rule applies with `node` as its root, or undefined. All conditions are checked, and the right side
+ * has the root's type: `mul(x, 1) => x` does not apply where the 1 broadcasts x to a larger shape.
+ */
+export function matchAt(rule: Rule, module: Module, node: Node): Application | undefined {
+  if (!rule.pattern.ops.includes(node.op)) return undefined;
+  const found: Found = { nodes: new Map(), values: new Map(), rests: new Map(), covered: [] };
+  return solve({ rule, module, root: node }, { pattern: rule.pattern, id: node.id, rest: undefined }, found);
+}
+
+interface Problem {
+  readonly rule: Rule;
+  readonly module: Module;
+  readonly root: Node;
+}
+
+/** What has been bound so far. */
+interface Found {
+  readonly nodes: Map<string, NodeId>;
+  readonly values: Map<string, AttributeValue>;
+  readonly rests: Map<string, Attributes>;
+  readonly covered: NodeId[];
+}
+
+/** Pairs of pattern and node that are still to be matched. */
+type Goals = { readonly pattern: Pattern; readonly id: NodeId; readonly rest: Goals } | undefined;
+
+function solve(problem: Problem, goals: Goals, found: Found): Application | undefined {
+  const { module } = problem;
+  for (let goal = goals; goal;) {
+    const { pattern, id, rest } = goal;
+    if (pattern.kind === "variable") {
+      if (!bindNode(module, found, pattern.name, id)) return undefined;
+      goal = rest;
+    } else if (pattern.kind === "uniform") {
+      const value = uniformValue(module.weights, nodeOf(module.graph, id));
+      if (value === undefined || !sameNumber(value, pattern.value)) return undefined;
+      goal = rest;
+    } else {
+      const node = nodeOf(module.graph, id);
+      if (!matchOp(module, pattern, node, found)) return undefined;
+      const [first, second] = pattern.operands;
+      const [a, b] = node.inputs;
+      if (
+        commutative.has(node.op) &&
+        first &&
+        second &&
+        a !== undefined &&
+        b !== undefined &&
+        a !== b
+      ) {
+        const straight = push(first, a, push(second, b, rest));
+        const swapped = push(first, b, push(second, a, rest));
+        return solve(problem, straight, copyOf(found)) ?? solve(problem, swapped, found);
+      }
+      let next = rest;
+      for (let at = pattern.operands.length - 1; at >= 0; at -= 1) {
+        const operand = pattern.operands[at];
+        const input = node.inputs[at];
+        if (operand && input !== undefined) next = push(operand, input, next);
+        // A trailing optional operand that the pattern leaves out was checked by `matchOp`.
+      }
+      goal = next;
+    }
+  }
+  return conclude(problem, found);
+}
+
+function push(pattern: Pattern, id: NodeId, rest: Goals): Goals {
+  return { pattern, id, rest };
+}
+
+function copyOf(found: Found): Found {
+  return {
+    nodes: new Map(found.nodes),
+    values: new Map(found.values),
+    rests: new Map(found.rests),
+    covered: [...found.covered],
+  };
+}
+
+/** Everything is bound: looks at uses and conditions, and builds the right side. */
+function conclude({ rule, module, root }: Problem, found: Found): Application | undefined {
+  const { graph } = module;
+  if (!rule.shared) {
+    const covered = new Set(found.covered);
+    const kept = new Set([...rule.kept].map((name) => found.nodes.get(name)));
+    for (const id of covered) {
+      if (id === root.id || kept.has(id)) continue;
+      if (outputIds(graph).has(id)) return undefined;
+      if (users(graph).get(id)?.some((user) => !covered.has(user))) return undefined;
+    }
+  }
+  const values = new Map(found.values);
+  const match: Match = { module, root, nodes: found.nodes, values, rests: found.rests, covered: found.covered };
+  for (const [name, compute] of rule.values) {
+    const value = compute(match);
+    if (value === undefined) return undefined;
+    values.set(name, value);
+  }
+  if (rule.condition && rule.condition(match) !== true) return undefined;
+  const replacement = rule.replacement(match, createBuilder(graph));
+  if (!replacement || !sameType(replacement.type, root.type)) return undefined;
+  return { rule, match, replacement };
+}
+
+function bindNode(module: Module, found: Found, name: string, id: NodeId): boolean {
+  const known = found.nodes.get(name);
+  if (known === undefined) {
+    found.nodes.set(name, id);
+    return true;
+  }
+  if (known === id) return true;
+  const [a, b] = [nodeOf(module.graph, known), nodeOf(module.graph, id)];
+  return a.op === "constant" && b.op === "constant" && a.attributes.weight === b.attributes.weight;
+}
+
+/** Op, number of operands, attributes and binder; not the operands. */
+function matchOp(module: Module, pattern: OpPattern, node: Node, found: Found): boolean {
+  if (!pattern.ops.includes(node.op)) return false;
+  const types = node.inputs.map((id) => nodeOf(module.graph, id).type);
+  if (pattern.memberOf && !isMember(pattern.memberOf, node, types)) return false;
+  if (!matchLeftOut(module, pattern, node)) return false;
+
+  const op = opOf(node.op);
+  const attributes: Attributes = node.attributes;
+  const mentioned = new Set<string>();
+  for (const [key, term] of pattern.attributes) {
+    mentioned.add(key);
+    const value = attributes[key] ?? op.derived?.[key]?.(types, attributes as never);
+    if (value === undefined) return false;
+    if (term.kind === "value" ? !holds(node, types, key, term.value) : !matchAttribute(term, value, found))
+      return false;
+  }
+  const unmentioned = Object.keys(op.attributes).filter((key) => !mentioned.has(key));
+  if (pattern.rest === undefined) {
+    if (!unmentioned.every((key) => holds(node, types, key, op.attributes[key]?.default))) return false;
+  } else {
+    const rest: Record<string, AttributeValue> = {};
+    for (const key of unmentioned) {
+      const value = attributes[key];
+      if (value !== undefined) rest[key] = value;
+    }
+    const known = found.rests.get(pattern.rest);
+    if (known && !sameAttributes(known, rest)) return false;
+    found.rests.set(pattern.rest, rest);
+  }
+  if (pattern.binder !== undefined && !bindNode(module, found, pattern.binder, node.id)) return false;
+  found.covered.push(node.id);
+  return true;
+}
+
+/** A pattern may leave out optional operands: then they must be zeros. */
+function matchLeftOut(module: Module, pattern: OpPattern, node: Node): boolean {
+  if (node.inputs.length < pattern.operands.length) return false;
+  return node.inputs
+    .slice(pattern.operands.length)
+    .every(
+      (id, index) =>
+        opOf(node.op).operands[pattern.operands.length + index]?.optional === true &&
+        uniformValue(module.weights, nodeOf(module.graph, id)) === 0,
+    );
+}
+
+/** Whether an attribute has a value as it may be written: a pool's stride of 0 means the kernel's size, `same` four numbers. */
+function holds(
+  node: Node,
+  types: readonly TensorType[],
+  key: string,
+  value: AttributeValue | undefined,
+): boolean {
+  const op = opOf(node.op);
+  const attributes: Attributes = node.attributes;
+  const actual = attributes[key] ?? op.derived?.[key]?.(types, attributes as never);
+  if (value === undefined || actual === undefined) return false;
+  if (sameValue(actual, value)) return true;
+  if (op.attributes[key] === undefined) return false;
+  const normal = normalizeAttributes(node.op, types, { ...attributes, [key]: value } as never);
+  return !isProblem(normal) && sameValue((normal as Attributes)[key] ?? "", actual);
+}
+
+function matchAttribute(term: AttributePattern, value: AttributeValue, found: Found): boolean {
+  switch (term.kind) {
+    case "value":
+      return sameValue(term.value, value);
+    case "variable": {
+      const known = found.values.get(term.name);
+      if (known !== undefined) return sameValue(known, value);
+      found.values.set(term.name, value);
+      return true;
+    }
+    case "list":
+      if (typeof value !== "object" || value.length !== term.items.length) return false;
+      return term.items.every((item, at) => matchAttribute(item, value[at] ?? Number.NaN, found));
+    default:
+      return term satisfies never;
+  }
+}
+
+function sameAttributes(a: Attributes, b: Attributes): boolean {
+  const keys = Object.keys(a);
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every((key) => a[key] !== undefined && b[key] !== undefined && sameValue(a[key], b[key]))
+  );
+}
+
+/** Equality of attribute values; numbers are equal if they are as f32, since models state them so. */
+export function sameValue(a: AttributeValue, b: AttributeValue): boolean {
+  if (typeof a === "number" && typeof b === "number") return sameNumber(a, b);
+  if (typeof a !== "object" || typeof b !== "object") return a === b;
+  return a.length === b.length && a.every((item, at) => sameNumber(item, b[at] ?? Number.NaN));
+}
+
+function sameNumber(a: number, b: number): boolean {
+  return a === b || Math.fround(a) === Math.fround(b);
+}

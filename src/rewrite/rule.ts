@@ -1,0 +1,76 @@
+// A compiled rule: the left side as data, the rest as functions of a match.
+
+import type { Span } from "#diagnostic/diagnostic.js";
+import type { AttributeValue, Node, NodeId, OpName } from "#ir/graph.js";
+import type { Module } from "#ir/weights.js";
+import type { Builder, Ref } from "./build.js";
+
+/** An equation between two terms over graphs; see `compileRule`. */
+export interface Rule {
+  readonly name: string;
+  readonly span: Span;
+  /** The tolerance that `rule approx(…)` states, relative to the greatest value; absent for an exact rule. */
+  readonly approx?: number;
+  readonly pattern: OpPattern;
+  /** `when shared`: inner nodes may have other uses; they stay, and their work is done twice. */
+  readonly shared: boolean;
+  /** Binders that the right side uses as values: their nodes stay, so they may have other uses. */
+  readonly kept: ReadonlySet<string>;
+  /** Variables that `constant(…)` in `when` demands to be weights. */
+  readonly constants: ReadonlySet<string>;
+  /** Attribute terms of `where`, in order; a term that has no value means that the rule does not apply. */
+  readonly values: readonly (readonly [string, Compute])[];
+  readonly condition?: Compute;
+  /** Builds the right side. */
+  readonly replacement: Construct;
+}
+
+/** A term of the left side in the place of an operand. */
+export type Pattern =
+  /** A variable: any value, the same one wherever the name stands. */
+  | { readonly kind: "variable"; readonly name: string }
+  /** A number: a constant all of whose elements are that number (as f32). */
+  | { readonly kind: "uniform"; readonly value: number }
+  | OpPattern;
+
+export interface OpPattern {
+  readonly kind: "op";
+  /** The op, or the members of an op class. */
+  readonly ops: readonly OpName[];
+  /** The class, where membership depends on the node (`pointwise`). */
+  readonly memberOf?: "pointwise";
+  /** The name that stands for the op, and for the node's value. */
+  readonly binder?: string;
+  readonly operands: readonly Pattern[];
+  readonly attributes: readonly (readonly [string, AttributePattern])[];
+  /** The name of the rest of the attributes. Without it, an attribute that is not mentioned equals its default. */
+  readonly rest?: string;
+}
+
+/** A term of the left side in the place of an attribute. */
+export type AttributePattern =
+  | { readonly kind: "variable"; readonly name: string }
+  | { readonly kind: "value"; readonly value: AttributeValue }
+  | { readonly kind: "list"; readonly items: readonly AttributePattern[] };
+
+/** What the variables of a rule stand for at one place of a graph. */
+export interface Match {
+  readonly module: Module;
+  readonly root: Node;
+  /** Variables and binders that stand for values. */
+  readonly nodes: ReadonlyMap<string, NodeId>;
+  /** Variables that stand for attributes, and those of `where`. */
+  readonly values: ReadonlyMap<string, AttributeValue>;
+  /** Rests of attributes by name. */
+  readonly rests: ReadonlyMap<string, Attributes>;
+  /** The nodes that the left side covers, root included. */
+  readonly covered: readonly NodeId[];
+}
+
+export type Attributes = Readonly<Record<string, AttributeValue>>;
+
+/** A value computed from a match; undefined where the term has none (an index out of range, no uniform constant, …). */
+export type Compute = (match: Match) => AttributeValue | undefined;
+
+/** Builds a value of the right side; undefined where types do not fit, so that the rule does not apply. */
+export type Construct = (match: Match, builder: Builder) => Ref | undefined;

@@ -1,0 +1,74 @@
+// The names of a rule while it is compiled, and what is said about them.
+
+import type { Argument, CallExpression, Expression, PipeExpression } from "#grammar/ast.js";
+import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
+import { didYouMean } from "#diagnostic/suggest.js";
+import type { OpName } from "#ir/graph.js";
+import { isOp, isOpClass, literalNames, opClasses, opOf, ops } from "#ops/index.js";
+import type { Term } from "./compile-term.js";
+import type { ValueType } from "./functions.js";
+
+/** What a name of the left side stands for. */
+export type Variable =
+  | { readonly kind: "tensor" }
+  /** An op bound by a class; also the value of its node. */
+  | { readonly kind: "op"; readonly ops: readonly OpName[] }
+  | { readonly kind: "attribute"; readonly type: ValueType }
+  /** `..name`: the attributes that each op of the left side leaves for it. */
+  | { readonly kind: "rest"; readonly keys: ReadonlySet<string> };
+
+export interface Scope {
+  readonly diagnostics: Diagnostic[];
+  readonly variables: Map<string, Variable>;
+  /** Terms of `where`. */
+  readonly where: Map<string, Term>;
+  /** Variables that `constant(…)` demands to be weights. */
+  readonly constants: Set<string>;
+  /** Binders used as values on the right. */
+  readonly kept: Set<string>;
+}
+
+/** Reports an error; the value stands for "nothing was compiled". */
+export function fail(scope: Scope, span: Span, code: string, message: string, help: readonly string[] = []): undefined {
+  scope.diagnostics.push(error(code, message, help.length > 0 ? { span, help } : { span }));
+  return undefined;
+}
+
+/** A pipe as the call that it means. */
+export function callOf(expression: CallExpression | PipeExpression): CallExpression {
+  if (expression.kind === "call") return expression;
+  const { value, call } = expression;
+  const first: Argument = { kind: "positional", value, span: value.span };
+  return { ...call, arguments: [first, ...call.arguments], span: expression.span };
+}
+
+/** The ops that a callee on the left may be: an op, or the members of a class. */
+export function opsOf(scope: Scope, call: CallExpression): readonly OpName[] | undefined {
+  const { text, span } = call.callee;
+  if (isOp(text)) return text === "input" || text === "constant" ? sourceOp(scope, call) : [text];
+  if (!isOpClass(text)) {
+    return fail(scope, span, "unknown-op", `there is no op or op class \`${text}\``, didYouMean(text, opNames()));
+  }
+  return text === "pointwise" ? ["conv2d"] : opNames().filter((name) => opOf(name).classes.includes(text));
+}
+
+function sourceOp(scope: Scope, { callee }: CallExpression): undefined {
+  return fail(scope, callee.span, "unknown-op", `\`${callee.text}\` is not for rules`, [
+    callee.text === "constant" ? "write a variable, and `when constant(name)`" : "write a variable",
+  ]);
+}
+
+export function opNames(): OpName[] {
+  return Object.keys(ops) as OpName[];
+}
+
+/** All names that may be called on the left. */
+export function calleeNames(): string[] {
+  return [...opNames(), ...opClasses];
+}
+
+/** Whether a name is a literal: `same`, `true`. */
+export function isLiteralName(expression: Expression): boolean {
+  return expression.kind === "name" && !expression.quoted && literalNames.has(expression.name);
+}
