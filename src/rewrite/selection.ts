@@ -1,0 +1,54 @@
+// Which passes run: `--passes`, `--without`, `--stop-after`, and checks of the names in them and in `--print-after`.
+
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
+import { didYouMean } from "#diagnostic/suggest.js";
+import type { Pass } from "./pass.js";
+
+export interface Selection {
+  /** Just these, in this order; a pass may be named twice. */
+  readonly passes?: readonly string[];
+  /** All but these. */
+  readonly without?: readonly string[];
+  /** None after this one. */
+  readonly stopAfter?: string;
+  /** Checked here for unknown names, used by the instrument `printing`. */
+  readonly printAfter?: readonly string[];
+}
+
+/** The passes to run out of all there are, or errors that name what is not known. */
+export function selectPasses<Options>(
+  all: readonly Pass<Options>[],
+  selection: Selection,
+): Result<readonly Pass<Options>[]> {
+  const diagnostics: Diagnostic[] = [];
+  const names = all.map((pass) => pass.name);
+  const find = (name: string): Pass<Options> | undefined => {
+    const pass = all.find((one) => one.name === name);
+    if (!pass) {
+      const near = didYouMean(name, names);
+      diagnostics.push(
+        error("unknown-pass", `there is no pass \`${name}\``, {
+          help: near.length > 0 ? near : [`there are ${names.join(", ")}`],
+        }),
+      );
+    }
+    return pass;
+  };
+  let chosen = selection.passes
+    ? selection.passes.map(find).filter((pass) => pass !== undefined)
+    : [...all];
+  for (const name of selection.without ?? []) {
+    const pass = find(name);
+    chosen = chosen.filter((one) => one !== pass);
+  }
+  for (const name of selection.printAfter ?? []) if (name !== "all") find(name);
+  if (selection.stopAfter !== undefined) {
+    const pass = find(selection.stopAfter);
+    const at = pass ? chosen.lastIndexOf(pass) : -1;
+    if (pass && at < 0)
+      diagnostics.push(error("unknown-pass", `pass \`${pass.name}\` does not run, so nothing stops after it`));
+    chosen = chosen.slice(0, at + 1);
+  }
+  return diagnostics.length > 0 ? { diagnostics } : { value: chosen, diagnostics };
+}

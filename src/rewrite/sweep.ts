@@ -1,0 +1,207 @@
+// Applies rules to a graph until none applies: reads the frozen graph, and makes one `produce` per sweep.
+
+import { produce } from "immer";
+import type { Diagnostic } from "#diagnostic/diagnostic.js";
+import { bug, error } from "#diagnostic/diagnostic.js";
+import type { Graph, Node, NodeId, OpName, Origin } from "#ir/graph.js";
+import { nodeOf, uniteSpans } from "#ir/graph.js";
+import { topological } from "#ir/order.js";
+import type { Module } from "#ir/weights.js";
+import { materialize } from "./build.js";
+import type { Application } from "./match.js";
+import { matchAt } from "./match.js";
+import type { Rule } from "./rule.js";
+
+export interface SweepOptions {
+  /** The pass that new nodes name as their origin. */
+  readonly pass: string;
+  /** Hears of rules that loop. */
+  report(diagnostic: Diagnostic): void;
+  /** Sweeps after which rules count as looping; each sweep rewrites at as many places as do not overlap. */
+  readonly maxSweeps?: number;
+}
+
+/**
+ * Applies the rules everywhere until none applies; the first in order wins at each node. Gives the same module if none
+ * applies at all. Rules that do not come to an end are reported as an error that names them; the graph so far is given back.
+ */
+export function applyRules(module: Module, rules: readonly Rule[], options: SweepOptions): Module {
+  const byRoot = indexByRoot(rules);
+  const histories: Histories = new Map();
+  const maxSweeps = options.maxSweeps ?? 200;
+  // A rule that makes two of one node grows a graph beyond all bounds in few sweeps.
+  let budget = 100 * module.graph.nodes.size + 10_000;
+  let current = module;
+  for (let sweep = 0; ; sweep += 1) {
+    const applications = findApplications(current, byRoot);
+    if (applications.length === 0) return current;
+    budget -= applications.length;
+    if (sweep >= maxSweeps || budget < 0) {
+      options.report(loopError(current, applications, histories, rules));
+      return current;
+    }
+    current = { graph: applyAll(current, applications, options.pass, histories), weights: module.weights };
+  }
+}
+
+/** Names of the rules that made a node, first to last. */
+type Histories = Map<NodeId, readonly string[]>;
+
+function indexByRoot(rules: readonly Rule[]): ReadonlyMap<OpName, readonly Rule[]> {
+  const byRoot = new Map<OpName, Rule[]>();
+  for (const rule of rules) {
+    for (const op of rule.pattern.ops) {
+      const list = byRoot.get(op);
+      if (list) list.push(rule);
+      else byRoot.set(op, [rule]);
+    }
+  }
+  return byRoot;
+}
+
+/** Applications that do not overlap, in topological order. */
+function findApplications(module: Module, byRoot: ReadonlyMap<OpName, readonly Rule[]>): Application[] {
+  const applications: Application[] = [];
+  const taken = new Set<NodeId>();
+  for (const node of topological(module.graph)) {
+    const rules = byRoot.get(node.op);
+    if (!rules || taken.has(node.id)) continue;
+    for (const rule of rules) {
+      const application = matchAt(rule, module, node);
+      if (!application) continue;
+      // The first rule wins: if it overlaps with a rewrite of this sweep, the node waits for the next one.
+      if (application.match.covered.some((id) => taken.has(id))) break;
+      for (const id of application.match.covered) taken.add(id);
+      applications.push(application);
+      break;
+    }
+  }
+  return applications;
+}
+
+function applyAll(
+  module: Module,
+  applications: readonly Application[],
+  pass: string,
+  histories: Histories,
+): Graph {
+  const { graph } = module;
+  const names = new Set([...graph.nodes.values()].map((node) => node.name));
+  let { nextId } = graph;
+  const changed = new Map<NodeId, Node>();
+  const aliases = new Map<NodeId, NodeId>();
+  for (const application of applications) {
+    const { rule, match, replacement } = application;
+    const built = materialize(replacement, {
+      module,
+      root: match.root,
+      origin: originOf(application, graph, pass),
+      nextId: () => nextId++,
+      unique: (name) => uniqueName(names, name),
+    });
+    for (const node of built.nodes) changed.set(node.id, node);
+    if (built.id !== match.root.id) aliases.set(match.root.id, built.id);
+    const history = [...match.covered.flatMap((id) => histories.get(id) ?? []), rule.name].slice(-64);
+    for (const node of built.nodes) histories.set(node.id, history);
+    if (built.id !== match.root.id) histories.set(built.id, history);
+  }
+
+  const resolve = (id: NodeId): NodeId => {
+    let to = id;
+    for (let next = aliases.get(to); next !== undefined; next = aliases.get(to)) to = next;
+    return to;
+  };
+  for (const node of [...graph.nodes.values(), ...changed.values()]) {
+    const latest = changed.get(node.id) ?? node;
+    if (!latest.inputs.some((id) => aliases.has(id))) continue;
+    changed.set(node.id, { ...latest, inputs: latest.inputs.map(resolve) });
+  }
+  const outputs = graph.outputs.some((output) => aliases.has(output.node))
+    ? graph.outputs.map((output) => ({ ...output, node: resolve(output.node) }))
+    : graph.outputs;
+  const suspects = applications.flatMap(({ match }) => [
+    ...match.covered,
+    ...match.covered.flatMap((id) => nodeOf(graph, id).inputs),
+  ]);
+  const dead = deadNodes(graph, changed, outputs, suspects);
+
+  return produce(graph, (draft) => {
+    for (const [id, node] of changed) if (!dead.has(id)) draft.nodes.set(id, node as never);
+    for (const id of dead) draft.nodes.delete(id);
+    if (outputs !== graph.outputs) draft.outputs = outputs as never;
+    draft.nextId = nextId;
+  });
+}
+
+function originOf({ rule, match }: Application, graph: Graph, pass: string): Origin {
+  const spans = match.covered.map((id) => nodeOf(graph, id).origin.spans);
+  return { pass, rule: rule.name, spans: uniteSpans(...spans) };
+}
+
+/** Makes a name unique by a count. */
+export function uniqueName(names: Set<string>, name: string): string {
+  let unique = name;
+  for (let count = 2; names.has(unique); count += 1) unique = `${name}.${count}`;
+  names.add(unique);
+  return unique;
+}
+
+/** Of the suspects and what feeds them, the nodes that nothing uses any more. Inputs of the net stay. */
+function deadNodes(
+  graph: Graph,
+  changed: ReadonlyMap<NodeId, Node>,
+  outputs: Graph["outputs"],
+  suspects: readonly NodeId[],
+): ReadonlySet<NodeId> {
+  const uses = new Map<NodeId, number>();
+  const count = (id: NodeId, by: number): void => void uses.set(id, (uses.get(id) ?? 0) + by);
+  for (const node of graph.nodes.values()) {
+    if (!changed.has(node.id)) for (const input of node.inputs) count(input, 1);
+  }
+  for (const node of changed.values()) for (const input of node.inputs) count(input, 1);
+  for (const output of outputs) count(output.node, 1);
+
+  const dead = new Set<NodeId>();
+  const work = [...new Set(suspects)];
+  for (let id = work.pop(); id !== undefined; id = work.pop()) {
+    const node = changed.get(id) ?? nodeOf(graph, id);
+    if (dead.has(id) || node.op === "input" || (uses.get(id) ?? 0) > 0) continue;
+    dead.add(id);
+    for (const input of node.inputs) {
+      count(input, -1);
+      work.push(input);
+    }
+  }
+  return dead;
+}
+
+/** Names the rules that go on and on: the shortest period at the end of the longest history. */
+function loopError(
+  { graph }: Module,
+  applications: readonly Application[],
+  histories: Histories,
+  rules: readonly Rule[],
+): Diagnostic {
+  const chains = applications.map(({ rule, match }) => ({
+    node: match.root,
+    chain: [...match.covered.flatMap((id) => histories.get(id) ?? []), rule.name],
+  }));
+  const longest = chains.toSorted((a, b) => b.chain.length - a.chain.length)[0] ?? bug("no rule applies");
+  const cycle = period(longest.chain);
+  const rule = rules.find((one) => one.name === cycle[0]);
+  const path = [...cycle, cycle[0]].map((name) => `\`${name}\``).join(" → ");
+  return error("rule-loop", `rules apply without end at \`${longest.node.name}\` of ${graph.name}: ${path}`, {
+    ...(rule ? { span: rule.span, label: "one of them" } : {}),
+    help: ["what a rule makes must not match again: give it a condition, or turn it round"],
+  });
+}
+
+function period(chain: readonly string[]): readonly string[] {
+  for (let length = 1; length <= chain.length / 2; length += 1) {
+    const last = chain.slice(-length);
+    const repeats = Math.min(3, Math.floor(chain.length / length));
+    const tail = chain.slice(-length * repeats);
+    if (tail.every((name, index) => name === last[index % length])) return last;
+  }
+  return chain.slice(-1);
+}
