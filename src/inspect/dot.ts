@@ -5,7 +5,7 @@ import { nodeOf } from "#ir/graph.js";
 import { topological } from "#ir/order.js";
 import type { Module } from "#ir/weights.js";
 import { nodeCost } from "./cost.js";
-import { bytesText, countText, shapeText } from "./units.js";
+import { bytesText, countText, shapeText } from "#ir/units.js";
 
 /** Fill colours by what a node does; soft, so that black text stays readable. */
 const fills: Readonly<Record<string, string>> = {

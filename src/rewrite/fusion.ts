@@ -40,7 +40,10 @@ export function compileFusion(item: FuseItem): Result<Fusion> {
     const { text, span } = step.name;
     if (!isOp(text) && !isOpClass(text)) {
       const near = suggest(text, [...Object.keys(ops), ...opClasses]);
-      const help = near.length > 0 ? [`did you mean ${near.map((one) => `\`${one}\``).join(" or ")}?`] : [`classes are ${opClasses.join(", ")}`];
+      const help =
+        near.length > 0
+          ? [`did you mean ${near.map((one) => `\`${one}\``).join(" or ")}?`]
+          : [`classes are ${opClasses.join(", ")}`];
       diagnostics.push(error("unknown-op", `\`${text}\` is no op and no class of ops`, { span, help }));
     }
     return { repeat: step.repeat, accepts: (graph, node) => accepts(text, graph, node) };
@@ -56,7 +59,9 @@ export function findCandidates(fusion: Fusion, graph: Graph, target: Target): Ca
     const nodes = matchFrom(fusion, graph, start);
     if (!nodes || nodes.length < 2 || !fusion.condition(nodes, graph, target)) return [];
     const savedBytes = nodes.slice(0, -1).reduce((sum, node) => sum + 2 * 4 * elements(node.type.shape), 0);
-    return [{ fusion, nodes, savedBytes, saving: savedBytes / target.bytes + (nodes.length - 1) * target.launch }];
+    return [
+      { fusion, nodes, savedBytes, saving: savedBytes / target.bytes + (nodes.length - 1) * target.launch },
+    ];
   });
 }
 
@@ -69,7 +74,12 @@ function matchFrom(fusion: Fusion, graph: Graph, start: Node): Node[] | undefine
   let next: Node | undefined = start;
   for (const step of fusion.steps) {
     let count = 0;
-    while (next && step.accepts(graph, next) && isFree(next) && (chain.length === 0 || canFollow(graph, chain, next))) {
+    while (
+      next &&
+      step.accepts(graph, next) &&
+      isFree(next) &&
+      (chain.length === 0 || canFollow(graph, chain, next))
+    ) {
       chain.push(next);
       count += 1;
       next = onlyUser(graph, next);
@@ -86,7 +96,9 @@ function isFree(node: Node): boolean {
 
 function onlyUser(graph: Graph, node: Node): Node | undefined {
   const [use, second] = users(graph).get(node.id) ?? [];
-  return use === undefined || second !== undefined || outputIds(graph).has(node.id) ? undefined : nodeOf(graph, use);
+  return use === undefined || second !== undefined || outputIds(graph).has(node.id)
+    ? undefined
+    : nodeOf(graph, use);
 }
 
 /** Whether a kernel can take the next node: the value flows in whole, and side operands broadcast in a simple way. */
@@ -95,7 +107,9 @@ function canFollow(graph: Graph, chain: readonly Node[], next: Node): boolean {
   if (!flow) return true;
   if (!opOf(next.op).scalar) return next.inputs[0] === flow.id && next.inputs.lastIndexOf(flow.id) === 0;
   if (!sameShape(flow.type.shape, next.type.shape)) return false;
-  return operands(graph, next).every((side) => side.id === flow.id || broadcastsSimply(side.type.shape, next.type.shape));
+  return operands(graph, next).every(
+    (side) => side.id === flow.id || broadcastsSimply(side.type.shape, next.type.shape),
+  );
 }
 
 /** Element by element, per channel, per last-axis vector, or one value. */
@@ -143,7 +157,10 @@ function fitsOnChip(chain: readonly Node[], graph: Graph, target: Target): boole
   const [first] = chain;
   const input = first && operands(graph, first)[0];
   const row = (node: Node): number => 4 * elements(node.type.shape.slice(2));
-  const windowRows = first?.op === "depthwise_conv2d" || first?.op === "conv2d" ? (operands(graph, first)[1]?.type.shape[0] ?? 1) : 1;
+  const windowRows =
+    first?.op === "depthwise_conv2d" || first?.op === "conv2d"
+      ? (operands(graph, first)[1]?.type.shape[0] ?? 1)
+      : 1;
   const inner = chain.slice(0, -1).filter((node) => !opOf(node.op).scalar);
   const bytes = inner.reduce((sum, node) => sum + row(node), 0) + (input ? windowRows * row(input) : 0);
   return bytes <= target.scratchBytes;
