@@ -1,0 +1,49 @@
+// The comments of a text, given out in reading order while the printer walks over the tree.
+
+import type { Ast, Comment } from "./ast.js";
+import { lineIndex } from "#diagnostic/position.js";
+
+/** A cursor over comments: what has been taken is not given again, so that none is lost or printed twice. */
+export interface Comments {
+  /** All that begin before `offset`. */
+  takeBefore(offset: number): Comment[];
+  /** The next one, if it begins before `offset` and stands behind code on its line. */
+  takeTrailing(offset: number): Comment | undefined;
+  /** Whether any that was not taken begins before `offset`. */
+  anyBefore(offset: number): boolean;
+  /** Lays aside all that begin before `offset`, since there is no place for them where they are. */
+  hoist(offset: number): void;
+  /** What was laid aside since the last call. */
+  takeHoisted(): Comment[];
+  /** Index of the line of an offset; undefined if the tree has no text. */
+  line(offset: number): number | undefined;
+}
+
+export function commentsOf({ comments, lineStarts }: Pick<Ast, "comments" | "lineStarts">): Comments {
+  let next = 0;
+  let hoisted: Comment[] = [];
+  const anyBefore = (offset: number): boolean => (comments[next]?.span.start ?? Infinity) < offset;
+  const takeBefore = (offset: number): Comment[] => {
+    const first = next;
+    while (anyBefore(offset)) next++;
+    return comments.slice(first, next);
+  };
+  return {
+    anyBefore,
+    takeBefore,
+    takeTrailing: (offset) =>
+      anyBefore(offset) && comments[next]?.ownLine === false ? comments[next++] : undefined,
+    hoist: (offset) => {
+      hoisted.push(...takeBefore(offset));
+    },
+    takeHoisted: () => {
+      const taken = hoisted;
+      hoisted = [];
+      return taken;
+    },
+    line: (offset) => (lineStarts === undefined ? undefined : lineIndex(lineStarts, offset)),
+  };
+}
+
+/** For trees without a text. */
+export const noComments: Comments = commentsOf({ comments: [] });

@@ -1,0 +1,239 @@
+// Lays out expressions: parentheses only where precedence wants them, breaks first in pipes, then in arguments.
+
+import type { Span } from "#diagnostic/diagnostic.js";
+import type {
+  Argument,
+  BinaryExpression,
+  CallExpression,
+  Expression,
+  PipeExpression,
+  TypeExpression,
+} from "./ast.js";
+import type { Comments } from "./comments.js";
+import {
+  concat,
+  endOfLineComment,
+  group,
+  hardLine,
+  ifBroken,
+  indent,
+  line,
+  softLine,
+  type Doc,
+} from "./layout.js";
+import { binaryPrecedence, precedence, unaryPrecedence } from "./precedence.js";
+import { printArgumentName, printName } from "./print-name.js";
+import { quote } from "./quote.js";
+
+/** An expression, in parentheses if it binds less tightly than `tightness`. */
+export function expressionDoc(c: Comments, e: Expression, tightness: number = precedence.pipe): Doc {
+  const doc = bareDoc(c, e);
+  return tightnessOf(e) < tightness ? group("(", indent(softLine, doc), softLine, ")") : doc;
+}
+
+/** `f32[1, 3, 3, 5]`. */
+export function typeDoc(c: Comments, { dtype, shape, span }: TypeExpression): Doc {
+  return concat(printName(dtype.text), bracketDoc(c, "[", shape.map(slotOf(c)), "]", span.end));
+}
+
+/** A part that may stand on a line of its own, between the comments that belong to it. */
+export interface Slot {
+  readonly span: Span;
+  readonly doc: () => Doc;
+}
+
+/**
+ * Parts between brackets, on one line or each on its own; `end` is the offset behind the closing bracket. Comments
+ * among them stay before or behind their part.
+ */
+export function bracketDoc(
+  c: Comments,
+  open: string,
+  slots: readonly Slot[],
+  close: string,
+  end: number,
+): Doc {
+  const parts: Doc[] = [];
+  for (const [index, slot] of slots.entries()) {
+    if (index > 0) parts.push(line);
+    parts.push(...leading(c, slot.span.start), slot.doc());
+    const next = slots[index + 1];
+    parts.push(next === undefined ? ifBroken(",") : ",", trailing(c, next?.span.start ?? end));
+  }
+  const dangling = c
+    .takeBefore(end)
+    .map(({ text }, index) => concat(index + slots.length > 0 ? hardLine : "", text));
+  if (dangling.length > 0) parts.push(...dangling, hardLine);
+  if (parts.length === 0) return open + close;
+  return group(open, indent(softLine, ...parts), dangling.length > 0 ? "" : softLine, close);
+}
+
+/** Parts one behind the other, as many on a line as fit; `before` stands before all but the first. */
+export function fillDoc(
+  c: Comments,
+  slots: readonly Slot[],
+  before: string,
+  after: string,
+  end: number,
+): Doc {
+  c.hoist(slots[0]?.span.start ?? 0);
+  const parts = slots.map((slot, index) => {
+    const comments = leading(c, slot.span.start);
+    const doc = slot.doc();
+    const next = slots[index + 1];
+    const tail = concat(next === undefined ? "" : after, trailing(c, next?.span.start ?? end));
+    return index === 0 ? concat(...comments, doc, tail) : concat(group(line, ...comments, before, doc), tail);
+  });
+  return concat(...parts);
+}
+
+/** The comments before a part, each on its own line. */
+export function leading(c: Comments, start: number): Doc[] {
+  return c.takeBefore(start).map(({ text }) => concat(text, hardLine));
+}
+
+/** The comment behind a part, at the end of its line. */
+export function trailing(c: Comments, next: number): Doc {
+  const comment = c.takeTrailing(next);
+  return comment === undefined ? "" : endOfLineComment(comment.text);
+}
+
+export function slotOf(c: Comments): (e: Expression) => Slot {
+  return (e) => ({ span: e.span, doc: () => expressionDoc(c, e) });
+}
+
+function tightnessOf(e: Expression): number {
+  switch (e.kind) {
+    case "pipe":
+      return precedence.pipe;
+    case "binary":
+      return binaryPrecedence(e.operator);
+    case "unary":
+      return unaryPrecedence(e.operator);
+    case "number":
+      return e.text.startsWith("-") ? unaryPrecedence("-") : precedence.atom;
+    default:
+      return precedence.atom;
+  }
+}
+
+function bareDoc(c: Comments, e: Expression): Doc {
+  switch (e.kind) {
+    case "number":
+      return e.text;
+    case "size":
+      return e.values.join("x");
+    case "string":
+      return quote(e.value, '"');
+    case "name":
+      return e.quoted ? quote(e.name, "`") : printName(e.name);
+    case "list":
+      return listDoc(c, e.items, e.span);
+    case "call":
+      return callDoc(c, e, true);
+    case "pipe":
+      return pipeDoc(c, e);
+    case "unary": {
+      const sign = e.operator === "-" ? "-" : "not ";
+      return concat(sign, expressionDoc(c, e.operand, unaryPrecedence(e.operator)));
+    }
+    case "binary":
+      return binaryDoc(c, e);
+    default:
+      return e satisfies never;
+  }
+}
+
+function callDoc(
+  c: Comments,
+  { callee, binder, arguments: list, span }: CallExpression,
+  parentheses: boolean,
+): Doc {
+  const name = `${binder === undefined ? "" : `${printName(binder.text)}: `}${printName(callee.text)}`;
+  if (!parentheses && list.length === 0) return name;
+  c.hoist(span.start);
+  const slots = list.map((argument) => ({ span: argument.span, doc: () => argumentDoc(c, argument) }));
+  return concat(name, bracketDoc(c, "(", slots, ")", span.end));
+}
+
+function argumentDoc(c: Comments, argument: Argument): Doc {
+  switch (argument.kind) {
+    case "positional":
+      return expressionDoc(c, argument.value);
+    case "named":
+      return concat(`${printArgumentName(argument.name.text)}=`, expressionDoc(c, argument.value));
+    case "rest":
+      return `..${printName(argument.name.text)}`;
+    default:
+      return argument satisfies never;
+  }
+}
+
+/** Rows of numbers fill lines, since tensors have many; other lists have an item a line if they do not fit. */
+function listDoc(c: Comments, items: readonly Expression[], { start, end }: Span): Doc {
+  c.hoist(start);
+  const numbers = items.length > 0 && items.every(isNumeric) && !c.anyBefore(end);
+  const slots = items.map(slotOf(c));
+  if (!numbers) return bracketDoc(c, "[", slots, "]", end);
+  return group("[", indent(softLine, fillDoc(c, slots, "", ",", end), ifBroken(",")), softLine, "]");
+}
+
+function isNumeric(e: Expression): boolean {
+  return e.kind === "number" || (e.kind === "unary" && e.operand.kind === "number");
+}
+
+function pipeDoc(c: Comments, e: PipeExpression): Doc {
+  const steps: PipeExpression[] = [];
+  let head: Expression = e;
+  for (; head.kind === "pipe"; head = head.value) steps.push(head);
+  steps.reverse();
+  c.hoist(head.span.start);
+  const slots = steps.map(({ call, parentheses }) => ({
+    span: call.span,
+    doc: () => callDoc(c, call, parentheses),
+  }));
+  return chainDoc(c, slotOf(c)(head), slots, () => "|> ");
+}
+
+/** A row of operators of one level, all from the left, is one chain; what binds otherwise is an operand of it. */
+function binaryDoc(c: Comments, e: BinaryExpression): Doc {
+  const level = binaryPrecedence(e.operator);
+  const links: BinaryExpression[] = [];
+  let head: Expression = e;
+  do {
+    links.push(head);
+    head = head.left;
+  } while (
+    head.kind === "binary" &&
+    binaryPrecedence(head.operator) === level &&
+    level !== precedence.comparison
+  );
+  links.reverse();
+  c.hoist(head.span.start);
+  // Comparisons do not chain, so their left operand has to bind tighter too.
+  const first = head;
+  const leftTightness = level === precedence.comparison ? level + 1 : level;
+  const slots = links.map(({ right }) => ({
+    span: right.span,
+    doc: () => expressionDoc(c, right, level + 1),
+  }));
+  const firstSlot = { span: first.span, doc: () => expressionDoc(c, first, leftTightness) };
+  return chainDoc(c, firstSlot, slots, (index) => `${links[index]?.operator ?? ""} `);
+}
+
+/** A first part and links, on one line or each link on its own line, which begins with its operator. */
+function chainDoc(
+  c: Comments,
+  first: Slot,
+  links: readonly Slot[],
+  operator: (index: number) => string,
+): Doc {
+  const head = first.doc();
+  const parts: Doc[] = [trailing(c, links[0]?.span.start ?? 0)];
+  for (const [index, link] of links.entries()) {
+    parts.push(line, ...leading(c, link.span.start), operator(index), link.doc());
+    const next = links[index + 1];
+    if (next !== undefined) parts.push(trailing(c, next.span.start));
+  }
+  return group(head, indent(...parts));
+}

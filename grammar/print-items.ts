@@ -1,0 +1,230 @@
+// Lays out items and statements: what stands on which line, blank lines and comments between them.
+
+import type { Span } from "#diagnostic/diagnostic.js";
+import type {
+  BlockItem,
+  Comment,
+  Expression,
+  FuseItem,
+  Item,
+  OutputStatement,
+  RuleItem,
+  Statement,
+} from "./ast.js";
+import type { Comments } from "./comments.js";
+import { concat, group, hardLine, ifBroken, indent, line, type Doc } from "./layout.js";
+import { bracketDoc, expressionDoc, fillDoc, leading, trailing, typeDoc } from "./print-expression.js";
+import { printName } from "./print-name.js";
+import { quote } from "./quote.js";
+
+/** The items of a file and all comments that are left. */
+export function itemsDoc(c: Comments, items: readonly Item[]): Doc {
+  return rowsDoc(c, items, Infinity, itemDoc, areApart(c));
+}
+
+/** Whether a blank line must stand between two items; without one, those written are kept. */
+function areApart(c: Comments): (before: Item, after: Item) => boolean {
+  return (before, after) => {
+    if (hasBody(before) || hasBody(after)) return true;
+    const written = c.line(0) !== undefined;
+    return !written && !(before.kind === after.kind && before.kind !== "rule");
+  };
+}
+
+function hasBody({ kind }: Item): boolean {
+  return kind === "net" || kind === "block";
+}
+
+function itemDoc(c: Comments, item: Item): Doc {
+  switch (item.kind) {
+    case "const":
+      return concat(`const ${printName(item.name.text)} = `, expressionDoc(c, item.value));
+    case "net":
+      return bodyDoc(c, `net ${printName(item.name.text)}`, item.body, item.span);
+    case "block":
+      return bodyDoc(c, blockHead(c, item), item.body, item.span);
+    case "rule":
+      return ruleDoc(c, item);
+    case "fuse":
+      return fuseDoc(c, item);
+    default:
+      return item satisfies never;
+  }
+}
+
+function statementDoc(c: Comments, s: Statement): Doc {
+  switch (s.kind) {
+    case "weights":
+      return `weights ${quote(s.path.value, '"')}`;
+    case "input":
+      return concat(`input ${printName(s.name.text)}: `, typeDoc(c, s.type));
+    case "param": {
+      const type = concat(`param ${printName(s.name.text)}: `, typeDoc(c, s.type));
+      return s.value === undefined ? type : concat(type, " = ", expressionDoc(c, s.value));
+    }
+    case "const":
+      return itemDoc(c, s);
+    case "bind":
+      return concat(`${printName(s.name.text)} = `, expressionDoc(c, s.value));
+    case "repeat": {
+      const index = s.index === undefined ? "" : ` as ${printName(s.index.text)}`;
+      return bodyDoc(c, concat("repeat ", expressionDoc(c, s.count), index), s.body, s.span);
+    }
+    case "kernel": {
+      const reason = s.reason === undefined ? "" : ` ${quote(s.reason.value, '"')}`;
+      return bodyDoc(
+        c,
+        `kernel ${printName(s.name.text)} ${printName(s.rule.text)}${reason}`,
+        s.body,
+        s.span,
+      );
+    }
+    case "output":
+      return outputDoc(c, s);
+    case "return":
+      return concat("return ", expressionDoc(c, s.value));
+    default:
+      return s satisfies never;
+  }
+}
+
+// ── Items ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function blockHead(c: Comments, { name, parameters, span }: BlockItem): Doc {
+  const slots = parameters.map((parameter) => ({
+    span: parameter.span,
+    doc: () => {
+      const own = printName(parameter.name.text);
+      return parameter.default === undefined ? own : concat(`${own}=`, expressionDoc(c, parameter.default));
+    },
+  }));
+  // The tree does not say where the parenthesis closes; comments before that go into the body.
+  const end = parameters.at(-1)?.span.end ?? span.start;
+  return concat(`block ${printName(name.text)}`, bracketDoc(c, "(", slots, ")", end));
+}
+
+/** A rule on one line, or each of its parts on a line of its own. */
+function ruleDoc(c: Comments, { name, approx, pattern, replacement, where, when }: RuleItem): Doc {
+  const tolerance = approx === undefined ? "" : concat("approx(", expressionDoc(c, approx), ") ");
+  const parts = [
+    { start: pattern.span.start, before: "", value: pattern },
+    { start: replacement.span.start, before: "=> ", value: replacement },
+    ...where.map((binding, k) => ({
+      start: binding.span.start,
+      before: concat(k === 0 ? "where " : ifBroken("      "), `${printName(binding.name.text)} = `),
+      value: binding.value,
+      after: k < where.length - 1 ? "," : "",
+    })),
+    ...(when === undefined ? [] : [{ start: when.span.start, before: "when ", value: when }]),
+  ];
+  const docs = parts.map(({ start, before, value, after = "" }: RulePart, k) => {
+    const next = parts[k + 1];
+    const comments = leading(c, start);
+    const doc = concat(line, ...comments, before, expressionDoc(c, value), after);
+    return next === undefined ? doc : concat(doc, trailing(c, next.start));
+  });
+  return group("rule ", tolerance, `${printName(name.text)}:`, indent(...docs));
+}
+
+interface RulePart {
+  readonly start: number;
+  readonly before: Doc;
+  readonly value: Expression;
+  readonly after?: string;
+}
+
+function fuseDoc(c: Comments, { name, steps, when, span }: FuseItem): Doc {
+  const slots = steps.map((step) => ({
+    span: step.span,
+    doc: () => `${printName(step.name.text)}${step.repeat === "one" ? "" : step.repeat}`,
+  }));
+  const chain = fillDoc(c, slots, "-> ", "", when?.span.start ?? span.start);
+  const condition =
+    when === undefined ? "" : group(line, ...leading(c, when.span.start), "when ", expressionDoc(c, when));
+  return concat(`fuse ${printName(name.text)}: `, indent(chain, condition));
+}
+
+function outputDoc(c: Comments, { outputs, span }: OutputStatement): Doc {
+  const slots = outputs.map(({ name, value }) => ({
+    span: { ...name.span, end: value?.span.end ?? name.span.end },
+    doc: () =>
+      value === undefined
+        ? printName(name.text)
+        : concat(`${printName(name.text)} = `, expressionDoc(c, value)),
+  }));
+  return concat("output ", indent(fillDoc(c, slots, "", ",", span.start)));
+}
+
+// ── Rows ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Statements in braces: below each other, or a single one beside its braces if it was written so and fits. */
+function bodyDoc(c: Comments, head: Doc, body: readonly Statement[], span: Span): Doc {
+  const end = span.end - 1;
+  const [only, ...others] = body;
+  if (only === undefined && !c.anyBefore(end)) return concat(head, " {}");
+  const written = c.line(span.start);
+  const inline = written !== undefined && written === c.line(end) && !c.anyBefore(end);
+  if (only !== undefined && others.length === 0 && inline) {
+    return group(head, " {", indent(line, statementDoc(c, only)), line, "}");
+  }
+  const comment = trailing(c, only?.span.start ?? end);
+  const rows =
+    body.length === 0 && !c.anyBefore(end) ? "" : indent(hardLine, rowsDoc(c, body, end, statementDoc));
+  return concat(head, " {", comment, rows, hardLine, "}");
+}
+
+/** A line or more of a row: a comment, a statement or an item; `blank` says that a blank line stands before it. */
+interface Row {
+  readonly doc: Doc;
+  readonly lastLine: number | undefined;
+  blank: boolean;
+}
+
+/**
+ * Statements or items below each other, with the comments between them and up to the offset `end`. A blank line stands
+ * where one or more were written, and where `apart` wants one.
+ */
+function rowsDoc<T extends Item | Statement>(
+  c: Comments,
+  elements: readonly T[],
+  end: number,
+  docOf: (c: Comments, element: T) => Doc,
+  apart: (before: T, after: T) => boolean = () => false,
+): Doc {
+  const rows: Row[] = [];
+  const add = (doc: Doc, start: number, stop: number): void => {
+    const first = c.line(start);
+    const before = rows.at(-1)?.lastLine;
+    const blank = first !== undefined && before !== undefined && first > before + 1;
+    rows.push({ doc, lastLine: c.line(stop), blank });
+  };
+  const addComments = (comments: readonly Comment[]): void => {
+    for (const { text, span } of comments) add(text, span.start, span.end);
+  };
+
+  for (const [index, element] of elements.entries()) {
+    const { start, end: stop } = element.span;
+    const first = rows.length;
+    addComments(c.takeBefore(start));
+    const doc = docOf(c, element);
+    c.hoist(stop);
+    // What has no place in the statement goes before it, as if it had been written there.
+    for (const { text } of c.takeHoisted()) add(text, start, start);
+    add(concat(doc, trailing(c, elements[index + 1]?.span.start ?? end)), start, stop);
+
+    const before = elements[index - 1];
+    const head = rows[first];
+    // Where a blank line stands among the comments, they belong to different things, and that one is enough.
+    if (before !== undefined && head !== undefined && apart(before, element)) {
+      head.blank ||= !rows.slice(first).some(({ blank }) => blank);
+    }
+  }
+  addComments(c.takeBefore(end));
+
+  return concat(
+    ...rows.flatMap(({ doc, blank }, index) => {
+      if (index === 0) return [doc];
+      return blank ? [hardLine, hardLine, doc] : [hardLine, doc];
+    }),
+  );
+}

@@ -1,0 +1,16 @@
+// Prints names: plain ones as they are, all others in backticks.
+
+import { quote } from "./quote.js";
+import { reservedWords } from "./tokens.js";
+
+const plain = /^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*$/;
+
+/** A name as it stands in a text: in backticks if it is a keyword or odd, with escapes if need be. */
+export function printName(name: string): string {
+  return plain.test(name) && !reservedWords.has(name) ? name : quote(name, "`");
+}
+
+/** A name before the `=` of an argument, where keywords are names. */
+export function printArgumentName(name: string): string {
+  return plain.test(name) ? name : quote(name, "`");
+}

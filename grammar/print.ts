@@ -1,0 +1,51 @@
+// The printer of the language: one canonical text for every tree, comments and single blank lines kept.
+
+import type { Ast, Expression } from "./ast.js";
+import { commentsOf, noComments, type Comments } from "./comments.js";
+import { layout, type Line } from "./layout.js";
+import { expressionDoc } from "./print-expression.js";
+import { itemsDoc } from "./print-items.js";
+
+export { printName } from "./print-name.js";
+
+/** Columns of a line; only what cannot be broken goes beyond. */
+const width = 100;
+
+/**
+ * The text of a tree, ending in a line end. Reading it gives the same tree again (spans aside), and printing that the
+ * same text. In a tree without a text (`lineStarts`) blank lines stand between items only.
+ */
+export function print(ast: Ast): string {
+  const lines = layout(itemsDoc(commentsOf(ast), ast.items), width);
+  const text = alignComments(lines).join("\n");
+  return text === "" ? "" : `${text}\n`;
+}
+
+/** An expression on one line. */
+export function printExpression(expression: Expression): string {
+  return layout(expressionDoc(noComments, expression), Infinity)
+    .map(({ text }) => text)
+    .join("\n");
+}
+
+/** How much shorter than its neighbours a line may be for its comment to stand in their column. */
+const reach = 40;
+
+/** The comments at the ends of neighbouring lines stand in one column, unless the lines differ much in length. */
+function alignComments(lines: readonly Line[]): string[] {
+  const columns = new Map<Line, number>();
+  for (let start = 0; start < lines.length; start++) {
+    let end = start;
+    while (lines[end]?.comment !== undefined) end++;
+    const run = lines.slice(start, end);
+    const lengths = run.map(({ text }) => text.length);
+    const longest = Math.max(...lengths);
+    if (longest - Math.min(...lengths) <= reach) for (const line of run) columns.set(line, longest);
+    start = end;
+  }
+  return lines.map((line) => {
+    const { text, comment } = line;
+    if (comment === undefined) return text;
+    return `${text.padEnd(columns.get(line) ?? text.length)}  ${comment}`;
+  });
+}
