@@ -1,0 +1,103 @@
+// Pointers: integer registers that only ever address one parameter carry its base from their declaration on.
+//
+// `let p = b * 512; … A[x + p]` becomes `let p = x + b * 512; … A[p]`: V8 does not move `x + p` out of a loop.
+
+import type { Kernel, Place, Register, Value } from "#kernel/ir.js";
+import { operandsOf, valuesOf, walkStatements } from "#kernel/walk.js";
+import { stepOf } from "./ranges.js";
+
+/** The parameter whose base a register carries, if any. */
+export type Pointers = ReadonlyMap<string, string>;
+
+/** Finds the pointers of a kernel. */
+export function findPointers(kernel: Kernel): Pointers {
+  const candidates = new Set<string>();
+  walkStatements(kernel.body, (statement) => {
+    if (statement.kind === "let" && statement.register.type === "i32")
+      candidates.add(statement.register.name);
+  });
+  const uses = collectUses(kernel, candidates);
+
+  // A register starts with the places that it addresses itself; those that it passes its value to must agree.
+  const found = new Map<string, string | null | undefined>();
+  for (let changed = true; changed;) {
+    changed = false;
+    for (const [name, all] of uses) {
+      const now = meet(all.map((use) => (use.kind === "into" ? found.get(use.register) : use.place)));
+      if (now !== found.get(name)) {
+        found.set(name, now);
+        changed = true;
+      }
+    }
+  }
+  return new Map([...found].filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+}
+
+/** The register of a sum that carries the base, if there is one among its terms. */
+export function carrier(base: Value, isCandidate: (name: string) => boolean): Register | undefined {
+  if (base.kind === "register") return base.type === "i32" && isCandidate(base.name) ? base : undefined;
+  if (base.kind !== "int") return undefined;
+  if (base.fn === "add") return carrier(base.a, isCandidate) ?? carrier(base.b, isCandidate);
+  if (base.fn === "sub") return carrier(base.a, isCandidate);
+  return undefined;
+}
+
+/** The place that a value stands for as the base of an address; scratch has no base and is no pointer. */
+type Use =
+  | { readonly kind: "place"; readonly place: string | null }
+  | { readonly kind: "into"; readonly register: string };
+
+function collectUses(kernel: Kernel, candidates: ReadonlySet<string>): Map<string, Use[]> {
+  const uses = new Map<string, Use[]>();
+  const add = (name: string, use: Use) => uses.set(name, [...(uses.get(name) ?? []), use]);
+  const isCandidate = (name: string) => candidates.has(name);
+
+  /** All registers below `value` but the carrier are used for something else. */
+  const other = (value: Value, except: Register | undefined): Register | undefined => {
+    if (value.kind === "register") {
+      if (except && value.name === except.name) return undefined;
+      if (isCandidate(value.name)) add(value.name, { kind: "place", place: null });
+      return except;
+    }
+    if (value.kind === "load" || value.kind === "load_i32") {
+      address(value.place, value.address.base);
+      return except;
+    }
+    let left = except;
+    for (const operand of operandsOf(value)) left = other(operand, left);
+    return left;
+  };
+  const address = (place: Place, base: Value | undefined) => {
+    if (!base) return;
+    const pointer = carrier(base, isCandidate);
+    if (pointer) add(pointer.name, { kind: "place", place: place.kind === "parameter" ? place.name : null });
+    other(base, pointer);
+  };
+
+  walkStatements(kernel.body, (statement) => {
+    if (statement.kind === "store") {
+      address(statement.place, statement.address.base);
+      other(statement.value, undefined);
+    } else if (
+      (statement.kind === "let" || statement.kind === "set") &&
+      isCandidate(statement.register.name)
+    ) {
+      const { register, value } = statement;
+      const step = statement.kind === "set" ? stepOf(register, value) : undefined;
+      if (step) other(step.value, undefined);
+      else {
+        const pointer = carrier(value, isCandidate);
+        if (pointer) add(pointer.name, { kind: "into", register: register.name });
+        other(value, pointer);
+      }
+    } else for (const value of valuesOf(statement)) other(value, undefined);
+  });
+  return uses;
+}
+
+/** One place if all agree on it, null if they do not, undefined if nothing is known yet. */
+function meet(places: readonly (string | null | undefined)[]): string | null | undefined {
+  const known = places.filter((place) => place !== undefined);
+  const [first] = known;
+  return known.every((place) => place === first) ? first : null;
+}

@@ -1,0 +1,180 @@
+// Prints a kernel as a JavaScript function over typed arrays and base offsets.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import { foldKernel } from "#kernel/fold.js";
+import type { Kernel, Register, Statement } from "#kernel/ir.js";
+import { walkStatements } from "#kernel/walk.js";
+import { block, comment, createNames } from "./code.js";
+import type { Helper } from "./helpers.js";
+import { createExpressions } from "./expressions.js";
+import type { Expressions } from "./expressions.js";
+import type { Range } from "./ranges.js";
+import { createRanges, fitsI32, stepOf } from "./ranges.js";
+import { findPointers } from "./pointers.js";
+
+export interface PrintOptions {
+  /** Elements of a vec; a vec is that many locals. */
+  readonly lanes: number;
+  /** Name of the function; the kernel's name by default. */
+  readonly name?: string;
+  /** Text above the function. */
+  readonly comment?: string;
+  /** Bounds of what loads from the table give. */
+  readonly table?: Range;
+}
+
+export interface PrintedKernel {
+  /** `function name(A, W, S, T, …offsets) { … }`: arena, weights, scratch, table, one offset per parameter. */
+  readonly text: string;
+  readonly name: string;
+  /** Functions that the module must bring along. */
+  readonly helpers: ReadonlySet<Helper>;
+}
+
+/** Names that a kernel may not take: the arrays that every kernel is called with, and the helpers. */
+export const arrays = { arena: "A", weights: "W", scratch: "S", table: "T" } as const;
+
+/**
+ * The kernel as a function. Values of type f32 are computed in double and rounded when stored. A team loop is a loop;
+ * with a team of several, private registers are arrays indexed by the item.
+ */
+export function printKernel(kernel: Kernel, options: PrintOptions): PrintedKernel {
+  const folded = foldKernel(kernel);
+  const fresh = createNames([...Object.values(arrays), "erf", "roundHalfEven"]);
+  const functionName = fresh(options.name ?? kernel.name);
+  const parameters = new Map(
+    folded.parameters.map((parameter) => [parameter.name, fresh(parameter.name)] as const),
+  );
+  const changing = new Set<string>(folded.privates.map((register) => register.name));
+  walkStatements(folded.body, (statement) => {
+    if (statement.kind === "set") changing.add(statement.register.name);
+  });
+  const printer: Printer = {
+    kernel: folded,
+    lanes: options.lanes,
+    changing,
+    expressions: createExpressions({
+      kernel: folded,
+      lanes: options.lanes,
+      fresh,
+      parameters,
+      pointers: findPointers(folded),
+      range: createRanges(folded, options.table),
+    }),
+  };
+
+  const body = [...printPrivates(printer), ...printBody(folded.body, printer)];
+  const index = printer.expressions.nameOf(folded.grid.index);
+  const whole = folded.grid.count === 1 ? body : loop(index, folded.grid.count, body);
+  const signature = [...Object.values(arrays), ...parameters.values()].join(", ");
+  const lines = [
+    ...(options.comment ? comment(options.comment) : []),
+    ...block(`function ${functionName}(${signature})`, whole),
+  ];
+  return { text: `${lines.join("\n")}\n`, name: functionName, helpers: printer.expressions.helpers };
+}
+
+interface Printer {
+  readonly kernel: Kernel;
+  readonly lanes: number;
+  /** Registers that need `let`. */
+  readonly changing: ReadonlySet<string>;
+  readonly expressions: Expressions;
+}
+
+function loop(index: string, count: number, body: readonly string[]): string[] {
+  return block(`for (let ${index} = 0; ${index} < ${count}; ${index}++)`, body);
+}
+
+function printPrivates({ kernel, expressions, lanes }: Printer): string[] {
+  return kernel.privates.flatMap((register) => {
+    if (kernel.team === 1) {
+      const zero = register.type === "bool" ? "false" : "0";
+      return expressions.lanesOf(register).map((lane) => `let ${lane.text} = ${zero};`);
+    }
+    const array = register.type === "f32" || register.type === "vec" ? "Float64Array" : "Int32Array";
+    const size = kernel.team * (register.type === "vec" ? lanes : 1);
+    return [`const ${expressions.nameOf(register)} = new ${array}(${size});`];
+  });
+}
+
+function printBody(body: readonly Statement[], printer: Printer): string[] {
+  return body.flatMap((statement) => printStatement(statement, printer));
+}
+
+function printStatement(statement: Statement, printer: Printer): string[] {
+  const { expressions } = printer;
+  switch (statement.kind) {
+    case "comment":
+      return comment(statement.text);
+    case "let": {
+      const hoisted = expressions.hoistShared(statement);
+      const word = printer.changing.has(statement.register.name) ? "let" : "const";
+      const values = expressions.assigned(statement.register, statement.value);
+      const targets = expressions.lanesOf(statement.register);
+      return [...hoisted, ...targets.map((target, k) => `${word} ${target.text} = ${at(values, k).text};`)];
+    }
+    case "set":
+      return printSet(statement.register, statement, printer);
+    case "store": {
+      const hoisted = expressions.hoistShared(statement);
+      const isVec = statement.value.type === "vec";
+      const targets = expressions.addresses(statement.place, statement.address, isVec ? printer.lanes : 1);
+      const values = expressions.lanesOf(statement.value);
+      return [...hoisted, ...targets.map((target, k) => `${target.text} = ${at(values, k).text};`)];
+    }
+    case "for":
+      return loop(expressions.nameOf(statement.index), statement.count, printBody(statement.body, printer));
+    case "team":
+      return loop(
+        expressions.nameOf(statement.index),
+        statement.count,
+        expressions.insideTeam(statement.index, () => printBody(statement.body, printer)),
+      );
+    case "guard": {
+      const hoisted = expressions.hoistShared(statement);
+      const head = `if (${expressions.scalar(statement.if).text})`;
+      const then = block(head, printBody(statement.then, printer));
+      const otherwise = statement.otherwise ? printBody(statement.otherwise, printer) : [];
+      if (otherwise.length === 0) return [...hoisted, ...then];
+      return [...hoisted, ...then.slice(0, -1), ...block("} else", otherwise)];
+    }
+    default:
+      return statement satisfies never;
+  }
+}
+
+/** An assignment; a sum that begins or ends with its own target becomes `+=`. */
+function printSet(
+  register: Register,
+  statement: Extract<Statement, { kind: "set" }>,
+  { expressions, lanes }: Printer,
+): string[] {
+  const { value } = statement;
+  const hoisted = expressions.hoistShared(statement);
+  const targets = expressions.lanesOf(register);
+  const step = stepOf(register, value);
+  if (step) {
+    const range = expressions.range(register);
+    if (fitsI32(range)) {
+      const text = expressions.scalar(step.value).text;
+      const negative = step.value.kind === "const" && step.value.value < 0;
+      const operator = step.sign > 0 !== negative ? "+=" : "-=";
+      return [...hoisted, `${at(targets, 0).text} ${operator} ${negative ? text.slice(1) : text};`];
+    }
+  }
+  const added = expressions.accumulated(register, value);
+  if (added) return [...hoisted, ...targets.map((target, k) => `${target.text} += ${at(added, k).text};`)];
+  const values = expressions.assigned(register, value);
+  if (lanes > 1 && targets.length > 1) {
+    // Lanes may be swapped: all are read before the first is written.
+    const left = targets.map((target) => target.text).join(", ");
+    const right = values.map((lane) => lane.text).join(", ");
+    return [...hoisted, `[${left}] = [${right}];`];
+  }
+  return [...hoisted, ...targets.map((target, k) => `${target.text} = ${at(values, k).text};`)];
+}
+
+function at<T>(list: readonly T[], index: number): T {
+  return list[index] ?? bug(`the printer made ${list.length} lanes and needs ${index + 1}`);
+}

@@ -1,0 +1,35 @@
+// The hash that ties a module to its packed weights.
+
+/**
+ * 64 bits over the bytes, as 16 hexadecimal digits: two MurmurHash3 (x86_32, Austin Appleby, public domain) side by
+ * side with different constants. It finds the wrong file, not a forged one. Tail bytes beyond a multiple of 4 are not
+ * read: weights are f32.
+ */
+export function hashBytes(bytes: Uint8Array): string {
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const words = new Int32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 2);
+  let a = 0x2f0b4c47;
+  let b = 0x5bd1e995;
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index] ?? 0;
+    let k = Math.imul(word, 0xcc9e2d51);
+    k = Math.imul((k << 15) | (k >>> 17), 0x1b873593);
+    a ^= k;
+    a = (Math.imul((a << 13) | (a >>> 19), 5) + 0xe6546b64) | 0;
+    k = Math.imul(word, 0x239b961b);
+    k = Math.imul((k << 17) | (k >>> 15), 0xab0e9789);
+    b ^= k;
+    b = (Math.imul((b << 15) | (b >>> 17), 5) + 0x561ccd1b) | 0;
+  }
+  return hexadecimal(mix(a ^ words.length)) + hexadecimal(mix(b ^ words.length));
+}
+
+function mix(h: number): number {
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
+
+function hexadecimal(word: number): string {
+  return (word >>> 0).toString(16).padStart(8, "0");
+}

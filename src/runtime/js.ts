@@ -1,0 +1,65 @@
+// The machine of the JavaScript target: kernels are functions over typed arrays.
+
+import { createNet } from "./net.js";
+import type { LaunchInfo, LoadOptions, Model, Net } from "./types.js";
+import { findWeights } from "./weights.js";
+
+/** A kernel: arena, weights, scratch, table, and the base offset of each of its parameters. */
+export type JsKernel = (
+  arena: Float32Array,
+  weights: Float32Array,
+  scratch: Float32Array,
+  table: Int32Array,
+  ...offsets: number[]
+) => void;
+
+/** A kernel, its offsets, the nodes that it computes and their multiply-accumulates. */
+export type JsLaunch = readonly [kernel: JsKernel, offsets: readonly number[], label: string, macs: number];
+
+/** What an emitted module is made of. */
+export interface JsModule {
+  readonly model: Model;
+  readonly launches: readonly JsLaunch[];
+  readonly table: readonly number[];
+  /** `import.meta.url`: weights are found beside it. */
+  readonly url: string;
+  /** The weights in base64. */
+  readonly embedded?: string;
+}
+
+/** Finds the weights, allocates the arena, and gives the net. */
+export async function loadJs(module: JsModule, options: LoadOptions = {}): Promise<Net> {
+  const { model } = module;
+  const weights = await findWeights(model, module.url, options.weights, module.embedded);
+  const arena = new Float32Array(model.arena);
+  const scratch = new Float32Array(model.scratch);
+  const table = Int32Array.from(module.table);
+  const launches = module.launches.map(([kernel, , label, macs]): LaunchInfo => ({
+    kernel: kernel.name,
+    label,
+    macs,
+  }));
+
+  function step(times: Float64Array | undefined): void {
+    for (let index = 0; index < module.launches.length; index++) {
+      const launch = module.launches[index];
+      if (!launch) continue;
+      const start = times ? performance.now() : 0;
+      launch[0](arena, weights, scratch, table, ...launch[1]);
+      if (times) times[index] = (times[index] ?? 0) + performance.now() - start;
+    }
+  }
+
+  const net = createNet(model, { arena, launches, step });
+  return options.poison ? poisoned(net, [arena, scratch]) : net;
+}
+
+/** The net with its memory filled with NaN before each run. */
+function poisoned(net: Net, memory: readonly Float32Array[]): Net {
+  const { runSync } = net;
+  const poisonedRun: Net["runSync"] = (inputs, options) => {
+    for (const array of memory) array.fill(Number.NaN);
+    return runSync(inputs, options);
+  };
+  return { ...net, runSync: poisonedRun, run: async (inputs, options) => poisonedRun(inputs, options) };
+}

@@ -1,0 +1,81 @@
+// Types of the runtime: what an emitted module says of itself, and what its user gets. None of it is emitted.
+
+/** A dense tensor in the arena that `run` fills or reads; its place in elements. */
+export interface Port {
+  readonly name: string;
+  /** Of one sample; axis 0 is 1 where the batch is open. */
+  readonly shape: readonly number[];
+  readonly offset: number;
+}
+
+/** What a module knows of its packed weights. */
+export interface WeightsInfo {
+  /** Name of the file beside the module. */
+  readonly file: string;
+  readonly elements: number;
+  /** Of the data, as `hashBytes` gives it. */
+  readonly hash: string;
+}
+
+export interface Model {
+  readonly name: string;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  /** The symbol of an open batch, as in `N`. */
+  readonly batch?: string;
+  /** Elements of the arena and of one block's scratch. */
+  readonly arena: number;
+  readonly scratch: number;
+  readonly weights: WeightsInfo;
+}
+
+/** Where packed weights are: a URL (relative to the module) or their bytes, which are then kept and must not change. */
+export type WeightsSource = string | URL | ArrayBuffer | Uint8Array;
+
+export interface LoadOptions {
+  /** Default: the packed file beside the module, or what is embedded in it. */
+  readonly weights?: WeightsSource;
+  /** For tests: all memory is filled with NaN before each sample. */
+  readonly poison?: boolean;
+}
+
+/** Tensors by name, dense and row-major. */
+export type Tensors = Readonly<Record<string, Float32Array>>;
+
+export interface RunOptions {
+  /** Arrays that the results are written into, by output name; what is missing is allocated. */
+  readonly into?: Tensors;
+  /** Milliseconds of each launch are added to its element. */
+  readonly times?: Float64Array;
+}
+
+/** One launch of a kernel, for profiles. */
+export interface LaunchInfo {
+  readonly kernel: string;
+  /** The nodes that it computes. */
+  readonly label: string;
+  /** Multiply-accumulates of one sample. */
+  readonly macs: number;
+}
+
+/** What computes one sample: memory that holds inputs and outputs, and the launches over it. */
+export interface Machine {
+  readonly arena: Float32Array;
+  readonly launches: readonly LaunchInfo[];
+  /** Runs all launches; adds their milliseconds to `times`, if given. */
+  step(times: Float64Array | undefined): void;
+}
+
+/** A loaded net. */
+export interface Net {
+  readonly name: string;
+  /** Shapes by name; an open batch is the string of its symbol. */
+  readonly inputs: Readonly<Record<string, readonly (number | string)[]>>;
+  readonly outputs: Readonly<Record<string, readonly (number | string)[]>>;
+  readonly launches: readonly LaunchInfo[];
+  /** Throws `TypeError` if an input's name, type or length is wrong. */
+  runSync(inputs: Tensors, options?: RunOptions): Record<string, Float32Array>;
+  run(inputs: Tensors, options?: RunOptions): Promise<Record<string, Float32Array>>;
+  /** Frees weights and arena; a later `run` throws. */
+  dispose(): void;
+}
