@@ -1,16 +1,25 @@
-// Rewrites the files that are made from others: `npm run generate`. Tests hold that they are fresh.
+// Writes the generated files of the repository: `npm run generate`. A test checks that they are fresh.
 
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { opsDoc } from "#report/ops-doc.js";
 import { generateRuntimeText } from "#runtime/generate.js";
 
-/** Each file, relative to the repository, with the function that makes its text. */
-const files: readonly (readonly [path: string, make: () => string | Promise<string>])[] = [
+/** A file made from the source: its path from the repository's root, and what makes its text. */
+export type Generated = readonly [path: string, text: () => string | Promise<string>];
+
+/** All generated files. To add one, add a row. */
+export const generated: readonly Generated[] = [
+  ["docs/ops.md", opsDoc],
   ["src/runtime/text.ts", generateRuntimeText],
 ];
 
-for (const [path, make] of files) {
-  // One after another: a later file may be made from an earlier one.
-  // oxlint-disable-next-line no-await-in-loop
-  writeFileSync(join(import.meta.dirname, "..", path), await make());
+if (process.argv[1] === import.meta.filename) {
+  const root = join(import.meta.dirname, "..");
+  for (const [path, text] of generated) {
+    const target = join(root, path);
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, await text());
+    process.stdout.write(`${path}\n`);
+  }
 }
