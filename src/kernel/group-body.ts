@@ -212,10 +212,10 @@ function poolOf(node: NodeOf<"max_pool"> | NodeOf<"avg_pool">): Parameters<typeo
 
 function tapsOf(schedule: Schedule, node: NodeOf<"resize">): Parameters<typeof resizeBody>[3] {
   const [, height = 1, width = 1] = typesOf(schedule, node)[0]?.shape ?? [];
-  const { size, method, coordinates } = node.attributes;
+  const { size, method } = node.attributes;
   return {
-    rows: resizeTaps(height, size[0], method, coordinates),
-    columns: resizeTaps(width, size[1], method, coordinates),
+    rows: resizeTaps(height, size[0], node.attributes),
+    columns: resizeTaps(width, size[1], node.attributes),
     bilinear: method === "bilinear",
   };
 }

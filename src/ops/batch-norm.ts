@@ -58,6 +58,9 @@ export const batch_norm = defineOp({
     const drawn = sampleShape(random);
     const shape = drawn.length === 0 ? [3] : drawn;
     const type: TensorType = { dtype: "f32", shape: [channels(shape)] };
-    return { inputs: [{ dtype: "f32", shape }, type, type, type, type], attributes: { epsilon: 0.5 } };
+    return {
+      inputs: [{ dtype: "f32", shape }, type, type, type, type],
+      attributes: { epsilon: random.pick([1e-3, 0.5]) },
+    };
   },
 });

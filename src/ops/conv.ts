@@ -8,7 +8,7 @@ import type { Padding, Size } from "./attributes.js";
 import { boolean, int, padding, size } from "./kinds.js";
 import type { LayerParameter, Problem } from "./op.js";
 import { defineOp } from "./op.js";
-import { sampleWindow } from "./sample.js";
+import { sampleBatch, sampleWindow } from "./sample.js";
 import type { Window } from "./window.js";
 import { explicitPadding, spatial, windowType, wrongRank } from "./window.js";
 
@@ -28,7 +28,7 @@ const operandDocs = [
 ] as const;
 
 export const conv2d = defineOp({
-  doc: "2-D convolution (cross-correlation, as in all frameworks) of an NHWC value. The result is [n, h', w', filters] with h' = ⌊(h + top + bottom − (kh − 1)·dilation − 1) / stride⌋ + 1.",
+  doc: "2-D convolution (cross-correlation, as in all frameworks) of an NHWC value. The result is [n, h', w', filters] with h' = ⌊(h + top + bottom − (kh − 1)·dilation − 1) / stride⌋ + 1. MACs: h' · w' · filters · kh · kw · c / groups.",
   classes: ["convolution"],
   operands: operandDocs,
   attributes: {
@@ -109,7 +109,7 @@ export const conv2d = defineOp({
     const filters = groups * random.pick([1, 2, 3, 4, 5, 8]);
     return {
       inputs: [
-        { dtype: "f32", shape: [1, window.height, window.width, groups * perGroup] },
+        { dtype: "f32", shape: [sampleBatch(random), window.height, window.width, groups * perGroup] },
         { dtype: "f32", shape: [...window.kernel, perGroup, filters] },
         { dtype: "f32", shape: [filters] },
       ],
@@ -119,7 +119,7 @@ export const conv2d = defineOp({
 });
 
 export const depthwise_conv2d = defineOp({
-  doc: "Depthwise convolution: every input channel has its own filters. With depth multiplier m, output channel c·m + j is filter j of input channel c.",
+  doc: "Depthwise convolution: every input channel has its own filters. With depth multiplier m, output channel c·m + j is filter j of input channel c. MACs: h' · w' · c · m · kh · kw.",
   classes: ["convolution", "depthwise"],
   operands: [
     operandDocs[0],
@@ -179,7 +179,7 @@ export const depthwise_conv2d = defineOp({
     const filters = inputs * random.pick([1, 1, 2, 3, 4]);
     return {
       inputs: [
-        { dtype: "f32", shape: [1, window.height, window.width, inputs] },
+        { dtype: "f32", shape: [sampleBatch(random), window.height, window.width, inputs] },
         { dtype: "f32", shape: [...window.kernel, 1, filters] },
         { dtype: "f32", shape: [filters] },
       ],

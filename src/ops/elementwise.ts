@@ -219,7 +219,10 @@ function evalElementwise(scalar: Scalar, inputs: readonly Tensor[], output: Tens
 
 function sampleNumbers<A extends AttributeTable>(random: Random, attributes: A): AttributesOf<A> {
   const values: Record<string, AttributeValue> = {};
-  for (const name of Object.keys(attributes)) values[name] = Math.round(random.normal() * 100) / 100;
+  for (const [name, kind] of Object.entries(attributes)) {
+    const drawn = Math.round(random.normal() * 100) / 100;
+    values[name] = random.next() < 0.3 ? (kind.default ?? drawn) : drawn;
+  }
   if (
     typeof values["low"] === "number" &&
     typeof values["high"] === "number" &&

@@ -9,6 +9,7 @@ import { conv2d, depthwise_conv2d } from "./conv.js";
 import { elementwise } from "./elementwise.js";
 import { dense, matmul } from "./matmul.js";
 import type { AttributeTable, Op, OpClass, Problem } from "./op.js";
+import { isProblem } from "./op.js";
 import { avg_pool, max_pool } from "./pool.js";
 import {
   global_avg_pool,
@@ -23,6 +24,7 @@ import {
 import { resize } from "./resize.js";
 import { concat, pad, reshape, slice, transpose } from "./shape.js";
 import { constant, input } from "./source.js";
+import { checked, wrongExtents } from "./window.js";
 
 /** All ops by name. */
 export const ops = {
@@ -67,7 +69,7 @@ export const literalNames: ReadonlySet<string> = new Set(
     .flatMap((kind) => kind.members ?? []),
 );
 
-/** All op classes, and which names are ops. */
+/** All op classes. */
 export const opClasses: readonly OpClass[] = [
   "convolution",
   "depthwise",
@@ -96,13 +98,35 @@ export function opOf(name: OpName): Op<AttributeTable> {
   return ops[name] as unknown as Op<AttributeTable>;
 }
 
-/** The result's type of an op on operands of these types. */
+/**
+ * The result's type of an op on operands of these types, or what does not fit. What holds for every op is checked here:
+ * the count of operands, and that no tensor is empty or larger than can be addressed.
+ */
 export function inferType(
   op: OpName,
   inputs: readonly TensorType[],
   attributes: Node["attributes"],
 ): TensorType | Problem {
-  return opOf(op).infer(inputs, attributes as AttributesOf<AttributeTable>);
+  const wrong = wrongOperands(op, inputs);
+  if (wrong) return wrong;
+  const type = opOf(op).infer(inputs, attributes as AttributesOf<AttributeTable>);
+  return isProblem(type) ? type : checked(type.shape);
+}
+
+function wrongOperands(name: OpName, inputs: readonly TensorType[]): Problem | undefined {
+  const { operands } = opOf(name);
+  const variadic = operands.at(-1)?.variadic ?? false;
+  if (variadic ? inputs.length < operands.length : inputs.length !== operands.length) {
+    const list = operands.map((operand) => `\`${operand.name}\``).join(", ");
+    return {
+      problem: `${name} takes ${list || "no operands"}${variadic ? " and more" : ""}, but has ${inputs.length}`,
+    };
+  }
+  for (const [operand, { shape }] of inputs.entries()) {
+    const problem = wrongExtents(shape, `\`${(operands[operand] ?? operands.at(-1))?.name ?? "x"}\``);
+    if (problem !== undefined) return { problem, operand };
+  }
+  return undefined;
 }
 
 /** Attributes in the form that graphs hold. */

@@ -9,7 +9,7 @@ import { sampleChannels } from "./sample.js";
 import { checked } from "./window.js";
 
 export const dense = defineOp({
-  doc: "A fully connected layer over the last axis: [..., in] · [in, units] + [units].",
+  doc: "A fully connected layer over the last axis: [..., in] · [in, units] + [units]. MACs: in · units for each row of x.",
   classes: ["matmul"],
   operands: [
     { name: "x", doc: "[..., in]", role: "data" },
@@ -87,7 +87,7 @@ export const dense = defineOp({
 });
 
 export const matmul = defineOp({
-  doc: "The product of the last two axes, [..., n, k] · [..., k, m]; the axes before them broadcast.",
+  doc: "The product of the last two axes, [..., n, k] · [..., k, m]; the axes before them broadcast. MACs: n · k · m for each product.",
   classes: ["matmul"],
   operands: [
     { name: "a", doc: "[..., n, k]", role: "data" },
@@ -111,7 +111,13 @@ export const matmul = defineOp({
     return checked([...lead, a.shape.at(-2) ?? 1, b.shape.at(-1) ?? 1]);
   },
   macs: ([a], _, output) => elements(output.shape) * channels(a?.shape ?? []),
-  mixesBatch: ([a, b]) => a?.shape.length === 2 || (b?.shape.length === 2 && a?.shape.length === 2),
+  // Samples stay apart where axis 0 of a sample-wise operand is axis 0 of the result. An open batch is 1 in shapes, so an
+  // operand whose axis 0 is longer is no sample-wise one; axis 0 of b is contracted if b is a matrix.
+  mixesBatch: ([a, b]) => {
+    const [rankA, rankB] = [a?.shape.length ?? 0, b?.shape.length ?? 0];
+    if (a?.shape[0] === 1 && rankA < rankB) return true;
+    return b?.shape[0] === 1 && (rankB < rankA || rankB === 2);
+  },
   eval: ([a, b], _, output) => {
     if (!a || !b) throw new TypeError("matmul takes a and b");
     const inner = channels(a.shape);

@@ -7,7 +7,7 @@ import { channels } from "#ir/type.js";
 import type { Padding, Size } from "./attributes.js";
 import { boolean, padding, size } from "./kinds.js";
 import { defineOp } from "./op.js";
-import { sampleChannels, sampleWindow } from "./sample.js";
+import { sampleBatch, sampleChannels, sampleWindow } from "./sample.js";
 import type { Random } from "./random.js";
 import type { Window } from "./window.js";
 import { explicitPadding, spatial, windowType, wrongRank } from "./window.js";
@@ -66,7 +66,7 @@ export const avg_pool = defineOp({
 });
 
 function normalizePool<A extends PoolWindow>(inputs: readonly TensorType[], attributes: A): A {
-  const stride = attributes.stride[0] === 0 ? attributes.kernel : attributes.stride;
+  const stride = attributes.stride.every((step) => step === 0) ? attributes.kernel : attributes.stride;
   const window = { ...attributes, stride };
   return { ...window, padding: explicitPadding(spatial(inputs[0]?.shape ?? []), attributes.kernel, window) };
 }
@@ -75,6 +75,12 @@ function inferPool(input: TensorType | undefined, attributes: PoolWindow): Retur
   if (!input) return { problem: "a pool takes x" };
   const wrong = wrongRank(input, 0, "x", "n, h, w, c");
   if (wrong) return wrong;
+  if ((attributes.stride[0] === 0) !== (attributes.stride[1] === 0)) {
+    return {
+      problem: `a stride of ${attributes.stride.join("x")} never leaves its place`,
+      attribute: "stride",
+    };
+  }
   const window = normalizePool([input], attributes);
   const [top, bottom, left, right] = window.padding as Padding;
   const reach = attributes.kernel.map((extent, axis) => (extent - 1) * (attributes.dilation[axis] ?? 1) + 1);
@@ -129,7 +135,7 @@ function samplePool(random: Random): {
   // Padding has to be smaller than the window, or a window would hold nothing.
   const fits = (extent: number, axis: 0 | 1): number => Math.min(extent, (kernel[axis] - 1) * dilation[axis]);
   return {
-    inputs: [{ dtype: "f32", shape: [1, height, width, sampleChannels(random)] }],
+    inputs: [{ dtype: "f32", shape: [sampleBatch(random), height, width, sampleChannels(random)] }],
     attributes: {
       kernel,
       stride,

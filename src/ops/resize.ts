@@ -4,14 +4,17 @@ import { tensor } from "#ir/tensor.js";
 import { channels } from "#ir/type.js";
 import { member, size } from "./kinds.js";
 import { defineOp } from "./op.js";
-import { sampleChannels } from "./sample.js";
+import { sampleBatch, sampleChannels } from "./sample.js";
 import { checked, spatial, wrongRank } from "./window.js";
 
 const coordinateModes = ["half_pixel", "asymmetric", "align_corners"] as const;
 export type CoordinateMode = (typeof coordinateModes)[number];
 
+const roundings = ["auto", "half_down", "half_up", "floor", "ceil"] as const;
+export type Rounding = (typeof roundings)[number];
+
 export const resize = defineOp({
-  doc: "Resizes height and width. `half_pixel` maps (i + ½)·in/out − ½, `asymmetric` i·in/out, `align_corners` i·(in − 1)/(out − 1). Bilinear weighs the four neighbours, clamped at the border; nearest rounds half down, but `asymmetric` rounds down.",
+  doc: "Resizes height and width. `half_pixel` maps (i + ½)·in/out − ½, `asymmetric` i·in/out, `align_corners` i·(in − 1)/(out − 1). Bilinear weighs the four neighbours, clamped at the border.",
   classes: [],
   operands: [{ name: "x", doc: "[n, h, w, c]", role: "data" }],
   attributes: {
@@ -20,6 +23,10 @@ export const resize = defineOp({
     coordinates: member(coordinateModes, {
       default: "half_pixel",
       doc: "which place of x an element maps to",
+    }),
+    rounding: member(roundings, {
+      default: "auto",
+      doc: "how `nearest` rounds a place; `auto` is `floor` for `asymmetric` and `half_down` otherwise. TensorFlow has `half_up`, ONNX all of them",
     }),
   },
   infer: ([x], attributes) => {
@@ -34,8 +41,8 @@ export const resize = defineOp({
     if (!x) throw new TypeError("resize takes x");
     const [inHeight, inWidth] = spatial(x.shape);
     const [, height = 1, width = 1, depth = 1] = output.shape;
-    const rows = resizeTaps(inHeight, height, attributes.method, attributes.coordinates);
-    const columns = resizeTaps(inWidth, width, attributes.method, attributes.coordinates);
+    const rows = resizeTaps(inHeight, height, attributes);
+    const columns = resizeTaps(inWidth, width, attributes);
     return tensor(output.shape, (flat) => {
       const c = flat % depth;
       const column = columns[Math.floor(flat / depth) % width];
@@ -53,11 +60,17 @@ export const resize = defineOp({
     });
   },
   sample: (random) => ({
-    inputs: [{ dtype: "f32", shape: [1, random.int(1, 6), random.int(1, 6), sampleChannels(random)] }],
+    inputs: [
+      {
+        dtype: "f32",
+        shape: [sampleBatch(random), random.int(1, 6), random.int(1, 6), sampleChannels(random)],
+      },
+    ],
     attributes: {
       size: [random.int(1, 9), random.int(1, 9)],
       method: random.pick(["nearest", "bilinear"] as const),
       coordinates: random.pick(coordinateModes),
+      rounding: random.pick(roundings),
     },
   }),
 });
@@ -70,24 +83,45 @@ export interface ResizeTap {
   readonly share: number;
 }
 
+/** How places of the result map to places of the input. */
+export interface Resampling {
+  readonly method: "nearest" | "bilinear";
+  readonly coordinates: CoordinateMode;
+  readonly rounding: Rounding;
+}
+
 /** For each place of the result the neighbours in the input, along one axis. */
-export function resizeTaps(
-  input: number,
-  output: number,
-  method: "nearest" | "bilinear",
-  mode: CoordinateMode,
-): ResizeTap[] {
+export function resizeTaps(input: number, output: number, resampling: Resampling): ResizeTap[] {
+  const { method, coordinates, rounding } = resampling;
   const clamp = (place: number): number => Math.min(Math.max(place, 0), input - 1);
   return Array.from({ length: output }, (_, index) => {
-    const place = coordinate(index, input, output, mode);
+    const place = coordinate(index, input, output, coordinates);
     if (method === "nearest") {
-      const near = clamp(mode === "asymmetric" ? Math.floor(place) : Math.ceil(place - 0.5));
+      const near = clamp(
+        round(place, rounding === "auto" && coordinates === "asymmetric" ? "floor" : rounding),
+      );
       return { low: near, high: near, share: 0 };
     }
     const inside = clamp(place);
     const low = Math.floor(inside);
     return { low, high: clamp(low + 1), share: inside - low };
   });
+}
+
+function round(place: number, rounding: Rounding): number {
+  switch (rounding) {
+    case "auto":
+    case "half_down":
+      return Math.ceil(place - 0.5);
+    case "half_up":
+      return Math.floor(place + 0.5);
+    case "floor":
+      return Math.floor(place);
+    case "ceil":
+      return Math.ceil(place);
+    default:
+      return rounding satisfies never;
+  }
 }
 
 function coordinate(index: number, input: number, output: number, mode: CoordinateMode): number {

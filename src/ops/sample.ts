@@ -8,12 +8,17 @@ export function sampleChannels(random: Random): number {
   return random.pick([1, 2, 3, 4, 5, 8, 12, 17]);
 }
 
+/** Mostly one sample, which is what modules are compiled for. */
+export function sampleBatch(random: Random): number {
+  return random.pick([1, 1, 1, 2]);
+}
+
 /** A shape of rank 0 to 4, small, mostly rank 4. */
 export function sampleShape(random: Random): number[] {
   const rank = random.pick([0, 1, 2, 3, 4, 4, 4, 4]);
   const shape = Array.from({ length: rank }, () => random.int(1, 5));
   if (rank > 0) shape[rank - 1] = sampleChannels(random);
-  if (rank === 4) shape[0] = random.pick([1, 1, 1, 2]);
+  if (rank === 4) shape[0] = sampleBatch(random);
   return shape;
 }
 

@@ -53,9 +53,10 @@ const binaryFunctions: Readonly<Record<ScalarBinary, (a: number, b: number) => n
 export function roundHalfEven(x: number): number {
   const floor = Math.floor(x);
   const rest = x - floor;
+  // 1 / round(x) tells zeros apart, and −0.3 rounds to −0.
   if (rest < 0.5) return floor;
-  if (rest > 0.5) return floor + 1;
-  return floor % 2 === 0 ? floor : floor + 1;
+  const rounded = rest > 0.5 || floor % 2 !== 0 ? floor + 1 : floor;
+  return rounded === 0 && x < 0 ? -0 : rounded;
 }
 
 /**

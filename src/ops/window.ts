@@ -13,7 +13,7 @@ export interface Window {
   readonly padding: Padding | "same" | "valid";
 }
 
-/** Extents above this would overflow 32-bit addresses. */
+/** More elements than this would overflow 32-bit addresses. */
 const largest = 2 ** 31;
 
 /**
@@ -67,11 +67,18 @@ export function wrongRank(
   return { problem: `${name} has shape [${type.shape.join(", ")}], but it must be [${axes}]`, operand };
 }
 
-/** The type, or a problem if it holds more elements than can be addressed. */
+/** The type of a result, or a problem if it holds nothing or more elements than can be addressed. */
 export function checked(shape: Shape): TensorType | Problem {
-  const count = elements(shape);
-  if (count > largest) return { problem: `the result [${shape.join(", ")}] has more than 2^31 elements` };
-  return { dtype: "f32", shape };
+  const wrong = wrongExtents(shape, "the result");
+  return wrong ? { problem: wrong } : { dtype: "f32", shape };
+}
+
+/** Why no tensor has this shape: an extent that is no positive whole number, or too many elements. */
+export function wrongExtents(shape: Shape, what: string): string | undefined {
+  const printed = `${what} [${shape.join(", ")}]`;
+  if (!shape.every((extent) => Number.isInteger(extent) && extent >= 1))
+    return `${printed} has an extent that is no positive whole number`;
+  return elements(shape) <= largest ? undefined : `${printed} has more than 2^31 elements`;
 }
 
 /** `[n, h', w', channels]` of a window over x. */
