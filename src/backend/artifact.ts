@@ -1,0 +1,35 @@
+// What a back end makes: the texts and bytes that `cleave compile` writes.
+
+/** An emitted module. File names are `<net>.mjs`, `<net>.d.ts` and `<net>.packed.safetensors`. */
+export interface Artifact {
+  /** The net's name, fit for a file name. */
+  readonly name: string;
+  readonly target: "js" | "wasm" | "wgsl";
+  /** The ES module. */
+  readonly module: string;
+  /** Its TypeScript declarations. */
+  readonly types: string;
+  /** The packed file; absent if the weights are embedded in the module, or if there are none. */
+  readonly weights?: Uint8Array;
+  readonly kernels: number;
+  readonly launches: number;
+  /** Bytes of the arena that a loaded net holds. */
+  readonly arenaBytes: number;
+  readonly weightBytes: number;
+}
+
+export interface EmitOptions {
+  /** Put the weights into the module, in base64. */
+  readonly embedWeights?: boolean;
+  /** Cleave's version, for the header. */
+  readonly version: string;
+  /** The user's line that a node comes from, as in `seed.net:5: y = conv2d(…)`; for comments. */
+  readonly lineOf?: (node: string) => string | undefined;
+  /** A sentence for the header: `27 ops became 13 kernels`. */
+  readonly summary?: string;
+}
+
+/** A net's name as a file name: what a file system or URL could object to becomes `_`. */
+export function fileNameOf(net: string): string {
+  return net.replaceAll(/[^\w.-]/g, "_").replace(/^\.+/, "_");
+}
