@@ -46,6 +46,8 @@ export interface BlockItem extends Located {
   readonly kind: "block";
   readonly name: Name;
   readonly parameters: readonly Parameter[];
+  /** From `(` to `)`; absent if there is no text. */
+  readonly parametersSpan?: Span;
   readonly body: readonly Statement[];
 }
 

@@ -42,6 +42,7 @@ function buildBlock(b: Builder, node: cst.BlockItemCstNode): ast.BlockItem {
     kind: "block",
     name: name(b, only(Identifier)),
     parameters: (only(parameters).children.parameter ?? []).map((parameter) => buildParameter(b, parameter)),
+    parametersSpan: spanOf(b, only(parameters)),
     body: buildBody(b, only(body)),
     span: spanOf(b, node),
   };

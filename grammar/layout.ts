@@ -53,6 +53,9 @@ export function ifBroken(text: string): Doc {
   return { kind: "ifBroken", text, hard: false };
 }
 
+/** Nothing; the groups around it break. */
+export const mustBreak: Doc = { kind: "concat", docs: [], hard: true };
+
 /** A comment at the end of the line, whatever still comes on it; the groups around it break. */
 export function endOfLineComment(text: string): Doc {
   return { kind: "comment", text, hard: true };

@@ -36,8 +36,11 @@ import {
   WrongBraces,
 } from "./tokens.js";
 
-/** Brackets and braces may stand inside each other this often; more would be a danger to the stack of recursive code. */
-export const maxNesting = 200;
+/**
+ * Brackets and braces may stand inside each other this often. A level takes some 4 KB of the stack (Node has 984 KB), and
+ * the stages after this one recurse too.
+ */
+export const maxNesting = 64;
 
 /** What the parser reads. */
 export interface Lines {
@@ -81,7 +84,8 @@ export function placeNewlines(tokens: readonly IToken[], text: string): Lines {
     if (top === undefined || is(tokens[top], OpenBrace))
       return !continues(previous, next, second, inFuseChain);
     // Two operands beside each other are wrong in brackets in any case: a comma is missing, or the bracket's end.
-    const wrong = startsStatement(next) || (endsOperand(previous) && startsOperand(next));
+    const wrong =
+      startsStatement(next) || (endsOperand(previous) && startsOperand(next) && !linksOperand(next));
     const outdented = indentation(text, next) <= indentation(text, first) && !isCloser(next);
     return partners.has(top) ? wrong && outdented : wrong || outdented;
   };
@@ -204,6 +208,11 @@ function startsStatement(token: IToken): boolean {
 export function startsOperand(token: IToken): boolean {
   const types = [Identifier, NumberToken, SizeToken, StringToken, OpenParen, OpenBracket, Minus, Not, DotDot];
   return types.some((type) => is(token, type));
+}
+
+/** Whether the token, behind an operand, goes on with it: as the arguments of a call, or as a binary minus. */
+function linksOperand(token: IToken): boolean {
+  return is(token, OpenParen) || is(token, OpenBracket) || is(token, Minus);
 }
 
 function endsOperand(token: IToken): boolean {

@@ -16,6 +16,7 @@ import {
   group,
   hardLine,
   ifBroken,
+  mustBreak,
   indent,
   line,
   softLine,
@@ -60,12 +61,9 @@ export function bracketDoc(
     const next = slots[index + 1];
     parts.push(next === undefined ? ifBroken(",") : ",", trailing(c, next?.span.start ?? end));
   }
-  const dangling = c
-    .takeBefore(end)
-    .map(({ text }, index) => concat(index + slots.length > 0 ? hardLine : "", text));
-  if (dangling.length > 0) parts.push(...dangling, hardLine);
+  for (const { text } of c.takeBefore(end)) parts.push(parts.length > 0 ? hardLine : "", text, mustBreak);
   if (parts.length === 0) return open + close;
-  return group(open, indent(softLine, ...parts), dangling.length > 0 ? "" : softLine, close);
+  return group(open, indent(softLine, ...parts), softLine, close);
 }
 
 /** Parts one behind the other, as many on a line as fit; `before` stands before all but the first. */

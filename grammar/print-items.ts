@@ -90,7 +90,7 @@ function statementDoc(c: Comments, s: Statement): Doc {
 
 // ── Items ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function blockHead(c: Comments, { name, parameters, span }: BlockItem): Doc {
+function blockHead(c: Comments, { name, parameters, parametersSpan, span }: BlockItem): Doc {
   const slots = parameters.map((parameter) => ({
     span: parameter.span,
     doc: () => {
@@ -98,9 +98,10 @@ function blockHead(c: Comments, { name, parameters, span }: BlockItem): Doc {
       return parameter.default === undefined ? own : concat(`${own}=`, expressionDoc(c, parameter.default));
     },
   }));
-  // The tree does not say where the parenthesis closes; comments before that go into the body.
-  const end = parameters.at(-1)?.span.end ?? span.start;
-  return concat(`block ${printName(name.text)}`, bracketDoc(c, "(", slots, ")", end));
+  return concat(
+    `block ${printName(name.text)}`,
+    bracketDoc(c, "(", slots, ")", parametersSpan?.end ?? span.start),
+  );
 }
 
 /** A rule on one line, or each of its parts on a line of its own. */

@@ -1,7 +1,7 @@
 // The printer of the language: one canonical text for every tree, comments and single blank lines kept.
 
 import type { Ast, Expression } from "./ast.js";
-import { commentsOf, noComments, type Comments } from "./comments.js";
+import { commentsOf, noComments } from "./comments.js";
 import { layout, type Line } from "./layout.js";
 import { expressionDoc } from "./print-expression.js";
 import { itemsDoc } from "./print-items.js";

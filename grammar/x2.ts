@@ -1,0 +1,10 @@
+import { readFileSync } from "node:fs";
+import { parse } from "./parse.js";
+import { print } from "./print.js";
+import { render } from "#diagnostic/render.js";
+const text = readFileSync(process.argv[2] ?? 0, "utf8");
+const r = parse(text, "m.net");
+console.log(render(r.diagnostics, new Map([["m.net", text]]), { color: false }));
+const once = print(r.partial);
+console.log(once);
+console.log(print(parse(once, "m").partial) === once);

@@ -1,0 +1,163 @@
+// Random syntax trees for property tests: every kind of node, odd names and texts among them.
+
+import fc from "fast-check";
+import type { Argument, Ast, BinaryOperator, Expression, Item, Name, Statement } from "#grammar/ast.js";
+import { allWords } from "#grammar/tokens.js";
+
+/** A tree without a text has no places; all its nodes stand at the beginning of no file. */
+const span = { file: "", start: 0, end: 0 };
+
+const plainName = fc.constantFrom("x", "y", "conv2d", "x3", "k7", "x.2.d", "_a", "image");
+const nameText = fc.oneof(
+  { weight: 8, arbitrary: plainName },
+  { weight: 1, arbitrary: fc.constantFrom(...allWords) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom("conv1/relu:0", "a b", "3x3", "1", "`", "\\", "é", "a.", "\n", "# no"),
+  },
+  { weight: 1, arbitrary: fc.string({ unit: "binary", minLength: 1, maxLength: 6 }) },
+);
+const name: fc.Arbitrary<Name> = nameText.map((text) => ({ text, span }));
+const text = fc.oneof(
+  fc.constantFrom("", "a.safetensors", 'say "hi"', "\\n", "\n\t"),
+  fc.string({ unit: "binary" }),
+);
+const string = text.map((value) => ({ kind: "string", value, span }) as const);
+
+const numberText = fc.constantFrom("0", "1", "0.5", "1e-3", "1.0", "224", "2E+10", "007");
+const number = numberText.map((text) => ({ kind: "number", value: Number(text), text, span }) as const);
+const size = fc
+  .array(fc.integer({ min: 0, max: 999 }), { minLength: 2, maxLength: 4 })
+  .map((values) => ({ kind: "size", values, span }) as const);
+// A keyword or an odd name cannot be read but in backticks, so unquoted ones are plain.
+const nameExpression = fc.oneof(
+  plainName.map((name) => ({ kind: "name", name, quoted: false, span }) as const),
+  nameText.map((name) => ({ kind: "name", name, quoted: true, span }) as const),
+);
+
+const operator = fc.constantFrom<BinaryOperator>(
+  ...(["+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">=", "and", "or"] as const),
+);
+
+const { expression } = fc.letrec<{
+  expression: Expression;
+  call: Expression & { kind: "call" };
+  argument: Argument;
+}>((tie) => ({
+  expression: fc.oneof(
+    { maxDepth: 5, depthSize: "medium" },
+    nameExpression,
+    number,
+    size,
+    string,
+    tie("call"),
+    fc.array(tie("expression"), { maxLength: 5 }).map((items) => ({ kind: "list", items, span }) as const),
+    fc
+      .array(number, { minLength: 30, maxLength: 60 })
+      .map((items) => ({ kind: "list", items, span }) as const),
+    fc
+      .record({ value: tie("expression"), call: tie("call"), parentheses: fc.boolean() })
+      .map(({ value, call, parentheses }): Expression => {
+        const needed = parentheses || call.arguments.length > 0 || call.binder !== undefined;
+        return { kind: "pipe", value, call, parentheses: needed, span };
+      }),
+    fc
+      .record({ operator, left: tie("expression"), right: tie("expression") })
+      .map((parts): Expression => ({ kind: "binary", ...parts, span })),
+    fc
+      .record({ operator: fc.constantFrom("-" as const, "not" as const), operand: tie("expression") })
+      .map((parts): Expression => ({ kind: "unary", ...parts, span })),
+  ),
+  call: fc
+    .record(
+      { callee: name, binder: name, arguments: fc.array(tie("argument"), { maxLength: 6 }) },
+      { requiredKeys: ["callee", "arguments"] },
+    )
+    .map((parts) => ({ kind: "call", ...parts, span }) as const),
+  argument: fc.oneof(
+    tie("expression").map((value): Argument => ({ kind: "positional", value, span })),
+    fc
+      .record({ name, value: tie("expression") })
+      .map((parts): Argument => ({ kind: "named", ...parts, span })),
+    name.map((name): Argument => ({ kind: "rest", name, span })),
+  ),
+}));
+
+const type = fc
+  .record({ dtype: name, shape: fc.array(expression, { maxLength: 4 }) })
+  .map((parts) => ({ ...parts, span }));
+const constant = fc
+  .record({ name, value: expression })
+  .map((parts) => ({ kind: "const", ...parts, span }) as const);
+
+const { body } = fc.letrec<{ statement: Statement; body: Statement[] }>((tie) => ({
+  statement: fc.oneof(
+    { maxDepth: 3, depthSize: "small" },
+    fc.record({ name, value: expression }).map((parts): Statement => ({ kind: "bind", ...parts, span })),
+    string.map((path): Statement => ({ kind: "weights", path, span })),
+    fc.record({ name, type }).map((parts): Statement => ({ kind: "input", ...parts, span })),
+    fc
+      .record({ name, type, value: expression }, { requiredKeys: ["name", "type"] })
+      .map((parts): Statement => ({ kind: "param", ...parts, span })),
+    constant,
+    fc
+      .record({ count: expression, index: name, body: tie("body") }, { requiredKeys: ["count", "body"] })
+      .map((parts): Statement => ({ kind: "repeat", ...parts, span })),
+    fc
+      .record(
+        { name, rule: name, reason: string, body: tie("body") },
+        { requiredKeys: ["name", "rule", "body"] },
+      )
+      .map((parts): Statement => ({ kind: "kernel", ...parts, span })),
+    fc
+      .array(fc.record({ name, value: expression }, { requiredKeys: ["name"] }), {
+        minLength: 1,
+        maxLength: 8,
+      })
+      .map((outputs): Statement => ({ kind: "output", outputs, span })),
+    expression.map((value): Statement => ({ kind: "return", value, span })),
+  ),
+  body: fc.array(tie("statement"), { maxLength: 5 }),
+}));
+
+const parameter = fc
+  .record({ name, default: expression }, { requiredKeys: ["name"] })
+  .map((parts) => ({ ...parts, span }));
+const step = fc
+  .record({ name, repeat: fc.constantFrom("one" as const, "*" as const, "+" as const, "?" as const) })
+  .map((parts) => ({ ...parts, span }));
+
+const item: fc.Arbitrary<Item> = fc.oneof(
+  constant,
+  fc.record({ name, body }).map((parts): Item => ({ kind: "net", ...parts, span })),
+  fc
+    .record({ name, parameters: fc.array(parameter, { maxLength: 5 }), body })
+    .map((parts): Item => ({ kind: "block", ...parts, span })),
+  fc
+    .record(
+      {
+        name,
+        approx: expression,
+        pattern: expression,
+        replacement: expression,
+        where: fc.array(
+          fc.record({ name, value: expression }).map((parts) => ({ ...parts, span })),
+          { maxLength: 3 },
+        ),
+        when: expression,
+      },
+      { requiredKeys: ["name", "pattern", "replacement", "where"] },
+    )
+    .map((parts): Item => ({ kind: "rule", ...parts, span })),
+  fc
+    .record(
+      { name, steps: fc.array(step, { minLength: 1, maxLength: 12 }), when: expression },
+      { requiredKeys: ["name", "steps"] },
+    )
+    .map((parts): Item => ({ kind: "fuse", ...parts, span })),
+);
+
+/** Trees as the compiler makes them: without a text, without comments. */
+export const arbitraryAst: fc.Arbitrary<Ast> = fc
+  .array(item, { maxLength: 5 })
+  .map((items) => ({ file: "", items, comments: [] }));

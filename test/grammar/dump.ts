@@ -1,0 +1,116 @@
+// A tree as text with all parentheses, without spans: for tests of what is read, independent of the printer.
+
+import type { Argument, Expression, Item, Statement, TypeExpression } from "#grammar/ast.js";
+
+/** One line a statement; expressions prefix, as `(+ a (* b c))`. */
+export function dump(items: readonly Item[]): string {
+  return items.map((item) => dumpItem(item)).join("\n");
+}
+
+function dumpItem(item: Item): string {
+  const { name } = item;
+  switch (item.kind) {
+    case "const":
+      return `const ${name.text} ${expression(item.value)}`;
+    case "net":
+      return `net ${name.text}${body(item.body)}`;
+    case "block": {
+      const parameters = item.parameters.map(
+        (parameter) => parameter.name.text + (parameter.default ? `=${expression(parameter.default)}` : ""),
+      );
+      return `block ${name.text} (${parameters.join(" ")})${body(item.body)}`;
+    }
+    case "rule": {
+      const approx = item.approx ? `approx ${expression(item.approx)} ` : "";
+      const where = item.where.map(
+        (binding) => `\n  where ${binding.name.text} ${expression(binding.value)}`,
+      );
+      const when = item.when ? `\n  when ${expression(item.when)}` : "";
+      const sides = `\n  ${expression(item.pattern)}\n  ${expression(item.replacement)}`;
+      return `rule ${approx}${name.text}${sides}${where.join("")}${when}`;
+    }
+    case "fuse": {
+      const steps = item.steps.map((step) => step.name.text + (step.repeat === "one" ? "" : step.repeat));
+      return `fuse ${name.text} ${steps.join(" ")}${item.when ? ` when ${expression(item.when)}` : ""}`;
+    }
+  }
+}
+
+function body(statements: readonly Statement[]): string {
+  return statements.map((statement) => `\n  ${dumpStatement(statement).replaceAll("\n", "\n  ")}`).join("");
+}
+
+function dumpStatement(s: Statement): string {
+  switch (s.kind) {
+    case "weights":
+      return `weights ${JSON.stringify(s.path.value)}`;
+    case "input":
+      return `input ${s.name.text} ${type(s.type)}`;
+    case "param":
+      return `param ${s.name.text} ${type(s.type)}${s.value ? ` ${expression(s.value)}` : ""}`;
+    case "const":
+      return dumpItem(s);
+    case "bind":
+      return `${s.name.text} = ${expression(s.value)}`;
+    case "repeat":
+      return `repeat ${expression(s.count)}${s.index ? ` as ${s.index.text}` : ""}${body(s.body)}`;
+    case "kernel":
+      return `kernel ${s.name.text} ${s.rule.text}${s.reason ? ` ${JSON.stringify(s.reason.value)}` : ""}${body(s.body)}`;
+    case "output":
+      return `output ${s.outputs.map(({ name, value }) => name.text + (value ? `=${expression(value)}` : "")).join(" ")}`;
+    case "return":
+      return `return ${expression(s.value)}`;
+  }
+}
+
+function type({ dtype, shape }: TypeExpression): string {
+  return `${dtype.text}[${shape.map(expression).join(" ")}]`;
+}
+
+/** An expression; long chains that lean to the left are followed without recursion. */
+export function expression(e: Expression): string {
+  const closers: string[] = [];
+  let heads = "";
+  let left = e;
+  while (left.kind === "binary" || left.kind === "pipe") {
+    if (left.kind === "binary") {
+      heads += `(${left.operator} `;
+      closers.push(` ${expression(left.right)})`);
+      left = left.left;
+    } else {
+      heads += "(|> ";
+      closers.push(` ${expression(left.call)}${left.parentheses ? "" : "'"})`);
+      left = left.value;
+    }
+  }
+  return heads + simple(left) + closers.toReversed().join("");
+}
+
+function simple(e: Expression): string {
+  switch (e.kind) {
+    case "number":
+      return e.text;
+    case "size":
+      return e.values.join("x");
+    case "string":
+      return JSON.stringify(e.value);
+    case "name":
+      return e.quoted ? `\`${e.name}\`` : e.name;
+    case "list":
+      return `[${e.items.map(expression).join(" ")}]`;
+    case "call": {
+      const binder = e.binder ? `${e.binder.text}:` : "";
+      return `${binder}${e.callee.text}(${e.arguments.map(argument).join(" ")})`;
+    }
+    case "unary":
+      return `(${e.operator} ${expression(e.operand)})`;
+    case "binary":
+    case "pipe":
+      return expression(e);
+  }
+}
+
+function argument(a: Argument): string {
+  if (a.kind === "rest") return `..${a.name.text}`;
+  return (a.kind === "named" ? `${a.name.text}=` : "") + expression(a.value);
+}
