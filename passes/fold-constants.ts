@@ -1,0 +1,41 @@
+// Turns ops over constants into constants: expressions in the weight store, computed when they are packed.
+
+import { produce } from "immer";
+import type { Node, NodeId } from "#ir/graph.js";
+import { uniteSpans } from "#ir/graph.js";
+import { topological } from "#ir/order.js";
+import { constantNode } from "#rewrite/build.js";
+import type { Pass } from "#rewrite/pass.js";
+
+export const foldConstants: Pass = {
+  name: "fold-constants",
+  doc: "Turns ops over constants into constants. Nothing is computed or copied until weights are packed.",
+  run: (module) => {
+    const { graph, weights } = module;
+    const folded = new Map<NodeId, Node>();
+    for (const node of topological(graph)) {
+      if (node.op === "input" || node.op === "constant") continue;
+      const operands = node.inputs.map((id) => folded.get(id) ?? graph.nodes.get(id));
+      const constants = operands.filter((operand) => operand?.op === "constant");
+      if (constants.length < operands.length || operands.length === 0) continue;
+      const weight = weights.add(node.name, node.type, {
+        kind: "expression",
+        op: node.op,
+        attributes: { ...node.attributes },
+        inputs: constants.map((constant) => constant.attributes.weight),
+      });
+      const origin = {
+        pass: "fold-constants",
+        spans: uniteSpans(node.origin.spans, ...constants.map((constant) => constant.origin.spans)),
+      };
+      folded.set(node.id, constantNode({ ...node, origin }, weight));
+    }
+    if (folded.size === 0) return module;
+    return {
+      weights,
+      graph: produce(graph, (draft) => {
+        for (const [id, node] of folded) draft.nodes.set(id, node as never);
+      }),
+    };
+  },
+};

@@ -1,0 +1,29 @@
+// The passes, in the order in which they run.
+
+import type { Pass } from "#rewrite/pass.js";
+import { applyRules } from "./apply-rules.js";
+import { canonicalize } from "./canonicalize.js";
+import { eliminateCommonSubexpressions } from "./eliminate-common-subexpressions.js";
+import { eliminateDeadNodes } from "./eliminate-dead-nodes.js";
+import { foldBatchNorm } from "./fold-batch-norm.js";
+import { foldConstants } from "./fold-constants.js";
+import { foldPadding } from "./fold-padding.js";
+import { fuse } from "./fuse.js";
+import type { PassOptions } from "./options.js";
+import { split } from "./split.js";
+
+export type { PassOptions } from "./options.js";
+
+/** The standard pipeline. Dead nodes go first too, since a use by a dead node keeps a rule from applying. */
+export const passes: readonly Pass<PassOptions>[] = [
+  eliminateDeadNodes,
+  foldConstants,
+  canonicalize,
+  foldPadding,
+  foldBatchNorm,
+  applyRules,
+  eliminateCommonSubexpressions,
+  eliminateDeadNodes,
+  split,
+  fuse,
+];

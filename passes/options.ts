@@ -1,0 +1,12 @@
+// What the passes of the standard pipeline want to know.
+
+import type { Rule } from "#rewrite/rule.js";
+import type { FuseOptions } from "./fuse.js";
+import type { SplitOptions } from "./split.js";
+
+export interface PassOptions extends SplitOptions, FuseOptions {
+  /** The user's own rules, in order; see `compileRules`. */
+  readonly rules?: readonly Rule[];
+  /** Whether `rule approx` applies; off by default, since it changes values. */
+  readonly approx?: boolean;
+}

@@ -1,0 +1,24 @@
+// Batch norms fold into the layer before them, or become one scale and one shift.
+
+import { net } from "#rewrite/net.js";
+
+export const batchNorm = net("rules/batch-norm.net")`
+rule fold_batch_norm:
+  batch_norm(c: convolution(x, w, b, ..a), scale, offset, mean, variance, epsilon=e)
+  => c(x, w * gain, (b - mean) * gain + offset, ..a)
+  where gain = scale / sqrt(variance + e)
+  when constant(w, b, scale, offset, mean, variance)
+
+rule fold_batch_norm_dense:
+  batch_norm(dense(x, w, b), scale, offset, mean, variance, epsilon=e)
+  => dense(x, w * gain, (b - mean) * gain + offset)
+  where gain = scale / sqrt(variance + e)
+  when constant(w, b, scale, offset, mean, variance)
+
+# Without such a layer before it. What follows may still take the scale up.
+rule batch_norm_alone:
+  batch_norm(x, scale, offset, mean, variance, epsilon=e)
+  => x * gain + (offset - mean * gain)
+  where gain = scale / sqrt(variance + e)
+  when constant(scale, offset, mean, variance)
+`;
