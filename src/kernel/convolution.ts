@@ -8,7 +8,7 @@ import { weightParameter } from "./operands.js";
 import type { Runs } from "./matmul.js";
 import { emitMatmul, packPanels } from "./matmul.js";
 import type { WindowSpec } from "./strip.js";
-import { makeStrip } from "./strip.js";
+import { makeStrip, splitRow } from "./strip.js";
 import type { Register, Value } from "./ir.js";
 import type { Tile } from "./tile.js";
 import { blockSize } from "./tile.js";
@@ -64,16 +64,16 @@ export function convolutionBody(
   groups: number,
   steps: { readonly prologue?: Steps; readonly epilogue: Steps },
 ): Body {
-  const [, height = 1, width = 1, filters = 1] = y.shape;
+  const [samples = 1, height = 1, width = 1, filters = 1] = y.shape;
   const perGroup = channels(x.shape) / groups;
   const columns = filters / groups;
   const depth = window.kernel[0] * window.kernel[1] * perGroup;
   const place = weightParameter(k, "w", weight, groupedPacking(depth, groups, columns, tile.columns));
   return {
-    blocks: height,
+    blocks: samples * height,
     write: (block) => {
       const options = { fill: 0, ...(steps.prologue ? { prologue: steps.prologue } : {}) };
-      const strip = makeStrip(k, x, window, 1, block, options);
+      const strip = makeStrip(k, x, window, 1, splitRow(k, block, samples, height), options);
       const firstPixel = k.letInt("first", mulInt(block, width));
       for (let group = 0; group < groups; group += 1) {
         const runs: Runs = {

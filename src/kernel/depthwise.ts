@@ -12,7 +12,7 @@ import { emitMatmul } from "./matmul.js";
 import type { Build, Operand, Position, Steps } from "./operands.js";
 import { weightParameter } from "./operands.js";
 import type { Strip, WindowSpec } from "./strip.js";
-import { makeStrip } from "./strip.js";
+import { makeStrip, splitRow } from "./strip.js";
 import type { Tile } from "./tile.js";
 import { blockSize } from "./tile.js";
 
@@ -26,14 +26,14 @@ export function depthwiseBody(
   window: WindowSpec,
   steps: { readonly prologue?: Steps; readonly epilogue: Steps },
 ): Body {
-  const [, height = 1, width = 1] = y.shape;
+  const [samples = 1, height = 1, width = 1] = y.shape;
   const rows = blockSize(height, tile.stripRows);
   const place = depthwiseWeight(k, weight, window, channels(y.shape));
   return {
-    blocks: height / rows,
+    blocks: (samples * height) / rows,
     write: (block) => {
       const firstRow = k.letInt("row0", mulInt(block, rows));
-      const strip = makeStrip(k, x, window, rows, firstRow, {
+      const strip = makeStrip(k, x, window, rows, splitRow(k, firstRow, samples, height), {
         fill: 0,
         ...(steps.prologue ? { prologue: steps.prologue } : {}),
       });
@@ -74,7 +74,7 @@ export function separableBody(
   pointwise: WeightId,
   steps: { readonly prologue?: Steps; readonly between: Steps; readonly epilogue: Steps },
 ): Body {
-  const [, height = 1, width = 1, filters = 1] = y.shape;
+  const [samples = 1, height = 1, width = 1, filters = 1] = y.shape;
   const middle = depthwise.channels;
   const { window } = depthwise;
   const rows = blockSize(height, tile.stripRows);
@@ -82,10 +82,10 @@ export function separableBody(
   const panels = weightParameter(k, "w", pointwise, panelPacking(middle, filters, tile.columns));
   const scratch: Place = { kind: "scratch" };
   return {
-    blocks: height / rows,
+    blocks: (samples * height) / rows,
     write: (block) => {
       const firstRow = k.letInt("row0", mulInt(block, rows));
-      const strip = makeStrip(k, x, window, rows, firstRow, {
+      const strip = makeStrip(k, x, window, rows, splitRow(k, firstRow, samples, height), {
         fill: 0,
         ...(steps.prologue ? { prologue: steps.prologue } : {}),
       });

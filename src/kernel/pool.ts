@@ -7,7 +7,7 @@ import { storeResult } from "./convolution.js";
 import type { Value } from "./ir.js";
 import type { Build, Operand, Steps } from "./operands.js";
 import type { WindowSpec } from "./strip.js";
-import { makeStrip } from "./strip.js";
+import { makeStrip, splitRow } from "./strip.js";
 import type { Tile } from "./tile.js";
 import { blockSize } from "./tile.js";
 
@@ -25,15 +25,16 @@ export function poolBody(
   pool: PoolSpec,
   steps: { readonly prologue?: Steps; readonly epilogue: Steps },
 ): Body {
-  const [, height = 1, width = 1] = y.shape;
+  const [samples = 1, height = 1, width = 1] = y.shape;
   const rows = blockSize(height, tile.stripRows);
   const [high, wide] = pool.kernel;
   return {
-    blocks: height / rows,
+    blocks: (samples * height) / rows,
     write: (block) => {
       const firstRow = k.letInt("row0", mulInt(block, rows));
+      const first = splitRow(k, firstRow, samples, height);
       const fill = pool.kind === "max" ? Number.NEGATIVE_INFINITY : 0;
-      const strip = makeStrip(k, x, pool, rows, firstRow, {
+      const strip = makeStrip(k, x, pool, rows, first, {
         fill,
         ...(steps.prologue ? { prologue: steps.prologue } : {}),
       });
@@ -49,7 +50,7 @@ export function poolBody(
           );
           const count =
             pool.kind === "avg"
-              ? k.let("count", windowCount(pool, x.shape, addInt(firstRow, oy), ox))
+              ? k.let("count", windowCount(pool, x.shape, addInt(first.row, oy), ox))
               : undefined;
           k.for("c", channels(x.shape), (c) => {
             const result = k.let("v", f32(pool.kind === "max" ? Number.NEGATIVE_INFINITY : 0));

@@ -28,7 +28,7 @@ export function stripHeight(window: WindowSpec, rows: number): number {
 }
 
 /**
- * The strip for output rows from `firstRow` on, of sample 0. Without padding or prologue it is the input itself; else the
+ * The strip for output rows from `first` on, counted over all samples. Without padding or prologue it is the input itself; else the
  * rows are copied into scratch, with `fill` in the border. The copy runs through memory once per strip, and the loops
  * over the window then need no test at all.
  */
@@ -37,16 +37,17 @@ export function makeStrip(
   x: Operand,
   window: WindowSpec,
   rows: number,
-  firstRow: Int,
+  first: { readonly sample: Int; readonly row: Int },
   options: { readonly fill: number; readonly prologue?: Steps },
 ): Strip {
   const [, height = 1, width = 1, depth = 1] = x.shape;
   const [top, bottom, left, right] = window.padding;
-  const inputRow = int("mul", firstRow, window.stride[0]);
+  const inputRow = mulInt(first.row, window.stride[0]);
+  const sampleRow = mulInt(first.sample, height);
   if (top + bottom + left + right === 0 && !options.prologue) {
     return {
       place: x.place,
-      base: k.letInt("strip", mulInt(inputRow, width * x.stride)),
+      base: k.letInt("strip", mulInt(addInt(sampleRow, inputRow), width * x.stride)),
       rowStride: width * x.stride,
       pixelStride: x.stride,
     };
@@ -64,7 +65,16 @@ export function makeStrip(
       k.for("i", elements, (i) => k.store(place, address(addInt(start, i)), fill));
     const copyRow = (): void => {
       zeros(to, left * pixelStride);
-      copyPixels(k, x, row, width, depth, place, addInt(to, left * pixelStride), options.prologue);
+      copyPixels(
+        k,
+        x,
+        addInt(sampleRow, row),
+        width,
+        depth,
+        place,
+        addInt(to, left * pixelStride),
+        options.prologue,
+      );
       zeros(addInt(to, (left + width) * pixelStride), right * pixelStride);
     };
     if (top === 0 && bottom === 0) copyRow();
@@ -101,4 +111,18 @@ function copyPixels(
       k.store(place, address(addInt(goal, c)), prologue ? prologue(value, { pixel, channel: c }) : value);
     });
   });
+}
+
+/** The sample and the row in it, of a row counted over all samples. */
+export function splitRow(
+  k: Build,
+  row: Int,
+  samples: number,
+  height: number,
+): { readonly sample: Int; readonly row: Int } {
+  if (samples === 1) return { sample: 0, row };
+  return {
+    sample: k.letInt("sample", int("div", row, height)),
+    row: k.letInt("row", int("rem", row, height)),
+  };
 }
