@@ -1,0 +1,17 @@
+// All built-in rules, by theme.
+
+import type { RuleText } from "#rewrite/net.js";
+import type { Rule } from "#rewrite/rule.js";
+import { activation } from "./activation.js";
+import { batchNorm } from "./batch-norm.js";
+import { canonical } from "./canonical.js";
+import { linear } from "./linear.js";
+import { padding } from "./padding.js";
+import { views } from "./views.js";
+
+export const ruleTexts: readonly RuleText[] = [canonical, views, activation, padding, batchNorm, linear];
+
+/** The built-in rules, compiled. */
+export function builtInRules(): readonly Rule[] {
+  return ruleTexts.flatMap((text) => text.rules());
+}
