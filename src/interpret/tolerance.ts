@@ -32,13 +32,19 @@ export function longestReduction(module: Module): number {
   return longest;
 }
 
-/** The index of the first element that is further off than the tolerance (NaN and ∞ must agree), or −1. */
+/**
+ * The index of the first element that is further off than the tolerance (NaN and ∞ must agree), or −1. `scale` holds the
+ * values whose size sets the tolerance. A sum of few results may cancel to nearly nothing; its error is then in
+ * proportion to the sum of |terms| (Higham 2002, "Accuracy and Stability of Numerical Algorithms", §4.2), which is the op's
+ * value on the absolute values of its operands.
+ */
 export function firstDifference(
   actual: ArrayLike<number>,
   reference: ArrayLike<number>,
   longest: number,
+  scale: ArrayLike<number> = reference,
 ): number {
-  const allowed = tolerance(longest, reference);
+  const allowed = tolerance(longest, scale);
   for (let index = 0; index < reference.length; index += 1) {
     const a = actual[index] ?? Number.NaN;
     const b = reference[index] ?? Number.NaN;

@@ -1,0 +1,24 @@
+// Random operand values for tests of ops.
+
+import type { OpName } from "#ir/graph.js";
+import type { Tensor } from "#ir/tensor.js";
+import { tensor } from "#ir/tensor.js";
+import type { TensorType } from "#ir/type.js";
+import { opOf } from "#ops/index.js";
+import type { Random } from "#ops/random.js";
+
+/** Values that f32 holds exactly: mostly normal ones, with zeros, whole numbers and halves among them. */
+export function randomTensor(random: Random, { shape }: TensorType): Tensor {
+  return tensor(shape, () =>
+    random.next() < 0.15 ? random.int(-6, 6) / 2 : Math.fround(random.normal() * 1.5),
+  );
+}
+
+/** Values for all operands of an op; a variance is positive. */
+export function randomOperands(random: Random, op: OpName, types: readonly TensorType[]): Tensor[] {
+  return types.map((type, index) => {
+    const value = randomTensor(random, type);
+    if (opOf(op).operands[index]?.name !== "variance") return value;
+    return tensor(type.shape, (flat) => Math.fround(Math.abs(value.data[flat]!) + 0.1));
+  });
+}
