@@ -50,7 +50,7 @@ export interface Net {
   readonly launches: readonly Launch[];
   /** Throws TypeError if an input's name, type or length is wrong. */
   run(inputs: Inputs, options?: RunOptions): Promise<Outputs>;
-${options.sync ? "  /** As \`run\`, at once. */\n  runSync(inputs: Inputs, options?: RunOptions): Outputs;\n" : ""}  /** Frees weights and memory; a later \`run\` throws. */
+${options.sync ? "  /** As run, at once. */\n  runSync(inputs: Inputs, options?: RunOptions): Outputs;\n" : ""}  /** Frees weights and memory; a later \`run\` throws. */
   dispose(): void;
 }
 

@@ -1,0 +1,259 @@
+// The form of a kernel: types of values, scopes of registers, and where loops and guards may stand.
+
+import type { Address, Kernel, Parameter, Place, Register, Statement, Value, ValueType } from "./ir.js";
+
+/** What is wrong with the form of a kernel, each finding a sentence; empty if all is well. */
+export function checkForm(kernel: Kernel, lanes: number): string[] {
+  const findings = new Set<string>();
+  const ctx: Context = {
+    kernel,
+    lanes,
+    say: (text) => findings.add(`${kernel.name}: ${text}`),
+    parameters: new Map(kernel.parameters.map((parameter) => [parameter.name, parameter])),
+    names: new Set(),
+  };
+  for (const [what, count] of [
+    ["grid", kernel.grid.count],
+    ["team", kernel.team],
+  ] as const) {
+    if (!(Number.isInteger(count) && count >= 1)) ctx.say(`the ${what} has ${count} items`);
+  }
+  if (ctx.parameters.size < kernel.parameters.length) ctx.say("two parameters have the same name");
+  const scope: Scope = { registers: new Map(), inTeam: false, items: 1, inGuard: false };
+  declare(ctx, scope, kernel.grid.index, "index");
+  for (const register of kernel.privates) declare(ctx, scope, register, "private");
+  checkBody(ctx, scope, kernel.body);
+  return [...findings];
+}
+
+interface Context {
+  readonly kernel: Kernel;
+  readonly lanes: number;
+  readonly say: (finding: string) => void;
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  readonly names: Set<string>;
+}
+
+interface Declared {
+  readonly type: ValueType;
+  readonly role: "index" | "private" | "local";
+  /** Declared inside the team loop, and so an item's own. */
+  readonly own: boolean;
+}
+
+interface Scope {
+  readonly registers: Map<string, Declared>;
+  readonly inTeam: boolean;
+  /** Items of the team loop around. */
+  readonly items: number;
+  readonly inGuard: boolean;
+}
+
+function declare(ctx: Context, scope: Scope, register: Register, role: Declared["role"]): void {
+  if (ctx.names.has(register.name)) ctx.say(`register ${register.name} is declared twice`);
+  ctx.names.add(register.name);
+  if (role === "index" && register.type !== "i32")
+    ctx.say(`index ${register.name} is ${register.type}, not i32`);
+  scope.registers.set(register.name, { type: register.type, role, own: scope.inTeam });
+}
+
+function checkBody(ctx: Context, scope: Scope, body: readonly Statement[]): void {
+  const inner = { ...scope, registers: new Map(scope.registers) };
+  for (const statement of body) checkStatement(ctx, inner, statement);
+}
+
+function checkStatement(ctx: Context, scope: Scope, statement: Statement): void {
+  switch (statement.kind) {
+    case "comment":
+      return;
+    case "let":
+      expectType(ctx, scope, statement.value, statement.register.type, `register ${statement.register.name}`);
+      declare(ctx, scope, statement.register, "local");
+      return;
+    case "set":
+      checkSet(ctx, scope, statement.register);
+      expectType(ctx, scope, statement.value, statement.register.type, `register ${statement.register.name}`);
+      return;
+    case "store": {
+      checkPlace(ctx, statement.place, "store");
+      checkAddress(ctx, scope, statement.address);
+      const type = typeOf(ctx, scope, statement.value);
+      if (type !== "f32" && type !== "vec") ctx.say(`a store of ${type}; only f32 and vec are stored`);
+      if (ctx.kernel.team > 1 && !scope.inTeam) {
+        ctx.say(`a store to ${nameOf(statement.place)} outside a team loop: all items would write`);
+      }
+      return;
+    }
+    case "for":
+    case "team": {
+      if (!(Number.isInteger(statement.count) && statement.count >= 0)) {
+        ctx.say(`loop ${statement.index.name} runs ${statement.count} times`);
+      }
+      const isTeam = statement.kind === "team";
+      if (isTeam && scope.inGuard) ctx.say(`guard holds team loop ${statement.index.name}`);
+      if (isTeam && scope.inTeam) {
+        ctx.say(`team loop ${statement.index.name} inside a team loop: its barrier is not in uniform flow`);
+      }
+      const inner: Scope = {
+        ...scope,
+        registers: new Map(scope.registers),
+        ...(isTeam ? { inTeam: true, items: statement.count } : {}),
+      };
+      declare(ctx, inner, statement.index, "index");
+      checkBody(ctx, inner, statement.body);
+      return;
+    }
+    case "guard":
+      if (ctx.kernel.team > 1 && !scope.inTeam) {
+        ctx.say("a guard outside a team loop, in a kernel with a team of several");
+      }
+      expectType(ctx, scope, statement.if, "bool", "a guard");
+      checkBody(ctx, { ...scope, inGuard: true }, statement.then);
+      checkBody(ctx, { ...scope, inGuard: true }, statement.otherwise ?? []);
+      return;
+    default:
+      return statement satisfies never;
+  }
+}
+
+function checkSet(ctx: Context, scope: Scope, register: Register): void {
+  const declared = scope.registers.get(register.name);
+  if (!declared) return ctx.say(`register ${register.name} is set, but not declared here`);
+  if (declared.type !== register.type) {
+    ctx.say(`register ${register.name} is ${declared.type}, and set as ${register.type}`);
+  }
+  if (declared.role === "index") ctx.say(`index ${register.name} is set in its loop`);
+  if (declared.role === "local" && scope.inTeam && !declared.own && scope.items > 1) {
+    ctx.say(`register ${register.name} is shared by the items of a team loop that sets it`);
+  }
+  checkPrivate(ctx, scope, register, declared);
+}
+
+function checkPrivate(ctx: Context, scope: Scope, register: Register, declared: Declared): void {
+  if (declared.role !== "private") return;
+  if (ctx.kernel.team > 1 && !scope.inTeam) ctx.say(`private ${register.name} is used outside a team loop`);
+  if (scope.inTeam && scope.items > ctx.kernel.team) {
+    ctx.say(`private ${register.name} is used by ${scope.items} items of a team of ${ctx.kernel.team}`);
+  }
+}
+
+function checkPlace(ctx: Context, place: Place, use: "load" | "load_i32" | "store"): void {
+  if (place.kind === "scratch") {
+    if (use === "load_i32") ctx.say("a load_i32 from scratch, which holds f32");
+    return;
+  }
+  const parameter = ctx.parameters.get(place.name);
+  if (!parameter) return ctx.say(`there is no parameter ${place.name}`);
+  const { access, space } = parameter;
+  if (use === "store" && access === "read") ctx.say(`a store to ${place.name}, which is read only`);
+  if (use === "store" && space !== "arena") ctx.say(`a store to ${place.name}, which is in the ${space}`);
+  if (use !== "store" && access === "write") ctx.say(`a load from ${place.name}, which is write only`);
+  if (use === "load" && space === "table")
+    ctx.say(`a load of f32 from ${place.name}, which is a table of i32`);
+  if (use === "load_i32" && space !== "table") ctx.say(`a load of i32 from ${place.name}, which is no table`);
+}
+
+function checkAddress(ctx: Context, scope: Scope, address: Address): void {
+  if (address.base) expectType(ctx, scope, address.base, "i32", "the base of an address");
+  if (!Number.isInteger(address.offset)) ctx.say(`an address with offset ${address.offset}`);
+}
+
+function expectType(ctx: Context, scope: Scope, value: Value, type: ValueType, what: string): void {
+  const actual = typeOf(ctx, scope, value);
+  if (plain(ctx, actual) !== plain(ctx, type)) ctx.say(`${what} is ${type}, but its value is ${actual}`);
+}
+
+/** With one lane a vec is an f32. */
+function plain(ctx: Context, type: ValueType): ValueType {
+  return ctx.lanes === 1 && type === "vec" ? "f32" : type;
+}
+
+/** Checks a value and all below it; gives its type. */
+function typeOf(ctx: Context, scope: Scope, value: Value): ValueType {
+  const want = (operand: Value, type: ValueType) =>
+    expectType(ctx, scope, operand, type, `operand of ${value.kind}`);
+  const wantAll = (type: ValueType, ...operands: readonly Value[]) => {
+    for (const operand of operands) want(operand, type);
+  };
+  switch (value.kind) {
+    case "register": {
+      const declared = scope.registers.get(value.name);
+      if (!declared) ctx.say(`register ${value.name} is read, but not declared here`);
+      else if (declared.type !== value.type) {
+        ctx.say(`register ${value.name} is ${declared.type}, and read as ${value.type}`);
+      }
+      if (declared) checkPrivate(ctx, scope, value, declared);
+      break;
+    }
+    case "const":
+      if (value.type === "i32" && (value.value | 0) !== value.value) ctx.say(`${value.value} is no i32`);
+      break;
+    case "load":
+    case "load_i32":
+      checkPlace(ctx, value.place, value.kind);
+      checkAddress(ctx, scope, value.address);
+      break;
+    case "unary":
+      want(value.x, value.type);
+      break;
+    case "binary":
+      wantAll(value.type, value.a, value.b);
+      break;
+    case "int":
+      wantAll("i32", value.a, value.b);
+      break;
+    case "logic":
+      wantAll("bool", value.a, value.b);
+      break;
+    case "compare": {
+      const type = typeOf(ctx, scope, value.a);
+      if (plain(ctx, type) !== "f32" && type !== "i32")
+        ctx.say(`a comparison of ${type}; see select_compare`);
+      want(value.b, type);
+      break;
+    }
+    case "select":
+      want(value.if, "bool");
+      wantAll(value.type, value.then, value.otherwise);
+      break;
+    case "select_compare":
+      wantAll(value.type, value.a, value.b, value.then, value.otherwise);
+      break;
+    case "madd":
+      wantAll(value.type, value.a, value.b, value.c);
+      break;
+    case "splat":
+      want(value.x, "f32");
+      break;
+    case "lane":
+      want(value.x, "vec");
+      if (!isLane(ctx, value.index)) ctx.say(`lane ${value.index} of ${ctx.lanes}`);
+      break;
+    case "swizzle":
+      want(value.x, "vec");
+      if (value.lanes.length !== ctx.lanes || !value.lanes.every((lane) => isLane(ctx, lane))) {
+        ctx.say(`swizzle [${value.lanes.join(", ")}] of ${ctx.lanes} lanes`);
+      }
+      break;
+    case "horizontal":
+      want(value.x, "vec");
+      break;
+    case "to_f32":
+      want(value.x, "i32");
+      break;
+    case "to_i32":
+      want(value.x, "f32");
+      break;
+    default:
+      return value satisfies never;
+  }
+  return value.type;
+}
+
+function isLane(ctx: Context, lane: number): boolean {
+  return Number.isInteger(lane) && lane >= 0 && lane < ctx.lanes;
+}
+
+function nameOf(place: Place): string {
+  return place.kind === "scratch" ? "scratch" : place.name;
+}

@@ -1,0 +1,128 @@
+// Checks kernels by running them: every address, every race, every read of memory that nothing wrote.
+
+import { checkForm } from "./check-form.js";
+import { createMemory } from "./check-memory.js";
+import type { Kernel, KernelProgram } from "./ir.js";
+import { runKernel } from "./check-run.js";
+
+export interface CheckedProgram {
+  /** Sentences; empty if nothing is wrong. */
+  readonly findings: readonly string[];
+  /** What the outputs hold at the end, since a checker that runs is an interpreter too. */
+  readonly outputs: ReadonlyMap<string, Float32Array>;
+}
+
+/**
+ * Runs a program over memory full of NaN and says what is wrong with it: of each kernel all that `checkKernel` finds,
+ * places outside their space, reads of arena elements that no launch wrote, and outputs left unwritten.
+ * `inputs` are by name; a missing one is filled with small numbers.
+ */
+export function checkProgram(
+  program: KernelProgram,
+  inputs: ReadonlyMap<string, Float32Array> = new Map(),
+): CheckedProgram {
+  const findings = new Set<string>();
+  const say = (finding: string) => findings.add(finding);
+  const arena = createMemory(program.arena, false);
+  const filled = new Uint8Array(program.arena);
+  for (const port of program.inputs) {
+    const size = sizeOf(port.shape);
+    arena.values.set(inputs.get(port.name) ?? sampleValues(size), port.offset);
+    filled.fill(1, port.offset, port.offset + size);
+  }
+  const weights = packedValues(program);
+
+  const forms = program.kernels.map((kernel) => checkForm(kernel, program.lanes));
+  for (const form of forms) form.forEach(say);
+  for (const launch of program.launches) {
+    const kernel = program.kernels[launch.kernel];
+    if (!kernel || launch.offsets.length !== kernel.parameters.length) {
+      say(`launch of ${launch.label} does not fit kernel ${launch.kernel}`);
+      continue;
+    }
+    const bases = new Map(kernel.parameters.map((parameter, k) => [parameter.name, launch.offsets[k] ?? 0]));
+    const spaces = { arena: program.arena, weights: weights.length, table: program.table.length };
+    const outside = kernel.parameters.filter(({ name, space, extent }) => {
+      const base = bases.get(name) ?? 0;
+      return !(base >= 0 && base + extent <= spaces[space]);
+    });
+    for (const { name, space } of outside) {
+      say(`${kernel.name}: ${name} of ${launch.label} reaches outside the ${space}`);
+    }
+    // What has no form cannot run, and what reaches outside says nothing more.
+    if (outside.length > 0 || (forms[launch.kernel]?.length ?? 0) > 0) continue;
+    arena.forget();
+    runKernel(kernel, {
+      lanes: program.lanes,
+      arena,
+      scratch: createMemory(kernel.scratch, true),
+      weights,
+      table: program.table,
+      bases,
+      say,
+      filled,
+    });
+  }
+
+  const outputs = new Map<string, Float32Array>();
+  for (const { name, shape, offset } of program.outputs) {
+    const end = offset + sizeOf(shape);
+    outputs.set(name, arena.values.slice(offset, end));
+    if (filled.subarray(offset, end).includes(0)) say(`output ${name} is not written in full`);
+  }
+  return { findings: [...findings], outputs };
+}
+
+/**
+ * What is wrong with a kernel by itself, each parameter in a place of its own: wrong types and scopes, guards around
+ * team loops, barriers in flow that is not uniform, loads and stores outside a parameter's extent, vec addresses that
+ * are no multiple of the lanes, reads of scratch that the block did not write, and two items (without a barrier
+ * between) or two blocks touching one element, one of them writing.
+ */
+export function checkKernel(kernel: Kernel, lanes: number, table: readonly number[] = []): string[] {
+  const form = checkForm(kernel, lanes);
+  if (form.length > 0) return form;
+  const findings = new Set<string>();
+  const sizes = { arena: 0, weights: 0, table: 0 };
+  const bases = new Map<string, number>();
+  for (const { name, space, extent } of kernel.parameters) {
+    bases.set(name, space === "table" ? 0 : sizes[space]);
+    sizes[space] += Math.ceil(extent / lanes) * lanes;
+  }
+  const arena = createMemory(sizes.arena, false);
+  arena.values.set(sampleValues(sizes.arena));
+  runKernel(kernel, {
+    lanes,
+    arena,
+    scratch: createMemory(kernel.scratch, true),
+    weights: sampleValues(sizes.weights),
+    table,
+    bases,
+    say: (finding) => findings.add(finding),
+  });
+  return [...findings];
+}
+
+/** Values that differ from neighbour to neighbour and are never 0. */
+function sampleValues(elements: number): Float32Array {
+  return Float32Array.from({ length: elements }, (_, index) => ((index * 37) % 64) / 64 - 0.4921875);
+}
+
+function packedValues(program: KernelProgram): Float32Array {
+  const size = program.weights.reduce((sum, entry) => sum + roundUp(entry.elements, program.lanes), 0);
+  const values = new Float32Array(size);
+  let offset = 0;
+  for (const entry of program.weights) {
+    values.set(entry.pack(), offset);
+    offset += roundUp(entry.elements, program.lanes);
+  }
+  return values;
+}
+
+function roundUp(size: number, lanes: number): number {
+  return Math.ceil(size / lanes) * lanes;
+}
+
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((size, extent) => size * extent, 1);
+}
