@@ -1,0 +1,65 @@
+// `cleave compile`: a model becomes one ES module, its types and its packed weights.
+
+import { gzipSync } from "node:zlib";
+import type { Command } from "commander";
+import { Option } from "commander";
+import { jsTarget } from "#backend/js/target.js";
+import { bytesText } from "#ir/units.js";
+import { emit } from "#compile/emit.js";
+import { writeArtifact } from "../node.js";
+import type { ModelOptions, PassOptions } from "./model-options.js";
+import { withModelOptions, withPassOptions } from "./model-options.js";
+import { loadModel, optimizeModel } from "./model.js";
+import type { Session } from "./program.js";
+import { summaryText } from "./summary.js";
+import { splitText } from "./split-text.js";
+import { report } from "./terminal.js";
+
+interface CompileOptions extends ModelOptions, PassOptions {
+  readonly output: string;
+  readonly embedWeights?: boolean;
+  readonly json?: boolean;
+}
+
+export function addCompile(root: Command, session: Session): void {
+  withPassOptions(withModelOptions(root.command("compile")))
+    .description("compile a model into one ES module")
+    .argument("<model>", "a .net file")
+    .option("-o, --output <dir>", "where the files go", ".")
+    .addOption(new Option("--target <target>", "what runs the kernels").choices(["js"]).default("js"))
+    .option("--embed-weights", "put the weights into the module")
+    .option("--json", "print what was written as JSON")
+    .action((path: string, options: CompileOptions) => compileModel(path, options, session));
+}
+
+function compileModel(path: string, options: CompileOptions, session: Session): void {
+  const { terminal } = session;
+  const model = loadModel(path, options, session);
+  if (!model) return;
+  const optimized = optimizeModel(model, jsTarget, options, session);
+  if (!optimized) return;
+  const artifact = emit(optimized.module, {
+    target: "js",
+    embedWeights: options.embedWeights ?? false,
+    sources: model.sources,
+  });
+  const written = writeArtifact(artifact, options.output, model.files);
+  session.code = Math.max(session.code, report(terminal, written.diagnostics, model.sources));
+  if (!written.value) return;
+  if (options.json) {
+    const { module, types: _, weights: __, ...facts } = artifact;
+    terminal.out(
+      `${JSON.stringify({ ...facts, moduleBytes: module.length, files: written.value.map((file) => file.path) }, null, 2)}\n`,
+    );
+    return;
+  }
+  terminal.out(`${summaryText(model, optimized.module, artifact.launches)}\n`);
+  if (optimized.split) terminal.out(`${splitText(optimized.split)}\n`);
+  for (const { path: file, bytes } of written.value) {
+    const zipped =
+      file.endsWith(".mjs") && !options.embedWeights
+        ? `, ${bytesText(gzipSync(artifact.module).length)} gzipped`
+        : "";
+    terminal.out(`wrote ${file} (${bytesText(bytes)}${zipped})\n`);
+  }
+}

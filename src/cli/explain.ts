@@ -1,0 +1,40 @@
+// `cleave explain`: shapes, parameters and MACs per layer, before and after the passes.
+
+import type { Command } from "commander";
+import { jsTarget } from "#backend/js/target.js";
+import type { ExplainReport } from "#report/explain.js";
+import { explain, explainKernels, explainText } from "#report/explain.js";
+import type { ModelOptions, PassOptions } from "./model-options.js";
+import { withModelOptions, withPassOptions } from "./model-options.js";
+import { loadModel, optimizeModel } from "./model.js";
+import type { Session } from "./program.js";
+import { splitText } from "./split-text.js";
+
+interface ExplainOptions extends ModelOptions, PassOptions {
+  readonly json?: boolean;
+}
+
+export function addExplain(root: Command, session: Session): void {
+  withPassOptions(withModelOptions(root.command("explain")))
+    .description("show shapes, parameters, MACs and bytes per layer, before and after the passes")
+    .argument("<model>", "a .net file")
+    .option("--json", "print the tables as JSON")
+    .action((path: string, options: ExplainOptions) => {
+      const model = loadModel(path, options, session);
+      const optimized = model && optimizeModel(model, jsTarget, options, session);
+      if (!model || !optimized) return;
+      const report: ExplainReport = {
+        name: model.graph.name,
+        before: explain(model),
+        after: explainKernels(optimized.module),
+      };
+      if (options.json)
+        session.terminal.out(
+          `${JSON.stringify({ ...report, ...(optimized.split ? { split: optimized.split } : {}) }, null, 2)}\n`,
+        );
+      else {
+        session.terminal.out(explainText(report));
+        if (optimized.split) session.terminal.out(`\n${splitText(optimized.split)}\n`);
+      }
+    });
+}

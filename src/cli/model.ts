@@ -1,0 +1,64 @@
+// Reading the model of a command, and running its passes, with everything that goes wrong said on stderr.
+
+import { optimize } from "#compile/optimize.js";
+import type { Optimized } from "#compile/optimize.js";
+import type { Module } from "#ir/weights.js";
+import type { Target } from "#ir/target.js";
+import type { Model } from "../node.js";
+import { readModel, readRules } from "../node.js";
+import { printGraph } from "#inspect/lift.js";
+import type { ModelOptions, PassOptions } from "./model-options.js";
+import type { Session } from "./program.js";
+import { report } from "./terminal.js";
+
+/** The model, or undefined after errors, with the session's exit code set. */
+export function loadModel(path: string, options: ModelOptions, session: Session): Model | undefined {
+  const { value, diagnostics, sources } = readModel(path, {
+    dims: options.dim,
+    ...(options.net === undefined ? {} : { net: options.net }),
+    ...(options.weights === undefined ? {} : { weights: options.weights }),
+  });
+  session.code = Math.max(session.code, report(session.terminal, diagnostics, sources));
+  if (value?.seeded) {
+    session.terminal.err(`${value.graph.name} names no weights: its parameters are seeded random values\n`);
+  }
+  return value;
+}
+
+/** The optimized model, or undefined after errors; `onPass` sees the module after each pass. */
+export function optimizeModel(
+  model: Module,
+  target: Target,
+  options: PassOptions,
+  session: Session,
+  onPass?: (pass: string, module: Module) => void,
+): Optimized | undefined {
+  const { terminal } = session;
+  const rules = readRules(options.rules);
+  session.code = Math.max(session.code, report(terminal, rules.diagnostics, rules.sources));
+  if (rules.value === undefined) return undefined;
+  const optimized = optimize(model, {
+    target,
+    rules: rules.value.rules,
+    fusions: rules.value.fusions,
+    approx: options.approx ?? false,
+    verify: options.verify ?? false,
+    without: options.without,
+    printAfter: options.printAfter,
+    onPrint: (pass, module) => terminal.err(`after ${pass}:\n${printGraph(module)}\n`),
+    ...(onPass ? { onPass } : {}),
+    ...(options.time
+      ? {
+          onTime: (pass, ms, changed) =>
+            terminal.err(
+              `${pass.padEnd(36)} ${ms.toFixed(1).padStart(8)} ms${changed ? "" : "  no change"}\n`,
+            ),
+        }
+      : {}),
+    ...(options.passes === undefined ? {} : { passes: options.passes }),
+    ...(options.stopAfter === undefined ? {} : { stopAfter: options.stopAfter }),
+    ...(options.split === undefined ? {} : { split: options.split }),
+  });
+  session.code = Math.max(session.code, report(terminal, optimized.diagnostics, rules.sources));
+  return optimized.value;
+}

@@ -1,0 +1,189 @@
+// `cleave run`: compiles a model in memory, runs it on files or random numbers, prints what comes out.
+
+import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
+import { jsTarget } from "#backend/js/target.js";
+import { error } from "#diagnostic/diagnostic.js";
+import { suggest } from "#diagnostic/suggest.js";
+import { inputNodes } from "#ir/graph.js";
+import type { Module } from "#ir/weights.js";
+import { emit } from "#compile/emit.js";
+import { load } from "#compile/load.js";
+import type { ImageOptions } from "./image.js";
+import type { InputPort } from "./inputs.js";
+import { randomInput, readInput } from "./inputs.js";
+import type { ModelOptions, PassOptions } from "./model-options.js";
+import { withModelOptions, withPassOptions } from "./model-options.js";
+import { loadModel, optimizeModel } from "./model.js";
+import type { Session } from "./program.js";
+import { summaryText } from "./summary.js";
+import { report } from "./terminal.js";
+import { readLabels, topK } from "./topk.js";
+
+interface RunOptions extends ModelOptions, PassOptions {
+  readonly labels?: string;
+  readonly top: number;
+  readonly scale: number;
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  readonly seed: number;
+  readonly json?: boolean;
+}
+
+type Inputs = Record<string, Float32Array>;
+
+export function addRun(root: Command, session: Session): void {
+  withPassOptions(withModelOptions(root.command("run")))
+    .description("compile a model in memory and run it")
+    .argument("<model>", "a .net file")
+    .argument(
+      "[inputs...]",
+      ".npy, .json, .png or .jpg files; for a net with several inputs, name=file. Several files for one input are several runs. Without any, the inputs are random",
+    )
+    .option("--labels <file>", "names of the classes, one a line")
+    .option("--top <k>", "how many values of each output to print", wholeNumber, 5)
+    .option("--scale <number>", "images: pixels from 0 to 255 are multiplied by this", numberOption, 1 / 255)
+    .option(
+      "--mean <list>",
+      "images: then this is subtracted (one number, or one a channel)",
+      numberList,
+      [0],
+    )
+    .option("--std <list>", "images: then this is divided by", numberList, [1])
+    .option("--seed <number>", "seed of random inputs", wholeNumber, 0)
+    .option("--json", "print all output values as JSON")
+    .action((path: string, files: string[], options: RunOptions) => runModel(path, files, options, session));
+}
+
+async function runModel(
+  path: string,
+  files: readonly string[],
+  options: RunOptions,
+  session: Session,
+): Promise<void> {
+  const { terminal } = session;
+  const model = loadModel(path, options, session);
+  if (!model) return;
+  const runs = await readRuns(model, files, options, session);
+  if (!runs) return;
+  const optimized = optimizeModel(model, jsTarget, options, session);
+  if (!optimized) return;
+  const artifact = emit(optimized.module, { target: "js", embedWeights: false, sources: model.sources });
+  const net = await load(artifact);
+  if (!options.json) terminal.out(`${summaryText(model, optimized.module, artifact.launches)}\n`);
+  const results: object[] = [];
+  for (const { name, inputs } of runs) {
+    const outputs = await net.run(inputs);
+    if (options.json)
+      results.push({
+        input: name,
+        outputs: Object.fromEntries(Object.entries(outputs).map(([key, value]) => [key, [...value]])),
+      });
+    else if (!printOutputs(name, outputs, options, session)) break;
+  }
+  net.dispose();
+  if (options.json) terminal.out(`${JSON.stringify(results, null, 2)}\n`);
+}
+
+/** What each run gets: files for the inputs, or random values. */
+async function readRuns(
+  model: Module,
+  files: readonly string[],
+  options: RunOptions,
+  session: Session,
+): Promise<{ name: string; inputs: Inputs }[] | undefined> {
+  const ports: InputPort[] = inputNodes(model.graph).map((node) => ({
+    name: node.name,
+    shape: node.type.shape,
+  }));
+  const image: ImageOptions = { scale: options.scale, mean: options.mean, std: options.std };
+  if (files.length === 0) {
+    const inputs = Object.fromEntries(
+      ports.map((port, index) => [port.name, randomInput(port, options.seed + index)]),
+    );
+    return [{ name: `random input, seed ${options.seed}`, inputs }];
+  }
+  const byPort = new Map<string, { file: string; value: Float32Array }[]>();
+  let failed = false;
+  const fail = (diagnostics: Parameters<typeof report>[1]): void => {
+    session.code = Math.max(session.code, report(session.terminal, diagnostics, new Map()));
+    failed = true;
+  };
+  for (const argument of files) {
+    const named = ports.find((port) => argument.startsWith(`${port.name}=`));
+    const port = named ?? (ports.length === 1 ? ports[0] : undefined);
+    if (!port) {
+      const [wish = ""] = argument.split("=");
+      const near = suggest(
+        wish,
+        ports.map((one) => one.name),
+      );
+      const help = [
+        `write name=file; the inputs are ${ports.map((one) => one.name).join(", ")}`,
+        ...(near[0] ? [`did you mean ${near[0]}?`] : []),
+      ];
+      fail([error("unknown-input", `${argument}: which input is this for?`, { help })]);
+      continue;
+    }
+    const file = named ? argument.slice(port.name.length + 1) : argument;
+    const { value, diagnostics } = await readInput(file, port, image);
+    if (value === undefined) fail(diagnostics);
+    else byPort.set(port.name, [...(byPort.get(port.name) ?? []), { file, value }]);
+  }
+  if (failed) return undefined;
+  const count = Math.max(...ports.map((port) => byPort.get(port.name)?.length ?? 0));
+  const short = ports.find((port) => byPort.get(port.name)?.length !== count);
+  if (short) {
+    fail([
+      error(
+        "missing-input",
+        `input \`${short.name}\` has ${byPort.get(short.name)?.length ?? 0} files, but there are ${count} runs`,
+      ),
+    ]);
+    return undefined;
+  }
+  return Array.from({ length: count }, (_, run) => ({
+    name: ports.map((port) => byPort.get(port.name)?.[run]?.file ?? "").join(", "),
+    inputs: Object.fromEntries(
+      ports.map((port) => [port.name, byPort.get(port.name)?.[run]?.value ?? new Float32Array()]),
+    ),
+  }));
+}
+
+/** Prints the largest values of each output; false if the labels do not fit. */
+function printOutputs(name: string, outputs: Inputs, options: RunOptions, session: Session): boolean {
+  const { terminal } = session;
+  for (const [output, values] of Object.entries(outputs)) {
+    let labels: readonly string[] | undefined;
+    if (options.labels !== undefined) {
+      const read = readLabels(options.labels, values.length);
+      session.code = Math.max(session.code, report(terminal, read.diagnostics, new Map()));
+      if (read.value === undefined) return false;
+      labels = read.value;
+    }
+    const best = topK(values, options.top, labels).map(
+      ({ label, value }) => `${label} ${value.toPrecision(4)}`,
+    );
+    terminal.out(`${name}: ${output}  ${best.join("  ")}\n`);
+  }
+  return true;
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || text === "")
+    throw new InvalidArgumentError("it is a whole number.");
+  return value;
+}
+
+function numberOption(text: string): number {
+  const [numerator, denominator = "1"] = text.split("/");
+  const value = Number(numerator) / Number(denominator);
+  if (!Number.isFinite(value) || text === "")
+    throw new InvalidArgumentError("it is a number, such as 0.5 or 1/255.");
+  return value;
+}
+
+function numberList(text: string): number[] {
+  return text.split(",").map(numberOption);
+}

@@ -1,0 +1,18 @@
+// The lines that say what compiling did: operators to kernels, parameters and MACs before and after.
+
+import { totalCost } from "#inspect/cost.js";
+import type { Module } from "#ir/weights.js";
+import { countText } from "#ir/units.js";
+
+/** `fm_resnet16: 35 ops → 10 kernels; parameters 122,570 → 121,866; MACs 12.8 M → 12.8 M`. */
+export function summaryText(before: Module, after: Module, launches: number): string {
+  const ops = [...before.graph.nodes.values()].filter(
+    (node) => node.op !== "input" && node.op !== "constant",
+  ).length;
+  const [from, to] = [totalCost(before), totalCost(after)];
+  return `${before.graph.name}: ${ops} ops → ${launches} kernels; parameters ${number(from.parameters)} → ${number(to.parameters)}; MACs ${countText(from.macs)} → ${countText(to.macs)}`;
+}
+
+function number(count: number): string {
+  return count.toLocaleString("en-US");
+}

@@ -1,0 +1,42 @@
+// `cleave verify`: the emitted module against the reference interpreter, on random inputs.
+
+import type { Command } from "commander";
+import { jsTarget } from "#backend/js/target.js";
+import { emit } from "#compile/emit.js";
+import { verifyArtifact } from "#compile/verify-artifact.js";
+import type { ModelOptions, PassOptions } from "./model-options.js";
+import { withModelOptions, withPassOptions } from "./model-options.js";
+import { loadModel, optimizeModel } from "./model.js";
+import type { Session } from "./program.js";
+import { exit } from "./terminal.js";
+
+interface VerifyOptions extends ModelOptions, PassOptions {
+  readonly json?: boolean;
+}
+
+export function addVerify(root: Command, session: Session): void {
+  withPassOptions(withModelOptions(root.command("verify")))
+    .description("compare the emitted module with the reference interpreter")
+    .argument("<model>", "a .net file")
+    .option("--json", "print the comparison as JSON")
+    .action((path: string, options: VerifyOptions) => verifyModel(path, options, session));
+}
+
+async function verifyModel(path: string, options: VerifyOptions, session: Session): Promise<void> {
+  const model = loadModel(path, options, session);
+  const optimized = model && optimizeModel(model, jsTarget, options, session);
+  if (!model || !optimized) return;
+  const artifact = emit(optimized.module, { target: "js", embedWeights: false, sources: model.sources });
+  // A split by choice changes values, so the emitted module is held against the graph that it was made from.
+  const reference = options.split || options.approx ? optimized.module : model;
+  const comparisons = await verifyArtifact(artifact, reference);
+  if (options.json) session.terminal.out(`${JSON.stringify(comparisons, null, 2)}\n`);
+  for (const { output, largestDifference, allowed, agrees } of comparisons) {
+    if (!options.json) {
+      session.terminal.out(
+        `${output}: largest difference ${largestDifference.toExponential(2)}, allowed ${allowed.toExponential(2)}: ${agrees ? "agrees" : "DIFFERS"}\n`,
+      );
+    }
+    if (!agrees) session.code = Math.max(session.code, exit.wrongInput);
+  }
+}
