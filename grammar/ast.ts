@@ -9,6 +9,8 @@ interface Located {
 /** A name where it stands in the text. */
 export interface Name extends Located {
   readonly text: string;
+  /** Written in backticks although it need not be: so a literal's name (`same`) can be bound. */
+  readonly quoted?: true;
 }
 
 /** A comment, `# …` without its line end. `ownLine` is false if code stands before it on its line. */

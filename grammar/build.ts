@@ -6,6 +6,7 @@ import type * as ast from "./ast.js";
 import { at, only, spanOf, spanOfToken, type Builder } from "./builder.js";
 import type * as cst from "./cst.js";
 import { buildOperation } from "./operation.js";
+import { printName } from "./print-name.js";
 import { is, QuotedName, unescaped } from "./tokens.js";
 
 /** The items of a file, in order, and what is wrong with them. */
@@ -266,7 +267,8 @@ function name(b: Builder, token: IToken): ast.Name {
   const text = textOf(b, token);
   if (text === "")
     b.diagnostics.push(error("empty-name", "a name cannot be empty", { span: spanOfToken(b, token) }));
-  return { text, span: spanOfToken(b, token) };
+  const quoted = is(token, QuotedName) && printName(text) === text;
+  return { text, ...(quoted && { quoted }), span: spanOfToken(b, token) };
 }
 
 function string(b: Builder, token: IToken): ast.StringLiteral {
@@ -280,7 +282,7 @@ function textOf(b: Builder, token: IToken): string {
     const span = { file: b.file, start: token.startOffset + start, end: token.startOffset + end };
     const escape = token.image.slice(start, end);
     const help = [
-      'the escapes are `\\n`, `\\r`, `\\t`, `\\\\`, `\\"`, `` \\` `` and `\\u{…}` with a code point in hex',
+      'the escapes are \\n, \\r, \\t, \\\\, \\", \\` and \\u{…} with a code point in hexadecimal',
     ];
     b.diagnostics.push(error("bad-escape", `\`${escape}\` is no escape`, { span, help }));
   }

@@ -13,8 +13,8 @@ import type {
 } from "./ast.js";
 import type { Comments } from "./comments.js";
 import { concat, group, hardLine, ifBroken, indent, line, type Doc } from "./layout.js";
-import { bracketDoc, expressionDoc, fillDoc, leading, trailing, typeDoc } from "./print-expression.js";
-import { printName } from "./print-name.js";
+import { bracketDoc, expressionDoc, fillDocs, leading, trailing, typeDoc } from "./print-expression.js";
+import { printBoundName, printName } from "./print-name.js";
 import { quote } from "./quote.js";
 
 /** The items of a file and all comments that are left. */
@@ -38,7 +38,7 @@ function hasBody({ kind }: Item): boolean {
 function itemDoc(c: Comments, item: Item): Doc {
   switch (item.kind) {
     case "const":
-      return concat(`const ${printName(item.name.text)} = `, expressionDoc(c, item.value));
+      return concat(`const ${printBoundName(item.name)} = `, expressionDoc(c, item.value));
     case "net":
       return bodyDoc(c, `net ${printName(item.name.text)}`, item.body, item.span);
     case "block":
@@ -57,17 +57,17 @@ function statementDoc(c: Comments, s: Statement): Doc {
     case "weights":
       return `weights ${quote(s.path.value, '"')}`;
     case "input":
-      return concat(`input ${printName(s.name.text)}: `, typeDoc(c, s.type));
+      return concat(`input ${printBoundName(s.name)}: `, typeDoc(c, s.type));
     case "param": {
-      const type = concat(`param ${printName(s.name.text)}: `, typeDoc(c, s.type));
+      const type = concat(`param ${printBoundName(s.name)}: `, typeDoc(c, s.type));
       return s.value === undefined ? type : concat(type, " = ", expressionDoc(c, s.value));
     }
     case "const":
       return itemDoc(c, s);
     case "bind":
-      return concat(`${printName(s.name.text)} = `, expressionDoc(c, s.value));
+      return concat(`${printBoundName(s.name)} = `, expressionDoc(c, s.value));
     case "repeat": {
-      const index = s.index === undefined ? "" : ` as ${printName(s.index.text)}`;
+      const index = s.index === undefined ? "" : ` as ${printBoundName(s.index)}`;
       return bodyDoc(c, concat("repeat ", expressionDoc(c, s.count), index), s.body, s.span);
     }
     case "kernel": {
@@ -94,7 +94,7 @@ function blockHead(c: Comments, { name, parameters, parametersSpan, span }: Bloc
   const slots = parameters.map((parameter) => ({
     span: parameter.span,
     doc: () => {
-      const own = printName(parameter.name.text);
+      const own = printBoundName(parameter.name);
       return parameter.default === undefined ? own : concat(`${own}=`, expressionDoc(c, parameter.default));
     },
   }));
@@ -112,19 +112,20 @@ function ruleDoc(c: Comments, { name, approx, pattern, replacement, where, when 
     { start: replacement.span.start, before: "=> ", value: replacement },
     ...where.map((binding, k) => ({
       start: binding.span.start,
-      before: concat(k === 0 ? "where " : ifBroken("      "), `${printName(binding.name.text)} = `),
+      before: concat(k === 0 ? "where " : ifBroken("      "), `${printBoundName(binding.name)} = `),
       value: binding.value,
       after: k < where.length - 1 ? "," : "",
     })),
     ...(when === undefined ? [] : [{ start: when.span.start, before: "when ", value: when }]),
   ];
+  const comment = trailing(c, pattern.span.start);
   const docs = parts.map(({ start, before, value, after = "" }: RulePart, k) => {
     const next = parts[k + 1];
     const comments = leading(c, start);
     const doc = concat(line, ...comments, before, expressionDoc(c, value), after);
     return next === undefined ? doc : concat(doc, trailing(c, next.start));
   });
-  return group("rule ", tolerance, `${printName(name.text)}:`, indent(...docs));
+  return group("rule ", tolerance, `${printName(name.text)}:`, comment, indent(...docs));
 }
 
 interface RulePart {
@@ -134,26 +135,27 @@ interface RulePart {
   readonly after?: string;
 }
 
-function fuseDoc(c: Comments, { name, steps, when, span }: FuseItem): Doc {
+function fuseDoc(c: Comments, { name, steps, when }: FuseItem): Doc {
   const slots = steps.map((step) => ({
     span: step.span,
-    doc: () => `${printName(step.name.text)}${step.repeat === "one" ? "" : step.repeat}`,
+    before: "-> ",
+    doc: (): Doc => `${printName(step.name.text)}${step.repeat === "one" ? "" : step.repeat}`,
   }));
-  const chain = fillDoc(c, slots, "-> ", "", when?.span.start ?? span.start);
-  const condition =
-    when === undefined ? "" : group(line, ...leading(c, when.span.start), "when ", expressionDoc(c, when));
-  return concat(`fuse ${printName(name.text)}: `, indent(chain, condition));
+  if (when !== undefined) slots.push({ span: when.span, before: "when ", doc: () => expressionDoc(c, when) });
+  const [first = "", ...others] = fillDocs(c, slots, "", 0);
+  return concat(`fuse ${printName(name.text)}: `, first, indent(...others));
 }
 
-function outputDoc(c: Comments, { outputs, span }: OutputStatement): Doc {
+function outputDoc(c: Comments, { outputs }: OutputStatement): Doc {
   const slots = outputs.map(({ name, value }) => ({
     span: { ...name.span, end: value?.span.end ?? name.span.end },
     doc: () =>
       value === undefined
-        ? printName(name.text)
-        : concat(`${printName(name.text)} = `, expressionDoc(c, value)),
+        ? printBoundName(name)
+        : concat(`${printBoundName(name)} = `, expressionDoc(c, value)),
   }));
-  return concat("output ", indent(fillDoc(c, slots, "", ",", span.start)));
+  const [first = "", ...others] = fillDocs(c, slots, ",", 0);
+  return concat("output ", first, indent(...others));
 }
 
 // ── Rows ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,5 +1,6 @@
 // Prints names: plain ones as they are, all others in backticks.
 
+import type { Name } from "./ast.js";
 import { quote } from "./quote.js";
 import { reservedWords } from "./tokens.js";
 
@@ -13,4 +14,9 @@ export function printName(name: string): string {
 /** A name before the `=` of an argument, where keywords are names. */
 export function printArgumentName(name: string): string {
   return plain.test(name) ? name : quote(name, "`");
+}
+
+/** A name where it is bound: backticks that were written stay, since they keep it from being a literal. */
+export function printBoundName({ text, quoted }: Name): string {
+  return quoted ? quote(text, "`") : printName(text);
 }

@@ -1,6 +1,7 @@
-// Numbers and nested lists of numbers in the text, as tensors.
+// Numbers and nested lists of numbers in the text, as tensors, and the names that are literals.
 
-import type { Expression } from "#grammar/ast.js";
+import type { Expression, Name } from "#grammar/ast.js";
+import { literalNames } from "#ops/index.js";
 
 /** A dense tensor literal. */
 export interface TensorLiteral {
@@ -8,7 +9,7 @@ export interface TensorLiteral {
   readonly data: readonly number[];
 }
 
-/** The tensor that nested lists of numbers write, or undefined if they are ragged or hold something else. */
+/** The tensor that nested lists of numbers write, or undefined if they are ragged, empty or hold something else. */
 export function literalOf(expression: Expression): TensorLiteral | undefined {
   const shape: number[] = [];
   let level: readonly Expression[] = [expression];
@@ -19,6 +20,7 @@ export function literalOf(expression: Expression): TensorLiteral | undefined {
       if (item.kind !== "list" || item.items.length !== extent) return undefined;
       for (const inner of item.items) next.push(inner);
     }
+    if (extent === 0) return undefined;
     shape.push(extent);
     level = next;
   }
@@ -27,7 +29,7 @@ export function literalOf(expression: Expression): TensorLiteral | undefined {
 }
 
 /** A number, with its sign; `inf` and `nan` are numbers too. */
-export function numberOf(expression: Expression): number | undefined {
+function numberOf(expression: Expression): number | undefined {
   if (expression.kind === "number") return expression.value;
   if (expression.kind === "name" && !expression.quoted) return namedNumbers.get(expression.name);
   if (expression.kind !== "unary" || expression.operator !== "-") return undefined;
@@ -40,3 +42,8 @@ export const namedNumbers: ReadonlyMap<string, number> = new Map([
   ["inf", Number.POSITIVE_INFINITY],
   ["nan", Number.NaN],
 ]);
+
+/** Whether a name is a literal and so cannot be bound; in backticks no name is. */
+export function isReserved(name: Name): boolean {
+  return name.quoted !== true && (literalNames.has(name.text) || namedNumbers.has(name.text));
+}

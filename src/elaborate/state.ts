@@ -1,32 +1,15 @@
 // What the elaborator carries along: the graph under construction, scopes, and the problems found so far.
 
-import type { BlockItem, Expression } from "#grammar/ast.js";
+import type { BlockItem } from "#grammar/ast.js";
 import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { KernelId, KernelLabel, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
+import { uniteSpans } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
-import type { WeightSource, WeightStore } from "#ir/weights.js";
+import type { WeightFile, WeightSource, WeightStore } from "#ir/weights.js";
 import { makeNode } from "#ops/index.js";
-
-/** A file of weights, already opened: what it holds, and how to read an entry. */
-export interface WeightFile {
-  readonly file: string;
-  readonly entries: ReadonlyMap<
-    string,
-    { readonly shape: readonly number[]; readonly read: () => Float32Array }
-  >;
-}
-
-/** A value of an expression. `none` stands for what failed and was reported: it silences errors that would follow. */
-export type Value =
-  | { readonly kind: "tensor"; readonly node: NodeId }
-  | { readonly kind: "number"; readonly value: number }
-  | { readonly kind: "list"; readonly value: readonly number[]; readonly size: boolean }
-  | { readonly kind: "string"; readonly value: string }
-  | { readonly kind: "name"; readonly value: string }
-  | { readonly kind: "none" };
-
-export const none: Value = { kind: "none" };
+import type { Value } from "./value.js";
+import { none } from "./value.js";
 
 /** A name in a scope, and where it was bound. */
 export interface Binding {
@@ -39,44 +22,74 @@ export interface Scope {
   readonly names: Map<string, Binding>;
   /** Ends in a dot, or is empty. */
   readonly path: string;
-  /** The blocks under way, for the message about recursion. */
+  /** The blocks under way; empty in the net itself, which alone sees symbolic dimensions. */
   readonly blocks: readonly string[];
 }
 
 /** Most nodes that a net may have; a repeat of a repeat of a repeat ends here instead of in an empty memory. */
 export const nodeLimit = 200_000;
 
+/** Most statements and calls that are run; blocks that call blocks twice each may make no node for very long. */
+const stepLimit = 1_000_000;
+
+/** A parameter that the weight file lacks. */
+export interface MissingWeight {
+  readonly key: string;
+  readonly type: TensorType | undefined;
+  readonly span: Span;
+}
+
 /** The elaboration of one net. */
 export interface State {
   readonly store: WeightStore;
   readonly blocks: ReadonlyMap<string, BlockItem>;
-  readonly constants: ReadonlyMap<string, Binding>;
+  /** The consts of the file. */
+  readonly constants: Map<string, Binding>;
   readonly dims: ReadonlyMap<string, number>;
+  readonly usedDims: Set<string>;
   readonly diagnostics: Diagnostic[];
+  /** Errors that were already said: a block that is called ten times is wrong once. */
+  readonly reported: Set<string>;
   readonly nodes: Map<NodeId, Node>;
+  /** The text that made a node, for messages. */
+  readonly places: Map<NodeId, Span>;
   readonly outputs: { name: string; node: NodeId; span: Span }[];
   readonly kernels: Map<KernelId, KernelLabel>;
   /** How often each path was taken; the k-th time it gets `.k`. */
   readonly paths: Map<string, number>;
   /** Symbols that are not bound, with the first place of each. */
   readonly unbound: Map<string, Span>;
-  /** Where an expression that makes several nodes stands, inside out: an error in a block shows its call. */
+  readonly missing: MissingWeight[];
+  /** The block calls under way: an error in a block shows its call. */
   readonly calls: Span[];
+  /** The nodes that carry the open batch in axis 0. */
+  readonly batched: Set<NodeId>;
+  /** Entries of the store by their key in a file, so that dumps find them without the file; made when needed. */
+  fileKeys: ReadonlyMap<string, WeightId> | undefined;
   weights: WeightFile | undefined;
+  /** Whether a net without weights is an error instead of an architecture. */
+  readonly seedless: boolean;
   seeded: boolean;
   batch: { symbol: string; span: Span } | undefined;
   kernel: KernelId | undefined;
+  /** Errors so far, repeated ones too; a part that raised it failed. */
+  failures: number;
+  steps: number;
   full: boolean;
 }
 
-/** Reports an error at a place; gives `none`. */
+/** Reports an error at a place, once; gives `none`. */
 export function fail(
   state: State,
   span: Span,
   code: string,
   message: string,
   details: Omit<Diagnostic, "severity" | "code" | "message" | "span"> = {},
-): Value {
+): Value & { kind: "none" } {
+  state.failures += 1;
+  const key = JSON.stringify([code, span.file, span.start, span.end, message]);
+  if (state.reported.has(key)) return none;
+  state.reported.add(key);
   const call = state.calls.at(-1);
   const others = [...(details.others ?? []), ...(call ? [{ span: call, message: "in this call" }] : [])];
   state.diagnostics.push(
@@ -85,17 +98,34 @@ export function fail(
   return none;
 }
 
-/** Takes a path: itself the first time, `path.2` the second, and so on. */
-export function takePath(state: State, path: string): string {
-  const count = (state.paths.get(path) ?? 0) + 1;
-  state.paths.set(path, count);
-  if (count === 1) return path;
-  const numbered = `${path}.${count}`;
-  // A binding may be called `x.2` by its author (dumps are), so the number may be taken.
-  return state.paths.has(numbered) ? takePath(state, path) : (state.paths.set(numbered, 1), numbered);
+/** Counts a step of the elaboration; false, after one error, if there were too many. */
+export function step(state: State, span: Span): boolean {
+  if (state.full) return false;
+  state.steps += 1;
+  if (state.steps <= stepLimit && state.nodes.size < nodeLimit) return true;
+  state.full = true;
+  const limit = state.steps > stepLimit ? `${inWords(stepLimit)} steps` : `${inWords(nodeLimit)} nodes`;
+  fail(state, span, "too-large", `the net takes more than ${limit}`, {
+    help: ["is the count of a `repeat` what you meant?"],
+  });
+  return false;
 }
 
-/** Adds a node; gives its value. */
+/** Takes a path: itself the first time, `path.2` the second, and so on. */
+export function takePath(state: State, path: string): string {
+  for (;;) {
+    const count = (state.paths.get(path) ?? 0) + 1;
+    state.paths.set(path, count);
+    if (count === 1) return path;
+    // A binding may be called `x.2` by its author (dumps do so), and then the number is taken.
+    const numbered = `${path}.${count}`;
+    if (state.paths.has(numbered)) continue;
+    state.paths.set(numbered, 1);
+    return numbered;
+  }
+}
+
+/** Adds a node; gives its value. `batched` says whether it carries the open batch. */
 export function addNode(
   state: State,
   parts: {
@@ -109,16 +139,17 @@ export function addNode(
 ): Value & { kind: "tensor" } {
   const { span, ...rest } = parts;
   const id = state.nodes.size;
+  state.places.set(id, span);
+  if (parts.inputs.some((input) => state.batched.has(input))) state.batched.add(id);
+  const computes = parts.op !== "input" && parts.op !== "constant";
   state.nodes.set(
     id,
     makeNode({
       ...rest,
       id,
       position: id,
-      origin: { spans: [span, ...state.calls.toReversed()] },
-      ...(state.kernel === undefined || parts.op === "input" || parts.op === "constant"
-        ? {}
-        : { kernel: state.kernel }),
+      origin: { spans: uniteSpans([span, ...state.calls]) },
+      ...(state.kernel === undefined || !computes ? {} : { kernel: state.kernel }),
     }),
   );
   return { kind: "tensor", node: id };
@@ -132,8 +163,7 @@ export function addConstant(
   source: WeightSource,
   span: Span,
 ): Value & { kind: "tensor" } {
-  const weight = state.store.add(name, type, source);
-  return addConstantOf(state, name, type, weight, span);
+  return addConstantOf(state, name, type, state.store.add(name, type, source), span);
 }
 
 /** Adds a constant for an entry that is in the store. */
@@ -147,16 +177,16 @@ export function addConstantOf(
   return addNode(state, { op: "constant", name, inputs: [], attributes: { weight }, type, span });
 }
 
-/** The type of a tensor value. */
-export function typeOf(state: State, value: Value & { kind: "tensor" }): TensorType {
-  return state.nodes.get(value.node)?.type ?? { dtype: "f32", shape: [] };
+/** The type of a node that is there. */
+export function typeOf(state: State, node: NodeId): TensorType {
+  return state.nodes.get(node)?.type ?? { dtype: "f32", shape: [] };
 }
 
 /** What a value is, in words. */
 export function describe(state: State, value: Value): string {
   switch (value.kind) {
     case "tensor":
-      return `a tensor f32[${typeOf(state, value).shape.join(", ")}]`;
+      return `a tensor f32[${typeOf(state, value.node).shape.join(", ")}]`;
     case "number":
       return `the number ${value.value}`;
     case "list":
@@ -172,7 +202,6 @@ export function describe(state: State, value: Value): string {
   }
 }
 
-/** Whether an expression is a plain name. */
-export function nameOf(expression: Expression): string | undefined {
-  return expression.kind === "name" ? expression.name : undefined;
+function inWords(count: number): string {
+  return count.toLocaleString("en-US");
 }

@@ -1,5 +1,6 @@
 // The weight store: entries beside the graph, computed only when packed or asked for.
 
+import type { Result } from "#diagnostic/diagnostic.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { AttributeValue, Graph, WeightId } from "./graph.js";
 import type { Tensor } from "./tensor.js";
@@ -58,4 +59,23 @@ export function entryOf(weights: WeightStore, id: WeightId): WeightEntry {
 export interface Module {
   readonly graph: Graph;
   readonly weights: WeightStore;
+}
+
+/** A weight file, opened: what it holds, and how to read an entry as f32. */
+export interface WeightFile {
+  /** Its name in messages and in `WeightSource.file`. */
+  readonly file: string;
+  readonly entries: ReadonlyMap<string, WeightFileEntry>;
+}
+
+export interface WeightFileEntry {
+  readonly shape: readonly number[];
+  /** As the file has it (`F16`); `read` widens. */
+  readonly dtype?: string;
+  readonly read: () => Float32Array;
+}
+
+/** Opens weight files by the path that a net or `--weights` gives; the compiler itself touches no file system. */
+export interface WeightFiles {
+  open(path: string): Result<WeightFile>;
 }

@@ -1,0 +1,149 @@
+// Types in the text, symbolic dimensions, and the batch that may stay open.
+
+import type { Expression, NetItem, TypeExpression } from "#grammar/ast.js";
+import { didYouMean } from "#diagnostic/suggest.js";
+import type { TensorType } from "#ir/type.js";
+import { elements } from "#ir/type.js";
+import { evaluate } from "./expressions.js";
+import { namedNumbers } from "./literals.js";
+import type { Scope, State } from "./state.js";
+import { describe, fail } from "./state.js";
+
+/** A type as it is written; `open` says that axis 0 is the open batch, which the shape has as 1. */
+export interface WrittenType {
+  readonly type: TensorType;
+  readonly open: boolean;
+}
+
+/** The type of an input, whose symbols are bound by `--dim`; its leading one may stay open. */
+export function inputType(state: State, scope: Scope, written: TypeExpression): WrittenType | undefined {
+  const [first] = written.shape;
+  const symbol = first && symbolOf(state, scope, first);
+  const open =
+    symbol !== undefined &&
+    !state.dims.has(symbol) &&
+    (state.batch === undefined || state.batch.symbol === symbol);
+  if (open && first) state.batch ??= { symbol, span: first.span };
+  // All symbols are noted before any is looked up, so that one message names them all.
+  for (const extent of written.shape.slice(open ? 1 : 0)) {
+    const name = symbolOf(state, scope, extent);
+    if (
+      name !== undefined &&
+      !state.dims.has(name) &&
+      name !== state.batch?.symbol &&
+      !state.unbound.has(name)
+    )
+      state.unbound.set(name, extent.span);
+  }
+  const type = typeOfExpression(state, scope, written, open ? [1] : []);
+  return type && { type, open };
+}
+
+/** The type that is written, its extents evaluated; `known` are those that need not be. */
+export function typeOfExpression(
+  state: State,
+  scope: Scope,
+  written: TypeExpression,
+  known: readonly number[] = [],
+): TensorType | undefined {
+  const before = state.failures;
+  if (written.dtype.text !== "f32") {
+    fail(state, written.dtype.span, "unknown-type", `\`${written.dtype.text}\` is no element type`, {
+      help: ["tensors are f32"],
+    });
+  }
+  const extents = written.shape.map((extent, axis) => known[axis] ?? extentOf(state, scope, extent));
+  const shape = extents.filter((extent) => extent !== undefined);
+  if (state.failures > before || shape.length < extents.length) return undefined;
+  if (elements(shape) > 2 ** 31) {
+    fail(state, written.span, "too-large", `f32[${shape.join(", ")}] has more than 2^31 elements`);
+    return undefined;
+  }
+  return { dtype: "f32", shape };
+}
+
+function extentOf(state: State, scope: Scope, expression: Expression): number | undefined {
+  const value = evaluate(state, scope, scope.path, expression);
+  if (value.kind === "none") return undefined;
+  if (value.kind === "number" && Number.isSafeInteger(value.value) && value.value >= 1) return value.value;
+  const isFraction = value.kind === "number" && !Number.isInteger(value.value);
+  fail(
+    state,
+    expression.span,
+    "wrong-dimension",
+    `a dimension must be a whole number from 1 up, not ${describe(state, value)}`,
+    isFraction ? { help: ["round it with floor(…) or ceil(…)"] } : {},
+  );
+  return undefined;
+}
+
+/** The symbol that an extent is, if it is a name that nothing binds. */
+function symbolOf(state: State, scope: Scope, extent: Expression): string | undefined {
+  if (extent.kind !== "name" || namedNumbers.has(extent.name)) return undefined;
+  return scope.names.has(extent.name) || state.constants.has(extent.name) ? undefined : extent.name;
+}
+
+/** Symbols that must be bound, bindings that nothing asks for, and values outside the open batch. */
+export function reportDimensions(state: State, net: NetItem): void {
+  reportUnbound(state);
+  for (const name of state.dims.keys()) {
+    if (state.usedDims.has(name) || state.failures > 0) continue;
+    const known = [
+      ...(state.batch ? [state.batch.symbol] : []),
+      ...state.usedDims,
+      ...state.constants.keys(),
+    ];
+    fail(
+      state,
+      net.name.span,
+      "no-such-dimension",
+      `net \`${net.name.text}\` has no dimension or const \`${name}\``,
+      {
+        label: `--dim ${name}=${state.dims.get(name)} has no effect`,
+        help: didYouMean(name, known),
+      },
+    );
+  }
+  if (state.batch && state.failures === 0) reportBatch(state, state.batch);
+}
+
+function reportUnbound(state: State): void {
+  const [first] = state.unbound;
+  if (!first) return;
+  const names = [...state.unbound.keys()];
+  fail(
+    state,
+    first[1],
+    "unbound-dimension",
+    `${names.length === 1 ? "dimension" : "dimensions"} ${names.map((name) => `\`${name}\``).join(", ")} must be bound`,
+    {
+      others: [...state.unbound]
+        .slice(1)
+        .map(([name, span]) => ({ span, message: `\`${name}\` first stands here` })),
+      help: [
+        `such as ${names.map((name) => `--dim ${name}=224`).join(" ")}; only a leading batch may stay open`,
+      ],
+    },
+  );
+}
+
+/** An open batch is the leading dimension of all inputs and outputs: `run` cuts them into samples. */
+function reportBatch(state: State, batch: NonNullable<State["batch"]>): void {
+  const others = [{ span: batch.span, message: "left open here" }];
+  const help = [`bind it with --dim ${batch.symbol}=1`];
+  for (const [id, node] of state.nodes) {
+    const span = state.places.get(id);
+    if (node.op === "input" && !state.batched.has(id) && span)
+      fail(state, span, "no-batch", `input \`${node.name}\` has no batch \`${batch.symbol}\``, {
+        others,
+        help,
+      });
+  }
+  for (const { name, node, span } of state.outputs) {
+    if (!state.batched.has(node))
+      fail(state, span, "no-batch", `output \`${name}\` does not depend on the batch \`${batch.symbol}\``, {
+        others,
+        help,
+      });
+  }
+}

@@ -1,0 +1,181 @@
+// Statements: the bodies of nets and blocks.
+
+import type {
+  ConstItem,
+  Expression,
+  InputStatement,
+  Name,
+  OutputStatement,
+  RepeatStatement,
+  Statement,
+} from "#grammar/ast.js";
+import { makeNode } from "#ops/index.js";
+import { reserved } from "./check-items.js";
+import { inputType } from "./dimensions.js";
+import { evaluate, lookUp } from "./expressions.js";
+import { isReserved } from "./literals.js";
+import { runParam } from "./param.js";
+import type { Scope, State } from "./state.js";
+import { addNode, describe, fail, step, takePath } from "./state.js";
+import type { Value } from "./value.js";
+import { none } from "./value.js";
+
+/** Most copies of a `repeat`. */
+const repeatLimit = 100_000;
+
+/** Runs statements in a scope; gives the value of `return`, if one is reached. */
+export function runStatements(
+  state: State,
+  scope: Scope,
+  statements: readonly Statement[],
+): Value | undefined {
+  let result: Value | undefined;
+  for (const statement of statements) {
+    if (!step(state, statement.span)) return none;
+    if (statement.kind === "return") result = evaluate(state, scope, scope.path, statement.value);
+    else runStatement(state, scope, statement);
+  }
+  return result;
+}
+
+function runStatement(state: State, scope: Scope, statement: Exclude<Statement, { kind: "return" }>): void {
+  switch (statement.kind) {
+    case "weights":
+      return; // read before the body, since every layer needs them
+    case "input":
+      return runInput(state, scope, statement);
+    case "param":
+      return bind(state, scope, statement.name, runParam(state, scope, statement));
+    case "const":
+      return evaluateConst(state, scope, statement);
+    case "bind":
+      return bind(state, scope, statement.name, bound(state, scope, statement.name.text, statement.value));
+    case "repeat":
+      return runRepeat(state, scope, statement);
+    case "kernel":
+      return runKernel(state, scope, statement);
+    case "output":
+      return runOutputs(state, scope, statement);
+    default:
+      return statement satisfies never;
+  }
+}
+
+/** Evaluates a const into a scope, or into the file's if there is none; `--dim` overrides those outside blocks. */
+export function evaluateConst(state: State, scope: Scope | undefined, item: ConstItem): void {
+  const { name } = item;
+  const overridden = scope === undefined || scope.blocks.length === 0 ? state.dims.get(name.text) : undefined;
+  if (overridden !== undefined) state.usedDims.add(name.text);
+  const inner: Scope = scope ?? { names: new Map(), path: "", blocks: ["the file"] };
+  let value: Value =
+    overridden === undefined
+      ? evaluate(state, inner, inner.path, item.value)
+      : { kind: "number", value: overridden };
+  if (value.kind === "tensor") {
+    value = fail(
+      state,
+      item.value.span,
+      "not-constant",
+      "a `const` holds a number, a size or a list, not a tensor",
+      scope ? { help: ["leave out `const` to bind a tensor"] } : {},
+    );
+  }
+  if (scope) return bind(state, scope, name, value);
+  if (isReserved(name)) reportReserved(state, name);
+  state.constants.set(name.text, { value, span: name.span });
+}
+
+/** Evaluates the right side of a binding: what it makes gets the binding's path, the result the path itself. */
+function bound(state: State, scope: Scope, name: string, value: Expression): Value {
+  const path = takePath(state, `${scope.path}${name}`);
+  const first = state.nodes.size;
+  const result = evaluate(state, scope, `${path}.`, value);
+  // A node that this binding made is called after it; one that it only renames keeps its name.
+  const node = result.kind === "tensor" && result.node >= first ? state.nodes.get(result.node) : undefined;
+  if (node) state.nodes.set(node.id, makeNode({ ...node, name: path }));
+  return result;
+}
+
+function bind(state: State, scope: Scope, name: Name, value: Value): void {
+  if (isReserved(name)) reportReserved(state, name);
+  scope.names.set(name.text, { value, span: name.span });
+}
+
+function reportReserved(state: State, name: Name): void {
+  const { code, message, help = [] } = reserved(name);
+  fail(state, name.span, code, message, { help });
+}
+
+function runInput(state: State, scope: Scope, statement: InputStatement): void {
+  const { name } = statement;
+  const type = inputType(state, scope, statement.type);
+  for (const [id, node] of state.nodes) {
+    if (node.op !== "input" || node.name !== name.text) continue;
+    const others = [{ span: state.places.get(id) ?? name.span, message: "first here" }];
+    fail(state, name.span, "repeated-input", `there are two inputs \`${name.text}\``, { others });
+    return;
+  }
+  if (!type) return bind(state, scope, name, none);
+  // The caller of the module knows an input by its name, so the name is kept as it is; inputs come first in practice.
+  state.paths.set(name.text, (state.paths.get(name.text) ?? 0) + 1);
+  const value = addNode(state, {
+    op: "input",
+    name: name.text,
+    inputs: [],
+    attributes: {},
+    type: type.type,
+    span: statement.span,
+  });
+  if (type.open) state.batched.add(value.node);
+  bind(state, scope, name, value);
+}
+
+function runOutputs(state: State, scope: Scope, statement: OutputStatement): void {
+  for (const { name, value: expression } of statement.outputs) {
+    const value = expression
+      ? bound(state, scope, name.text, expression)
+      : lookUp(state, scope, name.text, true, name.span);
+    if (expression) bind(state, scope, name, value);
+    if (value.kind === "none") continue;
+    const other = state.outputs.find((output) => output.name === name.text);
+    if (value.kind !== "tensor") {
+      fail(state, name.span, "not-a-tensor", `an output must be a tensor, not ${describe(state, value)}`);
+    } else if (other) {
+      fail(state, name.span, "repeated-output", `there are two outputs \`${name.text}\``, {
+        others: [{ span: other.span, message: "first here" }],
+      });
+    } else state.outputs.push({ name: name.text, node: value.node, span: name.span });
+  }
+}
+
+function runRepeat(state: State, scope: Scope, statement: RepeatStatement): void {
+  const count = evaluate(state, scope, scope.path, statement.count);
+  if (count.kind === "none") return;
+  const times = count.kind === "number" ? count.value : Number.NaN;
+  if (!Number.isInteger(times) || times < 0 || times > repeatLimit) {
+    const most = repeatLimit.toLocaleString("en-US");
+    fail(
+      state,
+      statement.count.span,
+      "wrong-count",
+      `\`repeat\` needs a whole number from 0 to ${most}, not ${describe(state, count)}`,
+    );
+    return;
+  }
+  const failures = state.failures;
+  for (let index = 0; index < times && !state.full; index += 1) {
+    if (statement.index) bind(state, scope, statement.index, { kind: "number", value: index });
+    runStatements(state, scope, statement.body);
+    if (state.failures > failures) return; // the next copies would say the same
+  }
+}
+
+function runKernel(state: State, scope: Scope, statement: Extract<Statement, { kind: "kernel" }>): void {
+  const { name, rule, reason, body } = statement;
+  if (state.kernels.has(name.text))
+    fail(state, name.span, "repeated-name", `there are two kernels \`${name.text}\``);
+  state.kernels.set(name.text, { rule: rule.text, reason: reason?.value ?? "" });
+  state.kernel = name.text;
+  runStatements(state, scope, body);
+  state.kernel = undefined;
+}

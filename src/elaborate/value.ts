@@ -1,0 +1,81 @@
+// Values of expressions: tensors of the graph, and what is known at compile time.
+
+import type { BinaryExpression } from "#grammar/ast.js";
+import type { Span } from "#diagnostic/diagnostic.js";
+import type { NodeId } from "#ir/graph.js";
+import type { Literal } from "#ops/attributes.js";
+
+/** A value of an expression. `none` stands for what failed and was reported: it silences errors that would follow. */
+export type Value = { readonly kind: "tensor"; readonly node: NodeId } | Literal | { readonly kind: "none" };
+
+export const none = { kind: "none" } as const satisfies Value;
+
+/** A value with its place, and its name if it is a named argument. */
+export interface Given {
+  readonly name?: string;
+  readonly value: Value;
+  readonly span: Span;
+}
+
+/** `true` and `false` are names, as attributes read them. */
+export function truth(value: boolean): Value {
+  return { kind: "name", value: String(value) };
+}
+
+/** The truth of a value, or undefined if it is neither `true` nor `false`. */
+export function truthOf(value: Value): boolean | undefined {
+  if (value.kind !== "name") return undefined;
+  return value.value === "true" ? true : value.value === "false" ? false : undefined;
+}
+
+/** The value of an infix operator on values known at compile time; undefined where it has none. */
+export function combine(
+  operator: BinaryExpression["operator"],
+  left: Value,
+  right: Value,
+): Value | undefined {
+  if (operator === "and" || operator === "or") {
+    const [a, b] = [truthOf(left), truthOf(right)];
+    if (a === undefined || b === undefined) return undefined;
+    return truth(operator === "and" ? a && b : a || b);
+  }
+  if (left.kind === "number" && right.kind === "number")
+    return combineNumbers(operator, left.value, right.value);
+  const comparable =
+    (left.kind === "name" && right.kind === "name") || (left.kind === "string" && right.kind === "string");
+  if (!comparable || (operator !== "==" && operator !== "!=")) return undefined;
+  return truth((left.value === right.value) === (operator === "=="));
+}
+
+function combineNumbers(
+  operator: Exclude<BinaryExpression["operator"], "and" | "or">,
+  a: number,
+  b: number,
+): Value {
+  switch (operator) {
+    case "+":
+      return { kind: "number", value: a + b };
+    case "-":
+      return { kind: "number", value: a - b };
+    case "*":
+      return { kind: "number", value: a * b };
+    case "/":
+      return { kind: "number", value: a / b };
+    case "%":
+      return { kind: "number", value: a % b };
+    case "==":
+      return truth(a === b);
+    case "!=":
+      return truth(a !== b);
+    case "<":
+      return truth(a < b);
+    case "<=":
+      return truth(a <= b);
+    case ">":
+      return truth(a > b);
+    case ">=":
+      return truth(a >= b);
+    default:
+      return operator satisfies never;
+  }
+}

@@ -1,0 +1,211 @@
+// Parameters by their path or key from a weight file, or generated where the net names none.
+
+import type { NetItem } from "#grammar/ast.js";
+import type { Span } from "#diagnostic/diagnostic.js";
+import { suggest } from "#diagnostic/suggest.js";
+import type { WeightId } from "#ir/graph.js";
+import type { TensorType } from "#ir/type.js";
+import { elements, printType, sameShape } from "#ir/type.js";
+import type { WeightFiles } from "#ir/weights.js";
+import type { LayerParameter } from "#ops/op.js";
+import { seedOf } from "#weights/generate.js";
+import type { MissingWeight, State } from "./state.js";
+import { addConstant, addConstantOf, fail, takePath } from "./state.js";
+import type { Value } from "./value.js";
+import { none } from "./value.js";
+
+/** Most missing parameters that get a message each; a file of another model lacks them all. */
+const missingLimit = 8;
+
+/** Opens the file of the `weights` statement, or `path` instead. */
+export function openWeights(
+  state: State,
+  net: NetItem,
+  files: WeightFiles | undefined,
+  path: string | undefined,
+): void {
+  const [statement, second] = net.body.filter((one) => one.kind === "weights");
+  if (statement && second) {
+    fail(state, second.span, "repeated-weights", "a net names one weight file", {
+      others: [{ span: statement.span, message: "first here" }],
+    });
+  }
+  const name = path ?? statement?.path.value;
+  const span = statement?.path.span ?? net.name.span;
+  if (name === undefined) {
+    if (state.seedless)
+      fail(state, span, "no-weights", `net \`${net.name.text}\` names no weights`, {
+        help: ['add `weights "file.safetensors"` to it'],
+      });
+    return;
+  }
+  // A dump is read with the store of its graph, which has the file's entries.
+  if (path === undefined && holdsFile(state, name)) return;
+  if (!files) {
+    fail(state, span, "no-weights", `the weights ${JSON.stringify(name)} cannot be opened here`, {
+      help: ["give `weights`, which opens files"],
+    });
+    return;
+  }
+  const opened = files.open(name);
+  // A file has no place in the text, but the statement that names it has.
+  const place = path === undefined ? span : undefined;
+  state.diagnostics.push(
+    ...opened.diagnostics.map((one) => (place && !one.span ? { ...one, span: place } : one)),
+  );
+  state.weights = opened.value;
+}
+
+function holdsFile(state: State, name: string): boolean {
+  for (const { source } of state.store.entries.values())
+    if (source.kind === "file" && source.file === name) return true;
+  return false;
+}
+
+/** The constant for a parameter that a layer call owns. */
+export function layerParameter(state: State, own: string, parameter: LayerParameter, span: Span): Value {
+  const path = takePath(state, `${own}.${parameter.operand}`);
+  return pathParameter(state, path, parameter, span);
+}
+
+/** The constant for a parameter that is looked up by its path, or generated in an architecture. */
+export function pathParameter(
+  state: State,
+  path: string,
+  parameter: Pick<LayerParameter, "type" | "init" | "fanIn">,
+  span: Span,
+): Value {
+  const { init: generator, fanIn, type } = parameter;
+  if (state.weights) return fromFile(state, path, path, type, span, undefined);
+  state.seeded = true;
+  return addConstant(state, path, type, { kind: "seeded", generator, seed: seedOf(path), fanIn }, span);
+}
+
+/** The constant for the file's entry of a key, which must have the type; `declared` is where the type is written. */
+export function fromFile(
+  state: State,
+  name: string,
+  key: string,
+  type: TensorType,
+  span: Span,
+  declared: Span | undefined,
+): Value {
+  const weight = fileEntry(state, key, type, span);
+  if (weight === undefined) return none;
+  const found = state.store.entries.get(weight)?.type;
+  if (found && !sameShape(found.shape, type.shape)) {
+    const file = state.weights?.file ?? "the file";
+    return shapeClash(state, key, type, found, span, declared, `${file} has it as ${printType(found)}`);
+  }
+  return addConstantOf(state, name, type, weight, span);
+}
+
+/** The message for a parameter of a wrong shape, with both shapes and those that would fit. */
+export function shapeClash(
+  state: State,
+  key: string,
+  type: TensorType,
+  found: TensorType,
+  span: Span,
+  declared: Span | undefined,
+  label: string,
+): Value {
+  const near = [...(state.weights?.entries ?? [])]
+    .filter(([, entry]) => sameShape(entry.shape, type.shape))
+    .map(([name]) => name);
+  const alike = suggest(key, near).map((one) => `\`${one}\``);
+  const message = `parameter \`${key}\` should be ${printType(type)}, but is ${printType(found)}`;
+  const isReversed = found.shape.length > 1 && sameShape(found.shape.toReversed(), type.shape);
+  return fail(state, span, "shape-mismatch", message, {
+    label,
+    ...(declared ? { others: [{ span: declared, message: `declared as ${printType(type)}` }] } : {}),
+    help: [
+      ...(alike.length > 0 ? [`of that shape it has ${alike.join(", ")}`] : []),
+      ...(isReversed ? ["a `transpose` of it would fit: param w: … = weight(…) |> transpose(perm=…)"] : []),
+    ],
+  });
+}
+
+/** The store's entry for a key of the weight file; a missing one is noted and reported at the end. */
+export function fileEntry(
+  state: State,
+  key: string,
+  type: TensorType | undefined,
+  span: Span,
+): WeightId | undefined {
+  const { weights } = state;
+  const known = weights ? undefined : storedKeys(state).get(key);
+  if (known !== undefined) return known;
+  if (!weights) {
+    fail(state, span, "no-weights", `\`${key}\` comes from a weight file, but the net names none`, {
+      help: ['add `weights "file.safetensors"` to the net, or give --weights FILE'],
+    });
+    return undefined;
+  }
+  const entry = weights.entries.get(key);
+  if (!entry) {
+    state.missing.push({ key, type, span });
+    state.failures += 1;
+    return undefined;
+  }
+  const found: TensorType = { dtype: "f32", shape: entry.shape };
+  return state.store.add(key, found, { kind: "file", file: weights.file, key, read: entry.read });
+}
+
+/** The entries of the store that come from a file, by key. A key that two files have is left out. */
+function storedKeys(state: State): ReadonlyMap<string, WeightId> {
+  if (state.fileKeys) return state.fileKeys;
+  const keys = new Map<string, WeightId | undefined>();
+  for (const { id, source } of state.store.entries.values())
+    if (source.kind === "file") keys.set(source.key, keys.has(source.key) ? undefined : id);
+  const known = new Map([...keys].flatMap(([key, id]) => (id === undefined ? [] : [[key, id] as const])));
+  state.fileKeys = known;
+  return known;
+}
+
+/** Says which parameters the weight file lacks, with what it has instead. */
+export function reportMissing(state: State): void {
+  for (const one of state.missing.slice(0, missingLimit)) {
+    const shape = one.type ? `, ${printType(one.type)}` : "";
+    fail(
+      state,
+      one.span,
+      "missing-weight",
+      `${state.weights?.file ?? "the file"} has no \`${one.key}\`${shape}`,
+      {
+        label: "this parameter",
+        help: [nearMisses(state, one)],
+      },
+    );
+  }
+  const rest = state.missing.slice(missingLimit);
+  const [first] = rest;
+  if (!first) return;
+  fail(
+    state,
+    first.span,
+    "missing-weight",
+    `${rest.length} more parameters are missing, from \`${first.key}\` on`,
+    {
+      help: ['are these the weights of this net? `param` with weight("key") takes any name'],
+    },
+  );
+}
+
+function nearMisses(state: State, { key, type }: MissingWeight): string {
+  const entries = state.weights?.entries ?? new Map<string, { readonly shape: readonly number[] }>();
+  const list = (keys: readonly string[]): string =>
+    keys.map((one) => `\`${one}\` [${entries.get(one)?.shape.join(", ") ?? ""}]`).join(", ");
+  const alike = suggest(key, entries.keys());
+  if (alike.length > 0) return `it has ${list(alike)}`;
+  const sameType = [...entries]
+    .filter(([, { shape }]) => type && sameShape(shape, type.shape))
+    .map(([name]) => name);
+  if (sameType.length > 0) return `of that shape it has ${list(sameType.slice(0, 3))}`;
+  return `it has ${entries.size} entries, none of which is like it`;
+}
+
+/** Inputs per output of a weight whose op is not known: all axes but the last. */
+export function fanInOf(type: TensorType): number {
+  return elements(type.shape.slice(0, -1));
+}
