@@ -52,6 +52,10 @@ const outsideCode = "outside-body";
 function explainOne(scene: Scene): Diagnostic {
   const { found, tokens, index, file } = scene;
   if (t.is(found, t.Wrong)) return explainWrong(found, tokens[index - 1], file);
+  // A name alone begins no statement, but what is wrong may be what stands behind it, as the letter in `café`.
+  const next = tokens[index + 1];
+  if (scene.rule === "statement" && next !== undefined && t.is(next, t.Wrong))
+    return explainWrong(next, found, file);
   const { code = "syntax", message, at = found, ...details } = wordingOf(scene);
   const place = { ...scene, found: at };
   const label = endsAt(place) ? { label: `the ${at.tokenType === EOF ? "file" : "line"} ends here` } : {};
@@ -266,7 +270,7 @@ function unclosed(scene: Scene, closer: string): Wording {
       others,
     };
   }
-  if (found.tokenType === t.Comma && (t.is(before, t.Comma) || index - 1 === opener)) {
+  if (!endsAt(scene) && !startsOperand(found) && (t.is(before, t.Comma) || index - 1 === opener)) {
     return { message: `expected an expression${afterPrevious(scene)}` };
   }
   if (startsOperand(found) || t.reservedWords.has(found.image)) {

@@ -55,6 +55,7 @@ export function bracketDoc(
   end: number,
 ): Doc {
   const parts: Doc[] = [];
+  const behindOpen = trailing(c, slots[0]?.span.start ?? end);
   for (const [index, slot] of slots.entries()) {
     if (index > 0) parts.push(line);
     parts.push(...leading(c, slot.span.start), slot.doc());
@@ -62,27 +63,34 @@ export function bracketDoc(
     parts.push(next === undefined ? ifBroken(",") : ",", trailing(c, next?.span.start ?? end));
   }
   for (const { text } of c.takeBefore(end)) parts.push(parts.length > 0 ? hardLine : "", text, mustBreak);
-  if (parts.length === 0) return open + close;
-  return group(open, indent(softLine, ...parts), softLine, close);
+  if (parts.length === 0 && behindOpen === "") return open + close;
+  return group(open, behindOpen, indent(softLine, ...parts), softLine, close);
 }
 
-/** Parts one behind the other, as many on a line as fit; `before` stands before all but the first. */
-export function fillDoc(
-  c: Comments,
-  slots: readonly Slot[],
-  before: string,
-  after: string,
-  end: number,
-): Doc {
+/** A slot with what stands before it, if it is not the first. */
+interface FillSlot extends Slot {
+  readonly before?: string;
+}
+
+/**
+ * Parts one behind the other, as many on a line as fit, with `after` between two. The breaks are those of the parts but
+ * the first, so that the caller can indent them; `end` is the offset behind the last part.
+ */
+export function fillDocs(c: Comments, slots: readonly FillSlot[], after: string, end: number): Doc[] {
   c.hoist(slots[0]?.span.start ?? 0);
-  const parts = slots.map((slot, index) => {
+  let comment: Doc = "";
+  return slots.map((slot, index) => {
+    // What follows a comment must not come on its line.
+    const separator = comment === "" ? line : hardLine;
     const comments = leading(c, slot.span.start);
     const doc = slot.doc();
     const next = slots[index + 1];
-    const tail = concat(next === undefined ? "" : after, trailing(c, next?.span.start ?? end));
-    return index === 0 ? concat(...comments, doc, tail) : concat(group(line, ...comments, before, doc), tail);
+    comment = trailing(c, next?.span.start ?? end);
+    const tail = concat(next === undefined ? "" : after, comment);
+    return index === 0
+      ? concat(doc, tail)
+      : concat(group(separator, ...comments, slot.before ?? "", doc), tail);
   });
-  return concat(...parts);
 }
 
 /** The comments before a part, each on its own line. */
@@ -173,7 +181,7 @@ function listDoc(c: Comments, items: readonly Expression[], { start, end }: Span
   const numbers = items.length > 0 && items.every(isNumeric) && !c.anyBefore(end);
   const slots = items.map(slotOf(c));
   if (!numbers) return bracketDoc(c, "[", slots, "]", end);
-  return group("[", indent(softLine, fillDoc(c, slots, "", ",", end), ifBroken(",")), softLine, "]");
+  return group("[", indent(softLine, ...fillDocs(c, slots, ",", end), ifBroken(",")), softLine, "]");
 }
 
 function isNumeric(e: Expression): boolean {

@@ -39,7 +39,8 @@ export function excerpts(line: string, marks: readonly Mark[]): Excerpt[] {
       { code: visible(line), underlines: marks.map((mark) => underline(line, 0, line.length, mark, "")) },
     ];
   }
-  return marks.map((mark) => {
+  const inOrder = marks.toSorted((a, b) => a.start - b.start);
+  return inOrder.map((mark) => {
     const { from, to } = clip(line, mark);
     const before = from > 0 ? "…" : "";
     const after = to < line.length ? "…" : "";
