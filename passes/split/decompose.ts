@@ -1,0 +1,153 @@
+// Splits a kernel into a depthwise and a pointwise one: truncated singular value decompositions of its slices.
+
+import { EigenvalueDecomposition, Matrix } from "ml-matrix";
+import { bug } from "#diagnostic/diagnostic.js";
+import type { Tensor } from "#ir/tensor.js";
+import { seededRandom } from "#ops/random.js";
+import type { SplitOrder } from "./report.js";
+
+/** How the slices of a kernel `[kh, kw, ci, co]` lie in it: slice s is a matrix of kh·kw rows and `columns` columns. */
+interface Slices {
+  readonly taps: number;
+  readonly count: number;
+  readonly columns: number;
+  /** Index in the kernel of a tap and a column of slice s. */
+  at(slice: number, tap: number, column: number): number;
+}
+
+/**
+ * depthwise → pointwise cuts per input channel, (kh·kw) × co; pointwise → depthwise per output channel, (kh·kw) × ci
+ * (Guo et al. 2018, Network Decoupling, arXiv 1808.05517, sections 3.1 and 3.2).
+ */
+function slicesOf([kh = 1, kw = 1, ci = 1, co = 1]: readonly number[], order: SplitOrder): Slices {
+  const taps = kh * kw;
+  return order === "depthwise-pointwise"
+    ? { taps, count: ci, columns: co, at: (slice, tap, column) => (tap * ci + slice) * co + column }
+    : { taps, count: co, columns: ci, at: (slice, tap, column) => (tap * ci + column) * co + slice };
+}
+
+/** The multiplier from which on a split is exact: the rank that slices can have. */
+export function fullMultiplier(shape: readonly number[], order: SplitOrder): number {
+  const { taps, columns } = slicesOf(shape, order);
+  return Math.min(taps, columns);
+}
+
+/** ‖W − Ŵ‖² for m = 0 … the full multiplier: the sums of the squared singular values that are cut off. */
+export function squaredErrors(kernel: Tensor, order: SplitOrder): number[] {
+  const slices = slicesOf(kernel.shape, order);
+  const full = fullMultiplier(kernel.shape, order);
+  const errors = new Array<number>(full + 1).fill(0);
+  for (let slice = 0; slice < slices.count; slice += 1) {
+    const { values } = decompose(kernel, slices, slice);
+    let tail = 0;
+    for (let m = full; m >= 0; m -= 1) {
+      errors[m] = (errors[m] ?? 0) + tail;
+      tail += values[m - 1] ?? 0;
+    }
+  }
+  return errors;
+}
+
+/** A kernel as two. */
+export interface Factors {
+  /** `[kh, kw, 1, ci·m]`, or `[kh, kw, m, co]` for the other order. */
+  readonly depthwise: Float32Array;
+  /** `[1, 1, ci·m, co]`, or `[1, 1, ci, co·m]`. */
+  readonly pointwise: Float32Array;
+}
+
+/** The factors with the least ‖W − Ŵ‖ (Eckart and Young 1936), for a multiplier up to the full one. */
+export function factorize(kernel: Tensor, order: SplitOrder, m: number): Factors {
+  const slices = slicesOf(kernel.shape, order);
+  const { taps, count, columns } = slices;
+  const depthwise = new Float32Array(taps * count * m);
+  const pointwise = new Float32Array(count * m * columns);
+  for (let slice = 0; slice < count; slice += 1) {
+    const { vectors, left } = decompose(kernel, slices, slice);
+    for (let r = 0; r < m; r += 1) {
+      // Vector r of the smaller side, and the slice times that vector on the other side: no division by small values.
+      const other = left ? columns : taps;
+      const product = new Float64Array(other);
+      const length = left ? taps : columns;
+      for (let k = 0; k < length; k += 1) {
+        const v = vectors.get(k, r);
+        for (let j = 0; j < other; j += 1) {
+          const value = kernel.data[left ? slices.at(slice, k, j) : slices.at(slice, j, k)] ?? 0;
+          product[j] = (product[j] ?? 0) + v * value;
+        }
+      }
+      const tapOf = (tap: number): number => (left ? vectors.get(tap, r) : (product[tap] ?? 0));
+      const columnOf = (column: number): number => (left ? (product[column] ?? 0) : vectors.get(column, r));
+      // Depthwise [kh, kw, 1, ci·m], output channel c·m + r; as [kh, kw, m, co] for the other order.
+      for (let tap = 0; tap < taps; tap += 1) {
+        const at = order === "depthwise-pointwise" ? (tap * count + slice) * m + r : (tap * m + r) * count + slice;
+        depthwise[at] = tapOf(tap);
+      }
+      // Pointwise [ci·m, co]; or [ci, co·m], where channel o·m + r belongs to group o.
+      for (let column = 0; column < columns; column += 1) {
+        const at = order === "depthwise-pointwise" ? (slice * m + r) * columns + column : (column * count + slice) * m + r;
+        pointwise[at] = columnOf(column);
+      }
+    }
+  }
+  return { depthwise, pointwise };
+}
+
+interface Decomposition {
+  /** Squared singular values, largest first. */
+  readonly values: readonly number[];
+  /** Singular vectors of the smaller side in columns, in that order. */
+  readonly vectors: Matrix;
+  /** Whether they belong to the taps (left) or to the columns. */
+  readonly left: boolean;
+}
+
+/**
+ * The decomposition of A (taps × columns) by the eigenvectors of A·Aᵀ or Aᵀ·A, whichever is smaller: 9 × 9 instead of
+ * 9 × 512. Squaring costs half of the digits of small singular values, which float64 has to spare: a value that is 10⁻⁸ of
+ * the greatest is lost, and f32 holds no more.
+ */
+function decompose(kernel: Tensor, slices: Slices, slice: number): Decomposition {
+  const { taps, columns } = slices;
+  const left = taps <= columns;
+  const size = left ? taps : columns;
+  const length = left ? columns : taps;
+  const rows = Array.from({ length: size }, (_, i) =>
+    Float64Array.from({ length }, (_unused, j) => kernel.data[left ? slices.at(slice, i, j) : slices.at(slice, j, i)] ?? 0),
+  );
+  const gram = Matrix.zeros(size, size);
+  for (let i = 0; i < size; i += 1) {
+    for (let j = 0; j <= i; j += 1) {
+      const [a, b] = [rows[i] ?? bug("no row"), rows[j] ?? bug("no row")];
+      let sum = 0;
+      for (let k = 0; k < length; k += 1) sum += (a[k] ?? 0) * (b[k] ?? 0);
+      gram.set(i, j, sum);
+      gram.set(j, i, sum);
+    }
+  }
+  const eigen = new EigenvalueDecomposition(gram, { assumeSymmetric: true });
+  const order = [...eigen.realEigenvalues.keys()].sort(
+    (a, b) => (eigen.realEigenvalues[b] ?? 0) - (eigen.realEigenvalues[a] ?? 0),
+  );
+  return {
+    // Rounding makes tiny negative values of what is zero.
+    values: order.map((at) => Math.max(0, eigen.realEigenvalues[at] ?? 0)),
+    vectors: eigen.eigenvectorMatrix.subMatrixColumn(order),
+    left,
+  };
+}
+
+const randomSlices = 8;
+
+/** ‖W − Ŵ‖ / ‖W‖ for random normal weights of a shape, from a few random slices; the same on every machine. */
+export function randomError(shape: readonly number[], order: SplitOrder, m: number): number {
+  const { taps, columns } = slicesOf(shape, order);
+  const random = seededRandom(1);
+  // As a kernel with few input channels: its slices are as large as those of the shape.
+  const kernel = {
+    shape: [1, taps, randomSlices, columns],
+    data: Float64Array.from({ length: taps * randomSlices * columns }, () => random.normal()),
+  };
+  const errors = squaredErrors(kernel, "depthwise-pointwise");
+  return Math.sqrt((errors[m] ?? 0) / (errors[0] ?? 1));
+}
