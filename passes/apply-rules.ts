@@ -8,7 +8,9 @@ export const applyRules: Pass<PassOptions> = {
   name: "apply-rules",
   doc: "Applies the rules of `--rules` files; those marked `approx` only with `--approx`.",
   run: (module, { options, report }) => {
-    const rules = (options.rules ?? []).filter((rule) => rule.approx === undefined || options.approx === true);
+    const rules = (options.rules ?? []).filter(
+      (rule) => rule.approx === undefined || options.approx === true,
+    );
     return rules.length === 0 ? module : apply(module, rules, { pass: "apply-rules", report });
   },
 };

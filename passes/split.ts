@@ -29,7 +29,8 @@ export interface SplitOptions {
 export const split: Pass<SplitOptions> = {
   name: "split",
   doc: "Splits standard convolutions into a depthwise and a pointwise one each (with `--split`).",
-  run: (module, context) => (context.options.split ? splitModule(module, context.options.split, context) : module),
+  run: (module, context) =>
+    context.options.split ? splitModule(module, context.options.split, context) : module,
 };
 
 function splitModule(module: Module, mode: SplitMode, context: PassContext<SplitOptions>): Module {
@@ -39,9 +40,13 @@ function splitModule(module: Module, mode: SplitMode, context: PassContext<Split
   for (const message of warnings) context.report(warning("split-limit", message));
   if (!structural && candidates.length > 0 && candidates.every((one) => isSeeded(module, one)))
     context.report(
-      warning("split-seeded", "the weights are generated, so the errors of the split say nothing about a trained model", {
-        help: ["for an architecture without weights there is `--split structural`"],
-      }),
+      warning(
+        "split-seeded",
+        "the weights are generated, so the errors of the split say nothing about a trained model",
+        {
+          help: ["for an architecture without weights there is `--split structural`"],
+        },
+      ),
     );
   context.options.onSplit?.(reportOf(candidates, decisions, mode, module));
 
@@ -61,7 +66,12 @@ function splitModule(module: Module, mode: SplitMode, context: PassContext<Split
   // Kernels that only replaced convolutions read are dead now.
   const dead = candidates
     .map(({ kernel }) => kernel.id)
-    .filter((id) => users(graph).get(id)?.every((user) => replaced.has(user)) ?? false)
+    .filter(
+      (id) =>
+        users(graph)
+          .get(id)
+          ?.every((user) => replaced.has(user)) ?? false,
+    )
     .filter((id) => graph.outputs.every((output) => output.node !== id));
   return {
     weights: module.weights,
@@ -133,4 +143,3 @@ function isSeeded({ weights }: Module, { kernel }: Candidate): boolean {
   };
   return seeded(kernel.attributes.weight);
 }
-

@@ -51,7 +51,11 @@ export function lowerHull(choices: readonly Choice[]): Choice[] {
   for (const choice of sorted.slice(start ? sorted.indexOf(start) : 0)) {
     const last = hull.at(-1);
     if (last && choice.cost.macs === last.cost.macs) continue;
-    for (let b = hull.at(-1), a = hull.at(-2); a && b && slope(a, b) >= slope(b, choice); b = hull.at(-1), a = hull.at(-2)) {
+    for (
+      let b = hull.at(-1), a = hull.at(-2);
+      a && b && slope(a, b) >= slope(b, choice);
+      b = hull.at(-1), a = hull.at(-2)
+    ) {
       hull.pop();
     }
     hull.push(choice);
@@ -64,7 +68,11 @@ function slope(from: Choice, to: Choice): number {
 }
 
 /** Takes the exchange of one layer's choice that gains most, as long as there is one within the limit. */
-function exchange(layers: readonly (readonly Choice[])[], chosen: (Choice | undefined)[], limit: Limit): void {
+function exchange(
+  layers: readonly (readonly Choice[])[],
+  chosen: (Choice | undefined)[],
+  limit: Limit,
+): void {
   for (;;) {
     const now = totals(chosen);
     let best: { readonly layer: number; readonly to: Choice; readonly gain: number } | undefined;

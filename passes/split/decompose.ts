@@ -80,12 +80,16 @@ export function factorize(kernel: Tensor, order: SplitOrder, m: number): Factors
       const columnOf = (column: number): number => (left ? (product[column] ?? 0) : vectors.get(column, r));
       // Depthwise [kh, kw, 1, ci·m], output channel c·m + r; as [kh, kw, m, co] for the other order.
       for (let tap = 0; tap < taps; tap += 1) {
-        const at = order === "depthwise-pointwise" ? (tap * count + slice) * m + r : (tap * m + r) * count + slice;
+        const at =
+          order === "depthwise-pointwise" ? (tap * count + slice) * m + r : (tap * m + r) * count + slice;
         depthwise[at] = tapOf(tap);
       }
       // Pointwise [ci·m, co]; or [ci, co·m], where channel o·m + r belongs to group o.
       for (let column = 0; column < columns; column += 1) {
-        const at = order === "depthwise-pointwise" ? (slice * m + r) * columns + column : (column * count + slice) * m + r;
+        const at =
+          order === "depthwise-pointwise"
+            ? (slice * m + r) * columns + column
+            : (column * count + slice) * m + r;
         pointwise[at] = columnOf(column);
       }
     }
@@ -113,7 +117,10 @@ function decompose(kernel: Tensor, slices: Slices, slice: number): Decomposition
   const size = left ? taps : columns;
   const length = left ? columns : taps;
   const rows = Array.from({ length: size }, (_, i) =>
-    Float64Array.from({ length }, (_unused, j) => kernel.data[left ? slices.at(slice, i, j) : slices.at(slice, j, i)] ?? 0),
+    Float64Array.from(
+      { length },
+      (_unused, j) => kernel.data[left ? slices.at(slice, i, j) : slices.at(slice, j, i)] ?? 0,
+    ),
   );
   const gram = Matrix.zeros(size, size);
   for (let i = 0; i < size; i += 1) {

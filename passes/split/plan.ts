@@ -21,7 +21,12 @@ export interface Plan {
   readonly warnings: readonly string[];
 }
 
-export function plan(candidates: readonly Candidate[], mode: SplitMode, module: Module, target: Target): Plan {
+export function plan(
+  candidates: readonly Candidate[],
+  mode: SplitMode,
+  module: Module,
+  target: Target,
+): Plan {
   switch (mode.mode) {
     case "structural": {
       const decisions = candidates.map((candidate): Decision => {
@@ -120,7 +125,8 @@ function reasonFor(
   mode: "error" | "macs",
   target: Target,
 ): string {
-  if (choice.split) return `${percent(choice.seconds / whole.seconds)} of the time on ${target.name}, by the model of costs`;
+  if (choice.split)
+    return `${percent(choice.seconds / whole.seconds)} of the time on ${target.name}, by the model of costs`;
   if (fewer.length === 0) return "every split has at least as many MACs";
   if (cheaper.length === 0) {
     const best = Math.min(...fewer.map((one) => one.seconds));

@@ -68,21 +68,48 @@ export function splitNodes(
     inputs: readonly { readonly id: NodeId; readonly type: TensorType }[],
     attributes: Readonly<Record<string, unknown>>,
   ): Node => {
-    const type = inferType(op, inputs.map((input) => input.type), attributes as never);
+    const type = inferType(
+      op,
+      inputs.map((input) => input.type),
+      attributes as never,
+    );
     if (isProblem(type)) return bug(`split of ${node.name}: ${type.problem}`);
-    const base = name === undefined ? { id: node.id, name: node.name } : { id: fresh.nextId(), name: fresh.unique(name) };
-    return add(makeNode({ ...base, op, inputs: inputs.map((input) => input.id), attributes, type, position: node.position, origin }));
+    const base =
+      name === undefined
+        ? { id: node.id, name: node.name }
+        : { id: fresh.nextId(), name: fresh.unique(name) };
+    return add(
+      makeNode({
+        ...base,
+        op,
+        inputs: inputs.map((input) => input.id),
+        attributes,
+        type,
+        position: node.position,
+        origin,
+      }),
+    );
   };
   const input = { id: x, type: module.graph.nodes.get(x)?.type ?? bug(`${node.name} has no input`) };
   const bias = { id: b, type: f32(co) };
   if (first) {
     const w = weights("depthwise", [kh, kw, 1, ci * m], factors?.depthwise);
-    const inner = convolution("depthwise_conv2d", `${node.name}.depthwise`, [input, w, zeros("depthwise", ci * m)], window);
+    const inner = convolution(
+      "depthwise_conv2d",
+      `${node.name}.depthwise`,
+      [input, w, zeros("depthwise", ci * m)],
+      window,
+    );
     const p = weights("pointwise", [1, 1, ci * m, co], factors?.pointwise);
     convolution("conv2d", undefined, [inner, p, bias], still);
   } else {
     const p = weights("pointwise", [1, 1, ci, co * m], factors?.pointwise);
-    const inner = convolution("conv2d", `${node.name}.pointwise`, [input, p, zeros("pointwise", co * m)], still);
+    const inner = convolution(
+      "conv2d",
+      `${node.name}.pointwise`,
+      [input, p, zeros("pointwise", co * m)],
+      still,
+    );
     const w = weights("depthwise", [kh, kw, m, co], factors?.depthwise);
     // A group of one channel is a depthwise convolution.
     if (m === 1) convolution("depthwise_conv2d", undefined, [inner, w, bias], window);

@@ -56,7 +56,9 @@ export function createBuilder(graph: Graph): Builder {
       const normal = normalizeAttributes(name, types, complete as never);
       if (isProblem(normal)) return undefined;
       const type = inferType(name, types, normal as never);
-      return isProblem(type) ? undefined : { kind: "op", op: name, operands, attributes: { ...normal }, type };
+      return isProblem(type)
+        ? undefined
+        : { kind: "op", op: name, operands, attributes: { ...normal }, type };
     },
   };
 }

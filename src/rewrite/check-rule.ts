@@ -80,9 +80,13 @@ export function ruleWarnings({ rule, samples, counterexample }: RuleCheck): Diag
   }
   if (samples > 0) return [];
   return [
-    warning("rule-not-checked", `rule \`${rule.name}\` applied to none of the random operands, so it was not checked`, {
-      span: rule.span,
-    }),
+    warning(
+      "rule-not-checked",
+      `rule \`${rule.name}\` applied to none of the random operands, so it was not checked`,
+      {
+        span: rule.span,
+      },
+    ),
   ];
 }
 
@@ -103,7 +107,10 @@ function replaceRoot(
   const nodes = new Map(graph.nodes);
   for (const node of built.nodes) nodes.set(node.id, node);
   const outputs = [{ name: "y", node: built.id }];
-  return { module: { graph: { ...graph, nodes, outputs, nextId: next }, weights: module.weights }, id: built.id };
+  return {
+    module: { graph: { ...graph, nodes, outputs, nextId: next }, weights: module.weights },
+    id: built.id,
+  };
 }
 
 function randomInputs({ graph }: Module, random: Random): ReadonlyMap<NodeId, Tensor> {
@@ -183,7 +190,9 @@ function compare(left: Tensor, right: Tensor, rule: Rule, terms: number): string
 function describe(module: Module, root: NodeId): string {
   return cone(module, root)
     .map((node) => {
-      const attributes = Object.entries(node.attributes).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
+      const attributes = Object.entries(node.attributes).map(
+        ([key, value]) => `${key}=${JSON.stringify(value)}`,
+      );
       const values = node.inputs.map((id) => nodeOf(module.graph, id).name);
       return `${node.name} = ${node.op}(${[...values, ...attributes].join(", ")})  # ${printType(node.type)}`;
     })

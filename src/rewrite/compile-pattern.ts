@@ -25,23 +25,31 @@ function compilePattern(scope: Scope, expression: Expression): Pattern | undefin
     case "name": {
       const { name, span } = expression;
       if (name === "inf") return { kind: "uniform", value: Number.POSITIVE_INFINITY };
-      if (isLiteralName(expression)) return fail(scope, span, "wrong-pattern", `\`${name}\` is a literal, not a variable`);
+      if (isLiteralName(expression))
+        return fail(scope, span, "wrong-pattern", `\`${name}\` is a literal, not a variable`);
       return bind(scope, name, { kind: "tensor" }, span) ? { kind: "variable", name } : undefined;
     }
     case "number":
       return { kind: "uniform", value: expression.value };
     case "unary": {
       const { operator, operand, span } = expression;
-      if (operator === "not") return fail(scope, span, "wrong-pattern", "`not` has no place on the left side", ["conditions stand after `when`"]);
+      if (operator === "not")
+        return fail(scope, span, "wrong-pattern", "`not` has no place on the left side", [
+          "conditions stand after `when`",
+        ]);
       if (operand.kind === "number") return { kind: "uniform", value: -operand.value };
-      if (operand.kind === "name" && operand.name === "inf") return { kind: "uniform", value: Number.NEGATIVE_INFINITY };
+      if (operand.kind === "name" && operand.name === "inf")
+        return { kind: "uniform", value: Number.NEGATIVE_INFINITY };
       const inner = compilePattern(scope, operand);
       return inner && opPattern("neg", [inner]);
     }
     case "binary": {
       const { operator, left, right, span } = expression;
       const op = tensorOps[operator];
-      if (!op) return fail(scope, span, "wrong-pattern", `\`${operator}\` has no place on the left side`, ["conditions stand after `when`"]);
+      if (!op)
+        return fail(scope, span, "wrong-pattern", `\`${operator}\` has no place on the left side`, [
+          "conditions stand after `when`",
+        ]);
       const a = compilePattern(scope, left);
       const b = compilePattern(scope, right);
       return a && b && opPattern(op, [a, b]);
@@ -52,7 +60,12 @@ function compilePattern(scope: Scope, expression: Expression): Pattern | undefin
     case "size":
     case "string":
     case "list":
-      return fail(scope, expression.span, "wrong-pattern", "an operand on the left side is a variable, a number or the call of an op");
+      return fail(
+        scope,
+        expression.span,
+        "wrong-pattern",
+        "an operand on the left side is a variable, a number or the call of an op",
+      );
     default:
       return expression satisfies never;
   }
@@ -101,8 +114,17 @@ function compileCall(scope: Scope, call: CallExpression): OpPattern | undefined 
     }
     const having = ops.filter((op) => hasAttribute(op, key));
     if (having.length === 0) {
-      const keys = ops.flatMap((op) => [...Object.keys(opOf(op).attributes), ...Object.keys(opOf(op).derived ?? {})]);
-      fail(scope, argument.name.span, "unknown-attribute", `\`${callee.text}\` has no attribute \`${key}\``, didYouMean(key, keys));
+      const keys = ops.flatMap((op) => [
+        ...Object.keys(opOf(op).attributes),
+        ...Object.keys(opOf(op).derived ?? {}),
+      ]);
+      fail(
+        scope,
+        argument.name.span,
+        "unknown-attribute",
+        `\`${callee.text}\` has no attribute \`${key}\``,
+        didYouMean(key, keys),
+      );
       continue;
     }
     ops = having;
@@ -116,9 +138,13 @@ function compileCall(scope: Scope, call: CallExpression): OpPattern | undefined 
     const [op] = ops;
     const missing = op && missingAttribute(op, attributes);
     if (complete.length === 0 && op && missing !== undefined)
-      fail(scope, span, "missing-attribute", `\`${op}\` has no default for \`${missing}\`, so the left side must mention it`, [
-        `write \`${missing}=name\`, or \`..name\` for all the rest`,
-      ]);
+      fail(
+        scope,
+        span,
+        "missing-attribute",
+        `\`${op}\` has no default for \`${missing}\`, so the left side must mention it`,
+        [`write \`${missing}=name\`, or \`..name\` for all the rest`],
+      );
     ops = complete;
   }
   if (binder && !bind(scope, binder.text, { kind: "op", ops }, binder.span)) return undefined;
@@ -144,7 +170,10 @@ function hasAttribute(op: OpName, key: string): boolean {
   return Object.hasOwn(opOf(op).attributes, key) || Object.hasOwn(opOf(op).derived ?? {}, key);
 }
 
-function missingAttribute(op: OpName, attributes: readonly (readonly [string, unknown])[]): string | undefined {
+function missingAttribute(
+  op: OpName,
+  attributes: readonly (readonly [string, unknown])[],
+): string | undefined {
   return Object.entries(opOf(op).attributes).find(
     ([key, kind]) => kind.default === undefined && !attributes.some(([one]) => one === key),
   )?.[0];
@@ -182,7 +211,12 @@ function compileAttribute(
   const [op] = ops;
   const parsed = op && parseAttribute(op, key, constant);
   if (parsed !== undefined) return { kind: "value", value: parsed };
-  return fail(scope, value.span, "wrong-attribute", `\`${key}\` must be ${kind?.expects ?? "something else"}`);
+  return fail(
+    scope,
+    value.span,
+    "wrong-attribute",
+    `\`${key}\` must be ${kind?.expects ?? "something else"}`,
+  );
 }
 
 /** The value of a term without variables. */
@@ -195,7 +229,12 @@ function closedValue(scope: Scope, expression: Expression): AttributeValue | und
     const value = term.compute(undefined as unknown as Match);
     if (value !== undefined) return value;
   }
-  return fail(scope, expression.span, "wrong-pattern", "an attribute on the left side is a variable, a literal or a list of them");
+  return fail(
+    scope,
+    expression.span,
+    "wrong-pattern",
+    "an attribute on the left side is a variable, a literal or a list of them",
+  );
 }
 
 function typeOf(value: AttributeValue): ValueType {
@@ -212,7 +251,9 @@ function bindRest(
   attributes: readonly (readonly [string, unknown])[],
 ): void {
   const keys = new Set(
-    ops.flatMap((op) => Object.keys(opOf(op).attributes)).filter((key) => !attributes.some(([one]) => one === key)),
+    ops
+      .flatMap((op) => Object.keys(opOf(op).attributes))
+      .filter((key) => !attributes.some(([one]) => one === key)),
   );
   bind(scope, name, { kind: "rest", keys }, span);
 }
@@ -227,9 +268,16 @@ function bind(scope: Scope, name: string, variable: Variable, span: Span): boole
   const same =
     known.kind === variable.kind &&
     (known.kind !== "op" || variable.kind !== "op") &&
-    (known.kind !== "rest" || variable.kind !== "rest" || sameValue([...known.keys].sort().join(), [...variable.keys].sort().join()));
+    (known.kind !== "rest" ||
+      variable.kind !== "rest" ||
+      sameValue([...known.keys].sort().join(), [...variable.keys].sort().join()));
   if (same) return true;
-  fail(scope, span, "repeated-variable", `\`${name}\` cannot stand for ${described(variable)} here: it stands for ${described(known)} before`);
+  fail(
+    scope,
+    span,
+    "repeated-variable",
+    `\`${name}\` cannot stand for ${described(variable)} here: it stands for ${described(known)} before`,
+  );
   return false;
 }
 

@@ -95,7 +95,9 @@ function compileCondition(
   expression: Expression,
 ): { readonly shared: boolean; readonly condition: Compute | undefined } {
   const parts = conjuncts(expression);
-  const rest = parts.filter((part) => !(part.kind === "name" && part.name === "shared" && !scope.variables.has("shared")));
+  const rest = parts.filter(
+    (part) => !(part.kind === "name" && part.name === "shared" && !scope.variables.has("shared")),
+  );
   const computes: Compute[] = [];
   for (const part of rest) {
     const kept = new Set(scope.kept);
@@ -108,7 +110,8 @@ function compileCondition(
   }
   return {
     shared: rest.length < parts.length,
-    condition: computes.length === 0 ? undefined : (match) => computes.every((compute) => compute(match) === true),
+    condition:
+      computes.length === 0 ? undefined : (match) => computes.every((compute) => compute(match) === true),
   };
 }
 
@@ -133,7 +136,11 @@ function shared(term: Extract<Term, { kind: "tensor" }>): Term {
 
 function tolerance(scope: Scope, expression: Expression): number | undefined {
   if (expression.kind === "number" && expression.value > 0 && expression.value < 1) return expression.value;
-  return fail(scope, expression.span, "wrong-attribute", "the tolerance of `rule approx` is a number between 0 and 1", [
-    "it is relative to the greatest value of the result",
-  ]);
+  return fail(
+    scope,
+    expression.span,
+    "wrong-attribute",
+    "the tolerance of `rule approx` is a number between 0 and 1",
+    ["it is relative to the greatest value of the result"],
+  );
 }

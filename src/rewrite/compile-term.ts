@@ -55,9 +55,13 @@ export function compileTerm(scope: Scope, expression: Expression): Term | undefi
       const operand = compileTerm(scope, expression.operand);
       if (!operand) return undefined;
       if (expression.operator === "not")
-        return valueOf(scope, operand, "boolean", expression.operand, ([x]) => typeof x === "boolean" ? !x : undefined);
+        return valueOf(scope, operand, "boolean", expression.operand, ([x]) =>
+          typeof x === "boolean" ? !x : undefined,
+        );
       if (operand.kind === "tensor") return tensorOp("neg", [operand]);
-      return valueOf(scope, operand, "number", expression.operand, ([x]) => (typeof x === "number" ? -x : undefined));
+      return valueOf(scope, operand, "number", expression.operand, ([x]) =>
+        typeof x === "number" ? -x : undefined,
+      );
     }
     default:
       return expression satisfies never;
@@ -107,13 +111,29 @@ function compileName(scope: Scope, expression: Expression & { kind: "name" }): T
     return name === "true" || name === "false" ? literal("boolean", name === "true") : literal("text", name);
   }
   const known = [...scope.variables.keys(), ...scope.where.keys()];
-  return fail(scope, span, "unbound-variable", `\`${name}\` is bound neither on the left side nor in \`where\``, didYouMean(name, known));
+  return fail(
+    scope,
+    span,
+    "unbound-variable",
+    `\`${name}\` is bound neither on the left side nor in \`where\``,
+    didYouMean(name, known),
+  );
 }
 
-function variableTerm(scope: Scope, name: string, variable: Variable, { span }: Expression): Term | undefined {
+function variableTerm(
+  scope: Scope,
+  name: string,
+  variable: Variable,
+  { span }: Expression,
+): Term | undefined {
   switch (variable.kind) {
     case "attribute":
-      return { kind: "value", type: variable.type, compute: (match) => match.values.get(name), closed: false };
+      return {
+        kind: "value",
+        type: variable.type,
+        compute: (match) => match.values.get(name),
+        closed: false,
+      };
     case "tensor":
     case "op":
       if (variable.kind === "op") scope.kept.add(name);
@@ -126,7 +146,9 @@ function variableTerm(scope: Scope, name: string, variable: Variable, { span }: 
         },
       };
     case "rest":
-      return fail(scope, span, "wrong-type", `\`${name}\` is the rest of an op's attributes`, [`pass it on with \`..${name}\``]);
+      return fail(scope, span, "wrong-type", `\`${name}\` is the rest of an op's attributes`, [
+        `pass it on with \`..${name}\``,
+      ]);
     default:
       return variable satisfies never;
   }
@@ -158,13 +180,28 @@ function compileBinary(scope: Scope, expression: BinaryExpression): Term | undef
   if (!a || !b) return undefined;
   if (a.kind === "value" && b.kind === "value") {
     const logical = operator === "and" || operator === "or";
-    if (logical && !(expectValue(scope, a, "boolean", left) && expectValue(scope, b, "boolean", right))) return undefined;
+    if (logical && !(expectValue(scope, a, "boolean", left) && expectValue(scope, b, "boolean", right)))
+      return undefined;
     const arithmetic = ["+", "-", "*", "/", "%"].includes(operator);
-    const type = !arithmetic ? "boolean" : a.type === "list" || b.type === "list" ? "list" : a.type === "any" || b.type === "any" ? "any" : "number";
+    const type = !arithmetic
+      ? "boolean"
+      : a.type === "list" || b.type === "list"
+        ? "list"
+        : a.type === "any" || b.type === "any"
+          ? "any"
+          : "number";
     if (arithmetic) {
-      for (const [term, side] of [[a, left], [b, right]] as const) {
+      for (const [term, side] of [
+        [a, left],
+        [b, right],
+      ] as const) {
         if (term.type === "boolean" || term.type === "text")
-          return fail(scope, side.span, "wrong-type", `\`${operator}\` takes numbers and lists of them, not ${described[term.type]}`);
+          return fail(
+            scope,
+            side.span,
+            "wrong-type",
+            `\`${operator}\` takes numbers and lists of them, not ${described[term.type]}`,
+          );
       }
     }
     return {
@@ -182,9 +219,13 @@ function compileBinary(scope: Scope, expression: BinaryExpression): Term | undef
   }
   const op = tensorOps[operator];
   if (!op) {
-    return fail(scope, span, "wrong-type", `\`${operator}\` compares values that are known before the net runs, not tensors`, [
-      "for constants there are `value(c)`, `least(c)` and `greatest(c)`",
-    ]);
+    return fail(
+      scope,
+      span,
+      "wrong-type",
+      `\`${operator}\` compares values that are known before the net runs, not tensors`,
+      ["for constants there are `value(c)`, `least(c)` and `greatest(c)`"],
+    );
   }
   const x = asTensor(scope, a, left);
   const y = asTensor(scope, b, right);
@@ -193,18 +234,29 @@ function compileBinary(scope: Scope, expression: BinaryExpression): Term | undef
 
 function compileCall(scope: Scope, call: CallExpression): Term | undefined {
   const { text, span } = call.callee;
-  if (call.binder) return fail(scope, call.binder.span, "misplaced-binder", "an op is bound on the left side only");
+  if (call.binder)
+    return fail(scope, call.binder.span, "misplaced-binder", "an op is bound on the left side only");
   const bound = scope.variables.get(text);
   if (bound?.kind === "op") return compileOp(scope, call, bound.ops, text);
   const fn = Object.hasOwn(ruleFunctions, text) ? ruleFunctions[text] : undefined;
   if (fn) return compileFunction(scope, call, fn);
   if (isOp(text) && text !== "input" && text !== "constant") return compileOp(scope, call, [text]);
   if (isOpClass(text)) {
-    return fail(scope, span, "unbound-op", `\`${text}\` is an op class: bind the op on the left side and use its name`, [
-      `such as \`c: ${text}(x, …)\` on the left and \`c(x, …)\` here`,
-    ]);
+    return fail(
+      scope,
+      span,
+      "unbound-op",
+      `\`${text}\` is an op class: bind the op on the left side and use its name`,
+      [`such as \`c: ${text}(x, …)\` on the left and \`c(x, …)\` here`],
+    );
   }
-  return fail(scope, span, "unknown-op", `there is no op or function \`${text}\``, didYouMean(text, [...calleeNames(), ...Object.keys(ruleFunctions)]));
+  return fail(
+    scope,
+    span,
+    "unknown-op",
+    `there is no op or function \`${text}\``,
+    didYouMean(text, [...calleeNames(), ...Object.keys(ruleFunctions)]),
+  );
 }
 
 function compileFunction(scope: Scope, call: CallExpression, fn: RuleFunction): Term | undefined {
@@ -212,12 +264,19 @@ function compileFunction(scope: Scope, call: CallExpression, fn: RuleFunction): 
   const wanted = fn.parameters.length;
   const given = call.arguments.length;
   if (given < wanted || (given > wanted && !fn.variadic)) {
-    return fail(scope, span, "wrong-operand-count", `\`${text}\` takes ${wanted === 1 ? "one argument" : `${wanted} arguments`}, not ${given}`, [`it gives ${fn.doc}`]);
+    return fail(
+      scope,
+      span,
+      "wrong-operand-count",
+      `\`${text}\` takes ${wanted === 1 ? "one argument" : `${wanted} arguments`}, not ${given}`,
+      [`it gives ${fn.doc}`],
+    );
   }
   const tensors: string[] = [];
   const values: ValueTerm[] = [];
   for (const [at, argument] of call.arguments.entries()) {
-    if (argument.kind !== "positional") return fail(scope, argument.span, "wrong-type", `\`${text}\` takes no named arguments`);
+    if (argument.kind !== "positional")
+      return fail(scope, argument.span, "wrong-type", `\`${text}\` takes no named arguments`);
     // Asking about a bound op's node does not put the node on the right side.
     const keptBefore = new Set(scope.kept);
     const term = compileTerm(scope, argument.value);
@@ -225,7 +284,12 @@ function compileFunction(scope: Scope, call: CallExpression, fn: RuleFunction): 
     const type = fn.parameters[Math.min(at, wanted - 1)] ?? "any";
     if (type === "tensor") {
       if (term.kind !== "tensor" || term.variable === undefined)
-        return fail(scope, argument.span, "wrong-type", `\`${text}\` takes a variable of the left side that stands for a tensor`);
+        return fail(
+          scope,
+          argument.span,
+          "wrong-type",
+          `\`${text}\` takes a variable of the left side that stands for a tensor`,
+        );
       if (!keptBefore.has(term.variable)) scope.kept.delete(term.variable);
       tensors.push(term.variable);
     } else {
@@ -248,7 +312,12 @@ function compileFunction(scope: Scope, call: CallExpression, fn: RuleFunction): 
 }
 
 /** A call of an op: `ops` are the candidates, the op itself or those that `binder` may have been. */
-function compileOp(scope: Scope, call: CallExpression, ops: readonly OpName[], binder?: string): Term | undefined {
+function compileOp(
+  scope: Scope,
+  call: CallExpression,
+  ops: readonly OpName[],
+  binder?: string,
+): Term | undefined {
   const { callee, span } = call;
   const positional = call.arguments.filter((argument) => argument.kind === "positional");
   const operands = positional.map((argument) => ({ argument, term: compileTerm(scope, argument.value) }));
@@ -256,12 +325,24 @@ function compileOp(scope: Scope, call: CallExpression, ops: readonly OpName[], b
 
   const first = ops[0];
   const values = operands.map(({ term }) => term).filter((term) => term?.kind === "value");
-  if (first && !binder && values.length === operands.length && values.length === call.arguments.length && values.length > 0) {
+  if (
+    first &&
+    !binder &&
+    values.length === operands.length &&
+    values.length === call.arguments.length &&
+    values.length > 0
+  ) {
     const folded = foldNumbers(first, values);
     if (folded) return folded;
   }
   if (!ops.some((op) => takes(op, operands.length))) {
-    return fail(scope, span, "wrong-operand-count", `\`${callee.text}\` does not take ${operands.length === 1 ? "one operand" : `${operands.length} operands`}`, describeOperands(ops));
+    return fail(
+      scope,
+      span,
+      "wrong-operand-count",
+      `\`${callee.text}\` does not take ${operands.length === 1 ? "one operand" : `${operands.length} operands`}`,
+      describeOperands(ops),
+    );
   }
   const tensors = operands.map(({ argument, term }) => term && asTensor(scope, term, argument.value));
   const constructs = tensors.filter((term) => term !== undefined);
@@ -271,7 +352,9 @@ function compileOp(scope: Scope, call: CallExpression, ops: readonly OpName[], b
     kind: "tensor",
     construct: (match, builder) => {
       const op = binder === undefined ? first : opOfBinder(match, binder);
-      const refs = constructs.map((term) => term.construct(match, builder)).filter((ref) => ref !== undefined);
+      const refs = constructs
+        .map((term) => term.construct(match, builder))
+        .filter((ref) => ref !== undefined);
       const values = op && attributes(match, op);
       return op && values && refs.length === constructs.length ? builder.op(op, refs, values) : undefined;
     },
@@ -298,20 +381,49 @@ function compileAttributes(
       const variable = scope.variables.get(key);
       if (variable?.kind !== "rest") {
         const known = [...scope.variables].filter(([, one]) => one.kind === "rest").map(([name]) => name);
-        fail(scope, argument.span, "unbound-variable", `no op of the left side leaves its attributes to \`..${key}\``, didYouMean(key, known));
+        fail(
+          scope,
+          argument.span,
+          "unbound-variable",
+          `no op of the left side leaves its attributes to \`..${key}\``,
+          didYouMean(key, known),
+        );
         continue;
       }
-      const unknown = [...variable.keys].filter((one) => !ops.some((op) => Object.hasOwn(opOf(op).attributes, one)));
+      const unknown = [...variable.keys].filter(
+        (one) => !ops.some((op) => Object.hasOwn(opOf(op).attributes, one)),
+      );
       if (unknown.length > 0)
-        fail(scope, argument.span, "unknown-attribute", `\`..${key}\` holds ${unknown.map((one) => `\`${one}\``).join(", ")}, which \`${callee}\` does not have`);
+        fail(
+          scope,
+          argument.span,
+          "unknown-attribute",
+          `\`..${key}\` holds ${unknown.map((one) => `\`${one}\``).join(", ")}, which \`${callee}\` does not have`,
+        );
       for (const one of variable.keys) restKeys.add(one);
       rests.push(key);
       continue;
     }
     if (!ops.some((op) => Object.hasOwn(opOf(op).attributes, key))) {
       const derived = ops.some((op) => Object.hasOwn(opOf(op).derived ?? {}, key));
-      if (derived) fail(scope, argument.name.span, "unknown-attribute", `\`${key}\` follows from the operands of \`${callee}\`, so it cannot be given`);
-      else fail(scope, argument.name.span, "unknown-attribute", `\`${callee}\` has no attribute \`${key}\``, didYouMean(key, ops.flatMap((op) => Object.keys(opOf(op).attributes))));
+      if (derived)
+        fail(
+          scope,
+          argument.name.span,
+          "unknown-attribute",
+          `\`${key}\` follows from the operands of \`${callee}\`, so it cannot be given`,
+        );
+      else
+        fail(
+          scope,
+          argument.name.span,
+          "unknown-attribute",
+          `\`${callee}\` has no attribute \`${key}\``,
+          didYouMean(
+            key,
+            ops.flatMap((op) => Object.keys(opOf(op).attributes)),
+          ),
+        );
       continue;
     }
     if (named.some((one) => one.key === key)) {
@@ -319,12 +431,18 @@ function compileAttributes(
       continue;
     }
     const term = compileTerm(scope, argument.value);
-    if (term?.kind === "tensor") fail(scope, argument.value.span, "wrong-type", `attribute \`${key}\` must be a value, not a tensor`);
+    if (term?.kind === "tensor")
+      fail(scope, argument.value.span, "wrong-type", `attribute \`${key}\` must be a value, not a tensor`);
     else if (term) {
       const value = term.closed ? term.compute(noMatch) : undefined;
       const op = ops.find((one) => Object.hasOwn(opOf(one).attributes, key));
       if (op && value !== undefined && parseAttribute(op, key, value) === undefined)
-        fail(scope, argument.value.span, "wrong-attribute", `\`${key}\` of \`${callee}\` must be ${opOf(op).attributes[key]?.expects}`);
+        fail(
+          scope,
+          argument.value.span,
+          "wrong-attribute",
+          `\`${key}\` of \`${callee}\` must be ${opOf(op).attributes[key]?.expects}`,
+        );
       named.push({ key, term });
     }
   }
@@ -363,16 +481,23 @@ function takes(name: OpName, count: number): boolean {
 }
 
 function describeOperands(ops: readonly OpName[]): string[] {
-  return ops
-    .slice(0, 3)
-    .map((op) => `\`${op}\` takes ${opOf(op).operands.map((operand) => operand.name + (operand.optional ? " (may be left out)" : "")).join(", ")}`);
+  return ops.slice(0, 3).map(
+    (op) =>
+      `\`${op}\` takes ${opOf(op)
+        .operands.map((operand) => operand.name + (operand.optional ? " (may be left out)" : ""))
+        .join(", ")}`,
+  );
 }
 
 /** An elementwise op over numbers is a number: `max(a, b)`. */
 function foldNumbers(name: OpName, terms: readonly ValueTerm[]): ValueTerm | undefined {
   const op = opOf(name);
-  if (!op.scalar || Object.keys(op.attributes).length > 0 || op.operands.length !== terms.length) return undefined;
-  const scalar = op.scalar(terms.map((_, index) => scalarOperand(index)), {});
+  if (!op.scalar || Object.keys(op.attributes).length > 0 || op.operands.length !== terms.length)
+    return undefined;
+  const scalar = op.scalar(
+    terms.map((_, index) => scalarOperand(index)),
+    {},
+  );
   return {
     kind: "value",
     type: "number",
@@ -395,7 +520,11 @@ function tensorOp(op: OpName, operands: readonly { readonly construct: Construct
   };
 }
 
-function asTensor(scope: Scope, term: Term, { span }: Expression): Extract<Term, { kind: "tensor" }> | undefined {
+function asTensor(
+  scope: Scope,
+  term: Term,
+  { span }: Expression,
+): Extract<Term, { kind: "tensor" }> | undefined {
   if (term.kind === "tensor") return term;
   if (term.type !== "number" && term.type !== "any")
     return fail(scope, span, "wrong-type", `an operand is a tensor or a number, not ${described[term.type]}`);

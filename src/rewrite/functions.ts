@@ -18,7 +18,11 @@ export interface RuleFunction {
   readonly variadic?: boolean;
   readonly result: ValueType;
   /** Undefined where it has no value; then the rule does not apply. */
-  evaluate(module: Module, nodes: readonly Node[], values: readonly AttributeValue[]): AttributeValue | undefined;
+  evaluate(
+    module: Module,
+    nodes: readonly Node[],
+    values: readonly AttributeValue[],
+  ): AttributeValue | undefined;
 }
 
 /** All functions by name. */
@@ -26,8 +30,10 @@ export const ruleFunctions: Readonly<Record<string, RuleFunction>> = {
   constant: ofTensors("whether all are weights", "boolean", (_, nodes) =>
     nodes.every((node) => node.op === "constant"),
   ),
-  single_use: ofTensors("whether each is used exactly once, the net's outputs counted", "boolean", (module, nodes) =>
-    nodes.every((node) => useCount(module, node) === 1),
+  single_use: ofTensors(
+    "whether each is used exactly once, the net's outputs counted",
+    "boolean",
+    (module, nodes) => nodes.every((node) => useCount(module, node) === 1),
   ),
   shape: ofTensor("extents, outermost first", "list", (_, node) => node.type.shape),
   rank: ofTensor("number of axes", "number", (_, node) => node.type.shape.length),
@@ -39,22 +45,34 @@ export const ruleFunctions: Readonly<Record<string, RuleFunction>> = {
   value: ofTensor("the number that all elements of a constant are", "number", (module, node) =>
     uniformValue(module.weights, node),
   ),
-  least: ofTensor("the least element of a constant", "number", (module, node) =>
-    boundsOf(module.weights, node)?.least,
+  least: ofTensor(
+    "the least element of a constant",
+    "number",
+    (module, node) => boundsOf(module.weights, node)?.least,
   ),
-  greatest: ofTensor("the greatest element of a constant", "number", (module, node) =>
-    boundsOf(module.weights, node)?.greatest,
+  greatest: ofTensor(
+    "the greatest element of a constant",
+    "number",
+    (module, node) => boundsOf(module.weights, node)?.greatest,
   ),
-  at: ofValues("the item of a list at an index from 0; from the end if negative", ["list", "number"], "number", ([list, index]) =>
-    numbers(list)?.at(Number(index)),
+  at: ofValues(
+    "the item of a list at an index from 0; from the end if negative",
+    ["list", "number"],
+    "number",
+    ([list, index]) => numbers(list)?.at(Number(index)),
   ),
   length: ofValues("number of items", ["list"], "number", ([list]) => numbers(list)?.length),
-  permute: ofValues("the items of a list in the order of a permutation", ["list", "list"], "list", ([list, order]) => {
-    const items = numbers(list);
-    const picked = numbers(order)?.map((index) => items?.[index]);
-    const known = picked?.filter((item) => item !== undefined);
-    return known?.length === picked?.length ? known : undefined;
-  }),
+  permute: ofValues(
+    "the items of a list in the order of a permutation",
+    ["list", "list"],
+    "list",
+    ([list, order]) => {
+      const items = numbers(list);
+      const picked = numbers(order)?.map((index) => items?.[index]);
+      const known = picked?.filter((item) => item !== undefined);
+      return known?.length === picked?.length ? known : undefined;
+    },
+  ),
   ascending: ofValues("whether a list is 0, 1, 2, …", ["list"], "boolean", ([list]) =>
     numbers(list)?.every((item, index) => item === index),
   ),
@@ -66,7 +84,8 @@ export const ruleFunctions: Readonly<Record<string, RuleFunction>> = {
       const [n0, top, left, c0] = numbers(before) ?? [];
       const [n1, bottom, right, c1] = numbers(after) ?? [];
       if (n0 !== 0 || n1 !== 0 || c0 !== 0 || c1 !== 0) return undefined;
-      if (top === undefined || bottom === undefined || left === undefined || right === undefined) return undefined;
+      if (top === undefined || bottom === undefined || left === undefined || right === undefined)
+        return undefined;
       return [top, bottom, left, right];
     },
   ),

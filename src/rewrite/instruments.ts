@@ -20,9 +20,7 @@ export function printing(
 }
 
 /** Reports how long each pass took, in milliseconds, and whether it changed the graph. */
-export function timing(
-  record: (pass: string, milliseconds: number, changed: boolean) => void,
-): Instrument {
+export function timing(record: (pass: string, milliseconds: number, changed: boolean) => void): Instrument {
   return {
     after: ({ pass, milliseconds, before, after }) =>
       record(pass.name, milliseconds, before.graph !== after.graph),

@@ -66,14 +66,7 @@ function solve(problem: Problem, goals: Goals, found: Found): Application | unde
       if (!matchOp(module, pattern, node, found)) return undefined;
       const [first, second] = pattern.operands;
       const [a, b] = node.inputs;
-      if (
-        commutative.has(node.op) &&
-        first &&
-        second &&
-        a !== undefined &&
-        b !== undefined &&
-        a !== b
-      ) {
+      if (commutative.has(node.op) && first && second && a !== undefined && b !== undefined && a !== b) {
         const straight = push(first, a, push(second, b, rest));
         const swapped = push(first, b, push(second, a, rest));
         return solve(problem, straight, copyOf(found)) ?? solve(problem, swapped, found);
@@ -113,11 +106,23 @@ function conclude({ rule, module, root }: Problem, found: Found): Application | 
     for (const id of covered) {
       if (id === root.id || kept.has(id)) continue;
       if (outputIds(graph).has(id)) return undefined;
-      if (users(graph).get(id)?.some((user) => !covered.has(user))) return undefined;
+      if (
+        users(graph)
+          .get(id)
+          ?.some((user) => !covered.has(user))
+      )
+        return undefined;
     }
   }
   const values = new Map(found.values);
-  const match: Match = { module, root, nodes: found.nodes, values, rests: found.rests, covered: found.covered };
+  const match: Match = {
+    module,
+    root,
+    nodes: found.nodes,
+    values,
+    rests: found.rests,
+    covered: found.covered,
+  };
   for (const [name, compute] of rule.values) {
     const value = compute(match);
     if (value === undefined) return undefined;

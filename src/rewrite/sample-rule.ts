@@ -72,7 +72,11 @@ function sampleOp(state: State, pattern: OpPattern): Node | undefined {
     const bound = operand.kind === "variable" ? state.variables.get(operand.name) : undefined;
     if (bound) inner.set(at, bound);
   }
-  const types = fitTypes(op.operands.at(-1)?.variadic ? pattern.operands.length : drawn.inputs.length, drawn.inputs, inner);
+  const types = fitTypes(
+    op.operands.at(-1)?.variadic ? pattern.operands.length : drawn.inputs.length,
+    drawn.inputs,
+    inner,
+  );
   const attributes = sampleAttributes(state, name, pattern, drawn.attributes as Attributes);
   if (!attributes) return undefined;
   const normal = normalizeAttributes(name, types, attributes as never);
@@ -96,7 +100,11 @@ function sampleOp(state: State, pattern: OpPattern): Node | undefined {
 }
 
 /** Operand types that go with the known ones: every extent of a drawn operand that the inner one changes is changed alike. */
-function fitTypes(count: number, drawn: readonly TensorType[], inner: ReadonlyMap<number, Node>): TensorType[] {
+function fitTypes(
+  count: number,
+  drawn: readonly TensorType[],
+  inner: ReadonlyMap<number, Node>,
+): TensorType[] {
   const changes = new Map<number, number>();
   for (const [at, node] of inner) {
     const before = drawn[at]?.shape ?? [];

@@ -30,7 +30,13 @@ export interface Scope {
 }
 
 /** Reports an error; the value stands for "nothing was compiled". */
-export function fail(scope: Scope, span: Span, code: string, message: string, help: readonly string[] = []): undefined {
+export function fail(
+  scope: Scope,
+  span: Span,
+  code: string,
+  message: string,
+  help: readonly string[] = [],
+): undefined {
   scope.diagnostics.push(error(code, message, help.length > 0 ? { span, help } : { span }));
   return undefined;
 }
@@ -48,7 +54,13 @@ export function opsOf(scope: Scope, call: CallExpression): readonly OpName[] | u
   const { text, span } = call.callee;
   if (isOp(text)) return text === "input" || text === "constant" ? sourceOp(scope, call) : [text];
   if (!isOpClass(text)) {
-    return fail(scope, span, "unknown-op", `there is no op or op class \`${text}\``, didYouMean(text, opNames()));
+    return fail(
+      scope,
+      span,
+      "unknown-op",
+      `there is no op or op class \`${text}\``,
+      didYouMean(text, opNames()),
+    );
   }
   return text === "pointwise" ? ["conv2d"] : opNames().filter((name) => opOf(name).classes.includes(text));
 }

@@ -35,9 +35,7 @@ export function selectPasses<Options>(
     }
     return pass;
   };
-  let chosen = selection.passes
-    ? selection.passes.map(find).filter((pass) => pass !== undefined)
-    : [...all];
+  let chosen = selection.passes ? selection.passes.map(find).filter((pass) => pass !== undefined) : [...all];
   for (const name of selection.without ?? []) {
     const pass = find(name);
     chosen = chosen.filter((one) => one !== pass);
@@ -47,7 +45,9 @@ export function selectPasses<Options>(
     const pass = find(selection.stopAfter);
     const at = pass ? chosen.lastIndexOf(pass) : -1;
     if (pass && at < 0)
-      diagnostics.push(error("unknown-pass", `pass \`${pass.name}\` does not run, so nothing stops after it`));
+      diagnostics.push(
+        error("unknown-pass", `pass \`${pass.name}\` does not run, so nothing stops after it`),
+      );
     chosen = chosen.slice(0, at + 1);
   }
   return diagnostics.length > 0 ? { diagnostics } : { value: chosen, diagnostics };
