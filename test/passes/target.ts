@@ -1,0 +1,13 @@
+// A target for tests of passes: round numbers, so that what is decided can be followed by hand.
+
+import type { Target } from "#ir/target.js";
+
+export const testTarget: Target = {
+  name: "js",
+  lanes: 1,
+  scratchBytes: 2 ** 18,
+  denseMacs: 2e9,
+  depthwiseMacs: 1e9,
+  bytes: 1e10,
+  launch: 1e-7,
+};
