@@ -69,7 +69,7 @@ export const conv2d = defineOp({
   infer: ([x, w, b], attributes) => {
     if (!x || !w || !b) return { problem: "conv2d takes x, w and b" };
     const { groups } = attributes;
-    const wrong = wrongRank(x, 0, "x", "n, h, w, c") ?? wrongRank(w, 1, "w", "kh, kw, c, filters");
+    const wrong = wrongRank(x, 0, "x", "n, h, w, c") ?? wrongRank(w, 1, "w", "kh, kw, c / groups, filters");
     if (wrong) return wrong;
     const filters = channels(w.shape);
     if (channels(x.shape) % groups !== 0 || filters % groups !== 0) return unevenGroups(x, filters, groups);

@@ -3,8 +3,8 @@
 import type { AttributeValue } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import { tensor } from "#ir/tensor.js";
-import type { TensorType } from "#ir/type.js";
-import { elements } from "#ir/type.js";
+import type { Shape, TensorType } from "#ir/type.js";
+import { elements, sameShape } from "#ir/type.js";
 import type { AttributesOf } from "./attributes.js";
 import { broadcastIndex, broadcastShapes } from "./broadcast.js";
 import { number } from "./kinds.js";
@@ -114,8 +114,21 @@ export const elementwise = {
     classes: ["elementwise", "activation"],
     operands: [
       { name: "x", doc: "any shape", role: "data" },
-      { name: "alpha", doc: "[C], or what broadcasts to x", role: "weight" },
+      { name: "alpha", doc: "[c], or what broadcasts to x", role: "weight" },
     ],
+    infer: ([x, alpha]) => {
+      if (!x || !alpha) return { problem: "prelu takes x and alpha" };
+      const shape = broadcastShapes([x.shape, alpha.shape]);
+      if (!isProblem(shape) && sameShape(shape, x.shape)) return x;
+      return {
+        problem: `alpha [${alpha.shape.join(", ")}] does not broadcast to x [${x.shape.join(", ")}]`,
+        operand: 1,
+      };
+    },
+    sample: (random) => {
+      const shape = sampleShape(random);
+      return { inputs: [{ dtype: "f32", shape }, sampleBroadcast(random, shape)], attributes: {} };
+    },
     layer: {
       attributes: {},
       parameters: (x) => {
@@ -170,12 +183,7 @@ function combine(
     ],
     sample: (random) => {
       const shape = sampleShape(random);
-      const rank = random.int(0, shape.length);
-      const other = shape.slice(rank).map((extent) => (random.next() < 0.3 ? 1 : extent));
-      const inputs: TensorType[] = [
-        { dtype: "f32", shape },
-        { dtype: "f32", shape: other },
-      ];
+      const inputs: TensorType[] = [{ dtype: "f32", shape }, sampleBroadcast(random, shape)];
       return { inputs: random.next() < 0.8 ? inputs : inputs.toReversed(), attributes: {} };
     },
   };
@@ -215,6 +223,12 @@ function evalElementwise(scalar: Scalar, inputs: readonly Tensor[], output: Tens
     }
     return evalScalar(scalar, values);
   });
+}
+
+/** A type that broadcasts to `shape`: leading axes left out, some others 1. */
+function sampleBroadcast(random: Random, shape: Shape): TensorType {
+  const rank = random.int(0, shape.length);
+  return { dtype: "f32", shape: shape.slice(rank).map((extent) => (random.next() < 0.3 ? 1 : extent)) };
 }
 
 function sampleNumbers<A extends AttributeTable>(random: Random, attributes: A): AttributesOf<A> {

@@ -6,7 +6,7 @@ import type { TensorType } from "#ir/type.js";
 import { channels } from "#ir/type.js";
 import type { Padding, Size } from "./attributes.js";
 import { boolean, padding, size } from "./kinds.js";
-import { defineOp } from "./op.js";
+import { defineOp, isProblem } from "./op.js";
 import { sampleBatch, sampleChannels, sampleWindow } from "./sample.js";
 import type { Random } from "./random.js";
 import type { Window } from "./window.js";
@@ -82,15 +82,29 @@ function inferPool(input: TensorType | undefined, attributes: PoolWindow): Retur
     };
   }
   const window = normalizePool([input], attributes);
-  const [top, bottom, left, right] = window.padding as Padding;
-  const reach = attributes.kernel.map((extent, axis) => (extent - 1) * (attributes.dilation[axis] ?? 1) + 1);
-  if (Math.max(top, bottom) >= (reach[0] ?? 1) || Math.max(left, right) >= (reach[1] ?? 1)) {
-    return {
-      problem: "a window would lie wholly in the padding, where a pool has no value",
-      attribute: "padding",
-    };
+  const type = windowType(input, attributes.kernel, window, channels(input.shape));
+  if (isProblem(type) || !([0, 1] as const).some((axis) => isEmptySomewhere(input, window, type, axis)))
+    return type;
+  const { kernel, padding: pad, dilation } = window;
+  return {
+    problem: `with padding [${[...pad].join(", ")}] and dilation ${dilation.join("x")} a ${kernel.join("x")} window holds no element of x [${input.shape.join(", ")}], and a pool has no value there`,
+    attribute: "padding",
+  };
+}
+
+/** Whether all taps of some window lie in the padding: it ends before x, starts after it, or steps over it. */
+function isEmptySomewhere(input: TensorType, window: PoolWindow, output: TensorType, axis: 0 | 1): boolean {
+  const extent = spatial(input.shape)[axis];
+  const before = (window.padding as Padding)[(2 * axis) as 0 | 2];
+  const [kernel, stride, dilation] = [window.kernel[axis], window.stride[axis], window.dilation[axis]];
+  if ((spatial(output.shape)[axis] - 1) * stride - before >= extent) return true;
+  // A window that starts in x has its first tap there.
+  for (let start = -before; start < 0; start += stride) {
+    const tap = Math.ceil(-start / dilation);
+    if (tap >= kernel || start + tap * dilation >= extent) return true;
+    if (start + stride > (spatial(output.shape)[axis] - 1) * stride - before) break;
   }
-  return windowType(input, attributes.kernel, window, channels(input.shape));
+  return false;
 }
 
 function pool(

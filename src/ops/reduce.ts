@@ -38,12 +38,10 @@ export const softmax = defineOp({
   classes: [],
   operands: [{ name: "x", doc: "any shape but a scalar", role: "data" }],
   attributes: { axis: int({ default: -1, doc: "the axis, counted from the end if negative" }) },
-  normalize: ([x], { axis }) => ({
-    axis: axis >= 0 && x && axis < x.shape.length ? axis - x.shape.length : axis,
-  }),
+  normalize: ([x], { axis }) => ({ axis: axisFromEnd(axis, x?.shape ?? []) }),
   infer: ([x], { axis }) => {
     if (!x) return { problem: "softmax takes x" };
-    return axisOf(axis, x.shape) === undefined ? wrongAxis(axis, x.shape, "axis") : x;
+    return axisOf(axis, x.shape) === undefined ? wrongAxis([axis], x.shape, "axis") : x;
   },
   macs: () => 0,
   mixesBatch: ([x], { axis }) => axisOf(axis, x?.shape ?? []) === 0,
@@ -78,7 +76,7 @@ function reduction(doc: string, reduce: Fold): Op<typeof attributes> {
     infer: ([x], { axes, keepdims }) => {
       if (!x) return { problem: "a reduction takes x" };
       const reduced = reducedAxes(axes, x.shape);
-      if (!reduced) return wrongAxis(axes.join(", "), x.shape, "axes");
+      if (!reduced) return wrongAxis(axes, x.shape, "axes");
       return { dtype: "f32", shape: reducedShape(x.shape, reduced, keepdims) };
     },
     macs: () => 0,
@@ -122,9 +120,15 @@ export function axisOf(axis: number, shape: Shape): number | undefined {
   return at >= 0 && at < shape.length ? at : undefined;
 }
 
-/** A problem that names the axes there are. */
-export function wrongAxis(axis: number | string, shape: Shape, attribute: string): Problem {
-  return { problem: `x [${shape.join(", ")}] has no axis ${axis}`, attribute };
+/** The axis counted from the end, which stays right when leading axes are added; as it is if there is no such axis. */
+export function axisFromEnd(axis: number, shape: Shape): number {
+  return axis >= 0 && axis < shape.length ? axis - shape.length : axis;
+}
+
+/** A problem that names the first of the axes that the shape does not have. */
+export function wrongAxis(axes: readonly number[], shape: Shape, attribute: string): Problem {
+  const wrong = axes.find((axis) => axisOf(axis, shape) === undefined);
+  return { problem: `[${shape.join(", ")}] has no axis ${wrong}`, attribute };
 }
 
 /** The axes from the front, ascending, each once; all for an empty list; undefined if one does not exist. */

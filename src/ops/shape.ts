@@ -6,7 +6,7 @@ import type { Shape, TensorType } from "#ir/type.js";
 import { elements, sameShape } from "#ir/type.js";
 import { int, ints, member, number } from "./kinds.js";
 import { defineOp } from "./op.js";
-import { axisOf, wrongAxis } from "./reduce.js";
+import { axisFromEnd, axisOf, wrongAxis } from "./reduce.js";
 import { sampleShape } from "./sample.js";
 import { checked } from "./window.js";
 
@@ -98,8 +98,8 @@ export const slice = defineOp({
       const [from, count] = [begin[axis] ?? 0, size[axis] ?? 0];
       if (from < 0 || count < 1 || from + (count - 1) * (stride[axis] ?? 1) >= extent) {
         return {
-          problem: `axis ${axis} of x [${input.shape.join(", ")}] has no such ${count} elements from ${from} on`,
-          attribute: "size",
+          problem: `x [${input.shape.join(", ")}] has no ${count} elements along axis ${axis} from index ${from} on${(stride[axis] ?? 1) > 1 ? `, ${stride[axis]} apart` : ""}`,
+          attribute: from < 0 || from >= extent ? "begin" : "size",
         };
       }
     }
@@ -133,14 +133,15 @@ export const concat = defineOp({
   classes: [],
   operands: [{ name: "xs", doc: "values that differ in that axis alone", role: "data", variadic: true }],
   attributes: { axis: int({ default: -1, doc: "the axis, counted from the end if negative" }) },
-  normalize: ([first], { axis }) => ({ axis: axis >= 0 && first ? axis - first.shape.length : axis }),
+  normalize: ([first], { axis }) => ({ axis: axisFromEnd(axis, first?.shape ?? []) }),
   infer: (inputs, { axis }) => {
     const [first] = inputs;
     if (!first) return { problem: "concat takes at least one value" };
     const at = axisOf(axis, first.shape);
-    if (at === undefined) return wrongAxis(axis, first.shape, "axis");
+    if (at === undefined) return wrongAxis([axis], first.shape, "axis");
     for (const [operand, input] of inputs.entries()) {
-      if (sameShape(input.shape.with(at < input.shape.length ? at : 0, 0), first.shape.with(at, 0))) continue;
+      const rank = input.shape.length === first.shape.length;
+      if (rank && sameShape(input.shape.with(at, 0), first.shape.with(at, 0))) continue;
       return {
         problem: `[${first.shape.join(", ")}] and [${input.shape.join(", ")}] differ in more than axis ${at}`,
         operand,
@@ -273,13 +274,11 @@ function gather(
   });
 }
 
-function resolveShape(from: Shape, shape: Shape): number[] {
-  const unknown = shape.filter((extent) => extent === -1).length;
-  if (unknown !== 1) return [...shape];
-  const known = -elements(shape);
-  return shape
-    .map((extent) => (extent === -1 ? elements(from) / known : extent))
-    .map((extent) => (Number.isInteger(extent) ? extent : 0));
+/** The shape with its one −1 filled in; as it is if there is none to fill in or nothing fits. */
+function resolveShape(from: Shape, shape: Shape): readonly number[] {
+  const rest = elements(from) / -elements(shape);
+  if (shape.filter((extent) => extent === -1).length !== 1 || !Number.isInteger(rest)) return shape;
+  return shape.map((extent) => (extent === -1 ? rest : extent));
 }
 
 interface SliceAttributes {
@@ -288,9 +287,13 @@ interface SliceAttributes {
   readonly stride: readonly number[];
 }
 
+/** Normalising twice changes nothing: an index before the first element stays as it is, and `infer` rejects it. */
 function normalizeSlice(shape: Shape, attributes: SliceAttributes): SliceAttributes {
   const stride = attributes.stride.length === 0 ? shape.map(() => 1) : attributes.stride;
-  const begin = attributes.begin.map((from, axis) => (from < 0 ? from + (shape[axis] ?? 0) : from));
+  const begin = attributes.begin.map((from, axis) => {
+    const extent = shape[axis] ?? 0;
+    return from < 0 && from >= -extent ? from + extent : from;
+  });
   const size = attributes.size.map((count, axis) =>
     count === -1 ? Math.ceil(((shape[axis] ?? 0) - (begin[axis] ?? 0)) / (stride[axis] ?? 1)) : count,
   );
