@@ -126,7 +126,7 @@ export function placeNewlines(tokens: readonly IToken[], text: string): Lines {
     } else if (isCloser(token)) {
       // What was opened after this one's partner is closed with it; a closer without a partner closes nothing.
       const opener = partners.get(index);
-      if (token.tokenType === CloseBrace) endStatement();
+      if (token.tokenType === CloseBrace && opener !== undefined) endStatement();
       if (opener !== undefined) while ((open.at(-1) ?? -1) >= opener) open.pop();
     }
 

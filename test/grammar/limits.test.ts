@@ -1,0 +1,155 @@
+// Texts that are deep, long or broken: always a tree and errors, never a stack overflow.
+
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { maxNesting } from "#grammar/lines.js";
+import { parse } from "#grammar/parse.js";
+import { print } from "#grammar/print.js";
+import { spineOf } from "#grammar/spine.js";
+import { tokenize } from "#grammar/tokens.js";
+import { arbitraryAst } from "./arbitrary.js";
+import { dump } from "./dump.js";
+
+const net = (body: string): string => `net a {\n${body}\n  last = x\n}\n`;
+
+function codes(text: string): string[] {
+  return parse(text, "limits.net").diagnostics.map(({ code }) => code);
+}
+
+describe.each([
+  ["parentheses", (n: number) => `x = ${"(".repeat(n)}y${")".repeat(n)}`],
+  ["calls", (n: number) => `x = ${"f(a=".repeat(n)}y${")".repeat(n)}`],
+  ["pipes in calls", (n: number) => `x = ${"y |> f(".repeat(n)}y${")".repeat(n)}`],
+  ["lists", (n: number) => `x = ${"[".repeat(n)}y${"]".repeat(n)}`],
+  ["bodies", (n: number) => `${"repeat 2 {".repeat(n)} x = y ${"}".repeat(n)}`],
+  ["signs", (n: number) => `x = ${"-".repeat(n)}y`],
+  ["negations", (n: number) => `x = ${"not ".repeat(n)}y`],
+])("%s inside each other", (name, text) => {
+  // A body around them is one level.
+  const most = name === "signs" || name === "negations" ? maxNesting : maxNesting - 1;
+
+  test("as deep as is allowed, they are read and printed", () => {
+    const { value, diagnostics } = parse(net(text(most)), "limits.net");
+    expect(diagnostics).toEqual([]);
+    expect(value && dump(parse(print(value), "limits.net").partial.items)).toBe(value && dump(value.items));
+  });
+
+  test.each([most + 1, 10_000, 100_000])("%i deep, they are an error, and what follows is read", (depth) => {
+    expect(codes(net(text(depth)))).toEqual(["too-deep"]);
+    const net_ = parse(net(text(depth)), "limits.net").partial.items[0];
+    expect(net_?.kind === "net" && net_.body.at(-1)).toMatchObject({ kind: "bind", name: { text: "last" } });
+  });
+});
+
+test.each([
+  ["open parentheses", "x = " + "(".repeat(100_000)],
+  ["closing parentheses", "x = " + ")".repeat(100_000)],
+  ["brackets that do not match", "x = " + "([".repeat(50_000) + ")".repeat(100_000)],
+  ["open braces", "{".repeat(100_000)],
+  ["closing braces", "}".repeat(100_000)],
+  ["quotes", '"'.repeat(100_001)],
+  ["backslashes in a string", `x = "${"\\".repeat(100_001)}`],
+  ["dots", "x = " + ".".repeat(100_000)],
+  ["open bodies on lines", "net a {\n".repeat(5_000)],
+])("%s alone end in errors", (_name, text) => {
+  expect(codes(text).length).toBeGreaterThan(0);
+});
+
+describe("long texts without nesting are read and printed", () => {
+  test.each([
+    ["a sum", `x = ${Array.from({ length: 5_000 }, () => "y").join(" + ")}`, 4_999],
+    ["products in a sum", `x = ${Array.from({ length: 5_000 }, () => "y * z").join(" - ")}`, 5_000],
+    ["pipes", `x = y${" |> relu".repeat(5_000)}`, 5_000],
+    ["conditions", `x = ${Array.from({ length: 5_000 }, () => "not y").join(" and ")}`, 4_999],
+  ])("%s", (_name, text, links) => {
+    const { value, diagnostics } = parse(net(text), "limits.net");
+    expect(diagnostics).toEqual([]);
+    const first = value?.items[0];
+    const binding = first?.kind === "net" ? first.body[0] : undefined;
+    expect(binding?.kind === "bind" && spineOf(binding.value).links.length).toBe(links);
+    const printed = value ? print(value) : "";
+    expect(print(parse(printed, "limits.net").partial)).toBe(printed);
+  });
+
+  test("20,000 statements, and a list of 20,000 numbers", () => {
+    const text = net(
+      `${"  x = conv2d(x, filters=8) |> relu\n".repeat(20_000)}  w = [${"1.5, ".repeat(20_000)}]`,
+    );
+    const { value, diagnostics } = parse(text, "limits.net");
+    expect(diagnostics).toEqual([]);
+    const first = value?.items[0];
+    expect(first?.kind === "net" && first.body.length).toBe(20_002);
+    expect(value && print(value).split("\n").length).toBeGreaterThan(20_000);
+  });
+});
+
+test("whatever the text, there is a tree or an error, and what is read prints and reads again", () => {
+  const words = "net block rule fuse input repeat kernel output return where when not x f 3 3x3 3x";
+  const signs = '"s" " `n` ` ( ) [ ] { } = => -> |> + - * ? , : .. # é \\';
+  const pieces = fc.constantFrom(...`${words} ${signs}`.split(" "), "\n", "\r\n", "\t", "\u0000", "\ud800");
+  const text = fc.array(pieces, { maxLength: 80 }).map((all) => all.join(" "));
+  fc.assert(
+    fc.property(fc.oneof(text, text, fc.string({ unit: "binary" })), (input) => {
+      const { partial, diagnostics } = parse(input, "random.net");
+      for (const { span } of diagnostics) {
+        expect(span?.start).toBeGreaterThanOrEqual(0);
+        expect(span?.end).toBeLessThanOrEqual(input.length);
+        expect(span?.start).toBeLessThanOrEqual(span?.end ?? 0);
+      }
+      // What comes between is dropped, so comments may end up elsewhere; the tree must be the same.
+      const printed = print({ ...partial, comments: [] });
+      const again = parse(printed, "random.net");
+      expect(again.diagnostics.filter(({ code }) => !["empty-name", "bad-escape"].includes(code))).toEqual(
+        [],
+      );
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test("a statement that is wrong is one error, and all others are read", () => {
+  const wrong = [
+    "x = = 1",
+    "x = f(1, 2",
+    "x = 3x",
+    "x = 1 2",
+    "inptu x: f32[1]",
+    "x = f(a b",
+    "output 3",
+    'x = "a',
+  ];
+  fc.assert(
+    fc.property(arbitraryAst, fc.constantFrom(...wrong), fc.nat(), (ast, statement, place) => {
+      const body = ast.items.flatMap((item) =>
+        item.kind === "net" || item.kind === "block" ? item.body : [],
+      );
+      const at = place % (body.length + 1);
+      const span = { file: "", start: 0, end: 0 };
+      const part = (statements: typeof body): string => {
+        const item = { kind: "net", name: { text: "n", span }, body: statements, span } as const;
+        return print({ file: "", items: [item], comments: [] })
+          .split("\n")
+          .slice(1, -2)
+          .join("\n");
+      };
+      const right = `net n {\n${part(body)}\n}\n`;
+      const text = `net n {\n${part(body.slice(0, at))}\n  ${statement}\n${part(body.slice(at))}\n}\n`;
+      const { partial, diagnostics } = parse(text, "random.net");
+      expect(diagnostics.map(({ message }) => message)).toHaveLength(1);
+      expect(dump(partial.items)).toBe(dump(parse(right, "random.net").partial.items));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("every character of a text is in a token, a comment or white space", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), (text) => {
+      const { tokens, comments } = tokenize(text);
+      const length = [...tokens, ...comments].reduce((sum, { image }) => sum + image.length, 0);
+      const spaces = text.replaceAll(/[^ \t\ufeff]/g, "").length;
+      expect(length).toBeLessThanOrEqual(text.length);
+      expect(length + spaces).toBeGreaterThanOrEqual(text.length);
+    }),
+  );
+});
