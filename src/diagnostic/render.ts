@@ -76,6 +76,7 @@ function renderOne(diagnostic: Diagnostic, lookup: Lookup, colors: Colors): stri
   const bar = colors.blue(`${gutter} |`);
 
   const rows = sections.flatMap((section, k) => [
+    ...(k === 0 ? [] : [bar]),
     `${colors.blue(`${gutter}${k === 0 ? "-->" : ":::"}`)} ${section.head}`,
     ...(section.source === undefined ? [] : drawSection(section, section.source, gutter, tint, colors)),
   ]);
