@@ -6,10 +6,11 @@ import { didYouMean } from "#diagnostic/suggest.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";
 import { opOf } from "#ops/index.js";
 import { tensorOps } from "./arithmetic.js";
-import { compileTerm, parseAttribute } from "./compile-term.js";
+import { noMatch, parseAttribute } from "./compile-attributes.js";
+import { compileTerm } from "./compile-term.js";
 import type { ValueType } from "./functions.js";
 import { sameValue } from "./match.js";
-import type { AttributePattern, Match, OpPattern, Pattern } from "./rule.js";
+import type { AttributePattern, OpPattern, Pattern } from "./rule.js";
 import type { Scope, Variable } from "./scope.js";
 import { callOf, fail, isLiteralName, opsOf } from "./scope.js";
 
@@ -225,8 +226,7 @@ function closedValue(scope: Scope, expression: Expression): AttributeValue | und
   const term = compileTerm(closed, expression);
   if (!term) return undefined;
   if (term.kind === "value" && term.closed) {
-    // A closed term looks at no match.
-    const value = term.compute(undefined as unknown as Match);
+    const value = term.compute(noMatch);
     if (value !== undefined) return value;
   }
   return fail(

@@ -5,11 +5,11 @@ import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import type { Ref } from "./build.js";
 import { compileRoot } from "./compile-pattern.js";
-import type { Term } from "./compile-term.js";
 import { compileTensor, compileTerm } from "./compile-term.js";
 import type { Compute, Match, Rule } from "./rule.js";
 import type { Scope } from "./scope.js";
 import { fail } from "./scope.js";
+import type { Term } from "./term.js";
 
 /** The rules of a file in order, or everything that is wrong with them. */
 export function compileRules(items: Ast["items"]): Result<Rule[]> {

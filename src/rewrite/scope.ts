@@ -6,8 +6,8 @@ import { error } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import type { OpName } from "#ir/graph.js";
 import { isOp, isOpClass, literalNames, opClasses, opOf, ops } from "#ops/index.js";
-import type { Term } from "./compile-term.js";
 import type { ValueType } from "./functions.js";
+import type { Term } from "./term.js";
 
 /** What a name of the left side stands for. */
 export type Variable =
