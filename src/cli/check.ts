@@ -4,10 +4,9 @@ import type { Command } from "commander";
 import { parse } from "#grammar/parse.js";
 import { compileRules } from "#rewrite/compile-rule.js";
 import { compileFusion } from "#rewrite/fusion.js";
-import { readNets } from "../node.js";
+import { checkNets, readText } from "../node.js";
 import type { ModelOptions } from "./model-options.js";
 import { withModelOptions } from "./model-options.js";
-import { readText } from "./files.js";
 import type { Session } from "./program.js";
 import { exit, report } from "./terminal.js";
 
@@ -33,7 +32,13 @@ function checkFile(file: string, options: CheckOptions, session: Session): numbe
   const items = parsed.value?.items ?? [];
   const diagnostics = [
     ...parsed.diagnostics,
-    ...(parsed.value && parsed.diagnostics.length === 0 ? readNets(parsed.value, options.dim, options) : []),
+    ...(parsed.value && parsed.diagnostics.length === 0
+      ? checkNets(parsed.value, {
+          dims: options.dim,
+          ...(options.net === undefined ? {} : { net: options.net }),
+          ...(options.weights === undefined ? {} : { weights: options.weights }),
+        })
+      : []),
     ...compileRules(items).diagnostics,
     ...items.flatMap((item) => (item.kind === "fuse" ? compileFusion(item).diagnostics : [])),
   ];

@@ -4,10 +4,9 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { parse } from "#grammar/parse.js";
 import { print } from "#grammar/print.js";
-import { writeFileAtomically } from "./files.js";
 import type { Session } from "./program.js";
-import { readText } from "./files.js";
 import { exit, report } from "./terminal.js";
+import { readText, writeFileAtomically } from "../node.js";
 
 export function addFmt(root: Command, session: Session): void {
   root
@@ -37,7 +36,8 @@ function format(file: string, options: { check?: boolean; stdout?: boolean }, se
   }
   if (options.stdout || file === "-") terminal.out(formatted);
   else if (formatted !== text) {
-    writeFileAtomically(file, formatted);
+    const written = writeFileAtomically(file, formatted);
+    if (!written.value) return report(terminal, written.diagnostics, new Map());
     terminal.err(`formatted ${file}\n`);
   }
   return exit.done;

@@ -6,9 +6,9 @@ import { error } from "#diagnostic/diagnostic.js";
 import { elements } from "#ir/type.js";
 import { seededRandom } from "#ops/random.js";
 import { readNpy } from "#weights/npy.js";
-import { readBytes } from "./files.js";
 import type { ImageOptions } from "./image.js";
 import { readImage } from "./image.js";
+import { readBytes } from "../node.js";
 
 /** An input of the net: its name, and its shape with 1 for an open batch. */
 export interface InputPort {

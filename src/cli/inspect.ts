@@ -11,12 +11,12 @@ import { graphDot } from "#inspect/dot.js";
 import { graphJson } from "#inspect/json.js";
 import { printGraph } from "#inspect/lift.js";
 import { graphSvg } from "#inspect/svg.js";
-import { writeFileAtomically } from "./files.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./program.js";
 import { report } from "./terminal.js";
+import { writeFileAtomically } from "../node.js";
 
 interface InspectOptions extends ModelOptions, PassOptions {
   readonly format: "text" | "json" | "dot" | "svg" | "png";
@@ -47,7 +47,11 @@ async function inspectModel(path: string, options: InspectOptions, session: Sess
   const data = await draw(shown, options.format, session);
   if (data === undefined) return;
   if (options.output === undefined) session.terminal.out(data);
-  else writeFileAtomically(options.output, data);
+  else
+    session.code = Math.max(
+      session.code,
+      report(session.terminal, writeFileAtomically(options.output, data).diagnostics, new Map()),
+    );
 }
 
 function after(model: Module, pass: string, options: InspectOptions, session: Session): Module | undefined {

@@ -2,7 +2,7 @@
 
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
-import { readText } from "./files.js";
+import { readText } from "../node.js";
 
 export interface Ranked {
   readonly index: number;

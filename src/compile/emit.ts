@@ -1,0 +1,46 @@
+// Emitting: an optimized module becomes kernels and then the text and bytes of an ES module.
+
+import type { Artifact } from "#backend/artifact.js";
+import type { Span } from "#diagnostic/diagnostic.js";
+import { lineCol } from "#diagnostic/position.js";
+import type { Module } from "#ir/weights.js";
+import { lower } from "#kernel/lower.js";
+import { schedule } from "#schedule/schedule-graph.js";
+import type { TargetName } from "./targets.js";
+import { targets } from "./targets.js";
+import { version } from "./version.js";
+
+export interface EmitModuleOptions {
+  readonly target?: TargetName;
+  /** Put the weights into the module, in base64. */
+  readonly embedWeights?: boolean;
+  /** Texts by file, so that comments can quote the lines that a kernel comes from. */
+  readonly sources?: ReadonlyMap<string, string>;
+}
+
+/** The ES module of a module's graph. */
+export function emit(module: Module, options: EmitModuleOptions = {}): Artifact {
+  const { target, emit: emitTarget } = targets[options.target ?? "js"];
+  const program = lower(schedule(module, target));
+  const ops = [...module.graph.nodes.values()].filter(
+    (node) => node.op !== "input" && node.op !== "constant",
+  ).length;
+  const spans = new Map(
+    [...module.graph.nodes.values()].map((node) => [node.name, node.origin.spans[0]] as const),
+  );
+  return emitTarget(program, {
+    version,
+    embedWeights: options.embedWeights ?? false,
+    summary: `${ops} ops in ${program.launches.length} kernels`,
+    lineOf: (node) => lineText(spans.get(node), options.sources ?? new Map()),
+  });
+}
+
+/** `seed.net:5: y = conv2d(…)`. */
+function lineText(span: Span | undefined, sources: ReadonlyMap<string, string>): string | undefined {
+  const text = span ? sources.get(span.file) : undefined;
+  if (!span || text === undefined) return undefined;
+  const { line } = lineCol(text, span.start);
+  const file = span.file.split(/[/\\]/).at(-1) ?? span.file;
+  return `${file}:${line}: ${text.split("\n")[line - 1]?.trim() ?? ""}`;
+}

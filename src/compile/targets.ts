@@ -1,0 +1,21 @@
+// The targets that exist: what passes and the scheduler know of them, and their back ends.
+
+import { emitJs } from "#backend/js/emit.js";
+import { jsTarget } from "#backend/js/target.js";
+import type { Artifact, EmitOptions } from "#backend/artifact.js";
+import type { KernelProgram } from "#kernel/ir.js";
+import type { Target } from "#ir/target.js";
+
+export interface TargetEntry {
+  readonly target: Target;
+  readonly emit: (program: KernelProgram, options: EmitOptions) => Artifact;
+}
+
+/** By the name that `--target` takes. To add a target, add a row. */
+export const targets = {
+  js: { target: jsTarget, emit: emitJs },
+} as const satisfies Readonly<Record<string, TargetEntry>>;
+
+export type TargetName = keyof typeof targets;
+
+export const targetNames = Object.keys(targets) as readonly TargetName[];

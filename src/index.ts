@@ -1,0 +1,52 @@
+// Cleave's public API. It touches no file and runs in a browser; `cleave/node` reads and writes files.
+//
+//     const { value: artifact, diagnostics } = compile(text);
+//     const net = await load(artifact);
+//     const { y } = await net.run({ image });
+
+export { parse } from "#grammar/parse.js";
+export { print } from "#grammar/print.js";
+export type { Ast } from "#grammar/ast.js";
+
+export { render } from "#diagnostic/render.js";
+export type { RenderOptions } from "#diagnostic/render.js";
+export { hasErrors, InternalError } from "#diagnostic/diagnostic.js";
+export type { Diagnostic, Label, Result, Span } from "#diagnostic/diagnostic.js";
+
+export { elaborate } from "#elaborate/elaborate.js";
+export type { ElaborateOptions, Elaborated } from "#elaborate/elaborate.js";
+export type { Graph, Node, NodeId, OpName } from "#ir/graph.js";
+export { inputNodes, nodeOf } from "#ir/graph.js";
+export { topological } from "#ir/order.js";
+export { elements, printType } from "#ir/type.js";
+export type { Shape, TensorType } from "#ir/type.js";
+export { tensor } from "#ir/tensor.js";
+export type { Tensor } from "#ir/tensor.js";
+export type { Module, WeightFile, WeightFiles, WeightStore } from "#ir/weights.js";
+export { ops } from "#ops/index.js";
+
+export { interpret } from "#interpret/interpret.js";
+export { longestReduction, tolerance } from "#interpret/tolerance.js";
+
+export { passes } from "#passes/index.js";
+export type { PassOptions } from "#passes/index.js";
+export type { Pass, PassContext } from "#rewrite/pass.js";
+export type { PassRun } from "#rewrite/pipeline.js";
+export { parseRules } from "#compile/rules.js";
+export type { RuleSet } from "#compile/rules.js";
+export { optimize } from "#compile/optimize.js";
+export type { Optimized, OptimizeOptions } from "#compile/optimize.js";
+
+export { printGraph } from "#inspect/lift.js";
+export { explain, explainKernels, explainText } from "#report/explain.js";
+
+export { emit } from "#compile/emit.js";
+export type { EmitOptions } from "#compile/emit.js";
+export { compile } from "#compile/compile.js";
+export type { CompileOptions } from "#compile/compile.js";
+export type { Artifact } from "#backend/artifact.js";
+export { load } from "#compile/load.js";
+export type { LoadOptions, Net, RunOptions } from "#runtime/types.js";
+export { verifyArtifact } from "#compile/verify-artifact.js";
+export type { Comparison } from "#compile/verify-artifact.js";
+export { version } from "#compile/version.js";

@@ -1,0 +1,243 @@
+// The compiler and the file system: reading models and rules, writing modules.
+
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, isAbsolute, join } from "node:path";
+import { parse } from "#grammar/parse.js";
+import type { Ast } from "#grammar/ast.js";
+import type { Artifact } from "#backend/artifact.js";
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import { error, hasErrors } from "#diagnostic/diagnostic.js";
+import type { Elaborated } from "#elaborate/elaborate.js";
+import { elaborate } from "#elaborate/elaborate.js";
+import type { WeightFiles } from "#ir/weights.js";
+import { compileRules } from "#rewrite/compile-rule.js";
+import type { Fusion } from "#rewrite/fusion.js";
+import { compileFusion } from "#rewrite/fusion.js";
+import type { Rule } from "#rewrite/rule.js";
+import { openWeightFile } from "#weights/file.js";
+
+/** A result with the texts that its diagnostics point into, by file. */
+export interface FileResult<T> extends Result<T> {
+  readonly sources: ReadonlyMap<string, string>;
+}
+
+export interface ReadOptions {
+  readonly net?: string;
+  readonly dims?: ReadonlyMap<string, number>;
+  /** Path of the weight file, instead of the one that the net names. */
+  readonly weights?: string;
+}
+
+/** A model that was read from files. */
+export interface Model extends Elaborated {
+  readonly sources: ReadonlyMap<string, string>;
+  /** The files that it was read from, which no output may overwrite. */
+  readonly files: readonly string[];
+}
+
+/** Largest `.net` file that is read, in bytes; a text of this size is no model. */
+const largestText = 64 * 2 ** 20;
+
+/** Reads a `.net` file and the weights beside it. */
+export function readModel(path: string, options: ReadOptions = {}): FileResult<Model> {
+  const text = readText(path);
+  if (text.value === undefined) return { diagnostics: text.diagnostics, sources: new Map() };
+  const sources = new Map([[path, text.value]]);
+  const ast = parse(text.value, path);
+  if (!ast.value || hasErrors(ast.diagnostics)) return { diagnostics: ast.diagnostics, sources };
+  const files = [path];
+  const { value, diagnostics } = elaborate(ast.value, {
+    weights: weightFilesBeside(path, options.weights, files),
+    ...(options.weights === undefined ? {} : { weightsPath: options.weights }),
+    ...(options.net === undefined ? {} : { net: options.net }),
+    ...(options.dims ? { dims: options.dims } : {}),
+  });
+  const all = [...ast.diagnostics, ...diagnostics];
+  return value
+    ? { value: { ...value, sources, files }, diagnostics: all, sources }
+    : { diagnostics: all, sources };
+}
+
+/** Everything that is wrong with the nets of a file, each elaborated on its own. */
+export function checkNets(ast: Ast, options: ReadOptions = {}): Diagnostic[] {
+  const nets = ast.items.filter((item) => item.kind === "net").map((item) => item.name.text);
+  const chosen = options.net === undefined ? nets : [options.net];
+  const seen = new Set<string>();
+  return chosen
+    .flatMap(
+      (net) =>
+        elaborate(ast, {
+          net,
+          weights: weightFilesBeside(ast.file, options.weights, []),
+          ...(options.weights === undefined ? {} : { weightsPath: options.weights }),
+          ...(options.dims ? { dims: options.dims } : {}),
+        }).diagnostics,
+    )
+    .filter((one) => {
+      // What is wrong with the file as a whole is found once per net.
+      const key = JSON.stringify(one);
+      return seen.has(key) ? false : (seen.add(key), true);
+    });
+}
+
+/** Rules and fusions of `.net` files, in order. */
+export function readRules(
+  paths: readonly string[],
+): FileResult<{ rules: readonly Rule[]; fusions: readonly Fusion[] }> {
+  const sources = new Map<string, string>();
+  const diagnostics: Diagnostic[] = [];
+  const rules: Rule[] = [];
+  const fusions: Fusion[] = [];
+  for (const path of paths) {
+    const text = readText(path);
+    diagnostics.push(...text.diagnostics);
+    if (text.value === undefined) continue;
+    sources.set(path, text.value);
+    const ast = parse(text.value, path);
+    diagnostics.push(...ast.diagnostics);
+    if (!ast.value || hasErrors(ast.diagnostics)) continue;
+    const compiled = compileRules(ast.value.items);
+    diagnostics.push(...compiled.diagnostics);
+    rules.push(...(compiled.value ?? []));
+    for (const item of ast.value.items) {
+      if (item.kind !== "fuse") continue;
+      const fusion = compileFusion(item);
+      diagnostics.push(...fusion.diagnostics);
+      if (fusion.value) fusions.push(fusion.value);
+    }
+  }
+  return hasErrors(diagnostics)
+    ? { diagnostics, sources }
+    : { value: { rules, fusions }, diagnostics, sources };
+}
+
+/** A file that was written. */
+export interface WrittenFile {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/**
+ * Writes an artifact's files into a folder, which is made if need be: all of them or none. A file of `inputs` is never
+ * overwritten.
+ */
+export function writeArtifact(
+  artifact: Artifact,
+  folder: string,
+  inputs: readonly string[] = [],
+): Result<WrittenFile[]> {
+  const files: [string, string | Uint8Array][] = [
+    [join(folder, `${artifact.name}.mjs`), artifact.module],
+    [join(folder, `${artifact.name}.d.ts`), artifact.types],
+    ...(artifact.weights
+      ? [[join(folder, `${artifact.name}.packed.safetensors`), artifact.weights] as [string, Uint8Array]]
+      : []),
+  ];
+  const inputPaths = new Set(inputs.map(realPath));
+  const clash = files.find(([path]) => inputPaths.has(realPath(path)));
+  if (clash) {
+    return {
+      diagnostics: [
+        error("output-is-input", `${clash[0]} is an input of this compilation`, {
+          help: ["give another folder with -o"],
+        }),
+      ],
+    };
+  }
+  const temporary = (path: string): string => `${path}.${process.pid}.tmp`;
+  try {
+    mkdirSync(folder, { recursive: true });
+    for (const [path, data] of files) writeFileSync(temporary(path), data);
+    for (const [path] of files) renameSync(temporary(path), path);
+  } catch (cause) {
+    for (const [path] of files) rmSync(temporary(path), { force: true });
+    return { diagnostics: [error("cannot-write", `cannot write into ${folder}: ${reason(cause)}`)] };
+  }
+  return { value: files.map(([path, data]) => ({ path, bytes: Buffer.byteLength(data) })), diagnostics: [] };
+}
+
+/** The text of a file (UTF-8), or a diagnostic that says why there is none. */
+export function readText(path: string): Result<string> {
+  const bytes = readBytes(path);
+  if (bytes.value === undefined) return { diagnostics: bytes.diagnostics };
+  if (bytes.value.length > largestText)
+    return {
+      diagnostics: [error("not-text", `${path} has ${bytes.value.length} bytes: that is no .net file`)],
+    };
+  try {
+    return { value: new TextDecoder("utf-8", { fatal: true }).decode(bytes.value), diagnostics: [] };
+  } catch {
+    return {
+      diagnostics: [
+        error("not-text", `${path} is not UTF-8 text`, {
+          help: ["a .net file is plain text; is this a model in another format?"],
+        }),
+      ],
+    };
+  }
+}
+
+/** The bytes of a file, or a diagnostic. */
+export function readBytes(path: string): Result<Uint8Array> {
+  try {
+    return { value: readFileSync(path), diagnostics: [] };
+  } catch (cause) {
+    return { diagnostics: [error("cannot-read", `cannot read ${path}: ${reason(cause)}`)] };
+  }
+}
+
+/** Writes beside the file and renames, so that a reader sees the old text or the new one, never a part. */
+export function writeFileAtomically(path: string, data: string | Uint8Array): Result<true> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    writeFileSync(temporary, data);
+    renameSync(temporary, path);
+    return { value: true, diagnostics: [] };
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    return { diagnostics: [error("cannot-write", `cannot write ${path}: ${reason(cause)}`)] };
+  }
+}
+
+/** Weight files named relative to a model; a path of the caller is relative to the working folder. */
+function weightFilesBeside(model: string, given: string | undefined, files: string[]): WeightFiles {
+  return {
+    open: (name) => {
+      const path = name === given || isAbsolute(name) ? name : join(dirname(model), name);
+      files.push(path);
+      return openWeightFile(path);
+    },
+  };
+}
+
+function realPath(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path;
+}
+
+/** What the system says of a failed call, in words. */
+function reason(cause: unknown): string {
+  switch ((cause as { code?: unknown } | null)?.code) {
+    case "ENOENT":
+      return "there is no such file or folder";
+    case "EISDIR":
+      return "it is a folder";
+    case "EACCES":
+    case "EPERM":
+      return "permission denied";
+    case "EEXIST":
+    case "ENOTDIR":
+      return "a part of its path is not a folder";
+    case "ENOSPC":
+      return "the disk is full";
+    default:
+      return cause instanceof Error ? cause.message : String(cause);
+  }
+}

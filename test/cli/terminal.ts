@@ -1,0 +1,23 @@
+// A terminal that keeps what is written, for tests of the command line.
+
+import type { Terminal } from "#cli/terminal.js";
+import { run } from "#cli/program.js";
+
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs a command line in this process. */
+export async function cleave(...argv: string[]): Promise<Ran> {
+  let [out, err] = ["", ""];
+  const terminal: Terminal = {
+    out: (text) => void (out += typeof text === "string" ? text : Buffer.from(text).toString("latin1")),
+    err: (text) => void (err += text),
+    color: false,
+    interactive: false,
+  };
+  const code = await run(argv, terminal);
+  return { code, out, err };
+}
