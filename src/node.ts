@@ -18,9 +18,8 @@ import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import type { Elaborated } from "#elaborate/elaborate.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import type { WeightFiles } from "#ir/weights.js";
-import { compileRules } from "#rewrite/compile-rule.js";
+import { parseRules } from "#compile/rules.js";
 import type { Fusion } from "#rewrite/fusion.js";
-import { compileFusion } from "#rewrite/fusion.js";
 import type { Rule } from "#rewrite/rule.js";
 import { openWeightFile } from "#weights/file.js";
 
@@ -101,18 +100,10 @@ export function readRules(
     diagnostics.push(...text.diagnostics);
     if (text.value === undefined) continue;
     sources.set(path, text.value);
-    const ast = parse(text.value, path);
-    diagnostics.push(...ast.diagnostics);
-    if (!ast.value || hasErrors(ast.diagnostics)) continue;
-    const compiled = compileRules(ast.value.items);
-    diagnostics.push(...compiled.diagnostics);
-    rules.push(...(compiled.value ?? []));
-    for (const item of ast.value.items) {
-      if (item.kind !== "fuse") continue;
-      const fusion = compileFusion(item);
-      diagnostics.push(...fusion.diagnostics);
-      if (fusion.value) fusions.push(fusion.value);
-    }
+    const parsed = parseRules(text.value, path);
+    diagnostics.push(...parsed.diagnostics);
+    rules.push(...(parsed.value?.rules ?? []));
+    fusions.push(...(parsed.value?.fusions ?? []));
   }
   return hasErrors(diagnostics)
     ? { diagnostics, sources }

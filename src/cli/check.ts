@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { parse } from "#grammar/parse.js";
 import { compileRules } from "#rewrite/compile-rule.js";
-import { compileFusion } from "#rewrite/fusion.js";
+import { compileFusions } from "#rewrite/fusion.js";
 import { checkNets, readText } from "../node.js";
 import type { ModelOptions } from "./model-options.js";
 import { withModelOptions } from "./model-options.js";
@@ -40,7 +40,7 @@ function checkFile(file: string, options: CheckOptions, session: Session): numbe
         })
       : []),
     ...compileRules(items).diagnostics,
-    ...items.flatMap((item) => (item.kind === "fuse" ? compileFusion(item).diagnostics : [])),
+    ...compileFusions(items).diagnostics,
   ];
   const failed = diagnostics.some((one) => one.severity === "error");
   if (options.json) terminal.out(`${JSON.stringify({ file, diagnostics }, null, 2)}\n`);
