@@ -41,7 +41,7 @@ export { printGraph } from "#inspect/lift.js";
 export { explain, explainKernels, explainText } from "#report/explain.js";
 
 export { emit } from "#compile/emit.js";
-export type { EmitOptions } from "#compile/emit.js";
+export type { EmitModuleOptions } from "#compile/emit.js";
 export { compile } from "#compile/compile.js";
 export type { CompileOptions } from "#compile/compile.js";
 export type { Artifact } from "#backend/artifact.js";

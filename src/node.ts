@@ -13,14 +13,14 @@ import { dirname, isAbsolute, join } from "node:path";
 import { parse } from "#grammar/parse.js";
 import type { Ast } from "#grammar/ast.js";
 import type { Artifact } from "#backend/artifact.js";
+import type { RuleSet } from "#compile/rules.js";
+import { parseRules } from "#compile/rules.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import type { Elaborated } from "#elaborate/elaborate.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import type { WeightFiles } from "#ir/weights.js";
 import { parseRules } from "#compile/rules.js";
-import type { Fusion } from "#rewrite/fusion.js";
-import type { Rule } from "#rewrite/rule.js";
 import { openWeightFile } from "#weights/file.js";
 
 /** A result with the texts that its diagnostics point into, by file. */
@@ -88,26 +88,25 @@ export function checkNets(ast: Ast, options: ReadOptions = {}): Diagnostic[] {
 }
 
 /** Rules and fusions of `.net` files, in order. */
-export function readRules(
-  paths: readonly string[],
-): FileResult<{ rules: readonly Rule[]; fusions: readonly Fusion[] }> {
+export function readRules(paths: readonly string[]): FileResult<RuleSet> {
   const sources = new Map<string, string>();
   const diagnostics: Diagnostic[] = [];
-  const rules: Rule[] = [];
-  const fusions: Fusion[] = [];
+  const sets: RuleSet[] = [];
   for (const path of paths) {
     const text = readText(path);
     diagnostics.push(...text.diagnostics);
     if (text.value === undefined) continue;
     sources.set(path, text.value);
-    const parsed = parseRules(text.value, path);
-    diagnostics.push(...parsed.diagnostics);
-    rules.push(...(parsed.value?.rules ?? []));
-    fusions.push(...(parsed.value?.fusions ?? []));
+    const set = parseRules(text.value, path);
+    diagnostics.push(...set.diagnostics);
+    if (set.value) sets.push(set.value);
   }
-  return hasErrors(diagnostics)
-    ? { diagnostics, sources }
-    : { value: { rules, fusions }, diagnostics, sources };
+  if (hasErrors(diagnostics)) return { diagnostics, sources };
+  const value = {
+    rules: sets.flatMap((set) => set.rules),
+    fusions: sets.flatMap((set) => set.fusions),
+  };
+  return { value, diagnostics, sources };
 }
 
 /** A file that was written. */
@@ -143,16 +142,38 @@ export function writeArtifact(
       ],
     };
   }
-  const temporary = (path: string): string => `${path}.${process.pid}.tmp`;
   try {
     mkdirSync(folder, { recursive: true });
-    for (const [path, data] of files) writeFileSync(temporary(path), data);
-    for (const [path] of files) renameSync(temporary(path), path);
+    writeAll(files);
   } catch (cause) {
-    for (const [path] of files) rmSync(temporary(path), { force: true });
     return { diagnostics: [error("cannot-write", `cannot write into ${folder}: ${reason(cause)}`)] };
   }
   return { value: files.map(([path, data]) => ({ path, bytes: Buffer.byteLength(data) })), diagnostics: [] };
+}
+
+/** Writes beside each file, moves old ones away and new ones in; goes all the way back if anything fails. */
+function writeAll(files: readonly (readonly [path: string, data: string | Uint8Array])[]): void {
+  const undo: (() => void)[] = [];
+  const temporary = (path: string): string => `${path}.${process.pid}.tmp`;
+  const old = (path: string): string => `${path}.${process.pid}.old`;
+  try {
+    for (const [path, data] of files) {
+      undo.push(() => rmSync(temporary(path), { force: true }));
+      writeFileSync(temporary(path), data);
+    }
+    for (const [path] of files) {
+      if (existsSync(path)) {
+        renameSync(path, old(path));
+        undo.push(() => renameSync(old(path), path));
+      }
+      renameSync(temporary(path), path);
+      undo.push(() => rmSync(path));
+    }
+  } catch (cause) {
+    for (const step of undo.toReversed()) step();
+    throw cause;
+  }
+  for (const [path] of files) rmSync(old(path), { force: true });
 }
 
 /** The text of a file (UTF-8), or a diagnostic that says why there is none. */

@@ -1,11 +1,13 @@
 // Compiling: text → tree → graph → passes → module.
 
 import { parse } from "#grammar/parse.js";
+import type { Ast } from "#grammar/ast.js";
 import type { Artifact } from "#backend/artifact.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { hasErrors } from "#diagnostic/diagnostic.js";
 import type { ElaborateOptions } from "#elaborate/elaborate.js";
 import { elaborate } from "#elaborate/elaborate.js";
+import type { Module } from "#ir/weights.js";
 import type { EmitModuleOptions } from "./emit.js";
 import { emit } from "./emit.js";
 import type { OptimizeOptions } from "./optimize.js";
@@ -17,8 +19,11 @@ export interface CompileOptions extends ElaborateOptions, Omit<OptimizeOptions, 
   readonly file?: string;
 }
 
-/** The ES module of a net, or everything that is wrong with its text. */
-export function compile(text: string, options: CompileOptions = {}): Result<Artifact> {
+/**
+ * The ES module of a net, or everything that is wrong with it. Starts where `input` stands: a text of the language, a
+ * syntax tree or a module. Mistakes of the input are diagnostics; only a bug throws.
+ */
+export function compile(input: string | Ast | Module, options: CompileOptions = {}): Result<Artifact> {
   const file = options.file ?? "model.net";
   const diagnostics: Diagnostic[] = [];
   const keep = <T>(result: Result<T>): T | undefined => {
@@ -26,10 +31,11 @@ export function compile(text: string, options: CompileOptions = {}): Result<Arti
     return hasErrors(result.diagnostics) ? undefined : result.value;
   };
 
-  const ast = keep(parse(text, file));
-  const model = ast && keep(elaborate(ast, options));
-  const optimized =
-    model && keep(optimize(model, { ...options, target: targets[options.target ?? "js"].target }));
+  const start = typeof input === "string" ? keep(parse(input, file)) : input;
+  const model = start && ("graph" in start ? start : keep(elaborate(start, options)));
+  const { target } = targets[options.target ?? "js"];
+  const optimized = model && keep(optimize(model, { ...options, target }));
   if (!optimized) return { diagnostics };
-  return { value: emit(optimized.module, { sources: new Map([[file, text]]), ...options }), diagnostics };
+  const sources = new Map(typeof input === "string" ? [[file, input]] : []);
+  return { value: emit(optimized.module, { sources, ...options }), diagnostics };
 }

@@ -8,7 +8,7 @@ import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
 import type { Fusion } from "#rewrite/fusion.js";
 import { printing, timing, verifying } from "#rewrite/instruments.js";
-import type { Instrument } from "#rewrite/pipeline.js";
+import type { Instrument, PassRun } from "#rewrite/pipeline.js";
 import { runPipeline } from "#rewrite/pipeline.js";
 import type { Rule } from "#rewrite/rule.js";
 import { selectPasses } from "#rewrite/selection.js";
@@ -40,6 +40,8 @@ export interface OptimizeOptions {
 
 export interface Optimized {
   readonly module: Module;
+  /** What each pass did, in order: the module before and after, its time, and the change as patches. */
+  readonly trace: readonly PassRun[];
   /** What was split, and why the rest was not; present if `split` was asked for. */
   readonly split?: SplitReport;
 }
@@ -53,7 +55,9 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
     ...(options.printAfter ? { printAfter: options.printAfter } : {}),
   });
   if (!selected.value) return { diagnostics: selected.diagnostics };
+  const trace: PassRun[] = [];
   const instruments: Instrument[] = [
+    { after: (run) => void trace.push(run) },
     ...(options.verify ? [verifying()] : []),
     ...(options.onTime ? [timing(options.onTime)] : []),
     ...(options.onPrint ? [printing(options.printAfter ?? [], options.onPrint)] : []),
@@ -69,5 +73,7 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   };
   const context = { target: options.target ?? targets.js.target, options: passOptions };
   const { value, diagnostics } = runPipeline(module, selected.value, context, { instruments });
-  return value ? { value: { module: value, ...(split ? { split } : {}) }, diagnostics } : { diagnostics };
+  return value
+    ? { value: { module: value, trace, ...(split ? { split } : {}) }, diagnostics }
+    : { diagnostics };
 }
