@@ -1,67 +1,243 @@
 // Fusing: decides which nodes become one kernel, by the fusions of the language and what they save on the target.
 
 import { produce } from "immer";
-import { bug } from "#diagnostic/diagnostic.js";
-import type { NodeId } from "#ir/graph.js";
-import type { Module } from "#ir/weights.js";
-import { bytesText } from "#ir/units.js";
-import type { Candidate, Fusion } from "#rewrite/fusion.js";
-import { compileFusion, findCandidates } from "#rewrite/fusion.js";
-import type { Pass, PassContext } from "#rewrite/pass.js";
+import { bug, warning } from "#diagnostic/diagnostic.js";
+import type { Graph, Node, NodeId } from "#ir/graph.js";
+import { topological } from "#ir/order.js";
+import type { Target } from "#ir/target.js";
+import { bytesText, countText } from "#ir/units.js";
+import type { Chain, Refusal } from "#rewrite/find-chains.js";
+import { findChains, kernelProblem } from "#rewrite/find-chains.js";
+import type { Fusion } from "#rewrite/fusion.js";
+import { compileFusions } from "#rewrite/fusion.js";
+import type { Pass } from "#rewrite/pass.js";
+import type { GroupCost } from "#schedule/cost.js";
+import { costOf } from "#schedule/cost.js";
 import { fusions } from "./rules/fusions.js";
 
-/** What the fuse pass wants to know: the user's own fusions, which come before the built-in ones. */
 export interface FuseOptions {
+  /** The user's own fusions, which come before the built-in ones where they save as much. */
   readonly fusions?: readonly Fusion[];
+  /** Hears what was taken, what was not, and why. */
+  readonly onFused?: (report: FuseReport) => void;
+}
+
+/** A group that was taken. */
+export interface FusedGroup {
+  readonly rule: string;
+  readonly nodes: readonly Node[];
+  readonly reason: string;
+  readonly cost: GroupCost;
+}
+
+/** What the fuse pass did to a graph. */
+export interface FuseReport {
+  /** In the order of the graph. */
+  readonly groups: readonly FusedGroup[];
+  /** Chains that a fusion describes but that no kernel holds whole, in the order of the graph. */
+  readonly refusals: readonly Refusal[];
 }
 
 export const fuse: Pass<FuseOptions> = {
   name: "fuse",
   doc: "Groups chains of ops into kernels, so that values in between are never written to memory.",
-  run: (module, context) => fuseModule(module, context),
+  run: ({ graph, weights }, { target, options, report }) => {
+    const { graph: checked, problems } = dissolveWrongKernels(graph, target);
+    for (const problem of problems) report(warning("wrong-kernel", problem));
+    const planned = planFusions(checked, target, options.fusions);
+    options.onFused?.(planned);
+    return { graph: labelKernels(checked, planned.groups), weights };
+  },
 };
 
-function fuseModule(module: Module, context: PassContext<FuseOptions>): Module {
-  const { graph, weights } = module;
-  const all = [...(context.options.fusions ?? []), ...builtIn()];
-  const candidates = all.flatMap((fusion, order) =>
-    findCandidates(fusion, graph, context.target).map((candidate) => ({ candidate, order })),
-  );
-  // The larger saving wins; then the order of the file.
-  candidates.sort((a, b) => b.candidate.saving - a.candidate.saving || a.order - b.order);
+/** What would be fused in a graph, and what not; kernels that are there already stay as they are. */
+export function planFusions(graph: Graph, target: Target, own: readonly Fusion[] = []): FuseReport {
+  const all = [...own, ...builtIn()];
   const taken = new Set<NodeId>();
-  const chosen: Candidate[] = [];
-  for (const { candidate } of candidates) {
-    if (candidate.nodes.some((node) => taken.has(node.id))) continue;
-    for (const node of candidate.nodes) taken.add(node.id);
-    chosen.push(candidate);
-  }
-  if (chosen.length === 0) return module;
-  // Kernels are numbered in the order in which they stand in the graph.
-  chosen.sort((a, b) => (a.nodes[0]?.position ?? 0) - (b.nodes[0]?.position ?? 0));
-  let number = graph.kernels.size;
-  const fused = produce(graph, (draft) => {
-    for (const { fusion, nodes, savedBytes } of chosen) {
-      let kernel = `k${number}`;
-      while (graph.kernels.has(kernel)) kernel = `k${(number += 1)}`;
-      number += 1;
-      draft.kernels.set(kernel, {
-        rule: fusion.name,
-        reason: `keeps ${bytesText(savedBytes)} out of memory`,
+  const isFree = (node: Node): boolean => node.kernel === undefined && !taken.has(node.id);
+  const groups: FusedGroup[] = [];
+  const refusals: Refusal[] = [];
+  // What a chain leaves of another that it overlaps may still be worth a kernel: hence the rounds.
+  for (;;) {
+    const offers: Offer[] = [];
+    for (const [order, fusion] of all.entries()) {
+      const found = findChains(fusion, graph, target, isFree);
+      refusals.push(...found.refusals);
+      for (const chain of found.chains) {
+        const cost = costOf(graph, chain.nodes, target);
+        const reason = objection(chain, cost, target);
+        if (reason === undefined) offers.push({ chain, cost, order });
+        else refusals.push({ fusion: fusion.name, nodes: chain.nodes, reason });
+      }
+    }
+    const chosen = choose(offers, refusals);
+    if (chosen.length === 0) break;
+    for (const { chain, cost } of chosen) {
+      for (const node of chain.nodes) taken.add(node.id);
+      groups.push({
+        rule: chain.fusion.name,
+        nodes: chain.nodes,
+        reason: reasonOf(cost),
+        cost,
       });
+    }
+  }
+  const place = new Map(topological(graph).map((node, at) => [node.id, at]));
+  const placeOf = (nodes: readonly Node[]): number => place.get(nodes[0]?.id ?? -1) ?? 0;
+  groups.sort((a, b) => placeOf(a.nodes) - placeOf(b.nodes));
+  const open = withoutTaken(refusals, groups).sort((a, b) => placeOf(a.nodes) - placeOf(b.nodes));
+  return { groups, refusals: open };
+}
+
+interface Offer {
+  readonly chain: Chain;
+  readonly cost: GroupCost;
+  /** The place of the fusion in the file. */
+  readonly order: number;
+}
+
+/** Why a legal chain is not to be taken; undefined if it is. */
+function objection({ fusion, nodes }: Chain, cost: GroupCost, target: Target): string | undefined {
+  if (!cost.fits)
+    return `needs ${bytesText(cost.scratchBytes)} on chip even for ${countText(cost.rows)} row${cost.rows === 1 ? "" : "s"}, and ${target.name} has ${bytesText(target.scratchBytes)}`;
+  const facts = {
+    fits_on_chip: cost.fits,
+    ops: nodes.length,
+    saved_bytes: cost.savedBytes,
+    scratch_bytes: cost.scratchBytes,
+    extra_macs: cost.extraMacs,
+  };
+  if (!fusion.condition(facts)) return "its `when` does not hold";
+  if (cost.saving > 0) return undefined;
+  return `would keep ${bytesText(cost.savedBytes)} out of memory, but ${extraText(cost)}`;
+}
+
+/**
+ * Offers that do not overlap: the larger saving first, then the order of the file. An offer gives way to smaller ones inside
+ * it that save more together.
+ */
+function choose(offers: readonly Offer[], refusals: Refusal[]): Offer[] {
+  const sorted = offers.toSorted((a, b) => b.cost.saving - a.cost.saving || a.order - b.order);
+  const taken = new Set<NodeId>();
+  const chosen: Offer[] = [];
+  for (const offer of sorted) {
+    const { nodes, fusion } = offer.chain;
+    if (nodes.some((node) => taken.has(node.id))) continue;
+    const parts = bestParts(offer, sorted);
+    if (parts.saving > offer.cost.saving) {
+      refusals.push({
+        fusion: fusion.name,
+        nodes,
+        reason: `saves less than ${parts.names.join(" and ")} do`,
+      });
+      continue;
+    }
+    for (const node of nodes) taken.add(node.id);
+    chosen.push(offer);
+  }
+  return chosen;
+}
+
+/** The most that offers inside another one save together, without overlapping: a weighted choice of intervals. */
+function bestParts(whole: Offer, offers: readonly Offer[]): { saving: number; names: string[] } {
+  const place = new Map(whole.chain.nodes.map((node, at) => [node.id, at]));
+  const inside = offers.flatMap((offer) => {
+    const { nodes } = offer.chain;
+    if (offer === whole || nodes.length >= whole.chain.nodes.length) return [];
+    const places = nodes.map((node) => place.get(node.id) ?? -1);
+    return places.includes(-1) ? [] : [{ offer, from: Math.min(...places), to: Math.max(...places) }];
+  });
+  let best: { saving: number; names: string[] }[] = [{ saving: 0, names: [] }];
+  for (const end of whole.chain.nodes.keys()) {
+    let here = best[end] ?? { saving: 0, names: [] };
+    for (const { offer, from, to } of inside) {
+      const before = best[from];
+      if (to !== end || !before || before.saving + offer.cost.saving <= here.saving) continue;
+      here = {
+        saving: before.saving + offer.cost.saving,
+        names: [...before.names, `\`${offer.chain.fusion.name}\``],
+      };
+    }
+    best = [...best, here];
+  }
+  return best.at(-1) ?? { saving: 0, names: [] };
+}
+
+/** `keeps 1.6 MiB out of memory, in 7 strips of 2 rows (120 KiB on chip)`. */
+function reasonOf(cost: GroupCost): string {
+  const saved = `keeps ${bytesText(cost.savedBytes)} out of memory`;
+  if (cost.rows === 0) return saved;
+  const strips = `${countText(cost.strips)} strip${cost.strips === 1 ? "" : "s"} of ${countText(cost.rows)} row${cost.rows === 1 ? "" : "s"} (${bytesText(cost.scratchBytes)} on chip)`;
+  const extra = cost.extraBytes > 0 || cost.extraMacs > 0 ? `; ${extraText(cost)}` : "";
+  return `${saved}, in ${strips}${extra}`;
+}
+
+function extraText({ extraBytes, extraMacs }: GroupCost): string {
+  const parts = [
+    ...(extraBytes > 0 ? [`reads ${bytesText(Math.round(extraBytes))} again`] : []),
+    ...(extraMacs > 0 ? [`computes ${countText(Math.round(extraMacs))} MACs again`] : []),
+  ];
+  return parts.join(" and ");
+}
+
+/** Refusals that are still true at the end: chains that no kernel holds, each fusion and chain once. */
+function withoutTaken(refusals: readonly Refusal[], groups: readonly FusedGroup[]): Refusal[] {
+  const groupOf = new Map(groups.flatMap((group, at) => group.nodes.map((node) => [node.id, at] as const)));
+  const seen = new Set<string>();
+  return refusals.filter(({ fusion, nodes }) => {
+    const kernels = new Set(nodes.map((node) => groupOf.get(node.id)));
+    const key = `${fusion} ${nodes.map((node) => node.id).join(" ")}`;
+    if ((kernels.size === 1 && !kernels.has(undefined)) || seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
+function labelKernels(graph: Graph, groups: readonly FusedGroup[]): Graph {
+  if (groups.length === 0) return graph;
+  let number = 0;
+  return produce(graph, (draft) => {
+    for (const { rule, nodes, reason } of groups) {
+      while (graph.kernels.has(`k${number}`)) number += 1;
+      const kernel = `k${number}`;
+      number += 1;
+      draft.kernels.set(kernel, { rule, reason });
       for (const node of nodes) draft.nodes.set(node.id, { ...node, kernel } as never);
     }
   });
-  return { graph: fused, weights };
+}
+
+/** Kernels of a dump or of an earlier pass that are no longer kernels lose their label: a value must not change by it. */
+function dissolveWrongKernels(graph: Graph, target: Target): { graph: Graph; problems: string[] } {
+  const members = new Map<string, Node[]>();
+  for (const node of topological(graph)) {
+    if (node.kernel === undefined) continue;
+    const list = members.get(node.kernel);
+    if (list) list.push(node);
+    else members.set(node.kernel, [node]);
+  }
+  const wrong = [...graph.kernels.keys()].flatMap((kernel) => {
+    const nodes = members.get(kernel) ?? [];
+    const problem = nodes.length === 0 ? undefined : kernelProblem(graph, nodes, target);
+    return problem === undefined && nodes.length > 0 ? [] : [{ kernel, nodes, problem }];
+  });
+  if (wrong.length === 0) return { graph, problems: [] };
+  const dissolved = produce(graph, (draft) => {
+    for (const { kernel, nodes } of wrong) {
+      draft.kernels.delete(kernel);
+      for (const { kernel: _, ...node } of nodes) draft.nodes.set(node.id, node as never);
+    }
+  });
+  const problems = wrong.flatMap(({ kernel, problem }) =>
+    problem === undefined ? [] : [`kernel ${kernel} cannot be one: ${problem}; its ops are fused anew`],
+  );
+  return { graph: dissolved, problems };
 }
 
 let compiled: readonly Fusion[] | undefined;
 
 /** The built-in fusions, compiled once. */
 function builtIn(): readonly Fusion[] {
-  compiled ??= fusions
-    .ast()
-    .items.filter((item) => item.kind === "fuse")
-    .map((item) => compileFusion(item).value ?? bug(`the built-in fusion ${item.name.text} is wrong`));
-  return compiled;
+  const result = compiled ?? compileFusions(fusions.ast().items).value;
+  return (compiled = result ?? bug("a built-in fusion is wrong"));
 }

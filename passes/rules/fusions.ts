@@ -3,14 +3,23 @@
 import { net } from "#rewrite/net.js";
 
 export const fusions = net("rules/fusions")`
-# The depthwise result of a few rows stays on chip and is never written, with any depth multiplier.
-fuse separable: depthwise -> elementwise* -> pointwise -> elementwise* when fits_on_chip
+# The widened value and the depthwise result of a few rows stay on chip and are never written.
+fuse inverted_residual: pointwise -> elementwise* -> depthwise -> elementwise* -> pointwise -> elementwise*  when fits_on_chip
+
+# The depthwise result of a few rows stays on chip, with any depth multiplier.
+fuse separable: depthwise -> elementwise* -> pointwise -> elementwise*  when fits_on_chip
 
 # Bias, activation and residual go into the kernel that makes the value.
 fuse convolution: convolution -> elementwise+
 fuse matmul: matmul -> elementwise+
-fuse pooling: pooling -> elementwise+
 fuse reduction: reduction -> elementwise+
+fuse batch_norm: batch_norm -> elementwise+
+fuse resize: resize -> elementwise+
+fuse pad: pad -> elementwise+
+fuse transpose: transpose -> elementwise+
+
+# What feeds a pool is computed as its rows are read.
+fuse pooling: elementwise* -> pooling -> elementwise*
 
 # What is left of elementwise ops runs through memory once.
 fuse elementwise: elementwise -> elementwise+

@@ -1,5 +1,8 @@
 // What passes and the scheduler need to know of a target: plain data, filled in by the back ends.
 
+/** Chains of several stages for which there are templates: depthwise → pointwise, and pointwise → depthwise → pointwise. */
+export type StageChain = "separable" | "inverted_residual";
+
 /** Limits and cost constants of a target. Costs are relative to one another; only ratios matter. */
 export interface Target {
   readonly name: "js" | "wasm" | "wgsl";
@@ -7,6 +10,8 @@ export interface Target {
   readonly lanes: number;
   /** Bytes of scratch that a fused kernel may use and still have its intermediate on chip. */
   readonly scratchBytes: number;
+  /** Chains of stages that the target has kernels for; `separable` alone if absent. */
+  readonly chains?: readonly StageChain[];
   /** Multiply-accumulates a second of a dense matmul, and of a depthwise convolution. */
   readonly denseMacs: number;
   readonly depthwiseMacs: number;

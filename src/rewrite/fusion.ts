@@ -1,167 +1,144 @@
-// Fusions: chains of ops in the direction of the data, as `fuse` items write them, found in a graph.
+// Fusions: `fuse` items of the language, checked and compiled into steps over nodes and a condition on chains.
 
-import type { Expression, FuseItem, FuseStep } from "#grammar/ast.js";
-import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import type { FuseItem, FuseStep } from "#grammar/ast.js";
+import type { Diagnostic, Result, Span } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import { suggest } from "#diagnostic/suggest.js";
 import type { Graph, Node } from "#ir/graph.js";
-import { nodeOf, operands } from "#ir/graph.js";
-import { outputIds, topological, users } from "#ir/order.js";
-import type { Target } from "#ir/target.js";
-import { channels, elements, sameShape } from "#ir/type.js";
-import { isMember, isOp, isOpClass, opClasses, opOf, ops } from "#ops/index.js";
+import { operands } from "#ir/graph.js";
+import { isMember, isOp, isOpClass, opClasses, ops } from "#ops/index.js";
+import type { ChainFacts } from "./chain-condition.js";
+import { compileChainCondition } from "./chain-condition.js";
 
 /** A compiled `fuse` item. */
 export interface Fusion {
   readonly name: string;
+  readonly span: Span;
+  /** `a+` stands here as `a` and `a*`. */
   readonly steps: readonly FusionStep[];
-  readonly condition: (chain: readonly Node[], graph: Graph, target: Target) => boolean;
+  /** The `when` of the item on what the cost model says of a chain; true if it has none. */
+  readonly condition: (facts: ChainFacts) => boolean;
 }
 
-interface FusionStep {
+export interface FusionStep {
+  readonly repeat: "one" | "*" | "?";
   readonly accepts: (graph: Graph, node: Node) => boolean;
-  readonly repeat: FuseStep["repeat"];
 }
 
-/** A chain that a fusion matches. */
-export interface Candidate {
-  readonly fusion: Fusion;
-  readonly nodes: readonly Node[];
-  /** Bytes that are neither written to memory nor read back. */
-  readonly savedBytes: number;
-  /** Modelled seconds that it saves. */
-  readonly saving: number;
+/** Checks and compiles the `fuse` items among items, in their order; two of one name are an error. */
+export function compileFusions(items: readonly { readonly kind: string }[]): Result<readonly Fusion[]> {
+  const diagnostics: Diagnostic[] = [];
+  const fusions: Fusion[] = [];
+  const first = new Map<string, FuseItem>();
+  for (const item of items) {
+    if (!isFuseItem(item)) continue;
+    const other = first.get(item.name.text);
+    if (other) {
+      diagnostics.push(
+        error("duplicate-name", `there are two fusions named \`${item.name.text}\``, {
+          span: item.name.span,
+          label: "the second one",
+          others: [{ span: other.name.span, message: "the first one" }],
+        }),
+      );
+    }
+    first.set(item.name.text, other ?? item);
+    const compiled = compileFusion(item);
+    diagnostics.push(...compiled.diagnostics);
+    if (compiled.value) fusions.push(compiled.value);
+  }
+  return hasErrors(diagnostics) ? { diagnostics } : { value: fusions, diagnostics };
 }
 
 /** Checks and compiles a `fuse` item. */
 export function compileFusion(item: FuseItem): Result<Fusion> {
-  const diagnostics: Diagnostic[] = [];
-  const steps = item.steps.map((step): FusionStep => {
-    const { text, span } = step.name;
-    if (!isOp(text) && !isOpClass(text)) {
-      const near = suggest(text, [...Object.keys(ops), ...opClasses]);
-      const help =
-        near.length > 0
-          ? [`did you mean ${near.map((one) => `\`${one}\``).join(" or ")}?`]
-          : [`classes are ${opClasses.join(", ")}`];
-      diagnostics.push(error("unknown-op", `\`${text}\` is no op and no class of ops`, { span, help }));
-    }
-    return { repeat: step.repeat, accepts: (graph, node) => accepts(text, graph, node) };
-  });
-  const condition = item.when ? compileCondition(item.when, diagnostics) : () => true;
-  if (hasErrors(diagnostics)) return { diagnostics };
-  return { value: { name: item.name.text, steps, condition }, diagnostics };
-}
-
-/** All chains of at least two nodes that the fusion matches and that are legal, one per first node, as long as can be. */
-export function findCandidates(fusion: Fusion, graph: Graph, target: Target): Candidate[] {
-  return topological(graph).flatMap((start) => {
-    const nodes = matchFrom(fusion, graph, start);
-    if (!nodes || nodes.length < 2 || !fusion.condition(nodes, graph, target)) return [];
-    const savedBytes = nodes.slice(0, -1).reduce((sum, node) => sum + 2 * 4 * elements(node.type.shape), 0);
+  const diagnostics = item.steps.flatMap(checkStep);
+  if (!item.steps.some((step) => step.repeat === "*" || step.repeat === "+") && item.steps.length < 2) {
+    diagnostics.push(
+      error("short-fusion", `\`${item.name.text}\` never holds two ops, so it fuses nothing`, {
+        span: item.span,
+        help: ["a chain has steps joined by `->`, or one that repeats, as in `elementwise+`"],
+      }),
+    );
+  }
+  const condition = item.when
+    ? compileChainCondition(item.when)
+    : { value: (): boolean => true, diagnostics: [] };
+  diagnostics.push(...condition.diagnostics);
+  if (hasErrors(diagnostics) || !condition.value) return { diagnostics };
+  const steps = item.steps.flatMap(({ name, repeat }): FusionStep[] => {
+    const accepts = (graph: Graph, node: Node): boolean => acceptsNode(name.text, graph, node);
+    if (repeat !== "+") return [{ repeat, accepts }];
     return [
-      { fusion, nodes, savedBytes, saving: savedBytes / target.bytes + (nodes.length - 1) * target.launch },
+      { repeat: "one", accepts },
+      { repeat: "*", accepts },
     ];
   });
+  return {
+    value: { name: item.name.text, span: item.span, steps, condition: condition.value },
+    diagnostics,
+  };
 }
 
 /**
- * The longest chain from a node on. Every inner value has one user and is no output, so nothing leaves the chain but its
- * last value, no path leaves it and comes back, and no two chains can wait for each other.
+ * Which steps may take the next node, for chains matched so far: the states of the automaton of `steps`, where a state is
+ * the index of a step and `steps.length` means that the whole chain is matched.
  */
-function matchFrom(fusion: Fusion, graph: Graph, start: Node): Node[] | undefined {
-  const chain: Node[] = [];
-  let next: Node | undefined = start;
-  for (const step of fusion.steps) {
-    let count = 0;
-    while (
-      next &&
-      step.accepts(graph, next) &&
-      isFree(next) &&
-      (chain.length === 0 || canFollow(graph, chain, next))
-    ) {
-      chain.push(next);
-      count += 1;
-      next = onlyUser(graph, next);
-      if (step.repeat === "one" || step.repeat === "?") break;
-    }
-    if (count === 0 && (step.repeat === "one" || step.repeat === "+")) return undefined;
+export function startStates(fusion: Fusion): ReadonlySet<number> {
+  return closure(fusion, [0]);
+}
+
+/** The states after one more node; empty if no chain of the fusion goes on with it. */
+export function nextStates(
+  fusion: Fusion,
+  states: ReadonlySet<number>,
+  graph: Graph,
+  node: Node,
+): ReadonlySet<number> {
+  const next = [...states].flatMap((state) => {
+    const step = fusion.steps[state];
+    if (!step?.accepts(graph, node)) return [];
+    return [step.repeat === "*" ? state : state + 1];
+  });
+  return closure(fusion, next);
+}
+
+function closure(fusion: Fusion, states: readonly number[]): ReadonlySet<number> {
+  const all = new Set<number>();
+  for (const start of states) {
+    all.add(start);
+    for (let state = start; (fusion.steps[state]?.repeat ?? "one") !== "one"; state += 1) all.add(state + 1);
   }
-  return chain;
+  return all;
 }
 
-function isFree(node: Node): boolean {
-  return node.kernel === undefined && node.op !== "input" && node.op !== "constant";
+function isFuseItem(item: { readonly kind: string }): item is FuseItem {
+  return item.kind === "fuse";
 }
 
-function onlyUser(graph: Graph, node: Node): Node | undefined {
-  const [use, second] = users(graph).get(node.id) ?? [];
-  return use === undefined || second !== undefined || outputIds(graph).has(node.id)
-    ? undefined
-    : nodeOf(graph, use);
+/** Ops without a kernel: they can be in no chain. */
+const sources = ["input", "constant"];
+
+function checkStep({ name: { text, span } }: FuseStep): Diagnostic[] {
+  if (sources.includes(text)) {
+    return [
+      error("not-fusible", `\`${text}\` is computed by no kernel`, { span, label: "not part of a chain" }),
+    ];
+  }
+  if (isOp(text) || isOpClass(text)) return [];
+  const near = suggest(text, [...Object.keys(ops), ...opClasses]);
+  const help =
+    near.length > 0
+      ? [`did you mean ${near.map((one) => `\`${one}\``).join(" or ")}?`]
+      : [`classes are ${opClasses.join(", ")}; \`cleave ops\` lists all ops`];
+  return [error("unknown-op", `\`${text}\` is no op and no class of ops`, { span, help })];
 }
 
-/** Whether a kernel can take the next node: the value flows in whole, and side operands broadcast in a simple way. */
-function canFollow(graph: Graph, chain: readonly Node[], next: Node): boolean {
-  const flow = chain.at(-1);
-  if (!flow) return true;
-  if (!opOf(next.op).scalar) return next.inputs[0] === flow.id && next.inputs.lastIndexOf(flow.id) === 0;
-  if (!sameShape(flow.type.shape, next.type.shape)) return false;
-  return operands(graph, next).every(
-    (side) => side.id === flow.id || broadcastsSimply(side.type.shape, next.type.shape),
+function acceptsNode(name: string, graph: Graph, node: Node): boolean {
+  if (!isOpClass(name)) return node.op === name;
+  return isMember(
+    name,
+    node,
+    operands(graph, node).map((input) => input.type),
   );
-}
-
-/** Element by element, per channel, per last-axis vector, or one value. */
-function broadcastsSimply(shape: readonly number[], to: readonly number[]): boolean {
-  if (sameShape(shape, to) || elements(shape) === 1) return true;
-  if (elements(shape) === channels(to) && channels(shape) === channels(to)) return true;
-  return channels(shape) === 1 && shape.length === to.length && elements(shape) === elements(to.slice(0, -1));
-}
-
-function accepts(name: string, graph: Graph, node: Node): boolean {
-  if (isOpClass(name)) {
-    return isMember(
-      name,
-      node,
-      operands(graph, node).map((input) => input.type),
-    );
-  }
-  return node.op === name;
-}
-
-/** Conditions on a chain: `fits_on_chip`, with `and`, `or`, `not`. */
-function compileCondition(expression: Expression, diagnostics: Diagnostic[]): Fusion["condition"] {
-  if (expression.kind === "binary" && (expression.operator === "and" || expression.operator === "or")) {
-    const left = compileCondition(expression.left, diagnostics);
-    const right = compileCondition(expression.right, diagnostics);
-    const isAnd = expression.operator === "and";
-    return (...of) => (isAnd ? left(...of) && right(...of) : left(...of) || right(...of));
-  }
-  if (expression.kind === "unary" && expression.operator === "not") {
-    const operand = compileCondition(expression.operand, diagnostics);
-    return (...of) => !operand(...of);
-  }
-  if (expression.kind === "name" && expression.name === "fits_on_chip") return fitsOnChip;
-  diagnostics.push(
-    error("unknown-condition", "this is no condition on a chain of ops", {
-      span: expression.span,
-      help: ["`when` of a fusion takes `fits_on_chip`, with `and`, `or`, `not`"],
-    }),
-  );
-  return () => false;
-}
-
-/** Whether one row of every inner value fits into the target's scratch: the least that a fused kernel keeps. */
-function fitsOnChip(chain: readonly Node[], graph: Graph, target: Target): boolean {
-  const [first] = chain;
-  const input = first && operands(graph, first)[0];
-  const row = (node: Node): number => 4 * elements(node.type.shape.slice(2));
-  const windowRows =
-    first?.op === "depthwise_conv2d" || first?.op === "conv2d"
-      ? (operands(graph, first)[1]?.type.shape[0] ?? 1)
-      : 1;
-  const inner = chain.slice(0, -1).filter((node) => !opOf(node.op).scalar);
-  const bytes = inner.reduce((sum, node) => sum + row(node), 0) + (input ? windowRows * row(input) : 0);
-  return bytes <= target.scratchBytes;
 }

@@ -5,46 +5,40 @@ import { operands } from "#ir/graph.js";
 import { topological } from "#ir/order.js";
 import { bug } from "#diagnostic/diagnostic.js";
 
-/** Nodes of one kernel in order; a node that no fusion took is alone. */
+/** Nodes of one kernel in the order of the graph; a node that no fusion took is alone. */
 export type NodeGroup = readonly Node[];
 
 /**
- * The groups in an order in which every group stands after those that it reads. Throws `InternalError` if the groups
- * wait for each other: a path left a fused group and came back.
+ * The groups in the order of their last nodes. That is an order in which every group stands after those that it reads:
+ * what a group reads is the last value of another, which stands before its reader, and so before the reader's group's last.
+ * Throws `InternalError` if a group reads an inner value of another, which no fusion makes.
  */
 export function groupNodes(graph: Graph): NodeGroup[] {
-  const order = topological(graph).filter((node) => node.op !== "input" && node.op !== "constant");
-  const keyOf = (node: Node): string => node.kernel ?? `${node.id}`;
   const groups = new Map<string, Node[]>();
-  for (const node of order) {
-    const group = groups.get(keyOf(node));
-    if (group) group.push(node);
-    else groups.set(keyOf(node), [node]);
+  for (const node of topological(graph)) {
+    if (node.op === "input" || node.op === "constant") continue;
+    const key = node.kernel ?? `node ${node.id}`;
+    const group = groups.get(key);
+    // Deleting and setting keeps the map in the order of last nodes.
+    groups.delete(key);
+    groups.set(key, group ? [...group, node] : [node]);
   }
-  const done = new Set<string>();
-  const result: NodeGroup[] = [];
-  const waiting = [...groups];
-  while (waiting.length > 0) {
-    const at = waiting.findIndex(([key, nodes]) => isReady(graph, key, nodes, done, keyOf));
-    const [entry] = at < 0 ? [] : waiting.splice(at, 1);
-    if (!entry) bug(`the kernels of ${graph.name} wait for each other`);
-    done.add(entry[0]);
-    result.push(entry[1]);
-  }
+  const result = [...groups.values()];
+  checkInner(graph, result);
   return result;
 }
 
-function isReady(
-  graph: Graph,
-  key: string,
-  nodes: readonly Node[],
-  done: ReadonlySet<string>,
-  keyOf: (node: Node) => string,
-): boolean {
-  return nodes.every((node) =>
-    operands(graph, node).every((input) => {
-      const other = keyOf(input);
-      return input.op === "input" || input.op === "constant" || other === key || done.has(other);
-    }),
-  );
+function checkInner(graph: Graph, groups: readonly NodeGroup[]): void {
+  const groupOf = new Map(groups.flatMap((nodes) => nodes.map((node) => [node.id, nodes] as const)));
+  const isInner = (id: number): boolean => groupOf.get(id)?.at(-1)?.id !== id && groupOf.has(id);
+  for (const nodes of groups) {
+    for (const node of nodes) {
+      const inner = operands(graph, node).find(
+        (input) => isInner(input.id) && groupOf.get(input.id) !== nodes,
+      );
+      if (inner) bug(`${node.name} reads ${inner.name}, which stays inside kernel ${inner.kernel ?? ""}`);
+    }
+  }
+  const output = graph.outputs.find(({ node }) => isInner(node));
+  if (output) bug(`output ${output.name} stays inside a kernel`);
 }

@@ -19,7 +19,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "src/schedule": ["diagnostic", "ir", "ops"],
   "src/kernel": ["diagnostic", "ir", "ops", "schedule"],
   "src/backend": ["diagnostic", "ir", "kernel", "runtime"],
-  passes: ["diagnostic", "grammar", "ir", "ops", "rewrite", "weights"],
+  passes: ["diagnostic", "grammar", "ir", "ops", "rewrite", "schedule", "weights"],
   "src/inspect": ["diagnostic", "grammar", "ir", "ops", "schedule"],
   "src/report": ["diagnostic", "grammar", "ir", "ops", "schedule", "inspect", "passes"],
 };

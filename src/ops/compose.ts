@@ -1,0 +1,106 @@
+// Chains of elementwise nodes as steps over one flowing value; where a value is needed again later, steps become one.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import type { Node, NodeId } from "#ir/graph.js";
+import { opOf } from "./index.js";
+import type { Scalar } from "./scalar.js";
+import { operand } from "./scalar.js";
+
+/** One step over a flowing value. */
+export interface ComposedStep {
+  /** The nodes that the step computes; the last one's value flows on. */
+  readonly nodes: readonly Node[];
+  /** The value that flows in. */
+  readonly from: NodeId;
+  /** Over operands that `flow` and `sides` refer to. */
+  readonly scalar: Scalar;
+  /** Which operands of `scalar` are the flowing value. */
+  readonly flow: readonly number[];
+  /** The other operands, by operand index. */
+  readonly sides: ReadonlyMap<number, NodeId>;
+}
+
+/**
+ * The steps of elementwise nodes in order, of which every one reads `flow` or a node before it. A node that reads the
+ * value before it, as most do, is a step of its own with its own operand indices. In `x · σ(x)` the product needs x again:
+ * σ and the product are one step.
+ */
+export function composeSteps(nodes: readonly Node[], flow: NodeId): ComposedStep[] {
+  let steps: ComposedStep[] = [];
+  for (const node of nodes) {
+    const first = earliestRead(steps, flow, node);
+    const from = first === 0 ? flow : (steps[first - 1]?.nodes.at(-1)?.id ?? flow);
+    const merged = [...steps.slice(first).flatMap((step) => step.nodes), node];
+    steps = [...steps.slice(0, first), makeStep(merged, from)];
+  }
+  return steps;
+}
+
+/** Number of operations of an expression: what a composed step costs where a value in it is needed twice. */
+export function scalarSize(scalar: Scalar): number {
+  switch (scalar.kind) {
+    case "operand":
+    case "number":
+      return 0;
+    case "unary":
+      return 1 + scalarSize(scalar.x);
+    case "binary":
+      return 1 + scalarSize(scalar.a) + scalarSize(scalar.b);
+    case "select":
+      return (
+        1 + [scalar.a, scalar.b, scalar.then, scalar.otherwise].reduce((sum, x) => sum + scalarSize(x), 0)
+      );
+    default:
+      return scalar satisfies never;
+  }
+}
+
+/** How many of the steps stay as they are: those before the first one whose inner or incoming value the node reads. */
+function earliestRead(steps: readonly ComposedStep[], flow: NodeId, node: Node): number {
+  let first = steps.length;
+  if (node.inputs.includes(flow)) return 0;
+  for (const [at, step] of steps.entries()) {
+    for (const [place, { id }] of step.nodes.entries()) {
+      if (!node.inputs.includes(id)) continue;
+      first = Math.min(first, place === step.nodes.length - 1 ? at + 1 : at);
+    }
+  }
+  return first;
+}
+
+function makeStep(nodes: readonly Node[], from: NodeId): ComposedStep {
+  const [single, second] = nodes;
+  if (single && !second) {
+    const own = single.inputs.map((_, at) => operand(at));
+    return {
+      nodes,
+      from,
+      scalar: scalarOf(single, own),
+      flow: [...single.inputs.keys()].filter((at) => single.inputs[at] === from),
+      sides: new Map([...single.inputs.entries()].filter(([, id]) => id !== from)),
+    };
+  }
+  const values = new Map<NodeId, Scalar>([[from, operand(0)]]);
+  const sides = new Map<number, NodeId>();
+  for (const node of nodes) {
+    const inputs = node.inputs.map((id) => {
+      const known = values.get(id);
+      if (known) return known;
+      const side = operand(sides.size + 1);
+      sides.set(sides.size + 1, id);
+      values.set(id, side);
+      return side;
+    });
+    values.set(node.id, scalarOf(node, inputs));
+  }
+  const last = nodes.at(-1) ?? bug("a step of no nodes");
+  return { nodes, from, scalar: values.get(last.id) ?? bug("a step without a value"), flow: [0], sides };
+}
+
+function scalarOf(node: Node, operands: readonly Scalar[]): Scalar {
+  const { scalar } = opOf(node.op);
+  return (
+    scalar?.(operands, node.attributes as Readonly<Record<string, never>>) ??
+    bug(`${node.op} is not elementwise`)
+  );
+}

@@ -1,0 +1,151 @@
+// Conditions of fusions: what `when` may say of a chain of ops.
+
+import type { BinaryOperator, Expression } from "#grammar/ast.js";
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import { error, hasErrors } from "#diagnostic/diagnostic.js";
+import { suggest } from "#diagnostic/suggest.js";
+
+/** What the cost model says of a chain, under the names that conditions use. */
+export interface ChainFacts {
+  /** Whether what the kernel keeps between its ops fits into the target's scratch. */
+  readonly fits_on_chip: boolean;
+  /** Ops in the chain. */
+  readonly ops: number;
+  /** Bytes that are neither written to memory nor read back. */
+  readonly saved_bytes: number;
+  /** Bytes of scratch that the kernel takes. */
+  readonly scratch_bytes: number;
+  /** Multiply-accumulates that are done again since rows are needed twice. */
+  readonly extra_macs: number;
+}
+
+/** One sentence for each fact. */
+export const chainFacts: { readonly [F in keyof ChainFacts]: string } = {
+  fits_on_chip: "whether what the kernel keeps between its ops fits into the target's scratch",
+  ops: "ops in the chain",
+  saved_bytes: "bytes that are neither written to memory nor read back",
+  scratch_bytes: "bytes of scratch that the kernel takes",
+  extra_macs: "multiply-accumulates that are done again since rows are needed twice",
+};
+
+type Value = boolean | number;
+type Typed =
+  | { readonly type: "boolean"; readonly of: (facts: ChainFacts) => boolean }
+  | { readonly type: "number"; readonly of: (facts: ChainFacts) => number };
+
+/** Checks and compiles a `when`: facts, numbers, comparisons, arithmetic, `and`, `or`, `not`. */
+export function compileChainCondition(expression: Expression): Result<(facts: ChainFacts) => boolean> {
+  const diagnostics: Diagnostic[] = [];
+  const compiled = compile(expression, diagnostics);
+  if (compiled?.type === "number") diagnostics.push(wrongType(expression, "true or false"));
+  if (hasErrors(diagnostics) || compiled?.type !== "boolean") return { diagnostics };
+  return { value: compiled.of, diagnostics };
+}
+
+function compile(expression: Expression, diagnostics: Diagnostic[]): Typed | undefined {
+  switch (expression.kind) {
+    case "number":
+      return { type: "number", of: () => expression.value };
+    case "name":
+      return compileName(expression, diagnostics);
+    case "unary": {
+      const operand = expect(
+        expression.operand,
+        expression.operator === "-" ? "number" : "boolean",
+        diagnostics,
+      );
+      if (!operand) return undefined;
+      if (operand.type === "number") return { type: "number", of: (facts) => -operand.of(facts) };
+      return { type: "boolean", of: (facts) => !operand.of(facts) };
+    }
+    case "binary":
+      return compileBinary(expression, diagnostics);
+    default:
+      diagnostics.push(
+        error("unknown-condition", "this says nothing of a chain of ops", {
+          span: expression.span,
+          help: [
+            `a fusion's \`when\` takes ${Object.keys(chainFacts).join(", ")}, numbers, comparisons, \`and\`, \`or\` and \`not\``,
+          ],
+        }),
+      );
+      return undefined;
+  }
+}
+
+function compileName(
+  { name, span }: Extract<Expression, { kind: "name" }>,
+  diagnostics: Diagnostic[],
+): Typed | undefined {
+  if (name === "true" || name === "false") return { type: "boolean", of: () => name === "true" };
+  if (name === "fits_on_chip") return { type: "boolean", of: (facts) => facts.fits_on_chip };
+  if (isFact(name)) return { type: "number", of: (facts) => Number(facts[name]) };
+  const near = suggest(name, Object.keys(chainFacts));
+  diagnostics.push(
+    error("unknown-condition", `\`${name}\` is nothing that is known of a chain`, {
+      span,
+      help: [
+        near.length > 0
+          ? `did you mean ${near.map((one) => `\`${one}\``).join(" or ")}?`
+          : `known are ${Object.keys(chainFacts).join(", ")}`,
+      ],
+    }),
+  );
+  return undefined;
+}
+
+function compileBinary(
+  { operator, left, right, span }: Extract<Expression, { kind: "binary" }>,
+  diagnostics: Diagnostic[],
+): Typed | undefined {
+  const wanted = operator === "and" || operator === "or" ? "boolean" : "number";
+  const a = expect(left, wanted, diagnostics);
+  const b = expect(right, wanted, diagnostics);
+  if (!a || !b) return undefined;
+  if (a.type === "boolean" && b.type === "boolean") {
+    return operator === "and"
+      ? { type: "boolean", of: (facts) => a.of(facts) && b.of(facts) }
+      : { type: "boolean", of: (facts) => a.of(facts) || b.of(facts) };
+  }
+  const compare = comparisons[operator];
+  const compute = arithmetic[operator];
+  const values = (facts: ChainFacts): [number, number] => [Number(a.of(facts)), Number(b.of(facts))];
+  if (compare) return { type: "boolean", of: (facts) => compare(...values(facts)) };
+  if (compute) return { type: "number", of: (facts) => compute(...values(facts)) };
+  diagnostics.push(error("unknown-condition", `\`${operator}\` is of no use here`, { span }));
+  return undefined;
+}
+
+function expect(expression: Expression, type: Typed["type"], diagnostics: Diagnostic[]): Typed | undefined {
+  const typed = compile(expression, diagnostics);
+  if (!typed || typed.type === type) return typed;
+  diagnostics.push(wrongType(expression, type === "number" ? "a number" : "true or false"));
+  return undefined;
+}
+
+function wrongType(expression: Expression, expected: string): Diagnostic {
+  return error("wrong-type", `this must be ${expected}`, { span: expression.span });
+}
+
+function isFact(name: string): name is keyof ChainFacts {
+  return Object.hasOwn(chainFacts, name);
+}
+
+type Table<T extends Value> = Partial<Record<BinaryOperator, (a: number, b: number) => T>>;
+
+const comparisons: Table<boolean> = {
+  "==": (a, b) => a === b,
+  "!=": (a, b) => a !== b,
+  "<": (a, b) => a < b,
+  "<=": (a, b) => a <= b,
+  ">": (a, b) => a > b,
+  ">=": (a, b) => a >= b,
+};
+
+const arithmetic: Table<number> = {
+  "+": (a, b) => a + b,
+  "-": (a, b) => a - b,
+  "*": (a, b) => a * b,
+  "/": (a, b) => a / b,
+  "%": (a, b) => a % b,
+};

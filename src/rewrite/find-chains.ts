@@ -1,0 +1,158 @@
+// Finds the chains of a fusion in a graph: those that one kernel may hold, and why others may not be.
+
+import type { Graph, Node, NodeId } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
+import { memoise, outputIds, topological, users } from "#ir/order.js";
+import type { Target } from "#ir/target.js";
+import { bug } from "#diagnostic/diagnostic.js";
+import type { Fusion } from "./fusion.js";
+import { nextStates, startStates } from "./fusion.js";
+import { formProblem, isMap, joinProblem } from "./kernel-form.js";
+
+/** A legal chain: every node but the last is used only inside, so the kernel has one result. */
+export interface Chain {
+  readonly fusion: Fusion;
+  /** In the order of computation. */
+  readonly nodes: readonly Node[];
+}
+
+/** A chain that the fusion's steps describe, and that cannot be or does not pay as one kernel. */
+export interface Refusal {
+  readonly fusion: string;
+  /** As far as the chain was followed. */
+  readonly nodes: readonly Node[];
+  readonly reason: string;
+}
+
+/**
+ * The longest legal chain of at least two nodes from every node on. `isFree` says which nodes are in no kernel yet.
+ *
+ * A chain grows in the order of the graph, always by the first node that reads one of its values and is not in it. It is
+ * whole where no value but the last is read outside or an output of the net. So no path leaves it and comes back (it would
+ * leave from an inner value), no side operand waits for the chain, and two chains never wait for each other.
+ */
+export function findChains(
+  fusion: Fusion,
+  graph: Graph,
+  target: Target,
+  isFree: (node: Node) => boolean,
+): { readonly chains: Chain[]; readonly refusals: Refusal[] } {
+  const chains: Chain[] = [];
+  const refusals: Refusal[] = [];
+  for (const start of topological(graph)) {
+    if (start.op === "input" || start.op === "constant" || !isFree(start)) continue;
+    const { nodes, refused } = grow(fusion, graph, target, start, isFree);
+    if (nodes.length >= 2) chains.push({ fusion, nodes });
+    if (refused) refusals.push({ fusion: fusion.name, ...refused });
+  }
+  return { chains, refusals };
+}
+
+interface Growth {
+  /** The longest legal chain; empty if there is none. */
+  readonly nodes: readonly Node[];
+  /** What kept a longer one from being taken. */
+  readonly refused?: Omit<Refusal, "fusion">;
+}
+
+function grow(
+  fusion: Fusion,
+  graph: Graph,
+  target: Target,
+  start: Node,
+  isFree: (node: Node) => boolean,
+): Growth {
+  const chain: Node[] = [];
+  let states = startStates(fusion);
+  let legal: readonly Node[] = [];
+  let reason: string | undefined;
+  let next: Node | undefined = start;
+  while (next) {
+    const after = nextStates(fusion, states, graph, next);
+    if (after.size === 0) {
+      reason ??= missedUser(fusion, states, graph, chain, next);
+      break;
+    }
+    states = after;
+    reason = isFree(next) ? joinProblem(graph, chain, next) : `\`${next.name}\` is in another kernel`;
+    chain.push(next);
+    if (reason !== undefined) break;
+    if (states.has(fusion.steps.length) && chain.length >= 2) {
+      reason = openProblem(graph, chain) ?? formProblem(graph, chain, target);
+      if (reason === undefined) legal = [...chain];
+    }
+    next = nextUser(graph, chain);
+  }
+  if (chain.length < 2 || reason === undefined) return { nodes: legal };
+  return { nodes: legal, refused: { nodes: chain, reason } };
+}
+
+/** If the first open user ends the chain but another would go on with it: adds that one, and says what is in its way. */
+function missedUser(
+  fusion: Fusion,
+  states: ReadonlySet<number>,
+  graph: Graph,
+  chain: Node[],
+  stopper: Node,
+): string | undefined {
+  const last = chain.at(-1);
+  if (!last) return undefined;
+  const other = (users(graph).get(last.id) ?? [])
+    .map((id) => nodeOf(graph, id))
+    .find((user) => nextStates(fusion, states, graph, user).size > 0);
+  if (!other) return undefined;
+  chain.push(other);
+  return `\`${last.name}\` is also read by \`${stopper.name}\`, outside of the chain`;
+}
+
+/** Why the values of a chain so far cannot stay inside; undefined if only the last is seen outside. */
+export function openProblem(graph: Graph, chain: readonly Node[]): string | undefined {
+  const inside = new Set(chain.map((node) => node.id));
+  for (const node of chain.slice(0, -1)) {
+    if (outputIds(graph).has(node.id)) return `\`${node.name}\` is an output of the net`;
+    const outside = (users(graph).get(node.id) ?? []).find((id) => !inside.has(id));
+    if (outside !== undefined)
+      return `\`${node.name}\` is also read by \`${nodeOf(graph, outside).name}\`, outside of the chain`;
+  }
+  return undefined;
+}
+
+/** The first node in the graph's order that reads a value of the chain and is not in it. */
+function nextUser(graph: Graph, chain: readonly Node[]): Node | undefined {
+  const inside = new Set(chain.map((node) => node.id));
+  let first: NodeId | undefined;
+  for (const node of chain) {
+    for (const id of users(graph).get(node.id) ?? []) {
+      if (inside.has(id)) continue;
+      if (first === undefined || placeOf(graph, id) < placeOf(graph, first)) first = id;
+    }
+  }
+  return first === undefined ? undefined : nodeOf(graph, first);
+}
+
+const places = memoise(
+  (graph: Graph): ReadonlyMap<NodeId, number> =>
+    new Map(topological(graph).map((node, place) => [node.id, place])),
+);
+
+function placeOf(graph: Graph, id: NodeId): number {
+  return places(graph).get(id) ?? bug(`node ${id} is in no order of ${graph.name}`);
+}
+
+/**
+ * Why labelled nodes (of a dump, say) are no kernel; undefined if they are one. The nodes stand in the order of the graph.
+ */
+export function kernelProblem(graph: Graph, nodes: readonly Node[], target: Target): string | undefined {
+  for (const [at, node] of nodes.entries()) {
+    if (node.op === "input" || node.op === "constant") return `\`${node.name}\` is computed by no kernel`;
+    const problem = joinProblem(graph, nodes.slice(0, at), node);
+    if (problem !== undefined) return problem;
+  }
+  if (nodes.length === 1) return undefined;
+  return openProblem(graph, nodes) ?? formProblem(graph, nodes, target);
+}
+
+/** Nodes of a chain that do more than map elements. */
+export function stagesOf(chain: readonly Node[]): Node[] {
+  return chain.filter((node) => !isMap(node));
+}

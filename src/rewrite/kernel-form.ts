@@ -1,0 +1,116 @@
+// What one kernel can hold: elementwise steps around one stage, or one of the chains of stages that have a template.
+
+import type { Graph, Node } from "#ir/graph.js";
+import { nodeOf, operands } from "#ir/graph.js";
+import { broadcastOf } from "#ir/broadcast.js";
+import { outputIds, users } from "#ir/order.js";
+import type { StageChain, Target } from "#ir/target.js";
+import { sameShape } from "#ir/type.js";
+import { shapeText } from "#ir/units.js";
+import { composeSteps, scalarSize } from "#ops/compose.js";
+import { isMember, opOf } from "#ops/index.js";
+
+/** Most operations of a step in which a value is needed twice: expressions are trees, so the value is computed twice. */
+const maxStepSize = 64;
+
+/** Whether a node maps elements one by one. */
+export function isMap(node: Node): boolean {
+  return opOf(node.op).scalar !== undefined;
+}
+
+/** Why a node cannot go on with a chain, whatever follows; undefined if it can. An empty chain takes any first node. */
+export function joinProblem(graph: Graph, chain: readonly Node[], node: Node): string | undefined {
+  return isMap(node) ? mapProblem(graph, chain, node) : stageProblem(graph, chain, node);
+}
+
+/** An elementwise step: its operands are values of the chain since the last stage, or sides that repeat in a simple way. */
+function mapProblem(graph: Graph, chain: readonly Node[], node: Node): string | undefined {
+  const { shape } = node.type;
+  const lastStage = chain.findLastIndex((one) => !isMap(one));
+  const reachable = new Set(chain.slice(Math.max(lastStage, 0)).map((one) => one.id));
+  const inputs = operands(graph, node);
+  for (const input of inputs) {
+    if (reachable.has(input.id)) {
+      if (!sameShape(input.type.shape, shape))
+        return `\`${node.name}\` repeats \`${input.name}\` from ${shapeText(input.type.shape)} to ${shapeText(shape)}`;
+    } else if (chain.some((one) => one.id === input.id)) {
+      return `\`${input.name}\` is read by \`${node.name}\`, after the value has gone through \`${chain[lastStage]?.name}\``;
+    } else if (broadcastOf(input.type.shape, shape) === "general") {
+      return `\`${input.name}\` repeats over \`${node.name}\` from ${shapeText(input.type.shape)} to ${shapeText(shape)}, which only a kernel of its own does`;
+    }
+  }
+  const isFed =
+    chain.length === 0
+      ? inputs.some((input) => input.op !== "constant" && sameShape(input.type.shape, shape))
+      : inputs.some((input) => reachable.has(input.id));
+  if (!isFed) return `\`${node.name}\` reads no value of the chain whole`;
+  const flow = chain[Math.max(lastStage, 0)];
+  if (!flow || chain.length < 2) return undefined;
+  const segment = [...chain.slice(lastStage < 0 ? 0 : lastStage + 1), node];
+  const from = lastStage < 0 ? segment[0]?.inputs[0] : flow.id;
+  const last = from === undefined ? undefined : composeSteps(segment, from).at(-1);
+  return last && last.nodes.length > 1 && scalarSize(last.scalar) > maxStepSize
+    ? `\`${node.name}\` needs values of the chain again that are too long to compute twice`
+    : undefined;
+}
+
+/** A stage takes the one value that is open as its first operand, and nothing else of the chain. */
+function stageProblem(graph: Graph, chain: readonly Node[], node: Node): string | undefined {
+  const flow = chain.at(-1);
+  if (!flow) return undefined;
+  if (node.inputs[0] !== flow.id || node.inputs.lastIndexOf(flow.id) !== 0)
+    return `\`${flow.name}\` is not the first operand of \`${node.name}\` alone`;
+  const inside = new Set([...chain, node].map((one) => one.id));
+  for (const one of chain) {
+    if (outputIds(graph).has(one.id)) return `\`${one.name}\` is an output of the net`;
+    const other = (users(graph).get(one.id) ?? []).find((id) => !inside.has(id));
+    if (other !== undefined)
+      return `\`${one.name}\` is also read by \`${nodeOf(graph, other).name}\`, but only a part of it is kept for \`${node.name}\``;
+    if (one !== flow && node.inputs.includes(one.id))
+      return `\`${one.name}\` is read by \`${node.name}\` from the side`;
+  }
+  return undefined;
+}
+
+/** Stages whose template takes elementwise steps on its operand. */
+const takesPrologue: ReadonlySet<string> = new Set(["conv2d", "depthwise_conv2d", "max_pool", "avg_pool"]);
+
+/** Stages without a template that goes on with elementwise steps. */
+const takesNoEpilogue: ReadonlySet<string> = new Set(["softmax", "concat"]);
+
+/** Why a whole chain has no template; undefined if it has one. */
+export function formProblem(graph: Graph, chain: readonly Node[], target: Target): string | undefined {
+  const stages = chain.filter((node) => !isMap(node));
+  const [first, ...more] = stages;
+  if (!first) return undefined;
+  const view = stages.find((node) => opOf(node.op).classes.includes("view"));
+  if (view) return `\`${view.name}\` is a ${view.op}, which is free as a view of memory`;
+  const before = chain.indexOf(first);
+  if (before > 0 && (more.length > 0 || !takesPrologue.has(first.op)))
+    return `no kernel computes \`${chain[before - 1]?.name}\` on the way into \`${first.name}\``;
+  const last = stages.at(-1);
+  if (last && last !== chain.at(-1) && takesNoEpilogue.has(last.op))
+    return `no kernel goes on after the ${last.op} \`${last.name}\``;
+  if (more.length === 0) return undefined;
+  const known: readonly StageChain[] = target.chains ?? ["separable"];
+  if (known.some((name) => isStageChain(name, graph, stages))) return undefined;
+  return `no kernel of ${target.name} holds ${stages.map((node) => node.op).join(" and ")}`;
+}
+
+function isStageChain(name: StageChain, graph: Graph, stages: readonly Node[]): boolean {
+  const classes = stageChains[name];
+  return (
+    stages.length === classes.length &&
+    stages.every((node, at) => {
+      const inputs = operands(graph, node);
+      const weights = inputs.slice(1).every((input) => input.op === "constant");
+      const types = inputs.map((input) => input.type);
+      return weights && isMember(classes[at] ?? "depthwise", node, types);
+    })
+  );
+}
+
+const stageChains = {
+  separable: ["depthwise", "pointwise"],
+  inverted_residual: ["pointwise", "depthwise", "pointwise"],
+} as const satisfies Record<StageChain, readonly ("depthwise" | "pointwise")[]>;

@@ -1,0 +1,79 @@
+// In-place results: a kernel writes over an operand that nobody reads again.
+
+import type { Graph, Node, NodeId } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
+import { sameShape } from "#ir/type.js";
+import { opOf } from "#ops/index.js";
+import type { NodeGroup } from "./group-nodes.js";
+import type { Places } from "./place-values.js";
+import type { Lifetime } from "./plan-memory.js";
+
+export interface Shared {
+  /** Which buffer a buffer has become. */
+  readonly bufferOf: (buffer: number) => number;
+  /** Of all buffers; those that have become another have size 0. */
+  readonly lifetimes: readonly Lifetime[];
+}
+
+/**
+ * Lets a group's result take the buffer of an operand that dies there, where that is safe for every template. It is safe if
+ * the operand is read only by elementwise steps behind the last stage (all steps, where there is no stage), element by
+ * element: a template computes an element once, reads what its steps read at that very place, and then stores it. An
+ * operand of a stage, or of a step before one, is read at other places too and stays apart.
+ */
+export function shareInPlace(
+  graph: Graph,
+  groups: readonly NodeGroup[],
+  { places, views, claims }: Places,
+  lifetimes: readonly Lifetime[],
+): Shared {
+  const parent = lifetimes.map((_, buffer) => buffer);
+  const merged = [...lifetimes];
+  const bufferOf = (buffer: number): number => {
+    const up = parent[buffer] ?? buffer;
+    return up === buffer ? buffer : bufferOf(up);
+  };
+  for (const [moment, nodes] of groups.entries()) {
+    const last = nodes.at(-1);
+    const target = last && places.get(last.id);
+    if (!last || !target || views.has(last.id) || claims.has(last.id) || last.op === "concat") continue;
+    const result = merged[target.buffer];
+    if (result?.first !== moment) continue;
+    for (const id of readInPlace(graph, nodes)) {
+      const from = places.get(id);
+      const buffer = from && bufferOf(from.buffer);
+      const life = buffer === undefined ? undefined : merged[buffer];
+      if (!from || buffer === undefined || !life || life.last !== moment || life.size !== result.size)
+        continue;
+      if (from.offset !== 0 || from.stride !== target.stride || target.offset !== 0) continue;
+      // Another operand may be a view of the same buffer, and be read elsewhere.
+      if (readsElsewhere(nodes, id, (other) => placeBuffer(other) === buffer)) continue;
+      parent[target.buffer] = buffer;
+      merged[buffer] = { ...life, last: result.last };
+      merged[target.buffer] = { size: 0, first: result.first, last: result.last };
+      break;
+    }
+  }
+  function placeBuffer(id: NodeId): number | undefined {
+    const place = places.get(id);
+    return place && bufferOf(place.buffer);
+  }
+  return { bufferOf, lifetimes: merged };
+}
+
+/** Operands that a group reads element by element behind its last stage, and nowhere else. */
+function readInPlace(graph: Graph, nodes: NodeGroup): NodeId[] {
+  const inside = new Set(nodes.map((node) => node.id));
+  const isStage = (node: Node): boolean => opOf(node.op).scalar === undefined;
+  const lastStage = nodes.findLastIndex(isStage);
+  const early = new Set(nodes.slice(0, lastStage + 1).flatMap((node) => node.inputs));
+  const late = new Set(nodes.slice(lastStage + 1).flatMap((node) => node.inputs));
+  const shape = nodes.at(-1)?.type.shape ?? [];
+  return [...late].filter(
+    (id) => !inside.has(id) && !early.has(id) && sameShape(nodeOf(graph, id).type.shape, shape),
+  );
+}
+
+function readsElsewhere(nodes: NodeGroup, id: NodeId, isSame: (other: NodeId) => boolean): boolean {
+  return nodes.some((node) => node.inputs.some((other) => other !== id && isSame(other)));
+}

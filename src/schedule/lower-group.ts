@@ -1,0 +1,113 @@
+// From the nodes of a kernel to its steps and stages.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import { broadcastOf } from "#ir/broadcast.js";
+import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
+import { nodeOf, operands } from "#ir/graph.js";
+import { sameShape } from "#ir/type.js";
+import { composeSteps } from "#ops/compose.js";
+import { opOf } from "#ops/index.js";
+import type { NodeGroup } from "./group-nodes.js";
+import type { Places } from "./place-values.js";
+import { hasParts, partOf } from "./place-values.js";
+import type { Group, Source, Stage, Step, View } from "./schedule.js";
+
+/** Where values lie, for groups to read and write. */
+export interface Views {
+  /** Of a value that has a place. */
+  viewOf(id: NodeId): View;
+  /** The view, or the weight that a constant is. */
+  sourceOf(id: NodeId): Source;
+}
+
+/** The groups that compute some nodes: one, none for a view, a copy per operand for a concat. */
+export function lowerGroup(graph: Graph, nodes: NodeGroup, { views, claims }: Places, at: Views): Group[] {
+  const last = nodes.at(-1) ?? bug("an empty group");
+  if (views.has(last.id)) return [];
+  if (last.op === "concat" && nodes.length === 1) return lowerConcat(graph, last, claims, at);
+  const label = last.kernel === undefined ? undefined : graph.kernels.get(last.kernel);
+  const flow = flowInto(graph, nodes[0] ?? last);
+  return [
+    {
+      name: last.name,
+      nodes: nodes.map((node) => node.id),
+      ...(label ? { rule: label.rule, reason: label.reason } : {}),
+      input: at.sourceOf(flow),
+      ...lowerChain(graph, nodes, flow, at),
+      output: at.viewOf(last.id),
+    },
+  ];
+}
+
+/** The copy of a value that is a weight or lies elsewhere into a view. */
+export function copyGroup(node: Node, input: Source, output: View): Group {
+  return { name: node.name, nodes: [node.id], input, prologue: [], stages: [], output };
+}
+
+function lowerChain(
+  graph: Graph,
+  nodes: NodeGroup,
+  flow: NodeId,
+  at: Views,
+): Pick<Group, "prologue" | "stages"> {
+  const stages: Stage[] = [];
+  const isStage = (node: Node): boolean => opOf(node.op).scalar === undefined;
+  const first = nodes.findIndex(isStage);
+  const prologue = stepsOf(graph, first < 0 ? nodes : nodes.slice(0, first), flow, at);
+  for (let start = first; start >= 0 && start < nodes.length;) {
+    const node = nodes[start] ?? bug("a stage without a node");
+    const next = nodes.findIndex((other, place) => place > start && isStage(other));
+    const end = next < 0 ? nodes.length : next;
+    const operandSources = [...node.inputs.entries()]
+      .slice(1)
+      .map(([place, id]) => [place, at.sourceOf(id)] as const);
+    stages.push({
+      node: node.id,
+      operands: new Map(operandSources),
+      epilogue: stepsOf(graph, nodes.slice(start + 1, end), node.id, at),
+    });
+    start = end;
+  }
+  return { prologue, stages };
+}
+
+/** The operand that a group's first node takes as its flow: one of full shape for an elementwise op, else the first. */
+function flowInto(graph: Graph, node: Node): NodeId {
+  const inputs = operands(graph, node);
+  const full = opOf(node.op).scalar
+    ? inputs.find((input) => input.op !== "constant" && sameShape(input.type.shape, node.type.shape))
+    : undefined;
+  return (full ?? inputs[0] ?? bug(`${node.name} has no operand`)).id;
+}
+
+function stepsOf(graph: Graph, nodes: NodeGroup, flow: NodeId, at: Views): Step[] {
+  return composeSteps(nodes, flow).map((step): Step => {
+    const last = step.nodes.at(-1) ?? bug("a step of no nodes");
+    const sides = [...step.sides].map(
+      ([place, id]) =>
+        [
+          place,
+          { source: at.sourceOf(id), broadcast: broadcastOf(nodeOf(graph, id).type.shape, last.type.shape) },
+        ] as const,
+    );
+    return { node: last.id, scalar: step.scalar, flow: step.flow, sides: new Map(sides) };
+  });
+}
+
+/** One copy per operand that is not written in place. */
+function lowerConcat(
+  graph: Graph,
+  concat: NodeOf<"concat">,
+  claims: Places["claims"],
+  { viewOf, sourceOf }: Views,
+): Group[] {
+  const whole = viewOf(concat.id);
+  return operands(graph, concat).flatMap((input, place) => {
+    if (claims.get(input.id)?.id === concat.id) return [];
+    const { offset, stride } = partOf(graph, concat, place, { buffer: 0, ...whole });
+    const copy = copyGroup(concat, sourceOf(input.id), { type: input.type, offset, stride });
+    // Along an inner axis the part is scattered over the concat: its stage says so.
+    const stage: Stage = { node: concat.id, operands: new Map(), epilogue: [] };
+    return [hasParts(concat) ? copy : { ...copy, stages: [stage] }];
+  });
+}

@@ -1,0 +1,190 @@
+// Places of values: which buffer a value lies in, and where; slices and reshapes are views, concats are written in place.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
+import { inputNodes, nodeOf, operands } from "#ir/graph.js";
+import { outputIds, users } from "#ir/order.js";
+import type { Target } from "#ir/target.js";
+import { channels, elements } from "#ir/type.js";
+import { axisOf } from "#ops/reduce.js";
+import type { NodeGroup } from "./group-nodes.js";
+
+/** A value's place before the plan. */
+export interface Place {
+  readonly buffer: number;
+  /** In elements from the start of the buffer. */
+  readonly offset: number;
+  /** Elements from one last-axis vector to the next. */
+  readonly stride: number;
+}
+
+/** Where all values lie that kernels read and write; inner values of fused groups have no place. */
+export interface Places {
+  readonly places: ReadonlyMap<NodeId, Place>;
+  /** Of the buffers, in elements. */
+  readonly sizes: readonly number[];
+  /** Nodes that are views of their operand: no kernel computes them. */
+  readonly views: ReadonlySet<NodeId>;
+  /** Operands that their producer writes straight into a concat, by the concat. */
+  readonly claims: ReadonlyMap<NodeId, NodeOf<"concat">>;
+}
+
+/** Gives every value that a kernel reads or writes its place. */
+export function placeValues(graph: Graph, groups: readonly NodeGroup[], target: Target): Places {
+  const { lanes } = target;
+  const claims = claimSlices(graph, groups, lanes);
+  const places = new Map<NodeId, Place>();
+  const sizes: number[] = [];
+  const views = new Set<NodeId>();
+  const place = (node: Node): Place => {
+    const known = places.get(node.id);
+    if (known) return known;
+    const made = claimedPlace(node) ?? viewPlace(node) ?? ownPlace(node);
+    places.set(node.id, made);
+    return made;
+  };
+  const claimedPlace = (node: Node): Place | undefined => {
+    const concat = claims.get(node.id);
+    return concat && partOf(graph, concat, concat.inputs.indexOf(node.id), place(concat));
+  };
+  const viewPlace = (node: Node): Place | undefined => {
+    const [input] = operands(graph, node);
+    if (!isViewOp(node) || !input || input.op === "constant") return undefined;
+    const made =
+      node.op === "reshape" ? reshaped(node, input, place(input)) : sliced(node, input, place(input));
+    const isDense = made?.stride === channels(node.type.shape);
+    if (!made || (outputIds(graph).has(node.id) && !isDense) || !isAligned(made, node, lanes))
+      return undefined;
+    views.add(node.id);
+    return made;
+  };
+  const ownPlace = (node: Node): Place => {
+    const stride = strideOf(graph, node, lanes);
+    sizes.push((elements(node.type.shape) / channels(node.type.shape)) * stride);
+    return { buffer: sizes.length - 1, offset: 0, stride };
+  };
+  for (const node of inputNodes(graph)) place(node);
+  for (const nodes of groups) place(nodes.at(-1) ?? bug("an empty group"));
+  // An output that is a constant is copied into the arena.
+  for (const { node } of graph.outputs) place(nodeOf(graph, node));
+  return { places, sizes, views, claims };
+}
+
+/** Whether a node is an op that may be a view, and no part of a fused kernel. */
+function isViewOp(node: Node): node is NodeOf<"reshape"> | NodeOf<"slice"> {
+  return (node.op === "reshape" || node.op === "slice") && node.kernel === undefined;
+}
+
+/** A reshape reads the same bytes if the last-axis vectors stay what they are, or if they lie without gaps. */
+function reshaped(node: Node, input: Node, from: Place): Place | undefined {
+  const [before, after] = [channels(input.type.shape), channels(node.type.shape)];
+  if (before === after) return from;
+  return from.stride === before ? { ...from, stride: after } : undefined;
+}
+
+/**
+ * A slice is a view if what it leaves out along the axes before the last is all at one axis at most, so that the
+ * last-axis vectors that stay are evenly spaced.
+ */
+function sliced(node: NodeOf<"slice">, input: Node, from: Place): Place | undefined {
+  const { begin, stride: step } = node.attributes;
+  const [shape, result] = [input.type.shape, node.type.shape];
+  const last = shape.length - 1;
+  if (last < 0) return from;
+  if ((result[last] ?? 1) > 1 && (step[last] ?? 1) !== 1) return undefined;
+  let offset = from.offset + (begin[last] ?? 0);
+  // Distances along each axis in the operand, and how many vectors of the result lie between, from the inside out.
+  let distance = from.stride;
+  let vectors = 1;
+  let stride: number | undefined;
+  for (let axis = last - 1; axis >= 0; axis -= 1) {
+    offset += (begin[axis] ?? 0) * distance;
+    const extent = result[axis] ?? 1;
+    if (extent > 1) {
+      const hop = distance * (step[axis] ?? 1);
+      stride ??= hop / vectors;
+      if (stride * vectors !== hop) return undefined;
+    }
+    distance *= shape[axis] ?? 1;
+    vectors *= extent;
+  }
+  return { ...from, offset, stride: stride ?? Math.max(from.stride, channels(result)) };
+}
+
+/** Vectors of lanes must begin at multiples of the lane count; tensors with fewer channels are read one by one. */
+function isAligned({ offset, stride }: Pick<Place, "offset" | "stride">, node: Node, lanes: number): boolean {
+  return (
+    channels(node.type.shape) < lanes ||
+    (offset % lanes === 0 && (stride % lanes === 0 || stride === channels(node.type.shape)))
+  );
+}
+
+/**
+ * `dense`, or with lanes the channel count rounded up. Inputs and outputs of the net and what a reshape or a transpose
+ * reads or makes are dense, and so is what has fewer channels than lanes.
+ */
+function strideOf(graph: Graph, node: Node, lanes: number): number {
+  const count = channels(node.type.shape);
+  const around = [node, ...(users(graph).get(node.id) ?? []).map((id) => nodeOf(graph, id))];
+  const isDense =
+    count < lanes ||
+    node.op === "input" ||
+    node.op === "constant" ||
+    outputIds(graph).has(node.id) ||
+    around.some(({ op }) => op === "reshape" || op === "transpose") ||
+    (node.op === "concat" && !hasParts(node));
+  return isDense ? count : Math.ceil(count / lanes) * lanes;
+}
+
+/**
+ * Which operands their producers write straight into a concat. An operand is in one concat's place at most, the last one's,
+ * since that is the larger where concats build on each other.
+ */
+function claimSlices(
+  graph: Graph,
+  groups: readonly NodeGroup[],
+  lanes: number,
+): ReadonlyMap<NodeId, NodeOf<"concat">> {
+  const claims = new Map<NodeId, NodeOf<"concat">>();
+  for (const nodes of groups.toReversed()) {
+    const concat = nodes.at(-1);
+    if (concat?.op !== "concat" || nodes.length > 1 || !hasParts(concat)) continue;
+    for (const [at, input] of operands(graph, concat).entries()) {
+      const isAtLanes = isAligned(
+        partOf(graph, concat, at, { buffer: 0, offset: 0, stride: lanes }),
+        input,
+        lanes,
+      );
+      if (isAtLanes && !claims.has(input.id) && canBePart(graph, input, concat)) claims.set(input.id, concat);
+    }
+  }
+  return claims;
+}
+
+function canBePart(graph: Graph, input: Node, concat: NodeOf<"concat">): boolean {
+  if (input.op === "input" || input.op === "constant" || outputIds(graph).has(input.id)) return false;
+  // A view is where its operand is; a concat that is copied together is dense.
+  if (isViewOp(input) || (input.op === "concat" && !hasParts(input))) return false;
+  return concat.inputs.indexOf(input.id) === concat.inputs.lastIndexOf(input.id);
+}
+
+/** Whether the operands of a concat are views of it: along the last axis, or where all axes before are 1. */
+export function hasParts(concat: NodeOf<"concat">): boolean {
+  const axis = concatAxis(concat);
+  return axis === concat.type.shape.length - 1 || elements(concat.type.shape.slice(0, axis)) === 1;
+}
+
+/** Where the operand at an index begins in a concat; along an inner axis it is not one view, but its first part is. */
+export function partOf(graph: Graph, concat: NodeOf<"concat">, at: number, whole: Place): Place {
+  const axis = concatAxis(concat);
+  const before = operands(graph, concat)
+    .slice(0, at)
+    .reduce((sum, input) => sum + (input.type.shape[axis] ?? 0), 0);
+  const { shape } = concat.type;
+  const distance = axis === shape.length - 1 ? 1 : elements(shape.slice(axis + 1, -1)) * whole.stride;
+  return { ...whole, offset: whole.offset + before * distance };
+}
+
+function concatAxis(concat: NodeOf<"concat">): number {
+  return axisOf(concat.attributes.axis, concat.type.shape) ?? bug(`${concat.name} has no axis`);
+}
