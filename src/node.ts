@@ -20,7 +20,6 @@ import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import type { Elaborated } from "#elaborate/elaborate.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import type { WeightFiles } from "#ir/weights.js";
-import { parseRules } from "#compile/rules.js";
 import { openWeightFile } from "#weights/file.js";
 
 /** A result with the texts that its diagnostics point into, by file. */
