@@ -80,7 +80,9 @@ function extentOf(state: State, scope: Scope, expression: Expression): number | 
 /** The symbol that an extent is, if it is a name that nothing binds. */
 function symbolOf(state: State, scope: Scope, extent: Expression): string | undefined {
   if (extent.kind !== "name" || namedNumbers.has(extent.name)) return undefined;
-  return scope.names.has(extent.name) || state.constants.has(extent.name) ? undefined : extent.name;
+  // A tensor is no dimension, so it may have the name of one.
+  const bound = scope.names.get(extent.name) ?? state.constants.get(extent.name);
+  return bound && bound.value.kind !== "tensor" ? undefined : extent.name;
 }
 
 /** Symbols that must be bound, bindings that nothing asks for, and values outside the open batch. */

@@ -51,7 +51,10 @@ export function runParam(state: State, scope: Scope, statement: ParamStatement):
 /** What a formula gives: an entry of the store, or what is known at compile time. */
 type Formula = { readonly kind: "weight"; readonly id: WeightId } | Exclude<Value, { kind: "tensor" }>;
 
-/** Evaluates a formula over weights. `type` is the declared one, where the formula is the whole value. */
+/**
+ * Evaluates a formula over weights. `type` is the declared one: generated values have it, also as operands of infix
+ * operators, where what broadcasts would do as well.
+ */
 function formula(
   state: State,
   scope: Scope,
@@ -60,13 +63,13 @@ function formula(
   type: TensorType | undefined,
 ): Formula {
   const { start, links } = spineOf(expression);
-  // Only a formula without operators has the declared type itself.
-  let value = operand(state, scope, path, start, links.length === 0 ? type : undefined);
+  const isPiped = links.some((link) => link.kind === "pipe");
+  let value = operand(state, scope, path, start, isPiped ? undefined : type);
   let { span } = start;
   for (const link of links) {
     if (link.kind === "pipe") value = callFormula(state, scope, path, link.call, undefined, { value, span });
     else {
-      const right = operandChain(state, scope, path, link.right);
+      const right = formula(state, scope, path, link.right, isPiped ? undefined : type);
       const op = infixOps[link.operator];
       const known =
         value.kind === "weight" || right.kind === "weight" ? undefined : combine(link.operator, value, right);
@@ -84,10 +87,6 @@ function formula(
     span = link.span;
   }
   return value;
-}
-
-function operandChain(state: State, scope: Scope, path: string, expression: Expression): Formula {
-  return formula(state, scope, path, expression, undefined);
 }
 
 function operand(
@@ -206,9 +205,6 @@ function applyOp(
   attributes: Readonly<Record<string, AttributeValue>>,
   span: Span,
 ): Formula {
-  const numbers = operands.map((value) => (value.kind === "number" ? value.value : undefined));
-  if (numbers.every((value) => value !== undefined) && name === "neg")
-    return { kind: "number", value: -(numbers[0] ?? 0) };
   const inputs: WeightId[] = [];
   for (const [at, value] of operands.entries()) {
     const id = toWeight(state, path, value, spans[at] ?? span);

@@ -130,11 +130,13 @@ function runInput(state: State, scope: Scope, statement: InputStatement): void {
   bind(state, scope, name, value);
 }
 
+/** All values are taken before any name is bound, so that `output a = b, b = a` means what it says. */
 function runOutputs(state: State, scope: Scope, statement: OutputStatement): void {
-  for (const { name, value: expression } of statement.outputs) {
-    const value = expression
-      ? bound(state, scope, name.text, expression)
-      : lookUp(state, scope, name.text, true, name.span);
+  const values = statement.outputs.map(({ name, value }) =>
+    value ? bound(state, scope, name.text, value) : lookUp(state, scope, name.text, true, name.span),
+  );
+  for (const [at, { name, value: expression }] of statement.outputs.entries()) {
+    const value = values[at] ?? none;
     if (expression) bind(state, scope, name, value);
     if (value.kind === "none") continue;
     const other = state.outputs.find((output) => output.name === name.text);

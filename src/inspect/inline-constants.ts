@@ -1,0 +1,41 @@
+// Which constants a text writes in place: scalars as numbers, and zeros for what was left out not at all.
+
+import type { Node, NodeId } from "#ir/graph.js";
+import { nodeOf, operands } from "#ir/graph.js";
+import { isPlainConstant } from "#ir/compare.js";
+import { outputIds, users } from "#ir/order.js";
+import { sameType } from "#ir/type.js";
+import type { Module } from "#ir/weights.js";
+import { entryOf } from "#ir/weights.js";
+import { opOf } from "#ops/index.js";
+
+/** The constants that need no `param`, since every use of them can be written without their name. */
+export function inlineConstants(module: Module): ReadonlySet<NodeId> {
+  const { graph } = module;
+  const inline = new Set<NodeId>();
+  for (const node of graph.nodes.values()) {
+    if (!isPlainConstant(module, node) || outputIds(graph).has(node.id)) continue;
+    const uses = (users(graph).get(node.id) ?? []).map((id) => nodeOf(graph, id));
+    if (uses.every((user) => canInline(module, node, user))) inline.add(node.id);
+  }
+  return inline;
+}
+
+function canInline(module: Module, node: Node, user: Node): boolean {
+  const op = opOf(user.op);
+  const inputs = operands(module.graph, user);
+  if (!isAbsent(module, node)) {
+    // An op on numbers alone would be a number itself, and a list of them no tensors.
+    return inputs.some((input) => !isPlainConstant(module, input)) && !op.operands.at(-1)?.variadic;
+  }
+  const types = inputs.map((input) => input.type);
+  return user.inputs.every((id, at) => {
+    if (id !== node.id) return true;
+    const optional = op.operands[at]?.optional ? op.optionalType?.(types, at) : undefined;
+    return optional !== undefined && sameType(optional, node.type);
+  });
+}
+
+function isAbsent(module: Module, node: Node): boolean {
+  return node.op === "constant" && entryOf(module.weights, node.attributes.weight).source.kind === "absent";
+}

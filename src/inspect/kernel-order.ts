@@ -1,0 +1,80 @@
+// Nodes in an order that keeps every kernel together.
+
+import type { Graph, KernelId, Node } from "#ir/graph.js";
+import { operands } from "#ir/graph.js";
+import { topological } from "#ir/order.js";
+
+/** Nodes that are printed together: those of a kernel, or one alone. */
+export interface Unit {
+  readonly kernel?: KernelId;
+  readonly nodes: readonly Node[];
+}
+
+/**
+ * All nodes but inputs and constants, operands first, the nodes of a kernel together and otherwise as near to the
+ * topological order as that allows. Where kernels wait for each other, which no valid graph has, they are torn apart, so
+ * that a faulty graph can be looked at.
+ */
+export function byKernel(graph: Graph): Unit[] {
+  const order = topological(graph).filter((node) => node.op !== "input" && node.op !== "constant");
+  const members = new Map<KernelId, Node[]>();
+  for (const node of order) {
+    if (node.kernel === undefined) continue;
+    const kernel = members.get(node.kernel);
+    if (kernel) kernel.push(node);
+    else members.set(node.kernel, [node]);
+  }
+  const unitOf = new Map<Node, Unit>();
+  const units = order.flatMap((node): Unit[] => {
+    const nodes = node.kernel === undefined ? [node] : (members.get(node.kernel) ?? []);
+    if (nodes[0] !== node) return [];
+    const unit = node.kernel === undefined ? { nodes } : { kernel: node.kernel, nodes };
+    for (const one of nodes) unitOf.set(one, unit);
+    return [unit];
+  });
+  return inOrder(graph, units, unitOf) ?? torn(order);
+}
+
+/** The units, each behind those that it reads; undefined if they wait for each other. Without recursion: chains are long. */
+function inOrder(graph: Graph, units: readonly Unit[], unitOf: ReadonlyMap<Node, Unit>): Unit[] | undefined {
+  const result: Unit[] = [];
+  const state = new Map<Unit, "open" | "done">();
+  const reads = (unit: Unit): Unit[] =>
+    unit.nodes.flatMap((node) =>
+      operands(graph, node).flatMap((operand) => {
+        const other = unitOf.get(operand);
+        return other && other !== unit ? [other] : [];
+      }),
+    );
+  for (const first of units) {
+    const stack = [first];
+    for (let unit = stack.at(-1); unit; unit = stack.at(-1)) {
+      if (state.get(unit) === "done") {
+        stack.pop();
+        continue;
+      }
+      const waiting = reads(unit).filter((other) => state.get(other) !== "done");
+      if (waiting.some((other) => state.get(other) === "open")) return undefined;
+      if (waiting.length > 0) {
+        state.set(unit, "open");
+        stack.push(...waiting.toReversed());
+        continue;
+      }
+      state.set(unit, "done");
+      result.push(unit);
+      stack.pop();
+    }
+  }
+  return result;
+}
+
+/** Runs of the topological order. */
+function torn(order: readonly Node[]): Unit[] {
+  const units: { kernel?: KernelId; nodes: Node[] }[] = [];
+  for (const node of order) {
+    const last = units.at(-1);
+    if (node.kernel !== undefined && last?.kernel === node.kernel) last.nodes.push(node);
+    else units.push(node.kernel === undefined ? { nodes: [node] } : { kernel: node.kernel, nodes: [node] });
+  }
+  return units;
+}

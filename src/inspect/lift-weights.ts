@@ -1,0 +1,102 @@
+// Weights as the values of `param` statements: by where they come from, never by their numbers, unless they are few.
+
+import type { Expression } from "#grammar/ast.js";
+import type { WeightId } from "#ir/graph.js";
+import { isConstantGenerator } from "#ir/compare.js";
+import type { Shape } from "#ir/type.js";
+import type { Module, WeightEntry, WeightStore } from "#ir/weights.js";
+import { entryOf } from "#ir/weights.js";
+import { isOp } from "#ops/index.js";
+import { liftAttributes } from "./lift-attributes.js";
+import { call, listExpression, numberExpression, stringExpression } from "./lift-expressions.js";
+
+/** Most elements of a literal that is written out; larger ones are named by their id in the store. */
+const literalLimit = 16;
+
+/** Most entries in one formula, and how deep they may stand in each other: the grammar bounds nesting too. */
+const formulaLimit = 64;
+const depthLimit = 16;
+
+/** The file that the weights of a graph come from, if it is one. */
+export function weightFileOf({ graph, weights }: Module): string | undefined {
+  const files = new Set<string>();
+  const seen = new Set<WeightId>();
+  const visit = (id: WeightId): void => {
+    if (seen.has(id)) return;
+    seen.add(id);
+    const { source } = entryOf(weights, id);
+    if (source.kind === "file") files.add(source.file);
+    if (source.kind === "expression") source.inputs.forEach(visit);
+  };
+  for (const node of graph.nodes.values()) if (node.op === "constant") visit(node.attributes.weight);
+  const [file, second] = files;
+  return second === undefined ? file : undefined;
+}
+
+/** The value of a `param` whose type is declared. */
+export function liftWeight(module: Module, id: WeightId): Expression {
+  const { weights } = module;
+  const ids: Ids = { weights, byKey: weightFileOf(module) !== undefined, budget: formulaLimit };
+  const lifted = liftEntry(ids, entryOf(weights, id), true, 0);
+  return ids.budget < 0 ? stored(id) : lifted;
+}
+
+interface Ids {
+  readonly weights: WeightStore;
+  /** Whether a key names an entry: not where files share one. */
+  readonly byKey: boolean;
+  /** Entries that may still be written. */
+  budget: number;
+}
+
+function liftEntry(ids: Ids, entry: WeightEntry, isDeclared: boolean, depth: number): Expression {
+  ids.budget -= 1;
+  const { source, type, id } = entry;
+  const shape = isDeclared ? [] : [{ name: "shape", value: intList(type.shape) }];
+  switch (source.kind) {
+    case "file":
+      return ids.byKey ? call("weight", [stringExpression(source.key)]) : stored(id);
+    case "absent":
+      return call("absent", [], shape);
+    case "seeded": {
+      const { generator, seed, fanIn } = source;
+      const options = isConstantGenerator(generator)
+        ? []
+        : [
+            { name: "seed", value: numberExpression(seed) },
+            { name: "fan_in", value: numberExpression(fanIn) },
+          ];
+      return call(generator, [], [...options, ...shape]);
+    }
+    case "literal":
+      return source.data.length > literalLimit ? stored(id) : liftLiteral(type.shape, source.data);
+    case "expression": {
+      const { op, inputs, attributes } = source;
+      if (ids.budget < 0 || depth > depthLimit || !isOp(op)) return stored(id);
+      const entries = inputs.map((input) => entryOf(ids.weights, input));
+      const types = entries.map((input) => input.type);
+      const operands = entries.map((input) => liftEntry(ids, input, false, depth + 1));
+      return call(op, operands, liftAttributes(op, types, attributes));
+    }
+    default:
+      return source satisfies never;
+  }
+}
+
+function stored(id: WeightId): Expression {
+  return call("stored", [stringExpression(id)]);
+}
+
+function liftLiteral(shape: Shape, data: ArrayLike<number>): Expression {
+  const build = (axis: number, from: number): Expression => {
+    const extent = shape[axis];
+    if (extent === undefined) return numberExpression(data[from] ?? 0, "f32");
+    const step = shape.slice(axis + 1).reduce((product, one) => product * one, 1);
+    return listExpression(Array.from({ length: extent }, (_, at) => build(axis + 1, from + at * step)));
+  };
+  return build(0, 0);
+}
+
+function intList(values: readonly number[]): Expression {
+  return listExpression(values.map((value) => numberExpression(value)));
+}

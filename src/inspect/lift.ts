@@ -1,0 +1,147 @@
+// A graph as text: lifted to a syntax tree in explicit form, which the printer of the language prints.
+
+import type { Ast, Comment, Expression, Name, Statement } from "#grammar/ast.js";
+import { print } from "#grammar/print.js";
+import type { Span } from "#diagnostic/diagnostic.js";
+import type { Graph, KernelId, Node } from "#ir/graph.js";
+import { inputNodes, operands } from "#ir/graph.js";
+import { printType } from "#ir/type.js";
+import type { Module } from "#ir/weights.js";
+import { entryOf } from "#ir/weights.js";
+import { opOf } from "#ops/index.js";
+import { byKernel } from "./kernel-order.js";
+import { liftAttributes } from "./lift-attributes.js";
+import { call, nameOf, nameExpression, noSpan, numberExpression } from "./lift-expressions.js";
+import { liftWeight, weightFileOf } from "./lift-weights.js";
+import { inlineConstants } from "./inline-constants.js";
+
+export interface LiftOptions {
+  /** Whether a comment behind each binding says its type; true by default. */
+  readonly types?: boolean;
+}
+
+/** The text of a graph, in the language; `parse` and `elaborate` give the graph again, but for ids, spans and origins. */
+export function printGraph(module: Module, options: LiftOptions = {}): string {
+  return print(lift(module, options));
+}
+
+/**
+ * The syntax tree of a graph: inputs, weights by where they come from, a binding for each node in topological order with
+ * the nodes of a kernel together, and the outputs. Attributes that equal their defaults are left out. Spans only order
+ * statements and comments. With the module's store the tree elaborates to the same weights; without it, large literals
+ * are missing.
+ */
+export function lift(module: Module, options: LiftOptions = {}): Ast {
+  const { graph } = module;
+  const comments: Comment[] = [];
+  const clock = createClock(options.types === false ? undefined : comments);
+  const inline = inlineConstants(module);
+  const start = clock.next();
+  const body: Statement[] = [];
+  const file = weightFileOf(module);
+  if (file !== undefined)
+    body.push({ kind: "weights", path: { kind: "string", value: file, span: noSpan }, span: clock.span() });
+  for (const node of inputNodes(graph))
+    body.push({ kind: "input", name: nameOf(node.name), type: typeOf(graph, node), span: clock.span() });
+  for (const node of graph.nodes.values()) {
+    if (node.op !== "constant" || inline.has(node.id)) continue;
+    const value = liftWeight(module, node.attributes.weight);
+    body.push({
+      kind: "param",
+      name: nameOf(node.name),
+      type: typeOf(graph, node),
+      value,
+      span: clock.span(),
+    });
+  }
+  const bind = (node: Node): Statement => {
+    const span = clock.span();
+    clock.comment(printType(node.type, graph.batch));
+    return { kind: "bind", name: nameOf(node.name), value: liftNode(module, node, inline), span };
+  };
+  for (const unit of byKernel(graph)) {
+    if (unit.kernel === undefined) body.push(...unit.nodes.map(bind));
+    else body.push(liftKernel(graph, unit.kernel, unit.nodes, bind, clock));
+  }
+  body.push({ kind: "output", outputs: liftOutputs(graph), span: clock.span() });
+  const span = { file: "", start, end: clock.next() };
+  return { file: "", items: [{ kind: "net", name: nameOf(graph.name), body, span }], comments };
+}
+
+function liftKernel(
+  graph: Graph,
+  id: KernelId,
+  nodes: readonly Node[],
+  bind: (node: Node) => Statement,
+  clock: Clock,
+): Statement {
+  const { rule = "", reason = "" } = graph.kernels.get(id) ?? {};
+  const start = clock.next();
+  const body = nodes.map(bind);
+  return {
+    kind: "kernel",
+    name: nameOf(id),
+    rule: nameOf(rule),
+    ...(reason === "" ? {} : { reason: { kind: "string", value: reason, span: noSpan } }),
+    body,
+    span: { file: "", start, end: clock.next() },
+  };
+}
+
+function liftOutputs(graph: Graph): { readonly name: Name; readonly value?: Expression }[] {
+  return graph.outputs.map(({ name, node }) => {
+    const bound = graph.nodes.get(node)?.name ?? name;
+    return bound === name ? { name: nameOf(name) } : { name: nameOf(name), value: nameExpression(bound) };
+  });
+}
+
+/** `op(x, w, b, stride=2x2)`; operands that stand for what was left out are left out again. */
+function liftNode(module: Module, node: Node, inline: ReadonlySet<number>): Expression {
+  const table = opOf(node.op).operands;
+  let skipped = false;
+  const positional: Expression[] = [];
+  const named: { readonly name: string; readonly value: Expression }[] = [];
+  for (const [at, operand] of operands(module.graph, node).entries()) {
+    const value = liftOperand(module, operand, inline);
+    if (!value) skipped = true;
+    else if (skipped) named.push({ name: table[at]?.name ?? "", value });
+    else positional.push(value);
+  }
+  const types = operands(module.graph, node).map((operand) => operand.type);
+  return call(node.op, positional, [...named, ...liftAttributes(node.op, types, node.attributes)]);
+}
+
+/** A use of a value; undefined for zeros that stand for an operand left out. */
+function liftOperand(module: Module, operand: Node, inline: ReadonlySet<number>): Expression | undefined {
+  if (operand.op !== "constant" || !inline.has(operand.id)) return nameExpression(operand.name);
+  const { source } = entryOf(module.weights, operand.attributes.weight);
+  return source.kind === "literal" ? numberExpression(source.data[0] ?? 0, "f32") : undefined;
+}
+
+/** A type; the open batch is written as its symbol. */
+function typeOf(graph: Graph, node: Node): Extract<Statement, { kind: "input" }>["type"] {
+  const isOpen = graph.batch !== undefined && node.op === "input";
+  const shape = node.type.shape.map((extent, axis): Expression =>
+    isOpen && axis === 0 ? nameExpression(graph.batch ?? "") : numberExpression(extent),
+  );
+  return { dtype: nameOf(node.type.dtype), shape, span: noSpan };
+}
+
+/** Gives spans in the order of the statements, so that the printer finds the comment that belongs to one. */
+interface Clock {
+  next(): number;
+  span(): Span;
+  /** A comment behind the last span. */
+  comment(text: string): void;
+}
+
+function createClock(comments: Comment[] | undefined): Clock {
+  let time = 0;
+  const next = (): number => (time += 1);
+  const span = (): Span => ({ file: "", start: next(), end: next() });
+  return {
+    next,
+    span,
+    comment: (text) => comments?.push({ text: `# ${text}`, ownLine: false, span: span() }),
+  };
+}

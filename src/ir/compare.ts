@@ -1,0 +1,170 @@
+// Whether two graphs are the same but for what no text says: ids, spans, origins and positions.
+
+import type { Graph, Node, NodeId, WeightId } from "./graph.js";
+import { inputNodes, nodeOf } from "./graph.js";
+import { printType, sameType } from "./type.js";
+import type { Module, WeightStore } from "./weights.js";
+import { entryOf } from "./weights.js";
+
+/**
+ * The first difference between two graphs, in words, or undefined if there is none. Nodes go by their names; weights by
+ * where their values come from, so the stores may differ. Zeros for operands left out and scalars are values of their
+ * users, whatever they are called: texts write them in place, if at all. Kernels without nodes do not count.
+ */
+export function sameGraph(a: Module, b: Module): string | undefined {
+  const { graph: left } = a;
+  const { graph: right } = b;
+  return (
+    differ("the names", left.name, right.name) ??
+    differ("the batches", left.batch ?? "none", right.batch ?? "none") ??
+    differ("the inputs", inputNodes(left).map(nameOf).join(", "), inputNodes(right).map(nameOf).join(", ")) ??
+    sameNodes(a, b) ??
+    sameOutputs(a, b) ??
+    sameKernels(left, right)
+  );
+}
+
+/** Whether two weights have the same type and the same source, down to the entries that they are made of. */
+export function sameWeight(a: WeightStore, idA: WeightId, b: WeightStore, idB: WeightId): boolean {
+  if (a === b && idA === idB) return true;
+  const left = entryOf(a, idA);
+  const right = entryOf(b, idB);
+  const [one, other] = [left.source, right.source];
+  if (!sameType(left.type, right.type)) return false;
+  switch (one.kind) {
+    case "absent":
+      return other.kind === "absent";
+    case "file":
+      return other.kind === "file" && one.file === other.file && one.key === other.key;
+    case "seeded":
+      return (
+        other.kind === "seeded" &&
+        one.generator === other.generator &&
+        (isConstantGenerator(one.generator) || (one.seed === other.seed && one.fanIn === other.fanIn))
+      );
+    case "literal":
+      return other.kind === "literal" && one.data.every((value, at) => Object.is(value, other.data[at]));
+    case "expression":
+      return (
+        other.kind === "expression" &&
+        one.op === other.op &&
+        sameValue(one.attributes, other.attributes) &&
+        one.inputs.length === other.inputs.length &&
+        one.inputs.every((input, at) => sameWeight(a, input, b, other.inputs[at] ?? ""))
+      );
+    default:
+      return one satisfies never;
+  }
+}
+
+/** Whether a generator gives the same values for every seed. */
+export function isConstantGenerator(generator: string): boolean {
+  return generator !== "he_normal";
+}
+
+/** Whether a node is a value of its users rather than a named one: a scalar, or zeros for what was left out. */
+export function isPlainConstant(module: Module, node: Node): boolean {
+  if (node.op !== "constant") return false;
+  const { type, source } = entryOf(module.weights, node.attributes.weight);
+  return source.kind === "absent" || (source.kind === "literal" && type.shape.length === 0);
+}
+
+function sameNodes(a: Module, b: Module): string | undefined {
+  const left = namedNodes(a);
+  const right = namedNodes(b);
+  for (const name of right.keys()) if (!left.has(name)) return `only the second has a node ${name}`;
+  for (const [name, node] of left) {
+    const other = right.get(name);
+    if (!other) return `only the first has a node ${name}`;
+    const difference = sameNode(a, node, b, other);
+    if (difference !== undefined) return `${name}: ${difference}`;
+  }
+  return undefined;
+}
+
+function sameNode(a: Module, node: Node, b: Module, other: Node): string | undefined {
+  const difference =
+    differ("the ops", node.op, other.op) ??
+    differ("the types", printType(node.type), printType(other.type)) ??
+    differ("the kernels", node.kernel ?? "none", other.kernel ?? "none");
+  if (difference !== undefined) return difference;
+  if (node.op === "constant" && other.op === "constant") {
+    const same = sameWeight(a.weights, node.attributes.weight, b.weights, other.attributes.weight);
+    return same ? undefined : "the weights differ";
+  }
+  if (!sameValue(node.attributes, other.attributes))
+    return `the attributes differ: ${JSON.stringify(node.attributes)} and ${JSON.stringify(other.attributes)}`;
+  return (
+    differ("the numbers of operands", `${node.inputs.length}`, `${other.inputs.length}`) ??
+    firstOf(node.inputs, (input, at) => sameOperand(a, input, b, other.inputs[at] ?? -1, `operands ${at}`))
+  );
+}
+
+function sameOperand(a: Module, idA: NodeId, b: Module, idB: NodeId, what: string): string | undefined {
+  const left = nodeOf(a.graph, idA);
+  const right = nodeOf(b.graph, idB);
+  const isPlain = isPlainConstant(a, left);
+  if (isPlain !== isPlainConstant(b, right) || !isPlain) return differ(what, left.name, right.name);
+  return sameNode(a, left, b, right) === undefined
+    ? undefined
+    : `${what} differ: ${left.name} and ${right.name}`;
+}
+
+function sameOutputs(a: Module, b: Module): string | undefined {
+  const [left, right] = [a.graph.outputs, b.graph.outputs];
+  return (
+    differ(
+      "the outputs",
+      left.map(({ name }) => name).join(", "),
+      right.map(({ name }) => name).join(", "),
+    ) ??
+    firstOf(left, (output, at) =>
+      sameOperand(a, output.node, b, right[at]?.node ?? -1, `the values of output ${output.name}`),
+    )
+  );
+}
+
+function sameKernels(a: Graph, b: Graph): string | undefined {
+  const used = new Set(
+    [...a.nodes.values()].flatMap((node) => (node.kernel === undefined ? [] : [node.kernel])),
+  );
+  return firstOf([...used], (id) => {
+    const print = ({ kernels }: Graph): string =>
+      `${kernels.get(id)?.rule ?? "none"} ${JSON.stringify(kernels.get(id)?.reason ?? "")}`;
+    return differ(`the labels of kernel ${id}`, print(a), print(b));
+  });
+}
+
+function namedNodes(module: Module): Map<string, Node> {
+  const nodes = [...module.graph.nodes.values()].filter((node) => !isPlainConstant(module, node));
+  return new Map(nodes.map((node) => [node.name, node]));
+}
+
+function nameOf(node: Node): string {
+  return node.name;
+}
+
+function differ(what: string, a: string, b: string): string | undefined {
+  return a === b ? undefined : `${what} differ: ${a} and ${b}`;
+}
+
+function firstOf<T>(
+  items: readonly T[],
+  test: (item: T, at: number) => string | undefined,
+): string | undefined {
+  for (const [at, item] of items.entries()) {
+    const found = test(item, at);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Equality of attribute values, and of records of them without regard to the order of keys. */
+function sameValue(a: unknown, b: unknown): boolean {
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return Object.is(a, b);
+  const keys = Object.keys(a);
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every((key) => sameValue(a[key as keyof typeof a], b[key as keyof typeof b]))
+  );
+}
