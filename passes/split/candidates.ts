@@ -99,7 +99,7 @@ export function splitChoice(
   const parameters = m * (kh * kw * (first ? ci : co) + ci * co) + bias;
   // Depthwise → pointwise fuses into one kernel if a row of what is between fits on chip; the other order is two kernels.
   const row = 4 * candidate.outputWidth * between + 4 * kh * candidate.inputWidth * ci;
-  const fused = first && row <= target.scratchBytes;
+  const fused = first && (target.chains ?? ["separable"]).includes("separable") && row <= target.scratchBytes;
   const traffic = fused ? 0 : 2 * 4 * pointwisePixels * between;
   const bytes = 4 * (parameters + outputPixels * co) + traffic;
   const seconds =
