@@ -1,5 +1,6 @@
 // The schedule: the kernels of a graph in order, with the place of every tensor. What templates are made from.
 
+import type { Broadcast } from "#ir/broadcast.js";
 import type { Graph, NodeId, WeightId } from "#ir/graph.js";
 import type { Target } from "#ir/target.js";
 import type { TensorType } from "#ir/type.js";
@@ -43,7 +44,7 @@ export interface Side {
    * same: element by element; channel: [C]; pixel: one per last-axis vector; scalar: one value; general: any other
    * NumPy broadcasting, which no fusion makes.
    */
-  readonly broadcast: "same" | "channel" | "pixel" | "scalar" | "general";
+  readonly broadcast: Broadcast;
 }
 
 /** One op that does more than map elements, with the elementwise steps behind it. */

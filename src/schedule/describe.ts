@@ -1,0 +1,64 @@
+// A schedule as text: the kernels in order, where they read and write, and what the memory plan came to.
+
+import type { Graph, NodeId } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
+import { channels } from "#ir/type.js";
+import { bytesText, shapeText } from "#ir/units.js";
+import type { Group, Schedule, Source, Step, View } from "./schedule.js";
+
+/**
+ * One line a kernel with its reason, then lines for what it reads, does and writes; places are `@offset` in elements, with
+ * `/stride` where the last-axis vectors have gaps. Ends with a line of totals.
+ */
+export function describeSchedule(schedule: Schedule): string {
+  const { graph, groups, inputs, outputs } = schedule;
+  const lines = [
+    ...inputs.map(({ name, view }) => `input ${name} ${viewText(view)}`),
+    ...groups.flatMap((group, at) => describeGroup(graph, group, at)),
+    ...outputs.map(({ name, view }) => `output ${name} ${viewText(view)}`),
+    `${groups.length} ${groups.length === 1 ? "kernel" : "kernels"}, arena ${bytesText(4 * schedule.arena)}`,
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function describeGroup(graph: Graph, group: Group, at: number): string[] {
+  const rule = group.rule === undefined ? "" : ` ${group.rule}`;
+  const reason = group.reason === undefined ? "" : `: ${group.reason}`;
+  const stages = group.stages.flatMap((stage) => [
+    `  ${nameOf(graph, stage.node)}${operandText(stage.operands)}`,
+    ...stage.epilogue.map((step) => `  ${stepText(graph, step)}`),
+  ]);
+  const copy = group.stages.length === 0 && group.prologue.length === 0 ? ["  copy"] : [];
+  return [
+    `kernel ${at}${rule}${reason}`,
+    `  read ${sourceText(group.input)}`,
+    ...group.prologue.map((step) => `  ${stepText(graph, step)}`),
+    ...copy,
+    ...stages,
+    `  write ${nameOf(graph, group.nodes.at(-1) ?? -1)} ${viewText(group.output)}`,
+  ];
+}
+
+function nameOf(graph: Graph, id: NodeId): string {
+  const node = nodeOf(graph, id);
+  return node.name === node.op ? node.name : `${node.name} (${node.op})`;
+}
+
+function operandText(operands: ReadonlyMap<number, Source>): string {
+  return operands.size === 0 ? "" : ` with ${[...operands.values()].map(sourceText).join(", ")}`;
+}
+
+function stepText(graph: Graph, step: Step): string {
+  const sides = [...step.sides.values()].map(({ source, broadcast }) =>
+    broadcast === "same" ? sourceText(source) : `${sourceText(source)} per ${broadcast}`,
+  );
+  return `${nameOf(graph, step.node)}${sides.length === 0 ? "" : ` with ${sides.join(", ")}`}`;
+}
+
+function sourceText(source: Source): string {
+  return source.kind === "weight" ? source.weight : viewText(source.view);
+}
+
+function viewText({ type, offset, stride }: View): string {
+  return `${shapeText(type.shape)} @${offset}${stride === channels(type.shape) ? "" : `/${stride}`}`;
+}

@@ -1,0 +1,40 @@
+// Schedules of random nets, run through their views of the arena, against the interpreter.
+
+import { expect, test } from "vitest";
+import { jsTarget } from "#backend/js/target.js";
+import { fuse } from "#passes/fuse.js";
+import { interpret } from "#interpret/interpret.js";
+import { firstDifference, longestReduction } from "#interpret/tolerance.js";
+import { seededRandom } from "#ops/random.js";
+import type { Target } from "#ir/target.js";
+import type { Module } from "#ir/weights.js";
+import { schedule } from "#schedule/schedule-graph.js";
+import { randomInputs } from "../op-module.js";
+import { execute } from "./execute.js";
+import { moduleOf } from "./module-of.js";
+import { randomNet } from "./random-net.js";
+
+const targets: readonly Target[] = [
+  jsTarget,
+  { ...jsTarget, lanes: 4, chains: ["separable", "inverted_residual"] },
+];
+const seeds = Number(process.env["SEEDS"] ?? 150);
+
+test.each(targets)("random nets, $lanes lanes", (target) => {
+  for (let seed = 0; seed < seeds; seed += 1) {
+    const text = randomNet(seededRandom(seed));
+    const module = moduleOf(text);
+    const fused = fuse.run(module, { target, options: {}, report: () => {} });
+    for (const one of [module, fused]) expectSame(one, target, `seed ${seed}\n${text}`);
+  }
+});
+
+function expectSame(module: Module, target: Target, context: string): void {
+  const inputs = randomInputs(module, seededRandom(1));
+  const expected = interpret(module, inputs);
+  const actual = execute(schedule(module, target), inputs);
+  for (const [name, value] of expected) {
+    const at = firstDifference(actual.get(name)!, value.data, longestReduction(module));
+    expect(at, `${name}: ${actual.get(name)![at]} for ${value.data[at]}\n${context}`).toBe(-1);
+  }
+}

@@ -1,0 +1,138 @@
+// Runs a schedule with the ops' reference meaning, through its views of one arena, without any kernel.
+
+import { nodeOf } from "#ir/graph.js";
+import type { Tensor } from "#ir/tensor.js";
+import { denseStrides, tensor } from "#ir/tensor.js";
+import type { Shape } from "#ir/type.js";
+import { elements } from "#ir/type.js";
+import { broadcastIndex } from "#ops/broadcast.js";
+import { evalNode } from "#ops/index.js";
+import { evalScalar } from "#ops/scalar-eval.js";
+import type { Group, Schedule, Side, Source, Step, View } from "#schedule/schedule.js";
+
+/**
+ * The outputs by name. The arena is full of NaN at first, and a result's place is NaN again before its kernel reads
+ * anything but what may lie there: so a read of what nobody wrote, of what was overwritten, or of an operand that an
+ * in-place result destroys, shows in the outputs.
+ */
+export function execute(schedule: Schedule, inputs: ReadonlyMap<string, Tensor>): Map<string, Float64Array> {
+  const arena = new Float64Array(schedule.arena).fill(Number.NaN);
+  for (const { name, view } of schedule.inputs) {
+    for (const place of addresses(view)) arena[place] = Number.NaN;
+    write(arena, view, inputs.get(name)!);
+  }
+  for (const group of schedule.groups) executeGroup(schedule, group, arena);
+  return new Map(schedule.outputs.map(({ name, view }) => [name, read(arena, view).data]));
+}
+
+function executeGroup(schedule: Schedule, group: Group, arena: Float64Array): void {
+  const { graph, weights } = schedule;
+  const load = (source: Source): Tensor =>
+    source.kind === "weight" ? weights.read(source.weight) : read(arena, source.view);
+  // Only operands of the steps behind the last stage may lie where the result goes: they are read first.
+  const last = group.stages.at(-1);
+  const late = last?.epilogue ?? group.prologue;
+  const sides = new Map<Side, Tensor>();
+  for (const step of late) {
+    for (const side of step.sides.values()) if (side.broadcast === "same") sides.set(side, load(side.source));
+  }
+  const lateInput = last ? undefined : load(group.input);
+  const output = placesOf(schedule, group);
+  for (const place of output) arena[place] = Number.NaN;
+
+  const loadSide = (side: Side): Tensor => sides.get(side) ?? load(side.source);
+  let value = run(group.prologue, lateInput ?? load(group.input), loadSide);
+  for (const stage of group.stages) {
+    const node = nodeOf(graph, stage.node);
+    if (node.op === "concat") continue; // Scattered into the concat by `placesOf`.
+    const operands = [value];
+    for (const [at, source] of stage.operands) operands[at] = load(source);
+    value = run(stage.epilogue, evalNode(node, operands), loadSide);
+  }
+  if (value.data.length !== output.length)
+    throw new Error(`${group.name} writes ${value.data.length} elements to ${output.length}`);
+  for (const [at, place] of output.entries()) arena[place] = value.data[at]!;
+}
+
+/** Where the elements of a group's result go, in order. */
+function placesOf({ graph }: Schedule, group: Group): number[] {
+  const node = group.stages[0] && nodeOf(graph, group.stages[0].node);
+  if (node?.op !== "concat") return addresses(group.output);
+  // A part of a concat along an inner axis: the strides are those of the whole, which is dense.
+  const strides = denseStrides(node.type.shape);
+  return places(group.output.type.shape, strides, group.output.offset);
+}
+
+function run(steps: readonly Step[], start: Tensor, loadSide: (side: Side) => Tensor): Tensor {
+  return steps.reduce((flow, step) => {
+    const sides = [...step.sides].map(([at, side]) => [at, side, loadSide(side)] as const);
+    const shape = sides.reduce<Shape>(
+      (best, [, side, value]) =>
+        side.broadcast === "general" || value.shape.length > best.length ? widen(best, value.shape) : best,
+      flow.shape,
+    );
+    const flowAt = broadcastIndex(flow.shape, shape);
+    return tensor(shape, (index) => {
+      const operands: number[] = [];
+      for (const at of step.flow) operands[at] = flow.data[flowAt(index)]!;
+      for (const [at, side, value] of sides) operands[at] = value.data[sideIndex(side, value, shape, index)]!;
+      return evalScalar(step.scalar, operands);
+    });
+  }, start);
+}
+
+function widen(a: Shape, b: Shape): Shape {
+  const rank = Math.max(a.length, b.length);
+  return Array.from({ length: rank }, (_, at) =>
+    Math.max(a[at - rank + a.length] ?? 1, b[at - rank + b.length] ?? 1),
+  );
+}
+
+/** The element of a side operand by its broadcast alone, as a kernel finds it. */
+function sideIndex({ broadcast }: Side, value: Tensor, shape: Shape, index: number): number {
+  const depth = shape.at(-1) ?? 1;
+  switch (broadcast) {
+    case "same":
+      return index;
+    case "channel":
+      return index % depth;
+    case "pixel":
+      return Math.floor(index / depth);
+    case "scalar":
+      return 0;
+    case "general":
+      return broadcastIndex(value.shape, shape)(index);
+    default:
+      return broadcast satisfies never;
+  }
+}
+
+function read(arena: Float64Array, view: View): Tensor {
+  const from = addresses(view);
+  return tensor(view.type.shape, (index) => arena[from[index]!]!);
+}
+
+function write(arena: Float64Array, view: View, value: Tensor): void {
+  for (const [index, place] of addresses(view).entries()) arena[place] = value.data[index]!;
+}
+
+/** Where the elements of a view lie, in order. */
+export function addresses({ type: { shape }, offset, stride }: View): number[] {
+  const depth = shape.at(-1) ?? 1;
+  return Array.from(
+    { length: elements(shape) },
+    (_, index) => offset + Math.floor(index / depth) * stride + (index % depth),
+  );
+}
+
+function places(shape: Shape, strides: readonly number[], offset: number): number[] {
+  return Array.from({ length: elements(shape) }, (_, flat) => {
+    let rest = flat;
+    let place = offset;
+    for (let axis = shape.length - 1; axis >= 0; axis -= 1) {
+      place += (rest % shape[axis]!) * strides[axis]!;
+      rest = Math.floor(rest / shape[axis]!);
+    }
+    return place;
+  });
+}
