@@ -5,7 +5,7 @@ import { nodeOf } from "#ir/graph.js";
 import { topological } from "#ir/order.js";
 import type { Module } from "#ir/weights.js";
 import { nodeCost } from "./cost.js";
-import { bytesText, countText, shapeText } from "#ir/units.js";
+import { bytesText, countText } from "#ir/units.js";
 
 /** Fill colours by what a node does; soft, so that black text stays readable. */
 const fills: Readonly<Record<string, string>> = {
@@ -23,7 +23,7 @@ export function graphDot(module: Module): string {
   const lines = [
     `digraph ${quote(graph.name)} {`,
     `  rankdir=TB; nodesep=0.25; ranksep=0.3;`,
-    `  node [shape=box, style="rounded,filled", fillcolor="#eeeeee", color="#888888", fontname="Helvetica", fontsize=10, margin="0.12,0.06"];`,
+    `  node [shape=box, style="rounded,filled", fillcolor="#eeeeee", color="#888888", fontname="Helvetica", fontsize=10, margin="0.25,0.06"];`,
     `  edge [color="#666666", arrowsize=0.6];`,
   ];
   for (const [kernel, label] of graph.kernels) {
@@ -52,6 +52,7 @@ export function graphDot(module: Module): string {
   return `${lines.join("\n")}\n`;
 }
 
+/** ASCII alone: Graphviz knows no widths of other characters. */
 function box(module: Module, node: Node): string {
   const { parameters, macs, bytes } = nodeCost(module, node);
   const facts = [
@@ -59,7 +60,7 @@ function box(module: Module, node: Node): string {
     ...(parameters > 0 ? [`${countText(parameters)} parameters`] : []),
     bytesText(bytes),
   ];
-  const label = [node.name, `${node.op} ${shapeText(node.type.shape)}`, facts.join(" · ")].join("\n");
+  const label = [node.name, `${node.op} ${node.type.shape.join("x") || "scalar"}`, facts.join(", ")].join("\n");
   const fill = fills[node.op];
   return `n${node.id} [label=${quote(label)}${fill ? `, fillcolor="${fill}"` : ""}];`;
 }
