@@ -90,14 +90,15 @@ export const conv2d = defineOp({
     const perGroup = channels(x.shape) / groups;
     const filters = channels(w.shape);
     const filtersPerGroup = filters / groups;
+    const [values, weights] = [x.data, w.data];
     return slide(x, kernelOf(w), attributes, output, b, (sums, from, tap) => {
       for (let group = 0; group < groups; group += 1) {
+        const to = group * filtersPerGroup;
         for (let c = 0; c < perGroup; c += 1) {
-          const value = x.data[from + group * perGroup + c] ?? 0;
-          const row = (tap * perGroup + c) * filters + group * filtersPerGroup;
-          const to = group * filtersPerGroup;
+          const value = values[from + group * perGroup + c] as number;
+          const row = (tap * perGroup + c) * filters + to;
           for (let f = 0; f < filtersPerGroup; f += 1)
-            sums[to + f] = (sums[to + f] ?? 0) + value * (w.data[row + f] ?? 0);
+            sums[to + f] = (sums[to + f] as number) + value * (weights[row + f] as number);
         }
       }
     });
@@ -166,10 +167,13 @@ export const depthwise_conv2d = defineOp({
     if (!x || !w || !b) throw new TypeError("depthwise_conv2d takes x, w and b");
     const filters = channels(w.shape);
     const multiplier = filters / channels(x.shape);
+    const [values, weights] = [x.data, w.data];
+    const source = Int32Array.from({ length: filters }, (_, f) => Math.floor(f / multiplier));
     return slide(x, kernelOf(w), attributes, output, b, (sums, from, tap) => {
+      const row = tap * filters;
       for (let f = 0; f < filters; f += 1) {
-        const value = x.data[from + Math.floor(f / multiplier)] ?? 0;
-        sums[f] = (sums[f] ?? 0) + value * (w.data[tap * filters + f] ?? 0);
+        const value = values[from + (source[f] as number)] as number;
+        sums[f] = (sums[f] as number) + value * (weights[row + f] as number);
       }
     });
   },

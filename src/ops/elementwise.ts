@@ -14,7 +14,7 @@ import type { Random } from "./random.js";
 import { sampleShape } from "./sample.js";
 import type { Scalar } from "./scalar.js";
 import { add, binary, div, exp, logistic, max, min, mul, operand, select, sub, unary } from "./scalar.js";
-import { evalScalar } from "./scalar-eval.js";
+import { evalScalars } from "./scalar-eval.js";
 
 const activation = ["activation"] as const;
 
@@ -214,15 +214,15 @@ function shared<A extends AttributeTable>(
 }
 
 function evalElementwise(scalar: Scalar, inputs: readonly Tensor[], output: TensorType): Tensor {
-  const same = inputs.map((input) => elements(input.shape) === elements(output.shape));
-  const indices = inputs.map((input) => broadcastIndex(input.shape, output.shape));
-  const values = new Float64Array(inputs.length);
-  return tensor(output.shape, (flat) => {
-    for (const [at, input] of inputs.entries()) {
-      values[at] = input.data[same[at] ? flat : (indices[at]?.(flat) ?? 0)] ?? Number.NaN;
-    }
-    return evalScalar(scalar, values);
+  const count = elements(output.shape);
+  const operands = inputs.map(({ shape, data }) => {
+    if (data.length === count) return data;
+    const index = broadcastIndex(shape, output.shape);
+    return tensor(output.shape, (flat) => data[index(flat)] ?? Number.NaN).data;
   });
+  const data = evalScalars(scalar, operands, count);
+  // The value of `identity` is an operand's own array, and two tensors share none.
+  return { shape: output.shape, data: operands.includes(data) ? data.slice() : data };
 }
 
 /** A type that broadcasts to `shape`: leading axes left out, some others 1. */

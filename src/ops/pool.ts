@@ -95,14 +95,15 @@ function inferPool(input: TensorType | undefined, attributes: PoolWindow): Retur
 /** Whether all taps of some window lie in the padding: it ends before x, starts after it, or steps over it. */
 function isEmptySomewhere(input: TensorType, window: PoolWindow, output: TensorType, axis: 0 | 1): boolean {
   const extent = spatial(input.shape)[axis];
-  const before = (window.padding as Padding)[(2 * axis) as 0 | 2];
+  const first = -(window.padding as Padding)[(2 * axis) as 0 | 2];
   const [kernel, stride, dilation] = [window.kernel[axis], window.stride[axis], window.dilation[axis]];
-  if ((spatial(output.shape)[axis] - 1) * stride - before >= extent) return true;
-  // A window that starts in x has its first tap there.
-  for (let start = -before; start < 0; start += stride) {
+  const last = first + (spatial(output.shape)[axis] - 1) * stride;
+  if (last >= extent || first + (kernel - 1) * dilation < 0) return true;
+  // Taps less than x apart cannot step over it, and a window that starts in x has its first tap there.
+  if (extent >= dilation) return false;
+  for (let start = first; start < 0 && start <= last; start += stride) {
     const tap = Math.ceil(-start / dilation);
     if (tap >= kernel || start + tap * dilation >= extent) return true;
-    if (start + stride > (spatial(output.shape)[axis] - 1) * stride - before) break;
   }
   return false;
 }

@@ -18,17 +18,25 @@ const attributes = {
   keepdims: boolean({ default: false, doc: "whether reduced axes stay, with extent 1" }),
 } as const;
 
-type Fold = (values: Iterable<number>) => number;
+/** How values are folded into one. */
+interface Fold {
+  readonly start: number;
+  readonly step: (total: number, value: number) => number;
+  /** The result, from the total and the count of values; the total if left out. */
+  readonly finish?: (total: number, count: number) => number;
+}
+
+const sum: Fold = { start: 0, step: (total, value) => total + value };
+const mean: Fold = { ...sum, finish: (total, count) => total / count };
+const greatest: Fold = { start: Number.NEGATIVE_INFINITY, step: Math.max };
+const least: Fold = { start: Number.POSITIVE_INFINITY, step: Math.min };
+const product: Fold = { start: 1, step: (total, value) => total * value };
 
 export const reduce_sum = reduction("The sum over the axes.", sum);
 export const reduce_mean = reduction("The mean over the axes.", mean);
 export const reduce_max = reduction("The greatest value over the axes.", greatest);
-export const reduce_min = reduction("The least value over the axes.", (values) =>
-  fold(values, Number.POSITIVE_INFINITY, Math.min),
-);
-export const reduce_prod = reduction("The product over the axes.", (values) =>
-  fold(values, 1, (a, b) => a * b),
-);
+export const reduce_min = reduction("The least value over the axes.", least);
+export const reduce_prod = reduction("The product over the axes.", product);
 
 export const global_avg_pool = globalPool("The mean over height and width.", mean);
 export const global_max_pool = globalPool("The greatest value over height and width.", greatest);
@@ -48,13 +56,24 @@ export const softmax = defineOp({
   eval: ([x], { axis }, output) => {
     if (!x) throw new TypeError("softmax takes x");
     const along = axisOf(axis, x.shape) ?? 0;
-    const shape = x.shape.map((extent, at) => (at === along ? 1 : extent));
-    const most = reduceTensor(x, [along], shape, greatest);
-    const strides = denseStrides(shape);
-    const group = (flat: number): number => flatWithout(flat, x.shape, strides, along);
-    const powers = tensor(x.shape, (flat) => Math.exp((x.data[flat] ?? 0) - (most.data[group(flat)] ?? 0)));
-    const total = reduceTensor(powers, [along], shape, sum);
-    return tensor(output.shape, (flat) => (powers.data[flat] ?? 0) / (total.data[group(flat)] ?? 1));
+    const extent = x.shape[along] ?? 1;
+    const stride = denseStrides(x.shape)[along] ?? 1;
+    const result = tensor(output.shape);
+    for (let group = 0; group < x.data.length / extent; group += 1) {
+      // Groups of one run of `stride` elements lie side by side.
+      const start = Math.floor(group / stride) * stride * extent + (group % stride);
+      let most = Number.NEGATIVE_INFINITY;
+      for (let k = 0; k < extent; k += 1) most = Math.max(most, x.data[start + k * stride] as number);
+      let total = 0;
+      for (let k = 0; k < extent; k += 1) {
+        const power = Math.exp((x.data[start + k * stride] as number) - most);
+        result.data[start + k * stride] = power;
+        total += power;
+      }
+      for (let k = 0; k < extent; k += 1)
+        result.data[start + k * stride] = (result.data[start + k * stride] as number) / total;
+    }
+    return result;
   },
   sample: (random) => {
     const drawn = sampleShape(random);
@@ -151,11 +170,16 @@ function reduceTensor(x: Tensor, axes: readonly number[], output: Shape, reduce:
   const outer = x.shape
     .map((extent, axis) => ({ extent, stride: strides[axis] ?? 0, axis }))
     .filter(({ axis }) => !axes.includes(axis));
-  const count = inner.reduce((product, { extent }) => product * extent, 1);
+  const places = Float64Array.from(
+    { length: inner.reduce((count, { extent }) => count * extent, 1) },
+    (_, at) => offset(at, inner),
+  );
+  const { start, step, finish = (total) => total } = reduce;
   return tensor(output, (flat) => {
     const base = offset(flat, outer);
-    const values = Array.from({ length: count }, (_, index) => x.data[base + offset(index, inner)] ?? 0);
-    return reduce(values);
+    let total = start;
+    for (const place of places) total = step(total, x.data[base + place] as number);
+    return finish(total, places.length);
   });
 }
 
@@ -168,37 +192,6 @@ function offset(flat: number, axes: readonly { readonly extent: number; readonly
     rest = Math.floor(rest / extent);
   }
   return index;
-}
-
-/** The flat index in a shape that has 1 at `without`, of a flat index of the whole shape. */
-function flatWithout(flat: number, shape: Shape, strides: readonly number[], without: number): number {
-  return offset(
-    flat,
-    shape.map((extent, axis) => ({ extent, stride: axis === without ? 0 : (strides[axis] ?? 0) })),
-  );
-}
-
-function fold(values: Iterable<number>, start: number, step: (a: number, b: number) => number): number {
-  let result = start;
-  for (const value of values) result = step(result, value);
-  return result;
-}
-
-function sum(values: Iterable<number>): number {
-  return fold(values, 0, (a, b) => a + b);
-}
-
-function greatest(values: Iterable<number>): number {
-  return fold(values, Number.NEGATIVE_INFINITY, Math.max);
-}
-
-function mean(values: Iterable<number>): number {
-  let count = 0;
-  const total = fold(values, 0, (a, b) => {
-    count += 1;
-    return a + b;
-  });
-  return total / count;
 }
 
 function sampleReduction(random: Random): {

@@ -40,24 +40,29 @@ export const resize = defineOp({
   eval: ([x], attributes, output) => {
     if (!x) throw new TypeError("resize takes x");
     const [inHeight, inWidth] = spatial(x.shape);
-    const [, height = 1, width = 1, depth = 1] = output.shape;
+    const [batch = 1, height = 1, width = 1, depth = 1] = output.shape;
     const rows = resizeTaps(inHeight, height, attributes);
     const columns = resizeTaps(inWidth, width, attributes);
-    return tensor(output.shape, (flat) => {
-      const c = flat % depth;
-      const column = columns[Math.floor(flat / depth) % width];
-      const row = rows[Math.floor(flat / (depth * width)) % height];
-      const n = Math.floor(flat / (depth * width * height));
-      if (!row || !column) return Number.NaN;
-      const at = (y: number, z: number): number =>
-        x.data[((n * inHeight + y) * inWidth + z) * depth + c] ?? 0;
-      const mix = (a: number, b: number, share: number): number => (share === 0 ? a : a + (b - a) * share);
-      return mix(
-        mix(at(row.low, column.low), at(row.low, column.high), column.share),
-        mix(at(row.high, column.low), at(row.high, column.high), column.share),
-        row.share,
-      );
-    });
+    const blend = (a: number, b: number, share: number): number => (share === 0 ? a : a + (b - a) * share);
+    const result = tensor(output.shape);
+    let flat = 0;
+    for (let n = 0; n < batch; n += 1) {
+      for (const row of rows) {
+        const [above, below] = [(n * inHeight + row.low) * inWidth, (n * inHeight + row.high) * inWidth];
+        for (const column of columns) {
+          for (let c = 0; c < depth; c += 1) {
+            const at = (pixel: number): number => x.data[pixel * depth + c] as number;
+            result.data[flat] = blend(
+              blend(at(above + column.low), at(above + column.high), column.share),
+              blend(at(below + column.low), at(below + column.high), column.share),
+              row.share,
+            );
+            flat += 1;
+          }
+        }
+      }
+    }
+    return result;
   },
   sample: (random) => ({
     inputs: [

@@ -144,7 +144,14 @@ describe("types and attributes of any kind give a type or a problem", () => {
           op.mixesBatch(inputs, normal);
           for (const derive of Object.values(op.derived ?? {})) derive(inputs, normal);
           // What is said to be a type must also be computable.
-          if (inputs.every(({ shape }) => elements(shape) < 5000) && elements(result.shape) < 5000) {
+          const modest = Object.values(normal)
+            .flat()
+            .every((one) => Number(one) < 1000 || typeof one !== "number");
+          if (
+            modest &&
+            inputs.every(({ shape }) => elements(shape) < 5000) &&
+            elements(result.shape) < 5000
+          ) {
             const values = randomOperands(seededRandom(seed), name, inputs);
             const value = op.eval(values, normal, result);
             expect(value.shape).toEqual(result.shape);
