@@ -44,9 +44,8 @@ export function sortArguments(
     const key = argument.name;
     if (key === undefined) {
       const index = position++;
-      if (index >= op.operands.length && !op.operands.at(-1)?.variadic)
-        tooMany(state, name, op, argument.span);
-      else operands.set(index, argument);
+      if (index < op.operands.length || op.operands.at(-1)?.variadic) operands.set(index, argument);
+      else if (index === op.operands.length) tooMany(state, name, op, argument.span);
       continue;
     }
     const at = op.operands.findIndex((one) => one.name === key);

@@ -5,7 +5,7 @@ import { didYouMean } from "#diagnostic/suggest.js";
 import type { TensorType } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import { evaluate } from "./expressions.js";
-import { namedNumbers } from "./literals.js";
+import { isReserved } from "./literals.js";
 import type { Scope, State } from "./state.js";
 import { describe, fail } from "./state.js";
 
@@ -79,7 +79,7 @@ function extentOf(state: State, scope: Scope, expression: Expression): number | 
 
 /** The symbol that an extent is, if it is a name that nothing binds. */
 function symbolOf(state: State, scope: Scope, extent: Expression): string | undefined {
-  if (extent.kind !== "name" || namedNumbers.has(extent.name)) return undefined;
+  if (extent.kind !== "name" || isReserved({ text: extent.name, quoted: extent.quoted })) return undefined;
   // A tensor is no dimension, so it may have the name of one.
   const bound = scope.names.get(extent.name) ?? state.constants.get(extent.name);
   return bound && bound.value.kind !== "tensor" ? undefined : extent.name;

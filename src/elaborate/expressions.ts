@@ -168,7 +168,8 @@ export function lookUp(state: State, scope: Scope, name: string, quoted: boolean
       });
     }
   }
-  const near = didYouMean(name, [...scope.names.keys(), ...state.constants.keys()]);
+  const bound = didYouMean(name, [...scope.names.keys(), ...state.constants.keys()]);
+  const near = bound.length > 0 ? bound : didYouMean(name, literalNames);
   const isCallable = isOp(name) || state.blocks.has(name);
   const inBlock = scope.blocks.length > 0 && near.length === 0 && !isCallable;
   return fail(state, span, "unknown-name", `there is no \`${name}\` here`, {

@@ -44,6 +44,6 @@ export const namedNumbers: ReadonlyMap<string, number> = new Map([
 ]);
 
 /** Whether a name is a literal and so cannot be bound; in backticks no name is. */
-export function isReserved(name: Name): boolean {
-  return name.quoted !== true && (literalNames.has(name.text) || namedNumbers.has(name.text));
+export function isReserved({ text, quoted }: Pick<Name, "text"> & { readonly quoted?: boolean }): boolean {
+  return quoted !== true && (literalNames.has(text) || namedNumbers.has(text));
 }

@@ -42,9 +42,9 @@ export function completeOperands(
   }
   if (state.failures > failures) return undefined;
   const explicit = [...sorted.operands.keys()].some((at) => op.operands[at]?.role === "weight");
-  if (op.layer && !explicit) ownParameters(state, call, op.layer, nodes);
-  else fillOptional(state, call, nodes);
-  return state.failures > failures ? undefined : nodes.filter((node) => node !== undefined);
+  const filled =
+    op.layer && !explicit ? ownParameters(state, call, op.layer, nodes) : fillOptional(state, call, nodes);
+  return filled ? nodes.filter((node) => node !== undefined) : undefined;
 }
 
 /** A tensor for a value: a number becomes a scalar constant and a list one of rank 1; undefined for all else. */
@@ -85,11 +85,11 @@ function missingOperand(state: State, { name, op, span }: Call, at: number): voi
   });
 }
 
-/** Layer form: makes the parameters. */
-function ownParameters(state: State, call: Call, layer: Layer, nodes: (NodeId | undefined)[]): void {
+/** Layer form: makes the parameters; false after an error, but for those of a weight file. */
+function ownParameters(state: State, call: Call, layer: Layer, nodes: (NodeId | undefined)[]): boolean {
   const { name, op, sorted, own, span } = call;
   const x = nodes[0];
-  if (x === undefined) return;
+  if (x === undefined) return false;
   const values: Record<string, AttributeValue> = { ...sorted.layer };
   const failures = state.failures;
   for (const [key, kind] of Object.entries(layer.attributes)) {
@@ -97,11 +97,11 @@ function ownParameters(state: State, call: Call, layer: Layer, nodes: (NodeId | 
     if (kind.default !== undefined) values[key] = kind.default;
     else missingAttribute(state, name, key, kind, span);
   }
-  if (state.failures > failures) return;
+  if (state.failures > failures) return false;
   const parameters = layer.parameters(typeOf(state, x), values, sorted.attributes);
   if (isProblem(parameters)) {
     misfit(state, name, parameters, sorted, [x], span);
-    return;
+    return false;
   }
   const weights = op.operands.flatMap((operand, at) =>
     operand.role === "weight" ? [{ ...operand, at }] : [],
@@ -112,11 +112,13 @@ function ownParameters(state: State, call: Call, layer: Layer, nodes: (NodeId | 
     if (!parameter) nodes[operand.at] = absent(state, call, nodes, operand.at, operand.name);
     else if (value?.kind === "tensor") nodes[operand.at] = value.node;
   }
+  return true;
 }
 
 /** Explicit form: zeros for what may be left out, an error for what may not. */
-function fillOptional(state: State, call: Call, nodes: (NodeId | undefined)[]): void {
+function fillOptional(state: State, call: Call, nodes: (NodeId | undefined)[]): boolean {
   const { name, op, sorted, span } = call;
+  const failures = state.failures;
   for (const key of Object.keys(sorted.layer)) {
     fail(
       state,
@@ -131,6 +133,7 @@ function fillOptional(state: State, call: Call, nodes: (NodeId | undefined)[]): 
     if (operand.optional) nodes[at] = absent(state, call, nodes, at, operand.name);
     else missingOperand(state, call, at);
   }
+  return state.failures === failures;
 }
 
 /** The zeros that stand for an operand that is left out. */

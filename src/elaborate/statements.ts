@@ -164,6 +164,7 @@ function runRepeat(state: State, scope: Scope, statement: RepeatStatement): void
     );
     return;
   }
+  // What fails in one copy fails in the next, but for what a weight file lacks, which does not count here.
   const failures = state.failures;
   for (let index = 0; index < times && !state.full; index += 1) {
     if (statement.index) bind(state, scope, statement.index, { kind: "number", value: index });

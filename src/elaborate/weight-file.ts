@@ -12,7 +12,6 @@ import { seedOf } from "#weights/generate.js";
 import type { MissingWeight, State } from "./state.js";
 import { addConstant, addConstantOf, fail, takePath } from "./state.js";
 import type { Value } from "./value.js";
-import { none } from "./value.js";
 
 /** Most missing parameters that get a message each; a file of another model lacks them all. */
 const missingLimit = 8;
@@ -81,7 +80,10 @@ export function pathParameter(
   return addConstant(state, path, type, { kind: "seeded", generator, seed: seedOf(path), fanIn }, span);
 }
 
-/** The constant for the file's entry of a key, which must have the type; `declared` is where the type is written. */
+/**
+ * The constant for the file's entry of a key, which must have the type; `declared` is where the type is written. After
+ * an error zeros stand for it, so that all that is missing from a file is found at once.
+ */
 export function fromFile(
   state: State,
   name: string,
@@ -91,11 +93,12 @@ export function fromFile(
   declared: Span | undefined,
 ): Value {
   const weight = fileEntry(state, key, type, span);
-  if (weight === undefined) return none;
+  if (weight === undefined) return addConstant(state, name, type, { kind: "absent" }, span);
   const found = state.store.entries.get(weight)?.type;
   if (found && !sameShape(found.shape, type.shape)) {
     const file = state.weights?.file ?? "the file";
-    return shapeClash(state, key, type, found, span, declared, `${file} has it as ${printType(found)}`);
+    shapeClash(state, key, type, found, span, declared, `${file} has it as ${printType(found)}`);
+    return addConstant(state, name, type, { kind: "absent" }, span);
   }
   return addConstantOf(state, name, type, weight, span);
 }
@@ -143,9 +146,21 @@ export function fileEntry(
     return undefined;
   }
   const entry = weights.entries.get(key);
+  const dtype = weights.unreadable?.get(key);
+  if (dtype !== undefined) {
+    fail(
+      state,
+      span,
+      "unreadable-weight",
+      `${weights.file} has \`${key}\` as ${dtype}, which cannot be read`,
+      {
+        help: ["save it as F32, F16 or BF16"],
+      },
+    );
+    return undefined;
+  }
   if (!entry) {
     state.missing.push({ key, type, span });
-    state.failures += 1;
     return undefined;
   }
   const found: TensorType = { dtype: "f32", shape: entry.shape };
@@ -202,7 +217,8 @@ function nearMisses(state: State, { key, type }: MissingWeight): string {
     .filter(([, { shape }]) => type && sameShape(shape, type.shape))
     .map(([name]) => name);
   if (sameType.length > 0) return `of that shape it has ${list(sameType.slice(0, 3))}`;
-  return `it has ${entries.size} entries, none of which is like it`;
+  const count = entries.size === 1 ? "one entry" : `${entries.size} entries`;
+  return `it has ${count}, and none like it`;
 }
 
 /** Inputs per output of a weight whose op is not known: all axes but the last. */
