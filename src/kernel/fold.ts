@@ -1,20 +1,27 @@
 // Folding of constant integer arithmetic, and of loops that run once, before a kernel is printed.
 
 import type { Address, IntBinary, Kernel, Statement, Value } from "./ir.js";
+import { walkStatements } from "./walk.js";
 
 /**
- * The kernel with integer constants folded, indices of loops that run once replaced by 0 and such loops (the grid
- * aside) dissolved, and guards on constants decided. Floating-point arithmetic is left alone.
+ * The kernel with integer constants folded, registers that only rename another value replaced by it, loops that run
+ * once (the grid aside) dissolved, and guards on constants decided. Floating-point arithmetic is left alone.
  */
 export function foldKernel(kernel: Kernel): Kernel {
   const known = new Map<string, Value>();
   if (kernel.grid.count === 1) known.set(kernel.grid.index.name, integer(0));
-  return { ...kernel, body: foldBody(kernel.body, { known, values: new Map() }) };
+  const changing = new Set(kernel.privates.map((register) => register.name));
+  walkStatements(kernel.body, (statement) => {
+    if (statement.kind === "set") changing.add(statement.register.name);
+  });
+  return { ...kernel, body: foldBody(kernel.body, { known, changing, values: new Map() }) };
 }
 
 interface State {
-  /** Registers that hold a constant. */
+  /** Registers that hold a constant, or the same as another register. */
   readonly known: Map<string, Value>;
+  /** Registers that are set after their declaration. */
+  readonly changing: ReadonlySet<string>;
   /** Shared values stay shared. */
   readonly values: Map<Value, Value>;
 }
@@ -25,7 +32,17 @@ function foldBody(body: readonly Statement[], state: State): Statement[] {
 
 function foldStatement(statement: Statement, state: State): Statement[] {
   switch (statement.kind) {
-    case "let":
+    case "let": {
+      const { register } = statement;
+      const value = foldValue(statement.value, state);
+      const isConstant =
+        value.kind === "const" || (value.kind === "register" && !state.changing.has(value.name));
+      if (isConstant && !state.changing.has(register.name) && register.type !== "vec") {
+        state.known.set(register.name, value);
+        return [];
+      }
+      return [{ ...statement, value }];
+    }
     case "set":
       return [{ ...statement, value: foldValue(statement.value, state) }];
     case "store":
@@ -154,9 +171,9 @@ function foldInt(fn: IntBinary, a: Value, b: Value): Value {
         return foldInt("add", a.a, integer(evalInt("add", a.b.value, b.value)));
       }
     } else if (a.kind === "int" && a.fn === "add" && a.b.kind === "const") {
-      return foldInt("add", { kind: "int", type: "i32", fn: "add", a: a.a, b }, a.b);
+      return foldInt("add", foldInt("add", a.a, b), a.b);
     } else if (b.kind === "int" && b.fn === "add" && b.b.kind === "const") {
-      return foldInt("add", { kind: "int", type: "i32", fn: "add", a, b: b.a }, b.b);
+      return foldInt("add", foldInt("add", a, b.a), b.b);
     }
   }
   if (b.kind === "const") {

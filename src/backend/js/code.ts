@@ -62,6 +62,12 @@ export function binary(operator: BinaryOperator, a: Code, b: Code): Code {
   return { text: `${wrap(a, own)} ${operator} ${wrap(b, own + 1)}`, level: own };
 }
 
+/** `a + b` of integers, which needs no parentheses around a sum on the right. */
+export function integerSum(a: Code, b: Code): Code {
+  const own = binaryLevels["+"];
+  return { text: `${wrap(a, own)} + ${wrap(b, own)}`, level: own };
+}
+
 /** `condition ? then : otherwise`. */
 export function conditional(condition: Code, then: Code, otherwise: Code): Code {
   return {

@@ -4,7 +4,7 @@ import { bug } from "#diagnostic/diagnostic.js";
 import type { Address, Kernel, Place, Register, Statement, Value } from "#kernel/ir.js";
 import { operandsOf, valuesOf } from "#kernel/walk.js";
 import type { Code } from "./code.js";
-import { binary, call, conditional, element, name, negative, number } from "./code.js";
+import { binary, call, conditional, element, integerSum, name, negative, number } from "./code.js";
 import type { Helper } from "./helpers.js";
 import type { Pointers } from "./pointers.js";
 import { carrier } from "./pointers.js";
@@ -148,12 +148,14 @@ export function createExpressions(options: ExpressionOptions): Expressions {
         if (value.b.kind === "const" && value.b.value < 0 && value.b.value > -(2 ** 31)) {
           return wrap(binary("-", a, number(-value.b.value)));
         }
-        return wrap(binary("+", a, b));
+        return wrap(integerSum(a, b));
       case "sub":
         return wrap(binary("-", a, b));
       case "mul":
         // A product of a negative number and 0 would be −0.
-        return fits && options.range(value).low >= 0 ? binary("*", a, b) : call("Math.imul", a, b);
+        return fits && isNeverMinusZero(options.range(value.a), options.range(value.b))
+          ? binary("*", a, b)
+          : call("Math.imul", a, b);
       case "div":
         return binary("|", binary("/", a, b), number(0));
       case "rem":
@@ -203,7 +205,7 @@ export function createExpressions(options: ExpressionOptions): Expressions {
     const pointer = carrier(base, (register) => pointers.has(register));
     if (pointer && place.kind === "parameter" && pointers.get(pointer.name) === place.name)
       return scalar(base);
-    return binary("+", parameter, scalar(base));
+    return integerSum(parameter, scalar(base));
   }
 
   function parameterName(parameter: string): Code {
@@ -216,7 +218,7 @@ export function createExpressions(options: ExpressionOptions): Expressions {
     const pointer = carrier(value, (other) => pointers.has(other));
     if (pointer && pointers.get(pointer.name) === parameter) return lanesOf(value);
     if (value.kind === "const") return [sum(parameterName(parameter), value.value)];
-    return [binary("+", parameterName(parameter), scalar(value))];
+    return [integerSum(parameterName(parameter), scalar(value))];
   }
 
   function accumulated(register: Register, value: Value): Code[] | undefined {
@@ -285,6 +287,10 @@ export function createExpressions(options: ExpressionOptions): Expressions {
   };
 }
 
+function isNeverMinusZero(a: Range, b: Range): boolean {
+  return a.low > 0 || b.low > 0 || (a.low >= 0 && b.low >= 0);
+}
+
 const compareOperators = { lt: "<", le: "<=", eq: "===", ne: "!==" } as const;
 
 function float(fn: Extract<Value, { kind: "binary" }>["fn"], a: Code, b: Code): Code {
@@ -313,7 +319,7 @@ function arrayOf(kernel: Kernel, place: Place): string {
 function sum(base: Code | undefined, offset: number): Code {
   if (!base) return number(offset);
   if (offset === 0) return base;
-  return offset < 0 ? binary("-", base, number(-offset)) : binary("+", base, number(offset));
+  return offset < 0 ? binary("-", base, number(-offset)) : integerSum(base, number(offset));
 }
 
 /** How often the text of an operand is printed within that of the value. */
