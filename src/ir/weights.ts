@@ -66,6 +66,8 @@ export interface WeightFile {
   /** Its name in messages and in `WeightSource.file`. */
   readonly file: string;
   readonly entries: ReadonlyMap<string, WeightFileEntry>;
+  /** What it holds of types that cannot be read, with the type by key, as in `I64`. */
+  readonly unreadable?: ReadonlyMap<string, string>;
 }
 
 export interface WeightFileEntry {

@@ -1,63 +1,50 @@
 // Weight files on disk, read lazily: opening reads the header alone, and each tensor is read when it is packed.
 
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import type { Stats } from "node:fs";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
-import { decode, headerLength, isReadable, parseHeader } from "./safetensors.js";
+import type { WeightFile } from "#ir/weights.js";
+import type { TensorSlice } from "./safetensors.js";
+import { headerLength, parseHeader, weightFile } from "./safetensors.js";
 
-/** An opened weight file; tensors of types that cannot be read are left out and listed in `unreadable`. */
-export interface OpenedWeights {
-  readonly file: string;
-  readonly entries: ReadonlyMap<
-    string,
-    { readonly shape: readonly number[]; readonly read: () => Float32Array }
-  >;
-  readonly metadata: ReadonlyMap<string, string>;
-}
-
-/** Opens a safetensors file; what is wrong with it is a diagnostic. Reading an entry later throws if the file was changed. */
-export function openWeightFile(path: string): Result<OpenedWeights> {
-  let descriptor: number;
+/**
+ * Opens a safetensors file; what is wrong with it is a diagnostic. No descriptor stays open: each read opens the file
+ * again, and throws an `Error` that names it if it was changed in between.
+ */
+export function openWeightFile(path: string): Result<WeightFile> {
+  const failed = (why: string): Result<WeightFile> => ({
+    diagnostics: [error("cannot-read", `cannot read ${path}: ${why}`)],
+  });
   try {
-    descriptor = openSync(path, "r");
+    // Looked at before it is opened, since opening a pipe would wait for a writer.
+    if (!statSync(path).isFile()) return failed("it is no file");
+    return withFile(path, (descriptor, opened) => {
+      const length = headerLength(readAt(descriptor, 0, Math.min(8, opened.size)), opened.size, path);
+      if (length.value === undefined) return { diagnostics: length.diagnostics };
+      const header = parseHeader(readAt(descriptor, 8, length.value), opened.size, path);
+      if (!header.value) return { diagnostics: header.diagnostics };
+      const read = (slice: TensorSlice, key: string): Uint8Array => readSlice(path, opened, slice, key);
+      return { value: weightFile(header.value, path, read), diagnostics: [] };
+    });
   } catch (cause) {
-    const missing = (cause as { code?: unknown }).code === "ENOENT";
-    return {
-      diagnostics: [
-        error(
-          "cannot-read",
-          `cannot read ${path}: ${missing ? "there is no such file" : (cause as Error).message}`,
-        ),
-      ],
-    };
-  }
-  try {
-    const stat = fstatSync(descriptor);
-    if (!stat.isFile()) return { diagnostics: [error("cannot-read", `cannot read ${path}: it is no file`)] };
-    const length = headerLength(readAt(descriptor, 0, Math.min(8, stat.size)), stat.size, path);
-    if (length.value === undefined) return { diagnostics: length.diagnostics };
-    const header = parseHeader(readAt(descriptor, 8, length.value), stat.size, path);
-    if (header.value === undefined) return { diagnostics: header.diagnostics };
-    const entries = new Map(
-      [...header.value.tensors]
-        .filter(([, slice]) => isReadable(slice.dtype))
-        .map(
-          ([key, { dtype, shape, begin, end }]) =>
-            [key, { shape, read: () => decode(dtype, readSlice(path, begin, end, key)) }] as const,
-        ),
-    );
-    return { value: { file: path, entries, metadata: header.value.metadata }, diagnostics: [] };
-  } finally {
-    closeSync(descriptor);
+    return failed(reason(cause));
   }
 }
 
-function readSlice(path: string, begin: number, end: number, key: string): Uint8Array {
+function readSlice(path: string, opened: Stats, { begin, end }: TensorSlice, key: string): Uint8Array {
+  return withFile(path, (descriptor, now) => {
+    const bytes = readAt(descriptor, begin, end - begin);
+    if (now.size !== opened.size || now.mtimeMs !== opened.mtimeMs || bytes.length < end - begin)
+      throw new Error(`${path} was changed while it was in use, before \`${key}\` was read`);
+    return bytes;
+  });
+}
+
+function withFile<T>(path: string, use: (descriptor: number, stats: Stats) => T): T {
   const descriptor = openSync(path, "r");
   try {
-    const bytes = readAt(descriptor, begin, end - begin);
-    if (bytes.length < end - begin) throw new Error(`${path} was cut while it was in use: ${key} is gone`);
-    return bytes;
+    return use(descriptor, fstatSync(descriptor));
   } finally {
     closeSync(descriptor);
   }
@@ -68,9 +55,25 @@ function readAt(descriptor: number, position: number, length: number): Uint8Arra
   const bytes = new Uint8Array(length);
   let done = 0;
   while (done < length) {
-    const count = readSync(descriptor, bytes, done, length - done, position + done);
+    // One call reads less than 2 GiB.
+    const wanted = Math.min(length - done, 2 ** 30);
+    const count = readSync(descriptor, bytes, done, wanted, position + done);
     if (count === 0) break;
     done += count;
   }
   return bytes.subarray(0, done);
+}
+
+/** What the system says of a failed call, in words. */
+function reason(cause: unknown): string {
+  switch ((cause as { code?: unknown } | null)?.code) {
+    case "ENOENT":
+    case "ENOTDIR":
+      return "there is no such file";
+    case "EACCES":
+    case "EPERM":
+      return "permission denied";
+    default:
+      return cause instanceof Error ? cause.message : String(cause);
+  }
 }

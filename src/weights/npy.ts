@@ -2,8 +2,9 @@
 
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
+import { halfToFloat } from "./half.js";
 
-/** An array of any number type, as f32. */
+/** An array of any number type, as f32, in row-major order. */
 export interface NpyArray {
   readonly shape: readonly number[];
   readonly data: Float32Array;
@@ -11,50 +12,118 @@ export interface NpyArray {
 
 type Reader = (view: DataView, at: number, little: boolean) => number;
 
-const readers: Readonly<Record<string, { readonly size: number; readonly read: Reader }>> = {
-  f4: { size: 4, read: (view, at, little) => view.getFloat32(at, little) },
-  f8: { size: 8, read: (view, at, little) => view.getFloat64(at, little) },
-  u1: { size: 1, read: (view, at) => view.getUint8(at) },
-  i1: { size: 1, read: (view, at) => view.getInt8(at) },
-  b1: { size: 1, read: (view, at) => view.getUint8(at) },
-  u2: { size: 2, read: (view, at, little) => view.getUint16(at, little) },
-  i2: { size: 2, read: (view, at, little) => view.getInt16(at, little) },
-  u4: { size: 4, read: (view, at, little) => view.getUint32(at, little) },
-  i4: { size: 4, read: (view, at, little) => view.getInt32(at, little) },
-  i8: { size: 8, read: (view, at, little) => Number(view.getBigInt64(at, little)) },
-  u8: { size: 8, read: (view, at, little) => Number(view.getBigUint64(at, little)) },
-};
+/** By NumPy's kind and size in bytes. Wide integers and doubles are rounded to the nearest f32. */
+const readers: ReadonlyMap<string, { readonly size: number; readonly read: Reader }> = new Map([
+  ["f2", { size: 2, read: (view, at, little) => halfToFloat(view.getUint16(at, little)) }],
+  ["f4", { size: 4, read: (view, at, little) => view.getFloat32(at, little) }],
+  ["f8", { size: 8, read: (view, at, little) => view.getFloat64(at, little) }],
+  ["b1", { size: 1, read: (view, at) => (view.getUint8(at) === 0 ? 0 : 1) }],
+  ["u1", { size: 1, read: (view, at) => view.getUint8(at) }],
+  ["u2", { size: 2, read: (view, at, little) => view.getUint16(at, little) }],
+  ["u4", { size: 4, read: (view, at, little) => view.getUint32(at, little) }],
+  ["u8", { size: 8, read: (view, at, little) => Number(view.getBigUint64(at, little)) }],
+  ["i1", { size: 1, read: (view, at) => view.getInt8(at) }],
+  ["i2", { size: 2, read: (view, at, little) => view.getInt16(at, little) }],
+  ["i4", { size: 4, read: (view, at, little) => view.getInt32(at, little) }],
+  ["i8", { size: 8, read: (view, at, little) => Number(view.getBigInt64(at, little)) }],
+]);
 
-/** The array of a .npy file (versions 1 to 3). */
+/** The array of a .npy file (versions 1 to 3), of real numbers or booleans, in either byte order and layout. */
 export function readNpy(bytes: Uint8Array, file: string): Result<NpyArray> {
-  const wrong = (message: string): Result<NpyArray> => ({
-    diagnostics: [error("bad-npy", `${file}: ${message}`)],
+  const wrong = (message: string, help?: string): Result<NpyArray> => ({
+    diagnostics: [error("bad-npy", `${file}: ${message}`, help === undefined ? {} : { help: [help] })],
   });
-  if (bytes.length < 12 || bytes[0] !== 0x93 || new TextDecoder().decode(bytes.subarray(1, 6)) !== "NUMPY")
-    return wrong("this is no .npy file");
+  const header = readHeader(bytes);
+  if ("problem" in header) return wrong(header.problem);
+  const { descr, isFortran, shape, start } = header;
+  const reader = readers.get(descr.slice(1));
+  if (!reader) return wrong(`arrays of type ${descr} cannot be read`, "save it with a.astype(np.float32)");
+  const count = shape.includes(0) ? 0 : shape.reduce((product, extent) => product * extent, 1);
+  const wanted = count * reader.size;
+  if (wanted !== bytes.length - start) {
+    const printed = `shape (${shape.join(", ")}) of ${descr} needs ${wanted} bytes`;
+    return wrong(`${printed}, but ${bytes.length - start} follow the header`, "is the file complete?");
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset + start, wanted);
+  const isLittle = !descr.startsWith(">");
+  const data = Float32Array.from({ length: count }, (_, at) => reader.read(view, at * reader.size, isLittle));
+  return { value: { shape, data: isFortran ? rowMajor(data, shape) : data }, diagnostics: [] };
+}
+
+/** The bytes of a .npy file (version 1, little-endian f32, row-major). Throws `RangeError` if the data does not fill the shape. */
+export function writeNpy({ shape, data }: NpyArray): Uint8Array {
+  const count = shape.reduce((product, extent) => product * extent, 1);
+  if (data.length !== count) throw new RangeError(`${data.length} values for shape (${shape.join(", ")})`);
+  // A tuple of one has a comma at its end.
+  const tuple = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
+  const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${tuple}), }`;
+  const start = Math.ceil((10 + text.length + 1) / 64) * 64;
+  const bytes = new Uint8Array(start + 4 * count);
+  bytes.set([0x93, ...new TextEncoder().encode("NUMPY"), 1, 0]);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(8, start - 10, true);
+  bytes.set(new TextEncoder().encode(`${text.padEnd(start - 11)}\n`), 10);
+  for (const [at, value] of data.entries()) view.setFloat32(start + 4 * at, value, true);
+  return bytes;
+}
+
+interface NpyHeader {
+  /** Byte order and type, as in `<f4`. */
+  readonly descr: string;
+  readonly isFortran: boolean;
+  readonly shape: readonly number[];
+  /** Where the data begins, in bytes. */
+  readonly start: number;
+}
+
+function readHeader(bytes: Uint8Array): NpyHeader | { readonly problem: string } {
+  const magic = new TextDecoder("latin1").decode(bytes.subarray(0, 6));
+  if (magic !== "\u0093NUMPY" && magic !== "\u201CNUMPY") return { problem: "this is no .npy file" };
+  const [major = 0] = bytes.subarray(6);
+  if (major < 1 || major > 3)
+    return { problem: `this is a .npy file of version ${major}, but only 1 to 3 are known` };
+  // Version 1 counts its header in 2 bytes, the others in 4.
+  const first = major === 1 ? 10 : 12;
+  if (bytes.length < first) return { problem: "the header is cut off" };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const isLong = (bytes[6] ?? 1) >= 2;
-  const start = isLong ? 12 : 10;
-  const length = isLong ? view.getUint32(8, true) : view.getUint16(8, true);
-  if (start + length > bytes.length) return wrong("the header is cut off");
-  const header = new TextDecoder("latin1").decode(bytes.subarray(start, start + length));
-  const descr = /'descr':\s*'([<>|=]?)([a-z]\d+)'/.exec(header);
-  const shapeText = /'shape':\s*\(([\d,\s]*)\)/.exec(header)?.[1];
-  if (!descr || shapeText === undefined) return wrong("the header has no type or no shape");
-  const reader = readers[descr[2] ?? ""];
-  if (!reader) return wrong(`arrays of type ${descr[2]} cannot be read; save it as float32`);
-  if (/'fortran_order':\s*True/.test(header))
-    return wrong("the array is in Fortran order; save np.ascontiguousarray(a)");
-  const shape = shapeText
+  const start = first + (major === 1 ? view.getUint16(8, true) : view.getUint32(8, true));
+  if (start > bytes.length) return { problem: "the header is cut off" };
+  const text = new TextDecoder().decode(bytes.subarray(first, start));
+  const descr = /["']descr["']\s*:\s*["']([<>|=][a-zA-Z]\d+)["']/.exec(text)?.[1];
+  const order = /["']fortran_order["']\s*:\s*(True|False)/.exec(text)?.[1];
+  const tuple = /["']shape["']\s*:\s*\(([\d,\s]*)\)/.exec(text)?.[1];
+  if (order === undefined || tuple === undefined)
+    return { problem: "the header has no shape or no fortran_order" };
+  if (descr === undefined) return { problem: "the header has no type, or one that is no plain number" };
+  const shape = tuple
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "")
     .map(Number);
-  const count = shape.reduce((product, extent) => product * extent, 1);
-  if (start + length + count * reader.size > bytes.length)
-    return wrong(`the data is cut off: shape (${shape.join(", ")}) needs ${count * reader.size} bytes`);
-  const data = new Float32Array(count);
-  for (let at = 0; at < count; at += 1)
-    data[at] = reader.read(view, start + length + at * reader.size, descr[1] !== ">");
-  return { value: { shape, data }, diagnostics: [] };
+  if (!shape.every(Number.isSafeInteger))
+    return { problem: `the shape (${tuple}) is no list of whole numbers` };
+  return { descr, isFortran: order === "True", shape, start };
+}
+
+/** Values whose first axis runs fastest, put in order so that the last one does. */
+function rowMajor(data: Float32Array, shape: readonly number[]): Float32Array {
+  const result = new Float32Array(data.length);
+  const index = shape.map(() => 0);
+  // Column-major strides, in elements.
+  const strides = shape.map((_, axis) =>
+    shape.slice(0, axis).reduce((product, extent) => product * extent, 1),
+  );
+  let from = 0;
+  for (let to = 0; to < result.length; to += 1) {
+    result[to] = data[from] ?? 0;
+    for (let axis = shape.length - 1; axis >= 0; axis -= 1) {
+      const stride = strides[axis] ?? 0;
+      index[axis] = (index[axis] ?? 0) + 1;
+      from += stride;
+      if ((index[axis] ?? 0) < (shape[axis] ?? 0)) break;
+      from -= stride * (shape[axis] ?? 0);
+      index[axis] = 0;
+    }
+  }
+  return result;
 }

@@ -3,6 +3,8 @@
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
+import type { WeightFile } from "#ir/weights.js";
+import { halfToFloat } from "./half.js";
 
 /** A tensor as the header describes it; offsets in bytes from the start of the file. */
 export interface TensorSlice {
@@ -20,143 +22,242 @@ export interface SafetensorsHeader {
 /** Headers above this are refused, as the reference implementation does. */
 const largestHeader = 100_000_000;
 
-/** Bytes per element of the types that we read; other types are listed but cannot be used. */
-const readable: Readonly<Record<string, number>> = { F32: 4, F16: 2, BF16: 2 };
+/** Most messages about one file; a file that is no safetensors file is wrong everywhere. */
+const messageLimit = 10;
 
-const sizes: Readonly<Record<string, number>> = {
+/** Bytes per element of the types that we read. */
+const readable: ReadonlyMap<string, number> = new Map([
+  ["F32", 4],
+  ["F16", 2],
+  ["BF16", 2],
+]);
+
+/** Bytes per element of all types whose elements are whole bytes. Newer types are listed without a check of their size. */
+const sizes: ReadonlyMap<string, number> = new Map([
   ...readable,
-  F64: 8,
-  I64: 8,
-  U64: 8,
-  I32: 4,
-  U32: 4,
-  I16: 2,
-  U16: 2,
-  I8: 1,
-  U8: 1,
-  BOOL: 1,
-};
+  ["F64", 8],
+  ["I64", 8],
+  ["U64", 8],
+  ["C64", 8],
+  ["I32", 4],
+  ["U32", 4],
+  ["I16", 2],
+  ["U16", 2],
+  ["I8", 1],
+  ["U8", 1],
+  ["BOOL", 1],
+  ["F8_E5M2", 1],
+  ["F8_E4M3", 1],
+]);
+
+/** Opens a file that is in memory, such as one that a browser fetched; entries are views of the bytes where they are aligned. */
+export function openWeightBytes(bytes: Uint8Array, file: string): Result<WeightFile> {
+  const length = headerLength(bytes.subarray(0, 8), bytes.length, file);
+  if (length.value === undefined) return { diagnostics: length.diagnostics };
+  const header = parseHeader(bytes.subarray(8, 8 + length.value), bytes.length, file);
+  if (!header.value) return { diagnostics: header.diagnostics };
+  return {
+    value: weightFile(header.value, file, ({ begin, end }) => bytes.subarray(begin, end)),
+    diagnostics: [],
+  };
+}
+
+/** A weight file whose slices are read by `read` when they are asked for. */
+export function weightFile(
+  header: SafetensorsHeader,
+  file: string,
+  read: (slice: TensorSlice, key: string) => Uint8Array,
+): WeightFile {
+  const tensors = [...header.tensors];
+  const entries = tensors.filter(([, { dtype }]) => readable.has(dtype));
+  const others = tensors.filter(([, { dtype }]) => !readable.has(dtype));
+  return {
+    file,
+    entries: new Map(
+      entries.map(([key, slice]) => {
+        const { dtype, shape } = slice;
+        return [key, { shape, dtype, read: () => decode(dtype, read(slice, key)) }] as const;
+      }),
+    ),
+    unreadable: new Map(others.map(([key, { dtype }]) => [key, dtype] as const)),
+  };
+}
 
 /** How long the header is, from the first 8 bytes; the file's length in bytes bounds it. */
 export function headerLength(start: Uint8Array, fileLength: number, file: string): Result<number> {
-  if (start.length < 8 || fileLength < 8) return wrong(file, `has ${fileLength} bytes, too few for a header`);
+  if (start.length < 8 || fileLength < 8)
+    return wrong(file, `the file has ${bytesOf(fileLength)}, too few for a safetensors header`);
   const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
-  const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
-  if (length > largestHeader || length + 8 > fileLength) {
-    return wrong(file, `claims a header of ${length} bytes, but the file has ${fileLength}`);
+  const length = Number(view.getBigUint64(0, true));
+  if (length > fileLength - 8) {
+    const left = fileLength - 8;
+    return wrong(file, `the file claims a header of ${bytesOf(length)}, but only ${left} follow`);
+  }
+  if (length > largestHeader) {
+    return wrong(
+      file,
+      `the file has a header of ${bytesOf(length)}; more than ${bytesOf(largestHeader)} are refused`,
+    );
   }
   return { value: length, diagnostics: [] };
 }
 
-/** The header, checked: every slice lies in the file, has the size of its shape and overlaps no other. */
+/**
+ * The header from its JSON bytes, checked as the format has it: no key twice, every slice in the file and of the size of
+ * its shape, the slices one after another without overlap or hole up to the file's end. `fileLength` in bytes.
+ */
 export function parseHeader(header: Uint8Array, fileLength: number, file: string): Result<SafetensorsHeader> {
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(header));
-  } catch {
-    return wrong(file, "has a header that is not JSON");
-  }
-  if (!isRecord(json)) return wrong(file, "has a header that is no JSON object");
+  const parsed = parseJson(header);
+  if ("problem" in parsed) return wrong(file, `the file has a header that ${parsed.problem}`);
   const tensors = new Map<string, TensorSlice>();
   const metadata = new Map<string, string>();
   const diagnostics: Diagnostic[] = [];
-  const dataLength = fileLength - 8 - header.length;
-  for (const [name, entry] of Object.entries(json)) {
+  const dataStart = 8 + header.length;
+  const dataLength = fileLength - dataStart;
+  for (const [name, entry] of Object.entries(parsed.json)) {
+    if (diagnostics.length >= messageLimit) return { diagnostics };
     if (name === "__metadata__") {
-      if (isRecord(entry)) for (const [key, value] of Object.entries(entry)) metadata.set(key, String(value));
+      const problem = readMetadata(entry, metadata);
+      if (problem !== undefined) diagnostics.push(lie(file, `__metadata__ ${problem}`));
       continue;
     }
-    const slice = parseSlice(entry, 8 + header.length, dataLength);
-    if (typeof slice === "string") diagnostics.push(lie(file, `tensor \`${name.slice(0, 200)}\` ${slice}`));
+    const slice = parseSlice(entry, dataLength);
+    if (typeof slice === "string") diagnostics.push(lie(file, `tensor ${quote(name)} ${slice}`));
     else tensors.set(name, slice);
-    if (diagnostics.length >= 10) return { diagnostics };
   }
-  const order = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
-  for (const [index, [name, slice]] of order.entries()) {
-    const next = order[index + 1];
-    if (next && next[1].begin < slice.end)
-      diagnostics.push(lie(file, `tensors \`${name}\` and \`${next[0]}\` overlap`));
-  }
-  return diagnostics.length > 0 ? { diagnostics } : { value: { tensors, metadata }, diagnostics };
+  // What a broken slice leaves open is no hole.
+  if (diagnostics.length === 0) diagnostics.push(...layoutProblems(tensors, dataLength, file));
+  if (diagnostics.length > 0) return { diagnostics: diagnostics.slice(0, messageLimit) };
+  const inFile = [...tensors].map(
+    ([name, slice]) =>
+      [name, { ...slice, begin: slice.begin + dataStart, end: slice.end + dataStart }] as const,
+  );
+  return { value: { tensors: new Map(inFile), metadata }, diagnostics };
 }
 
 /** Whether values of this type can be read. */
 export function isReadable(dtype: string): boolean {
-  return Object.hasOwn(readable, dtype);
+  return readable.has(dtype);
 }
 
 /** Elements of a slice's bytes, little-endian, as f32. Throws `RangeError` for a type that cannot be read. */
 export function decode(dtype: string, bytes: Uint8Array): Float32Array {
-  const count = bytes.byteLength / (readable[dtype] ?? Number.NaN);
+  const count = bytes.byteLength / (readable.get(dtype) ?? Number.NaN);
   if (!Number.isInteger(count)) throw new RangeError(`cannot read ${bytes.byteLength} bytes as ${dtype}`);
   if (dtype === "F32") {
     // A copy is needed only if the bytes are not aligned.
-    if (bytes.byteOffset % 4 === 0) return new Float32Array(bytes.buffer, bytes.byteOffset, count);
-    return new Float32Array(bytes.slice().buffer);
+    const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+    return new Float32Array(aligned.buffer, aligned.byteOffset, count);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const values = new Float32Array(count);
-  if (dtype === "F16")
+  if (dtype === "F16") {
     for (let at = 0; at < count; at += 1) values[at] = halfToFloat(view.getUint16(2 * at, true));
-  else {
-    const bits = new Uint32Array(values.buffer);
-    for (let at = 0; at < count; at += 1) bits[at] = view.getUint16(2 * at, true) << 16;
+    return values;
   }
+  // A bfloat16 is the upper half of a float32.
+  const bits = new Uint32Array(values.buffer);
+  for (let at = 0; at < count; at += 1) bits[at] = view.getUint16(2 * at, true) << 16;
   return values;
 }
 
-/** A tensor to write. */
-export interface TensorToWrite {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly dtype: "F32" | "F16";
-  /** Called when its turn comes, so that not all values have to be in memory. */
-  readonly values: () => Float32Array;
+function parseJson(header: Uint8Array): { readonly json: object } | { readonly problem: string } {
+  // The format asks for this, so that no other kind of file can be taken for one.
+  if (header[0] !== 0x7b) return { problem: "does not begin with `{`" };
+  let text: string;
+  try {
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(header);
+  } catch {
+    return { problem: "is not UTF-8" };
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return { problem: "is not JSON" };
+  }
+  if (!isRecord(json)) return { problem: "is no JSON object" };
+  const repeated = repeatedKey(text);
+  return repeated === undefined ? { json } : { problem: `has ${quote(repeated)} twice` };
 }
 
-/** The file in pieces, in order: the header first, then one piece a tensor. The data begins at a multiple of 8 bytes. */
-export function* writeSafetensors(
-  tensors: readonly TensorToWrite[],
-  metadata: Readonly<Record<string, string>> = {},
-): Generator<Uint8Array> {
-  const entries: [string, unknown][] = Object.keys(metadata).length > 0 ? [["__metadata__", metadata]] : [];
+/** A key that an object of a valid JSON text has twice; `JSON.parse` would silently take the last. */
+function repeatedKey(text: string): string | undefined {
+  const open: Set<string>[] = [];
   let at = 0;
-  for (const { name, shape, dtype } of tensors) {
-    const size = shape.reduce((product, extent) => product * extent, readable[dtype] ?? 4);
-    entries.push([name, { dtype, shape, data_offsets: [at, at + size] }]);
-    at += size;
+  while (at < text.length) {
+    const character = text[at];
+    at += 1;
+    if (character === "{") open.push(new Set());
+    else if (character === "}") open.pop();
+    else if (character === '"') {
+      const start = at - 1;
+      while (text[at] !== '"') at += text[at] === "\\" ? 2 : 1;
+      at += 1;
+      let next = at;
+      while (" \t\r\n".includes(text[next] ?? "x")) next += 1;
+      if (text[next] !== ":") continue;
+      const key = JSON.parse(text.slice(start, at)) as string;
+      const keys = open.at(-1);
+      if (keys?.has(key)) return key;
+      keys?.add(key);
+    }
   }
-  const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
-  const padded = Math.ceil(text.length / 8) * 8;
-  const head = new Uint8Array(8 + padded).fill(0x20);
-  const view = new DataView(head.buffer);
-  view.setUint32(0, padded, true);
-  view.setUint32(4, 0, true);
-  head.set(text, 8);
-  yield head;
-  for (const { dtype, values } of tensors) {
-    const data = values();
-    yield dtype === "F32"
-      ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-      : floatsToHalves(data);
-  }
+  return undefined;
 }
 
-function parseSlice(entry: unknown, dataStart: number, dataLength: number): TensorSlice | string {
+/** Fills `metadata`, or says what is wrong with it. */
+function readMetadata(entry: unknown, metadata: Map<string, string>): string | undefined {
+  if (!isRecord(entry)) return "is no JSON object";
+  for (const [key, value] of Object.entries(entry)) {
+    if (typeof value !== "string") return `has ${quote(key)}, which is no text`;
+    metadata.set(key, value);
+  }
+  return undefined;
+}
+
+/** A slice, with offsets from the start of the data; or what is wrong with it. */
+function parseSlice(entry: unknown, dataLength: number): TensorSlice | string {
   if (!isRecord(entry)) return "is no JSON object";
   const { dtype, shape, data_offsets: offsets } = entry;
   if (typeof dtype !== "string") return "has no dtype";
-  const size = Object.hasOwn(sizes, dtype) ? sizes[dtype] : undefined;
-  if (size === undefined) return `has the unknown dtype ${dtype.slice(0, 20)}`;
-  if (!isCounts(shape)) return "has a shape that is no list of whole numbers";
-  if (!isCounts(offsets) || offsets.length !== 2) return "has no data_offsets";
+  if (!isCounts(shape)) return "has no shape that is a list of whole numbers";
+  if (!isCounts(offsets) || offsets.length !== 2) return "has no data_offsets, a list of two whole numbers";
   const [begin = 0, end = 0] = offsets;
-  if (begin > end || end > dataLength)
-    return `lies at bytes ${begin} to ${end}, but the file has ${dataLength} bytes of data: is it cut off?`;
-  const bytes = shape.reduce((product, extent) => product * extent, size);
+  if (begin > end) return `ends at byte ${end}, before it begins at ${begin}`;
+  if (end > dataLength)
+    return `lies at bytes ${begin} to ${end}, but the file has ${dataLength} bytes of data`;
+  const size = sizes.get(dtype);
+  if (size === undefined) return { dtype, shape, begin, end };
+  // The product of huge extents is inexact or ∞, which is unequal all the same; ∞ · 0 must not be NaN.
+  const bytes = shape.includes(0) ? 0 : shape.reduce((product, extent) => product * extent, size);
   if (bytes !== end - begin)
-    return `has shape [${shape.join(", ")}] of ${bytes} bytes, but ${end - begin} bytes of data`;
-  return { dtype, shape, begin: dataStart + begin, end: dataStart + end };
+    return `has shape [${shape.join(", ")}] of ${bytesOf(bytes)}, but ${bytesOf(end - begin)} of data`;
+  return { dtype, shape, begin, end };
+}
+
+/** Overlaps and holes; offsets from the start of the data. */
+function layoutProblems(
+  tensors: ReadonlyMap<string, TensorSlice>,
+  dataLength: number,
+  file: string,
+): Diagnostic[] {
+  const diagnostics: Diagnostic[] = [];
+  const order = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  let end = 0;
+  let last = "";
+  for (const [name, slice] of order) {
+    if (slice.begin < end) diagnostics.push(lie(file, `tensors ${quote(last)} and ${quote(name)} overlap`));
+    if (slice.begin > end)
+      diagnostics.push(
+        lie(file, `${bytesOf(slice.begin - end)} before tensor ${quote(name)} are no tensor's`),
+      );
+    if (slice.end >= end) last = name;
+    end = Math.max(end, slice.end);
+  }
+  if (end < dataLength)
+    diagnostics.push(lie(file, `${bytesOf(dataLength - end)} at the end are no tensor's`));
+  return diagnostics;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -174,39 +275,17 @@ function wrong<T>(file: string, message: string): Result<T> {
 }
 
 function lie(file: string, message: string): Diagnostic {
-  return error("bad-weights", `${file}: ${message.startsWith("tensor") ? message : `the file ${message}`}`, {
-    help: ["is it a safetensors file, and complete? Copy or download it again"],
+  return error("bad-weights", `${file}: ${message}`, {
+    help: ["is it a safetensors file, and complete? Copy or export it again"],
   });
 }
 
-/** IEEE 754 binary16 to a number. */
-function halfToFloat(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 0x1f;
-  const fraction = half & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+/** A name from the file in a message: cut, and without characters that would bend a terminal. */
+function quote(name: string): string {
+  const cut = name.length > 100 ? `${name.slice(0, 100)}…` : name;
+  return `\`${cut.replaceAll(/\p{C}/gu, "\uFFFD")}\``;
 }
 
-/** Numbers to binary16, to the nearest, ties to even. */
-function floatsToHalves(values: Float32Array): Uint8Array {
-  const halves = new Uint16Array(values.length);
-  for (const [index, value] of values.entries()) halves[index] = floatToHalf(value);
-  return new Uint8Array(halves.buffer);
-}
-
-function floatToHalf(value: number): number {
-  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
-  const size = Math.abs(value);
-  if (Number.isNaN(value)) return 0x7e00;
-  if (size >= 65_520) return sign | 0x7c00;
-  // The step of binary16 at this size; subnormal below 2⁻¹⁴.
-  const exponent = Math.max(-14, Math.floor(Math.log2(size || 1e-30)));
-  const steps = size / 2 ** (exponent - 10);
-  const floor = Math.floor(steps);
-  const rest = steps - floor;
-  const rounded = rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
-  // A carry out of the fraction runs into the exponent, which is just what it should do.
-  return sign | (rounded < 1024 ? rounded : ((exponent + 14) << 10) + rounded);
+function bytesOf(count: number): string {
+  return count === 1 ? "1 byte" : `${count} bytes`;
 }

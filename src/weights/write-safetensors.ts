@@ -1,0 +1,55 @@
+// Writing safetensors files, in pieces, so that not all values have to be in memory at once.
+
+import { elements } from "#ir/type.js";
+import { floatToHalf } from "./half.js";
+
+/** A tensor to write. */
+export interface TensorToWrite {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** F32 by default; F16 rounds to the nearest half. */
+  readonly dtype?: "F32" | "F16";
+  /** Called once, when its turn comes. */
+  readonly values: () => Float32Array;
+}
+
+/**
+ * The file in pieces, in order: the header first, then one piece a tensor. The data begins at a multiple of 8 bytes.
+ * Throws `RangeError` for a name that is there twice or that the format keeps for itself, and for values that do not fill
+ * their shape.
+ */
+export function* writeSafetensors(
+  tensors: readonly TensorToWrite[],
+  metadata: Readonly<Record<string, string>> = {},
+): Generator<Uint8Array> {
+  const header = new Map<string, unknown>();
+  if (Object.keys(metadata).length > 0) header.set("__metadata__", metadata);
+  let at = 0;
+  for (const { name, shape, dtype = "F32" } of tensors) {
+    if (name === "__metadata__" || header.has(name)) throw new RangeError(`a second tensor named ${name}`);
+    const size = elements(shape) * (dtype === "F32" ? 4 : 2);
+    header.set(name, { dtype, shape, data_offsets: [at, at + size] });
+    at += size;
+  }
+  const text = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
+  const padded = Math.ceil(text.length / 8) * 8;
+  const head = new Uint8Array(8 + padded).fill(0x20);
+  new DataView(head.buffer).setBigUint64(0, BigInt(padded), true);
+  head.set(text, 8);
+  yield head;
+  for (const { name, shape, dtype = "F32", values } of tensors) {
+    const data = values();
+    if (data.length !== elements(shape))
+      throw new RangeError(`tensor ${name} [${shape.join(", ")}] gave ${data.length} values`);
+    yield dtype === "F32" ? littleEndian(data) : halves(data);
+  }
+}
+
+/** The format is little-endian, and so is every machine that runs JavaScript today; a view costs nothing. */
+function littleEndian(data: Float32Array): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+function halves(data: Float32Array): Uint8Array {
+  return new Uint8Array(Uint16Array.from(data, floatToHalf).buffer);
+}
