@@ -24,6 +24,8 @@ export function compileAttributes(
   const rests: string[] = [];
   const named: { readonly key: string; readonly term: ValueTerm }[] = [];
   const restKeys = new Set<string>();
+  // Mentioned, even if what is given is wrong.
+  const given = new Set<string>();
   for (const argument of args) {
     if (argument.kind === "positional") continue;
     const key = argument.name.text;
@@ -80,6 +82,7 @@ export function compileAttributes(
       fail(scope, argument.name.span, "repeated-argument", `\`${key}\` is given twice`);
       continue;
     }
+    given.add(key);
     const term = compile(scope, argument.value);
     if (term?.kind === "tensor")
       fail(scope, argument.value.span, "wrong-type", `attribute \`${key}\` must be a value, not a tensor`);
@@ -98,7 +101,7 @@ export function compileAttributes(
   }
   for (const op of ops.length === 1 ? ops : []) {
     for (const [key, kind] of Object.entries(opOf(op).attributes)) {
-      if (kind.default === undefined && !restKeys.has(key) && !named.some((one) => one.key === key))
+      if (kind.default === undefined && !restKeys.has(key) && !given.has(key))
         fail(scope, span, "missing-attribute", `\`${op}\` needs \`${key}\`: ${kind.expects}`);
     }
   }

@@ -130,8 +130,19 @@ function conclude({ rule, module, root }: Problem, found: Found): Application | 
   }
   if (rule.condition && rule.condition(match) !== true) return undefined;
   const replacement = rule.replacement(match, createBuilder(graph));
-  if (!replacement || !sameType(replacement.type, root.type)) return undefined;
+  if (!replacement || !sameType(replacement.type, root.type) || isSame(replacement, root)) return undefined;
   return { rule, match, replacement };
+}
+
+/** Whether the right side is what stands there already: to put it there again would have no end. */
+function isSame(replacement: Ref, root: Node): boolean {
+  return (
+    replacement.kind === "op" &&
+    replacement.op === root.op &&
+    replacement.operands.length === root.inputs.length &&
+    replacement.operands.every((operand, at) => operand.kind === "node" && operand.id === root.inputs[at]) &&
+    sameAttributes(replacement.attributes, root.attributes)
+  );
 }
 
 function bindNode(module: Module, found: Found, name: string, id: NodeId): boolean {

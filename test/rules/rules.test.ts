@@ -13,7 +13,9 @@ import { cases, parseCases } from "../cases.js";
 
 const rules = new Map(builtInRules().map((rule) => [rule.name, rule]));
 const folder = import.meta.dirname;
-const files = readdirSync(folder).filter((file) => file.endsWith(".txt") && file !== "mistakes.txt");
+const files = readdirSync(folder).filter(
+  (file) => file.endsWith(".txt") && !["mistakes.txt", "matching.txt"].includes(file),
+);
 
 for (const file of files) {
   cases(folder, file, (input, { name }) => {

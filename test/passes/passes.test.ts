@@ -1,0 +1,49 @@
+// Every pass, by cases: a net, and the graph after that pass alone.
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { parse } from "#grammar/parse.js";
+import { elaborate } from "#elaborate/elaborate.js";
+import { printGraph } from "#inspect/lift.js";
+import { passes } from "#passes/index.js";
+import type { PassOptions } from "#passes/index.js";
+import { compileRules } from "#rewrite/compile-rule.js";
+import { runPipeline } from "#rewrite/pipeline.js";
+import { verify } from "#rewrite/verify.js";
+import { cases, parseCases } from "../cases.js";
+import { testTarget } from "./target.js";
+
+const folder = import.meta.dirname;
+const files = readdirSync(folder).filter((file) => file.endsWith(".txt"));
+
+for (const file of files) {
+  const pass = passes.find(({ name }) => `${name}.txt` === file);
+  if (!pass) throw new Error(`no pass is named as ${file}`);
+  cases(folder, file, (input, { options: { rules, ...rest } }) => {
+    const module = elaborate(parse(input, file).value!).value!;
+    const own =
+      typeof rules === "string" ? { rules: compileRules(parse(rules, "rules").value!.items).value! } : {};
+    const options: PassOptions = { ...rest, ...own };
+    const { value, diagnostics } = runPipeline(module, [pass], { target: testTarget, options });
+    expect(diagnostics).toEqual([]);
+    expect(verify(value!)).toEqual([]);
+    // A fixpoint is the very same graph.
+    if (pass.name !== "split")
+      expect(runPipeline(value!, [pass], { target: testTarget, options }).value!.graph).toBe(value!.graph);
+    return value === module ? "unchanged" : printGraph(value!, { types: false });
+  });
+}
+
+test("every pass has a case in which it changes something", () => {
+  const changed = files
+    .filter((file) =>
+      parseCases(readFileSync(join(folder, file), "utf8"), file).some(
+        ({ expected }) => expected !== "unchanged",
+      ),
+    )
+    .map((file) => file.replace(".txt", ""));
+  // The cases of fusing stand in a folder of their own.
+  if (existsSync(join(folder, "../fuse"))) changed.push("fuse");
+  expect(passes.map((pass) => pass.name).filter((name) => !changed.includes(name))).toEqual([]);
+});
