@@ -55,8 +55,8 @@ export interface ParametersCstNode extends CstNode {
 
 export type ParametersCstChildren = {
   OpenParen: IToken[];
-  parameter?: ParameterCstNode[];
-  Comma?: IToken[];
+  parameter?: (ParameterCstNode)[];
+  Comma?: (IToken)[];
   CloseParen: IToken[];
 };
 
@@ -81,7 +81,7 @@ export type RuleItemCstChildren = {
   tolerance?: ToleranceCstNode[];
   Identifier: IToken[];
   Colon: IToken[];
-  expression: ExpressionCstNode[];
+  expression: (ExpressionCstNode)[];
   FatArrow: IToken[];
   Where?: IToken[];
   whereBinding?: WhereBindingCstNode[];
@@ -245,7 +245,7 @@ export interface KernelStatementCstNode extends CstNode {
 
 export type KernelStatementCstChildren = {
   Kernel: IToken[];
-  Identifier: IToken[];
+  Identifier: (IToken)[];
   StringToken?: IToken[];
   body: BodyCstNode[];
 };
@@ -322,7 +322,7 @@ export interface OperationCstNode extends CstNode {
 }
 
 export type OperationCstChildren = {
-  operand: OperandCstNode[];
+  operand: (OperandCstNode)[];
   BinaryOperator?: IToken[];
 };
 
@@ -348,9 +348,9 @@ export interface CallCstNode extends CstNode {
 }
 
 export type CallCstChildren = {
-  Identifier?: IToken[];
+  Identifier?: (IToken)[];
   Colon?: IToken[];
-  arguments?: ArgumentsCstNode[];
+  arguments?: (ArgumentsCstNode)[];
 };
 
 export interface ArgumentsCstNode extends CstNode {
@@ -360,8 +360,8 @@ export interface ArgumentsCstNode extends CstNode {
 
 export type ArgumentsCstChildren = {
   OpenParen: IToken[];
-  argument?: ArgumentCstNode[];
-  Comma?: IToken[];
+  argument?: (ArgumentCstNode)[];
+  Comma?: (IToken)[];
   CloseParen: IToken[];
 };
 
@@ -375,7 +375,7 @@ export type ArgumentCstChildren = {
   Identifier?: IToken[];
   ArgumentName?: IToken[];
   Equal?: IToken[];
-  expression?: ExpressionCstNode[];
+  expression?: (ExpressionCstNode)[];
 };
 
 export interface ListCstNode extends CstNode {
@@ -395,8 +395,8 @@ export interface ExpressionsCstNode extends CstNode {
 }
 
 export type ExpressionsCstChildren = {
-  expression: ExpressionCstNode[];
-  Comma?: IToken[];
+  expression: (ExpressionCstNode)[];
+  Comma?: (IToken)[];
 };
 
 export interface GroupCstNode extends CstNode {

@@ -1,0 +1,68 @@
+// Holds files that are made from the grammar against it; `UPDATE=1` writes them anew.
+
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { cstTypes } from "#grammar/generate.js";
+import { parse } from "#grammar/parse.js";
+import { print } from "#grammar/print.js";
+import { railroadDiagrams } from "#grammar/railroad.js";
+import { allWords } from "#grammar/tokens.js";
+import { dump } from "./dump.js";
+
+const root = join(import.meta.dirname, "../..");
+const updating = process.env["UPDATE"] === "1";
+
+test("the types of the concrete syntax tree are those of the parser", () => {
+  const path = join(root, "grammar/cst.ts");
+  if (updating) writeFileSync(path, cstTypes());
+  expect(readFileSync(path, "utf8")).toBe(cstTypes());
+});
+
+describe("railroad diagrams", () => {
+  const folder = join(root, "docs/railroad");
+  const diagrams = railroadDiagrams();
+
+  test("are those of the parser", () => {
+    if (updating) {
+      rmSync(folder, { recursive: true, force: true });
+      mkdirSync(folder, { recursive: true });
+      for (const [name, svg] of diagrams) writeFileSync(join(folder, `${name}.svg`), svg);
+    }
+    expect(readdirSync(folder).sort()).toEqual([...diagrams.keys()].map((name) => `${name}.svg`).sort());
+    for (const [name, svg] of diagrams) expect(readFileSync(join(folder, `${name}.svg`), "utf8")).toBe(svg);
+  });
+
+  test("are all shown in the language reference, and no other", () => {
+    const reference = readFileSync(join(root, "docs/language.md"), "utf8");
+    const shown = [...reference.matchAll(/\(railroad\/([a-z-]+)\.svg\)/g)].map((match) => match[1] ?? "");
+    expect(shown.toSorted()).toEqual([...diagrams.keys()].sort());
+  });
+});
+
+test("the examples of the language reference have no errors, and print as the same trees", () => {
+  const reference = readFileSync(join(root, "docs/language.md"), "utf8");
+  const examples = [...reference.matchAll(/^```net\n(.*?)^```$/gms)].map((match) => match[1] ?? "");
+  expect(examples.length).toBeGreaterThan(3);
+  for (const example of examples) {
+    const { partial, diagnostics } = parse(example, "language.md");
+    expect(diagnostics).toEqual([]);
+    expect(dump(parse(print(partial), "language.md").partial.items)).toBe(dump(partial.items));
+  }
+});
+
+test("the grammar for editors knows the words of the language, and no other", () => {
+  const text = readFileSync(join(root, "grammar/cleave.tmLanguage.json"), "utf8");
+  const { repository } = JSON.parse(text) as {
+    repository: Record<string, { patterns: { match: string; name: string }[] }>;
+  };
+  const words = (repository["keywords"]?.patterns ?? []).flatMap(
+    ({ match }) => match.match(/[a-z]{2,}/g) ?? [],
+  );
+  expect([...new Set(words)].sort()).toEqual([...allWords].sort());
+  // Editors' regular expressions are a superset of these, so each must be one here too.
+  const patterns = [...text.matchAll(/"(?:match|begin|end)": ("(?:[^"\\]|\\.)*")/g)];
+  expect(patterns.length).toBeGreaterThan(20);
+  for (const [, pattern = ""] of patterns)
+    expect(() => new RegExp(JSON.parse(pattern) as string)).not.toThrow();
+});
