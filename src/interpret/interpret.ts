@@ -46,6 +46,42 @@ export function interpret(
   );
 }
 
+/** The values of all nodes, for calibration and for finding where two graphs part. Holds them all in memory. */
+export function interpretAll(module: Module, inputs: ReadonlyMap<string, Tensor>): Map<NodeId, Tensor> {
+  const values = new Map<NodeId, Tensor>();
+  interpret(module, inputs, (id, value) => values.set(id, value));
+  return values;
+}
+
+/**
+ * The outputs for `batch` samples of a graph with an open batch: inputs and outputs have axis 0 of that extent, and each
+ * sample is evaluated on its own, as the emitted module does it.
+ */
+export function interpretBatch(
+  module: Module,
+  inputs: ReadonlyMap<string, Tensor>,
+  batch: number,
+): Map<string, Tensor> {
+  const samples = Array.from({ length: batch }, (_, sample) =>
+    interpret(module, new Map([...inputs].map(([name, value]) => [name, sampleOf(value, sample, batch)]))),
+  );
+  return new Map(
+    module.graph.outputs.map(({ name }) => {
+      const parts = samples.map((outputs) => outputs.get(name) ?? bug(`no output ${name}`));
+      const [first] = parts;
+      const length = first?.data.length ?? 0;
+      const data = new Float64Array(batch * length);
+      for (const [sample, part] of parts.entries()) data.set(part.data, sample * length);
+      return [name, { shape: [batch, ...(first?.shape.slice(1) ?? [])], data }];
+    }),
+  );
+}
+
+function sampleOf({ shape, data }: Tensor, sample: number, batch: number): Tensor {
+  const length = data.length / batch;
+  return { shape: [1, ...shape.slice(1)], data: data.subarray(sample * length, (sample + 1) * length) };
+}
+
 function inputOf(inputs: ReadonlyMap<string, Tensor>, name: string, shape: readonly number[]): Tensor {
   const value = inputs.get(name);
   if (!value) throw new RangeError(`input ${name} is missing`);

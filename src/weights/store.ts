@@ -13,26 +13,40 @@ import { generate } from "./generate.js";
 export function createWeightStore(): WeightStore {
   const entries = new Map<WeightId, WeightEntry>();
   const shared = new Map<string, WeightId>();
+  const copies = new Map<string, number>();
 
   const add = (name: string, type: TensorType, source: WeightSource): WeightId => {
     const key = sharingKey(type, source);
     const known = key === undefined ? undefined : shared.get(key);
     if (known !== undefined) return known;
     let id = name;
-    for (let copy = 2; entries.has(id); copy += 1) id = `${name}#${copy}`;
+    // Counting on from the last copy keeps many adds of one name from being quadratic.
+    for (let copy = copies.get(name) ?? 2; entries.has(id); copy += 1) {
+      id = `${name}#${copy}`;
+      copies.set(name, copy + 1);
+    }
     entries.set(id, { id, type, source });
     if (key !== undefined) shared.set(key, id);
     return id;
   };
 
   const read = (id: WeightId): Tensor => {
-    const { type, source } = entries.get(id) ?? bug(`no weight ${id}`);
-    if (source.kind === "expression") {
-      const { op, attributes, inputs } = source;
-      if (!isOp(op)) bug(`weight ${id} is made by ${op}, which is no op`);
-      return opOf(op).eval(inputs.map(read), attributes as Readonly<Record<string, never>>, type);
+    // An entry that an expression uses twice is computed once; the stack is ours, since rules may build long chains.
+    const values = new Map<WeightId, Tensor>();
+    const waiting = [id];
+    for (let top = waiting.at(-1); top !== undefined; top = waiting.at(-1)) {
+      const { type, source } = entries.get(top) ?? bug(`no weight ${top}`);
+      const missing = source.kind === "expression" ? source.inputs.filter((input) => !values.has(input)) : [];
+      if (missing.length > 0 && !values.has(top)) {
+        waiting.push(...missing);
+        continue;
+      }
+      waiting.pop();
+      if (values.has(top)) continue;
+      if (source.kind === "expression") values.set(top, evaluate(top, type, source, values));
+      else values.set(top, { shape: type.shape, data: Float64Array.from(readF32(top)) });
     }
-    return { shape: type.shape, data: Float64Array.from(readF32(id)) };
+    return values.get(id) ?? bug(`weight ${id} was not computed`);
   };
 
   const readF32 = (id: WeightId): Float32Array => {
@@ -57,6 +71,17 @@ export function createWeightStore(): WeightStore {
   return { entries, add, read, readF32 };
 }
 
+function evaluate(
+  id: WeightId,
+  type: TensorType,
+  { op, attributes, inputs }: WeightSource & { kind: "expression" },
+  values: ReadonlyMap<WeightId, Tensor>,
+): Tensor {
+  if (!isOp(op)) bug(`weight ${id} is made by ${op}, which is no op`);
+  const operands = inputs.map((input) => values.get(input) ?? bug(`weight ${input} was not computed`));
+  return opOf(op).eval(operands, attributes as Readonly<Record<string, never>>, type);
+}
+
 /** Entries with equal keys have equal values; undefined for what is not worth comparing. */
 function sharingKey(type: TensorType, source: WeightSource): string | undefined {
   switch (source.kind) {
@@ -72,7 +97,10 @@ function sharingKey(type: TensorType, source: WeightSource): string | undefined 
         ? JSON.stringify([type.shape, "literal", [...source.data].map(exactly)])
         : undefined;
     case "expression":
-      return JSON.stringify([type.shape, "expression", source.op, source.attributes, source.inputs]);
+      return JSON.stringify(
+        [type.shape, "expression", source.op, source.attributes, source.inputs],
+        (_, value: unknown) => (typeof value === "number" ? exactly(value) : value),
+      );
     default:
       return source satisfies never;
   }
