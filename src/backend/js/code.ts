@@ -68,6 +68,11 @@ export function integerSum(a: Code, b: Code): Code {
   return { text: `${wrap(a, own)} + ${wrap(b, own)}`, level: own };
 }
 
+/** `(a) | 0`: wraps to 32 bits. Parentheses stand around any operator, since few know how loose `|` binds. */
+export function toI32(a: Code): Code {
+  return binary("|", a.level < level.primary ? name(`(${a.text})`) : a, number(0));
+}
+
 /** `condition ? then : otherwise`. */
 export function conditional(condition: Code, then: Code, otherwise: Code): Code {
   return {

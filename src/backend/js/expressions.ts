@@ -4,7 +4,7 @@ import { bug } from "#diagnostic/diagnostic.js";
 import type { Address, Kernel, Place, Register, Statement, Value } from "#kernel/ir.js";
 import { operandsOf, valuesOf } from "#kernel/walk.js";
 import type { Code } from "./code.js";
-import { binary, call, conditional, element, integerSum, name, negative, number } from "./code.js";
+import { binary, call, conditional, element, integerSum, name, negative, number, toI32 } from "./code.js";
 import type { Helper } from "./helpers.js";
 import type { Pointers } from "./pointers.js";
 import { carrier } from "./pointers.js";
@@ -125,7 +125,7 @@ export function createExpressions(options: ExpressionOptions): Expressions {
       case "to_f32":
         return [scalar(value.x)];
       case "to_i32":
-        return [binary("|", scalar(value.x), number(0))];
+        return [toI32(scalar(value.x))];
       default:
         return value satisfies never;
     }
@@ -142,7 +142,7 @@ export function createExpressions(options: ExpressionOptions): Expressions {
     const a = scalar(value.a);
     const b = scalar(value.b);
     const fits = fitsI32(options.range(value));
-    const wrap = (code: Code) => (fits ? code : binary("|", code, number(0)));
+    const wrap = (code: Code) => (fits ? code : toI32(code));
     switch (value.fn) {
       case "add":
         if (value.b.kind === "const" && value.b.value < 0 && value.b.value > -(2 ** 31)) {
@@ -157,11 +157,9 @@ export function createExpressions(options: ExpressionOptions): Expressions {
           ? binary("*", a, b)
           : call("Math.imul", a, b);
       case "div":
-        return binary("|", binary("/", a, b), number(0));
+        return toI32(binary("/", a, b));
       case "rem":
-        return options.range(value.a).low >= 0
-          ? binary("%", a, b)
-          : binary("|", binary("%", a, b), number(0));
+        return options.range(value.a).low >= 0 ? binary("%", a, b) : toI32(binary("%", a, b));
       case "min":
       case "max":
         return call(`Math.${value.fn}`, a, b);
