@@ -3,8 +3,6 @@
 import type { BlockItem } from "#grammar/ast.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
-import { evaluate } from "./expressions.js";
-import { runStatements } from "./statements.js";
 import type { Binding, Scope, State } from "./state.js";
 import { describe, fail, takePath } from "./state.js";
 import type { Given, Value } from "./value.js";
@@ -35,7 +33,7 @@ export function callBlock(
   };
   if (!fillDefaults(state, inner, block, span)) return none;
   state.calls.push(span);
-  const result = runStatements(state, inner, block.body) ?? none;
+  const result = state.walk.run(state, inner, block.body) ?? none;
   state.calls.pop();
   return result;
 }
@@ -99,7 +97,7 @@ function fillDefaults(state: State, inner: Scope, block: BlockItem, span: Span):
     const { text } = parameter.name;
     if (inner.names.has(text)) continue;
     if (parameter.default) {
-      const value = evaluate(state, inner, inner.path, parameter.default);
+      const value = state.walk.evaluate(state, inner, inner.path, parameter.default);
       inner.names.set(text, { value, span: parameter.span });
     } else {
       fail(state, span, "missing-argument", `block \`${block.name.text}\` needs \`${text}\``, {

@@ -1,16 +1,14 @@
 // Calls of ops: operands and attributes come together to a node with an inferred type.
 
 import type { Span } from "#diagnostic/diagnostic.js";
-import type { NodeId, OpName } from "#ir/graph.js";
-import { printType } from "#ir/type.js";
+import type { OpName } from "#ir/graph.js";
 import { batchProblem } from "#ops/batch.js";
 import { inferType, normalizeAttributes, opOf } from "#ops/index.js";
-import type { Problem } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
 import { evalScalar } from "#ops/scalar-eval.js";
 import { operand as scalarOperand } from "#ops/scalar.js";
-import type { Sorted } from "./arguments.js";
 import { sortArguments } from "./arguments.js";
+import { misfit } from "./misfit.js";
 import { completeOperands } from "./operands.js";
 import type { State } from "./state.js";
 import { addNode, fail, takePath, typeOf } from "./state.js";
@@ -55,32 +53,6 @@ function foldNumbers(name: OpName, given: readonly Given[]): number | undefined 
   }
   const operands = numbers.map((_, index) => scalarOperand(index));
   return evalScalar(op.scalar(operands, {}), numbers);
-}
-
-/** What does not fit, at the operand or attribute; `sorted` and `operands` tell where it stands and where it was made. */
-export function misfit(
-  state: State,
-  name: string,
-  problem: Problem,
-  sorted: Sorted,
-  operands: readonly NodeId[],
-  span: Span,
-): Value & { kind: "none" } {
-  const operand = problem.operand === undefined ? undefined : sorted.operands.get(problem.operand);
-  const attribute = problem.attribute === undefined ? undefined : sorted.spans.get(problem.attribute);
-  const place = operand?.span ?? attribute ?? span;
-  const others = operands.flatMap((id, at) => {
-    const made = state.places.get(id);
-    const node = state.nodes.get(id);
-    // An operand made where it is used, as a number or a piped layer, is seen there anyway.
-    if (!made || !node || !sorted.operands.has(at) || (made.start === place.start && made.end === place.end))
-      return [];
-    return [{ span: made, message: `this is ${printType(node.type)}` }];
-  });
-  return fail(state, place, "shape-mismatch", `${name}: ${problem.problem}`, {
-    ...(others.length > 0 && others.length <= 4 ? { others } : {}),
-    ...(problem.help ? { help: [problem.help] } : {}),
-  });
 }
 
 function mixesBatch(state: State, name: OpName, problem: string, span: Span): Value {

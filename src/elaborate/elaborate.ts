@@ -8,6 +8,7 @@ import type { Graph } from "#ir/graph.js";
 import type { Module, WeightFiles, WeightStore } from "#ir/weights.js";
 import { createWeightStore } from "#weights/store.js";
 import { checkItems } from "./check-items.js";
+import { evaluate } from "./expressions.js";
 import { openWeights, reportMissing } from "./weight-file.js";
 import { evaluateConst, runStatements } from "./statements.js";
 import type { State } from "./state.js";
@@ -68,6 +69,7 @@ export function elaborate(ast: Ast, options: ElaborateOptions = {}): Result<Elab
 function initialState(ast: Ast, options: ElaborateOptions, diagnostics: Diagnostic[]): State {
   const blocks = ast.items.filter((item): item is BlockItem => item.kind === "block");
   return {
+    walk: { evaluate, run: runStatements },
     store: options.store ?? createWeightStore(),
     blocks: new Map(blocks.map((block) => [block.name.text, block])),
     constants: new Map(),

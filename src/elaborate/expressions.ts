@@ -65,7 +65,7 @@ export function spineOf(expression: Expression): { readonly start: Expression; r
     links.push(start);
     start = start.kind === "pipe" ? start.value : start.left;
   }
-  return { start, links: links.reverse() };
+  return { start, links: links.toReversed() };
 }
 
 /** The ops that infix operators on tensors stand for. */

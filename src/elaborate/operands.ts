@@ -8,7 +8,7 @@ import type { AttributeTable, Layer, Op } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
 import type { Sorted } from "./arguments.js";
 import { missingAttribute } from "./arguments.js";
-import { misfit } from "./call-op.js";
+import { misfit } from "./misfit.js";
 import type { State } from "./state.js";
 import { addConstant, describe, fail, takePath, typeOf } from "./state.js";
 import type { Value } from "./value.js";

@@ -165,7 +165,7 @@ function callFormula(
   }
   if (name === "absent" || generators.includes(name)) return generated(state, scope, path, call, type);
   if (isOp(name) && name !== "input" && name !== "constant") {
-    const operands = [...(piped ? [piped] : [])];
+    const operands = piped ? [piped] : [];
     const named: Given[] = [];
     for (const argument of call.arguments) {
       if (argument.kind === "positional")

@@ -1,6 +1,6 @@
 // What the elaborator carries along: the graph under construction, scopes, and the problems found so far.
 
-import type { BlockItem } from "#grammar/ast.js";
+import type { BlockItem, Expression, Statement } from "#grammar/ast.js";
 import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { KernelId, KernelLabel, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
@@ -39,8 +39,15 @@ export interface MissingWeight {
   readonly span: Span;
 }
 
+/** Running bodies and expressions, handed to the calls of blocks, which stand below both. */
+export interface Walk {
+  evaluate(state: State, scope: Scope, path: string, expression: Expression): Value;
+  run(state: State, scope: Scope, statements: readonly Statement[]): Value | undefined;
+}
+
 /** The elaboration of one net. */
 export interface State {
+  readonly walk: Walk;
   readonly store: WeightStore;
   readonly blocks: ReadonlyMap<string, BlockItem>;
   /** The consts of the file. */

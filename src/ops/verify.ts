@@ -1,0 +1,276 @@
+// What holds of a graph between any two passes; every constraint has a label, which tests and messages quote.
+
+import type { AttributeValue, Graph, Node, NodeId } from "#ir/graph.js";
+import { outputIds, users } from "#ir/order.js";
+import type { TensorType } from "#ir/type.js";
+import { printType, sameType } from "#ir/type.js";
+import type { Module } from "#ir/weights.js";
+import type { AttributeKind } from "./attributes.js";
+import { batchProblem } from "./batch.js";
+import { inferType, isOp, normalizeAttributes, opOf } from "./index.js";
+import { isProblem } from "./op.js";
+
+/** The constraints by label, in the order in which they are checked. */
+export const constraints = {
+  ids: "a node stands under its own id, and all ids are below `nextId`",
+  operands: "operands are nodes of the graph, as many as the op takes",
+  acyclic: "no node reads itself, not through others either",
+  names: "names of nodes are unique, and so are names of outputs",
+  outputs: "there is an output, and outputs are nodes of the graph",
+  types: "extents are whole numbers from 1 up, and types are what `infer` gives",
+  attributes: "attributes are those of the op, each of its kind, in normal form",
+  weights: "a constant's entry is in the store and has the constant's type",
+  kernels: "kernels have labels and members that compute",
+  "one result": "one node of a kernel is used outside it or is an output",
+  convex: "no path leaves a kernel and comes back, and kernels do not wait for each other",
+  batch: "with an open batch, inputs and outputs carry it in axis 0, and no op mixes its samples",
+} as const;
+
+export type Constraint = keyof typeof constraints;
+
+/**
+ * What does not hold of a module, each as `label: where and what`; empty if all is well. Later constraints are checked
+ * only where the graph is sound enough to ask.
+ */
+export function verify(module: Module): string[] {
+  const { graph } = module;
+  const found: string[] = [];
+  const report = (label: Constraint, message: string): void => void found.push(`${label}: ${message}`);
+  checkIds(graph, report);
+  checkNames(graph, report);
+  checkOutputs(graph, report);
+  if (found.length > 0) return found;
+  const order = sorted(graph);
+  if (!order) {
+    report("acyclic", `graph ${graph.name} has a cycle`);
+    return found;
+  }
+  for (const node of order) checkNode(module, node, report);
+  checkKernels(graph, report);
+  if (found.length === 0 && graph.batch !== undefined) checkBatch(graph, graph.batch, order, report);
+  return found;
+}
+
+type Report = (label: Constraint, message: string) => void;
+
+function checkIds(graph: Graph, report: Report): void {
+  for (const [id, node] of graph.nodes) {
+    if (node.id !== id) report("ids", `${node.name} has id ${node.id}, but stands under ${id}`);
+    if (id >= graph.nextId) report("ids", `${node.name} has id ${id}, but the next one is ${graph.nextId}`);
+    if (!isOp(node.op)) {
+      report("operands", `${(node as Node).name} has the unknown op ${String((node as Node).op)}`);
+      continue;
+    }
+    for (const input of node.inputs)
+      if (!graph.nodes.has(input)) report("operands", `${node.name} reads ${input}, which is no node`);
+    const table = opOf(node.op).operands;
+    const fits = table.at(-1)?.variadic
+      ? node.inputs.length >= table.length
+      : node.inputs.length === table.length;
+    if (!fits)
+      report(
+        "operands",
+        `${node.name} has ${node.inputs.length} operands, but ${node.op} takes ${table.length}`,
+      );
+  }
+}
+
+function checkNames(graph: Graph, report: Report): void {
+  const seen = new Set<string>();
+  for (const { name } of graph.nodes.values()) {
+    if (seen.has(name)) report("names", `two nodes are called ${name}`);
+    if (name === "") report("names", "a node has an empty name");
+    seen.add(name);
+  }
+  const outputs = new Set<string>();
+  for (const { name } of graph.outputs) {
+    if (outputs.has(name)) report("names", `two outputs are called ${name}`);
+    outputs.add(name);
+  }
+}
+
+function checkOutputs(graph: Graph, report: Report): void {
+  if (graph.outputs.length === 0) report("outputs", `graph ${graph.name} has none`);
+  for (const { name, node } of graph.outputs)
+    if (!graph.nodes.has(node)) report("outputs", `${name} is ${node}, which is no node`);
+}
+
+function checkNode(module: Module, node: Node, report: Report): void {
+  const { shape } = node.type;
+  if (!shape.every((extent) => Number.isSafeInteger(extent) && extent >= 1)) {
+    report("types", `${node.name} is ${printType(node.type)}`);
+    return;
+  }
+  if (!checkAttributes(node, report)) return;
+  if (node.op === "input") return;
+  if (node.op === "constant") {
+    const entry = module.weights.entries.get(node.attributes.weight);
+    if (!entry)
+      report("weights", `${node.name} has the weight ${node.attributes.weight}, which is not in the store`);
+    else if (!sameType(entry.type, node.type))
+      report("weights", `${node.name} is ${printType(node.type)}, but its weight ${printType(entry.type)}`);
+    return;
+  }
+  const types = typesOf(module.graph, node);
+  const type = inferType(node.op, types, node.attributes);
+  if (isProblem(type)) {
+    report("types", `${node.name}: ${node.op}: ${type.problem}`);
+    return;
+  }
+  if (!sameType(type, node.type))
+    report("types", `${node.name} is ${printType(node.type)}, but ${node.op} gives ${printType(type)}`);
+  const normal = normalizeAttributes(node.op, types, node.attributes as Readonly<Record<string, never>>);
+  if (isProblem(normal)) report("attributes", `${node.name}: ${node.op}: ${normal.problem}`);
+  else if (JSON.stringify(sortedEntries(normal)) !== JSON.stringify(sortedEntries(node.attributes)))
+    report(
+      "attributes",
+      `${node.name} has ${JSON.stringify(node.attributes)}, in normal form ${JSON.stringify(normal)}`,
+    );
+}
+
+function checkAttributes(node: Node, report: Report): boolean {
+  const kinds = opOf(node.op).attributes;
+  const values: Readonly<Record<string, unknown>> = node.attributes;
+  const missing = Object.keys(kinds).filter((key) => values[key] === undefined);
+  const extra = Object.keys(values).filter((key) => !Object.hasOwn(kinds, key));
+  for (const [key, kind] of Object.entries(kinds)) {
+    const value = values[key];
+    if (value !== undefined && !isOfKind(kind, value as AttributeValue))
+      report("attributes", `${node.name} has ${key}=${JSON.stringify(value)}, not ${kind.expects}`);
+  }
+  for (const key of missing) report("attributes", `${node.name} lacks ${key}`);
+  for (const key of extra) report("attributes", `${node.name} has ${key}, which ${node.op} does not know`);
+  return missing.length + extra.length === 0;
+}
+
+function isOfKind(kind: AttributeKind<AttributeValue>, value: AttributeValue): boolean {
+  switch (typeof value) {
+    case "number":
+      return kind.parse({ kind: "number", value }) === value || Number.isNaN(value);
+    case "boolean":
+      return kind.parse({ kind: "name", value: String(value) }) === value;
+    case "string":
+      return kind.parse({ kind: "name", value }) === value || kind.parse({ kind: "string", value }) === value;
+    default:
+      return kind.parse({ kind: "list", value, size: false }) !== undefined;
+  }
+}
+
+/** Operands before users, or undefined if there is a cycle. `topological` throws then, which would tell less. */
+function sorted(graph: Graph): readonly Node[] | undefined {
+  return order([...graph.nodes.values()], (node) => node.inputs.flatMap((id) => graph.nodes.get(id) ?? []));
+}
+
+/** The items, each behind those that it reads (Kahn 1962); undefined if they read each other in a circle. */
+function order<T>(items: readonly T[], reads: (item: T) => readonly T[]): T[] | undefined {
+  const waiting = new Map<T, number>();
+  const readers = new Map<T, T[]>();
+  for (const item of items) {
+    const others = new Set(reads(item));
+    waiting.set(item, others.size);
+    for (const other of others) {
+      const list = readers.get(other);
+      if (list) list.push(item);
+      else readers.set(other, [item]);
+    }
+  }
+  const result = items.filter((item) => waiting.get(item) === 0);
+  for (let at = 0; at < result.length; at += 1) {
+    for (const reader of readers.get(result[at] as T) ?? []) {
+      const left = (waiting.get(reader) ?? 0) - 1;
+      waiting.set(reader, left);
+      if (left === 0) result.push(reader);
+    }
+  }
+  return result.length === items.length ? result : undefined;
+}
+
+function checkKernels(graph: Graph, report: Report): void {
+  const groups = new Map<string, Node[]>();
+  for (const node of graph.nodes.values()) {
+    if (node.kernel === undefined) continue;
+    if (node.op === "input" || node.op === "constant")
+      report(
+        "kernels",
+        `${node.name} is a${node.op === "input" ? "n input" : " constant"}, but is in ${node.kernel}`,
+      );
+    if (!graph.kernels.has(node.kernel))
+      report("kernels", `${node.name} is in ${node.kernel}, which has no label`);
+    const group = groups.get(node.kernel);
+    if (group) group.push(node);
+    else groups.set(node.kernel, [node]);
+  }
+  for (const [kernel, nodes] of groups) {
+    const results = nodes.filter((node) => isResult(graph, kernel, node)).map((node) => node.name);
+    if (results.length !== 1) report("one result", `${kernel} has ${results.join(", ") || "none"}`);
+  }
+  const groupOf = (node: Node): Node =>
+    node.kernel === undefined ? node : (groups.get(node.kernel)?.[0] ?? node);
+  const heads = [...new Set([...graph.nodes.values()].map(groupOf))];
+  const members = (head: Node): readonly Node[] =>
+    head.kernel === undefined ? [head] : (groups.get(head.kernel) ?? [head]);
+  const reads = (head: Node): Node[] =>
+    members(head)
+      .flatMap((node) => node.inputs.flatMap((id) => graph.nodes.get(id) ?? []))
+      .map(groupOf)
+      .filter((other) => other !== head);
+  if (order(heads, reads)) return;
+  const torn = [...groups].filter(([, nodes]) => !isConvex(graph, nodes)).map(([kernel]) => kernel);
+  report(
+    "convex",
+    torn.length > 0 ? `a path leaves ${torn.join(", ")} and comes back` : "kernels wait for each other",
+  );
+}
+
+function isResult(graph: Graph, kernel: string, node: Node): boolean {
+  const uses = users(graph).get(node.id) ?? [];
+  return outputIds(graph).has(node.id) || uses.some((id) => graph.nodes.get(id)?.kernel !== kernel);
+}
+
+/** Whether no path from a node of the group through one outside comes back to it. */
+function isConvex(graph: Graph, nodes: readonly Node[]): boolean {
+  const inside = new Set(nodes.map((node) => node.id));
+  const outside = (id: NodeId): NodeId[] => (users(graph).get(id) ?? []).filter((user) => !inside.has(user));
+  const seen = new Set<NodeId>(nodes.flatMap((node) => outside(node.id)));
+  // A set may grow while it is walked, and then the new elements are walked too.
+  for (const id of seen) {
+    if ((users(graph).get(id) ?? []).some((user) => inside.has(user))) return false;
+    for (const user of outside(id)) seen.add(user);
+  }
+  return true;
+}
+
+function checkBatch(graph: Graph, batch: string, nodes: readonly Node[], report: Report): void {
+  const batched = new Set<NodeId>();
+  for (const node of nodes) {
+    if (node.op === "input") {
+      if (node.type.shape[0] !== 1)
+        report("batch", `input ${node.name} is ${printType(node.type)}, without ${batch}`);
+      batched.add(node.id);
+      continue;
+    }
+    const carries = node.inputs.map((id) => batched.has(id));
+    if (!carries.includes(true)) continue;
+    batched.add(node.id);
+    const problem = batchProblem(node.op, typesOf(graph, node), node.attributes, node.type, carries);
+    if (problem !== undefined) report("batch", `${node.name}: ${node.op} ${problem} ${batch}`);
+  }
+  for (const { name, node } of graph.outputs)
+    if (!batched.has(node)) report("batch", `output ${name} does not depend on ${batch}`);
+}
+
+function typesOf(graph: Graph, node: Node): TensorType[] {
+  return node.inputs.flatMap((id) => graph.nodes.get(id)?.type ?? []);
+}
+
+function sortedEntries(values: object): [string, unknown][] {
+  return Object.entries(values)
+    .map(([key, value]): [string, unknown] => [key, printable(value)])
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** JSON has no ∞ and NaN. */
+function printable(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(printable);
+  return typeof value === "number" ? String(value) : value;
+}
