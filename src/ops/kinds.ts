@@ -24,12 +24,13 @@ export function int(options: Options<number> & { min?: number }): AttributeKind<
   };
 }
 
-/** Any finite number, or ±∞ written `inf`. */
+/** Any number but NaN; ±∞ is written `inf`. */
 export function number(options: Options<number>): AttributeKind<number> {
   return {
     ...common(options),
     expects: "a number",
-    parse: (literal) => (literal.kind === "number" ? literal.value : undefined),
+    parse: (literal) =>
+      literal.kind === "number" && !Number.isNaN(literal.value) ? literal.value : undefined,
     print: printNumber,
   };
 }
@@ -126,6 +127,7 @@ export function ints(
 export function printNumber(value: number): string {
   if (value === Number.POSITIVE_INFINITY) return "inf";
   if (value === Number.NEGATIVE_INFINITY) return "-inf";
+  if (Object.is(value, -0)) return "-0";
   return String(value).replace("e+", "e");
 }
 

@@ -10,7 +10,7 @@ import { checked, spatial, wrongRank } from "./window.js";
 const coordinateModes = ["half_pixel", "asymmetric", "align_corners"] as const;
 export type CoordinateMode = (typeof coordinateModes)[number];
 
-const roundings = ["auto", "half_down", "half_up", "floor", "ceil"] as const;
+const roundings = ["auto", "half_down", "half_up", "always_down", "always_up"] as const;
 export type Rounding = (typeof roundings)[number];
 
 export const resize = defineOp({
@@ -26,7 +26,7 @@ export const resize = defineOp({
     }),
     rounding: member(roundings, {
       default: "auto",
-      doc: "how `nearest` rounds a place; `auto` is `floor` for `asymmetric` and `half_down` otherwise. TensorFlow has `half_up`, ONNX all of them",
+      doc: "how `nearest` rounds a place; `auto` is `always_down` for `asymmetric` and `half_down` otherwise. TensorFlow has `half_up`, ONNX all of them",
     }),
   },
   infer: ([x], attributes) => {
@@ -103,7 +103,7 @@ export function resizeTaps(input: number, output: number, resampling: Resampling
     const place = coordinate(index, input, output, coordinates);
     if (method === "nearest") {
       const near = clamp(
-        round(place, rounding === "auto" && coordinates === "asymmetric" ? "floor" : rounding),
+        round(place, rounding === "auto" && coordinates === "asymmetric" ? "always_down" : rounding),
       );
       return { low: near, high: near, share: 0 };
     }
@@ -120,9 +120,9 @@ function round(place: number, rounding: Rounding): number {
       return Math.ceil(place - 0.5);
     case "half_up":
       return Math.floor(place + 0.5);
-    case "floor":
+    case "always_down":
       return Math.floor(place);
-    case "ceil":
+    case "always_up":
       return Math.ceil(place);
     default:
       return rounding satisfies never;

@@ -103,7 +103,7 @@ export const oracles: { readonly [O in Exclude<OpName, Source>]: Oracle<O> } = {
     const half = coordinates === "half_pixel";
     if (method === "bilinear") return tf.image.resizeBilinear(image, pair(size), corners, half);
     // TensorFlow.js knows one rounding for each kind of coordinates; the others follow from exact fractions.
-    const known = coordinates === "asymmetric" ? ["auto", "floor"] : ["half_up"];
+    const known = coordinates === "asymmetric" ? ["auto", "always_down"] : ["half_up"];
     if (known.includes(attributes.rounding))
       return tf.image.resizeNearestNeighbor(image, pair(size), corners, half);
     return [0, 1].reduce(
@@ -193,8 +193,8 @@ function nearest(input: number, output: number, { coordinates, rounding }: OpAtt
       auto: coordinates === "asymmetric" ? false : 2 * rest > denominator,
       half_down: 2 * rest > denominator,
       half_up: 2 * rest >= denominator,
-      floor: false,
-      ceil: rest > 0,
+      always_down: false,
+      always_up: rest > 0,
     }[rounding];
     return Math.min(Math.max(below + (up ? 1 : 0), 0), input - 1);
   });
