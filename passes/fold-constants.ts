@@ -2,8 +2,8 @@
 
 import { produce } from "immer";
 import type { Node, NodeId } from "#ir/graph.js";
-import { uniteSpans } from "#ir/graph.js";
-import { topological } from "#ir/order.js";
+import { nodeOf, uniteSpans } from "#ir/graph.js";
+import { outputIds, topological, users } from "#ir/order.js";
 import { constantNode } from "#rewrite/build.js";
 import type { Pass } from "#rewrite/pass.js";
 
@@ -31,10 +31,16 @@ export const foldConstants: Pass = {
       folded.set(node.id, constantNode({ ...node, origin }, weight));
     }
     if (folded.size === 0) return module;
+    // Operands that only folded nodes read are dead, the folded ones among them: the store keeps what they stand for.
+    const isRead = (id: NodeId): boolean =>
+      outputIds(graph).has(id) || (users(graph).get(id) ?? []).some((user) => !folded.has(user));
+    const read = [...folded.values()].flatMap(({ id }) => nodeOf(graph, id).inputs);
+    const dead = new Set(read.filter((id) => !isRead(id)));
     return {
       weights,
       graph: produce(graph, (draft) => {
-        for (const [id, node] of folded) draft.nodes.set(id, node as never);
+        for (const [id, node] of folded) if (!dead.has(id)) draft.nodes.set(id, node as never);
+        for (const id of dead) draft.nodes.delete(id);
       }),
     };
   },

@@ -59,7 +59,7 @@ function sampleOp(state: State, pattern: OpPattern): Node | undefined {
   const { random } = state;
   const name = random.pick(pattern.ops);
   const op = opOf(name);
-  const drawn = op.sample(random);
+  const drawn = drawOperands(state, name);
   // What is known of operands already: inner ops, which are built first, and variables bound by them.
   const inner = new Map<number, Node>();
   for (const [at, operand] of pattern.operands.entries()) {
@@ -97,6 +97,17 @@ function sampleOp(state: State, pattern: OpPattern): Node | undefined {
   const ids = inputs.filter((id) => id !== undefined);
   if (ids.length < inputs.length) return undefined;
   return add(state, (base) => makeNode({ ...base, op: name, inputs: ids, attributes: { ...normal }, type }));
+}
+
+/** Now and then all extents are equal: only then can a mix-up of axes be seen, since else the types would differ. */
+function drawOperands({ random }: State, name: OpName): ReturnType<ReturnType<typeof opOf>["sample"]> {
+  const drawn = opOf(name).sample(random);
+  if (random.next() < 0.7) return drawn;
+  const extent = random.int(2, 3);
+  return {
+    ...drawn,
+    inputs: drawn.inputs.map(({ shape }) => f32(...shape.map((one) => (one === 1 ? 1 : extent)))),
+  };
 }
 
 /** Operand types that go with the known ones: every extent of a drawn operand that the inner one changes is changed alike. */

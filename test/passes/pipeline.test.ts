@@ -1,0 +1,197 @@
+// The pipeline: which passes run, what stands around them, and what becomes of mistakes and bugs.
+
+import { applyPatches } from "immer";
+import { expect, test } from "vitest";
+import { error, InternalError } from "#diagnostic/diagnostic.js";
+import { parse } from "#grammar/parse.js";
+import { elaborate } from "#elaborate/elaborate.js";
+import { nodeOf } from "#ir/graph.js";
+import type { Module } from "#ir/weights.js";
+import { passes } from "#passes/index.js";
+import { compileRules } from "#rewrite/compile-rule.js";
+import { printing, timing, tracing, verifying } from "#rewrite/instruments.js";
+import type { Pass } from "#rewrite/pass.js";
+import { runPipeline } from "#rewrite/pipeline.js";
+import { selectPasses } from "#rewrite/selection.js";
+import { verify } from "#rewrite/verify.js";
+import { testTarget } from "./target.js";
+
+const names = passes.map((pass) => pass.name);
+const context = { target: testTarget, options: {} };
+
+function moduleOf(body: string): Module {
+  return elaborate(parse(`net t {\n${body}\n}`, "t.net").value!).value!;
+}
+
+const module = moduleOf(`
+  input x: f32[1, 8, 8, 3]
+  a = pad(x, before=[0, 1, 1, 0], after=[0, 1, 1, 0])
+  a = conv2d(a, filters=4, kernel=3x3, bias=false) |> batch_norm |> clip(low=0)
+  output y = a + 0
+`);
+
+const chosen = (selection: Parameters<typeof selectPasses>[1]) =>
+  selectPasses(passes, selection).value?.map((pass) => pass.name);
+
+test("all passes, in order", () => {
+  expect(chosen({})).toEqual(names);
+});
+
+test("just these, in this order", () => {
+  expect(chosen({ passes: ["fold-padding", "canonicalize"] })).toEqual(["fold-padding", "canonicalize"]);
+});
+
+test("without some", () => {
+  expect(chosen({ without: ["fuse", "eliminate-dead-nodes"] })).toEqual(
+    names.filter((name) => name !== "fuse" && name !== "eliminate-dead-nodes"),
+  );
+});
+
+test("none after one", () => {
+  expect(chosen({ stopAfter: "canonicalize" })?.at(-1)).toBe("canonicalize");
+  expect(chosen({ stopAfter: "canonicalize" })).toEqual(names.slice(0, names.indexOf("canonicalize") + 1));
+});
+
+test("unknown names are errors, all of them, with near misses", () => {
+  const { value, diagnostics } = selectPasses(passes, {
+    passes: ["canonicalise"],
+    without: ["fuze"],
+    printAfter: ["all", "nowhere"],
+    stopAfter: "splitt",
+  });
+  expect(value).toBeUndefined();
+  expect(diagnostics.map((one) => [one.code, one.help?.[0]])).toEqual([
+    ["unknown-pass", "did you mean `canonicalize`?"],
+    ["unknown-pass", "did you mean `fuse`?"],
+    ["unknown-pass", `there are ${names.join(", ")}`],
+    ["unknown-pass", "did you mean `split`?"],
+  ]);
+});
+
+test("a pass to stop after must run", () => {
+  expect(selectPasses(passes, { stopAfter: "fuse", without: ["fuse"] }).diagnostics).toHaveLength(1);
+});
+
+test("instruments see every pass", () => {
+  const printed: string[] = [];
+  const timed: [string, boolean][] = [];
+  let clock = 0;
+  const instruments = [
+    verifying(),
+    printing(["fold-padding", "canonicalize"], (pass) => void printed.push(pass)),
+    timing((pass, milliseconds, changed) => {
+      expect(milliseconds).toBe(1);
+      timed.push([pass, changed]);
+    }),
+  ];
+  const { value } = runPipeline(module, passes, context, { instruments, now: () => clock++ });
+  expect(printed).toEqual(["canonicalize", "fold-padding"]);
+  expect(timed.map(([pass]) => pass)).toEqual(names);
+  expect(Object.fromEntries(timed)).toMatchObject({ canonicalize: true, "fold-padding": true, split: false });
+  expect([...value!.graph.nodes.values()].map((node) => node.op).sort()).toEqual([
+    "constant",
+    "constant",
+    "conv2d",
+    "input",
+    "relu",
+  ]);
+});
+
+test("patches turn the graph before a pass into the one after, and are small where the change is", () => {
+  let patched = module.graph;
+  const sizes = new Map<string, number>();
+  const instruments = [
+    tracing((pass, patches) => {
+      patched = applyPatches(patched, [...patches]);
+      sizes.set(pass, patches.length);
+    }),
+  ];
+  const { value } = runPipeline(module, passes, context, { instruments });
+  expect([...patched.nodes]).toEqual(expect.arrayContaining([...value!.graph.nodes]));
+  expect(patched.nodes.size).toBe(value!.graph.nodes.size);
+  expect(sizes.get("split")).toBe(0);
+  // The pad goes, the convolution changes.
+  expect(sizes.get("fold-padding")).toBe(2);
+});
+
+test("what a pass makes says where it comes from", () => {
+  const { value } = runPipeline(module, passes, context);
+  const conv = [...value!.graph.nodes.values()].find((node) => node.op === "conv2d")!;
+  expect(conv.origin).toMatchObject({ pass: "fold-batch-norm", rule: "fold_batch_norm" });
+  // Of the pad, the convolution and the batch norm.
+  expect(conv.origin.spans).toHaveLength(3);
+});
+
+test("an error that a pass reports ends the pipeline", () => {
+  const ran: string[] = [];
+  const pass = (name: string, fails: boolean): Pass => ({
+    name,
+    doc: "",
+    run: (given, { report }) => {
+      ran.push(name);
+      if (fails) report(error("no", "no"));
+      return given;
+    },
+  });
+  const { value, diagnostics } = runPipeline(
+    module,
+    [pass("a", false), pass("b", true), pass("c", false)],
+    context,
+  );
+  expect(value).toBeUndefined();
+  expect(diagnostics.map((one) => one.code)).toEqual(["no"]);
+  expect(ran).toEqual(["a", "b"]);
+});
+
+test("a throw is a bug that names the pass", () => {
+  const broken: Pass = {
+    name: "broken",
+    doc: "",
+    run: () => {
+      throw new TypeError("oh");
+    },
+  };
+  expect(() => runPipeline(module, [broken], context)).toThrow(InternalError);
+  expect(() => runPipeline(module, [broken], context)).toThrow("pass broken: oh");
+});
+
+test("a pass that breaks the graph is named", () => {
+  const lying: Pass = {
+    name: "lying",
+    doc: "",
+    run: ({ graph, weights }) => {
+      const nodes = new Map([...graph.nodes].map(([id, node]) => [id, { ...node, name: "same" }] as const));
+      return { graph: { ...graph, nodes }, weights };
+    },
+  };
+  expect(() => runPipeline(module, [lying], context, { instruments: [verifying()] })).toThrow(
+    /after pass lying: two nodes are named same/,
+  );
+});
+
+test("rules that loop are an error of the pipeline", () => {
+  const rules = compileRules(parse("rule r: relu(x) => relu(x + 0)", "r.net").value!.items).value!;
+  const { value, diagnostics } = runPipeline(module, passes, { target: testTarget, options: { rules } });
+  expect(value).toBeUndefined();
+  expect(diagnostics.map((one) => one.code)).toEqual(["rule-loop"]);
+});
+
+test("verify says what is wrong", () => {
+  const { graph, weights } = module;
+  const output = nodeOf(graph, graph.outputs[0]!.node);
+  const wrong = (change: object): string[] => {
+    const nodes = new Map(graph.nodes);
+    nodes.set(output.id, { ...output, ...change } as never);
+    return verify({ graph: { ...graph, nodes }, weights });
+  };
+  expect(verify(module)).toEqual([]);
+  expect(wrong({ inputs: [output.inputs[0], 99] })[0]).toMatch(/reads node 99, which does not exist/);
+  expect(wrong({ type: { dtype: "f32", shape: [3] } })[0]).toMatch(
+    /is said to be f32\[3\], but is f32\[1, 8, 8, 4\]/,
+  );
+  expect(wrong({ inputs: [output.id, output.inputs[1]] })[0]).toMatch(/cycle/);
+  expect(wrong({ id: 1000 })[0]).toMatch(/stands under/);
+  expect(wrong({ kernel: "k3" })[0]).toMatch(/kernel k3, which has no label/);
+  expect(verify({ graph: { ...graph, outputs: [{ name: "y", node: 99 }] }, weights })[0]).toMatch(/output y/);
+  expect(verify({ graph: { ...graph, nextId: 2 }, weights })[0]).toMatch(/counts as unused/);
+});
