@@ -1,0 +1,331 @@
+// Random graphs over the whole op table: chains, branches, residuals and concats, for differential tests.
+
+import type { AttributeValue, Node, NodeId, OpName } from "#ir/graph.js";
+import { elements, sameShape } from "#ir/type.js";
+import type { TensorType } from "#ir/type.js";
+import type { Module } from "#ir/weights.js";
+import { inferType, makeNode, normalizeAttributes, opOf, ops } from "#ops/index.js";
+import { isProblem } from "#ops/op.js";
+import type { Random } from "#ops/random.js";
+import { createWeightStore } from "#weights/store.js";
+
+export interface RandomModuleOptions {
+  /** Ops to leave out. */
+  readonly without?: readonly OpName[];
+  /** Nodes besides inputs and constants, at most; 12 by default. */
+  readonly size?: number;
+  /** Whether ops with jumps (`floor`, `round`), which make small errors large, may occur; false by default. */
+  readonly jumps?: boolean;
+}
+
+/** Values larger than this are not fed to further ops: tests should stay quick. */
+const largest = 4096;
+
+const jumping: ReadonlySet<OpName> = new Set<OpName>(["floor", "ceil", "round"]);
+
+/** Ops that are safe where all operands lie within [0.5, 1.5]: their operands pass through a sigmoid first. */
+const touchy: ReadonlySet<OpName> = new Set<OpName>([
+  "log",
+  "sqrt",
+  "rsqrt",
+  "reciprocal",
+  "div",
+  "pow",
+  "exp",
+  "reduce_prod",
+]);
+
+/**
+ * A valid module that the random choices give: the same seed gives the same module. All ops may occur; values stay
+ * moderate, so that differential tests compare numbers and not NaN with NaN. Every value that nothing reads is an output.
+ */
+export function randomModule(random: Random, options: RandomModuleOptions = {}): Module {
+  const maker = createMaker(random);
+  const names = (Object.keys(ops) as OpName[]).filter(
+    (name) =>
+      name !== "input" &&
+      name !== "constant" &&
+      !options.without?.includes(name) &&
+      (options.jumps || !jumping.has(name)),
+  );
+  const values: NodeId[] = [];
+  for (let count = random.int(1, 2); count > 0; count -= 1) values.push(maker.input(sampleInput(random)));
+  // Mostly the latest value, so that there are chains; sometimes any, so that there are branches.
+  const pick = (): NodeId => (random.next() < 0.7 ? (values.at(-1) ?? 0) : random.pick(values));
+  const size = random.int(3, options.size ?? 12);
+  for (let made = 0, tries = 0; made < size && tries < 50 * size; tries += 1) {
+    const id = step(random, maker, random.pick(names), pick(), values);
+    if (id === undefined) continue;
+    made += 1;
+    if (elements(maker.type(id).shape) <= largest) values.push(id);
+  }
+  return maker.module();
+}
+
+/** Makes a node of the op that reads `x`; undefined if the choices do not fit. */
+function step(
+  random: Random,
+  maker: Maker,
+  name: OpName,
+  x: NodeId,
+  values: readonly NodeId[],
+): NodeId | undefined {
+  const op = opOf(name);
+  const attributes = attributesFor(random, name, maker.type(x));
+  if (op.layer) {
+    const layer = layerAttributes(random, name);
+    const parameters = op.layer.parameters(maker.type(x), layer, attributes);
+    if (isProblem(parameters)) return undefined;
+    const types = [maker.type(x), ...parameters.map((one) => one?.type)];
+    const full = types.map(
+      (type, at) =>
+        type ??
+        op.optionalType?.(
+          types.flatMap((one) => one ?? []),
+          at,
+        ),
+    );
+    if (full.includes(undefined)) return undefined;
+    if (
+      !maker.fits(
+        name,
+        full.flatMap((type) => type ?? []),
+        attributes,
+      )
+    )
+      return undefined;
+    const weights = parameters.map((one, at) =>
+      one
+        ? maker.constant(
+            one.type,
+            one.init === "ones" ? 0.5 : 0,
+            one.init === "he_normal" ? 1 / Math.sqrt(one.fanIn) : 0.2,
+          )
+        : maker.absent(full[at + 1] as TensorType),
+    );
+    return maker.node(name, [x, ...weights], attributes);
+  }
+  if (op.operands[0]?.variadic) {
+    const others = values.filter((id) => maker.fits(name, [maker.type(x), maker.type(id)], attributes));
+    const more = Array.from({ length: random.int(0, 2) }, () => random.pick([x, ...others]));
+    return maker.node(name, [x, ...more], attributes);
+  }
+  let operands = [x];
+  if (op.operands.length === 2) {
+    const other = secondOperand(random, maker, name, x, values, attributes);
+    if (other === undefined) return undefined;
+    operands = random.next() < 0.7 ? [x, other] : [other, x];
+  }
+  const types = operands.map(maker.type);
+  if (!maker.fits(name, types, attributes)) return undefined;
+  const safe = touchy.has(name) ? operands.map((id) => maker.moderate(id)) : operands;
+  return maker.node(name, safe, attributes);
+}
+
+/** A residual, a scalar, a constant that broadcasts, or a matrix that fits. */
+function secondOperand(
+  random: Random,
+  maker: Maker,
+  name: OpName,
+  x: NodeId,
+  values: readonly NodeId[],
+  attributes: Readonly<Record<string, AttributeValue>>,
+): NodeId | undefined {
+  const { shape } = maker.type(x);
+  if (name === "matmul")
+    return shape.length < 2
+      ? undefined
+      : maker.constant({ dtype: "f32", shape: [shape.at(-1) ?? 1, random.int(1, 6)] }, 0, 0.5);
+  const same = values.filter((id) => sameShape(maker.type(id).shape, shape));
+  const fitting = values.filter((id) => maker.fits(name, [maker.type(x), maker.type(id)], attributes));
+  const kind = random.pick(["same", "same", "fitting", "scalar", "channels", "full"]);
+  if (kind === "same") return random.pick(same);
+  if (kind === "fitting") return random.pick([x, ...fitting]);
+  const type: TensorType = {
+    dtype: "f32",
+    shape: kind === "scalar" ? [] : kind === "channels" ? shape.slice(-1) : shape,
+  };
+  return maker.constant(type, 0.5, 0.5);
+}
+
+function sampleInput(random: Random): TensorType {
+  const shape = random.pick([
+    [1, random.int(3, 9), random.int(3, 9), random.pick([1, 3, 4, 5, 8])],
+    [1, random.int(3, 9), random.int(3, 9), random.pick([2, 3, 6, 12])],
+    [1, random.int(1, 20)],
+    [2, 3, random.int(1, 6)],
+  ]);
+  return { dtype: "f32", shape };
+}
+
+/** Attributes that suit the operand where the op's own sample could not know it; the sample's otherwise. */
+function attributesFor(
+  random: Random,
+  name: OpName,
+  { shape }: TensorType,
+): Readonly<Record<string, AttributeValue>> {
+  const axis = (): number => -random.int(1, Math.max(1, shape.length));
+  switch (name) {
+    case "reshape":
+      return { shape: random.pick([[shape[0] ?? 1, -1], [-1], [...shape, 1], shape.toReversed()]) };
+    case "transpose": {
+      const perm = shape.map((_, at) => at);
+      for (let at = perm.length - 1; at > 0; at -= 1) {
+        const other = random.int(0, at);
+        [perm[at], perm[other]] = [perm[other] ?? 0, perm[at] ?? 0];
+      }
+      return { perm };
+    }
+    case "slice": {
+      const begin = shape.map((extent) => random.pick([0, 0, random.int(0, extent - 1)]));
+      const stride = shape.map(() => random.pick([1, 1, 2]));
+      const size = shape.map((extent, at) =>
+        random.int(1, Math.ceil((extent - (begin[at] ?? 0)) / (stride[at] ?? 1))),
+      );
+      return { begin, size, stride };
+    }
+    case "pad": {
+      const mode = random.pick(["constant", "reflect", "edge"]);
+      const amount = (): number[] => shape.map((extent) => (extent > 2 ? random.int(0, 2) : 0));
+      return { before: amount(), after: amount(), mode, value: random.pick([0, 0, 1.5]) };
+    }
+    case "concat":
+    case "softmax":
+      return { axis: axis() };
+    case "reduce_sum":
+    case "reduce_mean":
+    case "reduce_max":
+    case "reduce_min":
+    case "reduce_prod":
+      return { axes: [axis()], keepdims: random.next() < 0.5 };
+    default:
+      return opOf(name).sample(random).attributes;
+  }
+}
+
+function layerAttributes(random: Random, name: OpName): Record<string, AttributeValue> {
+  const kernel = random.pick([
+    [1, 1],
+    [1, 1],
+    [3, 3],
+    [3, 3],
+    [2, 2],
+    [1, 3],
+    [5, 5],
+  ]);
+  return {
+    filters: random.pick([1, 2, 3, 4, 6, 8, 12]),
+    units: random.pick([1, 3, 4, 8, 10]),
+    multiplier: random.pick([1, 1, 2, 3]),
+    kernel,
+    bias: random.next() < (name === "dense" ? 0.7 : 0.5),
+  };
+}
+
+interface Maker {
+  input(type: TensorType): NodeId;
+  /** A constant with normal values. */
+  constant(type: TensorType, mean: number, deviation: number): NodeId;
+  absent(type: TensorType): NodeId;
+  type(id: NodeId): TensorType;
+  fits(
+    op: OpName,
+    types: readonly TensorType[],
+    attributes: Readonly<Record<string, AttributeValue>>,
+  ): boolean;
+  node(
+    op: OpName,
+    inputs: readonly NodeId[],
+    attributes: Readonly<Record<string, AttributeValue>>,
+  ): NodeId | undefined;
+  /** The value brought into [0.5, 1.5]. */
+  moderate(id: NodeId): NodeId;
+  module(): Module;
+}
+
+function createMaker(random: Random): Maker {
+  const nodes = new Map<NodeId, Node>();
+  const weights = createWeightStore();
+  const add = (
+    op: OpName,
+    inputs: readonly NodeId[],
+    attributes: Readonly<Record<string, unknown>>,
+    type: TensorType,
+    name = `${op}.${nodes.size}`,
+  ): NodeId => {
+    const id = nodes.size;
+    nodes.set(id, makeNode({ id, position: id, name, op, inputs, attributes, type, origin: { spans: [] } }));
+    return id;
+  };
+  const typeOf = (id: NodeId): TensorType => nodes.get(id)?.type ?? { dtype: "f32", shape: [] };
+  const resolve = (
+    op: OpName,
+    types: readonly TensorType[],
+    attributes: Readonly<Record<string, AttributeValue>>,
+  ): { type: TensorType; attributes: Readonly<Record<string, unknown>> } | undefined => {
+    const normal = normalizeAttributes(op, types, attributes as Readonly<Record<string, never>>);
+    if (isProblem(normal)) return undefined;
+    const type = inferType(op, types, normal as never);
+    return isProblem(type) || elements(type.shape) > 4 * largest
+      ? undefined
+      : { type, attributes: { ...normal } };
+  };
+  const constant: Maker["constant"] = (type, mean, deviation) => {
+    const data = Float32Array.from(
+      { length: elements(type.shape) },
+      () => mean + deviation * random.normal(),
+    );
+    // Where a mean is given the values are scales and variances, which have to stay positive.
+    const values = mean === 0 ? data : data.map((value) => Math.abs(value) + 0.1);
+    const name = `w${nodes.size}`;
+    return add(
+      "constant",
+      [],
+      { weight: weights.add(name, type, { kind: "literal", data: values }) },
+      type,
+      name,
+    );
+  };
+  const node: Maker["node"] = (op, inputs, attributes) => {
+    const made = resolve(op, inputs.map(typeOf), attributes);
+    return made && add(op, inputs, made.attributes, made.type);
+  };
+  return {
+    input: (type) => add("input", [], {}, type, `x${nodes.size}`),
+    constant,
+    absent: (type) =>
+      add(
+        "constant",
+        [],
+        { weight: weights.add("absent", type, { kind: "absent" }) },
+        type,
+        `none${nodes.size}`,
+      ),
+    type: typeOf,
+    fits: (op, types, attributes) => resolve(op, types, attributes) !== undefined,
+    node,
+    moderate: (id) => {
+      const half = add(
+        "constant",
+        [],
+        {
+          weight: weights.add(
+            "half",
+            { dtype: "f32", shape: [] },
+            { kind: "literal", data: Float32Array.of(0.5) },
+          ),
+        },
+        { dtype: "f32", shape: [] },
+      );
+      const squashed = add("sigmoid", [id], {}, typeOf(id));
+      return add("add", [squashed, half], {}, typeOf(id));
+    },
+    module: () => {
+      const read = new Set([...nodes.values()].flatMap((one) => one.inputs));
+      const outputs = [...nodes.values()]
+        .filter((one) => one.op !== "constant" && !read.has(one.id))
+        .map((one) => ({ name: one.name, node: one.id }));
+      return { graph: { name: "random", nodes, outputs, kernels: new Map(), nextId: nodes.size }, weights };
+    },
+  };
+}
