@@ -77,8 +77,8 @@ interface NpyHeader {
 }
 
 function readHeader(bytes: Uint8Array): NpyHeader | { readonly problem: string } {
-  const magic = new TextDecoder("latin1").decode(bytes.subarray(0, 6));
-  if (magic !== "\u0093NUMPY" && magic !== "\u201CNUMPY") return { problem: "this is no .npy file" };
+  const magic = new TextDecoder().decode(bytes.subarray(1, 6));
+  if (bytes[0] !== 0x93 || magic !== "NUMPY") return { problem: "this is no .npy file" };
   const [major = 0] = bytes.subarray(6);
   if (major < 1 || major > 3)
     return { problem: `this is a .npy file of version ${major}, but only 1 to 3 are known` };

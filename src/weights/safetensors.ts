@@ -115,7 +115,7 @@ export function parseHeader(header: Uint8Array, fileLength: number, file: string
   const dataStart = 8 + header.length;
   const dataLength = fileLength - dataStart;
   for (const [name, entry] of Object.entries(parsed.json)) {
-    if (diagnostics.length >= messageLimit) return { diagnostics };
+    if (diagnostics.length >= messageLimit) break;
     if (name === "__metadata__") {
       const problem = readMetadata(entry, metadata);
       if (problem !== undefined) diagnostics.push(lie(file, `__metadata__ ${problem}`));
@@ -127,7 +127,7 @@ export function parseHeader(header: Uint8Array, fileLength: number, file: string
   }
   // What a broken slice leaves open is no hole.
   if (diagnostics.length === 0) diagnostics.push(...layoutProblems(tensors, dataLength, file));
-  if (diagnostics.length > 0) return { diagnostics: diagnostics.slice(0, messageLimit) };
+  if (diagnostics.length > 0) return { diagnostics: withHelp(diagnostics.slice(0, messageLimit)) };
   const inFile = [...tensors].map(
     ([name, slice]) =>
       [name, { ...slice, begin: slice.begin + dataStart, end: slice.end + dataStart }] as const,
@@ -145,8 +145,8 @@ export function decode(dtype: string, bytes: Uint8Array): Float32Array {
   const count = bytes.byteLength / (readable.get(dtype) ?? Number.NaN);
   if (!Number.isInteger(count)) throw new RangeError(`cannot read ${bytes.byteLength} bytes as ${dtype}`);
   if (dtype === "F32") {
-    // A copy is needed only if the bytes are not aligned.
-    const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+    // A copy is needed only if the bytes are not aligned; `slice` of a Node Buffer makes none.
+    const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
     return new Float32Array(aligned.buffer, aligned.byteOffset, count);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -248,15 +248,14 @@ function layoutProblems(
   let last = "";
   for (const [name, slice] of order) {
     if (slice.begin < end) diagnostics.push(lie(file, `tensors ${quote(last)} and ${quote(name)} overlap`));
+    const hole = bytesOf(slice.begin - end);
     if (slice.begin > end)
-      diagnostics.push(
-        lie(file, `${bytesOf(slice.begin - end)} before tensor ${quote(name)} are no tensor's`),
-      );
+      diagnostics.push(lie(file, `there is a hole of ${hole} before tensor ${quote(name)}`));
     if (slice.end >= end) last = name;
     end = Math.max(end, slice.end);
   }
   if (end < dataLength)
-    diagnostics.push(lie(file, `${bytesOf(dataLength - end)} at the end are no tensor's`));
+    diagnostics.push(lie(file, `the file has ${bytesOf(dataLength - end)} after its last tensor`));
   return diagnostics;
 }
 
@@ -271,13 +270,17 @@ function isCounts(value: unknown): value is readonly number[] {
 }
 
 function wrong<T>(file: string, message: string): Result<T> {
-  return { diagnostics: [lie(file, message)] };
+  return { diagnostics: withHelp([lie(file, message)]) };
 }
 
 function lie(file: string, message: string): Diagnostic {
-  return error("bad-weights", `${file}: ${message}`, {
-    help: ["is it a safetensors file, and complete? Copy or export it again"],
-  });
+  return error("bad-weights", `${file}: ${message}`);
+}
+
+/** What to do, said once, after the last. */
+function withHelp(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const help = ["is it a safetensors file, and complete? Copy or export it again"];
+  return diagnostics.map((one, index) => (index === diagnostics.length - 1 ? { ...one, help } : one));
 }
 
 /** A name from the file in a message: cut, and without characters that would bend a terminal. */

@@ -1,0 +1,201 @@
+// Headers of safetensors files, right and wrong, and what is said of them; then the same in memory and on disk.
+
+import { mkdtempSync, rmSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import type { WeightFile } from "#ir/weights.js";
+import { openWeightFile } from "#weights/file.js";
+import { floatToHalf, halfToFloat } from "#weights/half.js";
+import { decode, headerLength, openWeightBytes } from "#weights/safetensors.js";
+import { writeSafetensors } from "#weights/write-safetensors.js";
+import type { TensorToWrite } from "#weights/write-safetensors.js";
+import { cases } from "../cases.js";
+
+/** How a case makes a file of its header. */
+interface FileOptions {
+  /** Bytes of data behind the header. */
+  readonly data?: number;
+  /** The header's length as the file has it, if not the true one. */
+  readonly claims?: number;
+  /** Bytes of the header, where it is no text. */
+  readonly bytes?: readonly number[];
+  /** Bytes that are left of the file. */
+  readonly cut?: number;
+  /** The file's length as the file system has it, if it is too large to be made. */
+  readonly pretends?: number;
+}
+
+let folder = "";
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), "cleave-weights-"))));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+cases(import.meta.dirname, "safetensors.txt", (input, { options }) => {
+  const { pretends } = options as FileOptions;
+  const bytes = fileOf(input.replace(/\n$/, ""), options as FileOptions);
+  if (pretends !== undefined)
+    return headerLength(bytes.subarray(0, 8), pretends, "w.safetensors").diagnostics.map(line).join("\n");
+  const inMemory = summary(openWeightBytes(bytes, "w.safetensors"));
+  const path = join(folder, "w.safetensors");
+  writeFileSync(path, bytes);
+  expect(summary(openWeightFile(path)).replaceAll(path, "w.safetensors")).toBe(inMemory);
+  return inMemory;
+});
+
+function fileOf(text: string, { data = 0, claims, bytes, cut }: FileOptions): Uint8Array {
+  const header = bytes ? Uint8Array.from(bytes) : new TextEncoder().encode(text);
+  const file = new Uint8Array(8 + header.length + data);
+  new DataView(file.buffer).setBigUint64(0, BigInt(claims ?? header.length), true);
+  file.set(header, 8);
+  return file.subarray(0, cut ?? file.length);
+}
+
+function summary({ value, diagnostics }: Result<WeightFile>): string {
+  if (!value) return diagnostics.map(line).join("\n");
+  expect(diagnostics).toEqual([]);
+  const entries = [...value.entries].map(([key, { shape, dtype, read }]) => {
+    const values = read();
+    return `${key} ${dtype} [${shape.join(", ")}], ${values.length} values`;
+  });
+  const unreadable = [...(value.unreadable ?? [])].map(([key, dtype]) => `${key} ${dtype}, unreadable`);
+  return [...entries, ...unreadable, "opened"].join("\n");
+}
+
+function line({ severity, code, message, help = [] }: Diagnostic): string {
+  return [`${severity} ${code}: ${message}`, ...help.map((one) => `  ${one}`)].join("\n");
+}
+
+describe("files on disk", () => {
+  const tensors: TensorToWrite[] = [
+    { name: "half", shape: [3], dtype: "F16", values: () => Float32Array.of(1, -2, 0.5) },
+    { name: "w", shape: [2, 2], values: () => Float32Array.of(1, 2, 3, 4) },
+  ];
+  const write = (name: string): string => {
+    const path = join(folder, name);
+    writeFileSync(path, bytesOf(tensors));
+    return path;
+  };
+
+  test("slices are read from their places", () => {
+    const { value } = openWeightFile(write("a.safetensors"));
+    expect([...value!.entries.get("half")!.read()]).toEqual([1, -2, 0.5]);
+    expect([...value!.entries.get("w")!.read()]).toEqual([1, 2, 3, 4]);
+  });
+
+  test("a file that was cut, or written again, is not read on", () => {
+    const cut = write("cut.safetensors");
+    const opened = openWeightFile(cut).value!;
+    truncateSync(cut, bytesOf(tensors).length - 1);
+    expect(() => opened.entries.get("w")!.read()).toThrow(`${cut} was changed`);
+    const touched = write("touched.safetensors");
+    const other = openWeightFile(touched).value!;
+    utimesSync(touched, 1, 1);
+    expect(() => other.entries.get("w")!.read()).toThrow(`${touched} was changed`);
+  });
+
+  test("what is no file is a diagnostic", () => {
+    expect(line(openWeightFile(join(folder, "none")).diagnostics[0]!)).toMatch(/there is no such file$/);
+    expect(line(openWeightFile(join(folder)).diagnostics[0]!)).toMatch(/it is no file$/);
+  });
+});
+
+describe("writing", () => {
+  const name = fc.string({ unit: "binary" }).filter((one) => one !== "__metadata__");
+  const written = fc.record({
+    name,
+    shape: fc.array(fc.nat(4), { maxLength: 4 }),
+    dtype: fc.constantFrom("F32" as const, "F16" as const),
+    seed: fc.float(),
+  });
+  test("what was written is read back, and the data begins at a multiple of 8", () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(written, { selector: (one) => one.name, maxLength: 5 }),
+        fc.dictionary(name, fc.string()),
+        (list, metadata) => {
+          const tensors = list.map(({ seed, ...tensor }): TensorToWrite => {
+            const count = tensor.shape.reduce((product, extent) => product * extent, 1);
+            return { ...tensor, values: () => new Float32Array(count).fill(seed) };
+          });
+          const pieces = [...writeSafetensors(tensors, metadata)];
+          expect((pieces[0]?.length ?? 1) % 8).toBe(0);
+          const { value, diagnostics } = openWeightBytes(Buffer.concat(pieces), "w");
+          expect(diagnostics).toEqual([]);
+          expect(value!.entries.size).toBe(tensors.length);
+          for (const { name, shape, dtype, values } of tensors) {
+            const entry = value!.entries.get(name)!;
+            expect(entry.shape).toEqual(shape);
+            const expected =
+              dtype === "F16" ? values().map((one) => halfToFloat(floatToHalf(one))) : values();
+            expect(entry.read()).toEqual(expected);
+          }
+        },
+      ),
+      { seed: 1, numRuns: 300 },
+    );
+  });
+
+  test("names twice, the format's own name and short data are refused", () => {
+    const one = { shape: [1], values: () => Float32Array.of(1) };
+    const tensor = (name: string): TensorToWrite => ({ name, ...one });
+    expect(() => bytesOf([tensor("a"), tensor("a")])).toThrow("a second tensor named a");
+    expect(() => bytesOf([tensor("__metadata__")])).toThrow("__metadata__");
+    expect(() => bytesOf([{ ...tensor("a"), shape: [2] }])).toThrow("tensor a [2] gave 1 values");
+  });
+});
+
+describe("elements", () => {
+  test("bfloat16 is the upper half of float32, and unaligned bytes are read too", () => {
+    const bytes = Uint8Array.of(0, 0x80, 0x3f, 0x49, 0xc0, 0x80, 0xff, 0x00, 0x80);
+    expect([...decode("BF16", bytes.subarray(1))]).toEqual([1, -3.140625, Number.NEGATIVE_INFINITY, -0]);
+    const floats = new Uint8Array(9);
+    floats.set(new Uint8Array(Float32Array.of(1.5, -2).buffer), 1);
+    expect([...decode("F32", floats.subarray(1))]).toEqual([1.5, -2]);
+    expect(() => decode("I64", floats.subarray(1))).toThrow(RangeError);
+    expect(() => decode("F32", floats)).toThrow(RangeError);
+  });
+
+  test("known halves", () => {
+    const known: [number, number][] = [
+      [0x3c00, 1],
+      [0x8000, -0],
+      [0x0001, 2 ** -24],
+      [0x03ff, 2 ** -14 - 2 ** -24],
+      [0x0400, 2 ** -14],
+      [0x7bff, 65_504],
+      [0xfc00, Number.NEGATIVE_INFINITY],
+      [0x7e00, Number.NaN],
+    ];
+    for (const [half, value] of known) {
+      expect(halfToFloat(half)).toBe(value);
+      expect(floatToHalf(value)).toBe(half);
+    }
+  });
+
+  test("every half survives, and every number goes to a nearest half", () => {
+    const wrong: number[] = [];
+    for (let half = 0; half < 0x7c00; half += 1) {
+      const value = halfToFloat(half);
+      const middle = (value + halfToFloat(half + 1)) / 2;
+      const even = half % 2 === 0 ? half : half + 1;
+      const isRight =
+        floatToHalf(value) === half &&
+        floatToHalf(-value) === (half | 0x8000) &&
+        // Above the largest half is ∞, which the two numbers below are about.
+        (half === 0x7bff ||
+          (floatToHalf(middle * (1 - 2 ** -23)) === half &&
+            floatToHalf(middle) === even &&
+            floatToHalf(middle * (1 + 2 ** -23)) === half + 1));
+      if (!isRight) wrong.push(half);
+    }
+    expect(wrong).toEqual([]);
+    expect(floatToHalf(65_519.9)).toBe(0x7bff);
+    expect(floatToHalf(65_520)).toBe(0x7c00);
+  });
+});
+
+function bytesOf(tensors: readonly TensorToWrite[]): Uint8Array {
+  return Buffer.concat([...writeSafetensors(tensors)]);
+}
