@@ -220,9 +220,7 @@ function evalElementwise(scalar: Scalar, inputs: readonly Tensor[], output: Tens
     const index = broadcastIndex(shape, output.shape);
     return tensor(output.shape, (flat) => data[index(flat)] ?? Number.NaN).data;
   });
-  const data = evalScalars(scalar, operands, count);
-  // The value of `identity` is an operand's own array, and two tensors share none.
-  return { shape: output.shape, data: operands.includes(data) ? data.slice() : data };
+  return { shape: output.shape, data: evalScalars(scalar, operands, count) };
 }
 
 /** A type that broadcasts to `shape`: leading axes left out, some others 1. */

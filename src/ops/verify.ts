@@ -128,7 +128,13 @@ function checkNode(module: Module, node: Node, report: Report): void {
     );
 }
 
+/** Whether the attributes are worth asking the op about. */
 function checkAttributes(node: Node, report: Report): boolean {
+  let fits = true;
+  const wrong = (message: string): void => {
+    fits = false;
+    report("attributes", `${node.name} ${message}`);
+  };
   const kinds = opOf(node.op).attributes;
   const values: Readonly<Record<string, unknown>> = node.attributes;
   const missing = Object.keys(kinds).filter((key) => values[key] === undefined);
@@ -136,11 +142,11 @@ function checkAttributes(node: Node, report: Report): boolean {
   for (const [key, kind] of Object.entries(kinds)) {
     const value = values[key];
     if (value !== undefined && !isOfKind(kind, value as AttributeValue))
-      report("attributes", `${node.name} has ${key}=${JSON.stringify(value)}, not ${kind.expects}`);
+      wrong(`has ${key}=${JSON.stringify(value)}, not ${kind.expects}`);
   }
-  for (const key of missing) report("attributes", `${node.name} lacks ${key}`);
-  for (const key of extra) report("attributes", `${node.name} has ${key}, which ${node.op} does not know`);
-  return missing.length + extra.length === 0;
+  for (const key of missing) wrong(`lacks ${key}`);
+  for (const key of extra) wrong(`has ${key}, which ${node.op} does not know`);
+  return fits;
 }
 
 function isOfKind(kind: AttributeKind<AttributeValue>, value: AttributeValue): boolean {

@@ -60,13 +60,15 @@ function section(name: OpName): string {
   const op = opOf(name);
   const parts = [`### ${name}`, ["```net", ...signatures(name, op), "```"].join("\n"), op.doc];
   const operands = op.operands.map((operand) => `| \`${operand.name}\` | ${cell(operandDoc(operand))} |`);
-  if (operands.length > 0) parts.push(["| operand | |", "| --- | --- |", ...operands].join("\n"));
+  if (operands.length > 0) parts.push(["| operand | what it is |", "| --- | --- |", ...operands].join("\n"));
   const attributes = attributeRows(op).map(
     (row) =>
       `| \`${row.name}\` | ${cell(row.expects)} | ${row.default && `\`${row.default}\``} | ${cell(row.doc)} |`,
   );
   if (attributes.length > 0)
-    parts.push(["| attribute | is | default | |", "| --- | --- | --- | --- |", ...attributes].join("\n"));
+    parts.push(
+      ["| attribute | is | default | meaning |", "| --- | --- | --- | --- |", ...attributes].join("\n"),
+    );
   return parts.join("\n\n");
 }
 
@@ -76,7 +78,7 @@ export function describeOp(name: string): string {
   const op = opOf(name);
   const parts = [signatures(name, op).join("\n"), plain(op.doc)];
   const operands = op.operands.map((operand) => [operand.name, plain(operandDoc(operand))]);
-  if (operands.length > 0) parts.push(table(["operand", ""], operands, ["left", "left"]));
+  if (operands.length > 0) parts.push(table(["operand", "what it is"], operands, ["left", "left"]));
   const attributes = attributeRows(op).map((row) => [
     row.name,
     plain(row.expects),
@@ -84,7 +86,9 @@ export function describeOp(name: string): string {
     plain(row.doc),
   ]);
   if (attributes.length > 0)
-    parts.push(table(["attribute", "is", "default", ""], attributes, ["left", "left", "left", "left"]));
+    parts.push(
+      table(["attribute", "is", "default", "meaning"], attributes, ["left", "left", "left", "left"]),
+    );
   const derived = Object.keys(op.derived ?? {});
   if (derived.length > 0) parts.push(`rules may also name: ${derived.join(", ")}`);
   if (op.classes.length > 0) parts.push(`classes: ${op.classes.join(", ")}`);
