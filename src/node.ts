@@ -126,6 +126,8 @@ export function writeArtifact(
   const files: [string, string | Uint8Array][] = [
     [join(folder, `${artifact.name}.mjs`), artifact.module],
     [join(folder, `${artifact.name}.d.ts`), artifact.types],
+    // TypeScript looks for the types of an `.mjs` in a `.d.mts` alone.
+    [join(folder, `${artifact.name}.d.mts`), `export * from "./${artifact.name}.js";\n`],
     ...(artifact.weights
       ? [[join(folder, `${artifact.name}.packed.safetensors`), artifact.weights] as [string, Uint8Array]]
       : []),

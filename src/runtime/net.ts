@@ -12,17 +12,16 @@ export function createNet(model: Model, machine: Machine): Net {
     const outputs = prepareOutputs(model, samples, options.into);
     for (let sample = 0; sample < samples; sample++) {
       for (const port of model.inputs) {
-        const { [port.name]: values } = inputs;
+        const values = ownValue(inputs, port.name);
         if (values) live.arena.set(sampleOf(values, port, sample, samples), port.offset);
       }
       live.step(options.times);
-      for (const port of model.outputs) {
-        const { [port.name]: values } = outputs;
+      for (const [port, values] of outputs) {
         const result = live.arena.subarray(port.offset, port.offset + sizeOf(port));
-        values?.set(result, sample * sizeOf(port));
+        values.set(result, sample * sizeOf(port));
       }
     }
-    return outputs;
+    return Object.fromEntries(outputs.map(([port, values]) => [port.name, values]));
   }
 
   return {
@@ -69,8 +68,7 @@ function countSamples(model: Model, inputs: Tensors): number {
   let samples = 1;
   let first: Port | undefined;
   for (const port of model.inputs) {
-    const values = inputs[port.name];
-    const count = samplesIn(model, port, values, "input");
+    const count = samplesIn(model, port, ownValue(inputs, port.name), "input");
     if (first && count !== samples) {
       throw new TypeError(
         `${model.name}: input "${port.name}" holds ${count} samples, but "${first.name}" holds ${samples}`,
@@ -101,19 +99,23 @@ function samplesIn(model: Model, port: Port, values: unknown, kind: "input" | "o
   return samples;
 }
 
-function prepareOutputs(model: Model, samples: number, into: Tensors = {}): Record<string, Float32Array> {
+/** The array of each output: the one given, or a new one. */
+function prepareOutputs(model: Model, samples: number, into: Tensors = {}): [Port, Float32Array][] {
   checkNames(model, into, model.outputs, "output");
-  const outputs: Record<string, Float32Array> = {};
-  for (const port of model.outputs) {
-    const given = into[port.name];
+  return model.outputs.map((port) => {
+    const given = ownValue(into, port.name);
     if (given !== undefined && samplesIn(model, port, given, "output") !== samples) {
       throw new TypeError(
         `${model.name}: output "${port.name}" has room for ${given.length} values, but ${samples} samples make ${samples * sizeOf(port)}`,
       );
     }
-    outputs[port.name] = given ?? new Float32Array(samples * sizeOf(port));
-  }
-  return outputs;
+    return [port, given ?? new Float32Array(samples * sizeOf(port))];
+  });
+}
+
+/** A net may name a tensor `__proto__` or `constructor`. */
+function ownValue(tensors: Tensors, name: string): Float32Array | undefined {
+  return Object.hasOwn(tensors, name) ? tensors[name] : undefined;
 }
 
 /** Throws if a name is no port's. A missing input is found where its type is checked. */

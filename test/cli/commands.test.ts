@@ -83,6 +83,7 @@ describe("compile", () => {
     expect(code).toBe(0);
     expect(out).toContain("wrote");
     expect(readdirSync(dir).toSorted()).toEqual([
+      "fm_mobile.d.mts",
       "fm_mobile.d.ts",
       "fm_mobile.mjs",
       "fm_mobile.packed.safetensors",
@@ -102,7 +103,7 @@ describe("compile", () => {
   test("--embed-weights writes one module", async () => {
     const dir = join(folder, "embedded");
     expect((await cleave("compile", "examples/seed.net", "-o", dir, "--embed-weights")).code).toBe(0);
-    expect(readdirSync(dir).toSorted()).toEqual(["seed.d.ts", "seed.mjs"]);
+    expect(readdirSync(dir).toSorted()).toEqual(["seed.d.mts", "seed.d.ts", "seed.mjs"]);
   });
 
   test("a wrong model writes nothing", async () => {
