@@ -118,12 +118,20 @@ function objection({ fusion, nodes }: Chain, cost: GroupCost, target: Target): s
  */
 function choose(offers: readonly Offer[], refusals: Refusal[]): Offer[] {
   const sorted = offers.toSorted((a, b) => b.cost.saving - a.cost.saving || a.order - b.order);
+  const byStart = new Map<NodeId, Offer[]>();
+  for (const offer of sorted) {
+    const start = offer.chain.nodes[0]?.id ?? -1;
+    byStart.set(start, [...(byStart.get(start) ?? []), offer]);
+  }
   const taken = new Set<NodeId>();
   const chosen: Offer[] = [];
   for (const offer of sorted) {
     const { nodes, fusion } = offer.chain;
     if (nodes.some((node) => taken.has(node.id))) continue;
-    const parts = bestParts(offer, sorted);
+    const parts = bestParts(
+      offer,
+      nodes.flatMap((node) => byStart.get(node.id) ?? []),
+    );
     if (parts.saving > offer.cost.saving) {
       refusals.push({
         fusion: fusion.name,
@@ -180,17 +188,23 @@ function extraText({ extraBytes, extraMacs }: GroupCost): string {
   return parts.join(" and ");
 }
 
-/** Refusals that are still true at the end: chains that no kernel holds, each fusion and chain once. */
+/** Refusals that are still true at the end: chains that no kernel holds, and of those that end alike the longest. */
 function withoutTaken(refusals: readonly Refusal[], groups: readonly FusedGroup[]): Refusal[] {
   const groupOf = new Map(groups.flatMap((group, at) => group.nodes.map((node) => [node.id, at] as const)));
-  const seen = new Set<string>();
-  return refusals.filter(({ fusion, nodes }) => {
+  const longest = new Map<string, Refusal>();
+  // Of what is said of a chain in several rounds, the first is the true reason.
+  const said = new Set<string>();
+  for (const refusal of refusals) {
+    const { fusion, nodes, reason } = refusal;
+    const chain = `${fusion} ${nodes.map((node) => node.id).join(" ")}`;
+    if (said.has(chain)) continue;
+    said.add(chain);
     const kernels = new Set(nodes.map((node) => groupOf.get(node.id)));
-    const key = `${fusion} ${nodes.map((node) => node.id).join(" ")}`;
-    if ((kernels.size === 1 && !kernels.has(undefined)) || seen.has(key)) return false;
-    seen.add(key);
-    return true;
-  });
+    if (kernels.size === 1 && !kernels.has(undefined)) continue;
+    const key = `${nodes.at(-1)?.id} ${reason}`;
+    if ((longest.get(key)?.nodes.length ?? 0) < nodes.length) longest.set(key, refusal);
+  }
+  return [...longest.values()];
 }
 
 function labelKernels(graph: Graph, groups: readonly FusedGroup[]): Graph {

@@ -64,45 +64,63 @@ function grow(
 ): Growth {
   const chain: Node[] = [];
   let states = startStates(fusion);
-  let legal: readonly Node[] = [];
+  // Lengths at which the steps are all taken.
+  const finished: number[] = [];
+  const inside = new Set<NodeId>();
+  // Nodes of the chain that others than the chain read.
+  let open: Node[] = [];
   let reason: string | undefined;
   let next: Node | undefined = start;
   while (next) {
     const after = nextStates(fusion, states, graph, next);
     if (after.size === 0) {
-      reason ??= missedUser(fusion, states, graph, chain, next);
+      const last = chain.at(-1);
+      const other = last && userThatFits(fusion, states, graph, last);
+      if (!other) break;
+      // The chain ends since a value is read elsewhere first; name the chain that it would have been.
+      reason = `\`${last.name}\` is also read by \`${next.name}\`, outside of the chain`;
+      states = nextStates(fusion, states, graph, other);
+      chain.push(other);
       break;
     }
     states = after;
     reason = isFree(next) ? joinProblem(graph, chain, next) : `\`${next.name}\` is in another kernel`;
     chain.push(next);
+    inside.add(next.id);
     if (reason !== undefined) break;
-    if (states.has(fusion.steps.length) && chain.length >= 2) {
-      reason = openProblem(graph, chain) ?? formProblem(graph, chain, target);
-      if (reason === undefined) legal = [...chain];
-    }
-    next = nextUser(graph, chain);
+    if (states.has(fusion.steps.length) && chain.length >= 2) finished.push(chain.length);
+    open = [...open, next].filter((node) => usersOf(graph, node).some((id) => !inside.has(id)));
+    next = nextUser(graph, open, inside);
   }
-  if (chain.length < 2 || reason === undefined) return { nodes: legal };
+  let legal: readonly Node[] = [];
+  for (const length of finished.toReversed()) {
+    const part = chain.slice(0, length);
+    const problem = openProblem(graph, part) ?? formProblem(graph, part, target);
+    if (problem === undefined) legal = part;
+    if (legal.length > 0) break;
+    if (length === chain.length) reason ??= problem;
+  }
+  // A chain that stops before its second stage was never one of, say, depthwise and pointwise: no word of it.
+  const isChain = states.has(fusion.steps.length) || stagesOf(chain).length > 1;
+  if (chain.length < 2 || reason === undefined || !isChain) return { nodes: legal };
   return { nodes: legal, refused: { nodes: chain, reason } };
 }
 
-/** If the first open user ends the chain but another would go on with it: adds that one, and says what is in its way. */
-function missedUser(
+/** Nodes of a chain that do more than map elements. */
+function stagesOf(chain: readonly Node[]): Node[] {
+  return chain.filter((node) => !isMap(node));
+}
+
+/** A reader of a value with which the chain could go on. */
+function userThatFits(
   fusion: Fusion,
   states: ReadonlySet<number>,
   graph: Graph,
-  chain: Node[],
-  stopper: Node,
-): string | undefined {
-  const last = chain.at(-1);
-  if (!last) return undefined;
-  const other = (users(graph).get(last.id) ?? [])
+  value: Node,
+): Node | undefined {
+  return usersOf(graph, value)
     .map((id) => nodeOf(graph, id))
     .find((user) => nextStates(fusion, states, graph, user).size > 0);
-  if (!other) return undefined;
-  chain.push(other);
-  return `\`${last.name}\` is also read by \`${stopper.name}\`, outside of the chain`;
 }
 
 /** Why the values of a chain so far cannot stay inside; undefined if only the last is seen outside. */
@@ -110,7 +128,7 @@ export function openProblem(graph: Graph, chain: readonly Node[]): string | unde
   const inside = new Set(chain.map((node) => node.id));
   for (const node of chain.slice(0, -1)) {
     if (outputIds(graph).has(node.id)) return `\`${node.name}\` is an output of the net`;
-    const outside = (users(graph).get(node.id) ?? []).find((id) => !inside.has(id));
+    const outside = usersOf(graph, node).find((id) => !inside.has(id));
     if (outside !== undefined)
       return `\`${node.name}\` is also read by \`${nodeOf(graph, outside).name}\`, outside of the chain`;
   }
@@ -118,16 +136,19 @@ export function openProblem(graph: Graph, chain: readonly Node[]): string | unde
 }
 
 /** The first node in the graph's order that reads a value of the chain and is not in it. */
-function nextUser(graph: Graph, chain: readonly Node[]): Node | undefined {
-  const inside = new Set(chain.map((node) => node.id));
+function nextUser(graph: Graph, open: readonly Node[], inside: ReadonlySet<NodeId>): Node | undefined {
   let first: NodeId | undefined;
-  for (const node of chain) {
-    for (const id of users(graph).get(node.id) ?? []) {
+  for (const node of open) {
+    for (const id of usersOf(graph, node)) {
       if (inside.has(id)) continue;
       if (first === undefined || placeOf(graph, id) < placeOf(graph, first)) first = id;
     }
   }
   return first === undefined ? undefined : nodeOf(graph, first);
+}
+
+function usersOf(graph: Graph, node: Node): readonly NodeId[] {
+  return users(graph).get(node.id) ?? [];
 }
 
 const places = memoise(
@@ -150,9 +171,4 @@ export function kernelProblem(graph: Graph, nodes: readonly Node[], target: Targ
   }
   if (nodes.length === 1) return undefined;
   return openProblem(graph, nodes) ?? formProblem(graph, nodes, target);
-}
-
-/** Nodes of a chain that do more than map elements. */
-export function stagesOf(chain: readonly Node[]): Node[] {
-  return chain.filter((node) => !isMap(node));
 }

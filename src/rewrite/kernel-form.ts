@@ -13,6 +13,9 @@ import { isMember, opOf } from "#ops/index.js";
 /** Most operations of a step in which a value is needed twice: expressions are trees, so the value is computed twice. */
 const maxStepSize = 64;
 
+/** Most ops of a kernel: far above what nets have, it bounds the search and the registers that a kernel takes. */
+const maxOps = 48;
+
 /** Whether a node maps elements one by one. */
 export function isMap(node: Node): boolean {
   return opOf(node.op).scalar !== undefined;
@@ -20,6 +23,7 @@ export function isMap(node: Node): boolean {
 
 /** Why a node cannot go on with a chain, whatever follows; undefined if it can. An empty chain takes any first node. */
 export function joinProblem(graph: Graph, chain: readonly Node[], node: Node): string | undefined {
+  if (chain.length >= maxOps) return `a kernel holds ${maxOps} ops at most`;
   return isMap(node) ? mapProblem(graph, chain, node) : stageProblem(graph, chain, node);
 }
 
@@ -27,10 +31,11 @@ export function joinProblem(graph: Graph, chain: readonly Node[], node: Node): s
 function mapProblem(graph: Graph, chain: readonly Node[], node: Node): string | undefined {
   const { shape } = node.type;
   const lastStage = chain.findLastIndex((one) => !isMap(one));
-  const reachable = new Set(chain.slice(Math.max(lastStage, 0)).map((one) => one.id));
+  const isReachable = (input: Node): boolean =>
+    chain.findLastIndex((one) => one.id === input.id) >= Math.max(lastStage, 0);
   const inputs = operands(graph, node);
   for (const input of inputs) {
-    if (reachable.has(input.id)) {
+    if (isReachable(input)) {
       if (!sameShape(input.type.shape, shape))
         return `\`${node.name}\` repeats \`${input.name}\` from ${shapeText(input.type.shape)} to ${shapeText(shape)}`;
     } else if (chain.some((one) => one.id === input.id)) {
@@ -42,14 +47,16 @@ function mapProblem(graph: Graph, chain: readonly Node[], node: Node): string | 
   const isFed =
     chain.length === 0
       ? inputs.some((input) => input.op !== "constant" && sameShape(input.type.shape, shape))
-      : inputs.some((input) => reachable.has(input.id));
+      : inputs.some((input) => isReachable(input));
   if (!isFed) return `\`${node.name}\` reads no value of the chain whole`;
   const flow = chain[Math.max(lastStage, 0)];
-  if (!flow || chain.length < 2) return undefined;
+  const last = chain.at(-1);
+  const readsBack = inputs.some((input) => input.id !== last?.id && isReachable(input));
+  if (!flow || !readsBack) return undefined;
   const segment = [...chain.slice(lastStage < 0 ? 0 : lastStage + 1), node];
   const from = lastStage < 0 ? segment[0]?.inputs[0] : flow.id;
-  const last = from === undefined ? undefined : composeSteps(segment, from).at(-1);
-  return last && last.nodes.length > 1 && scalarSize(last.scalar) > maxStepSize
+  const step = from === undefined ? undefined : composeSteps(segment, from).at(-1);
+  return step && scalarSize(step.scalar) > maxStepSize
     ? `\`${node.name}\` needs values of the chain again that are too long to compute twice`
     : undefined;
 }

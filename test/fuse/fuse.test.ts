@@ -1,0 +1,52 @@
+// Fusing: a net before, its kernels after, and what was not fused and why.
+
+import { expect, test } from "vitest";
+import { parse } from "#grammar/parse.js";
+import { render } from "#diagnostic/render.js";
+import { printGraph } from "#inspect/lift.js";
+import type { Target } from "#ir/target.js";
+import type { FuseReport } from "#passes/fuse.js";
+import { fuse } from "#passes/fuse.js";
+import { compileFusions } from "#rewrite/fusion.js";
+import { verify } from "#rewrite/verify.js";
+import { cases } from "../cases.js";
+import { testTarget } from "../passes/target.js";
+import { moduleOf } from "../schedule/module-of.js";
+
+/** Files hold `fuse` items, which are the user's own, and one net. Options overwrite fields of the target. */
+function fused(text: string, options: Readonly<Record<string, unknown>>): string {
+  const target: Target = { ...testTarget, ...options };
+  const own = compileFusions(parse(text, "test.net").value?.items ?? []).value ?? [];
+  let report: FuseReport | undefined;
+  const lines: string[] = [];
+  const result = fuse.run(moduleOf(text), {
+    target,
+    options: { fusions: own, onFused: (heard) => void (report = heard) },
+    report: ({ severity, message }) => void lines.push(`${severity}: ${message}`),
+  });
+  expect(verify(result)).toEqual([]);
+  lines.push(printGraph(result, { types: false }).trimEnd());
+  for (const { fusion, nodes, reason } of report!.refusals)
+    lines.push(`not ${fusion}: ${nodes.map(({ name }) => name).join(" -> ")}: ${reason}`);
+  return lines.join("\n");
+}
+
+cases(import.meta.dirname, "chains.txt", (text, { options }) => fused(text, options));
+cases(import.meta.dirname, "legality.txt", (text, { options }) => fused(text, options));
+cases(import.meta.dirname, "cost.txt", (text, { options }) => fused(text, options));
+
+cases(import.meta.dirname, "errors.txt", (text) => {
+  const parsed = parse(text, "mine.net");
+  const { diagnostics } = compileFusions(parsed.value?.items ?? []);
+  return render([...parsed.diagnostics, ...diagnostics], new Map([["mine.net", text]]), { color: false });
+});
+
+test("a second run changes nothing", () => {
+  const module = moduleOf(
+    "net n {\n input x: f32[1, 4, 4, 2]\n output y = relu(abs(x)) |> max_pool(kernel=2x2) |> tanh\n}\n",
+  );
+  const context = { target: testTarget, options: {}, report: () => {} };
+  const once = fuse.run(module, context);
+  expect(once.graph.kernels.size).toBeGreaterThan(0);
+  expect(fuse.run(once, context).graph).toBe(once.graph);
+});
