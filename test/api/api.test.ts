@@ -1,0 +1,138 @@
+// The public API: from text to a running net, and what it says when the text is wrong.
+
+import { describe, expect, test } from "vitest";
+import {
+  compile,
+  elaborate,
+  emit,
+  interpret,
+  load,
+  optimize,
+  parse,
+  parseRules,
+  render,
+  tensor,
+  verifyArtifact,
+} from "../../src/index.js";
+import { version } from "#compile/version.js";
+import packageJson from "../../package.json" with { type: "json" };
+
+const seed = `net seed {
+  input image: f32[1, 6, 6, 3]
+  y = conv2d(image, filters=5, kernel=4x4, padding=valid, bias=false)
+  output y
+}
+`;
+
+const batched = `net batched {
+  input a: f32[N, 4, 4, 2]
+  input b: f32[N, 4, 4, 2]
+  s = a + b |> relu
+  output s
+  output t = s |> conv2d(filters=3, kernel=3x3, padding=same) |> batch_norm |> relu6
+}
+`;
+
+test("text compiles, loads and runs as the interpreter does", async () => {
+  const { value: artifact, diagnostics } = compile(seed);
+  expect(diagnostics).toEqual([]);
+  const net = await load(artifact!);
+  const image = Float32Array.from({ length: 108 }, (_, k) => Math.sin(k));
+  const { y } = await net.run({ image });
+  const { value: module } = elaborate(parse(seed, "seed.net").value!);
+  const expected = interpret(module!, new Map([["image", tensor([1, 6, 6, 3], (k) => image[k]!)]])).get("y")!;
+  expect(y).toHaveLength(45);
+  expected.data.forEach((value, k) => expect(y![k]).toBeCloseTo(value, 5));
+});
+
+test("a tree, a module and an optimized module compile to the same kernels as the text", () => {
+  const ast = parse(seed, "model.net").value!;
+  const module = elaborate(ast).value!;
+  const optimized = optimize(module).value!.module;
+  const code = (artifact: { module: string } | undefined) => artifact?.module.replaceAll(/^\/\/.*\n/gm, "");
+  const fromText = code(compile(seed).value);
+  expect(fromText).toContain("function ");
+  expect(code(compile(ast).value)).toBe(fromText);
+  expect(code(compile(module).value)).toBe(fromText);
+  expect(code(emit(optimized))).toBe(fromText);
+});
+
+test("an open batch runs over samples, and agrees with the interpreter sample by sample", async () => {
+  const artifact = compile(batched).value!;
+  const module = elaborate(parse(batched, "b.net").value!).value!;
+  const comparisons = await verifyArtifact(artifact, module);
+  expect(comparisons.map(({ output, agrees }) => [output, agrees])).toEqual([
+    ["s", true],
+    ["t", true],
+  ]);
+});
+
+test("verifying finds a module that computes something else", async () => {
+  const artifact = compile(seed).value!;
+  const wrong = { ...artifact, module: artifact.module.replace(/\+= (\w+) \* (\w+);/, "-= $1 * $2;") };
+  expect(wrong.module).not.toBe(artifact.module);
+  const module = elaborate(parse(seed, "seed.net").value!).value!;
+  const [comparison] = await verifyArtifact(wrong, module);
+  expect(comparison).toMatchObject({ output: "y", agrees: false });
+  expect(comparison!.largestDifference).toBeGreaterThan(comparison!.allowed);
+});
+
+describe("mistakes are diagnostics", () => {
+  const wrong = seed.replace("filters=5", "filter=5");
+
+  test("of the text, with their place", () => {
+    const { value, diagnostics } = compile(wrong, { file: "seed.net" });
+    expect(value).toBeUndefined();
+    const text = render(diagnostics, new Map([["seed.net", wrong]]), { color: false });
+    expect(text).toContain("seed.net:3:");
+    expect(text).toContain("filters");
+  });
+
+  test("of options", () => {
+    const { value, diagnostics } = compile(seed, { without: ["fuze"] });
+    expect(value).toBeUndefined();
+    expect(diagnostics[0]).toMatchObject({ severity: "error", code: "unknown-pass" });
+  });
+
+  test("of rules", () => {
+    const { value, diagnostics } = parseRules("rule r: relu(x) => y", "r.net");
+    expect(value).toBeUndefined();
+    expect(diagnostics.length).toBeGreaterThan(0);
+  });
+});
+
+test("passes can be left out and watched", () => {
+  const module = elaborate(parse(batched, "b.net").value!).value!;
+  const seen: string[] = [];
+  const { value } = optimize(module, { without: ["fuse"], onPass: (pass) => void seen.push(pass) });
+  expect(seen).not.toContain("fuse");
+  expect(value!.trace.map((run) => run.pass.name)).toEqual(seen);
+  expect(value!.module.graph.kernels.size).toBe(0);
+  const folded = value!.trace.find((run) => run.pass.name === "fold-batch-norm")!;
+  expect(folded.patches().length).toBeGreaterThan(0);
+  // The module that went in is as it was.
+  expect(elaborate(parse(batched, "b.net").value!).value!.graph.nodes.size).toBe(module.graph.nodes.size);
+});
+
+test("weights can be embedded", async () => {
+  const artifact = compile(seed, { embedWeights: true }).value!;
+  expect(artifact.weights).toBeUndefined();
+  const net = await load(artifact);
+  expect(net.runSync({ image: new Float32Array(108) })["y"]).toEqual(new Float32Array(45));
+});
+
+test("comments show the lines of the source, without the folder that it lies in", () => {
+  const { module } = compile(seed, { file: "/home/someone/nets/seed.net" }).value!;
+  expect(module).toContain("// seed.net:3: y = conv2d(image, filters=5");
+  expect(module).not.toContain("someone");
+});
+
+test("the same text gives the same bytes", () => {
+  const [one, two] = [compile(batched).value!, compile(batched).value!];
+  expect(one.module).toBe(two.module);
+  expect(one.weights).toEqual(two.weights);
+});
+
+test("the version is that of the package", () => {
+  expect(version).toBe(packageJson.version);
+});

@@ -1,0 +1,155 @@
+// File access: models with weights beside them, artifacts written whole or not at all.
+
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { compile, emit, optimize, verifyArtifact } from "../../src/index.js";
+import { readModel, readRules, writeArtifact } from "../../src/node.js";
+
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "cleave-node-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const seed = `net seed {
+  input image: f32[1, 6, 6, 3]
+  output y = conv2d(image, filters=5, kernel=4x4, padding=valid, bias=false)
+}
+`;
+const artifact = compile(seed).value!;
+const names = ["seed.d.mts", "seed.d.ts", "seed.mjs", "seed.packed.safetensors"];
+
+const examples = join(import.meta.dirname, "../../examples");
+
+test.each(["seed", "fm_mobile", "fm_resnet16"])("%s.net is read, compiled and agrees", async (name) => {
+  const { value: model, diagnostics } = readModel(join(examples, `${name}.net`));
+  expect(diagnostics).toEqual([]);
+  const optimized = optimize(model!, { verify: true }).value!;
+  const comparisons = await verifyArtifact(emit(optimized.module), model!);
+  expect(comparisons.length).toBeGreaterThan(0);
+  for (const comparison of comparisons) expect(comparison).toMatchObject({ agrees: true });
+});
+
+test("reading names every file that was read", () => {
+  const path = join(examples, "fm_mobile.net");
+  const { value } = readModel(path);
+  expect(value!.files).toEqual([path, join(examples, "fm_mobile.safetensors")]);
+  expect(value!.seeded).toBe(false);
+});
+
+test.each([
+  ["no file", () => join(folder, "none.net"), /cannot read .*none\.net: there is no such file/],
+  ["a folder", () => folder, /it is a folder/],
+  [
+    "bytes",
+    () => {
+      writeFileSync(join(folder, "b.net"), Uint8Array.of(0xff, 0xfe));
+      return join(folder, "b.net");
+    },
+    /is not UTF-8 text/,
+  ],
+] as const)("%s is a diagnostic", (_name, path, message) => {
+  const { value, diagnostics } = readModel(path());
+  expect(value).toBeUndefined();
+  expect(diagnostics[0]?.message).toMatch(message);
+});
+
+test("rules are read from several files, and all mistakes are said", () => {
+  const good = join(folder, "good.net");
+  const bad = join(folder, "bad.net");
+  writeFileSync(good, "rule twice: relu(relu(x)) => relu(x)\nfuse pair: depthwise -> pointwise\n");
+  writeFileSync(bad, "rule r: relu(x) => \n");
+  const { value } = readRules([good]);
+  expect(value?.rules.map((rule) => rule.name)).toEqual(["twice"]);
+  expect(value?.fusions.map((fusion) => fusion.name)).toEqual(["pair"]);
+  const wrong = readRules([good, bad, join(folder, "none.net")]);
+  expect(wrong.value).toBeUndefined();
+  expect(wrong.diagnostics.length).toBeGreaterThanOrEqual(2);
+});
+
+describe("writing", () => {
+  test("makes the folder and gives what it wrote; the module runs from there", async () => {
+    const target = join(folder, "a/b");
+    const { value } = writeArtifact(artifact, target);
+    expect(readdirSync(target).toSorted()).toEqual(names);
+    expect(value!.map((file) => [file.path, file.bytes])).toEqual(
+      value!.map((file) => [file.path, readFileSync(file.path).length]),
+    );
+    const { load } = await import(pathToFileURL(join(target, "seed.mjs")).href);
+    expect((await load()).runSync({ image: new Float32Array(108) }).y).toHaveLength(45);
+  });
+
+  test("replaces what an earlier run wrote, and leaves nothing else", () => {
+    writeFileSync(join(folder, "seed.mjs"), "old");
+    expect(writeArtifact(artifact, folder).diagnostics).toEqual([]);
+    expect(readFileSync(join(folder, "seed.mjs"), "utf8")).toBe(artifact.module);
+    expect(readdirSync(folder).toSorted()).toEqual(names);
+  });
+
+  test("goes back if one file cannot be put in its place", () => {
+    writeFileSync(join(folder, "seed.mjs"), "old");
+    // A folder that is not empty: it can be moved away, but this name is taken too.
+    mkdirSync(join(folder, `seed.packed.safetensors.${process.pid}.old/x`), { recursive: true });
+    writeFileSync(join(folder, "seed.packed.safetensors"), "old weights");
+    const { value, diagnostics } = writeArtifact(artifact, folder);
+    expect(value).toBeUndefined();
+    expect(diagnostics[0]).toMatchObject({ code: "cannot-write" });
+    expect(readFileSync(join(folder, "seed.mjs"), "utf8")).toBe("old");
+    expect(readFileSync(join(folder, "seed.packed.safetensors"), "utf8")).toBe("old weights");
+    expect(existsSync(join(folder, "seed.d.ts"))).toBe(false);
+    expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+  });
+
+  test("into a path that is a file is a diagnostic", () => {
+    writeFileSync(join(folder, "file"), "");
+    const { diagnostics } = writeArtifact(artifact, join(folder, "file"));
+    expect(diagnostics[0]).toMatchObject({ code: "cannot-write" });
+  });
+
+  test.each([
+    ["itself", (input: string) => input],
+    [
+      "through a link",
+      (input: string) => {
+        symlinkSync(input, join(folder, "link"));
+        return join(folder, "link");
+      },
+    ],
+    [
+      "through a linked folder",
+      () => {
+        symlinkSync(folder, join(folder, "here"));
+        return join(folder, "here", "seed.packed.safetensors");
+      },
+    ],
+  ] as const)("never overwrites an input, named by %s", (_name, inputOf) => {
+    const input = join(folder, "seed.packed.safetensors");
+    writeFileSync(input, "precious");
+    const { value, diagnostics } = writeArtifact(artifact, folder, [inputOf(input)]);
+    expect(value).toBeUndefined();
+    expect(diagnostics[0]).toMatchObject({ code: "output-is-input" });
+    expect(readFileSync(input, "utf8")).toBe("precious");
+    expect(readdirSync(folder)).not.toContain("seed.mjs");
+  });
+
+  test("an input that shares its bytes by a hard link keeps them", () => {
+    const input = join(folder, "weights.safetensors");
+    writeFileSync(input, "precious");
+    linkSync(input, join(folder, "seed.packed.safetensors"));
+    expect(writeArtifact(artifact, folder, [input]).value).toBeDefined();
+    expect(readFileSync(input, "utf8")).toBe("precious");
+  });
+});
