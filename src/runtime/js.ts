@@ -44,22 +44,15 @@ export async function loadJs(module: JsModule, options: LoadOptions = {}): Promi
     for (let index = 0; index < module.launches.length; index++) {
       const launch = module.launches[index];
       if (!launch) continue;
+      if (options.poison) scratch.fill(Number.NaN);
       const start = times ? performance.now() : 0;
       launch[0](arena, weights, scratch, table, ...launch[1]);
       if (times) times[index] = (times[index] ?? 0) + performance.now() - start;
     }
   }
 
-  const net = createNet(model, { arena, launches, step });
-  return options.poison ? poisoned(net, [arena, scratch]) : net;
-}
-
-/** The net with its memory filled with NaN before each run. */
-function poisoned(net: Net, memory: readonly Float32Array[]): Net {
-  const { runSync } = net;
-  const poisonedRun: Net["runSync"] = (inputs, options) => {
-    for (const array of memory) array.fill(Number.NaN);
-    return runSync(inputs, options);
+  const prepare = () => {
+    if (options.poison) arena.fill(Number.NaN);
   };
-  return { ...net, runSync: poisonedRun, run: async (inputs, options) => poisonedRun(inputs, options) };
+  return createNet(model, { arena, launches, prepare, step });
 }

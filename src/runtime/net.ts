@@ -11,6 +11,7 @@ export function createNet(model: Model, machine: Machine): Net {
     const samples = countSamples(model, inputs);
     const outputs = prepareOutputs(model, samples, options.into);
     for (let sample = 0; sample < samples; sample++) {
+      live.prepare?.();
       for (const port of model.inputs) {
         const values = ownValue(inputs, port.name);
         if (values) live.arena.set(sampleOf(values, port, sample, samples), port.offset);

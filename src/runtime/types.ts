@@ -35,7 +35,7 @@ export type WeightsSource = string | URL | ArrayBuffer | Uint8Array;
 export interface LoadOptions {
   /** Default: the packed file beside the module, or what is embedded in it. */
   readonly weights?: WeightsSource;
-  /** For tests: all memory is filled with NaN before each sample. */
+  /** For tests: the arena is filled with NaN before each sample, and scratch before each launch. */
   readonly poison?: boolean;
 }
 
@@ -62,6 +62,8 @@ export interface LaunchInfo {
 export interface Machine {
   readonly arena: Float32Array;
   readonly launches: readonly LaunchInfo[];
+  /** Called before the inputs of a sample are written. */
+  prepare?(): void;
   /** Runs all launches; adds their milliseconds to `times`, if given. */
   step(times: Float64Array | undefined): void;
 }

@@ -239,13 +239,23 @@ describe("run", () => {
     expect(times[0]).toBeGreaterThan(0);
   });
 
-  test("poison fills memory with NaN before each run", async () => {
-    const { launches, ...rest } = module();
-    const [launch] = launches;
-    // Adds to what the last run left, which is a mistake that poison shows.
-    const wrong = (arena: Float32Array) => void (arena[4]! += 1);
-    const net = await loadJs({ ...rest, launches: [[wrong, [], "", 0]] }, { poison: true });
-    expect(launch).toBeDefined();
-    expect(net.runSync({ x })["y"]![0]).toBeNaN();
+  test.each([
+    // Both add to what an earlier launch or sample left, which is a mistake that poison shows.
+    ["arena", (arena: Float32Array) => void (arena[4]! += 1)],
+    [
+      "scratch",
+      (arena: Float32Array, _: unknown, scratch: Float32Array) => {
+        arena[4] = scratch[0]!;
+        scratch[0] = 1;
+      },
+    ],
+  ] as const)("poison fills %s with NaN", async (_name, wrong) => {
+    const { model, ...rest } = module({}, "N");
+    const net = await loadJs(
+      { ...rest, model: { ...model, scratch: 1 }, launches: [[wrong, [], "", 0]] },
+      { poison: true },
+    );
+    const outputs = net.runSync({ x: new Float32Array(8) })["y"]!;
+    expect([outputs[0], outputs[4]]).toEqual([Number.NaN, Number.NaN]);
   });
 });

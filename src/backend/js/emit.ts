@@ -93,11 +93,15 @@ function header(program: KernelProgram, options: EmitOptions): string {
     [
       `The net ${oneLine(program.name)}, compiled by Cleave ${options.version} to plain JavaScript. Do not edit.`,
       ...(options.summary === undefined ? [] : [oneLine(options.summary)]),
-      `${program.launches.length} launches of ${program.kernels.length} kernels, ${program.arena * 4} bytes of arena.`,
+      `${count(program.launches.length, "launch", "launches")} of ${count(program.kernels.length, "kernel", "kernels")}, ${program.arena * 4} bytes of arena.`,
     ].join("\n"),
   )
     .join("\n")
     .concat("\n");
+}
+
+function count(number: number, one: string, many: string): string {
+  return `${number} ${number === 1 ? one : many}`;
 }
 
 function modelText(program: KernelProgram, packed: PackedWeights): string {
