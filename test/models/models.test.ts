@@ -1,0 +1,94 @@
+// The shipped examples: their size against the literature, their form, their values, and their files.
+
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import sharp from "sharp";
+import { describe, expect, test } from "vitest";
+import { parse } from "#grammar/parse.js";
+import { print } from "#grammar/print.js";
+import { inputNodes, nodeOf } from "#ir/graph.js";
+import { printType } from "#ir/type.js";
+import { interpret } from "#interpret/interpret.js";
+import { explain } from "#report/explain.js";
+import { openWeightFile } from "#weights/file.js";
+import { readModel } from "../../src/node.js";
+import { cases } from "../cases.js";
+
+const folder = join(import.meta.dirname, "../../examples");
+const nets = readdirSync(folder).filter((file) => file.endsWith(".net"));
+const trained = ["fm_resnet16", "fm_mobile"];
+
+cases(import.meta.dirname, "counts.txt", (input) => {
+  const [name = "", ...dims] = input.trim().split(" ");
+  const model = read(name, dims);
+  const { parameters, macs, ops } = explain(model);
+  const ports = [
+    ...inputNodes(model.graph).map((node) => `${node.name} ${printType(node.type)}`),
+    ...model.graph.outputs.map(
+      (output) => `${output.name} ${printType(nodeOf(model.graph, output.node).type)}`,
+    ),
+  ];
+  return `${ports.join(" → ")}\n${ops} ops, ${parameters} parameters, ${macs} MACs`;
+});
+
+test("every example is counted", () => {
+  const counted = readFileSync(join(import.meta.dirname, "counts.txt"), "utf8").split("\n");
+  for (const file of nets) expect(counted).toContain(file.replace(".net", ""));
+});
+
+describe.each(nets)("%s", (file) => {
+  const text = readFileSync(join(folder, file), "utf8");
+
+  test("is formatted, and its first line says what it shows", () => {
+    const { value, diagnostics } = parse(text, file);
+    expect(diagnostics).toEqual([]);
+    expect(print(value!)).toBe(text);
+    expect(text).toMatch(/^# \S.{20,}\n/);
+  });
+
+  test("has a line in README.md", () => {
+    expect(readFileSync(join(folder, "README.md"), "utf8")).toContain(`| \`${file}\` |`);
+  });
+});
+
+describe.each(trained)("%s", (name) => {
+  test("uses every tensor of its weight file", () => {
+    const entries = openWeightFile(join(folder, `${name}.safetensors`)).value!.entries;
+    const model = read(name);
+    const used = [...model.weights.entries.values()].flatMap(({ source }) =>
+      source.kind === "file" ? [source.key] : [],
+    );
+    expect(used.toSorted()).toEqual([...entries.keys()].toSorted());
+    expect(model.seeded).toBe(false);
+  });
+
+  test("takes the true class of the ten images", async () => {
+    const model = read(name);
+    const classes = lines("fashion_mnist.labels.txt");
+    const said: string[] = [];
+    for (const line of lines("images/labels.txt")) {
+      const file = line.slice(0, line.indexOf(" "));
+      const pixels = await sharp(join(folder, "images", file))
+        .toColourspace("b-w")
+        .raw()
+        .toBuffer();
+      const data = Float64Array.from(pixels, (pixel) => pixel / 255);
+      const logits = interpret(model, new Map([["image", { shape: [1, 28, 28, 1], data }]])).get("logits")!;
+      const best = logits.data.indexOf(Math.max(...logits.data));
+      said.push(`${file} ${classes[best]}`);
+    }
+    expect(said).toEqual(lines("images/labels.txt"));
+  });
+});
+
+function read(name: string, dims: readonly string[] = []) {
+  const { value, diagnostics } = readModel(join(folder, `${name}.net`), {
+    dims: new Map(dims.map((dim) => [dim.split("=")[0]!, Number(dim.split("=")[1])])),
+  });
+  expect(diagnostics).toEqual([]);
+  return value!;
+}
+
+function lines(file: string): string[] {
+  return readFileSync(join(folder, file), "utf8").trim().split("\n");
+}
