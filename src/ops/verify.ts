@@ -56,13 +56,14 @@ type Report = (label: Constraint, message: string) => void;
 function checkIds(graph: Graph, report: Report): void {
   for (const [id, node] of graph.nodes) {
     if (node.id !== id) report("ids", `${node.name} has id ${node.id}, but stands under ${id}`);
-    if (id >= graph.nextId) report("ids", `${node.name} has id ${id}, but the next one is ${graph.nextId}`);
+    if (id >= graph.nextId) report("ids", `${node.name} has id ${id}, which counts as unused`);
     if (!isOp(node.op)) {
       report("operands", `${(node as Node).name} has the unknown op ${String((node as Node).op)}`);
       continue;
     }
     for (const input of node.inputs)
-      if (!graph.nodes.has(input)) report("operands", `${node.name} reads ${input}, which is no node`);
+      if (!graph.nodes.has(input))
+        report("operands", `${node.name} reads node ${input}, which does not exist`);
     const table = opOf(node.op).operands;
     const fits = table.at(-1)?.variadic
       ? node.inputs.length >= table.length
@@ -78,13 +79,13 @@ function checkIds(graph: Graph, report: Report): void {
 function checkNames(graph: Graph, report: Report): void {
   const seen = new Set<string>();
   for (const { name } of graph.nodes.values()) {
-    if (seen.has(name)) report("names", `two nodes are called ${name}`);
+    if (seen.has(name)) report("names", `two nodes are named ${name}`);
     if (name === "") report("names", "a node has an empty name");
     seen.add(name);
   }
   const outputs = new Set<string>();
   for (const { name } of graph.outputs) {
-    if (outputs.has(name)) report("names", `two outputs are called ${name}`);
+    if (outputs.has(name)) report("names", `two outputs are named ${name}`);
     outputs.add(name);
   }
 }
@@ -92,7 +93,7 @@ function checkNames(graph: Graph, report: Report): void {
 function checkOutputs(graph: Graph, report: Report): void {
   if (graph.outputs.length === 0) report("outputs", `graph ${graph.name} has none`);
   for (const { name, node } of graph.outputs)
-    if (!graph.nodes.has(node)) report("outputs", `${name} is ${node}, which is no node`);
+    if (!graph.nodes.has(node)) report("outputs", `output ${name} is node ${node}, which does not exist`);
 }
 
 function checkNode(module: Module, node: Node, report: Report): void {
@@ -118,7 +119,7 @@ function checkNode(module: Module, node: Node, report: Report): void {
     return;
   }
   if (!sameType(type, node.type))
-    report("types", `${node.name} is ${printType(node.type)}, but ${node.op} gives ${printType(type)}`);
+    report("types", `${node.name} is said to be ${printType(node.type)}, but is ${printType(type)}`);
   const normal = normalizeAttributes(node.op, types, node.attributes as Readonly<Record<string, never>>);
   if (isProblem(normal)) report("attributes", `${node.name}: ${node.op}: ${normal.problem}`);
   else if (JSON.stringify(sortedEntries(normal)) !== JSON.stringify(sortedEntries(node.attributes)))
@@ -198,10 +199,10 @@ function checkKernels(graph: Graph, report: Report): void {
     if (node.op === "input" || node.op === "constant")
       report(
         "kernels",
-        `${node.name} is a${node.op === "input" ? "n input" : " constant"}, but is in ${node.kernel}`,
+        `${node.name} is a${node.op === "input" ? "n input" : " constant"}, but is in kernel ${node.kernel}`,
       );
     if (!graph.kernels.has(node.kernel))
-      report("kernels", `${node.name} is in ${node.kernel}, which has no label`);
+      report("kernels", `${node.name} is in kernel ${node.kernel}, which has no label`);
     const group = groups.get(node.kernel);
     if (group) group.push(node);
     else groups.set(node.kernel, [node]);

@@ -4,7 +4,7 @@ import type { Patch } from "immer";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Module } from "#ir/weights.js";
 import type { Instrument } from "./pipeline.js";
-import { verify } from "./verify.js";
+import { verify } from "#ops/verify.js";
 
 /** Prints the module after the named passes; `all` stands for each. `print` gets the pass's name with the module. */
 export function printing(

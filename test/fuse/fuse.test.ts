@@ -8,7 +8,7 @@ import type { Target } from "#ir/target.js";
 import type { FuseReport } from "#passes/fuse.js";
 import { fuse } from "#passes/fuse.js";
 import { compileFusions } from "#rewrite/fusion.js";
-import { verify } from "#rewrite/verify.js";
+import { verify } from "#ops/verify.js";
 import { cases } from "../cases.js";
 import { testTarget } from "../passes/target.js";
 import { moduleOf } from "../schedule/module-of.js";

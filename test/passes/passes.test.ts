@@ -10,7 +10,7 @@ import { passes } from "#passes/index.js";
 import type { PassOptions } from "#passes/index.js";
 import { compileRules } from "#rewrite/compile-rule.js";
 import { runPipeline } from "#rewrite/pipeline.js";
-import { verify } from "#rewrite/verify.js";
+import { verify } from "#ops/verify.js";
 import { cases, parseCases } from "../cases.js";
 import { testTarget } from "./target.js";
 

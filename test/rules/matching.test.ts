@@ -8,7 +8,7 @@ import { elaborate } from "#elaborate/elaborate.js";
 import { printGraph } from "#inspect/lift.js";
 import { compileRules } from "#rewrite/compile-rule.js";
 import { applyRules } from "#rewrite/sweep.js";
-import { verify } from "#rewrite/verify.js";
+import { verify } from "#ops/verify.js";
 import { cases } from "../cases.js";
 
 cases(import.meta.dirname, "matching.txt", (input) => {

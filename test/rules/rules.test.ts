@@ -8,7 +8,7 @@ import { elaborate } from "#elaborate/elaborate.js";
 import { printGraph } from "#inspect/lift.js";
 import { builtInRules } from "#passes/rules/index.js";
 import { applyRules } from "#rewrite/sweep.js";
-import { verify } from "#rewrite/verify.js";
+import { verify } from "#ops/verify.js";
 import { cases, parseCases } from "../cases.js";
 
 const rules = new Map(builtInRules().map((rule) => [rule.name, rule]));
