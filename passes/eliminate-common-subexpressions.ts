@@ -51,11 +51,12 @@ export const eliminateCommonSubexpressions: Pass = {
 };
 
 /** Equal for nodes that compute the same. */
-function keyOf({ op, attributes, inputs, type }: Node): string {
+function keyOf({ op, attributes, inputs, type, kernel = "" }: Node): string {
   const ordered = commutative.has(op) ? inputs.toSorted((a, b) => a - b) : inputs;
   const values = Object.entries(attributes as Readonly<Record<string, AttributeValue>>)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     // String() keeps ∞ and NaN apart, which JSON does not.
     .map(([key, value]) => `${key}=${typeof value === "string" ? JSON.stringify(value) : String(value)}`);
-  return [op, ordered.join(","), type.shape.join(","), ...values].join("|");
+  // Two kernels that compute the same are left alone: to take a value out of one could leave it with two outputs.
+  return [op, kernel, ordered.join(","), type.shape.join(","), ...values].join("|");
 }

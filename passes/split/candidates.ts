@@ -113,13 +113,27 @@ export function splitChoice(
 
 export const orders: readonly SplitOrder[] = ["depthwise-pointwise", "pointwise-depthwise"];
 
-/** All ways to split a layer, with the errors of its weights. */
+/** The ways to split a layer, with the errors of its weights; without those that `isOutdone` by another. */
 export function splitChoices(candidate: Candidate, target: Target, module: Module): Choice[] {
   const kernel = module.weights.read(candidate.kernel.attributes.weight);
-  return orders.flatMap((order) =>
+  const all = orders.flatMap((order) =>
     squaredErrors(kernel, order).flatMap((error, m) =>
       m === 0 ? [] : [splitChoice(candidate, target, order, m, error)],
     ),
+  );
+  return all.filter((choice) => !all.some((other) => isOutdone(choice, other)));
+}
+
+/**
+ * Two orders with the same multiplier often take as many MACs and lose as much, within noise. Then the one that the target
+ * runs faster is better: depthwise → pointwise fuses into one kernel, the other order writes what is between.
+ */
+function isOutdone(choice: Choice, by: Choice): boolean {
+  return (
+    by.seconds < choice.seconds &&
+    by.cost.macs <= 1.01 * choice.cost.macs &&
+    by.squaredError <= 1.02 * choice.squaredError &&
+    by.split?.m === choice.split?.m
   );
 }
 

@@ -6,6 +6,7 @@ import type { Module } from "#ir/weights.js";
 import { allocate, lowerHull } from "./budget.js";
 import type { Candidate, Choice } from "./candidates.js";
 import { splitChoice, splitChoices, squaredNorm, wholeChoice } from "./candidates.js";
+import { fullMultiplier } from "./decompose.js";
 import type { SplitMode } from "./report.js";
 
 /** What becomes of one candidate. */
@@ -56,17 +57,14 @@ function withMultiplier(candidate: Candidate, m: number, module: Module, target:
   const whole = wholeChoice(candidate, target);
   const choices = splitChoices(candidate, target, module);
   const hull = lowerHull([whole, ...choices]);
-  const fitting = choices.filter((choice) => choice.split?.m === Math.min(m, largest(choices, choice)));
+  const fitting = choices.filter(
+    ({ split }) => split && split.m === Math.min(m, fullMultiplier(candidate.shape, split.order)),
+  );
   const ranked = fitting
     .map((choice) => ({ choice, excess: choice.squaredError - errorAt(hull, choice.cost.macs) }))
     .sort((a, b) => a.excess - b.excess || a.choice.cost.macs - b.choice.cost.macs);
   const choice = ranked[0]?.choice ?? bug(`no way to split ${candidate.node.name}`);
   return { whole, choice, reason: "asked for" };
-}
-
-/** The full multiplier of a choice's order. */
-function largest(choices: readonly Choice[], like: Choice): number {
-  return Math.max(...choices.map(({ split }) => (split && split.order === like.split?.order ? split.m : 0)));
 }
 
 /** The least squared error that convex combinations have at a number of MACs. */

@@ -106,7 +106,10 @@ export function materialize(ref: Ref, place: Place): Built {
     } else {
       const { op, operands, attributes } = value as Extract<Ref, { kind: "op" }>;
       const inputs = operands.map((operand, at) => make(operand, operandPath(path, op, operand, at)));
-      id = push(makeNode({ ...base(value, path), op, inputs, attributes, type: value.type, origin }));
+      const kernel = root.kernel === undefined ? {} : { kernel: root.kernel };
+      id = push(
+        makeNode({ ...base(value, path), ...kernel, op, inputs, attributes, type: value.type, origin }),
+      );
     }
     made.set(value, id);
     return id;

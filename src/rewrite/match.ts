@@ -100,6 +100,8 @@ function copyOf(found: Found): Found {
 /** Everything is bound: looks at uses and conditions, and builds the right side. */
 function conclude({ rule, module, root }: Problem, found: Found): Application | undefined {
   const { graph } = module;
+  // A rule does not reach over the boundary of a kernel: what is left of it might not be one.
+  if (found.covered.some((id) => nodeOf(graph, id).kernel !== root.kernel)) return undefined;
   if (!rule.shared) {
     const covered = new Set(found.covered);
     const kept = new Set([...rule.kept].map((name) => found.nodes.get(name)));

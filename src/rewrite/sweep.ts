@@ -3,7 +3,7 @@
 import { produce } from "immer";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { bug, error } from "#diagnostic/diagnostic.js";
-import type { Graph, Node, NodeId, OpName, Origin } from "#ir/graph.js";
+import type { Graph, KernelId, Node, NodeId, OpName, Origin } from "#ir/graph.js";
 import { nodeOf, uniteSpans } from "#ir/graph.js";
 import { topological } from "#ir/order.js";
 import type { Module } from "#ir/weights.js";
@@ -129,6 +129,7 @@ function applyAll(
     for (const [id, node] of changed) if (!dead.has(id)) draft.nodes.set(id, node as never);
     for (const id of dead) draft.nodes.delete(id);
     if (outputs !== graph.outputs) draft.outputs = outputs as never;
+    for (const kernel of emptyKernels(graph, changed, dead)) draft.kernels.delete(kernel);
     draft.nextId = nextId;
   });
 }
@@ -173,6 +174,18 @@ function deadNodes(
     }
   }
   return dead;
+}
+
+/** Kernels whose nodes are all gone. */
+function emptyKernels(
+  graph: Graph,
+  changed: ReadonlyMap<NodeId, Node>,
+  dead: ReadonlySet<NodeId>,
+): KernelId[] {
+  if (graph.kernels.size === 0) return [];
+  const live = [...graph.nodes.values(), ...changed.values()].filter((node) => !dead.has(node.id));
+  const used = new Set(live.map((node) => (changed.get(node.id) ?? node).kernel));
+  return [...graph.kernels.keys()].filter((kernel) => !used.has(kernel));
 }
 
 /** Names the rules that go on and on: the shortest period at the end of the longest history. */

@@ -17,7 +17,7 @@ import { findCandidates, orders, squaredNorm } from "#passes/split/candidates.js
 import { factorize, fullMultiplier, squaredErrors } from "#passes/split/decompose.js";
 import { splitNodes } from "#passes/split/rewrite.js";
 import { runPipeline } from "#rewrite/pipeline.js";
-import { verify } from "#rewrite/verify.js";
+import { verify } from "#ops/verify.js";
 import { testTarget } from "./target.js";
 
 const seed = `net seed {
@@ -181,6 +181,22 @@ describe("budgets", () => {
     expect(run(module, { mode: "error", budget: 0.5 }).codes).toEqual(["split-seeded"]);
     expect(run(module, { mode: "structural" }).codes).toEqual([]);
   });
+});
+
+test("of two orders that take and lose as much, the one that fuses is taken", () => {
+  const module = moduleOf(
+    "net even {\n input x: f32[1, 12, 12, 16]\n output y = conv2d(x, filters=16, kernel=3x3, padding=same)\n}",
+  );
+  for (const share of [0.2, 0.4, 0.6, 0.8]) {
+    const { report } = run(module, { mode: "macs", share });
+    expect(report.layers[0]!.split!.order).toBe("depthwise-pointwise");
+  }
+  // Many inputs and few outputs: a pointwise convolution first takes half the MACs for the same multiplier.
+  const narrow = moduleOf(
+    "net narrow {\n input x: f32[1, 12, 12, 64]\n output y = conv2d(x, filters=8, kernel=3x3, padding=same)\n}",
+  );
+  const { report } = run(narrow, { mode: "macs", share: 0.4 });
+  expect(report.layers[0]!.split!.order).toBe("pointwise-depthwise");
 });
 
 test("a split that is not cheaper on the target is refused, with the reason; an explicit one is not", () => {
