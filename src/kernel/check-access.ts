@@ -1,7 +1,7 @@
 // Accesses of a kernel that runs under the checker, with what is found said in words.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Toucher, WatchedMemory } from "./check-memory.js";
+import type { Touch, Toucher, WatchedMemory } from "./check-memory.js";
 import type { Kernel, Parameter } from "./ir.js";
 
 /** Where a kernel runs under the checker. */
@@ -18,37 +18,37 @@ export interface Surroundings {
   readonly filled?: Uint8Array;
 }
 
-/** An access that the checker watches, with its findings phrased for people. */
-export function watch(
-  kernel: Kernel,
-  around: Surroundings,
-  who: Toucher,
-): {
-  readonly load: (parameter: Parameter | undefined, address: number, count: number) => number[];
-  readonly store: (parameter: Parameter | undefined, address: number, values: readonly number[]) => void;
-} {
-  const { lanes, scratch, arena, bases } = around;
+/** Loads and stores that are watched; `parameter` is absent for scratch, addresses are relative to its base. */
+export interface Access {
+  load(parameter: Parameter | undefined, address: number): number;
+  loadVec(parameter: Parameter | undefined, address: number): number[];
+  store(parameter: Parameter | undefined, address: number, value: number): void;
+  storeVec(parameter: Parameter | undefined, address: number, values: readonly number[]): void;
+}
+
+/** Accesses of a kernel by `who`, with the findings phrased for people. */
+export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Access {
+  const { lanes, scratch, arena, bases, filled } = around;
   const say = (text: string) => around.say(`${kernel.name}: ${text}`);
   const nameOf = (parameter: Parameter | undefined) => parameter?.name ?? "scratch";
+  const baseOf = (parameter: Parameter | undefined) => (parameter ? (bases.get(parameter.name) ?? 0) : 0);
 
   /** Whether the access is inside; says so if it is not. */
-  function inside(parameter: Parameter | undefined, address: number, count: number, verb: string): boolean {
-    const extent = parameter?.extent ?? kernel.scratch;
-    if (count > 1 && address % lanes !== 0) {
-      say(`a vec is ${verb} at an address of ${nameOf(parameter)} that is no multiple of ${lanes}`);
-    }
-    const base = parameter ? (bases.get(parameter.name) ?? 0) : 0;
-    if (count > 1 && base % lanes !== 0) say(`the base of ${nameOf(parameter)} is no multiple of ${lanes}`);
+  function inside(parameter: Parameter | undefined, address: number, count: number, what: string): boolean {
+    const extent = parameter ? parameter.extent : kernel.scratch;
     if (address >= 0 && address + count <= extent) return true;
-    say(
-      verb === "read"
-        ? `a load outside ${nameOf(parameter)}: element ${address} of ${extent}`
-        : `a store outside ${nameOf(parameter)}: element ${address} of ${extent}`,
-    );
+    say(`a ${what} outside ${nameOf(parameter)}: element ${address} of ${extent}`);
     return false;
   }
 
-  function reportRace(parameter: Parameter | undefined, touch: "blocks" | "items" | undefined): void {
+  function checkAlignment(parameter: Parameter | undefined, address: number): void {
+    const name = nameOf(parameter);
+    if (address % lanes !== 0) say(`a vec at an address of ${name} that is no multiple of ${lanes}`);
+    if (baseOf(parameter) % lanes !== 0)
+      say(`the base of ${name}, which has vecs, is no multiple of ${lanes}`);
+  }
+
+  function reportRace(parameter: Parameter | undefined, touch: Touch): void {
     if (touch === undefined) return;
     const where = nameOf(parameter);
     say(
@@ -58,38 +58,52 @@ export function watch(
     );
   }
 
+  /** Reads one element of an arena, scratch, weights or table. */
+  function read(parameter: Parameter | undefined, element: number): number {
+    if (parameter?.space === "weights") return around.weights[element] ?? 0;
+    if (parameter?.space === "table") return around.table[element] ?? 0;
+    const memory = parameter ? arena : scratch;
+    if (!parameter && !memory.written(element, who)) say("a read of scratch that the block did not write");
+    reportRace(parameter, memory.read(element, who));
+    return memory.values[element] ?? bug("the checker lost an element");
+  }
+
+  /** A padded lane may hold anything, so that a vec of the arena needs only one element that something wrote. */
+  function checkFilled(parameter: Parameter | undefined, element: number, count: number): void {
+    if (!filled || parameter?.space !== "arena") return;
+    for (let k = 0; k < count; k += 1) if (filled[element + k] === 1) return;
+    say(`a read of ${parameter.name} where nothing was written`);
+  }
+
+  function write(parameter: Parameter | undefined, element: number, value: number): void {
+    const memory = parameter ? arena : scratch;
+    reportRace(parameter, memory.write(element, who));
+    memory.values[element] = value;
+    if (parameter && filled) filled[element] = 1;
+  }
+
   return {
-    load(parameter, address, count) {
-      if (!inside(parameter, address, count, "read")) return Array.from({ length: count }, () => 0);
-      const base = parameter ? (bases.get(parameter.name) ?? 0) : 0;
-      const at = base + address;
-      const elements = Array.from({ length: count }, (_, k) => at + k);
-      if (parameter?.space === "weights") return elements.map((element) => around.weights[element] ?? 0);
-      if (parameter?.space === "table") return elements.map((element) => around.table[element] ?? 0);
-      const memory = parameter ? arena : scratch;
-      if (!parameter && !elements.every((element) => memory.written(element, who))) {
-        say("a read of scratch that the block did not write");
-      }
-      // A padded lane may hold anything, so that a vec needs only one element that something wrote.
-      const { filled } = around;
-      if (parameter && filled && !elements.some((element) => filled[element] === 1)) {
-        say(`a read of ${parameter.name} where nothing was written`);
-      }
-      return elements.map((element) => {
-        reportRace(parameter, memory.read(element, who));
-        return memory.values[element] ?? bug("the checker lost an element");
-      });
+    load(parameter, address) {
+      if (!inside(parameter, address, 1, "load")) return 0;
+      const element = baseOf(parameter) + address;
+      checkFilled(parameter, element, 1);
+      return read(parameter, element);
     },
-    store(parameter, address, values) {
-      if (!inside(parameter, address, values.length, "written")) return;
-      const base = parameter ? (bases.get(parameter.name) ?? 0) : 0;
-      const memory = parameter ? arena : scratch;
-      values.forEach((value, k) => {
-        const element = base + address + k;
-        reportRace(parameter, memory.write(element, who));
-        memory.values[element] = value;
-        if (parameter && around.filled) around.filled[element] = 1;
-      });
+    loadVec(parameter, address) {
+      checkAlignment(parameter, address);
+      const isInside = inside(parameter, address, lanes, "load");
+      const element = baseOf(parameter) + address;
+      if (isInside) checkFilled(parameter, element, lanes);
+      return Array.from({ length: lanes }, (_, k) => (isInside ? read(parameter, element + k) : 0));
+    },
+    store(parameter, address, value) {
+      if (inside(parameter, address, 1, "store")) write(parameter, baseOf(parameter) + address, value);
+    },
+    storeVec(parameter, address, values) {
+      checkAlignment(parameter, address);
+      if (!inside(parameter, address, lanes, "store")) return;
+      const element = baseOf(parameter) + address;
+      values.forEach((value, k) => write(parameter, element + k, value));
     },
   };
 }

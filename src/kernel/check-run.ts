@@ -18,34 +18,31 @@ import type {
   Value,
 } from "./ir.js";
 
-/** A value as it runs: one number, or one per lane for a vec. */
-type Run = () => readonly number[];
-
 /** Runs all blocks of a kernel, one after another, and reports what the surroundings see. */
 export function runKernel(kernel: Kernel, around: Surroundings): void {
   const who: Toucher = { block: 0, item: 0, epoch: 0 };
-  const registers = new Map<string, readonly number[]>();
-  const privates = new Map(
-    kernel.privates.map((register) => [register.name, new Map<number, readonly number[]>()]),
-  );
+  const registers: Registers = { slots: new Map(), numbers: [], vecs: [] };
   const machine: Machine = {
     kernel,
     around,
     who,
     registers,
-    privates,
+    privates: new Map(
+      kernel.privates.map(({ name }) => [name, new Map<number, number | readonly number[]>()]),
+    ),
     parameters: new Map(kernel.parameters.map((parameter) => [parameter.name, parameter])),
     memory: watch(kernel, around, who),
     barriers: 0,
   };
+  const grid = slotOf(machine, kernel.grid.index.name);
   const run = bodyOf(machine, kernel.body);
   for (let block = 0; block < kernel.grid.count; block += 1) {
     who.block = block;
     who.item = outside;
     who.epoch += 1;
     machine.barriers = 0;
-    registers.set(kernel.grid.index.name, [block]);
-    for (const items of privates.values()) items.clear();
+    registers.numbers[grid] = block;
+    for (const items of machine.privates.values()) items.clear();
     run();
   }
 }
@@ -53,17 +50,35 @@ export function runKernel(kernel: Kernel, around: Surroundings): void {
 /** The item of what stands outside team loops. */
 const outside = -3;
 
+/** Registers by slot; a vec's value is replaced, never changed. */
+interface Registers {
+  readonly slots: Map<string, number>;
+  readonly numbers: number[];
+  readonly vecs: (readonly number[])[];
+}
+
 interface Machine {
   readonly kernel: Kernel;
   readonly around: Surroundings;
   readonly who: Toucher;
-  readonly registers: Map<string, readonly number[]>;
+  readonly registers: Registers;
   /** Values of private registers by item. */
-  readonly privates: ReadonlyMap<string, Map<number, readonly number[]>>;
+  readonly privates: ReadonlyMap<string, Map<number, number | readonly number[]>>;
   readonly parameters: ReadonlyMap<string, Parameter>;
   readonly memory: ReturnType<typeof watch>;
   /** Team loops entered in this block. */
   barriers: number;
+}
+
+function slotOf({ registers }: Machine, name: string): number {
+  const slot = registers.slots.get(name) ?? registers.slots.size;
+  registers.slots.set(name, slot);
+  return slot;
+}
+
+/** With one lane a vec is one number like any other. */
+function isVec({ around }: Machine, value: Value): boolean {
+  return value.type === "vec" && around.lanes > 1;
 }
 
 function bodyOf(machine: Machine, body: readonly Statement[]): () => void {
@@ -79,42 +94,38 @@ function stepOf(machine: Machine, statement: Statement): () => void {
     case "comment":
       return () => {};
     case "let":
-    case "set": {
-      const value = valueOf(machine, statement.value);
-      const { name } = statement.register;
-      const own = machine.privates.get(name);
-      return own
-        ? () => {
-            own.set(itemOf(machine), value());
-          }
-        : () => {
-            registers.set(name, value());
-          };
-    }
+    case "set":
+      return assignment(machine, statement.register, statement.value);
     case "store": {
       const parameter = parameterOf(machine, statement.place);
       const address = addressOf(machine, statement.address);
-      const value = valueOf(machine, statement.value);
+      if (isVec(machine, statement.value)) {
+        const value = vecOf(machine, statement.value);
+        return () => machine.memory.storeVec(parameter, address(), value());
+      }
+      const value = numberOf(machine, statement.value);
       return () => machine.memory.store(parameter, address(), value());
     }
     case "for": {
+      const index = slotOf(machine, statement.index.name);
       const body = bodyOf(machine, statement.body);
       return () => {
-        for (let index = 0; index < statement.count; index += 1) {
-          registers.set(statement.index.name, [index]);
+        for (let round = 0; round < statement.count; round += 1) {
+          registers.numbers[index] = round;
           body();
         }
       };
     }
     case "team": {
+      const index = slotOf(machine, statement.index.name);
       const body = bodyOf(machine, statement.body);
       return () => {
         // Between two team loops stands a barrier; before the first there is none. One item alone needs none.
         if (machine.barriers > 0 || kernel.team === 1) who.epoch += 1;
         machine.barriers += 1;
-        for (let index = 0; index < statement.count; index += 1) {
-          who.item = index;
-          registers.set(statement.index.name, [index]);
+        for (let item = 0; item < statement.count; item += 1) {
+          who.item = item;
+          registers.numbers[index] = item;
           body();
         }
         who.item = outside;
@@ -122,14 +133,32 @@ function stepOf(machine: Machine, statement: Statement): () => void {
       };
     }
     case "guard": {
-      const condition = valueOf(machine, statement.if);
+      const condition = numberOf(machine, statement.if);
       const then = bodyOf(machine, statement.then);
       const otherwise = bodyOf(machine, statement.otherwise ?? []);
-      return () => (condition()[0] ? then() : otherwise());
+      return () => (condition() ? then() : otherwise());
     }
     default:
       return statement satisfies never;
   }
+}
+
+function assignment(machine: Machine, register: Register, from: Value): () => void {
+  const { numbers, vecs } = machine.registers;
+  const own = machine.privates.get(register.name);
+  const slot = slotOf(machine, register.name);
+  if (isVec(machine, register)) {
+    const value = vecOf(machine, from);
+    if (own) return () => void own.set(itemOf(machine), value());
+    return () => {
+      vecs[slot] = value();
+    };
+  }
+  const value = numberOf(machine, from);
+  if (own) return () => void own.set(itemOf(machine), value());
+  return () => {
+    numbers[slot] = value();
+  };
 }
 
 /** Whose private registers are meant: with a team of one, the block's. */
@@ -137,16 +166,12 @@ function itemOf({ kernel, who }: Machine): number {
   return kernel.team === 1 ? 0 : who.item;
 }
 
-function registerOf(machine: Machine, register: Register): Run {
-  const { name } = register;
-  const own = machine.privates.get(name);
-  if (!own) return () => machine.registers.get(name) ?? bug(`register ${name} has no value`);
-  return () => {
-    const value = own.get(itemOf(machine));
-    if (value) return value;
+function privateOf(machine: Machine, name: string): number | readonly number[] | undefined {
+  const value = machine.privates.get(name)?.get(itemOf(machine));
+  if (value === undefined) {
     machine.around.say(`${machine.kernel.name}: private ${name} is read before it is set in its block`);
-    return Array.from({ length: register.type === "vec" ? machine.around.lanes : 1 }, () => 0);
-  };
+  }
+  return value;
 }
 
 function parameterOf(machine: Machine, place: Place): Parameter | undefined {
@@ -155,105 +180,183 @@ function parameterOf(machine: Machine, place: Place): Parameter | undefined {
 
 function addressOf(machine: Machine, { base, offset }: Address): () => number {
   if (!base) return () => offset;
-  const value = valueOf(machine, base);
-  return () => first(value()) + offset;
+  const value = numberOf(machine, base);
+  return () => value() + offset;
 }
 
-function valueOf(machine: Machine, value: Value): Run {
-  const of = (operand: Value) => valueOf(machine, operand);
+/** A value that is one number. */
+function numberOf(machine: Machine, value: Value): () => number {
+  const of = (operand: Value) => numberOf(machine, operand);
+  const isOne = machine.around.lanes === 1;
   switch (value.kind) {
-    case "register":
-      return registerOf(machine, value);
-    case "const": {
-      const constant = [value.value];
-      return () => constant;
+    case "register": {
+      const { numbers } = machine.registers;
+      const slot = slotOf(machine, value.name);
+      if (!machine.privates.has(value.name)) return () => numbers[slot] ?? 0;
+      return () => Number(privateOf(machine, value.name) ?? 0);
     }
+    case "const":
+      return () => value.value;
     case "load":
     case "load_i32": {
       const parameter = parameterOf(machine, value.place);
       const address = addressOf(machine, value.address);
-      const count = value.type === "vec" ? machine.around.lanes : 1;
-      return () => machine.memory.load(parameter, address(), count);
+      return () => machine.memory.load(parameter, address());
     }
     case "unary": {
       const x = of(value.x);
       const f = unaryFunctions[value.fn];
-      return () => x().map((lane) => f(lane));
+      return () => f(x());
     }
-    case "binary":
-      return zip(of(value.a), of(value.b), binaryFunctions[value.fn]);
-    case "int":
-      return zip(of(value.a), of(value.b), (a, b) => evalInt(value.fn, a, b));
+    case "binary": {
+      const [a, b, f] = [of(value.a), of(value.b), binaryFunctions[value.fn]];
+      return () => f(a(), b());
+    }
+    case "int": {
+      const [a, b, fn] = [of(value.a), of(value.b), value.fn];
+      return () => evalInt(fn, a(), b());
+    }
     case "compare": {
-      const { fn } = value;
-      return zip(of(value.a), of(value.b), (a, b) => Number(compares(fn, a, b)));
+      const [a, b, fn] = [of(value.a), of(value.b), value.fn];
+      return () => Number(compares(fn, a(), b()));
     }
-    case "logic":
-      return zip(of(value.a), of(value.b), value.fn === "and" ? (a, b) => a && b : (a, b) => a || b);
-    case "select": {
-      const condition = of(value.if);
-      // Both sides run, as they do on targets without a lazy select: neither may load out of bounds.
-      const then = of(value.then);
-      const otherwise = of(value.otherwise);
+    case "logic": {
+      const [a, b, isAnd] = [of(value.a), of(value.b), value.fn === "and"];
+      // Both sides run, as on targets without a lazy one.
       return () => {
-        const [a, b] = [then(), otherwise()];
-        return first(condition()) ? a : b;
+        const [left, right] = [a(), b()];
+        return isAnd ? left && right : left || right;
+      };
+    }
+    case "select": {
+      // Neither side may load out of bounds.
+      const [condition, then, otherwise] = [of(value.if), of(value.then), of(value.otherwise)];
+      return () => {
+        const [yes, no] = [then(), otherwise()];
+        return condition() ? yes : no;
       };
     }
     case "select_compare": {
-      const holds = zip(of(value.a), of(value.b), (a, b) => Number(compares(value.fn, a, b)));
-      const then = of(value.then);
-      const otherwise = of(value.otherwise);
+      const [a, b, then, otherwise] = [of(value.a), of(value.b), of(value.then), of(value.otherwise)];
       return () => {
-        const [a, b] = [then(), otherwise()];
-        return holds().map((lane, k) => (lane ? a[k] : b[k]) ?? bug("a lane is missing"));
+        const [yes, no] = [then(), otherwise()];
+        return compares(value.fn, a(), b()) ? yes : no;
       };
     }
     case "madd": {
-      const c = of(value.c);
-      const product = zip(of(value.a), of(value.b), (a, b) => a * b);
-      return zip(product, c, (p, sum) => p + sum);
-    }
-    case "splat": {
-      const x = of(value.x);
-      return () => Array.from({ length: machine.around.lanes }, () => first(x()));
+      const [a, b, c] = [of(value.a), of(value.b), of(value.c)];
+      return () => a() * b() + c();
     }
     case "lane": {
-      const x = of(value.x);
-      return () => [x()[value.index] ?? bug("a lane is missing")];
-    }
-    case "swizzle": {
-      const x = of(value.x);
-      return () => {
-        const lanes = x();
-        return value.lanes.map((lane) => lanes[lane] ?? bug("a lane is missing"));
-      };
+      if (isOne) return of(value.x);
+      const x = vecOf(machine, value.x);
+      return () => lane(x(), value.index);
     }
     case "horizontal": {
-      const x = of(value.x);
+      if (isOne) return of(value.x);
+      const x = vecOf(machine, value.x);
       const f = binaryFunctions[value.fn];
-      return () => [x().reduce((a, b) => f(a, b))];
+      return () => x().reduce((a, b) => f(a, b));
     }
+    case "splat":
+    case "swizzle":
     case "to_f32":
       return of(value.x);
     case "to_i32": {
       const x = of(value.x);
-      return () => [first(x()) | 0];
+      return () => x() | 0;
     }
     default:
       return value satisfies never;
   }
 }
 
-function zip(a: Run, b: Run, f: (a: number, b: number) => number): Run {
-  return () => {
-    const right = b();
-    return a().map((x, k) => f(x, right[k] ?? bug("a lane is missing")));
-  };
+/** A value of several lanes. */
+function vecOf(machine: Machine, value: Value): () => readonly number[] {
+  const of = (operand: Value) => vecOf(machine, operand);
+  switch (value.kind) {
+    case "register": {
+      const { vecs } = machine.registers;
+      const slot = slotOf(machine, value.name);
+      if (!machine.privates.has(value.name)) return () => vecs[slot] ?? [];
+      const zeros = Array.from({ length: machine.around.lanes }, () => 0);
+      return () => {
+        const own = privateOf(machine, value.name);
+        return typeof own === "object" ? own : zeros;
+      };
+    }
+    case "load": {
+      const parameter = parameterOf(machine, value.place);
+      const address = addressOf(machine, value.address);
+      return () => machine.memory.loadVec(parameter, address());
+    }
+    case "unary": {
+      const x = of(value.x);
+      const f = unaryFunctions[value.fn];
+      return () => x().map((one) => f(one));
+    }
+    case "binary": {
+      const [a, b, f] = [of(value.a), of(value.b), binaryFunctions[value.fn]];
+      return () => zip(a(), b(), f);
+    }
+    case "select": {
+      const condition = numberOf(machine, value.if);
+      const [then, otherwise] = [of(value.then), of(value.otherwise)];
+      return () => {
+        const [yes, no] = [then(), otherwise()];
+        return condition() ? yes : no;
+      };
+    }
+    case "select_compare": {
+      const [a, b, then, otherwise] = [of(value.a), of(value.b), of(value.then), of(value.otherwise)];
+      return () => {
+        const [yes, no] = [then(), otherwise()];
+        const holds = zip(a(), b(), (x, y) => Number(compares(value.fn, x, y)));
+        return holds.map((one, k) => (one ? lane(yes, k) : lane(no, k)));
+      };
+    }
+    case "madd": {
+      const [a, b, c] = [of(value.a), of(value.b), of(value.c)];
+      return () => {
+        const sum = c();
+        return zip(a(), b(), (x, y) => x * y).map((product, k) => product + lane(sum, k));
+      };
+    }
+    case "splat": {
+      const x = numberOf(machine, value.x);
+      return () => {
+        const one = x();
+        return Array.from({ length: machine.around.lanes }, () => one);
+      };
+    }
+    case "swizzle": {
+      const x = of(value.x);
+      return () => {
+        const all = x();
+        return value.lanes.map((index) => lane(all, index));
+      };
+    }
+    case "const":
+    case "load_i32":
+    case "int":
+    case "compare":
+    case "logic":
+    case "lane":
+    case "horizontal":
+    case "to_f32":
+    case "to_i32":
+      return bug(`${machine.kernel.name}: a ${value.kind} is no vec`);
+    default:
+      return value satisfies never;
+  }
 }
 
-function first(lanes: readonly number[]): number {
-  return lanes[0] ?? bug("a value without lanes");
+function zip(a: readonly number[], b: readonly number[], f: (a: number, b: number) => number): number[] {
+  return a.map((x, k) => f(x, lane(b, k)));
+}
+
+function lane(all: readonly number[], index: number): number {
+  return all[index] ?? bug("a lane is missing");
 }
 
 function compares(fn: "lt" | "le" | "eq" | "ne", a: number, b: number): boolean {
