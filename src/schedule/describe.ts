@@ -4,6 +4,7 @@ import type { Graph, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { channels } from "#ir/type.js";
 import { bytesText, shapeText } from "#ir/units.js";
+import { entryOf } from "#ir/weights.js";
 import type { Group, Schedule, Source, Step, View } from "./schedule.js";
 
 /**
@@ -11,21 +12,25 @@ import type { Group, Schedule, Source, Step, View } from "./schedule.js";
  * `/stride` where the last-axis vectors have gaps. Ends with a line of totals.
  */
 export function describeSchedule(schedule: Schedule): string {
-  const { graph, groups, inputs, outputs } = schedule;
+  const { groups, inputs, outputs } = schedule;
   const lines = [
     ...inputs.map(({ name, view }) => `input ${name} ${viewText(view)}`),
-    ...groups.flatMap((group, at) => describeGroup(graph, group, at)),
+    ...groups.flatMap((group, at) => describeGroup(schedule, group, at)),
     ...outputs.map(({ name, view }) => `output ${name} ${viewText(view)}`),
-    `${groups.length} ${groups.length === 1 ? "kernel" : "kernels"}, arena ${bytesText(4 * schedule.arena)}`,
+    `${groups.length} ${groups.length === 1 ? "kernel" : "kernels"}, arena ${bytesText(4 * schedule.arena)} (no plan needs less than ${bytesText(4 * schedule.arenaBound)})`,
   ];
   return `${lines.join("\n")}\n`;
 }
 
-function describeGroup(graph: Graph, group: Group, at: number): string[] {
+function describeGroup({ graph, weights }: Schedule, group: Group, at: number): string[] {
   const rule = group.rule === undefined ? "" : ` ${group.rule}`;
   const reason = group.reason === undefined ? "" : `: ${group.reason}`;
+  const shown = (operands: ReadonlyMap<number, Source>): Source[] =>
+    [...operands.values()].filter(
+      (source) => source.kind === "view" || entryOf(weights, source.weight).source.kind !== "absent",
+    );
   const stages = group.stages.flatMap((stage) => [
-    `  ${nameOf(graph, stage.node)}${operandText(stage.operands)}`,
+    `  ${nameOf(graph, stage.node)}${operandText(shown(stage.operands))}`,
     ...stage.epilogue.map((step) => `  ${stepText(graph, step)}`),
   ]);
   const copy = group.stages.length === 0 && group.prologue.length === 0 ? ["  copy"] : [];
@@ -44,8 +49,8 @@ function nameOf(graph: Graph, id: NodeId): string {
   return node.name === node.op ? node.name : `${node.name} (${node.op})`;
 }
 
-function operandText(operands: ReadonlyMap<number, Source>): string {
-  return operands.size === 0 ? "" : ` with ${[...operands.values()].map(sourceText).join(", ")}`;
+function operandText(operands: readonly Source[]): string {
+  return operands.length === 0 ? "" : ` with ${operands.map(sourceText).join(", ")}`;
 }
 
 function stepText(graph: Graph, step: Step): string {

@@ -16,6 +16,8 @@ export interface Place {
   readonly offset: number;
   /** Elements from one last-axis vector to the next. */
   readonly stride: number;
+  /** See `View.exact`. */
+  readonly exact?: true;
 }
 
 /** Where all values lie that kernels read and write; inner values of fused groups have no place. */
@@ -181,7 +183,8 @@ export function partOf(graph: Graph, concat: NodeOf<"concat">, at: number, whole
     .slice(0, at)
     .reduce((sum, input) => sum + (input.type.shape[axis] ?? 0), 0);
   const { shape } = concat.type;
-  const distance = axis === shape.length - 1 ? 1 : elements(shape.slice(axis + 1, -1)) * whole.stride;
+  if (axis === shape.length - 1) return { ...whole, offset: whole.offset + before, exact: true };
+  const distance = elements(shape.slice(axis + 1, -1)) * whole.stride;
   return { ...whole, offset: whole.offset + before * distance };
 }
 

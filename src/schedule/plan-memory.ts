@@ -15,21 +15,54 @@ export interface MemoryPlan {
 }
 
 /**
- * Places buffers, largest first, each into the smallest gap that is free all its life ("greedy by size", Pisarchyk and
- * Lee 2020, arXiv 2001.03288, §5.2). Sizes are rounded up to `alignment`, in elements.
+ * Places buffers one after another, each into the smallest gap that is free all its life (Pisarchyk and Lee 2020, arXiv
+ * 2001.03288, §5): once the largest first ("greedy by size") and once by the kernels that have the most alive ("greedy by
+ * breadth"); the smaller arena is taken. Sizes are rounded up to `alignment`, in elements.
  */
 export function planMemory(buffers: readonly Lifetime[], alignment: number): MemoryPlan {
+  const rounded = buffers.map((life) => ({ ...life, size: Math.ceil(life.size / alignment) * alignment }));
+  const bySize = place(rounded, orderBySize(rounded));
+  if (bySize.size === memoryLowerBound(rounded)) return bySize;
+  const byBreadth = place(rounded, orderByBreadth(rounded));
+  return byBreadth.size < bySize.size ? byBreadth : bySize;
+}
+
+function orderBySize(buffers: readonly Lifetime[]): number[] {
+  return [...buffers.keys()].sort((a, b) => sizeOf(buffers, b) - sizeOf(buffers, a) || a - b);
+}
+
+/** What lives at the fullest moment first, the larger first; then what else lives at the next fullest. */
+function orderByBreadth(buffers: readonly Lifetime[]): number[] {
+  const moments = momentsOf(buffers);
+  const place = new Map(moments.map((moment, at) => [moment, at]));
+  const living = moments.map((): number[] => []);
+  for (const [index, life] of buffers.entries()) {
+    for (let at = place.get(life.first) ?? 0; (moments[at] ?? Number.POSITIVE_INFINITY) <= life.last; at += 1)
+      living[at]?.push(index);
+  }
+  const totals = living.map((indices) => indices.reduce((sum, index) => sum + sizeOf(buffers, index), 0));
+  const fullest = [...moments.keys()].sort((a, b) => (totals[b] ?? 0) - (totals[a] ?? 0) || a - b);
+  const order = new Set<number>();
+  for (const at of fullest) {
+    const indices = living[at] ?? [];
+    for (const index of indices.sort((a, b) => sizeOf(buffers, b) - sizeOf(buffers, a) || a - b))
+      order.add(index);
+  }
+  return [...order];
+}
+
+/** Moments at which something begins to live, ascending: the fullest moment is one of them. */
+function momentsOf(buffers: readonly Lifetime[]): number[] {
+  return [...new Set(buffers.map((life) => life.first))].sort((a, b) => a - b);
+}
+
+function place(buffers: readonly Lifetime[], order: readonly number[]): MemoryPlan {
   const offsets = new Array<number>(buffers.length).fill(0);
-  const round = (size: number): number => Math.ceil(size / alignment) * alignment;
-  const order = buffers
-    .map((_, index) => index)
-    .sort((a, b) => (buffers[b]?.size ?? 0) - (buffers[a]?.size ?? 0) || a - b);
   const placed: { from: number; to: number; life: Lifetime }[] = [];
   let total = 0;
   for (const index of order) {
     const life = buffers[index];
-    if (!life) continue;
-    const size = round(life.size);
+    if (!life || life.size === 0) continue;
     let best = -1;
     let bestGap = Number.POSITIVE_INFINITY;
     let end = 0;
@@ -37,28 +70,34 @@ export function planMemory(buffers: readonly Lifetime[], alignment: number): Mem
     for (const other of placed) {
       if (other.life.last < life.first || other.life.first > life.last) continue;
       const gap = other.from - end;
-      if (gap >= size && gap < bestGap) [best, bestGap] = [end, gap];
+      if (gap >= life.size && gap < bestGap) [best, bestGap] = [end, gap];
       end = Math.max(end, other.to);
     }
     const from = best < 0 ? end : best;
     offsets[index] = from;
     const at = placed.findIndex((other) => other.from > from);
-    placed.splice(at < 0 ? placed.length : at, 0, { from, to: from + size, life });
-    total = Math.max(total, from + size);
+    placed.splice(at < 0 ? placed.length : at, 0, { from, to: from + life.size, life });
+    total = Math.max(total, from + life.size);
   }
   return { offsets, size: total };
 }
 
+function sizeOf(buffers: readonly Lifetime[], index: number): number {
+  return buffers[index]?.size ?? 0;
+}
+
 /** The least arena that any plan needs: the most that lives at one time, in elements. */
 export function memoryLowerBound(buffers: readonly Lifetime[]): number {
-  const moments = new Set(buffers.map((life) => life.first));
+  const events = buffers.flatMap(({ size, first, last }) => [
+    { moment: first, change: size },
+    // Just behind the last moment, since a buffer lives through it.
+    { moment: last + 0.5, change: -size },
+  ]);
   let most = 0;
-  for (const moment of moments) {
-    const living = buffers.filter((life) => life.first <= moment && moment <= life.last);
-    most = Math.max(
-      most,
-      living.reduce((sum, life) => sum + life.size, 0),
-    );
+  let living = 0;
+  for (const { change } of events.sort((a, b) => a.moment - b.moment || a.change - b.change)) {
+    living += change;
+    most = Math.max(most, living);
   }
   return most;
 }

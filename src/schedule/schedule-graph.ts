@@ -12,7 +12,7 @@ import { copyGroup, lowerGroup } from "./lower-group.js";
 import type { Places } from "./place-values.js";
 import { placeValues } from "./place-values.js";
 import type { Lifetime } from "./plan-memory.js";
-import { planMemory } from "./plan-memory.js";
+import { memoryLowerBound, planMemory } from "./plan-memory.js";
 import type { Schedule, Source, View } from "./schedule.js";
 
 /** The schedule of a module's graph for a target: nodes of one kernel are one group, all others one each. */
@@ -24,8 +24,12 @@ export function schedule(module: Module, target: Target): Schedule {
   const plan = planMemory(lifetimes, target.lanes);
 
   const viewOf = (id: NodeId): View => {
-    const { buffer, offset, stride } = places.places.get(id) ?? bug(`node ${id} has no place`);
-    return { type: nodeOf(graph, id).type, offset: (plan.offsets[bufferOf(buffer)] ?? 0) + offset, stride };
+    const { buffer, offset, ...rest } = places.places.get(id) ?? bug(`node ${id} has no place`);
+    return {
+      type: nodeOf(graph, id).type,
+      offset: (plan.offsets[bufferOf(buffer)] ?? 0) + offset,
+      ...rest,
+    };
   };
   const sourceOf = (id: NodeId): Source => {
     const node = nodeOf(graph, id);
@@ -46,6 +50,7 @@ export function schedule(module: Module, target: Target): Schedule {
     inputs: inputNodes(graph).map(({ name, id }) => ({ name, view: viewOf(id) })),
     outputs: graph.outputs.map(({ name, node }) => ({ name, view: viewOf(node) })),
     arena: plan.size,
+    arenaBound: memoryLowerBound(lifetimes),
   };
 }
 

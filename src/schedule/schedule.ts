@@ -17,6 +17,11 @@ export interface View {
   readonly offset: number;
   /** Elements from one last-axis vector to the next; ≥ the channel count. */
   readonly stride: number;
+  /**
+   * True for a part of a concat along the last axis: what lies behind a vector's last channel is a neighbour's. In any other
+   * view the elements between the channel count and the stride are padding, which a kernel may write.
+   */
+  readonly exact?: true;
 }
 
 /** What a kernel reads: a tensor in the arena or a packed weight. */
@@ -26,7 +31,8 @@ export type Source =
 
 /**
  * One elementwise step of a prologue or epilogue: `scalar` over the value that flows in (operand `flow`) and side
- * operands. Several steps compose. Operand indices refer to the op's own operands.
+ * operands. Several steps compose. Operand indices are those of `scalar`: the op's own, unless the step holds several
+ * nodes (`x · σ(x)`), of which `node` is the last.
  */
 export interface Step {
   readonly node: NodeId;
@@ -57,7 +63,8 @@ export interface Stage {
 
 /**
  * One kernel to be: the stages of a fused group in order (one; two for a separable; three for an inverted residual;
- * none for a pure elementwise chain, whose steps are then the prologue).
+ * none for a pure elementwise chain, whose steps are then the prologue). The output may lie where a `same` side of the
+ * steps behind the last stage lies (or, without a stage, the input): a kernel reads those of an element before it stores it.
  */
 export interface Group {
   readonly name: string;
@@ -81,4 +88,6 @@ export interface Schedule {
   readonly outputs: readonly { readonly name: string; readonly view: View }[];
   /** Elements. */
   readonly arena: number;
+  /** Elements that live at one time at most: with this order of groups no plan needs less. */
+  readonly arenaBound: number;
 }

@@ -1,5 +1,7 @@
 // Schedules of random nets, run through their views of the arena, against the interpreter.
 
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { jsTarget } from "#backend/js/target.js";
 import { fuse } from "#passes/fuse.js";
@@ -18,7 +20,7 @@ const targets: readonly Target[] = [
   jsTarget,
   { ...jsTarget, lanes: 4, chains: ["separable", "inverted_residual"] },
 ];
-const seeds = Number(process.env["SEEDS"] ?? 150);
+const seeds = Number(process.env["SEEDS"] ?? 100);
 
 test.each(targets)("random nets, $lanes lanes", (target) => {
   for (let seed = 0; seed < seeds; seed += 1) {
@@ -27,6 +29,24 @@ test.each(targets)("random nets, $lanes lanes", (target) => {
     const fused = fuse.run(module, { target, options: {}, report: () => {} });
     for (const one of [module, fused]) expectSame(one, target, `seed ${seed}\n${text}`);
   }
+});
+
+/** The examples with small images and a sixteenth of the channels: their structure is what counts. */
+const examples = join(import.meta.dirname, "../../examples");
+const files = readdirSync(examples).filter((file) => file.endsWith(".net"));
+
+test.each(files)("%s, made small", (file) => {
+  const text = readFileSync(join(examples, file), "utf8")
+    .replaceAll(/^ *weights .*$/gm, "")
+    .replaceAll(/, (224, 224|299, 299), /g, ", 24, 24, ")
+    .replaceAll(
+      /\b(filters|units|expand)=(\d+)/g,
+      (_, name, count) => `${name}=${Math.ceil(Number(count) / 16)}`,
+    );
+  const sides = ["H", "W"].filter((name) => new RegExp(`^const ${name} =`, "m").test(text));
+  const dims = new Map(sides.map((name) => [name, 24]));
+  const fused = fuse.run(moduleOf(text, dims), { target: jsTarget, options: {}, report: () => {} });
+  expectSame(fused, jsTarget, file);
 });
 
 function expectSame(module: Module, target: Target, context: string): void {

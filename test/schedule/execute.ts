@@ -52,6 +52,19 @@ function executeGroup(schedule: Schedule, group: Group, arena: Float64Array): vo
   if (value.data.length !== output.length)
     throw new Error(`${group.name} writes ${value.data.length} elements to ${output.length}`);
   for (const [at, place] of output.entries()) arena[place] = value.data[at]!;
+  if (group.output.exact) return;
+  for (const place of paddingOf(group.output, schedule.target.lanes)) arena[place] = Number.NaN;
+}
+
+/** What a kernel of this many lanes may write behind the channels of every vector. */
+function paddingOf({ type: { shape }, offset, stride }: View, lanes: number): number[] {
+  const depth = shape.at(-1) ?? 1;
+  const padding = Math.ceil(depth / lanes) * lanes - depth;
+  if (depth + padding > stride) return [];
+  return Array.from(
+    { length: (elements(shape) / depth) * padding },
+    (_, at) => offset + Math.floor(at / padding) * stride + depth + (at % padding),
+  );
 }
 
 /** Where the elements of a group's result go, in order. */
