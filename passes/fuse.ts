@@ -41,12 +41,13 @@ export interface FuseReport {
 export const fuse: Pass<FuseOptions> = {
   name: "fuse",
   doc: "Groups chains of ops into kernels, so that values in between are never written to memory.",
-  run: ({ graph, weights }, { target, options, report }) => {
-    const { graph: checked, problems } = dissolveWrongKernels(graph, target);
+  run: (module, { target, options, report }) => {
+    const { graph: checked, problems } = dissolveWrongKernels(module.graph, target);
     for (const problem of problems) report(warning("wrong-kernel", problem));
     const planned = planFusions(checked, target, options.fusions);
     options.onFused?.(planned);
-    return { graph: labelKernels(checked, planned.groups), weights };
+    const graph = labelKernels(checked, planned.groups);
+    return graph === module.graph ? module : { graph, weights: module.weights };
   },
 };
 
@@ -221,8 +222,11 @@ function labelKernels(graph: Graph, groups: readonly FusedGroup[]): Graph {
   });
 }
 
-/** Kernels of a dump or of an earlier pass that are no longer kernels lose their label: a value must not change by it. */
-function dissolveWrongKernels(graph: Graph, target: Target): { graph: Graph; problems: string[] } {
+/**
+ * Kernels of a dump, or of an earlier pass, that the target cannot have as they are lose their label; `problems` says which
+ * and why. To be called before scheduling a graph that has not gone through this pass.
+ */
+export function dissolveWrongKernels(graph: Graph, target: Target): { graph: Graph; problems: string[] } {
   const members = new Map<string, Node[]>();
   for (const node of topological(graph)) {
     if (node.kernel === undefined) continue;

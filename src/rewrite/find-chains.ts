@@ -161,14 +161,16 @@ function placeOf(graph: Graph, id: NodeId): number {
 }
 
 /**
- * Why labelled nodes (of a dump, say) are no kernel; undefined if they are one. The nodes stand in the order of the graph.
+ * Why labelled nodes (of a dump, say) are no kernel; undefined if they are one, as any node alone is. The nodes stand in the
+ * order of the graph.
  */
 export function kernelProblem(graph: Graph, nodes: readonly Node[], target: Target): string | undefined {
+  const source = nodes.find((node) => node.op === "input" || node.op === "constant");
+  if (source) return `\`${source.name}\` is computed by no kernel`;
+  if (nodes.length === 1) return undefined;
   for (const [at, node] of nodes.entries()) {
-    if (node.op === "input" || node.op === "constant") return `\`${node.name}\` is computed by no kernel`;
     const problem = joinProblem(graph, nodes.slice(0, at), node);
     if (problem !== undefined) return problem;
   }
-  if (nodes.length === 1) return undefined;
   return openProblem(graph, nodes) ?? formProblem(graph, nodes, target);
 }

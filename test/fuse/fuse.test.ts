@@ -6,7 +6,7 @@ import { render } from "#diagnostic/render.js";
 import { printGraph } from "#inspect/lift.js";
 import type { Target } from "#ir/target.js";
 import type { FuseReport } from "#passes/fuse.js";
-import { fuse } from "#passes/fuse.js";
+import { fuse, planFusions } from "#passes/fuse.js";
 import { compileFusions } from "#rewrite/fusion.js";
 import { verify } from "#ops/verify.js";
 import { cases } from "../cases.js";
@@ -48,5 +48,13 @@ test("a second run changes nothing", () => {
   const context = { target: testTarget, options: {}, report: () => {} };
   const once = fuse.run(module, context);
   expect(once.graph.kernels.size).toBeGreaterThan(0);
-  expect(fuse.run(once, context).graph).toBe(once.graph);
+  expect(fuse.run(once, context)).toBe(once);
+});
+
+test("a long chain is cut", () => {
+  const lines = Array.from({ length: 60 }, (_, at) => `  x = ${at % 2 === 0 ? "tanh" : "abs"}(x)`);
+  const module = moduleOf(`net n {\n  input x: f32[1, 4]\n${lines.join("\n")}\n  output x\n}\n`);
+  const { groups, refusals } = planFusions(module.graph, testTarget);
+  expect(groups.map((group) => group.nodes.length)).toEqual([48, 12]);
+  expect(refusals.map(({ reason }) => reason)).toContain("a kernel holds 48 ops at most");
 });
