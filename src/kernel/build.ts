@@ -3,6 +3,8 @@
 import { bug } from "#diagnostic/diagnostic.js";
 import type {
   Address,
+  FloatBinary,
+  FloatUnary,
   IntBinary,
   Kernel,
   Parameter,
@@ -48,14 +50,68 @@ export function address(base: Int, offset = 0): Address {
   return { base: value, offset };
 }
 
-export const load = (place: Place, at: Address): Value => ({ kind: "load", type: "f32", place, address: at });
+/** One element, or as many as the target has lanes. */
+export type Width = "f32" | "vec";
+
+export const load = (place: Place, at: Address, width: Width = "f32"): Value => ({
+  kind: "load",
+  type: width,
+  place,
+  address: at,
+});
 export const loadInt = (place: Place, at: Address): Value => ({
   kind: "load_i32",
   type: "i32",
   place,
   address: at,
 });
-export const madd = (a: Value, b: Value, c: Value): Value => ({ kind: "madd", type: "f32", a, b, c });
+
+/** The value in every lane, if the width is vec and it is not one yet. */
+export function widen(x: Value, width: Width): Value {
+  return width === "vec" && x.type !== "vec" ? { kind: "splat", type: "vec", x } : x;
+}
+
+/** The width of an operation on some values: vec as soon as one of them is; the others are then splat. */
+function widthOf(...values: readonly Value[]): Width {
+  return values.some((value) => value.type === "vec") ? "vec" : "f32";
+}
+
+export function unary(fn: FloatUnary, x: Value): Value {
+  return { kind: "unary", type: widthOf(x), fn, x };
+}
+
+export function binary(fn: FloatBinary, a: Value, b: Value): Value {
+  const type = widthOf(a, b);
+  return { kind: "binary", type, fn, a: widen(a, type), b: widen(b, type) };
+}
+
+/** `a · b + c`. */
+export function madd(a: Value, b: Value, c: Value): Value {
+  const type = widthOf(a, b, c);
+  return { kind: "madd", type, a: widen(a, type), b: widen(b, type), c: widen(c, type) };
+}
+
+/** Lane by lane `a fn b ? then : otherwise`. */
+export function choose(
+  fn: "lt" | "le" | "eq",
+  operands: { readonly a: Value; readonly b: Value; readonly then: Value; readonly otherwise: Value },
+): Value {
+  const { a, b, then, otherwise } = operands;
+  const type = widthOf(a, b, then, otherwise);
+  return {
+    kind: "select_compare",
+    type,
+    fn,
+    a: widen(a, type),
+    b: widen(b, type),
+    then: widen(then, type),
+    otherwise: widen(otherwise, type),
+  };
+}
+
+/** One lane of a vec; of an f32, the value itself. */
+export const laneOf = (x: Value, index: number): Value =>
+  x.type === "vec" ? { kind: "lane", type: "f32", x, index } : x;
 
 /** a < b, and the like, on integers. */
 export const compare = (fn: "lt" | "le" | "eq", a: Int, b: Int): Value => ({
@@ -73,24 +129,40 @@ export interface Argument<S> {
   readonly source: S;
 }
 
+/** Calls `body` in a nest of loops, outermost count first. */
+export type Loops = (
+  names: readonly string[],
+  counts: readonly number[],
+  body: (...at: Int[]) => void,
+) => void;
+
 /** The body of a kernel under construction; `S` is what parameters refer to. */
 export class KernelBuilder<S> {
+  /** Elements of a vec; with 1, all code is scalar. */
+  readonly lanes: number;
+  /** Items of a block that run side by side. */
+  readonly team: number;
   readonly #arguments: Argument<S>[] = [];
   readonly #names = new Map<string, number>();
   readonly #stack: Statement[][] = [[]];
   #scratch = 0;
 
-  /** A parameter; an equal source is the same parameter, and a read and a write of it make it read_write. */
+  constructor(options: { readonly lanes: number; readonly team: number }) {
+    this.lanes = options.lanes;
+    this.team = options.team;
+  }
+
+  /** A parameter that refers to `source`. */
   parameter(name: string, parameter: Omit<Parameter, "name">, source: S): Place {
     const unique = this.name(name);
     this.#arguments.push({ parameter: { ...parameter, name: unique }, source });
     return { kind: "parameter", name: unique };
   }
 
-  /** Reserves scratch; gives the address of its start, in elements. */
+  /** Reserves scratch; gives the address of its start, in elements, a multiple of the lanes. */
   scratch(elements: number): number {
     const start = this.#scratch;
-    this.#scratch += elements;
+    this.#scratch += this.roundUp(elements);
     return start;
   }
 
@@ -134,10 +206,55 @@ export class KernelBuilder<S> {
     this.#emit({ kind: "for", index, count, body: this.#inside(() => body(index)) });
   }
 
-  /** Independent items of a block. */
-  team(name: string, count: number, body: (index: Int) => void): void {
-    const index = this.#index(name);
-    this.#emit({ kind: "team", index, count, body: this.#inside(() => body(index)) });
+  /** Serial loops, one inside the other. */
+  readonly nest: Loops = (names, counts, body) => {
+    const descend = (depth: number, at: readonly Int[]): void => {
+      const count = counts[depth];
+      if (count === undefined) return body(...at);
+      this.for(names[depth] ?? "i", count, (index) => descend(depth + 1, [...at, index]));
+    };
+    descend(0, []);
+  };
+
+  /**
+   * Independent items of a block, outside of all other loops: a nest of loops for a team of one, else one team loop. Items
+   * may not depend on each other; what one loop writes, the next may read.
+   */
+  readonly items: Loops = (names, counts, body) => {
+    if (this.team === 1) return this.nest(names, counts, body);
+    const total = counts.reduce((product, count) => product * count, 1);
+    if (total === 0) return;
+    const index = this.#index("item");
+    const write = (): void => {
+      const at: Int[] = [];
+      let rest: Int = index;
+      for (let depth = counts.length - 1; depth >= 0; depth -= 1) {
+        const count = counts[depth] ?? 1;
+        const isOutermost = counts.slice(0, depth).every((outer) => outer === 1);
+        const name = names[depth] ?? "i";
+        at.unshift(count === 1 ? 0 : isOutermost ? rest : this.letInt(name, int("rem", rest, count)));
+        if (!isOutermost && count > 1) rest = this.letInt("rest", int("div", rest, count));
+      }
+      body(...at);
+    };
+    this.#emit({ kind: "team", index, count: total, body: this.#inside(write) });
+  };
+
+  /**
+   * A loop over the channels of a last-axis vector: as many at a time as there are lanes, what is left over one by one. Only
+   * where `wide` says that every vector begins at a multiple of the lanes; else all are done one by one. A padded lane is
+   * thus never touched.
+   */
+  channels(name: string, count: number, wide: boolean, body: (channel: Int, width: Width) => void): void {
+    const groups = wide && this.lanes > 1 ? Math.floor(count / this.lanes) : 0;
+    this.for(`${name}Vec`, groups, (index) => body(this.letInt(name, int("mul", index, this.lanes)), "vec"));
+    const done = groups * this.lanes;
+    this.for(name, count - done, (index) => body(int("add", index, done), "f32"));
+  }
+
+  /** The next multiple of the lanes. */
+  roundUp(elements: number): number {
+    return Math.ceil(elements / this.lanes) * this.lanes;
   }
 
   guard(condition: Value, then: () => void, otherwise?: () => void): void {
@@ -163,7 +280,7 @@ export class KernelBuilder<S> {
         name,
         parameters: this.#arguments.map((argument) => argument.parameter),
         scratch: this.#scratch,
-        team: 1,
+        team: this.team,
         privates: [],
         grid: { index, count: blocks },
         body: statements,

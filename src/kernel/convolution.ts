@@ -1,22 +1,58 @@
-// Kernels of dense products: pointwise and direct convolutions (with groups), dense layers.
+// Kernels of dense products: pointwise and direct convolutions (with groups), dense layers, products of two values.
 
 import { channels, elements } from "#ir/type.js";
-import type { WeightId } from "#ir/graph.js";
-import { address, addInt, mulInt } from "./build.js";
-import type { Build, Operand, Packing, Position, Steps } from "./operands.js";
-import { weightParameter } from "./operands.js";
-import type { Runs } from "./matmul.js";
-import { emitMatmul, packPanels } from "./matmul.js";
+import type { Source } from "#schedule/schedule.js";
+import type { Int } from "./build.js";
+import { addInt, int, mulInt } from "./build.js";
+import type { Register } from "./ir.js";
+import type { Columns, Runs } from "./matmul.js";
+import { columnParts, emitMatmul, panelWidths } from "./matmul.js";
+import type { Build, Operand } from "./operands.js";
+import { reads, stridesOf, vectors, weightParameter } from "./operands.js";
+import { panelPacking } from "./pack.js";
+import type { Steps } from "./steps.js";
+import { storeResult } from "./steps.js";
 import type { WindowSpec } from "./strip.js";
 import { makeStrip, splitRow } from "./strip.js";
-import type { Register, Value } from "./ir.js";
 import type { Tile } from "./tile.js";
-import { blockSize } from "./tile.js";
+import { blockSize, largeBlockSize } from "./tile.js";
 
 /** A template: how many blocks its grid has, and the body of one. */
 export interface Body {
   readonly blocks: number;
   readonly write: (block: Register) => void;
+}
+
+/** The matrix of a dense product, per group: packed in panels, or where it lies if it is computed by the net. */
+export function weightColumns(
+  k: Build,
+  tile: Tile,
+  weight: Source,
+  size: {
+    readonly depth: number;
+    readonly columns: number;
+    readonly groups?: number;
+    readonly branches?: number;
+  },
+): (group: Int) => Columns {
+  const { depth, columns, groups = 1, branches = 1 } = size;
+  if (weight.kind === "view") {
+    const { place, stride, wide } = reads(k, "w", weight);
+    const isWide = wide && (groups === 1 || columns % k.lanes === 0);
+    return (group) => ({
+      place,
+      start: mulInt(group, columns),
+      depth,
+      count: columns,
+      step: stride,
+      wide: isWide,
+    });
+  }
+  const groupSize = groups === 1 ? depth * columns : k.roundUp(depth * columns);
+  const widths = panelWidths(k, tile, columns);
+  const packing = panelPacking({ depth, groups, columns, widths, groupSize, branches });
+  const place = weightParameter(k, "w", weight.weight, packing);
+  return (group) => ({ place, start: mulInt(group, groupSize), depth, count: columns, wide: true });
 }
 
 /** Rows of `[m, k] · [k, n]`: a 1×1 convolution over all pixels, or a dense layer. */
@@ -25,123 +61,154 @@ export function pointwiseBody(
   tile: Tile,
   x: Operand,
   y: Operand,
-  weight: WeightId,
+  weight: Source,
   epilogue: Steps,
 ): Body {
-  const pixels = elements(x.shape) / channels(x.shape);
   const depth = channels(x.shape);
   const columns = channels(y.shape);
-  const size = blockSize(pixels, tile.blockPixels);
-  const place = weightParameter(k, "w", weight, panelPacking(depth, columns, tile.columns));
+  const size = largeBlockSize(vectors(x.shape), tile.blockPixels);
+  const pixelBlocks = vectors(x.shape) / size;
+  const b = weightColumns(k, tile, weight, { depth, columns })(0);
+  const parts = columnParts(k, tile, b, Math.ceil(tile.blocks / pixelBlocks));
   return {
-    blocks: pixels / size,
+    blocks: pixelBlocks * parts,
     write: (block) => {
-      const first = k.letInt("first", mulInt(block, size));
-      const runs: Runs = {
-        counts: [],
-        length: depth,
-        rows: (_, row) => ({
-          place: x.place,
-          start: mulInt(addInt(first, row), x.stride),
-          rowStride: x.stride,
-        }),
-      };
-      emitMatmul(k, tile, size, runs, { place, start: 0, depth, columns }, (sum, row, column) =>
-        storeResult(k, y, sum, { pixel: addInt(first, row), channel: column }, epilogue),
-      );
+      const first = k.letInt("first", mulInt(int("div", block, parts), size));
+      emitMatmul(k, tile, {
+        lines: 1,
+        rows: size,
+        runs: plainRuns(x, depth, (row) => mulInt(addInt(first, row), x.stride)),
+        columns: b,
+        ...(parts > 1 ? { part: { index: k.letInt("part", int("rem", block, parts)), count: parts } } : {}),
+        finish: (sum, _line, row, column) =>
+          storeResult(k, y, sum, { pixel: addInt(first, row), channel: column }, epilogue),
+      });
     },
   };
 }
 
-/** A convolution with any window and groups: a block computes one output row from a strip of input rows. */
+/** One run per row of A, which begins at `start`. */
+export function plainRuns(
+  x: { readonly place: Operand["place"]; readonly stride: number },
+  depth: number,
+  start: (row: Int) => Int,
+): Runs {
+  return {
+    counts: [],
+    length: depth,
+    rows: (_run, _line, row) => ({ place: x.place, start: start(row), rowStride: x.stride }),
+  };
+}
+
+/** A convolution with any window and groups: a block computes some output rows from a strip of input rows. */
 export function convolutionBody(
   k: Build,
   tile: Tile,
   x: Operand,
   y: Operand,
-  weight: WeightId,
-  window: WindowSpec,
-  groups: number,
+  weight: Source,
+  convolution: { readonly window: WindowSpec; readonly groups: number; readonly rows?: number },
   steps: { readonly prologue?: Steps; readonly epilogue: Steps },
 ): Body {
   const [samples = 1, height = 1, width = 1, filters = 1] = y.shape;
+  const { window, groups } = convolution;
+  const rows = convolution.rows ?? blockSize(height, tile.stripRows);
   const perGroup = channels(x.shape) / groups;
   const columns = filters / groups;
   const depth = window.kernel[0] * window.kernel[1] * perGroup;
-  const place = weightParameter(k, "w", weight, groupedPacking(depth, groups, columns, tile.columns));
+  const columnsOf = weightColumns(k, tile, weight, { depth, columns, groups });
+  // A group's channels are vecs of the result only if all groups begin at multiples of the lanes.
+  const target = { ...y, wide: y.wide && (groups === 1 || columns % k.lanes === 0) };
   return {
-    blocks: samples * height,
+    blocks: (samples * height) / rows,
     write: (block) => {
-      const options = { fill: 0, ...(steps.prologue ? { prologue: steps.prologue } : {}) };
-      const strip = makeStrip(k, x, window, 1, splitRow(k, block, samples, height), options);
-      const firstPixel = k.letInt("first", mulInt(block, width));
-      for (let group = 0; group < groups; group += 1) {
-        const runs: Runs = {
-          counts: window.kernel,
-          length: perGroup,
-          rows: ([i = 0, j = 0], column) => ({
+      const row0 = k.letInt("row0", mulInt(block, rows));
+      const strip = makeStrip(k, x, window, rows, splitRow(k, row0, samples, height), {
+        fill: 0,
+        ...(steps.prologue ? { prologue: steps.prologue } : {}),
+      });
+      const across = window.stride[1] * strip.pixelStride;
+      // Taps of a window row that lie side by side are one run.
+      const joined = groups === 1 && window.dilation[1] === 1 && strip.pixelStride === perGroup;
+      const product = (group: Int): Parameters<typeof emitMatmul>[2] => ({
+        lines: rows,
+        rows: width,
+        runs: {
+          counts: joined ? [window.kernel[0]] : window.kernel,
+          length: joined ? window.kernel[1] * perGroup : perGroup,
+          rows: ([ty = 0, tx = 0], line, row) => ({
             place: strip.place,
             start: addInt(
               strip.base,
-              group * perGroup,
-              mulInt(i, window.dilation[0] * strip.rowStride),
-              mulInt(j, window.dilation[1] * strip.pixelStride),
-              mulInt(column, window.stride[1] * strip.pixelStride),
+              mulInt(group, perGroup),
+              mulInt(addInt(mulInt(line, window.stride[0]), mulInt(ty, window.dilation[0])), strip.rowStride),
+              mulInt(tx, window.dilation[1] * strip.pixelStride),
+              mulInt(row, across),
             ),
-            rowStride: window.stride[1] * strip.pixelStride,
+            rowStride: across,
           }),
-        };
-        emitMatmul(
-          k,
-          tile,
-          width,
-          runs,
-          { place, start: group * depth * columns, depth, columns },
-          (sum, pixel, column) =>
-            storeResult(
-              k,
-              y,
-              sum,
-              { pixel: addInt(firstPixel, pixel), channel: addInt(column, group * columns) },
-              steps.epilogue,
-            ),
-        );
-      }
+        },
+        columns: columnsOf(group),
+        finish: (sum, line, row, column) => {
+          const pixel = addInt(mulInt(addInt(row0, line), width), row);
+          const channel = addInt(mulInt(group, columns), column);
+          storeResult(k, target, sum, { pixel, channel }, steps.epilogue);
+        },
+      });
+      if (groups === 1) emitMatmul(k, tile, product(0));
+      else k.items(["group"], [groups], (group) => emitMatmul(k, tile, product(group ?? 0), k.nest));
     },
   };
 }
 
-/** Stores one element of a result, after its epilogue. */
-export function storeResult(k: Build, y: Operand, value: Value, at: Position, epilogue: Steps): void {
-  k.store(y.place, address(addInt(mulInt(at.pixel, y.stride), at.channel)), epilogue(value, at));
-}
-
-/** Panels of a `[depth, columns]` weight. */
-export function panelPacking(depth: number, columns: number, width: number): Packing {
+/** The product of two values, `[..., n, k] · [..., k, m]`, with broadcasting axes before: a block computes one product. */
+export function matmulBody(k: Build, tile: Tile, a: Operand, b: Operand, y: Operand, epilogue: Steps): Body {
+  const lead = y.shape.slice(0, -2);
+  const [rows = 1, columns = 1] = y.shape.slice(-2);
+  const strides = [stridesOf(a.shape, a.stride), stridesOf(b.shape, b.stride)];
   return {
-    key: `panels ${depth}x${columns} by ${width}`,
-    elements: depth * columns,
-    pack: (values) => packPanels(values, depth, columns, width),
-  };
-}
-
-/** A `[depth, groups · columns]` weight as one set of panels per group. */
-function groupedPacking(depth: number, groups: number, columns: number, width: number): Packing {
-  if (groups === 1) return panelPacking(depth, columns, width);
-  return {
-    key: `panels ${groups} times ${depth}x${columns} by ${width}`,
-    elements: depth * groups * columns,
-    pack: (values) => {
-      const packed = new Float32Array(values.length);
-      const part = new Float32Array(depth * columns);
-      for (let group = 0; group < groups; group += 1) {
-        for (let row = 0; row < depth; row += 1) {
-          const from = row * groups * columns + group * columns;
-          part.set(values.subarray(from, from + columns), row * columns);
-        }
-        packed.set(packPanels(part, depth, columns, width), group * depth * columns);
+    blocks: elements(lead),
+    write: (block) => {
+      const index: Int[] = [];
+      let rest: Int = block;
+      for (const extent of lead.toReversed()) {
+        index.unshift(extent === 1 ? 0 : k.letInt("i", int("rem", rest, extent)));
+        rest = extent === 1 ? rest : k.letInt("rest", int("div", rest, extent));
       }
-      return packed;
+      const [startA = 0, startB = 0] = [a, b].map((operand, which) => {
+        const before = operand.shape.length - 2;
+        return k.letInt(
+          which === 0 ? "p" : "q",
+          addInt(
+            ...operand.shape
+              .slice(0, -2)
+              .map((extent, axis) =>
+                extent === 1
+                  ? 0
+                  : mulInt(index[axis + lead.length - before] ?? 0, strides[which]?.[axis] ?? 0),
+              ),
+          ),
+        );
+      });
+      const at = (row: Int, column: Int): Parameters<Steps["apply"]>[1] => ({
+        pixel: addInt(mulInt(block, rows), row),
+        channel: column,
+        index: [...index, row, column],
+      });
+      emitMatmul(k, tile, {
+        lines: 1,
+        rows,
+        runs: plainRuns(a, channels(a.shape), (row) => addInt(startA, mulInt(row, a.stride))),
+        columns: {
+          place: b.place,
+          start: startB,
+          depth: channels(a.shape),
+          count: columns,
+          step: b.stride,
+          wide: b.wide,
+        },
+        finish: (sum, _line, row, column) => storeResult(k, y, sum, at(row, column), epilogue),
+      });
     },
   };
 }

@@ -1,20 +1,27 @@
-// Depthwise kernels, alone and fused with the pointwise product behind them.
+// Depthwise kernels: alone, in front of a pointwise product, and between two of them.
 
-import type { WeightId } from "#ir/graph.js";
 import { channels } from "#ir/type.js";
-import type { Int } from "./build.js";
-import { address, addInt, f32, load, madd, mulInt } from "./build.js";
+import type { Source } from "#schedule/schedule.js";
+import type { Int, Width } from "./build.js";
+import { address, addInt, f32, i32, int, load, madd, mulInt, widen } from "./build.js";
 import type { Body } from "./convolution.js";
-import { panelPacking, storeResult } from "./convolution.js";
-import type { Place, Value } from "./ir.js";
-import type { Runs } from "./matmul.js";
-import { emitMatmul } from "./matmul.js";
-import type { Build, Operand, Position, Steps } from "./operands.js";
-import { weightParameter } from "./operands.js";
+import type { Place, Register, Value } from "./ir.js";
+import type { Build, Operand } from "./operands.js";
+import { reads, weightParameter } from "./operands.js";
+import { branchPacking, filterPacking } from "./pack.js";
+import type { Steps } from "./steps.js";
+import { storeResult } from "./steps.js";
 import type { Strip, WindowSpec } from "./strip.js";
 import { makeStrip, splitRow } from "./strip.js";
 import type { Tile } from "./tile.js";
 import { blockSize } from "./tile.js";
+
+/** The filters of a depthwise convolution: that of (tap, output) is at `tap · stride + output`. */
+export interface Filters {
+  readonly place: Place;
+  readonly stride: number;
+  readonly wide: boolean;
+}
 
 /** A depthwise convolution with any multiplier: a block computes a few output rows. */
 export function depthwiseBody(
@@ -22,156 +29,178 @@ export function depthwiseBody(
   tile: Tile,
   x: Operand,
   y: Operand,
-  weight: WeightId,
-  window: WindowSpec,
+  weight: Source,
+  depthwise: { readonly window: WindowSpec; readonly rows?: number },
   steps: { readonly prologue?: Steps; readonly epilogue: Steps },
 ): Body {
   const [samples = 1, height = 1, width = 1] = y.shape;
-  const rows = blockSize(height, tile.stripRows);
-  const place = depthwiseWeight(k, weight, window, channels(y.shape));
+  const { window } = depthwise;
+  const rows = depthwise.rows ?? blockSize(height, tile.stripRows);
+  const [inputs, outputs] = [channels(x.shape), channels(y.shape)];
+  const filters = plainFilters(k, weight, window, outputs);
   return {
     blocks: (samples * height) / rows,
     write: (block) => {
       const firstRow = k.letInt("row0", mulInt(block, rows));
       const strip = makeStrip(k, x, window, rows, splitRow(k, firstRow, samples, height), {
         fill: 0,
+        aligned: true,
         ...(steps.prologue ? { prologue: steps.prologue } : {}),
       });
-      k.for("oy", rows, (oy) =>
-        emitDepthwiseRow(
-          k,
-          strip,
-          window,
-          place,
-          width,
-          channels(x.shape),
-          channels(y.shape),
-          oy,
-          (value, column, channel) =>
-            storeResult(
-              k,
-              y,
-              value,
-              { pixel: addInt(mulInt(addInt(firstRow, oy), width), column), channel },
-              steps.epilogue,
-            ),
-        ),
-      );
+      emitDepthwise(k, tile, { strip, window, filters, rows, width, inputs }, (at, from, size) => {
+        const pixel = (column: number): Int =>
+          addInt(mulInt(addInt(firstRow, at.row), width), at.column, column);
+        const store = (value: Value, column: number, channel: Int): void =>
+          storeResult(k, y, value, { pixel: pixel(column), channel }, steps.epilogue);
+        spread(k, { multiplier: outputs / inputs, channel: at.channel, size }, (output, lanes) => {
+          for (const [column, sum] of sumsOf(k, from, filters, output, size, lanes).entries())
+            store(sum, column, output);
+        });
+      });
     },
   };
 }
 
+/** The filters as the graph has them: output channel c·m + j is column c·m + j. */
+function plainFilters(k: Build, weight: Source, window: WindowSpec, outputs: number): Filters {
+  if (weight.kind === "view") {
+    const { place, stride, wide } = reads(k, "d", weight);
+    return { place, stride, wide };
+  }
+  const taps = window.kernel[0] * window.kernel[1];
+  // Fewer outputs than lanes are never read as vecs.
+  const stride = outputs < k.lanes ? outputs : k.roundUp(outputs);
+  const place = weightParameter(k, "d", weight.weight, filterPacking(taps, outputs, stride));
+  return { place, stride, wide: stride % k.lanes === 0 };
+}
+
+/** The filters branch by branch: output channel c·m + j is column j·stride + c. */
+export function branchFilters(
+  k: Build,
+  weight: Source,
+  window: WindowSpec,
+  size: { readonly inputs: number; readonly multiplier: number; readonly branchStride: number },
+): Filters {
+  const { inputs, multiplier, branchStride } = size;
+  if (multiplier === 1) return plainFilters(k, weight, window, inputs);
+  if (weight.kind === "view") throw new TypeError("branches are made when weights are packed");
+  const taps = window.kernel[0] * window.kernel[1];
+  const packing = branchPacking(taps, inputs, multiplier, branchStride);
+  const place = weightParameter(k, "d", weight.weight, packing);
+  return { place, stride: multiplier * branchStride, wide: branchStride % k.lanes === 0 };
+}
+
+/** Where a group of depthwise results stands: a row of the strip's output, the first of some columns, an input channel. */
+export interface DepthwisePosition {
+  readonly row: Int;
+  readonly column: Int;
+  readonly channel: Int;
+}
+
+/** For every tap, what each of the columns reads there. */
+export type Taps = readonly (readonly Value[])[];
+
+export interface DepthwiseWork {
+  readonly strip: Strip;
+  readonly window: WindowSpec;
+  readonly filters: Filters;
+  readonly rows: number;
+  /** Of an output row, in pixels. */
+  readonly width: number;
+  /** Input channels. */
+  readonly inputs: number;
+}
+
 /**
- * Depthwise and pointwise in one kernel: a few rows of the intermediate value stand in scratch and are never written to
- * memory. `between` are the elementwise steps between the two.
+ * Pixels outside, channels inside, so that memory is read in order; that beats keeping weights in registers by 2–3 times.
+ * A few neighbouring pixels are computed together where that pays (`Tile.depthwisePixels`).
  */
-export function separableBody(
+export function emitDepthwise(
   k: Build,
   tile: Tile,
-  x: Operand,
-  y: Operand,
-  depthwise: { readonly weight: WeightId; readonly window: WindowSpec; readonly channels: number },
-  pointwise: WeightId,
-  steps: { readonly prologue?: Steps; readonly between: Steps; readonly epilogue: Steps },
-): Body {
-  const [samples = 1, height = 1, width = 1, filters = 1] = y.shape;
-  const middle = depthwise.channels;
-  const { window } = depthwise;
-  const rows = blockSize(height, tile.stripRows);
-  const filter = depthwiseWeight(k, depthwise.weight, window, middle);
-  const panels = weightParameter(k, "w", pointwise, panelPacking(middle, filters, tile.columns));
-  const scratch: Place = { kind: "scratch" };
-  return {
-    blocks: (samples * height) / rows,
-    write: (block) => {
-      const firstRow = k.letInt("row0", mulInt(block, rows));
-      const strip = makeStrip(k, x, window, rows, splitRow(k, firstRow, samples, height), {
-        fill: 0,
-        ...(steps.prologue ? { prologue: steps.prologue } : {}),
-      });
-      const base = k.scratch(rows * width * middle);
-      const firstPixel = k.letInt("first", mulInt(firstRow, width));
-      k.for("oy", rows, (oy) =>
-        emitDepthwiseRow(
-          k,
-          strip,
-          window,
-          filter,
-          width,
-          channels(x.shape),
-          middle,
-          oy,
-          (value, column, channel) => {
-            const pixel = addInt(mulInt(oy, width), column);
-            const at: Position = { pixel: addInt(firstPixel, pixel), channel };
-            k.store(scratch, address(addInt(mulInt(pixel, middle), channel), base), steps.between(value, at));
-          },
-        ),
-      );
-      const runs: Runs = {
-        counts: [],
-        length: middle,
-        rows: (_, row) => ({ place: scratch, start: addInt(mulInt(row, middle), base), rowStride: middle }),
-      };
-      emitMatmul(
-        k,
-        tile,
-        rows * width,
-        runs,
-        { place: panels, start: 0, depth: middle, columns: filters },
-        (sum, row, column) =>
-          storeResult(k, y, sum, { pixel: addInt(firstPixel, row), channel: column }, steps.epilogue),
-      );
-    },
+  work: DepthwiseWork,
+  finish: (at: DepthwisePosition, taps: () => Taps, size: Width) => void,
+): void {
+  const { strip, window, filters, rows, width, inputs } = work;
+  const across = window.stride[1] * strip.pixelStride;
+  const emit = (row: Int, column: Int, pixels: number): void => {
+    const start = k.letInt(
+      "p",
+      addInt(strip.base, mulInt(row, window.stride[0] * strip.rowStride), mulInt(column, across)),
+    );
+    k.channels("c", inputs, strip.wide && filters.wide, (channel, size) => {
+      const q = k.let("q", i32(addInt(start, channel)));
+      finish({ row, column, channel }, () => tapsOf(strip, window, q, pixels, size), size);
+    });
   };
+  const pixels = Math.min(tile.depthwisePixels, width);
+  const full = Math.floor(width / pixels);
+  k.items(["oy", "ox"], [rows, full], (row = 0, index = 0) =>
+    emit(row, k.letInt("x", mulInt(index, pixels)), pixels),
+  );
+  const rest = width - full * pixels;
+  if (rest > 0) k.items(["oy"], [rows], (row = 0) => emit(row, full * pixels, rest));
 }
 
-function depthwiseWeight(k: Build, weight: WeightId, window: WindowSpec, outputs: number): Place {
-  const count = window.kernel[0] * window.kernel[1] * outputs;
-  return weightParameter(k, "d", weight, { key: "plain", elements: count, pack: (values) => values });
+function tapsOf(strip: Strip, window: WindowSpec, q: Register, pixels: number, size: Width): Taps {
+  const [height, breadth] = window.kernel;
+  return Array.from({ length: height * breadth }, (_, tap) =>
+    Array.from({ length: pixels }, (_pixel, column) => {
+      const ty = Math.floor(tap / breadth) * window.dilation[0];
+      const tx = (tap % breadth) * window.dilation[1] + column * window.stride[1];
+      return load(strip.place, address(q, ty * strip.rowStride + tx * strip.pixelStride), size);
+    }),
+  );
+}
+
+/** The sums of a few columns for one output channel, or one vec of them; `pick` gives the lanes of the input that they need. */
+export function sumsOf(
+  k: Build,
+  taps: () => Taps,
+  filters: Filters,
+  output: Int,
+  size: Width,
+  pick: readonly number[] | undefined,
+): readonly Value[] {
+  const all = taps();
+  const columns = all[0]?.length ?? 0;
+  const f = k.letInt("f", output);
+  const sums = Array.from({ length: columns }, () => k.let("sum", widen(f32(0), size)));
+  // Columns of a stride of 1 read the same inputs; each is read once.
+  const read = new Map<string, Value>();
+  for (const [tap, inputs] of all.entries()) {
+    const weight = load(filters.place, address(f, tap * filters.stride), size);
+    const factor = columns > 1 ? k.let("w", weight) : weight;
+    for (const [column, input] of inputs.entries()) {
+      const sum = sums[column];
+      if (!sum) continue;
+      const key = input.kind === "load" ? String(input.address.offset) : "";
+      const value = columns > 1 ? (read.get(key) ?? k.let("x", input)) : input;
+      read.set(key, value);
+      k.set(sum, madd(pick ? { kind: "swizzle", type: "vec", x: value, lanes: pick } : value, factor, sum));
+    }
+  }
+  return sums;
 }
 
 /**
- * One output row: pixels outside, channels inside, so that memory is read in order; that beats keeping weights in registers
- * by 2–3 times. Output channel c·m + j reads input channel c.
+ * Calls `each` for the outputs of an input channel (or vec of them), which stand at c·m, c·m + 1, …: with lanes, output vec v
+ * holds the input lanes ⌊(lanes·v + i)/m⌋.
  */
-function emitDepthwiseRow(
+function spread(
   k: Build,
-  strip: Strip,
-  window: WindowSpec,
-  weights: Place,
-  width: number,
-  inputs: number,
-  outputs: number,
-  row: Int,
-  finish: (value: Value, column: Int, channel: Int) => void,
+  of: { readonly multiplier: number; readonly channel: Int; readonly size: Width },
+  each: (output: Int, lanes: readonly number[] | undefined) => void,
 ): void {
-  const multiplier = outputs / inputs;
-  const [height, breadth] = window.kernel;
-  k.for("ox", width, (ox) => {
-    const start = k.letInt(
-      "p",
-      addInt(
-        strip.base,
-        mulInt(row, window.stride[0] * strip.rowStride),
-        mulInt(ox, window.stride[1] * strip.pixelStride),
-      ),
-    );
-    k.for("c", inputs, (c) => {
-      const from = k.letInt("q", addInt(start, c));
-      for (let j = 0; j < multiplier; j += 1) {
-        const channel = k.letInt("co", addInt(mulInt(c, multiplier), j));
-        let sum: Value = f32(0);
-        for (let ky = 0; ky < height; ky += 1) {
-          for (let kx = 0; kx < breadth; kx += 1) {
-            const offset =
-              ky * window.dilation[0] * strip.rowStride + kx * window.dilation[1] * strip.pixelStride;
-            const value = load(strip.place, address(from, offset));
-            sum = madd(value, load(weights, address(channel, (ky * breadth + kx) * outputs)), sum);
-          }
-        }
-        finish(k.let("sum", sum), ox, channel);
-      }
-    });
-  });
+  const { multiplier, channel, size } = of;
+  if (multiplier === 1) return each(channel, undefined);
+  const first = k.letInt("co", mulInt(channel, multiplier));
+  for (let part = 0; part < multiplier; part += 1) {
+    if (size === "f32") each(int("add", first, part), undefined);
+    else
+      each(
+        int("add", first, part * k.lanes),
+        Array.from({ length: k.lanes }, (_, lane) => Math.floor((part * k.lanes + lane) / multiplier)),
+      );
+  }
 }

@@ -3,21 +3,18 @@
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Node, NodeOf } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
-import type { WeightId } from "#ir/graph.js";
-import { channels } from "#ir/type.js";
 import type { TensorType } from "#ir/type.js";
-import type { WeightStore } from "#ir/weights.js";
-import { entryOf } from "#ir/weights.js";
+import { channels } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
 import { isMember } from "#ops/index.js";
 import { axisOf } from "#ops/reduce.js";
 import { resizeTaps } from "#ops/resize.js";
-import { operand } from "#ops/scalar.js";
-import { add, div, mul, sub, unary } from "#ops/scalar.js";
+import { add, div, mul, operand, sub, unary } from "#ops/scalar.js";
+import { costOf } from "#schedule/cost.js";
 import type { Group, Schedule, Source, Stage, Step } from "#schedule/schedule.js";
 import type { Body } from "./convolution.js";
-import { convolutionBody, pointwiseBody } from "./convolution.js";
-import { depthwiseBody, separableBody } from "./depthwise.js";
+import { convolutionBody, matmulBody, pointwiseBody } from "./convolution.js";
+import { depthwiseBody } from "./depthwise.js";
 import {
   concatBody,
   elementwiseBody,
@@ -27,11 +24,16 @@ import {
   sliceBody,
   transposeBody,
 } from "./map.js";
-import type { Build, Operand, Steps } from "./operands.js";
-import { elementwiseSteps, reads, writes } from "./operands.js";
+import type { Build, Operand } from "./operands.js";
+import { reads, writes, writesPart } from "./operands.js";
+import { isZero } from "./pack.js";
+import type { PoolSpec } from "./pool.js";
 import { poolBody } from "./pool.js";
 import type { Reduction } from "./reduce.js";
-import { batchedMatmulBody, globalPoolBody, reduceBody, softmaxBody } from "./reduce.js";
+import { globalPoolBody, reduceBody, softmaxBody } from "./reduce.js";
+import { separableBody } from "./separable.js";
+import type { Steps } from "./steps.js";
+import { elementwiseSteps } from "./steps.js";
 import type { WindowSpec } from "./strip.js";
 import type { Tile } from "./tile.js";
 
@@ -39,144 +41,174 @@ import type { Tile } from "./tile.js";
 export function groupBody(k: Build, tile: Tile, schedule: Schedule, group: Group): Body {
   const { graph } = schedule;
   const x = reads(k, "x", group.input);
-  const y = writes(k, group.output);
-  const [first, second] = group.stages;
-  const prologue = group.prologue.length > 0 ? { prologue: elementwiseSteps(k, group.prologue) } : {};
-  if (!first) return elementwiseBody(k, x, y, elementwiseSteps(k, group.prologue));
-  const node = nodeOf(graph, first.node);
-  if (group.stages.length > 2) bug(`no template for ${group.name} (${group.rule ?? "no rule"})`);
-  if (second) {
-    const last = nodeOf(graph, second.node);
-    if (node.op !== "depthwise_conv2d" || last.op !== "conv2d")
-      bug(`no template for ${node.op} and ${last.op}`);
-    const depthwise = {
-      weight: weightOf(first, 1),
-      window: windowOf(schedule, node),
-      channels: channels(node.type.shape),
-    };
-    return separableBody(k, tile, x, y, depthwise, weightOf(second, 1), {
-      ...prologue,
-      between: withBias(k, schedule, first),
-      epilogue: withBias(k, schedule, second),
-    });
+  const [first, ...more] = group.stages;
+  const node = first && nodeOf(graph, first.node);
+  if (node?.op === "concat") {
+    const part = writesPart(k, group.output, node.type.shape);
+    return concatBody(k, tile, x, part, node.type.shape);
   }
-  return stageBody(k, tile, schedule, { node, stage: first, x, y, prologue });
+  const y = writes(k, group.output, node?.op === "softmax" ? "read_write" : "write");
+  const prologue = group.prologue.length > 0 ? { prologue: elementwiseSteps(k, group.prologue) } : {};
+  if (!first || !node) return elementwiseBody(k, tile, x, y, elementwiseSteps(k, group.prologue));
+  if (more.length > 0) return chainBody(k, tile, schedule, { group, x, y, prologue });
+  const rows = stripRows(schedule, group);
+  return stageBody({ k, tile, schedule, node, stage: first, x, y, prologue, ...(rows ? { rows } : {}) });
+}
+
+/** The strip height that the cost model chose, for a group whose strips cost something. */
+function stripRows({ graph, target }: Schedule, group: Group): number | undefined {
+  if (group.nodes.length < 2) return undefined;
+  const { rows } = costOf(
+    graph,
+    group.nodes.map((id) => nodeOf(graph, id)),
+    target,
+  );
+  return rows === 0 ? undefined : rows;
+}
+
+/** Depthwise → pointwise, or pointwise → depthwise → pointwise. */
+function chainBody(
+  k: Build,
+  tile: Tile,
+  schedule: Schedule,
+  of: {
+    readonly group: Group;
+    readonly x: Operand;
+    readonly y: Operand;
+    readonly prologue: { readonly prologue?: Steps };
+  },
+): Body {
+  const { group, x, y, prologue } = of;
+  const nodes = group.stages.map((stage) => nodeOf(schedule.graph, stage.node));
+  const ops = nodes.map((node) => node.op).join(", ");
+  const isExpanded = nodes.length === 3;
+  const [expand, middle, last] = isExpanded ? group.stages : [undefined, ...group.stages];
+  const depthwise = nodes.at(-2);
+  if (!middle || !last || depthwise?.op !== "depthwise_conv2d" || (isExpanded && prologue.prologue))
+    return bug(`no template for ${ops}`);
+  const inputs = channels(typesOf(schedule, depthwise)[0]?.shape ?? []);
+  return separableBody(
+    k,
+    tile,
+    x,
+    y,
+    {
+      ...(expand ? { expand: { weight: sourceOf(expand, 1), epilogue: withBias(k, schedule, expand) } } : {}),
+      depthwise: {
+        weight: sourceOf(middle, 1),
+        window: windowOf(schedule, depthwise),
+        inputs,
+        multiplier: channels(depthwise.type.shape) / inputs,
+        steps: biasAndSteps(schedule, middle),
+      },
+      pointwise: sourceOf(last, 1),
+      rows: stripRows(schedule, group) ?? 1,
+    },
+    { ...prologue, epilogue: withBias(k, schedule, last) },
+  );
 }
 
 interface StageContext {
+  readonly k: Build;
+  readonly tile: Tile;
+  readonly schedule: Schedule;
   readonly node: Node;
   readonly stage: Stage;
   readonly x: Operand;
   readonly y: Operand;
   readonly prologue: { readonly prologue?: Steps };
+  /** Output rows of a strip, where the cost model chose. */
+  readonly rows?: number;
 }
 
-function stageBody(k: Build, tile: Tile, schedule: Schedule, context: StageContext): Body {
-  const { node, stage, x, y, prologue } = context;
-  const epilogue = (): Steps => elementwiseSteps(k, stage.epilogue);
+function stageBody(context: StageContext): Body {
+  const { k, tile, schedule, node, stage, x, y, prologue } = context;
+  const rows = context.rows === undefined ? {} : { rows: context.rows };
   switch (node.op) {
     case "conv2d": {
       const steps = { ...prologue, epilogue: withBias(k, schedule, stage) };
-      if (!steps.prologue && isMember("pointwise", node, typesOf(schedule, node))) {
-        return pointwiseBody(k, tile, x, y, weightOf(stage, 1), steps.epilogue);
-      }
-      return convolutionBody(
-        k,
-        tile,
-        x,
-        y,
-        weightOf(stage, 1),
-        windowOf(schedule, node),
-        node.attributes.groups,
-        steps,
-      );
+      const weight = sourceOf(stage, 1);
+      if (!steps.prologue && isMember("pointwise", node, typesOf(schedule, node)))
+        return pointwiseBody(k, tile, x, y, weight, steps.epilogue);
+      const { groups } = node.attributes;
+      const convolution = { window: windowOf(schedule, node), groups, ...rows };
+      return convolutionBody(k, tile, x, y, weight, convolution, steps);
     }
-    case "depthwise_conv2d":
-      return depthwiseBody(k, tile, x, y, weightOf(stage, 1), windowOf(schedule, node), {
-        ...prologue,
-        epilogue: withBias(k, schedule, stage),
-      });
-    case "dense":
-      if (prologue.prologue) return bug("no template for elementwise steps before dense");
-      return denseBody(k, tile, schedule, context);
+    case "depthwise_conv2d": {
+      const depthwise = { window: windowOf(schedule, node), ...rows };
+      const steps = { ...prologue, epilogue: withBias(k, schedule, stage) };
+      return depthwiseBody(k, tile, x, y, sourceOf(stage, 1), depthwise, steps);
+    }
     case "max_pool":
-    case "avg_pool":
-      return poolBody(k, tile, x, y, poolOf(node), { ...prologue, epilogue: epilogue() });
+    case "avg_pool": {
+      const steps = { ...prologue, epilogue: elementwiseSteps(k, stage.epilogue) };
+      return poolBody(k, tile, x, y, { ...poolOf(node), ...rows }, steps);
+    }
     default:
       if (prologue.prologue) return bug(`no template for elementwise steps before ${node.op}`);
-      return movingBody(k, tile, schedule, context, epilogue);
+      return plainBody(context);
   }
 }
 
-/** Ops without a window: reductions and what moves elements. */
-function movingBody(
-  k: Build,
-  tile: Tile,
-  schedule: Schedule,
-  context: StageContext,
-  epilogue: () => Steps,
-): Body {
-  const { node, stage, x, y } = context;
+/** Ops without a window: dense products, reductions and what moves elements. */
+function plainBody({ k, tile, schedule, node, stage, x, y }: StageContext): Body {
+  if (node.op === "dense")
+    return pointwiseBody(k, tile, x, y, sourceOf(stage, 1), withBias(k, schedule, stage));
+  if (node.op === "softmax") {
+    if (stage.epilogue.length > 0) return bug("no template for elementwise steps behind softmax");
+    return softmaxBody(k, tile, x, y, axisOf(node.attributes.axis, node.type.shape) ?? 0);
+  }
+  if (node.op === "batch_norm") {
+    const steps = [batchNormStep(node, stage), ...stage.epilogue];
+    return elementwiseBody(k, tile, x, y, elementwiseSteps(k, steps));
+  }
+  const epilogue = elementwiseSteps(k, stage.epilogue);
   switch (node.op) {
     case "global_avg_pool":
-      return globalPoolBody(k, x, y, "mean", epilogue());
+      return globalPoolBody(k, x, y, "mean", epilogue);
     case "global_max_pool":
-      return globalPoolBody(k, x, y, "max", epilogue());
+      return globalPoolBody(k, x, y, "max", epilogue);
     case "reduce_sum":
     case "reduce_mean":
     case "reduce_max":
     case "reduce_min":
     case "reduce_prod": {
       const kind = node.op.slice("reduce_".length) as Reduction;
-      return reduceBody(k, x, y, { kind, axes: node.attributes.axes }, epilogue());
+      return reduceBody(k, tile, x, y, { kind, axes: node.attributes.axes }, epilogue);
     }
-    case "softmax":
-      if (stage.epilogue.length > 0) return bug("no template for elementwise steps behind softmax");
-      return softmaxBody(k, x, y, axisOf(node.attributes.axis, node.type.shape) ?? 0);
     case "matmul":
-      return batchedMatmulBody(k, x, reads(k, "b", sourceOf(stage, 1)), y, epilogue());
+      return matmulBody(k, tile, x, reads(k, "b", sourceOf(stage, 1)), y, epilogue);
     case "reshape":
-      return reshapeBody(k, x, y, epilogue());
+      return reshapeBody(k, tile, x, y, epilogue);
     case "transpose":
-      return transposeBody(k, x, y, node.attributes.perm, epilogue());
+      return transposeBody(k, tile, x, y, node.attributes.perm, epilogue);
     case "slice":
-      return sliceBody(k, x, y, node.attributes, epilogue());
+      return sliceBody(k, tile, x, y, node.attributes, epilogue);
     case "pad":
-      return padBody(k, x, y, node.attributes, epilogue());
-    case "concat":
-      return concatBody(k, x, y, node.type.shape, channels(node.type.shape));
+      return padBody(k, tile, x, y, node.attributes, epilogue);
     case "resize":
-      return resizeBody(k, x, y, tapsOf(schedule, node), epilogue());
-    case "batch_norm":
-      return elementwiseBody(k, x, y, elementwiseSteps(k, [batchNormStep(node, stage), ...stage.epilogue]));
+      return resizeBody(k, tile, x, y, tapsOf(schedule, node), epilogue);
     default:
-      return bug(`no template for ${node.op} (${tile.rows}×${tile.columns})`);
+      return bug(`no template for ${node.op}`);
   }
 }
 
-function denseBody(k: Build, tile: Tile, schedule: Schedule, context: StageContext): Body {
-  const { stage, x, y } = context;
-  return pointwiseBody(k, tile, x, y, weightOf(stage, 1), withBias(k, schedule, stage));
+/** The epilogue of a stage with its bias in front. */
+function withBias(k: Build, schedule: Schedule, stage: Stage): Steps {
+  return elementwiseSteps(k, biasAndSteps(schedule, stage));
 }
 
-/** The epilogue of a stage with its bias in front; a bias that was left out, or that is zeros, costs nothing. */
-function withBias(k: Build, schedule: Schedule, stage: Stage): Steps {
+/** A bias that was left out, or that is zeros, costs nothing. */
+function biasAndSteps({ weights }: Schedule, stage: Stage): readonly Step[] {
   const bias = sourceOf(stage, 2);
-  if (isZero(schedule.weights, bias)) return elementwiseSteps(k, stage.epilogue);
+  if (bias.kind === "weight" && isZero(weights, bias.weight)) return stage.epilogue;
   const step: Step = {
     node: stage.node,
     scalar: add(operand(0), operand(1)),
     flow: [0],
     sides: new Map([[1, { source: bias, broadcast: "channel" }]]),
   };
-  return elementwiseSteps(k, [step, ...stage.epilogue]);
-}
-
-function isZero(weights: WeightStore, source: Source): boolean {
-  if (source.kind !== "weight") return false;
-  const entry = entryOf(weights, source.weight).source;
-  if (entry.kind === "absent") return true;
-  return entry.kind === "seeded" && entry.generator === "zeros";
+  return [step, ...stage.epilogue];
 }
 
 /** A batch norm on its own, as an elementwise step with four sides. */
@@ -198,7 +230,7 @@ function windowOf(schedule: Schedule, node: NodeOf<"conv2d"> | NodeOf<"depthwise
   return { kernel: [height, width] satisfies Size, stride, dilation, padding: numbers(padding) };
 }
 
-function poolOf(node: NodeOf<"max_pool"> | NodeOf<"avg_pool">): Parameters<typeof poolBody>[4] {
+function poolOf(node: NodeOf<"max_pool"> | NodeOf<"avg_pool">): PoolSpec {
   const { kernel, stride, dilation, padding } = node.attributes;
   return {
     kernel,
@@ -210,7 +242,7 @@ function poolOf(node: NodeOf<"max_pool"> | NodeOf<"avg_pool">): Parameters<typeo
   };
 }
 
-function tapsOf(schedule: Schedule, node: NodeOf<"resize">): Parameters<typeof resizeBody>[3] {
+function tapsOf(schedule: Schedule, node: NodeOf<"resize">): Parameters<typeof resizeBody>[4] {
   const [, height = 1, width = 1] = typesOf(schedule, node)[0]?.shape ?? [];
   const { size, method } = node.attributes;
   return {
@@ -230,9 +262,4 @@ function typesOf(schedule: Schedule, node: Node): TensorType[] {
 
 function sourceOf(stage: Stage, at: number): Source {
   return stage.operands.get(at) ?? bug(`a stage without operand ${at}`);
-}
-
-function weightOf(stage: Stage, at: number): WeightId {
-  const source = sourceOf(stage, at);
-  return source.kind === "weight" ? source.weight : bug("a kernel's weights must be constant");
 }

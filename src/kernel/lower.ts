@@ -9,23 +9,24 @@ import type { Group, Schedule } from "#schedule/schedule.js";
 import { KernelBuilder } from "./build.js";
 import { groupBody } from "./group-body.js";
 import type { Kernel, KernelProgram, Launch, PackedWeight, Port } from "./ir.js";
-import type { Packing, Ref } from "./operands.js";
+import type { Ref } from "./operands.js";
+import type { Packing } from "./pack.js";
 import type { Tile } from "./tile.js";
-import { jsTile } from "./tile.js";
+import { tiles } from "./tile.js";
 
-/** The kernels of a schedule. */
-export function lower(schedule: Schedule, tile: Tile = jsTile): KernelProgram {
+/** The kernels of a schedule, with the tile of its target unless another is given. */
+export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.name]): KernelProgram {
   const kernels = new Map<string, { index: number; kernel: Kernel }>();
   const launches: Launch[] = [];
   const packed = new WeightPacker(schedule);
   const table: number[] = [];
   for (const group of schedule.groups) {
-    const k = new KernelBuilder<Ref>();
+    const k = new KernelBuilder<Ref>({ lanes: schedule.target.lanes, team: tile.team });
     const body = groupBody(k, tile, schedule, group);
     const { kernel, sources } = k.finish(kernelName(schedule, group), body.blocks, body.write);
     // The name is a label: kernels that differ in nothing else are the same.
     const key = JSON.stringify({ ...kernel, name: "" }, (_, value: unknown) =>
-      value === Number.NEGATIVE_INFINITY ? "-inf" : value,
+      typeof value === "number" && !Number.isFinite(value) ? String(value) : value,
     );
     const known = kernels.get(key) ?? { index: kernels.size, kernel };
     kernels.set(key, known);

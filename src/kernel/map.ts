@@ -3,47 +3,62 @@
 import { channels, elements } from "#ir/type.js";
 import type { Shape } from "#ir/type.js";
 import type { ResizeTap } from "#ops/resize.js";
-import type { Int } from "./build.js";
-import { address, addInt, both, compare, f32, int, load, loadInt, mulInt } from "./build.js";
+import type { Int, Width } from "./build.js";
+import {
+  address,
+  addInt,
+  binary,
+  both,
+  compare,
+  f32,
+  int,
+  load,
+  loadInt,
+  madd,
+  mulInt,
+  widen,
+} from "./build.js";
 import type { Body } from "./convolution.js";
-import { storeResult } from "./convolution.js";
 import type { Value } from "./ir.js";
-import type { Build, Operand, Steps } from "./operands.js";
-import { stridesOf, tableParameter } from "./operands.js";
-import { blockSize } from "./tile.js";
+import type { Build, Operand } from "./operands.js";
+import { stridesOf, tableParameter, vectors } from "./operands.js";
+import type { Steps } from "./steps.js";
+import { broadcastAddress, noSteps, storeResult } from "./steps.js";
+import type { Tile } from "./tile.js";
+import { largeBlockSize } from "./tile.js";
 
-/** Most last-axis vectors of a block. */
-const blockVectors = 256;
+/** What a mapping kernel computes. */
+export interface Mapping {
+  /** The element of the result at an index, or the vec of elements from there on. */
+  readonly element: (index: readonly Int[], pixel: Int, width: Width) => Value;
+  /** Whether `element` gives vecs. */
+  readonly wide: boolean;
+  /** Where the element goes, if not to its own place in y. */
+  readonly store?: (value: Value, index: readonly Int[]) => void;
+}
 
 /**
- * One value per element of the result: `element` gets the index per axis. Blocks are runs of last-axis vectors; the indices
- * of the axes before are found once per vector.
+ * One value per element of the result. Blocks are runs of last-axis vectors; the indices of the axes before are found once
+ * per vector.
  */
-export function mapBody(
-  k: Build,
-  y: Operand,
-  element: (index: readonly Int[], pixel: Int) => Value,
-  epilogue: Steps,
-  store: (value: Value, pixel: Int, channel: Int, index: readonly Int[]) => void = (
-    value,
-    pixel,
-    channel,
-    index,
-  ) => storeResult(k, y, value, { pixel, channel, index }, epilogue),
-): Body {
-  const vectors = elements(y.shape) / channels(y.shape);
-  const size = blockSize(vectors, blockVectors);
+export function mapBody(k: Build, tile: Tile, y: Operand, epilogue: Steps, mapping: Mapping): Body {
+  const size = largeBlockSize(vectors(y.shape), tile.blockVectors);
+  const wide = mapping.wide && y.wide && epilogue.wide;
   return {
-    blocks: vectors / size,
-    write: (block) =>
-      k.for("i", size, (i) => {
-        const pixel = k.letInt("pixel", addInt(mulInt(block, size), i));
+    blocks: vectors(y.shape) / size,
+    write: (block) => {
+      const first = k.letInt("first", mulInt(block, size));
+      k.items(["i"], [size], (i = 0) => {
+        const pixel = k.letInt("pixel", addInt(first, i));
         const lead = leadingIndex(k, y.shape, pixel);
-        k.for("c", channels(y.shape), (c) => {
-          const index = y.shape.length === 0 ? [] : [...lead, c];
-          store(element(index, pixel), pixel, c, index);
+        k.channels("c", channels(y.shape), wide, (channel, width) => {
+          const index = y.shape.length === 0 ? [] : [...lead, channel];
+          const value = mapping.element(index, pixel, width);
+          if (mapping.store) mapping.store(value, index);
+          else storeResult(k, y, value, { pixel, channel, index }, epilogue);
         });
-      }),
+      });
+    },
   };
 }
 
@@ -61,108 +76,94 @@ function leadingIndex(k: Build, shape: Shape, pixel: Int): Int[] {
   return index;
 }
 
-/** The element at an index. */
-export function loadAt(x: Operand, index: readonly Int[]): Value {
+/** The element at an index, or the vec from there on. */
+export function loadAt(x: Operand, index: readonly Int[], width: Width = "f32"): Value {
   const strides = stridesOf(x.shape, x.stride);
-  return load(x.place, address(addInt(...index.map((at, axis) => mulInt(at, strides[axis] ?? 0)))));
+  return load(x.place, address(addInt(...index.map((at, axis) => mulInt(at, strides[axis] ?? 0)))), width);
 }
 
 /** A chain of elementwise steps over a value, or a plain copy. */
-export function elementwiseBody(k: Build, x: Operand, y: Operand, steps: Steps): Body {
-  const strides = stridesOf(x.shape, x.stride);
-  const lead = y.shape.length - x.shape.length;
-  return mapBody(
-    k,
-    y,
-    (index) =>
-      load(
-        x.place,
-        // The flow may itself broadcast, as the smaller operand of a lone binary op does.
-        address(
-          addInt(
-            ...x.shape.map((extent, axis) =>
-              extent === 1 ? 0 : mulInt(index[axis + lead] ?? 0, strides[axis] ?? 0),
-            ),
-          ),
-        ),
-      ),
-    steps,
-  );
+export function elementwiseBody(k: Build, tile: Tile, x: Operand, y: Operand, steps: Steps): Body {
+  // The flow may itself repeat, as the smaller operand of a lone binary op does.
+  const repeats = channels(x.shape) === 1;
+  return mapBody(k, tile, y, steps, {
+    wide: x.wide || repeats,
+    element: (index, _pixel, width) =>
+      widen(load(x.place, address(broadcastAddress(x, index)), repeats ? "f32" : width), width),
+  });
 }
 
 /** Reads x in reading order into a result of another shape. */
-export function reshapeBody(k: Build, x: Operand, y: Operand, epilogue: Steps): Body {
+export function reshapeBody(k: Build, tile: Tile, x: Operand, y: Operand, epilogue: Steps): Body {
   const depth = channels(x.shape);
-  return mapBody(
-    k,
-    y,
-    (index, pixel) => {
-      const flat = addInt(mulInt(pixel, channels(y.shape)), index.at(-1) ?? 0);
+  const isSame = depth === channels(y.shape);
+  return mapBody(k, tile, y, epilogue, {
+    wide: x.wide && isSame,
+    element: (index, pixel, width) => {
+      const channel = index.at(-1) ?? 0;
+      if (isSame) return load(x.place, address(addInt(mulInt(pixel, x.stride), channel)), width);
+      const flat = addInt(mulInt(pixel, channels(y.shape)), channel);
       if (x.stride === depth) return load(x.place, address(flat));
-      const place = k.letInt("flat", flat);
-      return load(
-        x.place,
-        address(addInt(mulInt(int("div", place, depth), x.stride), int("rem", place, depth))),
-      );
+      const at = k.letInt("flat", flat);
+      return load(x.place, address(addInt(mulInt(int("div", at, depth), x.stride), int("rem", at, depth))));
     },
-    epilogue,
-  );
+  });
 }
 
 /** `y[index] = x[permuted index]`. */
 export function transposeBody(
   k: Build,
+  tile: Tile,
   x: Operand,
   y: Operand,
   perm: readonly number[],
   epilogue: Steps,
 ): Body {
-  return mapBody(
-    k,
-    y,
-    (index) =>
+  return mapBody(k, tile, y, epilogue, {
+    wide: x.wide && perm.at(-1) === perm.length - 1,
+    element: (index, _pixel, width) =>
       loadAt(
         x,
         perm.map((_, axis) => index[perm.indexOf(axis)] ?? 0),
+        width,
       ),
-    epilogue,
-  );
+  });
 }
 
 export function sliceBody(
   k: Build,
+  tile: Tile,
   x: Operand,
   y: Operand,
   slice: { readonly begin: readonly number[]; readonly stride: readonly number[] },
   epilogue: Steps,
 ): Body {
-  return mapBody(
-    k,
-    y,
-    (index) =>
+  const { begin, stride } = slice;
+  return mapBody(k, tile, y, epilogue, {
+    wide: x.wide && (stride.at(-1) ?? 1) === 1 && (begin.at(-1) ?? 0) % k.lanes === 0,
+    element: (index, _pixel, width) =>
       loadAt(
         x,
-        index.map((at, axis) => addInt(mulInt(at, slice.stride[axis] ?? 1), slice.begin[axis] ?? 0)),
+        index.map((at, axis) => addInt(mulInt(at, stride[axis] ?? 1), begin[axis] ?? 0)),
+        width,
       ),
-    epilogue,
-  );
+  });
 }
 
-/** Copies an operand into a concatenation along an inner axis, where its part is not one dense view. */
-export function concatBody(k: Build, x: Operand, y: Operand, whole: Shape, stride: number): Body {
-  const strides = stridesOf(whole, stride);
-  return mapBody(
-    k,
-    { ...y, shape: x.shape },
-    (index) => loadAt(x, index),
-    (value) => value,
-    (value, _pixel, _channel, index) =>
+/** Copies an operand into a concatenation along an inner axis, where its part is not one view: `y` is the whole, from there on. */
+export function concatBody(k: Build, tile: Tile, x: Operand, y: Operand, whole: Shape): Body {
+  const strides = stridesOf(whole, y.stride);
+  return mapBody(k, tile, { ...y, shape: x.shape }, noSteps, {
+    wide: x.wide && y.wide,
+    element: (index, _pixel, width) => loadAt(x, index, width),
+    store: (value, index) =>
       k.store(y.place, address(addInt(...index.map((at, axis) => mulInt(at, strides[axis] ?? 0)))), value),
-  );
+  });
 }
 
 export function padBody(
   k: Build,
+  tile: Tile,
   x: Operand,
   y: Operand,
   pad: {
@@ -172,34 +173,32 @@ export function padBody(
   },
   epilogue: Steps,
 ): Body {
-  return mapBody(
-    k,
-    y,
-    (index) => {
+  const wide = x.wide && channels(x.shape) === channels(y.shape);
+  const isPadded = (axis: number): boolean => (x.shape[axis] ?? 1) !== (y.shape[axis] ?? 1);
+  const lastOf = (axis: number): number => (x.shape[axis] ?? 1) - 1;
+  return mapBody(k, tile, y, epilogue, {
+    wide,
+    element: (index, _pixel, width) => {
       const places = index.map((at, axis) => addInt(at, -(pad.before[axis] ?? 0)));
       if (pad.mode !== "constant") {
+        const inside = (at: Int, axis: number): Int =>
+          pad.mode === "edge" ? int("min", int("max", at, 0), lastOf(axis)) : mirror(at, lastOf(axis));
         return loadAt(
           x,
-          places.map((at, axis) => {
-            const last = (x.shape[axis] ?? 1) - 1;
-            const edge = int("min", int("max", at, 0), last);
-            if ((x.shape[axis] ?? 1) === (y.shape[axis] ?? 1)) return at;
-            return pad.mode === "edge" ? edge : mirror(at, last);
-          }),
+          places.map((at, axis) => (isPadded(axis) ? inside(at, axis) : at)),
+          width,
         );
       }
-      const result = k.let("v", f32(pad.value));
-      const tests = places.flatMap((at, axis) => {
-        const extent = x.shape[axis] ?? 1;
-        return extent === (y.shape[axis] ?? 1) ? [] : [compare("le", 0, at), compare("lt", at, extent)];
-      });
+      const tests = places.flatMap((at, axis) =>
+        isPadded(axis) ? [compare("le", 0, at), compare("lt", at, x.shape[axis] ?? 1)] : [],
+      );
       const [first, ...rest] = tests;
-      if (!first) return loadAt(x, places);
-      k.guard(rest.reduce(both, first), () => k.set(result, loadAt(x, places)));
+      if (!first) return loadAt(x, places, width);
+      const result = k.let("v", widen(f32(pad.value), width));
+      k.guard(rest.reduce(both, first), () => k.set(result, loadAt(x, places, width)));
       return result;
     },
-    epilogue,
-  );
+  });
 }
 
 /** −1 → 1, last + 1 → last − 1; inside, the place itself. */
@@ -208,9 +207,10 @@ function mirror(at: Int, last: number): Int {
   return int("min", low, int("sub", 2 * last, low));
 }
 
-/** Nearest or bilinear resizing; the neighbours per row and column stand in tables, the shares as bits of f32. */
+/** Nearest or bilinear resizing; the neighbours per row and column stand in tables, with shares in whole multiples of 2⁻²⁴. */
 export function resizeBody(
   k: Build,
+  tile: Tile,
   x: Operand,
   y: Operand,
   taps: {
@@ -225,30 +225,51 @@ export function resizeBody(
     "t",
     [...taps.rows, ...taps.columns].flatMap((tap) => [tap.low, tap.high, Math.round(tap.share * shareUnit)]),
   );
-  const columnsAt = taps.rows.length * 3;
-  return mapBody(
-    k,
-    y,
-    (index) => {
-      const [n = 0, row = 0, column = 0, c = 0] = index;
-      const entry = (at: Int, start: number, part: number): Value =>
-        loadInt(table, address(addInt(mulInt(at, 3), start), part));
-      const at = (dy: number, dx: number): Value =>
-        loadAt(x, [n, entry(row, 0, dy), entry(column, columnsAt, dx), c]);
-      if (!taps.bilinear) return at(0, 0);
-      const share = (place: Int, start: number): Value => ({
-        kind: "binary",
-        type: "f32",
-        fn: "mul",
-        a: { kind: "to_f32", type: "f32", x: entry(place, start, 2) },
-        b: f32(1 / shareUnit),
+  const entry = (at: Int, start: number, part: number): Value =>
+    loadInt(table, address(addInt(mulInt(at, 3), start), part));
+  const share = (at: Int, start: number): Value =>
+    binary("mul", { kind: "to_f32", type: "f32", x: entry(at, start, 2) }, f32(1 / shareUnit));
+  const [height = 1, width = 1] = [x.shape[1], x.shape[2]];
+  const columnTable = taps.rows.length * 3;
+  const depth = channels(x.shape);
+  const [, newHeight = 1, newWidth = 1] = y.shape;
+  const size = largeBlockSize(vectors(y.shape), tile.blockVectors);
+  return {
+    blocks: vectors(y.shape) / size,
+    write: (block) => {
+      const first = k.letInt("first", mulInt(block, size));
+      // Neighbours and shares are the same for all channels of a pixel.
+      k.items(["i"], [size], (i = 0) => {
+        const pixel = k.letInt("pixel", addInt(first, i));
+        const column = k.letInt("column", int("rem", pixel, newWidth));
+        const line = k.letInt("line", int("div", pixel, newWidth));
+        const row = k.letInt("row", int("rem", line, newHeight));
+        const image = mulInt(int("div", line, newHeight), height * width * x.stride);
+        const corner = (dy: number, dx: number): Int =>
+          k.letInt(
+            "p",
+            addInt(
+              image,
+              mulInt(entry(row, 0, dy), width * x.stride),
+              mulInt(entry(column, columnTable, dx), x.stride),
+            ),
+          );
+        const corners = [corner(0, 0), ...(taps.bilinear ? [corner(0, 1), corner(1, 0), corner(1, 1)] : [])];
+        const [down, right] = taps.bilinear
+          ? [k.let("down", share(row, 0)), k.let("right", share(column, columnTable))]
+          : [];
+        k.channels("c", depth, x.wide && y.wide && epilogue.wide, (channel, lanes) => {
+          const [a, b, c, d] = corners.map((at) => load(x.place, address(addInt(at, channel)), lanes));
+          if (!a) return;
+          const value =
+            b && c && d && down && right
+              ? mix(k, k.let("upper", mix(k, a, b, right)), mix(k, c, d, right), down)
+              : a;
+          storeResult(k, y, value, { pixel, channel }, epilogue);
+        });
       });
-      const [down, right] = [k.let("down", share(row, 0)), k.let("right", share(column, columnsAt))];
-      const upper = k.let("upper", mix(k, at(0, 0), at(0, 1), right));
-      return mix(k, upper, mix(k, at(1, 0), at(1, 1), right), down);
     },
-    epilogue,
-  );
+  };
 }
 
 /** Shares are whole multiples of 2⁻²⁴ in the table: as fine as f32 in [½, 1), and exact as i32. */
@@ -256,7 +277,6 @@ const shareUnit = 2 ** 24;
 
 /** `a + (b − a)·share`. */
 function mix(k: Build, a: Value, b: Value, share: Value): Value {
-  const from = k.let("from", a);
-  const difference: Value = { kind: "binary", type: "f32", fn: "sub", a: b, b: from };
-  return { kind: "madd", type: "f32", a: difference, b: share, c: from };
+  const from = a.kind === "register" ? a : k.let("from", a);
+  return madd(binary("sub", b, from), share, from);
 }

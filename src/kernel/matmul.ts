@@ -1,7 +1,7 @@
 // The heart of pointwise, dense and direct convolutions: a tile of rows × columns of the result in registers.
 
-import type { Int } from "./build.js";
-import { address, addInt, f32, i32, load, madd, mulInt } from "./build.js";
+import type { Int, Loops } from "./build.js";
+import { address, addInt, f32, i32, int, load, madd, mulInt, widen } from "./build.js";
 import type { Place, Register, Value } from "./ir.js";
 import type { Build } from "./operands.js";
 import type { Tile } from "./tile.js";
@@ -14,138 +14,150 @@ export interface Rows {
 }
 
 /**
- * A sum of products A·B: for every run, `length` consecutive elements of each row of A meet `length` rows of the packed
- * panel. A pointwise product has one run; a convolution has one per tap of its window.
+ * A sum of products A·B: for every run, `length` consecutive elements of each row of A meet `length` rows of B. A pointwise
+ * product has one run; a convolution has one per tap of its window.
  */
 export interface Runs {
   /** How many runs, as nested constant counts (window rows, window columns). */
   readonly counts: readonly number[];
   readonly length: number;
-  /** The rows of a run, from its indices and the first row of the tile. */
-  readonly rows: (run: readonly Int[], row: Int) => Rows;
+  /** The rows of a run, from its indices, the line and the first row of the tile in the line. */
+  readonly rows: (run: readonly Int[], line: Int, row: Int) => Rows;
 }
 
-/** Takes the finished sum of (row, column). */
-export type Finish = (sum: Value, row: Int, column: Int) => void;
-
-/** Where B's panels stand, and how many columns a panel has; the last panel may be narrower. */
-export interface Panels {
+/** B: packed in panels one after another, or a matrix in memory with `step` elements from row to row. */
+export interface Columns {
   readonly place: Place;
-  /** Elements before the first panel, in the parameter. */
-  readonly start: number;
+  /** Where the first element stands in the parameter. */
+  readonly start: Int;
+  /** Rows of B. */
   readonly depth: number;
-  readonly columns: number;
+  readonly count: number;
+  /** Of a matrix in memory; absent for panels. */
+  readonly step?: number;
+  /** Whether B can be read as vecs. */
+  readonly wide: boolean;
+}
+
+export interface Product {
+  /** Lines of rows, as the rows of an image; tiles stay within a line. */
+  readonly lines: number;
+  /** Rows of A in a line. */
+  readonly rows: number;
+  readonly runs: Runs;
+  readonly columns: Columns;
+  /** Which part of the columns, where several blocks share them: block number and count. */
+  readonly part?: { readonly index: Int; readonly count: number };
+  /** Takes the finished sum, of one column or of a vec of columns. */
+  readonly finish: (sum: Value, line: Int, row: Int, column: Int) => void;
+}
+
+/** Some panels of equal width. */
+interface Segment {
+  readonly count: number;
+  readonly first: number;
+  /** Columns of a panel, and whether they are vecs. */
+  readonly width: number;
+  readonly wide: boolean;
+}
+
+/** The panels of some columns: full tiles, then what is left over as vecs, then single columns. */
+function segmentsOf(k: Build, tile: Tile, count: number, wide: boolean): Segment[] {
+  const lanes = wide ? k.lanes : 1;
+  const width = Math.max(lanes, Math.floor(tile.columns / lanes) * lanes);
+  const full = Math.floor(count / width);
+  const rest = count - full * width;
+  const vecs = Math.floor(rest / lanes) * lanes;
+  return [
+    { count: full, first: 0, width, wide: lanes > 1 },
+    { count: vecs > 0 ? 1 : 0, first: full * width, width: vecs, wide: lanes > 1 },
+    { count: rest > vecs ? 1 : 0, first: full * width + vecs, width: rest - vecs, wide: false },
+  ].filter((segment) => segment.count > 0);
+}
+
+/** Widths of the panels that a product reads its packed columns in. */
+export function panelWidths(k: Build, tile: Tile, columns: number): number[] {
+  return segmentsOf(k, tile, columns, true).flatMap(({ count, width }) =>
+    new Array<number>(count).fill(width),
+  );
+}
+
+/** Into how many parts of equal panels the columns can be cut, `wanted` at most; 1 if panels are left over. */
+export function columnParts(k: Build, tile: Tile, columns: Columns, wanted: number): number {
+  const [only, ...more] = segmentsOf(k, tile, columns.count, columns.wide);
+  if (!only || more.length > 0) return 1;
+  for (let parts = Math.min(wanted, only.count); parts > 1; parts -= 1)
+    if (only.count % parts === 0) return parts;
+  return 1;
 }
 
 /**
- * Emits loops over all panels and row tiles of `rowCount` rows. Panels are outside, so that one stays in the nearest
- * cache while the rows run by. What is left over at the right and at the bottom gets narrower tiles of its own.
+ * Emits loops over all panels, lines and row tiles. Panels are outside, so that one stays in the nearest cache while the rows
+ * run by. What is left over at the right and at the bottom gets narrower tiles of its own.
  */
-export function emitMatmul(
-  k: Build,
-  tile: Tile,
-  rowCount: number,
-  runs: Runs,
-  panels: Panels,
-  finish: Finish,
-): void {
-  const { columns: total } = panels;
-  const full = Math.floor(total / tile.columns);
-  const column = (name: string, count: number, first: number, width: number): void => {
-    k.for(name, count, (panel) => {
-      const panelSize = panels.depth * tile.columns;
-      const start = k.letInt(
-        "b0",
-        addInt(mulInt(panel, panelSize), panels.start + (first / tile.columns) * panelSize),
+export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops = k.items): void {
+  const { columns, part } = product;
+  for (const segment of segmentsOf(k, tile, columns.count, columns.wide)) {
+    const panels = segment.count / (part?.count ?? 1);
+    const firstPanel = part ? mulInt(part.index, panels) : 0;
+    const full = Math.floor(product.rows / tile.rows);
+    const rest = product.rows - full * tile.rows;
+    const emit = (panel: Int, line: Int, row: Int, rows: number): void => {
+      const column = k.letInt("n", addInt(mulInt(addInt(firstPanel, panel), segment.width), segment.first));
+      emitTile(k, { product, segment, rows, line, row, column });
+    };
+    loops(["panel", "line", "tile"], [panels, product.lines, full], (panel, line, index) =>
+      emit(panel ?? 0, line ?? 0, k.letInt("m", mulInt(index ?? 0, tile.rows)), tile.rows),
+    );
+    if (rest > 0)
+      loops(["panel", "line"], [panels, product.lines], (panel, line) =>
+        emit(panel ?? 0, line ?? 0, full * tile.rows, rest),
       );
-      const n = k.letInt("n", addInt(mulInt(panel, tile.columns), first));
-      emitRows(k, tile, rowCount, width, runs, panels.place, start, (sum, row, at) =>
-        finish(sum, row, addInt(n, at)),
-      );
-    });
-  };
-  column("panel", full, 0, tile.columns);
-  if (total % tile.columns > 0) column("panel", 1, full * tile.columns, total % tile.columns);
-}
-
-function emitRows(
-  k: Build,
-  tile: Tile,
-  rowCount: number,
-  width: number,
-  runs: Runs,
-  weights: Place,
-  start: Int,
-  finish: (sum: Value, row: Int, column: number) => void,
-): void {
-  const full = Math.floor(rowCount / tile.rows);
-  k.for("tile", full, (index) => {
-    emitTile(k, tile.rows, width, runs, weights, start, k.letInt("m", mulInt(index, tile.rows)), finish);
-  });
-  const rest = rowCount % tile.rows;
-  if (rest > 0) emitTile(k, rest, width, runs, weights, start, full * tile.rows, finish);
+  }
 }
 
 function emitTile(
   k: Build,
-  rows: number,
-  width: number,
-  runs: Runs,
-  weights: Place,
-  start: Int,
-  firstRow: Int,
-  finish: (sum: Value, row: Int, column: number) => void,
+  at: {
+    readonly product: Product;
+    readonly segment: Segment;
+    readonly rows: number;
+    readonly line: Int;
+    readonly row: Int;
+    readonly column: Int;
+  },
 ): void {
-  const sums: Register[][] = Array.from({ length: rows }, (_, r) =>
-    Array.from({ length: width }, (_, c) => k.let(`acc${r}${c}`, f32(0))),
+  const { columns, runs, finish } = at.product;
+  const { width, wide } = at.segment;
+  const lanes = wide ? k.lanes : 1;
+  const type = wide ? "vec" : "f32";
+  const places = Array.from({ length: width / lanes }, (_, c) => c * lanes);
+  const sums: Register[][] = Array.from({ length: at.rows }, (_, r) =>
+    places.map((_place, c) => k.let(`acc${r}${c}`, widen(f32(0), type))),
   );
-  const b = k.let("b", i32(start));
-  const nest = (at: number, run: readonly Int[]): void => {
-    const count = runs.counts[at];
-    if (count !== undefined) {
-      k.for("tap", count, (index) => nest(at + 1, [...run, index]));
-      return;
-    }
-    const { place, start: from, rowStride } = runs.rows(run, firstRow);
-    const a = k.let("a", i32(from));
-    k.for("c", runs.length, () => {
-      const left = sums.map((_, r) => k.let(`a${r}`, load(place, address(a, r * rowStride))));
-      const right = (sums[0] ?? []).map((_, c) => k.let(`b${c}`, load(weights, address(b, c))));
+  const offset = columns.step === undefined ? mulInt(at.column, columns.depth) : at.column;
+  const b = k.let("b", i32(addInt(columns.start, offset)));
+  k.nest(["ty", "tx"].slice(-runs.counts.length), runs.counts, (...run) => {
+    const { place, start, rowStride } = runs.rows(run, at.line, at.row);
+    const a = k.let("a", i32(start));
+    const multiply = (): void => {
+      const right = places.map((from, c) => k.let(`b${c}`, load(columns.place, address(b, from), type)));
       for (const [r, row] of sums.entries()) {
+        const left = k.let(`a${r}`, widen(load(place, address(a, r * rowStride)), type));
         for (const [c, sum] of row.entries()) {
-          const [l, w] = [left[r], right[c]];
-          if (l && w) k.set(sum, madd(l, w, sum));
+          const factor = right[c];
+          if (factor) k.set(sum, madd(left, factor, sum));
         }
       }
+      k.step(b, columns.step ?? width);
+    };
+    if (runs.length === 1) return multiply();
+    k.for("c", runs.length, () => {
+      multiply();
       k.step(a, 1);
-      k.step(b, width);
     });
-  };
-  nest(0, []);
+  });
   for (const [r, row] of sums.entries())
-    for (const [c, sum] of row.entries()) finish(sum, addInt(firstRow, r), c);
-}
-
-/**
- * Packs a `[depth, columns]` matrix into panels of `width` columns, each `[depth, width]`, the last one narrower: the order
- * in which a tile reads it.
- */
-export function packPanels(
-  values: Float32Array,
-  depth: number,
-  columns: number,
-  width: number,
-): Float32Array {
-  const packed = new Float32Array(depth * columns);
-  let at = 0;
-  for (let first = 0; first < columns; first += width) {
-    const last = Math.min(first + width, columns);
-    for (let row = 0; row < depth; row += 1) {
-      for (let column = first; column < last; column += 1) {
-        packed[at] = values[row * columns + column] ?? 0;
-        at += 1;
-      }
-    }
-  }
-  return packed;
+    for (const [c, sum] of row.entries())
+      finish(sum, at.line, addInt(at.row, r), int("add", at.column, places[c] ?? 0));
 }

@@ -3,20 +3,11 @@
 import type { WeightId } from "#ir/graph.js";
 import { channels, elements } from "#ir/type.js";
 import type { Shape } from "#ir/type.js";
-import type { Side, Source, Step, View } from "#schedule/schedule.js";
-import type { Int } from "./build.js";
-import { address, addInt, load, mulInt } from "./build.js";
+import type { Source, View } from "#schedule/schedule.js";
 import type { KernelBuilder } from "./build.js";
-import type { Place, Value } from "./ir.js";
-import { scalarValue, usesOf } from "./scalar.js";
-
-/** How a weight is laid out in the packed file. `key` names the layout: equal keys are packed once. */
-export interface Packing {
-  readonly key: string;
-  readonly elements: number;
-  /** From the values as the graph has them to the packed ones. */
-  readonly pack: (values: Float32Array) => Float32Array;
-}
+import type { Place } from "./ir.js";
+import type { Packing } from "./pack.js";
+import { plainPacking } from "./pack.js";
 
 /** What a parameter of a kernel refers to. */
 export type Ref =
@@ -32,43 +23,56 @@ export interface Operand {
   readonly shape: Shape;
   /** Elements between last-axis vectors. */
   readonly stride: number;
+  /** Whether every last-axis vector begins at a multiple of the lanes, so that it can be read as vecs. */
+  readonly wide: boolean;
+}
+
+/** Last-axis vectors of a shape. */
+export function vectors(shape: Shape): number {
+  return elements(shape) / channels(shape);
 }
 
 /** Elements from the first to behind the last of a view. */
 function extentOf(shape: Shape, stride: number): number {
-  return (elements(shape) / channels(shape) - 1) * stride + channels(shape);
+  return (vectors(shape) - 1) * stride + channels(shape);
 }
 
 /** A parameter for a source that is read. */
 export function reads(k: Build, name: string, source: Source): Operand {
-  if (source.kind === "weight") {
-    const count = elements(source.type.shape);
-    const place = weightParameter(k, name, source.weight, {
-      key: "plain",
-      elements: count,
-      pack: (values) => values,
-    });
-    return { place, shape: source.type.shape, stride: channels(source.type.shape) };
-  }
-  const { view } = source;
-  const extent = extentOf(view.type.shape, view.stride);
-  const place = k.parameter(
-    name,
-    { space: "arena", access: "read", extent },
-    { kind: "view", offset: view.offset },
-  );
-  return { place, shape: view.type.shape, stride: view.stride };
+  return source.kind === "weight"
+    ? weightOperand(k, name, source.weight, source.type.shape)
+    : viewOperand(k, name, source.view, "read");
 }
 
-/** A parameter for the view that is written. */
-export function writes(k: Build, view: View): Operand {
-  const extent = extentOf(view.type.shape, view.stride);
-  const place = k.parameter(
-    "y",
-    { space: "arena", access: "write", extent },
-    { kind: "view", offset: view.offset },
-  );
-  return { place, shape: view.type.shape, stride: view.stride };
+/** A parameter for the view that is written; `read_write` where the kernel reads back what it wrote. */
+export function writes(k: Build, view: View, access: "write" | "read_write" = "write"): Operand {
+  return viewOperand(k, "y", view, access);
+}
+
+/** A parameter for a part that is scattered over `whole`: its strides are the whole's. */
+export function writesPart(k: Build, view: View, whole: Shape): Operand {
+  const strides = stridesOf(whole, view.stride);
+  const last = view.type.shape.map((extent, axis) => (extent - 1) * (strides[axis] ?? 0));
+  return viewOperand(k, "y", view, "write", 1 + last.reduce((sum, one) => sum + one, 0));
+}
+
+function viewOperand(
+  k: Build,
+  name: string,
+  view: View,
+  access: "read" | "write" | "read_write",
+  extent = extentOf(view.type.shape, view.stride),
+): Operand {
+  const { type, offset, stride } = view;
+  const place = k.parameter(name, { space: "arena", access, extent }, { kind: "view", offset });
+  const wide = offset % k.lanes === 0 && (stride % k.lanes === 0 || vectors(type.shape) === 1);
+  return { place, shape: type.shape, stride, wide };
+}
+
+function weightOperand(k: Build, name: string, weight: WeightId, shape: Shape): Operand {
+  const stride = channels(shape);
+  const place = weightParameter(k, name, weight, plainPacking(elements(shape)));
+  return { place, shape, stride, wide: stride % k.lanes === 0 || vectors(shape) === 1 };
 }
 
 /** A parameter for a weight in a layout of its own. */
@@ -98,69 +102,4 @@ export function stridesOf(shape: Shape, stride: number): number[] {
     step *= shape[axis] ?? 1;
   }
   return strides;
-}
-
-/** An element of a result, as elementwise steps see it: which last-axis vector, and where in it. */
-export interface Position {
-  readonly pixel: Int;
-  readonly channel: Int;
-  /** Index per axis, where a step broadcasts in a way of its own. */
-  readonly index?: readonly Int[];
-}
-
-/** Elementwise steps on one element. */
-export type Steps = (value: Value, at: Position) => Value;
-
-/** The steps of a prologue or epilogue, their side operands as parameters; made once, applied per element. */
-export function elementwiseSteps(k: Build, steps: readonly Step[]): Steps {
-  const ready = steps.map((step) => ({
-    step,
-    sides: new Map(
-      [...step.sides].map(([at, side]) => [at, { side, operand: reads(k, "s", side.source) }] as const),
-    ),
-  }));
-  return (start, at) => {
-    let value = start;
-    for (const { step, sides } of ready) {
-      const uses = step.flow.reduce((sum, index) => sum + usesOf(step.scalar, index), 0);
-      const flow = uses > 1 && value.kind !== "register" ? k.let("v", value) : value;
-      const loaded = new Map<number, Value>();
-      value = scalarValue(step.scalar, (index) => {
-        if (step.flow.includes(index)) return flow;
-        const side = sides.get(index);
-        if (!side) return flow;
-        const known = loaded.get(index);
-        if (known) return known;
-        const read = load(side.operand.place, address(sideAddress(side.operand, side.side.broadcast, at)));
-        const kept = usesOf(step.scalar, index) > 1 ? k.let("u", read) : read;
-        loaded.set(index, kept);
-        return kept;
-      });
-    }
-    return value;
-  };
-}
-
-function sideAddress(operand: Operand, broadcast: Side["broadcast"], at: Position): Int {
-  switch (broadcast) {
-    case "same":
-      return addInt(mulInt(at.pixel, operand.stride), at.channel);
-    case "channel":
-      return at.channel;
-    case "pixel":
-      return mulInt(at.pixel, operand.stride);
-    case "scalar":
-      return 0;
-    case "general": {
-      const strides = stridesOf(operand.shape, operand.stride);
-      const lead = (at.index?.length ?? 0) - operand.shape.length;
-      return addInt(
-        ...operand.shape.map((extent, axis) =>
-          extent === 1 ? 0 : mulInt(at.index?.[axis + lead] ?? 0, strides[axis] ?? 0),
-        ),
-      );
-    }
-    default:
-      return broadcast satisfies never;
-  }
 }

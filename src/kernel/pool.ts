@@ -1,12 +1,14 @@
 // Pooling over windows.
 
 import { channels } from "#ir/type.js";
-import { address, addInt, compare, f32, i32, int, load, mulInt } from "./build.js";
+import type { Int } from "./build.js";
+import { address, addInt, binary, both, compare, f32, i32, int, load, mulInt, widen } from "./build.js";
 import type { Body } from "./convolution.js";
-import { storeResult } from "./convolution.js";
 import type { Value } from "./ir.js";
-import type { Build, Operand, Steps } from "./operands.js";
-import type { WindowSpec } from "./strip.js";
+import type { Build, Operand } from "./operands.js";
+import type { Steps } from "./steps.js";
+import { storeResult } from "./steps.js";
+import type { Strip, WindowSpec } from "./strip.js";
 import { makeStrip, splitRow } from "./strip.js";
 import type { Tile } from "./tile.js";
 import { blockSize } from "./tile.js";
@@ -16,82 +18,75 @@ export interface PoolSpec extends WindowSpec {
   readonly countPadding: boolean;
 }
 
+/** Windows of up to this many taps are written out. */
+const mostTaps = 25;
+
 /** A pool: a block computes a few output rows. Padding is −∞ for a maximum and 0 for a mean. */
 export function poolBody(
   k: Build,
   tile: Tile,
   x: Operand,
   y: Operand,
-  pool: PoolSpec,
+  pool: PoolSpec & { readonly rows?: number },
   steps: { readonly prologue?: Steps; readonly epilogue: Steps },
 ): Body {
   const [samples = 1, height = 1, width = 1] = y.shape;
-  const rows = blockSize(height, tile.stripRows);
-  const [high, wide] = pool.kernel;
+  const rows = pool.rows ?? blockSize(height, tile.stripRows);
+  const isMax = pool.kind === "max";
+  const start = isMax ? Number.NEGATIVE_INFINITY : 0;
   return {
     blocks: (samples * height) / rows,
     write: (block) => {
       const firstRow = k.letInt("row0", mulInt(block, rows));
       const first = splitRow(k, firstRow, samples, height);
-      const fill = pool.kind === "max" ? Number.NEGATIVE_INFINITY : 0;
       const strip = makeStrip(k, x, pool, rows, first, {
-        fill,
+        fill: start,
+        aligned: true,
         ...(steps.prologue ? { prologue: steps.prologue } : {}),
       });
-      k.for("oy", rows, (oy) =>
-        k.for("ox", width, (ox) => {
-          const start = k.letInt(
-            "p",
-            addInt(
-              strip.base,
-              mulInt(oy, pool.stride[0] * strip.rowStride),
-              mulInt(ox, pool.stride[1] * strip.pixelStride),
+      k.items(["oy", "ox"], [rows, width], (oy = 0, ox = 0) => {
+        const from = k.letInt(
+          "p",
+          addInt(
+            strip.base,
+            mulInt(oy, pool.stride[0] * strip.rowStride),
+            mulInt(ox, pool.stride[1] * strip.pixelStride),
+          ),
+        );
+        const count = isMax
+          ? undefined
+          : k.let("count", windowCount(pool, x.shape, addInt(first.row, oy), ox));
+        const pixel = k.letInt("pixel", addInt(mulInt(addInt(firstRow, oy), width), ox));
+        k.channels("c", channels(x.shape), strip.wide, (channel, size) => {
+          const result = k.let("v", widen(f32(start), size));
+          const q = k.letInt("q", addInt(from, channel));
+          eachTap(k, pool, strip, (offset) =>
+            k.set(
+              result,
+              binary(isMax ? "max" : "add", result, load(strip.place, address(addInt(q, offset)), size)),
             ),
           );
-          const count =
-            pool.kind === "avg"
-              ? k.let("count", windowCount(pool, x.shape, addInt(first.row, oy), ox))
-              : undefined;
-          k.for("c", channels(x.shape), (c) => {
-            const result = k.let("v", f32(pool.kind === "max" ? Number.NEGATIVE_INFINITY : 0));
-            k.for("ky", high, (ky) =>
-              k.for("kx", wide, (kx) => {
-                const at = addInt(
-                  start,
-                  c,
-                  mulInt(ky, pool.dilation[0] * strip.rowStride),
-                  mulInt(kx, pool.dilation[1] * strip.pixelStride),
-                );
-                const value = load(strip.place, address(at));
-                k.set(result, {
-                  kind: "binary",
-                  type: "f32",
-                  fn: pool.kind === "max" ? "max" : "add",
-                  a: result,
-                  b: value,
-                });
-              }),
-            );
-            const pixel = addInt(mulInt(addInt(firstRow, oy), width), ox);
-            const final: Value = count
-              ? { kind: "binary", type: "f32", fn: "div", a: result, b: count }
-              : result;
-            storeResult(k, y, final, { pixel, channel: c }, steps.epilogue);
-          });
-        }),
-      );
+          const final = count ? binary("div", result, count) : result;
+          storeResult(k, y, final, { pixel, channel }, steps.epilogue);
+        });
+      });
     },
   };
 }
 
+/** Calls `body` with the distance of each tap from the window's first; in loops for large windows. */
+function eachTap(k: Build, { kernel, dilation }: PoolSpec, strip: Strip, body: (offset: Int) => void): void {
+  const offset = (ty: Int, tx: Int): Int =>
+    addInt(mulInt(ty, dilation[0] * strip.rowStride), mulInt(tx, dilation[1] * strip.pixelStride));
+  const [height, width] = kernel;
+  if (height * width > mostTaps)
+    return k.nest(["ty", "tx"], kernel, (ty = 0, tx = 0) => body(offset(ty, tx)));
+  for (let ty = 0; ty < height; ty += 1) for (let tx = 0; tx < width; tx += 1) body(offset(ty, tx));
+}
+
 /** How many taps of a window lie in the image; all of them where padding counts or there is none. */
-function windowCount(
-  pool: PoolSpec,
-  shape: readonly number[],
-  oy: ReturnType<typeof addInt>,
-  ox: ReturnType<typeof addInt>,
-): Value {
-  const along = (axis: 0 | 1, place: ReturnType<typeof addInt>): ReturnType<typeof addInt> => {
+function windowCount(pool: PoolSpec, shape: readonly number[], oy: Int, ox: Int): Value {
+  const along = (axis: 0 | 1, place: Int): Int => {
     const taps = pool.kernel[axis];
     const [before, after] = [pool.padding[axis === 0 ? 0 : 2], pool.padding[axis === 0 ? 1 : 3]];
     if (pool.countPadding || before + after === 0) return taps;
@@ -101,13 +96,7 @@ function windowCount(
     return addInt(
       ...Array.from({ length: taps }, (_, tap) => {
         const at = addInt(start, tap * pool.dilation[axis]);
-        const inside: Value = {
-          kind: "logic",
-          type: "bool",
-          fn: "and",
-          a: compare("le", 0, at),
-          b: compare("lt", at, extent),
-        };
+        const inside = both(compare("le", 0, at), compare("lt", at, extent));
         return { kind: "select", type: "i32", if: inside, then: i32(1), otherwise: i32(0) } satisfies Value;
       }),
     );

@@ -1,14 +1,17 @@
-// Reductions, global pools, softmax and batched matrix products of two values.
+// Reductions, global pools and softmax.
 
 import { channels, elements } from "#ir/type.js";
-import type { Int } from "./build.js";
-import { address, addInt, f32, int, load, madd, mulInt } from "./build.js";
+import type { Int, Width } from "./build.js";
+import { address, addInt, binary, f32, i32, laneOf, load, mulInt, unary, widen } from "./build.js";
 import type { Body } from "./convolution.js";
-import { storeResult } from "./convolution.js";
-import type { Value } from "./ir.js";
+import type { FloatBinary, Register, Value } from "./ir.js";
 import { mapBody } from "./map.js";
-import type { Build, Operand, Steps } from "./operands.js";
+import type { Build, Operand } from "./operands.js";
 import { stridesOf } from "./operands.js";
+import type { Steps } from "./steps.js";
+import { noSteps, storeResult } from "./steps.js";
+import type { Tile } from "./tile.js";
+import { largeBlockSize } from "./tile.js";
 
 export type Reduction = "sum" | "mean" | "max" | "min" | "prod";
 
@@ -20,60 +23,82 @@ const starts: Readonly<Record<Reduction, number>> = {
   prod: 1,
 };
 
-const folds = { sum: "add", mean: "add", max: "max", min: "min", prod: "mul" } as const;
+const folds = { sum: "add", mean: "add", max: "max", min: "min", prod: "mul" } as const satisfies Record<
+  Reduction,
+  FloatBinary
+>;
 
 /** Folds x over `axes`; the result has those axes as 1 or not at all. */
 export function reduceBody(
   k: Build,
+  tile: Tile,
   x: Operand,
   y: Operand,
   reduction: { readonly kind: Reduction; readonly axes: readonly number[] },
   epilogue: Steps,
 ): Body {
+  const { kind, axes } = reduction;
   const strides = stridesOf(x.shape, x.stride);
-  const kept = x.shape.map((_, axis) => axis).filter((axis) => !reduction.axes.includes(axis));
+  const last = x.shape.length - 1;
+  const kept = x.shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
   const keepsAxes = y.shape.length === x.shape.length;
-  const count = reduction.axes.reduce((product, axis) => product * (x.shape[axis] ?? 1), 1);
-  return mapBody(
-    k,
-    y,
-    (index) => {
+  const outer = axes.filter((axis) => axis !== last);
+  const count = axes.reduce((product, axis) => product * (x.shape[axis] ?? 1), 1);
+  const scale = (value: Value): Value => (kind === "mean" ? binary("div", value, f32(count)) : value);
+  return mapBody(k, tile, y, epilogue, {
+    wide: x.wide && !axes.includes(last),
+    element: (index, _pixel, width) => {
       const base = k.letInt(
         "base",
         addInt(...kept.map((axis, at) => mulInt(index[keepsAxes ? axis : at] ?? 0, strides[axis] ?? 0))),
       );
-      const result = k.let("v", f32(starts[reduction.kind]));
-      loopOver(k, x, reduction.axes, base, (at) => {
-        k.set(result, {
-          kind: "binary",
-          type: "f32",
-          fn: folds[reduction.kind],
-          a: result,
-          b: load(x.place, address(at)),
-        });
-      });
-      return reduction.kind === "mean"
-        ? { kind: "binary", type: "f32", fn: "div", a: result, b: f32(count) }
-        : result;
+      const result = k.let("v", widen(f32(starts[kind]), width));
+      const lines = (body: (at: Int) => void): void =>
+        k.nest(
+          outer.map((axis) => `r${axis}`),
+          outer.map((axis) => x.shape[axis] ?? 1),
+          (...at) =>
+            body(addInt(base, ...at.map((one, which) => mulInt(one, strides[outer[which] ?? 0] ?? 0)))),
+        );
+      if (!axes.includes(last))
+        lines((at) => k.set(result, binary(folds[kind], result, load(x.place, address(at), width))));
+      else
+        foldLines(k, x, result, folds[kind], starts[kind], lines, (at, size) =>
+          load(x.place, address(at), size),
+        );
+      return scale(result);
     },
-    epilogue,
-  );
+  });
 }
 
-/** Calls `body` with the address of every element over `axes`, from `base` on. */
-function loopOver(k: Build, x: Operand, axes: readonly number[], base: Int, body: (at: Int) => void): void {
-  const strides = stridesOf(x.shape, x.stride);
-  const nest = (depth: number, at: Int): void => {
-    const axis = axes[depth];
-    if (axis === undefined) return body(at);
-    k.for(`r${axis}`, x.shape[axis] ?? 1, (index) =>
-      nest(depth + 1, addInt(at, mulInt(index, strides[axis] ?? 0))),
-    );
-  };
-  nest(0, base);
+/** Folds the channels of some lines into `result`: as vecs first, then across the lanes. */
+function foldLines(
+  k: Build,
+  x: Operand,
+  result: Register,
+  fold: FloatBinary,
+  start: number,
+  lines: (body: (at: Int) => void) => void,
+  read: (at: Int, size: Width) => Value,
+): void {
+  const depth = channels(x.shape);
+  const isWide = x.wide && k.lanes > 1 && depth >= k.lanes;
+  const wide = isWide ? k.let("lanes", widen(f32(start), "vec")) : undefined;
+  lines((at) => {
+    const from = k.letInt("from", at);
+    k.channels("c", depth, x.wide, (channel, size) => {
+      const target = size === "vec" && wide ? wide : result;
+      k.set(target, binary(fold, target, read(addInt(from, channel), size)));
+    });
+  });
+  if (!wide) return;
+  for (let lane = 0; lane < k.lanes; lane += 1) k.set(result, binary(fold, result, laneOf(wide, lane)));
 }
 
-/** The mean or maximum over height and width; pixels outside, so that channels are read in order. */
+/** Channel vectors (or channels) of a global pool that are summed side by side, so that pixels are read in runs. */
+const poolWidth = 4;
+
+/** The mean or maximum over height and width: a few channels at a time, their sums in registers. */
 export function globalPoolBody(
   k: Build,
   x: Operand,
@@ -83,113 +108,109 @@ export function globalPoolBody(
 ): Body {
   const pixels = (x.shape[1] ?? 1) * (x.shape[2] ?? 1);
   const depth = channels(x.shape);
-  const sums = k.scratch(depth);
-  const scratch = { kind: "scratch" } as const;
+  const groups = x.wide ? Math.floor(depth / k.lanes) : 0;
+  const vecs = k.lanes > 1 ? groups : 0;
   return {
     blocks: x.shape[0] ?? 1,
     write: (block) => {
       const start = k.letInt("p", mulInt(block, pixels * x.stride));
-      k.for("c", depth, (c) => k.store(scratch, address(addInt(c, sums)), f32(starts[kind])));
-      k.for("i", pixels, (i) => {
-        const from = k.letInt("q", addInt(start, mulInt(i, x.stride)));
-        k.for("c", depth, (c) => {
-          const sum = load(scratch, address(c, sums));
-          const value = load(x.place, address(addInt(from, c)));
-          k.store(scratch, address(c, sums), {
-            kind: "binary",
-            type: "f32",
-            fn: kind === "max" ? "max" : "add",
-            a: sum,
-            b: value,
+      const pool = (first: number, count: number, size: Width): void => {
+        const lanes = size === "vec" ? k.lanes : 1;
+        const together = (name: string, from: number, times: number, width: number): void =>
+          k.items([name], [times], (index = 0) => {
+            const channel = k.letInt("c", addInt(mulInt(index, width * lanes), from));
+            const sums = Array.from({ length: width }, () => k.let("sum", widen(f32(starts[kind]), size)));
+            const q = k.let("q", i32(addInt(start, channel)));
+            k.for("i", pixels, () => {
+              for (const [at, sum] of sums.entries())
+                k.set(sum, binary(folds[kind], sum, load(x.place, address(q, at * lanes), size)));
+              k.step(q, x.stride);
+            });
+            for (const [at, sum] of sums.entries()) {
+              const value = kind === "max" ? sum : binary("div", sum, f32(pixels));
+              const position = { pixel: block, channel: addInt(channel, at * lanes) };
+              storeResult(k, y, value, position, epilogue);
+            }
           });
-        });
-      });
-      k.for("c", depth, (c) => {
-        const sum = load(scratch, address(c, sums));
-        const value: Value =
-          kind === "max" ? sum : { kind: "binary", type: "f32", fn: "div", a: sum, b: f32(pixels) };
-        storeResult(k, y, value, { pixel: block, channel: c }, epilogue);
-      });
+        const full = Math.floor(count / poolWidth);
+        together("group", first, full, poolWidth);
+        const rest = count - full * poolWidth;
+        if (rest > 0) together("group", first + full * poolWidth * lanes, 1, rest);
+      };
+      pool(0, vecs, "vec");
+      pool(vecs * k.lanes, depth - vecs * k.lanes, "f32");
     },
   };
 }
 
-/** Softmax along an axis: the greatest value, the powers and their sum, the quotients. */
-export function softmaxBody(k: Build, x: Operand, y: Operand, axis: number): Body {
-  const strides = stridesOf(x.shape, x.stride);
-  const outStrides = stridesOf(y.shape, y.stride);
-  const outer = x.shape.map((_, at) => at).filter((at) => at !== axis);
-  const count = x.shape[axis] ?? 1;
-  const rows = elements(x.shape) / count;
+/** Softmax along an axis: the greatest value, the powers and their sum, the quotients. `y` is read back. */
+export function softmaxBody(k: Build, tile: Tile, x: Operand, y: Operand, axis: number): Body {
+  const last = x.shape.length - 1;
+  return axis === last ? channelSoftmax(k, tile, x, y) : axisSoftmax(k, tile, x, y, axis);
+}
+
+function channelSoftmax(k: Build, tile: Tile, x: Operand, y: Operand): Body {
+  const depth = channels(x.shape);
+  const rows = elements(x.shape) / depth;
+  const size = largeBlockSize(rows, Math.max(1, Math.ceil(tile.blockVectors / depth)));
+  const wide = x.wide && y.wide;
   return {
-    blocks: rows,
-    write: (block) => {
-      let rest: Int = block;
-      let [from, to]: [Int, Int] = [0, 0];
-      for (const at of outer.toReversed()) {
-        const extent = x.shape[at] ?? 1;
-        const index = k.letInt("i", int("rem", rest, extent));
-        from = addInt(from, mulInt(index, strides[at] ?? 0));
-        to = addInt(to, mulInt(index, outStrides[at] ?? 0));
-        rest = k.letInt("rest", int("div", rest, extent));
-      }
-      const [source, target] = [k.letInt("p", from), k.letInt("q", to)];
-      const each = (body: (read: Int, write: Int) => void): void =>
-        k.for("j", count, (j) =>
-          body(
-            addInt(source, mulInt(j, strides[axis] ?? 0)),
-            addInt(target, mulInt(j, outStrides[axis] ?? 0)),
-          ),
+    blocks: rows / size,
+    write: (block) =>
+      k.items(["row"], [size], (index = 0) => {
+        const row = k.letInt("row", addInt(mulInt(block, size), index));
+        const [from, to] = [k.letInt("p", mulInt(row, x.stride)), k.letInt("q", mulInt(row, y.stride))];
+        const once = (body: (at: Int) => void): void => body(0);
+        const most = k.let("most", f32(Number.NEGATIVE_INFINITY));
+        foldLines(k, x, most, "max", Number.NEGATIVE_INFINITY, once, (at, width) =>
+          load(x.place, address(addInt(from, at)), width),
         );
-      const most = k.let("most", f32(Number.NEGATIVE_INFINITY));
-      each((read) =>
-        k.set(most, { kind: "binary", type: "f32", fn: "max", a: most, b: load(x.place, address(read)) }),
-      );
-      const total = k.let("total", f32(0));
-      const power = (read: Int): Value => ({
-        kind: "unary",
-        type: "f32",
-        fn: "exp",
-        x: { kind: "binary", type: "f32", fn: "sub", a: load(x.place, address(read)), b: most },
-      });
-      each((read) => k.set(total, { kind: "binary", type: "f32", fn: "add", a: total, b: power(read) }));
-      each((read, write) =>
-        k.store(y.place, address(write), {
-          kind: "binary",
-          type: "f32",
-          fn: "div",
-          a: power(read),
-          b: total,
-        }),
-      );
-    },
+        k.channels("c", depth, wide, (c, width) => {
+          const difference = binary("sub", load(x.place, address(addInt(from, c)), width), most);
+          k.store(y.place, address(addInt(to, c)), unary("exp", difference));
+        });
+        const total = k.let("total", f32(0));
+        foldLines(k, y, total, "add", 0, once, (at, width) => load(y.place, address(addInt(to, at)), width));
+        k.channels("c", depth, y.wide, (c, width) => {
+          const at = address(addInt(to, c));
+          k.store(y.place, at, binary("div", load(y.place, at, width), total));
+        });
+      }),
   };
 }
 
-/** The product of two values, `[..., n, k] · [..., k, m]`, with broadcasting axes before. */
-export function batchedMatmulBody(k: Build, a: Operand, b: Operand, y: Operand, epilogue: Steps): Body {
-  const [rowsA, rowsB] = [stridesOf(a.shape, a.stride), stridesOf(b.shape, b.stride)];
-  const lead = y.shape.length - 2;
-  const leadOf = (operand: Operand, strides: readonly number[], index: readonly Int[]): Int =>
-    addInt(
-      ...operand.shape.slice(0, -2).map((extent, axis) => {
-        const at = index[axis + lead - (operand.shape.length - 2)] ?? 0;
-        return extent === 1 ? 0 : mulInt(at, strides[axis] ?? 0);
-      }),
-    );
-  return mapBody(
-    k,
-    y,
-    (index) => {
-      const left = k.letInt("p", addInt(leadOf(a, rowsA, index), mulInt(index[lead] ?? 0, a.stride)));
-      const right = k.letInt("q", addInt(leadOf(b, rowsB, index), index[lead + 1] ?? 0));
-      const sum = k.let("sum", f32(0));
-      k.for("l", channels(a.shape), (l) => {
-        const value = load(b.place, address(addInt(right, mulInt(l, b.stride))));
-        k.set(sum, madd(load(a.place, address(addInt(left, l))), value, sum));
+/** Along another axis, the channels of a vec are softmaxes side by side. */
+function axisSoftmax(k: Build, tile: Tile, x: Operand, y: Operand, axis: number): Body {
+  const one = { ...y, shape: y.shape.map((extent, at) => (at === axis ? 1 : extent)) };
+  const count = x.shape[axis] ?? 1;
+  const [step, stepOut] = [x, y].map((operand) => stridesOf(operand.shape, operand.stride)[axis] ?? 0);
+  const start = (operand: Operand, index: readonly Int[]): Int => {
+    const strides = stridesOf(operand.shape, operand.stride);
+    return addInt(...index.map((at, which) => mulInt(at, strides[which] ?? 0)));
+  };
+  return mapBody(k, tile, one, noSteps, {
+    wide: x.wide,
+    element: (index, _pixel, width) => {
+      const [from, to] = [k.letInt("p", start(x, index)), k.letInt("q", start(y, index))];
+      const read = (j: Int): Value => load(x.place, address(addInt(from, mulInt(j, step ?? 0))), width);
+      const result = (j: Int) => address(addInt(to, mulInt(j, stepOut ?? 0)));
+      const most = k.let("most", widen(f32(Number.NEGATIVE_INFINITY), width));
+      k.for("j", count, (j) => k.set(most, binary("max", most, read(j))));
+      const total = k.let("total", widen(f32(0), width));
+      k.for("j", count, (j) => {
+        const power = k.let("power", unary("exp", binary("sub", read(j), most)));
+        k.store(y.place, result(j), power);
+        k.set(total, binary("add", total, power));
       });
-      return sum;
+      return total;
     },
-    epilogue,
-  );
+    store: (total, index) => {
+      const to = k.letInt("q", start(y, index));
+      const width = total.type === "vec" ? "vec" : "f32";
+      k.for("j", count, (j) => {
+        const at = address(addInt(to, mulInt(j, stepOut ?? 0)));
+        k.store(y.place, at, binary("div", load(y.place, at, width), total));
+      });
+    },
+  });
 }

@@ -2,9 +2,9 @@
 
 import type { Scalar } from "#ops/scalar.js";
 import type { Value } from "./ir.js";
-import { f32 } from "./build.js";
+import { binary, choose, f32, unary } from "./build.js";
 
-/** The value of an expression on operands that are values. */
+/** The value of an expression on operands that are values: a vec if one of them is. */
 export function scalarValue(scalar: Scalar, operands: (index: number) => Value): Value {
   const of = (inner: Scalar): Value => scalarValue(inner, operands);
   switch (scalar.kind) {
@@ -13,19 +13,16 @@ export function scalarValue(scalar: Scalar, operands: (index: number) => Value):
     case "number":
       return f32(scalar.value);
     case "unary":
-      return { kind: "unary", type: "f32", fn: scalar.fn, x: of(scalar.x) };
+      return unary(scalar.fn, of(scalar.x));
     case "binary":
-      return { kind: "binary", type: "f32", fn: scalar.fn, a: of(scalar.a), b: of(scalar.b) };
+      return binary(scalar.fn, of(scalar.a), of(scalar.b));
     case "select":
-      return {
-        kind: "select_compare",
-        type: "f32",
-        fn: scalar.compare,
+      return choose(scalar.compare, {
         a: of(scalar.a),
         b: of(scalar.b),
         then: of(scalar.then),
         otherwise: of(scalar.otherwise),
-      };
+      });
     default:
       return scalar satisfies never;
   }

@@ -1,10 +1,12 @@
 // Strips: the input rows that a few output rows of a window need, with their border.
 
+import { channels } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
 import type { Int } from "./build.js";
-import { address, addInt, both, compare, f32, int, load, mulInt } from "./build.js";
-import type { Place, Value } from "./ir.js";
-import type { Build, Operand, Steps } from "./operands.js";
+import { address, addInt, both, compare, f32, int, load, mulInt, widen } from "./build.js";
+import type { Place } from "./ir.js";
+import type { Build, Operand } from "./operands.js";
+import type { Steps } from "./steps.js";
 
 /** Window attributes with the kernel's size; padding in numbers. */
 export interface WindowSpec {
@@ -20,6 +22,22 @@ export interface Strip {
   readonly base: Int;
   readonly rowStride: number;
   readonly pixelStride: number;
+  /** Whether every pixel begins at a multiple of the lanes. */
+  readonly wide: boolean;
+}
+
+/** A row counted over all samples, taken apart. */
+export interface SampleRow {
+  readonly sample: Int;
+  readonly row: Int;
+}
+
+export interface StripOptions {
+  /** What the border holds. */
+  readonly fill: number;
+  readonly prologue?: Steps;
+  /** Whether pixels are aligned to the lanes; else they are dense, so that neighbouring pixels are one run. */
+  readonly aligned?: boolean;
 }
 
 /** Input rows that `rows` output rows read. */
@@ -28,98 +46,107 @@ export function stripHeight(window: WindowSpec, rows: number): number {
 }
 
 /**
- * The strip for output rows from `first` on, counted over all samples. Without padding or prologue it is the input itself; else the
- * rows are copied into scratch, with `fill` in the border. The copy runs through memory once per strip, and the loops
- * over the window then need no test at all.
+ * The strip for output rows from `first` on. Without padding or prologue it is the input itself; else the rows are copied
+ * into scratch, with `fill` in the border. The copy runs through memory once per strip, and the loops over the window then
+ * need no test at all.
  */
 export function makeStrip(
   k: Build,
   x: Operand,
   window: WindowSpec,
   rows: number,
-  first: { readonly sample: Int; readonly row: Int },
-  options: { readonly fill: number; readonly prologue?: Steps },
+  first: SampleRow,
+  options: StripOptions,
 ): Strip {
-  const [, height = 1, width = 1, depth = 1] = x.shape;
-  const [top, bottom, left, right] = window.padding;
-  const inputRow = mulInt(first.row, window.stride[0]);
-  const sampleRow = mulInt(first.sample, height);
-  if (top + bottom + left + right === 0 && !options.prologue) {
+  const [, height = 1, width = 1] = x.shape;
+  const depth = channels(x.shape);
+  const { prologue } = options;
+  if (window.padding.every((extent) => extent === 0) && !prologue) {
+    const row = addInt(mulInt(first.sample, height), mulInt(first.row, window.stride[0]));
     return {
       place: x.place,
-      base: k.letInt("strip", mulInt(addInt(sampleRow, inputRow), width * x.stride)),
+      base: k.letInt("strip", mulInt(row, width * x.stride)),
       rowStride: width * x.stride,
       pixelStride: x.stride,
+      wide: x.wide,
     };
   }
-  const pixelStride = depth;
-  const rowStride = (width + left + right) * pixelStride;
-  const count = stripHeight(window, rows);
-  const base = k.scratch(count * rowStride);
-  const place: Place = { kind: "scratch" };
-  const fill = f32(options.fill);
-  k.for("r", count, (r) => {
-    const to = k.letInt("to", addInt(mulInt(r, rowStride), base));
-    const row = k.letInt("row", addInt(inputRow, r, -top));
-    const zeros = (start: Int, elements: number): void =>
-      k.for("i", elements, (i) => k.store(place, address(addInt(start, i)), fill));
-    const copyRow = (): void => {
-      zeros(to, left * pixelStride);
-      copyPixels(
-        k,
-        x,
-        addInt(sampleRow, row),
-        width,
+  const pixelStride = options.aligned ? k.roundUp(depth) : depth;
+  const wide = x.wide && pixelStride % k.lanes === 0 && (prologue?.wide ?? true);
+  const sampleRow = mulInt(first.sample, height);
+  // Rows without gaps and steps are copied as one run of elements.
+  const joined = x.stride === depth && pixelStride === depth && !prologue;
+  return fillStrip(k, { window, rows, first, shape: x.shape, pixelStride, fill: options.fill }, (row, to) => {
+    const pixel0 = k.letInt("pixel0", mulInt(addInt(sampleRow, row), width));
+    const copy = (pixel: Int, from: Int, target: Int, count: number): void =>
+      k.channels("c", count, wide, (c, size) => {
+        const value = load(x.place, address(addInt(from, c)), size);
+        k.store(
+          { kind: "scratch" },
+          address(addInt(target, c)),
+          prologue ? prologue.apply(value, { pixel, channel: c }) : value,
+        );
+      });
+    if (joined) return copy(pixel0, k.letInt("from", mulInt(pixel0, depth)), to, width * depth);
+    k.for("px", width, (px) => {
+      const pixel = k.letInt("pixel", addInt(pixel0, px));
+      copy(
+        pixel,
+        k.letInt("from", mulInt(pixel, x.stride)),
+        k.letInt("target", addInt(to, mulInt(px, pixelStride))),
         depth,
-        place,
-        addInt(to, left * pixelStride),
-        options.prologue,
       );
-      zeros(addInt(to, (left + width) * pixelStride), right * pixelStride);
-    };
-    if (top === 0 && bottom === 0) copyRow();
-    else
-      k.guard(both(compare("le", 0, row), compare("lt", row, height)), copyRow, () => zeros(to, rowStride));
-  });
-  return { place, base, rowStride, pixelStride };
-}
-
-function copyPixels(
-  k: Build,
-  x: Operand,
-  row: Int,
-  width: number,
-  depth: number,
-  place: Place,
-  to: Int,
-  prologue: Steps | undefined,
-): void {
-  const from = k.letInt("from", mulInt(row, width * x.stride));
-  const target = k.letInt("target", to);
-  if (x.stride === depth && !prologue) {
-    k.for("i", width * depth, (i) =>
-      k.store(place, address(addInt(target, i)), load(x.place, address(addInt(from, i)))),
-    );
-    return;
-  }
-  k.for("px", width, (px) => {
-    const source = k.letInt("p", addInt(from, mulInt(px, x.stride)));
-    const goal = k.letInt("q", addInt(target, mulInt(px, depth)));
-    const pixel = k.letInt("pixel", addInt(mulInt(row, width), px));
-    k.for("c", depth, (c) => {
-      const value: Value = load(x.place, address(addInt(source, c)));
-      k.store(place, address(addInt(goal, c)), prologue ? prologue(value, { pixel, channel: c }) : value);
     });
   });
 }
 
-/** The sample and the row in it, of a row counted over all samples. */
-export function splitRow(
+/**
+ * A strip in scratch. `write` fills the pixels of one input row, from the row's number in its sample and the address in scratch; rows and
+ * columns outside the input are filled with `fill`. The rows are independent items.
+ */
+export function fillStrip(
   k: Build,
-  row: Int,
-  samples: number,
-  height: number,
-): { readonly sample: Int; readonly row: Int } {
+  strip: {
+    readonly window: WindowSpec;
+    /** Output rows. */
+    readonly rows: number;
+    readonly first: SampleRow;
+    /** Of what the window reads. */
+    readonly shape: readonly number[];
+    readonly pixelStride: number;
+    readonly fill: number;
+  },
+  write: (row: Int, to: Int) => void,
+): Strip {
+  const { window, pixelStride } = strip;
+  const [, height = 1, width = 1] = strip.shape;
+  const [top, bottom, left, right] = window.padding;
+  const rowStride = (width + left + right) * pixelStride;
+  const count = stripHeight(window, strip.rows);
+  const base = k.scratch(count * rowStride);
+  const place: Place = { kind: "scratch" };
+  const firstRow = k.letInt("top", addInt(mulInt(strip.first.row, window.stride[0]), -top));
+  const fill = (start: Int, elements: number): void =>
+    k.channels("i", elements, pixelStride % k.lanes === 0, (i, size) =>
+      k.store(place, address(addInt(start, i)), widen(f32(strip.fill), size)),
+    );
+  k.items(["r"], [count], (r = 0) => {
+    const to = k.letInt("to", addInt(mulInt(r, rowStride), base));
+    const row = k.letInt("row", addInt(firstRow, r));
+    const writeRow = (): void => {
+      fill(to, left * pixelStride);
+      write(row, k.letInt("pixels", addInt(to, left * pixelStride)));
+      fill(k.letInt("end", addInt(to, (left + width) * pixelStride)), right * pixelStride);
+    };
+    if (top === 0 && bottom === 0) writeRow();
+    else
+      k.guard(both(compare("le", 0, row), compare("lt", row, height)), writeRow, () => fill(to, rowStride));
+  });
+  return { place, base, rowStride, pixelStride, wide: pixelStride % k.lanes === 0 };
+}
+
+/** The sample and the row in it, of a row counted over all samples. */
+export function splitRow(k: Build, row: Int, samples: number, height: number): SampleRow {
   if (samples === 1) return { sample: 0, row };
   return {
     sample: k.letInt("sample", int("div", row, height)),

@@ -1,5 +1,7 @@
 // Tiles: how much of a result a template computes at once. One table per target, chosen by measuring.
 
+import type { Target } from "#ir/target.js";
+
 /** Tuning of the templates. */
 export interface Tile {
   /** Rows (pixels) and columns (output channels) of a matrix product held in registers. */
@@ -9,13 +11,52 @@ export interface Tile {
   readonly blockPixels: number;
   /** Most output rows that share one copied strip of input rows. */
   readonly stripRows: number;
+  /** Most last-axis vectors that a block of a mapping kernel computes. */
+  readonly blockVectors: number;
+  /** Neighbouring pixels of a depthwise result that are computed together, sharing weights and input columns. */
+  readonly depthwisePixels: number;
+  /** Blocks that a grid should have at least, so that several threads find work. */
+  readonly blocks: number;
+  /** Items of a block that run side by side; 1 on a CPU. */
+  readonly team: number;
 }
 
 /** JavaScript: 2×4 accumulators reach 4.1 GFLOP/s of 4.3 with 3×3, and divide the usual channel counts. */
-export const jsTile: Tile = { rows: 2, columns: 4, blockPixels: 64, stripRows: 8 };
+export const jsTile: Tile = {
+  rows: 2,
+  columns: 4,
+  blockPixels: 64,
+  stripRows: 8,
+  blockVectors: 256,
+  depthwisePixels: 2,
+  blocks: 1,
+  team: 1,
+};
+
+/** WebAssembly: 4×8 without unrolling keeps all sums in registers (36–50 GFLOP/s); wider tiles spill. */
+export const wasmTile: Tile = { ...jsTile, rows: 4, columns: 8, depthwisePixels: 1, blocks: 8 };
+
+/** WebGPU: a tile per invocation. */
+export const wgslTile: Tile = { ...wasmTile, blockPixels: 32, stripRows: 4, blocks: 16, team: 32 };
+
+/** The tile of each target. */
+export const tiles: Readonly<Record<Target["name"], Tile>> = {
+  js: jsTile,
+  wasm: wasmTile,
+  wgsl: wgslTile,
+};
 
 /** The largest divisor of `extent` that is at most `limit`, so that no block is left over. */
 export function blockSize(extent: number, limit: number): number {
   for (let size = Math.min(extent, limit); size > 1; size -= 1) if (extent % size === 0) return size;
   return 1;
+}
+
+/**
+ * The same for blocks that gain little by being small: where all divisors are far below the limit (the extent is a prime,
+ * say), one block takes all.
+ */
+export function largeBlockSize(extent: number, limit: number): number {
+  const size = blockSize(extent, limit);
+  return size * 8 > Math.min(extent, limit) ? size : extent;
 }

@@ -1,0 +1,124 @@
+// Packing: weights in the order in which the kernels read them.
+
+import type { WeightId } from "#ir/graph.js";
+import type { WeightStore } from "#ir/weights.js";
+import { entryOf } from "#ir/weights.js";
+
+/** How a weight is laid out in the packed file. `key` names the layout: equal keys are packed once. */
+export interface Packing {
+  readonly key: string;
+  readonly elements: number;
+  /** From the values as the graph has them to the packed ones. */
+  readonly pack: (values: Float32Array) => Float32Array;
+}
+
+/** As the graph has it. */
+export function plainPacking(elements: number): Packing {
+  return { key: "plain", elements, pack: (values) => values };
+}
+
+/** The matrix of a dense product: `groups` matrices of `depth` rows side by side, each cut into panels. */
+export interface PanelLayout {
+  readonly depth: number;
+  readonly groups: number;
+  /** Columns per group. */
+  readonly columns: number;
+  /** Widths of the panels of a group, in order; they add up to `columns`. */
+  readonly widths: readonly number[];
+  /** Elements from one group to the next; at least `depth · columns`. */
+  readonly groupSize: number;
+  /**
+   * Branches of the depth: row j·(depth/branches) + c is packed from row c·branches + j, as a fused kernel keeps the branches
+   * of a depthwise result one after another.
+   */
+  readonly branches: number;
+}
+
+/** A `[depth, groups · columns]` weight in panels, each `[depth, width]`: the order in which tiles read it. */
+export function panelPacking(layout: PanelLayout): Packing {
+  const { depth, groups, columns, widths, groupSize, branches } = layout;
+  return {
+    key: `panels ${groups}·${groupSize}: ${depth}x${columns} by ${widths[0] ?? 0}…${widths.at(-1) ?? 0} of ${branches}`,
+    elements: groups * groupSize,
+    pack: (values) => {
+      const packed = new Float32Array(groups * groupSize);
+      for (let group = 0; group < groups; group += 1) {
+        let at = group * groupSize;
+        let first = group * columns;
+        for (const width of widths) {
+          for (let row = 0; row < depth; row += 1) {
+            const from = branchRow(row, depth, branches) * groups * columns + first;
+            for (let column = 0; column < width; column += 1) {
+              packed[at] = values[from + column] ?? 0;
+              at += 1;
+            }
+          }
+          first += width;
+        }
+      }
+      return packed;
+    },
+  };
+}
+
+function branchRow(row: number, depth: number, branches: number): number {
+  const perBranch = depth / branches;
+  return (row % perBranch) * branches + Math.floor(row / perBranch);
+}
+
+/** A depthwise weight `[taps, inputs · multiplier]` with each tap's filters at multiples of the lanes. */
+export function filterPacking(taps: number, outputs: number, stride: number): Packing {
+  if (stride === outputs) return plainPacking(taps * outputs);
+  return {
+    key: `filters ${taps}x${outputs} every ${stride}`,
+    elements: taps * stride,
+    pack: (values) => {
+      const packed = new Float32Array(taps * stride);
+      for (let tap = 0; tap < taps; tap += 1)
+        packed.set(values.subarray(tap * outputs, (tap + 1) * outputs), tap * stride);
+      return packed;
+    },
+  };
+}
+
+/**
+ * A `[rows, inputs · multiplier]` weight branch by branch: element (row, j, c) at `(row · multiplier + j) · stride + c` is that
+ * of channel c · multiplier + j. With one row, a bias or another operand per channel.
+ */
+export function branchPacking(rows: number, inputs: number, multiplier: number, stride: number): Packing {
+  if (multiplier === 1) return filterPacking(rows, inputs, stride);
+  return {
+    key: `branches ${rows}x${inputs}x${multiplier} every ${stride}`,
+    elements: rows * multiplier * stride,
+    pack: (values) => {
+      const packed = new Float32Array(rows * multiplier * stride);
+      for (let row = 0; row < rows; row += 1)
+        for (let branch = 0; branch < multiplier; branch += 1)
+          for (let c = 0; c < inputs; c += 1)
+            packed[(row * multiplier + branch) * stride + c] =
+              values[(row * inputs + c) * multiplier + branch] ?? 0;
+      return packed;
+    },
+  };
+}
+
+/** Literals up to this many elements are looked through for zeros; larger ones are no biases. */
+const largestBias = 65_536;
+
+/** Whether a weight is known to be zeros without computing it: a bias of zeros is not added. */
+export function isZero(weights: WeightStore, id: WeightId): boolean {
+  const { source } = entryOf(weights, id);
+  switch (source.kind) {
+    case "absent":
+      return true;
+    case "seeded":
+      return source.generator === "zeros";
+    case "literal":
+      return source.data.length <= largestBias && source.data.every((value) => value === 0);
+    case "file":
+    case "expression":
+      return false;
+    default:
+      return source satisfies never;
+  }
+}

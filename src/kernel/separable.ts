@@ -1,0 +1,206 @@
+// Kernels of several stages: depthwise → pointwise, and pointwise → depthwise → pointwise, by strips of rows.
+
+import { channels } from "#ir/type.js";
+import type { Source, Step } from "#schedule/schedule.js";
+import type { Int } from "./build.js";
+import { address, addInt, mulInt } from "./build.js";
+import type { Body } from "./convolution.js";
+import { plainRuns, weightColumns } from "./convolution.js";
+import { branchFilters, emitDepthwise, sumsOf } from "./depthwise.js";
+import type { Place, Value } from "./ir.js";
+import { emitMatmul } from "./matmul.js";
+import type { Build, Operand } from "./operands.js";
+import type { Steps } from "./steps.js";
+import { branchSteps, eachLane, elementwiseSteps, storeResult } from "./steps.js";
+import type { SampleRow, Strip, WindowSpec } from "./strip.js";
+import { fillStrip, makeStrip, splitRow } from "./strip.js";
+import type { Tile } from "./tile.js";
+
+/** A depthwise convolution in the middle of a fused kernel. */
+export interface MiddleStage {
+  readonly weight: Source;
+  readonly window: WindowSpec;
+  readonly inputs: number;
+  readonly multiplier: number;
+  /** Its bias and the elementwise steps behind it. */
+  readonly steps: readonly Step[];
+}
+
+/** A pointwise product in front of the depthwise convolution: a few rows of its result are the strip. */
+export interface ExpandStage {
+  readonly weight: Source;
+  readonly epilogue: Steps;
+}
+
+/**
+ * A few rows of the depthwise result stand in scratch and are never written to memory. With `expand`, so do the rows of the
+ * widened value that the window reads; rows that two strips share are computed twice.
+ */
+export function separableBody(
+  k: Build,
+  tile: Tile,
+  x: Operand,
+  y: Operand,
+  stages: {
+    readonly expand?: ExpandStage;
+    readonly depthwise: MiddleStage;
+    readonly pointwise: Source;
+    /** Output rows of a strip. */
+    readonly rows: number;
+  },
+  steps: { readonly prologue?: Steps; readonly epilogue: Steps },
+): Body {
+  const [samples = 1, height = 1, width = 1, columns = 1] = y.shape;
+  const { depthwise, expand, rows } = stages;
+  const { window, inputs, multiplier } = depthwise;
+  const branchStride = multiplier === 1 && inputs < k.lanes ? inputs : k.roundUp(inputs);
+  const filters = branchFilters(k, depthwise.weight, window, { inputs, multiplier, branchStride });
+  const between = middleSteps(k, depthwise, branchStride);
+  const expanding = expand && weightColumns(k, tile, expand.weight, expandSize(x, inputs))(0);
+  const projecting = weightColumns(k, tile, stages.pointwise, {
+    depth: inputs * multiplier,
+    columns,
+    branches: multiplier,
+  })(0);
+  const pixelStride = multiplier * branchStride;
+  const scratch: Place = { kind: "scratch" };
+
+  return {
+    blocks: (samples * height) / rows,
+    write: (block) => {
+      const firstRow = k.letInt("row0", mulInt(block, rows));
+      const first = splitRow(k, firstRow, samples, height);
+      const strip =
+        expand && expanding
+          ? expandedStrip(k, tile, x, { window, rows, first, inputs, expand, columns: expanding })
+          : makeStrip(k, x, window, rows, first, {
+              fill: 0,
+              aligned: true,
+              ...(steps.prologue ? { prologue: steps.prologue } : {}),
+            });
+      const base = k.scratch(rows * width * pixelStride);
+      const firstPixel = k.letInt("first", mulInt(firstRow, width));
+      emitDepthwise(k, tile, { strip, window, filters, rows, width, inputs }, (at, taps, size) => {
+        for (let branch = 0; branch < multiplier; branch += 1) {
+          const output = addInt(at.channel, branch * branchStride);
+          const sums = sumsOf(k, taps, filters, output, size, undefined);
+          for (const [column, sum] of sums.entries()) {
+            const pixel = addInt(mulInt(at.row, width), at.column, column);
+            between(sum, {
+              pixel: addInt(firstPixel, pixel),
+              channel: at.channel,
+              branch,
+              to: addInt(mulInt(pixel, pixelStride), output, base),
+            });
+          }
+        }
+      });
+      const runs = {
+        ...plainRuns({ place: scratch, stride: pixelStride }, inputs, () => 0),
+        counts: multiplier > 1 ? [multiplier] : [],
+        rows: ([branch = 0]: readonly Int[], _line: Int, row: Int) => ({
+          place: scratch,
+          start: addInt(mulInt(row, pixelStride), mulInt(branch, branchStride), base),
+          rowStride: pixelStride,
+        }),
+      };
+      emitMatmul(k, tile, {
+        lines: 1,
+        rows: rows * width,
+        runs,
+        columns: projecting,
+        finish: (sum, _line, row, column) =>
+          storeResult(k, y, sum, { pixel: addInt(firstPixel, row), channel: column }, steps.epilogue),
+      });
+    },
+  };
+}
+
+function expandSize(x: Operand, columns: number): { depth: number; columns: number } {
+  return { depth: channels(x.shape), columns };
+}
+
+interface MiddlePosition {
+  readonly pixel: Int;
+  /** Of the input. */
+  readonly channel: Int;
+  readonly branch: number;
+  /** Where in scratch the value goes. */
+  readonly to: Int;
+}
+
+/** Stores a depthwise result in scratch after the steps behind it, branch by branch. */
+function middleSteps(
+  k: Build,
+  { inputs, multiplier, steps }: MiddleStage,
+  branchStride: number,
+): (sum: Value, at: MiddlePosition) => void {
+  const scratch: Place = { kind: "scratch" };
+  const store = (value: Value, to: Int): void => k.store(scratch, address(to), value);
+  const inBranches =
+    multiplier === 1
+      ? elementwiseSteps(k, steps)
+      : branchSteps(k, steps, { inputs, multiplier, stride: branchStride });
+  if (inBranches?.wide)
+    return (sum, { pixel, channel, branch, to }) =>
+      store(inBranches.apply(sum, { pixel, channel: addInt(channel, branch * branchStride) }), to);
+  // Operands of the steps lie channel by channel as the graph has them: c·m + j.
+  const plain = inBranches && multiplier === 1 ? inBranches : elementwiseSteps(k, steps);
+  return (sum, { pixel, channel, branch, to }) =>
+    eachLane(k, sum, { pixel, channel }, (value, at, lane) => {
+      const output = addInt(mulInt(at.channel, multiplier), branch);
+      store(plain.apply(value, { pixel, channel: output }), addInt(to, lane));
+    });
+}
+
+/** The widened rows that a window reads, in scratch, with zeros around the image. */
+function expandedStrip(
+  k: Build,
+  tile: Tile,
+  x: Operand,
+  of: {
+    readonly window: WindowSpec;
+    readonly rows: number;
+    readonly first: SampleRow;
+    readonly inputs: number;
+    readonly expand: ExpandStage;
+    readonly columns: ReturnType<ReturnType<typeof weightColumns>>;
+  },
+): Strip {
+  const [samples = 1, height = 1, width = 1] = x.shape;
+  const { window, rows, first, inputs, expand, columns } = of;
+  const pixelStride = inputs < k.lanes ? inputs : k.roundUp(inputs);
+  const scratch: Place = { kind: "scratch" };
+  const wide = pixelStride % k.lanes === 0;
+  const shape = [samples, height, width, inputs];
+  return fillStrip(k, { window, rows, first, shape, pixelStride, fill: 0 }, (row, to) => {
+    const pixel0 = k.letInt("pixel0", mulInt(addInt(mulInt(first.sample, height), row), width));
+    const product = {
+      lines: 1,
+      rows: width,
+      runs: plainRuns(x, channels(x.shape), (pixel) => mulInt(addInt(pixel0, pixel), x.stride)),
+      columns,
+      finish: (sum: Value, _line: Int, pixel: Int, column: Int): void => {
+        const target = { place: scratch, shape, stride: pixelStride, wide };
+        storeInStrip(k, target, to, sum, { pixel, channel: column, image: addInt(pixel0, pixel) }, expand);
+      },
+    };
+    emitMatmul(k, tile, product, k.nest);
+  });
+}
+
+function storeInStrip(
+  k: Build,
+  strip: Operand,
+  to: Int,
+  sum: Value,
+  at: { readonly pixel: Int; readonly channel: Int; readonly image: Int },
+  { epilogue }: ExpandStage,
+): void {
+  const start = addInt(to, mulInt(at.pixel, strip.stride));
+  const position = { pixel: at.image, channel: at.channel };
+  const store = (value: Value, where: typeof position): void =>
+    k.store(strip.place, address(addInt(start, where.channel)), epilogue.apply(value, where));
+  if (strip.wide && epilogue.wide) store(sum, position);
+  else eachLane(k, sum, position, store);
+}
