@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { Option } from "commander";
 import { jsTarget } from "#backend/js/target.js";
 import { bytesText } from "#ir/units.js";
-import { emit } from "#compile/emit.js";
+import { checkEmbedding, emit } from "#compile/emit.js";
 import { writeArtifact } from "../node.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { withModelOptions, withPassOptions } from "./model-options.js";
@@ -38,6 +38,11 @@ function compileModel(path: string, options: CompileOptions, session: Session): 
   if (!model) return;
   const optimized = optimizeModel(model, jsTarget, options, session);
   if (!optimized) return;
+  if (options.embedWeights) {
+    const problems = checkEmbedding(optimized.module);
+    session.code = Math.max(session.code, report(terminal, problems, model.sources));
+    if (problems.length > 0) return;
+  }
   const artifact = emit(optimized.module, {
     target: "js",
     embedWeights: options.embedWeights ?? false,

@@ -9,7 +9,7 @@ import type { ElaborateOptions } from "#elaborate/elaborate.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import type { Module } from "#ir/weights.js";
 import type { EmitModuleOptions } from "./emit.js";
-import { emit } from "./emit.js";
+import { checkEmbedding, emit } from "./emit.js";
 import type { OptimizeOptions } from "./optimize.js";
 import { optimize } from "./optimize.js";
 import { targets } from "./targets.js";
@@ -36,6 +36,8 @@ export function compile(input: string | Ast | Module, options: CompileOptions = 
   const { target } = targets[options.target ?? "js"];
   const optimized = model && keep(optimize(model, { ...options, target }));
   if (!optimized) return { diagnostics };
+  if (options.embedWeights) diagnostics.push(...checkEmbedding(optimized.module));
+  if (hasErrors(diagnostics)) return { diagnostics };
   const sources = new Map(typeof input === "string" ? [[file, input]] : []);
   return { value: emit(optimized.module, { sources, ...options }), diagnostics };
 }

@@ -1,8 +1,11 @@
 // Emitting: an optimized module becomes kernels and then the text and bytes of an ES module.
 
 import type { Artifact } from "#backend/artifact.js";
-import type { Span } from "#diagnostic/diagnostic.js";
+import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
 import { lineCol } from "#diagnostic/position.js";
+import { elements } from "#ir/type.js";
+import { bytesText } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import { lower } from "#kernel/lower.js";
 import { schedule } from "#schedule/schedule-graph.js";
@@ -34,6 +37,25 @@ export function emit(module: Module, options: EmitModuleOptions = {}): Artifact 
     summary: `${ops} ops in ${program.launches.length} kernels`,
     lineOf: (node) => lineText(spans.get(node), options.sources ?? new Map()),
   });
+}
+
+/** Most bytes of weights that are embedded: base64 makes a third more of them, and V8's strings end at 512 MiB. */
+const largestEmbedded = 256 * 2 ** 20;
+
+/** Why the weights of a module cannot be embedded, if they cannot. */
+export function checkEmbedding(module: Module): Diagnostic[] {
+  let bytes = 0;
+  for (const node of module.graph.nodes.values()) {
+    if (node.op === "constant") bytes += elements(node.type.shape) * 4;
+  }
+  if (bytes <= largestEmbedded) return [];
+  return [
+    error(
+      "too-large-to-embed",
+      `${module.graph.name} has ${bytesText(bytes)} of weights, and at most ${bytesText(largestEmbedded)} can stand in a module`,
+      { help: ["leave out --embed-weights; they are then a file beside the module"] },
+    ),
+  ];
 }
 
 /** `seed.net:5: y = conv2d(…)`. */

@@ -121,6 +121,17 @@ test("weights can be embedded", async () => {
   expect(net.runSync({ image: new Float32Array(108) })["y"]).toEqual(new Float32Array(45));
 });
 
+test("weights that no module can hold are an error before they are made", () => {
+  const huge = `net huge {
+  input x: f32[1, 20000]
+  output y = dense(x, units=4000)
+}
+`;
+  const { value, diagnostics } = compile(huge, { embedWeights: true });
+  expect(value).toBeUndefined();
+  expect(diagnostics[0]).toMatchObject({ severity: "error", code: "too-large-to-embed" });
+});
+
 test("comments show the lines of the source, without the folder that it lies in", () => {
   const { module } = compile(seed, { file: "/home/someone/nets/seed.net" }).value!;
   expect(module).toContain("// seed.net:3: y = conv2d(image, filters=5");
