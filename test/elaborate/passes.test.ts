@@ -54,7 +54,7 @@ test("exact passes keep graphs valid, printable and of the same values", () => {
         });
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });
 
@@ -69,6 +69,6 @@ test("split graphs are valid and printable", () => {
         expect(optimize(module, { split: { mode, m }, onPass: check }).value).toBeDefined();
       },
     ),
-    { numRuns: 100 },
+    { numRuns: 40 },
   );
 });

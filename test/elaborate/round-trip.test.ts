@@ -1,6 +1,6 @@
 // Printed graphs, parsed and elaborated again, are the same graphs.
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -10,18 +10,24 @@ import { printGraph } from "#inspect/lift.js";
 import { sameGraph } from "#ir/compare.js";
 import type { Graph, Node, NodeId } from "#ir/graph.js";
 import { users } from "#ir/order.js";
-import type { Module, WeightStore } from "#ir/weights.js";
+import type { Module, WeightFiles, WeightStore } from "#ir/weights.js";
 import { makeNode, ops } from "#ops/index.js";
 import { seededRandom } from "#ops/random.js";
 import { verify } from "#ops/verify.js";
+import { openWeightFile } from "#weights/file.js";
 import { randomModule } from "../random-graph.js";
 import { parseCases } from "../cases.js";
 
 /** The module that a text gives; throws what is wrong with it. */
-function read(text: string, store?: WeightStore, net?: string): Module {
+function read(text: string, store?: WeightStore, net?: string, weights?: WeightFiles): Module {
   const parsed = parse(text, "dump.net");
   const result =
-    parsed.value && elaborate(parsed.value, { ...(store ? { store } : {}), ...(net ? { net } : {}) });
+    parsed.value &&
+    elaborate(parsed.value, {
+      ...(store ? { store } : {}),
+      ...(net ? { net } : {}),
+      ...(weights ? { weights } : {}),
+    });
   if (result?.value) return result.value;
   throw new Error(`${text}\n${JSON.stringify((result ?? parsed).diagnostics, undefined, 2)}`);
 }
@@ -99,16 +105,15 @@ describe("nets with weights by their origin", () => {
 });
 
 const examples = join(import.meta.dirname, "../../examples");
-const files = existsSync(examples) ? readdirSync(examples).filter((name) => name.endsWith(".net")) : [];
-describe.skipIf(files.length === 0)("examples", () => {
+const files = readdirSync(examples).filter((name) => name.endsWith(".net"));
+describe("examples", () => {
   for (const file of files) {
     const text = readFileSync(join(examples, file), "utf8");
     const nets = (parse(text, file).value?.items ?? []).filter((item) => item.kind === "net");
-    for (const { name, body } of nets) {
-      // Its weights lie in a file that is made when the examples are.
-      if (body.some((statement) => statement.kind === "weights")) continue;
+    for (const { name } of nets) {
       test(`${file}, ${name.text}`, () => {
-        const module = read(text, undefined, name.text);
+        const files = { open: (path: string) => openWeightFile(join(examples, path)) };
+        const module = read(text, undefined, name.text, files);
         expect(verify(module)).toEqual([]);
         expectRoundTrip(module, module.weights);
       });
