@@ -1,0 +1,105 @@
+// Accuracy of the trained examples on the test images of Fashion-MNIST: the emitted module beside onnxruntime-web, and how
+// far their logits are apart. `npm run accuracy -- --help` lists the options.
+
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { Module } from "../src/index.js";
+import { emit, load, optimize, passes } from "../src/index.js";
+import { readModel } from "../src/node.js";
+import { argMax, testImages } from "./fashion-mnist.js";
+import { onnxruntime } from "./peers.js";
+
+const usage = `accuracy [options]
+  --images N       how many of the 10,000 test images (default: all)
+  --onnx FOLDER    the networks as they were exported from training, <name>.onnx; default: written from the .net files
+  --each-pass      the module after each pass, not only after the last`;
+
+const { values: options } = parseArgs({
+  options: {
+    images: { type: "string", default: "10000" },
+    onnx: { type: "string" },
+    "each-pass": { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+if (options.help) {
+  console.log(usage);
+  process.exit(0);
+}
+
+const pixels = 28 * 28;
+const classes = 10;
+const all = testImages();
+const count = Math.min(all.count, Number(options.images));
+const images = all.images.subarray(0, count * pixels);
+
+const results: object[] = [];
+for (const name of ["fm_resnet16", "fm_mobile"]) {
+  const { value: model, diagnostics } = readModel(join(import.meta.dirname, `../examples/${name}.net`));
+  if (!model) throw new Error(diagnostics.map((one) => one.message).join("\n"));
+  const reference = await peerLogits(name, model);
+  say({ name, runtime: "onnxruntime-web", accuracy: accuracy(reference) });
+  for (const stopAfter of options["each-pass"] ? passes.map((pass) => pass.name) : [undefined]) {
+    const logits = await ownLogits(model, stopAfter);
+    say({
+      name,
+      runtime: stopAfter === undefined ? "cleave-js" : `cleave-js after ${stopAfter}`,
+      accuracy: accuracy(logits),
+      largestLogitDifference: logits.reduce(
+        (most, value, index) => Math.max(most, Math.abs(value - (reference[index] ?? Number.NaN))),
+        0,
+      ),
+    });
+  }
+}
+const folder = join(import.meta.dirname, "results");
+mkdirSync(folder, { recursive: true });
+writeFileSync(join(folder, "accuracy.json"), `${JSON.stringify({ images: count, results }, null, 2)}\n`);
+process.exit(0);
+
+/** The logits of all images in onnxruntime-web, `[count, 10]`. */
+async function peerLogits(name: string, model: Module): Promise<Float32Array> {
+  const file = options.onnx === undefined ? undefined : join(options.onnx, `${name}.onnx`);
+  if (file !== undefined && !existsSync(file)) throw new Error(`there is no ${file}`);
+  const peer = await (file === undefined ? onnxruntime(model) : onnxruntime(model, readFileSync(file)));
+  const logits = new Float32Array(count * classes);
+  for (let index = 0; index < count; index += 1)
+    logits.set(await peer.run(images.subarray(index * pixels, (index + 1) * pixels)), index * classes);
+  await peer.dispose();
+  return logits;
+}
+
+/** The same from the emitted JavaScript, which takes all images in one call. */
+async function ownLogits(model: Module, stopAfter: string | undefined): Promise<Float32Array> {
+  const { value, diagnostics } = optimize(model, stopAfter === undefined ? {} : { stopAfter });
+  if (!value) throw new Error(diagnostics.map((one) => one.message).join("\n"));
+  const net = await load(emit(value.module));
+  const { logits } = net.runSync({ image: images });
+  net.dispose();
+  return logits ?? new Float32Array();
+}
+
+/** The part of the images whose largest logit is the true class. */
+function accuracy(logits: Float32Array): number {
+  let right = 0;
+  for (let index = 0; index < count; index += 1)
+    if (argMax(logits.subarray(index * classes, (index + 1) * classes)) === all.labels[index]) right += 1;
+  return right / count;
+}
+
+function say(row: {
+  readonly name: string;
+  readonly runtime: string;
+  readonly accuracy: number;
+  readonly largestLogitDifference?: number;
+}): void {
+  results.push(row);
+  const difference =
+    row.largestLogitDifference === undefined
+      ? ""
+      : `   largest logit difference ${row.largestLogitDifference.toExponential(1)}`;
+  console.log(
+    `${row.name.padEnd(12)} ${row.runtime.padEnd(16)} ${(100 * row.accuracy).toFixed(2)}%${difference}`,
+  );
+}

@@ -1,0 +1,150 @@
+// A graph as calls of tfjs, the way its converter writes them: bias and activation go into the convolution.
+
+import * as tf from "@tensorflow/tfjs-core";
+import type { Module, Node, NodeId } from "../src/index.js";
+import { nodeOf, topological } from "../src/index.js";
+
+/** A network of one input and one output on the backend that is set when it is made. */
+export interface TfjsNet {
+  run(input: Float32Array): Promise<Float32Array>;
+  dispose(): void;
+}
+
+type Activation = "relu" | "relu6";
+
+/** Weights become tensors once, on the current backend. Throws at the first run for an op that it does not know. */
+export function tfjsNet({ graph, weights }: Module): TfjsNet {
+  const order = topological(graph).filter((node) => node.op !== "constant");
+  const activations = fusedActivations(order, new Set(graph.outputs.map(({ node }) => node)));
+  const constants = new Map<NodeId, tf.Tensor>();
+  for (const node of graph.nodes.values()) {
+    if (node.op === "constant")
+      constants.set(node.id, tf.tensor(weights.readF32(node.attributes.weight), [...node.type.shape]));
+  }
+  // tfjs has depthwise kernels as [kh, kw, c, m]; output channel c·m + j makes these the same bytes.
+  for (const node of order) {
+    const [x = -1, w = -1] = node.inputs;
+    const kernel = constants.get(w);
+    if (node.op !== "depthwise_conv2d" || !kernel) continue;
+    const [height = 1, width = 1] = kernel.shape;
+    constants.set(w, tf.reshape(kernel, [height, width, nodeOf(graph, x).type.shape[3] ?? 1, -1]));
+  }
+
+  const forward = (input: Float32Array): tf.Tensor => {
+    const values = new Map<NodeId, tf.Tensor>(constants);
+    for (const node of order) {
+      // Made together with the convolution before it.
+      if (values.has(node.id)) continue;
+      if (node.op === "input") {
+        values.set(node.id, tf.tensor(input, [...node.type.shape]));
+        continue;
+      }
+      const operands = node.inputs.map((id) => values.get(id) ?? fail(`${node.name} lacks an operand`));
+      const fused = activations.get(node.id);
+      values.set(fused?.id ?? node.id, call(node, operands, fused?.op));
+    }
+    return values.get(graph.outputs[0]?.node ?? -1) ?? fail("the graph has no output");
+  };
+
+  return {
+    run: async (input) => {
+      const result = tf.tidy(() => forward(input));
+      const data = (await result.data()) as Float32Array;
+      result.dispose();
+      return data;
+    },
+    dispose: () => tf.dispose([...constants.values()]),
+  };
+}
+
+/** For each convolution the activation that follows it, if nothing else uses its value. */
+function fusedActivations(
+  order: readonly Node[],
+  outputs: ReadonlySet<NodeId>,
+): Map<NodeId, { id: NodeId; op: Activation }> {
+  const users = new Map<NodeId, Node[]>();
+  for (const node of order) for (const id of node.inputs) users.set(id, [...(users.get(id) ?? []), node]);
+  const fused = new Map<NodeId, { id: NodeId; op: Activation }>();
+  for (const { id, op } of order) {
+    if (op !== "conv2d" && op !== "depthwise_conv2d" && op !== "dense") continue;
+    const [user, ...more] = users.get(id) ?? [];
+    if (!user || more.length > 0 || outputs.has(id)) continue;
+    if (user.op === "relu" || user.op === "relu6") fused.set(id, { id: user.id, op: user.op });
+  }
+  return fused;
+}
+
+function call(
+  node: Node,
+  [x, w, b, ...rest]: readonly tf.Tensor[],
+  activation: Activation | undefined,
+): tf.Tensor {
+  if (!x) throw new Error(`${node.name} has no operand`);
+  const withActivation = activation ? { activation } : {};
+  const withBias = b ? { bias: b } : {};
+  switch (node.op) {
+    case "conv2d":
+    case "depthwise_conv2d": {
+      if (node.op === "conv2d" && node.attributes.groups !== 1) throw new Error(`${node.name} has groups`);
+      const { stride, dilation, padding } = node.attributes;
+      const shared = {
+        x: x as tf.Tensor4D,
+        filter: w as tf.Tensor4D,
+        strides: [stride[0], stride[1]] as [number, number],
+        // The declared type leaves explicit padding out for depthwise convolutions, but it is the same code.
+        pad: explicit(padding) as unknown as "valid",
+        dilations: [dilation[0], dilation[1]] as [number, number],
+        ...withBias,
+        ...withActivation,
+      };
+      return node.op === "conv2d" ? tf.fused.conv2d(shared) : tf.fused.depthwiseConv2d(shared);
+    }
+    case "dense":
+      return tf.fused.matMul({ a: x as tf.Tensor2D, b: w as tf.Tensor2D, ...withBias, ...withActivation });
+    case "batch_norm": {
+      const [mean, variance] = rest;
+      if (!mean || !variance) throw new Error(`${node.name} lacks an operand`);
+      return tf.batchNorm(
+        x,
+        mean as tf.Tensor1D,
+        variance as tf.Tensor1D,
+        b as tf.Tensor1D,
+        w as tf.Tensor1D,
+        node.attributes.epsilon,
+      );
+    }
+    case "relu":
+      return tf.relu(x);
+    case "relu6":
+      return tf.relu6(x);
+    case "add":
+      return tf.add(x, w ?? fail(`${node.name} lacks an operand`));
+    case "max_pool": {
+      const { kernel, stride, padding, dilation } = node.attributes;
+      if (dilation.some((one) => one !== 1)) throw new Error(`${node.name} has a dilation`);
+      const size = (values: readonly number[]): [number, number] => [values[0] ?? 1, values[1] ?? 1];
+      return tf.maxPool(x as tf.Tensor4D, size(kernel), size(stride), explicit(padding));
+    }
+    case "global_avg_pool":
+      return tf.mean(x, [1, 2]);
+    case "reshape":
+      return tf.reshape(x, [...node.type.shape]);
+    default:
+      throw new Error(`${node.name}: ${node.op} is not known`);
+  }
+}
+
+function explicit(padding: readonly number[] | string): [[0, 0], [number, number], [number, number], [0, 0]] {
+  if (typeof padding === "string") throw new Error("padding must be numbers; a graph has it so");
+  const [top = 0, bottom = 0, left = 0, right = 0] = padding;
+  return [
+    [0, 0],
+    [top, bottom],
+    [left, right],
+    [0, 0],
+  ];
+}
+
+function fail(why: string): never {
+  throw new Error(why);
+}
