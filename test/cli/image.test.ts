@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
+import type { Sharp } from "sharp";
 import { afterAll, describe, expect, test } from "vitest";
 import { readImage } from "#cli/image.js";
 import type { ImageOptions } from "#cli/image.js";
@@ -158,7 +159,7 @@ function raw(width: number, height: number, channels: 1 | 3 | 4) {
   return { raw: { width, height, channels } };
 }
 
-async function write(name: string, image: sharp.Sharp): Promise<string> {
+async function write(name: string, image: Sharp): Promise<string> {
   const path = join(folder, name);
   await image.toFile(path);
   return path;
