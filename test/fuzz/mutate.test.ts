@@ -1,0 +1,125 @@
+// 2,000 bent inputs, each with 2 s and 512 MiB: every one ends in diagnostics or success, never in a stack trace.
+
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Worker } from "node:worker_threads";
+import { afterAll, describe, expect, test } from "vitest";
+import { seededRandom } from "#ops/random.js";
+import { mutateBytes, mutateText } from "./mutations.js";
+
+const folder = mkdtempSync(join(tmpdir(), "cleave-fuzz-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const examples = [
+  "seed",
+  "fm_resnet16",
+  "fm_mobile",
+  "mobilenet_v1",
+  "mobilenet_v2",
+  "xception",
+  "vgg16",
+  "resnet18",
+];
+const rules =
+  "rule twice: relu(relu(x)) => relu(x)\nrule scale: mul(conv2d(x, w, b, ..a), s) => conv2d(x, w * s, b * s, ..a) when constant(w, b, s)\nfuse mine: convolution -> elementwise* -> pointwise? when fits_on_chip\n";
+
+interface Answer {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+test("the compiler is built", () => expect(existsSync("dist/src/cli/program.js")).toBe(true));
+
+describe("texts", () => {
+  test.each(Array.from({ length: 16 }, (_, part) => part))("part %i", async (part) => {
+    await feed(100, part, (random, index) => {
+      const which = random.int(0, examples.length);
+      const text =
+        which === examples.length ? rules : readFileSync(`examples/${examples[which]}.net`, "utf8");
+      const file = join(folder, `text-${part}-${index}.net`);
+      writeFileSync(file, mutateText(text, random));
+      const weights =
+        which === 1 || which === 2 ? ["--weights", `examples/${examples[which]}.safetensors`] : [];
+      return random.pick([
+        ["check", file, ...weights],
+        ["check", file, ...weights],
+        ["explain", file, ...weights],
+        ["fmt", "--stdout", file],
+      ]);
+    });
+  });
+});
+
+describe("weight files", () => {
+  test.each([0, 1, 2, 3])("part %i", async (part) => {
+    await feed(100, 1000 + part, (random, index) => {
+      const name = random.pick(["fm_resnet16", "fm_mobile"]);
+      const file = join(folder, `weights-${part}-${index}.safetensors`);
+      writeFileSync(file, mutateBytes(readFileSync(`examples/${name}.safetensors`), random));
+      return ["compile", `examples/${name}.net`, "--weights", file, "-o", join(folder, "out")];
+    });
+  });
+});
+
+/** Feeds command lines to a worker, one after another, and checks each answer. */
+async function feed(
+  count: number,
+  seed: number,
+  make: (random: ReturnType<typeof seededRandom>, index: number) => string[],
+): Promise<void> {
+  let worker = await start();
+  const wrong: string[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const random = seededRandom(seed * 100_003 + index);
+    const argv = make(random, index);
+    const answer = await ask(worker, argv, 2000);
+    if (typeof answer === "string") {
+      wrong.push(`${argv.join(" ")}: ${answer}\n${inputOf(argv)}`);
+      await worker.terminate();
+      worker = await start();
+    } else if (
+      ![0, 1].includes(answer.code) ||
+      /^\s+at .*:\d+:\d+/m.test(answer.err) ||
+      (answer.code === 1 && answer.err === "")
+    ) {
+      wrong.push(
+        `${argv.join(" ")}: exit code ${answer.code}\n${answer.err.slice(0, 600)}\n${inputOf(argv)}`,
+      );
+    }
+  }
+  await worker.terminate();
+  expect(wrong).toEqual([]);
+}
+
+/** A worker that has the compiler loaded: loading is not what an input's 2 s are for. */
+async function start(): Promise<Worker> {
+  const worker = new Worker(new URL("./worker.mjs", import.meta.url), {
+    resourceLimits: { maxOldGenerationSizeMb: 512 },
+    execArgv: [],
+  });
+  await ask(worker, ["--version"], 60_000);
+  return worker;
+}
+
+function ask(worker: Worker, argv: readonly string[], limit: number): Promise<Answer | string> {
+  return new Promise((resolve) => {
+    const finish = (answer: Answer | string): void => {
+      clearTimeout(timer);
+      worker.off("message", finish);
+      worker.off("error", died);
+      resolve(answer);
+    };
+    const died = (error: Error): void => finish(`died: ${error.message}`);
+    const timer = setTimeout(() => finish(`still running after ${limit} ms`), limit);
+    worker.on("message", finish);
+    worker.on("error", died);
+    worker.postMessage(argv);
+  });
+}
+
+function inputOf(argv: readonly string[]): string {
+  const file = argv.find((argument) => argument.startsWith(folder) && argument.endsWith(".net"));
+  return file ? readFileSync(file, "utf8").slice(0, 1500) : "";
+}
