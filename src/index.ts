@@ -23,6 +23,9 @@ export type { Shape, TensorType } from "#ir/type.js";
 export { tensor } from "#ir/tensor.js";
 export type { Tensor } from "#ir/tensor.js";
 export type { Module, WeightFile, WeightFiles, WeightStore } from "#ir/weights.js";
+export { openWeightBytes } from "#weights/safetensors.js";
+export { writeSafetensors } from "#weights/write-safetensors.js";
+export type { TensorToWrite } from "#weights/write-safetensors.js";
 export { ops } from "#ops/index.js";
 
 export { interpret } from "#interpret/interpret.js";

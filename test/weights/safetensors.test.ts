@@ -6,6 +6,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import { elaborate } from "#elaborate/elaborate.js";
+import { parse } from "#grammar/parse.js";
 import type { WeightFile } from "#ir/weights.js";
 import { openWeightFile } from "#weights/file.js";
 import { floatToHalf, halfToFloat } from "#weights/half.js";
@@ -95,9 +97,72 @@ describe("files on disk", () => {
     expect(() => other.entries.get("w")!.read()).toThrow(`${touched} was changed`);
   });
 
+  test("a large file is read by slices", () => {
+    const large = 3 * 2 ** 30;
+    const header = Buffer.from(
+      JSON.stringify({
+        large: { dtype: "F32", shape: [large / 4], data_offsets: [0, large] },
+        small: { dtype: "F32", shape: [2], data_offsets: [large, large + 8] },
+      }),
+    );
+    const path = join(folder, "large.safetensors");
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    writeFileSync(path, Buffer.concat([length, header]));
+    // The file system keeps no bytes for the hole.
+    truncateSync(path, 8 + header.length + large);
+    writeFileSync(path, Uint8Array.from(new Uint8Array(Float32Array.of(5, -6).buffer)), { flag: "a" });
+    const before = process.memoryUsage().arrayBuffers;
+    const entry = openWeightFile(path).value!.entries.get("small")!;
+    expect([...entry.read()]).toEqual([5, -6]);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 24);
+  });
+
   test("what is no file is a diagnostic", () => {
     expect(line(openWeightFile(join(folder, "none")).diagnostics[0]!)).toMatch(/there is no such file$/);
     expect(line(openWeightFile(join(folder)).diagnostics[0]!)).toMatch(/it is no file$/);
+  });
+});
+
+describe("a net", () => {
+  const text = (use: string): string =>
+    `net n {\n  weights "w.safetensors"\n  input x: f32[1, 2]\n  ${use}\n}\n`;
+  const open = (use: string, tensors: object) => {
+    const header = Buffer.from(JSON.stringify(tensors));
+    const bytes = fileOf(header.toString(), { data: 32 });
+    const ast = parse(text(use), "n.net").value!;
+    return elaborate(ast, { weights: { open: (name) => openWeightBytes(bytes, name) } });
+  };
+  const use = "output y = dense(x, units=2, bias=false)";
+  const tensor = (dtype: string) => ({
+    "y.dense.kernel": { dtype, shape: [2, 2], data_offsets: [0, 32] },
+  });
+
+  test("takes its weights from bytes in memory", () => {
+    const { value, diagnostics } = open(use, {
+      "y.dense.kernel": { dtype: "F32", shape: [2, 2], data_offsets: [0, 16] },
+      other: { dtype: "I64", shape: [2], data_offsets: [16, 32] },
+    });
+    expect(diagnostics).toEqual([]);
+    expect([...value!.weights.readF32("y.dense.kernel")]).toEqual([0, 0, 0, 0]);
+  });
+
+  test("is told of a type that cannot be read, where the weight is used", () => {
+    const { value, diagnostics } = open(use, tensor("F64"));
+    expect(value).toBeUndefined();
+    expect(diagnostics.map(line)).toEqual([
+      "error unreadable-weight: w.safetensors has `y.dense.kernel` as F64, which cannot be read\n  save it as F32, F16 or BF16",
+    ]);
+    expect(text(use).slice(diagnostics[0]!.span!.start)).toMatch(/^dense/);
+  });
+
+  test("is told what is wrong with its file, at the statement that names it", () => {
+    const { value, diagnostics } = open(use, tensor("F32"));
+    expect(value).toBeUndefined();
+    expect(diagnostics.map((one) => one.message)).toEqual([
+      "w.safetensors: tensor `y.dense.kernel` has shape [2, 2] of 16 bytes, but 32 bytes of data",
+    ]);
+    expect(text(use).slice(diagnostics[0]!.span!.start)).toMatch(/^(weights )?"w\.safetensors"/);
   });
 });
 
