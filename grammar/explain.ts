@@ -3,6 +3,7 @@
 import { EOF, type IToken, type TokenType } from "chevrotain";
 import { error, type Diagnostic, type Label } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
+import { isCloser } from "./brackets.js";
 import type { Fault } from "./fault.js";
 import { startsOperand } from "./lines.js";
 import {
@@ -261,7 +262,7 @@ function unclosed(scene: Scene, closer: string): Wording {
   const what = bracketed(scene);
   const others = opener === undefined ? [] : [{ span: spanAt(scene, opener), message: "opened here" }];
   if (t.reservedWords.has(found.image) && !t.is(found, t.StatementStart) && !t.is(found, t.ItemStart)) {
-    if (t.is(before, t.Comma) || index - 1 === opener) return { ...keywordAsName(found) };
+    if (t.is(before, t.Comma) || index - 1 === opener) return keywordAsName(found);
   }
   if (isCloser(found)) {
     return {
@@ -319,10 +320,6 @@ function keywordAsName({ image }: IToken): Wording {
     message: `\`${image}\` is a keyword, so it cannot stand here as a name`,
     help,
   };
-}
-
-function isCloser({ tokenType }: IToken): boolean {
-  return tokenType === t.CloseParen || tokenType === t.CloseBracket || tokenType === t.CloseBrace;
 }
 
 function quoted(token: IToken | undefined): string {

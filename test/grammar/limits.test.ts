@@ -103,7 +103,7 @@ test("whatever the text, there is a tree or an error, and what is read prints an
         [],
       );
     }),
-    { numRuns: 3000 },
+    { numRuns: 2000 },
   );
 });
 
@@ -138,7 +138,7 @@ test("a statement that is wrong is one error, and all others are read", () => {
       expect(diagnostics.map(({ message }) => message)).toHaveLength(1);
       expect(dump(partial.items)).toBe(dump(parse(right, "random.net").partial.items));
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   );
 });
 

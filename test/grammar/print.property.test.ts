@@ -8,7 +8,7 @@ import { tokenize } from "#grammar/tokens.js";
 import { arbitraryAst } from "./arbitrary.js";
 import { dump } from "./dump.js";
 
-const runs = { numRuns: 1000 };
+const runs = { numRuns: 400 };
 
 function read(text: string): ReturnType<typeof parse> {
   const result = parse(text, "random.net");
