@@ -28,12 +28,17 @@ export function processTerminal(): Terminal {
   };
 }
 
+/** Most diagnostics that are printed at once; nobody reads further before mending these. */
+const shownAtOnce = 50;
+
 /** Prints diagnostics to stderr; gives the exit code that they mean. */
 export function report(
   terminal: Terminal,
   diagnostics: readonly Diagnostic[],
   sources: ReadonlyMap<string, string>,
 ): number {
-  if (diagnostics.length > 0) terminal.err(render(diagnostics, sources, { color: terminal.color }));
+  const shown = diagnostics.slice(0, shownAtOnce);
+  if (shown.length > 0) terminal.err(render(shown, sources, { color: terminal.color }));
+  if (diagnostics.length > shown.length) terminal.err(`\n… and ${diagnostics.length - shown.length} more\n`);
   return hasErrors(diagnostics) ? exit.wrongInput : exit.done;
 }
