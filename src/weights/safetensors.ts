@@ -50,6 +50,10 @@ const sizes: ReadonlyMap<string, number> = new Map([
   ["F8_E4M3", 1],
 ]);
 
+const [quotationMark, backslash, openBracket, closeBracket, openBrace, closeBrace] = [
+  0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d,
+] as const;
+
 /** Opens a file that is in memory, such as one that a browser fetched; entries are views of the bytes where they are aligned. */
 export function openWeightBytes(bytes: Uint8Array, file: string): Result<WeightFile> {
   const length = headerLength(bytes.subarray(0, 8), bytes.length, file);
@@ -163,7 +167,8 @@ export function decode(dtype: string, bytes: Uint8Array): Float32Array {
 
 function parseJson(header: Uint8Array): { readonly json: object } | { readonly problem: string } {
   // The format asks for this, so that no other kind of file can be taken for one.
-  if (header[0] !== 0x7b) return { problem: "does not begin with `{`" };
+  if (header[0] !== openBrace) return { problem: "does not begin with `{`" };
+  if (isDeep(header)) return { problem: "is nested too deep" };
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(header);
@@ -179,6 +184,26 @@ function parseJson(header: Uint8Array): { readonly json: object } | { readonly p
   if (!isRecord(json)) return { problem: "is no JSON object" };
   const repeated = repeatedKey(text);
   return repeated === undefined ? { json } : { problem: `has ${quote(repeated)} twice` };
+}
+
+/** Deepest nesting of a header; the format itself has 3 levels. */
+const deepest = 32;
+
+/** Whether brackets nest too deep. 40 million of them would take a parser gigabytes; this takes nothing. */
+function isDeep(json: Uint8Array): boolean {
+  let depth = 0;
+  let isText = false;
+  for (let at = 0; at < json.length; at += 1) {
+    const byte = json[at];
+    if (isText) {
+      if (byte === backslash) at += 1;
+      else if (byte === quotationMark) isText = false;
+    } else if (byte === quotationMark) isText = true;
+    else if (byte === openBracket || byte === openBrace) depth += 1;
+    else if (byte === closeBracket || byte === closeBrace) depth -= 1;
+    if (depth > deepest) return true;
+  }
+  return false;
 }
 
 /** A key that an object of a valid JSON text has twice; `JSON.parse` would silently take the last. */
