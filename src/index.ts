@@ -41,6 +41,9 @@ export { optimize } from "#compile/optimize.js";
 export type { Optimized, OptimizeOptions } from "#compile/optimize.js";
 
 export { printGraph } from "#inspect/lift.js";
+export { graphJson } from "#inspect/json.js";
+export type { GraphJson, NodeJson } from "#inspect/json.js";
+export { graphDot } from "#inspect/dot.js";
 export { explain, explainKernels, explainText } from "#report/explain.js";
 
 export { emit } from "#compile/emit.js";
