@@ -60,7 +60,9 @@ function box(module: Module, node: Node): string {
     ...(parameters > 0 ? [`${countText(parameters)} parameters`] : []),
     bytesText(bytes),
   ];
-  const label = [node.name, `${node.op} ${node.type.shape.join("x") || "scalar"}`, facts.join(", ")].join("\n");
+  const label = [node.name, `${node.op} ${node.type.shape.join("x") || "scalar"}`, facts.join(", ")].join(
+    "\n",
+  );
   const fill = fills[node.op];
   return `n${node.id} [label=${quote(label)}${fill ? `, fillcolor="${fill}"` : ""}];`;
 }
