@@ -42,9 +42,16 @@ export async function readImage(
     const why = cause instanceof Error ? cause.message : String(cause);
     return {
       diagnostics: [
-        error("bad-image", `cannot read the image ${path}: ${why.trim().replace(/:$/, "")}`, {
-          help: ["is it a PNG or JPEG file, and complete?"],
-        }),
+        error(
+          "bad-image",
+          `cannot read the image ${path}: ${why
+            .trim()
+            .replace(/^Input buffer/, "it")
+            .replace(/:$/, "")}`,
+          {
+            help: ["is it a PNG or JPEG file, and complete?"],
+          },
+        ),
       ],
     };
   }
