@@ -34,11 +34,17 @@ if (options.help) {
   process.exit(0);
 }
 
+const names = options.peers.split(",");
+const unknown = names.find((name) => !Object.hasOwn(peers, name));
+if (unknown !== undefined) stop(`no peer ${unknown}; there are ${Object.keys(peers).join(", ")}`);
+const [warmup, rounds] = [Number(options.warmup), Number(options.rounds)];
+if (!Number.isInteger(warmup) || !Number.isInteger(rounds) || warmup < 0 || rounds < 1)
+  stop("--warmup and --rounds are whole numbers, and one round is the least");
 const path = positionals[0] ?? join(import.meta.dirname, "../examples/mobilenet_v1.net");
 const model = open(path, options.dim);
-const running = await start(model, options.peers.split(","));
+const running = await start(model, names);
 const input = seededInput(model);
-const { times, outputs } = await measure(running, input, Number(options.warmup), Number(options.rounds));
+const { times, outputs } = await measure(running, input, warmup, rounds);
 const result = summarize(running, times, outputs);
 print(result);
 const folder = join(import.meta.dirname, "results");
@@ -48,19 +54,23 @@ for (const peer of running) await peer.dispose();
 // The workers of a peer would keep the process alive.
 process.exit(result.peers.every((peer) => peer.agrees) ? 0 : 1);
 
+function stop(why: string): never {
+  console.error(why);
+  process.exit(2);
+}
+
 function open(file: string, dims: readonly string[]): Module {
   const pairs = dims.map((dim) => dim.split("=")).map(([name = "", value]) => [name, Number(value)] as const);
   const { value, diagnostics } = readModel(file, { dims: new Map(pairs) });
-  if (!value) throw new Error(diagnostics.map((one) => one.message).join("\n"));
-  return value;
+  return value ?? stop(diagnostics.map((one) => one.message).join("\n"));
 }
 
-async function start(module: Module, names: readonly string[]): Promise<Peer[]> {
+async function start(module: Module, wanted: readonly string[]): Promise<Peer[]> {
   const folded = foldedModule(module);
   const started: Peer[] = [];
-  for (const name of names) {
+  for (const name of wanted) {
     const make = peers[name];
-    if (!make) throw new Error(`no peer ${name}; there are ${Object.keys(peers).join(", ")}`);
+    if (!make) continue;
     try {
       started.push(await make(module, folded));
     } catch (cause) {
@@ -114,7 +124,7 @@ interface PeerResult {
 
 function summarize(list: readonly Peer[], times: Map<Peer, number[]>, outputs: Map<Peer, Float32Array>) {
   const [first] = list;
-  if (!first) throw new Error("no peer runs here");
+  if (!first) stop("no peer runs here");
   const reference = outputs.get(first) ?? new Float32Array();
   const largest = reference.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const allowed = 2 * tolerance(longestReduction(model), reference);
@@ -126,7 +136,7 @@ function summarize(list: readonly Peer[], times: Map<Peer, number[]>, outputs: M
     node: process.version,
     cpu: cpus()[0]?.model,
     date: new Date().toISOString(),
-    rounds: Number(options.rounds),
+    rounds,
     threads: 1,
     peers: list.map((peer): PeerResult => {
       const all = times.get(peer) ?? [];
