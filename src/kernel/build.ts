@@ -170,7 +170,7 @@ export class KernelBuilder<S> {
   name(base: string): string {
     const count = (this.#names.get(base) ?? 0) + 1;
     this.#names.set(base, count);
-    return count === 1 ? base : this.name(`${base}${count}`);
+    return count === 1 ? base : this.name(`${base}_${count}`);
   }
 
   /** Declares a register. */

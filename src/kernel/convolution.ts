@@ -66,7 +66,7 @@ export function pointwiseBody(
 ): Body {
   const depth = channels(x.shape);
   const columns = channels(y.shape);
-  const size = largeBlockSize(vectors(x.shape), tile.blockPixels);
+  const size = largeBlockSize(vectors(x.shape), tile.blockPixels, tile.rows);
   const pixelBlocks = vectors(x.shape) / size;
   const b = weightColumns(k, tile, weight, { depth, columns })(0);
   const parts = columnParts(k, tile, b, Math.ceil(tile.blocks / pixelBlocks));

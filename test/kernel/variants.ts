@@ -14,11 +14,11 @@ export interface Variant {
 /** Small blocks, so that small tensors have several, with parts that are left over. */
 const small = { blockPixels: 6, blockVectors: 4, stripRows: 2, blocks: 3 };
 
-/** Lanes 1 and 4, teams 1 and 8. */
+/** Lanes 1 and 4, teams 1 and 8; little scratch, so that fused kernels have several strips. */
 export const variants: readonly Variant[] = [1, 4].flatMap((lanes) =>
   [1, 8].map((team) => ({
     name: `${lanes} lanes, team of ${team}`,
-    target: { ...jsTarget, lanes, chains: ["separable", "inverted_residual"] },
+    target: { ...jsTarget, lanes, scratchBytes: 2400, chains: ["separable", "inverted_residual"] },
     tile: { ...(lanes === 1 ? jsTile : wasmTile), ...small, team, depthwisePixels: team === 1 ? 2 : 1 },
   })),
 );

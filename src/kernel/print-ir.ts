@@ -1,0 +1,159 @@
+// Kernels as text, for tests and for people who look at what a template made.
+
+import { operandsOf } from "./walk.js";
+import type { Address, Kernel, KernelProgram, Place, Register, Statement, Value } from "./ir.js";
+
+/** All kernels of a program, with the launches that call them. */
+export function printKernels(program: KernelProgram): string {
+  return program.kernels
+    .map((kernel, index) => {
+      const calls = program.launches
+        .filter((launch) => launch.kernel === index)
+        .map((launch) => `# ${launch.label}: ${launch.nodes.join(" → ")} at ${launch.offsets.join(", ")}\n`);
+      return `${calls.join("")}${printIr(kernel)}`;
+    })
+    .join("\n");
+}
+
+/**
+ * One kernel: its parameters with space and extent, then its statements. `v4:` marks a vec; `x[p + 3]` is an element of
+ * parameter x, `scratch[…]` one of the block's scratch. Ends with a line end.
+ */
+export function printIr(kernel: Kernel): string {
+  const parameters = kernel.parameters.map(
+    ({ name, access, space, extent }) => `${name}: ${access} ${space}[${extent}]`,
+  );
+  const facts = [
+    ...(kernel.scratch > 0 ? [`scratch ${kernel.scratch}`] : []),
+    ...(kernel.team > 1 ? [`team ${kernel.team}`] : []),
+    ...kernel.privates.map((register) => `private ${registerText(register)}`),
+  ];
+  return [
+    `kernel ${kernel.name}(${parameters.join(", ")})${facts.map((fact) => ` ${fact}`).join("")}`,
+    `  grid ${kernel.grid.index.name} < ${kernel.grid.count}`,
+    ...printBody(kernel.body, 2),
+    "",
+  ].join("\n");
+}
+
+function printBody(body: readonly Statement[], depth: number): string[] {
+  return body.flatMap((statement) => printStatement(statement, depth));
+}
+
+function printStatement(statement: Statement, depth: number): string[] {
+  const line = (text: string): string => `${"  ".repeat(depth)}${text}`;
+  switch (statement.kind) {
+    case "let":
+      return [line(`let ${registerText(statement.register)} = ${valueText(statement.value)}`)];
+    case "set":
+      return [line(`${statement.register.name} = ${valueText(statement.value)}`)];
+    case "store": {
+      const target = placeText(statement.place, statement.address);
+      return [line(`${widthText(statement.value)}${target} = ${valueText(statement.value)}`)];
+    }
+    case "for":
+    case "team": {
+      const head = `${statement.kind} ${statement.index.name} < ${statement.count}`;
+      return [line(head), ...printBody(statement.body, depth + 1)];
+    }
+    case "guard":
+      return [
+        line(`if ${valueText(statement.if)}`),
+        ...printBody(statement.then, depth + 1),
+        ...(statement.otherwise ? [line("else"), ...printBody(statement.otherwise, depth + 1)] : []),
+      ];
+    case "comment":
+      return [line(`# ${statement.text}`)];
+    default:
+      return statement satisfies never;
+  }
+}
+
+/** i32 and f32 registers are told apart by their values; vec and bool are marked. */
+function registerText({ name, type }: Register): string {
+  return type === "vec" || type === "bool" ? `${name}: ${type}` : name;
+}
+
+function widthText(value: Value): string {
+  return value.type === "vec" ? "vec " : "";
+}
+
+function placeText(place: Place, { base, offset }: Address): string {
+  const name = place.kind === "scratch" ? "scratch" : place.name;
+  if (!base) return `${name}[${offset}]`;
+  const sum =
+    offset === 0 ? valueText(base) : `${innerText(base)} ${offset < 0 ? "-" : "+"} ${Math.abs(offset)}`;
+  return `${name}[${sum}]`;
+}
+
+const operators: Readonly<Record<string, string>> = {
+  add: "+",
+  sub: "-",
+  mul: "*",
+  div: "/",
+  rem: "%",
+  shl: "<<",
+  shr: ">>",
+  and: "&",
+  lt: "<",
+  le: "<=",
+  eq: "==",
+  ne: "!=",
+};
+
+function valueText(value: Value): string {
+  switch (value.kind) {
+    case "register":
+      return value.name;
+    case "const":
+      return value.type === "bool" ? String(value.value !== 0) : constantText(value);
+    case "load":
+    case "load_i32":
+      return `${widthText(value)}${placeText(value.place, value.address)}`;
+    case "unary":
+      return callText(value.fn, value);
+    case "binary":
+    case "int":
+    case "compare": {
+      const operator = operators[value.fn];
+      return operator ? `${innerText(value.a)} ${operator} ${innerText(value.b)}` : callText(value.fn, value);
+    }
+    case "logic":
+      return `${innerText(value.a)} ${value.fn} ${innerText(value.b)}`;
+    case "select":
+      return `${innerText(value.if)} ? ${innerText(value.then)} : ${innerText(value.otherwise)}`;
+    case "select_compare": {
+      const test = `${innerText(value.a)} ${operators[value.fn] ?? ""} ${innerText(value.b)}`;
+      return `(${test}) ? ${innerText(value.then)} : ${innerText(value.otherwise)}`;
+    }
+    case "madd":
+      return `${innerText(value.a)} * ${innerText(value.b)} + ${innerText(value.c)}`;
+    case "lane":
+      return `${innerText(value.x)}.${value.index}`;
+    case "swizzle":
+      return `${innerText(value.x)}.[${value.lanes.join(" ")}]`;
+    case "horizontal":
+      return callText(`across_${value.fn}`, value);
+    case "splat":
+    case "to_f32":
+    case "to_i32":
+      return callText(value.kind, value);
+    default:
+      return value satisfies never;
+  }
+}
+
+/** An i32 is a whole number, an f32 shows a point. */
+function constantText({ type, value }: Extract<Value, { kind: "const" }>): string {
+  return type === "f32" && Number.isInteger(value) ? `${value}.0` : String(value);
+}
+
+function callText(name: string, value: Value): string {
+  return `${name}(${operandsOf(value).map(valueText).join(", ")})`;
+}
+
+/** In parentheses, if it is more than a name or a call. */
+function innerText(value: Value): string {
+  const text = valueText(value);
+  return text.includes(" ") && !/^[\w.]+[([].*[)\]]$/.test(text) ? `(${text})` : text;
+}

@@ -1,0 +1,26 @@
+// Kernels of small nets as text.
+
+import { jsTarget } from "#backend/js/target.js";
+import { lower } from "#kernel/lower.js";
+import { printKernels } from "#kernel/print-ir.js";
+import { jsTile } from "#kernel/tile.js";
+import { fuse } from "#passes/fuse.js";
+import { schedule } from "#schedule/schedule-graph.js";
+import { cases } from "../cases.js";
+import { moduleOf } from "../schedule/module-of.js";
+
+/** What a case may set in braces: lanes, team, and the rows and columns of a tile. */
+interface Options {
+  readonly lanes?: number;
+  readonly team?: number;
+  readonly rows?: number;
+  readonly columns?: number;
+  readonly depthwisePixels?: number;
+}
+
+cases(import.meta.dirname, "kernels.txt", (input, { options }) => {
+  const { lanes = 1, ...tile } = options as Options;
+  const target = { ...jsTarget, lanes };
+  const module = fuse.run(moduleOf(input), { target, options: {}, report: () => {} });
+  return printKernels(lower(schedule(module, target), { ...jsTile, depthwisePixels: 1, ...tile }));
+});
