@@ -14,6 +14,7 @@ import type {
   Value,
   ValueType,
 } from "./ir.js";
+import { dropUnused, usedParameters } from "./unused.js";
 
 /** An integer expression, or a number known now. */
 export type Int = Value | number;
@@ -274,18 +275,20 @@ export class KernelBuilder<S> {
     body: (block: Register) => void,
   ): { kernel: Kernel; sources: readonly S[] } {
     const index = this.#index("block");
-    const statements = this.#inside(() => body(index));
+    const statements = dropUnused(this.#inside(() => body(index)));
+    const used = usedParameters(statements);
+    const called = this.#arguments.filter(({ parameter }) => used.has(parameter.name));
     return {
       kernel: {
         name,
-        parameters: this.#arguments.map((argument) => argument.parameter),
+        parameters: called.map(({ parameter }) => parameter),
         scratch: this.#scratch,
         team: this.team,
         privates: [],
         grid: { index, count: blocks },
         body: statements,
       },
-      sources: this.#arguments.map((argument) => argument.source),
+      sources: called.map(({ source }) => source),
     };
   }
 

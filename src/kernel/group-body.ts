@@ -48,8 +48,9 @@ export function groupBody(k: Build, tile: Tile, schedule: Schedule, group: Group
     return concatBody(k, tile, x, part, node.type.shape);
   }
   const y = writes(k, group.output, node?.op === "softmax" ? "read_write" : "write");
-  const prologue = group.prologue.length > 0 ? { prologue: elementwiseSteps(k, group.prologue) } : {};
-  if (!first || !node) return elementwiseBody(k, tile, x, y, elementwiseSteps(k, group.prologue));
+  const steps = elementwiseSteps(k, group.prologue);
+  if (!first || !node) return elementwiseBody(k, tile, x, y, steps);
+  const prologue = group.prologue.length > 0 ? { prologue: steps } : {};
   if (more.length > 0) return chainBody(k, tile, schedule, { group, x, y, prologue });
   const rows = stripRows(schedule, group);
   return stageBody({ k, tile, schedule, node, stage: first, x, y, prologue, ...(rows ? { rows } : {}) });

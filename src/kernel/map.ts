@@ -85,11 +85,14 @@ export function loadAt(x: Operand, index: readonly Int[], width: Width = "f32"):
 /** A chain of elementwise steps over a value, or a plain copy. */
 export function elementwiseBody(k: Build, tile: Tile, x: Operand, y: Operand, steps: Steps): Body {
   // The flow may itself repeat, as the smaller operand of a lone binary op does.
-  const repeats = channels(x.shape) === 1;
+  const isSame = elements(x.shape) === elements(y.shape) && channels(x.shape) === channels(y.shape);
+  const repeats = !isSame && channels(x.shape) === 1;
   return mapBody(k, tile, y, steps, {
     wide: x.wide || repeats,
-    element: (index, _pixel, width) =>
-      widen(load(x.place, address(broadcastAddress(x, index)), repeats ? "f32" : width), width),
+    element: (index, pixel, width) => {
+      const at = isSame ? addInt(mulInt(pixel, x.stride), index.at(-1) ?? 0) : broadcastAddress(x, index);
+      return widen(load(x.place, address(at), repeats ? "f32" : width), width);
+    },
   });
 }
 
