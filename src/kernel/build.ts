@@ -167,6 +167,11 @@ export class KernelBuilder<S> {
     return start;
   }
 
+  /** Scratch that is reserved so far. */
+  get reserved(): number {
+    return this.#scratch;
+  }
+
   /** A name that is not taken in this kernel. */
   name(base: string): string {
     const count = (this.#names.get(base) ?? 0) + 1;

@@ -2,6 +2,7 @@
 
 import { channels, elements } from "#ir/type.js";
 import type { Source } from "#schedule/schedule.js";
+import { tapAt } from "./border.js";
 import type { Int } from "./build.js";
 import { addInt, int, mulInt } from "./build.js";
 import type { Register } from "./ir.js";
@@ -125,11 +126,13 @@ export function convolutionBody(
       const row0 = k.letInt("row0", mulInt(block, rows));
       const strip = makeStrip(k, x, window, rows, splitRow(k, row0, samples, height), {
         fill: 0,
+        limit: tile.scratch,
         ...(steps.prologue ? { prologue: steps.prologue } : {}),
       });
       const across = window.stride[1] * strip.pixelStride;
       // Taps of a window row that lie side by side are one run.
-      const joined = groups === 1 && window.dilation[1] === 1 && strip.pixelStride === perGroup;
+      const { border } = strip;
+      const joined = !border && groups === 1 && window.dilation[1] === 1 && strip.pixelStride === perGroup;
       const product = (group: Int): Parameters<typeof emitMatmul>[2] => ({
         lines: rows,
         rows: width,
@@ -146,6 +149,21 @@ export function convolutionBody(
               mulInt(row, across),
             ),
             rowStride: across,
+            ...(border
+              ? {
+                  taps: {
+                    border,
+                    channel: mulInt(group, perGroup),
+                    at: (r: number) =>
+                      tapAt(
+                        k,
+                        border,
+                        addInt(mulInt(line, window.stride[0]), mulInt(ty, window.dilation[0])),
+                        addInt(mulInt(addInt(row, r), window.stride[1]), mulInt(tx, window.dilation[1])),
+                      ),
+                  },
+                }
+              : {}),
           }),
         },
         columns: columnsOf(group),

@@ -2,10 +2,12 @@
 
 import { channels } from "#ir/type.js";
 import type { Source } from "#schedule/schedule.js";
+import type { Border } from "./border.js";
+import { loadTap, tapAt } from "./border.js";
 import type { Int, Width } from "./build.js";
 import { address, addInt, f32, i32, int, load, madd, mulInt, widen } from "./build.js";
 import type { Body } from "./convolution.js";
-import type { Place, Register, Value } from "./ir.js";
+import type { Place, Value } from "./ir.js";
 import type { Build, Operand } from "./operands.js";
 import { reads, weightParameter } from "./operands.js";
 import { branchPacking, filterPacking } from "./pack.js";
@@ -45,6 +47,7 @@ export function depthwiseBody(
       const strip = makeStrip(k, x, window, rows, splitRow(k, firstRow, samples, height), {
         fill: 0,
         aligned: true,
+        limit: tile.scratch,
         ...(steps.prologue ? { prologue: steps.prologue } : {}),
       });
       emitDepthwise(k, tile, { strip, window, filters, rows, width, inputs }, (at, from, size) => {
@@ -122,18 +125,15 @@ export function emitDepthwise(
   finish: (at: DepthwisePosition, taps: () => Taps, size: Width) => void,
 ): void {
   const { strip, window, filters, rows, width, inputs } = work;
-  const across = window.stride[1] * strip.pixelStride;
   const emit = (row: Int, column: Int, pixels: number): void => {
-    const start = k.letInt(
-      "p",
-      addInt(strip.base, mulInt(row, window.stride[0] * strip.rowStride), mulInt(column, across)),
+    const taps = strip.border
+      ? borderTaps(k, strip.border, window, row, column)
+      : stripTaps(k, strip, window, row, column, pixels);
+    k.channels("c", inputs, strip.wide && filters.wide, (channel, size) =>
+      finish({ row, column, channel }, taps(channel, size), size),
     );
-    k.channels("c", inputs, strip.wide && filters.wide, (channel, size) => {
-      const q = k.let("q", i32(addInt(start, channel)));
-      finish({ row, column, channel }, () => tapsOf(strip, window, q, pixels, size), size);
-    });
   };
-  const pixels = Math.min(tile.depthwisePixels, width);
+  const pixels = strip.border ? 1 : Math.min(tile.depthwisePixels, width);
   const full = Math.floor(width / pixels);
   k.items(["oy", "ox"], [rows, full], (row = 0, index = 0) =>
     emit(row, k.letInt("x", mulInt(index, pixels)), pixels),
@@ -142,14 +142,47 @@ export function emitDepthwise(
   if (rest > 0) k.items(["oy"], [rows], (row = 0) => emit(row, full * pixels, rest));
 }
 
-function tapsOf(strip: Strip, window: WindowSpec, q: Register, pixels: number, size: Width): Taps {
-  const [height, breadth] = window.kernel;
-  return Array.from({ length: height * breadth }, (_, tap) =>
-    Array.from({ length: pixels }, (_pixel, column) => {
-      const ty = Math.floor(tap / breadth) * window.dilation[0];
-      const tx = (tap % breadth) * window.dilation[1] + column * window.stride[1];
-      return load(strip.place, address(q, ty * strip.rowStride + tx * strip.pixelStride), size);
-    }),
+type TapsOf = (channel: Int, size: Width) => () => Taps;
+
+/** The taps of neighbouring pixels in a strip: one register, and constants. */
+function stripTaps(
+  k: Build,
+  strip: Strip,
+  window: WindowSpec,
+  row: Int,
+  column: Int,
+  pixels: number,
+): TapsOf {
+  const across = window.stride[1] * strip.pixelStride;
+  const start = k.letInt(
+    "p",
+    addInt(strip.base, mulInt(row, window.stride[0] * strip.rowStride), mulInt(column, across)),
+  );
+  return (channel, size) => {
+    const q = k.let("q", i32(addInt(start, channel)));
+    return () =>
+      eachTap(window, (ty, tx) =>
+        Array.from({ length: pixels }, (_pixel, at) => {
+          const offset = ty * strip.rowStride + tx * strip.pixelStride + at * across;
+          return load(strip.place, address(q, offset), size);
+        }),
+      );
+  };
+}
+
+/** The taps of one pixel, each with its own test. */
+function borderTaps(k: Build, border: Border, window: WindowSpec, row: Int, column: Int): TapsOf {
+  const places = eachTap(window, (ty, tx) =>
+    tapAt(k, border, addInt(mulInt(row, window.stride[0]), ty), addInt(mulInt(column, window.stride[1]), tx)),
+  );
+  return (channel, size) => () => places.map((tap) => [loadTap(border, tap, channel, size)]);
+}
+
+/** Distances of the taps from the window's first, in rows and columns. */
+function eachTap<T>({ kernel, dilation }: WindowSpec, make: (ty: number, tx: number) => T): T[] {
+  const [height, width] = kernel;
+  return Array.from({ length: height * width }, (_, tap) =>
+    make(Math.floor(tap / width) * dilation[0], (tap % width) * dilation[1]),
   );
 }
 

@@ -1,5 +1,7 @@
 // The heart of pointwise, dense and direct convolutions: a tile of rows × columns of the result in registers.
 
+import type { Border, Tap } from "./border.js";
+import { loadTap } from "./border.js";
 import type { Int, Loops } from "./build.js";
 import { address, addInt, f32, i32, int, load, madd, mulInt, widen } from "./build.js";
 import type { Place, Register, Value } from "./ir.js";
@@ -11,6 +13,8 @@ export interface Rows {
   readonly place: Place;
   readonly start: Int;
   readonly rowStride: number;
+  /** Rows that may lie in a border: then each is a tap of its own, and the channel is where its run begins. */
+  readonly taps?: { readonly border: Border; readonly channel: Int; readonly at: (row: number) => Tap };
 }
 
 /**
@@ -138,12 +142,12 @@ function emitTile(
   const offset = columns.step === undefined ? mulInt(at.column, columns.depth) : at.column;
   const b = k.let("b", i32(addInt(columns.start, offset)));
   k.nest(["ty", "tx"].slice(-runs.counts.length), runs.counts, (...run) => {
-    const { place, start, rowStride } = runs.rows(run, at.line, at.row);
-    const a = k.let("a", i32(start));
+    const rows = runs.rows(run, at.line, at.row);
+    const a = makeRows(k, rows, sums.length);
     const multiply = (): void => {
       const right = places.map((from, c) => k.let(`b${c}`, load(columns.place, address(b, from), type)));
       for (const [r, row] of sums.entries()) {
-        const left = k.let(`a${r}`, widen(load(place, address(a, r * rowStride)), type));
+        const left = k.let(`a${r}`, widen(a.read(r), type));
         for (const [c, sum] of row.entries()) {
           const factor = right[c];
           if (factor) k.set(sum, madd(left, factor, sum));
@@ -154,10 +158,33 @@ function emitTile(
     if (runs.length === 1) return multiply();
     k.for("c", runs.length, () => {
       multiply();
-      k.step(a, 1);
+      a.step();
     });
   });
   for (const [r, row] of sums.entries())
     for (const [c, sum] of row.entries())
       finish(sum, at.line, addInt(at.row, r), int("add", at.column, places[c] ?? 0));
+}
+
+/** Reads the rows of A, one element each, from registers that step along: one register for all rows of one place. */
+function makeRows(
+  k: Build,
+  { place, start, rowStride, taps }: Rows,
+  count: number,
+): { readonly read: (row: number) => Value; readonly step: () => void } {
+  if (!taps) {
+    const a = k.let("a", i32(start));
+    return { read: (row) => load(place, address(a, row * rowStride)), step: () => k.step(a, 1) };
+  }
+  const { border, channel } = taps;
+  const all = Array.from({ length: count }, (_, row) => taps.at(row));
+  // The channel within the pixel, which steps before the window may ask for.
+  const c = k.let("channel", i32(channel));
+  return {
+    read: (row) => {
+      const tap = all[row];
+      return tap ? loadTap(border, tap, c, "f32") : f32(0);
+    },
+    step: () => k.step(c, 1),
+  };
 }

@@ -1,6 +1,7 @@
 // Pooling over windows.
 
 import { channels } from "#ir/type.js";
+import { loadTap, tapAt } from "./border.js";
 import type { Int } from "./build.js";
 import { address, addInt, binary, both, compare, f32, i32, int, load, mulInt, widen } from "./build.js";
 import type { Body } from "./convolution.js";
@@ -8,7 +9,7 @@ import type { Value } from "./ir.js";
 import type { Build, Operand } from "./operands.js";
 import type { Steps } from "./steps.js";
 import { storeResult } from "./steps.js";
-import type { Strip, WindowSpec } from "./strip.js";
+import type { WindowSpec } from "./strip.js";
 import { makeStrip, splitRow } from "./strip.js";
 import type { Tile } from "./tile.js";
 import { blockSize } from "./tile.js";
@@ -42,6 +43,7 @@ export function poolBody(
       const strip = makeStrip(k, x, pool, rows, first, {
         fill: start,
         aligned: true,
+        limit: tile.scratch,
         ...(steps.prologue ? { prologue: steps.prologue } : {}),
       });
       k.items(["oy", "ox"], [rows, width], (oy = 0, ox = 0) => {
@@ -60,12 +62,16 @@ export function poolBody(
         k.channels("c", channels(x.shape), strip.wide, (channel, size) => {
           const result = k.let("v", widen(f32(start), size));
           const q = k.letInt("q", addInt(from, channel));
-          eachTap(k, pool, strip, (offset) =>
-            k.set(
-              result,
-              binary(isMax ? "max" : "add", result, load(strip.place, address(addInt(q, offset)), size)),
-            ),
-          );
+          const { border } = strip;
+          eachTap(k, pool, (ty, tx) => {
+            const row = addInt(mulInt(oy, pool.stride[0]), ty);
+            const column = addInt(mulInt(ox, pool.stride[1]), tx);
+            const offset = addInt(mulInt(ty, strip.rowStride), mulInt(tx, strip.pixelStride));
+            const value = border
+              ? loadTap(border, tapAt(k, border, row, column), channel, size)
+              : load(strip.place, address(addInt(q, offset)), size);
+            k.set(result, binary(isMax ? "max" : "add", result, value));
+          });
           const final = count ? binary("div", result, count) : result;
           storeResult(k, y, final, { pixel, channel }, steps.epilogue);
         });
@@ -74,14 +80,12 @@ export function poolBody(
   };
 }
 
-/** Calls `body` with the distance of each tap from the window's first; in loops for large windows. */
-function eachTap(k: Build, { kernel, dilation }: PoolSpec, strip: Strip, body: (offset: Int) => void): void {
-  const offset = (ty: Int, tx: Int): Int =>
-    addInt(mulInt(ty, dilation[0] * strip.rowStride), mulInt(tx, dilation[1] * strip.pixelStride));
+/** Calls `body` with the distance of each tap from the window's first, in rows and columns; in loops for large windows. */
+function eachTap(k: Build, { kernel, dilation }: PoolSpec, body: (ty: Int, tx: Int) => void): void {
   const [height, width] = kernel;
-  if (height * width > mostTaps)
-    return k.nest(["ty", "tx"], kernel, (ty = 0, tx = 0) => body(offset(ty, tx)));
-  for (let ty = 0; ty < height; ty += 1) for (let tx = 0; tx < width; tx += 1) body(offset(ty, tx));
+  const at = (ty: Int, tx: Int): void => body(mulInt(ty, dilation[0]), mulInt(tx, dilation[1]));
+  if (height * width > mostTaps) return k.nest(["ty", "tx"], kernel, (ty = 0, tx = 0) => at(ty, tx));
+  for (let ty = 0; ty < height; ty += 1) for (let tx = 0; tx < width; tx += 1) at(ty, tx);
 }
 
 /** How many taps of a window lie in the image; all of them where padding counts or there is none. */

@@ -70,15 +70,16 @@ export function separableBody(
     write: (block) => {
       const firstRow = k.letInt("row0", mulInt(block, rows));
       const first = splitRow(k, firstRow, samples, height);
+      const base = k.scratch(rows * width * pixelStride);
       const strip =
         expand && expanding
           ? expandedStrip(k, tile, x, { window, rows, first, inputs, expand, columns: expanding })
           : makeStrip(k, x, window, rows, first, {
               fill: 0,
               aligned: true,
+              limit: tile.scratch,
               ...(steps.prologue ? { prologue: steps.prologue } : {}),
             });
-      const base = k.scratch(rows * width * pixelStride);
       const firstPixel = k.letInt("first", mulInt(firstRow, width));
       emitDepthwise(k, tile, { strip, window, filters, rows, width, inputs }, (at, taps, size) => {
         for (let branch = 0; branch < multiplier; branch += 1) {

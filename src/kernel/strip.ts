@@ -2,6 +2,7 @@
 
 import { channels } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
+import type { Border } from "./border.js";
 import type { Int } from "./build.js";
 import { address, addInt, both, compare, f32, int, load, mulInt, widen } from "./build.js";
 import type { Place } from "./ir.js";
@@ -24,6 +25,8 @@ export interface Strip {
   readonly pixelStride: number;
   /** Whether every pixel begins at a multiple of the lanes. */
   readonly wide: boolean;
+  /** Of a strip that is not copied although it has a border: then taps are read through it alone. */
+  readonly border?: Border;
 }
 
 /** A row counted over all samples, taken apart. */
@@ -38,6 +41,8 @@ export interface StripOptions {
   readonly prologue?: Steps;
   /** Whether pixels are aligned to the lanes; else they are dense, so that neighbouring pixels are one run. */
   readonly aligned?: boolean;
+  /** Most scratch that the kernel can have, in elements. */
+  readonly limit: number;
 }
 
 /** Input rows that `rows` output rows read. */
@@ -48,7 +53,7 @@ export function stripHeight(window: WindowSpec, rows: number): number {
 /**
  * The strip for output rows from `first` on. Without padding or prologue it is the input itself; else the rows are copied
  * into scratch, with `fill` in the border. The copy runs through memory once per strip, and the loops over the window then
- * need no test at all.
+ * need no test at all. Where scratch is too small for the rows, the window reads the input through a `Border` instead.
  */
 export function makeStrip(
   k: Build,
@@ -74,6 +79,20 @@ export function makeStrip(
   const pixelStride = options.aligned ? k.roundUp(depth) : depth;
   const wide = x.wide && pixelStride % k.lanes === 0 && (prologue?.wide ?? true);
   const sampleRow = mulInt(first.sample, height);
+  const [top, , left, right] = window.padding;
+  if (k.reserved + stripHeight(window, rows) * (width + left + right) * pixelStride > options.limit) {
+    const firstRow = k.letInt("top", addInt(mulInt(first.row, window.stride[0]), -top));
+    const border = {
+      x,
+      firstRow,
+      sampleRow,
+      left,
+      fill: options.fill,
+      ...(prologue ? { prologue } : {}),
+    };
+    const wide = x.wide && (prologue?.wide ?? true);
+    return { place: x.place, base: 0, rowStride: 0, pixelStride: 0, wide, border };
+  }
   // Rows without gaps and steps are copied as one run of elements.
   const joined = x.stride === depth && pixelStride === depth && !prologue;
   return fillStrip(k, { window, rows, first, shape: x.shape, pixelStride, fill: options.fill }, (row, to) => {

@@ -19,6 +19,8 @@ export interface Tile {
   readonly blocks: number;
   /** Items of a block that run side by side; 1 on a CPU. */
   readonly team: number;
+  /** Most scratch of a block, in elements; a strip that needs more is read where it lies. */
+  readonly scratch: number;
 }
 
 /** JavaScript: 2×4 accumulators reach 4.1 GFLOP/s of 4.3 with 3×3, and divide the usual channel counts. */
@@ -31,6 +33,7 @@ export const jsTile: Tile = {
   depthwisePixels: 2,
   blocks: 1,
   team: 1,
+  scratch: Number.POSITIVE_INFINITY,
 };
 
 /** WebAssembly: 4×8 without unrolling keeps all sums in registers (36–50 GFLOP/s); wider tiles spill. */
@@ -43,8 +46,15 @@ export const wasmTile: Tile = {
   blocks: 8,
 };
 
-/** WebGPU: a tile per invocation. */
-export const wgslTile: Tile = { ...wasmTile, blockPixels: 32, stripRows: 4, blocks: 16, team: 32 };
+/** WebGPU: a tile per invocation; 16 KiB of workgroup memory are what every adapter has. */
+export const wgslTile: Tile = {
+  ...wasmTile,
+  blockPixels: 32,
+  stripRows: 4,
+  blocks: 16,
+  team: 32,
+  scratch: 4096,
+};
 
 /** The tile of each target. */
 export const tiles: Readonly<Record<Target["name"], Tile>> = {

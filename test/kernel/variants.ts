@@ -14,11 +14,21 @@ export interface Variant {
 /** Small blocks, so that small tensors have several, with parts that are left over. */
 const small = { blockPixels: 6, blockVectors: 4, stripRows: 2, blocks: 3 };
 
-/** Lanes 1 and 4, teams 1 and 8; little scratch, so that fused kernels have several strips. */
+/** Lanes 1 and 4, teams 1 and 8; little scratch, so that fused kernels have several strips, or none for strips that are copied. */
 export const variants: readonly Variant[] = [1, 4].flatMap((lanes) =>
-  [1, 8].map((team) => ({
-    name: `${lanes} lanes, team of ${team}`,
+  [
+    { team: 1, scratch: Number.POSITIVE_INFINITY },
+    { team: 8, scratch: Number.POSITIVE_INFINITY },
+    { team: 8, scratch: 0 },
+  ].map(({ team, scratch }) => ({
+    name: `${lanes} lanes, team of ${team}${scratch === 0 ? ", no scratch" : ""}`,
     target: { ...jsTarget, lanes, scratchBytes: 2400, chains: ["separable", "inverted_residual"] },
-    tile: { ...(lanes === 1 ? jsTile : wasmTile), ...small, team, depthwisePixels: team === 1 ? 2 : 1 },
+    tile: {
+      ...(lanes === 1 ? jsTile : wasmTile),
+      ...small,
+      team,
+      scratch,
+      depthwisePixels: team === 1 ? 2 : 1,
+    },
   })),
 );
