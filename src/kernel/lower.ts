@@ -1,10 +1,10 @@
 // Lowering: every group of a schedule becomes a launch of a kernel, and equal kernels become one.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { WeightId } from "#ir/graph.js";
+import type { Graph, WeightId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { channels } from "#ir/type.js";
-import { macsOf } from "#ops/index.js";
+import { isMember, macsOf } from "#ops/index.js";
 import type { Group, Schedule } from "#schedule/schedule.js";
 import { KernelBuilder } from "./build.js";
 import { groupBody } from "./group-body.js";
@@ -106,15 +106,27 @@ class WeightPacker {
   }
 }
 
-/** What the kernel does, in a name: the ops of its stages. */
+/** What the kernel does, in a name, and the shape that it makes: `pointwise_14x14x512`. */
 function kernelName(schedule: Schedule, group: Group): string {
-  const ops = group.stages.map((stage) => nodeOf(schedule.graph, stage.node).op);
-  if (ops.length > 0) return ops.join("_");
-  const last = nodeOf(schedule.graph, group.nodes.at(-1) ?? bug("an empty group"));
-  return group.prologue.length > 1 ? "elementwise" : last.op === "concat" ? "copy" : last.op;
+  const shape = group.output.type.shape.filter((extent, at) => at > 0 || extent > 1);
+  return [workName(schedule.graph, group), shape.join("x")].filter((part) => part !== "").join("_");
 }
 
-/** `conv2d`, `conv2d_2`, …, in order of first use. */
+function workName(graph: Graph, group: Group): string {
+  const [stage, ...more] = group.stages;
+  if (more.length === 1) return "separable";
+  if (more.length > 1) return "inverted_residual";
+  if (stage) {
+    const node = nodeOf(graph, stage.node);
+    const types = node.inputs.map((id) => nodeOf(graph, id).type);
+    return isMember("pointwise", node, types) ? "pointwise" : node.op;
+  }
+  if (group.prologue.length === 0) return "copy";
+  const last = nodeOf(graph, group.nodes.at(-1) ?? bug("an empty group"));
+  return group.nodes.length > 1 ? "elementwise" : last.op;
+}
+
+/** `softmax_10`, `softmax_10_2`, …, in order of first use. */
 function uniqueNames(kernels: readonly Kernel[]): Kernel[] {
   const counts = new Map<string, number>();
   return kernels.map((kernel) => {
