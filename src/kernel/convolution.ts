@@ -14,9 +14,9 @@ import { panelPacking } from "./pack.js";
 import type { Steps } from "./steps.js";
 import { storeResult } from "./steps.js";
 import type { WindowSpec } from "./strip.js";
-import { makeStrip, splitRow } from "./strip.js";
+import { makeStrip, splitRow, stripRows } from "./strip.js";
 import type { Tile } from "./tile.js";
-import { blockSize, largeBlockSize } from "./tile.js";
+import { largeBlockSize } from "./tile.js";
 
 /** A template: how many blocks its grid has, and the body of one. */
 export interface Body {
@@ -113,7 +113,7 @@ export function convolutionBody(
 ): Body {
   const [samples = 1, height = 1, width = 1, filters = 1] = y.shape;
   const { window, groups } = convolution;
-  const rows = convolution.rows ?? blockSize(height, tile.stripRows);
+  const rows = convolution.rows ?? stripRows(tile, window, height, x.shape);
   const perGroup = channels(x.shape) / groups;
   const columns = filters / groups;
   const depth = window.kernel[0] * window.kernel[1] * perGroup;

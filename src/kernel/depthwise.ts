@@ -2,10 +2,8 @@
 
 import { channels } from "#ir/type.js";
 import type { Source } from "#schedule/schedule.js";
-import type { Border } from "./border.js";
-import { loadTap, tapAt } from "./border.js";
 import type { Int, Width } from "./build.js";
-import { address, addInt, f32, i32, int, load, madd, mulInt, widen } from "./build.js";
+import { address, addInt, f32, int, load, madd, mulInt, widen } from "./build.js";
 import type { Body } from "./convolution.js";
 import type { Place, Value } from "./ir.js";
 import type { Build, Operand } from "./operands.js";
@@ -14,9 +12,10 @@ import { branchPacking, filterPacking } from "./pack.js";
 import type { Steps } from "./steps.js";
 import { storeResult } from "./steps.js";
 import type { Strip, WindowSpec } from "./strip.js";
-import { makeStrip, splitRow } from "./strip.js";
+import { makeStrip, splitRow, stripRows } from "./strip.js";
+import type { Taps } from "./taps.js";
+import { tapsOf } from "./taps.js";
 import type { Tile } from "./tile.js";
-import { blockSize } from "./tile.js";
 
 /** The filters of a depthwise convolution: that of (tap, output) is at `tap · stride + output`. */
 export interface Filters {
@@ -37,7 +36,7 @@ export function depthwiseBody(
 ): Body {
   const [samples = 1, height = 1, width = 1] = y.shape;
   const { window } = depthwise;
-  const rows = depthwise.rows ?? blockSize(height, tile.stripRows);
+  const rows = depthwise.rows ?? stripRows(tile, window, height, x.shape);
   const [inputs, outputs] = [channels(x.shape), channels(y.shape)];
   const filters = plainFilters(k, weight, window, outputs);
   return {
@@ -100,9 +99,6 @@ export interface DepthwisePosition {
   readonly channel: Int;
 }
 
-/** For every tap, what each of the columns reads there. */
-export type Taps = readonly (readonly Value[])[];
-
 export interface DepthwiseWork {
   readonly strip: Strip;
   readonly window: WindowSpec;
@@ -122,15 +118,17 @@ export function emitDepthwise(
   k: Build,
   tile: Tile,
   work: DepthwiseWork,
-  finish: (at: DepthwisePosition, taps: () => Taps, size: Width) => void,
+  finish: (
+    at: DepthwisePosition,
+    reads: { readonly taps: Taps; readonly pixels: number },
+    size: Width,
+  ) => void,
 ): void {
   const { strip, window, filters, rows, width, inputs } = work;
   const emit = (row: Int, column: Int, pixels: number): void => {
-    const taps = strip.border
-      ? borderTaps(k, strip.border, window, row, column)
-      : stripTaps(k, strip, window, row, column, pixels);
+    const taps = tapsOf(k, strip, window, { row, column, count: pixels });
     k.channels("c", inputs, strip.wide && filters.wide, (channel, size) =>
-      finish({ row, column, channel }, taps(channel, size), size),
+      finish({ row, column, channel }, { taps: taps(channel, size), pixels }, size),
     );
   };
   const pixels = strip.border ? 1 : Math.min(tile.depthwisePixels, width);
@@ -142,77 +140,37 @@ export function emitDepthwise(
   if (rest > 0) k.items(["oy"], [rows], (row = 0) => emit(row, full * pixels, rest));
 }
 
-type TapsOf = (channel: Int, size: Width) => () => Taps;
-
-/** The taps of neighbouring pixels in a strip: one register, and constants. */
-function stripTaps(
-  k: Build,
-  strip: Strip,
-  window: WindowSpec,
-  row: Int,
-  column: Int,
-  pixels: number,
-): TapsOf {
-  const across = window.stride[1] * strip.pixelStride;
-  const start = k.letInt(
-    "p",
-    addInt(strip.base, mulInt(row, window.stride[0] * strip.rowStride), mulInt(column, across)),
-  );
-  return (channel, size) => {
-    const q = k.let("q", i32(addInt(start, channel)));
-    return () =>
-      eachTap(window, (ty, tx) =>
-        Array.from({ length: pixels }, (_pixel, at) => {
-          const offset = ty * strip.rowStride + tx * strip.pixelStride + at * across;
-          return load(strip.place, address(q, offset), size);
-        }),
-      );
-  };
-}
-
-/** The taps of one pixel, each with its own test. */
-function borderTaps(k: Build, border: Border, window: WindowSpec, row: Int, column: Int): TapsOf {
-  const places = eachTap(window, (ty, tx) =>
-    tapAt(k, border, addInt(mulInt(row, window.stride[0]), ty), addInt(mulInt(column, window.stride[1]), tx)),
-  );
-  return (channel, size) => () => places.map((tap) => [loadTap(border, tap, channel, size)]);
-}
-
-/** Distances of the taps from the window's first, in rows and columns. */
-function eachTap<T>({ kernel, dilation }: WindowSpec, make: (ty: number, tx: number) => T): T[] {
-  const [height, width] = kernel;
-  return Array.from({ length: height * width }, (_, tap) =>
-    make(Math.floor(tap / width) * dilation[0], (tap % width) * dilation[1]),
-  );
-}
-
-/** The sums of a few columns for one output channel, or one vec of them; `pick` gives the lanes of the input that they need. */
+/** The sums of a few pixels for one output channel, or one vec of them; `pick` gives the lanes of the input that they need. */
 export function sumsOf(
   k: Build,
-  taps: () => Taps,
+  { taps, pixels }: { readonly taps: Taps; readonly pixels: number },
   filters: Filters,
   output: Int,
   size: Width,
   pick: readonly number[] | undefined,
 ): readonly Value[] {
-  const all = taps();
-  const columns = all[0]?.length ?? 0;
   const f = k.letInt("f", output);
-  const sums = Array.from({ length: columns }, () => k.let("sum", widen(f32(0), size)));
-  // Columns of a stride of 1 read the same inputs; each is read once.
-  const read = new Map<string, Value>();
-  for (const [tap, inputs] of all.entries()) {
-    const weight = load(filters.place, address(f, tap * filters.stride), size);
-    const factor = columns > 1 ? k.let("w", weight) : weight;
-    for (const [column, input] of inputs.entries()) {
-      const sum = sums[column];
+  const sums = Array.from({ length: pixels }, () => k.let("sum", widen(f32(0), size)));
+  // Neighbouring pixels read the same inputs at other taps; where all are written out, each is read once.
+  const known = new Map<number, Value>();
+  const keep = (input: Value): Value => {
+    if (pixels === 1) return input;
+    const offset =
+      input.kind === "load" && input.address.base?.kind === "register" ? input.address.offset : undefined;
+    const value = (offset === undefined ? undefined : known.get(offset)) ?? k.let("x", input);
+    if (offset !== undefined) known.set(offset, value);
+    return value;
+  };
+  taps((tap, inputs) => {
+    const weight = load(filters.place, address(addInt(f, mulInt(tap, filters.stride))), size);
+    const factor = pixels > 1 ? k.let("w", weight) : weight;
+    for (const [at, input] of inputs.entries()) {
+      const sum = sums[at];
       if (!sum) continue;
-      const key = input.kind === "load" ? String(input.address.offset) : "";
-      const value = columns > 1 ? (read.get(key) ?? k.let("x", input)) : input;
-      read.set(key, value);
+      const value = keep(input);
       k.set(sum, madd(pick ? { kind: "swizzle", type: "vec", x: value, lanes: pick } : value, factor, sum));
     }
-  }
+  });
   return sums;
 }
 

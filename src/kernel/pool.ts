@@ -1,26 +1,22 @@
 // Pooling over windows.
 
 import { channels } from "#ir/type.js";
-import { loadTap, tapAt } from "./border.js";
 import type { Int } from "./build.js";
-import { address, addInt, binary, both, compare, f32, i32, int, load, mulInt, widen } from "./build.js";
+import { addInt, binary, both, compare, f32, i32, int, mulInt, widen } from "./build.js";
 import type { Body } from "./convolution.js";
 import type { Value } from "./ir.js";
 import type { Build, Operand } from "./operands.js";
 import type { Steps } from "./steps.js";
 import { storeResult } from "./steps.js";
 import type { WindowSpec } from "./strip.js";
-import { makeStrip, splitRow } from "./strip.js";
+import { makeStrip, splitRow, stripRows } from "./strip.js";
+import { tapsOf } from "./taps.js";
 import type { Tile } from "./tile.js";
-import { blockSize } from "./tile.js";
 
 export interface PoolSpec extends WindowSpec {
   readonly kind: "max" | "avg";
   readonly countPadding: boolean;
 }
-
-/** Windows of up to this many taps are written out. */
-const mostTaps = 25;
 
 /** A pool: a block computes a few output rows. Padding is −∞ for a maximum and 0 for a mean. */
 export function poolBody(
@@ -32,7 +28,7 @@ export function poolBody(
   steps: { readonly prologue?: Steps; readonly epilogue: Steps },
 ): Body {
   const [samples = 1, height = 1, width = 1] = y.shape;
-  const rows = pool.rows ?? blockSize(height, tile.stripRows);
+  const rows = pool.rows ?? stripRows(tile, pool, height, x.shape);
   const isMax = pool.kind === "max";
   const start = isMax ? Number.NEGATIVE_INFINITY : 0;
   return {
@@ -47,30 +43,18 @@ export function poolBody(
         ...(steps.prologue ? { prologue: steps.prologue } : {}),
       });
       k.items(["oy", "ox"], [rows, width], (oy = 0, ox = 0) => {
-        const from = k.letInt(
-          "p",
-          addInt(
-            strip.base,
-            mulInt(oy, pool.stride[0] * strip.rowStride),
-            mulInt(ox, pool.stride[1] * strip.pixelStride),
-          ),
-        );
+        const taps = tapsOf(k, strip, pool, { row: oy, column: ox, count: 1 });
         const count = isMax
           ? undefined
           : k.let("count", windowCount(pool, x.shape, addInt(first.row, oy), ox));
         const pixel = k.letInt("pixel", addInt(mulInt(addInt(firstRow, oy), width), ox));
         k.channels("c", channels(x.shape), strip.wide, (channel, size) => {
           const result = k.let("v", widen(f32(start), size));
-          const q = k.letInt("q", addInt(from, channel));
-          const { border } = strip;
-          eachTap(k, pool, (ty, tx) => {
-            const row = addInt(mulInt(oy, pool.stride[0]), ty);
-            const column = addInt(mulInt(ox, pool.stride[1]), tx);
-            const offset = addInt(mulInt(ty, strip.rowStride), mulInt(tx, strip.pixelStride));
-            const value = border
-              ? loadTap(border, tapAt(k, border, row, column), channel, size)
-              : load(strip.place, address(addInt(q, offset)), size);
-            k.set(result, binary(isMax ? "max" : "add", result, value));
+          taps(
+            channel,
+            size,
+          )((_tap, [input]) => {
+            if (input) k.set(result, binary(isMax ? "max" : "add", result, input));
           });
           const final = count ? binary("div", result, count) : result;
           storeResult(k, y, final, { pixel, channel }, steps.epilogue);
@@ -78,14 +62,6 @@ export function poolBody(
       });
     },
   };
-}
-
-/** Calls `body` with the distance of each tap from the window's first, in rows and columns; in loops for large windows. */
-function eachTap(k: Build, { kernel, dilation }: PoolSpec, body: (ty: Int, tx: Int) => void): void {
-  const [height, width] = kernel;
-  const at = (ty: Int, tx: Int): void => body(mulInt(ty, dilation[0]), mulInt(tx, dilation[1]));
-  if (height * width > mostTaps) return k.nest(["ty", "tx"], kernel, (ty = 0, tx = 0) => at(ty, tx));
-  for (let ty = 0; ty < height; ty += 1) for (let tx = 0; tx < width; tx += 1) at(ty, tx);
 }
 
 /** How many taps of a window lie in the image; all of them where padding counts or there is none. */

@@ -1,6 +1,7 @@
 // Strips: the input rows that a few output rows of a window need, with their border.
 
 import { channels } from "#ir/type.js";
+import type { Shape } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
 import type { Border } from "./border.js";
 import type { Int } from "./build.js";
@@ -8,6 +9,8 @@ import { address, addInt, both, compare, f32, int, load, mulInt, widen } from ".
 import type { Place } from "./ir.js";
 import type { Build, Operand } from "./operands.js";
 import type { Steps } from "./steps.js";
+import type { Tile } from "./tile.js";
+import { blockSize } from "./tile.js";
 
 /** Window attributes with the kernel's size; padding in numbers. */
 export interface WindowSpec {
@@ -48,6 +51,22 @@ export interface StripOptions {
 /** Input rows that `rows` output rows read. */
 export function stripHeight(window: WindowSpec, rows: number): number {
   return (rows - 1) * window.stride[0] + (window.kernel[0] - 1) * window.dilation[0] + 1;
+}
+
+/**
+ * Output rows of a strip: as many as the tile wants, fewer where that many do not fit into scratch. If not even one does, the
+ * rows are read in place, and their number does not matter.
+ */
+export function stripRows(tile: Tile, window: WindowSpec, height: number, shape: Shape): number {
+  const [, , width = 1] = shape;
+  const [, , left, right] = window.padding;
+  // Of lanes, four is the most; a few elements too many do no harm.
+  const pixelStride = Math.ceil(channels(shape) / 4) * 4;
+  const fits = (rows: number): boolean =>
+    stripHeight(window, rows) * (width + left + right) * pixelStride <= tile.scratch;
+  const most = blockSize(height, tile.stripRows);
+  for (let rows = most; rows > 0; rows -= 1) if (height % rows === 0 && fits(rows)) return rows;
+  return most;
 }
 
 /**
