@@ -1,5 +1,6 @@
 // Expressions: names, literals, calls, pipes and operators.
 
+import { spineOf } from "#grammar/spine.js";
 import type { Argument, BinaryExpression, CallExpression, Expression, ListExpression } from "#grammar/ast.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
@@ -41,7 +42,7 @@ export function evaluate(state: State, scope: Scope, path: string, expression: E
 
 /** Pipes and infix operators lean to the left and may be thousands long, so their left spine is walked, not recursed. */
 function evaluateChain(state: State, scope: Scope, path: string, expression: Expression): Value {
-  const { start, links } = spineOf(expression);
+  const { head: start, links } = spineOf(expression);
   let value = evaluate(state, scope, path, start);
   let span = start.span;
   for (const link of links) {
@@ -52,20 +53,6 @@ function evaluateChain(state: State, scope: Scope, path: string, expression: Exp
     span = link.span;
   }
   return value;
-}
-
-/** A pipe or an infix operator, and what is left of it. */
-type Link = Extract<Expression, { kind: "pipe" | "binary" }>;
-
-/** The leftmost operand of pipes and operators, and the links from there to the right. */
-export function spineOf(expression: Expression): { readonly start: Expression; readonly links: Link[] } {
-  const links: Link[] = [];
-  let start = expression;
-  while (start.kind === "pipe" || start.kind === "binary") {
-    links.push(start);
-    start = start.kind === "pipe" ? start.value : start.left;
-  }
-  return { start, links: links.toReversed() };
 }
 
 /** The ops that infix operators on tensors stand for. */

@@ -12,7 +12,8 @@ import { isProblem } from "#ops/op.js";
 import { generators, seedOf } from "#weights/generate.js";
 import { sortArguments } from "./arguments.js";
 import { typeOfExpression } from "./dimensions.js";
-import { evaluate, infixOps, lookUp, spineOf } from "./expressions.js";
+import { spineOf } from "#grammar/spine.js";
+import { evaluate, infixOps, lookUp } from "./expressions.js";
 import { literalOf } from "./literals.js";
 import type { Scope, State } from "./state.js";
 import { addConstantOf, fail, takePath } from "./state.js";
@@ -62,7 +63,7 @@ function formula(
   expression: Expression,
   type: TensorType | undefined,
 ): Formula {
-  const { start, links } = spineOf(expression);
+  const { head: start, links } = spineOf(expression);
   const isPiped = links.some((link) => link.kind === "pipe");
   let value = operand(state, scope, path, start, isPiped ? undefined : type);
   let { span } = start;
