@@ -5,7 +5,7 @@ import type { Graph, WeightId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { channels } from "#ir/type.js";
 import { isMember, macsOf } from "#ops/index.js";
-import type { Group, Schedule } from "#schedule/schedule.js";
+import type { Group, Schedule, View } from "#schedule/schedule.js";
 import { KernelBuilder } from "./build.js";
 import { groupBody } from "./group-body.js";
 import type { Kernel, KernelProgram, Launch, PackedWeight, Port } from "./ir.js";
@@ -32,19 +32,13 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
     kernels.set(key, known);
     launches.push({
       kernel: known.index,
-      offsets: sources.map((source) => offsetOf(source, packed, table)),
+      ...addressesOf(sources, packed, table),
       ...labelOf(schedule, group),
     });
   }
-  const port = ({
-    name,
-    view,
-  }: {
-    name: string;
-    view: { type: { shape: readonly number[] }; offset: number; stride: number };
-  }): Port => {
+  const port = ({ name, view }: { name: string; view: View }): Port => {
     if (view.stride !== channels(view.type.shape)) bug(`${name} is an input or output, but not dense`);
-    return { name, shape: view.type.shape, offset: view.offset };
+    return { name, arena: view.arena, shape: view.type.shape, offset: view.offset };
   };
   return {
     name: schedule.graph.name,
@@ -53,7 +47,8 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
     launches,
     weights: packed.weights,
     table,
-    arena: schedule.arena,
+    arenas: schedule.arenas,
+    weightParts: packed.parts,
     scratch: Math.max(0, ...[...kernels.values()].map((entry) => entry.kernel.scratch)),
     inputs: schedule.inputs.map(port),
     outputs: schedule.outputs.map(port),
@@ -61,16 +56,30 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
   };
 }
 
-function offsetOf(source: Ref, packed: WeightPacker, table: number[]): number {
+function addressesOf(
+  sources: readonly Ref[],
+  packed: WeightPacker,
+  table: number[],
+): Pick<Launch, "memories" | "offsets"> {
+  const starts = sources.map((source) => startOf(source, packed, table));
+  return { memories: starts.map((start) => start.memory), offsets: starts.map((start) => start.offset) };
+}
+
+interface Start {
+  readonly memory: number;
+  readonly offset: number;
+}
+
+function startOf(source: Ref, packed: WeightPacker, table: number[]): Start {
   switch (source.kind) {
     case "view":
-      return source.offset;
+      return { memory: source.arena, offset: source.offset };
     case "weight":
-      return packed.offsetOf(source.weight, source.packing);
+      return packed.startOf(source.weight, source.packing);
     case "table": {
       const offset = table.length;
       table.push(...source.values);
-      return offset;
+      return { memory: 0, offset };
     }
     default:
       return source satisfies never;
@@ -80,7 +89,9 @@ function offsetOf(source: Ref, packed: WeightPacker, table: number[]): number {
 /** Gives every weight in every layout a place in the packed file, in the order of first use. */
 class WeightPacker {
   readonly weights: PackedWeight[] = [];
-  readonly #offsets = new Map<string, number>();
+  /** Where each part begins; a weight that does not fit into what is left of one begins the next. */
+  readonly parts: number[] = [0];
+  readonly #starts = new Map<string, Start>();
   readonly #schedule: Schedule;
   #size = 0;
 
@@ -88,21 +99,21 @@ class WeightPacker {
     this.#schedule = schedule;
   }
 
-  offsetOf(weight: WeightId, packing: Packing): number {
+  startOf(weight: WeightId, packing: Packing): Start {
     const key = `${packing.key} of ${weight}`;
-    const known = this.#offsets.get(key);
+    const known = this.#starts.get(key);
     if (known !== undefined) return known;
-    const { lanes } = this.#schedule.target;
+    const { lanes, buffers } = this.#schedule.target;
     const store = this.#schedule.weights;
-    const offset = this.#size;
-    this.#offsets.set(key, offset);
-    this.#size += Math.ceil(packing.elements / lanes) * lanes;
-    this.weights.push({
-      name: weight,
-      elements: this.#size - offset,
-      pack: () => packing.pack(store.readF32(weight)),
-    });
-    return offset;
+    const elements = Math.ceil(packing.elements / lanes) * lanes;
+    const part = this.parts.at(-1) ?? 0;
+    const largest = (buffers?.bindingBytes ?? Number.POSITIVE_INFINITY) / 4;
+    if (this.#size > part && this.#size + elements - part > largest) this.parts.push(this.#size);
+    const start = { memory: this.parts.length - 1, offset: this.#size - (this.parts.at(-1) ?? 0) };
+    this.#starts.set(key, start);
+    this.#size += elements;
+    this.weights.push({ name: weight, elements, pack: () => packing.pack(store.readF32(weight)) });
+    return start;
   }
 }
 
@@ -136,7 +147,7 @@ function uniqueNames(kernels: readonly Kernel[]): Kernel[] {
   });
 }
 
-function labelOf(schedule: Schedule, group: Group): Omit<Launch, "kernel" | "offsets"> {
+function labelOf(schedule: Schedule, group: Group): Pick<Launch, "label" | "nodes" | "macs"> {
   const { graph } = schedule;
   const nodes = group.nodes.map((id) => nodeOf(graph, id));
   const macs = nodes.reduce(

@@ -17,7 +17,7 @@ export function describeSchedule(schedule: Schedule): string {
     ...inputs.map(({ name, view }) => `input ${name} ${viewText(view)}`),
     ...groups.flatMap((group, at) => describeGroup(schedule, group, at)),
     ...outputs.map(({ name, view }) => `output ${name} ${viewText(view)}`),
-    `${groups.length} ${groups.length === 1 ? "kernel" : "kernels"}, arena ${bytesText(4 * schedule.arena)} (no plan needs less than ${bytesText(4 * schedule.arenaBound)})`,
+    `${groups.length} ${groups.length === 1 ? "kernel" : "kernels"}, arena ${bytesText(4 * schedule.arenas.reduce((sum, one) => sum + one.elements, 0))} (no plan needs less than ${bytesText(4 * schedule.arenaBound)})`,
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -46,7 +46,7 @@ export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
     ...(embedded || packed.elements === 0 ? {} : { weights: packed.file }),
     kernels: program.kernels.length,
     launches: program.launches.length,
-    arenaBytes: program.arena * 4,
+    arenaBytes: arenaOf(program) * 4,
     weightBytes: packed.elements * 4,
   };
 }
@@ -93,11 +93,16 @@ function header(program: KernelProgram, options: EmitOptions): string {
     [
       `The net ${oneLine(program.name)}, compiled by Cleave ${options.version} to plain JavaScript. Do not edit.`,
       ...(options.summary === undefined ? [] : [oneLine(options.summary)]),
-      `${count(program.launches.length, "launch", "launches")} of ${count(program.kernels.length, "kernel", "kernels")}, ${program.arena * 4} bytes of arena.`,
+      `${count(program.launches.length, "launch", "launches")} of ${count(program.kernels.length, "kernel", "kernels")}, ${arenaOf(program) * 4} bytes of arena.`,
     ].join("\n"),
   )
     .join("\n")
     .concat("\n");
+}
+
+/** Elements of the one arena. */
+function arenaOf({ arenas }: KernelProgram): number {
+  return arenas.length === 1 ? (arenas[0]?.elements ?? 0) : bug("the program keeps its tensors apart");
 }
 
 function count(number: number, one: string, many: string): string {
@@ -120,7 +125,7 @@ function modelText(program: KernelProgram, packed: PackedWeights): string {
 ${ports(program.inputs)}  ],
   outputs: [
 ${ports(program.outputs)}  ],
-${batch}  arena: ${program.arena},
+${batch}  arena: ${arenaOf(program)},
   scratch: ${program.scratch},
   weights: { file: ${file}, elements: ${packed.elements}, hash: "${packed.hash}" },
 };
