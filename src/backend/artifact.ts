@@ -11,6 +11,8 @@ export interface Artifact {
   readonly types: string;
   /** The packed file; absent if the weights are embedded in the module, or if there are none. */
   readonly weights?: Uint8Array;
+  /** The shaders of the target wgsl by name, as they stand in the module. */
+  readonly shaders?: readonly { readonly name: string; readonly text: string }[];
   readonly kernels: number;
   readonly launches: number;
   /** Bytes of the arena that a loaded net holds. */

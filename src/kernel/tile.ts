@@ -56,7 +56,7 @@ export const wgslTile: Tile = {
   blockPixels: 32,
   stripRows: 4,
   blocks: 16,
-  team: 32,
+  team: 64,
   scratch: 4096,
 };
 

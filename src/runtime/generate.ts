@@ -7,8 +7,10 @@ import { format } from "oxfmt";
 
 /** Parts of emitted modules by name, from the files that hold them. */
 const parts = {
-  net: ["hash", "weights", "net"],
+  shared: ["hash", "weights", "ports"],
+  net: ["net"],
   js: ["js"],
+  wgsl: ["gpu-error", "wgsl"],
   erf: ["erf"],
   roundHalfEven: ["round"],
 } as const;
@@ -38,6 +40,8 @@ async function plainText(file: string): Promise<string> {
     formatted.code
       .replaceAll(/^import [^;]*;\n/gm, "")
       .replaceAll(/^export (?=(async )?function |const )/gm, "")
+      // What only types need.
+      .replaceAll(/^\/\/\/ <reference [^\n]*\n/gm, "")
       // Docs whose interface was stripped stand alone: nothing follows but an empty line.
       .replaceAll(/^\/\*\*(?:(?!\*\/)[^])*\*\/\n\n/gm, "")
       .replaceAll(/\n{3,}/g, "\n\n")

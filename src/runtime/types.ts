@@ -35,6 +35,10 @@ export type WeightsSource = string | URL | ArrayBuffer | Uint8Array;
 export interface LoadOptions {
   /** Default: the packed file beside the module, or what is embedded in it. */
   readonly weights?: WeightsSource;
+  /** wgsl: the `navigator.gpu` to use, where there is none or another is meant, as from the package `webgpu` in Node. */
+  readonly gpu?: object;
+  /** wgsl: a GPUDevice of the caller's, which stays the caller's. */
+  readonly device?: object;
   /** For tests: the arena is filled with NaN before each sample, and scratch before each launch. */
   readonly poison?: boolean;
 }
@@ -76,8 +80,9 @@ export interface Net {
   readonly outputs: Readonly<Record<string, readonly (number | string)[]>>;
   readonly launches: readonly LaunchInfo[];
   /** Throws `TypeError` if an input's name, type or length is wrong. */
-  runSync(inputs: Tensors, options?: RunOptions): Record<string, Float32Array>;
   run(inputs: Tensors, options?: RunOptions): Promise<Record<string, Float32Array>>;
+  /** As run, at once. A net of the target wgsl has none: a GPU answers later. */
+  runSync(inputs: Tensors, options?: RunOptions): Record<string, Float32Array>;
   /** Frees weights and arena; a later `run` throws. */
   dispose(): void;
 }

@@ -3,9 +3,12 @@
 import { hashBytes } from "./hash.js";
 import type { Model, WeightsSource } from "./types.js";
 
+/** The parts of a model that are read here. */
+type Weighted = Pick<Model, "name" | "weights">;
+
 /** The packed weights as f32, checked against the module's hash. `base` is the module's URL. */
 export async function findWeights(
-  model: Model,
+  model: Weighted,
   base: string,
   source: WeightsSource | undefined,
   embedded: string | undefined,
@@ -23,7 +26,7 @@ export async function findWeights(
   return checked(model, tensorBytes(model, bytes, "the weights given"), "the weights given");
 }
 
-function urlOf(model: Model, source: string | URL | undefined, base: string): URL {
+function urlOf(model: Weighted, source: string | URL | undefined, base: string): URL {
   try {
     return new URL(source ?? encodeURIComponent(model.weights.file), base);
   } catch {
@@ -58,7 +61,7 @@ async function readUrl(url: URL): Promise<Uint8Array> {
 }
 
 /** The data of the one tensor of a packed safetensors file: 8 bytes of header length, JSON, data. */
-function tensorBytes(model: Model, file: Uint8Array, where: string): Uint8Array {
+function tensorBytes(model: Weighted, file: Uint8Array, where: string): Uint8Array {
   const wrong = (why: string) =>
     new Error(`${model.name}: ${where} is no packed weight file of Cleave: ${why}`);
   if (file.length < 8) throw wrong(`it has ${file.length} bytes`);
@@ -78,7 +81,7 @@ function tensorBytes(model: Model, file: Uint8Array, where: string): Uint8Array 
   return file.subarray(8 + length + start, 8 + length + end);
 }
 
-function checked(model: Model, bytes: Uint8Array, where: string): Float32Array {
+function checked(model: Weighted, bytes: Uint8Array, where: string): Float32Array {
   const hash = hashBytes(bytes);
   if (hash !== model.weights.hash) {
     throw new Error(

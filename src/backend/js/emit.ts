@@ -1,15 +1,23 @@
 // The JavaScript back end: one ES module with a function per kernel and no import.
 
-import type { Kernel, KernelProgram, Launch, Port } from "#kernel/ir.js";
+import type { KernelProgram } from "#kernel/ir.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { runtimeTexts } from "#runtime/text.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
 import { toBase64 } from "../base64.js";
+import {
+  arenaElements,
+  header,
+  joinSections,
+  kernelComment,
+  loadText,
+  modelText,
+  section,
+  tableText,
+} from "../module-text.js";
 import { packWeights } from "../packed.js";
-import type { PackedWeights } from "../packed.js";
 import { typesText } from "../types-text.js";
-import { comment } from "./code.js";
 import type { Helper } from "./helpers.js";
 import { helperText } from "./helpers.js";
 import { printKernel } from "./print.js";
@@ -18,6 +26,7 @@ import { runtimeNames } from "./reserved.js";
 
 /** Emits the module of a program for the `js` target. */
 export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
+  if (program.arenas.length !== 1) bug("the program keeps its tensors apart");
   const packed = packWeights(program, options.version);
   const kernels = printKernels(program, options);
   const helpers = new Set<Helper>(kernels.flatMap((kernel) => [...kernel.helpers]));
@@ -25,9 +34,12 @@ export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
   const name = fileNameOf(program.name);
 
   const module = joinSections([
-    header(program, options),
-    `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return loadJs({ model, launches, table, url: import.meta.url${embedded ? ", embedded" : ""} }, options);\n}\n`,
-    modelText(program, packed),
+    header(program, options, "plain JavaScript"),
+    loadText("loadJs", embedded, "table"),
+    modelText(program, packed, ({ offset }) => `offset: ${offset}`, [
+      `arena: ${arenaElements(program)},`,
+      `scratch: ${program.scratch},`,
+    ]),
     launchesText(program, kernels),
     tableText(program.table),
     section("Kernels"),
@@ -36,6 +48,7 @@ export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
     section("Runtime"),
     runtimeTexts.js,
     runtimeTexts.net,
+    runtimeTexts.shared,
     embedded ? `const embedded =\n  "${toBase64(packed.data)}";\n` : "",
   ]);
   return {
@@ -46,7 +59,7 @@ export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
     ...(embedded || packed.elements === 0 ? {} : { weights: packed.file }),
     kernels: program.kernels.length,
     launches: program.launches.length,
-    arenaBytes: arenaOf(program) * 4,
+    arenaBytes: arenaElements(program) * 4,
     weightBytes: packed.elements * 4,
   };
 }
@@ -77,61 +90,6 @@ function printKernels(program: KernelProgram, options: EmitOptions): PrintedKern
   });
 }
 
-/** What a kernel computes: the nodes of its launches and the user's lines that they come from. */
-function kernelComment(kernel: Kernel, launches: readonly Launch[], { lineOf }: EmitOptions): string {
-  const shown = launches.slice(0, 3).map((launch) => `${launch.label}: ${launch.nodes.join(" → ")}`);
-  if (launches.length > 3) shown.push(`… and ${launches.length - 3} more launches`);
-  const lines = new Set(
-    launches.slice(0, 3).flatMap(({ nodes }) => nodes.flatMap((node) => lineOf?.(node) ?? [])),
-  );
-  const memory = kernel.scratch > 0 ? [`Scratch: ${kernel.scratch} elements.`] : [];
-  return [...shown, ...[...lines].map((line) => `  ${line}`), ...memory].map(oneLine).join("\n");
-}
-
-function header(program: KernelProgram, options: EmitOptions): string {
-  return comment(
-    [
-      `The net ${oneLine(program.name)}, compiled by Cleave ${options.version} to plain JavaScript. Do not edit.`,
-      ...(options.summary === undefined ? [] : [oneLine(options.summary)]),
-      `${count(program.launches.length, "launch", "launches")} of ${count(program.kernels.length, "kernel", "kernels")}, ${arenaOf(program) * 4} bytes of arena.`,
-    ].join("\n"),
-  )
-    .join("\n")
-    .concat("\n");
-}
-
-/** Elements of the one arena. */
-function arenaOf({ arenas }: KernelProgram): number {
-  return arenas.length === 1 ? (arenas[0]?.elements ?? 0) : bug("the program keeps its tensors apart");
-}
-
-function count(number: number, one: string, many: string): string {
-  return `${number} ${number === 1 ? one : many}`;
-}
-
-function modelText(program: KernelProgram, packed: PackedWeights): string {
-  const ports = (all: readonly Port[]) =>
-    all
-      .map(
-        ({ name, shape, offset }) =>
-          `    { name: ${JSON.stringify(name)}, shape: [${shape.join(", ")}], offset: ${offset} },\n`,
-      )
-      .join("");
-  const batch = program.batch === undefined ? "" : `  batch: ${JSON.stringify(program.batch)},\n`;
-  const file = JSON.stringify(`${fileNameOf(program.name)}.packed.safetensors`);
-  return `const model = {
-  name: ${JSON.stringify(program.name)},
-  inputs: [
-${ports(program.inputs)}  ],
-  outputs: [
-${ports(program.outputs)}  ],
-${batch}  arena: ${arenaOf(program)},
-  scratch: ${program.scratch},
-  weights: { file: ${file}, elements: ${packed.elements}, hash: "${packed.hash}" },
-};
-`;
-}
-
 function launchesText(program: KernelProgram, kernels: readonly PrintedKernel[]): string {
   const rows = program.launches.map((launch) => {
     const kernel = kernels[launch.kernel] ?? bug(`launch of kernel ${launch.kernel}, which does not exist`);
@@ -139,26 +97,4 @@ function launchesText(program: KernelProgram, kernels: readonly PrintedKernel[])
     return `  [${kernel.name}, [${launch.offsets.join(", ")}], ${label}, ${launch.macs}],\n`;
   });
   return `/** In order: the kernel, the base offset of each parameter, the nodes, multiply-accumulates. */\nconst launches = [\n${rows.join("")}];\n`;
-}
-
-function tableText(table: readonly number[]): string {
-  if (table.length <= 16) return `const table = [${table.join(", ")}];\n`;
-  const rows: string[] = [];
-  for (let start = 0; start < table.length; start += 20) {
-    rows.push(`  ${table.slice(start, start + 20).join(", ")},\n`);
-  }
-  return `const table = [\n${rows.join("")}];\n`;
-}
-
-function section(title: string): string {
-  return `// ${"-".repeat(8)} ${title} ${"-".repeat(8)}\n`;
-}
-
-function joinSections(sections: readonly string[]): string {
-  return sections.filter((text) => text !== "").join("\n");
-}
-
-/** Line breaks of any kind would end a comment. */
-function oneLine(text: string): string {
-  return text.replaceAll(/[\r\n\u2028\u2029]+/g, " ");
 }

@@ -1,0 +1,99 @@
+// Parts that the emitted modules of all targets have: header, ports, tables, comments.
+
+import type { Kernel, KernelProgram, Launch, Port } from "#kernel/ir.js";
+import type { EmitOptions } from "./artifact.js";
+import { fileNameOf } from "./artifact.js";
+import type { PackedWeights } from "./packed.js";
+import { comment } from "./text.js";
+
+/** What a kernel computes: the nodes of its launches and the user's lines that they come from. */
+export function kernelComment(
+  kernel: Kernel,
+  launches: readonly Launch[],
+  { lineOf }: Pick<EmitOptions, "lineOf">,
+): string {
+  const shown = launches.slice(0, 3).map((launch) => `${launch.label}: ${launch.nodes.join(" → ")}`);
+  if (launches.length > 3) shown.push(`… and ${launches.length - 3} more launches`);
+  const lines = new Set(
+    launches.slice(0, 3).flatMap(({ nodes }) => nodes.flatMap((node) => lineOf?.(node) ?? [])),
+  );
+  const memory = kernel.scratch > 0 ? [`Scratch: ${kernel.scratch} elements.`] : [];
+  return [...shown, ...[...lines].map((line) => `  ${line}`), ...memory].map(oneLine).join("\n");
+}
+
+/** The first lines of a module: what it is, in `language`, and what it came to. */
+export function header(program: KernelProgram, options: EmitOptions, language: string): string {
+  const bytes = 4 * arenaElements(program);
+  return comment(
+    [
+      `The net ${oneLine(program.name)}, compiled by Cleave ${options.version} to ${language}. Do not edit.`,
+      ...(options.summary === undefined ? [] : [oneLine(options.summary)]),
+      `${count(program.launches.length, "launch", "launches")} of ${count(program.kernels.length, "kernel", "kernels")}, ${bytes} bytes of arena.`,
+    ].join("\n"),
+  )
+    .join("\n")
+    .concat("\n");
+}
+
+/** Elements of all arenas. */
+export function arenaElements({ arenas }: KernelProgram): number {
+  return arenas.reduce((sum, { elements }) => sum + elements, 0);
+}
+
+/** The function that the module exports. */
+export function loadText(loader: string, embedded: boolean, names: string): string {
+  return `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return ${loader}({ model, launches, ${names}, url: import.meta.url${embedded ? ", embedded" : ""} }, options);\n}\n`;
+}
+
+/** The constant `model`; `more` are properties that only this target has, as lines. */
+export function modelText(
+  program: KernelProgram,
+  packed: PackedWeights,
+  placeOf: (port: Port) => string,
+  more: readonly string[],
+): string {
+  const ports = (all: readonly Port[]) =>
+    all
+      .map(
+        (port) =>
+          `    { name: ${JSON.stringify(port.name)}, shape: [${port.shape.join(", ")}], ${placeOf(port)} },\n`,
+      )
+      .join("");
+  const batch = program.batch === undefined ? "" : `  batch: ${JSON.stringify(program.batch)},\n`;
+  const file = JSON.stringify(`${fileNameOf(program.name)}.packed.safetensors`);
+  return `const model = {
+  name: ${JSON.stringify(program.name)},
+  inputs: [
+${ports(program.inputs)}  ],
+  outputs: [
+${ports(program.outputs)}  ],
+${batch}${more.map((line) => `  ${line}\n`).join("")}  weights: { file: ${file}, elements: ${packed.elements}, hash: "${packed.hash}" },
+};
+`;
+}
+
+export function tableText(table: readonly number[]): string {
+  if (table.length <= 16) return `const table = [${table.join(", ")}];\n`;
+  const rows: string[] = [];
+  for (let start = 0; start < table.length; start += 20) {
+    rows.push(`  ${table.slice(start, start + 20).join(", ")},\n`);
+  }
+  return `const table = [\n${rows.join("")}];\n`;
+}
+
+export function section(title: string): string {
+  return `// ${"-".repeat(8)} ${title} ${"-".repeat(8)}\n`;
+}
+
+export function joinSections(sections: readonly string[]): string {
+  return sections.filter((text) => text !== "").join("\n");
+}
+
+/** Line breaks of any kind would end a comment. */
+function oneLine(text: string): string {
+  return text.replaceAll(/[\r\n\u2028\u2029]+/g, " ");
+}
+
+function count(number: number, one: string, many: string): string {
+  return `${number} ${number === 1 ? one : many}`;
+}
