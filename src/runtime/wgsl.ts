@@ -289,9 +289,9 @@ function bufferBytes(elements: number): number {
   return Math.max(4, Math.ceil(elements / 4) * 4) * 4;
 }
 
-/** Bytes from the base offsets of one launch to the next's. */
+/** Bytes from the base offsets of one launch to the next's; a zero stands behind them, where loops begin. */
 function slotOf(launches: readonly GpuLaunch[]): number {
-  const most = launches.reduce((size, [, , offsets]) => Math.max(size, offsets.length), 1);
+  const most = launches.reduce((size, [, , offsets]) => Math.max(size, offsets.length + 1), 1);
   return Math.ceil((most * 4) / uniformStep) * uniformStep;
 }
 

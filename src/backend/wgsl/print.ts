@@ -26,6 +26,9 @@ const mostWorkgroups = 65_535;
  * The shader of a kernel for one way of binding its buffers. The base offsets of its parameters come in a uniform, so that
  * launches of equal kernels at other places share a pipeline.
  *
+ * Loops begin at `zero`, a 0 that comes in the uniform too, so that drivers do not unroll them: what pays to be unrolled the
+ * templates unroll, and software drivers take ten seconds for a shader whose loops they write out.
+ *
  * Scratch is an array of vecs where every store to it is one, else of single elements: a store to one component may rewrite the
  * whole vec (gpuweb#2152), and two items may store into one vec of scratch.
  */
@@ -40,11 +43,16 @@ export function printShader(kernel: Kernel, pattern: BindingPattern, text?: stri
   });
   const printer: Printer = { kernel: folded, expressions, changing };
   const workgroups = split(folded.grid.count);
+  let loops = false;
+  walkStatements(folded.body, ({ kind }) => {
+    if (kind === "for" || (kind === "team" && folded.team === 1)) loops = true;
+  });
   const body = [
     ...folded.parameters.map(({ name }) => {
       const own = expressions.baseOf(name);
       return `let ${own} = offsets.${own};`;
     }),
+    ...(loops ? ["let zero = offsets.zero;"] : []),
     ...blockIndex(printer, workgroups),
     ...(folded.team > 1 ? ["let invocation = i32(local);"] : []),
     ...folded.privates.map((register) => `var ${expressions.nameOf(register)}: ${typeNames[register.type]};`),
@@ -57,10 +65,10 @@ export function printShader(kernel: Kernel, pattern: BindingPattern, text?: stri
     ...(folded.parameters.length === 0
       ? []
       : [
-          ...block(
-            "struct Offsets",
-            folded.parameters.map(({ name }) => `${expressions.baseOf(name)}: i32,`),
-          ),
+          ...block("struct Offsets", [
+            ...folded.parameters.map(({ name }) => `${expressions.baseOf(name)}: i32,`),
+            ...(loops ? ["zero: i32,"] : []),
+          ]),
           "@group(0) @binding(0) var<uniform> offsets: Offsets;",
         ]),
     ...pattern.bindings.map(
@@ -97,6 +105,7 @@ const fixedNames = [
   "local",
   "invocation",
   "main",
+  "zero",
   "nan_bits",
 ];
 
@@ -195,7 +204,7 @@ function printStatement(statement: Statement, printer: Printer, more: boolean): 
       const own = expressions.nameOf(statement.index);
       // The last team loop of a round is followed by the first of the next.
       const body = printBody(statement.body, printer, more || holdsTeam(statement));
-      return block(`for (var ${own} = 0; ${own} < ${statement.count}; ${own}++)`, body);
+      return block(`for (var ${own} = zero; ${own} < ${statement.count}; ${own}++)`, body);
     }
     case "team":
       return printTeam(statement, printer, more);
@@ -226,7 +235,7 @@ function printTeam(
   const { count, index } = statement;
   const own = expressions.nameOf(index);
   const body = printBody(statement.body, printer, false);
-  if (kernel.team === 1) return block(`for (var ${own} = 0; ${own} < ${count}; ${own}++)`, body);
+  if (kernel.team === 1) return block(`for (var ${own} = zero; ${own} < ${count}; ${own}++)`, body);
   const barrier = more ? barriers(kernel) : [];
   if (count > kernel.team)
     return [
