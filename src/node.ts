@@ -116,12 +116,13 @@ export interface WrittenFile {
 
 /**
  * Writes an artifact's files into a folder, which is made if need be: all of them or none. A file of `inputs` is never
- * overwritten.
+ * overwritten. With `shaders`, those of the target wgsl become files too, for people and tools to read.
  */
 export function writeArtifact(
   artifact: Artifact,
   folder: string,
   inputs: readonly string[] = [],
+  { shaders = false }: { readonly shaders?: boolean } = {},
 ): Result<WrittenFile[]> {
   const files: [string, string | Uint8Array][] = [
     [join(folder, `${artifact.name}.mjs`), artifact.module],
@@ -131,6 +132,10 @@ export function writeArtifact(
     ...(artifact.weights
       ? [[join(folder, `${artifact.name}.packed.safetensors`), artifact.weights] as [string, Uint8Array]]
       : []),
+    ...(shaders ? (artifact.shaders ?? []) : []).map(({ name, text }): [string, string] => [
+      join(folder, `${artifact.name}.${name}.wgsl`),
+      text,
+    ]),
   ];
   const inputPaths = new Set(inputs.map(realPath));
   const clash = files.find(([path]) => inputPaths.has(realPath(path)));

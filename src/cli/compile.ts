@@ -3,9 +3,9 @@
 import { gzipSync } from "node:zlib";
 import type { Command } from "commander";
 import { Option } from "commander";
-import { jsTarget } from "#backend/js/target.js";
 import { bytesText } from "#ir/units.js";
-import { checkEmbedding, emit } from "#compile/emit.js";
+import { checkArtifact, checkEmbedding, emit } from "#compile/emit.js";
+import { targetOf } from "#compile/targets.js";
 import { writeArtifact } from "../node.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { withModelOptions, withPassOptions } from "./model-options.js";
@@ -13,21 +13,26 @@ import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./program.js";
 import { summaryText } from "./summary.js";
 import { splitText } from "./split-text.js";
+import { readLimits, withTargetOptions } from "./target-option.js";
+import type { TargetOptions } from "./target-option.js";
 import { report } from "./terminal.js";
 
-interface CompileOptions extends ModelOptions, PassOptions {
+interface CompileOptions extends ModelOptions, PassOptions, TargetOptions {
   readonly output: string;
   readonly embedWeights?: boolean;
+  readonly emit?: "wgsl";
   readonly json?: boolean;
 }
 
 export function addCompile(root: Command, session: Session): void {
-  withPassOptions(withModelOptions(root.command("compile")))
+  withTargetOptions(withPassOptions(withModelOptions(root.command("compile"))))
     .description("compile a model into one ES module")
     .argument("<model>", "a .net file")
     .option("-o, --output <dir>", "where the files go", ".")
-    .addOption(new Option("--target <target>", "what runs the kernels").choices(["js"]).default("js"))
     .option("--embed-weights", "put the weights into the module")
+    .addOption(
+      new Option("--emit <what>", "also write the shaders of the target wgsl as files").choices(["wgsl"]),
+    )
     .option("--json", "print what was written as JSON")
     .action((path: string, options: CompileOptions) => compileModel(path, options, session));
 }
@@ -36,7 +41,9 @@ function compileModel(path: string, options: CompileOptions, session: Session): 
   const { terminal } = session;
   const model = loadModel(path, options, session);
   if (!model) return;
-  const optimized = optimizeModel(model, jsTarget, options, session);
+  const limits = readLimits(options, session);
+  if (!limits) return;
+  const optimized = optimizeModel(model, targetOf(options.target, limits), options, session);
   if (!optimized) return;
   if (options.embedWeights) {
     const problems = checkEmbedding(optimized.module);
@@ -44,15 +51,19 @@ function compileModel(path: string, options: CompileOptions, session: Session): 
     if (problems.length > 0) return;
   }
   const artifact = emit(optimized.module, {
-    target: "js",
+    target: options.target,
+    limits,
     embedWeights: options.embedWeights ?? false,
     sources: model.sources,
   });
-  const written = writeArtifact(artifact, options.output, model.files);
+  const problems = checkArtifact(artifact, limits);
+  session.code = Math.max(session.code, report(terminal, problems, model.sources));
+  if (problems.length > 0) return;
+  const written = writeArtifact(artifact, options.output, model.files, { shaders: options.emit === "wgsl" });
   session.code = Math.max(session.code, report(terminal, written.diagnostics, model.sources));
   if (!written.value) return;
   if (options.json) {
-    const { module, types: _, weights: __, ...facts } = artifact;
+    const { module, types: _, weights: __, shaders: ___, ...facts } = artifact;
     terminal.out(
       `${JSON.stringify({ ...facts, moduleBytes: module.length, files: written.value.map((file) => file.path) }, null, 2)}\n`,
     );

@@ -2,13 +2,12 @@
 
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
-import { jsTarget } from "#backend/js/target.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { suggest } from "#diagnostic/suggest.js";
 import { inputNodes } from "#ir/graph.js";
 import type { Module } from "#ir/weights.js";
-import { emit } from "#compile/emit.js";
-import { load } from "#compile/load.js";
+import { checkArtifact, emit } from "#compile/emit.js";
+import { targetOf } from "#compile/targets.js";
 import type { ImageOptions } from "./image.js";
 import type { InputPort } from "./inputs.js";
 import { randomInput, readInput } from "./inputs.js";
@@ -17,10 +16,12 @@ import { withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./program.js";
 import { summaryText } from "./summary.js";
+import { loadArtifact, readLimits, withTargetOptions } from "./target-option.js";
+import type { TargetOptions } from "./target-option.js";
 import { report } from "./terminal.js";
 import { readLabels, topK } from "./topk.js";
 
-interface RunOptions extends ModelOptions, PassOptions {
+interface RunOptions extends ModelOptions, PassOptions, TargetOptions {
   readonly labels?: string;
   readonly top: number;
   readonly scale: number;
@@ -33,7 +34,7 @@ interface RunOptions extends ModelOptions, PassOptions {
 type Inputs = Record<string, Float32Array>;
 
 export function addRun(root: Command, session: Session): void {
-  withPassOptions(withModelOptions(root.command("run")))
+  withTargetOptions(withPassOptions(withModelOptions(root.command("run"))))
     .description("compile a model in memory and run it")
     .argument("<model>", "a .net file")
     .argument(
@@ -66,10 +67,16 @@ async function runModel(
   if (!model) return;
   const runs = await readRuns(model, files, options, session);
   if (!runs) return;
-  const optimized = optimizeModel(model, jsTarget, options, session);
+  const limits = readLimits(options, session);
+  if (!limits) return;
+  const { target } = options;
+  const optimized = optimizeModel(model, targetOf(target, limits), options, session);
   if (!optimized) return;
-  const artifact = emit(optimized.module, { target: "js", embedWeights: false, sources: model.sources });
-  const net = await load(artifact);
+  const artifact = emit(optimized.module, { target, limits, embedWeights: false, sources: model.sources });
+  const problems = checkArtifact(artifact, limits);
+  session.code = Math.max(session.code, report(terminal, problems, model.sources));
+  const net = problems.length > 0 ? undefined : await loadArtifact(artifact, session);
+  if (!net) return;
   if (!options.json) terminal.out(`${summaryText(model, optimized.module, artifact.launches)}\n`);
   const results: object[] = [];
   for (const { name, inputs } of runs) {

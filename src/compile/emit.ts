@@ -1,6 +1,8 @@
 // Emitting: an optimized module becomes kernels and then the text and bytes of an ES module.
 
 import type { Artifact } from "#backend/artifact.js";
+import type { Limits } from "#backend/wgsl/limits.js";
+import { checkLimits, guaranteedLimits } from "#backend/wgsl/limits.js";
 import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { lineCol } from "#diagnostic/position.js";
@@ -10,11 +12,13 @@ import type { Module } from "#ir/weights.js";
 import { lower } from "#kernel/lower.js";
 import { schedule } from "#schedule/schedule-graph.js";
 import type { TargetName } from "./targets.js";
-import { targets } from "./targets.js";
+import { targetOf, targets } from "./targets.js";
 import { version } from "./version.js";
 
 export interface EmitModuleOptions {
   readonly target?: TargetName;
+  /** wgsl: limits of the devices that the module is for, where they exceed the guaranteed ones. */
+  readonly limits?: Partial<Limits>;
   /** Put the weights into the module, in base64. */
   readonly embedWeights?: boolean;
   /** Texts by file, so that comments can quote the lines that a kernel comes from. */
@@ -23,8 +27,9 @@ export interface EmitModuleOptions {
 
 /** The ES module of a module's graph. */
 export function emit(module: Module, options: EmitModuleOptions = {}): Artifact {
-  const { target, emit: emitTarget } = targets[options.target ?? "js"];
-  const program = lower(schedule(module, target));
+  const name = options.target ?? "js";
+  const { emit: emitTarget } = targets[name];
+  const program = lower(schedule(module, targetOf(name, options.limits)));
   const ops = [...module.graph.nodes.values()].filter(
     (node) => node.op !== "input" && node.op !== "constant",
   ).length;
@@ -37,6 +42,12 @@ export function emit(module: Module, options: EmitModuleOptions = {}): Artifact 
     summary: `${ops} ops in ${program.launches.length} kernels`,
     lineOf: (node) => lineText(spans.get(node), options.sources ?? new Map()),
   });
+}
+
+/** Why no device with these limits can run an artifact, if that is so. */
+export function checkArtifact(artifact: Artifact, limits: Partial<Limits> = {}): Diagnostic[] {
+  if (!artifact.needs) return [];
+  return checkLimits(artifact.name, artifact.needs, { ...guaranteedLimits, ...limits });
 }
 
 /** Most bytes of weights that are embedded: base64 makes a third more of them, and V8's strings end at 512 MiB. */

@@ -3,22 +3,32 @@
 import { emitJs } from "#backend/js/emit.js";
 import { jsTarget } from "#backend/js/target.js";
 import { emitWgsl } from "#backend/wgsl/emit.js";
-import { wgslTarget } from "#backend/wgsl/target.js";
+import type { Limits } from "#backend/wgsl/limits.js";
+import { guaranteedLimits } from "#backend/wgsl/limits.js";
+import { wgslTarget, wgslTargetFor } from "#backend/wgsl/target.js";
 import type { Artifact, EmitOptions } from "#backend/artifact.js";
 import type { KernelProgram } from "#kernel/ir.js";
 import type { Target } from "#ir/target.js";
 
 export interface TargetEntry {
   readonly target: Target;
+  /** The target for devices that have other limits than the guaranteed ones. */
+  readonly targetFor?: (limits: Limits) => Target;
   readonly emit: (program: KernelProgram, options: EmitOptions) => Artifact;
 }
 
 /** By the name that `--target` takes. To add a target, add a row. */
 export const targets = {
   js: { target: jsTarget, emit: emitJs },
-  wgsl: { target: wgslTarget, emit: emitWgsl },
-} as const satisfies Readonly<Record<string, TargetEntry>>;
+  wgsl: { target: wgslTarget, targetFor: wgslTargetFor, emit: emitWgsl },
+} satisfies Readonly<Record<string, TargetEntry>>;
 
 export type TargetName = keyof typeof targets;
 
 export const targetNames = Object.keys(targets) as readonly TargetName[];
+
+/** What passes and the scheduler are told; `limits` are those of WebGPU devices, for the target wgsl. */
+export function targetOf(name: TargetName, limits: Partial<Limits> = {}): Target {
+  const entry: TargetEntry = targets[name];
+  return entry.targetFor?.({ ...guaranteedLimits, ...limits }) ?? entry.target;
+}

@@ -10,6 +10,7 @@ import { tensor } from "#ir/tensor.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { seededRandom } from "#ops/random.js";
+import type { LoadOptions, Net } from "#runtime/types.js";
 import { load } from "./load.js";
 
 /** How one output compares. */
@@ -22,11 +23,21 @@ export interface Comparison {
   readonly allowed: number;
 }
 
+/** Loads the artifact over memory full of NaN, and compares it as `verifyNet` does. */
+export async function verifyArtifact(
+  artifact: Artifact,
+  reference: Module,
+  seed = 1,
+  loadOptions: LoadOptions = {},
+): Promise<Comparison[]> {
+  return verifyNet(await load(artifact, { poison: true, ...loadOptions }), reference, seed);
+}
+
 /**
- * Runs the artifact, over memory full of NaN, and the interpreter on the same standard normal inputs. A net with an
- * open batch gets two samples, which the interpreter takes one by one.
+ * Runs a net and the interpreter on the same standard normal inputs, and disposes of the net. One with an open batch gets two
+ * samples, which the interpreter takes one by one.
  */
-export async function verifyArtifact(artifact: Artifact, reference: Module, seed = 1): Promise<Comparison[]> {
+export async function verifyNet(net: Net, reference: Module, seed = 1): Promise<Comparison[]> {
   const { graph } = reference;
   const random = seededRandom(seed);
   const samples = graph.batch === undefined ? 1 : 2;
@@ -34,7 +45,6 @@ export async function verifyArtifact(artifact: Artifact, reference: Module, seed
   for (const { name, type } of inputNodes(graph)) {
     inputs[name] = Float32Array.from({ length: samples * elements(type.shape) }, () => random.normal());
   }
-  const net = await load(artifact, { poison: true });
   const actual = await net.run(inputs);
   net.dispose();
 

@@ -133,11 +133,12 @@ async function findDevice(model: GpuModel, given: GPU | undefined): Promise<GPUD
         "or in Node pass load({ gpu: create([]) }) with create from the package webgpu",
     );
   }
-  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  // Dawn in Node rejects where browsers give null.
+  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" }).catch(() => null);
   if (!adapter) {
     throw gpuError(
       "no-adapter",
-      `${model.name}: WebGPU finds no adapter; a GPU driver is missing or blocked. The same net compiled with --target js or wasm runs without one`,
+      `${model.name}: WebGPU finds no adapter; a GPU driver is missing or blocked. The same net compiled with --target js runs without one`,
     );
   }
   checkLimits(model, adapter.limits, "the adapter");

@@ -135,6 +135,7 @@ export function emitWgsl(program: KernelProgram, options: EmitOptions): Artifact
     types: typesText(program, { sync: false, gpu: true }),
     ...(embedded || packed.elements === 0 ? {} : { weights: packed.file }),
     shaders: printed.shaders.map(({ name: own, text }) => ({ name: own, text })),
+    needs: neededLimits(program, printed),
     kernels: printed.shaders.length,
     launches: program.launches.length,
     arenaBytes: arenaElements(program) * 4,
