@@ -68,7 +68,8 @@ export function float(value: number): Code {
   let text = String(single);
   for (let digits = 1; digits < 10; digits += 1) {
     const short = String(Number(single.toPrecision(digits)));
-    if (Math.fround(Number(short)) !== single) continue;
+    // A literal beyond the largest number is an error, though it would round to that.
+    if (Math.fround(Number(short)) !== single || Math.abs(Number(short)) > largest) continue;
     text = short;
     break;
   }
