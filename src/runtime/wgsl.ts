@@ -399,7 +399,8 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
     if (!live) throw new Error(`${model.name}: run after dispose`);
     if (live.lost()) throw lostError(model, live.lost());
     const { device, buffers } = live;
-    const read = await guarded(model, device, async () => {
+    let pending: { readonly target: GPUBuffer; readonly mapped: Promise<unknown> } | undefined;
+    const record = async () => {
       if (options.poison) poison(machine);
       const bound = [...buffers];
       const encoder = device.createCommandEncoder({ label: model.name });
@@ -447,11 +448,20 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
       device.queue.submit([encoder.finish()]);
       for (const upload of uploads) upload.destroy();
       if (!target) return undefined;
-      const mapped = target.mapAsync(1, 0, staged);
-      return { arrays, staged, target, mapped };
+      pending = { target, mapped: target.mapAsync(1, 0, staged) };
+      return { arrays, staged };
+    };
+    const made = guarded(model, device, record);
+    // Whatever becomes of the commands, the next run finds the buffer unmapped.
+    const settled = pending?.mapped.catch(() => {});
+    const read = await made.catch(async (error: unknown) => {
+      await settled;
+      pending?.target.unmap();
+      throw error;
     });
-    if (read) {
-      const { arrays, staged, target, mapped } = read;
+    if (read && pending) {
+      const { arrays, staged } = read;
+      const { target, mapped } = pending;
       await mapped;
       const result = new Float32Array(target.getMappedRange(0, staged));
       let start = 0;
