@@ -22,6 +22,8 @@ import { elaborate } from "#elaborate/elaborate.js";
 import type { WeightFiles } from "#ir/weights.js";
 import { openWeightFile } from "#weights/file.js";
 
+export { nodeGpu } from "./node-gpu.js";
+
 /** A result with the texts that its diagnostics point into, by file. */
 export interface FileResult<T> extends Result<T> {
   readonly sources: ReadonlyMap<string, string>;

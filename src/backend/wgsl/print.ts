@@ -243,7 +243,7 @@ function printTeam(
       ...barrier,
     ];
   const inside = [`let ${own} = invocation;`, ...body];
-  if (count === kernel.team) return [...["{", ...indent(inside), "}"], ...barrier];
+  if (count === kernel.team) return ["{", ...indent(inside), "}", ...barrier];
   return [...block(`if (invocation < ${count})`, inside), ...barrier];
 }
 
