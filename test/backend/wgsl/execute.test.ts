@@ -3,7 +3,9 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { wgslTarget } from "#backend/wgsl/target.js";
+import { neededLimits, printShaders } from "#backend/wgsl/emit.js";
+import { guaranteedLimits } from "#backend/wgsl/limits.js";
+import { wgslTarget, wgslTargetFor } from "#backend/wgsl/target.js";
 import { optimize } from "#compile/optimize.js";
 import { inferType, opOf } from "#ops/index.js";
 import { isProblem } from "#ops/op.js";
@@ -53,6 +55,29 @@ describeOn(device)("on an adapter", () => {
         const wrong = await difference(program, module, randomInputs(module, seededRandom(1)), device!);
         expect(wrong, `seed ${seed}\n${text}`).toBeUndefined();
       }
+    },
+    slow,
+  );
+
+  test(
+    "weights and tensors in several buffers",
+    async () => {
+      const module = moduleOf(`net n {
+        input x: f32[1, 12, 12, 4]
+        a = conv2d(x, filters=16, kernel=3x3, padding=same) |> relu
+        b = conv2d(a, filters=16, kernel=3x3, padding=same)
+        c = conv2d(b, filters=16, kernel=1x1) + a
+        output y = global_avg_pool(c)
+      }`);
+      const target = wgslTargetFor({ ...guaranteedLimits, maxStorageBufferBindingSize: 10_000 });
+      const program = wgslProgram(fuse.run(module, { ...context, target }), undefined, target);
+      expect(program.weightParts.length).toBeGreaterThan(1);
+      expect(program.arenas.filter(({ kind }) => kind === "vecs").length).toBeGreaterThan(1);
+      const needed = neededLimits(program, printShaders(program));
+      expect(needed.maxStorageBufferBindingSize).toBeLessThanOrEqual(10_000);
+      expect(
+        await difference(program, module, randomInputs(module, seededRandom(1)), device!),
+      ).toBeUndefined();
     },
     slow,
   );

@@ -5,6 +5,7 @@ import { wgslTarget } from "#backend/wgsl/target.js";
 import { load } from "#compile/load.js";
 import { interpret } from "#interpret/interpret.js";
 import { firstDifference, longestReduction } from "#interpret/tolerance.js";
+import type { Target } from "#ir/target.js";
 import type { Tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
 import type { KernelProgram } from "#kernel/ir.js";
@@ -28,8 +29,12 @@ export const smallTile: Tile = {
   team: 8,
 };
 
-export function wgslProgram(module: Module, tile: Tile = smallTile): KernelProgram {
-  return lower(schedule(module, wgslTarget), tile);
+export function wgslProgram(
+  module: Module,
+  tile: Tile = smallTile,
+  target: Target = wgslTarget,
+): KernelProgram {
+  return lower(schedule(module, target), tile);
 }
 
 /** What differs from the interpreter, in words; undefined if nothing does. Where that gives NaN or ∞, WGSL may give anything. */
