@@ -4,7 +4,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { neededLimits, printShaders } from "#backend/wgsl/emit.js";
-import { guaranteedLimits } from "#backend/wgsl/limits.js";
+import { checkLimits, guaranteedLimits } from "#backend/wgsl/limits.js";
 import { wgslTarget, wgslTargetFor } from "#backend/wgsl/target.js";
 import { optimize } from "#compile/optimize.js";
 import { inferType, opOf } from "#ops/index.js";
@@ -75,6 +75,26 @@ describeOn(device)("on an adapter", () => {
       expect(program.arenas.filter(({ kind }) => kind === "vecs").length).toBeGreaterThan(1);
       const needed = neededLimits(program, printShaders(program));
       expect(needed.maxStorageBufferBindingSize).toBeLessThanOrEqual(10_000);
+      expect(
+        await difference(program, module, randomInputs(module, seededRandom(1)), device!),
+      ).toBeUndefined();
+    },
+    slow,
+  );
+
+  test(
+    "weights that are too large to bind, cut",
+    async () => {
+      const module = moduleOf(`net n {
+        input x: f32[1, 4, 4, 3]
+        a = conv2d(x, filters=40, kernel=3x3, padding=same) |> relu
+        output y = global_avg_pool(a) |> dense(units=50)
+      }`);
+      const limits = { ...guaranteedLimits, maxStorageBufferBindingSize: 4096 };
+      const target = wgslTargetFor(limits);
+      const optimized = optimize(module, { target }).value!.module;
+      const program = wgslProgram(optimized, undefined, target);
+      expect(checkLimits("n", neededLimits(program, printShaders(program)), limits)).toEqual([]);
       expect(
         await difference(program, module, randomInputs(module, seededRandom(1)), device!),
       ).toBeUndefined();
