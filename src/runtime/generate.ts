@@ -10,7 +10,7 @@ const parts = {
   shared: ["hash", "weights", "ports"],
   net: ["net"],
   js: ["js"],
-  wgsl: ["gpu-error", "wgsl"],
+  wgsl: ["wgsl", "gpu-device", "gpu-memory", "gpu-error"],
   erf: ["erf"],
   roundHalfEven: ["round"],
 } as const;

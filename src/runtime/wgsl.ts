@@ -1,62 +1,14 @@
 /// <reference types="@webgpu/types" />
 // The machine of the WebGPU target: buffers, pipelines and bind groups made once, one command buffer a run.
 
-import { gpuError } from "./gpu-error.js";
+import { checkLimits, findDevice, guarded, lostError } from "./gpu-device.js";
+import type { Memory, Pipeline } from "./gpu-memory.js";
+import { makeGroup, makeMemory, makePipelines, slotOf, usage } from "./gpu-memory.js";
+import type { GpuModel, GpuModule, GpuPort } from "./gpu-types.js";
 import type { Kinds } from "./ports.js";
 import { countSamples, ownValue, prepareOutputs, shapesOf, sizeOf } from "./ports.js";
-import type { LaunchInfo, LoadOptions, Port, WeightsInfo } from "./types.js";
+import type { LaunchInfo, LoadOptions } from "./types.js";
 import { findWeights } from "./weights.js";
-
-/** An input or output: where it lies, and whether it has that buffer for itself. */
-export interface GpuPort extends Port {
-  /** Number of the buffer. */
-  readonly buffer: number;
-  /** Whether nothing else lies in the buffer, so that a buffer of the caller's can take its place. */
-  readonly alone: boolean;
-}
-
-/** A shader: its name, its text, workgroups along x and y, and the letters of its bindings: r is read only, w is written. */
-export type GpuShader = readonly [
-  name: string,
-  text: string,
-  workgroups: readonly [number, number],
-  access: string,
-];
-
-/** The shader, the buffer of each binding, the base offset of each parameter, the nodes, multiply-accumulates. */
-export type GpuLaunch = readonly [
-  shader: number,
-  buffers: readonly number[],
-  offsets: readonly number[],
-  label: string,
-  macs: number,
-];
-
-export interface GpuModel {
-  readonly name: string;
-  readonly inputs: readonly GpuPort[];
-  readonly outputs: readonly GpuPort[];
-  readonly batch?: string;
-  readonly weights: WeightsInfo;
-  /** Elements of each arena: the first buffers. */
-  readonly arenas: readonly number[];
-  /** Where each part of the weights begins: the next buffers; behind them stands the table. */
-  readonly weightParts: readonly number[];
-  /** What the device must have, as in GPUSupportedLimits. */
-  readonly limits: Readonly<Record<string, number>>;
-}
-
-/** What an emitted module is made of. */
-export interface GpuModule {
-  readonly model: GpuModel;
-  readonly shaders: readonly GpuShader[];
-  readonly launches: readonly GpuLaunch[];
-  readonly table: readonly number[];
-  /** `import.meta.url`: weights are found beside it. */
-  readonly url: string;
-  /** The weights in base64. */
-  readonly embedded?: string;
-}
 
 /** A dense tensor in memory of the program, or in a buffer of the net's device. */
 export type GpuTensor = Float32Array | GPUBuffer;
@@ -81,12 +33,6 @@ export interface GpuNet {
   dispose(): void;
 }
 
-/** Flags of GPUBufferUsage and GPUMapMode, which not every Node that has WebGPU has as globals. */
-const usage = { mapRead: 1, copySource: 4, copyTarget: 8, uniform: 64, storage: 128 } as const;
-
-/** Uniforms with dynamic offsets begin at multiples of this on every device. */
-const uniformStep = 256;
-
 /** Finds a device and the weights, and makes all that a run needs. */
 export async function loadWgsl(module: GpuModule, options: LoadOptions = {}): Promise<GpuNet> {
   const { model } = module;
@@ -107,210 +53,12 @@ export async function loadWgsl(module: GpuModule, options: LoadOptions = {}): Pr
   }
 }
 
-interface Pipeline {
-  readonly pipeline: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
-}
-
-interface Machine {
+interface Machine extends Memory {
   readonly device: GPUDevice;
   /** Whether the device is the net's, to be destroyed with it. */
   readonly own: boolean;
   readonly pipelines: readonly Pipeline[];
-  readonly buffers: readonly GPUBuffer[];
-  readonly offsets: GPUBuffer;
-  /** The bind group of each launch; launches that bind the same buffers share one. */
-  readonly groups: readonly GPUBindGroup[];
   readonly lost: () => GPUDeviceLostInfo | undefined;
-}
-
-async function findDevice(model: GpuModel, given: GPU | undefined): Promise<GPUDevice> {
-  const gpu = given ?? (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
-  if (!gpu) {
-    throw gpuError(
-      "no-webgpu",
-      `${model.name}: there is no WebGPU here (navigator.gpu is missing); use a browser that has it, on a page from https or localhost, ` +
-        "or in Node pass load({ gpu: create([]) }) with create from the package webgpu",
-    );
-  }
-  // Dawn in Node rejects where browsers give null.
-  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" }).catch(() => null);
-  if (!adapter) {
-    throw gpuError(
-      "no-adapter",
-      `${model.name}: WebGPU finds no adapter; a GPU driver is missing or blocked. The same net compiled with --target js runs without one`,
-    );
-  }
-  checkLimits(model, adapter.limits, "the adapter");
-  // Only what exceeds the defaults: a device with small limits is the cheaper one to have.
-  const requiredLimits = Object.fromEntries(
-    Object.entries(model.limits).filter(([name, value]) => value > (defaultLimits[name] ?? 0)),
-  );
-  try {
-    return await adapter.requestDevice({ requiredLimits });
-  } catch (cause) {
-    throw gpuError("no-adapter", `${model.name}: the adapter gives no device: ${messageOf(cause)}`, cause);
-  }
-}
-
-/** What a device has without being asked. */
-const defaultLimits: Readonly<Record<string, number>> = {
-  maxBufferSize: 268_435_456,
-  maxStorageBufferBindingSize: 134_217_728,
-  maxStorageBuffersPerShaderStage: 8,
-  maxComputeWorkgroupStorageSize: 16_384,
-  maxComputeInvocationsPerWorkgroup: 256,
-  maxComputeWorkgroupSizeX: 256,
-  maxComputeWorkgroupsPerDimension: 65_535,
-};
-
-function checkLimits(model: GpuModel, limits: GPUSupportedLimits, whose: string): void {
-  for (const [name, needed] of Object.entries(model.limits)) {
-    const { [name]: has } = limits as unknown as Record<string, number | undefined>;
-    if (has === undefined || has >= needed) continue;
-    throw gpuError(
-      "limits",
-      `${model.name} needs ${name} of ${needed}, and ${whose} has ${has}; compile it again with --limits for that device`,
-    );
-  }
-}
-
-/** Runs `make` and turns what the device has against it into an error. */
-async function guarded<T>(model: GpuModel, device: GPUDevice, make: () => Promise<T>): Promise<T> {
-  device.pushErrorScope("out-of-memory");
-  device.pushErrorScope("validation");
-  const made = make();
-  const scopes = [device.popErrorScope(), device.popErrorScope()];
-  const [value, ...errors] = await Promise.allSettled([made, ...scopes]);
-  for (const [at, settled] of errors.entries()) {
-    const error = settled.status === "fulfilled" ? settled.value : undefined;
-    if (!error) continue;
-    throw at === 0
-      ? gpuError("validation", `${model.name}: the device refuses a command: ${error.message}`, error)
-      : gpuError(
-          "out-of-memory",
-          `${model.name}: the device has too little memory; dispose of other nets, or compile for a smaller input (${error.message})`,
-          error,
-        );
-  }
-  if (value.status === "rejected") {
-    throw gpuError(
-      "validation",
-      `${model.name}: the device refuses a shader: ${messageOf(value.reason)}`,
-      value.reason,
-    );
-  }
-  return value.value;
-}
-
-/** All pipelines at once: drivers compile them side by side. */
-function makePipelines({ shaders }: GpuModule, device: GPUDevice): Promise<Pipeline[]> {
-  const layouts = new Map<string, GPUBindGroupLayout>();
-  return Promise.all(
-    shaders.map(async ([label, code, , access]) => {
-      const layout = layouts.get(access) ?? makeLayout(device, access);
-      layouts.set(access, layout);
-      const pipeline = await device.createComputePipelineAsync({
-        label,
-        layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: { module: device.createShaderModule({ label, code }), entryPoint: "main" },
-      });
-      return { pipeline, layout };
-    }),
-  );
-}
-
-/** Base offsets come first, at a dynamic offset; then the storage buffers. */
-function makeLayout(device: GPUDevice, access: string): GPUBindGroupLayout {
-  const compute = 4;
-  const storage = [...access].map((letter, at): GPUBindGroupLayoutEntry => ({
-    binding: at + 1,
-    visibility: compute,
-    buffer: { type: letter === "w" ? "storage" : "read-only-storage" },
-  }));
-  const uniform = { type: "uniform", hasDynamicOffset: true } as const;
-  return device.createBindGroupLayout({
-    entries: [{ binding: 0, visibility: compute, buffer: uniform }, ...storage],
-  });
-}
-
-function makeMemory(
-  { model, launches, table }: GpuModule,
-  device: GPUDevice,
-  weights: Float32Array,
-  pipelines: readonly Pipeline[],
-): Pick<Machine, "buffers" | "offsets" | "groups"> {
-  const filled = (data: Float32Array | Int32Array, flags: number): GPUBuffer => {
-    const buffer = device.createBuffer({
-      size: bufferBytes(data.length),
-      usage: flags,
-      mappedAtCreation: true,
-    });
-    const target = buffer.getMappedRange();
-    if (data instanceof Float32Array) new Float32Array(target).set(data);
-    else new Int32Array(target).set(data);
-    buffer.unmap();
-    return buffer;
-  };
-  const arenaUsage = usage.storage | usage.copySource | usage.copyTarget;
-  const buffers = [
-    ...model.arenas.map((elements) =>
-      device.createBuffer({ size: bufferBytes(elements), usage: arenaUsage }),
-    ),
-    ...model.weightParts.map((start, part) =>
-      filled(weights.subarray(start, model.weightParts[part + 1] ?? model.weights.elements), usage.storage),
-    ),
-    filled(Int32Array.from(table), usage.storage),
-  ];
-  // Base offsets of all launches in one buffer: bind groups then differ in the storage buffers alone.
-  const step = slotOf(launches) / 4;
-  const values = new Int32Array(step * launches.length);
-  for (const [at, [, , offsets]] of launches.entries()) values.set(offsets, at * step);
-  const offsets = filled(values, usage.uniform);
-  const made = new Map<string, GPUBindGroup>();
-  const groups = launches.map(([shader, bound]) => {
-    const key = `${shader}: ${bound.join()}`;
-    const group =
-      made.get(key) ??
-      makeGroup(
-        device,
-        pipelines[shader],
-        offsets,
-        launches,
-        bound.map((one) => buffers[one]),
-      );
-    made.set(key, group);
-    return group;
-  });
-  return { buffers, offsets, groups };
-}
-
-/** A buffer's size: no binding may be empty, and vecs are read whole. */
-function bufferBytes(elements: number): number {
-  return Math.max(4, Math.ceil(elements / 4) * 4) * 4;
-}
-
-/** Bytes from the base offsets of one launch to the next's; a zero stands behind them, where loops begin. */
-function slotOf(launches: readonly GpuLaunch[]): number {
-  const most = launches.reduce((size, [, , offsets]) => Math.max(size, offsets.length + 1), 1);
-  return Math.ceil((most * 4) / uniformStep) * uniformStep;
-}
-
-function makeGroup(
-  device: GPUDevice,
-  pipeline: Pipeline | undefined,
-  offsets: GPUBuffer,
-  launches: readonly GpuLaunch[],
-  buffers: readonly (GPUBuffer | undefined)[],
-): GPUBindGroup {
-  if (!pipeline) throw new Error("a launch of a shader that does not exist");
-  return device.createBindGroup({
-    layout: pipeline.layout,
-    entries: [
-      { binding: 0, resource: { buffer: offsets, size: slotOf(launches) } },
-      ...buffers.map((buffer, at) => ({ binding: at + 1, resource: { buffer: buffer ?? offsets } })),
-    ],
-  });
 }
 
 /** Whether a value is a GPUBuffer, of whatever realm or library. */
@@ -568,15 +316,4 @@ function checkOverlap(
       );
     }
   }
-}
-
-function lostError(model: GpuModel, info: GPUDeviceLostInfo | undefined): Error {
-  return gpuError(
-    "device-lost",
-    `${model.name}: the GPU device is lost (${info?.reason ?? "unknown"}: ${info?.message ?? ""}); load the net again`,
-  );
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -14,9 +14,8 @@ const device = await computingDevice();
 
 test("compile writes the module, and the shaders where they are asked for", async () => {
   const out = join(folder, "out");
-  const { code, out: said } = await cleave(
-    ...["compile", "examples/seed.net", "--target", "wgsl", "--emit", "wgsl", "-o", out],
-  );
+  const command = ["compile", "examples/seed.net", "--target", "wgsl", "--emit", "wgsl", "-o", out];
+  const { code, out: said } = await cleave(...command);
   expect(code).toBe(0);
   expect(said).toMatch(/seed\.conv2d_3x3x5\.wgsl \(/);
   expect(readdirSync(out).toSorted()).toEqual(
