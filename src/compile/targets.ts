@@ -2,6 +2,8 @@
 
 import { emitJs } from "#backend/js/emit.js";
 import { jsTarget } from "#backend/js/target.js";
+import { emitWasm } from "#backend/wasm/emit.js";
+import { wasmTarget } from "#backend/wasm/target.js";
 import type { Artifact, EmitOptions } from "#backend/artifact.js";
 import type { KernelProgram } from "#kernel/ir.js";
 import type { Target } from "#ir/target.js";
@@ -14,6 +16,7 @@ export interface TargetEntry {
 /** By the name that `--target` takes. To add a target, add a row. */
 export const targets = {
   js: { target: jsTarget, emit: emitJs },
+  wasm: { target: wasmTarget, emit: emitWasm },
 } as const satisfies Readonly<Record<string, TargetEntry>>;
 
 export type TargetName = keyof typeof targets;

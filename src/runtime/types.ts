@@ -35,6 +35,8 @@ export type WeightsSource = string | URL | ArrayBuffer | Uint8Array;
 export interface LoadOptions {
   /** Default: the packed file beside the module, or what is embedded in it. */
   readonly weights?: WeightsSource;
+  /** WebAssembly: which of the two binaries; by default relaxed SIMD where the engine has it. Results differ in the last bits. */
+  readonly simd?: "simd" | "relaxed";
   /** For tests: the arena is filled with NaN before each sample, and scratch before each launch. */
   readonly poison?: boolean;
 }

@@ -90,7 +90,7 @@ function checked(model: Model, bytes: Uint8Array, where: string): Float32Array {
 }
 
 /** Decoded piece by piece, so that no string of all bytes is made. */
-function fromBase64(text: string): Uint8Array {
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
   const bytes = new Uint8Array((text.length / 4) * 3 - padding);
   const piece = 1 << 16;

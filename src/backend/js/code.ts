@@ -91,14 +91,6 @@ export function block(head: string, body: readonly string[]): string[] {
   return [`${head} {`, ...indent(body), "}"];
 }
 
-/** Line comments, wrapped at `width` columns. */
-export function comment(text: string, width = 100): string[] {
-  return text
-    .split("\n")
-    .flatMap((line) => wrapWords(line, width))
-    .map((line) => `// ${line}`.trimEnd());
-}
-
 /** Gives every wish a JavaScript identifier of its own, away from `reserved`. */
 export function createNames(reserved: Iterable<string>): (wish: string) => string {
   const taken = new Set([...keywords, ...reserved]);
@@ -119,16 +111,4 @@ const keywords = (
 
 function wrap(code: Code, least: number): string {
   return code.level < least ? `(${code.text})` : code.text;
-}
-
-function wrapWords(line: string, width: number): string[] {
-  const lines: string[] = [];
-  let current = "";
-  for (const word of line.split(" ")) {
-    if (current !== "" && current.length + 1 + word.length > width) {
-      lines.push(current);
-      current = word;
-    } else current = current === "" ? word : `${current} ${word}`;
-  }
-  return [...lines, current];
 }

@@ -1,15 +1,14 @@
 // The JavaScript back end: one ES module with a function per kernel and no import.
 
-import type { Kernel, KernelProgram, Launch, Port } from "#kernel/ir.js";
+import type { KernelProgram } from "#kernel/ir.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { runtimeTexts } from "#runtime/text.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
 import { toBase64 } from "../base64.js";
+import { headerText, joinSections, kernelComment, modelText, section, tableText } from "../module-text.js";
 import { packWeights } from "../packed.js";
-import type { PackedWeights } from "../packed.js";
 import { typesText } from "../types-text.js";
-import { comment } from "./code.js";
 import type { Helper } from "./helpers.js";
 import { helperText } from "./helpers.js";
 import { printKernel } from "./print.js";
@@ -25,7 +24,7 @@ export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
   const name = fileNameOf(program.name);
 
   const module = joinSections([
-    header(program, options),
+    headerText(program, options, "plain JavaScript"),
     `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return loadJs({ model, launches, table, url: import.meta.url${embedded ? ", embedded" : ""} }, options);\n}\n`,
     modelText(program, packed),
     launchesText(program, kernels),
@@ -77,56 +76,6 @@ function printKernels(program: KernelProgram, options: EmitOptions): PrintedKern
   });
 }
 
-/** What a kernel computes: the nodes of its launches and the user's lines that they come from. */
-function kernelComment(kernel: Kernel, launches: readonly Launch[], { lineOf }: EmitOptions): string {
-  const shown = launches.slice(0, 3).map((launch) => `${launch.label}: ${launch.nodes.join(" → ")}`);
-  if (launches.length > 3) shown.push(`… and ${launches.length - 3} more launches`);
-  const lines = new Set(
-    launches.slice(0, 3).flatMap(({ nodes }) => nodes.flatMap((node) => lineOf?.(node) ?? [])),
-  );
-  const memory = kernel.scratch > 0 ? [`Scratch: ${kernel.scratch} elements.`] : [];
-  return [...shown, ...[...lines].map((line) => `  ${line}`), ...memory].map(oneLine).join("\n");
-}
-
-function header(program: KernelProgram, options: EmitOptions): string {
-  return comment(
-    [
-      `The net ${oneLine(program.name)}, compiled by Cleave ${options.version} to plain JavaScript. Do not edit.`,
-      ...(options.summary === undefined ? [] : [oneLine(options.summary)]),
-      `${count(program.launches.length, "launch", "launches")} of ${count(program.kernels.length, "kernel", "kernels")}, ${program.arena * 4} bytes of arena.`,
-    ].join("\n"),
-  )
-    .join("\n")
-    .concat("\n");
-}
-
-function count(number: number, one: string, many: string): string {
-  return `${number} ${number === 1 ? one : many}`;
-}
-
-function modelText(program: KernelProgram, packed: PackedWeights): string {
-  const ports = (all: readonly Port[]) =>
-    all
-      .map(
-        ({ name, shape, offset }) =>
-          `    { name: ${JSON.stringify(name)}, shape: [${shape.join(", ")}], offset: ${offset} },\n`,
-      )
-      .join("");
-  const batch = program.batch === undefined ? "" : `  batch: ${JSON.stringify(program.batch)},\n`;
-  const file = JSON.stringify(`${fileNameOf(program.name)}.packed.safetensors`);
-  return `const model = {
-  name: ${JSON.stringify(program.name)},
-  inputs: [
-${ports(program.inputs)}  ],
-  outputs: [
-${ports(program.outputs)}  ],
-${batch}  arena: ${program.arena},
-  scratch: ${program.scratch},
-  weights: { file: ${file}, elements: ${packed.elements}, hash: "${packed.hash}" },
-};
-`;
-}
-
 function launchesText(program: KernelProgram, kernels: readonly PrintedKernel[]): string {
   const rows = program.launches.map((launch) => {
     const kernel = kernels[launch.kernel] ?? bug(`launch of kernel ${launch.kernel}, which does not exist`);
@@ -134,26 +83,4 @@ function launchesText(program: KernelProgram, kernels: readonly PrintedKernel[])
     return `  [${kernel.name}, [${launch.offsets.join(", ")}], ${label}, ${launch.macs}],\n`;
   });
   return `/** In order: the kernel, the base offset of each parameter, the nodes, multiply-accumulates. */\nconst launches = [\n${rows.join("")}];\n`;
-}
-
-function tableText(table: readonly number[]): string {
-  if (table.length <= 16) return `const table = [${table.join(", ")}];\n`;
-  const rows: string[] = [];
-  for (let start = 0; start < table.length; start += 20) {
-    rows.push(`  ${table.slice(start, start + 20).join(", ")},\n`);
-  }
-  return `const table = [\n${rows.join("")}];\n`;
-}
-
-function section(title: string): string {
-  return `// ${"-".repeat(8)} ${title} ${"-".repeat(8)}\n`;
-}
-
-function joinSections(sections: readonly string[]): string {
-  return sections.filter((text) => text !== "").join("\n");
-}
-
-/** Line breaks of any kind would end a comment. */
-function oneLine(text: string): string {
-  return text.replaceAll(/[\r\n\u2028\u2029]+/g, " ");
 }

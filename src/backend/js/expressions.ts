@@ -6,8 +6,8 @@ import { operandsOf, valuesOf } from "#kernel/walk.js";
 import type { Code } from "./code.js";
 import { binary, call, conditional, element, integerSum, name, negative, number, toI32 } from "./code.js";
 import type { Helper } from "./helpers.js";
-import type { Pointers } from "./pointers.js";
-import { carrier } from "./pointers.js";
+import type { Pointers } from "../pointers.js";
+import { carrier } from "../pointers.js";
 import type { Range } from "./ranges.js";
 import { fitsI32 } from "./ranges.js";
 

@@ -4,13 +4,15 @@ import { bug } from "#diagnostic/diagnostic.js";
 import { foldKernel } from "#kernel/fold.js";
 import type { Kernel, Register, Statement } from "#kernel/ir.js";
 import { walkStatements } from "#kernel/walk.js";
-import { block, comment, createNames } from "./code.js";
+import { comment } from "../comment.js";
+import { block, createNames } from "./code.js";
 import type { Helper } from "./helpers.js";
 import { createExpressions } from "./expressions.js";
 import type { Expressions } from "./expressions.js";
 import type { Range } from "./ranges.js";
-import { createRanges, fitsI32, stepOf } from "./ranges.js";
-import { findPointers } from "./pointers.js";
+import { createRanges, fitsI32 } from "./ranges.js";
+import { findPointers, scratchPlace } from "../pointers.js";
+import { stepOf } from "../step.js";
 
 export interface PrintOptions {
   /** Elements of a vec; a vec is that many locals. */
@@ -58,7 +60,8 @@ export function printKernel(kernel: Kernel, options: PrintOptions): PrintedKerne
       lanes: options.lanes,
       fresh,
       parameters,
-      pointers: findPointers(folded),
+      // Scratch has no base.
+      pointers: new Map([...findPointers(folded)].filter(([, place]) => place !== scratchPlace)),
       range: createRanges(folded, options.table),
     }),
   };

@@ -1,0 +1,83 @@
+// Parts of an emitted module's text that all targets share.
+
+import type { Kernel, KernelProgram, Launch, Port } from "#kernel/ir.js";
+import type { EmitOptions } from "./artifact.js";
+import { fileNameOf } from "./artifact.js";
+import type { PackedWeights } from "./packed.js";
+import { comment } from "./comment.js";
+
+/** What a kernel computes: the nodes of its launches and the user's lines that they come from. */
+export function kernelComment(kernel: Kernel, launches: readonly Launch[], { lineOf }: EmitOptions): string {
+  const shown = launches.slice(0, 3).map((launch) => `${launch.label}: ${launch.nodes.join(" → ")}`);
+  if (launches.length > 3) shown.push(`… and ${launches.length - 3} more launches`);
+  const lines = new Set(
+    launches.slice(0, 3).flatMap(({ nodes }) => nodes.flatMap((node) => lineOf?.(node) ?? [])),
+  );
+  const memory = kernel.scratch > 0 ? [`Scratch: ${kernel.scratch} elements.`] : [];
+  return [...shown, ...[...lines].map((line) => `  ${line}`), ...memory].map(oneLine).join("\n");
+}
+
+/** The first lines of a module; `language` as in `plain JavaScript`. */
+export function headerText(program: KernelProgram, options: EmitOptions, language: string): string {
+  return comment(
+    [
+      `The net ${oneLine(program.name)}, compiled by Cleave ${options.version} to ${language}. Do not edit.`,
+      ...(options.summary === undefined ? [] : [oneLine(options.summary)]),
+      `${count(program.launches.length, "launch", "launches")} of ${count(program.kernels.length, "kernel", "kernels")}, ${program.arena * 4} bytes of arena.`,
+    ].join("\n"),
+  )
+    .join("\n")
+    .concat("\n");
+}
+
+/** `const model = …`: what the runtime has to know of the program. */
+export function modelText(program: KernelProgram, packed: PackedWeights): string {
+  const ports = (all: readonly Port[]) =>
+    all
+      .map(
+        ({ name, shape, offset }) =>
+          `    { name: ${JSON.stringify(name)}, shape: [${shape.join(", ")}], offset: ${offset} },\n`,
+      )
+      .join("");
+  const batch = program.batch === undefined ? "" : `  batch: ${JSON.stringify(program.batch)},\n`;
+  const file = JSON.stringify(`${fileNameOf(program.name)}.packed.safetensors`);
+  return `const model = {
+  name: ${JSON.stringify(program.name)},
+  inputs: [
+${ports(program.inputs)}  ],
+  outputs: [
+${ports(program.outputs)}  ],
+${batch}  arena: ${program.arena},
+  scratch: ${program.scratch},
+  weights: { file: ${file}, elements: ${packed.elements}, hash: "${packed.hash}" },
+};
+`;
+}
+
+/** `const table = …`. */
+export function tableText(table: readonly number[]): string {
+  if (table.length <= 16) return `const table = [${table.join(", ")}];\n`;
+  const rows: string[] = [];
+  for (let start = 0; start < table.length; start += 20) {
+    rows.push(`  ${table.slice(start, start + 20).join(", ")},\n`);
+  }
+  return `const table = [\n${rows.join("")}];\n`;
+}
+
+/** A heading. */
+export function section(title: string): string {
+  return `// ${"-".repeat(8)} ${title} ${"-".repeat(8)}\n`;
+}
+
+/** The text of a module; empty sections are left out. */
+export function joinSections(sections: readonly string[]): string {
+  return sections.filter((text) => text !== "").join("\n");
+}
+
+/** Line breaks of any kind would end a comment. */
+function oneLine(text: string): string {
+  return text.replaceAll(/[\r\n\u2028\u2029]+/g, " ");
+}
+function count(number: number, one: string, many: string): string {
+  return `${number} ${number === 1 ? one : many}`;
+}

@@ -1,0 +1,86 @@
+// The WebAssembly back end: one ES module with two binaries in it, for SIMD and for relaxed SIMD, and no import.
+
+import type { Kernel, KernelProgram } from "#kernel/ir.js";
+import { bug } from "#diagnostic/diagnostic.js";
+import { runtimeTexts } from "#runtime/text.js";
+import type { Artifact, EmitOptions } from "../artifact.js";
+import { fileNameOf } from "../artifact.js";
+import { toBase64 } from "../base64.js";
+import { comment } from "../comment.js";
+import { headerText, joinSections, kernelComment, modelText, section, tableText } from "../module-text.js";
+import { packWeights } from "../packed.js";
+import { typesText } from "../types-text.js";
+import { encodeBinary } from "./binary.js";
+import { functionsOf } from "./functions.js";
+import type { Layout } from "./layout.js";
+import { layoutOf } from "./layout.js";
+import { printKernel } from "./print.js";
+
+/** Emits the module of a program for the `wasm` target. */
+export function emitWasm(program: KernelProgram, options: EmitOptions): Artifact {
+  const packed = packWeights(program, options.version);
+  const layout = layoutOf(program, packed.elements);
+  const embedded = options.embedWeights === true && packed.elements > 0;
+  const parts = `model, layout, kernels, launches, table, binaries, url: import.meta.url${embedded ? ", embedded" : ""}`;
+  const module = joinSections([
+    headerText(program, options, "WebAssembly"),
+    `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return loadWasm({ ${parts} }, options);\n}\n`,
+    modelText(program, packed),
+    `/** Where the parts of memory begin, in bytes. */\nconst layout = ${JSON.stringify(layout)};\n`,
+    kernelsText(program, options),
+    launchesText(program, layout),
+    tableText(program.table),
+    section("Kernels, as WebAssembly in base64"),
+    `const binaries = {\n  simd:\n    "${toBase64(binaryOf(program, false))}",\n  relaxed:\n    "${toBase64(binaryOf(program, true))}",\n};\n`,
+    section("Runtime"),
+    runtimeTexts.wasm,
+    runtimeTexts.net,
+    embedded ? `const embedded =\n  "${toBase64(packed.data)}";\n` : "",
+  ]);
+  return {
+    name: fileNameOf(program.name),
+    target: "wasm",
+    module,
+    types: typesText(program, { sync: true }),
+    ...(embedded || packed.elements === 0 ? {} : { weights: packed.file }),
+    kernels: program.kernels.length,
+    launches: program.launches.length,
+    arenaBytes: program.arena * 4,
+    weightBytes: packed.elements * 4,
+  };
+}
+
+/** The kernels of a program as a binary, for SIMD or relaxed SIMD. */
+export function binaryOf(program: KernelProgram, relaxed: boolean): Uint8Array<ArrayBuffer> {
+  const functions = functionsOf(program.kernels);
+  const kernels = program.kernels.map((kernel) =>
+    printKernel(kernel, { lanes: program.lanes, relaxed, functions }),
+  );
+  return encodeBinary({ imports: functions.imports, functions: [...functions.helpers, ...kernels] });
+}
+
+function kernelsText(program: KernelProgram, options: EmitOptions): string {
+  const rows = program.kernels.flatMap((kernel, index) => {
+    const launches = program.launches.filter((launch) => launch.kernel === index);
+    const lines = comment(kernelComment(kernel, launches, options)).map((line) => `  ${line}`);
+    return [...lines, `  [${JSON.stringify(kernel.name)}, ${kernel.grid.count}],`];
+  });
+  return `/** Functions of the binaries, and how many independent blocks each has. */\nconst kernels = [\n${rows.join("\n")}\n];\n`;
+}
+
+function launchesText(program: KernelProgram, layout: Layout): string {
+  const rows = program.launches.map((launch) => {
+    const kernel =
+      program.kernels[launch.kernel] ?? bug(`launch of kernel ${launch.kernel}, which does not exist`);
+    const addresses = launch.offsets.map((offset, at) => addressOf(kernel, at, offset, layout));
+    const label = JSON.stringify(launch.nodes.join(" → "));
+    return `  [${launch.kernel}, [${addresses.join(", ")}], ${label}, ${launch.macs}],\n`;
+  });
+  return `/** In order: the kernel, the address of each parameter, the nodes, multiply-accumulates. */\nconst launches = [\n${rows.join("")}];\n`;
+}
+
+/** The address of a parameter, in bytes, from its offset in its space. */
+export function addressOf(kernel: Kernel, parameter: number, offset: number, layout: Layout): number {
+  const { space } = kernel.parameters[parameter] ?? bug(`${kernel.name} has no parameter ${parameter}`);
+  return layout[space] + offset * 4;
+}
