@@ -27,6 +27,9 @@ export interface WasmBinary {
   readonly functions: readonly WasmFunction[];
 }
 
+/** What every binary begins with: `\0asm`, version 1. */
+const magic = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00] as const;
+
 /** 64 KiB each; 4 GiB in all are what 32-bit addresses reach. */
 const mostPages = 65536;
 
@@ -60,7 +63,7 @@ export function encodeBinary({ imports, functions }: WasmBinary): Uint8Array<Arr
     exportName === undefined ? [] : [[...name(exportName), 0x00, ...unsigned(imports.length + at)]],
   );
   return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...magic,
     ...section(1, signatures.map(signatureBytes)),
     ...section(2, [memoryImport, ...functionImports]),
     ...section(3, functionTypes.map(unsigned)),

@@ -152,15 +152,11 @@ function log({ x, variable }: Parts): Code {
         mul(e.get, v128Const(0.693359375)),
       ),
     ),
-    // ∞ and NaN give themselves, 0 gives −∞, what is below gives NaN.
+    // ∞ gives ∞, 0 gives −∞, what is below gives NaN, as NaN does.
     ...choose(
-      choose(
-        m.get,
-        choose(v128Const(-Infinity), v128Const(Number.NaN), op("f32x4.eq", x.get, v128Const(0))),
-        op("f32x4.lt", v128Const(0), x.get),
-      ),
-      x.get,
-      op("f32x4.lt", op("f32x4.abs", sub(x.get, x.get)), v128Const(1)),
+      choose(m.get, x.get, op("f32x4.lt", x.get, v128Const(Infinity))),
+      choose(v128Const(-Infinity), v128Const(Number.NaN), op("f32x4.eq", x.get, v128Const(0))),
+      op("f32x4.lt", v128Const(0), x.get),
     ),
   ];
 }
@@ -203,9 +199,9 @@ function erf({ x, variable }: Parts): Code {
   return [
     ...x.set(op("f32x4.pmax", op("f32x4.pmin", x.get, v128Const(4)), v128Const(-4))),
     ...square.set(mul(x.get, x.get)),
-    ...div(
-      mul(
-        x.get,
+    ...mul(
+      x.get,
+      div(
         polynomial(
           square.get,
           [
@@ -213,13 +209,13 @@ function erf({ x, variable }: Parts): Code {
             -7.34990630326855e-4, -2.95459980854025e-3, -1.60960333262415e-2,
           ],
         ),
-      ),
-      polynomial(
-        square.get,
-        [
-          -1.45660718464996e-5, -2.13374055278905e-4, -1.68282697438203e-3, -7.37332916720468e-3,
-          -1.42647390514189e-2,
-        ],
+        polynomial(
+          square.get,
+          [
+            -1.45660718464996e-5, -2.13374055278905e-4, -1.68282697438203e-3, -7.37332916720468e-3,
+            -1.42647390514189e-2,
+          ],
+        ),
       ),
     ),
   ];
