@@ -9,7 +9,7 @@ import { format } from "oxfmt";
 const parts = {
   net: ["hash", "weights", "net"],
   js: ["js"],
-  wasm: ["wasm"],
+  wasm: ["crew", "workers", "wasm"],
   erf: ["erf"],
   roundHalfEven: ["round"],
 } as const;
