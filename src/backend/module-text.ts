@@ -49,6 +49,7 @@ ${ports(program.inputs)}  ],
 ${ports(program.outputs)}  ],
 ${batch}  arena: ${program.arena},
   scratch: ${program.scratch},
+  prepared: ${program.prepared},
   weights: { file: ${file}, elements: ${packed.elements}, hash: "${packed.hash}" },
 };
 `;

@@ -10,6 +10,7 @@ export interface Surroundings {
   readonly arena: WatchedMemory;
   readonly scratch: WatchedMemory;
   readonly weights: Float32Array;
+  readonly prepared: WatchedMemory;
   readonly table: readonly number[];
   /** Base of each parameter in its space. */
   readonly bases: ReadonlyMap<string, number>;
@@ -28,7 +29,7 @@ export interface Access {
 
 /** Accesses of a kernel by `who`, with the findings phrased for people. */
 export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Access {
-  const { lanes, scratch, arena, bases, filled } = around;
+  const { lanes, scratch, bases, filled } = around;
   const say = (text: string) => around.say(`${kernel.name}: ${text}`);
   const nameOf = (parameter: Parameter | undefined) => parameter?.name ?? "scratch";
   const baseOf = (parameter: Parameter | undefined) => (parameter ? (bases.get(parameter.name) ?? 0) : 0);
@@ -58,11 +59,14 @@ export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Acces
     );
   }
 
+  const memoryOf = (parameter: Parameter | undefined): WatchedMemory =>
+    !parameter ? scratch : parameter.space === "prepared" ? around.prepared : around.arena;
+
   /** Reads one element of an arena, scratch, weights or table. */
   function read(parameter: Parameter | undefined, element: number): number {
     if (parameter?.space === "weights") return around.weights[element] ?? 0;
     if (parameter?.space === "table") return around.table[element] ?? 0;
-    const memory = parameter ? arena : scratch;
+    const memory = memoryOf(parameter);
     if (!parameter && !memory.written(element, who)) say("a read of scratch that the block did not write");
     reportRace(parameter, memory.read(element, who));
     return memory.values[element] ?? bug("the checker lost an element");
@@ -76,10 +80,10 @@ export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Acces
   }
 
   function write(parameter: Parameter | undefined, element: number, value: number): void {
-    const memory = parameter ? arena : scratch;
+    const memory = memoryOf(parameter);
     reportRace(parameter, memory.write(element, who));
     memory.values[element] = value;
-    if (parameter && filled) filled[element] = 1;
+    if (parameter?.space === "arena" && filled) filled[element] = 1;
   }
 
   return {

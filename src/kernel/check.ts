@@ -31,17 +31,23 @@ export function checkProgram(
     filled.fill(1, port.offset, port.offset + size);
   }
   const weights = packedValues(program);
+  const prepared = createMemory(program.prepared, false);
 
   const forms = program.kernels.map((kernel) => checkForm(kernel, program.lanes));
   for (const form of forms) form.forEach(say);
-  for (const launch of program.launches) {
+  for (const launch of [...program.setup, ...program.launches]) {
     const kernel = program.kernels[launch.kernel];
     if (!kernel || launch.offsets.length !== kernel.parameters.length) {
       say(`launch of ${launch.label} does not fit kernel ${launch.kernel}`);
       continue;
     }
     const bases = new Map(kernel.parameters.map((parameter, k) => [parameter.name, launch.offsets[k] ?? 0]));
-    const spaces = { arena: program.arena, weights: weights.length, table: program.table.length };
+    const spaces = {
+      arena: program.arena,
+      weights: weights.length,
+      prepared: program.prepared,
+      table: program.table.length,
+    };
     const outside = kernel.parameters.filter(({ name, space, extent }) => {
       const base = bases.get(name) ?? 0;
       return !(base >= 0 && base + extent <= spaces[space]);
@@ -52,11 +58,13 @@ export function checkProgram(
     // What has no form cannot run, and what reaches outside says nothing more.
     if (outside.length > 0 || (forms[launch.kernel]?.length ?? 0) > 0) continue;
     arena.forget();
+    prepared.forget();
     runKernel(kernel, {
       lanes: program.lanes,
       arena,
       scratch: createMemory(kernel.scratch, true),
       weights,
+      prepared,
       table: program.table,
       bases,
       say,
@@ -83,7 +91,7 @@ export function checkKernel(kernel: Kernel, lanes: number, table: readonly numbe
   const form = checkForm(kernel, lanes);
   if (form.length > 0) return form;
   const findings = new Set<string>();
-  const sizes = { arena: 0, weights: 0, table: 0 };
+  const sizes = { arena: 0, weights: 0, prepared: 0, table: 0 };
   const bases = new Map<string, number>();
   for (const { name, space, extent } of kernel.parameters) {
     bases.set(name, space === "table" ? 0 : sizes[space]);
@@ -91,11 +99,14 @@ export function checkKernel(kernel: Kernel, lanes: number, table: readonly numbe
   }
   const arena = createMemory(sizes.arena, false);
   arena.values.set(sampleValues(sizes.arena));
+  const prepared = createMemory(sizes.prepared, false);
+  prepared.values.set(sampleValues(sizes.prepared));
   runKernel(kernel, {
     lanes,
     arena,
     scratch: createMemory(kernel.scratch, true),
     weights: sampleValues(sizes.weights),
+    prepared,
     table,
     bases,
     say: (finding) => findings.add(finding),

@@ -15,8 +15,11 @@ export interface Register {
   readonly name: string;
 }
 
-/** Where operands lie. `arena` holds all intermediate values, inputs and outputs; `table` holds i32. */
-export type Space = "arena" | "weights" | "table";
+/**
+ * Where operands lie. `arena` holds all intermediate values, inputs and outputs; `weights` is the packed file, `prepared` what is
+ * computed from it once, when a module is loaded; `table` holds i32.
+ */
+export type Space = "arena" | "weights" | "prepared" | "table";
 
 /** An argument of a kernel: a base offset, in elements, into a space. Kernels with equal code are emitted once. */
 export interface Parameter {
@@ -199,8 +202,12 @@ export interface KernelProgram {
   readonly name: string;
   readonly lanes: number;
   readonly kernels: readonly Kernel[];
+  /** What is run once, before the first of the launches: it fills `prepared`. */
+  readonly setup: readonly Launch[];
   readonly launches: readonly Launch[];
   readonly weights: readonly PackedWeight[];
+  /** Elements of weights that the setup computes. */
+  readonly prepared: number;
   /** i32 tables (resize, gather), one after another. */
   readonly table: readonly number[];
   /** Elements. */

@@ -79,11 +79,16 @@ export interface Group {
   readonly output: View;
 }
 
+/** Results of a tile of Winograd's algorithm, along each axis. */
+export type WinogradSize = 2 | 4;
+
 export interface Schedule {
   readonly graph: Graph;
   readonly weights: WeightStore;
   readonly target: Target;
   readonly groups: readonly Group[];
+  /** The 3×3 convolutions that are computed by Winograd's algorithm. */
+  readonly winograd: ReadonlyMap<NodeId, WinogradSize>;
   readonly inputs: readonly { readonly name: string; readonly view: View }[];
   readonly outputs: readonly { readonly name: string; readonly view: View }[];
   /** Elements. */

@@ -346,6 +346,8 @@ describe("programs", () => {
     kernels: [double],
     launches,
     weights: [],
+    setup: [],
+    prepared: 0,
     table: [],
     arena: 12,
     scratch: 0,

@@ -193,6 +193,8 @@ function compare(one: Kernel, lanes: number): void {
     kernels: [one],
     launches: [{ kernel: 0, offsets: [64, 128], label: "k", nodes: ["y"], macs: 0 }],
     weights: [],
+    setup: [],
+    prepared: 0,
     table: [],
     arena: 192,
     scratch: one.scratch,
@@ -219,6 +221,7 @@ function compare(one: Kernel, lanes: number): void {
   const scratchMemory = new Float32Array(one.scratch).fill(Number.NaN);
   callable(printKernel(one, { lanes }))(
     arena,
+    new Float32Array(0),
     new Float32Array(0),
     scratchMemory,
     new Int32Array(0),

@@ -31,6 +31,8 @@ export function smallProgram(more: Partial<KernelProgram> = {}): KernelProgram {
       { name: "w", elements: 4, pack: () => Float32Array.of(10, 20, 30, 40) },
       { name: "unused", elements: 1, pack: () => Float32Array.of(-1.5) },
     ],
+    setup: [],
+    prepared: 0,
     table: [],
     arena: 8,
     scratch: 0,

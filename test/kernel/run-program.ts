@@ -29,9 +29,10 @@ export function runProgram(
       ...of: unknown[]
     ) => void;
   });
-  for (const launch of program.launches) {
+  const prepared = new Float32Array(program.prepared).fill(Number.NaN);
+  for (const launch of [...program.setup, ...program.launches]) {
     scratch.fill(Number.NaN);
-    functions[launch.kernel]!(arena, weights, scratch, table, ...launch.offsets);
+    functions[launch.kernel]!(arena, weights, prepared, scratch, table, ...launch.offsets);
   }
   return new Map(
     program.outputs.map((port) => [port.name, arena.slice(port.offset, port.offset + elements(port.shape))]),

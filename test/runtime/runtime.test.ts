@@ -33,11 +33,13 @@ function module(more: Partial<JsModule> = {}, batch?: string): JsModule {
       ...(batch === undefined ? {} : { batch }),
       arena: 8,
       scratch: 0,
+      prepared: 0,
       weights: { file: "small.packed.safetensors", elements: 5, hash: hashBytes(data) },
     },
+    setup: [],
     launches: [
       [
-        function affine(arena, weights, _scratch, _table, x = 0, w = 0, y = 0) {
+        function affine(arena, weights, _prepared, _scratch, _table, x = 0, w = 0, y = 0) {
           for (let i = 0; i < 4; i += 1) arena[y + i] = 2 * arena[x + i]! + weights[w + i]!;
         },
         [0, 0, 4],

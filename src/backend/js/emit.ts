@@ -1,6 +1,6 @@
 // The JavaScript back end: one ES module with a function per kernel and no import.
 
-import type { KernelProgram } from "#kernel/ir.js";
+import type { KernelProgram, Launch } from "#kernel/ir.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { runtimeTexts } from "#runtime/text.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
@@ -25,9 +25,10 @@ export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
 
   const module = joinSections([
     headerText(program, options, "plain JavaScript"),
-    `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return loadJs({ model, launches, table, url: import.meta.url${embedded ? ", embedded" : ""} }, options);\n}\n`,
+    `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return loadJs({ model, setup, launches, table, url: import.meta.url${embedded ? ", embedded" : ""} }, options);\n}\n`,
     modelText(program, packed),
-    launchesText(program, kernels),
+    launchesText("Once, to prepare weights", "setup", program.setup, kernels),
+    launchesText("In order", "launches", program.launches, kernels),
     tableText(program.table),
     section("Kernels"),
     ...kernels.map((kernel) => kernel.text),
@@ -66,7 +67,7 @@ function printKernels(program: KernelProgram, options: EmitOptions): PrintedKern
       name,
       comment: kernelComment(
         kernel,
-        program.launches.filter((launch) => launch.kernel === index),
+        [...program.setup, ...program.launches].filter((launch) => launch.kernel === index),
         options,
       ),
       table: bounds,
@@ -76,11 +77,17 @@ function printKernels(program: KernelProgram, options: EmitOptions): PrintedKern
   });
 }
 
-function launchesText(program: KernelProgram, kernels: readonly PrintedKernel[]): string {
-  const rows = program.launches.map((launch) => {
+function launchesText(
+  when: string,
+  name: string,
+  launches: readonly Launch[],
+  kernels: readonly PrintedKernel[],
+): string {
+  const rows = launches.map((launch) => {
     const kernel = kernels[launch.kernel] ?? bug(`launch of kernel ${launch.kernel}, which does not exist`);
     const label = JSON.stringify(launch.nodes.join(" → "));
     return `  [${kernel.name}, [${launch.offsets.join(", ")}], ${label}, ${launch.macs}],\n`;
   });
-  return `/** In order: the kernel, the base offset of each parameter, the nodes, multiply-accumulates. */\nconst launches = [\n${rows.join("")}];\n`;
+  const text = rows.length > 0 ? `[\n${rows.join("")}]` : "[]";
+  return `/** ${when}: the kernel, the base offset of each parameter, the nodes, multiply-accumulates. */\nconst ${name} = ${text};\n`;
 }

@@ -310,7 +310,7 @@ function arrayOf(kernel: Kernel, place: Place): string {
   if (place.kind === "scratch") return "S";
   const parameter = kernel.parameters.find(({ name }) => name === place.name);
   if (!parameter) return bug(`${kernel.name} has no parameter ${place.name}`);
-  return { arena: "A", weights: "W", table: "T" }[parameter.space];
+  return { arena: "A", weights: "W", prepared: "P", table: "T" }[parameter.space];
 }
 
 /** `base + offset`, without what is 0. */

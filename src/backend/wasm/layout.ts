@@ -6,6 +6,7 @@ import type { KernelProgram } from "#kernel/ir.js";
 export interface Layout {
   readonly table: number;
   readonly weights: number;
+  readonly prepared: number;
   readonly arena: number;
   readonly scratch: number;
 }
@@ -27,6 +28,7 @@ export function layoutOf(program: KernelProgram, weights: number): Layout {
   return {
     table: place(program.table.length),
     weights: place(weights),
+    prepared: place(program.prepared),
     arena: place(program.arena),
     scratch: place(program.scratch),
   };

@@ -10,6 +10,7 @@ export const wasmTarget: Target = {
   scratchBytes: 256 * 1024,
   denseMacs: 18e9,
   depthwiseMacs: 10e9,
+  transforms: 2.5e9,
   bytes: 20e9,
   launch: 5e-7,
 };

@@ -35,7 +35,7 @@ export async function runWasm(
   const host = { memory, sin: Math.sin, cos: Math.cos, pow: Math.pow };
   const binary = await WebAssembly.compile(binaryOf(program, relaxed));
   const instance = await WebAssembly.instantiate(binary, { host });
-  for (const launch of program.launches) {
+  for (const launch of [...program.setup, ...program.launches]) {
     const kernel = program.kernels[launch.kernel]!;
     const run = instance.exports[kernel.name] as (...of: number[]) => void;
     const addresses = launch.offsets.map((offset, index) => addressOf(kernel, index, offset, layout));
