@@ -1,11 +1,11 @@
 // The machine of the WebAssembly target: kernels are functions of a binary over one memory.
 
+import type { Step } from "./crew.js";
+import { createPlayer } from "./crew.js";
 import { createNet } from "./net.js";
-import type { LaunchInfo, LoadOptions, Model, Net } from "./types.js";
-import { findWeights, fromBase64 } from "./weights.js";
-
-/** A kernel: its first block, the one behind its last, and addresses of scratch and parameters, in bytes. */
-export type WasmKernel = (from: number, to: number, scratch: number, ...addresses: number[]) => void;
+import type { LoadOptions, Model, Net } from "./types.js";
+import { fromBase64, readWeights } from "./weights.js";
+import { startWorkers } from "./workers.js";
 
 /** The number of a kernel, addresses, the nodes that it computes and their multiply-accumulates. */
 export type WasmLaunch = readonly [kernel: number, addresses: readonly number[], label: string, macs: number];
@@ -14,9 +14,11 @@ export type WasmLaunch = readonly [kernel: number, addresses: readonly number[],
 export interface WasmModule {
   readonly model: Model;
   /** Where the parts of memory begin, in bytes. */
-  readonly layout: Readonly<Record<"table" | "weights" | "arena" | "scratch", number>>;
-  /** Names, and numbers of blocks. */
-  readonly kernels: readonly (readonly [name: string, blocks: number])[];
+  readonly layout: Readonly<Record<"table" | "weights" | "prepared" | "arena" | "scratch", number>>;
+  /** Names, numbers of blocks, and thousands of operations of all blocks. */
+  readonly kernels: readonly (readonly [name: string, blocks: number, work: number])[];
+  /** Run once, to prepare weights. */
+  readonly setup: readonly WasmLaunch[];
   readonly launches: readonly WasmLaunch[];
   readonly table: readonly number[];
   /** In base64. */
@@ -27,45 +29,94 @@ export interface WasmModule {
   readonly embedded?: string;
 }
 
-/** Finds the weights, compiles the kernels, and gives the net. */
+/** Thousands of operations from which on the blocks of a launch are divided over the threads. */
+const leastWork = 40;
+
+/** Reads the weights, compiles the kernels, starts the threads, and gives the net. */
 export async function loadWasm(module: WasmModule, options: LoadOptions = {}): Promise<Net> {
-  const { model, layout } = module;
-  const compiled = WebAssembly.compile(fromBase64(module.binaries[binaryFor(model, options.simd)]));
-  const [binary, weights] = await Promise.all([
-    compiled,
-    findWeights(model, module.url, options.weights, module.embedded),
+  const { model, layout, setup } = module;
+  const bytes = fromBase64(module.binaries[binaryFor(model, options.simd)]);
+  const wanted = threadsFor(model, options.threads);
+  const steps = [...setup, ...module.launches].map((launch) => stepOf(module, launch, wanted, options));
+  const threads = steps.some(({ chunk }) => chunk > 0) ? wanted : 1;
+  const shared = threads > 1;
+  if (shared) shareMemory(bytes);
+
+  const stride = Math.ceil(model.scratch / 16) * 64;
+  const pages = Math.ceil((layout.scratch + stride * threads) / 65536);
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
+  const room = new Uint8Array(memory.buffer, layout.weights, model.weights.elements * 4);
+  const [binary] = await Promise.all([
+    WebAssembly.compile(bytes),
+    readWeights(model, module.url, options.weights, module.embedded, room),
   ]);
-  const pages = Math.ceil((layout.scratch + model.scratch * 4) / 65536);
-  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  const host = { memory, sin: Math.sin, cos: Math.cos, pow: Math.pow };
-  const instance = await WebAssembly.instantiate(binary, { host });
-  new Float32Array(memory.buffer, layout.weights, weights.length).set(weights);
   new Int32Array(memory.buffer, layout.table, module.table.length).set(module.table);
+
+  const poison = options.poison ?? false;
+  const words = new Int32Array(shared ? new SharedArrayBuffer(64 * (4 + threads)) : new ArrayBuffer(4));
+  const crew = { binary, memory, threads, steps, scratch: layout.scratch, stride, poison, words };
+  const player = await createPlayer(crew);
+  const workers = shared ? await startWorkers(model.name, crew) : undefined;
+  if (workers) await workers.lead(0, setup.length);
+  else player.lead(0, setup.length);
+
   const arena = new Float32Array(memory.buffer, layout.arena, model.arena);
-  const scratch = new Float32Array(memory.buffer, layout.scratch, model.scratch);
+  return createNet(model, {
+    arena,
+    threads,
+    launches: module.launches.map(([kernel, , label, macs]) => ({
+      kernel: module.kernels[kernel]?.[0] ?? "",
+      label,
+      macs,
+    })),
+    prepare() {
+      if (poison) arena.fill(Number.NaN);
+    },
+    step(times) {
+      workers?.check();
+      player.lead(setup.length, steps.length, times);
+    },
+    ...(workers && {
+      stepAway: (times: Float64Array | undefined) => workers.lead(setup.length, steps.length, times),
+      dispose: workers.dispose,
+    }),
+  });
+}
 
-  const launches: LaunchInfo[] = [];
-  const calls: (() => void)[] = [];
-  for (const [index, addresses, label, macs] of module.launches) {
-    const [kernel, blocks] = module.kernels[index] ?? ["", 0];
-    const run = instance.exports[kernel] as WasmKernel;
-    launches.push({ kernel, label, macs });
-    calls.push(() => run(0, blocks, layout.scratch, ...addresses));
+function stepOf(module: WasmModule, launch: WasmLaunch, threads: number, options: LoadOptions): Step {
+  const [index, addresses] = launch;
+  const [kernel, blocks, work] = module.kernels[index] ?? ["", 0, 0];
+  const isShared = threads > 1 && blocks > 1 && work >= (options.leastWork ?? leastWork);
+  // A thread's share in four chunks, so that another one can take over what it does not come to.
+  return { kernel, blocks, addresses, chunk: isShared ? Math.ceil(blocks / threads / 4) : 0 };
+}
+
+let isTold = false;
+
+/** As many threads as asked for, or one where memory cannot be shared. */
+function threadsFor(model: Model, wanted = 1): number {
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > 256) {
+    throw new TypeError(`${model.name}: threads must be a whole number from 1 to 256, not ${String(wanted)}`);
   }
-
-  function step(times: Float64Array | undefined): void {
-    for (const [index, call] of calls.entries()) {
-      if (options.poison) scratch.fill(Number.NaN);
-      const start = times ? performance.now() : 0;
-      call();
-      if (times) times[index] = (times[index] ?? 0) + performance.now() - start;
-    }
+  const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean };
+  if (wanted === 1 || (typeof SharedArrayBuffer === "function" && crossOriginIsolated !== false))
+    return wanted;
+  if (!isTold) {
+    console.warn(
+      `${model.name}: one thread instead of ${wanted}, since this page may not share memory between threads; serve it with the headers "Cross-Origin-Opener-Policy: same-origin" and "Cross-Origin-Embedder-Policy: require-corp"`,
+    );
   }
+  isTold = true;
+  return 1;
+}
 
-  const prepare = () => {
-    if (options.poison) arena.fill(Number.NaN);
-  };
-  return createNet(model, { arena, launches, prepare, step });
+/** Makes the memory that a binary imports a shared one: its flags turn from 1 (with a maximum) to 3. */
+function shareMemory(binary: Uint8Array): void {
+  // The import is the first of all, and before it stand types only, which hold no such bytes.
+  const before = [4, ...new TextEncoder().encode("host"), 6, ...new TextEncoder().encode("memory"), 2];
+  const at = binary.findIndex((_, start) => before.every((byte, index) => binary[start + index] === byte));
+  if (at < 0 || binary[at + before.length] !== 1) throw new Error("the binary imports no memory");
+  binary[at + before.length] = 3;
 }
 
 /** The binary that this engine runs, or the one that is asked for. */
@@ -80,6 +131,9 @@ function binaryFor(model: Model, wanted: "simd" | "relaxed" | undefined): "simd"
     relaxed: WebAssembly.validate(probe(relaxedMadd)),
   };
   const chosen = wanted ?? (runs.relaxed ? "relaxed" : "simd");
+  if (!Object.hasOwn(runs, chosen)) {
+    throw new TypeError(`${model.name}: simd must be "simd" or "relaxed", not ${String(chosen)}`);
+  }
   if (runs[chosen]) return chosen;
   throw new Error(
     chosen === "relaxed"

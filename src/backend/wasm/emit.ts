@@ -1,6 +1,7 @@
 // The WebAssembly back end: one ES module with two binaries in it, for SIMD and for relaxed SIMD, and no import.
 
-import type { Kernel, KernelProgram } from "#kernel/ir.js";
+import type { Kernel, KernelProgram, Launch } from "#kernel/ir.js";
+import { valuesOf, walkStatements, walkValue } from "#kernel/walk.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { runtimeTexts } from "#runtime/text.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
@@ -21,14 +22,15 @@ export function emitWasm(program: KernelProgram, options: EmitOptions): Artifact
   const packed = packWeights(program, options.version);
   const layout = layoutOf(program, packed.elements);
   const embedded = options.embedWeights === true && packed.elements > 0;
-  const parts = `model, layout, kernels, launches, table, binaries, url: import.meta.url${embedded ? ", embedded" : ""}`;
+  const parts = `model, layout, kernels, setup, launches, table, binaries, url: import.meta.url${embedded ? ", embedded" : ""}`;
   const module = joinSections([
     headerText(program, options, "WebAssembly"),
     `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return loadWasm({ ${parts} }, options);\n}\n`,
     modelText(program, packed),
     `/** Where the parts of memory begin, in bytes. */\nconst layout = ${JSON.stringify(layout)};\n`,
     kernelsText(program, options),
-    launchesText(program, layout),
+    launchesText("Once, to prepare weights", "setup", program, program.setup, layout),
+    launchesText("In order", "launches", program, program.launches, layout),
     tableText(program.table),
     section("Kernels, as WebAssembly in base64"),
     `const binaries = {\n  simd:\n    "${toBase64(binaryOf(program, false))}",\n  relaxed:\n    "${toBase64(binaryOf(program, true))}",\n};\n`,
@@ -41,7 +43,7 @@ export function emitWasm(program: KernelProgram, options: EmitOptions): Artifact
     name: fileNameOf(program.name),
     target: "wasm",
     module,
-    types: typesText(program, { sync: true }),
+    types: typesText(program, { sync: true, wasm: true }),
     ...(embedded || packed.elements === 0 ? {} : { weights: packed.file }),
     kernels: program.kernels.length,
     launches: program.launches.length,
@@ -61,22 +63,42 @@ export function binaryOf(program: KernelProgram, relaxed: boolean): Uint8Array<A
 
 function kernelsText(program: KernelProgram, options: EmitOptions): string {
   const rows = program.kernels.flatMap((kernel, index) => {
-    const launches = program.launches.filter((launch) => launch.kernel === index);
+    const launches = [...program.setup, ...program.launches].filter((launch) => launch.kernel === index);
     const lines = comment(kernelComment(kernel, launches, options)).map((line) => `  ${line}`);
-    return [...lines, `  [${JSON.stringify(kernel.name)}, ${kernel.grid.count}],`];
+    return [...lines, `  [${JSON.stringify(kernel.name)}, ${kernel.grid.count}, ${workOf(kernel)}],`];
   });
-  return `/** Functions of the binaries, and how many independent blocks each has. */\nconst kernels = [\n${rows.join("\n")}\n];\n`;
+  return `/** Functions of the binaries, how many independent blocks each has, and thousands of operations. */\nconst kernels = [\n${rows.join("\n")}\n];\n`;
 }
 
-function launchesText(program: KernelProgram, layout: Layout): string {
-  const rows = program.launches.map((launch) => {
+/** Thousands of operations of all blocks, addresses included: what decides whether threads share them. */
+function workOf(kernel: Kernel): number {
+  let operations = 0;
+  walkStatements(kernel.body, (statement, times) => {
+    for (const value of valuesOf(statement)) {
+      walkValue(value, ({ kind }) => {
+        if (kind !== "register" && kind !== "const") operations += times;
+      });
+    }
+  });
+  return Math.round((operations * kernel.grid.count) / 1000);
+}
+
+function launchesText(
+  when: string,
+  name: string,
+  program: KernelProgram,
+  launches: readonly Launch[],
+  layout: Layout,
+): string {
+  const rows = launches.map((launch) => {
     const kernel =
       program.kernels[launch.kernel] ?? bug(`launch of kernel ${launch.kernel}, which does not exist`);
     const addresses = launch.offsets.map((offset, at) => addressOf(kernel, at, offset, layout));
     const label = JSON.stringify(launch.nodes.join(" → "));
     return `  [${launch.kernel}, [${addresses.join(", ")}], ${label}, ${launch.macs}],\n`;
   });
-  return `/** In order: the kernel, the address of each parameter, the nodes, multiply-accumulates. */\nconst launches = [\n${rows.join("")}];\n`;
+  const text = rows.length > 0 ? `[\n${rows.join("")}]` : "[]";
+  return `/** ${when}: the kernel, the address of each parameter, the nodes, multiply-accumulates. */\nconst ${name} = ${text};\n`;
 }
 
 /** The address of a parameter, in bytes, from its offset in its space. */
