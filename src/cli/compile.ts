@@ -2,8 +2,6 @@
 
 import { gzipSync } from "node:zlib";
 import type { Command } from "commander";
-import { Option } from "commander";
-import { jsTarget } from "#backend/js/target.js";
 import { bytesText } from "#ir/units.js";
 import { checkEmbedding, emit } from "#compile/emit.js";
 import { writeArtifact } from "../node.js";
@@ -26,7 +24,6 @@ export function addCompile(root: Command, session: Session): void {
     .description("compile a model into one ES module")
     .argument("<model>", "a .net file")
     .option("-o, --output <dir>", "where the files go", ".")
-    .addOption(new Option("--target <target>", "what runs the kernels").choices(["js"]).default("js"))
     .option("--embed-weights", "put the weights into the module")
     .option("--json", "print what was written as JSON")
     .action((path: string, options: CompileOptions) => compileModel(path, options, session));
@@ -36,7 +33,7 @@ function compileModel(path: string, options: CompileOptions, session: Session): 
   const { terminal } = session;
   const model = loadModel(path, options, session);
   if (!model) return;
-  const optimized = optimizeModel(model, jsTarget, options, session);
+  const optimized = optimizeModel(model, options, session);
   if (!optimized) return;
   if (options.embedWeights) {
     const problems = checkEmbedding(optimized.module);
@@ -44,7 +41,7 @@ function compileModel(path: string, options: CompileOptions, session: Session): 
     if (problems.length > 0) return;
   }
   const artifact = emit(optimized.module, {
-    target: "js",
+    target: options.target,
     embedWeights: options.embedWeights ?? false,
     sources: model.sources,
   });

@@ -1,7 +1,6 @@
 // `cleave explain`: shapes, parameters and MACs per layer, before and after the passes.
 
 import type { Command } from "commander";
-import { jsTarget } from "#backend/js/target.js";
 import type { ExplainReport } from "#report/explain.js";
 import { explain, explainKernels, explainText } from "#report/explain.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
@@ -21,7 +20,7 @@ export function addExplain(root: Command, session: Session): void {
     .option("--json", "print the tables as JSON")
     .action((path: string, options: ExplainOptions) => {
       const model = loadModel(path, options, session);
-      const optimized = model && optimizeModel(model, jsTarget, options, session);
+      const optimized = model && optimizeModel(model, options, session);
       if (!model || !optimized) return;
       const report: ExplainReport = {
         name: model.graph.name,

@@ -4,7 +4,6 @@ import type { Command } from "commander";
 import { Option } from "commander";
 import pc from "picocolors";
 import sharp from "sharp";
-import { jsTarget } from "#backend/js/target.js";
 import type { Module } from "#ir/weights.js";
 import { diffText, printDiff } from "#inspect/diff.js";
 import { graphDot } from "#inspect/dot.js";
@@ -55,8 +54,7 @@ async function inspectModel(path: string, options: InspectOptions, session: Sess
 }
 
 function after(model: Module, pass: string, options: InspectOptions, session: Session): Module | undefined {
-  return optimizeModel(model, jsTarget, pass === "all" ? options : { ...options, stopAfter: pass }, session)
-    ?.module;
+  return optimizeModel(model, pass === "all" ? options : { ...options, stopAfter: pass }, session)?.module;
 }
 
 async function draw(
@@ -88,7 +86,6 @@ function printChange(model: Module, pass: string, options: InspectOptions, sessi
   const graphs: [string, string][] = [["", printGraph(model)]];
   const recorded = optimizeModel(
     model,
-    jsTarget,
     pass === "all" ? options : { ...options, stopAfter: pass },
     session,
     (name, module) => graphs.push([name, printGraph(module)]),

@@ -1,7 +1,9 @@
 // The options that every command with a model has, and reading the model that they name.
 
 import type { Command } from "commander";
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
+import type { TargetName } from "#compile/targets.js";
+import { defaultTarget, targetNames } from "#compile/targets.js";
 import { parseSplit, splitHelp } from "./split-option.js";
 import type { SplitMode } from "#passes/split.js";
 
@@ -14,6 +16,7 @@ export interface ModelOptions {
 
 /** Options of optimizing it. */
 export interface PassOptions {
+  readonly target: TargetName;
   readonly rules: readonly string[];
   readonly passes?: readonly string[];
   readonly without: readonly string[];
@@ -41,6 +44,9 @@ export function withModelOptions(command: Command): Command {
 /** Adds the options of the passes. */
 export function withPassOptions(command: Command): Command {
   return command
+    .addOption(
+      new Option("--target <target>", "what runs the kernels").choices(targetNames).default(defaultTarget),
+    )
     .option("--rules <file>", "rules and fusions of your own (repeatable)", collect, [])
     .option("--split <how>", splitHelp, parseSplit)
     .option("--approx", "allow rules that change values within their stated tolerance")

@@ -2,8 +2,8 @@
 
 import { optimize } from "#compile/optimize.js";
 import type { Optimized } from "#compile/optimize.js";
+import { targets } from "#compile/targets.js";
 import type { Module } from "#ir/weights.js";
-import type { Target } from "#ir/target.js";
 import type { Model } from "../node.js";
 import { readModel, readRules } from "../node.js";
 import { printGraph } from "#inspect/lift.js";
@@ -28,7 +28,6 @@ export function loadModel(path: string, options: ModelOptions, session: Session)
 /** The optimized model, or undefined after errors; `onPass` sees the module after each pass. */
 export function optimizeModel(
   model: Module,
-  target: Target,
   options: PassOptions,
   session: Session,
   onPass?: (pass: string, module: Module) => void,
@@ -38,7 +37,7 @@ export function optimizeModel(
   session.code = Math.max(session.code, report(terminal, rules.diagnostics, rules.sources));
   if (rules.value === undefined) return undefined;
   const optimized = optimize(model, {
-    target,
+    target: targets[options.target].target,
     rules: rules.value.rules,
     fusions: rules.value.fusions,
     approx: options.approx ?? false,

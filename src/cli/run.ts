@@ -2,7 +2,6 @@
 
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
-import { jsTarget } from "#backend/js/target.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { suggest } from "#diagnostic/suggest.js";
 import { inputNodes } from "#ir/graph.js";
@@ -17,7 +16,7 @@ import { withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./program.js";
 import { summaryText } from "./summary.js";
-import { report } from "./terminal.js";
+import { exit, report } from "./terminal.js";
 import { readLabels, topK } from "./topk.js";
 
 interface RunOptions extends ModelOptions, PassOptions {
@@ -27,6 +26,7 @@ interface RunOptions extends ModelOptions, PassOptions {
   readonly mean: readonly number[];
   readonly std: readonly number[];
   readonly seed: number;
+  readonly threads: number;
   readonly json?: boolean;
 }
 
@@ -51,6 +51,7 @@ export function addRun(root: Command, session: Session): void {
     )
     .option("--std <list>", "images: then this is divided by", numberList, [1])
     .option("--seed <number>", "seed of random inputs", wholeNumber, 0)
+    .option("--threads <n>", "how many threads compute (target wasm)", threadCount, 1)
     .option("--json", "print all output values as JSON")
     .action((path: string, files: string[], options: RunOptions) => runModel(path, files, options, session));
 }
@@ -62,14 +63,23 @@ async function runModel(
   session: Session,
 ): Promise<void> {
   const { terminal } = session;
+  if (options.threads !== 1 && options.target !== "wasm") {
+    terminal.err(`error: --threads is for the target wasm, not for ${options.target}\n`);
+    session.code = exit.wrongUsage;
+    return;
+  }
   const model = loadModel(path, options, session);
   if (!model) return;
   const runs = await readRuns(model, files, options, session);
   if (!runs) return;
-  const optimized = optimizeModel(model, jsTarget, options, session);
+  const optimized = optimizeModel(model, options, session);
   if (!optimized) return;
-  const artifact = emit(optimized.module, { target: "js", embedWeights: false, sources: model.sources });
-  const net = await load(artifact);
+  const artifact = emit(optimized.module, {
+    target: options.target,
+    embedWeights: false,
+    sources: model.sources,
+  });
+  const net = await load(artifact, options.target === "wasm" ? { threads: options.threads } : {});
   if (!options.json) terminal.out(`${summaryText(model, optimized.module, artifact.launches)}\n`);
   const results: object[] = [];
   for (const { name, inputs } of runs) {
@@ -173,6 +183,12 @@ function wholeNumber(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0 || text === "")
     throw new InvalidArgumentError("it is a whole number.");
+  return value;
+}
+
+function threadCount(text: string): number {
+  const value = wholeNumber(text);
+  if (value < 1 || value > 256) throw new InvalidArgumentError("it is from 1 to 256.");
   return value;
 }
 

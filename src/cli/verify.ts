@@ -1,7 +1,6 @@
 // `cleave verify`: the emitted module against the reference interpreter, on random inputs.
 
 import type { Command } from "commander";
-import { jsTarget } from "#backend/js/target.js";
 import { emit } from "#compile/emit.js";
 import { verifyArtifact } from "#compile/verify-artifact.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
@@ -24,9 +23,13 @@ export function addVerify(root: Command, session: Session): void {
 
 async function verifyModel(path: string, options: VerifyOptions, session: Session): Promise<void> {
   const model = loadModel(path, options, session);
-  const optimized = model && optimizeModel(model, jsTarget, options, session);
+  const optimized = model && optimizeModel(model, options, session);
   if (!model || !optimized) return;
-  const artifact = emit(optimized.module, { target: "js", embedWeights: false, sources: model.sources });
+  const artifact = emit(optimized.module, {
+    target: options.target,
+    embedWeights: false,
+    sources: model.sources,
+  });
   // A split by choice changes values, so the emitted module is held against the graph that it was made from.
   const reference = options.split || options.approx ? optimized.module : model;
   const comparisons = await verifyArtifact(artifact, reference);

@@ -12,7 +12,7 @@ import type { EmitModuleOptions } from "./emit.js";
 import { checkEmbedding, emit } from "./emit.js";
 import type { OptimizeOptions } from "./optimize.js";
 import { optimize } from "./optimize.js";
-import { targets } from "./targets.js";
+import { defaultTarget, targets } from "./targets.js";
 
 export interface CompileOptions extends ElaborateOptions, Omit<OptimizeOptions, "target">, EmitModuleOptions {
   /** The text's name in diagnostics and comments. */
@@ -33,7 +33,7 @@ export function compile(input: string | Ast | Module, options: CompileOptions = 
 
   const start = typeof input === "string" ? keep(parse(input, file)) : input;
   const model = start && ("graph" in start ? start : keep(elaborate(start, options)));
-  const { target } = targets[options.target ?? "js"];
+  const { target } = targets[options.target ?? defaultTarget];
   const optimized = model && keep(optimize(model, { ...options, target }));
   if (!optimized) return { diagnostics };
   if (options.embedWeights) diagnostics.push(...checkEmbedding(optimized.module));

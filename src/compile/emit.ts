@@ -10,10 +10,11 @@ import type { Module } from "#ir/weights.js";
 import { lower } from "#kernel/lower.js";
 import { schedule } from "#schedule/schedule-graph.js";
 import type { TargetName } from "./targets.js";
-import { targets } from "./targets.js";
+import { defaultTarget, targets } from "./targets.js";
 import { version } from "./version.js";
 
 export interface EmitModuleOptions {
+  /** `wasm` by default. */
   readonly target?: TargetName;
   /** Put the weights into the module, in base64. */
   readonly embedWeights?: boolean;
@@ -23,7 +24,7 @@ export interface EmitModuleOptions {
 
 /** The ES module of a module's graph. */
 export function emit(module: Module, options: EmitModuleOptions = {}): Artifact {
-  const { target, emit: emitTarget } = targets[options.target ?? "js"];
+  const { target, emit: emitTarget } = targets[options.target ?? defaultTarget];
   const program = lower(schedule(module, target));
   const ops = [...module.graph.nodes.values()].filter(
     (node) => node.op !== "input" && node.op !== "constant",

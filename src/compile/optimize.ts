@@ -12,10 +12,10 @@ import type { Instrument, PassRun } from "#rewrite/pipeline.js";
 import { runPipeline } from "#rewrite/pipeline.js";
 import type { Rule } from "#rewrite/rule.js";
 import { selectPasses } from "#rewrite/selection.js";
-import { targets } from "./targets.js";
+import { defaultTarget, targets } from "./targets.js";
 
 export interface OptimizeOptions {
-  /** What costs are modelled for; JavaScript by default. */
+  /** What costs are modelled for; WebAssembly by default. */
   readonly target?: Target;
   /** Whether and how convolutions are split; not at all by default. */
   readonly split?: SplitMode;
@@ -71,7 +71,7 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
     approx: options.approx ?? false,
     onSplit: (report) => void (split = report),
   };
-  const context = { target: options.target ?? targets.js.target, options: passOptions };
+  const context = { target: options.target ?? targets[defaultTarget].target, options: passOptions };
   const { value, diagnostics } = runPipeline(module, selected.value, context, { instruments });
   return value
     ? { value: { module: value, trace, ...(split ? { split } : {}) }, diagnostics }

@@ -21,4 +21,7 @@ export const targets = {
 
 export type TargetName = keyof typeof targets;
 
+/** The fastest that exists for a CPU. */
+export const defaultTarget: TargetName = "wasm";
+
 export const targetNames = Object.keys(targets) as readonly TargetName[];

@@ -99,7 +99,8 @@ function openWorker(script: string, fail: (why: unknown) => void): Host {
   const { process, Worker, Blob, URL } = globalThis as unknown as WorkerGlobals;
   const node = process?.getBuiltinModule?.("node:worker_threads");
   if (node) {
-    const worker = new node.Worker(script, { eval: true, execArgv: [] });
+    const url = new URL(`data:text/javascript,${encodeURIComponent(script)}`);
+    const worker = new node.Worker(url, { execArgv: [] });
     worker.on?.("error", (error: Error) => fail(error.message));
     worker.on?.("exit", (code: number) => fail(`it ended with code ${code}`));
     return worker;
@@ -114,12 +115,12 @@ function openWorker(script: string, fail: (why: unknown) => void): Host {
 interface WorkerGlobals {
   readonly process?: {
     getBuiltinModule?(name: string): {
-      readonly Worker: new (script: string, options: { eval: boolean; execArgv: string[] }) => Host;
+      readonly Worker: new (script: object, options: { execArgv: string[] }) => Host;
     };
   };
   readonly Worker: new (url: string) => Host;
   readonly Blob: new (parts: string[], options: { type: string }) => object;
-  readonly URL: { createObjectURL(blob: object): string };
+  readonly URL: { new (url: string): object; createObjectURL(blob: object): string };
 }
 
 /** The part of a worker's script that listens. It refers to nothing outside. */

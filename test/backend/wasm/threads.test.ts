@@ -220,11 +220,11 @@ describe("errors", () => {
   });
 
   /** Loads with workers that a test can reach. */
-  async function loadWith(made: (worker: Worker, script: string) => void, script?: string): Promise<Net> {
+  async function loadWith(made: (worker: Worker) => void, script?: string): Promise<Net> {
     class Watched extends Worker {
-      constructor(text: string, options: object) {
-        super(script ?? text, options);
-        made(this, text);
+      constructor(url: URL, options: object) {
+        super(script === undefined ? url : new URL(`data:text/javascript,${script}`), options);
+        made(this);
       }
     }
     const { getBuiltinModule } = process;
