@@ -262,7 +262,7 @@ describe("the process", () => {
   writeFileSync(join(folder, "net.mjs"), separable.module);
   writeFileSync(join(folder, "separable.packed.safetensors"), separable.weights!);
 
-  async function outputOf(body: string): Promise<string> {
+  async function outputOf(body: string, ...flags: readonly string[]): Promise<string> {
     const script = `
       import { load } from "./net.mjs";
       const image = new Float32Array(17 * 15 * 3).fill(1);
@@ -270,7 +270,7 @@ describe("the process", () => {
       ${body}`;
     const file = join(folder, `${body.length}.mjs`);
     writeFileSync(file, script);
-    const { stdout } = await promisify(execFile)(process.execPath, [file], { timeout: 30_000 });
+    const { stdout } = await promisify(execFile)(process.execPath, [...flags, file], { timeout: 30_000 });
     return stdout;
   }
 
@@ -283,5 +283,10 @@ describe("the process", () => {
     ["run that nobody awaits", `net.run({ image }).then(({ logits }) => { ${show} });`],
   ])("ends by itself after %s", async (_name, body) => {
     expect(await outputOf(body)).toBe("3 5\n");
+  });
+
+  test("may forbid code from strings", async () => {
+    const body = `const { logits } = await net.run({ image }); ${show}; net.dispose();`;
+    expect(await outputOf(body, "--disallow-code-generation-from-strings")).toBe("3 5\n");
   });
 });
