@@ -50,7 +50,7 @@ export async function createPlayer(crew: Crew): Promise<Player> {
   const scratch = new Float32Array(memory.buffer, crew.scratch, (crew.stride * threads) / 4);
 
   const [job, current, atWork, failed, next] = [0, 16, 32, 48, 64] as const;
-  // Looking again takes some nanoseconds, waking a thread that sleeps takes some ten thousand.
+  // Looking again takes 7 ns, and waking a thread that sleeps about 50 µs.
   const spins = 20_000;
   const patience = 60_000;
 

@@ -43,7 +43,7 @@ export interface LoadOptions {
   readonly simd?: "simd" | "relaxed";
   /** For tests: the arena is filled with NaN before each sample, and scratch before each launch. */
   readonly poison?: boolean;
-  /** For tests: thousands of operations from which on launches are divided over threads. */
+  /** For tests: thousands of operations from which on launches are divided over threads, and nets have any. */
   readonly leastWork?: number;
 }
 

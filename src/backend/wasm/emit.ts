@@ -80,7 +80,7 @@ function workOf(kernel: Kernel): number {
       });
     }
   });
-  return Math.round((operations * kernel.grid.count) / 1000);
+  return Math.ceil((operations * kernel.grid.count) / 1000);
 }
 
 function launchesText(
