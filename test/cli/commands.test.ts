@@ -52,6 +52,24 @@ describe("run", () => {
     expect(out).toContain("logits");
   });
 
+  test("several threads, and both targets, give the same", async () => {
+    const run = async (...more: string[]) => {
+      const net = join(folder, "wide.net");
+      writeFileSync(
+        net,
+        "net wide {\n  input x: f32[1, 40, 40, 16]\n  output y = conv2d(x, filters=64, kernel=3x3) |> global_avg_pool\n}\n",
+      );
+      const { code, out } = await cleave("run", net, "--json", ...more);
+      expect(code).toBe(0);
+      return JSON.parse(out)[0].outputs.y as number[];
+    };
+    const wanted = await run();
+    expect(await run("--threads", "2")).toEqual(wanted);
+    expect(await run("--target", "wasm")).toEqual(wanted);
+    const plain = await run("--target", "js");
+    for (const [at, value] of plain.entries()) expect(value).toBeCloseTo(wanted[at]!, 5);
+  });
+
   test("--json gives all values", async () => {
     const { code, out } = await cleave("run", "examples/seed.net", "--json");
     expect(code).toBe(0);
@@ -98,6 +116,24 @@ describe("compile", () => {
     expect([...logits]).toEqual(JSON.parse(ran.out)[0].outputs.logits);
     expect(() => net.runSync({ image: new Float32Array(5) })).toThrow(TypeError);
     net.dispose();
+  });
+
+  test.each(["js", "wasm"])("--target %s says what it is", async (target) => {
+    const dir = join(folder, target);
+    const { code, out } = await cleave(
+      "compile",
+      "examples/seed.net",
+      "-o",
+      dir,
+      "--target",
+      target,
+      "--json",
+    );
+    expect(code).toBe(0);
+    expect(JSON.parse(out).target).toBe(target);
+    expect(readFileSync(join(dir, "seed.mjs"), "utf8")).toContain(
+      target === "js" ? "to plain JavaScript" : "to WebAssembly",
+    );
   });
 
   test("--embed-weights writes one module", async () => {
@@ -175,8 +211,10 @@ describe("inspect", () => {
   });
 });
 
-test.each(["seed", "fm_resnet16", "fm_mobile"])("verify %s", async (name) => {
-  const { code, out } = await cleave("verify", `examples/${name}.net`);
+test.each(
+  ["seed", "fm_resnet16", "fm_mobile"].flatMap((name) => ["js", "wasm"].map((target) => [name, target])),
+)("verify %s for %s", async (name = "", target = "") => {
+  const { code, out } = await cleave("verify", `examples/${name}.net`, "--target", target);
   expect(out).toContain("agrees");
   expect(code).toBe(0);
 });
@@ -229,6 +267,10 @@ describe("the command line", () => {
     [["nothing"]],
     [["compile"]],
     [["run", "examples/seed.net", "--split", "m=0"]],
+    [["run", "examples/seed.net", "--threads", "0"]],
+    [["run", "examples/seed.net", "--threads", "two"]],
+    [["run", "examples/seed.net", "--threads", "2", "--target", "js"]],
+    [["verify", "examples/seed.net", "--target", "cuda"]],
     [["explain", "examples/seed.net", "--dim", "H"]],
   ])("wrong usage %j is exit code 2", async (argv) => {
     expect((await cleave(...argv)).code).toBe(2);
