@@ -94,6 +94,8 @@ export async function startWorkers(name: string, crew: Crew): Promise<Workers> {
   };
 }
 
+let webScript: string | undefined;
+
 /** A worker of Node, or of the web. */
 function openWorker(script: string, fail: (why: unknown) => void): Host {
   const { process, Worker, Blob, URL } = globalThis as unknown as WorkerGlobals;
@@ -105,10 +107,10 @@ function openWorker(script: string, fail: (why: unknown) => void): Host {
     worker.on?.("exit", (code: number) => fail(`it ended with code ${code}`));
     return worker;
   }
-  const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
-  const worker = new Worker(url);
+  webScript ??= URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+  const worker = new Worker(webScript);
   worker.onerror = ({ message }) =>
-    fail(message ?? "it could not start; does the page's policy allow `worker-src blob:`?");
+    fail(message || "it could not start; does the page's policy allow `worker-src blob:`?");
   return worker;
 }
 
