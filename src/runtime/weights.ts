@@ -38,7 +38,7 @@ export async function readWeights(
   if (source === undefined || typeof source === "string" || source instanceof URL) {
     const url = urlOf(model, source, base);
     const intake = createIntake(model, url.href, room);
-    for await (const piece of piecesOf(url)) intake.take(piece);
+    for await (const piece of piecesOf(model, url)) intake.take(piece);
     return intake.end();
   }
   const bytes = bytesOf(source);
@@ -73,16 +73,20 @@ function bytesOf(source: unknown): Uint8Array | undefined {
 }
 
 /** The bytes of a file or a response; a piece is valid until the next one is asked for. */
-async function* piecesOf(url: URL): AsyncGenerator<Uint8Array> {
+async function* piecesOf(model: Model, url: URL): AsyncGenerator<Uint8Array> {
+  const fail = (why: unknown): never => {
+    const text = why instanceof Error ? why.message : String(why);
+    throw new Error(`${model.name}: cannot read the weights ${url.href}: ${text}`);
+  };
   // Node's fetch does not read files; browsers have no `process`, and Deno and Bun have both ways.
   const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
   const fs = url.protocol === "file:" ? process?.getBuiltinModule?.("node:fs/promises") : undefined;
   if (fs) {
-    const file = await (fs as FileSystem).open(url);
+    const file = await (fs as FileSystem).open(url).catch(fail);
     try {
       const piece = new Uint8Array(1 << 20);
       for (;;) {
-        const { bytesRead } = await file.read(piece, 0, piece.length);
+        const { bytesRead } = await file.read(piece, 0, piece.length).catch(fail);
         if (bytesRead === 0) return;
         yield piece.subarray(0, bytesRead);
       }
@@ -90,11 +94,11 @@ async function* piecesOf(url: URL): AsyncGenerator<Uint8Array> {
       await file.close();
     }
   }
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`cannot read ${url.href}: ${response.status} ${response.statusText}`);
+  const response = await fetch(url).catch(fail);
+  if (!response.ok) fail(`${response.status} ${response.statusText}`);
   const reader = response.body?.getReader();
   for (;;) {
-    const piece = (await reader?.read())?.value;
+    const piece = (await reader?.read().catch(fail))?.value;
     if (!piece) return;
     yield piece;
   }

@@ -63,6 +63,15 @@ test.each([
   );
 });
 
+test("a connection that breaks says which file and why", async () => {
+  const read = async () => Promise.reject(new Error("reset by peer"));
+  vi.stubGlobal("fetch", async () => ({ ok: true, body: { getReader: () => ({ read }) } }));
+  const room = new Uint8Array(32);
+  await expect(readWeights(model, "https://x/small.mjs", undefined, undefined, room)).rejects.toThrow(
+    "small: cannot read the weights https://x/small.packed.safetensors: reset by peer",
+  );
+});
+
 test("a header of a gigabyte is refused at once", async () => {
   const bytes = new Uint8Array(100);
   new DataView(bytes.buffer).setUint32(0, 2 ** 30, true);
