@@ -29,7 +29,8 @@ export type { TensorToWrite } from "#weights/write-safetensors.js";
 export { ops } from "#ops/index.js";
 
 export { interpret } from "#interpret/interpret.js";
-export { longestReduction, tolerance } from "#interpret/tolerance.js";
+export { interpretScaled, longestReduction, tolerance } from "#interpret/tolerance.js";
+export type { Scaled } from "#interpret/tolerance.js";
 
 export { passes } from "#passes/index.js";
 export type { PassOptions } from "#passes/index.js";

@@ -2,8 +2,7 @@
 
 import type { Artifact } from "#backend/artifact.js";
 import { bug } from "#diagnostic/diagnostic.js";
-import { interpret } from "#interpret/interpret.js";
-import { firstDifference, longestReduction, tolerance } from "#interpret/tolerance.js";
+import { firstDifference, interpretScaled, longestReduction, tolerance } from "#interpret/tolerance.js";
 import { inputNodes } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import { tensor } from "#ir/tensor.js";
@@ -39,17 +38,19 @@ export async function verifyArtifact(artifact: Artifact, reference: Module, seed
   net.dispose();
 
   const expected = Array.from({ length: samples }, (_, k) =>
-    interpret(reference, sampleOf(reference, inputs, k)),
+    interpretScaled(reference, sampleOf(reference, inputs, k)),
   );
   const longest = longestReduction(reference);
   return graph.outputs.map(({ name }) => {
     const values = actual[name] ?? bug(`the module has no output ${name}`);
-    const wanted = Float64Array.from(expected.flatMap((outputs) => [...(outputs.get(name)?.data ?? [])]));
+    const results = expected.map((outputs) => outputs.get(name) ?? bug(`the interpreter has no output ${name}`));
+    const wanted = Float64Array.from(results.flatMap(({ value }) => [...value.data]));
+    const scale = results.map((result) => result.scale);
     return {
       output: name,
-      agrees: firstDifference(values, wanted, longest) < 0,
+      agrees: firstDifference(values, wanted, longest, scale) < 0,
       largestDifference: largestDifference(values, wanted),
-      allowed: tolerance(longest, wanted),
+      allowed: tolerance(longest, scale),
     };
   });
 }
