@@ -1,6 +1,6 @@
 // Emitting: an optimized module becomes kernels and then the text and bytes of an ES module.
 
-import type { Artifact } from "#backend/artifact.js";
+import type { Artifact, WeightSink } from "#backend/artifact.js";
 import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { lineCol } from "#diagnostic/position.js";
@@ -17,6 +17,8 @@ export interface EmitModuleOptions {
   readonly target?: TargetName;
   /** Put the weights into the module, in base64. */
   readonly embedWeights?: boolean;
+  /** Takes the packed file while it is made; without it, the artifact holds it. */
+  readonly packedInto?: WeightSink;
   /** Texts by file, so that comments can quote the lines that a kernel comes from. */
   readonly sources?: ReadonlyMap<string, string>;
 }
@@ -34,6 +36,7 @@ export function emit(module: Module, options: EmitModuleOptions = {}): Artifact 
   return emitTarget(program, {
     version,
     embedWeights: options.embedWeights ?? false,
+    ...(options.packedInto ? { packedInto: options.packedInto } : {}),
     summary: `${ops} ops in ${program.launches.length} kernels`,
     lineOf: (node) => lineText(spans.get(node), options.sources ?? new Map()),
   });

@@ -182,8 +182,11 @@ export interface Launch {
 export interface PackedWeight {
   readonly name: string;
   readonly elements: number;
-  /** Computes the values when the file is written; nothing is kept. */
-  readonly pack: () => Float32Array;
+  /**
+   * Computes the values when the file is written, and gives them in pieces, in order; nothing is kept. A piece is valid until
+   * the next one is asked for. `memory`, of at least `elements`, may be used for it.
+   */
+  readonly pack: (memory?: Float32Array) => Iterable<Float32Array>;
 }
 
 /** A dense tensor in the arena that `run` fills or reads. */

@@ -100,7 +100,7 @@ class WeightPacker {
     this.weights.push({
       name: weight,
       elements: this.#size - offset,
-      pack: () => packing.pack(store.readF32(weight)),
+      pack: (memory) => packing.pack(store.readF32(weight, memory)),
     });
     return offset;
   }

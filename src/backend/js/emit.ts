@@ -6,7 +6,7 @@ import { runtimeTexts } from "#runtime/text.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
 import { toBase64 } from "../base64.js";
-import { packWeights } from "../packed.js";
+import { memorySink, packWeights } from "../packed.js";
 import type { PackedWeights } from "../packed.js";
 import { typesText } from "../types-text.js";
 import { comment } from "./code.js";
@@ -18,10 +18,13 @@ import { runtimeNames } from "./reserved.js";
 
 /** Emits the module of a program for the `js` target. */
 export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
-  const packed = packWeights(program, options.version);
+  const hasWeights = program.weights.some((entry) => entry.elements > 0);
+  const embedded = hasWeights && options.embedWeights === true;
+  const memory = memorySink();
+  const sink = hasWeights && !embedded ? (options.packedInto ?? memory) : memory;
+  const packed = packWeights(program, options.version, sink);
   const kernels = printKernels(program, options);
   const helpers = new Set<Helper>(kernels.flatMap((kernel) => [...kernel.helpers]));
-  const embedded = options.embedWeights === true && packed.elements > 0;
   const name = fileNameOf(program.name);
 
   const module = joinSections([
@@ -36,14 +39,14 @@ export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
     section("Runtime"),
     runtimeTexts.js,
     runtimeTexts.net,
-    embedded ? `const embedded =\n  "${toBase64(packed.data)}";\n` : "",
+    embedded ? `const embedded =\n  "${toBase64(memory.data)}";\n` : "",
   ]);
   return {
     name,
     target: "js",
     module,
     types: typesText(program, { sync: true }),
-    ...(embedded || packed.elements === 0 ? {} : { weights: packed.file }),
+    ...(hasWeights && !embedded && sink === memory ? { weights: memory.file } : {}),
     kernels: program.kernels.length,
     launches: program.launches.length,
     arenaBytes: program.arena * 4,

@@ -1,0 +1,264 @@
+// Writing modules to files: all of them or none, and the weights while they are packed.
+
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { Artifact, WeightSink } from "#backend/artifact.js";
+import { fileNameOf } from "#backend/artifact.js";
+import type { EmitModuleOptions } from "#compile/emit.js";
+import { emit } from "#compile/emit.js";
+import type { Result } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
+import type { Module } from "#ir/weights.js";
+import { reason } from "./reason.js";
+
+/** A file that was written. */
+export interface WrittenFile {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+export interface WriteModuleOptions extends Omit<EmitModuleOptions, "packedInto"> {
+  /** Files that are never overwritten: those that the module was read from. */
+  readonly inputs?: readonly string[];
+  /** Hears how many bytes of the packed weights are written, of how many. */
+  readonly onWeights?: (done: number, all: number) => void;
+}
+
+export interface WrittenModule {
+  /** Without `weights`: they are in their file alone. */
+  readonly artifact: Artifact;
+  readonly files: readonly WrittenFile[];
+}
+
+/**
+ * Emits a module's graph into a folder, which is made if need be: all files or none. Each weight is packed straight into
+ * its file, so that a net needs the memory of its largest weight and not of all.
+ */
+export function writeModule(
+  module: Module,
+  folder: string,
+  { inputs = [], onWeights, ...options }: WriteModuleOptions = {},
+): Result<WrittenModule> {
+  const paths = pathsOf(folder, fileNameOf(module.graph.name));
+  const clash = clashOf(Object.values(paths), inputs);
+  if (clash) return clash;
+  const batch = fileBatch();
+  const sink = fileSink(() => batch.begin(paths.weights), onWeights);
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (cause) {
+    return cannotWrite(folder, cause);
+  }
+  let artifact: Artifact;
+  try {
+    artifact = emit(module, { ...options, packedInto: sink });
+  } catch (cause) {
+    batch.undo();
+    if (cause === sink.problem()) return cannotWrite(folder, cause);
+    throw cause;
+  } finally {
+    sink.close();
+  }
+  return finish(batch, folder, artifact, textsOf(paths, artifact), [
+    ...(sink.bytes() > 0 ? [{ path: paths.weights, bytes: sink.bytes() }] : []),
+  ]);
+}
+
+/**
+ * Writes an artifact's files into a folder, which is made if need be: all of them or none. A file of `inputs` is never
+ * overwritten.
+ */
+export function writeArtifact(
+  artifact: Artifact,
+  folder: string,
+  inputs: readonly string[] = [],
+): Result<WrittenFile[]> {
+  const paths = pathsOf(folder, artifact.name);
+  const files: File[] = [
+    ...textsOf(paths, artifact),
+    ...(artifact.weights ? [[paths.weights, artifact.weights] as const] : []),
+  ];
+  const clash = clashOf(
+    files.map(([path]) => path),
+    inputs,
+  );
+  if (clash) return clash;
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (cause) {
+    return cannotWrite(folder, cause);
+  }
+  const { value, diagnostics } = finish(fileBatch(), folder, artifact, files, []);
+  return value ? { value: [...value.files], diagnostics } : { diagnostics };
+}
+
+/** Writes beside the file and renames, so that a reader sees the old text or the new one, never a part. */
+export function writeFileAtomically(path: string, data: string | Uint8Array): Result<true> {
+  const temporary = temporaryOf(path);
+  try {
+    writeFileSync(temporary, data);
+    renameSync(temporary, path);
+    return { value: true, diagnostics: [] };
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    return { diagnostics: [error("cannot-write", `cannot write ${path}: ${reason(cause)}`)] };
+  }
+}
+
+type File = readonly [path: string, data: string | Uint8Array];
+
+interface Paths {
+  readonly module: string;
+  readonly types: string;
+  readonly moduleTypes: string;
+  readonly weights: string;
+}
+
+function pathsOf(folder: string, name: string): Paths {
+  return {
+    module: join(folder, `${name}.mjs`),
+    types: join(folder, `${name}.d.ts`),
+    // TypeScript looks for the types of an `.mjs` in a `.d.mts` alone.
+    moduleTypes: join(folder, `${name}.d.mts`),
+    weights: join(folder, `${name}.packed.safetensors`),
+  };
+}
+
+function textsOf(paths: Paths, artifact: Artifact): File[] {
+  return [
+    [paths.module, artifact.module],
+    [paths.types, artifact.types],
+    [paths.moduleTypes, `export * from "./${artifact.name}.js";\n`],
+  ];
+}
+
+/** What is wrong if a path to be written is that of an input. */
+function clashOf(paths: readonly string[], inputs: readonly string[]): Result<never> | undefined {
+  const inputPaths = new Set(inputs.map(realPath));
+  const clash = paths.find((path) => inputPaths.has(realPath(path)));
+  if (clash === undefined) return undefined;
+  return {
+    diagnostics: [
+      error("output-is-input", `${clash} is an input of this compilation`, {
+        help: ["give another folder with -o"],
+      }),
+    ],
+  };
+}
+
+function realPath(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path;
+}
+
+function cannotWrite(folder: string, cause: unknown): Result<never> {
+  return { diagnostics: [error("cannot-write", `cannot write into ${folder}: ${reason(cause)}`)] };
+}
+
+/** Writes the rest of a batch and moves all of it into its place; `begun` is what it holds already. */
+function finish(
+  batch: FileBatch,
+  folder: string,
+  artifact: Artifact,
+  files: readonly File[],
+  begun: readonly WrittenFile[],
+): Result<WrittenModule> {
+  try {
+    for (const [path, data] of files) writeFileSync(batch.begin(path), data);
+    batch.commit();
+  } catch (cause) {
+    batch.undo();
+    return cannotWrite(folder, cause);
+  }
+  const written = files.map(([path, data]) => ({ path, bytes: Buffer.byteLength(data) }));
+  return { value: { artifact, files: [...written, ...begun] }, diagnostics: [] };
+}
+
+/** Files that appear together. */
+interface FileBatch {
+  /** The path to write to instead of `path`, beside it. */
+  begin(path: string): string;
+  /** Moves old files away and new ones in. If it throws, `undo` goes all the way back. */
+  commit(): void;
+  undo(): void;
+}
+
+function fileBatch(): FileBatch {
+  const paths: string[] = [];
+  const undo: (() => void)[] = [];
+  const old = (path: string): string => `${path}.${process.pid}.old`;
+  return {
+    begin(path) {
+      paths.push(path);
+      undo.push(() => rmSync(temporaryOf(path), { force: true }));
+      return temporaryOf(path);
+    },
+    commit() {
+      for (const path of paths) {
+        if (existsSync(path)) {
+          renameSync(path, old(path));
+          undo.push(() => renameSync(old(path), path));
+        }
+        renameSync(temporaryOf(path), path);
+        undo.push(() => rmSync(path));
+      }
+      for (const path of paths) rmSync(old(path), { force: true });
+    },
+    undo() {
+      for (const step of undo.toReversed()) step();
+    },
+  };
+}
+
+function temporaryOf(path: string): string {
+  return `${path}.${process.pid}.tmp`;
+}
+
+/** A sink that writes to the file that `begin` names once there is something to write. */
+function fileSink(
+  begin: () => string,
+  onWeights: WriteModuleOptions["onWeights"],
+): WeightSink & { close(): void; bytes(): number; problem(): unknown } {
+  let descriptor: number | undefined;
+  let length = 0;
+  let done = 0;
+  let problem: unknown;
+  /** What fails here is no bug of the emitter. */
+  const noting = (act: () => void): void => {
+    try {
+      act();
+    } catch (cause) {
+      problem = cause;
+      throw cause;
+    }
+  };
+  return {
+    open: (bytes) =>
+      noting(() => {
+        descriptor = openSync(begin(), "w");
+        length = bytes;
+      }),
+    write: (at, bytes) =>
+      noting(() => {
+        for (let from = 0; from < bytes.length;)
+          from += writeSync(descriptor ?? -1, bytes, from, bytes.length - from, at + from);
+        done += bytes.length;
+        onWeights?.(done, length);
+      }),
+    close: () => {
+      if (descriptor !== undefined) closeSync(descriptor);
+      descriptor = undefined;
+    },
+    bytes: () => length,
+    problem: () => problem,
+  };
+}
