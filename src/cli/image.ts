@@ -30,6 +30,8 @@ export async function readImage(
   if (problem !== undefined) return { diagnostics: [error("wrong-input", `${path}: ${problem}`)] };
   const bytes = readBytes(path);
   if (!bytes.value) return { diagnostics: bytes.diagnostics };
+  if (bytes.value.length === 0)
+    return { diagnostics: [error("bad-image", `cannot read the image ${path}: the file is empty`)] };
   let pixels: Uint8Array;
   try {
     const image = sharp(bytes.value, { failOn: "error", limitInputPixels: 2 ** 28 })
@@ -46,7 +48,7 @@ export async function readImage(
           "bad-image",
           `cannot read the image ${path}: ${why
             .trim()
-            .replace(/^Input buffer/, "it")
+            .replace(/^Input buffer contains/, "it has an")
             .replace(/:$/, "")}`,
           {
             help: ["is it a PNG or JPEG file, and complete?"],

@@ -9,7 +9,7 @@ import { readModel, readRules } from "../node.js";
 import { printGraph } from "#inspect/lift.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import type { Session } from "./program.js";
-import { report } from "./terminal.js";
+import { exit, report } from "./terminal.js";
 
 /** The model, or undefined after errors, with the session's exit code set. */
 export function loadModel(path: string, options: ModelOptions, session: Session): Model | undefined {
@@ -59,6 +59,9 @@ export function optimizeModel(
     ...(options.stopAfter === undefined ? {} : { stopAfter: options.stopAfter }),
     ...(options.split === undefined ? {} : { split: options.split }),
   });
-  session.code = Math.max(session.code, report(terminal, optimized.diagnostics, rules.sources));
+  const code = report(terminal, optimized.diagnostics, rules.sources);
+  // The names of passes stand on the command line alone.
+  const misnamed = optimized.diagnostics.some((one) => one.code === "unknown-pass");
+  session.code = Math.max(session.code, misnamed ? exit.wrongUsage : code);
   return optimized.value;
 }

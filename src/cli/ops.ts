@@ -46,9 +46,10 @@ function overview(): string {
   return table(["op", "operands", "what it does"], rows, ["left", "left", "left"]);
 }
 
+/** Up to the first full stop; one in parentheses, as in "(Maas et al. 2013)", ends no sentence. */
 function firstSentence(doc: string): string {
   const line = doc.replaceAll(/\s+/g, " ").trim();
-  return /^.*?[.](?= |$)/.exec(line)?.[0] ?? line;
+  return /^(?:\([^)]*\)|[^.(]|[.(](?! |$))*[.]/.exec(line)?.[0] ?? line;
 }
 
 function opJson([name, op]: [string, (typeof ops)[keyof typeof ops]]): object {

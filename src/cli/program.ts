@@ -47,6 +47,8 @@ function program(session: Session): Command {
   for (const add of [addCompile, addRun, addCheck, addFmt, addInspect, addExplain, addVerify, addOps]) {
     add(root, session);
   }
+  for (const command of root.commands)
+    command.showHelpAfterError(`(\`cleave ${command.name()} --help\` lists its options)`);
   return root;
 }
 

@@ -26,6 +26,11 @@ export function bytesText(bytes: number): string {
   return `${bytes} B`;
 }
 
+/** `1 op`, `2,000 ops`. */
+export function plural(count: number, word: string): string {
+  return `${count.toLocaleString("en-US")} ${word}${count === 1 ? "" : "s"}`;
+}
+
 /** `1×3×3×5`; `scalar` for no axes. */
 export function shapeText(shape: readonly number[]): string {
   return shape.length === 0 ? "scalar" : shape.join("×");

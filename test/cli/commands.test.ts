@@ -64,6 +64,21 @@ describe("run", () => {
     expect(err).toContain("nothing.png");
   });
 
+  test("labels stand beside the outputs that have as many values", async () => {
+    const model = join(folder, "heads.net");
+    const names = join(folder, "names.txt");
+    writeFileSync(
+      model,
+      "net heads {\n  input x: f32[1, 4]\n  output kind = relu(x)\n  output area = reduce_max(x, axes=[1])\n}\n",
+    );
+    writeFileSync(names, "\uFEFFred\r\ngreen\r\nblue\r\nblack\r\n");
+    const { code, out } = await cleave("run", model, "--labels", names, "--top", "1");
+    expect(code).toBe(0);
+    expect(out).toContain("heads: 2 ops → ");
+    expect(out).toMatch(/kind {2}red \d/);
+    expect(out).toMatch(/area {2}0 \d/);
+  });
+
   test("labels that do not fit are an error", async () => {
     const { code, err } = await cleave(
       "run",
@@ -170,7 +185,7 @@ describe("inspect", () => {
 
   test("an unknown pass is an error with a suggestion", async () => {
     const { code, err } = await cleave("inspect", "examples/fm_mobile.net", "--after", "fold-batchnorm");
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(err).toContain("fold-batch-norm");
   });
 });
