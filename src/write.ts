@@ -69,9 +69,8 @@ export function writeModule(
   } finally {
     sink.close();
   }
-  return finish(batch, folder, artifact, textsOf(paths, artifact), [
-    ...(sink.bytes() > 0 ? [{ path: paths.weights, bytes: sink.bytes() }] : []),
-  ]);
+  const weights = sink.bytes() > 0 ? [{ path: paths.weights, bytes: sink.bytes() }] : [];
+  return finish(batch, folder, artifact, textsOf(paths, artifact), weights);
 }
 
 /**

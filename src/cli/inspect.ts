@@ -3,7 +3,6 @@
 import type { Command } from "commander";
 import { Option } from "commander";
 import pc from "picocolors";
-import sharp from "sharp";
 import { jsTarget } from "#backend/js/target.js";
 import type { Module } from "#ir/weights.js";
 import { diffText, printDiff } from "#inspect/diff.js";
@@ -76,6 +75,8 @@ async function draw(
       const svg = await graphSvg(module);
       session.code = Math.max(session.code, report(session.terminal, svg.diagnostics, new Map()));
       if (svg.value === undefined || format === "svg") return svg.value;
+      // It takes 20 MB of memory, and no other format needs it.
+      const { default: sharp } = await import("sharp");
       return sharp(Buffer.from(svg.value), { density: 144, limitInputPixels: false }).png().toBuffer();
     }
     default:
