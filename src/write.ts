@@ -8,10 +8,11 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Artifact, WeightSink } from "#backend/artifact.js";
 import { fileNameOf } from "#backend/artifact.js";
 import type { EmitModuleOptions } from "#compile/emit.js";
@@ -55,7 +56,7 @@ export function writeModule(
   const batch = fileBatch();
   const sink = fileSink(() => batch.begin(paths.weights), onWeights);
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
   } catch (cause) {
     return cannotWrite(folder, cause);
   }
@@ -93,7 +94,7 @@ export function writeArtifact(
   );
   if (clash) return clash;
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
   } catch (cause) {
     return cannotWrite(folder, cause);
   }
@@ -101,10 +102,20 @@ export function writeArtifact(
   return value ? { value: [...value.files], diagnostics } : { diagnostics };
 }
 
-/** Writes beside the file and renames, so that a reader sees the old text or the new one, never a part. */
-export function writeFileAtomically(path: string, data: string | Uint8Array): Result<true> {
+/**
+ * Writes beside the file and renames, so that a reader sees the old text or the new one, never a part. A file of `inputs`
+ * is never overwritten.
+ */
+export function writeFileAtomically(
+  path: string,
+  data: string | Uint8Array,
+  inputs: readonly string[] = [],
+): Result<true> {
+  const clash = clashOf([path], inputs, "file");
+  if (clash) return clash;
   const temporary = temporaryOf(path);
   try {
+    if (isFolder(path)) throw new Error("it is a folder");
     writeFileSync(temporary, data);
     renameSync(temporary, path);
     return { value: true, diagnostics: [] };
@@ -142,14 +153,18 @@ function textsOf(paths: Paths, artifact: Artifact): File[] {
 }
 
 /** What is wrong if a path to be written is that of an input. */
-function clashOf(paths: readonly string[], inputs: readonly string[]): Result<never> | undefined {
+function clashOf(
+  paths: readonly string[],
+  inputs: readonly string[],
+  another: "file" | "folder" = "folder",
+): Result<never> | undefined {
   const inputPaths = new Set(inputs.map(realPath));
   const clash = paths.find((path) => inputPaths.has(realPath(path)));
   if (clash === undefined) return undefined;
   return {
     diagnostics: [
-      error("output-is-input", `${clash} is an input of this compilation`, {
-        help: ["give another folder with -o"],
+      error("output-is-input", `${clash} is an input of this command`, {
+        help: [`give another ${another} with -o`],
       }),
     ],
   };
@@ -157,6 +172,18 @@ function clashOf(paths: readonly string[], inputs: readonly string[]): Result<ne
 
 function realPath(path: string): string {
   return existsSync(path) ? realpathSync(path) : path;
+}
+
+/** Makes a folder and those above it, one by one: the recursive call of Node 20 never returns below `/proc`. */
+function makeFolder(folder: string): void {
+  if (isFolder(folder)) return;
+  const above = dirname(folder);
+  if (above !== folder) makeFolder(above);
+  mkdirSync(folder);
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function cannotWrite(folder: string, cause: unknown): Result<never> {
@@ -197,6 +224,7 @@ function fileBatch(): FileBatch {
   const old = (path: string): string => `${path}.${process.pid}.old`;
   return {
     begin(path) {
+      if (isFolder(path)) throw new Error(`${path} is a folder`);
       paths.push(path);
       undo.push(() => rmSync(temporaryOf(path), { force: true }));
       return temporaryOf(path);

@@ -49,7 +49,7 @@ async function inspectModel(path: string, options: InspectOptions, session: Sess
   else
     session.code = Math.max(
       session.code,
-      report(session.terminal, writeFileAtomically(options.output, data).diagnostics, new Map()),
+      report(session.terminal, writeFileAtomically(options.output, data, model.files).diagnostics, new Map()),
     );
 }
 
