@@ -45,7 +45,7 @@ export function lift(module: Module, options: LiftOptions = {}): Ast {
     body.push({ kind: "input", name: nameOf(node.name), type: typeOf(graph, node), span: clock.span() });
   for (const node of graph.nodes.values()) {
     if (node.op !== "constant" || inline.has(node.id)) continue;
-    const value = liftWeight(module, node.attributes.weight);
+    const value = liftWeight(module.weights, node.attributes.weight, file !== undefined);
     body.push({
       kind: "param",
       name: nameOf(node.name),
