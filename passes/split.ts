@@ -17,6 +17,7 @@ import type { SplitLayer, SplitMode, SplitReport } from "./split/report.js";
 import { sumCosts } from "./split/report.js";
 import { splitNodes } from "./split/rewrite.js";
 
+export { wrongSplit } from "./split/report.js";
 export type { SplitCost, SplitLayer, SplitMode, SplitOrder, SplitReport } from "./split/report.js";
 
 export interface SplitOptions {

@@ -34,10 +34,13 @@ export type { Scaled } from "#interpret/tolerance.js";
 
 export { passes } from "#passes/index.js";
 export type { PassOptions } from "#passes/index.js";
+export type { SplitLayer, SplitMode, SplitReport } from "#passes/split.js";
 export type { Pass, PassContext } from "#rewrite/pass.js";
 export type { PassRun } from "#rewrite/pipeline.js";
 export { parseRules } from "#compile/rules.js";
 export type { RuleSet } from "#compile/rules.js";
+export type { Rule } from "#rewrite/rule.js";
+export type { Fusion } from "#rewrite/fusion.js";
 export { optimize } from "#compile/optimize.js";
 export type { Optimized, OptimizeOptions } from "#compile/optimize.js";
 

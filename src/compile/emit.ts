@@ -1,6 +1,7 @@
 // Emitting: an optimized module becomes kernels and then the text and bytes of an ES module.
 
 import type { Artifact, WeightSink } from "#backend/artifact.js";
+import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { lineCol } from "#diagnostic/position.js";
@@ -10,7 +11,7 @@ import type { Module } from "#ir/weights.js";
 import { lower } from "#kernel/lower.js";
 import { schedule } from "#schedule/schedule-graph.js";
 import type { TargetName } from "./targets.js";
-import { targets } from "./targets.js";
+import { targetOf } from "./targets.js";
 import { version } from "./version.js";
 
 export interface EmitModuleOptions {
@@ -25,7 +26,8 @@ export interface EmitModuleOptions {
 
 /** The ES module of a module's graph. */
 export function emit(module: Module, options: EmitModuleOptions = {}): Artifact {
-  const { target, emit: emitTarget } = targets[options.target ?? "js"];
+  expectArgument("emit", "a module, `{ graph, weights }`", module, hasProperties(module, "graph", "weights"));
+  const { target, emit: emitTarget } = targetOf(options.target);
   const program = lower(schedule(module, target));
   const ops = [...module.graph.nodes.values()].filter(
     (node) => node.op !== "input" && node.op !== "constant",

@@ -3,7 +3,10 @@
 import { passes as allPasses } from "#passes/index.js";
 import type { PassOptions } from "#passes/index.js";
 import type { SplitMode, SplitReport } from "#passes/split.js";
+import { wrongSplit } from "#passes/split.js";
+import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import type { Result } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
 import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
 import type { Fusion } from "#rewrite/fusion.js";
@@ -48,6 +51,14 @@ export interface Optimized {
 
 /** The module after the passes, or what is wrong with the options. */
 export function optimize(module: Module, options: OptimizeOptions = {}): Result<Optimized> {
+  expectArgument(
+    "optimize",
+    "a module, `{ graph, weights }`",
+    module,
+    hasProperties(module, "graph", "weights"),
+  );
+  const problem = options.split && wrongSplit(options.split);
+  if (problem !== undefined) return { diagnostics: [error("wrong-option", `split: ${problem}`)] };
   const selected = selectPasses(allPasses, {
     ...(options.passes ? { passes: options.passes } : {}),
     ...(options.without ? { without: options.without } : {}),

@@ -18,4 +18,11 @@ export const targets = {
 
 export type TargetName = keyof typeof targets;
 
+/** The row of a target, `js` if none is named. */
+export function targetOf(name: TargetName = "js"): TargetEntry {
+  const known = Object.hasOwn(targets, name);
+  if (!known) throw new TypeError(`there is no target ${String(name)}; there is ${targetNames.join(", ")}`);
+  return targets[name];
+}
+
 export const targetNames = Object.keys(targets) as readonly TargetName[];
