@@ -54,7 +54,7 @@ export { emit } from "#compile/emit.js";
 export type { EmitModuleOptions } from "#compile/emit.js";
 export { compile } from "#compile/compile.js";
 export type { CompileOptions } from "#compile/compile.js";
-export type { Artifact } from "#backend/artifact.js";
+export type { Artifact, WeightSink } from "#backend/artifact.js";
 export { load } from "#compile/load.js";
 export type { LoadOptions, Net, RunOptions } from "#runtime/types.js";
 export { verifyArtifact } from "#compile/verify-artifact.js";

@@ -241,7 +241,13 @@ function fileBatch(): FileBatch {
       for (const path of paths) rmSync(old(path), { force: true });
     },
     undo() {
-      for (const step of undo.toReversed()) step();
+      for (const step of undo.toReversed()) {
+        try {
+          step();
+        } catch {
+          // What went wrong first is what is told; a step that fails must not keep the others from being taken back.
+        }
+      }
     },
   };
 }
