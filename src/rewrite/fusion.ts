@@ -9,6 +9,7 @@ import { nodeOf } from "#ir/graph.js";
 import { isMember, isOp, isOpClass, opClasses, ops } from "#ops/index.js";
 import type { ChainFacts } from "./chain-condition.js";
 import { compileChainCondition } from "./chain-condition.js";
+import { ruleSizeProblem } from "./rule-size.js";
 
 /** A compiled `fuse` item. */
 export interface Fusion {
@@ -52,6 +53,8 @@ export function compileFusions(items: readonly { readonly kind: string }[]): Res
 
 /** Checks and compiles a `fuse` item. */
 export function compileFusion(item: FuseItem): Result<Fusion> {
+  const tooLarge = ruleSizeProblem(item);
+  if (tooLarge) return { diagnostics: [tooLarge] };
   const diagnostics = item.steps.flatMap(checkStep);
   if (!item.steps.some((step) => step.repeat === "*" || step.repeat === "+") && item.steps.length < 2) {
     diagnostics.push(
