@@ -58,5 +58,5 @@ export type { Artifact, WeightSink } from "#backend/artifact.js";
 export { load } from "#compile/load.js";
 export type { LoadOptions, Net, RunOptions } from "#runtime/types.js";
 export { verifyArtifact } from "#compile/verify-artifact.js";
-export type { Comparison } from "#compile/verify-artifact.js";
+export type { Comparison, VerifyOptions } from "#compile/verify-artifact.js";
 export { version } from "#compile/version.js";

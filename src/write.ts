@@ -31,8 +31,6 @@ export interface WrittenFile {
 export interface WriteModuleOptions extends Omit<EmitModuleOptions, "packedInto"> {
   /** Files that are never overwritten: those that the module was read from. */
   readonly inputs?: readonly string[];
-  /** Hears how many bytes of the packed weights are written, of how many. */
-  readonly onWeights?: (done: number, all: number) => void;
 }
 
 export interface WrittenModule {
@@ -48,13 +46,13 @@ export interface WrittenModule {
 export function writeModule(
   module: Module,
   folder: string,
-  { inputs = [], onWeights, ...options }: WriteModuleOptions = {},
+  { inputs = [], ...options }: WriteModuleOptions = {},
 ): Result<WrittenModule> {
   const paths = pathsOf(folder, fileNameOf(module.graph.name));
   const clash = clashOf(Object.values(paths), inputs);
   if (clash) return clash;
   const batch = fileBatch();
-  const sink = fileSink(() => batch.begin(paths.weights), onWeights);
+  const sink = fileSink(() => batch.begin(paths.weights));
   try {
     makeFolder(folder);
   } catch (cause) {
@@ -257,13 +255,9 @@ function temporaryOf(path: string): string {
 }
 
 /** A sink that writes to the file that `begin` names once there is something to write. */
-function fileSink(
-  begin: () => string,
-  onWeights: WriteModuleOptions["onWeights"],
-): WeightSink & { close(): void; bytes(): number; problem(): unknown } {
+function fileSink(begin: () => string): WeightSink & { close(): void; bytes(): number; problem(): unknown } {
   let descriptor: number | undefined;
   let length = 0;
-  let done = 0;
   let problem: unknown;
   /** What fails here is no bug of the emitter. */
   const noting = (act: () => void): void => {
@@ -284,8 +278,6 @@ function fileSink(
       noting(() => {
         for (let from = 0; from < bytes.length;)
           from += writeSync(descriptor ?? -1, bytes, from, bytes.length - from, at + from);
-        done += bytes.length;
-        onWeights?.(done, length);
       }),
     close: () => {
       if (descriptor !== undefined) closeSync(descriptor);

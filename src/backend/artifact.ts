@@ -31,6 +31,8 @@ export interface EmitOptions {
   readonly embedWeights?: boolean;
   /** Takes the packed file; without it, the artifact holds it. */
   readonly packedInto?: WeightSink;
+  /** Hears while weights are packed how many of how many bytes are done. */
+  readonly onPacked?: (done: number, all: number) => void;
   /** Cleave's version, for the header. */
   readonly version: string;
   /** The user's line that a node comes from, as in `seed.net:5: y = conv2d(…)`; for comments. */

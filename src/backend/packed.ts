@@ -3,7 +3,7 @@
 import { bug } from "#diagnostic/diagnostic.js";
 import type { KernelProgram, PackedWeight } from "#kernel/ir.js";
 import { addToHash, endHash, startHash } from "#runtime/hash.js";
-import type { WeightSink } from "./artifact.js";
+import type { EmitOptions, WeightSink } from "./artifact.js";
 
 /** What the module says of its packed file. */
 export interface PackedWeights {
@@ -16,7 +16,12 @@ export interface PackedWeights {
  * the graph has it. The file is 8 bytes of header length, the header, padding, and the data at a multiple of 64 bytes. It
  * names the format's version and the hash of its data, which the module checks.
  */
-export function packWeights(program: KernelProgram, version: string, sink: WeightSink): PackedWeights {
+export function packWeights(
+  program: KernelProgram,
+  version: string,
+  sink: WeightSink,
+  onPacked: EmitOptions["onPacked"],
+): PackedWeights {
   const elements = program.weights.reduce((sum, entry) => alignTo(sum + entry.elements, program.lanes), 0);
   // The hash stands in the header before the data is known: 16 digits are kept free for it.
   const header = (hash: string) =>
@@ -38,6 +43,7 @@ export function packWeights(program: KernelProgram, version: string, sink: Weigh
       addToHash(state, bytes);
       sink.write(at, bytes);
       at += bytes.length;
+      onPacked?.(at - start, elements * 4);
     }
   }
 

@@ -11,6 +11,7 @@ import type { ModelOptions, PassOptions } from "./model-options.js";
 import { withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./program.js";
+import { packing } from "./progress.js";
 import { summaryText } from "./summary.js";
 import { splitText } from "./split-text.js";
 import { report } from "./terminal.js";
@@ -43,11 +44,13 @@ function compileModel(path: string, options: CompileOptions, session: Session): 
     session.code = Math.max(session.code, report(terminal, problems, model.sources));
     if (problems.length > 0) return;
   }
+  session.progress.show("making kernels");
   const written = writeModule(optimized.module, options.output, {
     target: "js",
     embedWeights: options.embedWeights ?? false,
     sources: model.sources,
     inputs: model.files,
+    onPacked: packing(session.progress),
   });
   session.code = Math.max(session.code, report(terminal, written.diagnostics, model.sources));
   if (!written.value) return;

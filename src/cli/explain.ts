@@ -23,6 +23,7 @@ export function addExplain(root: Command, session: Session): void {
       const model = loadModel(path, options, session);
       const optimized = model && optimizeModel(model, jsTarget, options, session);
       if (!model || !optimized) return;
+      session.progress.show("adding up");
       const report: ExplainReport = {
         name: model.graph.name,
         before: explain(model),

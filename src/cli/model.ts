@@ -13,6 +13,7 @@ import { exit, report } from "./terminal.js";
 
 /** The model, or undefined after errors, with the session's exit code set. */
 export function loadModel(path: string, options: ModelOptions, session: Session): Model | undefined {
+  session.progress.show(`reading ${path}`);
   const { value, diagnostics, sources } = readModel(path, {
     dims: options.dim,
     ...(options.net === undefined ? {} : { net: options.net }),
@@ -45,6 +46,7 @@ export function optimizeModel(
     verify: options.verify ?? false,
     without: options.without,
     printAfter: options.printAfter,
+    onStart: (pass) => session.progress.show(`pass ${pass}`),
     onPrint: (pass, module) => terminal.err(`after ${pass}:\n${printGraph(module)}\n`),
     ...(onPass ? { onPass } : {}),
     ...(options.time

@@ -10,18 +10,22 @@ import { addInspect } from "./inspect.js";
 import { addOps } from "./ops.js";
 import { addRun } from "./run.js";
 import { addVerify } from "./verify.js";
+import type { Progress } from "./progress.js";
+import { withProgress } from "./progress.js";
 import type { Terminal } from "./terminal.js";
 import { exit } from "./terminal.js";
 
 /** A command under way: where it writes and, at its end, the exit code. */
 export interface Session {
   readonly terminal: Terminal;
+  readonly progress: Progress;
   code: number;
 }
 
 /** Runs one command line (without `node cleave`); gives the exit code. Never throws. */
-export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const session: Session = { terminal, code: exit.done };
+export async function run(argv: readonly string[], outside: Terminal): Promise<number> {
+  const { progress, ...terminal } = withProgress(outside);
+  const session: Session = { terminal, progress, code: exit.done };
   try {
     await program(session).parseAsync(argv, { from: "user" });
     return session.code;
@@ -29,6 +33,8 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.wrongUsage;
     terminal.err(bugText(error, argv));
     return exit.bug;
+  } finally {
+    progress.end();
   }
 }
 

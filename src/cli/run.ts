@@ -18,6 +18,7 @@ import type { ModelOptions, PassOptions } from "./model-options.js";
 import { withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./program.js";
+import { packing } from "./progress.js";
 import { summaryText } from "./summary.js";
 import { report } from "./terminal.js";
 import { readLabels, topK } from "./topk.js";
@@ -76,11 +77,17 @@ async function runModel(
   if (!runs || !labels) return;
   const optimized = optimizeModel(model, jsTarget, options, session);
   if (!optimized) return;
-  const artifact = emit(optimized.module, { target: "js", embedWeights: false, sources: model.sources });
+  session.progress.show("making kernels");
+  const artifact = emit(optimized.module, {
+    target: "js",
+    sources: model.sources,
+    onPacked: packing(session.progress),
+  });
   const net = await load(artifact);
   if (!options.json) terminal.out(`${summaryText(model, optimized.module, artifact.launches)}\n`);
   const results: object[] = [];
   for (const { name, inputs } of runs) {
+    session.progress.show(`running ${name}`);
     const outputs = await net.run(inputs);
     if (options.json)
       results.push({

@@ -24,7 +24,7 @@ export function processTerminal(): Terminal {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     color: pc.isColorSupported && Boolean(process.stderr.isTTY || process.env["FORCE_COLOR"]),
-    interactive: Boolean(process.stderr.isTTY),
+    interactive: Boolean(process.stderr.isTTY) && process.env["TERM"] !== "dumb",
   };
 }
 

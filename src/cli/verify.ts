@@ -8,6 +8,7 @@ import type { ModelOptions, PassOptions } from "./model-options.js";
 import { withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./program.js";
+import { packing } from "./progress.js";
 import { exit } from "./terminal.js";
 
 interface VerifyOptions extends ModelOptions, PassOptions {
@@ -26,10 +27,17 @@ async function verifyModel(path: string, options: VerifyOptions, session: Sessio
   const model = loadModel(path, options, session);
   const optimized = model && optimizeModel(model, jsTarget, options, session);
   if (!model || !optimized) return;
-  const artifact = emit(optimized.module, { target: "js", embedWeights: false, sources: model.sources });
+  session.progress.show("making kernels");
+  const artifact = emit(optimized.module, {
+    target: "js",
+    sources: model.sources,
+    onPacked: packing(session.progress),
+  });
   // A split by choice changes values, so the emitted module is held against the graph that it was made from.
   const reference = options.split || options.approx ? optimized.module : model;
-  const comparisons = await verifyArtifact(artifact, reference);
+  const comparisons = await verifyArtifact(artifact, reference, {
+    onStep: (step, part) => session.progress.show(step, part),
+  });
   if (options.json) session.terminal.out(`${JSON.stringify(comparisons, null, 2)}\n`);
   for (const { output, largestDifference, allowed, agrees } of comparisons) {
     if (!options.json) {

@@ -21,11 +21,22 @@ export interface Comparison {
   readonly allowed: number;
 }
 
+export interface VerifyOptions {
+  /** Seed of the random inputs; 1 by default. */
+  readonly seed?: number;
+  /** Hears what is being done, and which part of it is done where that is known, from 0 to 1. */
+  readonly onStep?: (step: string, part?: number) => void;
+}
+
 /**
  * Runs the artifact, over memory full of NaN, and the interpreter on the same standard normal inputs. A net with an
  * open batch gets two samples, which the interpreter takes one by one.
  */
-export async function verifyArtifact(artifact: Artifact, reference: Module, seed = 1): Promise<Comparison[]> {
+export async function verifyArtifact(
+  artifact: Artifact,
+  reference: Module,
+  { seed = 1, onStep }: VerifyOptions = {},
+): Promise<Comparison[]> {
   const { graph } = reference;
   const random = seededRandom(seed);
   const samples = graph.batch === undefined ? 1 : 2;
@@ -33,17 +44,24 @@ export async function verifyArtifact(artifact: Artifact, reference: Module, seed
   for (const { name, type } of inputNodes(graph)) {
     inputs[name] = Float32Array.from({ length: samples * elements(type.shape) }, () => random.normal());
   }
+  onStep?.("running the module");
   const net = await load(artifact, { poison: true });
   const actual = await net.run(inputs);
   net.dispose();
 
+  let visited = 0;
   const expected = Array.from({ length: samples }, (_, k) =>
-    interpretScaled(reference, sampleOf(reference, inputs, k)),
+    interpretScaled(reference, sampleOf(reference, inputs, k), () => {
+      visited += 1;
+      onStep?.("interpreting", visited / (samples * graph.nodes.size));
+    }),
   );
   const longest = longestReduction(reference);
   return graph.outputs.map(({ name }) => {
     const values = actual[name] ?? bug(`the module has no output ${name}`);
-    const results = expected.map((outputs) => outputs.get(name) ?? bug(`the interpreter has no output ${name}`));
+    const results = expected.map(
+      (outputs) => outputs.get(name) ?? bug(`the interpreter has no output ${name}`),
+    );
     const wanted = Float64Array.from(results.flatMap(({ value }) => [...value.data]));
     const scale = results.map((result) => result.scale);
     return {

@@ -32,13 +32,21 @@ export interface Scaled {
  * greatest value on the way (Higham 2002, "Accuracy and Stability of Numerical Algorithms", §1.7). Weights do not count: they
  * are read, not computed. Throws as `interpret` does.
  */
-export function interpretScaled(module: Module, inputs: ReadonlyMap<string, Tensor>): Map<string, Scaled> {
+export function interpretScaled(
+  module: Module,
+  inputs: ReadonlyMap<string, Tensor>,
+  visit?: (id: NodeId) => void,
+): Map<string, Scaled> {
   const { graph } = module;
   const scales = new Map<NodeId, number>();
   const values = interpret(module, inputs, (id, value) => {
+    visit?.(id);
     const node = nodeOf(graph, id);
     const own = node.op === "constant" ? 0 : greatest(value.data);
-    scales.set(id, node.inputs.reduce((most, input) => Math.max(most, scales.get(input) ?? 0), own));
+    scales.set(
+      id,
+      node.inputs.reduce((most, input) => Math.max(most, scales.get(input) ?? 0), own),
+    );
   });
   return new Map(
     graph.outputs.flatMap(({ name, node }) => {

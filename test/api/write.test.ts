@@ -82,8 +82,8 @@ test("weights come in small pieces, in order and without a gap, the header last"
 
 test("progress is told in bytes, up to all of them", () => {
   const told: [number, number][] = [];
-  writeModule(layers, folder, { onWeights: (done, all) => told.push([done, all]) });
-  const bytes = readFileSync(join(folder, packedName)).length;
+  const { value } = writeModule(layers, folder, { onPacked: (done, all) => told.push([done, all]) });
+  const bytes = value!.artifact.weightBytes;
   expect(told.map(([done]) => done)).toEqual(told.map(([done]) => done).toSorted((a, b) => a - b));
   expect(told.at(-1)).toEqual([bytes, bytes]);
 });
@@ -109,7 +109,7 @@ describe("all or none", () => {
     old();
     const { value, diagnostics } = writeModule(layers, folder, {
       inputs: [join(folder, packedName)],
-      onWeights: () => expect.unreachable(),
+      onPacked: () => expect.unreachable(),
     });
     expect(value).toBeUndefined();
     expect(diagnostics[0]).toMatchObject({ code: "output-is-input" });

@@ -22,7 +22,7 @@ export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
   const embedded = hasWeights && options.embedWeights === true;
   const memory = memorySink();
   const sink = hasWeights && !embedded ? (options.packedInto ?? memory) : memory;
-  const packed = packWeights(program, options.version, sink);
+  const packed = packWeights(program, options.version, sink, options.onPacked);
   const kernels = printKernels(program, options);
   const helpers = new Set<Helper>(kernels.flatMap((kernel) => [...kernel.helpers]));
   const name = fileNameOf(program.name);
