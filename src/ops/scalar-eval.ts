@@ -122,7 +122,8 @@ function binaryInto(fn: ScalarBinary, a: Float64Array, b: Float64Array, out: Flo
   }
 }
 
-const unaryFunctions: Readonly<Record<ScalarUnary, (x: number) => number>> = {
+/** Functions of one value in float64, by name. */
+export const unaryFunctions: Readonly<Record<ScalarUnary, (x: number) => number>> = {
   neg: (x) => -x,
   abs: Math.abs,
   sqrt: Math.sqrt,
@@ -137,7 +138,8 @@ const unaryFunctions: Readonly<Record<ScalarUnary, (x: number) => number>> = {
   cos: Math.cos,
 };
 
-const binaryFunctions: Readonly<Record<ScalarBinary, (a: number, b: number) => number>> = {
+/** Functions of two values in float64, by name. */
+export const binaryFunctions: Readonly<Record<ScalarBinary, (a: number, b: number) => number>> = {
   add: (a, b) => a + b,
   sub: (a, b) => a - b,
   mul: (a, b) => a * b,
