@@ -1,7 +1,14 @@
-// `cleave explain`: shapes, parameters and MACs per layer, before and after the passes.
+// `cleave explain`: shapes, parameters and MACs per layer, before and after the passes, or the kernels with their costs.
 
 import type { Command } from "commander";
 import { jsTarget } from "#backend/js/target.js";
+import { scheduleModule } from "#compile/schedule-module.js";
+import type { Optimized } from "#compile/optimize.js";
+import { lineTexts } from "#diagnostic/line-text.js";
+import { lower } from "#kernel/lower.js";
+import { tiles } from "#kernel/tile.js";
+import type { Model } from "../node.js";
+import { explainSchedule, explainScheduleText } from "#report/explain-schedule.js";
 import type { ExplainReport } from "#report/explain.js";
 import { explain, explainKernels, explainText } from "#report/explain.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
@@ -11,6 +18,7 @@ import type { Session } from "./program.js";
 import { splitText } from "./split-text.js";
 
 interface ExplainOptions extends ModelOptions, PassOptions {
+  readonly schedule?: boolean;
   readonly json?: boolean;
 }
 
@@ -18,11 +26,16 @@ export function addExplain(root: Command, session: Session): void {
   withPassOptions(withModelOptions(root.command("explain")))
     .description("show shapes, parameters, MACs and bytes per layer, before and after the passes")
     .argument("<model>", "a .net file")
+    .option(
+      "--schedule",
+      "the kernels instead: ops, template, tile, modelled costs, and why they are fused or not",
+    )
     .option("--json", "print the tables as JSON")
     .action((path: string, options: ExplainOptions) => {
       const model = loadModel(path, options, session);
       const optimized = model && optimizeModel(model, jsTarget, options, session);
       if (!model || !optimized) return;
+      if (options.schedule) return printSchedule(model, optimized, options.json ?? false, session);
       session.progress.show("adding up");
       const report: ExplainReport = {
         name: model.graph.name,
@@ -38,4 +51,17 @@ export function addExplain(root: Command, session: Session): void {
         if (optimized.split) session.terminal.out(`\n${splitText(optimized.split)}\n`);
       }
     });
+}
+
+function printSchedule(model: Model, { module, fused }: Optimized, json: boolean, session: Session): void {
+  const schedule = scheduleModule(module, jsTarget);
+  const tile = tiles[jsTarget.name];
+  const report = explainSchedule({
+    schedule,
+    program: lower(schedule, tile),
+    tile,
+    lineOf: lineTexts(model.sources),
+    ...(fused ? { fused } : {}),
+  });
+  session.terminal.out(json ? `${JSON.stringify(report, null, 2)}\n` : explainScheduleText(report, schedule));
 }

@@ -101,8 +101,9 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   // Kernels of a dump are looked at by `fuse`; without it, those that are wrong must not go further either.
   const { graph, problems } = dissolveWrongKernels(run.value.graph, target);
   const warnings = problems.map((problem) => warning("wrong-kernel", `${problem}; its ops run one by one`));
+  const checked = graph === run.value.graph ? run.value : { graph, weights: run.value.weights };
   return {
-    value: { module: { graph, weights: run.value.weights }, trace, ...reports },
+    value: { module: checked, trace, ...reports },
     diagnostics: [...run.diagnostics, ...warnings],
   };
 }
