@@ -3,6 +3,7 @@
 import type { Expression, FuseItem, RuleItem } from "#grammar/ast.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
+import { numberText } from "#ir/units.js";
 
 /** Most names, numbers, operators and calls of a rule, and steps of a fusion; the longest built-in rule has 60. */
 export const maxRuleParts = 1000;
@@ -17,8 +18,8 @@ export function ruleSizeProblem(item: RuleItem | FuseItem): Diagnostic | undefin
   const kind = item.kind === "rule" ? "rule" : "fusion";
   return error(
     "rule-too-large",
-    `${kind} \`${item.name.text}\` has ${parts.toLocaleString("en-US")} names, numbers, operators and calls`,
-    { span: item.name.span, help: [`a ${kind} has ${maxRuleParts.toLocaleString("en-US")} at most`] },
+    `${kind} \`${item.name.text}\` has ${numberText(parts)} names, numbers, operators and calls`,
+    { span: item.name.span, help: [`a ${kind} has ${numberText(maxRuleParts)} at most`] },
   );
 }
 
