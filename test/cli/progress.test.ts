@@ -20,7 +20,7 @@ function recorder(more: Partial<Terminal> = {}): {
   const written: string[] = [];
   const write = (text: string | Uint8Array): void => void written.push(String(text));
   return {
-    terminal: { out: write, err: write, color: false, interactive: true, ...more },
+    terminal: { out: write, err: write, color: false, outColor: false, interactive: true, ...more },
     written,
     all: () => written.join(""),
   };
