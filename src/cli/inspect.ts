@@ -1,5 +1,6 @@
 // `cleave inspect`: the graph, as text, JSON, DOT, SVG, PNG or kernels, after any pass, or what changed between two graphs.
 
+import { dirname, isAbsolute, relative } from "node:path";
 import type { Command } from "commander";
 import { Option } from "commander";
 import pc from "picocolors";
@@ -103,7 +104,7 @@ async function showGraph(
   if (!module) return undefined;
   switch (format) {
     case "text":
-      return printGraph(module);
+      return printGraph(module, { weightsPath: (opened) => besideOutput(opened, options.output) });
     case "json":
       return `${JSON.stringify(graphJson(module), null, 2)}\n`;
     case "dot":
@@ -122,6 +123,15 @@ async function showGraph(
     default:
       return format satisfies never;
   }
+}
+
+/**
+ * A net looks for its weights beside its own file: a dump that is written to a file names them from there, and one on stdout
+ * from the working folder.
+ */
+function besideOutput(opened: string, output: string | undefined): string {
+  if (output === undefined || isAbsolute(opened)) return opened;
+  return relative(dirname(output), opened).replaceAll("\\", "/");
 }
 
 /** What changed between two graphs, as text or JSON. */
