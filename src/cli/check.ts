@@ -15,6 +15,7 @@ import type { ModelOptions } from "./model-options.js";
 import { withModelOptions } from "./model-options.js";
 import type { Session } from "./program.js";
 import { exit, report } from "./terminal.js";
+import { jsonText } from "./json.js";
 
 interface CheckOptions extends ModelOptions {
   readonly json?: boolean;
@@ -40,7 +41,7 @@ export function addCheck(root: Command, session: Session): void {
       const checked = files.map((file) => checkFile(file, options));
       if (checked.some(({ diagnostics }) => hasErrors(diagnostics))) session.code = exit.wrongInput;
       const { terminal } = session;
-      if (options.json) return terminal.out(`${JSON.stringify(checked.map(checkedJson), null, 2)}\n`);
+      if (options.json) return terminal.out(jsonText(checked.map(checkedJson)));
       for (const { file, items, diagnostics, sources } of checked) {
         report(terminal, diagnostics, sources);
         if (!hasErrors(diagnostics)) terminal.out(`${file}: ${plural(items, "item")}, no errors\n`);

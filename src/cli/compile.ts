@@ -15,6 +15,7 @@ import { packing } from "./progress.js";
 import { summaryText } from "./summary.js";
 import { splitText } from "./split-text.js";
 import { report } from "./terminal.js";
+import { jsonText } from "./json.js";
 
 interface CompileOptions extends ModelOptions, PassOptions {
   readonly output: string;
@@ -57,9 +58,7 @@ function compileModel(path: string, options: CompileOptions, session: Session): 
   const { artifact, files } = written.value;
   if (options.json) {
     const { module, types: _, weights: __, ...facts } = artifact;
-    terminal.out(
-      `${JSON.stringify({ ...facts, moduleBytes: module.length, files: files.map((file) => file.path) }, null, 2)}\n`,
-    );
+    terminal.out(jsonText({ ...facts, moduleBytes: module.length, files: files.map((file) => file.path) }));
     return;
   }
   terminal.out(`${summaryText(model, optimized.module, artifact.launches)}\n`);

@@ -16,6 +16,7 @@ import { withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./program.js";
 import { splitText } from "./split-text.js";
+import { jsonText } from "./json.js";
 
 interface ExplainOptions extends ModelOptions, PassOptions {
   readonly schedule?: boolean;
@@ -43,9 +44,7 @@ export function addExplain(root: Command, session: Session): void {
         after: explainKernels(optimized.module),
       };
       if (options.json)
-        session.terminal.out(
-          `${JSON.stringify({ ...report, ...(optimized.split ? { split: optimized.split } : {}) }, null, 2)}\n`,
-        );
+        session.terminal.out(jsonText({ ...report, ...(optimized.split ? { split: optimized.split } : {}) }));
       else {
         session.terminal.out(explainText(report));
         if (optimized.split) session.terminal.out(`\n${splitText(optimized.split)}\n`);
@@ -63,5 +62,5 @@ function printSchedule(model: Model, { module, fused }: Optimized, json: boolean
     lineOf: lineTexts(model.sources),
     ...(fused ? { fused } : {}),
   });
-  session.terminal.out(json ? `${JSON.stringify(report, null, 2)}\n` : explainScheduleText(report, schedule));
+  session.terminal.out(json ? jsonText(report) : explainScheduleText(report, schedule));
 }

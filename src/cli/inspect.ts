@@ -22,6 +22,7 @@ import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./program.js";
 import { exit, report } from "./terminal.js";
 import { writeFileAtomically } from "../node.js";
+import { jsonText } from "./json.js";
 
 const formats = ["text", "json", "dot", "svg", "png", "kernels"] as const;
 
@@ -106,7 +107,7 @@ async function showGraph(
     case "text":
       return printGraph(module, { weightsPath: (opened) => besideOutput(opened, options.output) });
     case "json":
-      return `${JSON.stringify(graphJson(module), null, 2)}\n`;
+      return jsonText(graphJson(module));
     case "dot":
       return graphDot(module);
     case "kernels":
@@ -144,7 +145,7 @@ function showChange(
   const sides = sidesOf(model, what, options, session);
   if (!sides) return undefined;
   const [before, after] = sides;
-  if (options.format === "json") return `${JSON.stringify(diffGraphs(before, after), null, 2)}\n`;
+  if (options.format === "json") return jsonText(diffGraphs(before, after));
   const lines = before === after ? [] : diffText(printGraph(before), printGraph(after));
   const colors = pc.createColors(options.output === undefined && session.terminal.outColor);
   const paint = { same: (text: string) => text, removed: colors.red, added: colors.green };

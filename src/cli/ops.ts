@@ -8,6 +8,7 @@ import { describeOp } from "#report/ops-doc.js";
 import { table } from "#report/table.js";
 import type { Session } from "./program.js";
 import { report } from "./terminal.js";
+import { jsonText } from "./json.js";
 
 export function addOps(root: Command, session: Session): void {
   root
@@ -30,7 +31,7 @@ export function addOps(root: Command, session: Session): void {
         );
       } else if (options.json) {
         terminal.out(
-          `${JSON.stringify(name === undefined ? Object.entries(ops).map(opJson) : opJson([name, ops[name]]), null, 2)}\n`,
+          jsonText(name === undefined ? Object.entries(ops).map(opJson) : opJson([name, ops[name]])),
         );
       } else if (name !== undefined) terminal.out(`${describeOp(name)}\n`);
       else terminal.out(`${overview()}\n`);

@@ -22,6 +22,7 @@ import { packing } from "./progress.js";
 import { summaryText } from "./summary.js";
 import { report } from "./terminal.js";
 import { readLabels, topK } from "./topk.js";
+import { jsonText } from "./json.js";
 
 interface RunOptions extends ModelOptions, PassOptions {
   readonly labels?: string;
@@ -97,7 +98,7 @@ async function runModel(
     else printOutputs(name, outputs, labels, options.top, terminal);
   }
   net.dispose();
-  if (options.json) terminal.out(`${JSON.stringify(results, null, 2)}\n`);
+  if (options.json) terminal.out(jsonText(results));
 }
 
 /** What each run gets: files for the inputs, or random values. */

@@ -10,6 +10,7 @@ import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./program.js";
 import { packing } from "./progress.js";
 import { exit } from "./terminal.js";
+import { jsonText } from "./json.js";
 
 interface VerifyOptions extends ModelOptions, PassOptions {
   readonly json?: boolean;
@@ -38,7 +39,7 @@ async function verifyModel(path: string, options: VerifyOptions, session: Sessio
   const comparisons = await verifyArtifact(artifact, reference, {
     onStep: (step, part) => session.progress.show(step, part),
   });
-  if (options.json) session.terminal.out(`${JSON.stringify(comparisons, null, 2)}\n`);
+  if (options.json) session.terminal.out(jsonText(comparisons));
   for (const { output, largestDifference, allowed, agrees } of comparisons) {
     if (!options.json) {
       session.terminal.out(

@@ -115,7 +115,7 @@ function longestIncreasing(pairs: readonly (readonly [number, number])[]): (read
   return chain.toReversed();
 }
 
-/** A diff to read, with `context` unchanged lines around each change; `paint` may colour a line. */
+/** A diff to read, with `context` unchanged lines around each change; `paint` may colour a line. Empty if nothing changed. */
 export function printDiff(
   lines: readonly DiffLine[],
   paint: (kind: DiffLine["kind"], text: string) => string = (_, text) => text,
@@ -126,11 +126,10 @@ export function printDiff(
     if (line.kind === "same") continue;
     for (let at = index - context; at <= index + context; at += 1) near.add(at);
   }
-  if (near.size === 0) return "";
   const out: string[] = [];
   for (const [index, line] of lines.entries()) {
     if (near.has(index)) out.push(paint(line.kind, `${signs[line.kind]} ${line.text}`.trimEnd()));
-    else if (near.has(index + 1) || index === 0) out.push("  …");
+    else if (near.has(index + 1)) out.push("  …");
   }
   return out.join("\n");
 }

@@ -61,8 +61,7 @@ export function explainSchedule(sources: ScheduleSources): ScheduleReport {
   return {
     name: schedule.graph.name,
     target: schedule.target.name,
-    // No JSON has infinity, which stands for no limit.
-    tile: { ...tile, scratch: Math.min(tile.scratch, Number.MAX_SAFE_INTEGER) },
+    tile,
     kernels,
     arenaBytes: 4 * schedule.arena,
     arenaBoundBytes: 4 * schedule.arenaBound,
