@@ -1,6 +1,6 @@
 // Splits standard convolutions into a depthwise and a pointwise one each.
 
-import { produce } from "immer";
+import { castDraft, produce } from "immer";
 import { warning } from "#diagnostic/diagnostic.js";
 import type { Node, NodeId, WeightId } from "#ir/graph.js";
 import { users } from "#ir/order.js";
@@ -77,7 +77,7 @@ function splitModule(module: Module, mode: SplitMode, context: PassContext<Split
   return {
     weights: module.weights,
     graph: produce(graph, (draft) => {
-      for (const node of made) draft.nodes.set(node.id, node as never);
+      for (const node of made) draft.nodes.set(node.id, castDraft(node));
       for (const id of dead) draft.nodes.delete(id);
       draft.nextId = nextId;
     }),

@@ -146,7 +146,11 @@ function weightFilesBeside(model: string, given: string | undefined, files: stri
     open: (name) => {
       const path = name === given || isAbsolute(name) ? name : join(dirname(model), name);
       files.push(path);
-      return openWeightFile(path);
+      const opened = openWeightFile(path);
+      const help = ["it is looked for beside the model; --weights FILE names another one"];
+      return opened.value || name === given
+        ? opened
+        : { diagnostics: opened.diagnostics.map((one) => ({ help, ...one })) };
     },
   };
 }

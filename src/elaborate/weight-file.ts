@@ -49,9 +49,8 @@ export function openWeights(
   const opened = files.open(name);
   // A file has no place in the text, but the statement that names it has.
   const place = path === undefined ? span : undefined;
-  const help = ["it is looked for beside the model; --weights FILE names another one"];
   state.diagnostics.push(
-    ...opened.diagnostics.map((one) => (place && !one.span ? { help, ...one, span: place } : one)),
+    ...opened.diagnostics.map((one) => (place && !one.span ? { ...one, span: place } : one)),
   );
   state.weights = opened.value;
 }

@@ -6,8 +6,8 @@ import type { TensorType } from "#ir/type.js";
 import { f32 } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { inferType, makeNode, normalizeAttributes, opOf } from "#ops/index.js";
+import type { Attributes } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
-import type { Attributes } from "./rule.js";
 
 /** A value of the right side. What is new becomes nodes only when the whole side is known to fit. */
 export type Ref = { readonly type: TensorType } & (
@@ -53,9 +53,9 @@ export function createBuilder(graph: Graph): Builder {
         if (value === undefined) return undefined;
         complete[key] = value;
       }
-      const normal = normalizeAttributes(name, types, complete as never);
+      const normal = normalizeAttributes(name, types, complete);
       if (isProblem(normal)) return undefined;
-      const type = inferType(name, types, normal as never);
+      const type = inferType(name, types, normal);
       return isProblem(type)
         ? undefined
         : { kind: "op", op: name, operands, attributes: { ...normal }, type };
