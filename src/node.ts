@@ -150,7 +150,11 @@ function weightFilesBeside(model: string, given: string | undefined, files: stri
       const help = ["it is looked for beside the model; --weights FILE names another one"];
       return opened.value || name === given
         ? opened
-        : { diagnostics: opened.diagnostics.map((one) => ({ help, ...one })) };
+        : {
+            diagnostics: opened.diagnostics.map((one) =>
+              one.code === "cannot-read" ? { ...one, help } : one,
+            ),
+          };
     },
   };
 }
