@@ -1,6 +1,6 @@
 // What commands answer, on small nets: lines of stdout as they are, those of stderr marked with `!`, then the exit code.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -140,6 +140,20 @@ describe("a dump in another folder", () => {
     expect(failed.err).toContain("--weights FILE");
     const given = await cleave("verify", dump, "--weights", join(folder, "small.safetensors"));
     expect(given).toMatchObject({ code: 0, err: "" });
+  });
+});
+
+describe("docs/looking-inside.md", () => {
+  const lines = [...readFileSync("docs/looking-inside.md", "utf8").matchAll(/^ {4}cleave (.*)$/gm)];
+  const commands = lines.map(([, line = ""]) => line);
+
+  test("has commands", () => expect(commands.length).toBeGreaterThan(5));
+
+  test.each(commands)("%s", async (line) => {
+    const { code, out, err } = await cleave(...line.split(" "));
+    expect(err).toBe("");
+    expect(code).toBe(0);
+    expect(out.length).toBeGreaterThan(100);
   });
 });
 
