@@ -92,7 +92,7 @@ export function readRules(paths: readonly string[]): FileResult<RuleSet> {
     if (text.value === undefined) continue;
     sources.set(path, text.value);
     const set = parseRules(text.value, path);
-    diagnostics.push(...set.diagnostics);
+    for (const one of set.diagnostics) diagnostics.push(one);
     if (!set.value) continue;
     sets.push(set.value);
     if (set.value.rules.length + set.value.fusions.length === 0)

@@ -30,7 +30,7 @@ export function compile(input: string | Ast | Module, options: CompileOptions = 
   const file = options.file ?? "model.net";
   const diagnostics: Diagnostic[] = [];
   const keep = <T>(result: Result<T>): T | undefined => {
-    diagnostics.push(...result.diagnostics);
+    for (const one of result.diagnostics) diagnostics.push(one);
     return hasErrors(result.diagnostics) ? undefined : result.value;
   };
 

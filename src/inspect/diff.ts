@@ -44,7 +44,7 @@ export function diffText(before: string, after: string): DiffLine[] {
   const lines: DiffLine[] = [];
   let [fromA, fromB] = [0, 0];
   for (const [atA, atB] of [...anchors(a, b), [a.length, b.length] as const]) {
-    lines.push(...diffGap(a.slice(fromA, atA), b.slice(fromB, atB)));
+    for (const line of diffGap(a.slice(fromA, atA), b.slice(fromB, atB))) lines.push(line);
     if (atA < a.length) lines.push({ kind: "same", text: a[atA] ?? "" });
     [fromA, fromB] = [atA + 1, atB + 1];
   }

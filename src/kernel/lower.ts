@@ -69,7 +69,7 @@ function offsetOf(source: Ref, packed: WeightPacker, table: number[]): number {
       return packed.offsetOf(source.weight, source.packing);
     case "table": {
       const offset = table.length;
-      table.push(...source.values);
+      for (const value of source.values) table.push(value);
       return offset;
     }
     default:

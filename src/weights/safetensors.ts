@@ -135,18 +135,14 @@ export function parseHeader(header: Uint8Array, fileLength: number, file: string
     else tensors.set(name, slice);
   }
   // What a broken slice leaves open is no hole.
-  if (diagnostics.length === 0) diagnostics.push(...layoutProblems(tensors, dataLength, file));
+  if (diagnostics.length === 0)
+    for (const one of layoutProblems(tensors, dataLength, file)) diagnostics.push(one);
   if (diagnostics.length > 0) return { diagnostics: withHelp(diagnostics.slice(0, messageLimit)) };
   const inFile = [...tensors].map(
     ([name, slice]) =>
       [name, { ...slice, begin: slice.begin + dataStart, end: slice.end + dataStart }] as const,
   );
   return { value: { tensors: new Map(inFile), metadata }, diagnostics };
-}
-
-/** Whether values of this type can be read. */
-export function isReadable(dtype: string): boolean {
-  return readable.has(dtype);
 }
 
 /**

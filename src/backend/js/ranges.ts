@@ -1,6 +1,6 @@
 // Ranges of the integers of a kernel: where a result surely fits 32 bits, JavaScript needs no `| 0`.
 
-import type { IntBinary, Kernel, Register, Statement, Value } from "#kernel/ir.js";
+import type { IntBinary, Kernel, Register, Value } from "#kernel/ir.js";
 import { walkStatements } from "#kernel/walk.js";
 
 /** Inclusive bounds; infinite where nothing is known. */
@@ -123,11 +123,6 @@ export function stepOf(register: Register, value: Value): Step | undefined {
   }
   if (value.fn === "sub" && isRegister(value.a, register)) return { value: value.b, sign: -1 };
   return undefined;
-}
-
-/** Whether the statement sets this register. */
-export function setsRegister(statement: Statement, register: Register): boolean {
-  return statement.kind === "set" && statement.register.name === register.name;
 }
 
 function isRegister(value: Value, register: Register): boolean {
