@@ -13,7 +13,7 @@ import { createWeightStore } from "#weights/store.js";
 import { checkNets, readText } from "../node.js";
 import type { ModelOptions } from "./model-options.js";
 import { withModelOptions } from "./model-options.js";
-import type { Session } from "./program.js";
+import type { Session } from "./session.js";
 import { exit, report } from "./terminal.js";
 import { jsonText } from "./json.js";
 

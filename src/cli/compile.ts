@@ -10,7 +10,7 @@ import { writeModule } from "../node.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
-import type { Session } from "./program.js";
+import type { Session } from "./session.js";
 import { packing } from "./progress.js";
 import { summaryText } from "./summary.js";
 import { splitText } from "./split-text.js";

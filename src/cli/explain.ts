@@ -14,7 +14,7 @@ import { explain, explainKernels, explainText } from "#report/explain.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
-import type { Session } from "./program.js";
+import type { Session } from "./session.js";
 import { splitText } from "./split-text.js";
 import { jsonText } from "./json.js";
 

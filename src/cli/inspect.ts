@@ -19,7 +19,7 @@ import type { Model } from "../node.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
-import type { Session } from "./program.js";
+import type { Session } from "./session.js";
 import { exit, report } from "./terminal.js";
 import { writeFileAtomically } from "../node.js";
 import { jsonText } from "./json.js";

@@ -8,7 +8,7 @@ import type { Model } from "../node.js";
 import { readModel, readRules } from "../node.js";
 import { printGraph } from "#inspect/lift.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
-import type { Session } from "./program.js";
+import type { Session } from "./session.js";
 import { exit, report } from "./terminal.js";
 
 /** The model, or undefined after errors, with the session's exit code set. */

@@ -6,7 +6,7 @@ import { suggest } from "#diagnostic/suggest.js";
 import { isOp, ops } from "#ops/index.js";
 import { describeOp } from "#report/ops-doc.js";
 import { table } from "#report/table.js";
-import type { Session } from "./program.js";
+import type { Session } from "./session.js";
 import { report } from "./terminal.js";
 import { jsonText } from "./json.js";
 

@@ -10,17 +10,10 @@ import { addInspect } from "./inspect.js";
 import { addOps } from "./ops.js";
 import { addRun } from "./run.js";
 import { addVerify } from "./verify.js";
-import type { Progress } from "./progress.js";
 import { withProgress } from "./progress.js";
+import type { Session } from "./session.js";
 import type { Terminal } from "./terminal.js";
 import { exit } from "./terminal.js";
-
-/** A command under way: where it writes and, at its end, the exit code. */
-export interface Session {
-  readonly terminal: Terminal;
-  readonly progress: Progress;
-  code: number;
-}
 
 /** Runs one command line (without `node cleave`); gives the exit code. Never throws. */
 export async function run(argv: readonly string[], outside: Terminal): Promise<number> {

@@ -17,7 +17,7 @@ import { randomInput, readInput } from "./inputs.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
-import type { Session } from "./program.js";
+import type { Session } from "./session.js";
 import { packing } from "./progress.js";
 import { summaryText } from "./summary.js";
 import { report } from "./terminal.js";

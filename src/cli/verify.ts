@@ -7,7 +7,7 @@ import { verifyArtifact } from "#compile/verify-artifact.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
-import type { Session } from "./program.js";
+import type { Session } from "./session.js";
 import { packing } from "./progress.js";
 import { exit } from "./terminal.js";
 import { jsonText } from "./json.js";
