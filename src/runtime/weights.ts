@@ -14,7 +14,7 @@ export async function findWeights(
   if (source === undefined && model.weights.elements === 0) return new Float32Array(0);
   if (source === undefined || typeof source === "string" || source instanceof URL) {
     const url = urlOf(model, source, base);
-    return checked(model, tensorBytes(model, await readUrl(url), url.href), url.href);
+    return checked(model, tensorBytes(model, await readUrl(model, url), url.href), url.href);
   }
   const bytes = bytesOf(source);
   if (!bytes) {
@@ -43,17 +43,26 @@ function bytesOf(source: unknown): Uint8Array | undefined {
   return undefined;
 }
 
-async function readUrl(url: URL): Promise<Uint8Array> {
+async function readUrl(model: Model, url: URL): Promise<Uint8Array> {
+  const failed = (why: unknown) =>
+    new Error(
+      `${model.name}: cannot read the weights ${url.href}: ${why instanceof Error ? why.message : why}`,
+    );
   if (url.protocol === "file:") {
     // Node's fetch does not read files; browsers have no `process`, and Deno and Bun have both ways.
     const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
     const fs = process?.getBuiltinModule?.("node:fs/promises") as
       | { readFile(url: URL): Promise<Uint8Array> }
       | undefined;
-    if (fs) return fs.readFile(url);
+    if (fs)
+      return fs.readFile(url).catch((cause: unknown) => {
+        throw failed(cause);
+      });
   }
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`cannot read ${url.href}: ${response.status} ${response.statusText}`);
+  const response = await fetch(url).catch((cause: unknown) => {
+    throw failed(cause);
+  });
+  if (!response.ok) throw failed(`${response.status} ${response.statusText}`);
   return new Uint8Array(await response.arrayBuffer());
 }
 

@@ -84,7 +84,9 @@ describe("weights", () => {
     const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     try {
       expect(await result({ weights: `${base}/w` })).toEqual(y);
-      await expect(loadSmall({ weights: `${base}/v` })).rejects.toThrow(/cannot read .*\/v: 404/);
+      await expect(loadSmall({ weights: `${base}/v` })).rejects.toThrow(
+        /^small: cannot read the weights .*\/v: 404/,
+      );
     } finally {
       server.close();
     }
@@ -117,7 +119,11 @@ describe("weights", () => {
     ["of three bytes", file.slice(0, 3), /it has 3 bytes/],
     ["with a header that is not JSON", badHeader, /its header is not JSON/],
     ["without the tensor", noTensor, /it has no tensor "packed"/],
-    ["that is no file", "nowhere.safetensors", /nowhere\.safetensors/],
+    [
+      "that is no file",
+      "nowhere.safetensors",
+      /^small: cannot read the weights file:.*nowhere\.safetensors: ENOENT/,
+    ],
     ["of a wrong type", 3 as never, /must be a URL, an ArrayBuffer or a Uint8Array/],
   ])("%s are refused", async (_name, weights, message) => {
     await expect(loadSmall(weights === undefined ? {} : { weights })).rejects.toThrow(message);
