@@ -2,10 +2,11 @@
 
 import type { NodeId } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
+import { topological } from "#ir/order.js";
 import type { Tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
 import { elements } from "#ir/type.js";
-import { macsOf } from "#ops/index.js";
+import { macsOf, opOf } from "#ops/index.js";
 import { interpret } from "./interpret.js";
 
 /**
@@ -66,14 +67,23 @@ function greatest(values: ArrayLike<number>): number {
   return most;
 }
 
-/** The longest reduction of a graph, in terms: per-element MACs, or the elements that one result of a reduction reads. */
-export function longestReduction(module: Module): number {
+/**
+ * The longest reduction of a graph, in terms: per-element MACs, the elements that one result of a reduction reads, or the ops of
+ * a row of elementwise ones, since a sum that is written out is rounded as often as one that is a single op.
+ */
+export function longestReduction({ graph }: Module): number {
   let longest = 1;
-  for (const node of module.graph.nodes.values()) {
-    const inputs = operands(module.graph, node).map((input) => input.type);
+  const rows = new Map<NodeId, number>();
+  for (const node of topological(graph)) {
+    if (opOf(node.op).scalar) {
+      const row = 1 + node.inputs.reduce((most, id) => Math.max(most, rows.get(id) ?? 0), 0);
+      rows.set(node.id, row);
+      longest = Math.max(longest, row);
+    }
+    const inputs = operands(graph, node).map((input) => input.type);
     const results = elements(node.type.shape);
     const terms = macsOf(node, inputs) / results;
-    const gathered = Math.max(0, ...inputs.map((type) => elements(type.shape) / results));
+    const gathered = inputs.reduce((most, type) => Math.max(most, elements(type.shape) / results), 0);
     longest = Math.max(longest, terms, node.op === "constant" ? 1 : gathered);
   }
   return longest;

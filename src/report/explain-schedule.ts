@@ -1,6 +1,7 @@
 // The kernels of a schedule for people and programs: what each computes, by which template, at which cost, and why so.
 
 import type { Span } from "#diagnostic/diagnostic.js";
+import type { NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { bytesText, countText } from "#ir/units.js";
 import type { KernelProgram } from "#kernel/ir.js";
@@ -43,6 +44,8 @@ export interface ScheduleReport {
   readonly seconds: number;
 }
 
+type Refusal = FuseReport["refusals"][number];
+
 export interface ScheduleSources {
   readonly schedule: Schedule;
   /** What the schedule was lowered to, with this tile: a launch for each group. */
@@ -56,8 +59,19 @@ export interface ScheduleSources {
 
 /** The report on a schedule. */
 export function explainSchedule(sources: ScheduleSources): ScheduleReport {
-  const { schedule, tile } = sources;
-  const kernels = schedule.groups.map((group, at) => reportOn(sources, group, at));
+  const { schedule, tile, fused } = sources;
+  const refusals = new Map<NodeId, Refusal[]>();
+  for (const refusal of fused?.refusals ?? []) {
+    for (const { id } of refusal.nodes) {
+      const list = refusals.get(id);
+      if (list) list.push(refusal);
+      else refusals.set(id, [refusal]);
+    }
+  }
+  const kernels = schedule.groups.map((group, at) => {
+    const own = new Set(group.nodes.flatMap((id) => refusals.get(id) ?? []));
+    return reportOn(sources, group, at, [...own]);
+  });
   return {
     name: schedule.graph.name,
     target: schedule.target.name,
@@ -70,15 +84,14 @@ export function explainSchedule(sources: ScheduleSources): ScheduleReport {
 }
 
 function reportOn(
-  { schedule, program, fused, lineOf }: ScheduleSources,
+  { schedule, program, lineOf }: ScheduleSources,
   group: Group,
   at: number,
+  refusals: readonly Refusal[],
 ): KernelReport {
   const { graph } = schedule;
   const launch = program.launches[at];
   const kernel = launch && program.kernels[launch.kernel];
-  const members = new Set(group.nodes);
-  const refusals = (fused?.refusals ?? []).filter(({ nodes }) => nodes.some((node) => members.has(node.id)));
   return {
     template: kernel?.name ?? "",
     ops: group.nodes.map((id) => {

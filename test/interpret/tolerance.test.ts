@@ -1,7 +1,7 @@
 // The tolerance of f32 results: relative to the values on the way, and no wider than that.
 
 import { expect, test } from "vitest";
-import { firstDifference, interpretScaled, tolerance } from "#interpret/tolerance.js";
+import { firstDifference, interpretScaled, longestReduction, tolerance } from "#interpret/tolerance.js";
 import { tensor } from "#ir/tensor.js";
 import { moduleOf } from "../schedule/module-of.js";
 
@@ -37,5 +37,13 @@ test("what is not finite sets no scale, and an error of one part in 10,000 is fo
   expect(value.data[0]).toBe(Number.POSITIVE_INFINITY);
   expect(scale).toBe(6);
   expect(firstDifference([6.0006], [6], 100, [scale])).toBe(0);
-  expect(tolerance(100, [6])).toBeCloseTo((2 ** -23 * 48) * 6, 12);
+  expect(tolerance(100, [6])).toBeCloseTo(2 ** -23 * 48 * 6, 12);
+});
+
+test("a sum that is written out is a reduction, and one that is an op another", () => {
+  const longest = (body: string): number =>
+    longestReduction(moduleOf(`net n {\n  input x: f32[1, 300]\n${body}\n}\n`));
+  expect(longest(`  output y = x${" + x".repeat(99)}`)).toBe(99);
+  expect(longest("  output y = dense(x, units=2)")).toBe(300);
+  expect(longest("  x = tanh(x)\n  x = dense(x, units=300)\n  output y = relu(x)")).toBe(300);
 });
