@@ -172,6 +172,18 @@ test("passes can be left out and watched", () => {
   expect(elaborate(parse(batched, "b.net").value!).value!.graph.nodes.size).toBe(module.graph.nodes.size);
 });
 
+test("a bias of which some are zero is added", async () => {
+  const text = `net shift {
+  input x: f32[1, 2]
+  param w: f32[2, 2] = [[1, 0], [0, 1]]
+  param b: f32[2] = [0, 3]
+  output y = dense(x, w, b)
+}
+`;
+  const net = await load(compile(text).value!);
+  expect([...net.runSync({ x: Float32Array.of(5, 7) })["y"]!]).toEqual([5, 10]);
+});
+
 test("weights can be embedded", async () => {
   const artifact = compile(seed, { embedWeights: true }).value!;
   expect(artifact.weights).toBeUndefined();
