@@ -36,12 +36,7 @@ export function joinProblem(
 }
 
 /** An elementwise step: its operands are values of the chain since the last stage, or sides that repeat in a simple way. */
-function mapProblem(
-  graph: Graph,
-  chain: readonly Node[],
-  node: Node,
-  lastStage: number,
-): string | undefined {
+function mapProblem(graph: Graph, chain: readonly Node[], node: Node, lastStage: number): string | undefined {
   const { shape } = node.type;
   const isReachable = (input: Node): boolean =>
     chain.findLastIndex((one) => one.id === input.id) >= Math.max(lastStage, 0);

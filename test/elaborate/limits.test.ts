@@ -40,13 +40,17 @@ test("a graph of 20,000 nodes is printed and read again", () => {
 });
 
 test("a formula of 5,000 operands over weights is printed and read again", () => {
-  const { module } = net(`  param w: f32[1] = [2]\n  param v: f32[1] = ${"w * ".repeat(4999)}[1]\n  output y = x + v`);
+  const { module } = net(
+    `  param w: f32[1] = [2]\n  param v: f32[1] = ${"w * ".repeat(4999)}[1]\n  output y = x + v`,
+  );
   const text = printGraph(module!);
   expect(text).toContain("stored(");
   const again = elaborate(parse(text, "dump.net").value!, { store: module!.weights }).value!;
   expect(sameGraph(module!, again)).toBeUndefined();
   // Of another store, so that the formulas are compared and not their names.
-  const other = net(`  param w: f32[1] = [2]\n  param v: f32[1] = ${"w * ".repeat(4999)}[1]\n  output y = x + v`);
+  const other = net(
+    `  param w: f32[1] = [2]\n  param v: f32[1] = ${"w * ".repeat(4999)}[1]\n  output y = x + v`,
+  );
   expect(sameGraph(module!, other.module!)).toBeUndefined();
 });
 
