@@ -85,7 +85,9 @@ function grow(
       break;
     }
     states = after;
-    reason = isFree(next) ? joinProblem(graph, chain, next, lastStage) : `\`${next.name}\` is in another kernel`;
+    reason = isFree(next)
+      ? joinProblem(graph, chain, next, lastStage)
+      : `\`${next.name}\` is in another kernel`;
     if (!isMap(next)) lastStage = chain.length;
     chain.push(next);
     inside.add(next.id);
