@@ -38,7 +38,7 @@ const files: Record<string, string | Uint8Array> = {
   "nchw.npy": writeNpy({ shape: [1, 3, 8, 8], data: new Float32Array(192) }),
 };
 for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
-cpSync("examples/images/00.png", join(folder, "shoe.png"));
+cpSync("examples/images/00_ankle_boot.png", join(folder, "shoe.png"));
 for (const name of ["taken/tiny.mjs", "dump.svg"]) mkdirSync(join(folder, name), { recursive: true });
 
 /** The paths below the folder, and what is in the files. */
