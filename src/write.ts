@@ -111,11 +111,14 @@ export function writeFileAtomically(
 ): Result<true> {
   const clash = clashOf([path], inputs, "file");
   if (clash) return clash;
-  const temporary = temporaryOf(path);
+  // What a link names is written, so that the link stays one, and keeps its permissions.
+  const target = realPath(path);
+  const temporary = temporaryOf(target);
   try {
-    if (isFolder(path)) throw new Error("it is a folder");
-    writeFileSync(temporary, data);
-    renameSync(temporary, path);
+    const old = statSync(target, { throwIfNoEntry: false });
+    if (old?.isDirectory()) throw new Error("it is a folder");
+    writeFileSync(temporary, data, old ? { mode: old.mode } : {});
+    renameSync(temporary, target);
     return { value: true, diagnostics: [] };
   } catch (cause) {
     rmSync(temporary, { force: true });

@@ -1,6 +1,15 @@
 // Every command, on the shipped examples and on wrong input.
 
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -214,6 +223,17 @@ describe("check and fmt", () => {
       expect((await cleave("fmt", file)).code).toBe(0);
       expect((await cleave("fmt", "--check", file)).code).toBe(0);
     }
+  });
+
+  test("fmt keeps a link and the permissions of what it names", async () => {
+    const file = join(folder, "real.net");
+    const link = join(folder, "link.net");
+    writeFileSync(file, "net a { input x: f32[1, 4]\noutput x }\n", { mode: 0o600 });
+    symlinkSync(file, link);
+    expect((await cleave("fmt", link)).code).toBe(0);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(readFileSync(file, "utf8")).toBe("net a {\n  input x: f32[1, 4]\n  output x\n}\n");
+    expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
   test("all errors of a file at once", async () => {
