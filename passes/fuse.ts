@@ -43,7 +43,7 @@ export const fuse: Pass<FuseOptions> = {
   doc: "Groups chains of ops into kernels, so that values in between are never written to memory.",
   run: (module, { target, options, report }) => {
     const { graph: checked, problems } = dissolveWrongKernels(module.graph, target);
-    for (const problem of problems) report(warning("wrong-kernel", problem));
+    for (const problem of problems) report(warning("wrong-kernel", `${problem}; its ops are fused anew`));
     const planned = planFusions(checked, target, options.fusions);
     options.onFused?.(planned);
     const graph = labelKernels(checked, planned.groups);
@@ -247,7 +247,7 @@ export function dissolveWrongKernels(graph: Graph, target: Target): { graph: Gra
     }
   });
   const problems = wrong.flatMap(({ kernel, problem }) =>
-    problem === undefined ? [] : [`kernel ${kernel} cannot be one: ${problem}; its ops are fused anew`],
+    problem === undefined ? [] : [`kernel ${kernel} cannot be one: ${problem}`],
   );
   return { graph: dissolved, problems };
 }
