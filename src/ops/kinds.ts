@@ -77,7 +77,7 @@ export function size(options: Options<Size> & { min?: number }): AttributeKind<S
   const min = options.min ?? 1;
   return {
     ...common(options),
-    expects: "a size such as 3x3",
+    expects: `a size such as 3x3, each from ${min} up`,
     parse: (literal) => {
       const pair = pairOf(literal);
       return pair?.every((extent) => Number.isSafeInteger(extent) && extent >= min) ? pair : undefined;
