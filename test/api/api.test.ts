@@ -147,7 +147,12 @@ test.each<[string, (wrong: never) => unknown, unknown, string]>([
     "optimize takes a module, `{ graph, weights }`, not such an object",
   ],
   ["compile", (wrong) => compile(wrong), null, "compile takes a text, a syntax tree or a module, not null"],
-  ["target", (wrong) => compile(seed, { target: wrong }), "cobol", "there is no target cobol; there is js"],
+  [
+    "target",
+    (wrong) => compile(seed, { target: wrong }),
+    "cobol",
+    "there is no target cobol; there is js, wasm",
+  ],
   ["emit", (wrong) => emit(wrong), [], "emit takes a module, `{ graph, weights }`, not an instance of Array"],
 ])("a wrong argument is a TypeError in words: %s", (_name, call, wrong, message) => {
   expect(() => call(wrong as never)).toThrow(new TypeError(message));

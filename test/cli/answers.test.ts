@@ -86,7 +86,7 @@ describe("JSON for programs", () => {
   test("a kernel says what it computes, from where, at which cost and why", async () => {
     const { out } = await cleave("explain", join(folder, "small.net"), "--schedule", "--json");
     const report = JSON.parse(out);
-    expect(report).toMatchObject({ name: "small", target: "js" });
+    expect(report).toMatchObject({ name: "small", target: "wasm" });
     const [kernel] = report.kernels;
     expect(kernel).toMatchObject({ template: "separable_4x4x3", fusion: "separable", blocks: 1 });
     expect(kernel.ops.map(({ name }: { name: string }) => name)).toEqual([
