@@ -1,9 +1,10 @@
 // Parts that the emitted modules of all targets have: header, ports, tables, comments.
 
 import type { Kernel, KernelProgram, Launch, Port } from "#kernel/ir.js";
+import { arenaElements } from "#schedule/schedule.js";
 import type { EmitOptions } from "./artifact.js";
 import { fileNameOf } from "./artifact.js";
-import type { PackedWeights } from "./packed.js";
+import type { PackedWeights, PlacedWeights } from "./packed.js";
 import { comment } from "./text.js";
 
 /** What a kernel computes: the nodes of its launches and the user's lines that they come from. */
@@ -22,7 +23,7 @@ export function kernelComment(
 }
 
 /** The first lines of a module: what it is, in `language`, and what it came to. */
-export function header(program: KernelProgram, options: EmitOptions, language: string): string {
+export function headerText(program: KernelProgram, options: EmitOptions, language: string): string {
   const bytes = 4 * arenaElements(program);
   return comment(
     [
@@ -35,14 +36,10 @@ export function header(program: KernelProgram, options: EmitOptions, language: s
     .concat("\n");
 }
 
-/** Elements of all arenas. */
-export function arenaElements({ arenas }: KernelProgram): number {
-  return arenas.reduce((sum, { elements }) => sum + elements, 0);
-}
-
-/** The function that the module exports. */
-export function loadText(loader: string, embedded: boolean, names: string): string {
-  return `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return ${loader}({ model, launches, ${names}, url: import.meta.url${embedded ? ", embedded" : ""} }, options);\n}\n`;
+/** The function that the module exports, which gives the runtime's loader the constants named. */
+export function loadText(loader: string, { embedded }: PlacedWeights, names: string): string {
+  const all = `model, ${names}, url: import.meta.url${embedded === undefined ? "" : ", embedded"}`;
+  return `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return ${loader}({ ${all} }, options);\n}\n`;
 }
 
 /** The constant `model`; `more` are properties that only this target has, as lines. */

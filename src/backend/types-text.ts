@@ -3,13 +3,15 @@
 import type { KernelProgram, Port } from "#kernel/ir.js";
 import { fileNameOf } from "./artifact.js";
 
-/** The text of `<net>.d.ts`. `sync`: whether the target has `runSync`; `gpu`: whether tensors may be GPU buffers. */
+/**
+ * The text of `<net>.d.ts`. `sync`: whether the target has `runSync`; `kind`: what options, and what else, it has of its own.
+ */
 export function typesText(
   program: KernelProgram,
-  options: { readonly sync: boolean; readonly gpu?: boolean },
+  options: { readonly sync: boolean; readonly kind?: "wasm" | "gpu" },
 ): string {
   const { name, batch } = program;
-  const { gpu = false } = options;
+  const [gpu, wasm] = [options.kind === "gpu", options.kind === "wasm"];
   const tensor = gpu ? "Float32Array | GpuBuffer" : "Float32Array";
   const packed = `${fileNameOf(name)}.packed.safetensors`;
   const many = batch === undefined ? "" : ` ${batch} is the number of samples, and any will do.`;
@@ -27,11 +29,11 @@ ${ports(program, program.outputs, "Float32Array")}
 
 export interface LoadOptions {
   /**
-   * A URL, relative to the module, or the bytes of ${packed}, which are kept and must not change.
+   * A URL, relative to the module, or the bytes of ${packed}${wasm ? ", which are copied" : ", which are kept and must not change"}.
    * Default: that file beside the module, or the weights embedded in it.
    */
   readonly weights?: string | URL | ArrayBuffer | Uint8Array;
-${gpu ? loadTypes : ""}}
+${gpu ? gpuLoadTypes : wasm ? threadLoadTypes : ""}}
 
 export interface RunOptions {
 ${
@@ -53,8 +55,8 @@ export interface Net {
   readonly inputs: Readonly<Record<keyof Inputs, readonly (number | string)[]>>;
   readonly outputs: Readonly<Record<keyof Outputs, readonly (number | string)[]>>;
   readonly launches: readonly Launch[];
-  /** Throws TypeError if an input's name, type or length is wrong. */
-${gpu ? runTypes : "  run(inputs: Inputs, options?: RunOptions): Promise<Outputs>;\n"}${options.sync ? "  /** As run, at once. */\n  runSync(inputs: Inputs, options?: RunOptions): Outputs;\n" : ""}  /** Frees weights and memory; a later \`run\` throws. */
+${wasm ? threadTypes : ""}  /** Throws TypeError if an input's name, type or length is wrong.${wasm ? " With several threads, the calling one stays free." : ""} */
+${gpu ? gpuRunTypes : "  run(inputs: Inputs, options?: RunOptions): Promise<Outputs>;\n"}${options.sync ? "  /** As run, at once. */\n  runSync(inputs: Inputs, options?: RunOptions): Outputs;\n" : ""}  /** Frees weights and memory; a later \`run\` throws. */
   dispose(): void;
 }
 
@@ -79,13 +81,13 @@ export interface GpuError extends Error {
 }
 `;
 
-const loadTypes = `  /** A GPUDevice to run on; it stays yours. Default: one of its own, which \`dispose\` destroys. */
+const gpuLoadTypes = `  /** A GPUDevice to run on; it stays yours. Default: one of its own, which \`dispose\` destroys. */
   readonly device?: object;
   /** What to ask for an adapter instead of \`navigator.gpu\`, as \`create([])\` of the package webgpu in Node. */
   readonly gpu?: object;
 `;
 
-const runTypes = `  run<I extends { readonly [K in keyof Outputs]?: Float32Array | GpuBuffer } = Record<never, never>>(
+const gpuRunTypes = `  run<I extends { readonly [K in keyof Outputs]?: Float32Array | GpuBuffer } = Record<never, never>>(
     inputs: Inputs,
     options?: { readonly into?: I },
   ): Promise<{ readonly [K in keyof Outputs]: I extends { readonly [P in K]: infer T } ? T : Float32Array }>;
@@ -93,6 +95,16 @@ const runTypes = `  run<I extends { readonly [K in keyof Outputs]?: Float32Array
   warmup(): Promise<void>;
   /** The GPUDevice that it runs on. */
   readonly device: object;
+`;
+
+const threadLoadTypes = `  /** How many threads compute, 1 to 256. Default: 1. A page needs the headers COOP and COEP for more than one. */
+  readonly threads?: number;
+  /** Default: relaxed SIMD where the engine has it; results differ in the last bits. */
+  readonly simd?: "simd" | "relaxed";
+`;
+
+const threadTypes = `  /** How many threads compute: 1 too where memory cannot be shared, or where no kernel is worth sharing. */
+  readonly threads: number;
 `;
 
 function ports(program: KernelProgram, all: readonly Port[], tensor: string): string {

@@ -4,20 +4,20 @@ import { gzipSync } from "node:zlib";
 import type { Command } from "commander";
 import { Option } from "commander";
 import { bytesText } from "#ir/units.js";
-import { checkArtifact, checkEmbedding, emit } from "#compile/emit.js";
-import { targetOf } from "#compile/targets.js";
-import { writeArtifact } from "../node.js";
+import { checkEmbedding } from "#compile/emit.js";
+import { writeModule } from "../node.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
-import type { Session } from "./program.js";
+import type { Session } from "./session.js";
+import { packing } from "./progress.js";
 import { summaryText } from "./summary.js";
 import { splitText } from "./split-text.js";
-import { readLimits, withTargetOptions } from "./target-option.js";
-import type { TargetOptions } from "./target-option.js";
+import { readLimits } from "./limits.js";
 import { report } from "./terminal.js";
+import { jsonText } from "./json.js";
 
-interface CompileOptions extends ModelOptions, PassOptions, TargetOptions {
+interface CompileOptions extends ModelOptions, PassOptions {
   readonly output: string;
   readonly embedWeights?: boolean;
   readonly emit?: "wgsl";
@@ -25,7 +25,7 @@ interface CompileOptions extends ModelOptions, PassOptions, TargetOptions {
 }
 
 export function addCompile(root: Command, session: Session): void {
-  withTargetOptions(withPassOptions(withModelOptions(root.command("compile"))))
+  withPassOptions(withModelOptions(root.command("compile")))
     .description("compile a model into one ES module")
     .argument("<model>", "a .net file")
     .option("-o, --output <dir>", "where the files go", ".")
@@ -42,36 +42,34 @@ function compileModel(path: string, options: CompileOptions, session: Session): 
   const model = loadModel(path, options, session);
   if (!model) return;
   const limits = readLimits(options, session);
-  if (!limits) return;
-  const optimized = optimizeModel(model, targetOf(options.target, limits), options, session);
+  const optimized = limits && optimizeModel(model, options, session);
   if (!optimized) return;
   if (options.embedWeights) {
     const problems = checkEmbedding(optimized.module);
     session.code = Math.max(session.code, report(terminal, problems, model.sources));
     if (problems.length > 0) return;
   }
-  const artifact = emit(optimized.module, {
+  session.progress.show("making kernels");
+  const written = writeModule(optimized.module, options.output, {
     target: options.target,
     limits,
+    shaders: options.emit === "wgsl",
     embedWeights: options.embedWeights ?? false,
     sources: model.sources,
+    inputs: model.files,
+    onPacked: packing(session.progress),
   });
-  const problems = checkArtifact(artifact, limits);
-  session.code = Math.max(session.code, report(terminal, problems, model.sources));
-  if (problems.length > 0) return;
-  const written = writeArtifact(artifact, options.output, model.files, { shaders: options.emit === "wgsl" });
   session.code = Math.max(session.code, report(terminal, written.diagnostics, model.sources));
   if (!written.value) return;
+  const { artifact, files } = written.value;
   if (options.json) {
     const { module, types: _, weights: __, shaders: ___, ...facts } = artifact;
-    terminal.out(
-      `${JSON.stringify({ ...facts, moduleBytes: module.length, files: written.value.map((file) => file.path) }, null, 2)}\n`,
-    );
+    terminal.out(jsonText({ ...facts, moduleBytes: module.length, files: files.map((file) => file.path) }));
     return;
   }
   terminal.out(`${summaryText(model, optimized.module, artifact.launches)}\n`);
   if (optimized.split) terminal.out(`${splitText(optimized.split)}\n`);
-  for (const { path: file, bytes } of written.value) {
+  for (const { path: file, bytes } of files) {
     const zipped =
       file.endsWith(".mjs") && !options.embedWeights
         ? `, ${bytesText(gzipSync(artifact.module).length)} gzipped`

@@ -1,7 +1,9 @@
 // The options that every command with a model has, and reading the model that they name.
 
 import type { Command } from "commander";
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
+import type { TargetName } from "#compile/targets.js";
+import { defaultTarget, targetNames } from "#compile/targets.js";
 import { parseSplit, splitHelp } from "./split-option.js";
 import type { SplitMode } from "#passes/split.js";
 
@@ -14,6 +16,8 @@ export interface ModelOptions {
 
 /** Options of optimizing it. */
 export interface PassOptions {
+  readonly target: TargetName;
+  readonly limits?: string;
   readonly rules: readonly string[];
   readonly passes?: readonly string[];
   readonly without: readonly string[];
@@ -29,11 +33,10 @@ export interface PassOptions {
 export function withModelOptions(command: Command): Command {
   return command
     .option("--net <name>", "which net of the file, if it has several")
-    .option(
-      "--dim <name=value>",
-      "bind a dimension or const (repeatable)",
-      addDimension,
-      new Map<string, number>(),
+    .addOption(
+      new Option("--dim <name=value>", "bind a dimension or const (repeatable)")
+        .argParser(addDimension)
+        .default(new Map<string, number>(), "none"),
     )
     .option("--weights <file>", "safetensors file with the weights");
 }
@@ -41,20 +44,31 @@ export function withModelOptions(command: Command): Command {
 /** Adds the options of the passes. */
 export function withPassOptions(command: Command): Command {
   return command
-    .option("--rules <file>", "rules and fusions of your own (repeatable)", collect, [])
+    .addOption(
+      new Option("--target <target>", "what runs the kernels").choices(targetNames).default(defaultTarget),
+    )
+    .option(
+      "--limits <file>",
+      'target wgsl: JSON of the devices\' limits, named as in GPUSupportedLimits; default "guaranteed", what every device has',
+    )
+    .addOption(list("--rules <file>", "rules and fusions of your own (repeatable)", collect))
     .option("--split <how>", splitHelp, parseSplit)
     .option("--approx", "allow rules that change values within their stated tolerance")
     .option("--passes <list>", "run just these passes, in this order", commaList)
-    .option(
-      "--without <list>",
-      "leave out passes (repeatable)",
-      (text, all: string[]) => [...all, ...commaList(text)],
-      [],
+    .addOption(
+      list("--without <list>", "leave out passes (repeatable)", (text, all) => [...all, ...commaList(text)]),
     )
     .option("--stop-after <pass>", "run the passes up to this one")
-    .option("--print-after <pass>", "print the graph after a pass, or after all (repeatable)", collect, [])
+    .addOption(
+      list("--print-after <pass>", "print the graph after a pass, or after all (repeatable)", collect),
+    )
     .option("--verify", "check the graph's invariants after each pass")
     .option("--time", "print how long each pass took");
+}
+
+/** An option that may be given several times; help says "none" of its default, not "[]". */
+function list(flags: string, doc: string, add: (text: string, all: string[]) => string[]): Option {
+  return new Option(flags, doc).argParser(add).default([], "none");
 }
 
 function collect(text: string, all: string[]): string[] {

@@ -2,17 +2,19 @@
 
 import { optimize } from "#compile/optimize.js";
 import type { Optimized } from "#compile/optimize.js";
+import { targetOf } from "#compile/targets.js";
 import type { Module } from "#ir/weights.js";
-import type { Target } from "#ir/target.js";
 import type { Model } from "../node.js";
 import { readModel, readRules } from "../node.js";
 import { printGraph } from "#inspect/lift.js";
+import { readLimits } from "./limits.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
-import type { Session } from "./program.js";
-import { report } from "./terminal.js";
+import type { Session } from "./session.js";
+import { exit, report } from "./terminal.js";
 
 /** The model, or undefined after errors, with the session's exit code set. */
 export function loadModel(path: string, options: ModelOptions, session: Session): Model | undefined {
+  session.progress.show(`reading ${path}`);
   const { value, diagnostics, sources } = readModel(path, {
     dims: options.dim,
     ...(options.net === undefined ? {} : { net: options.net }),
@@ -28,7 +30,6 @@ export function loadModel(path: string, options: ModelOptions, session: Session)
 /** The optimized model, or undefined after errors; `onPass` sees the module after each pass. */
 export function optimizeModel(
   model: Module,
-  target: Target,
   options: PassOptions,
   session: Session,
   onPass?: (pass: string, module: Module) => void,
@@ -37,14 +38,17 @@ export function optimizeModel(
   const rules = readRules(options.rules);
   session.code = Math.max(session.code, report(terminal, rules.diagnostics, rules.sources));
   if (rules.value === undefined) return undefined;
+  const limits = readLimits(options, session);
+  if (!limits) return undefined;
   const optimized = optimize(model, {
-    target,
+    target: targetOf(options.target, limits).target,
     rules: rules.value.rules,
     fusions: rules.value.fusions,
     approx: options.approx ?? false,
     verify: options.verify ?? false,
     without: options.without,
     printAfter: options.printAfter,
+    onStart: (pass) => session.progress.show(`pass ${pass}`),
     onPrint: (pass, module) => terminal.err(`after ${pass}:\n${printGraph(module)}\n`),
     ...(onPass ? { onPass } : {}),
     ...(options.time
@@ -59,6 +63,9 @@ export function optimizeModel(
     ...(options.stopAfter === undefined ? {} : { stopAfter: options.stopAfter }),
     ...(options.split === undefined ? {} : { split: options.split }),
   });
-  session.code = Math.max(session.code, report(terminal, optimized.diagnostics, rules.sources));
+  const code = report(terminal, optimized.diagnostics, rules.sources);
+  // The names of passes stand on the command line alone.
+  const misnamed = optimized.diagnostics.some((one) => one.code === "unknown-pass");
+  session.code = Math.max(session.code, misnamed ? exit.wrongUsage : code);
   return optimized.value;
 }

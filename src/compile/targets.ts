@@ -2,6 +2,8 @@
 
 import { emitJs } from "#backend/js/emit.js";
 import { jsTarget } from "#backend/js/target.js";
+import { emitWasm } from "#backend/wasm/emit.js";
+import { wasmTarget } from "#backend/wasm/target.js";
 import { emitWgsl } from "#backend/wgsl/emit.js";
 import type { Limits } from "#backend/wgsl/limits.js";
 import { guaranteedLimits } from "#backend/wgsl/limits.js";
@@ -20,15 +22,21 @@ export interface TargetEntry {
 /** By the name that `--target` takes. To add a target, add a row. */
 export const targets = {
   js: { target: jsTarget, emit: emitJs },
+  wasm: { target: wasmTarget, emit: emitWasm },
   wgsl: { target: wgslTarget, targetFor: wgslTargetFor, emit: emitWgsl },
-} satisfies Readonly<Record<string, TargetEntry>>;
+} as const satisfies Readonly<Record<string, TargetEntry>>;
 
 export type TargetName = keyof typeof targets;
 
-export const targetNames = Object.keys(targets) as readonly TargetName[];
+/** The fastest that exists for a CPU. */
+export const defaultTarget: TargetName = "wasm";
 
-/** What passes and the scheduler are told; `limits` are those of WebGPU devices, for the target wgsl. */
-export function targetOf(name: TargetName, limits: Partial<Limits> = {}): Target {
+/** The row of a target, the default one if none is named; `limits` are those of WebGPU devices, for the target wgsl. */
+export function targetOf(name: TargetName = defaultTarget, limits: Partial<Limits> = {}): TargetEntry {
+  const known = Object.hasOwn(targets, name);
+  if (!known) throw new TypeError(`there is no target ${String(name)}; there is ${targetNames.join(", ")}`);
   const entry: TargetEntry = targets[name];
-  return entry.targetFor?.({ ...guaranteedLimits, ...limits }) ?? entry.target;
+  return { ...entry, target: entry.targetFor?.({ ...guaranteedLimits, ...limits }) ?? entry.target };
 }
+
+export const targetNames = Object.keys(targets) as readonly TargetName[];

@@ -20,6 +20,8 @@ export interface Target {
   /** Multiply-accumulates a second of a dense matmul, and of a depthwise convolution. */
   readonly denseMacs: number;
   readonly depthwiseMacs: number;
+  /** Elements a second that Winograd's transforms make, there and back; absent where his algorithm is not used. */
+  readonly transforms?: number;
   /** Bytes a second of traffic to memory that misses the cache. */
   readonly bytes: number;
   /** Seconds to start one kernel. */

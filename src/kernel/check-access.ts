@@ -11,6 +11,7 @@ export interface Surroundings {
   readonly arenas: ReadonlyMap<string, WatchedArena>;
   readonly scratch: WatchedMemory;
   readonly weights: Float32Array;
+  readonly prepared: WatchedMemory;
   readonly table: readonly number[];
   /** Base of each parameter in its space. */
   readonly bases: ReadonlyMap<string, number>;
@@ -33,13 +34,15 @@ export interface Access {
 
 /** Accesses of a kernel by `who`, with the findings phrased for people. */
 export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Access {
-  const { lanes, scratch, arenas, bases } = around;
+  const { lanes, scratch, arenas, prepared, bases } = around;
   const say = (text: string) => around.say(`${kernel.name}: ${text}`);
   const nameOf = (parameter: Parameter | undefined) => parameter?.name ?? "scratch";
   const arenaOf = (parameter: Parameter): WatchedArena =>
     arenas.get(parameter.name) ?? bug(`${parameter.name} has no arena`);
-  const memoryOf = (parameter: Parameter | undefined): WatchedMemory =>
-    parameter ? arenaOf(parameter).memory : scratch;
+  const memoryOf = (parameter: Parameter | undefined): WatchedMemory => {
+    if (!parameter) return scratch;
+    return parameter.space === "prepared" ? prepared : arenaOf(parameter).memory;
+  };
   const baseOf = (parameter: Parameter | undefined) => (parameter ? (bases.get(parameter.name) ?? 0) : 0);
 
   /** Whether the access is inside; says so if it is not. */
@@ -89,7 +92,7 @@ export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Acces
     const memory = memoryOf(parameter);
     reportRace(parameter, memory.write(element, who));
     memory.values[element] = value;
-    const filled = parameter && arenaOf(parameter).filled;
+    const filled = parameter?.space === "arena" ? arenaOf(parameter).filled : undefined;
     if (filled) filled[element] = 1;
   }
 

@@ -146,7 +146,8 @@ function checkPlace(ctx: Context, place: Place, use: "load" | "load_i32" | "stor
   if (!parameter) return ctx.say(`there is no parameter ${place.name}`);
   const { access, space } = parameter;
   if (use === "store" && access === "read") ctx.say(`a store to ${place.name}, which is read only`);
-  if (use === "store" && space !== "arena") ctx.say(`a store to ${place.name}, which is in the ${space}`);
+  if (use === "store" && space !== "arena" && space !== "prepared")
+    ctx.say(`a store to ${place.name}, which is in the ${space}`);
   if (use !== "store" && access === "write") ctx.say(`a load from ${place.name}, which is write only`);
   if (use === "load" && space === "table")
     ctx.say(`a load of f32 from ${place.name}, which is a table of i32`);

@@ -38,10 +38,11 @@ export function checkProgram(
     filled.fill(1, port.offset, port.offset + size);
   }
   const weights = packedValues(program);
+  const prepared = createMemory(program.prepared, false);
 
   const forms = program.kernels.map((kernel) => checkForm(kernel, program.lanes));
   for (const form of forms) form.forEach(say);
-  for (const launch of program.launches) {
+  for (const launch of [...program.setup, ...program.launches]) {
     const kernel = program.kernels[launch.kernel];
     if (!kernel || launch.offsets.length !== kernel.parameters.length) {
       say(`launch of ${launch.label} does not fit kernel ${launch.kernel}`);
@@ -60,6 +61,7 @@ export function checkProgram(
       const spaces = {
         arena: () => arenaOf(memoryOf(at)).memory.values.length,
         weights: () => weights.length,
+        prepared: () => program.prepared,
         table: () => program.table.length,
       };
       return !(base >= 0 && base + extent <= spaces[space]());
@@ -70,6 +72,7 @@ export function checkProgram(
     // What has no form cannot run, and what reaches outside says nothing more.
     if (outside.length > 0 || (forms[launch.kernel]?.length ?? 0) > 0) continue;
     for (const arena of arenas) arena.memory.forget();
+    prepared.forget();
     runKernel(kernel, {
       lanes: program.lanes,
       arenas: new Map(
@@ -79,6 +82,7 @@ export function checkProgram(
       ),
       scratch: createMemory(kernel.scratch, true),
       weights,
+      prepared,
       table: program.table,
       bases,
       say,
@@ -105,7 +109,7 @@ export function checkKernel(kernel: Kernel, lanes: number, table: readonly numbe
   const form = checkForm(kernel, lanes);
   if (form.length > 0) return form;
   const findings = new Set<string>();
-  const sizes = { arena: 0, weights: 0, table: 0 };
+  const sizes = { arena: 0, weights: 0, prepared: 0, table: 0 };
   const bases = new Map<string, number>();
   for (const { name, space, extent } of kernel.parameters) {
     bases.set(name, space === "table" ? 0 : sizes[space]);
@@ -113,11 +117,14 @@ export function checkKernel(kernel: Kernel, lanes: number, table: readonly numbe
   }
   const memory = createMemory(sizes.arena, false);
   memory.values.set(sampleValues(sizes.arena));
+  const prepared = createMemory(sizes.prepared, false);
+  prepared.values.set(sampleValues(sizes.prepared));
   runKernel(kernel, {
     lanes,
     arenas: new Map(kernel.parameters.map(({ name }) => [name, { memory }])),
     scratch: createMemory(kernel.scratch, true),
     weights: sampleValues(sizes.weights),
+    prepared,
     table,
     bases,
     say: (finding) => findings.add(finding),
@@ -135,7 +142,11 @@ function packedValues(program: KernelProgram): Float32Array {
   const values = new Float32Array(size);
   let offset = 0;
   for (const entry of program.weights) {
-    values.set(entry.pack(), offset);
+    let at = offset;
+    for (const piece of entry.pack()) {
+      values.set(piece, at);
+      at += piece.length;
+    }
     offset += roundUp(entry.elements, program.lanes);
   }
   return values;

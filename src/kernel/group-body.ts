@@ -36,6 +36,7 @@ import type { Steps } from "./steps.js";
 import { elementwiseSteps } from "./steps.js";
 import type { WindowSpec } from "./strip.js";
 import type { Tile } from "./tile.js";
+import { winogradBody } from "./winograd.js";
 
 /** The body of a group's kernel. Throws `InternalError` for a fusion that no template makes. */
 export function groupBody(k: Build, tile: Tile, schedule: Schedule, group: Group): Body {
@@ -131,6 +132,11 @@ function stageBody(context: StageContext): Body {
       const weight = sourceOf(stage, 1);
       if (!steps.prologue && isMember("pointwise", node, typesOf(schedule, node)))
         return pointwiseBody(k, tile, x, y, weight, steps.epilogue);
+      const size = schedule.winograd.get(node.id);
+      if (size !== undefined && weight.kind === "weight") {
+        const { padding } = windowOf(schedule, node);
+        return winogradBody(k, tile, x, y, weight.weight, { size, padding }, steps);
+      }
       const { groups } = node.attributes;
       const convolution = { window: windowOf(schedule, node), groups, ...rows };
       return convolutionBody(k, tile, x, y, weight, convolution, steps);

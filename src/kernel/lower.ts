@@ -1,12 +1,13 @@
 // Lowering: every group of a schedule becomes a launch of a kernel, and equal kernels become one.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Graph, WeightId } from "#ir/graph.js";
+import type { WeightId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { channels } from "#ir/type.js";
 import { isMember, macsOf } from "#ops/index.js";
-import type { Group, Schedule, View } from "#schedule/schedule.js";
+import type { Group, Schedule } from "#schedule/schedule.js";
 import { KernelBuilder } from "./build.js";
+import type { Body } from "./convolution.js";
 import { groupBody } from "./group-body.js";
 import type { Kernel, KernelProgram, Launch, PackedWeight, Port } from "./ir.js";
 import type { Ref } from "./operands.js";
@@ -16,75 +17,98 @@ import { tiles } from "./tile.js";
 
 /** The kernels of a schedule, with the tile of its target unless another is given. */
 export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.name]): KernelProgram {
+  const { graph, target } = schedule;
   const kernels = new Map<string, { index: number; kernel: Kernel }>();
   const launches: Launch[] = [];
+  const setup: Launch[] = [];
   const packed = new WeightPacker(schedule);
+  const prepared = new Map<string, number>();
+  let preparedSize = 0;
   const table: number[] = [];
-  for (const group of schedule.groups) {
-    const k = new KernelBuilder<Ref>({ lanes: schedule.target.lanes, team: tile.team });
-    const body = groupBody(k, tile, schedule, group);
-    const { kernel, sources } = k.finish(kernelName(schedule, group), body.blocks, body.write);
+
+  function launchOf(name: string, label: Label, bodyOf: (k: KernelBuilder<Ref>) => Body): Launch {
+    const k = new KernelBuilder<Ref>({ lanes: target.lanes, team: tile.team });
+    const body = bodyOf(k);
+    const { kernel, sources } = k.finish(name, body.blocks, body.write);
     // The name is a label: kernels that differ in nothing else are the same.
     const key = JSON.stringify({ ...kernel, name: "" }, (_, value: unknown) =>
       typeof value === "number" && !Number.isFinite(value) ? String(value) : value,
     );
     const known = kernels.get(key) ?? { index: kernels.size, kernel };
     kernels.set(key, known);
-    launches.push({
+    const starts = sources.map(startOf);
+    return {
       kernel: known.index,
-      ...addressesOf(sources, packed, table),
-      ...labelOf(schedule, group),
-    });
+      memories: starts.map((start) => start.memory),
+      offsets: starts.map((start) => start.offset),
+      ...label,
+    };
   }
-  const port = ({ name, view }: { name: string; view: View }): Port => {
-    if (view.stride !== channels(view.type.shape)) bug(`${name} is an input or output, but not dense`);
-    return { name, arena: view.arena, shape: view.type.shape, offset: view.offset };
-  };
+
+  function startOf(source: Ref): Start {
+    switch (source.kind) {
+      case "view":
+        return { memory: source.arena, offset: source.offset };
+      case "weight":
+        return packed.startOf(source.weight, source.packing);
+      case "table": {
+        const offset = table.length;
+        for (const value of source.values) table.push(value);
+        return { memory: 0, offset };
+      }
+      case "prepared": {
+        const key = `${source.name} of ${source.weight}`;
+        const known = prepared.get(key);
+        if (known !== undefined) return { memory: 0, offset: known };
+        const offset = preparedSize;
+        prepared.set(key, offset);
+        preparedSize += Math.ceil(source.elements / target.lanes) * target.lanes;
+        const label = { label: source.name, nodes: [source.weight], macs: 0 };
+        setup.push(launchOf(source.name, label, (k) => source.make(k, tile)));
+        return { memory: 0, offset };
+      }
+      default:
+        return source satisfies never;
+    }
+  }
+
+  for (const group of schedule.groups)
+    launches.push(
+      launchOf(kernelName(schedule, group), labelOf(schedule, group), (k) =>
+        groupBody(k, tile, schedule, group),
+      ),
+    );
   return {
-    name: schedule.graph.name,
-    lanes: schedule.target.lanes,
+    name: graph.name,
+    lanes: target.lanes,
     kernels: uniqueNames([...kernels.values()].map((entry) => entry.kernel)),
+    setup,
     launches,
     weights: packed.weights,
+    prepared: preparedSize,
     table,
     arenas: schedule.arenas,
     weightParts: packed.parts,
     scratch: Math.max(0, ...[...kernels.values()].map((entry) => entry.kernel.scratch)),
-    inputs: schedule.inputs.map(port),
-    outputs: schedule.outputs.map(port),
-    ...(schedule.graph.batch === undefined ? {} : { batch: schedule.graph.batch }),
+    inputs: schedule.inputs.map(portOf),
+    outputs: schedule.outputs.map(portOf),
+    ...(graph.batch === undefined ? {} : { batch: graph.batch }),
   };
 }
 
-function addressesOf(
-  sources: readonly Ref[],
-  packed: WeightPacker,
-  table: number[],
-): Pick<Launch, "memories" | "offsets"> {
-  const starts = sources.map((source) => startOf(source, packed, table));
-  return { memories: starts.map((start) => start.memory), offsets: starts.map((start) => start.offset) };
+function portOf({ name, view }: Schedule["inputs"][number]): Port {
+  if (view.stride !== channels(view.type.shape)) bug(`${name} is an input or output, but not dense`);
+  return { name, arena: view.arena, shape: view.type.shape, offset: view.offset };
 }
 
+/** Where a parameter begins: in which arena or part of the weights, and at which element of it. */
 interface Start {
   readonly memory: number;
   readonly offset: number;
 }
 
-function startOf(source: Ref, packed: WeightPacker, table: number[]): Start {
-  switch (source.kind) {
-    case "view":
-      return { memory: source.arena, offset: source.offset };
-    case "weight":
-      return packed.startOf(source.weight, source.packing);
-    case "table": {
-      const offset = table.length;
-      table.push(...source.values);
-      return { memory: 0, offset };
-    }
-    default:
-      return source satisfies never;
-  }
-}
+/** What a launch says of itself. */
+type Label = Pick<Launch, "label" | "nodes" | "macs">;
 
 /** Gives every weight in every layout a place in the packed file, in the order of first use. */
 class WeightPacker {
@@ -112,7 +136,11 @@ class WeightPacker {
     const start = { memory: this.parts.length - 1, offset: this.#size - (this.parts.at(-1) ?? 0) };
     this.#starts.set(key, start);
     this.#size += elements;
-    this.weights.push({ name: weight, elements, pack: () => packing.pack(store.readF32(weight)) });
+    this.weights.push({
+      name: weight,
+      elements,
+      pack: (memory) => packing.pack(store.readF32(weight, memory)),
+    });
     return start;
   }
 }
@@ -120,16 +148,18 @@ class WeightPacker {
 /** What the kernel does, in a name, and the shape that it makes: `pointwise_14x14x512`. */
 function kernelName(schedule: Schedule, group: Group): string {
   const shape = group.output.type.shape.filter((extent, at) => at > 0 || extent > 1);
-  return [workName(schedule.graph, group), shape.join("x")].filter((part) => part !== "").join("_");
+  return [workName(schedule, group), shape.join("x")].filter((part) => part !== "").join("_");
 }
 
-function workName(graph: Graph, group: Group): string {
+function workName(schedule: Schedule, group: Group): string {
+  const { graph } = schedule;
   const [stage, ...more] = group.stages;
   if (more.length === 1) return "separable";
   if (more.length > 1) return "inverted_residual";
   if (stage) {
     const node = nodeOf(graph, stage.node);
     const types = node.inputs.map((id) => nodeOf(graph, id).type);
+    if (schedule.winograd.has(node.id)) return "winograd";
     return isMember("pointwise", node, types) ? "pointwise" : node.op;
   }
   if (group.prologue.length === 0) return "copy";
@@ -147,7 +177,7 @@ function uniqueNames(kernels: readonly Kernel[]): Kernel[] {
   });
 }
 
-function labelOf(schedule: Schedule, group: Group): Pick<Launch, "label" | "nodes" | "macs"> {
+function labelOf(schedule: Schedule, group: Group): Label {
   const { graph } = schedule;
   const nodes = group.nodes.map((id) => nodeOf(graph, id));
   const macs = nodes.reduce(

@@ -2,7 +2,7 @@
 
 import type { Border, Tap } from "./border.js";
 import { loadTap } from "./border.js";
-import type { Int, Loops } from "./build.js";
+import type { Int, Loops, Width } from "./build.js";
 import { address, addInt, f32, i32, int, load, madd, mulInt, widen } from "./build.js";
 import type { Place, Register, Value } from "./ir.js";
 import type { Build } from "./operands.js";
@@ -84,6 +84,23 @@ export function panelWidths(k: Build, tile: Tile, columns: number): number[] {
   return segmentsOf(k, tile, columns, true).flatMap(({ count, width }) =>
     new Array<number>(count).fill(width),
   );
+}
+
+/** Calls `each` for the panels of packed columns: the first column, how many, and whether they are vecs. */
+export function eachPanel(
+  k: Build,
+  tile: Tile,
+  columns: number,
+  each: (first: Int, width: number, lanes: Width) => void,
+): void {
+  for (const segment of segmentsOf(k, tile, columns, true))
+    k.items(["panel"], [segment.count], (panel = 0) =>
+      each(
+        k.letInt("n", addInt(mulInt(panel, segment.width), segment.first)),
+        segment.width,
+        segment.wide ? "vec" : "f32",
+      ),
+    );
 }
 
 /** Into how many parts of equal panels the columns can be cut, `wanted` at most; 1 if panels are left over. */

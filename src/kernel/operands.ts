@@ -5,15 +5,29 @@ import { channels, elements } from "#ir/type.js";
 import type { Shape } from "#ir/type.js";
 import type { Source, View } from "#schedule/schedule.js";
 import type { KernelBuilder } from "./build.js";
+import type { Body } from "./convolution.js";
 import type { Place } from "./ir.js";
 import type { Packing } from "./pack.js";
 import { plainPacking } from "./pack.js";
+import type { Tile } from "./tile.js";
 
 /** What a parameter of a kernel refers to. */
 export type Ref =
   | { readonly kind: "view"; readonly arena: number; readonly offset: number }
   | { readonly kind: "weight"; readonly weight: WeightId; readonly packing: Packing }
+  | PreparedRef
   | { readonly kind: "table"; readonly values: readonly number[] };
+
+/** What is computed from a weight when a module is loaded, by a kernel of its own. */
+export interface PreparedRef {
+  readonly kind: "prepared";
+  /** Of the kernel; with the weight it tells what is computed. */
+  readonly name: string;
+  readonly weight: WeightId;
+  readonly elements: number;
+  /** The kernel that writes it. */
+  readonly make: (k: Build, tile: Tile) => Body;
+}
 
 export type Build = KernelBuilder<Ref>;
 
@@ -86,6 +100,20 @@ export function weightParameter(k: Build, name: string, weight: WeightId, packin
     name,
     { space: "weights", access: "read", extent: packing.elements },
     { kind: "weight", weight, packing },
+  );
+}
+
+/** A parameter for what is computed from a weight when a module is loaded. */
+export function preparedParameter(
+  k: Build,
+  name: string,
+  source: Omit<PreparedRef, "kind">,
+  access: "read" | "write" = "read",
+): Place {
+  return k.parameter(
+    name,
+    { space: "prepared", access, extent: source.elements },
+    { kind: "prepared", ...source },
   );
 }
 

@@ -19,6 +19,8 @@ export interface Tile {
   readonly blocks: number;
   /** Items of a block that run side by side; 1 on a CPU. */
   readonly team: number;
+  /** Most scratch for transformed inputs and products of a block of Winograd's, in elements: they should stay in the caches. */
+  readonly winogradScratch: number;
   /** Most scratch of a block, in elements; a strip that needs more is read where it lies. */
   readonly scratch: number;
 }
@@ -37,6 +39,7 @@ export const jsTile: Tile = {
   depthwisePixels: 2,
   blocks: 1,
   team: 1,
+  winogradScratch: 2 ** 19,
   scratch: Number.POSITIVE_INFINITY,
 };
 

@@ -10,6 +10,7 @@ const parts = {
   shared: ["hash", "weights", "ports"],
   net: ["net"],
   js: ["js"],
+  wasm: ["crew", "workers", "wasm"],
   wgsl: ["wgsl", "gpu-device", "gpu-memory", "gpu-error"],
   erf: ["erf"],
   roundHalfEven: ["round"],

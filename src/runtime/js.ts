@@ -4,10 +4,11 @@ import { createNet } from "./net.js";
 import type { LaunchInfo, LoadOptions, Model, Net } from "./types.js";
 import { findWeights } from "./weights.js";
 
-/** A kernel: arena, weights, scratch, table, and the base offset of each of its parameters. */
+/** A kernel: arena, weights, prepared weights, scratch, table, and the base offset of each of its parameters. */
 export type JsKernel = (
   arena: Float32Array,
   weights: Float32Array,
+  prepared: Float32Array,
   scratch: Float32Array,
   table: Int32Array,
   ...offsets: number[]
@@ -19,6 +20,8 @@ export type JsLaunch = readonly [kernel: JsKernel, offsets: readonly number[], l
 /** What an emitted module is made of. */
 export interface JsModule {
   readonly model: Model;
+  /** Run once, to prepare weights. */
+  readonly setup: readonly JsLaunch[];
   readonly launches: readonly JsLaunch[];
   readonly table: readonly number[];
   /** `import.meta.url`: weights are found beside it. */
@@ -32,6 +35,7 @@ export async function loadJs(module: JsModule, options: LoadOptions = {}): Promi
   const { model } = module;
   const weights = await findWeights(model, module.url, options.weights, module.embedded);
   const arena = new Float32Array(model.arena);
+  const prepared = new Float32Array(model.prepared);
   const scratch = new Float32Array(model.scratch);
   const table = Int32Array.from(module.table);
   const launches = module.launches.map(([kernel, , label, macs]): LaunchInfo => ({
@@ -40,13 +44,16 @@ export async function loadJs(module: JsModule, options: LoadOptions = {}): Promi
     macs,
   }));
 
+  const call = ([kernel, offsets]: JsLaunch) => kernel(arena, weights, prepared, scratch, table, ...offsets);
+  for (const launch of module.setup) call(launch);
+
   function step(times: Float64Array | undefined): void {
     for (let index = 0; index < module.launches.length; index++) {
       const launch = module.launches[index];
       if (!launch) continue;
       if (options.poison) scratch.fill(Number.NaN);
       const start = times ? performance.now() : 0;
-      launch[0](arena, weights, scratch, table, ...launch[1]);
+      call(launch);
       if (times) times[index] = (times[index] ?? 0) + performance.now() - start;
     }
   }

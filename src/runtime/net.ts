@@ -6,24 +6,67 @@ import type { Machine, Model, Net, RunOptions, Tensors } from "./types.js";
 /** A net over a machine that computes one sample at a time. */
 export function createNet(model: Model, machine: Machine): Net {
   let live: Machine | undefined = machine;
+  /** The last of the runs that take turns on other threads, and how many of them there are. */
+  let last: Promise<unknown> | undefined;
+  let underWay = 0;
 
-  function runSync(inputs: Tensors, options: RunOptions = {}): Record<string, Float32Array> {
+  /** One run, which stops wherever a sample lies ready in the arena and its launches are to be run. */
+  function* samplesOf(
+    inputs: Tensors,
+    options: RunOptions,
+  ): Generator<Machine, Record<string, Float32Array>> {
     if (!live) throw new Error(`${model.name}: run after dispose`);
+    const current = live;
+    const { arena } = current;
     const samples = countSamples(model, inputs, arrays);
     const outputs = prepareOutputs(model, samples, options.into ?? {}, arrays);
     for (let sample = 0; sample < samples; sample++) {
-      live.prepare?.();
+      current.prepare?.();
       for (const port of model.inputs) {
         const values = ownValue(inputs, port.name);
-        if (values) live.arena.set(sampleOf(values, port, sample, samples), port.offset);
+        if (values) arena.set(sampleOf(values, port, sample, samples), port.offset);
       }
-      live.step(options.times);
+      yield current;
       for (const [port, values] of outputs) {
-        const result = live.arena.subarray(port.offset, port.offset + sizeOf(port));
+        const result = arena.subarray(port.offset, port.offset + sizeOf(port));
         values.set(result, sample * sizeOf(port));
       }
     }
     return Object.fromEntries(outputs.map(([port, values]) => [port.name, values]));
+  }
+
+  function runSync(inputs: Tensors, options: RunOptions = {}): Record<string, Float32Array> {
+    if (underWay > 0) throw new Error(`${model.name}: runSync while run is under way; await that first`);
+    const samples = samplesOf(inputs, options);
+    for (;;) {
+      const { done, value } = samples.next();
+      if (done) return value;
+      value.step(options.times);
+    }
+  }
+
+  async function runAway(inputs: Tensors, options: RunOptions = {}): Promise<Record<string, Float32Array>> {
+    const samples = samplesOf(inputs, options);
+    for (;;) {
+      const { done, value } = samples.next();
+      if (done) return value;
+      await value.stepAway?.(options.times);
+    }
+  }
+
+  async function run(inputs: Tensors, options?: RunOptions): Promise<Record<string, Float32Array>> {
+    if (!machine.stepAway) return runSync(inputs, options);
+    const before = last;
+    underWay++;
+    const own = before ? before.then(() => runAway(inputs, options)) : runAway(inputs, options);
+    // The next one starts whether this one fails or not.
+    const settled = own.then(end, end);
+    function end(): void {
+      underWay--;
+      if (last === settled) last = undefined;
+    }
+    last = settled;
+    return own;
   }
 
   return {
@@ -31,9 +74,11 @@ export function createNet(model: Model, machine: Machine): Net {
     inputs: shapesOf(model, model.inputs),
     outputs: shapesOf(model, model.outputs),
     launches: machine.launches,
+    threads: machine.threads ?? 1,
     runSync,
-    run: async (inputs, options) => runSync(inputs, options),
+    run,
     dispose() {
+      live?.dispose?.();
       live = undefined;
     },
   };

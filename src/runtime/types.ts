@@ -26,10 +26,12 @@ export interface Model {
   /** Elements of the arena and of one block's scratch. */
   readonly arena: number;
   readonly scratch: number;
+  /** Elements of weights that are computed when the module is loaded. */
+  readonly prepared: number;
   readonly weights: WeightsInfo;
 }
 
-/** Where packed weights are: a URL (relative to the module) or their bytes, which are then kept and must not change. */
+/** Where packed weights are: a URL (relative to the module), or the bytes of the packed file. */
 export type WeightsSource = string | URL | ArrayBuffer | Uint8Array;
 
 export interface LoadOptions {
@@ -39,8 +41,14 @@ export interface LoadOptions {
   readonly gpu?: object;
   /** wgsl: a GPUDevice of the caller's, which stays the caller's. */
   readonly device?: object;
+  /** WebAssembly: how many threads compute; 1 by default. */
+  readonly threads?: number;
+  /** WebAssembly: which of the two binaries; by default relaxed SIMD where the engine has it. Results differ in the last bits. */
+  readonly simd?: "simd" | "relaxed";
   /** For tests: the arena is filled with NaN before each sample, and scratch before each launch. */
   readonly poison?: boolean;
+  /** For tests: thousands of operations from which on launches are divided over threads, and nets have any. */
+  readonly leastWork?: number;
 }
 
 /** Tensors by name, dense and row-major. */
@@ -65,11 +73,17 @@ export interface LaunchInfo {
 /** What computes one sample: memory that holds inputs and outputs, and the launches over it. */
 export interface Machine {
   readonly arena: Float32Array;
+  /** 1 if absent. */
+  readonly threads?: number;
   readonly launches: readonly LaunchInfo[];
   /** Called before the inputs of a sample are written. */
   prepare?(): void;
   /** Runs all launches; adds their milliseconds to `times`, if given. */
   step(times: Float64Array | undefined): void;
+  /** The same on other threads, so that the calling one is free. */
+  stepAway?(times: Float64Array | undefined): Promise<void>;
+  /** Ends those threads. */
+  dispose?(): void;
 }
 
 /** A loaded net. */
@@ -79,10 +93,12 @@ export interface Net {
   readonly inputs: Readonly<Record<string, readonly (number | string)[]>>;
   readonly outputs: Readonly<Record<string, readonly (number | string)[]>>;
   readonly launches: readonly LaunchInfo[];
-  /** Throws `TypeError` if an input's name, type or length is wrong. */
-  run(inputs: Tensors, options?: RunOptions): Promise<Record<string, Float32Array>>;
-  /** As run, at once. A net of the target wgsl has none: a GPU answers later. */
+  /** How many threads compute. */
+  readonly threads: number;
+  /** Throws `TypeError` if an input's name, type or length is wrong, and `Error` while `run` is under way on other threads. A net of the target wgsl has no `runSync`: a GPU answers later. */
   runSync(inputs: Tensors, options?: RunOptions): Record<string, Float32Array>;
-  /** Frees weights and arena; a later `run` throws. */
+  /** With several threads, on other threads than the caller's. Runs that overlap take turns; inputs are read at the turn. */
+  run(inputs: Tensors, options?: RunOptions): Promise<Record<string, Float32Array>>;
+  /** Frees weights and arena, and ends all threads; a later `run` throws, and one that is under way fails. */
   dispose(): void;
 }

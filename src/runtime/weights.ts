@@ -1,4 +1,4 @@
-// Finding the packed weights: given bytes, a URL, or base64 text in the module.
+// Reading the packed weights, piece by piece, to where they are used: from given bytes, a URL, or base64 text in the module.
 
 import { hashBytes } from "./hash.js";
 import type { Model, WeightsSource } from "./types.js";
@@ -6,25 +6,54 @@ import type { Model, WeightsSource } from "./types.js";
 /** The parts of a model that are read here. */
 type Weighted = Pick<Model, "name" | "weights">;
 
-/** The packed weights as f32, checked against the module's hash. `base` is the module's URL. */
+/** The packed weights as f32. Given bytes are kept, not copied, where their alignment allows it. */
 export async function findWeights(
   model: Weighted,
   base: string,
   source: WeightsSource | undefined,
   embedded: string | undefined,
 ): Promise<Float32Array> {
-  if (source === undefined && embedded !== undefined) return checked(model, fromBase64(embedded), "embedded");
-  if (source === undefined && model.weights.elements === 0) return new Float32Array(0);
+  const given = bytesOf(source);
+  const range = given && dataRange(model, given, givenBytes);
+  if (given && range && range.end <= given.length && (given.byteOffset + range.start) % 4 === 0) {
+    const data = given.subarray(range.start, range.end);
+    checkHash(model, data, givenBytes);
+    return new Float32Array(data.buffer, data.byteOffset, model.weights.elements);
+  }
+  const weights = new Float32Array(model.weights.elements);
+  await readWeights(model, base, source, embedded, new Uint8Array(weights.buffer));
+  return weights;
+}
+
+/** Reads the packed weights into `room`, which has their size, and checks them there. `base` is the module's URL. */
+export async function readWeights(
+  model: Weighted,
+  base: string,
+  source: WeightsSource | undefined,
+  embedded: string | undefined,
+  room: Uint8Array,
+): Promise<void> {
+  if (source === undefined && embedded !== undefined) {
+    decodeBase64(embedded, room);
+    return checkHash(model, room, "embedded");
+  }
+  if (source === undefined && room.length === 0) return;
   if (source === undefined || typeof source === "string" || source instanceof URL) {
     const url = urlOf(model, source, base);
-    return checked(model, tensorBytes(model, await readUrl(url), url.href), url.href);
+    const intake = createIntake(model, url.href, room);
+    for await (const piece of piecesOf(model, url)) intake.take(piece);
+    return intake.end();
   }
   const bytes = bytesOf(source);
   if (!bytes) {
     throw new TypeError(`${model.name}: weights must be a URL, an ArrayBuffer or a Uint8Array`);
   }
-  return checked(model, tensorBytes(model, bytes, "the weights given"), "the weights given");
+  const intake = createIntake(model, givenBytes, room);
+  intake.take(bytes);
+  intake.end();
 }
+
+const givenBytes = "the weights given";
 
 function urlOf(model: Weighted, source: string | URL | undefined, base: string): URL {
   try {
@@ -46,60 +75,136 @@ function bytesOf(source: unknown): Uint8Array | undefined {
   return undefined;
 }
 
-async function readUrl(url: URL): Promise<Uint8Array> {
-  if (url.protocol === "file:") {
-    // Node's fetch does not read files; browsers have no `process`, and Deno and Bun have both ways.
-    const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
-    const fs = process?.getBuiltinModule?.("node:fs/promises") as
-      | { readFile(url: URL): Promise<Uint8Array> }
-      | undefined;
-    if (fs) return fs.readFile(url);
+/** The bytes of a file or a response; a piece is valid until the next one is asked for. */
+async function* piecesOf(model: Weighted, url: URL): AsyncGenerator<Uint8Array> {
+  const fail = (why: unknown): never => {
+    const text = why instanceof Error ? why.message : String(why);
+    throw new Error(`${model.name}: cannot read the weights ${url.href}: ${text}`);
+  };
+  // Node's fetch does not read files; browsers have no `process`, and Deno and Bun have both ways.
+  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
+  const fs = url.protocol === "file:" ? process?.getBuiltinModule?.("node:fs/promises") : undefined;
+  if (fs) {
+    const file = await (fs as FileSystem).open(url).catch(fail);
+    try {
+      const piece = new Uint8Array(1 << 20);
+      for (;;) {
+        const { bytesRead } = await file.read(piece, 0, piece.length).catch(fail);
+        if (bytesRead === 0) return;
+        yield piece.subarray(0, bytesRead);
+      }
+    } finally {
+      await file.close();
+    }
   }
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`cannot read ${url.href}: ${response.status} ${response.statusText}`);
-  return new Uint8Array(await response.arrayBuffer());
+  const response = await fetch(url).catch(fail);
+  if (!response.ok) fail(`${response.status} ${response.statusText}`);
+  const reader = response.body?.getReader();
+  for (;;) {
+    const piece = (await reader?.read().catch(fail))?.value;
+    if (!piece) return;
+    yield piece;
+  }
 }
 
-/** The data of the one tensor of a packed safetensors file: 8 bytes of header length, JSON, data. */
-function tensorBytes(model: Weighted, file: Uint8Array, where: string): Uint8Array {
-  const wrong = (why: string) =>
-    new Error(`${model.name}: ${where} is no packed weight file of Cleave: ${why}`);
-  if (file.length < 8) throw wrong(`it has ${file.length} bytes`);
-  const length = new DataView(file.buffer, file.byteOffset, 8).getUint32(0, true);
-  if (length > file.length - 8) throw wrong("its header is cut off");
+/** What is used of `node:fs/promises`. */
+interface FileSystem {
+  open(url: URL): Promise<{
+    read(into: Uint8Array, offset: number, length: number): Promise<{ readonly bytesRead: number }>;
+    close(): Promise<void>;
+  }>;
+}
+
+/** Takes a packed file in pieces of any size, and puts the data of its tensor into `room`. */
+function createIntake(model: Weighted, where: string, room: Uint8Array) {
+  let head: Uint8Array = new Uint8Array(0);
+  let range: DataRange | undefined;
+  let taken = 0;
+  return {
+    take(next: Uint8Array): void {
+      let [piece, begin] = [next, taken];
+      taken += next.length;
+      if (!range) {
+        head = head.length === 0 ? next : joined(head, next);
+        range = dataRange(model, head, where);
+        [piece, begin] = [head, 0];
+      }
+      const from = Math.max(begin, range?.start ?? taken);
+      const to = Math.min(taken, range?.end ?? taken);
+      if (from < to) room.set(piece.subarray(from - begin, to - begin), from - (range?.start ?? 0));
+    },
+    end(): void {
+      if (!range)
+        throw wrongFile(model, where, taken < 8 ? `it has ${taken} bytes` : "its header is cut off");
+      if (taken < range.end) {
+        throw wrongFile(model, where, `it ends after ${taken - range.start} of ${room.length} bytes of data`);
+      }
+      checkHash(model, room, where);
+    },
+  };
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
+
+interface DataRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * Where in the file the data of the one tensor of a packed safetensors file lies (8 bytes of header length, JSON, data); undefined
+ * if `head`, its beginning, does not hold the whole header.
+ */
+function dataRange(model: Weighted, head: Uint8Array, where: string): DataRange | undefined {
+  if (head.length < 8) return undefined;
+  const length = new DataView(head.buffer, head.byteOffset, 8).getUint32(0, true);
+  // Cleave's are some hundred bytes long.
+  if (length > 1 << 20) throw wrongFile(model, where, "its header is too long");
+  if (head.length < 8 + length) return undefined;
   let packed: { data_offsets?: readonly number[] } | undefined;
   try {
-    packed = JSON.parse(new TextDecoder().decode(file.subarray(8, 8 + length))).packed;
+    packed = JSON.parse(new TextDecoder().decode(head.slice(8, 8 + length))).packed;
   } catch {
-    throw wrong("its header is not JSON");
+    throw wrongFile(model, where, "its header is not JSON");
   }
   const [start = 0, end = 0] = packed?.data_offsets ?? [];
-  if (!packed) throw wrong('it has no tensor "packed"');
-  if (end - start !== model.weights.elements * 4 || 8 + length + end > file.length) {
-    throw wrong(`it holds ${end - start} bytes of data, and ${model.weights.elements * 4} are needed`);
+  if (!packed) throw wrongFile(model, where, 'it has no tensor "packed"');
+  const needed = model.weights.elements * 4;
+  if (end - start !== needed) {
+    throw wrongFile(model, where, `it holds ${end - start} bytes of data, and ${needed} are needed`);
   }
-  return file.subarray(8 + length + start, 8 + length + end);
+  return { start: 8 + length + start, end: 8 + length + end };
 }
 
-function checked(model: Weighted, bytes: Uint8Array, where: string): Float32Array {
-  const hash = hashBytes(bytes);
-  if (hash !== model.weights.hash) {
-    throw new Error(
-      `${model.name}: the weights (${where}) have hash ${hash}, but this module was compiled with ${model.weights.hash}; use the packed file that was written with it`,
-    );
-  }
-  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-  return new Float32Array(aligned.buffer, aligned.byteOffset, model.weights.elements);
+function wrongFile(model: Weighted, where: string, why: string): Error {
+  return new Error(`${model.name}: ${where} is no packed weight file of Cleave: ${why}`);
 }
 
-/** Decoded piece by piece, so that no string of all bytes is made. */
-function fromBase64(text: string): Uint8Array {
+function checkHash(model: Weighted, data: Uint8Array, where: string): void {
+  const hash = hashBytes(data);
+  if (hash === model.weights.hash) return;
+  throw new Error(
+    `${model.name}: the weights (${where}) have hash ${hash}, but this module was compiled with ${model.weights.hash}; use the packed file that was written with it`,
+  );
+}
+
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
   const bytes = new Uint8Array((text.length / 4) * 3 - padding);
+  decodeBase64(text, bytes);
+  return bytes;
+}
+
+/** Piece by piece, so that no string of all bytes is made. */
+function decodeBase64(text: string, bytes: Uint8Array): void {
   const piece = 1 << 16;
   for (let start = 0, at = 0; start < text.length; start += piece) {
     const binary = atob(text.slice(start, start + piece));
     for (let index = 0; index < binary.length; index++) bytes[at++] = binary.charCodeAt(index);
   }
-  return bytes;
 }

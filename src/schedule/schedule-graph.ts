@@ -15,9 +15,11 @@ import type { Lifetime } from "./plan-memory.js";
 import { memoryLowerBound } from "./plan-memory.js";
 import { planArenas } from "./plan-arenas.js";
 import type { Schedule, Source, View } from "./schedule.js";
+import type { WinogradOptions } from "./winograd.js";
+import { chooseWinograd } from "./winograd.js";
 
 /** The schedule of a module's graph for a target: nodes of one kernel are one group, all others one each. */
-export function schedule(module: Module, target: Target): Schedule {
+export function schedule(module: Module, target: Target, options: WinogradOptions = {}): Schedule {
   const { graph, weights } = module;
   const groups = groupNodes(graph);
   const places = placeValues(graph, groups, target);
@@ -51,6 +53,7 @@ export function schedule(module: Module, target: Target): Schedule {
       ...groups.flatMap((nodes) => lowerGroup(graph, nodes, places, { viewOf, sourceOf })),
       ...[...constantOutputs].map((id) => copyGroup(nodeOf(graph, id), sourceOf(id), viewOf(id))),
     ],
+    winograd: chooseWinograd(graph, groups, target, options),
     inputs: inputNodes(graph).map(({ name, id }) => ({ name, view: viewOf(id) })),
     outputs: graph.outputs.map(({ name, node }) => ({ name, view: viewOf(node) })),
     arenas: plan.arenas,

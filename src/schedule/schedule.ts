@@ -93,15 +93,25 @@ export interface Group {
   readonly output: View;
 }
 
+/** Results of a tile of Winograd's algorithm, along each axis. */
+export type WinogradSize = 2 | 4;
+
 export interface Schedule {
   readonly graph: Graph;
   readonly weights: WeightStore;
   readonly target: Target;
   readonly groups: readonly Group[];
+  /** The 3×3 convolutions that are computed by Winograd's algorithm. */
+  readonly winograd: ReadonlyMap<NodeId, WinogradSize>;
   readonly inputs: readonly { readonly name: string; readonly view: View }[];
   readonly outputs: readonly { readonly name: string; readonly view: View }[];
   /** One, unless the target keeps kinds apart or an arena would be too large for it. */
   readonly arenas: readonly Arena[];
   /** Elements that live at one time at most: with this order of groups no plan needs less. */
   readonly arenaBound: number;
+}
+
+/** Elements of all arenas. */
+export function arenaElements(of: { readonly arenas: readonly { readonly elements: number }[] }): number {
+  return of.arenas.reduce((sum, { elements }) => sum + elements, 0);
 }

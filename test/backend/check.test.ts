@@ -347,6 +347,8 @@ describe("programs", () => {
     kernels: [double],
     launches,
     weights: [],
+    setup: [],
+    prepared: 0,
     table: [],
     arenas: [{ kind: "scalars", elements: 12 }],
     weightParts: [0],

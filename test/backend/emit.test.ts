@@ -9,6 +9,7 @@ import { Worker } from "node:worker_threads";
 import { init, parse } from "es-module-lexer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { emitJs } from "#backend/js/emit.js";
+import { emitWasm } from "#backend/wasm/emit.js";
 import type { Artifact } from "#backend/artifact.js";
 import type { KernelProgram } from "#kernel/ir.js";
 import { runtimeTexts } from "#runtime/text.js";
@@ -102,8 +103,8 @@ describe("the packed file", () => {
 
   test("of four lanes puts each weight at a multiple of them", () => {
     const weights = [
-      { name: "a", elements: 3, pack: () => Float32Array.of(1, 2, 3) },
-      { name: "b", elements: 1, pack: () => Float32Array.of(4) },
+      { name: "a", elements: 3, pack: () => [Float32Array.of(1, 2, 3)] },
+      { name: "b", elements: 1, pack: () => [Float32Array.of(4)] },
     ];
     const { weights: bytes } = emitJs(smallProgram({ lanes: 4, weights }), { version });
     expect([...new Float32Array(bytes!.slice(-32).buffer)]).toEqual([1, 2, 3, 0, 4, 0, 0, 0]);
@@ -118,7 +119,7 @@ describe("the packed file", () => {
       pack: () => {
         open += 1;
         order.push(name);
-        return Float32Array.of(open);
+        return [Float32Array.of(open)];
       },
     }));
     emitJs(smallProgram({ weights }), { version });
@@ -189,13 +190,25 @@ test("the header names the net, the version and what became of it; kernels show 
   expect(module).toContain("// affine: h → y\n// small.net:3: output y = x + w\nfunction affine(");
 });
 
-test("the declarations fit a program that uses the module as its documentation says", () => {
-  const program = smallProgram({ name: "typed", batch: "N" });
-  expect(writeArtifact(emitJs(program, { version }), folder).diagnostics).toEqual([]);
+test.each([
+  ["js", emitJs, `// @ts-expect-error this target has no threads\n    await load({ threads: 2 });`],
+  [
+    "wasm",
+    emitWasm,
+    `await load({ threads: 2, simd: "relaxed" });
+    const threads: number = net.threads;
+    // @ts-expect-error there are two binaries
+    await load({ simd: "wide" });`,
+  ],
+] as const)("the declarations of %s fit a program that uses the module", (target, emit, own) => {
+  const name = `typed_${target}`;
+  const program = smallProgram({ name, batch: "N", lanes: target === "js" ? 1 : 4 });
+  expect(writeArtifact(emit(program, { version }), folder).diagnostics).toEqual([]);
   const uses = `
-    import { load } from "./typed.mjs";
-    import type { Inputs, Net, Outputs } from "./typed.mjs";
+    import { load } from "./${name}.mjs";
+    import type { Inputs, Net, Outputs } from "./${name}.mjs";
     const net: Net = await load({ weights: new URL("file:///x") });
+    ${own}
     const inputs: Inputs = { x: new Float32Array(8) };
     const { y }: Outputs = await net.run(inputs, { into: { y: new Float32Array(8) } });
     const first: number | undefined = net.runSync(inputs).y[0];
@@ -207,7 +220,7 @@ test("the declarations fit a program that uses the module as its documentation s
     export { first, y };`;
   writeFileSync(join(folder, "uses.mts"), uses);
   const tsc = join(import.meta.dirname, "../../node_modules/typescript/bin/tsc");
-  const types = readFileSync(join(folder, "typed.d.ts"), "utf8");
+  const types = readFileSync(join(folder, `${name}.d.ts`), "utf8");
   const flags = ["--noEmit", "--strict", "--target", "es2023", "--module", "nodenext", "--lib", "es2023,dom"];
   const checked = spawnSync(process.execPath, [tsc, ...flags, "uses.mts"], { cwd: folder, encoding: "utf8" });
   expect(checked.stdout).toBe("");

@@ -1,7 +1,7 @@
 // Small nets from end to end: kernels that the checker has nothing against, and modules that agree with the interpreter.
 
 import { describe, expect, test } from "vitest";
-import { jsTarget } from "#backend/js/target.js";
+import { targets } from "#compile/targets.js";
 import { checkProgram } from "#kernel/check.js";
 import { lower } from "#kernel/lower.js";
 import { schedule } from "#schedule/schedule-graph.js";
@@ -46,13 +46,19 @@ describe.each(Object.entries(nets))("%s", (name, text) => {
     expect(render(diagnostics, new Map([[`${name}.net`, text]]), { color: false })).toBe("");
   });
 
-  test.each([
-    ["as it stands", () => module!],
-    ["optimized", () => optimize(module!, { verify: true }).value!.module],
-  ])("%s", async (_name, made) => {
+  test.each(
+    (["js", "wasm"] as const).flatMap((name) => [
+      ["as it stands", name, () => module!] as const,
+      [
+        "optimized",
+        name,
+        () => optimize(module!, { target: targets[name].target, verify: true }).value!.module,
+      ] as const,
+    ]),
+  )("%s, %s", async (_name, target, made) => {
     const graph = made();
-    expect(checkProgram(lower(schedule(graph, jsTarget))).findings).toEqual([]);
-    const comparisons = await verifyArtifact(emit(graph), module!);
+    expect(checkProgram(lower(schedule(graph, targets[target].target))).findings).toEqual([]);
+    const comparisons = await verifyArtifact(emit(graph, { target }), module!);
     expect(comparisons.map(({ output }) => output)).toEqual(
       module!.graph.outputs.map((output) => output.name),
     );

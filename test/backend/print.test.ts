@@ -55,7 +55,7 @@ describe("text", () => {
       ],
       { grid: { index: block, count: 4 } },
     );
-    expect(text).toBe(`function k(A, W, S, T, x, y) {
+    expect(text).toBe(`function k(A, W, P, S, T, x, y) {
   for (let block = 0; block < 4; block++) {
     let p = x + block * 16;
     let acc = 0;
@@ -93,7 +93,7 @@ describe("text", () => {
     const text = textOf([
       loop(i, 1, loop(j, 2, store(at("y"), add(add(mul(i, int(8)), int(3)), j), float(1), 2))),
     ]);
-    expect(text).toBe(`function k(A, W, S, T, x, y) {
+    expect(text).toBe(`function k(A, W, P, S, T, x, y) {
   for (let j = 0; j < 2; j++) {
     A[y + j + 5] = 1;
   }
@@ -193,6 +193,8 @@ function compare(one: Kernel, lanes: number): void {
     kernels: [one],
     launches: [{ kernel: 0, memories: [0, 0], offsets: [64, 128], label: "k", nodes: ["y"], macs: 0 }],
     weights: [],
+    setup: [],
+    prepared: 0,
     table: [],
     arenas: [{ kind: "scalars", elements: 192 }],
     weightParts: [0],
@@ -220,6 +222,7 @@ function compare(one: Kernel, lanes: number): void {
   const scratchMemory = new Float32Array(one.scratch).fill(Number.NaN);
   callable(printKernel(one, { lanes }))(
     arena,
+    new Float32Array(0),
     new Float32Array(0),
     scratchMemory,
     new Int32Array(0),

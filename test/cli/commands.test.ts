@@ -1,6 +1,15 @@
 // Every command, on the shipped examples and on wrong input.
 
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -52,6 +61,24 @@ describe("run", () => {
     expect(out).toContain("logits");
   });
 
+  test("several threads, and both targets, give the same", async () => {
+    const run = async (...more: string[]) => {
+      const net = join(folder, "wide.net");
+      writeFileSync(
+        net,
+        "net wide {\n  input x: f32[1, 40, 40, 16]\n  output y = conv2d(x, filters=64, kernel=3x3) |> global_avg_pool\n}\n",
+      );
+      const { code, out } = await cleave("run", net, "--json", ...more);
+      expect(code).toBe(0);
+      return JSON.parse(out)[0].outputs.y as number[];
+    };
+    const wanted = await run();
+    expect(await run("--threads", "2")).toEqual(wanted);
+    expect(await run("--target", "wasm")).toEqual(wanted);
+    const plain = await run("--target", "js");
+    for (const [at, value] of plain.entries()) expect(value).toBeCloseTo(wanted[at]!, 5);
+  });
+
   test("--json gives all values", async () => {
     const { code, out } = await cleave("run", "examples/seed.net", "--json");
     expect(code).toBe(0);
@@ -62,6 +89,21 @@ describe("run", () => {
     const { code, err } = await cleave("run", "examples/fm_mobile.net", "nothing.png");
     expect(code).toBe(1);
     expect(err).toContain("nothing.png");
+  });
+
+  test("labels stand beside the outputs that have as many values", async () => {
+    const model = join(folder, "heads.net");
+    const names = join(folder, "names.txt");
+    writeFileSync(
+      model,
+      "net heads {\n  input x: f32[1, 4]\n  output kind = relu(x)\n  output area = reduce_max(x, axes=[1])\n}\n",
+    );
+    writeFileSync(names, "\uFEFFred\r\ngreen\r\nblue\r\nblack\r\n");
+    const { code, out } = await cleave("run", model, "--labels", names, "--top", "1");
+    expect(code).toBe(0);
+    expect(out).toContain("heads: 2 ops → ");
+    expect(out).toMatch(/kind {2}red \d/);
+    expect(out).toMatch(/area {2}0 \d/);
   });
 
   test("labels that do not fit are an error", async () => {
@@ -98,6 +140,24 @@ describe("compile", () => {
     expect([...logits]).toEqual(JSON.parse(ran.out)[0].outputs.logits);
     expect(() => net.runSync({ image: new Float32Array(5) })).toThrow(TypeError);
     net.dispose();
+  });
+
+  test.each(["js", "wasm"])("--target %s says what it is", async (target) => {
+    const dir = join(folder, target);
+    const { code, out } = await cleave(
+      "compile",
+      "examples/seed.net",
+      "-o",
+      dir,
+      "--target",
+      target,
+      "--json",
+    );
+    expect(code).toBe(0);
+    expect(JSON.parse(out).target).toBe(target);
+    expect(readFileSync(join(dir, "seed.mjs"), "utf8")).toContain(
+      target === "js" ? "to plain JavaScript" : "to WebAssembly",
+    );
   });
 
   test("--embed-weights writes one module", async () => {
@@ -170,13 +230,15 @@ describe("inspect", () => {
 
   test("an unknown pass is an error with a suggestion", async () => {
     const { code, err } = await cleave("inspect", "examples/fm_mobile.net", "--after", "fold-batchnorm");
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(err).toContain("fold-batch-norm");
   });
 });
 
-test.each(["seed", "fm_resnet16", "fm_mobile"])("verify %s", async (name) => {
-  const { code, out } = await cleave("verify", `examples/${name}.net`);
+test.each(
+  ["seed", "fm_resnet16", "fm_mobile"].flatMap((name) => ["js", "wasm"].map((target) => [name, target])),
+)("verify %s for %s", async (name = "", target = "") => {
+  const { code, out } = await cleave("verify", `examples/${name}.net`, "--target", target);
   expect(out).toContain("agrees");
   expect(code).toBe(0);
 });
@@ -199,6 +261,17 @@ describe("check and fmt", () => {
       expect((await cleave("fmt", file)).code).toBe(0);
       expect((await cleave("fmt", "--check", file)).code).toBe(0);
     }
+  });
+
+  test("fmt keeps a link and the permissions of what it names", async () => {
+    const file = join(folder, "real.net");
+    const link = join(folder, "link.net");
+    writeFileSync(file, "net a { input x: f32[1, 4]\noutput x }\n", { mode: 0o600 });
+    symlinkSync(file, link);
+    expect((await cleave("fmt", link)).code).toBe(0);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(readFileSync(file, "utf8")).toBe("net a {\n  input x: f32[1, 4]\n  output x\n}\n");
+    expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
   test("all errors of a file at once", async () => {
@@ -229,6 +302,10 @@ describe("the command line", () => {
     [["nothing"]],
     [["compile"]],
     [["run", "examples/seed.net", "--split", "m=0"]],
+    [["run", "examples/seed.net", "--threads", "0"]],
+    [["run", "examples/seed.net", "--threads", "two"]],
+    [["run", "examples/seed.net", "--threads", "2", "--target", "js"]],
+    [["verify", "examples/seed.net", "--target", "cuda"]],
     [["explain", "examples/seed.net", "--dim", "H"]],
   ])("wrong usage %j is exit code 2", async (argv) => {
     expect((await cleave(...argv)).code).toBe(2);

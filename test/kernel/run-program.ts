@@ -20,7 +20,11 @@ export function runProgram(
   const weights = new Float32Array(program.weights.reduce((sum, weight) => sum + weight.elements, 0));
   let at = 0;
   for (const weight of program.weights) {
-    weights.set(weight.pack(), at);
+    let next = at;
+    for (const piece of weight.pack()) {
+      weights.set(piece, next);
+      next += piece.length;
+    }
     at += weight.elements;
   }
   for (const port of program.inputs)
@@ -33,7 +37,8 @@ export function runProgram(
       ...of: unknown[]
     ) => void;
   });
-  for (const launch of program.launches) {
+  const prepared = new Float32Array(program.prepared).fill(Number.NaN);
+  for (const launch of [...program.setup, ...program.launches]) {
     scratch.fill(Number.NaN);
     const { parameters } = program.kernels[launch.kernel]!;
     const bases = launch.offsets.map((offset, at) => {
@@ -41,7 +46,7 @@ export function runProgram(
       const before = space === "arena" ? starts : space === "weights" ? program.weightParts : [];
       return offset + (before[launch.memories[at]!] ?? 0);
     });
-    functions[launch.kernel]!(arena, weights, scratch, table, ...bases);
+    functions[launch.kernel]!(arena, weights, prepared, scratch, table, ...bases);
   }
   return new Map(
     program.outputs.map((port) => {

@@ -33,11 +33,13 @@ function module(more: Partial<JsModule> = {}, batch?: string): JsModule {
       ...(batch === undefined ? {} : { batch }),
       arena: 8,
       scratch: 0,
+      prepared: 0,
       weights: { file: "small.packed.safetensors", elements: 5, hash: hashBytes(data) },
     },
+    setup: [],
     launches: [
       [
-        function affine(arena, weights, _scratch, _table, x = 0, w = 0, y = 0) {
+        function affine(arena, weights, _prepared, _scratch, _table, x = 0, w = 0, y = 0) {
           for (let i = 0; i < 4; i += 1) arena[y + i] = 2 * arena[x + i]! + weights[w + i]!;
         },
         [0, 0, 4],
@@ -84,7 +86,9 @@ describe("weights", () => {
     const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     try {
       expect(await result({ weights: `${base}/w` })).toEqual(y);
-      await expect(loadSmall({ weights: `${base}/v` })).rejects.toThrow(/cannot read .*\/v: 404/);
+      await expect(loadSmall({ weights: `${base}/v` })).rejects.toThrow(
+        /^small: cannot read the weights .*\/v: 404/,
+      );
     } finally {
       server.close();
     }
@@ -117,7 +121,11 @@ describe("weights", () => {
     ["of three bytes", file.slice(0, 3), /it has 3 bytes/],
     ["with a header that is not JSON", badHeader, /its header is not JSON/],
     ["without the tensor", noTensor, /it has no tensor "packed"/],
-    ["that is no file", "nowhere.safetensors", /nowhere\.safetensors/],
+    [
+      "that is no file",
+      "nowhere.safetensors",
+      /^small: cannot read the weights file:.*nowhere\.safetensors: ENOENT/,
+    ],
     ["of a wrong type", 3 as never, /must be a URL, an ArrayBuffer or a Uint8Array/],
   ])("%s are refused", async (_name, weights, message) => {
     await expect(loadSmall(weights === undefined ? {} : { weights })).rejects.toThrow(message);

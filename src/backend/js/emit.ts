@@ -1,14 +1,13 @@
 // The JavaScript back end: one ES module with a function per kernel and no import.
 
-import type { KernelProgram } from "#kernel/ir.js";
+import type { KernelProgram, Launch } from "#kernel/ir.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { runtimeTexts } from "#runtime/text.js";
+import { arenaElements } from "#schedule/schedule.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
-import { toBase64 } from "../base64.js";
 import {
-  arenaElements,
-  header,
+  headerText,
   joinSections,
   kernelComment,
   loadText,
@@ -16,7 +15,7 @@ import {
   section,
   tableText,
 } from "../module-text.js";
-import { packWeights } from "../packed.js";
+import { placeWeights } from "../packed.js";
 import { typesText } from "../types-text.js";
 import type { Helper } from "./helpers.js";
 import { helperText } from "./helpers.js";
@@ -27,20 +26,21 @@ import { runtimeNames } from "./reserved.js";
 /** Emits the module of a program for the `js` target. */
 export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
   if (program.arenas.length !== 1) bug("the program keeps its tensors apart");
-  const packed = packWeights(program, options.version);
+  const packed = placeWeights(program, options);
   const kernels = printKernels(program, options);
   const helpers = new Set<Helper>(kernels.flatMap((kernel) => [...kernel.helpers]));
-  const embedded = options.embedWeights === true && packed.elements > 0;
   const name = fileNameOf(program.name);
 
   const module = joinSections([
-    header(program, options, "plain JavaScript"),
-    loadText("loadJs", embedded, "table"),
+    headerText(program, options, "plain JavaScript"),
+    loadText("loadJs", packed, "setup, launches, table"),
     modelText(program, packed, ({ offset }) => `offset: ${offset}`, [
       `arena: ${arenaElements(program)},`,
       `scratch: ${program.scratch},`,
+      `prepared: ${program.prepared},`,
     ]),
-    launchesText(program, kernels),
+    launchesText("Once, to prepare weights", "setup", program.setup, kernels),
+    launchesText("In order", "launches", program.launches, kernels),
     tableText(program.table),
     section("Kernels"),
     ...kernels.map((kernel) => kernel.text),
@@ -49,14 +49,14 @@ export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
     runtimeTexts.js,
     runtimeTexts.net,
     runtimeTexts.shared,
-    embedded ? `const embedded =\n  "${toBase64(packed.data)}";\n` : "",
+    packed.embedded ?? "",
   ]);
   return {
     name,
     target: "js",
     module,
     types: typesText(program, { sync: true }),
-    ...(embedded || packed.elements === 0 ? {} : { weights: packed.file }),
+    ...packed.part,
     kernels: program.kernels.length,
     launches: program.launches.length,
     arenaBytes: arenaElements(program) * 4,
@@ -80,7 +80,7 @@ function printKernels(program: KernelProgram, options: EmitOptions): PrintedKern
       name,
       comment: kernelComment(
         kernel,
-        program.launches.filter((launch) => launch.kernel === index),
+        [...program.setup, ...program.launches].filter((launch) => launch.kernel === index),
         options,
       ),
       table: bounds,
@@ -90,11 +90,17 @@ function printKernels(program: KernelProgram, options: EmitOptions): PrintedKern
   });
 }
 
-function launchesText(program: KernelProgram, kernels: readonly PrintedKernel[]): string {
-  const rows = program.launches.map((launch) => {
+function launchesText(
+  when: string,
+  name: string,
+  launches: readonly Launch[],
+  kernels: readonly PrintedKernel[],
+): string {
+  const rows = launches.map((launch) => {
     const kernel = kernels[launch.kernel] ?? bug(`launch of kernel ${launch.kernel}, which does not exist`);
     const label = JSON.stringify(launch.nodes.join(" → "));
     return `  [${kernel.name}, [${launch.offsets.join(", ")}], ${label}, ${launch.macs}],\n`;
   });
-  return `/** In order: the kernel, the base offset of each parameter, the nodes, multiply-accumulates. */\nconst launches = [\n${rows.join("")}];\n`;
+  const text = rows.length > 0 ? `[\n${rows.join("")}]` : "[]";
+  return `/** ${when}: the kernel, the base offset of each parameter, the nodes, multiply-accumulates. */\nconst ${name} = ${text};\n`;
 }

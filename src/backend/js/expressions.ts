@@ -7,8 +7,8 @@ import type { Code } from "../text.js";
 import { call, element, name } from "../text.js";
 import { binary, conditional, integerSum, negative, number, toI32 } from "./code.js";
 import type { Helper } from "./helpers.js";
-import type { Pointers } from "./pointers.js";
-import { carrier } from "./pointers.js";
+import type { Pointers } from "../pointers.js";
+import { carrier } from "../pointers.js";
 import type { Range } from "./ranges.js";
 import { fitsI32 } from "./ranges.js";
 
@@ -311,7 +311,7 @@ function arrayOf(kernel: Kernel, place: Place): string {
   if (place.kind === "scratch") return "S";
   const parameter = kernel.parameters.find(({ name }) => name === place.name);
   if (!parameter) return bug(`${kernel.name} has no parameter ${place.name}`);
-  return { arena: "A", weights: "W", table: "T" }[parameter.space];
+  return { arena: "A", weights: "W", prepared: "P", table: "T" }[parameter.space];
 }
 
 /** `base + offset`, without what is 0. */

@@ -10,8 +10,9 @@ import type { Helper } from "./helpers.js";
 import { createExpressions } from "./expressions.js";
 import type { Expressions } from "./expressions.js";
 import type { Range } from "./ranges.js";
-import { createRanges, fitsI32, stepOf } from "./ranges.js";
-import { findPointers } from "./pointers.js";
+import { createRanges, fitsI32 } from "./ranges.js";
+import { findPointers, scratchPlace } from "../pointers.js";
+import { stepOf } from "../step.js";
 
 export interface PrintOptions {
   /** Elements of a vec; a vec is that many locals. */
@@ -25,7 +26,7 @@ export interface PrintOptions {
 }
 
 export interface PrintedKernel {
-  /** `function name(A, W, S, T, …offsets) { … }`: arena, weights, scratch, table, one offset per parameter. */
+  /** `function name(A, W, S, T, …offsets) { … }`: arena, weights, prepared weights, scratch, table, one offset per parameter. */
   readonly text: string;
   readonly name: string;
   /** Functions that the module must bring along. */
@@ -33,7 +34,7 @@ export interface PrintedKernel {
 }
 
 /** Names that a kernel may not take: the arrays that every kernel is called with, and the helpers. */
-export const arrays = { arena: "A", weights: "W", scratch: "S", table: "T" } as const;
+export const arrays = { arena: "A", weights: "W", prepared: "P", scratch: "S", table: "T" } as const;
 
 /**
  * The kernel as a function. Values of type f32 are computed in double and rounded when stored. A team loop is a loop;
@@ -59,7 +60,8 @@ export function printKernel(kernel: Kernel, options: PrintOptions): PrintedKerne
       lanes: options.lanes,
       fresh,
       parameters,
-      pointers: findPointers(folded),
+      // Scratch has no base.
+      pointers: new Map([...findPointers(folded)].filter(([, place]) => place !== scratchPlace)),
       range: createRanges(folded, options.table),
     }),
   };

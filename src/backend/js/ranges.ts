@@ -1,7 +1,9 @@
 // Ranges of the integers of a kernel: where a result surely fits 32 bits, JavaScript needs no `| 0`.
 
-import type { IntBinary, Kernel, Register, Statement, Value } from "#kernel/ir.js";
+import type { IntBinary, Kernel, Register, Value } from "#kernel/ir.js";
 import { walkStatements } from "#kernel/walk.js";
+import type { Step } from "../step.js";
+import { stepOf } from "../step.js";
 
 /** Inclusive bounds; infinite where nothing is known. */
 export interface Range {
@@ -101,37 +103,6 @@ export function createRanges(kernel: Kernel, table: Range = anyI32): (value: Val
   }
 
   return of;
-}
-
-/** The step of `register = register ± value`. */
-export interface Step {
-  readonly value: Value;
-  readonly sign: 1 | -1;
-}
-
-/** If `value` is the register plus or minus something, that something. */
-export function stepOf(register: Register, value: Value): Step | undefined {
-  if (value.kind !== "int") return undefined;
-  if (value.fn === "add") {
-    if (isRegister(value.a, register)) return { value: value.b, sign: 1 };
-    if (isRegister(value.b, register)) return { value: value.a, sign: 1 };
-    // Folding brings constants to the end: (register + x) + c.
-    const inner = stepOf(register, value.a);
-    if (inner?.sign === 1) {
-      return { value: { kind: "int", type: "i32", fn: "add", a: inner.value, b: value.b }, sign: 1 };
-    }
-  }
-  if (value.fn === "sub" && isRegister(value.a, register)) return { value: value.b, sign: -1 };
-  return undefined;
-}
-
-/** Whether the statement sets this register. */
-export function setsRegister(statement: Statement, register: Register): boolean {
-  return statement.kind === "set" && statement.register.name === register.name;
-}
-
-function isRegister(value: Value, register: Register): boolean {
-  return value.kind === "register" && value.name === register.name;
 }
 
 /** What is left of a range when its value is wrapped to 32 bits. */

@@ -5,7 +5,7 @@ import { runtimeTexts } from "#runtime/text.js";
 /** The functions and constants of the runtime, those of the module itself, and globals that the runtime uses. */
 export function runtimeNames(): string[] {
   const declared = Object.values(runtimeTexts).flatMap((text) =>
-    [...text.matchAll(/^(?:async )?(?:function|const) ([\w$]+)/gm)].flatMap((match) => match[1] ?? []),
+    [...text.matchAll(/^(?:async )?(?:function\*?|const) ([\w$]+)/gm)].flatMap((match) => match[1] ?? []),
   );
   return [...declared, "load", "model", "launches", "table", "embedded", ...globals];
 }

@@ -20,7 +20,7 @@ export interface BindingPattern {
 
 /** A memory of a program. */
 export interface Memory {
-  readonly space: Space;
+  readonly space: Exclude<Space, "prepared">;
   readonly index: number;
 }
 
@@ -32,6 +32,7 @@ export function bindingsOf(
   const kernel = program.kernels[launch.kernel] ?? bug(`no kernel ${launch.kernel}`);
   const memories: Memory[] = [];
   const of = kernel.parameters.map(({ space }, at) => {
+    if (space === "prepared") return bug(`${kernel.name} reads prepared weights, which this target has not`);
     const index = launch.memories[at] ?? 0;
     const known = memories.findIndex((one) => one.space === space && one.index === index);
     return known >= 0 ? known : memories.push({ space, index }) - 1;

@@ -4,12 +4,11 @@ import { bug } from "#diagnostic/diagnostic.js";
 import { elements } from "#ir/type.js";
 import type { KernelProgram, Launch, Port } from "#kernel/ir.js";
 import { runtimeTexts } from "#runtime/text.js";
+import { arenaElements } from "#schedule/schedule.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
-import { toBase64 } from "../base64.js";
 import {
-  arenaElements,
-  header,
+  headerText,
   joinSections,
   kernelComment,
   loadText,
@@ -17,7 +16,7 @@ import {
   section,
   tableText,
 } from "../module-text.js";
-import { packWeights } from "../packed.js";
+import { placeWeights } from "../packed.js";
 import { block } from "../text.js";
 import { typesText } from "../types-text.js";
 import type { Binding, Memory } from "./bindings.js";
@@ -101,13 +100,13 @@ function weightElements(program: KernelProgram): number {
 
 /** Emits the module of a program for the `wgsl` target. */
 export function emitWgsl(program: KernelProgram, options: EmitOptions): Artifact {
-  const packed = packWeights(program, options.version);
+  if (program.setup.length > 0) bug("weights are prepared by a kernel, which this target does not run");
+  const packed = placeWeights(program, options);
   const printed = printShaders(program, options);
-  const embedded = options.embedWeights === true && packed.elements > 0;
   const name = fileNameOf(program.name);
   const module = joinSections([
-    header(program, options, "WebGPU"),
-    loadText("loadWgsl", embedded, "shaders, table"),
+    headerText(program, options, "WebGPU"),
+    loadText("loadWgsl", packed, "launches, shaders, table"),
     modelText(program, packed, (port) => placeText(program, port), [
       `arenas: [${program.arenas.map(({ elements }) => elements).join(", ")}],`,
       `weightParts: [${program.weightParts.join(", ")}],`,
@@ -126,14 +125,14 @@ export function emitWgsl(program: KernelProgram, options: EmitOptions): Artifact
     section("Runtime"),
     runtimeTexts.wgsl,
     runtimeTexts.shared,
-    embedded ? `const embedded =\n  "${toBase64(packed.data)}";\n` : "",
+    packed.embedded ?? "",
   ]);
   return {
     name,
     target: "wgsl",
     module,
-    types: typesText(program, { sync: false, gpu: true }),
-    ...(embedded || packed.elements === 0 ? {} : { weights: packed.file }),
+    types: typesText(program, { sync: false, kind: "gpu" }),
+    ...packed.part,
     shaders: printed.shaders.map(({ name: own, text }) => ({ name: own, text })),
     needs: neededLimits(program, printed),
     kernels: printed.shaders.length,

@@ -10,7 +10,10 @@ import { emitWgsl, neededLimits, printShaders } from "#backend/wgsl/emit.js";
 import { checkLimits, guaranteedLimits, parseLimits } from "#backend/wgsl/limits.js";
 import { compile } from "#compile/compile.js";
 import { load } from "#compile/load.js";
-import { writeArtifact } from "../../../src/node.js";
+import { optimize } from "#compile/optimize.js";
+import { targetOf } from "#compile/targets.js";
+import { writeModule } from "../../../src/node.js";
+import { moduleOf } from "../../schedule/module-of.js";
 import { smallProgram } from "../programs.js";
 import { computingDevice, describeOn } from "./device.js";
 
@@ -62,9 +65,9 @@ test("the declarations fit a program that uses the module as its documentation s
 });
 
 test("shaders become files where they are asked for", () => {
-  const { value } = compile(net, { target: "wgsl" });
-  const written = writeArtifact(value!, folder, [], { shaders: true });
-  expect(written.value!.map(({ path }) => path)).toContain(join(folder, "n.conv2d_2x2x8.wgsl"));
+  const { module } = optimize(moduleOf(net), { target: targetOf("wgsl").target }).value!;
+  const written = writeModule(module, folder, { target: "wgsl", shaders: true });
+  expect(written.value!.files.map(({ path }) => path)).toContain(join(folder, "n.conv2d_2x2x8.wgsl"));
 });
 
 test("a net that exceeds the limits is told what it needs and what helps", () => {

@@ -1,12 +1,15 @@
-// Pointers: integer registers that only ever address one parameter carry its base from their declaration on.
+// Pointers: integer registers that only ever address one parameter, or scratch, carry its base from their declaration on.
 //
 // `let p = b * 512; … A[x + p]` becomes `let p = x + b * 512; … A[p]`: V8 does not move `x + p` out of a loop.
 
 import type { Kernel, Place, Register, Value } from "#kernel/ir.js";
 import { operandsOf, valuesOf, walkStatements } from "#kernel/walk.js";
-import { stepOf } from "./ranges.js";
+import { stepOf } from "./step.js";
 
-/** The parameter whose base a register carries, if any. */
+/** What stands for scratch where others have the name of a parameter. */
+export const scratchPlace = "";
+
+/** The parameter whose base a register carries, or `scratchPlace`. */
 export type Pointers = ReadonlyMap<string, string>;
 
 /** Finds the pointers of a kernel. */
@@ -42,7 +45,7 @@ export function carrier(base: Value, isCandidate: (name: string) => boolean): Re
   return undefined;
 }
 
-/** The place that a value stands for as the base of an address; scratch has no base and is no pointer. */
+/** The place that a value stands for as the base of an address; null if it is used as a number. */
 type Use =
   | { readonly kind: "place"; readonly place: string | null }
   | { readonly kind: "into"; readonly register: string };
@@ -70,7 +73,8 @@ function collectUses(kernel: Kernel, candidates: ReadonlySet<string>): Map<strin
   const address = (place: Place, base: Value | undefined) => {
     if (!base) return;
     const pointer = carrier(base, isCandidate);
-    if (pointer) add(pointer.name, { kind: "place", place: place.kind === "parameter" ? place.name : null });
+    if (pointer)
+      add(pointer.name, { kind: "place", place: place.kind === "parameter" ? place.name : scratchPlace });
     other(base, pointer);
   };
 

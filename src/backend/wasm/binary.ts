@@ -1,0 +1,108 @@
+// A WebAssembly binary: functions over one imported memory.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import type { Code, ValType } from "./code.js";
+import { unsigned, valTypes } from "./code.js";
+
+export interface Signature {
+  readonly parameters: readonly ValType[];
+  readonly results: readonly ValType[];
+}
+
+/** A function; its locals follow its parameters. */
+export interface WasmFunction extends Signature {
+  readonly locals: readonly ValType[];
+  readonly body: Code;
+  readonly exportName?: string;
+}
+
+/** A function of the host, found under `host.<name>`. */
+export interface HostFunction extends Signature {
+  readonly name: string;
+}
+
+export interface WasmBinary {
+  readonly imports: readonly HostFunction[];
+  /** In order of their indices, which follow those of the imports. */
+  readonly functions: readonly WasmFunction[];
+}
+
+/** What every binary begins with: `\0asm`, version 1. */
+const magic = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00] as const;
+
+/** 64 KiB each; 4 GiB in all are what 32-bit addresses reach. */
+const mostPages = 65536;
+
+/**
+ * The bytes of a binary. The memory is imported as `host.memory`, with a maximum and not shared: a host that shares it between
+ * threads writes 3 (shared) for the 1 (with a maximum) behind the name.
+ */
+export function encodeBinary({ imports, functions }: WasmBinary): Uint8Array<ArrayBuffer> {
+  const signatures: Signature[] = [];
+  const typeOf = (signature: Signature): number => {
+    const found = signatures.findIndex((other) => sameSignature(other, signature));
+    return found >= 0 ? found : signatures.push(signature) - 1;
+  };
+  const importTypes = imports.map(typeOf);
+  const functionTypes = functions.map(typeOf);
+  const memoryImport = [
+    ...name("host"),
+    ...name("memory"),
+    0x02,
+    0x01,
+    ...unsigned(0),
+    ...unsigned(mostPages),
+  ];
+  const functionImports = imports.map((one, at) => [
+    ...name("host"),
+    ...name(one.name),
+    0x00,
+    ...unsigned(importTypes[at] ?? bug(`import ${one.name} has no type`)),
+  ]);
+  const exports = functions.flatMap(({ exportName }, at) =>
+    exportName === undefined ? [] : [[...name(exportName), 0x00, ...unsigned(imports.length + at)]],
+  );
+  return Uint8Array.from([
+    ...magic,
+    ...section(1, signatures.map(signatureBytes)),
+    ...section(2, [memoryImport, ...functionImports]),
+    ...section(3, functionTypes.map(unsigned)),
+    ...section(7, exports),
+    ...section(10, functions.map(functionBytes)),
+  ]);
+}
+
+/** A section: its number, its length, how many entries, the entries. */
+function section(id: number, entries: readonly (readonly number[])[]): number[] {
+  const content = [...unsigned(entries.length), ...entries.flat()];
+  return [id, ...unsigned(content.length), ...content];
+}
+
+function signatureBytes({ parameters, results }: Signature): number[] {
+  return [0x60, ...vector(parameters), ...vector(results)];
+}
+
+function vector(types: readonly ValType[]): number[] {
+  return [...unsigned(types.length), ...types.map((type) => valTypes[type])];
+}
+
+function functionBytes({ locals, body }: WasmFunction): number[] {
+  const runs: { type: ValType; count: number }[] = [];
+  for (const type of locals) {
+    const last = runs.at(-1);
+    if (last?.type === type) last.count += 1;
+    else runs.push({ type, count: 1 });
+  }
+  const declared = runs.flatMap(({ type, count }) => [...unsigned(count), valTypes[type]]);
+  const code = [...unsigned(runs.length), ...declared, ...body, 0x0b];
+  return [...unsigned(code.length), ...code];
+}
+
+function sameSignature(a: Signature, b: Signature): boolean {
+  return a.parameters.join() === b.parameters.join() && a.results.join() === b.results.join();
+}
+
+function name(text: string): number[] {
+  const bytes = new TextEncoder().encode(text);
+  return [...unsigned(bytes.length), ...bytes];
+}

@@ -1,0 +1,121 @@
+// The WebAssembly back end: one ES module with two binaries in it, for SIMD and for relaxed SIMD, and no import.
+
+import type { Kernel, KernelProgram, Launch } from "#kernel/ir.js";
+import { valuesOf, walkStatements, walkValue } from "#kernel/walk.js";
+import { bug } from "#diagnostic/diagnostic.js";
+import { runtimeTexts } from "#runtime/text.js";
+import { arenaElements } from "#schedule/schedule.js";
+import type { Artifact, EmitOptions } from "../artifact.js";
+import { fileNameOf } from "../artifact.js";
+import { toBase64 } from "../base64.js";
+import { comment } from "../text.js";
+import {
+  headerText,
+  joinSections,
+  kernelComment,
+  loadText,
+  modelText,
+  section,
+  tableText,
+} from "../module-text.js";
+import { placeWeights } from "../packed.js";
+import { typesText } from "../types-text.js";
+import { encodeBinary } from "./binary.js";
+import { functionsOf } from "./functions.js";
+import type { Layout } from "./layout.js";
+import { layoutOf } from "./layout.js";
+import { printKernel } from "./print.js";
+
+/** Emits the module of a program for the `wasm` target. */
+export function emitWasm(program: KernelProgram, options: EmitOptions): Artifact {
+  if (program.arenas.length !== 1) bug("the program keeps its tensors apart");
+  const packed = placeWeights(program, options);
+  const layout = layoutOf(program, packed.elements);
+  const module = joinSections([
+    headerText(program, options, "WebAssembly"),
+    loadText("loadWasm", packed, "layout, kernels, setup, launches, table, binaries"),
+    modelText(program, packed, ({ offset }) => `offset: ${offset}`, [
+      `arena: ${arenaElements(program)},`,
+      `scratch: ${program.scratch},`,
+      `prepared: ${program.prepared},`,
+    ]),
+    `/** Where the parts of memory begin, in bytes. */\nconst layout = ${JSON.stringify(layout)};\n`,
+    kernelsText(program, options),
+    launchesText("Once, to prepare weights", "setup", program, program.setup, layout),
+    launchesText("In order", "launches", program, program.launches, layout),
+    tableText(program.table),
+    section("Kernels, as WebAssembly in base64"),
+    `const binaries = {\n  simd:\n    "${toBase64(binaryOf(program, false))}",\n  relaxed:\n    "${toBase64(binaryOf(program, true))}",\n};\n`,
+    section("Runtime"),
+    runtimeTexts.wasm,
+    runtimeTexts.net,
+    runtimeTexts.shared,
+    packed.embedded ?? "",
+  ]);
+  return {
+    name: fileNameOf(program.name),
+    target: "wasm",
+    module,
+    types: typesText(program, { sync: true, kind: "wasm" }),
+    ...packed.part,
+    kernels: program.kernels.length,
+    launches: program.launches.length,
+    arenaBytes: arenaElements(program) * 4,
+    weightBytes: packed.elements * 4,
+  };
+}
+
+/** The kernels of a program as a binary, for SIMD or relaxed SIMD. */
+export function binaryOf(program: KernelProgram, relaxed: boolean): Uint8Array<ArrayBuffer> {
+  const functions = functionsOf(program.kernels);
+  const kernels = program.kernels.map((kernel) =>
+    printKernel(kernel, { lanes: program.lanes, relaxed, functions }),
+  );
+  return encodeBinary({ imports: functions.imports, functions: [...functions.helpers, ...kernels] });
+}
+
+function kernelsText(program: KernelProgram, options: EmitOptions): string {
+  const rows = program.kernels.flatMap((kernel, index) => {
+    const launches = [...program.setup, ...program.launches].filter((launch) => launch.kernel === index);
+    const lines = comment(kernelComment(kernel, launches, options)).map((line) => `  ${line}`);
+    return [...lines, `  [${JSON.stringify(kernel.name)}, ${kernel.grid.count}, ${workOf(kernel)}],`];
+  });
+  return `/** Functions of the binaries, how many independent blocks each has, and thousands of operations. */\nconst kernels = [\n${rows.join("\n")}\n];\n`;
+}
+
+/** Thousands of operations of all blocks, addresses included: what decides whether threads share them. */
+function workOf(kernel: Kernel): number {
+  let operations = 0;
+  walkStatements(kernel.body, (statement, times) => {
+    for (const value of valuesOf(statement)) {
+      walkValue(value, ({ kind }) => {
+        if (kind !== "register" && kind !== "const") operations += times;
+      });
+    }
+  });
+  return Math.ceil((operations * kernel.grid.count) / 1000);
+}
+
+function launchesText(
+  when: string,
+  name: string,
+  program: KernelProgram,
+  launches: readonly Launch[],
+  layout: Layout,
+): string {
+  const rows = launches.map((launch) => {
+    const kernel =
+      program.kernels[launch.kernel] ?? bug(`launch of kernel ${launch.kernel}, which does not exist`);
+    const addresses = launch.offsets.map((offset, at) => addressOf(kernel, at, offset, layout));
+    const label = JSON.stringify(launch.nodes.join(" → "));
+    return `  [${launch.kernel}, [${addresses.join(", ")}], ${label}, ${launch.macs}],\n`;
+  });
+  const text = rows.length > 0 ? `[\n${rows.join("")}]` : "[]";
+  return `/** ${when}: the kernel, the address of each parameter, the nodes, multiply-accumulates. */\nconst ${name} = ${text};\n`;
+}
+
+/** The address of a parameter, in bytes, from its offset in its space. */
+export function addressOf(kernel: Kernel, parameter: number, offset: number, layout: Layout): number {
+  const { space } = kernel.parameters[parameter] ?? bug(`${kernel.name} has no parameter ${parameter}`);
+  return layout[space] + offset * 4;
+}

@@ -1,0 +1,120 @@
+// Prints a kernel as a WebAssembly function.
+
+import { foldKernel } from "#kernel/fold.js";
+import type { Kernel, Register, Statement } from "#kernel/ir.js";
+import { valuesOf, walkStatements, walkValue } from "#kernel/walk.js";
+import type { WasmFunction } from "./binary.js";
+import type { Code } from "./code.js";
+import { doWhile, f32Const, i32Const, ifElse, localGet, localSet, localTee, op, v128Const } from "./code.js";
+import type { ValueOptions, Values } from "./values.js";
+import { createValues, kernelParameters } from "./values.js";
+
+/**
+ * The kernel as a function of its first block, the block behind its last, the address of its scratch, and the address of each
+ * parameter's base, all i32 and in bytes. There is at least one block. Team loops are loops: the team has one member.
+ */
+export function printKernel(kernel: Kernel, options: ValueOptions): WasmFunction {
+  const folded = foldKernel(kernel);
+  const values = createValues(folded, options);
+  const printer: Printer = { values, isUsed: usedRegisters(folded) };
+  const block = [
+    ...folded.privates.flatMap((register) => zero(register, values, options.lanes)),
+    ...printBody(folded.body, printer),
+  ];
+  const [from, to] = [kernelParameters.indexOf("from"), kernelParameters.indexOf("to")];
+  const { index, count } = folded.grid;
+  const body =
+    count === 1
+      ? block
+      : [
+          ...localSet(values.indexOf(index), localGet(from)),
+          ...doWhile(
+            [...block, ...increment(values.indexOf(index))],
+            op("i32.lt_s", localGet(values.indexOf(index)), localGet(to)),
+          ),
+        ];
+  return {
+    parameters: [...kernelParameters, ...folded.parameters].map(() => "i32"),
+    results: [],
+    locals: values.locals,
+    body,
+    exportName: kernel.name,
+  };
+}
+
+interface Printer {
+  readonly values: Values;
+  readonly isUsed: ReadonlySet<string>;
+}
+
+function printBody(body: readonly Statement[], printer: Printer): Code {
+  return body.flatMap((statement) => printStatement(statement, printer));
+}
+
+function printStatement(statement: Statement, printer: Printer): Code {
+  const { values } = printer;
+  switch (statement.kind) {
+    case "comment":
+      return [];
+    case "let":
+    case "set": {
+      const kept = values.keepShared(statement);
+      const value = values.assigned(statement.register, statement.value);
+      return [...kept, ...localSet(values.indexOf(statement.register), value)];
+    }
+    case "store": {
+      const kept = values.keepShared(statement);
+      return [...kept, ...values.store(statement.place, statement.address, statement.value)];
+    }
+    case "for":
+    case "team":
+      return loop(statement.index, statement.count, printBody(statement.body, printer), printer);
+    case "guard": {
+      const kept = values.keepShared(statement);
+      const condition = values.of(statement.if);
+      const otherwise = statement.otherwise ?? [];
+      return [
+        ...kept,
+        ...ifElse(condition, printBody(statement.then, printer), printBody(otherwise, printer)),
+      ];
+    }
+    default:
+      return statement satisfies never;
+  }
+}
+
+/** A loop that runs once at least. Where nobody asks for the index, it counts down. */
+function loop(index: Register, count: number, body: Code, { values, isUsed }: Printer): Code {
+  if (count <= 0) return [];
+  const at = values.indexOf(index);
+  if (!isUsed.has(index.name)) {
+    const next = localTee(at, op("i32.sub", localGet(at), i32Const(1)));
+    return [...localSet(at, i32Const(count)), ...doWhile(body, next)];
+  }
+  return [
+    ...localSet(at, i32Const(0)),
+    ...doWhile([...body, ...increment(at)], op("i32.lt_s", localGet(at), i32Const(count))),
+  ];
+}
+
+function increment(index: number): Code {
+  return localSet(index, op("i32.add", localGet(index), i32Const(1)));
+}
+
+function zero(register: Register, values: Values, lanes: number): Code {
+  const isWide = register.type === "vec" && lanes > 1;
+  const isFloat = register.type === "vec" || register.type === "f32";
+  const value = isWide ? v128Const(0) : isFloat ? f32Const(0) : i32Const(0);
+  return localSet(values.indexOf(register), value);
+}
+
+function usedRegisters(kernel: Kernel): Set<string> {
+  const used = new Set<string>();
+  walkStatements(kernel.body, (statement) => {
+    for (const value of valuesOf(statement))
+      walkValue(value, (inner) => {
+        if (inner.kind === "register") used.add(inner.name);
+      });
+  });
+  return used;
+}

@@ -1,0 +1,311 @@
+// Values of the kernel IR as WebAssembly code.
+//
+// Addresses are in bytes here: a pointer (see `findPointers`) holds the base of its place plus four times what the IR counts, so that
+// a load is one instruction with the constant offset in it.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import type { Address, Kernel, Place, Register, Statement, Value, ValueType } from "#kernel/ir.js";
+import { operandsOf, valuesOf, walkValue } from "#kernel/walk.js";
+import { carrier, findPointers, scratchPlace } from "../pointers.js";
+import type { Code, ValType } from "./code.js";
+import {
+  extractLane,
+  f32Const,
+  i32Const,
+  localGet,
+  localSet,
+  localTee,
+  memory,
+  op,
+  replaceLane,
+  shuffle,
+  v128Const,
+} from "./code.js";
+import type { Functions } from "./functions.js";
+import type { Opcode } from "./opcodes.js";
+
+export interface Values {
+  /** Types of the locals behind the parameters. */
+  readonly locals: readonly ValType[];
+  indexOf(register: Register): number;
+  of(value: Value): Code;
+  /** What is assigned to a register: of a pointer, bytes from the start of memory. */
+  assigned(register: Register, value: Value): Code;
+  store(place: Place, address: Address, value: Value): Code;
+  /** Puts what the statement would else compute twice into locals. */
+  keepShared(statement: Statement): Code;
+}
+
+/** The first parameters of every kernel: its first block, the one behind its last, and where its scratch is. */
+export const kernelParameters = ["from", "to", "scratch"] as const;
+
+export interface ValueOptions {
+  readonly lanes: number;
+  /** Whether multiply-adds of vecs are one instruction of relaxed SIMD. */
+  readonly relaxed: boolean;
+  readonly functions: Functions;
+}
+
+type Of<Kind extends Value["kind"]> = Extract<Value, { kind: Kind }>;
+
+export function createValues(kernel: Kernel, { lanes, relaxed, functions }: ValueOptions): Values {
+  const pointers = findPointers(kernel);
+  const firstLocal = kernelParameters.length + kernel.parameters.length;
+  const locals: ValType[] = [];
+  const registers = new Map<string, number>();
+  const kept = new Map<Value, number>();
+
+  const isWide = (type: ValueType): boolean => type === "vec" && lanes > 1;
+  const local = (type: ValType): number => firstLocal + locals.push(type) - 1;
+
+  function indexOf(register: Register): number {
+    const known = registers.get(register.name);
+    if (known !== undefined) return known;
+    const index = local(valType(register.type));
+    registers.set(register.name, index);
+    return index;
+  }
+
+  function valType(type: ValueType): ValType {
+    if (type === "i32" || type === "bool") return "i32";
+    return isWide(type) ? "v128" : "f32";
+  }
+
+  function of(value: Value): Code {
+    const before = kept.get(value);
+    if (before !== undefined) return localGet(before);
+    switch (value.kind) {
+      case "register":
+        if (pointers.has(value.name)) bug(`${kernel.name} uses the pointer ${value.name} as a number`);
+        return localGet(indexOf(value));
+      case "const":
+        return value.type === "f32" ? f32Const(value.value) : i32Const(value.value);
+      case "load":
+        return load(isWide(value.type) ? "v128.load" : "f32.load", value);
+      case "load_i32":
+        return load("i32.load", value);
+      case "unary":
+        return unary(value);
+      case "binary":
+        return binary(value);
+      case "int":
+        return integer(value);
+      case "compare":
+        return compare(value);
+      case "logic":
+        return op(value.fn === "and" ? "i32.and" : "i32.or", of(value.a), of(value.b));
+      case "select":
+        return op("select", of(value.then), of(value.otherwise), of(value.if));
+      case "select_compare": {
+        const [a, b, then, otherwise] = [value.a, value.b, value.then, value.otherwise].map(of);
+        if (!a || !b || !then || !otherwise) return bug("a choice of less than four");
+        return isWide(value.type)
+          ? op("v128.bitselect", then, otherwise, op(`f32x4.${value.fn}`, a, b))
+          : op("select", then, otherwise, op(`f32.${value.fn}`, a, b));
+      }
+      case "madd": {
+        const [a, b, c] = [of(value.a), of(value.b), of(value.c)];
+        if (!isWide(value.type)) return op("f32.add", op("f32.mul", a, b), c);
+        return relaxed ? op("f32x4.relaxed_madd", a, b, c) : op("f32x4.add", op("f32x4.mul", a, b), c);
+      }
+      case "splat":
+        return splat(value);
+      case "lane":
+        return isWide(value.x.type) ? extractLane(of(value.x), value.index) : of(value.x);
+      case "swizzle": {
+        if (!isWide(value.type)) return of(value.x);
+        const x = local("v128");
+        return shuffle(localTee(x, of(value.x)), localGet(x), value.lanes);
+      }
+      case "horizontal":
+        return horizontal(value);
+      case "to_f32":
+        return op("f32.convert_i32_s", of(value.x));
+      case "to_i32":
+        return op("i32.trunc_sat_f32_s", of(value.x));
+      default:
+        return value satisfies never;
+    }
+  }
+
+  function splat({ x }: Of<"splat">): Code {
+    if (lanes === 1) return of(x);
+    if (x.kind === "const") return v128Const(x.value);
+    if (x.kind === "load" && !kept.has(x)) return load("v128.load32_splat", x);
+    return op("f32x4.splat", of(x));
+  }
+
+  function unary({ fn, type, x }: Of<"unary">): Code {
+    switch (fn) {
+      case "exp":
+      case "log":
+      case "tanh":
+      case "erf":
+        if (isWide(type)) return functions.math(fn, of(x));
+        return extractLane(functions.math(fn, op("f32x4.splat", of(x))), 0);
+      case "sin":
+      case "cos":
+        return eachLane(type, [x], (one = []) => functions.host(fn, one));
+      default: {
+        const name = fn === "round" ? "nearest" : fn;
+        return isWide(type) ? op(`f32x4.${name}`, of(x)) : op(`f32.${name}`, of(x));
+      }
+    }
+  }
+
+  function binary({ fn, type, a, b }: Of<"binary">): Code {
+    switch (fn) {
+      case "pow":
+        return eachLane(type, [a, b], (x = [], y = []) => functions.host(fn, x, y));
+      case "min":
+      case "max":
+        if (!isWide(type)) return op(`f32.${fn}`, of(a), of(b));
+        // `pmax(x, 0)` is one instruction of the processor where `max` takes several. If x is NaN it gives NaN, as it must.
+        if (isConstant(b)) return op(`f32x4.p${fn}`, of(a), of(b));
+        if (isConstant(a)) return op(`f32x4.p${fn}`, of(b), of(a));
+        return op(`f32x4.${fn}`, of(a), of(b));
+      default:
+        return isWide(type) ? op(`f32x4.${fn}`, of(a), of(b)) : op(`f32.${fn}`, of(a), of(b));
+    }
+  }
+
+  function eachLane(type: ValueType, operands: readonly Value[], f: (...lanes: Code[]) => Code): Code {
+    if (!isWide(type)) return f(...operands.map(of));
+    const wholes = operands.map((operand) => ({ index: local("v128"), code: of(operand) }));
+    const set = wholes.flatMap(({ index, code }) => localSet(index, code));
+    const laneOf = (lane: number): Code =>
+      f(...wholes.map(({ index }) => extractLane(localGet(index), lane)));
+    const first = op("f32x4.splat", laneOf(0));
+    return [...set, ...[1, 2, 3].reduce((all, lane) => replaceLane(all, lane, laneOf(lane)), first)];
+  }
+
+  function horizontal({ fn, x }: Of<"horizontal">): Code {
+    if (!isWide(x.type)) return of(x);
+    const [all, halves] = [local("v128"), local("v128")];
+    const combine = (a: Code, b: Code): Code => op(`f32x4.${fn}`, a, b);
+    const swapped = (whole: number, order: readonly number[]): Code =>
+      shuffle(localGet(whole), localGet(whole), order);
+    const two = combine(localTee(all, of(x)), swapped(all, [2, 3, 0, 1]));
+    return extractLane(combine(localTee(halves, two), swapped(halves, [1, 0, 3, 2])), 0);
+  }
+
+  function integer({ fn, a, b }: Of<"int">): Code {
+    switch (fn) {
+      case "min":
+      case "max": {
+        const [x, y] = [local("i32"), local("i32")];
+        const isLess = op(fn === "min" ? "i32.lt_s" : "i32.gt_s", localGet(x), localGet(y));
+        return op("select", localTee(x, of(a)), localTee(y, of(b)), isLess);
+      }
+      case "div":
+      case "rem":
+      case "shr":
+        return op(`i32.${fn}_s`, of(a), of(b));
+      default:
+        return op(`i32.${fn}`, of(a), of(b));
+    }
+  }
+
+  function compare({ fn, a, b }: Of<"compare">): Code {
+    if (a.type === "f32") return op(`f32.${fn}`, of(a), of(b));
+    const name = fn === "lt" || fn === "le" ? (`i32.${fn}_s` as const) : (`i32.${fn}` as const);
+    return op(name, of(a), of(b));
+  }
+
+  function load(name: Opcode, { place, address }: Of<"load"> | Of<"load_i32">): Code {
+    const { base, offset } = inBytes(place, address);
+    return memory(name, offset, base);
+  }
+
+  function store(place: Place, address: Address, value: Value): Code {
+    const { base, offset } = inBytes(place, address);
+    return memory(isWide(value.type) ? "v128.store" : "f32.store", offset, base, of(value));
+  }
+
+  /** The offset of an instruction is added without wrapping, so it cannot be negative. */
+  function inBytes(place: Place, { base, offset }: Address): { base: Code; offset: number } {
+    const key = place.kind === "parameter" ? place.name : scratchPlace;
+    const start = base ? addressOf(base, key) : baseOf(key);
+    if (offset >= 0) return { base: start, offset: offset * 4 };
+    return { base: op("i32.add", start, i32Const(offset * 4)), offset: 0 };
+  }
+
+  /** Where the element with a number lies that is counted from the start of a place, in bytes from the start of memory. */
+  function addressOf(value: Value, place: string): Code {
+    const pointer = carrier(value, (name) => pointers.has(name));
+    if (pointer && pointers.get(pointer.name) === place) return withPointer(value);
+    if (value.kind === "const" && value.value === 0) return baseOf(place);
+    return op("i32.add", baseOf(place), bytes(value));
+  }
+
+  /** A sum with a pointer among its terms. */
+  function withPointer(value: Value): Code {
+    if (value.kind === "register") return localGet(indexOf(value));
+    if (value.kind !== "int") return bug("a pointer in something that is no sum");
+    const isLeft = carrier(value.a, (name) => pointers.has(name)) !== undefined;
+    if (isLeft) return op(value.fn === "sub" ? "i32.sub" : "i32.add", withPointer(value.a), bytes(value.b));
+    return op("i32.add", withPointer(value.b), bytes(value.a));
+  }
+
+  /** Four times a value. */
+  function bytes(value: Value): Code {
+    if (value.kind === "const") return i32Const(value.value * 4);
+    if (value.kind === "int" && !kept.has(value)) {
+      if (value.fn === "add") return op("i32.add", bytes(value.a), bytes(value.b));
+      if (value.fn === "mul" && value.b.kind === "const")
+        return op("i32.mul", of(value.a), i32Const(value.b.value * 4));
+    }
+    return op("i32.shl", of(value), i32Const(2));
+  }
+
+  function baseOf(place: string): Code {
+    if (place === scratchPlace) return localGet(kernelParameters.indexOf("scratch"));
+    const index = kernel.parameters.findIndex(({ name }) => name === place);
+    return localGet(
+      index < 0 ? bug(`${kernel.name} has no parameter ${place}`) : kernelParameters.length + index,
+    );
+  }
+
+  function assigned(register: Register, value: Value): Code {
+    const place = pointers.get(register.name);
+    return place === undefined ? of(value) : addressOf(value, place);
+  }
+
+  function keepShared(statement: Statement): Code {
+    kept.clear();
+    const uses = new Map<Value, number>();
+    const order: Value[] = [];
+    const count = (value: Value): void => {
+      if (value.kind === "register" || value.kind === "const") return;
+      const before = uses.get(value) ?? 0;
+      uses.set(value, before + 1);
+      if (before > 0) return;
+      for (const operand of operandsOf(value)) count(operand);
+      order.push(value);
+    };
+    for (const value of valuesOf(statement)) count(value);
+    return order.flatMap((value) => {
+      if ((uses.get(value) ?? 0) < 2 || hasPointer(value)) return [];
+      const index = local(valType(value.type));
+      const code = localSet(index, of(value));
+      kept.set(value, index);
+      return code;
+    });
+  }
+
+  /** Whether a value is part of an address, which is no number here. */
+  function hasPointer(value: Value): boolean {
+    if (value.type !== "i32" || value.kind === "load_i32") return false;
+    let found = false;
+    walkValue(value, (inner) => {
+      if (inner.kind === "register" && pointers.has(inner.name)) found = true;
+    });
+    return found;
+  }
+
+  return { locals, indexOf, of, assigned, store, keepShared };
+}
+
+function isConstant(value: Value): boolean {
+  return value.kind === "const" || (value.kind === "splat" && value.x.kind === "const");
+}

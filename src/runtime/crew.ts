@@ -1,0 +1,152 @@
+// Launches played by a crew of threads: one leads, the others help. This file is the script of workers too.
+
+/** A kernel: its first block, the one behind its last, and addresses of scratch and parameters, in bytes. */
+export type WasmKernel = (from: number, to: number, scratch: number, ...addresses: number[]) => void;
+
+/** One launch. */
+export interface Step {
+  readonly kernel: string;
+  readonly blocks: number;
+  readonly addresses: readonly number[];
+  /** Blocks that a thread takes at once; 0 for what the leader does alone. */
+  readonly chunk: number;
+}
+
+/** What every thread of a crew knows; it is posted to workers as it stands. */
+export interface Crew {
+  readonly binary: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  readonly threads: number;
+  readonly steps: readonly Step[];
+  /** Address of the first thread's scratch, and bytes from each to the next. */
+  readonly scratch: number;
+  readonly stride: number;
+  /** Scratch is filled with NaN before each launch. */
+  readonly poison: boolean;
+  /** Shared words by which the threads agree, 16 (a cache line) for each of four, and for each thread. */
+  readonly words: Int32Array;
+}
+
+/** A thread's part in its crew. */
+export interface Player {
+  /** Runs steps from one up to another as the leader, thread 0; adds their milliseconds to `times`, if given. */
+  lead(from: number, to: number, times?: Float64Array): void;
+  /** Helps whoever leads, as this thread (1 or more), for ever. */
+  help(thread: number): never;
+}
+
+/**
+ * Makes this thread a player. Its text runs in workers, so that it refers to nothing outside.
+ *
+ * The leader opens a step (`job` becomes odd), and each thread that is awake takes chunks of blocks: of its own share first, so
+ * that it finds in its cache what it wrote before, then of the others'. Where nothing is left, the leader closes the step (`job`
+ * becomes even) and waits until nobody is at work. A thread that comes late finds the step closed and is not waited for.
+ */
+export async function createPlayer(crew: Crew): Promise<Player> {
+  const { memory, threads, steps, words } = crew;
+  const host = { memory, sin: Math.sin, cos: Math.cos, pow: Math.pow };
+  const { exports } = await WebAssembly.instantiate(crew.binary, { host });
+  const kernels = steps.map(({ kernel }) => exports[kernel] as WasmKernel);
+  const scratch = new Float32Array(memory.buffer, crew.scratch, (crew.stride * threads) / 4);
+
+  const [job, current, atWork, failed, next] = [0, 16, 32, 48, 64] as const;
+  // Looking again takes 7 ns, and waking a thread that sleeps about 50 µs.
+  const spins = 20_000;
+  const patience = 60_000;
+
+  function play(index: number, thread: number): void {
+    const step = steps[index];
+    const kernel = kernels[index];
+    if (!step || !kernel) return;
+    const { blocks, addresses, chunk } = step;
+    const own = crew.scratch + thread * crew.stride;
+    if (chunk === 0) return kernel(0, blocks, own, ...addresses);
+    for (let other = 0; other < threads; other++) {
+      const owner = (thread + other) % threads;
+      const end = shareOf(blocks, owner + 1);
+      for (;;) {
+        const from = Atomics.add(words, next + 16 * owner, chunk);
+        if (from >= end) break;
+        kernel(from, Math.min(from + chunk, end), own, ...addresses);
+      }
+    }
+  }
+
+  /** The first block of a thread's share. */
+  function shareOf(blocks: number, thread: number): number {
+    return Math.floor((blocks * thread) / threads);
+  }
+
+  function playTogether(index: number): void {
+    const { blocks } = steps[index] ?? { blocks: 0 };
+    for (let thread = 0; thread < threads; thread++) {
+      Atomics.store(words, next + 16 * thread, shareOf(blocks, thread));
+    }
+    Atomics.store(words, current, index);
+    Atomics.add(words, job, 1);
+    Atomics.notify(words, job);
+    try {
+      play(index, 0);
+    } finally {
+      Atomics.add(words, job, 1);
+      waitForOthers();
+    }
+    if (Atomics.load(words, failed) > 0) throw new Error("a thread failed");
+  }
+
+  function waitForOthers(): void {
+    const until = performance.now() + patience;
+    for (let spin = 0; ; spin++) {
+      const working = Atomics.load(words, atWork);
+      if (working === 0) return;
+      if (spin < spins) continue;
+      if (performance.now() > until) throw new Error("a thread does not answer");
+      // A browser's main thread may not sleep, and goes on looking.
+      if (maySleep()) Atomics.wait(words, atWork, working, 1000);
+    }
+  }
+
+  function maySleep(): boolean {
+    try {
+      Atomics.wait(words, failed, -1);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  return {
+    lead(from, to, times) {
+      for (let index = from; index < to; index++) {
+        if (crew.poison) scratch.fill(Number.NaN);
+        const start = times ? performance.now() : 0;
+        if (steps[index]?.chunk === 0) play(index, 0);
+        else playTogether(index);
+        if (times) times[index - from] = (times[index - from] ?? 0) + performance.now() - start;
+      }
+    },
+    help(thread) {
+      for (let seen = 0, spin = 0; ; spin++) {
+        const now = Atomics.load(words, job);
+        if (now === seen) {
+          if (spin > spins) Atomics.wait(words, job, seen);
+          continue;
+        }
+        seen = now;
+        spin = 0;
+        if (now % 2 === 0) continue;
+        Atomics.add(words, atWork, 1);
+        try {
+          // The leader closes first and looks then who is at work: what is open now stays so until this thread is done.
+          if (Atomics.load(words, job) === now) play(Atomics.load(words, current), thread);
+        } catch (error) {
+          Atomics.store(words, failed, 1);
+          throw error;
+        } finally {
+          Atomics.sub(words, atWork, 1);
+          Atomics.notify(words, atWork);
+        }
+      }
+    },
+  };
+}

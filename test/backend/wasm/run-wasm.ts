@@ -1,0 +1,54 @@
+// Runs a kernel program as WebAssembly in this process, over memory that is full of NaN.
+
+import { setFlagsFromString } from "node:v8";
+import { addressOf, binaryOf } from "#backend/wasm/emit.js";
+import { layoutOf } from "#backend/wasm/layout.js";
+import type { Tensor } from "#ir/tensor.js";
+import { elements } from "#ir/type.js";
+import type { KernelProgram } from "#kernel/ir.js";
+
+// On by default from Node 22 on.
+if (process.versions.node.startsWith("20.")) setFlagsFromString("--experimental-wasm-relaxed-simd");
+
+/** The outputs by name; every kernel's blocks are run in two calls, as two threads would divide them. */
+export async function runWasm(
+  program: KernelProgram,
+  inputs: ReadonlyMap<string, Tensor>,
+  relaxed: boolean,
+): Promise<Map<string, Float32Array>> {
+  const count = program.weights.reduce((sum, weight) => sum + weight.elements, 0);
+  const layout = layoutOf(program, count);
+  const pages = Math.ceil((layout.scratch + program.scratch * 4) / 65536);
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  new Float32Array(memory.buffer).fill(Number.NaN);
+  let at = layout.weights;
+  for (const weight of program.weights) {
+    new Float32Array(memory.buffer, at, weight.elements).fill(0);
+    let to = at;
+    for (const piece of weight.pack()) {
+      new Float32Array(memory.buffer, to, piece.length).set(piece);
+      to += piece.byteLength;
+    }
+    at += weight.elements * 4;
+  }
+  new Int32Array(memory.buffer, layout.table, program.table.length).set(program.table);
+  const arena = new Float32Array(memory.buffer, layout.arena, program.arenas[0]!.elements);
+  const scratch = new Float32Array(memory.buffer, layout.scratch, program.scratch);
+  for (const port of program.inputs) arena.set(inputs.get(port.name)!.data, port.offset);
+
+  const host = { memory, sin: Math.sin, cos: Math.cos, pow: Math.pow };
+  const binary = await WebAssembly.compile(binaryOf(program, relaxed));
+  const instance = await WebAssembly.instantiate(binary, { host });
+  for (const launch of [...program.setup, ...program.launches]) {
+    const kernel = program.kernels[launch.kernel]!;
+    const run = instance.exports[kernel.name] as (...of: number[]) => void;
+    const addresses = launch.offsets.map((offset, index) => addressOf(kernel, index, offset, layout));
+    const middle = Math.ceil(kernel.grid.count / 2);
+    scratch.fill(Number.NaN);
+    run(0, middle, layout.scratch, ...addresses);
+    if (middle < kernel.grid.count) run(middle, kernel.grid.count, layout.scratch, ...addresses);
+  }
+  return new Map(
+    program.outputs.map((port) => [port.name, arena.slice(port.offset, port.offset + elements(port.shape))]),
+  );
+}
