@@ -1,7 +1,7 @@
 // Parts that the emitted modules of all targets have: header, ports, tables, comments.
 
 import type { Kernel, KernelProgram, Launch, Port } from "#kernel/ir.js";
-import { arenaElements } from "#schedule/schedule.js";
+import { arenaElements } from "#ir/arenas.js";
 import type { EmitOptions } from "./artifact.js";
 import { fileNameOf } from "./artifact.js";
 import type { PackedWeights, PlacedWeights } from "./packed.js";

@@ -11,7 +11,7 @@ import { describeGroup, describeTotals } from "#schedule/describe.js";
 import type { KernelCost } from "#schedule/kernel-cost.js";
 import { kernelCost } from "#schedule/kernel-cost.js";
 import type { Group, Schedule } from "#schedule/schedule.js";
-import { arenaElements } from "#schedule/schedule.js";
+import { arenaElements } from "#ir/arenas.js";
 
 /** One kernel, in the order in which they run. */
 export interface KernelReport {

@@ -6,7 +6,7 @@ import { channels } from "#ir/type.js";
 import { bytesText, plural, shapeText } from "#ir/units.js";
 import { entryOf } from "#ir/weights.js";
 import type { Group, Schedule, Source, Step, View } from "./schedule.js";
-import { arenaElements } from "./schedule.js";
+import { arenaElements } from "#ir/arenas.js";
 
 /**
  * One line a kernel with its reason, then lines for what it reads, does and writes; places are `@offset` in elements, with

@@ -110,8 +110,3 @@ export interface Schedule {
   /** Elements that live at one time at most: with this order of groups no plan needs less. */
   readonly arenaBound: number;
 }
-
-/** Elements of all arenas. */
-export function arenaElements(of: { readonly arenas: readonly { readonly elements: number }[] }): number {
-  return of.arenas.reduce((sum, { elements }) => sum + elements, 0);
-}

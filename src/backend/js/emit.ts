@@ -3,7 +3,7 @@
 import type { KernelProgram, Launch } from "#kernel/ir.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { runtimeTexts } from "#runtime/text.js";
-import { arenaElements } from "#schedule/schedule.js";
+import { arenaElements } from "#ir/arenas.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
 import {

@@ -4,7 +4,7 @@ import type { Kernel, KernelProgram, Launch } from "#kernel/ir.js";
 import { valuesOf, walkStatements, walkValue } from "#kernel/walk.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { runtimeTexts } from "#runtime/text.js";
-import { arenaElements } from "#schedule/schedule.js";
+import { arenaElements } from "#ir/arenas.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
 import { toBase64 } from "../base64.js";

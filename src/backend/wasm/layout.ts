@@ -1,7 +1,7 @@
 // Where the parts of a module's memory lie.
 
 import type { KernelProgram } from "#kernel/ir.js";
-import { arenaElements } from "#schedule/schedule.js";
+import { arenaElements } from "#ir/arenas.js";
 
 /** In bytes from the start of memory. Scratch comes last, since every thread has its own. */
 export interface Layout {

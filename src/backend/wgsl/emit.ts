@@ -4,7 +4,7 @@ import { bug } from "#diagnostic/diagnostic.js";
 import { elements } from "#ir/type.js";
 import type { KernelProgram, Launch, Port } from "#kernel/ir.js";
 import { runtimeTexts } from "#runtime/text.js";
-import { arenaElements } from "#schedule/schedule.js";
+import { arenaElements } from "#ir/arenas.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
 import {

@@ -12,7 +12,7 @@ import { compile } from "#compile/compile.js";
 import { load } from "#compile/load.js";
 import { optimize } from "#compile/optimize.js";
 import { targetOf } from "#compile/targets.js";
-import { writeModule } from "../../../src/node.js";
+import { writeArtifact, writeModule } from "../../../src/node.js";
 import { moduleOf } from "../../schedule/module-of.js";
 import { smallProgram } from "../programs.js";
 import { computingDevice, describeOn } from "./device.js";
