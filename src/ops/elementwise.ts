@@ -98,6 +98,11 @@ export const elementwise = {
   erf: map("The error function.", {}, ([x]) => unary("erf", x)),
   sin: map("Sine, of radians.", {}, ([x]) => unary("sin", x)),
   cos: map("Cosine, of radians.", {}, ([x]) => unary("cos", x)),
+  sign: map(
+    "1 above zero, −1 below, 0 and NaN as they are.",
+    {},
+    ([x]) => select("lt", x, 0, -1, select("lt", 0, x, 1, x)),
+  ),
   identity: map("x.", {}, ([x]) => x),
   add: combine("a + b; also written `a + b`.", ([a, b]) => add(a, b)),
   sub: combine("a − b; also written `a - b`.", ([a, b]) => sub(a, b)),
@@ -106,6 +111,29 @@ export const elementwise = {
   min: combine("The smaller; NaN if either is.", ([a, b]) => min(a, b)),
   max: combine("The larger; NaN if either is.", ([a, b]) => max(a, b)),
   pow: combine("aᵇ.", ([a, b]) => binary("pow", a, b)),
+  equal: combine("1 where a = b, else 0.", ([a, b]) => select("eq", a, b, 1, 0)),
+  less: combine("1 where a < b, else 0.", ([a, b]) => select("lt", a, b, 1, 0)),
+  less_equal: combine("1 where a ≤ b, else 0.", ([a, b]) => select("le", a, b, 1, 0)),
+  where: {
+    doc: "b where condition is 0, else a.",
+    attributes: {},
+    ...shared<Record<never, never>>(([condition, a, b]) =>
+      select("eq", condition ?? operand(0), 0, b ?? operand(2), a ?? operand(1)),
+    ),
+    classes: ["elementwise"],
+    operands: [
+      { name: "condition", doc: "0 for false, any other number for true", role: "data" },
+      { name: "a", doc: "a shape that broadcasts with condition", role: "data" },
+      { name: "b", doc: "a shape that broadcasts with both", role: "data" },
+    ],
+    sample: (random) => {
+      const shape = sampleShape(random);
+      return {
+        inputs: [sampleBroadcast(random, shape), { dtype: "f32", shape }, sampleBroadcast(random, shape)],
+        attributes: {},
+      };
+    },
+  } satisfies Op<Record<never, never>>,
   prelu: {
     ...combine(
       "x where x ≥ 0, else alpha · x, with alpha a parameter per channel (He et al. 2015).",

@@ -7,10 +7,10 @@ import { defineOp } from "./op.js";
 import { sampleBatch, sampleChannels } from "./sample.js";
 import { checked, spatial, wrongRank } from "./window.js";
 
-const coordinateModes = ["half_pixel", "asymmetric", "align_corners"] as const;
+export const coordinateModes = ["half_pixel", "asymmetric", "align_corners"] as const;
 export type CoordinateMode = (typeof coordinateModes)[number];
 
-const roundings = ["auto", "half_down", "half_up", "always_down", "always_up"] as const;
+export const roundings = ["auto", "half_down", "half_up", "always_down", "always_up"] as const;
 export type Rounding = (typeof roundings)[number];
 
 export const resize = defineOp({

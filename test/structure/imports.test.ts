@@ -14,6 +14,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "src/ops": ["diagnostic", "ir"],
   "src/interpret": ["diagnostic", "ir", "ops"],
   "src/weights": ["diagnostic", "ir", "ops"],
+  "src/import": ["diagnostic", "ir", "ops", "weights"],
   "src/elaborate": ["diagnostic", "grammar", "ir", "ops", "weights"],
   "src/rewrite": ["diagnostic", "grammar", "ir", "ops"],
   "src/schedule": ["diagnostic", "ir", "ops"],

@@ -1,0 +1,74 @@
+// Elementwise operators over values whose axes lie in different orders: one order is chosen, the others follow.
+
+import type { AttributeValue, OpName } from "#ir/graph.js";
+import type { Shape } from "#ir/type.js";
+import { elements } from "#ir/type.js";
+import { broadcastShapes } from "#ops/broadcast.js";
+import { isProblem } from "#ops/op.js";
+import type { ElementType } from "./element-type.js";
+import type { Context } from "./operator.js";
+import { ordered } from "./operator.js";
+import { refuse } from "./refusal.js";
+import type { Ref, Value } from "./value.js";
+import { natural, sameOrder } from "./value.js";
+
+/** An elementwise op over values that broadcast as in NumPy. */
+export function combine(
+  ctx: Context,
+  op: OpName,
+  values: readonly Value[],
+  { type, attributes = {} }: { type?: ElementType; attributes?: Readonly<Record<string, AttributeValue>> } = {},
+): Value {
+  const shape = broadcastShapes(values.map((value) => value.shape));
+  if (isProblem(shape)) refuse("shape-mismatch", shape.problem);
+  const order = commonOrder(values, shape.length);
+  // Values computed from the inputs have full rank here, so constants may have less.
+  const isFixed = values.every((value) => value.ref.kind === "constant");
+  const refs = values.map((value) => {
+    const ref = aligned(ctx, value, order);
+    return isFixed ? ref : trimmed(ctx, ref);
+  });
+  const kind = type ?? values[0]?.type;
+  return ordered(ctx, ctx.build.emit(op, refs, attributes), order, kind);
+}
+
+/** The order of the axes that the largest value of full rank lies in; among equals one that is not the natural one. */
+export function commonOrder(values: readonly Value[], rank: number): readonly number[] {
+  let order: readonly number[] = natural(rank);
+  let most = -1;
+  for (const value of values) {
+    if (value.ref.kind === "constant" || value.shape.length !== rank) continue;
+    const size = elements(value.shape);
+    const isNatural = sameOrder(value.order, natural(rank));
+    if (size > most || (size === most && !isNatural && sameOrder(order, natural(rank)))) {
+      order = value.order;
+      most = size;
+    }
+  }
+  return order;
+}
+
+/** A value as one of the rank of `order`, in that order. */
+export function aligned(ctx: Context, value: Value, order: readonly number[]): Ref {
+  const rank = order.length;
+  const lead = rank - value.shape.length;
+  if (lead === 0) return ctx.build.arranged(value, order);
+  // A lower rank means axes of extent 1 before the others.
+  const shape = [...new Array<number>(lead).fill(1), ...value.shape];
+  const ref = ctx.build.emit("reshape", [ctx.build.arranged(value)], { shape });
+  return ctx.build.arranged({ ...value, ref, shape, order: natural(rank) }, order);
+}
+
+/** A constant without its leading axes of extent 1: a value per channel then is `[c]`, and a number `[]`. */
+export function trimmed(ctx: Context, ref: Ref): Ref {
+  if (ref.kind !== "constant") return ref;
+  const first = ref.shape.findIndex((extent) => extent !== 1);
+  const shape: Shape = first < 0 ? [] : ref.shape.slice(first);
+  return shape.length === ref.shape.length ? ref : ctx.build.emit("reshape", [ref], { shape });
+}
+
+/** The values in one order, for an op that does not broadcast. */
+export function alike(ctx: Context, values: readonly Value[]): { refs: Ref[]; order: readonly number[] } {
+  const order = commonOrder(values, values[0]?.shape.length ?? 0);
+  return { refs: values.map((value) => ctx.build.arranged(value, order)), order };
+}

@@ -1,0 +1,210 @@
+// The graph under construction: nodes with inferred types, constants folded, axes brought into order where an op needs it.
+
+import type { AttributeValue, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
+import type { Shape, TensorType } from "#ir/type.js";
+import { elements } from "#ir/type.js";
+import type { WeightStore } from "#ir/weights.js";
+import { batchProblem } from "#ops/batch.js";
+import { inferType, makeNode, normalizeAttributes, opOf } from "#ops/index.js";
+import { isProblem } from "#ops/op.js";
+import type { Names } from "./names.js";
+import { quote, refuse } from "./refusal.js";
+import type { Constant, NodeRef, Ref, Value } from "./value.js";
+import { natural, permuted, places, sameOrder } from "./value.js";
+
+/** Most nodes of a graph, as in the language. */
+const nodeLimit = 200_000;
+
+/** Most elements of a constant that is computed at once; larger ones are expressions of the weight store. */
+export const smallLimit = 65_536;
+
+/** Results of up to so many elements are computed at once even if some of their operands are weights. */
+const eagerLimit = 16;
+
+/** Ops that move values. They name no result of the exporter's, unless its operator did just that. */
+const moves: ReadonlySet<OpName> = new Set(["reshape", "transpose"]);
+
+export interface Builder {
+  readonly store: WeightStore;
+  readonly nodes: Map<NodeId, Node>;
+  /** The name of what is built now: the first node of an operator takes it, others add their op. `isMove` says that it only moves values. */
+  at(name: string, isMove?: boolean): void;
+  /** The symbol of the open batch. */
+  readonly batch: string | undefined;
+  input(name: string, shape: Shape): NodeRef;
+  /** A node, or a constant if all operands are. Operands left out at the end are zeros; attributes left out, their defaults. */
+  emit(op: OpName, operands: readonly Ref[], attributes?: Readonly<Record<string, AttributeValue>>): Ref;
+  /** Numbers as a constant. */
+  literal(numbers: ArrayLike<number>, shape?: Shape): Constant;
+  /** An entry of the store as a constant. */
+  stored(id: WeightId, shape: Shape, label?: string): Constant;
+  /** The value with its axes in an order, its own by default the natural one. */
+  arranged(value: Value, order?: readonly number[]): Ref;
+  /** The node of a reference; a constant becomes one. */
+  nodeOf(ref: Ref): NodeId;
+}
+
+export function createBuilder(store: WeightStore, names: Names, batch: string | undefined): Builder {
+  const nodes = new Map<NodeId, Node>();
+  const batched = new Set<NodeId>();
+  const constants = new Map<WeightId, NodeId>();
+  const arrangements = new Map<NodeId, Map<string, Ref>>();
+  let current = "x";
+  let isFirst = true;
+  let mayMove = false;
+
+  const add = (parts: Pick<Node, "op" | "name" | "inputs" | "type"> & { attributes: object }): NodeId => {
+    if (nodes.size >= nodeLimit) refuse("too-large", `the graph takes more than ${nodeLimit} nodes`);
+    const id = nodes.size;
+    nodes.set(
+      id,
+      makeNode({ ...parts, attributes: { ...parts.attributes }, id, position: id, origin: { spans: [] } }),
+    );
+    return id;
+  };
+
+  const nodeOf = (ref: Ref): NodeId => {
+    if (ref.kind === "node") return ref.id;
+    const weight = ref.weight();
+    const known = constants.get(weight);
+    if (known !== undefined) return known;
+    const id = add({
+      op: "constant",
+      name: names.unique(ref.label ?? weight),
+      inputs: [],
+      type: { dtype: "f32", shape: ref.shape },
+      attributes: { weight },
+    });
+    constants.set(weight, id);
+    return id;
+  };
+
+  const literal = (numbers: ArrayLike<number>, shape: Shape = []): Constant => {
+    const data = Float64Array.from(numbers);
+    let id: WeightId | undefined;
+    return {
+      kind: "constant",
+      shape,
+      small: true,
+      numbers: () => data,
+      weight: () =>
+        (id ??= store.add(`${current}.const`, { dtype: "f32", shape }, {
+          kind: "literal",
+          data: Float32Array.from(data),
+        })),
+    };
+  };
+
+  const stored = (id: WeightId, shape: Shape, label?: string): Constant => {
+    let data: Float64Array | undefined;
+    return {
+      kind: "constant",
+      shape,
+      small: false,
+      numbers: () => (data ??= store.read(id).data),
+      weight: () => id,
+      ...(label === undefined ? {} : { label }),
+    };
+  };
+
+  const emit: Builder["emit"] = (op, given, attributes = {}) => {
+    const table = opOf(op);
+    const types: TensorType[] = given.map(({ shape }) => ({ dtype: "f32", shape }));
+    const operands = [...given];
+    for (let at = given.length; at < table.operands.length && table.operands[at]?.optional; at += 1) {
+      const type = table.optionalType?.(types, at) ?? { dtype: "f32", shape: [] };
+      types.push(type);
+      operands.push(stored(store.add(`${current}.${table.operands[at]?.name}`, type, { kind: "absent" }), type.shape));
+    }
+    const complete: Record<string, AttributeValue> = {};
+    for (const [key, kind] of Object.entries(table.attributes)) {
+      const value = attributes[key] ?? kind.default;
+      if (value !== undefined) complete[key] = value;
+    }
+    const normal = normalizeAttributes(op, types, complete);
+    if (isProblem(normal)) refuse("shape-mismatch", normal.problem);
+    const type = inferType(op, types, normal);
+    if (isProblem(type)) refuse("shape-mismatch", type.problem);
+
+    const fixed = operands.filter((operand) => operand.kind === "constant");
+    if (fixed.length === operands.length && fixed.length > 0) {
+      const count = elements(type.shape);
+      const small = fixed.every((one) => one.small) && count <= smallLimit;
+      const isFew = count <= eagerLimit && fixed.every((one) => elements(one.shape) <= smallLimit);
+      if (small || (isFew && fixed.some((one) => one.small))) {
+        const inputs = fixed.map((one) => ({ shape: one.shape, data: one.numbers() }));
+        return literal(table.eval(inputs, normal, type).data, type.shape);
+      }
+      const weight = store.add(`${current}.${op}`, type, {
+        kind: "expression",
+        op,
+        attributes: { ...normal },
+        inputs: fixed.map((one) => one.weight()),
+      });
+      const label = moves.has(op) ? fixed[0]?.label : undefined;
+      return stored(weight, type.shape, label);
+    }
+    const inputs = operands.map(nodeOf);
+    const carries = inputs.map((id) => batched.has(id));
+    if (batch !== undefined) {
+      const problem = batchProblem(op, types, normal, type, carries);
+      if (problem !== undefined)
+        refuse(
+          "mixes-batch",
+          `${op} ${problem}, but ${quote(batch)} is left open`,
+          `bind it with --dim ${batch}=1`,
+        );
+    }
+    const isMain = isFirst && (mayMove || !moves.has(op));
+    const name = names.unique(isMain ? current : `${current}.${op}`);
+    if (isMain) isFirst = false;
+    const id = add({ op, name, inputs, type, attributes: normal });
+    if (carries.includes(true)) batched.add(id);
+    return { kind: "node", id, shape: type.shape };
+  };
+
+  const arranged: Builder["arranged"] = (value, order = natural(value.shape.length)) => {
+    const { ref } = value;
+    const from = places(value.order);
+    const perm = order.map((axis) => from[axis] ?? 0);
+    if (sameOrder(perm, natural(perm.length))) return ref;
+    const key = perm.join();
+    const own = ref.kind === "node" ? (arrangements.get(ref.id) ?? new Map<string, Ref>()) : undefined;
+    const known = own?.get(key);
+    if (known) return known;
+    // Where only extents of 1 move, the elements stay as they are.
+    const long = perm.filter((axis) => ref.shape[axis] !== 1);
+    const moved = long.every((axis, at) => at === 0 || axis > (long[at - 1] ?? 0))
+      ? emit("reshape", [ref], { shape: permuted(ref.shape, perm) })
+      : emit("transpose", [ref], { perm });
+    if (ref.kind === "node" && own) arrangements.set(ref.id, own.set(key, moved));
+    return moved;
+  };
+
+  return {
+    store,
+    nodes,
+    batch,
+    at: (name, isMove = false) => {
+      current = name;
+      isFirst = true;
+      mayMove = isMove;
+    },
+    input: (name, shape) => {
+      const id = add({
+        op: "input",
+        name: names.unique(name),
+        inputs: [],
+        type: { dtype: "f32", shape },
+        attributes: {},
+      });
+      if (batch !== undefined) batched.add(id);
+      return { kind: "node", id, shape };
+    },
+    emit,
+    literal,
+    stored,
+    arranged,
+    nodeOf,
+  };
+}

@@ -1,0 +1,89 @@
+// ONNX's element types: their names, sizes and how their bytes become numbers.
+
+import { halfToFloat } from "#weights/half.js";
+
+/** An element type by its name in messages. Floats of all sizes are computed with as f32. */
+export interface ElementType {
+  readonly name: string;
+  /** Bytes per element in raw data. */
+  readonly size: number;
+  readonly kind: "float" | "int" | "bool";
+  /** Least and greatest value, for casts; ±∞ for floats. */
+  readonly low: number;
+  readonly high: number;
+  /** The element at a byte offset. */
+  readonly get: (view: DataView, at: number) => number;
+  /** The value of an element of a typed field: halves are given as their bits. */
+  readonly typed: (value: number) => number;
+}
+
+const itself = (value: number): number => value;
+const float = (
+  name: string,
+  size: number,
+  get: ElementType["get"],
+  typed: ElementType["typed"] = itself,
+): ElementType => ({ name, size, kind: "float", low: -Infinity, high: Infinity, get, typed });
+const int = (name: string, size: number, low: number, high: number, get: ElementType["get"]): ElementType => ({
+  name,
+  size,
+  kind: "int",
+  low,
+  high,
+  get,
+  typed: itself,
+});
+
+const bits = new DataView(new ArrayBuffer(4));
+/** A bfloat16 is the upper half of an f32. */
+function bfloat16(value: number): number {
+  bits.setUint32(0, (value & 0xffff) << 16);
+  return bits.getFloat32(0);
+}
+
+export const float32 = float("float32", 4, (view, at) => view.getFloat32(at, true));
+export const int64 = int("int64", 8, -(2 ** 63), 2 ** 63, (view, at) => Number(view.getBigInt64(at, true)));
+export const bool: ElementType = {
+  name: "bool",
+  size: 1,
+  kind: "bool",
+  low: 0,
+  high: 1,
+  get: (view, at) => (view.getUint8(at) === 0 ? 0 : 1),
+  typed: (value) => (value === 0 ? 0 : 1),
+};
+
+/** By the number in `TensorProto.data_type`. Strings, complex numbers and types below 8 bits are not read. */
+export const elementTypes: ReadonlyMap<number, ElementType> = new Map([
+  [1, float32],
+  [2, int("uint8", 1, 0, 255, (view, at) => view.getUint8(at))],
+  [3, int("int8", 1, -128, 127, (view, at) => view.getInt8(at))],
+  [4, int("uint16", 2, 0, 65_535, (view, at) => view.getUint16(at, true))],
+  [5, int("int16", 2, -32_768, 32_767, (view, at) => view.getInt16(at, true))],
+  [6, int("int32", 4, -(2 ** 31), 2 ** 31 - 1, (view, at) => view.getInt32(at, true))],
+  [7, int64],
+  [9, bool],
+  [10, float("float16", 2, (view, at) => halfToFloat(view.getUint16(at, true)), halfToFloat)],
+  [11, float("float64", 8, (view, at) => view.getFloat64(at, true))],
+  [12, int("uint32", 4, 0, 2 ** 32 - 1, (view, at) => view.getUint32(at, true))],
+  [13, int("uint64", 8, 0, 2 ** 64, (view, at) => Number(view.getBigUint64(at, true)))],
+  [16, float("bfloat16", 2, (view, at) => bfloat16(view.getUint16(at, true)), bfloat16)],
+]);
+
+/** The name of a data type that is not in the table, for messages. */
+export function typeName(dataType: number): string {
+  const names: Readonly<Record<number, string>> = {
+    0: "undefined",
+    8: "string",
+    14: "complex64",
+    15: "complex128",
+    17: "float8e4m3fn",
+    18: "float8e4m3fnuz",
+    19: "float8e5m2",
+    20: "float8e5m2fnuz",
+    21: "uint4",
+    22: "int4",
+    23: "float4e2m1",
+  };
+  return elementTypes.get(dataType)?.name ?? names[dataType] ?? `type ${dataType}`;
+}

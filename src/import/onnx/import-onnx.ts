@@ -1,0 +1,280 @@
+// Importing ONNX: the bytes of a model become a graph in our layout and a store whose entries are parts of the file.
+
+import { expectArgument } from "#diagnostic/argument.js";
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import { error, hasErrors } from "#diagnostic/diagnostic.js";
+import type { Graph, Node, NodeId, Output } from "#ir/graph.js";
+import type { Shape } from "#ir/type.js";
+import { elements } from "#ir/type.js";
+import type { Module } from "#ir/weights.js";
+import { createWeightStore } from "#weights/store.js";
+import type { Builder } from "./builder.js";
+import { createBuilder, smallLimit } from "./builder.js";
+import { inputShapes, tensorType } from "./dimensions.js";
+import { elementTypes, float32, typeName } from "./element-type.js";
+import type { Names } from "./names.js";
+import { cleanName, createNames } from "./names.js";
+import type { Context, OnnxNode } from "./operator.js";
+import { attributesOf, valueOf } from "./operator.js";
+import { operators } from "./operators/index.js";
+import { reshapes } from "./operators/reshape.js";
+import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from "./proto/onnx_pb.js";
+import { reach, unknownOperators } from "./reach.js";
+import type { ReadModel } from "./read-proto.js";
+import { readProto } from "./read-proto.js";
+import { diagnosticOf, quote, refuse } from "./refusal.js";
+import type { ExternalData, OpenData } from "./tensors.js";
+import { checkSlices, fileTensor } from "./tensors.js";
+import type { Value } from "./value.js";
+import { natural } from "./value.js";
+
+export interface ImportOptions {
+  /** The model's name in messages, of its graph without one, and of its weights' source. */
+  readonly file?: string;
+  /** Values of symbolic dimensions. */
+  readonly dims?: ReadonlyMap<string, number>;
+  /** Opens files with external data. Without it, a model that has some is an error. */
+  readonly openData?: OpenData;
+  /** Values of inputs that become weights. */
+  readonly constants?: ReadonlyMap<string, { readonly shape: Shape; readonly data: ArrayLike<number> }>;
+}
+
+/** An imported model. */
+export interface Imported extends Module {
+  readonly name: string;
+}
+
+/** Most messages about single nodes. */
+const messageLimit = 10;
+
+/**
+ * The graph of an ONNX model, or everything that is wrong with it. Inputs and outputs are as the model has them; inside,
+ * images lie channels last. Weights are read from `bytes` when they are asked for, so these must not change.
+ */
+export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Result<Imported> {
+  expectArgument("importOnnx", "the bytes of a model", bytes, bytes instanceof Uint8Array);
+  const file = options.file ?? "model.onnx";
+  const read = readProto(bytes, file);
+  if (!read.value) return { diagnostics: read.diagnostics };
+  const { value, diagnostics } = importGraph(read.value, file, options);
+  const all = [...read.diagnostics, ...diagnostics];
+  return value ? { value, diagnostics: all } : { diagnostics: all };
+}
+
+function importGraph(model: ReadModel, file: string, options: ImportOptions): Result<Imported> {
+  const { graph } = model;
+  const wrong = (message: string): Result<Imported> => ({
+    diagnostics: [error("bad-model", `${file}: ${message}`)],
+  });
+  const reached = reach(graph);
+  if (typeof reached === "string") return wrong(reached);
+  if (graph.output.length === 0) return wrong("the model has no output");
+  const unknown = unknownOperators(reached.nodes, isKnown, file);
+  if (unknown.length > 0) return { diagnostics: unknown };
+
+  const initializers = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
+  if (initializers.size < graph.initializer.length) return wrong("two initializers have the same name");
+  const constants = options.constants ?? new Map();
+  const inputs = graph.input.filter(({ name }) => !initializers.has(name) && !constants.has(name));
+  if (new Set(inputs.map(({ name }) => name)).size < inputs.length) return wrong("two inputs have the same name");
+  const typed = wrongInputs(inputs, reached.used, file);
+  if (typed.length > 0) return { diagnostics: typed };
+  const shapes = inputShapes(inputs, options.dims ?? new Map(), file);
+  if (!("shapes" in shapes)) return { diagnostics: shapes };
+
+  const names = createNames();
+  const build = createBuilder(createWeightStore(), names, shapes.batch);
+  const external: ExternalData = { open: options.openData, files: new Map(), slices: [] };
+  const state: State = { file, model, build, external, used: reached.used, diagnostics: [], values: new Map(), failed: new Set() };
+  for (const { name } of inputs) {
+    const shape = shapes.shapes.get(name) ?? [];
+    state.values.set(name, valueOf(build.input(name, shape)));
+  }
+  for (const [name, { shape, data }] of constants) {
+    const type = elementTypes.get(elementTypeOf(graph.input.find((input) => input.name === name)) ?? 1) ?? float32;
+    build.at(cleanName(name) ?? "constant");
+    state.values.set(name, valueOf(build.literal(data, shape), type));
+  }
+  try {
+    for (const [name, tensor] of initializers) if (reached.used.has(name)) state.values.set(name, weight(state, tensor, name));
+    checkSlices(external.slices);
+  } catch (cause) {
+    return { diagnostics: [diagnosticOf(cause, file)] };
+  }
+  walk(state, reached.nodes, names);
+  if (hasErrors(state.diagnostics)) return { diagnostics: state.diagnostics };
+  return finish(state, shapes.batch);
+}
+
+/** An import under way. */
+interface State {
+  readonly file: string;
+  readonly model: ReadModel;
+  readonly build: Builder;
+  readonly external: ExternalData;
+  readonly used: ReadonlySet<string>;
+  readonly diagnostics: Diagnostic[];
+  readonly values: Map<string, Value>;
+  /** Names whose nodes were refused. What depends on them is not looked at. */
+  readonly failed: Set<string>;
+}
+
+function isKnown(domain: string, op: string): boolean {
+  return (domain === "" || domain === "ai.onnx") && Object.hasOwn(operators, op);
+}
+
+/** An initializer or constant as a value: integers and small ones are at hand, others are entries that read the file. */
+function weight(state: State, proto: TensorProto, name: string): Value {
+  const tensor = fileTensor(proto, name, state.external);
+  const { type, shape } = tensor;
+  const { build, file } = state;
+  const count = elements(shape);
+  build.at(cleanName(name) ?? "weight");
+  if (count === 0 || (type.kind !== "float" && count <= smallLimit))
+    return valueOf(build.literal(tensor.numbers(), shape), type);
+  const id = build.store.add(
+    cleanName(name) ?? "weight",
+    { dtype: "f32", shape },
+    { kind: "file", file, key: name, read: tensor.readF32 },
+  );
+  return valueOf(build.stored(id, shape, id), type);
+}
+
+function elementTypeOf(input: ValueInfoProto | undefined): number | undefined {
+  return tensorType(input?.type)?.elemType;
+}
+
+function wrongInputs(inputs: readonly ValueInfoProto[], used: ReadonlySet<string>, file: string): Diagnostic[] {
+  return inputs.flatMap((input) => {
+    const number = elementTypeOf(input) ?? 0;
+    const type = elementTypes.get(number);
+    if (type?.kind === "float" || (type?.kind === "bool" && used.has(input.name))) return [];
+    return [
+      error("unsupported-type", `${file}: input ${quote(input.name)} is ${typeName(number)}; inputs are floats`, {
+        help: ["is it a number that is always the same? Make it an initializer of the model"],
+      }),
+    ];
+  });
+}
+
+/** Imports nodes in order; a node that is refused is noted, and what needs it left out. */
+function walk(state: State, nodes: readonly NodeProto[], names: Names): void {
+  const { build, values, failed } = state;
+  for (const proto of nodes) {
+    const outputs = proto.output.map((name) => (name !== "" && state.used.has(name) ? name : undefined));
+    const fail = (): void => {
+      for (const name of proto.output) failed.add(name);
+    };
+    if (proto.input.some((name) => failed.has(name))) {
+      fail();
+      continue;
+    }
+    try {
+      build.at(nodeName(proto), Object.hasOwn(reshapes, proto.opType));
+      const result = operators[proto.opType]?.(onnxNode(state, proto, outputs), contextOf(state, proto, names));
+      const results = Array.isArray(result) ? (result as readonly Value[]) : [result as Value];
+      for (const [at, name] of outputs.entries()) {
+        const value = results[at];
+        if (name === undefined) continue;
+        if (!value) refuse("unsupported-operator", `result ${at + 1} of ${proto.opType} is used`);
+        values.set(name, value);
+      }
+    } catch (cause) {
+      const place = `${state.file}: node ${quote(proto.name || proto.output[0] || "")}, ${quote(proto.opType)}`;
+      const diagnostic = diagnosticOf(cause, place);
+      if (state.diagnostics.length < messageLimit) state.diagnostics.push(diagnostic);
+      fail();
+    }
+  }
+}
+
+/** The exporter's name of a node, or of its result, or the operator's own. */
+function nodeName(proto: NodeProto): string {
+  const own = cleanName(proto.name);
+  // `Conv_12` and `node_conv_3` say no more than the operator.
+  if (own !== undefined && !new RegExp(`^(node_)?${proto.opType}_?\\d*$`, "i").test(own)) return own;
+  return cleanName(proto.output[0] ?? "") ?? proto.opType.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
+}
+
+function onnxNode(state: State, proto: NodeProto, outputs: readonly (string | undefined)[]): OnnxNode {
+  const find = (at: number): Value | undefined => {
+    const name = proto.input[at] ?? "";
+    if (name === "") return undefined;
+    return (
+      state.values.get(name) ??
+      refuse("bad-model", `it reads ${quote(name)}, which no input, initializer or node before it makes`)
+    );
+  };
+  return {
+    op: proto.opType,
+    opset: state.model.opset,
+    inputs: proto.input.length,
+    outputs,
+    input: (at) => find(at) ?? refuse("bad-model", `operand ${at + 1} of ${proto.opType} is missing`),
+    optional: find,
+    ...attributesOf(proto),
+  };
+}
+
+function contextOf(state: State, proto: NodeProto, names: Names): Context {
+  return {
+    build: state.build,
+    constant: (tensor) => weight(state, tensor, proto.output[0] ?? proto.name),
+    inline: (graph) => inline(state, graph, names),
+  };
+}
+
+/** The results of a subgraph: its nodes are put in place of the node that holds it. */
+function inline(state: State, graph: GraphProto, names: Names): readonly Value[] {
+  const own = new Set([...graph.node.flatMap(({ input }) => input), ...graph.output.map(({ name }) => name)]);
+  const inner: State = { ...state, used: own, values: new Map(state.values), failed: new Set(state.failed) };
+  for (const tensor of graph.initializer) inner.values.set(tensor.name, weight(inner, tensor, tensor.name));
+  walk(inner, graph.node, names);
+  return graph.output.map(
+    ({ name }) => inner.values.get(name) ?? refuse("bad-model", `the graph in it has no ${quote(name)}`),
+  );
+}
+
+/** The graph, without what no output depends on. */
+function finish(state: State, batch: string | undefined): Result<Imported> {
+  const { build, model, file } = state;
+  const outputs: Output[] = [];
+  for (const { name } of model.graph.output) {
+    const value = state.values.get(name);
+    if (!value)
+      return { diagnostics: [error("bad-model", `${file}: output ${quote(name)} is made by no node`)] };
+    try {
+      build.at(cleanName(name) ?? "output");
+      const ref = build.arranged(value, natural(value.shape.length));
+      outputs.push({ name, node: build.nodeOf(ref) });
+    } catch (cause) {
+      return { diagnostics: [diagnosticOf(cause, `${file}: output ${quote(name)}`)] };
+    }
+  }
+  if (new Set(outputs.map(({ name }) => name)).size < outputs.length)
+    return { diagnostics: [error("bad-model", `${file}: two outputs have the same name`)] };
+  const name = graphName(model, file);
+  const graph: Graph = {
+    name,
+    nodes: living(build.nodes, outputs),
+    outputs,
+    kernels: new Map(),
+    nextId: build.nodes.size,
+    ...(batch === undefined ? {} : { batch }),
+  };
+  return { value: { graph, weights: build.store, name }, diagnostics: state.diagnostics };
+}
+
+/** Inputs, and the nodes that outputs depend on. */
+function living(nodes: ReadonlyMap<NodeId, Node>, outputs: readonly Output[]): Map<NodeId, Node> {
+  const needed = new Set(outputs.map(({ node }) => node));
+  for (const id of needed) for (const input of nodes.get(id)?.inputs ?? []) needed.add(input);
+  return new Map([...nodes].filter(([id, node]) => needed.has(id) || node.op === "input"));
+}
+
+/** The file's name without its ending: exporters call all their graphs `main_graph`. */
+function graphName({ graph }: ReadModel, file: string): string {
+  const base = (file.split(/[/\\]/).at(-1) ?? "").replace(/\.onnx$/i, "");
+  const name = cleanName(base) ?? cleanName(graph.name) ?? "model";
+  return name.replaceAll(".", "_");
+}

@@ -1,0 +1,217 @@
+// Elementwise operators and activations.
+
+import { elements } from "#ir/type.js";
+import type { OpName } from "#ir/graph.js";
+import { combine } from "../broadcast.js";
+import { bool } from "../element-type.js";
+import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operator.js";
+import { map, numberOf, valueOf } from "../operator.js";
+import { unsupported } from "../refusal.js";
+import type { Value } from "../value.js";
+
+/** Operators of one operand that are an op of ours. */
+const simple: Readonly<Record<string, OpName>> = {
+  Relu: "relu",
+  Sigmoid: "sigmoid",
+  Tanh: "tanh",
+  HardSwish: "hard_swish",
+  Softplus: "softplus",
+  Mish: "mish",
+  Erf: "erf",
+  Exp: "exp",
+  Log: "log",
+  Sqrt: "sqrt",
+  Reciprocal: "reciprocal",
+  Abs: "abs",
+  Neg: "neg",
+  Floor: "floor",
+  Ceil: "ceil",
+  Round: "round",
+  Sin: "sin",
+  Cos: "cos",
+  Sign: "sign",
+};
+
+/** Operators of two operands. */
+const binary: Readonly<Record<string, OpName>> = { Add: "add", Sub: "sub", Mul: "mul", Pow: "pow" };
+
+/** Operators of any number of operands, two by two. */
+const variadic: Readonly<Record<string, OpName>> = { Min: "min", Max: "max", Sum: "add" };
+
+const compared: Readonly<Record<string, OpName>> = {
+  Equal: "equal",
+  Less: "less",
+  LessOrEqual: "less_equal",
+};
+
+const number = (ctx: Context, value: number): Value => valueOf(ctx.build.literal([value], []));
+
+/** From 1.5 to the default of an attribute: what is left out. */
+function clip(node: OnnxNode, ctx: Context): Value {
+  const x = node.input(0);
+  if (node.opset < 11)
+    return map(ctx, "clip", x, { low: node.float("min", -Infinity), high: node.float("max", Infinity) });
+  const [low, high] = [node.optional(1), node.optional(2)];
+  if ([low, high].every((bound) => bound === undefined || bound.ref.kind === "constant"))
+    return map(ctx, "clip", x, {
+      low: low ? numberOf(low, "the least value of Clip") : -Infinity,
+      high: high ? numberOf(high, "the greatest value of Clip") : Infinity,
+    });
+  const raised = low ? combine(ctx, "max", [x, low]) : x;
+  return high ? combine(ctx, "min", [raised, high]) : raised;
+}
+
+/** Division of integers drops the fraction. */
+function div(node: OnnxNode, ctx: Context): Value {
+  const [a, b] = [node.input(0), node.input(1)];
+  const quotient = combine(ctx, "div", [a, b]);
+  return a.type.kind === "int" ? truncate(ctx, quotient) : quotient;
+}
+
+/** Towards zero: sign(x) · ⌊|x|⌋. */
+export function truncate(ctx: Context, x: Value): Value {
+  return combine(ctx, "mul", [map(ctx, "sign", x), map(ctx, "floor", map(ctx, "abs", x))]);
+}
+
+/** a − b · ⌊a / b⌋, or with `fmod` the sign of a. */
+function mod(node: OnnxNode, ctx: Context): Value {
+  const [a, b] = [node.input(0), node.input(1)];
+  const quotient = combine(ctx, "div", [a, b]);
+  const whole = node.int("fmod", 0) === 1 ? truncate(ctx, quotient) : map(ctx, "floor", quotient);
+  return combine(ctx, "sub", [a, combine(ctx, "mul", [b, whole])], { type: a.type });
+}
+
+function fold(op: OpName): OperatorImport {
+  return (node, ctx) => {
+    let result = node.input(0);
+    for (let at = 1; at < node.inputs; at += 1) result = combine(ctx, op, [result, node.input(at)]);
+    return result;
+  };
+}
+
+function mean(node: OnnxNode, ctx: Context): Value {
+  const sum = fold("add")(node, ctx) as Value;
+  return node.inputs === 1 ? sum : combine(ctx, "div", [sum, number(ctx, node.inputs)]);
+}
+
+/** γ · (x where x > 0, else α(eˣ − 1)). */
+function selu(node: OnnxNode, ctx: Context): Value {
+  const alpha = node.float("alpha", 1.673_263_192_176_818_8);
+  const gamma = node.float("gamma", 1.050_700_902_938_842_8);
+  return combine(ctx, "mul", [map(ctx, "elu", node.input(0), { alpha }), number(ctx, gamma)]);
+}
+
+/** max(0, x) + min(0, α(e^(x/α) − 1)) = α · elu(x / α) for α > 0. */
+function celu(node: OnnxNode, ctx: Context): Value {
+  const alpha = node.float("alpha", 1);
+  if (!(alpha > 0)) unsupported(`Celu with alpha=${alpha}`);
+  const scaled = combine(ctx, "mul", [node.input(0), number(ctx, 1 / alpha)]);
+  return combine(ctx, "mul", [map(ctx, "elu", scaled, { alpha: 1 }), number(ctx, alpha)]);
+}
+
+/** With `approximate=tanh`: ½ · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³))). */
+function gelu(node: OnnxNode, ctx: Context): Value {
+  const x = node.input(0);
+  if (node.text("approximate", "none") === "none") return map(ctx, "gelu", x);
+  const times = (a: Value, b: Value): Value => combine(ctx, "mul", [a, b]);
+  const cube = times(map(ctx, "square", x), x);
+  const inner = combine(ctx, "add", [x, times(cube, number(ctx, 0.044_715))]);
+  const curve = map(ctx, "tanh", times(inner, number(ctx, Math.sqrt(2 / Math.PI))));
+  return times(times(x, number(ctx, 0.5)), combine(ctx, "add", [curve, number(ctx, 1)]));
+}
+
+/** x where x > α, else 0. */
+function thresholdedRelu(node: OnnxNode, ctx: Context): Value {
+  const x = node.input(0);
+  const isAbove = combine(ctx, "less", [number(ctx, node.float("alpha", 1)), x]);
+  return combine(ctx, "where", [isAbove, x, number(ctx, 0)], { type: x.type });
+}
+
+/** x + bias below −λ, x − bias above λ, 0 between. */
+function shrink(node: OnnxNode, ctx: Context): Value {
+  const x = node.input(0);
+  const [lambda, bias] = [node.float("lambd", 0.5), number(ctx, node.float("bias", 0))];
+  const low = combine(ctx, "less", [x, number(ctx, -lambda)]);
+  const high = combine(ctx, "less", [number(ctx, lambda), x]);
+  const above = combine(ctx, "where", [high, combine(ctx, "sub", [x, bias]), number(ctx, 0)]);
+  return combine(ctx, "where", [low, combine(ctx, "add", [x, bias]), above], { type: x.type });
+}
+
+function where(node: OnnxNode, ctx: Context): Value {
+  const [condition, then, otherwise] = [node.input(0), node.input(1), node.input(2)];
+  return combine(ctx, "where", [condition, then, otherwise], { type: then.type });
+}
+
+/** Truth values are 1 and 0. */
+function compare(op: OpName, swap = false): OperatorImport {
+  return (node, ctx) => {
+    const [a, b] = [node.input(0), node.input(1)];
+    return combine(ctx, op, swap ? [b, a] : [a, b], { type: bool });
+  };
+}
+
+const not = (ctx: Context, x: Value): Value => combine(ctx, "sub", [number(ctx, 1), x], { type: x.type });
+
+function cast(node: OnnxNode, ctx: Context, to: Value["type"]): Value {
+  const x = node.input(0);
+  if (to.kind === "float" || x.type.kind === "bool") return { ...x, type: to };
+  if (to.kind === "bool") {
+    const isZero = combine(ctx, "equal", [x, number(ctx, 0)]);
+    return { ...not(ctx, isZero), type: to };
+  }
+  return { ...(x.type.kind === "int" ? x : truncate(ctx, x)), type: to };
+}
+
+/** A cast; small integer types wrap around, which nobody's network counts on. */
+export const castTo = cast;
+
+const composed: OperatorTable = {
+  LeakyRelu: (node, ctx) => map(ctx, "leaky_relu", node.input(0), { alpha: node.float("alpha", 0.01) }),
+  Elu: (node, ctx) => map(ctx, "elu", node.input(0), { alpha: node.float("alpha", 1) }),
+  HardSigmoid: (node, ctx) =>
+    map(ctx, "hard_sigmoid", node.input(0), { alpha: node.float("alpha", 0.2), beta: node.float("beta", 0.5) }),
+  Selu: selu,
+  Celu: celu,
+  Gelu: gelu,
+  Clip: clip,
+  Div: div,
+  Mod: mod,
+  Mean: mean,
+  ThresholdedRelu: thresholdedRelu,
+  Shrink: shrink,
+  Softsign: (node, ctx) => {
+    const x = node.input(0);
+    const size = combine(ctx, "add", [map(ctx, "abs", x), number(ctx, 1)]);
+    return combine(ctx, "div", [x, size]);
+  },
+  Tan: (node, ctx) => combine(ctx, "div", [map(ctx, "sin", node.input(0)), map(ctx, "cos", node.input(0))]),
+  PRelu: (node, ctx) => {
+    const [x, slope] = [node.input(0), node.input(1)];
+    if (elements(slope.shape) === 1 && slope.ref.kind === "constant")
+      return map(ctx, "leaky_relu", x, { alpha: numberOf(slope, "the slope of PRelu") });
+    return combine(ctx, "prelu", [x, slope]);
+  },
+  Where: where,
+  Greater: compare("less", true),
+  GreaterOrEqual: compare("less_equal", true),
+  And: (node, ctx) => combine(ctx, "mul", [node.input(0), node.input(1)]),
+  Or: (node, ctx) => combine(ctx, "max", [node.input(0), node.input(1)]),
+  Xor: (node, ctx) => map(ctx, "abs", combine(ctx, "sub", [node.input(0), node.input(1)])),
+  Not: (node, ctx) => not(ctx, node.input(0)),
+  IsNaN: (node, ctx) => not(ctx, combine(ctx, "equal", [node.input(0), node.input(0)], { type: bool })),
+};
+
+export const elementwise: OperatorTable = {
+  ...entries(simple, (op) => (node, ctx) => map(ctx, op, node.input(0))),
+  ...entries(binary, (op) => (node, ctx) => combine(ctx, op, [node.input(0), node.input(1)])),
+  ...entries(variadic, fold),
+  ...entries(compared, (op) => compare(op)),
+  ...composed,
+};
+
+function entries(
+  names: Readonly<Record<string, OpName>>,
+  make: (op: OpName) => OperatorImport,
+): OperatorTable {
+  return Object.fromEntries(Object.entries(names).map(([name, op]) => [name, make(op)]));
+}

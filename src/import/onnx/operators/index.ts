@@ -1,0 +1,24 @@
+// All operators of ONNX's main domain that are imported.
+
+import type { OperatorTable } from "../operator.js";
+import { elementwise } from "./elementwise.js";
+import { products } from "./matmul.js";
+import { parts } from "./parts.js";
+import { quantized } from "./quantized.js";
+import { reductions } from "./reduce.js";
+import { reshapes } from "./reshape.js";
+import { resizes } from "./resize.js";
+import { shapes } from "./shapes.js";
+import { windows } from "./windows.js";
+
+export const operators: OperatorTable = {
+  ...elementwise,
+  ...windows,
+  ...reshapes,
+  ...parts,
+  ...reductions,
+  ...products,
+  ...resizes,
+  ...shapes,
+  ...quantized,
+};

@@ -1,0 +1,247 @@
+// Operators that take values apart and put them together: slices, gathers, pads, concatenations, tiles.
+
+import type { Shape } from "#ir/type.js";
+import { elements } from "#ir/type.js";
+import { broadcastShapes } from "#ops/broadcast.js";
+import { isProblem } from "#ops/op.js";
+import { alike } from "../broadcast.js";
+import type { Context, OnnxNode, OperatorTable } from "../operator.js";
+import { axisOf, numberOf, numbersOf, ordered, valueOf } from "../operator.js";
+import { refuse, unsupported } from "../refusal.js";
+import type { Value } from "../value.js";
+import { natural, permuted } from "../value.js";
+import { reshaped } from "./reshape.js";
+
+/** Most pieces that a gather is made of. */
+const pieceLimit = 256;
+
+/** `size` elements from `begin` on along one axis, every `step`-th. */
+export function sliced(ctx: Context, x: Value, axis: number, begin: number, size: number, step = 1): Value {
+  if (begin === 0 && step === 1 && size === x.shape[axis]) return x;
+  if (size === 0 && x.ref.kind === "constant") {
+    const shape = x.shape.with(axis, 0);
+    return { ...x, shape, ref: ctx.build.literal([], shape), order: natural(shape.length) };
+  }
+  const numbers = (value: number, others: Shape): number[] =>
+    permuted(natural(x.shape.length).map((at) => (at === axis ? value : (others[at] ?? 0))), x.order);
+  const ref = ctx.build.emit("slice", [x.ref], {
+    begin: numbers(begin, x.shape.map(() => 0)),
+    size: numbers(size, x.shape),
+    stride: numbers(step, x.shape.map(() => 1)),
+  });
+  return ordered(ctx, ref, x.order, x.type);
+}
+
+/** The values one after another along an axis. */
+export function joined(ctx: Context, values: readonly Value[], axis: number): Value {
+  // Empty constants come from shapes that were sliced to nothing.
+  const full = values.filter((value) => elements(value.shape) > 0);
+  const [first] = full.length > 0 ? full : values;
+  if (!first) refuse("bad-model", "a concatenation of nothing");
+  if (full.length <= 1) return first;
+  const { refs, order } = alike(ctx, full);
+  return ordered(ctx, ctx.build.emit("concat", refs, { axis: order.indexOf(axis) }), order, first.type);
+}
+
+function concat(node: OnnxNode, ctx: Context): Value {
+  const values = natural(node.inputs).map((at) => node.input(at));
+  const axis = axisOf(node.int("axis"), values[0]?.shape.length ?? 0);
+  if (values.some((value) => value.shape.length !== values[0]?.shape.length))
+    refuse("shape-mismatch", "a concatenation of values of different rank");
+  return joined(ctx, values, axis);
+}
+
+function split(node: OnnxNode, ctx: Context): Value[] {
+  const x = node.input(0);
+  const axis = axisOf(node.int("axis", 0), x.shape.length);
+  const extent = x.shape[axis] ?? 1;
+  const count = node.outputs.length;
+  const operand = node.opset >= 13 ? node.optional(1) : undefined;
+  const given = operand ? numbersOf(operand, "the sizes of Split") : node.ints("split");
+  const chunk = Math.ceil(extent / count);
+  const sizes = given ?? natural(count).map((at) => Math.min(chunk, extent - at * chunk));
+  if (sizes.length !== count || sizes.reduce((sum, size) => sum + size, 0) !== extent)
+    refuse("shape-mismatch", `[${sizes.join(", ")}] does not split ${extent} into ${count} parts`);
+  let begin = 0;
+  return sizes.map((size, at) => {
+    const part = node.outputs[at] === undefined ? x : sliced(ctx, x, axis, begin, size);
+    begin += size;
+    return part;
+  });
+}
+
+function slice(node: OnnxNode, ctx: Context): Value {
+  let x = node.input(0);
+  const rank = x.shape.length;
+  const operand = (at: number, what: string): readonly number[] | undefined => {
+    const value = node.optional(at);
+    return value && numbersOf(value, `the ${what} of Slice`);
+  };
+  const isOld = node.opset < 10;
+  const starts = (isOld ? node.ints("starts") : operand(1, "starts")) ?? [];
+  const ends = (isOld ? node.ints("ends") : operand(2, "ends")) ?? [];
+  const axes = (isOld ? node.ints("axes") : operand(3, "axes")) ?? natural(starts.length);
+  const steps = (isOld ? undefined : operand(4, "steps")) ?? starts.map(() => 1);
+  if (ends.length !== starts.length || axes.length !== starts.length || steps.length !== starts.length)
+    refuse("bad-model", "starts, ends, axes and steps of Slice differ in number");
+  for (const [at, given] of axes.entries()) {
+    const axis = axisOf(given, rank);
+    const [start = 0, end = 0, step = 1] = [starts[at], ends[at], steps[at]];
+    if (step === 0) refuse("bad-model", "a step of 0");
+    const extent = x.shape[axis] ?? 1;
+    const clamp = (place: number, low: number, high: number): number =>
+      Math.min(Math.max(place < 0 ? place + extent : place, low), high);
+    if (step > 0) {
+      const [from, to] = [clamp(start, 0, extent), clamp(end, 0, extent)];
+      const size = Math.max(0, Math.ceil((to - from) / step));
+      if (size === 0 && x.ref.kind !== "constant") unsupported("a slice that holds nothing");
+      // A step beyond the end says nothing.
+      x = sliced(ctx, x, axis, from, size, size === 1 ? 1 : step);
+    } else {
+      const [from, to] = [clamp(start, -1, extent - 1), clamp(end, -1, extent - 1)];
+      const size = Math.max(0, Math.ceil((from - to) / -step));
+      x = picked(ctx, x, axis, natural(Math.min(size, extent)).map((k) => from + k * step));
+    }
+  }
+  return x;
+}
+
+/** The elements at some places along an axis, in as few slices as that takes. */
+export function picked(ctx: Context, x: Value, axis: number, places: readonly number[]): Value {
+  if (places.length === 0) return sliced(ctx, x, axis, 0, 0);
+  const runs: { begin: number; size: number; step: number }[] = [];
+  for (let at = 0; at < places.length; ) {
+    const begin = places[at] ?? 0;
+    const step = (places[at + 1] ?? begin) - begin;
+    let size = 1;
+    if (step > 0) while (places[at + size] === begin + size * step) size += 1;
+    runs.push({ begin, size, step: size === 1 ? 1 : step });
+    at += size;
+  }
+  if (runs.length > pieceLimit && x.ref.kind !== "constant")
+    unsupported(`${places.length} places in an order that takes ${runs.length} slices`);
+  return joined(
+    ctx,
+    runs.map(({ begin, size, step }) => sliced(ctx, x, axis, begin, size, step)),
+    axis,
+  );
+}
+
+function gather(node: OnnxNode, ctx: Context): Value {
+  const [x, indices] = [node.input(0), node.input(1)];
+  const axis = axisOf(node.int("axis", 0), x.shape.length);
+  const extent = x.shape[axis] ?? 1;
+  const places = numbersOf(indices, "the indices of Gather").map((place) => (place < 0 ? place + extent : place));
+  if (!places.every((place) => Number.isInteger(place) && place >= 0 && place < extent))
+    refuse("bad-model", `indices of Gather lie outside the ${extent} elements`);
+  const found = picked(ctx, x, axis, places);
+  const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
+  return shape.length === found.shape.length && indices.shape.length === 1 ? found : reshaped(ctx, found, shape);
+}
+
+function pad(node: OnnxNode, ctx: Context): Value {
+  let x = node.input(0);
+  const rank = x.shape.length;
+  const isOld = node.opset < 11;
+  const given = isOld ? (node.ints("pads") ?? []) : numbersOf(node.input(1), "the pads of Pad");
+  const valueOperand = isOld ? undefined : node.optional(2);
+  const value = isOld ? node.float("value", 0) : valueOperand ? numberOf(valueOperand, "the value of Pad") : 0;
+  const axesOperand = isOld ? undefined : node.optional(3);
+  const axes = (axesOperand ? numbersOf(axesOperand, "the axes of Pad") : natural(rank)).map((axis) => axisOf(axis, rank));
+  if (given.length !== 2 * axes.length)
+    refuse("bad-model", `Pad has ${given.length} numbers for ${axes.length} axes`);
+  const [before, after] = [new Array<number>(rank).fill(0), new Array<number>(rank).fill(0)];
+  for (const [at, axis] of axes.entries()) {
+    before[axis] = given[at] ?? 0;
+    after[axis] = given[at + axes.length] ?? 0;
+    // Negative pads cut.
+    const [cutBefore, cutAfter] = [Math.max(0, -(before[axis] ?? 0)), Math.max(0, -(after[axis] ?? 0))];
+    const left = (x.shape[axis] ?? 1) - cutBefore - cutAfter;
+    if (left < 1) refuse("shape-mismatch", `Pad leaves nothing of axis ${axis}`);
+    x = sliced(ctx, x, axis, cutBefore, left);
+    before[axis] = Math.max(0, before[axis] ?? 0);
+    after[axis] = Math.max(0, after[axis] ?? 0);
+  }
+  const mode = node.text("mode", "constant");
+  if (mode === "wrap") return wrapped(ctx, x, before, after);
+  if (mode !== "constant" && mode !== "reflect" && mode !== "edge") unsupported(`Pad with mode=${mode}`);
+  if (before.every((count) => count === 0) && after.every((count) => count === 0)) return x;
+  const ref = ctx.build.emit("pad", [x.ref], {
+    before: permuted(before, x.order),
+    after: permuted(after, x.order),
+    mode,
+    value,
+  });
+  return ordered(ctx, ref, x.order, x.type);
+}
+
+/** The value repeated around itself. */
+function wrapped(ctx: Context, x: Value, before: readonly number[], after: readonly number[]): Value {
+  let result = x;
+  for (const axis of natural(x.shape.length)) {
+    const extent = x.shape[axis] ?? 1;
+    const [less, more] = [before[axis] ?? 0, after[axis] ?? 0];
+    if (less === 0 && more === 0) continue;
+    const places = natural(less + extent + more).map((at) => (((at - less) % extent) + extent) % extent);
+    result = picked(ctx, result, axis, places);
+  }
+  return result;
+}
+
+function tile(node: OnnxNode, ctx: Context): Value {
+  const x = node.input(0);
+  const counts = numbersOf(node.input(1), "the repeats of Tile");
+  if (counts.length !== x.shape.length || !counts.every((count) => Number.isInteger(count) && count >= 1))
+    refuse("bad-model", `[${x.shape.join(", ")}] cannot be repeated [${counts.join(", ")}] times`);
+  let result = x;
+  for (const [axis, count] of counts.entries()) if (count > 1) result = repeated(ctx, result, axis, count);
+  return result;
+}
+
+/**
+ * The value `count` times along an axis: [before, e·after] as an image of width 1 is stretched to width `count`, which
+ * copies and computes nothing.
+ */
+export function repeated(ctx: Context, x: Value, axis: number, count: number): Value {
+  const at = x.order.indexOf(axis);
+  const { shape } = x.ref;
+  // Axis 0 stays alone: samples of a batch are not mixed.
+  const [lead, from] = at === 0 ? [1, 0] : [shape[0] ?? 1, 1];
+  const before = elements(shape.slice(from, at));
+  const after = elements(shape.slice(at));
+  const image = ctx.build.emit("reshape", [x.ref], { shape: [lead, before, 1, after] });
+  const wide = ctx.build.emit("resize", [image], { size: [before, count] });
+  const result = shape.with(at, (shape[at] ?? 1) * count);
+  return ordered(ctx, ctx.build.emit("reshape", [wide], { shape: result }), x.order, x.type);
+}
+
+function expand(node: OnnxNode, ctx: Context): Value {
+  const x = node.input(0);
+  return expanded(ctx, x, numbersOf(node.input(1), "the shape of Expand"));
+}
+
+/** The value repeated to what it and a shape broadcast to. */
+export function expanded(ctx: Context, x: Value, wanted: Shape): Value {
+  const shape = broadcastShapes([x.shape, wanted]);
+  if (isProblem(shape)) refuse("shape-mismatch", shape.problem);
+  const lead = shape.length - x.shape.length;
+  let result = lead > 0 ? reshaped(ctx, x, [...new Array<number>(lead).fill(1), ...x.shape]) : x;
+  for (const [axis, extent] of shape.entries())
+    if (result.shape[axis] !== extent) result = repeated(ctx, result, axis, extent);
+  return result;
+}
+
+export const parts: OperatorTable = {
+  Concat: concat,
+  Split: split,
+  Slice: slice,
+  Gather: gather,
+  Pad: pad,
+  Tile: tile,
+  Expand: expand,
+  Identity: (node) => node.input(0),
+  Dropout: (node, ctx) => {
+    const x = node.input(0);
+    return [x, valueOf(ctx.build.literal([1], []))];
+  },
+};

@@ -1,0 +1,202 @@
+// Reductions, softmax, and normalizations made of them.
+
+import type { OpName } from "#ir/graph.js";
+import { elements } from "#ir/type.js";
+import { combine } from "../broadcast.js";
+import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operator.js";
+import { axisOf, map, ordered, valueOf, weightOf } from "../operator.js";
+import { refuse, unsupported } from "../refusal.js";
+import type { Ref, Value } from "../value.js";
+import { channelsLast, natural, withoutAxes } from "../value.js";
+import { axesOf, reshaped } from "./reshape.js";
+
+const number = (ctx: Context, value: number): Value => valueOf(ctx.build.literal([value], []));
+
+/** An op over axes of the value. */
+export function reduced(ctx: Context, op: OpName, x: Value, axes: readonly number[], keepdims: boolean): Value {
+  if (axes.length === 0) return x;
+  const places = axes.map((axis) => x.order.indexOf(axis));
+  const ref = ctx.build.emit(op, [x.ref], { axes: places, keepdims });
+  return ordered(ctx, ref, keepdims ? x.order : withoutAxes(x.order, axes), x.type);
+}
+
+function reduction(
+  since: number,
+  reduce: (ctx: Context, x: Value, over: (op: OpName, x: Value, keepdims?: boolean) => Value) => Value,
+): OperatorImport {
+  return (node, ctx) => {
+    const x = node.input(0);
+    const rank = x.shape.length;
+    const given = axesOf(node, since)?.map((axis) => axisOf(axis, rank)) ?? [];
+    const isEmpty = given.length === 0;
+    if (isEmpty && node.int("noop_with_empty_axes", 0) === 1) return x;
+    const axes = isEmpty ? natural(rank) : [...new Set(given)];
+    const keep = node.int("keepdims", 1) === 1;
+    return reduce(ctx, x, (op, value, keepdims = keep) => reduced(ctx, op, value, axes, keepdims));
+  };
+}
+
+const plain = (op: OpName): OperatorImport => reduction(18, (_, x, over) => over(op, x));
+
+/** log Σ eˣ, written max + log Σ e^(x − max) so that nothing overflows. */
+const logSumExp = reduction(18, (ctx, x, over) => {
+  const most = over("reduce_max", x, true);
+  const sum = over("reduce_sum", map(ctx, "exp", combine(ctx, "sub", [x, most])));
+  return combine(ctx, "add", [map(ctx, "log", sum), reshaped(ctx, most, sum.shape)]);
+});
+
+function softmax(node: OnnxNode, ctx: Context): Value {
+  return alongAxis(node, ctx, (x, axis) => {
+    const ref = ctx.build.emit("softmax", [x.ref], { axis: x.order.indexOf(axis) });
+    return ordered(ctx, ref, x.order, x.type);
+  });
+}
+
+/** x − max − log Σ e^(x − max). */
+function logSoftmax(node: OnnxNode, ctx: Context): Value {
+  return alongAxis(node, ctx, (x, axis) => {
+    const shifted = combine(ctx, "sub", [x, reduced(ctx, "reduce_max", x, [axis], true)]);
+    const sum = reduced(ctx, "reduce_sum", map(ctx, "exp", shifted), [axis], true);
+    return combine(ctx, "sub", [shifted, map(ctx, "log", sum)]);
+  });
+}
+
+/** Up to opset 12 all axes from `axis` on are one. */
+function alongAxis(node: OnnxNode, ctx: Context, over: (x: Value, axis: number) => Value): Value {
+  const x = node.input(0);
+  const rank = x.shape.length;
+  if (node.opset >= 13) return over(x, axisOf(node.int("axis", -1), rank));
+  const axis = axisOf(node.int("axis", 1), rank);
+  if (elements(x.shape.slice(axis + 1)) === 1) return over(x, axis);
+  const rows = reshaped(ctx, x, [elements(x.shape.slice(0, axis)), elements(x.shape.slice(axis))]);
+  return reshaped(ctx, over(rows, 1), x.shape);
+}
+
+/** (x − mean) / √(variance + ε) over some axes. */
+export function normalized(ctx: Context, x: Value, axes: readonly number[], epsilon: number): Value {
+  const centered = combine(ctx, "sub", [x, reduced(ctx, "reduce_mean", x, axes, true)]);
+  const variance = reduced(ctx, "reduce_mean", map(ctx, "square", centered), axes, true);
+  const spread = map(ctx, "rsqrt", combine(ctx, "add", [variance, number(ctx, epsilon)]));
+  return combine(ctx, "mul", [centered, spread]);
+}
+
+/** x · scale + offset with a value per channel, axis 1. */
+function scaled(ctx: Context, x: Value, scale: Value, offset: Value | undefined): Value {
+  const spread = (value: Value): Value => {
+    const lead = new Array<number>(x.shape.length - 2).fill(1);
+    return reshaped(ctx, value, [elements(value.shape), ...lead]);
+  };
+  const product = combine(ctx, "mul", [x, spread(scale)]);
+  return offset ? combine(ctx, "add", [product, spread(offset)]) : product;
+}
+
+function batchNormalization(node: OnnxNode, ctx: Context): Value {
+  const x = node.input(0);
+  if (node.int("training_mode", 0) === 1) unsupported("BatchNormalization in training mode");
+  if (node.opset < 9 && node.int("spatial", 1) === 0) unsupported("BatchNormalization with spatial=0");
+  const statistics = ["scale", "offset", "mean", "variance"].map((name, at): Ref =>
+    weightOf(node.input(at + 1), `the ${name} of BatchNormalization`),
+  );
+  const order = x.shape.length > 1 && x.order.at(-1) === 1 ? x.order : channelsLast(x.shape.length);
+  const ref = ctx.build.arranged(x, order);
+  const epsilon = node.float("epsilon", 1e-5);
+  return ordered(ctx, ctx.build.emit("batch_norm", [ref, ...statistics], { epsilon }), order, x.type);
+}
+
+function instanceNormalization(node: OnnxNode, ctx: Context): Value {
+  const x = node.input(0);
+  const axes = natural(x.shape.length).slice(2);
+  const normal = normalized(ctx, x, axes, node.float("epsilon", 1e-5));
+  return scaled(ctx, normal, node.input(1), node.input(2));
+}
+
+function layerNormalization(node: OnnxNode, ctx: Context): Value {
+  const x = node.input(0);
+  if (node.outputs.slice(1).some((name) => name !== undefined))
+    unsupported("LayerNormalization whose mean or deviation is used");
+  const axis = axisOf(node.int("axis", -1), x.shape.length);
+  const normal = normalized(ctx, x, natural(x.shape.length).slice(axis), node.float("epsilon", 1e-5));
+  const product = combine(ctx, "mul", [normal, node.input(1)]);
+  const offset = node.optional(2);
+  return offset ? combine(ctx, "add", [product, offset]) : product;
+}
+
+/** Channels in groups. Until opset 20 scale and offset are per group, since then per channel. */
+function groupNormalization(node: OnnxNode, ctx: Context): Value {
+  const x = node.input(0);
+  const [n = 1, c = 1, ...rest] = x.shape;
+  const groups = node.int("num_groups");
+  if (!(groups >= 1) || c % groups !== 0) refuse("bad-model", `${groups} groups of ${c} channels`);
+  const split = reshaped(ctx, x, [n, groups, c / groups, ...rest]);
+  const normal = normalized(ctx, split, natural(split.shape.length).slice(2), node.float("epsilon", 1e-5));
+  const [scale, offset] = [node.input(1), node.input(2)];
+  if (elements(scale.shape) === groups && groups !== c)
+    return reshaped(ctx, scaled(ctx, normal, scale, offset), x.shape);
+  return scaled(ctx, reshaped(ctx, normal, x.shape), scale, offset);
+}
+
+/** ‖x‖ₚ along an axis divides it. */
+function lpNormalization(node: OnnxNode, ctx: Context): Value {
+  const x = node.input(0);
+  const axis = axisOf(node.int("axis", -1), x.shape.length);
+  const isOne = node.int("p", 2) === 1;
+  const powers = map(ctx, isOne ? "abs" : "square", x);
+  const sum = reduced(ctx, "reduce_sum", powers, [axis], true);
+  return combine(ctx, "div", [x, isOne ? sum : map(ctx, "sqrt", sum)]);
+}
+
+/** (x − mean) / √variance over the axes, with 10⁻⁹ against a variance of 0. */
+function meanVarianceNormalization(node: OnnxNode, ctx: Context): Value {
+  const x = node.input(0);
+  const axes = (node.ints("axes") ?? [0, 2, 3]).map((axis) => axisOf(axis, x.shape.length));
+  const centered = combine(ctx, "sub", [x, reduced(ctx, "reduce_mean", x, axes, true)]);
+  const variance = reduced(ctx, "reduce_mean", map(ctx, "square", centered), axes, true);
+  return combine(ctx, "div", [centered, combine(ctx, "add", [map(ctx, "sqrt", variance), number(ctx, 1e-9)])]);
+}
+
+/** x / (bias + α/size · Σ x²)^β, the sum over neighbouring channels: a mean with zeros counted is that sum / size. */
+function localResponse(node: OnnxNode, ctx: Context): Value {
+  const x = node.input(0);
+  const size = node.int("size");
+  const rank = x.shape.length;
+  if (rank < 3 || !(size >= 1)) refuse("bad-model", `LRN over ${size} channels of [${x.shape.join(", ")}]`);
+  const order = channelsLast(rank);
+  const ref = ctx.build.arranged(x, order);
+  const c = x.shape[1] ?? 1;
+  const squares = ctx.build.emit("square", [ref]);
+  const n = ref.shape[0] ?? 1;
+  const rows = ctx.build.emit("reshape", [squares], { shape: [n, elements(ref.shape) / (n * c), c, 1] });
+  const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
+  const means = ctx.build.emit("avg_pool", [rows], {
+    kernel: [1, size],
+    stride: [1, 1],
+    padding: [0, 0, before, after],
+    count_include_pad: true,
+  });
+  const mean = ordered(ctx, ctx.build.emit("reshape", [means], { shape: ref.shape }), order);
+  const scaledMean = combine(ctx, "mul", [mean, number(ctx, node.float("alpha", 1e-4))]);
+  const base = combine(ctx, "add", [scaledMean, number(ctx, node.float("bias", 1))]);
+  return combine(ctx, "div", [x, combine(ctx, "pow", [base, number(ctx, node.float("beta", 0.75))])]);
+}
+
+export const reductions: OperatorTable = {
+  ReduceSum: reduction(13, (_, x, over) => over("reduce_sum", x)),
+  ReduceMean: plain("reduce_mean"),
+  ReduceMax: plain("reduce_max"),
+  ReduceMin: plain("reduce_min"),
+  ReduceProd: plain("reduce_prod"),
+  ReduceL1: reduction(18, (ctx, x, over) => over("reduce_sum", map(ctx, "abs", x))),
+  ReduceL2: reduction(18, (ctx, x, over) => map(ctx, "sqrt", over("reduce_sum", map(ctx, "square", x)))),
+  ReduceSumSquare: reduction(18, (ctx, x, over) => over("reduce_sum", map(ctx, "square", x))),
+  ReduceLogSum: reduction(18, (ctx, x, over) => map(ctx, "log", over("reduce_sum", x))),
+  ReduceLogSumExp: logSumExp,
+  Softmax: softmax,
+  LogSoftmax: logSoftmax,
+  BatchNormalization: batchNormalization,
+  InstanceNormalization: instanceNormalization,
+  LayerNormalization: layerNormalization,
+  GroupNormalization: groupNormalization,
+  LpNormalization: lpNormalization,
+  MeanVarianceNormalization: meanVarianceNormalization,
+  LRN: localResponse,
+};

@@ -1,0 +1,260 @@
+// Resize and Upsample in all their coordinate modes. What our own op does is given to it; the rest are products with
+// matrices that hold each element's shares, one per axis.
+
+import type { Shape } from "#ir/type.js";
+import { elements } from "#ir/type.js";
+import type { Resampling } from "#ops/resize.js";
+import { coordinateModes, resizeTaps, roundings } from "#ops/resize.js";
+import type { Context, OnnxNode, OperatorTable } from "../operator.js";
+import { axisOf, numbersOf, ordered } from "../operator.js";
+import { refuse, unsupported } from "../refusal.js";
+import type { Value } from "../value.js";
+import { channelsLast, natural } from "../value.js";
+
+/** How one axis is resized. */
+interface Axis {
+  readonly input: number;
+  readonly output: number;
+  /** Output per input as the model says it, which `output / input` is only after rounding. */
+  readonly scale: number;
+  /** The part of the axis that `tf_crop_and_resize` takes, in 0 … 1. */
+  readonly start: number;
+  readonly end: number;
+}
+
+interface Mode {
+  readonly method: string;
+  readonly coordinates: string;
+  readonly nearest: string;
+  readonly cubic: number;
+  readonly excludeOutside: boolean;
+  readonly antialias: boolean;
+  readonly extrapolation: number;
+}
+
+/** What an element of the result is made of: shares of elements of the input, and a constant. */
+interface Row {
+  readonly taps: ReadonlyMap<number, number>;
+  readonly constant: number;
+}
+
+/** Most elements of a matrix. */
+const matrixLimit = 2 ** 24;
+
+function resize(node: OnnxNode, ctx: Context): Value {
+  const isOld = node.op === "Upsample" || node.opset < 11;
+  const mode: Mode = {
+    method: node.text("mode", "nearest"),
+    coordinates: isOld ? "asymmetric" : node.text("coordinate_transformation_mode", "half_pixel"),
+    nearest: isOld ? "floor" : node.text("nearest_mode", "round_prefer_floor"),
+    cubic: node.float("cubic_coeff_a", -0.75),
+    excludeOutside: node.int("exclude_outside", 0) === 1,
+    antialias: node.int("antialias", 0) === 1,
+    extrapolation: node.float("extrapolation_value", 0),
+  };
+  const x = node.input(0);
+  const axes = axesOf(node, x, isOld);
+  const image = asImage(ctx, x, axes, mode);
+  if (image) return image;
+  let result = x;
+  for (const [at, axis] of axes.entries()) result = resizeAxis(ctx, result, at, axis, mode);
+  return result;
+}
+
+function axesOf(node: OnnxNode, x: Value, isOld: boolean): Axis[] {
+  const rank = x.shape.length;
+  const list = (at: number, what: string): readonly number[] | undefined => {
+    const value = node.optional(at);
+    if (!value || elements(value.shape) === 0) return undefined;
+    return numbersOf(value, what);
+  };
+  const which = node.ints("axes")?.map((axis) => axisOf(axis, rank)) ?? natural(rank);
+  const scales =
+    node.op === "Upsample" && node.opset < 9
+      ? (node.floats("scales") ?? [])
+      : list(isOld ? 1 : 2, "the scales of Resize");
+  const sizes = isOld ? undefined : list(3, "the sizes of Resize");
+  const crop = isOld ? undefined : list(1, "the region of Resize");
+  const given = sizes ?? scales;
+  if (!given || given.length !== which.length)
+    refuse("bad-model", `Resize has ${given?.length ?? 0} scales or sizes for ${which.length} axes`);
+  const policy = node.text("keep_aspect_ratio_policy", "stretch");
+  const ratios = which.map((axis, at) => (given[at] ?? 1) / (sizes ? (x.shape[axis] ?? 1) : 1));
+  const common =
+    policy === "not_larger" ? Math.min(...ratios) : policy === "not_smaller" ? Math.max(...ratios) : undefined;
+  return x.shape.map((input, axis): Axis => {
+    const at = which.indexOf(axis);
+    const scale = at < 0 ? 1 : (sizes ? (common ?? ratios[at]) : ratios[at]) ?? 1;
+    const [start, end] = at >= 0 && crop ? [crop[at] ?? 0, crop[at + which.length] ?? 1] : [0, 1];
+    const output =
+      at < 0 ? input : sizes ? (common === undefined ? (given[at] ?? 1) : Math.round(common * input)) : Math.floor(input * scale * (end - start));
+    if (!Number.isInteger(output) || output < 1 || output > 2 ** 31)
+      refuse("shape-mismatch", `Resize makes ${output} of the ${input} elements of axis ${axis}`);
+    return { input, output, scale, start, end };
+  });
+}
+
+/** With our op, if it takes the same neighbours in the same shares. */
+function asImage(ctx: Context, x: Value, axes: readonly Axis[], mode: Mode): Value | undefined {
+  const method = mode.method === "nearest" ? "nearest" : mode.method === "linear" ? "bilinear" : undefined;
+  const rank = x.shape.length;
+  const stays = axes.slice(0, 2).every(({ input, output }) => input === output);
+  if (!method || !stays || mode.antialias || (rank !== 3 && rank !== 4)) return undefined;
+  const [height, width] = rank === 4 ? axes.slice(2) : [undefined, axes[2]];
+  if (!width) return undefined;
+  const moved = [height, width].filter((axis) => axis !== undefined);
+  const wanted = moved.map((axis) => rowsOf(axis, mode));
+  for (const coordinates of coordinateModes) {
+    for (const rounding of method === "nearest" ? roundings : (["auto"] as const)) {
+      const resampling = { method, coordinates, rounding } as const;
+      if (!moved.every((axis, at) => isSame(axis, wanted[at] ?? [], resampling))) continue;
+      const order = channelsLast(rank);
+      const ref = ctx.build.arranged(x, order);
+      const [n = 1, l = 1, c = 1] = ref.shape;
+      const image = rank === 4 ? ref : ctx.build.emit("reshape", [ref], { shape: [n, 1, l, c] });
+      const size = [height?.output ?? 1, width.output];
+      const result = ctx.build.emit("resize", [image], { size, ...resampling });
+      const back = rank === 4 ? result : ctx.build.emit("reshape", [result], { shape: [n, width.output, c] });
+      return ordered(ctx, back, order, x.type);
+    }
+  }
+  return undefined;
+}
+
+function isSame(axis: Axis, rows: readonly Row[], resampling: Resampling): boolean {
+  const taps = resizeTaps(axis.input, axis.output, resampling);
+  return taps.every(({ low, high, share }, at) => {
+    const row = rows[at];
+    if (!row || row.constant !== 0) return false;
+    const own = new Map<number, number>([[low, 1 - share]]);
+    own.set(high, (own.get(high) ?? 0) + share);
+    const all = new Set([...own.keys(), ...row.taps.keys()]);
+    return [...all].every((place) => Math.abs((own.get(place) ?? 0) - (row.taps.get(place) ?? 0)) < 1e-6);
+  });
+}
+
+/** Resizes one axis by a product with the matrix of its shares. */
+function resizeAxis(ctx: Context, x: Value, at: number, axis: Axis, mode: Mode): Value {
+  const rows = rowsOf(axis, mode);
+  const isIdentity =
+    axis.input === axis.output && rows.every((row, k) => row.constant === 0 && row.taps.get(k) === 1 && row.taps.size === 1);
+  if (isIdentity) return x;
+  if (axis.input * axis.output > matrixLimit)
+    unsupported(`Resize of ${axis.input} to ${axis.output} elements with mode=${mode.method} and coordinates ${mode.coordinates}`);
+  const shares = new Float64Array(axis.output * axis.input);
+  for (const [row, { taps }] of rows.entries()) for (const [place, share] of taps) shares[row * axis.input + place] = share;
+  const place = x.order.indexOf(at);
+  const { shape } = x.ref;
+  const lead = elements(shape.slice(0, place));
+  const inner = elements(shape.slice(place + 1));
+  const { build } = ctx;
+  const matrix = build.literal(shares, [1, axis.output, axis.input]);
+  const flat = build.emit("reshape", [x.ref], { shape: [lead, axis.input, inner] });
+  let result = build.emit("matmul", [matrix, flat]);
+  if (rows.some(({ constant }) => constant !== 0)) {
+    const constants = rows.map(({ constant }) => constant);
+    result = build.emit("add", [result, build.literal(constants, [axis.output, 1])]);
+  }
+  const back: Shape = shape.with(place, axis.output);
+  return ordered(ctx, build.emit("reshape", [result], { shape: back }), x.order, x.type);
+}
+
+/** The shares of every element of the result. */
+function rowsOf(axis: Axis, mode: Mode): Row[] {
+  return natural(axis.output).map((index) => rowOf(axis, index, mode));
+}
+
+function rowOf(axis: Axis, index: number, mode: Mode): Row {
+  if (axis.input === axis.output && axis.scale === 1 && axis.start === 0 && axis.end === 1)
+    return { taps: new Map([[index, 1]]), constant: 0 };
+  const place = placeOf(axis, index, mode.coordinates);
+  const last = axis.input - 1;
+  if (mode.coordinates === "tf_crop_and_resize" && (place < 0 || place > last))
+    return { taps: new Map(), constant: mode.extrapolation };
+  const shares = sharesAt(place, axis, mode);
+  const taps = new Map<number, number>();
+  let total = 0;
+  for (const [at, share] of shares) {
+    const isInside = at >= 0 && at <= last;
+    if (mode.excludeOutside && !isInside) continue;
+    const near = Math.min(Math.max(at, 0), last);
+    taps.set(near, (taps.get(near) ?? 0) + share);
+    total += share;
+  }
+  if (mode.excludeOutside || mode.antialias) for (const [at, share] of taps) taps.set(at, share / total);
+  for (const [at, share] of taps) if (share === 0) taps.delete(at);
+  return { taps, constant: 0 };
+}
+
+/** Where an element of the result lies in the input. */
+function placeOf({ input, output, scale, start, end }: Axis, index: number, coordinates: string): number {
+  switch (coordinates) {
+    case "half_pixel":
+      return (index + 0.5) / scale - 0.5;
+    case "half_pixel_symmetric": {
+      const offset = (input / 2) * (1 - output / (scale * input));
+      return offset + (index + 0.5) / scale - 0.5;
+    }
+    case "pytorch_half_pixel":
+      return output > 1 ? (index + 0.5) / scale - 0.5 : 0;
+    case "align_corners":
+      return output > 1 ? (index * (input - 1)) / (output - 1) : 0;
+    case "asymmetric":
+      return index / scale;
+    case "tf_half_pixel_for_nn":
+      return (index + 0.5) / scale;
+    case "tf_crop_and_resize":
+      return output > 1
+        ? start * (input - 1) + (index * (end - start) * (input - 1)) / (output - 1)
+        : 0.5 * (start + end) * (input - 1);
+    default:
+      return refuse("bad-model", `Resize has the coordinates ${coordinates}`);
+  }
+}
+
+/** The shares of the neighbours of a place, which may lie outside. */
+function sharesAt(place: number, { scale }: Axis, mode: Mode): [number, number][] {
+  // Where a picture shrinks, antialiasing widens the filter.
+  const spread = mode.antialias && scale < 1 ? scale : 1;
+  const spanned = (radius: number, weight: (distance: number) => number): [number, number][] => {
+    const reach = radius / spread;
+    const result: [number, number][] = [];
+    for (let at = Math.floor(place - reach) + 1; at < place + reach; at += 1)
+      result.push([at, weight(Math.abs(at - place) * spread)]);
+    return result;
+  };
+  switch (mode.method) {
+    case "nearest":
+      return [[nearest(place, mode.nearest), 1]];
+    case "linear":
+      return spanned(1, (distance) => Math.max(0, 1 - distance));
+    case "cubic":
+      return spanned(2, (distance) => cubic(distance, mode.cubic));
+    default:
+      return refuse("bad-model", `Resize has the mode ${mode.method}`);
+  }
+}
+
+function nearest(place: number, mode: string): number {
+  switch (mode) {
+    case "round_prefer_floor":
+      return Math.ceil(place - 0.5);
+    case "round_prefer_ceil":
+      return Math.floor(place + 0.5);
+    case "floor":
+      return Math.floor(place);
+    case "ceil":
+      return Math.ceil(place);
+    default:
+      return refuse("bad-model", `Resize has the nearest_mode ${mode}`);
+  }
+}
+
+/** Keys, "Cubic convolution interpolation for digital image processing", 1981. */
+function cubic(distance: number, a: number): number {
+  const x = distance;
+  if (x <= 1) return (a + 2) * x ** 3 - (a + 3) * x ** 2 + 1;
+  return x < 2 ? a * x ** 3 - 5 * a * x ** 2 + 8 * a * x - 4 * a : 0;
+}
+
+export const resizes: OperatorTable = { Resize: resize, Upsample: resize };

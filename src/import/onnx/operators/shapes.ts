@@ -1,0 +1,110 @@
+// Operators on shapes and constants: they are known at import time and leave nothing in the graph.
+
+import { elements } from "#ir/type.js";
+import { elementTypes, float32, typeName } from "../element-type.js";
+import type { Context, OnnxNode, OperatorTable } from "../operator.js";
+import { axisOf, intsValue, numberOf, numbersOf, valueOf } from "../operator.js";
+import { refuse, unsupported } from "../refusal.js";
+import { smallLimit } from "../builder.js";
+import type { Value } from "../value.js";
+import { castTo } from "./elementwise.js";
+import { natural } from "../value.js";
+
+function constant(node: OnnxNode, ctx: Context): Value {
+  const tensor = node.tensor("value");
+  if (tensor) return ctx.constant(tensor);
+  const float = node.floats("value_floats");
+  if (float) return valueOf(ctx.build.literal(float, [float.length]));
+  const ints = node.ints("value_ints");
+  if (ints) return intsValue(ctx, ints);
+  const int = node.int("value_int", Number.NaN);
+  if (!Number.isNaN(int)) return intsValue(ctx, [int], []);
+  const single = node.float("value_float", Number.NaN);
+  if (Number.isNaN(single)) unsupported("a Constant that is no dense tensor of numbers");
+  return valueOf(ctx.build.literal([single], []));
+}
+
+function constantOfShape(node: OnnxNode, ctx: Context): Value {
+  const shape = [...numbersOf(node.input(0), "the shape of ConstantOfShape")];
+  if (!shape.every((extent) => Number.isInteger(extent) && extent >= 0))
+    refuse("bad-model", `ConstantOfShape makes [${shape.join(", ")}]`);
+  const tensor = node.tensor("value");
+  const value = tensor ? ctx.constant(tensor) : valueOf(ctx.build.literal([0], []), float32);
+  const number = numberOf({ ...value, shape: [] }, "the value of ConstantOfShape");
+  const count = elements(shape);
+  if (count <= smallLimit) return valueOf(ctx.build.literal(new Float64Array(count).fill(number), shape), value.type);
+  const generator = number === 0 ? "zeros" : number === 1 ? "ones" : undefined;
+  if (!generator || count > 2 ** 31)
+    unsupported(`ConstantOfShape of [${shape.join(", ")}] with the value ${number}`);
+  const id = ctx.build.store.add(generator, { dtype: "f32", shape }, { kind: "seeded", generator, seed: 0, fanIn: 1 });
+  return valueOf(ctx.build.stored(id, shape), value.type);
+}
+
+function shapeOf(node: OnnxNode, ctx: Context): Value {
+  const { shape } = node.input(0);
+  const clamp = (axis: number): number => Math.min(Math.max(axis < 0 ? axis + shape.length : axis, 0), shape.length);
+  return intsValue(ctx, shape.slice(clamp(node.int("start", 0)), clamp(node.int("end", shape.length))));
+}
+
+function range(node: OnnxNode, ctx: Context): Value {
+  const [start = 0, limit = 0, step = 1] = [0, 1, 2].map((at) => numberOf(node.input(at), "an operand of Range"));
+  const count = Math.max(0, Math.ceil((limit - start) / step));
+  if (!(count <= smallLimit)) refuse("bad-model", `Range makes ${count} numbers`);
+  return valueOf(
+    ctx.build.literal(natural(count).map((at) => start + at * step), [count]),
+    node.input(0).type,
+  );
+}
+
+function cast(node: OnnxNode, ctx: Context): Value {
+  const to = elementTypes.get(node.int("to"));
+  if (!to) unsupported(`Cast to ${typeName(node.int("to"))}`);
+  return castTo(node, ctx, to);
+}
+
+/** A choice that is known: one of the two graphs is put in place. */
+function choose(node: OnnxNode, ctx: Context): readonly Value[] {
+  const condition = numberOf(node.input(0), "the condition of If");
+  const graph = node.graph(condition === 0 ? "else_branch" : "then_branch");
+  if (!graph) refuse("bad-model", "If without its graphs");
+  return ctx.inline(graph);
+}
+
+/** Numbers along an axis summed up, from known values alone. */
+function cumSum(node: OnnxNode, ctx: Context): Value {
+  const x = node.input(0);
+  const numbers = [...numbersOf(x, "the operand of CumSum")];
+  const axis = axisOf(numberOf(node.input(1), "the axis of CumSum"), x.shape.length);
+  if (node.int("exclusive", 0) !== 0 || node.int("reverse", 0) !== 0) unsupported("CumSum that is exclusive or reversed");
+  const inner = elements(x.shape.slice(axis + 1));
+  const extent = x.shape[axis] ?? 1;
+  for (let at = 0; at < numbers.length; at += 1)
+    if (Math.floor(at / inner) % extent > 0) numbers[at] = (numbers[at] ?? 0) + (numbers[at - inner] ?? 0);
+  return valueOf(ctx.build.literal(numbers, x.shape), x.type);
+}
+
+/** The places of what is not zero, from known values alone. */
+function nonZero(node: OnnxNode, ctx: Context): Value {
+  const x = node.input(0);
+  const numbers = numbersOf(x, "the operand of NonZero");
+  const found = natural(numbers.length).filter((at) => numbers[at] !== 0);
+  const rows = x.shape.map((extent, axis) => {
+    const inner = elements(x.shape.slice(axis + 1));
+    return found.map((at) => Math.floor(at / inner) % extent);
+  });
+  return intsValue(ctx, rows.flat(), [x.shape.length, found.length]);
+}
+
+export const shapes: OperatorTable = {
+  Constant: constant,
+  ConstantOfShape: constantOfShape,
+  Shape: shapeOf,
+  Size: (node, ctx) => intsValue(ctx, [elements(node.input(0).shape)], []),
+  Range: range,
+  Cast: cast,
+  CastLike: (node, ctx) => castTo(node, ctx, node.input(1).type),
+  If: choose,
+  CumSum: cumSum,
+  NonZero: nonZero,
+};
+

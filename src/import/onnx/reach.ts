@@ -1,0 +1,107 @@
+// What of a model its outputs depend on, and which operators of that are not known.
+
+import type { Diagnostic } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
+import { plural } from "#ir/units.js";
+import type { GraphProto, NodeProto } from "./proto/onnx_pb.js";
+import { quote } from "./refusal.js";
+
+/** The nodes that outputs depend on, in the order of the file, and every name that one of them or an output reads. */
+export interface Reached {
+  readonly nodes: readonly NodeProto[];
+  readonly used: ReadonlySet<string>;
+}
+
+/** Walks from the outputs to the inputs. Two nodes that make the same name are an error, as a text. */
+export function reach(graph: GraphProto): Reached | string {
+  const makers = new Map<string, NodeProto>();
+  for (const node of graph.node) {
+    for (const name of node.output) {
+      if (name === "") continue;
+      if (makers.has(name)) return `two nodes make ${quote(name)}`;
+      makers.set(name, node);
+    }
+  }
+  const used = new Set(graph.output.map(({ name }) => name));
+  const reached = new Set<NodeProto>();
+  // A set may grow while it is walked, and then the new names are walked too.
+  for (const name of used) {
+    const maker = makers.get(name);
+    if (!maker || reached.has(maker)) continue;
+    reached.add(maker);
+    for (const read of namesRead(maker)) used.add(read);
+  }
+  return { nodes: graph.node.filter((node) => reached.has(node)), used };
+}
+
+/** What a node reads, its subgraphs' names included: some of them are names of the graph around. */
+function namesRead(node: NodeProto): string[] {
+  const names = node.input.filter((name) => name !== "");
+  const open = subgraphs(node);
+  for (let graph = open.pop(); graph; graph = open.pop()) {
+    for (const { name } of graph.output) names.push(name);
+    for (const inner of graph.node) {
+      for (const name of inner.input) if (name !== "") names.push(name);
+      open.push(...subgraphs(inner));
+    }
+  }
+  return names;
+}
+
+function subgraphs(node: NodeProto): GraphProto[] {
+  return node.attribute.flatMap(({ g, graphs }) => (g ? [g, ...graphs] : graphs));
+}
+
+/** What can be done about operators that people meet. */
+const advice: Readonly<Record<string, string>> = {
+  NonMaxSuppression: "boxes are better sorted out in JavaScript: cut the model before it (onnx.utils.extract_model)",
+  TopK: "do it in JavaScript after the run: cut the model before it (onnx.utils.extract_model)",
+  ArgMax: "do it in JavaScript after the run: cut the model before it (onnx.utils.extract_model)",
+  Loop: "export the model with fixed shapes, so that the exporter unrolls it",
+  QLinearConv: "export the model with float activations, or as QDQ with quantised weights alone",
+  QuantizeLinear: "export the model with float activations; quantised weights (DequantizeLinear of constants) are fine",
+};
+
+/** One message about all operators of the model that are not known, or none. */
+export function unknownOperators(
+  nodes: readonly NodeProto[],
+  isKnown: (domain: string, op: string) => boolean,
+  file: string,
+): Diagnostic[] {
+  const found = new Map<string, string[]>();
+  const open = [...nodes].toReversed();
+  for (let node = open.pop(); node; node = open.pop()) {
+    if (!isKnown(node.domain, node.opType)) {
+      const op = node.domain === "" ? node.opType : `${node.domain}.${node.opType}`;
+      const names = found.get(op) ?? [];
+      names.push(node.name || node.output[0] || "");
+      found.set(op, names);
+    }
+    for (const graph of subgraphs(node)) open.push(...graph.node);
+  }
+  if (found.size === 0) return [];
+  const shown = [...found].slice(0, 30);
+  const lines = shown.map(([op, names]) => {
+    const list = names.slice(0, 3).map(quote).join(", ");
+    const tip = advice[op];
+    return `${printable(op)}, ${plural(names.length, "node")}: ${list}${names.length > 3 ? ", …" : ""}${tip ? `; ${tip}` : ""}`;
+  });
+  const count = [...found.values()].reduce((sum, names) => sum + names.length, 0);
+  return [
+    error(
+      "unsupported-operator",
+      `${file}: ${plural(count, "node")} of ${plural(found.size, "operator")} cannot be imported`,
+      {
+        help: [
+          ...lines,
+          ...(found.size > shown.length ? [`and ${found.size - shown.length} more`] : []),
+          "docs/onnx.md lists what is known; onnxsim or onnxruntime's offline optimization may fold such nodes away",
+        ],
+      },
+    ),
+  ];
+}
+
+function printable(name: string): string {
+  return quote(name).slice(1, -1);
+}

@@ -1,0 +1,55 @@
+// The bytes of an ONNX file as messages. The reader is generated from onnx.proto (see `proto/README.md`); bytes of tensors
+// are views of the file.
+
+import { fromBinary } from "@bufbuild/protobuf";
+import type { Result } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
+import type { GraphProto, ModelProto } from "./proto/onnx_pb.js";
+import { ModelProtoSchema } from "./proto/onnx_pb.js";
+
+/** Opsets of the main domain that operators are read by. */
+export const oldestOpset = 7;
+export const newestOpset = 21;
+
+/** A model's graph, and the version of the operators' meaning. */
+export interface ReadModel {
+  readonly graph: GraphProto;
+  readonly opset: number;
+  readonly producer: string;
+}
+
+/** Decodes a model; a cut or corrupt file is an error. */
+export function readProto(bytes: Uint8Array, file: string): Result<ReadModel> {
+  const wrong = (message: string, ...help: string[]): Result<ReadModel> => ({
+    diagnostics: [error("bad-model", `${file}: ${message}`, { help })],
+  });
+  let model: ModelProto;
+  try {
+    model = fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return wrong(`this is no ONNX model: ${why}`, "is the file complete? Copy or export it again");
+  }
+  if (!model.graph) return wrong("the file holds no graph", "is it an ONNX model, and complete?");
+  const main = model.opsetImport.filter(({ domain }) => domain === "" || domain === "ai.onnx");
+  const opset = Number(main[0]?.version ?? 0n);
+  if (opset < oldestOpset)
+    return wrong(
+      opset === 0 ? "the file names no opset" : `the model has opset ${opset}; ${oldestOpset} to ${newestOpset} are known`,
+      `convert it, say with onnx.version_converter.convert_version(model, ${newestOpset - 4})`,
+    );
+  const newer =
+    opset > newestOpset
+      ? [
+          {
+            severity: "warning",
+            code: "newer-opset",
+            message: `${file}: the model has opset ${opset}; its operators are read as those of ${newestOpset}`,
+          } as const,
+        ]
+      : [];
+  return {
+    value: { graph: model.graph, opset: Math.min(opset, newestOpset), producer: model.producerName },
+    diagnostics: newer,
+  };
+}

@@ -1,0 +1,71 @@
+// Values of an ONNX graph under import: constants, or nodes of the graph under construction with the order of their axes.
+
+import type { NodeId, WeightId } from "#ir/graph.js";
+import type { Shape } from "#ir/type.js";
+import type { ElementType } from "./element-type.js";
+
+/** Known at import time: computed, or an entry of the weight store. */
+export interface Constant {
+  readonly kind: "constant";
+  readonly shape: Shape;
+  /** Whether its numbers are at hand, so that what is made of it is computed at once. */
+  readonly small: boolean;
+  /** In float64, read or computed when asked for. */
+  numbers(): Float64Array;
+  /** Its entry of the store, made when asked for. */
+  weight(): WeightId;
+  /** The name of the weight that it is, moved or not. */
+  readonly label?: string;
+}
+
+/** A node of the graph; `shape` is its type's. */
+export interface NodeRef {
+  readonly kind: "node";
+  readonly id: NodeId;
+  readonly shape: Shape;
+}
+
+export type Ref = Constant | NodeRef;
+
+/**
+ * A value by its ONNX shape. Axis j of `ref` is axis `order[j]` of the value: an image [n, c, h, w] lies as [n, h, w, c]
+ * with the order [0, 2, 3, 1]. A constant lies as it is.
+ */
+export interface Value {
+  readonly type: ElementType;
+  readonly shape: Shape;
+  readonly ref: Ref;
+  readonly order: readonly number[];
+}
+
+/** [0, 1, …, rank − 1]. */
+export function natural(rank: number): number[] {
+  return Array.from({ length: rank }, (_, axis) => axis);
+}
+
+/** [0, 2, …, rank − 1, 1]: the channels, axis 1 in ONNX, come last. */
+export function channelsLast(rank: number): number[] {
+  return rank < 3 ? natural(rank) : [0, ...natural(rank).slice(2), 1];
+}
+
+/** A shape in the order of the axes. */
+export function permuted<T>(items: readonly T[], order: readonly number[]): T[] {
+  return order.map((axis) => items[axis] as T);
+}
+
+/** Where each axis of the value lies. */
+export function places(order: readonly number[]): number[] {
+  const result = new Array<number>(order.length).fill(0);
+  for (const [place, axis] of order.entries()) result[axis] = place;
+  return result;
+}
+
+export function sameOrder(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((axis, at) => axis === b[at]);
+}
+
+/** The order of what is left without some axes. */
+export function withoutAxes(order: readonly number[], axes: readonly number[]): number[] {
+  const left = order.filter((axis) => !axes.includes(axis));
+  return left.map((axis) => axis - axes.filter((one) => one < axis).length);
+}
