@@ -11,6 +11,7 @@ fuse separable: depthwise -> elementwise* -> pointwise -> elementwise*  when fit
 
 # Bias, activation and residual go into the kernel that makes the value.
 fuse convolution: convolution -> elementwise+
+fuse transposed_convolution: conv2d_transpose -> elementwise+
 fuse matmul: matmul -> elementwise+
 fuse reduction: reduction -> elementwise+
 fuse batch_norm: batch_norm -> elementwise+

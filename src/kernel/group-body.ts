@@ -36,6 +36,7 @@ import type { Steps } from "./steps.js";
 import { elementwiseSteps } from "./steps.js";
 import type { WindowSpec } from "./strip.js";
 import type { Tile } from "./tile.js";
+import { transposedConvolutionBody } from "./transposed-convolution.js";
 import { winogradBody } from "./winograd.js";
 
 /** The body of a group's kernel. Throws `InternalError` for a fusion that no template makes. */
@@ -161,6 +162,11 @@ function stageBody(context: StageContext): Body {
 function plainBody({ k, tile, schedule, node, stage, x, y }: StageContext): Body {
   if (node.op === "dense")
     return pointwiseBody(k, tile, x, y, sourceOf(stage, 1), withBias(k, schedule, stage));
+  if (node.op === "conv2d_transpose") {
+    const [kh = 1, kw = 1] = typesOf(schedule, node)[1]?.shape ?? [];
+    const spec = { ...node.attributes, kernel: [kh, kw], padding: numbers(node.attributes.padding) } as const;
+    return transposedConvolutionBody(k, x, y, sourceOf(stage, 1), spec, withBias(k, schedule, stage));
+  }
   if (node.op === "softmax") {
     if (stage.epilogue.length > 0) return bug("no template for elementwise steps behind softmax");
     return softmaxBody(k, tile, x, y, axisOf(node.attributes.axis, node.type.shape) ?? 0);

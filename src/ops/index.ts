@@ -6,6 +6,7 @@ import type { TensorType } from "#ir/type.js";
 import type { AttributesOf } from "./attributes.js";
 import { batch_norm } from "./batch-norm.js";
 import { conv2d, depthwise_conv2d } from "./conv.js";
+import { conv2d_transpose } from "./conv-transpose.js";
 import { elementwise } from "./elementwise.js";
 import { dense, matmul } from "./matmul.js";
 import type { AttributeTable, Attributes, Op, OpClass, Problem } from "./op.js";
@@ -32,6 +33,7 @@ export const ops = {
   constant,
   conv2d,
   depthwise_conv2d,
+  conv2d_transpose,
   dense,
   matmul,
   batch_norm,

@@ -32,6 +32,34 @@ export const oracles: { readonly [O in Exclude<OpName, Source>]: Oracle<O> } = {
     const image = padded(x!, numbers(padding), 0);
     return tf.add(strided(tf.depthwiseConv2d(image, kernel, 1, "valid", "NHWC", pair(dilation)), stride), b!);
   },
+  conv2d_transpose: ([x, w, b], { stride, dilation, padding, extra, groups }, output) => {
+    // A convolution of x with zeros between its elements, with the kernel turned round.
+    const kernel = tf.reverse(w!, [0, 1]);
+    const [n, height, width, depth] = x!.shape as [number, number, number, number];
+    const apart = tf.pad(tf.reshape(x!, [n, height, 1, width, 1, depth]), [
+      [0, 0],
+      [0, 0],
+      [0, stride[0] - 1],
+      [0, 0],
+      [0, stride[1] - 1],
+      [0, 0],
+    ]);
+    const spread = tf.slice(
+      tf.reshape(apart, [n, height * stride[0], width * stride[1], depth]),
+      [0, 0, 0, 0],
+      [n, (height - 1) * stride[0] + 1, (width - 1) * stride[1] + 1, depth],
+    );
+    const reach = [0, 1].map((axis) => (w!.shape[axis]! - 1) * dilation[axis]!) as [number, number];
+    const framed = padded(spread, [reach[0], reach[0], reach[1], reach[1]], 0);
+    const images = tf.split(framed, groups, 3) as tf.Tensor4D[];
+    const kernels = tf.split(kernel, groups, 3) as tf.Tensor4D[];
+    const parts = images.map((image, group) =>
+      tf.conv2d(image, kernels[group]!, 1, "valid", "NHWC", pair(dilation)),
+    );
+    const full = padded(tf.concat(parts, 3), [0, extra[0], 0, extra[1]], 0);
+    const [top, , left] = numbers(padding);
+    return tf.add(tf.slice(full, [0, top, left, 0], [...output.shape]), b!);
+  },
   dense: ([x, w, b], _, output) => {
     const rows = tf.reshape(x!, [-1, w!.shape[0]!]) as tf.Tensor2D;
     return tf.reshape(tf.add(tf.matMul(rows, w as tf.Tensor2D), b!), [...output.shape]);
@@ -152,6 +180,7 @@ export const oracles: { readonly [O in Exclude<OpName, Source>]: Oracle<O> } = {
   erf: ([x]) => mapped(x!, integratedErf),
   sin: ([x]) => tf.sin(x!),
   cos: ([x]) => tf.cos(x!),
+  sign: ([x]) => tf.sign(x!),
   identity: ([x]) => tf.clone(x!),
   add: ([a, b]) => tf.add(a!, b!),
   sub: ([a, b]) => tf.sub(a!, b!),
@@ -160,6 +189,10 @@ export const oracles: { readonly [O in Exclude<OpName, Source>]: Oracle<O> } = {
   min: ([a, b]) => tf.minimum(a!, b!),
   max: ([a, b]) => tf.maximum(a!, b!),
   pow: ([a, b]) => tf.pow(a!, b!),
+  equal: ([a, b]) => tf.cast(tf.equal(a!, b!), "float32"),
+  less: ([a, b]) => tf.cast(tf.less(a!, b!), "float32"),
+  less_equal: ([a, b]) => tf.cast(tf.lessEqual(a!, b!), "float32"),
+  where: ([condition, a, b]) => tf.where(tf.notEqual(condition!, 0), a!, b!),
   prelu: ([x, alpha]) => tf.where(tf.less(x!, 0), tf.mul(x!, alpha!), tf.add(x!, tf.zerosLike(alpha!))),
 };
 

@@ -182,12 +182,13 @@ function convTranspose(node: OnnxNode, ctx: Context): Value {
   const groups = node.int("group", 1);
   const ref = weightOf(w, "the kernel of ConvTranspose");
   if (w.shape.length !== x.shape.length) refuse("shape-mismatch", `a kernel [${w.shape.join(", ")}] for [${x.shape.join(", ")}]`);
-  // [c, m/g, kh, kw] → [kh, kw, c, m/g]
-  const [c = 1, m = 1, l = 1] = w.shape;
-  const kernel =
-    axes === 2
-      ? ctx.build.emit("transpose", [ref], { perm: [2, 3, 0, 1] })
-      : ctx.build.emit("reshape", [ctx.build.emit("transpose", [ref], { perm: [2, 0, 1] })], { shape: [1, l, c, m] });
+  // [g · c, m, kh, kw] → [kh, kw, c, g · m], with c and m per group.
+  const [all = 1, m = 1, ...taps] = w.shape;
+  if (!(groups >= 1) || all % groups !== 0) refuse("shape-mismatch", `${groups} groups of ${all} channels`);
+  const sizes = axes === 1 ? [1, ...taps] : taps;
+  const split = ctx.build.emit("reshape", [ref], { shape: [groups, all / groups, m, ...sizes] });
+  const turned = ctx.build.emit("transpose", [split], { perm: [3, 4, 1, 0, 2] });
+  const kernel = ctx.build.emit("reshape", [turned], { shape: [...sizes, all / groups, groups * m] });
   const [kh = 1, kw = 1] = kernel.shape;
   const [, height = 1, width = 1] = image.shape;
   const padding = transposedPadding(node, [height, width], [kh, kw], axes);

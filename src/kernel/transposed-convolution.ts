@@ -1,0 +1,90 @@
+// Transposed convolutions, gathered: each element of the result sums the taps that reach it.
+
+import { channels } from "#ir/type.js";
+import type { Padding, Size } from "#ops/attributes.js";
+import type { Source } from "#schedule/schedule.js";
+import type { Int } from "./build.js";
+import { address, addInt, both, compare, f32, int, load, madd, mulInt, widen } from "./build.js";
+import type { Body } from "./convolution.js";
+import type { Build, Operand } from "./operands.js";
+import { reads } from "./operands.js";
+import type { Steps } from "./steps.js";
+import { storeResult } from "./steps.js";
+import { splitRow } from "./strip.js";
+
+export interface TransposedSpec {
+  readonly kernel: Size;
+  readonly stride: Size;
+  readonly dilation: Size;
+  readonly padding: Padding;
+  readonly groups: number;
+}
+
+/**
+ * A block computes one row of the result. Tap i reaches row y from row (y + top − i·dilation) / stride of x, if that is one.
+ * This is the template of last resort: with a constant kernel a pass has made a convolution of it (`passes/lower-transposed.ts`).
+ */
+export function transposedConvolutionBody(
+  k: Build,
+  x: Operand,
+  y: Operand,
+  weight: Source,
+  spec: TransposedSpec,
+  epilogue: Steps,
+): Body {
+  const [samples = 1, height = 1, width = 1] = y.shape;
+  const [, inHeight = 1, inWidth = 1] = x.shape;
+  const [filters, depth] = [channels(y.shape), channels(x.shape)];
+  const [perGroup, columns] = [depth / spec.groups, filters / spec.groups];
+  const w = reads(k, "w", weight);
+  const isWide = y.wide && w.wide && (spec.groups === 1 || columns % k.lanes === 0);
+  return {
+    blocks: samples * height,
+    write: (block) => {
+      const { sample, row: oy } = splitRow(k, block, samples, height);
+      k.items(["ox", "group"], [width, spec.groups], (ox = 0, group = 0) => {
+        const pixel = k.letInt("pixel", addInt(mulInt(block, width), ox));
+        k.channels("c", columns, isWide, (c, size) => {
+          const channel = k.letInt("f", addInt(mulInt(group, columns), c));
+          const sum = k.let("v", widen(f32(0), size));
+          k.for("ty", spec.kernel[0], (ty) => {
+            reached(k, spec, 0, inHeight, oy, ty, (row) =>
+              k.for("tx", spec.kernel[1], (tx) => {
+                reached(k, spec, 1, inWidth, ox, tx, (column) => {
+                  const place = addInt(mulInt(addInt(mulInt(sample, inHeight), row), inWidth), column);
+                  const from = k.letInt("from", addInt(mulInt(place, x.stride), mulInt(group, perGroup)));
+                  const tap = addInt(mulInt(ty, spec.kernel[1]), tx);
+                  const to = k.letInt("to", addInt(mulInt(mulInt(tap, perGroup), w.stride), channel));
+                  k.for("i", perGroup, (i) => {
+                    const value = load(x.place, address(addInt(from, i)));
+                    const factor = load(w.place, address(addInt(to, mulInt(i, w.stride))), size);
+                    k.set(sum, madd(value, factor, sum));
+                  });
+                });
+              }),
+            );
+          });
+          storeResult(k, y, sum, { pixel, channel }, epilogue);
+        });
+      });
+    },
+  };
+}
+
+/** Calls `body` with the place in x from which a tap reaches `at`, if there is one. */
+function reached(
+  k: Build,
+  { stride, dilation, padding }: TransposedSpec,
+  axis: 0 | 1,
+  extent: number,
+  at: Int,
+  tap: Int,
+  body: (place: Int) => void,
+): void {
+  const before = padding[axis === 0 ? 0 : 2];
+  const step = stride[axis];
+  const from = k.letInt("at", addInt(at, before, mulInt(tap, -dilation[axis])));
+  const inside = both(compare("le", 0, from), compare("le", from, (extent - 1) * step));
+  const meets = step === 1 ? inside : both(inside, compare("eq", int("rem", from, step), 0));
+  k.guard(meets, () => body(k.letInt("place", int("div", from, step))));
+}
