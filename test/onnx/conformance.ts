@@ -55,7 +55,7 @@ export function cases(): Case[] {
         const path = join(root, folder, name);
         const model = fromBinary(ModelProtoSchema, readFileSync(join(path, "model.onnx")));
         const used = [...new Set(nodesOf(model).map((node) => (node.domain ? `${node.domain}.` : "") + node.opType))];
-        return { name: `${folder}/${name}`, path, operators: used, outOfScope: reasonOf(name, model, used, excluded) };
+        return { name: `${folder}/${name}`, path, operators: used, outOfScope: reasonOf(`${folder}/${name}`, model, used, excluded) };
       }),
   );
 }
@@ -86,6 +86,10 @@ function reasonOf(
   }
   const inputs = model.graph?.input ?? [];
   if (inputs.some(({ type }) => type?.value.case !== "tensorType")) return "operands that are no tensors";
+  const hasStrings = inputs.some(
+    ({ type }) => type?.value.case === "tensorType" && !elementTypes.has(type.value.value.elemType),
+  );
+  if (hasStrings) return "operands of strings and others";
   const isFloat = inputs.some(({ type }) => type?.value.case === "tensorType" && elementTypes.get(type.value.value.elemType)?.kind === "float");
   if (inputs.length > 0 && !isFloat) return "operands of integers alone";
   return undefined;
@@ -125,7 +129,11 @@ export function importCase(one: Case, { inputs }: Data): Result<Imported> {
   };
   const isFloat = (at: number): boolean => inputs[at]?.type.kind === "float";
   const free = bind((at) => !isFloat(at));
-  return free.diagnostics.some(({ code }) => code === "needs-constant") ? bind((at) => at > 0 || !isFloat(at)) : free;
+  const needsMore = ({ diagnostics }: Result<Imported>): boolean =>
+    diagnostics.some(({ code }) => code === "needs-constant");
+  if (!needsMore(free)) return free;
+  const first = bind((at) => at > 0 || !isFloat(at));
+  return needsMore(first) ? bind(() => true) : first;
 }
 
 /** The operands that were left as inputs of the net, by name. */

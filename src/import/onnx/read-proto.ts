@@ -7,8 +7,8 @@ import { error } from "#diagnostic/diagnostic.js";
 import type { GraphProto, ModelProto } from "./proto/onnx_pb.js";
 import { ModelProtoSchema } from "./proto/onnx_pb.js";
 
-/** Opsets of the main domain that operators are read by. */
-export const oldestOpset = 7;
+/** Opsets of the main domain that operators are read by. Up to 6 only what later ones have too is known. */
+export const oldestOpset = 1;
 export const newestOpset = 21;
 
 /** A model's graph, and the version of the operators' meaning. */

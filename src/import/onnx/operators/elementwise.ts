@@ -8,6 +8,7 @@ import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operat
 import { map, numberOf, valueOf } from "../operator.js";
 import { unsupported } from "../refusal.js";
 import type { Value } from "../value.js";
+import { reshaped } from "./reshape.js";
 
 /** Operators of one operand that are an op of ours. */
 const simple: Readonly<Record<string, OpName>> = {
@@ -46,7 +47,6 @@ const compared: Readonly<Record<string, OpName>> = {
 
 const number = (ctx: Context, value: number): Value => valueOf(ctx.build.literal([value], []));
 
-/** From 1.5 to the default of an attribute: what is left out. */
 function clip(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   if (node.opset < 11)
@@ -61,9 +61,19 @@ function clip(node: OnnxNode, ctx: Context): Value {
   return high ? combine(ctx, "min", [raised, high]) : raised;
 }
 
+/** The two operands. Until opset 6 the axes of b stand for those of a from `axis` on. */
+function pair(node: OnnxNode, ctx: Context): readonly [Value, Value] {
+  const [a, b] = [node.input(0), node.input(1)];
+  if (node.opset >= 7) return [a, b];
+  const axis = node.int("axis", a.shape.length - b.shape.length);
+  const trailing = a.shape.length - axis - b.shape.length;
+  if (trailing <= 0) return [a, b];
+  return [a, reshaped(ctx, b, [...b.shape, ...new Array<number>(trailing).fill(1)])];
+}
+
 /** Division of integers drops the fraction. */
 function div(node: OnnxNode, ctx: Context): Value {
-  const [a, b] = [node.input(0), node.input(1)];
+  const [a, b] = pair(node, ctx);
   const quotient = combine(ctx, "div", [a, b]);
   return a.type.kind === "int" ? truncate(ctx, quotient) : quotient;
 }
@@ -186,7 +196,11 @@ const composed: OperatorTable = {
   },
   Tan: (node, ctx) => combine(ctx, "div", [map(ctx, "sin", node.input(0)), map(ctx, "cos", node.input(0))]),
   PRelu: (node, ctx) => {
-    const [x, slope] = [node.input(0), node.input(1)];
+    const [x, given] = [node.input(0), node.input(1)];
+    // Until opset 6 a slope per channel is a list.
+    const isList = node.opset < 7 && given.shape.length === 1 && x.shape.length > 1;
+    const lead = new Array<number>(Math.max(0, x.shape.length - 2)).fill(1);
+    const slope = isList ? reshaped(ctx, given, [...given.shape, ...lead]) : given;
     if (elements(slope.shape) === 1 && slope.ref.kind === "constant")
       return map(ctx, "leaky_relu", x, { alpha: numberOf(slope, "the slope of PRelu") });
     return combine(ctx, "prelu", [x, slope]);
@@ -203,7 +217,7 @@ const composed: OperatorTable = {
 
 export const elementwise: OperatorTable = {
   ...entries(simple, (op) => (node, ctx) => map(ctx, op, node.input(0))),
-  ...entries(binary, (op) => (node, ctx) => combine(ctx, op, [node.input(0), node.input(1)])),
+  ...entries(binary, (op) => (node, ctx) => combine(ctx, op, pair(node, ctx))),
   ...entries(variadic, fold),
   ...entries(compared, (op) => compare(op)),
   ...composed,

@@ -7,6 +7,7 @@ import { ordered, valueOf } from "../operator.js";
 import { refuse, unsupported } from "../refusal.js";
 import type { Ref, Value } from "../value.js";
 import { natural } from "../value.js";
+import { reduced } from "./reduce.js";
 import { reshaped, transposed } from "./reshape.js";
 
 const number = (ctx: Context, value: number): Value => valueOf(ctx.build.literal([value], []));
@@ -71,6 +72,20 @@ function unflattened(ctx: Context, a: Value, w: Ref): { x: Ref; w: Ref } | undef
   };
 }
 
+/** The product of a matrix [rows, extent] with the vectors along an axis. */
+export function timesMatrix(ctx: Context, x: Value, axis: number, matrix: Float64Array, rows: number): Value {
+  const place = x.order.indexOf(axis);
+  const { shape } = x.ref;
+  const { build } = ctx;
+  const extent = shape[place] ?? 1;
+  // Axis 0 stays alone: samples of a batch are not mixed.
+  const lead = place === 0 ? [1] : [shape[0] ?? 1, elements(shape.slice(1, place))];
+  const flat = build.emit("reshape", [x.ref], { shape: [...lead, extent, elements(shape.slice(place + 1))] });
+  const factor = build.literal(matrix, [...lead.map(() => 1), rows, extent]);
+  const result = build.emit("matmul", [factor, flat]);
+  return ordered(ctx, build.emit("reshape", [result], { shape: shape.with(place, rows) }), x.order, x.type);
+}
+
 /** α · A · B + β · C. */
 function gemm(node: OnnxNode, ctx: Context): Value {
   const turned = (value: Value, isTurned: boolean): Value => {
@@ -112,9 +127,10 @@ function einsum(node: OnnxNode, ctx: Context): Value {
   const [a, b] = values;
   if (!a) return no();
   if (!b) {
-    const summed = a.term.filter((letter) => !output.includes(letter));
-    if (summed.length > 0) return no();
-    return transposed(ctx, a.value, [...output].map((letter) => a.term.indexOf(letter)));
+    const summed = natural(a.term.length).filter((at) => !output.includes(a.term[at] ?? ""));
+    const left = a.term.filter((letter) => output.includes(letter));
+    const sum = reduced(ctx, "reduce_sum", a.value, summed, false);
+    return transposed(ctx, sum, [...output].map((letter) => left.indexOf(letter)));
   }
   const shared = a.term.filter((letter) => b.term.includes(letter));
   const batch = shared.filter((letter) => output.includes(letter));

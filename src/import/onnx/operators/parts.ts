@@ -45,7 +45,7 @@ export function joined(ctx: Context, values: readonly Value[], axis: number): Va
 
 function concat(node: OnnxNode, ctx: Context): Value {
   const values = natural(node.inputs).map((at) => node.input(at));
-  const axis = axisOf(node.int("axis"), values[0]?.shape.length ?? 0);
+  const axis = axisOf(node.int("axis", node.opset < 4 ? 1 : undefined), values[0]?.shape.length ?? 0);
   if (values.some((value) => value.shape.length !== values[0]?.shape.length))
     refuse("shape-mismatch", "a concatenation of values of different rank");
   return joined(ctx, values, axis);
@@ -242,6 +242,8 @@ export const parts: OperatorTable = {
   Identity: (node) => node.input(0),
   Dropout: (node, ctx) => {
     const x = node.input(0);
+    const training = node.optional(2);
+    if (training && numberOf(training, "the mode of Dropout") !== 0) unsupported("Dropout in training mode");
     return [x, valueOf(ctx.build.literal([1], []))];
   },
 };

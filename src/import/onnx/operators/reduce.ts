@@ -74,10 +74,21 @@ function alongAxis(node: OnnxNode, ctx: Context, over: (x: Value, axis: number) 
 
 /** (x − mean) / √(variance + ε) over some axes. */
 export function normalized(ctx: Context, x: Value, axes: readonly number[], epsilon: number): Value {
-  const centered = combine(ctx, "sub", [x, reduced(ctx, "reduce_mean", x, axes, true)]);
+  return standardized(ctx, x, axes, epsilon).normal;
+}
+
+/** The same with the mean, and 1 / √(variance + ε). */
+function standardized(
+  ctx: Context,
+  x: Value,
+  axes: readonly number[],
+  epsilon: number,
+): { normal: Value; mean: Value; spread: Value } {
+  const mean = reduced(ctx, "reduce_mean", x, axes, true);
+  const centered = combine(ctx, "sub", [x, mean]);
   const variance = reduced(ctx, "reduce_mean", map(ctx, "square", centered), axes, true);
   const spread = map(ctx, "rsqrt", combine(ctx, "add", [variance, number(ctx, epsilon)]));
-  return combine(ctx, "mul", [centered, spread]);
+  return { normal: combine(ctx, "mul", [centered, spread]), mean, spread };
 }
 
 /** x · scale + offset with a value per channel, axis 1. */
@@ -110,15 +121,14 @@ function instanceNormalization(node: OnnxNode, ctx: Context): Value {
   return scaled(ctx, normal, node.input(1), node.input(2));
 }
 
-function layerNormalization(node: OnnxNode, ctx: Context): Value {
+function layerNormalization(node: OnnxNode, ctx: Context): Value[] {
   const x = node.input(0);
-  if (node.outputs.slice(1).some((name) => name !== undefined))
-    unsupported("LayerNormalization whose mean or deviation is used");
   const axis = axisOf(node.int("axis", -1), x.shape.length);
-  const normal = normalized(ctx, x, natural(x.shape.length).slice(axis), node.float("epsilon", 1e-5));
+  const axes = natural(x.shape.length).slice(axis);
+  const { normal, mean, spread } = standardized(ctx, x, axes, node.float("epsilon", 1e-5));
   const product = combine(ctx, "mul", [normal, node.input(1)]);
   const offset = node.optional(2);
-  return offset ? combine(ctx, "add", [product, offset]) : product;
+  return [offset ? combine(ctx, "add", [product, offset]) : product, mean, spread];
 }
 
 /** Channels in groups. Until opset 20 scale and offset are per group, since then per channel. */

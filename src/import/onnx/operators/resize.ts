@@ -1,12 +1,13 @@
 // Resize and Upsample in all their coordinate modes. What our own op does is given to it; the rest are products with
 // matrices that hold each element's shares, one per axis.
 
-import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import type { Resampling } from "#ops/resize.js";
 import { coordinateModes, resizeTaps, roundings } from "#ops/resize.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
-import { axisOf, numbersOf, ordered } from "../operator.js";
+import { axisOf, numbersOf, ordered, valueOf } from "../operator.js";
+import { combine } from "../broadcast.js";
+import { timesMatrix } from "./matmul.js";
 import { refuse, unsupported } from "../refusal.js";
 import type { Value } from "../value.js";
 import { channelsLast, natural } from "../value.js";
@@ -143,20 +144,13 @@ function resizeAxis(ctx: Context, x: Value, at: number, axis: Axis, mode: Mode):
     unsupported(`Resize of ${axis.input} to ${axis.output} elements with mode=${mode.method} and coordinates ${mode.coordinates}`);
   const shares = new Float64Array(axis.output * axis.input);
   for (const [row, { taps }] of rows.entries()) for (const [place, share] of taps) shares[row * axis.input + place] = share;
-  const place = x.order.indexOf(at);
-  const { shape } = x.ref;
-  const lead = elements(shape.slice(0, place));
-  const inner = elements(shape.slice(place + 1));
-  const { build } = ctx;
-  const matrix = build.literal(shares, [1, axis.output, axis.input]);
-  const flat = build.emit("reshape", [x.ref], { shape: [lead, axis.input, inner] });
-  let result = build.emit("matmul", [matrix, flat]);
-  if (rows.some(({ constant }) => constant !== 0)) {
-    const constants = rows.map(({ constant }) => constant);
-    result = build.emit("add", [result, build.literal(constants, [axis.output, 1])]);
-  }
-  const back: Shape = shape.with(place, axis.output);
-  return ordered(ctx, build.emit("reshape", [result], { shape: back }), x.order, x.type);
+  const result = timesMatrix(ctx, x, at, shares, axis.output);
+  if (rows.every(({ constant }) => constant === 0)) return result;
+  const constants = ctx.build.literal(
+    rows.map(({ constant }) => constant),
+    x.shape.map((_, other) => (other === at ? axis.output : 1)),
+  );
+  return combine(ctx, "add", [result, valueOf(constants)]);
 }
 
 /** The shares of every element of the result. */
@@ -198,7 +192,8 @@ function placeOf({ input, output, scale, start, end }: Axis, index: number, coor
     case "pytorch_half_pixel":
       return output > 1 ? (index + 0.5) / scale - 0.5 : 0;
     case "align_corners":
-      return output > 1 ? (index * (input - 1)) / (output - 1) : 0;
+      // The length that the scale gives, before it is rounded.
+      return output > 1 ? (index * (input - 1)) / (scale * input - 1) : 0;
     case "asymmetric":
       return index / scale;
     case "tf_half_pixel_for_nn":

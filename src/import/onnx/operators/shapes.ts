@@ -8,6 +8,7 @@ import { refuse, unsupported } from "../refusal.js";
 import { smallLimit } from "../builder.js";
 import type { Value } from "../value.js";
 import { castTo } from "./elementwise.js";
+import { timesMatrix } from "./matmul.js";
 import { natural } from "../value.js";
 
 function constant(node: OnnxNode, ctx: Context): Value {
@@ -70,17 +71,20 @@ function choose(node: OnnxNode, ctx: Context): readonly Value[] {
   return ctx.inline(graph);
 }
 
-/** Numbers along an axis summed up, from known values alone. */
+/** Sums of all elements up to each along an axis: a product with a triangular matrix of ones. */
 function cumSum(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
-  const numbers = [...numbersOf(x, "the operand of CumSum")];
   const axis = axisOf(numberOf(node.input(1), "the axis of CumSum"), x.shape.length);
-  if (node.int("exclusive", 0) !== 0 || node.int("reverse", 0) !== 0) unsupported("CumSum that is exclusive or reversed");
-  const inner = elements(x.shape.slice(axis + 1));
   const extent = x.shape[axis] ?? 1;
-  for (let at = 0; at < numbers.length; at += 1)
-    if (Math.floor(at / inner) % extent > 0) numbers[at] = (numbers[at] ?? 0) + (numbers[at - inner] ?? 0);
-  return valueOf(ctx.build.literal(numbers, x.shape), x.type);
+  if (extent > 4096) unsupported(`CumSum over ${extent} elements`);
+  const [isExclusive, isReverse] = [node.int("exclusive", 0) === 1, node.int("reverse", 0) === 1];
+  const matrix = new Float64Array(extent * extent);
+  for (let row = 0; row < extent; row += 1)
+    for (let column = 0; column < extent; column += 1) {
+      const distance = isReverse ? column - row : row - column;
+      if (distance > 0 || (distance === 0 && !isExclusive)) matrix[row * extent + column] = 1;
+    }
+  return timesMatrix(ctx, x, axis, matrix, extent);
 }
 
 /** The places of what is not zero, from known values alone. */
