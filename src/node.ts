@@ -12,10 +12,13 @@ import type { Elaborated } from "#elaborate/elaborate.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import type { WeightFiles } from "#ir/weights.js";
 import { openWeightFile } from "#weights/file.js";
+import { importFile, isOnnx, wrongForOnnx } from "./node-onnx.js";
 import { reason } from "./reason.js";
 
 export { writeArtifact, writeFileAtomically, writeModule } from "./write.js";
 export type { WriteModuleOptions, WrittenFile, WrittenModule } from "./write.js";
+
+export { writeNet } from "./write-net.js";
 
 export { nodeGpu } from "./node-gpu.js";
 
@@ -41,8 +44,9 @@ export interface Model extends Elaborated {
 /** Largest `.net` file that is read, in bytes; a text of this size is no model. */
 const largestText = 64 * 2 ** 20;
 
-/** Reads a `.net` file and the weights beside it. */
+/** Reads a `.net` file and the weights beside it, or an `.onnx` file. */
 export function readModel(path: string, options: ReadOptions = {}): FileResult<Model> {
+  if (isOnnx(path)) return readOnnx(path, options);
   const text = readText(path);
   if (text.value === undefined) return { diagnostics: text.diagnostics, sources: new Map() };
   const sources = new Map([[path, text.value]]);
@@ -59,6 +63,17 @@ export function readModel(path: string, options: ReadOptions = {}): FileResult<M
   return value
     ? { value: { ...value, sources, files }, diagnostics: all, sources }
     : { diagnostics: all, sources };
+}
+
+function readOnnx(path: string, options: ReadOptions): FileResult<Model> {
+  const sources = new Map<string, string>();
+  const wrong = wrongForOnnx(path, options);
+  if (wrong) return { ...wrong, sources };
+  const bytes = readBytes(path);
+  if (!bytes.value) return { diagnostics: bytes.diagnostics, sources };
+  const files = [path];
+  const { value, diagnostics } = importFile(bytes.value, path, options.dims, files);
+  return value ? { value: { ...value, seeded: false, sources, files }, diagnostics, sources } : { diagnostics, sources };
 }
 
 /** Everything that is wrong with the nets of a file, each elaborated on its own. */

@@ -166,7 +166,7 @@ function shadersOf(folder: string, { name: net, shaders = [] }: Artifact): File[
 }
 
 /** What is wrong if a path to be written is that of an input. */
-function clashOf(
+export function clashOf(
   paths: readonly string[],
   inputs: readonly string[],
   another: "file" | "folder" = "folder",
@@ -223,7 +223,7 @@ function finish(
 }
 
 /** Files that appear together. */
-interface FileBatch {
+export interface FileBatch {
   /** The path to write to instead of `path`, beside it. */
   begin(path: string): string;
   /** Moves old files away and new ones in. If it throws, `undo` goes all the way back. */
@@ -231,7 +231,7 @@ interface FileBatch {
   undo(): void;
 }
 
-function fileBatch(): FileBatch {
+export function fileBatch(): FileBatch {
   const paths: string[] = [];
   const undo: (() => void)[] = [];
   const old = (path: string): string => `${path}.${process.pid}.old`;

@@ -7,7 +7,7 @@ import { bytesText } from "#ir/units.js";
 import { checkEmbedding } from "#compile/emit.js";
 import { writeModule } from "../node.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
-import { withModelOptions, withPassOptions } from "./model-options.js";
+import { modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./session.js";
 import { packing } from "./progress.js";
@@ -27,7 +27,7 @@ interface CompileOptions extends ModelOptions, PassOptions {
 export function addCompile(root: Command, session: Session): void {
   withPassOptions(withModelOptions(root.command("compile")))
     .description("compile a model into one ES module")
-    .argument("<model>", "a .net file")
+    .argument("<model>", modelHelp)
     .option("-o, --output <dir>", "where the files go", ".")
     .option("--embed-weights", "put the weights into the module")
     .addOption(

@@ -12,7 +12,7 @@ import { explainSchedule, explainScheduleText } from "#report/explain-schedule.j
 import type { ExplainReport } from "#report/explain.js";
 import { explain, explainKernels, explainText } from "#report/explain.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
-import { withModelOptions, withPassOptions } from "./model-options.js";
+import { modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./session.js";
 import { splitText } from "./split-text.js";
@@ -26,7 +26,7 @@ interface ExplainOptions extends ModelOptions, PassOptions {
 export function addExplain(root: Command, session: Session): void {
   withPassOptions(withModelOptions(root.command("explain")))
     .description("show shapes, parameters, MACs and bytes per layer, before and after the passes")
-    .argument("<model>", "a .net file")
+    .argument("<model>", modelHelp)
     .option(
       "--schedule",
       "the kernels instead: ops, template, tile, modelled costs, and why they are fused or not",

@@ -17,7 +17,7 @@ import { lower } from "#kernel/lower.js";
 import { printKernels } from "#kernel/print-ir.js";
 import type { Model } from "../node.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
-import { withModelOptions, withPassOptions } from "./model-options.js";
+import { modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./session.js";
 import { exit, report } from "./terminal.js";
@@ -37,7 +37,7 @@ interface InspectOptions extends ModelOptions, PassOptions {
 export function addInspect(root: Command, session: Session): void {
   withPassOptions(withModelOptions(root.command("inspect")))
     .description("show the graph of a model")
-    .argument("<model>", "a .net file")
+    .argument("<model>", modelHelp)
     .addOption(
       new Option("--format <format>", "how; kernels is the kernel IR, after all passes")
         .choices(formats)

@@ -29,16 +29,22 @@ export interface PassOptions {
   readonly time?: boolean;
 }
 
+/** What the argument of a command with a model may be. */
+export const modelHelp = "a .net or .onnx file";
+
 /** Adds the options of reading a model. */
 export function withModelOptions(command: Command): Command {
   return command
     .option("--net <name>", "which net of the file, if it has several")
-    .addOption(
-      new Option("--dim <name=value>", "bind a dimension or const (repeatable)")
-        .argParser(addDimension)
-        .default(new Map<string, number>(), "none"),
-    )
+    .addOption(dimOption())
     .option("--weights <file>", "safetensors file with the weights");
+}
+
+/** The option that binds symbolic dimensions. */
+export function dimOption(): Option {
+  return new Option("--dim <name=value>", "bind a dimension or const (repeatable)")
+    .argParser(addDimension)
+    .default(new Map<string, number>(), "none");
 }
 
 /** Adds the options of the passes. */

@@ -6,6 +6,7 @@ import { addCheck } from "./check.js";
 import { addCompile } from "./compile.js";
 import { addExplain } from "./explain.js";
 import { addFmt } from "./fmt.js";
+import { addImport } from "./import.js";
 import { addInspect } from "./inspect.js";
 import { addOps } from "./ops.js";
 import { addRun } from "./run.js";
@@ -43,7 +44,7 @@ function program(session: Session): Command {
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .exitOverride()
     .addHelpText("after", footer);
-  for (const add of [addCompile, addRun, addCheck, addFmt, addInspect, addExplain, addVerify, addOps]) {
+  for (const add of [addCompile, addRun, addImport, addCheck, addFmt, addInspect, addExplain, addVerify, addOps]) {
     add(root, session);
   }
   for (const command of root.commands)
@@ -54,6 +55,7 @@ function program(session: Session): Command {
 const footer = `
 Examples:
   cleave compile model.net -o dist      one ES module, its types and its packed weights
+  cleave import model.onnx -o model.net the model in the language, and its weights beside it
   cleave explain model.net              shapes, parameters and MACs per layer, before and after
   cleave run model.net cat.png          compile, run and print the outputs
 

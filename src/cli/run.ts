@@ -12,7 +12,7 @@ import type { ImageOptions } from "./image.js";
 import type { InputPort } from "./inputs.js";
 import { randomInput, readInput } from "./inputs.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
-import { withModelOptions, withPassOptions } from "./model-options.js";
+import { modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./session.js";
 import { summaryText } from "./summary.js";
@@ -37,7 +37,7 @@ type Inputs = Record<string, Float32Array>;
 export function addRun(root: Command, session: Session): void {
   withPassOptions(withModelOptions(root.command("run")))
     .description("compile a model in memory and run it")
-    .argument("<model>", "a .net file")
+    .argument("<model>", modelHelp)
     .argument(
       "[inputs...]",
       ".npy, .json, .png or .jpg files; for a net with several inputs, name=file. Several files for one input are several runs. Without any, the inputs are random",

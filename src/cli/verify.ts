@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { verifyNet } from "#compile/verify-artifact.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
-import { withModelOptions, withPassOptions } from "./model-options.js";
+import { modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./session.js";
 import { emitModel, loadArtifact } from "./artifact.js";
@@ -17,7 +17,7 @@ interface VerifyOptions extends ModelOptions, PassOptions {
 export function addVerify(root: Command, session: Session): void {
   withPassOptions(withModelOptions(root.command("verify")))
     .description("compare the emitted module with the reference interpreter")
-    .argument("<model>", "a .net file")
+    .argument("<model>", modelHelp)
     .option("--json", "print the comparison as JSON")
     .action((path: string, options: VerifyOptions) => verifyModel(path, options, session));
 }

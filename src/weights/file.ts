@@ -33,6 +33,27 @@ export function openWeightFile(path: string): Result<WeightFile> {
   }
 }
 
+/** A file whose parts are read when they are asked for; opening looks at its size alone. Throws an `Error` that says why not. */
+export function openDataFile(path: string): {
+  readonly size: number;
+  readonly read: (offset: number, length: number) => Uint8Array;
+} {
+  let opened: Stats;
+  try {
+    opened = statSync(path);
+  } catch (cause) {
+    throw new Error(reason(cause), { cause });
+  }
+  if (!opened.isFile()) throw new Error("it is no file");
+  return {
+    size: opened.size,
+    read: (offset, length) => {
+      const slice = { dtype: "U8", shape: [length], begin: offset, end: offset + length };
+      return readSlice(path, opened, slice, `bytes ${offset} to ${offset + length}`);
+    },
+  };
+}
+
 function readSlice(
   path: string,
   opened: Stats,

@@ -1,0 +1,54 @@
+// `cleave import`: a model of another format as a `.net` file with its weights beside it.
+
+import type { Command } from "commander";
+import { plural, bytesText } from "#ir/units.js";
+import { isOnnx } from "../node-onnx.js";
+import { writeNet } from "../node.js";
+import { jsonText } from "./json.js";
+import { loadModel } from "./model.js";
+import type { ModelOptions } from "./model-options.js";
+import { dimOption } from "./model-options.js";
+import type { Session } from "./session.js";
+import { exit, report } from "./terminal.js";
+
+interface ImportOptions extends Pick<ModelOptions, "dim"> {
+  readonly output?: string;
+  readonly json?: boolean;
+}
+
+export function addImport(root: Command, session: Session): void {
+  root
+    .command("import")
+    .description("write an ONNX model in the language: a .net file, and its weights as safetensors beside it")
+    .argument("<model>", "an .onnx file")
+    .option("-o, --output <file>", "the .net file; the model's name with that ending if left out")
+    .addOption(dimOption())
+    .option("--json", "print what was written as JSON")
+    .action((path: string, options: ImportOptions) => importModel(path, options, session));
+}
+
+function importModel(path: string, options: ImportOptions, session: Session): void {
+  const { terminal, progress } = session;
+  if (!isOnnx(path)) {
+    terminal.err(`error: ${path} is no .onnx file\n`);
+    session.code = exit.wrongUsage;
+    return;
+  }
+  const model = loadModel(path, { dim: options.dim }, session);
+  if (!model) return;
+  const output = options.output ?? path.replace(/\.onnx$/i, ".net");
+  progress.show("writing weights");
+  const written = writeNet(model, output, {
+    inputs: model.files,
+    onWeight: (done, all) => progress.show("writing weights", done / Math.max(all, 1)),
+  });
+  session.code = Math.max(session.code, report(terminal, written.diagnostics, model.sources));
+  if (!written.value) return;
+  const ops = [...model.graph.nodes.values()].filter(({ op }) => op !== "input" && op !== "constant").length;
+  if (options.json) {
+    terminal.out(jsonText({ name: model.name, ops, files: written.value.map((file) => file.path) }));
+    return;
+  }
+  terminal.out(`${model.name}: ${plural(ops, "op")}\n`);
+  for (const file of written.value) terminal.out(`wrote ${file.path} (${bytesText(file.bytes)})\n`);
+}

@@ -1,0 +1,45 @@
+// Weights in a file of their own: what a graph was imported with becomes tensors under the names of its constants.
+
+import type { Node, NodeId, WeightId } from "#ir/graph.js";
+import { elements } from "#ir/type.js";
+import type { Module, WeightSource } from "#ir/weights.js";
+import { entryOf } from "#ir/weights.js";
+import { makeNode } from "#ops/index.js";
+import { createWeightStore } from "./store.js";
+import type { TensorToWrite } from "./write-safetensors.js";
+
+/** Literals of up to so many elements stay in the text. */
+const inText = 16;
+
+/**
+ * The module with every larger weight as an entry of `file` under its constant's name, and these entries to be written.
+ * Weights are computed when they are written, one after another.
+ */
+export function ownFile(
+  { graph, weights }: Module,
+  file: string,
+): { readonly module: Module; readonly tensors: readonly TensorToWrite[] } {
+  const store = createWeightStore();
+  const tensors: TensorToWrite[] = [];
+  const nodes = new Map<NodeId, Node>();
+  for (const node of graph.nodes.values()) {
+    if (node.op !== "constant") {
+      nodes.set(node.id, node);
+      continue;
+    }
+    const { weight } = node.attributes;
+    const { source, type } = entryOf(weights, weight);
+    const isShort =
+      source.kind === "absent" ||
+      source.kind === "seeded" ||
+      (source.kind === "literal" && elements(type.shape) <= inText);
+    const kept: WeightSource = isShort
+      ? source
+      : { kind: "file", file, key: node.name, read: (into) => weights.readF32(weight, into) };
+    const id: WeightId = store.add(node.name, type, kept);
+    nodes.set(node.id, makeNode({ ...node, attributes: { weight: id } }));
+    if (!isShort)
+      tensors.push({ name: node.name, shape: type.shape, values: () => weights.readF32(weight) });
+  }
+  return { module: { graph: { ...graph, nodes }, weights: store }, tensors };
+}

@@ -1,0 +1,72 @@
+// Writing a module as a `.net` file with its weights beside it: both files or none.
+
+import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import type { Result } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
+import { printGraph } from "#inspect/lift.js";
+import type { Module } from "#ir/weights.js";
+import { ownFile } from "#weights/own-file.js";
+import { writeSafetensors } from "#weights/write-safetensors.js";
+import { reason } from "./reason.js";
+import type { WrittenFile } from "./write.js";
+import { clashOf, fileBatch } from "./write.js";
+
+export interface WriteNetOptions {
+  /** Files that are never overwritten: those that the module was read from. */
+  readonly inputs?: readonly string[];
+  /** Hears how many of how many weights are written. */
+  readonly onWeight?: (done: number, all: number) => void;
+}
+
+/**
+ * Writes a module's graph as text to `path`, which ends in `.net`, and its weights as safetensors beside it. Each weight is
+ * computed and written on its own.
+ */
+export function writeNet(
+  module: Module,
+  path: string,
+  { inputs = [], onWeight }: WriteNetOptions = {},
+): Result<readonly WrittenFile[]> {
+  if (!path.endsWith(".net"))
+    return { diagnostics: [error("wrong-option", `${path} does not end in .net, as a file of the language does`)] };
+  const weightsPath = `${path.slice(0, -".net".length)}.safetensors`;
+  const { module: own, tensors } = ownFile(module, basename(weightsPath));
+  const paths = tensors.length > 0 ? [path, weightsPath] : [path];
+  const clash = clashOf(paths, inputs, "file");
+  if (clash) return clash;
+  const text = printGraph(own);
+  const batch = fileBatch();
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(batch.begin(path), text);
+    const bytes = tensors.length > 0 ? writePieces(batch.begin(weightsPath), tensors, onWeight) : 0;
+    batch.commit();
+    const files = [{ path, bytes: Buffer.byteLength(text) }];
+    return { value: tensors.length > 0 ? [...files, { path: weightsPath, bytes }] : files, diagnostics: [] };
+  } catch (cause) {
+    batch.undo();
+    return { diagnostics: [error("cannot-write", `cannot write ${path}: ${reason(cause)}`)] };
+  }
+}
+
+function writePieces(
+  path: string,
+  tensors: Parameters<typeof writeSafetensors>[0],
+  onWeight: WriteNetOptions["onWeight"],
+): number {
+  const descriptor = openSync(path, "w");
+  let written = 0;
+  try {
+    let done = 0;
+    for (const piece of writeSafetensors(tensors)) {
+      for (let from = 0; from < piece.length; ) from += writeSync(descriptor, piece, from);
+      written += piece.length;
+      onWeight?.(done, tensors.length);
+      done += 1;
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+  return written;
+}
