@@ -38,8 +38,12 @@ function openBeside(model: string, files: string[]): OpenData {
 }
 
 /** Why options that go with a `.net` file do not go with an ONNX model. */
-export function wrongForOnnx(path: string, options: { readonly net?: string; readonly weights?: string }): Result<never> | undefined {
-  const option = options.weights === undefined ? (options.net === undefined ? undefined : "--net") : "--weights";
+export function wrongForOnnx(
+  path: string,
+  options: { readonly net?: string; readonly weights?: string },
+): Result<never> | undefined {
+  const option =
+    options.weights === undefined ? (options.net === undefined ? undefined : "--net") : "--weights";
   if (option === undefined) return undefined;
   return {
     diagnostics: [

@@ -73,7 +73,9 @@ function readOnnx(path: string, options: ReadOptions): FileResult<Model> {
   if (!bytes.value) return { diagnostics: bytes.diagnostics, sources };
   const files = [path];
   const { value, diagnostics } = importFile(bytes.value, path, options.dims, files);
-  return value ? { value: { ...value, seeded: false, sources, files }, diagnostics, sources } : { diagnostics, sources };
+  return value
+    ? { value: { ...value, seeded: false, sources, files }, diagnostics, sources }
+    : { diagnostics, sources };
 }
 
 /** Everything that is wrong with the nets of a file, each elaborated on its own. */

@@ -29,7 +29,9 @@ export function writeNet(
   { inputs = [], onWeight }: WriteNetOptions = {},
 ): Result<readonly WrittenFile[]> {
   if (!path.endsWith(".net"))
-    return { diagnostics: [error("wrong-option", `${path} does not end in .net, as a file of the language does`)] };
+    return {
+      diagnostics: [error("wrong-option", `${path} does not end in .net, as a file of the language does`)],
+    };
   const weightsPath = `${path.slice(0, -".net".length)}.safetensors`;
   const { module: own, tensors } = ownFile(module, basename(weightsPath));
   const paths = tensors.length > 0 ? [path, weightsPath] : [path];
@@ -60,7 +62,7 @@ function writePieces(
   try {
     let done = 0;
     for (const piece of writeSafetensors(tensors)) {
-      for (let from = 0; from < piece.length; ) from += writeSync(descriptor, piece, from);
+      for (let from = 0; from < piece.length;) from += writeSync(descriptor, piece, from);
       written += piece.length;
       onWeight?.(done, tensors.length);
       done += 1;

@@ -44,7 +44,17 @@ function program(session: Session): Command {
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .exitOverride()
     .addHelpText("after", footer);
-  for (const add of [addCompile, addRun, addImport, addCheck, addFmt, addInspect, addExplain, addVerify, addOps]) {
+  for (const add of [
+    addCompile,
+    addRun,
+    addImport,
+    addCheck,
+    addFmt,
+    addInspect,
+    addExplain,
+    addVerify,
+    addOps,
+  ]) {
     add(root, session);
   }
   for (const command of root.commands)

@@ -30,7 +30,11 @@ export const conv2d_transpose = defineOp({
     dilation: size({ default: [1, 1], doc: "distance of the kernel's taps" }),
     padding: padding({ doc: "rows and columns that are cut off; `same` leaves h · stride of them" }),
     extra: size({ default: [0, 0], min: 0, doc: "rows and columns that are added at the end" }),
-    groups: int({ default: 1, min: 1, doc: "input and output channels are divided into so many independent groups" }),
+    groups: int({
+      default: 1,
+      min: 1,
+      doc: "input and output channels are divided into so many independent groups",
+    }),
   },
   layer: {
     attributes: {
@@ -87,10 +91,15 @@ export const conv2d_transpose = defineOp({
         operand: 1,
       };
     if (b.shape.length !== 1 || b.shape[0] !== filters)
-      return { problem: `the bias has shape [${b.shape.join(", ")}], but it must be [${filters}]`, operand: 2 };
+      return {
+        problem: `the bias has shape [${b.shape.join(", ")}], but it must be [${filters}]`,
+        operand: 2,
+      };
     const kernel = kernelOf(w);
     const window = normalizeTransposed(kernel, attributes);
-    const [height, width] = ([0, 1] as const).map((axis) => outputExtent(spatial(x.shape), kernel, window, axis));
+    const [height, width] = ([0, 1] as const).map((axis) =>
+      outputExtent(spatial(x.shape), kernel, window, axis),
+    );
     if (height === undefined || width === undefined || height < 1 || width < 1)
       return {
         problem: `with padding [${[...window.padding].join(", ")}] nothing is left of the result`,
@@ -102,7 +111,13 @@ export const conv2d_transpose = defineOp({
   mixesBatch: () => false,
   eval: ([x, w, b], attributes, output) => {
     if (!x || !w || !b) throw new TypeError("conv2d_transpose takes x, w and b");
-    return scatter(x, w, b, { ...normalizeTransposed(kernelOf(w), attributes), groups: attributes.groups }, output);
+    return scatter(
+      x,
+      w,
+      b,
+      { ...normalizeTransposed(kernelOf(w), attributes), groups: attributes.groups },
+      output,
+    );
   },
   sample: (random) => {
     const kernel: Size = random.pick([
@@ -154,7 +169,10 @@ function kernelOf(w: { readonly shape: readonly number[] }): Size {
 }
 
 /** `same` leaves h · stride rows: what the kernel reaches beyond is cut off, the odd row at the end, or zeros are added. */
-function normalizeTransposed<A extends Transposed>(kernel: Size, attributes: A): A & { readonly padding: Padding } {
+function normalizeTransposed<A extends Transposed>(
+  kernel: Size,
+  attributes: A,
+): A & { readonly padding: Padding } {
   const { padding: given, stride, dilation, extra } = attributes;
   if (given === "valid") return { ...attributes, padding: [0, 0, 0, 0] };
   if (given !== "same") return { ...attributes, padding: given };
@@ -167,7 +185,12 @@ function normalizeTransposed<A extends Transposed>(kernel: Size, attributes: A):
   };
 }
 
-function outputExtent(input: Size, kernel: Size, window: Transposed & { readonly padding: Padding }, axis: 0 | 1): number {
+function outputExtent(
+  input: Size,
+  kernel: Size,
+  window: Transposed & { readonly padding: Padding },
+  axis: 0 | 1,
+): number {
   const [before, after] = [window.padding[(2 * axis) as 0 | 2], window.padding[(2 * axis + 1) as 1 | 3]];
   const reach = (kernel[axis] - 1) * window.dilation[axis] + 1;
   return (input[axis] - 1) * window.stride[axis] + reach - before - after + window.extra[axis];

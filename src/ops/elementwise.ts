@@ -98,10 +98,8 @@ export const elementwise = {
   erf: map("The error function.", {}, ([x]) => unary("erf", x)),
   sin: map("Sine, of radians.", {}, ([x]) => unary("sin", x)),
   cos: map("Cosine, of radians.", {}, ([x]) => unary("cos", x)),
-  sign: map(
-    "1 above zero, −1 below, 0 and NaN as they are.",
-    {},
-    ([x]) => select("lt", x, 0, -1, select("lt", 0, x, 1, x)),
+  sign: map("1 above zero, −1 below, 0 and NaN as they are.", {}, ([x]) =>
+    select("lt", x, 0, -1, select("lt", 0, x, 1, x)),
   ),
   identity: map("x.", {}, ([x]) => x),
   add: combine("a + b; also written `a + b`.", ([a, b]) => add(a, b)),

@@ -38,8 +38,7 @@ export function ownFile(
       : { kind: "file", file, key: node.name, read: (into) => weights.readF32(weight, into) };
     const id: WeightId = store.add(node.name, type, kept);
     nodes.set(node.id, makeNode({ ...node, attributes: { weight: id } }));
-    if (!isShort)
-      tensors.push({ name: node.name, shape: type.shape, values: () => weights.readF32(weight) });
+    if (!isShort) tensors.push({ name: node.name, shape: type.shape, values: () => weights.readF32(weight) });
   }
   return { module: { graph: { ...graph, nodes }, weights: store }, tensors };
 }

@@ -9,7 +9,15 @@ import { load } from "#compile/load.js";
 import { operators } from "#import/onnx/operators/index.js";
 import { interpret } from "#interpret/interpret.js";
 import { verify } from "#ops/verify.js";
-import { cases, dataOf, difference, excludedOperators, importCase, inputsOf, isInstalled } from "./conformance.js";
+import {
+  cases,
+  dataOf,
+  difference,
+  excludedOperators,
+  importCase,
+  inputsOf,
+  isInstalled,
+} from "./conformance.js";
 import { conformanceText } from "./document.js";
 
 test("CI has the data", () => {

@@ -54,8 +54,15 @@ export function cases(): Case[] {
       .map((name) => {
         const path = join(root, folder, name);
         const model = fromBinary(ModelProtoSchema, readFileSync(join(path, "model.onnx")));
-        const used = [...new Set(nodesOf(model).map((node) => (node.domain ? `${node.domain}.` : "") + node.opType))];
-        return { name: `${folder}/${name}`, path, operators: used, outOfScope: reasonOf(`${folder}/${name}`, model, used, excluded) };
+        const used = [
+          ...new Set(nodesOf(model).map((node) => (node.domain ? `${node.domain}.` : "") + node.opType)),
+        ];
+        return {
+          name: `${folder}/${name}`,
+          path,
+          operators: used,
+          outOfScope: reasonOf(`${folder}/${name}`, model, used, excluded),
+        };
       }),
   );
 }
@@ -82,7 +89,8 @@ function reasonOf(
     const type = output.type?.value;
     if (type?.case !== "tensorType") return "results that are no tensors";
     const element = elementTypes.get(type.value.elemType);
-    if (element?.kind !== "float") return `results of ${element?.kind === "bool" ? "truth values" : element ? "integers" : "strings and others"}`;
+    if (element?.kind !== "float")
+      return `results of ${element?.kind === "bool" ? "truth values" : element ? "integers" : "strings and others"}`;
   }
   const inputs = model.graph?.input ?? [];
   if (inputs.some(({ type }) => type?.value.case !== "tensorType")) return "operands that are no tensors";
@@ -90,7 +98,10 @@ function reasonOf(
     ({ type }) => type?.value.case === "tensorType" && !elementTypes.has(type.value.value.elemType),
   );
   if (hasStrings) return "operands of strings and others";
-  const isFloat = inputs.some(({ type }) => type?.value.case === "tensorType" && elementTypes.get(type.value.value.elemType)?.kind === "float");
+  const isFloat = inputs.some(
+    ({ type }) =>
+      type?.value.case === "tensorType" && elementTypes.get(type.value.value.elemType)?.kind === "float",
+  );
   if (inputs.length > 0 && !isFloat) return "operands of integers alone";
   return undefined;
 }

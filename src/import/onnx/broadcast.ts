@@ -17,7 +17,10 @@ export function combine(
   ctx: Context,
   op: OpName,
   values: readonly Value[],
-  { type, attributes = {} }: { type?: ElementType; attributes?: Readonly<Record<string, AttributeValue>> } = {},
+  {
+    type,
+    attributes = {},
+  }: { type?: ElementType; attributes?: Readonly<Record<string, AttributeValue>> } = {},
 ): Value {
   const shape = broadcastShapes(values.map((value) => value.shape));
   if (isProblem(shape)) refuse("shape-mismatch", shape.problem);

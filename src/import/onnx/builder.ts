@@ -88,10 +88,14 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
       small: true,
       numbers: () => data,
       weight: () =>
-        (id ??= store.add(`${current}.const`, { dtype: "f32", shape }, {
-          kind: "literal",
-          data: Float32Array.from(data),
-        })),
+        (id ??= store.add(
+          `${current}.const`,
+          { dtype: "f32", shape },
+          {
+            kind: "literal",
+            data: Float32Array.from(data),
+          },
+        )),
     };
   };
 
@@ -114,7 +118,9 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     for (let at = given.length; at < table.operands.length && table.operands[at]?.optional; at += 1) {
       const type = table.optionalType?.(types, at) ?? { dtype: "f32", shape: [] };
       types.push(type);
-      operands.push(stored(store.add(`${current}.${table.operands[at]?.name}`, type, { kind: "absent" }), type.shape));
+      operands.push(
+        stored(store.add(`${current}.${table.operands[at]?.name}`, type, { kind: "absent" }), type.shape),
+      );
     }
     const complete: Record<string, AttributeValue> = {};
     for (const [key, kind] of Object.entries(table.attributes)) {

@@ -29,10 +29,14 @@ export function inputShapes(
   const diagnostics: Diagnostic[] = [];
   const written = inputs.map((input) => ({ name: input.name, extents: extentsOf(input) }));
   for (const { name, extents } of written) {
-    if (typeof extents === "string") diagnostics.push(error("bad-model", `${file}: input ${quote(name)} ${extents}`));
+    if (typeof extents === "string")
+      diagnostics.push(error("bad-model", `${file}: input ${quote(name)} ${extents}`));
   }
   if (diagnostics.length > 0) return diagnostics;
-  const all = written.map(({ name, extents }) => ({ name, extents: typeof extents === "string" ? [] : extents }));
+  const all = written.map(({ name, extents }) => ({
+    name,
+    extents: typeof extents === "string" ? [] : extents,
+  }));
   const batch = openBatch(
     all.map(({ extents }) => extents),
     dims,
@@ -50,13 +54,17 @@ export function inputShapes(
       return bound ?? 1;
     });
     if (elements(shape) > 2 ** 31)
-      diagnostics.push(error("too-large", `${file}: input ${quote(name)} [${shape.join(", ")}] has more than 2^31 elements`));
+      diagnostics.push(
+        error("too-large", `${file}: input ${quote(name)} [${shape.join(", ")}] has more than 2^31 elements`),
+      );
     shapes.set(name, shape);
   }
   for (const name of dims.keys()) {
     if (known.has(name)) continue;
     const has = known.size > 0 ? `it has ${[...known].join(", ")}` : "all its dimensions are numbers";
-    diagnostics.push(error("unknown-dimension", `${file}: no input has a dimension \`${name}\``, { help: [has] }));
+    diagnostics.push(
+      error("unknown-dimension", `${file}: no input has a dimension \`${name}\``, { help: [has] }),
+    );
   }
   if (missing.size > 0) diagnostics.push(unbound(all, missing, file));
   return diagnostics.length > 0 ? diagnostics : { shapes, batch };

@@ -24,7 +24,13 @@ const float = (
   get: ElementType["get"],
   typed: ElementType["typed"] = itself,
 ): ElementType => ({ name, size, kind: "float", low: -Infinity, high: Infinity, get, typed });
-const int = (name: string, size: number, low: number, high: number, get: ElementType["get"]): ElementType => ({
+const int = (
+  name: string,
+  size: number,
+  low: number,
+  high: number,
+  get: ElementType["get"],
+): ElementType => ({
   name,
   size,
   kind: "int",

@@ -76,7 +76,8 @@ function importGraph(model: ReadModel, file: string, options: ImportOptions): Re
   if (initializers.size < graph.initializer.length) return wrong("two initializers have the same name");
   const constants = options.constants ?? new Map();
   const inputs = graph.input.filter(({ name }) => !initializers.has(name) && !constants.has(name));
-  if (new Set(inputs.map(({ name }) => name)).size < inputs.length) return wrong("two inputs have the same name");
+  if (new Set(inputs.map(({ name }) => name)).size < inputs.length)
+    return wrong("two inputs have the same name");
   const typed = wrongInputs(inputs, reached.used, file);
   if (typed.length > 0) return { diagnostics: typed };
   const shapes = inputShapes(inputs, options.dims ?? new Map(), file);
@@ -85,18 +86,29 @@ function importGraph(model: ReadModel, file: string, options: ImportOptions): Re
   const names = createNames();
   const build = createBuilder(createWeightStore(), names, shapes.batch);
   const external: ExternalData = { open: options.openData, files: new Map(), slices: [] };
-  const state: State = { file, model, build, external, used: reached.used, diagnostics: [], values: new Map(), failed: new Set() };
+  const state: State = {
+    file,
+    model,
+    build,
+    external,
+    used: reached.used,
+    diagnostics: [],
+    values: new Map(),
+    failed: new Set(),
+  };
   for (const { name } of inputs) {
     const shape = shapes.shapes.get(name) ?? [];
     state.values.set(name, valueOf(build.input(name, shape)));
   }
   for (const [name, { shape, data }] of constants) {
-    const type = elementTypes.get(elementTypeOf(graph.input.find((input) => input.name === name)) ?? 1) ?? float32;
+    const type =
+      elementTypes.get(elementTypeOf(graph.input.find((input) => input.name === name)) ?? 1) ?? float32;
     build.at(cleanName(name) ?? "constant");
     state.values.set(name, valueOf(build.literal(data, shape), type));
   }
   try {
-    for (const [name, tensor] of initializers) if (reached.used.has(name)) state.values.set(name, weight(state, tensor, name));
+    for (const [name, tensor] of initializers)
+      if (reached.used.has(name)) state.values.set(name, weight(state, tensor, name));
     checkSlices(external.slices);
   } catch (cause) {
     return { diagnostics: [diagnosticOf(cause, file)] };
@@ -144,15 +156,23 @@ function elementTypeOf(input: ValueInfoProto | undefined): number | undefined {
   return tensorType(input?.type)?.elemType;
 }
 
-function wrongInputs(inputs: readonly ValueInfoProto[], used: ReadonlySet<string>, file: string): Diagnostic[] {
+function wrongInputs(
+  inputs: readonly ValueInfoProto[],
+  used: ReadonlySet<string>,
+  file: string,
+): Diagnostic[] {
   return inputs.flatMap((input) => {
     const number = elementTypeOf(input) ?? 0;
     const type = elementTypes.get(number);
     if (type?.kind === "float" || (type?.kind === "bool" && used.has(input.name))) return [];
     return [
-      error("unsupported-type", `${file}: input ${quote(input.name)} is ${typeName(number)}; inputs are floats`, {
-        help: ["is it a number that is always the same? Make it an initializer of the model"],
-      }),
+      error(
+        "unsupported-type",
+        `${file}: input ${quote(input.name)} is ${typeName(number)}; inputs are floats`,
+        {
+          help: ["is it a number that is always the same? Make it an initializer of the model"],
+        },
+      ),
     ];
   });
 }
@@ -171,7 +191,10 @@ function walk(state: State, nodes: readonly NodeProto[], names: Names): void {
     }
     try {
       build.at(nodeName(proto), Object.hasOwn(reshapes, proto.opType));
-      const result = operators[proto.opType]?.(onnxNode(state, proto, outputs), contextOf(state, proto, names));
+      const result = operators[proto.opType]?.(
+        onnxNode(state, proto, outputs),
+        contextOf(state, proto, names),
+      );
       const results = Array.isArray(result) ? (result as readonly Value[]) : [result as Value];
       for (const [at, name] of outputs.entries()) {
         const value = results[at];
@@ -193,7 +216,10 @@ function nodeName(proto: NodeProto): string {
   const own = cleanName(proto.name);
   // `Conv_12` and `node_conv_3` say no more than the operator.
   if (own !== undefined && !new RegExp(`^(node_)?${proto.opType}_?\\d*$`, "i").test(own)) return own;
-  return cleanName(proto.output[0] ?? "") ?? proto.opType.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
+  return (
+    cleanName(proto.output[0] ?? "") ??
+    proto.opType.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase()
+  );
 }
 
 function onnxNode(state: State, proto: NodeProto, outputs: readonly (string | undefined)[]): OnnxNode {

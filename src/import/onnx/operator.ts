@@ -54,7 +54,12 @@ export function valueOf(ref: Ref, type: ElementType = float32, order = natural(r
 }
 
 /** A value over a reference in this order; a constant is brought back to the natural one. */
-export function ordered(ctx: Context, ref: Ref, order: readonly number[], type: ElementType = float32): Value {
+export function ordered(
+  ctx: Context,
+  ref: Ref,
+  order: readonly number[],
+  type: ElementType = float32,
+): Value {
   if (ref.kind === "node") return valueOf(ref, type, [...order]);
   const shape = new Array<number>(order.length).fill(1);
   for (const [place, axis] of order.entries()) shape[axis] = ref.shape[place] ?? 1;
@@ -71,7 +76,10 @@ export function intsValue(ctx: Context, numbers: readonly number[], shape: Shape
 /** The numbers of a value that has to be known at import time. */
 export function numbersOf(value: Value, what: string): readonly number[] {
   if (value.ref.kind !== "constant")
-    refuse("needs-constant", `${what} is computed from the inputs, but has to be known when the model is compiled`);
+    refuse(
+      "needs-constant",
+      `${what} is computed from the inputs, but has to be known when the model is compiled`,
+    );
   if (elements(value.shape) > smallLimit)
     refuse("unsupported-operator", `${what} has ${elements(value.shape)} numbers, more than ${smallLimit}`);
   return [...value.ref.numbers()];

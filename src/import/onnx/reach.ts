@@ -54,12 +54,14 @@ function subgraphs(node: NodeProto): GraphProto[] {
 
 /** What can be done about operators that people meet. */
 const advice: Readonly<Record<string, string>> = {
-  NonMaxSuppression: "boxes are better sorted out in JavaScript: cut the model before it (onnx.utils.extract_model)",
+  NonMaxSuppression:
+    "boxes are better sorted out in JavaScript: cut the model before it (onnx.utils.extract_model)",
   TopK: "do it in JavaScript after the run: cut the model before it (onnx.utils.extract_model)",
   ArgMax: "do it in JavaScript after the run: cut the model before it (onnx.utils.extract_model)",
   Loop: "export the model with fixed shapes, so that the exporter unrolls it",
   QLinearConv: "export the model with float activations, or as QDQ with quantised weights alone",
-  QuantizeLinear: "export the model with float activations; quantised weights (DequantizeLinear of constants) are fine",
+  QuantizeLinear:
+    "export the model with float activations; quantised weights (DequantizeLinear of constants) are fine",
 };
 
 /** One message about all operators of the model that are not known, or none. */

@@ -35,7 +35,9 @@ export function readProto(bytes: Uint8Array, file: string): Result<ReadModel> {
   const opset = Number(main[0]?.version ?? 0n);
   if (opset < oldestOpset)
     return wrong(
-      opset === 0 ? "the file names no opset" : `the model has opset ${opset}; ${oldestOpset} to ${newestOpset} are known`,
+      opset === 0
+        ? "the file names no opset"
+        : `the model has opset ${opset}; ${oldestOpset} to ${newestOpset} are known`,
       `convert it, say with onnx.version_converter.convert_version(model, ${newestOpset - 4})`,
     );
   const newer =

@@ -58,7 +58,8 @@ export function fileTensor(proto: TensorProto, name: string, external: ExternalD
     refuse("bad-model", `tensor ${quote(name)} has the shape [${shape.join(", ")}]`);
   // The product of huge extents is inexact or ∞, and then larger than any file.
   const count = shape.includes(0) ? 0 : elements(shape);
-  if (count > largest) refuse("bad-model", `tensor ${quote(name)} [${shape.join(", ")}] has more than 2^31 elements`);
+  if (count > largest)
+    refuse("bad-model", `tensor ${quote(name)} [${shape.join(", ")}] has more than 2^31 elements`);
   if (proto.segment) refuse("bad-model", `tensor ${quote(name)} is cut into segments`);
 
   if (proto.dataLocation === TensorProto_DataLocation.EXTERNAL) {
@@ -208,13 +209,20 @@ function openExternal(location: string, name: string, external: ExternalData): D
   const known = external.files.get(location);
   if (known) return known;
   if (!external.open)
-    refuse("missing-data", `tensor ${quote(name)} lies in ${quote(location)}, and no way to open files was given`);
+    refuse(
+      "missing-data",
+      `tensor ${quote(name)} lies in ${quote(location)}, and no way to open files was given`,
+    );
   let file: DataFile;
   try {
     file = external.open(location);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    refuse("cannot-read", `cannot read ${quote(location)}: ${why}`, "external data is looked for beside the model");
+    refuse(
+      "cannot-read",
+      `cannot read ${quote(location)}: ${why}`,
+      "external data is looked for beside the model",
+    );
   }
   external.files.set(location, file);
   return file;

@@ -179,7 +179,10 @@ const composed: OperatorTable = {
   LeakyRelu: (node, ctx) => map(ctx, "leaky_relu", node.input(0), { alpha: node.float("alpha", 0.01) }),
   Elu: (node, ctx) => map(ctx, "elu", node.input(0), { alpha: node.float("alpha", 1) }),
   HardSigmoid: (node, ctx) =>
-    map(ctx, "hard_sigmoid", node.input(0), { alpha: node.float("alpha", 0.2), beta: node.float("beta", 0.5) }),
+    map(ctx, "hard_sigmoid", node.input(0), {
+      alpha: node.float("alpha", 0.2),
+      beta: node.float("beta", 0.5),
+    }),
   Selu: selu,
   Celu: celu,
   Gelu: gelu,

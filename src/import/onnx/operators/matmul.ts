@@ -101,7 +101,12 @@ function gemm(node: OnnxNode, ctx: Context): Value {
   const c = node.optional(2);
   const units = b.shape[1] ?? 1;
   // Scaling a weight costs nothing.
-  if (b.ref.kind === "constant" && c?.ref.kind === "constant" && elements(c.shape) === units && c.shape.at(-1) === units)
+  if (
+    b.ref.kind === "constant" &&
+    c?.ref.kind === "constant" &&
+    elements(c.shape) === units &&
+    c.shape.at(-1) === units
+  )
     return times(ctx, a, scaled(b, alpha), [reshaped(ctx, scaled(c, beta), [units]).ref]);
   const result =
     b.ref.kind === "constant" ? times(ctx, a, scaled(b, alpha)) : scaled(times(ctx, a, b), alpha);
@@ -113,7 +118,8 @@ function einsum(node: OnnxNode, ctx: Context): Value {
   const equation = node.text("equation").replaceAll(/\s/g, "");
   const [left = "", given] = equation.split("->");
   const terms = left.split(",");
-  const no = (): never => unsupported(`Einsum \`${equation}\``, "one or two operands without repeated letters are known");
+  const no = (): never =>
+    unsupported(`Einsum \`${equation}\``, "one or two operands without repeated letters are known");
   if (!/^[A-Za-z,]*(->[A-Za-z]*)?$/.test(equation) || terms.length > 2) no();
   if (terms.some((term) => new Set(term).size !== term.length)) no();
   const letters = [...left].filter((letter) => letter !== ",");
@@ -121,7 +127,8 @@ function einsum(node: OnnxNode, ctx: Context): Value {
   const output = given ?? [...new Set(single)].sort().join("");
   const values = terms.map((term, at) => {
     const value = node.input(at);
-    if (value.shape.length !== term.length) refuse("shape-mismatch", `Einsum \`${equation}\` of [${value.shape.join(", ")}]`);
+    if (value.shape.length !== term.length)
+      refuse("shape-mismatch", `Einsum \`${equation}\` of [${value.shape.join(", ")}]`);
     return { term: [...term], value };
   });
   const [a, b] = values;
@@ -130,7 +137,11 @@ function einsum(node: OnnxNode, ctx: Context): Value {
     const summed = natural(a.term.length).filter((at) => !output.includes(a.term[at] ?? ""));
     const left = a.term.filter((letter) => output.includes(letter));
     const sum = reduced(ctx, "reduce_sum", a.value, summed, false);
-    return transposed(ctx, sum, [...output].map((letter) => left.indexOf(letter)));
+    return transposed(
+      ctx,
+      sum,
+      [...output].map((letter) => left.indexOf(letter)),
+    );
   }
   const shared = a.term.filter((letter) => b.term.includes(letter));
   const batch = shared.filter((letter) => output.includes(letter));
@@ -140,16 +151,34 @@ function einsum(node: OnnxNode, ctx: Context): Value {
   if ([...rows, ...columns].some((letter) => !output.includes(letter))) return no();
   if (output.length !== batch.length + rows.length + columns.length) return no();
   const extents = new Map<string, number>();
-  for (const { term, value } of values) for (const [at, letter] of term.entries()) extents.set(letter, value.shape[at] ?? 1);
-  const count = (group: readonly string[]): number => elements(group.map((letter) => extents.get(letter) ?? 1));
+  for (const { term, value } of values)
+    for (const [at, letter] of term.entries()) extents.set(letter, value.shape[at] ?? 1);
+  const count = (group: readonly string[]): number =>
+    elements(group.map((letter) => extents.get(letter) ?? 1));
   const lead = batch.map((letter) => extents.get(letter) ?? 1);
   const shaped = ({ term, value }: (typeof values)[number], order: string[], last: number[]): Value =>
-    reshaped(ctx, transposed(ctx, value, order.map((letter) => term.indexOf(letter))), [...lead, ...last]);
+    reshaped(
+      ctx,
+      transposed(
+        ctx,
+        value,
+        order.map((letter) => term.indexOf(letter)),
+      ),
+      [...lead, ...last],
+    );
   const x = shaped(a, [...batch, ...rows, ...inner], [count(rows), count(inner)]);
   const y = shaped(b, [...batch, ...inner, ...columns], [count(inner), count(columns)]);
   const all = [...batch, ...rows, ...columns];
-  const result = reshaped(ctx, times(ctx, x, y), all.map((letter) => extents.get(letter) ?? 1));
-  return transposed(ctx, result, [...output].map((letter) => all.indexOf(letter)));
+  const result = reshaped(
+    ctx,
+    times(ctx, x, y),
+    all.map((letter) => extents.get(letter) ?? 1),
+  );
+  return transposed(
+    ctx,
+    result,
+    [...output].map((letter) => all.indexOf(letter)),
+  );
 }
 
 export const products: OperatorTable = { MatMul: matMul, Gemm: gemm, Einsum: einsum };

@@ -23,11 +23,20 @@ export function sliced(ctx: Context, x: Value, axis: number, begin: number, size
     return { ...x, shape, ref: ctx.build.literal([], shape), order: natural(shape.length) };
   }
   const numbers = (value: number, others: Shape): number[] =>
-    permuted(natural(x.shape.length).map((at) => (at === axis ? value : (others[at] ?? 0))), x.order);
+    permuted(
+      natural(x.shape.length).map((at) => (at === axis ? value : (others[at] ?? 0))),
+      x.order,
+    );
   const ref = ctx.build.emit("slice", [x.ref], {
-    begin: numbers(begin, x.shape.map(() => 0)),
+    begin: numbers(
+      begin,
+      x.shape.map(() => 0),
+    ),
     size: numbers(size, x.shape),
-    stride: numbers(step, x.shape.map(() => 1)),
+    stride: numbers(
+      step,
+      x.shape.map(() => 1),
+    ),
   });
   return ordered(ctx, ref, x.order, x.type);
 }
@@ -100,7 +109,12 @@ function slice(node: OnnxNode, ctx: Context): Value {
     } else {
       const [from, to] = [clamp(start, -1, extent - 1), clamp(end, -1, extent - 1)];
       const size = Math.max(0, Math.ceil((from - to) / -step));
-      x = picked(ctx, x, axis, natural(Math.min(size, extent)).map((k) => from + k * step));
+      x = picked(
+        ctx,
+        x,
+        axis,
+        natural(Math.min(size, extent)).map((k) => from + k * step),
+      );
     }
   }
   return x;
@@ -110,7 +124,7 @@ function slice(node: OnnxNode, ctx: Context): Value {
 export function picked(ctx: Context, x: Value, axis: number, places: readonly number[]): Value {
   if (places.length === 0) return sliced(ctx, x, axis, 0, 0);
   const runs: { begin: number; size: number; step: number }[] = [];
-  for (let at = 0; at < places.length; ) {
+  for (let at = 0; at < places.length;) {
     const begin = places[at] ?? 0;
     const step = (places[at + 1] ?? begin) - begin;
     let size = 1;
@@ -131,12 +145,16 @@ function gather(node: OnnxNode, ctx: Context): Value {
   const [x, indices] = [node.input(0), node.input(1)];
   const axis = axisOf(node.int("axis", 0), x.shape.length);
   const extent = x.shape[axis] ?? 1;
-  const places = numbersOf(indices, "the indices of Gather").map((place) => (place < 0 ? place + extent : place));
+  const places = numbersOf(indices, "the indices of Gather").map((place) =>
+    place < 0 ? place + extent : place,
+  );
   if (!places.every((place) => Number.isInteger(place) && place >= 0 && place < extent))
     refuse("bad-model", `indices of Gather lie outside the ${extent} elements`);
   const found = picked(ctx, x, axis, places);
   const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
-  return shape.length === found.shape.length && indices.shape.length === 1 ? found : reshaped(ctx, found, shape);
+  return shape.length === found.shape.length && indices.shape.length === 1
+    ? found
+    : reshaped(ctx, found, shape);
 }
 
 function pad(node: OnnxNode, ctx: Context): Value {
@@ -145,9 +163,15 @@ function pad(node: OnnxNode, ctx: Context): Value {
   const isOld = node.opset < 11;
   const given = isOld ? (node.ints("pads") ?? []) : numbersOf(node.input(1), "the pads of Pad");
   const valueOperand = isOld ? undefined : node.optional(2);
-  const value = isOld ? node.float("value", 0) : valueOperand ? numberOf(valueOperand, "the value of Pad") : 0;
+  const value = isOld
+    ? node.float("value", 0)
+    : valueOperand
+      ? numberOf(valueOperand, "the value of Pad")
+      : 0;
   const axesOperand = isOld ? undefined : node.optional(3);
-  const axes = (axesOperand ? numbersOf(axesOperand, "the axes of Pad") : natural(rank)).map((axis) => axisOf(axis, rank));
+  const axes = (axesOperand ? numbersOf(axesOperand, "the axes of Pad") : natural(rank)).map((axis) =>
+    axisOf(axis, rank),
+  );
   if (given.length !== 2 * axes.length)
     refuse("bad-model", `Pad has ${given.length} numbers for ${axes.length} axes`);
   const [before, after] = [new Array<number>(rank).fill(0), new Array<number>(rank).fill(0)];

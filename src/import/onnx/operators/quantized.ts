@@ -15,7 +15,11 @@ function dequantize(node: OnnxNode, ctx: Context): Value {
   const spread = (value: Value): Value => {
     if (elements(value.shape) === 1) return reshaped(ctx, value, []);
     const axis = axisOf(node.int("axis", 1), x.shape.length);
-    return reshaped(ctx, value, x.shape.map((_, at) => (at === axis ? elements(value.shape) : 1)));
+    return reshaped(
+      ctx,
+      value,
+      x.shape.map((_, at) => (at === axis ? elements(value.shape) : 1)),
+    );
   };
   const centered = zero ? combine(ctx, "sub", [x, spread(zero)]) : x;
   return combine(ctx, "mul", [centered, spread(scale)], { type: scale.type });

@@ -13,7 +13,13 @@ import { axesOf, reshaped } from "./reshape.js";
 const number = (ctx: Context, value: number): Value => valueOf(ctx.build.literal([value], []));
 
 /** An op over axes of the value. */
-export function reduced(ctx: Context, op: OpName, x: Value, axes: readonly number[], keepdims: boolean): Value {
+export function reduced(
+  ctx: Context,
+  op: OpName,
+  x: Value,
+  axes: readonly number[],
+  keepdims: boolean,
+): Value {
   if (axes.length === 0) return x;
   const places = axes.map((axis) => x.order.indexOf(axis));
   const ref = ctx.build.emit(op, [x.ref], { axes: places, keepdims });
@@ -161,7 +167,10 @@ function meanVarianceNormalization(node: OnnxNode, ctx: Context): Value {
   const axes = (node.ints("axes") ?? [0, 2, 3]).map((axis) => axisOf(axis, x.shape.length));
   const centered = combine(ctx, "sub", [x, reduced(ctx, "reduce_mean", x, axes, true)]);
   const variance = reduced(ctx, "reduce_mean", map(ctx, "square", centered), axes, true);
-  return combine(ctx, "div", [centered, combine(ctx, "add", [map(ctx, "sqrt", variance), number(ctx, 1e-9)])]);
+  return combine(ctx, "div", [
+    centered,
+    combine(ctx, "add", [map(ctx, "sqrt", variance), number(ctx, 1e-9)]),
+  ]);
 }
 
 /** x / (bias + α/size · Σ x²)^β, the sum over neighbouring channels: a mean with zeros counted is that sum / size. */

@@ -10,7 +10,12 @@ import { natural, permuted, sameOrder } from "../value.js";
 
 /** The value with another shape of as many elements. */
 export function reshaped(ctx: Context, x: Value, shape: Shape): Value {
-  if (x.ref.kind === "constant" && x.ref.small && elements(shape) === elements(x.shape) && elements(shape) === 0)
+  if (
+    x.ref.kind === "constant" &&
+    x.ref.small &&
+    elements(shape) === elements(x.shape) &&
+    elements(shape) === 0
+  )
     return { ...x, shape, ref: ctx.build.literal([], shape), order: natural(shape.length) };
   if (!shape.every((extent) => extent >= 1) || elements(shape) !== elements(x.shape))
     refuse("shape-mismatch", `[${x.shape.join(", ")}] does not fit into [${shape.join(", ")}]`);
@@ -125,7 +130,11 @@ function squeeze(node: OnnxNode, ctx: Context): Value {
     : natural(x.shape.length).filter((axis) => x.shape[axis] === 1);
   for (const axis of axes)
     if (x.shape[axis] !== 1) refuse("shape-mismatch", `axis ${axis} of [${x.shape.join(", ")}] is not 1`);
-  return reshaped(ctx, x, x.shape.filter((_, axis) => !axes.includes(axis)));
+  return reshaped(
+    ctx,
+    x,
+    x.shape.filter((_, axis) => !axes.includes(axis)),
+  );
 }
 
 function unsqueeze(node: OnnxNode, ctx: Context): Value {
@@ -143,7 +152,12 @@ function transpose(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   const rank = x.shape.length;
   const perm = node.ints("perm") ?? natural(rank).toReversed();
-  if (!sameOrder([...perm].sort((a, b) => a - b), natural(rank)))
+  if (
+    !sameOrder(
+      [...perm].sort((a, b) => a - b),
+      natural(rank),
+    )
+  )
     refuse("bad-model", `[${perm.join(", ")}] is no permutation of ${rank} axes`);
   return transposed(ctx, x, perm);
 }
@@ -183,7 +197,8 @@ function spaceToDepth(node: OnnxNode, ctx: Context): Value {
 function imageShape(x: Value, node: OnnxNode): [number, number, number, number, number] {
   const [n = 1, c = 1, h = 1, w = 1] = x.shape;
   const size = node.int("blocksize");
-  if (x.shape.length !== 4 || !(size >= 1)) refuse("bad-model", `blocks of ${size} of [${x.shape.join(", ")}]`);
+  if (x.shape.length !== 4 || !(size >= 1))
+    refuse("bad-model", `blocks of ${size} of [${x.shape.join(", ")}]`);
   return [n, c, h, w, size];
 }
 

@@ -82,13 +82,23 @@ function axesOf(node: OnnxNode, x: Value, isOld: boolean): Axis[] {
   const policy = node.text("keep_aspect_ratio_policy", "stretch");
   const ratios = which.map((axis, at) => (given[at] ?? 1) / (sizes ? (x.shape[axis] ?? 1) : 1));
   const common =
-    policy === "not_larger" ? Math.min(...ratios) : policy === "not_smaller" ? Math.max(...ratios) : undefined;
+    policy === "not_larger"
+      ? Math.min(...ratios)
+      : policy === "not_smaller"
+        ? Math.max(...ratios)
+        : undefined;
   return x.shape.map((input, axis): Axis => {
     const at = which.indexOf(axis);
-    const scale = at < 0 ? 1 : (sizes ? (common ?? ratios[at]) : ratios[at]) ?? 1;
+    const scale = at < 0 ? 1 : ((sizes ? (common ?? ratios[at]) : ratios[at]) ?? 1);
     const [start, end] = at >= 0 && crop ? [crop[at] ?? 0, crop[at + which.length] ?? 1] : [0, 1];
     const output =
-      at < 0 ? input : sizes ? (common === undefined ? (given[at] ?? 1) : Math.round(common * input)) : Math.floor(input * scale * (end - start));
+      at < 0
+        ? input
+        : sizes
+          ? common === undefined
+            ? (given[at] ?? 1)
+            : Math.round(common * input)
+          : Math.floor(input * scale * (end - start));
     if (!Number.isInteger(output) || output < 1 || output > 2 ** 31)
       refuse("shape-mismatch", `Resize makes ${output} of the ${input} elements of axis ${axis}`);
     return { input, output, scale, start, end };
@@ -138,12 +148,16 @@ function isSame(axis: Axis, rows: readonly Row[], resampling: Resampling): boole
 function resizeAxis(ctx: Context, x: Value, at: number, axis: Axis, mode: Mode): Value {
   const rows = rowsOf(axis, mode);
   const isIdentity =
-    axis.input === axis.output && rows.every((row, k) => row.constant === 0 && row.taps.get(k) === 1 && row.taps.size === 1);
+    axis.input === axis.output &&
+    rows.every((row, k) => row.constant === 0 && row.taps.get(k) === 1 && row.taps.size === 1);
   if (isIdentity) return x;
   if (axis.input * axis.output > matrixLimit)
-    unsupported(`Resize of ${axis.input} to ${axis.output} elements with mode=${mode.method} and coordinates ${mode.coordinates}`);
+    unsupported(
+      `Resize of ${axis.input} to ${axis.output} elements with mode=${mode.method} and coordinates ${mode.coordinates}`,
+    );
   const shares = new Float64Array(axis.output * axis.input);
-  for (const [row, { taps }] of rows.entries()) for (const [place, share] of taps) shares[row * axis.input + place] = share;
+  for (const [row, { taps }] of rows.entries())
+    for (const [place, share] of taps) shares[row * axis.input + place] = share;
   const result = timesMatrix(ctx, x, at, shares, axis.output);
   if (rows.every(({ constant }) => constant === 0)) return result;
   const constants = ctx.build.literal(

@@ -33,26 +33,37 @@ function constantOfShape(node: OnnxNode, ctx: Context): Value {
   const value = tensor ? ctx.constant(tensor) : valueOf(ctx.build.literal([0], []), float32);
   const number = numberOf({ ...value, shape: [] }, "the value of ConstantOfShape");
   const count = elements(shape);
-  if (count <= smallLimit) return valueOf(ctx.build.literal(new Float64Array(count).fill(number), shape), value.type);
+  if (count <= smallLimit)
+    return valueOf(ctx.build.literal(new Float64Array(count).fill(number), shape), value.type);
   const generator = number === 0 ? "zeros" : number === 1 ? "ones" : undefined;
   if (!generator || count > 2 ** 31)
     unsupported(`ConstantOfShape of [${shape.join(", ")}] with the value ${number}`);
-  const id = ctx.build.store.add(generator, { dtype: "f32", shape }, { kind: "seeded", generator, seed: 0, fanIn: 1 });
+  const id = ctx.build.store.add(
+    generator,
+    { dtype: "f32", shape },
+    { kind: "seeded", generator, seed: 0, fanIn: 1 },
+  );
   return valueOf(ctx.build.stored(id, shape), value.type);
 }
 
 function shapeOf(node: OnnxNode, ctx: Context): Value {
   const { shape } = node.input(0);
-  const clamp = (axis: number): number => Math.min(Math.max(axis < 0 ? axis + shape.length : axis, 0), shape.length);
+  const clamp = (axis: number): number =>
+    Math.min(Math.max(axis < 0 ? axis + shape.length : axis, 0), shape.length);
   return intsValue(ctx, shape.slice(clamp(node.int("start", 0)), clamp(node.int("end", shape.length))));
 }
 
 function range(node: OnnxNode, ctx: Context): Value {
-  const [start = 0, limit = 0, step = 1] = [0, 1, 2].map((at) => numberOf(node.input(at), "an operand of Range"));
+  const [start = 0, limit = 0, step = 1] = [0, 1, 2].map((at) =>
+    numberOf(node.input(at), "an operand of Range"),
+  );
   const count = Math.max(0, Math.ceil((limit - start) / step));
   if (!(count <= smallLimit)) refuse("bad-model", `Range makes ${count} numbers`);
   return valueOf(
-    ctx.build.literal(natural(count).map((at) => start + at * step), [count]),
+    ctx.build.literal(
+      natural(count).map((at) => start + at * step),
+      [count],
+    ),
     node.input(0).type,
   );
 }
@@ -111,4 +122,3 @@ export const shapes: OperatorTable = {
   CumSum: cumSum,
   NonZero: nonZero,
 };
-

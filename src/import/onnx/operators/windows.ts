@@ -19,7 +19,8 @@ interface Window {
 /** The image `[n, h, w, c]` of a value `[n, c, l]` or `[n, c, h, w]`. */
 export function imageOf(ctx: Context, x: Value, what: string): Ref {
   const rank = x.shape.length;
-  if (rank !== 3 && rank !== 4) unsupported(`${what} over ${rank - 2} axes`, "one- and two-dimensional ones are known");
+  if (rank !== 3 && rank !== 4)
+    unsupported(`${what} over ${rank - 2} axes`, "one- and two-dimensional ones are known");
   const ref = ctx.build.arranged(x, channelsLast(rank));
   const [n = 1, l = 1, c = 1] = ref.shape;
   return rank === 4 ? ref : ctx.build.emit("reshape", [ref], { shape: [n, 1, l, c] });
@@ -41,7 +42,10 @@ function conv(node: OnnxNode, ctx: Context): Value {
   const [, height = 1, width = 1, depth = 1] = image.shape;
   const [kh = 1, kw = 1, perGroup = 1, filters = 1] = kernel.shape;
   if (!(groups >= 1) || perGroup * groups !== depth || filters % groups !== 0)
-    refuse("shape-mismatch", `${groups} groups of [${w.shape.join(", ")}] do not fit the ${depth} channels of [${x.shape.join(", ")}]`);
+    refuse(
+      "shape-mismatch",
+      `${groups} groups of [${w.shape.join(", ")}] do not fit the ${depth} channels of [${x.shape.join(", ")}]`,
+    );
   const { kernel: _, ...window } = windowOf(node, [height, width], [kh, kw], x.shape.length - 2);
   const bias = b ? [weightOf(b, "the bias of Conv")] : [];
   const image2 =
@@ -119,7 +123,10 @@ function pool(op: "max_pool" | "avg_pool", name: string): (node: OnnxNode, ctx: 
     const sizes = node.ints("kernel_shape") ?? [];
     const axes = x.shape.length - 2;
     if (sizes.length !== axes || !sizes.every((extent) => extent >= 1 && extent < 2 ** 31))
-      refuse("bad-model", `kernel_shape is [${sizes.join(", ")}]; ${axes} whole numbers from 1 up are expected`);
+      refuse(
+        "bad-model",
+        `kernel_shape is [${sizes.join(", ")}]; ${axes} whole numbers from 1 up are expected`,
+      );
     const [first = 1, second = 1] = sizes;
     const kernel = axes === 1 ? ([1, first] as const) : ([first, second] as const);
     const window = windowOf(node, [height, width], kernel, axes);
@@ -127,7 +134,8 @@ function pool(op: "max_pool" | "avg_pool", name: string): (node: OnnxNode, ctx: 
     const more = isCeil ? missing([height, width], window) : ([0, 0] as const);
     const [top = 0, bottom = 0, left = 0, right = 0] = window.padding;
     const grown = [top, bottom + more[0], left, right + more[1]];
-    if (op === "max_pool") return valueOfImage(ctx, ctx.build.emit(op, [image], { ...window, padding: grown }), x);
+    if (op === "max_pool")
+      return valueOfImage(ctx, ctx.build.emit(op, [image], { ...window, padding: grown }), x);
     let counts = node.int("count_include_pad", 0) === 1;
     let padding: readonly number[] = grown;
     if (counts && (more[0] > 0 || more[1] > 0)) {
@@ -181,7 +189,8 @@ function convTranspose(node: OnnxNode, ctx: Context): Value {
   const image = imageOf(ctx, x, "ConvTranspose");
   const groups = node.int("group", 1);
   const ref = weightOf(w, "the kernel of ConvTranspose");
-  if (w.shape.length !== x.shape.length) refuse("shape-mismatch", `a kernel [${w.shape.join(", ")}] for [${x.shape.join(", ")}]`);
+  if (w.shape.length !== x.shape.length)
+    refuse("shape-mismatch", `a kernel [${w.shape.join(", ")}] for [${x.shape.join(", ")}]`);
   // [g · c, m, kh, kw] → [kh, kw, c, g · m], with c and m per group.
   const [all = 1, m = 1, ...taps] = w.shape;
   if (!(groups >= 1) || all % groups !== 0) refuse("shape-mismatch", `${groups} groups of ${all} channels`);
@@ -203,7 +212,12 @@ function transposedPadding(
   input: readonly [number, number],
   kernel: readonly [number, number],
   axes: number,
-): { stride: readonly number[]; dilation: readonly number[]; padding: readonly number[]; extra: readonly number[] } {
+): {
+  stride: readonly number[];
+  dilation: readonly number[];
+  padding: readonly number[];
+  extra: readonly number[];
+} {
   const automatic = node.text("auto_pad", "NOTSET");
   const { stride, dilation, padding } = windowOf(
     { ...node, text: (name, otherwise) => (name === "auto_pad" ? "NOTSET" : node.text(name, otherwise)) },
@@ -222,7 +236,8 @@ function transposedPadding(
   const along = (axis: 0 | 1): readonly number[] => {
     if (axes === 1 && axis === 0) return [0, 0];
     const size = wanted[axes === 1 ? 0 : axis] ?? input[axis] * stride[axis];
-    const full = (input[axis] - 1) * stride[axis] + (kernel[axis] - 1) * dilation[axis] + 1 + (extra[axis] ?? 0);
+    const full =
+      (input[axis] - 1) * stride[axis] + (kernel[axis] - 1) * dilation[axis] + 1 + (extra[axis] ?? 0);
     const total = full - size;
     if (total < 0) {
       // The wanted result is larger than what the kernel reaches: rows of the bias alone at the end.
