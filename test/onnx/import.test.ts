@@ -1,0 +1,66 @@
+// Imported graphs as text, and what they compute against onnxruntime.
+
+import * as ort from "onnxruntime-web";
+import { expect } from "vitest";
+import { compile } from "#compile/compile.js";
+import { load } from "#compile/load.js";
+import { optimize } from "#compile/optimize.js";
+import { render } from "#diagnostic/render.js";
+import { importOnnx } from "#import/onnx/import-onnx.js";
+import { printGraph } from "#inspect/lift.js";
+import { inputNodes } from "#ir/graph.js";
+import { elements } from "#ir/type.js";
+import { seededRandom } from "#ops/random.js";
+import { verify } from "#ops/verify.js";
+import { cases } from "../cases.js";
+import { modelOf } from "./text-model.js";
+
+ort.env.wasm.numThreads = 1;
+ort.env.logLevel = "error";
+
+// The options `dims` bind symbols, `passes` shows the graph after the passes, and `peer: false` leaves onnxruntime out.
+cases(import.meta.dirname, "import.txt", async (input, { options }) => {
+  const bytes = modelOf(input);
+  const dims = new Map(Object.entries((options["dims"] ?? {}) as Record<string, number>));
+  const { value, diagnostics } = importOnnx(bytes, { file: "net.onnx", dims });
+  const said = render(diagnostics, new Map(), { color: false });
+  if (!value) return said;
+  expect(verify(value)).toEqual([]);
+  if (options["peer"] !== false) await compareWithPeer(bytes, value);
+  const shown = options["passes"] ? optimize(value, { without: ["fuse"] }).value!.module : value;
+  return `${said}${printGraph(shown, { types: false })}`;
+});
+
+cases(import.meta.dirname, "refused.txt", (input, { options }) => {
+  const dims = new Map(Object.entries((options["dims"] ?? {}) as Record<string, number>));
+  const { value, diagnostics } = importOnnx(modelOf(input), { file: "net.onnx", dims });
+  expect(value).toBeUndefined();
+  return render(diagnostics, new Map(), { color: false });
+});
+
+/** The emitted module's results are those of onnxruntime, to 10⁻⁵ of the largest. */
+async function compareWithPeer(
+  bytes: Uint8Array,
+  module: NonNullable<ReturnType<typeof importOnnx>["value"]>,
+): Promise<void> {
+  const random = seededRandom(7);
+  const values = inputNodes(module.graph).map(({ name, type }) => {
+    const data = Float32Array.from({ length: elements(type.shape) }, () => random.normal());
+    return { name, data, shape: type.shape };
+  });
+  const session = await ort.InferenceSession.create(bytes);
+  const expected = await session.run(
+    Object.fromEntries(values.map(({ name, data, shape }) => [name, new ort.Tensor("float32", data, shape)])),
+  );
+  const { value: artifact } = compile(module);
+  const net = await load(artifact!);
+  const actual = net.runSync(Object.fromEntries(values.map(({ name, data }) => [name, data])));
+  net.dispose();
+  for (const { name } of module.graph.outputs) {
+    const wanted = expected[name]!.data as Float32Array;
+    expect(actual[name]!.length, name).toBe(wanted.length);
+    const most = wanted.reduce((sum, one) => Math.max(sum, Math.abs(one)), 1e-30);
+    const worst = wanted.reduce((sum, one, at) => Math.max(sum, Math.abs(one - actual[name]![at]!)), 0);
+    expect(worst / most, name).toBeLessThan(1e-5);
+  }
+}

@@ -1,0 +1,121 @@
+// ONNX models as short texts, for cases: one line an input, weight, node or output.
+//
+//     opset 13
+//     input x float[N, 3, 8, 8]
+//     weight w float[4, 3, 3, 3]
+//     weight s int64[2] = 1, -1
+//     y = Conv(x, w) strides=[2, 2] auto_pad="SAME_UPPER" name="/stem/Conv"
+//     output y
+
+import { create, toBinary } from "@bufbuild/protobuf";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { elementTypes } from "#import/onnx/element-type.js";
+import type {
+  AttributeProtoSchema,
+  GraphProtoSchema,
+  NodeProtoSchema,
+  TensorProtoSchema,
+  ValueInfoProtoSchema,
+} from "#import/onnx/proto/onnx_pb.js";
+import { AttributeProto_AttributeType as Kind, ModelProtoSchema } from "#import/onnx/proto/onnx_pb.js";
+import { seededRandom } from "#ops/random.js";
+
+type Init<T extends Parameters<typeof create>[0]> = MessageInitShape<T>;
+
+/** The bytes of a model. Throws `SyntaxError` for a line that it does not know. */
+export function modelOf(text: string): Uint8Array {
+  let opset = 13;
+  const graph = {
+    name: "main_graph",
+    node: [] as Init<typeof NodeProtoSchema>[],
+    input: [] as Init<typeof ValueInfoProtoSchema>[],
+    output: [] as Init<typeof ValueInfoProtoSchema>[],
+    initializer: [] as Init<typeof TensorProtoSchema>[],
+  };
+  for (const line of text.split("\n")) {
+    if (line.trim() === "") continue;
+    const [word = "", name = "", rest = ""] = line.match(/^(\S+) (\S+) ?(.*)$/)?.slice(1) ?? [];
+    if (word === "opset") opset = Number(name);
+    else if (word === "input") graph.input.push(valueInfo(name, rest));
+    else if (word === "output") graph.output.push({ name });
+    else if (word === "weight") graph.initializer.push(weight(name, rest, graph.initializer.length));
+    else graph.node.push(nodeOf(line));
+  }
+  const proto: Init<typeof GraphProtoSchema> = graph;
+  return toBinary(
+    ModelProtoSchema,
+    create(ModelProtoSchema, {
+      irVersion: 7n,
+      graph: proto,
+      opsetImport: [{ domain: "", version: BigInt(opset) }],
+    }),
+  );
+}
+
+const numberOfType = new Map([...elementTypes].map(([number, { name }]) => [name, number]));
+numberOfType.set("float", 1);
+
+function typeOf(text: string): { elemType: number; extents: string[] } {
+  const [, type = "", list = ""] = text.match(/^(\w+)\[(.*?)\]/) ?? [];
+  const elemType = numberOfType.get(type);
+  if (elemType === undefined) throw new SyntaxError(`no type ${text}`);
+  return { elemType, extents: list === "" ? [] : list.split(", ") };
+}
+
+function valueInfo(name: string, text: string): Init<typeof ValueInfoProtoSchema> {
+  const { elemType, extents } = typeOf(text);
+  const dim = extents.map((extent) =>
+    /^-?\d+$/.test(extent)
+      ? { value: { case: "dimValue" as const, value: BigInt(extent) } }
+      : extent === "?"
+        ? {}
+        : { value: { case: "dimParam" as const, value: extent } },
+  );
+  return { name, type: { value: { case: "tensorType", value: { elemType, shape: { dim } } } } };
+}
+
+/** Floats in raw bytes, other types in their typed field; values that are not given are small random ones. */
+function weight(name: string, text: string, seed: number): Init<typeof TensorProtoSchema> {
+  const { elemType, extents } = typeOf(text);
+  const dims = extents.map(BigInt);
+  const count = extents.reduce((product, extent) => product * Number(extent), 1);
+  const given = text.split(" = ")[1];
+  const random = seededRandom(seed);
+  const values = given?.split(", ").map(Number) ?? Array.from({ length: count }, () => random.normal() / 4);
+  const type = elementTypes.get(elemType)?.name;
+  const common = { name, dims, dataType: elemType };
+  if (type === "float32")
+    return { ...common, rawData: new Uint8Array(Float32Array.from(values).buffer) };
+  return type === "int64"
+    ? { ...common, int64Data: values.map(BigInt) }
+    : { ...common, int32Data: values.map(Math.trunc) };
+}
+
+function nodeOf(line: string): Init<typeof NodeProtoSchema> {
+  const match = line.match(/^([^=]*) = ([\w.]+)\(([^)]*)\)(.*)$/);
+  if (!match) throw new SyntaxError(`not a line of a model: ${line}`);
+  const [, outputs = "", path = "", inputs = "", rest = ""] = match;
+  const attributes = [...rest.matchAll(/(\w+)=("[^"]*"|\[[^\]]*\]|\S+)/g)];
+  const name = attributes.find(([, key]) => key === "name")?.[2];
+  const dot = path.lastIndexOf(".");
+  return {
+    name: name ? (JSON.parse(name) as string) : "",
+    opType: path.slice(dot + 1),
+    domain: path.slice(0, Math.max(dot, 0)),
+    input: inputs === "" ? [] : inputs.split(", ").map((one) => (one === "_" ? "" : one)),
+    output: outputs.split(", "),
+    attribute: attributes
+      .filter(([, key]) => key !== "name")
+      .map(([, key = "", value = ""]) => attribute(key, value)),
+  };
+}
+
+function attribute(name: string, text: string): Init<typeof AttributeProtoSchema> {
+  const value = JSON.parse(text) as number | string | number[];
+  if (typeof value === "string") return { name, type: Kind.STRING, s: new TextEncoder().encode(value) };
+  if (typeof value === "number")
+    return text.includes(".") ? { name, type: Kind.FLOAT, f: value } : { name, type: Kind.INT, i: BigInt(value) };
+  return text.includes(".")
+    ? { name, type: Kind.FLOATS, floats: value }
+    : { name, type: Kind.INTS, ints: value.map(BigInt) };
+}
