@@ -1,4 +1,4 @@
-// 2,000 bent inputs, each with 2 s and 512 MiB: every one ends in diagnostics or success, never in a stack trace.
+// 2,800 bent inputs, each with 2 s and 512 MiB: every one ends in diagnostics or success, never in a stack trace.
 
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,6 +6,9 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { afterAll, describe, expect, test } from "vitest";
 import { seededRandom } from "#ops/random.js";
+import { parseCases } from "../cases.js";
+import { modelOf } from "../onnx/text-model.js";
+import { mutateModel } from "./mutate-onnx.js";
 import { mutateBytes, mutateText } from "./mutations.js";
 
 const folder = mkdtempSync(join(tmpdir(), "cleave-fuzz-"));
@@ -59,6 +62,21 @@ describe("weight files", () => {
       const file = join(folder, `weights-${part}-${index}.safetensors`);
       writeFileSync(file, mutateBytes(readFileSync(`examples/${name}.safetensors`), random));
       return ["compile", `examples/${name}.net`, "--weights", file, "-o", join(folder, "out")];
+    });
+  });
+});
+
+describe("ONNX models", () => {
+  const models = parseCases(readFileSync("test/onnx/import.txt", "utf8"), "import.txt").map(({ input }) =>
+    modelOf(input),
+  );
+  test.each([0, 1, 2, 3])("part %i", async (part) => {
+    await feed(200, 2000 + part, (random, index) => {
+      const file = join(folder, `model-${part}-${index}.onnx`);
+      writeFileSync(file, mutateModel(random.pick(models), random));
+      return random.next() < 0.5
+        ? ["explain", file, "--dim", "batch=1"]
+        : ["import", file, "-o", join(folder, `model-${part}.net`)];
     });
   });
 });

@@ -84,8 +84,7 @@ function weight(name: string, text: string, seed: number): Init<typeof TensorPro
   const values = given?.split(", ").map(Number) ?? Array.from({ length: count }, () => random.normal() / 4);
   const type = elementTypes.get(elemType)?.name;
   const common = { name, dims, dataType: elemType };
-  if (type === "float32")
-    return { ...common, rawData: new Uint8Array(Float32Array.from(values).buffer) };
+  if (type === "float32") return { ...common, rawData: new Uint8Array(Float32Array.from(values).buffer) };
   return type === "int64"
     ? { ...common, int64Data: values.map(BigInt) }
     : { ...common, int32Data: values.map(Math.trunc) };
@@ -114,7 +113,9 @@ function attribute(name: string, text: string): Init<typeof AttributeProtoSchema
   const value = JSON.parse(text) as number | string | number[];
   if (typeof value === "string") return { name, type: Kind.STRING, s: new TextEncoder().encode(value) };
   if (typeof value === "number")
-    return text.includes(".") ? { name, type: Kind.FLOAT, f: value } : { name, type: Kind.INT, i: BigInt(value) };
+    return text.includes(".")
+      ? { name, type: Kind.FLOAT, f: value }
+      : { name, type: Kind.INT, i: BigInt(value) };
   return text.includes(".")
     ? { name, type: Kind.FLOATS, floats: value }
     : { name, type: Kind.INTS, ints: value.map(BigInt) };

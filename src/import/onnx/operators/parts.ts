@@ -15,6 +15,9 @@ import { reshaped } from "./reshape.js";
 /** Most pieces that a gather is made of. */
 const pieceLimit = 256;
 
+/** Most places along an axis that are listed one by one. */
+const placeLimit = 65_536;
+
 /** `size` elements from `begin` on along one axis, every `step`-th. */
 export function sliced(ctx: Context, x: Value, axis: number, begin: number, size: number, step = 1): Value {
   if (begin === 0 && step === 1 && size === x.shape[axis]) return x;
@@ -109,6 +112,7 @@ function slice(node: OnnxNode, ctx: Context): Value {
     } else {
       const [from, to] = [clamp(start, -1, extent - 1), clamp(end, -1, extent - 1)];
       const size = Math.max(0, Math.ceil((from - to) / -step));
+      if (size > placeLimit) unsupported(`a slice of ${size} elements in reverse`);
       x = picked(
         ctx,
         x,
@@ -205,6 +209,8 @@ function wrapped(ctx: Context, x: Value, before: readonly number[], after: reado
   for (const axis of natural(x.shape.length)) {
     const extent = x.shape[axis] ?? 1;
     const [less, more] = [before[axis] ?? 0, after[axis] ?? 0];
+    if (less + extent + more > placeLimit)
+      unsupported(`Pad with mode=wrap to ${less + extent + more} elements`);
     if (less === 0 && more === 0) continue;
     const places = natural(less + extent + more).map((at) => (((at - less) % extent) + extent) % extent);
     result = picked(ctx, result, axis, places);

@@ -24,8 +24,10 @@ export function reshaped(ctx: Context, x: Value, shape: Shape): Value {
     return valueOf(ref, x.type);
   }
   const { from, to } = reshapeOrders(x, shape);
-  const ref = ctx.build.arranged(x, from);
   const wanted = permuted(shape, to);
+  // Where only axes of extent 1 change places, the elements lie as they should.
+  const long = (order: readonly number[]): number[] => order.filter((axis) => x.shape[axis] !== 1);
+  const ref = sameOrder(long(from), long(x.order)) ? x.ref : ctx.build.arranged(x, from);
   const same = wanted.length === ref.shape.length && wanted.every((extent, at) => extent === ref.shape[at]);
   return ordered(ctx, same ? ref : ctx.build.emit("reshape", [ref], { shape: wanted }), to, x.type);
 }
@@ -102,6 +104,8 @@ function reshape(node: OnnxNode, ctx: Context): Value {
   if (open >= 0) {
     const known = elements(shape.filter((_, axis) => axis !== open));
     shape[open] = elements(x.shape) / known;
+    if (!Number.isInteger(shape[open]))
+      refuse("shape-mismatch", `[${x.shape.join(", ")}] does not fit into [${wanted.join(", ")}]`);
   }
   return reshaped(ctx, x, shape);
 }

@@ -40,7 +40,10 @@ interface Row {
 }
 
 /** Most elements of a matrix. */
-const matrixLimit = 2 ** 24;
+const matrixLimit = 2 ** 22;
+
+/** Longest axis that is resized. */
+const axisLimit = 65_536;
 
 function resize(node: OnnxNode, ctx: Context): Value {
   const isOld = node.op === "Upsample" || node.opset < 11;
@@ -99,7 +102,7 @@ function axesOf(node: OnnxNode, x: Value, isOld: boolean): Axis[] {
             ? (given[at] ?? 1)
             : Math.round(common * input)
           : Math.floor(input * scale * (end - start));
-    if (!Number.isInteger(output) || output < 1 || output > 2 ** 31)
+    if (!Number.isInteger(output) || output < 1 || (output !== input && output > axisLimit))
       refuse("shape-mismatch", `Resize makes ${output} of the ${input} elements of axis ${axis}`);
     return { input, output, scale, start, end };
   });

@@ -87,7 +87,7 @@ function cumSum(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   const axis = axisOf(numberOf(node.input(1), "the axis of CumSum"), x.shape.length);
   const extent = x.shape[axis] ?? 1;
-  if (extent > 4096) unsupported(`CumSum over ${extent} elements`);
+  if (extent > 2048) unsupported(`CumSum over ${extent} elements`);
   const [isExclusive, isReverse] = [node.int("exclusive", 0) === 1, node.int("reverse", 0) === 1];
   const matrix = new Float64Array(extent * extent);
   for (let row = 0; row < extent; row += 1)

@@ -44,7 +44,7 @@ function conv(node: OnnxNode, ctx: Context): Value {
   if (!(groups >= 1) || perGroup * groups !== depth || filters % groups !== 0)
     refuse(
       "shape-mismatch",
-      `${groups} groups of [${w.shape.join(", ")}] do not fit the ${depth} channels of [${x.shape.join(", ")}]`,
+      `the kernel [${w.shape.join(", ")}] with group=${groups} does not fit the ${depth} channels of [${x.shape.join(", ")}]`,
     );
   const { kernel: _, ...window } = windowOf(node, [height, width], [kh, kw], x.shape.length - 2);
   const bias = b ? [weightOf(b, "the bias of Conv")] : [];
