@@ -12,7 +12,7 @@ export interface ImageOptions {
 }
 
 /**
- * An image file for an input `[1, h, w, c]` with 1, 3 or 4 channels: turned upright as its EXIF data says, and stretched
+ * An image file for an input `[1, h, w, c]` with 1, 3 or 4 channels, or `[1, c, h, w]` as ONNX has them: turned upright as its EXIF data says, and stretched
  * to h × w if it has another size. Transparency is dropped unless the input has it as its fourth channel.
  */
 export async function readImage(
@@ -20,9 +20,11 @@ export async function readImage(
   shape: readonly number[],
   options: ImageOptions,
 ): Promise<Result<Float32Array>> {
-  const [batch, height, width, depth] = shape;
-  if (shape.length !== 4 || batch !== 1 || !height || !width || (depth !== 1 && depth !== 3 && depth !== 4)) {
-    const message = `${path}: an image fits an input [1, h, w, 1, 3 or 4], but this one is [${shape.join(", ")}]`;
+  const isDepth = (extent: number | undefined): boolean => extent === 1 || extent === 3 || extent === 4;
+  const isFirst = !isDepth(shape[3]) && isDepth(shape[1]);
+  const [batch, height, width, depth = 0] = isFirst ? [0, 2, 3, 1].map((axis) => shape[axis]) : shape;
+  if (shape.length !== 4 || batch !== 1 || !height || !width || !isDepth(depth)) {
+    const message = `${path}: an image fits an input [1, h, w, 1, 3 or 4] or [1, 1, 3 or 4, h, w], but this one is [${shape.join(", ")}]`;
     return { diagnostics: [error("wrong-input", message)] };
   }
   const problem = wrongOptions(options, depth);
@@ -58,7 +60,8 @@ export async function readImage(
       ],
     };
   }
-  return { value: normalize(depth === 1 ? toGray(pixels) : pixels, depth, options), diagnostics: [] };
+  const values = normalize(depth === 1 ? toGray(pixels) : pixels, depth, options);
+  return { value: isFirst ? channelsFirst(values, depth) : values, diagnostics: [] };
 }
 
 function normalize(pixels: Uint8Array, depth: number, { scale, mean, std }: ImageOptions): Float32Array {
@@ -68,6 +71,12 @@ function normalize(pixels: Uint8Array, depth: number, { scale, mean, std }: Imag
     const channel = index % depth;
     return (pixel * scale - per(mean, channel)) / per(std, channel);
   });
+}
+
+/** [h · w, c] → [c, h · w]. */
+function channelsFirst(values: Float32Array, depth: number): Float32Array {
+  const pixels = values.length / depth;
+  return Float32Array.from(values, (_, at) => values[(at % pixels) * depth + Math.floor(at / pixels)] ?? 0);
 }
 
 /**

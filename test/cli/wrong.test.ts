@@ -26,6 +26,7 @@ const files: Record<string, string | Uint8Array> = {
   "named.net": tiny.replace("{\n", '{\n  weights "none.safetensors"\n'),
   "rules.net": "rule twice: relu(relu(x)) => relu(x)\n",
   "junk.net": Uint8Array.of(0x4e, 0xff, 0xfe, 0x00, 0x81),
+  "junk.onnx": Uint8Array.of(0x4e, 0xff, 0xfe, 0x00, 0x81),
   "empty.net": "",
   "empty.png": "",
   "text.png": "this is text\n",
