@@ -31,6 +31,22 @@ cases(import.meta.dirname, "import.txt", async (input, { options }) => {
   return `${said}${printGraph(shown, { types: false })}`;
 });
 
+// What matters of these is the comparison; the expectation counts the ops after the passes.
+cases(import.meta.dirname, "peer.txt", async (input) => {
+  const bytes = modelOf(input);
+  const { value, diagnostics } = importOnnx(bytes, { file: "net.onnx" });
+  if (!value) return expect.fail(diagnostics.map(({ message }) => message).join("\n"));
+  expect(verify(value)).toEqual([]);
+  await compareWithPeer(bytes, value);
+  const counts = new Map<string, number>();
+  for (const { op } of optimize(value, { without: ["fuse"] }).value!.module.graph.nodes.values())
+    if (op !== "constant" && op !== "input") counts.set(op, (counts.get(op) ?? 0) + 1);
+  return [...counts]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([op, count]) => `${count} ${op}`)
+    .join(", ");
+});
+
 cases(import.meta.dirname, "refused.txt", (input, { options }) => {
   const dims = new Map(Object.entries((options["dims"] ?? {}) as Record<string, number>));
   const { value, diagnostics } = importOnnx(modelOf(input), { file: "net.onnx", dims });
