@@ -10,7 +10,8 @@ import { checkRule, ruleProblems } from "#rewrite/check-rule.js";
 import { compileRules } from "#rewrite/compile-rule.js";
 import { compileFusions } from "#rewrite/fusion.js";
 import { createWeightStore } from "#weights/store.js";
-import { checkNets, readText } from "../node.js";
+import { checkNets, readModel, readText } from "../node.js";
+import { isOnnx } from "../node-onnx.js";
 import type { ModelOptions } from "./model-options.js";
 import { withModelOptions } from "./model-options.js";
 import type { Session } from "./session.js";
@@ -33,7 +34,7 @@ interface Checked {
 export function addCheck(root: Command, session: Session): void {
   withModelOptions(root.command("check"))
     .description(
-      "report all errors of .net files: nets, rules and fusions; rules are tried on random operands",
+      "report all errors of .net files (nets, rules and fusions; rules are tried on random operands) and of .onnx files",
     )
     .argument("<files...>", "the files")
     .option("--json", "print what was found in each file as JSON")
@@ -50,6 +51,10 @@ export function addCheck(root: Command, session: Session): void {
 }
 
 function checkFile(file: string, options: CheckOptions): Checked {
+  if (isOnnx(file)) {
+    const { diagnostics, sources } = readModel(file, { dims: options.dim });
+    return { file, items: 1, diagnostics, sources };
+  }
   const source = readText(file);
   if (source.value === undefined)
     return { file, items: 0, diagnostics: source.diagnostics, sources: new Map() };

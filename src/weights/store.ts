@@ -9,6 +9,7 @@ import type { WeightEntry, WeightSource, WeightStore } from "#ir/weights.js";
 import { isOp, opOf } from "#ops/index.js";
 import { evaluateInBlocks } from "./blocks.js";
 import { generate } from "./generate.js";
+import { isMove, readMove } from "./moves.js";
 
 /** An empty store. */
 export function createWeightStore(): WeightStore {
@@ -65,6 +66,7 @@ export function createWeightStore(): WeightStore {
       case "seeded":
         return generate(source, room());
       case "expression": {
+        if (isMove(store, source)) return readMove(store, id, memory);
         const values = room();
         if (!evaluateInBlocks(store, id, values)) values.set(read(id).data);
         return values;
