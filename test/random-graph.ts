@@ -14,14 +14,23 @@ export interface RandomModuleOptions {
   readonly without?: readonly OpName[];
   /** Nodes besides inputs and constants, at most; 12 by default. */
   readonly size?: number;
-  /** Whether ops with jumps (`floor`, `round`), which make small errors large, may occur; false by default. */
+  /** Whether ops with jumps (`floor`, `less`), which make small errors large, may occur; false by default. */
   readonly jumps?: boolean;
 }
 
 /** Values larger than this are not fed to further ops: tests should stay quick. */
 const largest = 4096;
 
-const jumping: ReadonlySet<OpName> = new Set<OpName>(["floor", "ceil", "round"]);
+const jumping: ReadonlySet<OpName> = new Set<OpName>([
+  "floor",
+  "ceil",
+  "round",
+  "sign",
+  "equal",
+  "less",
+  "less_equal",
+  "where",
+]);
 
 /** Ops that are safe where all operands lie within [0.5, 1.5]: their operands pass through a sigmoid first. */
 const touchy: ReadonlySet<OpName> = new Set<OpName>([
@@ -115,6 +124,11 @@ function step(
     const other = secondOperand(random, maker, name, x, values, attributes);
     if (other === undefined) return undefined;
     operands = random.next() < 0.7 ? [x, other] : [other, x];
+  }
+  if (op.operands.length === 3) {
+    const others = [0, 1].map(() => secondOperand(random, maker, name, x, values, attributes));
+    if (others.includes(undefined)) return undefined;
+    operands = [x, ...others.flatMap((id) => id ?? [])];
   }
   const types = operands.map(maker.type);
   if (!maker.fits(name, types, attributes)) return undefined;
