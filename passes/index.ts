@@ -10,6 +10,7 @@ import { foldBatchNorm } from "./fold-batch-norm.js";
 import { foldConstants } from "./fold-constants.js";
 import { foldPadding } from "./fold-padding.js";
 import { fuse } from "./fuse.js";
+import { lowerTransposed } from "./lower-transposed.js";
 import type { PassOptions } from "./options.js";
 import { split } from "./split.js";
 
@@ -26,6 +27,7 @@ export const passes: readonly Pass<PassOptions>[] = [
   eliminateCommonSubexpressions,
   eliminateDeadNodes,
   split,
+  lowerTransposed,
   cutWeights,
   fuse,
 ];

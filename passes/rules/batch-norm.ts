@@ -15,6 +15,12 @@ rule fold_batch_norm_dense:
   where gain = scale / sqrt(variance + e)
   when constant(w, b, scale, offset, mean, variance)
 
+rule fold_batch_norm_transposed:
+  batch_norm(conv2d_transpose(x, w, b, ..a), scale, offset, mean, variance, epsilon=e)
+  => conv2d_transpose(x, w * gain, (b - mean) * gain + offset, ..a)
+  where gain = scale / sqrt(variance + e)
+  when constant(w, b, scale, offset, mean, variance)
+
 # Without such a layer before it. What follows may still take the scale up.
 rule batch_norm_alone:
   batch_norm(x, scale, offset, mean, variance, epsilon=e)
