@@ -107,14 +107,18 @@ function showProgram(timing: Timing | undefined): void {
       timing ? duration(timing.milliseconds) : "…",
       timing ? `median of ${timing.samples} × ${timing.runs} runs, after a warm-up` : "",
     ],
-    [
-      "Computed by",
-      titleOf(choice.target),
-      choice.target === "wasm" ? `on ${threads} ${threads === 1 ? "thread" : "threads"}` : "",
-    ],
+    ["Computed by", titleOf(choice.target), threadsText(threads)],
     ["Module", kibibytes(program?.moduleBytes ?? 0), `gzipped; ${program?.kernels ?? 0} kernels`],
     ["Weights", kibibytes(program?.weightBytes ?? 0), "f32"],
   ]);
+}
+
+function threadsText(threads: number): string {
+  if (choice.target !== "wasm") return "";
+  if (threads > 1) return `on ${threads} threads`;
+  return choice.threads > 1 && loaded
+    ? "on one thread, since the net is too small to divide"
+    : "on one thread";
 }
 
 function choose(change: Partial<Choice>): void {

@@ -1,6 +1,6 @@
 // The square to draw on, with mouse, pen, finger or arrow keys.
 
-import { side } from "./picture.js";
+import { side } from "./resize.js";
 
 /** Pixels of the canvas for one of the net, along a side. */
 const detail = 10;
@@ -35,11 +35,23 @@ export function createPad(canvas: HTMLCanvasElement, ring: HTMLElement, changed:
   const pointers = new Map<number, Point>();
   let cursor: Point = { x: size / 2, y: size / 2 };
 
-  context.fillRect(0, 0, size, size);
+  const fillBlack = (): void => {
+    const { fillStyle } = context;
+    context.fillStyle = "black";
+    context.fillRect(0, 0, size, size);
+    context.fillStyle = fillStyle;
+  };
+  fillBlack();
 
   const stroke = (from: Point, to: Point, width = diameter): void => {
-    context.lineWidth = width;
     context.beginPath();
+    if (from.x === to.x && from.y === to.y) {
+      // A line of no length leaves no trace.
+      context.arc(to.x, to.y, width / 2, 0, 2 * Math.PI);
+      context.fill();
+      return;
+    }
+    context.lineWidth = width;
     context.moveTo(from.x, from.y);
     context.lineTo(to.x, to.y);
     context.stroke();
@@ -130,7 +142,7 @@ export function createPad(canvas: HTMLCanvasElement, ring: HTMLElement, changed:
       changed();
     },
     clear() {
-      context.fillRect(0, 0, size, size);
+      fillBlack();
       changed();
     },
     invert() {
@@ -143,7 +155,7 @@ export function createPad(canvas: HTMLCanvasElement, ring: HTMLElement, changed:
     },
     setBrush(wanted, shade) {
       diameter = wanted * detail;
-      context.strokeStyle = `rgb(${shade} ${shade} ${shade})`;
+      context.strokeStyle = context.fillStyle = `rgb(${shade} ${shade} ${shade})`;
     },
   };
 }
