@@ -407,7 +407,7 @@ describe.skipIf(!hasChromium)("the web page", () => {
         await page.locator("#examples button").nth(4).click();
         await expect.poll(async () => (await settled(page)).label).toBe(trueLabels[4]);
         await page.mouse.move(0, 0);
-        const bytes = await page.screenshot({ fullPage: name === "web-phone" });
+        const bytes = await page.screenshot({ fullPage: name === "web-desktop" });
         await sharp(bytes)
           .png({ palette: true, colors: 128 })
           .toFile(join(root, "docs", `${name}.png`));
