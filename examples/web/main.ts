@@ -71,6 +71,9 @@ async function turn(signal: AbortSignal): Promise<void> {
     shown = { ...shown, milliseconds: timing.milliseconds };
     showProgram(timing);
   } catch (error) {
+    // A lost device or a worker that ended: the next turn loads the net again.
+    loaded?.net.dispose();
+    loaded = undefined;
     message.textContent = error instanceof Error ? error.message : String(error);
     showAnswer(undefined);
   }
@@ -105,7 +108,7 @@ function showProgram(timing: Timing | undefined): void {
     [
       "Time of a run",
       timing ? duration(timing.milliseconds) : "…",
-      timing ? `median of ${timing.samples} × ${timing.runs} runs, after a warm-up` : "",
+      timing ? `median of ${timing.samples} × ${timing.runs} warm runs` : "",
     ],
     ["Computed by", titleOf(choice.target), threadsText(threads)],
     ["Module", kibibytes(program?.moduleBytes ?? 0), `gzipped; ${program?.kernels ?? 0} kernels`],

@@ -65,11 +65,12 @@ describe.skipIf(!hasChromium)("the web page", () => {
   async function visit(
     work: (page: Page, seen: Watch) => Promise<void>,
     options = desktop,
-    address = url,
+    { address = url, script = "" } = {},
   ): Promise<void> {
     const context = await browser.newContext(options);
     try {
       const page = await context.newPage();
+      await page.addInitScript(script);
       const seen = watch(page);
       await page.goto(address);
       await page.waitForFunction("globalThis.cleaveDemo");
@@ -155,7 +156,7 @@ describe.skipIf(!hasChromium)("the web page", () => {
           }
         },
         desktop,
-        development.resolvedUrls?.local[0],
+        { address: development.resolvedUrls!.local[0]! },
       );
     } finally {
       await development.close();
@@ -177,12 +178,36 @@ describe.skipIf(!hasChromium)("the web page", () => {
           expect(warnings).toEqual([]);
         },
         desktop,
-        `${plain.url}/`,
+        { address: `${plain.url}/` },
       );
     } finally {
       plain.close();
     }
   });
+
+  const missing: Readonly<Record<string, string>> = {
+    wasm: "delete globalThis.WebAssembly",
+    wgsl: "Object.defineProperty(Navigator.prototype, 'gpu', { value: { requestAdapter: async () => null } })",
+  };
+
+  test.for(targetNames.filter((target) => missing[target] !== undefined))(
+    "a browser that does not run %s: the page says so, and takes another target",
+    async (target) => {
+      await visit(
+        async (page) => {
+          const shown = await settled(page);
+          expect(shown.target).not.toBe(target);
+          expect(shown.label).toBe(trueLabels[0]);
+          expect(await page.locator(`#targets input[value="${target}"]`).isDisabled()).toBe(true);
+          expect(await page.locator("#notes").textContent()).toMatch(
+            /This browser has (no WebA|WebGPU, but finds no)/,
+          );
+        },
+        desktop,
+        { script: missing[target]! },
+      );
+    },
+  );
 
   describe("drawing", () => {
     test("with the mouse: where it goes, the net sees white, and the answer changes", async () => {
@@ -407,6 +432,7 @@ describe.skipIf(!hasChromium)("the web page", () => {
         await page.locator("#examples button").nth(4).click();
         await expect.poll(async () => (await settled(page)).label).toBe(trueLabels[4]);
         await page.mouse.move(0, 0);
+        await inPage(page, "() => scrollTo(0, 0)");
         const bytes = await page.screenshot({ fullPage: name === "web-desktop" });
         await sharp(bytes)
           .png({ palette: true, colors: 128 })
