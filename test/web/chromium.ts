@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Browser, Page } from "playwright-core";
 import { chromium } from "playwright-core";
+import { expect } from "vitest";
 
 const path = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
@@ -54,6 +55,13 @@ export function watch(page: Page): Watch {
       problems.push(`a request to ${request.url()}`);
   });
   return { problems, warnings };
+}
+
+/** Waits until a page's scripts have set a global. Not by `waitForFunction`, whose `eval` a page's policy may forbid. */
+export async function ready(page: Page, name: string): Promise<void> {
+  await expect
+    .poll(() => page.evaluate(`${JSON.stringify(name)} in globalThis`), { timeout: 20_000 })
+    .toBe(true);
 }
 
 /** Calls a function, given as text, on the page. */

@@ -12,7 +12,7 @@ import { elements } from "#ir/type.js";
 import { seededRandom } from "#ops/random.js";
 import { readModel } from "../../src/node.js";
 import type { Server } from "./chromium.js";
-import { hasChromium, inPage, isolation, launch, serve, watch } from "./chromium.js";
+import { hasChromium, inPage, isolation, launch, ready, serve, watch } from "./chromium.js";
 
 const { value: model } = readModel(join(import.meta.dirname, "../../examples/fm_resnet16.net"));
 const { value: artifact } = compile(model!, { target: "wasm" });
@@ -87,7 +87,7 @@ describe.skipIf(!hasChromium)("threads in Chromium", () => {
       const page = await context.newPage();
       const { problems, warnings } = watch(page);
       await page.goto(server.url);
-      await page.waitForFunction("globalThis.inWorker");
+      await ready(page, "inWorker");
       await visit(page, warnings);
       expect(problems).toEqual([]);
     } finally {
