@@ -3,9 +3,9 @@
 import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Browser, Page } from "playwright-core";
 import { chromium } from "playwright-core";
-import { expect } from "vitest";
 
 const path = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 
@@ -59,9 +59,10 @@ export function watch(page: Page): Watch {
 
 /** Waits until a page's scripts have set a global. Not by `waitForFunction`, whose `eval` a page's policy may forbid. */
 export async function ready(page: Page, name: string): Promise<void> {
-  await expect
-    .poll(() => page.evaluate(`${JSON.stringify(name)} in globalThis`), { timeout: 20_000 })
-    .toBe(true);
+  const isReady = `${JSON.stringify(name)} in globalThis`;
+  for (const end = Date.now() + 20_000; !(await page.evaluate(isReady)); await sleep(20)) {
+    if (Date.now() > end) throw new Error(`the page's scripts set no ${name}`);
+  }
 }
 
 /** Calls a function, given as text, on the page. */
