@@ -34,7 +34,7 @@ export function commentsOf({ comments, lineStarts }: Pick<Ast, "comments" | "lin
     takeTrailing: (offset) =>
       anyBefore(offset) && comments[next]?.ownLine === false ? comments[next++] : undefined,
     hoist: (offset) => {
-      hoisted.push(...takeBefore(offset));
+      hoisted = [...hoisted, ...takeBefore(offset)];
     },
     takeHoisted: () => {
       const taken = hoisted;
@@ -44,6 +44,3 @@ export function commentsOf({ comments, lineStarts }: Pick<Ast, "comments" | "lin
     line: (offset) => (lineStarts === undefined ? undefined : lineIndex(lineStarts, offset)),
   };
 }
-
-/** For trees without a text. */
-export const noComments: Comments = commentsOf({ comments: [] });

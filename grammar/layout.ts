@@ -32,19 +32,23 @@ export const softLine: Doc = { kind: "line", flat: "", hard: false };
 /** A line break in any case. */
 export const hardLine: Doc = { kind: "line", flat: "", hard: true };
 
-export function concat(...docs: readonly Doc[]): Doc {
+/** Some documents, or a list of them: a list may be longer than a call can have arguments. */
+export type Docs = readonly (Doc | readonly Doc[])[];
+
+export function concat(...parts: Docs): Doc {
+  const docs = parts.flat();
   return { kind: "concat", docs, hard: docs.some(isHard) };
 }
 
 /** The line breaks in `docs` lead to a deeper indentation. */
-export function indent(...docs: readonly Doc[]): Doc {
-  const doc = concat(...docs);
+export function indent(...parts: Docs): Doc {
+  const doc = concat(parts.flat());
   return { kind: "indent", doc, hard: isHard(doc) };
 }
 
 /** On one line if it fits; else all line breaks in it break, those of inner groups aside. */
-export function group(...docs: readonly Doc[]): Doc {
-  const doc = concat(...docs);
+export function group(...parts: Docs): Doc {
+  const doc = concat(parts.flat());
   return { kind: "group", doc, hard: isHard(doc) };
 }
 
@@ -63,7 +67,7 @@ export function endOfLineComment(text: string): Doc {
 
 /** Docs with `separator` between them. */
 export function join(separator: Doc, docs: readonly Doc[]): Doc {
-  return concat(...docs.flatMap((doc, index) => (index === 0 ? [doc] : [separator, doc])));
+  return concat(docs.flatMap((doc, index) => (index === 0 ? [doc] : [separator, doc])));
 }
 
 interface Command {

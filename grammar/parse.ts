@@ -1,5 +1,6 @@
 // Text to syntax tree: tokens, ends of statements, concrete tree, `Ast`, and all errors on the way.
 
+import { expectArgument } from "#diagnostic/argument.js";
 import { hasErrors, type Diagnostic, type Result } from "#diagnostic/diagnostic.js";
 import { lineStarts } from "#diagnostic/position.js";
 import type { Ast, Comment } from "./ast.js";
@@ -14,6 +15,8 @@ import { tokenize } from "./tokens.js";
  * statement, in reading order. `partial` is there even then, without the statements that are wrong.
  */
 export function parse(text: string, file: string): Result<Ast> & { readonly partial: Ast } {
+  expectArgument("parse", "a text and its name, both strings", text, typeof text === "string");
+  expectArgument("parse", "a text and its name, both strings", file, typeof file === "string");
   const { tokens, comments } = tokenize(text);
   const lines = placeNewlines(tokens, text);
   const { tree, faults } = parseTokens(lines);

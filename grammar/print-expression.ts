@@ -58,13 +58,13 @@ export function bracketDoc(
   const behindOpen = trailing(c, slots[0]?.span.start ?? end);
   for (const [index, slot] of slots.entries()) {
     if (index > 0) parts.push(line);
-    parts.push(...leading(c, slot.span.start), slot.doc());
+    parts.push(concat(leading(c, slot.span.start)), slot.doc());
     const next = slots[index + 1];
     parts.push(next === undefined ? ifBroken(",") : ",", trailing(c, next?.span.start ?? end));
   }
   for (const { text } of c.takeBefore(end)) parts.push(parts.length > 0 ? hardLine : "", text, mustBreak);
   if (parts.length === 0 && behindOpen === "") return open + close;
-  return group(open, behindOpen, indent(softLine, ...parts), softLine, close);
+  return group(open, behindOpen, indent(softLine, parts), softLine, close);
 }
 
 /** A slot with what stands before it, if it is not the first. */
@@ -87,9 +87,7 @@ export function fillDocs(c: Comments, slots: readonly FillSlot[], after: string,
     const next = slots[index + 1];
     comment = trailing(c, next?.span.start ?? end);
     const tail = concat(next === undefined ? "" : after, comment);
-    return index === 0
-      ? concat(doc, tail)
-      : concat(group(separator, ...comments, slot.before ?? "", doc), tail);
+    return index === 0 ? concat(doc, tail) : concat(group(separator, comments, slot.before ?? "", doc), tail);
   });
 }
 
@@ -181,7 +179,7 @@ function listDoc(c: Comments, items: readonly Expression[], { start, end }: Span
   const numbers = items.length > 0 && items.every(isNumeric) && !c.anyBefore(end);
   const slots = items.map(slotOf(c));
   if (!numbers) return bracketDoc(c, "[", slots, "]", end);
-  return group("[", indent(softLine, ...fillDocs(c, slots, ",", end), ifBroken(",")), softLine, "]");
+  return group("[", indent(softLine, fillDocs(c, slots, ",", end), ifBroken(",")), softLine, "]");
 }
 
 function isNumeric(e: Expression): boolean {
@@ -237,9 +235,9 @@ function chainDoc(
   const head = first.doc();
   const parts: Doc[] = [trailing(c, links[0]?.span.start ?? 0)];
   for (const [index, link] of links.entries()) {
-    parts.push(line, ...leading(c, link.span.start), operator(index), link.doc());
+    parts.push(line, concat(leading(c, link.span.start)), operator(index), link.doc());
     const next = links[index + 1];
     if (next !== undefined) parts.push(trailing(c, next.span.start));
   }
-  return group(head, indent(...parts));
+  return group(head, indent(parts));
 }

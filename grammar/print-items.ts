@@ -122,10 +122,10 @@ function ruleDoc(c: Comments, { name, approx, pattern, replacement, where, when 
   const docs = parts.map(({ start, before, value, after = "" }: RulePart, k) => {
     const next = parts[k + 1];
     const comments = leading(c, start);
-    const doc = concat(line, ...comments, before, expressionDoc(c, value), after);
+    const doc = concat(line, comments, before, expressionDoc(c, value), after);
     return next === undefined ? doc : concat(doc, trailing(c, next.start));
   });
-  return group("rule ", tolerance, `${printName(name.text)}:`, comment, indent(...docs));
+  return group("rule ", tolerance, `${printName(name.text)}:`, comment, indent(docs));
 }
 
 interface RulePart {
@@ -143,7 +143,7 @@ function fuseDoc(c: Comments, { name, steps, when }: FuseItem): Doc {
   }));
   if (when !== undefined) slots.push({ span: when.span, before: "when ", doc: () => expressionDoc(c, when) });
   const [first = "", ...others] = fillDocs(c, slots, "", 0);
-  return concat(`fuse ${printName(name.text)}: `, first, indent(...others));
+  return concat(`fuse ${printName(name.text)}: `, first, indent(others));
 }
 
 function outputDoc(c: Comments, { outputs }: OutputStatement): Doc {
@@ -155,7 +155,7 @@ function outputDoc(c: Comments, { outputs }: OutputStatement): Doc {
         : concat(`${printBoundName(name)} = `, expressionDoc(c, value)),
   }));
   const [first = "", ...others] = fillDocs(c, slots, ",", 0);
-  return concat("output ", first, indent(...others));
+  return concat("output ", first, indent(others));
 }
 
 // ── Rows ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -225,7 +225,7 @@ function rowsDoc<T extends Item | Statement>(
   addComments(c.takeBefore(end));
 
   return concat(
-    ...rows.flatMap(({ doc, blank }, index) => {
+    rows.flatMap(({ doc, blank }, index) => {
       if (index === 0) return [doc];
       return blank ? [hardLine, hardLine, doc] : [hardLine, doc];
     }),

@@ -1,9 +1,8 @@
 // The printer of the language: one canonical text for every tree, comments and single blank lines kept.
 
-import type { Ast, Expression } from "./ast.js";
-import { commentsOf, noComments } from "./comments.js";
+import type { Ast } from "./ast.js";
+import { commentsOf } from "./comments.js";
 import { layout, type Line } from "./layout.js";
-import { expressionDoc } from "./print-expression.js";
 import { itemsDoc } from "./print-items.js";
 
 export { printName } from "./print-name.js";
@@ -21,13 +20,6 @@ export function print(ast: Ast): string {
   return text === "" ? "" : `${text}\n`;
 }
 
-/** An expression on one line. */
-export function printExpression(expression: Expression): string {
-  return layout(expressionDoc(noComments, expression), Infinity)
-    .map(({ text }) => text)
-    .join("\n");
-}
-
 /** How much shorter than its neighbours a line may be for its comment to stand in their column. */
 const reach = 40;
 
@@ -39,8 +31,10 @@ function alignComments(lines: readonly Line[]): string[] {
     while (lines[end]?.comment !== undefined) end++;
     const run = lines.slice(start, end);
     const lengths = run.map(({ text }) => text.length);
-    const longest = Math.max(...lengths);
-    if (longest - Math.min(...lengths) <= reach) for (const line of run) columns.set(line, longest);
+    // A run may be longer than a call can have arguments.
+    const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
+    const shortest = lengths.reduce((least, length) => Math.min(least, length), longest);
+    if (longest - shortest <= reach) for (const line of run) columns.set(line, longest);
     start = end;
   }
   return lines.map((line) => {

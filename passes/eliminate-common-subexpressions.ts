@@ -1,6 +1,6 @@
 // Makes one node of those that compute the same.
 
-import { produce } from "immer";
+import { castDraft, produce } from "immer";
 import type { AttributeValue, Node, NodeId } from "#ir/graph.js";
 import { nodeOf, uniteSpans } from "#ir/graph.js";
 import { topological } from "#ir/order.js";
@@ -38,7 +38,7 @@ export const eliminateCommonSubexpressions: Pass = {
     return {
       weights: module.weights,
       graph: produce(graph, (draft) => {
-        for (const [id, node] of changed) draft.nodes.set(id, node as never);
+        for (const [id, node] of changed) draft.nodes.set(id, castDraft(node));
         for (const id of replaced.keys()) draft.nodes.delete(id);
         if (graph.outputs.some((output) => replaced.has(output.node)))
           draft.outputs = graph.outputs.map((output) => ({

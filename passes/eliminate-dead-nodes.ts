@@ -15,7 +15,7 @@ export const eliminateDeadNodes: Pass = {
     for (let id = work.pop(); id !== undefined; id = work.pop()) {
       if (live.has(id)) continue;
       live.add(id);
-      work.push(...nodeOf(graph, id).inputs);
+      for (const input of nodeOf(graph, id).inputs) work.push(input);
     }
     const dead = [...graph.nodes.values()].filter((node) => !live.has(node.id) && node.op !== "input");
     if (dead.length === 0) return module;

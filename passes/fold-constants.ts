@@ -1,6 +1,6 @@
 // Turns ops over constants into constants: expressions in the weight store, computed when they are packed.
 
-import { produce } from "immer";
+import { castDraft, produce } from "immer";
 import type { Node, NodeId } from "#ir/graph.js";
 import { nodeOf, uniteSpans } from "#ir/graph.js";
 import { outputIds, topological, users } from "#ir/order.js";
@@ -39,7 +39,7 @@ export const foldConstants: Pass = {
     return {
       weights,
       graph: produce(graph, (draft) => {
-        for (const [id, node] of folded) if (!dead.has(id)) draft.nodes.set(id, node as never);
+        for (const [id, node] of folded) if (!dead.has(id)) draft.nodes.set(id, castDraft(node));
         for (const id of dead) draft.nodes.delete(id);
       }),
     };

@@ -1,6 +1,6 @@
 // Fusing: decides which nodes become one kernel, by the fusions of the language and what they save on the target.
 
-import { produce } from "immer";
+import { castDraft, produce } from "immer";
 import { bug, warning } from "#diagnostic/diagnostic.js";
 import type { Graph, Node, NodeId } from "#ir/graph.js";
 import { topological } from "#ir/order.js";
@@ -43,7 +43,7 @@ export const fuse: Pass<FuseOptions> = {
   doc: "Groups chains of ops into kernels, so that values in between are never written to memory.",
   run: (module, { target, options, report }) => {
     const { graph: checked, problems } = dissolveWrongKernels(module.graph, target);
-    for (const problem of problems) report(warning("wrong-kernel", problem));
+    for (const problem of problems) report(warning("wrong-kernel", `${problem}; its ops are fused anew`));
     const planned = planFusions(checked, target, options.fusions);
     options.onFused?.(planned);
     const graph = labelKernels(checked, planned.groups);
@@ -63,7 +63,7 @@ export function planFusions(graph: Graph, target: Target, own: readonly Fusion[]
     const offers: Offer[] = [];
     for (const [order, fusion] of all.entries()) {
       const found = findChains(fusion, graph, target, isFree);
-      refusals.push(...found.refusals);
+      for (const refusal of found.refusals) refusals.push(refusal);
       for (const chain of found.chains) {
         const cost = costOf(graph, chain.nodes, target);
         const reason = objection(chain, cost, target);
@@ -217,7 +217,7 @@ function labelKernels(graph: Graph, groups: readonly FusedGroup[]): Graph {
       const kernel = `k${number}`;
       number += 1;
       draft.kernels.set(kernel, { rule, reason });
-      for (const node of nodes) draft.nodes.set(node.id, { ...node, kernel } as never);
+      for (const node of nodes) draft.nodes.set(node.id, castDraft({ ...node, kernel }));
     }
   });
 }
@@ -243,11 +243,11 @@ export function dissolveWrongKernels(graph: Graph, target: Target): { graph: Gra
   const dissolved = produce(graph, (draft) => {
     for (const { kernel, nodes } of wrong) {
       draft.kernels.delete(kernel);
-      for (const { kernel: _, ...node } of nodes) draft.nodes.set(node.id, node as never);
+      for (const { kernel: _, ...node } of nodes) draft.nodes.set(node.id, castDraft(node as Node));
     }
   });
   const problems = wrong.flatMap(({ kernel, problem }) =>
-    problem === undefined ? [] : [`kernel ${kernel} cannot be one: ${problem}; its ops are fused anew`],
+    problem === undefined ? [] : [`kernel ${kernel} cannot be one: ${problem}`],
   );
   return { graph: dissolved, problems };
 }

@@ -1,6 +1,6 @@
 // Splits standard convolutions into a depthwise and a pointwise one each.
 
-import { produce } from "immer";
+import { castDraft, produce } from "immer";
 import { warning } from "#diagnostic/diagnostic.js";
 import type { Node, NodeId, WeightId } from "#ir/graph.js";
 import { users } from "#ir/order.js";
@@ -17,6 +17,7 @@ import type { SplitLayer, SplitMode, SplitReport } from "./split/report.js";
 import { sumCosts } from "./split/report.js";
 import { splitNodes } from "./split/rewrite.js";
 
+export { wrongSplit } from "./split/report.js";
 export type { SplitCost, SplitLayer, SplitMode, SplitOrder, SplitReport } from "./split/report.js";
 
 export interface SplitOptions {
@@ -76,7 +77,7 @@ function splitModule(module: Module, mode: SplitMode, context: PassContext<Split
   return {
     weights: module.weights,
     graph: produce(graph, (draft) => {
-      for (const node of made) draft.nodes.set(node.id, node as never);
+      for (const node of made) draft.nodes.set(node.id, castDraft(node));
       for (const id of dead) draft.nodes.delete(id);
       draft.nextId = nextId;
     }),

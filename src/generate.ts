@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { opsDoc } from "#report/ops-doc.js";
+import { rulesDoc } from "#report/rules-doc.js";
 import { generateRuntimeText } from "#runtime/generate.js";
 
 /** A file made from the source: its path from the repository's root, and what makes its text. */
@@ -11,6 +12,7 @@ export type Generated = readonly [path: string, text: () => string | Promise<str
 /** All generated files. To add one, add a row. */
 export const generated: readonly Generated[] = [
   ["docs/ops.md", opsDoc],
+  ["docs/rules.md", rulesDoc],
   ["src/runtime/text.ts", generateRuntimeText],
 ];
 

@@ -29,14 +29,18 @@ export type { TensorToWrite } from "#weights/write-safetensors.js";
 export { ops } from "#ops/index.js";
 
 export { interpret } from "#interpret/interpret.js";
-export { longestReduction, tolerance } from "#interpret/tolerance.js";
+export { interpretScaled, longestReduction, tolerance } from "#interpret/tolerance.js";
+export type { Scaled } from "#interpret/tolerance.js";
 
 export { passes } from "#passes/index.js";
 export type { PassOptions } from "#passes/index.js";
+export type { SplitLayer, SplitMode, SplitReport } from "#passes/split.js";
 export type { Pass, PassContext } from "#rewrite/pass.js";
 export type { PassRun } from "#rewrite/pipeline.js";
 export { parseRules } from "#compile/rules.js";
 export type { RuleSet } from "#compile/rules.js";
+export type { Rule } from "#rewrite/rule.js";
+export type { Fusion } from "#rewrite/fusion.js";
 export { optimize } from "#compile/optimize.js";
 export type { Optimized, OptimizeOptions } from "#compile/optimize.js";
 
@@ -50,9 +54,9 @@ export { emit } from "#compile/emit.js";
 export type { EmitModuleOptions } from "#compile/emit.js";
 export { compile } from "#compile/compile.js";
 export type { CompileOptions } from "#compile/compile.js";
-export type { Artifact } from "#backend/artifact.js";
+export type { Artifact, WeightSink } from "#backend/artifact.js";
 export { load } from "#compile/load.js";
 export type { LoadOptions, Net, RunOptions } from "#runtime/types.js";
 export { verifyArtifact } from "#compile/verify-artifact.js";
-export type { Comparison } from "#compile/verify-artifact.js";
+export type { Comparison, VerifyOptions } from "#compile/verify-artifact.js";
 export { version } from "#compile/version.js";

@@ -1,18 +1,9 @@
 // The compiler and the file system: reading models and rules, writing modules.
 
-import {
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { readFileSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import { parse } from "#grammar/parse.js";
 import type { Ast } from "#grammar/ast.js";
-import type { Artifact } from "#backend/artifact.js";
 import type { RuleSet } from "#compile/rules.js";
 import { parseRules } from "#compile/rules.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
@@ -21,6 +12,10 @@ import type { Elaborated } from "#elaborate/elaborate.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import type { WeightFiles } from "#ir/weights.js";
 import { openWeightFile } from "#weights/file.js";
+import { reason } from "./reason.js";
+
+export { writeArtifact, writeFileAtomically, writeModule } from "./write.js";
+export type { WriteModuleOptions, WrittenFile, WrittenModule } from "./write.js";
 
 /** A result with the texts that its diagnostics point into, by file. */
 export interface FileResult<T> extends Result<T> {
@@ -97,8 +92,15 @@ export function readRules(paths: readonly string[]): FileResult<RuleSet> {
     if (text.value === undefined) continue;
     sources.set(path, text.value);
     const set = parseRules(text.value, path);
-    diagnostics.push(...set.diagnostics);
-    if (set.value) sets.push(set.value);
+    for (const one of set.diagnostics) diagnostics.push(one);
+    if (!set.value) continue;
+    sets.push(set.value);
+    if (set.value.rules.length + set.value.fusions.length === 0)
+      diagnostics.push(
+        error("no-rules", `${path} has no rules and no fusions`, {
+          help: ["a rule is written `rule name: left => right`, a fusion `fuse name: step -> step`"],
+        }),
+      );
   }
   if (hasErrors(diagnostics)) return { diagnostics, sources };
   const value = {
@@ -106,75 +108,6 @@ export function readRules(paths: readonly string[]): FileResult<RuleSet> {
     fusions: sets.flatMap((set) => set.fusions),
   };
   return { value, diagnostics, sources };
-}
-
-/** A file that was written. */
-export interface WrittenFile {
-  readonly path: string;
-  readonly bytes: number;
-}
-
-/**
- * Writes an artifact's files into a folder, which is made if need be: all of them or none. A file of `inputs` is never
- * overwritten.
- */
-export function writeArtifact(
-  artifact: Artifact,
-  folder: string,
-  inputs: readonly string[] = [],
-): Result<WrittenFile[]> {
-  const files: [string, string | Uint8Array][] = [
-    [join(folder, `${artifact.name}.mjs`), artifact.module],
-    [join(folder, `${artifact.name}.d.ts`), artifact.types],
-    // TypeScript looks for the types of an `.mjs` in a `.d.mts` alone.
-    [join(folder, `${artifact.name}.d.mts`), `export * from "./${artifact.name}.js";\n`],
-    ...(artifact.weights
-      ? [[join(folder, `${artifact.name}.packed.safetensors`), artifact.weights] as [string, Uint8Array]]
-      : []),
-  ];
-  const inputPaths = new Set(inputs.map(realPath));
-  const clash = files.find(([path]) => inputPaths.has(realPath(path)));
-  if (clash) {
-    return {
-      diagnostics: [
-        error("output-is-input", `${clash[0]} is an input of this compilation`, {
-          help: ["give another folder with -o"],
-        }),
-      ],
-    };
-  }
-  try {
-    mkdirSync(folder, { recursive: true });
-    writeAll(files);
-  } catch (cause) {
-    return { diagnostics: [error("cannot-write", `cannot write into ${folder}: ${reason(cause)}`)] };
-  }
-  return { value: files.map(([path, data]) => ({ path, bytes: Buffer.byteLength(data) })), diagnostics: [] };
-}
-
-/** Writes beside each file, moves old ones away and new ones in; goes all the way back if anything fails. */
-function writeAll(files: readonly (readonly [path: string, data: string | Uint8Array])[]): void {
-  const undo: (() => void)[] = [];
-  const temporary = (path: string): string => `${path}.${process.pid}.tmp`;
-  const old = (path: string): string => `${path}.${process.pid}.old`;
-  try {
-    for (const [path, data] of files) {
-      undo.push(() => rmSync(temporary(path), { force: true }));
-      writeFileSync(temporary(path), data);
-    }
-    for (const [path] of files) {
-      if (existsSync(path)) {
-        renameSync(path, old(path));
-        undo.push(() => renameSync(old(path), path));
-      }
-      renameSync(temporary(path), path);
-      undo.push(() => rmSync(path));
-    }
-  } catch (cause) {
-    for (const step of undo.toReversed()) step();
-    throw cause;
-  }
-  for (const [path] of files) rmSync(old(path), { force: true });
 }
 
 /** The text of a file (UTF-8), or a diagnostic that says why there is none. */
@@ -207,50 +140,21 @@ export function readBytes(path: string): Result<Uint8Array> {
   }
 }
 
-/** Writes beside the file and renames, so that a reader sees the old text or the new one, never a part. */
-export function writeFileAtomically(path: string, data: string | Uint8Array): Result<true> {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    writeFileSync(temporary, data);
-    renameSync(temporary, path);
-    return { value: true, diagnostics: [] };
-  } catch (cause) {
-    rmSync(temporary, { force: true });
-    return { diagnostics: [error("cannot-write", `cannot write ${path}: ${reason(cause)}`)] };
-  }
-}
-
 /** Weight files named relative to a model; a path of the caller is relative to the working folder. */
 function weightFilesBeside(model: string, given: string | undefined, files: string[]): WeightFiles {
   return {
     open: (name) => {
       const path = name === given || isAbsolute(name) ? name : join(dirname(model), name);
       files.push(path);
-      return openWeightFile(path);
+      const opened = openWeightFile(path);
+      const help = ["it is looked for beside the model; --weights FILE names another one"];
+      return opened.value || name === given
+        ? opened
+        : {
+            diagnostics: opened.diagnostics.map((one) =>
+              one.code === "cannot-read" ? { ...one, help } : one,
+            ),
+          };
     },
   };
-}
-
-function realPath(path: string): string {
-  return existsSync(path) ? realpathSync(path) : path;
-}
-
-/** What the system says of a failed call, in words. */
-function reason(cause: unknown): string {
-  switch ((cause as { code?: unknown } | null)?.code) {
-    case "ENOENT":
-      return "there is no such file or folder";
-    case "EISDIR":
-      return "it is a folder";
-    case "EACCES":
-    case "EPERM":
-      return "permission denied";
-    case "EEXIST":
-    case "ENOTDIR":
-      return "a part of its path is not a folder";
-    case "ENOSPC":
-      return "the disk is full";
-    default:
-      return cause instanceof Error ? cause.message : String(cause);
-  }
 }

@@ -11,6 +11,24 @@ export type SplitMode =
   /** The same depth multiplier everywhere, never vetoed. */
   | { readonly mode: "multiplier"; readonly m: number };
 
+/** What is wrong with a mode's number, or undefined. */
+export function wrongSplit(mode: SplitMode): string | undefined {
+  switch (mode.mode) {
+    case "structural":
+    case "multiplier":
+      return mode.m === undefined || (Number.isInteger(mode.m) && mode.m >= 1)
+        ? undefined
+        : "m is a whole number from 1 up";
+    case "error":
+      return mode.budget >= 0 && mode.budget <= 1 ? undefined : "error is between 0 and 1";
+    case "macs":
+      return mode.share > 0 && mode.share <= 1 ? undefined : "macs is a share, above 0 and at most 1";
+    default:
+      mode satisfies never;
+      return "the modes are structural, multiplier, error and macs";
+  }
+}
+
 /** Which of the two comes first. */
 export type SplitOrder = "depthwise-pointwise" | "pointwise-depthwise";
 

@@ -6,6 +6,7 @@ import type { Shape, TensorType } from "#ir/type.js";
 import { f32 } from "#ir/type.js";
 import type { Module, WeightSource } from "#ir/weights.js";
 import { inferType, makeNode } from "#ops/index.js";
+import type { Attributes } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
 import { constantNode } from "#rewrite/build.js";
 import { seedOf } from "#weights/generate.js";
@@ -66,12 +67,12 @@ export function splitNodes(
     op: "conv2d" | "depthwise_conv2d",
     name: string | undefined,
     inputs: readonly { readonly id: NodeId; readonly type: TensorType }[],
-    attributes: Readonly<Record<string, unknown>>,
+    attributes: Attributes,
   ): Node => {
     const type = inferType(
       op,
       inputs.map((input) => input.type),
-      attributes as never,
+      attributes,
     );
     if (isProblem(type)) return bug(`split of ${node.name}: ${type.problem}`);
     const base =

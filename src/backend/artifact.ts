@@ -9,7 +9,7 @@ export interface Artifact {
   readonly module: string;
   /** Its TypeScript declarations. */
   readonly types: string;
-  /** The packed file; absent if the weights are embedded in the module, or if there are none. */
+  /** The packed file; absent if a sink took it, if the weights are embedded in the module, or if there are none. */
   readonly weights?: Uint8Array;
   readonly kernels: number;
   readonly launches: number;
@@ -18,9 +18,21 @@ export interface Artifact {
   readonly weightBytes: number;
 }
 
+/** Takes the packed file while it is made, so that it is never in memory as a whole. */
+export interface WeightSink {
+  /** Called first, with the length of the file in bytes; not called if there is no packed file. */
+  open(bytes: number): void;
+  /** Bytes at their place in the file, to be taken before it returns: in order, but the header comes last. */
+  write(at: number, bytes: Uint8Array): void;
+}
+
 export interface EmitOptions {
   /** Put the weights into the module, in base64. */
   readonly embedWeights?: boolean;
+  /** Takes the packed file; without it, the artifact holds it. */
+  readonly packedInto?: WeightSink;
+  /** Hears while weights are packed how many of how many bytes are done. */
+  readonly onPacked?: (done: number, all: number) => void;
   /** Cleave's version, for the header. */
   readonly version: string;
   /** The user's line that a node comes from, as in `seed.net:5: y = conv2d(…)`; for comments. */

@@ -1,58 +1,109 @@
 // The packed weight file: one safetensors tensor of all weights, in the order in which kernels read them.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { KernelProgram } from "#kernel/ir.js";
-import { hashBytes } from "#runtime/hash.js";
+import type { KernelProgram, PackedWeight } from "#kernel/ir.js";
+import { addToHash, endHash, startHash } from "#runtime/hash.js";
+import type { EmitOptions, WeightSink } from "./artifact.js";
+import { toBase64 } from "./base64.js";
 
+/** What the module says of its packed file. */
 export interface PackedWeights {
-  /** The whole file: 8 bytes of header length, the header, padding, data at a multiple of 64 bytes. */
-  readonly file: Uint8Array;
-  /** The data alone, a view of `file`. */
-  readonly data: Uint8Array;
   readonly elements: number;
   readonly hash: string;
 }
 
 /**
- * Packs the weights one entry at a time into memory of the final size, so that no more than that and one entry is
- * held. The file names the format's version and the hash of its data, which the module checks.
+ * Packs the weights one after another into `sink`, each in small pieces, so that no more than one of them is in memory as
+ * the graph has it. The file is 8 bytes of header length, the header, padding, and the data at a multiple of 64 bytes. It
+ * names the format's version and the hash of its data, which the module checks.
  */
-export function packWeights(program: KernelProgram, version: string): PackedWeights {
-  const elements = packedElements(program);
+function packWeights(
+  program: KernelProgram,
+  version: string,
+  sink: WeightSink,
+  onPacked: EmitOptions["onPacked"],
+): PackedWeights {
+  const elements = program.weights.reduce((sum, entry) => alignTo(sum + entry.elements, program.lanes), 0);
   // The hash stands in the header before the data is known: 16 digits are kept free for it.
   const header = (hash: string) =>
-    JSON.stringify({
-      __metadata__: { format: "cleave", net: program.name, version, hash },
-      packed: { dtype: "F32", shape: [elements], data_offsets: [0, elements * 4] },
-    });
-  const encoder = new TextEncoder();
-  const headerBytes = encoder.encode(header("0".repeat(16))).length;
-  const start = Math.ceil((8 + headerBytes) / 64) * 64;
-  const file = new Uint8Array(start + elements * 4);
-  const values = new Float32Array(file.buffer, start, elements);
+    new TextEncoder().encode(
+      JSON.stringify({
+        __metadata__: { format: "cleave", net: program.name, version, hash },
+        packed: { dtype: "F32", shape: [elements], data_offsets: [0, elements * 4] },
+      }),
+    );
+  const start = Math.ceil((8 + header("0".repeat(16)).length) / 64) * 64;
+  sink.open(start + elements * 4);
 
-  let offset = 0;
+  const state = startHash();
+  const memory = new Float32Array(Math.max(0, ...program.weights.map((entry) => entry.elements)));
+  let at = start;
   for (const entry of program.weights) {
-    const packed = entry.pack();
-    // Fewer is right where an entry is rounded up to the lanes; the rest stays 0.
-    if (packed.length > entry.elements) {
-      bug(`weight ${entry.name} packs ${packed.length} elements into room for ${entry.elements}`);
+    for (const piece of piecesOf(entry, memory, program.lanes)) {
+      const bytes = new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength);
+      addToHash(state, bytes);
+      sink.write(at, bytes);
+      at += bytes.length;
+      onPacked?.(at - start, elements * 4);
     }
-    values.set(packed, offset);
-    offset = alignTo(offset + entry.elements, program.lanes);
   }
 
-  const data = file.subarray(start);
-  const hash = hashBytes(data);
-  new DataView(file.buffer).setBigUint64(0, BigInt(start - 8), true);
-  file.fill(0x20, 8, start);
-  file.set(encoder.encode(header(hash)), 8);
-  return { file, data, elements, hash };
+  const hash = endHash(state);
+  const head = new Uint8Array(start).fill(0x20);
+  new DataView(head.buffer).setBigUint64(0, BigInt(start - 8), true);
+  head.set(header(hash), 8);
+  sink.write(0, head);
+  return { elements, hash };
 }
 
-/** Elements of all weights, each at a multiple of the lanes. */
-function packedElements(program: KernelProgram): number {
-  return program.weights.reduce((sum, entry) => alignTo(sum + entry.elements, program.lanes), 0);
+/** The packed weights of a module that is made: told to it, and in the module, in the artifact or in a sink. */
+export interface PlacedWeights extends PackedWeights {
+  /** `const embedded = …`, if the module holds them. */
+  readonly embedded?: string;
+  /** For the artifact. */
+  readonly part: { readonly weights?: Uint8Array };
+}
+
+/** Packs the weights to where the options want them. */
+export function placeWeights(program: KernelProgram, options: EmitOptions): PlacedWeights {
+  const hasWeights = program.weights.some((entry) => entry.elements > 0);
+  const isEmbedded = hasWeights && options.embedWeights === true;
+  const memory = memorySink();
+  const sink = hasWeights && !isEmbedded ? (options.packedInto ?? memory) : memory;
+  const packed = packWeights(program, options.version, sink, options.onPacked);
+  return {
+    ...packed,
+    ...(isEmbedded ? { embedded: `const embedded =\n  "${toBase64(memory.data)}";\n` } : {}),
+    part: hasWeights && !isEmbedded && sink === memory ? { weights: memory.file } : {},
+  };
+}
+
+/** A sink that keeps the file in memory; `file` is empty before the first write. */
+function memorySink(): WeightSink & { readonly file: Uint8Array; readonly data: Uint8Array } {
+  let file = new Uint8Array();
+  return {
+    open: (bytes) => void (file = new Uint8Array(bytes)),
+    write: (at, piece) => file.set(piece, at),
+    get file() {
+      return file;
+    },
+    get data() {
+      const header = Number(new DataView(file.buffer).getBigUint64(0, true));
+      return file.subarray(8 + header);
+    },
+  };
+}
+
+/** The pieces of a weight, and zeros up to a multiple of the lanes. */
+function* piecesOf(entry: PackedWeight, memory: Float32Array, lanes: number): Generator<Float32Array> {
+  let rest = alignTo(entry.elements, lanes);
+  for (const piece of entry.pack(memory)) {
+    rest -= piece.length;
+    if (rest < 0)
+      bug(`weight ${entry.name} packs more than the ${entry.elements} elements that it has room for`);
+    if (piece.length > 0) yield piece;
+  }
+  if (rest > 0) yield new Float32Array(rest);
 }
 
 function alignTo(size: number, lanes: number): number {

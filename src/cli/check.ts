@@ -1,35 +1,61 @@
-// `cleave check`: all errors of `.net` files, without compiling anything.
+// `cleave check`: all errors of `.net` files, without compiling anything. Rules are tried on random operands.
 
 import type { Command } from "commander";
 import { parse } from "#grammar/parse.js";
+import type { Diagnostic } from "#diagnostic/diagnostic.js";
+import { hasErrors } from "#diagnostic/diagnostic.js";
+import { lineCol } from "#diagnostic/position.js";
+import { plural } from "#ir/units.js";
+import { checkRule, ruleProblems } from "#rewrite/check-rule.js";
 import { compileRules } from "#rewrite/compile-rule.js";
 import { compileFusions } from "#rewrite/fusion.js";
+import { createWeightStore } from "#weights/store.js";
 import { checkNets, readText } from "../node.js";
 import type { ModelOptions } from "./model-options.js";
 import { withModelOptions } from "./model-options.js";
-import type { Session } from "./program.js";
+import type { Session } from "./session.js";
 import { exit, report } from "./terminal.js";
+import { jsonText } from "./json.js";
 
 interface CheckOptions extends ModelOptions {
   readonly json?: boolean;
 }
 
+/** What was found in one file. */
+interface Checked {
+  readonly file: string;
+  readonly items: number;
+  readonly diagnostics: readonly Diagnostic[];
+  /** Empty if the file could not be read. */
+  readonly sources: ReadonlyMap<string, string>;
+}
+
 export function addCheck(root: Command, session: Session): void {
   withModelOptions(root.command("check"))
-    .description("report all errors of .net files: nets, rules and fusions")
+    .description(
+      "report all errors of .net files: nets, rules and fusions; rules are tried on random operands",
+    )
     .argument("<files...>", "the files")
-    .option("--json", "print the diagnostics as JSON")
+    .option("--json", "print what was found in each file as JSON")
     .action((files: string[], options: CheckOptions) => {
-      for (const file of files) session.code = Math.max(session.code, checkFile(file, options, session));
+      const checked = files.map((file) => checkFile(file, options));
+      if (checked.some(({ diagnostics }) => hasErrors(diagnostics))) session.code = exit.wrongInput;
+      const { terminal } = session;
+      if (options.json) return terminal.out(jsonText(checked.map(checkedJson)));
+      for (const { file, items, diagnostics, sources } of checked) {
+        report(terminal, diagnostics, sources);
+        if (!hasErrors(diagnostics)) terminal.out(`${file}: ${plural(items, "item")}, no errors\n`);
+      }
     });
 }
 
-function checkFile(file: string, options: CheckOptions, session: Session): number {
-  const { terminal } = session;
+function checkFile(file: string, options: CheckOptions): Checked {
   const source = readText(file);
-  if (source.value === undefined) return report(terminal, source.diagnostics, new Map());
+  if (source.value === undefined)
+    return { file, items: 0, diagnostics: source.diagnostics, sources: new Map() };
   const parsed = parse(source.value, file);
   const items = parsed.value?.items ?? [];
+  const rules = compileRules(items);
   const diagnostics = [
     ...parsed.diagnostics,
     ...(parsed.value && parsed.diagnostics.length === 0
@@ -39,18 +65,23 @@ function checkFile(file: string, options: CheckOptions, session: Session): numbe
           ...(options.weights === undefined ? {} : { weights: options.weights }),
         })
       : []),
-    ...compileRules(items).diagnostics,
+    ...rules.diagnostics,
     ...compileFusions(items).diagnostics,
+    ...(rules.value ?? []).flatMap((rule) =>
+      ruleProblems(checkRule(rule, { createStore: createWeightStore })),
+    ),
   ];
-  const failed = diagnostics.some((one) => one.severity === "error");
-  if (options.json) terminal.out(`${JSON.stringify({ file, diagnostics }, null, 2)}\n`);
-  else {
-    report(terminal, diagnostics, new Map([[file, source.value]]));
-    if (!failed) terminal.out(`${file}: ${plural(items.length, "item")}, no errors\n`);
-  }
-  return failed ? exit.wrongInput : exit.done;
+  return { file, items: items.length, diagnostics, sources: new Map([[file, source.value]]) };
 }
 
-function plural(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? "" : "s"}`;
+/** Diagnostics with the line and column of their place beside its offsets. */
+function checkedJson({ file, diagnostics, sources }: Checked): object {
+  return {
+    file,
+    ok: !hasErrors(diagnostics),
+    diagnostics: diagnostics.map((one) => {
+      const text = one.span && sources.get(one.span.file);
+      return text === undefined || !one.span ? one : { ...one, ...lineCol(text, one.span.start) };
+    }),
+  };
 }

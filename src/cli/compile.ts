@@ -3,15 +3,17 @@
 import { gzipSync } from "node:zlib";
 import type { Command } from "commander";
 import { bytesText } from "#ir/units.js";
-import { checkEmbedding, emit } from "#compile/emit.js";
-import { writeArtifact } from "../node.js";
+import { checkEmbedding } from "#compile/emit.js";
+import { writeModule } from "../node.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
-import type { Session } from "./program.js";
+import type { Session } from "./session.js";
+import { packing } from "./progress.js";
 import { summaryText } from "./summary.js";
 import { splitText } from "./split-text.js";
 import { report } from "./terminal.js";
+import { jsonText } from "./json.js";
 
 interface CompileOptions extends ModelOptions, PassOptions {
   readonly output: string;
@@ -40,24 +42,25 @@ function compileModel(path: string, options: CompileOptions, session: Session): 
     session.code = Math.max(session.code, report(terminal, problems, model.sources));
     if (problems.length > 0) return;
   }
-  const artifact = emit(optimized.module, {
+  session.progress.show("making kernels");
+  const written = writeModule(optimized.module, options.output, {
     target: options.target,
     embedWeights: options.embedWeights ?? false,
     sources: model.sources,
+    inputs: model.files,
+    onPacked: packing(session.progress),
   });
-  const written = writeArtifact(artifact, options.output, model.files);
   session.code = Math.max(session.code, report(terminal, written.diagnostics, model.sources));
   if (!written.value) return;
+  const { artifact, files } = written.value;
   if (options.json) {
     const { module, types: _, weights: __, ...facts } = artifact;
-    terminal.out(
-      `${JSON.stringify({ ...facts, moduleBytes: module.length, files: written.value.map((file) => file.path) }, null, 2)}\n`,
-    );
+    terminal.out(jsonText({ ...facts, moduleBytes: module.length, files: files.map((file) => file.path) }));
     return;
   }
   terminal.out(`${summaryText(model, optimized.module, artifact.launches)}\n`);
   if (optimized.split) terminal.out(`${splitText(optimized.split)}\n`);
-  for (const { path: file, bytes } of written.value) {
+  for (const { path: file, bytes } of files) {
     const zipped =
       file.endsWith(".mjs") && !options.embedWeights
         ? `, ${bytesText(gzipSync(artifact.module).length)} gzipped`

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { parse } from "#grammar/parse.js";
 import { print } from "#grammar/print.js";
-import type { Session } from "./program.js";
+import type { Session } from "./session.js";
 import { exit, report } from "./terminal.js";
 import { readText, writeFileAtomically } from "../node.js";
 

@@ -1,6 +1,5 @@
 // Images as inputs: decoded and resized by sharp, then scaled and normalized.
 
-import sharp from "sharp";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { readBytes } from "../node.js";
@@ -30,6 +29,10 @@ export async function readImage(
   if (problem !== undefined) return { diagnostics: [error("wrong-input", `${path}: ${problem}`)] };
   const bytes = readBytes(path);
   if (!bytes.value) return { diagnostics: bytes.diagnostics };
+  if (bytes.value.length === 0)
+    return { diagnostics: [error("bad-image", `cannot read the image ${path}: the file is empty`)] };
+  // Loaded at the first image, since it takes 20 MB of memory.
+  const { default: sharp } = await import("sharp");
   let pixels: Uint8Array;
   try {
     const image = sharp(bytes.value, { failOn: "error", limitInputPixels: 2 ** 28 })
@@ -46,7 +49,7 @@ export async function readImage(
           "bad-image",
           `cannot read the image ${path}: ${why
             .trim()
-            .replace(/^Input buffer/, "it")
+            .replace(/^Input buffer contains/, "it has an")
             .replace(/:$/, "")}`,
           {
             help: ["is it a PNG or JPEG file, and complete?"],

@@ -4,6 +4,7 @@ import { extname } from "node:path";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { elements } from "#ir/type.js";
+import { plural } from "#ir/units.js";
 import { seededRandom } from "#ops/random.js";
 import { readNpy } from "#weights/npy.js";
 import type { ImageOptions } from "./image.js";
@@ -51,15 +52,27 @@ interface Values {
 function fit(path: string, port: InputPort, values: Result<Values>): Result<Float32Array> {
   if (values.value === undefined) return { diagnostics: values.diagnostics };
   const { shape, data } = values.value;
-  if (data.length === elements(port.shape)) return { value: data, diagnostics: [] };
+  // A flat list, or the input's axes with or without those of extent 1. [1, 3, 8, 8] for [1, 8, 8, 3] has as many numbers,
+  // but in another order.
+  const same = shape.length === 1 || withoutOnes(shape) === withoutOnes(port.shape);
+  if (same && data.length === elements(port.shape)) return { value: data, diagnostics: [] };
   return {
     diagnostics: [
       error(
         "wrong-input",
         `${path} holds ${data.length} numbers of shape [${shape.join(", ")}], but input \`${port.name}\` is [${port.shape.join(", ")}]`,
+        {
+          help: [
+            `write its axes in that order, or one flat list of ${plural(elements(port.shape), "number")}`,
+          ],
+        },
       ),
     ],
   };
+}
+
+function withoutOnes(shape: readonly number[]): string {
+  return shape.filter((extent) => extent !== 1).join("×");
 }
 
 function readJson(bytes: Uint8Array, path: string): Result<Values> {

@@ -1,24 +1,34 @@
-// `cleave inspect`: the graph, as text, JSON, DOT, SVG or PNG, before or after a pass, or what a pass did.
+// `cleave inspect`: the graph, as text, JSON, DOT, SVG, PNG or kernels, after any pass, or what changed between two graphs.
 
+import { dirname, isAbsolute, relative } from "node:path";
 import type { Command } from "commander";
 import { Option } from "commander";
 import pc from "picocolors";
-import sharp from "sharp";
+import { scheduleModule } from "#compile/schedule-module.js";
+import { targetOf } from "#compile/targets.js";
+import { error } from "#diagnostic/diagnostic.js";
 import type { Module } from "#ir/weights.js";
-import { diffText, printDiff } from "#inspect/diff.js";
+import { diffGraphs, diffText, printDiff } from "#inspect/diff.js";
 import { graphDot } from "#inspect/dot.js";
 import { graphJson } from "#inspect/json.js";
 import { printGraph } from "#inspect/lift.js";
 import { graphSvg } from "#inspect/svg.js";
+import { lower } from "#kernel/lower.js";
+import { printKernels } from "#kernel/print-ir.js";
+import type { Model } from "../node.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
-import type { Session } from "./program.js";
-import { report } from "./terminal.js";
+import type { Session } from "./session.js";
+import { exit, report } from "./terminal.js";
 import { writeFileAtomically } from "../node.js";
+import { jsonText } from "./json.js";
+
+const formats = ["text", "json", "dot", "svg", "png", "kernels"] as const;
 
 interface InspectOptions extends ModelOptions, PassOptions {
-  readonly format: "text" | "json" | "dot" | "svg" | "png";
+  readonly format: (typeof formats)[number];
+  readonly json?: boolean;
   readonly after?: string;
   readonly diff?: string;
   readonly output?: string;
@@ -29,51 +39,86 @@ export function addInspect(root: Command, session: Session): void {
     .description("show the graph of a model")
     .argument("<model>", "a .net file")
     .addOption(
-      new Option("--format <format>", "how").choices(["text", "json", "dot", "svg", "png"]).default("text"),
+      new Option("--format <format>", "how; kernels is the kernel IR, after all passes")
+        .choices(formats)
+        .default("text"),
     )
+    .option("--json", "the same as --format json")
     .option("--after <pass>", "the graph after this pass, or after `all`; as written if left out")
-    .option("--diff <pass>", "what this pass changed, or all of them with `all`")
+    .option(
+      "--diff <what>",
+      "what changed: by a pass, by `all`, from after one pass to after another as A..B, or from this model to another file",
+    )
     .option("-o, --output <file>", "write to a file instead of stdout")
-    .action((path: string, options: InspectOptions) => inspectModel(path, options, session));
+    .action((path: string, options: InspectOptions) =>
+      inspectModel(path, options.json ? { ...options, format: "json" } : options, session),
+    );
 }
 
 async function inspectModel(path: string, options: InspectOptions, session: Session): Promise<void> {
+  const { format } = options;
+  if (options.diff !== undefined && format !== "text" && format !== "json") {
+    const message = `there is no diff as ${format}`;
+    report(session.terminal, [error("wrong-usage", message, { help: ["it is text or json"] })], new Map());
+    session.code = exit.wrongUsage;
+    return;
+  }
   const model = loadModel(path, options, session);
   if (!model) return;
-  if (options.diff !== undefined) return printChange(model, options.diff, options, session);
-  const shown = options.after === undefined ? model : after(model, options.after, options, session);
-  if (!shown) return;
-  const data = await draw(shown, options.format, session);
+  const data =
+    options.diff === undefined
+      ? await showGraph(model, options, session)
+      : showChange(model, options.diff, options, session);
   if (data === undefined) return;
   if (options.output === undefined) session.terminal.out(data);
   else
     session.code = Math.max(
       session.code,
-      report(session.terminal, writeFileAtomically(options.output, data).diagnostics, new Map()),
+      report(session.terminal, writeFileAtomically(options.output, data, model.files).diagnostics, new Map()),
     );
 }
 
-function after(model: Module, pass: string, options: InspectOptions, session: Session): Module | undefined {
-  return optimizeModel(model, pass === "all" ? options : { ...options, stopAfter: pass }, session)?.module;
+/** The graph as written, or after a pass. */
+function graphAt(
+  model: Module,
+  pass: string | undefined,
+  options: InspectOptions,
+  session: Session,
+): Module | undefined {
+  if (pass === undefined) return model;
+  const until = pass === "all" ? options : { ...options, stopAfter: pass };
+  return optimizeModel(model, until, session)?.module;
 }
 
-async function draw(
-  module: Module,
-  format: InspectOptions["format"],
+async function showGraph(
+  model: Module,
+  options: InspectOptions,
   session: Session,
 ): Promise<string | Uint8Array | undefined> {
+  const { format } = options;
+  const module = graphAt(
+    model,
+    options.after ?? (format === "kernels" ? "all" : undefined),
+    options,
+    session,
+  );
+  if (!module) return undefined;
   switch (format) {
     case "text":
-      return printGraph(module);
+      return printGraph(module, { weightsPath: (opened) => besideOutput(opened, options.output) });
     case "json":
-      return `${JSON.stringify(graphJson(module), null, 2)}\n`;
+      return jsonText(graphJson(module));
     case "dot":
       return graphDot(module);
+    case "kernels":
+      return printKernels(lower(scheduleModule(module, targetOf(options.target).target)));
     case "svg":
     case "png": {
       const svg = await graphSvg(module);
       session.code = Math.max(session.code, report(session.terminal, svg.diagnostics, new Map()));
       if (svg.value === undefined || format === "svg") return svg.value;
+      // It takes 20 MB of memory, and no other format needs it.
+      const { default: sharp } = await import("sharp");
       return sharp(Buffer.from(svg.value), { density: 144, limitInputPixels: false }).png().toBuffer();
     }
     default:
@@ -81,21 +126,62 @@ async function draw(
   }
 }
 
-/** The graph just before and just after a pass, as a diff. */
-function printChange(model: Module, pass: string, options: InspectOptions, session: Session): void {
-  const graphs: [string, string][] = [["", printGraph(model)]];
-  const recorded = optimizeModel(
-    model,
-    pass === "all" ? options : { ...options, stopAfter: pass },
-    session,
-    (name, module) => graphs.push([name, printGraph(module)]),
-  );
-  if (!recorded) return;
-  const last = graphs.at(-1)?.[1] ?? "";
-  const first = (pass === "all" ? graphs[0] : graphs.at(-2))?.[1] ?? last;
-  const lines = diffText(first, last);
-  const colors = pc.createColors(session.terminal.color);
+/**
+ * A net looks for its weights beside its own file: a dump that is written to a file names them from there, and one on stdout
+ * from the working folder.
+ */
+function besideOutput(opened: string, output: string | undefined): string {
+  if (output === undefined || isAbsolute(opened)) return opened;
+  return relative(dirname(output), opened).replaceAll("\\", "/");
+}
+
+/** What changed between two graphs, as text or JSON. */
+function showChange(
+  model: Model,
+  what: string,
+  options: InspectOptions,
+  session: Session,
+): string | undefined {
+  const sides = sidesOf(model, what, options, session);
+  if (!sides) return undefined;
+  const [before, after] = sides;
+  if (options.format === "json") return jsonText(diffGraphs(before, after));
+  const lines = before === after ? [] : diffText(printGraph(before), printGraph(after));
+  const colors = pc.createColors(options.output === undefined && session.terminal.outColor);
   const paint = { same: (text: string) => text, removed: colors.red, added: colors.green };
   const text = printDiff(lines, (kind, line) => paint[kind](line));
-  session.terminal.out(text === "" ? `${pass} changed nothing\n` : `${text}\n`);
+  if (text !== "") return `${text}\n`;
+  return `${isFile(what) || what.includes("..") ? "nothing changed" : `${what} changed nothing`}\n`;
+}
+
+/** The two graphs that `--diff` names. */
+function sidesOf(
+  model: Model,
+  what: string,
+  options: InspectOptions,
+  session: Session,
+): readonly [Module, Module] | undefined {
+  if (isFile(what)) {
+    const other = loadModel(what, options, session);
+    const before = other && graphAt(model, options.after, options, session);
+    const after = other && graphAt(other, options.after, options, session);
+    return before && after && [before, after];
+  }
+  const at = what.indexOf("..");
+  if (at >= 0) {
+    const [from, to] = [what.slice(0, at), what.slice(at + 2)];
+    const before = graphAt(model, from === "" ? undefined : from, options, session);
+    const after = before && graphAt(model, to === "" ? "all" : to, options, session);
+    return before && after && [before, after];
+  }
+  const seen: Module[] = [model];
+  const until = what === "all" ? options : { ...options, stopAfter: what };
+  const run = optimizeModel(model, until, session, (_, module) => void seen.push(module));
+  const before = what === "all" ? model : seen.at(-2);
+  return run && [before ?? model, run.module];
+}
+
+/** Files have an ending, passes none. */
+function isFile(what: string): boolean {
+  return /(?<!\.)\.\w+$/.test(what);
 }

@@ -32,11 +32,10 @@ export interface PassOptions {
 export function withModelOptions(command: Command): Command {
   return command
     .option("--net <name>", "which net of the file, if it has several")
-    .option(
-      "--dim <name=value>",
-      "bind a dimension or const (repeatable)",
-      addDimension,
-      new Map<string, number>(),
+    .addOption(
+      new Option("--dim <name=value>", "bind a dimension or const (repeatable)")
+        .argParser(addDimension)
+        .default(new Map<string, number>(), "none"),
     )
     .option("--weights <file>", "safetensors file with the weights");
 }
@@ -47,20 +46,24 @@ export function withPassOptions(command: Command): Command {
     .addOption(
       new Option("--target <target>", "what runs the kernels").choices(targetNames).default(defaultTarget),
     )
-    .option("--rules <file>", "rules and fusions of your own (repeatable)", collect, [])
+    .addOption(list("--rules <file>", "rules and fusions of your own (repeatable)", collect))
     .option("--split <how>", splitHelp, parseSplit)
     .option("--approx", "allow rules that change values within their stated tolerance")
     .option("--passes <list>", "run just these passes, in this order", commaList)
-    .option(
-      "--without <list>",
-      "leave out passes (repeatable)",
-      (text, all: string[]) => [...all, ...commaList(text)],
-      [],
+    .addOption(
+      list("--without <list>", "leave out passes (repeatable)", (text, all) => [...all, ...commaList(text)]),
     )
     .option("--stop-after <pass>", "run the passes up to this one")
-    .option("--print-after <pass>", "print the graph after a pass, or after all (repeatable)", collect, [])
+    .addOption(
+      list("--print-after <pass>", "print the graph after a pass, or after all (repeatable)", collect),
+    )
     .option("--verify", "check the graph's invariants after each pass")
     .option("--time", "print how long each pass took");
+}
+
+/** An option that may be given several times; help says "none" of its default, not "[]". */
+function list(flags: string, doc: string, add: (text: string, all: string[]) => string[]): Option {
+  return new Option(flags, doc).argParser(add).default([], "none");
 }
 
 function collect(text: string, all: string[]): string[] {

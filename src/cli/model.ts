@@ -8,11 +8,12 @@ import type { Model } from "../node.js";
 import { readModel, readRules } from "../node.js";
 import { printGraph } from "#inspect/lift.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
-import type { Session } from "./program.js";
-import { report } from "./terminal.js";
+import type { Session } from "./session.js";
+import { exit, report } from "./terminal.js";
 
 /** The model, or undefined after errors, with the session's exit code set. */
 export function loadModel(path: string, options: ModelOptions, session: Session): Model | undefined {
+  session.progress.show(`reading ${path}`);
   const { value, diagnostics, sources } = readModel(path, {
     dims: options.dim,
     ...(options.net === undefined ? {} : { net: options.net }),
@@ -44,6 +45,7 @@ export function optimizeModel(
     verify: options.verify ?? false,
     without: options.without,
     printAfter: options.printAfter,
+    onStart: (pass) => session.progress.show(`pass ${pass}`),
     onPrint: (pass, module) => terminal.err(`after ${pass}:\n${printGraph(module)}\n`),
     ...(onPass ? { onPass } : {}),
     ...(options.time
@@ -58,6 +60,9 @@ export function optimizeModel(
     ...(options.stopAfter === undefined ? {} : { stopAfter: options.stopAfter }),
     ...(options.split === undefined ? {} : { split: options.split }),
   });
-  session.code = Math.max(session.code, report(terminal, optimized.diagnostics, rules.sources));
+  const code = report(terminal, optimized.diagnostics, rules.sources);
+  // The names of passes stand on the command line alone.
+  const misnamed = optimized.diagnostics.some((one) => one.code === "unknown-pass");
+  session.code = Math.max(session.code, misnamed ? exit.wrongUsage : code);
   return optimized.value;
 }

@@ -6,8 +6,9 @@ import { suggest } from "#diagnostic/suggest.js";
 import { isOp, ops } from "#ops/index.js";
 import { describeOp } from "#report/ops-doc.js";
 import { table } from "#report/table.js";
-import type { Session } from "./program.js";
+import type { Session } from "./session.js";
 import { report } from "./terminal.js";
+import { jsonText } from "./json.js";
 
 export function addOps(root: Command, session: Session): void {
   root
@@ -30,7 +31,7 @@ export function addOps(root: Command, session: Session): void {
         );
       } else if (options.json) {
         terminal.out(
-          `${JSON.stringify(name === undefined ? Object.entries(ops).map(opJson) : opJson([name, ops[name]]), null, 2)}\n`,
+          jsonText(name === undefined ? Object.entries(ops).map(opJson) : opJson([name, ops[name]])),
         );
       } else if (name !== undefined) terminal.out(`${describeOp(name)}\n`);
       else terminal.out(`${overview()}\n`);
@@ -46,9 +47,10 @@ function overview(): string {
   return table(["op", "operands", "what it does"], rows, ["left", "left", "left"]);
 }
 
+/** Up to the first full stop; one in parentheses, as in "(Maas et al. 2013)", ends no sentence. */
 function firstSentence(doc: string): string {
   const line = doc.replaceAll(/\s+/g, " ").trim();
-  return /^.*?[.](?= |$)/.exec(line)?.[0] ?? line;
+  return /^(?:\([^)]*\)|[^.(]|[.(](?! |$))*[.]/.exec(line)?.[0] ?? line;
 }
 
 function opJson([name, op]: [string, (typeof ops)[keyof typeof ops]]): object {

@@ -10,18 +10,15 @@ import { addInspect } from "./inspect.js";
 import { addOps } from "./ops.js";
 import { addRun } from "./run.js";
 import { addVerify } from "./verify.js";
+import { withProgress } from "./progress.js";
+import type { Session } from "./session.js";
 import type { Terminal } from "./terminal.js";
 import { exit } from "./terminal.js";
 
-/** A command under way: where it writes and, at its end, the exit code. */
-export interface Session {
-  readonly terminal: Terminal;
-  code: number;
-}
-
 /** Runs one command line (without `node cleave`); gives the exit code. Never throws. */
-export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const session: Session = { terminal, code: exit.done };
+export async function run(argv: readonly string[], outside: Terminal): Promise<number> {
+  const { progress, ...terminal } = withProgress(outside);
+  const session: Session = { terminal, progress, code: exit.done };
   try {
     await program(session).parseAsync(argv, { from: "user" });
     return session.code;
@@ -29,6 +26,8 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.wrongUsage;
     terminal.err(bugText(error, argv));
     return exit.bug;
+  } finally {
+    progress.end();
   }
 }
 
@@ -47,6 +46,8 @@ function program(session: Session): Command {
   for (const add of [addCompile, addRun, addCheck, addFmt, addInspect, addExplain, addVerify, addOps]) {
     add(root, session);
   }
+  for (const command of root.commands)
+    command.showHelpAfterError(`(\`cleave ${command.name()} --help\` lists its options)`);
   return root;
 }
 

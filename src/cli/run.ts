@@ -1,10 +1,12 @@
 // `cleave run`: compiles a model in memory, runs it on files or random numbers, prints what comes out.
 
 import type { Command } from "commander";
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
+import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { suggest } from "#diagnostic/suggest.js";
 import { inputNodes } from "#ir/graph.js";
+import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { emit } from "#compile/emit.js";
 import { load } from "#compile/load.js";
@@ -14,10 +16,12 @@ import { randomInput, readInput } from "./inputs.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
-import type { Session } from "./program.js";
+import type { Session } from "./session.js";
+import { packing } from "./progress.js";
 import { summaryText } from "./summary.js";
 import { exit, report } from "./terminal.js";
 import { readLabels, topK } from "./topk.js";
+import { jsonText } from "./json.js";
 
 interface RunOptions extends ModelOptions, PassOptions {
   readonly labels?: string;
@@ -41,15 +45,20 @@ export function addRun(root: Command, session: Session): void {
       ".npy, .json, .png or .jpg files; for a net with several inputs, name=file. Several files for one input are several runs. Without any, the inputs are random",
     )
     .option("--labels <file>", "names of the classes, one a line")
-    .option("--top <k>", "how many values of each output to print", wholeNumber, 5)
-    .option("--scale <number>", "images: pixels from 0 to 255 are multiplied by this", numberOption, 1 / 255)
-    .option(
-      "--mean <list>",
-      "images: then this is subtracted (one number, or one a channel)",
-      numberList,
-      [0],
+    .option("--top <k>", "how many values of each output to print", countOption, 5)
+    .addOption(
+      new Option("--scale <number>", "images: pixels from 0 to 255 are multiplied by this")
+        .argParser(numberOption)
+        .default(1 / 255, "1/255"),
     )
-    .option("--std <list>", "images: then this is divided by", numberList, [1])
+    .addOption(
+      new Option("--mean <list>", "images: then this is subtracted (one number, or one a channel)")
+        .argParser(numberList)
+        .default([0], "0"),
+    )
+    .addOption(
+      new Option("--std <list>", "images: then this is divided by").argParser(numberList).default([1], "1"),
+    )
     .option("--seed <number>", "seed of random inputs", wholeNumber, 0)
     .option("--threads <n>", "how many threads compute (target wasm)", threadCount, 1)
     .option("--json", "print all output values as JSON")
@@ -71,28 +80,31 @@ async function runModel(
   const model = loadModel(path, options, session);
   if (!model) return;
   const runs = await readRuns(model, files, options, session);
-  if (!runs) return;
+  const labels = options.labels === undefined ? [] : labelsOf(model, options.labels, session);
+  if (!runs || !labels) return;
   const optimized = optimizeModel(model, options, session);
   if (!optimized) return;
+  session.progress.show("making kernels");
   const artifact = emit(optimized.module, {
     target: options.target,
-    embedWeights: false,
     sources: model.sources,
+    onPacked: packing(session.progress),
   });
   const net = await load(artifact, options.target === "wasm" ? { threads: options.threads } : {});
   if (!options.json) terminal.out(`${summaryText(model, optimized.module, artifact.launches)}\n`);
   const results: object[] = [];
   for (const { name, inputs } of runs) {
+    session.progress.show(`running ${name}`);
     const outputs = await net.run(inputs);
     if (options.json)
       results.push({
         input: name,
         outputs: Object.fromEntries(Object.entries(outputs).map(([key, value]) => [key, [...value]])),
       });
-    else if (!printOutputs(name, outputs, options, session)) break;
+    else printOutputs(name, outputs, labels, options.top, terminal);
   }
   net.dispose();
-  if (options.json) terminal.out(`${JSON.stringify(results, null, 2)}\n`);
+  if (options.json) terminal.out(jsonText(results));
 }
 
 /** What each run gets: files for the inputs, or random values. */
@@ -137,7 +149,7 @@ async function readRuns(
     }
     const file = named ? argument.slice(port.name.length + 1) : argument;
     const { value, diagnostics } = await readInput(file, port, image);
-    if (value === undefined) fail(diagnostics);
+    if (value === undefined) fail(named ? diagnostics : diagnostics.map((one) => hintName(one, file, ports)));
     else byPort.set(port.name, [...(byPort.get(port.name) ?? []), { file, value }]);
   }
   if (failed) return undefined;
@@ -160,23 +172,43 @@ async function readRuns(
   }));
 }
 
-/** Prints the largest values of each output; false if the labels do not fit. */
-function printOutputs(name: string, outputs: Inputs, options: RunOptions, session: Session): boolean {
-  const { terminal } = session;
+/** `imag=cat.png` for a net with one input `image` is taken for a file. */
+function hintName(one: Diagnostic, file: string, ports: readonly InputPort[]): Diagnostic {
+  const at = file.indexOf("=");
+  const near =
+    at < 0
+      ? []
+      : suggest(
+          file.slice(0, at),
+          ports.map((port) => port.name),
+        );
+  return near[0] === undefined
+    ? one
+    : { ...one, help: [...(one.help ?? []), `did you mean ${near[0]}${file.slice(at)}?`] };
+}
+
+/** The labels of a file, or undefined after an error. */
+function labelsOf({ graph }: Module, path: string, session: Session): string[] | undefined {
+  const counts = graph.outputs.map(({ node }) => elements(graph.nodes.get(node)?.type.shape ?? []));
+  const { value, diagnostics } = readLabels(path, counts);
+  session.code = Math.max(session.code, report(session.terminal, diagnostics, new Map()));
+  return value;
+}
+
+/** Prints the largest values of each output, by label where there are as many labels as values. */
+function printOutputs(
+  name: string,
+  outputs: Inputs,
+  labels: readonly string[],
+  top: number,
+  terminal: Session["terminal"],
+): void {
   for (const [output, values] of Object.entries(outputs)) {
-    let labels: readonly string[] | undefined;
-    if (options.labels !== undefined) {
-      const read = readLabels(options.labels, values.length);
-      session.code = Math.max(session.code, report(terminal, read.diagnostics, new Map()));
-      if (read.value === undefined) return false;
-      labels = read.value;
-    }
-    const best = topK(values, options.top, labels).map(
+    const best = topK(values, top, labels.length === values.length ? labels : undefined).map(
       ({ label, value }) => `${label} ${value.toPrecision(4)}`,
     );
     terminal.out(`${name}: ${output}  ${best.join("  ")}\n`);
   }
-  return true;
 }
 
 function wholeNumber(text: string): number {
@@ -189,6 +221,12 @@ function wholeNumber(text: string): number {
 function threadCount(text: string): number {
   const value = wholeNumber(text);
   if (value < 1 || value > 256) throw new InvalidArgumentError("it is from 1 to 256.");
+  return value;
+}
+
+function countOption(text: string): number {
+  const value = wholeNumber(text);
+  if (value === 0) throw new InvalidArgumentError("it is a whole number from 1 up.");
   return value;
 }
 

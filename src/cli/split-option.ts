@@ -2,6 +2,7 @@
 
 import { InvalidArgumentError } from "commander";
 import type { SplitMode } from "#passes/split.js";
+import { wrongSplit } from "#passes/split.js";
 
 export const splitHelp =
   "split convolutions: structural, m=2, error=0.02 or macs=0.5 (several with commas: structural,m=2)";
@@ -20,17 +21,23 @@ export function parseSplit(text: string): SplitMode {
   const m = numbers.get("m");
   const error = numbers.get("error");
   const macs = numbers.get("macs");
-  if (m !== undefined && (!Number.isInteger(m) || m < 1))
-    throw new InvalidArgumentError("m is a whole number from 1 up.");
-  if (error !== undefined && !(error >= 0 && error <= 1))
-    throw new InvalidArgumentError("error is between 0 and 1.");
-  if (macs !== undefined && !(macs > 0 && macs <= 1))
-    throw new InvalidArgumentError("macs is a share, above 0 and at most 1.");
-  if (structural && numbers.size === (m === undefined ? 0 : 1)) return { mode: "structural", m: m ?? 1 };
-  if (!structural && numbers.size === 1) {
-    if (m !== undefined) return { mode: "multiplier", m };
-    if (error !== undefined) return { mode: "error", budget: error };
-    if (macs !== undefined) return { mode: "macs", share: macs };
-  }
-  throw new InvalidArgumentError("give one of structural, m=…, error=… or macs=….");
+  const mode = modeOf(structural, m, error, macs, numbers.size);
+  if (!mode) throw new InvalidArgumentError("give one of structural, m=…, error=… or macs=….");
+  const problem = wrongSplit(mode);
+  if (problem !== undefined) throw new InvalidArgumentError(`${problem}.`);
+  return mode;
+}
+
+function modeOf(
+  structural: boolean,
+  m: number | undefined,
+  error: number | undefined,
+  macs: number | undefined,
+  given: number,
+): SplitMode | undefined {
+  if (structural) return given === (m === undefined ? 0 : 1) ? { mode: "structural", m: m ?? 1 } : undefined;
+  if (given !== 1) return undefined;
+  if (m !== undefined) return { mode: "multiplier", m };
+  if (error !== undefined) return { mode: "error", budget: error };
+  return macs === undefined ? undefined : { mode: "macs", share: macs };
 }

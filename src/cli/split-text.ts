@@ -1,7 +1,7 @@
 // What splitting did, as a table per layer.
 
 import type { SplitLayer, SplitReport } from "#passes/split.js";
-import { bytesText } from "#ir/units.js";
+import { bytesText, numberText } from "#ir/units.js";
 import { table } from "#report/table.js";
 
 /** The report of the split pass for a terminal. */
@@ -64,8 +64,7 @@ function row(layer: SplitLayer): string[] {
 }
 
 function change(before: number, after: number): string {
-  const text = (count: number): string => count.toLocaleString("en-US");
-  return before === after ? text(before) : `${text(before)} → ${text(after)}`;
+  return before === after ? numberText(before) : `${numberText(before)} → ${numberText(after)}`;
 }
 
 function percent(share: number | undefined): string {

@@ -2,7 +2,7 @@
 
 import { totalCost } from "#inspect/cost.js";
 import type { Module } from "#ir/weights.js";
-import { countText } from "#ir/units.js";
+import { countText, numberText, plural } from "#ir/units.js";
 
 /** `fm_resnet16: 35 ops → 10 kernels; parameters 122,570 → 121,866; MACs 12.8 M → 12.8 M`. */
 export function summaryText(before: Module, after: Module, launches: number): string {
@@ -10,9 +10,5 @@ export function summaryText(before: Module, after: Module, launches: number): st
     (node) => node.op !== "input" && node.op !== "constant",
   ).length;
   const [from, to] = [totalCost(before), totalCost(after)];
-  return `${before.graph.name}: ${ops} ops → ${launches} kernels; parameters ${number(from.parameters)} → ${number(to.parameters)}; MACs ${countText(from.macs)} → ${countText(to.macs)}`;
-}
-
-function number(count: number): string {
-  return count.toLocaleString("en-US");
+  return `${before.graph.name}: ${plural(ops, "op")} → ${plural(launches, "kernel")}; parameters ${numberText(from.parameters)} → ${numberText(to.parameters)}; MACs ${countText(from.macs)} → ${countText(to.macs)}`;
 }

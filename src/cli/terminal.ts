@@ -1,6 +1,5 @@
 // Where a command writes: results to stdout, everything else to stderr.
 
-import pc from "picocolors";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { hasErrors } from "#diagnostic/diagnostic.js";
 import { render } from "#diagnostic/render.js";
@@ -11,6 +10,8 @@ export interface Terminal {
   err(text: string): void;
   /** Whether stderr takes colours; `NO_COLOR` and `FORCE_COLOR` are honoured. */
   readonly color: boolean;
+  /** Whether stdout does. */
+  readonly outColor: boolean;
   /** Whether a person watches stderr, so that progress makes sense. */
   readonly interactive: boolean;
 }
@@ -23,9 +24,24 @@ export function processTerminal(): Terminal {
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
-    color: pc.isColorSupported && Boolean(process.stderr.isTTY || process.env["FORCE_COLOR"]),
-    interactive: Boolean(process.stderr.isTTY),
+    color: takesColor(process.stderr, process.env),
+    outColor: takesColor(process.stdout, process.env),
+    interactive: Boolean(process.stderr.isTTY) && process.env["TERM"] !== "dumb",
   };
+}
+
+/**
+ * Whether a stream takes colours: never with `NO_COLOR` (https://no-color.org), always with `FORCE_COLOR`, else if it is a
+ * terminal that can. Each stream is asked on its own, since one of them may be a file.
+ */
+export function takesColor(
+  stream: { readonly isTTY?: boolean },
+  environment: Readonly<Record<string, string | undefined>>,
+): boolean {
+  const { NO_COLOR: no = "", FORCE_COLOR: force = "", TERM: kind } = environment;
+  if (no !== "") return false;
+  if (force !== "") return force !== "0";
+  return stream.isTTY === true && kind !== "dumb";
 }
 
 /** Most diagnostics that are printed at once; nobody reads further before mending these. */

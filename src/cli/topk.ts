@@ -2,6 +2,7 @@
 
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
+import { plural } from "#ir/units.js";
 import { readText } from "../node.js";
 
 export interface Ranked {
@@ -22,18 +23,13 @@ export function topK(values: Float32Array, k: number, labels?: readonly string[]
     .map((index) => ({ index, label: labels?.[index] ?? `${index}`, value: values[index] ?? Number.NaN }));
 }
 
-/** Labels, one a line. */
-export function readLabels(path: string, count: number): Result<string[]> {
+/** Labels, one a line; an error if no output has as many values. */
+export function readLabels(path: string, counts: readonly number[]): Result<string[]> {
   const text = readText(path);
   if (text.value === undefined) return { diagnostics: text.diagnostics };
   const labels = text.value.split(/\r?\n/).filter((line) => line.trim() !== "");
-  if (labels.length === count) return { value: labels, diagnostics: [] };
-  return {
-    diagnostics: [
-      error(
-        "wrong-labels",
-        `${path} has ${labels.length} labels, one a line, but the output has ${count} values`,
-      ),
-    ],
-  };
+  if (counts.includes(labels.length)) return { value: labels, diagnostics: [] };
+  const has = counts.length === 1 ? "the output has" : "the outputs have";
+  const message = `${path} has ${plural(labels.length, "label")}, one a line, but ${has} ${counts.join(", ")} values`;
+  return { diagnostics: [error("wrong-labels", message)] };
 }

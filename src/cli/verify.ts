@@ -6,8 +6,10 @@ import { verifyArtifact } from "#compile/verify-artifact.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
-import type { Session } from "./program.js";
+import type { Session } from "./session.js";
+import { packing } from "./progress.js";
 import { exit } from "./terminal.js";
+import { jsonText } from "./json.js";
 
 interface VerifyOptions extends ModelOptions, PassOptions {
   readonly json?: boolean;
@@ -25,15 +27,18 @@ async function verifyModel(path: string, options: VerifyOptions, session: Sessio
   const model = loadModel(path, options, session);
   const optimized = model && optimizeModel(model, options, session);
   if (!model || !optimized) return;
+  session.progress.show("making kernels");
   const artifact = emit(optimized.module, {
     target: options.target,
-    embedWeights: false,
     sources: model.sources,
+    onPacked: packing(session.progress),
   });
   // A split by choice changes values, so the emitted module is held against the graph that it was made from.
   const reference = options.split || options.approx ? optimized.module : model;
-  const comparisons = await verifyArtifact(artifact, reference);
-  if (options.json) session.terminal.out(`${JSON.stringify(comparisons, null, 2)}\n`);
+  const comparisons = await verifyArtifact(artifact, reference, {
+    onStep: (step, part) => session.progress.show(step, part),
+  });
+  if (options.json) session.terminal.out(jsonText(comparisons));
   for (const { output, largestDifference, allowed, agrees } of comparisons) {
     if (!options.json) {
       session.terminal.out(

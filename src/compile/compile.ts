@@ -3,6 +3,7 @@
 import { parse } from "#grammar/parse.js";
 import type { Ast } from "#grammar/ast.js";
 import type { Artifact } from "#backend/artifact.js";
+import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { hasErrors } from "#diagnostic/diagnostic.js";
 import type { ElaborateOptions } from "#elaborate/elaborate.js";
@@ -12,7 +13,7 @@ import type { EmitModuleOptions } from "./emit.js";
 import { checkEmbedding, emit } from "./emit.js";
 import type { OptimizeOptions } from "./optimize.js";
 import { optimize } from "./optimize.js";
-import { defaultTarget, targets } from "./targets.js";
+import { targetOf } from "./targets.js";
 
 export interface CompileOptions extends ElaborateOptions, Omit<OptimizeOptions, "target">, EmitModuleOptions {
   /** The text's name in diagnostics and comments. */
@@ -24,16 +25,18 @@ export interface CompileOptions extends ElaborateOptions, Omit<OptimizeOptions, 
  * syntax tree or a module. Mistakes of the input are diagnostics; only a bug throws.
  */
 export function compile(input: string | Ast | Module, options: CompileOptions = {}): Result<Artifact> {
+  const known = typeof input === "string" || hasProperties(input, "items") || hasProperties(input, "graph");
+  expectArgument("compile", "a text, a syntax tree or a module", input, known);
   const file = options.file ?? "model.net";
   const diagnostics: Diagnostic[] = [];
   const keep = <T>(result: Result<T>): T | undefined => {
-    diagnostics.push(...result.diagnostics);
+    for (const one of result.diagnostics) diagnostics.push(one);
     return hasErrors(result.diagnostics) ? undefined : result.value;
   };
 
   const start = typeof input === "string" ? keep(parse(input, file)) : input;
   const model = start && ("graph" in start ? start : keep(elaborate(start, options)));
-  const { target } = targets[options.target ?? defaultTarget];
+  const { target } = targetOf(options.target);
   const optimized = model && keep(optimize(model, { ...options, target }));
   if (!optimized) return { diagnostics };
   if (options.embedWeights) diagnostics.push(...checkEmbedding(optimized.module));

@@ -1,16 +1,17 @@
 // Emitting: an optimized module becomes kernels and then the text and bytes of an ES module.
 
-import type { Artifact } from "#backend/artifact.js";
-import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
+import type { Artifact, WeightSink } from "#backend/artifact.js";
+import { expectArgument, hasProperties } from "#diagnostic/argument.js";
+import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
-import { lineCol } from "#diagnostic/position.js";
+import { lineTexts } from "#diagnostic/line-text.js";
 import { elements } from "#ir/type.js";
 import { bytesText } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import { lower } from "#kernel/lower.js";
-import { schedule } from "#schedule/schedule-graph.js";
+import { scheduleModule } from "./schedule-module.js";
 import type { TargetName } from "./targets.js";
-import { defaultTarget, targets } from "./targets.js";
+import { targetOf } from "./targets.js";
 import { version } from "./version.js";
 
 export interface EmitModuleOptions {
@@ -18,25 +19,33 @@ export interface EmitModuleOptions {
   readonly target?: TargetName;
   /** Put the weights into the module, in base64. */
   readonly embedWeights?: boolean;
+  /** Takes the packed file while it is made; without it, the artifact holds it. */
+  readonly packedInto?: WeightSink;
+  /** Hears while weights are packed how many of how many bytes are done. */
+  readonly onPacked?: (done: number, all: number) => void;
   /** Texts by file, so that comments can quote the lines that a kernel comes from. */
   readonly sources?: ReadonlyMap<string, string>;
 }
 
 /** The ES module of a module's graph. */
 export function emit(module: Module, options: EmitModuleOptions = {}): Artifact {
-  const { target, emit: emitTarget } = targets[options.target ?? defaultTarget];
-  const program = lower(schedule(module, target));
+  expectArgument("emit", "a module, `{ graph, weights }`", module, hasProperties(module, "graph", "weights"));
+  const { target, emit: emitTarget } = targetOf(options.target);
+  const program = lower(scheduleModule(module, target));
   const ops = [...module.graph.nodes.values()].filter(
     (node) => node.op !== "input" && node.op !== "constant",
   ).length;
+  const lineText = lineTexts(options.sources ?? new Map());
   const spans = new Map(
     [...module.graph.nodes.values()].map((node) => [node.name, node.origin.spans[0]] as const),
   );
   return emitTarget(program, {
     version,
     embedWeights: options.embedWeights ?? false,
+    ...(options.packedInto ? { packedInto: options.packedInto } : {}),
+    ...(options.onPacked ? { onPacked: options.onPacked } : {}),
     summary: `${ops} ops in ${program.launches.length} kernels`,
-    lineOf: (node) => lineText(spans.get(node), options.sources ?? new Map()),
+    lineOf: (node) => lineText(spans.get(node)),
   });
 }
 
@@ -57,13 +66,4 @@ export function checkEmbedding(module: Module): Diagnostic[] {
       { help: ["leave out --embed-weights; they are then a file beside the module"] },
     ),
   ];
-}
-
-/** `seed.net:5: y = conv2d(…)`. */
-function lineText(span: Span | undefined, sources: ReadonlyMap<string, string>): string | undefined {
-  const text = span ? sources.get(span.file) : undefined;
-  if (!span || text === undefined) return undefined;
-  const { line } = lineCol(text, span.start);
-  const file = span.file.split(/[/\\]/).at(-1) ?? span.file;
-  return `${file}:${line}: ${text.split("\n")[line - 1]?.trim() ?? ""}`;
 }

@@ -1,6 +1,7 @@
 // Loading an artifact in the process that made it.
 
 import type { Artifact } from "#backend/artifact.js";
+import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import { toBase64 } from "#backend/base64.js";
 import type { LoadOptions, Net } from "#runtime/types.js";
 
@@ -10,6 +11,8 @@ import type { LoadOptions, Net } from "#runtime/types.js";
  * load an artifact once.
  */
 export async function load(artifact: Artifact, options: LoadOptions = {}): Promise<Net> {
+  const text = hasProperties(artifact, "module") && typeof artifact.module === "string";
+  expectArgument("load", "an artifact, as `compile` gives it", artifact, text);
   const url = `data:text/javascript;base64,${toBase64(new TextEncoder().encode(artifact.module))}`;
   const module = (await import(/* @vite-ignore */ url)) as { load: (options: LoadOptions) => Promise<Net> };
   return module.load({ ...(artifact.weights ? { weights: artifact.weights } : {}), ...options });

@@ -3,16 +3,21 @@
 import { passes as allPasses } from "#passes/index.js";
 import type { PassOptions } from "#passes/index.js";
 import type { SplitMode, SplitReport } from "#passes/split.js";
+import type { FuseReport } from "#passes/fuse.js";
+import { dissolveWrongKernels } from "#passes/fuse.js";
+import { wrongSplit } from "#passes/split.js";
+import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import type { Result } from "#diagnostic/diagnostic.js";
+import { error, warning } from "#diagnostic/diagnostic.js";
 import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
 import type { Fusion } from "#rewrite/fusion.js";
-import { printing, timing, verifying } from "#rewrite/instruments.js";
+import { printing, starting, timing, verifying } from "#rewrite/instruments.js";
 import type { Instrument, PassRun } from "#rewrite/pipeline.js";
 import { runPipeline } from "#rewrite/pipeline.js";
 import type { Rule } from "#rewrite/rule.js";
 import { selectPasses } from "#rewrite/selection.js";
-import { defaultTarget, targets } from "./targets.js";
+import { targetOf } from "./targets.js";
 
 export interface OptimizeOptions {
   /** What costs are modelled for; WebAssembly by default. */
@@ -33,6 +38,8 @@ export interface OptimizeOptions {
   /** `onPrint` is called after these passes, or after `all`. */
   readonly printAfter?: readonly string[];
   readonly onPrint?: (pass: string, module: Module) => void;
+  /** Called before every pass. */
+  readonly onStart?: (pass: string) => void;
   /** Called after every pass. */
   readonly onPass?: (pass: string, module: Module) => void;
   readonly onTime?: (pass: string, milliseconds: number, changed: boolean) => void;
@@ -44,10 +51,20 @@ export interface Optimized {
   readonly trace: readonly PassRun[];
   /** What was split, and why the rest was not; present if `split` was asked for. */
   readonly split?: SplitReport;
+  /** Which ops were fused, which not, and why; absent if `fuse` did not run. */
+  readonly fused?: FuseReport;
 }
 
 /** The module after the passes, or what is wrong with the options. */
 export function optimize(module: Module, options: OptimizeOptions = {}): Result<Optimized> {
+  expectArgument(
+    "optimize",
+    "a module, `{ graph, weights }`",
+    module,
+    hasProperties(module, "graph", "weights"),
+  );
+  const problem = options.split && wrongSplit(options.split);
+  if (problem !== undefined) return { diagnostics: [error("wrong-option", `split: ${problem}`)] };
   const selected = selectPasses(allPasses, {
     ...(options.passes ? { passes: options.passes } : {}),
     ...(options.without ? { without: options.without } : {}),
@@ -56,7 +73,9 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   });
   if (!selected.value) return { diagnostics: selected.diagnostics };
   const trace: PassRun[] = [];
+  const { onStart } = options;
   const instruments: Instrument[] = [
+    ...(onStart ? [starting(onStart)] : []),
     { after: (run) => void trace.push(run) },
     ...(options.verify ? [verifying()] : []),
     ...(options.onTime ? [timing(options.onTime)] : []),
@@ -64,16 +83,27 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
     ...(options.onPass ? [printing(["all"], options.onPass)] : []),
   ];
   let split: SplitReport | undefined;
+  let fused: FuseReport | undefined;
   const passOptions: PassOptions = {
     ...(options.rules ? { rules: options.rules } : {}),
     ...(options.fusions ? { fusions: options.fusions } : {}),
     ...(options.split ? { split: options.split } : {}),
     approx: options.approx ?? false,
     onSplit: (report) => void (split = report),
+    onFused: (report) => void (fused = report),
   };
-  const context = { target: options.target ?? targets[defaultTarget].target, options: passOptions };
-  const { value, diagnostics } = runPipeline(module, selected.value, context, { instruments });
-  return value
-    ? { value: { module: value, trace, ...(split ? { split } : {}) }, diagnostics }
-    : { diagnostics };
+  const target = options.target ?? targetOf().target;
+  const context = { target, options: passOptions };
+  const run = runPipeline(module, selected.value, context, { instruments });
+  if (!run.value) return { diagnostics: run.diagnostics };
+  const reports = { ...(split ? { split } : {}), ...(fused ? { fused } : {}) };
+  if (fused) return { value: { module: run.value, trace, ...reports }, diagnostics: run.diagnostics };
+  // Kernels of a dump are looked at by `fuse`; without it, those that are wrong must not go further either.
+  const { graph, problems } = dissolveWrongKernels(run.value.graph, target);
+  const warnings = problems.map((problem) => warning("wrong-kernel", `${problem}; its ops run one by one`));
+  const checked = graph === run.value.graph ? run.value : { graph, weights: run.value.weights };
+  return {
+    value: { module: checked, trace, ...reports },
+    diagnostics: [...run.diagnostics, ...warnings],
+  };
 }

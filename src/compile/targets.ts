@@ -24,4 +24,11 @@ export type TargetName = keyof typeof targets;
 /** The fastest that exists for a CPU. */
 export const defaultTarget: TargetName = "wasm";
 
+/** The row of a target, the default one if none is named. */
+export function targetOf(name: TargetName = defaultTarget): TargetEntry {
+  const known = Object.hasOwn(targets, name);
+  if (!known) throw new TypeError(`there is no target ${String(name)}; there is ${targetNames.join(", ")}`);
+  return targets[name];
+}
+
 export const targetNames = Object.keys(targets) as readonly TargetName[];

@@ -2,8 +2,7 @@
 
 import type { Artifact } from "#backend/artifact.js";
 import { bug } from "#diagnostic/diagnostic.js";
-import { interpret } from "#interpret/interpret.js";
-import { firstDifference, longestReduction, tolerance } from "#interpret/tolerance.js";
+import { firstDifference, interpretScaled, longestReduction, tolerance } from "#interpret/tolerance.js";
 import { inputNodes } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import { tensor } from "#ir/tensor.js";
@@ -22,11 +21,22 @@ export interface Comparison {
   readonly allowed: number;
 }
 
+export interface VerifyOptions {
+  /** Seed of the random inputs; 1 by default. */
+  readonly seed?: number;
+  /** Hears what is being done, and which part of it is done where that is known, from 0 to 1. */
+  readonly onStep?: (step: string, part?: number) => void;
+}
+
 /**
  * Runs the artifact, over memory full of NaN, and the interpreter on the same standard normal inputs. A net with an
  * open batch gets two samples, which the interpreter takes one by one.
  */
-export async function verifyArtifact(artifact: Artifact, reference: Module, seed = 1): Promise<Comparison[]> {
+export async function verifyArtifact(
+  artifact: Artifact,
+  reference: Module,
+  { seed = 1, onStep }: VerifyOptions = {},
+): Promise<Comparison[]> {
   const { graph } = reference;
   const random = seededRandom(seed);
   const samples = graph.batch === undefined ? 1 : 2;
@@ -34,22 +44,31 @@ export async function verifyArtifact(artifact: Artifact, reference: Module, seed
   for (const { name, type } of inputNodes(graph)) {
     inputs[name] = Float32Array.from({ length: samples * elements(type.shape) }, () => random.normal());
   }
+  onStep?.("running the module");
   const net = await load(artifact, { poison: true });
   const actual = await net.run(inputs);
   net.dispose();
 
+  let visited = 0;
   const expected = Array.from({ length: samples }, (_, k) =>
-    interpret(reference, sampleOf(reference, inputs, k)),
+    interpretScaled(reference, sampleOf(reference, inputs, k), () => {
+      visited += 1;
+      onStep?.("interpreting", visited / (samples * graph.nodes.size));
+    }),
   );
   const longest = longestReduction(reference);
   return graph.outputs.map(({ name }) => {
     const values = actual[name] ?? bug(`the module has no output ${name}`);
-    const wanted = Float64Array.from(expected.flatMap((outputs) => [...(outputs.get(name)?.data ?? [])]));
+    const results = expected.map(
+      (outputs) => outputs.get(name) ?? bug(`the interpreter has no output ${name}`),
+    );
+    const wanted = Float64Array.from(results.flatMap(({ value }) => [...value.data]));
+    const scale = results.map((result) => result.scale);
     return {
       output: name,
-      agrees: firstDifference(values, wanted, longest) < 0,
+      agrees: firstDifference(values, wanted, longest, scale) < 0,
       largestDifference: largestDifference(values, wanted),
-      allowed: tolerance(longest, wanted),
+      allowed: tolerance(longest, scale),
     };
   });
 }

@@ -60,6 +60,8 @@ export function visible(text: string): string {
 
 /** Terminal columns that `visible(text)` takes. */
 export function columns(text: string): number {
+  // Nearly all text is of this kind, and classes of Unicode are slow to look up.
+  if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   let count = 0;
   for (const character of visible(text)) count += columnsOf(character);
   return count;

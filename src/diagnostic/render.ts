@@ -28,7 +28,7 @@ type Colors = ReturnType<typeof picocolors.createColors>;
 export function render(
   diagnostics: readonly Diagnostic[],
   sources: ReadonlyMap<string, string>,
-  { color }: RenderOptions,
+  { color }: RenderOptions = { color: false },
 ): string {
   const colors = picocolors.createColors(color);
   const texts = new Map<string, SourceText>();

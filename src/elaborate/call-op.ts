@@ -31,9 +31,9 @@ export function callOp(state: State, path: string, name: OpName, given: readonly
   if (!operands) return none;
 
   const types = operands.map((id) => typeOf(state, id));
-  const attributes = normalizeAttributes(name, types, sorted.attributes as Readonly<Record<string, never>>);
+  const attributes = normalizeAttributes(name, types, sorted.attributes);
   if (isProblem(attributes)) return misfit(state, name, attributes, sorted, operands, span);
-  const type = inferType(name, types, attributes as never);
+  const type = inferType(name, types, attributes);
   if (isProblem(type)) return misfit(state, name, type, sorted, operands, span);
   const batched = operands.map((id) => state.batched.has(id));
   const problem = batchProblem(name, types, attributes, type, batched);

@@ -1,6 +1,7 @@
 // Elaboration: the syntax tree of a net becomes a graph and its weights.
 
 import type { Ast, BlockItem, NetItem } from "#grammar/ast.js";
+import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
@@ -42,6 +43,9 @@ export interface Elaborated extends Module {
  * in `Graph.batch`.
  */
 export function elaborate(ast: Ast, options: ElaborateOptions = {}): Result<Elaborated> {
+  expectArgument("elaborate", "a syntax tree, as `parse` gives it", ast, hasProperties(ast, "items"));
+  const { dims } = options;
+  expectArgument("elaborate", "dims as a Map", dims, dims === undefined || hasProperties(dims, "has", "get"));
   const diagnostics = checkItems(ast);
   const net = chooseNet(ast, options.net, diagnostics);
   if (!net) return { diagnostics };

@@ -213,8 +213,8 @@ function applyOp(
     inputs.push(id);
   }
   const known = inputs.map((id) => state.store.entries.get(id)?.type).filter((type) => type !== undefined);
-  const normal = normalizeAttributes(name, known, attributes as Readonly<Record<string, never>>);
-  const type = isProblem(normal) ? normal : inferType(name, known, normal as never);
+  const normal = normalizeAttributes(name, known, attributes);
+  const type = isProblem(normal) ? normal : inferType(name, known, normal);
   if (isProblem(normal) || isProblem(type)) {
     const {
       problem,

@@ -6,6 +6,7 @@ import { error } from "#diagnostic/diagnostic.js";
 import type { KernelId, KernelLabel, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
 import { uniteSpans } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
+import { numberText } from "#ir/units.js";
 import type { WeightFile, WeightSource, WeightStore } from "#ir/weights.js";
 import { makeNode } from "#ops/index.js";
 import type { Value } from "./value.js";
@@ -111,7 +112,7 @@ export function step(state: State, span: Span): boolean {
   state.steps += 1;
   if (state.steps <= stepLimit && state.nodes.size < nodeLimit) return true;
   state.full = true;
-  const limit = state.steps > stepLimit ? `${inWords(stepLimit)} steps` : `${inWords(nodeLimit)} nodes`;
+  const limit = state.steps > stepLimit ? `${numberText(stepLimit)} steps` : `${numberText(nodeLimit)} nodes`;
   fail(state, span, "too-large", `the net takes more than ${limit}`, {
     help: ["is the count of a `repeat` what you meant?"],
   });
@@ -207,8 +208,4 @@ export function describe(state: State, value: Value): string {
     default:
       return value satisfies never;
   }
-}
-
-function inWords(count: number): string {
-  return count.toLocaleString("en-US");
 }

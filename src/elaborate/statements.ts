@@ -9,6 +9,7 @@ import type {
   RepeatStatement,
   Statement,
 } from "#grammar/ast.js";
+import { numberText } from "#ir/units.js";
 import { makeNode } from "#ops/index.js";
 import { reserved } from "./check-items.js";
 import { inputType } from "./dimensions.js";
@@ -155,7 +156,7 @@ function runRepeat(state: State, scope: Scope, statement: RepeatStatement): void
   if (count.kind === "none") return;
   const times = count.kind === "number" ? count.value : Number.NaN;
   if (!Number.isInteger(times) || times < 0 || times > repeatLimit) {
-    const most = repeatLimit.toLocaleString("en-US");
+    const most = numberText(repeatLimit);
     fail(
       state,
       statement.count.span,

@@ -1,6 +1,6 @@
 // A graph as Graphviz DOT: one box a node, one cluster a kernel.
 
-import type { Node } from "#ir/graph.js";
+import type { KernelId, Node } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { topological } from "#ir/order.js";
 import type { Module } from "#ir/weights.js";
@@ -26,9 +26,16 @@ export function graphDot(module: Module): string {
     `  node [shape=box, style="rounded,filled", fillcolor="#eeeeee", color="#888888", fontname="Helvetica", fontsize=10, margin="0.25,0.06"];`,
     `  edge [color="#666666", arrowsize=0.6];`,
   ];
+  const byKernel = new Map<KernelId, Node[]>();
+  for (const node of nodes) {
+    if (node.kernel === undefined) continue;
+    const members = byKernel.get(node.kernel);
+    if (members) members.push(node);
+    else byKernel.set(node.kernel, [node]);
+  }
   for (const [kernel, label] of graph.kernels) {
-    const members = nodes.filter((node) => node.kernel === kernel);
-    if (members.length === 0) continue;
+    const members = byKernel.get(kernel);
+    if (!members) continue;
     lines.push(
       `  subgraph ${quote(`cluster_${kernel}`)} {`,
       `    label=${quote(`${kernel} ${label.rule}`)}; labeljust=l; fontname="Helvetica"; fontsize=10; color="#b0b0b0"; style="rounded,dashed";`,

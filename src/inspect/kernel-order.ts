@@ -57,7 +57,7 @@ function inOrder(graph: Graph, units: readonly Unit[], unitOf: ReadonlyMap<Node,
       if (waiting.some((other) => state.get(other) === "open")) return undefined;
       if (waiting.length > 0) {
         state.set(unit, "open");
-        stack.push(...waiting.toReversed());
+        for (const other of waiting.toReversed()) stack.push(other);
         continue;
       }
       state.set(unit, "done");

@@ -5,10 +5,9 @@ import type { AttributeValue, OpName } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
 import type { AttributeKind } from "#ops/attributes.js";
 import { normalizeAttributes, opOf } from "#ops/index.js";
+import type { Attributes } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
 import { listExpression, literalName, numberExpression, stringExpression } from "./lift-expressions.js";
-
-type Attributes = Readonly<Record<string, AttributeValue>>;
 
 /** A named argument. */
 export interface Named {
@@ -20,18 +19,11 @@ export interface Named {
  * The arguments for the attributes of a node on operands of these types, in the order of the op table. An attribute is
  * left out where its default comes to the same, and padding is `same` or symmetric where that does.
  */
-export function liftAttributes(
-  op: OpName,
-  inputs: readonly TensorType[],
-  attributes: Readonly<Record<string, unknown>>,
-): Named[] {
+export function liftAttributes(op: OpName, inputs: readonly TensorType[], wanted: Attributes): Named[] {
   const kinds = opOf(op).attributes;
-  const wanted = attributes as Attributes;
   const written: Record<string, AttributeValue> = { ...wanted };
   const comesToTheSame = (key: string, value: AttributeValue): boolean => {
-    const normal = normalizeAttributes(op, inputs, { ...written, [key]: value } as Readonly<
-      Record<string, never>
-    >);
+    const normal = normalizeAttributes(op, inputs, { ...written, [key]: value });
     return !isProblem(normal) && Object.keys(wanted).every((one) => equal(normal[one], wanted[one]));
   };
   return Object.entries(kinds).flatMap(([name, kind]): Named[] => {

@@ -21,29 +21,29 @@ const depthLimit = 16;
 export function weightFileOf({ graph, weights }: Module): string | undefined {
   const files = new Set<string>();
   const seen = new Set<WeightId>();
-  const visit = (id: WeightId): void => {
-    if (seen.has(id)) return;
+  // Formulas may be as deep as a text is long, so they are walked without recursion.
+  const open: WeightId[] = [];
+  for (const node of graph.nodes.values()) if (node.op === "constant") open.push(node.attributes.weight);
+  for (let id = open.pop(); id !== undefined; id = open.pop()) {
+    if (seen.has(id)) continue;
     seen.add(id);
     const { source } = entryOf(weights, id);
     if (source.kind === "file") files.add(source.file);
-    if (source.kind === "expression") source.inputs.forEach(visit);
-  };
-  for (const node of graph.nodes.values()) if (node.op === "constant") visit(node.attributes.weight);
+    if (source.kind === "expression") open.push(...source.inputs);
+  }
   const [file, second] = files;
   return second === undefined ? file : undefined;
 }
 
-/** The value of a `param` whose type is declared. */
-export function liftWeight(module: Module, id: WeightId): Expression {
-  const { weights } = module;
-  const ids: Ids = { weights, byKey: weightFileOf(module) !== undefined, budget: formulaLimit };
+/** The value of a `param` whose type is declared; `byKey` says whether a key names an entry: not where files share one. */
+export function liftWeight(weights: WeightStore, id: WeightId, byKey: boolean): Expression {
+  const ids: Ids = { weights, byKey, budget: formulaLimit };
   const lifted = liftEntry(ids, entryOf(weights, id), true, 0);
   return ids.budget < 0 ? stored(id) : lifted;
 }
 
 interface Ids {
   readonly weights: WeightStore;
-  /** Whether a key names an entry: not where files share one. */
   readonly byKey: boolean;
   /** Entries that may still be written. */
   budget: number;

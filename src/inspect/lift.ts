@@ -18,6 +18,8 @@ import { inlineConstants } from "./inline-constants.js";
 export interface LiftOptions {
   /** Whether a comment behind each binding says its type; true by default. */
   readonly types?: boolean;
+  /** How the text names the weight file, given the path under which it was opened; that path by default. */
+  readonly weightsPath?: (opened: string) => string;
 }
 
 /** The text of a graph, in the language; `parse` and `elaborate` give the graph again, but for ids, spans and origins. */
@@ -40,12 +42,16 @@ export function lift(module: Module, options: LiftOptions = {}): Ast {
   const body: Statement[] = [];
   const file = weightFileOf(module);
   if (file !== undefined)
-    body.push({ kind: "weights", path: { kind: "string", value: file, span: noSpan }, span: clock.span() });
+    body.push({
+      kind: "weights",
+      path: { kind: "string", value: options.weightsPath?.(file) ?? file, span: noSpan },
+      span: clock.span(),
+    });
   for (const node of inputNodes(graph))
     body.push({ kind: "input", name: nameOf(node.name), type: typeOf(graph, node), span: clock.span() });
   for (const node of graph.nodes.values()) {
     if (node.op !== "constant" || inline.has(node.id)) continue;
-    const value = liftWeight(module, node.attributes.weight);
+    const value = liftWeight(module.weights, node.attributes.weight, file !== undefined);
     body.push({
       kind: "param",
       name: nameOf(node.name),

@@ -1,32 +1,89 @@
 // The one tolerance for results computed in f32 in any order.
 
-import { operands } from "#ir/graph.js";
+import type { NodeId } from "#ir/graph.js";
+import { nodeOf, operands } from "#ir/graph.js";
+import { topological } from "#ir/order.js";
+import type { Tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
 import { elements } from "#ir/type.js";
-import { macsOf } from "#ops/index.js";
+import { macsOf, opOf } from "#ops/index.js";
+import { interpret } from "./interpret.js";
 
 /**
- * How far an f32 result may be from the reference: 2⁻²³ · (8 + 4·√K) · max|reference|, K the longest reduction on the
- * way. Rounding errors of a sum of K terms grow like √K when they are independent (Higham and Mary 2019, "A New Approach
- * to Probabilistic Rounding Error Analysis"); 4 is four standard deviations, and 8 covers what is not a sum.
+ * How far an f32 result may be from the reference: 2⁻²³ · (8 + 4·√K) · max|scale|, K the longest reduction on the way and
+ * `scale` the values on the way (`interpretScaled`). Rounding errors of a sum of K terms grow like √K when they are
+ * independent (Higham and Mary 2019, "A New Approach to Probabilistic Rounding Error Analysis"); 4 is four standard
+ * deviations, and 8 covers what is not a sum.
  */
-export function tolerance(longest: number, reference: ArrayLike<number>): number {
-  let largest = 0;
-  for (let index = 0; index < reference.length; index += 1) {
-    const size = Math.abs(reference[index] ?? 0);
-    if (Number.isFinite(size) && size > largest) largest = size;
-  }
-  return 2 ** -23 * (8 + 4 * Math.sqrt(longest)) * largest;
+export function tolerance(longest: number, scale: ArrayLike<number>): number {
+  return 2 ** -23 * (8 + 4 * Math.sqrt(longest)) * greatest(scale);
 }
 
-/** The longest reduction of a graph, in terms: per-element MACs, or the elements that one result of a reduction reads. */
-export function longestReduction(module: Module): number {
+/** A reference value, and the size of what it is computed from. */
+export interface Scaled {
+  readonly value: Tensor;
+  /** The greatest finite |value| among the output, the results on the way to it and the inputs that they read. */
+  readonly scale: number;
+}
+
+/**
+ * The outputs by name, each with the scale of its tolerance. A rounding error is relative to the value that is rounded, and
+ * later ops carry it along as it is: with a = 1000.001 and b = 1000, a − b = 0.001 has the errors of a and b, which are 10⁶
+ * times larger than any of its own. Relative to the result alone no tolerance holds, so it is relative to the
+ * greatest value on the way (Higham 2002, "Accuracy and Stability of Numerical Algorithms", §1.7). Weights do not count: they
+ * are read, not computed. Throws as `interpret` does.
+ */
+export function interpretScaled(
+  module: Module,
+  inputs: ReadonlyMap<string, Tensor>,
+  visit?: (id: NodeId) => void,
+): Map<string, Scaled> {
+  const { graph } = module;
+  const scales = new Map<NodeId, number>();
+  const values = interpret(module, inputs, (id, value) => {
+    visit?.(id);
+    const node = nodeOf(graph, id);
+    const own = node.op === "constant" ? 0 : greatest(value.data);
+    scales.set(
+      id,
+      node.inputs.reduce((most, input) => Math.max(most, scales.get(input) ?? 0), own),
+    );
+  });
+  return new Map(
+    graph.outputs.flatMap(({ name, node }) => {
+      const value = values.get(name);
+      return value ? [[name, { value, scale: scales.get(node) ?? 0 }] as const] : [];
+    }),
+  );
+}
+
+/** The greatest finite |value|; 0 if there is none. */
+function greatest(values: ArrayLike<number>): number {
+  let most = 0;
+  for (let index = 0; index < values.length; index += 1) {
+    const size = Math.abs(values[index] ?? 0);
+    if (Number.isFinite(size) && size > most) most = size;
+  }
+  return most;
+}
+
+/**
+ * The longest reduction of a graph, in terms: per-element MACs, the elements that one result of a reduction reads, or the ops of
+ * a row of elementwise ones, since a sum that is written out is rounded as often as one that is a single op.
+ */
+export function longestReduction({ graph }: Module): number {
   let longest = 1;
-  for (const node of module.graph.nodes.values()) {
-    const inputs = operands(module.graph, node).map((input) => input.type);
+  const rows = new Map<NodeId, number>();
+  for (const node of topological(graph)) {
+    if (opOf(node.op).scalar) {
+      const row = 1 + node.inputs.reduce((most, id) => Math.max(most, rows.get(id) ?? 0), 0);
+      rows.set(node.id, row);
+      longest = Math.max(longest, row);
+    }
+    const inputs = operands(graph, node).map((input) => input.type);
     const results = elements(node.type.shape);
     const terms = macsOf(node, inputs) / results;
-    const gathered = Math.max(0, ...inputs.map((type) => elements(type.shape) / results));
+    const gathered = inputs.reduce((most, type) => Math.max(most, elements(type.shape) / results), 0);
     longest = Math.max(longest, terms, node.op === "constant" ? 1 : gathered);
   }
   return longest;
@@ -34,9 +91,8 @@ export function longestReduction(module: Module): number {
 
 /**
  * The index of the first element that is further off than the tolerance (NaN and ∞ must agree), or −1. `scale` holds the
- * values whose size sets the tolerance. A sum of few results may cancel to nearly nothing; its error is then in
- * proportion to the sum of |terms| (Higham 2002, "Accuracy and Stability of Numerical Algorithms", §4.2), which is the op's
- * value on the absolute values of its operands.
+ * values whose size sets the tolerance: `[scale]` of `interpretScaled`, or for one op alone its value on the absolute values
+ * of its operands, since the error of a sum that cancels is in proportion to the sum of |terms| (Higham 2002, §4.2).
  */
 export function firstDifference(
   actual: ArrayLike<number>,

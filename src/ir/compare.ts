@@ -3,7 +3,7 @@
 import type { Graph, Node, NodeId, WeightId } from "./graph.js";
 import { inputNodes, nodeOf } from "./graph.js";
 import { printType, sameType } from "./type.js";
-import type { Module, WeightStore } from "./weights.js";
+import type { Module, WeightSource, WeightStore } from "./weights.js";
 import { entryOf } from "./weights.js";
 
 /**
@@ -24,13 +24,29 @@ export function sameGraph(a: Module, b: Module): string | undefined {
   );
 }
 
-/** Whether two weights have the same type and the same source, down to the entries that they are made of. */
+/**
+ * Whether two weights have the same type and the same source, down to the entries that they are made of. Each pair of entries
+ * is compared once and without recursion, since formulas may be long and use a part over and over.
+ */
 export function sameWeight(a: WeightStore, idA: WeightId, b: WeightStore, idB: WeightId): boolean {
-  if (a === b && idA === idB) return true;
-  const left = entryOf(a, idA);
-  const right = entryOf(b, idB);
-  const [one, other] = [left.source, right.source];
-  if (!sameType(left.type, right.type)) return false;
+  const open: (readonly [WeightId, WeightId])[] = [[idA, idB]];
+  const seen = new Set<string>();
+  for (let pair = open.pop(); pair; pair = open.pop()) {
+    const [left, right] = pair;
+    const key = JSON.stringify(pair);
+    if ((a === b && left === right) || seen.has(key)) continue;
+    seen.add(key);
+    const [one, other] = [entryOf(a, left), entryOf(b, right)];
+    if (!sameType(one.type, other.type) || !sameSource(one.source, other.source)) return false;
+    if (one.source.kind !== "expression" || other.source.kind !== "expression") continue;
+    const inputs = other.source.inputs;
+    for (const [at, input] of one.source.inputs.entries()) open.push([input, inputs[at] ?? ""]);
+  }
+  return true;
+}
+
+/** Whether two sources are the same but for the entries that an expression reads. */
+function sameSource(one: WeightSource, other: WeightSource): boolean {
   switch (one.kind) {
     case "absent":
       return other.kind === "absent";
@@ -49,8 +65,7 @@ export function sameWeight(a: WeightStore, idA: WeightId, b: WeightStore, idB: W
         other.kind === "expression" &&
         one.op === other.op &&
         sameValue(one.attributes, other.attributes) &&
-        one.inputs.length === other.inputs.length &&
-        one.inputs.every((input, at) => sameWeight(a, input, b, other.inputs[at] ?? ""))
+        one.inputs.length === other.inputs.length
       );
     default:
       return one satisfies never;

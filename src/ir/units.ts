@@ -1,8 +1,13 @@
 // Numbers as people read them.
 
+/** `4,221,032`, exactly. Grouped here, since `toLocaleString` loads the tables of all languages: 9 MB of memory. */
+export function numberText(count: number): string {
+  return Number.isInteger(count) ? String(count).replaceAll(/\B(?=(\d{3})+$)/g, ",") : String(count);
+}
+
 /** `1.2 K`, `569 M`: three significant digits at most; exact below 10,000. */
 export function countText(count: number): string {
-  if (count < 10_000) return count.toLocaleString("en-US");
+  if (count < 10_000) return numberText(count);
   for (const [size, unit] of [
     [1e9, "G"],
     [1e6, "M"],
@@ -24,6 +29,11 @@ export function bytesText(bytes: number): string {
     if (bytes >= size) return `${significant(bytes / size)} ${unit}`;
   }
   return `${bytes} B`;
+}
+
+/** `1 op`, `2,000 ops`. */
+export function plural(count: number, word: string): string {
+  return `${numberText(count)} ${word}${count === 1 ? "" : "s"}`;
 }
 
 /** `1×3×3×5`; `scalar` for no axes. */

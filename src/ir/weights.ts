@@ -6,10 +6,16 @@ import type { AttributeValue, Graph, WeightId } from "./graph.js";
 import type { Tensor } from "./tensor.js";
 import type { TensorType } from "./type.js";
 
+/**
+ * Gives values as f32. They may be a view of what lies in memory anyway, so nobody writes to them. `into`, which is at
+ * least as long, may be used to hold them: then they live until it is used again.
+ */
+export type ReadF32 = (into?: Float32Array) => Float32Array;
+
 /** Where a weight's values come from. */
 export type WeightSource =
   /** Made at reading time, from a file's slice: `read` opens, reads and closes; throws an `Error` that names the file if it changed since it was opened. */
-  | { readonly kind: "file"; readonly file: string; readonly key: string; readonly read: () => Float32Array }
+  | { readonly kind: "file"; readonly file: string; readonly key: string; readonly read: ReadF32 }
   /** Generated: `he_normal`, `zeros`, `ones`, … from a seed; `fanIn` in elements where the generator needs it. */
   | {
       readonly kind: "seeded";
@@ -46,8 +52,8 @@ export interface WeightStore {
   add(name: string, type: TensorType, source: WeightSource): WeightId;
   /** The values in float64, expressions evaluated without rounding in between. */
   read(id: WeightId): Tensor;
-  /** The values as they are packed: rounded to f32 once. */
-  readF32(id: WeightId): Float32Array;
+  /** The values as they are packed: rounded to f32 once. `into` is as for `ReadF32`. */
+  readF32(id: WeightId, into?: Float32Array): Float32Array;
 }
 
 /** The entry with an id; throws `InternalError` if there is none. */
@@ -74,7 +80,7 @@ export interface WeightFileEntry {
   readonly shape: readonly number[];
   /** As the file has it (`F16`); `read` widens. */
   readonly dtype?: string;
-  readonly read: () => Float32Array;
+  readonly read: ReadF32;
 }
 
 /** Opens weight files by the path that a net or `--weights` gives; the compiler itself touches no file system. */

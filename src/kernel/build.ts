@@ -14,26 +14,19 @@ import type {
   Value,
   ValueType,
 } from "./ir.js";
+import { integer, simplifyInt } from "./integers.js";
 import { dropUnused, usedParameters } from "./unused.js";
 
 /** An integer expression, or a number known now. */
 export type Int = Value | number;
 
 export const f32 = (value: number): Value => ({ kind: "const", type: "f32", value });
-export const i32 = (value: Int): Value =>
-  typeof value === "number" ? { kind: "const", type: "i32", value } : value;
+export const i32 = (value: Int): Value => (typeof value === "number" ? integer(value) : value);
 
 /** Integer arithmetic; constants are folded, and `x · 1`, `x + 0` are x. */
 export function int(fn: IntBinary, a: Int, b: Int): Int {
-  const [left, right] = [known(a), known(b)];
-  if (left !== undefined && right !== undefined) return fold(fn, left, right);
-  if (right === 0 && (fn === "add" || fn === "sub")) return a;
-  if (left === 0 && fn === "add") return b;
-  if (right === 1 && (fn === "mul" || fn === "div")) return a;
-  if (left === 1 && fn === "mul") return b;
-  if ((right === 0 || left === 0) && fn === "mul") return 0;
-  if (right === 1 && fn === "rem") return 0;
-  return { kind: "int", type: "i32", fn, a: i32(a), b: i32(b) };
+  const value = simplifyInt(fn, i32(a), i32(b));
+  return known(value) ?? value;
 }
 
 export const addInt = (...terms: readonly Int[]): Int =>
@@ -318,31 +311,4 @@ export class KernelBuilder<S> {
 export function known(value: Int): number | undefined {
   if (typeof value === "number") return value;
   return value.kind === "const" ? value.value : undefined;
-}
-
-function fold(fn: IntBinary, a: number, b: number): number {
-  switch (fn) {
-    case "add":
-      return a + b;
-    case "sub":
-      return a - b;
-    case "mul":
-      return a * b;
-    case "div":
-      return Math.trunc(a / b);
-    case "rem":
-      return a % b;
-    case "min":
-      return Math.min(a, b);
-    case "max":
-      return Math.max(a, b);
-    case "shl":
-      return a << b;
-    case "shr":
-      return a >> b;
-    case "and":
-      return a & b;
-    default:
-      return fn satisfies never;
-  }
 }

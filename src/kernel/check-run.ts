@@ -4,19 +4,9 @@ import { bug } from "#diagnostic/diagnostic.js";
 import type { Surroundings } from "./check-access.js";
 import { watch } from "./check-access.js";
 import type { Toucher } from "./check-memory.js";
-import { erf, roundHalfEven } from "#ops/scalar-eval.js";
-import { evalInt } from "./fold.js";
-import type {
-  Address,
-  FloatBinary,
-  FloatUnary,
-  Kernel,
-  Parameter,
-  Place,
-  Register,
-  Statement,
-  Value,
-} from "./ir.js";
+import { binaryFunctions, unaryFunctions } from "#ops/scalar-eval.js";
+import { compares, evalInt } from "./integers.js";
+import type { Address, Kernel, Parameter, Place, Register, Statement, Value } from "./ir.js";
 
 /** Runs all blocks of a kernel, one after another, and reports what the surroundings see. */
 export function runKernel(kernel: Kernel, around: Surroundings): void {
@@ -358,32 +348,3 @@ function zip(a: readonly number[], b: readonly number[], f: (a: number, b: numbe
 function lane(all: readonly number[], index: number): number {
   return all[index] ?? bug("a lane is missing");
 }
-
-function compares(fn: "lt" | "le" | "eq" | "ne", a: number, b: number): boolean {
-  return fn === "lt" ? a < b : fn === "le" ? a <= b : fn === "eq" ? a === b : a !== b;
-}
-
-const unaryFunctions: Readonly<Record<FloatUnary, (x: number) => number>> = {
-  neg: (x) => -x,
-  abs: Math.abs,
-  sqrt: Math.sqrt,
-  exp: Math.exp,
-  log: Math.log,
-  tanh: Math.tanh,
-  erf,
-  floor: Math.floor,
-  ceil: Math.ceil,
-  round: roundHalfEven,
-  sin: Math.sin,
-  cos: Math.cos,
-};
-
-const binaryFunctions: Readonly<Record<FloatBinary, (a: number, b: number) => number>> = {
-  add: (a, b) => a + b,
-  sub: (a, b) => a - b,
-  mul: (a, b) => a * b,
-  div: (a, b) => a / b,
-  min: Math.min,
-  max: Math.max,
-  pow: (a, b) => a ** b,
-};

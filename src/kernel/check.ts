@@ -124,7 +124,11 @@ function packedValues(program: KernelProgram): Float32Array {
   const values = new Float32Array(size);
   let offset = 0;
   for (const entry of program.weights) {
-    values.set(entry.pack(), offset);
+    let at = offset;
+    for (const piece of entry.pack()) {
+      values.set(piece, at);
+      at += piece.length;
+    }
     offset += roundUp(entry.elements, program.lanes);
   }
   return values;

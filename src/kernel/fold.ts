@@ -1,7 +1,8 @@
 // Folding of constant integer arithmetic, and of loops that run once, before a kernel is printed.
 
-import type { Address, IntBinary, Kernel, Statement, Value } from "./ir.js";
-import { walkStatements } from "./walk.js";
+import { compares, integer, simplifyInt } from "./integers.js";
+import type { Address, Kernel, Statement, Value } from "./ir.js";
+import { mapOperands, walkStatements } from "./walk.js";
 
 /**
  * The kernel with integer constants folded, registers that only rename another value replaced by it, loops that run
@@ -110,27 +111,13 @@ function foldOnce(value: Value, state: State): Value {
     case "load":
     case "load_i32":
       return { ...value, address: foldAddress(value.address, state) };
-    case "unary":
-    case "splat":
-    case "lane":
-    case "swizzle":
-    case "horizontal":
-    case "to_f32":
-    case "to_i32":
-      return { ...value, x: fold(value.x) };
-    case "binary":
-      return { ...value, a: fold(value.a), b: fold(value.b) };
     case "int":
-      return foldInt(value.fn, fold(value.a), fold(value.b));
+      return simplifyInt(value.fn, fold(value.a), fold(value.b));
     case "compare": {
       const a = fold(value.a);
       const b = fold(value.b);
       if (a.kind === "const" && b.kind === "const") {
-        const { value: x } = a;
-        const { value: y } = b;
-        const holds =
-          value.fn === "lt" ? x < y : value.fn === "le" ? x <= y : value.fn === "eq" ? x === y : x !== y;
-        return { kind: "const", type: "bool", value: holds ? 1 : 0 };
+        return { kind: "const", type: "bool", value: compares(value.fn, a.value, b.value) ? 1 : 0 };
       }
       return { ...value, a, b };
     }
@@ -146,78 +133,7 @@ function foldOnce(value: Value, state: State): Value {
       if (condition.kind === "const") return fold(condition.value ? value.then : value.otherwise);
       return { ...value, if: condition, then: fold(value.then), otherwise: fold(value.otherwise) };
     }
-    case "select_compare":
-      return {
-        ...value,
-        a: fold(value.a),
-        b: fold(value.b),
-        then: fold(value.then),
-        otherwise: fold(value.otherwise),
-      };
-    case "madd":
-      return { ...value, a: fold(value.a), b: fold(value.b), c: fold(value.c) };
     default:
-      return value satisfies never;
+      return mapOperands(value, fold);
   }
-}
-
-function foldInt(fn: IntBinary, a: Value, b: Value): Value {
-  if (a.kind === "const" && b.kind === "const") return integer(evalInt(fn, a.value, b.value));
-  if (fn === "add") {
-    if (a.kind === "const") return foldInt("add", b, a);
-    if (b.kind === "const") {
-      if (b.value === 0) return a;
-      if (a.kind === "int" && a.fn === "add" && a.b.kind === "const") {
-        return foldInt("add", a.a, integer(evalInt("add", a.b.value, b.value)));
-      }
-    } else if (a.kind === "int" && a.fn === "add" && a.b.kind === "const") {
-      return foldInt("add", foldInt("add", a.a, b), a.b);
-    } else if (b.kind === "int" && b.fn === "add" && b.b.kind === "const") {
-      return foldInt("add", foldInt("add", a, b.a), b.b);
-    }
-  }
-  if (b.kind === "const") {
-    if (b.value === 0 && (fn === "sub" || fn === "shl" || fn === "shr")) return a;
-    if (b.value === 0 && (fn === "mul" || fn === "and")) return integer(0);
-    if (b.value === 1 && (fn === "mul" || fn === "div")) return a;
-    if (b.value === 1 && fn === "rem") return integer(0);
-    // (x + c)·k = x·k + c·k, so that constants reach the address.
-    if (fn === "mul" && a.kind === "int" && a.fn === "add" && a.b.kind === "const") {
-      return foldInt("add", foldInt("mul", a.a, b), integer(evalInt("mul", a.b.value, b.value)));
-    }
-  }
-  if (a.kind === "const" && fn === "mul") return foldInt("mul", b, a);
-  return { kind: "int", type: "i32", fn, a, b };
-}
-
-/** Integer arithmetic as all targets have it: 32 bits, wrapping, division towards zero. */
-export function evalInt(fn: IntBinary, a: number, b: number): number {
-  switch (fn) {
-    case "add":
-      return (a + b) | 0;
-    case "sub":
-      return (a - b) | 0;
-    case "mul":
-      return Math.imul(a, b);
-    case "div":
-      return (a / b) | 0;
-    case "rem":
-      return (a % b) | 0;
-    case "min":
-      return Math.min(a, b);
-    case "max":
-      return Math.max(a, b);
-    case "shl":
-      return a << b;
-    case "shr":
-      return a >> b;
-    case "and":
-      return a & b;
-    default:
-      return fn satisfies never;
-  }
-}
-
-function integer(value: number): Value {
-  return { kind: "const", type: "i32", value };
 }

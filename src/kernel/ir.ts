@@ -4,6 +4,8 @@
 // invocations of a workgroup on a GPU) and serial loops. All counts are constants. Addresses are a register plus a
 // constant, counted in f32 elements; registers that step (`p += 16`) are in the IR.
 
+import type { ScalarBinary, ScalarUnary } from "#ops/scalar.js";
+
 /** Types of values. `vec` has the target's lane count; with one lane it is an f32. */
 export type ValueType = "f32" | "i32" | "bool" | "vec";
 
@@ -39,20 +41,8 @@ export interface Address {
   readonly offset: number;
 }
 
-export type FloatUnary =
-  | "neg"
-  | "abs"
-  | "sqrt"
-  | "exp"
-  | "log"
-  | "tanh"
-  | "erf"
-  | "floor"
-  | "ceil"
-  | "round"
-  | "sin"
-  | "cos";
-export type FloatBinary = "add" | "sub" | "mul" | "div" | "min" | "max" | "pow";
+export type FloatUnary = ScalarUnary;
+export type FloatBinary = ScalarBinary;
 export type IntBinary = "add" | "sub" | "mul" | "div" | "rem" | "min" | "max" | "shl" | "shr" | "and";
 export type Compare = "lt" | "le" | "eq" | "ne";
 
@@ -185,8 +175,11 @@ export interface Launch {
 export interface PackedWeight {
   readonly name: string;
   readonly elements: number;
-  /** Computes the values when the file is written; nothing is kept. */
-  readonly pack: () => Float32Array;
+  /**
+   * Computes the values when the file is written, and gives them in pieces, in order; nothing is kept. A piece is valid until
+   * the next one is asked for. `memory`, of at least `elements`, may be used for it.
+   */
+  readonly pack: (memory?: Float32Array) => Iterable<Float32Array>;
 }
 
 /** A dense tensor in the arena that `run` fills or reads. */

@@ -47,7 +47,7 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
         return packed.offsetOf(source.weight, source.packing);
       case "table": {
         const offset = table.length;
-        table.push(...source.values);
+        for (const value of source.values) table.push(value);
         return offset;
       }
       case "prepared": {
@@ -120,7 +120,7 @@ class WeightPacker {
     this.weights.push({
       name: weight,
       elements: this.#size - offset,
-      pack: () => packing.pack(store.readF32(weight)),
+      pack: (memory) => packing.pack(store.readF32(weight, memory)),
     });
     return offset;
   }

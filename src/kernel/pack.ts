@@ -8,13 +8,16 @@ import { entryOf } from "#ir/weights.js";
 export interface Packing {
   readonly key: string;
   readonly elements: number;
-  /** From the values as the graph has them to the packed ones. */
-  readonly pack: (values: Float32Array) => Float32Array;
+  /**
+   * From the values as the graph has them to the packed ones, in pieces that are each valid until the next: a dense layer
+   * may have hundreds of megabytes, and both orders at once would be twice that.
+   */
+  readonly pack: (values: Float32Array) => Iterable<Float32Array>;
 }
 
 /** As the graph has it. */
 export function plainPacking(elements: number): Packing {
-  return { key: "plain", elements, pack: (values) => values };
+  return { key: "plain", elements, pack: (values) => [values] };
 }
 
 /** The matrix of a dense product: `groups` matrices of `depth` rows side by side, each cut into panels. */
@@ -40,25 +43,38 @@ export function panelPacking(layout: PanelLayout): Packing {
   return {
     key: `panels ${groups}·${groupSize}: ${depth}x${columns} by ${widths[0] ?? 0}…${widths.at(-1) ?? 0} of ${branches}`,
     elements: groups * groupSize,
-    pack: (values) => {
-      const packed = new Float32Array(groups * groupSize);
+    *pack(values) {
+      const panel = new Float32Array(depth * Math.max(...widths));
+      const padding = new Float32Array(groupSize - depth * columns);
       for (let group = 0; group < groups; group += 1) {
-        let at = group * groupSize;
         let first = group * columns;
         for (const width of widths) {
-          for (let row = 0; row < depth; row += 1) {
-            const from = branchRow(row, depth, branches) * groups * columns + first;
-            for (let column = 0; column < width; column += 1) {
-              packed[at] = values[from + column] ?? 0;
-              at += 1;
-            }
-          }
+          yield packPanel(layout, values, first, panel.subarray(0, depth * width));
           first += width;
         }
+        if (padding.length > 0) yield padding;
       }
-      return packed;
     },
   };
+}
+
+/** Fills one panel, from column `first` of all groups' columns on. */
+function packPanel(
+  { depth, groups, columns, branches }: PanelLayout,
+  values: Float32Array,
+  first: number,
+  panel: Float32Array,
+): Float32Array {
+  const width = panel.length / depth;
+  let at = 0;
+  for (let row = 0; row < depth; row += 1) {
+    const from = branchRow(row, depth, branches) * groups * columns + first;
+    for (let column = 0; column < width; column += 1) {
+      panel[at] = values[from + column] ?? 0;
+      at += 1;
+    }
+  }
+  return panel;
 }
 
 function branchRow(row: number, depth: number, branches: number): number {
@@ -72,11 +88,12 @@ export function filterPacking(taps: number, outputs: number, stride: number): Pa
   return {
     key: `filters ${taps}x${outputs} every ${stride}`,
     elements: taps * stride,
-    pack: (values) => {
-      const packed = new Float32Array(taps * stride);
-      for (let tap = 0; tap < taps; tap += 1)
-        packed.set(values.subarray(tap * outputs, (tap + 1) * outputs), tap * stride);
-      return packed;
+    *pack(values) {
+      const filters = new Float32Array(stride);
+      for (let tap = 0; tap < taps; tap += 1) {
+        filters.set(values.subarray(tap * outputs, (tap + 1) * outputs));
+        yield filters;
+      }
     },
   };
 }
@@ -90,14 +107,14 @@ export function branchPacking(rows: number, inputs: number, multiplier: number, 
   return {
     key: `branches ${rows}x${inputs}x${multiplier} every ${stride}`,
     elements: rows * multiplier * stride,
-    pack: (values) => {
-      const packed = new Float32Array(rows * multiplier * stride);
+    *pack(values) {
+      const channels = new Float32Array(stride);
       for (let row = 0; row < rows; row += 1)
-        for (let branch = 0; branch < multiplier; branch += 1)
+        for (let branch = 0; branch < multiplier; branch += 1) {
           for (let c = 0; c < inputs; c += 1)
-            packed[(row * multiplier + branch) * stride + c] =
-              values[(row * inputs + c) * multiplier + branch] ?? 0;
-      return packed;
+            channels[c] = values[(row * inputs + c) * multiplier + branch] ?? 0;
+          yield channels;
+        }
     },
   };
 }

@@ -35,6 +35,44 @@ export function operandsOf(value: Value): readonly Value[] {
   }
 }
 
+/** The same value of other operands; addresses are left alone. */
+export function mapOperands(value: Value, to: (operand: Value) => Value): Value {
+  switch (value.kind) {
+    case "register":
+    case "const":
+    case "load":
+    case "load_i32":
+      return value;
+    case "unary":
+    case "splat":
+    case "lane":
+    case "swizzle":
+    case "horizontal":
+    case "to_f32":
+    case "to_i32":
+      return { ...value, x: to(value.x) };
+    case "binary":
+    case "int":
+    case "compare":
+    case "logic":
+      return { ...value, a: to(value.a), b: to(value.b) };
+    case "select":
+      return { ...value, if: to(value.if), then: to(value.then), otherwise: to(value.otherwise) };
+    case "select_compare":
+      return {
+        ...value,
+        a: to(value.a),
+        b: to(value.b),
+        then: to(value.then),
+        otherwise: to(value.otherwise),
+      };
+    case "madd":
+      return { ...value, a: to(value.a), b: to(value.b), c: to(value.c) };
+    default:
+      return value satisfies never;
+  }
+}
+
 /** The values that a statement itself evaluates; not those of its body. */
 export function valuesOf(statement: Statement): readonly Value[] {
   switch (statement.kind) {

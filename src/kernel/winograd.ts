@@ -48,7 +48,8 @@ interface Division {
 function divisionOf(tile: Tile, size: WinogradSize, y: Operand, depth: number): Division {
   const [, height = 1, width = 1, columns = 1] = y.shape;
   const [down, across] = [Math.ceil(height / size), Math.ceil(width / size)];
-  const fits = (rows: number): boolean => rows * across * productsOf(size) * (depth + columns) <= tile.winogradScratch;
+  const fits = (rows: number): boolean =>
+    rows * across * productsOf(size) * (depth + columns) <= tile.winogradScratch;
   let rows = 1;
   for (let more = 2; more <= down; more += 1) if (down % more === 0 && fits(more)) rows = more;
   return { across, down, rows };

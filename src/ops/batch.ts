@@ -2,9 +2,8 @@
 
 import type { OpName } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
-import type { AttributesOf } from "./attributes.js";
 import { opOf } from "./index.js";
-import type { AttributeTable } from "./op.js";
+import type { Attributes } from "./op.js";
 
 /**
  * Why an op cannot run sample by sample, in words that follow its name, or undefined if it can. `batched` says which
@@ -13,7 +12,7 @@ import type { AttributeTable } from "./op.js";
 export function batchProblem(
   name: OpName,
   inputs: readonly TensorType[],
-  attributes: Readonly<Record<string, unknown>>,
+  attributes: Attributes,
   output: TensorType,
   batched: readonly boolean[],
 ): string | undefined {
@@ -29,7 +28,6 @@ export function batchProblem(
     if (broadcasts && inputs[at]?.shape.length !== output.shape.length)
       return "aligns the batch with another axis";
   }
-  if (op.mixesBatch(inputs, attributes as AttributesOf<AttributeTable>) || output.shape[0] !== 1)
-    return "mixes the samples of the batch";
+  if (op.mixesBatch(inputs, attributes) || output.shape[0] !== 1) return "mixes the samples of the batch";
   return undefined;
 }

@@ -36,6 +36,23 @@ export function composeSteps(nodes: readonly Node[], flow: NodeId): ComposedStep
   return steps;
 }
 
+/**
+ * The last one of `composeSteps(nodes, flow)`, without the others: a step begins at a node if neither it nor one behind it
+ * reads further back than the value just before. That is found from the end.
+ */
+export function lastStep(nodes: readonly Node[], flow: NodeId): ComposedStep | undefined {
+  const places = new Map<NodeId, number>(nodes.map((node, at) => [node.id, at]));
+  let start = nodes.length - 1;
+  for (let at = start; at >= start && at >= 0; at -= 1) {
+    for (const id of nodes[at]?.inputs ?? []) {
+      const place = id === flow ? -1 : (places.get(id) ?? at);
+      start = Math.min(start, place + 1);
+    }
+  }
+  const from = nodes[start - 1]?.id ?? flow;
+  return nodes.length === 0 ? undefined : makeStep(nodes.slice(start), from);
+}
+
 /** Number of operations of an expression: what a composed step costs where a value in it is needed twice. */
 export function scalarSize(scalar: Scalar): number {
   switch (scalar.kind) {

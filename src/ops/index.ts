@@ -8,7 +8,7 @@ import { batch_norm } from "./batch-norm.js";
 import { conv2d, depthwise_conv2d } from "./conv.js";
 import { elementwise } from "./elementwise.js";
 import { dense, matmul } from "./matmul.js";
-import type { AttributeTable, Op, OpClass, Problem } from "./op.js";
+import type { AttributeTable, Attributes, Op, OpClass, Problem } from "./op.js";
 import { isProblem } from "./op.js";
 import { avg_pool, max_pool } from "./pool.js";
 import {
@@ -105,11 +105,11 @@ export function opOf(name: OpName): Op<AttributeTable> {
 export function inferType(
   op: OpName,
   inputs: readonly TensorType[],
-  attributes: Node["attributes"],
+  attributes: Attributes,
 ): TensorType | Problem {
   const wrong = wrongOperands(op, inputs);
   if (wrong) return wrong;
-  const type = opOf(op).infer(inputs, attributes as AttributesOf<AttributeTable>);
+  const type = opOf(op).infer(inputs, attributes);
   return isProblem(type) ? type : checked(type.shape);
 }
 
@@ -133,19 +133,19 @@ function wrongOperands(name: OpName, inputs: readonly TensorType[]): Problem | u
 export function normalizeAttributes(
   op: OpName,
   inputs: readonly TensorType[],
-  attributes: AttributesOf<AttributeTable>,
-): AttributesOf<AttributeTable> | Problem {
+  attributes: Attributes,
+): Attributes | Problem {
   return opOf(op).normalize?.(inputs, attributes) ?? attributes;
 }
 
 /** Multiply-accumulates of a node. */
 export function macsOf(node: Node, inputs: readonly TensorType[]): number {
-  return opOf(node.op).macs(inputs, node.attributes as AttributesOf<AttributeTable>, node.type);
+  return opOf(node.op).macs(inputs, node.attributes, node.type);
 }
 
 /** The reference value of a node that is neither an input nor a constant. */
 export function evalNode(node: Node, inputs: readonly Tensor[]): Tensor {
-  return opOf(node.op).eval(inputs, node.attributes as AttributesOf<AttributeTable>, node.type);
+  return opOf(node.op).eval(inputs, node.attributes, node.type);
 }
 
 /** Whether a node belongs to a class. `pointwise` is a 1×1 conv2d with one group, stride 1 and no padding. */

@@ -77,7 +77,7 @@ export function size(options: Options<Size> & { min?: number }): AttributeKind<S
   const min = options.min ?? 1;
   return {
     ...common(options),
-    expects: "a size such as 3x3",
+    expects: `a size such as 3x3, each from ${min} up`,
     parse: (literal) => {
       const pair = pairOf(literal);
       return pair?.every((extent) => Number.isSafeInteger(extent) && extent >= min) ? pair : undefined;
@@ -96,11 +96,8 @@ export function padding(options: { doc: string }): AttributeKind<Padding | "same
     parse: (literal) => {
       if (literal.kind === "name")
         return literal.value === "same" || literal.value === "valid" ? literal.value : undefined;
-      const values =
-        literal.kind === "list" && literal.value.length === 4 ? literal.value : symmetric(pairOf(literal));
-      return values?.every((extent) => Number.isSafeInteger(extent) && extent >= 0)
-        ? (values as unknown as Padding)
-        : undefined;
+      const values = fourOf(literal) ?? symmetric(pairOf(literal));
+      return values?.every((extent) => Number.isSafeInteger(extent) && extent >= 0) ? values : undefined;
     },
     print: (value) => (typeof value === "string" ? value : `[${value.join(", ")}]`),
   };
@@ -141,6 +138,13 @@ function pairOf(literal: Literal): Size | undefined {
   if (literal.kind === "number") return [literal.value, literal.value];
   const [height, width, more] = literal.kind === "list" ? literal.value : [];
   return height !== undefined && width !== undefined && more === undefined ? [height, width] : undefined;
+}
+
+function fourOf(literal: Literal): Padding | undefined {
+  const [top, bottom, left, right, more] = literal.kind === "list" ? literal.value : [];
+  if (top === undefined || bottom === undefined || left === undefined || right === undefined)
+    return undefined;
+  return more === undefined ? [top, bottom, left, right] : undefined;
 }
 
 function symmetric(pair: Size | undefined): Padding | undefined {

@@ -64,6 +64,9 @@ export interface Layer {
 
 export type AttributeTable = Readonly<Record<string, AttributeKind<AttributeValue>>>;
 
+/** Attributes by name, for code that handles any op. */
+export type Attributes = AttributesOf<AttributeTable>;
+
 export interface Op<A extends AttributeTable = AttributeTable> {
   /** One sentence of meaning, then details; Markdown. */
   readonly doc: string;

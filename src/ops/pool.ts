@@ -99,12 +99,11 @@ function isEmptySomewhere(input: TensorType, window: PoolWindow, output: TensorT
   const [kernel, stride, dilation] = [window.kernel[axis], window.stride[axis], window.dilation[axis]];
   const last = first + (spatial(output.shape)[axis] - 1) * stride;
   if (last >= extent || first + (kernel - 1) * dilation < 0) return true;
-  // Taps less than x apart cannot step over it, and a window that starts in x has its first tap there.
+  // Taps less than x apart cannot step over it, and a window that starts in x has its first tap there. All others reach x,
+  // as the first one does.
   if (extent >= dilation) return false;
-  for (let start = first; start < 0 && start <= last; start += stride) {
-    const tap = Math.ceil(-start / dilation);
-    if (tap >= kernel || start + tap * dilation >= extent) return true;
-  }
+  for (let start = first; start < 0 && start <= last; start += stride)
+    if (start + Math.ceil(-start / dilation) * dilation >= extent) return true;
   return false;
 }
 

@@ -29,36 +29,101 @@ export function evalScalar(scalar: Scalar, operands: ArrayLike<number>): number 
  * tree an element, since every loop runs one function.
  */
 export function evalScalars(scalar: Scalar, operands: readonly Float64Array[], count: number): Float64Array {
-  const all = (one: Scalar): Float64Array => evalScalars(one, operands, count);
+  return scalarsInto(scalar, operands, new Float64Array(count), new Temporaries(count));
+}
+
+/** Arrays of one length, used again and again while an expression is evaluated. */
+export class Temporaries {
+  readonly #length: number;
+  readonly #free: Float64Array[] = [];
+
+  constructor(length: number) {
+    this.#length = length;
+  }
+
+  take(): Float64Array {
+    return this.#free.pop() ?? new Float64Array(this.#length);
+  }
+
+  giveBack(array: Float64Array): void {
+    this.#free.push(array);
+  }
+}
+
+/**
+ * As `evalScalars`, without new memory: the values are in `out`, which is returned, or in the operand that the expression
+ * is. Operands and temporaries are at least as long as `out`, and `out` is none of them.
+ */
+export function scalarsInto(
+  scalar: Scalar,
+  operands: readonly Float64Array[],
+  out: Float64Array,
+  temporaries: Temporaries,
+): Float64Array {
+  const count = out.length;
+  /** The values of a part in an array of their own. */
+  const withPart = (part: Scalar, use: (values: Float64Array) => void): void => {
+    const own = temporaries.take();
+    use(scalarsInto(part, operands, own.length === count ? own : own.subarray(0, count), temporaries));
+    temporaries.giveBack(own);
+  };
   switch (scalar.kind) {
     case "operand":
-      return operands[scalar.index] ?? new Float64Array(count).fill(Number.NaN);
+      return operands[scalar.index] ?? out.fill(Number.NaN);
     case "number":
-      return new Float64Array(count).fill(scalar.value);
+      return out.fill(scalar.value);
     case "unary": {
       const fn = unaryFunctions[scalar.fn];
-      return all(scalar.x).map((x) => fn(x));
+      const x = scalarsInto(scalar.x, operands, out, temporaries);
+      for (let index = 0; index < count; index += 1) out[index] = fn(x[index] as number);
+      return out;
     }
     case "binary": {
-      const fn = binaryFunctions[scalar.fn];
-      const b = all(scalar.b);
-      return all(scalar.a).map((a, index) => fn(a, b[index] as number));
+      const a = scalarsInto(scalar.a, operands, out, temporaries);
+      withPart(scalar.b, (b) => binaryInto(scalar.fn, a, b, out));
+      return out;
     }
     case "select": {
       const { compare } = scalar;
-      const [b, then, otherwise] = [all(scalar.b), all(scalar.then), all(scalar.otherwise)];
-      return all(scalar.a).map((a, index) => {
-        const other = b[index] as number;
-        const holds = compare === "lt" ? a < other : compare === "le" ? a <= other : a === other;
-        return (holds ? then[index] : otherwise[index]) as number;
-      });
+      const a = scalarsInto(scalar.a, operands, out, temporaries);
+      withPart(scalar.b, (b) =>
+        withPart(scalar.then, (then) =>
+          withPart(scalar.otherwise, (otherwise) => {
+            for (let index = 0; index < count; index += 1) {
+              const [x, y] = [a[index] as number, b[index] as number];
+              const holds = compare === "lt" ? x < y : compare === "le" ? x <= y : x === y;
+              out[index] = (holds ? then[index] : otherwise[index]) as number;
+            }
+          }),
+        ),
+      );
+      return out;
     }
     default:
       return scalar satisfies never;
   }
 }
 
-const unaryFunctions: Readonly<Record<ScalarUnary, (x: number) => number>> = {
+/** Weights are scaled and shifted by the million, and a call an element costs several times as much as the product. */
+function binaryInto(fn: ScalarBinary, a: Float64Array, b: Float64Array, out: Float64Array): void {
+  const count = out.length;
+  switch (fn) {
+    case "add":
+      for (let index = 0; index < count; index += 1) out[index] = (a[index] as number) + (b[index] as number);
+      return;
+    case "mul":
+      for (let index = 0; index < count; index += 1) out[index] = (a[index] as number) * (b[index] as number);
+      return;
+    default: {
+      const apply = binaryFunctions[fn];
+      for (let index = 0; index < count; index += 1)
+        out[index] = apply(a[index] as number, b[index] as number);
+    }
+  }
+}
+
+/** Functions of one value in float64, by name. */
+export const unaryFunctions: Readonly<Record<ScalarUnary, (x: number) => number>> = {
   neg: (x) => -x,
   abs: Math.abs,
   sqrt: Math.sqrt,
@@ -73,7 +138,8 @@ const unaryFunctions: Readonly<Record<ScalarUnary, (x: number) => number>> = {
   cos: Math.cos,
 };
 
-const binaryFunctions: Readonly<Record<ScalarBinary, (a: number, b: number) => number>> = {
+/** Functions of two values in float64, by name. */
+export const binaryFunctions: Readonly<Record<ScalarBinary, (a: number, b: number) => number>> = {
   add: (a, b) => a + b,
   sub: (a, b) => a - b,
   mul: (a, b) => a * b,

@@ -120,7 +120,7 @@ function checkNode(module: Module, node: Node, report: Report): void {
   }
   if (!sameType(type, node.type))
     report("types", `${node.name} is said to be ${printType(node.type)}, but is ${printType(type)}`);
-  const normal = normalizeAttributes(node.op, types, node.attributes as Readonly<Record<string, never>>);
+  const normal = normalizeAttributes(node.op, types, node.attributes);
   if (isProblem(normal)) report("attributes", `${node.name}: ${node.op}: ${normal.problem}`);
   else if (JSON.stringify(sortedEntries(normal)) !== JSON.stringify(sortedEntries(node.attributes)))
     report(

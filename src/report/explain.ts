@@ -5,7 +5,7 @@ import { nodeOf } from "#ir/graph.js";
 import { topological } from "#ir/order.js";
 import type { Module } from "#ir/weights.js";
 import { nodeCost, totalCost } from "#inspect/cost.js";
-import { bytesText, countText, shapeText } from "#ir/units.js";
+import { bytesText, countText, numberText, shapeText } from "#ir/units.js";
 import { table } from "./table.js";
 
 /** One row: a node, or a fused kernel with all its nodes. */
@@ -107,7 +107,7 @@ function rowsText(explanation: Explanation): string {
 }
 
 function exact(count: number): string {
-  return count < 1e10 ? count.toLocaleString("en-US") : countText(count);
+  return count < 1e10 ? numberText(count) : countText(count);
 }
 
 function layers(graph: Graph): Node[] {

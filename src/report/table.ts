@@ -1,40 +1,27 @@
-// Plain tables for a terminal, drawn by cli-table3 without borders so that they can be cut and piped.
+// Plain tables for a terminal, without borders so that they can be cut and piped.
 
-import Table from "cli-table3";
+import { columns } from "#diagnostic/excerpt.js";
 
-/** Rows under a head; columns two spaces apart; trailing blanks removed. */
+/**
+ * Rows under a head; columns two spaces apart; trailing blanks removed. Made here, since a table of a deep net has many
+ * thousands of rows, and the usual libraries look at all of them for each.
+ */
 export function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],
   align: readonly ("left" | "right")[],
 ): string {
-  const none = {
-    top: "",
-    "top-mid": "",
-    "top-left": "",
-    "top-right": "",
-    bottom: "",
-    "bottom-mid": "",
-    "bottom-left": "",
-    "bottom-right": "",
-    left: "",
-    "left-mid": "",
-    mid: "",
-    "mid-mid": "",
-    right: "",
-    "right-mid": "",
-    middle: "  ",
-  };
-  const drawn = new Table({
-    head: [...head],
-    chars: none,
-    style: { head: [], border: [], "padding-left": 0, "padding-right": 0 },
-    colAligns: [...align],
-  });
-  for (const row of rows) drawn.push([...row]);
-  return drawn
-    .toString()
-    .split("\n")
-    .map((line) => line.trimEnd())
-    .join("\n");
+  const widths = head.map((title) => columns(title));
+  for (const row of rows) {
+    for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, columns(cell));
+  }
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, at) => {
+        const blank = " ".repeat((widths[at] ?? 0) - columns(cell));
+        return align[at] === "right" ? `${blank}${cell}` : `${cell}${blank}`;
+      })
+      .join("  ")
+      .trimEnd();
+  return [head, ...rows].map(line).join("\n");
 }

@@ -6,8 +6,8 @@ import type { TensorType } from "#ir/type.js";
 import { f32 } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { inferType, makeNode, normalizeAttributes, opOf } from "#ops/index.js";
+import type { Attributes } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
-import type { Attributes } from "./rule.js";
 
 /** A value of the right side. What is new becomes nodes only when the whole side is known to fit. */
 export type Ref = { readonly type: TensorType } & (
@@ -53,9 +53,9 @@ export function createBuilder(graph: Graph): Builder {
         if (value === undefined) return undefined;
         complete[key] = value;
       }
-      const normal = normalizeAttributes(name, types, complete as never);
+      const normal = normalizeAttributes(name, types, complete);
       if (isProblem(normal)) return undefined;
-      const type = inferType(name, types, normal as never);
+      const type = inferType(name, types, normal);
       return isProblem(type)
         ? undefined
         : { kind: "op", op: name, operands, attributes: { ...normal }, type };
@@ -85,6 +85,7 @@ export interface Place {
 export function materialize(ref: Ref, place: Place): Built {
   const nodes: Node[] = [];
   const made = new Map<Ref, NodeId>();
+  const folded = new Map<Ref, WeightId | undefined>();
   const { module, root, origin } = place;
 
   const base = (value: Ref, name: string) =>
@@ -99,7 +100,7 @@ export function materialize(ref: Ref, place: Place): Built {
     if (value.kind === "node") return value.id;
     const known = made.get(value);
     if (known !== undefined) return known;
-    const weight = weightOf(value, module, path);
+    const weight = weightOf(value, module, path, folded);
     let id: NodeId;
     if (weight !== undefined) {
       id = push(constantNode({ ...base(value, path), type: value.type, origin }, weight));
@@ -125,9 +126,26 @@ export function constantNode(
   return makeNode({ ...base, op: "constant", inputs: [], attributes: { weight } });
 }
 
-/** The store's entry for a value made of constants alone, which is added; undefined for any other value. */
-function weightOf(value: Ref, module: Module, path: string): WeightId | undefined {
-  if (!isConstant(value, module.graph)) return undefined;
+/**
+ * The store's entry for a value made of constants alone, which is added; undefined for any other value. `known` holds what was
+ * found of values so far: terms of `where` may use each other twice, over and over.
+ */
+function weightOf(
+  value: Ref,
+  module: Module,
+  path: string,
+  known: Map<Ref, WeightId | undefined>,
+): WeightId | undefined {
+  if (!known.has(value)) known.set(value, addWeight(value, module, path, known));
+  return known.get(value);
+}
+
+function addWeight(
+  value: Ref,
+  module: Module,
+  path: string,
+  known: Map<Ref, WeightId | undefined>,
+): WeightId | undefined {
   switch (value.kind) {
     case "node": {
       const node = nodeOf(module.graph, value.id);
@@ -138,23 +156,19 @@ function weightOf(value: Ref, module: Module, path: string): WeightId | undefine
     case "absent":
       return module.weights.add(path, value.type, { kind: "absent" });
     case "op": {
+      // Constants beside a value that is none are needed all the same, as nodes.
       const inputs = value.operands.map((operand, at) =>
-        weightOf(operand, module, operandPath(path, value.op, operand, at)),
+        weightOf(operand, module, operandPath(path, value.op, operand, at), known),
       );
-      const known = inputs.filter((input) => input !== undefined);
+      const all = inputs.filter((input) => input !== undefined);
+      if (all.length < inputs.length) return undefined;
       const { op, attributes, type } = value;
-      return module.weights.add(path, type, { kind: "expression", op, attributes, inputs: known });
+      return module.weights.add(path, type, { kind: "expression", op, attributes, inputs: all });
     }
     default:
       return value satisfies never;
   }
 }
-
-function isConstant(value: Ref, graph: Graph): boolean {
-  if (value.kind === "node") return nodeOf(graph, value.id).op === "constant";
-  return value.kind !== "op" || value.operands.every((operand) => isConstant(operand, graph));
-}
-
 /** `y.w` for a weight operand of y, `y.relu` for an op below it. */
 function operandPath(path: string, op: OpName, operand: Ref, at: number): string {
   const described = opOf(op).operands[Math.min(at, opOf(op).operands.length - 1)];

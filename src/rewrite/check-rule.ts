@@ -1,7 +1,7 @@
 // Checks that a rule is an equation: evaluates both sides on random operands.
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
-import { warning } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
 import type { Node, NodeId } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
@@ -79,29 +79,28 @@ interface Difference {
   readonly text: string;
 }
 
-/** What a check says to the user who wrote the rule; empty if all is well. */
-export function ruleWarnings({ rule, samples, counterexample }: RuleCheck): Diagnostic[] {
+/**
+ * What a check says to the user who wrote the rule; empty if all is well. Sides that differ are an error: an exact rule is not
+ * exact, or an approximate one is further off than it states. A rule that was never tried is noted.
+ */
+export function ruleProblems({ rule, samples, counterexample }: RuleCheck): Diagnostic[] {
+  const { name, span, approx } = rule;
   if (counterexample !== undefined) {
-    return [
-      warning("rule-not-equal", `the sides of rule \`${rule.name}\` differ`, {
-        span: rule.span,
-        help: [
-          ...counterexample.split("\n"),
-          "add a condition, or state a tolerance: `rule approx(0.01) name: …`",
-        ],
-      }),
-    ];
+    const [message, advice] =
+      approx === undefined
+        ? [
+            `the sides of rule \`${name}\` differ`,
+            "add a condition, or state a tolerance: `rule approx(0.01) name: …`",
+          ]
+        : [
+            `the sides of rule \`${name}\` differ by more than the ${approx} that it states`,
+            "add a condition, or state a larger tolerance",
+          ];
+    return [error("rule-not-equal", message, { span, help: [...counterexample.split("\n"), advice] })];
   }
   if (samples > 0) return [];
-  return [
-    warning(
-      "rule-not-checked",
-      `rule \`${rule.name}\` applied to none of the random operands, so it was not checked`,
-      {
-        span: rule.span,
-      },
-    ),
-  ];
+  const message = `rule \`${name}\` applied to none of the random operands, so it was not checked`;
+  return [{ severity: "note", code: "rule-not-checked", message, span }];
 }
 
 function replaceRoot(

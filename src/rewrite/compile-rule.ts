@@ -7,6 +7,7 @@ import type { Ref } from "./build.js";
 import { compileRoot } from "./compile-pattern.js";
 import { compileTensor, compileTerm } from "./compile-term.js";
 import type { Compute, Match, Rule } from "./rule.js";
+import { ruleSizeProblem } from "./rule-size.js";
 import type { Scope } from "./scope.js";
 import { fail } from "./scope.js";
 import type { Term } from "./term.js";
@@ -40,6 +41,8 @@ export function compileRules(items: Ast["items"]): Result<Rule[]> {
  * attributes, and an attribute that is not mentioned equals its default, on both sides.
  */
 export function compileRule(item: RuleItem): Result<Rule> {
+  const tooLarge = ruleSizeProblem(item);
+  if (tooLarge) return { diagnostics: [tooLarge] };
   const scope: Scope = {
     diagnostics: [],
     variables: new Map(),

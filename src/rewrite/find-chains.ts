@@ -70,6 +70,7 @@ function grow(
   // Nodes of the chain that others than the chain read.
   let open: Node[] = [];
   let reason: string | undefined;
+  let lastStage = -1;
   let next: Node | undefined = start;
   while (next) {
     const after = nextStates(fusion, states, graph, next);
@@ -84,7 +85,10 @@ function grow(
       break;
     }
     states = after;
-    reason = isFree(next) ? joinProblem(graph, chain, next) : `\`${next.name}\` is in another kernel`;
+    reason = isFree(next)
+      ? joinProblem(graph, chain, next, lastStage)
+      : `\`${next.name}\` is in another kernel`;
+    if (!isMap(next)) lastStage = chain.length;
     chain.push(next);
     inside.add(next.id);
     if (reason !== undefined) break;

@@ -5,10 +5,11 @@ import type { Diagnostic, Result, Span } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import { suggest } from "#diagnostic/suggest.js";
 import type { Graph, Node } from "#ir/graph.js";
-import { operands } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
 import { isMember, isOp, isOpClass, opClasses, ops } from "#ops/index.js";
 import type { ChainFacts } from "./chain-condition.js";
 import { compileChainCondition } from "./chain-condition.js";
+import { ruleSizeProblem } from "./rule-size.js";
 
 /** A compiled `fuse` item. */
 export interface Fusion {
@@ -52,6 +53,8 @@ export function compileFusions(items: readonly { readonly kind: string }[]): Res
 
 /** Checks and compiles a `fuse` item. */
 export function compileFusion(item: FuseItem): Result<Fusion> {
+  const tooLarge = ruleSizeProblem(item);
+  if (tooLarge) return { diagnostics: [tooLarge] };
   const diagnostics = item.steps.flatMap(checkStep);
   if (!item.steps.some((step) => step.repeat === "*" || step.repeat === "+") && item.steps.length < 2) {
     diagnostics.push(
@@ -136,9 +139,10 @@ function checkStep({ name: { text, span } }: FuseStep): Diagnostic[] {
 
 function acceptsNode(name: string, graph: Graph, node: Node): boolean {
   if (!isOpClass(name)) return node.op === name;
+  // Classes ask about data and weights at most; a concat may have thousands of operands.
   return isMember(
     name,
     node,
-    operands(graph, node).map((input) => input.type),
+    node.inputs.slice(0, 2).map((id) => nodeOf(graph, id).type),
   );
 }

@@ -19,6 +19,11 @@ export function printing(
   };
 }
 
+/** Hears the name of each pass before it runs. */
+export function starting(record: (pass: string) => void): Instrument {
+  return { before: (pass) => record(pass.name), after: () => {} };
+}
+
 /** Reports how long each pass took, in milliseconds, and whether it changed the graph. */
 export function timing(record: (pass: string, milliseconds: number, changed: boolean) => void): Instrument {
   return {

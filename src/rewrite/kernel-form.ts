@@ -7,7 +7,7 @@ import { outputIds, users } from "#ir/order.js";
 import type { StageChain, Target } from "#ir/target.js";
 import { sameShape } from "#ir/type.js";
 import { shapeText } from "#ir/units.js";
-import { composeSteps, scalarSize } from "#ops/compose.js";
+import { lastStep, scalarSize } from "#ops/compose.js";
 import { isMember, opOf } from "#ops/index.js";
 
 /** Most operations of a step in which a value is needed twice: expressions are trees, so the value is computed twice. */
@@ -21,16 +21,23 @@ export function isMap(node: Node): boolean {
   return opOf(node.op).scalar !== undefined;
 }
 
-/** Why a node cannot go on with a chain, whatever follows; undefined if it can. An empty chain takes any first node. */
-export function joinProblem(graph: Graph, chain: readonly Node[], node: Node): string | undefined {
+/**
+ * Why a node cannot go on with a chain, whatever follows; undefined if it can. An empty chain takes any first node. Who grows
+ * a chain step by step may say where its last stage stands (−1 for none), which is looked for otherwise.
+ */
+export function joinProblem(
+  graph: Graph,
+  chain: readonly Node[],
+  node: Node,
+  lastStage = chain.findLastIndex((one) => !isMap(one)),
+): string | undefined {
   if (chain.length >= maxOps) return `a kernel holds ${maxOps} ops at most`;
-  return isMap(node) ? mapProblem(graph, chain, node) : stageProblem(graph, chain, node);
+  return isMap(node) ? mapProblem(graph, chain, node, lastStage) : stageProblem(graph, chain, node);
 }
 
 /** An elementwise step: its operands are values of the chain since the last stage, or sides that repeat in a simple way. */
-function mapProblem(graph: Graph, chain: readonly Node[], node: Node): string | undefined {
+function mapProblem(graph: Graph, chain: readonly Node[], node: Node, lastStage: number): string | undefined {
   const { shape } = node.type;
-  const lastStage = chain.findLastIndex((one) => !isMap(one));
   const isReachable = (input: Node): boolean =>
     chain.findLastIndex((one) => one.id === input.id) >= Math.max(lastStage, 0);
   const inputs = operands(graph, node);
@@ -55,7 +62,7 @@ function mapProblem(graph: Graph, chain: readonly Node[], node: Node): string | 
   if (!flow || !readsBack) return undefined;
   const segment = [...chain.slice(lastStage < 0 ? 0 : lastStage + 1), node];
   const from = lastStage < 0 ? segment[0]?.inputs[0] : flow.id;
-  const step = from === undefined ? undefined : composeSteps(segment, from).at(-1);
+  const step = from === undefined ? undefined : lastStep(segment, from);
   return step && scalarSize(step.scalar) > maxStepSize
     ? `\`${node.name}\` needs values of the chain again that are too long to compute twice`
     : undefined;

@@ -7,11 +7,12 @@ import type { TensorType } from "#ir/type.js";
 import { sameType } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { isMember, normalizeAttributes, opOf } from "#ops/index.js";
+import type { Attributes } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
 import type { Ref } from "./build.js";
 import { createBuilder } from "./build.js";
 import { uniformValue } from "./facts.js";
-import type { AttributePattern, Attributes, Match, OpPattern, Pattern, Rule } from "./rule.js";
+import type { AttributePattern, Match, OpPattern, Pattern, Rule } from "./rule.js";
 
 /** Ops whose operands a rule may find in either order. */
 export const commutative: ReadonlySet<OpName> = new Set(["add", "mul", "min", "max"] as const);
@@ -170,7 +171,7 @@ function matchOp(module: Module, pattern: OpPattern, node: Node, found: Found): 
   const mentioned = new Set<string>();
   for (const [key, term] of pattern.attributes) {
     mentioned.add(key);
-    const value = attributes[key] ?? op.derived?.[key]?.(types, attributes as never);
+    const value = attributes[key] ?? op.derived?.[key]?.(types, attributes);
     if (value === undefined) return false;
     if (term.kind === "value" ? !holds(node, types, key, term.value) : !matchAttribute(term, value, found))
       return false;
@@ -214,11 +215,11 @@ function holds(
 ): boolean {
   const op = opOf(node.op);
   const attributes: Attributes = node.attributes;
-  const actual = attributes[key] ?? op.derived?.[key]?.(types, attributes as never);
+  const actual = attributes[key] ?? op.derived?.[key]?.(types, attributes);
   if (value === undefined || actual === undefined) return false;
   if (sameValue(actual, value)) return true;
   if (op.attributes[key] === undefined) return false;
-  const normal = normalizeAttributes(node.op, types, { ...attributes, [key]: value } as never);
+  const normal = normalizeAttributes(node.op, types, { ...attributes, [key]: value });
   return !isProblem(normal) && sameValue((normal as Attributes)[key] ?? "", actual);
 }
 

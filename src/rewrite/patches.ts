@@ -1,7 +1,7 @@
 // What changed between two graphs, as immer patches: small where the change is.
 
 import type { Patch } from "immer";
-import { produceWithPatches } from "immer";
+import { castDraft, produceWithPatches } from "immer";
 import type { Graph } from "#ir/graph.js";
 
 /** Patches that turn `before` into `after`; nodes are compared by identity, which passes keep for what they leave alone. */
@@ -10,13 +10,13 @@ export function graphPatches(before: Graph, after: Graph): readonly Patch[] {
   const [, patches] = produceWithPatches(before, (draft) => {
     for (const id of before.nodes.keys()) if (!after.nodes.has(id)) draft.nodes.delete(id);
     for (const [id, node] of after.nodes) {
-      if (before.nodes.get(id) !== node) draft.nodes.set(id, node as never);
+      if (before.nodes.get(id) !== node) draft.nodes.set(id, castDraft(node));
     }
     for (const id of before.kernels.keys()) if (!after.kernels.has(id)) draft.kernels.delete(id);
     for (const [id, label] of after.kernels) {
       if (before.kernels.get(id) !== label) draft.kernels.set(id, label);
     }
-    if (before.outputs !== after.outputs) draft.outputs = after.outputs as never;
+    if (before.outputs !== after.outputs) draft.outputs = castDraft(after.outputs);
     if (before.nextId !== after.nextId) draft.nextId = after.nextId;
   });
   return patches;

@@ -19,6 +19,8 @@ export interface PassRun {
 
 /** Something around passes: printing, timing, verifying, tracing. */
 export interface Instrument {
+  /** Called before each pass that runs. */
+  before?(pass: Pass<never>): void;
   /** Called after each pass that ran, the unchanged ones too. What it throws ends the pipeline. */
   after(run: PassRun): void;
 }
@@ -44,6 +46,7 @@ export function runPipeline<Options>(
   let current = module;
   for (const pass of passes) {
     const before = current;
+    for (const instrument of instruments) instrument.before?.(pass);
     const start = now();
     const after = guarded(pass.name, () => pass.run(before, full));
     const milliseconds = now() - start;

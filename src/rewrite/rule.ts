@@ -1,6 +1,7 @@
 // A compiled rule: the left side as data, the rest as functions of a match.
 
 import type { Span } from "#diagnostic/diagnostic.js";
+import type { Attributes } from "#ops/op.js";
 import type { AttributeValue, Node, NodeId, OpName } from "#ir/graph.js";
 import type { Module } from "#ir/weights.js";
 import type { Builder, Ref } from "./build.js";
@@ -66,8 +67,6 @@ export interface Match {
   /** The nodes that the left side covers, root included. */
   readonly covered: readonly NodeId[];
 }
-
-export type Attributes = Readonly<Record<string, AttributeValue>>;
 
 /** A value computed from a match; undefined where the term has none (an index out of range, no uniform constant, …). */
 export type Compute = (match: Match) => AttributeValue | undefined;

@@ -5,10 +5,11 @@ import type { Shape, TensorType } from "#ir/type.js";
 import { elements, f32, sameType } from "#ir/type.js";
 import type { Module, WeightStore } from "#ir/weights.js";
 import { inferType, makeNode, normalizeAttributes, opOf } from "#ops/index.js";
+import type { Attributes } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
 import type { Random } from "#ops/random.js";
 import { constantNode } from "./build.js";
-import type { AttributePattern, Attributes, OpPattern, Pattern, Rule } from "./rule.js";
+import type { AttributePattern, OpPattern, Pattern, Rule } from "./rule.js";
 
 /** A module with the left side at `root`. */
 export interface Sample {
@@ -79,9 +80,9 @@ function sampleOp(state: State, pattern: OpPattern): Node | undefined {
   );
   const attributes = sampleAttributes(state, name, pattern, drawn.attributes as Attributes);
   if (!attributes) return undefined;
-  const normal = normalizeAttributes(name, types, attributes as never);
+  const normal = normalizeAttributes(name, types, attributes);
   if (isProblem(normal)) return undefined;
-  const type = inferType(name, types, normal as never);
+  const type = inferType(name, types, normal);
   if (isProblem(type) || elements(type.shape) > 4096) return undefined;
 
   const inputs = types.map((operandType, at) => {

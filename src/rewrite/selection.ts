@@ -29,7 +29,7 @@ export function selectPasses<Options>(
       const near = didYouMean(name, names);
       diagnostics.push(
         error("unknown-pass", `there is no pass \`${name}\``, {
-          help: near.length > 0 ? near : [`there are ${names.join(", ")}`],
+          help: near.length > 0 ? near : [`there are ${[...new Set(names)].join(", ")}`],
         }),
       );
     }

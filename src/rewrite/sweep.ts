@@ -1,6 +1,6 @@
 // Applies rules to a graph until none applies: reads the frozen graph, and makes one `produce` per sweep.
 
-import { produce } from "immer";
+import { castDraft, produce } from "immer";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { bug, error } from "#diagnostic/diagnostic.js";
 import type { Graph, KernelId, Node, NodeId, OpName, Origin } from "#ir/graph.js";
@@ -126,9 +126,9 @@ function applyAll(
   const dead = deadNodes(graph, changed, outputs, suspects);
 
   return produce(graph, (draft) => {
-    for (const [id, node] of changed) if (!dead.has(id)) draft.nodes.set(id, node as never);
+    for (const [id, node] of changed) if (!dead.has(id)) draft.nodes.set(id, castDraft(node));
     for (const id of dead) draft.nodes.delete(id);
-    if (outputs !== graph.outputs) draft.outputs = outputs as never;
+    if (outputs !== graph.outputs) draft.outputs = castDraft(outputs);
     for (const kernel of emptyKernels(graph, changed, dead)) draft.kernels.delete(kernel);
     draft.nextId = nextId;
   });

@@ -6,10 +6,21 @@
  * read: weights are f32.
  */
 export function hashBytes(bytes: Uint8Array): string {
+  const state = startHash();
+  addToHash(state, bytes);
+  return endHash(state);
+}
+
+/** A hash under way: both halves, and how many words went in. */
+export function startHash(): Int32Array {
+  return Int32Array.of(0x2f0b4c47, 0x5bd1e995, 0);
+}
+
+/** The bytes of one piece; all but the last have a multiple of 4. */
+export function addToHash(state: Int32Array, bytes: Uint8Array): void {
   const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
   const words = new Int32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 2);
-  let a = 0x2f0b4c47;
-  let b = 0x5bd1e995;
+  let [a = 0, b = 0] = state;
   for (let index = 0; index < words.length; index++) {
     const word = words[index] ?? 0;
     let k = Math.imul(word, 0xcc9e2d51);
@@ -21,7 +32,11 @@ export function hashBytes(bytes: Uint8Array): string {
     b ^= k;
     b = (Math.imul((b << 15) | (b >>> 17), 5) + 0x561ccd1b) | 0;
   }
-  return hexadecimal(mix(a ^ words.length)) + hexadecimal(mix(b ^ words.length));
+  state.set([a, b, (state[2] ?? 0) + words.length]);
+}
+
+export function endHash([a = 0, b = 0, count = 0]: Int32Array): string {
+  return hexadecimal(mix(a ^ count)) + hexadecimal(mix(b ^ count));
 }
 
 function mix(h: number): number {

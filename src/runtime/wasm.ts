@@ -50,17 +50,19 @@ export async function loadWasm(module: WasmModule, options: LoadOptions = {}): P
   const pages = Math.ceil((layout.scratch + stride * threads) / 65536);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
   const room = new Uint8Array(memory.buffer, layout.weights, model.weights.elements * 4);
-  const [binary] = await Promise.all([
-    WebAssembly.compile(bytes),
-    readWeights(model, module.url, options.weights, module.embedded, room),
-  ]);
-  new Int32Array(memory.buffer, layout.table, module.table.length).set(module.table);
-
   const poison = options.poison ?? false;
   const words = new Int32Array(shared ? new SharedArrayBuffer(64 * (4 + threads)) : new ArrayBuffer(4));
-  const crew = { binary, memory, threads, steps, scratch: layout.scratch, stride, poison, words };
-  const player = await createPlayer(crew);
-  const workers = shared ? await startWorkers(model.name, crew) : undefined;
+  const starting = WebAssembly.compile(bytes).then(async (binary) => {
+    const crew = { binary, memory, threads, steps, scratch: layout.scratch, stride, poison, words };
+    const workers = shared ? await startWorkers(model.name, crew) : undefined;
+    return { player: await createPlayer(crew), workers };
+  });
+  const reading = readWeights(model, module.url, options.weights, module.embedded, room);
+  const [{ player, workers }] = await Promise.all([starting, reading]).catch((error: unknown) => {
+    starting.then((started) => started.workers?.dispose()).catch(() => {});
+    throw error;
+  });
+  new Int32Array(memory.buffer, layout.table, module.table.length).set(module.table);
   if (workers) await workers.lead(0, setup.length);
   else player.lead(0, setup.length);
 

@@ -16,6 +16,8 @@ export interface GroupCost {
   readonly extraBytes: number;
   /** Multiply-accumulates, and elementwise steps, that are done again for rows that two strips share. */
   readonly extraMacs: number;
+  /** Modelled seconds of those. */
+  readonly extraSeconds: number;
   /** Bytes of scratch that the chosen strips take. */
   readonly scratchBytes: number;
   /** Output rows of a strip, and strips of an image; 0 for a group that keeps no rows. */
@@ -56,14 +58,15 @@ export function costOf(graph: Graph, nodes: readonly Node[], target: Target): Gr
       savedBytes,
       extraBytes: 0,
       extraMacs: 0,
+      extraSeconds: 0,
       scratchBytes: 0,
       rows: 0,
       strips: 0,
       fits: true,
       saving: gain,
     };
-  const { extraBytes, extraMacs, scratchBytes, rows, strips, fits, saving } = best;
-  return { savedBytes, extraBytes, extraMacs, scratchBytes, rows, strips, fits, saving };
+  const { extraBytes, extraMacs, extraSeconds, scratchBytes, rows, strips, fits, saving } = best;
+  return { savedBytes, extraBytes, extraMacs, extraSeconds, scratchBytes, rows, strips, fits, saving };
 }
 
 interface StripChoice {

@@ -3,7 +3,7 @@
 import type { Graph, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { channels } from "#ir/type.js";
-import { bytesText, shapeText } from "#ir/units.js";
+import { bytesText, plural, shapeText } from "#ir/units.js";
 import { entryOf } from "#ir/weights.js";
 import type { Group, Schedule, Source, Step, View } from "./schedule.js";
 
@@ -15,16 +15,23 @@ export function describeSchedule(schedule: Schedule): string {
   const { groups, inputs, outputs } = schedule;
   const lines = [
     ...inputs.map(({ name, view }) => `input ${name} ${viewText(view)}`),
-    ...groups.flatMap((group, at) => describeGroup(schedule, group, at)),
+    ...groups.flatMap((group, at) => [
+      `kernel ${at}${group.rule === undefined ? "" : ` ${group.rule}`}${group.reason === undefined ? "" : `: ${group.reason}`}`,
+      ...describeGroup(schedule, group),
+    ]),
     ...outputs.map(({ name, view }) => `output ${name} ${viewText(view)}`),
-    `${groups.length} ${groups.length === 1 ? "kernel" : "kernels"}, arena ${bytesText(4 * schedule.arena)} (no plan needs less than ${bytesText(4 * schedule.arenaBound)})`,
+    describeTotals(schedule),
   ];
   return `${lines.join("\n")}\n`;
 }
 
-function describeGroup({ graph, weights }: Schedule, group: Group, at: number): string[] {
-  const rule = group.rule === undefined ? "" : ` ${group.rule}`;
-  const reason = group.reason === undefined ? "" : `: ${group.reason}`;
+/** `12 kernels, arena 1.2 MiB (no plan needs less than 1.1 MiB)`. */
+export function describeTotals({ groups, arena, arenaBound }: Schedule): string {
+  return `${plural(groups.length, "kernel")}, arena ${bytesText(4 * arena)} (no plan needs less than ${bytesText(4 * arenaBound)})`;
+}
+
+/** What one kernel reads, does and writes, a line each, indented. */
+export function describeGroup({ graph, weights }: Schedule, group: Group): string[] {
   const shown = (operands: ReadonlyMap<number, Source>): Source[] =>
     [...operands.values()].filter(
       (source) => source.kind === "view" || entryOf(weights, source.weight).source.kind !== "absent",
@@ -35,7 +42,6 @@ function describeGroup({ graph, weights }: Schedule, group: Group, at: number): 
   ]);
   const copy = group.stages.length === 0 && group.prologue.length === 0 ? ["  copy"] : [];
   return [
-    `kernel ${at}${rule}${reason}`,
     `  read ${sourceText(group.input)}`,
     ...group.prologue.map((step) => `  ${stepText(graph, step)}`),
     ...copy,

@@ -24,7 +24,8 @@ export function openWeightFile(path: string): Result<WeightFile> {
       if (length.value === undefined) return { diagnostics: length.diagnostics };
       const header = parseHeader(readAt(descriptor, 8, length.value), opened.size, path);
       if (!header.value) return { diagnostics: header.diagnostics };
-      const read = (slice: TensorSlice, key: string): Uint8Array => readSlice(path, opened, slice, key);
+      const read = (slice: TensorSlice, key: string, into?: Uint8Array): Uint8Array =>
+        readSlice(path, opened, slice, key, into);
       return { value: weightFile(header.value, path, read), diagnostics: [] };
     });
   } catch (cause) {
@@ -32,9 +33,15 @@ export function openWeightFile(path: string): Result<WeightFile> {
   }
 }
 
-function readSlice(path: string, opened: Stats, { begin, end }: TensorSlice, key: string): Uint8Array {
+function readSlice(
+  path: string,
+  opened: Stats,
+  { begin, end }: TensorSlice,
+  key: string,
+  into?: Uint8Array,
+): Uint8Array {
   return withFile(path, (descriptor, now) => {
-    const bytes = readAt(descriptor, begin, end - begin);
+    const bytes = readAt(descriptor, begin, end - begin, into);
     if (now.size !== opened.size || now.mtimeMs !== opened.mtimeMs || bytes.length < end - begin)
       throw new Error(`${path} was changed while it was in use, before \`${key}\` was read`);
     return bytes;
@@ -50,9 +57,13 @@ function withFile<T>(path: string, use: (descriptor: number, stats: Stats) => T)
   }
 }
 
-/** Up to `length` bytes from a place; fewer at the file's end. A buffer of its own, so that it is aligned. */
-function readAt(descriptor: number, position: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
+/** Up to `length` bytes from a place; fewer at the file's end. Without `bytes`, in a buffer of its own, so that it is aligned. */
+function readAt(
+  descriptor: number,
+  position: number,
+  length: number,
+  bytes: Uint8Array = new Uint8Array(length),
+): Uint8Array {
   let done = 0;
   while (done < length) {
     // One call reads less than 2 GiB.

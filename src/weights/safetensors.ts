@@ -66,11 +66,11 @@ export function openWeightBytes(bytes: Uint8Array, file: string): Result<WeightF
   };
 }
 
-/** A weight file whose slices are read by `read` when they are asked for. */
+/** A weight file whose slices are read by `read` when they are asked for, into the memory that it is given if it likes. */
 export function weightFile(
   header: SafetensorsHeader,
   file: string,
-  read: (slice: TensorSlice, key: string) => Uint8Array,
+  read: (slice: TensorSlice, key: string, into?: Uint8Array) => Uint8Array,
 ): WeightFile {
   const tensors = [...header.tensors];
   const entries = tensors.filter(([, { dtype }]) => readable.has(dtype));
@@ -79,8 +79,13 @@ export function weightFile(
     file,
     entries: new Map(
       entries.map(([key, slice]) => {
-        const { dtype, shape } = slice;
-        return [key, { shape, dtype, read: () => decode(dtype, read(slice, key)) }] as const;
+        const { dtype, shape, begin, end } = slice;
+        const readInto = (into?: Float32Array): Float32Array => {
+          // Halves need bytes of their own, since they become longer.
+          const room = dtype === "F32" && into ? bytesIn(into, end - begin) : undefined;
+          return decode(dtype, read(slice, key, room), into);
+        };
+        return [key, { shape, dtype, read: readInto }] as const;
       }),
     ),
     unreadable: new Map(others.map(([key, { dtype }]) => [key, dtype] as const)),
@@ -130,7 +135,8 @@ export function parseHeader(header: Uint8Array, fileLength: number, file: string
     else tensors.set(name, slice);
   }
   // What a broken slice leaves open is no hole.
-  if (diagnostics.length === 0) diagnostics.push(...layoutProblems(tensors, dataLength, file));
+  if (diagnostics.length === 0)
+    for (const one of layoutProblems(tensors, dataLength, file)) diagnostics.push(one);
   if (diagnostics.length > 0) return { diagnostics: withHelp(diagnostics.slice(0, messageLimit)) };
   const inFile = [...tensors].map(
     ([name, slice]) =>
@@ -139,13 +145,11 @@ export function parseHeader(header: Uint8Array, fileLength: number, file: string
   return { value: { tensors: new Map(inFile), metadata }, diagnostics };
 }
 
-/** Whether values of this type can be read. */
-export function isReadable(dtype: string): boolean {
-  return readable.has(dtype);
-}
-
-/** Elements of a slice's bytes, little-endian, as f32. Throws `RangeError` for a type that cannot be read. */
-export function decode(dtype: string, bytes: Uint8Array): Float32Array {
+/**
+ * Elements of a slice's bytes, little-endian, as f32; in `into` if they have to be made. Throws `RangeError` for a type that
+ * cannot be read.
+ */
+export function decode(dtype: string, bytes: Uint8Array, into?: Float32Array): Float32Array {
   const count = bytes.byteLength / (readable.get(dtype) ?? Number.NaN);
   if (!Number.isInteger(count)) throw new RangeError(`cannot read ${bytes.byteLength} bytes as ${dtype}`);
   if (dtype === "F32") {
@@ -154,15 +158,19 @@ export function decode(dtype: string, bytes: Uint8Array): Float32Array {
     return new Float32Array(aligned.buffer, aligned.byteOffset, count);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const values = new Float32Array(count);
+  const values = into ? into.subarray(0, count) : new Float32Array(count);
   if (dtype === "F16") {
     for (let at = 0; at < count; at += 1) values[at] = halfToFloat(view.getUint16(2 * at, true));
     return values;
   }
   // A bfloat16 is the upper half of a float32.
-  const bits = new Uint32Array(values.buffer);
+  const bits = new Uint32Array(values.buffer, values.byteOffset, count);
   for (let at = 0; at < count; at += 1) bits[at] = view.getUint16(2 * at, true) << 16;
   return values;
+}
+
+function bytesIn(memory: Float32Array, length: number): Uint8Array {
+  return new Uint8Array(memory.buffer, memory.byteOffset, length);
 }
 
 function parseJson(header: Uint8Array): { readonly json: object } | { readonly problem: string } {

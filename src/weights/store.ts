@@ -7,6 +7,7 @@ import { elements } from "#ir/type.js";
 import type { TensorType } from "#ir/type.js";
 import type { WeightEntry, WeightSource, WeightStore } from "#ir/weights.js";
 import { isOp, opOf } from "#ops/index.js";
+import { evaluateInBlocks } from "./blocks.js";
 import { generate } from "./generate.js";
 
 /** An empty store. */
@@ -44,31 +45,37 @@ export function createWeightStore(): WeightStore {
       waiting.pop();
       if (values.has(top)) continue;
       if (source.kind === "expression") values.set(top, evaluate(top, type, source, values));
-      else values.set(top, { shape: type.shape, data: Float64Array.from(readF32(top)) });
+      else values.set(top, { shape: type.shape, data: new Float64Array(readF32(top)) });
     }
     return values.get(id) ?? bug(`weight ${id} was not computed`);
   };
 
-  const readF32 = (id: WeightId): Float32Array => {
-    const entry = entries.get(id) ?? bug(`no weight ${id}`);
-    const { type, source } = entry;
+  const readF32 = (id: WeightId, memory?: Float32Array): Float32Array => {
+    const { type, source } = entries.get(id) ?? bug(`no weight ${id}`);
+    const count = elements(type.shape);
+    const into = memory && memory.length >= count ? memory : undefined;
+    const room = (): Float32Array => (into ? into.subarray(0, count) : new Float32Array(count));
     switch (source.kind) {
       case "file":
-        return source.read();
+        return source.read(into);
       case "literal":
         return source.data;
       case "absent":
-        return new Float32Array(elements(type.shape));
+        return room().fill(0);
       case "seeded":
-        return generate(source, elements(type.shape));
-      case "expression":
-        return Float32Array.from(read(id).data);
+        return generate(source, room());
+      case "expression": {
+        const values = room();
+        if (!evaluateInBlocks(store, id, values)) values.set(read(id).data);
+        return values;
+      }
       default:
         return source satisfies never;
     }
   };
 
-  return { entries, add, read, readF32 };
+  const store: WeightStore = { entries, add, read, readF32 };
+  return store;
 }
 
 function evaluate(

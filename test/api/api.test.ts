@@ -14,6 +14,7 @@ import {
   tensor,
   verifyArtifact,
 } from "../../src/index.js";
+import type { SplitMode } from "../../src/index.js";
 import { version } from "#compile/version.js";
 import packageJson from "../../package.json" with { type: "json" };
 
@@ -94,11 +95,73 @@ describe("mistakes are diagnostics", () => {
     expect(diagnostics[0]).toMatchObject({ severity: "error", code: "unknown-pass" });
   });
 
+  test.each([
+    [{ mode: "multiplier", m: 0 }, "split: m is a whole number from 1 up"],
+    [{ mode: "structural", m: 1.5 }, "split: m is a whole number from 1 up"],
+    [{ mode: "error", budget: -1 }, "split: error is between 0 and 1"],
+    [{ mode: "macs", share: Number.NaN }, "split: macs is a share, above 0 and at most 1"],
+    [{ mode: "half" }, "split: the modes are structural, multiplier, error and macs"],
+  ])("of a split: %j", (split, message) => {
+    const { value, diagnostics } = compile(seed, { split: split as SplitMode });
+    expect(value).toBeUndefined();
+    expect(diagnostics).toEqual([{ severity: "error", code: "wrong-option", message }]);
+  });
+
   test("of rules", () => {
     const { value, diagnostics } = parseRules("rule r: relu(x) => y", "r.net");
     expect(value).toBeUndefined();
     expect(diagnostics.length).toBeGreaterThan(0);
   });
+});
+
+// What no type checker saw.
+test.each<[string, (wrong: never) => unknown, unknown, string]>([
+  [
+    "parse",
+    (wrong) => parse(wrong, "a.net"),
+    5,
+    "parse takes a text and its name, both strings, not a number",
+  ],
+  [
+    "parseRules",
+    (wrong) => parseRules("", wrong),
+    undefined,
+    "parse takes a text and its name, both strings, not undefined",
+  ],
+  [
+    "elaborate",
+    (wrong) => elaborate(wrong),
+    undefined,
+    "elaborate takes a syntax tree, as `parse` gives it, not undefined",
+  ],
+  [
+    "dims",
+    (wrong) => compile(seed, { dims: wrong }),
+    { N: 2 },
+    "elaborate takes dims as a Map, not such an object",
+  ],
+  [
+    "optimize",
+    (wrong) => optimize(wrong),
+    {},
+    "optimize takes a module, `{ graph, weights }`, not such an object",
+  ],
+  ["compile", (wrong) => compile(wrong), null, "compile takes a text, a syntax tree or a module, not null"],
+  [
+    "target",
+    (wrong) => compile(seed, { target: wrong }),
+    "cobol",
+    "there is no target cobol; there is js, wasm",
+  ],
+  ["emit", (wrong) => emit(wrong), [], "emit takes a module, `{ graph, weights }`, not an instance of Array"],
+])("a wrong argument is a TypeError in words: %s", (_name, call, wrong, message) => {
+  expect(() => call(wrong as never)).toThrow(new TypeError(message));
+});
+
+test("load takes an artifact", async () => {
+  await expect(load("tiny.mjs" as never)).rejects.toThrow(
+    new TypeError("load takes an artifact, as `compile` gives it, not a string"),
+  );
 });
 
 test("passes can be left out and watched", () => {
@@ -112,6 +175,18 @@ test("passes can be left out and watched", () => {
   expect(folded.patches().length).toBeGreaterThan(0);
   // The module that went in is as it was.
   expect(elaborate(parse(batched, "b.net").value!).value!.graph.nodes.size).toBe(module.graph.nodes.size);
+});
+
+test("a bias of which some are zero is added", async () => {
+  const text = `net shift {
+  input x: f32[1, 2]
+  param w: f32[2, 2] = [[1, 0], [0, 1]]
+  param b: f32[2] = [0, 3]
+  output y = dense(x, w, b)
+}
+`;
+  const net = await load(compile(text).value!);
+  expect([...net.runSync({ x: Float32Array.of(5, 7) })["y"]!]).toEqual([5, 10]);
 });
 
 test("weights can be embedded", async () => {

@@ -103,8 +103,8 @@ describe("the packed file", () => {
 
   test("of four lanes puts each weight at a multiple of them", () => {
     const weights = [
-      { name: "a", elements: 3, pack: () => Float32Array.of(1, 2, 3) },
-      { name: "b", elements: 1, pack: () => Float32Array.of(4) },
+      { name: "a", elements: 3, pack: () => [Float32Array.of(1, 2, 3)] },
+      { name: "b", elements: 1, pack: () => [Float32Array.of(4)] },
     ];
     const { weights: bytes } = emitJs(smallProgram({ lanes: 4, weights }), { version });
     expect([...new Float32Array(bytes!.slice(-32).buffer)]).toEqual([1, 2, 3, 0, 4, 0, 0, 0]);
@@ -119,7 +119,7 @@ describe("the packed file", () => {
       pack: () => {
         open += 1;
         order.push(name);
-        return Float32Array.of(open);
+        return [Float32Array.of(open)];
       },
     }));
     emitJs(smallProgram({ weights }), { version });

@@ -55,7 +55,7 @@ describe("text", () => {
       ],
       { grid: { index: block, count: 4 } },
     );
-    expect(text).toBe(`function k(A, W, S, T, x, y) {
+    expect(text).toBe(`function k(A, W, P, S, T, x, y) {
   for (let block = 0; block < 4; block++) {
     let p = x + block * 16;
     let acc = 0;
@@ -93,7 +93,7 @@ describe("text", () => {
     const text = textOf([
       loop(i, 1, loop(j, 2, store(at("y"), add(add(mul(i, int(8)), int(3)), j), float(1), 2))),
     ]);
-    expect(text).toBe(`function k(A, W, S, T, x, y) {
+    expect(text).toBe(`function k(A, W, P, S, T, x, y) {
   for (let j = 0; j < 2; j++) {
     A[y + j + 5] = 1;
   }

@@ -28,8 +28,8 @@ export function smallProgram(more: Partial<KernelProgram> = {}): KernelProgram {
     ],
     launches: [{ kernel: 0, offsets: [0, 0, 4], label: "affine", nodes: ["h", "y"], macs: 4 }],
     weights: [
-      { name: "w", elements: 4, pack: () => Float32Array.of(10, 20, 30, 40) },
-      { name: "unused", elements: 1, pack: () => Float32Array.of(-1.5) },
+      { name: "w", elements: 4, pack: () => [Float32Array.of(10, 20, 30, 40)] },
+      { name: "unused", elements: 1, pack: () => [Float32Array.of(-1.5)] },
     ],
     setup: [],
     prepared: 0,

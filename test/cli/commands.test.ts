@@ -1,6 +1,15 @@
 // Every command, on the shipped examples and on wrong input.
 
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  lstatSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -80,6 +89,21 @@ describe("run", () => {
     const { code, err } = await cleave("run", "examples/fm_mobile.net", "nothing.png");
     expect(code).toBe(1);
     expect(err).toContain("nothing.png");
+  });
+
+  test("labels stand beside the outputs that have as many values", async () => {
+    const model = join(folder, "heads.net");
+    const names = join(folder, "names.txt");
+    writeFileSync(
+      model,
+      "net heads {\n  input x: f32[1, 4]\n  output kind = relu(x)\n  output area = reduce_max(x, axes=[1])\n}\n",
+    );
+    writeFileSync(names, "\uFEFFred\r\ngreen\r\nblue\r\nblack\r\n");
+    const { code, out } = await cleave("run", model, "--labels", names, "--top", "1");
+    expect(code).toBe(0);
+    expect(out).toContain("heads: 2 ops → ");
+    expect(out).toMatch(/kind {2}red \d/);
+    expect(out).toMatch(/area {2}0 \d/);
   });
 
   test("labels that do not fit are an error", async () => {
@@ -206,7 +230,7 @@ describe("inspect", () => {
 
   test("an unknown pass is an error with a suggestion", async () => {
     const { code, err } = await cleave("inspect", "examples/fm_mobile.net", "--after", "fold-batchnorm");
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(err).toContain("fold-batch-norm");
   });
 });
@@ -237,6 +261,17 @@ describe("check and fmt", () => {
       expect((await cleave("fmt", file)).code).toBe(0);
       expect((await cleave("fmt", "--check", file)).code).toBe(0);
     }
+  });
+
+  test("fmt keeps a link and the permissions of what it names", async () => {
+    const file = join(folder, "real.net");
+    const link = join(folder, "link.net");
+    writeFileSync(file, "net a { input x: f32[1, 4]\noutput x }\n", { mode: 0o600 });
+    symlinkSync(file, link);
+    expect((await cleave("fmt", link)).code).toBe(0);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(readFileSync(file, "utf8")).toBe("net a {\n  input x: f32[1, 4]\n  output x\n}\n");
+    expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
   test("all errors of a file at once", async () => {

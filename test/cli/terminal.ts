@@ -16,6 +16,7 @@ export async function cleave(...argv: string[]): Promise<Ran> {
     out: (text) => void (out += typeof text === "string" ? text : Buffer.from(text).toString("latin1")),
     err: (text) => void (err += text),
     color: false,
+    outColor: false,
     interactive: false,
   };
   const code = await run(argv, terminal);

@@ -39,6 +39,21 @@ test("a graph of 20,000 nodes is printed and read again", () => {
   expect(sameGraph(module!, again)).toBeUndefined();
 });
 
+test("a formula of 5,000 operands over weights is printed and read again", () => {
+  const { module } = net(
+    `  param w: f32[1] = [2]\n  param v: f32[1] = ${"w * ".repeat(4999)}[1]\n  output y = x + v`,
+  );
+  const text = printGraph(module!);
+  expect(text).toContain("stored(");
+  const again = elaborate(parse(text, "dump.net").value!, { store: module!.weights }).value!;
+  expect(sameGraph(module!, again)).toBeUndefined();
+  // Of another store, so that the formulas are compared and not their names.
+  const other = net(
+    `  param w: f32[1] = [2]\n  param v: f32[1] = ${"w * ".repeat(4999)}[1]\n  output y = x + v`,
+  );
+  expect(sameGraph(module!, other.module!)).toBeUndefined();
+});
+
 test("blocks that call blocks, too deep", () => {
   const blocks = Array.from({ length: 2000 }, (_, at) => `block b${at}(x) { return b${at + 1}(x) }`);
   const { diagnostics } = net("  output y = b0(x)", `${blocks.join("\n")}\nblock b2000(x) { return x }`);

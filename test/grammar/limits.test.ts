@@ -55,6 +55,22 @@ test.each([
   expect(codes(text).length).toBeGreaterThan(0);
 });
 
+// More than a call can have arguments.
+test("150,000 statements with a comment each are printed", () => {
+  const length = 150_000;
+  const { partial } = parse("net a {\n  x = y  # c\n}\n", "limits.net");
+  const [item] = partial.items;
+  const [statement] = item?.kind === "net" ? item.body : [];
+  const [comment] = partial.comments;
+  const { lineStarts: _, ...ast } = partial;
+  const at = (offset: number) => ({ file: "limits.net", start: offset, end: offset });
+  const body = Array.from({ length }, (_, k) => ({ ...statement!, span: at(2 * k + 10) }));
+  const comments = body.map((_, k) => ({ ...comment!, span: at(2 * k + 11) }));
+  const items = [{ ...item!, body, span: { ...at(0), end: 2 * length + 20 } }] as typeof partial.items;
+  const lines = print({ ...ast, items, comments }).split("\n");
+  expect(lines.filter((line) => line === "  x = y  # c")).toHaveLength(length);
+});
+
 describe("long texts without nesting are read and printed", () => {
   test.each([
     ["a sum", `x = ${Array.from({ length: 5_000 }, () => "y").join(" + ")}`, 4_999],

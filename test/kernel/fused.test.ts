@@ -1,8 +1,7 @@
 // Nets of several ops, fused and not, through schedule and templates: random ones, and chains that have templates of their own.
 
 import { describe, expect, test } from "vitest";
-import { interpret } from "#interpret/interpret.js";
-import { firstDifference, longestReduction } from "#interpret/tolerance.js";
+import { firstDifference, interpretScaled, longestReduction } from "#interpret/tolerance.js";
 import type { Module } from "#ir/weights.js";
 import { checkProgram } from "#kernel/check.js";
 import type { KernelProgram } from "#kernel/ir.js";
@@ -60,15 +59,15 @@ function summary(program: KernelProgram): string {
 
 function expectSame(module: Module, variant: Variant, context: string): void {
   const inputs = randomInputs(module, seededRandom(1));
-  const expected = interpret(module, inputs);
+  const expected = interpretScaled(module, inputs);
   const program = lowered(module, variant);
   const rounded = new Map([...inputs].map(([name, { data }]) => [name, Float32Array.from(data)]));
   const checked = checkProgram(program, rounded);
   expect(checked.findings, `${variant.name}\n${context}`).toEqual([]);
   for (const outputs of [checked.outputs, runProgram(program, inputs)]) {
-    for (const [name, value] of expected) {
+    for (const [name, { value, scale }] of expected) {
       const actual = outputs.get(name)!;
-      const at = firstDifference(actual, value.data, longestReduction(module));
+      const at = firstDifference(actual, value.data, longestReduction(module), [scale]);
       const where = `${name}[${at}]: ${actual[at]} for ${value.data[at]}`;
       expect(at, `${variant.name}: ${where}\n${context}`).toBe(-1);
     }

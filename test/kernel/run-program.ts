@@ -17,7 +17,11 @@ export function runProgram(
   const weights = new Float32Array(program.weights.reduce((sum, weight) => sum + weight.elements, 0));
   let at = 0;
   for (const weight of program.weights) {
-    weights.set(weight.pack(), at);
+    let next = at;
+    for (const piece of weight.pack()) {
+      weights.set(piece, next);
+      next += piece.length;
+    }
     at += weight.elements;
   }
   for (const port of program.inputs) arena.set(inputs.get(port.name)!.data, port.offset);

@@ -61,7 +61,7 @@ test("unknown names are errors, all of them, with near misses", () => {
   expect(diagnostics.map((one) => [one.code, one.help?.[0]])).toEqual([
     ["unknown-pass", "did you mean `canonicalize`?"],
     ["unknown-pass", "did you mean `fuse`?"],
-    ["unknown-pass", `there are ${names.join(", ")}`],
+    ["unknown-pass", `there are ${[...new Set(names)].join(", ")}`],
     ["unknown-pass", "did you mean `split`?"],
   ]);
 });

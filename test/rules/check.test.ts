@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { parse } from "#grammar/parse.js";
-import { checkRule, ruleWarnings } from "#rewrite/check-rule.js";
+import { checkRule, ruleProblems } from "#rewrite/check-rule.js";
 import { compileRules } from "#rewrite/compile-rule.js";
 import { createWeightStore } from "#weights/store.js";
 
@@ -40,8 +40,8 @@ test.each([
 ])("%s", (_, text) => {
   const result = check(text);
   expect(result.counterexample).toMatch(/^element \d+ is .* on the left and .* on the right/);
-  const [warning] = ruleWarnings(result);
-  expect(warning).toMatchObject({ severity: "warning", code: "rule-not-equal", span: { file: "rules.net" } });
+  const [problem] = ruleProblems(result);
+  expect(problem).toMatchObject({ severity: "error", code: "rule-not-equal", span: { file: "rules.net" } });
 });
 
 test.each([
@@ -55,13 +55,13 @@ test.each([
   const result = check(text);
   expect(result.counterexample).toBeUndefined();
   expect(result.samples).toBe(40);
-  expect(ruleWarnings(result)).toEqual([]);
+  expect(ruleProblems(result)).toEqual([]);
 });
 
 test("a rule that never applies is not called true", () => {
   const result = check("rule r: relu(x) => tanh(x) when rank(x) > 7");
   expect(result.samples).toBe(0);
-  expect(ruleWarnings(result)[0]).toMatchObject({ code: "rule-not-checked" });
+  expect(ruleProblems(result)[0]).toMatchObject({ severity: "note", code: "rule-not-checked" });
 });
 
 test("a rule that makes the graph dearer is noticed", () => {

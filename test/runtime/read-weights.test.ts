@@ -92,8 +92,8 @@ test.runIf(process.platform === "linux")(
     const program = smallProgram({
       lanes: 4,
       weights: [
-        { name: "w", elements: 4, pack: () => Float32Array.of(10, 20, 30, 40) },
-        { name: "unused", elements, pack: () => new Float32Array(elements).fill(1) },
+        { name: "w", elements: 4, pack: () => [Float32Array.of(10, 20, 30, 40)] },
+        { name: "unused", elements, pack: () => [new Float32Array(elements).fill(1)] },
       ],
     });
     const { module, weights: packed } = emitWasm(program, { version: "0.0.0" });

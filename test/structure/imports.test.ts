@@ -21,7 +21,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "src/backend": ["diagnostic", "ir", "kernel", "runtime"],
   passes: ["diagnostic", "grammar", "ir", "ops", "rewrite", "schedule", "weights"],
   "src/inspect": ["diagnostic", "grammar", "ir", "ops", "schedule"],
-  "src/report": ["diagnostic", "grammar", "ir", "ops", "schedule", "inspect", "passes"],
+  "src/report": ["diagnostic", "grammar", "ir", "ops", "rewrite", "schedule", "kernel", "inspect", "passes"],
 };
 
 /** Folders above the compiler proper, which may import everything; nothing below may import them. */

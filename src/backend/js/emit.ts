@@ -5,9 +5,8 @@ import { bug } from "#diagnostic/diagnostic.js";
 import { runtimeTexts } from "#runtime/text.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
-import { toBase64 } from "../base64.js";
 import { headerText, joinSections, kernelComment, modelText, section, tableText } from "../module-text.js";
-import { packWeights } from "../packed.js";
+import { placeWeights } from "../packed.js";
 import { typesText } from "../types-text.js";
 import type { Helper } from "./helpers.js";
 import { helperText } from "./helpers.js";
@@ -17,15 +16,14 @@ import { runtimeNames } from "./reserved.js";
 
 /** Emits the module of a program for the `js` target. */
 export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
-  const packed = packWeights(program, options.version);
+  const packed = placeWeights(program, options);
   const kernels = printKernels(program, options);
   const helpers = new Set<Helper>(kernels.flatMap((kernel) => [...kernel.helpers]));
-  const embedded = options.embedWeights === true && packed.elements > 0;
   const name = fileNameOf(program.name);
 
   const module = joinSections([
     headerText(program, options, "plain JavaScript"),
-    `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return loadJs({ model, setup, launches, table, url: import.meta.url${embedded ? ", embedded" : ""} }, options);\n}\n`,
+    `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return loadJs({ model, setup, launches, table, url: import.meta.url${packed.embedded ? ", embedded" : ""} }, options);\n}\n`,
     modelText(program, packed),
     launchesText("Once, to prepare weights", "setup", program.setup, kernels),
     launchesText("In order", "launches", program.launches, kernels),
@@ -36,14 +34,14 @@ export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
     section("Runtime"),
     runtimeTexts.js,
     runtimeTexts.net,
-    embedded ? `const embedded =\n  "${toBase64(packed.data)}";\n` : "",
+    packed.embedded ?? "",
   ]);
   return {
     name,
     target: "js",
     module,
     types: typesText(program, { sync: true }),
-    ...(embedded || packed.elements === 0 ? {} : { weights: packed.file }),
+    ...packed.part,
     kernels: program.kernels.length,
     launches: program.launches.length,
     arenaBytes: program.arena * 4,

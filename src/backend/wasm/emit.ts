@@ -9,7 +9,7 @@ import { fileNameOf } from "../artifact.js";
 import { toBase64 } from "../base64.js";
 import { comment } from "../comment.js";
 import { headerText, joinSections, kernelComment, modelText, section, tableText } from "../module-text.js";
-import { packWeights } from "../packed.js";
+import { placeWeights } from "../packed.js";
 import { typesText } from "../types-text.js";
 import { encodeBinary } from "./binary.js";
 import { functionsOf } from "./functions.js";
@@ -19,10 +19,9 @@ import { printKernel } from "./print.js";
 
 /** Emits the module of a program for the `wasm` target. */
 export function emitWasm(program: KernelProgram, options: EmitOptions): Artifact {
-  const packed = packWeights(program, options.version);
+  const packed = placeWeights(program, options);
   const layout = layoutOf(program, packed.elements);
-  const embedded = options.embedWeights === true && packed.elements > 0;
-  const parts = `model, layout, kernels, setup, launches, table, binaries, url: import.meta.url${embedded ? ", embedded" : ""}`;
+  const parts = `model, layout, kernels, setup, launches, table, binaries, url: import.meta.url${packed.embedded ? ", embedded" : ""}`;
   const module = joinSections([
     headerText(program, options, "WebAssembly"),
     `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return loadWasm({ ${parts} }, options);\n}\n`,
@@ -37,14 +36,14 @@ export function emitWasm(program: KernelProgram, options: EmitOptions): Artifact
     section("Runtime"),
     runtimeTexts.wasm,
     runtimeTexts.net,
-    embedded ? `const embedded =\n  "${toBase64(packed.data)}";\n` : "",
+    packed.embedded ?? "",
   ]);
   return {
     name: fileNameOf(program.name),
     target: "wasm",
     module,
     types: typesText(program, { sync: true, wasm: true }),
-    ...(embedded || packed.elements === 0 ? {} : { weights: packed.file }),
+    ...packed.part,
     kernels: program.kernels.length,
     launches: program.launches.length,
     arenaBytes: program.arena * 4,

@@ -23,8 +23,12 @@ export async function runWasm(
   new Float32Array(memory.buffer).fill(Number.NaN);
   let at = layout.weights;
   for (const weight of program.weights) {
-    const room = new Float32Array(memory.buffer, at, weight.elements).fill(0);
-    room.set(weight.pack());
+    new Float32Array(memory.buffer, at, weight.elements).fill(0);
+    let to = at;
+    for (const piece of weight.pack()) {
+      new Float32Array(memory.buffer, to, piece.length).set(piece);
+      to += piece.byteLength;
+    }
     at += weight.elements * 4;
   }
   new Int32Array(memory.buffer, layout.table, program.table.length).set(program.table);

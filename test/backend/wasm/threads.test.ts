@@ -1,9 +1,11 @@
 // WebAssembly on several threads: the same results bit for bit, turns, errors, and an end.
 
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
 import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
@@ -27,6 +29,11 @@ import { randomNet } from "../../schedule/random-net.js";
 if (process.versions.node.startsWith("20.")) setFlagsFromString("--experimental-wasm-relaxed-simd");
 
 const seeds = Number(process.env["SEEDS"] ?? 12);
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
 
 /** Small blocks, so that small nets have several, also such as do not divide evenly. */
 const smallTile = { ...wasmTile, blockPixels: 6, blockVectors: 4, stripRows: 2, blocks: 7 };
@@ -143,10 +150,6 @@ describe("how many threads", () => {
     expect(warn.mock.calls).toHaveLength(1);
     expect(warn.mock.calls[0]![0]).toMatch(/one thread instead of 2.*Cross-Origin-Opener-Policy/);
   });
-  afterEach(() => {
-    vi.unstubAllGlobals();
-    vi.restoreAllMocks();
-  });
 });
 
 describe("runs that overlap", () => {
@@ -220,7 +223,11 @@ describe("errors", () => {
   });
 
   /** Loads with workers that a test can reach. */
-  async function loadWith(made: (worker: Worker) => void, script?: string): Promise<Net> {
+  function loadWith(
+    made: (worker: Worker) => void,
+    script?: string,
+    options: LoadOptions = {},
+  ): Promise<Net> {
     class Watched extends Worker {
       constructor(url: URL, options: object) {
         super(script === undefined ? url : new URL(`data:text/javascript,${script}`), options);
@@ -230,11 +237,7 @@ describe("errors", () => {
     const { getBuiltinModule } = process;
     vi.spyOn(process, "getBuiltinModule").mockImplementation(((name: string) =>
       name === "node:worker_threads" ? { Worker: Watched } : getBuiltinModule(name)) as never);
-    try {
-      return await loadShared(separable, 3);
-    } finally {
-      vi.restoreAllMocks();
-    }
+    return loadShared(separable, 3, options);
   }
 
   test("a thread that dies is an error", async () => {
@@ -246,6 +249,14 @@ describe("errors", () => {
       /separable: a thread failed: it ended with code 1/,
     );
     expect(() => net.runSync(separableInputs(1))).toThrow(/it ended with code 1/);
+  });
+
+  test("weights that cannot be read end the threads that were started", async () => {
+    const ended: Promise<unknown>[] = [];
+    const load = loadWith((worker) => ended.push(once(worker, "exit")), undefined, { weights: "nowhere" });
+    await expect(load).rejects.toThrow(/separable: cannot find nowhere/);
+    while (ended.length < 3) await setImmediate();
+    await Promise.all(ended);
   });
 
   test.each([

@@ -1,0 +1,64 @@
+// Progress of long work: one line on stderr that is drawn over again and goes away, and only where a person watches.
+
+import pc from "picocolors";
+import { bytesText } from "#ir/units.js";
+import type { Terminal } from "./terminal.js";
+
+/** What is being done, told as it goes on. */
+export interface Progress {
+  /** `part` of the stage is done, from 0 to 1, where that is known. */
+  show(stage: string, part?: number): void;
+  /** Takes the line away. */
+  end(): void;
+}
+
+/** What `emit` tells of the weights. */
+export function packing(progress: Progress): (done: number, all: number) => void {
+  return (done, all) => progress.show(`packing ${bytesText(all)} of weights`, done / all);
+}
+
+/** Milliseconds between two lines of one stage: fast enough for an eye, and nothing beside the work. */
+const interval = 100;
+
+/** Longest line in characters; the end of a longer one would stay behind on a narrow terminal. */
+const longest = 78;
+
+/** Goes to the line's start and clears it. */
+const erase = "\r\u001B[2K";
+
+/**
+ * A terminal whose other output takes the line away first, with the line's progress; silent unless the terminal is
+ * interactive. The work is synchronous, so a spinner that turns by a timer would stand still: this draws when it is told.
+ */
+export function withProgress(
+  terminal: Terminal,
+  now: () => number = () => performance.now(),
+): Terminal & { readonly progress: Progress } {
+  const { dim } = pc.createColors(terminal.color);
+  let shown = "";
+  let last = 0;
+  const end = (): void => {
+    if (shown !== "") terminal.err(erase);
+    shown = "";
+  };
+  const show = (stage: string, part?: number): void => {
+    if (!terminal.interactive) return;
+    const time = now();
+    if (shown === stage && time - last < interval) return;
+    const percent = part === undefined ? "" : ` ${Math.floor(part * 100)}%`;
+    terminal.err(`${erase}${dim(`${stage.slice(0, longest - 5)}${percent}`)}`);
+    [shown, last] = [stage, time];
+  };
+  return {
+    ...terminal,
+    out: (text) => {
+      end();
+      terminal.out(text);
+    },
+    err: (text) => {
+      end();
+      terminal.err(text);
+    },
+    progress: { show, end },
+  };
+}

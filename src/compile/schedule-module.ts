@@ -1,0 +1,12 @@
+// Scheduling a module from anywhere: kernels that the target cannot have as they are labelled never reach the scheduler.
+
+import { dissolveWrongKernels } from "#passes/fuse.js";
+import type { Target } from "#ir/target.js";
+import type { Module } from "#ir/weights.js";
+import type { Schedule } from "#schedule/schedule.js";
+import { schedule } from "#schedule/schedule-graph.js";
+
+/** The schedule of a module; ops of a wrong kernel (of a dump that was edited, say) run one by one. */
+export function scheduleModule({ graph, weights }: Module, target: Target): Schedule {
+  return schedule({ graph: dissolveWrongKernels(graph, target).graph, weights }, target);
+}

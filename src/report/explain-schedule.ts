@@ -1,0 +1,156 @@
+// The kernels of a schedule for people and programs: what each computes, by which template, at which cost, and why so.
+
+import type { Span } from "#diagnostic/diagnostic.js";
+import type { NodeId } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
+import { bytesText, countText } from "#ir/units.js";
+import type { KernelProgram } from "#kernel/ir.js";
+import type { Tile } from "#kernel/tile.js";
+import type { FuseReport } from "#passes/fuse.js";
+import { describeGroup, describeTotals } from "#schedule/describe.js";
+import type { KernelCost } from "#schedule/kernel-cost.js";
+import { kernelCost } from "#schedule/kernel-cost.js";
+import type { Group, Schedule } from "#schedule/schedule.js";
+
+/** One kernel, in the order in which they run. */
+export interface KernelReport {
+  /** The emitted function: the template, and the shape that it makes. Kernels that differ in weights alone share one. */
+  readonly template: string;
+  readonly ops: readonly { readonly name: string; readonly op: string; readonly line?: string }[];
+  /** The fusion that made it of several ops, and why. */
+  readonly fusion?: string;
+  readonly reason?: string;
+  /** Fusions that describe a longer chain through this kernel, and why that is no kernel. */
+  readonly notFused: readonly {
+    readonly fusion: string;
+    readonly ops: readonly string[];
+    readonly reason: string;
+  }[];
+  /** Independent blocks, and bytes of scratch of each. */
+  readonly blocks: number;
+  readonly scratchBytes: number;
+  readonly cost: KernelCost;
+}
+
+/** What `cleave explain --schedule --json` prints. */
+export interface ScheduleReport {
+  readonly name: string;
+  readonly target: string;
+  readonly tile: Tile;
+  readonly kernels: readonly KernelReport[];
+  readonly arenaBytes: number;
+  /** Bytes that live at one time at most: with this order no plan needs less. */
+  readonly arenaBoundBytes: number;
+  readonly seconds: number;
+}
+
+type Refusal = FuseReport["refusals"][number];
+
+export interface ScheduleSources {
+  readonly schedule: Schedule;
+  /** What the schedule was lowered to, with this tile: a launch for each group. */
+  readonly program: KernelProgram;
+  readonly tile: Tile;
+  /** What the fuse pass reported; absent if it did not run. */
+  readonly fused?: FuseReport;
+  /** `model.net:5: y = …` of a span. */
+  readonly lineOf: (span: Span | undefined) => string | undefined;
+}
+
+/** The report on a schedule. */
+export function explainSchedule(sources: ScheduleSources): ScheduleReport {
+  const { schedule, tile, fused } = sources;
+  const refusals = new Map<NodeId, Refusal[]>();
+  for (const refusal of fused?.refusals ?? []) {
+    for (const { id } of refusal.nodes) {
+      const list = refusals.get(id);
+      if (list) list.push(refusal);
+      else refusals.set(id, [refusal]);
+    }
+  }
+  const kernels = schedule.groups.map((group, at) => {
+    const own = new Set(group.nodes.flatMap((id) => refusals.get(id) ?? []));
+    return reportOn(sources, group, at, [...own]);
+  });
+  return {
+    name: schedule.graph.name,
+    target: schedule.target.name,
+    tile,
+    kernels,
+    arenaBytes: 4 * schedule.arena,
+    arenaBoundBytes: 4 * schedule.arenaBound,
+    seconds: kernels.reduce((sum, { cost }) => sum + cost.seconds, 0),
+  };
+}
+
+function reportOn(
+  { schedule, program, lineOf }: ScheduleSources,
+  group: Group,
+  at: number,
+  refusals: readonly Refusal[],
+): KernelReport {
+  const { graph } = schedule;
+  const launch = program.launches[at];
+  const kernel = launch && program.kernels[launch.kernel];
+  return {
+    template: kernel?.name ?? "",
+    ops: group.nodes.map((id) => {
+      const { name, op, origin } = nodeOf(graph, id);
+      const line = lineOf(origin.spans[0]);
+      return { name, op, ...(line === undefined ? {} : { line }) };
+    }),
+    ...(group.rule === undefined ? {} : { fusion: group.rule }),
+    ...(group.reason === undefined ? {} : { reason: group.reason }),
+    notFused: refusals.map(({ fusion, nodes, reason }) => ({
+      fusion,
+      ops: nodes.map((node) => node.name),
+      reason,
+    })),
+    blocks: kernel?.grid.count ?? 0,
+    scratchBytes: 4 * (kernel?.scratch ?? 0),
+    cost: kernelCost(schedule, group),
+  };
+}
+
+/** The report as text: some lines for each kernel, then totals. */
+export function explainScheduleText(report: ScheduleReport, schedule: Schedule): string {
+  const { tile, target, seconds } = report;
+  return [
+    `${report.name}: kernels for ${target}, tile of ${tile.rows}×${tile.columns} sums, blocks of ${tile.blockPixels} pixels, strips of ${tile.stripRows} rows at most`,
+    ...report.kernels.flatMap((kernel, at) => kernelLines(kernel, schedule, at)),
+    "",
+    `${describeTotals(schedule)}, modelled ${timeText(seconds)}`,
+    "",
+  ].join("\n");
+}
+
+function kernelLines(kernel: KernelReport, schedule: Schedule, at: number): string[] {
+  const { cost, fusion, reason } = kernel;
+  const group = schedule.groups[at];
+  const lines = new Set(kernel.ops.flatMap(({ line }) => (line === undefined ? [] : [line])));
+  const why =
+    fusion === undefined
+      ? "one op, not fused"
+      : `fused by ${fusion}${reason === undefined || reason === "" ? "" : `: ${reason}`}`;
+  const work = [
+    ...(cost.macs > 0 ? [`${countText(cost.macs)} MACs`] : []),
+    ...(cost.steps > 0 ? [`${countText(cost.steps)} elementwise results`] : []),
+  ];
+  return [
+    "",
+    `kernel ${at} ${kernel.template}: ${why}`,
+    ...[...lines].map((line) => `  from ${line}`),
+    ...(group ? describeGroup(schedule, group) : []),
+    `  in ${countText(kernel.blocks)} block${kernel.blocks === 1 ? "" : "s"}${kernel.scratchBytes > 0 ? ` with ${bytesText(kernel.scratchBytes)} of scratch` : ""}`,
+    `  cost ${[`reads ${bytesText(cost.bytesRead)}`, `writes ${bytesText(cost.bytesWritten)}`, ...work].join(", ")}`,
+    `  modelled ${timeText(cost.seconds)} (computing ${timeText(cost.computeSeconds)}, memory ${timeText(cost.memorySeconds)})`,
+    ...kernel.notFused.map((one) => `  not fused by ${one.fusion} as ${one.ops.join(" → ")}: ${one.reason}`),
+  ];
+}
+
+/** `1.25 ms`, `830 µs`. */
+function timeText(seconds: number): string {
+  const [value, unit] =
+    seconds >= 1 ? [seconds, "s"] : seconds >= 1e-3 ? [seconds * 1e3, "ms"] : [seconds * 1e6, "µs"];
+  return `${Number(value.toPrecision(3))} ${unit}`;
+}

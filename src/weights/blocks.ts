@@ -1,0 +1,128 @@
+// Elementwise expressions over weights, computed block by block: a folded batch norm scales millions of values, and whole
+// arrays in float64 for every step of it would take many times the weight's own memory.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import type { WeightId } from "#ir/graph.js";
+import type { Shape } from "#ir/type.js";
+import { elements } from "#ir/type.js";
+import type { WeightStore } from "#ir/weights.js";
+import { broadcastIndex } from "#ops/broadcast.js";
+import { isOp, opOf } from "#ops/index.js";
+import { scalarsInto, Temporaries } from "#ops/scalar-eval.js";
+import { operand } from "#ops/scalar.js";
+
+/** Elements computed at a time, 64 KiB in float64: a few such arrays stay in the cache. */
+const block = 8192;
+
+/** Deepest chain of expressions that is followed; what lies below is computed whole. */
+const deepest = 64;
+
+/** The values of the elements from `from` on, `count` of them (the last block is shorter), valid until the next call. */
+type Values = (from: number, count: number) => Float64Array;
+
+/**
+ * Writes the values of an elementwise expression over entries of `store` to `out`, rounded once, as `read` would give them;
+ * false, and nothing is written, if it is no such expression or not worth it. Operands that are as large as the result are
+ * read block by block too, the first of them from `out` itself.
+ */
+export function evaluateInBlocks(store: WeightStore, id: WeightId, out: Float32Array): boolean {
+  const { source } = store.entries.get(id) ?? bug(`no weight ${id}`);
+  const size = out.length;
+  if (size <= block || source.kind !== "expression" || scalarOf(source) === undefined) return false;
+
+  const known = new Map<WeightId, Values>();
+  const temporaries = new Temporaries(block);
+  let isFree = true;
+
+  const valuesOf = (operandId: WeightId, shape: Shape, depth: number): Values => {
+    const values = known.get(operandId) ?? makeValues(operandId, shape, depth);
+    known.set(operandId, values);
+    return values;
+  };
+
+  const makeValues = (operandId: WeightId, shape: Shape, depth: number): Values => {
+    const entry = store.entries.get(operandId) ?? bug(`no weight ${operandId}`);
+    if (elements(entry.type.shape) !== size) return repeated(store, operandId, entry.type.shape, shape);
+    if (entry.source.kind === "expression") {
+      const scalar = scalarOf(entry.source);
+      if (scalar === undefined || depth > deepest) {
+        const { data } = store.read(operandId);
+        return (from, count) => data.subarray(from, from + count);
+      }
+      const operands = entry.source.inputs.map((input) => valuesOf(input, entry.type.shape, depth + 1));
+      return perBlock((from, count, own) =>
+        scalarsInto(
+          scalar,
+          operands.map((values) => values(from, count)),
+          own,
+          temporaries,
+        ),
+      );
+    }
+    // The block that is read lies where the block of results will be written afterwards.
+    const data = store.readF32(operandId, isFree ? out : undefined);
+    isFree = isFree && data.buffer !== out.buffer;
+    return perBlock((from, count, own) => {
+      own.set(data.subarray(from, from + count));
+      return own;
+    });
+  };
+
+  const values = valuesOf(id, [], 0);
+  for (let from = 0; from < size; from += block) {
+    const count = Math.min(block, size - from);
+    out.set(values(from, count), from);
+  }
+  return true;
+}
+
+/** The meaning of an expression's op for one element; undefined if it is not elementwise. */
+function scalarOf({
+  op,
+  attributes,
+  inputs,
+}: {
+  op: string;
+  attributes: object;
+  inputs: readonly WeightId[];
+}) {
+  const scalar = isOp(op) ? opOf(op).scalar : undefined;
+  return scalar?.(
+    inputs.map((_, index) => operand(index)),
+    attributes as Readonly<Record<string, never>>,
+  );
+}
+
+/** Values with an array of their own, computed once a block however often they are used. */
+function perBlock(compute: (from: number, count: number, own: Float64Array) => Float64Array): Values {
+  const own = new Float64Array(block);
+  let last = -1;
+  let values: Float64Array = own;
+  return (from, count) => {
+    if (from !== last) values = compute(from, count, count === block ? own : own.subarray(0, count));
+    last = from;
+    return values;
+  };
+}
+
+/** A smaller operand, repeated along the axes of `shape`. */
+function repeated(store: WeightStore, id: WeightId, own: Shape, shape: Shape): Values {
+  const { data } = store.read(id);
+  const channels = shape.at(-1) ?? 1;
+  // A value per channel is what nearly all are.
+  if (data.length === channels && own.at(-1) === channels) {
+    return perBlock((from, count, out) => {
+      let channel = from % channels;
+      for (let index = 0; index < count; index += 1) {
+        out[index] = data[channel] as number;
+        channel = channel + 1 === channels ? 0 : channel + 1;
+      }
+      return out;
+    });
+  }
+  const indexOf = broadcastIndex(own, shape);
+  return perBlock((from, count, out) => {
+    for (let index = 0; index < count; index += 1) out[index] = data[indexOf(from + index)] as number;
+    return out;
+  });
+}

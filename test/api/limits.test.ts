@@ -1,0 +1,57 @@
+// Graphs of many thousands of ops through every stage: no stack overflow, and nothing that takes the square of their size.
+
+import { expect, test } from "vitest";
+import { diffGraphs, diffText } from "#inspect/diff.js";
+import { printKernels } from "#kernel/print-ir.js";
+import { lower } from "#kernel/lower.js";
+import { scheduleModule } from "#compile/schedule-module.js";
+import { jsTarget } from "#backend/js/target.js";
+import {
+  elaborate,
+  emit,
+  explain,
+  explainKernels,
+  explainText,
+  graphDot,
+  graphJson,
+  optimize,
+  parse,
+  printGraph,
+  verifyArtifact,
+} from "../../src/index.js";
+
+test.each([
+  ["a chain", "  repeat 20000 { x = tanh(x) }\n  output x", 20_000],
+  ["residuals", "  repeat 1000 { x = x + tanh(x) }\n  output x", 2000],
+  // Its sums stay small: adding one number thousands of times rounds the same way each time.
+  ["a sum", `  z = tanh(x)\n  output y = ${"z + x - z - x + ".repeat(1250)}x`, 5001],
+  ["a pipe", `  output y = x ${"|> tanh |> abs ".repeat(2500)}`, 5000],
+  [
+    "branches",
+    `  z = tanh(x)\n  output y = concat(${Array.from({ length: 1000 }, (_, at) => `abs(z * ${at}.5)`).join(", ")})`,
+    2002,
+  ],
+  // A constant of 5,000 ops is one in the end.
+  [
+    "a formula",
+    "  param w: f32[4] = [1, 2, 3, 4]\n  y = w\n  repeat 5000 { y = tanh(y) }\n  output z = x + y",
+    5001,
+  ],
+])("%s", { timeout: 120_000 }, async (_, body, ops) => {
+  const text = `net long {\n  input x: f32[1, 4]\n${body}\n}\n`;
+  const model = elaborate(parse(text, "long.net").value!).value!;
+  const { module } = optimize(model, { verify: true }).value!;
+  const report = { name: "long", before: explain(model), after: explainKernels(module) };
+  expect(report.before.ops).toBe(ops);
+  expect(report.after.kernels).toBeLessThanOrEqual(ops);
+  expect(explainText(report).split("\n").length).toBeGreaterThan(ops);
+  expect(graphJson(model).nodes.length).toBeGreaterThan(ops);
+  expect(graphDot(module)).toContain("->");
+  const lines = diffText(printGraph(model), printGraph(module));
+  expect(lines.some(({ kind }) => kind !== "same")).toBe(true);
+  expect(diffGraphs(model, module).changed.length).toBeGreaterThan(0);
+  expect(printKernels(lower(scheduleModule(module, jsTarget)))).toContain("grid block");
+  const sources = new Map([["long.net", text]]);
+  for (const one of await verifyArtifact(emit(module, { sources }), model))
+    expect(one).toMatchObject({ agrees: true });
+});

@@ -1,0 +1,186 @@
+// What commands answer, on small nets: lines of stdout as they are, those of stderr marked with `!`, then the exit code.
+
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { takesColor } from "#cli/terminal.js";
+import { elements } from "#ir/type.js";
+import { writeSafetensors } from "#weights/write-safetensors.js";
+import { cases } from "../cases.js";
+import { cleave } from "./terminal.js";
+
+const folder = mkdtempSync(join(tmpdir(), "cleave-answers-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+mkdirSync(join(folder, "sub"));
+
+const small = `net small {
+  weights "small.safetensors"
+  input x: f32[1, 4, 4, 2]
+  y = depthwise_conv2d(x, kernel=3x3, padding=same, bias=false) |> relu
+  output z = conv2d(y, filters=3, kernel=1x1) |> softmax
+}
+`;
+
+const files: Record<string, string> = {
+  "small.net": small,
+  "other.net": small.replace("|> softmax", "|> sigmoid"),
+  "rules.net":
+    "rule sign: neg(x) => x\n\nrule far: relu(x) => tanh(x) when rank(x) > 7\n\nrule approx(0.001) off: gelu(x) => silu(x)\n\nrule twice: relu(relu(x)) => relu(x)\n",
+  "wrong-rules.net": "rule r: rellu(x) => x\nfuse f: conv2d -> nothing\n",
+  "long-rules.net": `rule sum: x => ${"x + ".repeat(4999)}x\nfuse f: elementwise+ when ops > ${"1 + ".repeat(4999)}1\n`,
+  "sum.net": "net sum {\n  input x: f32[1, 4]\n  output y = relu(x + 1)\n}\n",
+  "seen.net":
+    "net seen {\n  input x: f32[1, 2, 2, 3]\n  output y = conv2d(x, filters=4, kernel=1x1)\n  output z = relu(y)\n}\n",
+  "infinite.net":
+    "net infinite {\n  input x: f32[1, 1]\n  output y = clip(x * 0 + 1, low=2)\n  output z = y / (x - x)\n}\n",
+  // The kernel's inner value is an output too.
+  "stale.net":
+    'net stale {\n  input x: f32[1, 4]\n  kernel k0 elementwise "from a dump" {\n    a = tanh(x)\n    b = abs(a)\n  }\n  output a, b\n}\n',
+};
+for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+
+const weight = (name: string, ...shape: number[]) => ({
+  name,
+  shape,
+  values: () => Float32Array.from({ length: elements(shape) }, (_, at) => (at % 5) - 2),
+});
+const weights = writeSafetensors([
+  weight("y.depthwise_conv2d.kernel", 3, 3, 1, 2),
+  weight("z.conv2d.kernel", 1, 1, 2, 3),
+  weight("z.conv2d.bias", 3),
+]);
+writeFileSync(join(folder, "small.safetensors"), Buffer.concat([...weights]));
+
+// Each line of a case is a command line; `@` is the folder of these files.
+cases(import.meta.dirname, "answers.txt", async (input) => {
+  const lines: string[] = [];
+  for (const line of input.trim().split("\n")) {
+    const { code, out, err } = await cleave(...line.replaceAll("@", folder).split(" "));
+    const marked = err === "" ? "" : `${err.trimEnd().replaceAll(/^/gm, "! ")}\n`;
+    lines.push(`${out}${marked}exit ${code}`);
+  }
+  return lines.join("\n").replaceAll(folder, "@");
+});
+
+describe("JSON for programs", () => {
+  test.each([
+    ["explain", "@/small.net", "--json"],
+    ["explain", "@/small.net", "--schedule", "--json"],
+    ["inspect", "@/small.net", "--json"],
+    ["inspect", "@/small.net", "--diff", "fuse", "--json"],
+    ["inspect", "@/small.net", "--diff", "@/other.net", "--format", "json"],
+    ["check", "@/small.net", "@/rules.net", "@/none.net", "--json"],
+    ["run", "@/small.net", "--json"],
+    ["verify", "@/small.net", "--json"],
+    ["compile", "@/small.net", "-o", "@/out", "--json"],
+    ["ops", "--json"],
+    ["ops", "conv2d", "--json"],
+  ])("%s %s %s %s %s", async (...argv) => {
+    const { out } = await cleave(...argv.filter(Boolean).map((part) => part.replaceAll("@", folder)));
+    expect(() => JSON.parse(out)).not.toThrow();
+    // One text, without infinities or NaN that JSON would have turned into null.
+    expect(out.trimEnd()).not.toMatch(/: null/);
+  });
+
+  test("a kernel says what it computes, from where, at which cost and why", async () => {
+    const { out } = await cleave("explain", join(folder, "small.net"), "--schedule", "--json");
+    const report = JSON.parse(out);
+    expect(report).toMatchObject({ name: "small", target: "wasm" });
+    const [kernel] = report.kernels;
+    expect(kernel).toMatchObject({ template: "separable_4x4x3", fusion: "separable", blocks: 1 });
+    expect(kernel.ops.map(({ name }: { name: string }) => name)).toEqual([
+      "y.depthwise_conv2d",
+      "y",
+      "z.conv2d",
+    ]);
+    expect(kernel.ops[0].line).toContain("small.net:4: y = depthwise_conv2d(");
+    // 16 positions · (3·3·2 + 2·3) multiply-accumulates; 32 + 18 + 6 + 3 elements read and 48 written.
+    expect(kernel.cost).toMatchObject({ macs: 384, steps: 32, bytesRead: 236, bytesWritten: 192 });
+    expect(kernel.cost.seconds).toBeGreaterThan(kernel.cost.computeSeconds + kernel.cost.memorySeconds);
+  });
+
+  test("check gives lines and columns, and a file that cannot be read is one of them", async () => {
+    const argv = ["check", join(folder, "rules.net"), join(folder, "none.net"), "--json"];
+    const { code, out, err } = await cleave(...argv);
+    expect(err).toBe("");
+    expect(code).toBe(1);
+    const [rules, none] = JSON.parse(out);
+    expect(rules.ok).toBe(false);
+    expect(rules.diagnostics[0]).toMatchObject({
+      code: "rule-not-equal",
+      severity: "error",
+      line: 1,
+      column: 1,
+    });
+    expect(rules.diagnostics[1]).toMatchObject({ code: "rule-not-checked", severity: "note", line: 3 });
+    expect(none.diagnostics[0]).toMatchObject({ code: "cannot-read" });
+  });
+});
+
+describe("a dump in another folder", () => {
+  test("that was written with -o finds its weights", async () => {
+    const dump = join(folder, "sub", "dump.net");
+    expect((await cleave("inspect", join(folder, "small.net"), "--after", "all", "-o", dump)).code).toBe(0);
+    expect(await cleave("verify", dump)).toMatchObject({ code: 0, err: "" });
+    const [first, second] = [
+      await cleave("run", dump, "--json"),
+      await cleave("run", join(folder, "small.net"), "--json"),
+    ];
+    expect(first.out).toBe(second.out);
+  });
+
+  test("that was copied there says where it looked, and --weights helps", async () => {
+    const { out } = await cleave("inspect", join(folder, "small.net"));
+    const dump = join(folder, "sub", "copied.net");
+    writeFileSync(dump, out.replace(folder, "elsewhere"));
+    const failed = await cleave("compile", dump, "-o", join(folder, "out2"));
+    expect(failed.code).toBe(1);
+    expect(failed.err).toContain("elsewhere/small.safetensors");
+    expect(failed.err).toContain("--weights FILE");
+    const given = await cleave("verify", dump, "--weights", join(folder, "small.safetensors"));
+    expect(given).toMatchObject({ code: 0, err: "" });
+  });
+});
+
+describe("docs/looking-inside.md", () => {
+  const lines = [...readFileSync("docs/looking-inside.md", "utf8").matchAll(/^ {4}cleave (.*)$/gm)];
+  const commands = lines.map(([, line = ""]) => line);
+
+  test("has commands", () => expect(commands.length).toBeGreaterThan(5));
+
+  test.each(commands)("%s", async (line) => {
+    const { code, out, err } = await cleave(...line.split(" "));
+    expect(err).toBe("");
+    expect(code).toBe(0);
+    expect(out.length).toBeGreaterThan(100);
+  });
+});
+
+test.each([
+  [{ isTTY: true }, {}, true],
+  [{ isTTY: true }, { NO_COLOR: "1" }, false],
+  [{ isTTY: true }, { NO_COLOR: "", TERM: "xterm" }, true],
+  [{ isTTY: true }, { TERM: "dumb" }, false],
+  [{}, {}, false],
+  [{}, { FORCE_COLOR: "1" }, true],
+  [{ isTTY: true }, { FORCE_COLOR: "0" }, false],
+  [{}, { FORCE_COLOR: "1", NO_COLOR: "1" }, false],
+])("colours of a stream %j in %j: %s", (stream, environment, expected) => {
+  expect(takesColor(stream, environment)).toBe(expected);
+});
+
+test("a diff is coloured if stdout takes colours", async () => {
+  const { run } = await import("#cli/program.js");
+  let out = "";
+  const terminal = {
+    out: (text: string | Uint8Array) => void (out += String(text)),
+    err: () => {},
+    color: false,
+    outColor: true,
+    interactive: false,
+  };
+  expect(await run(["inspect", join(folder, "small.net"), "--diff", "fuse"], terminal)).toBe(0);
+  expect(out).toContain("\u001B[31m- ");
+  expect(out).toContain("\u001B[32m+ ");
+});
