@@ -42,6 +42,21 @@ export function testFiles(visit: VisitPage): void {
     });
   });
 
+  test("a photograph is turned upright", async () => {
+    const bytes = await picture(50, 40).withMetadata({ orientation: 6 }).jpeg({ quality: 100 }).toBuffer();
+    const path = join(scratch, "turned.jpg");
+    writeFileSync(path, bytes);
+    const wanted = await pixelsOf(path);
+    await visit(async (page) => {
+      const before = await settled(page);
+      await page.setInputFiles("#file", path);
+      const shown = await changed(page, before);
+      // Decoders of JPEG round in their own ways.
+      for (const [at, value] of shown.pixels.entries())
+        expect(Math.abs(value - wanted[at]!)).toBeLessThan(0.03);
+    });
+  });
+
   test("a picture that is dropped; one with a light ground is inverted, and the page says so", async () => {
     const dark = await picture(140, 140).jpeg({ quality: 95 }).toBuffer();
     const light = await picture(140, 140, "#ffffff", "#203040").png().toBuffer();
