@@ -17,6 +17,7 @@ export interface ModelOptions {
 /** Options of optimizing it. */
 export interface PassOptions {
   readonly target: TargetName;
+  readonly limits?: string;
   readonly rules: readonly string[];
   readonly passes?: readonly string[];
   readonly without: readonly string[];
@@ -45,6 +46,10 @@ export function withPassOptions(command: Command): Command {
   return command
     .addOption(
       new Option("--target <target>", "what runs the kernels").choices(targetNames).default(defaultTarget),
+    )
+    .option(
+      "--limits <file>",
+      'target wgsl: JSON of the devices\' limits, named as in GPUSupportedLimits; default "guaranteed", what every device has',
     )
     .addOption(list("--rules <file>", "rules and fusions of your own (repeatable)", collect))
     .option("--split <how>", splitHelp, parseSplit)

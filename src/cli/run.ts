@@ -8,8 +8,6 @@ import { suggest } from "#diagnostic/suggest.js";
 import { inputNodes } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
-import { emit } from "#compile/emit.js";
-import { load } from "#compile/load.js";
 import type { ImageOptions } from "./image.js";
 import type { InputPort } from "./inputs.js";
 import { randomInput, readInput } from "./inputs.js";
@@ -17,8 +15,8 @@ import type { ModelOptions, PassOptions } from "./model-options.js";
 import { withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./session.js";
-import { packing } from "./progress.js";
 import { summaryText } from "./summary.js";
+import { emitModel, loadArtifact } from "./artifact.js";
 import { exit, report } from "./terminal.js";
 import { readLabels, topK } from "./topk.js";
 import { jsonText } from "./json.js";
@@ -83,14 +81,10 @@ async function runModel(
   const labels = options.labels === undefined ? [] : labelsOf(model, options.labels, session);
   if (!runs || !labels) return;
   const optimized = optimizeModel(model, options, session);
-  if (!optimized) return;
-  session.progress.show("making kernels");
-  const artifact = emit(optimized.module, {
-    target: options.target,
-    sources: model.sources,
-    onPacked: packing(session.progress),
-  });
-  const net = await load(artifact, options.target === "wasm" ? { threads: options.threads } : {});
+  const artifact = optimized && emitModel(model, optimized.module, options, session);
+  const threads = options.target === "wasm" ? { threads: options.threads } : {};
+  const net = artifact && (await loadArtifact(artifact, session, threads));
+  if (!net) return;
   if (!options.json) terminal.out(`${summaryText(model, optimized.module, artifact.launches)}\n`);
   const results: object[] = [];
   for (const { name, inputs } of runs) {

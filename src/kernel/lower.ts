@@ -36,30 +36,36 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
     );
     const known = kernels.get(key) ?? { index: kernels.size, kernel };
     kernels.set(key, known);
-    return { kernel: known.index, offsets: sources.map(offsetOf), ...label };
+    const starts = sources.map(startOf);
+    return {
+      kernel: known.index,
+      memories: starts.map((start) => start.memory),
+      offsets: starts.map((start) => start.offset),
+      ...label,
+    };
   }
 
-  function offsetOf(source: Ref): number {
+  function startOf(source: Ref): Start {
     switch (source.kind) {
       case "view":
-        return source.offset;
+        return { memory: source.arena, offset: source.offset };
       case "weight":
-        return packed.offsetOf(source.weight, source.packing);
+        return packed.startOf(source.weight, source.packing);
       case "table": {
         const offset = table.length;
         for (const value of source.values) table.push(value);
-        return offset;
+        return { memory: 0, offset };
       }
       case "prepared": {
         const key = `${source.name} of ${source.weight}`;
         const known = prepared.get(key);
-        if (known !== undefined) return known;
+        if (known !== undefined) return { memory: 0, offset: known };
         const offset = preparedSize;
         prepared.set(key, offset);
         preparedSize += Math.ceil(source.elements / target.lanes) * target.lanes;
         const label = { label: source.name, nodes: [source.weight], macs: 0 };
         setup.push(launchOf(source.name, label, (k) => source.make(k, tile)));
-        return offset;
+        return { memory: 0, offset };
       }
       default:
         return source satisfies never;
@@ -81,7 +87,8 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
     weights: packed.weights,
     prepared: preparedSize,
     table,
-    arena: schedule.arena,
+    arenas: schedule.arenas,
+    weightParts: packed.parts,
     scratch: Math.max(0, ...[...kernels.values()].map((entry) => entry.kernel.scratch)),
     inputs: schedule.inputs.map(portOf),
     outputs: schedule.outputs.map(portOf),
@@ -91,16 +98,24 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
 
 function portOf({ name, view }: Schedule["inputs"][number]): Port {
   if (view.stride !== channels(view.type.shape)) bug(`${name} is an input or output, but not dense`);
-  return { name, shape: view.type.shape, offset: view.offset };
+  return { name, arena: view.arena, shape: view.type.shape, offset: view.offset };
+}
+
+/** Where a parameter begins: in which arena or part of the weights, and at which element of it. */
+interface Start {
+  readonly memory: number;
+  readonly offset: number;
 }
 
 /** What a launch says of itself. */
-type Label = Omit<Launch, "kernel" | "offsets">;
+type Label = Pick<Launch, "label" | "nodes" | "macs">;
 
 /** Gives every weight in every layout a place in the packed file, in the order of first use. */
 class WeightPacker {
   readonly weights: PackedWeight[] = [];
-  readonly #offsets = new Map<string, number>();
+  /** Where each part begins; a weight that does not fit into what is left of one begins the next. */
+  readonly parts: number[] = [0];
+  readonly #starts = new Map<string, Start>();
   readonly #schedule: Schedule;
   #size = 0;
 
@@ -108,21 +123,25 @@ class WeightPacker {
     this.#schedule = schedule;
   }
 
-  offsetOf(weight: WeightId, packing: Packing): number {
+  startOf(weight: WeightId, packing: Packing): Start {
     const key = `${packing.key} of ${weight}`;
-    const known = this.#offsets.get(key);
+    const known = this.#starts.get(key);
     if (known !== undefined) return known;
-    const { lanes } = this.#schedule.target;
+    const { lanes, buffers } = this.#schedule.target;
     const store = this.#schedule.weights;
-    const offset = this.#size;
-    this.#offsets.set(key, offset);
-    this.#size += Math.ceil(packing.elements / lanes) * lanes;
+    const elements = Math.ceil(packing.elements / lanes) * lanes;
+    const part = this.parts.at(-1) ?? 0;
+    const largest = (buffers?.bindingBytes ?? Number.POSITIVE_INFINITY) / 4;
+    if (this.#size > part && this.#size + elements - part > largest) this.parts.push(this.#size);
+    const start = { memory: this.parts.length - 1, offset: this.#size - (this.parts.at(-1) ?? 0) };
+    this.#starts.set(key, start);
+    this.#size += elements;
     this.weights.push({
       name: weight,
-      elements: this.#size - offset,
+      elements,
       pack: (memory) => packing.pack(store.readF32(weight, memory)),
     });
-    return offset;
+    return start;
   }
 }
 

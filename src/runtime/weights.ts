@@ -3,9 +3,12 @@
 import { hashBytes } from "./hash.js";
 import type { Model, WeightsSource } from "./types.js";
 
+/** The parts of a model that are read here. */
+type Weighted = Pick<Model, "name" | "weights">;
+
 /** The packed weights as f32. Given bytes are kept, not copied, where their alignment allows it. */
 export async function findWeights(
-  model: Model,
+  model: Weighted,
   base: string,
   source: WeightsSource | undefined,
   embedded: string | undefined,
@@ -24,7 +27,7 @@ export async function findWeights(
 
 /** Reads the packed weights into `room`, which has their size, and checks them there. `base` is the module's URL. */
 export async function readWeights(
-  model: Model,
+  model: Weighted,
   base: string,
   source: WeightsSource | undefined,
   embedded: string | undefined,
@@ -52,7 +55,7 @@ export async function readWeights(
 
 const givenBytes = "the weights given";
 
-function urlOf(model: Model, source: string | URL | undefined, base: string): URL {
+function urlOf(model: Weighted, source: string | URL | undefined, base: string): URL {
   try {
     return new URL(source ?? encodeURIComponent(model.weights.file), base);
   } catch {
@@ -73,7 +76,7 @@ function bytesOf(source: unknown): Uint8Array | undefined {
 }
 
 /** The bytes of a file or a response; a piece is valid until the next one is asked for. */
-async function* piecesOf(model: Model, url: URL): AsyncGenerator<Uint8Array> {
+async function* piecesOf(model: Weighted, url: URL): AsyncGenerator<Uint8Array> {
   const fail = (why: unknown): never => {
     const text = why instanceof Error ? why.message : String(why);
     throw new Error(`${model.name}: cannot read the weights ${url.href}: ${text}`);
@@ -113,7 +116,7 @@ interface FileSystem {
 }
 
 /** Takes a packed file in pieces of any size, and puts the data of its tensor into `room`. */
-function createIntake(model: Model, where: string, room: Uint8Array) {
+function createIntake(model: Weighted, where: string, room: Uint8Array) {
   let head: Uint8Array = new Uint8Array(0);
   let range: DataRange | undefined;
   let taken = 0;
@@ -157,7 +160,7 @@ interface DataRange {
  * Where in the file the data of the one tensor of a packed safetensors file lies (8 bytes of header length, JSON, data); undefined
  * if `head`, its beginning, does not hold the whole header.
  */
-function dataRange(model: Model, head: Uint8Array, where: string): DataRange | undefined {
+function dataRange(model: Weighted, head: Uint8Array, where: string): DataRange | undefined {
   if (head.length < 8) return undefined;
   const length = new DataView(head.buffer, head.byteOffset, 8).getUint32(0, true);
   // Cleave's are some hundred bytes long.
@@ -178,11 +181,11 @@ function dataRange(model: Model, head: Uint8Array, where: string): DataRange | u
   return { start: 8 + length + start, end: 8 + length + end };
 }
 
-function wrongFile(model: Model, where: string, why: string): Error {
+function wrongFile(model: Weighted, where: string, why: string): Error {
   return new Error(`${model.name}: ${where} is no packed weight file of Cleave: ${why}`);
 }
 
-function checkHash(model: Model, data: Uint8Array, where: string): void {
+function checkHash(model: Weighted, data: Uint8Array, where: string): void {
   const hash = hashBytes(data);
   if (hash === model.weights.hash) return;
   throw new Error(

@@ -1,6 +1,7 @@
 // Where the parts of a module's memory lie.
 
 import type { KernelProgram } from "#kernel/ir.js";
+import { arenaElements } from "#ir/arenas.js";
 
 /** In bytes from the start of memory. Scratch comes last, since every thread has its own. */
 export interface Layout {
@@ -29,7 +30,7 @@ export function layoutOf(program: KernelProgram, weights: number): Layout {
     table: place(program.table.length),
     weights: place(weights),
     prepared: place(program.prepared),
-    arena: place(program.arena),
+    arena: place(arenaElements(program)),
     scratch: place(program.scratch),
   };
 }

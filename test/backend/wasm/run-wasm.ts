@@ -32,7 +32,7 @@ export async function runWasm(
     at += weight.elements * 4;
   }
   new Int32Array(memory.buffer, layout.table, program.table.length).set(program.table);
-  const arena = new Float32Array(memory.buffer, layout.arena, program.arena);
+  const arena = new Float32Array(memory.buffer, layout.arena, program.arenas[0]!.elements);
   const scratch = new Float32Array(memory.buffer, layout.scratch, program.scratch);
   for (const port of program.inputs) arena.set(inputs.get(port.name)!.data, port.offset);
 
