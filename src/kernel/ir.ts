@@ -41,6 +41,8 @@ export type Place = { readonly kind: "parameter"; readonly name: string } | { re
 export interface Address {
   readonly base?: Value;
   readonly offset: number;
+  /** More to be added, in vecs: only in kernels that several launches of different sizes share (`share.ts` of a back end). */
+  readonly vecs?: Register;
 }
 
 export type FloatUnary = ScalarUnary;
@@ -125,11 +127,12 @@ export type Statement =
   | { readonly kind: "let"; readonly register: Register; readonly value: Value }
   | { readonly kind: "set"; readonly register: Register; readonly value: Value }
   | { readonly kind: "store"; readonly place: Place; readonly address: Address; readonly value: Value }
-  /** Serial: `index` (i32) runs from 0 to count − 1. */
+  /** Serial: `index` (i32) runs from 0 to count − 1. `limit`, in kernels that launches of different sizes share, holds the count. */
   | {
       readonly kind: "for";
       readonly index: Register;
       readonly count: number;
+      readonly limit?: Register;
       readonly body: readonly Statement[];
     }
   /** Independent items 0 … count − 1 of a block; between two team loops stands a barrier. */
@@ -137,6 +140,7 @@ export type Statement =
       readonly kind: "team";
       readonly index: Register;
       readonly count: number;
+      readonly limit?: Register;
       readonly body: readonly Statement[];
     }
   /** Inside a team loop (or a kernel with team size 1) only; holds no team loop. */

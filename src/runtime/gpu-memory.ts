@@ -27,7 +27,7 @@ export interface Memory {
 export function makePipelines({ shaders }: GpuModule, device: GPUDevice): Promise<Pipeline[]> {
   const layouts = new Map<string, GPUBindGroupLayout>();
   return Promise.all(
-    shaders.map(async ([label, code, , access]) => {
+    shaders.map(async ([label, code, access]) => {
       const layout = layouts.get(access) ?? makeLayout(device, access);
       layouts.set(access, layout);
       const pipeline = await device.createComputePipelineAsync({

@@ -114,8 +114,7 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
   function encodePass(encoder: GPUCommandEncoder, groups: readonly GPUBindGroup[]): void {
     const pass = encoder.beginComputePass();
     const step = slotOf(module.launches);
-    for (const [at, [shader]] of module.launches.entries()) {
-      const [, , [x, y]] = shaders[shader] ?? ["", "", [1, 1]];
+    for (const [at, [shader, , , [x, y]]] of module.launches.entries()) {
       const pipeline = machine.pipelines[shader];
       if (pipeline) pass.setPipeline(pipeline.pipeline);
       pass.setBindGroup(0, groups[at] ?? null, [at * step]);
@@ -241,7 +240,7 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
     device: machine.device,
     inputs: shapesOf(model, model.inputs),
     outputs: shapesOf(model, model.outputs),
-    launches: module.launches.map(([shader, , , label, macs]) => ({
+    launches: module.launches.map(([shader, , , , label, macs]) => ({
       kernel: shaders[shader]?.[0] ?? "",
       label,
       macs,

@@ -82,19 +82,31 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
     return plus(binary(">>", plus(from, rest), unsigned(2)), (offset - rest) / 4);
   }
 
+  /** The index of the vec at an address, in an array of vecs. */
+  function vecAt(from: Code | undefined, { offset, vecs }: Address): Code {
+    const index = vecIndex(from, offset);
+    return vecs ? integerSum(index, name(nameOf(vecs))) : index;
+  }
+
+  /** The index of the element at an address, in an array of elements. */
+  function elementAt(from: Code | undefined, { offset, vecs }: Address): Code {
+    const index = at(from, offset);
+    return vecs ? integerSum(index, binary("*", integer(4), name(nameOf(vecs)))) : index;
+  }
+
   function loadVec(place: Place, address: Address): Code {
     const array = arrayOf(place);
     const from = start(array, address.base);
-    if (array.vecs) return element(array.name, vecIndex(from, address.offset));
+    if (array.vecs) return element(array.name, vecAt(from, address));
     used.add(`${array.name}_load`);
-    return call(`${array.name}_load`, at(from, address.offset));
+    return call(`${array.name}_load`, elementAt(from, address));
   }
 
   function oneElement(place: Place, address: Address): Code {
     const array = arrayOf(place);
     const from = start(array, address.base);
-    if (!array.vecs) return element(array.name, at(from, address.offset));
-    const vec = element(array.name, vecIndex(from, address.offset));
+    if (!array.vecs) return element(array.name, elementAt(from, address));
+    const vec = element(array.name, vecAt(from, address));
     const rest = ((address.offset % 4) + 4) % 4;
     if (!from) return name(`${vec.text}.${"xyzw"[rest] ?? ""}`);
     return name(`${vec.text}[${binary("&", plus(from, rest), integer(3)).text}]`);
@@ -106,7 +118,7 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
     if (value.type !== "vec") return `${oneElement(place, address).text} = ${text};`;
     if (array.vecs) return `${loadVec(place, address).text} = ${text};`;
     used.add(`${array.name}_store`);
-    return `${array.name}_store(${at(start(array, address.base), address.offset).text}, ${text});`;
+    return `${array.name}_store(${elementAt(start(array, address.base), address).text}, ${text});`;
   }
 
   function code(value: Value): Code {
