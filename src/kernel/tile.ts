@@ -59,7 +59,8 @@ export const wasmTile: Tile = {
  */
 export const wgslTile: Tile = {
   ...wasmTile,
-  columns: 4,
+  rows: 8,
+  columns: 8,
   blockPixels: 32,
   stripRows: 4,
   blocks: 16,
