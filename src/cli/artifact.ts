@@ -26,6 +26,7 @@ export function emitModel(
   const artifact = emit(optimized, {
     target: options.target,
     limits,
+    f16: options.f16 ?? false,
     sources: model.sources,
     onPacked: packing(session.progress),
   });

@@ -53,6 +53,7 @@ function compileModel(path: string, options: CompileOptions, session: Session): 
   const written = writeModule(optimized.module, options.output, {
     target: options.target,
     limits,
+    f16: options.f16 ?? false,
     shaders: options.emit === "wgsl",
     embedWeights: options.embedWeights ?? false,
     sources: model.sources,

@@ -18,6 +18,7 @@ export interface ModelOptions {
 export interface PassOptions {
   readonly target: TargetName;
   readonly limits?: string;
+  readonly f16?: boolean;
   readonly rules: readonly string[];
   readonly passes?: readonly string[];
   readonly without: readonly string[];
@@ -51,6 +52,7 @@ export function withPassOptions(command: Command): Command {
       "--limits <file>",
       'target wgsl: JSON of the devices\' limits, named as in GPUSupportedLimits; default "guaranteed", what every device has',
     )
+    .option("--f16", "target wgsl: store weights and tensors as f16 where the device can, else as f32")
     .addOption(list("--rules <file>", "rules and fusions of your own (repeatable)", collect))
     .option("--split <how>", splitHelp, parseSplit)
     .option("--approx", "allow rules that change values within their stated tolerance")

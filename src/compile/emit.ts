@@ -21,6 +21,8 @@ export interface EmitModuleOptions {
   readonly target?: TargetName;
   /** wgsl: limits of the devices that the module is for, where they exceed the guaranteed ones. */
   readonly limits?: Partial<Limits>;
+  /** wgsl: store weights and tensors inside the net as f16 where the device can, and else as f32; kernels compute in f32. */
+  readonly f16?: boolean;
   /** Put the weights into the module, in base64. */
   readonly embedWeights?: boolean;
   /** Takes the packed file while it is made; without it, the artifact holds it. */
@@ -46,6 +48,7 @@ export function emit(module: Module, options: EmitModuleOptions = {}): Artifact 
   return emitTarget(program, {
     version,
     embedWeights: options.embedWeights ?? false,
+    f16: options.f16 ?? false,
     ...(options.packedInto ? { packedInto: options.packedInto } : {}),
     ...(options.onPacked ? { onPacked: options.onPacked } : {}),
     summary: `${ops} ops in ${program.launches.length} kernels`,

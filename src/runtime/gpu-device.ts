@@ -2,6 +2,7 @@
 // The device of a net: finding one, checking its limits, and its errors.
 
 import { gpuError } from "./gpu-error.js";
+import type { Precision } from "./gpu-half.js";
 import type { GpuModel } from "./gpu-types.js";
 
 /** A device of the net's own, with no more than it needs. */
@@ -27,11 +28,19 @@ export async function findDevice(model: GpuModel, given: GPU | undefined): Promi
   const requiredLimits = Object.fromEntries(
     Object.entries(model.limits).filter(([name, value]) => value > (defaultLimits[name] ?? 0)),
   );
+  const requiredFeatures = model.halves && adapter.features.has(halfFeature) ? [halfFeature] : [];
   try {
-    return await adapter.requestDevice({ requiredLimits });
+    return await adapter.requestDevice({ requiredLimits, requiredFeatures });
   } catch (cause) {
     throw gpuError("no-adapter", `${model.name}: the adapter gives no device: ${messageOf(cause)}`, cause);
   }
+}
+
+const halfFeature: GPUFeatureName = "shader-f16";
+
+/** How the model stores numbers on a device: in halves if it wants them and the device was made with them. */
+export function precisionOn(model: GpuModel, device: GPUDevice): Precision {
+  return model.halves && device.features.has(halfFeature) ? "f16" : "f32";
 }
 
 /** What a device has without being asked. */

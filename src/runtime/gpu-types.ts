@@ -36,6 +36,8 @@ export interface GpuModel {
   readonly arenas: readonly number[];
   /** Where each part of the weights begins: the next buffers; behind them stands the table. */
   readonly weightParts: readonly number[];
+  /** If f16 is wanted: the arenas that are then in halves, as all weights are. */
+  readonly halves?: readonly number[];
   /** What the device must have, as in GPUSupportedLimits. */
   readonly limits: Readonly<Record<string, number>>;
 }

@@ -4,6 +4,7 @@ import { bug } from "#diagnostic/diagnostic.js";
 import { elements } from "#ir/type.js";
 import { foldKernel } from "#kernel/fold.js";
 import type { KernelProgram, Launch, Port } from "#kernel/ir.js";
+import { shaderHeads } from "#runtime/gpu-half.js";
 import { runtimeTexts } from "#runtime/text.js";
 import { arenaElements } from "#ir/arenas.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
@@ -21,7 +22,7 @@ import { placeWeights } from "../packed.js";
 import { block } from "../text.js";
 import { typesText } from "../types-text.js";
 import type { Binding, Memory } from "./bindings.js";
-import { bindingsOf } from "./bindings.js";
+import { bindingsOf, mayBeHalves } from "./bindings.js";
 import type { Limits } from "./limits.js";
 import type { Shader } from "./print.js";
 import { printShader, workgroupsOf } from "./print.js";
@@ -52,16 +53,19 @@ export interface ProgramShaders {
   readonly launches: readonly ShaderLaunch[];
 }
 
-/** Prints the shaders of a program: launches of kernels of one form that bind their buffers alike share one. */
+/**
+ * Prints the shaders of a program: launches of kernels of one form that bind their buffers alike share one. With `f16`, one of
+ * `shaderHeads` must stand before each.
+ */
 export function printShaders(
   program: KernelProgram,
-  options: Pick<EmitOptions, "lineOf"> = {},
+  options: Pick<EmitOptions, "lineOf" | "f16"> = {},
 ): ProgramShaders {
   const kernels = program.kernels.map(foldKernel);
   const forms = kernels.map((kernel) => formOf(kernel, program.lanes));
   const groups = new Map<string, Launch[]>();
   for (const launch of program.launches) {
-    const key = `${forms[launch.kernel] ?? ""} ${JSON.stringify(bindingsOf(program, launch).pattern)}`;
+    const key = `${forms[launch.kernel] ?? ""} ${JSON.stringify(bindingsOf(program, launch, options.f16).pattern)}`;
     groups.set(key, [...(groups.get(key) ?? []), launch]);
   }
   const names = createUniqueNames();
@@ -72,7 +76,7 @@ export function printShaders(
     const used = [...new Set(same.map(({ kernel }) => kernel))];
     const members = used.map((index) => kernels[index] ?? bug(`no kernel ${index}`));
     const shared = shareKernels(members, program.lanes);
-    const { pattern } = bindingsOf(program, launch);
+    const { pattern } = bindingsOf(program, launch, options.f16);
     for (const one of same) {
       const at = used.indexOf(one.kernel);
       made.set(one, {
@@ -142,6 +146,7 @@ export function emitWgsl(program: KernelProgram, options: EmitOptions): Artifact
     modelText(program, packed, (port) => placeText(program, port), [
       `arenas: [${program.arenas.map(({ elements }) => elements).join(", ")}],`,
       `weightParts: [${program.weightParts.join(", ")}],`,
+      ...(options.f16 ? [`halves: [${arenasOfHalves(program).join(", ")}],`] : []),
       ...block(
         "limits:",
         Object.entries(neededLimits(program, printed)).map(([key, value]) => `${key}: ${value},`),
@@ -165,13 +170,23 @@ export function emitWgsl(program: KernelProgram, options: EmitOptions): Artifact
     module,
     types: typesText(program, { sync: false, kind: "gpu" }),
     ...packed.part,
-    shaders: printed.shaders.map(({ name: own, text }) => ({ name: own, text })),
+    shaders: printed.shaders.map(({ name: own, text }) => ({
+      name: own,
+      text: options.f16 ? shaderHeads.f16 + text : text,
+    })),
     needs: neededLimits(program, printed),
     kernels: printed.shaders.length,
     launches: program.launches.length,
     arenaBytes: arenaElements(program) * 4,
     weightBytes: packed.elements * 4,
   };
+}
+
+/** The arenas that may be stored in halves. */
+function arenasOfHalves(program: KernelProgram): number[] {
+  return program.arenas.flatMap((_, index) =>
+    mayBeHalves(program, { space: "arena", index }) ? [index] : [],
+  );
 }
 
 /** The buffer of a port, and whether it fills that by itself. */

@@ -34,6 +34,8 @@ export interface Expressions {
 interface Array {
   readonly name: string;
   readonly vecs: boolean;
+  /** Whether its vecs are E4, and not vec4f. */
+  readonly halves?: boolean;
   /** A variable to be added to the address. */
   readonly base?: string;
 }
@@ -58,7 +60,13 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
     if (place.kind === "scratch") return { name: "S", vecs: scratchVecs };
     const at = kernel.parameters.findIndex((parameter) => parameter.name === place.name);
     const binding = pattern.bindings[pattern.of[at] ?? -1] ?? bug(`${place.name} is not bound`);
-    return { name: binding.name, vecs: binding.element === "vec4f", base: baseOf(place.name) };
+    const halves = binding.element === "E4";
+    return {
+      name: binding.name,
+      vecs: halves || binding.element === "vec4f",
+      halves,
+      base: baseOf(place.name),
+    };
   }
 
   /** What stands before the constant of an address: the parameter's base and the address's. */
@@ -97,7 +105,10 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
   function loadVec(place: Place, address: Address): Code {
     const array = arrayOf(place);
     const from = start(array, address.base);
-    if (array.vecs) return element(array.name, vecAt(from, address));
+    if (array.vecs) {
+      const vec = element(array.name, vecAt(from, address));
+      return array.halves ? call("vec4f", vec) : vec;
+    }
     used.add(`${array.name}_load`);
     return call(`${array.name}_load`, elementAt(from, address));
   }
@@ -108,17 +119,24 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
     if (!array.vecs) return element(array.name, elementAt(from, address));
     const vec = element(array.name, vecAt(from, address));
     const rest = ((address.offset % 4) + 4) % 4;
-    if (!from) return name(`${vec.text}.${"xyzw"[rest] ?? ""}`);
-    return name(`${vec.text}[${binary("&", plus(from, rest), integer(3)).text}]`);
+    const lane = from ? `[${binary("&", plus(from, rest), integer(3)).text}]` : `.${"xyzw"[rest] ?? ""}`;
+    return array.halves ? call("f32", name(`${vec.text}${lane}`)) : name(`${vec.text}${lane}`);
   }
 
   function store(place: Place, address: Address, value: Value): string {
     const text = code(value).text;
     const array = arrayOf(place);
-    if (value.type !== "vec") return `${oneElement(place, address).text} = ${text};`;
-    if (array.vecs) return `${loadVec(place, address).text} = ${text};`;
+    const from = start(array, address.base);
+    if (value.type !== "vec") {
+      if (array.halves) bug("a store of one element into an arena of vecs");
+      return `${oneElement(place, address).text} = ${text};`;
+    }
+    if (array.vecs) {
+      const stored = array.halves ? `E4_of(${text})` : text;
+      return `${element(array.name, vecAt(from, address)).text} = ${stored};`;
+    }
     used.add(`${array.name}_store`);
-    return `${array.name}_store(${elementAt(start(array, address.base), address).text}, ${text});`;
+    return `${array.name}_store(${elementAt(from, address).text}, ${text});`;
   }
 
   function code(value: Value): Code {

@@ -98,6 +98,8 @@ interface Printer {
 }
 
 const fixedNames = [
+  "E4",
+  "E4_of",
   "S",
   "S_load",
   "S_store",

@@ -27,7 +27,12 @@ const slow = 300_000;
 const device = await computingDevice();
 const context = { target: wgslTarget, options: {}, report: () => {} };
 
-describeOn(device)("on an adapter", () => {
+describeOn(device).each([
+  ["f32", samples],
+  ["f16", 1],
+] as const)("on an adapter, %s", (precision, samples) => {
+  const f16 = precision === "f16";
+
   test.each(computingOps)(
     "%s",
     async (op) => {
@@ -38,7 +43,7 @@ describeOn(device)("on an adapter", () => {
         if (isProblem(type)) throw new Error(`sample of ${op} is invalid: ${type.problem}`);
         const module = opModule(op, inputs, attributes, type, random);
         const values = randomInputs(module, random);
-        const wrong = await difference(wgslProgram(module), module, values, device!);
+        const wrong = await difference(wgslProgram(module), module, values, device!, f16);
         expect(wrong, `${op} seed ${seed} ${JSON.stringify({ inputs, attributes })}`).toBeUndefined();
       }
     },
@@ -52,7 +57,7 @@ describeOn(device)("on an adapter", () => {
         const text = randomNet(seededRandom(seed));
         const module = moduleOf(text);
         const program = wgslProgram(fuse.run(module, context));
-        const wrong = await difference(program, module, randomInputs(module, seededRandom(1)), device!);
+        const wrong = await difference(program, module, randomInputs(module, seededRandom(1)), device!, f16);
         expect(wrong, `seed ${seed}\n${text}`).toBeUndefined();
       }
     },
@@ -76,7 +81,7 @@ describeOn(device)("on an adapter", () => {
       const needed = neededLimits(program, printShaders(program));
       expect(needed.maxStorageBufferBindingSize).toBeLessThanOrEqual(10_000);
       expect(
-        await difference(program, module, randomInputs(module, seededRandom(1)), device!),
+        await difference(program, module, randomInputs(module, seededRandom(1)), device!, f16),
       ).toBeUndefined();
     },
     slow,
@@ -96,7 +101,7 @@ describeOn(device)("on an adapter", () => {
       const program = wgslProgram(optimized, undefined, target);
       expect(checkLimits("n", neededLimits(program, printShaders(program)), limits)).toEqual([]);
       expect(
-        await difference(program, module, randomInputs(module, seededRandom(1)), device!),
+        await difference(program, module, randomInputs(module, seededRandom(1)), device!, f16),
       ).toBeUndefined();
     },
     slow,
@@ -108,7 +113,7 @@ describeOn(device)("on an adapter", () => {
       for (let seed = 0; seed < seeds; seed += 1) {
         const module = randomModule(seededRandom(seed), { size: 8 });
         const program = wgslProgram(fuse.run(module, context));
-        const wrong = await difference(program, module, randomInputs(module, seededRandom(1)), device!);
+        const wrong = await difference(program, module, randomInputs(module, seededRandom(1)), device!, f16);
         expect(wrong, `seed ${seed}`).toBeUndefined();
       }
     },
@@ -127,7 +132,7 @@ describeOn(device)("on an adapter", () => {
       const module = readModel(join(folder, file), { dims }).value ?? readModel(join(folder, file)).value!;
       const optimized = optimize(module, { target: wgslTarget }).value!.module;
       const program = wgslProgram(optimized, wgslTile);
-      const wrong = await difference(program, module, randomInputs(module, seededRandom(1)), device!);
+      const wrong = await difference(program, module, randomInputs(module, seededRandom(1)), device!, f16);
       expect(wrong).toBeUndefined();
     },
     slow,

@@ -3,8 +3,7 @@
 import { emitWgsl } from "#backend/wgsl/emit.js";
 import { wgslTarget } from "#backend/wgsl/target.js";
 import { load } from "#compile/load.js";
-import { interpret } from "#interpret/interpret.js";
-import { firstDifference, longestReduction } from "#interpret/tolerance.js";
+import { firstDifference, halfKernels, interpretScaled, longestReduction } from "#interpret/tolerance.js";
 import type { Target } from "#ir/target.js";
 import type { Tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
@@ -43,18 +42,24 @@ export async function difference(
   module: Module,
   inputs: ReadonlyMap<string, Tensor>,
   device: GPUDevice,
+  f16 = false,
 ): Promise<string | undefined> {
-  const artifact = emitWgsl(program, { version: "test" });
+  const artifact = emitWgsl(program, { version: "test", f16 });
   const net = await load(artifact, { device, poison: true });
+  const canHalve = f16 && device.features.has("shader-f16");
+  if (net.precision !== (canHalve ? "f16" : "f32")) return `it runs in ${net.precision}`;
   const actual = await net.run(
     Object.fromEntries([...inputs].map(([name, { data }]) => [name, Float32Array.from(data)])),
   );
   net.dispose();
   const longest = longestReduction(module);
-  for (const [name, { data }] of interpret(module, inputs)) {
+  for (const [name, { value, scale }] of interpretScaled(module, inputs)) {
+    const { data } = value;
     const values = actual[name]!;
     const comparable = Float64Array.from(data, (value, at) => (Number.isFinite(value) ? value : values[at]!));
-    const at = firstDifference(values, comparable, longest);
+    const at = canHalve
+      ? firstDifference(values, comparable, longest, [scale], halfKernels(net))
+      : firstDifference(values, comparable, longest);
     if (at >= 0) return `${name}[${at}]: ${values[at]} for ${data[at]}`;
   }
   return undefined;
