@@ -113,14 +113,20 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
     return call(`${array.name}_load`, elementAt(from, address));
   }
 
+  /** The text of the element at an address, as it is stored. */
+  function elementPlace(array: Array, from: Code | undefined, address: Address): string {
+    if (!array.vecs) return element(array.name, elementAt(from, address)).text;
+    const vec = element(array.name, vecAt(from, address)).text;
+    const rest = ((address.offset % 4) + 4) % 4;
+    return from
+      ? `${vec}[${binary("&", plus(from, rest), integer(3)).text}]`
+      : `${vec}.${"xyzw"[rest] ?? ""}`;
+  }
+
   function oneElement(place: Place, address: Address): Code {
     const array = arrayOf(place);
-    const from = start(array, address.base);
-    if (!array.vecs) return element(array.name, elementAt(from, address));
-    const vec = element(array.name, vecAt(from, address));
-    const rest = ((address.offset % 4) + 4) % 4;
-    const lane = from ? `[${binary("&", plus(from, rest), integer(3)).text}]` : `.${"xyzw"[rest] ?? ""}`;
-    return array.halves ? call("f32", name(`${vec.text}${lane}`)) : name(`${vec.text}${lane}`);
+    const stored = name(elementPlace(array, start(array, address.base), address));
+    return array.halves ? call("f32", stored) : stored;
   }
 
   function store(place: Place, address: Address, value: Value): string {
@@ -128,8 +134,8 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
     const array = arrayOf(place);
     const from = start(array, address.base);
     if (value.type !== "vec") {
-      if (array.halves) bug("a store of one element into an arena of vecs");
-      return `${oneElement(place, address).text} = ${text};`;
+      const stored = array.halves ? `E4_of(vec4f(${text})).x` : text;
+      return `${elementPlace(array, from, address)} = ${stored};`;
     }
     if (array.vecs) {
       const stored = array.halves ? `E4_of(${text})` : text;
