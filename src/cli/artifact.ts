@@ -35,9 +35,10 @@ export function emitModel(
   return problems.length > 0 ? undefined : artifact;
 }
 
-/** Loads an artifact for its target; undefined after an error that is the machine's, such as a missing GPU. */
+/** Loads an artifact for its target, and says where it does not run in f16 though it was asked to; undefined after an error that is the machine's, such as a missing GPU. */
 export async function loadArtifact(
   artifact: Artifact,
+  { f16 }: PassOptions,
   session: Session,
   options: LoadOptions = {},
 ): Promise<Net | undefined> {
@@ -48,7 +49,10 @@ export async function loadArtifact(
   const gpu = artifact.target === "wgsl" ? await nodeGpu() : undefined;
   if (gpu && !gpu.value) return fail(gpu.diagnostics);
   try {
-    return await load(artifact, { ...options, ...(gpu?.value ? { gpu: gpu.value } : {}) });
+    const net = await load(artifact, { ...options, ...(gpu?.value ? { gpu: gpu.value } : {}) });
+    if (f16 && net.precision === "f32")
+      session.terminal.err("note: the device has no shader-f16: the net runs in f32\n");
+    return net;
   } catch (cause) {
     const known = gpuDiagnostic(cause);
     if (!known) throw cause;

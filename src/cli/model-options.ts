@@ -5,6 +5,7 @@ import { InvalidArgumentError, Option } from "commander";
 import type { TargetName } from "#compile/targets.js";
 import { defaultTarget, targetNames } from "#compile/targets.js";
 import { parseSplit, splitHelp } from "./split-option.js";
+import { exit } from "./terminal.js";
 import type { SplitMode } from "#passes/split.js";
 
 /** Options of reading a model. */
@@ -45,6 +46,13 @@ export function withModelOptions(command: Command): Command {
 /** Adds the options of the passes. */
 export function withPassOptions(command: Command): Command {
   return command
+    .hook("preAction", () => {
+      const { f16, target } = command.opts<PassOptions>();
+      if (f16 && target !== "wgsl")
+        command.error(`error: --f16 is for the target wgsl, not for ${target}`, {
+          exitCode: exit.wrongUsage,
+        });
+    })
     .addOption(
       new Option("--target <target>", "what runs the kernels").choices(targetNames).default(defaultTarget),
     )

@@ -83,7 +83,7 @@ async function runModel(
   const optimized = optimizeModel(model, options, session);
   const artifact = optimized && emitModel(model, optimized.module, options, session);
   const threads = options.target === "wasm" ? { threads: options.threads } : {};
-  const net = artifact && (await loadArtifact(artifact, session, threads));
+  const net = artifact && (await loadArtifact(artifact, options, session, threads));
   if (!net) return;
   if (!options.json) terminal.out(`${summaryText(model, optimized.module, artifact.launches)}\n`);
   const results: object[] = [];
