@@ -36,7 +36,9 @@ export interface GpuNet {
 /** Finds a device and the weights, and makes all that a run needs. */
 export async function loadWgsl(module: GpuModule, options: LoadOptions = {}): Promise<GpuNet> {
   const { model } = module;
-  const weights = await findWeights(model, module.url, options.weights, module.embedded);
+  // Weights are read while the driver compiles.
+  const reading = findWeights(model, module.url, options.weights, module.embedded);
+  reading.catch(() => {});
   const own = options.device === undefined;
   const device =
     (options.device as GPUDevice | undefined) ?? (await findDevice(model, options.gpu as GPU | undefined));
@@ -44,7 +46,10 @@ export async function loadWgsl(module: GpuModule, options: LoadOptions = {}): Pr
   let lost: GPUDeviceLostInfo | undefined;
   void device.lost.then((info) => (lost = info));
   try {
-    const pipelines = await guarded(model, device, () => makePipelines(module, device));
+    const [pipelines, weights] = await Promise.all([
+      guarded(model, device, () => makePipelines(module, device)),
+      reading,
+    ]);
     const memory = await guarded(model, device, async () => makeMemory(module, device, weights, pipelines));
     return createGpuNet(module, { device, own, pipelines, ...memory, lost: () => lost }, options);
   } catch (error) {

@@ -49,7 +49,7 @@ export function costOf(graph: Graph, nodes: readonly Node[], target: Target): Gr
   const priced = choices.map((choice) => ({
     ...choice,
     fits: choice.scratchBytes <= target.scratchBytes,
-    saving: gain - choice.extraBytes / target.bytes - choice.extraSeconds,
+    saving: gain - choice.extraBytes / choice.bytes - choice.extraSeconds,
   }));
   // Of what fits, the least time; of equal times the higher strip. If nothing fits, the strip that needs least.
   const best =
@@ -69,7 +69,18 @@ export function costOf(graph: Graph, nodes: readonly Node[], target: Target): Gr
       saving: gain,
     };
   const { extraBytes, extraMacs, extraSeconds, scratchBytes, rows, strips, pixels, fits, saving } = best;
-  return { savedBytes, extraBytes, extraMacs, extraSeconds, scratchBytes, rows, strips, pixels, fits, saving };
+  return {
+    savedBytes,
+    extraBytes,
+    extraMacs,
+    extraSeconds,
+    scratchBytes,
+    rows,
+    strips,
+    pixels,
+    fits,
+    saving,
+  };
 }
 
 interface StripChoice {
@@ -78,6 +89,8 @@ interface StripChoice {
   readonly pixels: number;
   readonly scratchBytes: number;
   readonly extraBytes: number;
+  /** Bytes a second at which those come. */
+  readonly bytes: number;
   readonly extraMacs: number;
   readonly extraSeconds: number;
 }
@@ -112,6 +125,7 @@ function stripChoices(graph: Graph, nodes: readonly Node[], target: Target): Str
       strips,
       pixels: 0,
       scratchBytes,
+      bytes: target.bytes,
       extraBytes:
         again * inputBytes(graph, nodes) + weightBytesAgain(graph, stages, strips, scratchBytes, target),
       extraMacs: stepsAgain + macsAgain,
@@ -153,14 +167,20 @@ function tileChoice(
   target: Target,
 ): StripChoice {
   const { prologue, windowed, kernel, product } = chain;
-  const { rows = 1, columns = 1, items = 1 } = target.pixelTiles ?? {};
+  const { rows = 1, columns = 1, items = 1, cachedBytes: bytes = target.bytes } = target.pixelTiles ?? {};
   const depth = windowed.type.shape.at(-1) ?? 1;
   const total = elements(windowed.type.shape) / depth;
   const steps = prologue.reduce((sum, node) => sum + elements(node.type.shape), 0);
   const input = elements(operands(graph, windowed)[0]?.type.shape ?? []);
   const inputDepth = operands(graph, windowed)[0]?.type.shape.at(-1) ?? 1;
   const stepsAgain = Math.max(0, (steps / input) * total * kernel * inputDepth - steps);
-  const none = { rows: 0, strips: 0, extraMacs: stepsAgain, extraSeconds: stepsAgain / target.depthwiseMacs };
+  const none = {
+    rows: 0,
+    strips: 0,
+    bytes,
+    extraMacs: stepsAgain,
+    extraSeconds: stepsAgain / target.depthwiseMacs,
+  };
   if (!product) return { ...none, pixels: 0, scratchBytes: 0, extraBytes: 0 };
   const panels = Math.ceil((product.type.shape.at(-1) ?? 1) / columns);
   const bytesFor = (pixels: number): number => pixels * 4 * Math.ceil(depth / target.lanes) * target.lanes;

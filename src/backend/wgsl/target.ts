@@ -15,7 +15,12 @@ export function wgslTargetFor(limits: Limits): Target {
     depthwiseMacs: 100e9,
     bytes: 50e9,
     launch: 5e-6,
-    pixelTiles: { rows: wgslTile.rows, columns: wgslTile.columns, items: wgslTile.team },
+    pixelTiles: {
+      rows: wgslTile.rows,
+      columns: wgslTile.columns,
+      items: wgslTile.team,
+      cachedBytes: 1e12,
+    },
     buffers: { bindingBytes: Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize) },
   };
 }
