@@ -10,6 +10,16 @@ export interface Target {
   readonly lanes: number;
   /** Bytes of scratch that a fused kernel may use and still have its intermediate on chip. */
   readonly scratchBytes: number;
+  /**
+   * A kernel of several stages keeps a tile of pixels on chip, where it is a strip of rows without this. Its product has items of
+   * so many rows and columns, a block should have so many items, and weights are read again from the cache at so many bytes a second.
+   */
+  readonly pixelTiles?: {
+    readonly rows: number;
+    readonly columns: number;
+    readonly items: number;
+    readonly cachedBytes: number;
+  };
   /** Chains of stages that the target has kernels for; `separable` alone if absent. */
   readonly chains?: readonly StageChain[];
   /**

@@ -68,6 +68,13 @@ function stripRows({ graph, target }: Schedule, group: Group): number | undefine
   return rows === 0 ? undefined : rows;
 }
 
+/** The pixels of a tile, where the target keeps those. */
+function pixelsOf({ graph, target }: Schedule, group: Group): { readonly pixels?: number } {
+  const nodes = group.nodes.map((id) => nodeOf(graph, id));
+  const { pixels } = costOf(graph, nodes, target);
+  return pixels === 0 ? {} : { pixels };
+}
+
 /** Depthwise → pointwise, or pointwise → depthwise → pointwise. */
 function chainBody(
   k: Build,
@@ -105,6 +112,7 @@ function chainBody(
       },
       pointwise: sourceOf(last, 1),
       rows: stripRows(schedule, group) ?? 1,
+      ...pixelsOf(schedule, group),
     },
     { ...prologue, epilogue: withBias(k, schedule, last) },
   );

@@ -53,7 +53,13 @@ export type Compare = "lt" | "le" | "eq" | "ne";
 /** An expression without effect. Loads are expressions: they read what stands there when the statement runs. */
 export type Value =
   | Register
-  | { readonly kind: "const"; readonly type: "f32" | "i32" | "bool"; readonly value: number }
+  /** `open`: it is not folded into what it is part of, so that kernels that differ in it alone keep one form. */
+  | {
+      readonly kind: "const";
+      readonly type: "f32" | "i32" | "bool";
+      readonly value: number;
+      readonly open?: true;
+    }
   | { readonly kind: "load"; readonly type: "f32" | "vec"; readonly place: Place; readonly address: Address }
   | { readonly kind: "load_i32"; readonly type: "i32"; readonly place: Place; readonly address: Address }
   | { readonly kind: "unary"; readonly type: "f32" | "vec"; readonly fn: FloatUnary; readonly x: Value }

@@ -10,6 +10,7 @@ import type { Build, Operand } from "./operands.js";
 import { stridesOf } from "./operands.js";
 import type { Steps } from "./steps.js";
 import { noSteps, storeResult } from "./steps.js";
+import { eachVectorOfGrid, teamBlocks, vectorItems } from "./team.js";
 import type { Tile } from "./tile.js";
 import { largeBlockSize } from "./tile.js";
 
@@ -110,6 +111,23 @@ export function globalPoolBody(
   const depth = channels(x.shape);
   const groups = x.wide ? Math.floor(depth / k.lanes) : 0;
   const vecs = k.lanes > 1 ? groups : 0;
+  if (k.team > 1) {
+    const samples = x.shape[0] ?? 1;
+    return {
+      blocks: teamBlocks(k, vectorItems(k, samples, depth, x.wide)),
+      write: (block) =>
+        eachVectorOfGrid(k, block, { depth, wide: x.wide, pixels: samples }, (sample, channel, size) => {
+          const sum = k.let("sum", widen(f32(starts[kind]), size));
+          const q = k.let("q", i32(addInt(mulInt(sample, pixels * x.stride), channel)));
+          k.for("i", pixels, () => {
+            k.set(sum, binary(folds[kind], sum, load(x.place, address(q), size)));
+            k.step(q, x.stride);
+          });
+          const value = kind === "max" ? sum : binary("div", sum, f32(pixels));
+          storeResult(k, y, value, { pixel: sample, channel }, epilogue);
+        }),
+    };
+  }
   return {
     blocks: x.shape[0] ?? 1,
     write: (block) => {

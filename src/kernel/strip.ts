@@ -158,7 +158,14 @@ export function wholeStrip(
     wide: x.wide && (prologue?.wide ?? true),
   };
   if (window.padding.every((extent) => extent === 0) && !prologue) return strip;
-  const border = { x, firstRow: -top, sampleRow, left, fill, ...(prologue ? { prologue } : {}) };
+  const border = {
+    x,
+    firstRow: k.size(-top),
+    sampleRow,
+    left: k.size(left),
+    fill,
+    ...(prologue ? { prologue } : {}),
+  };
   return { ...strip, border };
 }
 

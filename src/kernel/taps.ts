@@ -71,8 +71,9 @@ function stripTaps(k: Build, strip: Strip, window: WindowSpec, { row, column, co
 
 /** Each tap with its own test, found once for all channels unless they are in loops. */
 function borderTaps(k: Build, border: Border, window: WindowSpec, { row, column }: Pixels): TapsOf {
+  const [down, across] = [k.size(window.stride[0]), k.size(window.stride[1])];
   const place = (ty: Int, tx: Int) =>
-    tapAt(k, border, addInt(mulInt(row, window.stride[0]), ty), addInt(mulInt(column, window.stride[1]), tx));
+    tapAt(k, border, addInt(mulInt(row, down), ty), addInt(mulInt(column, across), tx));
   if (!isWrittenOut(k, window.kernel))
     return (channel, size) => (visit) =>
       eachTap(k, window, (tap, ty, tx) => visit(tap, [loadTap(border, place(ty, tx), channel, size)]));

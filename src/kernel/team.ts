@@ -123,9 +123,16 @@ export interface TeamProduct {
   readonly finish: (sum: Value, row: Int, column: Int) => void;
 }
 
+/** Rows of an item's tile. Short runs, as of the first layer's three channels, do not pay for finding where many rows lie. */
+function tileRows(tile: Tile, { rows, counts, length }: TeamProduct): number {
+  const isShort = counts.length > 0 && length < tile.rows;
+  return Math.min(isShort ? Math.ceil(tile.rows / 2) : tile.rows, rows);
+}
+
 /** How many items a product has. */
-export function productItems(k: Build, tile: Tile, { rows, columns }: TeamProduct): number {
-  const tiles = Math.ceil(rows / Math.min(tile.rows, rows));
+export function productItems(k: Build, tile: Tile, product: TeamProduct): number {
+  const tiles = Math.ceil(product.rows / tileRows(tile, product));
+  const { columns } = product;
   const segments = segmentsOf(k, tile, columns.count, columns.wide);
   return tiles * Math.max(1, ...segments.map(({ count }) => count));
 }
@@ -151,7 +158,7 @@ function emitTeamProduct(
   items: (count: number, body: (item: Int) => void) => void,
 ): void {
   const { columns, counts, length, valid = product.rows } = product;
-  const rows = Math.min(tile.rows, product.rows);
+  const rows = tileRows(tile, product);
   const tiles = Math.ceil(product.rows / rows);
   const isEven = typeof valid === "number" && valid === rows;
   for (const { count, first, width, wide } of segmentsOf(k, tile, columns.count, columns.wide)) {
@@ -236,8 +243,8 @@ export function windowRow(
     const strip = wholeStrip(k, x, window, sample, { fill: 0, ...(prologue ? { prologue } : {}) });
     const { border } = strip;
     return ([ty = 0, tx = 0]) => {
-      const down = addInt(mulInt(row, window.stride[0]), mulInt(ty, window.dilation[0]));
-      const across = addInt(mulInt(column, window.stride[1]), mulInt(tx, window.dilation[1]));
+      const down = addInt(mulInt(row, k.size(window.stride[0])), mulInt(ty, window.dilation[0]));
+      const across = addInt(mulInt(column, k.size(window.stride[1])), mulInt(tx, window.dilation[1]));
       if (border) {
         const tap = tapAt(k, border, down, across);
         return (c) => loadTap(border, tap, c, "f32");

@@ -39,7 +39,9 @@ export interface GpuNet {
 /** Finds a device and the weights, and makes all that a run needs. */
 export async function loadWgsl(module: GpuModule, options: LoadOptions = {}): Promise<GpuNet> {
   const { model } = module;
-  const weights = await findWeights(model, module.url, options.weights, module.embedded);
+  // Weights are read while the driver compiles.
+  const reading = findWeights(model, module.url, options.weights, module.embedded);
+  reading.catch(() => {});
   const own = options.device === undefined;
   const device =
     (options.device as GPUDevice | undefined) ?? (await findDevice(model, options.gpu as GPU | undefined));
@@ -48,7 +50,10 @@ export async function loadWgsl(module: GpuModule, options: LoadOptions = {}): Pr
   void device.lost.then((info) => (lost = info));
   try {
     const precision = precisionOn(model, device);
-    const pipelines = await guarded(model, device, () => makePipelines(module, device, precision));
+    const [pipelines, weights] = await Promise.all([
+      guarded(model, device, () => makePipelines(module, device, precision)),
+      reading,
+    ]);
     const memory = await guarded(model, device, async () =>
       makeMemory(module, device, weights, pipelines, precision),
     );

@@ -23,6 +23,8 @@ export interface GroupCost {
   /** Output rows of a strip, and strips of an image; 0 for a group that keeps no rows. */
   readonly rows: number;
   readonly strips: number;
+  /** Pixels of a tile, where the target keeps those instead of strips; else 0. */
+  readonly pixels: number;
   /** Whether the scratch is within the target's. */
   readonly fits: boolean;
   /** Modelled seconds saved; negative where the group costs more. */
@@ -47,7 +49,7 @@ export function costOf(graph: Graph, nodes: readonly Node[], target: Target): Gr
   const priced = choices.map((choice) => ({
     ...choice,
     fits: choice.scratchBytes <= target.scratchBytes,
-    saving: gain - choice.extraBytes / target.bytes - choice.extraSeconds,
+    saving: gain - choice.extraBytes / choice.bytes - choice.extraSeconds,
   }));
   // Of what fits, the least time; of equal times the higher strip. If nothing fits, the strip that needs least.
   const best =
@@ -62,18 +64,33 @@ export function costOf(graph: Graph, nodes: readonly Node[], target: Target): Gr
       scratchBytes: 0,
       rows: 0,
       strips: 0,
+      pixels: 0,
       fits: true,
       saving: gain,
     };
-  const { extraBytes, extraMacs, extraSeconds, scratchBytes, rows, strips, fits, saving } = best;
-  return { savedBytes, extraBytes, extraMacs, extraSeconds, scratchBytes, rows, strips, fits, saving };
+  const { extraBytes, extraMacs, extraSeconds, scratchBytes, rows, strips, pixels, fits, saving } = best;
+  return {
+    savedBytes,
+    extraBytes,
+    extraMacs,
+    extraSeconds,
+    scratchBytes,
+    rows,
+    strips,
+    pixels,
+    fits,
+    saving,
+  };
 }
 
 interface StripChoice {
   readonly rows: number;
   readonly strips: number;
+  readonly pixels: number;
   readonly scratchBytes: number;
   readonly extraBytes: number;
+  /** Bytes a second at which those come. */
+  readonly bytes: number;
   readonly extraMacs: number;
   readonly extraSeconds: number;
 }
@@ -86,6 +103,8 @@ function stripChoices(graph: Graph, nodes: readonly Node[], target: Target): Str
   const window = windowed && windowOf(graph, windowed);
   const prologue = windowed ? nodes.slice(0, nodes.indexOf(windowed)) : [];
   if (!windowed || !window || (stages.length === 1 && prologue.length === 0)) return [];
+  if (target.pixelTiles && windowAt === 0)
+    return [tileChoice(graph, { prologue, windowed, kernel: window.taps, product: stages[1] }, target)];
   const height = windowed.type.shape[1] ?? 1;
   return divisors(height).map((rows) => {
     const strips = height / rows;
@@ -104,7 +123,9 @@ function stripChoices(graph: Graph, nodes: readonly Node[], target: Target): Str
     return {
       rows,
       strips,
+      pixels: 0,
       scratchBytes,
+      bytes: target.bytes,
       extraBytes:
         again * inputBytes(graph, nodes) + weightBytesAgain(graph, stages, strips, scratchBytes, target),
       extraMacs: stepsAgain + macsAgain,
@@ -131,10 +152,57 @@ function weightBytesAgain(
   }, 0);
 }
 
+/**
+ * The tile of a chain that begins with a window, where tiles are pixels: each result of the window is computed once, whatever the
+ * tile. Steps before the window are done for every tap, and weights are streamed once for every row of items.
+ */
+function tileChoice(
+  graph: Graph,
+  chain: {
+    readonly prologue: readonly Node[];
+    readonly windowed: Node;
+    readonly kernel: number;
+    readonly product: Node | undefined;
+  },
+  target: Target,
+): StripChoice {
+  const { prologue, windowed, kernel, product } = chain;
+  const { rows = 1, columns = 1, items = 1, cachedBytes: bytes = target.bytes } = target.pixelTiles ?? {};
+  const depth = windowed.type.shape.at(-1) ?? 1;
+  const total = elements(windowed.type.shape) / depth;
+  const steps = prologue.reduce((sum, node) => sum + elements(node.type.shape), 0);
+  const input = elements(operands(graph, windowed)[0]?.type.shape ?? []);
+  const inputDepth = operands(graph, windowed)[0]?.type.shape.at(-1) ?? 1;
+  const stepsAgain = Math.max(0, (steps / input) * total * kernel * inputDepth - steps);
+  const none = {
+    rows: 0,
+    strips: 0,
+    bytes,
+    extraMacs: stepsAgain,
+    extraSeconds: stepsAgain / target.depthwiseMacs,
+  };
+  if (!product) return { ...none, pixels: 0, scratchBytes: 0, extraBytes: 0 };
+  const panels = Math.ceil((product.type.shape.at(-1) ?? 1) / columns);
+  const bytesFor = (pixels: number): number => pixels * 4 * Math.ceil(depth / target.lanes) * target.lanes;
+  let pixels = rows;
+  while (bytesFor(2 * pixels) <= target.scratchBytes && (pixels / rows) * panels < items) pixels *= 2;
+  while (bytesFor(pixels) > target.scratchBytes && pixels > 1) pixels = Math.floor(pixels / 2);
+  const more = Math.max(0, Math.ceil(total / Math.min(pixels, rows)) - Math.ceil(total / rows));
+  return {
+    ...none,
+    pixels,
+    strips: Math.ceil(total / pixels),
+    scratchBytes: bytesFor(pixels),
+    extraBytes: more * weightBytes(graph, product),
+  };
+}
+
 interface Window {
   readonly input: Shape;
   readonly inputHeight: number;
   readonly kernel: number;
+  /** Elements of the window. */
+  readonly taps: number;
   readonly stride: number;
   readonly dilation: number;
   readonly top: number;
@@ -149,12 +217,12 @@ function windowOf(graph: Graph, node: Node): Window | undefined {
   switch (node.op) {
     case "conv2d":
       if (isPlain(node.attributes, w?.type.shape[0] ?? 1)) return undefined;
-      return windowFrom(x.type.shape, w?.type.shape[0] ?? 1, node.attributes);
+      return windowFrom(x.type.shape, w?.type.shape ?? [], node.attributes);
     case "depthwise_conv2d":
-      return windowFrom(x.type.shape, w?.type.shape[0] ?? 1, node.attributes);
+      return windowFrom(x.type.shape, w?.type.shape ?? [], node.attributes);
     case "max_pool":
     case "avg_pool":
-      return windowFrom(x.type.shape, node.attributes.kernel[0], node.attributes);
+      return windowFrom(x.type.shape, node.attributes.kernel, node.attributes);
     default:
       return undefined;
   }
@@ -171,12 +239,17 @@ function isPlain({ stride, padding }: WindowAttributes, kernel: number): boolean
   return kernel === 1 && stride[0] === 1 && paddingOf(padding).every((extent) => extent === 0);
 }
 
-function windowFrom(input: Shape, kernel: number, attributes: WindowAttributes): Window {
+function windowFrom(
+  input: Shape,
+  [kernel = 1, across = 1]: readonly number[],
+  attributes: WindowAttributes,
+): Window {
   const [top, , left, right] = paddingOf(attributes.padding);
   return {
     input,
     inputHeight: input[1] ?? 1,
     kernel,
+    taps: kernel * across,
     stride: attributes.stride[0],
     dilation: attributes.dilation[0],
     top,

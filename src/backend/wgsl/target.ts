@@ -1,6 +1,7 @@
 // The WebGPU target, as passes and the scheduler see it.
 
 import type { Target } from "#ir/target.js";
+import { wgslTile } from "#kernel/tile.js";
 import { guaranteedLimits } from "./limits.js";
 import type { Limits } from "./limits.js";
 
@@ -14,6 +15,12 @@ export function wgslTargetFor(limits: Limits): Target {
     depthwiseMacs: 100e9,
     bytes: 50e9,
     launch: 5e-6,
+    pixelTiles: {
+      rows: wgslTile.rows,
+      columns: wgslTile.columns,
+      items: wgslTile.team,
+      cachedBytes: 1e12,
+    },
     buffers: { bindingBytes: Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize) },
   };
 }
