@@ -57,6 +57,8 @@ export async function loadWgsl(module: GpuModule, options: LoadOptions = {}): Pr
     const memory = await guarded(model, device, async () =>
       makeMemory(module, device, weights, pipelines, precision),
     );
+    // A lost device accepts everything.
+    if (lost) throw lostError(model, lost);
     const machine = { device, own, precision, pipelines, ...memory, lost: () => lost };
     return createGpuNet(module, machine, options);
   } catch (error) {

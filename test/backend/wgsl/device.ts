@@ -39,6 +39,20 @@ export async function nullDevice(): Promise<GPUDevice> {
   return watched(await adapter!.requestDevice({ requiredFeatures: ["shader-f16"] }));
 }
 
+/** A device with another way to make buffers; all else is the device's. */
+export function withBuffers(
+  device: GPUDevice,
+  createBuffer: (wish: GPUBufferDescriptor) => GPUBuffer,
+): GPUDevice {
+  return new Proxy(device, {
+    get(target, key) {
+      if (key === "createBuffer") return createBuffer;
+      const value: unknown = Reflect.get(target, key);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
 /** Suites that need a device; skipped without one. */
 export const describeOn = (device: GPUDevice | undefined): typeof describe.skip =>
   device ? describe : describe.skip;
