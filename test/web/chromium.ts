@@ -18,14 +18,17 @@ if (!hasChromium) {
   console.warn(`\n*** SKIPPED *** ${message}\n`);
 }
 
-/** Starts Chromium with WebGPU, cut off from every host but this one. */
-export function launch(): Promise<Browser> {
+/** A name of this host that browsers do not trust as they trust localhost. */
+export const untrusted = "untrusted.test";
+
+/** Starts Chromium, cut off from every host but this one, with its software adapter for WebGPU, or without. */
+export function launch({ adapter = true } = {}): Promise<Browser> {
   return chromium.launch({
     executablePath: path,
     args: [
       "--no-sandbox",
-      "--enable-unsafe-webgpu",
-      "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
+      ...(adapter ? ["--enable-unsafe-webgpu"] : []),
+      `--host-resolver-rules=MAP ${untrusted} localhost, MAP * ~NOTFOUND, EXCLUDE localhost`,
       "--disable-quic",
       "--no-first-run",
       "--disable-background-networking",
