@@ -154,8 +154,12 @@ function kernelName(schedule: Schedule, group: Group): string {
 function workName(schedule: Schedule, group: Group): string {
   const { graph } = schedule;
   const [stage, ...more] = group.stages;
-  if (more.length === 1) return "separable";
-  if (more.length > 1) return "inverted_residual";
+  if (stage && more.length > 0) {
+    const first = nodeOf(graph, stage.node).op;
+    if (first === "global_avg_pool") return "pooled_dense";
+    if (first !== "depthwise_conv2d") return "inverted_residual";
+    return more.length === 1 ? "separable" : "separable_pointwise";
+  }
   if (stage) {
     const node = nodeOf(graph, stage.node);
     const types = node.inputs.map((id) => nodeOf(graph, id).type);
