@@ -156,7 +156,7 @@ function weightBytesAgain(
 /**
  * The tile of a chain that begins with a window, where tiles are pixels: each result of the window is computed once, whatever the
  * tile. Steps before the window are done for every tap. Items with half the rows load three operands for two multiplications, where
- * they else load two; with fewer rows than that there is no kernel.
+ * they else load two; with fewer rows there is no kernel, nor for two products with fewer than all.
  */
 function tileChoice(
   graph: Graph,
@@ -185,7 +185,7 @@ function tileChoice(
   const bytesFor = (pixels: number): number => pixels * kept.reduce((sum, width) => sum + 4 * width, 0);
   let pixels = rows;
   while (bytesFor(2 * pixels) <= target.scratchBytes && (pixels / rows) * panels < items) pixels *= 2;
-  if (bytesFor(pixels) > target.scratchBytes) pixels = Math.ceil(rows / 2);
+  if (bytesFor(pixels) > target.scratchBytes && products.length === 1) pixels = Math.ceil(rows / 2);
   const loads = Math.max(0, rows / pixels - 1) / 2;
   const seconds = products.reduce((sum, product) => sum + macs(graph, product), 0) / target.denseMacs;
   return {
