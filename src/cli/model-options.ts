@@ -17,6 +17,8 @@ export interface ModelOptions {
 /** Options of optimizing it. */
 export interface PassOptions {
   readonly target: TargetName;
+  readonly winograd: boolean;
+  readonly winogradMemory: number;
   readonly rules: readonly string[];
   readonly passes?: readonly string[];
   readonly without: readonly string[];
@@ -46,6 +48,16 @@ export function withPassOptions(command: Command): Command {
     .addOption(
       new Option("--target <target>", "what runs the kernels").choices(targetNames).default(defaultTarget),
     )
+    .addOption(
+      new Option("--winograd <on|off>", "3×3 convolutions by Winograd's algorithm where that is faster")
+        .argParser(onOff)
+        .default(true, "on"),
+    )
+    .addOption(
+      new Option("--winograd-memory <ratio>", "most memory for weights, as a multiple of the model's")
+        .argParser(ratio)
+        .default(2),
+    )
     .addOption(list("--rules <file>", "rules and fusions of your own (repeatable)", collect))
     .option("--split <how>", splitHelp, parseSplit)
     .option("--approx", "allow rules that change values within their stated tolerance")
@@ -59,6 +71,22 @@ export function withPassOptions(command: Command): Command {
     )
     .option("--verify", "check the graph's invariants after each pass")
     .option("--time", "print how long each pass took");
+}
+
+/** Those of these options that emitting takes. */
+export function emitOptions({ target, winograd, winogradMemory }: PassOptions) {
+  return { target, winograd, winogradMemory } as const;
+}
+
+function onOff(text: string): boolean {
+  if (text !== "on" && text !== "off") throw new InvalidArgumentError("it is on or off.");
+  return text === "on";
+}
+
+function ratio(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 1)) throw new InvalidArgumentError("it is a number, 1 or more.");
+  return value;
 }
 
 /** An option that may be given several times; help says "none" of its default, not "[]". */

@@ -14,7 +14,7 @@ import type { ImageOptions } from "./image.js";
 import type { InputPort } from "./inputs.js";
 import { randomInput, readInput } from "./inputs.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
-import { withModelOptions, withPassOptions } from "./model-options.js";
+import { emitOptions, withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./session.js";
 import { packing } from "./progress.js";
@@ -86,7 +86,7 @@ async function runModel(
   if (!optimized) return;
   session.progress.show("making kernels");
   const artifact = emit(optimized.module, {
-    target: options.target,
+    ...emitOptions(options),
     sources: model.sources,
     onPacked: packing(session.progress),
   });

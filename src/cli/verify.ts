@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { emit } from "#compile/emit.js";
 import { verifyArtifact } from "#compile/verify-artifact.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
-import { withModelOptions, withPassOptions } from "./model-options.js";
+import { emitOptions, withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./session.js";
 import { packing } from "./progress.js";
@@ -29,7 +29,7 @@ async function verifyModel(path: string, options: VerifyOptions, session: Sessio
   if (!model || !optimized) return;
   session.progress.show("making kernels");
   const artifact = emit(optimized.module, {
-    target: options.target,
+    ...emitOptions(options),
     sources: model.sources,
     onPacked: packing(session.progress),
   });
