@@ -5,6 +5,8 @@ import { InvalidArgumentError, Option } from "commander";
 import type { TargetName } from "#compile/targets.js";
 import { defaultTarget, targetNames } from "#compile/targets.js";
 import { parseSplit, splitHelp } from "./split-option.js";
+import type { Session } from "./session.js";
+import { exit } from "./terminal.js";
 import type { SplitMode } from "#passes/split.js";
 
 /** Options of reading a model. */
@@ -76,6 +78,17 @@ export function withPassOptions(command: Command): Command {
 /** Those of these options that emitting takes. */
 export function emitOptions({ target, winograd, winogradMemory }: PassOptions) {
   return { target, winograd, winogradMemory } as const;
+}
+
+/** Whether a target can have so many threads; if not, says so. */
+export function checkThreads(
+  { threads, target }: { readonly threads: number; readonly target: TargetName },
+  session: Session,
+): boolean {
+  if (threads === 1 || target === "wasm") return true;
+  session.terminal.err(`error: --threads is for the target wasm, not for ${target}\n`);
+  session.code = exit.wrongUsage;
+  return false;
 }
 
 function onOff(text: string): boolean {

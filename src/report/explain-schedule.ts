@@ -116,7 +116,8 @@ function reportOn(
   };
 }
 
-function withoutNode({ node: _, ...convolution }: ConvolutionChoice): Omit<ConvolutionChoice, "node"> {
+function withoutNode(choice: ConvolutionChoice): Omit<ConvolutionChoice, "node"> {
+  const { node: _, ...convolution } = choice;
   return convolution;
 }
 
