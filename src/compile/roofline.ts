@@ -61,11 +61,14 @@ async function bestOf(
 ): Promise<number> {
   const artifact = targetOf(name).emit(program, { version });
   const net = await load(artifact, { threads });
+  const inputs = Object.fromEntries(
+    program.inputs.map(({ name: input, shape }) => [input, new Float32Array(shape[0] ?? 0).fill(0.5)]),
+  );
   let best = Number.POSITIVE_INFINITY;
   const until = performance.now() + milliseconds;
   for (let run = 0; run < leastRuns || performance.now() < until; run += 1) {
     const times = new Float64Array(program.launches.length);
-    await net.run({}, { times });
+    await net.run(inputs, { times });
     // A clock may be coarser than a small kernel.
     best = Math.min(best, Math.max(times.at(-1) ?? best, 1e-3));
   }
@@ -74,7 +77,7 @@ async function bestOf(
 }
 
 /** Some tiles of the target's, again and again, from operands of 12 KiB in all. */
-function productProgram(name: TargetName, macs: number, threads: number): KernelProgram {
+export function productProgram(name: TargetName, macs: number, threads: number): KernelProgram {
   const { lanes } = targetOf(name).target;
   const tile = tiles[name];
   const [rows, columns, depth] = [4 * tile.rows, 4 * tile.columns, 64];
@@ -102,11 +105,18 @@ function productProgram(name: TargetName, macs: number, threads: number): Kernel
       );
   });
   const arena = offsets.c + blocks * rows * columns;
-  return programOf("product", lanes, arena, [kernel], blocks * repeats * rows * columns * depth);
+  const inputs = [
+    { name: "a", shape: [rows * depth], offset: offsets.a },
+    { name: "b", shape: [columns * depth], offset: offsets.b },
+  ];
+  return {
+    ...programOf("product", lanes, arena, [kernel], blocks * repeats * rows * columns * depth),
+    inputs,
+  };
 }
 
 /** First both operands are written, since pages that nobody wrote are one page; then c = a + s·b. */
-function streamProgram(name: TargetName, elements: number, threads: number): KernelProgram {
+export function streamProgram(name: TargetName, elements: number, threads: number): KernelProgram {
   const { lanes } = targetOf(name).target;
   const blocks = 8 * threads;
   const unroll = 4 * lanes;

@@ -71,7 +71,7 @@ export function profileText(report: ProfileReport, sort: "order" | "time" = "ord
     String(one.order),
     one.kernel,
     opsText(one),
-    [...new Set(one.ops.flatMap(({ line }) => placeOf(line)))].join(" "),
+    linesText(one),
     one.milliseconds.toFixed(3),
     percent(one.share),
     countText(one.macs),
@@ -111,10 +111,15 @@ function opsText({ ops }: KernelProfile): string {
   return `${first?.name ?? ""}${ops.length > 1 ? ` + ${ops.length - 1} more` : ""}`;
 }
 
-/** `model.net:5` of `model.net:5: y = …`. */
-function placeOf(line: string | undefined): string[] {
-  const place = /^.*?:\d+/.exec(line ?? "")?.[0];
-  return place === undefined ? [] : [place];
+/** `model.net:5,7` of lines such as `model.net:5: y = …`. */
+function linesText({ ops }: KernelProfile): string {
+  const numbers = new Map<string, Set<string>>();
+  for (const { line = "" } of ops) {
+    const [, file, number] = /^(.*?):(\d+): /.exec(line) ?? [];
+    if (file !== undefined && number !== undefined)
+      numbers.set(file, (numbers.get(file) ?? new Set()).add(number));
+  }
+  return [...numbers].map(([file, own]) => `${file}:${[...own].join(",")}`).join(" ");
 }
 
 function percent(part: number): string {
