@@ -19,14 +19,14 @@ import { tiles } from "./tile.js";
 export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.name]): KernelProgram {
   const { graph, target } = schedule;
   const kernels = new Map<string, { index: number; kernel: Kernel }>();
-  const launches: Launch[] = [];
-  const setup: Launch[] = [];
+  const launches: Draft[] = [];
+  const setup: Draft[] = [];
   const packed = new WeightPacker(schedule);
   const prepared = new Map<string, number>();
   let preparedSize = 0;
   const table: number[] = [];
 
-  function launchOf(name: string, label: Label, bodyOf: (k: KernelBuilder<Ref>) => Body): Launch {
+  function launchOf(name: string, label: Label, bodyOf: (k: KernelBuilder<Ref>) => Body): Draft {
     const k = new KernelBuilder<Ref>({ lanes: target.lanes, team: tile.team });
     const body = bodyOf(k);
     const { kernel, sources } = k.finish(name, body.blocks, body.write);
@@ -36,15 +36,16 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
     );
     const known = kernels.get(key) ?? { index: kernels.size, kernel };
     kernels.set(key, known);
-    return { kernel: known.index, offsets: sources.map(offsetOf), ...label };
+    return { kernel: known.index, places: sources.map(placeOf), ...label };
   }
 
-  function offsetOf(source: Ref): number {
+  /** The offset of a source, or the weight whose place in the packed file is found at the end. */
+  function placeOf(source: Ref): number | WeightRef {
     switch (source.kind) {
       case "view":
         return source.offset;
       case "weight":
-        return packed.offsetOf(source.weight, source.packing);
+        return source;
       case "table": {
         const offset = table.length;
         for (const value of source.values) table.push(value);
@@ -72,12 +73,12 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
         groupBody(k, tile, schedule, group),
       ),
     );
+  const placed = placeWeights(packed, launches, setup);
   return {
     name: graph.name,
     lanes: target.lanes,
     kernels: uniqueNames([...kernels.values()].map((entry) => entry.kernel)),
-    setup,
-    launches,
+    ...placed,
     weights: packed.weights,
     prepared: preparedSize,
     table,
@@ -97,6 +98,49 @@ function portOf({ name, view }: Schedule["inputs"][number]): Port {
 /** What a launch says of itself. */
 type Label = Omit<Launch, "kernel" | "offsets">;
 
+type WeightRef = Extract<Ref, { readonly kind: "weight" }>;
+
+/** A launch whose weights have no place yet. */
+type Draft = Label & { readonly kernel: number; readonly places: readonly (number | WeightRef)[] };
+
+/** Places what the launches read, then what only the setup reads: those launches of the setup come last. */
+function placeWeights(
+  packed: WeightPacker,
+  launches: readonly Draft[],
+  setup: readonly Draft[],
+): Pick<KernelProgram, "setup" | "launches" | "staged"> {
+  const finish = ({ places, ...draft }: Draft): Launch => ({
+    ...draft,
+    offsets: places.map((place) =>
+      typeof place === "number" ? place : packed.offsetOf(place.weight, place.packing),
+    ),
+  });
+  const placed = launches.map(finish);
+  const isStaged = (draft: Draft): boolean => weightsOf(draft).some((ref) => !packed.has(ref));
+  const resident = setup.filter((draft) => !isStaged(draft));
+  // Launches that read the same weight stand together.
+  const groups = new Map<string, Draft[]>();
+  for (const draft of setup.filter(isStaged)) {
+    const key = weightsOf(draft).map(keyOf).join();
+    groups.set(key, [...(groups.get(key) ?? []), draft]);
+  }
+  const ready = resident.map(finish);
+  const staged = [...groups.values()].map((drafts) => {
+    const before = packed.size;
+    ready.push(...drafts.map(finish));
+    return { elements: packed.size - before, launches: drafts.length };
+  });
+  return { setup: ready, launches: placed, ...(staged.length > 0 ? { staged } : {}) };
+}
+
+function weightsOf({ places }: Draft): WeightRef[] {
+  return places.filter((place) => typeof place !== "number");
+}
+
+function keyOf({ weight, packing }: Pick<WeightRef, "weight" | "packing">): string {
+  return `${packing.key} of ${weight}`;
+}
+
 /** Gives every weight in every layout a place in the packed file, in the order of first use. */
 class WeightPacker {
   readonly weights: PackedWeight[] = [];
@@ -104,12 +148,21 @@ class WeightPacker {
   readonly #schedule: Schedule;
   #size = 0;
 
+  /** Elements that are placed. */
+  get size(): number {
+    return this.#size;
+  }
+
+  has(ref: WeightRef): boolean {
+    return this.#offsets.has(keyOf(ref));
+  }
+
   constructor(schedule: Schedule) {
     this.#schedule = schedule;
   }
 
   offsetOf(weight: WeightId, packing: Packing): number {
-    const key = `${packing.key} of ${weight}`;
+    const key = keyOf({ weight, packing });
     const known = this.#offsets.get(key);
     if (known !== undefined) return known;
     const { lanes } = this.#schedule.target;

@@ -2,6 +2,7 @@
 
 import type { Graph, NodeId, NodeOf } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
+import { users } from "#ir/order.js";
 import type { Target } from "#ir/target.js";
 import { elements } from "#ir/type.js";
 import { bytesText } from "#ir/units.js";
@@ -19,6 +20,8 @@ export interface WinogradOptions {
 /** A layer with a size of tiles, and what that saves. */
 interface Candidate extends WinogradCost {
   readonly node: NodeId;
+  /** Bytes that it takes beyond the model's own. */
+  readonly more: number;
   /** Modelled seconds, against the direct convolution. */
   readonly saving: number;
 }
@@ -65,6 +68,8 @@ export function chooseWinograd(
 
 interface Costs {
   readonly direct: number;
+  /** Bytes of weights that leave memory once they are transformed. */
+  readonly freed: number;
   readonly transformed: readonly WinogradCost[];
 }
 
@@ -74,17 +79,22 @@ function chooseWithin(
   costs: ReadonlyMap<NodeId, Costs>,
 ): { readonly chosen: ReadonlyMap<NodeId, Candidate>; readonly room: number } {
   const candidates = [...costs]
-    .flatMap(([node, { direct, transformed }]) =>
-      transformed.map((cost): Candidate => ({ node, ...cost, saving: direct - cost.seconds })),
+    .flatMap(([node, { direct, freed, transformed }]) =>
+      transformed.map((cost): Candidate => ({
+        node,
+        ...cost,
+        more: cost.bytes - freed,
+        saving: direct - cost.seconds,
+      })),
     )
     .filter(({ saving }) => saving > 0)
-    .toSorted((a, b) => b.saving / b.bytes - a.saving / a.bytes);
+    .toSorted((a, b) => b.saving / b.more - a.saving / a.more);
   const chosen = new Map<NodeId, Candidate>();
   let room = limit;
   // A layer that has small tiles takes larger ones if there is room for them.
   for (const candidate of candidates) {
     const before = chosen.get(candidate.node);
-    const more = candidate.bytes - (before?.bytes ?? 0);
+    const more = candidate.more - (before?.more ?? 0);
     if (more > room || candidate.saving <= (before?.saving ?? 0)) continue;
     room -= more;
     chosen.set(candidate.node, candidate);
@@ -92,11 +102,11 @@ function chooseWithin(
   return { chosen, room };
 }
 
-function whyDirect({ direct, transformed }: Costs, room: number, winogradMemory: number): string {
+function whyDirect({ direct, freed, transformed }: Costs, room: number, winogradMemory: number): string {
   const faster = transformed.filter(({ seconds }) => seconds < direct);
   if (faster.length === 0) return "that is modelled to be faster";
   const least = Math.min(...faster.map(({ bytes }) => bytes));
-  return `transformed weights take ${bytesText(least)}, and ${bytesText(Math.max(0, room))} are left of ${winogradMemory}× the model's weights`;
+  return `transformed weights take ${bytesText(least - freed)} more, and ${bytesText(Math.max(0, room))} are left of ${winogradMemory}× the model's weights`;
 }
 
 function isThreeByThree(graph: Graph) {
@@ -140,7 +150,9 @@ function costsOf(
       bytes / target.bytes;
     return { size, bytes, seconds, macs: products * tiles * depth * columns };
   });
-  return { direct, transformed };
+  const isShared = (users(graph).get(w?.id ?? -1)?.length ?? 0) > 1;
+  const freed = target.freesWeights && !isShared ? 4 * elements(w?.type.shape ?? []) : 0;
+  return { direct, freed, transformed };
 }
 
 /** How many tiles cover a result. */

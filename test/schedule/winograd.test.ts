@@ -6,6 +6,7 @@ import { wasmTarget } from "#backend/wasm/target.js";
 import { nodeOf } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import { fuse } from "#passes/fuse.js";
+import { lower } from "#kernel/lower.js";
 import { schedule } from "#schedule/schedule-graph.js";
 import { cases } from "../cases.js";
 import { moduleOf } from "./module-of.js";
@@ -34,7 +35,15 @@ const twoLayers = `net n {
 
 test.each([1, 1.5, 2, 3, 10])("weights stay within %s times the model's", (winogradMemory) => {
   const module = moduleOf(twoLayers);
-  const { graph, convolutions } = schedule(module, wasmTarget, { winogradMemory });
+  const { weights, staged = [], prepared } = lower(schedule(module, wasmTarget, { winogradMemory }));
+  const sum = (all: readonly { readonly elements: number }[]) =>
+    all.reduce((total, { elements: one }) => total + one, 0);
+  const constants = [...module.graph.nodes.values()].filter((node) => node.op === "constant");
+  const own = constants.reduce((total, node) => total + elements(node.type.shape), 0);
+  // What stays of the packed file, and what is computed of the rest.
+  expect(sum(weights) - sum(staged) + prepared).toBeLessThanOrEqual(winogradMemory * own);
+  expect(staged.length > 0).toBe(winogradMemory > 1);
+});
   const constants = [...graph.nodes.values()].filter((node) => node.op === "constant");
   const own = constants.reduce((sum, node) => sum + 4 * elements(node.type.shape), 0);
   const transformed = convolutions.map(

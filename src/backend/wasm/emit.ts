@@ -21,7 +21,7 @@ import { printKernel } from "./print.js";
 export function emitWasm(program: KernelProgram, options: EmitOptions): Artifact {
   const packed = placeWeights(program, options);
   const layout = layoutOf(program, packed.elements);
-  const parts = `model, layout, kernels, setup, launches, table, binaries, url: import.meta.url${packed.embedded ? ", embedded" : ""}`;
+  const parts = `model, layout, kernels, setup, launches, staged, table, binaries, url: import.meta.url${packed.embedded ? ", embedded" : ""}`;
   const module = joinSections([
     headerText(program, options, "WebAssembly"),
     `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return loadWasm({ ${parts} }, options);\n}\n`,
@@ -30,6 +30,7 @@ export function emitWasm(program: KernelProgram, options: EmitOptions): Artifact
     kernelsText(program, options),
     launchesText("Once, to prepare weights", "setup", program, program.setup, layout),
     launchesText("In order", "launches", program, program.launches, layout),
+    stagedText(program),
     tableText(program.table),
     section("Kernels, as WebAssembly in base64"),
     `const binaries = {\n  simd:\n    "${toBase64(binaryOf(program, false))}",\n  relaxed:\n    "${toBase64(binaryOf(program, true))}",\n};\n`,
@@ -100,8 +101,14 @@ function launchesText(
   return `/** ${when}: the kernel, the address of each parameter, the nodes, multiply-accumulates. */\nconst ${name} = ${text};\n`;
 }
 
+function stagedText({ staged = [] }: KernelProgram): string {
+  const rows = staged.map(({ elements, launches }) => `[${elements}, ${launches}]`);
+  return `/** The last of the weights, which only the last launches of the setup read: elements, and how many launches. */\nconst staged = [${rows.join(", ")}];\n`;
+}
+
 /** The address of a parameter, in bytes, from its offset in its space. */
 export function addressOf(kernel: Kernel, parameter: number, offset: number, layout: Layout): number {
   const { space } = kernel.parameters[parameter] ?? bug(`${kernel.name} has no parameter ${parameter}`);
+  if (space === "weights" && offset >= layout.resident) return layout.arena;
   return layout[space] + offset * 4;
 }

@@ -6,6 +6,8 @@ import type { KernelProgram } from "#kernel/ir.js";
 export interface Layout {
   readonly table: number;
   readonly weights: number;
+  /** Elements of weights that stay; those behind them are in the arena while the setup reads them, one at a time. */
+  readonly resident: number;
   readonly prepared: number;
   readonly arena: number;
   readonly scratch: number;
@@ -17,7 +19,10 @@ const firstByte = 1024;
 /** Parts begin where cache lines do. */
 const alignment = 64;
 
-/** The layout of a program's memory, of which `weights` elements are packed weights. */
+/**
+ * The layout of a program's memory, of which `weights` elements are packed weights. What only the setup reads lies where the
+ * arena does, which may reach behind it.
+ */
 export function layoutOf(program: KernelProgram, weights: number): Layout {
   let end = firstByte;
   const place = (elements: number): number => {
@@ -25,11 +30,14 @@ export function layoutOf(program: KernelProgram, weights: number): Layout {
     end = Math.ceil((end + elements * 4) / alignment) * alignment;
     return start;
   };
+  const staged = (program.staged ?? []).map(({ elements }) => elements);
+  const resident = weights - staged.reduce((sum, elements) => sum + elements, 0);
   return {
     table: place(program.table.length),
-    weights: place(weights),
+    weights: place(resident),
+    resident,
     prepared: place(program.prepared),
-    arena: place(program.arena),
+    arena: place(Math.max(program.arena, ...staged)),
     scratch: place(program.scratch),
   };
 }
