@@ -73,33 +73,36 @@ interface Costs {
   readonly transformed: readonly WinogradCost[];
 }
 
-/** The layers and sizes that save the most seconds per byte, within some bytes; and what is left of those. */
+/**
+ * The layers and sizes that save the most seconds within some bytes, and what is left of those. Step by step, a layer gets tiles
+ * or larger ones where that saves the most per byte: the usual approximation of a knapsack.
+ */
 function chooseWithin(
   limit: number,
   costs: ReadonlyMap<NodeId, Costs>,
 ): { readonly chosen: ReadonlyMap<NodeId, Candidate>; readonly room: number } {
-  const candidates = [...costs]
-    .flatMap(([node, { direct, freed, transformed }]) =>
-      transformed.map((cost): Candidate => ({
-        node,
-        ...cost,
-        more: cost.bytes - freed,
-        saving: direct - cost.seconds,
-      })),
-    )
-    .filter(({ saving }) => saving > 0)
-    .toSorted((a, b) => b.saving / b.more - a.saving / a.more);
+  const candidates = [...costs].flatMap(([node, { direct, freed, transformed }]) =>
+    transformed.map((cost): Candidate => ({
+      node,
+      ...cost,
+      more: cost.bytes - freed,
+      saving: direct - cost.seconds,
+    })),
+  );
   const chosen = new Map<NodeId, Candidate>();
-  let room = limit;
-  // A layer that has small tiles takes larger ones if there is room for them.
-  for (const candidate of candidates) {
-    const before = chosen.get(candidate.node);
-    const more = candidate.more - (before?.more ?? 0);
-    if (more > room || candidate.saving <= (before?.saving ?? 0)) continue;
-    room -= more;
-    chosen.set(candidate.node, candidate);
+  for (let room = limit; ;) {
+    let best: { readonly candidate: Candidate; readonly more: number; readonly value: number } | undefined;
+    for (const candidate of candidates) {
+      const before = chosen.get(candidate.node);
+      const more = candidate.more - (before?.more ?? 0);
+      const saving = candidate.saving - (before?.saving ?? 0);
+      const value = more > 0 ? saving / more : Number.POSITIVE_INFINITY;
+      if (more <= room && saving > 0 && value > (best?.value ?? 0)) best = { candidate, more, value };
+    }
+    if (!best) return { chosen, room };
+    chosen.set(best.candidate.node, best.candidate);
+    room -= best.more;
   }
-  return { chosen, room };
 }
 
 function whyDirect({ direct, freed, transformed }: Costs, room: number, winogradMemory: number): string {
