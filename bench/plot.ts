@@ -13,7 +13,7 @@ export interface BarGroup {
   readonly bars: readonly Bar[];
 }
 
-const [width, left, right, rowHeight, titleHeight, gap] = [760, 200, 90, 20, 30, 14] as const;
+const [width, left, right, rowHeight, titleHeight, gap] = [800, 200, 130, 20, 30, 14] as const;
 
 /** Groups of horizontal bars, one under the other, on one linear scale. */
 export function barPlot(title: string, groups: readonly BarGroup[]): string {
@@ -42,7 +42,7 @@ export function barPlot(title: string, groups: readonly BarGroup[]): string {
   @media (prefers-color-scheme: dark) {
     svg { --ink: #f0f6fc; --soft: #9198a1; --paper: #0d1117; --own: #4493f8; --mark: #7d8590; --peer: #57606a; --native: #d29922; }
   }
-  text { font: 12px system-ui, sans-serif; fill: var(--ink); }
+  text { font: 12px system-ui, sans-serif; fill: var(--ink); stroke: var(--paper); stroke-width: 3px; paint-order: stroke; }
   .title { font-size: 15px; font-weight: 600; }
   .group { font-weight: 600; }
   .label { text-anchor: end; fill: var(--soft); }
