@@ -3,6 +3,7 @@
 import type { Pass } from "#rewrite/pass.js";
 import { applyRules } from "./apply-rules.js";
 import { canonicalize } from "./canonicalize.js";
+import { cutWeights } from "./cut-weights.js";
 import { eliminateCommonSubexpressions } from "./eliminate-common-subexpressions.js";
 import { eliminateDeadNodes } from "./eliminate-dead-nodes.js";
 import { foldBatchNorm } from "./fold-batch-norm.js";
@@ -25,5 +26,6 @@ export const passes: readonly Pass<PassOptions>[] = [
   eliminateCommonSubexpressions,
   eliminateDeadNodes,
   split,
+  cutWeights,
   fuse,
 ];

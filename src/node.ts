@@ -17,6 +17,8 @@ import { reason } from "./reason.js";
 export { writeArtifact, writeFileAtomically, writeModule } from "./write.js";
 export type { WriteModuleOptions, WrittenFile, WrittenModule } from "./write.js";
 
+export { nodeGpu } from "./node-gpu.js";
+
 /** A result with the texts that its diagnostics point into, by file. */
 export interface FileResult<T> extends Result<T> {
   readonly sources: ReadonlyMap<string, string>;

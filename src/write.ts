@@ -16,7 +16,7 @@ import { dirname, join } from "node:path";
 import type { Artifact, WeightSink } from "#backend/artifact.js";
 import { fileNameOf } from "#backend/artifact.js";
 import type { EmitModuleOptions } from "#compile/emit.js";
-import { emit } from "#compile/emit.js";
+import { checkArtifact, emit } from "#compile/emit.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { Module } from "#ir/weights.js";
@@ -31,6 +31,8 @@ export interface WrittenFile {
 export interface WriteModuleOptions extends Omit<EmitModuleOptions, "packedInto"> {
   /** Files that are never overwritten: those that the module was read from. */
   readonly inputs?: readonly string[];
+  /** Whether the shaders of the target wgsl become files too, for people and tools to read. */
+  readonly shaders?: boolean;
 }
 
 export interface WrittenModule {
@@ -46,7 +48,7 @@ export interface WrittenModule {
 export function writeModule(
   module: Module,
   folder: string,
-  { inputs = [], ...options }: WriteModuleOptions = {},
+  { inputs = [], shaders = false, ...options }: WriteModuleOptions = {},
 ): Result<WrittenModule> {
   const paths = pathsOf(folder, fileNameOf(module.graph.name));
   const clash = clashOf(Object.values(paths), inputs);
@@ -68,8 +70,14 @@ export function writeModule(
   } finally {
     sink.close();
   }
+  const problems = checkArtifact(artifact, options.limits);
+  if (problems.length > 0) {
+    batch.undo();
+    return { diagnostics: problems };
+  }
   const weights = sink.bytes() > 0 ? [{ path: paths.weights, bytes: sink.bytes() }] : [];
-  return finish(batch, folder, artifact, textsOf(paths, artifact), weights);
+  const texts = [...textsOf(paths, artifact), ...(shaders ? shadersOf(folder, artifact) : [])];
+  return finish(batch, folder, artifact, texts, weights);
 }
 
 /**
@@ -151,6 +159,10 @@ function textsOf(paths: Paths, artifact: Artifact): File[] {
     [paths.types, artifact.types],
     [paths.moduleTypes, `export * from "./${artifact.name}.js";\n`],
   ];
+}
+
+function shadersOf(folder: string, { name: net, shaders = [] }: Artifact): File[] {
+  return shaders.map(({ name, text }) => [join(folder, `${net}.${name}.wgsl`), text]);
 }
 
 /** What is wrong if a path to be written is that of an input. */

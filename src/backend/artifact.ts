@@ -1,5 +1,7 @@
 // What a back end makes: the texts and bytes that `cleave compile` writes.
 
+import type { Limits } from "./wgsl/limits.js";
+
 /** An emitted module. File names are `<net>.mjs`, `<net>.d.ts` and `<net>.packed.safetensors`. */
 export interface Artifact {
   /** The net's name, fit for a file name. */
@@ -11,6 +13,10 @@ export interface Artifact {
   readonly types: string;
   /** The packed file; absent if a sink took it, if the weights are embedded in the module, or if there are none. */
   readonly weights?: Uint8Array;
+  /** The shaders of the target wgsl by name, as they stand in the module. */
+  readonly shaders?: readonly { readonly name: string; readonly text: string }[];
+  /** What a device of the target wgsl must have. */
+  readonly needs?: Limits;
   readonly kernels: number;
   readonly launches: number;
   /** Bytes of the arena that a loaded net holds. */

@@ -1,13 +1,18 @@
-// Parts of an emitted module's text that all targets share.
+// Parts that the emitted modules of all targets have: header, ports, tables, comments.
 
 import type { Kernel, KernelProgram, Launch, Port } from "#kernel/ir.js";
+import { arenaElements } from "#ir/arenas.js";
 import type { EmitOptions } from "./artifact.js";
 import { fileNameOf } from "./artifact.js";
-import type { PackedWeights } from "./packed.js";
-import { comment } from "./comment.js";
+import type { PackedWeights, PlacedWeights } from "./packed.js";
+import { comment } from "./text.js";
 
 /** What a kernel computes: the nodes of its launches and the user's lines that they come from. */
-export function kernelComment(kernel: Kernel, launches: readonly Launch[], { lineOf }: EmitOptions): string {
+export function kernelComment(
+  kernel: Kernel,
+  launches: readonly Launch[],
+  { lineOf }: Pick<EmitOptions, "lineOf">,
+): string {
   const shown = launches.slice(0, 3).map((launch) => `${launch.label}: ${launch.nodes.join(" → ")}`);
   if (launches.length > 3) shown.push(`… and ${launches.length - 3} more launches`);
   const lines = new Set(
@@ -17,26 +22,38 @@ export function kernelComment(kernel: Kernel, launches: readonly Launch[], { lin
   return [...shown, ...[...lines].map((line) => `  ${line}`), ...memory].map(oneLine).join("\n");
 }
 
-/** The first lines of a module; `language` as in `plain JavaScript`. */
+/** The first lines of a module: what it is, in `language`, and what it came to. */
 export function headerText(program: KernelProgram, options: EmitOptions, language: string): string {
+  const bytes = 4 * arenaElements(program);
   return comment(
     [
       `The net ${oneLine(program.name)}, compiled by Cleave ${options.version} to ${language}. Do not edit.`,
       ...(options.summary === undefined ? [] : [oneLine(options.summary)]),
-      `${count(program.launches.length, "launch", "launches")} of ${count(program.kernels.length, "kernel", "kernels")}, ${program.arena * 4} bytes of arena.`,
+      `${count(program.launches.length, "launch", "launches")} of ${count(program.kernels.length, "kernel", "kernels")}, ${bytes} bytes of arena.`,
     ].join("\n"),
   )
     .join("\n")
     .concat("\n");
 }
 
-/** `const model = …`: what the runtime has to know of the program. */
-export function modelText(program: KernelProgram, packed: PackedWeights): string {
+/** The function that the module exports, which gives the runtime's loader the constants named. */
+export function loadText(loader: string, { embedded }: PlacedWeights, names: string): string {
+  const all = `model, ${names}, url: import.meta.url${embedded === undefined ? "" : ", embedded"}`;
+  return `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return ${loader}({ ${all} }, options);\n}\n`;
+}
+
+/** The constant `model`; `more` are properties that only this target has, as lines. */
+export function modelText(
+  program: KernelProgram,
+  packed: PackedWeights,
+  placeOf: (port: Port) => string,
+  more: readonly string[],
+): string {
   const ports = (all: readonly Port[]) =>
     all
       .map(
-        ({ name, shape, offset }) =>
-          `    { name: ${JSON.stringify(name)}, shape: [${shape.join(", ")}], offset: ${offset} },\n`,
+        (port) =>
+          `    { name: ${JSON.stringify(port.name)}, shape: [${port.shape.join(", ")}], ${placeOf(port)} },\n`,
       )
       .join("");
   const batch = program.batch === undefined ? "" : `  batch: ${JSON.stringify(program.batch)},\n`;
@@ -47,15 +64,11 @@ export function modelText(program: KernelProgram, packed: PackedWeights): string
 ${ports(program.inputs)}  ],
   outputs: [
 ${ports(program.outputs)}  ],
-${batch}  arena: ${program.arena},
-  scratch: ${program.scratch},
-  prepared: ${program.prepared},
-  weights: { file: ${file}, elements: ${packed.elements}, hash: "${packed.hash}" },
+${batch}${more.map((line) => `  ${line}\n`).join("")}  weights: { file: ${file}, elements: ${packed.elements}, hash: "${packed.hash}" },
 };
 `;
 }
 
-/** `const table = …`. */
 export function tableText(table: readonly number[]): string {
   if (table.length <= 16) return `const table = [${table.join(", ")}];\n`;
   const rows: string[] = [];
@@ -65,12 +78,10 @@ export function tableText(table: readonly number[]): string {
   return `const table = [\n${rows.join("")}];\n`;
 }
 
-/** A heading. */
 export function section(title: string): string {
   return `// ${"-".repeat(8)} ${title} ${"-".repeat(8)}\n`;
 }
 
-/** The text of a module; empty sections are left out. */
 export function joinSections(sections: readonly string[]): string {
   return sections.filter((text) => text !== "").join("\n");
 }
@@ -79,6 +90,7 @@ export function joinSections(sections: readonly string[]): string {
 function oneLine(text: string): string {
   return text.replaceAll(/[\r\n\u2028\u2029]+/g, " ");
 }
+
 function count(number: number, one: string, many: string): string {
   return `${number} ${number === 1 ? one : many}`;
 }

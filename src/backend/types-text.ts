@@ -3,25 +3,28 @@
 import type { KernelProgram, Port } from "#kernel/ir.js";
 import { fileNameOf } from "./artifact.js";
 
-/** The text of `<net>.d.ts`. `sync`: whether the target has `runSync`; `wasm`: the options of that target. */
+/**
+ * The text of `<net>.d.ts`. `sync`: whether the target has `runSync`; `kind`: what options, and what else, it has of its own.
+ */
 export function typesText(
   program: KernelProgram,
-  options: { readonly sync: boolean; readonly wasm?: boolean },
+  options: { readonly sync: boolean; readonly kind?: "wasm" | "gpu" },
 ): string {
   const { name, batch } = program;
-  const { wasm = false } = options;
+  const [gpu, wasm] = [options.kind === "gpu", options.kind === "wasm"];
+  const tensor = gpu ? "Float32Array | GpuBuffer" : "Float32Array";
   const packed = `${fileNameOf(name)}.packed.safetensors`;
   const many = batch === undefined ? "" : ` ${batch} is the number of samples, and any will do.`;
   return `// Types of the net ${name.replaceAll(/\s+/g, " ")}.
-
+${gpu ? gpuTypes : ""}
 /** Inputs by name: dense tensors in row-major order, channels last.${many} */
 export interface Inputs {
-${ports(program, program.inputs)}
+${ports(program, program.inputs, tensor)}
 }
 
 /** Outputs by name. */
 export interface Outputs {
-${ports(program, program.outputs)}
+${ports(program, program.outputs, "Float32Array")}
 }
 
 export interface LoadOptions {
@@ -30,14 +33,14 @@ export interface LoadOptions {
    * Default: that file beside the module, or the weights embedded in it.
    */
   readonly weights?: string | URL | ArrayBuffer | Uint8Array;
-${wasm ? loadTypes : ""}}
+${gpu ? gpuLoadTypes : wasm ? threadLoadTypes : ""}}
 
 export interface RunOptions {
-  /** Arrays that results are written into; what is missing is allocated. */
-  readonly into?: Partial<Outputs>;
-  /** Adds the milliseconds of launch i to element i. */
-  readonly times?: Float64Array;
-}
+${
+  gpu
+    ? "  /** Arrays or buffers that results are written into; what is missing is allocated. */\n  readonly into?: { readonly [K in keyof Outputs]?: Float32Array | GpuBuffer };\n"
+    : "  /** Arrays that results are written into; what is missing is allocated. */\n  readonly into?: Partial<Outputs>;\n  /** Adds the milliseconds of launch i to element i. */\n  readonly times?: Float64Array;\n"
+}}
 
 /** One launch of a kernel; multiply-accumulates are those of one sample. */
 export interface Launch {
@@ -53,17 +56,48 @@ export interface Net {
   readonly outputs: Readonly<Record<keyof Outputs, readonly (number | string)[]>>;
   readonly launches: readonly Launch[];
 ${wasm ? threadTypes : ""}  /** Throws TypeError if an input's name, type or length is wrong.${wasm ? " With several threads, the calling one stays free." : ""} */
-  run(inputs: Inputs, options?: RunOptions): Promise<Outputs>;
-${options.sync ? "  /** As run, at once. */\n  runSync(inputs: Inputs, options?: RunOptions): Outputs;\n" : ""}  /** Frees weights and memory; a later \`run\` throws. */
+${gpu ? gpuRunTypes : "  run(inputs: Inputs, options?: RunOptions): Promise<Outputs>;\n"}${options.sync ? "  /** As run, at once. */\n  runSync(inputs: Inputs, options?: RunOptions): Outputs;\n" : ""}  /** Frees weights and memory; a later \`run\` throws. */
   dispose(): void;
 }
 
-/** Reads the weights and makes the net ready. */
+/** Reads the weights and makes the net ready.${gpu ? " Rejects with a GpuError where the GPU is the reason." : ""} */
 export function load(options?: LoadOptions): Promise<Net>;
 `;
 }
 
-const loadTypes = `  /** How many threads compute, 1 to 256. Default: 1. A page needs the headers COOP and COEP for more than one. */
+/** GPU types by what the module asks of them, so that the declarations need no library. */
+const gpuTypes = `
+/** A GPUBuffer of the net's device, dense f32; as an input or output it is used in place if it has the usage STORAGE, else copied. */
+export interface GpuBuffer {
+  readonly size: number;
+  readonly usage: number;
+  mapAsync(mode: number): Promise<unknown>;
+}
+
+/** What \`load\`, \`run\` and \`warmup\` reject with where the GPU is the reason. */
+export interface GpuError extends Error {
+  readonly name: "GpuError";
+  readonly code: "no-webgpu" | "no-adapter" | "limits" | "device-lost" | "out-of-memory" | "validation";
+}
+`;
+
+const gpuLoadTypes = `  /** A GPUDevice to run on; it stays yours. Default: one of its own, which \`dispose\` destroys. */
+  readonly device?: object;
+  /** What to ask for an adapter instead of \`navigator.gpu\`, as \`create([])\` of the package webgpu in Node. */
+  readonly gpu?: object;
+`;
+
+const gpuRunTypes = `  run<I extends { readonly [K in keyof Outputs]?: Float32Array | GpuBuffer } = Record<never, never>>(
+    inputs: Inputs,
+    options?: { readonly into?: I },
+  ): Promise<{ readonly [K in keyof Outputs]: I extends { readonly [P in K]: infer T } ? T : Float32Array }>;
+  /** Runs all kernels once, so that the first \`run\` finds them compiled. */
+  warmup(): Promise<void>;
+  /** The GPUDevice that it runs on. */
+  readonly device: object;
+`;
+
+const threadLoadTypes = `  /** How many threads compute, 1 to 256. Default: 1. A page needs the headers COOP and COEP for more than one. */
   readonly threads?: number;
   /** Default: relaxed SIMD where the engine has it; results differ in the last bits. */
   readonly simd?: "simd" | "relaxed";
@@ -73,11 +107,11 @@ const threadTypes = `  /** How many threads compute: 1 too where memory cannot b
   readonly threads: number;
 `;
 
-function ports(program: KernelProgram, all: readonly Port[]): string {
+function ports(program: KernelProgram, all: readonly Port[], tensor: string): string {
   return all
     .map((port) => {
       const shape = port.shape.map((extent, axis) => (axis === 0 ? (program.batch ?? extent) : extent));
-      return `  /** f32[${shape.join(", ")}] */\n  readonly ${property(port.name)}: Float32Array;`;
+      return `  /** f32[${shape.join(", ")}] */\n  readonly ${property(port.name)}: ${tensor};`;
     })
     .join("\n");
 }

@@ -2,6 +2,7 @@
 
 import { gzipSync } from "node:zlib";
 import type { Command } from "commander";
+import { Option } from "commander";
 import { bytesText } from "#ir/units.js";
 import { checkEmbedding } from "#compile/emit.js";
 import { writeModule } from "../node.js";
@@ -12,12 +13,14 @@ import type { Session } from "./session.js";
 import { packing } from "./progress.js";
 import { summaryText } from "./summary.js";
 import { splitText } from "./split-text.js";
+import { readLimits } from "./limits.js";
 import { report } from "./terminal.js";
 import { jsonText } from "./json.js";
 
 interface CompileOptions extends ModelOptions, PassOptions {
   readonly output: string;
   readonly embedWeights?: boolean;
+  readonly emit?: "wgsl";
   readonly json?: boolean;
 }
 
@@ -27,6 +30,9 @@ export function addCompile(root: Command, session: Session): void {
     .argument("<model>", "a .net file")
     .option("-o, --output <dir>", "where the files go", ".")
     .option("--embed-weights", "put the weights into the module")
+    .addOption(
+      new Option("--emit <what>", "also write the shaders of the target wgsl as files").choices(["wgsl"]),
+    )
     .option("--json", "print what was written as JSON")
     .action((path: string, options: CompileOptions) => compileModel(path, options, session));
 }
@@ -35,7 +41,8 @@ function compileModel(path: string, options: CompileOptions, session: Session): 
   const { terminal } = session;
   const model = loadModel(path, options, session);
   if (!model) return;
-  const optimized = optimizeModel(model, options, session);
+  const limits = readLimits(options, session);
+  const optimized = limits && optimizeModel(model, options, session);
   if (!optimized) return;
   if (options.embedWeights) {
     const problems = checkEmbedding(optimized.module);
@@ -45,6 +52,8 @@ function compileModel(path: string, options: CompileOptions, session: Session): 
   session.progress.show("making kernels");
   const written = writeModule(optimized.module, options.output, {
     ...emitOptions(options),
+    limits,
+    shaders: options.emit === "wgsl",
     embedWeights: options.embedWeights ?? false,
     sources: model.sources,
     inputs: model.files,
@@ -54,7 +63,7 @@ function compileModel(path: string, options: CompileOptions, session: Session): 
   if (!written.value) return;
   const { artifact, files } = written.value;
   if (options.json) {
-    const { module, types: _, weights: __, ...facts } = artifact;
+    const { module, types: _, weights: __, shaders: ___, ...facts } = artifact;
     terminal.out(jsonText({ ...facts, moduleBytes: module.length, files: files.map((file) => file.path) }));
     return;
   }

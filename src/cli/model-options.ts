@@ -21,6 +21,7 @@ export interface PassOptions {
   readonly target: TargetName;
   readonly winograd: boolean;
   readonly winogradMemory: number;
+  readonly limits?: string;
   readonly rules: readonly string[];
   readonly passes?: readonly string[];
   readonly without: readonly string[];
@@ -59,6 +60,10 @@ export function withPassOptions(command: Command): Command {
       new Option("--winograd-memory <ratio>", "most memory for weights, as a multiple of the model's")
         .argParser(ratio)
         .default(2),
+    )
+    .option(
+      "--limits <file>",
+      'target wgsl: JSON of the devices\' limits, named as in GPUSupportedLimits; default "guaranteed", what every device has',
     )
     .addOption(list("--rules <file>", "rules and fusions of your own (repeatable)", collect))
     .option("--split <how>", splitHelp, parseSplit)

@@ -11,6 +11,7 @@ import { loadModel, optimizeModel } from "./model.js";
 import { countOption, threadCount } from "./number-options.js";
 import { packing } from "./progress.js";
 import type { Session } from "./session.js";
+import { exit } from "./terminal.js";
 
 interface ProfileOptions extends ModelOptions, PassOptions {
   readonly threads: number;
@@ -32,6 +33,11 @@ export function addProfile(root: Command, session: Session): void {
 
 async function profileModel(path: string, options: ProfileOptions, session: Session): Promise<void> {
   if (!checkThreads(options, session)) return;
+  if (options.target === "wgsl") {
+    session.terminal.err("error: profile times kernels on a CPU: --target is wasm or js\n");
+    session.code = exit.wrongUsage;
+    return;
+  }
   const model = loadModel(path, options, session);
   const optimized = model && optimizeModel(model, options, session);
   if (!model || !optimized) return;

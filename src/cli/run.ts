@@ -8,18 +8,16 @@ import { suggest } from "#diagnostic/suggest.js";
 import { inputNodes } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
-import { emit } from "#compile/emit.js";
-import { load } from "#compile/load.js";
 import type { ImageOptions } from "./image.js";
 import type { InputPort } from "./inputs.js";
 import { randomInput, readInput } from "./inputs.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
-import { checkThreads, emitOptions, withModelOptions, withPassOptions } from "./model-options.js";
+import { checkThreads, withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import { countOption, threadCount, wholeNumber } from "./number-options.js";
 import type { Session } from "./session.js";
-import { packing } from "./progress.js";
 import { summaryText } from "./summary.js";
+import { emitModel, loadArtifact } from "./artifact.js";
 import { report } from "./terminal.js";
 import { readLabels, topK } from "./topk.js";
 import { jsonText } from "./json.js";
@@ -80,14 +78,10 @@ async function runModel(
   const labels = options.labels === undefined ? [] : labelsOf(model, options.labels, session);
   if (!runs || !labels) return;
   const optimized = optimizeModel(model, options, session);
-  if (!optimized) return;
-  session.progress.show("making kernels");
-  const artifact = emit(optimized.module, {
-    ...emitOptions(options),
-    sources: model.sources,
-    onPacked: packing(session.progress),
-  });
-  const net = await load(artifact, options.target === "wasm" ? { threads: options.threads } : {});
+  const artifact = optimized && emitModel(model, optimized.module, options, session);
+  const threads = options.target === "wasm" ? { threads: options.threads } : {};
+  const net = artifact && (await loadArtifact(artifact, session, threads));
+  if (!net) return;
   if (!options.json) terminal.out(`${summaryText(model, optimized.module, artifact.launches)}\n`);
   const results: object[] = [];
   for (const { name, inputs } of runs) {

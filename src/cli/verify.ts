@@ -1,13 +1,12 @@
 // `cleave verify`: the emitted module against the reference interpreter, on random inputs.
 
 import type { Command } from "commander";
-import { emit } from "#compile/emit.js";
-import { verifyArtifact } from "#compile/verify-artifact.js";
+import { verifyNet } from "#compile/verify-artifact.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
-import { emitOptions, withModelOptions, withPassOptions } from "./model-options.js";
+import { withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./session.js";
-import { packing } from "./progress.js";
+import { emitModel, loadArtifact } from "./artifact.js";
 import { exit } from "./terminal.js";
 import { jsonText } from "./json.js";
 
@@ -26,16 +25,12 @@ export function addVerify(root: Command, session: Session): void {
 async function verifyModel(path: string, options: VerifyOptions, session: Session): Promise<void> {
   const model = loadModel(path, options, session);
   const optimized = model && optimizeModel(model, options, session);
-  if (!model || !optimized) return;
-  session.progress.show("making kernels");
-  const artifact = emit(optimized.module, {
-    ...emitOptions(options),
-    sources: model.sources,
-    onPacked: packing(session.progress),
-  });
+  const artifact = optimized && emitModel(model, optimized.module, options, session);
+  const net = artifact && (await loadArtifact(artifact, session, { poison: true }));
+  if (!model || !optimized || !net) return;
   // A split by choice changes values, so the emitted module is held against the graph that it was made from.
   const reference = options.split || options.approx ? optimized.module : model;
-  const comparisons = await verifyArtifact(artifact, reference, {
+  const comparisons = await verifyNet(net, reference, {
     onStep: (step, part) => session.progress.show(step, part),
   });
   if (options.json) session.terminal.out(jsonText(comparisons));

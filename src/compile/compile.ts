@@ -10,7 +10,7 @@ import type { ElaborateOptions } from "#elaborate/elaborate.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import type { Module } from "#ir/weights.js";
 import type { EmitModuleOptions } from "./emit.js";
-import { checkEmbedding, emit } from "./emit.js";
+import { checkArtifact, checkEmbedding, emit } from "./emit.js";
 import type { OptimizeOptions } from "./optimize.js";
 import { optimize } from "./optimize.js";
 import { targetOf } from "./targets.js";
@@ -36,11 +36,13 @@ export function compile(input: string | Ast | Module, options: CompileOptions = 
 
   const start = typeof input === "string" ? keep(parse(input, file)) : input;
   const model = start && ("graph" in start ? start : keep(elaborate(start, options)));
-  const { target } = targetOf(options.target);
+  const { target } = targetOf(options.target, options.limits);
   const optimized = model && keep(optimize(model, { ...options, target }));
   if (!optimized) return { diagnostics };
   if (options.embedWeights) diagnostics.push(...checkEmbedding(optimized.module));
   if (hasErrors(diagnostics)) return { diagnostics };
   const sources = new Map(typeof input === "string" ? [[file, input]] : []);
-  return { value: emit(optimized.module, { sources, ...options }), diagnostics };
+  const artifact = emit(optimized.module, { sources, ...options });
+  diagnostics.push(...checkArtifact(artifact, options.limits));
+  return hasErrors(diagnostics) ? { diagnostics } : { value: artifact, diagnostics };
 }

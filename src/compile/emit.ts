@@ -1,6 +1,8 @@
 // Emitting: an optimized module becomes kernels and then the text and bytes of an ES module.
 
 import type { Artifact, WeightSink } from "#backend/artifact.js";
+import type { Limits } from "#backend/wgsl/limits.js";
+import { checkLimits, guaranteedLimits } from "#backend/wgsl/limits.js";
 import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
@@ -18,6 +20,8 @@ import { version } from "./version.js";
 export interface EmitModuleOptions extends WinogradOptions {
   /** `wasm` by default. */
   readonly target?: TargetName;
+  /** wgsl: limits of the devices that the module is for, where they exceed the guaranteed ones. */
+  readonly limits?: Partial<Limits>;
   /** Put the weights into the module, in base64. */
   readonly embedWeights?: boolean;
   /** Takes the packed file while it is made; without it, the artifact holds it. */
@@ -31,7 +35,7 @@ export interface EmitModuleOptions extends WinogradOptions {
 /** The ES module of a module's graph. */
 export function emit(module: Module, options: EmitModuleOptions = {}): Artifact {
   expectArgument("emit", "a module, `{ graph, weights }`", module, hasProperties(module, "graph", "weights"));
-  const { target, emit: emitTarget } = targetOf(options.target);
+  const { target, emit: emitTarget } = targetOf(options.target, options.limits);
   const program = lower(scheduleModule(module, target, options));
   const ops = [...module.graph.nodes.values()].filter(
     (node) => node.op !== "input" && node.op !== "constant",
@@ -48,6 +52,12 @@ export function emit(module: Module, options: EmitModuleOptions = {}): Artifact 
     summary: `${ops} ops in ${program.launches.length} kernels`,
     lineOf: (node) => lineText(spans.get(node)),
   });
+}
+
+/** Why no device with these limits can run an artifact, if that is so. */
+export function checkArtifact(artifact: Artifact, limits: Partial<Limits> = {}): Diagnostic[] {
+  if (!artifact.needs) return [];
+  return checkLimits(artifact.name, artifact.needs, { ...guaranteedLimits, ...limits });
 }
 
 /** Most bytes of weights that are embedded: base64 makes a third more of them, and V8's strings end at 512 MiB. */

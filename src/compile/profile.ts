@@ -34,6 +34,7 @@ export interface ProfileOptions extends Omit<EmitModuleOptions, "embedWeights" |
 /** Times the kernels of an optimized module, one sample at a time, on random inputs. */
 export async function profile(module: Module, options: ProfileOptions = {}): Promise<ProfileReport> {
   const { target: name = defaultTarget, threads = 1, runs = 20, warmup = 500, onStep } = options;
+  if (name === "wgsl") throw new TypeError("profile times kernels on a CPU: its target is wasm or js");
   const { target } = targetOf(name);
   const schedule = scheduleModule(module, target, options);
   onStep?.("making kernels");

@@ -9,6 +9,7 @@ import type { Kernel, KernelProgram, Launch } from "#kernel/ir.js";
 import { emitMatmul } from "#kernel/matmul.js";
 import type { Build, Ref } from "#kernel/operands.js";
 import { tiles } from "#kernel/tile.js";
+import { arenaElements } from "#ir/arenas.js";
 import { load } from "./load.js";
 import type { TargetName } from "./targets.js";
 import { targetOf } from "./targets.js";
@@ -106,8 +107,8 @@ export function productProgram(name: TargetName, macs: number, threads: number):
   });
   const arena = offsets.c + blocks * rows * columns;
   const inputs = [
-    { name: "a", shape: [rows * depth], offset: offsets.a },
-    { name: "b", shape: [columns * depth], offset: offsets.b },
+    { name: "a", arena: 0, shape: [rows * depth], offset: offsets.a },
+    { name: "b", arena: 0, shape: [columns * depth], offset: offsets.b },
   ];
   return {
     ...programOf("product", lanes, arena, [kernel], blocks * repeats * rows * columns * depth),
@@ -163,8 +164,8 @@ export function streamProgram(name: TargetName, elements: number, threads: numbe
 }
 
 /** Bytes that the stream's last kernel reads and writes. */
-function bytesOf({ arena }: KernelProgram): number {
-  return 4 * arena;
+function bytesOf(program: KernelProgram): number {
+  return 4 * arenaElements(program);
 }
 
 interface Made {
@@ -193,6 +194,7 @@ function programOf(
   const launches = made.map(({ offsets, kernel }, at): Launch => ({
     kernel: at,
     offsets,
+    memories: offsets.map(() => 0),
     label: kernel.name,
     nodes: [kernel.name],
     macs,
@@ -206,7 +208,8 @@ function programOf(
     weights: [],
     prepared: 0,
     table: [],
-    arena,
+    arenas: [{ kind: "vecs", elements: arena }],
+    weightParts: [0],
     scratch: 0,
     inputs: [],
     outputs: [],
@@ -214,5 +217,5 @@ function programOf(
 }
 
 function at(offset: number): Ref {
-  return { kind: "view", offset };
+  return { kind: "view", arena: 0, offset };
 }

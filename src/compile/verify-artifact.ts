@@ -9,6 +9,7 @@ import { tensor } from "#ir/tensor.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { seededRandom } from "#ops/random.js";
+import type { LoadOptions, Net } from "#runtime/types.js";
 import { load } from "./load.js";
 
 /** How one output compares. */
@@ -28,12 +29,21 @@ export interface VerifyOptions {
   readonly onStep?: (step: string, part?: number) => void;
 }
 
-/**
- * Runs the artifact, over memory full of NaN, and the interpreter on the same standard normal inputs. A net with an
- * open batch gets two samples, which the interpreter takes one by one.
- */
+/** Loads the artifact over memory full of NaN, and compares it as `verifyNet` does. */
 export async function verifyArtifact(
   artifact: Artifact,
+  reference: Module,
+  options: VerifyOptions & { readonly load?: LoadOptions } = {},
+): Promise<Comparison[]> {
+  return verifyNet(await load(artifact, { poison: true, ...options.load }), reference, options);
+}
+
+/**
+ * Runs a net and the interpreter on the same standard normal inputs, and disposes of the net. One with an open batch gets two
+ * samples, which the interpreter takes one by one.
+ */
+export async function verifyNet(
+  net: Net,
   reference: Module,
   { seed = 1, onStep }: VerifyOptions = {},
 ): Promise<Comparison[]> {
@@ -45,7 +55,6 @@ export async function verifyArtifact(
     inputs[name] = Float32Array.from({ length: samples * elements(type.shape) }, () => random.normal());
   }
   onStep?.("running the module");
-  const net = await load(artifact, { poison: true });
   const actual = await net.run(inputs);
   net.dispose();
 

@@ -12,6 +12,11 @@ export interface Target {
   readonly scratchBytes: number;
   /** Chains of stages that the target has kernels for; `separable` alone if absent. */
   readonly chains?: readonly StageChain[];
+  /**
+   * Memory as a GPU has it: tensors of vecs, tensors of single elements and each input and output lie in buffers of their own,
+   * none larger than a kernel can bind. Absent where one arena holds everything.
+   */
+  readonly buffers?: { readonly bindingBytes: number };
   /** Multiply-accumulates a second of a dense matmul, and of a depthwise convolution. */
   readonly denseMacs: number;
   readonly depthwiseMacs: number;

@@ -7,7 +7,8 @@ import type { Kernel, Parameter } from "./ir.js";
 /** Where a kernel runs under the checker. */
 export interface Surroundings {
   readonly lanes: number;
-  readonly arena: WatchedMemory;
+  /** By parameter. */
+  readonly arenas: ReadonlyMap<string, WatchedArena>;
   readonly scratch: WatchedMemory;
   readonly weights: Float32Array;
   readonly prepared: WatchedMemory;
@@ -15,7 +16,11 @@ export interface Surroundings {
   /** Base of each parameter in its space. */
   readonly bases: ReadonlyMap<string, number>;
   readonly say: (finding: string) => void;
-  /** Arena elements that hold something; of a whole program only. */
+}
+
+export interface WatchedArena {
+  readonly memory: WatchedMemory;
+  /** Elements that hold something; of a whole program only. */
   readonly filled?: Uint8Array;
 }
 
@@ -29,9 +34,15 @@ export interface Access {
 
 /** Accesses of a kernel by `who`, with the findings phrased for people. */
 export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Access {
-  const { lanes, scratch, bases, filled } = around;
+  const { lanes, scratch, arenas, prepared, bases } = around;
   const say = (text: string) => around.say(`${kernel.name}: ${text}`);
   const nameOf = (parameter: Parameter | undefined) => parameter?.name ?? "scratch";
+  const arenaOf = (parameter: Parameter): WatchedArena =>
+    arenas.get(parameter.name) ?? bug(`${parameter.name} has no arena`);
+  const memoryOf = (parameter: Parameter | undefined): WatchedMemory => {
+    if (!parameter) return scratch;
+    return parameter.space === "prepared" ? prepared : arenaOf(parameter).memory;
+  };
   const baseOf = (parameter: Parameter | undefined) => (parameter ? (bases.get(parameter.name) ?? 0) : 0);
 
   /** Whether the access is inside; says so if it is not. */
@@ -59,9 +70,6 @@ export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Acces
     );
   }
 
-  const memoryOf = (parameter: Parameter | undefined): WatchedMemory =>
-    !parameter ? scratch : parameter.space === "prepared" ? around.prepared : around.arena;
-
   /** Reads one element of an arena, scratch, weights or table. */
   function read(parameter: Parameter | undefined, element: number): number {
     if (parameter?.space === "weights") return around.weights[element] ?? 0;
@@ -74,16 +82,18 @@ export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Acces
 
   /** A padded lane may hold anything, so that a vec of the arena needs only one element that something wrote. */
   function checkFilled(parameter: Parameter | undefined, element: number, count: number): void {
-    if (!filled || parameter?.space !== "arena") return;
+    const filled = parameter?.space === "arena" ? arenaOf(parameter).filled : undefined;
+    if (!filled) return;
     for (let k = 0; k < count; k += 1) if (filled[element + k] === 1) return;
-    say(`a read of ${parameter.name} where nothing was written`);
+    say(`a read of ${nameOf(parameter)} where nothing was written`);
   }
 
   function write(parameter: Parameter | undefined, element: number, value: number): void {
     const memory = memoryOf(parameter);
     reportRace(parameter, memory.write(element, who));
     memory.values[element] = value;
-    if (parameter?.space === "arena" && filled) filled[element] = 1;
+    const filled = parameter?.space === "arena" ? arenaOf(parameter).filled : undefined;
+    if (filled) filled[element] = 1;
   }
 
   return {
@@ -101,7 +111,14 @@ export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Acces
       return Array.from({ length: lanes }, (_, k) => (isInside ? read(parameter, element + k) : 0));
     },
     store(parameter, address, value) {
-      if (inside(parameter, address, 1, "store")) write(parameter, baseOf(parameter) + address, value);
+      if (!inside(parameter, address, 1, "store")) return;
+      const element = baseOf(parameter) + address;
+      write(parameter, element, value);
+      if (!parameter?.vecs) return;
+      // A store to one element may write back what it read of the others.
+      const first = Math.floor(element / lanes) * lanes;
+      for (let k = first; k < first + lanes; k += 1)
+        if (k !== element) reportRace(parameter, memoryOf(parameter).write(k, who));
     },
     storeVec(parameter, address, values) {
       checkAlignment(parameter, address);

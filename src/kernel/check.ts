@@ -1,5 +1,7 @@
 // Checks kernels by running them: every address, every race, every read of memory that nothing wrote.
 
+import { bug } from "#diagnostic/diagnostic.js";
+import type { WatchedArena } from "./check-access.js";
 import { checkForm } from "./check-form.js";
 import { createMemory } from "./check-memory.js";
 import type { Kernel, KernelProgram } from "./ir.js";
@@ -23,11 +25,16 @@ export function checkProgram(
 ): CheckedProgram {
   const findings = new Set<string>();
   const say = (finding: string) => findings.add(finding);
-  const arena = createMemory(program.arena, false);
-  const filled = new Uint8Array(program.arena);
+  const arenas = program.arenas.map(({ elements }) => ({
+    memory: createMemory(elements, false),
+    filled: new Uint8Array(elements),
+  }));
+  const arenaOf = (index: number): WatchedArena & { readonly filled: Uint8Array } =>
+    arenas[index] ?? bug(`arena ${index} does not exist`);
   for (const port of program.inputs) {
     const size = sizeOf(port.shape);
-    arena.values.set(inputs.get(port.name) ?? sampleValues(size), port.offset);
+    const { memory, filled } = arenaOf(port.arena);
+    memory.values.set(inputs.get(port.name) ?? sampleValues(size), port.offset);
     filled.fill(1, port.offset, port.offset + size);
   }
   const weights = packedValues(program);
@@ -41,41 +48,52 @@ export function checkProgram(
       say(`launch of ${launch.label} does not fit kernel ${launch.kernel}`);
       continue;
     }
-    const bases = new Map(kernel.parameters.map((parameter, k) => [parameter.name, launch.offsets[k] ?? 0]));
-    const spaces = {
-      arena: program.arena,
-      weights: weights.length,
-      prepared: program.prepared,
-      table: program.table.length,
-    };
-    const outside = kernel.parameters.filter(({ name, space, extent }) => {
+    const memoryOf = (at: number): number => launch.memories[at] ?? 0;
+    // The checker has all parts of the weights in one.
+    const bases = new Map(
+      kernel.parameters.map(({ name, space }, at) => {
+        const part = space === "weights" ? (program.weightParts[memoryOf(at)] ?? 0) : 0;
+        return [name, part + (launch.offsets[at] ?? 0)];
+      }),
+    );
+    const outside = kernel.parameters.filter(({ name, space, extent }, at) => {
       const base = bases.get(name) ?? 0;
-      return !(base >= 0 && base + extent <= spaces[space]);
+      const spaces = {
+        arena: () => arenaOf(memoryOf(at)).memory.values.length,
+        weights: () => weights.length,
+        prepared: () => program.prepared,
+        table: () => program.table.length,
+      };
+      return !(base >= 0 && base + extent <= spaces[space]());
     });
     for (const { name, space } of outside) {
       say(`${kernel.name}: ${name} of ${launch.label} reaches outside the ${space}`);
     }
     // What has no form cannot run, and what reaches outside says nothing more.
     if (outside.length > 0 || (forms[launch.kernel]?.length ?? 0) > 0) continue;
-    arena.forget();
+    for (const arena of arenas) arena.memory.forget();
     prepared.forget();
     runKernel(kernel, {
       lanes: program.lanes,
-      arena,
+      arenas: new Map(
+        kernel.parameters.flatMap(({ name, space }, at) =>
+          space === "arena" ? [[name, arenaOf(memoryOf(at))] as const] : [],
+        ),
+      ),
       scratch: createMemory(kernel.scratch, true),
       weights,
       prepared,
       table: program.table,
       bases,
       say,
-      filled,
     });
   }
 
   const outputs = new Map<string, Float32Array>();
-  for (const { name, shape, offset } of program.outputs) {
+  for (const { name, arena, shape, offset } of program.outputs) {
     const end = offset + sizeOf(shape);
-    outputs.set(name, arena.values.slice(offset, end));
+    const { memory, filled } = arenaOf(arena);
+    outputs.set(name, memory.values.slice(offset, end));
     if (filled.subarray(offset, end).includes(0)) say(`output ${name} is not written in full`);
   }
   return { findings: [...findings], outputs };
@@ -97,13 +115,13 @@ export function checkKernel(kernel: Kernel, lanes: number, table: readonly numbe
     bases.set(name, space === "table" ? 0 : sizes[space]);
     sizes[space] += Math.ceil(extent / lanes) * lanes;
   }
-  const arena = createMemory(sizes.arena, false);
-  arena.values.set(sampleValues(sizes.arena));
+  const memory = createMemory(sizes.arena, false);
+  memory.values.set(sampleValues(sizes.arena));
   const prepared = createMemory(sizes.prepared, false);
   prepared.values.set(sampleValues(sizes.prepared));
   runKernel(kernel, {
     lanes,
-    arena,
+    arenas: new Map(kernel.parameters.map(({ name }) => [name, { memory }])),
     scratch: createMemory(kernel.scratch, true),
     weights: sampleValues(sizes.weights),
     prepared,

@@ -15,7 +15,8 @@ export function foldKernel(kernel: Kernel): Kernel {
   walkStatements(kernel.body, (statement) => {
     if (statement.kind === "set") changing.add(statement.register.name);
   });
-  return { ...kernel, body: foldBody(kernel.body, { known, changing, values: new Map() }) };
+  const isAlone = kernel.team === 1;
+  return { ...kernel, body: foldBody(kernel.body, { known, changing, values: new Map(), isAlone }) };
 }
 
 interface State {
@@ -23,6 +24,8 @@ interface State {
   readonly known: Map<string, Value>;
   /** Registers that are set after their declaration. */
   readonly changing: ReadonlySet<string>;
+  /** Whether the block has one item: then a team loop that runs once is no more than its body. */
+  readonly isAlone: boolean;
   /** Shared values stay shared. */
   readonly values: Map<Value, Value>;
 }
@@ -58,7 +61,7 @@ function foldStatement(statement: Statement, state: State): Statement[] {
     case "team":
       if (statement.count === 0) return [];
       // Names are unique in a kernel, so the body can stand in the enclosing scope.
-      if (statement.count === 1) {
+      if (statement.count === 1 && (statement.kind === "for" || state.isAlone)) {
         state.known.set(statement.index.name, integer(0));
         return foldBody(statement.body, state);
       }

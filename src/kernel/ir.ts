@@ -30,6 +30,8 @@ export interface Parameter {
   readonly access: "read" | "write" | "read_write";
   /** Elements from the base that the kernel may touch; the checker holds it. */
   readonly extent: number;
+  /** It lies in an arena of vecs: a store to one element may rewrite the whole vec, so no two items may store into one. */
+  readonly vecs?: true;
 }
 
 /** What a load or store refers to: a parameter by name, or the block's scratch. */
@@ -164,6 +166,8 @@ export interface Kernel {
 /** One call of a kernel, with the base offset of each parameter, in elements. */
 export interface Launch {
   readonly kernel: number;
+  /** Of each parameter: which arena, or which part of the weights; 0 for a table. */
+  readonly memories: readonly number[];
   readonly offsets: readonly number[];
   /** Names of the graph's nodes that it computes, and why it is one kernel: for comments, profiles and errors. */
   readonly label: string;
@@ -171,7 +175,7 @@ export interface Launch {
   readonly macs: number;
 }
 
-/** A piece of the packed weights: written in this order, each at a multiple of the lane count. */
+/** A piece of the packed weights: written in this order, none across two parts, each at a multiple of the lane count. */
 export interface PackedWeight {
   readonly name: string;
   readonly elements: number;
@@ -182,9 +186,10 @@ export interface PackedWeight {
   readonly pack: (memory?: Float32Array) => Iterable<Float32Array>;
 }
 
-/** A dense tensor in the arena that `run` fills or reads. */
+/** A dense tensor in an arena that `run` fills or reads. */
 export interface Port {
   readonly name: string;
+  readonly arena: number;
   readonly shape: readonly number[];
   /** In elements. */
   readonly offset: number;
@@ -194,6 +199,12 @@ export interface Port {
 export interface StagedWeight {
   readonly elements: number;
   readonly launches: number;
+}
+
+/** A memory that kernels read and write: see the schedule's arenas. */
+export interface ProgramArena {
+  readonly kind: "vecs" | "scalars" | "port";
+  readonly elements: number;
 }
 
 /** All that a back end needs: it never sees a graph. */
@@ -214,8 +225,11 @@ export interface KernelProgram {
   readonly prepared: number;
   /** i32 tables (resize, gather), one after another. */
   readonly table: readonly number[];
+  /** One, for targets that do not keep kinds apart. */
+  readonly arenas: readonly ProgramArena[];
+  /** Where each part of the weights begins, in elements: one part, unless a kernel cannot bind them all. */
+  readonly weightParts: readonly number[];
   /** Elements. */
-  readonly arena: number;
   readonly scratch: number;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];

@@ -1,7 +1,6 @@
 // Lowering: every group of a schedule becomes a launch of a kernel, and equal kernels become one.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { WeightId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { channels } from "#ir/type.js";
 import { isMember, macsOf } from "#ops/index.js";
@@ -11,7 +10,6 @@ import type { Body } from "./convolution.js";
 import { groupBody } from "./group-body.js";
 import type { Kernel, KernelProgram, Launch, PackedWeight, Port } from "./ir.js";
 import type { Ref } from "./operands.js";
-import type { Packing } from "./pack.js";
 import type { Tile } from "./tile.js";
 import { tiles } from "./tile.js";
 
@@ -39,28 +37,28 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
     return { kernel: known.index, places: sources.map(placeOf), ...label };
   }
 
-  /** The offset of a source, or the weight whose place in the packed file is found at the end. */
-  function placeOf(source: Ref): number | WeightRef {
+  /** Where a source begins, or the weight whose place in the packed file is found at the end. */
+  function placeOf(source: Ref): Start | WeightRef {
     switch (source.kind) {
       case "view":
-        return source.offset;
+        return { memory: source.arena, offset: source.offset };
       case "weight":
         return source;
       case "table": {
         const offset = table.length;
         for (const value of source.values) table.push(value);
-        return offset;
+        return { memory: 0, offset };
       }
       case "prepared": {
         const key = `${source.name} of ${source.weight}`;
         const known = prepared.get(key);
-        if (known !== undefined) return known;
+        if (known !== undefined) return { memory: 0, offset: known };
         const offset = preparedSize;
         prepared.set(key, offset);
         preparedSize += Math.ceil(source.elements / target.lanes) * target.lanes;
         const label = { label: source.name, nodes: [source.weight], macs: 0 };
         setup.push(launchOf(source.name, label, (k) => source.make(k, tile)));
-        return offset;
+        return { memory: 0, offset };
       }
       default:
         return source satisfies never;
@@ -82,7 +80,8 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
     weights: packed.weights,
     prepared: preparedSize,
     table,
-    arena: schedule.arena,
+    arenas: schedule.arenas,
+    weightParts: packed.parts,
     scratch: Math.max(0, ...[...kernels.values()].map((entry) => entry.kernel.scratch)),
     inputs: schedule.inputs.map(portOf),
     outputs: schedule.outputs.map(portOf),
@@ -92,16 +91,22 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
 
 function portOf({ name, view }: Schedule["inputs"][number]): Port {
   if (view.stride !== channels(view.type.shape)) bug(`${name} is an input or output, but not dense`);
-  return { name, shape: view.type.shape, offset: view.offset };
+  return { name, arena: view.arena, shape: view.type.shape, offset: view.offset };
+}
+
+/** Where a parameter begins: in which arena or part of the weights, and at which element of it. */
+interface Start {
+  readonly memory: number;
+  readonly offset: number;
 }
 
 /** What a launch says of itself. */
-type Label = Omit<Launch, "kernel" | "offsets">;
+type Label = Pick<Launch, "label" | "nodes" | "macs">;
 
 type WeightRef = Extract<Ref, { readonly kind: "weight" }>;
 
 /** A launch whose weights have no place yet. */
-type Draft = Label & { readonly kernel: number; readonly places: readonly (number | WeightRef)[] };
+type Draft = Label & { readonly kernel: number; readonly places: readonly (Start | WeightRef)[] };
 
 /** Places what the launches read, then what only the setup reads: those launches of the setup come last. */
 function placeWeights(
@@ -109,12 +114,11 @@ function placeWeights(
   launches: readonly Draft[],
   setup: readonly Draft[],
 ): Pick<KernelProgram, "setup" | "launches" | "staged"> {
-  const finish = ({ places, ...draft }: Draft): Launch => ({
-    ...draft,
-    offsets: places.map((place) =>
-      typeof place === "number" ? place : packed.offsetOf(place.weight, place.packing),
-    ),
-  });
+  const finish = ({ places, ...draft }: Draft): Launch => {
+    const starts = places.map((place) => ("offset" in place ? place : packed.startOf(place)));
+    const memories = starts.map(({ memory }) => memory);
+    return { ...draft, memories, offsets: starts.map(({ offset }) => offset) };
+  };
   const placed = launches.map(finish);
   const isStaged = (draft: Draft): boolean => weightsOf(draft).some((ref) => !packed.has(ref));
   const resident = setup.filter((draft) => !isStaged(draft));
@@ -134,7 +138,7 @@ function placeWeights(
 }
 
 function weightsOf({ places }: Draft): WeightRef[] {
-  return places.filter((place) => typeof place !== "number");
+  return places.filter((place) => "weight" in place);
 }
 
 function keyOf({ weight, packing }: Pick<WeightRef, "weight" | "packing">): string {
@@ -144,7 +148,9 @@ function keyOf({ weight, packing }: Pick<WeightRef, "weight" | "packing">): stri
 /** Gives every weight in every layout a place in the packed file, in the order of first use. */
 class WeightPacker {
   readonly weights: PackedWeight[] = [];
-  readonly #offsets = new Map<string, number>();
+  /** Where each part begins; a weight that does not fit into what is left of one begins the next. */
+  readonly parts: number[] = [0];
+  readonly #starts = new Map<string, Start>();
   readonly #schedule: Schedule;
   #size = 0;
 
@@ -154,28 +160,32 @@ class WeightPacker {
   }
 
   has(ref: WeightRef): boolean {
-    return this.#offsets.has(keyOf(ref));
+    return this.#starts.has(keyOf(ref));
   }
 
   constructor(schedule: Schedule) {
     this.#schedule = schedule;
   }
 
-  offsetOf(weight: WeightId, packing: Packing): number {
+  startOf({ weight, packing }: WeightRef): Start {
     const key = keyOf({ weight, packing });
-    const known = this.#offsets.get(key);
+    const known = this.#starts.get(key);
     if (known !== undefined) return known;
-    const { lanes } = this.#schedule.target;
+    const { lanes, buffers } = this.#schedule.target;
     const store = this.#schedule.weights;
-    const offset = this.#size;
-    this.#offsets.set(key, offset);
-    this.#size += Math.ceil(packing.elements / lanes) * lanes;
+    const elements = Math.ceil(packing.elements / lanes) * lanes;
+    const part = this.parts.at(-1) ?? 0;
+    const largest = (buffers?.bindingBytes ?? Number.POSITIVE_INFINITY) / 4;
+    if (this.#size > part && this.#size + elements - part > largest) this.parts.push(this.#size);
+    const start = { memory: this.parts.length - 1, offset: this.#size - (this.parts.at(-1) ?? 0) };
+    this.#starts.set(key, start);
+    this.#size += elements;
     this.weights.push({
       name: weight,
-      elements: this.#size - offset,
+      elements,
       pack: (memory) => packing.pack(store.readF32(weight, memory)),
     });
-    return offset;
+    return start;
   }
 }
 

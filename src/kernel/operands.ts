@@ -13,7 +13,7 @@ import type { Tile } from "./tile.js";
 
 /** What a parameter of a kernel refers to. */
 export type Ref =
-  | { readonly kind: "view"; readonly offset: number }
+  | { readonly kind: "view"; readonly arena: number; readonly offset: number }
   | { readonly kind: "weight"; readonly weight: WeightId; readonly packing: Packing }
   | PreparedRef
   | { readonly kind: "table"; readonly values: readonly number[] };
@@ -77,8 +77,13 @@ function viewOperand(
   access: "read" | "write" | "read_write",
   extent = extentOf(view.type.shape, view.stride),
 ): Operand {
-  const { type, offset, stride } = view;
-  const place = k.parameter(name, { space: "arena", access, extent }, { kind: "view", offset });
+  const { type, arena, offset, stride } = view;
+  const vecs = view.vecs ? { vecs: view.vecs } : {};
+  const place = k.parameter(
+    name,
+    { space: "arena", access, extent, ...vecs },
+    { kind: "view", arena, offset },
+  );
   const wide = offset % k.lanes === 0 && (stride % k.lanes === 0 || vectors(type.shape) === 1);
   return { place, shape: type.shape, stride, wide };
 }

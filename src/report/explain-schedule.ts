@@ -11,6 +11,7 @@ import { describeGroup, describeTotals } from "#schedule/describe.js";
 import type { KernelCost } from "#schedule/kernel-cost.js";
 import { kernelCost } from "#schedule/kernel-cost.js";
 import type { ConvolutionChoice, Group, Schedule } from "#schedule/schedule.js";
+import { arenaElements } from "#ir/arenas.js";
 
 /** One kernel, in the order in which they run. */
 export interface KernelReport {
@@ -79,7 +80,7 @@ export function explainSchedule(sources: ScheduleSources): ScheduleReport {
     target: schedule.target.name,
     tile,
     kernels,
-    arenaBytes: 4 * schedule.arena,
+    arenaBytes: 4 * arenaElements(schedule),
     arenaBoundBytes: 4 * schedule.arenaBound,
     seconds: kernels.reduce((sum, { cost }) => sum + cost.seconds, 0),
   };

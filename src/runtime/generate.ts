@@ -7,9 +7,11 @@ import { format } from "oxfmt";
 
 /** Parts of emitted modules by name, from the files that hold them. */
 const parts = {
-  net: ["hash", "weights", "net"],
+  shared: ["hash", "weights", "ports"],
+  net: ["net"],
   js: ["js"],
   wasm: ["crew", "workers", "wasm"],
+  wgsl: ["wgsl", "gpu-device", "gpu-memory", "gpu-error"],
   erf: ["erf"],
   roundHalfEven: ["round"],
 } as const;
@@ -39,6 +41,8 @@ async function plainText(file: string): Promise<string> {
     formatted.code
       .replaceAll(/^import [^;]*;\n/gm, "")
       .replaceAll(/^export (?=(async )?function |const )/gm, "")
+      // What only types need.
+      .replaceAll(/^\/\/\/ <reference [^\n]*\n/gm, "")
       // Docs whose interface was stripped stand alone: nothing follows but an empty line.
       .replaceAll(/^\/\*\*(?:(?!\*\/)[^])*\*\/\n\n/gm, "")
       .replaceAll(/\n{3,}/g, "\n\n")

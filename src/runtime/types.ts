@@ -37,6 +37,10 @@ export type WeightsSource = string | URL | ArrayBuffer | Uint8Array;
 export interface LoadOptions {
   /** Default: the packed file beside the module, or what is embedded in it. */
   readonly weights?: WeightsSource;
+  /** wgsl: the `navigator.gpu` to use, where there is none or another is meant, as from the package `webgpu` in Node. */
+  readonly gpu?: object;
+  /** wgsl: a GPUDevice of the caller's, which stays the caller's. */
+  readonly device?: object;
   /** WebAssembly: how many threads compute; 1 by default. */
   readonly threads?: number;
   /** WebAssembly: which of the two binaries; by default relaxed SIMD where the engine has it. Results differ in the last bits. */
@@ -91,7 +95,7 @@ export interface Net {
   readonly launches: readonly LaunchInfo[];
   /** How many threads compute. */
   readonly threads: number;
-  /** Throws `TypeError` if an input's name, type or length is wrong, and `Error` while `run` is under way on other threads. */
+  /** Throws `TypeError` if an input's name, type or length is wrong, and `Error` while `run` is under way on other threads. A net of the target wgsl has no `runSync`: a GPU answers later. */
   runSync(inputs: Tensors, options?: RunOptions): Record<string, Float32Array>;
   /** With several threads, on other threads than the caller's. Runs that overlap take turns; inputs are read at the turn. */
   run(inputs: Tensors, options?: RunOptions): Promise<Record<string, Float32Array>>;

@@ -3,9 +3,12 @@
 import { addToHash, endHash, hashBytes, startHash } from "./hash.js";
 import type { Model, WeightsSource } from "./types.js";
 
+/** The parts of a model that are read here. */
+type Weighted = Pick<Model, "name" | "weights">;
+
 /** The packed weights as f32. Given bytes are kept, not copied, where their alignment allows it. */
 export async function findWeights(
-  model: Model,
+  model: Weighted,
   base: string,
   source: WeightsSource | undefined,
   embedded: string | undefined,
@@ -30,7 +33,7 @@ export interface Room {
 
 /** Reads the packed weights into rooms, in order, which have their size, and checks them. `base` is the module's URL. */
 export async function readWeights(
-  model: Model,
+  model: Weighted,
   base: string,
   source: WeightsSource | undefined,
   embedded: string | undefined,
@@ -59,7 +62,7 @@ export async function readWeights(
 
 const givenBytes = "the weights given";
 
-function urlOf(model: Model, source: string | URL | undefined, base: string): URL {
+function urlOf(model: Weighted, source: string | URL | undefined, base: string): URL {
   try {
     return new URL(source ?? encodeURIComponent(model.weights.file), base);
   } catch {
@@ -80,7 +83,7 @@ function bytesOf(source: unknown): Uint8Array | undefined {
 }
 
 /** The bytes of a file or a response; a piece is valid until the next one is asked for. */
-async function* piecesOf(model: Model, url: URL): AsyncGenerator<Uint8Array> {
+async function* piecesOf(model: Weighted, url: URL): AsyncGenerator<Uint8Array> {
   const fail = (why: unknown): never => {
     const text = why instanceof Error ? why.message : String(why);
     throw new Error(`${model.name}: cannot read the weights ${url.href}: ${text}`);
@@ -120,7 +123,7 @@ interface FileSystem {
 }
 
 /** Takes a packed file in pieces of any size, and puts the data of its tensor into rooms. */
-function createIntake(model: Model, where: string, rooms: readonly Room[]) {
+function createIntake(model: Weighted, where: string, rooms: readonly Room[]) {
   const filling = createFilling(model, where, rooms);
   let head: Uint8Array = new Uint8Array(0);
   let range: DataRange | undefined;
@@ -151,7 +154,7 @@ function createIntake(model: Model, where: string, rooms: readonly Room[]) {
 }
 
 /** Fills rooms one after another with data that comes in pieces, and checks the hash of all in the end. */
-function createFilling(model: Model, where: string, rooms: readonly Room[]) {
+function createFilling(model: Weighted, where: string, rooms: readonly Room[]) {
   const state = startHash();
   let at = 0;
   let filled = 0;
@@ -196,7 +199,7 @@ interface DataRange {
  * Where in the file the data of the one tensor of a packed safetensors file lies (8 bytes of header length, JSON, data); undefined
  * if `head`, its beginning, does not hold the whole header.
  */
-function dataRange(model: Model, head: Uint8Array, where: string): DataRange | undefined {
+function dataRange(model: Weighted, head: Uint8Array, where: string): DataRange | undefined {
   if (head.length < 8) return undefined;
   const length = new DataView(head.buffer, head.byteOffset, 8).getUint32(0, true);
   // Cleave's are some hundred bytes long.
@@ -217,15 +220,15 @@ function dataRange(model: Model, head: Uint8Array, where: string): DataRange | u
   return { start: 8 + length + start, end: 8 + length + end };
 }
 
-function wrongFile(model: Model, where: string, why: string): Error {
+function wrongFile(model: Weighted, where: string, why: string): Error {
   return new Error(`${model.name}: ${where} is no packed weight file of Cleave: ${why}`);
 }
 
-function checkHash(model: Model, data: Uint8Array, where: string): void {
+function checkHash(model: Weighted, data: Uint8Array, where: string): void {
   compareHash(model, hashBytes(data), where);
 }
 
-function compareHash(model: Model, hash: string, where: string): void {
+function compareHash(model: Weighted, hash: string, where: string): void {
   if (hash === model.weights.hash) return;
   throw new Error(
     `${model.name}: the weights (${where}) have hash ${hash}, but this module was compiled with ${model.weights.hash}; use the packed file that was written with it`,

@@ -6,6 +6,7 @@ import { channels } from "#ir/type.js";
 import { bytesText, plural, shapeText } from "#ir/units.js";
 import { entryOf } from "#ir/weights.js";
 import type { Group, Schedule, Source, Step, View } from "./schedule.js";
+import { arenaElements } from "#ir/arenas.js";
 
 /**
  * One line a kernel with its reason, then lines for what it reads, does and writes; places are `@offset` in elements, with
@@ -26,8 +27,9 @@ export function describeSchedule(schedule: Schedule): string {
 }
 
 /** `12 kernels, arena 1.2 MiB (no plan needs less than 1.1 MiB)`. */
-export function describeTotals({ groups, arena, arenaBound }: Schedule): string {
-  return `${plural(groups.length, "kernel")}, arena ${bytesText(4 * arena)} (no plan needs less than ${bytesText(4 * arenaBound)})`;
+export function describeTotals(schedule: Schedule): string {
+  const { groups, arenaBound } = schedule;
+  return `${plural(groups.length, "kernel")}, arena ${bytesText(4 * arenaElements(schedule))} (no plan needs less than ${bytesText(4 * arenaBound)})`;
 }
 
 /** What one kernel reads, does and writes, a line each, indented. */

@@ -24,7 +24,7 @@ export interface Shared {
 export function shareInPlace(
   graph: Graph,
   groups: readonly NodeGroup[],
-  { places, views, claims }: Places,
+  { places, kinds, views, claims }: Places,
   lifetimes: readonly Lifetime[],
 ): Shared {
   const parent = lifetimes.map((_, buffer) => buffer);
@@ -45,6 +45,8 @@ export function shareInPlace(
       const life = buffer === undefined ? undefined : merged[buffer];
       if (!from || buffer === undefined || !life || life.last !== moment || life.size !== result.size)
         continue;
+      // An input's buffer may be the caller's own, and an output's too.
+      if (kinds[buffer] !== kinds[target.buffer] || kinds[buffer] === "port") continue;
       if (from.offset !== 0 || from.stride !== target.stride || target.offset !== 0) continue;
       // Another operand may be a view of the same buffer, and be read elsewhere.
       if (readsElsewhere(nodes, id, (other) => placeBuffer(other) === buffer)) continue;

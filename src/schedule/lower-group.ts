@@ -105,7 +105,7 @@ function lowerConcat(
   return operands(graph, concat).flatMap((input, place) => {
     if (claims.get(input.id)?.id === concat.id) return [];
     const { buffer: _, ...part } = partOf(graph, concat, place, { buffer: 0, ...whole });
-    const copy = copyGroup(concat, sourceOf(input.id), { ...part, type: input.type });
+    const copy = copyGroup(concat, sourceOf(input.id), { ...whole, ...part, type: input.type });
     // Along an inner axis the part is scattered over the concat: its stage says so.
     const stage: Stage = { node: concat.id, operands: new Map(), epilogue: [] };
     return [hasParts(concat) ? copy : { ...copy, stages: [stage] }];

@@ -8,6 +8,7 @@ import type { Target } from "#ir/target.js";
 import { channels, elements } from "#ir/type.js";
 import { axisOf } from "#ops/reduce.js";
 import type { NodeGroup } from "./group-nodes.js";
+import type { Arena } from "./schedule.js";
 
 /** A value's place before the plan. */
 export interface Place {
@@ -25,6 +26,8 @@ export interface Places {
   readonly places: ReadonlyMap<NodeId, Place>;
   /** Of the buffers, in elements. */
   readonly sizes: readonly number[];
+  /** What kind of arena each buffer belongs to. */
+  readonly kinds: readonly Arena["kind"][];
   /** Nodes that are views of their operand: no kernel computes them. */
   readonly views: ReadonlySet<NodeId>;
   /** Operands that their producer writes straight into a concat, by the concat. */
@@ -69,7 +72,44 @@ export function placeValues(graph: Graph, groups: readonly NodeGroup[], target: 
   for (const nodes of groups) place(nodes.at(-1) ?? bug("an empty group"));
   // An output that is a constant is copied into the arena.
   for (const { node } of graph.outputs) place(nodeOf(graph, node));
-  return { places, sizes, views, claims };
+  return { places, sizes, kinds: kindsOf(graph, groups, places, sizes.length, target), views, claims };
+}
+
+/**
+ * Most inputs and outputs with a buffer of their own: the eight storage buffers that every WebGPU device binds are enough for
+ * them beside two arenas, weights and tables.
+ */
+const mostPorts = 4;
+
+/** A buffer is what the most demanding of its values needs. */
+function kindsOf(
+  graph: Graph,
+  groups: readonly NodeGroup[],
+  places: ReadonlyMap<NodeId, Place>,
+  count: number,
+  { lanes, buffers }: Target,
+): Arena["kind"][] {
+  const kinds = new Array<Arena["kind"]>(count).fill(buffers ? "vecs" : "scalars");
+  if (!buffers) return kinds;
+  const torn = new Set(groups.filter((nodes) => tearsVecs(nodes, lanes)).map((nodes) => nodes.at(-1)?.id));
+  for (const [id, { buffer, offset, stride }] of places)
+    if (offset % lanes !== 0 || stride % lanes !== 0 || torn.has(id)) kinds[buffer] = "scalars";
+  const ports = [...inputNodes(graph).map(({ id }) => id), ...graph.outputs.map(({ node }) => node)].flatMap(
+    (id) => places.get(id)?.buffer ?? [],
+  );
+  for (const [at, buffer] of [...new Set(ports)].entries())
+    kinds[buffer] = at < mostPorts ? "port" : "scalars";
+  return kinds;
+}
+
+/** Whether items of a kernel store into one vec: those of a grouped convolution, whose groups end within vecs. */
+function tearsVecs(nodes: NodeGroup, lanes: number): boolean {
+  return nodes.some(
+    (node) =>
+      node.op === "conv2d" &&
+      node.attributes.groups > 1 &&
+      (channels(node.type.shape) / node.attributes.groups) % lanes !== 0,
+  );
 }
 
 /** Whether a node is an op that may be a view, and no part of a fused kernel. */

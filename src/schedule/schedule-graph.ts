@@ -12,7 +12,8 @@ import { copyGroup, lowerGroup } from "./lower-group.js";
 import type { Places } from "./place-values.js";
 import { placeValues } from "./place-values.js";
 import type { Lifetime } from "./plan-memory.js";
-import { memoryLowerBound, planMemory } from "./plan-memory.js";
+import { memoryLowerBound } from "./plan-memory.js";
+import { planArenas } from "./plan-arenas.js";
 import type { Schedule, Source, View } from "./schedule.js";
 import type { WinogradOptions } from "./winograd.js";
 import { chooseWinograd } from "./winograd.js";
@@ -23,13 +24,16 @@ export function schedule(module: Module, target: Target, options: WinogradOption
   const groups = groupNodes(graph);
   const places = placeValues(graph, groups, target);
   const { bufferOf, lifetimes } = shareInPlace(graph, groups, places, lifetimesOf(graph, groups, places));
-  const plan = planMemory(lifetimes, target.lanes);
+  const plan = planArenas(lifetimes, places.kinds, target);
 
   const viewOf = (id: NodeId): View => {
     const { buffer, offset, ...rest } = places.places.get(id) ?? bug(`node ${id} has no place`);
+    const start = plan.starts[bufferOf(buffer)] ?? bug(`buffer ${buffer} is not in the plan`);
     return {
       type: nodeOf(graph, id).type,
-      offset: (plan.offsets[bufferOf(buffer)] ?? 0) + offset,
+      arena: start.arena,
+      ...(plan.arenas[start.arena]?.kind === "vecs" ? { vecs: true } : {}),
+      offset: start.offset + offset,
       ...rest,
     };
   };
@@ -54,7 +58,7 @@ export function schedule(module: Module, target: Target, options: WinogradOption
     convolutions,
     inputs: inputNodes(graph).map(({ name, id }) => ({ name, view: viewOf(id) })),
     outputs: graph.outputs.map(({ name, node }) => ({ name, view: viewOf(node) })),
-    arena: plan.size,
+    arenas: plan.arenas,
     arenaBound: memoryLowerBound(lifetimes),
   };
 }

@@ -13,6 +13,10 @@ import type { Scalar } from "#ops/scalar.js";
  */
 export interface View {
   readonly type: TensorType;
+  /** Which of the schedule's arenas. */
+  readonly arena: number;
+  /** Whether that is an arena of vecs. */
+  readonly vecs?: true;
   /** In elements from the start of the arena. */
   readonly offset: number;
   /** Elements from one last-axis vector to the next; ≥ the channel count. */
@@ -22,6 +26,16 @@ export interface View {
    * view the elements between the channel count and the stride are padding, which a kernel may write.
    */
   readonly exact?: true;
+}
+
+/**
+ * A memory that tensors lie in. `vecs`: every last-axis vector begins at a multiple of the lanes, and no two items of a kernel
+ * store into one vec; `scalars`: anything; `port`: one input or output of the net alone. Where a target has one arena for
+ * everything, that is `scalars`.
+ */
+export interface Arena {
+  readonly kind: "vecs" | "scalars" | "port";
+  readonly elements: number;
 }
 
 /** What a kernel reads: a tensor in the arena or a packed weight. */
@@ -115,8 +129,8 @@ export interface Schedule {
   readonly convolutions: readonly ConvolutionChoice[];
   readonly inputs: readonly { readonly name: string; readonly view: View }[];
   readonly outputs: readonly { readonly name: string; readonly view: View }[];
-  /** Elements. */
-  readonly arena: number;
+  /** One, unless the target keeps kinds apart or an arena would be too large for it. */
+  readonly arenas: readonly Arena[];
   /** Elements that live at one time at most: with this order of groups no plan needs less. */
   readonly arenaBound: number;
 }

@@ -151,7 +151,7 @@ test.each<[string, (wrong: never) => unknown, unknown, string]>([
     "target",
     (wrong) => compile(seed, { target: wrong }),
     "cobol",
-    "there is no target cobol; there is js, wasm",
+    "there is no target cobol; there is js, wasm, wgsl",
   ],
   ["emit", (wrong) => emit(wrong), [], "emit takes a module, `{ graph, weights }`, not an instance of Array"],
 ])("a wrong argument is a TypeError in words: %s", (_name, call, wrong, message) => {

@@ -335,6 +335,7 @@ describe("programs", () => {
   });
   const launch = (x: number, y: number) => ({
     kernel: 0,
+    memories: [0, 0],
     offsets: [x, y],
     label: "double",
     nodes: ["y"],
@@ -349,10 +350,11 @@ describe("programs", () => {
     setup: [],
     prepared: 0,
     table: [],
-    arena: 12,
+    arenas: [{ kind: "scalars", elements: 12 }],
+    weightParts: [0],
     scratch: 0,
-    inputs: [{ name: "x", shape: [4], offset: 0 }],
-    outputs: [{ name: "y", shape: [4], offset: 8 }],
+    inputs: [{ name: "x", arena: 0, shape: [4], offset: 0 }],
+    outputs: [{ name: "y", arena: 0, shape: [4], offset: 8 }],
   });
 
   test("a right program gives its outputs", () => {
@@ -369,7 +371,7 @@ describe("programs", () => {
     [
       "a launch that does not fit",
       /launch of double does not fit kernel 0/,
-      program({ ...launch(0, 8), offsets: [0] }),
+      program({ ...launch(0, 8), memories: [0], offsets: [0] }),
     ],
   ] as const)("%s is found", (_name, finding, wrong) => {
     expect(checkProgram(wrong).findings.join("\n")).toMatch(finding);

@@ -139,7 +139,7 @@ test("a net without weights has no packed file and needs none", async () => {
         ],
       },
     ],
-    launches: [{ kernel: 0, offsets: [0, 4], label: "copy", nodes: ["y"], macs: 0 }],
+    launches: [{ kernel: 0, memories: [0, 0], offsets: [0, 4], label: "copy", nodes: ["y"], macs: 0 }],
     weights: [],
   };
   const artifact = emitJs(program, { version });
@@ -153,9 +153,9 @@ test("names that are odd stay strings, and cannot end a comment or a literal", a
   const odd = 'a"b`c${d}\n*/ \u2028e';
   const program = smallProgram({
     name: odd,
-    inputs: [{ name: odd, shape: [1, 4], offset: 0 }],
-    outputs: [{ name: "__proto__", shape: [1, 4], offset: 4 }],
-    launches: [{ kernel: 0, offsets: [0, 0, 4], label: odd, nodes: [odd], macs: 4 }],
+    inputs: [{ name: odd, arena: 0, shape: [1, 4], offset: 0 }],
+    outputs: [{ name: "__proto__", arena: 0, shape: [1, 4], offset: 4 }],
+    launches: [{ kernel: 0, memories: [0, 0, 0], offsets: [0, 0, 4], label: odd, nodes: [odd], macs: 4 }],
   });
   const artifact = emitJs(program, { version, embedWeights: true, lineOf: () => odd, summary: odd });
   expect(artifact.name).toMatch(/^[\w.-]+$/);
@@ -231,15 +231,15 @@ test.each([
 test("constants print as JavaScript has them", async () => {
   const values = [Infinity, -Infinity, Number.NaN, -0, 0.1, 1e-40, 3e38];
   const program: KernelProgram = {
-    ...smallProgram({ name: "constants", arena: 32 }),
+    ...smallProgram({ name: "constants", arenas: [{ kind: "scalars", elements: 32 }] }),
     kernels: [
       {
         ...kernel(values.map((value, k) => store(at("y"), undefined, float(value), k))),
         parameters: [{ name: "y", space: "arena", access: "write", extent: values.length }],
       },
     ],
-    launches: [{ kernel: 0, offsets: [8], label: "constants", nodes: ["y"], macs: 0 }],
-    outputs: [{ name: "y", shape: [values.length], offset: 8 }],
+    launches: [{ kernel: 0, memories: [0], offsets: [8], label: "constants", nodes: ["y"], macs: 0 }],
+    outputs: [{ name: "y", arena: 0, shape: [values.length], offset: 8 }],
   };
   const { load: loadNet } = await import(
     pathToFileURL(write(emitJs(program, { version, embedWeights: true }))).href

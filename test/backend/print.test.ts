@@ -191,18 +191,19 @@ function compare(one: Kernel, lanes: number): void {
     name: "one",
     lanes,
     kernels: [one],
-    launches: [{ kernel: 0, offsets: [64, 128], label: "k", nodes: ["y"], macs: 0 }],
+    launches: [{ kernel: 0, memories: [0, 0], offsets: [64, 128], label: "k", nodes: ["y"], macs: 0 }],
     weights: [],
     setup: [],
     prepared: 0,
     table: [],
-    arena: 192,
+    arenas: [{ kind: "scalars", elements: 192 }],
+    weightParts: [0],
     scratch: one.scratch,
     inputs: [
-      { name: "y before", shape: [64], offset: 128 },
-      { name: "x", shape: [64], offset: 64 },
+      { name: "y before", arena: 0, shape: [64], offset: 128 },
+      { name: "x", arena: 0, shape: [64], offset: 64 },
     ],
-    outputs: [{ name: "y", shape: [64], offset: 128 }],
+    outputs: [{ name: "y", arena: 0, shape: [64], offset: 128 }],
   };
   const x = Float32Array.from({ length: 64 }, (_, k) => Math.sin(k * 3 + 1) * 4);
   const before = new Float32Array(64).fill(7);

@@ -26,7 +26,9 @@ export function smallProgram(more: Partial<KernelProgram> = {}): KernelProgram {
         body: [loop(i, 4, store(at("y"), i, plus(plus(x, x), load(at("w"), i))))],
       },
     ],
-    launches: [{ kernel: 0, offsets: [0, 0, 4], label: "affine", nodes: ["h", "y"], macs: 4 }],
+    launches: [
+      { kernel: 0, memories: [0, 0, 0], offsets: [0, 0, 4], label: "affine", nodes: ["h", "y"], macs: 4 },
+    ],
     weights: [
       { name: "w", elements: 4, pack: () => [Float32Array.of(10, 20, 30, 40)] },
       { name: "unused", elements: 1, pack: () => [Float32Array.of(-1.5)] },
@@ -34,10 +36,11 @@ export function smallProgram(more: Partial<KernelProgram> = {}): KernelProgram {
     setup: [],
     prepared: 0,
     table: [],
-    arena: 8,
+    arenas: [{ kind: "scalars", elements: 8 }],
+    weightParts: [0],
     scratch: 0,
-    inputs: [{ name: "x", shape: [1, 4], offset: 0 }],
-    outputs: [{ name: "y", shape: [1, 4], offset: 4 }],
+    inputs: [{ name: "x", arena: 0, shape: [1, 4], offset: 0 }],
+    outputs: [{ name: "y", arena: 0, shape: [1, 4], offset: 4 }],
     ...more,
   };
 }

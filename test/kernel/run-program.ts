@@ -12,7 +12,10 @@ export function runProgram(
   program: KernelProgram,
   inputs: ReadonlyMap<string, Tensor>,
 ): Map<string, Float32Array> {
-  const arena = new Float32Array(program.arena).fill(Number.NaN);
+  // All arenas one after another.
+  let end = 0;
+  const starts = program.arenas.map(({ elements: size }) => (end += size) - size);
+  const arena = new Float32Array(end).fill(Number.NaN);
   const scratch = new Float32Array(program.scratch).fill(Number.NaN);
   const weights = new Float32Array(program.weights.reduce((sum, weight) => sum + weight.elements, 0));
   let at = 0;
@@ -24,7 +27,8 @@ export function runProgram(
     }
     at += weight.elements;
   }
-  for (const port of program.inputs) arena.set(inputs.get(port.name)!.data, port.offset);
+  for (const port of program.inputs)
+    arena.set(inputs.get(port.name)!.data, starts[port.arena]! + port.offset);
   const table = Int32Array.from(program.table);
   const functions = program.kernels.map((kernel) => {
     const { text, name } = printKernel(kernel, { lanes: program.lanes });
@@ -36,9 +40,18 @@ export function runProgram(
   const prepared = new Float32Array(program.prepared).fill(Number.NaN);
   for (const launch of [...program.setup, ...program.launches]) {
     scratch.fill(Number.NaN);
-    functions[launch.kernel]!(arena, weights, prepared, scratch, table, ...launch.offsets);
+    const { parameters } = program.kernels[launch.kernel]!;
+    const bases = launch.offsets.map((offset, at) => {
+      const { space } = parameters[at]!;
+      const before = space === "arena" ? starts : space === "weights" ? program.weightParts : [];
+      return offset + (before[launch.memories[at]!] ?? 0);
+    });
+    functions[launch.kernel]!(arena, weights, prepared, scratch, table, ...bases);
   }
   return new Map(
-    program.outputs.map((port) => [port.name, arena.slice(port.offset, port.offset + elements(port.shape))]),
+    program.outputs.map((port) => {
+      const start = starts[port.arena]! + port.offset;
+      return [port.name, arena.slice(start, start + elements(port.shape))];
+    }),
   );
 }

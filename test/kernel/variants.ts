@@ -20,9 +20,11 @@ export const variants: readonly Variant[] = [1, 4].flatMap((lanes) =>
     { team: 1, scratch: Number.POSITIVE_INFINITY },
     { team: 8, scratch: Number.POSITIVE_INFINITY },
     { team: 8, scratch: 0 },
-  ].map(({ team, scratch }) => ({
-    name: `${lanes} lanes, team of ${team}${scratch === 0 ? ", no scratch" : ""}`,
-    target: { ...jsTarget, lanes, scratchBytes: 2400, chains: ["separable", "inverted_residual"] },
+    // Arenas of their own for vecs, single elements and ports, as WebGPU has them, and small ones.
+    ...(lanes === 4 ? [{ team: 8, scratch: Number.POSITIVE_INFINITY, buffers: { bindingBytes: 4096 } }] : []),
+  ].map(({ team, scratch, ...more }) => ({
+    name: `${lanes} lanes, team of ${team}${scratch === 0 ? ", no scratch" : ""}${"buffers" in more ? ", buffers" : ""}`,
+    target: { ...jsTarget, lanes, scratchBytes: 2400, chains: ["separable", "inverted_residual"], ...more },
     tile: {
       ...(lanes === 1 ? jsTile : wasmTile),
       ...small,

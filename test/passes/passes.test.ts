@@ -20,17 +20,19 @@ const files = readdirSync(folder).filter((file) => file.endsWith(".txt"));
 for (const file of files) {
   const pass = passes.find(({ name }) => `${name}.txt` === file);
   if (!pass) throw new Error(`no pass is named as ${file}`);
-  cases(folder, file, (input, { options: { rules, ...rest } }) => {
+  cases(folder, file, (input, { options: { rules, bindingBytes, ...rest } }) => {
     const module = elaborate(parse(input, file).value!).value!;
     const own =
       typeof rules === "string" ? { rules: compileRules(parse(rules, "rules").value!.items).value! } : {};
+    const target =
+      typeof bindingBytes === "number" ? { ...testTarget, buffers: { bindingBytes } } : testTarget;
     const options: PassOptions = { ...rest, ...own };
-    const { value, diagnostics } = runPipeline(module, [pass], { target: testTarget, options });
+    const { value, diagnostics } = runPipeline(module, [pass], { target, options });
     expect(diagnostics).toEqual([]);
     expect(verify(value!)).toEqual([]);
     // A fixpoint is the very same graph.
     if (pass.name !== "split")
-      expect(runPipeline(value!, [pass], { target: testTarget, options }).value!.graph).toBe(value!.graph);
+      expect(runPipeline(value!, [pass], { target, options }).value!.graph).toBe(value!.graph);
     return value === module ? "unchanged" : printGraph(value!, { types: false });
   });
 }

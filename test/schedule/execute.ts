@@ -16,7 +16,7 @@ import type { Group, Schedule, Side, Source, Step, View } from "#schedule/schedu
  * in-place result destroys, shows in the outputs.
  */
 export function execute(schedule: Schedule, inputs: ReadonlyMap<string, Tensor>): Map<string, Float64Array> {
-  const arena = new Float64Array(schedule.arena).fill(Number.NaN);
+  const arena = new Float64Array(schedule.arenas[0]!.elements).fill(Number.NaN);
   for (const { name, view } of schedule.inputs) {
     for (const place of addresses(view)) arena[place] = Number.NaN;
     write(arena, view, inputs.get(name)!);

@@ -3,6 +3,7 @@
 import { expect, test } from "vitest";
 import { jsTarget } from "#backend/js/target.js";
 import { wasmTarget } from "#backend/wasm/target.js";
+import { wgslTarget } from "#backend/wgsl/target.js";
 import { nodeOf } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import { fuse } from "#passes/fuse.js";
@@ -12,7 +13,7 @@ import { cases } from "../cases.js";
 import { moduleOf } from "./module-of.js";
 
 cases(import.meta.dirname, "winograd.txt", (text, { options: { target: name = "wasm", ...options } }) => {
-  const target = name === "js" ? jsTarget : wasmTarget;
+  const target = [jsTarget, wasmTarget, wgslTarget].find((one) => one.name === name)!;
   const fused = fuse.run(moduleOf(text), { target, options: {}, report: () => {} });
   const { graph, convolutions, winograd } = schedule(fused, target, options);
   expect([...winograd.keys()]).toEqual(

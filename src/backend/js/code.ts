@@ -1,13 +1,10 @@
-// Builders of JavaScript text: expressions that know their precedence, and lines that nest.
+// JavaScript expressions.
 
-/** An expression with its precedence, so that parentheses stand only where they must. */
-export interface Code {
-  readonly text: string;
-  readonly level: number;
-}
+import type { Code } from "../text.js";
+import { name, primary, wrap } from "../text.js";
 
 /** Precedence levels of ECMAScript's operators; a higher one binds tighter. */
-const level = { primary: 20, unary: 15, conditional: 3 } as const;
+const level = { primary, unary: 15, conditional: 3 } as const;
 
 const binaryLevels = {
   "*": 13,
@@ -29,25 +26,10 @@ const binaryLevels = {
 
 export type BinaryOperator = keyof typeof binaryLevels;
 
-/** A name, or any other text that needs no parentheses anywhere. */
-export function name(text: string): Code {
-  return { text, level: level.primary };
-}
-
 /** A number; −0, NaN and the infinities as JavaScript writes them. */
 export function number(value: number): Code {
   const text = Object.is(value, -0) ? "-0" : String(value);
   return { text, level: text.startsWith("-") ? level.unary : level.primary };
-}
-
-/** `fn(a, b, …)`. */
-export function call(fn: string, ...operands: readonly Code[]): Code {
-  return name(`${fn}(${operands.map((operand) => operand.text).join(", ")})`);
-}
-
-/** `array[index]`. */
-export function element(array: string, index: Code): Code {
-  return name(`${array}[${index.text}]`);
 }
 
 /** `-x`. */
@@ -81,34 +63,9 @@ export function conditional(condition: Code, then: Code, otherwise: Code): Code 
   };
 }
 
-/** Lines of a body, two spaces deeper. */
-export function indent(lines: readonly string[]): string[] {
-  return lines.map((line) => (line === "" ? "" : `  ${line}`));
-}
-
-/** `head { … }`, with the body one level deeper. */
-export function block(head: string, body: readonly string[]): string[] {
-  return [`${head} {`, ...indent(body), "}"];
-}
-
-/** Gives every wish a JavaScript identifier of its own, away from `reserved`. */
-export function createNames(reserved: Iterable<string>): (wish: string) => string {
-  const taken = new Set([...keywords, ...reserved]);
-  return (wish) => {
-    const plain = wish.replaceAll(/[^\w$]/g, "_").replace(/^(?=\d|$)/, "_");
-    let unique = plain;
-    for (let k = 2; taken.has(unique); k += 1) unique = `${plain}_${k}`;
-    taken.add(unique);
-    return unique;
-  };
-}
-
-const keywords = (
+/** Words that no identifier may be. */
+export const keywords: readonly string[] = (
   "arguments await break case catch class const continue debugger default delete do else enum eval export extends " +
   "false finally for function if implements import in instanceof interface let new null package private protected " +
   "public return static super switch this throw true try typeof undefined var void while with yield NaN Infinity Math"
 ).split(" ");
-
-function wrap(code: Code, least: number): string {
-  return code.level < least ? `(${code.text})` : code.text;
-}

@@ -3,9 +3,18 @@
 import type { KernelProgram, Launch } from "#kernel/ir.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { runtimeTexts } from "#runtime/text.js";
+import { arenaElements } from "#ir/arenas.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
-import { headerText, joinSections, kernelComment, modelText, section, tableText } from "../module-text.js";
+import {
+  headerText,
+  joinSections,
+  kernelComment,
+  loadText,
+  modelText,
+  section,
+  tableText,
+} from "../module-text.js";
 import { placeWeights } from "../packed.js";
 import { typesText } from "../types-text.js";
 import type { Helper } from "./helpers.js";
@@ -16,6 +25,7 @@ import { runtimeNames } from "./reserved.js";
 
 /** Emits the module of a program for the `js` target. */
 export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
+  if (program.arenas.length !== 1) bug("the program keeps its tensors apart");
   const packed = placeWeights(program, options);
   const kernels = printKernels(program, options);
   const helpers = new Set<Helper>(kernels.flatMap((kernel) => [...kernel.helpers]));
@@ -23,8 +33,12 @@ export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
 
   const module = joinSections([
     headerText(program, options, "plain JavaScript"),
-    `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return loadJs({ model, setup, launches, table, url: import.meta.url${packed.embedded ? ", embedded" : ""} }, options);\n}\n`,
-    modelText(program, packed),
+    loadText("loadJs", packed, "setup, launches, table"),
+    modelText(program, packed, ({ offset }) => `offset: ${offset}`, [
+      `arena: ${arenaElements(program)},`,
+      `scratch: ${program.scratch},`,
+      `prepared: ${program.prepared},`,
+    ]),
     launchesText("Once, to prepare weights", "setup", program.setup, kernels),
     launchesText("In order", "launches", program.launches, kernels),
     tableText(program.table),
@@ -34,6 +48,7 @@ export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
     section("Runtime"),
     runtimeTexts.js,
     runtimeTexts.net,
+    runtimeTexts.shared,
     packed.embedded ?? "",
   ]);
   return {
@@ -44,7 +59,7 @@ export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
     ...packed.part,
     kernels: program.kernels.length,
     launches: program.launches.length,
-    arenaBytes: program.arena * 4,
+    arenaBytes: arenaElements(program) * 4,
     weightBytes: packed.elements * 4,
   };
 }

@@ -3,8 +3,9 @@
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Address, Kernel, Place, Register, Statement, Value } from "#kernel/ir.js";
 import { operandsOf, valuesOf } from "#kernel/walk.js";
-import type { Code } from "./code.js";
-import { binary, call, conditional, element, integerSum, name, negative, number, toI32 } from "./code.js";
+import type { Code } from "../text.js";
+import { call, element, name } from "../text.js";
+import { binary, conditional, integerSum, negative, number, toI32 } from "./code.js";
 import type { Helper } from "./helpers.js";
 import type { Pointers } from "../pointers.js";
 import { carrier } from "../pointers.js";

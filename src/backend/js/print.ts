@@ -4,8 +4,8 @@ import { bug } from "#diagnostic/diagnostic.js";
 import { foldKernel } from "#kernel/fold.js";
 import type { Kernel, Register, Statement } from "#kernel/ir.js";
 import { walkStatements } from "#kernel/walk.js";
-import { comment } from "../comment.js";
-import { block, createNames } from "./code.js";
+import { block, comment, createNames } from "../text.js";
+import { keywords } from "./code.js";
 import type { Helper } from "./helpers.js";
 import { createExpressions } from "./expressions.js";
 import type { Expressions } from "./expressions.js";
@@ -42,7 +42,7 @@ export const arrays = { arena: "A", weights: "W", prepared: "P", scratch: "S", t
  */
 export function printKernel(kernel: Kernel, options: PrintOptions): PrintedKernel {
   const folded = foldKernel(kernel);
-  const fresh = createNames([...Object.values(arrays), "erf", "roundHalfEven"]);
+  const fresh = createNames([...keywords, ...Object.values(arrays), "erf", "roundHalfEven"]);
   const functionName = fresh(options.name ?? kernel.name);
   const parameters = new Map(
     folded.parameters.map((parameter) => [parameter.name, fresh(parameter.name)] as const),

@@ -4,11 +4,20 @@ import type { Kernel, KernelProgram, Launch } from "#kernel/ir.js";
 import { valuesOf, walkStatements, walkValue } from "#kernel/walk.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { runtimeTexts } from "#runtime/text.js";
+import { arenaElements } from "#ir/arenas.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
 import { toBase64 } from "../base64.js";
-import { comment } from "../comment.js";
-import { headerText, joinSections, kernelComment, modelText, section, tableText } from "../module-text.js";
+import { comment } from "../text.js";
+import {
+  headerText,
+  joinSections,
+  kernelComment,
+  loadText,
+  modelText,
+  section,
+  tableText,
+} from "../module-text.js";
 import { placeWeights } from "../packed.js";
 import { typesText } from "../types-text.js";
 import { encodeBinary } from "./binary.js";
@@ -19,13 +28,17 @@ import { printKernel } from "./print.js";
 
 /** Emits the module of a program for the `wasm` target. */
 export function emitWasm(program: KernelProgram, options: EmitOptions): Artifact {
+  if (program.arenas.length !== 1) bug("the program keeps its tensors apart");
   const packed = placeWeights(program, options);
   const layout = layoutOf(program, packed.elements);
-  const parts = `model, layout, kernels, setup, launches, staged, table, binaries, url: import.meta.url${packed.embedded ? ", embedded" : ""}`;
   const module = joinSections([
     headerText(program, options, "WebAssembly"),
-    `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return loadWasm({ ${parts} }, options);\n}\n`,
-    modelText(program, packed),
+    loadText("loadWasm", packed, "layout, kernels, setup, launches, staged, table, binaries"),
+    modelText(program, packed, ({ offset }) => `offset: ${offset}`, [
+      `arena: ${arenaElements(program)},`,
+      `scratch: ${program.scratch},`,
+      `prepared: ${program.prepared},`,
+    ]),
     `/** Where the parts of memory begin, in bytes. */\nconst layout = ${JSON.stringify(layout)};\n`,
     kernelsText(program, options),
     launchesText("Once, to prepare weights", "setup", program, program.setup, layout),
@@ -37,17 +50,18 @@ export function emitWasm(program: KernelProgram, options: EmitOptions): Artifact
     section("Runtime"),
     runtimeTexts.wasm,
     runtimeTexts.net,
+    runtimeTexts.shared,
     packed.embedded ?? "",
   ]);
   return {
     name: fileNameOf(program.name),
     target: "wasm",
     module,
-    types: typesText(program, { sync: true, wasm: true }),
+    types: typesText(program, { sync: true, kind: "wasm" }),
     ...packed.part,
     kernels: program.kernels.length,
     launches: program.launches.length,
-    arenaBytes: program.arena * 4,
+    arenaBytes: arenaElements(program) * 4,
     weightBytes: packed.elements * 4,
   };
 }

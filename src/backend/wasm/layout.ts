@@ -1,6 +1,7 @@
 // Where the parts of a module's memory lie.
 
 import type { KernelProgram } from "#kernel/ir.js";
+import { arenaElements } from "#ir/arenas.js";
 
 /** In bytes from the start of memory. Scratch comes last, since every thread has its own. */
 export interface Layout {
@@ -37,7 +38,7 @@ export function layoutOf(program: KernelProgram, weights: number): Layout {
     weights: place(resident),
     resident,
     prepared: place(program.prepared),
-    arena: place(Math.max(program.arena, ...staged)),
+    arena: place(Math.max(arenaElements(program), ...staged)),
     scratch: place(program.scratch),
   };
 }

@@ -22,7 +22,7 @@ export async function runWasm(
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   new Float32Array(memory.buffer).fill(Number.NaN);
   new Int32Array(memory.buffer, layout.table, program.table.length).set(program.table);
-  const arena = new Float32Array(memory.buffer, layout.arena, program.arena);
+  const arena = new Float32Array(memory.buffer, layout.arena, program.arenas[0]!.elements);
   const scratch = new Float32Array(memory.buffer, layout.scratch, program.scratch);
   const host = { memory, sin: Math.sin, cos: Math.cos, pow: Math.pow };
   const binary = await WebAssembly.compile(binaryOf(program, relaxed));

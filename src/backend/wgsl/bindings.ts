@@ -1,0 +1,64 @@
+// Bindings: which buffers a kernel is given, and which of its parameters lie in each.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import type { Kernel, KernelProgram, Launch, Space } from "#kernel/ir.js";
+
+/** One storage buffer of a shader. */
+export interface Binding {
+  /** In the shader: A, A2 hold vecs, D, D2 single elements, W, W2 weights, T tables. */
+  readonly name: string;
+  readonly element: "vec4f" | "f32" | "i32";
+  readonly access: "read" | "read_write";
+}
+
+/** How a launch binds memories: a buffer that several parameters lie in is bound once, since one of them may write. */
+export interface BindingPattern {
+  readonly bindings: readonly Binding[];
+  /** The binding of each parameter. */
+  readonly of: readonly number[];
+}
+
+/** A memory of a program. */
+export interface Memory {
+  readonly space: Exclude<Space, "prepared">;
+  readonly index: number;
+}
+
+/** Pattern and memories of a launch, the memories in the order of the bindings. */
+export function bindingsOf(
+  program: KernelProgram,
+  launch: Launch,
+): { readonly pattern: BindingPattern; readonly memories: readonly Memory[] } {
+  const kernel = program.kernels[launch.kernel] ?? bug(`no kernel ${launch.kernel}`);
+  const memories: Memory[] = [];
+  const of = kernel.parameters.map(({ space }, at) => {
+    if (space === "prepared") return bug(`${kernel.name} reads prepared weights, which this target has not`);
+    const index = launch.memories[at] ?? 0;
+    const known = memories.findIndex((one) => one.space === space && one.index === index);
+    return known >= 0 ? known : memories.push({ space, index }) - 1;
+  });
+  const counts = new Map<string, number>();
+  const bindings = memories.map((_, binding): Binding => {
+    const parameters = kernel.parameters.filter((_, at) => of[at] === binding);
+    const element = elementOf(kernel, parameters);
+    const letter = parameters[0]?.space === "weights" ? "W" : { vec4f: "A", f32: "D", i32: "T" }[element];
+    const count = (counts.get(letter) ?? 0) + 1;
+    counts.set(letter, count);
+    const isWritten = parameters.some(({ access }) => access !== "read");
+    return {
+      name: count === 1 ? letter : `${letter}${count}`,
+      element,
+      access: isWritten ? "read_write" : "read",
+    };
+  });
+  return { pattern: { bindings, of }, memories };
+}
+
+function elementOf(kernel: Kernel, parameters: Kernel["parameters"]): Binding["element"] {
+  const [first, ...rest] = parameters.map((parameter) =>
+    parameter.space === "table" ? "i32" : parameter.space === "weights" || parameter.vecs ? "vec4f" : "f32",
+  );
+  if (!first || rest.some((other) => other !== first))
+    return bug(`${kernel.name} reads one buffer in two ways`);
+  return first;
+}

@@ -1,0 +1,287 @@
+// Values of the kernel IR as WGSL expressions.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import type { Address, Kernel, Place, Register, Statement, Value } from "#kernel/ir.js";
+import { operandsOf, valuesOf } from "#kernel/walk.js";
+import type { Code } from "../text.js";
+import { call, element, name } from "../text.js";
+import type { BindingPattern } from "./bindings.js";
+import { binary, float, integer, integerSum, negative, plus, unsigned } from "./code.js";
+import type { Helper } from "./helpers.js";
+import { helperName } from "./helpers.js";
+
+export interface ExpressionOptions {
+  readonly kernel: Kernel;
+  readonly pattern: BindingPattern;
+  /** Whether scratch is an array of vecs, or of single elements. */
+  readonly scratchVecs: boolean;
+  readonly fresh: (wish: string) => string;
+}
+
+export interface Expressions {
+  /** Names of the functions that the shader must define: helpers, and loads and stores of vecs in arrays of elements. */
+  readonly used: ReadonlySet<string>;
+  nameOf(register: Register): string;
+  /** The name of the variable that holds a parameter's base offset. */
+  baseOf(parameter: string): string;
+  code(value: Value): Code;
+  store(place: Place, address: Address, value: Value): string;
+  /** Declarations of what the statement would else compute twice. */
+  hoistShared(statement: Statement): string[];
+}
+
+/** Where elements of a place stand. */
+interface Array {
+  readonly name: string;
+  readonly vecs: boolean;
+  /** A variable to be added to the address. */
+  readonly base?: string;
+}
+
+export function createExpressions({ kernel, pattern, scratchVecs, fresh }: ExpressionOptions): Expressions {
+  const used = new Set<string>();
+  const names = new Map<string, string>();
+  const bases = new Map(kernel.parameters.map((parameter) => [parameter.name, fresh(parameter.name)]));
+  const hoisted = new Map<Value, Code>();
+
+  function nameOf(register: Register): string {
+    const text = names.get(register.name) ?? fresh(register.name);
+    names.set(register.name, text);
+    return text;
+  }
+
+  function baseOf(parameter: string): string {
+    return bases.get(parameter) ?? bug(`${kernel.name} has no parameter ${parameter}`);
+  }
+
+  function arrayOf(place: Place): Array {
+    if (place.kind === "scratch") return { name: "S", vecs: scratchVecs };
+    const at = kernel.parameters.findIndex((parameter) => parameter.name === place.name);
+    const binding = pattern.bindings[pattern.of[at] ?? -1] ?? bug(`${place.name} is not bound`);
+    return { name: binding.name, vecs: binding.element === "vec4f", base: baseOf(place.name) };
+  }
+
+  /** What stands before the constant of an address: the parameter's base and the address's. */
+  function start(array: Array, base: Value | undefined): Code | undefined {
+    const own = array.base === undefined ? undefined : name(array.base);
+    if (!base) return own;
+    return own ? integerSum(own, code(base)) : code(base);
+  }
+
+  function at(from: Code | undefined, offset: number): Code {
+    return from ? plus(from, offset) : integer(offset);
+  }
+
+  /**
+   * The index of the vec that an element lies in. Whole vecs of the offset are added behind the shift, so that neighbouring
+   * accesses share what stands before it.
+   */
+  function vecIndex(from: Code | undefined, offset: number): Code {
+    if (!from) return integer(Math.floor(offset / 4));
+    const rest = ((offset % 4) + 4) % 4;
+    return plus(binary(">>", plus(from, rest), unsigned(2)), (offset - rest) / 4);
+  }
+
+  function loadVec(place: Place, address: Address): Code {
+    const array = arrayOf(place);
+    const from = start(array, address.base);
+    if (array.vecs) return element(array.name, vecIndex(from, address.offset));
+    used.add(`${array.name}_load`);
+    return call(`${array.name}_load`, at(from, address.offset));
+  }
+
+  function oneElement(place: Place, address: Address): Code {
+    const array = arrayOf(place);
+    const from = start(array, address.base);
+    if (!array.vecs) return element(array.name, at(from, address.offset));
+    const vec = element(array.name, vecIndex(from, address.offset));
+    const rest = ((address.offset % 4) + 4) % 4;
+    if (!from) return name(`${vec.text}.${"xyzw"[rest] ?? ""}`);
+    return name(`${vec.text}[${binary("&", plus(from, rest), integer(3)).text}]`);
+  }
+
+  function store(place: Place, address: Address, value: Value): string {
+    const text = code(value).text;
+    const array = arrayOf(place);
+    if (value.type !== "vec") return `${oneElement(place, address).text} = ${text};`;
+    if (array.vecs) return `${loadVec(place, address).text} = ${text};`;
+    used.add(`${array.name}_store`);
+    return `${array.name}_store(${at(start(array, address.base), address.offset).text}, ${text});`;
+  }
+
+  function code(value: Value): Code {
+    const before = hoisted.get(value);
+    if (before) return before;
+    switch (value.kind) {
+      case "register":
+        return name(nameOf(value));
+      case "const":
+        if (value.type === "bool") return name(value.value ? "true" : "false");
+        if (value.type === "i32") return integer(value.value);
+        if (Number.isNaN(value.value)) used.add("nan_bits");
+        return float(value.value);
+      case "load":
+        return value.type === "vec"
+          ? loadVec(value.place, value.address)
+          : oneElement(value.place, value.address);
+      case "load_i32":
+        return oneElement(value.place, value.address);
+      case "unary":
+        return unary(value.fn, code(value.x), value.type);
+      case "binary":
+        return float2(value);
+      case "int":
+        return integer2(value);
+      case "compare":
+        return binary(compareOperators[value.fn], code(value.a), code(value.b));
+      case "logic":
+        return binary(value.fn === "and" ? "&&" : "||", code(value.a), code(value.b));
+      case "select":
+        return call("select", code(value.otherwise), code(value.then), code(value.if));
+      case "select_compare": {
+        const condition = binary(compareOperators[value.fn], code(value.a), code(value.b));
+        return call("select", code(value.otherwise), code(value.then), condition);
+      }
+      case "madd":
+        return binary("+", binary("*", factor(value.a), factor(value.b)), code(value.c));
+      case "splat":
+        return call("vec4f", code(value.x));
+      case "lane":
+        return name(`${postfix(code(value.x))}.${"xyzw"[value.index] ?? bug("a vec has four lanes")}`);
+      case "swizzle":
+        return name(`${postfix(code(value.x))}.${value.lanes.map((lane) => "xyzw"[lane] ?? "").join("")}`);
+      case "horizontal":
+        return horizontal(value);
+      case "to_f32":
+        return call("f32", code(value.x));
+      case "to_i32":
+        return call("i32", code(value.x));
+      default:
+        return value satisfies never;
+    }
+  }
+
+  /** An operand of `*`: a splat scalar may stay one, as WGSL multiplies vecs by scalars. */
+  function factor(value: Value): Code {
+    return value.kind === "splat" && !hoisted.has(value) ? code(value.x) : code(value);
+  }
+
+  function float2(value: Extract<Value, { kind: "binary" }>): Code {
+    const { fn, a, b, type } = value;
+    switch (fn) {
+      case "add":
+      case "sub":
+      case "mul":
+      case "div": {
+        const operator = ({ add: "+", sub: "-", mul: "*", div: "/" } as const)[fn];
+        // Of two splats one must stay a vec.
+        const right = a.kind === "splat" ? code(b) : factor(b);
+        return binary(operator, factor(a), right);
+      }
+      case "min":
+      case "max":
+        return call(fn, code(a), code(b));
+      case "pow":
+        return helper("power", type, code(a), code(b));
+      default:
+        return fn satisfies never;
+    }
+  }
+
+  function integer2({ fn, a, b }: Extract<Value, { kind: "int" }>): Code {
+    switch (fn) {
+      case "add":
+        return b.kind === "const" ? plus(code(a), b.value) : integerSum(code(a), code(b));
+      case "sub":
+        return binary("-", code(a), code(b));
+      case "mul":
+        return binary("*", code(a), code(b));
+      case "div":
+        return binary("/", code(a), code(b));
+      case "rem":
+        return binary("%", code(a), code(b));
+      case "min":
+      case "max":
+        return call(fn, code(a), code(b));
+      case "shl":
+      case "shr":
+        return binary(
+          fn === "shl" ? "<<" : ">>",
+          code(a),
+          b.kind === "const" ? unsigned(b.value) : call("u32", code(b)),
+        );
+      case "and":
+        return binary("&", code(a), code(b));
+      default:
+        return fn satisfies never;
+    }
+  }
+
+  function unary(fn: Extract<Value, { kind: "unary" }>["fn"], x: Code, type: "f32" | "vec"): Code {
+    const of = type === "vec" ? "vec4f" : "f32";
+    switch (fn) {
+      case "neg":
+        return negative(x);
+      case "erf":
+        return helper("erf", type, x);
+      case "sin":
+        return helper("sine", type, x);
+      case "cos":
+        return helper("cosine", type, x);
+      case "tanh":
+        // Drivers compute it from powers, which overflow; beyond 10 it is 1 anyway.
+        return call("tanh", call("clamp", x, name(`${of}(-10.0)`), name(`${of}(10.0)`)));
+      default:
+        return call(fn, x);
+    }
+  }
+
+  function helper(which: Helper, type: "f32" | "vec", ...operands: readonly Code[]): Code {
+    const text = helperName(which, type);
+    used.add(text);
+    return call(text, ...operands);
+  }
+
+  function horizontal({ fn, x }: Extract<Value, { kind: "horizontal" }>): Code {
+    const of = (index: number): Code => name(`${postfix(code(x))}.${"xyzw"[index] ?? ""}`);
+    if (fn === "add") return binary("+", binary("+", of(0), of(1)), wrapped(binary("+", of(2), of(3))));
+    return call(fn, call(fn, of(0), of(1)), call(fn, of(2), of(3)));
+  }
+
+  function hoistShared(statement: Statement): string[] {
+    hoisted.clear();
+    const uses = new Map<Value, number>();
+    const order: Value[] = [];
+    const count = (value: Value): void => {
+      if (value.kind === "register" || value.kind === "const") return;
+      const before = uses.get(value) ?? 0;
+      uses.set(value, before + 1);
+      if (before > 0) return;
+      for (const operand of operandsOf(value)) count(operand);
+      order.push(value);
+    };
+    for (const value of valuesOf(statement)) count(value);
+    const lines: string[] = [];
+    for (const value of order) {
+      // A vec taken apart lane by lane is printed once for each.
+      if ((uses.get(value) ?? 0) < 2 || value.kind === "splat") continue;
+      const own = fresh("t");
+      lines.push(`let ${own} = ${code(value).text};`);
+      hoisted.set(value, name(own));
+    }
+    return lines;
+  }
+
+  return { used, nameOf, baseOf, code, store, hoistShared };
+}
+
+const compareOperators = { lt: "<", le: "<=", eq: "==", ne: "!=" } as const;
+
+/** The text of what a `.x` stands behind. */
+function postfix(code: Code): string {
+  return wrapped(code).text;
+}
+
+function wrapped(code: Code): Code {
+  return code.level < 20 ? name(`(${code.text})`) : code;
+}

@@ -1,0 +1,280 @@
+// Prints a kernel as a WGSL compute shader: blocks are workgroups, items their invocations.
+
+import type { Kernel, Register, Statement, Value } from "#kernel/ir.js";
+import { foldKernel } from "#kernel/fold.js";
+import { walkStatements } from "#kernel/walk.js";
+import { block, comment, indent } from "../text.js";
+import type { BindingPattern } from "./bindings.js";
+import { createWgslNames } from "./code.js";
+import type { Expressions } from "./expressions.js";
+import { createExpressions } from "./expressions.js";
+import { helperTexts } from "./helpers.js";
+
+export interface Shader {
+  /** The text; its entry point is called `main`. */
+  readonly text: string;
+  /** Workgroups along x and y. */
+  readonly workgroups: readonly [number, number];
+  /** Bytes of workgroup memory. */
+  readonly scratchBytes: number;
+}
+
+/** Most workgroups along one dimension. */
+const mostWorkgroups = 65_535;
+
+/**
+ * The shader of a kernel for one way of binding its buffers. The base offsets of its parameters come in a uniform, so that
+ * launches of equal kernels at other places share a pipeline.
+ *
+ * Loops begin at `zero`, a 0 that comes in the uniform too, so that drivers do not unroll them: what pays to be unrolled the
+ * templates unroll, and software drivers take ten seconds for a shader whose loops they write out.
+ *
+ * Scratch is an array of vecs where every store to it is one, else of single elements: a store to one component may rewrite the
+ * whole vec (gpuweb#2152), and two items may store into one vec of scratch.
+ */
+export function printShader(kernel: Kernel, pattern: BindingPattern, text?: string): Shader {
+  const folded = foldKernel(kernel);
+  const scratchVecs = storesVecsAlone(folded);
+  const fresh = createWgslNames([...fixedNames, ...pattern.bindings.flatMap(({ name }) => namesOf(name))]);
+  const expressions = createExpressions({ kernel: folded, pattern, scratchVecs, fresh });
+  const changing = new Set(folded.privates.map((register) => register.name));
+  walkStatements(folded.body, (statement) => {
+    if (statement.kind === "set") changing.add(statement.register.name);
+  });
+  const printer: Printer = { kernel: folded, expressions, changing };
+  const workgroups = split(folded.grid.count);
+  let loops = false;
+  walkStatements(folded.body, ({ kind }) => {
+    if (kind === "for" || (kind === "team" && folded.team === 1)) loops = true;
+  });
+  const body = [
+    ...folded.parameters.map(({ name }) => {
+      const own = expressions.baseOf(name);
+      return `let ${own} = offsets.${own};`;
+    }),
+    ...(loops ? ["let zero = offsets.zero;"] : []),
+    ...blockIndex(printer, workgroups),
+    ...(folded.team > 1 ? ["let invocation = i32(local);"] : []),
+    ...folded.privates.map((register) => `var ${expressions.nameOf(register)}: ${typeNames[register.type]};`),
+    ...printBody(folded.body, printer, false),
+  ];
+  const { used } = expressions;
+  const scratch = roundUp(folded.scratch);
+  const lines = [
+    ...(text === undefined ? [] : comment(text)),
+    ...(folded.parameters.length === 0
+      ? []
+      : [
+          ...block("struct Offsets", [
+            ...folded.parameters.map(({ name }) => `${expressions.baseOf(name)}: i32,`),
+            ...(loops ? ["zero: i32,"] : []),
+          ]),
+          "@group(0) @binding(0) var<uniform> offsets: Offsets;",
+        ]),
+    ...pattern.bindings.map(
+      ({ name, element, access }, at) =>
+        `@group(0) @binding(${at + 1}) var<storage, ${access}> ${name}: array<${element}>;`,
+    ),
+    ...(scratch === 0
+      ? []
+      : [`var<workgroup> S: array<${scratchVecs ? `vec4f, ${scratch / 4}` : `f32, ${scratch}`}>;`]),
+    ...(used.has("nan_bits") ? ["var<private> nan_bits = 0x7fc00000u;"] : []),
+    "",
+    ...[...pattern.bindings.map(({ name }) => name), "S"].flatMap((array) => accessors(array, used)),
+    ...helperTexts(used).flatMap((helper) => helper.split("\n")),
+    `@compute @workgroup_size(${folded.team})`,
+    ...block(signature(folded), body),
+  ];
+  return { text: `${lines.join("\n")}\n`, workgroups, scratchBytes: 4 * scratch };
+}
+
+interface Printer {
+  readonly kernel: Kernel;
+  readonly expressions: Expressions;
+  /** Registers that are set after their declaration. */
+  readonly changing: ReadonlySet<string>;
+}
+
+const fixedNames = [
+  "S",
+  "S_load",
+  "S_store",
+  "offsets",
+  "Offsets",
+  "group",
+  "local",
+  "invocation",
+  "main",
+  "zero",
+  "nan_bits",
+];
+
+const typeNames = { f32: "f32", i32: "i32", bool: "bool", vec: "vec4f" } as const;
+
+function namesOf(binding: string): string[] {
+  return [binding, `${binding}_load`, `${binding}_store`];
+}
+
+function signature({ team, grid }: Kernel): string {
+  const inputs = [
+    ...(grid.count > 1 ? ["@builtin(workgroup_id) group: vec3u"] : []),
+    ...(team > 1 ? ["@builtin(local_invocation_index) local: u32"] : []),
+  ];
+  return `fn main(${inputs.join(", ")})`;
+}
+
+/** Workgroups for a count of blocks: along x, and along y too where x alone does not have as many. */
+function split(count: number): readonly [number, number] {
+  if (count <= mostWorkgroups) return [count, 1];
+  const least = Math.ceil(count / mostWorkgroups);
+  // A divisor leaves no block over, if one is near.
+  for (let y = least; y < 2 * least; y += 1) if (count % y === 0) return [count / y, y];
+  return [Math.ceil(count / least), least];
+}
+
+function blockIndex({ kernel, expressions }: Printer, [x, y]: readonly [number, number]): string[] {
+  const { index, count } = kernel.grid;
+  if (count === 1) return [];
+  const own = expressions.nameOf(index);
+  if (y === 1) return [`let ${own} = i32(group.x);`];
+  const lines = [`let ${own} = i32(group.y * ${x}u + group.x);`];
+  // All invocations of a workgroup leave together, so barriers stay in uniform flow.
+  if (x * y > count) lines.push(`if (${own} >= ${count}) { return; }`);
+  return lines;
+}
+
+/** Loads and stores of a vec in an array of single elements. */
+function accessors(array: string, used: ReadonlySet<string>): string[] {
+  const load = block(`fn ${array}_load(at: i32) -> vec4f`, [
+    `return vec4f(${array}[at], ${array}[at + 1], ${array}[at + 2], ${array}[at + 3]);`,
+  ]);
+  const lanes = [0, 1, 2, 3].map((k) => `${array}[at${k === 0 ? "" : ` + ${k}`}] = value[${k}];`);
+  const store = block(`fn ${array}_store(at: i32, value: vec4f)`, lanes);
+  return [
+    ...(used.has(`${array}_load`) ? [...load, ""] : []),
+    ...(used.has(`${array}_store`) ? [...store, ""] : []),
+  ];
+}
+
+function storesVecsAlone(kernel: Kernel): boolean {
+  let alone = true;
+  walkStatements(kernel.body, (statement) => {
+    if (statement.kind === "store" && statement.place.kind === "scratch" && statement.value.type !== "vec")
+      alone = false;
+  });
+  return alone;
+}
+
+/** `more`: whether a team loop follows behind this body, so that its last one needs a barrier too. */
+function printBody(body: readonly Statement[], printer: Printer, more: boolean): string[] {
+  return body.flatMap((statement, at) =>
+    printStatement(statement, printer, more || body.slice(at + 1).some(holdsTeam)),
+  );
+}
+
+function holdsTeam(statement: Statement): boolean {
+  if (statement.kind === "team") return true;
+  return statement.kind === "for" && statement.body.some(holdsTeam);
+}
+
+function printStatement(statement: Statement, printer: Printer, more: boolean): string[] {
+  const { expressions, changing } = printer;
+  switch (statement.kind) {
+    case "comment":
+      return comment(statement.text);
+    case "let": {
+      const { register } = statement;
+      const hoisted = expressions.hoistShared(statement);
+      const text = expressions.code(statement.value).text;
+      const own = expressions.nameOf(register);
+      return [
+        ...hoisted,
+        changing.has(register.name)
+          ? `var ${own} = ${typed(register, statement.value, text)};`
+          : `let ${own} = ${typed(register, statement.value, text)};`,
+      ];
+    }
+    case "set":
+      return printSet(statement, printer);
+    case "store": {
+      const hoisted = expressions.hoistShared(statement);
+      return [...hoisted, expressions.store(statement.place, statement.address, statement.value)];
+    }
+    case "for": {
+      const own = expressions.nameOf(statement.index);
+      // The last team loop of a round is followed by the first of the next.
+      const body = printBody(statement.body, printer, more || holdsTeam(statement));
+      return block(`for (var ${own} = zero; ${own} < ${statement.count}; ${own}++)`, body);
+    }
+    case "team":
+      return printTeam(statement, printer, more);
+    case "guard": {
+      const hoisted = expressions.hoistShared(statement);
+      const head = `if (${expressions.code(statement.if).text})`;
+      const then = block(head, printBody(statement.then, printer, false));
+      const otherwise = statement.otherwise ? printBody(statement.otherwise, printer, false) : [];
+      if (otherwise.length === 0) return [...hoisted, ...then];
+      return [...hoisted, ...then.slice(0, -1), ...block("} else", otherwise)];
+    }
+    default:
+      return statement satisfies never;
+  }
+}
+
+/** A literal alone has no type of its own. */
+function typed(register: Register, value: Value, text: string): string {
+  return value.kind === "const" && register.type === "f32" ? `f32(${text})` : text;
+}
+
+function printTeam(
+  statement: Extract<Statement, { kind: "team" }>,
+  printer: Printer,
+  more: boolean,
+): string[] {
+  const { kernel, expressions } = printer;
+  const { count, index } = statement;
+  const own = expressions.nameOf(index);
+  const body = printBody(statement.body, printer, false);
+  if (kernel.team === 1) return block(`for (var ${own} = zero; ${own} < ${count}; ${own}++)`, body);
+  const barrier = more ? barriers(kernel) : [];
+  if (count > kernel.team)
+    return [
+      ...block(`for (var ${own} = invocation; ${own} < ${count}; ${own} += ${kernel.team})`, body),
+      ...barrier,
+    ];
+  const inside = [`let ${own} = invocation;`, ...body];
+  if (count === kernel.team) return ["{", ...indent(inside), "}", ...barrier];
+  return [...block(`if (invocation < ${count})`, inside), ...barrier];
+}
+
+/** What has to be visible to the other items before the next team loop: scratch, and what the kernel reads back. */
+function barriers(kernel: Kernel): string[] {
+  return [
+    ...(kernel.scratch > 0 ? ["workgroupBarrier();"] : []),
+    ...(kernel.parameters.some(({ access }) => access === "read_write") ? ["storageBarrier();"] : []),
+  ];
+}
+
+/** An assignment; a sum that begins or ends with its own target becomes `+=`. */
+function printSet(statement: Extract<Statement, { kind: "set" }>, { expressions }: Printer): string[] {
+  const { register, value } = statement;
+  const own = expressions.nameOf(register);
+  const hoisted = expressions.hoistShared(statement);
+  const isOwn = (operand: Value): boolean => operand.kind === "register" && operand.name === register.name;
+  const added =
+    value.kind === "madd" && isOwn(value.c)
+      ? ({ kind: "binary", type: value.type, fn: "mul", a: value.a, b: value.b } as const)
+      : value.kind === "binary" && value.fn === "add" && isOwn(value.a)
+        ? value.b
+        : value.kind === "int" && value.fn === "add" && isOwn(value.a)
+          ? value.b
+          : undefined;
+  if (!added) return [...hoisted, `${own} = ${expressions.code(value).text};`];
+  const isNegative = added.kind === "const" && added.type === "i32" && added.value < 0;
+  const text = expressions.code(added).text;
+  return [...hoisted, isNegative ? `${own} -= ${text.slice(1)};` : `${own} += ${text};`];
+}
+
+function roundUp(elements: number): number {
+  return Math.ceil(elements / 4) * 4;
+}

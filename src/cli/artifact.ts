@@ -1,0 +1,57 @@
+// Making and loading an artifact for the target that a command was asked for.
+
+import type { Artifact } from "#backend/artifact.js";
+import { checkArtifact, emit } from "#compile/emit.js";
+import { load } from "#compile/load.js";
+import type { Module } from "#ir/weights.js";
+import type { LoadOptions, Net } from "#runtime/types.js";
+import { gpuDiagnostic, nodeGpu } from "../node-gpu.js";
+import type { Model } from "../node.js";
+import { readLimits } from "./limits.js";
+import type { PassOptions } from "./model-options.js";
+import { emitOptions } from "./model-options.js";
+import { packing } from "./progress.js";
+import type { Session } from "./session.js";
+import { report } from "./terminal.js";
+
+/** The artifact of an optimized model in memory; undefined after errors. */
+export function emitModel(
+  model: Model,
+  optimized: Module,
+  options: PassOptions,
+  session: Session,
+): Artifact | undefined {
+  const limits = readLimits(options, session);
+  if (!limits) return undefined;
+  session.progress.show("making kernels");
+  const artifact = emit(optimized, {
+    ...emitOptions(options),
+    limits,
+    sources: model.sources,
+    onPacked: packing(session.progress),
+  });
+  const problems = checkArtifact(artifact, limits);
+  session.code = Math.max(session.code, report(session.terminal, problems, model.sources));
+  return problems.length > 0 ? undefined : artifact;
+}
+
+/** Loads an artifact for its target; undefined after an error that is the machine's, such as a missing GPU. */
+export async function loadArtifact(
+  artifact: Artifact,
+  session: Session,
+  options: LoadOptions = {},
+): Promise<Net | undefined> {
+  const fail = (diagnostics: Parameters<typeof report>[1]): undefined => {
+    session.code = Math.max(session.code, report(session.terminal, diagnostics, new Map()));
+    return undefined;
+  };
+  const gpu = artifact.target === "wgsl" ? await nodeGpu() : undefined;
+  if (gpu && !gpu.value) return fail(gpu.diagnostics);
+  try {
+    return await load(artifact, { ...options, ...(gpu?.value ? { gpu: gpu.value } : {}) });
+  } catch (cause) {
+    const known = gpuDiagnostic(cause);
+    if (!known) throw cause;
+    return fail(known.diagnostics);
+  }
+}

@@ -1,0 +1,45 @@
+// WebGPU in Node, through the optional package `webgpu` (Dawn).
+
+import { tmpdir } from "node:os";
+import type { Result } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
+
+/** Dawn's object must stay reachable as long as anything of it is in use, or Node dies at a garbage collection. */
+let kept: object | undefined;
+
+const help = [
+  "npm install webgpu",
+  "it needs a Vulkan, Metal or D3D12 driver; without a GPU, a software one: apt install libvulkan1 mesa-vulkan-drivers (version 25 or newer)",
+  "--target js runs everywhere",
+];
+
+/** What `load({ gpu })` takes; `flags` are Dawn's, as in `adapter=llvmpipe`. A diagnostic if the package is not there. */
+export async function nodeGpu(flags: readonly string[] = []): Promise<Result<object>> {
+  if (kept && flags.length === 0) return { value: kept, diagnostics: [] };
+  // The Vulkan loader looks for the display here and complains aloud where it is not set.
+  process.env["XDG_RUNTIME_DIR"] ??= tmpdir();
+  try {
+    const { create } = await import("webgpu");
+    const gpu = create([...flags]);
+    kept = flags.length === 0 ? gpu : (kept ?? gpu);
+    alive.add(gpu);
+    return { value: gpu, diagnostics: [] };
+  } catch (cause) {
+    const isMissing = (cause as { code?: unknown } | null)?.code === "ERR_MODULE_NOT_FOUND";
+    const why = isMissing ? "the package is not installed" : String(cause);
+    return {
+      diagnostics: [
+        error("no-webgpu", `the target wgsl runs through the package webgpu in Node: ${why}`, { help }),
+      ],
+    };
+  }
+}
+
+const alive = new Set<object>();
+
+/** The error of an emitted module as a diagnostic, if the GPU is its reason. */
+export function gpuDiagnostic(cause: unknown): Result<never> | undefined {
+  if (!(cause instanceof Error) || cause.name !== "GpuError") return undefined;
+  const { code } = cause as Error & { code: string };
+  return { diagnostics: [error(code, cause.message, code === "no-adapter" ? { help } : {})] };
+}

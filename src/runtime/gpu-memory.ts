@@ -1,0 +1,136 @@
+/// <reference types="@webgpu/types" />
+// Pipelines, buffers and bind groups of a net, all made at load.
+
+import type { GpuLaunch, GpuModule } from "./gpu-types.js";
+
+/** Flags of GPUBufferUsage and GPUMapMode, which not every Node that has WebGPU has as globals. */
+export const usage = { mapRead: 1, copySource: 4, copyTarget: 8, uniform: 64, storage: 128 } as const;
+
+/** Uniforms with dynamic offsets begin at multiples of this on every device. */
+const uniformStep = 256;
+
+export interface Pipeline {
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+export interface Memory {
+  /** Arenas, parts of the weights, the table. */
+  readonly buffers: readonly GPUBuffer[];
+  /** Base offsets of all launches. */
+  readonly offsets: GPUBuffer;
+  /** The bind group of each launch; launches that bind the same buffers share one. */
+  readonly groups: readonly GPUBindGroup[];
+}
+
+/** All pipelines at once: drivers compile them side by side. */
+export function makePipelines({ shaders }: GpuModule, device: GPUDevice): Promise<Pipeline[]> {
+  const layouts = new Map<string, GPUBindGroupLayout>();
+  return Promise.all(
+    shaders.map(async ([label, code, , access]) => {
+      const layout = layouts.get(access) ?? makeLayout(device, access);
+      layouts.set(access, layout);
+      const pipeline = await device.createComputePipelineAsync({
+        label,
+        layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+        compute: { module: device.createShaderModule({ label, code }), entryPoint: "main" },
+      });
+      return { pipeline, layout };
+    }),
+  );
+}
+
+/** Base offsets come first, at a dynamic offset; then the storage buffers. */
+function makeLayout(device: GPUDevice, access: string): GPUBindGroupLayout {
+  const compute = 4;
+  const storage = [...access].map((letter, at): GPUBindGroupLayoutEntry => ({
+    binding: at + 1,
+    visibility: compute,
+    buffer: { type: letter === "w" ? "storage" : "read-only-storage" },
+  }));
+  const uniform = { type: "uniform", hasDynamicOffset: true } as const;
+  return device.createBindGroupLayout({
+    entries: [{ binding: 0, visibility: compute, buffer: uniform }, ...storage],
+  });
+}
+
+/** Weights and table uploaded, arenas, base offsets, and a bind group for each set of buffers that launches bind. */
+export function makeMemory(
+  { model, launches, table }: GpuModule,
+  device: GPUDevice,
+  weights: Float32Array,
+  pipelines: readonly Pipeline[],
+): Memory {
+  const filled = (data: Float32Array | Int32Array, flags: number): GPUBuffer => {
+    const buffer = device.createBuffer({
+      size: bufferBytes(data.length),
+      usage: flags,
+      mappedAtCreation: true,
+    });
+    const target = buffer.getMappedRange();
+    if (data instanceof Float32Array) new Float32Array(target).set(data);
+    else new Int32Array(target).set(data);
+    buffer.unmap();
+    return buffer;
+  };
+  const arenaUsage = usage.storage | usage.copySource | usage.copyTarget;
+  const buffers = [
+    ...model.arenas.map((elements) =>
+      device.createBuffer({ size: bufferBytes(elements), usage: arenaUsage }),
+    ),
+    ...model.weightParts.map((start, part) =>
+      filled(weights.subarray(start, model.weightParts[part + 1] ?? model.weights.elements), usage.storage),
+    ),
+    filled(Int32Array.from(table), usage.storage),
+  ];
+  // Base offsets of all launches in one buffer: bind groups then differ in the storage buffers alone.
+  const step = slotOf(launches) / 4;
+  const values = new Int32Array(step * launches.length);
+  for (const [at, [, , offsets]] of launches.entries()) values.set(offsets, at * step);
+  const offsets = filled(values, usage.uniform);
+  const made = new Map<string, GPUBindGroup>();
+  const groups = launches.map(([shader, bound]) => {
+    const key = `${shader}: ${bound.join()}`;
+    const group =
+      made.get(key) ??
+      makeGroup(
+        device,
+        pipelines[shader],
+        offsets,
+        launches,
+        bound.map((one) => buffers[one]),
+      );
+    made.set(key, group);
+    return group;
+  });
+  return { buffers, offsets, groups };
+}
+
+/** A buffer's size: no binding may be empty, and vecs are read whole. */
+function bufferBytes(elements: number): number {
+  return Math.max(4, Math.ceil(elements / 4) * 4) * 4;
+}
+
+/** Bytes from the base offsets of one launch to the next's; a zero stands behind them, where loops begin. */
+export function slotOf(launches: readonly GpuLaunch[]): number {
+  const most = launches.reduce((size, [, , offsets]) => Math.max(size, offsets.length + 1), 1);
+  return Math.ceil((most * 4) / uniformStep) * uniformStep;
+}
+
+/** The bind group of a launch over some buffers. */
+export function makeGroup(
+  device: GPUDevice,
+  pipeline: Pipeline | undefined,
+  offsets: GPUBuffer,
+  launches: readonly GpuLaunch[],
+  buffers: readonly (GPUBuffer | undefined)[],
+): GPUBindGroup {
+  if (!pipeline) throw new Error("a launch of a shader that does not exist");
+  return device.createBindGroup({
+    layout: pipeline.layout,
+    entries: [
+      { binding: 0, resource: { buffer: offsets, size: slotOf(launches) } },
+      ...buffers.map((buffer, at) => ({ binding: at + 1, resource: { buffer: buffer ?? offsets } })),
+    ],
+  });
+}

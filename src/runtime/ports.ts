@@ -1,0 +1,138 @@
+// Inputs and outputs of a net: their shapes, and checks of what the user gives.
+
+import type { Model, Port } from "./types.js";
+
+/** The parts of a model that the checks read. */
+type Ported = Pick<Model, "name" | "inputs" | "outputs" | "batch">;
+
+/** What a target takes as a tensor: in words, and how many elements a value holds; undefined if it is of another type. */
+export interface Kinds<T> {
+  readonly words: string;
+  readonly lengthOf: (value: unknown) => number | undefined;
+  readonly make: (length: number) => T;
+}
+
+export const arrays: Kinds<Float32Array> = {
+  words: "a Float32Array",
+  // By its tag, since an array from another realm is no instance of this one's class.
+  lengthOf: (value) =>
+    Object.prototype.toString.call(value) === "[object Float32Array]"
+      ? (value as Float32Array).length
+      : undefined,
+  make: (length) => new Float32Array(length),
+};
+
+/** Elements of one sample. */
+export function sizeOf(port: Port): number {
+  return port.shape.reduce((size, extent) => size * extent, 1);
+}
+
+export function sampleOf(values: Float32Array, port: Port, sample: number, samples: number): Float32Array {
+  return samples === 1 ? values : values.subarray(sample * sizeOf(port), (sample + 1) * sizeOf(port));
+}
+
+/** `[N, 224, 224, 3]`. */
+function shapeText(model: Pick<Ported, "batch">, port: Port): string {
+  return `[${symbolic(model, port).join(", ")}]`;
+}
+
+function symbolic(model: Pick<Ported, "batch">, port: Port): (number | string)[] {
+  return port.shape.map((extent, axis) => (axis === 0 && model.batch !== undefined ? model.batch : extent));
+}
+
+export function shapesOf(
+  model: Ported,
+  ports: readonly Port[],
+): Record<string, readonly (number | string)[]> {
+  return Object.fromEntries(ports.map((port) => [port.name, symbolic(model, port)]));
+}
+
+/** Checks the inputs; how many samples they hold (1 unless the batch is open). */
+export function countSamples<T>(model: Ported, inputs: Readonly<Record<string, T>>, kinds: Kinds<T>): number {
+  if (typeof inputs !== "object" || inputs === null) {
+    throw new TypeError(`${model.name}: run takes an object with the inputs ${listNames(model.inputs)}`);
+  }
+  checkNames(model, inputs, model.inputs, "input");
+  let samples = 1;
+  let first: Port | undefined;
+  for (const port of model.inputs) {
+    const count = samplesIn(model, port, ownValue(inputs, port.name), "input", kinds);
+    if (first && count !== samples) {
+      throw new TypeError(
+        `${model.name}: input "${port.name}" holds ${count} samples, but "${first.name}" holds ${samples}`,
+      );
+    }
+    first ??= port;
+    samples = count;
+  }
+  return samples;
+}
+
+/** The number of samples in an array; throws if it is of another type or length than the port's. */
+function samplesIn<T>(
+  model: Pick<Ported, "name" | "batch">,
+  port: Port,
+  values: unknown,
+  kind: "input" | "output",
+  kinds: Kinds<T>,
+): number {
+  const size = sizeOf(port);
+  const batch = model.batch === undefined ? "" : `${model.batch} × `;
+  const wanted = `${kinds.words} of ${batch}${size} values, ${shapeText(model, port)}`;
+  const message = `${model.name}: ${kind} "${port.name}" must be ${wanted}`;
+  const length = kinds.lengthOf(values);
+  if (length === undefined) {
+    throw new TypeError(
+      values === undefined ? `${message}; it is missing` : `${message}, not ${describe(values)}`,
+    );
+  }
+  const samples = length / size;
+  const fits = model.batch === undefined ? samples === 1 : samples >= 1 && Number.isInteger(samples);
+  if (!fits) throw new TypeError(`${message}; this one has ${length}`);
+  return samples;
+}
+
+/** The array of each output: the one given, or a new one. */
+export function prepareOutputs<T, P extends Port>(
+  model: Omit<Ported, "outputs"> & { readonly outputs: readonly P[] },
+  samples: number,
+  into: Readonly<Record<string, T>>,
+  kinds: Kinds<T>,
+): [P, T][] {
+  checkNames(model, into, model.outputs, "output");
+  return model.outputs.map((port): [P, T] => {
+    const given = ownValue(into, port.name);
+    if (given !== undefined && samplesIn(model, port, given, "output", kinds) !== samples) {
+      throw new TypeError(
+        `${model.name}: output "${port.name}" has room for ${kinds.lengthOf(given)} values, but ${samples} samples make ${samples * sizeOf(port)}`,
+      );
+    }
+    return [port, given ?? kinds.make(samples * sizeOf(port))];
+  });
+}
+
+/** A net may name a tensor `__proto__` or `constructor`. */
+export function ownValue<T>(tensors: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(tensors, name) ? tensors[name] : undefined;
+}
+
+/** Throws if a name is no port's. A missing input is found where its type is checked. */
+function checkNames(
+  model: Pick<Ported, "name">,
+  given: object,
+  ports: readonly Port[],
+  kind: "input" | "output",
+): void {
+  for (const name of Object.keys(given)) {
+    if (ports.some((port) => port.name === name)) continue;
+    throw new TypeError(`${model.name} has no ${kind} "${name}"; it has ${listNames(ports)}`);
+  }
+}
+
+function listNames(ports: readonly Port[]): string {
+  return ports.map((port) => `"${port.name}"`).join(", ");
+}
+
+function describe(value: unknown): string {
+  return value === null ? "null" : Object.prototype.toString.call(value).slice(8, -1);
+}

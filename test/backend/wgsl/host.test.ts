@@ -1,0 +1,212 @@
+// The host part of a module for WebGPU: tensors in memory and in buffers, turns, samples, and every way to fail.
+
+import { expect, test } from "vitest";
+import type { Artifact } from "#backend/artifact.js";
+import { emit } from "#compile/emit.js";
+import { load as loadArtifact } from "#compile/load.js";
+import { interpret } from "#interpret/interpret.js";
+import type { GpuNet } from "#runtime/wgsl.js";
+import { nodeGpu } from "../../../src/node-gpu.js";
+import { moduleOf } from "../../schedule/module-of.js";
+import { computingDevice, describeOn } from "./device.js";
+
+const model = moduleOf(`net small {
+  input a: f32[N, 2, 3, 4]
+  input b: f32[N, 2, 3, 4]
+  s = a + b
+  output y = conv2d(s, filters=5, kernel=1x1)
+  output z = global_avg_pool(s)
+}`);
+const artifact = emit(model, { target: "wgsl" });
+const size = { a: 24, b: 24, y: 30, z: 4 };
+
+const device = await computingDevice();
+const storage = 128;
+const [mapRead, copySource, copyTarget] = [1, 4, 8];
+
+/** An artifact in a module of its own: an engine keeps what it imported. */
+let copies = 0;
+const fresh = (): Artifact => ({ ...artifact, module: `${artifact.module}// ${(copies += 1)}\n` });
+
+const load = async (options: object = { device }): Promise<GpuNet> =>
+  (await loadArtifact(fresh(), options)) as unknown as GpuNet;
+
+const values = (count: number, seed: number): Float32Array =>
+  Float32Array.from({ length: count }, (_, k) => Math.sin(k * 1.7 + seed));
+
+/** What the net gives for one sample. */
+function wanted(a: Float32Array, b: Float32Array): { y: number[]; z: number[] } {
+  const shape = [1, 2, 3, 4];
+  const tensors = new Map(
+    Object.entries({ a, b }).map(([name, data]) => [name, { shape, data: Float64Array.from(data) }]),
+  );
+  const outputs = interpret(model, tensors);
+  return { y: [...outputs.get("y")!.data], z: [...outputs.get("z")!.data] };
+}
+
+function expectClose(actual: ArrayLike<number>, expected: readonly number[]): void {
+  expect(actual.length).toBe(expected.length);
+  for (const [at, value] of expected.entries()) expect(actual[at]).toBeCloseTo(value, 4);
+}
+
+function buffer(data: Float32Array | number, usage: number): GPUBuffer {
+  const bytes = 4 * (typeof data === "number" ? data : data.length);
+  const made = device!.createBuffer({ size: bytes, usage, mappedAtCreation: typeof data !== "number" });
+  if (typeof data !== "number") {
+    new Float32Array(made.getMappedRange()).set(data);
+    made.unmap();
+  }
+  return made;
+}
+
+async function read(from: GPUBuffer): Promise<Float32Array> {
+  const target = device!.createBuffer({ size: from.size, usage: mapRead | copyTarget });
+  const encoder = device!.createCommandEncoder();
+  encoder.copyBufferToBuffer(from, 0, target, 0, from.size);
+  device!.queue.submit([encoder.finish()]);
+  await target.mapAsync(1);
+  const result = new Float32Array(target.getMappedRange()).slice();
+  target.destroy();
+  return result;
+}
+
+const codeOf = async (promise: Promise<unknown>): Promise<unknown> => {
+  const error = await promise.then(
+    () => undefined,
+    (cause: unknown) => cause,
+  );
+  return error instanceof Error && error.name === "GpuError"
+    ? (error as Error & { code: string }).code
+    : error;
+};
+
+describeOn(device)("on an adapter", () => {
+  const [a, b] = [values(size.a, 1), values(size.b, 2)];
+
+  test("runs at the same time get their own inputs, though the caller changes the arrays", async () => {
+    const net = await load();
+    await net.warmup();
+    const inputs = [1, 2, 3].map((seed) => ({ a: values(size.a, seed), b: values(size.b, seed + 9) }));
+    const expected = inputs.map((one) => wanted(one.a, one.b));
+    const runs = inputs.map(async (one) => net.run(one));
+    await Promise.resolve();
+    for (const one of inputs.slice(1)) one.a.fill(0);
+    for (const [at, outputs] of (await Promise.all(runs)).entries()) {
+      expectClose(outputs["y"] as Float32Array, expected[at]!.y);
+      expectClose(outputs["z"] as Float32Array, expected[at]!.z);
+    }
+    net.dispose();
+  });
+
+  test("several samples", async () => {
+    const net = await load();
+    const [many, more] = [values(3 * size.a, 4), values(3 * size.b, 5)];
+    const { y, z } = await net.run({ a: many, b: more });
+    for (let k = 0; k < 3; k += 1) {
+      const one = wanted(many.slice(24 * k, 24 * k + 24), more.slice(24 * k, 24 * k + 24));
+      expectClose((y as Float32Array).slice(30 * k, 30 * k + 30), one.y);
+      expectClose((z as Float32Array).slice(4 * k, 4 * k + 4), one.z);
+    }
+    const inBuffers = buffer(many, copySource);
+    const into = buffer(3 * size.y, copySource | copyTarget);
+    await net.run({ a: inBuffers, b: more }, { into: { y: into } });
+    expectClose(await read(into), [...(y as Float32Array)]);
+    net.dispose();
+  });
+
+  test.each([
+    ["bound in place", storage],
+    ["copied", 0],
+  ])("buffers of the caller's, %s", async (_name, more) => {
+    const net = await load();
+    const expected = wanted(a, b);
+    const into = buffer(size.y, more | copySource | copyTarget);
+    for (let round = 0; round < 2; round += 1) {
+      const from = buffer(a, more | copySource);
+      const outputs = await net.run({ a: from, b }, { into: { y: into } });
+      expect(outputs["y"]).toBe(into);
+      expectClose(await read(into), expected.y);
+      expectClose(outputs["z"] as Float32Array, expected.z);
+      // What is read stays as it was.
+      expectClose(await read(from), [...a]);
+    }
+    const again = await net.run({ a, b });
+    expectClose(again["y"] as Float32Array, expected.y);
+    net.dispose();
+  });
+
+  test("results go into arrays of the caller's", async () => {
+    const net = await load();
+    const into = new Float32Array(size.y);
+    const { y } = await net.run({ a, b }, { into: { y: into } });
+    expect(y).toBe(into);
+    expectClose(into, wanted(a, b).y);
+    net.dispose();
+  });
+
+  test("wrong tensors are told", async () => {
+    const net = await load();
+    await expect(net.run({ a })).rejects.toThrow(
+      'small: input "b" must be a Float32Array or a GPUBuffer of N × 24 values, [N, 2, 3, 4]; it is missing',
+    );
+    await expect(net.run({ a, b: values(25, 0) })).rejects.toThrow("this one has 25");
+    await expect(net.run({ a, b: [1] as never })).rejects.toThrow("not Array");
+    const one = buffer(size.y, storage | copySource);
+    await expect(net.run({ a, b }, { into: { y: one, z: one as never } })).rejects.toThrow(TypeError);
+    const same = buffer(24, storage);
+    const other = moduleOf("net twice {\n  input x: f32[24]\n  output y = exp(x)\n}");
+    const twice = (await loadArtifact(emit(other, { target: "wgsl" }), {
+      device: device!,
+    })) as unknown as GpuNet;
+    await expect(twice.run({ x: same }, { into: { y: same } })).rejects.toThrow("are the same GPUBuffer");
+    twice.dispose();
+    net.dispose();
+    net.dispose();
+    await expect(net.run({ a, b })).rejects.toThrow("run after dispose");
+    await expect(net.warmup()).rejects.toThrow("warmup after dispose");
+  });
+
+  test("a command that the device refuses is a validation error, and the next run works", async () => {
+    const net = await load();
+    const dead = buffer(a, storage);
+    dead.destroy();
+    expect(await codeOf(net.run({ a: dead, b }))).toBe("validation");
+    expectClose((await net.run({ a, b }))["y"] as Float32Array, wanted(a, b).y);
+    net.dispose();
+  });
+
+  test("after the device is lost, run says so, and a new load works", async () => {
+    const gpu = (await nodeGpu()).value!;
+    const net = await load({ gpu });
+    net.device.destroy();
+    expect(await codeOf(net.run({ a, b }))).toBe("device-lost");
+    expect(await codeOf(net.run({ a, b }))).toBe("device-lost");
+    const next = await load({ gpu });
+    expectClose((await next.run({ a, b }))["y"] as Float32Array, wanted(a, b).y);
+    next.dispose();
+  });
+
+  test("a device given stays the caller's", async () => {
+    const net = await load();
+    net.dispose();
+    const state = await Promise.race([
+      device!.lost.then(() => "lost"),
+      new Promise((done) => setTimeout(done, 20)),
+    ]);
+    expect(state).toBeUndefined();
+  });
+});
+
+test("without WebGPU, without an adapter, and with too small limits load says so", async () => {
+  expect(await codeOf(load({}))).toBe("no-webgpu");
+  expect(await codeOf(load({ gpu: { requestAdapter: async () => null } }))).toBe("no-adapter");
+  const limits = { maxStorageBuffersPerShaderStage: 2 };
+  expect(await codeOf(load({ gpu: { requestAdapter: async () => ({ limits }) } }))).toBe("limits");
+  const refusing = {
+    limits: {},
+    requestDevice: async () => {
+      throw new Error("busy");
+    },
+  };
+  expect(await codeOf(load({ gpu: { requestAdapter: async () => refusing } }))).toBe("no-adapter");
+});

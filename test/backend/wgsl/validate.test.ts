@@ -1,0 +1,78 @@
+// Every shader passes the validation of WebGPU: types, uniformity, limits. No adapter is needed.
+
+import { describe, expect, test } from "vitest";
+import { printShaders } from "#backend/wgsl/emit.js";
+import { wgslTarget } from "#backend/wgsl/target.js";
+import type { KernelProgram } from "#kernel/ir.js";
+import { wgslTile } from "#kernel/tile.js";
+import { inferType, opOf } from "#ops/index.js";
+import { isProblem } from "#ops/op.js";
+import { seededRandom } from "#ops/random.js";
+import { fuse } from "#passes/fuse.js";
+import { computingOps, opModule } from "../../op-module.js";
+import { randomModule } from "../../random-graph.js";
+import { moduleOf } from "../../schedule/module-of.js";
+import { randomNet } from "../../schedule/random-net.js";
+import { nullDevice } from "./device.js";
+import { smallTile, wgslProgram } from "./programs.js";
+
+const samples = Number(process.env["SAMPLES"] ?? 6);
+const seeds = Number(process.env["SEEDS"] ?? 20);
+const device = await nullDevice();
+const context = { target: wgslTarget, options: {}, report: () => {} };
+
+describe.each([
+  ["small tiles", smallTile],
+  ["tiles of the target", wgslTile],
+])("%s", (_name, tile) => {
+  test.each(computingOps)("%s", async (op) => {
+    for (let seed = 0; seed < samples; seed += 1) {
+      const random = seededRandom(seed * 7919 + 1);
+      const { inputs, attributes } = opOf(op).sample(random);
+      const type = inferType(op, inputs, attributes as never);
+      if (isProblem(type)) throw new Error(`sample of ${op} is invalid: ${type.problem}`);
+      await validate(wgslProgram(opModule(op, inputs, attributes, type, random), tile));
+    }
+  });
+
+  test("random nets, fused", async () => {
+    for (let seed = 0; seed < seeds; seed += 1) {
+      const module = moduleOf(randomNet(seededRandom(seed)));
+      await validate(wgslProgram(fuse.run(module, context), tile));
+    }
+  });
+
+  test("random graphs over all ops, fused", async () => {
+    for (let seed = 0; seed < seeds; seed += 1) {
+      const module = randomModule(seededRandom(seed), { jumps: true });
+      await validate(wgslProgram(fuse.run(module, context), tile));
+    }
+  });
+});
+
+/** Makes a pipeline of each shader; what the compiler says of one, warnings included, fails with the text. */
+async function validate(program: KernelProgram): Promise<void> {
+  for (const { text, bindings } of printShaders(program).shaders) {
+    const layout = device.createBindGroupLayout({
+      entries: [
+        { binding: 0, visibility: 4, buffer: { type: "uniform", hasDynamicOffset: true } },
+        ...bindings.map(({ access }, at) => ({
+          binding: at + 1,
+          visibility: 4,
+          buffer: { type: access === "read" ? ("read-only-storage" as const) : ("storage" as const) },
+        })),
+      ],
+    });
+    device.pushErrorScope("validation");
+    const module = device.createShaderModule({ code: text });
+    const said = [...(await module.getCompilationInfo()).messages].map(
+      ({ lineNum, message }) => `${message}: ${text.split("\n")[lineNum - 1]}`,
+    );
+    const error = await device.popErrorScope();
+    expect([...said, ...(error ? [error.message] : [])], text).toEqual([]);
+    await device.createComputePipelineAsync({
+      layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: { module },
+    });
+  }
+}

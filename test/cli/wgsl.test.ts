@@ -1,0 +1,65 @@
+// Commands with `--target wgsl`: what needs no GPU, and what runs on one.
+
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { gpuDiagnostic } from "../../src/node-gpu.js";
+import { computingDevice, describeOn } from "../backend/wgsl/device.js";
+import { cleave } from "./terminal.js";
+
+const folder = mkdtempSync(join(tmpdir(), "cleave-cli-wgsl-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const device = await computingDevice();
+
+test("compile writes the module, and the shaders where they are asked for", async () => {
+  const out = join(folder, "out");
+  const command = ["compile", "examples/seed.net", "--target", "wgsl", "--emit", "wgsl", "-o", out];
+  const { code, out: said } = await cleave(...command);
+  expect(code).toBe(0);
+  expect(said).toMatch(/seed\.conv2d_3x3x5\.wgsl \(/);
+  expect(readdirSync(out).toSorted()).toEqual(
+    ["seed.conv2d_3x3x5.wgsl", "seed.d.mts", "seed.d.ts", "seed.mjs", "seed.packed.safetensors"].toSorted(),
+  );
+  // The file is what stands in the module.
+  const shader = readFileSync(join(out, "seed.conv2d_3x3x5.wgsl"), "utf8");
+  expect(shader).toContain("@compute");
+  expect(readFileSync(join(out, "seed.mjs"), "utf8")).toContain(shader);
+});
+
+test("limits come from a file, and a wrong one is told", async () => {
+  const file = join(folder, "limits.json");
+  const command = ["compile", "examples/seed.net", "--target", "wgsl", "-o", folder, "--limits", file];
+  writeFileSync(file, '{"maxStorageBufferBindingSize": 2147483644}');
+  expect((await cleave(...command)).code).toBe(0);
+  writeFileSync(file, '{"maxStorageBufferBindingSize": 1}');
+  const wrong = await cleave(...command);
+  expect(wrong.code).toBe(1);
+  expect(wrong.err).toContain("error[wrong-limits]: maxStorageBufferBindingSize in ");
+  expect((await cleave(...command.slice(0, -1), join(folder, "none"))).code).toBe(1);
+});
+
+test("an error of the GPU is the machine's, not a bug", () => {
+  const lost = Object.assign(new Error("net: the GPU device is lost"), {
+    name: "GpuError",
+    code: "device-lost",
+  });
+  expect(gpuDiagnostic(lost)?.diagnostics).toMatchObject([{ code: "device-lost", message: lost.message }]);
+  const none = Object.assign(new Error("no adapter"), { name: "GpuError", code: "no-adapter" });
+  expect(gpuDiagnostic(none)?.diagnostics[0]?.help?.join()).toContain("mesa-vulkan-drivers");
+  expect(gpuDiagnostic(new Error("anything else"))).toBeUndefined();
+});
+
+describeOn(device)("on an adapter", () => {
+  test("run and verify", async () => {
+    const verified = await cleave("verify", "examples/seed.net", "--target", "wgsl");
+    expect(verified.out).toMatch(/^y: largest difference .*: agrees\n$/);
+    expect(verified.code).toBe(0);
+    const runs = await Promise.all(
+      ["js", "wgsl"].map((target) => cleave("run", "examples/seed.net", "--target", target, "--json")),
+    );
+    const [onCpu, onGpu] = runs.map(({ out }) => JSON.parse(out)[0].outputs.y as number[]);
+    expect(onGpu!.length).toBe(45);
+    for (const [at, value] of onGpu!.entries()) expect(value).toBeCloseTo(onCpu![at]!, 4);
+  });
+});
