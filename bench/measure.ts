@@ -5,6 +5,7 @@ import { fork } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { freemem } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import type { Answer, Question } from "./peer.js";
 import type { ParsedPeer } from "./peers.js";
 
@@ -99,6 +100,8 @@ async function interleave(batch: readonly Started[], options: MeasureOptions): P
   const spent = new Map<Started, number>();
   const threads = new Map<Started, number>();
   const runOnce = async (one: Started): Promise<number> => {
+    // Threads of the peer before it look out for work a while before they sleep.
+    await setTimeout(5);
     const { milliseconds } = (await processes.get(one)?.ask<Timed>({ ask: "run" })) ?? { milliseconds: 0 };
     spent.set(one, (spent.get(one) ?? 0) + milliseconds);
     return milliseconds;
