@@ -29,7 +29,7 @@ const usage = `compare [MODEL.net] [options]
                    cleave-simd:2 has two threads; so do cleave-relaxed, cleave-direct (no Winograd), onnxruntime-web
                    and onnxruntime-node
   --rounds N       runs of each peer that are timed (default 15)
-  --warmup N       runs before that which are not, while engines compile (default 3)
+  --warmup N       least runs before that which are not, for half a second or more (default 3; 0: none)
   --seconds N      a peer that has run this long is not run again (default 10)
   --loads N        fresh processes in which loading and the first run are timed (default 1)
   --node FILE      the Node that runs the peers (default: this one)

@@ -13,7 +13,7 @@ export interface MeasureOptions {
   readonly folder: string;
   /** The Node that runs the peers. */
   readonly node: string;
-  /** Runs before those that are timed, while engines compile, and runs that are timed. */
+  /** Least runs before those that are timed, while engines compile (0: none at all), and runs that are timed. */
   readonly warmup: number;
   readonly rounds: number;
   /** Seconds after which a peer has no further runs than one that is timed. */
@@ -51,6 +51,9 @@ interface Started {
   readonly loads: { readonly loadMs: number; readonly firstRunMs: number }[];
   readonly times: number[];
 }
+
+/** Milliseconds that a peer runs at least before it is timed: engines compile code well that runs long enough. */
+const warmupMs = 500;
 
 type Timed = Extract<Answer, { readonly milliseconds: number }>;
 
@@ -117,8 +120,16 @@ async function interleave(batch: readonly Started[], options: MeasureOptions): P
       spent.set(one, loaded.firstRunMs);
     }
     const limit = options.seconds * 1000;
-    for (let round = 0; round < options.warmup; round += 1) {
-      for (const one of batch) if ((spent.get(one) ?? 0) < limit / 3) await runOnce(one);
+    options.onStep("warming up");
+    for (let round = 0, ran = true; ran; round += 1) {
+      ran = false;
+      for (const one of batch) {
+        const used = spent.get(one) ?? 0;
+        if (used > limit / 3 || (round >= options.warmup && (options.warmup === 0 || used > warmupMs)))
+          continue;
+        await runOnce(one);
+        ran = true;
+      }
     }
     for (let round = 0; round < options.rounds; round += 1) {
       options.onStep(`round ${round + 1} of ${options.rounds}`);
