@@ -4,8 +4,8 @@ import type { Step } from "./crew.js";
 import { createPlayer } from "./crew.js";
 import { createNet } from "./net.js";
 import type { LoadOptions, Model, Net } from "./types.js";
-import type { Room } from "./weights.js";
-import { fromBase64, readWeights } from "./weights.js";
+import type { Staged } from "./weights.js";
+import { fromBase64, readWeights, roomsOf } from "./weights.js";
 import { startWorkers } from "./workers.js";
 
 /** The number of a kernel, addresses, the nodes that it computes and their multiply-accumulates. */
@@ -23,8 +23,8 @@ export interface WasmModule {
   /** Run once, to prepare weights. */
   readonly setup: readonly WasmLaunch[];
   readonly launches: readonly WasmLaunch[];
-  /** The last of the weights, in elements, and how many launches of the setup, of the last ones, read each: nothing else does. */
-  readonly staged: readonly (readonly [elements: number, launches: number])[];
+  /** Read to the arena, one after another. */
+  readonly staged: Staged;
   readonly table: readonly number[];
   /** In base64. */
   readonly binaries: Readonly<Record<"simd" | "relaxed", string>>;
@@ -67,7 +67,14 @@ export async function loadWasm(module: WasmModule, options: LoadOptions = {}): P
     if (workers) await workers.lead(from, to);
     else player.lead(from, to);
   };
-  const rooms = roomsOf(module, memory, prepare);
+  const room = (start: number, elements: number) => new Uint8Array(memory.buffer, start, elements * 4);
+  const rooms = roomsOf(
+    module.staged,
+    setup.length,
+    room(layout.weights, layout.resident),
+    (elements) => room(layout.arena, elements),
+    prepare,
+  );
   const reading = readWeights(model, module.url, options.weights, module.embedded, rooms);
   const [{ player, workers }] = await Promise.all([starting, reading]).catch((error: unknown) => {
     starting.then((started) => started.workers?.dispose()).catch(() => {});
@@ -94,30 +101,6 @@ export async function loadWasm(module: WasmModule, options: LoadOptions = {}): P
       dispose: workers.dispose,
     }),
   });
-}
-
-/** Where the weights are read to: those that stay, then one after another to the arena, where the setup takes them. */
-function roomsOf(
-  { layout, setup, staged }: WasmModule,
-  memory: WebAssembly.Memory,
-  prepare: (from: number, to: number) => Promise<void>,
-): Room[] {
-  let next = setup.length - staged.reduce((sum, [, launches]) => sum + launches, 0);
-  const first = next;
-  return [
-    {
-      bytes: new Uint8Array(memory.buffer, layout.weights, layout.resident * 4),
-      then: () => prepare(0, first),
-    },
-    ...staged.map(([elements, launches]): Room => {
-      const from = next;
-      next += launches;
-      return {
-        bytes: new Uint8Array(memory.buffer, layout.arena, elements * 4),
-        then: () => prepare(from, from + launches),
-      };
-    }),
-  ];
 }
 
 function isWorthThreads({ kernels, launches }: WasmModule, { leastWork: least }: LoadOptions): boolean {

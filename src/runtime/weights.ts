@@ -31,6 +31,37 @@ export interface Room {
   readonly then?: () => Promise<void>;
 }
 
+/** The last of the weights, in elements, and how many of the last launches of the setup read each; nothing else does. */
+export type Staged = readonly (readonly [elements: number, launches: number])[];
+
+/** Elements of the weights that stay. */
+export function residentElements({ weights }: Weighted, staged: Staged): number {
+  return weights.elements - staged.reduce((sum, [elements]) => sum + elements, 0);
+}
+
+/**
+ * Rooms for the weights that stay, and then for each that only the setup reads, which `stage` gives a place. As soon as a room
+ * is full, `prepare` runs the launches of the setup, of which there are so many in all, that read it.
+ */
+export function roomsOf(
+  staged: Staged,
+  launches: number,
+  resident: Uint8Array,
+  stage: (elements: number) => Uint8Array,
+  prepare: (from: number, to: number) => Promise<void>,
+): Room[] {
+  let next = launches - staged.reduce((sum, [, count]) => sum + count, 0);
+  const first = next;
+  return [
+    { bytes: resident, then: () => prepare(0, first) },
+    ...staged.map(([elements, count]): Room => {
+      const from = next;
+      next += count;
+      return { bytes: stage(elements), then: () => prepare(from, from + count) };
+    }),
+  ];
+}
+
 /** Reads the packed weights into rooms, in order, which have their size, and checks them. `base` is the module's URL. */
 export async function readWeights(
   model: Weighted,

@@ -53,6 +53,24 @@ test("weights that are transformed come from bytes, a file or the module, on any
   expect(await resultOf(await module.load({ threads: 2, leastWork: 1 }))).toEqual(expected);
 });
 
+test("JavaScript: the same from bytes, a file and the module", async () => {
+  const options = { target: "js", winogradMemory: 4 } as const;
+  const artifact = make("js_bytes", options);
+  expect(artifact.module).toMatch(/const staged = \[\[\d+, 1\]/);
+  const expected = await resultOf(await load(artifact));
+  expect(await resultOf(await load(make("js_poisoned", options), { poison: true }))).toEqual(expected);
+  expect(await resultOf(await load(make("js_embedded", { ...options, embedWeights: true })))).toEqual(
+    expected,
+  );
+  expect(writeArtifact(make("js_file", options), folder).diagnostics).toEqual([]);
+  const module = (await import(pathToFileURL(join(folder, "js_file.mjs")).href)) as {
+    load: (options?: LoadOptions) => Promise<Net>;
+  };
+  expect(await resultOf(await module.load())).toEqual(expected);
+  const plain = await resultOf(await load(make("js_direct", { target: "js", winograd: false })));
+  for (const [at, value] of plain.entries()) expect(expected[at]).toBeCloseTo(value, 4);
+});
+
 test("wrong weights are refused after they were transformed too", async () => {
   const artifact = make("wrong_weights");
   const weights = artifact.weights!.slice();

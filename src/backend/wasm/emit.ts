@@ -16,6 +16,7 @@ import {
   loadText,
   modelText,
   section,
+  stagedText,
   tableText,
 } from "../module-text.js";
 import { placeWeights } from "../packed.js";
@@ -113,11 +114,6 @@ function launchesText(
   });
   const text = rows.length > 0 ? `[\n${rows.join("")}]` : "[]";
   return `/** ${when}: the kernel, the address of each parameter, the nodes, multiply-accumulates. */\nconst ${name} = ${text};\n`;
-}
-
-function stagedText({ staged = [] }: KernelProgram): string {
-  const rows = staged.map(({ elements, launches }) => `[${elements}, ${launches}]`);
-  return `/** The last of the weights, which only the last launches of the setup read: elements, and how many launches. */\nconst staged = [${rows.join(", ")}];\n`;
 }
 
 /** The address of a parameter, in bytes, from its offset in its space. */
