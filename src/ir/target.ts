@@ -30,6 +30,8 @@ export interface Target {
   readonly depthwiseMacs: number;
   /** Elements a second that Winograd's transforms make, there and back; absent where his algorithm is not used. */
   readonly transforms?: number;
+  /** Whether weights that only Winograd's transforms read leave memory once they are transformed. */
+  readonly freesWeights?: boolean;
   /** Bytes a second of traffic to memory that misses the cache. */
   readonly bytes: number;
   /** Seconds to start one kernel. */

@@ -125,6 +125,9 @@ export function plainRuns(
   };
 }
 
+/** Threads that a small convolution should have work for. */
+const mostThreads = 4;
+
 /** A convolution with any window and groups: a block computes some output rows from a strip of input rows. */
 export function convolutionBody(
   k: Build,
@@ -142,6 +145,10 @@ export function convolutionBody(
   const columns = filters / groups;
   const depth = window.kernel[0] * window.kernel[1] * perGroup;
   const columnsOf = weightColumns(k, tile, weight, { depth, columns, groups });
+  const strips = (samples * height) / rows;
+  // Blocks that share a strip copy it each for itself, so there are no more of them than a few threads need.
+  const wanted = groups === 1 ? Math.ceil(Math.min(tile.blocks, mostThreads) / strips) : 1;
+  const parts = columnParts(k, tile, columnsOf(0), wanted);
   // A group's channels are vecs of the result only if all groups begin at multiples of the lanes.
   const target = { ...y, wide: y.wide && (groups === 1 || columns % k.lanes === 0) };
   if (k.team > 1 && groups === 1)
@@ -154,9 +161,10 @@ export function convolutionBody(
       finish: (sum, row, column) => storeResult(k, y, sum, { pixel: row, channel: column }, steps.epilogue),
     });
   return {
-    blocks: (samples * height) / rows,
+    blocks: strips * parts,
     write: (block) => {
-      const row0 = k.letInt("row0", mulInt(block, rows));
+      const row0 = k.letInt("row0", mulInt(int("div", block, parts), rows));
+      const part = k.letInt("part", int("rem", block, parts));
       const strip = makeStrip(k, x, window, rows, splitRow(k, row0, samples, height), {
         fill: 0,
         limit: tile.scratch,
@@ -200,6 +208,7 @@ export function convolutionBody(
           }),
         },
         columns: columnsOf(group),
+        ...(parts > 1 ? { part: { index: part, count: parts } } : {}),
         finish: (sum, line, row, column) => {
           const pixel = addInt(mulInt(addInt(row0, line), width), row);
           const channel = addInt(mulInt(group, columns), column);

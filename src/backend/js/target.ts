@@ -8,8 +8,10 @@ export const jsTarget: Target = {
   lanes: 1,
   // What a fused kernel keeps should stay in half of a 512 KiB L2 cache.
   scratchBytes: 256 * 1024,
-  denseMacs: 2e9,
+  denseMacs: 2.4e9,
   depthwiseMacs: 1.2e9,
+  transforms: 0.25e9,
+  freesWeights: true,
   bytes: 10e9,
   launch: 2e-6,
 };
