@@ -100,7 +100,7 @@ interface Offer {
 /** Why a legal chain is not to be taken; undefined if it is. */
 function objection({ fusion, nodes }: Chain, cost: GroupCost, target: Target): string | undefined {
   if (!cost.fits)
-    return `needs ${bytesText(cost.scratchBytes)} on chip even for ${cost.pixels > 0 ? "one pixel" : `${countText(cost.rows)} row${cost.rows === 1 ? "" : "s"}`}, and ${target.name} has ${bytesText(target.scratchBytes)}`;
+    return `needs ${bytesText(cost.scratchBytes)} on chip even for ${cost.pixels > 0 ? `${countText(cost.pixels)} pixels` : `${countText(cost.rows)} row${cost.rows === 1 ? "" : "s"}`}, and ${target.name} has ${bytesText(target.scratchBytes)}`;
   const facts = {
     fits_on_chip: cost.fits,
     ops: nodes.length,

@@ -9,6 +9,7 @@ import { gpuDiagnostic, nodeGpu } from "../node-gpu.js";
 import type { Model } from "../node.js";
 import { readLimits } from "./limits.js";
 import type { PassOptions } from "./model-options.js";
+import { emitOptions } from "./model-options.js";
 import { packing } from "./progress.js";
 import type { Session } from "./session.js";
 import { report } from "./terminal.js";
@@ -24,7 +25,7 @@ export function emitModel(
   if (!limits) return undefined;
   session.progress.show("making kernels");
   const artifact = emit(optimized, {
-    target: options.target,
+    ...emitOptions(options),
     limits,
     f16: options.f16 ?? false,
     sources: model.sources,

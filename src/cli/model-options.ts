@@ -5,6 +5,7 @@ import { InvalidArgumentError, Option } from "commander";
 import type { TargetName } from "#compile/targets.js";
 import { defaultTarget, targetNames } from "#compile/targets.js";
 import { parseSplit, splitHelp } from "./split-option.js";
+import type { Session } from "./session.js";
 import { exit } from "./terminal.js";
 import type { SplitMode } from "#passes/split.js";
 
@@ -18,6 +19,8 @@ export interface ModelOptions {
 /** Options of optimizing it. */
 export interface PassOptions {
   readonly target: TargetName;
+  readonly winograd: boolean;
+  readonly winogradMemory: number;
   readonly limits?: string;
   readonly f16?: boolean;
   readonly rules: readonly string[];
@@ -56,6 +59,16 @@ export function withPassOptions(command: Command): Command {
     .addOption(
       new Option("--target <target>", "what runs the kernels").choices(targetNames).default(defaultTarget),
     )
+    .addOption(
+      new Option("--winograd <on|off>", "3×3 convolutions by Winograd's algorithm where that is faster")
+        .argParser(onOff)
+        .default(true, "on"),
+    )
+    .addOption(
+      new Option("--winograd-memory <ratio>", "most memory for weights, as a multiple of the model's")
+        .argParser(ratio)
+        .default(2),
+    )
     .option(
       "--limits <file>",
       'target wgsl: JSON of the devices\' limits, named as in GPUSupportedLimits; default "guaranteed", what every device has',
@@ -74,6 +87,33 @@ export function withPassOptions(command: Command): Command {
     )
     .option("--verify", "check the graph's invariants after each pass")
     .option("--time", "print how long each pass took");
+}
+
+/** Those of these options that emitting takes. */
+export function emitOptions({ target, winograd, winogradMemory }: PassOptions) {
+  return { target, winograd, winogradMemory } as const;
+}
+
+/** Whether a target can have so many threads; if not, says so. */
+export function checkThreads(
+  { threads, target }: { readonly threads: number; readonly target: TargetName },
+  session: Session,
+): boolean {
+  if (threads === 1 || target === "wasm") return true;
+  session.terminal.err(`error: --threads is for the target wasm, not for ${target}\n`);
+  session.code = exit.wrongUsage;
+  return false;
+}
+
+function onOff(text: string): boolean {
+  if (text !== "on" && text !== "off") throw new InvalidArgumentError("it is on or off.");
+  return text === "on";
+}
+
+function ratio(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 1)) throw new InvalidArgumentError("it is a number, 1 or more.");
+  return value;
 }
 
 /** An option that may be given several times; help says "none" of its default, not "[]". */

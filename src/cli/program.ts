@@ -8,6 +8,7 @@ import { addExplain } from "./explain.js";
 import { addFmt } from "./fmt.js";
 import { addInspect } from "./inspect.js";
 import { addOps } from "./ops.js";
+import { addProfile } from "./profile.js";
 import { addRun } from "./run.js";
 import { addVerify } from "./verify.js";
 import { withProgress } from "./progress.js";
@@ -43,7 +44,17 @@ function program(session: Session): Command {
     .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
     .exitOverride()
     .addHelpText("after", footer);
-  for (const add of [addCompile, addRun, addCheck, addFmt, addInspect, addExplain, addVerify, addOps]) {
+  for (const add of [
+    addCompile,
+    addRun,
+    addCheck,
+    addFmt,
+    addInspect,
+    addExplain,
+    addVerify,
+    addProfile,
+    addOps,
+  ]) {
     add(root, session);
   }
   for (const command of root.commands)

@@ -11,12 +11,13 @@ import { elements } from "#ir/type.js";
 import { bytesText } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import { lower } from "#kernel/lower.js";
+import type { WinogradOptions } from "#schedule/winograd.js";
 import { scheduleModule } from "./schedule-module.js";
 import type { TargetName } from "./targets.js";
 import { targetOf } from "./targets.js";
 import { version } from "./version.js";
 
-export interface EmitModuleOptions {
+export interface EmitModuleOptions extends WinogradOptions {
   /** `wasm` by default. */
   readonly target?: TargetName;
   /** wgsl: limits of the devices that the module is for, where they exceed the guaranteed ones. */
@@ -37,7 +38,7 @@ export interface EmitModuleOptions {
 export function emit(module: Module, options: EmitModuleOptions = {}): Artifact {
   expectArgument("emit", "a module, `{ graph, weights }`", module, hasProperties(module, "graph", "weights"));
   const { target, emit: emitTarget } = targetOf(options.target, options.limits);
-  const program = lower(scheduleModule(module, target));
+  const program = lower(scheduleModule(module, target, options));
   const ops = [...module.graph.nodes.values()].filter(
     (node) => node.op !== "input" && node.op !== "constant",
   ).length;

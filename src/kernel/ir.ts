@@ -205,6 +205,12 @@ export interface Port {
   readonly offset: number;
 }
 
+/** A weight that only the setup reads: its elements, and how many launches of the setup read it. */
+export interface StagedWeight {
+  readonly elements: number;
+  readonly launches: number;
+}
+
 /** A memory that kernels read and write: see the schedule's arenas. */
 export interface ProgramArena {
   readonly kind: "vecs" | "scalars" | "port";
@@ -220,6 +226,11 @@ export interface KernelProgram {
   readonly setup: readonly Launch[];
   readonly launches: readonly Launch[];
   readonly weights: readonly PackedWeight[];
+  /**
+   * The last of `weights`, which only the last launches of the setup read, in the same order: a back end need hold no more
+   * than one of them at a time. None if absent.
+   */
+  readonly staged?: readonly StagedWeight[];
   /** Elements of weights that the setup computes. */
   readonly prepared: number;
   /** i32 tables (resize, gather), one after another. */

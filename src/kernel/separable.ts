@@ -17,7 +17,7 @@ import type { Steps } from "./steps.js";
 import { branchSteps, eachLane, elementwiseSteps, storeResult } from "./steps.js";
 import type { SampleRow, Strip, WindowSpec } from "./strip.js";
 import { fillStrip, makeStrip, splitRow } from "./strip.js";
-import { eachVector, emitBlockProduct, pixelAt, pixelTaps } from "./team.js";
+import { eachVector, emitBlockProduct, pixelAt, pixelTaps, plainRow } from "./team.js";
 import type { Tile } from "./tile.js";
 
 /** A depthwise convolution in the middle of a fused kernel. */
@@ -49,6 +49,8 @@ export function separableBody(
     readonly expand?: ExpandStage;
     readonly depthwise: MiddleStage;
     readonly pointwise: Source;
+    /** A second product, of the results of the first after its steps; for blocks of many items alone. */
+    readonly last?: { readonly weight: Source; readonly between: Steps; readonly columns: number };
     /** Output rows of a strip. */
     readonly rows: number;
     /** Pixels of a tile, for blocks of many items. */
@@ -63,15 +65,17 @@ export function separableBody(
   const filters = branchFilters(k, depthwise.weight, window, { inputs, multiplier, branchStride });
   const between = middleSteps(k, depthwise, branchStride);
   const expanding = expand && weightColumns(k, tile, expand.weight, expandSize(x, inputs))(0);
+  const { last } = stages;
   const projecting = weightColumns(k, tile, stages.pointwise, {
     depth: inputs * multiplier,
-    columns,
+    columns: last?.columns ?? columns,
     branches: multiplier,
   })(0);
   const pixelStride = multiplier * branchStride;
   const scratch: Place = { kind: "scratch" };
-  if (k.team > 1 && !expand) {
-    const most = Math.max(1, Math.floor(tile.scratch / pixelStride));
+  if ((k.team > 1 && !expand) || last) {
+    const middleStride = last ? k.roundUp(last.columns) : 0;
+    const most = Math.max(1, Math.floor(tile.scratch / (pixelStride + middleStride)));
     return tileBody(k, tile, x, y, {
       pixels: Math.min(stages.pixels ?? rows * width, most),
       window,
@@ -80,6 +84,15 @@ export function separableBody(
       branchStride,
       between,
       columns: projecting,
+      ...(last
+        ? {
+            last: {
+              between: last.between,
+              stride: middleStride,
+              columns: weightColumns(k, tile, last.weight, { depth: last.columns, columns })(0),
+            },
+          }
+        : {}),
       ...steps,
     });
   }
@@ -153,11 +166,12 @@ function tileBody(
     readonly branchStride: number;
     readonly between: ReturnType<typeof middleSteps>;
     readonly columns: Columns;
+    readonly last?: { readonly between: Steps; readonly stride: number; readonly columns: Columns };
     readonly prologue?: Steps;
     readonly epilogue: Steps;
   },
 ): Body {
-  const { window, filters, multiplier, branchStride, between, columns, prologue, epilogue } = of;
+  const { window, filters, multiplier, branchStride, between, columns, last, prologue, epilogue } = of;
   const total = vectors(y.shape);
   const pixels = Math.min(of.pixels, total);
   const inputs = channels(x.shape);
@@ -167,6 +181,7 @@ function tileBody(
     blocks: Math.ceil(total / pixels),
     write: (block) => {
       const base = k.scratch(pixels * pixelStride);
+      const middle = last ? k.scratch(pixels * last.stride) : 0;
       const first = k.letInt("first", mulInt(block, pixels));
       // Also where no tile has fewer: kernels of more sizes then have one form.
       const valid = k.letInt("valid", int("min", int("sub", total, first), pixels));
@@ -204,11 +219,44 @@ function tileBody(
           };
         },
         columns,
+        finish: (sum, row, column) => {
+          const at = { pixel: addInt(first, row), channel: column };
+          if (!last) return storeResult(k, y, sum, at, epilogue);
+          storeBetween(k, { stride: last.stride, base: middle, steps: last.between }, sum, row, at);
+        },
+      });
+      if (!last) return;
+      emitBlockProduct(k, tile, {
+        rows: pixels,
+        valid,
+        counts: [],
+        length: last.columns.depth,
+        row: plainRow(k, { place: scratch, stride: last.stride }, middle),
+        columns: last.columns,
         finish: (sum, row, column) =>
           storeResult(k, y, sum, { pixel: addInt(first, row), channel: column }, epilogue),
       });
     },
   };
+}
+
+/** Stores a result of the first of two products in scratch, for the second one. */
+function storeBetween(
+  k: Build,
+  to: { readonly stride: number; readonly base: number; readonly steps: Steps },
+  sum: Value,
+  row: Int,
+  at: { readonly pixel: Int; readonly channel: Int },
+): void {
+  const { stride, base, steps } = to;
+  const store = (value: Value, where: typeof at): void =>
+    k.store(
+      { kind: "scratch" },
+      address(addInt(mulInt(row, stride), where.channel, base)),
+      steps.apply(value, where),
+    );
+  if (steps.wide) store(sum, at);
+  else eachLane(k, sum, at, store);
 }
 
 function expandSize(x: Operand, columns: number): { depth: number; columns: number } {

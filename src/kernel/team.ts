@@ -20,7 +20,7 @@ export function teamBlocks(k: Build, items: number): number {
 }
 
 /** Calls `body` for the items of a block out of all, with the item's number; the last block has fewer than others. */
-function flatItems(k: Build, block: Int, count: number, body: (item: Int) => void): void {
+export function flatItems(k: Build, block: Int, count: number, body: (item: Int) => void): void {
   k.items(["item"], [k.team], (i = 0) => {
     const item = k.letInt("at", addInt(mulInt(block, k.team), i));
     k.guard(compare("lt", item, count), () => body(item));
@@ -123,6 +123,11 @@ export interface TeamProduct {
   readonly finish: (sum: Value, row: Int, column: Int) => void;
 }
 
+/** The tile of a product. One row, as of a dense layer, is divided among more items, unless panels are packed for the tile. */
+function tileOf(k: Build, tile: Tile, { rows, columns }: TeamProduct): Tile {
+  return rows === 1 && columns.step !== undefined ? { ...tile, columns: k.lanes } : tile;
+}
+
 /** Rows of an item's tile. Short runs, as of the first layer's three channels, do not pay for finding where many rows lie. */
 function tileRows(tile: Tile, { rows, counts, length }: TeamProduct): number {
   const isShort = counts.length > 0 && length < tile.rows;
@@ -133,7 +138,7 @@ function tileRows(tile: Tile, { rows, counts, length }: TeamProduct): number {
 export function productItems(k: Build, tile: Tile, product: TeamProduct): number {
   const tiles = Math.ceil(product.rows / tileRows(tile, product));
   const { columns } = product;
-  const segments = segmentsOf(k, tile, columns.count, columns.wide);
+  const segments = segmentsOf(k, tileOf(k, tile, product), columns.count, columns.wide);
   return tiles * Math.max(1, ...segments.map(({ count }) => count));
 }
 
@@ -151,7 +156,7 @@ export function emitBlockProduct(k: Build, tile: Tile, product: TeamProduct): vo
  * A tile of rows and columns an item; neighbouring items have neighbouring columns. The last rows are computed again by a tile that
  * reaches over the end, and not stored. Sums are stored in a loop that chooses among them: one store in the text.
  */
-function emitTeamProduct(
+export function emitTeamProduct(
   k: Build,
   tile: Tile,
   product: TeamProduct,
@@ -161,7 +166,12 @@ function emitTeamProduct(
   const rows = tileRows(tile, product);
   const tiles = Math.ceil(product.rows / rows);
   const isEven = typeof valid === "number" && valid === rows;
-  for (const { count, first, width, wide } of segmentsOf(k, tile, columns.count, columns.wide)) {
+  for (const { count, first, width, wide } of segmentsOf(
+    k,
+    tileOf(k, tile, product),
+    columns.count,
+    columns.wide,
+  )) {
     const lanes = wide ? k.lanes : 1;
     const type = wide ? "vec" : "f32";
     const places = Array.from({ length: width / lanes }, (_, c) => c * lanes);

@@ -49,7 +49,7 @@ export function costOf(graph: Graph, nodes: readonly Node[], target: Target): Gr
   const priced = choices.map((choice) => ({
     ...choice,
     fits: choice.scratchBytes <= target.scratchBytes,
-    saving: gain - choice.extraBytes / choice.bytes - choice.extraSeconds,
+    saving: gain - choice.extraBytes / target.bytes - choice.extraSeconds,
   }));
   // Of what fits, the least time; of equal times the higher strip. If nothing fits, the strip that needs least.
   const best =
@@ -89,8 +89,6 @@ interface StripChoice {
   readonly pixels: number;
   readonly scratchBytes: number;
   readonly extraBytes: number;
-  /** Bytes a second at which those come. */
-  readonly bytes: number;
   readonly extraMacs: number;
   readonly extraSeconds: number;
 }
@@ -99,12 +97,16 @@ interface StripChoice {
 function stripChoices(graph: Graph, nodes: readonly Node[], target: Target): StripChoice[] {
   const stages = nodes.filter((node) => !opOf(node.op).scalar);
   const windowAt = stages.findIndex((node) => windowOf(graph, node) !== undefined);
+  const [pool, dense] = stages;
+  if (pool && dense && isGlobalPool(pool)) return [pooledChoice(graph, pool, dense, target)];
   const windowed = stages[windowAt];
   const window = windowed && windowOf(graph, windowed);
   const prologue = windowed ? nodes.slice(0, nodes.indexOf(windowed)) : [];
   if (!windowed || !window || (stages.length === 1 && prologue.length === 0)) return [];
   if (target.pixelTiles && windowAt === 0)
-    return [tileChoice(graph, { prologue, windowed, kernel: window.taps, product: stages[1] }, target)];
+    return [
+      tileChoice(graph, { prologue, windowed, kernel: window.taps, products: stages.slice(1) }, target),
+    ];
   const height = windowed.type.shape[1] ?? 1;
   return divisors(height).map((rows) => {
     const strips = height / rows;
@@ -125,7 +127,6 @@ function stripChoices(graph: Graph, nodes: readonly Node[], target: Target): Str
       strips,
       pixels: 0,
       scratchBytes,
-      bytes: target.bytes,
       extraBytes:
         again * inputBytes(graph, nodes) + weightBytesAgain(graph, stages, strips, scratchBytes, target),
       extraMacs: stepsAgain + macsAgain,
@@ -154,7 +155,8 @@ function weightBytesAgain(
 
 /**
  * The tile of a chain that begins with a window, where tiles are pixels: each result of the window is computed once, whatever the
- * tile. Steps before the window are done for every tap, and weights are streamed once for every row of items.
+ * tile. Steps before the window are done for every tap. Items with half the rows load three operands for two multiplications, where
+ * they else load two; with fewer rows there is no kernel, nor for two products with fewer than all.
  */
 function tileChoice(
   graph: Graph,
@@ -162,38 +164,56 @@ function tileChoice(
     readonly prologue: readonly Node[];
     readonly windowed: Node;
     readonly kernel: number;
-    readonly product: Node | undefined;
+    readonly products: readonly Node[];
   },
   target: Target,
 ): StripChoice {
-  const { prologue, windowed, kernel, product } = chain;
-  const { rows = 1, columns = 1, items = 1, cachedBytes: bytes = target.bytes } = target.pixelTiles ?? {};
+  const { prologue, windowed, kernel, products } = chain;
+  const { rows = 1, columns = 1, items = 1 } = target.pixelTiles ?? {};
   const depth = windowed.type.shape.at(-1) ?? 1;
   const total = elements(windowed.type.shape) / depth;
+  const input = operands(graph, windowed)[0]?.type.shape ?? [];
   const steps = prologue.reduce((sum, node) => sum + elements(node.type.shape), 0);
-  const input = elements(operands(graph, windowed)[0]?.type.shape ?? []);
-  const inputDepth = operands(graph, windowed)[0]?.type.shape.at(-1) ?? 1;
-  const stepsAgain = Math.max(0, (steps / input) * total * kernel * inputDepth - steps);
-  const none = {
-    rows: 0,
-    strips: 0,
-    bytes,
-    extraMacs: stepsAgain,
-    extraSeconds: stepsAgain / target.depthwiseMacs,
-  };
-  if (!product) return { ...none, pixels: 0, scratchBytes: 0, extraBytes: 0 };
-  const panels = Math.ceil((product.type.shape.at(-1) ?? 1) / columns);
-  const bytesFor = (pixels: number): number => pixels * 4 * Math.ceil(depth / target.lanes) * target.lanes;
+  const reads = (total * kernel * (input.at(-1) ?? 1)) / elements(input);
+  const stepsAgain = Math.max(0, steps * (reads - 1));
+  const none = { rows: 0, strips: 0, pixels: 0, scratchBytes: 0, extraBytes: 0, extraMacs: stepsAgain };
+  const extraSeconds = stepsAgain / target.depthwiseMacs;
+  if (products.length === 0) return { ...none, extraSeconds };
+  const widths = products.map((product) => product.type.shape.at(-1) ?? 1);
+  const panels = Math.ceil(Math.max(...widths) / columns);
+  const kept = [depth, ...widths.slice(0, -1)].map((width) => Math.ceil(width / target.lanes) * target.lanes);
+  const bytesFor = (pixels: number): number => pixels * kept.reduce((sum, width) => sum + 4 * width, 0);
   let pixels = rows;
   while (bytesFor(2 * pixels) <= target.scratchBytes && (pixels / rows) * panels < items) pixels *= 2;
-  while (bytesFor(pixels) > target.scratchBytes && pixels > 1) pixels = Math.floor(pixels / 2);
-  const more = Math.max(0, Math.ceil(total / Math.min(pixels, rows)) - Math.ceil(total / rows));
+  if (bytesFor(pixels) > target.scratchBytes && products.length === 1) pixels = Math.ceil(rows / 2);
+  const loads = Math.max(0, rows / pixels - 1) / 2;
+  const seconds = products.reduce((sum, product) => sum + macs(graph, product), 0) / target.denseMacs;
   return {
     ...none,
     pixels,
     strips: Math.ceil(total / pixels),
     scratchBytes: bytesFor(pixels),
-    extraBytes: more * weightBytes(graph, product),
+    extraSeconds: extraSeconds + loads * seconds,
+  };
+}
+
+function isGlobalPool({ op }: Node): boolean {
+  return op === "global_avg_pool" || op === "global_max_pool";
+}
+
+/** Every block of the dense layer pools for itself. */
+function pooledChoice(graph: Graph, pool: Node, dense: Node, target: Target): StripChoice {
+  const { columns = 1, items = 1 } = target.pixelTiles ?? {};
+  const input = operands(graph, pool)[0]?.type.shape ?? [];
+  const blocks = Math.max(1, Math.ceil((dense.type.shape.at(-1) ?? 1) / columns / items));
+  return {
+    rows: 0,
+    strips: blocks,
+    pixels: 1,
+    scratchBytes: bytesOf([pool.type.shape.at(-1) ?? 1]),
+    extraBytes: (blocks - 1) * bytesOf(input),
+    extraMacs: (blocks - 1) * elements(input),
+    extraSeconds: 0,
   };
 }
 
