@@ -8,7 +8,8 @@ import type { Module } from "../src/index.js";
 import { emit, load, optimize, passes } from "../src/index.js";
 import { readModel } from "../src/node.js";
 import { argMax, testImages } from "./fashion-mnist.js";
-import { onnxruntime } from "./peers.js";
+import { toOnnx } from "./onnx.js";
+import { inputShape, onnxruntime } from "./peers.js";
 
 const usage = `accuracy [options]
   --images N       how many of the 10,000 test images (default: all)
@@ -62,7 +63,12 @@ process.exit(0);
 async function peerLogits(name: string, model: Module): Promise<Float32Array> {
   const file = options.onnx === undefined ? undefined : join(options.onnx, `${name}.onnx`);
   if (file !== undefined && !existsSync(file)) throw new Error(`there is no ${file}`);
-  const peer = await (file === undefined ? onnxruntime(model) : onnxruntime(model, readFileSync(file)));
+  const peer = await onnxruntime(
+    "onnxruntime-web",
+    file === undefined ? toOnnx(model) : readFileSync(file),
+    inputShape(model.graph),
+    1,
+  );
   const logits = new Float32Array(count * classes);
   for (let index = 0; index < count; index += 1)
     logits.set(await peer.run(images.subarray(index * pixels, (index + 1) * pixels)), index * classes);

@@ -1,31 +1,52 @@
-// One network on all runtimes, interleaved in one process on one thread: medians, ratios, and whether the outputs agree.
-// Writes results/<model>.json. `npm run compare -- --help` lists the options.
+// One network on all runtimes, interleaved: medians, ratios, load time, memory, and whether the outputs agree. Writes
+// results/<model>.json. `npm run compare -- --help` lists the options.
 
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
-import { gzipSync } from "node:zlib";
-import type { Module } from "../src/index.js";
-import { elements, inputNodes, longestReduction, tolerance } from "../src/index.js";
+import { parseSplit } from "../src/cli/split-option.js";
+import { targets } from "../src/compile/targets.js";
+import type { Module, OptimizeOptions } from "../src/index.js";
+import { elements, inputNodes, longestReduction, optimize, tolerance } from "../src/index.js";
 import { readModel } from "../src/node.js";
-import type { Peer } from "./peers.js";
-import { foldedModule, peers } from "./peers.js";
+import type { Measured } from "./measure.js";
+import { measure } from "./measure.js";
+import type { ParsedPeer } from "./peers.js";
+import { parsePeer, peers } from "./peers.js";
+import type { Prepared } from "./prepare.js";
+import { prepare } from "./prepare.js";
+import type { Comparison, PeerResult } from "./results.js";
+import { printComparison } from "./results.js";
 
+const usual = Object.keys(peers).join(",");
 const usage = `compare [MODEL.net] [options]
   MODEL.net        default: ../examples/mobilenet_v1.net
   --dim NAME=N     sets a dimension or constant, as \`cleave --dim\` does
-  --rounds N       runs of each peer that are timed (default 7)
-  --warmup N       runs before that which are not, while engines compile (default 3)
-  --peers A,B      of ${Object.keys(peers).join(", ")} (default: all)`;
+  --split HOW      splits convolutions first, as \`cleave --split\` does; all peers get the split network
+  --peers A,B      of ${usual} (default: all); the outputs are compared with the first one's.
+                   cleave-simd:2 has two threads; so do cleave-relaxed, cleave-direct (no Winograd), onnxruntime-web
+                   and onnxruntime-node
+  --rounds N       runs of each peer that are timed (default 15)
+  --warmup N       least runs before that which are not, for half a second or more (default 3; 0: none)
+  --seconds N      a peer that has run this long is not run again (default 10)
+  --loads N        fresh processes in which loading and the first run are timed (default 1)
+  --node FILE      the Node that runs the peers (default: this one)
+  --out FILE       where the JSON goes (default: results/<model>.json)`;
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     dim: { type: "string", multiple: true, default: [] },
-    rounds: { type: "string", default: "7" },
+    split: { type: "string" },
+    rounds: { type: "string", default: "15" },
     warmup: { type: "string", default: "3" },
-    peers: { type: "string", default: Object.keys(peers).join(",") },
+    seconds: { type: "string", default: "10" },
+    loads: { type: "string", default: "1" },
+    peers: { type: "string", default: usual },
+    node: { type: "string", default: process.execPath },
+    out: { type: "string" },
     help: { type: "boolean", default: false },
   },
 });
@@ -34,152 +55,122 @@ if (options.help) {
   process.exit(0);
 }
 
-const names = options.peers.split(",");
-const unknown = names.find((name) => !Object.hasOwn(peers, name));
-if (unknown !== undefined) stop(`no peer ${unknown}; there are ${Object.keys(peers).join(", ")}`);
-const [warmup, rounds] = [Number(options.warmup), Number(options.rounds)];
-if (!Number.isInteger(warmup) || !Number.isInteger(rounds) || warmup < 0 || rounds < 1)
-  stop("--warmup and --rounds are whole numbers, and one round is the least");
+const chosen = new Map<string, ParsedPeer>();
+for (const text of options.peers.split(",")) {
+  const peer = parsePeer(text);
+  chosen.set(text, peer ?? stop(`no peer ${text}; there are ${usual}, some with :2 for two threads`));
+}
+const number = (text: string, least: number): number => {
+  const value = Number(text);
+  return Number.isInteger(value) && value >= least
+    ? value
+    : stop(`${text} is no whole number from ${least} on`);
+};
+const rounds = number(options.rounds, 1);
 const path = positionals[0] ?? join(import.meta.dirname, "../examples/mobilenet_v1.net");
-const model = open(path, options.dim);
-const running = await start(model, names);
-const input = seededInput(model);
-const { times, outputs } = await measure(running, input, warmup, rounds);
-const result = summarize(running, times, outputs);
-print(result);
-const folder = join(import.meta.dirname, "results");
-mkdirSync(folder, { recursive: true });
-writeFileSync(join(folder, `${basename(path, ".net")}.json`), `${JSON.stringify(result, null, 2)}\n`);
-for (const peer of running) await peer.dispose();
-// The workers of a peer would keep the process alive.
-process.exit(result.peers.every((peer) => peer.agrees) ? 0 : 1);
+const model = split(open(path, options.dim), options.split);
+const name = `${basename(path, ".net")}${options.split === undefined ? "" : ` split ${options.split}`}`;
+
+const folder = mkdtempSync(join(tmpdir(), "cleave-bench-"));
+try {
+  const result = await compare();
+  printComparison(result);
+  const out = options.out ?? join(import.meta.dirname, "results", `${name.replaceAll(/[^\w.]+/g, "-")}.json`);
+  mkdirSync(join(out, ".."), { recursive: true });
+  writeFileSync(out, `${JSON.stringify(result, null, 2)}\n`);
+  process.exitCode = result.peers.every((peer) => peer.agrees) ? 0 : 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
 
 function stop(why: string): never {
   console.error(why);
   process.exit(2);
 }
 
+function progress(step: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001B[2K${step}`);
+}
+
+async function compare(): Promise<Comparison> {
+  progress("compiling");
+  const parts = new Set([...chosen.values()].map((peer) => peers[peer.name].needs));
+  const facts = prepare(folder, model, optimized(model, { without: ["fuse"] }), parts);
+  const leftOut: { peer: string; why: string }[] = [];
+  const measured = await measure(
+    chosen,
+    {
+      folder,
+      node: options.node,
+      rounds,
+      warmup: number(options.warmup, 0),
+      seconds: number(options.seconds, 1),
+      loads: number(options.loads, 1),
+      weightBytes: weightBytes(model),
+      onStep: progress,
+    },
+    (peer, why) => void leftOut.push({ peer, why }),
+  );
+  progress("");
+  return {
+    model: name,
+    input: inputNodes(model.graph)[0]?.type.shape ?? [],
+    dims: options.dim,
+    ...(options.split === undefined ? {} : { split: options.split }),
+    node: execFileSync(options.node, ["--version"], { encoding: "utf8" }).trim(),
+    cpu: cpus()[0]?.model ?? "",
+    date: new Date().toISOString(),
+    rounds,
+    weightBytes: weightBytes(model),
+    peers: judge(measured, facts),
+    leftOut,
+  };
+}
+
 function open(file: string, dims: readonly string[]): Module {
-  const pairs = dims.map((dim) => dim.split("=")).map(([name = "", value]) => [name, Number(value)] as const);
+  const pairs = dims.map((dim) => dim.split("=")).map(([key = "", value]) => [key, Number(value)] as const);
   const { value, diagnostics } = readModel(file, { dims: new Map(pairs) });
   return value ?? stop(diagnostics.map((one) => one.message).join("\n"));
 }
 
-async function start(module: Module, wanted: readonly string[]): Promise<Peer[]> {
-  const folded = foldedModule(module);
-  const started: Peer[] = [];
-  for (const name of wanted) {
-    const make = peers[name];
-    if (!make) continue;
-    try {
-      started.push(await make(module, folded));
-    } catch (cause) {
-      console.error(`${name} is left out: ${(cause as Error).message}`);
-    }
-  }
-  return started;
+/** The network that all get, ours too: split once. */
+function split(module: Module, how: string | undefined): Module {
+  if (how === undefined) return module;
+  return optimized(module, { split: parseSplit(how), without: ["fuse"] });
 }
 
-/** The same picture for all and each time: pixels in 0 … 1, a sine so that neighbours differ. */
-function seededInput(module: Module): Float32Array {
-  const length = elements(inputNodes(module.graph)[0]?.type.shape ?? []);
-  return Float32Array.from({ length }, (_, index) => (Math.sin(index) + 1) / 2);
+function optimized(module: Module, more: OptimizeOptions): Module {
+  const { value, diagnostics } = optimize(module, { target: targets.wasm.target, ...more });
+  return value?.module ?? stop(diagnostics.map((one) => one.message).join("; "));
 }
 
-/** Runs one after the other, round by round, so that what slows the machine for a while slows all. */
-async function measure(
-  list: readonly Peer[],
-  image: Float32Array,
-  warmup: number,
-  rounds: number,
-): Promise<{ times: Map<Peer, number[]>; outputs: Map<Peer, Float32Array> }> {
-  const times = new Map<Peer, number[]>(list.map((peer) => [peer, []]));
-  const outputs = new Map<Peer, Float32Array>();
-  for (let round = -warmup; round < rounds; round += 1) {
-    for (const peer of list) {
-      await peer.activate();
-      const begin = performance.now();
-      const output = await peer.run(image);
-      const milliseconds = performance.now() - begin;
-      if (round >= 0) times.get(peer)?.push(milliseconds);
-      outputs.set(peer, output.slice());
-    }
-  }
-  return { times, outputs };
+function weightBytes({ graph }: Module): number {
+  const constants = [...graph.nodes.values()].filter((node) => node.op === "constant");
+  return constants.reduce((sum, node) => sum + 4 * elements(node.type.shape), 0);
 }
 
-interface PeerResult {
-  readonly name: string;
-  readonly medianMs: number;
-  readonly leastMs: number;
-  /** Its median over the first peer's. */
-  readonly ratio: number;
-  /** Largest difference from the first peer's output, as a part of its largest value. */
-  readonly difference: number;
-  /** Whether that is within twice the stated tolerance, since both have rounding errors. */
-  readonly agrees: boolean;
-  readonly moduleGzipBytes?: number;
-  readonly weightBytes?: number;
-}
-
-function summarize(list: readonly Peer[], times: Map<Peer, number[]>, outputs: Map<Peer, Float32Array>) {
-  const [first] = list;
+/** Compares the outputs with the first peer's. */
+function judge(all: readonly Measured[], facts: ReadonlyMap<string, Prepared>): PeerResult[] {
+  const [first] = all;
   if (!first) stop("no peer runs here");
-  const reference = outputs.get(first) ?? new Float32Array();
+  const reference = first.output;
   const largest = reference.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const allowed = 2 * tolerance(longestReduction(model), reference);
-  const base = median(times.get(first) ?? []);
-  return {
-    model: basename(path),
-    input: inputNodes(model.graph)[0]?.type.shape,
-    dims: options.dim,
-    node: process.version,
-    cpu: cpus()[0]?.model,
-    date: new Date().toISOString(),
-    rounds,
-    threads: 1,
-    peers: list.map((peer): PeerResult => {
-      const all = times.get(peer) ?? [];
-      const off = distance(outputs.get(peer) ?? new Float32Array(), reference);
-      return {
-        name: peer.name,
-        medianMs: median(all),
-        leastMs: Math.min(...all),
-        ratio: median(all) / base,
-        difference: off / largest,
-        agrees: off <= allowed,
-        ...(peer.artifact
-          ? {
-              moduleGzipBytes: gzipSync(peer.artifact.module).length,
-              weightBytes: peer.artifact.weightBytes,
-            }
-          : {}),
-      };
-    }),
-  };
-}
-
-function print({ model: name, rounds, peers: rows }: ReturnType<typeof summarize>): void {
-  console.log(`${name}, one thread, medians of ${rounds} interleaved runs`);
-  for (const { name: peer, medianMs, ratio, difference, agrees } of rows) {
-    const agreement = agrees
-      ? `within ${difference.toExponential(1)}`
-      : `DIFFERS by ${difference.toExponential(1)}`;
-    console.log(
-      `${peer.padEnd(16)} ${medianMs.toFixed(1).padStart(9)} ms ${ratio.toFixed(2).padStart(7)}×  ${agreement}`,
-    );
-  }
+  return all.map(({ output, ...measured }) => {
+    const off = distance(output, reference);
+    const peer = chosen.get(measured.peer);
+    return {
+      ...measured,
+      ratio: measured.medianMs / first.medianMs,
+      difference: off / largest,
+      agrees: off <= allowed,
+      ...(peer ? facts.get(peers[peer.name].needs) : {}),
+    };
+  });
 }
 
 /** NaN if the lengths differ or a value is NaN, which then agrees with nothing. */
 function distance(a: Float32Array, b: Float32Array): number {
   if (a.length !== b.length) return Number.NaN;
   return a.reduce((most, value, index) => Math.max(most, Math.abs(value - (b[index] ?? Number.NaN))), 0);
-}
-
-function median(all: readonly number[]): number {
-  const sorted = all.toSorted((a, b) => a - b);
-  const half = Math.floor(sorted.length / 2);
-  const upper = sorted[half] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? Number.NaN) + upper) / 2;
 }

@@ -4,6 +4,7 @@
 
 import type { Module, Node } from "../src/index.js";
 import { nodeOf, topological } from "../src/index.js";
+import { channelsFirst } from "./channels.js";
 import type { Message } from "./protobuf.js";
 import { bytesField, encode, floatField, message, messageField, textField, varintField } from "./protobuf.js";
 
@@ -123,20 +124,6 @@ export function toOnnx({ graph, weights }: Module): Uint8Array {
   return encode(
     message(varintField(1, 7), textField(2, "cleave"), messageField(7, body), messageField(8, opset)),
   );
-}
-
-/** `[n, h, w, c]` as `[n, c, h, w]`; other ranks as they are. */
-export function channelsFirst(shape: readonly number[]): readonly number[] {
-  const [n = 1, h = 1, w = 1, c = 1] = shape;
-  return shape.length === 4 ? [n, c, h, w] : shape;
-}
-
-/** The values of one image `[1, h, w, c]` with the channels first. */
-export function imageChannelsFirst(values: Float32Array, shape: readonly number[]): Float32Array {
-  if (shape.length !== 4) return values;
-  const depth = shape[3] ?? 1;
-  const pixels = values.length / depth;
-  return Float32Array.from(values, (_, at) => values[(at % pixels) * depth + Math.floor(at / pixels)] ?? 0);
 }
 
 const toLast: Attributes = { perm: [0, 2, 3, 1] };

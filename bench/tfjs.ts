@@ -1,8 +1,9 @@
 // A graph as calls of tfjs, the way its converter writes them: bias and activation go into the convolution.
 
 import * as tf from "@tensorflow/tfjs-core";
-import type { Module, Node, NodeId } from "../src/index.js";
-import { nodeOf, topological } from "../src/index.js";
+import type { Graph, Node, NodeId } from "../src/ir/graph.js";
+import { nodeOf } from "../src/ir/graph.js";
+import { topological } from "../src/ir/order.js";
 
 /** A network of one input and one output on the backend that is set when it is made. */
 export interface TfjsNet {
@@ -13,13 +14,19 @@ export interface TfjsNet {
 type Activation = "relu" | "relu6";
 
 /** Weights become tensors once, on the current backend. Throws at the first run for an op that it does not know. */
-export function tfjsNet({ graph, weights }: Module): TfjsNet {
+export function tfjsNet({
+  graph,
+  readF32,
+}: {
+  readonly graph: Graph;
+  readonly readF32: (weight: string) => Float32Array;
+}): TfjsNet {
   const order = topological(graph).filter((node) => node.op !== "constant");
   const activations = fusedActivations(order, new Set(graph.outputs.map(({ node }) => node)));
   const constants = new Map<NodeId, tf.Tensor>();
   for (const node of graph.nodes.values()) {
     if (node.op === "constant")
-      constants.set(node.id, tf.tensor(weights.readF32(node.attributes.weight), [...node.type.shape]));
+      constants.set(node.id, tf.tensor(readF32(node.attributes.weight), [...node.type.shape]));
   }
   // tfjs has depthwise kernels as [kh, kw, c, m]; output channel c·m + j makes these the same bytes.
   for (const node of order) {

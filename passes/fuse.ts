@@ -100,7 +100,7 @@ interface Offer {
 /** Why a legal chain is not to be taken; undefined if it is. */
 function objection({ fusion, nodes }: Chain, cost: GroupCost, target: Target): string | undefined {
   if (!cost.fits)
-    return `needs ${bytesText(cost.scratchBytes)} on chip even for ${countText(cost.rows)} row${cost.rows === 1 ? "" : "s"}, and ${target.name} has ${bytesText(target.scratchBytes)}`;
+    return `needs ${bytesText(cost.scratchBytes)} on chip even for ${cost.pixels > 0 ? `${countText(cost.pixels)} pixels` : `${countText(cost.rows)} row${cost.rows === 1 ? "" : "s"}`}, and ${target.name} has ${bytesText(target.scratchBytes)}`;
   const facts = {
     fits_on_chip: cost.fits,
     ops: nodes.length,
@@ -175,8 +175,11 @@ function bestParts(whole: Offer, offers: readonly Offer[]): { saving: number; na
 /** `keeps 1.6 MiB out of memory, in 7 strips of 2 rows (120 KiB on chip)`. */
 function reasonOf(cost: GroupCost): string {
   const saved = `keeps ${bytesText(cost.savedBytes)} out of memory`;
-  if (cost.rows === 0) return saved;
-  const strips = `${countText(cost.strips)} strip${cost.strips === 1 ? "" : "s"} of ${countText(cost.rows)} row${cost.rows === 1 ? "" : "s"} (${bytesText(cost.scratchBytes)} on chip)`;
+  if (cost.rows === 0 && cost.pixels === 0) return saved;
+  const strips =
+    cost.pixels > 0
+      ? `${countText(cost.strips)} tile${cost.strips === 1 ? "" : "s"} of ${countText(cost.pixels)} pixel${cost.pixels === 1 ? "" : "s"} (${bytesText(cost.scratchBytes)} on chip)`
+      : `${countText(cost.strips)} strip${cost.strips === 1 ? "" : "s"} of ${countText(cost.rows)} row${cost.rows === 1 ? "" : "s"} (${bytesText(cost.scratchBytes)} on chip)`;
   const extra = cost.extraBytes > 0 || cost.extraMacs > 0 ? `; ${extraText(cost)}` : "";
   return `${saved}, in ${strips}${extra}`;
 }

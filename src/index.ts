@@ -62,4 +62,8 @@ export { load } from "#compile/load.js";
 export type { LoadOptions, Net, RunOptions } from "#runtime/types.js";
 export { verifyArtifact } from "#compile/verify-artifact.js";
 export type { Comparison, VerifyOptions } from "#compile/verify-artifact.js";
+export { profile } from "#compile/profile.js";
+export type { ProfileOptions } from "#compile/profile.js";
+export { profileText } from "#report/profile.js";
+export type { KernelProfile, ProfileReport } from "#report/profile.js";
 export { version } from "#compile/version.js";

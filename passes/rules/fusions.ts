@@ -9,6 +9,12 @@ fuse inverted_residual: pointwise -> elementwise* -> depthwise -> elementwise* -
 # The depthwise result of a few rows stays on chip, with any depth multiplier.
 fuse separable: depthwise -> elementwise* -> pointwise -> elementwise*  when fits_on_chip
 
+# A projection and the widening behind it work on the same pixels: neither what is between them nor the depthwise result is written.
+fuse separable_pointwise: depthwise -> elementwise* -> pointwise -> elementwise* -> pointwise -> elementwise*  when fits_on_chip
+
+# The pooled vector is made on chip by every block of the dense layer.
+fuse pooled_dense: global_avg_pool -> elementwise* -> dense -> elementwise*  when fits_on_chip
+
 # Bias, activation and residual go into the kernel that makes the value.
 fuse convolution: convolution -> elementwise+
 fuse transposed_convolution: conv2d_transpose -> elementwise+

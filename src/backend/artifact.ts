@@ -13,7 +13,7 @@ export interface Artifact {
   readonly types: string;
   /** The packed file; absent if a sink took it, if the weights are embedded in the module, or if there are none. */
   readonly weights?: Uint8Array;
-  /** The shaders of the target wgsl by name, as they stand in the module. */
+  /** The shaders of the target wgsl by name, as they stand in the module; with `f16`, as they are where the device has halves. */
   readonly shaders?: readonly { readonly name: string; readonly text: string }[];
   /** What a device of the target wgsl must have. */
   readonly needs?: Limits;
@@ -39,6 +39,8 @@ export interface EmitOptions {
   readonly packedInto?: WeightSink;
   /** Hears while weights are packed how many of how many bytes are done. */
   readonly onPacked?: (done: number, all: number) => void;
+  /** wgsl: store weights and tensors inside the net as f16 where the device can. */
+  readonly f16?: boolean;
   /** Cleave's version, for the header. */
   readonly version: string;
   /** The user's line that a node comes from, as in `seed.net:5: y = conv2d(…)`; for comments. */

@@ -42,6 +42,12 @@ export function loadText(loader: string, { embedded }: PlacedWeights, names: str
   return `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return ${loader}({ ${all} }, options);\n}\n`;
 }
 
+/** The constant `staged`: what the runtime has to know of weights that only the setup reads. */
+export function stagedText({ staged = [] }: KernelProgram): string {
+  const rows = staged.map(({ elements, launches }) => `[${elements}, ${launches}]`);
+  return `/** The last of the weights, which only the last launches of the setup read: elements, and how many launches. */\nconst staged = [${rows.join(", ")}];\n`;
+}
+
 /** The constant `model`; `more` are properties that only this target has, as lines. */
 export function modelText(
   program: KernelProgram,

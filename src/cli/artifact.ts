@@ -9,6 +9,7 @@ import { gpuDiagnostic, nodeGpu } from "../node-gpu.js";
 import type { Model } from "../node.js";
 import { readLimits } from "./limits.js";
 import type { PassOptions } from "./model-options.js";
+import { emitOptions } from "./model-options.js";
 import { packing } from "./progress.js";
 import type { Session } from "./session.js";
 import { report } from "./terminal.js";
@@ -24,8 +25,9 @@ export function emitModel(
   if (!limits) return undefined;
   session.progress.show("making kernels");
   const artifact = emit(optimized, {
-    target: options.target,
+    ...emitOptions(options),
     limits,
+    f16: options.f16 ?? false,
     sources: model.sources,
     onPacked: packing(session.progress),
   });
@@ -34,9 +36,10 @@ export function emitModel(
   return problems.length > 0 ? undefined : artifact;
 }
 
-/** Loads an artifact for its target; undefined after an error that is the machine's, such as a missing GPU. */
+/** Loads an artifact for its target, and says where it does not run in f16 though it was asked to; undefined after an error that is the machine's, such as a missing GPU. */
 export async function loadArtifact(
   artifact: Artifact,
+  { f16 }: PassOptions,
   session: Session,
   options: LoadOptions = {},
 ): Promise<Net | undefined> {
@@ -47,7 +50,10 @@ export async function loadArtifact(
   const gpu = artifact.target === "wgsl" ? await nodeGpu() : undefined;
   if (gpu && !gpu.value) return fail(gpu.diagnostics);
   try {
-    return await load(artifact, { ...options, ...(gpu?.value ? { gpu: gpu.value } : {}) });
+    const net = await load(artifact, { ...options, ...(gpu?.value ? { gpu: gpu.value } : {}) });
+    if (f16 && net.precision === "f32")
+      session.terminal.err("note: the device has no shader-f16: the net runs in f32\n");
+    return net;
   } catch (cause) {
     const known = gpuDiagnostic(cause);
     if (!known) throw cause;

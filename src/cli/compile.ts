@@ -7,7 +7,7 @@ import { bytesText } from "#ir/units.js";
 import { checkEmbedding } from "#compile/emit.js";
 import { writeModule } from "../node.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
-import { modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
+import { emitOptions, modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./session.js";
 import { packing } from "./progress.js";
@@ -51,8 +51,9 @@ function compileModel(path: string, options: CompileOptions, session: Session): 
   }
   session.progress.show("making kernels");
   const written = writeModule(optimized.module, options.output, {
-    target: options.target,
+    ...emitOptions(options),
     limits,
+    f16: options.f16 ?? false,
     shaders: options.emit === "wgsl",
     embedWeights: options.embedWeights ?? false,
     sources: model.sources,

@@ -55,11 +55,11 @@ export function addExplain(root: Command, session: Session): void {
 function printSchedule(
   model: Model,
   { module, fused }: Optimized,
-  { target: name, json = false }: ExplainOptions,
+  { json = false, ...options }: ExplainOptions,
   session: Session,
 ): void {
-  const { target } = targetOf(name);
-  const schedule = scheduleModule(module, target);
+  const { target } = targetOf(options.target);
+  const schedule = scheduleModule(module, target, options);
   const tile = tiles[target.name];
   const report = explainSchedule({
     schedule,

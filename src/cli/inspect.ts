@@ -111,7 +111,7 @@ async function showGraph(
     case "dot":
       return graphDot(module);
     case "kernels":
-      return printKernels(lower(scheduleModule(module, targetOf(options.target).target)));
+      return printKernels(lower(scheduleModule(module, targetOf(options.target).target, options)));
     case "svg":
     case "png": {
       const svg = await graphSvg(module);

@@ -5,6 +5,8 @@ import { InvalidArgumentError, Option } from "commander";
 import type { TargetName } from "#compile/targets.js";
 import { defaultTarget, targetNames } from "#compile/targets.js";
 import { parseSplit, splitHelp } from "./split-option.js";
+import type { Session } from "./session.js";
+import { exit } from "./terminal.js";
 import type { SplitMode } from "#passes/split.js";
 
 /** Options of reading a model. */
@@ -17,7 +19,10 @@ export interface ModelOptions {
 /** Options of optimizing it. */
 export interface PassOptions {
   readonly target: TargetName;
+  readonly winograd: boolean;
+  readonly winogradMemory: number;
   readonly limits?: string;
+  readonly f16?: boolean;
   readonly rules: readonly string[];
   readonly passes?: readonly string[];
   readonly without: readonly string[];
@@ -50,13 +55,31 @@ export function dimOption(): Option {
 /** Adds the options of the passes. */
 export function withPassOptions(command: Command): Command {
   return command
+    .hook("preAction", () => {
+      const { f16, target } = command.opts<PassOptions>();
+      if (f16 && target !== "wgsl")
+        command.error(`error: --f16 is for the target wgsl, not for ${target}`, {
+          exitCode: exit.wrongUsage,
+        });
+    })
     .addOption(
       new Option("--target <target>", "what runs the kernels").choices(targetNames).default(defaultTarget),
+    )
+    .addOption(
+      new Option("--winograd <on|off>", "3×3 convolutions by Winograd's algorithm where that is faster")
+        .argParser(onOff)
+        .default(true, "on"),
+    )
+    .addOption(
+      new Option("--winograd-memory <ratio>", "most memory for weights, as a multiple of the model's")
+        .argParser(ratio)
+        .default(2),
     )
     .option(
       "--limits <file>",
       'target wgsl: JSON of the devices\' limits, named as in GPUSupportedLimits; default "guaranteed", what every device has',
     )
+    .option("--f16", "target wgsl: store weights and tensors as f16 where the device can, else as f32")
     .addOption(list("--rules <file>", "rules and fusions of your own (repeatable)", collect))
     .option("--split <how>", splitHelp, parseSplit)
     .option("--approx", "allow rules that change values within their stated tolerance")
@@ -70,6 +93,33 @@ export function withPassOptions(command: Command): Command {
     )
     .option("--verify", "check the graph's invariants after each pass")
     .option("--time", "print how long each pass took");
+}
+
+/** Those of these options that emitting takes. */
+export function emitOptions({ target, winograd, winogradMemory }: PassOptions) {
+  return { target, winograd, winogradMemory } as const;
+}
+
+/** Whether a target can have so many threads; if not, says so. */
+export function checkThreads(
+  { threads, target }: { readonly threads: number; readonly target: TargetName },
+  session: Session,
+): boolean {
+  if (threads === 1 || target === "wasm") return true;
+  session.terminal.err(`error: --threads is for the target wasm, not for ${target}\n`);
+  session.code = exit.wrongUsage;
+  return false;
+}
+
+function onOff(text: string): boolean {
+  if (text !== "on" && text !== "off") throw new InvalidArgumentError("it is on or off.");
+  return text === "on";
+}
+
+function ratio(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 1)) throw new InvalidArgumentError("it is a number, 1 or more.");
+  return value;
 }
 
 /** An option that may be given several times; help says "none" of its default, not "[]". */

@@ -9,6 +9,7 @@ import { addFmt } from "./fmt.js";
 import { addImport } from "./import.js";
 import { addInspect } from "./inspect.js";
 import { addOps } from "./ops.js";
+import { addProfile } from "./profile.js";
 import { addRun } from "./run.js";
 import { addVerify } from "./verify.js";
 import { withProgress } from "./progress.js";
@@ -53,6 +54,7 @@ function program(session: Session): Command {
     addInspect,
     addExplain,
     addVerify,
+    addProfile,
     addOps,
   ]) {
     add(root, session);

@@ -12,12 +12,13 @@ import type { ImageOptions } from "./image.js";
 import type { InputPort } from "./inputs.js";
 import { randomInput, readInput } from "./inputs.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
-import { modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
+import { checkThreads, modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
+import { countOption, threadCount, wholeNumber } from "./number-options.js";
 import type { Session } from "./session.js";
 import { summaryText } from "./summary.js";
 import { emitModel, loadArtifact } from "./artifact.js";
-import { exit, report } from "./terminal.js";
+import { report } from "./terminal.js";
 import { readLabels, topK } from "./topk.js";
 import { jsonText } from "./json.js";
 
@@ -70,11 +71,7 @@ async function runModel(
   session: Session,
 ): Promise<void> {
   const { terminal } = session;
-  if (options.threads !== 1 && options.target !== "wasm") {
-    terminal.err(`error: --threads is for the target wasm, not for ${options.target}\n`);
-    session.code = exit.wrongUsage;
-    return;
-  }
+  if (!checkThreads(options, session)) return;
   const model = loadModel(path, options, session);
   if (!model) return;
   const runs = await readRuns(model, files, options, session);
@@ -83,7 +80,7 @@ async function runModel(
   const optimized = optimizeModel(model, options, session);
   const artifact = optimized && emitModel(model, optimized.module, options, session);
   const threads = options.target === "wasm" ? { threads: options.threads } : {};
-  const net = artifact && (await loadArtifact(artifact, session, threads));
+  const net = artifact && (await loadArtifact(artifact, options, session, threads));
   if (!net) return;
   if (!options.json) terminal.out(`${summaryText(model, optimized.module, artifact.launches)}\n`);
   const results: object[] = [];
@@ -203,25 +200,6 @@ function printOutputs(
     );
     terminal.out(`${name}: ${output}  ${best.join("  ")}\n`);
   }
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0 || text === "")
-    throw new InvalidArgumentError("it is a whole number.");
-  return value;
-}
-
-function threadCount(text: string): number {
-  const value = wholeNumber(text);
-  if (value < 1 || value > 256) throw new InvalidArgumentError("it is from 1 to 256.");
-  return value;
-}
-
-function countOption(text: string): number {
-  const value = wholeNumber(text);
-  if (value === 0) throw new InvalidArgumentError("it is a whole number from 1 up.");
-  return value;
 }
 
 function numberOption(text: string): number {

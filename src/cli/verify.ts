@@ -26,7 +26,7 @@ async function verifyModel(path: string, options: VerifyOptions, session: Sessio
   const model = loadModel(path, options, session);
   const optimized = model && optimizeModel(model, options, session);
   const artifact = optimized && emitModel(model, optimized.module, options, session);
-  const net = artifact && (await loadArtifact(artifact, session, { poison: true }));
+  const net = artifact && (await loadArtifact(artifact, options, session, { poison: true }));
   if (!model || !optimized || !net) return;
   // A split by choice changes values, so the emitted module is held against the graph that it was made from.
   const reference = options.split || options.approx ? optimized.module : model;

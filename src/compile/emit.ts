@@ -11,16 +11,19 @@ import { elements } from "#ir/type.js";
 import { bytesText } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import { lower } from "#kernel/lower.js";
+import type { WinogradOptions } from "#schedule/winograd.js";
 import { scheduleModule } from "./schedule-module.js";
 import type { TargetName } from "./targets.js";
 import { targetOf } from "./targets.js";
 import { version } from "./version.js";
 
-export interface EmitModuleOptions {
+export interface EmitModuleOptions extends WinogradOptions {
   /** `wasm` by default. */
   readonly target?: TargetName;
   /** wgsl: limits of the devices that the module is for, where they exceed the guaranteed ones. */
   readonly limits?: Partial<Limits>;
+  /** wgsl: store weights and tensors inside the net as f16 where the device can, and else as f32; kernels compute in f32. */
+  readonly f16?: boolean;
   /** Put the weights into the module, in base64. */
   readonly embedWeights?: boolean;
   /** Takes the packed file while it is made; without it, the artifact holds it. */
@@ -35,7 +38,7 @@ export interface EmitModuleOptions {
 export function emit(module: Module, options: EmitModuleOptions = {}): Artifact {
   expectArgument("emit", "a module, `{ graph, weights }`", module, hasProperties(module, "graph", "weights"));
   const { target, emit: emitTarget } = targetOf(options.target, options.limits);
-  const program = lower(scheduleModule(module, target));
+  const program = lower(scheduleModule(module, target, options));
   const ops = [...module.graph.nodes.values()].filter(
     (node) => node.op !== "input" && node.op !== "constant",
   ).length;
@@ -46,6 +49,7 @@ export function emit(module: Module, options: EmitModuleOptions = {}): Artifact 
   return emitTarget(program, {
     version,
     embedWeights: options.embedWeights ?? false,
+    f16: options.f16 ?? false,
     ...(options.packedInto ? { packedInto: options.packedInto } : {}),
     ...(options.onPacked ? { onPacked: options.onPacked } : {}),
     summary: `${ops} ops in ${program.launches.length} kernels`,

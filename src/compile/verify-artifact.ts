@@ -2,7 +2,13 @@
 
 import type { Artifact } from "#backend/artifact.js";
 import { bug } from "#diagnostic/diagnostic.js";
-import { firstDifference, interpretScaled, longestReduction, tolerance } from "#interpret/tolerance.js";
+import {
+  firstDifference,
+  halfKernels,
+  interpretScaled,
+  longestReduction,
+  tolerance,
+} from "#interpret/tolerance.js";
 import { inputNodes } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import { tensor } from "#ir/tensor.js";
@@ -66,6 +72,7 @@ export async function verifyNet(
     }),
   );
   const longest = longestReduction(reference);
+  const kernels = halfKernels(net);
   return graph.outputs.map(({ name }) => {
     const values = actual[name] ?? bug(`the module has no output ${name}`);
     const results = expected.map(
@@ -75,9 +82,9 @@ export async function verifyNet(
     const scale = results.map((result) => result.scale);
     return {
       output: name,
-      agrees: firstDifference(values, wanted, longest, scale) < 0,
+      agrees: firstDifference(values, wanted, longest, scale, kernels) < 0,
       largestDifference: largestDifference(values, wanted),
-      allowed: tolerance(longest, scale),
+      allowed: tolerance(longest, scale, kernels),
     };
   });
 }

@@ -14,9 +14,23 @@ import { interpret } from "./interpret.js";
  * `scale` the values on the way (`interpretScaled`). Rounding errors of a sum of K terms grow like √K when they are
  * independent (Higham and Mary 2019, "A New Approach to Probabilistic Rounding Error Analysis"); 4 is four standard
  * deviations, and 8 covers what is not a sum.
+ *
+ * Where `kernels` of them store f16 (0: none does), 2⁻¹¹ · 4·√kernels · max|scale| is added. Each rounds every value that it stores,
+ * and has read rounded weights: to 11 bits, so by at most 2⁻¹¹ of itself, evenly spread, which is a deviation of 2⁻¹¹/√3. Two
+ * such errors a kernel, independent of each other, make √(2·kernels/3) of 2⁻¹¹, and four standard deviations of that are 3.3·√kernels.
  */
-export function tolerance(longest: number, scale: ArrayLike<number>): number {
-  return 2 ** -23 * (8 + 4 * Math.sqrt(longest)) * greatest(scale);
+export function tolerance(longest: number, scale: ArrayLike<number>, kernels = 0): number {
+  const single = 2 ** -23 * (8 + 4 * Math.sqrt(longest));
+  const half = kernels > 0 ? 2 ** -11 * 4 * Math.sqrt(kernels) : 0;
+  return (single + half) * greatest(scale);
+}
+
+/** How many kernels of a loaded net round what they store to f16, for `tolerance`: 0 where f32 is stored. */
+export function halfKernels(net: {
+  readonly precision?: string;
+  readonly launches: { readonly length: number };
+}): number {
+  return net.precision === "f16" ? net.launches.length : 0;
 }
 
 /** A reference value, and the size of what it is computed from. */
@@ -99,8 +113,9 @@ export function firstDifference(
   reference: ArrayLike<number>,
   longest: number,
   scale: ArrayLike<number> = reference,
+  kernels = 0,
 ): number {
-  const allowed = tolerance(longest, scale);
+  const allowed = tolerance(longest, scale, kernels);
   for (let index = 0; index < reference.length; index += 1) {
     const a = actual[index] ?? Number.NaN;
     const b = reference[index] ?? Number.NaN;

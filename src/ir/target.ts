@@ -1,7 +1,10 @@
 // What passes and the scheduler need to know of a target: plain data, filled in by the back ends.
 
-/** Chains of several stages for which there are templates: depthwise → pointwise, and pointwise → depthwise → pointwise. */
-export type StageChain = "separable" | "inverted_residual";
+/**
+ * Chains of several stages for which there are templates: depthwise → pointwise, pointwise → depthwise → pointwise, depthwise →
+ * pointwise → pointwise, and a global pool → dense.
+ */
+export type StageChain = "separable" | "inverted_residual" | "separable_pointwise" | "pooled_dense";
 
 /** Limits and cost constants of a target. Costs are relative to one another; only ratios matter. */
 export interface Target {
@@ -10,6 +13,11 @@ export interface Target {
   readonly lanes: number;
   /** Bytes of scratch that a fused kernel may use and still have its intermediate on chip. */
   readonly scratchBytes: number;
+  /**
+   * A kernel of several stages keeps a tile of pixels on chip, where it is a strip of rows without this. Its product has items of
+   * so many rows and columns, and a block should have so many items.
+   */
+  readonly pixelTiles?: { readonly rows: number; readonly columns: number; readonly items: number };
   /** Chains of stages that the target has kernels for; `separable` alone if absent. */
   readonly chains?: readonly StageChain[];
   /**
@@ -22,6 +30,8 @@ export interface Target {
   readonly depthwiseMacs: number;
   /** Elements a second that Winograd's transforms make, there and back; absent where his algorithm is not used. */
   readonly transforms?: number;
+  /** Whether weights that only Winograd's transforms read leave memory once they are transformed. */
+  readonly freesWeights?: boolean;
   /** Bytes a second of traffic to memory that misses the cache. */
   readonly bytes: number;
   /** Seconds to start one kernel. */

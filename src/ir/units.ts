@@ -31,6 +31,13 @@ export function bytesText(bytes: number): string {
   return `${bytes} B`;
 }
 
+/** `1.25 ms`, `830 µs`. */
+export function timeText(seconds: number): string {
+  const [value, unit] =
+    seconds >= 1 ? [seconds, "s"] : seconds >= 1e-3 ? [seconds * 1e3, "ms"] : [seconds * 1e6, "µs"];
+  return `${Number(value.toPrecision(3))} ${unit}`;
+}
+
 /** `1 op`, `2,000 ops`. */
 export function plural(count: number, word: string): string {
   return `${numberText(count)} ${word}${count === 1 ? "" : "s"}`;

@@ -16,7 +16,7 @@ export interface Border {
   readonly firstRow: Int;
   /** Rows of the samples before. */
   readonly sampleRow: Int;
-  readonly left: number;
+  readonly left: Int;
   readonly fill: number;
   readonly prologue?: Steps;
 }
@@ -32,8 +32,8 @@ export interface Tap {
 /** The tap at a row and a column of the strip. */
 export function tapAt(k: Build, border: Border, stripRow: Int, stripColumn: Int): Tap {
   const [, height = 1, width = 1] = border.x.shape;
-  const row = k.letInt("row", addInt(border.firstRow, stripRow));
-  const column = k.letInt("column", addInt(stripColumn, -border.left));
+  const row = k.letInt("row", addInt(stripRow, border.firstRow));
+  const column = k.letInt("column", int("sub", stripColumn, border.left));
   const within = (at: Int, extent: number): Value => both(compare("le", 0, at), compare("lt", at, extent));
   const clamp = (at: Int, extent: number): Int => int("min", int("max", at, 0), extent - 1);
   const inside = k.let("inside", both(within(row, height), within(column, width)));

@@ -14,7 +14,7 @@ import type {
   Value,
   ValueType,
 } from "./ir.js";
-import { integer, simplifyInt } from "./integers.js";
+import { integer, isFolded, simplifyInt } from "./integers.js";
 import { dropUnused, usedParameters } from "./unused.js";
 
 /** An integer expression, or a number known now. */
@@ -262,6 +262,11 @@ export class KernelBuilder<S> {
     this.#emit({ kind: "guard", if: condition, then: yes, ...(no ? { otherwise: no } : {}) });
   }
 
+  /** A size that stays in the form of the kernel where blocks have many items, even as 0 or 1: see `open` of a constant. */
+  size(value: number): Int {
+    return this.team === 1 ? value : { kind: "const", type: "i32", value, open: true };
+  }
+
   comment(text: string): void {
     this.#emit({ kind: "comment", text });
   }
@@ -310,5 +315,5 @@ export class KernelBuilder<S> {
 /** The number that an integer expression is, if it is known now. */
 export function known(value: Int): number | undefined {
   if (typeof value === "number") return value;
-  return value.kind === "const" ? value.value : undefined;
+  return isFolded(value) ? value.value : undefined;
 }

@@ -10,11 +10,13 @@ import type { Columns, Runs } from "./matmul.js";
 import { columnParts, emitMatmul, panelWidths } from "./matmul.js";
 import type { Build, Operand } from "./operands.js";
 import { reads, stridesOf, vectors, weightParameter } from "./operands.js";
-import { panelPacking } from "./pack.js";
+import { panelPacking, plainPacking } from "./pack.js";
 import type { Steps } from "./steps.js";
 import { storeResult } from "./steps.js";
 import type { WindowSpec } from "./strip.js";
 import { makeStrip, splitRow, stripRows } from "./strip.js";
+import type { TeamProduct } from "./team.js";
+import { emitGridProduct, plainRow, productItems, teamBlocks, windowRow } from "./team.js";
 import type { Tile } from "./tile.js";
 import { largeBlockSize } from "./tile.js";
 
@@ -49,6 +51,11 @@ export function weightColumns(
       wide: isWide,
     });
   }
+  // Neighbouring items of a block read neighbouring columns: rows of the matrix are then read in order.
+  if (k.team > 1 && groups === 1 && branches === 1 && columns % k.lanes === 0) {
+    const place = weightParameter(k, "w", weight.weight, plainPacking(depth * columns));
+    return () => ({ place, start: 0, depth, count: columns, step: columns, wide: true });
+  }
   const groupSize = groups === 1 ? depth * columns : k.roundUp(depth * columns);
   const widths = panelWidths(k, tile, columns);
   const packing = panelPacking({ depth, groups, columns, widths, groupSize, branches });
@@ -70,6 +77,15 @@ export function pointwiseBody(
   const size = largeBlockSize(vectors(x.shape), tile.blockPixels, tile.rows);
   const pixelBlocks = vectors(x.shape) / size;
   const b = weightColumns(k, tile, weight, { depth, columns })(0);
+  if (k.team > 1)
+    return gridProduct(k, tile, {
+      rows: vectors(x.shape),
+      counts: [],
+      length: depth,
+      row: plainRow(k, x, 0),
+      columns: b,
+      finish: (sum, row, column) => storeResult(k, y, sum, { pixel: row, channel: column }, epilogue),
+    });
   const parts = columnParts(k, tile, b, Math.ceil(tile.blocks / pixelBlocks));
   return {
     blocks: pixelBlocks * parts,
@@ -85,6 +101,14 @@ export function pointwiseBody(
           storeResult(k, y, sum, { pixel: addInt(first, row), channel: column }, epilogue),
       });
     },
+  };
+}
+
+/** A product whose tiles are the items of all blocks. */
+function gridProduct(k: Build, tile: Tile, product: TeamProduct): Body {
+  return {
+    blocks: teamBlocks(k, productItems(k, tile, product)),
+    write: (block) => emitGridProduct(k, tile, block, product),
   };
 }
 
@@ -127,6 +151,15 @@ export function convolutionBody(
   const parts = columnParts(k, tile, columnsOf(0), wanted);
   // A group's channels are vecs of the result only if all groups begin at multiples of the lanes.
   const target = { ...y, wide: y.wide && (groups === 1 || columns % k.lanes === 0) };
+  if (k.team > 1 && groups === 1)
+    return gridProduct(k, tile, {
+      rows: samples * height * width,
+      counts: window.kernel,
+      length: perGroup,
+      row: windowRow(k, x, window, y.shape, steps.prologue),
+      columns: columnsOf(0),
+      finish: (sum, row, column) => storeResult(k, y, sum, { pixel: row, channel: column }, steps.epilogue),
+    });
   return {
     blocks: strips * parts,
     write: (block) => {

@@ -15,6 +15,7 @@ import type { Strip, WindowSpec } from "./strip.js";
 import { makeStrip, splitRow, stripRows } from "./strip.js";
 import type { Taps } from "./taps.js";
 import { tapsOf } from "./taps.js";
+import { eachVectorOfGrid, pixelAt, pixelTaps, teamBlocks, vectorItems } from "./team.js";
 import type { Tile } from "./tile.js";
 
 /** The filters of a depthwise convolution: that of (tap, output) is at `tap · stride + output`. */
@@ -39,6 +40,23 @@ export function depthwiseBody(
   const rows = depthwise.rows ?? stripRows(tile, window, height, x.shape);
   const [inputs, outputs] = [channels(x.shape), channels(y.shape)];
   const filters = plainFilters(k, weight, window, outputs);
+  const multiplier = outputs / inputs;
+  if (k.team > 1) {
+    const wide = x.wide && filters.wide && (steps.prologue?.wide ?? true);
+    const pixels = samples * height * width;
+    return {
+      blocks: teamBlocks(k, vectorItems(k, pixels, inputs, wide)),
+      write: (block) =>
+        eachVectorOfGrid(k, block, { depth: inputs, wide, pixels }, (pixel, channel, size) => {
+          const taps = pixelTaps(k, x, window, pixelAt(k, pixel, y.shape), { fill: 0, ...prologueOf(steps) });
+          const reads = { taps: taps(channel, size), pixels: 1 };
+          spread(k, { multiplier, channel, size }, (output, lanes) => {
+            for (const sum of sumsOf(k, reads, filters, output, size, lanes))
+              storeResult(k, y, sum, { pixel, channel: output }, steps.epilogue);
+          });
+        }),
+    };
+  }
   return {
     blocks: (samples * height) / rows,
     write: (block) => {
@@ -54,13 +72,17 @@ export function depthwiseBody(
           addInt(mulInt(addInt(firstRow, at.row), width), at.column, column);
         const store = (value: Value, column: number, channel: Int): void =>
           storeResult(k, y, value, { pixel: pixel(column), channel }, steps.epilogue);
-        spread(k, { multiplier: outputs / inputs, channel: at.channel, size }, (output, lanes) => {
+        spread(k, { multiplier, channel: at.channel, size }, (output, lanes) => {
           for (const [column, sum] of sumsOf(k, from, filters, output, size, lanes).entries())
             store(sum, column, output);
         });
       });
     },
   };
+}
+
+function prologueOf({ prologue }: { readonly prologue?: Steps }): { readonly prologue?: Steps } {
+  return prologue ? { prologue } : {};
 }
 
 /** The filters as the graph has them: output channel c·m + j is column c·m + j. */

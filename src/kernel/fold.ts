@@ -1,6 +1,6 @@
 // Folding of constant integer arithmetic, and of loops that run once, before a kernel is printed.
 
-import { compares, integer, simplifyInt } from "./integers.js";
+import { compares, integer, isFolded, simplifyInt } from "./integers.js";
 import type { Address, Kernel, Statement, Value } from "./ir.js";
 import { mapOperands, walkStatements } from "./walk.js";
 
@@ -87,8 +87,8 @@ function foldAddress(address: Address, state: State): Address {
 
 /** Moves the constant part of a base into the offset. */
 function splitOffset(base: Value, offset: number): Address {
-  if (base.kind === "const") return { offset: offset + base.value };
-  if (base.kind === "int" && base.fn === "add" && base.b.kind === "const") {
+  if (isFolded(base)) return { offset: offset + base.value };
+  if (base.kind === "int" && base.fn === "add" && isFolded(base.b)) {
     return splitOffset(base.a, offset + base.b.value);
   }
   return { base, offset };
@@ -119,7 +119,7 @@ function foldOnce(value: Value, state: State): Value {
     case "compare": {
       const a = fold(value.a);
       const b = fold(value.b);
-      if (a.kind === "const" && b.kind === "const") {
+      if (isFolded(a) && isFolded(b)) {
         return { kind: "const", type: "bool", value: compares(value.fn, a.value, b.value) ? 1 : 0 };
       }
       return { ...value, a, b };

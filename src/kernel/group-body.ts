@@ -30,7 +30,7 @@ import { isZero } from "./pack.js";
 import type { PoolSpec } from "./pool.js";
 import { poolBody } from "./pool.js";
 import type { Reduction } from "./reduce.js";
-import { globalPoolBody, reduceBody, softmaxBody } from "./reduce.js";
+import { globalPoolBody, pooledDenseBody, reduceBody, softmaxBody } from "./reduce.js";
 import { separableBody } from "./separable.js";
 import type { Steps } from "./steps.js";
 import { elementwiseSteps } from "./steps.js";
@@ -69,7 +69,14 @@ function stripRows({ graph, target }: Schedule, group: Group): number | undefine
   return rows === 0 ? undefined : rows;
 }
 
-/** Depthwise → pointwise, or pointwise → depthwise → pointwise. */
+/** The pixels of a tile, where the target keeps those. */
+function pixelsOf({ graph, target }: Schedule, group: Group): { readonly pixels?: number } {
+  const nodes = group.nodes.map((id) => nodeOf(graph, id));
+  const { pixels } = costOf(graph, nodes, target);
+  return pixels === 0 ? {} : { pixels };
+}
+
+/** Chains of stages: see `StageChain`. */
 function chainBody(
   k: Build,
   tile: Tile,
@@ -84,9 +91,18 @@ function chainBody(
   const { group, x, y, prologue } = of;
   const nodes = group.stages.map((stage) => nodeOf(schedule.graph, stage.node));
   const ops = nodes.map((node) => node.op).join(", ");
-  const isExpanded = nodes.length === 3;
-  const [expand, middle, last] = isExpanded ? group.stages : [undefined, ...group.stages];
-  const depthwise = nodes.at(-2);
+  const [pool, dense] = group.stages;
+  if (nodes[0]?.op === "global_avg_pool" && pool && dense)
+    return pooledDenseBody(k, tile, x, y, {
+      kind: "mean",
+      between: elementwiseSteps(k, pool.epilogue),
+      weight: sourceOf(dense, 1),
+      epilogue: withBias(k, schedule, dense),
+    });
+  const isExpanded = nodes.length === 3 && nodes[1]?.op === "depthwise_conv2d";
+  const [expand, middle, last, widen] = isExpanded ? group.stages : [undefined, ...group.stages];
+  const depthwise = nodes[isExpanded ? 1 : 0];
+  const projected = nodes[1];
   if (!middle || !last || depthwise?.op !== "depthwise_conv2d" || (isExpanded && prologue.prologue))
     return bug(`no template for ${ops}`);
   const inputs = channels(typesOf(schedule, depthwise)[0]?.shape ?? []);
@@ -105,9 +121,19 @@ function chainBody(
         steps: biasAndSteps(schedule, middle),
       },
       pointwise: sourceOf(last, 1),
+      ...(widen && projected
+        ? {
+            last: {
+              weight: sourceOf(widen, 1),
+              between: withBias(k, schedule, last),
+              columns: channels(projected.type.shape),
+            },
+          }
+        : {}),
       rows: stripRows(schedule, group) ?? 1,
+      ...pixelsOf(schedule, group),
     },
-    { ...prologue, epilogue: withBias(k, schedule, last) },
+    { ...prologue, epilogue: withBias(k, schedule, widen ?? last) },
   );
 }
 

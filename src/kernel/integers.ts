@@ -4,32 +4,37 @@ import type { Compare, IntBinary, Value } from "./ir.js";
 
 /** `a fn b` with constants folded, the constant of a sum last, and nothing that changes nothing. */
 export function simplifyInt(fn: IntBinary, a: Value, b: Value): Value {
-  if (a.kind === "const" && b.kind === "const") return integer(evalInt(fn, a.value, b.value));
+  if (isFolded(a) && isFolded(b)) return integer(evalInt(fn, a.value, b.value));
   if (fn === "add") {
-    if (a.kind === "const") return simplifyInt("add", b, a);
-    if (b.kind === "const") {
+    if (isFolded(a)) return simplifyInt("add", b, a);
+    if (isFolded(b)) {
       if (b.value === 0) return a;
-      if (a.kind === "int" && a.fn === "add" && a.b.kind === "const") {
+      if (a.kind === "int" && a.fn === "add" && isFolded(a.b)) {
         return simplifyInt("add", a.a, integer(evalInt("add", a.b.value, b.value)));
       }
-    } else if (a.kind === "int" && a.fn === "add" && a.b.kind === "const") {
+    } else if (a.kind === "int" && a.fn === "add" && isFolded(a.b)) {
       return simplifyInt("add", simplifyInt("add", a.a, b), a.b);
-    } else if (b.kind === "int" && b.fn === "add" && b.b.kind === "const") {
+    } else if (b.kind === "int" && b.fn === "add" && isFolded(b.b)) {
       return simplifyInt("add", simplifyInt("add", a, b.a), b.b);
     }
   }
-  if (b.kind === "const") {
+  if (isFolded(b)) {
     if (b.value === 0 && (fn === "sub" || fn === "shl" || fn === "shr")) return a;
     if (b.value === 0 && (fn === "mul" || fn === "and")) return integer(0);
     if (b.value === 1 && (fn === "mul" || fn === "div")) return a;
     if (b.value === 1 && fn === "rem") return integer(0);
     // (x + c)·k = x·k + c·k, so that constants reach the address.
-    if (fn === "mul" && a.kind === "int" && a.fn === "add" && a.b.kind === "const") {
+    if (fn === "mul" && a.kind === "int" && a.fn === "add" && isFolded(a.b)) {
       return simplifyInt("add", simplifyInt("mul", a.a, b), integer(evalInt("mul", a.b.value, b.value)));
     }
   }
-  if (a.kind === "const" && fn === "mul") return simplifyInt("mul", b, a);
+  if (isFolded(a) && fn === "mul") return simplifyInt("mul", b, a);
   return { kind: "int", type: "i32", fn, a, b };
+}
+
+/** A constant that may become part of another. */
+export function isFolded(value: Value): value is Extract<Value, { kind: "const" }> {
+  return value.kind === "const" && value.open !== true;
 }
 
 /** Integer arithmetic as all targets have it: 32 bits, wrapping, division towards zero. */

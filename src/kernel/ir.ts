@@ -41,6 +41,8 @@ export type Place = { readonly kind: "parameter"; readonly name: string } | { re
 export interface Address {
   readonly base?: Value;
   readonly offset: number;
+  /** More to be added, in vecs: only in kernels that several launches of different sizes share (`share.ts` of a back end). */
+  readonly vecs?: Register;
 }
 
 export type FloatUnary = ScalarUnary;
@@ -51,7 +53,13 @@ export type Compare = "lt" | "le" | "eq" | "ne";
 /** An expression without effect. Loads are expressions: they read what stands there when the statement runs. */
 export type Value =
   | Register
-  | { readonly kind: "const"; readonly type: "f32" | "i32" | "bool"; readonly value: number }
+  /** `open`: it is not folded into what it is part of, so that kernels that differ in it alone keep one form. */
+  | {
+      readonly kind: "const";
+      readonly type: "f32" | "i32" | "bool";
+      readonly value: number;
+      readonly open?: true;
+    }
   | { readonly kind: "load"; readonly type: "f32" | "vec"; readonly place: Place; readonly address: Address }
   | { readonly kind: "load_i32"; readonly type: "i32"; readonly place: Place; readonly address: Address }
   | { readonly kind: "unary"; readonly type: "f32" | "vec"; readonly fn: FloatUnary; readonly x: Value }
@@ -125,11 +133,12 @@ export type Statement =
   | { readonly kind: "let"; readonly register: Register; readonly value: Value }
   | { readonly kind: "set"; readonly register: Register; readonly value: Value }
   | { readonly kind: "store"; readonly place: Place; readonly address: Address; readonly value: Value }
-  /** Serial: `index` (i32) runs from 0 to count − 1. */
+  /** Serial: `index` (i32) runs from 0 to count − 1. `limit`, in kernels that launches of different sizes share, holds the count. */
   | {
       readonly kind: "for";
       readonly index: Register;
       readonly count: number;
+      readonly limit?: Register;
       readonly body: readonly Statement[];
     }
   /** Independent items 0 … count − 1 of a block; between two team loops stands a barrier. */
@@ -137,6 +146,7 @@ export type Statement =
       readonly kind: "team";
       readonly index: Register;
       readonly count: number;
+      readonly limit?: Register;
       readonly body: readonly Statement[];
     }
   /** Inside a team loop (or a kernel with team size 1) only; holds no team loop. */
@@ -195,6 +205,12 @@ export interface Port {
   readonly offset: number;
 }
 
+/** A weight that only the setup reads: its elements, and how many launches of the setup read it. */
+export interface StagedWeight {
+  readonly elements: number;
+  readonly launches: number;
+}
+
 /** A memory that kernels read and write: see the schedule's arenas. */
 export interface ProgramArena {
   readonly kind: "vecs" | "scalars" | "port";
@@ -210,6 +226,11 @@ export interface KernelProgram {
   readonly setup: readonly Launch[];
   readonly launches: readonly Launch[];
   readonly weights: readonly PackedWeight[];
+  /**
+   * The last of `weights`, which only the last launches of the setup read, in the same order: a back end need hold no more
+   * than one of them at a time. None if absent.
+   */
+  readonly staged?: readonly StagedWeight[];
   /** Elements of weights that the setup computes. */
   readonly prepared: number;
   /** i32 tables (resize, gather), one after another. */

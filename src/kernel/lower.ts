@@ -1,7 +1,6 @@
 // Lowering: every group of a schedule becomes a launch of a kernel, and equal kernels become one.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { WeightId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { channels } from "#ir/type.js";
 import { isMember, macsOf } from "#ops/index.js";
@@ -11,7 +10,6 @@ import type { Body } from "./convolution.js";
 import { groupBody } from "./group-body.js";
 import type { Kernel, KernelProgram, Launch, PackedWeight, Port } from "./ir.js";
 import type { Ref } from "./operands.js";
-import type { Packing } from "./pack.js";
 import type { Tile } from "./tile.js";
 import { tiles } from "./tile.js";
 
@@ -19,14 +17,14 @@ import { tiles } from "./tile.js";
 export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.name]): KernelProgram {
   const { graph, target } = schedule;
   const kernels = new Map<string, { index: number; kernel: Kernel }>();
-  const launches: Launch[] = [];
-  const setup: Launch[] = [];
+  const launches: Draft[] = [];
+  const setup: Draft[] = [];
   const packed = new WeightPacker(schedule);
   const prepared = new Map<string, number>();
   let preparedSize = 0;
   const table: number[] = [];
 
-  function launchOf(name: string, label: Label, bodyOf: (k: KernelBuilder<Ref>) => Body): Launch {
+  function launchOf(name: string, label: Label, bodyOf: (k: KernelBuilder<Ref>) => Body): Draft {
     const k = new KernelBuilder<Ref>({ lanes: target.lanes, team: tile.team });
     const body = bodyOf(k);
     const { kernel, sources } = k.finish(name, body.blocks, body.write);
@@ -36,21 +34,16 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
     );
     const known = kernels.get(key) ?? { index: kernels.size, kernel };
     kernels.set(key, known);
-    const starts = sources.map(startOf);
-    return {
-      kernel: known.index,
-      memories: starts.map((start) => start.memory),
-      offsets: starts.map((start) => start.offset),
-      ...label,
-    };
+    return { kernel: known.index, places: sources.map(placeOf), ...label };
   }
 
-  function startOf(source: Ref): Start {
+  /** Where a source begins, or the weight whose place in the packed file is found at the end. */
+  function placeOf(source: Ref): Start | WeightRef {
     switch (source.kind) {
       case "view":
         return { memory: source.arena, offset: source.offset };
       case "weight":
-        return packed.startOf(source.weight, source.packing);
+        return source;
       case "table": {
         const offset = table.length;
         for (const value of source.values) table.push(value);
@@ -78,12 +71,12 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
         groupBody(k, tile, schedule, group),
       ),
     );
+  const placed = placeWeights(packed, launches, setup);
   return {
     name: graph.name,
     lanes: target.lanes,
     kernels: uniqueNames([...kernels.values()].map((entry) => entry.kernel)),
-    setup,
-    launches,
+    ...placed,
     weights: packed.weights,
     prepared: preparedSize,
     table,
@@ -110,6 +103,48 @@ interface Start {
 /** What a launch says of itself. */
 type Label = Pick<Launch, "label" | "nodes" | "macs">;
 
+type WeightRef = Extract<Ref, { readonly kind: "weight" }>;
+
+/** A launch whose weights have no place yet. */
+type Draft = Label & { readonly kernel: number; readonly places: readonly (Start | WeightRef)[] };
+
+/** Places what the launches read, then what only the setup reads: those launches of the setup come last. */
+function placeWeights(
+  packed: WeightPacker,
+  launches: readonly Draft[],
+  setup: readonly Draft[],
+): Pick<KernelProgram, "setup" | "launches" | "staged"> {
+  const finish = ({ places, ...draft }: Draft): Launch => {
+    const starts = places.map((place) => ("offset" in place ? place : packed.startOf(place)));
+    const memories = starts.map(({ memory }) => memory);
+    return { ...draft, memories, offsets: starts.map(({ offset }) => offset) };
+  };
+  const placed = launches.map(finish);
+  const isStaged = (draft: Draft): boolean => weightsOf(draft).some((ref) => !packed.has(ref));
+  const resident = setup.filter((draft) => !isStaged(draft));
+  // Launches that read the same weight stand together.
+  const groups = new Map<string, Draft[]>();
+  for (const draft of setup.filter(isStaged)) {
+    const key = weightsOf(draft).map(keyOf).join();
+    groups.set(key, [...(groups.get(key) ?? []), draft]);
+  }
+  const ready = resident.map(finish);
+  const staged = [...groups.values()].map((drafts) => {
+    const before = packed.size;
+    ready.push(...drafts.map(finish));
+    return { elements: packed.size - before, launches: drafts.length };
+  });
+  return { setup: ready, launches: placed, ...(staged.length > 0 ? { staged } : {}) };
+}
+
+function weightsOf({ places }: Draft): WeightRef[] {
+  return places.filter((place) => "weight" in place);
+}
+
+function keyOf({ weight, packing }: Pick<WeightRef, "weight" | "packing">): string {
+  return `${packing.key} of ${weight}`;
+}
+
 /** Gives every weight in every layout a place in the packed file, in the order of first use. */
 class WeightPacker {
   readonly weights: PackedWeight[] = [];
@@ -119,12 +154,21 @@ class WeightPacker {
   readonly #schedule: Schedule;
   #size = 0;
 
+  /** Elements that are placed. */
+  get size(): number {
+    return this.#size;
+  }
+
+  has(ref: WeightRef): boolean {
+    return this.#starts.has(keyOf(ref));
+  }
+
   constructor(schedule: Schedule) {
     this.#schedule = schedule;
   }
 
-  startOf(weight: WeightId, packing: Packing): Start {
-    const key = `${packing.key} of ${weight}`;
+  startOf({ weight, packing }: WeightRef): Start {
+    const key = keyOf({ weight, packing });
     const known = this.#starts.get(key);
     if (known !== undefined) return known;
     const { lanes, buffers } = this.#schedule.target;
@@ -154,8 +198,12 @@ function kernelName(schedule: Schedule, group: Group): string {
 function workName(schedule: Schedule, group: Group): string {
   const { graph } = schedule;
   const [stage, ...more] = group.stages;
-  if (more.length === 1) return "separable";
-  if (more.length > 1) return "inverted_residual";
+  if (stage && more.length > 0) {
+    const first = nodeOf(graph, stage.node).op;
+    if (first === "global_avg_pool") return "pooled_dense";
+    if (first !== "depthwise_conv2d") return "inverted_residual";
+    return more.length === 1 ? "separable" : "separable_pointwise";
+  }
   if (stage) {
     const node = nodeOf(graph, stage.node);
     const types = node.inputs.map((id) => nodeOf(graph, id).type);

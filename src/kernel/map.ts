@@ -24,6 +24,7 @@ import type { Build, Operand } from "./operands.js";
 import { stridesOf, tableParameter, vectors } from "./operands.js";
 import type { Steps } from "./steps.js";
 import { broadcastAddress, noSteps, storeResult } from "./steps.js";
+import { eachVectorOfGrid, teamBlocks, vectorItems } from "./team.js";
 import type { Tile } from "./tile.js";
 import { largeBlockSize } from "./tile.js";
 
@@ -44,6 +45,22 @@ export interface Mapping {
 export function mapBody(k: Build, tile: Tile, y: Operand, epilogue: Steps, mapping: Mapping): Body {
   const size = largeBlockSize(vectors(y.shape), tile.blockVectors);
   const wide = mapping.wide && y.wide && epilogue.wide;
+  const write = (pixel: Int, lead: readonly Int[], channel: Int, width: Width): void => {
+    const index = y.shape.length === 0 ? [] : [...lead, channel];
+    const value = mapping.element(index, pixel, width);
+    if (mapping.store) mapping.store(value, index);
+    else storeResult(k, y, value, { pixel, channel, index }, epilogue);
+  };
+  if (k.team > 1) {
+    const work = { depth: channels(y.shape), wide, pixels: vectors(y.shape) };
+    return {
+      blocks: teamBlocks(k, vectorItems(k, work.pixels, work.depth, wide)),
+      write: (block) =>
+        eachVectorOfGrid(k, block, work, (pixel, channel, width) =>
+          write(pixel, leadingIndex(k, y.shape, pixel), channel, width),
+        ),
+    };
+  }
   return {
     blocks: vectors(y.shape) / size,
     write: (block) => {
@@ -51,12 +68,7 @@ export function mapBody(k: Build, tile: Tile, y: Operand, epilogue: Steps, mappi
       k.items(["i"], [size], (i = 0) => {
         const pixel = k.letInt("pixel", addInt(first, i));
         const lead = leadingIndex(k, y.shape, pixel);
-        k.channels("c", channels(y.shape), wide, (channel, width) => {
-          const index = y.shape.length === 0 ? [] : [...lead, channel];
-          const value = mapping.element(index, pixel, width);
-          if (mapping.store) mapping.store(value, index);
-          else storeResult(k, y, value, { pixel, channel, index }, epilogue);
-        });
+        k.channels("c", channels(y.shape), wide, (channel, width) => write(pixel, lead, channel, width));
       });
     },
   };
@@ -236,40 +248,52 @@ export function resizeBody(
   const columnTable = taps.rows.length * 3;
   const depth = channels(x.shape);
   const [, newHeight = 1, newWidth = 1] = y.shape;
+  const wide = x.wide && y.wide && epilogue.wide;
+  /** Reads the neighbours of a pixel; they and the shares are the same for all its channels. */
+  const pixelWriter = (pixel: Int): ((channel: Int, lanes: Width) => void) => {
+    const column = k.letInt("column", int("rem", pixel, newWidth));
+    const line = k.letInt("line", int("div", pixel, newWidth));
+    const row = k.letInt("row", int("rem", line, newHeight));
+    const image = mulInt(int("div", line, newHeight), height * width * x.stride);
+    const corner = (dy: number, dx: number): Int =>
+      k.letInt(
+        "p",
+        addInt(
+          image,
+          mulInt(entry(row, 0, dy), width * x.stride),
+          mulInt(entry(column, columnTable, dx), x.stride),
+        ),
+      );
+    const corners = [corner(0, 0), ...(taps.bilinear ? [corner(0, 1), corner(1, 0), corner(1, 1)] : [])];
+    const [down, right] = taps.bilinear
+      ? [k.let("down", share(row, 0)), k.let("right", share(column, columnTable))]
+      : [];
+    return (channel, lanes) => {
+      const [a, b, c, d] = corners.map((at) => load(x.place, address(addInt(at, channel)), lanes));
+      if (!a) return;
+      const value =
+        b && c && d && down && right
+          ? mix(k, k.let("upper", mix(k, a, b, right)), mix(k, c, d, right), down)
+          : a;
+      storeResult(k, y, value, { pixel, channel }, epilogue);
+    };
+  };
+  if (k.team > 1) {
+    const work = { depth, wide, pixels: vectors(y.shape) };
+    return {
+      blocks: teamBlocks(k, vectorItems(k, work.pixels, depth, wide)),
+      write: (block) =>
+        eachVectorOfGrid(k, block, work, (pixel, channel, lanes) => pixelWriter(pixel)(channel, lanes)),
+    };
+  }
   const size = largeBlockSize(vectors(y.shape), tile.blockVectors);
   return {
     blocks: vectors(y.shape) / size,
     write: (block) => {
       const first = k.letInt("first", mulInt(block, size));
-      // Neighbours and shares are the same for all channels of a pixel.
       k.items(["i"], [size], (i = 0) => {
-        const pixel = k.letInt("pixel", addInt(first, i));
-        const column = k.letInt("column", int("rem", pixel, newWidth));
-        const line = k.letInt("line", int("div", pixel, newWidth));
-        const row = k.letInt("row", int("rem", line, newHeight));
-        const image = mulInt(int("div", line, newHeight), height * width * x.stride);
-        const corner = (dy: number, dx: number): Int =>
-          k.letInt(
-            "p",
-            addInt(
-              image,
-              mulInt(entry(row, 0, dy), width * x.stride),
-              mulInt(entry(column, columnTable, dx), x.stride),
-            ),
-          );
-        const corners = [corner(0, 0), ...(taps.bilinear ? [corner(0, 1), corner(1, 0), corner(1, 1)] : [])];
-        const [down, right] = taps.bilinear
-          ? [k.let("down", share(row, 0)), k.let("right", share(column, columnTable))]
-          : [];
-        k.channels("c", depth, x.wide && y.wide && epilogue.wide, (channel, lanes) => {
-          const [a, b, c, d] = corners.map((at) => load(x.place, address(addInt(at, channel)), lanes));
-          if (!a) return;
-          const value =
-            b && c && d && down && right
-              ? mix(k, k.let("upper", mix(k, a, b, right)), mix(k, c, d, right), down)
-              : a;
-          storeResult(k, y, value, { pixel, channel }, epilogue);
-        });
+        const write = pixelWriter(k.letInt("pixel", addInt(first, i)));
+        k.channels("c", depth, wide, write);
       });
     },
   };

@@ -57,7 +57,7 @@ export interface Product {
 }
 
 /** Some panels of equal width. */
-interface Segment {
+export interface Segment {
   readonly count: number;
   readonly first: number;
   /** Columns of a panel, and whether they are vecs. */
@@ -66,7 +66,7 @@ interface Segment {
 }
 
 /** The panels of some columns: full tiles, then what is left over as vecs, then single columns. */
-function segmentsOf(k: Build, tile: Tile, count: number, wide: boolean): Segment[] {
+export function segmentsOf(k: Build, tile: Tile, count: number, wide: boolean): Segment[] {
   const lanes = wide ? k.lanes : 1;
   const width = Math.max(lanes, Math.floor(tile.columns / lanes) * lanes);
   const full = Math.floor(count / width);

@@ -1,7 +1,7 @@
 // Pooling over windows.
 
 import { channels } from "#ir/type.js";
-import type { Int } from "./build.js";
+import type { Int, Width } from "./build.js";
 import { addInt, binary, both, compare, f32, i32, int, mulInt, widen } from "./build.js";
 import type { Body } from "./convolution.js";
 import type { Value } from "./ir.js";
@@ -10,7 +10,9 @@ import type { Steps } from "./steps.js";
 import { storeResult } from "./steps.js";
 import type { WindowSpec } from "./strip.js";
 import { makeStrip, splitRow, stripRows } from "./strip.js";
+import type { Taps } from "./taps.js";
 import { tapsOf } from "./taps.js";
+import { eachVectorOfGrid, pixelAt, pixelTaps, teamBlocks, vectorItems } from "./team.js";
 import type { Tile } from "./tile.js";
 
 export interface PoolSpec extends WindowSpec {
@@ -31,6 +33,31 @@ export function poolBody(
   const rows = pool.rows ?? stripRows(tile, pool, height, x.shape);
   const isMax = pool.kind === "max";
   const start = isMax ? Number.NEGATIVE_INFINITY : 0;
+  const fold = (taps: Taps, count: Value | undefined, size: Width): Value => {
+    const result = k.let("v", widen(f32(start), size));
+    taps((_tap, [input]) => {
+      if (input) k.set(result, binary(isMax ? "max" : "add", result, input));
+    });
+    return count ? binary("div", result, count) : result;
+  };
+  const countAt = (row: Int, column: Int): Value | undefined =>
+    isMax ? undefined : k.let("count", windowCount(pool, x.shape, row, column));
+  if (k.team > 1) {
+    const depth = channels(x.shape);
+    const wide = x.wide && (steps.prologue?.wide ?? true);
+    const pixels = samples * height * width;
+    return {
+      blocks: teamBlocks(k, vectorItems(k, pixels, depth, wide)),
+      write: (block) =>
+        eachVectorOfGrid(k, block, { depth, wide, pixels }, (pixel, channel, size) => {
+          const at = pixelAt(k, pixel, y.shape);
+          const prologue = steps.prologue ? { prologue: steps.prologue } : {};
+          const taps = pixelTaps(k, x, pool, at, { fill: start, ...prologue });
+          const value = fold(taps(channel, size), countAt(at.row, at.column), size);
+          storeResult(k, y, value, { pixel, channel }, steps.epilogue);
+        }),
+    };
+  }
   return {
     blocks: (samples * height) / rows,
     write: (block) => {
@@ -44,19 +71,10 @@ export function poolBody(
       });
       k.items(["oy", "ox"], [rows, width], (oy = 0, ox = 0) => {
         const taps = tapsOf(k, strip, pool, { row: oy, column: ox, count: 1 });
-        const count = isMax
-          ? undefined
-          : k.let("count", windowCount(pool, x.shape, addInt(first.row, oy), ox));
+        const count = countAt(addInt(first.row, oy), ox);
         const pixel = k.letInt("pixel", addInt(mulInt(addInt(firstRow, oy), width), ox));
         k.channels("c", channels(x.shape), strip.wide, (channel, size) => {
-          const result = k.let("v", widen(f32(start), size));
-          taps(
-            channel,
-            size,
-          )((_tap, [input]) => {
-            if (input) k.set(result, binary(isMax ? "max" : "add", result, input));
-          });
-          const final = count ? binary("div", result, count) : result;
+          const final = fold(taps(channel, size), count, size);
           storeResult(k, y, final, { pixel, channel }, steps.epilogue);
         });
       });

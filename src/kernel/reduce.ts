@@ -2,14 +2,27 @@
 
 import { channels, elements } from "#ir/type.js";
 import type { Int, Width } from "./build.js";
-import { address, addInt, binary, f32, i32, laneOf, load, mulInt, unary, widen } from "./build.js";
+import { address, addInt, binary, f32, i32, int, laneOf, load, mulInt, unary, widen } from "./build.js";
+import type { Source } from "#schedule/schedule.js";
 import type { Body } from "./convolution.js";
-import type { FloatBinary, Register, Value } from "./ir.js";
+import { weightColumns } from "./convolution.js";
+import type { FloatBinary, Place, Register, Value } from "./ir.js";
 import { mapBody } from "./map.js";
 import type { Build, Operand } from "./operands.js";
 import { stridesOf } from "./operands.js";
 import type { Steps } from "./steps.js";
 import { noSteps, storeResult } from "./steps.js";
+import type { TeamProduct } from "./team.js";
+import {
+  eachVector,
+  eachVectorOfGrid,
+  emitTeamProduct,
+  flatItems,
+  plainRow,
+  productItems,
+  teamBlocks,
+  vectorItems,
+} from "./team.js";
 import type { Tile } from "./tile.js";
 import { largeBlockSize } from "./tile.js";
 
@@ -110,6 +123,23 @@ export function globalPoolBody(
   const depth = channels(x.shape);
   const groups = x.wide ? Math.floor(depth / k.lanes) : 0;
   const vecs = k.lanes > 1 ? groups : 0;
+  if (k.team > 1) {
+    const samples = x.shape[0] ?? 1;
+    return {
+      blocks: teamBlocks(k, vectorItems(k, samples, depth, x.wide)),
+      write: (block) =>
+        eachVectorOfGrid(k, block, { depth, wide: x.wide, pixels: samples }, (sample, channel, size) => {
+          const sum = k.let("sum", widen(f32(starts[kind]), size));
+          const q = k.let("q", i32(addInt(mulInt(sample, pixels * x.stride), channel)));
+          k.for("i", pixels, () => {
+            k.set(sum, binary(folds[kind], sum, load(x.place, address(q), size)));
+            k.step(q, x.stride);
+          });
+          const value = kind === "max" ? sum : binary("div", sum, f32(pixels));
+          storeResult(k, y, value, { pixel: sample, channel }, epilogue);
+        }),
+    };
+  }
   return {
     blocks: x.shape[0] ?? 1,
     write: (block) => {
@@ -139,6 +169,59 @@ export function globalPoolBody(
       };
       pool(0, vecs, "vec");
       pool(vecs * k.lanes, depth - vecs * k.lanes, "f32");
+    },
+  };
+}
+
+/** The mean or maximum over height and width, and a dense layer on it: every block pools a sample, and makes a part of its results. */
+export function pooledDenseBody(
+  k: Build,
+  tile: Tile,
+  x: Operand,
+  y: Operand,
+  of: {
+    readonly kind: "mean" | "max";
+    readonly between: Steps;
+    readonly weight: Source;
+    readonly epilogue: Steps;
+  },
+): Body {
+  const { kind, between, weight, epilogue } = of;
+  const samples = x.shape[0] ?? 1;
+  const pixels = (x.shape[1] ?? 1) * (x.shape[2] ?? 1);
+  const depth = channels(x.shape);
+  const scratch: Place = { kind: "scratch" };
+  const columns = weightColumns(k, tile, weight, { depth, columns: channels(y.shape) })(0);
+  const product = (sample: Int, base: number): TeamProduct => ({
+    rows: 1,
+    counts: [],
+    length: depth,
+    row: plainRow(k, { place: scratch, stride: depth }, base),
+    columns,
+    finish: (sum, _row, column) => storeResult(k, y, sum, { pixel: sample, channel: column }, epilogue),
+  });
+  const parts = teamBlocks(k, productItems(k, tile, product(0, 0)));
+  const wide = x.wide && between.wide;
+  return {
+    blocks: samples * parts,
+    write: (block) => {
+      const base = k.scratch(depth);
+      const sample = k.letInt("sample", int("div", block, parts));
+      const part = k.letInt("part", int("rem", block, parts));
+      const start = k.letInt("p", mulInt(sample, pixels * x.stride));
+      const items = (count: number, body: (item: Int) => void): void =>
+        k.items(["item"], [count], (item = 0) => body(item));
+      eachVector(k, { depth, wide, pixels: 1, items }, (_pixel, channel, size) => {
+        const sum = k.let("sum", widen(f32(starts[kind]), size));
+        const q = k.let("q", i32(addInt(start, channel)));
+        k.for("i", pixels, () => {
+          k.set(sum, binary(folds[kind], sum, load(x.place, address(q), size)));
+          k.step(q, x.stride);
+        });
+        const value = kind === "max" ? sum : binary("div", sum, f32(pixels));
+        k.store(scratch, address(addInt(channel, base)), between.apply(value, { pixel: sample, channel }));
+      });
+      emitTeamProduct(k, tile, product(sample, base), (count, body) => flatItems(k, part, count, body));
     },
   };
 }

@@ -3,17 +3,21 @@
 import { channels } from "#ir/type.js";
 import type { Source, Step } from "#schedule/schedule.js";
 import type { Int } from "./build.js";
-import { address, addInt, mulInt } from "./build.js";
+import { address, addInt, compare, int, load, mulInt } from "./build.js";
 import type { Body } from "./convolution.js";
 import { plainRuns, weightColumns } from "./convolution.js";
+import type { Filters } from "./depthwise.js";
 import { branchFilters, emitDepthwise, sumsOf } from "./depthwise.js";
 import type { Place, Value } from "./ir.js";
+import type { Columns } from "./matmul.js";
 import { emitMatmul } from "./matmul.js";
 import type { Build, Operand } from "./operands.js";
+import { vectors } from "./operands.js";
 import type { Steps } from "./steps.js";
 import { branchSteps, eachLane, elementwiseSteps, storeResult } from "./steps.js";
 import type { SampleRow, Strip, WindowSpec } from "./strip.js";
 import { fillStrip, makeStrip, splitRow } from "./strip.js";
+import { eachVector, emitBlockProduct, pixelAt, pixelTaps, plainRow } from "./team.js";
 import type { Tile } from "./tile.js";
 
 /** A depthwise convolution in the middle of a fused kernel. */
@@ -45,8 +49,12 @@ export function separableBody(
     readonly expand?: ExpandStage;
     readonly depthwise: MiddleStage;
     readonly pointwise: Source;
+    /** A second product, of the results of the first after its steps; for blocks of many items alone. */
+    readonly last?: { readonly weight: Source; readonly between: Steps; readonly columns: number };
     /** Output rows of a strip. */
     readonly rows: number;
+    /** Pixels of a tile, for blocks of many items. */
+    readonly pixels?: number;
   },
   steps: { readonly prologue?: Steps; readonly epilogue: Steps },
 ): Body {
@@ -57,13 +65,37 @@ export function separableBody(
   const filters = branchFilters(k, depthwise.weight, window, { inputs, multiplier, branchStride });
   const between = middleSteps(k, depthwise, branchStride);
   const expanding = expand && weightColumns(k, tile, expand.weight, expandSize(x, inputs))(0);
+  const { last } = stages;
   const projecting = weightColumns(k, tile, stages.pointwise, {
     depth: inputs * multiplier,
-    columns,
+    columns: last?.columns ?? columns,
     branches: multiplier,
   })(0);
   const pixelStride = multiplier * branchStride;
   const scratch: Place = { kind: "scratch" };
+  if ((k.team > 1 && !expand) || last) {
+    const middleStride = last ? k.roundUp(last.columns) : 0;
+    const most = Math.max(1, Math.floor(tile.scratch / (pixelStride + middleStride)));
+    return tileBody(k, tile, x, y, {
+      pixels: Math.min(stages.pixels ?? rows * width, most),
+      window,
+      filters,
+      multiplier,
+      branchStride,
+      between,
+      columns: projecting,
+      ...(last
+        ? {
+            last: {
+              between: last.between,
+              stride: middleStride,
+              columns: weightColumns(k, tile, last.weight, { depth: last.columns, columns })(0),
+            },
+          }
+        : {}),
+      ...steps,
+    });
+  }
 
   return {
     blocks: (samples * height) / rows,
@@ -115,6 +147,116 @@ export function separableBody(
       });
     },
   };
+}
+
+/**
+ * Tiles of pixels, in the order of memory: first items that each make a vec of the depthwise result, then items that each make a tile
+ * of the product. Nothing is computed twice. The last tile may have fewer pixels.
+ */
+function tileBody(
+  k: Build,
+  tile: Tile,
+  x: Operand,
+  y: Operand,
+  of: {
+    readonly pixels: number;
+    readonly window: WindowSpec;
+    readonly filters: Filters;
+    readonly multiplier: number;
+    readonly branchStride: number;
+    readonly between: ReturnType<typeof middleSteps>;
+    readonly columns: Columns;
+    readonly last?: { readonly between: Steps; readonly stride: number; readonly columns: Columns };
+    readonly prologue?: Steps;
+    readonly epilogue: Steps;
+  },
+): Body {
+  const { window, filters, multiplier, branchStride, between, columns, last, prologue, epilogue } = of;
+  const total = vectors(y.shape);
+  const pixels = Math.min(of.pixels, total);
+  const inputs = channels(x.shape);
+  const pixelStride = multiplier * branchStride;
+  const scratch: Place = { kind: "scratch" };
+  return {
+    blocks: Math.ceil(total / pixels),
+    write: (block) => {
+      const base = k.scratch(pixels * pixelStride);
+      const middle = last ? k.scratch(pixels * last.stride) : 0;
+      const first = k.letInt("first", mulInt(block, pixels));
+      // Also where no tile has fewer: kernels of more sizes then have one form.
+      const valid = k.letInt("valid", int("min", int("sub", total, first), pixels));
+      const work = {
+        depth: inputs,
+        wide: x.wide && filters.wide && (prologue?.wide ?? true),
+        pixels,
+        items: (count: number, body: (item: Int) => void) =>
+          k.items(["item"], [count], (item = 0) => body(item)),
+      };
+      eachVector(k, work, (at, channel, size) => {
+        const make = (): void => {
+          const pixel = k.letInt("pixel", addInt(first, at));
+          const options = { fill: 0, ...(prologue ? { prologue } : {}) };
+          const taps = pixelTaps(k, x, window, pixelAt(k, pixel, y.shape), options);
+          const reads = { taps: taps(channel, size), pixels: 1 };
+          for (let branch = 0; branch < multiplier; branch += 1) {
+            const output = addInt(channel, branch * branchStride);
+            for (const sum of sumsOf(k, reads, filters, output, size, undefined))
+              between(sum, { pixel, channel, branch, to: addInt(mulInt(at, pixelStride), output, base) });
+          }
+        };
+        k.guard(compare("lt", at, valid), make);
+      });
+      emitBlockProduct(k, tile, {
+        rows: pixels,
+        valid,
+        counts: multiplier > 1 ? [multiplier] : [],
+        length: inputs,
+        row: (row) => {
+          const start = k.letInt("a", addInt(mulInt(row, pixelStride), base));
+          return ([branch = 0]) => {
+            const a = k.letInt("from", addInt(start, mulInt(branch, branchStride)));
+            return (c) => load(scratch, address(addInt(a, c)));
+          };
+        },
+        columns,
+        finish: (sum, row, column) => {
+          const at = { pixel: addInt(first, row), channel: column };
+          if (!last) return storeResult(k, y, sum, at, epilogue);
+          storeBetween(k, { stride: last.stride, base: middle, steps: last.between }, sum, row, at);
+        },
+      });
+      if (!last) return;
+      emitBlockProduct(k, tile, {
+        rows: pixels,
+        valid,
+        counts: [],
+        length: last.columns.depth,
+        row: plainRow(k, { place: scratch, stride: last.stride }, middle),
+        columns: last.columns,
+        finish: (sum, row, column) =>
+          storeResult(k, y, sum, { pixel: addInt(first, row), channel: column }, epilogue),
+      });
+    },
+  };
+}
+
+/** Stores a result of the first of two products in scratch, for the second one. */
+function storeBetween(
+  k: Build,
+  to: { readonly stride: number; readonly base: number; readonly steps: Steps },
+  sum: Value,
+  row: Int,
+  at: { readonly pixel: Int; readonly channel: Int },
+): void {
+  const { stride, base, steps } = to;
+  const store = (value: Value, where: typeof at): void =>
+    k.store(
+      { kind: "scratch" },
+      address(addInt(mulInt(row, stride), where.channel, base)),
+      steps.apply(value, where),
+    );
+  if (steps.wide) store(sum, at);
+  else eachLane(k, sum, at, store);
 }
 
 function expandSize(x: Operand, columns: number): { depth: number; columns: number } {

@@ -138,6 +138,37 @@ export function makeStrip(
   });
 }
 
+/** All rows of a sample where they lie: blocks of many items share no strip, and each tap asks for the border if there is one. */
+export function wholeStrip(
+  k: Build,
+  x: Operand,
+  window: WindowSpec,
+  sample: Int,
+  options: Pick<StripOptions, "fill" | "prologue">,
+): Strip {
+  const [, height = 1, width = 1] = x.shape;
+  const { prologue, fill } = options;
+  const sampleRow = mulInt(sample, height);
+  const [top, , left] = window.padding;
+  const strip = {
+    place: x.place,
+    base: k.letInt("strip", mulInt(sampleRow, width * x.stride)),
+    rowStride: width * x.stride,
+    pixelStride: x.stride,
+    wide: x.wide && (prologue?.wide ?? true),
+  };
+  if (window.padding.every((extent) => extent === 0) && !prologue) return strip;
+  const border = {
+    x,
+    firstRow: k.size(-top),
+    sampleRow,
+    left: k.size(left),
+    fill,
+    ...(prologue ? { prologue } : {}),
+  };
+  return { ...strip, border };
+}
+
 /**
  * A strip in scratch. `write` fills the pixels of one input row, from the row's number in its sample and the address in scratch; rows and
  * columns outside the input are filled with `fill`. The rows are independent items.

@@ -8,7 +8,10 @@ import type { Value } from "./ir.js";
 import type { Build } from "./operands.js";
 import type { Strip, WindowSpec } from "./strip.js";
 
-/** Windows of up to this many taps are written out; larger ones are loops, or code would grow with their area. */
+/**
+ * Windows of up to this many taps are written out; larger ones are loops, or code would grow with their area. So are all windows of
+ * blocks with many items: drivers of GPUs take a tenth of a second for every access that they find written.
+ */
 const mostTaps = 49;
 
 /** Calls `visit` for every tap with its number, and its distance from the window's first in rows and columns. */
@@ -20,12 +23,12 @@ export function eachTap(
   const [height, width] = kernel;
   const at = (ty: Int, tx: Int): void =>
     visit(addInt(mulInt(ty, width), tx), mulInt(ty, dilation[0]), mulInt(tx, dilation[1]));
-  if (!isWrittenOut(kernel)) return k.nest(["ty", "tx"], kernel, (ty = 0, tx = 0) => at(ty, tx));
+  if (!isWrittenOut(k, kernel)) return k.nest(["ty", "tx"], kernel, (ty = 0, tx = 0) => at(ty, tx));
   for (let ty = 0; ty < height; ty += 1) for (let tx = 0; tx < width; tx += 1) at(ty, tx);
 }
 
-function isWrittenOut([height, width]: WindowSpec["kernel"]): boolean {
-  return height * width <= mostTaps;
+function isWrittenOut({ team }: Build, [height, width]: WindowSpec["kernel"]): boolean {
+  return team === 1 && height * width <= mostTaps;
 }
 
 /** Gives every tap with what each of some neighbouring pixels reads there. */
@@ -68,9 +71,10 @@ function stripTaps(k: Build, strip: Strip, window: WindowSpec, { row, column, co
 
 /** Each tap with its own test, found once for all channels unless they are in loops. */
 function borderTaps(k: Build, border: Border, window: WindowSpec, { row, column }: Pixels): TapsOf {
+  const [down, across] = [k.size(window.stride[0]), k.size(window.stride[1])];
   const place = (ty: Int, tx: Int) =>
-    tapAt(k, border, addInt(mulInt(row, window.stride[0]), ty), addInt(mulInt(column, window.stride[1]), tx));
-  if (!isWrittenOut(window.kernel))
+    tapAt(k, border, addInt(mulInt(row, down), ty), addInt(mulInt(column, across), tx));
+  if (!isWrittenOut(k, window.kernel))
     return (channel, size) => (visit) =>
       eachTap(k, window, (tap, ty, tx) => visit(tap, [loadTap(border, place(ty, tx), channel, size)]));
   const places: ReturnType<typeof place>[] = [];

@@ -48,10 +48,19 @@ interface Division {
 function divisionOf(tile: Tile, size: WinogradSize, y: Operand, depth: number): Division {
   const [, height = 1, width = 1, columns = 1] = y.shape;
   const [down, across] = [Math.ceil(height / size), Math.ceil(width / size)];
-  const fits = (rows: number): boolean =>
-    rows * across * productsOf(size) * (depth + columns) <= tile.winogradScratch;
+  const products = productsOf(size);
+  const inBetween = down * across * products * (depth + columns);
+  // Each block streams all weights by; what lies in between stays in its core's cache, or goes to a larger one and comes back.
+  const traffic = (rows: number): number => {
+    const blocks = down / rows;
+    const scratch = inBetween / blocks;
+    if (scratch > 8 * tile.winogradScratch && rows > 1) return Number.POSITIVE_INFINITY;
+    const spilled = scratch > tile.winogradScratch ? 2 * inBetween : 0;
+    return blocks * products * depth * columns + spilled;
+  };
   let rows = 1;
-  for (let more = 2; more <= down; more += 1) if (down % more === 0 && fits(more)) rows = more;
+  for (let more = 2; more <= down; more += 1)
+    if (down % more === 0 && traffic(more) < traffic(rows)) rows = more;
   return { across, down, rows };
 }
 

@@ -3,14 +3,14 @@
 import type { Span } from "#diagnostic/diagnostic.js";
 import type { NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
-import { bytesText, countText } from "#ir/units.js";
+import { bytesText, countText, timeText } from "#ir/units.js";
 import type { KernelProgram } from "#kernel/ir.js";
 import type { Tile } from "#kernel/tile.js";
 import type { FuseReport } from "#passes/fuse.js";
 import { describeGroup, describeTotals } from "#schedule/describe.js";
 import type { KernelCost } from "#schedule/kernel-cost.js";
 import { kernelCost } from "#schedule/kernel-cost.js";
-import type { Group, Schedule } from "#schedule/schedule.js";
+import type { ConvolutionChoice, Group, Schedule } from "#schedule/schedule.js";
 import { arenaElements } from "#ir/arenas.js";
 
 /** One kernel, in the order in which they run. */
@@ -31,6 +31,8 @@ export interface KernelReport {
   readonly blocks: number;
   readonly scratchBytes: number;
   readonly cost: KernelCost;
+  /** If it holds a 3×3 convolution: how that is computed, and what the other ways would cost. */
+  readonly convolution?: Omit<ConvolutionChoice, "node">;
 }
 
 /** What `cleave explain --schedule --json` prints. */
@@ -93,6 +95,7 @@ function reportOn(
   const { graph } = schedule;
   const launch = program.launches[at];
   const kernel = launch && program.kernels[launch.kernel];
+  const choice = schedule.convolutions.find(({ node }) => group.nodes.includes(node));
   return {
     template: kernel?.name ?? "",
     ops: group.nodes.map((id) => {
@@ -110,7 +113,13 @@ function reportOn(
     blocks: kernel?.grid.count ?? 0,
     scratchBytes: 4 * (kernel?.scratch ?? 0),
     cost: kernelCost(schedule, group),
+    ...(choice ? { convolution: withoutNode(choice) } : {}),
   };
+}
+
+function withoutNode(choice: ConvolutionChoice): Omit<ConvolutionChoice, "node"> {
+  const { node: _, ...convolution } = choice;
+  return convolution;
 }
 
 /** The report as text: some lines for each kernel, then totals. */
@@ -145,13 +154,20 @@ function kernelLines(kernel: KernelReport, schedule: Schedule, at: number): stri
     `  in ${countText(kernel.blocks)} block${kernel.blocks === 1 ? "" : "s"}${kernel.scratchBytes > 0 ? ` with ${bytesText(kernel.scratchBytes)} of scratch` : ""}`,
     `  cost ${[`reads ${bytesText(cost.bytesRead)}`, `writes ${bytesText(cost.bytesWritten)}`, ...work].join(", ")}`,
     `  modelled ${timeText(cost.seconds)} (computing ${timeText(cost.computeSeconds)}, memory ${timeText(cost.memorySeconds)})`,
+    ...(kernel.convolution ? [`  ${convolutionText(kernel.convolution)}`] : []),
     ...kernel.notFused.map((one) => `  not fused by ${one.fusion} as ${one.ops.join(" → ")}: ${one.reason}`),
   ];
 }
 
-/** `1.25 ms`, `830 µs`. */
-function timeText(seconds: number): string {
-  const [value, unit] =
-    seconds >= 1 ? [seconds, "s"] : seconds >= 1e-3 ? [seconds * 1e3, "ms"] : [seconds * 1e6, "µs"];
-  return `${Number(value.toPrecision(3))} ${unit}`;
+/** `3×3 in Winograd tiles of 4×4: 1.2 ms, 576 KiB of transformed weights; 2×2 2 ms, 256 KiB; direct 4 ms`, or why directly. */
+function convolutionText({ size, reason, directSeconds, costs }: Omit<ConvolutionChoice, "node">): string {
+  if (directSeconds === undefined) return `3×3 directly: ${reason}`;
+  const text = (cost: (typeof costs)[number]): string =>
+    `${timeText(cost.seconds)} with ${bytesText(cost.bytes)} of transformed weights`;
+  const all = costs.map((cost) => `${cost.size}×${cost.size} ${text(cost)}`);
+  const others = (own: number | undefined) => all.filter((_, at) => costs[at]?.size !== own).join(", ");
+  const chosen = costs.find((cost) => cost.size === size);
+  return chosen
+    ? `3×3 in Winograd tiles of ${size}×${size}: modelled ${text(chosen)}; ${others(size)}; direct ${timeText(directSeconds)}`
+    : `3×3 directly: modelled ${timeText(directSeconds)}; ${others(undefined)}; ${reason}`;
 }

@@ -119,7 +119,12 @@ function isStageChain(name: StageChain, graph: Graph, stages: readonly Node[]): 
       const inputs = operands(graph, node);
       const weights = inputs.slice(1).every((input) => input.op === "constant");
       const types = inputs.map((input) => input.type);
-      return weights && isMember(classes[at] ?? "depthwise", node, types);
+      const wanted = classes[at] ?? "depthwise";
+      const fits =
+        wanted === "global_avg_pool" || wanted === "dense"
+          ? node.op === wanted
+          : isMember(wanted, node, types);
+      return weights && fits;
     })
   );
 }
@@ -127,4 +132,6 @@ function isStageChain(name: StageChain, graph: Graph, stages: readonly Node[]): 
 const stageChains = {
   separable: ["depthwise", "pointwise"],
   inverted_residual: ["pointwise", "depthwise", "pointwise"],
-} as const satisfies Record<StageChain, readonly ("depthwise" | "pointwise")[]>;
+  separable_pointwise: ["depthwise", "pointwise", "pointwise"],
+  pooled_dense: ["global_avg_pool", "dense"],
+} as const satisfies Record<StageChain, readonly ("depthwise" | "pointwise" | "global_avg_pool" | "dense")[]>;

@@ -2,6 +2,7 @@
 // The device of a net: finding one, checking its limits, and its errors.
 
 import { gpuError } from "./gpu-error.js";
+import type { Precision } from "./gpu-half.js";
 import type { GpuModel } from "./gpu-types.js";
 
 /** A device of the net's own, with no more than it needs. */
@@ -27,11 +28,19 @@ export async function findDevice(model: GpuModel, given: GPU | undefined): Promi
   const requiredLimits = Object.fromEntries(
     Object.entries(model.limits).filter(([name, value]) => value > (defaultLimits[name] ?? 0)),
   );
+  const requiredFeatures = model.halves && adapter.features.has(halfFeature) ? [halfFeature] : [];
   try {
-    return await adapter.requestDevice({ requiredLimits });
+    return await adapter.requestDevice({ requiredLimits, requiredFeatures });
   } catch (cause) {
     throw gpuError("no-adapter", `${model.name}: the adapter gives no device: ${messageOf(cause)}`, cause);
   }
+}
+
+const halfFeature: GPUFeatureName = "shader-f16";
+
+/** How the model stores numbers on a device: in halves if it wants them and the device was made with them. */
+export function precisionOn(model: GpuModel, device: GPUDevice): Precision {
+  return model.halves && device.features.has(halfFeature) ? "f16" : "f32";
 }
 
 /** What a device has without being asked. */
@@ -63,17 +72,25 @@ export async function guarded<T>(model: GpuModel, device: GPUDevice, make: () =>
   device.pushErrorScope("validation");
   const made = make();
   const scopes = [device.popErrorScope(), device.popErrorScope()];
-  const [value, ...errors] = await Promise.allSettled([made, ...scopes]);
-  for (const [at, settled] of errors.entries()) {
-    const error = settled.status === "fulfilled" ? settled.value : undefined;
-    if (!error) continue;
-    throw at === 0
-      ? gpuError("validation", `${model.name}: the device refuses a command: ${error.message}`, error)
-      : gpuError(
-          "out-of-memory",
-          `${model.name}: the device has too little memory; dispose of other nets, or compile for a smaller input (${error.message})`,
-          error,
-        );
+  const [value, validation, memory] = await Promise.allSettled([made, ...scopes]);
+  // What is made of memory that could not be had is refused too, so that is the lesser news.
+  const full =
+    errorOf(memory) ??
+    (value.status === "rejected" && isOutOfMemory(value.reason) ? value.reason : undefined);
+  if (full) {
+    throw gpuError(
+      "out-of-memory",
+      `${model.name}: the device has too little memory; dispose of other nets, or compile for a smaller input (${messageOf(full)})`,
+      full,
+    );
+  }
+  const refused = errorOf(validation);
+  if (refused) {
+    throw gpuError(
+      "validation",
+      `${model.name}: the device refuses a command: ${messageOf(refused)}`,
+      refused,
+    );
   }
   if (value.status === "rejected") {
     throw gpuError(
@@ -85,6 +102,15 @@ export async function guarded<T>(model: GpuModel, device: GPUDevice, make: () =>
   return value.value;
 }
 
+function errorOf(popped: PromiseSettledResult<GPUError | null> | undefined): GPUError | undefined {
+  return (popped?.status === "fulfilled" && popped.value) || undefined;
+}
+
+/** Browsers throw a RangeError where a buffer that is mapped from the beginning cannot be had. */
+function isOutOfMemory(cause: unknown): boolean {
+  return cause instanceof RangeError;
+}
+
 /** The error of a run on a device that is gone. */
 export function lostError(model: GpuModel, info: GPUDeviceLostInfo | undefined): Error {
   return gpuError(
@@ -94,5 +120,6 @@ export function lostError(model: GpuModel, info: GPUDeviceLostInfo | undefined):
 }
 
 function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+  const { message } = Object(cause) as { message?: unknown };
+  return typeof message === "string" ? message : String(cause);
 }

@@ -1,6 +1,8 @@
 /// <reference types="@webgpu/types" />
 // Pipelines, buffers and bind groups of a net, all made at load.
 
+import type { Precision } from "./gpu-half.js";
+import { shaderHeads, toHalves } from "./gpu-half.js";
 import type { GpuLaunch, GpuModule } from "./gpu-types.js";
 
 /** Flags of GPUBufferUsage and GPUMapMode, which not every Node that has WebGPU has as globals. */
@@ -24,16 +26,21 @@ export interface Memory {
 }
 
 /** All pipelines at once: drivers compile them side by side. */
-export function makePipelines({ shaders }: GpuModule, device: GPUDevice): Promise<Pipeline[]> {
+export function makePipelines(
+  { model, shaders }: GpuModule,
+  device: GPUDevice,
+  precision: Precision,
+): Promise<Pipeline[]> {
+  const head = model.halves ? shaderHeads[precision] : "";
   const layouts = new Map<string, GPUBindGroupLayout>();
   return Promise.all(
-    shaders.map(async ([label, code, , access]) => {
+    shaders.map(async ([label, code, access]) => {
       const layout = layouts.get(access) ?? makeLayout(device, access);
       layouts.set(access, layout);
       const pipeline = await device.createComputePipelineAsync({
         label,
         layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: { module: device.createShaderModule({ label, code }), entryPoint: "main" },
+        compute: { module: device.createShaderModule({ label, code: head + code }), entryPoint: "main" },
       });
       return { pipeline, layout };
     }),
@@ -60,27 +67,31 @@ export function makeMemory(
   device: GPUDevice,
   weights: Float32Array,
   pipelines: readonly Pipeline[],
+  precision: Precision,
 ): Memory {
-  const filled = (data: Float32Array | Int32Array, flags: number): GPUBuffer => {
+  const isHalf = (arena: number): boolean => precision === "f16" && (model.halves?.includes(arena) ?? false);
+  const filled = (data: Float32Array | Int32Array, flags: number, halves = false): GPUBuffer => {
     const buffer = device.createBuffer({
-      size: bufferBytes(data.length),
+      size: bufferBytes(data.length, halves),
       usage: flags,
       mappedAtCreation: true,
     });
     const target = buffer.getMappedRange();
-    if (data instanceof Float32Array) new Float32Array(target).set(data);
-    else new Int32Array(target).set(data);
+    if (data instanceof Int32Array) new Int32Array(target).set(data);
+    else if (halves) toHalves(data, new Uint16Array(target));
+    else new Float32Array(target).set(data);
     buffer.unmap();
     return buffer;
   };
   const arenaUsage = usage.storage | usage.copySource | usage.copyTarget;
   const buffers = [
-    ...model.arenas.map((elements) =>
-      device.createBuffer({ size: bufferBytes(elements), usage: arenaUsage }),
+    ...model.arenas.map((elements, arena) =>
+      device.createBuffer({ size: bufferBytes(elements, isHalf(arena)), usage: arenaUsage }),
     ),
-    ...model.weightParts.map((start, part) =>
-      filled(weights.subarray(start, model.weightParts[part + 1] ?? model.weights.elements), usage.storage),
-    ),
+    ...model.weightParts.map((start, part) => {
+      const values = weights.subarray(start, model.weightParts[part + 1] ?? model.weights.elements);
+      return filled(values, usage.storage, precision === "f16");
+    }),
     filled(Int32Array.from(table), usage.storage),
   ];
   // Base offsets of all launches in one buffer: bind groups then differ in the storage buffers alone.
@@ -107,8 +118,8 @@ export function makeMemory(
 }
 
 /** A buffer's size: no binding may be empty, and vecs are read whole. */
-function bufferBytes(elements: number): number {
-  return Math.max(4, Math.ceil(elements / 4) * 4) * 4;
+function bufferBytes(elements: number, halves: boolean): number {
+  return Math.max(4, Math.ceil(elements / 4) * 4) * (halves ? 2 : 4);
 }
 
 /** Bytes from the base offsets of one launch to the next's; a zero stands behind them, where loops begin. */

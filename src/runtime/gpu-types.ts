@@ -10,19 +10,18 @@ export interface GpuPort extends Port {
   readonly alone: boolean;
 }
 
-/** A shader: its name, its text, workgroups along x and y, and the letters of its bindings: r is read only, w is written. */
-export type GpuShader = readonly [
-  name: string,
-  text: string,
-  workgroups: readonly [number, number],
-  access: string,
-];
+/** A shader: its name, its text, and the letters of its bindings: r is read only, w is written. */
+export type GpuShader = readonly [name: string, text: string, access: string];
 
-/** The shader, the buffer of each binding, the base offset of each parameter, the nodes, multiply-accumulates. */
+/**
+ * The shader, the buffer of each binding, the base offset of each parameter and the sizes that the shader asks for, workgroups along x
+ * and y, the nodes, multiply-accumulates.
+ */
 export type GpuLaunch = readonly [
   shader: number,
   buffers: readonly number[],
   offsets: readonly number[],
+  workgroups: readonly [number, number],
   label: string,
   macs: number,
 ];
@@ -37,6 +36,8 @@ export interface GpuModel {
   readonly arenas: readonly number[];
   /** Where each part of the weights begins: the next buffers; behind them stands the table. */
   readonly weightParts: readonly number[];
+  /** If f16 is wanted: the arenas that are then in halves, as all weights are. */
+  readonly halves?: readonly number[];
   /** What the device must have, as in GPUSupportedLimits. */
   readonly limits: Readonly<Record<string, number>>;
 }

@@ -2,7 +2,8 @@
 
 import { createNet } from "./net.js";
 import type { LaunchInfo, LoadOptions, Model, Net } from "./types.js";
-import { findWeights } from "./weights.js";
+import type { Staged } from "./weights.js";
+import { findWeights, readWeights, residentElements, roomsOf } from "./weights.js";
 
 /** A kernel: arena, weights, prepared weights, scratch, table, and the base offset of each of its parameters. */
 export type JsKernel = (
@@ -23,6 +24,8 @@ export interface JsModule {
   /** Run once, to prepare weights. */
   readonly setup: readonly JsLaunch[];
   readonly launches: readonly JsLaunch[];
+  /** None if absent; they are read to an array of their own, one after another. */
+  readonly staged?: Staged;
   readonly table: readonly number[];
   /** `import.meta.url`: weights are found beside it. */
   readonly url: string;
@@ -33,7 +36,6 @@ export interface JsModule {
 /** Finds the weights, allocates the arena, and gives the net. */
 export async function loadJs(module: JsModule, options: LoadOptions = {}): Promise<Net> {
   const { model } = module;
-  const weights = await findWeights(model, module.url, options.weights, module.embedded);
   const arena = new Float32Array(model.arena);
   const prepared = new Float32Array(model.prepared);
   const scratch = new Float32Array(model.scratch);
@@ -44,8 +46,10 @@ export async function loadJs(module: JsModule, options: LoadOptions = {}): Promi
     macs,
   }));
 
-  const call = ([kernel, offsets]: JsLaunch) => kernel(arena, weights, prepared, scratch, table, ...offsets);
-  for (const launch of module.setup) call(launch);
+  const callWith = (weights: Float32Array, [kernel, offsets]: JsLaunch) =>
+    kernel(arena, weights, prepared, scratch, table, ...offsets);
+  const weights = await prepareWeights(module, options, callWith);
+  const call = (launch: JsLaunch) => callWith(weights, launch);
 
   function step(times: Float64Array | undefined): void {
     for (let index = 0; index < module.launches.length; index++) {
@@ -62,4 +66,31 @@ export async function loadJs(module: JsModule, options: LoadOptions = {}): Promi
     if (options.poison) arena.fill(Number.NaN);
   };
   return createNet(model, { arena, launches, prepare, step });
+}
+
+/** The weights that stay, after the setup has run. */
+async function prepareWeights(
+  { model, setup, staged = [], url, embedded }: JsModule,
+  options: LoadOptions,
+  call: (weights: Float32Array, launch: JsLaunch) => void,
+): Promise<Float32Array> {
+  if (staged.length === 0) {
+    const all = await findWeights(model, url, options.weights, embedded);
+    for (const launch of setup) call(all, launch);
+    return all;
+  }
+  const resident = new Float32Array(residentElements(model, staged));
+  const stage = new Float32Array(Math.max(...staged.map(([elements]) => elements)));
+  const first = setup.length - staged.reduce((sum, [, launches]) => sum + launches, 0);
+  const rooms = roomsOf(
+    staged,
+    setup.length,
+    new Uint8Array(resident.buffer),
+    (elements) => new Uint8Array(stage.buffer, 0, elements * 4),
+    async (from, to) => {
+      for (const launch of setup.slice(from, to)) call(from < first ? resident : stage, launch);
+    },
+  );
+  await readWeights(model, url, options.weights, embedded, rooms);
+  return resident;
 }

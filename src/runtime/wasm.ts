@@ -4,7 +4,8 @@ import type { Step } from "./crew.js";
 import { createPlayer } from "./crew.js";
 import { createNet } from "./net.js";
 import type { LoadOptions, Model, Net } from "./types.js";
-import { fromBase64, readWeights } from "./weights.js";
+import type { Staged } from "./weights.js";
+import { fromBase64, readWeights, roomsOf } from "./weights.js";
 import { startWorkers } from "./workers.js";
 
 /** The number of a kernel, addresses, the nodes that it computes and their multiply-accumulates. */
@@ -14,12 +15,16 @@ export type WasmLaunch = readonly [kernel: number, addresses: readonly number[],
 export interface WasmModule {
   readonly model: Model;
   /** Where the parts of memory begin, in bytes. */
-  readonly layout: Readonly<Record<"table" | "weights" | "prepared" | "arena" | "scratch", number>>;
+  readonly layout: Readonly<
+    Record<"table" | "weights" | "resident" | "prepared" | "arena" | "scratch", number>
+  >;
   /** Names, numbers of blocks, and thousands of operations of all blocks. */
   readonly kernels: readonly (readonly [name: string, blocks: number, work: number])[];
   /** Run once, to prepare weights. */
   readonly setup: readonly WasmLaunch[];
   readonly launches: readonly WasmLaunch[];
+  /** Read to the arena, one after another. */
+  readonly staged: Staged;
   readonly table: readonly number[];
   /** In base64. */
   readonly binaries: Readonly<Record<"simd" | "relaxed", string>>;
@@ -49,7 +54,7 @@ export async function loadWasm(module: WasmModule, options: LoadOptions = {}): P
   const stride = Math.ceil(model.scratch / 16) * 64;
   const pages = Math.ceil((layout.scratch + stride * threads) / 65536);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
-  const room = new Uint8Array(memory.buffer, layout.weights, model.weights.elements * 4);
+  new Int32Array(memory.buffer, layout.table, module.table.length).set(module.table);
   const poison = options.poison ?? false;
   const words = new Int32Array(shared ? new SharedArrayBuffer(64 * (4 + threads)) : new ArrayBuffer(4));
   const starting = WebAssembly.compile(bytes).then(async (binary) => {
@@ -57,15 +62,24 @@ export async function loadWasm(module: WasmModule, options: LoadOptions = {}): P
     const workers = shared ? await startWorkers(model.name, crew) : undefined;
     return { player: await createPlayer(crew), workers };
   });
-  const reading = readWeights(model, module.url, options.weights, module.embedded, room);
+  const prepare = async (from: number, to: number): Promise<void> => {
+    const { player, workers } = await starting;
+    if (workers) await workers.lead(from, to);
+    else player.lead(from, to);
+  };
+  const room = (start: number, elements: number) => new Uint8Array(memory.buffer, start, elements * 4);
+  const rooms = roomsOf(
+    module.staged,
+    setup.length,
+    room(layout.weights, layout.resident),
+    (elements) => room(layout.arena, elements),
+    prepare,
+  );
+  const reading = readWeights(model, module.url, options.weights, module.embedded, rooms);
   const [{ player, workers }] = await Promise.all([starting, reading]).catch((error: unknown) => {
     starting.then((started) => started.workers?.dispose()).catch(() => {});
     throw error;
   });
-  new Int32Array(memory.buffer, layout.table, module.table.length).set(module.table);
-  if (workers) await workers.lead(0, setup.length);
-  else player.lead(0, setup.length);
-
   const arena = new Float32Array(memory.buffer, layout.arena, model.arena);
   return createNet(model, {
     arena,

@@ -1,6 +1,6 @@
 // Reading the packed weights, piece by piece, to where they are used: from given bytes, a URL, or base64 text in the module.
 
-import { hashBytes } from "./hash.js";
+import { addToHash, endHash, hashBytes, startHash } from "./hash.js";
 import type { Model, WeightsSource } from "./types.js";
 
 /** The parts of a model that are read here. */
@@ -21,36 +21,74 @@ export async function findWeights(
     return new Float32Array(data.buffer, data.byteOffset, model.weights.elements);
   }
   const weights = new Float32Array(model.weights.elements);
-  await readWeights(model, base, source, embedded, new Uint8Array(weights.buffer));
+  await readWeights(model, base, source, embedded, [{ bytes: new Uint8Array(weights.buffer) }]);
   return weights;
 }
 
-/** Reads the packed weights into `room`, which has their size, and checks them there. `base` is the module's URL. */
+/** Where a part of the weights is read to, and what is done with it then; after that, the next part may take its place. */
+export interface Room {
+  readonly bytes: Uint8Array;
+  readonly then?: () => Promise<void>;
+}
+
+/** The last of the weights, in elements, and how many of the last launches of the setup read each; nothing else does. */
+export type Staged = readonly (readonly [elements: number, launches: number])[];
+
+/** Elements of the weights that stay. */
+export function residentElements({ weights }: Weighted, staged: Staged): number {
+  return weights.elements - staged.reduce((sum, [elements]) => sum + elements, 0);
+}
+
+/**
+ * Rooms for the weights that stay, and then for each that only the setup reads, which `stage` gives a place. As soon as a room
+ * is full, `prepare` runs the launches of the setup, of which there are so many in all, that read it.
+ */
+export function roomsOf(
+  staged: Staged,
+  launches: number,
+  resident: Uint8Array,
+  stage: (elements: number) => Uint8Array,
+  prepare: (from: number, to: number) => Promise<void>,
+): Room[] {
+  let next = launches - staged.reduce((sum, [, count]) => sum + count, 0);
+  const first = next;
+  return [
+    { bytes: resident, then: () => prepare(0, first) },
+    ...staged.map(([elements, count]): Room => {
+      const from = next;
+      next += count;
+      return { bytes: stage(elements), then: () => prepare(from, from + count) };
+    }),
+  ];
+}
+
+/** Reads the packed weights into rooms, in order, which have their size, and checks them. `base` is the module's URL. */
 export async function readWeights(
   model: Weighted,
   base: string,
   source: WeightsSource | undefined,
   embedded: string | undefined,
-  room: Uint8Array,
+  rooms: readonly Room[],
 ): Promise<void> {
   if (source === undefined && embedded !== undefined) {
-    decodeBase64(embedded, room);
-    return checkHash(model, room, "embedded");
+    const filling = createFilling(model, "embedded", rooms);
+    for (const piece of base64Pieces(embedded)) await filling.put(piece);
+    return filling.end();
   }
-  if (source === undefined && room.length === 0) return;
+  if (source === undefined && model.weights.elements === 0) return;
   if (source === undefined || typeof source === "string" || source instanceof URL) {
     const url = urlOf(model, source, base);
-    const intake = createIntake(model, url.href, room);
-    for await (const piece of piecesOf(model, url)) intake.take(piece);
+    const intake = createIntake(model, url.href, rooms);
+    for await (const piece of piecesOf(model, url)) await intake.take(piece);
     return intake.end();
   }
   const bytes = bytesOf(source);
   if (!bytes) {
     throw new TypeError(`${model.name}: weights must be a URL, an ArrayBuffer or a Uint8Array`);
   }
-  const intake = createIntake(model, givenBytes, room);
-  intake.take(bytes);
-  intake.end();
+  const intake = createIntake(model, givenBytes, rooms);
+  await intake.take(bytes);
+  return intake.end();
 }
 
 const givenBytes = "the weights given";
@@ -115,13 +153,14 @@ interface FileSystem {
   }>;
 }
 
-/** Takes a packed file in pieces of any size, and puts the data of its tensor into `room`. */
-function createIntake(model: Weighted, where: string, room: Uint8Array) {
+/** Takes a packed file in pieces of any size, and puts the data of its tensor into rooms. */
+function createIntake(model: Weighted, where: string, rooms: readonly Room[]) {
+  const filling = createFilling(model, where, rooms);
   let head: Uint8Array = new Uint8Array(0);
   let range: DataRange | undefined;
   let taken = 0;
   return {
-    take(next: Uint8Array): void {
+    async take(next: Uint8Array): Promise<void> {
       let [piece, begin] = [next, taken];
       taken += next.length;
       if (!range) {
@@ -131,15 +170,46 @@ function createIntake(model: Weighted, where: string, room: Uint8Array) {
       }
       const from = Math.max(begin, range?.start ?? taken);
       const to = Math.min(taken, range?.end ?? taken);
-      if (from < to) room.set(piece.subarray(from - begin, to - begin), from - (range?.start ?? 0));
+      if (from < to) await filling.put(piece.subarray(from - begin, to - begin));
     },
-    end(): void {
+    async end(): Promise<void> {
       if (!range)
         throw wrongFile(model, where, taken < 8 ? `it has ${taken} bytes` : "its header is cut off");
       if (taken < range.end) {
-        throw wrongFile(model, where, `it ends after ${taken - range.start} of ${room.length} bytes of data`);
+        const needed = range.end - range.start;
+        throw wrongFile(model, where, `it ends after ${taken - range.start} of ${needed} bytes of data`);
       }
-      checkHash(model, room, where);
+      await filling.end();
+    },
+  };
+}
+
+/** Fills rooms one after another with data that comes in pieces, and checks the hash of all in the end. */
+function createFilling(model: Weighted, where: string, rooms: readonly Room[]) {
+  const state = startHash();
+  let at = 0;
+  let filled = 0;
+  async function settle(): Promise<void> {
+    for (let room = rooms[at]; room && filled === room.bytes.length; room = rooms[++at], filled = 0) {
+      addToHash(state, room.bytes);
+      await room.then?.();
+    }
+  }
+  return {
+    async put(piece: Uint8Array): Promise<void> {
+      for (let rest = piece; rest.length > 0;) {
+        await settle();
+        const room = rooms[at];
+        if (!room) return;
+        const part = rest.subarray(0, room.bytes.length - filled);
+        room.bytes.set(part, filled);
+        filled += part.length;
+        rest = rest.subarray(part.length);
+      }
+    },
+    async end(): Promise<void> {
+      await settle();
+      compareHash(model, endHash(state), where);
     },
   };
 }
@@ -186,7 +256,10 @@ function wrongFile(model: Weighted, where: string, why: string): Error {
 }
 
 function checkHash(model: Weighted, data: Uint8Array, where: string): void {
-  const hash = hashBytes(data);
+  compareHash(model, hashBytes(data), where);
+}
+
+function compareHash(model: Weighted, hash: string, where: string): void {
   if (hash === model.weights.hash) return;
   throw new Error(
     `${model.name}: the weights (${where}) have hash ${hash}, but this module was compiled with ${model.weights.hash}; use the packed file that was written with it`,
@@ -196,15 +269,21 @@ function checkHash(model: Weighted, data: Uint8Array, where: string): void {
 export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
   const bytes = new Uint8Array((text.length / 4) * 3 - padding);
-  decodeBase64(text, bytes);
+  let at = 0;
+  for (const piece of base64Pieces(text)) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
   return bytes;
 }
 
-/** Piece by piece, so that no string of all bytes is made. */
-function decodeBase64(text: string, bytes: Uint8Array): void {
-  const piece = 1 << 16;
-  for (let start = 0, at = 0; start < text.length; start += piece) {
-    const binary = atob(text.slice(start, start + piece));
-    for (let index = 0; index < binary.length; index++) bytes[at++] = binary.charCodeAt(index);
+/** Piece by piece, so that no string of all bytes is made; a piece is valid until the next one is asked for. */
+function* base64Pieces(text: string): Generator<Uint8Array> {
+  const size = 1 << 16;
+  const piece = new Uint8Array((size / 4) * 3);
+  for (let start = 0; start < text.length; start += size) {
+    const binary = atob(text.slice(start, start + size));
+    for (let index = 0; index < binary.length; index++) piece[index] = binary.charCodeAt(index);
+    yield piece.subarray(0, binary.length);
   }
 }

@@ -1,7 +1,8 @@
 /// <reference types="@webgpu/types" />
 // The machine of the WebGPU target: buffers, pipelines and bind groups made once, one command buffer a run.
 
-import { checkLimits, findDevice, guarded, lostError } from "./gpu-device.js";
+import { checkLimits, findDevice, guarded, lostError, precisionOn } from "./gpu-device.js";
+import type { Precision } from "./gpu-half.js";
 import type { Memory, Pipeline } from "./gpu-memory.js";
 import { makeGroup, makeMemory, makePipelines, slotOf, usage } from "./gpu-memory.js";
 import type { GpuModel, GpuModule, GpuPort } from "./gpu-types.js";
@@ -23,6 +24,8 @@ export interface GpuNet {
   readonly inputs: Readonly<Record<string, readonly (number | string)[]>>;
   readonly outputs: Readonly<Record<string, readonly (number | string)[]>>;
   readonly launches: readonly LaunchInfo[];
+  /** How weights and tensors inside the net are stored. */
+  readonly precision: Precision;
   /** The device that it runs on, for buffers of the caller's. */
   readonly device: GPUDevice;
   run(
@@ -36,7 +39,9 @@ export interface GpuNet {
 /** Finds a device and the weights, and makes all that a run needs. */
 export async function loadWgsl(module: GpuModule, options: LoadOptions = {}): Promise<GpuNet> {
   const { model } = module;
-  const weights = await findWeights(model, module.url, options.weights, module.embedded);
+  // Weights are read while the driver compiles.
+  const reading = findWeights(model, module.url, options.weights, module.embedded);
+  reading.catch(() => {});
   const own = options.device === undefined;
   const device =
     (options.device as GPUDevice | undefined) ?? (await findDevice(model, options.gpu as GPU | undefined));
@@ -44,9 +49,18 @@ export async function loadWgsl(module: GpuModule, options: LoadOptions = {}): Pr
   let lost: GPUDeviceLostInfo | undefined;
   void device.lost.then((info) => (lost = info));
   try {
-    const pipelines = await guarded(model, device, () => makePipelines(module, device));
-    const memory = await guarded(model, device, async () => makeMemory(module, device, weights, pipelines));
-    return createGpuNet(module, { device, own, pipelines, ...memory, lost: () => lost }, options);
+    const precision = precisionOn(model, device);
+    const [pipelines, weights] = await Promise.all([
+      guarded(model, device, () => makePipelines(module, device, precision)),
+      reading,
+    ]);
+    const memory = await guarded(model, device, async () =>
+      makeMemory(module, device, weights, pipelines, precision),
+    );
+    // A lost device accepts everything.
+    if (lost) throw lostError(model, lost);
+    const machine = { device, own, precision, pipelines, ...memory, lost: () => lost };
+    return createGpuNet(module, machine, options);
   } catch (error) {
     if (own) device.destroy();
     throw lost ? lostError(model, lost) : error;
@@ -57,6 +71,7 @@ interface Machine extends Memory {
   readonly device: GPUDevice;
   /** Whether the device is the net's, to be destroyed with it. */
   readonly own: boolean;
+  readonly precision: Precision;
   readonly pipelines: readonly Pipeline[];
   readonly lost: () => GPUDeviceLostInfo | undefined;
 }
@@ -114,8 +129,7 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
   function encodePass(encoder: GPUCommandEncoder, groups: readonly GPUBindGroup[]): void {
     const pass = encoder.beginComputePass();
     const step = slotOf(module.launches);
-    for (const [at, [shader]] of module.launches.entries()) {
-      const [, , [x, y]] = shaders[shader] ?? ["", "", [1, 1]];
+    for (const [at, [shader, , , [x, y]]] of module.launches.entries()) {
       const pipeline = machine.pipelines[shader];
       if (pipeline) pass.setPipeline(pipeline.pipeline);
       pass.setBindGroup(0, groups[at] ?? null, [at * step]);
@@ -124,10 +138,14 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
     pass.end();
   }
 
-  function poison({ device, buffers }: Machine): void {
+  function poison({ device, buffers, precision }: Machine): void {
     for (const [at, elements] of model.arenas.entries()) {
       const buffer = buffers[at];
-      if (buffer) device.queue.writeBuffer(buffer, 0, new Float32Array(elements).fill(Number.NaN));
+      const isHalf = precision === "f16" && model.halves?.includes(at);
+      const nan = isHalf
+        ? new Uint16Array(elements).fill(0x7e00)
+        : new Float32Array(elements).fill(Number.NaN);
+      if (buffer) device.queue.writeBuffer(buffer, 0, nan);
     }
   }
 
@@ -239,9 +257,10 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
   return {
     name: model.name,
     device: machine.device,
+    precision: machine.precision,
     inputs: shapesOf(model, model.inputs),
     outputs: shapesOf(model, model.outputs),
-    launches: module.launches.map(([shader, , , label, macs]) => ({
+    launches: module.launches.map(([shader, , , , label, macs]) => ({
       kernel: shaders[shader]?.[0] ?? "",
       label,
       macs,

@@ -23,6 +23,8 @@ export interface GroupCost {
   /** Output rows of a strip, and strips of an image; 0 for a group that keeps no rows. */
   readonly rows: number;
   readonly strips: number;
+  /** Pixels of a tile, where the target keeps those instead of strips; else 0. */
+  readonly pixels: number;
   /** Whether the scratch is within the target's. */
   readonly fits: boolean;
   /** Modelled seconds saved; negative where the group costs more. */
@@ -62,16 +64,29 @@ export function costOf(graph: Graph, nodes: readonly Node[], target: Target): Gr
       scratchBytes: 0,
       rows: 0,
       strips: 0,
+      pixels: 0,
       fits: true,
       saving: gain,
     };
-  const { extraBytes, extraMacs, extraSeconds, scratchBytes, rows, strips, fits, saving } = best;
-  return { savedBytes, extraBytes, extraMacs, extraSeconds, scratchBytes, rows, strips, fits, saving };
+  const { extraBytes, extraMacs, extraSeconds, scratchBytes, rows, strips, pixels, fits, saving } = best;
+  return {
+    savedBytes,
+    extraBytes,
+    extraMacs,
+    extraSeconds,
+    scratchBytes,
+    rows,
+    strips,
+    pixels,
+    fits,
+    saving,
+  };
 }
 
 interface StripChoice {
   readonly rows: number;
   readonly strips: number;
+  readonly pixels: number;
   readonly scratchBytes: number;
   readonly extraBytes: number;
   readonly extraMacs: number;
@@ -82,10 +97,16 @@ interface StripChoice {
 function stripChoices(graph: Graph, nodes: readonly Node[], target: Target): StripChoice[] {
   const stages = nodes.filter((node) => !opOf(node.op).scalar);
   const windowAt = stages.findIndex((node) => windowOf(graph, node) !== undefined);
+  const [pool, dense] = stages;
+  if (pool && dense && isGlobalPool(pool)) return [pooledChoice(graph, pool, dense, target)];
   const windowed = stages[windowAt];
   const window = windowed && windowOf(graph, windowed);
   const prologue = windowed ? nodes.slice(0, nodes.indexOf(windowed)) : [];
   if (!windowed || !window || (stages.length === 1 && prologue.length === 0)) return [];
+  if (target.pixelTiles && windowAt === 0)
+    return [
+      tileChoice(graph, { prologue, windowed, kernel: window.taps, products: stages.slice(1) }, target),
+    ];
   const height = windowed.type.shape[1] ?? 1;
   return divisors(height).map((rows) => {
     const strips = height / rows;
@@ -104,6 +125,7 @@ function stripChoices(graph: Graph, nodes: readonly Node[], target: Target): Str
     return {
       rows,
       strips,
+      pixels: 0,
       scratchBytes,
       extraBytes:
         again * inputBytes(graph, nodes) + weightBytesAgain(graph, stages, strips, scratchBytes, target),
@@ -131,10 +153,76 @@ function weightBytesAgain(
   }, 0);
 }
 
+/**
+ * The tile of a chain that begins with a window, where tiles are pixels: each result of the window is computed once, whatever the
+ * tile. Steps before the window are done for every tap. Items with half the rows load three operands for two multiplications, where
+ * they else load two; with fewer rows there is no kernel, nor for two products with fewer than all.
+ */
+function tileChoice(
+  graph: Graph,
+  chain: {
+    readonly prologue: readonly Node[];
+    readonly windowed: Node;
+    readonly kernel: number;
+    readonly products: readonly Node[];
+  },
+  target: Target,
+): StripChoice {
+  const { prologue, windowed, kernel, products } = chain;
+  const { rows = 1, columns = 1, items = 1 } = target.pixelTiles ?? {};
+  const depth = windowed.type.shape.at(-1) ?? 1;
+  const total = elements(windowed.type.shape) / depth;
+  const input = operands(graph, windowed)[0]?.type.shape ?? [];
+  const steps = prologue.reduce((sum, node) => sum + elements(node.type.shape), 0);
+  const reads = (total * kernel * (input.at(-1) ?? 1)) / elements(input);
+  const stepsAgain = Math.max(0, steps * (reads - 1));
+  const none = { rows: 0, strips: 0, pixels: 0, scratchBytes: 0, extraBytes: 0, extraMacs: stepsAgain };
+  const extraSeconds = stepsAgain / target.depthwiseMacs;
+  if (products.length === 0) return { ...none, extraSeconds };
+  const widths = products.map((product) => product.type.shape.at(-1) ?? 1);
+  const panels = Math.ceil(Math.max(...widths) / columns);
+  const kept = [depth, ...widths.slice(0, -1)].map((width) => Math.ceil(width / target.lanes) * target.lanes);
+  const bytesFor = (pixels: number): number => pixels * kept.reduce((sum, width) => sum + 4 * width, 0);
+  let pixels = rows;
+  while (bytesFor(2 * pixels) <= target.scratchBytes && (pixels / rows) * panels < items) pixels *= 2;
+  if (bytesFor(pixels) > target.scratchBytes && products.length === 1) pixels = Math.ceil(rows / 2);
+  const loads = Math.max(0, rows / pixels - 1) / 2;
+  const seconds = products.reduce((sum, product) => sum + macs(graph, product), 0) / target.denseMacs;
+  return {
+    ...none,
+    pixels,
+    strips: Math.ceil(total / pixels),
+    scratchBytes: bytesFor(pixels),
+    extraSeconds: extraSeconds + loads * seconds,
+  };
+}
+
+function isGlobalPool({ op }: Node): boolean {
+  return op === "global_avg_pool" || op === "global_max_pool";
+}
+
+/** Every block of the dense layer pools for itself. */
+function pooledChoice(graph: Graph, pool: Node, dense: Node, target: Target): StripChoice {
+  const { columns = 1, items = 1 } = target.pixelTiles ?? {};
+  const input = operands(graph, pool)[0]?.type.shape ?? [];
+  const blocks = Math.max(1, Math.ceil((dense.type.shape.at(-1) ?? 1) / columns / items));
+  return {
+    rows: 0,
+    strips: blocks,
+    pixels: 1,
+    scratchBytes: bytesOf([pool.type.shape.at(-1) ?? 1]),
+    extraBytes: (blocks - 1) * bytesOf(input),
+    extraMacs: (blocks - 1) * elements(input),
+    extraSeconds: 0,
+  };
+}
+
 interface Window {
   readonly input: Shape;
   readonly inputHeight: number;
   readonly kernel: number;
+  /** Elements of the window. */
+  readonly taps: number;
   readonly stride: number;
   readonly dilation: number;
   readonly top: number;
@@ -149,12 +237,12 @@ function windowOf(graph: Graph, node: Node): Window | undefined {
   switch (node.op) {
     case "conv2d":
       if (isPlain(node.attributes, w?.type.shape[0] ?? 1)) return undefined;
-      return windowFrom(x.type.shape, w?.type.shape[0] ?? 1, node.attributes);
+      return windowFrom(x.type.shape, w?.type.shape ?? [], node.attributes);
     case "depthwise_conv2d":
-      return windowFrom(x.type.shape, w?.type.shape[0] ?? 1, node.attributes);
+      return windowFrom(x.type.shape, w?.type.shape ?? [], node.attributes);
     case "max_pool":
     case "avg_pool":
-      return windowFrom(x.type.shape, node.attributes.kernel[0], node.attributes);
+      return windowFrom(x.type.shape, node.attributes.kernel, node.attributes);
     default:
       return undefined;
   }
@@ -171,12 +259,17 @@ function isPlain({ stride, padding }: WindowAttributes, kernel: number): boolean
   return kernel === 1 && stride[0] === 1 && paddingOf(padding).every((extent) => extent === 0);
 }
 
-function windowFrom(input: Shape, kernel: number, attributes: WindowAttributes): Window {
+function windowFrom(
+  input: Shape,
+  [kernel = 1, across = 1]: readonly number[],
+  attributes: WindowAttributes,
+): Window {
   const [top, , left, right] = paddingOf(attributes.padding);
   return {
     input,
     inputHeight: input[1] ?? 1,
     kernel,
+    taps: kernel * across,
     stride: attributes.stride[0],
     dilation: attributes.dilation[0],
     top,

@@ -13,7 +13,7 @@ export interface KernelCost {
   /** Tensors and weights that are read, each once, and what the strips of a fused kernel read again. */
   readonly bytesRead: number;
   readonly bytesWritten: number;
-  /** Multiply-accumulates, those that are done again included. */
+  /** Multiply-accumulates that are done: those that are done again included, and by Winograd's algorithm only its products. */
   readonly macs: number;
   /** Results of elementwise ops. */
   readonly steps: number;
@@ -42,26 +42,44 @@ export function kernelCost(schedule: Schedule, group: Group): KernelCost {
   let dense = 0;
   let depthwise = 0;
   let steps = 0;
+  let winograd = { macs: 0, seconds: 0, moreBytes: 0 };
   for (const node of nodes) {
-    if (opOf(node.op).scalar) steps += elements(node.type.shape);
+    const transformed = winogradCost(schedule, node);
+    if (transformed) winograd = transformed;
+    else if (opOf(node.op).scalar) steps += elements(node.type.shape);
     else if (node.op === "depthwise_conv2d") depthwise += macs(node);
     else dense += macs(node);
   }
   const bytesRead =
-    sourcesOf(schedule, group).reduce((sum, source) => sum + bytesOf(source), 0) + (again?.extraBytes ?? 0);
+    sourcesOf(schedule, group).reduce((sum, source) => sum + bytesOf(source), 0) +
+    (again?.extraBytes ?? 0) +
+    winograd.moreBytes;
   const bytesWritten = 4 * elements(group.output.type.shape);
   const computeSeconds =
-    dense / target.denseMacs + (depthwise + steps) / target.depthwiseMacs + (again?.extraSeconds ?? 0);
+    dense / target.denseMacs +
+    winograd.seconds +
+    (depthwise + steps) / target.depthwiseMacs +
+    (again?.extraSeconds ?? 0);
   const memorySeconds = (bytesRead + bytesWritten) / target.bytes;
   return {
     bytesRead: Math.round(bytesRead),
     bytesWritten,
-    macs: Math.round(dense + depthwise + (again?.extraMacs ?? 0)),
+    macs: Math.round(dense + depthwise + winograd.macs + (again?.extraMacs ?? 0)),
     steps,
     computeSeconds,
     memorySeconds,
     seconds: target.launch + computeSeconds + memorySeconds,
   };
+}
+
+/** What a convolution costs that is computed by Winograd's algorithm: its transformed weights are read in place of its own. */
+function winogradCost({ graph, target, winograd, convolutions }: Schedule, node: Node) {
+  const size = winograd.get(node.id);
+  const choice = convolutions.find((one) => one.node === node.id);
+  const cost = choice?.costs.find((one) => one.size === size);
+  if (!cost) return undefined;
+  const own = 4 * elements(operands(graph, node)[1]?.type.shape ?? []);
+  return { macs: cost.macs, seconds: cost.seconds - cost.bytes / target.bytes, moreBytes: cost.bytes - own };
 }
 
 function bytesOf(source: Source): number {

@@ -45,6 +45,7 @@ export function schedule(module: Module, target: Target, options: WinogradOption
   const constantOutputs = new Set(
     graph.outputs.map(({ node }) => node).filter((id) => nodeOf(graph, id).op === "constant"),
   );
+  const convolutions = chooseWinograd(graph, groups, target, options);
   return {
     graph,
     weights,
@@ -53,7 +54,8 @@ export function schedule(module: Module, target: Target, options: WinogradOption
       ...groups.flatMap((nodes) => lowerGroup(graph, nodes, places, { viewOf, sourceOf })),
       ...[...constantOutputs].map((id) => copyGroup(nodeOf(graph, id), sourceOf(id), viewOf(id))),
     ],
-    winograd: chooseWinograd(graph, groups, target, options),
+    winograd: new Map(convolutions.flatMap(({ node, size }) => (size === undefined ? [] : [[node, size]]))),
+    convolutions,
     inputs: inputNodes(graph).map(({ name, id }) => ({ name, view: viewOf(id) })),
     outputs: graph.outputs.map(({ name, node }) => ({ name, view: viewOf(node) })),
     arenas: plan.arenas,

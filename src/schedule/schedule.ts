@@ -96,6 +96,28 @@ export interface Group {
 /** Results of a tile of Winograd's algorithm, along each axis. */
 export type WinogradSize = 2 | 4;
 
+/** What a convolution costs by Winograd's algorithm. */
+export interface WinogradCost {
+  readonly size: WinogradSize;
+  /** Modelled; transforms and the reading of weights included. */
+  readonly seconds: number;
+  /** Of transformed weights. */
+  readonly bytes: number;
+  /** Multiply-accumulates of the products. */
+  readonly macs: number;
+}
+
+/** How a 3×3 convolution is computed: in tiles of a size, or directly for a reason. */
+export interface ConvolutionChoice {
+  readonly node: NodeId;
+  readonly size?: WinogradSize;
+  readonly reason?: string;
+  /** Modelled; present where Winograd's algorithm could compute it too. */
+  readonly directSeconds?: number;
+  /** Of each size of tiles; none where it cannot. */
+  readonly costs: readonly WinogradCost[];
+}
+
 export interface Schedule {
   readonly graph: Graph;
   readonly weights: WeightStore;
@@ -103,6 +125,8 @@ export interface Schedule {
   readonly groups: readonly Group[];
   /** The 3×3 convolutions that are computed by Winograd's algorithm. */
   readonly winograd: ReadonlyMap<NodeId, WinogradSize>;
+  /** What was weighed for each 3×3 convolution. */
+  readonly convolutions: readonly ConvolutionChoice[];
   readonly inputs: readonly { readonly name: string; readonly view: View }[];
   readonly outputs: readonly { readonly name: string; readonly view: View }[];
   /** One, unless the target keeps kinds apart or an arena would be too large for it. */

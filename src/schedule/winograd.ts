@@ -1,94 +1,170 @@
 // Which convolutions are computed by Winograd's algorithm, and in tiles of which size: by modelled time, within a limit of memory.
 
-import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
+import type { Graph, NodeId, NodeOf } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
+import { users } from "#ir/order.js";
 import type { Target } from "#ir/target.js";
 import { elements } from "#ir/type.js";
+import { bytesText } from "#ir/units.js";
 import { opOf } from "#ops/index.js";
 import type { NodeGroup } from "./group-nodes.js";
-import type { WinogradSize } from "./schedule.js";
+import type { ConvolutionChoice, WinogradCost, WinogradSize } from "./schedule.js";
 
 export interface WinogradOptions {
   /** False: nowhere. */
   readonly winograd?: boolean;
-  /** Most bytes of weights in memory, the transformed ones included, as a multiple of the model's. Default: 2. */
+  /** Most bytes of weights in memory, the transformed ones included, as a multiple of the model's; 1 or more. Default: 2. */
   readonly winogradMemory?: number;
 }
 
-/** A layer and a size of tiles, with what it costs and saves. */
-interface Choice {
+/** A layer with a size of tiles, and what that saves. */
+interface Candidate extends WinogradCost {
   readonly node: NodeId;
-  readonly size: WinogradSize;
-  readonly bytes: number;
+  /** Bytes that it takes beyond the model's own. */
+  readonly more: number;
   /** Modelled seconds, against the direct convolution. */
   readonly saving: number;
 }
 
 const sizes: readonly WinogradSize[] = [2, 4];
 
-/** The size of tiles of each convolution that is computed so. */
+/**
+ * What is decided for each 3×3 convolution of a graph. Throws `TypeError` for a limit of memory below 1.
+ */
 export function chooseWinograd(
   graph: Graph,
   groups: readonly NodeGroup[],
   target: Target,
   { winograd = true, winogradMemory = 2 }: WinogradOptions = {},
-): ReadonlyMap<NodeId, WinogradSize> {
-  const chosen = new Map<NodeId, Choice>();
-  if (!winograd || target.transforms === undefined) return new Map();
+): ConvolutionChoice[] {
+  if (!(winogradMemory >= 1))
+    throw new TypeError(
+      `winogradMemory is a multiple of the model's weights, 1 or more, not ${winogradMemory}`,
+    );
+  const convolutions = groups.flatMap((nodes) =>
+    nodes.filter(isThreeByThree(graph)).map((node) => ({ node, hindrance: hindranceOf(graph, nodes, node) })),
+  );
   const { transforms } = target;
-  const choices = groups
-    .flatMap((nodes) => candidateOf(graph, nodes) ?? [])
-    .flatMap((node) => sizes.map((size) => choiceOf(graph, node, size, { ...target, transforms })))
-    .filter(({ saving }) => saving > 0)
-    .toSorted((a, b) => b.saving / b.bytes - a.saving / a.bytes);
-  let room = (winogradMemory - 1) * weightBytes(graph);
-  // The most seconds per byte first; a layer that has small tiles takes larger ones if there is room for them.
-  for (const choice of choices) {
-    const before = chosen.get(choice.node);
-    const more = choice.bytes - (before?.bytes ?? 0);
-    if (more > room || choice.saving <= (before?.saving ?? 0)) continue;
-    room -= more;
-    chosen.set(choice.node, choice);
+  if (!winograd || transforms === undefined) {
+    const reason = winograd
+      ? `the target ${target.name} does not use Winograd's algorithm`
+      : "Winograd's algorithm is off";
+    return convolutions.map(({ node }) => ({ node: node.id, reason, costs: [] }));
   }
-  return new Map([...chosen].map(([node, { size }]) => [node, size]));
+  const able = convolutions.filter(({ hindrance }) => hindrance === undefined);
+  const costs = new Map(able.map(({ node }) => [node.id, costsOf(graph, node, { ...target, transforms })]));
+  const limit = winogradMemory * weightBytes(graph);
+  const { chosen, room } = chooseWithin(limit - weightBytes(graph), costs);
+  return convolutions.map(({ node, hindrance }): ConvolutionChoice => {
+    const own = costs.get(node.id);
+    if (!own) return { node: node.id, reason: hindrance ?? "", costs: [] };
+    const size = chosen.get(node.id)?.size;
+    const shared = { node: node.id, directSeconds: own.direct, costs: own.transformed };
+    return size === undefined
+      ? { ...shared, reason: whyDirect(own, room, winogradMemory) }
+      : { ...shared, size };
+  });
 }
 
-/** The 3×3 convolution that a group computes, if Winograd's algorithm can. */
-function candidateOf(graph: Graph, nodes: NodeGroup): NodeOf<"conv2d"> | undefined {
-  const stages = nodes.filter((node) => !opOf(node.op).scalar);
-  const [node] = stages;
-  if (!node || stages.length > 1 || node.op !== "conv2d") return undefined;
+interface Costs {
+  readonly direct: number;
+  /** Bytes of weights that leave memory once they are transformed. */
+  readonly freed: number;
+  readonly transformed: readonly WinogradCost[];
+}
+
+/**
+ * The layers and sizes that save the most seconds within some bytes, and what is left of those. Step by step, a layer gets tiles
+ * or larger ones where that saves the most per byte: the usual approximation of a knapsack.
+ */
+function chooseWithin(
+  limit: number,
+  costs: ReadonlyMap<NodeId, Costs>,
+): { readonly chosen: ReadonlyMap<NodeId, Candidate>; readonly room: number } {
+  const candidates = [...costs].flatMap(([node, { direct, freed, transformed }]) =>
+    transformed.map((cost): Candidate => ({
+      node,
+      ...cost,
+      more: cost.bytes - freed,
+      saving: direct - cost.seconds,
+    })),
+  );
+  const chosen = new Map<NodeId, Candidate>();
+  for (let room = limit; ;) {
+    let best: { readonly candidate: Candidate; readonly more: number; readonly value: number } | undefined;
+    for (const candidate of candidates) {
+      const before = chosen.get(candidate.node);
+      const more = candidate.more - (before?.more ?? 0);
+      const saving = candidate.saving - (before?.saving ?? 0);
+      const value = more > 0 ? saving / more : Number.POSITIVE_INFINITY;
+      if (more <= room && saving > 0 && value > (best?.value ?? 0)) best = { candidate, more, value };
+    }
+    if (!best) return { chosen, room };
+    chosen.set(best.candidate.node, best.candidate);
+    room -= best.more;
+  }
+}
+
+function whyDirect({ direct, freed, transformed }: Costs, room: number, winogradMemory: number): string {
+  const faster = transformed.filter(({ seconds }) => seconds < direct);
+  if (faster.length === 0) return "that is modelled to be faster";
+  const least = Math.min(...faster.map(({ bytes }) => bytes));
+  return `transformed weights take ${bytesText(least - freed)} more, and ${bytesText(Math.max(0, room))} are left of ${winogradMemory}× the model's weights`;
+}
+
+function isThreeByThree(graph: Graph) {
+  return (node: NodeGroup[number]): node is NodeOf<"conv2d"> => {
+    if (node.op !== "conv2d") return false;
+    const [height, width] = operands(graph, node)[1]?.type.shape ?? [];
+    return height === 3 && width === 3;
+  };
+}
+
+/** Why Winograd's algorithm cannot compute a 3×3 convolution of a group, if so. */
+function hindranceOf(graph: Graph, nodes: NodeGroup, node: NodeOf<"conv2d">): string | undefined {
   const { stride, dilation, groups } = node.attributes;
-  const weight = operands(graph, node)[1];
-  const [height, width] = weight?.type.shape ?? [];
-  const isPlain = [...stride, ...dilation].every((extent) => extent === 1) && groups === 1;
-  const isConstant = weight?.op === "constant";
-  return height === 3 && width === 3 && isPlain && isConstant ? node : undefined;
+  if (stride.some((extent) => extent !== 1)) return `its stride is ${stride.join("×")}`;
+  if (dilation.some((extent) => extent !== 1)) return `its dilation is ${dilation.join("×")}`;
+  if (groups !== 1) return `it has ${groups} groups`;
+  if (operands(graph, node)[1]?.op !== "constant") return "its weights are computed by the net";
+  return nodes.filter((other) => !opOf(other.op).scalar).length > 1
+    ? "it is fused with other stages"
+    : undefined;
 }
 
-function choiceOf(
+function costsOf(
   graph: Graph,
   node: NodeOf<"conv2d">,
-  size: WinogradSize,
   target: Target & { readonly transforms: number },
-): Choice {
+): Costs {
   const [x, w] = operands(graph, node);
   const depth = x?.type.shape.at(-1) ?? 1;
-  const [samples = 1, height = 1, width = 1, columns = 1] = node.type.shape;
-  const tiles = samples * Math.ceil(height / size) * Math.ceil(width / size);
-  const products = (size + 2) ** 2;
-  const bytes = 4 * products * depth * columns;
+  const columns = node.type.shape.at(-1) ?? 1;
   const direct =
     (9 * depth * elements(node.type.shape)) / target.denseMacs +
     (4 * elements(w?.type.shape ?? [])) / target.bytes;
-  const transformed =
-    (products * tiles * depth * columns) / target.denseMacs +
-    (products * tiles * (depth + columns)) / target.transforms +
-    bytes / target.bytes;
-  return { node: node.id, size, bytes, saving: direct - transformed };
+  const transformed = sizes.map((size): WinogradCost => {
+    const products = (size + 2) ** 2;
+    const tiles = tilesOf(node, size);
+    const bytes = 4 * products * depth * columns;
+    const seconds =
+      (products * tiles * depth * columns) / target.denseMacs +
+      (products * tiles * (depth + columns)) / target.transforms +
+      bytes / target.bytes;
+    return { size, bytes, seconds, macs: products * tiles * depth * columns };
+  });
+  const isShared = (users(graph).get(w?.id ?? -1)?.length ?? 0) > 1;
+  const freed = target.freesWeights && !isShared ? 4 * elements(w?.type.shape ?? []) : 0;
+  return { direct, freed, transformed };
+}
+
+/** How many tiles cover a result. */
+function tilesOf(node: NodeOf<"conv2d">, size: WinogradSize): number {
+  const [samples = 1, height = 1, width = 1] = node.type.shape;
+  return samples * Math.ceil(height / size) * Math.ceil(width / size);
 }
 
 function weightBytes(graph: Graph): number {
-  const constants = [...graph.nodes.values()].filter((node: Node) => node.op === "constant");
+  const constants = [...graph.nodes.values()].filter((node) => node.op === "constant");
   return constants.reduce((sum, node) => sum + 4 * elements(node.type.shape), 0);
 }

@@ -27,6 +27,16 @@ test("compile writes the module, and the shaders where they are asked for", asyn
   expect(readFileSync(join(out, "seed.mjs"), "utf8")).toContain(shader);
 });
 
+test("--f16 is for this target", async () => {
+  const wrong = await cleave("verify", "examples/seed.net", "--f16");
+  expect(wrong.code).toBe(2);
+  expect(wrong.err).toContain("error: --f16 is for the target wgsl, not for wasm");
+  const out = join(folder, "halves");
+  const command = ["compile", "examples/seed.net", "--target", "wgsl", "--f16", "--emit", "wgsl", "-o", out];
+  expect((await cleave(...command)).code).toBe(0);
+  expect(readFileSync(join(out, "seed.conv2d_3x3x5.wgsl"), "utf8")).toMatch(/^enable f16;/);
+});
+
 test("limits come from a file, and a wrong one is told", async () => {
   const file = join(folder, "limits.json");
   const command = ["compile", "examples/seed.net", "--target", "wgsl", "-o", folder, "--limits", file];
@@ -51,6 +61,15 @@ test("an error of the GPU is the machine's, not a bug", () => {
 });
 
 describeOn(device)("on an adapter", () => {
+  test("verify in f16, or in f32 with a note", async () => {
+    const { code, out, err } = await cleave("verify", "examples/seed.net", "--target", "wgsl", "--f16");
+    expect(code).toBe(0);
+    const allowed = Number(/allowed (\S+): agrees/.exec(out)![1]);
+    const canHalve = device!.features.has("shader-f16");
+    expect(allowed > 1e-3).toBe(canHalve);
+    expect(err.includes("the device has no shader-f16: the net runs in f32")).toBe(!canHalve);
+  });
+
   test("run and verify", async () => {
     const verified = await cleave("verify", "examples/seed.net", "--target", "wgsl");
     expect(verified.out).toMatch(/^y: largest difference .*: agrees\n$/);

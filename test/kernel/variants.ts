@@ -11,6 +11,8 @@ export interface Variant {
   readonly tile: Tile;
 }
 
+const chains = ["separable", "inverted_residual", "separable_pointwise", "pooled_dense"] as const;
+
 /** Small blocks, so that small tensors have several, with parts that are left over. */
 const small = { blockPixels: 6, blockVectors: 4, stripRows: 2, blocks: 3 };
 
@@ -21,10 +23,20 @@ export const variants: readonly Variant[] = [1, 4].flatMap((lanes) =>
     { team: 8, scratch: Number.POSITIVE_INFINITY },
     { team: 8, scratch: 0 },
     // Arenas of their own for vecs, single elements and ports, as WebGPU has them, and small ones.
-    ...(lanes === 4 ? [{ team: 8, scratch: Number.POSITIVE_INFINITY, buffers: { bindingBytes: 4096 } }] : []),
+    // Fused kernels of those keep tiles of pixels.
+    ...(lanes === 4
+      ? [
+          {
+            team: 8,
+            scratch: 600,
+            buffers: { bindingBytes: 4096 },
+            pixelTiles: { rows: 4, columns: 8, items: 8 },
+          },
+        ]
+      : []),
   ].map(({ team, scratch, ...more }) => ({
     name: `${lanes} lanes, team of ${team}${scratch === 0 ? ", no scratch" : ""}${"buffers" in more ? ", buffers" : ""}`,
-    target: { ...jsTarget, lanes, scratchBytes: 2400, chains: ["separable", "inverted_residual"], ...more },
+    target: { ...jsTarget, lanes, scratchBytes: 2400, chains, ...more },
     tile: {
       ...(lanes === 1 ? jsTile : wasmTile),
       ...small,

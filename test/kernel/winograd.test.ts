@@ -40,6 +40,8 @@ describe.each(Object.entries(bodies))("%s", (_name, body) => {
     for (const lanes of [1, 4]) {
       const program = programOf(size, lanes);
       expect(program.setup.length).toBeGreaterThan(0);
+      // Nothing else reads the weights that are transformed, so they need not stay.
+      expect(program.staged?.length).toBe(program.setup.length);
       const rounded = new Map([...inputs].map(([name, { data }]) => [name, Float32Array.from(data)]));
       const checked = checkProgram(program, rounded);
       expect(checked.findings).toEqual([]);

@@ -42,7 +42,7 @@ test.each([1, 2, 3, 7, 8, 9, 64, 1000])("a response in pieces of %i bytes", asyn
   for (const memory of [new ArrayBuffer(48), new SharedArrayBuffer(48)]) {
     serve(Uint8Array.from([...file, 9, 9]), size);
     const room = new Uint8Array(memory, 8, 32);
-    await readWeights(model, "https://x/small.mjs", undefined, undefined, room);
+    await readWeights(model, "https://x/small.mjs", undefined, undefined, [{ bytes: room }]);
     expect([...room]).toEqual([...data]);
     expect([...new Uint8Array(memory, 0, 8), ...new Uint8Array(memory, 40)].every((byte) => byte === 0)).toBe(
       true,
@@ -58,18 +58,18 @@ test.each([
 ])("a response that ends after %i bytes is refused", async (length, message) => {
   serve(file.slice(0, length), 5);
   const room = new Uint8Array(32);
-  await expect(readWeights(model, "https://x/small.mjs", undefined, undefined, room)).rejects.toThrow(
-    message,
-  );
+  await expect(
+    readWeights(model, "https://x/small.mjs", undefined, undefined, [{ bytes: room }]),
+  ).rejects.toThrow(message);
 });
 
 test("a connection that breaks says which file and why", async () => {
   const read = async () => Promise.reject(new Error("reset by peer"));
   vi.stubGlobal("fetch", async () => ({ ok: true, body: { getReader: () => ({ read }) } }));
   const room = new Uint8Array(32);
-  await expect(readWeights(model, "https://x/small.mjs", undefined, undefined, room)).rejects.toThrow(
-    "small: cannot read the weights https://x/small.packed.safetensors: reset by peer",
-  );
+  await expect(
+    readWeights(model, "https://x/small.mjs", undefined, undefined, [{ bytes: room }]),
+  ).rejects.toThrow("small: cannot read the weights https://x/small.packed.safetensors: reset by peer");
 });
 
 test("a header of a gigabyte is refused at once", async () => {
@@ -77,10 +77,37 @@ test("a header of a gigabyte is refused at once", async () => {
   new DataView(bytes.buffer).setUint32(0, 2 ** 30, true);
   serve(bytes, 10);
   const room = new Uint8Array(32);
-  await expect(readWeights(model, "https://x/small.mjs", undefined, undefined, room)).rejects.toThrow(
-    /its header is too long/,
-  );
+  await expect(
+    readWeights(model, "https://x/small.mjs", undefined, undefined, [{ bytes: room }]),
+  ).rejects.toThrow(/its header is too long/);
 });
+
+test.each(["a response", "given bytes", "base64"])(
+  "%s, read to rooms that take turns in one place",
+  async (from) => {
+    const shared = new Uint8Array(12);
+    const seen: number[] = [];
+    const room = (bytes: Uint8Array) => ({
+      bytes,
+      then: async () => {
+        // What comes next must wait for this.
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        seen.push(...bytes);
+      },
+    });
+    const rooms = [new Uint8Array(0), new Uint8Array(16), shared, shared.subarray(0, 4)].map(room);
+    serve(file, 5);
+    const embedded = Buffer.from(data).toString("base64");
+    await readWeights(
+      model,
+      "https://x/small.mjs",
+      from === "given bytes" ? file : undefined,
+      from === "base64" ? embedded : undefined,
+      rooms,
+    );
+    expect(seen).toEqual([...data]);
+  },
+);
 
 // The system's own count of a process's peak, which `resourceUsage` takes over from the parent process.
 test.runIf(process.platform === "linux")(

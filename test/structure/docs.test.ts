@@ -24,7 +24,11 @@ beforeAll(() => {
   writeFileSync(bin, `#!/bin/sh\nexec node "${join(modules, "cleave/dist/src/cli/main.js")}" "$@"\n`, {
     mode: 0o755,
   });
-  cpSync("examples", join(folder, "examples"), { recursive: true });
+  // Not the web page, which another test may be building.
+  cpSync("examples", join(folder, "examples"), {
+    recursive: true,
+    filter: (path) => path !== join("examples", "web"),
+  });
 }, 120_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -13,6 +13,7 @@ import {
   loadText,
   modelText,
   section,
+  stagedText,
   tableText,
 } from "../module-text.js";
 import { placeWeights } from "../packed.js";
@@ -33,13 +34,14 @@ export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
 
   const module = joinSections([
     headerText(program, options, "plain JavaScript"),
-    loadText("loadJs", packed, "setup, launches, table"),
+    loadText("loadJs", packed, `setup, launches, ${program.staged ? "staged, " : ""}table`),
     modelText(program, packed, ({ offset }) => `offset: ${offset}`, [
       `arena: ${arenaElements(program)},`,
       `scratch: ${program.scratch},`,
       `prepared: ${program.prepared},`,
     ]),
-    launchesText("Once, to prepare weights", "setup", program.setup, kernels),
+    launchesText("Once, to prepare weights", "setup", stagedSetup(program, packed.elements), kernels),
+    program.staged ? stagedText(program) : "",
     launchesText("In order", "launches", program.launches, kernels),
     tableText(program.table),
     section("Kernels"),
@@ -62,6 +64,17 @@ export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
     arenaBytes: arenaElements(program) * 4,
     weightBytes: packed.elements * 4,
   };
+}
+
+/** The setup, where weights that only it reads begin at the start of an array of their own. */
+function stagedSetup({ setup, staged = [], kernels }: KernelProgram, weights: number): Launch[] {
+  const resident = weights - staged.reduce((sum, { elements }) => sum + elements, 0);
+  return setup.map((launch) => ({
+    ...launch,
+    offsets: launch.offsets.map((offset, at) =>
+      kernels[launch.kernel]?.parameters[at]?.space === "weights" && offset >= resident ? 0 : offset,
+    ),
+  }));
 }
 
 function printKernels(program: KernelProgram, options: EmitOptions): PrintedKernel[] {

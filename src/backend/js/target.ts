@@ -11,6 +11,7 @@ export const jsTarget: Target = {
   denseMacs: 2.4e9,
   depthwiseMacs: 1.2e9,
   transforms: 0.25e9,
+  freesWeights: true,
   bytes: 10e9,
   launch: 2e-6,
 };

@@ -16,6 +16,7 @@ import {
   loadText,
   modelText,
   section,
+  stagedText,
   tableText,
 } from "../module-text.js";
 import { placeWeights } from "../packed.js";
@@ -33,7 +34,7 @@ export function emitWasm(program: KernelProgram, options: EmitOptions): Artifact
   const layout = layoutOf(program, packed.elements);
   const module = joinSections([
     headerText(program, options, "WebAssembly"),
-    loadText("loadWasm", packed, "layout, kernels, setup, launches, table, binaries"),
+    loadText("loadWasm", packed, "layout, kernels, setup, launches, staged, table, binaries"),
     modelText(program, packed, ({ offset }) => `offset: ${offset}`, [
       `arena: ${arenaElements(program)},`,
       `scratch: ${program.scratch},`,
@@ -43,6 +44,7 @@ export function emitWasm(program: KernelProgram, options: EmitOptions): Artifact
     kernelsText(program, options),
     launchesText("Once, to prepare weights", "setup", program, program.setup, layout),
     launchesText("In order", "launches", program, program.launches, layout),
+    stagedText(program),
     tableText(program.table),
     section("Kernels, as WebAssembly in base64"),
     `const binaries = {\n  simd:\n    "${toBase64(binaryOf(program, false))}",\n  relaxed:\n    "${toBase64(binaryOf(program, true))}",\n};\n`,
@@ -117,5 +119,6 @@ function launchesText(
 /** The address of a parameter, in bytes, from its offset in its space. */
 export function addressOf(kernel: Kernel, parameter: number, offset: number, layout: Layout): number {
   const { space } = kernel.parameters[parameter] ?? bug(`${kernel.name} has no parameter ${parameter}`);
+  if (space === "weights" && offset >= layout.resident) return layout.arena;
   return layout[space] + offset * 4;
 }

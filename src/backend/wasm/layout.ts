@@ -7,6 +7,8 @@ import { arenaElements } from "#ir/arenas.js";
 export interface Layout {
   readonly table: number;
   readonly weights: number;
+  /** Elements of weights that stay; those behind them are in the arena while the setup reads them, one at a time. */
+  readonly resident: number;
   readonly prepared: number;
   readonly arena: number;
   readonly scratch: number;
@@ -18,7 +20,10 @@ const firstByte = 1024;
 /** Parts begin where cache lines do. */
 const alignment = 64;
 
-/** The layout of a program's memory, of which `weights` elements are packed weights. */
+/**
+ * The layout of a program's memory, of which `weights` elements are packed weights. What only the setup reads lies where the
+ * arena does, which may reach behind it.
+ */
 export function layoutOf(program: KernelProgram, weights: number): Layout {
   let end = firstByte;
   const place = (elements: number): number => {
@@ -26,11 +31,14 @@ export function layoutOf(program: KernelProgram, weights: number): Layout {
     end = Math.ceil((end + elements * 4) / alignment) * alignment;
     return start;
   };
+  const staged = (program.staged ?? []).map(({ elements }) => elements);
+  const resident = weights - staged.reduce((sum, elements) => sum + elements, 0);
   return {
     table: place(program.table.length),
-    weights: place(weights),
+    weights: place(resident),
+    resident,
     prepared: place(program.prepared),
-    arena: place(arenaElements(program)),
+    arena: place(Math.max(arenaElements(program), ...staged)),
     scratch: place(program.scratch),
   };
 }

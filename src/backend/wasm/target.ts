@@ -12,6 +12,7 @@ export const wasmTarget: Target = {
   denseMacs: 18e9,
   depthwiseMacs: 10e9,
   transforms: 2.5e9,
+  freesWeights: true,
   bytes: 20e9,
   launch: 5e-7,
 };

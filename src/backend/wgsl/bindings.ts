@@ -7,7 +7,8 @@ import type { Kernel, KernelProgram, Launch, Space } from "#kernel/ir.js";
 export interface Binding {
   /** In the shader: A, A2 hold vecs, D, D2 single elements, W, W2 weights, T tables. */
   readonly name: string;
-  readonly element: "vec4f" | "f32" | "i32";
+  /** E4: vecs of f16 or f32, which the host chooses. */
+  readonly element: "vec4f" | "E4" | "f32" | "i32";
   readonly access: "read" | "read_write";
 }
 
@@ -24,10 +25,14 @@ export interface Memory {
   readonly index: number;
 }
 
-/** Pattern and memories of a launch, the memories in the order of the bindings. */
+/**
+ * Pattern and memories of a launch, the memories in the order of the bindings. `f16`: weights and arenas of vecs may be stored in
+ * halves.
+ */
 export function bindingsOf(
   program: KernelProgram,
   launch: Launch,
+  f16 = false,
 ): { readonly pattern: BindingPattern; readonly memories: readonly Memory[] } {
   const kernel = program.kernels[launch.kernel] ?? bug(`no kernel ${launch.kernel}`);
   const memories: Memory[] = [];
@@ -38,10 +43,11 @@ export function bindingsOf(
     return known >= 0 ? known : memories.push({ space, index }) - 1;
   });
   const counts = new Map<string, number>();
-  const bindings = memories.map((_, binding): Binding => {
+  const bindings = memories.map((memory, binding): Binding => {
     const parameters = kernel.parameters.filter((_, at) => of[at] === binding);
-    const element = elementOf(kernel, parameters);
-    const letter = parameters[0]?.space === "weights" ? "W" : { vec4f: "A", f32: "D", i32: "T" }[element];
+    const element = elementOf(kernel, parameters, f16 && mayBeHalves(program, memory));
+    const letter =
+      parameters[0]?.space === "weights" ? "W" : { vec4f: "A", E4: "A", f32: "D", i32: "T" }[element];
     const count = (counts.get(letter) ?? 0) + 1;
     counts.set(letter, count);
     const isWritten = parameters.some(({ access }) => access !== "read");
@@ -54,9 +60,18 @@ export function bindingsOf(
   return { pattern: { bindings, of }, memories };
 }
 
-function elementOf(kernel: Kernel, parameters: Kernel["parameters"]): Binding["element"] {
+/**
+ * Whether a memory may be stored in halves: weights and arenas of vecs. Tensors that are stored element by element stay f32, as two
+ * items may store into one word; ports are f32 for the caller.
+ */
+export function mayBeHalves({ arenas }: KernelProgram, { space, index }: Memory): boolean {
+  return space === "weights" || (space === "arena" && arenas[index]?.kind === "vecs");
+}
+
+function elementOf(kernel: Kernel, parameters: Kernel["parameters"], halves: boolean): Binding["element"] {
+  const vecs = halves ? "E4" : "vec4f";
   const [first, ...rest] = parameters.map((parameter) =>
-    parameter.space === "table" ? "i32" : parameter.space === "weights" || parameter.vecs ? "vec4f" : "f32",
+    parameter.space === "table" ? "i32" : parameter.space === "weights" || parameter.vecs ? vecs : "f32",
   );
   if (!first || rest.some((other) => other !== first))
     return bug(`${kernel.name} reads one buffer in two ways`);

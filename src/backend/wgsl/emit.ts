@@ -2,7 +2,9 @@
 
 import { bug } from "#diagnostic/diagnostic.js";
 import { elements } from "#ir/type.js";
+import { foldKernel } from "#kernel/fold.js";
 import type { KernelProgram, Launch, Port } from "#kernel/ir.js";
+import { shaderHeads } from "#runtime/gpu-half.js";
 import { runtimeTexts } from "#runtime/text.js";
 import { arenaElements } from "#ir/arenas.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
@@ -20,12 +22,13 @@ import { placeWeights } from "../packed.js";
 import { block } from "../text.js";
 import { typesText } from "../types-text.js";
 import type { Binding, Memory } from "./bindings.js";
-import { bindingsOf } from "./bindings.js";
+import { bindingsOf, mayBeHalves } from "./bindings.js";
 import type { Limits } from "./limits.js";
 import type { Shader } from "./print.js";
-import { printShader } from "./print.js";
+import { printShader, workgroupsOf } from "./print.js";
+import { formOf, shareKernels } from "./share.js";
 
-/** A shader of a program: a kernel, and one way of binding its buffers. */
+/** A shader of a program: a form of kernel, and one way of binding its buffers. */
 export interface ProgramShader extends Shader {
   /** Readable and unique in the program. */
   readonly name: string;
@@ -34,47 +37,80 @@ export interface ProgramShader extends Shader {
   readonly invocations: number;
 }
 
-/** All shaders of a program, with the shader and the memories of each launch. */
-export interface ProgramShaders {
-  readonly shaders: readonly ProgramShader[];
-  readonly launches: readonly { readonly shader: number; readonly memories: readonly Memory[] }[];
+/** How a shader is launched. */
+export interface ShaderLaunch {
+  readonly shader: number;
+  readonly memories: readonly Memory[];
+  /** Workgroups along x and y. */
+  readonly workgroups: readonly [number, number];
+  /** What stands in the uniform: the base offset of each parameter, then the sizes in which the launches of the shader differ. */
+  readonly uniforms: readonly number[];
 }
 
-/** Prints the shaders of a program: launches of one kernel that bind their buffers alike share one. */
+/** All shaders of a program and its launches. */
+export interface ProgramShaders {
+  readonly shaders: readonly ProgramShader[];
+  readonly launches: readonly ShaderLaunch[];
+}
+
+/**
+ * Prints the shaders of a program: launches of kernels of one form that bind their buffers alike share one. With `f16`, one of
+ * `shaderHeads` must stand before each.
+ */
 export function printShaders(
   program: KernelProgram,
-  options: Pick<EmitOptions, "lineOf"> = {},
+  options: Pick<EmitOptions, "lineOf" | "f16"> = {},
 ): ProgramShaders {
-  const bound = program.launches.map((launch) => ({ launch, ...bindingsOf(program, launch) }));
-  const found = new Map<string, { readonly index: number; readonly launches: Launch[] }>();
-  const launches = bound.map(({ launch, pattern, memories }) => {
-    const key = JSON.stringify([launch.kernel, pattern]);
-    const known = found.get(key) ?? { index: found.size, launches: [] };
-    known.launches.push(launch);
-    found.set(key, known);
-    return { shader: known.index, memories };
-  });
-  const counts = new Map<string, number>();
-  const shaders = [...found.values()].map(({ launches: same }): ProgramShader => {
+  const kernels = program.kernels.map(foldKernel);
+  const forms = kernels.map((kernel) => formOf(kernel, program.lanes));
+  const groups = new Map<string, Launch[]>();
+  for (const launch of program.launches) {
+    const key = `${forms[launch.kernel] ?? ""} ${JSON.stringify(bindingsOf(program, launch, options.f16).pattern)}`;
+    groups.set(key, [...(groups.get(key) ?? []), launch]);
+  }
+  const names = createUniqueNames();
+  const shaders: ProgramShader[] = [];
+  const made = new Map<Launch, ShaderLaunch>();
+  for (const same of groups.values()) {
     const [launch = bug("a shader that nothing launches")] = same;
-    const kernel = program.kernels[launch.kernel] ?? bug(`no kernel ${launch.kernel}`);
-    const { pattern } = bindingsOf(program, launch);
-    const shader = printShader(kernel, pattern, kernelComment(kernel, same, options));
-    const plain = kernel.name.replaceAll(/\W/g, "_");
+    const used = [...new Set(same.map(({ kernel }) => kernel))];
+    const members = used.map((index) => kernels[index] ?? bug(`no kernel ${index}`));
+    const shared = shareKernels(members, program.lanes);
+    const { pattern } = bindingsOf(program, launch, options.f16);
+    for (const one of same) {
+      const at = used.indexOf(one.kernel);
+      made.set(one, {
+        shader: shaders.length,
+        memories: bindingsOf(program, one).memories,
+        workgroups: workgroupsOf(members[at] ?? shared.kernel),
+        uniforms: [...one.offsets, ...(shared.values[at] ?? [])],
+      });
+    }
+    shaders.push({
+      ...printShader(shared, pattern, kernelComment(shared.kernel, same, options)),
+      name: names(members.map(({ name }) => name)),
+      bindings: pattern.bindings,
+      invocations: shared.kernel.team,
+    });
+  }
+  return { shaders, launches: program.launches.map((launch) => made.get(launch) ?? bug("a lost launch")) };
+}
+
+/** A name for the shader of some kernels: what their names begin with, up to the shapes; no name twice. */
+function createUniqueNames(): (names: readonly string[]) => string {
+  const counts = new Map<string, number>();
+  return (names) => {
+    const [first = "", ...more] = names.map((name) => name.replaceAll(/\W/g, "_").split("_"));
+    const words = [...first].filter((word, at) => more.every((other) => other[at] === word));
+    const plain = words.join("_") || "shader";
     const count = (counts.get(plain) ?? 0) + 1;
     counts.set(plain, count);
-    return {
-      ...shader,
-      name: count === 1 ? plain : `${plain}_bound_${count}`,
-      bindings: pattern.bindings,
-      invocations: kernel.team,
-    };
-  });
-  return { shaders, launches };
+    return count === 1 ? plain : `${plain}_form_${count}`;
+  };
 }
 
 /** What a device must have to run the program. */
-export function neededLimits(program: KernelProgram, { shaders }: ProgramShaders): Limits {
+export function neededLimits(program: KernelProgram, { shaders, launches }: ProgramShaders): Limits {
   const ends = [...program.weightParts.slice(1), weightElements(program)];
   const buffers = [
     ...program.arenas.map(({ elements }) => elements),
@@ -90,7 +126,7 @@ export function neededLimits(program: KernelProgram, { shaders }: ProgramShaders
     maxComputeWorkgroupStorageSize: most(({ scratchBytes }) => scratchBytes),
     maxComputeInvocationsPerWorkgroup: most(({ invocations }) => invocations),
     maxComputeWorkgroupSizeX: most(({ invocations }) => invocations),
-    maxComputeWorkgroupsPerDimension: most(({ workgroups }) => Math.max(...workgroups)),
+    maxComputeWorkgroupsPerDimension: Math.max(1, ...launches.flatMap(({ workgroups }) => workgroups)),
   };
 }
 
@@ -110,6 +146,7 @@ export function emitWgsl(program: KernelProgram, options: EmitOptions): Artifact
     modelText(program, packed, (port) => placeText(program, port), [
       `arenas: [${program.arenas.map(({ elements }) => elements).join(", ")}],`,
       `weightParts: [${program.weightParts.join(", ")}],`,
+      ...(options.f16 ? [`halves: [${arenasOfHalves(program).join(", ")}],`] : []),
       ...block(
         "limits:",
         Object.entries(neededLimits(program, printed)).map(([key, value]) => `${key}: ${value},`),
@@ -133,13 +170,23 @@ export function emitWgsl(program: KernelProgram, options: EmitOptions): Artifact
     module,
     types: typesText(program, { sync: false, kind: "gpu" }),
     ...packed.part,
-    shaders: printed.shaders.map(({ name: own, text }) => ({ name: own, text })),
+    shaders: printed.shaders.map(({ name: own, text }) => ({
+      name: own,
+      text: options.f16 ? shaderHeads.f16 + text : text,
+    })),
     needs: neededLimits(program, printed),
     kernels: printed.shaders.length,
     launches: program.launches.length,
     arenaBytes: arenaElements(program) * 4,
     weightBytes: packed.elements * 4,
   };
+}
+
+/** The arenas that may be stored in halves. */
+function arenasOfHalves(program: KernelProgram): number[] {
+  return program.arenas.flatMap((_, index) =>
+    mayBeHalves(program, { space: "arena", index }) ? [index] : [],
+  );
 }
 
 /** The buffer of a port, and whether it fills that by itself. */
@@ -162,19 +209,19 @@ function bufferOf(program: KernelProgram, { space, index }: Memory): number {
 
 function launchesText(program: KernelProgram, { launches }: ProgramShaders): string {
   const rows = program.launches.map((launch, at) => {
-    const { shader, memories } = launches[at] ?? bug("a launch without a shader");
+    const { shader, memories, workgroups, uniforms } = launches[at] ?? bug("a launch without a shader");
     const buffers = memories.map((memory) => bufferOf(program, memory));
     const label = JSON.stringify(launch.nodes.join(" → "));
-    return `  [${shader}, [${buffers.join(", ")}], [${launch.offsets.join(", ")}], ${label}, ${launch.macs}],\n`;
+    return `  [${shader}, [${buffers.join(", ")}], [${uniforms.join(", ")}], [${workgroups.join(", ")}], ${label}, ${launch.macs}],\n`;
   });
-  return `/** In order: the shader, the buffer of each binding, the base offset of each parameter, the nodes, multiply-accumulates. */\nconst launches = [\n${rows.join("")}];\n`;
+  return `/** In order: the shader, the buffer of each binding, the base offset of each parameter and the sizes, workgroups along x and y, the nodes, multiply-accumulates. */\nconst launches = [\n${rows.join("")}];\n`;
 }
 
 function shadersText({ shaders }: ProgramShaders): string {
-  const rows = shaders.map(({ name, text, workgroups, bindings }) => {
+  const rows = shaders.map(({ name, text, bindings }) => {
     const access = bindings.map((binding) => (binding.access === "read" ? "r" : "w")).join("");
     const escaped = text.replaceAll(/[\\`]|\$\{/g, String.raw`\$&`);
-    return `  ["${name}", \`\n${escaped}\`, [${workgroups.join(", ")}], "${access}"],\n`;
+    return `  ["${name}", \`\n${escaped}\`, "${access}"],\n`;
   });
-  return `/** The name, the text, workgroups along x and y, and for each buffer whether it is read only. */\nconst shaders = [\n${rows.join("")}];\n`;
+  return `/** The name, the text, and for each buffer whether it is read only. */\nconst shaders = [\n${rows.join("")}];\n`;
 }

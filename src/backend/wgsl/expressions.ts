@@ -34,6 +34,8 @@ export interface Expressions {
 interface Array {
   readonly name: string;
   readonly vecs: boolean;
+  /** Whether its vecs are E4, and not vec4f. */
+  readonly halves?: boolean;
   /** A variable to be added to the address. */
   readonly base?: string;
 }
@@ -58,7 +60,13 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
     if (place.kind === "scratch") return { name: "S", vecs: scratchVecs };
     const at = kernel.parameters.findIndex((parameter) => parameter.name === place.name);
     const binding = pattern.bindings[pattern.of[at] ?? -1] ?? bug(`${place.name} is not bound`);
-    return { name: binding.name, vecs: binding.element === "vec4f", base: baseOf(place.name) };
+    const halves = binding.element === "E4";
+    return {
+      name: binding.name,
+      vecs: halves || binding.element === "vec4f",
+      halves,
+      base: baseOf(place.name),
+    };
   }
 
   /** What stands before the constant of an address: the parameter's base and the address's. */
@@ -82,31 +90,59 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
     return plus(binary(">>", plus(from, rest), unsigned(2)), (offset - rest) / 4);
   }
 
+  /** The index of the vec at an address, in an array of vecs. */
+  function vecAt(from: Code | undefined, { offset, vecs }: Address): Code {
+    const index = vecIndex(from, offset);
+    return vecs ? integerSum(index, name(nameOf(vecs))) : index;
+  }
+
+  /** The index of the element at an address, in an array of elements. */
+  function elementAt(from: Code | undefined, { offset, vecs }: Address): Code {
+    const index = at(from, offset);
+    return vecs ? integerSum(index, binary("*", integer(4), name(nameOf(vecs)))) : index;
+  }
+
   function loadVec(place: Place, address: Address): Code {
     const array = arrayOf(place);
     const from = start(array, address.base);
-    if (array.vecs) return element(array.name, vecIndex(from, address.offset));
+    if (array.vecs) {
+      const vec = element(array.name, vecAt(from, address));
+      return array.halves ? call("vec4f", vec) : vec;
+    }
     used.add(`${array.name}_load`);
-    return call(`${array.name}_load`, at(from, address.offset));
+    return call(`${array.name}_load`, elementAt(from, address));
+  }
+
+  /** The text of the element at an address, as it is stored. */
+  function elementPlace(array: Array, from: Code | undefined, address: Address): string {
+    if (!array.vecs) return element(array.name, elementAt(from, address)).text;
+    const vec = element(array.name, vecAt(from, address)).text;
+    const rest = ((address.offset % 4) + 4) % 4;
+    return from
+      ? `${vec}[${binary("&", plus(from, rest), integer(3)).text}]`
+      : `${vec}.${"xyzw"[rest] ?? ""}`;
   }
 
   function oneElement(place: Place, address: Address): Code {
     const array = arrayOf(place);
-    const from = start(array, address.base);
-    if (!array.vecs) return element(array.name, at(from, address.offset));
-    const vec = element(array.name, vecIndex(from, address.offset));
-    const rest = ((address.offset % 4) + 4) % 4;
-    if (!from) return name(`${vec.text}.${"xyzw"[rest] ?? ""}`);
-    return name(`${vec.text}[${binary("&", plus(from, rest), integer(3)).text}]`);
+    const stored = name(elementPlace(array, start(array, address.base), address));
+    return array.halves ? call("f32", stored) : stored;
   }
 
   function store(place: Place, address: Address, value: Value): string {
     const text = code(value).text;
     const array = arrayOf(place);
-    if (value.type !== "vec") return `${oneElement(place, address).text} = ${text};`;
-    if (array.vecs) return `${loadVec(place, address).text} = ${text};`;
+    const from = start(array, address.base);
+    if (value.type !== "vec") {
+      const stored = array.halves ? `E4_of(vec4f(${text})).x` : text;
+      return `${elementPlace(array, from, address)} = ${stored};`;
+    }
+    if (array.vecs) {
+      const stored = array.halves ? `E4_of(${text})` : text;
+      return `${element(array.name, vecAt(from, address)).text} = ${stored};`;
+    }
     used.add(`${array.name}_store`);
-    return `${array.name}_store(${at(start(array, address.base), address.offset).text}, ${text});`;
+    return `${array.name}_store(${elementAt(from, address).text}, ${text});`;
   }
 
   function code(value: Value): Code {

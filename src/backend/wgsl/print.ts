@@ -1,7 +1,6 @@
 // Prints a kernel as a WGSL compute shader: blocks are workgroups, items their invocations.
 
 import type { Kernel, Register, Statement, Value } from "#kernel/ir.js";
-import { foldKernel } from "#kernel/fold.js";
 import { walkStatements } from "#kernel/walk.js";
 import { block, comment, indent } from "../text.js";
 import type { BindingPattern } from "./bindings.js";
@@ -9,12 +8,11 @@ import { createWgslNames } from "./code.js";
 import type { Expressions } from "./expressions.js";
 import { createExpressions } from "./expressions.js";
 import { helperTexts } from "./helpers.js";
+import type { SharedKernel } from "./share.js";
 
 export interface Shader {
   /** The text; its entry point is called `main`. */
   readonly text: string;
-  /** Workgroups along x and y. */
-  readonly workgroups: readonly [number, number];
   /** Bytes of workgroup memory. */
   readonly scratchBytes: number;
 }
@@ -23,8 +21,8 @@ export interface Shader {
 const mostWorkgroups = 65_535;
 
 /**
- * The shader of a kernel for one way of binding its buffers. The base offsets of its parameters come in a uniform, so that
- * launches of equal kernels at other places share a pipeline.
+ * The shader of a folded kernel for one way of binding its buffers. The base offsets of its parameters come in a uniform, and so do
+ * the sizes that its launches differ in, so that they share a pipeline.
  *
  * Loops begin at `zero`, a 0 that comes in the uniform too, so that drivers do not unroll them: what pays to be unrolled the
  * templates unroll, and software drivers take ten seconds for a shader whose loops they write out.
@@ -32,8 +30,11 @@ const mostWorkgroups = 65_535;
  * Scratch is an array of vecs where every store to it is one, else of single elements: a store to one component may rewrite the
  * whole vec (gpuweb#2152), and two items may store into one vec of scratch.
  */
-export function printShader(kernel: Kernel, pattern: BindingPattern, text?: string): Shader {
-  const folded = foldKernel(kernel);
+export function printShader(
+  { kernel: folded, sizes }: SharedKernel,
+  pattern: BindingPattern,
+  text?: string,
+): Shader {
   const scratchVecs = storesVecsAlone(folded);
   const fresh = createWgslNames([...fixedNames, ...pattern.bindings.flatMap(({ name }) => namesOf(name))]);
   const expressions = createExpressions({ kernel: folded, pattern, scratchVecs, fresh });
@@ -42,7 +43,6 @@ export function printShader(kernel: Kernel, pattern: BindingPattern, text?: stri
     if (statement.kind === "set") changing.add(statement.register.name);
   });
   const printer: Printer = { kernel: folded, expressions, changing };
-  const workgroups = split(folded.grid.count);
   let loops = false;
   walkStatements(folded.body, ({ kind }) => {
     if (kind === "for" || (kind === "team" && folded.team === 1)) loops = true;
@@ -52,8 +52,9 @@ export function printShader(kernel: Kernel, pattern: BindingPattern, text?: stri
       const own = expressions.baseOf(name);
       return `let ${own} = offsets.${own};`;
     }),
+    ...sizes.map((size) => `let ${expressions.nameOf(size)} = offsets.${expressions.nameOf(size)};`),
     ...(loops ? ["let zero = offsets.zero;"] : []),
-    ...blockIndex(printer, workgroups),
+    ...blockIndex(printer, workgroupsOf(folded)),
     ...(folded.team > 1 ? ["let invocation = i32(local);"] : []),
     ...folded.privates.map((register) => `var ${expressions.nameOf(register)}: ${typeNames[register.type]};`),
     ...printBody(folded.body, printer, false),
@@ -67,6 +68,7 @@ export function printShader(kernel: Kernel, pattern: BindingPattern, text?: stri
       : [
           ...block("struct Offsets", [
             ...folded.parameters.map(({ name }) => `${expressions.baseOf(name)}: i32,`),
+            ...sizes.map((size) => `${expressions.nameOf(size)}: i32,`),
             ...(loops ? ["zero: i32,"] : []),
           ]),
           "@group(0) @binding(0) var<uniform> offsets: Offsets;",
@@ -85,7 +87,7 @@ export function printShader(kernel: Kernel, pattern: BindingPattern, text?: stri
     `@compute @workgroup_size(${folded.team})`,
     ...block(signature(folded), body),
   ];
-  return { text: `${lines.join("\n")}\n`, workgroups, scratchBytes: 4 * scratch };
+  return { text: `${lines.join("\n")}\n`, scratchBytes: 4 * scratch };
 }
 
 interface Printer {
@@ -96,6 +98,8 @@ interface Printer {
 }
 
 const fixedNames = [
+  "E4",
+  "E4_of",
   "S",
   "S_load",
   "S_store",
@@ -123,8 +127,8 @@ function signature({ team, grid }: Kernel): string {
   return `fn main(${inputs.join(", ")})`;
 }
 
-/** Workgroups for a count of blocks: along x, and along y too where x alone does not have as many. */
-function split(count: number): readonly [number, number] {
+/** Workgroups of a kernel: along x, and along y too where x alone does not have as many. */
+export function workgroupsOf({ grid: { count } }: Kernel): readonly [number, number] {
   if (count <= mostWorkgroups) return [count, 1];
   const least = Math.ceil(count / mostWorkgroups);
   // A divisor leaves no block over, if one is near.
@@ -204,7 +208,7 @@ function printStatement(statement: Statement, printer: Printer, more: boolean): 
       const own = expressions.nameOf(statement.index);
       // The last team loop of a round is followed by the first of the next.
       const body = printBody(statement.body, printer, more || holdsTeam(statement));
-      return block(`for (var ${own} = zero; ${own} < ${statement.count}; ${own}++)`, body);
+      return block(`for (var ${own} = zero; ${own} < ${countOf(statement, expressions)}; ${own}++)`, body);
     }
     case "team":
       return printTeam(statement, printer, more);
@@ -232,19 +236,28 @@ function printTeam(
   more: boolean,
 ): string[] {
   const { kernel, expressions } = printer;
-  const { count, index } = statement;
+  const { index, limit } = statement;
+  const count = countOf(statement, expressions);
   const own = expressions.nameOf(index);
   const body = printBody(statement.body, printer, false);
   if (kernel.team === 1) return block(`for (var ${own} = zero; ${own} < ${count}; ${own}++)`, body);
   const barrier = more ? barriers(kernel) : [];
-  if (count > kernel.team)
+  if (limit || statement.count > kernel.team)
     return [
       ...block(`for (var ${own} = invocation; ${own} < ${count}; ${own} += ${kernel.team})`, body),
       ...barrier,
     ];
   const inside = [`let ${own} = invocation;`, ...body];
-  if (count === kernel.team) return ["{", ...indent(inside), "}", ...barrier];
+  if (statement.count === kernel.team) return ["{", ...indent(inside), "}", ...barrier];
   return [...block(`if (invocation < ${count})`, inside), ...barrier];
+}
+
+/** How often a loop runs. */
+function countOf(
+  { count, limit }: { readonly count: number; readonly limit?: Register },
+  { nameOf }: Expressions,
+): string {
+  return limit ? nameOf(limit) : String(count);
 }
 
 /** What has to be visible to the other items before the next team loop: scratch, and what the kernel reads back. */

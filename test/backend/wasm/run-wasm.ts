@@ -5,7 +5,7 @@ import { addressOf, binaryOf } from "#backend/wasm/emit.js";
 import { layoutOf } from "#backend/wasm/layout.js";
 import type { Tensor } from "#ir/tensor.js";
 import { elements } from "#ir/type.js";
-import type { KernelProgram } from "#kernel/ir.js";
+import type { KernelProgram, Launch, PackedWeight } from "#kernel/ir.js";
 
 // On by default from Node 22 on.
 if (process.versions.node.startsWith("20.")) setFlagsFromString("--experimental-wasm-relaxed-simd");
@@ -21,25 +21,13 @@ export async function runWasm(
   const pages = Math.ceil((layout.scratch + program.scratch * 4) / 65536);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   new Float32Array(memory.buffer).fill(Number.NaN);
-  let at = layout.weights;
-  for (const weight of program.weights) {
-    new Float32Array(memory.buffer, at, weight.elements).fill(0);
-    let to = at;
-    for (const piece of weight.pack()) {
-      new Float32Array(memory.buffer, to, piece.length).set(piece);
-      to += piece.byteLength;
-    }
-    at += weight.elements * 4;
-  }
   new Int32Array(memory.buffer, layout.table, program.table.length).set(program.table);
   const arena = new Float32Array(memory.buffer, layout.arena, program.arenas[0]!.elements);
   const scratch = new Float32Array(memory.buffer, layout.scratch, program.scratch);
-  for (const port of program.inputs) arena.set(inputs.get(port.name)!.data, port.offset);
-
   const host = { memory, sin: Math.sin, cos: Math.cos, pow: Math.pow };
   const binary = await WebAssembly.compile(binaryOf(program, relaxed));
   const instance = await WebAssembly.instantiate(binary, { host });
-  for (const launch of [...program.setup, ...program.launches]) {
+  const play = (launch: Launch): void => {
     const kernel = program.kernels[launch.kernel]!;
     const run = instance.exports[kernel.name] as (...of: number[]) => void;
     const addresses = launch.offsets.map((offset, index) => addressOf(kernel, index, offset, layout));
@@ -47,8 +35,35 @@ export async function runWasm(
     scratch.fill(Number.NaN);
     run(0, middle, layout.scratch, ...addresses);
     if (middle < kernel.grid.count) run(middle, kernel.grid.count, layout.scratch, ...addresses);
+  };
+  // What only the setup reads comes last, and lies in the arena while it is read.
+  const setup = [...program.setup];
+  const staged = [...(program.staged ?? [])];
+  const stays = program.weights.length - staged.length;
+  let at = layout.weights;
+  for (const weight of program.weights.slice(0, stays)) at = put(weight, memory, at);
+  for (const launch of setup.splice(0, setup.length - staged.reduce((sum, one) => sum + one.launches, 0)))
+    play(launch);
+  for (const [index, { launches }] of staged.entries()) {
+    put(program.weights[stays + index]!, memory, layout.arena);
+    for (const launch of setup.splice(0, launches)) play(launch);
   }
+  arena.fill(Number.NaN);
+  for (const port of program.inputs) arena.set(inputs.get(port.name)!.data, port.offset);
+
+  for (const launch of program.launches) play(launch);
   return new Map(
     program.outputs.map((port) => [port.name, arena.slice(port.offset, port.offset + elements(port.shape))]),
   );
+}
+
+/** Puts a weight into memory; gives the address behind it. */
+function put(weight: PackedWeight, memory: WebAssembly.Memory, at: number): number {
+  new Float32Array(memory.buffer, at, weight.elements).fill(0);
+  let to = at;
+  for (const piece of weight.pack()) {
+    new Float32Array(memory.buffer, to, piece.length).set(piece);
+    to += piece.byteLength;
+  }
+  return at + weight.elements * 4;
 }

@@ -14,19 +14,43 @@ const complaints: string[] = [];
 export async function computingDevice(): Promise<GPUDevice | undefined> {
   const gpu = await nodeGpu();
   const adapter = await (gpu.value as GPU | undefined)?.requestAdapter().catch(() => null);
-  if (adapter) return watched(await adapter.requestDevice());
-  const message =
-    "NO WEBGPU ADAPTER: nothing of the target wgsl is run here. Install libvulkan1 and mesa-vulkan-drivers 25 or newer.";
+  if (adapter) {
+    const half = "shader-f16" as const;
+    if (!adapter.features.has(half))
+      complain("NO ADAPTER WITH shader-f16: modules for f16 are run in f32 here.");
+    return watched(
+      await adapter.requestDevice({ requiredFeatures: adapter.features.has(half) ? [half] : [] }),
+    );
+  }
+  complain("NO WEBGPU ADAPTER: nothing of the target wgsl is run here.");
+  return undefined;
+}
+
+function complain(what: string): void {
+  const message = `${what} Install libvulkan1 and mesa-vulkan-drivers 25 or newer.`;
   if (process.env["CI"]) throw new Error(message);
   process.stderr.write(`\n${message}\n\n`);
-  return undefined;
 }
 
 /** A device that checks everything and computes nothing; it needs no driver. */
 export async function nullDevice(): Promise<GPUDevice> {
   const gpu = await nodeGpu(["backend=null"]);
   const adapter = await (gpu.value as GPU).requestAdapter();
-  return watched(await adapter!.requestDevice());
+  return watched(await adapter!.requestDevice({ requiredFeatures: ["shader-f16"] }));
+}
+
+/** A device with another way to make buffers; all else is the device's. */
+export function withBuffers(
+  device: GPUDevice,
+  createBuffer: (wish: GPUBufferDescriptor) => GPUBuffer,
+): GPUDevice {
+  return new Proxy(device, {
+    get(target, key) {
+      if (key === "createBuffer") return createBuffer;
+      const value: unknown = Reflect.get(target, key);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
 }
 
 /** Suites that need a device; skipped without one. */

@@ -1,22 +1,15 @@
 // Shaders on a real adapter, a software one will do, against the interpreter: every op, random nets and graphs, the examples.
 
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import { expect, test } from "vitest";
 import { neededLimits, printShaders } from "#backend/wgsl/emit.js";
 import { checkLimits, guaranteedLimits } from "#backend/wgsl/limits.js";
 import { wgslTarget, wgslTargetFor } from "#backend/wgsl/target.js";
 import { optimize } from "#compile/optimize.js";
-import { inferType, opOf } from "#ops/index.js";
-import { isProblem } from "#ops/op.js";
 import { seededRandom } from "#ops/random.js";
 import { fuse } from "#passes/fuse.js";
-import { wgslTile } from "#kernel/tile.js";
-import { readModel } from "../../../src/node.js";
-import { computingOps, opModule, randomInputs } from "../../op-module.js";
-import { randomModule } from "../../random-graph.js";
+import { computingOps, randomInputs } from "../../op-module.js";
 import { moduleOf } from "../../schedule/module-of.js";
-import { randomNet } from "../../schedule/random-net.js";
+import { exampleCase, exampleFiles, graphCases, netCases, opCases } from "./cases.js";
 import { computingDevice, describeOn } from "./device.js";
 import { difference, wgslProgram } from "./programs.js";
 
@@ -27,34 +20,29 @@ const slow = 300_000;
 const device = await computingDevice();
 const context = { target: wgslTarget, options: {}, report: () => {} };
 
-describeOn(device)("on an adapter", () => {
+describeOn(device).each([
+  ["f32", samples],
+  ["f16", 1],
+] as const)("on an adapter, %s", (precision, samples) => {
+  const f16 = precision === "f16";
+
+  const differenceOf = (one: Parameters<typeof difference>[0]) => difference(one, device!, f16);
+
   test.each(computingOps)(
     "%s",
     async (op) => {
-      for (let seed = 0; seed < samples; seed += 1) {
-        const random = seededRandom(seed * 7919 + 1);
-        const { inputs, attributes } = opOf(op).sample(random);
-        const type = inferType(op, inputs, attributes as never);
-        if (isProblem(type)) throw new Error(`sample of ${op} is invalid: ${type.problem}`);
-        const module = opModule(op, inputs, attributes, type, random);
-        const values = randomInputs(module, random);
-        const wrong = await difference(wgslProgram(module), module, values, device!);
-        expect(wrong, `${op} seed ${seed} ${JSON.stringify({ inputs, attributes })}`).toBeUndefined();
-      }
+      for (const one of opCases(op, samples)) expect(await differenceOf(one), one.name).toBeUndefined();
     },
     slow,
   );
 
-  test(
-    "random nets, fused",
-    async () => {
-      for (let seed = 0; seed < seeds; seed += 1) {
-        const text = randomNet(seededRandom(seed));
-        const module = moduleOf(text);
-        const program = wgslProgram(fuse.run(module, context));
-        const wrong = await difference(program, module, randomInputs(module, seededRandom(1)), device!);
-        expect(wrong, `seed ${seed}\n${text}`).toBeUndefined();
-      }
+  test.each([
+    ["nets", netCases],
+    ["graphs over all ops", graphCases],
+  ])(
+    "random %s, fused",
+    async (_, casesOf) => {
+      for (const one of casesOf(seeds)) expect(await differenceOf(one), one.name).toBeUndefined();
     },
     slow,
   );
@@ -75,9 +63,8 @@ describeOn(device)("on an adapter", () => {
       expect(program.arenas.filter(({ kind }) => kind === "vecs").length).toBeGreaterThan(1);
       const needed = neededLimits(program, printShaders(program));
       expect(needed.maxStorageBufferBindingSize).toBeLessThanOrEqual(10_000);
-      expect(
-        await difference(program, module, randomInputs(module, seededRandom(1)), device!),
-      ).toBeUndefined();
+      const inputs = randomInputs(module, seededRandom(1));
+      expect(await differenceOf({ program, module, inputs })).toBeUndefined();
     },
     slow,
   );
@@ -95,40 +82,16 @@ describeOn(device)("on an adapter", () => {
       const optimized = optimize(module, { target }).value!.module;
       const program = wgslProgram(optimized, undefined, target);
       expect(checkLimits("n", neededLimits(program, printShaders(program)), limits)).toEqual([]);
-      expect(
-        await difference(program, module, randomInputs(module, seededRandom(1)), device!),
-      ).toBeUndefined();
+      const inputs = randomInputs(module, seededRandom(1));
+      expect(await differenceOf({ program, module, inputs })).toBeUndefined();
     },
     slow,
   );
 
-  test(
-    "random graphs over all ops, fused",
-    async () => {
-      for (let seed = 0; seed < seeds; seed += 1) {
-        const module = randomModule(seededRandom(seed), { size: 8 });
-        const program = wgslProgram(fuse.run(module, context));
-        const wrong = await difference(program, module, randomInputs(module, seededRandom(1)), device!);
-        expect(wrong, `seed ${seed}`).toBeUndefined();
-      }
-    },
-    slow,
-  );
-
-  const folder = join(import.meta.dirname, "../../../examples");
-  const nets = readdirSync(folder).filter((file) => file.endsWith(".net"));
-  test.each(nets)(
+  test.each(exampleFiles)(
     "%s, optimized, at a small size",
     async (file) => {
-      const dims = new Map([
-        ["H", 32],
-        ["W", 32],
-      ]);
-      const module = readModel(join(folder, file), { dims }).value ?? readModel(join(folder, file)).value!;
-      const optimized = optimize(module, { target: wgslTarget }).value!.module;
-      const program = wgslProgram(optimized, wgslTile);
-      const wrong = await difference(program, module, randomInputs(module, seededRandom(1)), device!);
-      expect(wrong).toBeUndefined();
+      expect(await differenceOf(exampleCase(file))).toBeUndefined();
     },
     slow,
   );

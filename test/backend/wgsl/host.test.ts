@@ -8,7 +8,7 @@ import { interpret } from "#interpret/interpret.js";
 import type { GpuNet } from "#runtime/wgsl.js";
 import { nodeGpu } from "../../../src/node-gpu.js";
 import { moduleOf } from "../../schedule/module-of.js";
-import { computingDevice, describeOn } from "./device.js";
+import { computingDevice, describeOn, withBuffers } from "./device.js";
 
 const model = moduleOf(`net small {
   input a: f32[N, 2, 3, 4]
@@ -186,6 +186,32 @@ describeOn(device)("on an adapter", () => {
     next.dispose();
   });
 
+  test("a device that is lost while the net loads", async () => {
+    const gpu = (await nodeGpu()).value! as GPU;
+    const lost = await (await gpu.requestAdapter())!.requestDevice();
+    lost.destroy();
+    await lost.lost;
+    expect(await codeOf(load({ device: lost }))).toBe("device-lost");
+  });
+
+  test("a shader that the device refuses is a validation error", async () => {
+    const broken = { ...artifact, module: artifact.module.replace("@compute", "@computer") };
+    expect(await codeOf(loadArtifact(broken, { device: device! }))).toBe("validation");
+  });
+
+  test("memory that cannot be had", async () => {
+    const gpu = (await nodeGpu()).value! as GPU;
+    const adapter = (await gpu.requestAdapter())!;
+    const { maxBufferSize } = adapter.limits;
+    const own = await adapter.requestDevice({ requiredLimits: { maxBufferSize } });
+    // Software adapters name limits that they cannot meet. What is mapped from the beginning is left as it is.
+    const hungry = withBuffers(own, (wish) =>
+      own.createBuffer(wish.mappedAtCreation ? wish : { ...wish, size: maxBufferSize }),
+    );
+    expect(await codeOf(load({ device: hungry }))).toBe("out-of-memory");
+    own.destroy();
+  });
+
   test("a device given stays the caller's", async () => {
     const net = await load();
     net.dispose();
@@ -199,6 +225,8 @@ describeOn(device)("on an adapter", () => {
 
 test("without WebGPU, without an adapter, and with too small limits load says so", async () => {
   expect(await codeOf(load({}))).toBe("no-webgpu");
+  const gpu = (await nodeGpu(["adapter=none of this name"])).value!;
+  expect(await codeOf(load({ gpu }))).toBe("no-adapter");
   expect(await codeOf(load({ gpu: { requestAdapter: async () => null } }))).toBe("no-adapter");
   const limits = { maxStorageBuffersPerShaderStage: 2 };
   expect(await codeOf(load({ gpu: { requestAdapter: async () => ({ limits }) } }))).toBe("limits");

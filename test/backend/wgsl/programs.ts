@@ -3,8 +3,7 @@
 import { emitWgsl } from "#backend/wgsl/emit.js";
 import { wgslTarget } from "#backend/wgsl/target.js";
 import { load } from "#compile/load.js";
-import { interpret } from "#interpret/interpret.js";
-import { firstDifference, longestReduction } from "#interpret/tolerance.js";
+import { firstDifference, halfKernels, interpretScaled, longestReduction } from "#interpret/tolerance.js";
 import type { Target } from "#ir/target.js";
 import type { Tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
@@ -37,24 +36,49 @@ export function wgslProgram(
   return lower(schedule(module, target), tile);
 }
 
-/** What differs from the interpreter, in words; undefined if nothing does. Where that gives NaN or ∞, WGSL may give anything. */
+/** What is compared: a module and its inputs. */
+interface Reference {
+  readonly module: Module;
+  readonly inputs: ReadonlyMap<string, Tensor>;
+}
+
+/** What differs from the interpreter, in words; undefined if nothing does. With `f16`, in halves where the device has them. */
 export async function difference(
-  program: KernelProgram,
-  module: Module,
-  inputs: ReadonlyMap<string, Tensor>,
+  { program, ...reference }: Reference & { readonly program: KernelProgram },
   device: GPUDevice,
+  f16 = false,
 ): Promise<string | undefined> {
-  const artifact = emitWgsl(program, { version: "test" });
-  const net = await load(artifact, { device, poison: true });
-  const actual = await net.run(
-    Object.fromEntries([...inputs].map(([name, { data }]) => [name, Float32Array.from(data)])),
-  );
+  const net = await load(emitWgsl(program, { version: "test", f16 }), { device, poison: true });
+  const wanted = f16 && device.features.has("shader-f16") ? "f16" : "f32";
+  if (net.precision !== wanted) return `it runs in ${net.precision}`;
+  const actual = await net.run(arraysOf(reference.inputs));
   net.dispose();
+  return disagreement(actual, reference, halfKernels(net));
+}
+
+/** Inputs as `run` takes them. */
+export function arraysOf(inputs: ReadonlyMap<string, Tensor>): Record<string, Float32Array> {
+  return Object.fromEntries([...inputs].map(([name, { data }]) => [name, Float32Array.from(data)]));
+}
+
+/**
+ * What in outputs differs from the interpreter, in words; undefined if nothing does. `kernels` of them store halves. Where the
+ * interpreter gives NaN or ∞, WGSL may give anything.
+ */
+export function disagreement(
+  actual: Readonly<Record<string, ArrayLike<number>>>,
+  { module, inputs }: Reference,
+  kernels = 0,
+): string | undefined {
   const longest = longestReduction(module);
-  for (const [name, { data }] of interpret(module, inputs)) {
-    const values = actual[name]!;
-    const comparable = Float64Array.from(data, (value, at) => (Number.isFinite(value) ? value : values[at]!));
-    const at = firstDifference(values, comparable, longest);
+  for (const [name, { value, scale }] of interpretScaled(module, inputs)) {
+    const values = actual[name] ?? [];
+    const { data } = value;
+    const comparable = Float64Array.from(data, (one, at) =>
+      Number.isFinite(one) ? one : (values[at] ?? Number.NaN),
+    );
+    // What is stored as f16 on the way has errors of its size; in f32 the stricter scale holds, that of the result.
+    const at = firstDifference(values, comparable, longest, kernels > 0 ? [scale] : comparable, kernels);
     if (at >= 0) return `${name}[${at}]: ${values[at]} for ${data[at]}`;
   }
   return undefined;

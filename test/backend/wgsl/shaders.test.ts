@@ -17,7 +17,15 @@ cases(import.meta.dirname, "shaders.txt", (input, { options }) => {
   const { shader, ...tile } = options as Options;
   const context = { target: wgslTarget, options: {}, report: () => {} };
   const program = wgslProgram(fuse.run(moduleOf(input), context), { ...smallTile, ...tile });
-  const { shaders } = printShaders(program);
-  const shown = shaders.filter(({ name }) => shader === undefined || name === shader);
-  return shown.map(({ name, text, workgroups }) => `${name}: ${workgroups.join(" x ")}\n${text}`).join("\n");
+  const { shaders, launches } = printShaders(program);
+  const launchesOf = (at: number): string =>
+    launches
+      .filter((launch) => launch.shader === at)
+      .map(({ workgroups, uniforms }) => `${workgroups.join(" x ")} with ${uniforms.join(", ")}`)
+      .join("; ");
+  return shaders
+    .flatMap(({ name, text }, at) =>
+      shader === undefined || name === shader ? [`${name}: ${launchesOf(at)}\n${text}`] : [],
+    )
+    .join("\n");
 });

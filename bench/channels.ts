@@ -1,0 +1,15 @@
+// The order of channels that ONNX has: before rows and columns.
+
+/** `[n, h, w, c]` as `[n, c, h, w]`; other ranks as they are. */
+export function channelsFirst(shape: readonly number[]): readonly number[] {
+  const [n = 1, h = 1, w = 1, c = 1] = shape;
+  return shape.length === 4 ? [n, c, h, w] : shape;
+}
+
+/** The values of one image `[1, h, w, c]` with the channels first. */
+export function imageChannelsFirst(values: Float32Array, shape: readonly number[]): Float32Array {
+  if (shape.length !== 4) return values;
+  const depth = shape[3] ?? 1;
+  const pixels = values.length / depth;
+  return Float32Array.from(values, (_, at) => values[(at % pixels) * depth + Math.floor(at / pixels)] ?? 0);
+}

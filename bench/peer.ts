@@ -1,0 +1,72 @@
+// One peer in a process of its own, which is told what to do by messages: `measure.ts` starts it.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Load, Running } from "./peers.js";
+import { peers } from "./peers.js";
+
+/** What a peer is asked. */
+export type Question =
+  | ({ readonly ask: "load"; readonly peer: keyof typeof peers } & Load)
+  | { readonly ask: "run" }
+  | { readonly ask: "output" }
+  | { readonly ask: "peak" };
+
+/** What it answers; an error ends it. */
+export type Answer =
+  | { readonly milliseconds: number; readonly threads: number }
+  | { readonly output: Float32Array }
+  | { readonly peakBytes: number }
+  | { readonly error: string };
+
+let running: Running | undefined;
+let input = new Float32Array();
+let output = new Float32Array();
+/** Memory before anything is loaded. */
+let before = 0;
+
+process.on("message", async (question: Question) => {
+  try {
+    process.send?.(await answer(question));
+  } catch (cause) {
+    process.send?.({ error: cause instanceof Error ? cause.message : String(cause) } satisfies Answer);
+  }
+});
+// Workers of a peer would keep the process alive.
+process.on("disconnect", () => process.exit(0));
+
+async function answer(question: Question): Promise<Answer> {
+  switch (question.ask) {
+    case "load": {
+      const bytes = readFileSync(join(question.folder, "input.bin"));
+      input = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4).slice();
+      before = process.memoryUsage.rss();
+      const load = peers[question.peer].make(question);
+      const begin = performance.now();
+      running = await load();
+      return { milliseconds: performance.now() - begin, threads: running.threads };
+    }
+    case "run": {
+      if (!running) throw new Error("it is not loaded");
+      const begin = performance.now();
+      const result = await running.run(input);
+      const milliseconds = performance.now() - begin;
+      output = result.slice() as Float32Array<ArrayBuffer>;
+      return { milliseconds, threads: running.threads };
+    }
+    case "output":
+      await running?.dispose();
+      return { output };
+    case "peak":
+      return { peakBytes: peakBytes() - before };
+    default:
+      return question satisfies never;
+  }
+}
+
+/** Linux counts in `maxRSS` what the process that started this one had; `VmHWM` is this one's own. */
+function peakBytes(): number {
+  const status = process.platform === "linux" ? readFileSync("/proc/self/status", "utf8") : "";
+  const kilobytes = /^VmHWM:\s*(\d+) kB/m.exec(status)?.[1];
+  return 1024 * (kilobytes === undefined ? process.resourceUsage().maxRSS : Number(kilobytes));
+}

@@ -1,0 +1,62 @@
+// The bars of a comparison as SVG, by hand: it has light and dark colours, and no fonts or scripts of its own.
+
+/** A bar: its length is `value`, and `text` stands behind it. */
+export interface Bar {
+  readonly label: string;
+  readonly value: number;
+  readonly text: string;
+  readonly kind: "own" | "mark" | "peer" | "native";
+}
+
+export interface BarGroup {
+  readonly title: string;
+  readonly bars: readonly Bar[];
+}
+
+const [width, left, right, rowHeight, titleHeight, gap] = [800, 200, 130, 20, 30, 14] as const;
+
+/** Groups of horizontal bars, one under the other, on one linear scale. */
+export function barPlot(title: string, groups: readonly BarGroup[]): string {
+  const most = Math.max(...groups.flatMap(({ bars }) => bars.map(({ value }) => value)));
+  const unit = (width - left - right) / most;
+  const parts: string[] = [];
+  let y = 44;
+  for (const { title: name, bars } of groups) {
+    parts.push(`<text class="group" x="${left}" y="${y + 18}">${escape(name)}</text>`);
+    y += titleHeight;
+    for (const { label, value, text, kind } of bars) {
+      const middle = y + rowHeight / 2 + 4;
+      parts.push(
+        `<text class="label" x="${left - 8}" y="${middle}">${escape(label)}</text>`,
+        `<rect class="${kind}" x="${left}" y="${y + 2}" width="${(value * unit).toFixed(1)}" height="${rowHeight - 4}" rx="2"/>`,
+        `<text x="${(left + value * unit + 6).toFixed(1)}" y="${middle}">${escape(text)}</text>`,
+      );
+      y += rowHeight;
+    }
+    y += gap;
+  }
+  const one = (left + unit).toFixed(1);
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${y}" role="img" aria-label="${escape(title)}">
+<style>
+  svg { --ink: #1f2328; --soft: #59636e; --paper: #ffffff; --own: #0969da; --mark: #8c959f; --peer: #afb8c1; --native: #bf8700; }
+  @media (prefers-color-scheme: dark) {
+    svg { --ink: #f0f6fc; --soft: #9198a1; --paper: #0d1117; --own: #4493f8; --mark: #7d8590; --peer: #57606a; --native: #d29922; }
+  }
+  text { font: 12px system-ui, sans-serif; fill: var(--ink); stroke: var(--paper); stroke-width: 3px; paint-order: stroke; }
+  .title { font-size: 15px; font-weight: 600; }
+  .group { font-weight: 600; }
+  .label { text-anchor: end; fill: var(--soft); }
+  .own { fill: var(--own); } .mark { fill: var(--mark); } .peer { fill: var(--peer); } .native { fill: var(--native); }
+  line { stroke: var(--soft); stroke-dasharray: 2 3; }
+</style>
+<rect width="${width}" height="${y}" fill="var(--paper)"/>
+<text class="title" x="16" y="26">${escape(title)}</text>
+<line x1="${one}" x2="${one}" y1="44" y2="${y - gap}"/>
+${parts.join("\n")}
+</svg>
+`;
+}
+
+function escape(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
+}

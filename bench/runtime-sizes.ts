@@ -1,0 +1,40 @@
+// How large the runtimes are that a page loads before its model: the files of their packages that it needs, gzipped.
+
+import { readFileSync, realpathSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+
+const files: Readonly<Record<string, readonly string[]>> = {
+  "onnxruntime-web": [
+    "onnxruntime-web/dist/ort.wasm.min.mjs",
+    "onnxruntime-web/dist/ort-wasm-simd-threaded.mjs",
+    "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm",
+  ],
+  "tfjs-wasm": [
+    "@tensorflow/tfjs-core/dist/tf-core.min.js",
+    "@tensorflow/tfjs-backend-wasm/dist/tf-backend-wasm.min.js",
+    "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm",
+  ],
+  "tfjs-cpu": [
+    "@tensorflow/tfjs-core/dist/tf-core.min.js",
+    "@tensorflow/tfjs-backend-cpu/dist/tf-backend-cpu.min.js",
+  ],
+};
+
+export interface RuntimeSize {
+  readonly name: string;
+  readonly bytes: number;
+  readonly gzipBytes: number;
+}
+
+export function runtimeSizes(): RuntimeSize[] {
+  const folder = realpathSync(join(import.meta.dirname, "node_modules"));
+  return Object.entries(files).map(([name, list]) => {
+    const contents = list.map((file) => readFileSync(join(folder, file)));
+    return {
+      name,
+      bytes: contents.reduce((sum, { length }) => sum + length, 0),
+      gzipBytes: contents.reduce((sum, content) => sum + gzipSync(content).length, 0),
+    };
+  });
+}

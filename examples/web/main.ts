@@ -1,0 +1,260 @@
+// The page: draw or open a picture, choose what computes, and see what the net says and how long it takes.
+
+import type { Net } from "../../src/runtime/types.js";
+import labelText from "../fashion_mnist.labels.txt?raw";
+import trueLabelText from "../images/labels.txt?raw";
+import { addChoice, element, showBars, showFacts } from "./controls.js";
+import { createLoop } from "./loop.js";
+import { createPad, paint } from "./pad.js";
+import { readPicture, toInput } from "./picture.js";
+import type { Choice, Timing } from "./programs.js";
+import { loadProgram, readManifest, sleep, threadCounts, time, whyNot } from "./programs.js";
+import type { Demo, Shown } from "./shown.js";
+
+const exampleUrls = import.meta.glob<string>("../images/*.png", {
+  eager: true,
+  query: "?url",
+  import: "default",
+});
+const labels = labelText.trim().split("\n");
+const trueLabels = new Map(
+  trueLabelText
+    .trim()
+    .split("\n")
+    .map((line) => [line.slice(0, line.indexOf(" ")), line.slice(line.indexOf(" ") + 1)]),
+);
+const targetTitles: Readonly<Record<string, string>> = {
+  js: "JavaScript",
+  wasm: "WebAssembly",
+  wgsl: "WebGPU",
+};
+const titleOf = (target: string): string => targetTitles[target] ?? target;
+
+const manifest = readManifest();
+const counts = threadCounts();
+let choice: Choice = {
+  net: manifest.nets[0]?.name ?? "",
+  target: manifest.defaultTarget,
+  threads: counts.filter((count) => count <= 4).at(-1) ?? 1,
+};
+let loaded: { readonly choice: Choice; readonly net: Net } | undefined;
+let shown: Shown | undefined;
+
+const message = element("message");
+const loop = createLoop(turn);
+const pad = createPad(element("pad", HTMLCanvasElement), element("ring"), () => {
+  message.textContent = "";
+  loop.request();
+});
+
+/** Loads what is chosen, runs it on what is drawn, and then, if nothing else is asked for, times it. */
+async function turn(signal: AbortSignal): Promise<void> {
+  const gray = pad.gray();
+  paint(gray, element("preview", HTMLCanvasElement));
+  try {
+    const net = await netOf(choice);
+    const pixels = toInput(gray);
+    const base = { net: choice.net, target: choice.target, threads: net.threads ?? 1, pixels: [...pixels] };
+    if (gray.every((value) => value === 0)) {
+      shown = base;
+      showAnswer(undefined);
+      showProgram(undefined);
+      return;
+    }
+    const [logits = new Float32Array()] = Object.values(await net.run({ image: pixels }));
+    shown = { ...base, logits: [...logits], label: labels[logits.indexOf(Math.max(...logits))] ?? "" };
+    showAnswer(logits);
+    await sleep(150, signal);
+    if (signal.aborted) return;
+    const timing = await time(net, { image: pixels }, signal);
+    if (!timing) return;
+    shown = { ...shown, milliseconds: timing.milliseconds };
+    showProgram(timing);
+  } catch (error) {
+    // A lost device or a worker that ended: the next turn loads the net again.
+    loaded?.net.dispose();
+    loaded = undefined;
+    message.textContent = error instanceof Error ? error.message : String(error);
+    showAnswer(undefined);
+  }
+}
+
+async function netOf(wanted: Choice): Promise<Net> {
+  if (loaded?.choice === wanted) return loaded.net;
+  loaded?.net.dispose();
+  loaded = undefined;
+  const net = await loadProgram(wanted);
+  loaded = { choice: wanted, net };
+  showProgram(undefined);
+  return net;
+}
+
+function showAnswer(logits: Float32Array | undefined): void {
+  const largest = Math.max(...(logits ?? [0]));
+  const powers = labels.map((_, index) => (logits ? Math.exp((logits[index] ?? 0) - largest) : 0));
+  const sum = powers.reduce((total, power) => total + power, 0) || 1;
+  const probabilities = powers.map((power) => power / sum);
+  const best = logits ? logits.indexOf(largest) : -1;
+  element("label").textContent = labels[best] ?? "Nothing yet";
+  element("certainty").textContent =
+    best < 0 ? "Draw a shoe, a shirt, a bag …" : `${percent(probabilities[best] ?? 0)} sure`;
+  showBars(element("bars"), labels, probabilities, best);
+}
+
+function showProgram(timing: Timing | undefined): void {
+  const program = manifest.programs.find((one) => one.net === choice.net && one.target === choice.target);
+  const threads = loaded?.net.threads ?? 1;
+  showFacts(element("facts"), [
+    [
+      "Time of a run",
+      timing ? duration(timing.milliseconds) : "…",
+      timing ? `median of ${timing.samples} × ${timing.runs} warm runs` : "",
+    ],
+    ["Computed by", titleOf(choice.target), threadsText(threads)],
+    ["Module", kibibytes(program?.moduleBytes ?? 0), `gzipped; ${program?.kernels ?? 0} kernels`],
+    ["Weights", kibibytes(program?.weightBytes ?? 0), "f32"],
+  ]);
+}
+
+function threadsText(threads: number): string {
+  if (choice.target !== "wasm") return "";
+  if (threads > 1) return `on ${threads} threads`;
+  return choice.threads > 1 && loaded
+    ? "on one thread, since the net is too small to divide"
+    : "on one thread";
+}
+
+function choose(change: Partial<Choice>): void {
+  choice = { ...choice, ...change };
+  element("threads").hidden = choice.target !== "wasm";
+  message.textContent = "";
+  loop.request();
+}
+
+async function open(file: Blob, name: string): Promise<void> {
+  try {
+    const { gray, isInverted } = await readPicture(file, name);
+    pad.show(gray);
+    if (isInverted)
+      message.textContent = "Inverted, since the network was trained on light clothes before a dark ground.";
+  } catch (error) {
+    message.textContent = error instanceof Error ? error.message : String(error);
+  }
+}
+
+async function openExample(path: string, url: string): Promise<void> {
+  await open(await (await fetch(url)).blob(), path);
+}
+
+function openAll(files: FileList | undefined | null): void {
+  const file = files?.[0];
+  if (file) void open(file, file.name);
+}
+
+function addTools(): void {
+  const diameter = element("diameter", HTMLInputElement);
+  let shade = 255;
+  const setBrush = (): void => pad.setBrush(diameter.valueAsNumber, shade);
+  diameter.addEventListener("input", setBrush);
+  const shades = [
+    { value: "255", title: "White" },
+    { value: "140", title: "Gray" },
+    { value: "0", title: "Black" },
+  ];
+  addChoice(element("shades"), shades, "255", (value) => {
+    shade = Number(value);
+    setBrush();
+  });
+  setBrush();
+  element("clear").addEventListener("click", pad.clear);
+  element("invert").addEventListener("click", pad.invert);
+  const input = element("file", HTMLInputElement);
+  input.addEventListener("change", () => {
+    openAll(input.files);
+    input.value = ""; // the same file may be opened again
+  });
+}
+
+function addDrop(): void {
+  const target = element("drop");
+  const mark = (isOver: boolean) => (event: DragEvent) => {
+    event.preventDefault();
+    target.classList.toggle("over", isOver);
+  };
+  document.addEventListener("dragover", mark(true));
+  document.addEventListener("dragleave", mark(false));
+  document.addEventListener("drop", (event) => {
+    mark(false)(event);
+    if (event.dataTransfer?.files.length) openAll(event.dataTransfer.files);
+    else message.textContent = "That is no file. Save the picture first, then drop the file.";
+  });
+  document.addEventListener("paste", (event) => openAll(event.clipboardData?.files));
+}
+
+function addExamples(): void {
+  for (const [path, url] of Object.entries(exampleUrls)) {
+    const file = path.slice(path.lastIndexOf("/") + 1);
+    const image = new Image(56, 56);
+    image.src = url;
+    image.alt = trueLabels.get(file) ?? file;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(image);
+    button.addEventListener("click", () => openExample(path, url));
+    element("examples").append(button);
+  }
+}
+
+async function addSetup(): Promise<void> {
+  const nets = manifest.nets.map(({ name, title, note }) => ({ value: name, title, note }));
+  addChoice(element("nets"), nets, choice.net, (net) => choose({ net }));
+  const notes: string[] = [];
+  const targets: { value: string; title: string; isOff: boolean }[] = [];
+  for (const target of manifest.targets) {
+    const why = await whyNot(target);
+    if (why !== undefined) notes.push(why);
+    targets.push({ value: target, title: titleOf(target), isOff: why !== undefined });
+  }
+  const first =
+    targets.find(({ value, isOff }) => value === choice.target && !isOff) ??
+    targets.find(({ isOff }) => !isOff);
+  addChoice(element("targets"), targets, first?.value ?? "", (target) => choose({ target }));
+  addChoice(
+    element("threads"),
+    counts.map((count) => ({ value: String(count), title: String(count) })),
+    String(choice.threads),
+    (threads) => choose({ threads: Number(threads) }),
+  );
+  if (!crossOriginIsolated)
+    notes.push("One thread only: this server does not send the headers that let a page share memory.");
+  element("notes").textContent = notes.join(" ");
+  choose({ target: first?.value ?? "" });
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+function kibibytes(bytes: number): string {
+  return `${(bytes / 1024).toFixed(bytes < 100 * 1024 ? 1 : 0)} KiB`;
+}
+
+function duration(milliseconds: number): string {
+  return `${milliseconds.toPrecision(3)} ms`;
+}
+
+addTools();
+addDrop();
+addExamples();
+await addSetup();
+const [example] = Object.entries(exampleUrls);
+if (example) await openExample(...example);
+
+const demo: Demo = {
+  async settled() {
+    await loop.settled();
+    if (!shown) throw new Error("nothing was run yet");
+    return shown;
+  },
+};
+Object.assign(globalThis, { cleaveDemo: demo });

@@ -1,0 +1,53 @@
+// Pictures as the nets take them: 28×28 gray pixels, made from a file in the way that `cleave run` makes them.
+
+import { resize, side } from "./resize.js";
+
+/** A picture of this size is decoded as it is; of a larger one the browser makes a smaller copy first. */
+const largestSide = 2048;
+
+/**
+ * Reads an image file: 28×28 gray values from 0 to 255, white on black where the picture has a light ground, since the
+ * training images are so. Transparent parts count as black. Throws an `Error` with words for the user.
+ */
+export async function readPicture(
+  file: Blob,
+  name: string,
+): Promise<{ gray: Uint8Array; isInverted: boolean }> {
+  const bitmap = await createImageBitmap(file).catch(() => {
+    throw new Error(`Cannot read ${name} as a picture. Is it a PNG, JPEG or WebP file, and complete?`);
+  });
+  const shrink = Math.min(1, largestSide / Math.max(bitmap.width, bitmap.height));
+  const width = Math.max(1, Math.round(bitmap.width * shrink));
+  const height = Math.max(1, Math.round(bitmap.height * shrink));
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  if (!context) throw new Error("This browser gives no canvas to read the picture with.");
+  context.imageSmoothingQuality = "high";
+  context.fillRect(0, 0, width, height);
+  context.drawImage(bitmap, 0, 0, width, height);
+  bitmap.close();
+  const gray = toGray(resize(context.getImageData(0, 0, width, height).data, width, height));
+  const isInverted = hasLightGround(gray);
+  return { gray: isInverted ? gray.map((value) => 255 - value) : gray, isInverted };
+}
+
+/** What the nets are given: pixels from 0 to 1, as `cleave run` scales them. */
+export function toInput(gray: Uint8Array): Float32Array<ArrayBuffer> {
+  return Float32Array.from(gray, (value) => value * (1 / 255));
+}
+
+/** Luma of ITU-R BT.601 in the fixed point of the command line, which leaves a gray pixel what it is. */
+function toGray(rgb: Uint8ClampedArray): Uint8Array {
+  return Uint8Array.from({ length: side * side }, (_, pixel) => {
+    const [red = 0, green = 0, blue = 0] = rgb.subarray(3 * pixel, 3 * pixel + 3);
+    return (19_595 * red + 38_470 * green + 7_471 * blue + 32_768) >> 16;
+  });
+}
+
+/** Whether the pixels along the border are light on the whole. */
+function hasLightGround(gray: Uint8Array): boolean {
+  const border = gray.filter((_, pixel) => {
+    const [x, y] = [pixel % side, Math.floor(pixel / side)];
+    return x === 0 || y === 0 || x === side - 1 || y === side - 1;
+  });
+  return border.reduce((sum, value) => sum + value, 0) > 127.5 * border.length;
+}

@@ -1,0 +1,113 @@
+// The compiled modules: which there are, whether this browser runs them, loading and timing.
+
+import type { LoadOptions, Net } from "../../src/runtime/types.js";
+import type { Manifest } from "./manifest.js";
+
+/** What the user chose. */
+export interface Choice {
+  readonly net: string;
+  readonly target: string;
+  readonly threads: number;
+}
+
+/** What is used of an emitted module. */
+interface Emitted {
+  load(options: LoadOptions): Promise<Net>;
+}
+
+const manifests = import.meta.glob<Manifest>("./compiled/manifest.json", { eager: true, import: "default" });
+const modules = import.meta.glob<Emitted>("./compiled/*/*.mjs");
+const weights = import.meta.glob<string>("./compiled/*/*.safetensors", {
+  eager: true,
+  query: "?url",
+  import: "default",
+});
+
+/** What compile.ts made. */
+export function readManifest(): Manifest {
+  const manifest = manifests["./compiled/manifest.json"];
+  if (!manifest) throw new Error("There are no compiled nets yet; npm run web makes them.");
+  return manifest;
+}
+
+/** Loads a compiled net. Its weights are a file of the bundler's, so that their URL is given. */
+export async function loadProgram({ net, target, threads }: Choice): Promise<Net> {
+  const path = `./compiled/${target}/${net}`;
+  const module = await modules[`${path}.mjs`]?.();
+  const url = weights[`${path}.packed.safetensors`];
+  if (!module || url === undefined) throw new Error(`There is no ${net} for the target ${target}.`);
+  return module.load({
+    weights: new URL(url, document.baseURI),
+    ...(target === "wasm" && threads > 1 ? { threads } : {}),
+  });
+}
+
+/** Why this browser does not run a target, in a sentence; undefined if it seems to. */
+export async function whyNot(target: string): Promise<string | undefined> {
+  if (target === "wasm" && typeof WebAssembly !== "object") return "This browser has no WebAssembly.";
+  if (target === "wgsl") {
+    const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<object | null> } };
+    if (!gpu) return "This browser has no WebGPU.";
+    const adapter = await gpu.requestAdapter().catch(() => null);
+    if (!adapter) return "This browser has WebGPU, but finds no GPU that it may use.";
+  }
+  return undefined;
+}
+
+/** Numbers of threads to choose from: one where memory may not be shared. */
+export function threadCounts(): number[] {
+  const most = crossOriginIsolated ? navigator.hardwareConcurrency : 1;
+  return [1, 2, 4, 8].filter((count) => count <= Math.max(1, most));
+}
+
+export interface Timing {
+  /** Median over the samples, of one run. */
+  readonly milliseconds: number;
+  readonly samples: number;
+  /** Runs in each sample: as many as clocks of browsers, which are coarse, can tell apart. */
+  readonly runs: number;
+}
+
+/** Times a net, after a warm-up; undefined if `signal` stopped it. */
+export async function time(
+  net: Net,
+  inputs: Record<string, Float32Array>,
+  signal: AbortSignal,
+): Promise<Timing | undefined> {
+  const into: Record<string, Float32Array> = await net.run(inputs);
+  const sample = async (runs: number): Promise<number> => {
+    const start = performance.now();
+    for (let run = 0; run < runs; run++) await net.run(inputs, { into });
+    return performance.now() - start;
+  };
+  // Engines compile a function again, and better, once it has run for a while.
+  for (const end = performance.now() + 30; performance.now() < end;) {
+    await sample(1);
+    if (signal.aborted) return undefined;
+  }
+  const shortest = 4;
+  let runs = 1;
+  while ((await sample(runs)) < shortest && runs < 1024) {
+    runs *= 2;
+    if (signal.aborted) return undefined;
+  }
+  const times: number[] = [];
+  while (times.length < 9) {
+    await sleep(0, signal);
+    if (signal.aborted) return undefined;
+    times.push((await sample(runs)) / runs);
+  }
+  times.sort((a, b) => a - b);
+  return { milliseconds: times[Math.floor(times.length / 2)] ?? 0, samples: times.length, runs };
+}
+
+/** Waits, but not longer than until the signal. */
+export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,154 @@
+// Kernels of one form that differ in sizes alone: they become one, which is given those sizes when it is launched.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import { mapOperands } from "#kernel/walk.js";
+import type { Address, Kernel, Register, Statement, Value } from "#kernel/ir.js";
+
+/** A kernel, folded, for launches of one size or several. */
+export interface SharedKernel {
+  readonly kernel: Kernel;
+  /** Registers that hold what its launches differ in, as if they were parameters. */
+  readonly sizes: readonly Register[];
+}
+
+/** A kernel that serves several, with the sizes of each. */
+export interface Sharing extends SharedKernel {
+  /** Of each of the kernels that it serves, in the order of `sizes`. */
+  readonly values: readonly (readonly number[])[];
+}
+
+/**
+ * A text that is equal for folded kernels of one form. In it, of whole numbers in values, addresses and counts only that
+ * there is one; addresses keep their place within a vec. Drivers compile a shader in half a second, software ones at
+ * least, and a net has its few forms of kernels in dozens of sizes.
+ */
+export function formOf(kernel: Kernel, lanes: number): string {
+  const { grid } = kernel;
+  const numbers: string[] = [];
+  const form = rewrite(kernel, (number, role) => {
+    numbers.push(role === "offset" ? String(number - vecsOf(number, lanes) * lanes) : "");
+    return { number: 0 };
+  });
+  const whole = {
+    ...form,
+    name: "",
+    scratch: kernel.scratch > 0,
+    // One block has no index; very many are counted along two dimensions, and then their number is in the code.
+    grid: grid.count === 1 || grid.count > 65_535 ? grid.count : 0,
+    parameters: kernel.parameters.map((parameter) => ({ ...parameter, extent: 0 })),
+  };
+  const text = JSON.stringify(whole, (_, value: unknown) =>
+    typeof value === "number" && !Number.isFinite(value) ? String(value) : value,
+  );
+  return `${text} ${numbers.join()}`;
+}
+
+/** One kernel for folded kernels of one form. What is equal in all of them stays a constant. */
+export function shareKernels(kernels: readonly Kernel[], lanes: number): Sharing {
+  const [first = bug("no kernels to share"), ...more] = kernels;
+  if (more.length === 0) return { kernel: first, sizes: [], values: [[]] };
+  const all = kernels.map((kernel) => {
+    const numbers: { readonly number: number; readonly role: Role }[] = [];
+    rewrite(kernel, (number, role) => {
+      numbers.push({ number, role });
+      return { number };
+    });
+    return numbers;
+  });
+  const sizes = new Map<string, { readonly register: Register; readonly values: readonly number[] }>();
+  let position = 0;
+  const kernel = rewrite(first, (number, role) => {
+    const same = all.map((numbers) => numbers[position]?.number ?? bug("kernels of one form differ in it"));
+    position += 1;
+    if (same.every((other) => other === number)) return { number };
+    const values = role === "offset" ? same.map((offset) => vecsOf(offset, lanes)) : same;
+    const key = values.join();
+    const size = sizes.get(key) ?? { register: sizeRegister(sizes.size), values };
+    sizes.set(key, size);
+    const most = role === "count" ? Math.max(...same) : number - vecsOf(number, lanes) * lanes;
+    return { number: most, register: size.register };
+  });
+  const found = [...sizes.values()];
+  return {
+    kernel: { ...kernel, scratch: Math.max(...kernels.map(({ scratch }) => scratch)) },
+    sizes: found.map(({ register }) => register),
+    values: kernels.map((_, at) => found.map(({ values }) => values[at] ?? 0)),
+  };
+}
+
+function vecsOf(offset: number, lanes: number): number {
+  return Math.floor(offset / lanes);
+}
+
+function sizeRegister(at: number): Register {
+  return { kind: "register", type: "i32", name: `size ${at}` };
+}
+
+/** Where a whole number stands: in a value, in an address beside its base, or as the count of a loop. */
+type Role = "value" | "offset" | "count";
+
+/** What stands in the place of a number: the same or another one, and a register beside or instead of it. */
+type Replace = (number: number, role: Role) => { readonly number: number; readonly register?: Register };
+
+/** The kernel with its whole numbers replaced, always in the same order; values that are shared stay shared. */
+function rewrite(kernel: Kernel, replace: Replace): Kernel {
+  const seen = new Map<Value, Value>();
+
+  function body(statements: readonly Statement[]): Statement[] {
+    return statements.flatMap((statement) => (statement.kind === "comment" ? [] : [one(statement)]));
+  }
+
+  function one(statement: Exclude<Statement, { kind: "comment" }>): Statement {
+    switch (statement.kind) {
+      case "let":
+      case "set":
+        return { ...statement, value: value(statement.value) };
+      case "store":
+        return { ...statement, address: address(statement.address), value: value(statement.value) };
+      case "for":
+      case "team": {
+        const { number, register } = replace(statement.count, "count");
+        const limit = register ? { limit: register } : {};
+        return { ...statement, count: number, ...limit, body: body(statement.body) };
+      }
+      case "guard":
+        return {
+          ...statement,
+          if: value(statement.if),
+          then: body(statement.then),
+          ...(statement.otherwise ? { otherwise: body(statement.otherwise) } : {}),
+        };
+      default:
+        return statement satisfies never;
+    }
+  }
+
+  function address({ base, offset }: Address): Address {
+    const { number, register } = replace(offset, "offset");
+    const vecs = register ? { vecs: register } : {};
+    return { ...(base ? { base: value(base) } : {}), offset: number, ...vecs };
+  }
+
+  function value(old: Value): Value {
+    const known = seen.get(old);
+    if (known) return known;
+    const made = remade(old);
+    seen.set(old, made);
+    return made;
+  }
+
+  function remade(old: Value): Value {
+    if (old.kind === "const") {
+      if (old.type !== "i32") return old;
+      const { number, register } = replace(old.value, "value");
+      return register ?? { ...old, value: number };
+    }
+    if (old.kind === "load" || old.kind === "load_i32") return { ...old, address: address(old.address) };
+    // Counts of shifts and masks are part of the form.
+    const isFixed = old.kind === "int" && (old.fn === "shl" || old.fn === "shr" || old.fn === "and");
+    if (isFixed && old.b.kind === "const") return { ...old, a: value(old.a) };
+    return mapOperands(old, value);
+  }
+
+  return { ...kernel, body: body(kernel.body) };
+}

@@ -1,0 +1,131 @@
+// Profiling: each kernel of the emitted module is timed in this process, and set beside the roofline of the machine.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import { lineTexts } from "#diagnostic/line-text.js";
+import { inputNodes, nodeOf } from "#ir/graph.js";
+import { elements } from "#ir/type.js";
+import type { Module } from "#ir/weights.js";
+import { seededRandom } from "#ops/random.js";
+import type { KernelProfile, ProfileReport } from "#report/profile.js";
+import type { KernelCost } from "#schedule/kernel-cost.js";
+import { kernelCost } from "#schedule/kernel-cost.js";
+import type { LaunchInfo, Net } from "#runtime/types.js";
+import type { EmitModuleOptions } from "./emit.js";
+import { emit } from "./emit.js";
+import { load } from "./load.js";
+import type { Roofline, RooflineSize } from "./roofline.js";
+import { measureRoofline } from "./roofline.js";
+import { scheduleModule } from "./schedule-module.js";
+import { defaultTarget, targetOf } from "./targets.js";
+
+export interface ProfileOptions extends Omit<EmitModuleOptions, "embedWeights" | "packedInto"> {
+  /** 1 by default. */
+  readonly threads?: number;
+  /** Runs that are timed, 20 by default. */
+  readonly runs?: number;
+  /** Milliseconds of runs before, while the engine compiles, 500 by default; there are two at least. */
+  readonly warmup?: number;
+  /** How much the kernels do that measure the machine. */
+  readonly roofline?: Partial<RooflineSize>;
+  /** Hears what is being done. */
+  readonly onStep?: (step: string) => void;
+}
+
+/** Times the kernels of an optimized module, one sample at a time, on random inputs. */
+export async function profile(module: Module, options: ProfileOptions = {}): Promise<ProfileReport> {
+  const { target: name = defaultTarget, threads = 1, runs = 20, warmup = 500, onStep } = options;
+  if (name === "wgsl") throw new TypeError("profile times kernels on a CPU: its target is wasm or js");
+  const { target } = targetOf(name);
+  const schedule = scheduleModule(module, target, options);
+  onStep?.("making kernels");
+  const artifact = emit(module, options);
+  onStep?.("measuring the machine");
+  const machine = await measureRoofline(name, threads, options.roofline);
+  const net = await load(artifact, { threads });
+  const { perLaunch, perRun } = await timeRuns(net, module, warmup, runs, onStep);
+  const lineOf = lineTexts(options.sources ?? new Map());
+  const milliseconds = perLaunch.map(median);
+  const sum = milliseconds.reduce((all, one) => all + one, 0);
+  const kernels = schedule.groups.map((group, order): KernelProfile => {
+    const launch = net.launches[order] ?? bug("a kernel that is not launched");
+    const ops = group.nodes.map((id) => {
+      const { name: own, op, origin } = nodeOf(schedule.graph, id);
+      const line = lineOf(origin.spans[0]);
+      return { name: own, op, ...(line === undefined ? {} : { line }) };
+    });
+    const own = milliseconds[order] ?? 0;
+    return { order, ops, ...place(launch, kernelCost(schedule, group), own, machine), share: own / sum };
+  });
+  net.dispose();
+  return {
+    name: module.graph.name,
+    target: target.name,
+    threads: net.threads,
+    runs,
+    machine,
+    kernels,
+    milliseconds: median(perRun),
+    kernelMilliseconds: sum,
+    rooflineMilliseconds: kernels.reduce((all, { roofline }) => all + roofline.milliseconds, 0),
+  };
+}
+
+/** Milliseconds of each launch, and of each whole run. */
+async function timeRuns(
+  net: Net,
+  { graph }: Module,
+  warmup: number,
+  runs: number,
+  onStep: ProfileOptions["onStep"],
+): Promise<{ readonly perLaunch: readonly number[][]; readonly perRun: readonly number[] }> {
+  const random = seededRandom(1);
+  const inputs = Object.fromEntries(
+    inputNodes(graph).map(({ name, type }) => [
+      name,
+      Float32Array.from({ length: elements(type.shape) }, () => random.normal()),
+    ]),
+  );
+  const perLaunch = net.launches.map((): number[] => []);
+  const perRun: number[] = [];
+  onStep?.("warming up");
+  const until = performance.now() + warmup;
+  for (let run = 0; run < 2 || performance.now() < until; run += 1) await net.run(inputs);
+  for (let run = 0; run < runs; run += 1) {
+    onStep?.(`run ${run + 1} of ${runs}`);
+    const times = new Float64Array(net.launches.length);
+    const begin = performance.now();
+    await net.run(inputs, { times });
+    const milliseconds = performance.now() - begin;
+    perRun.push(milliseconds);
+    for (const [at, time] of times.entries()) perLaunch[at]?.push(time);
+  }
+  return { perLaunch, perRun };
+}
+
+/** A kernel's place under the roofline. An elementwise result counts as one multiply-accumulate. */
+function place(launch: LaunchInfo, cost: KernelCost, milliseconds: number, machine: Roofline) {
+  const bytes = cost.bytesRead + cost.bytesWritten;
+  const compute = (cost.macs + cost.steps) / machine.macsPerSecond;
+  const memory = bytes / machine.bytesPerSecond;
+  const allowed = 1000 * Math.max(compute, memory);
+  return {
+    kernel: launch.kernel,
+    milliseconds,
+    macs: launch.macs,
+    macsDone: cost.macs,
+    gigaflops: milliseconds > 0 ? (2e-6 * launch.macs) / milliseconds : 0,
+    bytes,
+    roofline: {
+      milliseconds: allowed,
+      bound: compute > memory ? ("compute" as const) : ("memory" as const),
+      share: milliseconds > 0 ? allowed / milliseconds : 0,
+    },
+  };
+}
+
+function median(all: readonly number[]): number {
+  const sorted = all.toSorted((a, b) => a - b);
+  const half = Math.floor(sorted.length / 2);
+  const upper = sorted[half] ?? 0;
+  return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? 0) + upper) / 2;
+}

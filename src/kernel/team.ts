@@ -1,0 +1,269 @@
+// Kernels whose blocks have many items: the work is one flat row of items, cut into blocks, and no block shares a strip.
+
+import type { Int, Width } from "./build.js";
+import { address, addInt, compare, f32, i32, int, load, madd, mulInt, widen } from "./build.js";
+import type { Value } from "./ir.js";
+import type { Columns } from "./matmul.js";
+import { segmentsOf } from "./matmul.js";
+import type { Build, Operand } from "./operands.js";
+import type { Steps } from "./steps.js";
+import type { WindowSpec } from "./strip.js";
+import { wholeStrip } from "./strip.js";
+import { tapAt, loadTap } from "./border.js";
+import type { TapsOf } from "./taps.js";
+import { tapsOf } from "./taps.js";
+import type { Tile } from "./tile.js";
+
+/** Blocks for a number of items. */
+export function teamBlocks(k: Build, items: number): number {
+  return Math.ceil(items / k.team);
+}
+
+/** Calls `body` for the items of a block out of all, with the item's number; the last block has fewer than others. */
+export function flatItems(k: Build, block: Int, count: number, body: (item: Int) => void): void {
+  k.items(["item"], [k.team], (i = 0) => {
+    const item = k.letInt("at", addInt(mulInt(block, k.team), i));
+    k.guard(compare("lt", item, count), () => body(item));
+  });
+}
+
+/** The pixel of a result: its sample, row and column from its number. */
+export interface Pixel {
+  readonly sample: Int;
+  readonly row: Int;
+  readonly column: Int;
+}
+
+/** Takes the number of a pixel apart. */
+export function pixelAt(
+  k: Build,
+  pixel: Int,
+  [samples = 1, height = 1, width = 1]: readonly number[],
+): Pixel {
+  const column = k.letInt("ox", int("rem", pixel, width));
+  const line = k.letInt("oy", int("div", pixel, width));
+  if (samples === 1) return { sample: 0, row: line, column };
+  return {
+    sample: k.letInt("sample", int("div", line, height)),
+    row: k.letInt("row", int("rem", line, height)),
+    column,
+  };
+}
+
+/** How many items go through the channels of some pixels, and how: vecs one by one, what is left over together. */
+export function vectorItems(k: Build, pixels: number, depth: number, wide: boolean): number {
+  return pixels * Math.max(1, wide ? Math.floor(depth / k.lanes) : 1);
+}
+
+/**
+ * Calls `body` for every pixel and vec of channels: neighbouring items have neighbouring vecs. Channels that fill no vec are done
+ * by one item a pixel, since a store to one element may rewrite the vec that it lies in.
+ */
+export function eachVector(
+  k: Build,
+  of: {
+    readonly depth: number;
+    readonly wide: boolean;
+    /** Loops over a number of items. */
+    readonly items: (count: number, body: (item: Int) => void) => void;
+    readonly pixels: number;
+  },
+  body: (pixel: Int, channel: Int, size: Width) => void,
+): void {
+  const { depth, wide, items, pixels } = of;
+  const vecs = wide && k.lanes > 1 ? Math.floor(depth / k.lanes) : 0;
+  if (vecs > 0)
+    items(pixels * vecs, (item) =>
+      body(
+        k.letInt("pixel", int("div", item, vecs)),
+        k.letInt("c", mulInt(int("rem", item, vecs), k.lanes)),
+        "vec",
+      ),
+    );
+  const rest = depth - vecs * k.lanes;
+  if (rest > 0)
+    items(pixels, (pixel) => k.for("c", rest, (c) => body(pixel, addInt(c, vecs * k.lanes), "f32")));
+}
+
+/** The same, over all blocks of a grid. */
+export function eachVectorOfGrid(
+  k: Build,
+  block: Int,
+  of: { readonly depth: number; readonly wide: boolean; readonly pixels: number },
+  body: (pixel: Int, channel: Int, size: Width) => void,
+): void {
+  eachVector(k, { ...of, items: (count, each) => flatItems(k, block, count, each) }, body);
+}
+
+/** The taps of one pixel of a window's result. */
+export function pixelTaps(
+  k: Build,
+  x: Operand,
+  window: WindowSpec,
+  { sample, row, column }: Pixel,
+  options: { readonly fill: number; readonly prologue?: Steps },
+): TapsOf {
+  const strip = wholeStrip(k, x, window, sample, options);
+  return tapsOf(k, strip, window, { row, column, count: 1 });
+}
+
+/** A row of A: for each run, what reads its elements one by one. */
+export type RowReader = (run: readonly Int[]) => (c: Int) => Value;
+
+/** A product of matrices whose rows are single pixels, each where it lies. */
+export interface TeamProduct {
+  /** Rows of A, and how many of them there are indeed, where that is known to the block alone. */
+  readonly rows: number;
+  readonly valid?: Int;
+  /** Runs as nested counts, and elements of a run: see `Runs`. */
+  readonly counts: readonly number[];
+  readonly length: number;
+  readonly row: (row: Int) => RowReader;
+  readonly columns: Columns;
+  readonly finish: (sum: Value, row: Int, column: Int) => void;
+}
+
+/** The tile of a product. One row, as of a dense layer, is divided among more items, unless panels are packed for the tile. */
+function tileOf(k: Build, tile: Tile, { rows, columns }: TeamProduct): Tile {
+  return rows === 1 && columns.step !== undefined ? { ...tile, columns: k.lanes } : tile;
+}
+
+/** Rows of an item's tile. Short runs, as of the first layer's three channels, do not pay for finding where many rows lie. */
+function tileRows(tile: Tile, { rows, counts, length }: TeamProduct): number {
+  const isShort = counts.length > 0 && length < tile.rows;
+  return Math.min(isShort ? Math.ceil(tile.rows / 2) : tile.rows, rows);
+}
+
+/** How many items a product has. */
+export function productItems(k: Build, tile: Tile, product: TeamProduct): number {
+  const tiles = Math.ceil(product.rows / tileRows(tile, product));
+  const { columns } = product;
+  const segments = segmentsOf(k, tileOf(k, tile, product), columns.count, columns.wide);
+  return tiles * Math.max(1, ...segments.map(({ count }) => count));
+}
+
+/** Emits a product over all blocks of a grid. */
+export function emitGridProduct(k: Build, tile: Tile, block: Int, product: TeamProduct): void {
+  emitTeamProduct(k, tile, product, (count, body) => flatItems(k, block, count, body));
+}
+
+/** Emits a product in one block. */
+export function emitBlockProduct(k: Build, tile: Tile, product: TeamProduct): void {
+  emitTeamProduct(k, tile, product, (count, body) => k.items(["item"], [count], (item = 0) => body(item)));
+}
+
+/**
+ * A tile of rows and columns an item; neighbouring items have neighbouring columns. The last rows are computed again by a tile that
+ * reaches over the end, and not stored. Sums are stored in a loop that chooses among them: one store in the text.
+ */
+export function emitTeamProduct(
+  k: Build,
+  tile: Tile,
+  product: TeamProduct,
+  items: (count: number, body: (item: Int) => void) => void,
+): void {
+  const { columns, counts, length, valid = product.rows } = product;
+  const rows = tileRows(tile, product);
+  const tiles = Math.ceil(product.rows / rows);
+  const isEven = typeof valid === "number" && valid === rows;
+  for (const { count, first, width, wide } of segmentsOf(
+    k,
+    tileOf(k, tile, product),
+    columns.count,
+    columns.wide,
+  )) {
+    const lanes = wide ? k.lanes : 1;
+    const type = wide ? "vec" : "f32";
+    const places = Array.from({ length: width / lanes }, (_, c) => c * lanes);
+    items(tiles * count, (item) => {
+      const m = k.letInt("m", mulInt(int("div", item, count), rows));
+      const n = k.letInt("n", addInt(mulInt(int("rem", item, count), width), first));
+      const readers = Array.from({ length: rows }, (_, r) => {
+        const row = addInt(m, r);
+        return product.row(isEven ? row : k.letInt("row", int("min", row, addInt(valid, -1))));
+      });
+      const sums = readers.map((_, r) =>
+        places.map((_place, c) => k.let(`acc${r}${c}`, widen(f32(0), type))),
+      );
+      const offset = columns.step === undefined ? mulInt(n, columns.depth) : n;
+      const b = k.let("b", i32(addInt(columns.start, offset)));
+      k.nest(["ty", "tx"].slice(-counts.length), counts, (...run) => {
+        const reads = readers.map((reader) => reader(run));
+        k.for("c", length, (c) => {
+          const right = places.map((from, at) =>
+            k.let(`b${at}`, load(columns.place, address(b, from), type)),
+          );
+          for (const [r, read] of reads.entries()) {
+            const left = k.let(`a${r}`, widen(read(c), type));
+            for (const [at, factor] of right.entries()) {
+              const sum = sums[r]?.[at];
+              if (sum) k.set(sum, madd(left, factor, sum));
+            }
+          }
+          k.step(b, columns.step ?? width);
+        });
+      });
+      k.for("r", rows, (r) => {
+        const row = addInt(m, r);
+        const store = (): void => {
+          for (const [at, place] of places.entries()) {
+            const [start = f32(0), ...more] = sums.map((sum) => sum[at] ?? f32(0));
+            const chosen = more.reduce(
+              (value, sum, before): Value => ({
+                kind: "select",
+                type,
+                if: compare("eq", r, before + 1),
+                then: sum,
+                otherwise: value,
+              }),
+              start,
+            );
+            product.finish(k.let("sum", chosen), row, int("add", n, place));
+          }
+        };
+        if (isEven) store();
+        else k.guard(compare("lt", row, valid), store);
+      });
+    });
+  }
+}
+
+/** Rows of a matrix that lie `stride` apart from `start` on. */
+export function plainRow(
+  k: Build,
+  x: Pick<Operand, "place" | "stride">,
+  start: Int,
+): (row: Int) => RowReader {
+  return (row) => {
+    const a = k.letInt("a", addInt(start, mulInt(row, x.stride)));
+    return () => (c) => load(x.place, address(addInt(a, c)));
+  };
+}
+
+/** Rows that are the windows of a result's pixels: a run for every tap. */
+export function windowRow(
+  k: Build,
+  x: Operand,
+  window: WindowSpec,
+  shape: readonly number[],
+  prologue: Steps | undefined,
+): (row: Int) => RowReader {
+  return (pixel) => {
+    const { sample, row, column } = pixelAt(k, pixel, shape);
+    const strip = wholeStrip(k, x, window, sample, { fill: 0, ...(prologue ? { prologue } : {}) });
+    const { border } = strip;
+    return ([ty = 0, tx = 0]) => {
+      const down = addInt(mulInt(row, k.size(window.stride[0])), mulInt(ty, window.dilation[0]));
+      const across = addInt(mulInt(column, k.size(window.stride[1])), mulInt(tx, window.dilation[1]));
+      if (border) {
+        const tap = tapAt(k, border, down, across);
+        return (c) => loadTap(border, tap, c, "f32");
+      }
+      const a = k.letInt(
+        "a",
+        addInt(strip.base, mulInt(down, strip.rowStride), mulInt(across, strip.pixelStride)),
+      );
+      return (c) => load(strip.place, address(addInt(a, c)));
+    };
+  };
+}

@@ -1,0 +1,80 @@
+// What is run on adapters: samples of every op, random nets and graphs, the examples, each as a program with inputs.
+
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { wgslTarget } from "#backend/wgsl/target.js";
+import { optimize } from "#compile/optimize.js";
+import type { OpName } from "#ir/graph.js";
+import type { Tensor } from "#ir/tensor.js";
+import type { Module } from "#ir/weights.js";
+import type { KernelProgram } from "#kernel/ir.js";
+import { wgslTile } from "#kernel/tile.js";
+import { inferType, opOf } from "#ops/index.js";
+import { isProblem } from "#ops/op.js";
+import { seededRandom } from "#ops/random.js";
+import { fuse } from "#passes/fuse.js";
+import { readModel } from "../../../src/node.js";
+import { opModule, randomInputs } from "../../op-module.js";
+import { randomModule } from "../../random-graph.js";
+import { moduleOf } from "../../schedule/module-of.js";
+import { randomNet } from "../../schedule/random-net.js";
+import { wgslProgram } from "./programs.js";
+
+export interface GpuCase {
+  /** What to look for when it fails. */
+  readonly name: string;
+  readonly program: KernelProgram;
+  readonly module: Module;
+  readonly inputs: ReadonlyMap<string, Tensor>;
+}
+
+const context = { target: wgslTarget, options: {}, report: () => {} };
+
+/** Some of an op's samples, in small tiles. */
+export function opCases(op: OpName, samples: number): GpuCase[] {
+  return Array.from({ length: samples }, (_, seed) => {
+    const random = seededRandom(seed * 7919 + 1);
+    const { inputs, attributes } = opOf(op).sample(random);
+    const type = inferType(op, inputs, attributes as never);
+    if (isProblem(type)) throw new Error(`sample of ${op} is invalid: ${type.problem}`);
+    const module = opModule(op, inputs, attributes, type, random);
+    const name = `${op} seed ${seed} ${JSON.stringify({ inputs, attributes })}`;
+    return { name, program: wgslProgram(module), module, inputs: randomInputs(module, random) };
+  });
+}
+
+/** Random nets, fused. */
+export function netCases(seeds: number): GpuCase[] {
+  return Array.from({ length: seeds }, (_, seed) => {
+    const text = randomNet(seededRandom(seed));
+    return fused(`net of seed ${seed}\n${text}`, moduleOf(text));
+  });
+}
+
+/** Random graphs over all ops that are continuous, fused. */
+export function graphCases(seeds: number): GpuCase[] {
+  return Array.from({ length: seeds }, (_, seed) =>
+    fused(`graph of seed ${seed}`, randomModule(seededRandom(seed), { size: 8 })),
+  );
+}
+
+const folder = join(import.meta.dirname, "../../../examples");
+
+export const exampleFiles = readdirSync(folder).filter((file) => file.endsWith(".net"));
+
+/** An example, optimized, at a small size, in the target's tiles. */
+export function exampleCase(file: string): GpuCase {
+  const dims = new Map([
+    ["H", 32],
+    ["W", 32],
+  ]);
+  const module = readModel(join(folder, file), { dims }).value ?? readModel(join(folder, file)).value!;
+  const optimized = optimize(module, { target: wgslTarget }).value!.module;
+  const program = wgslProgram(optimized, wgslTile);
+  return { name: file, program, module, inputs: randomInputs(module, seededRandom(1)) };
+}
+
+function fused(name: string, module: Module): GpuCase {
+  const program = wgslProgram(fuse.run(module, context));
+  return { name, program, module, inputs: randomInputs(module, seededRandom(1)) };
+}

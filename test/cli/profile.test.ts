@@ -1,0 +1,105 @@
+// `cleave profile`: the structure of its answer; times are not looked at, since they are the machine's.
+
+import { expect, test } from "vitest";
+import { productProgram, streamProgram } from "#compile/roofline.js";
+import { profile } from "#compile/profile.js";
+import { optimize } from "#compile/optimize.js";
+import { targets } from "#compile/targets.js";
+import { checkProgram } from "#kernel/check.js";
+import { profileText } from "#report/profile.js";
+import { readModel } from "../../src/node.js";
+import { cleave } from "./terminal.js";
+
+const quick = {
+  warmup: 0,
+  runs: 3,
+  roofline: { macs: 1e4, elements: 1000, milliseconds: 0 },
+};
+
+function model(name: string, target: "js" | "wasm") {
+  const read = readModel(`examples/${name}.net`).value!;
+  return { ...optimize(read, { target: targets[target].target }).value!.module, sources: read.sources };
+}
+
+test.each(["wasm", "js"] as const)(
+  "%s: every kernel of the module, with its work and its place",
+  async (target) => {
+    const { sources, ...module } = model("fm_resnet16", target);
+    const report = await profile(module, { ...quick, target, sources });
+    expect(report).toMatchObject({ name: "fm_resnet16", target, threads: 1, runs: 3 });
+    expect(report.kernels.map(({ order }) => order)).toEqual([...report.kernels.keys()]);
+    expect(report.kernels.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 6);
+    const ops = report.kernels.flatMap((kernel) => kernel.ops);
+    const nodes = [...module.graph.nodes.values()].filter(({ op }) => op !== "input" && op !== "constant");
+    // Views take no kernel.
+    expect(nodes.map(({ name }) => name)).toEqual(expect.arrayContaining(ops.map(({ name }) => name)));
+    for (const kernel of report.kernels) {
+      const { bytes, roofline, macs, macsDone } = kernel;
+      expect(bytes).toBeGreaterThan(0);
+      const compute = macsDone / report.machine.macsPerSecond;
+      const memory = bytes / report.machine.bytesPerSecond;
+      expect(roofline.milliseconds).toBeGreaterThanOrEqual(1000 * Math.max(compute, memory) * 0.999);
+      if (kernel.kernel.startsWith("winograd")) expect(macsDone).toBeLessThan(macs);
+      expect(kernel.ops[0]?.line).toMatch(/^fm_resnet16\.net:\d+: /);
+    }
+    expect(report.kernels.some(({ kernel }) => kernel.startsWith("winograd"))).toBe(true);
+    expect(report.rooflineMilliseconds).toBeGreaterThan(0);
+  },
+);
+
+test("sorted by time, the slowest comes first", async () => {
+  const { sources, ...module } = model("fm_mobile", "wasm");
+  const report = await profile(module, { ...quick, sources });
+  const [slow = -1] = report.kernels
+    .toSorted((a, b) => b.milliseconds - a.milliseconds)
+    .map(({ order }) => order);
+  const rows = (sort: "order" | "time") => profileText(report, sort).split("\n").slice(4);
+  expect(rows("time")[0]).toMatch(new RegExp(`^ *${slow} `));
+  expect(rows("order")[0]).toMatch(/^ *0 .*fm_mobile\.net:13,15 /);
+  expect(rows("order").toSorted()).toEqual(rows("time").toSorted());
+});
+
+test("the command prints a table, or JSON without infinities", async () => {
+  const { code, out, err } = await cleave(
+    "profile",
+    "examples/fm_mobile.net",
+    "--runs",
+    "2",
+    "--winograd",
+    "off",
+  );
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  expect(out).toMatch(/^fm_mobile on wasm, 1 thread: [\d.]+ ms a run, the median of 2\nthis machine: /);
+  const json = await cleave("profile", "examples/seed.net", "--runs", "1", "--target", "js", "--json");
+  expect(json.code).toBe(0);
+  expect(JSON.parse(json.out)).toMatchObject({ name: "seed", target: "js", runs: 1 });
+  expect(json.out).not.toMatch(/"(Infinity|NaN)"/);
+});
+
+test("threads are for WebAssembly", async () => {
+  const { code, err } = await cleave("profile", "examples/seed.net", "--target", "js", "--threads", "2");
+  expect(code).toBe(2);
+  expect(err).toContain("--threads is for the target wasm");
+});
+
+test("kernels on a GPU are not timed", async () => {
+  const { code, err } = await cleave("profile", "examples/seed.net", "--target", "wgsl");
+  expect(code).toBe(2);
+  expect(err).toContain("--target is wasm or js");
+  const { sources: _, ...module } = model("seed", "wasm");
+  await expect(profile(module, { target: "wgsl" })).rejects.toThrow(TypeError);
+});
+
+test.each(["wasm", "js"] as const)(
+  "%s: the kernels that measure the machine keep the rules of the IR",
+  (target) => {
+    for (const threads of [1, 2]) {
+      for (const program of [productProgram(target, 1e5, threads), streamProgram(target, 1000, threads)]) {
+        const inputs = program.inputs.map(
+          ({ name, shape }) => [name, new Float32Array(shape[0]!).fill(1)] as const,
+        );
+        expect(checkProgram(program, new Map(inputs)).findings).toEqual([]);
+      }
+    }
+  },
+);

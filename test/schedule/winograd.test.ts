@@ -1,0 +1,51 @@
+// Which convolutions Winograd's algorithm computes, and why others not: `{"winograd": …, "winogradMemory": …}` are the options.
+
+import { expect, test } from "vitest";
+import { jsTarget } from "#backend/js/target.js";
+import { wasmTarget } from "#backend/wasm/target.js";
+import { wgslTarget } from "#backend/wgsl/target.js";
+import { nodeOf } from "#ir/graph.js";
+import { elements } from "#ir/type.js";
+import { fuse } from "#passes/fuse.js";
+import { lower } from "#kernel/lower.js";
+import { schedule } from "#schedule/schedule-graph.js";
+import { cases } from "../cases.js";
+import { moduleOf } from "./module-of.js";
+
+cases(import.meta.dirname, "winograd.txt", (text, { options: { target: name = "wasm", ...options } }) => {
+  const target = [jsTarget, wasmTarget, wgslTarget].find((one) => one.name === name)!;
+  const fused = fuse.run(moduleOf(text), { target, options: {}, report: () => {} });
+  const { graph, convolutions, winograd } = schedule(fused, target, options);
+  expect([...winograd.keys()]).toEqual(
+    convolutions.flatMap(({ node, size }) => (size === undefined ? [] : [node])),
+  );
+  return convolutions
+    .map(({ node, size, reason, costs }) => {
+      const ways = costs.map((cost) => `${cost.size}×${cost.size} ${cost.bytes} B, ${cost.macs} MACs`);
+      const chosen = size === undefined ? `directly: ${reason}` : `${size}×${size}`;
+      return [`${nodeOf(graph, node).name} ${chosen}`, ...ways].join("\n  ");
+    })
+    .join("\n");
+});
+
+const twoLayers = `net n {
+  input x: f32[1, 28, 28, 64]
+  y = conv2d(x, filters=64, kernel=3x3, padding=same, bias=false)
+  output z = conv2d(y, filters=64, kernel=3x3, padding=same, bias=false)
+}`;
+
+test.each([1, 1.5, 2, 3, 10])("weights stay within %s times the model's", (winogradMemory) => {
+  const module = moduleOf(twoLayers);
+  const { weights, staged = [], prepared } = lower(schedule(module, wasmTarget, { winogradMemory }));
+  const sum = (all: readonly { readonly elements: number }[]) =>
+    all.reduce((total, { elements: one }) => total + one, 0);
+  const constants = [...module.graph.nodes.values()].filter((node) => node.op === "constant");
+  const own = constants.reduce((total, node) => total + elements(node.type.shape), 0);
+  // What stays of the packed file, and what is computed of the rest.
+  expect(sum(weights) - sum(staged) + prepared).toBeLessThanOrEqual(winogradMemory * own);
+  expect(staged.length > 0).toBe(winogradMemory > 1);
+});
+
+test.each([0.5, Number.NaN, -1])("%s is no limit of memory", (winogradMemory) => {
+  expect(() => schedule(moduleOf(twoLayers), wasmTarget, { winogradMemory })).toThrow(TypeError);
+});

@@ -1,0 +1,107 @@
+// The web page of examples/web, built as its users build it, served, and opened in Chromium.
+
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { preview } from "vite";
+import { expect } from "vitest";
+import { readImage } from "#cli/image.js";
+import type { Shown } from "../../examples/web/shown.js";
+import type { Watch } from "./chromium.js";
+import { launch, ready, watch } from "./chromium.js";
+
+export const root = join(import.meta.dirname, "../..");
+export const folder = join(root, "examples/web");
+export const configFile = join(folder, "vite.config.ts");
+
+export const desktop: BrowserContextOptions = { viewport: { width: 1120, height: 900 } };
+export const phone: BrowserContextOptions = {
+  viewport: { width: 360, height: 740 },
+  deviceScaleFactor: 2,
+  isMobile: true,
+  hasTouch: true,
+};
+
+interface Visit {
+  /** The page's address, if it is not that of the built page. */
+  readonly address?: string;
+  /** Runs before the page's own scripts. */
+  readonly script?: string;
+}
+
+/** Opens the page, does something with it, and sees that nothing went wrong. */
+export type VisitPage = (
+  work: (page: Page, seen: Watch) => Promise<void>,
+  options?: BrowserContextOptions,
+  visit?: Visit,
+) => Promise<void>;
+
+export interface Site {
+  readonly visit: VisitPage;
+  close(): Promise<void>;
+}
+
+/** Builds the page and serves the build. */
+export async function openSite(): Promise<Site> {
+  execFileSync("npm", ["run", "--silent", "web:build"], { cwd: root, stdio: "pipe" });
+  const server = await preview({
+    root: folder,
+    configFile,
+    logLevel: "silent",
+    preview: { host: "localhost", port: 4780 },
+  });
+  const browser = await launch();
+  return {
+    async visit(
+      work,
+      options = desktop,
+      { address = server.resolvedUrls?.local[0] ?? "", script = "" } = {},
+    ) {
+      const context = await browser.newContext(options);
+      try {
+        const page = await context.newPage();
+        await page.addInitScript(script);
+        const seen = watch(page);
+        await page.goto(address);
+        await ready(page, "cleaveDemo");
+        await work(page, seen);
+        expect(seen.problems).toEqual([]);
+      } finally {
+        await context.close();
+      }
+    },
+    async close() {
+      await browser.close();
+      await server.close();
+    },
+  };
+}
+
+/** What the page shows once it has nothing more to do. */
+export function settled(page: Page): Promise<Shown> {
+  return page.evaluate("cleaveDemo.settled()") as Promise<Shown>;
+}
+
+/** What the page shows when it shows another input than before. */
+export async function changed(page: Page, before: Shown): Promise<Shown> {
+  let shown = before;
+  await expect
+    .poll(async () => (shown = await settled(page)).pixels, { timeout: 10_000 })
+    .not.toEqual(before.pixels);
+  return shown;
+}
+
+export async function choose(page: Page, group: string, value: string): Promise<void> {
+  await page.locator(`#${group} label:has(input[value="${value}"])`).click();
+}
+
+/** The input that `cleave run` makes of an image file. */
+export async function pixelsOf(path: string): Promise<Float32Array> {
+  const { value, diagnostics } = await readImage(path, [1, 28, 28, 1], {
+    scale: 1 / 255,
+    mean: [0],
+    std: [1],
+  });
+  if (!value) throw new Error(diagnostics.map((one) => one.message).join("\n"));
+  return value;
+}
