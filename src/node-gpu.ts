@@ -41,5 +41,5 @@ const alive = new Set<object>();
 export function gpuDiagnostic(cause: unknown): Result<never> | undefined {
   if (!(cause instanceof Error) || cause.name !== "GpuError") return undefined;
   const { code } = cause as Error & { code: string };
-  return { diagnostics: [error(code, cause.message, code === "no-adapter" ? { help } : {})] };
+  return { diagnostics: [error(code, cause.message, code === "no-adapter" ? { help: help.slice(1) } : {})] };
 }

@@ -1,27 +1,34 @@
 // Emitted modules for WebGPU in Chromium against the interpreter: every op, random nets and graphs, the examples; and every way
 // to fail.
 
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { afterAll, describe, expect, test } from "vitest";
 import type { Artifact } from "#backend/artifact.js";
 import { emitWgsl } from "#backend/wgsl/emit.js";
 import { emit } from "#compile/emit.js";
+import { halfKernels } from "#interpret/tolerance.js";
+import type { GpuNet } from "#runtime/wgsl.js";
 import type { GpuCase } from "../backend/wgsl/cases.js";
 import { exampleCase, exampleFiles, graphCases, netCases, opCases } from "../backend/wgsl/cases.js";
 import { arraysOf, disagreement } from "../backend/wgsl/programs.js";
 import { computingOps } from "../op-module.js";
 import { moduleOf } from "../schedule/module-of.js";
-import type { Server, Watch } from "./chromium.js";
 import { hasChromium, inPage, launch, ready, serve, untrusted, watch } from "./chromium.js";
 
 const samples = Number(process.env["SAMPLES"] ?? 2);
 const seeds = Number(process.env["SEEDS"] ?? 4);
 const slow = 300_000;
 
+/** What the page gives for a module. */
+interface Result extends Pick<GpuNet, "precision" | "launches"> {
+  readonly outputs: Readonly<Record<string, readonly number[]>>;
+}
+
 /** The page: runs modules side by side on one device, or does something with one and says the code of the error. */
 const script = `
 const adapter = await navigator.gpu?.requestAdapter();
-const device = await adapter?.requestDevice();
+const requiredFeatures = adapter?.features.has("shader-f16") ? ["shader-f16"] : [];
+const device = await adapter?.requestDevice({ requiredFeatures });
 device?.addEventListener("uncapturederror", ({ error }) => console.error(error.message));
 
 async function runOne(address, inputs, options) {
@@ -30,7 +37,9 @@ async function runOne(address, inputs, options) {
   const arrays = Object.entries(inputs).map(([name, values]) => [name, Float32Array.from(values)]);
   const outputs = await net.run(Object.fromEntries(arrays));
   net.dispose();
-  return Object.fromEntries(Object.entries(outputs).map(([name, values]) => [name, [...values]]));
+  const { precision, launches } = net;
+  const lists = Object.entries(outputs).map(([name, values]) => [name, [...values]]);
+  return { outputs: Object.fromEntries(lists), precision, launches };
 }
 
 globalThis.runAll = (modules) =>
@@ -75,35 +84,28 @@ globalThis.codeOf = async (failure, address, x) => {
 globalThis.adapter = adapter?.info.architecture ?? "none";
 `;
 
-describe.skipIf(!hasChromium)("in Chromium", () => {
-  const files = new Map<string, string | Uint8Array>();
-  let folders = 0;
-  let browser: Browser;
-  let server: Server;
-  let page: Page;
-  let seen: Watch;
+const files = new Map<string, string | Uint8Array>();
+let folders = 0;
 
-  beforeAll(async () => {
-    server = await serve(
-      (path) =>
-        path === "/"
-          ? `<!doctype html><link rel="icon" href="data:,"><script type="module">${script}</script>`
-          : files.get(path),
-      {},
-    );
-    browser = await launch();
-    page = await browser.newPage();
-    seen = watch(page);
-    await page.goto(server.url);
-    await ready(page, "adapter");
-    expect(await inPage(page, "() => adapter"), "Chromium finds no adapter").not.toBe("none");
-  }, slow);
+const html = `<!doctype html><link rel="icon" href="data:,"><script type="module">${script}</script>`;
+const server = await serve((path) => (path === "/" ? html : files.get(path)), {});
+const browser = hasChromium ? await launch() : undefined;
+afterAll(async () => {
+  await browser?.close();
+  server.close();
+});
 
-  afterAll(async () => {
-    await browser?.close();
-    server?.close();
-  });
+const page = await browser?.newPage();
+const seen = page && watch(page);
+if (page) await page.goto(server.url).then(() => ready(page, "adapter"));
+const hasAdapter = page && (await inPage<string>(page, "() => adapter")) !== "none";
+if (page && !hasAdapter) {
+  const message = "Chromium finds no WebGPU adapter: nothing of the target wgsl runs in it.";
+  if (process.env["CI"]) throw new Error(message);
+  process.stderr.write(`\n*** SKIPPED *** ${message}\n\n`);
+}
 
+describe.skipIf(!hasAdapter)("in Chromium", () => {
   /** Serves what `cleave compile` would write, in a folder of its own; the module's address. */
   function place({ name, module, weights }: Artifact): string {
     const folder = `/${(folders += 1)}`;
@@ -112,18 +114,19 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     return `${folder}/${name}.mjs`;
   }
 
-  async function expectAgreement(cases: readonly GpuCase[]): Promise<void> {
+  async function expectAgreement(cases: readonly GpuCase[], f16 = false): Promise<void> {
     const given = cases.map(({ program, inputs }) => ({
-      address: place(emitWgsl(program, { version: "test" })),
+      address: place(emitWgsl(program, { version: "test", f16 })),
       inputs: Object.fromEntries(
         Object.entries(arraysOf(inputs)).map(([name, values]) => [name, [...values]]),
       ),
     }));
-    const results = await inPage<Record<string, number[]>[]>(page, "(modules) => runAll(modules)", given);
-    for (const [at, one] of cases.entries())
-      expect(disagreement(results[at]!, one), one.name).toBeUndefined();
-    expect(seen.problems).toEqual([]);
-    expect(seen.warnings).toEqual([]);
+    const results = await inPage<Result[]>(page!, "(modules) => runAll(modules)", given);
+    for (const [at, one] of cases.entries()) {
+      const { outputs, ...net } = results[at]!;
+      expect(disagreement(outputs, one, halfKernels(net)), one.name).toBeUndefined();
+    }
+    expect(seen).toEqual({ problems: [], warnings: [] });
     files.clear();
   }
 
@@ -139,6 +142,11 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
 
   test("random nets, fused", () => expectAgreement(netCases(seeds)), slow);
   test("random graphs over all ops, fused", () => expectAgreement(graphCases(seeds)), slow);
+  test(
+    "modules for f16, in halves where the adapter has them",
+    () => expectAgreement([...netCases(2), exampleCase("fm_mobile.net")], true),
+    slow,
+  );
   test.each(exampleFiles)(
     "%s, optimized, at a small size",
     (file) => expectAgreement([exampleCase(file)]),
@@ -155,23 +163,23 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
       inPage(on, "(...call) => codeOf(...call)", failure, place(made), x);
 
     test("a lost device, after which a new load works", async () => {
-      expect(await codeOf(page, "lost")).toBe("device-lost");
-      expect(await codeOf(page, "load")).toBe("none");
+      expect(await codeOf(page!, "lost")).toBe("device-lost");
+      expect(await codeOf(page!, "load")).toBe("none");
     });
 
     test("refused commands and shaders", async () => {
-      expect(await codeOf(page, "refused")).toBe("validation");
+      expect(await codeOf(page!, "refused")).toBe("validation");
       const broken = { ...artifact, module: artifact.module.replace("@compute", "@computer") };
-      expect(await codeOf(page, "load", broken)).toBe("validation");
+      expect(await codeOf(page!, "load", broken)).toBe("validation");
     });
 
     test("memory that cannot be had", async () => {
-      expect(await codeOf(page, "full")).toBe("out-of-memory");
+      expect(await codeOf(page!, "full")).toBe("out-of-memory");
     });
 
     test("too small limits", async () => {
       const large = artifact.module.replace(/(maxStorageBuffersPerShaderStage: )\d+/, "$1100");
-      expect(await codeOf(page, "load", { ...artifact, module: large })).toBe("limits");
+      expect(await codeOf(page!, "load", { ...artifact, module: large })).toBe("limits");
     });
 
     test("a page that is not trusted has no WebGPU, and a browser may have no adapter", async () => {

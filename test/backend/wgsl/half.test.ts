@@ -1,6 +1,7 @@
 // Modules for f16: who asks for what, halves in memory, and f32 where the device has none.
 
 import { expect, test } from "vitest";
+import { emitWgsl } from "#backend/wgsl/emit.js";
 import { compile } from "#compile/compile.js";
 import { load as loadArtifact } from "#compile/load.js";
 import { verifyArtifact } from "#compile/verify-artifact.js";
@@ -12,6 +13,7 @@ import { floatToHalf } from "#weights/half.js";
 import { nodeGpu } from "../../../src/node-gpu.js";
 import { moduleOf } from "../../schedule/module-of.js";
 import { computingDevice, describeOn, withBuffers } from "./device.js";
+import { wgslProgram } from "./programs.js";
 
 const text = `net n {
   input x: f32[N, 6, 6, 4]
@@ -96,6 +98,15 @@ describeOn(device)("on an adapter", () => {
     }
     expect(results[1]).toEqual(results[0]);
     plain.destroy();
+  });
+
+  test("a number beyond the largest half is stored as that", async () => {
+    const module = moduleOf("net n {\n  input x: f32[1, 4]\n  a = x * 2.0\n  output y = a * 0.5\n}");
+    const artifact = emitWgsl(wgslProgram(module), { version: "test", f16: true });
+    const net = await loadArtifact(artifact, { device: device! });
+    const { y } = await net.run({ x: Float32Array.of(24_000, 40_000, -1e5, 2e5) });
+    expect([...y!]).toEqual(canHalve ? [24_000, 32_752, -32_752, 32_752] : [24_000, 40_000, -1e5, 2e5]);
+    net.dispose();
   });
 
   test("samples, agreement, and half the bytes", async () => {
