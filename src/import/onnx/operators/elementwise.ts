@@ -172,7 +172,7 @@ function cast(node: OnnxNode, ctx: Context, to: Value["type"]): Value {
   return { ...(x.type.kind === "int" ? x : truncate(ctx, x)), type: to };
 }
 
-/** A cast; small integer types wrap around, which nobody's network counts on. */
+/** A cast. Values beyond a small integer type stay as they are; they do not wrap around. */
 export const castTo = cast;
 
 const composed: OperatorTable = {

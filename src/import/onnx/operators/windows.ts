@@ -48,11 +48,11 @@ function conv(node: OnnxNode, ctx: Context): Value {
     );
   const { kernel: _, ...window } = windowOf(node, [height, width], [kh, kw], x.shape.length - 2);
   const bias = b ? [weightOf(b, "the bias of Conv")] : [];
-  const image2 =
+  const result =
     groups === depth && groups > 1
       ? ctx.build.emit("depthwise_conv2d", [image, kernel, ...bias], { ...window })
       : ctx.build.emit("conv2d", [image, kernel, ...bias], { ...window, groups });
-  return valueOfImage(ctx, image2, x);
+  return valueOfImage(ctx, result, x);
 }
 
 /** `[m, c/g, kh, kw]` → `[kh, kw, c/g, m]`. */
