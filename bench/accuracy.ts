@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Module } from "../src/index.js";
+import { targets } from "../src/compile/targets.js";
 import { emit, load, optimize, passes } from "../src/index.js";
 import { readModel } from "../src/node.js";
 import { argMax, testImages } from "./fashion-mnist.js";
@@ -14,12 +15,14 @@ import { inputShape, onnxruntime } from "./peers.js";
 const usage = `accuracy [options]
   --images N       how many of the 10,000 test images (default: all)
   --onnx FOLDER    the networks as they were exported from training, <name>.onnx; default: written from the .net files
+  --target NAME    js or wasm (default: wasm)
   --each-pass      the module after each pass, not only after the last`;
 
 const { values: options } = parseArgs({
   options: {
     images: { type: "string", default: "10000" },
     onnx: { type: "string" },
+    target: { type: "string", default: "wasm" },
     "each-pass": { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -28,6 +31,13 @@ if (options.help) {
   console.log(usage);
   process.exit(0);
 }
+const targetName = options.target;
+if (targetName !== "js" && targetName !== "wasm") {
+  console.error(`accuracy: --target is js or wasm, not ${targetName}`);
+  process.exit(2);
+}
+const own = `cleave-${targetName}`;
+const { target } = targets[targetName];
 
 const pixels = 28 * 28;
 const classes = 10;
@@ -45,7 +55,7 @@ for (const name of ["fm_resnet16", "fm_mobile"]) {
     const logits = await ownLogits(model, stopAfter);
     say({
       name,
-      runtime: stopAfter === undefined ? "cleave-js" : `cleave-js after ${stopAfter}`,
+      runtime: stopAfter === undefined ? own : `${own} after ${stopAfter}`,
       accuracy: accuracy(logits),
       largestLogitDifference: logits.reduce(
         (most, value, index) => Math.max(most, Math.abs(value - (reference[index] ?? Number.NaN))),
@@ -76,11 +86,14 @@ async function peerLogits(name: string, model: Module): Promise<Float32Array> {
   return logits;
 }
 
-/** The same from the emitted JavaScript, which takes all images in one call. */
+/** The same from the emitted module, which takes all images in one call. */
 async function ownLogits(model: Module, stopAfter: string | undefined): Promise<Float32Array> {
-  const { value, diagnostics } = optimize(model, stopAfter === undefined ? {} : { stopAfter });
+  const { value, diagnostics } = optimize(model, {
+    target,
+    ...(stopAfter === undefined ? {} : { stopAfter }),
+  });
   if (!value) throw new Error(diagnostics.map((one) => one.message).join("\n"));
-  const net = await load(emit(value.module));
+  const net = await load(emit(value.module, { target: targetName as "js" | "wasm" }));
   const { logits } = net.runSync({ image: images });
   net.dispose();
   return logits ?? new Float32Array();
