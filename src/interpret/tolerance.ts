@@ -2,27 +2,30 @@
 
 import type { NodeId } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
-import { topological } from "#ir/order.js";
 import type { Tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
 import { elements } from "#ir/type.js";
-import { macsOf, opOf } from "#ops/index.js";
+import { macsOf } from "#ops/index.js";
 import { interpret } from "./interpret.js";
 
+/** What a net that stores f16 on the way adds to its tolerance: how many kernels do, and `scale` of `interpretScaled`. */
+export interface Halves {
+  readonly kernels: number;
+  readonly scale: number;
+}
+
 /**
- * How far an f32 result may be from the reference: 2⁻²³ · (8 + 4·√K) · max|scale|, K the longest reduction on the way and
- * `scale` the values on the way (`interpretScaled`). Rounding errors of a sum of K terms grow like √K when they are
- * independent (Higham and Mary 2019, "A New Approach to Probabilistic Rounding Error Analysis"); 4 is four standard
- * deviations, and 8 covers what is not a sum.
+ * How far an f32 result may be from the reference: 2⁻²³ · (8 + 4·√K) · max|reference|, K the longest reduction on the
+ * way. Rounding errors of a sum of K terms grow like √K when they are independent (Higham and Mary 2019, "A New Approach
+ * to Probabilistic Rounding Error Analysis"); 4 is four standard deviations, and 8 covers what is not a sum.
  *
- * Where `kernels` of them store f16 (0: none does), 2⁻¹¹ · 4·√kernels · max|scale| is added. Each rounds every value that it stores,
- * and has read rounded weights: to 11 bits, so by at most 2⁻¹¹ of itself, evenly spread, which is a deviation of 2⁻¹¹/√3. Two
- * such errors a kernel, independent of each other, make √(2·kernels/3) of 2⁻¹¹, and four standard deviations of that are 3.3·√kernels.
+ * Where kernels store f16, 2⁻¹¹ · 4·√kernels · scale is added. Each rounds every value that it stores, and has read rounded
+ * weights: to 11 bits, so by at most 2⁻¹¹ of itself, evenly spread, which is a deviation of 2⁻¹¹/√3. Two such errors a kernel,
+ * independent of each other, make √(2·kernels/3) of 2⁻¹¹, and four standard deviations of that are 3.3·√kernels.
  */
-export function tolerance(longest: number, scale: ArrayLike<number>, kernels = 0): number {
-  const single = 2 ** -23 * (8 + 4 * Math.sqrt(longest));
-  const half = kernels > 0 ? 2 ** -11 * 4 * Math.sqrt(kernels) : 0;
-  return (single + half) * greatest(scale);
+export function tolerance(longest: number, reference: ArrayLike<number>, halves?: Halves): number {
+  const single = 2 ** -23 * (8 + 4 * Math.sqrt(longest)) * greatest(reference);
+  return halves ? single + 2 ** -11 * 4 * Math.sqrt(halves.kernels) * halves.scale : single;
 }
 
 /** How many kernels of a loaded net round what they store to f16, for `tolerance`: 0 where f32 is stored. */
@@ -41,11 +44,8 @@ export interface Scaled {
 }
 
 /**
- * The outputs by name, each with the scale of its tolerance. A rounding error is relative to the value that is rounded, and
- * later ops carry it along as it is: with a = 1000.001 and b = 1000, a − b = 0.001 has the errors of a and b, which are 10⁶
- * times larger than any of its own. Relative to the result alone no tolerance holds, so it is relative to the
- * greatest value on the way (Higham 2002, "Accuracy and Stability of Numerical Algorithms", §1.7). Weights do not count: they
- * are read, not computed. Throws as `interpret` does.
+ * The outputs by name, each with the greatest value on the way to it: what a kernel stores as f16 is rounded relative to itself,
+ * and later ops carry the error along as it is. Weights do not count: they are read, not computed. Throws as `interpret` does.
  */
 export function interpretScaled(
   module: Module,
@@ -81,19 +81,10 @@ function greatest(values: ArrayLike<number>): number {
   return most;
 }
 
-/**
- * The longest reduction of a graph, in terms: per-element MACs, the elements that one result of a reduction reads, or the ops of
- * a row of elementwise ones, since a sum that is written out is rounded as often as one that is a single op.
- */
+/** The longest reduction of a graph, in terms: per-element MACs, or the elements that one result of a reduction reads. */
 export function longestReduction({ graph }: Module): number {
   let longest = 1;
-  const rows = new Map<NodeId, number>();
-  for (const node of topological(graph)) {
-    if (opOf(node.op).scalar) {
-      const row = 1 + node.inputs.reduce((most, id) => Math.max(most, rows.get(id) ?? 0), 0);
-      rows.set(node.id, row);
-      longest = Math.max(longest, row);
-    }
+  for (const node of graph.nodes.values()) {
     const inputs = operands(graph, node).map((input) => input.type);
     const results = elements(node.type.shape);
     const terms = macsOf(node, inputs) / results;
@@ -105,17 +96,17 @@ export function longestReduction({ graph }: Module): number {
 
 /**
  * The index of the first element that is further off than the tolerance (NaN and ∞ must agree), or −1. `scale` holds the
- * values whose size sets the tolerance: `[scale]` of `interpretScaled`, or for one op alone its value on the absolute values
- * of its operands, since the error of a sum that cancels is in proportion to the sum of |terms| (Higham 2002, §4.2).
+ * values whose size sets the tolerance: for one op alone its value on the absolute values of its operands, since the error of
+ * a sum that cancels is in proportion to the sum of |terms| (Higham 2002, "Accuracy and Stability of Numerical Algorithms", §4.2).
  */
 export function firstDifference(
   actual: ArrayLike<number>,
   reference: ArrayLike<number>,
   longest: number,
   scale: ArrayLike<number> = reference,
-  kernels = 0,
+  halves?: Halves,
 ): number {
-  const allowed = tolerance(longest, scale, kernels);
+  const allowed = tolerance(longest, scale, halves);
   for (let index = 0; index < reference.length; index += 1) {
     const a = actual[index] ?? Number.NaN;
     const b = reference[index] ?? Number.NaN;

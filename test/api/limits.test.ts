@@ -23,8 +23,7 @@ import {
 test.each([
   ["a chain", "  repeat 20000 { x = tanh(x) }\n  output x", 20_000],
   ["residuals", "  repeat 1000 { x = x + tanh(x) }\n  output x", 2000],
-  // Its sums stay small: adding one number thousands of times rounds the same way each time.
-  ["a sum", `  z = tanh(x)\n  output y = ${"z + x - z - x + ".repeat(1250)}x`, 5001],
+  ["a sum", `  z = tanh(x)\n  output y = ${"z + ".repeat(4999)}x`, 5000],
   ["a pipe", `  output y = x ${"|> tanh |> abs ".repeat(2500)}`, 5000],
   [
     "branches",
@@ -51,7 +50,9 @@ test.each([
   expect(lines.some(({ kind }) => kind !== "same")).toBe(true);
   expect(diffGraphs(model, module).changed.length).toBeGreaterThan(0);
   expect(printKernels(lower(scheduleModule(module, jsTarget)))).toContain("grid block");
+  // Thousands of roundings in a row are more than f32 kernels are held to; those of JavaScript compute in f64.
+  expect(emit(module).launches).toBeGreaterThan(0);
   const sources = new Map([["long.net", text]]);
-  for (const one of await verifyArtifact(emit(module, { sources }), model))
+  for (const one of await verifyArtifact(emit(module, { sources, target: "js" }), model))
     expect(one).toMatchObject({ agrees: true });
 });

@@ -1,7 +1,8 @@
 // Nets of several ops, fused and not, through schedule and templates: random ones, and chains that have templates of their own.
 
 import { describe, expect, test } from "vitest";
-import { firstDifference, interpretScaled, longestReduction } from "#interpret/tolerance.js";
+import { interpret } from "#interpret/interpret.js";
+import { firstDifference, longestReduction } from "#interpret/tolerance.js";
 import type { Module } from "#ir/weights.js";
 import { checkProgram } from "#kernel/check.js";
 import type { KernelProgram } from "#kernel/ir.js";
@@ -59,15 +60,15 @@ function summary(program: KernelProgram): string {
 
 function expectSame(module: Module, variant: Variant, context: string): void {
   const inputs = randomInputs(module, seededRandom(1));
-  const expected = interpretScaled(module, inputs);
+  const expected = interpret(module, inputs);
   const program = lowered(module, variant);
   const rounded = new Map([...inputs].map(([name, { data }]) => [name, Float32Array.from(data)]));
   const checked = checkProgram(program, rounded);
   expect(checked.findings, `${variant.name}\n${context}`).toEqual([]);
   for (const outputs of [checked.outputs, runProgram(program, inputs)]) {
-    for (const [name, { value, scale }] of expected) {
+    for (const [name, value] of expected) {
       const actual = outputs.get(name)!;
-      const at = firstDifference(actual, value.data, longestReduction(module), [scale]);
+      const at = firstDifference(actual, value.data, longestReduction(module));
       const where = `${name}[${at}]: ${actual[at]} for ${value.data[at]}`;
       expect(at, `${variant.name}: ${where}\n${context}`).toBe(-1);
     }

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { jsTarget } from "#backend/js/target.js";
 import { fuse } from "#passes/fuse.js";
-import { firstDifference, interpretScaled, longestReduction } from "#interpret/tolerance.js";
+import { interpret } from "#interpret/interpret.js";
+import { firstDifference, longestReduction } from "#interpret/tolerance.js";
 import { seededRandom } from "#ops/random.js";
 import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
@@ -49,10 +50,10 @@ test.each(files)("%s, made small", (file) => {
 
 function expectSame(module: Module, target: Target, context: string): void {
   const inputs = randomInputs(module, seededRandom(1));
-  const expected = interpretScaled(module, inputs);
+  const expected = interpret(module, inputs);
   const actual = execute(schedule(module, target), inputs);
-  for (const [name, { value, scale }] of expected) {
-    const at = firstDifference(actual.get(name)!, value.data, longestReduction(module), [scale]);
+  for (const [name, value] of expected) {
+    const at = firstDifference(actual.get(name)!, value.data, longestReduction(module));
     expect(at, `${name}: ${actual.get(name)![at]} for ${value.data[at]}\n${context}`).toBe(-1);
   }
 }

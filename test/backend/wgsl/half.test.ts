@@ -69,7 +69,7 @@ test("shaders for f16 are files of their own; without it nothing of it is in the
 
 test("the tolerance of halves is theirs alone", () => {
   expect(tolerance(9, [2])).toBe(2 * 2 ** -23 * 20);
-  expect(tolerance(9, [2], 4)).toBe(2 * (2 ** -23 * 20 + 2 ** -11 * 8));
+  expect(tolerance(9, [2], { kernels: 4, scale: 2 })).toBe(2 * (2 ** -23 * 20 + 2 ** -11 * 8));
 });
 
 describeOn(device)("on an adapter", () => {

@@ -77,8 +77,8 @@ export function disagreement(
     const comparable = Float64Array.from(data, (one, at) =>
       Number.isFinite(one) ? one : (values[at] ?? Number.NaN),
     );
-    // What is stored as f16 on the way has errors of its size; in f32 the stricter scale holds, that of the result.
-    const at = firstDifference(values, comparable, longest, kernels > 0 ? [scale] : comparable, kernels);
+    const halves = kernels > 0 ? { kernels, scale } : undefined;
+    const at = firstDifference(values, comparable, longest, comparable, halves);
     if (at >= 0) return `${name}[${at}]: ${values[at]} for ${data[at]}`;
   }
   return undefined;
