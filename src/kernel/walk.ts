@@ -123,6 +123,28 @@ export function walkStatements(
   }
 }
 
+/**
+ * The values that a statement evaluates, operands before what they are operands of, with how often each is used; registers and constants
+ * are left out. `repeats` says how often a printer writes the operands of a value.
+ */
+export function countUses(
+  statement: Statement,
+  repeats: (value: Value) => number = () => 1,
+): ReadonlyMap<Value, number> {
+  const uses = new Map<Value, number>();
+  const order: Value[] = [];
+  const count = (value: Value, times: number): void => {
+    if (value.kind === "register" || value.kind === "const") return;
+    const before = uses.get(value) ?? 0;
+    uses.set(value, before + times);
+    if (before > 0) return;
+    for (const operand of operandsOf(value)) count(operand, repeats(value));
+    order.push(value);
+  };
+  for (const value of valuesOf(statement)) count(value, 1);
+  return new Map(order.map((value) => [value, uses.get(value) ?? 0]));
+}
+
 /** Calls `visit` for a value and all below it, each shared one once. */
 export function walkValue(value: Value, visit: (value: Value) => void, seen = new Set<Value>()): void {
   if (seen.has(value)) return;

@@ -2,7 +2,7 @@
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Address, Kernel, Place, Register, Statement, Value } from "#kernel/ir.js";
-import { operandsOf, valuesOf } from "#kernel/walk.js";
+import { countUses, operandsOf } from "#kernel/walk.js";
 import type { Code } from "../text.js";
 import { call, element, name } from "../text.js";
 import { binary, conditional, integerSum, negative, number, toI32 } from "./code.js";
@@ -236,23 +236,12 @@ export function createExpressions(options: ExpressionOptions): Expressions {
 
   function hoistShared(statement: Statement): string[] {
     hoisted.clear();
-    const uses = new Map<Value, number>();
-    const order: Value[] = [];
-    const count = (value: Value, times: number) => {
-      if (value.kind === "register" || value.kind === "const") return;
-      const before = uses.get(value) ?? 0;
-      uses.set(value, before + times);
-      if (before > 0) return;
-      for (const operand of operandsOf(value)) count(operand, repeats(value, lanes));
-      order.push(value);
-    };
-    for (const value of valuesOf(statement)) count(value, 1);
     const lines: string[] = [];
     // A vec is stored element by element: what it reads is read before the first is written.
     const late = statement.kind === "store" && lanes > 1 && statement.value.type === "vec";
-    for (const value of order) {
+    for (const [value, uses] of countUses(statement, (value) => repeats(value, lanes))) {
       const isLateLoad = late && value.kind === "load";
-      if ((uses.get(value) ?? 0) < 2 && !isLateLoad) continue;
+      if (uses < 2 && !isLateLoad) continue;
       if (value.kind === "splat" || value.kind === "swizzle") continue;
       const own = fresh("t");
       const codes = lanesOf(value);

@@ -5,7 +5,7 @@
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Address, Kernel, Place, Register, Statement, Value, ValueType } from "#kernel/ir.js";
-import { operandsOf, valuesOf, walkValue } from "#kernel/walk.js";
+import { countUses, walkValue } from "#kernel/walk.js";
 import { carrier, findPointers, scratchPlace } from "../pointers.js";
 import type { Code, ValType } from "./code.js";
 import {
@@ -273,19 +273,8 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
 
   function keepShared(statement: Statement): Code {
     kept.clear();
-    const uses = new Map<Value, number>();
-    const order: Value[] = [];
-    const count = (value: Value): void => {
-      if (value.kind === "register" || value.kind === "const") return;
-      const before = uses.get(value) ?? 0;
-      uses.set(value, before + 1);
-      if (before > 0) return;
-      for (const operand of operandsOf(value)) count(operand);
-      order.push(value);
-    };
-    for (const value of valuesOf(statement)) count(value);
-    return order.flatMap((value) => {
-      if ((uses.get(value) ?? 0) < 2 || hasPointer(value)) return [];
+    return [...countUses(statement)].flatMap(([value, uses]) => {
+      if (uses < 2 || hasPointer(value)) return [];
       const index = local(valType(value.type));
       const code = localSet(index, of(value));
       kept.set(value, index);

@@ -2,7 +2,7 @@
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Address, Kernel, Place, Register, Statement, Value } from "#kernel/ir.js";
-import { operandsOf, valuesOf } from "#kernel/walk.js";
+import { countUses } from "#kernel/walk.js";
 import type { Code } from "../text.js";
 import { call, element, name } from "../text.js";
 import type { BindingPattern } from "./bindings.js";
@@ -286,21 +286,10 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
 
   function hoistShared(statement: Statement): string[] {
     hoisted.clear();
-    const uses = new Map<Value, number>();
-    const order: Value[] = [];
-    const count = (value: Value): void => {
-      if (value.kind === "register" || value.kind === "const") return;
-      const before = uses.get(value) ?? 0;
-      uses.set(value, before + 1);
-      if (before > 0) return;
-      for (const operand of operandsOf(value)) count(operand);
-      order.push(value);
-    };
-    for (const value of valuesOf(statement)) count(value);
     const lines: string[] = [];
-    for (const value of order) {
+    for (const [value, uses] of countUses(statement)) {
       // A vec taken apart lane by lane is printed once for each.
-      if ((uses.get(value) ?? 0) < 2 || value.kind === "splat") continue;
+      if (uses < 2 || value.kind === "splat") continue;
       const own = fresh("t");
       lines.push(`let ${own} = ${code(value).text};`);
       hoisted.set(value, name(own));
