@@ -3,9 +3,9 @@
 import { channels, elements } from "#ir/type.js";
 import type { Source } from "#schedule/schedule.js";
 import { tapAt } from "./border.js";
+import type { Body } from "./body.js";
 import type { Int } from "./build.js";
 import { addInt, int, mulInt } from "./build.js";
-import type { Register } from "./ir.js";
 import type { Columns, Runs } from "./matmul.js";
 import { columnParts, emitMatmul, panelWidths } from "./matmul.js";
 import type { Build, Operand } from "./operands.js";
@@ -19,12 +19,6 @@ import type { TeamProduct } from "./team.js";
 import { emitGridProduct, plainRow, productItems, teamBlocks, windowRow } from "./team.js";
 import type { Tile } from "./tile.js";
 import { largeBlockSize } from "./tile.js";
-
-/** A template: how many blocks its grid has, and the body of one. */
-export interface Body {
-  readonly blocks: number;
-  readonly write: (block: Register) => void;
-}
 
 /** The matrix of a dense product, per group: packed in panels, or where it lies if it is computed by the net. */
 export function weightColumns(

@@ -4,7 +4,7 @@ import { channels } from "#ir/type.js";
 import type { Source } from "#schedule/schedule.js";
 import type { Int, Width } from "./build.js";
 import { address, addInt, f32, int, load, madd, mulInt, widen } from "./build.js";
-import type { Body } from "./convolution.js";
+import type { Body } from "./body.js";
 import type { Place, Value } from "./ir.js";
 import type { Build, Operand } from "./operands.js";
 import { reads, weightParameter } from "./operands.js";

@@ -12,7 +12,7 @@ import { resizeTaps } from "#ops/resize.js";
 import { add, div, mul, operand, sub, unary } from "#ops/scalar.js";
 import { costOf } from "#schedule/cost.js";
 import type { Group, Schedule, Source, Stage, Step } from "#schedule/schedule.js";
-import type { Body } from "./convolution.js";
+import type { Body } from "./body.js";
 import { convolutionBody, matmulBody, pointwiseBody } from "./convolution.js";
 import { depthwiseBody } from "./depthwise.js";
 import {

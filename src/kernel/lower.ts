@@ -6,7 +6,7 @@ import { channels } from "#ir/type.js";
 import { isMember, macsOf } from "#ops/index.js";
 import type { Group, Schedule } from "#schedule/schedule.js";
 import { KernelBuilder } from "./build.js";
-import type { Body } from "./convolution.js";
+import type { Body } from "./body.js";
 import { groupBody } from "./group-body.js";
 import type { Kernel, KernelProgram, Launch, PackedWeight, Port } from "./ir.js";
 import type { Ref } from "./operands.js";

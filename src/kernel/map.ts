@@ -18,7 +18,7 @@ import {
   mulInt,
   widen,
 } from "./build.js";
-import type { Body } from "./convolution.js";
+import type { Body } from "./body.js";
 import type { Value } from "./ir.js";
 import type { Build, Operand } from "./operands.js";
 import { stridesOf, tableParameter, vectors } from "./operands.js";

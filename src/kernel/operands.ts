@@ -5,7 +5,7 @@ import { channels, elements } from "#ir/type.js";
 import type { Shape } from "#ir/type.js";
 import type { Source, View } from "#schedule/schedule.js";
 import type { KernelBuilder } from "./build.js";
-import type { Body } from "./convolution.js";
+import type { Body } from "./body.js";
 import type { Place } from "./ir.js";
 import type { Packing } from "./pack.js";
 import { plainPacking } from "./pack.js";

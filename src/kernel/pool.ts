@@ -3,7 +3,7 @@
 import { channels } from "#ir/type.js";
 import type { Int, Width } from "./build.js";
 import { addInt, binary, both, compare, f32, i32, int, mulInt, widen } from "./build.js";
-import type { Body } from "./convolution.js";
+import type { Body } from "./body.js";
 import type { Value } from "./ir.js";
 import type { Build, Operand } from "./operands.js";
 import type { Steps } from "./steps.js";

@@ -4,7 +4,7 @@ import { channels, elements } from "#ir/type.js";
 import type { Int, Width } from "./build.js";
 import { address, addInt, binary, f32, i32, int, laneOf, load, mulInt, unary, widen } from "./build.js";
 import type { Source } from "#schedule/schedule.js";
-import type { Body } from "./convolution.js";
+import type { Body } from "./body.js";
 import { weightColumns } from "./convolution.js";
 import type { FloatBinary, Place, Register, Value } from "./ir.js";
 import { mapBody } from "./map.js";

@@ -4,7 +4,7 @@ import { channels } from "#ir/type.js";
 import type { Source, Step } from "#schedule/schedule.js";
 import type { Int } from "./build.js";
 import { address, addInt, compare, int, load, mulInt } from "./build.js";
-import type { Body } from "./convolution.js";
+import type { Body } from "./body.js";
 import { plainRuns, weightColumns } from "./convolution.js";
 import type { Filters } from "./depthwise.js";
 import { branchFilters, emitDepthwise, sumsOf } from "./depthwise.js";

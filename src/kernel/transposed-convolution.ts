@@ -5,7 +5,7 @@ import type { Padding, Size } from "#ops/attributes.js";
 import type { Source } from "#schedule/schedule.js";
 import type { Int } from "./build.js";
 import { address, addInt, both, compare, f32, int, load, madd, mulInt, widen } from "./build.js";
-import type { Body } from "./convolution.js";
+import type { Body } from "./body.js";
 import type { Build, Operand } from "./operands.js";
 import { reads } from "./operands.js";
 import type { Steps } from "./steps.js";

@@ -8,7 +8,7 @@ import { channels } from "#ir/type.js";
 import type { WinogradSize } from "#schedule/schedule.js";
 import type { Int, Width } from "./build.js";
 import { address, addInt, binary, compare, f32, int, load, madd, mulInt } from "./build.js";
-import type { Body } from "./convolution.js";
+import type { Body } from "./body.js";
 import { plainRuns } from "./convolution.js";
 import type { Place, Value } from "./ir.js";
 import { columnParts, eachPanel, emitMatmul } from "./matmul.js";

@@ -8,8 +8,9 @@ import { opOf } from "#ops/index.js";
 import type { Attributes } from "#ops/op.js";
 import type { Match } from "./rule.js";
 import type { Scope } from "./scope.js";
-import { fail } from "./scope.js";
-import type { CompileTerm, ValueTerm } from "./term.js";
+import { fail } from "./fail.js";
+import type { CompileTerm } from "./scope.js";
+import type { ValueTerm } from "./term.js";
 
 export type ComputeAttributes = (match: Match, op: OpName) => Attributes | undefined;
 

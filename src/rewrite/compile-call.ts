@@ -12,8 +12,10 @@ import type { RuleFunction } from "./functions.js";
 import { ruleFunctions } from "./functions.js";
 import type { Match } from "./rule.js";
 import type { Scope } from "./scope.js";
-import { calleeNames, fail } from "./scope.js";
-import type { CompileTerm, Term, ValueTerm } from "./term.js";
+import { fail } from "./fail.js";
+import { calleeNames } from "./scope.js";
+import type { CompileTerm } from "./scope.js";
+import type { Term, ValueTerm } from "./term.js";
 import { asTensor, expectValue } from "./term.js";
 
 export function compileCall(scope: Scope, call: CallExpression, compile: CompileTerm): Term | undefined {

@@ -12,7 +12,8 @@ import type { ValueType } from "./functions.js";
 import { sameValue } from "./match.js";
 import type { AttributePattern, OpPattern, Pattern } from "./rule.js";
 import type { Scope, Variable } from "./scope.js";
-import { callOf, fail, isLiteralName, opsOf } from "./scope.js";
+import { fail } from "./fail.js";
+import { callOf, isLiteralName, opsOf } from "./scope.js";
 
 /** Compiles the whole left side, which must be the call of an op. */
 export function compileRoot(scope: Scope, expression: Expression): OpPattern | undefined {

@@ -9,7 +9,7 @@ import { compileTensor, compileTerm } from "./compile-term.js";
 import type { Compute, Match, Rule } from "./rule.js";
 import { ruleSizeProblem } from "./rule-size.js";
 import type { Scope } from "./scope.js";
-import { fail } from "./scope.js";
+import { fail } from "./fail.js";
 import type { Term } from "./term.js";
 
 /** The rules of a file in order, or everything that is wrong with them. */

@@ -8,7 +8,8 @@ import { compileCall } from "./compile-call.js";
 import type { ValueType } from "./functions.js";
 import type { Construct } from "./rule.js";
 import type { Scope, Variable } from "./scope.js";
-import { callOf, fail, isLiteralName } from "./scope.js";
+import { fail } from "./fail.js";
+import { callOf, isLiteralName } from "./scope.js";
 import type { Term, ValueTerm } from "./term.js";
 import { asTensor, described, expectValue, tensorOp, valueOf } from "./term.js";
 

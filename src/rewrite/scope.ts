@@ -1,11 +1,11 @@
 // The names of a rule while it is compiled, and what is said about them.
 
 import type { Argument, CallExpression, Expression, PipeExpression } from "#grammar/ast.js";
-import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
-import { error } from "#diagnostic/diagnostic.js";
+import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import type { OpName } from "#ir/graph.js";
 import { isOp, isOpClass, literalNames, opClasses, opOf, ops } from "#ops/index.js";
+import { fail } from "./fail.js";
 import type { ValueType } from "./functions.js";
 import type { Term } from "./term.js";
 
@@ -29,17 +29,8 @@ export interface Scope {
   readonly kept: Set<string>;
 }
 
-/** Reports an error; the value stands for "nothing was compiled". */
-export function fail(
-  scope: Scope,
-  span: Span,
-  code: string,
-  message: string,
-  help: readonly string[] = [],
-): undefined {
-  scope.diagnostics.push(error(code, message, help.length > 0 ? { span, help } : { span }));
-  return undefined;
-}
+/** Compiles a part of a term; handed down to what compiles calls, which the compiler of terms calls itself. */
+export type CompileTerm = (scope: Scope, expression: Expression) => Term | undefined;
 
 /** A pipe as the call that it means. */
 export function callOf(expression: CallExpression | PipeExpression): CallExpression {

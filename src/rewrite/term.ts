@@ -5,8 +5,8 @@ import type { AttributeValue, OpName } from "#ir/graph.js";
 import type { Builder, Ref } from "./build.js";
 import type { ValueType } from "./functions.js";
 import type { Compute, Construct } from "./rule.js";
-import type { Scope } from "./scope.js";
-import { fail } from "./scope.js";
+import type { Problems } from "./fail.js";
+import { fail } from "./fail.js";
 
 export type Term =
   | {
@@ -23,9 +23,6 @@ export type Term =
       readonly variable?: string;
     };
 
-/** Compiles a part of a term; handed down to what compiles calls, which the compiler of terms calls itself. */
-export type CompileTerm = (scope: Scope, expression: Expression) => Term | undefined;
-
 export type ValueTerm = Extract<Term, { kind: "value" }>;
 
 export function tensorOp(op: OpName, operands: readonly { readonly construct: Construct }[]): Term {
@@ -40,7 +37,7 @@ export function tensorOp(op: OpName, operands: readonly { readonly construct: Co
 }
 
 export function asTensor(
-  scope: Scope,
+  scope: Problems,
   term: Term,
   { span }: Expression,
 ): Extract<Term, { kind: "tensor" }> | undefined {
@@ -57,7 +54,7 @@ export function asTensor(
 }
 
 export function expectValue(
-  scope: Scope,
+  scope: Problems,
   term: Term,
   type: ValueType,
   { span }: Expression,
@@ -71,7 +68,7 @@ export function expectValue(
 }
 
 export function valueOf(
-  scope: Scope,
+  scope: Problems,
   term: Term,
   type: ValueType,
   expression: Expression,

@@ -1,0 +1,21 @@
+// Errors in rules and fusions, where they are found.
+
+import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
+
+/** Where errors are collected. */
+export interface Problems {
+  readonly diagnostics: Diagnostic[];
+}
+
+/** Reports an error; the value stands for "nothing was compiled". */
+export function fail(
+  scope: Problems,
+  span: Span,
+  code: string,
+  message: string,
+  help: readonly string[] = [],
+): undefined {
+  scope.diagnostics.push(error(code, message, help.length > 0 ? { span, help } : { span }));
+  return undefined;
+}
