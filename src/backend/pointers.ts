@@ -1,6 +1,7 @@
 // Pointers: integer registers that only ever address one parameter, or scratch, carry its base from their declaration on.
 //
-// `let p = b * 512; … A[x + p]` becomes `let p = x + b * 512; … A[p]`: V8 does not move `x + p` out of a loop.
+// `let p = b * 512; … A[x + p]` becomes `let p = x + b * 512; … A[p]`: V8 does not move `x + p` out of a loop, and
+// WebAssembly has an address in bytes then, with the constant part of it in the instruction.
 
 import type { Kernel, Place, Register, Value } from "#kernel/ir.js";
 import { operandsOf, valuesOf, walkStatements } from "#kernel/walk.js";
