@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
 import { elementTypes } from "#import/onnx/element-type.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
-import type { Imported } from "#import/onnx/import-onnx.js";
+import type { Imported } from "#import/finish.js";
 import { operators } from "#import/onnx/operators/index.js";
 import type { ModelProto, NodeProto } from "#import/onnx/proto/onnx_pb.js";
 import { ModelProtoSchema, TensorProtoSchema } from "#import/onnx/proto/onnx_pb.js";
