@@ -89,7 +89,8 @@ function reasonOf(
     const type = output.type?.value;
     if (type?.case !== "tensorType") return "results that are no tensors";
     const element = elementTypes.get(type.value.elemType);
-    if (element?.kind !== "float")
+    const arePlaces = element?.kind === "int" && used.some((op) => op === "ArgMax" || op === "ArgMin");
+    if (element?.kind !== "float" && !arePlaces)
       return `results of ${element?.kind === "bool" ? "truth values" : element ? "integers" : "strings and others"}`;
   }
   const inputs = model.graph?.input ?? [];
