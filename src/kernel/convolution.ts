@@ -18,7 +18,7 @@ import { makeStrip, splitRow, stripRows } from "./strip.js";
 import type { TeamProduct } from "./team.js";
 import { emitGridProduct, plainRow, productItems, teamBlocks, windowRow } from "./team.js";
 import type { Tile } from "./tile.js";
-import { largeBlockSize } from "./tile.js";
+import { largeBlockSize, mostThreads } from "./tile.js";
 
 /** The matrix of a dense product, per group: packed in panels, or where it lies if it is computed by the net. */
 export function weightColumns(
@@ -118,9 +118,6 @@ export function plainRuns(
     rows: (_run, _line, row) => ({ place: x.place, start: start(row), rowStride: x.stride }),
   };
 }
-
-/** Threads that a small convolution should have work for. */
-const mostThreads = 4;
 
 /** A convolution with any window and groups: a block computes some output rows from a strip of input rows. */
 export function convolutionBody(
