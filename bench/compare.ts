@@ -71,7 +71,10 @@ if (options.help) {
 const chosen = new Map<string, ParsedPeer>();
 for (const text of (options.peers ?? (options.webgpu ? onGpu : usual)).split(",")) {
   const peer = parsePeer(text);
-  chosen.set(text, peer ?? stop(`no peer ${text}; there are ${usual},${onGpu}, some with :2 for two threads`));
+  chosen.set(
+    text,
+    peer ?? stop(`no peer ${text}; there are ${usual},${onGpu}, some with :2 for two threads`),
+  );
 }
 const number = (text: string, least: number): number => {
   const value = Number(text);
@@ -126,6 +129,8 @@ async function compare(): Promise<Comparison> {
     (peer, why) => void leftOut.push({ peer, why }),
   );
   progress("");
+  if (measured.length === 0)
+    stop(["no peer runs here", ...leftOut.map(({ peer, why }) => `  ${peer}: ${why}`)].join("\n"));
   const adapter = measured.find(({ counts }) => counts)?.counts?.adapter;
   return {
     model: name,

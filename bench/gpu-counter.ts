@@ -76,9 +76,13 @@ export function countGpu(classes: GpuClasses): GpuCounter {
     if (mappedAtCreation) now.uploadedBytes += size;
   });
 
-  watch(classes.GPUBuffer.prototype, "mapAsync", (buffer, [mode, offset = 0, size = buffer.size - offset]) => {
-    now[mode & mapRead ? "readBytes" : "uploadedBytes"] += size;
-  });
+  watch(
+    classes.GPUBuffer.prototype,
+    "mapAsync",
+    (buffer, [mode, offset = 0, size = buffer.size - offset]) => {
+      now[mode & mapRead ? "readBytes" : "uploadedBytes"] += size;
+    },
+  );
   watch(classes.GPUQueue.prototype, "submit", () => void (now.submits += 1));
   watch(classes.GPUQueue.prototype, "writeBuffer", (_, [, , data, start = 0, size]) => {
     const unit = "BYTES_PER_ELEMENT" in data ? Number(data.BYTES_PER_ELEMENT) : 1;

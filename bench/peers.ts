@@ -34,7 +34,12 @@ type Peer = (load: Load) => () => Promise<Running>;
 
 /** Parts of the folder that a peer loads. */
 export type Part = CleavePart | "onnx" | "graph";
-export type CleavePart = "cleave-js" | "cleave-wasm" | "cleave-wasm-direct" | "cleave-wgsl" | "cleave-wgsl-f16";
+export type CleavePart =
+  | "cleave-js"
+  | "cleave-wasm"
+  | "cleave-wasm-direct"
+  | "cleave-wgsl"
+  | "cleave-wgsl-f16";
 
 interface PeerEntry {
   readonly needs: Part;

@@ -91,8 +91,7 @@ const gpuColumns: readonly Column[] = [
   },
   {
     title: "host KB",
-    cell: ({ counts }) =>
-      counts ? ((counts.uploadedBytes + counts.readBytes) / 1e3).toFixed(0) : "",
+    cell: ({ counts }) => (counts ? ((counts.uploadedBytes + counts.readBytes) / 1e3).toFixed(0) : ""),
   },
 ];
 
