@@ -17,6 +17,8 @@ export { elaborate } from "#elaborate/elaborate.js";
 export type { ElaborateOptions, Elaborated } from "#elaborate/elaborate.js";
 export { importOnnx } from "#import/onnx/import-onnx.js";
 export type { Imported, ImportOptions } from "#import/onnx/import-onnx.js";
+export { exportOnnx } from "#export/onnx/export-onnx.js";
+export type { ExportedOnnx, ExportOptions } from "#export/onnx/export-onnx.js";
 export type { DataFile, OpenData } from "#import/onnx/tensors.js";
 export type { Graph, Node, NodeId, OpName } from "#ir/graph.js";
 export { inputNodes, nodeOf } from "#ir/graph.js";

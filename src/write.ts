@@ -269,6 +269,27 @@ function temporaryOf(path: string): string {
   return `${path}.${process.pid}.tmp`;
 }
 
+/** Writes a file piece by piece; gives its length in bytes. `onPiece` hears how many are written. */
+export function writePieces(
+  path: string,
+  pieces: Iterable<Uint8Array>,
+  onPiece?: (count: number) => void,
+): number {
+  const descriptor = openSync(path, "w");
+  let [bytes, count] = [0, 0];
+  try {
+    for (const piece of pieces) {
+      for (let from = 0; from < piece.length;) from += writeSync(descriptor, piece, from);
+      bytes += piece.length;
+      count += 1;
+      onPiece?.(count);
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+  return bytes;
+}
+
 /** A sink that writes to the file that `begin` names once there is something to write. */
 function fileSink(begin: () => string): WeightSink & { close(): void; bytes(): number; problem(): unknown } {
   let descriptor: number | undefined;

@@ -5,7 +5,7 @@ import { error } from "#diagnostic/diagnostic.js";
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import { symbolName } from "./names.js";
-import type { TypeProto, ValueInfoProto } from "./proto/onnx_pb.js";
+import type { TypeProto, ValueInfoProto } from "#onnx/proto/onnx_pb.js";
 import { quote } from "./refusal.js";
 
 /** The inputs' shapes, with 1 for the open batch. */

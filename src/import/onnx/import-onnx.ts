@@ -18,7 +18,7 @@ import type { Context, OnnxNode } from "./operator.js";
 import { attributesOf, valueOf } from "./operator.js";
 import { operators } from "./operators/index.js";
 import { reshapes } from "./operators/reshape.js";
-import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from "./proto/onnx_pb.js";
+import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from "#onnx/proto/onnx_pb.js";
 import { reach, unknownOperators } from "./reach.js";
 import type { ReadModel } from "./read-proto.js";
 import { readProto } from "./read-proto.js";
@@ -26,7 +26,7 @@ import { diagnosticOf, quote, refuse } from "./refusal.js";
 import type { ExternalData, OpenData } from "./tensors.js";
 import { checkSlices, fileTensor } from "./tensors.js";
 import type { Value } from "./value.js";
-import { natural } from "./value.js";
+import { natural } from "#onnx/order.js";
 
 export interface ImportOptions {
   /** The model's name in messages, of its graph without one, and of its weights' source. */

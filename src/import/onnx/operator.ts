@@ -8,10 +8,10 @@ import type { Builder } from "./builder.js";
 import { smallLimit } from "./builder.js";
 import type { ElementType } from "./element-type.js";
 import { float32, int64 } from "./element-type.js";
-import type { AttributeProto, GraphProto, NodeProto, TensorProto } from "./proto/onnx_pb.js";
+import type { AttributeProto, GraphProto, NodeProto, TensorProto } from "#onnx/proto/onnx_pb.js";
 import { quote, refuse } from "./refusal.js";
 import type { Ref, Value } from "./value.js";
-import { natural, permuted } from "./value.js";
+import { natural, permuted } from "#onnx/order.js";
 
 /** A node of the model. What is missing or of another kind than asked for is refused. */
 export interface OnnxNode {

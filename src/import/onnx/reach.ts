@@ -3,7 +3,7 @@
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { plural } from "#ir/units.js";
-import type { GraphProto, NodeProto } from "./proto/onnx_pb.js";
+import type { GraphProto, NodeProto } from "#onnx/proto/onnx_pb.js";
 import { quote } from "./refusal.js";
 
 /** The nodes that outputs depend on, in the order of the file, and every name that one of them or an output reads. */

@@ -5,8 +5,8 @@ import { elements } from "#ir/type.js";
 import type { ReadF32 } from "#ir/weights.js";
 import type { ElementType } from "./element-type.js";
 import { elementTypes, typeName } from "./element-type.js";
-import type { TensorProto } from "./proto/onnx_pb.js";
-import { TensorProto_DataLocation } from "./proto/onnx_pb.js";
+import type { TensorProto } from "#onnx/proto/onnx_pb.js";
+import { TensorProto_DataLocation } from "#onnx/proto/onnx_pb.js";
 import { quote, refuse } from "./refusal.js";
 
 /** A file with external data, open to be read. */

@@ -6,7 +6,7 @@ import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 import { ordered, valueOf } from "../operator.js";
 import { refuse, unsupported } from "../refusal.js";
 import type { Ref, Value } from "../value.js";
-import { natural } from "../value.js";
+import { natural } from "#onnx/order.js";
 import { reduced } from "./reduce.js";
 import { reshaped, transposed } from "./reshape.js";
 

@@ -9,7 +9,7 @@ import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 import { axisOf, numberOf, numbersOf, ordered, valueOf } from "../operator.js";
 import { refuse, unsupported } from "../refusal.js";
 import type { Value } from "../value.js";
-import { natural, permuted } from "../value.js";
+import { natural, permuted } from "#onnx/order.js";
 import { reshaped } from "./reshape.js";
 
 /** Most pieces that a gather is made of. */

@@ -7,7 +7,7 @@ import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operat
 import { axisOf, map, ordered, valueOf, weightOf } from "../operator.js";
 import { refuse, unsupported } from "../refusal.js";
 import type { Ref, Value } from "../value.js";
-import { channelsLast, natural, withoutAxes } from "../value.js";
+import { channelsLast, natural, withoutAxes } from "#onnx/order.js";
 import { axesOf, reshaped } from "./reshape.js";
 
 const number = (ctx: Context, value: number): Value => valueOf(ctx.build.literal([value], []));

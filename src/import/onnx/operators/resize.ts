@@ -10,7 +10,7 @@ import { combine } from "../broadcast.js";
 import { timesMatrix } from "./matmul.js";
 import { refuse, unsupported } from "../refusal.js";
 import type { Value } from "../value.js";
-import { channelsLast, natural } from "../value.js";
+import { channelsLast, natural } from "#onnx/order.js";
 
 /** How one axis is resized. */
 interface Axis {

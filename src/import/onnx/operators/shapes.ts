@@ -9,7 +9,7 @@ import { smallLimit } from "../builder.js";
 import type { Value } from "../value.js";
 import { castTo } from "./elementwise.js";
 import { timesMatrix } from "./matmul.js";
-import { natural } from "../value.js";
+import { natural } from "#onnx/order.js";
 
 function constant(node: OnnxNode, ctx: Context): Value {
   const tensor = node.tensor("value");

@@ -5,7 +5,7 @@ import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 import { ordered, weightOf } from "../operator.js";
 import { refuse, unsupported } from "../refusal.js";
 import type { Ref, Value } from "../value.js";
-import { channelsLast } from "../value.js";
+import { channelsLast } from "#onnx/order.js";
 
 /** Strides and the like of a window over one or two axes; a window over one axis has height 1. */
 interface Window {
