@@ -1,6 +1,6 @@
 // Writing a module as a `.net` file with its weights beside it: both files or none.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
@@ -10,7 +10,7 @@ import { ownFile } from "#weights/own-file.js";
 import { writeSafetensors } from "#weights/write-safetensors.js";
 import { reason } from "./reason.js";
 import type { WrittenFile } from "./write.js";
-import { clashOf, fileBatch, writePieces } from "./write.js";
+import { clashOf, fileBatch, makeFolder, writePieces } from "./write.js";
 
 export interface WriteNetOptions {
   /** Files that are never overwritten: those that the module was read from. */
@@ -40,7 +40,7 @@ export function writeNet(
   const text = printGraph(own);
   const batch = fileBatch();
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     writeFileSync(batch.begin(path), text);
     // The first piece is the header.
     const hear = (pieces: number): void => onWeight?.(pieces - 1, tensors.length);

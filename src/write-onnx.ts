@@ -1,6 +1,5 @@
 // Writing a module as an ONNX file, while its weights are computed: the whole file or none.
 
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { version } from "#compile/version.js";
 import type { Result } from "#diagnostic/diagnostic.js";
@@ -11,7 +10,7 @@ import type { Module } from "#ir/weights.js";
 import { isOnnx } from "./node-onnx.js";
 import { reason } from "./reason.js";
 import type { WrittenFile } from "./write.js";
-import { clashOf, fileBatch, writePieces } from "./write.js";
+import { clashOf, fileBatch, makeFolder, writePieces } from "./write.js";
 
 export interface WriteOnnxOptions extends Omit<ExportOptions, "version"> {
   /** Files that are never overwritten: those that the module was read from. */
@@ -39,11 +38,9 @@ export function writeOnnx(
   const { value: model, diagnostics } = exportOnnx(module, { ...options, version });
   if (!model) return { diagnostics };
   const batch = fileBatch();
-  let temporary: string;
   try {
-    mkdirSync(dirname(path), { recursive: true });
-    temporary = batch.begin(path);
-    const bytes = writePieces(temporary, heard(model.pieces(), model.size, onWritten));
+    makeFolder(dirname(path));
+    const bytes = writePieces(batch.begin(path), heard(model.pieces(), model.size, onWritten));
     batch.commit();
     return { value: { path, bytes, nodes: model.nodes }, diagnostics };
   } catch (cause) {

@@ -188,7 +188,7 @@ function realPath(path: string): string {
 }
 
 /** Makes a folder and those above it, one by one: the recursive call of Node 20 never returns below `/proc`. */
-function makeFolder(folder: string): void {
+export function makeFolder(folder: string): void {
   if (isFolder(folder)) return;
   const above = dirname(folder);
   if (above !== folder) makeFolder(above);

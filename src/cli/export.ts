@@ -39,7 +39,7 @@ export function addExport(root: Command, session: Session): void {
 function exportModel(path: string, options: ExportOptions, session: Session): void {
   const { terminal, progress } = session;
   const model = loadModel(path, options, session);
-  // `--split` asks for a pass: without `--after` it would be without effect.
+  // Options such as `--split` ask for passes, and would be without effect otherwise.
   const after = options.after ?? (asksForPasses(options) ? "all" : undefined);
   const module = model && moduleAfter(model, after, options, session);
   if (!model || !module) return;
@@ -60,7 +60,9 @@ function exportModel(path: string, options: ExportOptions, session: Session): vo
   terminal.out(`${model.graph.name}: ${plural(nodes, "ONNX node")}\nwrote ${file} (${bytesText(bytes)})\n`);
 }
 
-/** Whether options make sense for passes alone. */
-function asksForPasses({ passes, stopAfter, split }: PassOptions): boolean {
-  return passes !== undefined || stopAfter !== undefined || split !== undefined;
+/** Whether options are given that have no meaning without passes. */
+function asksForPasses({ passes, stopAfter, split, approx, without, rules }: PassOptions): boolean {
+  return (
+    [passes, stopAfter, split, approx].some((one) => one !== undefined) || without.length + rules.length > 0
+  );
 }

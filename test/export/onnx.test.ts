@@ -4,7 +4,9 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import * as ort from "onnxruntime-web";
 import { describe, expect, test } from "vitest";
+import { parse } from "#grammar/parse.js";
 import { optimize } from "#compile/optimize.js";
+import { elaborate } from "#elaborate/elaborate.js";
 import type { ExportOptions } from "#export/onnx/export-onnx.js";
 import { exportOnnx, exportOpsets } from "#export/onnx/export-onnx.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
@@ -20,8 +22,10 @@ import { isProblem } from "#ops/op.js";
 import { seededRandom } from "#ops/random.js";
 import { verify } from "#ops/verify.js";
 import { readModel } from "../../src/node.js";
+import { cases } from "../cases.js";
 import { computingOps, opModule, randomInputs } from "../op-module.js";
 import { randomModule } from "../random-graph.js";
+import { printModel } from "./print-model.js";
 
 ort.env.wasm.numThreads = 1;
 ort.env.logLevel = "error";
@@ -77,22 +81,77 @@ test.each([
   ["resnet18.net", 1, 0],
   ["xception.net", 1, 0],
   ["vgg16.net", 2, 1],
-  ["seed.net", 1, 0],
+  ["seed.net", 2, 0],
 ])("%s has transposes at its border alone", (file, outside, inside) => {
   const { value: model } = readModel(`examples/${file}`);
   const transposes = (module: Module, options: ExportOptions): number => {
     const { value } = exportOnnx(module, options);
     const [start] = value!.pieces();
-    // The first piece ends where the initializers begin, but says how long the whole graph is.
-    return [
-      ...Buffer.from(start!)
-        .toString("latin1")
-        .matchAll(/\x22\x09Transpose/g),
-    ].length;
+    // The first piece holds everything but the initializers, and VGG's are large: the fields `op_type: "Transpose"` are counted.
+    return Buffer.from(start!).toString("latin1").split('"\tTranspose').length - 1;
   };
   expect(transposes(model!, {})).toBe(outside);
   expect(transposes(model!, { nchw: true })).toBe(inside);
   expect(transposes(optimize(model!).value!.module, {})).toBe(outside);
+});
+
+test("an open batch stays open", async () => {
+  const text = `net open {
+    input x: f32[N, 6, 7, 2]
+    y = conv2d(x, filters=4, kernel=3x3, padding=same) |> hard_swish |> resize(size=9x9, method=bilinear)
+    z = y |> pad(before=[0, 1, 0, 0], after=[0, 0, 2, 0]) |> slice(begin=[0, 2, 0, 1], size=[-1, 5, -1, 3])
+    output flat = z |> reshape(shape=[1, -1]) |> dense(units=5) |> softmax
+    output kept = y * global_avg_pool(y, keepdims=true)
+    output rows = reshape(y, shape=[1, 81, 4])
+  }`;
+  const { value: module, diagnostics } = elaborate(parse(text, "open.net").value!);
+  expect(diagnostics).toEqual([]);
+  for (const options of [{}, { nchw: true }]) {
+    const session = await ort.InferenceSession.create(exported(module!, options));
+    const inputs = [1, 2, 3].map((seed) => randomInputs(module!, seededRandom(seed)).get("x")!);
+    const references = inputs.map((x) => interpret(module!, new Map([["x", x]])));
+    const pack = (values: readonly Tensor[]) => {
+      const laid = values.map((value) => (options.nchw ? toFirst(value) : value));
+      const data = Float32Array.from(laid.flatMap((value) => [...value.data]));
+      return { data, shape: [values.length, ...laid[0]!.shape.slice(1)] };
+    };
+    const { data, shape } = pack(inputs);
+    const peer = await session.run({ x: new ort.Tensor("float32", data, shape) });
+    for (const name of ["flat", "kept", "rows"]) {
+      const wanted = pack(references.map((reference) => reference.get(name)!));
+      expect(peer[name]!.dims).toEqual(wanted.shape);
+      expect(
+        firstDifference(peer[name]!.data as Float32Array, wanted.data, longestReduction(module!)),
+        name,
+      ).toBe(-1);
+    }
+    const again = importOnnx(exported(module!, options));
+    expect(again.diagnostics).toEqual([]);
+    expect(again.value!.graph.batch).toBe("N");
+  }
+});
+
+test("a model that protobuf cannot hold is refused", () => {
+  const text = "net wide {\n  input x: f32[1, 30000]\n  output y = dense(x, units=30000)\n}\n";
+  const { value: module } = elaborate(parse(text, "wide.net").value!);
+  const { value, diagnostics } = exportOnnx(module!);
+  expect(value).toBeUndefined();
+  expect(diagnostics).toMatchObject([{ code: "too-large" }]);
+  expect(diagnostics[0]!.message).toContain("3.35 GiB");
+});
+
+test("an opset that is not written is refused", () => {
+  const { value: model } = readModel("examples/seed.net");
+  expect(exportOnnx(model!, { opset: 17 }).diagnostics).toMatchObject([{ code: "wrong-option" }]);
+});
+
+// The model as text: a line for each node.
+cases(import.meta.dirname, "onnx.txt", async (input, { options }) => {
+  const { value, diagnostics } = elaborate(parse(input, "net.net").value!);
+  expect(diagnostics).toEqual([]);
+  const module = options["passes"] ? optimize(value!).value!.module : value!;
+  await compare(module, randomInputs(module, seededRandom(1)), options);
+  return printModel(fromBinary(ModelProtoSchema, exported(module, options)));
 });
 
 /** The bytes of a model, checked against what ONNX says of every model. */

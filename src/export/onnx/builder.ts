@@ -85,6 +85,7 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
     output: string,
     name: string,
     attributes: Attributes = {},
+    from?: Node,
   ): string => {
     nodes.push(
       create(NodeProtoSchema, {
@@ -93,7 +94,7 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
         input: [...inputs],
         output: [output],
         attribute: attributeProtos(attributes),
-        docString: current ? docOf(current) : "",
+        docString: from ? docOf(from) : "",
       }),
     );
     return output;
@@ -197,13 +198,17 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
       for (const { name } of outputs) free.add(name);
     },
     step: (op, inputs, attributes) => {
-      const name = `${own()}.${op.toLowerCase()}`;
-      return add(op, inputs, unique(name), name, attributes);
+      const name = `${own()}.${op.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase()}`;
+      return add(op, inputs, unique(name), name, attributes, current);
     },
     result: (op, inputs, attributes, order) => {
       const shape = current?.type.shape ?? [];
       const lies = order ?? natural(shape.length);
-      return made(add(op, inputs, resultName(lies), own(), attributes), { shape, order: lies, batched });
+      return made(add(op, inputs, resultName(lies), own(), attributes, current), {
+        shape,
+        order: lies,
+        batched,
+      });
     },
     view: (value, order) => ({ ...value, shape: current?.type.shape ?? value.shape, order }),
     name: (value, order = natural(value.shape.length)) => nameOf(arrange(value, order)),
@@ -216,7 +221,8 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
       const source = lieTogether(value, from) ? value : arrange(value, from);
       const list = ints(shapeList(goal, value.batched), `${own()}.shape`);
       const name = isResult ? resultName(to) : unique(`${own()}.reshape`);
-      return made(add("Reshape", [nameOf(source), list], name, isResult ? own() : `${own()}.reshape`), {
+      const label = isResult ? own() : `${own()}.reshape`;
+      return made(add("Reshape", [nameOf(source), list], name, label, {}, current), {
         shape,
         order: to,
         batched: value.batched,

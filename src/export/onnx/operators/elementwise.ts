@@ -139,6 +139,10 @@ function aligned(value: Value, order: readonly number[], build: Builder): string
   if (lead === 0 && value.from.kind === "made") return build.name(value, order);
   const full = [...new Array<number>(lead).fill(1), ...value.shape];
   const inNatural = build.arranged(value, natural(value.shape.length));
+  const long = order.filter((axis) => full[axis] !== 1);
+  // One reshape adds the axes and puts them into order, if only those of extent 1 are elsewhere then.
+  if (value.from.kind === "made" && long.every((axis, at) => at === 0 || axis > (long[at - 1] ?? 0)))
+    return build.name({ ...inNatural, shape: full, order: natural(full.length) }, order);
   const wide = lead === 0 ? inNatural : build.reshaped(inNatural, full);
   if (value.from.kind === "made") return build.name(wide, order);
   // A weight per channel is [c, 1, 1] then, without the axes in front that say nothing.
