@@ -67,13 +67,19 @@ export function commonOrder(values: readonly Arranged[], rank: number): readonly
  * In which order the axes have to lie before a reshape, and in which they lie after it. Axes that are merged or split lie
  * together, as ONNX has them; groups of such axes may lie in any order and stay where they are. So [n, c, h, w] as
  * [n, h, w, c] becomes [n, c, h·w] as [n, h·w, c] without a move.
+ * A group whose axes lie apart comes where its first or its last axis lies.
  */
-export function reshapeOrders(x: Arranged, shape: Shape): { from: number[]; to: number[] } {
+export function reshapeOrders(
+  x: Arranged,
+  shape: Shape,
+  by: "first" | "last" = "first",
+): { from: number[]; to: number[] } {
   const groups = reshapeGroups(x.shape, shape);
   const place = (group: Group): number => {
     const long = group.inputs.filter((axis) => x.shape[axis] !== 1);
     const all = long.length > 0 ? long : group.inputs;
-    return Math.min(...all.map((axis) => x.order.indexOf(axis)));
+    const found = all.map((axis) => x.order.indexOf(axis));
+    return by === "first" ? Math.min(...found) : Math.max(...found);
   };
   // A group without axes of the input holds new axes of extent 1, which lie where they are written.
   let last = -1;

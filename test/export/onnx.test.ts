@@ -219,7 +219,7 @@ async function compare(
   await session.release();
   const longest = longestReduction(module);
   for (const [name, value] of reference) {
-    const { shape, data } = options.nchw ? toFirst(value) : value;
+    const { shape, data } = options.nchw === true ? toFirst(value) : value;
     const what = `${name} of ${[...module.graph.nodes.values()].map(({ op, attributes, type }) => `${op} ${type.shape.join("×")} ${JSON.stringify(attributes)}`).join(", ")}`;
     expect(imported.get(name)!.shape, what).toEqual(shape);
     expect(firstDifference(imported.get(name)!.data, data, longest), `imported: ${what}`).toBe(-1);

@@ -216,7 +216,8 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
     reshaped: (value, shape, isResult = false) => {
       if (value.from.kind === "weight" && sameOrder(value.order, natural(value.shape.length)))
         return moved(value, "reshape", { shape }, shape);
-      const { from, to } = reshapeOrders(value, shape);
+      // Rows that come from channels, as behind a transposed convolution, go to where rows lie: behind the channels.
+      const { from, to } = reshapeOrders(value, shape, "last");
       const goal = permuted(shape, to);
       const source = lieTogether(value, from) ? value : arrange(value, from);
       const list = ints(shapeList(goal, value.batched), `${own()}.shape`);

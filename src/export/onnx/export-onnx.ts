@@ -38,8 +38,8 @@ const largest = 2 ** 31 - 1;
 export interface ExportOptions {
   /** 18 to 21; 20 if left out. */
   readonly opset?: number;
-  /** Whether images have their channels first outside too, so that there is no Transpose; false by default. */
-  readonly nchw?: boolean;
+  /** Whether images have their channels first outside too, all or inputs alone, so that there is no Transpose; false by default. */
+  readonly nchw?: boolean | "inputs";
   /** The version of the compiler, for the model's metadata. */
   readonly version?: string;
 }
@@ -69,8 +69,12 @@ export function exportOnnx({ graph, weights }: Module, options: ExportOptions = 
         }),
       ],
     };
-  const outside = (rank: number): readonly number[] =>
-    nchw && rank === 4 ? channelsFirst(rank) : natural(rank);
+  const orderOf = (isFirst: boolean, rank: number): readonly number[] =>
+    isFirst && rank === 4 ? channelsFirst(rank) : natural(rank);
+  const outside: Outside = {
+    input: (rank) => orderOf(nchw !== false, rank),
+    output: (rank) => orderOf(nchw === true, rank),
+  };
   const inputs = inputNodes(graph);
   const build = createBuilder(
     weights,
@@ -79,20 +83,20 @@ export function exportOnnx({ graph, weights }: Module, options: ExportOptions = 
   );
   buildNodes({ graph, weights }, build, outside);
 
+  const carries = batchedNodes(graph);
   const batch = graph.batch;
   const info = (typed: Typed) => valueInfo(typed, batch);
   const isOutside = new Set([...inputs, ...graph.outputs].map(({ name }) => name));
-  const lying = (name: string, { type }: Node, batched: boolean): Typed => ({
+  const lying = (name: string, { id, type }: Node, side: keyof Outside): Typed => ({
     name,
-    shape: permuted(type.shape, outside(type.shape.length)),
-    batched,
+    shape: permuted(type.shape, outside[side](type.shape.length)),
+    batched: carries.has(id),
   });
-  const carries = batchedNodes(graph);
   const body = create(GraphProtoSchema, {
     name: graph.name,
     node: [...build.nodes],
-    input: inputs.map((node) => info(lying(node.name, node, carries.has(node.id)))),
-    output: graph.outputs.map(({ name, node }) => info(lying(name, nodeOf(graph, node), carries.has(node)))),
+    input: inputs.map((node) => info(lying(node.name, node, "input"))),
+    output: graph.outputs.map(({ name, node }) => info(lying(name, nodeOf(graph, node), "output"))),
     valueInfo: build.typed.filter(({ name }) => !isOutside.has(name)).map(info),
   });
   const model = create(ModelProtoSchema, {
@@ -117,17 +121,19 @@ export function exportOnnx({ graph, weights }: Module, options: ExportOptions = 
   return { value: { size, pieces, nodes: build.nodes.length }, diagnostics: [] };
 }
 
+/** The order of the axes of inputs and outputs, by rank. */
+interface Outside {
+  input(rank: number): readonly number[];
+  output(rank: number): readonly number[];
+}
+
 /** Builds the nodes of the graph in order, and what brings values in and out. */
-function buildNodes(
-  { graph, weights }: Module,
-  build: Builder,
-  outside: (rank: number) => readonly number[],
-): void {
+function buildNodes({ graph, weights }: Module, build: Builder, outside: Outside): void {
   const values = new Map<NodeId, Value>();
   const batched = batchedNodes(graph);
   const outputs = new Map<NodeId, WantedOutput[]>();
   for (const { name, node } of graph.outputs) {
-    const order = outside(nodeOf(graph, node).type.shape.length);
+    const order = outside.output(nodeOf(graph, node).type.shape.length);
     outputs.set(node, [...(outputs.get(node) ?? []), { name, order }]);
   }
   const valueOf = (id: NodeId): Value => values.get(id) ?? bug(`node ${id} has no value yet`);
@@ -142,13 +148,13 @@ function buildNodes(
       values.set(node.id, { shape, order: natural(shape.length), from, batched: false });
     } else if (node.op === "input") {
       const from = { kind: "made", name: node.name } as const;
-      const value: Value = { shape, order: outside(shape.length), from, batched: isBatched };
+      const value: Value = { shape, order: outside.input(shape.length), from, batched: isBatched };
       // Brought into order at once where an image op comes later, so that what is between need not change its order.
       values.set(node.id, becomesImage(graph, node) ? build.arranged(value, channelsFirst(4)) : value);
     } else values.set(node.id, exportNode(node, node.inputs.map(valueOf), build));
   }
   for (const { name, node } of graph.outputs)
-    build.output(valueOf(node), { name, order: outside(nodeOf(graph, node).type.shape.length) });
+    build.output(valueOf(node), { name, order: outside.output(nodeOf(graph, node).type.shape.length) });
 }
 
 /** Ops whose operand lies with the channels first. */
