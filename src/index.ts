@@ -18,6 +18,8 @@ export type { ElaborateOptions, Elaborated } from "#elaborate/elaborate.js";
 export { importOnnx } from "#import/onnx/import-onnx.js";
 export type { ImportOptions } from "#import/onnx/import-onnx.js";
 export type { Imported } from "#import/finish.js";
+export { exportOnnx } from "#export/onnx/export-onnx.js";
+export type { ExportedOnnx, ExportOptions } from "#export/onnx/export-onnx.js";
 export type { DataFile, OpenData } from "#import/onnx/tensors.js";
 export type { Graph, Node, NodeId, OpName } from "#ir/graph.js";
 export { inputNodes, nodeOf } from "#ir/graph.js";

@@ -9,7 +9,7 @@ import { normalized, reduced, standardized } from "#import/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { reshaped } from "#import/reshape.js";
 import type { Ref, Value } from "#import/value.js";
-import { channelsLast, natural } from "#import/value.js";
+import { channelsLast, natural } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operator.js";
 import { axesOf } from "./reshape.js";
 
