@@ -104,13 +104,16 @@ export function eachPanel(
     );
 }
 
-/** Into how many parts of equal panels the columns can be cut, `wanted` at most; 1 if panels are left over. */
+/**
+ * Into how many parts of equal panels the columns can be cut, `wanted` at most; 1 if panels are left over. An even number rather than
+ * one more or a few: of 5 parts one thread of two has 3.
+ */
 export function columnParts(k: Build, tile: Tile, columns: Columns, wanted: number): number {
   const [only, ...more] = segmentsOf(k, tile, columns.count, columns.wide);
   if (!only || more.length > 0) return 1;
-  for (let parts = Math.min(wanted, only.count); parts > 1; parts -= 1)
-    if (only.count % parts === 0) return parts;
-  return 1;
+  const most = blockSize(only.count, wanted);
+  const even = only.count % 2 === 0 && wanted > 1 ? 2 * blockSize(only.count / 2, Math.floor(wanted / 2)) : 1;
+  return even * 2 > most ? even : most;
 }
 
 /**
