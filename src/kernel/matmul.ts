@@ -144,7 +144,8 @@ export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops 
       );
     };
     if (groups === 1) emitPanels(0, group, loops);
-    else k.for("group", groups, (index) => emitPanels(k.letInt("first", mulInt(index, group)), group, k.nest));
+    else
+      k.for("group", groups, (index) => emitPanels(k.letInt("first", mulInt(index, group)), group, k.nest));
     const left = panels - groups * group;
     if (left > 0) emitPanels(groups * group, left, loops);
   }
