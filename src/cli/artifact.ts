@@ -7,7 +7,7 @@ import type { Module } from "#ir/weights.js";
 import type { LoadOptions, Net } from "#runtime/types.js";
 import { gpuDiagnostic, nodeGpu } from "../node-gpu.js";
 import type { Model } from "../node.js";
-import { readLimits } from "./limits.js";
+import { readDevices } from "./devices.js";
 import type { PassOptions } from "./model-options.js";
 import { emitOptions } from "./model-options.js";
 import { packing } from "./progress.js";
@@ -21,17 +21,17 @@ export function emitModel(
   options: PassOptions,
   session: Session,
 ): Artifact | undefined {
-  const limits = readLimits(options, session);
-  if (!limits) return undefined;
+  const devices = readDevices(options, session);
+  if (!devices) return undefined;
   session.progress.show("making kernels");
   const artifact = emit(optimized, {
     ...emitOptions(options),
-    limits,
+    ...devices,
     f16: options.f16 ?? false,
     sources: model.sources,
     onPacked: packing(session.progress),
   });
-  const problems = checkArtifact(artifact, limits);
+  const problems = checkArtifact(artifact, devices.limits);
   session.code = Math.max(session.code, report(session.terminal, problems, model.sources));
   return problems.length > 0 ? undefined : artifact;
 }

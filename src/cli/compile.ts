@@ -13,7 +13,7 @@ import type { Session } from "./session.js";
 import { packing } from "./progress.js";
 import { summaryText } from "./summary.js";
 import { splitText } from "./split-text.js";
-import { readLimits } from "./limits.js";
+import { readDevices } from "./devices.js";
 import { report } from "./terminal.js";
 import { jsonText } from "./json.js";
 
@@ -41,8 +41,8 @@ function compileModel(path: string, options: CompileOptions, session: Session): 
   const { terminal } = session;
   const model = loadModel(path, options, session);
   if (!model) return;
-  const limits = readLimits(options, session);
-  const optimized = limits && optimizeModel(model, options, session);
+  const devices = readDevices(options, session);
+  const optimized = devices && optimizeModel(model, options, session);
   if (!optimized) return;
   if (options.embedWeights) {
     const problems = checkEmbedding(optimized.module);
@@ -52,7 +52,7 @@ function compileModel(path: string, options: CompileOptions, session: Session): 
   session.progress.show("making kernels");
   const written = writeModule(optimized.module, options.output, {
     ...emitOptions(options),
-    limits,
+    ...devices,
     f16: options.f16 ?? false,
     shaders: options.emit === "wgsl",
     embedWeights: options.embedWeights ?? false,

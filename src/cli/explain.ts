@@ -16,6 +16,7 @@ import { modelHelp, withModelOptions, withPassOptions } from "./model-options.js
 import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./session.js";
 import { splitText } from "./split-text.js";
+import { readDevices } from "./devices.js";
 import { jsonText } from "./json.js";
 
 interface ExplainOptions extends ModelOptions, PassOptions {
@@ -58,7 +59,9 @@ function printSchedule(
   { json = false, ...options }: ExplainOptions,
   session: Session,
 ): void {
-  const { target } = targetOf(options.target);
+  const devices = readDevices(options, session);
+  if (!devices) return;
+  const { target } = targetOf(options.target, devices);
   const schedule = scheduleModule(module, target, options);
   const tile = tiles[target.name];
   const report = explainSchedule({

@@ -22,6 +22,7 @@ import { loadModel, moduleAfter, optimizeModel } from "./model.js";
 import type { Session } from "./session.js";
 import { exit, report } from "./terminal.js";
 import { writeFileAtomically } from "../node.js";
+import { readDevices } from "./devices.js";
 import { jsonText } from "./json.js";
 
 const formats = ["text", "json", "dot", "svg", "png", "kernels"] as const;
@@ -98,8 +99,11 @@ async function showGraph(
       return jsonText(graphJson(module));
     case "dot":
       return graphDot(module);
-    case "kernels":
-      return printKernels(lower(scheduleModule(module, targetOf(options.target).target, options)));
+    case "kernels": {
+      const devices = readDevices(options, session);
+      const { target } = targetOf(options.target, devices);
+      return devices && printKernels(lower(scheduleModule(module, target, options)));
+    }
     case "svg":
     case "png": {
       const svg = await graphSvg(module);

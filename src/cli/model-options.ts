@@ -2,6 +2,8 @@
 
 import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
+import type { AdapterClass } from "#backend/wgsl/target.js";
+import { adapterClasses } from "#backend/wgsl/target.js";
 import type { TargetName } from "#compile/targets.js";
 import { defaultTarget, targetNames } from "#compile/targets.js";
 import { parseSplit, splitHelp } from "./split-option.js";
@@ -22,6 +24,7 @@ export interface PassOptions {
   readonly winograd: boolean;
   readonly winogradMemory: number;
   readonly limits?: string;
+  readonly adapter: AdapterClass;
   readonly f16?: boolean;
   readonly rules: readonly string[];
   readonly passes?: readonly string[];
@@ -33,6 +36,8 @@ export interface PassOptions {
   readonly verify?: boolean;
   readonly time?: boolean;
 }
+
+const defaultAdapter: AdapterClass = "gpu";
 
 /** What the argument of a command with a model may be. */
 export const modelHelp = "a .net or .onnx file";
@@ -56,9 +61,10 @@ export function dimOption(): Option {
 export function withPassOptions(command: Command): Command {
   return command
     .hook("preAction", () => {
-      const { f16, target } = command.opts<PassOptions>();
-      if (f16 && target !== "wgsl")
-        command.error(`error: --f16 is for the target wgsl, not for ${target}`, {
+      const { f16, adapter, target } = command.opts<PassOptions>();
+      const wrong = f16 ? "--f16" : adapter === defaultAdapter ? undefined : "--adapter";
+      if (wrong !== undefined && target !== "wgsl")
+        command.error(`error: ${wrong} is for the target wgsl, not for ${target}`, {
           exitCode: exit.wrongUsage,
         });
     })
@@ -78,6 +84,14 @@ export function withPassOptions(command: Command): Command {
     .option(
       "--limits <file>",
       'target wgsl: JSON of the devices\' limits, named as in GPUSupportedLimits; default "guaranteed", what every device has',
+    )
+    .addOption(
+      new Option(
+        "--adapter <class>",
+        "target wgsl: what most devices are; kernels are chosen for those, and run on all",
+      )
+        .choices(adapterClasses)
+        .default(defaultAdapter),
     )
     .option("--f16", "target wgsl: store weights and tensors as f16 where the device can, else as f32")
     .addOption(list("--rules <file>", "rules and fusions of your own (repeatable)", collect))

@@ -7,7 +7,7 @@ import type { Module } from "#ir/weights.js";
 import type { Model } from "../node.js";
 import { readModel, readRules } from "../node.js";
 import { printGraph } from "#inspect/lift.js";
-import { readLimits } from "./limits.js";
+import { readDevices } from "./devices.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import type { Session } from "./session.js";
 import { exit, report } from "./terminal.js";
@@ -38,10 +38,10 @@ export function optimizeModel(
   const rules = readRules(options.rules);
   session.code = Math.max(session.code, report(terminal, rules.diagnostics, rules.sources));
   if (rules.value === undefined) return undefined;
-  const limits = readLimits(options, session);
-  if (!limits) return undefined;
+  const devices = readDevices(options, session);
+  if (!devices) return undefined;
   const optimized = optimize(model, {
-    target: targetOf(options.target, limits).target,
+    target: targetOf(options.target, devices).target,
     rules: rules.value.rules,
     fusions: rules.value.fusions,
     approx: options.approx ?? false,

@@ -1,9 +1,11 @@
-// `cleave profile`: how long each kernel of the emitted module takes, beside what the machine allows.
+// `cleave profile`: how long each kernel of the emitted module takes, on a CPU beside what the machine allows.
 
 import type { Command } from "commander";
 import { Option } from "commander";
 import { profile } from "#compile/profile.js";
 import { profileText } from "#report/profile.js";
+import { gpuDiagnostic, nodeGpu } from "../node-gpu.js";
+import { readDevices } from "./devices.js";
 import { jsonText } from "./json.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { checkThreads, emitOptions, withModelOptions, withPassOptions } from "./model-options.js";
@@ -11,7 +13,7 @@ import { loadModel, optimizeModel } from "./model.js";
 import { countOption, threadCount } from "./number-options.js";
 import { packing } from "./progress.js";
 import type { Session } from "./session.js";
-import { exit } from "./terminal.js";
+import { report } from "./terminal.js";
 
 interface ProfileOptions extends ModelOptions, PassOptions {
   readonly threads: number;
@@ -33,21 +35,33 @@ export function addProfile(root: Command, session: Session): void {
 
 async function profileModel(path: string, options: ProfileOptions, session: Session): Promise<void> {
   if (!checkThreads(options, session)) return;
-  if (options.target === "wgsl") {
-    session.terminal.err("error: profile times kernels on a CPU: --target is wasm or js\n");
-    session.code = exit.wrongUsage;
-    return;
-  }
+  // Dawn rounds timestamps to a tenth of a millisecond unless it is told not to.
+  const gpu =
+    options.target === "wgsl" ? await nodeGpu(["disable-dawn-features=timestamp_quantization"]) : undefined;
+  if (gpu && !gpu.value) return fail(gpu.diagnostics, session);
   const model = loadModel(path, options, session);
   const optimized = model && optimizeModel(model, options, session);
   if (!model || !optimized) return;
-  const report = await profile(optimized.module, {
+  const devices = readDevices(options, session);
+  if (!devices) return;
+  const profiled = await profile(optimized.module, {
     ...emitOptions(options),
+    ...devices,
+    ...(gpu?.value ? { gpu: gpu.value } : {}),
+    f16: options.f16 ?? false,
     threads: options.threads,
     runs: options.runs,
     sources: model.sources,
     onPacked: packing(session.progress),
     onStep: (step) => session.progress.show(step),
+  }).catch((cause: unknown) => {
+    const known = gpuDiagnostic(cause);
+    if (!known) throw cause;
+    return fail(known.diagnostics, session);
   });
-  session.terminal.out(options.json ? jsonText(report) : profileText(report, options.sort));
+  if (profiled) session.terminal.out(options.json ? jsonText(profiled) : profileText(profiled, options.sort));
+}
+
+function fail(diagnostics: Parameters<typeof report>[1], session: Session): undefined {
+  session.code = Math.max(session.code, report(session.terminal, diagnostics, new Map()));
 }

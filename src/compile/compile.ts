@@ -36,7 +36,7 @@ export function compile(input: string | Ast | Module, options: CompileOptions = 
 
   const start = typeof input === "string" ? keep(parse(input, file)) : input;
   const model = start && ("graph" in start ? start : keep(elaborate(start, options)));
-  const { target } = targetOf(options.target, options.limits);
+  const { target } = targetOf(options.target, options);
   const optimized = model && keep(optimize(model, { ...options, target }));
   if (!optimized) return { diagnostics };
   if (options.embedWeights) diagnostics.push(...checkEmbedding(optimized.module));

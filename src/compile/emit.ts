@@ -13,15 +13,13 @@ import type { Module } from "#ir/weights.js";
 import { lower } from "#kernel/lower.js";
 import type { WinogradOptions } from "#schedule/winograd.js";
 import { scheduleModule } from "./schedule-module.js";
-import type { TargetName } from "./targets.js";
+import type { Devices, TargetName } from "./targets.js";
 import { targetOf } from "./targets.js";
 import { version } from "./version.js";
 
-export interface EmitModuleOptions extends WinogradOptions {
+export interface EmitModuleOptions extends WinogradOptions, Devices {
   /** `wasm` by default. */
   readonly target?: TargetName;
-  /** wgsl: limits of the devices that the module is for, where they exceed the guaranteed ones. */
-  readonly limits?: Partial<Limits>;
   /** wgsl: store weights and tensors inside the net as f16 where the device can, and else as f32; kernels compute in f32. */
   readonly f16?: boolean;
   /** Put the weights into the module, in base64. */
@@ -37,7 +35,7 @@ export interface EmitModuleOptions extends WinogradOptions {
 /** The ES module of a module's graph. */
 export function emit(module: Module, options: EmitModuleOptions = {}): Artifact {
   expectArgument("emit", "a module, `{ graph, weights }`", module, hasProperties(module, "graph", "weights"));
-  const { target, emit: emitTarget } = targetOf(options.target, options.limits);
+  const { target, emit: emitTarget } = targetOf(options.target, options);
   const program = lower(scheduleModule(module, target, options));
   const ops = [...module.graph.nodes.values()].filter(
     (node) => node.op !== "input" && node.op !== "constant",

@@ -1,4 +1,5 @@
-// Profiling: each kernel of the emitted module is timed in this process, and set beside the roofline of the machine.
+/// <reference types="@webgpu/types" />
+// Profiling: each kernel of the emitted module is timed in this process, and on a CPU set beside the roofline of the machine.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import { lineTexts } from "#diagnostic/line-text.js";
@@ -12,6 +13,8 @@ import { kernelCost } from "#schedule/kernel-cost.js";
 import type { LaunchInfo, Net } from "#runtime/types.js";
 import type { EmitModuleOptions } from "./emit.js";
 import { emit } from "./emit.js";
+import type { TimedDevice } from "./gpu-times.js";
+import { timedDevice } from "./gpu-times.js";
 import { load } from "./load.js";
 import type { Roofline, RooflineSize } from "./roofline.js";
 import { measureRoofline } from "./roofline.js";
@@ -25,24 +28,31 @@ export interface ProfileOptions extends Omit<EmitModuleOptions, "embedWeights" |
   readonly runs?: number;
   /** Milliseconds of runs before, while the engine compiles, 500 by default; there are two at least. */
   readonly warmup?: number;
+  /** wgsl: the `navigator.gpu` to use, where there is none or another is meant, as from the package `webgpu` in Node. */
+  readonly gpu?: object;
   /** How much the kernels do that measure the machine. */
   readonly roofline?: Partial<RooflineSize>;
   /** Hears what is being done. */
   readonly onStep?: (step: string) => void;
 }
 
-/** Times the kernels of an optimized module, one sample at a time, on random inputs. */
+/**
+ * Times the kernels of an optimized module, one sample at a time, on random inputs. On WebGPU by the device's timestamps; rejects
+ * with a `GpuError` where there is no device that has them.
+ */
 export async function profile(module: Module, options: ProfileOptions = {}): Promise<ProfileReport> {
   const { target: name = defaultTarget, threads = 1, runs = 20, warmup = 500, onStep } = options;
-  if (name === "wgsl") throw new TypeError("profile times kernels on a CPU: its target is wasm or js");
-  const { target } = targetOf(name);
+  const { target } = targetOf(name, options);
   const schedule = scheduleModule(module, target, options);
   onStep?.("making kernels");
   const artifact = emit(module, options);
-  onStep?.("measuring the machine");
-  const machine = await measureRoofline(name, threads, options.roofline);
-  const net = await load(artifact, { threads });
-  const { perLaunch, perRun } = await timeRuns(net, module, warmup, runs, onStep);
+  const gpu = artifact.needs
+    ? await timedDevice(options.gpu as GPU | undefined, artifact.needs, options.f16 ?? false)
+    : undefined;
+  if (!gpu) onStep?.("measuring the machine");
+  const machine = gpu ? undefined : await measureRoofline(name, threads, options.roofline);
+  const net = await load(artifact, gpu ? { device: gpu.device } : { threads });
+  const { perLaunch, perRun } = await timeRuns(net, module, { warmup, runs, onStep, gpu });
   const lineOf = lineTexts(options.sources ?? new Map());
   const milliseconds = perLaunch.map(median);
   const sum = milliseconds.reduce((all, one) => all + one, 0);
@@ -57,16 +67,18 @@ export async function profile(module: Module, options: ProfileOptions = {}): Pro
     return { order, ops, ...place(launch, kernelCost(schedule, group), own, machine), share: own / sum };
   });
   net.dispose();
+  gpu?.device.destroy();
+  const roofline = kernels.reduce((all, one) => all + (one.roofline?.milliseconds ?? 0), 0);
   return {
     name: module.graph.name,
     target: target.name,
-    threads: net.threads,
+    ...(gpu ? { adapter: gpu.adapter } : {}),
+    threads: net.threads ?? 1,
     runs,
-    machine,
+    ...(machine ? { machine, rooflineMilliseconds: roofline } : {}),
     kernels,
     milliseconds: median(perRun),
     kernelMilliseconds: sum,
-    rooflineMilliseconds: kernels.reduce((all, { roofline }) => all + roofline.milliseconds, 0),
   };
 }
 
@@ -74,10 +86,14 @@ export async function profile(module: Module, options: ProfileOptions = {}): Pro
 async function timeRuns(
   net: Net,
   { graph }: Module,
-  warmup: number,
-  runs: number,
-  onStep: ProfileOptions["onStep"],
+  how: {
+    readonly warmup: number;
+    readonly runs: number;
+    readonly onStep: ProfileOptions["onStep"];
+    readonly gpu: TimedDevice | undefined;
+  },
 ): Promise<{ readonly perLaunch: readonly number[][]; readonly perRun: readonly number[] }> {
+  const { warmup, runs, onStep, gpu } = how;
   const random = seededRandom(1);
   const inputs = Object.fromEntries(
     inputNodes(graph).map(({ name, type }) => [
@@ -94,20 +110,22 @@ async function timeRuns(
     onStep?.(`run ${run + 1} of ${runs}`);
     const times = new Float64Array(net.launches.length);
     const begin = performance.now();
-    await net.run(inputs, { times });
-    const milliseconds = performance.now() - begin;
-    perRun.push(milliseconds);
+    await net.run(inputs, gpu ? {} : { times });
+    perRun.push(performance.now() - begin);
+    if (gpu) times.set(await gpu.times());
     for (const [at, time] of times.entries()) perLaunch[at]?.push(time);
   }
   return { perLaunch, perRun };
 }
 
 /** A kernel's place under the roofline. An elementwise result counts as one multiply-accumulate. */
-function place(launch: LaunchInfo, cost: KernelCost, milliseconds: number, machine: Roofline) {
+function place(
+  launch: LaunchInfo,
+  cost: KernelCost,
+  milliseconds: number,
+  machine: Roofline | undefined,
+): Omit<KernelProfile, "order" | "ops" | "share"> {
   const bytes = cost.bytesRead + cost.bytesWritten;
-  const compute = (cost.macs + cost.steps) / machine.macsPerSecond;
-  const memory = bytes / machine.bytesPerSecond;
-  const allowed = 1000 * Math.max(compute, memory);
   return {
     kernel: launch.kernel,
     milliseconds,
@@ -115,11 +133,19 @@ function place(launch: LaunchInfo, cost: KernelCost, milliseconds: number, machi
     macsDone: cost.macs,
     gigaflops: milliseconds > 0 ? (2e-6 * launch.macs) / milliseconds : 0,
     bytes,
-    roofline: {
-      milliseconds: allowed,
-      bound: compute > memory ? ("compute" as const) : ("memory" as const),
-      share: milliseconds > 0 ? allowed / milliseconds : 0,
-    },
+    gigabytes: milliseconds > 0 ? (1e-6 * bytes) / milliseconds : 0,
+    ...(machine ? { roofline: underRoofline(cost, bytes, milliseconds, machine) } : {}),
+  };
+}
+
+function underRoofline(cost: KernelCost, bytes: number, milliseconds: number, machine: Roofline) {
+  const compute = (cost.macs + cost.steps) / machine.macsPerSecond;
+  const memory = bytes / machine.bytesPerSecond;
+  const allowed = 1000 * Math.max(compute, memory);
+  return {
+    milliseconds: allowed,
+    bound: compute > memory ? ("compute" as const) : ("memory" as const),
+    share: milliseconds > 0 ? allowed / milliseconds : 0,
   };
 }
 

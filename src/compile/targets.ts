@@ -7,15 +7,24 @@ import { wasmTarget } from "#backend/wasm/target.js";
 import { emitWgsl } from "#backend/wgsl/emit.js";
 import type { Limits } from "#backend/wgsl/limits.js";
 import { guaranteedLimits } from "#backend/wgsl/limits.js";
-import { wgslTarget, wgslTargetFor } from "#backend/wgsl/target.js";
+import type { AdapterClass } from "#backend/wgsl/target.js";
+import { adapterClasses, wgslTarget, wgslTargetFor } from "#backend/wgsl/target.js";
 import type { Artifact, EmitOptions } from "#backend/artifact.js";
 import type { KernelProgram } from "#kernel/ir.js";
 import type { Target } from "#ir/target.js";
 
+/** The WebGPU devices that a module is for. */
+export interface Devices {
+  /** Where they exceed the guaranteed ones. */
+  readonly limits?: Partial<Limits>;
+  /** What most of them are, `gpu` by default: kernels are chosen for those. */
+  readonly adapter?: AdapterClass;
+}
+
 export interface TargetEntry {
   readonly target: Target;
-  /** The target for devices that have other limits than the guaranteed ones. */
-  readonly targetFor?: (limits: Limits) => Target;
+  /** The target for devices that have other limits than the guaranteed ones, or are of another class. */
+  readonly targetFor?: (limits: Limits, adapter?: AdapterClass) => Target;
   readonly emit: (program: KernelProgram, options: EmitOptions) => Artifact;
 }
 
@@ -31,12 +40,17 @@ export type TargetName = keyof typeof targets;
 /** The fastest that exists for a CPU. */
 export const defaultTarget: TargetName = "wasm";
 
-/** The row of a target, the default one if none is named; `limits` are those of WebGPU devices, for the target wgsl. */
-export function targetOf(name: TargetName = defaultTarget, limits: Partial<Limits> = {}): TargetEntry {
+/** The row of a target, the default one if none is named. Throws `TypeError` for a name or a class that does not exist. */
+export function targetOf(name: TargetName = defaultTarget, { limits, adapter }: Devices = {}): TargetEntry {
   const known = Object.hasOwn(targets, name);
   if (!known) throw new TypeError(`there is no target ${String(name)}; there is ${targetNames.join(", ")}`);
+  if (adapter !== undefined && !adapterClasses.includes(adapter))
+    throw new TypeError(
+      `there is no class of adapters ${String(adapter)}; there is ${adapterClasses.join(", ")}`,
+    );
   const entry: TargetEntry = targets[name];
-  return { ...entry, target: entry.targetFor?.({ ...guaranteedLimits, ...limits }) ?? entry.target };
+  const target = entry.targetFor?.({ ...guaranteedLimits, ...limits }, adapter);
+  return { ...entry, target: target ?? entry.target };
 }
 
 export const targetNames = Object.keys(targets) as readonly TargetName[];

@@ -75,3 +75,30 @@ export const logistic = (x: Operand): Scalar => div(1, add(1, exp(unary("neg", x
 function lift(x: Operand): Scalar {
   return typeof x === "number" ? { kind: "number", value: x } : x;
 }
+
+/** The expression with numbers in the place of some operands. */
+export function withNumbers(scalar: Scalar, numbers: ReadonlyMap<number, number>): Scalar {
+  const of = (inner: Scalar): Scalar => withNumbers(inner, numbers);
+  switch (scalar.kind) {
+    case "operand": {
+      const value = numbers.get(scalar.index);
+      return value === undefined ? scalar : { kind: "number", value };
+    }
+    case "number":
+      return scalar;
+    case "unary":
+      return { ...scalar, x: of(scalar.x) };
+    case "binary":
+      return { ...scalar, a: of(scalar.a), b: of(scalar.b) };
+    case "select":
+      return {
+        ...scalar,
+        a: of(scalar.a),
+        b: of(scalar.b),
+        then: of(scalar.then),
+        otherwise: of(scalar.otherwise),
+      };
+    default:
+      return scalar satisfies never;
+  }
+}

@@ -20,8 +20,10 @@ export interface KernelProfile {
   readonly gigaflops: number;
   /** Read and written, by the cost model: each tensor once, as if no cache held it. */
   readonly bytes: number;
-  /** What the roofline allows. */
-  readonly roofline: {
+  /** 10⁹ of those bytes a second. */
+  readonly gigabytes: number;
+  /** What the roofline allows; absent on a GPU, whose machine is not measured. */
+  readonly roofline?: {
     readonly milliseconds: number;
     readonly bound: "compute" | "memory";
     /** Of the measured time; over 1 where caches hold what the model takes from memory. */
@@ -33,21 +35,23 @@ export interface KernelProfile {
 export interface ProfileReport {
   readonly name: string;
   readonly target: string;
+  /** wgsl: the name of the adapter. */
+  readonly adapter?: string;
   readonly threads: number;
   readonly runs: number;
-  /** Of this machine, with these threads. */
-  readonly machine: { readonly macsPerSecond: number; readonly bytesPerSecond: number };
+  /** Of this machine, with these threads; absent on a GPU. */
+  readonly machine?: { readonly macsPerSecond: number; readonly bytesPerSecond: number };
   readonly kernels: readonly KernelProfile[];
   /** Median of whole runs, and the sum of the kernels' medians. */
   readonly milliseconds: number;
   readonly kernelMilliseconds: number;
-  readonly rooflineMilliseconds: number;
+  /** Absent on a GPU. */
+  readonly rooflineMilliseconds?: number;
 }
 
 /** The report as a table; by time, the slowest kernel comes first. */
 export function profileText(report: ProfileReport, sort: "order" | "time" = "order"): string {
-  const { name, target, threads, runs, machine, milliseconds, kernelMilliseconds, rooflineMilliseconds } =
-    report;
+  const { name, target, adapter, threads, runs, machine, milliseconds, kernelMilliseconds } = report;
   const kernels =
     sort === "time" ? report.kernels.toSorted((a, b) => b.milliseconds - a.milliseconds) : report.kernels;
   const total = {
@@ -64,8 +68,7 @@ export function profileText(report: ProfileReport, sort: "order" | "time" = "ord
     "MACs",
     "GFLOP/s",
     "bytes",
-    "of roofline",
-    "bound by",
+    ...(machine ? ["of roofline", "bound by"] : ["GB/s"]),
   ];
   const rows = kernels.map((one) => [
     String(one.order),
@@ -77,8 +80,7 @@ export function profileText(report: ProfileReport, sort: "order" | "time" = "ord
     countText(one.macs),
     one.macs > 0 ? one.gigaflops.toFixed(1) : "",
     bytesText(one.bytes),
-    percent(one.roofline.share),
-    one.roofline.bound,
+    ...(one.roofline ? [percent(one.roofline.share), one.roofline.bound] : [one.gigabytes.toFixed(1)]),
   ]);
   const last = [
     "",
@@ -90,17 +92,23 @@ export function profileText(report: ProfileReport, sort: "order" | "time" = "ord
     countText(total.macs),
     ((2e-6 * total.macs) / kernelMilliseconds).toFixed(1),
     bytesText(total.bytes),
-    percent(rooflineMilliseconds / kernelMilliseconds),
-    "",
+    ...(machine
+      ? [percent((report.rooflineMilliseconds ?? 0) / kernelMilliseconds), ""]
+      : [((1e-6 * total.bytes) / kernelMilliseconds).toFixed(1)]),
   ];
   const right = "right" as const;
   const left = "left" as const;
   const align = [right, left, left, left, right, right, right, right, right, right, left];
+  const where = adapter ?? (threads === 1 ? "1 thread" : `${threads} threads`);
   return [
-    `${name} on ${target}, ${threads === 1 ? "1 thread" : `${threads} threads`}: ${milliseconds.toFixed(3)} ms a run, the median of ${runs}`,
-    `this machine: ${(2e-9 * machine.macsPerSecond).toFixed(1)} GFLOP/s, ${(1e-9 * machine.bytesPerSecond).toFixed(1)} GB/s`,
+    `${name} on ${target}, ${where}: ${milliseconds.toFixed(3)} ms a run, the median of ${runs}`,
+    ...(machine
+      ? [
+          `this machine: ${(2e-9 * machine.macsPerSecond).toFixed(1)} GFLOP/s, ${(1e-9 * machine.bytesPerSecond).toFixed(1)} GB/s`,
+        ]
+      : []),
     "",
-    table(head, [...rows, last], align),
+    table(head, [...rows, last], align.slice(0, head.length)),
     "",
   ].join("\n");
 }

@@ -9,10 +9,11 @@ import type { AddedProduct } from "#ops/added-product.js";
 import { addedProduct } from "#ops/added-product.js";
 import { composeSteps } from "#ops/compose.js";
 import { opOf } from "#ops/index.js";
+import { withNumbers } from "#ops/scalar.js";
 import type { NodeGroup } from "./group-nodes.js";
 import type { Places } from "./place-values.js";
 import { hasParts, partOf } from "./place-values.js";
-import type { AddedStage, Group, Source, Stage, Step, View } from "./schedule.js";
+import type { AddedStage, Group, Side, Source, Stage, Step, View } from "./schedule.js";
 
 /** Where values lie, for groups to read and write. */
 export interface Views {
@@ -20,6 +21,8 @@ export interface Views {
   viewOf(id: NodeId): View;
   /** The view, or the weight that a constant is. */
   sourceOf(id: NodeId): Source;
+  /** The number that stands in the code for a constant; undefined where it is read from memory. */
+  numberOf(id: NodeId): number | undefined;
 }
 
 /** The groups that compute some nodes: one, none for a view, a copy per operand for a concat. */
@@ -99,14 +102,16 @@ function flowInto(graph: Graph, node: Node): NodeId {
 function stepsOf(graph: Graph, nodes: NodeGroup, flow: NodeId, at: Views): Step[] {
   return composeSteps(nodes, flow).map((step): Step => {
     const last = step.nodes.at(-1) ?? bug("a step of no nodes");
-    const sides = [...step.sides].map(
-      ([place, id]) =>
-        [
-          place,
-          { source: at.sourceOf(id), broadcast: broadcastOf(nodeOf(graph, id).type.shape, last.type.shape) },
-        ] as const,
-    );
-    return { node: last.id, scalar: step.scalar, flow: step.flow, sides: new Map(sides) };
+    const numbers = new Map<number, number>();
+    const sides = new Map<number, Side>();
+    for (const [place, id] of step.sides) {
+      const number = at.numberOf(id);
+      const broadcast = broadcastOf(nodeOf(graph, id).type.shape, last.type.shape);
+      if (number === undefined) sides.set(place, { source: at.sourceOf(id), broadcast });
+      else numbers.set(place, number);
+    }
+    const scalar = numbers.size === 0 ? step.scalar : withNumbers(step.scalar, numbers);
+    return { node: last.id, scalar, flow: step.flow, sides };
   });
 }
 

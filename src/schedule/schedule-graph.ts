@@ -4,6 +4,7 @@ import { bug } from "#diagnostic/diagnostic.js";
 import type { Graph, NodeId } from "#ir/graph.js";
 import { inputNodes, nodeOf } from "#ir/graph.js";
 import type { Target } from "#ir/target.js";
+import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import type { NodeGroup } from "./group-nodes.js";
 import { groupNodes } from "./group-nodes.js";
@@ -42,6 +43,12 @@ export function schedule(module: Module, target: Target, options: WinogradOption
     if (node.op === "constant") return { kind: "weight", weight: node.attributes.weight, type: node.type };
     return { kind: "view", view: viewOf(id) };
   };
+  const numberOf = (id: NodeId): number | undefined => {
+    const node = nodeOf(graph, id);
+    if (node.op !== "constant" || elements(node.type.shape) !== 1) return undefined;
+    const [value = 0] = weights.readF32(node.attributes.weight);
+    return outsideHalves(value) ? value : undefined;
+  };
   const constantOutputs = new Set(
     graph.outputs.map(({ node }) => node).filter((id) => nodeOf(graph, id).op === "constant"),
   );
@@ -51,7 +58,7 @@ export function schedule(module: Module, target: Target, options: WinogradOption
     weights,
     target,
     groups: [
-      ...groups.flatMap((nodes) => lowerGroup(graph, nodes, places, { viewOf, sourceOf })),
+      ...groups.flatMap((nodes) => lowerGroup(graph, nodes, places, { viewOf, sourceOf, numberOf })),
       ...[...constantOutputs].map((id) => copyGroup(nodeOf(graph, id), sourceOf(id), viewOf(id))),
     ],
     winograd: new Map(convolutions.flatMap(({ node, size }) => (size === undefined ? [] : [[node, size]]))),
@@ -61,6 +68,15 @@ export function schedule(module: Module, target: Target, options: WinogradOption
     arenas: plan.arenas,
     arenaBound: memoryLowerBound(lifetimes),
   };
+}
+
+/**
+ * Whether a number, such as the 1e-5 of a norm, would be nothing or not itself as a half: it then stands in the code, since a target
+ * may store weights so. Others stay weights, for kernels that differ in them are one.
+ */
+function outsideHalves(value: number): boolean {
+  const size = Math.abs(value);
+  return (size > 0 && size < 2 ** -14) || (size > 65_504 && size < Number.POSITIVE_INFINITY);
 }
 
 /**

@@ -2,13 +2,18 @@
 
 import { expect, test } from "vitest";
 import { productProgram, streamProgram } from "#compile/roofline.js";
+import { emit } from "#compile/emit.js";
 import { profile } from "#compile/profile.js";
 import { optimize } from "#compile/optimize.js";
-import { targets } from "#compile/targets.js";
+import { targetOf, targets } from "#compile/targets.js";
 import { checkProgram } from "#kernel/check.js";
+import type { ProfileReport } from "#report/profile.js";
 import { profileText } from "#report/profile.js";
 import { readModel } from "../../src/node.js";
+import { computingDevice, describeOn } from "../backend/wgsl/device.js";
 import { cleave } from "./terminal.js";
+
+const device = await computingDevice();
 
 const quick = {
   warmup: 0,
@@ -36,9 +41,9 @@ test.each(["wasm", "js"] as const)(
     for (const kernel of report.kernels) {
       const { bytes, roofline, macs, macsDone } = kernel;
       expect(bytes).toBeGreaterThan(0);
-      const compute = macsDone / report.machine.macsPerSecond;
-      const memory = bytes / report.machine.bytesPerSecond;
-      expect(roofline.milliseconds).toBeGreaterThanOrEqual(1000 * Math.max(compute, memory) * 0.999);
+      const compute = macsDone / report.machine!.macsPerSecond;
+      const memory = bytes / report.machine!.bytesPerSecond;
+      expect(roofline!.milliseconds).toBeGreaterThanOrEqual(1000 * Math.max(compute, memory) * 0.999);
       if (kernel.kernel.startsWith("winograd")) expect(macsDone).toBeLessThan(macs);
       expect(kernel.ops[0]?.line).toMatch(/^fm_resnet16\.net:\d+: /);
     }
@@ -82,12 +87,41 @@ test("threads are for WebAssembly", async () => {
   expect(err).toContain("--threads is for the target wasm");
 });
 
-test("kernels on a GPU are not timed", async () => {
-  const { code, err } = await cleave("profile", "examples/seed.net", "--target", "wgsl");
-  expect(code).toBe(2);
-  expect(err).toContain("--target is wasm or js");
+describeOn(device)("on an adapter", () => {
+  test("every dispatch is timed by the device", async () => {
+    const { code, out } = await cleave(
+      "profile",
+      "examples/fm_mobile.net",
+      "--target",
+      "wgsl",
+      "--runs",
+      "2",
+    );
+    expect(code).toBe(0);
+    expect(out).toMatch(/^fm_mobile on wgsl, .*: [\d.]+ ms a run, the median of 2\n\n/);
+    expect(out).toMatch(/GB\/s\n/);
+    expect(out).not.toContain("roofline");
+    const command = ["profile", "examples/fm_mobile.net", "--target", "wgsl", "--adapter", "software"];
+    const json = await cleave(...command, "--json");
+    const report = JSON.parse(json.out) as ProfileReport;
+    const { module } = optimize(readModel("examples/fm_mobile.net").value!, {
+      target: targetOf("wgsl", { adapter: "software" }).target,
+    }).value!;
+    expect(report.kernels.length).toBe(emit(module, { target: "wgsl", adapter: "software" }).launches);
+    // Each has a time of its own: none is the run's.
+    for (const { milliseconds } of report.kernels) expect(milliseconds).toBeGreaterThan(0);
+    expect(report.kernelMilliseconds).toBeLessThan(report.kernels.length * report.milliseconds);
+    expect(report.machine).toBeUndefined();
+  });
+});
+
+test("a device without timestamps is told", async () => {
   const { sources: _, ...module } = model("seed", "wasm");
-  await expect(profile(module, { target: "wgsl" })).rejects.toThrow(TypeError);
+  const adapter = { info: { description: "old" }, features: new Set(), limits: {} };
+  const gpu = { requestAdapter: async () => adapter };
+  const profiled = profile(module, { target: "wgsl", gpu });
+  await expect(profiled).rejects.toMatchObject({ name: "GpuError", code: "limits" });
+  await expect(profiled).rejects.toThrow("the adapter (old) has no timestamp-query");
 });
 
 test.each(["wasm", "js"] as const)(

@@ -37,6 +37,17 @@ test("--f16 is for this target", async () => {
   expect(readFileSync(join(out, "seed.conv2d_3x3x5.wgsl"), "utf8")).toMatch(/^enable f16;/);
 });
 
+test("--adapter chooses other kernels, and is for this target", async () => {
+  const command = ["explain", "--schedule", "examples/mobilenet_v1.net", "--target"];
+  expect((await cleave(...command, "wgsl")).out).toMatch(/^kernel .*fused by separable/m);
+  expect((await cleave(...command, "wgsl", "--adapter", "software")).out).not.toMatch(
+    /^kernel .*fused by separable/m,
+  );
+  const wrong = await cleave(...command, "js", "--adapter", "software");
+  expect(wrong.code).toBe(2);
+  expect(wrong.err).toContain("error: --adapter is for the target wgsl, not for js");
+});
+
 test("limits come from a file, and a wrong one is told", async () => {
   const file = join(folder, "limits.json");
   const command = ["compile", "examples/seed.net", "--target", "wgsl", "-o", folder, "--limits", file];

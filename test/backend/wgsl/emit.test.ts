@@ -11,6 +11,7 @@ import { checkLimits, guaranteedLimits, parseLimits } from "#backend/wgsl/limits
 import { compile } from "#compile/compile.js";
 import { load } from "#compile/load.js";
 import { optimize } from "#compile/optimize.js";
+import type { Devices } from "#compile/targets.js";
 import { targetOf } from "#compile/targets.js";
 import { writeArtifact, writeModule } from "../../../src/node.js";
 import { moduleOf } from "../../schedule/module-of.js";
@@ -85,6 +86,19 @@ test("a net that exceeds the limits is told what it needs and what helps", () =>
   ]);
   const program = smallProgram();
   expect(checkLimits("small", neededLimits(program, printShaders(program)), guaranteedLimits)).toEqual([]);
+});
+
+test("modules for software adapters have no workgroup memory", () => {
+  const separable = `net s {
+    input x: f32[1, 8, 8, 16]
+    output y = depthwise_conv2d(x, kernel=3x3, padding=same) |> conv2d(filters=16, kernel=1x1)
+  }`;
+  const bytesFor = (devices: Devices): number =>
+    compile(separable, { target: "wgsl", ...devices }).value!.needs!.maxComputeWorkgroupStorageSize;
+  expect(bytesFor({})).toBeGreaterThan(1);
+  expect(bytesFor({ adapter: "gpu" })).toBe(bytesFor({}));
+  expect(bytesFor({ adapter: "software" })).toBe(1);
+  expect(() => compile(separable, { target: "wgsl", adapter: "tpu" as never })).toThrow(TypeError);
 });
 
 test("limits are read from a device's list, and wrong ones are told", () => {

@@ -72,8 +72,28 @@ test("the tolerance of halves is theirs alone", () => {
   expect(tolerance(9, [2], { kernels: 4, scale: 2 })).toBe(2 * (2 ** -23 * 20 + 2 ** -11 * 8));
 });
 
+test("numbers that no half holds stand in the shader; others are weights", () => {
+  const small = `net n {
+    input x: f32[1, 2, 2, 4]
+    output y = (x * 0.5 + 0.00001) * 1e6
+  }`;
+  const { shaders } = compile(small, { target: "wgsl", f16: true }).value!;
+  expect(shaders![0]!.text).toMatch(/W\[.*\+ 0\.00001\) \* 1000000\.0/);
+});
+
 describeOn(device)("on an adapter", () => {
   const x = Float32Array.from({ length: 3 * 144 }, (_, k) => Math.sin(k));
+
+  test("a small number is not lost beside smaller values", async () => {
+    const text = `net n {
+      input x: f32[1, 4, 4, 4]
+      output y = x / sqrt(x * x + 0.00000001)
+    }`;
+    const net = await loadArtifact(compile(text, { target: "wgsl", f16: true }).value!, { device: device! });
+    const { y } = await net.run({ x: new Float32Array(64).fill(1e-4) });
+    expect(y![0]).toBeCloseTo(Math.SQRT1_2, 3);
+    net.dispose();
+  });
 
   test("the feature is asked for only where it is wanted", async () => {
     const gpu = (await nodeGpu()).value!;
