@@ -16,7 +16,8 @@ export type { Diagnostic, Label, Result, Span } from "#diagnostic/diagnostic.js"
 export { elaborate } from "#elaborate/elaborate.js";
 export type { ElaborateOptions, Elaborated } from "#elaborate/elaborate.js";
 export { importOnnx } from "#import/onnx/import-onnx.js";
-export type { Imported, ImportOptions } from "#import/onnx/import-onnx.js";
+export type { ImportOptions } from "#import/onnx/import-onnx.js";
+export type { Imported } from "#import/finish.js";
 export { exportOnnx } from "#export/onnx/export-onnx.js";
 export type { ExportedOnnx, ExportOptions } from "#export/onnx/export-onnx.js";
 export type { DataFile, OpenData } from "#import/onnx/tensors.js";

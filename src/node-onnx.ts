@@ -4,7 +4,7 @@ import { realpathSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
-import type { Imported } from "#import/onnx/import-onnx.js";
+import type { Imported } from "#import/finish.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
 import type { DataFile, OpenData } from "#import/onnx/tensors.js";
 import { openDataFile } from "#weights/file.js";

@@ -8,7 +8,7 @@ import { compile } from "#compile/compile.js";
 import { load } from "#compile/load.js";
 import { optimize } from "#compile/optimize.js";
 import { render } from "#diagnostic/render.js";
-import type { Imported } from "#import/onnx/import-onnx.js";
+import type { Imported } from "#import/finish.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
 import { inputNodes } from "#ir/graph.js";
 import { elements } from "#ir/type.js";

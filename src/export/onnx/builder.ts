@@ -3,8 +3,8 @@
 import { create } from "@bufbuild/protobuf";
 import type { NodeProto } from "#onnx/proto/onnx_pb.js";
 import { NodeProtoSchema } from "#onnx/proto/onnx_pb.js";
-import type { Arranged } from "#onnx/order.js";
-import { natural, permuted, places, reshapeOrders, sameOrder } from "#onnx/order.js";
+import type { Arranged } from "#ir/axis-order.js";
+import { natural, permuted, places, reshapeOrders, sameOrder } from "#ir/axis-order.js";
 import type { Node, WeightId } from "#ir/graph.js";
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";

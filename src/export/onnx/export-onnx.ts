@@ -10,7 +10,7 @@ import { topological, users } from "#ir/order.js";
 import { bytesText } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
-import { channelsFirst, natural, permuted } from "#onnx/order.js";
+import { channelsFirst, natural, permuted } from "#ir/axis-order.js";
 import type { ValueInfoProtoSchema } from "#onnx/proto/onnx_pb.js";
 import { GraphProtoSchema, ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
 import type { Builder, Typed, WantedOutput } from "./builder.js";

@@ -1,7 +1,7 @@
 // Values of the ONNX model under construction: results of its nodes, or weights, which become initializers when they are used.
 
 import type { WeightId } from "#ir/graph.js";
-import type { Arranged } from "#onnx/order.js";
+import type { Arranged } from "#ir/axis-order.js";
 
 /** A value by its shape in the graph; in the model its axes lie in `order`. */
 export interface Value extends Arranged {

@@ -3,30 +3,32 @@
 import { expectArgument } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
-import type { Graph, Node, NodeId, Output } from "#ir/graph.js";
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
-import type { Module } from "#ir/weights.js";
 import { createWeightStore } from "#weights/store.js";
-import type { Builder } from "./builder.js";
-import { createBuilder, smallLimit } from "./builder.js";
-import { inputShapes, tensorType } from "./dimensions.js";
-import { elementTypes, float32, typeName } from "./element-type.js";
-import type { Names } from "./names.js";
-import { cleanName, createNames } from "./names.js";
+import type { Builder } from "#import/builder.js";
+import { createBuilder, smallLimit } from "#import/builder.js";
+import { float32 } from "#import/element-type.js";
+import { valueOf } from "#import/lowering.js";
+import type { Names } from "#import/names.js";
+import { cleanName, createNames } from "#import/names.js";
+import { diagnosticOf, quote, refuse } from "#import/refusal.js";
+import type { Value } from "#import/value.js";
+import { inputShapes } from "#import/dimensions.js";
+import type { Imported, NamedValue } from "#import/finish.js";
+import { finish } from "#import/finish.js";
+import { extentsOf, tensorType } from "./dimensions.js";
+import { elementTypes, typeName } from "./element-type.js";
 import type { Context, OnnxNode } from "./operator.js";
-import { attributesOf, valueOf } from "./operator.js";
+import { attributesOf } from "./operator.js";
 import { operators } from "./operators/index.js";
 import { reshapes } from "./operators/reshape.js";
 import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from "#onnx/proto/onnx_pb.js";
 import { reach, unknownOperators } from "./reach.js";
 import type { ReadModel } from "./read-proto.js";
 import { readProto } from "./read-proto.js";
-import { diagnosticOf, quote, refuse } from "./refusal.js";
 import type { ExternalData, OpenData } from "./tensors.js";
 import { checkSlices, fileTensor } from "./tensors.js";
-import type { Value } from "./value.js";
-import { natural } from "#onnx/order.js";
 
 export interface ImportOptions {
   /** The model's name in messages, of its graph without one, and of its weights' source. */
@@ -37,11 +39,6 @@ export interface ImportOptions {
   readonly openData?: OpenData;
   /** Values of inputs that become weights. */
   readonly constants?: ReadonlyMap<string, { readonly shape: Shape; readonly data: ArrayLike<number> }>;
-}
-
-/** An imported model. */
-export interface Imported extends Module {
-  readonly name: string;
 }
 
 /** Most messages about single nodes. */
@@ -80,7 +77,11 @@ function importGraph(model: ReadModel, file: string, options: ImportOptions): Re
     return wrong("two inputs have the same name");
   const typed = wrongInputs(inputs, reached.used, file);
   if (typed.length > 0) return { diagnostics: typed };
-  const shapes = inputShapes(inputs, options.dims ?? new Map(), file);
+  const shapes = inputShapes(
+    inputs.map((input) => ({ name: input.name, extents: extentsOf(input) })),
+    options.dims ?? new Map(),
+    file,
+  );
   if (!("shapes" in shapes)) return { diagnostics: shapes };
 
   const names = createNames();
@@ -115,7 +116,14 @@ function importGraph(model: ReadModel, file: string, options: ImportOptions): Re
   }
   walk(state, reached.nodes, names);
   if (hasErrors(state.diagnostics)) return { diagnostics: state.diagnostics };
-  return finish(state, shapes.batch);
+  const outputs: NamedValue[] = [];
+  for (const { name } of graph.output) {
+    const value = state.values.get(name);
+    if (!value) return wrong(`output ${quote(name)} is made by no node`);
+    outputs.push({ name, value });
+  }
+  const finished = finish(build, outputs, { name: graphName(model, file), file });
+  return { ...finished, diagnostics: [...state.diagnostics, ...finished.diagnostics] };
 }
 
 /** An import under way. */
@@ -259,43 +267,6 @@ function inline(state: State, graph: GraphProto, names: Names): readonly Value[]
   return graph.output.map(
     ({ name }) => inner.values.get(name) ?? refuse("bad-model", `the graph in it has no ${quote(name)}`),
   );
-}
-
-/** The graph, without what no output depends on. */
-function finish(state: State, batch: string | undefined): Result<Imported> {
-  const { build, model, file } = state;
-  const outputs: Output[] = [];
-  for (const { name } of model.graph.output) {
-    const value = state.values.get(name);
-    if (!value)
-      return { diagnostics: [error("bad-model", `${file}: output ${quote(name)} is made by no node`)] };
-    try {
-      build.at(cleanName(name) ?? "output");
-      const ref = build.arranged(value, natural(value.shape.length));
-      outputs.push({ name, node: build.nodeOf(ref) });
-    } catch (cause) {
-      return { diagnostics: [diagnosticOf(cause, `${file}: output ${quote(name)}`)] };
-    }
-  }
-  if (new Set(outputs.map(({ name }) => name)).size < outputs.length)
-    return { diagnostics: [error("bad-model", `${file}: two outputs have the same name`)] };
-  const name = graphName(model, file);
-  const graph: Graph = {
-    name,
-    nodes: living(build.nodes, outputs),
-    outputs,
-    kernels: new Map(),
-    nextId: build.nodes.size,
-    ...(batch === undefined ? {} : { batch }),
-  };
-  return { value: { graph, weights: build.store, name }, diagnostics: state.diagnostics };
-}
-
-/** Inputs, and the nodes that outputs depend on. */
-function living(nodes: ReadonlyMap<NodeId, Node>, outputs: readonly Output[]): Map<NodeId, Node> {
-  const needed = new Set(outputs.map(({ node }) => node));
-  for (const id of needed) for (const input of nodes.get(id)?.inputs ?? []) needed.add(input);
-  return new Map([...nodes].filter(([id, node]) => needed.has(id) || node.op === "input"));
 }
 
 /** The file's name without its ending: exporters call all their graphs `main_graph`. */

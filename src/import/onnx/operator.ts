@@ -1,17 +1,9 @@
 // What the importer of an operator gets and gives: the node with its attributes read by kind, and the values around it.
 
-import { bug } from "#diagnostic/diagnostic.js";
-import type { AttributeValue, OpName } from "#ir/graph.js";
-import type { Shape } from "#ir/type.js";
-import { elements } from "#ir/type.js";
-import type { Builder } from "./builder.js";
-import { smallLimit } from "./builder.js";
-import type { ElementType } from "./element-type.js";
-import { float32, int64 } from "./element-type.js";
+import type { Lowering } from "#import/lowering.js";
+import { quote, refuse } from "#import/refusal.js";
+import type { Value } from "#import/value.js";
 import type { AttributeProto, GraphProto, NodeProto, TensorProto } from "#onnx/proto/onnx_pb.js";
-import { quote, refuse } from "./refusal.js";
-import type { Ref, Value } from "./value.js";
-import { natural, permuted } from "#onnx/order.js";
 
 /** A node of the model. What is missing or of another kind than asked for is refused. */
 export interface OnnxNode {
@@ -32,8 +24,7 @@ export interface OnnxNode {
 }
 
 /** What operators are built with. */
-export interface Context {
-  readonly build: Builder;
+export interface Context extends Lowering {
   /** A tensor of an attribute as a value. */
   constant(proto: TensorProto): Value;
   /** The results of a subgraph, which sees the values around it. */
@@ -44,88 +35,6 @@ export interface Context {
 export type OperatorImport = (node: OnnxNode, ctx: Context) => Value | readonly Value[];
 
 export type OperatorTable = Readonly<Record<string, OperatorImport>>;
-
-/** A value over a reference, its axes in their natural order or another one. */
-export function valueOf(ref: Ref, type: ElementType = float32, order = natural(ref.shape.length)): Value {
-  const shape = new Array<number>(order.length).fill(1);
-  for (const [place, axis] of order.entries()) shape[axis] = ref.shape[place] ?? 1;
-  if (ref.kind === "constant" && !order.every((axis, at) => axis === at)) bug("a constant out of order");
-  return { type, shape, ref, order };
-}
-
-/** A value over a reference in this order; a constant is brought back to the natural one. */
-export function ordered(
-  ctx: Context,
-  ref: Ref,
-  order: readonly number[],
-  type: ElementType = float32,
-): Value {
-  if (ref.kind === "node") return valueOf(ref, type, [...order]);
-  const shape = new Array<number>(order.length).fill(1);
-  for (const [place, axis] of order.entries()) shape[axis] = ref.shape[place] ?? 1;
-  const back = order.map((_, axis) => order.indexOf(axis));
-  const same = back.every((axis, at) => axis === at);
-  return valueOf(same ? ref : ctx.build.emit("transpose", [ref], { perm: back }), type);
-}
-
-/** A constant of whole numbers. */
-export function intsValue(ctx: Context, numbers: readonly number[], shape: Shape = [numbers.length]): Value {
-  return valueOf(ctx.build.literal(numbers, shape), int64);
-}
-
-/** The numbers of a value that has to be known at import time. */
-export function numbersOf(value: Value, what: string): readonly number[] {
-  if (value.ref.kind !== "constant")
-    refuse(
-      "needs-constant",
-      `${what} is computed from the inputs, but has to be known when the model is compiled`,
-    );
-  if (elements(value.shape) > smallLimit)
-    refuse("unsupported-operator", `${what} has ${elements(value.shape)} numbers, more than ${smallLimit}`);
-  return [...value.ref.numbers()];
-}
-
-/** The one number of a value that has to be known. */
-export function numberOf(value: Value, what: string): number {
-  const numbers = numbersOf(value, what);
-  const [number] = numbers;
-  if (number === undefined || numbers.length !== 1)
-    refuse("bad-model", `${what} has ${numbers.length} numbers instead of one`);
-  return number;
-}
-
-/** A reference to a value that has to be a weight. */
-export function weightOf(value: Value, what: string): Ref {
-  if (value.ref.kind !== "constant")
-    refuse(
-      "needs-constant",
-      `${what} is computed from the inputs, but has to be a weight`,
-      "give it as an initializer of the model",
-    );
-  return value.ref;
-}
-
-/** The axis counted from the front; refused if the value has none such. */
-export function axisOf(axis: number, rank: number): number {
-  const at = axis < 0 ? axis + rank : axis;
-  if (!(at >= 0 && at < Math.max(rank, 1))) refuse("bad-model", `axis ${axis} of a value with ${rank} axes`);
-  return at;
-}
-
-/** Applies an op of one operand that treats all elements alike. */
-export function map(
-  ctx: Context,
-  op: OpName,
-  x: Value,
-  attributes: Readonly<Record<string, AttributeValue>> = {},
-): Value {
-  return { ...x, ref: ctx.build.emit(op, [x.ref], attributes) };
-}
-
-/** The shape of a value as its reference has it, in another order. */
-export function shapeIn(value: Value, order: readonly number[]): Shape {
-  return permuted(value.shape, order);
-}
 
 /** Reads attributes by name and kind. */
 export function attributesOf(

@@ -1,10 +1,9 @@
 // What of a model its outputs depend on, and which operators of that are not known.
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
-import { error } from "#diagnostic/diagnostic.js";
-import { plural } from "#ir/units.js";
+import { quote } from "#import/refusal.js";
+import { unknownMessage } from "#import/unknown.js";
 import type { GraphProto, NodeProto } from "#onnx/proto/onnx_pb.js";
-import { quote } from "./refusal.js";
 
 /** The nodes that outputs depend on, in the order of the file, and every name that one of them or an output reads. */
 export interface Reached {
@@ -81,29 +80,9 @@ export function unknownOperators(
     }
     for (const graph of subgraphs(node)) open.push(...graph.node);
   }
-  if (found.size === 0) return [];
-  const shown = [...found].slice(0, 30);
-  const lines = shown.map(([op, names]) => {
-    const list = names.slice(0, 3).map(quote).join(", ");
-    const tip = advice[op];
-    return `${printable(op)}, ${plural(names.length, "node")}: ${list}${names.length > 3 ? ", …" : ""}${tip ? `; ${tip}` : ""}`;
+  return unknownMessage(found, {
+    file,
+    advice,
+    help: "docs/onnx.md lists what is known; onnxsim or onnxruntime's offline optimization may fold such nodes away",
   });
-  const count = [...found.values()].reduce((sum, names) => sum + names.length, 0);
-  return [
-    error(
-      "unsupported-operator",
-      `${file}: ${plural(count, "node")} of ${plural(found.size, "operator")} cannot be imported`,
-      {
-        help: [
-          ...lines,
-          ...(found.size > shown.length ? [`and ${found.size - shown.length} more`] : []),
-          "docs/onnx.md lists what is known; onnxsim or onnxruntime's offline optimization may fold such nodes away",
-        ],
-      },
-    ),
-  ];
-}
-
-function printable(name: string): string {
-  return quote(name).slice(1, -1);
 }

@@ -3,11 +3,11 @@
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import type { ReadF32 } from "#ir/weights.js";
-import type { ElementType } from "./element-type.js";
+import type { ElementType } from "#import/element-type.js";
+import { quote, refuse } from "#import/refusal.js";
 import { elementTypes, typeName } from "./element-type.js";
 import type { TensorProto } from "#onnx/proto/onnx_pb.js";
 import { TensorProto_DataLocation } from "#onnx/proto/onnx_pb.js";
-import { quote, refuse } from "./refusal.js";
 
 /** A file with external data, open to be read. */
 export interface DataFile {

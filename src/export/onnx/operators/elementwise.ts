@@ -1,7 +1,7 @@
 // Elementwise ops: one operator where ONNX has it, else a few. They take values in any order of axes and keep it.
 
 import type { NodeOf } from "#ir/graph.js";
-import { commonOrder, natural, permuted } from "#onnx/order.js";
+import { commonOrder, natural, permuted } from "#ir/axis-order.js";
 import type { elementwise } from "#ops/elementwise.js";
 import type { Attributes } from "../attributes.js";
 import type { Builder } from "../builder.js";

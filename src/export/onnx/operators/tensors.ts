@@ -9,7 +9,7 @@ import {
   places,
   sameOrder,
   withoutAxes,
-} from "#onnx/order.js";
+} from "#ir/axis-order.js";
 import type { Builder } from "../builder.js";
 import type { Value } from "../value.js";
 import type { ExportTable } from "./operator.js";

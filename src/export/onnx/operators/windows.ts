@@ -2,7 +2,7 @@
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { NodeOf } from "#ir/graph.js";
-import { channelsFirst, natural } from "#onnx/order.js";
+import { channelsFirst, natural } from "#ir/axis-order.js";
 import type { Padding, Size } from "#ops/attributes.js";
 import type { CoordinateMode, Rounding } from "#ops/resize.js";
 import type { Attributes } from "../attributes.js";

@@ -2,13 +2,14 @@
 
 import { elements } from "#ir/type.js";
 import type { OpName } from "#ir/graph.js";
-import { combine } from "../broadcast.js";
-import { bool } from "../element-type.js";
+import { combine } from "#import/broadcast.js";
+import { bool } from "#import/element-type.js";
+import { map, numberOf, scalar } from "#import/lowering.js";
+import { unsupported } from "#import/refusal.js";
+import { reshaped } from "#import/reshape.js";
+import type { Value } from "#import/value.js";
+import { geluTanh, inverted, selu, softsign, thresholdedRelu, truncate } from "#import/math.js";
 import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operator.js";
-import { map, numberOf, valueOf } from "../operator.js";
-import { unsupported } from "../refusal.js";
-import type { Value } from "../value.js";
-import { reshaped } from "./reshape.js";
 
 /** Operators of one operand that are an op of ours. */
 const simple: Readonly<Record<string, OpName>> = {
@@ -45,8 +46,6 @@ const compared: Readonly<Record<string, OpName>> = {
   LessOrEqual: "less_equal",
 };
 
-const number = (ctx: Context, value: number): Value => valueOf(ctx.build.literal([value], []));
-
 function clip(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   if (node.opset < 11)
@@ -78,11 +77,6 @@ function div(node: OnnxNode, ctx: Context): Value {
   return a.type.kind === "int" ? truncate(ctx, quotient) : quotient;
 }
 
-/** Towards zero: sign(x) · ⌊|x|⌋. */
-export function truncate(ctx: Context, x: Value): Value {
-  return combine(ctx, "mul", [map(ctx, "sign", x), map(ctx, "floor", map(ctx, "abs", x))]);
-}
-
 /** a − b · ⌊a / b⌋, or with `fmod` the sign of a. */
 function mod(node: OnnxNode, ctx: Context): Value {
   const [a, b] = [node.input(0), node.input(1)];
@@ -101,49 +95,29 @@ function fold(op: OpName): OperatorImport {
 
 function mean(node: OnnxNode, ctx: Context): Value {
   const sum = fold("add")(node, ctx) as Value;
-  return node.inputs === 1 ? sum : combine(ctx, "div", [sum, number(ctx, node.inputs)]);
-}
-
-/** γ · (x where x > 0, else α(eˣ − 1)). */
-function selu(node: OnnxNode, ctx: Context): Value {
-  const alpha = node.float("alpha", 1.673_263_192_176_818_8);
-  const gamma = node.float("gamma", 1.050_700_902_938_842_8);
-  return combine(ctx, "mul", [map(ctx, "elu", node.input(0), { alpha }), number(ctx, gamma)]);
+  return node.inputs === 1 ? sum : combine(ctx, "div", [sum, scalar(ctx, node.inputs)]);
 }
 
 /** max(0, x) + min(0, α(e^(x/α) − 1)) = α · elu(x / α) for α > 0. */
 function celu(node: OnnxNode, ctx: Context): Value {
   const alpha = node.float("alpha", 1);
   if (!(alpha > 0)) unsupported(`Celu with alpha=${alpha}`);
-  const scaled = combine(ctx, "mul", [node.input(0), number(ctx, 1 / alpha)]);
-  return combine(ctx, "mul", [map(ctx, "elu", scaled, { alpha: 1 }), number(ctx, alpha)]);
+  const scaled = combine(ctx, "mul", [node.input(0), scalar(ctx, 1 / alpha)]);
+  return combine(ctx, "mul", [map(ctx, "elu", scaled, { alpha: 1 }), scalar(ctx, alpha)]);
 }
 
-/** With `approximate=tanh`: ½ · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³))). */
 function gelu(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
-  if (node.text("approximate", "none") === "none") return map(ctx, "gelu", x);
-  const times = (a: Value, b: Value): Value => combine(ctx, "mul", [a, b]);
-  const cube = times(map(ctx, "square", x), x);
-  const inner = combine(ctx, "add", [x, times(cube, number(ctx, 0.044_715))]);
-  const curve = map(ctx, "tanh", times(inner, number(ctx, Math.sqrt(2 / Math.PI))));
-  return times(times(x, number(ctx, 0.5)), combine(ctx, "add", [curve, number(ctx, 1)]));
-}
-
-/** x where x > α, else 0. */
-function thresholdedRelu(node: OnnxNode, ctx: Context): Value {
-  const x = node.input(0);
-  const isAbove = combine(ctx, "less", [number(ctx, node.float("alpha", 1)), x]);
-  return combine(ctx, "where", [isAbove, x, number(ctx, 0)], { type: x.type });
+  return node.text("approximate", "none") === "none" ? map(ctx, "gelu", x) : geluTanh(ctx, x);
 }
 
 /** x + bias below −λ, x − bias above λ, 0 between. */
 function shrink(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
-  const [lambda, bias] = [node.float("lambd", 0.5), number(ctx, node.float("bias", 0))];
-  const low = combine(ctx, "less", [x, number(ctx, -lambda)]);
-  const high = combine(ctx, "less", [number(ctx, lambda), x]);
-  const above = combine(ctx, "where", [high, combine(ctx, "sub", [x, bias]), number(ctx, 0)]);
+  const [lambda, bias] = [node.float("lambd", 0.5), scalar(ctx, node.float("bias", 0))];
+  const low = combine(ctx, "less", [x, scalar(ctx, -lambda)]);
+  const high = combine(ctx, "less", [scalar(ctx, lambda), x]);
+  const above = combine(ctx, "where", [high, combine(ctx, "sub", [x, bias]), scalar(ctx, 0)]);
   return combine(ctx, "where", [low, combine(ctx, "add", [x, bias]), above], { type: x.type });
 }
 
@@ -160,21 +134,6 @@ function compare(op: OpName, swap = false): OperatorImport {
   };
 }
 
-const not = (ctx: Context, x: Value): Value => combine(ctx, "sub", [number(ctx, 1), x], { type: x.type });
-
-function cast(node: OnnxNode, ctx: Context, to: Value["type"]): Value {
-  const x = node.input(0);
-  if (to.kind === "float" || x.type.kind === "bool") return { ...x, type: to };
-  if (to.kind === "bool") {
-    const isZero = combine(ctx, "equal", [x, number(ctx, 0)]);
-    return { ...not(ctx, isZero), type: to };
-  }
-  return { ...(x.type.kind === "int" ? x : truncate(ctx, x)), type: to };
-}
-
-/** A cast. Values beyond a small integer type stay as they are; they do not wrap around. */
-export const castTo = cast;
-
 const composed: OperatorTable = {
   LeakyRelu: (node, ctx) => map(ctx, "leaky_relu", node.input(0), { alpha: node.float("alpha", 0.01) }),
   Elu: (node, ctx) => map(ctx, "elu", node.input(0), { alpha: node.float("alpha", 1) }),
@@ -183,20 +142,22 @@ const composed: OperatorTable = {
       alpha: node.float("alpha", 0.2),
       beta: node.float("beta", 0.5),
     }),
-  Selu: selu,
+  Selu: (node, ctx) =>
+    selu(
+      ctx,
+      node.input(0),
+      node.float("alpha", 1.673_263_192_176_818_8),
+      node.float("gamma", 1.050_700_902_938_842_8),
+    ),
   Celu: celu,
   Gelu: gelu,
   Clip: clip,
   Div: div,
   Mod: mod,
   Mean: mean,
-  ThresholdedRelu: thresholdedRelu,
+  ThresholdedRelu: (node, ctx) => thresholdedRelu(ctx, node.input(0), node.float("alpha", 1)),
   Shrink: shrink,
-  Softsign: (node, ctx) => {
-    const x = node.input(0);
-    const size = combine(ctx, "add", [map(ctx, "abs", x), number(ctx, 1)]);
-    return combine(ctx, "div", [x, size]);
-  },
+  Softsign: (node, ctx) => softsign(ctx, node.input(0)),
   Tan: (node, ctx) => combine(ctx, "div", [map(ctx, "sin", node.input(0)), map(ctx, "cos", node.input(0))]),
   PRelu: (node, ctx) => {
     const [x, given] = [node.input(0), node.input(1)];
@@ -214,8 +175,8 @@ const composed: OperatorTable = {
   And: (node, ctx) => combine(ctx, "mul", [node.input(0), node.input(1)]),
   Or: (node, ctx) => combine(ctx, "max", [node.input(0), node.input(1)]),
   Xor: (node, ctx) => map(ctx, "abs", combine(ctx, "sub", [node.input(0), node.input(1)])),
-  Not: (node, ctx) => not(ctx, node.input(0)),
-  IsNaN: (node, ctx) => not(ctx, combine(ctx, "equal", [node.input(0), node.input(0)], { type: bool })),
+  Not: (node, ctx) => inverted(ctx, node.input(0)),
+  IsNaN: (node, ctx) => inverted(ctx, combine(ctx, "equal", [node.input(0), node.input(0)], { type: bool })),
 };
 
 export const elementwise: OperatorTable = {

@@ -1,89 +1,18 @@
 // Matrix products.
 
 import { elements } from "#ir/type.js";
-import { combine } from "../broadcast.js";
+import { combine } from "#import/broadcast.js";
+import { scalar } from "#import/lowering.js";
+import { product, times } from "#import/product.js";
+import { reduced } from "#import/reduce.js";
+import { refuse, unsupported } from "#import/refusal.js";
+import { reshaped, transposed } from "#import/reshape.js";
+import type { Value } from "#import/value.js";
+import { natural } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
-import { ordered, valueOf } from "../operator.js";
-import { refuse, unsupported } from "../refusal.js";
-import type { Ref, Value } from "../value.js";
-import { natural } from "#onnx/order.js";
-import { reduced } from "./reduce.js";
-import { reshaped, transposed } from "./reshape.js";
-
-const number = (ctx: Context, value: number): Value => valueOf(ctx.build.literal([value], []));
 
 function matMul(node: OnnxNode, ctx: Context): Value {
   return product(ctx, node.input(0), node.input(1));
-}
-
-/** The product of the last two axes; a vector is a row on the left and a column on the right. */
-function product(ctx: Context, a: Value, b: Value): Value {
-  if (a.shape.length === 0 || b.shape.length === 0) refuse("shape-mismatch", "a product of scalars");
-  const left = a.shape.length === 1 ? reshaped(ctx, a, [1, ...a.shape]) : a;
-  const right = b.shape.length === 1 ? reshaped(ctx, b, [...b.shape, 1]) : b;
-  const result = times(ctx, left, right);
-  const shape = result.shape.filter(
-    (_, axis) =>
-      !(a.shape.length === 1 && axis === result.shape.length - 2) &&
-      !(b.shape.length === 1 && axis === result.shape.length - 1),
-  );
-  return shape.length === result.shape.length ? result : reshaped(ctx, result, shape);
-}
-
-function times(ctx: Context, a: Value, b: Value, bias: readonly Ref[] = []): Value {
-  const w = ctx.build.arranged(b);
-  if (b.ref.kind === "constant" && b.shape.length === 2) {
-    // Every row of x is a dense layer's: only the last axis has to be the last.
-    const flat = unflattened(ctx, a, w);
-    if (flat) return valueOf(ctx.build.emit("dense", [flat.x, flat.w, ...bias]), a.type);
-    const last = a.shape.length - 1;
-    const order = a.order.at(-1) === last ? a.order : [...natural(last), last];
-    const x = ctx.build.arranged(a, order);
-    return ordered(ctx, ctx.build.emit("dense", [x, w, ...bias]), order, a.type);
-  }
-  return valueOf(ctx.build.emit("matmul", [ctx.build.arranged(a), w]), a.type);
-}
-
-/**
- * An image that was brought into ONNX's order only to be flattened: its rows of the weight are brought into ours instead,
- * so that nothing moves when the network runs.
- */
-function unflattened(ctx: Context, a: Value, w: Ref): { x: Ref; w: Ref } | undefined {
-  if (a.ref.kind !== "node" || a.shape.length !== 2) return undefined;
-  const flat = ctx.build.nodes.get(a.ref.id);
-  if (flat?.op !== "reshape") return undefined;
-  const moved = ctx.build.nodes.get(flat.inputs[0] ?? -1);
-  if (moved?.op !== "transpose") return undefined;
-  const image = ctx.build.nodes.get(moved.inputs[0] ?? -1);
-  const { perm } = moved.attributes;
-  const [rows = 1, columns = 1] = a.shape;
-  if (!image || perm[0] !== 0 || moved.type.shape[0] !== rows) return undefined;
-  // Row (i, j, k) of the weight stands for axes 1, 2, 3 of the moved image, which are axes perm[1…] of the image.
-  const units = w.shape[1] ?? 1;
-  const split = ctx.build.emit("reshape", [w], { shape: [...moved.type.shape.slice(1), units] });
-  const back = natural(perm.length)
-    .slice(1)
-    .map((axis) => perm.indexOf(axis) - 1);
-  const permuted = ctx.build.emit("transpose", [split], { perm: [...back, perm.length - 1] });
-  const x: Ref = { kind: "node", id: image.id, shape: image.type.shape };
-  return {
-    x: ctx.build.emit("reshape", [x], { shape: [rows, columns] }),
-    w: ctx.build.emit("reshape", [permuted], { shape: [columns, units] }),
-  };
-}
-
-/** The product of a matrix [rows, extent] with the vectors along an axis. */
-export function timesMatrix(ctx: Context, x: Value, axis: number, matrix: Float64Array, rows: number): Value {
-  const place = x.order.indexOf(axis);
-  const { shape } = x.ref;
-  const { build } = ctx;
-  const extent = shape[place] ?? 1;
-  // Axis 0 stays alone: samples of a batch are not mixed.
-  const lead = place === 0 ? [1] : [shape[0] ?? 1, elements(shape.slice(1, place))];
-  const flat = build.emit("reshape", [x.ref], { shape: [...lead, extent, elements(shape.slice(place + 1))] });
-  const factor = build.literal(matrix, [...lead.map(() => 1), rows, extent]);
-  const result = build.emit("matmul", [factor, flat]);
-  return ordered(ctx, build.emit("reshape", [result], { shape: shape.with(place, rows) }), x.order, x.type);
 }
 
 /** α · A · B + β · C. */
@@ -93,7 +22,7 @@ function gemm(node: OnnxNode, ctx: Context): Value {
     return isTurned ? transposed(ctx, value, [1, 0]) : value;
   };
   const scaled = (value: Value, factor: number): Value =>
-    factor === 1 ? value : combine(ctx, "mul", [value, number(ctx, factor)]);
+    factor === 1 ? value : combine(ctx, "mul", [value, scalar(ctx, factor)]);
   const a = turned(node.input(0), node.int("transA", 0) === 1);
   const b = turned(node.input(1), node.int("transB", 0) === 1);
   const alpha = node.float("alpha", 1);

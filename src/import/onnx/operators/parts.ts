@@ -1,59 +1,15 @@
 // Operators that take values apart and put them together: slices, gathers, pads, concatenations, tiles.
 
-import type { Shape } from "#ir/type.js";
-import { elements } from "#ir/type.js";
-import { broadcastShapes } from "#ops/broadcast.js";
-import { isProblem } from "#ops/op.js";
-import { alike } from "../broadcast.js";
+import { axisOf, numberOf, numbersOf, ordered, valueOf } from "#import/lowering.js";
+import { expanded, joined, picked, repeated, sliced } from "#import/parts.js";
+import { refuse, unsupported } from "#import/refusal.js";
+import { reshaped } from "#import/reshape.js";
+import type { Value } from "#import/value.js";
+import { natural, permuted } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
-import { axisOf, numberOf, numbersOf, ordered, valueOf } from "../operator.js";
-import { refuse, unsupported } from "../refusal.js";
-import type { Value } from "../value.js";
-import { natural, permuted } from "#onnx/order.js";
-import { reshaped } from "./reshape.js";
-
-/** Most pieces that a gather is made of. */
-const pieceLimit = 256;
 
 /** Most places along an axis that are listed one by one. */
 const placeLimit = 65_536;
-
-/** `size` elements from `begin` on along one axis, every `step`-th. */
-export function sliced(ctx: Context, x: Value, axis: number, begin: number, size: number, step = 1): Value {
-  if (begin === 0 && step === 1 && size === x.shape[axis]) return x;
-  if (size === 0 && x.ref.kind === "constant") {
-    const shape = x.shape.with(axis, 0);
-    return { ...x, shape, ref: ctx.build.literal([], shape), order: natural(shape.length) };
-  }
-  const numbers = (value: number, others: Shape): number[] =>
-    permuted(
-      natural(x.shape.length).map((at) => (at === axis ? value : (others[at] ?? 0))),
-      x.order,
-    );
-  const ref = ctx.build.emit("slice", [x.ref], {
-    begin: numbers(
-      begin,
-      x.shape.map(() => 0),
-    ),
-    size: numbers(size, x.shape),
-    stride: numbers(
-      step,
-      x.shape.map(() => 1),
-    ),
-  });
-  return ordered(ctx, ref, x.order, x.type);
-}
-
-/** The values one after another along an axis. */
-export function joined(ctx: Context, values: readonly Value[], axis: number): Value {
-  // Empty constants come from shapes that were sliced to nothing.
-  const full = values.filter((value) => elements(value.shape) > 0);
-  const [first] = full.length > 0 ? full : values;
-  if (!first) refuse("bad-model", "a concatenation of nothing");
-  if (full.length <= 1) return first;
-  const { refs, order } = alike(ctx, full);
-  return ordered(ctx, ctx.build.emit("concat", refs, { axis: order.indexOf(axis) }), order, first.type);
-}
 
 function concat(node: OnnxNode, ctx: Context): Value {
   const values = natural(node.inputs).map((at) => node.input(at));
@@ -122,27 +78,6 @@ function slice(node: OnnxNode, ctx: Context): Value {
     }
   }
   return x;
-}
-
-/** The elements at some places along an axis, in as few slices as that takes. */
-export function picked(ctx: Context, x: Value, axis: number, places: readonly number[]): Value {
-  if (places.length === 0) return sliced(ctx, x, axis, 0, 0);
-  const runs: { begin: number; size: number; step: number }[] = [];
-  for (let at = 0; at < places.length;) {
-    const begin = places[at] ?? 0;
-    const step = (places[at + 1] ?? begin) - begin;
-    let size = 1;
-    if (step > 0) while (places[at + size] === begin + size * step) size += 1;
-    runs.push({ begin, size, step: size === 1 ? 1 : step });
-    at += size;
-  }
-  if (runs.length > pieceLimit && x.ref.kind !== "constant")
-    unsupported(`${places.length} places in an order that takes ${runs.length} slices`);
-  return joined(
-    ctx,
-    runs.map(({ begin, size, step }) => sliced(ctx, x, axis, begin, size, step)),
-    axis,
-  );
 }
 
 function gather(node: OnnxNode, ctx: Context): Value {
@@ -228,37 +163,9 @@ function tile(node: OnnxNode, ctx: Context): Value {
   return result;
 }
 
-/**
- * The value `count` times along an axis: [before, e·after] as an image of width 1 is stretched to width `count`, which
- * copies and computes nothing.
- */
-export function repeated(ctx: Context, x: Value, axis: number, count: number): Value {
-  const at = x.order.indexOf(axis);
-  const { shape } = x.ref;
-  // Axis 0 stays alone: samples of a batch are not mixed.
-  const [lead, from] = at === 0 ? [1, 0] : [shape[0] ?? 1, 1];
-  const before = elements(shape.slice(from, at));
-  const after = elements(shape.slice(at));
-  const image = ctx.build.emit("reshape", [x.ref], { shape: [lead, before, 1, after] });
-  const wide = ctx.build.emit("resize", [image], { size: [before, count] });
-  const result = shape.with(at, (shape[at] ?? 1) * count);
-  return ordered(ctx, ctx.build.emit("reshape", [wide], { shape: result }), x.order, x.type);
-}
-
 function expand(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   return expanded(ctx, x, numbersOf(node.input(1), "the shape of Expand"));
-}
-
-/** The value repeated to what it and a shape broadcast to. */
-export function expanded(ctx: Context, x: Value, wanted: Shape): Value {
-  const shape = broadcastShapes([x.shape, wanted]);
-  if (isProblem(shape)) refuse("shape-mismatch", shape.problem);
-  const lead = shape.length - x.shape.length;
-  let result = lead > 0 ? reshaped(ctx, x, [...new Array<number>(lead).fill(1), ...x.shape]) : x;
-  for (const [axis, extent] of shape.entries())
-    if (result.shape[axis] !== extent) result = repeated(ctx, result, axis, extent);
-  return result;
 }
 
 export const parts: OperatorTable = {

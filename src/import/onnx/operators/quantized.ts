@@ -1,12 +1,12 @@
 // Quantised weights: DequantizeLinear of constants is an expression over them, computed when they are packed.
 
-import { combine } from "../broadcast.js";
 import { elements } from "#ir/type.js";
+import { combine } from "#import/broadcast.js";
+import { axisOf } from "#import/lowering.js";
+import { unsupported } from "#import/refusal.js";
+import { reshaped } from "#import/reshape.js";
+import type { Value } from "#import/value.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
-import { axisOf } from "../operator.js";
-import type { Value } from "../value.js";
-import { unsupported } from "../refusal.js";
-import { reshaped } from "./reshape.js";
 
 /** (x − zero point) · scale, with one scale or one along an axis. */
 function dequantize(node: OnnxNode, ctx: Context): Value {

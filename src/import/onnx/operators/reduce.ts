@@ -2,29 +2,16 @@
 
 import type { OpName } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
-import { combine } from "../broadcast.js";
+import { argExtreme } from "#import/arg-extreme.js";
+import { combine } from "#import/broadcast.js";
+import { axisOf, map, ordered, scalar, weightOf } from "#import/lowering.js";
+import { normalized, reduced, standardized } from "#import/reduce.js";
+import { refuse, unsupported } from "#import/refusal.js";
+import { reshaped } from "#import/reshape.js";
+import type { Ref, Value } from "#import/value.js";
+import { channelsLast, natural } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operator.js";
-import { axisOf, map, ordered, valueOf, weightOf } from "../operator.js";
-import { refuse, unsupported } from "../refusal.js";
-import type { Ref, Value } from "../value.js";
-import { channelsLast, natural, withoutAxes } from "#onnx/order.js";
-import { axesOf, reshaped } from "./reshape.js";
-
-const number = (ctx: Context, value: number): Value => valueOf(ctx.build.literal([value], []));
-
-/** An op over axes of the value. */
-export function reduced(
-  ctx: Context,
-  op: OpName,
-  x: Value,
-  axes: readonly number[],
-  keepdims: boolean,
-): Value {
-  if (axes.length === 0) return x;
-  const places = axes.map((axis) => x.order.indexOf(axis));
-  const ref = ctx.build.emit(op, [x.ref], { axes: places, keepdims });
-  return ordered(ctx, ref, keepdims ? x.order : withoutAxes(x.order, axes), x.type);
-}
+import { axesOf } from "./reshape.js";
 
 function reduction(
   since: number,
@@ -76,25 +63,6 @@ function alongAxis(node: OnnxNode, ctx: Context, over: (x: Value, axis: number) 
   if (elements(x.shape.slice(axis + 1)) === 1) return over(x, axis);
   const rows = reshaped(ctx, x, [elements(x.shape.slice(0, axis)), elements(x.shape.slice(axis))]);
   return reshaped(ctx, over(rows, 1), x.shape);
-}
-
-/** (x − mean) / √(variance + ε) over some axes. */
-export function normalized(ctx: Context, x: Value, axes: readonly number[], epsilon: number): Value {
-  return standardized(ctx, x, axes, epsilon).normal;
-}
-
-/** The same with the mean, and 1 / √(variance + ε). */
-function standardized(
-  ctx: Context,
-  x: Value,
-  axes: readonly number[],
-  epsilon: number,
-): { normal: Value; mean: Value; spread: Value } {
-  const mean = reduced(ctx, "reduce_mean", x, axes, true);
-  const centered = combine(ctx, "sub", [x, mean]);
-  const variance = reduced(ctx, "reduce_mean", map(ctx, "square", centered), axes, true);
-  const spread = map(ctx, "rsqrt", combine(ctx, "add", [variance, number(ctx, epsilon)]));
-  return { normal: combine(ctx, "mul", [centered, spread]), mean, spread };
 }
 
 /** x · scale + offset with a value per channel, axis 1. */
@@ -169,7 +137,7 @@ function meanVarianceNormalization(node: OnnxNode, ctx: Context): Value {
   const variance = reduced(ctx, "reduce_mean", map(ctx, "square", centered), axes, true);
   return combine(ctx, "div", [
     centered,
-    combine(ctx, "add", [map(ctx, "sqrt", variance), number(ctx, 1e-9)]),
+    combine(ctx, "add", [map(ctx, "sqrt", variance), scalar(ctx, 1e-9)]),
   ]);
 }
 
@@ -193,12 +161,27 @@ function localResponse(node: OnnxNode, ctx: Context): Value {
     count_include_pad: true,
   });
   const mean = ordered(ctx, ctx.build.emit("reshape", [means], { shape: ref.shape }), order);
-  const scaledMean = combine(ctx, "mul", [mean, number(ctx, node.float("alpha", 1e-4))]);
-  const base = combine(ctx, "add", [scaledMean, number(ctx, node.float("bias", 1))]);
-  return combine(ctx, "div", [x, combine(ctx, "pow", [base, number(ctx, node.float("beta", 0.75))])]);
+  const scaledMean = combine(ctx, "mul", [mean, scalar(ctx, node.float("alpha", 1e-4))]);
+  const base = combine(ctx, "add", [scaledMean, scalar(ctx, node.float("bias", 1))]);
+  return combine(ctx, "div", [x, combine(ctx, "pow", [base, scalar(ctx, node.float("beta", 0.75))])]);
 }
 
+/** The place of the largest or least value along an axis. */
+const place =
+  (ofLargest: boolean): OperatorImport =>
+  (node, ctx) => {
+    const x = node.input(0);
+    return argExtreme(ctx, x, {
+      axis: axisOf(node.int("axis", 0), x.shape.length),
+      keepdims: node.int("keepdims", 1) === 1,
+      ofLargest,
+      last: node.int("select_last_index", 0) === 1,
+    });
+  };
+
 export const reductions: OperatorTable = {
+  ArgMax: place(true),
+  ArgMin: place(false),
   ReduceSum: reduction(13, (_, x, over) => over("reduce_sum", x)),
   ReduceMean: plain("reduce_mean"),
   ReduceMax: plain("reduce_max"),

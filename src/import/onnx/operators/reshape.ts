@@ -1,36 +1,12 @@
 // Reshapes and transposes: a transpose only notes the order of the axes, and a reshape moves no more than it has to.
 
-import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
+import { axisOf, numbersOf } from "#import/lowering.js";
+import { refuse } from "#import/refusal.js";
+import { reshaped, transposed } from "#import/reshape.js";
+import type { Value } from "#import/value.js";
+import { natural, sameOrder } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
-import { axisOf, numbersOf, ordered, valueOf } from "../operator.js";
-import { refuse } from "../refusal.js";
-import type { Value } from "../value.js";
-import { natural, permuted, reshapeOrders, sameOrder } from "#onnx/order.js";
-
-/** The value with another shape of as many elements. */
-export function reshaped(ctx: Context, x: Value, shape: Shape): Value {
-  if (
-    x.ref.kind === "constant" &&
-    x.ref.small &&
-    elements(shape) === elements(x.shape) &&
-    elements(shape) === 0
-  )
-    return { ...x, shape, ref: ctx.build.literal([], shape), order: natural(shape.length) };
-  if (!shape.every((extent) => extent >= 1) || elements(shape) !== elements(x.shape))
-    refuse("shape-mismatch", `[${x.shape.join(", ")}] does not fit into [${shape.join(", ")}]`);
-  if (x.ref.kind === "constant") {
-    const ref = ctx.build.emit("reshape", [x.ref], { shape });
-    return valueOf(ref, x.type);
-  }
-  const { from, to } = reshapeOrders(x, shape);
-  const wanted = permuted(shape, to);
-  // Where only axes of extent 1 change places, the elements lie as they should.
-  const long = (order: readonly number[]): number[] => order.filter((axis) => x.shape[axis] !== 1);
-  const ref = sameOrder(long(from), long(x.order)) ? x.ref : ctx.build.arranged(x, from);
-  const same = wanted.length === ref.shape.length && wanted.every((extent, at) => extent === ref.shape[at]);
-  return ordered(ctx, same ? ref : ctx.build.emit("reshape", [ref], { shape: wanted }), to, x.type);
-}
 
 function reshape(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
@@ -101,16 +77,6 @@ function transpose(node: OnnxNode, ctx: Context): Value {
   )
     refuse("bad-model", `[${perm.join(", ")}] is no permutation of ${rank} axes`);
   return transposed(ctx, x, perm);
-}
-
-/** Axis i of the result is axis `perm[i]` of x. Nothing moves: what lay as axis a is the axis that perm makes of it. */
-export function transposed(ctx: Context, x: Value, perm: readonly number[]): Value {
-  const shape = permuted(x.shape, perm);
-  if (x.ref.kind === "constant") {
-    if (sameOrder(perm, natural(perm.length))) return x;
-    return valueOf(ctx.build.emit("transpose", [x.ref], { perm }), x.type);
-  }
-  return { ...x, shape, order: x.order.map((axis) => perm.indexOf(axis)) };
 }
 
 /** Blocks of channels become blocks of pixels: [n, h, w, b, b, c] → [n, h, b, w, b, c]. */

@@ -4,13 +4,13 @@
 import { elements } from "#ir/type.js";
 import type { Resampling } from "#ops/resize.js";
 import { coordinateModes, resizeTaps, roundings } from "#ops/resize.js";
+import { combine } from "#import/broadcast.js";
+import { axisOf, numbersOf, ordered, valueOf } from "#import/lowering.js";
+import { timesMatrix } from "#import/product.js";
+import { refuse, unsupported } from "#import/refusal.js";
+import type { Value } from "#import/value.js";
+import { channelsLast, natural } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
-import { axisOf, numbersOf, ordered, valueOf } from "../operator.js";
-import { combine } from "../broadcast.js";
-import { timesMatrix } from "./matmul.js";
-import { refuse, unsupported } from "../refusal.js";
-import type { Value } from "../value.js";
-import { channelsLast, natural } from "#onnx/order.js";
 
 /** How one axis is resized. */
 interface Axis {

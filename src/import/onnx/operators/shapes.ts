@@ -1,15 +1,16 @@
 // Operators on shapes and constants: they are known at import time and leave nothing in the graph.
 
 import { elements } from "#ir/type.js";
-import { elementTypes, float32, typeName } from "../element-type.js";
+import { smallLimit } from "#import/builder.js";
+import { float32 } from "#import/element-type.js";
+import { axisOf, intsValue, numberOf, numbersOf, valueOf } from "#import/lowering.js";
+import { timesMatrix } from "#import/product.js";
+import { refuse, unsupported } from "#import/refusal.js";
+import type { Value } from "#import/value.js";
+import { natural } from "#ir/axis-order.js";
+import { castTo } from "#import/math.js";
+import { elementTypes, typeName } from "../element-type.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
-import { axisOf, intsValue, numberOf, numbersOf, valueOf } from "../operator.js";
-import { refuse, unsupported } from "../refusal.js";
-import { smallLimit } from "../builder.js";
-import type { Value } from "../value.js";
-import { castTo } from "./elementwise.js";
-import { timesMatrix } from "./matmul.js";
-import { natural } from "#onnx/order.js";
 
 function constant(node: OnnxNode, ctx: Context): Value {
   const tensor = node.tensor("value");
@@ -71,7 +72,7 @@ function range(node: OnnxNode, ctx: Context): Value {
 function cast(node: OnnxNode, ctx: Context): Value {
   const to = elementTypes.get(node.int("to"));
   if (!to) unsupported(`Cast to ${typeName(node.int("to"))}`);
-  return castTo(node, ctx, to);
+  return castTo(ctx, node.input(0), to);
 }
 
 /** A choice that is known: one of the two graphs is put in place. */
@@ -117,7 +118,7 @@ export const shapes: OperatorTable = {
   Size: (node, ctx) => intsValue(ctx, [elements(node.input(0).shape)], []),
   Range: range,
   Cast: cast,
-  CastLike: (node, ctx) => castTo(node, ctx, node.input(1).type),
+  CastLike: (node, ctx) => castTo(ctx, node.input(0), node.input(1).type),
   If: choose,
   CumSum: cumSum,
   NonZero: nonZero,

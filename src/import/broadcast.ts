@@ -5,15 +5,15 @@ import type { Shape } from "#ir/type.js";
 import { broadcastShapes } from "#ops/broadcast.js";
 import { isProblem } from "#ops/op.js";
 import type { ElementType } from "./element-type.js";
-import type { Context } from "./operator.js";
-import { ordered } from "./operator.js";
+import type { Lowering } from "./lowering.js";
+import { ordered } from "./lowering.js";
 import { refuse } from "./refusal.js";
 import type { Ref, Value } from "./value.js";
-import { commonOrder, natural } from "#onnx/order.js";
+import { commonOrder, natural } from "#ir/axis-order.js";
 
 /** An elementwise op over values that broadcast as in NumPy. */
 export function combine(
-  ctx: Context,
+  ctx: Lowering,
   op: OpName,
   values: readonly Value[],
   {
@@ -35,7 +35,7 @@ export function combine(
 }
 
 /** A value as one of the rank of `order`, in that order. */
-export function aligned(ctx: Context, value: Value, order: readonly number[]): Ref {
+export function aligned(ctx: Lowering, value: Value, order: readonly number[]): Ref {
   const rank = order.length;
   const lead = rank - value.shape.length;
   if (lead === 0) return ctx.build.arranged(value, order);
@@ -46,7 +46,7 @@ export function aligned(ctx: Context, value: Value, order: readonly number[]): R
 }
 
 /** A constant without its leading axes of extent 1: a value per channel then is `[c]`, and a number `[]`. */
-export function trimmed(ctx: Context, ref: Ref): Ref {
+export function trimmed(ctx: Lowering, ref: Ref): Ref {
   if (ref.kind !== "constant") return ref;
   const first = ref.shape.findIndex((extent) => extent !== 1);
   const shape: Shape = first < 0 ? [] : ref.shape.slice(first);
@@ -54,7 +54,7 @@ export function trimmed(ctx: Context, ref: Ref): Ref {
 }
 
 /** The values in one order, for an op that does not broadcast. */
-export function alike(ctx: Context, values: readonly Value[]): { refs: Ref[]; order: readonly number[] } {
+export function alike(ctx: Lowering, values: readonly Value[]): { refs: Ref[]; order: readonly number[] } {
   const order = commonOrder(computed(values), values[0]?.shape.length ?? 0);
   return { refs: values.map((value) => ctx.build.arranged(value, order)), order };
 }

@@ -1,0 +1,57 @@
+// The graph that was built, with its outputs and without what none of them depends on.
+
+import type { Result } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
+import type { Graph, Node, NodeId, Output } from "#ir/graph.js";
+import type { Module } from "#ir/weights.js";
+import type { Builder } from "./builder.js";
+import { cleanName } from "./names.js";
+import { diagnosticOf, quote } from "./refusal.js";
+import type { Value } from "./value.js";
+import { natural } from "#ir/axis-order.js";
+
+/** An imported model. */
+export interface Imported extends Module {
+  readonly name: string;
+}
+
+export interface NamedValue {
+  readonly name: string;
+  readonly value: Value;
+}
+
+/** The module of a graph; `file` stands in messages. */
+export function finish(
+  build: Builder,
+  results: readonly NamedValue[],
+  { name, file }: { readonly name: string; readonly file: string },
+): Result<Imported> {
+  const outputs: Output[] = [];
+  for (const { name: output, value } of results) {
+    try {
+      build.at(cleanName(output) ?? "output");
+      const ref = build.arranged(value, natural(value.shape.length));
+      outputs.push({ name: output, node: build.nodeOf(ref) });
+    } catch (cause) {
+      return { diagnostics: [diagnosticOf(cause, `${file}: output ${quote(output)}`)] };
+    }
+  }
+  if (new Set(outputs.map((output) => output.name)).size < outputs.length)
+    return { diagnostics: [error("bad-model", `${file}: two outputs have the same name`)] };
+  const graph: Graph = {
+    name,
+    nodes: living(build.nodes, outputs),
+    outputs,
+    kernels: new Map(),
+    nextId: build.nodes.size,
+    ...(build.batch === undefined ? {} : { batch: build.batch }),
+  };
+  return { value: { graph, weights: build.store, name }, diagnostics: [] };
+}
+
+/** Inputs, and the nodes that outputs depend on. */
+function living(nodes: ReadonlyMap<NodeId, Node>, outputs: readonly Output[]): Map<NodeId, Node> {
+  const needed = new Set(outputs.map(({ node }) => node));
+  for (const id of needed) for (const input of nodes.get(id)?.inputs ?? []) needed.add(input);
+  return new Map([...nodes].filter(([id, node]) => needed.has(id) || node.op === "input"));
+}

@@ -1,0 +1,57 @@
+// Functions of values that take several ops.
+
+import { combine } from "./broadcast.js";
+import type { ElementType } from "./element-type.js";
+import type { Lowering } from "./lowering.js";
+import { map, scalar } from "./lowering.js";
+import type { Value } from "./value.js";
+
+/** Towards zero: sign(x) · ⌊|x|⌋. */
+export function truncate(ctx: Lowering, x: Value): Value {
+  return combine(ctx, "mul", [map(ctx, "sign", x), map(ctx, "floor", map(ctx, "abs", x))]);
+}
+
+/** ½ · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³))), the approximation of Hendrycks and Gimpel 2016. */
+export function geluTanh(ctx: Lowering, x: Value): Value {
+  const times = (a: Value, b: Value): Value => combine(ctx, "mul", [a, b]);
+  const cube = times(map(ctx, "square", x), x);
+  const inner = combine(ctx, "add", [x, times(cube, scalar(ctx, 0.044_715))]);
+  const curve = map(ctx, "tanh", times(inner, scalar(ctx, Math.sqrt(2 / Math.PI))));
+  return times(times(x, scalar(ctx, 0.5)), combine(ctx, "add", [curve, scalar(ctx, 1)]));
+}
+
+/** x where x > θ, else 0. */
+export function thresholdedRelu(ctx: Lowering, x: Value, theta: number): Value {
+  const isAbove = combine(ctx, "less", [scalar(ctx, theta), x]);
+  return combine(ctx, "where", [isAbove, x, scalar(ctx, 0)], { type: x.type });
+}
+
+/** γ · (x where x > 0, else α(eˣ − 1)), with the constants of Klambauer et al. 2017. */
+export function selu(
+  ctx: Lowering,
+  x: Value,
+  alpha = 1.673_263_242_354_377_2,
+  gamma = 1.050_700_987_355_480_5,
+): Value {
+  return combine(ctx, "mul", [map(ctx, "elu", x, { alpha }), scalar(ctx, gamma)]);
+}
+
+/** x / (|x| + 1). */
+export function softsign(ctx: Lowering, x: Value): Value {
+  return combine(ctx, "div", [x, combine(ctx, "add", [map(ctx, "abs", x), scalar(ctx, 1)])]);
+}
+
+/** 1 − x: the other truth value. */
+export function inverted(ctx: Lowering, x: Value): Value {
+  return combine(ctx, "sub", [scalar(ctx, 1), x], { type: x.type });
+}
+
+/** A cast. Values beyond a small integer type stay as they are; they do not wrap around. */
+export function castTo(ctx: Lowering, x: Value, to: ElementType): Value {
+  if (to.kind === "float" || x.type.kind === "bool") return { ...x, type: to };
+  if (to.kind === "bool") {
+    const isZero = combine(ctx, "equal", [x, scalar(ctx, 0)]);
+    return { ...inverted(ctx, isZero), type: to };
+  }
+  return { ...(x.type.kind === "int" ? x : truncate(ctx, x)), type: to };
+}

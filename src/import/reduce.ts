@@ -1,0 +1,41 @@
+// Reductions, and what is normalized by them.
+
+import type { OpName } from "#ir/graph.js";
+import { combine } from "./broadcast.js";
+import type { Lowering } from "./lowering.js";
+import { map, ordered, scalar } from "./lowering.js";
+import type { Value } from "./value.js";
+import { withoutAxes } from "#ir/axis-order.js";
+
+/** An op over axes of the value. */
+export function reduced(
+  ctx: Lowering,
+  op: OpName,
+  x: Value,
+  axes: readonly number[],
+  keepdims: boolean,
+): Value {
+  if (axes.length === 0) return x;
+  const places = axes.map((axis) => x.order.indexOf(axis));
+  const ref = ctx.build.emit(op, [x.ref], { axes: places, keepdims });
+  return ordered(ctx, ref, keepdims ? x.order : withoutAxes(x.order, axes), x.type);
+}
+
+/** (x − mean) / √(variance + ε) over some axes. */
+export function normalized(ctx: Lowering, x: Value, axes: readonly number[], epsilon: number): Value {
+  return standardized(ctx, x, axes, epsilon).normal;
+}
+
+/** The same with the mean, and 1 / √(variance + ε). */
+export function standardized(
+  ctx: Lowering,
+  x: Value,
+  axes: readonly number[],
+  epsilon: number,
+): { normal: Value; mean: Value; spread: Value } {
+  const mean = reduced(ctx, "reduce_mean", x, axes, true);
+  const centered = combine(ctx, "sub", [x, mean]);
+  const variance = reduced(ctx, "reduce_mean", map(ctx, "square", centered), axes, true);
+  const spread = map(ctx, "rsqrt", combine(ctx, "add", [variance, scalar(ctx, epsilon)]));
+  return { normal: combine(ctx, "mul", [centered, spread]), mean, spread };
+}

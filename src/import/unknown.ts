@@ -1,0 +1,42 @@
+// The one message about everything in a model that is not known.
+
+import type { Diagnostic } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
+import { plural } from "#ir/units.js";
+import { quote } from "./refusal.js";
+
+/** Says all operators with their counts, some of their nodes and what can be done, or nothing if there are none. */
+export function unknownMessage(
+  found: ReadonlyMap<string, readonly string[]>,
+  {
+    file,
+    advice,
+    help,
+  }: { readonly file: string; readonly advice: Readonly<Record<string, string>>; readonly help: string },
+): Diagnostic[] {
+  if (found.size === 0) return [];
+  const shown = [...found].slice(0, 30);
+  const lines = shown.map(([op, names]) => {
+    const list = names.slice(0, 3).map(quote).join(", ");
+    const tip = advice[op];
+    return `${printable(op)}, ${plural(names.length, "node")}: ${list}${names.length > 3 ? ", …" : ""}${tip ? `; ${tip}` : ""}`;
+  });
+  const count = [...found.values()].reduce((sum, names) => sum + names.length, 0);
+  return [
+    error(
+      "unsupported-operator",
+      `${file}: ${plural(count, "node")} of ${plural(found.size, "operator")} cannot be imported`,
+      {
+        help: [
+          ...lines,
+          ...(found.size > shown.length ? [`and ${found.size - shown.length} more`] : []),
+          help,
+        ],
+      },
+    ),
+  ];
+}
+
+function printable(name: string): string {
+  return quote(name).slice(1, -1);
+}
