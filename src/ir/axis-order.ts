@@ -47,20 +47,18 @@ export function withoutAxes(order: readonly number[], axes: readonly number[]): 
   return left.map((axis) => axis - axes.filter((one) => one < axis).length);
 }
 
-/** The order of the axes that the largest value of full rank lies in; among equals one that is not the natural one. */
-export function commonOrder(values: readonly Arranged[], rank: number): readonly number[] {
-  let order: readonly number[] = natural(rank);
-  let most = -1;
-  for (const value of values) {
-    if (value.shape.length !== rank) continue;
-    const size = elements(value.shape);
-    const isNatural = sameOrder(value.order, natural(rank));
-    if (size > most || (size === most && !isNatural && sameOrder(order, natural(rank)))) {
-      order = value.order;
-      most = size;
-    }
-  }
-  return order;
+/** The order of the axes that the largest value of full rank lies in; among equals the natural one, or one that is not. */
+export function commonOrder(
+  values: readonly Arranged[],
+  rank: number,
+  among: "natural" | "other" = "other",
+): readonly number[] {
+  const full = values.filter(({ shape }) => shape.length === rank);
+  const most = Math.max(...full.map(({ shape }) => elements(shape)));
+  const orders = full.filter(({ shape }) => elements(shape) === most).map(({ order }) => order);
+  const isWanted = (order: readonly number[]): boolean =>
+    sameOrder(order, natural(rank)) === (among === "natural");
+  return orders.find(isWanted) ?? orders[0] ?? natural(rank);
 }
 
 /**

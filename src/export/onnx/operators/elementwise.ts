@@ -128,7 +128,8 @@ function alike(
   build: Builder,
 ): { names: string[]; order: readonly number[] } {
   const computed = inputs.filter(({ from }) => from.kind === "made");
-  const order = commonOrder(computed, rank);
+  // Images lie channels first; what has fewer axes goes to products, which take it as it is in the graph.
+  const order = commonOrder(computed, rank, rank === 4 ? "other" : "natural");
   return { names: inputs.map((value) => aligned(value, order, build)), order };
 }
 
