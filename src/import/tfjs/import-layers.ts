@@ -122,8 +122,12 @@ function callModel(
   for (const [at, id] of model.inputs.entries()) values.set(key(id), [inputs[at]]);
   const layerOf = (id: TensorId): Layer =>
     model.layers.get(id.layer) ?? refuse("bad-model", `there is no layer ${quote(id.layer)}`);
-  const operandsOf = (id: TensorId): readonly TensorId[] =>
-    layerOf(id).calls[id.call] ?? refuse("bad-model", `layer ${quote(id.layer)} has no call ${id.call}`);
+  const operandsOf = (id: TensorId): readonly TensorId[] => {
+    const { calls, firstCall } = layerOf(id);
+    return (
+      calls[id.call - firstCall] ?? refuse("bad-model", `layer ${quote(id.layer)} has no call ${id.call}`)
+    );
+  };
   const calls = order(model.outputs, {
     key,
     needs: (id) => (values.has(key(id)) ? [] : operandsOf(id)),

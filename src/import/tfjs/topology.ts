@@ -21,6 +21,8 @@ export interface Layer {
   readonly model?: Model;
   /** The operands of each call. */
   readonly calls: readonly (readonly TensorId[])[];
+  /** The number of the first of them. */
+  readonly firstCall: number;
 }
 
 export interface Model {
@@ -58,10 +60,10 @@ function sequence(config: Json | undefined, depth: number): Model {
       const name = `${layer.name}_input`;
       const shape = layer.config.get("batch_input_shape") ?? firstShape(layer) ?? builtShape(config) ?? null;
       const input = fieldsOf({ name, batch_input_shape: shape }, `the input of ${quote(layer.name)}`);
-      layers.set(name, { name, kind: "InputLayer", config: input, calls: [[]] });
+      layers.set(name, { name, kind: "InputLayer", config: input, calls: [[]], firstCall: 0 });
       last = { layer: name, call: 0, result: 0 };
     }
-    layers.set(layer.name, { ...layer, calls: [last ? [last] : []] });
+    layers.set(layer.name, { ...layer, calls: [last ? [last] : []], firstCall: 0 });
     last = { layer: layer.name, call: 0, result: 0 };
   }
   const [first] = layers.keys();
@@ -92,11 +94,23 @@ function graph(config: Json | undefined, depth: number): Model {
     if (layers.has(layer.name)) refuse("bad-model", `two layers are called ${quote(layer.name)}`);
     layers.set(layer.name, layer);
   }
-  return {
-    layers,
-    inputs: tensorIds(fields.get("input_layers"), "the inputs of the model"),
-    outputs: tensorIds(fields.get("output_layers"), "the outputs of the model"),
-  };
+  const inputs = tensorIds(fields.get("input_layers"), "the inputs of the model");
+  const outputs = tensorIds(fields.get("output_layers"), "the outputs of the model");
+  numberCalls(layers, outputs);
+  return { layers, inputs, outputs };
+}
+
+/**
+ * Keras counts the making of a model as its call 0, so that calls of a model that is a layer begin with 1, unless it was a
+ * sequence without an input. Who reads of such a layer shows which it is.
+ */
+function numberCalls(layers: Map<string, Layer>, outputs: readonly TensorId[]): void {
+  const last = new Map<string, number>();
+  const read = [...outputs, ...[...layers.values()].flatMap(({ calls }) => calls.flat())];
+  for (const { layer, call } of read) last.set(layer, Math.max(last.get(layer) ?? 0, call));
+  for (const [name, layer] of layers)
+    if (layer.model && (last.get(name) ?? 0) >= layer.calls.length)
+      layers.set(name, { ...layer, firstCall: 1 });
 }
 
 function readLayer(written: Json, depth: number): Layer {
@@ -108,13 +122,14 @@ function readLayer(written: Json, depth: number): Layer {
   const what = `layer ${quote(name)}`;
   const calls = (listOf(fields.get("inbound_nodes")) ?? []).map((node) => callOf(node, what));
   const input = kind === "InputLayer" && calls.length === 0 ? [[]] : calls;
-  if (!isModel(kind)) return { name, kind, config: fieldsOf(config ?? {}, what), calls: input };
+  if (!isModel(kind)) return { name, kind, config: fieldsOf(config ?? {}, what), calls: input, firstCall: 0 };
   return {
     name,
     kind,
     config: fieldsOf(objectOf(config) ?? {}, what),
     model: readModel(kind, config, depth + 1),
     calls: input,
+    firstCall: 0,
   };
 }
 
