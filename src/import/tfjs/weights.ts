@@ -94,12 +94,13 @@ function typeOf(weight: Fields, name: string): { type: ElementType; shape: reado
   const kind = stored.get(to);
   if (!kind) refuse("unsupported-type", `weight ${quote(name)} is quantized to ${quote(to)}`);
   const { size } = kind;
-  if (to === "float16") return { type: { ...type, size, get: kind.get }, shape };
+  // Another name, since what is stored as f32 may be viewed in place.
+  const quantized = { ...type, name: `${type.name} as ${to}`, size };
+  if (to === "float16") return { type: { ...quantized, get: kind.get }, shape };
   const [scale, min] = [quantization.number("scale"), quantization.number("min")];
   const real: ElementType["get"] = (view, at) => kind.get(view, at) * scale + min;
   const get: ElementType["get"] = type.kind === "float" ? real : (view, at) => Math.round(real(view, at));
-  // The elements are read by `get`; only a type that is stored as it is may be viewed in place.
-  return { type: { ...type, name: `${type.name} as ${to}`, size, get }, shape };
+  return { type: { ...quantized, get }, shape };
 }
 
 interface Shard {
