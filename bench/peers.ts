@@ -1,4 +1,4 @@
-// The runtimes that a network runs on side by side: Cleave's targets, onnxruntime-web, tfjs on its two CPU backends, and
+// The runtimes that a network runs on side by side: Cleave's targets, onnxruntime-web and tfjs with their back ends, and
 // onnxruntime-node, which is native code. Each loads what `prepare.ts` wrote into a folder, in a process of its own.
 
 import { closeSync, openSync, readFileSync, readSync, readdirSync } from "node:fs";
@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { deserialize } from "node:v8";
+import type { InferenceSession } from "onnxruntime-web";
 import type { Graph } from "../src/ir/graph.js";
 import { inputNodes } from "../src/ir/graph.js";
 import type { LoadOptions, Net } from "../src/runtime/types.js";
@@ -32,33 +33,73 @@ export interface Running {
 type Peer = (load: Load) => () => Promise<Running>;
 
 /** Parts of the folder that a peer loads. */
-export type Part = "cleave-js" | "cleave-wasm" | "cleave-wasm-direct" | "onnx" | "graph";
+export type Part = CleavePart | "onnx" | "graph";
+export type CleavePart =
+  | "cleave-js"
+  | "cleave-wasm"
+  | "cleave-wasm-direct"
+  | "cleave-wgsl"
+  | "cleave-wgsl-f16";
 
 interface PeerEntry {
   readonly needs: Part;
   readonly make: Peer;
   /** Whether it can use several threads here. */
   readonly threads: boolean;
+  /** Whether it runs on WebGPU, which then is set up before. */
+  readonly gpu: boolean;
 }
 
 /** All peers; a name with `:2` behind it stands for two threads. */
 export const peers = {
-  "cleave-js": { needs: "cleave-js", make: cleave("cleave-js", {}), threads: false },
-  "cleave-simd": { needs: "cleave-wasm", make: cleave("cleave-wasm", { simd: "simd" }), threads: true },
-  "cleave-relaxed": { needs: "cleave-wasm", make: cleave("cleave-wasm", { simd: "relaxed" }), threads: true },
+  "cleave-js": { needs: "cleave-js", make: cleave("cleave-js", {}), threads: false, gpu: false },
+  "cleave-simd": {
+    needs: "cleave-wasm",
+    make: cleave("cleave-wasm", { simd: "simd" }),
+    threads: true,
+    gpu: false,
+  },
+  "cleave-relaxed": {
+    needs: "cleave-wasm",
+    make: cleave("cleave-wasm", { simd: "relaxed" }),
+    threads: true,
+    gpu: false,
+  },
   "cleave-direct": {
     needs: "cleave-wasm-direct",
     make: cleave("cleave-wasm-direct", { simd: "simd" }),
     threads: true,
+    gpu: false,
   },
-  "onnxruntime-web": { needs: "onnx", make: onnxruntimePeer("onnxruntime-web"), threads: true },
-  "tfjs-wasm": { needs: "graph", make: tfjs("wasm"), threads: false },
-  "tfjs-cpu": { needs: "graph", make: tfjs("cpu"), threads: false },
-  "onnxruntime-node": { needs: "onnx", make: onnxruntimePeer("onnxruntime-node"), threads: true },
+  "onnxruntime-web": { needs: "onnx", make: onnxruntimePeer("onnxruntime-web"), threads: true, gpu: false },
+  "tfjs-wasm": { needs: "graph", make: tfjs("wasm"), threads: false, gpu: false },
+  "tfjs-cpu": { needs: "graph", make: tfjs("cpu"), threads: false, gpu: false },
+  "onnxruntime-node": { needs: "onnx", make: onnxruntimePeer("onnxruntime-node"), threads: true, gpu: false },
+  "cleave-webgpu": { needs: "cleave-wgsl", make: cleave("cleave-wgsl", {}), threads: false, gpu: true },
+  "cleave-webgpu-f16": {
+    needs: "cleave-wgsl-f16",
+    make: cleave("cleave-wgsl-f16", {}),
+    threads: false,
+    gpu: true,
+  },
+  "onnxruntime-web-webgpu": {
+    needs: "onnx",
+    make: onnxruntimePeer("onnxruntime-web/webgpu"),
+    threads: false,
+    gpu: true,
+  },
+  "tfjs-webgpu": { needs: "graph", make: tfjs("webgpu"), threads: false, gpu: true },
 } as const satisfies Readonly<Record<string, PeerEntry>>;
 
+export type PeerName = keyof typeof peers;
+
+/** The names of those that run on WebGPU, or of those that do not. */
+export function peerNames(kind: { readonly gpu: boolean }): string[] {
+  return Object.entries(peers).flatMap(([name, { gpu }]) => (gpu === kind.gpu ? [name] : []));
+}
+
 export interface ParsedPeer {
-  readonly name: keyof typeof peers;
+  readonly name: PeerName;
   readonly threads: number;
 }
 
@@ -67,11 +108,11 @@ export function parsePeer(text: string): ParsedPeer | undefined {
   const [name = "", count = "1"] = text.split(":");
   const threads = Number(count);
   if (!Object.hasOwn(peers, name) || !Number.isInteger(threads) || threads < 1) return undefined;
-  const known = name as keyof typeof peers;
+  const known = name as PeerName;
   return threads > 1 && !peers[known].threads ? undefined : { name: known, threads };
 }
 
-function cleave(part: "cleave-js" | "cleave-wasm" | "cleave-wasm-direct", options: LoadOptions): Peer {
+function cleave(part: CleavePart, options: LoadOptions): Peer {
   return ({ folder, threads, inMemory }) => {
     const files = readdirSync(join(folder, part));
     const find = (ending: string): string | undefined => {
@@ -83,11 +124,14 @@ function cleave(part: "cleave-js" | "cleave-wasm" | "cleave-wasm-direct", option
     const url = pathToFileURL(find(".mjs") ?? "").href;
     return async () => {
       const module = (await import(url)) as { load: (options: LoadOptions) => Promise<Net> };
-      const net = await module.load({ ...options, ...weights, ...(part === "cleave-js" ? {} : { threads }) });
+      const isWasm = part === "cleave-wasm" || part === "cleave-wasm-direct";
+      const net = await module.load({ ...options, ...weights, ...(isWasm ? { threads } : {}) });
+      if (part === "cleave-wgsl-f16" && net.precision !== "f16")
+        throw new Error("the adapter has no shader-f16");
       const [input = ""] = Object.keys(net.inputs);
       const [output = ""] = Object.keys(net.outputs);
       return {
-        threads: net.threads,
+        threads: isWasm ? net.threads : 1,
         run: async (values) => (await net.run({ [input]: values }))[output] ?? new Float32Array(),
         dispose: async () => net.dispose(),
       };
@@ -95,31 +139,31 @@ function cleave(part: "cleave-js" | "cleave-wasm" | "cleave-wasm-direct", option
   };
 }
 
-function onnxruntimePeer(name: "onnxruntime-web" | "onnxruntime-node"): Peer {
+type OnnxRuntime = "onnxruntime-web" | "onnxruntime-web/webgpu" | "onnxruntime-node";
+
+function onnxruntimePeer(name: OnnxRuntime): Peer {
   return ({ folder, threads, inMemory }) => {
     const path = join(folder, "model.onnx");
-    const model = inMemory ? readFileSync(path) : path;
+    const model = inMemory ? readFileSync(path) : undefined;
     const { shape } = JSON.parse(readFileSync(join(folder, "input.json"), "utf8")) as { shape: number[] };
-    return () => onnxruntime(name, model, shape, threads);
+    // In its build for WebGPU a path is a URL, also in Node.
+    const isUrl = name === "onnxruntime-web/webgpu";
+    return async () => onnxruntime(name, model ?? (isUrl ? readFileSync(path) : path), shape, threads);
   };
 }
 
 /** A session of onnxruntime on a model of one input, an image `[1, h, w, c]` or a vector, and one output. */
 export async function onnxruntime(
-  name: "onnxruntime-web" | "onnxruntime-node",
+  name: OnnxRuntime,
   model: Uint8Array | string,
   shape: readonly number[],
   threads: number,
 ): Promise<Running> {
-  // Installed in this folder alone, so the name is a variable: both have the same types.
+  // Installed in this folder alone, so the name is a variable: all have the same types.
   const ort = (await import(name)) as typeof import("onnxruntime-web");
   ort.env.logLevel = "error";
-  const isWeb = name === "onnxruntime-web";
-  if (isWeb) ort.env.wasm.numThreads = threads;
-  const options = isWeb
-    ? { executionProviders: ["wasm"] }
-    : { executionProviders: ["cpu"], intraOpNumThreads: threads, interOpNumThreads: 1 };
-  const session = await ort.InferenceSession.create(model as Uint8Array, options);
+  if (name !== "onnxruntime-node") ort.env.wasm.numThreads = threads;
+  const session = await ort.InferenceSession.create(model as Uint8Array, onnxruntimeOptions(name, threads));
   const [input = ""] = session.inputNames;
   const [output = ""] = session.outputNames;
   let last: { values: Float32Array; tensor: InstanceType<typeof ort.Tensor> } | undefined;
@@ -139,7 +183,20 @@ export async function onnxruntime(
   };
 }
 
-function tfjs(backend: "cpu" | "wasm"): Peer {
+function onnxruntimeOptions(name: OnnxRuntime, threads: number): InferenceSession.SessionOptions {
+  switch (name) {
+    case "onnxruntime-web":
+      return { executionProviders: ["wasm"] };
+    case "onnxruntime-web/webgpu":
+      return { executionProviders: ["webgpu"] };
+    case "onnxruntime-node":
+      return { executionProviders: ["cpu"], intraOpNumThreads: threads, interOpNumThreads: 1 };
+    default:
+      return name satisfies never;
+  }
+}
+
+function tfjs(backend: "cpu" | "wasm" | "webgpu"): Peer {
   return ({ folder, inMemory }) => {
     const { graph, places } = deserialize(readFileSync(join(folder, "graph.bin"))) as PreparedGraph;
     const file = join(folder, "constants.bin");
@@ -155,8 +212,7 @@ function tfjs(backend: "cpu" | "wasm"): Peer {
     };
     return async () => {
       const { setBackend } = await import("@tensorflow/tfjs-core");
-      if (backend === "cpu") await import("@tensorflow/tfjs-backend-cpu");
-      else await addWasmBackend();
+      await addBackend(backend);
       if (!(await setBackend(backend))) throw new Error(`tfjs has no backend ${backend} here`);
       const { tfjsNet } = await import("./tfjs.js");
       const net = tfjsNet({ graph, readF32 });
@@ -171,11 +227,11 @@ export interface PreparedGraph {
   readonly places: ReadonlyMap<string, readonly [start: number, length: number]>;
 }
 
-/** Its package is installed in this folder alone, so the name is a variable: the compiler looks for no types. */
-async function addWasmBackend(): Promise<void> {
-  const name: string = "@tensorflow/tfjs-backend-wasm";
-  const { setWasmPaths } = (await import(name)) as { setWasmPaths: (folder: string) => void };
-  setWasmPaths(`${dirname(createRequire(import.meta.url).resolve(name))}/`);
+/** Two of the packages are installed in this folder alone, so the name is a variable: the compiler looks for no types. */
+async function addBackend(backend: "cpu" | "wasm" | "webgpu"): Promise<void> {
+  const name: string = `@tensorflow/tfjs-backend-${backend}`;
+  const added = (await import(name)) as { setWasmPaths?: (folder: string) => void };
+  added.setWasmPaths?.(`${dirname(createRequire(import.meta.url).resolve(name))}/`);
 }
 
 /** The shape of a graph's first input. */

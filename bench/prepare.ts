@@ -4,13 +4,17 @@ import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:f
 import { join } from "node:path";
 import { serialize } from "node:v8";
 import { gzipSync } from "node:zlib";
+import { scheduleModule } from "../src/compile/schedule-module.js";
 import { targets } from "../src/compile/targets.js";
 import type { TargetName } from "../src/compile/targets.js";
 import type { Module } from "../src/index.js";
-import { elements, optimize } from "../src/index.js";
+import { elements, inputNodes, optimize } from "../src/index.js";
+import { nodeOf } from "../src/ir/graph.js";
+import type { Target } from "../src/ir/target.js";
 import { writeModule } from "../src/node.js";
+import { kernelCost } from "../src/schedule/kernel-cost.js";
 import { toOnnx } from "./onnx.js";
-import type { Part, PreparedGraph } from "./peers.js";
+import type { CleavePart, Part, PreparedGraph } from "./peers.js";
 import { inputShape } from "./peers.js";
 
 /** What is known of a part. */
@@ -20,6 +24,10 @@ export interface Prepared {
   readonly weightBytes?: number;
   readonly arenaBytes?: number;
   readonly compileMs?: number;
+  /** What the kernels of one run read and write: each tensor and weight once a kernel, and what fused ones read again. */
+  readonly kernelBytes?: number;
+  /** How many kernels store f16. */
+  readonly halfKernels?: number;
 }
 
 /** Writes some parts into a folder, with the input that all get; `folded` has its batch norms folded, which is what the peers get. */
@@ -46,25 +54,50 @@ function preparePart(folder: string, part: Part, model: Module, folded: Module):
       writeGraph(folder, folded);
       return {};
     case "cleave-js":
-      return compileInto(join(folder, part), model, "js", true);
+      return compileInto(folder, part, model, { target: "js" });
     case "cleave-wasm":
-      return compileInto(join(folder, part), model, "wasm", true);
+      return compileInto(folder, part, model, { target: "wasm" });
     case "cleave-wasm-direct":
-      return compileInto(join(folder, part), model, "wasm", false);
+      return compileInto(folder, part, model, { target: "wasm", winograd: false });
+    case "cleave-wgsl":
+      return compileInto(folder, part, model, { target: "wgsl" });
+    case "cleave-wgsl-f16":
+      return compileInto(folder, part, model, { target: "wgsl", f16: true });
     default:
       return part satisfies never;
   }
 }
 
-function compileInto(folder: string, model: Module, target: TargetName, winograd: boolean): Prepared {
+function compileInto(
+  folder: string,
+  part: CleavePart,
+  model: Module,
+  options: { readonly target: TargetName; readonly winograd?: boolean; readonly f16?: boolean },
+): Prepared {
   const begin = performance.now();
-  const { value: optimized, diagnostics } = optimize(model, { target: targets[target].target });
+  const { target } = targets[options.target];
+  const { value: optimized, diagnostics } = optimize(model, { target });
   if (!optimized) throw new Error(diagnostics.map((one) => one.message).join("; "));
-  const written = writeModule(optimized.module, folder, { target, winograd });
+  const written = writeModule(optimized.module, join(folder, part), options);
   if (!written.value) throw new Error(written.diagnostics.map((one) => one.message).join("; "));
   const compileMs = performance.now() - begin;
-  const { module, weightBytes, arenaBytes } = written.value.artifact;
-  return { moduleGzipBytes: gzipSync(module).length, weightBytes, arenaBytes, compileMs };
+  const { module, weightBytes, arenaBytes, launches } = written.value.artifact;
+  const facts = { moduleGzipBytes: gzipSync(module).length, weightBytes, arenaBytes, compileMs };
+  if (options.target !== "wgsl") return facts;
+  const kernelBytes = kernelBytesOf(optimized.module, target, options.f16 ?? false);
+  return { ...facts, kernelBytes, ...(options.f16 ? { halfKernels: launches } : {}) };
+}
+
+/** As the schedule has it; with halves, all but the net's own inputs and outputs takes half of that. */
+function kernelBytesOf(module: Module, target: Target, halves: boolean): number {
+  const schedule = scheduleModule(module, target);
+  const costs = schedule.groups.map((group) => kernelCost(schedule, group));
+  const all = costs.reduce((sum, { bytesRead, bytesWritten }) => sum + bytesRead + bytesWritten, 0);
+  if (!halves) return all;
+  const { graph } = module;
+  const outputs = graph.outputs.map(({ node }) => nodeOf(graph, node));
+  const ports = [...inputNodes(graph), ...outputs].map(({ type }) => 4 * elements(type.shape));
+  return (all + ports.reduce((sum, bytes) => sum + bytes, 0)) / 2;
 }
 
 function writeGraph(folder: string, { graph, weights }: Module): void {
@@ -85,6 +118,6 @@ function writeGraph(folder: string, { graph, weights }: Module): void {
 }
 
 /** The same picture for all and each time: pixels in 0 … 1, a sine so that neighbours differ. */
-function seededInput(length: number): Float32Array {
+export function seededInput(length: number): Float32Array {
   return Float32Array.from({ length }, (_, index) => (Math.sin(index) + 1) / 2);
 }

@@ -20,6 +20,8 @@ export interface Comparison {
   readonly split?: string;
   readonly node: string;
   readonly cpu: string;
+  /** Of the peers on WebGPU. */
+  readonly adapter?: string;
   readonly date: string;
   readonly rounds: number;
   /** Of the network as it is written. */
@@ -32,36 +34,78 @@ export interface Comparison {
 /** What others are measured by: what runs in browsers today. */
 export const mark = "onnxruntime-web";
 
-const head = [
-  "runtime",
-  "median ms",
-  `× ${mark}`,
-  "load ms",
-  "first run ms",
-  "peak MB",
-  "module KiB gz",
-  "difference",
+/** What the peers of a comparison are measured by: on WebGPU the faster of those that are not Cleave's. */
+export function markOf({ adapter, peers }: Comparison): PeerResult | undefined {
+  if (adapter === undefined) return peers.find(({ peer }) => peer === mark);
+  const others = peers.filter(({ peer, counts }) => counts && !isOwn(peer));
+  return others.toSorted((a, b) => a.medianMs - b.medianMs)[0];
+}
+
+export function isOwn(peer: string): boolean {
+  return peer.startsWith("cleave");
+}
+
+interface Column {
+  readonly title: string;
+  readonly cell: (one: PeerResult) => string;
+}
+
+/** The columns of a comparison; the third says how many times as fast as `markOf` a peer is. */
+function columnsOf(result: Comparison): Column[] {
+  const base = markOf(result);
+  const times = base && result.adapter !== undefined ? base.peer : mark;
+  return [
+    {
+      title: "runtime",
+      cell: ({ peer, threads }) =>
+        peer.replace(/:(\d+)$/, threads > 1 ? ", $1 threads" : ", $1 threads asked for"),
+    },
+    { title: "median ms", cell: ({ medianMs }) => medianMs.toFixed(medianMs < 10 ? 2 : 1) },
+    { title: `× ${times}`, cell: ({ medianMs }) => (base ? (base.medianMs / medianMs).toFixed(2) : "") },
+    { title: "load ms", cell: ({ loadMs }) => loadMs.toFixed(0) },
+    { title: "first run ms", cell: ({ firstRunMs }) => firstRunMs.toFixed(0) },
+    ...(result.adapter === undefined ? [] : gpuColumns),
+    { title: "peak MB", cell: ({ peakBytes }) => (peakBytes / 1e6).toFixed(0) },
+    {
+      title: "module KiB gz",
+      cell: ({ moduleGzipBytes: bytes }) => (bytes === undefined ? "" : (bytes / 1024).toFixed(1)),
+    },
+    {
+      title: "difference",
+      cell: ({ agrees, difference }) => `${agrees ? "" : "DIFFERS "}${difference.toExponential(1)}`,
+    },
+  ];
+}
+
+/** What a run asks of WebGPU. */
+const gpuColumns: readonly Column[] = [
+  { title: "dispatches", cell: ({ counts }) => (counts ? String(counts.dispatches) : "") },
+  { title: "submits", cell: ({ counts }) => (counts ? String(counts.submits) : "") },
+  { title: "pipelines", cell: ({ counts }) => (counts ? String(counts.pipelines) : "") },
+  {
+    title: "kernel MB",
+    cell: ({ counts, kernelBytes }) => {
+      if (kernelBytes !== undefined) return (kernelBytes / 1e6).toFixed(1);
+      return counts ? `≤ ${(counts.boundBytes / 1e6).toFixed(1)}` : "";
+    },
+  },
+  {
+    title: "host KB",
+    cell: ({ counts }) => (counts ? ((counts.uploadedBytes + counts.readBytes) / 1e3).toFixed(0) : ""),
+  },
 ];
 
-/** The rows of a comparison as text; `× onnxruntime-web` says how many times as fast as it on one thread. */
-export function rowsOf({ peers }: Comparison): string[][] {
-  const base = peers.find(({ peer }) => peer === mark)?.medianMs;
-  return peers.map((one) => [
-    one.peer.replace(/:(\d+)$/, one.threads > 1 ? ", $1 threads" : ", $1 threads asked for"),
-    one.medianMs.toFixed(one.medianMs < 10 ? 2 : 1),
-    base === undefined ? "" : (base / one.medianMs).toFixed(2),
-    one.loadMs.toFixed(0),
-    one.firstRunMs.toFixed(0),
-    (one.peakBytes / 1e6).toFixed(0),
-    one.moduleGzipBytes === undefined ? "" : (one.moduleGzipBytes / 1024).toFixed(1),
-    `${one.agrees ? "" : "DIFFERS "}${one.difference.toExponential(1)}`,
-  ]);
+/** The head and the rows of a comparison as text. */
+export function rowsOf(result: Comparison): string[][] {
+  const columns = columnsOf(result);
+  const rows = result.peers.map((one) => columns.map(({ cell }) => cell(one)));
+  return [columns.map(({ title }) => title), ...rows];
 }
 
 export function printComparison(result: Comparison): void {
   console.log(`${titleOf(result)}; medians of ${result.rounds} interleaved runs or fewer, ${result.node}`);
-  const all = [head, ...rowsOf(result)];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
+  const all = rowsOf(result);
+  const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
   for (const row of all) {
     const cells = row.map((cell, column) =>
       column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
@@ -72,17 +116,15 @@ export function printComparison(result: Comparison): void {
   console.log("");
 }
 
-/** `mobilenet_v1, 1×224×224×3, 16.9 MB of weights`. */
-export function titleOf({ model, input, weightBytes }: Comparison): string {
-  return `${model}, ${input.join("×")}, ${(weightBytes / 1e6).toFixed(1)} MB of weights`;
+/** `mobilenet_v1, 1×224×224×3, 16.9 MB of weights`, and on which adapter. */
+export function titleOf({ model, input, weightBytes, adapter }: Comparison): string {
+  const size = `${model}, ${input.join("×")}, ${(weightBytes / 1e6).toFixed(1)} MB of weights`;
+  return adapter === undefined ? size : `${size}, WebGPU on ${adapter}`;
 }
 
 /** The same rows as a table of Markdown. */
 export function markdownOf(result: Comparison): string {
   const line = (row: readonly string[]): string => `| ${row.join(" | ")} |`;
-  return [
-    line(head),
-    line(head.map((_, at) => (at === 0 ? "---" : "---:"))),
-    ...rowsOf(result).map(line),
-  ].join("\n");
+  const [head = [], ...rows] = rowsOf(result);
+  return [line(head), line(head.map((_, at) => (at === 0 ? "---" : "---:"))), ...rows.map(line)].join("\n");
 }

@@ -15,6 +15,15 @@ const files: Readonly<Record<string, readonly string[]>> = {
     "@tensorflow/tfjs-backend-wasm/dist/tf-backend-wasm.min.js",
     "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm",
   ],
+  "onnxruntime-web, webgpu": [
+    "onnxruntime-web/dist/ort.webgpu.min.mjs",
+    "onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.mjs",
+    "onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.wasm",
+  ],
+  "tfjs-webgpu": [
+    "@tensorflow/tfjs-core/dist/tf-core.min.js",
+    "@tensorflow/tfjs-backend-webgpu/dist/tf-backend-webgpu.min.js",
+  ],
   "tfjs-cpu": [
     "@tensorflow/tfjs-core/dist/tf-core.min.js",
     "@tensorflow/tfjs-backend-cpu/dist/tf-backend-cpu.min.js",

@@ -3,9 +3,11 @@
 import { castDraft, produce } from "immer";
 import { bug, warning } from "#diagnostic/diagnostic.js";
 import type { Graph, Node, NodeId } from "#ir/graph.js";
+import { operands } from "#ir/graph.js";
 import { topological } from "#ir/order.js";
 import type { Target } from "#ir/target.js";
 import { bytesText, countText } from "#ir/units.js";
+import { addedProduct } from "#ops/added-product.js";
 import type { Chain, Refusal } from "#rewrite/find-chains.js";
 import { findChains, kernelProblem } from "#rewrite/find-chains.js";
 import type { Fusion } from "#rewrite/fusion.js";
@@ -84,10 +86,38 @@ export function planFusions(graph: Graph, target: Target, own: readonly Fusion[]
     }
   }
   const place = new Map(topological(graph).map((node, at) => [node.id, at]));
+  addProducts(graph, target, groups, taken);
   const placeOf = (nodes: readonly Node[]): number => place.get(nodes[0]?.id ?? -1) ?? 0;
   groups.sort((a, b) => placeOf(a.nodes) - placeOf(b.nodes));
   const open = withoutTaken(refusals, groups).sort((a, b) => placeOf(a.nodes) - placeOf(b.nodes));
   return { groups, refusals: open };
+}
+
+/**
+ * Takes convolutions that only a kernel's sum reads into that kernel, where the target adds products as it sums: one kernel less,
+ * and the same multiplications. Such a sum is no chain, since neither of the two reads the other.
+ */
+function addProducts(graph: Graph, target: Target, groups: FusedGroup[], taken: Set<NodeId>): void {
+  for (const [at, group] of groups.entries()) {
+    const ids = new Set(group.nodes.map(({ id }) => id));
+    const sides = group.nodes
+      .filter((node) => node.op === "add")
+      .flatMap((node) => operands(graph, node))
+      .filter((side) => side.op === "conv2d" && side.kernel === undefined && !taken.has(side.id));
+    for (const side of sides) {
+      const nodes = topological(graph).filter(({ id }) => ids.has(id) || id === side.id);
+      if (!addedProduct(graph, nodes) || kernelProblem(graph, nodes, target) !== undefined) continue;
+      const cost = costOf(graph, nodes, target);
+      taken.add(side.id);
+      groups[at] = {
+        ...group,
+        nodes,
+        cost,
+        reason: `${reasonOf(cost)}; adds \`${side.name}\` as it sums`,
+      };
+      break;
+    }
+  }
 }
 
 interface Offer {

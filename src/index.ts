@@ -22,6 +22,8 @@ export type { ImportOptions } from "#import/onnx/import-onnx.js";
 export type { Imported } from "#import/finish.js";
 export { dataFileOf } from "#import/data-file.js";
 export type { DataFile, OpenData } from "#import/data-file.js";
+export { exportOnnx } from "#export/onnx/export-onnx.js";
+export type { ExportedOnnx, ExportOptions } from "#export/onnx/export-onnx.js";
 export type { Graph, Node, NodeId, OpName } from "#ir/graph.js";
 export { inputNodes, nodeOf } from "#ir/graph.js";
 export { topological } from "#ir/order.js";

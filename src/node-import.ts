@@ -23,7 +23,8 @@ export function withoutEnding(path: string): string {
   return path.replace(/\.(onnx|json)$/i, "");
 }
 
-function isOnnx(path: string): boolean {
+/** Whether a path names an ONNX model. */
+export function isOnnx(path: string): boolean {
   return /\.onnx$/i.test(path);
 }
 

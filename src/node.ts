@@ -20,6 +20,9 @@ export type { WriteModuleOptions, WrittenFile, WrittenModule } from "./write.js"
 
 export { writeNet } from "./write-net.js";
 
+export { writeOnnx } from "./write-onnx.js";
+export type { WriteOnnxOptions, WrittenOnnx } from "./write-onnx.js";
+
 export { nodeGpu } from "./node-gpu.js";
 
 /** A result with the texts that its diagnostics point into, by file. */

@@ -1,6 +1,6 @@
 // Writing a module as a `.net` file with its weights beside it: both files or none.
 
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
@@ -10,7 +10,7 @@ import { ownFile } from "#weights/own-file.js";
 import { writeSafetensors } from "#weights/write-safetensors.js";
 import { reason } from "./reason.js";
 import type { WrittenFile } from "./write.js";
-import { clashOf, fileBatch } from "./write.js";
+import { clashOf, fileBatch, makeFolder, writePieces } from "./write.js";
 
 export interface WriteNetOptions {
   /** Files that are never overwritten: those that the module was read from. */
@@ -40,9 +40,12 @@ export function writeNet(
   const text = printGraph(own);
   const batch = fileBatch();
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     writeFileSync(batch.begin(path), text);
-    const bytes = tensors.length > 0 ? writePieces(batch.begin(weightsPath), tensors, onWeight) : 0;
+    // The first piece is the header.
+    const hear = (pieces: number): void => onWeight?.(pieces - 1, tensors.length);
+    const bytes =
+      tensors.length > 0 ? writePieces(batch.begin(weightsPath), writeSafetensors(tensors), hear) : 0;
     batch.commit();
     const files = [{ path, bytes: Buffer.byteLength(text) }];
     return { value: tensors.length > 0 ? [...files, { path: weightsPath, bytes }] : files, diagnostics: [] };
@@ -50,25 +53,4 @@ export function writeNet(
     batch.undo();
     return { diagnostics: [error("cannot-write", `cannot write ${path}: ${reason(cause)}`)] };
   }
-}
-
-function writePieces(
-  path: string,
-  tensors: Parameters<typeof writeSafetensors>[0],
-  onWeight: WriteNetOptions["onWeight"],
-): number {
-  const descriptor = openSync(path, "w");
-  let written = 0;
-  try {
-    let done = 0;
-    for (const piece of writeSafetensors(tensors)) {
-      for (let from = 0; from < piece.length;) from += writeSync(descriptor, piece, from);
-      written += piece.length;
-      onWeight?.(done, tensors.length);
-      done += 1;
-    }
-  } finally {
-    closeSync(descriptor);
-  }
-  return written;
 }

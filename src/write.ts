@@ -188,7 +188,7 @@ function realPath(path: string): string {
 }
 
 /** Makes a folder and those above it, one by one: the recursive call of Node 20 never returns below `/proc`. */
-function makeFolder(folder: string): void {
+export function makeFolder(folder: string): void {
   if (isFolder(folder)) return;
   const above = dirname(folder);
   if (above !== folder) makeFolder(above);
@@ -267,6 +267,27 @@ export function fileBatch(): FileBatch {
 
 function temporaryOf(path: string): string {
   return `${path}.${process.pid}.tmp`;
+}
+
+/** Writes a file piece by piece; gives its length in bytes. `onPiece` hears how many are written. */
+export function writePieces(
+  path: string,
+  pieces: Iterable<Uint8Array>,
+  onPiece?: (count: number) => void,
+): number {
+  const descriptor = openSync(path, "w");
+  let [bytes, count] = [0, 0];
+  try {
+    for (const piece of pieces) {
+      for (let from = 0; from < piece.length;) from += writeSync(descriptor, piece, from);
+      bytes += piece.length;
+      count += 1;
+      onPiece?.(count);
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+  return bytes;
 }
 
 /** A sink that writes to the file that `begin` names once there is something to write. */

@@ -34,6 +34,7 @@ export function cases(
   folder: string,
   file: string,
   run: (input: string, testCase: Case) => string | Promise<string>,
+  timeout?: number,
 ): void {
   const path = join(folder, file);
   const all = parseCases(readFileSync(path, "utf8"), path);
@@ -42,16 +43,20 @@ export function cases(
 
   describe(basename(file), () => {
     for (const testCase of all) {
-      test(testCase.name, async () => {
-        const actual = trim(await run(testCase.input, testCase));
-        results.set(testCase, actual);
-        if (updating) {
-          expect(actual, "the output is empty, so the case would assert nothing").not.toBe("");
-          return;
-        }
-        expect(testCase.expected, `${path}:${testCase.line} expects nothing`).not.toBe("");
-        expect(actual).toBe(testCase.expected);
-      });
+      test(
+        testCase.name,
+        async () => {
+          const actual = trim(await run(testCase.input, testCase));
+          results.set(testCase, actual);
+          if (updating) {
+            expect(actual, "the output is empty, so the case would assert nothing").not.toBe("");
+            return;
+          }
+          expect(testCase.expected, `${path}:${testCase.line} expects nothing`).not.toBe("");
+          expect(actual).toBe(testCase.expected);
+        },
+        timeout,
+      );
     }
     afterAll(() => {
       if (updating) writeFileSync(path, printCases(all, results, markerOf(readFileSync(path, "utf8"))));

@@ -18,7 +18,7 @@ import { printKernels } from "#kernel/print-ir.js";
 import type { Model } from "../node.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
-import { loadModel, optimizeModel } from "./model.js";
+import { loadModel, moduleAfter, optimizeModel } from "./model.js";
 import type { Session } from "./session.js";
 import { exit, report } from "./terminal.js";
 import { writeFileAtomically } from "../node.js";
@@ -78,25 +78,13 @@ async function inspectModel(path: string, options: InspectOptions, session: Sess
     );
 }
 
-/** The graph as written, or after a pass. */
-function graphAt(
-  model: Module,
-  pass: string | undefined,
-  options: InspectOptions,
-  session: Session,
-): Module | undefined {
-  if (pass === undefined) return model;
-  const until = pass === "all" ? options : { ...options, stopAfter: pass };
-  return optimizeModel(model, until, session)?.module;
-}
-
 async function showGraph(
   model: Module,
   options: InspectOptions,
   session: Session,
 ): Promise<string | Uint8Array | undefined> {
   const { format } = options;
-  const module = graphAt(
+  const module = moduleAfter(
     model,
     options.after ?? (format === "kernels" ? "all" : undefined),
     options,
@@ -163,15 +151,15 @@ function sidesOf(
 ): readonly [Module, Module] | undefined {
   if (isFile(what)) {
     const other = loadModel(what, options, session);
-    const before = other && graphAt(model, options.after, options, session);
-    const after = other && graphAt(other, options.after, options, session);
+    const before = other && moduleAfter(model, options.after, options, session);
+    const after = other && moduleAfter(other, options.after, options, session);
     return before && after && [before, after];
   }
   const at = what.indexOf("..");
   if (at >= 0) {
     const [from, to] = [what.slice(0, at), what.slice(at + 2)];
-    const before = graphAt(model, from === "" ? undefined : from, options, session);
-    const after = before && graphAt(model, to === "" ? "all" : to, options, session);
+    const before = moduleAfter(model, from === "" ? undefined : from, options, session);
+    const after = before && moduleAfter(model, to === "" ? "all" : to, options, session);
     return before && after && [before, after];
   }
   const seen: Module[] = [model];

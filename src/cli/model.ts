@@ -69,3 +69,15 @@ export function optimizeModel(
   session.code = Math.max(session.code, misnamed ? exit.wrongUsage : code);
   return optimized.value;
 }
+
+/** The model as written, or after a pass, or after `all`. */
+export function moduleAfter(
+  model: Module,
+  pass: string | undefined,
+  options: PassOptions,
+  session: Session,
+): Module | undefined {
+  if (pass === undefined) return model;
+  const until = pass === "all" ? options : { ...options, stopAfter: pass };
+  return optimizeModel(model, until, session)?.module;
+}

@@ -5,6 +5,7 @@ import { version } from "#compile/version.js";
 import { addCheck } from "./check.js";
 import { addCompile } from "./compile.js";
 import { addExplain } from "./explain.js";
+import { addExport } from "./export.js";
 import { addFmt } from "./fmt.js";
 import { addImport } from "./import.js";
 import { addInspect } from "./inspect.js";
@@ -49,6 +50,7 @@ function program(session: Session): Command {
     addCompile,
     addRun,
     addImport,
+    addExport,
     addCheck,
     addFmt,
     addInspect,
@@ -68,6 +70,7 @@ const footer = `
 Examples:
   cleave compile model.net -o dist      one ES module, its types and its packed weights
   cleave import model.onnx -o model.net the model in the language, and its weights beside it
+  cleave export model.net -o model.onnx an ONNX model, as written or after passes
   cleave explain model.net              shapes, parameters and MACs per layer, before and after
   cleave run model.net cat.png          compile, run and print the outputs
 

@@ -2,7 +2,6 @@
 
 import type { AttributeValue, OpName } from "#ir/graph.js";
 import type { Shape } from "#ir/type.js";
-import { elements } from "#ir/type.js";
 import { broadcastShapes } from "#ops/broadcast.js";
 import { isProblem } from "#ops/op.js";
 import type { ElementType } from "./element-type.js";
@@ -10,7 +9,7 @@ import type { Lowering } from "./lowering.js";
 import { ordered } from "./lowering.js";
 import { refuse } from "./refusal.js";
 import type { Ref, Value } from "./value.js";
-import { natural, sameOrder } from "./value.js";
+import { commonOrder, natural } from "#ir/axis-order.js";
 
 /** An elementwise op over values that broadcast as in NumPy. */
 export function combine(
@@ -24,7 +23,7 @@ export function combine(
 ): Value {
   const shape = broadcastShapes(values.map((value) => value.shape));
   if (isProblem(shape)) refuse("shape-mismatch", shape.problem);
-  const order = commonOrder(values, shape.length);
+  const order = commonOrder(computed(values), shape.length);
   // Values computed from the inputs have full rank here, so constants may have less.
   const isFixed = values.every((value) => value.ref.kind === "constant");
   const refs = values.map((value) => {
@@ -33,22 +32,6 @@ export function combine(
   });
   const kind = type ?? values[0]?.type;
   return ordered(ctx, ctx.build.emit(op, refs, attributes), order, kind);
-}
-
-/** The order of the axes that the largest value of full rank lies in; among equals one that is not the natural one. */
-export function commonOrder(values: readonly Value[], rank: number): readonly number[] {
-  let order: readonly number[] = natural(rank);
-  let most = -1;
-  for (const value of values) {
-    if (value.ref.kind === "constant" || value.shape.length !== rank) continue;
-    const size = elements(value.shape);
-    const isNatural = sameOrder(value.order, natural(rank));
-    if (size > most || (size === most && !isNatural && sameOrder(order, natural(rank)))) {
-      order = value.order;
-      most = size;
-    }
-  }
-  return order;
 }
 
 /** A value as one of the rank of `order`, in that order. */
@@ -72,6 +55,11 @@ export function trimmed(ctx: Lowering, ref: Ref): Ref {
 
 /** The values in one order, for an op that does not broadcast. */
 export function alike(ctx: Lowering, values: readonly Value[]): { refs: Ref[]; order: readonly number[] } {
-  const order = commonOrder(values, values[0]?.shape.length ?? 0);
+  const order = commonOrder(computed(values), values[0]?.shape.length ?? 0);
   return { refs: values.map((value) => ctx.build.arranged(value, order)), order };
+}
+
+/** Those that are no constants: these lie as they are needed. */
+function computed(values: readonly Value[]): Value[] {
+  return values.filter(({ ref }) => ref.kind !== "constant");
 }

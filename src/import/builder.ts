@@ -10,7 +10,7 @@ import { isProblem } from "#ops/op.js";
 import type { Names } from "./names.js";
 import { quote, refuse } from "./refusal.js";
 import type { Constant, NodeRef, Ref, Value } from "./value.js";
-import { natural, permuted, places, sameOrder } from "./value.js";
+import { natural, permuted, places, sameOrder } from "#ir/axis-order.js";
 
 /** Most nodes of a graph, as in the language. */
 const nodeLimit = 200_000;

@@ -8,7 +8,7 @@ import type { Builder } from "./builder.js";
 import { cleanName } from "./names.js";
 import { diagnosticOf, quote } from "./refusal.js";
 import type { Value } from "./value.js";
-import { natural } from "./value.js";
+import { natural } from "#ir/axis-order.js";
 
 /** An imported model. */
 export interface Imported extends Module {

@@ -10,7 +10,7 @@ import type { ElementType } from "./element-type.js";
 import { float32, int64 } from "./element-type.js";
 import { refuse } from "./refusal.js";
 import type { Ref, Value } from "./value.js";
-import { natural, permuted } from "./value.js";
+import { natural, permuted } from "#ir/axis-order.js";
 
 /** What a lowering builds with. */
 export interface Lowering {

@@ -10,7 +10,7 @@ import { ordered } from "./lowering.js";
 import { refuse, unsupported } from "./refusal.js";
 import { reshaped } from "./reshape.js";
 import type { Value } from "./value.js";
-import { natural, permuted } from "./value.js";
+import { natural, permuted } from "#ir/axis-order.js";
 
 /** Most pieces that a gather is made of. */
 const pieceLimit = 256;

@@ -6,7 +6,7 @@ import { ordered, valueOf } from "./lowering.js";
 import { refuse } from "./refusal.js";
 import { reshaped } from "./reshape.js";
 import type { Ref, Value } from "./value.js";
-import { natural } from "./value.js";
+import { natural } from "#ir/axis-order.js";
 
 /** The product of the last two axes; a vector is a row on the left and a column on the right. */
 export function product(ctx: Lowering, a: Value, b: Value): Value {

@@ -5,7 +5,7 @@ import { combine } from "./broadcast.js";
 import type { Lowering } from "./lowering.js";
 import { map, ordered, scalar } from "./lowering.js";
 import type { Value } from "./value.js";
-import { withoutAxes } from "./value.js";
+import { withoutAxes } from "#ir/axis-order.js";
 
 /** An op over axes of the value. */
 export function reduced(

@@ -37,35 +37,3 @@ export interface Value {
   readonly ref: Ref;
   readonly order: readonly number[];
 }
-
-/** [0, 1, …, rank − 1]. */
-export function natural(rank: number): number[] {
-  return Array.from({ length: rank }, (_, axis) => axis);
-}
-
-/** [0, 2, …, rank − 1, 1]: the channels, axis 1 in ONNX, come last. */
-export function channelsLast(rank: number): number[] {
-  return rank < 3 ? natural(rank) : [0, ...natural(rank).slice(2), 1];
-}
-
-/** A shape in the order of the axes. */
-export function permuted<T>(items: readonly T[], order: readonly number[]): T[] {
-  return order.map((axis) => items[axis] as T);
-}
-
-/** Where each axis of the value lies. */
-export function places(order: readonly number[]): number[] {
-  const result = new Array<number>(order.length).fill(0);
-  for (const [place, axis] of order.entries()) result[axis] = place;
-  return result;
-}
-
-export function sameOrder(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((axis, at) => axis === b[at]);
-}
-
-/** The order of what is left without some axes. */
-export function withoutAxes(order: readonly number[], axes: readonly number[]): number[] {
-  const left = order.filter((axis) => !axes.includes(axis));
-  return left.map((axis) => axis - axes.filter((one) => one < axis).length);
-}

@@ -20,6 +20,8 @@ export interface Target {
   readonly pixelTiles?: { readonly rows: number; readonly columns: number; readonly items: number };
   /** Chains of stages that the target has kernels for; `separable` alone if absent. */
   readonly chains?: readonly StageChain[];
+  /** Whether a kernel can add the products of a second convolution to the sums of its own. */
+  readonly addsProducts?: true;
   /**
    * Memory as a GPU has it: tensors of vecs, tensors of single elements and each input and output lie in buffers of their own,
    * none larger than a kernel can bind. Absent where one arena holds everything.

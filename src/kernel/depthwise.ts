@@ -93,7 +93,7 @@ function plainFilters(k: Build, weight: Source, window: WindowSpec, outputs: num
   }
   const taps = window.kernel[0] * window.kernel[1];
   // Fewer outputs than lanes are never read as vecs.
-  const stride = outputs < k.lanes ? outputs : k.roundUp(outputs);
+  const stride = outputs < k.lanes ? outputs : k.apart(outputs);
   const place = weightParameter(k, "d", weight.weight, filterPacking(taps, outputs, stride));
   return { place, stride, wide: stride % k.lanes === 0 };
 }

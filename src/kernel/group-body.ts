@@ -11,9 +11,9 @@ import { axisOf } from "#ops/reduce.js";
 import { resizeTaps } from "#ops/resize.js";
 import { add, div, mul, operand, sub, unary } from "#ops/scalar.js";
 import { costOf } from "#schedule/cost.js";
-import type { Group, Schedule, Source, Stage, Step } from "#schedule/schedule.js";
+import type { AddedStage, Group, Schedule, Source, Stage, Step } from "#schedule/schedule.js";
 import type { Body } from "./body.js";
-import { convolutionBody, matmulBody, pointwiseBody } from "./convolution.js";
+import { convolutionBody, convolutionFactors, matmulBody, pointwiseBody } from "./convolution.js";
 import { depthwiseBody } from "./depthwise.js";
 import {
   concatBody,
@@ -157,15 +157,21 @@ function stageBody(context: StageContext): Body {
     case "conv2d": {
       const steps = { ...prologue, epilogue: withBias(k, schedule, stage) };
       const weight = sourceOf(stage, 1);
+      const added = stage.added ? addedFactors(context, stage.added) : undefined;
       if (!steps.prologue && isMember("pointwise", node, typesOf(schedule, node)))
-        return pointwiseBody(k, tile, x, y, weight, steps.epilogue);
+        return pointwiseBody(k, tile, x, y, weight, steps.epilogue, added);
       const size = schedule.winograd.get(node.id);
       if (size !== undefined && weight.kind === "weight") {
         const { padding } = windowOf(schedule, node);
         return winogradBody(k, tile, x, y, weight.weight, { size, padding }, steps);
       }
       const { groups } = node.attributes;
-      const convolution = { window: windowOf(schedule, node), groups, ...rows };
+      const convolution = {
+        window: windowOf(schedule, node),
+        groups,
+        ...rows,
+        ...(added ? { added } : {}),
+      };
       return convolutionBody(k, tile, x, y, weight, convolution, steps);
     }
     case "depthwise_conv2d": {
@@ -232,6 +238,14 @@ function plainBody({ k, tile, schedule, node, stage, x, y }: StageContext): Body
   }
 }
 
+/** The second convolution of a sum, for the template of the first. */
+function addedFactors({ k, tile, schedule, y }: StageContext, { node: id, input, operands }: AddedStage) {
+  const node = nodeOf(schedule.graph, id);
+  const weight = operands.get(1);
+  if (node.op !== "conv2d" || !weight) return bug(`no template adds a ${node.op}`);
+  return convolutionFactors(k, tile, reads(k, "x", input), y.shape, weight, windowOf(schedule, node));
+}
+
 /** The epilogue of a stage with its bias in front. */
 function withBias(k: Build, schedule: Schedule, stage: Stage): Steps {
   return elementwiseSteps(k, biasAndSteps(schedule, stage));
@@ -239,15 +253,13 @@ function withBias(k: Build, schedule: Schedule, stage: Stage): Steps {
 
 /** A bias that was left out, or that is zeros, costs nothing. */
 function biasAndSteps({ weights }: Schedule, stage: Stage): readonly Step[] {
-  const bias = sourceOf(stage, 2);
-  if (bias.kind === "weight" && isZero(weights, bias.weight)) return stage.epilogue;
-  const step: Step = {
-    node: stage.node,
-    scalar: add(operand(0), operand(1)),
-    flow: [0],
-    sides: new Map([[1, { source: bias, broadcast: "channel" }]]),
-  };
-  return [step, ...stage.epilogue];
+  const biases = [stage, ...(stage.added ? [stage.added] : [])].flatMap(({ node, operands }): Step[] => {
+    const bias = sourceOf({ operands }, 2);
+    if (bias.kind === "weight" && isZero(weights, bias.weight)) return [];
+    const sides = new Map([[1, { source: bias, broadcast: "channel" as const }]]);
+    return [{ node, scalar: add(operand(0), operand(1)), flow: [0], sides }];
+  });
+  return [...biases, ...stage.epilogue];
 }
 
 /** A batch norm on its own, as an elementwise step with four sides. */
@@ -299,6 +311,6 @@ function typesOf(schedule: Schedule, node: Node): TensorType[] {
   return node.inputs.map((id) => nodeOf(schedule.graph, id).type);
 }
 
-function sourceOf(stage: Stage, at: number): Source {
+function sourceOf(stage: Pick<Stage, "operands">, at: number): Source {
   return stage.operands.get(at) ?? bug(`a stage without operand ${at}`);
 }

@@ -7,6 +7,7 @@ import { address, addInt, f32, i32, int, load, madd, mulInt, widen } from "./bui
 import type { Place, Register, Value } from "./ir.js";
 import type { Build } from "./operands.js";
 import type { Tile } from "./tile.js";
+import { blockSize } from "./tile.js";
 
 /** Rows of A that a tile reads: row r, element c is at `start + r·rowStride + c`. */
 export interface Rows {
@@ -123,18 +124,42 @@ export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops 
     const firstPanel = part ? mulInt(part.index, panels) : 0;
     const full = Math.floor(product.rows / tile.rows);
     const rest = product.rows - full * tile.rows;
-    const emit = (panel: Int, line: Int, row: Int, rows: number): void => {
+    const emit = (panel: Int, line: Int, row: Int, of: { rows: number; panels: number }): void => {
       const column = k.letInt("n", addInt(mulInt(addInt(firstPanel, panel), segment.width), segment.first));
-      emitTile(k, { product, segment, rows, line, row, column });
+      emitTile(k, { product, segment, ...of, line, row, column });
     };
-    loops(["panel", "line", "tile"], [panels, product.lines, full], (panel, line, index) =>
-      emit(panel ?? 0, line ?? 0, k.letInt("m", mulInt(index ?? 0, tile.rows)), tile.rows),
-    );
-    if (rest > 0)
-      loops(["panel", "line"], [panels, product.lines], (panel, line) =>
-        emit(panel ?? 0, line ?? 0, full * tile.rows, rest),
+    const group = k.team > 1 ? panels : panelsOfRest(tile, rest, panels);
+    const groups = Math.floor(panels / group);
+    const emitPanels = (first: Int, count: number, many: Loops): void => {
+      many(["panel", "line", "tile"], [count, product.lines, full], (panel, line, index) =>
+        emit(addInt(first, panel ?? 0), line ?? 0, k.letInt("m", mulInt(index ?? 0, tile.rows)), {
+          rows: tile.rows,
+          panels: 1,
+        }),
       );
+      if (rest === 0) return;
+      const atOnce = k.team > 1 ? 1 : count;
+      many(["panel", "line"], [count / atOnce, product.lines], (panel, line) =>
+        emit(addInt(first, panel ?? 0), line ?? 0, full * tile.rows, { rows: rest, panels: atOnce }),
+      );
+    };
+    if (groups === 1) emitPanels(0, group, loops);
+    else
+      k.for("group", groups, (index) => emitPanels(k.letInt("first", mulInt(index, group)), group, k.nest));
+    const left = panels - groups * group;
+    if (left > 0) emitPanels(groups * group, left, loops);
   }
+}
+
+/**
+ * How many panels a tile of the rows that are left over takes at once: as many sums as a full tile has, since a processor that
+ * adds to fewer waits for each of them. Rather a few less than some panels one by one.
+ */
+function panelsOfRest(tile: Tile, rows: number, panels: number): number {
+  if (rows === 0) return panels;
+  const most = Math.min(panels, Math.floor(tile.rows / rows));
+  const even = blockSize(panels, most);
+  return even * 2 > most ? even : most;
 }
 
 function emitTile(
@@ -143,6 +168,7 @@ function emitTile(
     readonly product: Product;
     readonly segment: Segment;
     readonly rows: number;
+    readonly panels: number;
     readonly line: Int;
     readonly row: Int;
     readonly column: Int;
@@ -152,7 +178,12 @@ function emitTile(
   const { width, wide } = at.segment;
   const lanes = wide ? k.lanes : 1;
   const type = wide ? "vec" : "f32";
-  const places = Array.from({ length: width / lanes }, (_, c) => c * lanes);
+  const places = Array.from({ length: (at.panels * width) / lanes }, (_, c) => c * lanes);
+  // Panels lie one behind the other, the columns of a matrix in memory side by side.
+  const inColumns = (column: number): number =>
+    columns.step === undefined
+      ? Math.floor(column / width) * width * columns.depth + (column % width)
+      : column;
   const sums: Register[][] = Array.from({ length: at.rows }, (_, r) =>
     places.map((_place, c) => k.let(`acc${r}${c}`, widen(f32(0), type))),
   );
@@ -162,7 +193,11 @@ function emitTile(
     const rows = runs.rows(run, at.line, at.row);
     const a = makeRows(k, rows, sums.length);
     const multiply = (): void => {
-      const right = places.map((from, c) => k.let(`b${c}`, load(columns.place, address(b, from), type)));
+      const right = places.map((from, c) => {
+        const value = load(columns.place, address(b, inColumns(from)), type);
+        // What only one row needs takes no register.
+        return sums.length > 1 ? k.let(`b${c}`, value) : value;
+      });
       for (const [r, row] of sums.entries()) {
         const left = k.let(`a${r}`, widen(a.read(r), type));
         for (const [c, sum] of row.entries()) {

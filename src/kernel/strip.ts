@@ -95,7 +95,7 @@ export function makeStrip(
       wide: x.wide,
     };
   }
-  const pixelStride = options.aligned ? k.roundUp(depth) : depth;
+  const pixelStride = options.aligned ? k.apart(depth) : depth;
   const wide = x.wide && pixelStride % k.lanes === 0 && (prologue?.wide ?? true);
   const sampleRow = mulInt(first.sample, height);
   const [top, , left, right] = window.padding;

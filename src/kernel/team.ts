@@ -110,16 +110,22 @@ export function pixelTaps(
 /** A row of A: for each run, what reads its elements one by one. */
 export type RowReader = (run: readonly Int[]) => (c: Int) => Value;
 
-/** A product of matrices whose rows are single pixels, each where it lies. */
-export interface TeamProduct {
-  /** Rows of A, and how many of them there are indeed, where that is known to the block alone. */
-  readonly rows: number;
-  readonly valid?: Int;
+/** What meets in a product: rows that are single pixels, each where it lies, and a matrix. */
+export interface Factors {
   /** Runs as nested counts, and elements of a run: see `Runs`. */
   readonly counts: readonly number[];
   readonly length: number;
   readonly row: (row: Int) => RowReader;
   readonly columns: Columns;
+}
+
+/** A product of matrices, or a sum of two. */
+export interface TeamProduct extends Factors {
+  /** Rows of A, and how many of them there are indeed, where that is known to the block alone. */
+  readonly rows: number;
+  readonly valid?: Int;
+  /** Factors of the same rows and columns, whose product is added. */
+  readonly added?: Factors;
   readonly finish: (sum: Value, row: Int, column: Int) => void;
 }
 
@@ -162,7 +168,7 @@ export function emitTeamProduct(
   product: TeamProduct,
   items: (count: number, body: (item: Int) => void) => void,
 ): void {
-  const { columns, counts, length, valid = product.rows } = product;
+  const { columns, valid = product.rows } = product;
   const rows = tileRows(tile, product);
   const tiles = Math.ceil(product.rows / rows);
   const isEven = typeof valid === "number" && valid === rows;
@@ -178,31 +184,38 @@ export function emitTeamProduct(
     items(tiles * count, (item) => {
       const m = k.letInt("m", mulInt(int("div", item, count), rows));
       const n = k.letInt("n", addInt(mulInt(int("rem", item, count), width), first));
-      const readers = Array.from({ length: rows }, (_, r) => {
-        const row = addInt(m, r);
-        return product.row(isEven ? row : k.letInt("row", int("min", row, addInt(valid, -1))));
-      });
+      const readersOf = (factors: Factors): RowReader[] =>
+        Array.from({ length: rows }, (_, r) => {
+          const row = addInt(m, r);
+          return factors.row(isEven ? row : k.letInt("row", int("min", row, addInt(valid, -1))));
+        });
+      const readers = readersOf(product);
       const sums = readers.map((_, r) =>
         places.map((_place, c) => k.let(`acc${r}${c}`, widen(f32(0), type))),
       );
-      const offset = columns.step === undefined ? mulInt(n, columns.depth) : n;
-      const b = k.let("b", i32(addInt(columns.start, offset)));
-      k.nest(["ty", "tx"].slice(-counts.length), counts, (...run) => {
-        const reads = readers.map((reader) => reader(run));
-        k.for("c", length, (c) => {
-          const right = places.map((from, at) =>
-            k.let(`b${at}`, load(columns.place, address(b, from), type)),
-          );
-          for (const [r, read] of reads.entries()) {
-            const left = k.let(`a${r}`, widen(read(c), type));
-            for (const [at, factor] of right.entries()) {
-              const sum = sums[r]?.[at];
-              if (sum) k.set(sum, madd(left, factor, sum));
+      const multiply = (factors: Factors, readers: readonly RowReader[]): void => {
+        const { counts, length, columns } = factors;
+        const offset = columns.step === undefined ? mulInt(n, columns.depth) : n;
+        const b = k.let("b", i32(addInt(columns.start, offset)));
+        k.nest(["ty", "tx"].slice(-counts.length), counts, (...run) => {
+          const reads = readers.map((reader) => reader(run));
+          k.for("c", length, (c) => {
+            const right = places.map((from, at) =>
+              k.let(`b${at}`, load(columns.place, address(b, from), type)),
+            );
+            for (const [r, read] of reads.entries()) {
+              const left = k.let(`a${r}`, widen(read(c), type));
+              for (const [at, factor] of right.entries()) {
+                const sum = sums[r]?.[at];
+                if (sum) k.set(sum, madd(left, factor, sum));
+              }
             }
-          }
-          k.step(b, columns.step ?? width);
+            k.step(b, columns.step ?? width);
+          });
         });
-      });
+      };
+      multiply(product, readers);
+      if (product.added) multiply(product.added, readersOf(product.added));
       k.for("r", rows, (r) => {
         const row = addInt(m, r);
         const store = (): void => {

@@ -20,6 +20,7 @@ import { storeResult } from "./steps.js";
 import type { WindowSpec } from "./strip.js";
 import { makeStrip, splitRow } from "./strip.js";
 import type { Tile } from "./tile.js";
+import { mostThreads } from "./tile.js";
 
 /**
  * The points p of the interpolation beside 0 and ∞; each stands for p and −p. With √½ and √2 in place of the usual 1 and 2 the
@@ -105,12 +106,9 @@ export function winogradBody(
     wide: true,
   };
   const blocks = (samples * down) / rows;
-  const parts = columnParts(
-    k,
-    tile,
-    { ...b, start: 0 },
-    Math.min(Math.ceil(tile.blocks / blocks), Math.ceil(columns / 64)),
-  );
+  // Blocks that share tiles transform them each for itself: 14×14×256 takes 2.24 ms in two parts, 2.38 in four and 2.44 in eight.
+  const wanted = Math.min(Math.ceil(Math.min(tile.blocks, mostThreads) / blocks), Math.ceil(columns / 64));
+  const parts = columnParts(k, tile, { ...b, start: 0 }, wanted);
 
   return {
     blocks: blocks * parts,

@@ -4,6 +4,7 @@ import type { Graph, Node, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { memoise, outputIds, topological, users } from "#ir/order.js";
 import type { Target } from "#ir/target.js";
+import { addedProduct } from "#ops/added-product.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Fusion } from "./fusion.js";
 import { nextStates, startStates } from "./fusion.js";
@@ -172,9 +173,11 @@ export function kernelProblem(graph: Graph, nodes: readonly Node[], target: Targ
   const source = nodes.find((node) => node.op === "input" || node.op === "constant");
   if (source) return `\`${source.name}\` is computed by no kernel`;
   if (nodes.length === 1) return undefined;
-  for (const [at, node] of nodes.entries()) {
-    const problem = joinProblem(graph, nodes.slice(0, at), node);
+  const added = target.addsProducts && addedProduct(graph, nodes)?.product;
+  const chain = added ? nodes.filter((node) => node.id !== added.id) : nodes;
+  for (const [at, node] of chain.entries()) {
+    const problem = joinProblem(graph, chain.slice(0, at), node);
     if (problem !== undefined) return problem;
   }
-  return openProblem(graph, nodes) ?? formProblem(graph, nodes, target);
+  return openProblem(graph, nodes) ?? formProblem(graph, chain, target);
 }

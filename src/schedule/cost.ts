@@ -6,6 +6,7 @@ import { users } from "#ir/order.js";
 import type { Target } from "#ir/target.js";
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
+import { addedProduct } from "#ops/added-product.js";
 import { macsOf, opOf } from "#ops/index.js";
 
 /** What one kernel for a group of nodes costs, beside one kernel for each node. */
@@ -45,7 +46,12 @@ export function costOf(graph: Graph, nodes: readonly Node[], target: Target): Gr
       0,
     );
   const gain = savedBytes / target.bytes + (nodes.length - 1) * target.launch;
-  const choices = stripChoices(graph, nodes, target);
+  const added = addedProduct(graph, nodes)?.product.id;
+  const choices = stripChoices(
+    graph,
+    nodes.filter(({ id }) => id !== added),
+    target,
+  );
   const priced = choices.map((choice) => ({
     ...choice,
     fits: choice.scratchBytes <= target.scratchBytes,

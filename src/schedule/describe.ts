@@ -40,6 +40,11 @@ export function describeGroup({ graph, weights }: Schedule, group: Group): strin
     );
   const stages = group.stages.flatMap((stage) => [
     `  ${nameOf(graph, stage.node)}${operandText(shown(stage.operands))}`,
+    ...(stage.added
+      ? [
+          `  plus ${nameOf(graph, stage.added.node)} of ${sourceText(stage.added.input)}${operandText(shown(stage.added.operands))}`,
+        ]
+      : []),
     ...stage.epilogue.map((step) => `  ${stepText(graph, step)}`),
   ]);
   const copy = group.stages.length === 0 && group.prologue.length === 0 ? ["  copy"] : [];

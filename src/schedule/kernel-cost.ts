@@ -91,7 +91,10 @@ function sourcesOf({ weights }: Schedule, { input, prologue, stages }: Group): S
   const steps = [...prologue, ...stages.flatMap((stage) => stage.epilogue)];
   const all = [
     input,
-    ...stages.flatMap((stage) => [...stage.operands.values()]),
+    ...stages.flatMap(({ operands, added }) => [
+      ...operands.values(),
+      ...(added ? [added.input, ...added.operands.values()] : []),
+    ]),
     ...steps.flatMap((step) => [...step.sides.values()].map((side) => side.source)),
   ];
   const byKey = new Map<string, Source>();

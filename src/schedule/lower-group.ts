@@ -5,12 +5,14 @@ import { broadcastOf } from "#ir/broadcast.js";
 import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
 import { sameShape } from "#ir/type.js";
+import type { AddedProduct } from "#ops/added-product.js";
+import { addedProduct } from "#ops/added-product.js";
 import { composeSteps } from "#ops/compose.js";
 import { opOf } from "#ops/index.js";
 import type { NodeGroup } from "./group-nodes.js";
 import type { Places } from "./place-values.js";
 import { hasParts, partOf } from "./place-values.js";
-import type { Group, Source, Stage, Step, View } from "./schedule.js";
+import type { AddedStage, Group, Source, Stage, Step, View } from "./schedule.js";
 
 /** Where values lie, for groups to read and write. */
 export interface Views {
@@ -26,14 +28,16 @@ export function lowerGroup(graph: Graph, nodes: NodeGroup, { views, claims }: Pl
   if (views.has(last.id)) return [];
   if (last.op === "concat" && nodes.length === 1) return lowerConcat(graph, last, claims, at);
   const label = last.kernel === undefined ? undefined : graph.kernels.get(last.kernel);
-  const flow = flowInto(graph, nodes[0] ?? last);
+  const added = addedProduct(graph, nodes);
+  const chain = nodes.filter(({ id }) => id !== added?.product.id);
+  const flow = flowInto(graph, chain[0] ?? last);
   return [
     {
       name: last.name,
       nodes: nodes.map((node) => node.id),
       ...(label ? { rule: label.rule, reason: label.reason } : {}),
       input: at.sourceOf(flow),
-      ...lowerChain(graph, nodes, flow, at),
+      ...lowerChain(graph, chain, flow, at, added),
       output: at.viewOf(last.id),
     },
   ];
@@ -49,6 +53,7 @@ function lowerChain(
   nodes: NodeGroup,
   flow: NodeId,
   at: Views,
+  added: AddedProduct | undefined,
 ): Pick<Group, "prologue" | "stages"> {
   const stages: Stage[] = [];
   const isStage = (node: Node): boolean => opOf(node.op).scalar === undefined;
@@ -58,17 +63,28 @@ function lowerChain(
     const node = nodes[start] ?? bug("a stage without a node");
     const next = nodes.findIndex((other, place) => place > start && isStage(other));
     const end = next < 0 ? nodes.length : next;
-    const operandSources = [...node.inputs.entries()]
-      .slice(1)
-      .map(([place, id]) => [place, at.sourceOf(id)] as const);
+    // Both convolutions are read by their sum alone, so that is the first step.
+    const isSum = added !== undefined && nodes[start + 1]?.id === added.sum.id;
+    const from = isSum ? start + 1 : start;
     stages.push({
       node: node.id,
-      operands: new Map(operandSources),
-      epilogue: stepsOf(graph, nodes.slice(start + 1, end), node.id, at),
+      operands: operandsOf(node, at),
+      ...(isSum ? { added: addedStage(added.product, at) } : {}),
+      epilogue: stepsOf(graph, nodes.slice(from + 1, end), nodes[from]?.id ?? node.id, at),
     });
     start = end;
   }
   return { prologue, stages };
+}
+
+/** All operands but the first. */
+function operandsOf({ inputs }: Node, { sourceOf }: Views): ReadonlyMap<number, Source> {
+  return new Map([...inputs.entries()].slice(1).map(([place, id]) => [place, sourceOf(id)]));
+}
+
+function addedStage(node: Node, at: Views): AddedStage {
+  const [input = bug(`${node.name} has no operand`)] = node.inputs;
+  return { node: node.id, input: at.sourceOf(input), operands: operandsOf(node, at) };
 }
 
 /** The operand that a group's first node takes as its flow: one of full shape for an elementwise op, else the first. */

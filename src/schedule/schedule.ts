@@ -72,7 +72,17 @@ export interface Stage {
   readonly node: NodeId;
   /** All operands but the flowing one, by operand index; for `copy`, none. */
   readonly operands: ReadonlyMap<number, Source>;
+  /** A convolution whose result is added to the stage's before the epilogue. */
+  readonly added?: AddedStage;
   readonly epilogue: readonly Step[];
+}
+
+/** See `Stage.added`. */
+export interface AddedStage {
+  readonly node: NodeId;
+  readonly input: Source;
+  /** As of a stage. */
+  readonly operands: ReadonlyMap<number, Source>;
 }
 
 /**

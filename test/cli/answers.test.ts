@@ -76,6 +76,7 @@ describe("JSON for programs", () => {
     ["run", "@/small.net", "--json"],
     ["verify", "@/small.net", "--json"],
     ["compile", "@/small.net", "-o", "@/out", "--json"],
+    ["export", "@/small.net", "-o", "@/small.onnx", "--json"],
     ["ops", "--json"],
     ["ops", "conv2d", "--json"],
   ])("%s %s %s %s %s", async (...argv) => {
@@ -156,6 +157,21 @@ describe.each(["docs/looking-inside.md", "docs/winograd.md"])("%s", (page) => {
     expect(err).toBe("");
     expect(code).toBe(0);
     expect(out.length).toBeGreaterThan(100);
+  });
+});
+
+describe("docs/onnx.md", () => {
+  const lines = [...readFileSync("docs/onnx.md", "utf8").matchAll(/^ {4}cleave (.*)$/gm)];
+  const commands = lines.map(([, line = ""]) => line);
+
+  test("has commands", () => expect(commands.length).toBeGreaterThan(2));
+
+  test.each(commands)("%s", async (line) => {
+    const { code, out, err } = await cleave(...line.replaceAll(" out/", ` ${folder}/`).split(" "));
+    expect(err).toBe("");
+    expect(code).toBe(0);
+    const [, path = ""] = /^wrote (\S+) /m.exec(out) ?? [];
+    expect(await cleave("check", path)).toMatchObject({ code: 0, err: "" });
   });
 });
 

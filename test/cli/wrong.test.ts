@@ -23,6 +23,7 @@ const files: Record<string, string | Uint8Array> = {
   "two.net": `${tiny}${tiny.replace("tiny", "other")}`,
   "open.net": "net open {\n  input a: f32[1, H, W, 3]\n  output y = relu(a)\n}\n",
   "pair.net": "net pair {\n  input left: f32[1, 4]\n  input right: f32[1, 4]\n  output y = left + right\n}\n",
+  "wide.net": "net wide {\n  input x: f32[1, 30000]\n  output y = dense(x, units=30000)\n}\n",
   "named.net": tiny.replace("{\n", '{\n  weights "none.safetensors"\n'),
   "rules.net": "rule twice: relu(relu(x)) => relu(x)\n",
   "junk.net": Uint8Array.of(0x4e, 0xff, 0xfe, 0x00, 0x81),
@@ -39,8 +40,10 @@ const files: Record<string, string | Uint8Array> = {
   "nchw.npy": writeNpy({ shape: [1, 3, 8, 8], data: new Float32Array(192) }),
 };
 for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+cpSync("examples/fm_resnet16.onnx", join(folder, "model.onnx"));
 cpSync("examples/images/00_ankle_boot.png", join(folder, "shoe.png"));
-for (const name of ["taken/tiny.mjs", "dump.svg"]) mkdirSync(join(folder, name), { recursive: true });
+for (const name of ["taken/tiny.mjs", "dump.svg", "folder.onnx"])
+  mkdirSync(join(folder, name), { recursive: true });
 
 /** The paths below the folder, and what is in the files. */
 function contents(): Map<string, string> {

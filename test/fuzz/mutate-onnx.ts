@@ -1,13 +1,13 @@
 // Seeded mutations of ONNX models: of their bytes, and of what they say.
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import type { NodeProto, TensorProto } from "#import/onnx/proto/onnx_pb.js";
+import type { NodeProto, TensorProto } from "#onnx/proto/onnx_pb.js";
 import {
   ModelProtoSchema,
   StringStringEntryProtoSchema,
   TensorProto_DataLocation,
   ValueInfoProtoSchema,
-} from "#import/onnx/proto/onnx_pb.js";
+} from "#onnx/proto/onnx_pb.js";
 import type { Random } from "#ops/random.js";
 
 const numbers = [0n, -1n, 1n, 7n, 1n << 20n, 1n << 31n, 1n << 40n, (1n << 63n) - 1n, -(1n << 63n)];

@@ -36,7 +36,14 @@ export const variants: readonly Variant[] = [1, 4].flatMap((lanes) =>
       : []),
   ].map(({ team, scratch, ...more }) => ({
     name: `${lanes} lanes, team of ${team}${scratch === 0 ? ", no scratch" : ""}${"buffers" in more ? ", buffers" : ""}`,
-    target: { ...jsTarget, lanes, scratchBytes: 2400, chains, ...more },
+    target: {
+      ...jsTarget,
+      lanes,
+      scratchBytes: 2400,
+      chains,
+      ...(team > 1 ? { addsProducts: true } : {}),
+      ...more,
+    },
     tile: {
       ...(lanes === 1 ? jsTile : wasmTile),
       ...small,

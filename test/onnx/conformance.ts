@@ -7,8 +7,8 @@ import { elementTypes } from "#import/onnx/element-type.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
 import type { Imported } from "#import/finish.js";
 import { operators } from "#import/onnx/operators/index.js";
-import type { ModelProto, NodeProto } from "#import/onnx/proto/onnx_pb.js";
-import { ModelProtoSchema, TensorProtoSchema } from "#import/onnx/proto/onnx_pb.js";
+import type { ModelProto, NodeProto } from "#onnx/proto/onnx_pb.js";
+import { ModelProtoSchema, TensorProtoSchema } from "#onnx/proto/onnx_pb.js";
 import type { FileTensor } from "#import/file-tensor.js";
 import { fileTensor } from "#import/onnx/tensors.js";
 import { inputNodes } from "#ir/graph.js";
@@ -89,7 +89,8 @@ function reasonOf(
     const type = output.type?.value;
     if (type?.case !== "tensorType") return "results that are no tensors";
     const element = elementTypes.get(type.value.elemType);
-    if (element?.kind !== "float")
+    const arePlaces = element?.kind === "int" && used.some((op) => op === "ArgMax" || op === "ArgMin");
+    if (element?.kind !== "float" && !arePlaces)
       return `results of ${element?.kind === "bool" ? "truth values" : element ? "integers" : "strings and others"}`;
   }
   const inputs = model.graph?.input ?? [];

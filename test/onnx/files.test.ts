@@ -19,7 +19,7 @@ import {
   ModelProtoSchema,
   StringStringEntryProtoSchema,
   TensorProto_DataLocation,
-} from "#import/onnx/proto/onnx_pb.js";
+} from "#onnx/proto/onnx_pb.js";
 import { interpret } from "#interpret/interpret.js";
 import { firstDifference, longestReduction } from "#interpret/tolerance.js";
 import { inputNodes } from "#ir/graph.js";

@@ -16,8 +16,8 @@ import type {
   NodeProtoSchema,
   TensorProtoSchema,
   ValueInfoProtoSchema,
-} from "#import/onnx/proto/onnx_pb.js";
-import { AttributeProto_AttributeType as Kind, ModelProtoSchema } from "#import/onnx/proto/onnx_pb.js";
+} from "#onnx/proto/onnx_pb.js";
+import { AttributeProto_AttributeType as Kind, ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
 import { seededRandom } from "#ops/random.js";
 
 type Init<T extends Parameters<typeof create>[0]> = MessageInitShape<T>;

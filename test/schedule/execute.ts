@@ -8,7 +8,7 @@ import { elements } from "#ir/type.js";
 import { broadcastIndex } from "#ops/broadcast.js";
 import { evalNode } from "#ops/index.js";
 import { evalScalar } from "#ops/scalar-eval.js";
-import type { Group, Schedule, Side, Source, Step, View } from "#schedule/schedule.js";
+import type { Group, Schedule, Side, Source, Stage, Step, View } from "#schedule/schedule.js";
 
 /**
  * The outputs by name. The arena is full of NaN at first, and a result's place is NaN again before its kernel reads
@@ -47,13 +47,27 @@ function executeGroup(schedule: Schedule, group: Group, arena: Float64Array): vo
     if (node.op === "concat") continue; // Scattered into the concat by `placesOf`.
     const operands = [value];
     for (const [at, source] of stage.operands) operands[at] = load(source);
-    value = run(stage.epilogue, evalNode(node, operands), loadSide);
+    value = run(stage.epilogue, stageValue(schedule, stage, evalNode(node, operands), load), loadSide);
   }
   if (value.data.length !== output.length)
     throw new Error(`${group.name} writes ${value.data.length} elements to ${output.length}`);
   for (const [at, place] of output.entries()) arena[place] = value.data[at]!;
   if (group.output.exact) return;
   for (const place of paddingOf(group.output, schedule.target.lanes)) arena[place] = Number.NaN;
+}
+
+/** The value of a stage before its epilogue, from that of its own op. */
+function stageValue(
+  { graph }: Schedule,
+  { added }: Stage,
+  value: Tensor,
+  load: (source: Source) => Tensor,
+): Tensor {
+  if (!added) return value;
+  const operands = [load(added.input)];
+  for (const [at, source] of added.operands) operands[at] = load(source);
+  const other = evalNode(nodeOf(graph, added.node), operands);
+  return tensor(value.shape, (index) => value.data[index]! + other.data[index]!);
 }
 
 /** What a kernel of this many lanes may write behind the channels of every vector. */

@@ -56,6 +56,18 @@ const pointwise: Kind = (random, x, _, add) => {
   add(`conv2d(${x.name}, filters=${filters}, kernel=1x1)`, x.height, x.width, filters);
 };
 
+/** Two convolutions that are added, of values of one size. */
+const sum: Kind = (random, x, values, add) => {
+  const other = random.pick(values.filter((y) => y.height === x.height && y.width === x.width));
+  const filters = random.int(1, 6);
+  const of = ({ name }: Value): string => {
+    const kernel = random.pick(["1x1", "3x3"]);
+    const bias = random.pick(["", ", bias=false"]);
+    return `conv2d(${name}, filters=${filters}, kernel=${kernel}, padding=same${bias})`;
+  };
+  add(`${of(x)} + ${of(other)}`, x.height, x.width, filters);
+};
+
 const depthwise: Kind = (random, x, _, add) => {
   const stride = random.pick([1, 1, 2]);
   const multiplier = x.depth > 8 ? 1 : random.pick([1, 1, 2]);
@@ -157,6 +169,7 @@ const kinds: readonly Kind[] = [
   convolution,
   pointwise,
   pointwise,
+  sum,
   depthwise,
   depthwise,
   pool,

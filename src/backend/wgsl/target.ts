@@ -20,6 +20,7 @@ export function wgslTargetFor(limits: Limits): Target {
     bytes: 125e9,
     launch: 25e-6,
     chains: ["separable", "separable_pointwise", "pooled_dense"],
+    addsProducts: true,
     pixelTiles: { rows: wgslTile.rows, columns: wgslTile.columns, items: wgslTile.team },
     buffers: { bindingBytes: Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize) },
   };

@@ -3,7 +3,7 @@
 import type { Extent } from "#import/dimensions.js";
 import { namelessSymbol, rankLimit } from "#import/dimensions.js";
 import { symbolName } from "#import/names.js";
-import type { TypeProto, ValueInfoProto } from "./proto/onnx_pb.js";
+import type { TypeProto, ValueInfoProto } from "#onnx/proto/onnx_pb.js";
 
 /** The extents of an input's type; nameless ones are `N` at axis 0 and `input_axis` elsewhere. A text says what is wrong. */
 export function extentsOf(input: ValueInfoProto): readonly Extent[] | string {

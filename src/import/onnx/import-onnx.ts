@@ -24,7 +24,7 @@ import type { Context, OnnxNode } from "./operator.js";
 import { attributesOf } from "./operator.js";
 import { operators } from "./operators/index.js";
 import { reshapes } from "./operators/reshape.js";
-import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from "./proto/onnx_pb.js";
+import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from "#onnx/proto/onnx_pb.js";
 import { reach, unknownOperators } from "./reach.js";
 import type { ReadModel } from "./read-proto.js";
 import { readProto } from "./read-proto.js";

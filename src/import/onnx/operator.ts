@@ -3,7 +3,7 @@
 import type { Lowering } from "#import/lowering.js";
 import { quote, refuse } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
-import type { AttributeProto, GraphProto, NodeProto, TensorProto } from "./proto/onnx_pb.js";
+import type { AttributeProto, GraphProto, NodeProto, TensorProto } from "#onnx/proto/onnx_pb.js";
 
 /** A node of the model. What is missing or of another kind than asked for is refused. */
 export interface OnnxNode {

@@ -3,7 +3,7 @@
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { quote } from "#import/refusal.js";
 import { unknownMessage } from "#import/unknown.js";
-import type { GraphProto, NodeProto } from "./proto/onnx_pb.js";
+import type { GraphProto, NodeProto } from "#onnx/proto/onnx_pb.js";
 
 /** The nodes that outputs depend on, in the order of the file, and every name that one of them or an output reads. */
 export interface Reached {

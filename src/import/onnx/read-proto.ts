@@ -1,11 +1,11 @@
-// The bytes of an ONNX file as messages. The reader is generated from onnx.proto (see `proto/README.md`); bytes of tensors
+// The bytes of an ONNX file as messages. The reader is generated from onnx.proto (see `src/onnx/proto/README.md`); bytes of tensors
 // are views of the file.
 
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
-import type { GraphProto, ModelProto } from "./proto/onnx_pb.js";
-import { ModelProtoSchema } from "./proto/onnx_pb.js";
+import type { GraphProto, ModelProto } from "#onnx/proto/onnx_pb.js";
+import { ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
 
 /** Opsets of the main domain that operators are read by. Up to 6 only what later ones have too is known. */
 export const oldestOpset = 1;

@@ -7,8 +7,8 @@ import { wrongLocation } from "#import/data-file.js";
 import type { FileTensor } from "#import/file-tensor.js";
 import { countOf, rawReaders, room } from "#import/file-tensor.js";
 import { elementTypes, typeName } from "./element-type.js";
-import type { TensorProto } from "./proto/onnx_pb.js";
-import { TensorProto_DataLocation } from "./proto/onnx_pb.js";
+import type { TensorProto } from "#onnx/proto/onnx_pb.js";
+import { TensorProto_DataLocation } from "#onnx/proto/onnx_pb.js";
 
 /** A part of a file with external data. */
 export interface ExternalSlice {

@@ -6,7 +6,7 @@ import { ordered } from "#import/lowering.js";
 import { refuse } from "#import/refusal.js";
 import { reshaped, transposed } from "#import/reshape.js";
 import type { Ref, Value } from "#import/value.js";
-import { natural } from "#import/value.js";
+import { natural } from "#ir/axis-order.js";
 
 /** A window; sizes are height and width. */
 export interface Window {

@@ -8,7 +8,7 @@ import { reduced } from "#import/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { reshaped, transposed } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
-import { natural } from "#import/value.js";
+import { natural } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 
 function matMul(node: OnnxNode, ctx: Context): Value {

@@ -5,7 +5,7 @@ import { expanded, joined, picked, repeated, sliced } from "#import/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { reshaped } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
-import { natural, permuted } from "#import/value.js";
+import { natural, permuted } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 
 /** Most places along an axis that are listed one by one. */

@@ -2,13 +2,14 @@
 
 import type { OpName } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
+import { argExtreme } from "#import/arg-extreme.js";
 import { combine } from "#import/broadcast.js";
 import { axisOf, map, ordered, scalar, weightOf } from "#import/lowering.js";
 import { normalized, reduced, standardized } from "#import/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { reshaped } from "#import/reshape.js";
 import type { Ref, Value } from "#import/value.js";
-import { channelsLast, natural } from "#import/value.js";
+import { channelsLast, natural } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operator.js";
 import { axesOf } from "./reshape.js";
 
@@ -165,7 +166,22 @@ function localResponse(node: OnnxNode, ctx: Context): Value {
   return combine(ctx, "div", [x, combine(ctx, "pow", [base, scalar(ctx, node.float("beta", 0.75))])]);
 }
 
+/** The place of the largest or least value along an axis. */
+const place =
+  (ofLargest: boolean): OperatorImport =>
+  (node, ctx) => {
+    const x = node.input(0);
+    return argExtreme(ctx, x, {
+      axis: axisOf(node.int("axis", 0), x.shape.length),
+      keepdims: node.int("keepdims", 1) === 1,
+      ofLargest,
+      last: node.int("select_last_index", 0) === 1,
+    });
+  };
+
 export const reductions: OperatorTable = {
+  ArgMax: place(true),
+  ArgMin: place(false),
   ReduceSum: reduction(13, (_, x, over) => over("reduce_sum", x)),
   ReduceMean: plain("reduce_mean"),
   ReduceMax: plain("reduce_max"),

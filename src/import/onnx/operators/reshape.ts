@@ -5,7 +5,7 @@ import { axisOf, numbersOf } from "#import/lowering.js";
 import { refuse } from "#import/refusal.js";
 import { reshaped, transposed } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
-import { natural, sameOrder } from "#import/value.js";
+import { natural, sameOrder } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 
 function reshape(node: OnnxNode, ctx: Context): Value {

@@ -9,7 +9,7 @@ import { axisOf, numbersOf, ordered, valueOf } from "#import/lowering.js";
 import { timesMatrix } from "#import/product.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
-import { channelsLast, natural } from "#import/value.js";
+import { channelsLast, natural } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 
 /** How one axis is resized. */

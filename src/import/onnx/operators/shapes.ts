@@ -7,7 +7,7 @@ import { axisOf, intsValue, numberOf, numbersOf, valueOf } from "#import/lowerin
 import { timesMatrix } from "#import/product.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
-import { natural } from "#import/value.js";
+import { natural } from "#ir/axis-order.js";
 import { castTo } from "#import/math.js";
 import { elementTypes, typeName } from "../element-type.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";

@@ -4,7 +4,7 @@ import type { OpName } from "#ir/graph.js";
 import { ordered, weightOf } from "#import/lowering.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import type { Ref, Value } from "#import/value.js";
-import { channelsLast } from "#import/value.js";
+import { channelsLast } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 
 /** Strides and the like of a window over one or two axes; a window over one axis has height 1. */

@@ -1,6 +1,7 @@
 // Elementwise operators, softmax and reductions.
 
 import type { OpName } from "#ir/graph.js";
+import { argExtreme } from "#import/arg-extreme.js";
 import { combine } from "#import/broadcast.js";
 import { bool, float32, int64 } from "#import/element-type.js";
 import type { Lowering } from "#import/lowering.js";
@@ -9,7 +10,7 @@ import { castTo, inverted, selu, softsign, truncate } from "#import/math.js";
 import { reduced } from "#import/reduce.js";
 import { unsupported } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
-import { natural } from "#import/value.js";
+import { natural } from "#ir/axis-order.js";
 import { logSoftmax, softmax } from "../activations.js";
 import type { GraphNode, OperatorImport, OperatorTable } from "./operator.js";
 
@@ -108,6 +109,15 @@ function reduction(op: OpName): OperatorImport {
   };
 }
 
+/** The place of the extreme value along the axis of operand 1, the first among equal ones. */
+function argument(ofLargest: boolean): OperatorImport {
+  return (node, ctx) => {
+    const x = node.input(0);
+    const axis = axisOf(numberOf(node.input(1), `the axis of ${node.op}`), x.shape.length);
+    return argExtreme(ctx, x, { axis, keepdims: false, ofLargest, last: false });
+  };
+}
+
 function clip(node: GraphNode, ctx: Lowering): Value {
   return map(ctx, "clip", node.input(0), {
     low: numberOf(node.input(1), "the least value"),
@@ -154,6 +164,8 @@ const composed: OperatorTable = {
   Max: reduction("reduce_max"),
   Min: reduction("reduce_min"),
   Prod: reduction("reduce_prod"),
+  ArgMax: argument(true),
+  ArgMin: argument(false),
   All: reduction("reduce_min"),
   Any: reduction("reduce_max"),
   L2Loss: (node, ctx) => {

@@ -24,7 +24,6 @@ const messageLimit = 10;
 const sources: ReadonlySet<string> = new Set(["Placeholder", "Const"]);
 
 const advice: Readonly<Record<string, string>> = {
-  ArgMax: "do it in JavaScript after the run: cut the model before it",
   TopKV2: "do it in JavaScript after the run: cut the model before it",
   NonMaxSuppressionV3: "boxes are better sorted out in JavaScript: cut the model before it",
   NonMaxSuppressionV5: "boxes are better sorted out in JavaScript: cut the model before it",

@@ -7,7 +7,7 @@ import { expanded, joined, picked, repeated, sliced } from "#import/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { reshaped, transposed } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
-import { natural, permuted } from "#import/value.js";
+import { natural, permuted } from "#ir/axis-order.js";
 import { smallLimit } from "#import/builder.js";
 import type { GraphNode, OperatorTable } from "./operator.js";
 

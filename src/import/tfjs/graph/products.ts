@@ -6,7 +6,7 @@ import { times } from "#import/product.js";
 import { refuse } from "#import/refusal.js";
 import { transposed } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
-import { natural } from "#import/value.js";
+import { natural } from "#ir/axis-order.js";
 import type { GraphNode, OperatorTable } from "./operator.js";
 
 /** a · b + bias; `transpose_a` and `adj_x` turn an operand. */

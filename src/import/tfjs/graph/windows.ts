@@ -6,7 +6,7 @@ import { map, numbersOf, ordered, weightOf } from "#import/lowering.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { reshaped } from "#import/reshape.js";
 import type { Ref, Value } from "#import/value.js";
-import { channelsLast, natural } from "#import/value.js";
+import { channelsLast, natural } from "#ir/axis-order.js";
 import type { Window } from "../image.js";
 import {
   convolution,

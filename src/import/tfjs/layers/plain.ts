@@ -12,7 +12,7 @@ import { normalized } from "#import/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { reshaped, transposed } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
-import { natural } from "#import/value.js";
+import { natural } from "#ir/axis-order.js";
 import { rectified, softmax } from "../activations.js";
 import { isInt, listOf } from "../fields.js";
 import type { LayerCall, LayerImport, LayerTable } from "./layer.js";

@@ -8,7 +8,7 @@ import { reduced } from "#import/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { reshaped } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
-import { natural } from "#import/value.js";
+import { natural } from "#ir/axis-order.js";
 import { isInt, listOf } from "../fields.js";
 import type { Window } from "../image.js";
 import { convolution, depthwise, pool, resized, transposedConvolution, withImage } from "../image.js";

@@ -1,0 +1,277 @@
+// The ONNX model under construction: nodes in order, initializers, names, and values brought into the order that an operator needs.
+
+import { create } from "@bufbuild/protobuf";
+import type { NodeProto } from "#onnx/proto/onnx_pb.js";
+import { NodeProtoSchema } from "#onnx/proto/onnx_pb.js";
+import type { Arranged } from "#ir/axis-order.js";
+import { natural, permuted, places, reshapeOrders, sameOrder } from "#ir/axis-order.js";
+import type { Node, WeightId } from "#ir/graph.js";
+import type { Shape } from "#ir/type.js";
+import { elements } from "#ir/type.js";
+import type { WeightStore } from "#ir/weights.js";
+import type { Attributes } from "./attributes.js";
+import { attributeProtos } from "./attributes.js";
+import type { Value } from "./value.js";
+
+/** An initializer; the values of a weight are read when they are written. */
+export interface Initializer {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly values:
+    | { readonly kind: "weight"; readonly id: WeightId }
+    | { readonly kind: "floats"; readonly data: Float32Array }
+    | { readonly kind: "ints"; readonly data: BigInt64Array };
+}
+
+/** A value of the model with its shape as it lies, for whoever looks at the model. */
+export interface Typed {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly batched: boolean;
+}
+
+/** What the export of an op is built with. */
+export interface Builder {
+  readonly opset: number;
+  readonly nodes: readonly NodeProto[];
+  readonly initializers: readonly Initializer[];
+  readonly typed: readonly Typed[];
+  /** Names what is built now after a node of the graph; `outputs` are names that its value has outside, each with the order that it has there. */
+  at(node: Node, batched: boolean, outputs: readonly WantedOutput[]): void;
+  /** An ONNX node on the way to the result; gives the name of what it makes. */
+  step(op: string, inputs: readonly string[], attributes?: Attributes): string;
+  /** The ONNX node that makes the value of the graph's node. */
+  result(op: string, inputs: readonly string[], attributes?: Attributes, order?: readonly number[]): Value;
+  /** The value under the shape of the graph's node; nothing moves. */
+  view(value: Value, order: readonly number[]): Value;
+  /** The name of a value with its axes in this order, the natural one if left out. */
+  name(value: Value, order?: readonly number[]): string;
+  /** The same as a value. */
+  arranged(value: Value, order: readonly number[]): Value;
+  /** The value with another shape of as many elements; it moves no more than it has to. It may be the result. */
+  reshaped(value: Value, shape: Shape, isResult?: boolean): Value;
+  /** A number as an initializer without axes. */
+  number(value: number, what: string): string;
+  floats(data: Float32Array, shape: Shape, what: string): string;
+  /** Whole numbers as a list. */
+  ints(data: readonly number[], what: string): string;
+  /** Brings a value out under a name. */
+  output(value: Value, wanted: WantedOutput): void;
+}
+
+/** A result of the model: its name, and the order of its axes. */
+export interface WantedOutput {
+  readonly name: string;
+  readonly order: readonly number[];
+}
+
+/** `reserved` are the names of inputs and outputs, which nothing else has. */
+export function createBuilder(store: WeightStore, opset: number, reserved: Iterable<string>): Builder {
+  const nodes: NodeProto[] = [];
+  const initializers: Initializer[] = [];
+  const typed: Typed[] = [];
+  const unique = createNames(reserved);
+  const uniqueNode = createNames([]);
+  const initializerOf = new Map<WeightId, string>();
+  const arrangements = new Map<string, Value>();
+  const free = new Set<string>();
+  let current: Node | undefined;
+  let batched = false;
+  let wanted: readonly WantedOutput[] = [];
+
+  const add = (
+    op: string,
+    inputs: readonly string[],
+    output: string,
+    name: string,
+    attributes: Attributes = {},
+    from?: Node,
+  ): string => {
+    nodes.push(
+      create(NodeProtoSchema, {
+        name: uniqueNode(name),
+        opType: op,
+        input: [...inputs],
+        output: [output],
+        attribute: attributeProtos(attributes),
+        docString: from ? docOf(from) : "",
+      }),
+    );
+    return output;
+  };
+  const own = (): string => current?.name ?? "model";
+
+  /** Notes the value under its name. */
+  const made = (name: string, value: Omit<Value, "from">): Value => {
+    typed.push({ name, shape: permuted(value.shape, value.order), batched: value.batched });
+    return { ...value, from: { kind: "made", name } };
+  };
+
+  const initializer = (name: string, shape: Shape, values: Initializer["values"]): string => {
+    const given = unique(name);
+    initializers.push({ name: given, shape, values });
+    return given;
+  };
+
+  const moved = (
+    value: Value,
+    op: "reshape" | "transpose",
+    attributes: { readonly shape: Shape } | { readonly perm: readonly number[] },
+    shape: Shape,
+  ): Value => {
+    if (value.from.kind !== "weight") return value;
+    const id = store.add(
+      `${value.from.id}.${op}`,
+      { dtype: "f32", shape },
+      { kind: "expression", op, attributes: { ...attributes }, inputs: [value.from.id] },
+    );
+    return { ...value, shape, order: natural(shape.length), from: { ...value.from, id } };
+  };
+
+  /** A shape for Reshape; 0 takes the batch as it comes. */
+  const shapeList = (shape: Shape, isBatched: boolean): readonly number[] =>
+    isBatched ? [0, ...shape.slice(1)] : shape;
+
+  const arrange = (value: Value, order: readonly number[], name?: string): Value => {
+    if (sameOrder(value.order, order)) return value;
+    const from = places(value.order);
+    const perm = order.map((axis) => from[axis] ?? 0);
+    if (value.from.kind === "weight") {
+      // In the model it is a tensor of its own; its shape and order in the graph are those of what it is used for.
+      const weight = moved(value, "transpose", { perm }, permuted(value.shape, order));
+      return { ...weight, shape: value.shape, order };
+    }
+    const key = `${perm.join()} ${value.from.name}`;
+    const known = arrangements.get(key);
+    if (known) return known;
+    const lies = permuted(value.shape, value.order);
+    const goal = permuted(value.shape, order);
+    const isStill = sameOrder(
+      perm.filter((at) => lies[at] !== 1),
+      perm.filter((at) => lies[at] !== 1).toSorted((a, b) => a - b),
+    );
+    const op = isStill ? "reshape" : "transpose";
+    const to = name ?? unique(`${value.from.name}.${op}`);
+    if (isStill)
+      add(
+        "Reshape",
+        [value.from.name, ints(shapeList(goal, value.batched), `${value.from.name}.shape`)],
+        to,
+        `${value.from.name}.${op}`,
+      );
+    else add("Transpose", [value.from.name], to, `${value.from.name}.${op}`, { perm });
+    const result = made(to, { ...value, order });
+    arrangements.set(key, result);
+    return result;
+  };
+
+  const ints = (data: readonly number[], name: string): string =>
+    initializer(name, [data.length], { kind: "ints", data: BigInt64Array.from(data, BigInt) });
+
+  const nameOf = (value: Value): string => {
+    if (value.from.kind === "made") return value.from.name;
+    const { id, label } = value.from;
+    const known = initializerOf.get(id);
+    if (known !== undefined) return known;
+    const name = initializer(label, permuted(value.shape, value.order), { kind: "weight", id });
+    initializerOf.set(id, name);
+    return name;
+  };
+
+  /** The name of the node's value: that of an output where it lies as that output has to. */
+  const resultName = (order: readonly number[]): string => {
+    const output = wanted.find((one) => free.has(one.name) && sameOrder(one.order, order));
+    if (output) {
+      free.delete(output.name);
+      return output.name;
+    }
+    return unique(own());
+  };
+
+  return {
+    opset,
+    nodes,
+    initializers,
+    typed,
+    at: (node, isBatched, outputs) => {
+      [current, batched, wanted] = [node, isBatched, outputs];
+      for (const { name } of outputs) free.add(name);
+    },
+    step: (op, inputs, attributes) => {
+      const name = `${own()}.${op.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase()}`;
+      return add(op, inputs, unique(name), name, attributes, current);
+    },
+    result: (op, inputs, attributes, order) => {
+      const shape = current?.type.shape ?? [];
+      const lies = order ?? natural(shape.length);
+      return made(add(op, inputs, resultName(lies), own(), attributes, current), {
+        shape,
+        order: lies,
+        batched,
+      });
+    },
+    view: (value, order) => ({ ...value, shape: current?.type.shape ?? value.shape, order }),
+    name: (value, order = natural(value.shape.length)) => nameOf(arrange(value, order)),
+    arranged: arrange,
+    reshaped: (value, shape, isResult = false) => {
+      if (value.from.kind === "weight" && sameOrder(value.order, natural(value.shape.length)))
+        return moved(value, "reshape", { shape }, shape);
+      // Rows that come from channels, as behind a transposed convolution, go to where rows lie: behind the channels.
+      const { from, to } = reshapeOrders(value, shape, "last");
+      const goal = permuted(shape, to);
+      const source = lieTogether(value, from) ? value : arrange(value, from);
+      const list = ints(shapeList(goal, value.batched), `${own()}.shape`);
+      const name = isResult ? resultName(to) : unique(`${own()}.reshape`);
+      const label = isResult ? own() : `${own()}.reshape`;
+      return made(add("Reshape", [nameOf(source), list], name, label, {}, current), {
+        shape,
+        order: to,
+        batched: value.batched,
+      });
+    },
+    number: (value, what) =>
+      initializer(`${own()}.${what}`, [], { kind: "floats", data: Float32Array.of(value) }),
+    floats: (data, shape, what) => initializer(`${own()}.${what}`, shape, { kind: "floats", data }),
+    ints: (data, what) => ints(data, `${own()}.${what}`),
+    output: (value, { name, order }) => {
+      // The node's result took the name already.
+      if (!free.has(name)) return;
+      free.delete(name);
+      const there = nameOf(arrange(value, order, name));
+      if (there === name) return;
+      add("Identity", [there], name, name);
+      made(name, { ...value, order });
+    },
+  };
+}
+
+/** Whether the axes lie in this order but for some of extent 1, which a reshape moves as well. */
+function lieTogether({ shape, order }: Arranged, wanted: readonly number[]): boolean {
+  const long = (axes: readonly number[]): number[] => axes.filter((axis) => shape[axis] !== 1);
+  return elements(shape) === 1 || sameOrder(long(order), long(wanted));
+}
+
+/** What a person may want to know of a node: the kernel that it is fused into, and the pass that made it. */
+function docOf({ kernel, origin }: Node): string {
+  return [
+    kernel === undefined ? [] : `kernel ${kernel}`,
+    origin.pass === undefined ? [] : `made by ${[origin.pass, origin.rule ?? []].flat().join(", rule ")}`,
+  ]
+    .flat()
+    .join("; ");
+}
+
+/** Gives every name once. */
+function createNames(reserved: Iterable<string>): (name: string) => string {
+  const taken = new Set(reserved);
+  const counts = new Map<string, number>();
+  return (name) => {
+    let result = name;
+    for (let count = counts.get(name) ?? 2; taken.has(result); count += 1) {
+      result = `${name}.${count}`;
+      counts.set(name, count + 1);
+    }
+    taken.add(result);
+    return result;
+  };
+}

@@ -1,0 +1,76 @@
+// The bytes of a model, piece by piece, so that not all weights have to be in memory at once.
+// A message's fields may stand in any order, so a graph is its small parts followed by its initializers.
+
+import { create, toBinary } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { elements } from "#ir/type.js";
+import type { WeightStore } from "#ir/weights.js";
+import type { GraphProto, ModelProto } from "#onnx/proto/onnx_pb.js";
+import { GraphProtoSchema, ModelProtoSchema, TensorProtoSchema } from "#onnx/proto/onnx_pb.js";
+import type { Initializer } from "./builder.js";
+
+/** Field numbers of onnx.proto. */
+const field = { modelGraph: 7, graphInitializer: 5, tensorRawData: 9 } as const;
+
+/** A model as bytes that are made when they are asked for. */
+export interface Encoded {
+  /** In bytes. */
+  readonly size: number;
+  /** The file in order. */
+  pieces(): Iterable<Uint8Array>;
+}
+
+/** `model` has no graph, and `graph` no initializers: these follow. */
+export function encode(
+  model: ModelProto,
+  graph: GraphProto,
+  initializers: readonly Initializer[],
+  weights: WeightStore,
+): Encoded {
+  const small = toBinary(GraphProtoSchema, graph);
+  const tensors = initializers.map((one) => ({ one, ...headOf(one) }));
+  const graphSize = tensors.reduce((sum, { head, bytes }) => sum + head.length + bytes, small.length);
+  const start = concat(toBinary(ModelProtoSchema, model), lengthOf(field.modelGraph, graphSize), small);
+  return {
+    size: start.length + graphSize - small.length,
+    *pieces() {
+      yield start;
+      for (const { one, head } of tensors) {
+        yield head;
+        yield dataOf(one, weights);
+      }
+    },
+  };
+}
+
+/** Everything of an initializer but its values, up to where these follow, and how long they are. */
+function headOf({ name, shape, values }: Initializer): { head: Uint8Array; bytes: number } {
+  const isInts = values.kind === "ints";
+  const bytes = elements(shape) * (isInts ? 8 : 4);
+  const tensor = create(TensorProtoSchema, { name, dims: shape.map(BigInt), dataType: isInts ? 7 : 1 });
+  const fields = toBinary(TensorProtoSchema, tensor);
+  const raw = lengthOf(field.tensorRawData, bytes);
+  const whole = fields.length + raw.length + bytes;
+  return { head: concat(lengthOf(field.graphInitializer, whole), fields, raw), bytes };
+}
+
+function dataOf({ values }: Initializer, weights: WeightStore): Uint8Array {
+  const data = values.kind === "weight" ? weights.readF32(values.id) : values.data;
+  // Raw data are little-endian, as every machine that runs JavaScript is today.
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** The tag and the length of a field of bytes. */
+function lengthOf(number: number, bytes: number): Uint8Array {
+  return new BinaryWriter().tag(number, WireType.LengthDelimited).uint32(bytes).finish();
+}
+
+function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  const result = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    result.set(part, at);
+    at += part.length;
+  }
+  return result;
+}

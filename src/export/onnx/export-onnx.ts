@@ -1,0 +1,205 @@
+// Exporting ONNX: any graph, as written or after passes, becomes a model that other tools can show and run.
+
+import { create } from "@bufbuild/protobuf";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { bug, error } from "#diagnostic/diagnostic.js";
+import type { Result } from "#diagnostic/diagnostic.js";
+import type { Graph, Node, NodeId } from "#ir/graph.js";
+import { inputNodes, nodeOf } from "#ir/graph.js";
+import { topological, users } from "#ir/order.js";
+import { bytesText } from "#ir/units.js";
+import type { Module } from "#ir/weights.js";
+import { entryOf } from "#ir/weights.js";
+import { channelsFirst, natural, permuted } from "#ir/axis-order.js";
+import type { ValueInfoProtoSchema } from "#onnx/proto/onnx_pb.js";
+import { GraphProtoSchema, ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
+import type { Builder, Typed, WantedOutput } from "./builder.js";
+import { createBuilder } from "./builder.js";
+import { encode } from "./encode.js";
+import { exportNode } from "./operators/index.js";
+import type { Value } from "./value.js";
+
+/** Opsets that can be written, and the format's version that came with each. */
+const formats = new Map([
+  [18, 8n],
+  [19, 9n],
+  [20, 9n],
+  [21, 10n],
+]);
+
+export const exportOpsets: readonly number[] = [...formats.keys()];
+
+/** The newest one before 21, which the runtimes of the last years know and whose Gelu is ours. */
+export const defaultOpset = 20;
+
+/** Largest file in bytes: protobuf has no larger messages. */
+const largest = 2 ** 31 - 1;
+
+export interface ExportOptions {
+  /** 18 to 21; 20 if left out. */
+  readonly opset?: number;
+  /** Whether images have their channels first outside too, all or inputs alone, so that there is no Transpose; false by default. */
+  readonly nchw?: boolean | "inputs";
+  /** The version of the compiler, for the model's metadata. */
+  readonly version?: string;
+}
+
+/** A model, ready to be written. */
+export interface ExportedOnnx {
+  /** In bytes. */
+  readonly size: number;
+  /** The file in order; weights are computed on the way. */
+  pieces(): Iterable<Uint8Array>;
+  /** How many ONNX nodes it has. */
+  readonly nodes: number;
+}
+
+/**
+ * The ONNX model of a graph. Inputs and outputs keep their names and shapes; inside, images lie channels first, and a
+ * transpose stands only where an image comes in or goes out. Diagnostics: `wrong-option`, `too-large`.
+ */
+export function exportOnnx({ graph, weights }: Module, options: ExportOptions = {}): Result<ExportedOnnx> {
+  const { opset = defaultOpset, nchw = false, version } = options;
+  const format = formats.get(opset);
+  if (format === undefined)
+    return {
+      diagnostics: [
+        error("wrong-option", `opset ${opset} is not written`, {
+          help: [`it is one of ${exportOpsets.join(", ")}`],
+        }),
+      ],
+    };
+  const orderOf = (isFirst: boolean, rank: number): readonly number[] =>
+    isFirst && rank === 4 ? channelsFirst(rank) : natural(rank);
+  const outside: Outside = {
+    input: (rank) => orderOf(nchw !== false, rank),
+    output: (rank) => orderOf(nchw === true, rank),
+  };
+  const inputs = inputNodes(graph);
+  const build = createBuilder(
+    weights,
+    opset,
+    [...inputs, ...graph.outputs].map(({ name }) => name),
+  );
+  buildNodes({ graph, weights }, build, outside);
+
+  const carries = batchedNodes(graph);
+  const batch = graph.batch;
+  const info = (typed: Typed) => valueInfo(typed, batch);
+  const isOutside = new Set([...inputs, ...graph.outputs].map(({ name }) => name));
+  const lying = (name: string, { id, type }: Node, side: keyof Outside): Typed => ({
+    name,
+    shape: permuted(type.shape, outside[side](type.shape.length)),
+    batched: carries.has(id),
+  });
+  const body = create(GraphProtoSchema, {
+    name: graph.name,
+    node: [...build.nodes],
+    input: inputs.map((node) => info(lying(node.name, node, "input"))),
+    output: graph.outputs.map(({ name, node }) => info(lying(name, nodeOf(graph, node), "output"))),
+    valueInfo: build.typed.filter(({ name }) => !isOutside.has(name)).map(info),
+  });
+  const model = create(ModelProtoSchema, {
+    irVersion: format,
+    opsetImport: [{ domain: "", version: BigInt(opset) }],
+    producerName: "cleave",
+    ...(version === undefined ? {} : { producerVersion: version }),
+  });
+  const { size, pieces } = encode(model, body, build.initializers, weights);
+  if (size > largest)
+    return {
+      diagnostics: [
+        error(
+          "too-large",
+          `${graph.name} takes ${bytesText(size)} as an ONNX file, which holds 2 GiB at most`,
+          {
+            help: ["protobuf has no larger messages, and external data are not written"],
+          },
+        ),
+      ],
+    };
+  return { value: { size, pieces, nodes: build.nodes.length }, diagnostics: [] };
+}
+
+/** The order of the axes of inputs and outputs, by rank. */
+interface Outside {
+  input(rank: number): readonly number[];
+  output(rank: number): readonly number[];
+}
+
+/** Builds the nodes of the graph in order, and what brings values in and out. */
+function buildNodes({ graph, weights }: Module, build: Builder, outside: Outside): void {
+  const values = new Map<NodeId, Value>();
+  const batched = batchedNodes(graph);
+  const outputs = new Map<NodeId, WantedOutput[]>();
+  for (const { name, node } of graph.outputs) {
+    const order = outside.output(nodeOf(graph, node).type.shape.length);
+    outputs.set(node, [...(outputs.get(node) ?? []), { name, order }]);
+  }
+  const valueOf = (id: NodeId): Value => values.get(id) ?? bug(`node ${id} has no value yet`);
+  for (const node of topological(graph)) {
+    const { shape } = node.type;
+    const isBatched = batched.has(node.id);
+    build.at(node, isBatched, outputs.get(node.id) ?? []);
+    if (node.op === "constant") {
+      const id = node.attributes.weight;
+      const absent = entryOf(weights, id).source.kind === "absent";
+      const from = { kind: "weight", id, label: node.name, absent } as const;
+      values.set(node.id, { shape, order: natural(shape.length), from, batched: false });
+    } else if (node.op === "input") {
+      const from = { kind: "made", name: node.name } as const;
+      const value: Value = { shape, order: outside.input(shape.length), from, batched: isBatched };
+      // Brought into order at once where an image op comes later, so that what is between need not change its order.
+      values.set(node.id, becomesImage(graph, node) ? build.arranged(value, channelsFirst(4)) : value);
+    } else values.set(node.id, exportNode(node, node.inputs.map(valueOf), build));
+  }
+  for (const { name, node } of graph.outputs)
+    build.output(valueOf(node), { name, order: outside.output(nodeOf(graph, node).type.shape.length) });
+}
+
+/** Ops whose operand lies with the channels first. */
+const imageOps: ReadonlySet<string> = new Set([
+  "conv2d",
+  "depthwise_conv2d",
+  "conv2d_transpose",
+  "max_pool",
+  "avg_pool",
+  "global_avg_pool",
+  "global_max_pool",
+  "resize",
+]);
+
+/** Whether an op over images takes the input, at once or behind ops that keep the order of axes. */
+function becomesImage(graph: Graph, input: Node): boolean {
+  const seen = new Set([input.id]);
+  for (const id of seen) {
+    for (const user of users(graph).get(id) ?? []) {
+      const { op, type } = nodeOf(graph, user);
+      if (input.type.shape.length === 4 && imageOps.has(op)) return true;
+      if (type.shape.length === 4 && op !== "reshape" && op !== "transpose" && op !== "matmul")
+        seen.add(user);
+    }
+  }
+  return false;
+}
+
+/** The nodes whose axis 0 is the open batch. */
+function batchedNodes(graph: Graph): ReadonlySet<NodeId> {
+  const result = new Set<NodeId>();
+  if (graph.batch === undefined) return result;
+  for (const { id, op, inputs } of topological(graph))
+    if (op === "input" || inputs.some((input) => result.has(input))) result.add(id);
+  return result;
+}
+
+function valueInfo(
+  { name, shape, batched }: Typed,
+  batch: string | undefined,
+): MessageInitShape<typeof ValueInfoProtoSchema> {
+  const dim = shape.map((extent, axis) =>
+    axis === 0 && batched && batch !== undefined
+      ? { value: { case: "dimParam" as const, value: batch } }
+      : { value: { case: "dimValue" as const, value: BigInt(extent) } },
+  );
+  return { name, type: { value: { case: "tensorType", value: { elemType: 1, shape: { dim } } } } };
+}

@@ -1,0 +1,22 @@
+// The exports of all ops; one that is missing does not compile.
+
+import type { Node } from "#ir/graph.js";
+import type { Builder } from "../builder.js";
+import type { Value } from "../value.js";
+import { elementwiseExports } from "./elementwise.js";
+import type { Computing, ExportTable, OperatorExport } from "./operator.js";
+import { tensorExports } from "./tensors.js";
+import { windowExports } from "./windows.js";
+
+const exports: ExportTable<Computing> = { ...elementwiseExports, ...windowExports, ...tensorExports };
+
+/** Builds the ONNX nodes of a node that computes. */
+export function exportNode(
+  node: Extract<Node, { op: Computing }>,
+  inputs: readonly Value[],
+  build: Builder,
+): Value {
+  // TypeScript cannot correlate `node.op` with `exports[node.op]`; the table's type holds it.
+  const one = exports[node.op] as OperatorExport<Computing>;
+  return one(node as never, inputs, build);
+}

@@ -1,0 +1,29 @@
+// What the export of an op gets and gives.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import type { NodeOf, OpName } from "#ir/graph.js";
+import type { Builder } from "../builder.js";
+import type { Value } from "../value.js";
+
+/** The ops that compute: inputs and constants are no nodes in ONNX. */
+export type Computing = Exclude<OpName, "input" | "constant">;
+
+/** Builds the ONNX nodes of a node and gives its value. */
+export type OperatorExport<O extends OpName> = (
+  node: NodeOf<O>,
+  inputs: readonly Value[],
+  build: Builder,
+) => Value;
+
+/** The exports of some ops. */
+export type ExportTable<O extends OpName> = { readonly [N in O]: OperatorExport<N> };
+
+/** The operand, which a valid graph has. */
+export function operand(inputs: readonly Value[], at: number): Value {
+  return inputs[at] ?? bug(`operand ${at} is missing`);
+}
+
+/** The axis counted from the front. */
+export function fromFront(axis: number, rank: number): number {
+  return axis < 0 ? axis + rank : axis;
+}

@@ -1,0 +1,33 @@
+// Where the largest or least value along an axis lies.
+
+import { combine } from "./broadcast.js";
+import { int64 } from "./element-type.js";
+import type { Lowering } from "./lowering.js";
+import { scalar, valueOf } from "./lowering.js";
+import { reduced } from "./reduce.js";
+import type { Value } from "./value.js";
+
+export interface ArgExtreme {
+  readonly axis: number;
+  readonly keepdims: boolean;
+  /** Of the largest value, else of the least. */
+  readonly ofLargest: boolean;
+  /** Among equal values the last place, else the first. */
+  readonly last: boolean;
+}
+
+/** Places as whole numbers, which f32 holds up to 2²⁴: of the elements that equal the extreme one, the first or last. */
+export function argExtreme(ctx: Lowering, x: Value, { axis, keepdims, ofLargest, last }: ArgExtreme): Value {
+  const size = x.shape[axis] ?? 1;
+  const extreme = reduced(ctx, ofLargest ? "reduce_max" : "reduce_min", x, [axis], true);
+  const isExtreme = combine(ctx, "equal", [x, extreme]);
+  const shape = x.shape.map((_, at) => (at === axis ? size : 1));
+  const places = valueOf(
+    ctx.build.literal(
+      Array.from({ length: size }, (_, at) => at),
+      shape,
+    ),
+  );
+  const found = combine(ctx, "where", [isExtreme, places, scalar(ctx, last ? -1 : size)]);
+  return { ...reduced(ctx, last ? "reduce_max" : "reduce_min", found, [axis], keepdims), type: int64 };
+}

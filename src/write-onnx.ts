@@ -1,0 +1,63 @@
+// Writing a module as an ONNX file, while its weights are computed: the whole file or none.
+
+import { dirname } from "node:path";
+import { version } from "#compile/version.js";
+import type { Result } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
+import type { ExportOptions } from "#export/onnx/export-onnx.js";
+import { exportOnnx } from "#export/onnx/export-onnx.js";
+import type { Module } from "#ir/weights.js";
+import { isOnnx } from "./node-import.js";
+import { reason } from "./reason.js";
+import type { WrittenFile } from "./write.js";
+import { clashOf, fileBatch, makeFolder, writePieces } from "./write.js";
+
+export interface WriteOnnxOptions extends Omit<ExportOptions, "version"> {
+  /** Files that are never overwritten: those that the module was read from. */
+  readonly inputs?: readonly string[];
+  /** Hears how many of how many bytes are written. */
+  readonly onWritten?: (done: number, all: number) => void;
+}
+
+/** An ONNX file that was written. */
+export interface WrittenOnnx extends WrittenFile {
+  /** How many ONNX nodes it has. */
+  readonly nodes: number;
+}
+
+/** Writes a module's graph and weights to `path`, which ends in `.onnx`. Each weight is computed and written on its own. */
+export function writeOnnx(
+  module: Module,
+  path: string,
+  { inputs = [], onWritten, ...options }: WriteOnnxOptions = {},
+): Result<WrittenOnnx> {
+  if (!isOnnx(path))
+    return { diagnostics: [error("wrong-option", `${path} does not end in .onnx, as an ONNX model does`)] };
+  const clash = clashOf([path], inputs, "file");
+  if (clash) return clash;
+  const { value: model, diagnostics } = exportOnnx(module, { ...options, version });
+  if (!model) return { diagnostics };
+  const batch = fileBatch();
+  try {
+    makeFolder(dirname(path));
+    const bytes = writePieces(batch.begin(path), heard(model.pieces(), model.size, onWritten));
+    batch.commit();
+    return { value: { path, bytes, nodes: model.nodes }, diagnostics };
+  } catch (cause) {
+    batch.undo();
+    return { diagnostics: [error("cannot-write", `cannot write ${path}: ${reason(cause)}`)] };
+  }
+}
+
+function* heard(
+  pieces: Iterable<Uint8Array>,
+  all: number,
+  onWritten: WriteOnnxOptions["onWritten"],
+): Generator<Uint8Array> {
+  let done = 0;
+  for (const piece of pieces) {
+    yield piece;
+    done += piece.length;
+    onWritten?.(done, all);
+  }
+}

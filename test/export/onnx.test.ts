@@ -1,0 +1,241 @@
+// Exported models: what our importer and onnxruntime read from the file computes the same as the graph, for every op, for random
+// graphs and for the examples, as written and after all passes.
+
+import { fromBinary } from "@bufbuild/protobuf";
+import * as ort from "onnxruntime-web";
+import { describe, expect, test } from "vitest";
+import { parse } from "#grammar/parse.js";
+import { optimize } from "#compile/optimize.js";
+import { elaborate } from "#elaborate/elaborate.js";
+import type { ExportOptions } from "#export/onnx/export-onnx.js";
+import { exportOnnx, exportOpsets } from "#export/onnx/export-onnx.js";
+import { importOnnx } from "#import/onnx/import-onnx.js";
+import { interpret } from "#interpret/interpret.js";
+import { firstDifference, longestReduction } from "#interpret/tolerance.js";
+import type { Tensor } from "#ir/tensor.js";
+import { tensor } from "#ir/tensor.js";
+import type { Module } from "#ir/weights.js";
+import type { ModelProto } from "#onnx/proto/onnx_pb.js";
+import { ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
+import { inferType, opOf } from "#ops/index.js";
+import { isProblem } from "#ops/op.js";
+import { seededRandom } from "#ops/random.js";
+import { verify } from "#ops/verify.js";
+import { readModel } from "../../src/node.js";
+import { cases } from "../cases.js";
+import { computingOps, opModule, randomInputs } from "../op-module.js";
+import { randomModule } from "../random-graph.js";
+import { printModel } from "./print-model.js";
+
+ort.env.wasm.numThreads = 1;
+ort.env.logLevel = "error";
+
+/** Nets of one op that are tried for each op. */
+const samples = 12;
+
+describe.each(computingOps)("%s", (op) => {
+  test("computes the same in onnxruntime and when it is imported again", async () => {
+    const random = seededRandom(op.length);
+    for (let sample = 0; sample < samples; sample += 1) {
+      const { inputs, attributes } = opOf(op).sample(random);
+      const type = inferType(op, inputs, attributes);
+      if (isProblem(type)) continue;
+      const module = opModule(op, inputs, attributes, type, random);
+      await compare(module, randomInputs(module, random), { opset: random.pick(exportOpsets) });
+    }
+  });
+});
+
+// Without the logarithm: that of a value near 1 has few right digits after a rounding before it.
+describe("random graphs", () => {
+  test.each(Array.from({ length: 60 }, (_, seed) => seed))("%i", async (seed) => {
+    const module = randomModule(seededRandom(seed), { without: ["log"] });
+    const inputs = randomInputs(module, seededRandom(seed + 1000));
+    await compare(module, inputs, { nchw: seed % 3 === 0 });
+    await compare(optimize(module).value!.module, inputs);
+  });
+});
+
+/** Examples that are small enough for the interpreter, at their own size or a smaller one. */
+describe.each([
+  ["fm_resnet16.net", {}],
+  ["fm_resnet16.onnx", {}],
+  ["fm_mobile.net", {}],
+  ["seed.net", {}],
+] as const)("%s", (file, dims) => {
+  const { value: model } = readModel(`examples/${file}`, { dims: new Map(Object.entries(dims)) });
+  const inputs = randomInputs(model!, seededRandom(1));
+
+  test("as written", async () => compare(model!, inputs));
+  test("after all passes", async () => compare(optimize(model!).value!.module, inputs));
+  test("with the channels first outside", async () =>
+    compare(optimize(model!).value!.module, inputs, { nchw: true }));
+});
+
+// Images of one channel need no Transpose: a Reshape puts the axis elsewhere. VGG's flattening takes rows and columns before channels.
+test.each([
+  ["fm_resnet16.net", 0, 0],
+  ["fm_mobile.net", 0, 0],
+  ["mobilenet_v1.net", 1, 0],
+  ["mobilenet_v2.net", 1, 0],
+  ["resnet18.net", 1, 0],
+  ["xception.net", 1, 0],
+  ["vgg16.net", 2, 1],
+  ["seed.net", 2, 0],
+])("%s has transposes at its border alone", (file, outside, inside) => {
+  const { value: model } = readModel(`examples/${file}`);
+  const transposes = (module: Module, options: ExportOptions): number => {
+    const { value } = exportOnnx(module, options);
+    const [start] = value!.pieces();
+    // The first piece holds everything but the initializers, and VGG's are large: the fields `op_type: "Transpose"` are counted.
+    return Buffer.from(start!).toString("latin1").split('"\tTranspose').length - 1;
+  };
+  expect(transposes(model!, {})).toBe(outside);
+  expect(transposes(model!, { nchw: true })).toBe(inside);
+  expect(transposes(optimize(model!).value!.module, {})).toBe(outside);
+});
+
+test("an open batch stays open", async () => {
+  const text = `net open {
+    input x: f32[N, 6, 7, 2]
+    y = conv2d(x, filters=4, kernel=3x3, padding=same) |> hard_swish |> resize(size=9x9, method=bilinear)
+    z = y |> pad(before=[0, 1, 0, 0], after=[0, 0, 2, 0]) |> slice(begin=[0, 2, 0, 1], size=[-1, 5, -1, 3])
+    output flat = z |> reshape(shape=[1, -1]) |> dense(units=5) |> softmax
+    output kept = y * global_avg_pool(y, keepdims=true)
+    output rows = reshape(y, shape=[1, 81, 4])
+  }`;
+  const { value: module, diagnostics } = elaborate(parse(text, "open.net").value!);
+  expect(diagnostics).toEqual([]);
+  for (const options of [{}, { nchw: true }]) {
+    const session = await ort.InferenceSession.create(exported(module!, options));
+    const inputs = [1, 2, 3].map((seed) => randomInputs(module!, seededRandom(seed)).get("x")!);
+    const references = inputs.map((x) => interpret(module!, new Map([["x", x]])));
+    const pack = (values: readonly Tensor[]) => {
+      const laid = values.map((value) => (options.nchw ? toFirst(value) : value));
+      const data = Float32Array.from(laid.flatMap((value) => [...value.data]));
+      return { data, shape: [values.length, ...laid[0]!.shape.slice(1)] };
+    };
+    const { data, shape } = pack(inputs);
+    const peer = await session.run({ x: new ort.Tensor("float32", data, shape) });
+    for (const name of ["flat", "kept", "rows"]) {
+      const wanted = pack(references.map((reference) => reference.get(name)!));
+      expect(peer[name]!.dims).toEqual(wanted.shape);
+      expect(
+        firstDifference(peer[name]!.data as Float32Array, wanted.data, longestReduction(module!)),
+        name,
+      ).toBe(-1);
+    }
+    const again = importOnnx(exported(module!, options));
+    expect(again.diagnostics).toEqual([]);
+    expect(again.value!.graph.batch).toBe("N");
+  }
+});
+
+test("a model that protobuf cannot hold is refused", () => {
+  const text = "net wide {\n  input x: f32[1, 30000]\n  output y = dense(x, units=30000)\n}\n";
+  const { value: module } = elaborate(parse(text, "wide.net").value!);
+  const { value, diagnostics } = exportOnnx(module!);
+  expect(value).toBeUndefined();
+  expect(diagnostics).toMatchObject([{ code: "too-large" }]);
+  expect(diagnostics[0]!.message).toContain("3.35 GiB");
+});
+
+test("an opset that is not written is refused", () => {
+  const { value: model } = readModel("examples/seed.net");
+  expect(exportOnnx(model!, { opset: 17 }).diagnostics).toMatchObject([{ code: "wrong-option" }]);
+});
+
+// The model as text: a line for each node.
+cases(import.meta.dirname, "onnx.txt", async (input, { options }) => {
+  const { value, diagnostics } = elaborate(parse(input, "net.net").value!);
+  expect(diagnostics).toEqual([]);
+  const module = options["passes"] ? optimize(value!).value!.module : value!;
+  await compare(module, randomInputs(module, seededRandom(1)), options);
+  return printModel(fromBinary(ModelProtoSchema, exported(module, options)));
+});
+
+/** The bytes of a model, checked against what ONNX says of every model. */
+function exported(module: Module, options: ExportOptions = {}): Uint8Array {
+  const { value, diagnostics } = exportOnnx(module, options);
+  expect(diagnostics).toEqual([]);
+  const bytes = Buffer.concat([...value!.pieces()]);
+  expect(bytes.length).toBe(value!.size);
+  checkModel(fromBinary(ModelProtoSchema, bytes), options);
+  return bytes;
+}
+
+/** Values have one name each and are made before they are used; all that is there is used. */
+function checkModel({ graph, opsetImport, irVersion }: ModelProto, { opset = 20 }: ExportOptions): void {
+  expect(opsetImport).toMatchObject([{ domain: "", version: BigInt(opset) }]);
+  expect(irVersion).toBeGreaterThanOrEqual(8n);
+  const known = new Set<string>();
+  const define = (name: string): void => {
+    expect(name).not.toBe("");
+    expect(known, `a second ${name}`).not.toContain(name);
+    known.add(name);
+  };
+  for (const { name } of graph!.input) define(name);
+  for (const { name, dims, rawData, dataType } of graph!.initializer) {
+    define(name);
+    const count = dims.reduce((product, extent) => product * Number(extent), 1);
+    expect(rawData.length).toBe(count * (dataType === 7 ? 8 : 4));
+  }
+  const names = graph!.node.map(({ name }) => name);
+  expect(new Set(names).size).toBe(names.length);
+  for (const { input, output } of graph!.node) {
+    for (const name of input) if (name !== "") expect(known).toContain(name);
+    for (const name of output) define(name);
+  }
+  for (const { name } of graph!.output) expect(known).toContain(name);
+  const used = new Set([
+    ...graph!.node.flatMap(({ input }) => input),
+    ...graph!.output.map(({ name }) => name),
+  ]);
+  for (const { name } of graph!.initializer) expect(used, `${name} is not used`).toContain(name);
+  for (const { name } of graph!.valueInfo) expect(known).toContain(name);
+}
+
+/** Holds the file's results, imported again and in onnxruntime, against the graph's. */
+async function compare(
+  module: Module,
+  inputs: ReadonlyMap<string, Tensor>,
+  options: ExportOptions = {},
+): Promise<void> {
+  const bytes = exported(module, options);
+  const reference = interpret(module, inputs);
+  const { value: again, diagnostics } = importOnnx(bytes);
+  expect(diagnostics).toEqual([]);
+  expect(verify(again!)).toEqual([]);
+  // The names of inputs may be others in our language.
+  const names = [...again!.graph.nodes.values()].filter(({ op }) => op === "input").map(({ name }) => name);
+  const values = [...inputs.values()].map((value) => (options.nchw ? toFirst(value) : value));
+  const imported = interpret(again!, new Map(names.map((name, at) => [name, values[at]!])));
+  const session = await ort.InferenceSession.create(bytes);
+  const feeds = [...inputs.keys()].map((name, at) => {
+    const { shape, data } = values[at]!;
+    return [name, new ort.Tensor("float32", Float32Array.from(data), shape)] as const;
+  });
+  const peer = await session.run(Object.fromEntries(feeds));
+  await session.release();
+  const longest = longestReduction(module);
+  for (const [name, value] of reference) {
+    const { shape, data } = options.nchw === true ? toFirst(value) : value;
+    const what = `${name} of ${[...module.graph.nodes.values()].map(({ op, attributes, type }) => `${op} ${type.shape.join("×")} ${JSON.stringify(attributes)}`).join(", ")}`;
+    expect(imported.get(name)!.shape, what).toEqual(shape);
+    expect(firstDifference(imported.get(name)!.data, data, longest), `imported: ${what}`).toBe(-1);
+    expect(peer[name]!.dims, what).toEqual(shape);
+    expect(firstDifference(peer[name]!.data as Float32Array, data, longest), `onnxruntime: ${what}`).toBe(-1);
+  }
+}
+
+/** An image with its channels first; other values as they are. */
+function toFirst(value: Tensor): Tensor {
+  const [n = 1, h = 1, w = 1, c = 1] = value.shape;
+  if (value.shape.length !== 4) return value;
+  const shape = [n, c, h, w];
+  return tensor(shape, (flat) => {
+    const [x, y] = [flat % w, Math.floor(flat / w) % h];
+    const [channel, image] = [Math.floor(flat / (w * h)) % c, Math.floor(flat / (w * h * c))];
+    return value.data[((image * h + y) * w + x) * c + channel]!;
+  });
+}
