@@ -6,7 +6,7 @@ import { namelessSymbol, rankLimit } from "#import/dimensions.js";
 import type { Imported, NamedValue } from "#import/finish.js";
 import { cleanName } from "#import/names.js";
 import { diagnosticOf, quote, refuse, Refusal } from "#import/refusal.js";
-import { unknownMessage } from "#import/unknown.js";
+import { addUnknown, unknownMessage } from "#import/unknown.js";
 import type { Value } from "#import/value.js";
 import { activations } from "./activations.js";
 import type { Json } from "./fields.js";
@@ -61,7 +61,7 @@ export function importLayers(topology: Json, file: string, start: Start): Result
 /** Collects layers of unknown classes, and activations of unknown names. */
 function findUnknown(model: Model, found: Map<string, string[]>): void {
   const add = (what: string, name: string): void => {
-    found.set(what, [...(found.get(what) ?? []), name]);
+    addUnknown(found, what, name);
   };
   for (const { name, kind, config, model: inner } of model.layers.values()) {
     if (inner) findUnknown(inner, found);

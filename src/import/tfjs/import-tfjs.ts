@@ -30,7 +30,7 @@ export interface TfjsOptions {
 }
 
 /** Longest text that is read, in bytes. Weights lie in other files. */
-const textLimit = 64 * 2 ** 20;
+const textLimit = 16 * 2 ** 20;
 
 /**
  * The graph of a TensorFlow.js model, a layers model or a graph model, or everything that is wrong with it. `model` is the

@@ -29,6 +29,9 @@ export type Start = (
   build: (state: State, inputs: readonly Value[]) => NamedValue[] | Diagnostic[],
 ) => Result<Imported>;
 
+/** Most parts of a name that is looked for by its end. */
+const partLimit = 16;
+
 /** The tensors of a manifest as values. */
 export function weightsOf(tensors: ReadonlyMap<string, FileTensor>, build: Builder, file: string): Weights {
   const made = new Map<string, Value>();
@@ -40,15 +43,16 @@ export function weightsOf(tensors: ReadonlyMap<string, FileTensor>, build: Build
     made.set(name, value);
     return value;
   };
-  // Models inside of models and Keras itself put more names before and between: `model/conv/conv/kernel`.
+  // Models inside of models and Keras itself put more names before and between: `model/conv/conv/kernel`. A layer's name may
+  // have slashes of its own.
   const byEnds = new Map<string, Set<string>>();
   for (const name of tensors.keys()) {
     const parts = name.replace(/:\d+$/, "").split("/");
-    const last = parts.pop() ?? "";
-    for (const part of parts) {
-      const key = `${part}/${last}`;
-      byEnds.set(key, (byEnds.get(key) ?? new Set()).add(name));
-    }
+    if (parts.length > partLimit) continue;
+    const last = parts.at(-1) ?? "";
+    for (const [at, part] of parts.slice(0, -1).entries())
+      for (const key of new Set([`${part}/${last}`, parts.slice(at).join("/")]))
+        byEnds.set(key, (byEnds.get(key) ?? new Set()).add(name));
   }
   return {
     get,
@@ -56,9 +60,6 @@ export function weightsOf(tensors: ReadonlyMap<string, FileTensor>, build: Build
       const exact = `${layer}/${name}`;
       if (tensors.has(exact)) return get(exact);
       const names = [...(byEnds.get(exact) ?? [])];
-      // A name with slashes of its own stands in front as a whole.
-      if (names.length === 0)
-        for (const one of tensors.keys()) if (one.endsWith(`/${exact}`)) names.push(one);
       if (names.length > 1)
         refuse("bad-model", `${quote(exact)} may be ${names.slice(0, 3).map(quote).join(" or ")}`);
       return names[0] === undefined ? undefined : get(names[0]);

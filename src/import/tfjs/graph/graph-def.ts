@@ -35,10 +35,16 @@ export interface Attributes {
   tensor(name: string): Fields | undefined;
 }
 
+/** Most nodes of a graph; a large network has some thousand. */
+const nodeLimit = 50_000;
+
 /** The nodes of a graph by name, in the order of the file. */
 export function readGraph(topology: Json): ReadonlyMap<string, NodeDef> {
   const nodes = new Map<string, NodeDef>();
-  for (const written of fieldsOf(topology, "the topology").list("node")) {
+  const list = fieldsOf(topology, "the topology").list("node");
+  if (list.length > nodeLimit)
+    refuse("too-large", `the graph has ${list.length} nodes, more than ${nodeLimit}`);
+  for (const written of list) {
     const fields = fieldsOf(written, "a node");
     const name = fields.text("name");
     if (nodes.has(name)) refuse("bad-model", `two nodes are called ${quote(name)}`);

@@ -6,7 +6,7 @@ import { namelessSymbol, rankLimit } from "#import/dimensions.js";
 import type { Imported, NamedValue } from "#import/finish.js";
 import { cleanName } from "#import/names.js";
 import { diagnosticOf, quote, refuse, Refusal } from "#import/refusal.js";
-import { unknownMessage } from "#import/unknown.js";
+import { addUnknown, unknownMessage } from "#import/unknown.js";
 import type { Value } from "#import/value.js";
 import type { Fields, Json } from "../fields.js";
 import { isText, objectOf } from "../fields.js";
@@ -51,8 +51,7 @@ export function importGraph(whole: Fields, topology: Json, file: string, start: 
   );
   const unknown = new Map<string, string[]>();
   for (const { op, name } of reached)
-    if (!sources.has(op) && !Object.hasOwn(operators, op))
-      unknown.set(op, [...(unknown.get(op) ?? []), name]);
+    if (!sources.has(op) && !Object.hasOwn(operators, op)) addUnknown(unknown, op, name);
   if (unknown.size > 0)
     return {
       diagnostics: unknownMessage(unknown, { file, advice, help: "docs/tfjs.md lists what is known" }),
