@@ -15,12 +15,15 @@ export type { Diagnostic, Label, Result, Span } from "#diagnostic/diagnostic.js"
 
 export { elaborate } from "#elaborate/elaborate.js";
 export type { ElaborateOptions, Elaborated } from "#elaborate/elaborate.js";
+export { importTfjs } from "#import/tfjs/import-tfjs.js";
+export type { TfjsOptions } from "#import/tfjs/import-tfjs.js";
 export { importOnnx } from "#import/onnx/import-onnx.js";
 export type { ImportOptions } from "#import/onnx/import-onnx.js";
 export type { Imported } from "#import/finish.js";
+export { dataFileOf } from "#import/data-file.js";
+export type { DataFile, OpenData } from "#import/data-file.js";
 export { exportOnnx } from "#export/onnx/export-onnx.js";
 export type { ExportedOnnx, ExportOptions } from "#export/onnx/export-onnx.js";
-export type { DataFile, OpenData } from "#import/onnx/tensors.js";
 export type { Graph, Node, NodeId, OpName } from "#ir/graph.js";
 export { inputNodes, nodeOf } from "#ir/graph.js";
 export { topological } from "#ir/order.js";

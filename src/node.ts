@@ -12,7 +12,7 @@ import type { Elaborated } from "#elaborate/elaborate.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import type { WeightFiles } from "#ir/weights.js";
 import { openWeightFile } from "#weights/file.js";
-import { importFile, isOnnx, wrongForOnnx } from "./node-onnx.js";
+import { importFile, isImported, wrongForImported } from "./node-import.js";
 import { reason } from "./reason.js";
 
 export { writeArtifact, writeFileAtomically, writeModule } from "./write.js";
@@ -47,9 +47,9 @@ export interface Model extends Elaborated {
 /** Largest `.net` file that is read, in bytes; a text of this size is no model. */
 const largestText = 64 * 2 ** 20;
 
-/** Reads a `.net` file and the weights beside it, or an `.onnx` file. */
+/** Reads a `.net` file and the weights beside it, or a model of another format: an `.onnx` file, or the `model.json` of TensorFlow.js. */
 export function readModel(path: string, options: ReadOptions = {}): FileResult<Model> {
-  if (isOnnx(path)) return readOnnx(path, options);
+  if (isImported(path)) return readImported(path, options);
   const text = readText(path);
   if (text.value === undefined) return { diagnostics: text.diagnostics, sources: new Map() };
   const sources = new Map([[path, text.value]]);
@@ -68,9 +68,9 @@ export function readModel(path: string, options: ReadOptions = {}): FileResult<M
     : { diagnostics: all, sources };
 }
 
-function readOnnx(path: string, options: ReadOptions): FileResult<Model> {
+function readImported(path: string, options: ReadOptions): FileResult<Model> {
   const sources = new Map<string, string>();
-  const wrong = wrongForOnnx(path, options);
+  const wrong = wrongForImported(path, options);
   if (wrong) return { ...wrong, sources };
   const bytes = readBytes(path);
   if (!bytes.value) return { diagnostics: bytes.diagnostics, sources };

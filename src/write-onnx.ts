@@ -7,7 +7,7 @@ import { error } from "#diagnostic/diagnostic.js";
 import type { ExportOptions } from "#export/onnx/export-onnx.js";
 import { exportOnnx } from "#export/onnx/export-onnx.js";
 import type { Module } from "#ir/weights.js";
-import { isOnnx } from "./node-onnx.js";
+import { isOnnx } from "./node-import.js";
 import { reason } from "./reason.js";
 import type { WrittenFile } from "./write.js";
 import { clashOf, fileBatch, makeFolder, writePieces } from "./write.js";

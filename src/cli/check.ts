@@ -11,7 +11,7 @@ import { compileRules } from "#rewrite/compile-rule.js";
 import { compileFusions } from "#rewrite/fusion.js";
 import { createWeightStore } from "#weights/store.js";
 import { checkNets, readModel, readText } from "../node.js";
-import { isOnnx } from "../node-onnx.js";
+import { isImported } from "../node-import.js";
 import type { ModelOptions } from "./model-options.js";
 import { withModelOptions } from "./model-options.js";
 import type { Session } from "./session.js";
@@ -34,7 +34,7 @@ interface Checked {
 export function addCheck(root: Command, session: Session): void {
   withModelOptions(root.command("check"))
     .description(
-      "report all errors of .net files (nets, rules and fusions; rules are tried on random operands) and of .onnx files",
+      "report all errors of .net files (nets, rules and fusions; rules are tried on random operands) and of models that are imported",
     )
     .argument("<files...>", "the files")
     .option("--json", "print what was found in each file as JSON")
@@ -51,7 +51,7 @@ export function addCheck(root: Command, session: Session): void {
 }
 
 function checkFile(file: string, options: CheckOptions): Checked {
-  if (isOnnx(file)) {
+  if (isImported(file)) {
     const { diagnostics, sources } = readModel(file, { dims: options.dim });
     return { file, items: 1, diagnostics, sources };
   }

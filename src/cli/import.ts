@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import { plural, bytesText } from "#ir/units.js";
-import { isOnnx } from "../node-onnx.js";
+import { importHelp, isImported, withoutEnding } from "../node-import.js";
 import { writeNet } from "../node.js";
 import { jsonText } from "./json.js";
 import { loadModel } from "./model.js";
@@ -19,8 +19,10 @@ interface ImportOptions extends Pick<ModelOptions, "dim"> {
 export function addImport(root: Command, session: Session): void {
   root
     .command("import")
-    .description("write an ONNX model in the language: a .net file, and its weights as safetensors beside it")
-    .argument("<model>", "an .onnx file")
+    .description(
+      "write an ONNX or TensorFlow.js model in the language: a .net file, and its weights as safetensors beside it",
+    )
+    .argument("<model>", importHelp)
     .option("-o, --output <file>", "the .net file; the model's name with that ending if left out")
     .addOption(dimOption())
     .option("--json", "print what was written as JSON")
@@ -29,14 +31,14 @@ export function addImport(root: Command, session: Session): void {
 
 function importModel(path: string, options: ImportOptions, session: Session): void {
   const { terminal, progress } = session;
-  if (!isOnnx(path)) {
-    terminal.err(`error: ${path} is no .onnx file\n`);
+  if (!isImported(path)) {
+    terminal.err(`error: ${path} is not ${importHelp}\n`);
     session.code = exit.wrongUsage;
     return;
   }
   const model = loadModel(path, { dim: options.dim }, session);
   if (!model) return;
-  const output = options.output ?? path.replace(/\.onnx$/i, ".net");
+  const output = options.output ?? `${withoutEnding(path)}.net`;
   progress.show("writing weights");
   const written = writeNet(model, output, {
     inputs: model.files,

@@ -40,7 +40,7 @@ export interface PassOptions {
 const defaultAdapter: AdapterClass = "gpu";
 
 /** What the argument of a command with a model may be. */
-export const modelHelp = "a .net or .onnx file";
+export const modelHelp = "a .net or .onnx file, or the model.json of a TensorFlow.js model";
 
 /** Adds the options of reading a model. */
 export function withModelOptions(command: Command): Command {

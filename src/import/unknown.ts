@@ -5,6 +5,13 @@ import { error } from "#diagnostic/diagnostic.js";
 import { plural } from "#ir/units.js";
 import { quote } from "./refusal.js";
 
+/** Notes the name of a node of an unknown operator. */
+export function addUnknown(found: Map<string, string[]>, op: string, name: string): void {
+  const names = found.get(op);
+  if (names) names.push(name);
+  else found.set(op, [name]);
+}
+
 /** Says all operators with their counts, some of their nodes and what can be done, or nothing if there are none. */
 export function unknownMessage(
   found: ReadonlyMap<string, readonly string[]>,

@@ -21,7 +21,7 @@ export function mutateModel(bytes: Uint8Array, random: Random): Uint8Array {
 }
 
 /** Bytes that are cut, changed, repeated or filled. */
-function mutateBytes(bytes: Uint8Array, random: Random): Uint8Array {
+export function mutateBytes(bytes: Uint8Array, random: Random): Uint8Array {
   const result = bytes.slice();
   if (result.length === 0) return result;
   const at = random.int(0, result.length - 1);

@@ -1,14 +1,18 @@
-// 2,800 bent inputs, each with 2 s and 512 MiB: every one ends in diagnostics or success, never in a stack trace.
+// 3,600 bent inputs, each with 2 s and 512 MiB: every one ends in diagnostics or success, never in a stack trace.
 
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { seededRandom } from "#ops/random.js";
 import { parseCases } from "../cases.js";
 import { modelOf } from "../onnx/text-model.js";
+import { withWeights } from "../tfjs/peer.js";
+import type { ModelFiles } from "../tfjs/text-model.js";
+import { graphModel, layersTopology } from "../tfjs/text-model.js";
 import { mutateModel } from "./mutate-onnx.js";
+import { mutateTfjs } from "./mutate-tfjs.js";
 import { mutateBytes, mutateText } from "./mutations.js";
 
 const folder = mkdtempSync(join(tmpdir(), "cleave-fuzz-"));
@@ -77,6 +81,27 @@ describe("ONNX models", () => {
       return random.next() < 0.5
         ? ["explain", file, "--dim", "batch=1"]
         : ["import", file, "-o", join(folder, `model-${part}.net`)];
+    });
+  });
+});
+
+describe("TensorFlow.js models", () => {
+  const read = (name: string) => parseCases(readFileSync(`test/tfjs/${name}.txt`, "utf8"), name);
+  const models: ModelFiles[] = read("graph").map(({ input }) => graphModel(input));
+  beforeAll(async () => {
+    for (const { input, options } of read("layers"))
+      models.push(await withWeights(layersTopology(input, options["sequential"] === true)));
+  });
+  test.each([0, 1, 2, 3])("part %i", async (part) => {
+    await feed(200, 3000 + part, (random, index) => {
+      const own = join(folder, `tfjs-${part}-${index}`);
+      mkdirSync(own);
+      const { text, shards } = mutateTfjs(random.pick(models), random);
+      for (const [path, bytes] of shards) writeFileSync(join(own, path), bytes);
+      writeFileSync(join(own, "model.json"), text);
+      return random.next() < 0.5
+        ? ["explain", join(own, "model.json")]
+        : ["import", join(own, "model.json"), "-o", join(folder, `tfjs-${part}.net`)];
     });
   });
 });

@@ -9,7 +9,7 @@ import type { Imported } from "#import/finish.js";
 import { operators } from "#import/onnx/operators/index.js";
 import type { ModelProto, NodeProto } from "#onnx/proto/onnx_pb.js";
 import { ModelProtoSchema, TensorProtoSchema } from "#onnx/proto/onnx_pb.js";
-import type { FileTensor } from "#import/onnx/tensors.js";
+import type { FileTensor } from "#import/file-tensor.js";
 import { fileTensor } from "#import/onnx/tensors.js";
 import { inputNodes } from "#ir/graph.js";
 import type { Result } from "#diagnostic/diagnostic.js";

@@ -4,10 +4,9 @@ import { expectArgument } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import type { Shape } from "#ir/type.js";
-import { elements } from "#ir/type.js";
 import { createWeightStore } from "#weights/store.js";
 import type { Builder } from "#import/builder.js";
-import { createBuilder, smallLimit } from "#import/builder.js";
+import { createBuilder } from "#import/builder.js";
 import { float32 } from "#import/element-type.js";
 import { valueOf } from "#import/lowering.js";
 import type { Names } from "#import/names.js";
@@ -17,6 +16,8 @@ import type { Value } from "#import/value.js";
 import { inputShapes } from "#import/dimensions.js";
 import type { Imported, NamedValue } from "#import/finish.js";
 import { finish } from "#import/finish.js";
+import type { OpenData } from "#import/data-file.js";
+import { fileConstant } from "#import/file-tensor.js";
 import { extentsOf, tensorType } from "./dimensions.js";
 import { elementTypes, typeName } from "./element-type.js";
 import type { Context, OnnxNode } from "./operator.js";
@@ -27,7 +28,7 @@ import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from "#onnx/p
 import { reach, unknownOperators } from "./reach.js";
 import type { ReadModel } from "./read-proto.js";
 import { readProto } from "./read-proto.js";
-import type { ExternalData, OpenData } from "./tensors.js";
+import type { ExternalData } from "./tensors.js";
 import { checkSlices, fileTensor } from "./tensors.js";
 
 export interface ImportOptions {
@@ -143,21 +144,10 @@ function isKnown(domain: string, op: string): boolean {
   return (domain === "" || domain === "ai.onnx") && Object.hasOwn(operators, op);
 }
 
-/** An initializer or constant as a value: integers and small ones are at hand, others are entries that read the file. */
+/** An initializer or constant as a value. */
 function weight(state: State, proto: TensorProto, name: string): Value {
-  const tensor = fileTensor(proto, name, state.external);
-  const { type, shape } = tensor;
-  const { build, file } = state;
-  const count = elements(shape);
-  build.at(cleanName(name) ?? "weight");
-  if (count === 0 || (type.kind !== "float" && count <= smallLimit))
-    return valueOf(build.literal(tensor.numbers(), shape), type);
-  const id = build.store.add(
-    cleanName(name) ?? "weight",
-    { dtype: "f32", shape },
-    { kind: "file", file, key: name, read: tensor.readF32 },
-  );
-  return valueOf(build.stored(id, shape, id), type);
+  state.build.at(cleanName(name) ?? "weight");
+  return fileConstant(state.build, fileTensor(proto, name, state.external), state.file, name);
 }
 
 function elementTypeOf(input: ValueInfoProto | undefined): number | undefined {

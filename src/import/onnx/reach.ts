@@ -2,7 +2,7 @@
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { quote } from "#import/refusal.js";
-import { unknownMessage } from "#import/unknown.js";
+import { addUnknown, unknownMessage } from "#import/unknown.js";
 import type { GraphProto, NodeProto } from "#onnx/proto/onnx_pb.js";
 
 /** The nodes that outputs depend on, in the order of the file, and every name that one of them or an output reads. */
@@ -74,9 +74,7 @@ export function unknownOperators(
   for (let node = open.pop(); node; node = open.pop()) {
     if (!isKnown(node.domain, node.opType)) {
       const op = node.domain === "" ? node.opType : `${node.domain}.${node.opType}`;
-      const names = found.get(op) ?? [];
-      names.push(node.name || node.output[0] || "");
-      found.set(op, names);
+      addUnknown(found, op, node.name || node.output[0] || "");
     }
     for (const graph of subgraphs(node)) open.push(...graph.node);
   }

@@ -1,34 +1,14 @@
 // Tensors of an ONNX file: typed, raw and external data, read when they are asked for.
 
-import type { Shape } from "#ir/type.js";
-import { elements } from "#ir/type.js";
-import type { ReadF32 } from "#ir/weights.js";
 import type { ElementType } from "#import/element-type.js";
 import { quote, refuse } from "#import/refusal.js";
+import type { DataFile, OpenData } from "#import/data-file.js";
+import { wrongLocation } from "#import/data-file.js";
+import type { FileTensor } from "#import/file-tensor.js";
+import { countOf, rawReaders, room } from "#import/file-tensor.js";
 import { elementTypes, typeName } from "./element-type.js";
 import type { TensorProto } from "#onnx/proto/onnx_pb.js";
 import { TensorProto_DataLocation } from "#onnx/proto/onnx_pb.js";
-
-/** A file with external data, open to be read. */
-export interface DataFile {
-  /** In bytes. */
-  readonly size: number;
-  /** `length` bytes from `offset` on; throws an `Error` that names the file if they are gone. */
-  read(offset: number, length: number): Uint8Array;
-}
-
-/** Opens files with external data by their location, which is relative to the model; throws an `Error` that says why not. */
-export type OpenData = (location: string) => DataFile;
-
-/** A tensor of the file, whose values have not been read. */
-export interface FileTensor {
-  readonly name: string;
-  readonly type: ElementType;
-  readonly shape: Shape;
-  /** All values, in reading order. Integers above 2⁵³ are rounded. */
-  numbers(): Float64Array;
-  readonly readF32: ReadF32;
-}
 
 /** A part of a file with external data. */
 export interface ExternalSlice {
@@ -45,21 +25,13 @@ export interface ExternalData {
   readonly slices: ExternalSlice[];
 }
 
-/** Most elements of a tensor; it is what a graph can address. */
-const largest = 2 ** 31;
-
 /** A tensor's type and shape, checked against its data, which is not read yet. Refuses what is wrong. */
 export function fileTensor(proto: TensorProto, name: string, external: ExternalData): FileTensor {
   const type = elementTypes.get(proto.dataType);
   if (!type)
     refuse("unsupported-type", `tensor ${quote(name)} holds ${typeName(proto.dataType)}, which is not read`);
   const shape = proto.dims.map(Number);
-  if (!shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0))
-    refuse("bad-model", `tensor ${quote(name)} has the shape [${shape.join(", ")}]`);
-  // The product of huge extents is inexact or ∞, and then larger than any file.
-  const count = shape.includes(0) ? 0 : elements(shape);
-  if (count > largest)
-    refuse("bad-model", `tensor ${quote(name)} [${shape.join(", ")}] has more than 2^31 elements`);
+  const count = countOf(name, shape);
   if (proto.segment) refuse("bad-model", `tensor ${quote(name)} is cut into segments`);
 
   if (proto.dataLocation === TensorProto_DataLocation.EXTERNAL) {
@@ -142,41 +114,6 @@ function typedData(proto: TensorProto, type: ElementType): readonly (number | bi
   }
 }
 
-function rawReaders(
-  bytes: () => Uint8Array,
-  count: number,
-  type: ElementType,
-): Pick<FileTensor, "numbers" | "readF32"> {
-  const fill = (out: Float32Array | Float64Array): void => {
-    const raw = bytes();
-    const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
-    for (let at = 0; at < count; at += 1) out[at] = type.get(view, at * type.size);
-  };
-  return {
-    numbers: () => {
-      const out = new Float64Array(count);
-      fill(out);
-      return out;
-    },
-    readF32: (into) => {
-      if (type.name !== "float32") {
-        const out = room(count, into);
-        fill(out);
-        return out;
-      }
-      const raw = bytes();
-      if (!into && raw.byteOffset % 4 === 0) return new Float32Array(raw.buffer, raw.byteOffset, count);
-      const out = room(count, into);
-      new Uint8Array(out.buffer, out.byteOffset, count * 4).set(raw);
-      return out;
-    },
-  };
-}
-
-function room(count: number, into: Float32Array | undefined): Float32Array {
-  return into && into.length >= count ? into.subarray(0, count) : new Float32Array(count);
-}
-
 function externalBytes(
   proto: TensorProto,
   name: string,
@@ -226,11 +163,4 @@ function openExternal(location: string, name: string, external: ExternalData): D
   }
   external.files.set(location, file);
   return file;
-}
-
-/** Why a location is no file beside the model. */
-function wrongLocation(location: string): string | undefined {
-  if (location === "") return "names no file";
-  if (/^[/\\]|^[A-Za-z]:|\0/.test(location)) return "is no path relative to the model";
-  return location.split(/[/\\]/).includes("..") ? "leads out of the model's folder" : undefined;
 }

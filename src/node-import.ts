@@ -1,4 +1,4 @@
-// ONNX files: models, their external data, and their initializers as weights of a net.
+// Models of other formats in files, ONNX and TensorFlow.js, with the data beside them.
 
 import { realpathSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
@@ -6,25 +6,40 @@ import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { Imported } from "#import/finish.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
-import type { DataFile, OpenData } from "#import/onnx/tensors.js";
+import { importTfjs } from "#import/tfjs/import-tfjs.js";
+import type { DataFile, OpenData } from "#import/data-file.js";
 import { openDataFile } from "#weights/file.js";
+
+/** Formats of other models, by the ending of their files. */
+export const importHelp = "an .onnx file or the model.json of a TensorFlow.js model";
+
+/** Whether a path names a model of another format. */
+export function isImported(path: string): boolean {
+  return isOnnx(path) || /\.json$/i.test(path);
+}
+
+/** The path without the ending of a model of another format. */
+export function withoutEnding(path: string): string {
+  return path.replace(/\.(onnx|json)$/i, "");
+}
 
 /** Whether a path names an ONNX model. */
 export function isOnnx(path: string): boolean {
   return /\.onnx$/i.test(path);
 }
 
-/** Imports a model from its bytes; external data lie beside it, and their paths are added to `files`. */
+/** Imports a model from its bytes; the files that it names lie beside it, and their paths are added to `files`. */
 export function importFile(
   bytes: Uint8Array,
   path: string,
   dims: ReadonlyMap<string, number> | undefined,
   files: string[],
 ): Result<Imported> {
-  return importOnnx(bytes, { file: path, openData: openBeside(path, files), ...(dims ? { dims } : {}) });
+  const options = { file: path, openData: openBeside(path, files), ...(dims ? { dims } : {}) };
+  return isOnnx(path) ? importOnnx(bytes, options) : importTfjs(bytes, options);
 }
 
-/** Opens external data below the model's folder alone: a link must not lead out of it either. */
+/** Opens data below the model's folder alone: a link must not lead out of it either. */
 function openBeside(model: string, files: string[]): OpenData {
   return (location): DataFile => {
     const folder = realpathSync(dirname(model));
@@ -37,8 +52,8 @@ function openBeside(model: string, files: string[]): OpenData {
   };
 }
 
-/** Why options that go with a `.net` file do not go with an ONNX model. */
-export function wrongForOnnx(
+/** Why options that go with a `.net` file do not go with a model of another format. */
+export function wrongForImported(
   path: string,
   options: { readonly net?: string; readonly weights?: string },
 ): Result<never> | undefined {

@@ -1,0 +1,24 @@
+// Files beside a model that its weights lie in.
+
+/** A file with external data, open to be read. */
+export interface DataFile {
+  /** In bytes. */
+  readonly size: number;
+  /** `length` bytes from `offset` on; throws an `Error` that names the file if they are gone. */
+  read(offset: number, length: number): Uint8Array;
+}
+
+/** Opens files with external data by their location, which is relative to the model; throws an `Error` that says why not. */
+export type OpenData = (location: string) => DataFile;
+
+/** Why a location is no file beside the model. */
+export function wrongLocation(location: string): string | undefined {
+  if (location === "") return "names no file";
+  if (/^[/\\]|^[A-Za-z]:|\0/.test(location)) return "is no path relative to the model";
+  return location.split(/[/\\]/).includes("..") ? "leads out of the model's folder" : undefined;
+}
+
+/** Bytes in memory as such a file. */
+export function dataFileOf(bytes: Uint8Array): DataFile {
+  return { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
+}

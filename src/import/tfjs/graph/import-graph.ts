@@ -1,0 +1,190 @@
+// A graph model as a graph: the nodes that its outputs depend on are lowered in the order of their operands.
+
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import type { Extent, WrittenInput } from "#import/dimensions.js";
+import { namelessSymbol, rankLimit } from "#import/dimensions.js";
+import type { Imported, NamedValue } from "#import/finish.js";
+import { cleanName } from "#import/names.js";
+import { diagnosticOf, quote, refuse, Refusal } from "#import/refusal.js";
+import { addUnknown, unknownMessage } from "#import/unknown.js";
+import type { Value } from "#import/value.js";
+import type { Fields, Json } from "../fields.js";
+import { isText, objectOf } from "../fields.js";
+import { order } from "../order.js";
+import type { Start, State } from "../state.js";
+import type { Endpoint, NodeDef } from "./graph-def.js";
+import { dims, endpoint, readGraph } from "./graph-def.js";
+import { operators } from "./index.js";
+import { fieldsOf } from "../fields.js";
+
+/** Most messages about single nodes. */
+const messageLimit = 10;
+
+/** Operators that are read here: values from outside and from the file. */
+const sources: ReadonlySet<string> = new Set(["Placeholder", "Const"]);
+
+const advice: Readonly<Record<string, string>> = {
+  TopKV2: "do it in JavaScript after the run: cut the model before it",
+  NonMaxSuppressionV3: "boxes are better sorted out in JavaScript: cut the model before it",
+  NonMaxSuppressionV5: "boxes are better sorted out in JavaScript: cut the model before it",
+  While: "export the model with fixed shapes, so that loops are unrolled",
+  StatelessWhile: "export the model with fixed shapes, so that loops are unrolled",
+};
+
+/** Moves of values: a node of them names its result after itself. */
+const naming: ReadonlySet<string> = new Set(["Reshape", "Squeeze", "ExpandDims", "Transpose"]);
+
+/** Imports the topology of a graph model; `start` makes what is built with, once the inputs are known. */
+export function importGraph(whole: Fields, topology: Json, file: string, start: Start): Result<Imported> {
+  const nodes = readGraph(topology);
+  const signature = signatureOf(whole);
+  const outputs = outputsOf(nodes, signature);
+  const find = (name: string, reader: string): NodeDef =>
+    nodes.get(name) ?? refuse("bad-model", `${quote(reader)} reads ${quote(name)}, which no node makes`);
+  const reached = order(
+    outputs.map(({ node }) => find(node, "the model")),
+    {
+      key: ({ name }) => name,
+      needs: ({ name, inputs }) => inputs.map(({ node }) => find(node, name)),
+      cycle: ({ name }) => refuse("bad-model", `node ${quote(name)} needs its own result`),
+    },
+  );
+  const unknown = new Map<string, string[]>();
+  for (const { op, name } of reached)
+    if (!sources.has(op) && !Object.hasOwn(operators, op)) addUnknown(unknown, op, name);
+  if (unknown.size > 0)
+    return {
+      diagnostics: unknownMessage(unknown, { file, advice, help: "docs/tfjs.md lists what is known" }),
+    };
+  const inputs = [...nodes.values()].filter(({ op }) => op === "Placeholder");
+  return start(
+    inputs.map((node) => writtenInput(node, signature)),
+    (state, values) => {
+      const bound = new Map(inputs.map(({ name }, at) => [name, values[at]] as const));
+      return walk(state, reached, outputs, bound);
+    },
+  );
+}
+
+/** The signature stands in the file itself, or in the metadata that older converters write. */
+function signatureOf(whole: Fields): { readonly [key: string]: Json } | undefined {
+  const metadata = objectOf(whole.get("userDefinedMetadata"));
+  return objectOf(whole.get("signature")) ?? objectOf(metadata?.["signature"]);
+}
+
+/** The outputs of the signature; without one, the nodes that nobody reads. */
+function outputsOf(
+  nodes: ReadonlyMap<string, NodeDef>,
+  signature: { readonly [key: string]: Json } | undefined,
+): readonly Endpoint[] {
+  const named = Object.values(objectOf(signature?.["outputs"]) ?? {})
+    .map((output) => objectOf(output)?.["name"])
+    .filter(isText)
+    .map((name) => endpoint(name, "the signature"));
+  if (named.length > 0) return named;
+  const read = new Set([...nodes.values()].flatMap(({ inputs }) => inputs.map(({ node }) => node)));
+  const last = [...nodes.values()].filter(
+    ({ name, op }) => !read.has(name) && !sources.has(op) && op !== "NoOp",
+  );
+  if (last.length === 0) refuse("bad-model", "the model has no output");
+  return last.map(({ name }) => ({ node: name, result: 0 }));
+}
+
+function writtenInput(
+  { name, attributes }: NodeDef,
+  signature: { readonly [key: string]: Json } | undefined,
+): WrittenInput {
+  const type = attributes.type("dtype") ?? "DT_FLOAT";
+  if (type !== "DT_FLOAT" && type !== "DT_HALF")
+    refuse("unsupported-type", `input ${quote(name)} is ${quote(type)}; inputs are floats`);
+  const shape = attributes.shape("shape") ?? signedShape(name, signature);
+  if (!shape) return { name, extents: "has no shape, not even a number of axes" };
+  if (shape.length > rankLimit) return { name, extents: `has ${shape.length} axes` };
+  const extents: Extent[] = [];
+  for (const [axis, extent] of shape.entries()) {
+    if (extent < -1) return { name, extents: `has an extent of ${extent}` };
+    extents.push(extent > 0 ? { value: extent } : { symbol: namelessSymbol(name, axis) });
+  }
+  return { name, extents };
+}
+
+/** The shape that the signature says of an input. */
+function signedShape(
+  name: string,
+  signature: { readonly [key: string]: Json } | undefined,
+): readonly number[] | undefined {
+  for (const input of Object.values(objectOf(signature?.["inputs"]) ?? {})) {
+    const object = objectOf(input);
+    const own = object?.["name"];
+    if (!isText(own) || endpoint(own, "the signature").node !== name) continue;
+    const shape = objectOf(object?.["tensorShape"]);
+    if (!shape || shape["unknownRank"] === true) return undefined;
+    const wrong = (): never => refuse("bad-model", `the shape of input ${quote(name)} is none`);
+    return dims(fieldsOf(shape, "a shape"), wrong);
+  }
+  return undefined;
+}
+
+/** Lowers nodes in order; a node that is refused is noted, and what needs it left out. */
+function walk(
+  state: State,
+  nodes: readonly NodeDef[],
+  outputs: readonly Endpoint[],
+  bound: ReadonlyMap<string, Value | undefined>,
+): NamedValue[] | Diagnostic[] {
+  const { build, file } = state;
+  const diagnostics: Diagnostic[] = [];
+  const values = new Map<string, readonly Value[]>();
+  for (const node of nodes) {
+    const own = bound.get(node.name);
+    if (own) {
+      values.set(node.name, [own]);
+      continue;
+    }
+    if (node.inputs.some((input) => !values.has(input.node))) continue;
+    const inputs = node.inputs.map(
+      (input) =>
+        values.get(input.node)?.[input.result] ??
+        refuse("bad-model", `${quote(node.name)} reads result ${input.result} of ${quote(input.node)}`),
+    );
+    try {
+      build.at(nodeName(node), naming.has(node.op));
+      const result =
+        node.op === "Const"
+          ? constant(state, node)
+          : operators[node.op]?.(
+              {
+                ...node.attributes,
+                op: node.op,
+                inputs,
+                input: (at) =>
+                  inputs[at] ?? refuse("bad-model", `operand ${at + 1} of ${node.op} is missing`),
+              },
+              state,
+            );
+      if (result) values.set(node.name, "ref" in result ? [result] : result);
+    } catch (cause) {
+      if (!(cause instanceof Refusal)) throw cause;
+      const place = `${file}: node ${quote(node.name)}, ${quote(node.op)}`;
+      if (diagnostics.length < messageLimit) diagnostics.push(diagnosticOf(cause, place));
+    }
+  }
+  if (diagnostics.length > 0) return diagnostics;
+  return outputs.map(({ node, result }) => ({
+    name: result === 0 ? node : `${node}_${result}`,
+    value: values.get(node)?.[result] ?? refuse("bad-model", `${quote(node)} has no result ${result}`),
+  }));
+}
+
+/** The node's path without what the converter calls every function; a long one by its end. */
+function nodeName({ name, op }: NodeDef): string {
+  const parts = name.split("/").filter((part) => !/^(Stateful)?PartitionedCall(_\d+)?$/.test(part));
+  return (
+    cleanName(parts.join("/")) ?? cleanName(parts.slice(-3).join("/")) ?? op.replace(/^_/, "").toLowerCase()
+  );
+}
+
+/** A constant is a weight of its name. */
+function constant({ weights }: State, { name }: NodeDef): Value {
+  return weights.get(name) ?? refuse("missing-data", `the manifest of the weights has no ${quote(name)}`);
+}

@@ -1,0 +1,9 @@
+// All TensorFlow operators that are imported.
+
+import { elementwise } from "./elementwise.js";
+import { moves } from "./moves.js";
+import type { OperatorTable } from "./operator.js";
+import { products } from "./products.js";
+import { windows } from "./windows.js";
+
+export const operators: OperatorTable = { ...elementwise, ...windows, ...products, ...moves };

@@ -1,0 +1,304 @@
+// Operators on shapes, and those that move values: slices, pads, concatenations, transposes.
+
+import { elements } from "#ir/type.js";
+import type { Lowering } from "#import/lowering.js";
+import { axisOf, intsValue, numberOf, numbersOf, ordered, valueOf } from "#import/lowering.js";
+import { expanded, joined, picked, repeated, sliced } from "#import/parts.js";
+import { refuse, unsupported } from "#import/refusal.js";
+import { reshaped, transposed } from "#import/reshape.js";
+import type { Value } from "#import/value.js";
+import { natural, permuted } from "#ir/axis-order.js";
+import { smallLimit } from "#import/builder.js";
+import type { GraphNode, OperatorTable } from "./operator.js";
+
+function reshape(node: GraphNode, ctx: Lowering): Value {
+  const x = node.input(0);
+  const wanted = [...numbersOf(node.input(1), "the shape of Reshape")];
+  const open = wanted.indexOf(-1);
+  if (open >= 0) wanted[open] = elements(x.shape) / elements(wanted.filter((_, axis) => axis !== open));
+  return reshaped(ctx, x, wanted);
+}
+
+function squeeze(node: GraphNode, ctx: Lowering): Value {
+  const x = node.input(0);
+  const given = [...node.ints("squeeze_dims"), ...node.ints("axis")];
+  const axes =
+    given.length > 0
+      ? given.map((axis) => axisOf(axis, x.shape.length))
+      : natural(x.shape.length).filter((axis) => x.shape[axis] === 1);
+  const shape = x.shape.filter((_, axis) => !axes.includes(axis));
+  return reshaped(ctx, x, shape);
+}
+
+function expandDims(node: GraphNode, ctx: Lowering): Value {
+  const x = node.input(0);
+  const axis = axisOf(numberOf(node.input(1), "the axis of ExpandDims"), x.shape.length + 1);
+  return reshaped(ctx, x, x.shape.toSpliced(axis, 0, 1));
+}
+
+function transpose(node: GraphNode, ctx: Lowering): Value {
+  const x = node.input(0);
+  const perm = numbersOf(node.input(1), "the axes of Transpose");
+  if (perm.length !== x.shape.length || perm.toSorted((a, b) => a - b).some((axis, at) => axis !== at))
+    refuse("bad-model", `[${perm.join(", ")}] is no permutation of ${x.shape.length} axes`);
+  return transposed(ctx, x, perm);
+}
+
+function pad(mode: (node: GraphNode) => string): (node: GraphNode, ctx: Lowering) => Value {
+  return (node, ctx) => {
+    const x = node.input(0);
+    const rank = x.shape.length;
+    const numbers = numbersOf(node.input(1), `the paddings of ${node.op}`);
+    if (numbers.length !== 2 * rank || !numbers.every((one) => Number.isInteger(one) && one >= 0))
+      refuse("bad-model", `paddings of [${numbers.join(", ")}] for ${rank} axes`);
+    if (numbers.every((one) => one === 0)) return x;
+    const before = natural(rank).map((axis) => numbers[2 * axis] ?? 0);
+    const after = natural(rank).map((axis) => numbers[2 * axis + 1] ?? 0);
+    const how = mode(node);
+    if (how === "SYMMETRIC") return mirrored(ctx, x, before, after);
+    if (how !== "constant" && how !== "REFLECT") unsupported(`MirrorPad with mode \`${how.slice(0, 20)}\``);
+    const value = node.op === "PadV2" ? numberOf(node.input(2), "the value of PadV2") : 0;
+    const ref = ctx.build.emit("pad", [x.ref], {
+      before: permuted(before, x.order),
+      after: permuted(after, x.order),
+      mode: how.toLowerCase(),
+      value,
+    });
+    return ordered(ctx, ref, x.order, x.type);
+  };
+}
+
+/** The border is mirrored with the outermost element. */
+function mirrored(ctx: Lowering, x: Value, before: readonly number[], after: readonly number[]): Value {
+  let result = x;
+  for (const [axis, extent] of x.shape.entries()) {
+    const [less, more] = [before[axis] ?? 0, after[axis] ?? 0];
+    if (less > extent || more > extent) refuse("bad-model", `a mirror of ${less} and ${more} of ${extent}`);
+    if (less === 0 && more === 0) continue;
+    const places = [
+      ...natural(less).map((at) => less - 1 - at),
+      ...natural(extent),
+      ...natural(more).map((at) => extent - 1 - at),
+    ];
+    result = picked(ctx, result, axis, places);
+  }
+  return result;
+}
+
+function concat(node: GraphNode, ctx: Lowering): Value {
+  const values = node.inputs.slice(0, -1);
+  const rank = values[0]?.shape.length ?? 0;
+  if (values.some(({ shape }) => shape.length !== rank))
+    refuse("shape-mismatch", "a concatenation of values of different rank");
+  return joined(ctx, values, axisOf(numberOf(node.input(values.length), "the axis of ConcatV2"), rank));
+}
+
+function slice(node: GraphNode, ctx: Lowering): Value {
+  let x = node.input(0);
+  const begins = numbersOf(node.input(1), "the begin of Slice");
+  const sizes = numbersOf(node.input(2), "the size of Slice");
+  if (begins.length !== x.shape.length || sizes.length !== x.shape.length)
+    refuse("bad-model", `Slice of ${x.shape.length} axes by ${begins.length} and ${sizes.length} numbers`);
+  for (const [axis, begin] of begins.entries()) {
+    const extent = x.shape[axis] ?? 1;
+    const size = sizes[axis] === -1 ? extent - begin : (sizes[axis] ?? 0);
+    if (begin < 0 || size < 0 || begin + size > extent)
+      refuse("bad-model", `Slice takes ${size} from ${begin} on of ${extent}`);
+    if (size === 0 && x.ref.kind !== "constant") unsupported("a slice that holds nothing");
+    x = sliced(ctx, x, axis, begin, size);
+  }
+  return x;
+}
+
+/** NumPy's x[begin:end:stride, …], with what begin and end leave out, added and dropped axes as bits of masks. */
+function stridedSlice(node: GraphNode, ctx: Lowering): Value {
+  let x = node.input(0);
+  const [begins, ends, strides] = [1, 2, 3].map((at) =>
+    numbersOf(node.input(at), "the places of StridedSlice"),
+  );
+  const bit = (mask: string, at: number): boolean => ((node.int(mask, 0) >> at) & 1) === 1;
+  const count = begins?.length ?? 0;
+  if (count > 32 || ends?.length !== count || strides?.length !== count)
+    refuse("bad-model", "begin, end and strides of StridedSlice differ in number");
+  const specs = natural(count);
+  const added = specs.filter((at) => bit("new_axis_mask", at) && !bit("ellipsis_mask", at));
+  const rest =
+    x.shape.length - (count - added.length - specs.filter((at) => bit("ellipsis_mask", at)).length);
+  const shape: number[] = [];
+  let axis = 0;
+  for (const at of specs) {
+    if (bit("ellipsis_mask", at)) {
+      for (let more = 0; more < rest; more += 1) shape.push(x.shape[axis++] ?? 1);
+      continue;
+    }
+    if (bit("new_axis_mask", at)) {
+      shape.push(1);
+      continue;
+    }
+    const extent = x.shape[axis] ?? refuse("bad-model", "StridedSlice of more axes than there are");
+    const [begin = 0, end = 0, step = 1] = [begins?.[at], ends[at], strides[at]];
+    const isOne = bit("shrink_axis_mask", at);
+    if (step === 0) refuse("bad-model", "a stride of 0");
+    const clamp = (place: number): number => {
+      const from = place < 0 ? place + extent : place;
+      return step > 0 ? Math.min(Math.max(from, 0), extent) : Math.min(Math.max(from, -1), extent - 1);
+    };
+    const from = isOne || !bit("begin_mask", at) ? clamp(begin) : step > 0 ? 0 : extent - 1;
+    const to = bit("end_mask", at) ? (step > 0 ? extent : -1) : clamp(end);
+    const size = isOne ? 1 : Math.max(0, Math.ceil((to - from) / step));
+    if (from + (size - 1) * step >= extent || from < 0) {
+      if (size > 0) refuse("bad-model", `StridedSlice takes element ${begin} of ${extent}`);
+    }
+    if (size === 0 && x.ref.kind !== "constant") unsupported("a slice that holds nothing");
+    if (size > smallLimit && step < 0) unsupported(`a slice of ${size} elements in reverse`);
+    x =
+      step > 0 || size <= 1
+        ? sliced(ctx, x, axis, size === 0 ? 0 : from, size, size <= 1 ? 1 : step)
+        : picked(
+            ctx,
+            x,
+            axis,
+            natural(size).map((k) => from + k * step),
+          );
+    if (!isOne) shape.push(size);
+    axis += 1;
+  }
+  const wanted = [...shape, ...x.shape.slice(axis)];
+  const isSame = wanted.length === x.shape.length && wanted.every((extent, at) => extent === x.shape[at]);
+  return isSame ? x : reshaped(ctx, x, wanted);
+}
+
+function parts(ctx: Lowering, x: Value, axis: number, sizes: readonly number[]): Value[] {
+  if (sizes.reduce((sum, size) => sum + size, 0) !== x.shape[axis] || sizes.some((size) => !(size >= 1)))
+    refuse("shape-mismatch", `[${sizes.join(", ")}] does not split the ${x.shape[axis]} of axis ${axis}`);
+  let begin = 0;
+  return sizes.map((size) => {
+    const part = sliced(ctx, x, axis, begin, size);
+    begin += size;
+    return part;
+  });
+}
+
+/** Most parts that a value is split into. */
+const partLimit = 4096;
+
+function split(node: GraphNode, ctx: Lowering): Value[] {
+  const x = node.input(1);
+  const axis = axisOf(numberOf(node.input(0), "the axis of Split"), x.shape.length);
+  const count = node.int("num_split");
+  if (!(count >= 1 && count <= partLimit)) refuse("bad-model", `Split into ${count} parts`);
+  return parts(ctx, x, axis, new Array<number>(count).fill((x.shape[axis] ?? 1) / count));
+}
+
+function splitV(node: GraphNode, ctx: Lowering): Value[] {
+  const x = node.input(0);
+  const sizes = [...numbersOf(node.input(1), "the sizes of SplitV")];
+  const axis = axisOf(numberOf(node.input(2), "the axis of SplitV"), x.shape.length);
+  if (sizes.length > partLimit) refuse("bad-model", `SplitV into ${sizes.length} parts`);
+  const open = sizes.indexOf(-1);
+  if (open >= 0) sizes[open] = (x.shape[axis] ?? 1) - sizes.reduce((sum, size) => sum + size, 1);
+  return parts(ctx, x, axis, sizes);
+}
+
+function pack({ inputs, int }: GraphNode, ctx: Lowering): Value {
+  const rank = (inputs[0]?.shape.length ?? 0) + 1;
+  const axis = axisOf(int("axis", 0), rank);
+  const shaped = inputs.map((value) => {
+    if (value.shape.length + 1 !== rank) refuse("shape-mismatch", "Pack of values of different rank");
+    return reshaped(ctx, value, value.shape.toSpliced(axis, 0, 1));
+  });
+  return joined(ctx, shaped, axis);
+}
+
+function unpack(node: GraphNode, ctx: Lowering): Value[] {
+  const x = node.input(0);
+  const axis = axisOf(node.int("axis", 0), x.shape.length);
+  const extent = x.shape[axis] ?? 1;
+  if (extent > partLimit) refuse("bad-model", `Unpack into ${extent} parts`);
+  const shape = x.shape.toSpliced(axis, 1);
+  return parts(ctx, x, axis, new Array<number>(extent).fill(1)).map((part) => reshaped(ctx, part, shape));
+}
+
+function gather(node: GraphNode, ctx: Lowering): Value {
+  const [x, indices] = [node.input(0), node.input(1)];
+  const axis = axisOf(node.inputs[2] ? numberOf(node.input(2), "the axis of GatherV2") : 0, x.shape.length);
+  const extent = x.shape[axis] ?? 1;
+  const places = numbersOf(indices, `the indices of ${node.op}`);
+  if (node.int("batch_dims", 0) !== 0) unsupported("GatherV2 with batch_dims");
+  if (!places.every((place) => Number.isInteger(place) && place >= 0 && place < extent))
+    refuse("bad-model", `indices of ${node.op} lie outside the ${extent} elements`);
+  const found = picked(ctx, x, axis, places);
+  const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
+  return indices.shape.length === 1 ? found : reshaped(ctx, found, shape);
+}
+
+function tile(node: GraphNode, ctx: Lowering): Value {
+  const x = node.input(0);
+  const counts = numbersOf(node.input(1), "the multiples of Tile");
+  if (counts.length !== x.shape.length || !counts.every((count) => Number.isInteger(count) && count >= 1))
+    refuse("bad-model", `[${x.shape.join(", ")}] cannot be repeated [${counts.join(", ")}] times`);
+  let result = x;
+  for (const [axis, count] of counts.entries()) if (count > 1) result = repeated(ctx, result, axis, count);
+  return result;
+}
+
+function fill(node: GraphNode, ctx: Lowering): Value {
+  const shape = numbersOf(node.input(0), "the shape of Fill");
+  const value = node.input(1);
+  return filled(ctx, shape, numberOf(value, "the value of Fill"), value.type);
+}
+
+function filled(ctx: Lowering, shape: readonly number[], value: number, type: Value["type"]): Value {
+  const count = elements(shape);
+  if (!shape.every((extent) => Number.isInteger(extent) && extent >= 0) || !(count <= smallLimit))
+    unsupported(`a constant of [${shape.join(", ")}]`);
+  return valueOf(ctx.build.literal(new Float64Array(count).fill(value), shape), type);
+}
+
+function range(node: GraphNode, ctx: Lowering): Value {
+  const [start = 0, limit = 0, step = 1] = [0, 1, 2].map((at) =>
+    numberOf(node.input(at), "an operand of Range"),
+  );
+  const count = Math.max(0, Math.ceil((limit - start) / step));
+  if (!(count <= smallLimit)) refuse("bad-model", `Range makes ${count} numbers`);
+  const numbers = natural(count).map((at) => start + at * step);
+  return valueOf(ctx.build.literal(numbers, [count]), node.input(0).type);
+}
+
+const same = (node: GraphNode): Value => node.input(0);
+
+export const moves: OperatorTable = {
+  Identity: same,
+  StopGradient: same,
+  PreventGradient: same,
+  Snapshot: same,
+  EnsureShape: same,
+  PlaceholderWithDefault: same,
+  IdentityN: ({ inputs }) => inputs,
+  Reshape: reshape,
+  Squeeze: squeeze,
+  ExpandDims: expandDims,
+  Transpose: transpose,
+  Pad: pad(() => "constant"),
+  PadV2: pad(() => "constant"),
+  MirrorPad: pad((node) => node.text("mode", "REFLECT")),
+  ConcatV2: concat,
+  Slice: slice,
+  StridedSlice: stridedSlice,
+  Split: split,
+  SplitV: splitV,
+  Pack: pack,
+  Unpack: unpack,
+  Gather: gather,
+  GatherV2: gather,
+  Tile: tile,
+  BroadcastTo: (node, ctx) =>
+    expanded(ctx, node.input(0), numbersOf(node.input(1), "the shape of BroadcastTo")),
+  Shape: (node, ctx) => intsValue(ctx, node.input(0).shape),
+  Size: (node, ctx) => intsValue(ctx, [elements(node.input(0).shape)], []),
+  Rank: (node, ctx) => intsValue(ctx, [node.input(0).shape.length], []),
+  Fill: fill,
+  ZerosLike: (node, ctx) => filled(ctx, node.input(0).shape, 0, node.input(0).type),
+  OnesLike: (node, ctx) => filled(ctx, node.input(0).shape, 1, node.input(0).type),
+  Range: range,
+};

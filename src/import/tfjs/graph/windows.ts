@@ -1,0 +1,184 @@
+// Operators with windows over images, alone and fused with a bias and an activation.
+
+import { combine } from "#import/broadcast.js";
+import type { Lowering } from "#import/lowering.js";
+import { map, numbersOf, ordered, weightOf } from "#import/lowering.js";
+import { refuse, unsupported } from "#import/refusal.js";
+import { reshaped } from "#import/reshape.js";
+import type { Ref, Value } from "#import/value.js";
+import { channelsLast, natural } from "#ir/axis-order.js";
+import type { Window } from "../image.js";
+import {
+  convolution,
+  depthToSpace,
+  depthwise,
+  pool,
+  resized,
+  spaceToDepth,
+  transposedConvolution,
+  withImage,
+} from "../image.js";
+import type { GraphNode, OperatorImport, OperatorTable } from "./operator.js";
+import { isChannelsFirst, spatial } from "./operator.js";
+import { product } from "./products.js";
+
+function windowOf(node: GraphNode): Window {
+  const padding = node.text("padding", "VALID");
+  const stride = spatial(node, "strides");
+  const dilation = spatial(node, "dilations");
+  if (padding !== "EXPLICIT") return { stride, dilation, padding };
+  const all = node.ints("explicit_paddings");
+  const first = isChannelsFirst(node) ? 4 : 2;
+  if (all.length !== 8) refuse("bad-model", `\`explicit_paddings\` has ${all.length} numbers instead of 8`);
+  return { stride, dilation, padding: all.slice(first, first + 4) };
+}
+
+type Convolve = (ctx: Lowering, x: Value, kernel: Ref, bias: readonly Ref[], window: Window) => Value;
+
+/** A convolution, and what is fused with it: a bias goes into it, an activation follows. */
+function conv(convolve: Convolve): OperatorImport {
+  return (node, ctx) => {
+    const [x, w] = [node.input(0), node.input(1)];
+    const kernel = weightOf(w, `the kernel of ${node.op}`);
+    const { bias, finish } = fused(node, ctx);
+    const ref = bias ? [weightOf(bias, `the bias of ${node.op}`)] : [];
+    const result = withImage(ctx, x, isChannelsFirst(node), (image) =>
+      convolve(ctx, image, kernel, ref, windowOf(node)),
+    );
+    return finish(result);
+  };
+}
+
+/** The bias of a fused node, and its activation. Operands beyond the first two belong to them in order. */
+export function fused(
+  node: GraphNode,
+  ctx: Lowering,
+): { bias: Value | undefined; finish: (result: Value) => Value } {
+  const names = node.texts("fused_ops");
+  let at = 2;
+  let bias: Value | undefined;
+  let finish = (result: Value): Value => result;
+  for (const [place, name] of names.entries()) {
+    if (name === "BiasAdd" && place === 0) {
+      bias = node.input(at);
+      at += 1;
+    } else if (name === "Prelu") {
+      const slope = node.input(at);
+      at += 1;
+      finish = chain(finish, (x) => combine(ctx, "prelu", [x, slope]));
+    } else if (name === "LeakyRelu") {
+      const alpha = node.float("leakyrelu_alpha", 0.2);
+      finish = chain(finish, (x) => map(ctx, "leaky_relu", x, { alpha }));
+    } else if (Object.hasOwn(following, name)) {
+      const op = following[name] ?? "relu";
+      finish = chain(finish, (x) => map(ctx, op, x));
+    } else unsupported(`${node.op} fused with ${names.map((one) => one.slice(0, 30)).join(", ")}`);
+  }
+  return { bias, finish };
+}
+
+const chain =
+  (first: (x: Value) => Value, second: (x: Value) => Value): ((x: Value) => Value) =>
+  (x) =>
+    second(first(x));
+
+const following: Readonly<Record<string, "relu" | "relu6" | "elu" | "sigmoid" | "tanh">> = {
+  Relu: "relu",
+  Relu6: "relu6",
+  Elu: "elu",
+  Sigmoid: "sigmoid",
+  Tanh: "tanh",
+};
+
+function fusedMatMul(node: GraphNode, ctx: Lowering): Value {
+  const { bias, finish } = fused(node, ctx);
+  return finish(product(node, ctx, bias));
+}
+
+/** The gradient of a convolution is the transposed one: [size, kernel, x]. */
+function conv2dBackpropInput(node: GraphNode, ctx: Lowering): Value {
+  const sizes = numbersOf(node.input(0), `the size of ${node.op}`);
+  const kernel = weightOf(node.input(1), `the kernel of ${node.op}`);
+  const { stride, dilation = [1, 1], padding } = windowOf(node);
+  if (sizes.length !== 4 && sizes.length !== 2) refuse("bad-model", `the size [${sizes.join(", ")}]`);
+  const isFirst = isChannelsFirst(node);
+  const size = sizes.length === 2 ? sizes : isFirst ? sizes.slice(2) : sizes.slice(1, 3);
+  if (typeof padding !== "string") unsupported(`${node.op} with explicit padding`);
+  return withImage(ctx, node.input(2), isFirst, (x) => {
+    for (const axis of [0, 1]) {
+      const [extent, step, wanted] = [x.shape[axis + 1] ?? 1, stride[axis] ?? 1, size[axis] ?? 0];
+      const reach = ((kernel.shape[axis] ?? 1) - 1) * (dilation[axis] ?? 1) + 1;
+      const back = padding === "SAME" ? Math.ceil(wanted / step) : Math.floor((wanted - reach) / step) + 1;
+      if (back !== extent)
+        refuse("shape-mismatch", `[${size.join(", ")}] does not lead to the ${extent} of axis ${axis + 1}`);
+    }
+    return transposedConvolution(ctx, x, kernel, [], { stride, dilation, size });
+  });
+}
+
+function pool2d(op: "max_pool" | "avg_pool"): OperatorImport {
+  return (node, ctx) =>
+    withImage(ctx, node.input(0), isChannelsFirst(node), (x) =>
+      pool(ctx, op, x, spatial(node, "ksize"), windowOf(node)),
+    );
+}
+
+function batchNorm(node: GraphNode, ctx: Lowering): Value {
+  const x = node.input(0);
+  const statistics = ["scale", "offset", "mean", "variance"].map((name, at) =>
+    weightOf(node.input(at + 1), `the ${name} of ${node.op}`),
+  );
+  if (statistics.some(({ shape }) => shape.includes(0))) unsupported(`${node.op} in training mode`);
+  const order = isChannelsFirst(node) ? channelsLast(x.shape.length) : natural(x.shape.length);
+  const attributes = { epsilon: node.float("epsilon", 1e-4) };
+  const ref = ctx.build.emit("batch_norm", [ctx.build.arranged(x, order), ...statistics], attributes);
+  return ordered(ctx, ref, order, x.type);
+}
+
+function biasAdd(node: GraphNode, ctx: Lowering): Value {
+  const [x, bias] = [node.input(0), node.input(1)];
+  if (!isChannelsFirst(node)) return combine(ctx, "add", [x, bias]);
+  const lead = new Array<number>(Math.max(0, x.shape.length - 2)).fill(1);
+  return combine(ctx, "add", [x, reshaped(ctx, bias, [...bias.shape, ...lead])]);
+}
+
+function resize(method: "nearest" | "bilinear"): OperatorImport {
+  return (node, ctx) => {
+    const size = numbersOf(node.input(1), `the size of ${node.op}`);
+    if (size.length !== 2) refuse("bad-model", `a size of ${size.length} numbers`);
+    return withImage(ctx, node.input(0), false, (x) =>
+      resized(ctx, x, size, {
+        method,
+        isCornerAligned: node.flag("align_corners", false),
+        isHalfPixel: node.flag("half_pixel_centers", false),
+      }),
+    );
+  };
+}
+
+function blocks(move: typeof depthToSpace): OperatorImport {
+  return (node, ctx) => {
+    if (isChannelsFirst(node)) unsupported(`${node.op} with channels first`);
+    return withImage(ctx, node.input(0), false, (x) => move(ctx, x, node.int("block_size")));
+  };
+}
+
+export const windows: OperatorTable = {
+  Conv2D: conv(convolution),
+  _FusedConv2D: conv(convolution),
+  DepthwiseConv2d: conv(depthwise),
+  DepthwiseConv2dNative: conv(depthwise),
+  FusedDepthwiseConv2dNative: conv(depthwise),
+  Conv2DBackpropInput: conv2dBackpropInput,
+  _FusedMatMul: fusedMatMul,
+  MaxPool: pool2d("max_pool"),
+  AvgPool: pool2d("avg_pool"),
+  FusedBatchNorm: batchNorm,
+  FusedBatchNormV2: batchNorm,
+  FusedBatchNormV3: batchNorm,
+  BiasAdd: biasAdd,
+  ResizeBilinear: resize("bilinear"),
+  ResizeNearestNeighbor: resize("nearest"),
+  DepthToSpace: blocks(depthToSpace),
+  SpaceToDepth: blocks(spaceToDepth),
+};

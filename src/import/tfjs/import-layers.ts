@@ -1,0 +1,195 @@
+// A layers model as a graph: the calls that its outputs depend on are lowered in the order of their operands.
+
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import type { Extent, WrittenInput } from "#import/dimensions.js";
+import { namelessSymbol, rankLimit } from "#import/dimensions.js";
+import type { Imported, NamedValue } from "#import/finish.js";
+import { cleanName } from "#import/names.js";
+import { diagnosticOf, quote, refuse, Refusal } from "#import/refusal.js";
+import { addUnknown, unknownMessage } from "#import/unknown.js";
+import type { Value } from "#import/value.js";
+import { activations } from "./activations.js";
+import type { Json } from "./fields.js";
+import { fieldsOf, isInt, listOf } from "./fields.js";
+import { layers as known } from "./layers/index.js";
+import { activationName } from "./layers/layer.js";
+import { order } from "./order.js";
+import type { Start, State } from "./state.js";
+import type { Layer, Model, TensorId } from "./topology.js";
+import { isModel, readModel, shapeOf } from "./topology.js";
+
+/** Most calls of layers, models inside of models counted each time. */
+const callLimit = 100_000;
+
+/** Most messages about single layers. */
+const messageLimit = 10;
+
+const advice: Readonly<Record<string, string>> = {
+  LSTM: "recurrent layers are not known; cut the model before it",
+  GRU: "recurrent layers are not known; cut the model before it",
+  SimpleRNN: "recurrent layers are not known; cut the model before it",
+  Bidirectional: "recurrent layers are not known; cut the model before it",
+  Lambda: "the file does not say what it computes: write it in known layers, or convert to a graph model",
+  Embedding: "indices are no floats: look them up in JavaScript, and cut the model after it",
+};
+
+/** Imports the topology of a layers model; `start` makes what is built with, once the inputs are known. */
+export function importLayers(topology: Json, file: string, start: Start): Result<Imported> {
+  let model: Model;
+  try {
+    const whole = fieldsOf(topology, "the topology");
+    const written = whole.has("model_config") ? whole.fields("model_config") : whole;
+    const kind = written.text("class_name");
+    if (!isModel(kind))
+      refuse("bad-model", `the model is a ${quote(kind)}`, "Sequential and Functional models are known");
+    model = readModel(kind, written.get("config"));
+  } catch (cause) {
+    return { diagnostics: [diagnosticOf(cause, file)] };
+  }
+  const unknown = new Map<string, string[]>();
+  findUnknown(model, unknown);
+  if (unknown.size > 0)
+    return {
+      diagnostics: unknownMessage(unknown, { file, advice, help: "docs/tfjs.md lists what is known" }),
+    };
+  return start(
+    model.inputs.map((id) => writtenInput(model, id)),
+    (state, inputs) => results(state, model, inputs),
+  );
+}
+
+/** Collects layers of unknown classes, and activations of unknown names. */
+function findUnknown(model: Model, found: Map<string, string[]>): void {
+  const add = (what: string, name: string): void => {
+    addUnknown(found, what, name);
+  };
+  for (const { name, kind, config, model: inner } of model.layers.values()) {
+    if (inner) findUnknown(inner, found);
+    else if (kind !== "InputLayer" && !Object.hasOwn(known, kind)) add(kind, name);
+    else {
+      const activation = activationName(config.get("activation"));
+      if (activation !== undefined && !Object.hasOwn(activations, activation))
+        add(`activation ${activation}`, name);
+    }
+  }
+}
+
+function writtenInput(model: Model, { layer: name }: TensorId): WrittenInput {
+  const layer = model.layers.get(name);
+  if (layer?.kind !== "InputLayer") return { name, extents: "is no InputLayer of the model" };
+  const shape = listOf(shapeOf(layer));
+  if (!shape) return { name, extents: "has no shape, not even a number of axes" };
+  if (shape.length > rankLimit) return { name, extents: `has ${shape.length} axes` };
+  const extents: Extent[] = [];
+  for (const [axis, extent] of shape.entries()) {
+    if (extent === null || extent === -1) extents.push({ symbol: namelessSymbol(name, axis) });
+    else if (isInt(extent) && extent > 0) extents.push({ value: extent });
+    else return { name, extents: `has an extent of ${JSON.stringify(extent).slice(0, 20)}` };
+  }
+  return { name, extents };
+}
+
+/** The outputs of the model, named by their layers. */
+function results(state: State, model: Model, inputs: readonly Value[]): NamedValue[] | Diagnostic[] {
+  const run: Run = { state, diagnostics: [], calls: 0 };
+  const values = callModel(run, model, inputs, []);
+  if (run.diagnostics.length > 0) return run.diagnostics;
+  const seen = new Map<string, number>();
+  return model.outputs.map(({ layer }, at) => {
+    const count = seen.get(layer) ?? 0;
+    seen.set(layer, count + 1);
+    const value = values[at];
+    if (!value) return refuse("bad-model", `output ${quote(layer)} is made by no layer`);
+    return { name: count === 0 ? layer : `${layer}_${count}`, value };
+  });
+}
+
+interface Run {
+  readonly state: State;
+  readonly diagnostics: Diagnostic[];
+  calls: number;
+}
+
+/** The results of a model for its operands; one that was refused, or that needs what was refused, is undefined. */
+function callModel(
+  run: Run,
+  model: Model,
+  inputs: readonly (Value | undefined)[],
+  path: readonly string[],
+): (Value | undefined)[] {
+  const key = ({ layer, call }: TensorId): string => `${call} ${layer}`;
+  const values = new Map<string, readonly (Value | undefined)[]>();
+  for (const [at, id] of model.inputs.entries()) values.set(key(id), [inputs[at]]);
+  const layerOf = (id: TensorId): Layer =>
+    model.layers.get(id.layer) ?? refuse("bad-model", `there is no layer ${quote(id.layer)}`);
+  const operandsOf = (id: TensorId): readonly TensorId[] => {
+    const { calls, firstCall } = layerOf(id);
+    return (
+      calls[id.call - firstCall] ?? refuse("bad-model", `layer ${quote(id.layer)} has no call ${id.call}`)
+    );
+  };
+  const calls = order(model.outputs, {
+    key,
+    needs: (id) => (values.has(key(id)) ? [] : operandsOf(id)),
+    cycle: (id) => refuse("bad-model", `layer ${quote(id.layer)} needs its own result`),
+  });
+  const valueOf = (id: TensorId): Value | undefined => {
+    const own = values.get(key(id)) ?? [];
+    if (id.result < 0 || id.result >= own.length)
+      refuse("bad-model", `layer ${quote(id.layer)} has no result ${id.result}`);
+    return own[id.result];
+  };
+  for (const id of calls) {
+    if (values.has(key(id))) continue;
+    run.calls += 1;
+    if (run.calls > callLimit) refuse("too-large", `the model calls layers more than ${callLimit} times`);
+    values.set(key(id), callLayer(run, layerOf(id), operandsOf(id).map(valueOf), path));
+  }
+  return model.outputs.map(valueOf);
+}
+
+function callLayer(
+  run: Run,
+  layer: Layer,
+  inputs: readonly (Value | undefined)[],
+  path: readonly string[],
+): readonly (Value | undefined)[] {
+  const { name, kind, config, model } = layer;
+  if (model) {
+    if (inputs.length !== model.inputs.length)
+      refuse("bad-model", `model ${quote(name)} takes ${model.inputs.length} values, not ${inputs.length}`);
+    return callModel(run, model, inputs, [...path, name]);
+  }
+  const given = inputs.filter((value) => value !== undefined);
+  if (given.length < inputs.length) return [undefined];
+  const { build, weights, file } = run.state;
+  const weight = (own: string): Value | undefined => weights.find(name, own);
+  try {
+    build.at(
+      cleanName([...path, name].join("/")) ?? kind.toLowerCase(),
+      kind === "Reshape" || kind === "Permute",
+    );
+    const result = known[kind]?.(
+      {
+        kind,
+        config,
+        inputs: given,
+        x: () =>
+          given.length === 1 && given[0]
+            ? given[0]
+            : refuse("bad-model", `${kind} takes one value, not ${given.length}`),
+        optional: weight,
+        weight: (own) =>
+          weight(own) ??
+          refuse("missing-data", `the manifest of the weights has no ${quote(`${name}/${own}`)}`),
+      },
+      run.state,
+    );
+    return [result ?? refuse("bad-model", `layer ${quote(name)} is an input that the model does not name`)];
+  } catch (cause) {
+    if (!(cause instanceof Refusal) || cause.code === "too-large") throw cause;
+    if (run.diagnostics.length < messageLimit)
+      run.diagnostics.push(diagnosticOf(cause, `${file}: layer ${quote(name)}, ${quote(kind)}`));
+    return [undefined];
+  }
+}

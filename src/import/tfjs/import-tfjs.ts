@@ -1,0 +1,102 @@
+// Importing TensorFlow.js: the text of a model.json becomes a graph and a store whose entries are parts of its shards.
+
+import { expectArgument } from "#diagnostic/argument.js";
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
+import { createBuilder } from "#import/builder.js";
+import type { OpenData } from "#import/data-file.js";
+import { inputShapes } from "#import/dimensions.js";
+import type { Imported, NamedValue } from "#import/finish.js";
+import { finish } from "#import/finish.js";
+import { valueOf } from "#import/lowering.js";
+import { cleanName, createNames } from "#import/names.js";
+import { diagnosticOf, quote, refuse } from "#import/refusal.js";
+import { createWeightStore } from "#weights/store.js";
+import type { Fields, Json } from "./fields.js";
+import { fieldsOf } from "./fields.js";
+import { importGraph } from "./graph/import-graph.js";
+import { importLayers } from "./import-layers.js";
+import type { Start } from "./state.js";
+import { weightsOf } from "./state.js";
+import { manifestTensors } from "./weights.js";
+
+export interface TfjsOptions {
+  /** The model's name in messages, of its graph, and of its weights' source. */
+  readonly file?: string;
+  /** Values of symbolic dimensions. */
+  readonly dims?: ReadonlyMap<string, number>;
+  /** Opens the shards that the manifest names. Without it, a model with weights is an error. */
+  readonly openData?: OpenData;
+}
+
+/** Longest text that is read, in bytes. Weights lie in other files. */
+const textLimit = 16 * 2 ** 20;
+
+/**
+ * The graph of a TensorFlow.js model, a layers model or a graph model, or everything that is wrong with it. `model` is the
+ * text of its model.json. Inputs and outputs are as the model has them. Weights are read when they are asked for.
+ */
+export function importTfjs(model: Uint8Array | string, options: TfjsOptions = {}): Result<Imported> {
+  const isModel = typeof model === "string" || model instanceof Uint8Array;
+  expectArgument("importTfjs", "the text of a model.json", model, isModel);
+  const file = options.file ?? "model.json";
+  const read = readJson(model, file);
+  if (read.value === undefined) return { diagnostics: read.diagnostics };
+  try {
+    return importModel(fieldsOf(read.value, "the file"), file, options);
+  } catch (cause) {
+    return { diagnostics: [diagnosticOf(cause, file)] };
+  }
+}
+
+function readJson(model: Uint8Array | string, file: string): Result<Json> {
+  const wrong = (message: string, ...help: string[]): Result<Json> => ({
+    diagnostics: [error("bad-model", `${file}: ${message}`, { help })],
+  });
+  if (model.length > textLimit)
+    return wrong(`a model.json of ${model.length} bytes`, "weights lie in other files");
+  try {
+    const text = typeof model === "string" ? model : new TextDecoder("utf-8", { fatal: true }).decode(model);
+    return { value: JSON.parse(text) as Json, diagnostics: [] };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return wrong(
+      `this is no JSON: ${quote(why).slice(1, -1)}`,
+      "a TensorFlow.js model is a model.json with its weights beside it; is the file complete?",
+    );
+  }
+}
+
+function importModel(whole: Fields, file: string, options: TfjsOptions): Result<Imported> {
+  if (!whole.has("modelTopology"))
+    refuse("bad-model", "the file has no `modelTopology`", "is it the model.json of a TensorFlow.js model?");
+  const topology = whole.get("modelTopology") ?? null;
+  const start: Start = (inputs, make) => {
+    const shapes = inputShapes(inputs, options.dims ?? new Map(), file);
+    if (!("shapes" in shapes)) return { diagnostics: shapes };
+    if (new Set(inputs.map(({ name }) => name)).size < inputs.length)
+      refuse("bad-model", "two inputs have the same name");
+    const build = createBuilder(createWeightStore(), createNames(), shapes.batch);
+    const manifest = whole.has("weightsManifest") ? whole.list("weightsManifest") : [];
+    const weights = weightsOf(manifestTensors(manifest, options.openData), build, file);
+    const values = inputs.map(({ name }) => valueOf(build.input(name, shapes.shapes.get(name) ?? [])));
+    const made = make({ file, build, weights }, values);
+    return isNamed(made) ? finish(build, made, { name: graphName(file), file }) : { diagnostics: made };
+  };
+  const format = whole.text("format", "");
+  const isGraph =
+    format === "graph-model" || (format === "" && fieldsOf(topology, "the topology").has("node"));
+  return isGraph ? importGraph(whole, topology, file, start) : importLayers(topology, file, start);
+}
+
+function isNamed(made: NamedValue[] | Diagnostic[]): made is NamedValue[] {
+  return made.every((one) => "value" in one);
+}
+
+/** The file's name without its ending, or its folder's: converters call all files model.json. */
+function graphName(file: string): string {
+  const parts = file.split(/[/\\]/);
+  const base = (parts.at(-1) ?? "").replace(/\.json$/i, "");
+  const named = base === "model" ? cleanName(parts.at(-2) ?? "") : undefined;
+  return (named ?? cleanName(base) ?? "model").replaceAll(".", "_");
+}

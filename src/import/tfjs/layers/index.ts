@@ -1,0 +1,7 @@
+// All Keras layers that are imported, by class name.
+
+import type { LayerTable } from "./layer.js";
+import { plain } from "./plain.js";
+import { windows } from "./windows.js";
+
+export const layers: LayerTable = { ...windows, ...plain };

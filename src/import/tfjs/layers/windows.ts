@@ -1,0 +1,196 @@
+// Layers with windows over images: convolutions, pools, padding, cropping, resizing.
+
+import type { OpName } from "#ir/graph.js";
+import type { Lowering } from "#import/lowering.js";
+import { ordered, weightOf } from "#import/lowering.js";
+import { sliced } from "#import/parts.js";
+import { reduced } from "#import/reduce.js";
+import { refuse, unsupported } from "#import/refusal.js";
+import { reshaped } from "#import/reshape.js";
+import type { Value } from "#import/value.js";
+import { natural } from "#ir/axis-order.js";
+import { isInt, listOf } from "../fields.js";
+import type { Window } from "../image.js";
+import { convolution, depthwise, pool, resized, transposedConvolution, withImage } from "../image.js";
+import type { LayerCall, LayerImport, LayerTable } from "./layer.js";
+import { activated, biasOf, isChannelsFirst } from "./layer.js";
+
+function windowOf({ config }: LayerCall): Window {
+  return {
+    stride: config.ints("strides", 2) ?? [1, 1],
+    dilation: config.ints("dilation_rate", 2) ?? [1, 1],
+    padding: config.text("padding", "valid"),
+  };
+}
+
+const onImage = (call: LayerCall, ctx: Lowering, make: (image: Value) => Value): Value =>
+  withImage(ctx, call.x(), isChannelsFirst(call), make);
+
+function conv2d(call: LayerCall, ctx: Lowering): Value {
+  const kernel = weightOf(call.weight("kernel"), "the kernel");
+  const result = onImage(call, ctx, (x) => convolution(ctx, x, kernel, biasOf(call), windowOf(call)));
+  return activated(call, ctx, result);
+}
+
+/** A sequence [n, l, c] is an image of height 1, its kernel [l, c, m] one of height 1 too. */
+function conv1d(call: LayerCall, ctx: Lowering): Value {
+  const { config } = call;
+  if (isChannelsFirst(call)) unsupported("Conv1D with channels first");
+  const padding = config.text("padding", "valid");
+  if (padding === "causal") unsupported("Conv1D with causal padding");
+  const [stride = 1] = config.ints("strides", 1) ?? [];
+  const [dilation = 1] = config.ints("dilation_rate", 1) ?? [];
+  const weight = call.weight("kernel");
+  const kernel = reshaped(ctx, weight, [1, ...weight.shape]).ref;
+  const window = { stride: [1, stride], dilation: [1, dilation], padding };
+  const result = lying(ctx, call.x(), (x) => convolution(ctx, x, kernel, biasOf(call), window));
+  return activated(call, ctx, result);
+}
+
+/** What is done with [n, l, c] as the image [n, 1, l, c]. */
+function lying(ctx: Lowering, x: Value, make: (image: Value) => Value): Value {
+  const [n = 1, l = 1, c = 1] = x.shape;
+  if (x.shape.length !== 3)
+    refuse("shape-mismatch", `a sequence has three axes, not [${x.shape.join(", ")}]`);
+  const result = make(reshaped(ctx, x, [n, 1, l, c]));
+  const [, , length = 1, depth = 1] = result.shape;
+  return reshaped(ctx, result, [n, length, depth]);
+}
+
+function depthwiseConv2d(call: LayerCall, ctx: Lowering): Value {
+  const given = call.optional("depthwise_kernel") ?? call.weight("kernel");
+  const kernel = weightOf(given, "the kernel");
+  const result = onImage(call, ctx, (x) => depthwise(ctx, x, kernel, biasOf(call), windowOf(call)));
+  return activated(call, ctx, result);
+}
+
+/** A depthwise convolution, and a pointwise one that has the bias. */
+function separableConv2d(call: LayerCall, ctx: Lowering): Value {
+  const depth = weightOf(call.weight("depthwise_kernel"), "the kernel");
+  const point = weightOf(call.weight("pointwise_kernel"), "the kernel");
+  const result = onImage(call, ctx, (x) =>
+    convolution(ctx, depthwise(ctx, x, depth, [], windowOf(call)), point, biasOf(call), {
+      stride: [1, 1],
+      padding: "valid",
+    }),
+  );
+  return activated(call, ctx, result);
+}
+
+/** Keras makes the result stride times as large, and with `valid` as large as the kernel reaches. */
+function conv2dTranspose(call: LayerCall, ctx: Lowering): Value {
+  const kernel = weightOf(call.weight("kernel"), "the kernel");
+  if (call.config.has("output_padding")) unsupported("Conv2DTranspose with output_padding");
+  const { stride, dilation = [1, 1], padding } = windowOf(call);
+  if (padding !== "same" && padding !== "valid") refuse("bad-model", "the padding is neither same nor valid");
+  if (!stride.every((step) => step >= 1)) refuse("bad-model", `strides of [${stride.join(", ")}]`);
+  const result = onImage(call, ctx, (x) => {
+    const size = [0, 1].map((axis) => {
+      const [extent, step] = [x.shape[axis + 1] ?? 1, stride[axis] ?? 1];
+      const reach = ((kernel.shape[axis] ?? 1) - 1) * (dilation[axis] ?? 1) + 1;
+      return extent * step + (padding === "valid" ? Math.max(reach - step, 0) : 0);
+    });
+    return transposedConvolution(ctx, x, kernel, biasOf(call), { stride, dilation, size });
+  });
+  return activated(call, ctx, result);
+}
+
+function pool2d(op: "max_pool" | "avg_pool"): LayerImport {
+  return (call, ctx) => {
+    const kernel = call.config.ints("pool_size", 2) ?? [2, 2];
+    const stride = call.config.ints("strides", 2) ?? kernel;
+    const padding = call.config.text("padding", "valid");
+    return onImage(call, ctx, (x) => pool(ctx, op, x, kernel, { stride, padding }));
+  };
+}
+
+function pool1d(op: "max_pool" | "avg_pool"): LayerImport {
+  return (call, ctx) => {
+    if (isChannelsFirst(call)) unsupported("a pool over sequences with channels first");
+    const [kernel = 2] = call.config.ints("pool_size", 1) ?? [];
+    const [stride = kernel] = call.config.ints("strides", 1) ?? [];
+    const window = { stride: [1, stride], padding: call.config.text("padding", "valid") };
+    return lying(ctx, call.x(), (x) => pool(ctx, op, x, [1, kernel], window));
+  };
+}
+
+function globalPool(op: OpName, rank: number): LayerImport {
+  return (call, ctx) => {
+    const x = call.x();
+    if (x.shape.length !== rank) refuse("shape-mismatch", `a global pool of [${x.shape.join(", ")}]`);
+    const first = isChannelsFirst(call) ? 2 : 1;
+    const axes = natural(rank - 2).map((axis) => axis + first);
+    return reduced(ctx, op, x, axes, call.config.flag("keepdims", false));
+  };
+}
+
+/** [[top, bottom], [left, right]], also written as one number or two. */
+function borders(call: LayerCall, key: string): readonly (readonly number[])[] {
+  const wrong = (): never => refuse("bad-model", `\`${key}\` of ${call.kind} is no border`);
+  const written = call.config.get(key) ?? wrong();
+  const whole = isInt(written) ? [written, written] : (listOf(written) ?? wrong());
+  const sides = whole.map((side) => {
+    const pair = isInt(side) ? [side, side] : (listOf(side) ?? wrong());
+    return pair.map((one) => (isInt(one) && one >= 0 && one < 2 ** 31 ? one : wrong()));
+  });
+  return sides.length === 2 && sides.every((side) => side.length === 2) ? sides : wrong();
+}
+
+function zeroPadding(call: LayerCall, ctx: Lowering): Value {
+  const [rows = [], columns = []] = borders(call, "padding");
+  if ([...rows, ...columns].every((count) => count === 0)) return call.x();
+  return onImage(call, ctx, (x) => {
+    const [before, after] = [
+      [0, rows[0] ?? 0, columns[0] ?? 0, 0],
+      [0, rows[1] ?? 0, columns[1] ?? 0, 0],
+    ];
+    return ordered(
+      ctx,
+      ctx.build.emit("pad", [ctx.build.arranged(x)], { before, after }),
+      natural(4),
+      x.type,
+    );
+  });
+}
+
+function cropping(call: LayerCall, ctx: Lowering): Value {
+  return onImage(call, ctx, (x) => {
+    let result = x;
+    for (const [at, [before = 0, after = 0]] of borders(call, "cropping").entries()) {
+      const left = (x.shape[at + 1] ?? 1) - before - after;
+      if (left < 1) refuse("shape-mismatch", `nothing is left of [${x.shape.join(", ")}]`);
+      result = sliced(ctx, result, at + 1, before, left);
+    }
+    return result;
+  });
+}
+
+/** TensorFlow.js takes the places i · in/out, without half pixels, for both methods. */
+function upSampling(call: LayerCall, ctx: Lowering): Value {
+  const [rows = 2, columns = 2] = call.config.ints("size", 2) ?? [];
+  const method = call.config.text("interpolation", "nearest");
+  if (method !== "nearest" && method !== "bilinear")
+    unsupported(`UpSampling2D with interpolation \`${method.slice(0, 20)}\``);
+  return onImage(call, ctx, (x) =>
+    resized(ctx, x, [(x.shape[1] ?? 1) * rows, (x.shape[2] ?? 1) * columns], { method }),
+  );
+}
+
+export const windows: LayerTable = {
+  Conv1D: conv1d,
+  Conv2D: conv2d,
+  DepthwiseConv2D: depthwiseConv2d,
+  SeparableConv2D: separableConv2d,
+  Conv2DTranspose: conv2dTranspose,
+  MaxPooling1D: pool1d("max_pool"),
+  AveragePooling1D: pool1d("avg_pool"),
+  MaxPooling2D: pool2d("max_pool"),
+  AveragePooling2D: pool2d("avg_pool"),
+  GlobalAveragePooling1D: globalPool("reduce_mean", 3),
+  GlobalMaxPooling1D: globalPool("reduce_max", 3),
+  GlobalAveragePooling2D: globalPool("reduce_mean", 4),
+  GlobalMaxPooling2D: globalPool("reduce_max", 4),
+  ZeroPadding2D: zeroPadding,
+  Cropping2D: cropping,
+  UpSampling2D: upSampling,
+};

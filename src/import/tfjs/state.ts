@@ -1,0 +1,68 @@
+// What an import of either kind of TensorFlow.js model works with.
+
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import type { Builder } from "#import/builder.js";
+import type { WrittenInput } from "#import/dimensions.js";
+import type { FileTensor } from "#import/file-tensor.js";
+import { fileConstant } from "#import/file-tensor.js";
+import type { Imported, NamedValue } from "#import/finish.js";
+import { quote, refuse } from "#import/refusal.js";
+import type { Value } from "#import/value.js";
+
+/** An import under way. */
+export interface State {
+  readonly file: string;
+  readonly build: Builder;
+  readonly weights: Weights;
+}
+
+/** The weights of the manifest as values, each made once. */
+export interface Weights {
+  get(name: string): Value | undefined;
+  /** A weight of a layer: the one whose path holds the layer's name and ends with the weight's. */
+  find(layer: string, name: string): Value | undefined;
+}
+
+/** Binds the inputs and builds the outputs with their values. */
+export type Start = (
+  inputs: readonly WrittenInput[],
+  build: (state: State, inputs: readonly Value[]) => NamedValue[] | Diagnostic[],
+) => Result<Imported>;
+
+/** Most parts of a name that is looked for by its end. */
+const partLimit = 16;
+
+/** The tensors of a manifest as values. */
+export function weightsOf(tensors: ReadonlyMap<string, FileTensor>, build: Builder, file: string): Weights {
+  const made = new Map<string, Value>();
+  const get = (name: string): Value | undefined => {
+    const known = made.get(name);
+    const tensor = tensors.get(name);
+    if (known || !tensor) return known;
+    const value = fileConstant(build, tensor, file, name);
+    made.set(name, value);
+    return value;
+  };
+  // Models inside of models and Keras itself put more names before and between: `model/conv/conv/kernel`. A layer's name may
+  // have slashes of its own.
+  const byEnds = new Map<string, Set<string>>();
+  for (const name of tensors.keys()) {
+    const parts = name.replace(/:\d+$/, "").split("/");
+    if (parts.length > partLimit) continue;
+    const last = parts.at(-1) ?? "";
+    for (const [at, part] of parts.slice(0, -1).entries())
+      for (const key of new Set([`${part}/${last}`, parts.slice(at).join("/")]))
+        byEnds.set(key, (byEnds.get(key) ?? new Set()).add(name));
+  }
+  return {
+    get,
+    find: (layer, name) => {
+      const exact = `${layer}/${name}`;
+      if (tensors.has(exact)) return get(exact);
+      const names = [...(byEnds.get(exact) ?? [])];
+      if (names.length > 1)
+        refuse("bad-model", `${quote(exact)} may be ${names.slice(0, 3).map(quote).join(" or ")}`);
+      return names[0] === undefined ? undefined : get(names[0]);
+    },
+  };
+}

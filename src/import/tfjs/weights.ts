@@ -1,0 +1,151 @@
+// Weights by their manifest: groups of tensors that lie one after another over the bytes of all shards of the group.
+
+import type { DataFile, OpenData } from "#import/data-file.js";
+import { wrongLocation } from "#import/data-file.js";
+import type { ElementType } from "#import/element-type.js";
+import { bool, float32, int } from "#import/element-type.js";
+import type { FileTensor } from "#import/file-tensor.js";
+import { countOf, rawReaders } from "#import/file-tensor.js";
+import { quote, refuse } from "#import/refusal.js";
+import { halfToFloat } from "#weights/half.js";
+import type { Fields, Json } from "./fields.js";
+import { fieldsOf, isText } from "./fields.js";
+
+const int32 = int("int32", 4, -(2 ** 31), 2 ** 31 - 1, (view, at) => view.getInt32(at, true));
+const float16: ElementType = {
+  ...float32,
+  name: "float16",
+  size: 2,
+  get: (view, at) => halfToFloat(view.getUint16(at, true)),
+};
+
+/** Types of weights by their name in the manifest. */
+const types: ReadonlyMap<string, ElementType> = new Map([
+  ["float32", float32],
+  ["float16", float16],
+  ["int32", int32],
+  ["uint8", int("uint8", 1, 0, 255, (view, at) => view.getUint8(at))],
+  ["bool", bool],
+]);
+
+/** Types that weights are quantized to: bytes per element, and the stored number at an offset. */
+const stored: ReadonlyMap<string, Pick<ElementType, "size" | "get">> = new Map<
+  string,
+  Pick<ElementType, "size" | "get">
+>([
+  ["uint8", { size: 1, get: (view, at) => view.getUint8(at) }],
+  ["uint16", { size: 2, get: (view, at) => view.getUint16(at, true) }],
+  ["float16", float16],
+]);
+
+/** The tensors of a manifest by name. Shards are opened for their size; what they hold is read when it is asked for. */
+export function manifestTensors(
+  manifest: readonly Json[],
+  open: OpenData | undefined,
+): ReadonlyMap<string, FileTensor> {
+  const tensors = new Map<string, FileTensor>();
+  const paths = new Set<string>();
+  for (const [at, entry] of manifest.entries()) {
+    const group = fieldsOf(entry, `group ${at + 1} of the weights`);
+    const shards = group.list("paths").map((path) => {
+      if (!isText(path)) return refuse("bad-model", `a path of group ${at + 1} of the weights is no text`);
+      if (paths.has(path)) refuse("bad-model", `${quote(path)} stands twice in the manifest of the weights`);
+      paths.add(path);
+      return { path, file: openShard(path, open) };
+    });
+    const total = shards.reduce((sum, { file }) => sum + file.size, 0);
+    let offset = 0;
+    for (const written of group.list("weights")) {
+      const weight = fieldsOf(written, "a weight of the manifest");
+      const name = weight.text("name");
+      if (tensors.has(name)) refuse("bad-model", `two weights are called ${quote(name)}`);
+      const { type, shape } = typeOf(weight, name);
+      const begin = offset;
+      const end = begin + countOf(name, shape) * type.size;
+      if (end > total)
+        refuse(
+          "bad-model",
+          `weight ${quote(name)} lies at bytes ${begin} to ${end} of ${named(shards)}, which ${shards.length === 1 ? "has" : "have"} ${total} bytes`,
+          "are the files complete? Copy or convert them again",
+        );
+      const bytes = (): Uint8Array => readOver(shards, begin, end);
+      tensors.set(name, { name, type, shape, ...rawReaders(bytes, countOf(name, shape), type) });
+      offset = end;
+    }
+    if (offset !== total)
+      refuse(
+        "bad-model",
+        `the weights take ${offset} bytes of ${named(shards)}, which ${shards.length === 1 ? "has" : "have"} ${total} bytes`,
+        "do the files belong to this model?",
+      );
+  }
+  return tensors;
+}
+
+/** A weight's type, whose elements are read as they are stored, and its shape. */
+function typeOf(weight: Fields, name: string): { type: ElementType; shape: readonly number[] } {
+  const dtype = weight.text("dtype");
+  const type = types.get(dtype);
+  if (!type) refuse("unsupported-type", `weight ${quote(name)} holds ${quote(dtype)}, which is not read`);
+  const shape = weight.ints("shape") ?? refuse("bad-model", `weight ${quote(name)} has no shape`);
+  if (!weight.has("quantization")) return { type, shape };
+  const quantization = weight.fields("quantization");
+  const to = quantization.text("dtype", "uint8");
+  const kind = stored.get(to);
+  if (!kind) refuse("unsupported-type", `weight ${quote(name)} is quantized to ${quote(to)}`);
+  const { size } = kind;
+  // Another name, since what is stored as f32 may be viewed in place.
+  const quantized = { ...type, name: `${type.name} as ${to}`, size };
+  if (to === "float16") return { type: { ...quantized, get: kind.get }, shape };
+  const [scale, min] = [quantization.number("scale"), quantization.number("min")];
+  const real: ElementType["get"] = (view, at) => kind.get(view, at) * scale + min;
+  const get: ElementType["get"] = type.kind === "float" ? real : (view, at) => Math.round(real(view, at));
+  return { type: { ...quantized, get }, shape };
+}
+
+interface Shard {
+  readonly path: string;
+  readonly file: DataFile;
+}
+
+function openShard(path: string, open: OpenData | undefined): DataFile {
+  const problem = wrongLocation(path);
+  if (problem !== undefined) refuse("bad-model", `weights lie in ${quote(path)}, which ${problem}`);
+  if (!open) refuse("missing-data", `weights lie in ${quote(path)}, and no way to open files was given`);
+  try {
+    return open(path);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return refuse(
+      "cannot-read",
+      `cannot read ${quote(path)}: ${why}`,
+      "weights are looked for beside the model",
+    );
+  }
+}
+
+/** Bytes from `begin` to `end` of all shards one after another. */
+function readOver(shards: readonly Shard[], begin: number, end: number): Uint8Array {
+  const pieces: Uint8Array[] = [];
+  let offset = 0;
+  for (const { file } of shards) {
+    const [from, to] = [Math.max(begin - offset, 0), Math.min(end - offset, file.size)];
+    if (from < to) pieces.push(file.read(from, to - from));
+    offset += file.size;
+  }
+  const [only] = pieces;
+  if (only && pieces.length === 1) return only;
+  const all = new Uint8Array(end - begin);
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
+}
+
+function named(shards: readonly Shard[]): string {
+  const [first, ...more] = shards;
+  if (!first) return "no file";
+  return more.length === 0 ? quote(first.path) : `${quote(first.path)} to ${quote(more.at(-1)?.path ?? "")}`;
+}

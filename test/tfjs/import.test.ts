@@ -1,0 +1,91 @@
+// Imported models against TensorFlow.js, and what is refused.
+
+import { expect } from "vitest";
+import { compile } from "#compile/compile.js";
+import { load } from "#compile/load.js";
+import { optimize } from "#compile/optimize.js";
+import { render } from "#diagnostic/render.js";
+import { importTfjs } from "#import/tfjs/import-tfjs.js";
+import { interpret } from "#interpret/interpret.js";
+import type { Module } from "#ir/weights.js";
+import { inputNodes } from "#ir/graph.js";
+import { tensor } from "#ir/tensor.js";
+import { elements } from "#ir/type.js";
+import { seededRandom } from "#ops/random.js";
+import { verify } from "#ops/verify.js";
+import { cases } from "../cases.js";
+import { peerResults, withWeights } from "./peer.js";
+import type { ModelFiles } from "./text-model.js";
+import { graphModel, layersTopology, openShards } from "./text-model.js";
+
+// The expectation counts the ops after the passes; the option `sequential` makes a Sequential model.
+cases(import.meta.dirname, "layers.txt", async (input, { options }) => {
+  const files = await withWeights(layersTopology(input, options["sequential"] === true));
+  return compared(files);
+});
+
+cases(import.meta.dirname, "graph.txt", (input) => compared(graphModel(input)));
+
+// The option `graph` makes a graph model, `dims` bind symbols; `json` takes the input as the file itself.
+cases(import.meta.dirname, "refused.txt", (input, { options }) => {
+  const files = filesOf(input, options);
+  const text = options["json"] ? input : JSON.stringify(files.json);
+  const dims = new Map(Object.entries((options["dims"] ?? {}) as Record<string, number>));
+  const { value, diagnostics } = importTfjs(text, { openData: openShards(files), dims });
+  expect(value).toBeUndefined();
+  return render(diagnostics, new Map(), { color: false });
+});
+
+function filesOf(input: string, options: Readonly<Record<string, unknown>>): ModelFiles {
+  if (options["graph"]) return graphModel(input);
+  const json = options["json"] ? {} : { modelTopology: layersTopology(input), weightsManifest: [] };
+  return { json, shards: new Map() };
+}
+
+/** Holds the interpreter and the emitted JavaScript and WebAssembly against TensorFlow.js; gives the ops after the passes. */
+async function compared(files: ModelFiles): Promise<string> {
+  const { value, diagnostics } = importTfjs(JSON.stringify(files.json), { openData: openShards(files) });
+  if (!value) return expect.fail(render(diagnostics, new Map(), { color: false }));
+  expect(verify(value)).toEqual([]);
+  const random = seededRandom(7);
+  const inputs = inputNodes(value.graph).map(({ name, type }) => {
+    const data = Float32Array.from({ length: elements(type.shape) }, () => random.normal());
+    return [name, { data, shape: type.shape }] as const;
+  });
+  const expected = await peerResults(files, new Map(inputs));
+  const interpreted = interpret(
+    value,
+    new Map(inputs.map(([name, { data, shape }]) => [name, tensor(shape, (at) => data[at]!)])),
+  );
+  near(value, expected, (name) => interpreted.get(name)!.data);
+  for (const target of ["js", "wasm"] as const) {
+    const { value: artifact } = compile(value, { target });
+    const net = await load(artifact!);
+    const actual = net.runSync(Object.fromEntries(inputs.map(([name, { data }]) => [name, data])));
+    net.dispose();
+    near(value, expected, (name) => actual[name]!);
+  }
+  const counts = new Map<string, number>();
+  for (const { op } of optimize(value, { without: ["fuse"] }).value!.module.graph.nodes.values())
+    if (op !== "constant" && op !== "input") counts.set(op, (counts.get(op) ?? 0) + 1);
+  return [...counts]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([op, count]) => `${count} ${op}`)
+    .join(", ");
+}
+
+/** To 10⁻⁵ of the largest result. */
+function near(
+  { graph }: Module,
+  expected: readonly Float32Array[],
+  actual: (name: string) => ArrayLike<number>,
+): void {
+  expect(expected.length).toBe(graph.outputs.length);
+  for (const [at, { name }] of graph.outputs.entries()) {
+    const [wanted, got] = [expected[at]!, actual(name)];
+    expect(got.length, name).toBe(wanted.length);
+    const most = wanted.reduce((sum, one) => Math.max(sum, Math.abs(one)), 1e-30);
+    const worst = wanted.reduce((sum, one, place) => Math.max(sum, Math.abs(one - got[place]!)), 0);
+    expect(worst / most, name).toBeLessThan(1e-5);
+  }
+}

@@ -1,0 +1,69 @@
+// What TensorFlow.js itself computes of a model, and layers models with weights that it made.
+
+import "@tensorflow/tfjs-backend-cpu";
+import { loadGraphModel } from "@tensorflow/tfjs-converter";
+import * as tf from "@tensorflow/tfjs-core";
+import * as layers from "@tensorflow/tfjs-layers";
+import { seededRandom } from "#ops/random.js";
+import type { ModelFiles } from "./text-model.js";
+
+/** Tensors by name. */
+export type Values = ReadonlyMap<string, { readonly data: Float32Array; readonly shape: readonly number[] }>;
+
+/** The model of a topology with seeded weights, variances positive. */
+export async function withWeights(topology: object): Promise<ModelFiles> {
+  const model = await layers.models.modelFromJSON(topology as never);
+  const random = seededRandom(11);
+  const values = model.weights.map(({ name, shape }) => {
+    const isPositive = /variance|gamma/.test(name);
+    const size = shape.reduce<number>((product, extent) => product * extent!, 1);
+    const numbers = Array.from({ length: size }, () =>
+      isPositive ? 0.5 + random.next() : random.normal() * 0.4,
+    );
+    return tf.tensor(numbers, shape as number[]);
+  });
+  model.setWeights(values);
+  let artifacts: tf.io.ModelArtifacts | undefined;
+  await model.save({
+    save: (given) => {
+      artifacts = given;
+      return Promise.resolve({ modelArtifactsInfo: { dateSaved: new Date(0), modelTopologyType: "JSON" } });
+    },
+  });
+  const { weightSpecs, weightData } = artifacts!;
+  return {
+    json: {
+      format: "layers-model",
+      // What it saves itself lacks some settings, such as depth multipliers.
+      modelTopology: topology,
+      weightsManifest: [{ paths: ["weights.bin"], weights: weightSpecs }],
+    },
+    shards: new Map([["weights.bin", new Uint8Array(weightData as ArrayBuffer)]]),
+  };
+}
+
+/** The results of a model in the order of its outputs. */
+export async function peerResults({ json, shards }: ModelFiles, inputs: Values): Promise<Float32Array[]> {
+  const manifest = json["weightsManifest"] as { paths: string[]; weights: never[] }[];
+  const all = Buffer.concat(manifest.flatMap(({ paths }) => paths.map((path) => shards.get(path)!)));
+  const handler: tf.io.IOHandler = {
+    load: () =>
+      Promise.resolve({
+        ...json,
+        weightSpecs: manifest.flatMap(({ weights }) => weights),
+        weightData: all.buffer.slice(all.byteOffset, all.byteOffset + all.length),
+      } as tf.io.ModelArtifacts),
+  };
+  const tensors = [...inputs].map(([name, { data, shape }]) => [name, tf.tensor(data, [...shape])] as const);
+  if (json["format"] === "graph-model") {
+    const model = await loadGraphModel(handler);
+    const result = model.execute(
+      Object.fromEntries(tensors),
+      model.outputs.map(({ name }) => name),
+    );
+    return [result].flat().map((one) => one.dataSync() as Float32Array);
+  }
+  const model = await layers.loadLayersModel(handler);
+  const result = model.predict(tensors.map(([, one]) => one));
+  return [result].flat().map((one) => one.dataSync() as Float32Array);
+}
