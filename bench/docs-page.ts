@@ -59,9 +59,10 @@ pipelines and bytes are the same there.
 
 - Loading includes adapter, device, pipelines and the upload of the weights, as far as a runtime does these before its first run.
 - Dispatches, submits and bytes are those of one run, the second; pipelines are the distinct ones up to then.
-- Kernel MB is what the kernels of a run read and write: Cleave's by its schedule, a peer's by the ranges of storage buffers that it binds,
-  which is the most that it can be.
+- Kernel MB is what the kernels of a run read and write, each element once a kernel: Cleave's by its schedule, a peer's at most, by the
+  ranges of storage buffers that it binds.
 - Host KB is what a run writes into buffers from outside and reads back.
+- \`cleave-webgpu-software\` is compiled for adapters that compute on the processor (\`--adapter software\`).
 - \`cleave-webgpu-f16\` stores weights and tensors in 16 bits (\`--f16\`); it has its own tolerance.
 
 ${results.map((result) => sectionOf(result, "###")).join("\n")}`;

@@ -39,6 +39,7 @@ export type CleavePart =
   | "cleave-wasm"
   | "cleave-wasm-direct"
   | "cleave-wgsl"
+  | "cleave-wgsl-software"
   | "cleave-wgsl-f16";
 
 interface PeerEntry {
@@ -76,6 +77,12 @@ export const peers = {
   "tfjs-cpu": { needs: "graph", make: tfjs("cpu"), threads: false, gpu: false },
   "onnxruntime-node": { needs: "onnx", make: onnxruntimePeer("onnxruntime-node"), threads: true, gpu: false },
   "cleave-webgpu": { needs: "cleave-wgsl", make: cleave("cleave-wgsl", {}), threads: false, gpu: true },
+  "cleave-webgpu-software": {
+    needs: "cleave-wgsl-software",
+    make: cleave("cleave-wgsl-software", {}),
+    threads: false,
+    gpu: true,
+  },
   "cleave-webgpu-f16": {
     needs: "cleave-wgsl-f16",
     make: cleave("cleave-wgsl-f16", {}),

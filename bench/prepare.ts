@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { serialize } from "node:v8";
 import { gzipSync } from "node:zlib";
 import { scheduleModule } from "../src/compile/schedule-module.js";
-import { targets } from "../src/compile/targets.js";
+import { targetOf } from "../src/compile/targets.js";
 import type { TargetName } from "../src/compile/targets.js";
-import type { Module } from "../src/index.js";
+import type { CompileOptions, Module } from "../src/index.js";
 import { elements, inputNodes, optimize } from "../src/index.js";
 import { nodeOf } from "../src/ir/graph.js";
 import type { Target } from "../src/ir/target.js";
@@ -61,6 +61,8 @@ function preparePart(folder: string, part: Part, model: Module, folded: Module):
       return compileInto(folder, part, model, { target: "wasm", winograd: false });
     case "cleave-wgsl":
       return compileInto(folder, part, model, { target: "wgsl" });
+    case "cleave-wgsl-software":
+      return compileInto(folder, part, model, { target: "wgsl", adapter: "software" });
     case "cleave-wgsl-f16":
       return compileInto(folder, part, model, { target: "wgsl", f16: true });
     default:
@@ -72,10 +74,10 @@ function compileInto(
   folder: string,
   part: CleavePart,
   model: Module,
-  options: { readonly target: TargetName; readonly winograd?: boolean; readonly f16?: boolean },
+  options: Pick<CompileOptions, "winograd" | "f16" | "adapter"> & { readonly target: TargetName },
 ): Prepared {
   const begin = performance.now();
-  const { target } = targets[options.target];
+  const { target } = targetOf(options.target, options);
   const { value: optimized, diagnostics } = optimize(model, { target });
   if (!optimized) throw new Error(diagnostics.map((one) => one.message).join("; "));
   const written = writeModule(optimized.module, join(folder, part), options);
