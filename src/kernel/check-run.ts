@@ -22,6 +22,7 @@ export function runKernel(kernel: Kernel, around: Surroundings): void {
     ),
     parameters: new Map(kernel.parameters.map((parameter) => [parameter.name, parameter])),
     memory: watch(kernel, around, who),
+    items: [],
     barriers: 0,
   };
   const grid = slotOf(machine, kernel.grid.index.name);
@@ -40,11 +41,15 @@ export function runKernel(kernel: Kernel, around: Surroundings): void {
 /** The item of what stands outside team loops. */
 const outside = -3;
 
-/** Registers by slot; a vec's value is replaced, never changed. */
-interface Registers {
+/** Values of registers by slot; a vec's value is replaced, never changed. */
+interface Values {
+  numbers: number[];
+  vecs: (readonly number[])[];
+}
+
+/** The values of the item that runs, or of the block. */
+interface Registers extends Values {
   readonly slots: Map<string, number>;
-  readonly numbers: number[];
-  readonly vecs: (readonly number[])[];
 }
 
 interface Machine {
@@ -56,6 +61,8 @@ interface Machine {
   readonly privates: ReadonlyMap<string, Map<number, number | readonly number[]>>;
   readonly parameters: ReadonlyMap<string, Parameter>;
   readonly memory: ReturnType<typeof watch>;
+  /** Values of the items of a subgroup, which run in step; else none. */
+  items: readonly Values[];
   /** Team loops entered in this block. */
   barriers: number;
 }
@@ -108,16 +115,18 @@ function stepOf(machine: Machine, statement: Statement): () => void {
     }
     case "team": {
       const index = slotOf(machine, statement.index.name);
-      const body = bodyOf(machine, statement.body);
+      const body = kernel.subgroup ? stepBody(machine, statement.body) : bodyOf(machine, statement.body);
       return () => {
         // Between two team loops stands a barrier; before the first there is none. One item alone needs none.
         if (machine.barriers > 0 || kernel.team === 1) who.epoch += 1;
         machine.barriers += 1;
-        for (let item = 0; item < statement.count; item += 1) {
-          who.item = item;
-          registers.numbers[index] = item;
-          body();
-        }
+        if (kernel.subgroup) inStep(machine, statement.count, index, body);
+        else
+          for (let item = 0; item < statement.count; item += 1) {
+            who.item = item;
+            registers.numbers[index] = item;
+            body();
+          }
         who.item = outside;
         if (kernel.team === 1) who.epoch += 1;
       };
@@ -133,21 +142,67 @@ function stepOf(machine: Machine, statement: Statement): () => void {
   }
 }
 
-function assignment(machine: Machine, register: Register, from: Value): () => void {
+/** Runs the body of a loop over the items of a subgroup: each item has values of its own, and all take one step after another. */
+function inStep(machine: Machine, count: number, index: number, body: () => void): void {
   const { numbers, vecs } = machine.registers;
+  machine.items = Array.from({ length: count }, (_, item) => {
+    const own = { numbers: [...numbers], vecs: [...vecs] };
+    own.numbers[index] = item;
+    return own;
+  });
+  body();
+  machine.items = [];
+  Object.assign(machine.registers, { numbers, vecs });
+}
+
+/** A body whose statements, those of its loops too, are each run for all items before the next one is. */
+function stepBody(machine: Machine, body: readonly Statement[]): () => void {
+  const forAll = (step: () => void): void => {
+    for (const item of machine.items.keys()) {
+      enterItem(machine, item);
+      step();
+    }
+  };
+  const steps = body.map((statement) => {
+    if (statement.kind !== "for") {
+      const step = stepOf(machine, statement);
+      return () => forAll(step);
+    }
+    const index = slotOf(machine, statement.index.name);
+    const inner = stepBody(machine, statement.body);
+    return () => {
+      for (let round = 0; round < statement.count; round += 1) {
+        forAll(() => void (machine.registers.numbers[index] = round));
+        inner();
+      }
+    };
+  });
+  return () => {
+    for (const step of steps) step();
+  };
+}
+
+/** What runs now is done by an item of a subgroup. */
+function enterItem({ items, who, registers }: Machine, item: number): void {
+  who.item = item;
+  Object.assign(registers, items[item] ?? bug(`no item ${item} in a subgroup`));
+}
+
+function assignment(machine: Machine, register: Register, from: Value): () => void {
+  const { registers } = machine;
   const own = machine.privates.get(register.name);
   const slot = slotOf(machine, register.name);
   if (isVec(machine, register)) {
     const value = vecOf(machine, from);
     if (own) return () => void own.set(itemOf(machine), value());
     return () => {
-      vecs[slot] = value();
+      registers.vecs[slot] = value();
     };
   }
   const value = numberOf(machine, from);
   if (own) return () => void own.set(itemOf(machine), value());
   return () => {
-    numbers[slot] = value();
+    registers.numbers[slot] = value();
   };
 }
 
@@ -180,9 +235,9 @@ function numberOf(machine: Machine, value: Value): () => number {
   const isOne = machine.around.lanes === 1;
   switch (value.kind) {
     case "register": {
-      const { numbers } = machine.registers;
+      const { registers } = machine;
       const slot = slotOf(machine, value.name);
-      if (!machine.privates.has(value.name)) return () => numbers[slot] ?? 0;
+      if (!machine.privates.has(value.name)) return () => registers.numbers[slot] ?? 0;
       return () => Number(privateOf(machine, value.name) ?? 0);
     }
     case "const":
@@ -248,6 +303,16 @@ function numberOf(machine: Machine, value: Value): () => number {
       const f = binaryFunctions[value.fn];
       return () => x().reduce((a, b) => f(a, b));
     }
+    case "broadcast": {
+      const x = of(value.x);
+      return () => {
+        const { item } = machine.who;
+        enterItem(machine, value.item);
+        const result = x();
+        enterItem(machine, item);
+        return result;
+      };
+    }
     case "splat":
     case "swizzle":
     case "to_f32":
@@ -266,9 +331,9 @@ function vecOf(machine: Machine, value: Value): () => readonly number[] {
   const of = (operand: Value) => vecOf(machine, operand);
   switch (value.kind) {
     case "register": {
-      const { vecs } = machine.registers;
+      const { registers } = machine;
       const slot = slotOf(machine, value.name);
-      if (!machine.privates.has(value.name)) return () => vecs[slot] ?? [];
+      if (!machine.privates.has(value.name)) return () => registers.vecs[slot] ?? [];
       const zeros = Array.from({ length: machine.around.lanes }, () => 0);
       return () => {
         const own = privateOf(machine, value.name);
@@ -333,6 +398,7 @@ function vecOf(machine: Machine, value: Value): () => readonly number[] {
     case "logic":
     case "lane":
     case "horizontal":
+    case "broadcast":
     case "to_f32":
     case "to_i32":
       return bug(`${machine.kernel.name}: a ${value.kind} is no vec`);

@@ -20,6 +20,11 @@ export interface Tile {
   /** Items of a block that run side by side; 1 on a CPU. */
   readonly team: number;
   /**
+   * Where subgroups may have so many items: how many rows of a product one of them takes. Its items have neighbouring vecs of columns,
+   * each of all rows, so that they share the elements of the rows.
+   */
+  readonly subgroup?: { readonly items: number; readonly rows: number };
+  /**
    * Elements of transformed inputs and products, of a block of Winograd's, that stay in a core's cache (1 MiB). A block may have
    * eight times as many where it then reads its weights less often: 28×28×512 takes 30 ms so, and 38 in blocks that fit.
    */
@@ -78,6 +83,7 @@ export const wgslTile: Tile = {
   stripRows: 4,
   blocks: 16,
   team: 64,
+  subgroup: { items: 8, rows: 16 },
   scratch: 4096,
 };
 
