@@ -1,6 +1,7 @@
 // The form of a kernel: types of values, scopes of registers, and where loops and guards may stand.
 
 import type { Address, Kernel, Parameter, Place, Register, Statement, Value, ValueType } from "./ir.js";
+import { walkValue } from "./walk.js";
 
 /** What is wrong with the form of a kernel, each finding a sentence; empty if all is well. */
 export function checkForm(kernel: Kernel, lanes: number): string[] {
@@ -73,6 +74,11 @@ function checkStatement(ctx: Context, scope: Scope, statement: Statement): void 
       return;
     case "set":
       checkSet(ctx, scope, statement.register);
+      walkValue(statement.value, (part) => {
+        // Some items would already have set it.
+        if (part.kind === "broadcast" && reads(part, statement.register))
+          ctx.say(`a broadcast of ${statement.register.name}, which the same statement sets`);
+      });
       expectType(ctx, scope, statement.value, statement.register.type, `register ${statement.register.name}`);
       return;
     case "store": {
@@ -263,6 +269,12 @@ function checkBroadcast(ctx: Context, scope: Scope, item: number): void {
   if (!scope.inTeam || scope.items !== team) ctx.say("a broadcast outside a loop over the whole subgroup");
   if (scope.inGuard) ctx.say("a broadcast in a guard, which some items may not enter");
   if (!(Number.isInteger(item) && item >= 0 && item < team)) ctx.say(`a broadcast of item ${item} of ${team}`);
+}
+
+function reads(value: Value, { name }: Register): boolean {
+  let found = false;
+  walkValue(value, (part) => (found ||= part.kind === "register" && part.name === name));
+  return found;
 }
 
 function isLane(ctx: Context, lane: number): boolean {

@@ -195,19 +195,17 @@ export function emitTeamProduct(
 
 /**
  * The grid of a product in subgroups, whose items have neighbouring vecs of columns: each reads some elements of A, and all get them by
- * `broadcast`. None for products of too few rows or columns, or whose matrix is packed for other tiles.
+ * `broadcast`. None for a single row, whose items share nothing, or where the matrix is packed for other tiles.
  */
 export function subgroupProduct(k: Build, tile: Tile, product: TeamProduct): Pick<Body, "subgroups"> {
   const { columns, rows: all, valid = all } = product;
-  if (!tile.subgroup || columns.step === undefined || !columns.wide || columns.count % k.lanes !== 0)
-    return {};
+  const isWhole = columns.step !== undefined && columns.wide && columns.count % k.lanes === 0;
+  if (!tile.subgroup || !isWhole || all === 1) return {};
   const { items } = tile.subgroup;
   const rows = Math.min(tile.subgroup.rows, all);
   const width = items * k.lanes;
   const across = Math.ceil(columns.count / width);
   const each = k.size(across);
-  const isFull = columns.count * 2 >= across * width && rows * 2 >= tile.subgroup.rows;
-  if (!isFull) return {};
   return {
     subgroups: {
       blocks: Math.ceil(all / rows) * across,

@@ -3,6 +3,7 @@
 import { bug } from "#diagnostic/diagnostic.js";
 import { elements } from "#ir/type.js";
 import { foldKernel } from "#kernel/fold.js";
+import { programInSubgroups } from "#kernel/subgroups.js";
 import type { Kernel, KernelProgram, Launch, Port } from "#kernel/ir.js";
 import { shaderHeads } from "#runtime/gpu-half.js";
 import { enableSubgroups } from "#runtime/gpu-subgroups.js";
@@ -66,12 +67,8 @@ export function printShaders(
   program: KernelProgram,
   options: Pick<EmitOptions, "lineOf" | "f16"> = {},
 ): ProgramShaders {
-  const { subgroups } = program;
-  const all = { ...program, kernels: [...program.kernels, ...(subgroups?.kernels ?? [])] };
-  const instead = program.launches.map((launch, at): Launch | undefined => {
-    const kernel = subgroups?.of[at];
-    return kernel === undefined ? undefined : { ...launch, kernel: program.kernels.length + kernel };
-  });
+  const all = programInSubgroups(program);
+  const instead = all.launches.map((launch, at) => (launch === program.launches[at] ? undefined : launch));
   const kernels = all.kernels.map(foldKernel);
   const forms = kernels.map((kernel) => formOf(kernel, program.lanes));
   const groups = new Map<string, Launch[]>();

@@ -10,6 +10,7 @@ import { isProblem } from "#ops/op.js";
 import { seededRandom } from "#ops/random.js";
 import { fuse } from "#passes/fuse.js";
 import { shaderHeads } from "#runtime/gpu-half.js";
+import { enableSubgroups } from "#runtime/gpu-subgroups.js";
 import { computingOps, opModule } from "../../op-module.js";
 import { randomModule } from "../../random-graph.js";
 import { moduleOf } from "../../schedule/module-of.js";
@@ -59,7 +60,8 @@ async function validate(program: KernelProgram): Promise<void> {
     ...printShaders(program).shaders,
     ...halves.flatMap((shader) => heads.map((head) => ({ ...shader, text: head + shader.text }))),
   ];
-  for (const { text, bindings } of all) {
+  for (const { text: own, bindings, subgroup } of all) {
+    const text = subgroup ? enableSubgroups + own : own;
     const layout = device.createBindGroupLayout({
       entries: [
         { binding: 0, visibility: 4, buffer: { type: "uniform", hasDynamicOffset: true } },
