@@ -268,7 +268,8 @@ function checkBroadcast(ctx: Context, scope: Scope, item: number): void {
   if (!subgroup) ctx.say("a broadcast in a block that is no subgroup");
   if (!scope.inTeam || scope.items !== team) ctx.say("a broadcast outside a loop over the whole subgroup");
   if (scope.inGuard) ctx.say("a broadcast in a guard, which some items may not enter");
-  if (!(Number.isInteger(item) && item >= 0 && item < team)) ctx.say(`a broadcast of item ${item} of ${team}`);
+  if (!(Number.isInteger(item) && item >= 0 && item < team))
+    ctx.say(`a broadcast of item ${item} of ${team}`);
 }
 
 function reads(value: Value, { name }: Register): boolean {

@@ -161,4 +161,3 @@ function assignment(machine: Machine, register: Register, from: Value): () => vo
     registers.numbers[slot] = value();
   };
 }
-

@@ -18,14 +18,7 @@ import { storeResult } from "./steps.js";
 import type { WindowSpec } from "./strip.js";
 import { makeStrip, splitRow, stripRows } from "./strip.js";
 import type { Factors, TeamProduct } from "./team.js";
-import {
-  emitGridProduct,
-  plainRow,
-  productItems,
-  subgroupProduct,
-  teamBlocks,
-  windowRow,
-} from "./team.js";
+import { emitGridProduct, plainRow, productItems, subgroupProduct, teamBlocks, windowRow } from "./team.js";
 import type { Tile } from "./tile.js";
 import { largeBlockSize, mostThreads } from "./tile.js";
 

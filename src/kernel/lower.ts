@@ -150,10 +150,10 @@ function placeWeights(
   launches: readonly Draft[],
   setup: readonly Draft[],
 ): Pick<KernelProgram, "setup" | "launches" | "staged"> {
-  const finish = ({ places, subgroup: _, ...draft }: Draft): Launch => {
+  const finish = ({ kernel, places, label, nodes, macs }: Draft): Launch => {
     const starts = places.map((place) => ("offset" in place ? place : packed.startOf(place)));
     const memories = starts.map(({ memory }) => memory);
-    return { ...draft, memories, offsets: starts.map(({ offset }) => offset) };
+    return { kernel, memories, offsets: starts.map(({ offset }) => offset), label, nodes, macs };
   };
   const placed = launches.map(finish);
   const isStaged = (draft: Draft): boolean => weightsOf(draft).some((ref) => !packed.has(ref));

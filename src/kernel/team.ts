@@ -185,7 +185,12 @@ export function emitTeamProduct(
         return isEven ? row : k.letInt("row", int("min", row, addInt(valid, -1)));
       };
       emitProductTile(k, product, {
-        ...{ m, n, width, rows, wide, valid: isEven ? undefined : valid },
+        m,
+        n,
+        width,
+        wide,
+        rows,
+        ...(isEven ? {} : { valid }),
         // Every item reads all rows.
         readers: (factors) => Array.from({ length: rows }, (_, r) => factors.row(rowAt(r))),
         read: (readers, c) => (r) => readers[r]?.(c) ?? bug("a tile without its rows"),
@@ -223,8 +228,18 @@ export function subgroupProduct(k: Build, tile: Tile, product: TeamProduct): Pic
             return (r) => broadcast(own[Math.floor(r / items)] ?? bug("a row that no item reads"), r % items);
           };
           const near = k.letInt("near", int("min", n, columns.count - k.lanes));
-          const of = { m, n: near, width: k.lanes, rows, wide: true, valid, readers, read };
-          emitProductTile(k, product, { ...of, store: compare("lt", n, columns.count) });
+          const store = compare("lt", n, columns.count);
+          emitProductTile(k, product, {
+            m,
+            n: near,
+            width: k.lanes,
+            wide: true,
+            rows,
+            valid,
+            store,
+            readers,
+            read,
+          });
         }),
     },
   };
@@ -247,8 +262,8 @@ function emitProductTile(
     readonly width: number;
     readonly wide: boolean;
     readonly rows: number;
-    /** Rows from here on are not stored. */
-    readonly valid: Int | undefined;
+    /** Rows from here on are not stored; all are, if absent. */
+    readonly valid?: Int;
     /** Whether anything is stored at all; always, if absent. */
     readonly store?: Value;
     /** The rows that the item itself reads, and from those what gives the element of any row of the tile. */

@@ -8,7 +8,10 @@ export const subgroupFeature: GPUFeatureName = "subgroups";
 /** What a shader that uses subgroups begins with. */
 export const enableSubgroups = "enable subgroups;\n\n";
 
-/** Whether all subgroups of an adapter have as many invocations as a workgroup of such a shader, which then is one subgroup. */
+/**
+ * Whether all subgroups of an adapter have as many invocations as a workgroup of such a shader, which then is one subgroup. On software
+ * adapters alone: what it gives was measured there, and GPUs want larger workgroups.
+ */
 export function subgroupsFit(
   { subgroup }: GpuModel,
   features: GPUSupportedFeatures,
@@ -17,7 +20,8 @@ export function subgroupsFit(
   return (
     subgroup !== undefined &&
     features.has(subgroupFeature) &&
-    info?.subgroupMinSize === subgroup &&
+    info?.isFallbackAdapter === true &&
+    info.subgroupMinSize === subgroup &&
     info.subgroupMaxSize === subgroup
   );
 }

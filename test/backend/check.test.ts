@@ -347,10 +347,10 @@ const rows: readonly Row[] = [
   [
     "a broadcast of what the same statement sets",
     /a broadcast of acc, which the same statement sets/,
-    kernel(
-      [team(i, 4, let_(acc, float(1)), set(acc, plus(acc, { ...itemOf(1), x: acc })), copy(i, acc))],
-      { team: 4, subgroup: true },
-    ),
+    kernel([team(i, 4, let_(acc, float(1)), set(acc, plus(acc, { ...itemOf(1), x: acc })), copy(i, acc))], {
+      team: 4,
+      subgroup: true,
+    }),
     kernel([team(i, 4, let_(acc, float(1)), set(acc, plus(acc, itemOf(1))), copy(i, acc))], {
       team: 4,
       subgroup: true,

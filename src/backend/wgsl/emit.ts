@@ -240,7 +240,9 @@ function launchesText(program: KernelProgram, { launches, subgroups }: ProgramSh
       : "";
     return `  [${shader}, [${buffers.join(", ")}], [${uniforms.join(", ")}], [${workgroups.join(", ")}], ${label}, ${launch.macs}${instead}],\n`;
   });
-  const more = program.subgroups ? "; where subgroups fit, another shader, its offsets and sizes, its workgroups" : "";
+  const more = program.subgroups
+    ? "; where subgroups fit, another shader, its offsets and sizes, its workgroups"
+    : "";
   return `/** In order: the shader, the buffer of each binding, the base offset of each parameter and the sizes, workgroups along x and y, the nodes, multiply-accumulates${more}. */\nconst launches = [\n${rows.join("")}];\n`;
 }
 

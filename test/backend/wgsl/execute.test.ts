@@ -19,13 +19,19 @@ const seeds = Number(process.env["SEEDS"] ?? 4);
 const slow = 300_000;
 const devices = { alone: await computingDevice(), subgroups: await computingDevice({ subgroups: true }) };
 const canGroup = devices.subgroups && hasSubgroups(devices.subgroups);
-if (devices.subgroups && !canGroup) complain("NO ADAPTER WITH SUBGROUPS OF 8: their kernels are not run here.");
+if (devices.subgroups && !canGroup)
+  complain("NO ADAPTER WITH SUBGROUPS OF 8: their kernels are not run here.");
 const context = { target: wgslTarget, options: {}, report: () => {} };
 
 describeOn(devices.alone).each([
   ["f32", "alone", samples],
   ["f16", "alone", 1],
-  ...(canGroup ? ([["f32", "subgroups", 2 * samples], ["f16", "subgroups", 1]] as const) : []),
+  ...(canGroup
+    ? ([
+        ["f32", "subgroups", 2 * samples],
+        ["f16", "subgroups", 1],
+      ] as const)
+    : []),
 ] as const)("on an adapter, %s, %s", (precision, kind, samples) => {
   /** In subgroups, only what has kernels for them: all else is the same as without. */
   const differenceOf = async (one: Parameters<typeof difference>[0]) =>

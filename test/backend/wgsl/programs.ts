@@ -63,11 +63,12 @@ export async function difference(
   return disagreement(actual, reference, halfKernels(net));
 }
 
-/** Whether a device was made with subgroups, and those are of the size that kernels are for. */
+/** Whether a device was made with subgroups, those of a software adapter, and of the size that kernels are for. */
 export function hasSubgroups({ features, adapterInfo }: GPUDevice): boolean {
   const { items } = wgslTile.subgroup!;
-  const { subgroupMinSize, subgroupMaxSize } = adapterInfo;
-  return features.has("subgroups") && subgroupMinSize === items && subgroupMaxSize === items;
+  const { isFallbackAdapter, subgroupMinSize, subgroupMaxSize } = adapterInfo;
+  const fit = subgroupMinSize === items && subgroupMaxSize === items;
+  return features.has("subgroups") && isFallbackAdapter && fit;
 }
 
 /** Inputs as `run` takes them. */

@@ -101,9 +101,12 @@ describeOn(canGroup ? device : undefined)("on an adapter", () => {
     net.dispose();
   });
 
-  test("a device without the feature, or with subgroups of other sizes, runs the other kernels", async () => {
+  test("a device without the feature, of a GPU, or with subgroups of other sizes runs the other kernels", async () => {
     const plain = await computingDevice();
-    const others = [sizes(4, 8), sizes(8, 16), undefined].map((info) =>
+    const fit = infoOf(8, 8);
+    expect((await load({ device: withProperty(device!, "adapterInfo", fit) })).subgroups).toBe(true);
+    const gpu = { ...fit, isFallbackAdapter: false };
+    const others = [infoOf(4, 8), infoOf(8, 16), gpu, undefined].map((info) =>
       withProperty(device!, "adapterInfo", info),
     );
     for (const other of [plain!, ...others]) {
@@ -115,7 +118,11 @@ describeOn(canGroup ? device : undefined)("on an adapter", () => {
   });
 });
 
-const sizes = (subgroupMinSize: number, subgroupMaxSize: number) => ({ subgroupMinSize, subgroupMaxSize });
+const infoOf = (subgroupMinSize: number, subgroupMaxSize: number) => ({
+  isFallbackAdapter: true,
+  subgroupMinSize,
+  subgroupMaxSize,
+});
 
 /** A device that notes the labels of the pipelines that it makes. */
 function withPipelines(device: GPUDevice, labels: string[]): GPUDevice {
