@@ -120,8 +120,8 @@ function namesOf(binding: string): string[] {
 }
 
 /**
- * WGSL leaves open which invocations of a workgroup are in which subgroup, and in which order. So a kernel for subgroups has them as its
- * workgroups, and an item's number is the one that it has in its subgroup.
+ * WGSL leaves open which invocations of a workgroup are in which subgroup, and in which order. So the workgroups of a kernel for subgroups
+ * have no more invocations than every subgroup has, and are one each; an item's number is the one that it has there.
  */
 function signature({ team, subgroup, grid }: Kernel): string {
   const item = subgroup ? "subgroup_invocation_id" : "local_invocation_index";
