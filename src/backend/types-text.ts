@@ -97,6 +97,8 @@ const gpuRunTypes = `  run<I extends { readonly [K in keyof Outputs]?: Float32Ar
   readonly device: object;
   /** How weights and tensors inside the net are stored: f16 if it was compiled for that and the device has shader-f16. */
   readonly precision: "f32" | "f16";
+  /** Whether products are computed in subgroups: where the device has the feature, with subgroups of the size that kernels are for. */
+  readonly subgroups: boolean;
 `;
 
 const threadLoadTypes = `  /** How many threads compute, 1 to 256. Default: 1. A page needs the headers COOP and COEP for more than one. */

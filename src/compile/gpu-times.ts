@@ -33,10 +33,11 @@ export async function timedDevice(gpu: GPU | undefined, needs: Limits, f16: bool
   const name = info.description || info.device || info.vendor;
   if (!features.has(feature))
     throw gpuError("limits", `the adapter (${name}) has no ${feature}, so that kernels cannot be timed`);
-  const half: GPUFeatureName = "shader-f16";
+  // What a module asks for itself: subgroups it uses where they fit.
+  const optional: readonly GPUFeatureName[] = [...(f16 ? (["shader-f16"] as const) : []), "subgroups"];
   const names = Object.keys(needs) as (keyof Limits)[];
   const wish: GPUDeviceDescriptor = {
-    requiredFeatures: [feature, ...(f16 && features.has(half) ? [half] : [])],
+    requiredFeatures: [feature, ...optional.filter((one) => features.has(one))],
     requiredLimits: Object.fromEntries(
       names.filter((one) => needs[one] > guaranteedLimits[one]).map((one) => [one, needs[one]]),
     ),

@@ -180,7 +180,7 @@ function kernelOf(
   body: (k: Build) => (block: Parameters<typeof mulInt>[0]) => void,
 ): Made {
   const k: Build = new KernelBuilder<Ref>({ lanes, team: 1 });
-  const { kernel, sources } = k.finish(name, blocks, body(k));
+  const { kernel, sources } = k.finish(name, { blocks, write: body(k) });
   return { kernel, offsets: sources.map((source) => (source.kind === "view" ? source.offset : 0)) };
 }
 

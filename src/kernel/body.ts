@@ -2,8 +2,13 @@
 
 import type { Register } from "./ir.js";
 
-/** A template: how many blocks its grid has, and the body of one. */
-export interface Body {
+/** How many blocks a grid has, and the body of one. */
+export interface Grid {
   readonly blocks: number;
   readonly write: (block: Register) => void;
+}
+
+/** A template's grid, and one whose blocks are subgroups that does the same, where the template has one. */
+export interface Body extends Grid {
+  readonly subgroups?: Grid;
 }

@@ -1,6 +1,7 @@
 // A builder of kernel IR: expressions that fold constants, and bodies that read like the loops they become.
 
 import { bug } from "#diagnostic/diagnostic.js";
+import type { Grid } from "./body.js";
 import type {
   Address,
   FloatBinary,
@@ -107,6 +108,9 @@ export function choose(
 export const laneOf = (x: Value, index: number): Value =>
   x.type === "vec" ? { kind: "lane", type: "f32", x, index } : x;
 
+/** What x is for another item of a subgroup. */
+export const broadcast = (x: Value, item: number): Value => ({ kind: "broadcast", type: "f32", x, item });
+
 /** a < b, and the like, on integers. */
 export const compare = (fn: "lt" | "le" | "eq", a: Int, b: Int): Value => ({
   kind: "compare",
@@ -137,7 +141,7 @@ export class KernelBuilder<S> {
   /** Items of a block that run side by side. */
   readonly team: number;
   readonly #arguments: Argument<S>[] = [];
-  readonly #names = new Map<string, number>();
+  #names = new Map<string, number>();
   readonly #stack: Statement[][] = [[]];
   #scratch = 0;
 
@@ -281,14 +285,19 @@ export class KernelBuilder<S> {
     this.#emit({ kind: "comment", text });
   }
 
-  /** The kernel whose body `body` writes for each block of the grid, and what its parameters refer to. */
+  /**
+   * The kernel of a grid, and what its parameters refer to. Several grids may be made, with the same parameters, in registers of their
+   * own; with `subgroup`, the blocks of one are subgroups of so many items.
+   */
   finish(
     name: string,
-    blocks: number,
-    body: (block: Register) => void,
+    { blocks, write }: Grid,
+    subgroup?: number,
   ): { kernel: Kernel; sources: readonly S[] } {
+    const names = new Map(this.#names);
     const index = this.#index("block");
-    const statements = dropUnused(this.#inside(() => body(index)));
+    const statements = dropUnused(this.#inside(() => write(index)));
+    this.#names = names;
     const used = usedParameters(statements);
     const called = this.#arguments.filter(({ parameter }) => used.has(parameter.name));
     return {
@@ -296,7 +305,8 @@ export class KernelBuilder<S> {
         name,
         parameters: called.map(({ parameter }) => parameter),
         scratch: this.#scratch,
-        team: this.team,
+        team: subgroup ?? this.team,
+        ...(subgroup === undefined ? {} : { subgroup: true }),
         privates: [],
         grid: { index, count: blocks },
         body: statements,

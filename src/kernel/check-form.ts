@@ -1,6 +1,7 @@
 // The form of a kernel: types of values, scopes of registers, and where loops and guards may stand.
 
 import type { Address, Kernel, Parameter, Place, Register, Statement, Value, ValueType } from "./ir.js";
+import { walkValue } from "./walk.js";
 
 /** What is wrong with the form of a kernel, each finding a sentence; empty if all is well. */
 export function checkForm(kernel: Kernel, lanes: number): string[] {
@@ -18,6 +19,7 @@ export function checkForm(kernel: Kernel, lanes: number): string[] {
   ] as const) {
     if (!(Number.isInteger(count) && count >= 1)) ctx.say(`the ${what} has ${count} items`);
   }
+  if (kernel.subgroup && kernel.scratch > 0) ctx.say("a subgroup with scratch");
   if (ctx.parameters.size < kernel.parameters.length) ctx.say("two parameters have the same name");
   const scope: Scope = { registers: new Map(), inTeam: false, items: 1, inGuard: false };
   declare(ctx, scope, kernel.grid.index, "index");
@@ -72,6 +74,11 @@ function checkStatement(ctx: Context, scope: Scope, statement: Statement): void 
       return;
     case "set":
       checkSet(ctx, scope, statement.register);
+      walkValue(statement.value, (part) => {
+        // Some items would already have set it.
+        if (part.kind === "broadcast" && reads(part, statement.register))
+          ctx.say(`a broadcast of ${statement.register.name}, which the same statement sets`);
+      });
       expectType(ctx, scope, statement.value, statement.register.type, `register ${statement.register.name}`);
       return;
     case "store": {
@@ -239,6 +246,10 @@ function typeOf(ctx: Context, scope: Scope, value: Value): ValueType {
     case "horizontal":
       want(value.x, "vec");
       break;
+    case "broadcast":
+      want(value.x, "f32");
+      checkBroadcast(ctx, scope, value.item);
+      break;
     case "to_f32":
       want(value.x, "i32");
       break;
@@ -249,6 +260,22 @@ function typeOf(ctx: Context, scope: Scope, value: Value): ValueType {
       return value satisfies never;
   }
   return value.type;
+}
+
+/** All items must be there, so that each has a value to give: in a loop over the whole team, and in no guard. */
+function checkBroadcast(ctx: Context, scope: Scope, item: number): void {
+  const { subgroup, team } = ctx.kernel;
+  if (!subgroup) ctx.say("a broadcast in a block that is no subgroup");
+  if (!scope.inTeam || scope.items !== team) ctx.say("a broadcast outside a loop over the whole subgroup");
+  if (scope.inGuard) ctx.say("a broadcast in a guard, which some items may not enter");
+  if (!(Number.isInteger(item) && item >= 0 && item < team))
+    ctx.say(`a broadcast of item ${item} of ${team}`);
+}
+
+function reads(value: Value, { name }: Register): boolean {
+  let found = false;
+  walkValue(value, (part) => (found ||= part.kind === "register" && part.name === name));
+  return found;
 }
 
 function isLane(ctx: Context, lane: number): boolean {

@@ -1,12 +1,11 @@
 // Runs a kernel under the checker: statements and values become closures over one state.
 
-import { bug } from "#diagnostic/diagnostic.js";
 import type { Surroundings } from "./check-access.js";
 import { watch } from "./check-access.js";
 import type { Toucher } from "./check-memory.js";
-import { binaryFunctions, unaryFunctions } from "#ops/scalar-eval.js";
-import { compares, evalInt } from "./integers.js";
-import type { Address, Kernel, Parameter, Place, Register, Statement, Value } from "./ir.js";
+import type { Machine, Registers } from "./check-value.js";
+import { addressOf, enterItem, isVec, itemOf, numberOf, parameterOf, slotOf, vecOf } from "./check-value.js";
+import type { Kernel, Register, Statement, Value } from "./ir.js";
 
 /** Runs all blocks of a kernel, one after another, and reports what the surroundings see. */
 export function runKernel(kernel: Kernel, around: Surroundings): void {
@@ -22,6 +21,7 @@ export function runKernel(kernel: Kernel, around: Surroundings): void {
     ),
     parameters: new Map(kernel.parameters.map((parameter) => [parameter.name, parameter])),
     memory: watch(kernel, around, who),
+    items: [],
     barriers: 0,
   };
   const grid = slotOf(machine, kernel.grid.index.name);
@@ -39,37 +39,6 @@ export function runKernel(kernel: Kernel, around: Surroundings): void {
 
 /** The item of what stands outside team loops. */
 const outside = -3;
-
-/** Registers by slot; a vec's value is replaced, never changed. */
-interface Registers {
-  readonly slots: Map<string, number>;
-  readonly numbers: number[];
-  readonly vecs: (readonly number[])[];
-}
-
-interface Machine {
-  readonly kernel: Kernel;
-  readonly around: Surroundings;
-  readonly who: Toucher;
-  readonly registers: Registers;
-  /** Values of private registers by item. */
-  readonly privates: ReadonlyMap<string, Map<number, number | readonly number[]>>;
-  readonly parameters: ReadonlyMap<string, Parameter>;
-  readonly memory: ReturnType<typeof watch>;
-  /** Team loops entered in this block. */
-  barriers: number;
-}
-
-function slotOf({ registers }: Machine, name: string): number {
-  const slot = registers.slots.get(name) ?? registers.slots.size;
-  registers.slots.set(name, slot);
-  return slot;
-}
-
-/** With one lane a vec is one number like any other. */
-function isVec({ around }: Machine, value: Value): boolean {
-  return value.type === "vec" && around.lanes > 1;
-}
 
 function bodyOf(machine: Machine, body: readonly Statement[]): () => void {
   const steps = body.map((statement) => stepOf(machine, statement));
@@ -108,16 +77,18 @@ function stepOf(machine: Machine, statement: Statement): () => void {
     }
     case "team": {
       const index = slotOf(machine, statement.index.name);
-      const body = bodyOf(machine, statement.body);
+      const body = kernel.subgroup ? stepBody(machine, statement.body) : bodyOf(machine, statement.body);
       return () => {
         // Between two team loops stands a barrier; before the first there is none. One item alone needs none.
         if (machine.barriers > 0 || kernel.team === 1) who.epoch += 1;
         machine.barriers += 1;
-        for (let item = 0; item < statement.count; item += 1) {
-          who.item = item;
-          registers.numbers[index] = item;
-          body();
-        }
+        if (kernel.subgroup) inStep(machine, statement.count, index, body);
+        else
+          for (let item = 0; item < statement.count; item += 1) {
+            who.item = item;
+            registers.numbers[index] = item;
+            body();
+          }
         who.item = outside;
         if (kernel.team === 1) who.epoch += 1;
       };
@@ -133,218 +104,60 @@ function stepOf(machine: Machine, statement: Statement): () => void {
   }
 }
 
-function assignment(machine: Machine, register: Register, from: Value): () => void {
+/** Runs the body of a loop over the items of a subgroup: each item has values of its own, and all take one step after another. */
+function inStep(machine: Machine, count: number, index: number, body: () => void): void {
   const { numbers, vecs } = machine.registers;
+  machine.items = Array.from({ length: count }, (_, item) => {
+    const own = { numbers: [...numbers], vecs: [...vecs] };
+    own.numbers[index] = item;
+    return own;
+  });
+  body();
+  machine.items = [];
+  Object.assign(machine.registers, { numbers, vecs });
+}
+
+/** A body whose statements, those of its loops too, are each run for all items before the next one is. */
+function stepBody(machine: Machine, body: readonly Statement[]): () => void {
+  const forAll = (step: () => void): void => {
+    for (const item of machine.items.keys()) {
+      enterItem(machine, item);
+      step();
+    }
+  };
+  const steps = body.map((statement) => {
+    if (statement.kind !== "for") {
+      const step = stepOf(machine, statement);
+      return () => forAll(step);
+    }
+    const index = slotOf(machine, statement.index.name);
+    const inner = stepBody(machine, statement.body);
+    return () => {
+      for (let round = 0; round < statement.count; round += 1) {
+        forAll(() => void (machine.registers.numbers[index] = round));
+        inner();
+      }
+    };
+  });
+  return () => {
+    for (const step of steps) step();
+  };
+}
+
+function assignment(machine: Machine, register: Register, from: Value): () => void {
+  const { registers } = machine;
   const own = machine.privates.get(register.name);
   const slot = slotOf(machine, register.name);
   if (isVec(machine, register)) {
     const value = vecOf(machine, from);
     if (own) return () => void own.set(itemOf(machine), value());
     return () => {
-      vecs[slot] = value();
+      registers.vecs[slot] = value();
     };
   }
   const value = numberOf(machine, from);
   if (own) return () => void own.set(itemOf(machine), value());
   return () => {
-    numbers[slot] = value();
+    registers.numbers[slot] = value();
   };
-}
-
-/** Whose private registers are meant: with a team of one, the block's. */
-function itemOf({ kernel, who }: Machine): number {
-  return kernel.team === 1 ? 0 : who.item;
-}
-
-function privateOf(machine: Machine, name: string): number | readonly number[] | undefined {
-  const value = machine.privates.get(name)?.get(itemOf(machine));
-  if (value === undefined) {
-    machine.around.say(`${machine.kernel.name}: private ${name} is read before it is set in its block`);
-  }
-  return value;
-}
-
-function parameterOf(machine: Machine, place: Place): Parameter | undefined {
-  return place.kind === "scratch" ? undefined : machine.parameters.get(place.name);
-}
-
-function addressOf(machine: Machine, { base, offset }: Address): () => number {
-  if (!base) return () => offset;
-  const value = numberOf(machine, base);
-  return () => value() + offset;
-}
-
-/** A value that is one number. */
-function numberOf(machine: Machine, value: Value): () => number {
-  const of = (operand: Value) => numberOf(machine, operand);
-  const isOne = machine.around.lanes === 1;
-  switch (value.kind) {
-    case "register": {
-      const { numbers } = machine.registers;
-      const slot = slotOf(machine, value.name);
-      if (!machine.privates.has(value.name)) return () => numbers[slot] ?? 0;
-      return () => Number(privateOf(machine, value.name) ?? 0);
-    }
-    case "const":
-      return () => value.value;
-    case "load":
-    case "load_i32": {
-      const parameter = parameterOf(machine, value.place);
-      const address = addressOf(machine, value.address);
-      return () => machine.memory.load(parameter, address());
-    }
-    case "unary": {
-      const x = of(value.x);
-      const f = unaryFunctions[value.fn];
-      return () => f(x());
-    }
-    case "binary": {
-      const [a, b, f] = [of(value.a), of(value.b), binaryFunctions[value.fn]];
-      return () => f(a(), b());
-    }
-    case "int": {
-      const [a, b, fn] = [of(value.a), of(value.b), value.fn];
-      return () => evalInt(fn, a(), b());
-    }
-    case "compare": {
-      const [a, b, fn] = [of(value.a), of(value.b), value.fn];
-      return () => Number(compares(fn, a(), b()));
-    }
-    case "logic": {
-      const [a, b, isAnd] = [of(value.a), of(value.b), value.fn === "and"];
-      // Both sides run, as on targets without a lazy one.
-      return () => {
-        const [left, right] = [a(), b()];
-        return isAnd ? left && right : left || right;
-      };
-    }
-    case "select": {
-      // Neither side may load out of bounds.
-      const [condition, then, otherwise] = [of(value.if), of(value.then), of(value.otherwise)];
-      return () => {
-        const [yes, no] = [then(), otherwise()];
-        return condition() ? yes : no;
-      };
-    }
-    case "select_compare": {
-      const [a, b, then, otherwise] = [of(value.a), of(value.b), of(value.then), of(value.otherwise)];
-      return () => {
-        const [yes, no] = [then(), otherwise()];
-        return compares(value.fn, a(), b()) ? yes : no;
-      };
-    }
-    case "madd": {
-      const [a, b, c] = [of(value.a), of(value.b), of(value.c)];
-      return () => a() * b() + c();
-    }
-    case "lane": {
-      if (isOne) return of(value.x);
-      const x = vecOf(machine, value.x);
-      return () => lane(x(), value.index);
-    }
-    case "horizontal": {
-      if (isOne) return of(value.x);
-      const x = vecOf(machine, value.x);
-      const f = binaryFunctions[value.fn];
-      return () => x().reduce((a, b) => f(a, b));
-    }
-    case "splat":
-    case "swizzle":
-    case "to_f32":
-      return of(value.x);
-    case "to_i32": {
-      const x = of(value.x);
-      return () => x() | 0;
-    }
-    default:
-      return value satisfies never;
-  }
-}
-
-/** A value of several lanes. */
-function vecOf(machine: Machine, value: Value): () => readonly number[] {
-  const of = (operand: Value) => vecOf(machine, operand);
-  switch (value.kind) {
-    case "register": {
-      const { vecs } = machine.registers;
-      const slot = slotOf(machine, value.name);
-      if (!machine.privates.has(value.name)) return () => vecs[slot] ?? [];
-      const zeros = Array.from({ length: machine.around.lanes }, () => 0);
-      return () => {
-        const own = privateOf(machine, value.name);
-        return typeof own === "object" ? own : zeros;
-      };
-    }
-    case "load": {
-      const parameter = parameterOf(machine, value.place);
-      const address = addressOf(machine, value.address);
-      return () => machine.memory.loadVec(parameter, address());
-    }
-    case "unary": {
-      const x = of(value.x);
-      const f = unaryFunctions[value.fn];
-      return () => x().map((one) => f(one));
-    }
-    case "binary": {
-      const [a, b, f] = [of(value.a), of(value.b), binaryFunctions[value.fn]];
-      return () => zip(a(), b(), f);
-    }
-    case "select": {
-      const condition = numberOf(machine, value.if);
-      const [then, otherwise] = [of(value.then), of(value.otherwise)];
-      return () => {
-        const [yes, no] = [then(), otherwise()];
-        return condition() ? yes : no;
-      };
-    }
-    case "select_compare": {
-      const [a, b, then, otherwise] = [of(value.a), of(value.b), of(value.then), of(value.otherwise)];
-      return () => {
-        const [yes, no] = [then(), otherwise()];
-        const holds = zip(a(), b(), (x, y) => Number(compares(value.fn, x, y)));
-        return holds.map((one, k) => (one ? lane(yes, k) : lane(no, k)));
-      };
-    }
-    case "madd": {
-      const [a, b, c] = [of(value.a), of(value.b), of(value.c)];
-      return () => {
-        const sum = c();
-        return zip(a(), b(), (x, y) => x * y).map((product, k) => product + lane(sum, k));
-      };
-    }
-    case "splat": {
-      const x = numberOf(machine, value.x);
-      return () => {
-        const one = x();
-        return Array.from({ length: machine.around.lanes }, () => one);
-      };
-    }
-    case "swizzle": {
-      const x = of(value.x);
-      return () => {
-        const all = x();
-        return value.lanes.map((index) => lane(all, index));
-      };
-    }
-    case "const":
-    case "load_i32":
-    case "int":
-    case "compare":
-    case "logic":
-    case "lane":
-    case "horizontal":
-    case "to_f32":
-    case "to_i32":
-      return bug(`${machine.kernel.name}: a ${value.kind} is no vec`);
-    default:
-      return value satisfies never;
-  }
-}
-
-function zip(a: readonly number[], b: readonly number[], f: (a: number, b: number) => number): number[] {
-  return a.map((x, k) => f(x, lane(b, k)));
-}
-
-function lane(all: readonly number[], index: number): number {
-  return all[index] ?? bug("a lane is missing");
 }

@@ -18,7 +18,7 @@ import { storeResult } from "./steps.js";
 import type { WindowSpec } from "./strip.js";
 import { makeStrip, splitRow, stripRows } from "./strip.js";
 import type { Factors, TeamProduct } from "./team.js";
-import { emitGridProduct, plainRow, productItems, teamBlocks, windowRow } from "./team.js";
+import { emitGridProduct, plainRow, productItems, subgroupProduct, teamBlocks, windowRow } from "./team.js";
 import type { Tile } from "./tile.js";
 import { largeBlockSize, mostThreads } from "./tile.js";
 
@@ -103,11 +103,12 @@ export function pointwiseBody(
   };
 }
 
-/** A product whose tiles are the items of all blocks. */
+/** A product whose tiles are the items of all blocks; a tile a subgroup, where that is possible. */
 function gridProduct(k: Build, tile: Tile, product: TeamProduct): Body {
   return {
     blocks: teamBlocks(k, productItems(k, tile, product)),
     write: (block) => emitGridProduct(k, tile, block, product),
+    ...subgroupProduct(k, tile, product),
   };
 }
 

@@ -126,6 +126,8 @@ export type Value =
       readonly fn: "add" | "max" | "min";
       readonly x: Value;
     }
+  /** What x is for another item of the block, which is a subgroup: all items evaluate it together, in no guard. */
+  | { readonly kind: "broadcast"; readonly type: "f32"; readonly x: Value; readonly item: number }
   | { readonly kind: "to_f32"; readonly type: "f32"; readonly x: Value }
   | { readonly kind: "to_i32"; readonly type: "i32"; readonly x: Value }; // truncates
 
@@ -167,6 +169,8 @@ export interface Kernel {
   readonly scratch: number;
   /** Items that run side by side in a block; 1 on a CPU. */
   readonly team: number;
+  /** The block is a subgroup of a GPU, of as many items as the team: they run in step and read each other's values (`broadcast`). */
+  readonly subgroup?: true;
   /** Registers that belong to a team item and live across team loops; with team 1, plain registers of the block. */
   readonly privates: readonly Register[];
   readonly grid: { readonly index: Register; readonly count: number };
@@ -217,6 +221,15 @@ export interface ProgramArena {
   readonly elements: number;
 }
 
+/** Kernels for devices whose subgroups have a certain size, in the place of some of a program's. */
+export interface SubgroupKernels {
+  /** Items of a subgroup. */
+  readonly items: number;
+  readonly kernels: readonly Kernel[];
+  /** For each launch which of them does the same, with the same parameters; most launches have none. */
+  readonly of: readonly (number | undefined)[];
+}
+
 /** All that a back end needs: it never sees a graph. */
 export interface KernelProgram {
   readonly name: string;
@@ -225,6 +238,8 @@ export interface KernelProgram {
   /** What is run once, before the first of the launches: it fills `prepared`. */
   readonly setup: readonly Launch[];
   readonly launches: readonly Launch[];
+  /** What a back end may use where the device turns out to have such subgroups. */
+  readonly subgroups?: SubgroupKernels;
   readonly weights: readonly PackedWeight[];
   /**
    * The last of `weights`, which only the last launches of the setup read, in the same order: a back end need hold no more

@@ -16,7 +16,8 @@ import { tiles } from "./tile.js";
 /** The kernels of a schedule, with the tile of its target unless another is given. */
 export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.name]): KernelProgram {
   const { graph, target } = schedule;
-  const kernels = new Map<string, { index: number; kernel: Kernel }>();
+  const kernels = new KernelList();
+  const subgroups = new KernelList();
   const launches: Draft[] = [];
   const setup: Draft[] = [];
   const packed = new WeightPacker(schedule);
@@ -27,14 +28,16 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
   function launchOf(name: string, label: Label, bodyOf: (k: KernelBuilder<Ref>) => Body): Draft {
     const k = new KernelBuilder<Ref>({ lanes: target.lanes, team: tile.team });
     const body = bodyOf(k);
-    const { kernel, sources } = k.finish(name, body.blocks, body.write);
-    // The name is a label: kernels that differ in nothing else are the same.
-    const key = JSON.stringify({ ...kernel, name: "" }, (_, value: unknown) =>
-      typeof value === "number" && !Number.isFinite(value) ? String(value) : value,
-    );
-    const known = kernels.get(key) ?? { index: kernels.size, kernel };
-    kernels.set(key, known);
-    return { kernel: known.index, places: sources.map(placeOf), ...label };
+    const { kernel, sources } = k.finish(name, body);
+    const subgroup = body.subgroups && tile.subgroup && k.finish(name, body.subgroups, tile.subgroup.items);
+    if (subgroup && subgroup.sources.some((source, at) => source !== sources[at]))
+      bug(`${name} reads other operands in subgroups`);
+    return {
+      kernel: kernels.add(kernel),
+      ...(subgroup ? { subgroup: subgroups.add(subgroup.kernel) } : {}),
+      places: sources.map(placeOf),
+      ...label,
+    };
   }
 
   /** Where a source begins, or the weight whose place in the packed file is found at the end. */
@@ -75,14 +78,15 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
   return {
     name: graph.name,
     lanes: target.lanes,
-    kernels: uniqueNames([...kernels.values()].map((entry) => entry.kernel)),
+    kernels: uniqueNames(kernels.all),
     ...placed,
+    ...subgroupKernels(subgroups, launches, tile),
     weights: packed.weights,
     prepared: preparedSize,
     table,
     arenas: schedule.arenas,
     weightParts: packed.parts,
-    scratch: Math.max(0, ...[...kernels.values()].map((entry) => entry.kernel.scratch)),
+    scratch: Math.max(0, ...kernels.all.map(({ scratch }) => scratch)),
     inputs: schedule.inputs.map(portOf),
     outputs: schedule.outputs.map(portOf),
     ...(graph.batch === undefined ? {} : { batch: graph.batch }),
@@ -106,7 +110,39 @@ type Label = Pick<Launch, "label" | "nodes" | "macs">;
 type WeightRef = Extract<Ref, { readonly kind: "weight" }>;
 
 /** A launch whose weights have no place yet. */
-type Draft = Label & { readonly kernel: number; readonly places: readonly (Start | WeightRef)[] };
+type Draft = Label & {
+  readonly kernel: number;
+  /** Among the kernels for subgroups. */
+  readonly subgroup?: number;
+  readonly places: readonly (Start | WeightRef)[];
+};
+
+/** Kernels, each once: the name is a label, and those that differ in nothing else are the same. */
+class KernelList {
+  readonly all: Kernel[] = [];
+  readonly #indices = new Map<string, number>();
+
+  /** The kernel's number. */
+  add(kernel: Kernel): number {
+    const key = JSON.stringify({ ...kernel, name: "" }, (_, value: unknown) =>
+      typeof value === "number" && !Number.isFinite(value) ? String(value) : value,
+    );
+    const index = this.#indices.get(key) ?? this.all.push(kernel) - 1;
+    this.#indices.set(key, index);
+    return index;
+  }
+}
+
+/** The kernels for subgroups, if there are any. */
+function subgroupKernels(
+  kernels: KernelList,
+  launches: readonly Draft[],
+  { subgroup }: Tile,
+): Pick<KernelProgram, "subgroups"> {
+  if (!subgroup || kernels.all.length === 0) return {};
+  const of = launches.map((launch) => launch.subgroup);
+  return { subgroups: { items: subgroup.items, kernels: uniqueNames(kernels.all), of } };
+}
 
 /** Places what the launches read, then what only the setup reads: those launches of the setup come last. */
 function placeWeights(
@@ -114,10 +150,10 @@ function placeWeights(
   launches: readonly Draft[],
   setup: readonly Draft[],
 ): Pick<KernelProgram, "setup" | "launches" | "staged"> {
-  const finish = ({ places, ...draft }: Draft): Launch => {
+  const finish = ({ kernel, places, label, nodes, macs }: Draft): Launch => {
     const starts = places.map((place) => ("offset" in place ? place : packed.startOf(place)));
     const memories = starts.map(({ memory }) => memory);
-    return { ...draft, memories, offsets: starts.map(({ offset }) => offset) };
+    return { kernel, memories, offsets: starts.map(({ offset }) => offset), label, nodes, macs };
   };
   const placed = launches.map(finish);
   const isStaged = (draft: Draft): boolean => weightsOf(draft).some((ref) => !packed.has(ref));

@@ -25,7 +25,7 @@ export function printIr(kernel: Kernel): string {
   );
   const facts = [
     ...(kernel.scratch > 0 ? [`scratch ${kernel.scratch}`] : []),
-    ...(kernel.team > 1 ? [`team ${kernel.team}`] : []),
+    ...(kernel.team > 1 ? [`${kernel.subgroup ? "subgroup" : "team"} ${kernel.team}`] : []),
     ...kernel.privates.map((register) => `private ${registerText(register)}`),
   ];
   return [
@@ -134,6 +134,8 @@ function valueText(value: Value): string {
       return `${innerText(value.x)}.[${value.lanes.join(" ")}]`;
     case "horizontal":
       return callText(`across_${value.fn}`, value);
+    case "broadcast":
+      return `${innerText(value.x)} of item ${value.item}`;
     case "splat":
     case "to_f32":
     case "to_i32":

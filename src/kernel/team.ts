@@ -1,7 +1,9 @@
 // Kernels whose blocks have many items: the work is one flat row of items, cut into blocks, and no block shares a strip.
 
+import { bug } from "#diagnostic/diagnostic.js";
+import type { Body } from "./body.js";
 import type { Int, Width } from "./build.js";
-import { address, addInt, compare, f32, i32, int, load, madd, mulInt, widen } from "./build.js";
+import { address, addInt, broadcast, compare, f32, i32, int, load, madd, mulInt, widen } from "./build.js";
 import type { Value } from "./ir.js";
 import type { Columns } from "./matmul.js";
 import { segmentsOf } from "./matmul.js";
@@ -108,7 +110,7 @@ export function pixelTaps(
 }
 
 /** A row of A: for each run, what reads its elements one by one. */
-export type RowReader = (run: readonly Int[]) => (c: Int) => Value;
+export type RowReader = (run: readonly Int[]) => ElementReader;
 
 /** What meets in a product: rows that are single pixels, each where it lies, and a matrix. */
 export interface Factors {
@@ -158,10 +160,7 @@ export function emitBlockProduct(k: Build, tile: Tile, product: TeamProduct): vo
   emitTeamProduct(k, tile, product, (count, body) => k.items(["item"], [count], (item = 0) => body(item)));
 }
 
-/**
- * A tile of rows and columns an item; neighbouring items have neighbouring columns. The last rows are computed again by a tile that
- * reaches over the end, and not stored. Sums are stored in a loop that chooses among them: one store in the text.
- */
+/** A tile of rows and columns an item; neighbouring items have neighbouring columns. */
 export function emitTeamProduct(
   k: Build,
   tile: Tile,
@@ -177,68 +176,151 @@ export function emitTeamProduct(
     tileOf(k, tile, product),
     columns.count,
     columns.wide,
-  )) {
-    const lanes = wide ? k.lanes : 1;
-    const type = wide ? "vec" : "f32";
-    const places = Array.from({ length: width / lanes }, (_, c) => c * lanes);
+  ))
     items(tiles * count, (item) => {
       const m = k.letInt("m", mulInt(int("div", item, count), rows));
       const n = k.letInt("n", addInt(mulInt(int("rem", item, count), width), first));
-      const readersOf = (factors: Factors): RowReader[] =>
-        Array.from({ length: rows }, (_, r) => {
-          const row = addInt(m, r);
-          return factors.row(isEven ? row : k.letInt("row", int("min", row, addInt(valid, -1))));
-        });
-      const readers = readersOf(product);
-      const sums = readers.map((_, r) =>
-        places.map((_place, c) => k.let(`acc${r}${c}`, widen(f32(0), type))),
-      );
-      const multiply = (factors: Factors, readers: readonly RowReader[]): void => {
-        const { counts, length, columns } = factors;
-        const offset = columns.step === undefined ? mulInt(n, columns.depth) : n;
-        const b = k.let("b", i32(addInt(columns.start, offset)));
-        k.nest(["ty", "tx"].slice(-counts.length), counts, (...run) => {
-          const reads = readers.map((reader) => reader(run));
-          k.for("c", length, (c) => {
-            const right = places.map((from, at) =>
-              k.let(`b${at}`, load(columns.place, address(b, from), type)),
-            );
-            for (const [r, read] of reads.entries()) {
-              const left = k.let(`a${r}`, widen(read(c), type));
-              for (const [at, factor] of right.entries()) {
-                const sum = sums[r]?.[at];
-                if (sum) k.set(sum, madd(left, factor, sum));
-              }
-            }
-            k.step(b, columns.step ?? width);
-          });
-        });
-      };
-      multiply(product, readers);
-      if (product.added) multiply(product.added, readersOf(product.added));
-      k.for("r", rows, (r) => {
+      const rowAt = (r: number): Int => {
         const row = addInt(m, r);
-        const store = (): void => {
-          for (const [at, place] of places.entries()) {
-            const [start = f32(0), ...more] = sums.map((sum) => sum[at] ?? f32(0));
-            const chosen = more.reduce(
-              (value, sum, before): Value => ({
-                kind: "select",
-                type,
-                if: compare("eq", r, before + 1),
-                then: sum,
-                otherwise: value,
-              }),
-              start,
-            );
-            product.finish(k.let("sum", chosen), row, int("add", n, place));
-          }
-        };
-        if (isEven) store();
-        else k.guard(compare("lt", row, valid), store);
+        return isEven ? row : k.letInt("row", int("min", row, addInt(valid, -1)));
+      };
+      emitProductTile(k, product, {
+        m,
+        n,
+        width,
+        wide,
+        rows,
+        ...(isEven ? {} : { valid }),
+        // Every item reads all rows.
+        readers: (factors) => Array.from({ length: rows }, (_, r) => factors.row(rowAt(r))),
+        read: (readers, c) => (r) => readers[r]?.(c) ?? bug("a tile without its rows"),
       });
     });
-  }
+}
+
+/**
+ * The grid of a product in subgroups, whose items have neighbouring vecs of columns: each reads some elements of A, and all get them by
+ * `broadcast`. None for a single row, whose items share nothing, or where the matrix is packed for other tiles.
+ */
+export function subgroupProduct(k: Build, tile: Tile, product: TeamProduct): Pick<Body, "subgroups"> {
+  const { columns, rows: all, valid = all } = product;
+  const isWhole = columns.step !== undefined && columns.wide && columns.count % k.lanes === 0;
+  if (!tile.subgroup || !isWhole || all === 1) return {};
+  const { items } = tile.subgroup;
+  const rows = Math.min(tile.subgroup.rows, all);
+  const width = items * k.lanes;
+  const across = Math.ceil(columns.count / width);
+  const each = k.size(across);
+  return {
+    subgroups: {
+      blocks: Math.ceil(all / rows) * across,
+      write: (block) =>
+        k.items(["item"], [items], (item = 0) => {
+          const m = k.letInt("m", mulInt(int("div", block, each), rows));
+          const n = k.letInt("n", addInt(mulInt(int("rem", block, each), width), mulInt(item, k.lanes)));
+          // What lies beyond the last row and column is computed from those, and not stored.
+          const rowAt = (own: number): Int =>
+            k.letInt("row", int("min", addInt(m, item, own * items), addInt(valid, -1)));
+          const readers = (factors: Factors): RowReader[] =>
+            Array.from({ length: Math.ceil(rows / items) }, (_, own) => factors.row(rowAt(own)));
+          const read = (readers: readonly ElementReader[], c: Int): ((r: number) => Value) => {
+            const own = readers.map((reader) => k.let("a", reader(c)));
+            return (r) => broadcast(own[Math.floor(r / items)] ?? bug("a row that no item reads"), r % items);
+          };
+          const near = k.letInt("near", int("min", n, columns.count - k.lanes));
+          const store = compare("lt", n, columns.count);
+          emitProductTile(k, product, {
+            m,
+            n: near,
+            width: k.lanes,
+            wide: true,
+            rows,
+            valid,
+            store,
+            readers,
+            read,
+          });
+        }),
+    },
+  };
+}
+
+/** Reads the elements of a run one by one. */
+type ElementReader = (c: Int) => Value;
+
+/**
+ * A tile: sums, and what is stored of them. The last rows are computed again by a tile that reaches over the end, and not stored. Sums
+ * are stored in a loop that chooses among them: one store in the text.
+ */
+function emitProductTile(
+  k: Build,
+  product: TeamProduct,
+  tile: {
+    /** The first row and column; of columns, how many. */
+    readonly m: Int;
+    readonly n: Int;
+    readonly width: number;
+    readonly wide: boolean;
+    readonly rows: number;
+    /** Rows from here on are not stored; all are, if absent. */
+    readonly valid?: Int;
+    /** Whether anything is stored at all; always, if absent. */
+    readonly store?: Value;
+    /** The rows that the item itself reads, and from those what gives the element of any row of the tile. */
+    readonly readers: (factors: Factors) => readonly RowReader[];
+    readonly read: (readers: readonly ElementReader[], c: Int) => (row: number) => Value;
+  },
+): void {
+  const { m, n, width, wide, rows, valid } = tile;
+  const type = wide ? "vec" : "f32";
+  const lanes = wide ? k.lanes : 1;
+  const places = Array.from({ length: width / lanes }, (_, c) => c * lanes);
+  const readers = tile.readers(product);
+  const sums = Array.from({ length: rows }, (_, r) =>
+    places.map((_place, c) => k.let(`acc${r}${c}`, widen(f32(0), type))),
+  );
+  const multiply = ({ counts, length, columns }: Factors, readers: readonly RowReader[]): void => {
+    const offset = columns.step === undefined ? mulInt(n, columns.depth) : n;
+    const b = k.let("b", i32(addInt(columns.start, offset)));
+    k.nest(["ty", "tx"].slice(-counts.length), counts, (...run) => {
+      const reads = readers.map((reader) => reader(run));
+      k.for("c", length, (c) => {
+        const right = places.map((from, at) => k.let(`b${at}`, load(columns.place, address(b, from), type)));
+        const left = tile.read(reads, c);
+        for (const [r, row] of sums.entries()) {
+          const factor = k.let(`a${r}`, widen(left(r), type));
+          for (const [at, sum] of row.entries()) k.set(sum, madd(factor, right[at] ?? f32(0), sum));
+        }
+        k.step(b, columns.step ?? width);
+      });
+    });
+  };
+  multiply(product, readers);
+  if (product.added) multiply(product.added, tile.readers(product.added));
+  const storeRows = (): void =>
+    k.for("r", rows, (r) => {
+      const row = addInt(m, r);
+      const store = (): void => {
+        for (const [at, place] of places.entries()) {
+          const [start = f32(0), ...more] = sums.map((sum) => sum[at] ?? f32(0));
+          const chosen = more.reduce(
+            (value, sum, before): Value => ({
+              kind: "select",
+              type,
+              if: compare("eq", r, before + 1),
+              then: sum,
+              otherwise: value,
+            }),
+            start,
+          );
+          product.finish(k.let("sum", chosen), row, int("add", n, place));
+        }
+      };
+      if (valid === undefined) store();
+      else k.guard(compare("lt", row, valid), store);
+    });
+  if (tile.store) k.guard(tile.store, storeRows);
+  else storeRows();
 }
 
 /** Rows of a matrix that lie `stride` apart from `start` on. */

@@ -16,6 +16,7 @@ export function operandsOf(value: Value): readonly Value[] {
     case "lane":
     case "swizzle":
     case "horizontal":
+    case "broadcast":
     case "to_f32":
     case "to_i32":
       return [value.x];
@@ -48,6 +49,7 @@ export function mapOperands(value: Value, to: (operand: Value) => Value): Value 
     case "lane":
     case "swizzle":
     case "horizontal":
+    case "broadcast":
     case "to_f32":
     case "to_i32":
       return { ...value, x: to(value.x) };

@@ -3,6 +3,7 @@
 
 import { gpuError } from "./gpu-error.js";
 import type { Precision } from "./gpu-half.js";
+import { subgroupFeature, subgroupsFit } from "./gpu-subgroups.js";
 import type { GpuModel } from "./gpu-types.js";
 
 /** A device of the net's own, with no more than it needs. */
@@ -28,7 +29,10 @@ export async function findDevice(model: GpuModel, given: GPU | undefined): Promi
   const requiredLimits = Object.fromEntries(
     Object.entries(model.limits).filter(([name, value]) => value > (defaultLimits[name] ?? 0)),
   );
-  const requiredFeatures = model.halves && adapter.features.has(halfFeature) ? [halfFeature] : [];
+  const requiredFeatures = [
+    ...(model.halves && adapter.features.has(halfFeature) ? [halfFeature] : []),
+    ...(subgroupsFit(model, adapter.features, adapter.info) ? [subgroupFeature] : []),
+  ];
   try {
     return await adapter.requestDevice({ requiredLimits, requiredFeatures });
   } catch (cause) {

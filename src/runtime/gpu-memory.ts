@@ -3,6 +3,7 @@
 
 import type { Precision } from "./gpu-half.js";
 import { shaderHeads, toHalves } from "./gpu-half.js";
+import { enableSubgroups } from "./gpu-subgroups.js";
 import type { GpuLaunch, GpuModule } from "./gpu-types.js";
 
 /** Flags of GPUBufferUsage and GPUMapMode, which not every Node that has WebGPU has as globals. */
@@ -25,22 +26,25 @@ export interface Memory {
   readonly groups: readonly GPUBindGroup[];
 }
 
-/** All pipelines at once: drivers compile them side by side. */
+/** The pipelines of all shaders that are launched, at once: drivers compile them side by side. */
 export function makePipelines(
-  { model, shaders }: GpuModule,
+  { model, shaders, launches }: GpuModule,
   device: GPUDevice,
   precision: Precision,
-): Promise<Pipeline[]> {
+): Promise<(Pipeline | undefined)[]> {
+  const used = new Set(launches.map(([shader]) => shader));
   const head = model.halves ? shaderHeads[precision] : "";
   const layouts = new Map<string, GPUBindGroupLayout>();
   return Promise.all(
-    shaders.map(async ([label, code, access]) => {
+    shaders.map(async ([label, text, access, subgroup], at) => {
+      if (!used.has(at)) return undefined;
+      const code = (subgroup ? enableSubgroups : "") + head + text;
       const layout = layouts.get(access) ?? makeLayout(device, access);
       layouts.set(access, layout);
       const pipeline = await device.createComputePipelineAsync({
         label,
         layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: { module: device.createShaderModule({ label, code: head + code }), entryPoint: "main" },
+        compute: { module: device.createShaderModule({ label, code }), entryPoint: "main" },
       });
       return { pipeline, layout };
     }),
@@ -66,7 +70,7 @@ export function makeMemory(
   { model, launches, table }: GpuModule,
   device: GPUDevice,
   weights: Float32Array,
-  pipelines: readonly Pipeline[],
+  pipelines: readonly (Pipeline | undefined)[],
   precision: Precision,
 ): Memory {
   const isHalf = (arena: number): boolean => precision === "f16" && (model.halves?.includes(arena) ?? false);

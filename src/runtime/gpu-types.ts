@@ -10,12 +10,12 @@ export interface GpuPort extends Port {
   readonly alone: boolean;
 }
 
-/** A shader: its name, its text, and the letters of its bindings: r is read only, w is written. */
-export type GpuShader = readonly [name: string, text: string, access: string];
+/** A shader: its name, its text, the letters of its bindings (r is read only, w is written), and whether it uses subgroups. */
+export type GpuShader = readonly [name: string, text: string, access: string, subgroup?: boolean];
 
 /**
  * The shader, the buffer of each binding, the base offset of each parameter and the sizes that the shader asks for, workgroups along x
- * and y, the nodes, multiply-accumulates.
+ * and y, the nodes, multiply-accumulates; what differs where another shader does the same in subgroups.
  */
 export type GpuLaunch = readonly [
   shader: number,
@@ -24,6 +24,7 @@ export type GpuLaunch = readonly [
   workgroups: readonly [number, number],
   label: string,
   macs: number,
+  instead?: readonly [shader: number, offsets: readonly number[], workgroups: readonly [number, number]],
 ];
 
 export interface GpuModel {
@@ -38,6 +39,8 @@ export interface GpuModel {
   readonly weightParts: readonly number[];
   /** If f16 is wanted: the arenas that are then in halves, as all weights are. */
   readonly halves?: readonly number[];
+  /** If some shaders use subgroups: of how many invocations. */
+  readonly subgroup?: number;
   /** What the device must have, as in GPUSupportedLimits. */
   readonly limits: Readonly<Record<string, number>>;
 }

@@ -97,6 +97,8 @@ export interface Net {
   readonly threads: number;
   /** wgsl: how weights and tensors inside the net are stored. Other targets store f32. */
   readonly precision?: "f32" | "f16";
+  /** wgsl: whether products are computed in subgroups. */
+  readonly subgroups?: boolean;
   /** Throws `TypeError` if an input's name, type or length is wrong, and `Error` while `run` is under way on other threads. A net of the target wgsl has no `runSync`: a GPU answers later. */
   runSync(inputs: Tensors, options?: RunOptions): Record<string, Float32Array>;
   /** With several threads, on other threads than the caller's. Runs that overlap take turns; inputs are read at the turn. */

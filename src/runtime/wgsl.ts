@@ -5,6 +5,7 @@ import { checkLimits, findDevice, guarded, lostError, precisionOn } from "./gpu-
 import type { Precision } from "./gpu-half.js";
 import type { Memory, Pipeline } from "./gpu-memory.js";
 import { makeGroup, makeMemory, makePipelines, slotOf, usage } from "./gpu-memory.js";
+import { inSubgroups, subgroupsFit } from "./gpu-subgroups.js";
 import type { GpuModel, GpuModule, GpuPort } from "./gpu-types.js";
 import type { Kinds } from "./ports.js";
 import { countSamples, ownValue, prepareOutputs, shapesOf, sizeOf } from "./ports.js";
@@ -26,6 +27,8 @@ export interface GpuNet {
   readonly launches: readonly LaunchInfo[];
   /** How weights and tensors inside the net are stored. */
   readonly precision: Precision;
+  /** Whether kernels read each other's values in subgroups. */
+  readonly subgroups: boolean;
   /** The device that it runs on, for buffers of the caller's. */
   readonly device: GPUDevice;
   run(
@@ -37,10 +40,10 @@ export interface GpuNet {
 }
 
 /** Finds a device and the weights, and makes all that a run needs. */
-export async function loadWgsl(module: GpuModule, options: LoadOptions = {}): Promise<GpuNet> {
-  const { model } = module;
+export async function loadWgsl(emitted: GpuModule, options: LoadOptions = {}): Promise<GpuNet> {
+  const { model } = emitted;
   // Weights are read while the driver compiles.
-  const reading = findWeights(model, module.url, options.weights, module.embedded);
+  const reading = findWeights(model, emitted.url, options.weights, emitted.embedded);
   reading.catch(() => {});
   const own = options.device === undefined;
   const device =
@@ -50,6 +53,8 @@ export async function loadWgsl(module: GpuModule, options: LoadOptions = {}): Pr
   void device.lost.then((info) => (lost = info));
   try {
     const precision = precisionOn(model, device);
+    const subgroups = subgroupsFit(model, device.features, device.adapterInfo);
+    const module = subgroups ? inSubgroups(emitted) : emitted;
     const [pipelines, weights] = await Promise.all([
       guarded(model, device, () => makePipelines(module, device, precision)),
       reading,
@@ -59,7 +64,7 @@ export async function loadWgsl(module: GpuModule, options: LoadOptions = {}): Pr
     );
     // A lost device accepts everything.
     if (lost) throw lostError(model, lost);
-    const machine = { device, own, precision, pipelines, ...memory, lost: () => lost };
+    const machine = { device, own, precision, subgroups, pipelines, ...memory, lost: () => lost };
     return createGpuNet(module, machine, options);
   } catch (error) {
     if (own) device.destroy();
@@ -72,7 +77,8 @@ interface Machine extends Memory {
   /** Whether the device is the net's, to be destroyed with it. */
   readonly own: boolean;
   readonly precision: Precision;
-  readonly pipelines: readonly Pipeline[];
+  readonly subgroups: boolean;
+  readonly pipelines: readonly (Pipeline | undefined)[];
   readonly lost: () => GPUDeviceLostInfo | undefined;
 }
 
@@ -258,6 +264,7 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
     name: model.name,
     device: machine.device,
     precision: machine.precision,
+    subgroups: machine.subgroups,
     inputs: shapesOf(model, model.inputs),
     outputs: shapesOf(model, model.outputs),
     launches: module.launches.map(([shader, , , , label, macs]) => ({

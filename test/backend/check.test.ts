@@ -29,6 +29,14 @@ const j = register("j");
 const acc = register("acc", "f32");
 const v = register("v", "vec");
 
+/** What the item of a subgroup loads that is asked for. */
+const itemOf = (item: number): Extract<Value, { kind: "broadcast" }> => ({
+  kind: "broadcast",
+  type: "f32",
+  x: load(at("x"), mul(i, int(2))),
+  item,
+});
+
 /** A name, the finding, the wrong kernel, and the right one; all of four lanes. */
 type Row = readonly [name: string, finding: RegExp, wrong: Kernel, right: Kernel];
 
@@ -315,6 +323,51 @@ const rows: readonly Row[] = [
       }),
     ]),
   ],
+  [
+    "a broadcast in a block that is no subgroup",
+    /a broadcast in a block that is no subgroup/,
+    kernel([team(i, 4, copy(i, itemOf(2)))], { team: 4 }),
+    kernel([team(i, 4, copy(i, itemOf(2)))], { team: 4, subgroup: true }),
+  ],
+  [
+    "a broadcast that not all items evaluate",
+    /a broadcast outside a loop over the whole subgroup/,
+    kernel([team(i, 3, copy(i, itemOf(2)))], { team: 4, subgroup: true }),
+    kernel([team(i, 4, copy(i, itemOf(2)))], { team: 4, subgroup: true }),
+  ],
+  [
+    "a broadcast in a guard",
+    /a broadcast in a guard, which some items may not enter/,
+    kernel([team(i, 4, guard(less(i, int(3)), copy(i, itemOf(2))))], { team: 4, subgroup: true }),
+    kernel([team(i, 4, let_(acc, itemOf(2)), guard(less(i, int(3)), copy(i, acc)))], {
+      team: 4,
+      subgroup: true,
+    }),
+  ],
+  [
+    "a broadcast of what the same statement sets",
+    /a broadcast of acc, which the same statement sets/,
+    kernel([team(i, 4, let_(acc, float(1)), set(acc, plus(acc, { ...itemOf(1), x: acc })), copy(i, acc))], {
+      team: 4,
+      subgroup: true,
+    }),
+    kernel([team(i, 4, let_(acc, float(1)), set(acc, plus(acc, itemOf(1))), copy(i, acc))], {
+      team: 4,
+      subgroup: true,
+    }),
+  ],
+  [
+    "a broadcast of an item that is none",
+    /a broadcast of item 4 of 4/,
+    kernel([team(i, 4, copy(i, itemOf(4)))], { team: 4, subgroup: true }),
+    kernel([team(i, 4, copy(i, itemOf(3)))], { team: 4, subgroup: true }),
+  ],
+  [
+    "a subgroup with scratch",
+    /a subgroup with scratch/,
+    kernel([team(i, 4, store(scratch, i, itemOf(0)))], { team: 4, subgroup: true, scratch: 4 }),
+    kernel([team(i, 4, copy(i, itemOf(0)))], { team: 4, subgroup: true }),
+  ],
 ];
 
 describe.each(rows)("%s", (_name, finding, wrong, right) => {
@@ -362,6 +415,27 @@ describe("programs", () => {
     const { findings, outputs } = checkProgram(program(launch(0, 4), launch(4, 8)), inputs);
     expect(findings).toEqual([]);
     expect([...(outputs.get("y") ?? [])]).toEqual([4, 8, 12, 16]);
+  });
+
+  test("items of a subgroup take one step after another, in loops too", () => {
+    const own = register("own", "f32");
+    const given = register("given", "f32");
+    const rounds = loop(
+      j,
+      3,
+      let_(given, { kind: "broadcast", type: "f32", x: own, item: 3 }),
+      set(own, plus(own, given)),
+    );
+    const steps = kernel([team(i, 4, let_(own, load(at("x"), i)), rounds, copy(i, own))], {
+      team: 4,
+      subgroup: true,
+      parameters: double.parameters,
+    });
+    const inputs = new Map([["x", Float32Array.of(1, 2, 3, 4)]]);
+    const { findings, outputs } = checkProgram({ ...program(launch(0, 8)), kernels: [steps] }, inputs);
+    expect(findings).toEqual([]);
+    // The last item's value doubles: 4, 8, 16 are added.
+    expect([...outputs.get("y")!]).toEqual([29, 30, 31, 32]);
   });
 
   test.each([

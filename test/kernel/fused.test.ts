@@ -7,6 +7,7 @@ import type { Module } from "#ir/weights.js";
 import { checkProgram } from "#kernel/check.js";
 import type { KernelProgram } from "#kernel/ir.js";
 import { lower } from "#kernel/lower.js";
+import { programInSubgroups } from "#kernel/subgroups.js";
 import { seededRandom } from "#ops/random.js";
 import { fuse } from "#passes/fuse.js";
 import { schedule } from "#schedule/schedule-graph.js";
@@ -65,7 +66,10 @@ function expectSame(module: Module, variant: Variant, context: string): void {
   const rounded = new Map([...inputs].map(([name, { data }]) => [name, Float32Array.from(data)]));
   const checked = checkProgram(program, rounded);
   expect(checked.findings, `${variant.name}\n${context}`).toEqual([]);
-  for (const outputs of [checked.outputs, runProgram(program, inputs)]) {
+  const grouped = programInSubgroups(program);
+  const inSubgroups = grouped === program ? checked : checkProgram(grouped, rounded);
+  expect(inSubgroups.findings, `${variant.name}\n${context}`).toEqual([]);
+  for (const outputs of [checked.outputs, inSubgroups.outputs, runProgram(program, inputs)]) {
     for (const [name, value] of expected) {
       const actual = outputs.get(name)!;
       const at = firstDifference(actual, value.data, longestReduction(module));

@@ -6,6 +6,7 @@ import { interpret } from "#interpret/interpret.js";
 import { firstDifference, longestReduction } from "#interpret/tolerance.js";
 import { checkProgram } from "#kernel/check.js";
 import { lower } from "#kernel/lower.js";
+import { programInSubgroups } from "#kernel/subgroups.js";
 import { inferType, opOf } from "#ops/index.js";
 import { isProblem } from "#ops/op.js";
 import { seededRandom } from "#ops/random.js";
@@ -27,11 +28,15 @@ describe.each(variants)("$name", ({ target, tile }) => {
       const values = randomInputs(module, random);
       const expected = Float32Array.from(interpret(module, values).get("y")!.data);
       const program = lower(schedule(module, target), tile);
+      const grouped = programInSubgroups(program);
       const context = `${op} seed ${seed} ${JSON.stringify({ inputs, attributes })}`;
       const rounded = new Map([...values].map(([name, { data }]) => [name, Float32Array.from(data)]));
       const checked = checkProgram(program, rounded);
       expect(checked.findings, context).toEqual([]);
-      for (const actual of [checked.outputs.get("y")!, runProgram(program, values).get("y")!]) {
+      const inSubgroups = grouped === program ? checked : checkProgram(grouped, rounded);
+      expect(inSubgroups.findings, context).toEqual([]);
+      const outputs = [checked.outputs, inSubgroups.outputs, runProgram(program, values)];
+      for (const actual of outputs.map((named) => named.get("y")!)) {
         const at = firstDifference(actual, expected, longestReduction(module));
         expect(at, `${context} at ${at}: ${actual[at]} for ${expected[at]}`).toBe(-1);
       }

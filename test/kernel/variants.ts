@@ -48,6 +48,7 @@ export const variants: readonly Variant[] = [1, 4].flatMap((lanes) =>
       ...(lanes === 1 ? jsTile : wasmTile),
       ...small,
       team,
+      ...(team > 1 ? { subgroup: { items: 4, rows: 6 } } : {}),
       scratch,
       depthwisePixels: team === 1 ? 2 : 1,
     },

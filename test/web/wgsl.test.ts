@@ -27,7 +27,7 @@ interface Result extends Pick<GpuNet, "precision" | "launches"> {
 /** The page: runs modules side by side on one device, or does something with one and says the code of the error. */
 const script = `
 const adapter = await navigator.gpu?.requestAdapter();
-const requiredFeatures = adapter?.features.has("shader-f16") ? ["shader-f16"] : [];
+const requiredFeatures = ["shader-f16", "subgroups"].filter((feature) => adapter?.features.has(feature));
 const device = await adapter?.requestDevice({ requiredFeatures });
 device?.addEventListener("uncapturederror", ({ error }) => console.error(error.message));
 

@@ -123,6 +123,8 @@ export function createExpressions(options: ExpressionOptions): Expressions {
         const fn = value.fn;
         return [halve(all, (a, b) => float(fn, a, b))];
       }
+      case "broadcast":
+        return bug("this target has no subgroups");
       case "to_f32":
         return [scalar(value.x)];
       case "to_i32":

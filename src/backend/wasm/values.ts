@@ -119,6 +119,8 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
       }
       case "horizontal":
         return horizontal(value);
+      case "broadcast":
+        return bug("this target has no subgroups");
       case "to_f32":
         return op("f32.convert_i32_s", of(value.x));
       case "to_i32":

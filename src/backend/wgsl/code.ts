@@ -102,5 +102,5 @@ const words = // Keywords (WGSL §15.1).
     "yield " +
     // Types and functions that kernels use.
     "f32 i32 u32 bool vec2 vec3 vec4 vec2f vec3f vec4f vec3u array atomic ptr bitcast select min max clamp abs sqrt exp log tanh floor ceil round " +
-    "sin cos pow fma dot workgroupBarrier storageBarrier"
+    "sin cos pow fma dot subgroupBroadcast workgroupBarrier storageBarrier"
   ).split(" ");

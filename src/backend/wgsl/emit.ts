@@ -3,8 +3,10 @@
 import { bug } from "#diagnostic/diagnostic.js";
 import { elements } from "#ir/type.js";
 import { foldKernel } from "#kernel/fold.js";
-import type { KernelProgram, Launch, Port } from "#kernel/ir.js";
+import { programInSubgroups } from "#kernel/subgroups.js";
+import type { Kernel, KernelProgram, Launch, Port } from "#kernel/ir.js";
 import { shaderHeads } from "#runtime/gpu-half.js";
+import { enableSubgroups } from "#runtime/gpu-subgroups.js";
 import { runtimeTexts } from "#runtime/text.js";
 import { arenaElements } from "#ir/arenas.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
@@ -35,6 +37,8 @@ export interface ProgramShader extends Shader {
   readonly bindings: readonly Binding[];
   /** Invocations of a workgroup. */
   readonly invocations: number;
+  /** Whether workgroups are subgroups: then `enableSubgroups` must stand before all else. */
+  readonly subgroup: boolean;
 }
 
 /** How a shader is launched. */
@@ -51,6 +55,8 @@ export interface ShaderLaunch {
 export interface ProgramShaders {
   readonly shaders: readonly ProgramShader[];
   readonly launches: readonly ShaderLaunch[];
+  /** For each launch what is launched instead where the device has the subgroups for it; see `SubgroupKernels`. */
+  readonly subgroups: readonly (ShaderLaunch | undefined)[];
 }
 
 /**
@@ -61,11 +67,14 @@ export function printShaders(
   program: KernelProgram,
   options: Pick<EmitOptions, "lineOf" | "f16"> = {},
 ): ProgramShaders {
-  const kernels = program.kernels.map(foldKernel);
+  const all = programInSubgroups(program);
+  const instead = all.launches.map((launch, at) => (launch === program.launches[at] ? undefined : launch));
+  const kernels = all.kernels.map(foldKernel);
   const forms = kernels.map((kernel) => formOf(kernel, program.lanes));
   const groups = new Map<string, Launch[]>();
-  for (const launch of program.launches) {
-    const key = `${forms[launch.kernel] ?? ""} ${JSON.stringify(bindingsOf(program, launch, options.f16).pattern)}`;
+  for (const launch of [...program.launches, ...instead]) {
+    if (!launch) continue;
+    const key = `${forms[launch.kernel] ?? ""} ${JSON.stringify(bindingsOf(all, launch, options.f16).pattern)}`;
     groups.set(key, [...(groups.get(key) ?? []), launch]);
   }
   const names = createUniqueNames();
@@ -76,33 +85,39 @@ export function printShaders(
     const used = [...new Set(same.map(({ kernel }) => kernel))];
     const members = used.map((index) => kernels[index] ?? bug(`no kernel ${index}`));
     const shared = shareKernels(members, program.lanes);
-    const { pattern } = bindingsOf(program, launch, options.f16);
+    const { pattern } = bindingsOf(all, launch, options.f16);
     for (const one of same) {
       const at = used.indexOf(one.kernel);
       made.set(one, {
         shader: shaders.length,
-        memories: bindingsOf(program, one).memories,
+        memories: bindingsOf(all, one).memories,
         workgroups: workgroupsOf(members[at] ?? shared.kernel),
         uniforms: [...one.offsets, ...(shared.values[at] ?? [])],
       });
     }
     shaders.push({
       ...printShader(shared, pattern, kernelComment(shared.kernel, same, options)),
-      name: names(members.map(({ name }) => name)),
+      name: names(members),
       bindings: pattern.bindings,
       invocations: shared.kernel.team,
+      subgroup: shared.kernel.subgroup ?? false,
     });
   }
-  return { shaders, launches: program.launches.map((launch) => made.get(launch) ?? bug("a lost launch")) };
+  return {
+    shaders,
+    launches: program.launches.map((launch) => made.get(launch) ?? bug("a lost launch")),
+    subgroups: instead.map((launch) => launch && made.get(launch)),
+  };
 }
 
 /** A name for the shader of some kernels: what their names begin with, up to the shapes; no name twice. */
-function createUniqueNames(): (names: readonly string[]) => string {
+function createUniqueNames(): (kernels: readonly Kernel[]) => string {
   const counts = new Map<string, number>();
-  return (names) => {
-    const [first = "", ...more] = names.map((name) => name.replaceAll(/\W/g, "_").split("_"));
+  return (kernels) => {
+    const [first = "", ...more] = kernels.map(({ name }) => name.replaceAll(/\W/g, "_").split("_"));
     const words = [...first].filter((word, at) => more.every((other) => other[at] === word));
-    const plain = words.join("_") || "shader";
+    const own = words.join("_") || "shader";
+    const plain = kernels.some(({ subgroup }) => subgroup) ? `${own}_subgroups` : own;
     const count = (counts.get(plain) ?? 0) + 1;
     counts.set(plain, count);
     return count === 1 ? plain : `${plain}_form_${count}`;
@@ -110,7 +125,10 @@ function createUniqueNames(): (names: readonly string[]) => string {
 }
 
 /** What a device must have to run the program. */
-export function neededLimits(program: KernelProgram, { shaders, launches }: ProgramShaders): Limits {
+export function neededLimits(
+  program: KernelProgram,
+  { shaders, launches, subgroups }: ProgramShaders,
+): Limits {
   const ends = [...program.weightParts.slice(1), weightElements(program)];
   const buffers = [
     ...program.arenas.map(({ elements }) => elements),
@@ -126,7 +144,10 @@ export function neededLimits(program: KernelProgram, { shaders, launches }: Prog
     maxComputeWorkgroupStorageSize: most(({ scratchBytes }) => scratchBytes),
     maxComputeInvocationsPerWorkgroup: most(({ invocations }) => invocations),
     maxComputeWorkgroupSizeX: most(({ invocations }) => invocations),
-    maxComputeWorkgroupsPerDimension: Math.max(1, ...launches.flatMap(({ workgroups }) => workgroups)),
+    maxComputeWorkgroupsPerDimension: Math.max(
+      1,
+      ...[...launches, ...subgroups].flatMap((launch) => launch?.workgroups ?? []),
+    ),
   };
 }
 
@@ -147,6 +168,7 @@ export function emitWgsl(program: KernelProgram, options: EmitOptions): Artifact
       `arenas: [${program.arenas.map(({ elements }) => elements).join(", ")}],`,
       `weightParts: [${program.weightParts.join(", ")}],`,
       ...(options.f16 ? [`halves: [${arenasOfHalves(program).join(", ")}],`] : []),
+      ...(program.subgroups ? [`subgroup: ${program.subgroups.items},`] : []),
       ...block(
         "limits:",
         Object.entries(neededLimits(program, printed)).map(([key, value]) => `${key}: ${value},`),
@@ -170,12 +192,12 @@ export function emitWgsl(program: KernelProgram, options: EmitOptions): Artifact
     module,
     types: typesText(program, { sync: false, kind: "gpu" }),
     ...packed.part,
-    shaders: printed.shaders.map(({ name: own, text }) => ({
+    shaders: printed.shaders.map(({ name: own, text, subgroup }) => ({
       name: own,
-      text: options.f16 ? shaderHeads.f16 + text : text,
+      text: (subgroup ? enableSubgroups : "") + (options.f16 ? shaderHeads.f16 : "") + text,
     })),
     needs: neededLimits(program, printed),
-    kernels: printed.shaders.length,
+    kernels: printed.shaders.filter(({ subgroup }) => !subgroup).length,
     launches: program.launches.length,
     arenaBytes: arenaElements(program) * 4,
     weightBytes: packed.elements * 4,
@@ -207,21 +229,28 @@ function bufferOf(program: KernelProgram, { space, index }: Memory): number {
   return before[space] + index;
 }
 
-function launchesText(program: KernelProgram, { launches }: ProgramShaders): string {
+function launchesText(program: KernelProgram, { launches, subgroups }: ProgramShaders): string {
   const rows = program.launches.map((launch, at) => {
     const { shader, memories, workgroups, uniforms } = launches[at] ?? bug("a launch without a shader");
     const buffers = memories.map((memory) => bufferOf(program, memory));
     const label = JSON.stringify(launch.nodes.join(" → "));
-    return `  [${shader}, [${buffers.join(", ")}], [${uniforms.join(", ")}], [${workgroups.join(", ")}], ${label}, ${launch.macs}],\n`;
+    const other = subgroups[at];
+    const instead = other
+      ? `, [${other.shader}, [${other.uniforms.join(", ")}], [${other.workgroups.join(", ")}]]`
+      : "";
+    return `  [${shader}, [${buffers.join(", ")}], [${uniforms.join(", ")}], [${workgroups.join(", ")}], ${label}, ${launch.macs}${instead}],\n`;
   });
-  return `/** In order: the shader, the buffer of each binding, the base offset of each parameter and the sizes, workgroups along x and y, the nodes, multiply-accumulates. */\nconst launches = [\n${rows.join("")}];\n`;
+  const more = program.subgroups
+    ? "; where subgroups fit, another shader, its offsets and sizes, its workgroups"
+    : "";
+  return `/** In order: the shader, the buffer of each binding, the base offset of each parameter and the sizes, workgroups along x and y, the nodes, multiply-accumulates${more}. */\nconst launches = [\n${rows.join("")}];\n`;
 }
 
 function shadersText({ shaders }: ProgramShaders): string {
-  const rows = shaders.map(({ name, text, bindings }) => {
+  const rows = shaders.map(({ name, text, bindings, subgroup }) => {
     const access = bindings.map((binding) => (binding.access === "read" ? "r" : "w")).join("");
     const escaped = text.replaceAll(/[\\`]|\$\{/g, String.raw`\$&`);
-    return `  ["${name}", \`\n${escaped}\`, "${access}"],\n`;
+    return `  ["${name}", \`\n${escaped}\`, "${access}"${subgroup ? ", true" : ""}],\n`;
   });
-  return `/** The name, the text, and for each buffer whether it is read only. */\nconst shaders = [\n${rows.join("")}];\n`;
+  return `/** The name, the text, for each buffer whether it is read only, and whether it uses subgroups. */\nconst shaders = [\n${rows.join("")}];\n`;
 }

@@ -188,6 +188,8 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
         return name(`${postfix(code(value.x))}.${value.lanes.map((lane) => "xyzw"[lane] ?? "").join("")}`);
       case "horizontal":
         return horizontal(value);
+      case "broadcast":
+        return call("subgroupBroadcast", code(value.x), unsigned(value.item));
       case "to_f32":
         return call("f32", code(value.x));
       case "to_i32":

@@ -119,10 +119,15 @@ function namesOf(binding: string): string[] {
   return [binding, `${binding}_load`, `${binding}_store`];
 }
 
-function signature({ team, grid }: Kernel): string {
+/**
+ * WGSL leaves open which invocations of a workgroup are in which subgroup, and in which order. So the workgroups of a kernel for subgroups
+ * have no more invocations than every subgroup has, and are one each; an item's number is the one that it has there.
+ */
+function signature({ team, subgroup, grid }: Kernel): string {
+  const item = subgroup ? "subgroup_invocation_id" : "local_invocation_index";
   const inputs = [
     ...(grid.count > 1 ? ["@builtin(workgroup_id) group: vec3u"] : []),
-    ...(team > 1 ? ["@builtin(local_invocation_index) local: u32"] : []),
+    ...(team > 1 ? [`@builtin(${item}) local: u32`] : []),
   ];
   return `fn main(${inputs.join(", ")})`;
 }

@@ -8,25 +8,28 @@ import { nodeGpu } from "../../../src/node-gpu.js";
 const complaints: string[] = [];
 
 /**
- * A device on an adapter that computes; undefined, loudly, where there is none. With CI in the environment that is an error:
- * there the software adapter is installed, and what needs it may not be skipped.
+ * A device on an adapter that computes, with the feature `subgroups` if asked for; undefined, loudly, where there is none. With CI in
+ * the environment that is an error: there the software adapter is installed, and what needs it may not be skipped.
  */
-export async function computingDevice(): Promise<GPUDevice | undefined> {
+export async function computingDevice(
+  wish: { readonly subgroups?: boolean } = {},
+): Promise<GPUDevice | undefined> {
   const gpu = await nodeGpu();
   const adapter = await (gpu.value as GPU | undefined)?.requestAdapter().catch(() => null);
   if (adapter) {
     const half = "shader-f16" as const;
     if (!adapter.features.has(half))
       complain("NO ADAPTER WITH shader-f16: modules for f16 are run in f32 here.");
-    return watched(
-      await adapter.requestDevice({ requiredFeatures: adapter.features.has(half) ? [half] : [] }),
-    );
+    const features = wish.subgroups ? [half, "subgroups" as const] : [half];
+    const requiredFeatures = features.filter((feature) => adapter.features.has(feature));
+    return watched(await adapter.requestDevice({ requiredFeatures }));
   }
   complain("NO WEBGPU ADAPTER: nothing of the target wgsl is run here.");
   return undefined;
 }
 
-function complain(what: string): void {
+/** Says loudly what cannot be run here; an error in CI. */
+export function complain(what: string): void {
   const message = `${what} Install libvulkan1 and mesa-vulkan-drivers 25 or newer.`;
   if (process.env["CI"]) throw new Error(message);
   process.stderr.write(`\n${message}\n\n`);
@@ -36,7 +39,7 @@ function complain(what: string): void {
 export async function nullDevice(): Promise<GPUDevice> {
   const gpu = await nodeGpu(["backend=null"]);
   const adapter = await (gpu.value as GPU).requestAdapter();
-  return watched(await adapter!.requestDevice({ requiredFeatures: ["shader-f16"] }));
+  return watched(await adapter!.requestDevice({ requiredFeatures: ["shader-f16", "subgroups"] }));
 }
 
 /** A device with another way to make buffers; all else is the device's. */
@@ -44,9 +47,14 @@ export function withBuffers(
   device: GPUDevice,
   createBuffer: (wish: GPUBufferDescriptor) => GPUBuffer,
 ): GPUDevice {
+  return withProperty(device, "createBuffer", createBuffer);
+}
+
+/** A device with another value of a property. */
+export function withProperty(device: GPUDevice, name: keyof GPUDevice, own: unknown): GPUDevice {
   return new Proxy(device, {
     get(target, key) {
-      if (key === "createBuffer") return createBuffer;
+      if (key === name) return own;
       const value: unknown = Reflect.get(target, key);
       return typeof value === "function" ? value.bind(target) : value;
     },

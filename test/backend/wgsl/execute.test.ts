@@ -10,23 +10,34 @@ import { fuse } from "#passes/fuse.js";
 import { computingOps, randomInputs } from "../../op-module.js";
 import { moduleOf } from "../../schedule/module-of.js";
 import { exampleCase, exampleFiles, graphCases, netCases, opCases } from "./cases.js";
-import { computingDevice, describeOn } from "./device.js";
-import { difference, wgslProgram } from "./programs.js";
+import { complain, computingDevice, describeOn } from "./device.js";
+import { difference, hasSubgroups, wgslProgram } from "./programs.js";
 
 // Drivers compile every shader, so there are fewer samples than where kernels run in this process.
 const samples = Number(process.env["SAMPLES"] ?? 2);
 const seeds = Number(process.env["SEEDS"] ?? 4);
 const slow = 300_000;
-const device = await computingDevice();
+const devices = { alone: await computingDevice(), subgroups: await computingDevice({ subgroups: true }) };
+const canGroup = devices.subgroups && hasSubgroups(devices.subgroups);
+if (devices.subgroups && !canGroup)
+  complain("NO ADAPTER WITH SUBGROUPS OF 8: their kernels are not run here.");
 const context = { target: wgslTarget, options: {}, report: () => {} };
 
-describeOn(device).each([
-  ["f32", samples],
-  ["f16", 1],
-] as const)("on an adapter, %s", (precision, samples) => {
-  const f16 = precision === "f16";
-
-  const differenceOf = (one: Parameters<typeof difference>[0]) => difference(one, device!, f16);
+describeOn(devices.alone).each([
+  ["f32", "alone", samples],
+  ["f16", "alone", 1],
+  ...(canGroup
+    ? ([
+        ["f32", "subgroups", 2 * samples],
+        ["f16", "subgroups", 1],
+      ] as const)
+    : []),
+] as const)("on an adapter, %s, %s", (precision, kind, samples) => {
+  /** In subgroups, only what has kernels for them: all else is the same as without. */
+  const differenceOf = async (one: Parameters<typeof difference>[0]) =>
+    kind === "subgroups" && !one.program.subgroups
+      ? undefined
+      : difference(one, devices[kind]!, precision === "f16");
 
   test.each(computingOps)(
     "%s",

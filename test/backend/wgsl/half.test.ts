@@ -61,7 +61,8 @@ test("halves are those of the compiler, but never infinite", () => {
 });
 
 test("shaders for f16 are files of their own; without it nothing of it is in the module", () => {
-  for (const { text: shader } of artifactOf({ f16: true }).shaders!) expect(shader).toMatch(/^enable f16;/);
+  for (const { text: shader } of artifactOf({ f16: true }).shaders!)
+    expect(shader).toMatch(/^(enable subgroups;\n\n)?enable f16;/);
   const plain = artifactOf({});
   expect(plain.module).not.toMatch(/halves: \[|E4_of\(max|array<E4>/);
   expect(plain.shaders![0]!.text).not.toContain("E4");

@@ -26,6 +26,8 @@ export const smallTile: Tile = {
   stripRows: 2,
   blocks: 3,
   team: 8,
+  // More rows than items, and no multiple.
+  subgroup: { items: 8, rows: 10 },
 };
 
 export function wgslProgram(
@@ -42,7 +44,10 @@ interface Reference {
   readonly inputs: ReadonlyMap<string, Tensor>;
 }
 
-/** What differs from the interpreter, in words; undefined if nothing does. With `f16`, in halves where the device has them. */
+/**
+ * What differs from the interpreter, in words; undefined if nothing does. With `f16`, in halves where the device has them; in
+ * subgroups, where the device has the feature and they fit.
+ */
 export async function difference(
   { program, ...reference }: Reference & { readonly program: KernelProgram },
   device: GPUDevice,
@@ -51,9 +56,19 @@ export async function difference(
   const net = await load(emitWgsl(program, { version: "test", f16 }), { device, poison: true });
   const wanted = f16 && device.features.has("shader-f16") ? "f16" : "f32";
   if (net.precision !== wanted) return `it runs in ${net.precision}`;
+  if (net.subgroups !== (program.subgroups !== undefined && hasSubgroups(device)))
+    return `it runs ${net.subgroups ? "" : "not "}in subgroups`;
   const actual = await net.run(arraysOf(reference.inputs));
   net.dispose();
   return disagreement(actual, reference, halfKernels(net));
+}
+
+/** Whether a device was made with subgroups, those of a software adapter, and of the size that kernels are for. */
+export function hasSubgroups({ features, adapterInfo }: GPUDevice): boolean {
+  const { items } = wgslTile.subgroup!;
+  const { isFallbackAdapter, subgroupMinSize, subgroupMaxSize } = adapterInfo;
+  const fit = subgroupMinSize === items && subgroupMaxSize === items;
+  return features.has("subgroups") && isFallbackAdapter && fit;
 }
 
 /** Inputs as `run` takes them. */

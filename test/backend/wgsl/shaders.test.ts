@@ -17,9 +17,10 @@ cases(import.meta.dirname, "shaders.txt", (input, { options }) => {
   const { shader, ...tile } = options as Options;
   const context = { target: wgslTarget, options: {}, report: () => {} };
   const program = wgslProgram(fuse.run(moduleOf(input), context), { ...smallTile, ...tile });
-  const { shaders, launches } = printShaders(program);
+  const { shaders, launches, subgroups } = printShaders(program);
   const launchesOf = (at: number): string =>
-    launches
+    [...launches, ...subgroups]
+      .filter((launch) => launch !== undefined)
       .filter((launch) => launch.shader === at)
       .map(({ workgroups, uniforms }) => `${workgroups.join(" x ")} with ${uniforms.join(", ")}`)
       .join("; ");

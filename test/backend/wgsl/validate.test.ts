@@ -10,6 +10,7 @@ import { isProblem } from "#ops/op.js";
 import { seededRandom } from "#ops/random.js";
 import { fuse } from "#passes/fuse.js";
 import { shaderHeads } from "#runtime/gpu-half.js";
+import { enableSubgroups } from "#runtime/gpu-subgroups.js";
 import { computingOps, opModule } from "../../op-module.js";
 import { randomModule } from "../../random-graph.js";
 import { moduleOf } from "../../schedule/module-of.js";
@@ -51,6 +52,18 @@ describe.each([
   });
 });
 
+test("subgroups in more workgroups than fit along one dimension, some of them left over", async () => {
+  const module = moduleOf(`net n {
+    input x: f32[1, 16, 65537, 4]
+    output y = conv2d(x, filters=4, kernel=1x1)
+  }`);
+  const program = wgslProgram(module, wgslTile);
+  // A prime number of blocks.
+  expect(program.subgroups!.kernels[0]!.grid.count).toBe(65_537);
+  expect(printShaders(program).subgroups[0]!.workgroups).toEqual([32_769, 2]);
+  await validate(program);
+});
+
 /** Makes a pipeline of each shader, those for f16 with both of their heads; what the compiler says of one, warnings included, fails with the text. */
 async function validate(program: KernelProgram): Promise<void> {
   const halves = printShaders(program, { f16: true }).shaders;
@@ -59,7 +72,8 @@ async function validate(program: KernelProgram): Promise<void> {
     ...printShaders(program).shaders,
     ...halves.flatMap((shader) => heads.map((head) => ({ ...shader, text: head + shader.text }))),
   ];
-  for (const { text, bindings } of all) {
+  for (const { text: own, bindings, subgroup } of all) {
+    const text = subgroup ? enableSubgroups + own : own;
     const layout = device.createBindGroupLayout({
       entries: [
         { binding: 0, visibility: 4, buffer: { type: "uniform", hasDynamicOffset: true } },

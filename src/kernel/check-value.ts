@@ -1,0 +1,264 @@
+// Values of a kernel that runs under the checker, and the state that they are computed from.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import { binaryFunctions, unaryFunctions } from "#ops/scalar-eval.js";
+import type { Access, Surroundings } from "./check-access.js";
+import type { Toucher } from "./check-memory.js";
+import { compares, evalInt } from "./integers.js";
+import type { Address, Kernel, Parameter, Place, Value } from "./ir.js";
+
+/** Values of registers by slot; a vec's value is replaced, never changed. */
+export interface Values {
+  numbers: number[];
+  vecs: (readonly number[])[];
+}
+
+/** The values of the item that runs, or of the block. */
+export interface Registers extends Values {
+  readonly slots: Map<string, number>;
+}
+
+/** A kernel that runs. */
+export interface Machine {
+  readonly kernel: Kernel;
+  readonly around: Surroundings;
+  readonly who: Toucher;
+  readonly registers: Registers;
+  /** Values of private registers by item. */
+  readonly privates: ReadonlyMap<string, Map<number, number | readonly number[]>>;
+  readonly parameters: ReadonlyMap<string, Parameter>;
+  readonly memory: Access;
+  /** Values of the items of a subgroup, which run in step; else none. */
+  items: readonly Values[];
+  /** Team loops entered in this block. */
+  barriers: number;
+}
+
+/** Where the value of a register stands. */
+export function slotOf({ registers }: Machine, name: string): number {
+  const slot = registers.slots.get(name) ?? registers.slots.size;
+  registers.slots.set(name, slot);
+  return slot;
+}
+
+/** With one lane a vec is one number like any other. */
+export function isVec({ around }: Machine, value: Value): boolean {
+  return value.type === "vec" && around.lanes > 1;
+}
+
+/** What runs now is done by an item of a subgroup. */
+export function enterItem({ items, who, registers }: Machine, item: number): void {
+  who.item = item;
+  Object.assign(registers, items[item] ?? bug(`no item ${item} in a subgroup`));
+}
+
+/** Whose private registers are meant: with a team of one, the block's. */
+export function itemOf({ kernel, who }: Machine): number {
+  return kernel.team === 1 ? 0 : who.item;
+}
+
+function privateOf(machine: Machine, name: string): number | readonly number[] | undefined {
+  const value = machine.privates.get(name)?.get(itemOf(machine));
+  if (value === undefined) {
+    machine.around.say(`${machine.kernel.name}: private ${name} is read before it is set in its block`);
+  }
+  return value;
+}
+
+/** The parameter of a place, if it is no scratch. */
+export function parameterOf(machine: Machine, place: Place): Parameter | undefined {
+  return place.kind === "scratch" ? undefined : machine.parameters.get(place.name);
+}
+
+/** An address, in elements from the base of its place. */
+export function addressOf(machine: Machine, { base, offset }: Address): () => number {
+  if (!base) return () => offset;
+  const value = numberOf(machine, base);
+  return () => value() + offset;
+}
+
+/** A value that is one number. */
+export function numberOf(machine: Machine, value: Value): () => number {
+  const of = (operand: Value) => numberOf(machine, operand);
+  const isOne = machine.around.lanes === 1;
+  switch (value.kind) {
+    case "register": {
+      const { registers } = machine;
+      const slot = slotOf(machine, value.name);
+      if (!machine.privates.has(value.name)) return () => registers.numbers[slot] ?? 0;
+      return () => Number(privateOf(machine, value.name) ?? 0);
+    }
+    case "const":
+      return () => value.value;
+    case "load":
+    case "load_i32": {
+      const parameter = parameterOf(machine, value.place);
+      const address = addressOf(machine, value.address);
+      return () => machine.memory.load(parameter, address());
+    }
+    case "unary": {
+      const x = of(value.x);
+      const f = unaryFunctions[value.fn];
+      return () => f(x());
+    }
+    case "binary": {
+      const [a, b, f] = [of(value.a), of(value.b), binaryFunctions[value.fn]];
+      return () => f(a(), b());
+    }
+    case "int": {
+      const [a, b, fn] = [of(value.a), of(value.b), value.fn];
+      return () => evalInt(fn, a(), b());
+    }
+    case "compare": {
+      const [a, b, fn] = [of(value.a), of(value.b), value.fn];
+      return () => Number(compares(fn, a(), b()));
+    }
+    case "logic": {
+      const [a, b, isAnd] = [of(value.a), of(value.b), value.fn === "and"];
+      // Both sides run, as on targets without a lazy one.
+      return () => {
+        const [left, right] = [a(), b()];
+        return isAnd ? left && right : left || right;
+      };
+    }
+    case "select": {
+      // Neither side may load out of bounds.
+      const [condition, then, otherwise] = [of(value.if), of(value.then), of(value.otherwise)];
+      return () => {
+        const [yes, no] = [then(), otherwise()];
+        return condition() ? yes : no;
+      };
+    }
+    case "select_compare": {
+      const [a, b, then, otherwise] = [of(value.a), of(value.b), of(value.then), of(value.otherwise)];
+      return () => {
+        const [yes, no] = [then(), otherwise()];
+        return compares(value.fn, a(), b()) ? yes : no;
+      };
+    }
+    case "madd": {
+      const [a, b, c] = [of(value.a), of(value.b), of(value.c)];
+      return () => a() * b() + c();
+    }
+    case "lane": {
+      if (isOne) return of(value.x);
+      const x = vecOf(machine, value.x);
+      return () => lane(x(), value.index);
+    }
+    case "horizontal": {
+      if (isOne) return of(value.x);
+      const x = vecOf(machine, value.x);
+      const f = binaryFunctions[value.fn];
+      return () => x().reduce((a, b) => f(a, b));
+    }
+    case "broadcast": {
+      const x = of(value.x);
+      return () => {
+        const { item } = machine.who;
+        enterItem(machine, value.item);
+        const result = x();
+        enterItem(machine, item);
+        return result;
+      };
+    }
+    case "splat":
+    case "swizzle":
+    case "to_f32":
+      return of(value.x);
+    case "to_i32": {
+      const x = of(value.x);
+      return () => x() | 0;
+    }
+    default:
+      return value satisfies never;
+  }
+}
+
+/** A value of several lanes. */
+export function vecOf(machine: Machine, value: Value): () => readonly number[] {
+  const of = (operand: Value) => vecOf(machine, operand);
+  switch (value.kind) {
+    case "register": {
+      const { registers } = machine;
+      const slot = slotOf(machine, value.name);
+      if (!machine.privates.has(value.name)) return () => registers.vecs[slot] ?? [];
+      const zeros = Array.from({ length: machine.around.lanes }, () => 0);
+      return () => {
+        const own = privateOf(machine, value.name);
+        return typeof own === "object" ? own : zeros;
+      };
+    }
+    case "load": {
+      const parameter = parameterOf(machine, value.place);
+      const address = addressOf(machine, value.address);
+      return () => machine.memory.loadVec(parameter, address());
+    }
+    case "unary": {
+      const x = of(value.x);
+      const f = unaryFunctions[value.fn];
+      return () => x().map((one) => f(one));
+    }
+    case "binary": {
+      const [a, b, f] = [of(value.a), of(value.b), binaryFunctions[value.fn]];
+      return () => zip(a(), b(), f);
+    }
+    case "select": {
+      const condition = numberOf(machine, value.if);
+      const [then, otherwise] = [of(value.then), of(value.otherwise)];
+      return () => {
+        const [yes, no] = [then(), otherwise()];
+        return condition() ? yes : no;
+      };
+    }
+    case "select_compare": {
+      const [a, b, then, otherwise] = [of(value.a), of(value.b), of(value.then), of(value.otherwise)];
+      return () => {
+        const [yes, no] = [then(), otherwise()];
+        const holds = zip(a(), b(), (x, y) => Number(compares(value.fn, x, y)));
+        return holds.map((one, k) => (one ? lane(yes, k) : lane(no, k)));
+      };
+    }
+    case "madd": {
+      const [a, b, c] = [of(value.a), of(value.b), of(value.c)];
+      return () => {
+        const sum = c();
+        return zip(a(), b(), (x, y) => x * y).map((product, k) => product + lane(sum, k));
+      };
+    }
+    case "splat": {
+      const x = numberOf(machine, value.x);
+      return () => {
+        const one = x();
+        return Array.from({ length: machine.around.lanes }, () => one);
+      };
+    }
+    case "swizzle": {
+      const x = of(value.x);
+      return () => {
+        const all = x();
+        return value.lanes.map((index) => lane(all, index));
+      };
+    }
+    case "const":
+    case "load_i32":
+    case "int":
+    case "compare":
+    case "logic":
+    case "lane":
+    case "horizontal":
+    case "broadcast":
+    case "to_f32":
+    case "to_i32":
+      return bug(`${machine.kernel.name}: a ${value.kind} is no vec`);
+    default:
+      return value satisfies never;
+  }
+}
+
+function zip(a: readonly number[], b: readonly number[], f: (a: number, b: number) => number): number[] {
+  return a.map((x, k) => f(x, lane(b, k)));
+}
+
+function lane(all: readonly number[], index: number): number {
+  return all[index] ?? bug("a lane is missing");
+}
