@@ -21,6 +21,8 @@ export interface Artifact {
   readonly launches: number;
   /** Bytes of the arena that a loaded net holds. */
   readonly arenaBytes: number;
+  /** js and wasm: bytes of the largest array that a loaded net holds; with wasm that is all of its memory. */
+  readonly memoryBytes?: number;
   readonly weightBytes: number;
 }
 

@@ -3,6 +3,8 @@
 import type { Artifact } from "#backend/artifact.js";
 import { checkArtifact, emit } from "#compile/emit.js";
 import { load } from "#compile/load.js";
+import { error } from "#diagnostic/diagnostic.js";
+import { bytesText } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import type { LoadOptions, Net } from "#runtime/types.js";
 import { gpuDiagnostic, nodeGpu } from "../node-gpu.js";
@@ -55,6 +57,14 @@ export async function loadArtifact(
       session.terminal.err("note: the device has no shader-f16: the net runs in f32\n");
     return net;
   } catch (cause) {
+    // What engines throw when the system gives no memory.
+    if (cause instanceof RangeError && artifact.memoryBytes !== undefined)
+      return fail([
+        error(
+          "no-memory",
+          `${artifact.name} needs ${bytesText(artifact.memoryBytes)} of memory, and there is less: ${cause.message}`,
+        ),
+      ]);
     const known = gpuDiagnostic(cause);
     if (!known) throw cause;
     return fail(known.diagnostics);

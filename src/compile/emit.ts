@@ -55,10 +55,25 @@ export function emit(module: Module, options: EmitModuleOptions = {}): Artifact 
   });
 }
 
+/** Most bytes of a memory of WebAssembly with addresses of 32 bits, and of an array in engines that have 8 GiB of them. */
+const memoryLimits = { js: 2 ** 33, wasm: 2 ** 32 } as const;
+
 /** Why no device with these limits can run an artifact, if that is so. */
 export function checkArtifact(artifact: Artifact, limits: Partial<Limits> = {}): Diagnostic[] {
+  const { name, target, memoryBytes = 0, arenaBytes, weightBytes } = artifact;
+  if (target !== "wgsl" && memoryBytes > memoryLimits[target]) {
+    const most = `${target === "wasm" ? "WebAssembly has" : "an array of JavaScript has"} at most ${bytesText(memoryLimits[target])}`;
+    return [
+      error("over-limit", `${name} needs ${bytesText(memoryBytes)} of memory, and ${most}`, {
+        help: [
+          `${bytesText(arenaBytes)} are values on the way, ${bytesText(weightBytes)} weights; \`cleave explain\` shows the layers`,
+          "a smaller input helps, or a smaller batch: --dim binds what the model leaves open",
+        ],
+      }),
+    ];
+  }
   if (!artifact.needs) return [];
-  return checkLimits(artifact.name, artifact.needs, { ...guaranteedLimits, ...limits });
+  return checkLimits(name, artifact.needs, { ...guaranteedLimits, ...limits });
 }
 
 /** Most bytes of weights that are embedded: base64 makes a third more of them, and V8's strings end at 512 MiB. */

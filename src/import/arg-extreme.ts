@@ -5,6 +5,7 @@ import { int64 } from "./element-type.js";
 import type { Lowering } from "./lowering.js";
 import { scalar, valueOf } from "./lowering.js";
 import { reduced } from "./reduce.js";
+import { unsupported } from "./refusal.js";
 import type { Value } from "./value.js";
 
 export interface ArgExtreme {
@@ -16,9 +17,13 @@ export interface ArgExtreme {
   readonly last: boolean;
 }
 
+/** Longest axis whose places are told apart. */
+const placeLimit = 2 ** 20;
+
 /** Places as whole numbers, which f32 holds up to 2²⁴: of the elements that equal the extreme one, the first or last. */
 export function argExtreme(ctx: Lowering, x: Value, { axis, keepdims, ofLargest, last }: ArgExtreme): Value {
   const size = x.shape[axis] ?? 1;
+  if (size > placeLimit) unsupported(`the place of an extreme among ${size} elements`);
   const extreme = reduced(ctx, ofLargest ? "reduce_max" : "reduce_min", x, [axis], true);
   const isExtreme = combine(ctx, "equal", [x, extreme]);
   const shape = x.shape.map((_, at) => (at === axis ? size : 1));

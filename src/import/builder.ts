@@ -21,6 +21,16 @@ export const smallLimit = 65_536;
 /** Results of up to so many elements are computed at once even if some of their operands are weights. */
 const eagerLimit = 16;
 
+/**
+ * Most elements of constants that are made of smaller ones, all together, 512 MiB: a file of a few bytes must not make weights
+ * that fill a disk.
+ */
+const growthLimit = 2 ** 27;
+
+/** Most elements and multiply-accumulates of computing constants, some seconds' worth; each stored element allows for more. */
+const workLimit = 2 ** 28;
+const workPerElement = 64;
+
 /** Ops that move values. They name no result of the exporter's, unless its operator did just that. */
 const moves: ReadonlySet<OpName> = new Set(["reshape", "transpose"]);
 
@@ -52,6 +62,22 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
   let current = "x";
   let isFirst = true;
   let mayMove = false;
+  let [growth, work] = [growthLimit, workLimit];
+
+  /** Refuses a constant that is much larger than what it is made of, or takes too long to compute. */
+  const spend = (count: number, operands: readonly Constant[], macs: number): void => {
+    const sizes = operands.map(({ shape }) => elements(shape));
+    growth -= Math.max(0, count - sizes.reduce((sum, size) => sum + size, 0));
+    work -= Math.max(count, macs, ...sizes);
+    if (growth < 0)
+      refuse("too-large", `constants of the model make others of more than ${growthLimit} elements`);
+    if (work < 0)
+      refuse(
+        "too-large",
+        "computing what is constant in the model takes too long",
+        "onnxsim, or onnxruntime's offline optimization, computes it once and for all",
+      );
+  };
 
   const add = (parts: Pick<Node, "op" | "name" | "inputs" | "type"> & { attributes: object }): NodeId => {
     if (nodes.size >= nodeLimit) refuse("too-large", `the graph takes more than ${nodeLimit} nodes`);
@@ -101,6 +127,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
 
   const stored = (id: WeightId, shape: Shape, label?: string): Constant => {
     let data: Float64Array | undefined;
+    if (store.entries.get(id)?.source.kind === "file") work += workPerElement * elements(shape);
     return {
       kind: "constant",
       shape,
@@ -135,6 +162,8 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     const fixed = operands.filter((operand) => operand.kind === "constant");
     if (fixed.length === operands.length && fixed.length > 0) {
       const count = elements(type.shape);
+      const { kernel } = normal as { readonly kernel?: readonly number[] };
+      spend(count, fixed, Math.max(table.macs(types, normal, type), count * elements(kernel ?? [])));
       const small = fixed.every((one) => one.small) && count <= smallLimit;
       const isFew = count <= eagerLimit && fixed.every((one) => elements(one.shape) <= smallLimit);
       if (small || (isFew && fixed.some((one) => one.small))) {

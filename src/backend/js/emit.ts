@@ -62,6 +62,7 @@ export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
     kernels: program.kernels.length,
     launches: program.launches.length,
     arenaBytes: arenaElements(program) * 4,
+    memoryBytes: 4 * Math.max(arenaElements(program), program.prepared, program.scratch, packed.elements),
     weightBytes: packed.elements * 4,
   };
 }

@@ -63,6 +63,7 @@ export function emitWasm(program: KernelProgram, options: EmitOptions): Artifact
     kernels: program.kernels.length,
     launches: program.launches.length,
     arenaBytes: arenaElements(program) * 4,
+    memoryBytes: layout.scratch + program.scratch * 4,
     weightBytes: packed.elements * 4,
   };
 }

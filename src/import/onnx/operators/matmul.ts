@@ -54,6 +54,8 @@ function einsum(node: OnnxNode, ctx: Context): Value {
   const letters = [...left].filter((letter) => letter !== ",");
   const single = letters.filter((letter) => letters.indexOf(letter) === letters.lastIndexOf(letter));
   const output = given ?? [...new Set(single)].sort().join("");
+  // An output letter stands for an axis of an operand, once.
+  if ([...output].some((letter) => !letters.includes(letter)) || new Set(output).size < output.length) no();
   const values = terms.map((term, at) => {
     const value = node.input(at);
     if (value.shape.length !== term.length)

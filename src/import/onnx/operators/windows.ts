@@ -4,7 +4,7 @@ import type { OpName } from "#ir/graph.js";
 import { ordered, weightOf } from "#import/lowering.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import type { Ref, Value } from "#import/value.js";
-import { channelsLast } from "#ir/axis-order.js";
+import { channelsLast, sameOrder } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 
 /** Strides and the like of a window over one or two axes; a window over one axis has height 1. */
@@ -46,6 +46,7 @@ function conv(node: OnnxNode, ctx: Context): Value {
       "shape-mismatch",
       `the kernel [${w.shape.join(", ")}] with group=${groups} does not fit the ${depth} channels of [${x.shape.join(", ")}]`,
     );
+  checkKernelShape(node, w);
   const { kernel: _, ...window } = windowOf(node, [height, width], [kh, kw], x.shape.length - 2);
   const bias = b ? [weightOf(b, "the bias of Conv")] : [];
   const result =
@@ -53,6 +54,13 @@ function conv(node: OnnxNode, ctx: Context): Value {
       ? ctx.build.emit("depthwise_conv2d", [image, kernel, ...bias], { ...window })
       : ctx.build.emit("conv2d", [image, kernel, ...bias], { ...window, groups });
   return valueOfImage(ctx, result, x);
+}
+
+/** The attribute says again what the weight's shape does. */
+function checkKernelShape(node: OnnxNode, w: Value): void {
+  const given = node.ints("kernel_shape");
+  if (given && given.length > 0 && !sameOrder(given, w.shape.slice(2)))
+    refuse("bad-model", `kernel_shape is [${given.join(", ")}], but the kernel is [${w.shape.join(", ")}]`);
 }
 
 /** `[m, c/g, kh, kw]` → `[kh, kw, c/g, m]`. */
@@ -191,6 +199,7 @@ function convTranspose(node: OnnxNode, ctx: Context): Value {
   const ref = weightOf(w, "the kernel of ConvTranspose");
   if (w.shape.length !== x.shape.length)
     refuse("shape-mismatch", `a kernel [${w.shape.join(", ")}] for [${x.shape.join(", ")}]`);
+  checkKernelShape(node, w);
   // [g · c, m, kh, kw] → [kh, kw, c, g · m], with c and m per group.
   const [all = 1, m = 1, ...taps] = w.shape;
   if (!(groups >= 1) || all % groups !== 0) refuse("shape-mismatch", `${groups} groups of ${all} channels`);
