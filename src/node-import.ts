@@ -6,9 +6,10 @@ import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { Imported } from "#import/finish.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
-import { importTfjs } from "#import/tfjs/import-tfjs.js";
+import { importTfjs, textLimit } from "#import/tfjs/import-tfjs.js";
 import type { DataFile, OpenData } from "#import/data-file.js";
 import { openDataFile } from "#weights/file.js";
+import { reason } from "./reason.js";
 
 /** Formats of other models, by the ending of their files. */
 export const importHelp = "an .onnx file or the model.json of a TensorFlow.js model";
@@ -28,15 +29,24 @@ export function isOnnx(path: string): boolean {
   return /\.onnx$/i.test(path);
 }
 
-/** Imports a model from its bytes; the files that it names lie beside it, and their paths are added to `files`. */
+/** Imports a model from its file, which is read part by part; those that it names lie beside it, and all their paths are added to `files`. */
 export function importFile(
-  bytes: Uint8Array,
   path: string,
   dims: ReadonlyMap<string, number> | undefined,
   files: string[],
 ): Result<Imported> {
   const options = { file: path, openData: openBeside(path, files), ...(dims ? { dims } : {}) };
-  return isOnnx(path) ? importOnnx(bytes, options) : importTfjs(bytes, options);
+  let model: DataFile;
+  let text: Uint8Array | undefined;
+  try {
+    model = openDataFile(path);
+    // Of a longer one nothing has to be read to refuse it.
+    if (!isOnnx(path)) text = model.read(0, Math.min(model.size, textLimit + 1));
+  } catch (cause) {
+    return { diagnostics: [error("cannot-read", `cannot read ${path}: ${reason(cause)}`)] };
+  }
+  files.push(path);
+  return text ? importTfjs(text, options) : importOnnx(model, options);
 }
 
 /** Opens data below the model's folder alone: a link must not lead out of it either. */

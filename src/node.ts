@@ -72,10 +72,8 @@ function readImported(path: string, options: ReadOptions): FileResult<Model> {
   const sources = new Map<string, string>();
   const wrong = wrongForImported(path, options);
   if (wrong) return { ...wrong, sources };
-  const bytes = readBytes(path);
-  if (!bytes.value) return { diagnostics: bytes.diagnostics, sources };
-  const files = [path];
-  const { value, diagnostics } = importFile(bytes.value, path, options.dims, files);
+  const files: string[] = [];
+  const { value, diagnostics } = importFile(path, options.dims, files);
   return value
     ? { value: { ...value, seeded: false, sources, files }, diagnostics, sources }
     : { diagnostics, sources };

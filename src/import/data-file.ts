@@ -4,8 +4,8 @@
 export interface DataFile {
   /** In bytes. */
   readonly size: number;
-  /** `length` bytes from `offset` on; throws an `Error` that names the file if they are gone. */
-  read(offset: number, length: number): Uint8Array;
+  /** `length` bytes from `offset` on, in `into` if it is given; throws an `Error` that names the file if they are gone. */
+  read(offset: number, length: number, into?: Uint8Array): Uint8Array;
 }
 
 /** Opens files with external data by their location, which is relative to the model; throws an `Error` that says why not. */
@@ -20,5 +20,13 @@ export function wrongLocation(location: string): string | undefined {
 
 /** Bytes in memory as such a file. */
 export function dataFileOf(bytes: Uint8Array): DataFile {
-  return { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
+  return {
+    size: bytes.length,
+    read: (offset, length, into) => {
+      const part = bytes.subarray(offset, offset + length);
+      if (!into) return part;
+      into.set(part);
+      return into;
+    },
+  };
 }

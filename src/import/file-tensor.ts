@@ -47,16 +47,26 @@ export function fileConstant(build: Builder, tensor: FileTensor, file: string, k
   return valueOf(build.stored(id, shape, id), type);
 }
 
+/** Bytes of a tensor's data: `length` from `offset` on, in `into` if it is given. */
+export type ReadBytes = (offset: number, length: number, into?: Uint8Array) => Uint8Array;
+
+/** Bytes that are read at a time where elements are converted. */
+const pieceBytes = 2 ** 20;
+
 /** Readers of little-endian elements. */
 export function rawReaders(
-  bytes: () => Uint8Array,
+  read: ReadBytes,
   count: number,
   type: ElementType,
 ): Pick<FileTensor, "numbers" | "readF32"> {
   const fill = (out: Float32Array | Float64Array): void => {
-    const raw = bytes();
-    const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
-    for (let at = 0; at < count; at += 1) out[at] = type.get(view, at * type.size);
+    const step = pieceBytes / type.size;
+    for (let from = 0; from < count; from += step) {
+      const size = Math.min(step, count - from);
+      const raw = read(from * type.size, size * type.size);
+      const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
+      for (let at = 0; at < size; at += 1) out[from + at] = type.get(view, at * type.size);
+    }
   };
   return {
     numbers: () => {
@@ -65,15 +75,13 @@ export function rawReaders(
       return out;
     },
     readF32: (into) => {
-      if (type.name !== "float32") {
-        const out = room(count, into);
-        fill(out);
-        return out;
+      if (type.name === "float32" && !into) {
+        const raw = read(0, count * 4);
+        if (raw.byteOffset % 4 === 0) return new Float32Array(raw.buffer, raw.byteOffset, count);
       }
-      const raw = bytes();
-      if (!into && raw.byteOffset % 4 === 0) return new Float32Array(raw.buffer, raw.byteOffset, count);
       const out = room(count, into);
-      new Uint8Array(out.buffer, out.byteOffset, count * 4).set(raw);
+      if (type.name === "float32") read(0, count * 4, new Uint8Array(out.buffer, out.byteOffset, count * 4));
+      else fill(out);
       return out;
     },
   };

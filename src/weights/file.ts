@@ -36,7 +36,7 @@ export function openWeightFile(path: string): Result<WeightFile> {
 /** A file whose parts are read when they are asked for; opening looks at its size alone. Throws an `Error` that says why not. */
 export function openDataFile(path: string): {
   readonly size: number;
-  readonly read: (offset: number, length: number) => Uint8Array;
+  readonly read: (offset: number, length: number, into?: Uint8Array) => Uint8Array;
 } {
   let opened: Stats;
   try {
@@ -47,9 +47,9 @@ export function openDataFile(path: string): {
   if (!opened.isFile()) throw new Error("it is no file");
   return {
     size: opened.size,
-    read: (offset, length) => {
+    read: (offset, length, into) => {
       const slice = { dtype: "U8", shape: [length], begin: offset, end: offset + length };
-      return readSlice(path, opened, slice, `bytes ${offset} to ${offset + length}`);
+      return readSlice(path, opened, slice, `bytes ${offset} to ${offset + length}`, into);
     },
   };
 }

@@ -13,7 +13,7 @@ const inText = 16;
 
 /**
  * The module with every larger weight as an entry of `file` under its constant's name, and these entries to be written.
- * Weights are computed when they are written, one after another.
+ * Weights are computed when they are written, one after another; the values of one are gone when the next one's are asked for.
  */
 export function ownFile(
   { graph, weights }: Module,
@@ -22,6 +22,12 @@ export function ownFile(
   const store = createWeightStore();
   const tensors: TensorToWrite[] = [];
   const nodes = new Map<NodeId, Node>();
+  let memory = new Float32Array();
+  /** The values, in memory that the next weight takes again. */
+  const values = (weight: WeightId, count: number): Float32Array => {
+    if (memory.length < count) memory = new Float32Array(count);
+    return weights.readF32(weight, memory);
+  };
   for (const node of graph.nodes.values()) {
     if (node.op !== "constant") {
       nodes.set(node.id, node);
@@ -38,7 +44,12 @@ export function ownFile(
       : { kind: "file", file, key: node.name, read: (into) => weights.readF32(weight, into) };
     const id: WeightId = store.add(node.name, type, kept);
     nodes.set(node.id, makeNode({ ...node, attributes: { weight: id } }));
-    if (!isShort) tensors.push({ name: node.name, shape: type.shape, values: () => weights.readF32(weight) });
+    if (!isShort)
+      tensors.push({
+        name: node.name,
+        shape: type.shape,
+        values: () => values(weight, elements(type.shape)),
+      });
   }
   return { module: { graph: { ...graph, nodes }, weights: store }, tensors };
 }

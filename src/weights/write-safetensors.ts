@@ -9,7 +9,7 @@ export interface TensorToWrite {
   readonly shape: readonly number[];
   /** F32 by default; F16 rounds to the nearest half. */
   readonly dtype?: "F32" | "F16";
-  /** Called once, when its turn comes. */
+  /** Called once, when its turn comes; what it gave before need not stay. */
   readonly values: () => Float32Array;
 }
 

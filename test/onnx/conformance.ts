@@ -9,7 +9,9 @@ import type { Imported } from "#import/finish.js";
 import { operators } from "#import/onnx/operators/index.js";
 import type { ModelProto, NodeProto } from "#onnx/proto/onnx_pb.js";
 import { ModelProtoSchema, TensorProtoSchema } from "#onnx/proto/onnx_pb.js";
+import { dataFileOf } from "#import/data-file.js";
 import type { FileTensor } from "#import/file-tensor.js";
+import { splitModel } from "#import/onnx/split-model.js";
 import { fileTensor } from "#import/onnx/tensors.js";
 import { inputNodes } from "#ir/graph.js";
 import type { Result } from "#diagnostic/diagnostic.js";
@@ -120,8 +122,11 @@ export function dataOf({ path }: Case): Data {
       .filter((file) => file.startsWith(prefix))
       .sort((a, b) => Number(a.match(/\d+/)?.[0]) - Number(b.match(/\d+/)?.[0]))
       .map((file) => {
-        const proto = fromBinary(TensorProtoSchema, readFileSync(join(folder, file)));
-        return fileTensor(proto, proto.name, { open: undefined, files: new Map(), slices: [] });
+        const source = dataFileOf(readFileSync(join(folder, file)));
+        const { skeleton, held } = splitModel(source, "tensor");
+        const proto = fromBinary(TensorProtoSchema, skeleton);
+        const none = { open: undefined, files: new Map(), slices: [] };
+        return fileTensor(proto, proto.name, { file: source, held, ...none });
       });
   return { inputs: read("input_"), outputs: read("output_") };
 }

@@ -1,6 +1,6 @@
 // Importing ONNX: the bytes of a model become a graph in our layout and a store whose entries are parts of the file.
 
-import { expectArgument } from "#diagnostic/argument.js";
+import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import type { Shape } from "#ir/type.js";
@@ -16,7 +16,8 @@ import type { Value } from "#import/value.js";
 import { inputShapes } from "#import/dimensions.js";
 import type { Imported, NamedValue } from "#import/finish.js";
 import { finish } from "#import/finish.js";
-import type { OpenData } from "#import/data-file.js";
+import type { DataFile, OpenData } from "#import/data-file.js";
+import { dataFileOf } from "#import/data-file.js";
 import { fileConstant } from "#import/file-tensor.js";
 import { extentsOf, tensorType } from "./dimensions.js";
 import { elementTypes, typeName } from "./element-type.js";
@@ -28,7 +29,7 @@ import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from "#onnx/p
 import { reach, unknownOperators } from "./reach.js";
 import type { ReadModel } from "./read-proto.js";
 import { readProto } from "./read-proto.js";
-import type { ExternalData } from "./tensors.js";
+import type { TensorData } from "./tensors.js";
 import { checkSlices, fileTensor } from "./tensors.js";
 
 export interface ImportOptions {
@@ -47,19 +48,31 @@ const messageLimit = 10;
 
 /**
  * The graph of an ONNX model, or everything that is wrong with it. Inputs and outputs are as the model has them; inside,
- * images lie channels last. Weights are read from `bytes` when they are asked for, so these must not change.
+ * images lie channels last. Weights are read from the bytes or file when they are asked for, so these must not change.
  */
-export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Result<Imported> {
-  expectArgument("importOnnx", "the bytes of a model", bytes, bytes instanceof Uint8Array);
+export function importOnnx(model: Uint8Array | DataFile, options: ImportOptions = {}): Result<Imported> {
+  const isBytes = model instanceof Uint8Array;
+  expectArgument(
+    "importOnnx",
+    "the bytes of a model",
+    model,
+    isBytes || hasProperties(model, "size", "read"),
+  );
+  const source = isBytes ? dataFileOf(model) : model;
   const file = options.file ?? "model.onnx";
-  const read = readProto(bytes, file);
+  const read = readProto(source, file);
   if (!read.value) return { diagnostics: read.diagnostics };
-  const { value, diagnostics } = importGraph(read.value, file, options);
+  const { value, diagnostics } = importGraph(read.value, source, file, options);
   const all = [...read.diagnostics, ...diagnostics];
   return value ? { value, diagnostics: all } : { diagnostics: all };
 }
 
-function importGraph(model: ReadModel, file: string, options: ImportOptions): Result<Imported> {
+function importGraph(
+  model: ReadModel,
+  source: DataFile,
+  file: string,
+  options: ImportOptions,
+): Result<Imported> {
   const { graph } = model;
   const wrong = (message: string): Result<Imported> => ({
     diagnostics: [error("bad-model", `${file}: ${message}`)],
@@ -87,12 +100,13 @@ function importGraph(model: ReadModel, file: string, options: ImportOptions): Re
 
   const names = createNames();
   const build = createBuilder(createWeightStore(), names, shapes.batch);
-  const external: ExternalData = { open: options.openData, files: new Map(), slices: [] };
+  const { held } = model;
+  const data: TensorData = { file: source, held, open: options.openData, files: new Map(), slices: [] };
   const state: State = {
     file,
     model,
     build,
-    external,
+    data,
     used: reached.used,
     diagnostics: [],
     values: new Map(),
@@ -111,7 +125,7 @@ function importGraph(model: ReadModel, file: string, options: ImportOptions): Re
   try {
     for (const [name, tensor] of initializers)
       if (reached.used.has(name)) state.values.set(name, weight(state, tensor, name));
-    checkSlices(external.slices);
+    checkSlices(data.slices);
   } catch (cause) {
     return { diagnostics: [diagnosticOf(cause, file)] };
   }
@@ -132,7 +146,7 @@ interface State {
   readonly file: string;
   readonly model: ReadModel;
   readonly build: Builder;
-  readonly external: ExternalData;
+  readonly data: TensorData;
   readonly used: ReadonlySet<string>;
   readonly diagnostics: Diagnostic[];
   readonly values: Map<string, Value>;
@@ -147,7 +161,7 @@ function isKnown(domain: string, op: string): boolean {
 /** An initializer or constant as a value. */
 function weight(state: State, proto: TensorProto, name: string): Value {
   state.build.at(cleanName(name) ?? "weight");
-  return fileConstant(state.build, fileTensor(proto, name, state.external), state.file, name);
+  return fileConstant(state.build, fileTensor(proto, name, state.data), state.file, name);
 }
 
 function elementTypeOf(input: ValueInfoProto | undefined): number | undefined {

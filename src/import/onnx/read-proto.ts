@@ -1,11 +1,14 @@
-// The bytes of an ONNX file as messages. The reader is generated from onnx.proto (see `src/onnx/proto/README.md`); bytes of tensors
-// are views of the file.
+// The bytes of an ONNX file as messages. The reader is generated from onnx.proto (see `src/onnx/proto/README.md`); what tensors hold
+// stays in the file.
 
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
-import type { GraphProto, ModelProto } from "#onnx/proto/onnx_pb.js";
+import type { DataFile } from "#import/data-file.js";
+import type { FunctionProto, GraphProto, ModelProto } from "#onnx/proto/onnx_pb.js";
 import { ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
+import type { HeldData } from "./split-model.js";
+import { splitModel } from "./split-model.js";
 
 /** Opsets of the main domain that operators are read by. Up to 6 only what later ones have too is known. */
 export const oldestOpset = 1;
@@ -16,16 +19,21 @@ export interface ReadModel {
   readonly graph: GraphProto;
   readonly opset: number;
   readonly producer: string;
+  readonly functions: readonly FunctionProto[];
+  readonly held: readonly HeldData[];
 }
 
 /** Decodes a model; a cut or corrupt file is an error. */
-export function readProto(bytes: Uint8Array, file: string): Result<ReadModel> {
+export function readProto(source: DataFile, file: string): Result<ReadModel> {
   const wrong = (message: string, ...help: string[]): Result<ReadModel> => ({
     diagnostics: [error("bad-model", `${file}: ${message}`, { help })],
   });
-  let model: ModelProto;
+  if (source.size === 0) return wrong("the file is empty", "copy or export it again");
+  let [model, held]: [ModelProto | undefined, readonly HeldData[]] = [undefined, []];
   try {
-    model = fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false });
+    const parts = splitModel(source);
+    model = fromBinary(ModelProtoSchema, parts.skeleton, { readUnknownFields: false });
+    held = parts.held;
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     return wrong(`this is no ONNX model: ${why}`, "is the file complete? Copy or export it again");
@@ -51,7 +59,13 @@ export function readProto(bytes: Uint8Array, file: string): Result<ReadModel> {
         ]
       : [];
   return {
-    value: { graph: model.graph, opset: Math.min(opset, newestOpset), producer: model.producerName },
+    value: {
+      graph: model.graph,
+      opset: Math.min(opset, newestOpset),
+      producer: model.producerName,
+      functions: model.functions,
+      held,
+    },
     diagnostics: newer,
   };
 }

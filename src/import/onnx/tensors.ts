@@ -4,9 +4,12 @@ import type { ElementType } from "#import/element-type.js";
 import { quote, refuse } from "#import/refusal.js";
 import type { DataFile, OpenData } from "#import/data-file.js";
 import { wrongLocation } from "#import/data-file.js";
-import type { FileTensor } from "#import/file-tensor.js";
-import { countOf, rawReaders, room } from "#import/file-tensor.js";
+import type { FileTensor, ReadBytes } from "#import/file-tensor.js";
+import { countOf, rawReaders } from "#import/file-tensor.js";
 import { elementTypes, typeName } from "./element-type.js";
+import type { HeldData } from "./split-model.js";
+import { dataFields } from "./split-model.js";
+import { partReader, varintReaders } from "./typed-data.js";
 import type { TensorProto } from "#onnx/proto/onnx_pb.js";
 import { TensorProto_DataLocation } from "#onnx/proto/onnx_pb.js";
 
@@ -18,15 +21,17 @@ export interface ExternalSlice {
   readonly tensor: string;
 }
 
-/** Where tensors get external data from, and what they have taken of it. */
-export interface ExternalData {
+/** Where tensors get their data from, and what they have taken of external data. */
+export interface TensorData {
+  readonly file: DataFile;
+  readonly held: readonly HeldData[];
   readonly open: OpenData | undefined;
   readonly files: Map<string, DataFile>;
   readonly slices: ExternalSlice[];
 }
 
 /** A tensor's type and shape, checked against its data, which is not read yet. Refuses what is wrong. */
-export function fileTensor(proto: TensorProto, name: string, external: ExternalData): FileTensor {
+export function fileTensor(proto: TensorProto, name: string, source: TensorData): FileTensor {
   const type = elementTypes.get(proto.dataType);
   if (!type)
     refuse("unsupported-type", `tensor ${quote(name)} holds ${typeName(proto.dataType)}, which is not read`);
@@ -35,35 +40,38 @@ export function fileTensor(proto: TensorProto, name: string, external: ExternalD
   if (proto.segment) refuse("bad-model", `tensor ${quote(name)} is cut into segments`);
 
   if (proto.dataLocation === TensorProto_DataLocation.EXTERNAL) {
-    const data = externalBytes(proto, name, count * type.size, external);
-    return { name, type, shape, ...rawReaders(data, count, type) };
+    const { file, offset } = externalData(proto, name, count * type.size, source);
+    const read: ReadBytes = (at, length, into) => file.read(offset + at, length, into);
+    return { name, type, shape, ...rawReaders(read, count, type) };
   }
-  if (proto.rawData.length > 0 || !hasTypedData(proto)) {
-    const raw = proto.rawData;
-    if (raw.length !== count * type.size)
+  const held = heldBy(proto, source);
+  const raw = held?.get(dataFields.raw) ?? [];
+  const field = dataFields[typedField(type)];
+  const typed = held?.get(field) ?? [];
+  const isTyped = (raw[0]?.length ?? 0) === 0 && typed.length > 0;
+  const { size, read } = partReader(isTyped ? typed : raw, source.file);
+  const isVarints = isTyped && field !== dataFields.float && field !== dataFields.double;
+  if (!isVarints) {
+    if (size !== count * type.size)
       refuse(
         "bad-model",
-        `tensor ${quote(name)} ${type.name}[${shape.join(", ")}] takes ${count * type.size} bytes, but has ${raw.length}`,
+        `tensor ${quote(name)} ${type.name}[${shape.join(", ")}] takes ${count * type.size} bytes, but has ${size}`,
       );
-    return { name, type, shape, ...rawReaders(() => raw, count, type) };
+    return { name, type, shape, ...rawReaders(read, count, type) };
   }
-  const typed = typedData(proto, type);
-  if (typed.length !== count)
+  const varints = varintReaders(read, size, count, type);
+  if (varints.found !== count)
     refuse(
       "bad-model",
-      `tensor ${quote(name)} ${type.name}[${shape.join(", ")}] has ${typed.length} values instead of ${count}`,
+      `tensor ${quote(name)} ${type.name}[${shape.join(", ")}] has ${varints.found} values instead of ${count}`,
     );
-  return {
-    name,
-    type,
-    shape,
-    numbers: () => Float64Array.from(typed, (value) => type.typed(Number(value))),
-    readF32: (into) => {
-      const out = room(count, into);
-      for (let at = 0; at < count; at += 1) out[at] = type.typed(Number(typed[at]));
-      return out;
-    },
-  };
+  return { name, type, shape, ...varints };
+}
+
+/** The data that were left in the file; the skeleton says in `raw_data` which. */
+function heldBy({ rawData }: TensorProto, { held }: TensorData): HeldData | undefined {
+  if (rawData.length !== 4) return undefined;
+  return held[new DataView(rawData.buffer, rawData.byteOffset).getUint32(0, true)];
 }
 
 /** Refuses slices of external data that overlap without being the same: weights are not made of each other's bytes. */
@@ -86,40 +94,29 @@ export function checkSlices(slices: readonly ExternalSlice[]): void {
   }
 }
 
-function hasTypedData(proto: TensorProto): boolean {
-  return (
-    proto.floatData.length +
-      proto.int32Data.length +
-      proto.int64Data.length +
-      proto.doubleData.length +
-      proto.uint64Data.length >
-    0
-  );
-}
-
 /** The typed field that holds values of a type. */
-function typedData(proto: TensorProto, type: ElementType): readonly (number | bigint)[] {
+function typedField(type: ElementType): keyof typeof dataFields {
   switch (type.name) {
     case "float32":
-      return proto.floatData;
+      return "float";
     case "float64":
-      return proto.doubleData;
+      return "double";
     case "int64":
-      return proto.int64Data;
+      return "int64";
     case "uint32":
     case "uint64":
-      return proto.uint64Data;
+      return "uint64";
     default:
-      return proto.int32Data;
+      return "int32";
   }
 }
 
-function externalBytes(
+function externalData(
   proto: TensorProto,
   name: string,
   bytes: number,
-  external: ExternalData,
-): () => Uint8Array {
+  external: TensorData,
+): { readonly file: DataFile; readonly offset: number } {
   const fields = new Map(proto.externalData.map(({ key, value }) => [key, value]));
   const location = fields.get("location") ?? "";
   const problem = wrongLocation(location);
@@ -139,10 +136,10 @@ function externalBytes(
       `tensor ${quote(name)} lies at bytes ${offset} to ${offset + length} of ${quote(location)}, which has ${file.size} bytes`,
     );
   external.slices.push({ location, offset, length, tensor: name });
-  return () => file.read(offset, length);
+  return { file, offset };
 }
 
-function openExternal(location: string, name: string, external: ExternalData): DataFile {
+function openExternal(location: string, name: string, external: TensorData): DataFile {
   const known = external.files.get(location);
   if (known) return known;
   if (!external.open)

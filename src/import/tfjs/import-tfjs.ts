@@ -30,7 +30,7 @@ export interface TfjsOptions {
 }
 
 /** Longest text that is read, in bytes. Weights lie in other files. */
-const textLimit = 16 * 2 ** 20;
+export const textLimit = 16 * 2 ** 20;
 
 /**
  * The graph of a TensorFlow.js model, a layers model or a graph model, or everything that is wrong with it. `model` is the
@@ -54,7 +54,7 @@ function readJson(model: Uint8Array | string, file: string): Result<Json> {
     diagnostics: [error("bad-model", `${file}: ${message}`, { help })],
   });
   if (model.length > textLimit)
-    return wrong(`a model.json of ${model.length} bytes`, "weights lie in other files");
+    return wrong(`a model.json of more than ${textLimit / 2 ** 20} MiB`, "weights lie in other files");
   try {
     const text = typeof model === "string" ? model : new TextDecoder("utf-8", { fatal: true }).decode(model);
     return { value: JSON.parse(text) as Json, diagnostics: [] };

@@ -4,7 +4,7 @@ import type { DataFile, OpenData } from "#import/data-file.js";
 import { wrongLocation } from "#import/data-file.js";
 import type { ElementType } from "#import/element-type.js";
 import { bool, float32, int } from "#import/element-type.js";
-import type { FileTensor } from "#import/file-tensor.js";
+import type { FileTensor, ReadBytes } from "#import/file-tensor.js";
 import { countOf, rawReaders } from "#import/file-tensor.js";
 import { quote, refuse } from "#import/refusal.js";
 import { halfToFloat } from "#weights/half.js";
@@ -68,8 +68,8 @@ export function manifestTensors(
           `weight ${quote(name)} lies at bytes ${begin} to ${end} of ${named(shards)}, which ${shards.length === 1 ? "has" : "have"} ${total} bytes`,
           "are the files complete? Copy or convert them again",
         );
-      const bytes = (): Uint8Array => readOver(shards, begin, end);
-      tensors.set(name, { name, type, shape, ...rawReaders(bytes, countOf(name, shape), type) });
+      const read: ReadBytes = (at, length, into) => readOver(shards, begin + at, begin + at + length, into);
+      tensors.set(name, { name, type, shape, ...rawReaders(read, countOf(name, shape), type) });
       offset = end;
     }
     if (offset !== total)
@@ -125,21 +125,15 @@ function openShard(path: string, open: OpenData | undefined): DataFile {
 }
 
 /** Bytes from `begin` to `end` of all shards one after another. */
-function readOver(shards: readonly Shard[], begin: number, end: number): Uint8Array {
-  const pieces: Uint8Array[] = [];
+function readOver(shards: readonly Shard[], begin: number, end: number, into?: Uint8Array): Uint8Array {
+  const all = into ?? new Uint8Array(end - begin);
   let offset = 0;
   for (const { file } of shards) {
     const [from, to] = [Math.max(begin - offset, 0), Math.min(end - offset, file.size)];
-    if (from < to) pieces.push(file.read(from, to - from));
+    // A tensor that lies in one shard is a view of it.
+    if (to - from === all.length && !into) return file.read(from, to - from);
+    if (from < to) file.read(from, to - from, all.subarray(offset + from - begin, offset + to - begin));
     offset += file.size;
-  }
-  const [only] = pieces;
-  if (only && pieces.length === 1) return only;
-  const all = new Uint8Array(end - begin);
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
   }
   return all;
 }
