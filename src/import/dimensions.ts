@@ -39,7 +39,11 @@ export function inputShapes(
   const diagnostics: Diagnostic[] = [];
   for (const { name, extents } of written) {
     if (typeof extents === "string")
-      diagnostics.push(error("bad-model", `${file}: input ${quote(name)} ${extents}`));
+      diagnostics.push(
+        error("bad-model", `${file}: input ${quote(name)} ${extents}`, {
+          help: ["export the model with a shape for it; dimensions in it may be open, and --dim binds them"],
+        }),
+      );
   }
   if (diagnostics.length > 0) return diagnostics;
   const all = written.map(({ name, extents }) => ({

@@ -6,12 +6,16 @@
 //     weight s int64[2] = 1, -1
 //     y = Conv(x, w) strides=[2, 2] auto_pad="SAME_UPPER" name="/stem/Conv"
 //     output y
+//
+// A function stands between `function acme.block(x, w) -> y slope` and `end`, where `slope` is an attribute; in its nodes `alpha=@slope`
+// refers to that, and `slope=0.5` in the head gives a default.
 
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { elementTypes } from "#import/onnx/element-type.js";
 import type {
   AttributeProtoSchema,
+  FunctionProtoSchema,
   GraphProtoSchema,
   NodeProtoSchema,
   TensorProtoSchema,
@@ -32,22 +36,38 @@ export function modelOf(text: string): Uint8Array {
     output: [] as Init<typeof ValueInfoProtoSchema>[],
     initializer: [] as Init<typeof TensorProtoSchema>[],
   };
+  const functions: Init<typeof FunctionProtoSchema>[] = [];
+  let body = graph.node;
   for (const line of text.split("\n")) {
     if (line.trim() === "") continue;
+    if (line.startsWith("function ")) {
+      body = [];
+      functions.push(functionOf(line, body, opset));
+      continue;
+    }
+    if (line === "end") {
+      body = graph.node;
+      continue;
+    }
     const [word = "", name = "", rest = ""] = line.match(/^(\S+) (\S+) ?(.*)$/)?.slice(1) ?? [];
     if (word === "opset") opset = Number(name);
     else if (word === "input") graph.input.push(valueInfo(name, rest));
     else if (word === "output") graph.output.push({ name });
     else if (word === "weight") graph.initializer.push(weight(name, rest, graph.initializer.length));
-    else graph.node.push(nodeOf(line));
+    else body.push(nodeOf(line));
   }
+  const domains = new Set(functions.map(({ domain }) => domain ?? ""));
   const proto: Init<typeof GraphProtoSchema> = graph;
   return toBinary(
     ModelProtoSchema,
     create(ModelProtoSchema, {
-      irVersion: 7n,
+      irVersion: functions.length > 0 ? 8n : 7n,
       graph: proto,
-      opsetImport: [{ domain: "", version: BigInt(opset) }],
+      opsetImport: [
+        { domain: "", version: BigInt(opset) },
+        ...[...domains].map((domain) => ({ domain, version: 1n })),
+      ],
+      functions,
     }),
   );
 }
@@ -90,6 +110,33 @@ function weight(name: string, text: string, seed: number): Init<typeof TensorPro
     : { ...common, int32Data: values.map(Math.trunc) };
 }
 
+/** The head of a function, whose nodes will stand in `node`. */
+function functionOf(
+  line: string,
+  node: Init<typeof NodeProtoSchema>[],
+  opset: number,
+): Init<typeof FunctionProtoSchema> {
+  const match = line.match(/^function ([\w.]+)\.(\w+)\(([^)]*)\) -> (\w+(?:, \w+)*)(.*)$/);
+  if (!match) throw new SyntaxError(`not the head of a function: ${line}`);
+  const [, domain = "", name = "", inputs = "", outputs = "", rest = ""] = match;
+  const words = rest.split(" ").filter((word) => word !== "");
+  return {
+    domain,
+    name,
+    input: inputs.split(", "),
+    output: outputs.split(", "),
+    attribute: words.filter((word) => !word.includes("=")),
+    attributeProto: words
+      .filter((word) => word.includes("="))
+      .map((word) => attribute(word.split("=")[0] ?? "", word.split("=")[1] ?? "")),
+    opsetImport: [
+      { domain: "", version: BigInt(opset) },
+      { domain, version: 1n },
+    ],
+    node,
+  };
+}
+
 function nodeOf(line: string): Init<typeof NodeProtoSchema> {
   const match = line.match(/^([^=]*) = ([\w.]+)\(([^)]*)\)(.*)$/);
   if (!match) throw new SyntaxError(`not a line of a model: ${line}`);
@@ -110,6 +157,7 @@ function nodeOf(line: string): Init<typeof NodeProtoSchema> {
 }
 
 function attribute(name: string, text: string): Init<typeof AttributeProtoSchema> {
+  if (text.startsWith("@")) return { name, refAttrName: text.slice(1), type: Kind.FLOAT };
   const value = JSON.parse(text) as number | string | number[];
   if (typeof value === "string") return { name, type: Kind.STRING, s: new TextEncoder().encode(value) };
   if (typeof value === "number")

@@ -20,6 +20,8 @@ import type { DataFile, OpenData } from "#import/data-file.js";
 import { dataFileOf } from "#import/data-file.js";
 import { fileConstant } from "#import/file-tensor.js";
 import { extentsOf, tensorType } from "./dimensions.js";
+import type { Expanded } from "./functions.js";
+import { expandFunctions } from "./functions.js";
 import { elementTypes, typeName } from "./element-type.js";
 import type { Context, OnnxNode } from "./operator.js";
 import { attributesOf } from "./operator.js";
@@ -73,16 +75,21 @@ function importGraph(
   file: string,
   options: ImportOptions,
 ): Result<Imported> {
-  const { graph } = model;
   const wrong = (message: string): Result<Imported> => ({
     diagnostics: [error("bad-model", `${file}: ${message}`)],
   });
+  const expanded = expandFunctions(model.graph, model.functions, isKnown);
+  if (typeof expanded === "string") return wrong(expanded);
+  const { graph } = expanded;
   const reached = reach(graph);
   if (typeof reached === "string") return wrong(reached);
   if (graph.output.length === 0) return wrong("the model has no output");
   const unknown = unknownOperators(reached.nodes, isKnown, file);
   if (unknown.length > 0) return { diagnostics: unknown };
 
+  const sparse = graph.sparseInitializer.find(({ values }) => reached.used.has(values?.name ?? ""));
+  if (sparse)
+    return wrong(`weight ${quote(sparse.values?.name ?? "")} is a sparse tensor: write it as a dense one`);
   const initializers = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
   if (initializers.size < graph.initializer.length) return wrong("two initializers have the same name");
   const constants = options.constants ?? new Map();
@@ -109,6 +116,8 @@ function importGraph(
     data,
     used: reached.used,
     diagnostics: [],
+    opsets: expanded.opsets,
+    keys: createNames(),
     values: new Map(),
     failed: new Set(),
   };
@@ -149,6 +158,12 @@ interface State {
   readonly data: TensorData;
   readonly used: ReadonlySet<string>;
   readonly diagnostics: Diagnostic[];
+  /** Opsets of nodes that have another one than the model. */
+  readonly opsets: Expanded["opsets"];
+  /** Names of tensors as the weight store tells them apart: graphs in branches may have the same ones. */
+  readonly keys: Names;
+  /** The graph around, whose values are seen from inside. */
+  readonly outer?: State;
   readonly values: Map<string, Value>;
   /** Names whose nodes were refused. What depends on them is not looked at. */
   readonly failed: Set<string>;
@@ -161,7 +176,7 @@ function isKnown(domain: string, op: string): boolean {
 /** An initializer or constant as a value. */
 function weight(state: State, proto: TensorProto, name: string): Value {
   state.build.at(cleanName(name) ?? "weight");
-  return fileConstant(state.build, fileTensor(proto, name, state.data), state.file, name);
+  return fileConstant(state.build, fileTensor(proto, name, state.data), state.file, state.keys.unique(name));
 }
 
 function elementTypeOf(input: ValueInfoProto | undefined): number | undefined {
@@ -197,7 +212,7 @@ function walk(state: State, nodes: readonly NodeProto[], names: Names): void {
     const fail = (): void => {
       for (const name of proto.output) failed.add(name);
     };
-    if (proto.input.some((name) => failed.has(name))) {
+    if (proto.input.some((name) => hasFailed(state, name))) {
       fail();
       continue;
     }
@@ -223,6 +238,21 @@ function walk(state: State, nodes: readonly NodeProto[], names: Names): void {
   }
 }
 
+/** The value of a name in a graph or those around it. */
+function valueIn(state: State, name: string): Value | undefined {
+  for (let scope: State | undefined = state; scope; scope = scope.outer) {
+    const value = scope.values.get(name);
+    if (value) return value;
+  }
+  return undefined;
+}
+
+function hasFailed(state: State, name: string): boolean {
+  for (let scope: State | undefined = state; scope; scope = scope.outer)
+    if (scope.failed.has(name)) return true;
+  return false;
+}
+
 /** The exporter's name of a node, or of its result, or the operator's own. */
 function nodeName(proto: NodeProto): string {
   const own = cleanName(proto.name);
@@ -239,13 +269,13 @@ function onnxNode(state: State, proto: NodeProto, outputs: readonly (string | un
     const name = proto.input[at] ?? "";
     if (name === "") return undefined;
     return (
-      state.values.get(name) ??
+      valueIn(state, name) ??
       refuse("bad-model", `it reads ${quote(name)}, which no input, initializer or node before it makes`)
     );
   };
   return {
     op: proto.opType,
-    opset: state.model.opset,
+    opset: state.opsets.get(proto) ?? state.model.opset,
     inputs: proto.input.length,
     outputs,
     input: (at) => find(at) ?? refuse("bad-model", `operand ${at + 1} of ${proto.opType} is missing`),
@@ -265,11 +295,11 @@ function contextOf(state: State, proto: NodeProto, names: Names): Context {
 /** The results of a subgraph: its nodes are put in place of the node that holds it. */
 function inline(state: State, graph: GraphProto, names: Names): readonly Value[] {
   const own = new Set([...graph.node.flatMap(({ input }) => input), ...graph.output.map(({ name }) => name)]);
-  const inner: State = { ...state, used: own, values: new Map(state.values), failed: new Set(state.failed) };
+  const inner: State = { ...state, used: own, outer: state, values: new Map(), failed: new Set() };
   for (const tensor of graph.initializer) inner.values.set(tensor.name, weight(inner, tensor, tensor.name));
   walk(inner, graph.node, names);
   return graph.output.map(
-    ({ name }) => inner.values.get(name) ?? refuse("bad-model", `the graph in it has no ${quote(name)}`),
+    ({ name }) => valueIn(inner, name) ?? refuse("bad-model", `the graph in it has no ${quote(name)}`),
   );
 }
 

@@ -14,10 +14,12 @@ export interface Reached {
 /** Walks from the outputs to the inputs. Two nodes that make the same name are an error, as a text. */
 export function reach(graph: GraphProto): Reached | string {
   const makers = new Map<string, NodeProto>();
+  const given = new Set([...graph.input, ...graph.initializer].map(({ name }) => name));
   for (const node of graph.node) {
     for (const name of node.output) {
       if (name === "") continue;
       if (makers.has(name)) return `two nodes make ${quote(name)}`;
+      if (given.has(name)) return `${quote(name)} is made by a node, and is an input or a weight too`;
       makers.set(name, node);
     }
   }
