@@ -52,9 +52,13 @@ export function importFile(
 /** Opens data below the model's folder alone: a link must not lead out of it either. */
 function openBeside(model: string, files: string[]): OpenData {
   return (location): DataFile => {
-    const folder = realpathSync(dirname(model));
     const path = join(dirname(model), location);
-    const real = realpathSync(path);
+    let [folder, real] = ["", ""];
+    try {
+      [folder, real] = [realpathSync(dirname(model)), realpathSync(path)];
+    } catch (cause) {
+      throw new Error(reason(cause), { cause });
+    }
     if (!real.startsWith(folder.endsWith(sep) ? folder : folder + sep))
       throw new Error("it leads out of the model's folder");
     files.push(path);

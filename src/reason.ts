@@ -5,6 +5,8 @@ export function reason(cause: unknown): string {
   switch ((cause as { code?: unknown } | null)?.code) {
     case "ENOENT":
       return "there is no such file or folder";
+    case "ELOOP":
+      return "its links go round in a circle";
     case "EISDIR":
       return "it is a folder";
     case "EACCES":

@@ -18,6 +18,9 @@ const nodeLimit = 200_000;
 /** Most elements of a constant that is computed at once; larger ones are expressions of the weight store. */
 export const smallLimit = 65_536;
 
+/** Most elements of all constants that are computed at once, 64 MiB; what comes after are expressions too. */
+const eagerTotal = 2 ** 23;
+
 /** Results of up to so many elements are computed at once even if some of their operands are weights. */
 const eagerLimit = 16;
 
@@ -28,7 +31,7 @@ const eagerLimit = 16;
 const growthLimit = 2 ** 27;
 
 /** Most elements and multiply-accumulates of computing constants, some seconds' worth; each stored element allows for more. */
-const workLimit = 2 ** 28;
+const workLimit = 2 ** 27;
 const workPerElement = 64;
 
 /** Ops that move values. They name no result of the exporter's, unless its operator did just that. */
@@ -62,7 +65,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
   let current = "x";
   let isFirst = true;
   let mayMove = false;
-  let [growth, work] = [growthLimit, workLimit];
+  let [growth, work, eager] = [growthLimit, workLimit, eagerTotal];
 
   /** Refuses a constant that is much larger than what it is made of, or takes too long to compute. */
   const spend = (count: number, operands: readonly Constant[], macs: number): void => {
@@ -166,7 +169,8 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
       spend(count, fixed, Math.max(table.macs(types, normal, type), count * elements(kernel ?? [])));
       const small = fixed.every((one) => one.small) && count <= smallLimit;
       const isFew = count <= eagerLimit && fixed.every((one) => elements(one.shape) <= smallLimit);
-      if (small || (isFew && fixed.some((one) => one.small))) {
+      if ((small && count <= eager) || (isFew && fixed.some((one) => one.small))) {
+        eager -= count;
         const inputs = fixed.map((one) => ({ shape: one.shape, data: one.numbers() }));
         return literal(table.eval(inputs, normal, type).data, type.shape);
       }

@@ -4,7 +4,6 @@ import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import type { ReadF32 } from "#ir/weights.js";
 import type { Builder } from "./builder.js";
-import { smallLimit } from "./builder.js";
 import type { ElementType } from "./element-type.js";
 import { valueOf } from "./lowering.js";
 import { cleanName } from "./names.js";
@@ -35,12 +34,15 @@ export function countOf(name: string, shape: Shape): number {
   return count;
 }
 
-/** A tensor as a value: integers and small ones are at hand, others are entries that read the file. */
+/** Most integers that are at hand: shapes, places, sizes. More are weights in few bits, eight times as large in memory. */
+const intsAtHand = 1024;
+
+/** A tensor as a value: some integers are at hand, others are entries that read the file. */
 export function fileConstant(build: Builder, tensor: FileTensor, file: string, key: string): Value {
   const { type, shape } = tensor;
   const name = cleanName(key) ?? "weight";
   const count = elements(shape);
-  if (count === 0 || (type.kind !== "float" && count <= smallLimit))
+  if (count === 0 || (type.kind !== "float" && count <= intsAtHand))
     return valueOf(build.literal(tensor.numbers(), shape), type);
   const source = { kind: "file", file, key, read: tensor.readF32 } as const;
   const id = build.store.add(name, { dtype: "f32", shape }, source);

@@ -126,6 +126,12 @@ export function splitModel(file: DataFile, kind: "model" | "tensor" = "model"): 
     const { inner, dropped, texts }: Kind = kinds[kind];
     const pieces: Uint8Array[] = [];
     const data = new Map<number, Part[]>();
+    // Fields that stay are copied in runs: there may be millions of them.
+    let run = begin;
+    const endRun = (end: number, next: number): void => {
+      if (end > run) pieces.push(bytesAt(run, end));
+      run = next;
+    };
     for (let place = begin; place < end;) {
       const [tag, value] = varint(place, end);
       const [field, wire] = [Math.floor(tag / 8), tag % 8];
@@ -134,15 +140,20 @@ export function splitModel(file: DataFile, kind: "model" | "tensor" = "model"): 
       if (kind === "tensor" && elementBytes.has(field)) {
         if (wire !== 2) spend(listCost * (next - content));
         note(data, field, wire, { begin: content, length: next - content }, () => bytesAt(content, next));
+        endRun(place, next);
       } else if (of !== undefined && wire === 2) {
+        endRun(place, next);
         const message = split(of, content, next, depth + 1);
         pieces.push(header(field, message.length), message);
-      } else if (!dropped.includes(field)) {
-        spend(fieldCost + (texts.includes(field) ? textCost : listCost) * (next - content));
-        pieces.push(bytesAt(place, next));
+      } else if (dropped.includes(field)) endRun(place, next);
+      else {
+        const isText = texts.includes(field);
+        spend(isText || wire !== 2 ? fieldCost : messageCost);
+        spend((isText ? textCost : listCost) * (next - content));
       }
       place = next;
     }
+    endRun(end, end);
     if (data.size > 0) {
       pieces.push(header(dataFields.raw, 4), new Uint8Array(Uint32Array.of(held.length).buffer));
       held.push(data);

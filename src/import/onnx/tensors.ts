@@ -122,8 +122,7 @@ function externalData(
   const problem = wrongLocation(location);
   if (problem !== undefined)
     refuse("bad-model", `tensor ${quote(name)} lies in ${quote(location)}, which ${problem}`);
-  const offset = Number(fields.get("offset") ?? 0);
-  const length = Number(fields.get("length") ?? bytes);
+  const [offset, length] = [wholeOf(fields.get("offset") || "0"), wholeOf(fields.get("length") || `${bytes}`)];
   if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length !== bytes)
     refuse(
       "bad-model",
@@ -137,6 +136,11 @@ function externalData(
     );
   external.slices.push({ location, offset, length, tensor: name });
   return { file, offset };
+}
+
+/** A number that is written in digits alone. */
+function wholeOf(text: string): number {
+  return /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
 }
 
 function openExternal(location: string, name: string, external: TensorData): DataFile {
