@@ -122,7 +122,10 @@ function externalData(
   const problem = wrongLocation(location);
   if (problem !== undefined)
     refuse("bad-model", `tensor ${quote(name)} lies in ${quote(location)}, which ${problem}`);
-  const [offset, length] = [wholeOf(fields.get("offset") || "0"), wholeOf(fields.get("length") || `${bytes}`)];
+  const [offset, length] = [
+    wholeOf(fields.get("offset") || "0"),
+    wholeOf(fields.get("length") || `${bytes}`),
+  ];
   if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length !== bytes)
     refuse(
       "bad-model",
