@@ -4,6 +4,7 @@ import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import type { ReadF32 } from "#ir/weights.js";
 import type { Builder } from "./builder.js";
+import { rankLimit } from "./dimensions.js";
 import type { ElementType } from "./element-type.js";
 import { valueOf } from "./lowering.js";
 import { cleanName } from "./names.js";
@@ -25,6 +26,7 @@ export interface FileTensor {
 
 /** The number of elements of a tensor of a file. Refuses extents that no tensor has. */
 export function countOf(name: string, shape: Shape): number {
+  if (shape.length > rankLimit) refuse("bad-model", `tensor ${quote(name)} has ${shape.length} axes`);
   if (!shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0))
     refuse("bad-model", `tensor ${quote(name)} has the shape [${shape.join(", ")}]`);
   // The product of huge extents is inexact or ∞, and then larger than any file.
