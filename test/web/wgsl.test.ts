@@ -104,6 +104,13 @@ describe.skipIf(!adapter)("in Chromium", () => {
       expect(await codeOf(adapter!.page, "load", broken)).toBe("validation");
     });
 
+    test("what the compiler says of a shader is heard by these tests", async () => {
+      const warned = artifact.module.replace("@compute", "fn unused() { return; return; }\n\n@compute");
+      const address = adapter!.place({ ...artifact, module: warned });
+      await inPage(adapter!.page, "(modules) => runAll(modules)", [{ address, inputs: { x } }]);
+      await expect.poll(() => adapter!.seen.warnings.splice(0).join()).toContain("unreachable");
+    });
+
     test("memory that cannot be had", async () => {
       expect(await codeOf(adapter!.page, "full")).toBe("out-of-memory");
     });
