@@ -76,6 +76,7 @@ test.each(exampleFiles.filter((file) => file !== "vgg16.net"))(
     const { module: text } = emit(module, { target: "wgsl", f16: true });
     expect(gzipSync(text).length).toBeLessThan(64 * 1024);
   },
+  180_000,
 );
 
 test("shaders become files where they are asked for", () => {
