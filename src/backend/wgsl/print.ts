@@ -222,6 +222,8 @@ function printStatement(statement: Statement, printer: Printer, more: boolean): 
       const hoisted = expressions.hoistShared(statement);
       return [...hoisted, expressions.store(statement.place, statement.address, statement.value)];
     }
+    case "prefetch":
+      return [];
     case "for": {
       const own = expressions.nameOf(statement.index);
       // The last team loop of a round is followed by the first of the next.
