@@ -10,7 +10,8 @@ import { emit, load, optimize, passes } from "../src/index.js";
 import { readModel } from "../src/node.js";
 import { argMax, testImages } from "./fashion-mnist.js";
 import { toOnnx } from "./onnx.js";
-import { inputShape, onnxruntime } from "./peers.js";
+import { onnxruntime } from "./onnxruntime.js";
+import { inputPorts } from "./prepare.js";
 
 const usage = `accuracy [options]
   --images N       how many of the 10,000 test images (default: all)
@@ -76,12 +77,14 @@ async function peerLogits(name: string, model: Module): Promise<Float32Array> {
   const peer = await onnxruntime(
     "onnxruntime-web",
     file === undefined ? toOnnx(model) : readFileSync(file),
-    inputShape(model.graph),
-    1,
+    { inputs: inputPorts(model.graph), channelsFirst: true, threads: 1 },
   );
   const logits = new Float32Array(count * classes);
   for (let index = 0; index < count; index += 1)
-    logits.set(await peer.run(images.subarray(index * pixels, (index + 1) * pixels)), index * classes);
+    logits.set(
+      (await peer.run({ image: images.subarray(index * pixels, (index + 1) * pixels) }))["logits"] ?? [],
+      index * classes,
+    );
   await peer.dispose();
   return logits;
 }
