@@ -74,11 +74,11 @@ process.exit(0);
 async function peerLogits(name: string, model: Module): Promise<Float32Array> {
   const file = options.onnx === undefined ? undefined : join(options.onnx, `${name}.onnx`);
   if (file !== undefined && !existsSync(file)) throw new Error(`there is no ${file}`);
-  const peer = await onnxruntime(
-    "onnxruntime-web",
-    file === undefined ? toOnnx(model) : readFileSync(file),
-    { inputs: inputPorts(model.graph), channelsFirst: true, threads: 1 },
-  );
+  const peer = await onnxruntime("onnxruntime-web", file === undefined ? toOnnx(model) : readFileSync(file), {
+    inputs: inputPorts(model.graph),
+    channelsFirst: true,
+    threads: 1,
+  });
   const logits = new Float32Array(count * classes);
   for (let index = 0; index < count; index += 1)
     logits.set(

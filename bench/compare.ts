@@ -19,10 +19,11 @@ import { openModel, optimized } from "./open.js";
 import type { ParsedPeer } from "./peers.js";
 import { parsePeer, peerNames, peers } from "./peers.js";
 import type { Prepared } from "./prepare.js";
-import { inputPorts, prepare, samples } from "./prepare.js";
+import { inputPorts, prepare } from "./prepare.js";
 import { printProfile } from "./profile-table.js";
 import type { Comparison } from "./results.js";
 import { printComparison } from "./results.js";
+import { samples } from "./samples.js";
 
 const usual = peerNames({ gpu: false }).join(",");
 const onGpu = peerNames({ gpu: true }).join(",");
@@ -89,7 +90,9 @@ const model = open();
 /** A split network is another one than the file's. */
 const format = asked.split === undefined ? formatOf(asked.file()) : undefined;
 const name =
-  options.split === undefined || options.split === found.split ? asked.name : `${asked.name} split ${options.split}`;
+  options.split === undefined || options.split === found.split
+    ? asked.name
+    : `${asked.name} split ${options.split}`;
 
 const folder = mkdtempSync(join(tmpdir(), "cleave-bench-"));
 try {

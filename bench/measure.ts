@@ -153,9 +153,7 @@ async function interleave(batch: readonly Started[], options: MeasureOptions): P
     const results: Measured[] = [];
     for (const one of batch) {
       options.onStep(`${one.text}: other inputs`);
-      const answer = await processes
-        .get(one)
-        ?.ask<Extract<Answer, { outputs: unknown }>>({ ask: "outputs" });
+      const answer = await processes.get(one)?.ask<Extract<Answer, { outputs: unknown }>>({ ask: "outputs" });
       results.push({
         peer: one.text,
         threads: threads.get(one) ?? 1,

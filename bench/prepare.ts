@@ -13,12 +13,12 @@ import type { Graph } from "../src/ir/graph.js";
 import { nodeOf } from "../src/ir/graph.js";
 import type { Target } from "../src/ir/target.js";
 import { writeModule } from "../src/node.js";
-import { seededRandom } from "../src/ops/random.js";
 import { kernelCost } from "../src/schedule/kernel-cost.js";
 import { toOnnx } from "./onnx.js";
 import { formatOf } from "./models.js";
 import type { CleavePart, Part } from "./peers.js";
-import type { Port, PreparedGraph, Setup, Values } from "./running.js";
+import type { Port, PreparedGraph, Setup } from "./running.js";
+import { samples } from "./samples.js";
 
 /** What is known of a part. */
 export interface Prepared {
@@ -40,9 +40,6 @@ export interface Network {
   /** The file of another format that it came from: what the peers of that format get, as it is. */
   readonly original?: string;
 }
-
-/** How many inputs the outputs are compared on. */
-const sampleCount = 3;
 
 /** Writes some parts into a folder, with the inputs that all get. */
 export function prepare(folder: string, network: Network, parts: ReadonlySet<Part>): Map<Part, Prepared> {
@@ -145,25 +142,4 @@ function writeGraph(folder: string, { graph, weights }: Module): void {
 /** A graph's inputs. */
 export function inputPorts(graph: Graph): Port[] {
   return inputNodes(graph).map(({ name, type }) => ({ name, shape: type.shape }));
-}
-
-/**
- * The same values for all and each time, between −1 and 1 as scaled pictures are, in runs as strokes make them: where a detector
- * of text sees no line at all, its probabilities are below what a sigmoid in f32 resolves.
- */
-export function samples(inputs: readonly Port[]): Values[] {
-  return Array.from({ length: sampleCount }, (_, seed) => {
-    const random = seededRandom(seed + 1);
-    return Object.fromEntries(
-      inputs.map(({ name, shape }) => {
-        const values = new Float32Array(elements(shape));
-        for (let start = 0; start < values.length; ) {
-          const end = start + random.int(1, 12);
-          values.fill(2 * random.next() - 1, start, end);
-          start = end;
-        }
-        return [name, values];
-      }),
-    );
-  });
 }

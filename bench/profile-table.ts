@@ -11,7 +11,11 @@ export function printProfile(report: ProfileReport): void {
 }
 
 /** Head, the slowest kernels, the rest of them as one row, and all. */
-export function profileRows({ kernels, kernelMilliseconds, rooflineMilliseconds = 0 }: ProfileReport): string[][] {
+export function profileRows({
+  kernels,
+  kernelMilliseconds,
+  rooflineMilliseconds = 0,
+}: ProfileReport): string[][] {
   const slowest = kernels.toSorted((a, b) => b.milliseconds - a.milliseconds);
   const rest = slowest.slice(most);
   const sum = (part: readonly KernelProfile[], of: (one: KernelProfile) => number): number =>

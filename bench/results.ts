@@ -69,7 +69,10 @@ function columnsOf(result: Comparison): Column[] {
         peer.replace(/:(\d+)$/, threads > 1 ? ", $1 threads" : ", $1 threads asked for"),
     },
     { title: "median ms", cell: ({ medianMs }) => medianMs.toFixed(medianMs < 10 ? 2 : 1) },
-    { title: `× ${base?.peer ?? marks[result.format ?? "onnx"]}`, cell: ({ medianMs }) => (base ? (base.medianMs / medianMs).toFixed(2) : "") },
+    {
+      title: `× ${base?.peer ?? marks[result.format ?? "onnx"]}`,
+      cell: ({ medianMs }) => (base ? (base.medianMs / medianMs).toFixed(2) : ""),
+    },
     { title: "load ms", cell: ({ loadMs }) => loadMs.toFixed(0) },
     { title: "first run ms", cell: ({ firstRunMs }) => firstRunMs.toFixed(0) },
     ...(result.adapter === undefined ? [] : gpuColumns),

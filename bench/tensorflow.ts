@@ -11,9 +11,7 @@ export type TfjsBackend = "cpu" | "wasm" | "webgpu";
 
 export function tfjsPeer(backend: TfjsBackend): Peer {
   return ({ folder, inMemory }, setup) => {
-    const load = setup.tfjs
-      ? original(setup.tfjs.file, inMemory, setup)
-      : written(folder, inMemory);
+    const load = setup.tfjs ? original(setup.tfjs.file, inMemory, setup) : written(folder, inMemory);
     return async () => {
       const { setBackend } = await import("@tensorflow/tfjs-core");
       await addBackend(backend);
@@ -65,7 +63,10 @@ function original(file: string, inMemory: boolean, setup: Setup): () => Promise<
   const read = (): { readonly json: ModelJson; readonly shards: ArrayBuffer[] } => {
     const json = JSON.parse(readFileSync(file, "utf8")) as ModelJson;
     const paths = json.weightsManifest.flatMap((group) => group.paths);
-    return { json, shards: paths.map((path) => new Uint8Array(readFileSync(join(dirname(file), path))).buffer) };
+    return {
+      json,
+      shards: paths.map((path) => new Uint8Array(readFileSync(join(dirname(file), path))).buffer),
+    };
   };
   const inAdvance = inMemory ? read() : undefined;
   return async () => {
