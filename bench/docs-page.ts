@@ -98,7 +98,7 @@ function profilePart({ profile }: Comparison): string {
   const has = machine
     ? `, on a machine of ${(2e-9 * machine.macsPerSecond).toFixed(1)} GFLOP/s and ${(1e-9 * machine.bytesPerSecond).toFixed(1)} GB/s`
     : "";
-  return `\nIts slowest kernels, on one thread${has}:\n\n${markdownTable(profileRows(profile), 2)}\n`;
+  return `\nIts slowest kernels, on one thread${has}:\n\n${markdownTable(profileRows(profile), 3)}\n`;
 }
 
 /** Models of others, in the format in which they are published. */

@@ -20,12 +20,13 @@ export function profileRows({
   const rest = slowest.slice(most);
   const sum = (part: readonly KernelProfile[], of: (one: KernelProfile) => number): number =>
     part.reduce((all, one) => all + of(one), 0);
-  const row = (title: string, part: readonly KernelProfile[], bound: string): string[] => {
+  const row = (title: string, ops: string, part: readonly KernelProfile[], bound: string): string[] => {
     const milliseconds = sum(part, (one) => one.milliseconds);
     const macs = sum(part, (one) => one.macs);
     const allowed = sum(part, ({ roofline }) => roofline?.milliseconds ?? 0);
     return [
       title,
+      ops,
       bound,
       milliseconds.toFixed(3),
       percent(milliseconds / kernelMilliseconds),
@@ -35,10 +36,12 @@ export function profileRows({
     ];
   };
   return [
-    ["kernel", "bound by", "ms", "share", "GFLOP/s", "GB/s", "of roofline"],
-    ...slowest.slice(0, most).map((one) => row(kernelText(one), [one], one.roofline?.bound ?? "")),
-    ...(rest.length > 0 ? [row(`${rest.length} more`, rest, "")] : []),
-    row(`all ${kernels.length}, ${rooflineMilliseconds.toFixed(2)} ms by the roofline`, kernels, ""),
+    ["kernel", "ops", "bound by", "ms", "share", "GFLOP/s", "GB/s", "of roofline"],
+    ...slowest
+      .slice(0, most)
+      .map((one) => row(one.kernel, kernelText(one), [one], one.roofline?.bound ?? "")),
+    ...(rest.length > 0 ? [row(`${rest.length} more`, "", rest, "")] : []),
+    row(`all ${kernels.length}`, `${rooflineMilliseconds.toFixed(2)} ms by the roofline`, kernels, ""),
   ];
 }
 
