@@ -10,7 +10,8 @@ import { emit, load, optimize, passes } from "../src/index.js";
 import { readModel } from "../src/node.js";
 import { argMax, testImages } from "./fashion-mnist.js";
 import { toOnnx } from "./onnx.js";
-import { inputShape, onnxruntime } from "./peers.js";
+import { onnxruntime } from "./onnxruntime.js";
+import { inputPorts } from "./prepare.js";
 
 const usage = `accuracy [options]
   --images N       how many of the 10,000 test images (default: all)
@@ -47,8 +48,7 @@ const images = all.images.subarray(0, count * pixels);
 
 const results: object[] = [];
 for (const name of ["fm_resnet16", "fm_mobile"]) {
-  const { value: model, diagnostics } = readModel(join(import.meta.dirname, `../examples/${name}.net`));
-  if (!model) throw new Error(diagnostics.map((one) => one.message).join("\n"));
+  const model = read(join(import.meta.dirname, `../examples/${name}.net`));
   const reference = await peerLogits(name, model);
   say({ name, runtime: "onnxruntime-web", accuracy: accuracy(reference) });
   for (const stopAfter of options["each-pass"] ? passes.map((pass) => pass.name) : [undefined]) {
@@ -69,19 +69,29 @@ mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, "accuracy.json"), `${JSON.stringify({ images: count, results }, null, 2)}\n`);
 process.exit(0);
 
+function read(file: string): Module {
+  const { value, diagnostics } = readModel(file);
+  if (!value) throw new Error(diagnostics.map((one) => one.message).join("\n"));
+  return value;
+}
+
 /** The logits of all images in onnxruntime-web, `[count, 10]`. */
 async function peerLogits(name: string, model: Module): Promise<Float32Array> {
   const file = options.onnx === undefined ? undefined : join(options.onnx, `${name}.onnx`);
   if (file !== undefined && !existsSync(file)) throw new Error(`there is no ${file}`);
-  const peer = await onnxruntime(
-    "onnxruntime-web",
-    file === undefined ? toOnnx(model) : readFileSync(file),
-    inputShape(model.graph),
-    1,
-  );
+  const { graph } = file === undefined ? model : read(file);
+  const inputs = inputPorts(graph);
+  const [input, output] = [inputs[0]?.name ?? "", graph.outputs[0]?.name ?? ""];
+  const peer = await onnxruntime("onnxruntime-web", file === undefined ? toOnnx(model) : readFileSync(file), {
+    inputs,
+    channelsFirst: file === undefined,
+    threads: 1,
+  });
   const logits = new Float32Array(count * classes);
-  for (let index = 0; index < count; index += 1)
-    logits.set(await peer.run(images.subarray(index * pixels, (index + 1) * pixels)), index * classes);
+  for (let index = 0; index < count; index += 1) {
+    const image = images.subarray(index * pixels, (index + 1) * pixels);
+    logits.set((await peer.run({ [input]: image }))[output] ?? [], index * classes);
+  }
   await peer.dispose();
   return logits;
 }

@@ -6,48 +6,13 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { runtimeSizes } from "./runtime-sizes.js";
 import { writeDocs } from "./docs-page.js";
+import type { BenchModel } from "./models.js";
+import { dimsOf, models } from "./models.js";
 import { parsePeer, peerNames, peers as known } from "./peers.js";
 import type { Comparison } from "./results.js";
 import { printComparison } from "./results.js";
-
-interface BenchModel {
-  readonly name: string;
-  /** What `compare` is called with. */
-  readonly argv: readonly string[];
-  /** Whether it has 3×3 convolutions for Winograd's algorithm, so that it is measured without it too. */
-  readonly winograd?: true;
-  /** Whether it is measured on WebGPU where no models are named. */
-  readonly webgpu?: true;
-  /** Peers that would take minutes. */
-  readonly without?: readonly string[];
-}
-
-const models: readonly BenchModel[] = [
-  { name: "mobilenet_v1", argv: ["mobilenet_v1.net"], webgpu: true },
-  { name: "mobilenet_v2", argv: ["mobilenet_v2.net"], webgpu: true },
-  { name: "resnet18", argv: ["resnet18.net"], winograd: true, webgpu: true },
-  { name: "resnet18-split", argv: ["resnet18.net", "--split", "m=2"] },
-  { name: "vgg16", argv: ["vgg16.net"], winograd: true, without: ["tfjs-cpu"] },
-  { name: "fm_resnet16", argv: ["fm_resnet16.net"], winograd: true },
-  { name: "fm_mobile", argv: ["fm_mobile.net"] },
-];
-
-const all = [
-  "cleave-simd",
-  "cleave-simd:2",
-  "cleave-relaxed",
-  "cleave-relaxed:2",
-  "cleave-direct",
-  "cleave-js",
-  "onnxruntime-web",
-  "onnxruntime-web:2",
-  "tfjs-wasm",
-  "tfjs-cpu",
-  "onnxruntime-node",
-  "onnxruntime-node:2",
-];
+import { runtimeSizes } from "./runtime-sizes.js";
 
 const usage = `bench [options]
   --models A,B     of ${models.map(({ name }) => name).join(", ")} (default: all; on WebGPU ${models
@@ -153,25 +118,22 @@ function nodes(): string[] {
 
 /** One model in a process of its own, so that nothing of one is left for the next; on the `at`-th adapter of WebGPU, if one is given. */
 function compare(
-  { name, argv, winograd, without = [] }: BenchModel,
+  model: BenchModel,
   node: string,
   gpu?: { readonly adapter: string | undefined; readonly at: number },
 ): Comparison | undefined {
-  const [file = "", ...rest] = argv;
-  const usual = gpu ? peerNames({ gpu: true }) : all.filter((peer) => winograd ?? peer !== "cleave-direct");
+  const { name } = model;
+  const usual = gpu ? peerNames({ gpu: true }) : model.peers;
   const peers = (options.peers?.split(",") ?? usual).filter((peer) => isOnGpu(peer) === (gpu !== undefined));
   if (peers.length === 0) return undefined;
   const suffix = `${gpu ? `-webgpu${gpu.at || ""}` : ""}${node === process.execPath ? "" : "-24"}`;
   const out = join(here, `results/${name}${suffix}.json`);
-  const text = readFileSync(join(here, "../examples", file), "utf8");
-  const dims = options.dim.filter((dim) => new RegExp(`\\b${dim.split("=")[0]}\\b`).test(text));
   const { status } = spawnSync(
     process.execPath,
     [
       join(here, "compare.built.mjs"),
-      join(here, "../examples", file),
-      ...rest,
-      ...dims.flatMap((dim) => ["--dim", dim]),
+      name,
+      ...dimsOf(model, options.dim).flatMap((dim) => ["--dim", dim]),
       "--rounds",
       options.rounds,
       "--seconds",
@@ -179,7 +141,7 @@ function compare(
       "--loads",
       options.loads,
       "--peers",
-      peers.filter((peer) => !without.includes(peer)).join(","),
+      peers.join(","),
       ...(gpu?.adapter === undefined ? [] : ["--adapter", gpu.adapter]),
       "--node",
       node,

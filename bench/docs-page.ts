@@ -4,32 +4,51 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Bar, BarGroup } from "./plot.js";
 import { barPlot } from "./plot.js";
+import { publishedTolerance } from "./judge.js";
+import { isMissed, limitsOf } from "./limits.js";
+import { profileRows } from "./profile-table.js";
 import type { Comparison, PeerResult } from "./results.js";
-import { isOwn, mark, markOf, markdownOf, titleOf } from "./results.js";
+import { isOwn, markOf, markdownOf, markdownTable, titleOf } from "./results.js";
 import type { RuntimeSize } from "./runtime-sizes.js";
 
-/** Writes benchmarks.md and its plots, benchmarks.svg and benchmarks-webgpu.svg, into a folder; what was not measured has none. */
+/** Writes benchmarks.md and its plots into a folder; what was not measured has none. */
 export function writeDocs(docs: string, results: readonly Comparison[], sizes: readonly RuntimeSize[]): void {
-  const onGpu = results.filter(({ adapter }) => adapter !== undefined);
+  const { networks, published, webgpu } = partsOf(results);
+  const draw = (file: string, title: string, part: readonly Comparison[]): void => {
+    if (part.length > 0) writeFileSync(join(docs, file), plot(title, part));
+  };
+  draw("benchmarks.svg", "Times as fast as onnxruntime-web on one thread", networks);
+  draw("benchmarks-published.svg", "Times as fast as the model's own runtime on one thread", published);
+  draw("benchmarks-webgpu.svg", "Times as fast as the faster peer", webgpu);
+  writeFileSync(join(docs, "benchmarks.md"), benchmarksPage(results, sizes));
+}
+
+function partsOf(results: readonly Comparison[]) {
   const onCpu = results.filter(({ adapter }) => adapter === undefined);
-  if (onCpu.length > 0)
-    writeFileSync(join(docs, "benchmarks.svg"), plot(`Times as fast as ${mark} on one thread`, onCpu));
-  if (onGpu.length > 0)
-    writeFileSync(join(docs, "benchmarks-webgpu.svg"), plot(`Times as fast as the faster peer`, onGpu));
+  return {
+    networks: onCpu.filter(({ format }) => format === undefined),
+    published: onCpu.filter(({ format }) => format !== undefined),
+    webgpu: results.filter(({ adapter }) => adapter !== undefined),
+  };
+}
+
+/** The text of benchmarks.md. */
+export function benchmarksPage(results: readonly Comparison[], sizes: readonly RuntimeSize[]): string {
+  const { networks, published, webgpu } = partsOf(results);
   const [first] = results;
   const table = sizes
     .map(({ name, gzipBytes }) => `| ${name} | ${(gzipBytes / 1024).toFixed(0)} |`)
     .join("\n");
-  const text = `# Benchmarks
+  return `# Benchmarks
 
 Written by \`npm run bench -- --docs\` in \`bench/\`; \`bench/README.md\` says how it measures. ${first?.cpu.replaceAll(/\s+/g, " ") ?? ""},
 ${first?.date.slice(0, 10) ?? ""}. Times are medians at batch 1; ratios are what counts.
 
-${onCpu.length > 0 ? "![Times as fast as onnxruntime-web](benchmarks.svg)\n" : ""}
+${networks.length > 0 ? "![Times as fast as onnxruntime-web](benchmarks.svg)\n" : ""}
 - Loading is the runtime's own code and the model, with the weights in memory, in a fresh process; the first run comes after it.
 - The peak is that of a fresh process that loads from files and runs twice, less what Node itself takes.
 - \`cleave-direct\` is \`cleave-simd\` without Winograd's algorithm (\`--winograd off\`).
-- The difference is the largest one from the first row's output, as a part of that output's largest value.
+- The difference is the largest one of any output from the first row's, on three inputs, as a part of that output's largest value.
 - \`onnxruntime-node\` is native code with AVX2: no page can have it.
 
 What a page loads beside the model, JavaScript and WebAssembly, KiB gzipped; Cleave's modules bring their own code:
@@ -38,14 +57,61 @@ What a page loads beside the model, JavaScript and WebAssembly, KiB gzipped; Cle
 | --- | ---: |
 ${table}
 
-${onCpu.map((result) => sectionOf(result)).join("\n")}${onGpu.length > 0 ? webgpuPart(onGpu) : ""}`;
-  writeFileSync(join(docs, "benchmarks.md"), text);
+${limitsPart(results)}${networks.map((result) => sectionOf(result)).join("\n")}${published.length > 0 ? publishedPart(published) : ""}${webgpu.length > 0 ? webgpuPart(webgpu) : ""}`;
+}
+
+/** What is asked of the models, and what they have. */
+function limitsPart(results: readonly Comparison[]): string {
+  const rows = results.flatMap((result) =>
+    limitsOf(result).map(({ peer, over, least, times, held }) => [
+      result.model,
+      result.node.slice(1),
+      peer,
+      over,
+      `≥ ${least}`,
+      `${times.toFixed(2)}${held ? "" : " **missed**"}`,
+    ]),
+  );
+  if (rows.length === 0) return "";
+  const head = ["model", "Node", "runtime", "against", "asked", "times as fast"];
+  return `## What is asked
+
+In a Node that has relaxed SIMD, \`load\` takes that, so the SIMD figures count where there is none. A comparison that misses something
+has the kernels that take its time below its table.
+
+${markdownTable([head, ...rows], 4)}
+
+`;
 }
 
 /** A comparison with its table. */
 function sectionOf(result: Comparison, heading = "##"): string {
   const { model, node } = result;
-  return `${heading} ${model}, Node ${node.slice(1)}\n\n${titleOf(result)}.\n\n${markdownOf(result)}\n`;
+  const title = `${heading} ${model}, Node ${node.slice(1)}\n\n${titleOf(result)}.`;
+  return `${title}\n\n${markdownOf(result)}\n${isMissed(result) ? profilePart(result) : ""}`;
+}
+
+/** Where the time of a module goes that misses a limit. */
+function profilePart({ profile }: Comparison): string {
+  if (!profile) return "";
+  const { machine } = profile;
+  const has = machine
+    ? `, on a machine of ${(2e-9 * machine.macsPerSecond).toFixed(1)} GFLOP/s and ${(1e-9 * machine.bytesPerSecond).toFixed(1)} GB/s`
+    : "";
+  return `\nIts slowest kernels, on one thread${has}:\n\n${markdownTable(profileRows(profile), 3)}\n`;
+}
+
+/** Models of others, in the format in which they are published. */
+function publishedPart(results: readonly Comparison[]): string {
+  return `
+## Published models
+
+The file itself goes to the runtime of its format, with its own order of axes: onnxruntime, or TensorFlow.js through its own loaders.
+Cleave imports it. All outputs are compared, on three inputs; they may differ by ${publishedTolerance} of the largest value.
+
+![Times as fast as the model's own runtime](benchmarks-published.svg)
+
+${results.map((result) => sectionOf(result, "###")).join("\n")}`;
 }
 
 function webgpuPart(results: readonly Comparison[]): string {

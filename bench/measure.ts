@@ -10,6 +10,7 @@ import type { GpuCounts } from "./gpu-counter.js";
 import type { Answer, Question } from "./peer.js";
 import type { ParsedPeer } from "./peers.js";
 import { peers as all } from "./peers.js";
+import type { Values } from "./running.js";
 
 export interface MeasureOptions {
   readonly folder: string;
@@ -42,7 +43,8 @@ export interface Measured {
   readonly peakBytes: number;
   /** What the second run asks of WebGPU, in a process that is not timed. */
   readonly counts?: GpuCounts;
-  readonly output: Float32Array;
+  /** For each sample. */
+  readonly outputs: readonly Values[];
 }
 
 interface Process {
@@ -150,9 +152,8 @@ async function interleave(batch: readonly Started[], options: MeasureOptions): P
     }
     const results: Measured[] = [];
     for (const one of batch) {
-      const answer = await processes
-        .get(one)
-        ?.ask<Extract<Answer, { output: Float32Array }>>({ ask: "output" });
+      options.onStep(`${one.text}: other inputs`);
+      const answer = await processes.get(one)?.ask<Extract<Answer, { outputs: unknown }>>({ ask: "outputs" });
       results.push({
         peer: one.text,
         threads: threads.get(one) ?? 1,
@@ -163,7 +164,7 @@ async function interleave(batch: readonly Started[], options: MeasureOptions): P
         runs: one.times.length,
         peakBytes: one.peakBytes,
         ...(one.counts ? { counts: one.counts } : {}),
-        output: answer?.output ?? new Float32Array(),
+        outputs: answer?.outputs ?? [{}],
       });
     }
     return results;

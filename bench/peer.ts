@@ -2,16 +2,18 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { deserialize } from "node:v8";
 import type { GpuCounter, GpuCounts } from "./gpu-counter.js";
 import { setUpGpu } from "./gpu.js";
-import type { Load, PeerName, Running } from "./peers.js";
+import type { PeerName } from "./peers.js";
 import { peers } from "./peers.js";
+import type { Load, Running, Setup, Values } from "./running.js";
 
 /** What a peer is asked. */
 export type Question =
   | ({ readonly ask: "load"; readonly peer: PeerName; readonly gpu: GpuWish } & Load)
   | { readonly ask: "run" }
-  | { readonly ask: "output" }
+  | { readonly ask: "outputs" }
   | { readonly ask: "peak" }
   | { readonly ask: "counts" };
 
@@ -24,14 +26,15 @@ export interface GpuWish {
 /** What it answers; an error ends it. */
 export type Answer =
   | { readonly milliseconds: number; readonly threads: number }
-  | { readonly output: Float32Array }
+  | { readonly outputs: readonly Values[] }
   | { readonly peakBytes: number }
   | { readonly counts: GpuCounts | undefined }
   | { readonly error: string };
 
 let running: Running | undefined;
-let input = new Float32Array();
-let output = new Float32Array();
+let samples: readonly Values[] = [];
+/** Of the first sample, when it was run last. */
+let first: Values = {};
 /** Memory before anything is loaded. */
 let before = 0;
 let counter: GpuCounter | undefined;
@@ -49,28 +52,32 @@ process.on("disconnect", () => process.exit(0));
 async function answer(question: Question): Promise<Answer> {
   switch (question.ask) {
     case "load": {
-      const bytes = readFileSync(join(question.folder, "input.bin"));
-      input = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4).slice();
+      const setup = deserialize(readFileSync(join(question.folder, "setup.bin"))) as Setup;
+      ({ samples } = setup);
       const { adapter, count } = question.gpu;
       if (peers[question.peer].gpu) ({ counter } = await setUpGpu(adapter, count));
       before = process.memoryUsage.rss();
-      const load = peers[question.peer].make(question);
+      const load = peers[question.peer].make(question, setup);
       const begin = performance.now();
       running = await load();
       return { milliseconds: performance.now() - begin, threads: running.threads };
     }
     case "run": {
-      if (!running) throw new Error("it is not loaded");
+      const { threads, run } = loaded();
+      const [sample = {}] = samples;
       counter?.restart();
       const begin = performance.now();
-      const result = await running.run(input);
+      const outputs = await run(sample);
       const milliseconds = performance.now() - begin;
-      output = result.slice() as Float32Array<ArrayBuffer>;
-      return { milliseconds, threads: running.threads };
+      first = copied(outputs);
+      return { milliseconds, threads };
     }
-    case "output":
+    case "outputs": {
+      const outputs = [first];
+      for (const sample of samples.slice(1)) outputs.push(copied(await loaded().run(sample)));
       await running?.dispose();
-      return { output };
+      return { outputs };
+    }
     case "peak":
       return { peakBytes: peakBytes() - before };
     case "counts":
@@ -78,6 +85,16 @@ async function answer(question: Question): Promise<Answer> {
     default:
       return question satisfies never;
   }
+}
+
+function loaded(): Running {
+  if (!running) throw new Error("it is not loaded");
+  return running;
+}
+
+/** A runtime may use the memory of its outputs again. */
+function copied(values: Values): Values {
+  return Object.fromEntries(Object.entries(values).map(([name, data]) => [name, data.slice()]));
 }
 
 /** Linux counts in `maxRSS` what the process that started this one had; `VmHWM` is this one's own. */

@@ -9,13 +9,16 @@ import { targetOf } from "../src/compile/targets.js";
 import type { TargetName } from "../src/compile/targets.js";
 import type { CompileOptions, Module } from "../src/index.js";
 import { elements, inputNodes, optimize } from "../src/index.js";
+import type { Graph } from "../src/ir/graph.js";
 import { nodeOf } from "../src/ir/graph.js";
 import type { Target } from "../src/ir/target.js";
 import { writeModule } from "../src/node.js";
 import { kernelCost } from "../src/schedule/kernel-cost.js";
 import { toOnnx } from "./onnx.js";
-import type { CleavePart, Part, PreparedGraph } from "./peers.js";
-import { inputShape } from "./peers.js";
+import { formatOf } from "./models.js";
+import type { CleavePart, Part } from "./peers.js";
+import type { Port, PreparedGraph, Setup } from "./running.js";
+import { samples } from "./samples.js";
 
 /** What is known of a part. */
 export interface Prepared {
@@ -30,27 +33,44 @@ export interface Prepared {
   readonly halfKernels?: number;
 }
 
-/** Writes some parts into a folder, with the input that all get; `folded` has its batch norms folded, which is what the peers get. */
-export function prepare(
-  folder: string,
-  model: Module,
-  folded: Module,
-  parts: ReadonlySet<Part>,
-): Map<Part, Prepared> {
-  const shape = inputShape(model.graph);
-  writeFileSync(join(folder, "input.json"), JSON.stringify({ shape }));
-  writeFileSync(join(folder, "input.bin"), new Uint8Array(seededInput(elements(shape)).buffer));
+export interface Network {
+  readonly model: Module;
+  /** The same with its batch norms folded: what the peers get. */
+  readonly folded: Module;
+  /** The file of another format that it came from: what the peers of that format get, as it is. */
+  readonly original?: string;
+}
+
+/** Writes some parts into a folder, with the inputs that all get. */
+export function prepare(folder: string, network: Network, parts: ReadonlySet<Part>): Map<Part, Prepared> {
+  const { graph } = network.model;
+  const file = network.original;
+  const format = file === undefined ? undefined : formatOf(file);
+  const setup: Setup = {
+    inputs: inputPorts(graph),
+    outputs: graph.outputs.map(({ name }) => name),
+    samples: samples(inputPorts(graph)),
+    onnx:
+      file !== undefined && format === "onnx"
+        ? { file, channelsFirst: false }
+        : { file: join(folder, "model.onnx"), channelsFirst: true },
+    ...(file !== undefined && format === "tfjs" ? { tfjs: { file } } : {}),
+  };
+  writeFileSync(join(folder, "setup.bin"), serialize(setup));
   const facts = new Map<Part, Prepared>();
-  for (const part of parts) facts.set(part, preparePart(folder, part, model, folded));
+  for (const part of parts) {
+    // The file itself goes to its own format's runtimes.
+    facts.set(part, part === format ? {} : preparePart(folder, part, network));
+  }
   return facts;
 }
 
-function preparePart(folder: string, part: Part, model: Module, folded: Module): Prepared {
+function preparePart(folder: string, part: Part, { model, folded }: Network): Prepared {
   switch (part) {
     case "onnx":
       writeFileSync(join(folder, "model.onnx"), toOnnx(folded));
       return {};
-    case "graph":
+    case "tfjs":
       writeGraph(folder, folded);
       return {};
     case "cleave-js":
@@ -119,7 +139,7 @@ function writeGraph(folder: string, { graph, weights }: Module): void {
   writeFileSync(join(folder, "graph.bin"), serialize(prepared));
 }
 
-/** The same picture for all and each time: pixels in 0 … 1, a sine so that neighbours differ. */
-export function seededInput(length: number): Float32Array {
-  return Float32Array.from({ length }, (_, index) => (Math.sin(index) + 1) / 2);
+/** A graph's inputs. */
+export function inputPorts(graph: Graph): Port[] {
+  return inputNodes(graph).map(({ name, type }) => ({ name, shape: type.shape }));
 }

@@ -1,20 +1,26 @@
 // What a comparison found, and how it is printed.
 
+import type { ProfileReport } from "../src/index.js";
+import type { Limit } from "./limits.js";
+import { limitText, limitsOf } from "./limits.js";
 import type { Measured } from "./measure.js";
+import type { Format } from "./models.js";
 import type { Prepared } from "./prepare.js";
 
-export interface PeerResult extends Omit<Measured, "output">, Prepared {
+export interface PeerResult extends Omit<Measured, "outputs">, Prepared {
   /** Its median over the first peer's. */
   readonly ratio: number;
-  /** Largest difference from the first peer's output, as a part of its largest value. */
+  /** Largest difference of any output on any sample from the first peer's, as a part of its largest value. */
   readonly difference: number;
-  /** Whether that is within twice the stated tolerance, since both have rounding errors. */
+  /** Whether all are within the tolerance of both. */
   readonly agrees: boolean;
 }
 
 /** One network on all peers, in one Node. */
 export interface Comparison {
   readonly model: string;
+  /** Of the file, which the runtimes of this format got as it is; absent where all got what Cleave wrote. */
+  readonly format?: Format;
   readonly input: readonly number[];
   readonly dims: readonly string[];
   readonly split?: string;
@@ -29,14 +35,17 @@ export interface Comparison {
   readonly peers: readonly PeerResult[];
   /** Peers that do not run here, and why. */
   readonly leftOut: readonly { readonly peer: string; readonly why: string }[];
+  readonly limits?: readonly Limit[];
+  /** Of the WebAssembly module, where a limit is missed or it was asked for. */
+  readonly profile?: ProfileReport;
 }
 
-/** What others are measured by: what runs in browsers today. */
-export const mark = "onnxruntime-web";
+/** What others are measured by: what runs in browsers today, and has the file as it is. */
+const marks = { onnx: "onnxruntime-web", tfjs: "tfjs-wasm" } as const satisfies Record<Format, string>;
 
 /** What the peers of a comparison are measured by: on WebGPU the faster of those that are not Cleave's. */
-export function markOf({ adapter, peers }: Comparison): PeerResult | undefined {
-  if (adapter === undefined) return peers.find(({ peer }) => peer === mark);
+export function markOf({ adapter, format = "onnx", peers }: Comparison): PeerResult | undefined {
+  if (adapter === undefined) return peers.find(({ peer }) => peer === marks[format]);
   const others = peers.filter(({ peer, counts }) => counts && !isOwn(peer));
   return others.toSorted((a, b) => a.medianMs - b.medianMs)[0];
 }
@@ -53,7 +62,6 @@ interface Column {
 /** The columns of a comparison; the third says how many times as fast as `markOf` a peer is. */
 function columnsOf(result: Comparison): Column[] {
   const base = markOf(result);
-  const times = base && result.adapter !== undefined ? base.peer : mark;
   return [
     {
       title: "runtime",
@@ -61,7 +69,10 @@ function columnsOf(result: Comparison): Column[] {
         peer.replace(/:(\d+)$/, threads > 1 ? ", $1 threads" : ", $1 threads asked for"),
     },
     { title: "median ms", cell: ({ medianMs }) => medianMs.toFixed(medianMs < 10 ? 2 : 1) },
-    { title: `× ${times}`, cell: ({ medianMs }) => (base ? (base.medianMs / medianMs).toFixed(2) : "") },
+    {
+      title: `× ${base?.peer ?? marks[result.format ?? "onnx"]}`,
+      cell: ({ medianMs }) => (base ? (base.medianMs / medianMs).toFixed(2) : ""),
+    },
     { title: "load ms", cell: ({ loadMs }) => loadMs.toFixed(0) },
     { title: "first run ms", cell: ({ firstRunMs }) => firstRunMs.toFixed(0) },
     ...(result.adapter === undefined ? [] : gpuColumns),
@@ -113,6 +124,7 @@ export function printComparison(result: Comparison): void {
     console.log(`  ${cells.join("  ")}`);
   }
   for (const { peer, why } of result.leftOut) console.log(`  ${peer} is left out: ${why}`);
+  for (const limit of limitsOf(result)) console.log(`  ${limitText(limit)}`);
   console.log("");
 }
 
@@ -124,7 +136,11 @@ export function titleOf({ model, input, weightBytes, adapter }: Comparison): str
 
 /** The same rows as a table of Markdown. */
 export function markdownOf(result: Comparison): string {
+  return markdownTable(rowsOf(result));
+}
+
+/** Rows, the first of which is the head, as a table of Markdown; all columns but the first `left` ones are numbers. */
+export function markdownTable([head = [], ...rows]: readonly (readonly string[])[], left = 1): string {
   const line = (row: readonly string[]): string => `| ${row.join(" | ")} |`;
-  const [head = [], ...rows] = rowsOf(result);
-  return [line(head), line(head.map((_, at) => (at === 0 ? "---" : "---:"))), ...rows.map(line)].join("\n");
+  return [line(head), line(head.map((_, at) => (at < left ? "---" : "---:"))), ...rows.map(line)].join("\n");
 }

@@ -4,10 +4,11 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { Graph, Node, NodeId } from "../src/ir/graph.js";
 import { nodeOf } from "../src/ir/graph.js";
 import { topological } from "../src/ir/order.js";
+import type { Values } from "./running.js";
 
-/** A network of one input and one output on the backend that is set when it is made. */
+/** A network on the backend that is set when it is made. */
 export interface TfjsNet {
-  run(input: Float32Array): Promise<Float32Array>;
+  run(inputs: Values): Promise<Values>;
   dispose(): void;
 }
 
@@ -37,28 +38,32 @@ export function tfjsNet({
     constants.set(w, tf.reshape(kernel, [height, width, nodeOf(graph, x).type.shape[3] ?? 1, -1]));
   }
 
-  const forward = (input: Float32Array): tf.Tensor => {
+  const forward = (inputs: Values): Record<string, tf.Tensor> => {
     const values = new Map<NodeId, tf.Tensor>(constants);
     for (const node of order) {
       // Made together with the convolution before it.
       if (values.has(node.id)) continue;
       if (node.op === "input") {
-        values.set(node.id, tf.tensor(input, [...node.type.shape]));
+        values.set(node.id, tf.tensor(inputs[node.name] ?? [], [...node.type.shape]));
         continue;
       }
       const operands = node.inputs.map((id) => values.get(id) ?? fail(`${node.name} lacks an operand`));
       const fused = activations.get(node.id);
       values.set(fused?.id ?? node.id, call(node, operands, fused?.op));
     }
-    return values.get(graph.outputs[0]?.node ?? -1) ?? fail("the graph has no output");
+    return Object.fromEntries(
+      graph.outputs.map(({ name, node }) => [name, values.get(node) ?? fail(`output ${name} has no value`)]),
+    );
   };
 
   return {
-    run: async (input) => {
-      const result = tf.tidy(() => forward(input));
-      const data = (await result.data()) as Float32Array;
-      result.dispose();
-      return data;
+    run: async (inputs) => {
+      const results = tf.tidy(() => forward(inputs));
+      const entries: [string, Float32Array][] = [];
+      for (const [name, result] of Object.entries(results))
+        entries.push([name, (await result.data()) as Float32Array]);
+      tf.dispose(results);
+      return Object.fromEntries(entries);
     },
     dispose: () => tf.dispose([...constants.values()]),
   };

@@ -71,5 +71,5 @@ export type { Comparison, VerifyOptions } from "#compile/verify-artifact.js";
 export { profile } from "#compile/profile.js";
 export type { ProfileOptions } from "#compile/profile.js";
 export { profileText } from "#report/profile.js";
-export type { KernelProfile, ProfileReport } from "#report/profile.js";
+export type { KernelProfile, ProfiledOp, ProfileReport } from "#report/profile.js";
 export { version } from "#compile/version.js";

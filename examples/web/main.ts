@@ -52,7 +52,7 @@ async function turn(signal: AbortSignal): Promise<void> {
   const gray = pad.gray();
   paint(gray, element("preview", HTMLCanvasElement));
   try {
-    const net = await netOf(choice);
+    let net = await netOf(choice);
     const pixels = toInput(gray);
     const base = { net: choice.net, target: choice.target, threads: net.threads ?? 1, pixels: [...pixels] };
     if (gray.every((value) => value === 0)) {
@@ -61,7 +61,14 @@ async function turn(signal: AbortSignal): Promise<void> {
       showProgram(undefined);
       return;
     }
-    const [logits = new Float32Array()] = Object.values(await net.run({ image: pixels }));
+    const outputs = await net.run({ image: pixels }).catch(async (error: unknown) => {
+      // Drivers start again, laptops sleep: the net is loaded onto another device, once.
+      if ((error as { code?: unknown }).code !== "device-lost") throw error;
+      unload();
+      net = await netOf(choice);
+      return net.run({ image: pixels });
+    });
+    const [logits = new Float32Array()] = Object.values(outputs);
     shown = { ...base, logits: [...logits], label: labels[logits.indexOf(Math.max(...logits))] ?? "" };
     showAnswer(logits);
     await sleep(150, signal);
@@ -71,9 +78,8 @@ async function turn(signal: AbortSignal): Promise<void> {
     shown = { ...shown, milliseconds: timing.milliseconds };
     showProgram(timing);
   } catch (error) {
-    // A lost device or a worker that ended: the next turn loads the net again.
-    loaded?.net.dispose();
-    loaded = undefined;
+    // A worker may have ended: the next turn loads the net again.
+    unload();
     message.textContent = error instanceof Error ? error.message : String(error);
     showAnswer(undefined);
   }
@@ -81,12 +87,16 @@ async function turn(signal: AbortSignal): Promise<void> {
 
 async function netOf(wanted: Choice): Promise<Net> {
   if (loaded?.choice === wanted) return loaded.net;
-  loaded?.net.dispose();
-  loaded = undefined;
+  unload();
   const net = await loadProgram(wanted);
   loaded = { choice: wanted, net };
   showProgram(undefined);
   return net;
+}
+
+function unload(): void {
+  loaded?.net.dispose();
+  loaded = undefined;
 }
 
 function showAnswer(logits: Float32Array | undefined): void {

@@ -3,7 +3,7 @@
 
 import { bug } from "#diagnostic/diagnostic.js";
 import { lineTexts } from "#diagnostic/line-text.js";
-import { inputNodes, nodeOf } from "#ir/graph.js";
+import { inputNodes, nodeOf, operands } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { seededRandom } from "#ops/random.js";
@@ -59,9 +59,15 @@ export async function profile(module: Module, options: ProfileOptions = {}): Pro
   const kernels = schedule.groups.map((group, order): KernelProfile => {
     const launch = net.launches[order] ?? bug("a kernel that is not launched");
     const ops = group.nodes.map((id) => {
-      const { name: own, op, origin } = nodeOf(schedule.graph, id);
-      const line = lineOf(origin.spans[0]);
-      return { name: own, op, ...(line === undefined ? {} : { line }) };
+      const node = nodeOf(schedule.graph, id);
+      const line = lineOf(node.origin.spans[0]);
+      return {
+        name: node.name,
+        op: node.op,
+        operands: operands(schedule.graph, node).map(({ type }) => type.shape),
+        shape: node.type.shape,
+        ...(line === undefined ? {} : { line }),
+      };
     });
     const own = milliseconds[order] ?? 0;
     return { order, ops, ...place(launch, kernelCost(schedule, group), own, machine), share: own / sum };

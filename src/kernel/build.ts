@@ -281,6 +281,11 @@ export class KernelBuilder<S> {
     return this.team === 1 ? value : { kind: "const", type: "i32", value, open: true };
   }
 
+  /** A hint to read one element into the cache. */
+  prefetch(place: Place, at: Address): void {
+    this.#emit({ kind: "prefetch", value: { kind: "load", type: "f32", place, address: at } });
+  }
+
   comment(text: string): void {
     this.#emit({ kind: "comment", text });
   }

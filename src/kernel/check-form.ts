@@ -110,6 +110,9 @@ function checkStatement(ctx: Context, scope: Scope, statement: Statement): void 
       checkBody(ctx, inner, statement.body);
       return;
     }
+    case "prefetch":
+      expectType(ctx, scope, statement.value, statement.value.type, "a prefetch");
+      return;
     case "guard":
       if (ctx.kernel.team > 1 && !scope.inTeam) {
         ctx.say("a guard outside a team loop, in a kernel with a team of several");

@@ -93,6 +93,10 @@ function stepOf(machine: Machine, statement: Statement): () => void {
         if (kernel.team === 1) who.epoch += 1;
       };
     }
+    case "prefetch": {
+      const value = numberOf(machine, statement.value);
+      return () => void value();
+    }
     case "guard": {
       const condition = numberOf(machine, statement.if);
       const then = bodyOf(machine, statement.then);

@@ -73,6 +73,13 @@ function foldStatement(statement: Statement, state: State): Statement[] {
       if (condition.kind === "const") return condition.value ? then : (otherwise ?? []);
       return [{ kind: "guard", if: condition, then, ...(otherwise ? { otherwise } : {}) }];
     }
+    case "prefetch":
+      return [
+        {
+          kind: "prefetch",
+          value: { ...statement.value, address: foldAddress(statement.value.address, state) },
+        },
+      ];
     case "comment":
       return [statement];
     default:

@@ -158,6 +158,8 @@ export type Statement =
       readonly then: readonly Statement[];
       readonly otherwise?: readonly Statement[];
     }
+  /** A hint: what the load reads will be needed soon. It gives nothing, and a target without caches of its own leaves it out. */
+  | { readonly kind: "prefetch"; readonly value: Extract<Value, { kind: "load" }> }
   | { readonly kind: "comment"; readonly text: string };
 
 /** One kernel. */

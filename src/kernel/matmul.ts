@@ -127,9 +127,25 @@ export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops 
     const firstPanel = part ? mulInt(part.index, panels) : 0;
     const full = Math.floor(product.rows / tile.rows);
     const rest = product.rows - full * tile.rows;
-    const emit = (panel: Int, line: Int, row: Int, of: { rows: number; panels: number }): void => {
+    const tiles = product.lines * full;
+    const isReadAhead =
+      tile.ahead !== undefined && tiles <= tile.ahead.tiles && isStreamed(segment, columns, tile.ahead.bytes);
+    const emit = (
+      panel: Int,
+      line: Int,
+      row: Int,
+      { ahead, ...of }: { readonly rows: number; readonly panels: number; readonly ahead?: Ahead },
+    ): void => {
       const column = k.letInt("n", addInt(mulInt(addInt(firstPanel, panel), segment.width), segment.first));
-      emitTile(k, { product, segment, ...of, line, row, column });
+      emitTile(k, {
+        product,
+        segment,
+        ...of,
+        line,
+        row,
+        column,
+        ...(ahead && isReadAhead ? { ahead } : {}),
+      });
     };
     const group = k.team > 1 ? panels : panelsOfRest(tile, rest, panels);
     const groups = Math.floor(panels / group);
@@ -138,6 +154,7 @@ export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops 
         emit(addInt(first, panel ?? 0), line ?? 0, k.letInt("m", mulInt(index ?? 0, tile.rows)), {
           rows: tile.rows,
           panels: 1,
+          ahead: { tile: addInt(mulInt(line ?? 0, full), index ?? 0), tiles },
         }),
       );
       if (rest === 0) return;
@@ -165,9 +182,49 @@ function panelsOfRest(tile: Tile, rows: number, panels: number): number {
   return even * 2 > most ? even : most;
 }
 
+/** Whether packed columns are so many bytes that they come from memory, or a cache that is far away, when a tile asks for them. */
+function isStreamed({ count, width }: Segment, { depth, step }: Columns, bytes: number): boolean {
+  return step === undefined && count > 1 && 4 * count * width * depth >= bytes;
+}
+
+/** Which of the tiles that read a panel reads its part of the next one ahead. */
+interface Ahead {
+  readonly tile: Int;
+  readonly tiles: number;
+}
+
+/** Elements of a line of a cache. */
+const cacheLine = 16;
+
+/**
+ * Reads a part of the next panel ahead, an element of a line after every few steps of a run: gives the steps between, and what emits one
+ * read. The last panel is read again in its own place. Undefined where a run is too short for that.
+ */
+function readAhead(
+  k: Build,
+  { tile, tiles }: Ahead,
+  of: { readonly columns: Columns; readonly segment: Segment; readonly offset: Int; readonly length: number },
+): { readonly steps: number; readonly emit: () => void } | undefined {
+  const { columns, segment, offset } = of;
+  const panel = segment.width * columns.depth;
+  const steps = blockSize(of.length, Math.floor((cacheLine * tiles) / segment.width));
+  if (steps < 4) return undefined;
+  const reads = columns.depth / steps;
+  const stride = Math.floor(panel / (tiles * reads));
+  const last = (segment.first + (segment.count - 1) * segment.width) * columns.depth;
+  const from = addInt(int("min", addInt(offset, panel), last), mulInt(tile, reads * stride));
+  const next = k.let("next", i32(addInt(columns.start, from)));
+  const emit = (): void => {
+    k.prefetch(columns.place, address(next));
+    k.step(next, stride);
+  };
+  return { steps, emit };
+}
+
 function emitTile(
   k: Build,
   at: {
+    readonly ahead?: Ahead;
     readonly product: Product;
     readonly segment: Segment;
     readonly rows: number;
@@ -192,6 +249,8 @@ function emitTile(
   );
   const offset = columns.step === undefined ? mulInt(at.column, columns.depth) : at.column;
   const b = k.let("b", i32(addInt(columns.start, offset)));
+  const ahead =
+    at.ahead && readAhead(k, at.ahead, { columns, segment: at.segment, offset, length: runs.length });
   k.nest(["ty", "tx"].slice(-runs.counts.length), runs.counts, (...run) => {
     const rows = runs.rows(run, at.line, at.row);
     const a = makeRows(k, rows, sums.length);
@@ -211,9 +270,14 @@ function emitTile(
       k.step(b, columns.step ?? width);
     };
     if (runs.length === 1) return multiply();
-    k.for("c", runs.length, () => {
+    const step = (): void => {
       multiply();
       a.step();
+    };
+    if (!ahead) return k.for("c", runs.length, step);
+    k.for("part", runs.length / ahead.steps, () => {
+      ahead.emit();
+      k.for("c", ahead.steps, step);
     });
   });
   for (const [r, row] of sums.entries())

@@ -62,6 +62,8 @@ function printStatement(statement: Statement, depth: number): string[] {
         ...printBody(statement.then, depth + 1),
         ...(statement.otherwise ? [line("else"), ...printBody(statement.otherwise, depth + 1)] : []),
       ];
+    case "prefetch":
+      return [line(`prefetch ${valueText(statement.value)}`)];
     case "comment":
       return [line(`# ${statement.text}`)];
     default:

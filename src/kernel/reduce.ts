@@ -76,8 +76,14 @@ export function reduceBody(
       if (!axes.includes(last))
         lines((at) => k.set(result, binary(folds[kind], result, load(x.place, address(at), width))));
       else
-        foldLines(k, x, result, folds[kind], starts[kind], lines, (at, size) =>
-          load(x.place, address(at), size),
+        foldLines(
+          k,
+          { depth: channels(x.shape), wide: x.wide },
+          result,
+          folds[kind],
+          starts[kind],
+          lines,
+          (at, size) => load(x.place, address(at), size),
         );
       return scale(result);
     },
@@ -87,19 +93,18 @@ export function reduceBody(
 /** Folds the channels of some lines into `result`: as vecs first, then across the lanes. */
 function foldLines(
   k: Build,
-  x: Operand,
+  { depth, wide: canBeWide }: { readonly depth: number; readonly wide: boolean },
   result: Register,
   fold: FloatBinary,
   start: number,
   lines: (body: (at: Int) => void) => void,
   read: (at: Int, size: Width) => Value,
 ): void {
-  const depth = channels(x.shape);
-  const isWide = x.wide && k.lanes > 1 && depth >= k.lanes;
+  const isWide = canBeWide && k.lanes > 1 && depth >= k.lanes;
   const wide = isWide ? k.let("lanes", widen(f32(start), "vec")) : undefined;
   lines((at) => {
     const from = k.letInt("from", at);
-    k.channels("c", depth, x.wide, (channel, size) => {
+    k.channels("c", depth, canBeWide, (channel, size) => {
       const target = size === "vec" && wide ? wide : result;
       k.set(target, binary(fold, target, read(addInt(from, channel), size)));
     });
@@ -236,30 +241,59 @@ function channelSoftmax(k: Build, tile: Tile, x: Operand, y: Operand): Body {
   const depth = channels(x.shape);
   const rows = elements(x.shape) / depth;
   const size = largeBlockSize(rows, Math.max(1, Math.ceil(tile.blockVectors / depth)));
-  const wide = x.wide && y.wide;
+  // Powers are far dearer than copies: a row that cannot be computed in vecs where it lies is computed in scratch.
+  const isCopied = k.team === 1 && k.lanes > 1 && depth >= k.lanes && !(x.wide && y.wide);
   return {
     blocks: rows / size,
-    write: (block) =>
+    write: (block) => {
+      const copy: Row = { place: { kind: "scratch" }, start: isCopied ? k.scratch(depth) : 0, wide: true };
       k.items(["row"], [size], (index = 0) => {
         const row = k.letInt("row", addInt(mulInt(block, size), index));
-        const [from, to] = [k.letInt("p", mulInt(row, x.stride)), k.letInt("q", mulInt(row, y.stride))];
-        const once = (body: (at: Int) => void): void => body(0);
-        const most = k.let("most", f32(Number.NEGATIVE_INFINITY));
-        foldLines(k, x, most, "max", Number.NEGATIVE_INFINITY, once, (at, width) =>
-          load(x.place, address(addInt(from, at)), width),
+        const from: Row = { place: x.place, start: k.letInt("p", mulInt(row, x.stride)), wide: x.wide };
+        const to: Row = { place: y.place, start: k.letInt("q", mulInt(row, y.stride)), wide: y.wide };
+        if (isCopied && !x.wide) copyRow(k, depth, from, copy, (value) => value);
+        const source = isCopied && !x.wide ? copy : from;
+        const powers = isCopied ? copy : to;
+        const most = foldRow(k, depth, source, "max", Number.NEGATIVE_INFINITY);
+        copyRow(k, depth, source, powers, (value) => unary("exp", binary("sub", value, most)));
+        const total = foldRow(k, depth, powers, "add", 0);
+        if (powers.wide && !to.wide)
+          copyRow(k, depth, powers, powers, (value) => binary("div", value, total));
+        copyRow(k, depth, powers, to, (value) =>
+          powers.wide && !to.wide ? value : binary("div", value, total),
         );
-        k.channels("c", depth, wide, (c, width) => {
-          const difference = binary("sub", load(x.place, address(addInt(from, c)), width), most);
-          k.store(y.place, address(addInt(to, c)), unary("exp", difference));
-        });
-        const total = k.let("total", f32(0));
-        foldLines(k, y, total, "add", 0, once, (at, width) => load(y.place, address(addInt(to, at)), width));
-        k.channels("c", depth, y.wide, (c, width) => {
-          const at = address(addInt(to, c));
-          k.store(y.place, at, binary("div", load(y.place, at, width), total));
-        });
-      }),
+      });
+    },
   };
+}
+
+/** The channels of one pixel. */
+interface Row {
+  readonly place: Place;
+  readonly start: Int;
+  /** Whether it begins at a multiple of the lanes. */
+  readonly wide: boolean;
+}
+
+/** `to = change(from)` for each channel, which may be the same row. */
+function copyRow(k: Build, depth: number, from: Row, to: Row, change: (value: Value) => Value): void {
+  k.channels("c", depth, from.wide && to.wide, (c, width) =>
+    k.store(
+      to.place,
+      address(addInt(to.start, c)),
+      change(load(from.place, address(addInt(from.start, c)), width)),
+    ),
+  );
+}
+
+/** The sum or the greatest of the channels of a row. */
+function foldRow(k: Build, depth: number, row: Row, fold: FloatBinary, start: number): Register {
+  const result = k.let(fold === "add" ? "total" : "most", f32(start));
+  const once = (body: (at: Int) => void): void => body(0);
+  foldLines(k, { depth, wide: row.wide }, result, fold, start, once, (at, width) =>
+    load(row.place, address(addInt(row.start, at)), width),
+  );
+  return result;
 }
 
 /** Along another axis, the channels of a vec are softmaxes side by side. */

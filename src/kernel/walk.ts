@@ -80,6 +80,7 @@ export function valuesOf(statement: Statement): readonly Value[] {
   switch (statement.kind) {
     case "let":
     case "set":
+    case "prefetch":
       return [statement.value];
     case "store":
       return statement.address.base ? [statement.address.base, statement.value] : [statement.value];
@@ -105,6 +106,7 @@ export function bodiesOf(statement: Statement): readonly (readonly Statement[])[
     case "let":
     case "set":
     case "store":
+    case "prefetch":
     case "comment":
       return [];
     default:

@@ -1,5 +1,6 @@
 // The measured times of a net's kernels, beside what the machine allows.
 
+import type { Shape } from "#ir/type.js";
 import { bytesText, countText } from "#ir/units.js";
 import { table } from "./table.js";
 
@@ -8,7 +9,7 @@ export interface KernelProfile {
   readonly order: number;
   /** The emitted function. */
   readonly kernel: string;
-  readonly ops: readonly { readonly name: string; readonly op: string; readonly line?: string }[];
+  readonly ops: readonly ProfiledOp[];
   /** Median over the runs. */
   readonly milliseconds: number;
   /** Of the sum of all kernels. */
@@ -29,6 +30,15 @@ export interface KernelProfile {
     /** Of the measured time; over 1 where caches hold what the model takes from memory. */
     readonly share: number;
   };
+}
+
+/** An op of a kernel, with the shapes of what it takes, weights included, and of its result. */
+export interface ProfiledOp {
+  readonly name: string;
+  readonly op: string;
+  readonly operands: readonly Shape[];
+  readonly shape: Shape;
+  readonly line?: string;
 }
 
 /** What `cleave profile --json` prints. */

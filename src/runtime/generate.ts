@@ -11,7 +11,7 @@ const parts = {
   net: ["net"],
   js: ["js"],
   wasm: ["crew", "workers", "wasm"],
-  wgsl: ["wgsl", "gpu-device", "gpu-memory", "gpu-half", "gpu-subgroups", "gpu-error"],
+  wgsl: ["wgsl", "gpu-device", "gpu-memory", "gpu-ports", "gpu-half", "gpu-subgroups", "gpu-error"],
   erf: ["erf"],
   roundHalfEven: ["round"],
 } as const;

@@ -6,6 +6,15 @@ import type { Precision } from "./gpu-half.js";
 import { subgroupFeature, subgroupsFit } from "./gpu-subgroups.js";
 import type { GpuModel } from "./gpu-types.js";
 
+/** The caller's device, if it is one, and one on which the model can run. */
+export function givenDevice(model: GpuModel, given: unknown): GPUDevice {
+  if (typeof given !== "object" || given === null || !("createBuffer" in given))
+    throw new TypeError(`${model.name}: device must be a GPUDevice`);
+  const device = given as GPUDevice;
+  checkLimits(model, device.limits, "the device given", "make it with requiredLimits that are enough, or ");
+  return device;
+}
+
 /** A device of the net's own, with no more than it needs. */
 export async function findDevice(model: GpuModel, given: GPU | undefined): Promise<GPUDevice> {
   const gpu = given ?? (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
@@ -59,13 +68,13 @@ const defaultLimits: Readonly<Record<string, number>> = {
 };
 
 /** Throws if a device or adapter has less than the model needs. */
-export function checkLimits(model: GpuModel, limits: GPUSupportedLimits, whose: string): void {
+function checkLimits(model: GpuModel, limits: GPUSupportedLimits, whose: string, help = ""): void {
   for (const [name, needed] of Object.entries(model.limits)) {
     const { [name]: has } = limits as unknown as Record<string, number | undefined>;
     if (has === undefined || has >= needed) continue;
     throw gpuError(
       "limits",
-      `${model.name} needs ${name} of ${needed}, and ${whose} has ${has}; compile it again with --limits for that device`,
+      `${model.name} needs ${name} of ${needed}, and ${whose} has ${has}; ${help}compile it again for such devices (--limits)`,
     );
   }
 }
@@ -97,9 +106,10 @@ export async function guarded<T>(model: GpuModel, device: GPUDevice, make: () =>
     );
   }
   if (value.status === "rejected") {
+    const what = (value.reason as Error | undefined)?.name === "GPUPipelineError" ? "shader" : "command";
     throw gpuError(
       "validation",
-      `${model.name}: the device refuses a shader: ${messageOf(value.reason)}`,
+      `${model.name}: the device refuses a ${what}: ${messageOf(value.reason)}`,
       value.reason,
     );
   }

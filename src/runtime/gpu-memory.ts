@@ -65,17 +65,26 @@ function makeLayout(device: GPUDevice, access: string): GPUBindGroupLayout {
   });
 }
 
-/** Weights and table uploaded, arenas, base offsets, and a bind group for each set of buffers that launches bind. */
+/**
+ * Weights and table uploaded, arenas, base offsets, and a bind group for each set of buffers that launches bind. Buffers are added to
+ * `made` one by one, so that they can be freed should one of them not be had.
+ */
 export function makeMemory(
   { model, launches, table }: GpuModule,
   device: GPUDevice,
   weights: Float32Array,
   pipelines: readonly (Pipeline | undefined)[],
   precision: Precision,
+  made: GPUBuffer[],
 ): Memory {
+  const create = (wish: GPUBufferDescriptor): GPUBuffer => {
+    const buffer = device.createBuffer(wish);
+    made.push(buffer);
+    return buffer;
+  };
   const isHalf = (arena: number): boolean => precision === "f16" && (model.halves?.includes(arena) ?? false);
   const filled = (data: Float32Array | Int32Array, flags: number, halves = false): GPUBuffer => {
-    const buffer = device.createBuffer({
+    const buffer = create({
       size: bufferBytes(data.length, halves),
       usage: flags,
       mappedAtCreation: true,
@@ -90,7 +99,7 @@ export function makeMemory(
   const arenaUsage = usage.storage | usage.copySource | usage.copyTarget;
   const buffers = [
     ...model.arenas.map((elements, arena) =>
-      device.createBuffer({ size: bufferBytes(elements, isHalf(arena)), usage: arenaUsage }),
+      create({ size: bufferBytes(elements, isHalf(arena)), usage: arenaUsage }),
     ),
     ...model.weightParts.map((start, part) => {
       const values = weights.subarray(start, model.weightParts[part + 1] ?? model.weights.elements);
@@ -103,11 +112,11 @@ export function makeMemory(
   const values = new Int32Array(step * launches.length);
   for (const [at, [, , offsets]] of launches.entries()) values.set(offsets, at * step);
   const offsets = filled(values, usage.uniform);
-  const made = new Map<string, GPUBindGroup>();
+  const known = new Map<string, GPUBindGroup>();
   const groups = launches.map(([shader, bound]) => {
     const key = `${shader}: ${bound.join()}`;
     const group =
-      made.get(key) ??
+      known.get(key) ??
       makeGroup(
         device,
         pipelines[shader],
@@ -115,7 +124,7 @@ export function makeMemory(
         launches,
         bound.map((one) => buffers[one]),
       );
-    made.set(key, group);
+    known.set(key, group);
     return group;
   });
   return { buffers, offsets, groups };

@@ -1,19 +1,17 @@
 /// <reference types="@webgpu/types" />
 // The machine of the WebGPU target: buffers, pipelines and bind groups made once, one command buffer a run.
 
-import { checkLimits, findDevice, guarded, lostError, precisionOn } from "./gpu-device.js";
+import { findDevice, givenDevice, guarded, lostError, precisionOn } from "./gpu-device.js";
 import type { Precision } from "./gpu-half.js";
 import type { Memory, Pipeline } from "./gpu-memory.js";
 import { makeGroup, makeMemory, makePipelines, slotOf, usage } from "./gpu-memory.js";
+import type { GpuTensor } from "./gpu-ports.js";
+import { canBind, checkBuffers, copySample, gpuTensors, isBuffer } from "./gpu-ports.js";
 import { inSubgroups, subgroupsFit } from "./gpu-subgroups.js";
-import type { GpuModel, GpuModule, GpuPort } from "./gpu-types.js";
-import type { Kinds } from "./ports.js";
-import { countSamples, ownValue, prepareOutputs, shapesOf, sizeOf } from "./ports.js";
+import type { GpuModule, GpuPort } from "./gpu-types.js";
+import { countSamples, ownValue, prepareOutputs, shapesOf } from "./ports.js";
 import type { LaunchInfo, LoadOptions } from "./types.js";
 import { findWeights } from "./weights.js";
-
-/** A dense tensor in memory of the program, or in a buffer of the net's device. */
-export type GpuTensor = Float32Array | GPUBuffer;
 
 export interface GpuRunOptions {
   /** Arrays or buffers that the results are written into, by output name; what is missing is allocated. */
@@ -45,10 +43,10 @@ export async function loadWgsl(emitted: GpuModule, options: LoadOptions = {}): P
   // Weights are read while the driver compiles.
   const reading = findWeights(model, emitted.url, options.weights, emitted.embedded);
   reading.catch(() => {});
-  const own = options.device === undefined;
-  const device =
-    (options.device as GPUDevice | undefined) ?? (await findDevice(model, options.gpu as GPU | undefined));
-  checkLimits(model, device.limits, "the device given");
+  const given = options.device === undefined ? undefined : givenDevice(model, options.device);
+  const device = given ?? (await findDevice(model, options.gpu as GPU | undefined));
+  // Where loading fails, what was made is freed at once: weights may fill a device.
+  const made: GPUBuffer[] = [];
   let lost: GPUDeviceLostInfo | undefined;
   void device.lost.then((info) => (lost = info));
   try {
@@ -60,14 +58,16 @@ export async function loadWgsl(emitted: GpuModule, options: LoadOptions = {}): P
       reading,
     ]);
     const memory = await guarded(model, device, async () =>
-      makeMemory(module, device, weights, pipelines, precision),
+      makeMemory(module, device, weights, pipelines, precision, made),
     );
-    // A lost device accepts everything.
+    // A lost device accepts every command.
     if (lost) throw lostError(model, lost);
+    const own = !given;
     const machine = { device, own, precision, subgroups, pipelines, ...memory, lost: () => lost };
     return createGpuNet(module, machine, options);
   } catch (error) {
-    if (own) device.destroy();
+    for (const buffer of made) buffer.destroy();
+    if (!given) device.destroy();
     throw lost ? lostError(model, lost) : error;
   }
 }
@@ -82,41 +82,39 @@ interface Machine extends Memory {
   readonly lost: () => GPUDeviceLostInfo | undefined;
 }
 
-/** Whether a value is a GPUBuffer, of whatever realm or library. */
-function isBuffer(value: unknown): value is GPUBuffer {
-  return typeof value === "object" && value !== null && "mapAsync" in value && "usage" in value;
-}
+/** Most sets of bind groups with buffers of the caller's. */
+const mostReplaced = 4;
 
-const gpuTensors: Kinds<GpuTensor> = {
-  words: "a Float32Array or a GPUBuffer",
-  lengthOf: (value) => {
-    if (isBuffer(value)) return value.size / 4;
-    return Object.prototype.toString.call(value) === "[object Float32Array]"
-      ? (value as Float32Array).length
-      : undefined;
-  },
-  make: (length) => new Float32Array(length),
-};
+function arrayBytes(tensors: readonly { readonly value: GpuTensor }[]): number {
+  return tensors.reduce((sum, { value }) => sum + (isBuffer(value) ? 0 : value.byteLength), 0);
+}
 
 function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions): GpuNet {
   const { model, shaders } = module;
   let live: Machine | undefined = machine;
-  let staging: GPUBuffer | undefined;
+  // Results on their way back, and inputs of several samples: each grows with the largest run.
+  const transfer: { staging?: GPUBuffer; upload?: GPUBuffer } = {};
   // Runs share the arenas, so each begins when the one before has ended.
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
-  // Bind groups with buffers of the caller's, kept as long as the buffers are the same.
-  let replaced:
-    | { readonly buffers: readonly GPUBuffer[]; readonly groups: readonly GPUBindGroup[] }
-    | undefined;
+  // Bind groups with buffers of the caller's, the latest first: callers take turns between a few.
+  const replaced: { readonly buffers: readonly GPUBuffer[]; readonly groups: readonly GPUBindGroup[] }[] = [];
 
   /** The bind groups with some buffers in the place of ports' own. */
   function groupsWith(buffers: readonly GPUBuffer[]): readonly GPUBindGroup[] {
     const isSame = (others: readonly GPUBuffer[]): boolean =>
       others.every((other, at) => other === buffers[at]);
     if (isSame(machine.buffers)) return machine.groups;
-    if (replaced && isSame(replaced.buffers)) return replaced.groups;
-    const groups = module.launches.map(([shader, bound], at) => {
+    const known = replaced.findIndex((one) => isSame(one.buffers));
+    const [found] = known >= 0 ? replaced.splice(known, 1) : [];
+    const groups = found?.groups ?? makeGroups(buffers);
+    replaced.unshift({ buffers, groups });
+    replaced.length = Math.min(replaced.length, mostReplaced);
+    return groups;
+  }
+
+  function makeGroups(buffers: readonly GPUBuffer[]): readonly GPUBindGroup[] {
+    return module.launches.map(([shader, bound], at) => {
       const group = machine.groups[at];
       return group && bound.every((one) => buffers[one] === machine.buffers[one])
         ? group
@@ -128,8 +126,6 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
             bound.map((one) => buffers[one]),
           );
     });
-    replaced = { buffers, groups };
-    return groups;
   }
 
   function encodePass(encoder: GPUCommandEncoder, groups: readonly GPUBindGroup[]): void {
@@ -155,12 +151,26 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
     }
   }
 
-  /** A buffer of the net's that is big enough for the results and can be mapped. */
-  function stagingFor(bytes: number): GPUBuffer {
-    if (staging && staging.size >= bytes) return staging;
-    staging?.destroy();
-    staging = machine.device.createBuffer({ size: bytes, usage: usage.mapRead | usage.copyTarget });
-    return staging;
+  /** A buffer for transfers that is big enough. */
+  function transferBuffer(kind: "staging" | "upload", bytes: number): GPUBuffer {
+    const known = transfer[kind];
+    if (known && known.size >= bytes) return known;
+    known?.destroy();
+    const flags = kind === "staging" ? usage.mapRead | usage.copyTarget : usage.copySource | usage.copyTarget;
+    return (transfer[kind] = machine.device.createBuffer({ size: bytes, usage: flags }));
+  }
+
+  function freeTransfers(): void {
+    transfer.staging?.destroy();
+    transfer.upload?.destroy();
+    delete transfer.staging;
+    delete transfer.upload;
+  }
+
+  /** A lost device accepts every command. */
+  function checkNotLost(): void {
+    const info = machine.lost();
+    if (info) throw lostError(model, info);
   }
 
   async function runNow(
@@ -168,46 +178,41 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
     samples: number,
     outputs: readonly (readonly [GpuPort, GpuTensor])[],
   ): Promise<Record<string, GpuTensor>> {
-    if (!live) throw new Error(`${model.name}: run after dispose`);
-    if (live.lost()) throw lostError(model, live.lost());
+    if (!live) throw new Error(`${model.name}: disposed before its turn`);
+    checkNotLost();
     const { device, buffers } = live;
-    let pending: { readonly target: GPUBuffer; readonly mapped: Promise<unknown> } | undefined;
+    let mapped: Promise<unknown> | undefined;
     const record = async () => {
       if (options.poison) poison(machine);
       const bound = [...buffers];
       const encoder = device.createCommandEncoder({ label: model.name });
-      const uploads: GPUBuffer[] = [];
-      // With one sample, buffers of the caller's are bound as they are where that is possible, and else copied.
-      const isBound = (port: GpuPort, value: GpuTensor): value is GPUBuffer =>
-        samples === 1 && port.alone && isBuffer(value) && (value.usage & usage.storage) !== 0;
-      const copies: { port: GpuPort; from: GPUBuffer }[] = [];
-      for (const port of model.inputs) {
+      const copies: { port: GpuPort; from: GPUBuffer; start?: number }[] = [];
+      const given = model.inputs.flatMap((port) => {
         const value = ownValue(inputs, port.name);
+        return value ? [{ port, value }] : [];
+      });
+      const sent = samples > 1 ? arrayBytes(given) : 0;
+      const upload = sent > 0 ? transferBuffer("upload", sent) : undefined;
+      let uploaded = 0;
+      for (const { port, value } of given) {
         const buffer = buffers[port.buffer];
-        if (!value || !buffer) continue;
-        if (isBound(port, value)) bound[port.buffer] = value;
+        if (canBind(port, value, samples)) bound[port.buffer] = value;
         else if (isBuffer(value)) copies.push({ port, from: value });
-        else if (samples === 1) device.queue.writeBuffer(buffer, port.offset * 4, value);
-        else {
-          const upload = device.createBuffer({
-            size: value.byteLength,
-            usage: usage.copySource,
-            mappedAtCreation: true,
-          });
-          new Float32Array(upload.getMappedRange()).set(value);
-          upload.unmap();
-          uploads.push(upload);
-          copies.push({ port, from: upload });
-        }
+        else if (upload) {
+          device.queue.writeBuffer(upload, uploaded, value);
+          copies.push({ port, from: upload, start: uploaded });
+          uploaded += value.byteLength;
+        } else if (buffer) device.queue.writeBuffer(buffer, port.offset * 4, value);
       }
       for (const [port, value] of outputs)
-        if (isBound(port, value) && bound[port.buffer] === buffers[port.buffer]) bound[port.buffer] = value;
-      const arrays = outputs.flatMap(([port, value]) => (isBuffer(value) ? [] : [{ port, value }]));
-      const staged = arrays.reduce((sum, { value }) => sum + value.byteLength, 0);
-      const target = staged > 0 ? stagingFor(staged) : undefined;
+        if (canBind(port, value, samples) && bound[port.buffer] === buffers[port.buffer])
+          bound[port.buffer] = value;
+      const staged = arrayBytes(outputs.map(([port, value]) => ({ port, value })));
+      const target = staged > 0 ? transferBuffer("staging", staged) : undefined;
       const groups = groupsWith(bound);
       for (let sample = 0; sample < samples; sample++) {
-        for (const { port, from } of copies) copySample(encoder, port, from, bound, sample, "in");
+        for (const { port, from, start } of copies)
+          copySample(encoder, port, from, bound, sample, "in", start);
         encodePass(encoder, groups);
         let start = 0;
         for (const [port, value] of outputs) {
@@ -218,43 +223,43 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
         }
       }
       device.queue.submit([encoder.finish()]);
-      for (const upload of uploads) upload.destroy();
-      if (!target) return undefined;
-      pending = { target, mapped: target.mapAsync(1, 0, staged) };
-      return { arrays, staged };
+      mapped = target?.mapAsync(1, 0, staged);
+      mapped?.catch(() => {}); // heard below, unless the commands were refused
+      return { target, staged };
     };
-    const made = guarded(model, device, record);
-    // Whatever becomes of the commands, the next run finds the buffer unmapped.
-    const settled = pending?.mapped.catch(() => {});
-    const read = await made.catch(async (error: unknown) => {
-      await settled;
-      pending?.target.unmap();
-      throw error;
-    });
-    if (read && pending) {
-      const { arrays, staged } = read;
-      const { target, mapped } = pending;
+    try {
+      const { target, staged } = await guarded(model, device, record);
       await mapped;
-      const result = new Float32Array(target.getMappedRange(0, staged));
-      let start = 0;
-      for (const { value } of arrays) {
-        value.set(result.subarray(start, start + value.length));
-        start += value.length;
+      if (!target) checkNotLost();
+      if (target) {
+        const result = new Float32Array(target.getMappedRange(0, staged));
+        let start = 0;
+        for (const [, value] of outputs) {
+          if (isBuffer(value)) continue;
+          value.set(result.subarray(start, start + value.length));
+          start += value.length;
+        }
+        target.unmap();
       }
-      target.unmap();
+    } catch (error) {
+      // They may be without memory, or about to be mapped: the next run makes its own.
+      freeTransfers();
+      throw error;
     }
     return Object.fromEntries(outputs.map(([port, value]) => [port.name, value]));
   }
 
   async function inTurn<T>(job: () => Promise<T>): Promise<T> {
+    // What need not wait begins at once, so that a caller may change its arrays as soon as `run` has returned.
+    const turn = waiting === 0 ? job() : last.then(job);
     waiting += 1;
-    const turn = last.then(job);
     last = turn.catch(() => {});
     try {
       return await turn;
     } catch (error) {
+      if (!live) throw new Error(`${model.name}: disposed while it ran`, { cause: error });
       const info = machine.lost();
-      throw info && live ? lostError(model, info) : error;
+      throw info ? lostError(model, info) : error;
     } finally {
       waiting -= 1;
     }
@@ -276,7 +281,7 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
       if (!live) throw new Error(`${model.name}: run after dispose`);
       const samples = countSamples(model, inputs, gpuTensors);
       const outputs = prepareOutputs(model, samples, into, gpuTensors);
-      checkOverlap(model, inputs, into);
+      checkBuffers(model, samples, inputs, into);
       // A run that has to wait keeps its inputs as they are now.
       const kept =
         waiting === 0
@@ -294,52 +299,17 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
           encodePass(encoder, machine.groups);
           machine.device.queue.submit([encoder.finish()]);
           await machine.device.queue.onSubmittedWorkDone();
+          checkNotLost();
         }),
       );
     },
     dispose() {
       if (!live) return;
       live = undefined;
-      for (const buffer of [...machine.buffers, machine.offsets, ...(staging ? [staging] : [])])
-        buffer.destroy();
+      for (const buffer of [...machine.buffers, machine.offsets]) buffer.destroy();
+      freeTransfers();
+      replaced.length = 0;
       if (machine.own) machine.device.destroy();
     },
   };
-}
-
-/** Copies one sample of a port between its place and another buffer, which holds all samples from `start` on. */
-function copySample(
-  encoder: GPUCommandEncoder,
-  port: GpuPort,
-  other: GPUBuffer,
-  buffers: readonly GPUBuffer[],
-  sample: number,
-  direction: "in" | "out",
-  start = 0,
-): void {
-  const own = buffers[port.buffer];
-  if (!own) return;
-  const bytes = sizeOf(port) * 4;
-  const place = port.offset * 4;
-  const at = start + sample * bytes;
-  if (direction === "in") encoder.copyBufferToBuffer(other, at, own, place, bytes);
-  else encoder.copyBufferToBuffer(own, place, other, at, bytes);
-}
-
-/** One buffer cannot be read and written by one kernel under two names. */
-function checkOverlap(
-  model: GpuModel,
-  inputs: Readonly<Record<string, GpuTensor>>,
-  into: Readonly<Record<string, GpuTensor>>,
-): void {
-  const given = [...Object.entries(inputs), ...Object.entries(into)].filter(([, value]) => isBuffer(value));
-  for (const [name, value] of Object.entries(into)) {
-    if (!isBuffer(value)) continue;
-    const other = given.find(([otherName, one]) => one === value && otherName !== name);
-    if (other || inputs[name] === value) {
-      throw new TypeError(
-        `${model.name}: output "${name}" and "${other?.[0] ?? name}" are the same GPUBuffer`,
-      );
-    }
-  }
 }

@@ -1,37 +1,9 @@
 // The tables of the bench.
 
 import { expect, test } from "vitest";
-import type { Comparison, PeerResult } from "../../bench/results.js";
+import type { Comparison } from "../../bench/results.js";
 import { markOf, rowsOf } from "../../bench/results.js";
-
-const peer = (name: string, medianMs: number, more: Partial<PeerResult> = {}): PeerResult => ({
-  peer: name,
-  threads: 1,
-  loadMs: 100,
-  firstRunMs: 50,
-  medianMs,
-  leastMs: medianMs,
-  runs: 3,
-  peakBytes: 2e6,
-  ratio: 1,
-  difference: 0,
-  agrees: true,
-  ...more,
-});
-
-const comparison = (peers: readonly PeerResult[], adapter?: string): Comparison => ({
-  model: "m",
-  input: [1, 2, 2, 3],
-  dims: [],
-  node: "v24.0.0",
-  cpu: "",
-  ...(adapter === undefined ? {} : { adapter }),
-  date: "",
-  rounds: 3,
-  weightBytes: 1e6,
-  peers,
-  leftOut: [],
-});
+import { comparison, peer } from "./comparison.js";
 
 const counts = {
   adapter: "a GPU",
@@ -59,7 +31,7 @@ test("on WebGPU the mark is the faster of the others, and a run's commands and b
       peer("onnxruntime-web-webgpu", 60, { counts }),
       peer("tfjs-webgpu", 40, { counts }),
     ],
-    "a GPU",
+    { adapter: "a GPU" },
   );
   expect(markOf(result)?.peer).toBe("tfjs-webgpu");
   expect(cellsOf(result, "cleave-webgpu")).toMatchObject({
@@ -80,4 +52,12 @@ test("elsewhere it is onnxruntime-web on one thread, and the table has no column
   expect(markOf(result)?.peer).toBe("onnxruntime-web");
   expect(cellsOf(result, "cleave-simd")).toMatchObject({ "× onnxruntime-web": "2.50" });
   expect(rowsOf(result)[0]).not.toContain("dispatches");
+});
+
+test("a model of TensorFlow.js is measured by that, whatever else runs it", () => {
+  const peers = [peer("cleave-simd", 10), peer("onnxruntime-web", 25), peer("tfjs-wasm", 20)];
+  const result = comparison(peers, { format: "tfjs" });
+  expect(markOf(result)?.peer).toBe("tfjs-wasm");
+  expect(cellsOf(result, "cleave-simd")).toMatchObject({ "× tfjs-wasm": "2.00" });
+  expect(markOf(comparison(peers, { format: "onnx" }))?.peer).toBe("onnxruntime-web");
 });

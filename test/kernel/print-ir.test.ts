@@ -16,6 +16,7 @@ interface Options {
   readonly rows?: number;
   readonly columns?: number;
   readonly depthwisePixels?: number;
+  readonly ahead?: { readonly bytes: number; readonly tiles: number };
 }
 
 cases(import.meta.dirname, "kernels.txt", (input, { options }) => {

@@ -14,7 +14,7 @@ export interface Variant {
 const chains = ["separable", "inverted_residual", "separable_pointwise", "pooled_dense"] as const;
 
 /** Small blocks, so that small tensors have several, with parts that are left over. */
-const small = { blockPixels: 6, blockVectors: 4, stripRows: 2, blocks: 3 };
+const small = { blockPixels: 6, blockVectors: 4, stripRows: 2, blocks: 3, ahead: { bytes: 0, tiles: 16 } };
 
 /** Lanes 1 and 4, teams 1 and 8; little scratch, so that fused kernels have several strips, or none for strips that are copied. */
 export const variants: readonly Variant[] = [1, 4].flatMap((lanes) =>

@@ -1,56 +1,19 @@
-// Imported models on a real adapter: ONNX's own tests, and those that are held against onnxruntime.
+// Imported ONNX models on a real adapter: ONNX's own tests, and those that are held against onnxruntime.
 
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { expect, test } from "vitest";
-import { wgslTarget } from "#backend/wgsl/target.js";
-import { optimize } from "#compile/optimize.js";
-import { importOnnx } from "#import/onnx/import-onnx.js";
-import type { Tensor } from "#ir/tensor.js";
-import type { Module } from "#ir/weights.js";
-import { seededRandom } from "#ops/random.js";
 import { computingDevice, describeOn } from "../backend/wgsl/device.js";
-import { difference, wgslProgram } from "../backend/wgsl/programs.js";
-import { parseCases } from "../cases.js";
-import { randomInputs } from "../op-module.js";
-import { cases, dataOf, importCase, inputsOf, isInstalled } from "./conformance.js";
-import { modelOf } from "./text-model.js";
+import { onnxCases } from "../backend/wgsl/imported.js";
+import { difference } from "../backend/wgsl/programs.js";
 
 const slow = 120_000;
 const device = await computingDevice();
 
 describeOn(device)("imported models on an adapter", () => {
-  const inScope = isInstalled ? cases().filter(({ outOfScope }) => outOfScope === undefined) : [];
-
-  test.each(inScope.map((one) => [one.name, one] as const))(
+  test.each(onnxCases().map(({ name, make }) => [name, make] as const))(
     "%s",
-    async (name, one) => {
-      const data = dataOf(one);
-      const { value } = importCase(one, data);
-      if (!value) return expect.fail(`${name} is not imported`);
-      expect(await differenceOn(value, inputsOf(one, value, data))).toBeUndefined();
-    },
-    slow,
-  );
-
-  const path = join(import.meta.dirname, "peer.txt");
-  test.each(parseCases(readFileSync(path, "utf8"), path).map(({ name, input }) => [name, input] as const))(
-    "%s",
-    async (name, input) => {
-      const { value } = importOnnx(modelOf(input), { file: "net.onnx" });
-      if (!value) return expect.fail(`${name} is not imported`);
-      expect(await differenceOn(value, randomInputs(value, seededRandom(7)))).toBeUndefined();
+    async (_, make) => {
+      expect(await difference(await make(), device!)).toBeUndefined();
     },
     slow,
   );
 });
-
-/** What the module, optimized for the target, differs in from the interpreter, which has it as it was imported. */
-function differenceOn(module: Module, operands: ReadonlyMap<string, Tensor>): Promise<string | undefined> {
-  const optimized = optimize(module, { target: wgslTarget }).value!.module;
-  // Some of the data are doubles; both get what the module takes.
-  const inputs = new Map(
-    [...operands].map(([name, { shape, data }]) => [name, { shape, data: data.map(Math.fround) }]),
-  );
-  return difference({ program: wgslProgram(optimized), module, inputs }, device!);
-}

@@ -31,7 +31,7 @@ beforeAll(() => {
   });
 }, 120_000);
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => rmSync(folder, { recursive: true, force: true }), 60_000);
 
 test("the examples of docs/api.md run", () => {
   const blocks = [...readFileSync("docs/api.md", "utf8").matchAll(/```js\n([\s\S]*?)```/g)].map(

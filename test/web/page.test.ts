@@ -16,7 +16,18 @@ import { hasChromium, inPage, serve } from "./chromium.js";
 import { testDrawing } from "./drawing.js";
 import { testFiles } from "./files.js";
 import type { Site, VisitPage } from "./site.js";
-import { choose, configFile, desktop, folder, openSite, phone, pixelsOf, root, settled } from "./site.js";
+import {
+  changed,
+  choose,
+  configFile,
+  desktop,
+  folder,
+  openSite,
+  phone,
+  pixelsOf,
+  root,
+  settled,
+} from "./site.js";
 
 const nets = ["fm_resnet16", "fm_mobile"];
 /** The example images: their files, and their true classes. */
@@ -141,29 +152,60 @@ describe.skipIf(!hasChromium)("the web page", () => {
     }
   });
 
-  const missing: Readonly<Record<string, string>> = {
-    wasm: "delete globalThis.WebAssembly",
-    wgsl: "Object.defineProperty(Navigator.prototype, 'gpu', { value: { requestAdapter: async () => null } })",
-  };
+  /** Targets, scripts that take from the browser what they need, and what the page then says. */
+  const missing = [
+    ["wasm", "delete globalThis.WebAssembly", "This browser has no WebAssembly."],
+    ["wgsl", "delete Navigator.prototype.gpu", "This browser has no WebGPU."],
+    [
+      "wgsl",
+      "Object.defineProperty(Navigator.prototype, 'gpu', { value: { requestAdapter: async () => null } })",
+      "This browser has WebGPU, but finds no GPU that it may use.",
+    ],
+  ] as const;
 
-  test.for(targetNames.filter((target) => missing[target] !== undefined))(
+  test.each(missing)(
     "a browser that does not run %s: the page says so, and takes another target",
-    async (target) => {
+    async (target, script, words) => {
       await visit(
         async (page) => {
           const shown = await settled(page);
           expect(shown.target).not.toBe(target);
           expect(shown.label).toBe(images[0]!.label);
           expect(await page.locator(`#targets input[value="${target}"]`).isDisabled()).toBe(true);
-          expect(await page.locator("#notes").textContent()).toMatch(
-            /This browser has (no WebA|WebGPU, but finds no)/,
-          );
+          expect(await page.locator("#notes").textContent()).toContain(words);
         },
         desktop,
-        { script: missing[target]! },
+        { script },
       );
     },
   );
+
+  test("a GPU device that is lost: the net is loaded again, and the page goes on", async ({ skip }) => {
+    const script = `
+      globalThis.devices = [];
+      const ask = globalThis.GPUAdapter?.prototype.requestDevice;
+      if (ask) GPUAdapter.prototype.requestDevice = async function (...wish) {
+        const device = await ask.apply(this, wish);
+        devices.push(device);
+        return device;
+      };`;
+    await visit(
+      async (page) => {
+        if (!process.env["CI"] && (await page.locator('#targets input[value="wgsl"]').isDisabled())) skip();
+        await choose(page, "targets", "wgsl");
+        const before = await settled(page);
+        expect(before.target).toBe("wgsl");
+        await inPage(page, "() => devices.at(-1).destroy()");
+        await page.locator("#examples button").nth(1).click();
+        const after = await changed(page, before);
+        expect([after.target, after.label]).toEqual(["wgsl", images[1]!.label]);
+        expect(await inPage<number>(page, "() => devices.length")).toBe(2);
+        expect(await page.locator("#message").textContent()).toBe("");
+      },
+      desktop,
+      { script },
+    );
+  });
 
   describe("drawing", () => testDrawing(visit));
 

@@ -126,6 +126,8 @@ function printStatement(statement: Statement, printer: Printer): string[] {
       const values = expressions.lanesOf(statement.value);
       return [...hoisted, ...targets.map((target, k) => `${target.text} = ${at(values, k).text};`)];
     }
+    case "prefetch":
+      return [];
     case "for":
       return loop(expressions.nameOf(statement.index), statement.count, printBody(statement.body, printer));
     case "team":

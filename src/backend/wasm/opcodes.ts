@@ -13,6 +13,7 @@ export const opcodes = {
   end: [0x0b],
   br_if: [0x0d],
   call: [0x10],
+  drop: [0x1a],
   select: [0x1b],
   "local.get": [0x20],
   "local.set": [0x21],

@@ -66,6 +66,8 @@ function printStatement(statement: Statement, printer: Printer): Code {
       const kept = values.keepShared(statement);
       return [...kept, ...values.store(statement.place, statement.address, statement.value)];
     }
+    case "prefetch":
+      return [...values.keepShared(statement), ...op("drop", values.of(statement.value))];
     case "for":
     case "team":
       return loop(statement.index, statement.count, printBody(statement.body, printer), printer);

@@ -165,10 +165,21 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
         // `pmax(x, 0)` is one instruction of the processor where `max` takes several. If x is NaN it gives NaN, as it must.
         if (isConstant(b)) return op(`f32x4.p${fn}`, of(a), of(b));
         if (isConstant(a)) return op(`f32x4.p${fn}`, of(b), of(a));
-        return op(`f32x4.${fn}`, of(a), of(b));
+        return extreme(fn, of(a), of(b));
       default:
         return isWide(type) ? op(`f32x4.${fn}`, of(a), of(b)) : op(`f32.${fn}`, of(a), of(b));
     }
+  }
+
+  /**
+   * The larger or smaller of two vecs, lane by lane. `pmax(a, b)` is `a < b ? b : a`, one instruction of the processor, where `max` takes
+   * eight. Where a lane is no number each order gives another operand, so one of both has it, and or-ing its bits in keeps it NaN;
+   * everywhere else both are the same number (of zeros with two signs it is -0).
+   */
+  function extreme(fn: "min" | "max", a: Code, b: Code): Code {
+    const [x, y] = [local("v128"), local("v128")];
+    const straight = op(`f32x4.p${fn}`, localTee(x, a), localTee(y, b));
+    return op("v128.or", straight, op(`f32x4.p${fn}`, localGet(y), localGet(x)));
   }
 
   function eachLane(type: ValueType, operands: readonly Value[], f: (...lanes: Code[]) => Code): Code {

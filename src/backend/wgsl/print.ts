@@ -8,7 +8,7 @@ import { createWgslNames } from "./code.js";
 import type { Expressions } from "./expressions.js";
 import { createExpressions } from "./expressions.js";
 import { helperTexts } from "./helpers.js";
-import type { SharedKernel } from "./share.js";
+import type { SharedKernel, Sharing } from "./share.js";
 
 export interface Shader {
   /** The text; its entry point is called `main`. */
@@ -31,7 +31,7 @@ const mostWorkgroups = 65_535;
  * whole vec (gpuweb#2152), and two items may store into one vec of scratch.
  */
 export function printShader(
-  { kernel: folded, sizes }: SharedKernel,
+  { kernel: folded, sizes, values }: SharedKernel & Partial<Pick<Sharing, "values">>,
   pattern: BindingPattern,
   text?: string,
 ): Shader {
@@ -60,22 +60,29 @@ export function printShader(
     ...printBody(folded.body, printer, false),
   ];
   const { used } = expressions;
+  const operandsIn = (binding: number): string =>
+    folded.parameters
+      .flatMap(({ name }, at) => (pattern.of[at] === binding ? [expressions.baseOf(name)] : []))
+      .join(", ");
   const scratch = roundUp(folded.scratch);
   const lines = [
-    ...(text === undefined ? [] : comment(text)),
+    ...(text === undefined ? [] : [...comment(text), ""]),
     ...(folded.parameters.length === 0
       ? []
       : [
+          "// Where each operand begins in its buffer, in elements, and what launches differ in.",
           ...block("struct Offsets", [
             ...folded.parameters.map(({ name }) => `${expressions.baseOf(name)}: i32,`),
-            ...sizes.map((size) => `${expressions.nameOf(size)}: i32,`),
-            ...(loops ? ["zero: i32,"] : []),
+            ...sizes.map(
+              (size, at) => `${expressions.nameOf(size)}: i32, // ${exampleValues(values ?? [], at)}`,
+            ),
+            ...(loops ? ["zero: i32, // where loops begin, so that drivers do not unroll them"] : []),
           ]),
           "@group(0) @binding(0) var<uniform> offsets: Offsets;",
         ]),
     ...pattern.bindings.map(
       ({ name, element, access }, at) =>
-        `@group(0) @binding(${at + 1}) var<storage, ${access}> ${name}: array<${element}>;`,
+        `@group(0) @binding(${at + 1}) var<storage, ${access}> ${name}: array<${element}>; // ${operandsIn(at)}`,
     ),
     ...(scratch === 0
       ? []
@@ -88,6 +95,12 @@ export function printShader(
     ...block(signature(folded), body),
   ];
   return { text: `${lines.join("\n")}\n`, scratchBytes: 4 * scratch };
+}
+
+/** The first few values of a size, so that a reader sees which one it is. */
+function exampleValues(values: Sharing["values"], size: number): string {
+  const all = [...new Set(values.map((own) => own[size] ?? 0))];
+  return `${all.slice(0, 4).join(", ")}${all.length > 4 ? ", …" : ""}`;
 }
 
 interface Printer {
@@ -209,6 +222,8 @@ function printStatement(statement: Statement, printer: Printer, more: boolean): 
       const hoisted = expressions.hoistShared(statement);
       return [...hoisted, expressions.store(statement.place, statement.address, statement.value)];
     }
+    case "prefetch":
+      return [];
     case "for": {
       const own = expressions.nameOf(statement.index);
       // The last team loop of a round is followed by the first of the next.

@@ -103,6 +103,8 @@ function rewrite(kernel: Kernel, replace: Replace): Kernel {
       case "let":
       case "set":
         return { ...statement, value: value(statement.value) };
+      case "prefetch":
+        return { ...statement, value: { ...statement.value, address: address(statement.value.address) } };
       case "store":
         return { ...statement, address: address(statement.address), value: value(statement.value) };
       case "for":

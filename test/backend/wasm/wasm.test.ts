@@ -10,6 +10,7 @@ import { call, localGet, memory as access } from "#backend/wasm/code.js";
 import { wasmTarget } from "#backend/wasm/target.js";
 import { interpret } from "#interpret/interpret.js";
 import { firstDifference, longestReduction } from "#interpret/tolerance.js";
+import { tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
 import { lower } from "#kernel/lower.js";
 import { wasmTile } from "#kernel/tile.js";
@@ -28,7 +29,14 @@ const samples = Number(process.env["SAMPLES"] ?? 12);
 const seeds = Number(process.env["SEEDS"] ?? 40);
 
 /** Small blocks, so that small tensors have several, with parts that are left over. */
-const smallTile = { ...wasmTile, blockPixels: 6, blockVectors: 4, stripRows: 2, blocks: 3 };
+const smallTile = {
+  ...wasmTile,
+  blockPixels: 6,
+  blockVectors: 4,
+  stripRows: 2,
+  blocks: 3,
+  ahead: { bytes: 0, tiles: 16 },
+};
 
 const { readWasm } = await wabt();
 
@@ -53,6 +61,25 @@ describe.each(["simd", "relaxed"] as const)("%s", (kind) => {
       for (const one of [module, fused]) await expectSame(one, kind, `seed ${seed}\n${text}`);
     }
   });
+});
+
+test("the larger and the smaller of two vecs is what Math says, NaN included", async () => {
+  const special = [Number.NaN, Infinity, -Infinity, 0, 1, -1, 1e-40, 3e38];
+  const pairs = special.flatMap((x) => special.map((y) => [x, y] as const));
+  const module = moduleOf(`net t {
+  input a: f32[1, 64]
+  input b: f32[1, 64]
+  output most = max(a, b)
+  output least = min(a, b)
+}`);
+  const inputs = new Map([
+    ["a", tensor([1, 64], (at) => pairs[at]![0])],
+    ["b", tensor([1, 64], (at) => pairs[at]![1])],
+  ]);
+  const results = await runWasm(lower(schedule(module, wasmTarget), wasmTile), inputs, false);
+  const expected = (of: (x: number, y: number) => number) => pairs.map(([x, y]) => Math.fround(of(x, y)));
+  expect([...results.get("most")!]).toEqual(expected(Math.max));
+  expect([...results.get("least")!]).toEqual(expected(Math.min));
 });
 
 async function expectSame(module: Module, kind: "simd" | "relaxed", context: string): Promise<void> {

@@ -62,13 +62,16 @@ const folder = join(import.meta.dirname, "../../../examples");
 
 export const exampleFiles = readdirSync(folder).filter((file) => file.endsWith(".net"));
 
+/** An example as it is written. */
+export const exampleModule = (file: string): Module => readModel(join(folder, file)).value!;
+
 /** An example, optimized, at a small size, in the target's tiles. */
 export function exampleCase(file: string): GpuCase {
   const dims = new Map([
     ["H", 32],
     ["W", 32],
   ]);
-  const module = readModel(join(folder, file), { dims }).value ?? readModel(join(folder, file)).value!;
+  const module = readModel(join(folder, file), { dims }).value ?? exampleModule(file);
   const optimized = optimize(module, { target: wgslTarget }).value!.module;
   const program = wgslProgram(optimized, wgslTile);
   return { name: file, program, module, inputs: randomInputs(module, seededRandom(1)) };

@@ -4,8 +4,9 @@
 import { afterAll, describe, expect } from "vitest";
 import { nodeGpu } from "../../../src/node-gpu.js";
 
-/** Complaints of the devices of this file; each fails the test file that it came up in. */
+/** Complaints of the devices of this file, warnings about shaders among them; each fails the test file that it came up in. */
 const complaints: string[] = [];
+const warnings: Promise<void>[] = [];
 
 /**
  * A device on an adapter that computes, with the feature `subgroups` if asked for; undefined, loudly, where there is none. With CI in
@@ -69,9 +70,24 @@ function watched(device: GPUDevice): GPUDevice {
   device.addEventListener("uncapturederror", (event) => {
     complaints.push((event as GPUUncapturedErrorEvent).error.message);
   });
+  const createShaderModule = device.createShaderModule.bind(device);
+  // On the object itself: what Dawn makes is no class of JavaScript's.
+  device.createShaderModule = (wish) => {
+    const module = createShaderModule(wish);
+    warnings.push(noteWarnings(module));
+    return module;
+  };
   return device;
 }
 
-afterAll(() => {
+/** Errors are not noted: the device tells of them itself. */
+async function noteWarnings(module: GPUShaderModule): Promise<void> {
+  const info = await module.getCompilationInfo().catch(() => undefined);
+  for (const { type, message, lineNum } of info?.messages ?? [])
+    if (type !== "error") complaints.push(`${module.label}:${lineNum}: ${message}`);
+}
+
+afterAll(async () => {
+  await Promise.all(warnings);
   expect(complaints).toEqual([]);
 });

@@ -4,11 +4,13 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { init, parse } from "es-module-lexer";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { emitWgsl, neededLimits, printShaders } from "#backend/wgsl/emit.js";
 import { checkLimits, guaranteedLimits, parseLimits } from "#backend/wgsl/limits.js";
 import { compile } from "#compile/compile.js";
+import { emit } from "#compile/emit.js";
 import { load } from "#compile/load.js";
 import { optimize } from "#compile/optimize.js";
 import type { Devices } from "#compile/targets.js";
@@ -16,6 +18,7 @@ import { targetOf } from "#compile/targets.js";
 import { writeArtifact, writeModule } from "../../../src/node.js";
 import { moduleOf } from "../../schedule/module-of.js";
 import { smallProgram } from "../programs.js";
+import { exampleFiles, exampleModule } from "./cases.js";
 import { computingDevice, describeOn } from "./device.js";
 
 const folder = mkdtempSync(join(tmpdir(), "cleave-wgsl-"));
@@ -64,6 +67,17 @@ test("the declarations fit a program that uses the module as its documentation s
   expect(checked.stdout).toBe("");
   expect(checked.status).toBe(0);
 });
+
+// The weights of VGG-16, half a gigabyte, take minutes to pack. Modules for f16 are the longer ones.
+test.each(exampleFiles.filter((file) => file !== "vgg16.net"))(
+  "the module of %s is below 64 KiB gzipped, without its weights",
+  (file) => {
+    const { module } = optimize(exampleModule(file), { target: targetOf("wgsl").target }).value!;
+    const { module: text } = emit(module, { target: "wgsl", f16: true });
+    expect(gzipSync(text).length).toBeLessThan(64 * 1024);
+  },
+  180_000,
+);
 
 test("shaders become files where they are asked for", () => {
   const { module } = optimize(moduleOf(net), { target: targetOf("wgsl").target }).value!;

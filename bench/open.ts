@@ -1,0 +1,23 @@
+// A model of the bench as a module.
+
+import { parseSplit } from "../src/cli/split-option.js";
+import { targets } from "../src/compile/targets.js";
+import type { Module, OptimizeOptions } from "../src/index.js";
+import { optimize } from "../src/index.js";
+import { readModel } from "../src/node.js";
+import type { BenchModel } from "./models.js";
+
+/** Reads a model with its own dimensions and some more, `NAME=N`, and splits it if it is to be split; throws where it is wrong. */
+export function openModel({ file, dims = {}, split }: BenchModel, more: readonly string[]): Module {
+  const pairs = more.map((dim) => dim.split("=")).map(([key = "", value]) => [key, Number(value)] as const);
+  const { value, diagnostics } = readModel(file(), { dims: new Map([...Object.entries(dims), ...pairs]) });
+  if (!value) throw new Error(diagnostics.map((one) => one.message).join("\n"));
+  return split === undefined ? value : optimized(value, { split: parseSplit(split), without: ["fuse"] });
+}
+
+/** What the passes make of a module for WebAssembly. */
+export function optimized(module: Module, more: OptimizeOptions = {}): Module {
+  const { value, diagnostics } = optimize(module, { target: targets.wasm.target, ...more });
+  if (!value) throw new Error(diagnostics.map((one) => one.message).join("; "));
+  return value.module;
+}

@@ -1,0 +1,19 @@
+// Imported TensorFlow.js models on a real adapter.
+
+import { expect, test } from "vitest";
+import { computingDevice, describeOn } from "../backend/wgsl/device.js";
+import { tfjsCases } from "../backend/wgsl/imported.js";
+import { difference } from "../backend/wgsl/programs.js";
+
+const slow = 120_000;
+const device = await computingDevice();
+
+describeOn(device)("imported models on an adapter", () => {
+  test.each(tfjsCases().map(({ name, make }) => [name, make] as const))(
+    "%s",
+    async (_, make) => {
+      expect(await difference(await make(), device!)).toBeUndefined();
+    },
+    slow,
+  );
+});
