@@ -5,6 +5,7 @@ import { elementwise } from "./elementwise.js";
 import { products } from "./matmul.js";
 import { parts } from "./parts.js";
 import { quantized } from "./quantized.js";
+import { recurrences } from "./recurrent.js";
 import { reductions } from "./reduce.js";
 import { reshapes } from "./reshape.js";
 import { resizes } from "./resize.js";
@@ -21,4 +22,5 @@ export const operators: OperatorTable = {
   ...resizes,
   ...shapes,
   ...quantized,
+  ...recurrences,
 };
