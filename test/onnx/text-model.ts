@@ -83,7 +83,8 @@ function weight(name: string, text: string, seed: number): Init<typeof TensorPro
   const random = seededRandom(seed);
   const values = given?.split(", ").map(Number) ?? Array.from({ length: count }, () => random.normal() / 4);
   // The greatest int64 stands for "to the end".
-  const whole = (value: number): bigint => BigInt.asIntN(64, value >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(value));
+  const whole = (value: number): bigint =>
+    BigInt.asIntN(64, value >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(value));
   const type = elementTypes.get(elemType)?.name;
   const common = { name, dims, dataType: elemType };
   if (type === "float32") return { ...common, rawData: new Uint8Array(Float32Array.from(values).buffer) };

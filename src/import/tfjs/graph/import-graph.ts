@@ -14,6 +14,8 @@ import { order } from "../order.js";
 import type { Start, State } from "../state.js";
 import type { Endpoint, NodeDef } from "./graph-def.js";
 import { dims, endpoint, readGraph } from "./graph-def.js";
+import type { Blocked } from "./blocks.js";
+import { blockOperators, withBlocks } from "./blocks.js";
 import { operators } from "./index.js";
 import { fieldsOf } from "../fields.js";
 
@@ -50,8 +52,7 @@ export function importGraph(whole: Fields, topology: Json, file: string, start: 
     },
   );
   const unknown = new Map<string, string[]>();
-  for (const { op, name } of reached)
-    if (!sources.has(op) && !Object.hasOwn(operators, op)) addUnknown(unknown, op, name);
+  for (const { op, name } of reached) if (!isKnown(op)) addUnknown(unknown, op, name);
   if (unknown.size > 0)
     return {
       diagnostics: unknownMessage(unknown, { file, advice, help: "docs/tfjs.md lists what is known" }),
@@ -64,6 +65,10 @@ export function importGraph(whole: Fields, topology: Json, file: string, start: 
       return walk(state, reached, outputs, bound);
     },
   );
+}
+
+function isKnown(op: string): boolean {
+  return sources.has(op) || blockOperators.has(op) || Object.hasOwn(operators, op);
 }
 
 /** The signature stands in the file itself, or in the metadata that older converters write. */
@@ -135,6 +140,7 @@ function walk(
   const { build, file } = state;
   const diagnostics: Diagnostic[] = [];
   const values = new Map<string, readonly Value[]>();
+  const blocked: Blocked = new Map();
   for (const node of nodes) {
     const own = bound.get(node.name);
     if (own) {
@@ -152,7 +158,8 @@ function walk(
       const result =
         node.op === "Const"
           ? constant(state, node)
-          : operators[node.op]?.(
+          : withBlocks(
+              state,
               {
                 ...node.attributes,
                 op: node.op,
@@ -160,7 +167,8 @@ function walk(
                 input: (at) =>
                   inputs[at] ?? refuse("bad-model", `operand ${at + 1} of ${node.op} is missing`),
               },
-              state,
+              blocked,
+              (given) => operators[given.op]?.(given, state) ?? [],
             );
       if (result) values.set(node.name, "ref" in result ? [result] : result);
     } catch (cause) {
@@ -170,10 +178,12 @@ function walk(
     }
   }
   if (diagnostics.length > 0) return diagnostics;
-  return outputs.map(({ node, result }) => ({
-    name: result === 0 ? node : `${node}_${result}`,
-    value: values.get(node)?.[result] ?? refuse("bad-model", `${quote(node)} has no result ${result}`),
-  }));
+  return outputs.map(({ node, result }) => {
+    const value = values.get(node)?.[result] ?? refuse("bad-model", `${quote(node)} has no result ${result}`);
+    if (blocked.has(value))
+      refuse("unsupported-operator", `output ${quote(node)} is laid out by SpaceToBatchND`);
+    return { name: result === 0 ? node : `${node}_${result}`, value };
+  });
 }
 
 /** The node's path without what the converter calls every function; a long one by its end. */
