@@ -2,15 +2,27 @@
 // runs over these, and `BatchToSpaceND` puts them together again. Here the image stays whole, and what lies between is dilated.
 
 import type { Lowering } from "#import/lowering.js";
-import { numbersOf } from "#import/lowering.js";
+import { numbersOf, valueOf } from "#import/lowering.js";
 import { sliced } from "#import/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
 import { isChannelsFirst, spatial } from "./operator.js";
 import type { GraphNode } from "./operator.js";
 
-/** Images between the two operators, with the height and width of their blocks. They are whole, and channels last. */
-export type Blocked = Map<Value, readonly [number, number]>;
+/** What stands between the two operators, lowered when the second one says what is cut off. */
+interface Chain {
+  readonly x: Value;
+  /** [top, bottom, left, right]. */
+  readonly padding: readonly number[];
+  /** Height and width of the blocks. */
+  readonly block: readonly [number, number];
+  /** Whether rows that are cut off the result may be left out of the padding instead: no step pads. */
+  readonly isValid: boolean;
+  readonly steps: readonly ((image: Value) => Value)[];
+}
+
+/** Images between the two operators. Each is an object of its own, which stands for what its chain makes. */
+export type Blocked = Map<Value, Chain>;
 
 /** The ends of such a group. */
 export const blockOperators: ReadonlySet<string> = new Set(["SpaceToBatchND", "BatchToSpaceND"]);
@@ -37,62 +49,76 @@ const pointwise: ReadonlySet<string> = new Set([
   "Tanh",
 ]);
 
-/** Lowers a node, which may stand at the ends of such a group or within it; `lower` does what is usual. */
+/** Lowers a node, which may stand at the ends of such a group or within it; `lower` does what is usual, under the node's name. */
 export function withBlocks(
   ctx: Lowering,
   node: GraphNode,
   blocked: Blocked,
   lower: (node: GraphNode) => Value | readonly Value[],
 ): Value | readonly Value[] {
-  if (node.op === "SpaceToBatchND") {
-    const { value, block } = spaceToBatch(ctx, node);
-    blocked.set(value, block);
-    return value;
-  }
+  const note = (chain: Chain): Value => {
+    const mark: Value = { ...chain.x };
+    blocked.set(mark, chain);
+    return mark;
+  };
+  if (node.op === "SpaceToBatchND") return note(spaceToBatch(node));
   const [x] = node.inputs;
-  const block = x && blocked.get(x);
+  const chain = x && blocked.get(x);
   if (node.op === "BatchToSpaceND") {
-    if (!block) unsupported("BatchToSpaceND without a SpaceToBatchND before it");
-    return batchToSpace(ctx, node, block);
+    if (!chain) unsupported("BatchToSpaceND without a SpaceToBatchND before it");
+    return batchToSpace(ctx, node, chain);
   }
-  if (!node.inputs.some((input) => blocked.has(input))) return lower(node);
-  if (!block || !(windows.has(node.op) || pointwise.has(node.op)))
+  const others = node.inputs.slice(chain ? 1 : 0);
+  const isKnown = windows.has(node.op) || pointwise.has(node.op);
+  if ((chain && !isKnown) || others.some((input) => blocked.has(input)))
     unsupported(`${node.op} between SpaceToBatchND and BatchToSpaceND`);
-  const result = lower(windows.has(node.op) ? dilated(node, block) : node);
-  for (const value of [result].flat()) blocked.set(value, block);
-  return result;
+  if (!chain) return lower(node);
+  const own = windows.has(node.op) ? dilated(node, chain.block) : node;
+  const step = (image: Value): Value => {
+    const inputs = [image, ...others];
+    const input = (at: number): Value => inputs[at] ?? node.input(at);
+    const [value = image] = [lower({ ...own, inputs, input })].flat();
+    return value;
+  };
+  const isValid = chain.isValid && (pointwise.has(node.op) || node.text("padding", "VALID") === "VALID");
+  return note({ ...chain, isValid, steps: [...chain.steps, step] });
 }
 
-/** The padded image, as an object of its own. */
-function spaceToBatch(ctx: Lowering, node: GraphNode): { value: Value; block: readonly [number, number] } {
+function spaceToBatch(node: GraphNode): Chain {
   const x = node.input(0);
   const block = blockOf(node);
-  const [top = 0, bottom = 0, left = 0, right = 0] = amountsOf(node, "paddings");
+  const padding = amountsOf(node, "paddings");
+  const [top = 0, bottom = 0, left = 0, right = 0] = padding;
   const [, h = 1, w = 1] = x.shape;
   if ((h + top + bottom) % block[0] !== 0 || (w + left + right) % block[1] !== 0)
     refuse("shape-mismatch", `${h + top + bottom}x${w + left + right} is no multiple of ${block.join("x")}`);
-  if (top + bottom + left + right === 0) return { value: { ...x }, block };
-  const ref = ctx.build.emit("pad", [ctx.build.arranged(x)], {
-    before: [0, top, left, 0],
-    after: [0, bottom, right, 0],
-  });
-  return { value: { type: x.type, shape: ref.shape, ref, order: [0, 1, 2, 3] }, block };
+  return { x, padding, block, isValid: true, steps: [] };
 }
 
-function batchToSpace(ctx: Lowering, node: GraphNode, block: readonly [number, number]): Value {
-  const x = node.input(0);
+/** The whole image: padded, through all steps, and cut. What would be cut off is not padded, where that is the same. */
+function batchToSpace(ctx: Lowering, node: GraphNode, { x, padding, block, isValid, steps }: Chain): Value {
   const own = blockOf(node);
   if (own[0] !== block[0] || own[1] !== block[1])
     unsupported(
       `BatchToSpaceND with blocks of ${own.join("x")} after SpaceToBatchND with ${block.join("x")}`,
     );
-  const [top = 0, bottom = 0, left = 0, right = 0] = amountsOf(node, "crops");
-  const [, h = 1, w = 1] = x.shape;
-  if (top + bottom >= h || left + right >= w)
+  const crops = amountsOf(node, "crops");
+  const spared = crops.map((crop, at) => (isValid ? Math.min(crop, padding[at] ?? 0) : 0));
+  const [top = 0, bottom = 0, left = 0, right = 0] = padding.map((amount, at) => amount - (spared[at] ?? 0));
+  let image = x;
+  if (top + bottom + left + right > 0) {
+    const ref = ctx.build.emit("pad", [ctx.build.arranged(x)], {
+      before: [0, top, left, 0],
+      after: [0, bottom, right, 0],
+    });
+    image = valueOf(ref, x.type);
+  }
+  for (const step of steps) image = step(image);
+  const [above = 0, below = 0, before = 0, after = 0] = crops.map((crop, at) => crop - (spared[at] ?? 0));
+  const [, h = 1, w = 1] = image.shape;
+  if (above + below >= h || before + after >= w)
     refuse("shape-mismatch", `crops that leave nothing of ${h}x${w}`);
-  const rows = sliced(ctx, x, 1, top, h - top - bottom);
-  // A new object: the image itself may still lie in blocks for others.
-  return { ...sliced(ctx, rows, 2, left, w - left - right) };
+  return sliced(ctx, sliced(ctx, image, 1, above, h - above - below), 2, before, w - before - after);
 }
 
 function blockOf(node: GraphNode): readonly [number, number] {

@@ -16,6 +16,7 @@ import type { Endpoint, NodeDef } from "./graph-def.js";
 import { dims, endpoint, readGraph } from "./graph-def.js";
 import type { Blocked } from "./blocks.js";
 import { blockOperators, withBlocks } from "./blocks.js";
+import type { GraphNode } from "./operator.js";
 import { operators } from "./index.js";
 import { fieldsOf } from "../fields.js";
 
@@ -153,24 +154,20 @@ function walk(
         values.get(input.node)?.[input.result] ??
         refuse("bad-model", `${quote(node.name)} reads result ${input.result} of ${quote(input.node)}`),
     );
-    try {
+    const lower = (given: GraphNode): Value | readonly Value[] => {
       build.at(nodeName(node), naming.has(node.op));
-      const result =
-        node.op === "Const"
-          ? constant(state, node)
-          : withBlocks(
-              state,
-              {
-                ...node.attributes,
-                op: node.op,
-                inputs,
-                input: (at) =>
-                  inputs[at] ?? refuse("bad-model", `operand ${at + 1} of ${node.op} is missing`),
-              },
-              blocked,
-              (given) => operators[given.op]?.(given, state) ?? [],
-            );
-      if (result) values.set(node.name, "ref" in result ? [result] : result);
+      return operators[given.op]?.(given, state) ?? [];
+    };
+    try {
+      const given = {
+        ...node.attributes,
+        op: node.op,
+        inputs,
+        input: (at: number) =>
+          inputs[at] ?? refuse("bad-model", `operand ${at + 1} of ${node.op} is missing`),
+      };
+      const result = node.op === "Const" ? constant(state, node) : withBlocks(state, given, blocked, lower);
+      values.set(node.name, "ref" in result ? [result] : result);
     } catch (cause) {
       if (!(cause instanceof Refusal)) throw cause;
       const place = `${file}: node ${quote(node.name)}, ${quote(node.op)}`;
