@@ -18,11 +18,12 @@ import { modelOf } from "./text-model.js";
 ort.env.wasm.numThreads = 1;
 ort.env.logLevel = "error";
 
-// The options `dims` bind symbols, `passes` shows the graph after the passes, and `peer: false` leaves onnxruntime out.
+// The options `dims` bind symbols, `outputs` name values, `passes` shows the graph after the passes, and `peer: false` leaves onnxruntime out.
 cases(import.meta.dirname, "import.txt", async (input, { options }) => {
   const bytes = modelOf(input);
   const dims = new Map(Object.entries((options["dims"] ?? {}) as Record<string, number>));
-  const { value, diagnostics } = importOnnx(bytes, { file: "net.onnx", dims });
+  const outputs = (options["outputs"] ?? []) as string[];
+  const { value, diagnostics } = importOnnx(bytes, { file: "net.onnx", dims, outputs });
   const said = render(diagnostics, new Map(), { color: false });
   if (!value) return said;
   expect(verify(value)).toEqual([]);
@@ -32,7 +33,9 @@ cases(import.meta.dirname, "import.txt", async (input, { options }) => {
 });
 
 // What matters of these is the comparison; the expectation counts the ops after the passes.
-cases(import.meta.dirname, "peer.txt", async (input) => {
+for (const file of ["peer.txt", "networks.txt"]) cases(import.meta.dirname, file, peerCase);
+
+async function peerCase(input: string): Promise<string> {
   const bytes = modelOf(input);
   const { value, diagnostics } = importOnnx(bytes, { file: "net.onnx" });
   if (!value) return expect.fail(diagnostics.map(({ message }) => message).join("\n"));
@@ -45,11 +48,12 @@ cases(import.meta.dirname, "peer.txt", async (input) => {
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([op, count]) => `${count} ${op}`)
     .join(", ");
-});
+}
 
 cases(import.meta.dirname, "refused.txt", (input, { options }) => {
   const dims = new Map(Object.entries((options["dims"] ?? {}) as Record<string, number>));
-  const { value, diagnostics } = importOnnx(modelOf(input), { file: "net.onnx", dims });
+  const outputs = (options["outputs"] ?? []) as string[];
+  const { value, diagnostics } = importOnnx(modelOf(input), { file: "net.onnx", dims, outputs });
   expect(value).toBeUndefined();
   return render(diagnostics, new Map(), { color: false });
 });

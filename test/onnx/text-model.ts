@@ -54,6 +54,7 @@ export function modelOf(text: string): Uint8Array {
 
 const numberOfType = new Map([...elementTypes].map(([number, { name }]) => [name, number]));
 numberOfType.set("float", 1);
+numberOfType.set("string", 8);
 
 function typeOf(text: string): { elemType: number; extents: string[] } {
   const [, type = "", list = ""] = text.match(/^(\w+)\[(.*?)\]/) ?? [];

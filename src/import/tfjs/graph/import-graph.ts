@@ -1,6 +1,7 @@
 // A graph model as a graph: the nodes that its outputs depend on are lowered in the order of their operands.
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import { cutHelp, cutPlaces, unknownOutput, withCut } from "#import/cut.js";
 import type { Extent, WrittenInput } from "#import/dimensions.js";
 import { namelessSymbol, rankLimit } from "#import/dimensions.js";
 import type { Imported, NamedValue } from "#import/finish.js";
@@ -27,9 +28,9 @@ const messageLimit = 10;
 const sources: ReadonlySet<string> = new Set(["Placeholder", "Const"]);
 
 const advice: Readonly<Record<string, string>> = {
-  TopKV2: "do it in JavaScript after the run: cut the model before it",
-  NonMaxSuppressionV3: "boxes are better sorted out in JavaScript: cut the model before it",
-  NonMaxSuppressionV5: "boxes are better sorted out in JavaScript: cut the model before it",
+  TopKV2: "it is better done in JavaScript",
+  NonMaxSuppressionV3: "boxes are better sorted out in JavaScript",
+  NonMaxSuppressionV5: "boxes are better sorted out in JavaScript",
   While: "export the model with fixed shapes, so that loops are unrolled",
   StatelessWhile: "export the model with fixed shapes, so that loops are unrolled",
 };
@@ -38,10 +39,21 @@ const advice: Readonly<Record<string, string>> = {
 const naming: ReadonlySet<string> = new Set(["Reshape", "Squeeze", "ExpandDims", "Transpose"]);
 
 /** Imports the topology of a graph model; `start` makes what is built with, once the inputs are known. */
-export function importGraph(whole: Fields, topology: Json, file: string, start: Start): Result<Imported> {
+export function importGraph(
+  whole: Fields,
+  topology: Json,
+  { file, outputs: wanted }: { readonly file: string; readonly outputs: readonly string[] },
+  start: Start,
+): Result<Imported> {
   const nodes = readGraph(topology);
   const signature = signatureOf(whole);
-  const outputs = outputsOf(nodes, signature);
+  const outputs =
+    wanted.length > 0
+      ? [...new Set(wanted)].map((name) => endpoint(name, "--outputs"))
+      : outputsOf(nodes, signature);
+  const misnamed = wanted.length > 0 ? outputs.filter(({ node }) => !nodes.has(node)) : [];
+  if (misnamed.length > 0)
+    return { diagnostics: misnamed.map(({ node }) => unknownOutput(node, nodes.keys(), file)) };
   const find = (name: string, reader: string): NodeDef =>
     nodes.get(name) ?? refuse("bad-model", `${quote(reader)} reads ${quote(name)}, which no node makes`);
   const reached = order(
@@ -54,16 +66,30 @@ export function importGraph(whole: Fields, topology: Json, file: string, start: 
   );
   const unknown = new Map<string, string[]>();
   for (const { op, name } of reached) if (!isKnown(op)) addUnknown(unknown, op, name);
-  if (unknown.size > 0)
-    return {
-      diagnostics: unknownMessage(unknown, { file, advice, help: "docs/tfjs.md lists what is known" }),
-    };
   const inputs = [...nodes.values()].filter(({ op }) => op === "Placeholder");
+  const cut = (isBad: (node: NodeDef) => boolean): readonly string[] =>
+    cutBefore(
+      reached,
+      isBad,
+      inputs.map(({ name }) => name),
+      outputs,
+    );
+  if (unknown.size > 0) {
+    const help = [...cut(({ op }) => !isKnown(op)), "docs/tfjs.md lists what is known"];
+    return { diagnostics: unknownMessage(unknown, { file, advice, help }) };
+  }
   return start(
     inputs.map((node) => writtenInput(node, signature)),
     (state, values) => {
       const bound = new Map(inputs.map(({ name }, at) => [name, values[at]] as const));
-      return walk(state, reached, outputs, bound);
+      const refused = new Set<NodeDef>();
+      const result = walk(state, reached, outputs, bound, refused);
+      return isNamed(result)
+        ? result
+        : withCut(
+            result,
+            cut((node) => refused.has(node)),
+          );
     },
   );
 }
@@ -131,12 +157,37 @@ function signedShape(
   return undefined;
 }
 
+/** The help that says where the model can be cut before bad nodes. */
+function cutBefore(
+  nodes: readonly NodeDef[],
+  isBad: (node: NodeDef) => boolean,
+  inputs: readonly string[],
+  outputs: readonly Endpoint[],
+): readonly string[] {
+  const named = ({ node, result }: Endpoint): string => (result === 0 ? node : `${node}:${result}`);
+  const results = new Map<string, Set<string>>();
+  for (const end of [...nodes.flatMap((node) => node.inputs), ...outputs])
+    results.set(end.node, (results.get(end.node) ?? new Set<string>()).add(named(end)));
+  const steps = nodes.map((node) => ({
+    reads: node.inputs.map(named),
+    makes: [...(results.get(node.name) ?? [])],
+    isBad: isBad(node),
+    isShape: ["Shape", "Size", "Rank"].includes(node.op),
+  }));
+  return cutHelp(cutPlaces(steps, inputs, outputs.map(named)));
+}
+
+function isNamed(made: NamedValue[] | Diagnostic[]): made is NamedValue[] {
+  return made.every((one) => "value" in one);
+}
+
 /** Lowers nodes in order; a node that is refused is noted, and what needs it left out. */
 function walk(
   state: State,
   nodes: readonly NodeDef[],
   outputs: readonly Endpoint[],
   bound: ReadonlyMap<string, Value | undefined>,
+  refused: Set<NodeDef>,
 ): NamedValue[] | Diagnostic[] {
   const { build, file } = state;
   const diagnostics: Diagnostic[] = [];
@@ -170,6 +221,7 @@ function walk(
       values.set(node.name, "ref" in result ? [result] : result);
     } catch (cause) {
       if (!(cause instanceof Refusal)) throw cause;
+      refused.add(node);
       const place = `${file}: node ${quote(node.name)}, ${quote(node.op)}`;
       if (diagnostics.length < messageLimit) diagnostics.push(diagnosticOf(cause, place));
     }
