@@ -180,6 +180,7 @@ export const oracles: { readonly [O in Exclude<OpName, Source>]: Oracle<O> } = {
   erf: ([x]) => mapped(x!, integratedErf),
   sin: ([x]) => tf.sin(x!),
   cos: ([x]) => tf.cos(x!),
+  atan: ([x]) => tf.atan(x!),
   sign: ([x]) => tf.sign(x!),
   identity: ([x]) => tf.clone(x!),
   add: ([a, b]) => tf.add(a!, b!),

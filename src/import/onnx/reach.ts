@@ -58,9 +58,7 @@ const advice: Readonly<Record<string, string>> = {
   NonMaxSuppression: "boxes are better sorted out in JavaScript",
   TopK: "it is better done in JavaScript",
   Loop: "export the model with fixed shapes, so that the exporter unrolls it",
-  QLinearConv: "export the model with float activations, or as QDQ with quantised weights alone",
-  QuantizeLinear:
-    "export the model with float activations; quantised weights (DequantizeLinear of constants) are fine",
+  DynamicQuantizeLinear: "export the model with float activations; quantised weights are fine",
 };
 
 /** The nodes as steps; `isBad` says which ones cannot be imported. */

@@ -4,6 +4,7 @@ import type { OperatorTable } from "../operator.js";
 import { elementwise } from "./elementwise.js";
 import { products } from "./matmul.js";
 import { parts } from "./parts.js";
+import { places } from "./places.js";
 import { quantized } from "./quantized.js";
 import { recurrences } from "./recurrent.js";
 import { reductions } from "./reduce.js";
@@ -17,6 +18,7 @@ export const operators: OperatorTable = {
   ...windows,
   ...reshapes,
   ...parts,
+  ...places,
   ...reductions,
   ...products,
   ...resizes,

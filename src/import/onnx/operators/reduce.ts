@@ -4,7 +4,7 @@ import type { OpName } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import { argExtreme } from "#import/arg-extreme.js";
 import { combine } from "#import/broadcast.js";
-import { axisOf, map, ordered, scalar, weightOf } from "#import/lowering.js";
+import { axisOf, map, ordered, scalar, valueOf, weightOf } from "#import/lowering.js";
 import { normalized, reduced, standardized } from "#import/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { reshaped } from "#import/reshape.js";
@@ -51,6 +51,20 @@ function logSoftmax(node: OnnxNode, ctx: Context): Value {
     const shifted = combine(ctx, "sub", [x, reduced(ctx, "reduce_max", x, [axis], true)]);
     const sum = reduced(ctx, "reduce_sum", map(ctx, "exp", shifted), [axis], true);
     return combine(ctx, "sub", [shifted, map(ctx, "log", sum)]);
+  });
+}
+
+/** 1 at the first of the largest elements, else 0. */
+function hardmax(node: OnnxNode, ctx: Context): Value {
+  return alongAxis(node, ctx, (x, axis) => {
+    const found = argExtreme(ctx, x, { axis, keepdims: true, ofLargest: true, last: false });
+    const places = valueOf(
+      ctx.build.literal(
+        natural(x.shape[axis] ?? 1),
+        x.shape.map((extent, at) => (at === axis ? extent : 1)),
+      ),
+    );
+    return combine(ctx, "equal", [places, found], { type: x.type });
   });
 }
 
@@ -194,6 +208,7 @@ export const reductions: OperatorTable = {
   ReduceLogSumExp: logSumExp,
   Softmax: softmax,
   LogSoftmax: logSoftmax,
+  Hardmax: hardmax,
   BatchNormalization: batchNormalization,
   InstanceNormalization: instanceNormalization,
   LayerNormalization: layerNormalization,
