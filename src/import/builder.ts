@@ -42,6 +42,8 @@ export interface Builder {
   arranged(value: Value, order?: readonly number[]): Ref;
   /** The node of a reference; a constant becomes one. */
   nodeOf(ref: Ref): NodeId;
+  /** Of the node of a reshape its result, and what it is a reshape of: the same elements in reading order. */
+  readonly origins: Map<NodeId, { readonly result: Value; readonly origin: Value }>;
 }
 
 export function createBuilder(store: WeightStore, names: Names, batch: string | undefined): Builder {
@@ -212,5 +214,6 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     stored,
     arranged,
     nodeOf,
+    origins: new Map(),
   };
 }

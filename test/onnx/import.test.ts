@@ -77,7 +77,8 @@ async function compareWithPeer(
   const actual = net.runSync(Object.fromEntries(values.map(({ name, data }) => [name, data])));
   net.dispose();
   for (const { name } of module.graph.outputs) {
-    const wanted = expected[name]!.data as Float32Array;
+    // Places come as integers of 64 bits.
+    const wanted = Float32Array.from(expected[name]!.data as ArrayLike<number>, Number);
     expect(actual[name]!.length, name).toBe(wanted.length);
     const most = wanted.reduce((sum, one) => Math.max(sum, Math.abs(one)), 1e-30);
     const worst = wanted.reduce((sum, one, at) => Math.max(sum, Math.abs(one - actual[name]![at]!)), 0);
