@@ -33,8 +33,11 @@ describeOn(device)("imported models on an adapter", () => {
     slow,
   );
 
-  const path = join(import.meta.dirname, "peer.txt");
-  test.each(parseCases(readFileSync(path, "utf8"), path).map(({ name, input }) => [name, input] as const))(
+  const networks = ["peer.txt", "networks.txt"].flatMap((file) => {
+    const path = join(import.meta.dirname, file);
+    return parseCases(readFileSync(path, "utf8"), path);
+  });
+  test.each(networks.map(({ name, input }) => [name, input] as const))(
     "%s",
     async (name, input) => {
       const { value } = importOnnx(modelOf(input), { file: "net.onnx" });

@@ -26,10 +26,6 @@ const callLimit = 100_000;
 const messageLimit = 10;
 
 const advice: Readonly<Record<string, string>> = {
-  LSTM: "recurrent layers are not known",
-  GRU: "recurrent layers are not known",
-  SimpleRNN: "recurrent layers are not known",
-  Bidirectional: "recurrent layers are not known",
   Lambda: "the file does not say what it computes: write it in known layers, or convert to a graph model",
   Embedding: "indices are no floats: look them up in JavaScript",
 };
@@ -201,6 +197,7 @@ function callLayer(
             ? given[0]
             : refuse("bad-model", `${kind} takes one value, not ${given.length}`),
         optional: weight,
+        weightOf: (layer, own) => weights.find(layer, own),
         weight: (own) =>
           weight(own) ??
           refuse("missing-data", `the manifest of the weights has no ${quote(`${name}/${own}`)}`),

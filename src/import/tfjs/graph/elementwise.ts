@@ -99,6 +99,8 @@ const castTypes: Readonly<Record<string, Value["type"]>> = {
   DT_FLOAT: float32,
   DT_HALF: float32,
   DT_DOUBLE: float32,
+  DT_UINT8: int64,
+  DT_INT8: int64,
   DT_INT32: int64,
   DT_INT64: int64,
   DT_BOOL: bool,

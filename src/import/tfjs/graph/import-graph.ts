@@ -127,8 +127,9 @@ function writtenInput(
   signature: { readonly [key: string]: Json } | undefined,
 ): WrittenInput {
   const type = attributes.type("dtype") ?? "DT_FLOAT";
-  if (type !== "DT_FLOAT" && type !== "DT_HALF")
-    refuse("unsupported-type", `input ${quote(name)} is ${quote(type)}; inputs are floats`);
+  // Numbers of all types are given as floats.
+  if (!/^DT_(FLOAT|HALF|U?INT(8|16|32|64)|BOOL)$/.test(type))
+    refuse("unsupported-type", `input ${quote(name)} is ${quote(type)}; inputs are numbers`);
   const shape = attributes.shape("shape") ?? signedShape(name, signature);
   if (!shape) return { name, extents: "has no shape, not even a number of axes" };
   if (shape.length > rankLimit) return { name, extents: `has ${shape.length} axes` };
