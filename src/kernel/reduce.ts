@@ -85,7 +85,7 @@ export function reduceBody(
 }
 
 /** Folds the channels of some lines into `result`: as vecs first, then across the lanes. */
-function foldLines(
+export function foldLines(
   k: Build,
   x: Operand,
   result: Register,
