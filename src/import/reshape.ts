@@ -2,6 +2,7 @@
 
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
+import { madeOf } from "./builder.js";
 import type { Lowering } from "./lowering.js";
 import { ordered, valueOf } from "./lowering.js";
 import { refuse } from "./refusal.js";
@@ -50,11 +51,7 @@ function orders(x: Value, shape: Shape): { from: number[]; to: number[] } {
 
 /** What a value is a reshape of, if it is one. */
 export function originOf(ctx: Lowering, x: Value): Value | undefined {
-  const known = x.ref.kind === "node" ? ctx.build.origins.get(x.ref.id) : undefined;
-  // The node may stand for another value by now: its axes were permuted.
-  if (!known || !sameOrder(x.order, known.result.order) || !sameOrder(x.shape, known.result.shape))
-    return undefined;
-  return { ...known.origin, type: x.type };
+  return madeOf(ctx.build.origins, x);
 }
 
 /** Axis i of the result is axis `perm[i]` of x. Nothing moves: what lay as axis a is the axis that perm makes of it. */
