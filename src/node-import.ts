@@ -32,10 +32,15 @@ export function isOnnx(path: string): boolean {
 /** Imports a model from its file, which is read part by part; those that it names lie beside it, and all their paths are added to `files`. */
 export function importFile(
   path: string,
-  dims: ReadonlyMap<string, number> | undefined,
+  { dims, outputs }: { readonly dims?: ReadonlyMap<string, number>; readonly outputs?: readonly string[] },
   files: string[],
 ): Result<Imported> {
-  const options = { file: path, openData: openBeside(path, files), ...(dims ? { dims } : {}) };
+  const options = {
+    file: path,
+    openData: openBeside(path, files),
+    ...(dims ? { dims } : {}),
+    ...(outputs ? { outputs } : {}),
+  };
   let model: DataFile;
   let text: Uint8Array | undefined;
   try {

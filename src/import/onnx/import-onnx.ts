@@ -7,6 +7,7 @@ import type { Shape } from "#ir/type.js";
 import { createWeightStore } from "#weights/store.js";
 import type { Builder } from "#import/builder.js";
 import { createBuilder } from "#import/builder.js";
+import { unknownOutput, withCut } from "#import/cut.js";
 import { float32 } from "#import/element-type.js";
 import { valueOf } from "#import/lowering.js";
 import type { Names } from "#import/names.js";
@@ -28,7 +29,7 @@ import { attributesOf } from "./operator.js";
 import { operators } from "./operators/index.js";
 import { reshapes } from "./operators/reshape.js";
 import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from "#onnx/proto/onnx_pb.js";
-import { reach, unknownOperators } from "./reach.js";
+import { cutBefore, reach, unknownOperators } from "./reach.js";
 import type { ReadModel } from "./read-proto.js";
 import { readProto } from "./read-proto.js";
 import type { TensorData } from "./tensors.js";
@@ -39,6 +40,8 @@ export interface ImportOptions {
   readonly file?: string;
   /** Values of symbolic dimensions. */
   readonly dims?: ReadonlyMap<string, number>;
+  /** Values, or nodes for their first result, that become the outputs in place of the model's own. */
+  readonly outputs?: readonly string[];
   /** Opens files with external data. Without it, a model that has some is an error. */
   readonly openData?: OpenData;
   /** Values of inputs that become weights. */
@@ -81,12 +84,12 @@ function importGraph(
   const expanded = expandFunctions(model.graph, model.functions, isKnown);
   if (typeof expanded === "string") return wrong(expanded);
   const { graph } = expanded;
-  const reached = reach(graph);
+  const chosen = outputsOf(graph, options.outputs, file);
+  if (chosen.value === undefined) return { diagnostics: chosen.diagnostics };
+  const outputNames = chosen.value;
+  const reached = reach(graph, outputNames);
   if (typeof reached === "string") return wrong(reached);
-  if (graph.output.length === 0) return wrong("the model has no output");
-  const unknown = unknownOperators(reached.nodes, isKnown, file);
-  if (unknown.length > 0) return { diagnostics: unknown };
-
+  if (outputNames.length === 0) return wrong("the model has no output");
   const sparse = graph.sparseInitializer.find(({ values }) => reached.used.has(values?.name ?? ""));
   if (sparse)
     return wrong(`weight ${quote(sparse.values?.name ?? "")} is a sparse tensor: write it as a dense one`);
@@ -96,7 +99,10 @@ function importGraph(
   const inputs = graph.input.filter(({ name }) => !initializers.has(name) && !constants.has(name));
   if (new Set(inputs.map(({ name }) => name)).size < inputs.length)
     return wrong("two inputs have the same name");
-  const typed = wrongInputs(inputs, reached.used, file);
+  const ends = { inputs: inputs.map(({ name }) => name), outputs: outputNames };
+  const unknown = unknownOperators(reached.nodes, isKnown, { file, ...ends });
+  if (unknown.length > 0) return { diagnostics: unknown };
+  const typed = wrongInputs(inputs, file);
   if (typed.length > 0) return { diagnostics: typed };
   const shapes = inputShapes(
     inputs.map((input) => ({ name: input.name, extents: extentsOf(input) })),
@@ -123,7 +129,9 @@ function importGraph(
   };
   for (const { name } of inputs) {
     const shape = shapes.shapes.get(name) ?? [];
-    state.values.set(name, valueOf(build.input(name, shape)));
+    // Numbers of all types are given as floats; integers keep their arithmetic.
+    const type = elementTypes.get(elementTypeOf(graph.input.find((input) => input.name === name)) ?? 1);
+    state.values.set(name, valueOf(build.input(name, shape), type));
   }
   for (const [name, { shape, data }] of constants) {
     const type =
@@ -138,16 +146,38 @@ function importGraph(
   } catch (cause) {
     return { diagnostics: [diagnosticOf(cause, file)] };
   }
-  walk(state, reached.nodes, names);
-  if (hasErrors(state.diagnostics)) return { diagnostics: state.diagnostics };
+  const refused = walk(state, reached.nodes, names);
+  if (hasErrors(state.diagnostics)) {
+    const help = cutBefore(reached.nodes, (node) => refused.has(node), ends);
+    return { diagnostics: withCut(state.diagnostics, help) };
+  }
   const outputs: NamedValue[] = [];
-  for (const { name } of graph.output) {
+  for (const name of outputNames) {
     const value = state.values.get(name);
     if (!value) return wrong(`output ${quote(name)} is made by no node`);
     outputs.push({ name, value });
   }
   const finished = finish(build, outputs, { name: graphName(model, file), file });
   return { ...finished, diagnostics: [...state.diagnostics, ...finished.diagnostics] };
+}
+
+/** The names of the outputs: the model's, or those that were asked for. */
+function outputsOf(
+  graph: GraphProto,
+  wanted: readonly string[] | undefined,
+  file: string,
+): Result<readonly string[]> {
+  if (wanted === undefined || wanted.length === 0)
+    return { value: graph.output.map(({ name }) => name), diagnostics: [] };
+  const made = new Set(graph.node.flatMap(({ output }) => output).filter((name) => name !== ""));
+  const byNode = new Map(graph.node.map(({ name, output }) => [name, output[0] ?? ""]));
+  const diagnostics: Diagnostic[] = [];
+  const names = wanted.map((name) => {
+    const found = made.has(name) ? name : byNode.get(name);
+    if (found === undefined) diagnostics.push(unknownOutput(name, [...made, ...byNode.keys()], file));
+    return found ?? name;
+  });
+  return diagnostics.length > 0 ? { diagnostics } : { value: [...new Set(names)], diagnostics };
 }
 
 /** An import under way. */
@@ -183,30 +213,19 @@ function elementTypeOf(input: ValueInfoProto | undefined): number | undefined {
   return tensorType(input?.type)?.elemType;
 }
 
-function wrongInputs(
-  inputs: readonly ValueInfoProto[],
-  used: ReadonlySet<string>,
-  file: string,
-): Diagnostic[] {
+function wrongInputs(inputs: readonly ValueInfoProto[], file: string): Diagnostic[] {
   return inputs.flatMap((input) => {
     const number = elementTypeOf(input) ?? 0;
-    const type = elementTypes.get(number);
-    if (type?.kind === "float" || (type?.kind === "bool" && used.has(input.name))) return [];
-    return [
-      error(
-        "unsupported-type",
-        `${file}: input ${quote(input.name)} is ${typeName(number)}; inputs are floats`,
-        {
-          help: ["is it a number that is always the same? Make it an initializer of the model"],
-        },
-      ),
-    ];
+    if (elementTypes.has(number)) return [];
+    const message = `${file}: input ${quote(input.name)} is ${typeName(number)}; inputs are numbers`;
+    return [error("unsupported-type", message)];
   });
 }
 
-/** Imports nodes in order; a node that is refused is noted, and what needs it left out. */
-function walk(state: State, nodes: readonly NodeProto[], names: Names): void {
+/** Imports nodes in order; a node that is refused is noted and given back, and what needs it left out. */
+function walk(state: State, nodes: readonly NodeProto[], names: Names): ReadonlySet<NodeProto> {
   const { build, values, failed } = state;
+  const refused = new Set<NodeProto>();
   for (const proto of nodes) {
     const outputs = proto.output.map((name) => (name !== "" && state.used.has(name) ? name : undefined));
     const fail = (): void => {
@@ -233,9 +252,11 @@ function walk(state: State, nodes: readonly NodeProto[], names: Names): void {
       const place = `${state.file}: node ${quote(proto.name || proto.output[0] || "")}, ${quote(proto.opType)}`;
       const diagnostic = diagnosticOf(cause, place);
       if (state.diagnostics.length < messageLimit) state.diagnostics.push(diagnostic);
+      refused.add(proto);
       fail();
     }
   }
+  return refused;
 }
 
 /** The value of a name in a graph or those around it. */
