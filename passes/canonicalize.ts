@@ -3,10 +3,11 @@
 import { rulePass } from "./rule-pass.js";
 import { activation } from "./rules/activation.js";
 import { canonical } from "./rules/canonical.js";
+import { normalization } from "./rules/normalization.js";
 import { views } from "./rules/views.js";
 
 export const canonicalize = rulePass(
   "canonicalize",
   "Drops ops that do nothing, and writes what can be written in several ways in one.",
-  [canonical, views, activation],
+  [canonical, views, activation, normalization],
 );

@@ -32,10 +32,15 @@ export function isOnnx(path: string): boolean {
 export function importFile(
   bytes: Uint8Array,
   path: string,
-  dims: ReadonlyMap<string, number> | undefined,
+  { dims, outputs }: { readonly dims?: ReadonlyMap<string, number>; readonly outputs?: readonly string[] },
   files: string[],
 ): Result<Imported> {
-  const options = { file: path, openData: openBeside(path, files), ...(dims ? { dims } : {}) };
+  const options = {
+    file: path,
+    openData: openBeside(path, files),
+    ...(dims ? { dims } : {}),
+    ...(outputs ? { outputs } : {}),
+  };
   return isOnnx(path) ? importOnnx(bytes, options) : importTfjs(bytes, options);
 }
 

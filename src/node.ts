@@ -33,6 +33,8 @@ export interface FileResult<T> extends Result<T> {
 export interface ReadOptions {
   readonly net?: string;
   readonly dims?: ReadonlyMap<string, number>;
+  /** Of a model of another format: values that become the outputs in place of its own. */
+  readonly outputs?: readonly string[];
   /** Path of the weight file, instead of the one that the net names. */
   readonly weights?: string;
 }
@@ -50,6 +52,15 @@ const largestText = 64 * 2 ** 20;
 /** Reads a `.net` file and the weights beside it, or a model of another format: an `.onnx` file, or the `model.json` of TensorFlow.js. */
 export function readModel(path: string, options: ReadOptions = {}): FileResult<Model> {
   if (isImported(path)) return readImported(path, options);
+  if (options.outputs && options.outputs.length > 0)
+    return {
+      diagnostics: [
+        error("wrong-option", "--outputs is for models of other formats", {
+          help: ["a .net file says its outputs itself: `output x`"],
+        }),
+      ],
+      sources: new Map(),
+    };
   const text = readText(path);
   if (text.value === undefined) return { diagnostics: text.diagnostics, sources: new Map() };
   const sources = new Map([[path, text.value]]);
@@ -75,7 +86,7 @@ function readImported(path: string, options: ReadOptions): FileResult<Model> {
   const bytes = readBytes(path);
   if (!bytes.value) return { diagnostics: bytes.diagnostics, sources };
   const files = [path];
-  const { value, diagnostics } = importFile(bytes.value, path, options.dims, files);
+  const { value, diagnostics } = importFile(bytes.value, path, options, files);
   return value
     ? { value: { ...value, seeded: false, sources, files }, diagnostics, sources }
     : { diagnostics, sources };

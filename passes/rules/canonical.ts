@@ -32,6 +32,7 @@ rule mul_mul: (x * c) * d => x * (c * d) when constant(c, d)
 
 # Powers.
 rule pow_two: pow(x, 2) => square(x)
+rule pow_three: pow(x, 3) => square(x) * x
 rule pow_half: pow(x, 0.5) => sqrt(x)
 rule pow_minus_one: pow(x, -1) => reciprocal(x)
 rule mul_self: x * x => square(x)

@@ -21,6 +21,7 @@ fuse transposed_convolution: conv2d_transpose -> elementwise+
 fuse matmul: matmul -> elementwise+
 fuse reduction: reduction -> elementwise+
 fuse batch_norm: batch_norm -> elementwise+
+fuse layer_norm: layer_norm -> elementwise+
 fuse resize: resize -> elementwise+
 fuse pad: pad -> elementwise+
 fuse transpose: transpose -> elementwise+

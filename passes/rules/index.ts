@@ -6,10 +6,19 @@ import { activation } from "./activation.js";
 import { batchNorm } from "./batch-norm.js";
 import { canonical } from "./canonical.js";
 import { linear } from "./linear.js";
+import { normalization } from "./normalization.js";
 import { padding } from "./padding.js";
 import { views } from "./views.js";
 
-export const ruleTexts: readonly RuleText[] = [canonical, views, activation, padding, batchNorm, linear];
+export const ruleTexts: readonly RuleText[] = [
+  canonical,
+  views,
+  activation,
+  normalization,
+  padding,
+  batchNorm,
+  linear,
+];
 
 /** The built-in rules, compiled. */
 export function builtInRules(): readonly Rule[] {

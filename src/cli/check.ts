@@ -52,7 +52,7 @@ export function addCheck(root: Command, session: Session): void {
 
 function checkFile(file: string, options: CheckOptions): Checked {
   if (isImported(file)) {
-    const { diagnostics, sources } = readModel(file, { dims: options.dim });
+    const { diagnostics, sources } = readModel(file, { dims: options.dim, outputs: options.outputs });
     return { file, items: 1, diagnostics, sources };
   }
   const source = readText(file);

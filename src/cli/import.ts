@@ -7,11 +7,11 @@ import { writeNet } from "../node.js";
 import { jsonText } from "./json.js";
 import { loadModel } from "./model.js";
 import type { ModelOptions } from "./model-options.js";
-import { dimOption } from "./model-options.js";
+import { dimOption, outputsOption } from "./model-options.js";
 import type { Session } from "./session.js";
 import { exit, report } from "./terminal.js";
 
-interface ImportOptions extends Pick<ModelOptions, "dim"> {
+interface ImportOptions extends Pick<ModelOptions, "dim" | "outputs"> {
   readonly output?: string;
   readonly json?: boolean;
 }
@@ -25,6 +25,7 @@ export function addImport(root: Command, session: Session): void {
     .argument("<model>", importHelp)
     .option("-o, --output <file>", "the .net file; the model's name with that ending if left out")
     .addOption(dimOption())
+    .addOption(outputsOption())
     .option("--json", "print what was written as JSON")
     .action((path: string, options: ImportOptions) => importModel(path, options, session));
 }
@@ -36,7 +37,7 @@ function importModel(path: string, options: ImportOptions, session: Session): vo
     session.code = exit.wrongUsage;
     return;
   }
-  const model = loadModel(path, { dim: options.dim }, session);
+  const model = loadModel(path, options, session);
   if (!model) return;
   const output = options.output ?? `${withoutEnding(path)}.net`;
   progress.show("writing weights");

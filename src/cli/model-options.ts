@@ -15,6 +15,7 @@ import type { SplitMode } from "#passes/split.js";
 export interface ModelOptions {
   readonly net?: string;
   readonly dim: ReadonlyMap<string, number>;
+  readonly outputs: readonly string[];
   readonly weights?: string;
 }
 
@@ -47,6 +48,7 @@ export function withModelOptions(command: Command): Command {
   return command
     .option("--net <name>", "which net of the file, if it has several")
     .addOption(dimOption())
+    .addOption(outputsOption())
     .option("--weights <file>", "safetensors file with the weights");
 }
 
@@ -55,6 +57,15 @@ export function dimOption(): Option {
   return new Option("--dim <name=value>", "bind a dimension or const (repeatable)")
     .argParser(addDimension)
     .default(new Map<string, number>(), "none");
+}
+
+/** The option that cuts a model of another format. */
+export function outputsOption(): Option {
+  return list(
+    "--outputs <list>",
+    "ONNX or TensorFlow.js: values that become the outputs; what they do not need is left out (repeatable)",
+    (text, all) => [...all, ...commaList(text)],
+  );
 }
 
 /** Adds the options of the passes. */

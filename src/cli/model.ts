@@ -17,6 +17,7 @@ export function loadModel(path: string, options: ModelOptions, session: Session)
   session.progress.show(`reading ${path}`);
   const { value, diagnostics, sources } = readModel(path, {
     dims: options.dim,
+    outputs: options.outputs,
     ...(options.net === undefined ? {} : { net: options.net }),
     ...(options.weights === undefined ? {} : { weights: options.weights }),
   });

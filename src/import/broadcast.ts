@@ -2,8 +2,10 @@
 
 import type { AttributeValue, OpName } from "#ir/graph.js";
 import type { Shape } from "#ir/type.js";
+import { sameShape } from "#ir/type.js";
 import { broadcastShapes } from "#ops/broadcast.js";
 import { isProblem } from "#ops/op.js";
+import { madeOf } from "./builder.js";
 import type { ElementType } from "./element-type.js";
 import type { Lowering } from "./lowering.js";
 import { ordered } from "./lowering.js";
@@ -15,14 +17,15 @@ import { commonOrder, natural } from "#ir/axis-order.js";
 export function combine(
   ctx: Lowering,
   op: OpName,
-  values: readonly Value[],
+  given: readonly Value[],
   {
     type,
     attributes = {},
   }: { type?: ElementType; attributes?: Readonly<Record<string, AttributeValue>> } = {},
 ): Value {
-  const shape = broadcastShapes(values.map((value) => value.shape));
+  const shape = broadcastShapes(given.map((value) => value.shape));
   if (isProblem(shape)) refuse("shape-mismatch", shape.problem);
+  const values = unexpanded(ctx, given, shape);
   const order = commonOrder(computed(values), shape.length);
   // Values computed from the inputs have full rank here, so constants may have less.
   const isFixed = values.every((value) => value.ref.kind === "constant");
@@ -30,8 +33,21 @@ export function combine(
     const ref = aligned(ctx, value, order);
     return isFixed ? ref : trimmed(ctx, ref);
   });
-  const kind = type ?? values[0]?.type;
+  const kind = type ?? given[0]?.type;
   return ordered(ctx, ctx.build.emit(op, refs, attributes), order, kind);
+}
+
+/** The values before they were expanded to the shape that they broadcast to anyway. */
+function unexpanded(ctx: Lowering, given: readonly Value[], shape: Shape): readonly Value[] {
+  let values = given;
+  for (const [at, value] of given.entries()) {
+    const origin = madeOf(ctx.build.expansions, value);
+    if (!origin) continue;
+    const without = values.with(at, origin);
+    const result = broadcastShapes(without.map((one) => one.shape));
+    if (!isProblem(result) && sameShape(result, shape)) values = without;
+  }
+  return values;
 }
 
 /** A value as one of the rank of `order`, in that order. */

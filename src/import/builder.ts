@@ -42,6 +42,24 @@ export interface Builder {
   arranged(value: Value, order?: readonly number[]): Ref;
   /** The node of a reference; a constant becomes one. */
   nodeOf(ref: Ref): NodeId;
+  /** Of the node of a reshape its result, and what it is a reshape of: the same elements in reading order. */
+  readonly origins: Map<NodeId, Made>;
+  /** Of the node of an expansion its result, and what is repeated in it. */
+  readonly expansions: Map<NodeId, Made>;
+}
+
+/** A value and what it was made of. */
+export interface Made {
+  readonly result: Value;
+  readonly origin: Value;
+}
+
+/** What a value was made of, unless its node stands for another value by now: its axes were permuted. */
+export function madeOf(made: ReadonlyMap<NodeId, Made>, x: Value): Value | undefined {
+  const known = x.ref.kind === "node" ? made.get(x.ref.id) : undefined;
+  if (!known || !sameOrder(x.order, known.result.order) || !sameOrder(x.shape, known.result.shape))
+    return undefined;
+  return { ...known.origin, type: x.type };
 }
 
 export function createBuilder(store: WeightStore, names: Names, batch: string | undefined): Builder {
@@ -212,5 +230,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     stored,
     arranged,
     nodeOf,
+    origins: new Map(),
+    expansions: new Map(),
   };
 }

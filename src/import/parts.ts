@@ -98,5 +98,7 @@ export function expanded(ctx: Lowering, x: Value, wanted: Shape): Value {
   let result = lead > 0 ? reshaped(ctx, x, [...new Array<number>(lead).fill(1), ...x.shape]) : x;
   for (const [axis, extent] of shape.entries())
     if (result.shape[axis] !== extent) result = repeated(ctx, result, axis, extent);
+  if (result.ref.kind === "node" && result !== x)
+    ctx.build.expansions.set(result.ref.id, { result, origin: x });
   return result;
 }

@@ -2,6 +2,7 @@
 
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
+import { madeOf } from "./builder.js";
 import type { Lowering } from "./lowering.js";
 import { ordered, valueOf } from "./lowering.js";
 import { refuse } from "./refusal.js";
@@ -23,13 +24,34 @@ export function reshaped(ctx: Lowering, x: Value, shape: Shape): Value {
     const ref = ctx.build.emit("reshape", [x.ref], { shape });
     return valueOf(ref, x.type);
   }
-  const { from, to } = reshapeOrders(x, shape);
+  // A reshape of a reshape is one of what was there before: where axes were merged and are split again, nothing moves.
+  const origin = originOf(ctx, x);
+  if (origin) return reshaped(ctx, origin, shape);
+  const { from, to } = orders(x, shape);
   const wanted = permuted(shape, to);
   // Where only axes of extent 1 change places, the elements lie as they should.
   const long = (order: readonly number[]): number[] => order.filter((axis) => x.shape[axis] !== 1);
   const ref = sameOrder(long(from), long(x.order)) ? x.ref : ctx.build.arranged(x, from);
   const same = wanted.length === ref.shape.length && wanted.every((extent, at) => extent === ref.shape[at]);
-  return ordered(ctx, same ? ref : ctx.build.emit("reshape", [ref], { shape: wanted }), to, x.type);
+  const result = ordered(ctx, same ? ref : ctx.build.emit("reshape", [ref], { shape: wanted }), to, x.type);
+  if (!same && result.ref.kind === "node") ctx.build.origins.set(result.ref.id, { result, origin: x });
+  return result;
+}
+
+/**
+ * Where axes that lie apart are merged, rows of blocks stay where the rows are. Rows of features, as where the heads of an attention
+ * come together, lie as they are written: a product reads them so.
+ */
+function orders(x: Value, shape: Shape): { from: number[]; to: number[] } {
+  const first = reshapeOrders(x, shape);
+  if (shape.length > 3) return first;
+  const last = reshapeOrders(x, shape, "last");
+  return sameOrder(last.to, natural(shape.length)) ? last : first;
+}
+
+/** What a value is a reshape of, if it is one. */
+export function originOf(ctx: Lowering, x: Value): Value | undefined {
+  return madeOf(ctx.build.origins, x);
 }
 
 /** Axis i of the result is axis `perm[i]` of x. Nothing moves: what lay as axis a is the axis that perm makes of it. */

@@ -19,7 +19,11 @@ export function unknownMessage(
     file,
     advice,
     help,
-  }: { readonly file: string; readonly advice: Readonly<Record<string, string>>; readonly help: string },
+  }: {
+    readonly file: string;
+    readonly advice: Readonly<Record<string, string>>;
+    readonly help: readonly string[];
+  },
 ): Diagnostic[] {
   if (found.size === 0) return [];
   const shown = [...found].slice(0, 30);
@@ -37,7 +41,7 @@ export function unknownMessage(
         help: [
           ...lines,
           ...(found.size > shown.length ? [`and ${found.size - shown.length} more`] : []),
-          help,
+          ...help,
         ],
       },
     ),

@@ -29,6 +29,7 @@ import { reads, writes, writesPart } from "./operands.js";
 import { isZero } from "./pack.js";
 import type { PoolSpec } from "./pool.js";
 import { poolBody } from "./pool.js";
+import { layerNormBody } from "./layer-norm.js";
 import type { Reduction } from "./reduce.js";
 import { globalPoolBody, pooledDenseBody, reduceBody, softmaxBody } from "./reduce.js";
 import { separableBody } from "./separable.js";
@@ -209,6 +210,8 @@ function plainBody({ k, tile, schedule, node, stage, x, y }: StageContext): Body
   }
   const epilogue = elementwiseSteps(k, stage.epilogue);
   switch (node.op) {
+    case "layer_norm":
+      return layerNormBody(k, tile, x, y, node.attributes.epsilon, epilogue);
     case "global_avg_pool":
       return globalPoolBody(k, x, y, "mean", epilogue);
     case "global_max_pool":

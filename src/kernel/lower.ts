@@ -251,13 +251,20 @@ function workName(schedule: Schedule, group: Group): string {
   return group.nodes.length > 1 ? "elementwise" : last.op;
 }
 
-/** `softmax_10`, `softmax_10_2`, …, in order of first use. */
+/** `softmax_10`, `softmax_10_2`, …, in order of first use. A `copy` of shape [2] is a `copy_2` too, so names are looked up. */
 function uniqueNames(kernels: readonly Kernel[]): Kernel[] {
+  const taken = new Set<string>();
   const counts = new Map<string, number>();
   return kernels.map((kernel) => {
-    const count = (counts.get(kernel.name) ?? 0) + 1;
+    let count = counts.get(kernel.name) ?? 0;
+    let name = kernel.name;
+    do {
+      count += 1;
+      name = count === 1 ? kernel.name : `${kernel.name}_${count}`;
+    } while (taken.has(name));
     counts.set(kernel.name, count);
-    return count === 1 ? kernel : { ...kernel, name: `${kernel.name}_${count}` };
+    taken.add(name);
+    return name === kernel.name ? kernel : { ...kernel, name };
   });
 }
 

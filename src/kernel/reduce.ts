@@ -91,7 +91,7 @@ export function reduceBody(
 }
 
 /** Folds the channels of some lines into `result`: as vecs first, then across the lanes. */
-function foldLines(
+export function foldLines(
   k: Build,
   { depth, wide: canBeWide }: { readonly depth: number; readonly wide: boolean },
   result: Register,

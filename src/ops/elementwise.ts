@@ -98,6 +98,7 @@ export const elementwise = {
   erf: map("The error function.", {}, ([x]) => unary("erf", x)),
   sin: map("Sine, of radians.", {}, ([x]) => unary("sin", x)),
   cos: map("Cosine, of radians.", {}, ([x]) => unary("cos", x)),
+  atan: map("Arc tangent, in radians.", {}, ([x]) => arctan(x)),
   sign: map("1 above zero, −1 below, 0 and NaN as they are.", {}, ([x]) =>
     select("lt", x, 0, -1, select("lt", 0, x, 1, x)),
   ),
@@ -166,6 +167,24 @@ export const elementwise = {
     },
   } satisfies Op<Record<never, never>>,
 };
+
+/** Even powers of x in atan(x) / x for |x| ≤ 1, to 2·10⁻⁸ (Abramowitz and Stegun, 4.4.49). */
+const arctanSeries = [
+  0.002_866_225_7, -0.016_165_736_7, 0.042_909_613_8, -0.075_289_64, 0.106_562_639_3, -0.142_088_994_4,
+  0.199_935_508_5, -0.333_331_452_8, 1,
+];
+
+/** Beyond 1, atan(x) = π/2 − atan(1 / x). */
+function arctan(x: Scalar): Scalar {
+  const size = unary("abs", x);
+  const near = select("le", size, 1, size, div(1, size));
+  const square = mul(near, near);
+  const [highest = 0, ...others] = arctanSeries;
+  const series = others.reduce((sum: Scalar | number, factor) => add(mul(sum, square), factor), highest);
+  const angle = mul(near, series);
+  const whole = select("le", size, 1, angle, sub(Math.PI / 2, angle));
+  return select("lt", x, 0, unary("neg", whole), whole);
+}
 
 function softplus(x: Scalar): Scalar {
   return add(max(x, 0), unary("log", add(exp(unary("neg", unary("abs", x))), 1)));

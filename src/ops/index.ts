@@ -7,6 +7,7 @@ import type { AttributesOf } from "./attributes.js";
 import { batch_norm } from "./batch-norm.js";
 import { conv2d, depthwise_conv2d } from "./conv.js";
 import { conv2d_transpose } from "./conv-transpose.js";
+import { layer_norm } from "./layer-norm.js";
 import { elementwise } from "./elementwise.js";
 import { dense, matmul } from "./matmul.js";
 import type { AttributeTable, Attributes, Op, OpClass, Problem } from "./op.js";
@@ -37,6 +38,7 @@ export const ops = {
   dense,
   matmul,
   batch_norm,
+  layer_norm,
   max_pool,
   avg_pool,
   global_avg_pool,

@@ -88,10 +88,7 @@ function reasonOf(
   for (const output of model.graph?.output ?? []) {
     const type = output.type?.value;
     if (type?.case !== "tensorType") return "results that are no tensors";
-    const element = elementTypes.get(type.value.elemType);
-    const arePlaces = element?.kind === "int" && used.some((op) => op === "ArgMax" || op === "ArgMin");
-    if (element?.kind !== "float" && !arePlaces)
-      return `results of ${element?.kind === "bool" ? "truth values" : element ? "integers" : "strings and others"}`;
+    if (!elementTypes.has(type.value.elemType)) return "results of strings and others";
   }
   const inputs = model.graph?.input ?? [];
   if (inputs.some(({ type }) => type?.value.case !== "tensorType")) return "operands that are no tensors";
@@ -99,11 +96,6 @@ function reasonOf(
     ({ type }) => type?.value.case === "tensorType" && !elementTypes.has(type.value.value.elemType),
   );
   if (hasStrings) return "operands of strings and others";
-  const isFloat = inputs.some(
-    ({ type }) =>
-      type?.value.case === "tensorType" && elementTypes.get(type.value.value.elemType)?.kind === "float",
-  );
-  if (inputs.length > 0 && !isFloat) return "operands of integers alone";
   return undefined;
 }
 

@@ -22,7 +22,7 @@ export function conformanceText(all: readonly Case[], passed: ReadonlySet<string
     .map(([reason, names]) => `| ${reason} | ${names.length} |`);
   const good = inScope.filter(({ name }) => passed.has(name)).length;
   return [
-    `Of ${all.length} tests, ${inScope.length} are in scope: they have float operands and results, and operators of convolutional networks. ${good} of these pass.`,
+    `Of ${all.length} tests, ${inScope.length} are in scope: they have tensors of numbers, and operators of convolutional networks. ${good} of these pass.`,
     "",
     `Operators, opsets ${oldestOpset} to ${newestOpset} (below 7 as far as an operator means the same), and the tests in scope that use them:`,
     "",

@@ -54,6 +54,7 @@ export function modelOf(text: string): Uint8Array {
 
 const numberOfType = new Map([...elementTypes].map(([number, { name }]) => [name, number]));
 numberOfType.set("float", 1);
+numberOfType.set("string", 8);
 
 function typeOf(text: string): { elemType: number; extents: string[] } {
   const [, type = "", list = ""] = text.match(/^(\w+)\[(.*?)\]/) ?? [];
@@ -82,11 +83,14 @@ function weight(name: string, text: string, seed: number): Init<typeof TensorPro
   const given = text.split(" = ")[1];
   const random = seededRandom(seed);
   const values = given?.split(", ").map(Number) ?? Array.from({ length: count }, () => random.normal() / 4);
+  // The greatest int64 stands for "to the end".
+  const whole = (value: number): bigint =>
+    BigInt.asIntN(64, value >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(value));
   const type = elementTypes.get(elemType)?.name;
   const common = { name, dims, dataType: elemType };
   if (type === "float32") return { ...common, rawData: new Uint8Array(Float32Array.from(values).buffer) };
   return type === "int64"
-    ? { ...common, int64Data: values.map(BigInt) }
+    ? { ...common, int64Data: values.map(whole) }
     : { ...common, int32Data: values.map(Math.trunc) };
 }
 
@@ -110,13 +114,15 @@ function nodeOf(line: string): Init<typeof NodeProtoSchema> {
 }
 
 function attribute(name: string, text: string): Init<typeof AttributeProtoSchema> {
-  const value = JSON.parse(text) as number | string | number[];
+  const value = JSON.parse(text) as number | string | number[] | string[];
   if (typeof value === "string") return { name, type: Kind.STRING, s: new TextEncoder().encode(value) };
   if (typeof value === "number")
     return text.includes(".")
       ? { name, type: Kind.FLOAT, f: value }
       : { name, type: Kind.INT, i: BigInt(value) };
+  if (typeof value[0] === "string")
+    return { name, type: Kind.STRINGS, strings: value.map((one) => new TextEncoder().encode(String(one))) };
   return text.includes(".")
-    ? { name, type: Kind.FLOATS, floats: value }
+    ? { name, type: Kind.FLOATS, floats: value.map(Number) }
     : { name, type: Kind.INTS, ints: value.map(BigInt) };
 }

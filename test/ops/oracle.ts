@@ -139,6 +139,10 @@ export const oracles: { readonly [O in Exclude<OpName, Source>]: Oracle<O> } = {
       x!,
     );
   },
+  layer_norm: ([x], { epsilon }) => {
+    const { mean, variance } = tf.moments(x!, -1, true);
+    return tf.div(tf.sub(x!, mean), tf.sqrt(tf.add(variance, epsilon as number)));
+  },
   softmax: ([x], { axis }) => {
     const last = x!.rank - 1;
     const swap = x!.shape
@@ -180,6 +184,7 @@ export const oracles: { readonly [O in Exclude<OpName, Source>]: Oracle<O> } = {
   erf: ([x]) => mapped(x!, integratedErf),
   sin: ([x]) => tf.sin(x!),
   cos: ([x]) => tf.cos(x!),
+  atan: ([x]) => tf.atan(x!),
   sign: ([x]) => tf.sign(x!),
   identity: ([x]) => tf.clone(x!),
   add: ([a, b]) => tf.add(a!, b!),

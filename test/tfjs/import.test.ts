@@ -1,6 +1,6 @@
 // Imported models against TensorFlow.js, and what is refused.
 
-import { expect } from "vitest";
+import { expect, test } from "vitest";
 import { compile } from "#compile/compile.js";
 import { load } from "#compile/load.js";
 import { optimize } from "#compile/optimize.js";
@@ -73,6 +73,33 @@ async function compared(files: ModelFiles): Promise<string> {
     .map(([op, count]) => `${count} ${op}`)
     .join(", ");
 }
+
+// TensorFlow.js cannot run this layer; a ramp of 2 pixels becomes one of 4 with half pixels.
+test("Resizing is that of Keras", () => {
+  const topology = layersTopology(
+    'x = InputLayer {"batch_input_shape": [null, 1, 2, 1]}\na = Resizing(x) {"height": 1, "width": 4}\noutput a',
+  );
+  const { value } = importTfjs(JSON.stringify({ modelTopology: topology, weightsManifest: [] }));
+  const result = interpret(value!, new Map([["x", tensor([1, 1, 2, 1], (at) => at)]])).get("a")!;
+  expect([...result.data]).toEqual([0, 0.25, 0.75, 1]);
+});
+
+test("outputs that are named cut a model", () => {
+  const topology = layersTopology(
+    'x = InputLayer {"batch_input_shape": [null, 4]}\na = Activation(x) {"activation": "relu"}\nb = Lambda(a) {}\noutput b',
+  );
+  const text = JSON.stringify({ modelTopology: topology, weightsManifest: [] });
+  expect(importTfjs(text).value).toBeUndefined();
+  expect(importTfjs(text, { outputs: ["a"] }).value?.graph.outputs.map(({ name }) => name)).toEqual(["a"]);
+  const [misnamed] = importTfjs(text, { outputs: ["aa"] }).diagnostics;
+  expect(misnamed?.code).toBe("unknown-output");
+  const graph = graphModel("x = Placeholder [-1, 4]\na = Relu(x)\nk = int [] 2\nb = TopKV2(a, k)\noutput b");
+  const { value, diagnostics } = importTfjs(JSON.stringify(graph.json));
+  expect(value).toBeUndefined();
+  expect(diagnostics[0]?.help?.join(" ")).toContain("--outputs a");
+  const cut = importTfjs(JSON.stringify(graph.json), { outputs: ["a"], openData: openShards(graph) });
+  expect(cut.value?.graph.outputs.map(({ name }) => name)).toEqual(["a"]);
+});
 
 /** To 10⁻⁵ of the largest result. */
 function near(

@@ -7,6 +7,7 @@ import type { Shape } from "#ir/type.js";
 import { createWeightStore } from "#weights/store.js";
 import type { Builder } from "#import/builder.js";
 import { createBuilder } from "#import/builder.js";
+import { unknownOutput, withCut } from "#import/cut.js";
 import { float32 } from "#import/element-type.js";
 import { valueOf } from "#import/lowering.js";
 import type { Names } from "#import/names.js";
@@ -25,7 +26,7 @@ import { attributesOf } from "./operator.js";
 import { operators } from "./operators/index.js";
 import { reshapes } from "./operators/reshape.js";
 import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from "#onnx/proto/onnx_pb.js";
-import { reach, unknownOperators } from "./reach.js";
+import { cutBefore, reach, unknownOperators } from "./reach.js";
 import type { ReadModel } from "./read-proto.js";
 import { readProto } from "./read-proto.js";
 import type { ExternalData } from "./tensors.js";
@@ -36,6 +37,8 @@ export interface ImportOptions {
   readonly file?: string;
   /** Values of symbolic dimensions. */
   readonly dims?: ReadonlyMap<string, number>;
+  /** Values, or nodes for their first result, that become the outputs in place of the model's own. */
+  readonly outputs?: readonly string[];
   /** Opens files with external data. Without it, a model that has some is an error. */
   readonly openData?: OpenData;
   /** Values of inputs that become weights. */
@@ -64,19 +67,22 @@ function importGraph(model: ReadModel, file: string, options: ImportOptions): Re
   const wrong = (message: string): Result<Imported> => ({
     diagnostics: [error("bad-model", `${file}: ${message}`)],
   });
-  const reached = reach(graph);
+  const chosen = outputsOf(graph, options.outputs, file);
+  if (chosen.value === undefined) return { diagnostics: chosen.diagnostics };
+  const outputNames = chosen.value;
+  const reached = reach(graph, outputNames);
   if (typeof reached === "string") return wrong(reached);
-  if (graph.output.length === 0) return wrong("the model has no output");
-  const unknown = unknownOperators(reached.nodes, isKnown, file);
-  if (unknown.length > 0) return { diagnostics: unknown };
-
+  if (outputNames.length === 0) return wrong("the model has no output");
   const initializers = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
   if (initializers.size < graph.initializer.length) return wrong("two initializers have the same name");
   const constants = options.constants ?? new Map();
   const inputs = graph.input.filter(({ name }) => !initializers.has(name) && !constants.has(name));
   if (new Set(inputs.map(({ name }) => name)).size < inputs.length)
     return wrong("two inputs have the same name");
-  const typed = wrongInputs(inputs, reached.used, file);
+  const ends = { inputs: inputs.map(({ name }) => name), outputs: outputNames };
+  const unknown = unknownOperators(reached.nodes, isKnown, { file, ...ends });
+  if (unknown.length > 0) return { diagnostics: unknown };
+  const typed = wrongInputs(inputs, file);
   if (typed.length > 0) return { diagnostics: typed };
   const shapes = inputShapes(
     inputs.map((input) => ({ name: input.name, extents: extentsOf(input) })),
@@ -100,7 +106,9 @@ function importGraph(model: ReadModel, file: string, options: ImportOptions): Re
   };
   for (const { name } of inputs) {
     const shape = shapes.shapes.get(name) ?? [];
-    state.values.set(name, valueOf(build.input(name, shape)));
+    // Numbers of all types are given as floats; integers keep their arithmetic.
+    const type = elementTypes.get(elementTypeOf(graph.input.find((input) => input.name === name)) ?? 1);
+    state.values.set(name, valueOf(build.input(name, shape), type));
   }
   for (const [name, { shape, data }] of constants) {
     const type =
@@ -115,16 +123,38 @@ function importGraph(model: ReadModel, file: string, options: ImportOptions): Re
   } catch (cause) {
     return { diagnostics: [diagnosticOf(cause, file)] };
   }
-  walk(state, reached.nodes, names);
-  if (hasErrors(state.diagnostics)) return { diagnostics: state.diagnostics };
+  const refused = walk(state, reached.nodes, names);
+  if (hasErrors(state.diagnostics)) {
+    const help = cutBefore(reached.nodes, (node) => refused.has(node), ends);
+    return { diagnostics: withCut(state.diagnostics, help) };
+  }
   const outputs: NamedValue[] = [];
-  for (const { name } of graph.output) {
+  for (const name of outputNames) {
     const value = state.values.get(name);
     if (!value) return wrong(`output ${quote(name)} is made by no node`);
     outputs.push({ name, value });
   }
   const finished = finish(build, outputs, { name: graphName(model, file), file });
   return { ...finished, diagnostics: [...state.diagnostics, ...finished.diagnostics] };
+}
+
+/** The names of the outputs: the model's, or those that were asked for. */
+function outputsOf(
+  graph: GraphProto,
+  wanted: readonly string[] | undefined,
+  file: string,
+): Result<readonly string[]> {
+  if (wanted === undefined || wanted.length === 0)
+    return { value: graph.output.map(({ name }) => name), diagnostics: [] };
+  const made = new Set(graph.node.flatMap(({ output }) => output).filter((name) => name !== ""));
+  const byNode = new Map(graph.node.map(({ name, output }) => [name, output[0] ?? ""]));
+  const diagnostics: Diagnostic[] = [];
+  const names = wanted.map((name) => {
+    const found = made.has(name) ? name : byNode.get(name);
+    if (found === undefined) diagnostics.push(unknownOutput(name, [...made, ...byNode.keys()], file));
+    return found ?? name;
+  });
+  return diagnostics.length > 0 ? { diagnostics } : { value: [...new Set(names)], diagnostics };
 }
 
 /** An import under way. */
@@ -154,30 +184,19 @@ function elementTypeOf(input: ValueInfoProto | undefined): number | undefined {
   return tensorType(input?.type)?.elemType;
 }
 
-function wrongInputs(
-  inputs: readonly ValueInfoProto[],
-  used: ReadonlySet<string>,
-  file: string,
-): Diagnostic[] {
+function wrongInputs(inputs: readonly ValueInfoProto[], file: string): Diagnostic[] {
   return inputs.flatMap((input) => {
     const number = elementTypeOf(input) ?? 0;
-    const type = elementTypes.get(number);
-    if (type?.kind === "float" || (type?.kind === "bool" && used.has(input.name))) return [];
-    return [
-      error(
-        "unsupported-type",
-        `${file}: input ${quote(input.name)} is ${typeName(number)}; inputs are floats`,
-        {
-          help: ["is it a number that is always the same? Make it an initializer of the model"],
-        },
-      ),
-    ];
+    if (elementTypes.has(number)) return [];
+    const message = `${file}: input ${quote(input.name)} is ${typeName(number)}; inputs are numbers`;
+    return [error("unsupported-type", message)];
   });
 }
 
-/** Imports nodes in order; a node that is refused is noted, and what needs it left out. */
-function walk(state: State, nodes: readonly NodeProto[], names: Names): void {
+/** Imports nodes in order; a node that is refused is noted and given back, and what needs it left out. */
+function walk(state: State, nodes: readonly NodeProto[], names: Names): ReadonlySet<NodeProto> {
   const { build, values, failed } = state;
+  const refused = new Set<NodeProto>();
   for (const proto of nodes) {
     const outputs = proto.output.map((name) => (name !== "" && state.used.has(name) ? name : undefined));
     const fail = (): void => {
@@ -204,9 +223,11 @@ function walk(state: State, nodes: readonly NodeProto[], names: Names): void {
       const place = `${state.file}: node ${quote(proto.name || proto.output[0] || "")}, ${quote(proto.opType)}`;
       const diagnostic = diagnosticOf(cause, place);
       if (state.diagnostics.length < messageLimit) state.diagnostics.push(diagnostic);
+      refused.add(proto);
       fail();
     }
   }
+  return refused;
 }
 
 /** The exporter's name of a node, or of its result, or the operator's own. */

@@ -19,6 +19,7 @@ export interface OnnxNode {
   text(name: string, otherwise?: string): string;
   ints(name: string): readonly number[] | undefined;
   floats(name: string): readonly number[] | undefined;
+  texts(name: string): readonly string[] | undefined;
   tensor(name: string): TensorProto | undefined;
   graph(name: string): GraphProto | undefined;
 }
@@ -39,7 +40,7 @@ export type OperatorTable = Readonly<Record<string, OperatorImport>>;
 /** Reads attributes by name and kind. */
 export function attributesOf(
   node: NodeProto,
-): Pick<OnnxNode, "int" | "float" | "text" | "ints" | "floats" | "tensor" | "graph"> {
+): Pick<OnnxNode, "int" | "float" | "text" | "ints" | "floats" | "texts" | "tensor" | "graph"> {
   const table = new Map(node.attribute.map((attribute) => [attribute.name, attribute]));
   const find = (name: string): AttributeProto | undefined => table.get(name);
   const missing = (name: string): never => refuse("bad-model", `the attribute ${quote(name)} is missing`);
@@ -59,13 +60,18 @@ export function attributesOf(
     },
     text: (name, otherwise) => {
       const found = find(name);
-      return found ? new TextDecoder().decode(found.s.subarray(0, 1000)) : (otherwise ?? missing(name));
+      return found ? decoded(found.s) : (otherwise ?? missing(name));
     },
     ints: (name) => find(name)?.ints.map(whole),
     floats: (name) => find(name)?.floats,
+    texts: (name) => find(name)?.strings.map(decoded),
     tensor: (name) => find(name)?.t,
     graph: (name) => find(name)?.g,
   };
+}
+
+function decoded(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes.subarray(0, 1000));
 }
 
 /** The number with the fewest digits that is the same f32: 10⁻⁵ is meant where the file has its f32. */

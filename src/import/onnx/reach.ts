@@ -2,6 +2,8 @@
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { quote } from "#import/refusal.js";
+import type { Step } from "#import/cut.js";
+import { cutHelp, cutPlaces } from "#import/cut.js";
 import { addUnknown, unknownMessage } from "#import/unknown.js";
 import type { GraphProto, NodeProto } from "#onnx/proto/onnx_pb.js";
 
@@ -12,7 +14,7 @@ export interface Reached {
 }
 
 /** Walks from the outputs to the inputs. Two nodes that make the same name are an error, as a text. */
-export function reach(graph: GraphProto): Reached | string {
+export function reach(graph: GraphProto, outputs: readonly string[]): Reached | string {
   const makers = new Map<string, NodeProto>();
   for (const node of graph.node) {
     for (const name of node.output) {
@@ -21,7 +23,7 @@ export function reach(graph: GraphProto): Reached | string {
       makers.set(name, node);
     }
   }
-  const used = new Set(graph.output.map(({ name }) => name));
+  const used = new Set(outputs);
   const reached = new Set<NodeProto>();
   // A set may grow while it is walked, and then the new names are walked too.
   for (const name of used) {
@@ -53,21 +55,49 @@ function subgraphs(node: NodeProto): GraphProto[] {
 
 /** What can be done about operators that people meet. */
 const advice: Readonly<Record<string, string>> = {
-  NonMaxSuppression:
-    "boxes are better sorted out in JavaScript: cut the model before it (onnx.utils.extract_model)",
-  TopK: "do it in JavaScript after the run: cut the model before it (onnx.utils.extract_model)",
-  ArgMax: "do it in JavaScript after the run: cut the model before it (onnx.utils.extract_model)",
+  NonMaxSuppression: "boxes are better sorted out in JavaScript",
+  TopK: "it is better done in JavaScript",
   Loop: "export the model with fixed shapes, so that the exporter unrolls it",
-  QLinearConv: "export the model with float activations, or as QDQ with quantised weights alone",
-  QuantizeLinear:
-    "export the model with float activations; quantised weights (DequantizeLinear of constants) are fine",
+  DynamicQuantizeLinear: "export the model with float activations; quantised weights are fine",
 };
+
+/** The nodes as steps; `isBad` says which ones cannot be imported. */
+function stepsOf(nodes: readonly NodeProto[], isBad: (node: NodeProto) => boolean): Step[] {
+  return nodes.map((node) => ({
+    reads: namesRead(node),
+    makes: node.output.filter((name) => name !== ""),
+    isBad: isBad(node),
+    isShape: node.opType === "Shape" || node.opType === "Size",
+  }));
+}
+
+/** The help that says where a model can be cut before bad nodes. */
+export function cutBefore(
+  nodes: readonly NodeProto[],
+  isBad: (node: NodeProto) => boolean,
+  { inputs, outputs }: { readonly inputs: readonly string[]; readonly outputs: readonly string[] },
+): readonly string[] {
+  return cutHelp(cutPlaces(stepsOf(nodes, isBad), inputs, outputs));
+}
+
+/** Whether a node and all nodes in its subgraphs are known. */
+function isKnownWhole(node: NodeProto, isKnown: (domain: string, op: string) => boolean): boolean {
+  const open = [node];
+  for (let next = open.pop(); next; next = open.pop()) {
+    if (!isKnown(next.domain, next.opType)) return false;
+    for (const graph of subgraphs(next)) open.push(...graph.node);
+  }
+  return true;
+}
 
 /** One message about all operators of the model that are not known, or none. */
 export function unknownOperators(
   nodes: readonly NodeProto[],
   isKnown: (domain: string, op: string) => boolean,
-  file: string,
+  {
+    file,
+    ...ends
+  }: { readonly file: string; readonly inputs: readonly string[]; readonly outputs: readonly string[] },
 ): Diagnostic[] {
   const found = new Map<string, string[]>();
   const open = [...nodes].toReversed();
@@ -81,6 +111,9 @@ export function unknownOperators(
   return unknownMessage(found, {
     file,
     advice,
-    help: "docs/onnx.md lists what is known; onnxsim or onnxruntime's offline optimization may fold such nodes away",
+    help: [
+      ...(found.size > 0 ? cutBefore(nodes, (node) => !isKnownWhole(node, isKnown), ends) : []),
+      "docs/onnx.md lists what is known; onnxsim or onnxruntime's offline optimization may fold such nodes away",
+    ],
   });
 }

@@ -1,6 +1,7 @@
 // A layers model as a graph: the calls that its outputs depend on are lowered in the order of their operands.
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import { unknownOutput } from "#import/cut.js";
 import type { Extent, WrittenInput } from "#import/dimensions.js";
 import { namelessSymbol, rankLimit } from "#import/dimensions.js";
 import type { Imported, NamedValue } from "#import/finish.js";
@@ -25,16 +26,16 @@ const callLimit = 100_000;
 const messageLimit = 10;
 
 const advice: Readonly<Record<string, string>> = {
-  LSTM: "recurrent layers are not known; cut the model before it",
-  GRU: "recurrent layers are not known; cut the model before it",
-  SimpleRNN: "recurrent layers are not known; cut the model before it",
-  Bidirectional: "recurrent layers are not known; cut the model before it",
   Lambda: "the file does not say what it computes: write it in known layers, or convert to a graph model",
-  Embedding: "indices are no floats: look them up in JavaScript, and cut the model after it",
+  Embedding: "indices are no floats: look them up in JavaScript",
 };
 
 /** Imports the topology of a layers model; `start` makes what is built with, once the inputs are known. */
-export function importLayers(topology: Json, file: string, start: Start): Result<Imported> {
+export function importLayers(
+  topology: Json,
+  { file, outputs }: { readonly file: string; readonly outputs: readonly string[] },
+  start: Start,
+): Result<Imported> {
   let model: Model;
   try {
     const whole = fieldsOf(topology, "the topology");
@@ -43,19 +44,36 @@ export function importLayers(topology: Json, file: string, start: Start): Result
     if (!isModel(kind))
       refuse("bad-model", `the model is a ${quote(kind)}`, "Sequential and Functional models are known");
     model = readModel(kind, written.get("config"));
+    const misnamed = outputs.filter((name) => !model.layers.has(name));
+    if (misnamed.length > 0)
+      return { diagnostics: misnamed.map((name) => unknownOutput(name, model.layers.keys(), file)) };
+    if (outputs.length > 0) model = withOutputs(model, outputs);
   } catch (cause) {
     return { diagnostics: [diagnosticOf(cause, file)] };
   }
   const unknown = new Map<string, string[]>();
   findUnknown(model, unknown);
-  if (unknown.size > 0)
-    return {
-      diagnostics: unknownMessage(unknown, { file, advice, help: "docs/tfjs.md lists what is known" }),
-    };
+  if (unknown.size > 0) {
+    const help = ["--outputs NAME cuts the model after a layer", "docs/tfjs.md lists what is known"];
+    return { diagnostics: unknownMessage(unknown, { file, advice, help }) };
+  }
   return start(
     model.inputs.map((id) => writtenInput(model, id)),
     (state, inputs) => results(state, model, inputs),
   );
+}
+
+/** The model with the results of some layers, of their last calls, as its outputs, and without layers that these do not need. */
+function withOutputs(model: Model, names: readonly string[]): Model {
+  const outputs = [...new Set(names)].map((layer): TensorId => {
+    const { calls = [], firstCall = 0 } = model.layers.get(layer) ?? {};
+    return { layer, call: firstCall + Math.max(0, calls.length - 1), result: 0 };
+  });
+  const needed = new Set([...outputs, ...model.inputs].map(({ layer }) => layer));
+  // A set may grow while it is walked.
+  for (const name of needed)
+    for (const { layer } of model.layers.get(name)?.calls.flat() ?? []) needed.add(layer);
+  return { ...model, outputs, layers: new Map([...model.layers].filter(([name]) => needed.has(name))) };
 }
 
 /** Collects layers of unknown classes, and activations of unknown names. */
@@ -179,6 +197,7 @@ function callLayer(
             ? given[0]
             : refuse("bad-model", `${kind} takes one value, not ${given.length}`),
         optional: weight,
+        weightOf: (layer, own) => weights.find(layer, own),
         weight: (own) =>
           weight(own) ??
           refuse("missing-data", `the manifest of the weights has no ${quote(`${name}/${own}`)}`),

@@ -25,6 +25,8 @@ export interface TfjsOptions {
   readonly file?: string;
   /** Values of symbolic dimensions. */
   readonly dims?: ReadonlyMap<string, number>;
+  /** Nodes of a graph model, or layers, whose results become the outputs in place of the model's own. */
+  readonly outputs?: readonly string[];
   /** Opens the shards that the manifest names. Without it, a model with weights is an error. */
   readonly openData?: OpenData;
 }
@@ -86,7 +88,8 @@ function importModel(whole: Fields, file: string, options: TfjsOptions): Result<
   const format = whole.text("format", "");
   const isGraph =
     format === "graph-model" || (format === "" && fieldsOf(topology, "the topology").has("node"));
-  return isGraph ? importGraph(whole, topology, file, start) : importLayers(topology, file, start);
+  const given = { file, outputs: options.outputs ?? [] };
+  return isGraph ? importGraph(whole, topology, given, start) : importLayers(topology, given, start);
 }
 
 function isNamed(made: NamedValue[] | Diagnostic[]): made is NamedValue[] {

@@ -26,7 +26,7 @@ export interface ImportedCase {
   readonly make: () => Promise<GpuCase>;
 }
 
-/** ONNX's own tests that are in scope, where they are installed, and the models of peer.txt. */
+/** ONNX's own tests that are in scope, where they are installed, and the models of peer.txt and networks.txt. */
 export function onnxCases(): ImportedCase[] {
   const inScope = isInstalled ? cases().filter(({ outOfScope }) => outOfScope === undefined) : [];
   const own = inScope.map((one) => ({
@@ -37,7 +37,7 @@ export function onnxCases(): ImportedCase[] {
       return caseOf(one.name, module, inputsOf(one, module, data));
     },
   }));
-  const held = textCases("onnx/peer.txt").map(({ name, input }) => ({
+  const held = ["onnx/peer.txt", "onnx/networks.txt"].flatMap(textCases).map(({ name, input }) => ({
     name,
     make: async () => caseOf(name, imported(importOnnx(modelOf(input), { file: "net.onnx" }))),
   }));

@@ -45,6 +45,7 @@ export const elementwiseExports: ExportTable<Elementwise> = {
   erf: unary("Erf"),
   sin: unary("Sin"),
   cos: unary("Cos"),
+  atan: unary("Atan"),
   sign: unary("Sign"),
   identity: unary("Identity"),
   add: binary("Add"),

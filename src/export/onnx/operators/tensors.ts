@@ -23,6 +23,7 @@ type Tensors =
   | "dense"
   | "matmul"
   | "batch_norm"
+  | "layer_norm"
   | "softmax"
   | "pad"
   | "concat"
@@ -63,6 +64,13 @@ export const tensorExports: ExportTable<Tensors> = {
     const row = build.name(build.reshaped(x, [1, ...x.shape]));
     const normal = build.step("BatchNormalization", [row, ...statistics], epsilon);
     return build.result("Reshape", [normal, build.ints(type.shape, "shape")]);
+  },
+  layer_norm: ({ attributes }, inputs, build) => {
+    const x = operand(inputs, 0);
+    const depth = x.shape.at(-1) ?? 1;
+    const scale = build.floats(new Float32Array(depth).fill(1), [depth], "scale");
+    const epsilon = { epsilon: { float: attributes.epsilon } };
+    return build.result("LayerNormalization", [build.name(x), scale], { axis: -1, ...epsilon });
   },
   softmax: ({ attributes }, inputs, build) => {
     const x = operand(inputs, 0);

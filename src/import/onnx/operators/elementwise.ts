@@ -8,7 +8,20 @@ import { map, numberOf, scalar } from "#import/lowering.js";
 import { unsupported } from "#import/refusal.js";
 import { reshaped } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
-import { geluTanh, inverted, selu, softsign, thresholdedRelu, truncate } from "#import/math.js";
+import {
+  arccos,
+  arcosh,
+  arcsin,
+  arsinh,
+  artanh,
+  geluTanh,
+  hyperbolic,
+  inverted,
+  selu,
+  softsign,
+  thresholdedRelu,
+  truncate,
+} from "#import/math.js";
 import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operator.js";
 
 /** Operators of one operand that are an op of ours. */
@@ -32,6 +45,7 @@ const simple: Readonly<Record<string, OpName>> = {
   Sin: "sin",
   Cos: "cos",
   Sign: "sign",
+  Atan: "atan",
 };
 
 /** Operators of two operands. */
@@ -158,6 +172,13 @@ const composed: OperatorTable = {
   ThresholdedRelu: (node, ctx) => thresholdedRelu(ctx, node.input(0), node.float("alpha", 1)),
   Shrink: shrink,
   Softsign: (node, ctx) => softsign(ctx, node.input(0)),
+  Sinh: (node, ctx) => hyperbolic(ctx, node.input(0), "sub"),
+  Cosh: (node, ctx) => hyperbolic(ctx, node.input(0), "add"),
+  Asinh: (node, ctx) => arsinh(ctx, node.input(0)),
+  Acosh: (node, ctx) => arcosh(ctx, node.input(0)),
+  Atanh: (node, ctx) => artanh(ctx, node.input(0)),
+  Asin: (node, ctx) => arcsin(ctx, node.input(0)),
+  Acos: (node, ctx) => arccos(ctx, node.input(0)),
   Tan: (node, ctx) => combine(ctx, "div", [map(ctx, "sin", node.input(0)), map(ctx, "cos", node.input(0))]),
   PRelu: (node, ctx) => {
     const [x, given] = [node.input(0), node.input(1)];
@@ -176,6 +197,15 @@ const composed: OperatorTable = {
   Or: (node, ctx) => combine(ctx, "max", [node.input(0), node.input(1)]),
   Xor: (node, ctx) => map(ctx, "abs", combine(ctx, "sub", [node.input(0), node.input(1)])),
   Not: (node, ctx) => inverted(ctx, node.input(0)),
+  IsInf: (node, ctx) => {
+    const x = node.input(0);
+    const is = (value: number): Value => combine(ctx, "equal", [x, scalar(ctx, value)], { type: bool });
+    const [down, up] = [node.int("detect_negative", 1) === 1, node.int("detect_positive", 1) === 1];
+    if (down && up) return combine(ctx, "max", [is(Number.NEGATIVE_INFINITY), is(Number.POSITIVE_INFINITY)]);
+    if (!down && !up)
+      return combine(ctx, "mul", [is(Number.POSITIVE_INFINITY), scalar(ctx, 0)], { type: bool });
+    return is(up ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY);
+  },
   IsNaN: (node, ctx) => inverted(ctx, combine(ctx, "equal", [node.input(0), node.input(0)], { type: bool })),
 };
 

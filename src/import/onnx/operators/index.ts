@@ -4,7 +4,9 @@ import type { OperatorTable } from "../operator.js";
 import { elementwise } from "./elementwise.js";
 import { products } from "./matmul.js";
 import { parts } from "./parts.js";
+import { places } from "./places.js";
 import { quantized } from "./quantized.js";
+import { recurrences } from "./recurrent.js";
 import { reductions } from "./reduce.js";
 import { reshapes } from "./reshape.js";
 import { resizes } from "./resize.js";
@@ -16,9 +18,11 @@ export const operators: OperatorTable = {
   ...windows,
   ...reshapes,
   ...parts,
+  ...places,
   ...reductions,
   ...products,
   ...resizes,
   ...shapes,
   ...quantized,
+  ...recurrences,
 };

@@ -60,12 +60,22 @@ function einsum(node: OnnxNode, ctx: Context): Value {
       refuse("shape-mismatch", `Einsum \`${equation}\` of [${value.shape.join(", ")}]`);
     return { term: [...term], value };
   });
-  const [a, b] = values;
+  // A letter of one operand alone that is not in the result is summed before.
+  const summed = (own: (typeof values)[number] | undefined, other: (typeof values)[number] | undefined) => {
+    if (!own || !other) return own;
+    const isLeft = (letter: string): boolean => output.includes(letter) || other.term.includes(letter);
+    const axes = natural(own.term.length).filter((at) => !isLeft(own.term[at] ?? ""));
+    return {
+      term: own.term.filter(isLeft),
+      value: reduced(ctx, "reduce_sum", own.value, axes, false),
+    };
+  };
+  const [a, b] = [summed(values[0], values[1]), summed(values[1], values[0])];
   if (!a) return no();
   if (!b) {
-    const summed = natural(a.term.length).filter((at) => !output.includes(a.term[at] ?? ""));
+    const gone = natural(a.term.length).filter((at) => !output.includes(a.term[at] ?? ""));
     const left = a.term.filter((letter) => output.includes(letter));
-    const sum = reduced(ctx, "reduce_sum", a.value, summed, false);
+    const sum = reduced(ctx, "reduce_sum", a.value, gone, false);
     return transposed(
       ctx,
       sum,
@@ -80,7 +90,7 @@ function einsum(node: OnnxNode, ctx: Context): Value {
   if ([...rows, ...columns].some((letter) => !output.includes(letter))) return no();
   if (output.length !== batch.length + rows.length + columns.length) return no();
   const extents = new Map<string, number>();
-  for (const { term, value } of values)
+  for (const { term, value } of [a, b])
     for (const [at, letter] of term.entries()) extents.set(letter, value.shape[at] ?? 1);
   const count = (group: readonly string[]): number =>
     elements(group.map((letter) => extents.get(letter) ?? 1));

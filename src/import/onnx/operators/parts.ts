@@ -1,9 +1,9 @@
-// Operators that take values apart and put them together: slices, gathers, pads, concatenations, tiles.
+// Operators that take values apart and put them together: slices, pads, concatenations, tiles.
 
 import { axisOf, numberOf, numbersOf, ordered, valueOf } from "#import/lowering.js";
+import { bool } from "#import/element-type.js";
 import { expanded, joined, picked, repeated, sliced } from "#import/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { reshaped } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
 import { natural, permuted } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
@@ -78,22 +78,6 @@ function slice(node: OnnxNode, ctx: Context): Value {
     }
   }
   return x;
-}
-
-function gather(node: OnnxNode, ctx: Context): Value {
-  const [x, indices] = [node.input(0), node.input(1)];
-  const axis = axisOf(node.int("axis", 0), x.shape.length);
-  const extent = x.shape[axis] ?? 1;
-  const places = numbersOf(indices, "the indices of Gather").map((place) =>
-    place < 0 ? place + extent : place,
-  );
-  if (!places.every((place) => Number.isInteger(place) && place >= 0 && place < extent))
-    refuse("bad-model", `indices of Gather lie outside the ${extent} elements`);
-  const found = picked(ctx, x, axis, places);
-  const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
-  return shape.length === found.shape.length && indices.shape.length === 1
-    ? found
-    : reshaped(ctx, found, shape);
 }
 
 function pad(node: OnnxNode, ctx: Context): Value {
@@ -172,7 +156,6 @@ export const parts: OperatorTable = {
   Concat: concat,
   Split: split,
   Slice: slice,
-  Gather: gather,
   Pad: pad,
   Tile: tile,
   Expand: expand,
@@ -181,6 +164,8 @@ export const parts: OperatorTable = {
     const x = node.input(0);
     const training = node.optional(2);
     if (training && numberOf(training, "the mode of Dropout") !== 0) unsupported("Dropout in training mode");
-    return [x, valueOf(ctx.build.literal([1], []))];
+    if (node.outputs[1] === undefined) return x;
+    // Nothing is dropped: the mask is true everywhere.
+    return [x, { ...expanded(ctx, valueOf(ctx.build.literal([1], [])), x.shape), type: bool }];
   },
 };

@@ -4,10 +4,10 @@ import type { OpName } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import { argExtreme } from "#import/arg-extreme.js";
 import { combine } from "#import/broadcast.js";
-import { axisOf, map, ordered, scalar, weightOf } from "#import/lowering.js";
+import { axisOf, map, ordered, scalar, valueOf, weightOf } from "#import/lowering.js";
 import { normalized, reduced, standardized } from "#import/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { reshaped } from "#import/reshape.js";
+import { originOf, reshaped } from "#import/reshape.js";
 import type { Ref, Value } from "#import/value.js";
 import { channelsLast, natural } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operator.js";
@@ -54,6 +54,20 @@ function logSoftmax(node: OnnxNode, ctx: Context): Value {
   });
 }
 
+/** 1 at the first of the largest elements, else 0. */
+function hardmax(node: OnnxNode, ctx: Context): Value {
+  return alongAxis(node, ctx, (x, axis) => {
+    const found = argExtreme(ctx, x, { axis, keepdims: true, ofLargest: true, last: false });
+    const places = valueOf(
+      ctx.build.literal(
+        natural(x.shape[axis] ?? 1),
+        x.shape.map((extent, at) => (at === axis ? extent : 1)),
+      ),
+    );
+    return combine(ctx, "equal", [places, found], { type: x.type });
+  });
+}
+
 /** Up to opset 12 all axes from `axis` on are one. */
 function alongAxis(node: OnnxNode, ctx: Context, over: (x: Value, axis: number) => Value): Value {
   const x = node.input(0);
@@ -90,9 +104,22 @@ function batchNormalization(node: OnnxNode, ctx: Context): Value {
 
 function instanceNormalization(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
-  const axes = natural(x.shape.length).slice(2);
-  const normal = normalized(ctx, x, axes, node.float("epsilon", 1e-5));
-  return scaled(ctx, normal, node.input(1), node.input(2));
+  // PyTorch writes a group normalization as this over [n, groups, the rest in one]: split, the rest lies as the image does.
+  const parts = splitGroups(ctx, x) ?? x;
+  const axes = natural(parts.shape.length).slice(2);
+  const normal = normalized(ctx, parts, axes, node.float("epsilon", 1e-5));
+  const result = scaled(ctx, normal, node.input(1), node.input(2));
+  return parts === x ? result : reshaped(ctx, result, x.shape);
+}
+
+/** [n, groups, l] that was [n, c, …] as [n, groups, c / groups, …]. */
+function splitGroups(ctx: Context, x: Value): Value | undefined {
+  const [n = 1, groups = 1] = x.shape;
+  const before = originOf(ctx, x);
+  const [batch, c = 1, ...rest] = before?.shape ?? [];
+  if (!before || x.shape.length !== 3 || batch !== n || c % groups !== 0 || rest.length === 0)
+    return undefined;
+  return reshaped(ctx, before, [n, groups, c / groups, ...rest]);
 }
 
 function layerNormalization(node: OnnxNode, ctx: Context): Value[] {
@@ -194,6 +221,7 @@ export const reductions: OperatorTable = {
   ReduceLogSumExp: logSumExp,
   Softmax: softmax,
   LogSoftmax: logSoftmax,
+  Hardmax: hardmax,
   BatchNormalization: batchNormalization,
   InstanceNormalization: instanceNormalization,
   LayerNormalization: layerNormalization,

@@ -78,7 +78,9 @@ function axesOf(node: OnnxNode, x: Value, isOld: boolean): Axis[] {
       ? (node.floats("scales") ?? [])
       : list(isOld ? 1 : 2, "the scales of Resize");
   const sizes = isOld ? undefined : list(3, "the sizes of Resize");
-  const crop = isOld ? undefined : list(1, "the region of Resize");
+  // Older exporters put anything there where it is not looked at.
+  const isCrop = !isOld && node.text("coordinate_transformation_mode", "half_pixel") === "tf_crop_and_resize";
+  const crop = isCrop ? list(1, "the region of Resize") : undefined;
   const given = sizes ?? scales;
   if (!given || given.length !== which.length)
     refuse("bad-model", `Resize has ${given?.length ?? 0} scales or sizes for ${which.length} axes`);

@@ -6,7 +6,19 @@ import { combine } from "#import/broadcast.js";
 import { bool, float32, int64 } from "#import/element-type.js";
 import type { Lowering } from "#import/lowering.js";
 import { axisOf, map, numberOf, numbersOf, scalar } from "#import/lowering.js";
-import { castTo, inverted, selu, softsign, truncate } from "#import/math.js";
+import {
+  arccos,
+  arcosh,
+  arcsin,
+  arsinh,
+  artanh,
+  castTo,
+  hyperbolic,
+  inverted,
+  selu,
+  softsign,
+  truncate,
+} from "#import/math.js";
 import { reduced } from "#import/reduce.js";
 import { unsupported } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
@@ -37,6 +49,7 @@ const simple: Readonly<Record<string, OpName>> = {
   Sin: "sin",
   Cos: "cos",
   Sign: "sign",
+  Atan: "atan",
 };
 
 /** Operators of two operands. */
@@ -86,6 +99,8 @@ const castTypes: Readonly<Record<string, Value["type"]>> = {
   DT_FLOAT: float32,
   DT_HALF: float32,
   DT_DOUBLE: float32,
+  DT_UINT8: int64,
+  DT_INT8: int64,
   DT_INT32: int64,
   DT_INT64: int64,
   DT_BOOL: bool,
@@ -143,6 +158,13 @@ const composed: OperatorTable = {
   Softsign: (node, ctx) => softsign(ctx, node.input(0)),
   Expm1: (node, ctx) => combine(ctx, "sub", [map(ctx, "exp", node.input(0)), scalar(ctx, 1)]),
   Log1p: (node, ctx) => map(ctx, "log", combine(ctx, "add", [node.input(0), scalar(ctx, 1)])),
+  Sinh: (node, ctx) => hyperbolic(ctx, node.input(0), "sub"),
+  Cosh: (node, ctx) => hyperbolic(ctx, node.input(0), "add"),
+  Asinh: (node, ctx) => arsinh(ctx, node.input(0)),
+  Acosh: (node, ctx) => arcosh(ctx, node.input(0)),
+  Atanh: (node, ctx) => artanh(ctx, node.input(0)),
+  Asin: (node, ctx) => arcsin(ctx, node.input(0)),
+  Acos: (node, ctx) => arccos(ctx, node.input(0)),
   Tan: (node, ctx) => combine(ctx, "div", [map(ctx, "sin", node.input(0)), map(ctx, "cos", node.input(0))]),
   ClipByValue: clip,
   Softmax: (node, ctx) => softmax(ctx, node.input(0), -1),

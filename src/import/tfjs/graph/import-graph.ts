@@ -1,6 +1,7 @@
 // A graph model as a graph: the nodes that its outputs depend on are lowered in the order of their operands.
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import { cutHelp, cutPlaces, unknownOutput, withCut } from "#import/cut.js";
 import type { Extent, WrittenInput } from "#import/dimensions.js";
 import { namelessSymbol, rankLimit } from "#import/dimensions.js";
 import type { Imported, NamedValue } from "#import/finish.js";
@@ -14,6 +15,9 @@ import { order } from "../order.js";
 import type { Start, State } from "../state.js";
 import type { Endpoint, NodeDef } from "./graph-def.js";
 import { dims, endpoint, readGraph } from "./graph-def.js";
+import type { Blocked } from "./blocks.js";
+import { blockOperators, withBlocks } from "./blocks.js";
+import type { GraphNode } from "./operator.js";
 import { operators } from "./index.js";
 import { fieldsOf } from "../fields.js";
 
@@ -24,9 +28,9 @@ const messageLimit = 10;
 const sources: ReadonlySet<string> = new Set(["Placeholder", "Const"]);
 
 const advice: Readonly<Record<string, string>> = {
-  TopKV2: "do it in JavaScript after the run: cut the model before it",
-  NonMaxSuppressionV3: "boxes are better sorted out in JavaScript: cut the model before it",
-  NonMaxSuppressionV5: "boxes are better sorted out in JavaScript: cut the model before it",
+  TopKV2: "it is better done in JavaScript",
+  NonMaxSuppressionV3: "boxes are better sorted out in JavaScript",
+  NonMaxSuppressionV5: "boxes are better sorted out in JavaScript",
   While: "export the model with fixed shapes, so that loops are unrolled",
   StatelessWhile: "export the model with fixed shapes, so that loops are unrolled",
 };
@@ -35,10 +39,21 @@ const advice: Readonly<Record<string, string>> = {
 const naming: ReadonlySet<string> = new Set(["Reshape", "Squeeze", "ExpandDims", "Transpose"]);
 
 /** Imports the topology of a graph model; `start` makes what is built with, once the inputs are known. */
-export function importGraph(whole: Fields, topology: Json, file: string, start: Start): Result<Imported> {
+export function importGraph(
+  whole: Fields,
+  topology: Json,
+  { file, outputs: wanted }: { readonly file: string; readonly outputs: readonly string[] },
+  start: Start,
+): Result<Imported> {
   const nodes = readGraph(topology);
   const signature = signatureOf(whole);
-  const outputs = outputsOf(nodes, signature);
+  const outputs =
+    wanted.length > 0
+      ? [...new Set(wanted)].map((name) => endpoint(name, "--outputs"))
+      : outputsOf(nodes, signature);
+  const misnamed = wanted.length > 0 ? outputs.filter(({ node }) => !nodes.has(node)) : [];
+  if (misnamed.length > 0)
+    return { diagnostics: misnamed.map(({ node }) => unknownOutput(node, nodes.keys(), file)) };
   const find = (name: string, reader: string): NodeDef =>
     nodes.get(name) ?? refuse("bad-model", `${quote(reader)} reads ${quote(name)}, which no node makes`);
   const reached = order(
@@ -50,20 +65,37 @@ export function importGraph(whole: Fields, topology: Json, file: string, start: 
     },
   );
   const unknown = new Map<string, string[]>();
-  for (const { op, name } of reached)
-    if (!sources.has(op) && !Object.hasOwn(operators, op)) addUnknown(unknown, op, name);
-  if (unknown.size > 0)
-    return {
-      diagnostics: unknownMessage(unknown, { file, advice, help: "docs/tfjs.md lists what is known" }),
-    };
+  for (const { op, name } of reached) if (!isKnown(op)) addUnknown(unknown, op, name);
   const inputs = [...nodes.values()].filter(({ op }) => op === "Placeholder");
+  const cut = (isBad: (node: NodeDef) => boolean): readonly string[] =>
+    cutBefore(
+      reached,
+      isBad,
+      inputs.map(({ name }) => name),
+      outputs,
+    );
+  if (unknown.size > 0) {
+    const help = [...cut(({ op }) => !isKnown(op)), "docs/tfjs.md lists what is known"];
+    return { diagnostics: unknownMessage(unknown, { file, advice, help }) };
+  }
   return start(
     inputs.map((node) => writtenInput(node, signature)),
     (state, values) => {
       const bound = new Map(inputs.map(({ name }, at) => [name, values[at]] as const));
-      return walk(state, reached, outputs, bound);
+      const refused = new Set<NodeDef>();
+      const result = walk(state, reached, outputs, bound, refused);
+      return isNamed(result)
+        ? result
+        : withCut(
+            result,
+            cut((node) => refused.has(node)),
+          );
     },
   );
+}
+
+function isKnown(op: string): boolean {
+  return sources.has(op) || blockOperators.has(op) || Object.hasOwn(operators, op);
 }
 
 /** The signature stands in the file itself, or in the metadata that older converters write. */
@@ -95,8 +127,9 @@ function writtenInput(
   signature: { readonly [key: string]: Json } | undefined,
 ): WrittenInput {
   const type = attributes.type("dtype") ?? "DT_FLOAT";
-  if (type !== "DT_FLOAT" && type !== "DT_HALF")
-    refuse("unsupported-type", `input ${quote(name)} is ${quote(type)}; inputs are floats`);
+  // Numbers of all types are given as floats.
+  if (!/^DT_(FLOAT|HALF|U?INT(8|16|32|64)|BOOL)$/.test(type))
+    refuse("unsupported-type", `input ${quote(name)} is ${quote(type)}; inputs are numbers`);
   const shape = attributes.shape("shape") ?? signedShape(name, signature);
   if (!shape) return { name, extents: "has no shape, not even a number of axes" };
   if (shape.length > rankLimit) return { name, extents: `has ${shape.length} axes` };
@@ -125,16 +158,42 @@ function signedShape(
   return undefined;
 }
 
+/** The help that says where the model can be cut before bad nodes. */
+function cutBefore(
+  nodes: readonly NodeDef[],
+  isBad: (node: NodeDef) => boolean,
+  inputs: readonly string[],
+  outputs: readonly Endpoint[],
+): readonly string[] {
+  const named = ({ node, result }: Endpoint): string => (result === 0 ? node : `${node}:${result}`);
+  const results = new Map<string, Set<string>>();
+  for (const end of [...nodes.flatMap((node) => node.inputs), ...outputs])
+    results.set(end.node, (results.get(end.node) ?? new Set<string>()).add(named(end)));
+  const steps = nodes.map((node) => ({
+    reads: node.inputs.map(named),
+    makes: [...(results.get(node.name) ?? [])],
+    isBad: isBad(node),
+    isShape: ["Shape", "Size", "Rank"].includes(node.op),
+  }));
+  return cutHelp(cutPlaces(steps, inputs, outputs.map(named)));
+}
+
+function isNamed(made: NamedValue[] | Diagnostic[]): made is NamedValue[] {
+  return made.every((one) => "value" in one);
+}
+
 /** Lowers nodes in order; a node that is refused is noted, and what needs it left out. */
 function walk(
   state: State,
   nodes: readonly NodeDef[],
   outputs: readonly Endpoint[],
   bound: ReadonlyMap<string, Value | undefined>,
+  refused: Set<NodeDef>,
 ): NamedValue[] | Diagnostic[] {
   const { build, file } = state;
   const diagnostics: Diagnostic[] = [];
   const values = new Map<string, readonly Value[]>();
+  const blocked: Blocked = new Map();
   for (const node of nodes) {
     const own = bound.get(node.name);
     if (own) {
@@ -147,33 +206,34 @@ function walk(
         values.get(input.node)?.[input.result] ??
         refuse("bad-model", `${quote(node.name)} reads result ${input.result} of ${quote(input.node)}`),
     );
-    try {
+    const lower = (given: GraphNode): Value | readonly Value[] => {
       build.at(nodeName(node), naming.has(node.op));
-      const result =
-        node.op === "Const"
-          ? constant(state, node)
-          : operators[node.op]?.(
-              {
-                ...node.attributes,
-                op: node.op,
-                inputs,
-                input: (at) =>
-                  inputs[at] ?? refuse("bad-model", `operand ${at + 1} of ${node.op} is missing`),
-              },
-              state,
-            );
-      if (result) values.set(node.name, "ref" in result ? [result] : result);
+      return operators[given.op]?.(given, state) ?? [];
+    };
+    try {
+      const given = {
+        ...node.attributes,
+        op: node.op,
+        inputs,
+        input: (at: number) =>
+          inputs[at] ?? refuse("bad-model", `operand ${at + 1} of ${node.op} is missing`),
+      };
+      const result = node.op === "Const" ? constant(state, node) : withBlocks(state, given, blocked, lower);
+      values.set(node.name, "ref" in result ? [result] : result);
     } catch (cause) {
       if (!(cause instanceof Refusal)) throw cause;
+      refused.add(node);
       const place = `${file}: node ${quote(node.name)}, ${quote(node.op)}`;
       if (diagnostics.length < messageLimit) diagnostics.push(diagnosticOf(cause, place));
     }
   }
   if (diagnostics.length > 0) return diagnostics;
-  return outputs.map(({ node, result }) => ({
-    name: result === 0 ? node : `${node}_${result}`,
-    value: values.get(node)?.[result] ?? refuse("bad-model", `${quote(node)} has no result ${result}`),
-  }));
+  return outputs.map(({ node, result }) => {
+    const value = values.get(node)?.[result] ?? refuse("bad-model", `${quote(node)} has no result ${result}`);
+    if (blocked.has(value))
+      refuse("unsupported-operator", `output ${quote(node)} is laid out by SpaceToBatchND`);
+    return { name: result === 0 ? node : `${node}_${result}`, value };
+  });
 }
 
 /** The node's path without what the converter calls every function; a long one by its end. */

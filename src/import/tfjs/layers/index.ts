@@ -2,6 +2,7 @@
 
 import type { LayerTable } from "./layer.js";
 import { plain } from "./plain.js";
+import { sequences } from "./recurrent.js";
 import { windows } from "./windows.js";
 
-export const layers: LayerTable = { ...windows, ...plain };
+export const layers: LayerTable = { ...windows, ...plain, ...sequences };

@@ -18,6 +18,8 @@ export interface LayerCall {
   readonly weight: (name: string) => Value;
   /** A weight that the layer may lack. */
   readonly optional: (name: string) => Value | undefined;
+  /** A weight of another layer, one that lies within this one. */
+  readonly weightOf: (layer: string, name: string) => Value | undefined;
 }
 
 export type LayerImport = (call: LayerCall, ctx: Lowering) => Value;

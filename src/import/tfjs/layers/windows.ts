@@ -176,6 +176,16 @@ function upSampling(call: LayerCall, ctx: Lowering): Value {
   );
 }
 
+/** As Keras has it, with half pixels: TensorFlow.js has the layer too, but cannot run it. */
+function resizing(call: LayerCall, ctx: Lowering): Value {
+  const { config } = call;
+  const method = config.text("interpolation", "bilinear");
+  if (method !== "nearest" && method !== "bilinear") unsupported(`Resizing with \`${method.slice(0, 20)}\``);
+  if (config.flag("crop_to_aspect_ratio", false)) unsupported("Resizing with crop_to_aspect_ratio");
+  const size = [config.int("height"), config.int("width")];
+  return onImage(call, ctx, (x) => resized(ctx, x, size, { method, isHalfPixel: true }));
+}
+
 export const windows: LayerTable = {
   Conv1D: conv1d,
   Conv2D: conv2d,
@@ -192,5 +202,6 @@ export const windows: LayerTable = {
   GlobalMaxPooling2D: globalPool("reduce_max", 4),
   ZeroPadding2D: zeroPadding,
   Cropping2D: cropping,
+  Resizing: resizing,
   UpSampling2D: upSampling,
 };

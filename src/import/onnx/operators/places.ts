@@ -1,0 +1,196 @@
+// Operators that take or put elements at places that are known when the model is compiled: gathers, scatters, masks, one-hot tables.
+
+import { elements } from "#ir/type.js";
+import { combine } from "#import/broadcast.js";
+import { axisOf, numberOf, numbersOf, scalar, valueOf } from "#import/lowering.js";
+import { joined, picked, sliced } from "#import/parts.js";
+import { refuse, unsupported } from "#import/refusal.js";
+import { reshaped } from "#import/reshape.js";
+import type { Value } from "#import/value.js";
+import { natural } from "#ir/axis-order.js";
+import type { Context, OnnxNode, OperatorTable } from "../operator.js";
+
+/** Indices of an operand, counted from the end if negative; refused outside of the extent. */
+function indicesOf(node: OnnxNode, indices: Value, extent: (at: number) => number): number[] {
+  return numbersOf(indices, `the indices of ${node.op}`).map((place, at) => {
+    const size = extent(at);
+    const found = place < 0 ? place + size : place;
+    if (!Number.isInteger(found) || found < 0 || found >= size)
+      refuse("bad-model", `index ${place} of ${node.op} lies outside the ${size} elements`);
+    return found;
+  });
+}
+
+function gather(node: OnnxNode, ctx: Context): Value {
+  const [x, indices] = [node.input(0), node.input(1)];
+  const axis = axisOf(node.int("axis", 0), x.shape.length);
+  const places = indicesOf(node, indices, () => x.shape[axis] ?? 1);
+  const found = picked(ctx, x, axis, places);
+  const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
+  return shape.length === found.shape.length && indices.shape.length === 1
+    ? found
+    : reshaped(ctx, found, shape);
+}
+
+/** Of each index along the axis the element at the same place otherwise. */
+function gatherElements(node: OnnxNode, ctx: Context): Value {
+  const [x, indices] = [node.input(0), node.input(1)];
+  const rank = x.shape.length;
+  const axis = axisOf(node.int("axis", 0), rank);
+  if (indices.shape.length !== rank)
+    refuse("shape-mismatch", `indices [${indices.shape.join(", ")}] of [${x.shape.join(", ")}]`);
+  const places = indicesOf(node, indices, () => x.shape[axis] ?? 1);
+  const [from, to] = [strides(x.shape), strides(indices.shape)];
+  const flat = places.map((place, at) =>
+    natural(rank).reduce((sum, one) => {
+      const index = one === axis ? place : Math.floor(at / (to[one] ?? 1)) % (indices.shape[one] ?? 1);
+      return sum + index * (from[one] ?? 1);
+    }, 0),
+  );
+  return reshaped(ctx, picked(ctx, reshaped(ctx, x, [elements(x.shape)]), 0, flat), indices.shape);
+}
+
+/** Rows of indices say the first axes of what is taken. */
+function gatherNd(node: OnnxNode, ctx: Context): Value {
+  const [x, indices] = [node.input(0), node.input(1)];
+  if (node.int("batch_dims", 0) !== 0) unsupported("GatherND with batch_dims");
+  const depth = depthOf(node, x, indices);
+  const lead = x.shape.slice(0, depth);
+  const flat = reshaped(ctx, x, [elements(lead), ...x.shape.slice(depth)]);
+  const found = picked(ctx, flat, 0, rowsOf(node, indices, lead));
+  return reshaped(ctx, found, [...indices.shape.slice(0, -1), ...x.shape.slice(depth)]);
+}
+
+/** How many axes a row of indices says. */
+function depthOf(node: OnnxNode, x: Value, indices: Value): number {
+  const depth = indices.shape.at(-1) ?? 0;
+  if (depth < 1 || depth > x.shape.length)
+    refuse(
+      "shape-mismatch",
+      `${node.op} of [${x.shape.join(", ")}] by indices [${indices.shape.join(", ")}]`,
+    );
+  return depth;
+}
+
+/** Rows of indices as places of the leading axes in one. */
+function rowsOf(node: OnnxNode, indices: Value, lead: readonly number[]): number[] {
+  const all = indicesOf(node, indices, (at) => lead[at % lead.length] ?? 1);
+  const steps = strides(lead);
+  return natural(all.length / lead.length).map((row) =>
+    steps.reduce((sum, step, at) => sum + (all[row * lead.length + at] ?? 0) * step, 0),
+  );
+}
+
+function strides(shape: readonly number[]): number[] {
+  return shape.map((_, axis) => elements(shape.slice(axis + 1)));
+}
+
+/**
+ * Puts updates at rows of indices, where these are a box: exporters write `x[a:b, c:d] = y` so. What lies around the box is joined to
+ * it.
+ */
+function scatterNd(node: OnnxNode, ctx: Context): Value {
+  const [x, indices, updates] = [node.input(0), node.input(1), node.input(2)];
+  const reduction = node.text("reduction", "none");
+  if (reduction !== "none") unsupported(`ScatterND with reduction=${reduction}`);
+  const depth = depthOf(node, x, indices);
+  const all = indicesOf(node, indices, (at) => x.shape[at % depth] ?? 1);
+  const box = boxOf(all, depth) ?? unsupported("ScatterND at places that are no box");
+  const inner = reshaped(ctx, updates, [...box.map(({ size }) => size), ...x.shape.slice(depth)]);
+  const put = (around: Value, axis: number): Value => {
+    const side = box[axis];
+    if (!side) return inner;
+    const { begin, size } = side;
+    const extent = x.shape[axis] ?? 1;
+    const part = (from: number, count: number): Value[] =>
+      count === 0 ? [] : [sliced(ctx, around, axis, from, count)];
+    const middle = put(sliced(ctx, around, axis, begin, size), axis + 1);
+    const end = begin + size;
+    return joined(ctx, [...part(0, begin), middle, ...part(end, extent - end)], axis);
+  };
+  return put(x, 0);
+}
+
+/** The box that rows of indices are, in reading order, or undefined. */
+function boxOf(
+  all: readonly number[],
+  depth: number,
+): { readonly begin: number; readonly size: number }[] | undefined {
+  const rows = all.length / depth;
+  const box = natural(depth).map((axis) => {
+    const begin = all[axis] ?? 0;
+    return { begin, size: (all[(rows - 1) * depth + axis] ?? 0) - begin + 1 };
+  });
+  const sizes = box.map(({ size }) => size);
+  if (sizes.some((size) => size < 1) || elements(sizes) !== rows) return undefined;
+  const steps = strides(sizes);
+  const isBox = natural(rows).every((row) =>
+    box.every(
+      ({ begin, size }, axis) =>
+        all[row * depth + axis] === begin + (Math.floor(row / (steps[axis] ?? 1)) % size),
+    ),
+  );
+  return isBox ? box : undefined;
+}
+
+/** 1 where an index is the place along a new axis, or the two values that are given. */
+function oneHot(node: OnnxNode, ctx: Context): Value {
+  const [indices, values] = [node.input(0), node.input(2)];
+  const depth = numberOf(node.input(1), "the depth of OneHot");
+  if (!(Number.isInteger(depth) && depth >= 1 && depth <= 65_536)) refuse("bad-model", `OneHot of ${depth}`);
+  const axis = axisOf(node.int("axis", -1), indices.shape.length + 1);
+  const shape = indices.shape.toSpliced(axis, 0, 1);
+  const places = valueOf(
+    ctx.build.literal(
+      natural(depth),
+      shape.map((_, at) => (at === axis ? depth : 1)),
+    ),
+  );
+  // Negative indices count from the end.
+  const isNegative = combine(ctx, "less", [indices, scalar(ctx, 0)]);
+  const fromEnd = combine(ctx, "add", [indices, scalar(ctx, depth)]);
+  const positive = combine(ctx, "where", [isNegative, fromEnd, indices]);
+  const isHot = combine(ctx, "equal", [reshaped(ctx, positive, shape), places]);
+  const [off = 0, on = 1] = numbersOf(values, "the values of OneHot");
+  return combine(ctx, "where", [isHot, scalar(ctx, on), scalar(ctx, off)], { type: values.type });
+}
+
+/** What lies above or below a diagonal stays, the rest is 0. */
+function trilu(node: OnnxNode, ctx: Context): Value {
+  const x = node.input(0);
+  const rank = x.shape.length;
+  const [rows = 1, columns = 1] = x.shape.slice(-2);
+  if (rank < 2) refuse("shape-mismatch", `Trilu of [${x.shape.join(", ")}]`);
+  const diagonal = node.optional(1);
+  const k = diagonal ? numberOf(diagonal, "the diagonal of Trilu") : 0;
+  const isUpper = node.int("upper", 1) === 1;
+  if (rows * columns > 2 ** 22) unsupported(`Trilu of ${rows}x${columns}`);
+  const mask = natural(rows * columns).map((at) => {
+    const distance = (at % columns) - Math.floor(at / columns);
+    return Number(isUpper ? distance >= k : distance <= k);
+  });
+  const stays = valueOf(ctx.build.literal(mask, [rows, columns]));
+  return combine(ctx, "where", [stays, x, scalar(ctx, 0)], { type: x.type });
+}
+
+/** A matrix with ones on a diagonal, of the shape of another. */
+function eyeLike(node: OnnxNode, ctx: Context): Value {
+  const { shape, type } = node.input(0);
+  const [rows = 1, columns = 1] = shape;
+  if (shape.length !== 2 || rows * columns > 2 ** 22) unsupported(`EyeLike of [${shape.join(", ")}]`);
+  const k = node.int("k", 0);
+  const numbers = natural(rows * columns).map((at) =>
+    Number((at % columns) - Math.floor(at / columns) === k),
+  );
+  return valueOf(ctx.build.literal(numbers, shape), type);
+}
+
+export const places: OperatorTable = {
+  Gather: gather,
+  GatherElements: gatherElements,
+  GatherND: gatherNd,
+  ScatterND: scatterNd,
+  OneHot: oneHot,
+  Trilu: trilu,
+  EyeLike: eyeLike,
+};

@@ -1,0 +1,197 @@
+// Recurrent layers, unrolled: a module is compiled for a fixed length, so a layer is its steps one after another. What the inputs add
+// to the gates is one product for all steps; a step is one product with the state, and its gates. All steps share the code and
+// weights of one.
+
+import { elements } from "#ir/type.js";
+import { combine } from "./broadcast.js";
+import type { Lowering } from "./lowering.js";
+import { map } from "./lowering.js";
+import { inverted } from "./math.js";
+import { joined, sliced } from "./parts.js";
+import { times } from "./product.js";
+import { unsupported } from "./refusal.js";
+import type { Ref, Value } from "./value.js";
+
+export type Activation = (ctx: Lowering, x: Value) => Value;
+
+/** The longest sequence: each step takes a few nodes. */
+const stepLimit = 4096;
+
+/** The inputs of a layer and the way it goes through them. */
+export interface Sequence {
+  /** [batch, steps, features], with the axes in this order. */
+  readonly x: Value;
+  /** From the last step to the first. */
+  readonly reverse: boolean;
+}
+
+/** What a layer keeps from step to step, each [batch, 1, units]; zeros where it is left out. */
+export interface State {
+  readonly h?: Value;
+  readonly c?: Value;
+}
+
+/** Weights of a layer with g gates. */
+export interface Weights {
+  /** [features, g · units]. */
+  readonly w: Value;
+  /** [units, g · units]. */
+  readonly r: Value;
+  /** [g · units], added to both products. */
+  readonly bias?: Ref;
+}
+
+/** What a layer gives. */
+export interface Run {
+  /** [batch, steps, units]. */
+  readonly all: Value;
+  readonly last: State;
+}
+
+export interface LstmOptions {
+  readonly gate: Activation;
+  readonly input: Activation;
+  readonly output: Activation;
+  /** Bounds what gates are computed of, before their activation. */
+  readonly clip?: number;
+  /** The forget gate is 1 − the input gate. */
+  readonly coupled?: boolean;
+  /** Shares of the cell in the gates, each [units]. */
+  readonly peepholes?: { readonly i: Value; readonly o: Value; readonly f: Value };
+}
+
+/**
+ * Long short-term memory (Hochreiter and Schmidhuber 1997, peepholes: Gers and Schmidhuber 2000), the gates in the order input, output,
+ * forget, cell: c ← f ⊙ c + i ⊙ g(…), h ← o ⊙ h(c).
+ */
+export function lstm(
+  ctx: Lowering,
+  sequence: Sequence,
+  { w, r, bias }: Weights,
+  start: State,
+  options: LstmOptions,
+): Run {
+  const units = r.shape[0] ?? 1;
+  const { gate, input, output, peepholes } = options;
+  const ahead = times(ctx, sequence.x, w, bias ? [bias] : []);
+  const bounded = clipped(ctx, options.clip);
+  const peep = (z: Value, c: Value | undefined, weight: Value | undefined): Value =>
+    weight && c ? combine(ctx, "add", [z, combine(ctx, "mul", [c, weight])]) : z;
+  return scan(ctx, sequence, start, (at, { h, c }) => {
+    const z = plus(ctx, step(ctx, ahead, at), h && times(ctx, h, r));
+    const part = (k: number, count = 1): Value => sliced(ctx, z, 2, k * units, count * units);
+    let i: Value;
+    let f: Value;
+    let o: Value | undefined;
+    if (peepholes) {
+      i = gate(ctx, bounded(peep(part(0), c, peepholes.i)));
+      f = gate(ctx, bounded(peep(part(2), c, peepholes.f)));
+    } else {
+      // The three lie side by side, so that they are computed in one go.
+      const gates = gate(ctx, bounded(part(0, 3)));
+      [i, o, f] = [0, 1, 2].map((k) => sliced(ctx, gates, 2, k * units, units)) as [Value, Value, Value];
+    }
+    if (options.coupled) f = inverted(ctx, i);
+    const fresh = combine(ctx, "mul", [i, input(ctx, bounded(part(3)))]);
+    const cell = c ? combine(ctx, "add", [combine(ctx, "mul", [f, c]), fresh]) : fresh;
+    o ??= gate(ctx, bounded(peep(part(1), cell, peepholes?.o)));
+    return { h: combine(ctx, "mul", [o, output(ctx, cell)]), c: cell };
+  });
+}
+
+export interface GruOptions {
+  readonly gate: Activation;
+  readonly candidate: Activation;
+  readonly clip?: number;
+  /** The bias of the candidate's product with the state, [units]: then the reset gate scales that product, else the state before it. */
+  readonly afterProduct?: Value;
+}
+
+/**
+ * Gated recurrent units (Cho et al. 2014), the gates in the order update, reset, candidate: h ← (1 − z) ⊙ n + z ⊙ h. With
+ * `afterProduct` n is g(x·W + r ⊙ (h·R + b)), else g(x·W + (r ⊙ h)·R).
+ */
+export function gru(
+  ctx: Lowering,
+  sequence: Sequence,
+  { w, r, bias }: Weights,
+  start: State,
+  { gate, candidate, clip, afterProduct }: GruOptions,
+): Run {
+  const units = r.shape[0] ?? 1;
+  const ahead = times(ctx, sequence.x, w, bias ? [bias] : []);
+  const bounded = clipped(ctx, clip);
+  const [rGates, rCandidate] = [sliced(ctx, r, 1, 0, 2 * units), sliced(ctx, r, 1, 2 * units, units)];
+  return scan(ctx, sequence, start, (at, { h }) => {
+    const z = step(ctx, ahead, at);
+    const [zGates, zCandidate] = [sliced(ctx, z, 2, 0, 2 * units), sliced(ctx, z, 2, 2 * units, units)];
+    const all = h && afterProduct ? times(ctx, h, r) : undefined;
+    const own = all ? sliced(ctx, all, 2, 0, 2 * units) : h && times(ctx, h, rGates);
+    const gates = gate(ctx, bounded(plus(ctx, zGates, own)));
+    const [update, reset] = [sliced(ctx, gates, 2, 0, units), sliced(ctx, gates, 2, units, units)];
+    let kept: Value | undefined;
+    if (afterProduct) {
+      const product = all ? plus(ctx, sliced(ctx, all, 2, 2 * units, units), afterProduct) : afterProduct;
+      kept = combine(ctx, "mul", [reset, product]);
+    } else if (h) {
+      kept = times(ctx, combine(ctx, "mul", [reset, h]), rCandidate);
+    }
+    const fresh = candidate(ctx, bounded(plus(ctx, zCandidate, kept)));
+    const mixed = combine(ctx, "mul", [inverted(ctx, update), fresh]);
+    return { h: h ? combine(ctx, "add", [mixed, combine(ctx, "mul", [update, h])]) : mixed };
+  });
+}
+
+/** A plain recurrent layer: h ← f(x·W + h·R + b). */
+export function rnn(
+  ctx: Lowering,
+  sequence: Sequence,
+  { w, r, bias }: Weights,
+  start: State,
+  { activation, clip }: { readonly activation: Activation; readonly clip?: number },
+): Run {
+  const ahead = times(ctx, sequence.x, w, bias ? [bias] : []);
+  const bounded = clipped(ctx, clip);
+  return scan(ctx, sequence, start, (at, { h }) => ({
+    h: activation(ctx, bounded(plus(ctx, step(ctx, ahead, at), h && times(ctx, h, r)))),
+  }));
+}
+
+/** A state, or undefined if it is known to be zero: then its product is left out of the first step. */
+export function unlessZero(value: Value | undefined): Value | undefined {
+  if (value?.ref.kind !== "constant" || elements(value.shape) > stepLimit) return value;
+  return value.ref.numbers().every((number) => number === 0) ? undefined : value;
+}
+
+/** Takes one step after another and joins what they give, in the order of the inputs. */
+function scan(
+  ctx: Lowering,
+  { x, reverse }: Sequence,
+  start: State,
+  advance: (at: number, state: State) => State & { readonly h: Value },
+): Run {
+  const steps = x.shape[1] ?? 1;
+  if (steps > stepLimit) unsupported(`a recurrent layer over ${steps} steps, more than ${stepLimit}`);
+  const results: Value[] = [];
+  let state = start;
+  for (let k = 0; k < steps; k += 1) {
+    const at = reverse ? steps - 1 - k : k;
+    const next = advance(at, state);
+    results[at] = next.h;
+    state = next;
+  }
+  return { all: joined(ctx, results, 1), last: state };
+}
+
+/** [batch, steps, features] → [batch, 1, features]. */
+function step(ctx: Lowering, x: Value, at: number): Value {
+  return sliced(ctx, x, 1, at, 1);
+}
+
+function plus(ctx: Lowering, a: Value, b: Value | undefined): Value {
+  return b ? combine(ctx, "add", [a, b]) : a;
+}
+
+function clipped(ctx: Lowering, bound: number | undefined): (x: Value) => Value {
+  return (x) => (bound === undefined ? x : map(ctx, "clip", x, { low: -bound, high: bound }));
+}
