@@ -16,7 +16,7 @@ import { panelPacking, plainPacking } from "./pack.js";
 import type { Steps } from "./steps.js";
 import { storeResult } from "./steps.js";
 import type { WindowSpec } from "./strip.js";
-import { makeStrip, splitRow, stripRows } from "./strip.js";
+import { makeStrip, rowBlocks, stripRows } from "./strip.js";
 import type { Factors, TeamProduct } from "./team.js";
 import { emitGridProduct, plainRow, productItems, subgroupProduct, teamBlocks, windowRow } from "./team.js";
 import type { Tile } from "./tile.js";
@@ -155,18 +155,18 @@ export function convolutionBody(
   if (added) return bug("only blocks with many items add products");
   const depth = window.kernel[0] * window.kernel[1] * perGroup;
   const columnsOf = weightColumns(k, tile, weight, { depth, columns, groups });
-  const strips = (samples * height) / rows;
+  const strips = rowBlocks(k, rows, { samples, height });
   // Blocks that share a strip copy it each for itself, so there are no more of them than a few threads need.
-  const wanted = groups === 1 ? Math.ceil(Math.min(tile.blocks, mostThreads) / strips) : 1;
+  const wanted = groups === 1 ? Math.ceil(Math.min(tile.blocks, mostThreads) / strips.count) : 1;
   const parts = columnParts(k, tile, columnsOf(0), wanted);
   // A group's channels are vecs of the result only if all groups begin at multiples of the lanes.
   const target = { ...y, wide: y.wide && (groups === 1 || columns % k.lanes === 0) };
   return {
-    blocks: strips * parts,
+    blocks: strips.count * parts,
     write: (block) => {
-      const row0 = k.letInt("row0", mulInt(int("div", block, parts), rows));
+      const { row0, first, within } = strips.at(int("div", block, parts));
       const part = k.letInt("part", int("rem", block, parts));
-      const strip = makeStrip(k, x, window, rows, splitRow(k, row0, samples, height), {
+      const strip = makeStrip(k, x, window, rows, first, {
         fill: 0,
         limit: tile.scratch,
         ...(steps.prologue ? { prologue: steps.prologue } : {}),
@@ -177,6 +177,7 @@ export function convolutionBody(
       const joined = !border && groups === 1 && window.dilation[1] === 1 && strip.pixelStride === perGroup;
       const product = (group: Int): Parameters<typeof emitMatmul>[2] => ({
         lines: rows,
+        ...(within ? { within } : {}),
         rows: width,
         runs: {
           counts: joined ? [window.kernel[0]] : window.kernel,

@@ -11,8 +11,8 @@ import { reads, weightParameter } from "./operands.js";
 import { branchPacking, filterPacking } from "./pack.js";
 import type { Steps } from "./steps.js";
 import { storeResult } from "./steps.js";
-import type { Strip, WindowSpec } from "./strip.js";
-import { makeStrip, splitRow, stripRows } from "./strip.js";
+import type { Strip, WindowSpec, Within } from "./strip.js";
+import { makeStrip, rowBlocks, stripRows } from "./strip.js";
 import type { Taps } from "./taps.js";
 import { tapsOf } from "./taps.js";
 import { eachVectorOfGrid, pixelAt, pixelTaps, teamBlocks, vectorItems } from "./team.js";
@@ -57,17 +57,19 @@ export function depthwiseBody(
         }),
     };
   }
+  const blocks = rowBlocks(k, rows, { samples, height });
   return {
-    blocks: (samples * height) / rows,
+    blocks: blocks.count,
     write: (block) => {
-      const firstRow = k.letInt("row0", mulInt(block, rows));
-      const strip = makeStrip(k, x, window, rows, splitRow(k, firstRow, samples, height), {
+      const { row0: firstRow, first, within } = blocks.at(block);
+      const strip = makeStrip(k, x, window, rows, first, {
         fill: 0,
         aligned: true,
         limit: tile.scratch,
         ...(steps.prologue ? { prologue: steps.prologue } : {}),
       });
-      emitDepthwise(k, tile, { strip, window, filters, rows, width, inputs }, (at, from, size) => {
+      const work = { strip, window, filters, rows, width, inputs, ...(within ? { within } : {}) };
+      emitDepthwise(k, tile, work, (at, from, size) => {
         const pixel = (column: number): Int =>
           addInt(mulInt(addInt(firstRow, at.row), width), at.column, column);
         const store = (value: Value, column: number, channel: Int): void =>
@@ -126,6 +128,8 @@ export interface DepthwiseWork {
   readonly window: WindowSpec;
   readonly filters: Filters;
   readonly rows: number;
+  /** Of rows that not every block has. */
+  readonly within?: Within;
   /** Of an output row, in pixels. */
   readonly width: number;
   /** Input channels. */
@@ -146,13 +150,14 @@ export function emitDepthwise(
     size: Width,
   ) => void,
 ): void {
-  const { strip, window, filters, rows, width, inputs } = work;
-  const emit = (row: Int, column: Int, pixels: number): void => {
-    const taps = tapsOf(k, strip, window, { row, column, count: pixels });
-    k.channels("c", inputs, strip.wide && filters.wide, (channel, size) =>
-      finish({ row, column, channel }, { taps: taps(channel, size), pixels }, size),
-    );
-  };
+  const { strip, window, filters, rows, width, inputs, within = (_row, body) => body() } = work;
+  const emit = (row: Int, column: Int, pixels: number): void =>
+    within(row, () => {
+      const taps = tapsOf(k, strip, window, { row, column, count: pixels });
+      k.channels("c", inputs, strip.wide && filters.wide, (channel, size) =>
+        finish({ row, column, channel }, { taps: taps(channel, size), pixels }, size),
+      );
+    });
   const pixels = strip.border ? 1 : Math.min(tile.depthwisePixels, width);
   const full = Math.floor(width / pixels);
   k.items(["oy", "ox"], [rows, full], (row = 0, index = 0) =>

@@ -29,12 +29,12 @@ export function layerNormBody(
         const from = k.letInt("p", mulInt(row, x.stride));
         const once = (body: (at: 0) => void): void => body(0);
         const total = k.let("total", f32(0));
-        foldLines(k, x, total, "add", 0, once, (at, width) =>
+        foldLines(k, { depth, wide: x.wide }, total, "add", 0, once, (at, width) =>
           load(x.place, address(addInt(from, at)), width),
         );
         const mean = k.let("mean", binary("div", total, f32(depth)));
         const squares = k.let("squares", f32(0));
-        foldLines(k, x, squares, "add", 0, once, (at, width) => {
+        foldLines(k, { depth, wide: x.wide }, squares, "add", 0, once, (at, width) => {
           const value = load(x.place, address(addInt(from, at)), width);
           const distance = k.let("d", binary("sub", value, mean));
           return binary("mul", distance, distance);

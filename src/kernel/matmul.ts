@@ -6,6 +6,7 @@ import type { Int, Loops, Width } from "./build.js";
 import { address, addInt, f32, i32, int, load, madd, mulInt, widen } from "./build.js";
 import type { Place, Register, Value } from "./ir.js";
 import type { Build } from "./operands.js";
+import type { Within } from "./strip.js";
 import type { Tile } from "./tile.js";
 import { blockSize } from "./tile.js";
 
@@ -47,6 +48,8 @@ export interface Columns {
 export interface Product {
   /** Lines of rows, as the rows of an image; tiles stay within a line. */
   readonly lines: number;
+  /** Of lines that not every block has. */
+  readonly within?: Within;
   /** Rows of A in a line. */
   readonly rows: number;
   readonly runs: Runs;
@@ -137,15 +140,18 @@ export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops 
       { ahead, ...of }: { readonly rows: number; readonly panels: number; readonly ahead?: Ahead },
     ): void => {
       const column = k.letInt("n", addInt(mulInt(addInt(firstPanel, panel), segment.width), segment.first));
-      emitTile(k, {
-        product,
-        segment,
-        ...of,
-        line,
-        row,
-        column,
-        ...(ahead && isReadAhead ? { ahead } : {}),
-      });
+      const { within = (_line, body) => body() } = product;
+      within(line, () =>
+        emitTile(k, {
+          product,
+          segment,
+          ...of,
+          line,
+          row,
+          column,
+          ...(ahead && isReadAhead ? { ahead } : {}),
+        }),
+      );
     };
     const group = k.team > 1 ? panels : panelsOfRest(tile, rest, panels);
     const groups = Math.floor(panels / group);

@@ -9,7 +9,7 @@ import type { Build, Operand } from "./operands.js";
 import type { Steps } from "./steps.js";
 import { storeResult } from "./steps.js";
 import type { WindowSpec } from "./strip.js";
-import { makeStrip, splitRow, stripRows } from "./strip.js";
+import { makeStrip, rowBlocks, stripRows } from "./strip.js";
 import type { Taps } from "./taps.js";
 import { tapsOf } from "./taps.js";
 import { eachVectorOfGrid, pixelAt, pixelTaps, teamBlocks, vectorItems } from "./team.js";
@@ -58,26 +58,28 @@ export function poolBody(
         }),
     };
   }
+  const blocks = rowBlocks(k, rows, { samples, height });
   return {
-    blocks: (samples * height) / rows,
+    blocks: blocks.count,
     write: (block) => {
-      const firstRow = k.letInt("row0", mulInt(block, rows));
-      const first = splitRow(k, firstRow, samples, height);
+      const { row0: firstRow, first, within = (_row, body) => body() } = blocks.at(block);
       const strip = makeStrip(k, x, pool, rows, first, {
         fill: start,
         aligned: true,
         limit: tile.scratch,
         ...(steps.prologue ? { prologue: steps.prologue } : {}),
       });
-      k.items(["oy", "ox"], [rows, width], (oy = 0, ox = 0) => {
-        const taps = tapsOf(k, strip, pool, { row: oy, column: ox, count: 1 });
-        const count = countAt(addInt(first.row, oy), ox);
-        const pixel = k.letInt("pixel", addInt(mulInt(addInt(firstRow, oy), width), ox));
-        k.channels("c", channels(x.shape), strip.wide, (channel, size) => {
-          const final = fold(taps(channel, size), count, size);
-          storeResult(k, y, final, { pixel, channel }, steps.epilogue);
-        });
-      });
+      k.items(["oy", "ox"], [rows, width], (oy = 0, ox = 0) =>
+        within(oy, () => {
+          const taps = tapsOf(k, strip, pool, { row: oy, column: ox, count: 1 });
+          const count = countAt(addInt(first.row, oy), ox);
+          const pixel = k.letInt("pixel", addInt(mulInt(addInt(firstRow, oy), width), ox));
+          k.channels("c", channels(x.shape), strip.wide, (channel, size) => {
+            const final = fold(taps(channel, size), count, size);
+            storeResult(k, y, final, { pixel, channel }, steps.epilogue);
+          });
+        }),
+      );
     },
   };
 }

@@ -53,9 +53,16 @@ export function stripHeight(window: WindowSpec, rows: number): number {
   return (rows - 1) * window.stride[0] + (window.kernel[0] - 1) * window.dilation[0] + 1;
 }
 
+/** Output rows of an image with so many rows. */
+function outputRows({ kernel, stride, dilation, padding }: WindowSpec, height: number): number {
+  const extent = (kernel[0] - 1) * dilation[0] + 1;
+  return Math.floor((height + padding[0] + padding[1] - extent) / stride[0]) + 1;
+}
+
 /**
- * Output rows of a strip: as many as the tile wants, fewer where that many do not fit into scratch. If not even one does, the
- * rows are read in place, and their number does not matter.
+ * Output rows of a strip: about as many as the tile wants, fewer where that many do not fit into scratch. If not even one does, the
+ * rows are read in place, and their number does not matter. A number that divides the height is preferred; where the next one is far
+ * smaller (17 rows, say), the last strip has fewer rows.
  */
 export function stripRows(tile: Tile, window: WindowSpec, height: number, shape: Shape): number {
   const [, , width = 1] = shape;
@@ -64,9 +71,58 @@ export function stripRows(tile: Tile, window: WindowSpec, height: number, shape:
   const pixelStride = Math.ceil(channels(shape) / 4) * 4;
   const fits = (rows: number): boolean =>
     stripHeight(window, rows) * (width + left + right) * pixelStride <= tile.scratch;
-  const most = blockSize(height, tile.stripRows);
-  for (let rows = most; rows > 0; rows -= 1) if (height % rows === 0 && fits(rows)) return rows;
+  const most = evenRows(height, tile.stripRows);
+  for (let rows = most; rows > 0; rows -= 1) if (fits(rows)) return evenRows(height, rows);
   return most;
+}
+
+/** At most so many rows of a height: a divisor if one is near, else such that the last strip has few less than the others. */
+function evenRows(height: number, most: number): number {
+  const rows = Math.ceil(height / Math.ceil(height / most));
+  const divisor = blockSize(height, most);
+  return divisor * 4 >= rows * 3 ? divisor : rows;
+}
+
+/** The output rows of a block. */
+export interface BlockRows {
+  /** The first of them, counted over all samples, and in its sample. */
+  readonly row0: Int;
+  readonly first: SampleRow;
+  /** Emits what is done for one of them only where it exists; absent if all blocks have equally many. */
+  readonly within?: Within;
+}
+
+/** Emits a body that is for one line of some. */
+export type Within = (line: Int, body: () => void) => void;
+
+/** Output rows divided over blocks: all have `rows`, the last one of a sample perhaps fewer. */
+export function rowBlocks(
+  k: Build,
+  rows: number,
+  { samples, height }: { readonly samples: number; readonly height: number },
+): { readonly count: number; readonly at: (block: Int) => BlockRows } {
+  if (height % rows === 0)
+    return {
+      count: (samples * height) / rows,
+      at: (block) => {
+        const row0 = k.letInt("row0", mulInt(block, rows));
+        return { row0, first: splitRow(k, row0, samples, height) };
+      },
+    };
+  const perSample = Math.ceil(height / rows);
+  return {
+    count: samples * perSample,
+    at: (block) => {
+      const sample = samples === 1 ? 0 : k.letInt("sample", int("div", block, perSample));
+      const own = samples === 1 ? block : int("rem", block, perSample);
+      const row = k.letInt("row", mulInt(own, rows));
+      return {
+        row0: k.letInt("row0", addInt(mulInt(sample, height), row)),
+        first: { sample, row },
+        within: (line, body) => k.guard(compare("lt", addInt(row, line), height), body),
+      };
+    },
+  };
 }
 
 /**
@@ -207,7 +263,7 @@ export function fillStrip(
       write(row, k.letInt("pixels", addInt(to, left * pixelStride)));
       fill(k.letInt("end", addInt(to, (left + width) * pixelStride)), right * pixelStride);
     };
-    if (top === 0 && bottom === 0) writeRow();
+    if (top === 0 && bottom === 0 && outputRows(window, height) % strip.rows === 0) writeRow();
     else
       k.guard(both(compare("le", 0, row), compare("lt", row, height)), writeRow, () => fill(to, rowStride));
   });

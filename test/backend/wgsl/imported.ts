@@ -26,7 +26,7 @@ export interface ImportedCase {
   readonly make: () => Promise<GpuCase>;
 }
 
-/** ONNX's own tests that are in scope, where they are installed, and the models that are held against onnxruntime. */
+/** ONNX's own tests that are in scope, where they are installed, and the models of peer.txt and networks.txt. */
 export function onnxCases(): ImportedCase[] {
   const inScope = isInstalled ? cases().filter(({ outOfScope }) => outOfScope === undefined) : [];
   const own = inScope.map((one) => ({
