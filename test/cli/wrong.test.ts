@@ -24,6 +24,8 @@ const files: Record<string, string | Uint8Array> = {
   "open.net": "net open {\n  input a: f32[1, H, W, 3]\n  output y = relu(a)\n}\n",
   "pair.net": "net pair {\n  input left: f32[1, 4]\n  input right: f32[1, 4]\n  output y = left + right\n}\n",
   "wide.net": "net wide {\n  input x: f32[1, 30000]\n  output y = dense(x, units=30000)\n}\n",
+  "vast.net":
+    "net vast {\n  input x: f32[1, 40000, 30000, 1]\n  output y = max_pool(x, kernel=2x2, stride=2x2)\n}\n",
   "named.net": tiny.replace("{\n", '{\n  weights "none.safetensors"\n'),
   "rules.net": "rule twice: relu(relu(x)) => relu(x)\n",
   "junk.net": Uint8Array.of(0x4e, 0xff, 0xfe, 0x00, 0x81),

@@ -41,6 +41,14 @@ describe("what is decoded is counted first", () => {
   });
 });
 
+test("names are short: of long ones V8's hashes are their lengths", () => {
+  const names = Array.from({ length: 500 }, (_, at) => `${"n".repeat(100_000)}${at}`);
+  const bytes = modelOf(
+    `input x float[1, 3]\n${names.map((name, at) => `${name} = Relu(${names[at - 1] ?? "x"})`).join("\n")}\noutput ${names.at(-1)}`,
+  );
+  expect(messageOf(bytes)).toMatch(/the name at byte \d+ has 10000\d bytes, and 4096 are the most/);
+});
+
 test("a model that is cut off anywhere is refused", () => {
   const bytes = modelOf("input x float[1, 3]\nweight w float[1, 3]\ny = Add(x, w)\noutput y");
   for (let length = 0; length < bytes.length; length += 1)

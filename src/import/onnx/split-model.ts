@@ -35,22 +35,24 @@ interface Kind {
   readonly inner?: Readonly<Record<number, keyof typeof kinds>>;
   /** Documentation, metadata and what the importer works out by itself. */
   readonly dropped: readonly number[];
-  /** Names and bytes, which take about as much memory as in the file; all others may be lists of numbers or messages. */
-  readonly texts: readonly number[];
+  /** Names, and bytes: they take about as much memory as in the file; all others may be lists of numbers or messages. */
+  readonly names: readonly number[];
+  readonly bytes?: readonly number[];
 }
 
 const kinds = {
-  model: { inner: { 7: "graph", 25: "function" }, dropped: [6, 14, 20], texts: [2, 3, 4] },
-  graph: { inner: { 1: "node", 5: "tensor", 15: "sparse" }, dropped: [10, 13, 14, 16], texts: [2] },
-  node: { inner: { 5: "attribute" }, dropped: [6, 9, 10], texts: [1, 2, 3, 4, 7, 8] },
+  model: { inner: { 7: "graph", 25: "function" }, dropped: [6, 14, 20], names: [2, 3, 4] },
+  graph: { inner: { 1: "node", 5: "tensor", 15: "sparse" }, dropped: [10, 13, 14, 16], names: [2] },
+  node: { inner: { 5: "attribute" }, dropped: [6, 9, 10], names: [1, 2, 3, 4, 7, 8] },
   attribute: {
     inner: { 5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse" },
     dropped: [13, 14, 15],
-    texts: [1, 4, 9, 21],
+    names: [1, 21],
+    bytes: [4, 9],
   },
-  function: { inner: { 7: "node", 11: "attribute" }, dropped: [8, 12, 14], texts: [1, 4, 5, 6, 10, 13] },
-  sparse: { inner: { 1: "tensor", 2: "tensor" }, dropped: [], texts: [] },
-  tensor: { dropped: [6, 12, 16], texts: [8] },
+  function: { inner: { 7: "node", 11: "attribute" }, dropped: [8, 12, 14], names: [1, 4, 5, 6, 10, 13] },
+  sparse: { inner: { 1: "tensor", 2: "tensor" }, dropped: [], names: [] },
+  tensor: { dropped: [6, 12, 16], names: [8] },
 } as const satisfies Readonly<
   Record<string, Omit<Kind, "inner"> & { inner?: Readonly<Record<number, string>> }>
 >;
@@ -61,6 +63,8 @@ const memoryLimit = 384 * 2 ** 20;
 const messageCost = 1024;
 const fieldCost = 64;
 const textCost = 2;
+/** Longest name in bytes. Of much longer ones V8's hash tables look at the lengths alone, so that they all collide. */
+const nameLimit = 4096;
 /** An element of a list of integers may take one byte of the file, and is a bigint. */
 const listCost = 40;
 
@@ -123,7 +127,7 @@ export function splitModel(file: DataFile, kind: "model" | "tensor" = "model"): 
   const split = (kind: keyof typeof kinds, begin: number, end: number, depth: number): Uint8Array => {
     if (depth > depthLimit) throw new Error(`more than ${depthLimit} messages lie inside of each other`);
     spend(messageCost);
-    const { inner, dropped, texts }: Kind = kinds[kind];
+    const { inner, dropped, names, bytes = [] }: Kind = kinds[kind];
     const pieces: Uint8Array[] = [];
     const data = new Map<number, Part[]>();
     // Fields that stay are copied in runs: there may be millions of them.
@@ -147,7 +151,12 @@ export function splitModel(file: DataFile, kind: "model" | "tensor" = "model"): 
         pieces.push(header(field, message.length), message);
       } else if (dropped.includes(field)) endRun(place, next);
       else {
-        const isText = texts.includes(field);
+        const isName = names.includes(field);
+        if (isName && next - content > nameLimit)
+          throw new Error(
+            `the name at byte ${content} has ${next - content} bytes, and ${nameLimit} are the most`,
+          );
+        const isText = isName || bytes.includes(field);
         spend(isText || wire !== 2 ? fieldCost : messageCost);
         spend((isText ? textCost : listCost) * (next - content));
       }
