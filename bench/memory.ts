@@ -1,15 +1,25 @@
-// Peak memory and time of `cleave compile`, less the memory of `cleave --version`, beside the bytes of the weights. Writes
-// results/memory.json. `npm run memory -- --help` lists the options.
+// Peak memory and time of `cleave compile`, less the memory of `cleave --version`, beside the bytes of the weights; and of
+// `cleave import` and `cleave compile` for ONNX models of about 100 MB, in all, beside the bytes of their files, which must stay
+// under a limit. Writes results/memory.json. `npm run memory -- --help` lists the options.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { pathToFileURL } from "node:url";
 
 const usage = `memory [MODEL.net …] [options]
-  MODEL.net        default: mobilenet_v1, resnet18 and vgg16 of ../examples
+  MODEL.net        default: mobilenet_v1, resnet18 and vgg16 of ../examples, and then ONNX models that are generated
   --runs N         runs of each, of which the median counts (default 5)`;
 
 const { values: options, positionals } = parseArgs({
@@ -25,6 +35,9 @@ if (options.help) {
 }
 const runs = Number(options.runs);
 if (!Number.isInteger(runs) || runs < 1) stop("--runs is a whole number, 1 or more");
+
+/** Most memory in all for a large ONNX model, as a multiple of its files. */
+const onnxLimit = 2.5;
 
 // What a user gets, so the built files; through a loader of TypeScript it would be the loader that is measured.
 const main = join(import.meta.dirname, "../dist/src/cli/main.js");
@@ -55,6 +68,7 @@ const results = models.map((model) => {
     rmSync(folder, { recursive: true, force: true });
   }
 });
+const large = positionals.length > 0 ? [] : ["f32", "int8", "external"].flatMap(measureLarge);
 print();
 const folder = join(import.meta.dirname, "results");
 mkdirSync(folder, { recursive: true });
@@ -65,8 +79,41 @@ const report = {
   runs,
   versionPeakBytes: version.peakBytes,
   results,
+  onnxLimit,
+  onnx: large,
 };
 writeFileSync(join(folder, "memory.json"), `${JSON.stringify(report, null, 2)}\n`);
+const over = large.filter(({ ratio }) => ratio >= onnxLimit);
+if (over.length > 0)
+  stop(`over ${onnxLimit}×: ${over.map(({ command, kind }) => `${command} of ${kind}`).join(", ")}`);
+
+interface Large {
+  readonly kind: string;
+  readonly command: "import" | "compile";
+  readonly fileBytes: number;
+  readonly peakBytes: number;
+  readonly ratio: number;
+  readonly seconds: number;
+}
+
+/** Imports and compiles a generated model of about 100 MB. */
+function measureLarge(kind: string): Large[] {
+  const [model, out] = [0, 1].map(() => mkdtempSync(join(tmpdir(), "cleave-memory-"))) as [string, string];
+  try {
+    // In a process of its own: one that starts others gives them its own peak on some systems.
+    const generator = join(import.meta.dirname, "large-models.built.mjs");
+    const { status, stderr } = spawnSync(process.execPath, [generator, kind, model], { encoding: "utf8" });
+    if (status !== 0) stop(`the model was not made:\n${stderr}`);
+    const fileBytes = readdirSync(model).reduce((sum, name) => sum + statSync(join(model, name)).size, 0);
+    return (["import", "compile"] as const).map((command) => {
+      const target = command === "import" ? join(out, "model.net") : out;
+      const { peakBytes, seconds } = measure([command, join(model, `${kind}.onnx`), "-o", target]);
+      return { kind, command, fileBytes, peakBytes, ratio: peakBytes / fileBytes, seconds };
+    });
+  } finally {
+    for (const folder of [model, out]) rmSync(folder, { recursive: true, force: true });
+  }
+}
 
 function stop(why: string): never {
   console.error(why);
@@ -123,6 +170,11 @@ function print(): void {
   for (const { model, weightBytes, peakBytes, overVersion, ratio, seconds } of results) {
     console.log(
       `${model.padEnd(18)} weights ${mega(weightBytes).padStart(9)}   peak ${mega(peakBytes).padStart(9)}   over --version ${mega(overVersion).padStart(9)} = ${ratio.toFixed(2)}×   ${seconds.toFixed(2)} s`,
+    );
+  }
+  for (const { kind, command, fileBytes, peakBytes, ratio, seconds } of large) {
+    console.log(
+      `${`${command} ${kind}.onnx`.padEnd(22)} files ${mega(fileBytes).padStart(9)}   peak ${mega(peakBytes).padStart(9)} = ${ratio.toFixed(2)}×, limit ${onnxLimit}×   ${seconds.toFixed(2)} s`,
     );
   }
 }
