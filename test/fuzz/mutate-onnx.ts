@@ -1,4 +1,4 @@
-// Seeded mutations of ONNX models: of their bytes, and of what they say.
+// Seeded mutations of ONNX models: of their bytes, of protobuf's fields, and of what they say.
 
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { NodeProto, TensorProto } from "#onnx/proto/onnx_pb.js";
@@ -9,6 +9,7 @@ import {
   ValueInfoProtoSchema,
 } from "#onnx/proto/onnx_pb.js";
 import type { Random } from "#ops/random.js";
+import { mutateWire } from "./mutate-wire.js";
 
 const numbers = [0n, -1n, 1n, 7n, 1n << 20n, 1n << 31n, 1n << 40n, (1n << 63n) - 1n, -(1n << 63n)];
 
@@ -16,7 +17,7 @@ const numbers = [0n, -1n, 1n, 7n, 1n << 20n, 1n << 31n, 1n << 40n, (1n << 63n) -
 export function mutateModel(bytes: Uint8Array, random: Random): Uint8Array {
   let result = bytes;
   for (let change = random.int(1, 3); change > 0; change -= 1)
-    result = random.next() < 0.4 ? mutateBytes(result, random) : mutateMessage(result, random);
+    result = random.pick([mutateBytes, mutateWire, mutateWire, mutateMessage, mutateMessage])(result, random);
   return result;
 }
 

@@ -34,7 +34,9 @@ export function mutateTfjs(
   let data = shards;
   for (let change = random.int(1, 3); change > 0; change -= 1) {
     const what = random.next();
-    if (what < 0.75) mutateJson(changed, random);
+    if (what < 0.3) mutateJson(changed, random);
+    else if (what < 0.5) mutateKeys(changed, manifestValues, random);
+    else if (what < 0.75) mutateKeys(changed, topologyValues, random);
     else if (what < 0.85)
       data = new Map([...data].map(([path, one]) => [path, one.length > 0 ? mutateBytes(one, random) : one]));
     else text = mutateBytes(new TextEncoder().encode(JSON.stringify(changed)), random);
@@ -42,15 +44,106 @@ export function mutateTfjs(
   return { text: text ?? new TextEncoder().encode(JSON.stringify(changed)), shards: data };
 }
 
-/** Changes one value somewhere, to one of another kind or from elsewhere in the file. */
-function mutateJson(whole: object, random: Random): void {
-  const places: { readonly holder: Record<string, unknown>; readonly key: string }[] = [];
+type Values = Readonly<Record<string, (old: unknown, random: Random) => unknown>>;
+
+const shapes = (old: unknown, random: Random): unknown =>
+  Array.isArray(old) && old.length > 0 && random.next() < 0.7
+    ? old.map((extent: unknown) => (random.next() < 0.5 ? random.pick(numbers) : extent))
+    : Array.from({ length: random.pick([0, 1, 9, 100, 5000]) }, () => random.pick([1, 2, 2 ** 20]));
+
+/** What may stand for the manifest's fields. */
+const manifestValues: Values = {
+  shape: shapes,
+  dtype: (_, random) =>
+    random.pick(["float32", "int32", "uint8", "uint16", "float16", "bool", "string", "complex64"]),
+  quantization: (_, random) => ({
+    dtype: random.pick(["uint8", "uint16", "float16", "int64"]),
+    scale: random.pick([...numbers, "1"]),
+    min: random.pick(numbers),
+    original_dtype: random.pick(["float32", "int32"]),
+  }),
+  paths: (old, random) => random.pick([[], [random.pick(texts)], [old, old].flat(), [old].flat().slice(1)]),
+  weights: (old, random) => {
+    const list = Array.isArray(old) ? (old as unknown[]) : [];
+    return random.pick([[...list, ...list], list.toReversed(), list.slice(1), [...list, list[0]]]);
+  },
+  name: (_, random) => random.pick(texts),
+};
+
+/** What may stand for fields of layers and nodes. */
+const topologyValues: Values = {
+  class_name: (_, random) =>
+    random.pick(["Conv2D", "Dense", "Model", "Sequential", "LSTM", "Reshape", "Add", "InputLayer"]),
+  op: (_, random) =>
+    random.pick([
+      "Conv2D",
+      "MatMul",
+      "Reshape",
+      "Pad",
+      "StridedSlice",
+      "Const",
+      "Placeholder",
+      "Fill",
+      "Tile",
+      "While",
+    ]),
+  input: (old, random) => {
+    const list = Array.isArray(old) ? (old as unknown[]) : [];
+    return random.pick([
+      [],
+      [...list, ...list],
+      list.toReversed(),
+      [random.pick(texts)],
+      [`${String(list[0])}:7`],
+    ]);
+  },
+  inbound_nodes: (old, random) =>
+    random.pick([[], [old, old].flat(), [[[random.pick(texts), 0, 0, {}]]], [[]]]),
+  input_layers: (_, random) => [[random.pick(texts), random.pick(numbers), random.pick(numbers)]],
+  output_layers: (_, random) => [[random.pick(texts), random.pick(numbers), random.pick(numbers)]],
+  batch_input_shape: shapes,
+  batchInputShape: shapes,
+  target_shape: shapes,
+  size: (_, random) => random.pick([`${random.pick(numbers)}`, "-1", "99999999999"]),
+  units: (_, random) => random.pick(numbers),
+  filters: (_, random) => random.pick(numbers),
+  kernel_size: shapes,
+  strides: shapes,
+  axis: (_, random) => random.pick([...numbers, [0, 0], -9]),
+  s: (_, random) => Buffer.from(random.pick(texts)).toString("base64"),
+  i: (_, random) => `${random.pick(numbers)}`,
+  list: (_, random) => ({ i: Array.from({ length: random.int(0, 6) }, () => `${random.pick(numbers)}`) }),
+  dtype: (_, random) => random.pick(["DT_FLOAT", "DT_INT32", "DT_STRING", "DT_BOOL", "int32", 3]),
+};
+
+/** Changes the value of one of the keys somewhere; a file without any stays as it is. */
+function mutateKeys(whole: object, values: Values, random: Random): void {
+  const places = placesIn(whole).filter(({ key }) => Object.hasOwn(values, key));
+  if (places.length === 0) return;
+  const { holder, key } = random.pick(places);
+  holder[key] = values[key]!(holder[key], random);
+}
+
+interface Place {
+  readonly holder: Record<string, unknown>;
+  readonly key: string;
+}
+
+/** All values of a tree. */
+function placesIn(whole: object): Place[] {
+  const places: Place[] = [];
   const open: object[] = [whole];
   for (let holder = open.pop(); holder; holder = open.pop())
     for (const [key, value] of Object.entries(holder)) {
       places.push({ holder: holder as Record<string, unknown>, key });
       if (typeof value === "object" && value !== null) open.push(value as object);
     }
+  return places;
+}
+
+/** Changes one value somewhere, to one of another kind or from elsewhere in the file. */
+function mutateJson(whole: object, random: Random): void {
+  const places = placesIn(whole);
   const { holder, key } = random.pick(places);
   const old = holder[key];
   const other = random.pick(places);
