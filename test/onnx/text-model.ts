@@ -148,10 +148,11 @@ function nodeOf(line: string): Init<typeof NodeProtoSchema> {
   const attributes = [...rest.matchAll(/(\w+)=("[^"]*"|\[[^\]]*\]|\S+)/g)];
   const name = attributes.find(([, key]) => key === "name")?.[2];
   const dot = path.lastIndexOf(".");
+  // As exporters do it, what is empty is left out.
   return {
-    name: name ? (JSON.parse(name) as string) : "",
+    ...(name ? { name: JSON.parse(name) as string } : {}),
     opType: path.slice(dot + 1),
-    domain: path.slice(0, Math.max(dot, 0)),
+    ...(dot > 0 ? { domain: path.slice(0, dot) } : {}),
     input: inputs === "" ? [] : inputs.split(", ").map((one) => (one === "_" ? "" : one)),
     output: outputs.split(", "),
     attribute: attributes

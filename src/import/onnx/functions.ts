@@ -63,26 +63,26 @@ export function expandFunctions(
   };
 
   /** The node as it stands outside, its graphs with it. */
-  const rewritten = (node: NodeProto, scope: Scope): NodeProto => ({
-    ...node,
-    name: node.name === "" ? "" : scope.path + node.name,
-    input: node.input.map((name) => (name === "" ? "" : scope.rename(name))),
-    output: node.output.map((name) => (name === "" ? "" : scope.rename(name))),
-    attribute: node.attribute.flatMap((attribute) => {
-      const bound = boundAttribute(attribute, scope);
-      if (!bound?.g) return bound ? [bound] : [];
-      // What the caller gave is in the caller's names already.
-      if (bound !== attribute) return [bound];
-      return [{ ...bound, g: inner(bound.g, scope) }];
-    }),
-  });
+  const rewritten = (node: NodeProto, scope: Scope): NodeProto =>
+    changed(node, {
+      name: node.name === "" ? "" : scope.path + node.name,
+      input: node.input.map((name) => (name === "" ? "" : scope.rename(name))),
+      output: node.output.map((name) => (name === "" ? "" : scope.rename(name))),
+      attribute: node.attribute.flatMap((attribute) => {
+        const bound = boundAttribute(attribute, scope);
+        if (!bound?.g) return bound ? [bound] : [];
+        // What the caller gave is in the caller's names already.
+        if (bound !== attribute) return [bound];
+        return [changed(bound, { g: inner(bound.g, scope) })];
+      }),
+    });
 
-  const inner = (graph: GraphProto, scope: Scope): GraphProto => ({
-    ...graph,
-    node: expand(graph.node, scope),
-    initializer: graph.initializer.map((tensor) => ({ ...tensor, name: scope.rename(tensor.name) })),
-    output: graph.output.map((output) => ({ ...output, name: scope.rename(output.name) })),
-  });
+  const inner = (graph: GraphProto, scope: Scope): GraphProto =>
+    changed(graph, {
+      node: expand(graph.node, scope),
+      initializer: graph.initializer.map((tensor) => changed(tensor, { name: scope.rename(tensor.name) })),
+      output: graph.output.map((output) => changed(output, { name: scope.rename(output.name) })),
+    });
 
   const call = (called: FunctionProto, node: NodeProto, { path, opset, depth }: Scope): NodeProto[] => {
     if (depth >= depthLimit)
@@ -97,14 +97,15 @@ export function expandFunctions(
       if (inside === undefined) {
         if (outside !== "") names.set(name, outside);
       } else if (outside !== "" && inside !== "")
-        passed.push({
-          ...node,
-          opType: "Identity",
-          domain: "",
-          input: [inside],
-          output: [outside],
-          attribute: [],
-        });
+        passed.push(
+          changed(node, {
+            opType: "Identity",
+            domain: "",
+            input: [inside],
+            output: [outside],
+            attribute: [],
+          }),
+        );
     }
     const own = `${node.name || node.output[0] || path + called.name}/`;
     const rename = (name: string): string => {
@@ -131,7 +132,7 @@ export function expandFunctions(
 
   try {
     const top: Scope = { rename: (name) => name, path: "", depth: 0 };
-    return { graph: { ...graph, node: expand(graph.node, top) }, opsets };
+    return { graph: changed(graph, { node: expand(graph.node, top) }), opsets };
   } catch (cause) {
     if (cause instanceof TooLarge) return cause.message;
     throw cause;
@@ -144,7 +145,12 @@ class TooLarge extends Error {}
 function boundAttribute(attribute: AttributeProto, { given }: Scope): AttributeProto | undefined {
   if (attribute.refAttrName === "" || !given) return attribute;
   const value = given.get(attribute.refAttrName);
-  return value && { ...value, name: attribute.name };
+  return value && changed(value, { name: attribute.name });
+}
+
+/** A copy with other fields. Those that are not set have their defaults from the prototype, which `{ ...message }` loses. */
+function changed<T extends object>(message: T, fields: Partial<T>): T {
+  return Object.assign(Object.create(Object.getPrototypeOf(message) as object) as T, message, fields);
 }
 
 function keyOf(domain: string, name: string, overload: string): string {

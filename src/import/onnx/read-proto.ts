@@ -2,17 +2,22 @@
 // stays in the file.
 
 import { fromBinary } from "@bufbuild/protobuf";
-import type { Result } from "#diagnostic/diagnostic.js";
-import { error } from "#diagnostic/diagnostic.js";
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import { error, warning } from "#diagnostic/diagnostic.js";
 import type { DataFile } from "#import/data-file.js";
 import type { FunctionProto, GraphProto, ModelProto } from "#onnx/proto/onnx_pb.js";
 import { ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
 import type { HeldData } from "./split-model.js";
 import { splitModel } from "./split-model.js";
 
-/** Opsets of the main domain that operators are read by. Up to 6 only what later ones have too is known. */
+/** Opsets of the main domain that operators are read by. */
 export const oldestOpset = 1;
 export const newestOpset = 21;
+
+/** Operators of older opsets are read as far as they mean the same. */
+const firstWhole = 7;
+
+const convertHelp = `convert it, say with onnx.version_converter.convert_version(model, ${newestOpset - 4})`;
 
 /** A model's graph, and the version of the operators' meaning. */
 export interface ReadModel {
@@ -43,21 +48,9 @@ export function readProto(source: DataFile, file: string): Result<ReadModel> {
   const opset = Number(main[0]?.version ?? 0n);
   if (opset < oldestOpset)
     return wrong(
-      opset === 0
-        ? "the file names no opset"
-        : `the model has opset ${opset}; ${oldestOpset} to ${newestOpset} are known`,
-      `convert it, say with onnx.version_converter.convert_version(model, ${newestOpset - 4})`,
+      opset === 0 ? "the file names no opset" : `the model has opset ${opset}, which there is not`,
+      convertHelp,
     );
-  const newer =
-    opset > newestOpset
-      ? [
-          {
-            severity: "warning",
-            code: "newer-opset",
-            message: `${file}: the model has opset ${opset}; its operators are read as those of ${newestOpset}`,
-          } as const,
-        ]
-      : [];
   return {
     value: {
       graph: model.graph,
@@ -66,6 +59,24 @@ export function readProto(source: DataFile, file: string): Result<ReadModel> {
       functions: model.functions,
       held,
     },
-    diagnostics: newer,
+    diagnostics: opsetWarnings(opset, file),
   };
+}
+
+/** What is said of a model whose opset is not known as a whole. */
+function opsetWarnings(opset: number, file: string): Diagnostic[] {
+  const has = `${file}: the model has opset ${opset}, and ${firstWhole} to ${newestOpset} are known`;
+  if (opset > newestOpset)
+    return [
+      warning("newer-opset", `${has}; its operators are read as those of ${newestOpset}`, {
+        help: [`export it with opset ${newestOpset} or less`],
+      }),
+    ];
+  if (opset < firstWhole)
+    return [
+      warning("older-opset", `${has}; operators that have changed since may be refused`, {
+        help: [convertHelp],
+      }),
+    ];
+  return [];
 }
