@@ -176,8 +176,11 @@ function ask(worker: Worker, argv: readonly string[], limit: number): Promise<An
   });
 }
 
+/** The text that was fed, if it was one. */
 function inputOf(argv: readonly string[]): string {
-  const file = argv.find((argument) => argument.startsWith(folder) && argument.endsWith(".net"));
+  const file = argv.find(
+    (argument, at) => argument.startsWith(folder) && argument.endsWith(".net") && argv[at - 1] !== "-o",
+  );
   return file ? readFileSync(file, "utf8").slice(0, 1500) : "";
 }
 
