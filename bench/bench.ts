@@ -25,10 +25,11 @@ const usage = `bench [options]
   --loads N        fresh processes in which loading and the first run are timed (default 3)
   --peers A,B      default: all that the model is measured with
   --here           in this Node alone
-  --cpu, --webgpu  without WebGPU, or WebGPU alone; what results/bench.json has of the other stays
+  --cpu, --webgpu  without WebGPU, or WebGPU alone
   --adapter WHICH  of WebGPU, may be given more than once: a part of its name, or the .json of a Vulkan driver (default: the
                    one that Dawn takes)
-  --kept           measures nothing: takes results/bench.json as it is
+  What is not measured stays as results/bench.json has it.
+  --kept           measures nothing
   --docs           writes docs/benchmarks.md and its plots`;
 
 const { values: options } = parseArgs({
@@ -81,21 +82,37 @@ function keptResults(): Comparison[] {
   return all;
 }
 
+/** What is measured now in the place of what was, and all else as results/bench.json has it. */
 function measureAll(): Comparison[] {
   const all = nodes();
   const [newest = process.execPath] = all.toReversed();
-  const before = existsSync(kept) && (options.cpu || options.webgpu) ? readResults() : [];
   const onCpu = options.webgpu
-    ? before.filter(({ adapter }) => adapter === undefined)
+    ? []
     : all.flatMap((node) => (named ?? models).flatMap((model) => compare(model, node) ?? []));
   const onGpu = options.cpu
-    ? before.filter(({ adapter }) => adapter !== undefined)
+    ? []
     : (options.adapter ?? [undefined]).flatMap((adapter, at) =>
         (named ?? models.filter(({ webgpu }) => webgpu)).flatMap(
           (model) => compare(model, newest, { adapter, at }) ?? [],
         ),
       );
-  return [...onCpu, ...onGpu];
+  const measured = new Map([...onCpu, ...onGpu].map((one) => [keyOf(one), one]));
+  const before = existsSync(kept) ? readResults().filter((one) => !measured.has(keyOf(one))) : [];
+  return [...before, ...measured.values()].toSorted(
+    (a, b) =>
+      (a.adapter ?? "").localeCompare(b.adapter ?? "") ||
+      a.node.localeCompare(b.node) ||
+      placeOf(a) - placeOf(b),
+  );
+}
+
+/** Two comparisons with one key are of the same. */
+function keyOf({ model, node, adapter, dims }: Comparison): string {
+  return JSON.stringify([model, node, adapter, dims]);
+}
+
+function placeOf({ model }: Comparison): number {
+  return models.findIndex(({ name }) => name === model);
 }
 
 function readResults(): Comparison[] {
