@@ -32,7 +32,7 @@ const varints = [0n, 1n, 2n, 255n, 1n << 31n, 1n << 40n, (1n << 63n) - 1n, 1n <<
 /** The bytes of a message with a change in one of its fields, however deep; bytes that are none stay as they are. */
 export function mutateWire(bytes: Uint8Array, random: Random): Uint8Array {
   const message = fieldsOf(bytes);
-  if (!message) return bytes;
+  if (!message || message.length === 0) return bytes;
   const all: { readonly field: Field; readonly holder: Field[] }[] = [];
   const open = [message];
   for (let holder = open.pop(); holder; holder = open.pop())

@@ -3,7 +3,7 @@
 
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { seededRandom } from "#ops/random.js";
@@ -96,7 +96,7 @@ describe("TensorFlow.js models", () => {
   beforeAll(async () => {
     for (const { input, options } of read("layers"))
       models.push(await withWeights(layersTopology(input, options["sequential"] === true)));
-  });
+  }, 60_000);
   test.each([0, 1, 2, 3])("part %i", async (part) => {
     await feed(1200, 3000 + part, (random, index) => {
       const own = join(folder, `tfjs-${part}-${index}`);
@@ -184,9 +184,10 @@ function inputOf(argv: readonly string[]): string {
   return file ? readFileSync(file, "utf8").slice(0, 1500) : "";
 }
 
-/** Keeps an input for whoever looks for the reason. */
+/** Keeps an input for whoever looks for the reason, a model.json with its shards. */
 function keep(argv: readonly string[]): void {
-  const to = process.env["FUZZ_KEEP"];
-  const from = argv[1];
-  if (to && from?.startsWith(folder)) cpSync(from, join(to, from.slice(folder.length)), { recursive: true });
+  const [to, path] = [process.env["FUZZ_KEEP"], argv[1]];
+  if (!to || !path?.startsWith(folder)) return;
+  const from = path.endsWith("model.json") ? dirname(path) : path;
+  cpSync(from, join(to, basename(from)), { recursive: true });
 }
