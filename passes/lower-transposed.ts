@@ -12,6 +12,9 @@ import type { Builder, Ref } from "#rewrite/build.js";
 import { createBuilder, materialize } from "#rewrite/build.js";
 import type { Pass } from "#rewrite/pass.js";
 
+/** Most neighbours of an element that are computed at once: each takes nodes of its own. */
+const neighbourLimit = 4096;
+
 export const lowerTransposed: Pass = {
   name: "lower-transposed",
   doc: "Turns transposed convolutions with a constant kernel into convolutions over x and moves.",
@@ -107,6 +110,7 @@ function lowered(
   const { stride, dilation, padding, groups } = node.attributes;
   const [x, w, b] = node.inputs;
   if (x === undefined || w === undefined || b === undefined || typeof padding === "string") return undefined;
+  if (stride[0] * stride[1] > neighbourLimit) return undefined;
   const [weight, bias] = [nodeOf(graph, w), nodeOf(graph, b)];
   if (weight.op !== "constant" || bias.op !== "constant" || groups !== 1) return undefined;
   if (dilation.some((one) => one !== 1)) return undefined;
