@@ -118,7 +118,7 @@ async function interleave(batch: readonly Started[], options: MeasureOptions): P
   const threads = new Map<Started, number>();
   const runOnce = async (one: Started): Promise<number> => {
     // Threads of the peer before it look out for work a while before they sleep.
-    await setTimeout(20);
+    await setTimeout(5);
     const { milliseconds } = (await processes.get(one)?.ask<Timed>({ ask: "run" })) ?? { milliseconds: 0 };
     spent.set(one, (spent.get(one) ?? 0) + milliseconds);
     return milliseconds;
