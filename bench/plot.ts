@@ -22,7 +22,7 @@ export function barPlot(title: string, groups: readonly BarGroup[]): string {
   const parts: string[] = [];
   let y = 44;
   for (const { title: name, bars } of groups) {
-    parts.push(`<text class="group" x="${left}" y="${y + 18}">${escape(name)}</text>`);
+    parts.push(`<text class="group" x="16" y="${y + 18}">${escape(name)}</text>`);
     y += titleHeight;
     for (const { label, value, text, kind } of bars) {
       const middle = y + rowHeight / 2 + 4;
@@ -38,18 +38,22 @@ export function barPlot(title: string, groups: readonly BarGroup[]): string {
   const one = (left + unit).toFixed(1);
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${y}" role="img" aria-label="${escape(title)}">
 <style>
-  svg { --ink: #1f2328; --soft: #59636e; --paper: #ffffff; --own: #0969da; --mark: #8c959f; --peer: #afb8c1; --native: #bf8700; }
-  @media (prefers-color-scheme: dark) {
-    svg { --ink: #f0f6fc; --soft: #9198a1; --paper: #0d1117; --own: #4493f8; --mark: #7d8590; --peer: #57606a; --native: #d29922; }
-  }
-  text { font: 12px system-ui, sans-serif; fill: var(--ink); stroke: var(--paper); stroke-width: 3px; paint-order: stroke; }
+  text { font: 12px system-ui, sans-serif; fill: #1f2328; stroke: #ffffff; stroke-width: 3px; paint-order: stroke; }
   .title { font-size: 15px; font-weight: 600; }
   .group { font-weight: 600; }
-  .label { text-anchor: end; fill: var(--soft); }
-  .own { fill: var(--own); } .mark { fill: var(--mark); } .peer { fill: var(--peer); } .native { fill: var(--native); }
-  line { stroke: var(--soft); stroke-dasharray: 2 3; }
+  .label { text-anchor: end; fill: #59636e; }
+  .paper { fill: #ffffff; }
+  .own { fill: #0969da; } .mark { fill: #8c959f; } .peer { fill: #afb8c1; } .native { fill: #bf8700; }
+  line { stroke: #59636e; stroke-dasharray: 2 3; }
+  @media (prefers-color-scheme: dark) {
+    text { fill: #f0f6fc; stroke: #0d1117; }
+    .label { fill: #9198a1; }
+    .paper { fill: #0d1117; }
+    .own { fill: #4493f8; } .mark { fill: #7d8590; } .peer { fill: #57606a; } .native { fill: #d29922; }
+    line { stroke: #9198a1; }
+  }
 </style>
-<rect width="${width}" height="${y}" fill="var(--paper)"/>
+<rect width="${width}" height="${y}" class="paper"/>
 <text class="title" x="16" y="26">${escape(title)}</text>
 <line x1="${one}" x2="${one}" y1="44" y2="${y - gap}"/>
 ${parts.join("\n")}
