@@ -42,26 +42,26 @@ export function softsign(ctx: Lowering, x: Value): Value {
 }
 
 /** (eˣ ± e⁻ˣ) / 2: the hyperbolic cosine, and the sine. */
-export function hyperbolic(ctx: Lowering, x: Value, op: "add" | "sub"): Value {
+function hyperbolic(ctx: Lowering, x: Value, op: "add" | "sub"): Value {
   const both = combine(ctx, op, [map(ctx, "exp", x), map(ctx, "exp", map(ctx, "neg", x))]);
   return combine(ctx, "mul", [both, scalar(ctx, 0.5)]);
 }
 
 /** sign(x) · log(|x| + √(x² + 1)). */
-export function arsinh(ctx: Lowering, x: Value): Value {
+function arsinh(ctx: Lowering, x: Value): Value {
   const root = map(ctx, "sqrt", combine(ctx, "add", [map(ctx, "square", x), scalar(ctx, 1)]));
   const size = map(ctx, "log", combine(ctx, "add", [map(ctx, "abs", x), root]));
   return combine(ctx, "mul", [map(ctx, "sign", x), size]);
 }
 
 /** log(x + √(x² − 1)). */
-export function arcosh(ctx: Lowering, x: Value): Value {
+function arcosh(ctx: Lowering, x: Value): Value {
   const root = map(ctx, "sqrt", combine(ctx, "sub", [map(ctx, "square", x), scalar(ctx, 1)]));
   return map(ctx, "log", combine(ctx, "add", [x, root]));
 }
 
 /** ½ · log((1 + x) / (1 − x)). */
-export function artanh(ctx: Lowering, x: Value): Value {
+function artanh(ctx: Lowering, x: Value): Value {
   const ratio = combine(ctx, "div", [
     combine(ctx, "add", [x, scalar(ctx, 1)]),
     combine(ctx, "sub", [scalar(ctx, 1), x]),
@@ -70,15 +70,28 @@ export function artanh(ctx: Lowering, x: Value): Value {
 }
 
 /** atan(x / √(1 − x²)): at ±1 the quotient is ±∞. */
-export function arcsin(ctx: Lowering, x: Value): Value {
+function arcsin(ctx: Lowering, x: Value): Value {
   const root = map(ctx, "sqrt", combine(ctx, "sub", [scalar(ctx, 1), map(ctx, "square", x)]));
   return map(ctx, "atan", combine(ctx, "div", [x, root]));
 }
 
 /** π/2 − asin(x). */
-export function arccos(ctx: Lowering, x: Value): Value {
+function arccos(ctx: Lowering, x: Value): Value {
   return combine(ctx, "sub", [scalar(ctx, Math.PI / 2), arcsin(ctx, x)]);
 }
+
+/** Functions of one value that ONNX and TensorFlow call by the same names. */
+export const functionsOfOne: Readonly<Record<string, (ctx: Lowering, x: Value) => Value>> = {
+  Softsign: softsign,
+  Sinh: (ctx, x) => hyperbolic(ctx, x, "sub"),
+  Cosh: (ctx, x) => hyperbolic(ctx, x, "add"),
+  Asinh: arsinh,
+  Acosh: arcosh,
+  Atanh: artanh,
+  Asin: arcsin,
+  Acos: arccos,
+  Tan: (ctx, x) => combine(ctx, "div", [map(ctx, "sin", x), map(ctx, "cos", x)]),
+};
 
 /** 1 − x: the other truth value. */
 export function inverted(ctx: Lowering, x: Value): Value {

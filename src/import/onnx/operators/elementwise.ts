@@ -8,20 +8,7 @@ import { map, numberOf, scalar } from "#import/lowering.js";
 import { unsupported } from "#import/refusal.js";
 import { reshaped } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
-import {
-  arccos,
-  arcosh,
-  arcsin,
-  arsinh,
-  artanh,
-  geluTanh,
-  hyperbolic,
-  inverted,
-  selu,
-  softsign,
-  thresholdedRelu,
-  truncate,
-} from "#import/math.js";
+import { geluTanh, functionsOfOne, inverted, selu, thresholdedRelu, truncate } from "#import/math.js";
 import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operator.js";
 
 /** Operators of one operand that are an op of ours. */
@@ -171,15 +158,6 @@ const composed: OperatorTable = {
   Mean: mean,
   ThresholdedRelu: (node, ctx) => thresholdedRelu(ctx, node.input(0), node.float("alpha", 1)),
   Shrink: shrink,
-  Softsign: (node, ctx) => softsign(ctx, node.input(0)),
-  Sinh: (node, ctx) => hyperbolic(ctx, node.input(0), "sub"),
-  Cosh: (node, ctx) => hyperbolic(ctx, node.input(0), "add"),
-  Asinh: (node, ctx) => arsinh(ctx, node.input(0)),
-  Acosh: (node, ctx) => arcosh(ctx, node.input(0)),
-  Atanh: (node, ctx) => artanh(ctx, node.input(0)),
-  Asin: (node, ctx) => arcsin(ctx, node.input(0)),
-  Acos: (node, ctx) => arccos(ctx, node.input(0)),
-  Tan: (node, ctx) => combine(ctx, "div", [map(ctx, "sin", node.input(0)), map(ctx, "cos", node.input(0))]),
   PRelu: (node, ctx) => {
     const [x, given] = [node.input(0), node.input(1)];
     // Until opset 6 a slope per channel is a list.
@@ -214,6 +192,12 @@ export const elementwise: OperatorTable = {
   ...entries(binary, (op) => (node, ctx) => combine(ctx, op, pair(node, ctx))),
   ...entries(variadic, fold),
   ...entries(compared, (op) => compare(op)),
+  ...Object.fromEntries(
+    Object.entries(functionsOfOne).map(([name, of]): [string, OperatorImport] => [
+      name,
+      (node, ctx) => of(ctx, node.input(0)),
+    ]),
+  ),
   ...composed,
 };
 

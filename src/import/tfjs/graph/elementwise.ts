@@ -6,19 +6,7 @@ import { combine } from "#import/broadcast.js";
 import { bool, float32, int64 } from "#import/element-type.js";
 import type { Lowering } from "#import/lowering.js";
 import { axisOf, map, numberOf, numbersOf, scalar } from "#import/lowering.js";
-import {
-  arccos,
-  arcosh,
-  arcsin,
-  arsinh,
-  artanh,
-  castTo,
-  hyperbolic,
-  inverted,
-  selu,
-  softsign,
-  truncate,
-} from "#import/math.js";
+import { castTo, functionsOfOne, inverted, selu, truncate } from "#import/math.js";
 import { reduced } from "#import/reduce.js";
 import { unsupported } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
@@ -155,17 +143,8 @@ const composed: OperatorTable = {
   Selu: (node, ctx) => selu(ctx, node.input(0)),
   LeakyRelu: (node, ctx) => map(ctx, "leaky_relu", node.input(0), { alpha: node.float("alpha", 0.2) }),
   Prelu: (node, ctx) => combine(ctx, "prelu", two(node)),
-  Softsign: (node, ctx) => softsign(ctx, node.input(0)),
   Expm1: (node, ctx) => combine(ctx, "sub", [map(ctx, "exp", node.input(0)), scalar(ctx, 1)]),
   Log1p: (node, ctx) => map(ctx, "log", combine(ctx, "add", [node.input(0), scalar(ctx, 1)])),
-  Sinh: (node, ctx) => hyperbolic(ctx, node.input(0), "sub"),
-  Cosh: (node, ctx) => hyperbolic(ctx, node.input(0), "add"),
-  Asinh: (node, ctx) => arsinh(ctx, node.input(0)),
-  Acosh: (node, ctx) => arcosh(ctx, node.input(0)),
-  Atanh: (node, ctx) => artanh(ctx, node.input(0)),
-  Asin: (node, ctx) => arcsin(ctx, node.input(0)),
-  Acos: (node, ctx) => arccos(ctx, node.input(0)),
-  Tan: (node, ctx) => combine(ctx, "div", [map(ctx, "sin", node.input(0)), map(ctx, "cos", node.input(0))]),
   ClipByValue: clip,
   Softmax: (node, ctx) => softmax(ctx, node.input(0), -1),
   LogSoftmax: (node, ctx) => logSoftmax(ctx, node.input(0), -1),
@@ -208,6 +187,12 @@ export const elementwise: OperatorTable = {
     Object.entries(binary).map(([name, op]): [string, OperatorImport] => [
       name,
       (node, ctx) => combine(ctx, op, two(node)),
+    ]),
+  ),
+  ...Object.fromEntries(
+    Object.entries(functionsOfOne).map(([name, of]): [string, OperatorImport] => [
+      name,
+      (node, ctx) => of(ctx, node.input(0)),
     ]),
   ),
   ...composed,
