@@ -4,7 +4,7 @@
 import { usage } from "./gpu-memory.js";
 import type { GpuModel, GpuPort } from "./gpu-types.js";
 import type { Kinds } from "./ports.js";
-import { ownValue, sizeOf } from "./ports.js";
+import { arrays, ownValue, sizeOf } from "./ports.js";
 
 /** A dense tensor in memory of the program, or in a buffer of the net's device. */
 export type GpuTensor = Float32Array | GPUBuffer;
@@ -16,14 +16,16 @@ export function isBuffer(value: unknown): value is GPUBuffer {
 
 export const gpuTensors: Kinds<GpuTensor> = {
   words: "a Float32Array or a GPUBuffer",
-  lengthOf: (value) => {
-    if (isBuffer(value)) return value.size / 4;
-    return Object.prototype.toString.call(value) === "[object Float32Array]"
-      ? (value as Float32Array).length
-      : undefined;
-  },
+  lengthOf: (value) => (isBuffer(value) ? value.size / 4 : arrays.lengthOf(value)),
+  memoryOf: (value) => (isBuffer(value) ? { of: value, start: 0, end: value.size } : arrays.memoryOf(value)),
   make: (length) => new Float32Array(length),
 };
+
+/** Values in memory that no other thread has: Dawn in Node ends the process where it is to read shared memory. */
+export function ownCopy(values: Float32Array): Float32Array<ArrayBuffer> {
+  const isShared = Object.prototype.toString.call(values.buffer) === "[object SharedArrayBuffer]";
+  return (isShared ? values.slice() : values) as Float32Array<ArrayBuffer>;
+}
 
 /** Whether a value is a buffer that kernels can read and write in the place of the port's own; else it is copied. */
 export function canBind(port: GpuPort, value: GpuTensor, samples: number): value is GPUBuffer {
@@ -31,7 +33,7 @@ export function canBind(port: GpuPort, value: GpuTensor, samples: number): value
 }
 
 /**
- * Throws where a buffer cannot be used as it is given: mapped, without the usage that it needs, or twice. WebGPU does not tell whose
+ * Throws where a buffer cannot be used as it is given: mapped, or without the usage that it needs. WebGPU does not tell whose
  * device a buffer is of: one of another device is refused when commands are recorded.
  */
 export function checkBuffers(
@@ -56,14 +58,6 @@ export function checkBuffers(
   };
   for (const port of model.inputs) check(port, ownValue(inputs, port.name), "input");
   for (const port of model.outputs) check(port, ownValue(into, port.name), "output");
-  // One buffer cannot be read and written by one kernel under two names.
-  const given = [...Object.entries(inputs), ...Object.entries(into)].filter(([, value]) => isBuffer(value));
-  for (const [name, value] of Object.entries(into)) {
-    if (!isBuffer(value)) continue;
-    const other = given.find(([otherName, one]) => one === value && otherName !== name);
-    if (!other && inputs[name] !== value) continue;
-    throw new TypeError(`${model.name}: output "${name}" and "${other?.[0] ?? name}" are the same GPUBuffer`);
-  }
 }
 
 /** Copies one sample of a port between its place and another buffer, which holds all samples from `start` on. */

@@ -19,7 +19,7 @@ export function createNet(model: Model, machine: Machine): Net {
     const current = live;
     const { arena } = current;
     const samples = countSamples(model, inputs, arrays);
-    const outputs = prepareOutputs(model, samples, options.into ?? {}, arrays);
+    const outputs = prepareOutputs(model, samples, inputs, options.into ?? {}, arrays);
     for (let sample = 0; sample < samples; sample++) {
       current.prepare?.();
       for (const port of model.inputs) {

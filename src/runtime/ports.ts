@@ -9,7 +9,16 @@ type Ported = Pick<Model, "name" | "inputs" | "outputs" | "batch">;
 export interface Kinds<T> {
   readonly words: string;
   readonly lengthOf: (value: unknown) => number | undefined;
+  /** Where its elements lie. */
+  readonly memoryOf: (value: T) => Memory;
   readonly make: (length: number) => T;
+}
+
+/** A part of some memory, in bytes. */
+interface Memory {
+  readonly of: object;
+  readonly start: number;
+  readonly end: number;
 }
 
 export const arrays: Kinds<Float32Array> = {
@@ -19,6 +28,11 @@ export const arrays: Kinds<Float32Array> = {
     Object.prototype.toString.call(value) === "[object Float32Array]"
       ? (value as Float32Array).length
       : undefined,
+  memoryOf: ({ buffer, byteOffset, byteLength }) => ({
+    of: buffer,
+    start: byteOffset,
+    end: byteOffset + byteLength,
+  }),
   make: (length) => new Float32Array(length),
 };
 
@@ -92,15 +106,19 @@ function samplesIn<T>(
   return samples;
 }
 
-/** The array of each output: the one given, or a new one. */
+/**
+ * The array of each output: the one given, or a new one. What is given lies apart from all else: the results of one sample are
+ * written before the inputs of the next are read.
+ */
 export function prepareOutputs<T, P extends Port>(
   model: Omit<Ported, "outputs"> & { readonly outputs: readonly P[] },
   samples: number,
+  inputs: Readonly<Record<string, T>>,
   into: Readonly<Record<string, T>>,
   kinds: Kinds<T>,
 ): [P, T][] {
   checkNames(model, into, model.outputs, "output");
-  return model.outputs.map((port): [P, T] => {
+  const outputs = model.outputs.map((port): [P, T] => {
     const given = ownValue(into, port.name);
     if (given !== undefined && samplesIn(model, port, given, "output", kinds) !== samples) {
       throw new TypeError(
@@ -109,6 +127,41 @@ export function prepareOutputs<T, P extends Port>(
     }
     return [port, given ?? kinds.make(samples * sizeOf(port))];
   });
+  checkApart(model, inputs, into, kinds);
+  return outputs;
+}
+
+/** Throws where memory that is given for an output is that of an input or of another output too, if only in part. */
+function checkApart<T>(
+  model: Ported,
+  inputs: Readonly<Record<string, T>>,
+  into: Readonly<Record<string, T>>,
+  kinds: Kinds<T>,
+): void {
+  const known: { readonly what: string; readonly memory: Memory }[] = [];
+  const add = (
+    kind: "input" | "output",
+    ports: readonly Port[],
+    values: Readonly<Record<string, T>>,
+  ): void => {
+    for (const { name } of ports) {
+      const value = ownValue(values, name);
+      if (value === undefined) continue;
+      const own = { what: `${kind} "${name}"`, memory: kinds.memoryOf(value) };
+      const other = kind === "output" ? known.find(({ memory }) => overlap(memory, own.memory)) : undefined;
+      if (other)
+        throw new TypeError(
+          `${model.name}: ${own.what} shares memory with ${other.what}; results need memory of their own`,
+        );
+      known.push(own);
+    }
+  };
+  add("input", model.inputs, inputs);
+  add("output", model.outputs, into);
+}
+
+function overlap(a: Memory, b: Memory): boolean {
+  return a.of === b.of && a.start < b.end && b.start < a.end;
 }
 
 /** A net may name a tensor `__proto__` or `constructor`. */

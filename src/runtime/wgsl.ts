@@ -6,7 +6,7 @@ import type { Precision } from "./gpu-half.js";
 import type { Memory, Pipeline } from "./gpu-memory.js";
 import { makeGroup, makeMemory, makePipelines, slotOf, usage } from "./gpu-memory.js";
 import type { GpuTensor } from "./gpu-ports.js";
-import { canBind, checkBuffers, copySample, gpuTensors, isBuffer } from "./gpu-ports.js";
+import { canBind, checkBuffers, copySample, gpuTensors, isBuffer, ownCopy } from "./gpu-ports.js";
 import { inSubgroups, subgroupsFit } from "./gpu-subgroups.js";
 import type { GpuModule, GpuPort } from "./gpu-types.js";
 import { countSamples, ownValue, prepareOutputs, shapesOf } from "./ports.js";
@@ -199,10 +199,10 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
         if (canBind(port, value, samples)) bound[port.buffer] = value;
         else if (isBuffer(value)) copies.push({ port, from: value });
         else if (upload) {
-          device.queue.writeBuffer(upload, uploaded, value);
+          device.queue.writeBuffer(upload, uploaded, ownCopy(value));
           copies.push({ port, from: upload, start: uploaded });
           uploaded += value.byteLength;
-        } else if (buffer) device.queue.writeBuffer(buffer, port.offset * 4, value);
+        } else if (buffer) device.queue.writeBuffer(buffer, port.offset * 4, ownCopy(value));
       }
       for (const [port, value] of outputs)
         if (canBind(port, value, samples) && bound[port.buffer] === buffers[port.buffer])
@@ -280,7 +280,7 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
     async run(inputs, { into = {} } = {}) {
       if (!live) throw new Error(`${model.name}: run after dispose`);
       const samples = countSamples(model, inputs, gpuTensors);
-      const outputs = prepareOutputs(model, samples, into, gpuTensors);
+      const outputs = prepareOutputs(model, samples, inputs, into, gpuTensors);
       checkBuffers(model, samples, inputs, into);
       // A run that has to wait keeps its inputs as they are now.
       const kept =

@@ -166,7 +166,9 @@ describeOn(device)("on an adapter", () => {
     const twice = (await loadArtifact(emit(other, { target: "wgsl" }), {
       device: device!,
     })) as unknown as GpuNet;
-    await expect(twice.run({ x: same }, { into: { y: same } })).rejects.toThrow("are the same GPUBuffer");
+    await expect(twice.run({ x: same }, { into: { y: same } })).rejects.toThrow(
+      'output "y" shares memory with input "x"',
+    );
     twice.dispose();
     net.dispose();
     net.dispose();
