@@ -29,7 +29,7 @@ export const eliminateCommonSubexpressions: Pass = {
         continue;
       }
       const kept = current(first);
-      const spans = uniteSpans(kept.origin.spans, node.origin.spans);
+      const spans = uniteSpans([kept.origin.spans, node.origin.spans]);
       changed.set(first, { ...kept, origin: { ...kept.origin, spans } });
       changed.delete(node.id);
       replaced.set(node.id, first);

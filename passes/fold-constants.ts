@@ -26,7 +26,7 @@ export const foldConstants: Pass = {
       });
       const origin = {
         pass: "fold-constants",
-        spans: uniteSpans(node.origin.spans, ...constants.map((constant) => constant.origin.spans)),
+        spans: uniteSpans([node.origin.spans, ...constants.map((constant) => constant.origin.spans)]),
       };
       folded.set(node.id, constantNode({ ...node, origin }, weight));
     }

@@ -1,5 +1,6 @@
 // Fusing: decides which nodes become one kernel, by the fusions of the language and what they save on the target.
 
+import { greatest, least } from "#diagnostic/extremes.js";
 import { castDraft, produce } from "immer";
 import { bug, warning } from "#diagnostic/diagnostic.js";
 import type { Graph, Node, NodeId } from "#ir/graph.js";
@@ -184,7 +185,7 @@ function bestParts(whole: Offer, offers: readonly Offer[]): { saving: number; na
     const { nodes } = offer.chain;
     if (offer === whole || nodes.length >= whole.chain.nodes.length) return [];
     const places = nodes.map((node) => place.get(node.id) ?? -1);
-    return places.includes(-1) ? [] : [{ offer, from: Math.min(...places), to: Math.max(...places) }];
+    return places.includes(-1) ? [] : [{ offer, from: least(places), to: greatest(places) }];
   });
   let best: { saving: number; names: string[] }[] = [{ saving: 0, names: [] }];
   for (const end of whole.chain.nodes.keys()) {

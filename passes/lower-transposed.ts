@@ -37,7 +37,8 @@ export const lowerTransposed: Pass = {
       const ref = lowered(module, createBuilder(graph), node, activations);
       if (!ref) continue;
       const origin = { pass: "lower-transposed", spans: root.origin.spans };
-      made.push(...materialize(ref, { module, root, origin, nextId: () => nextId++, unique }).nodes);
+      const { nodes } = materialize(ref, { module, root, origin, nextId: () => nextId++, unique });
+      for (const one of nodes) made.push(one);
       for (const one of [node, ...activations]) if (one !== root) dead.add(one.id);
       for (const id of node.inputs.slice(1)) if (isOnlyUse(module, id, node.id)) dead.add(id);
     }

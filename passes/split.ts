@@ -60,7 +60,8 @@ function splitModule(module: Module, mode: SplitMode, context: PassContext<Split
   for (const [at, candidate] of candidates.entries()) {
     const chosen = decisions[at]?.choice.split;
     if (!chosen) continue;
-    made.push(...splitNodes(candidate, chosen.order, chosen.m, module, fresh, structural));
+    const parts = splitNodes(candidate, chosen.order, chosen.m, module, fresh, structural);
+    for (const part of parts) made.push(part);
     replaced.add(candidate.node.id);
   }
   if (replaced.size === 0) return module;

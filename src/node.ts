@@ -119,7 +119,7 @@ export function readRules(paths: readonly string[]): FileResult<RuleSet> {
   const sets: RuleSet[] = [];
   for (const path of paths) {
     const text = readText(path);
-    diagnostics.push(...text.diagnostics);
+    for (const one of text.diagnostics) diagnostics.push(one);
     if (text.value === undefined) continue;
     sources.set(path, text.value);
     const set = parseRules(text.value, path);

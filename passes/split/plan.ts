@@ -1,5 +1,6 @@
 // Decides for every convolution whether and how it is split.
 
+import { least } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
@@ -127,7 +128,7 @@ function reasonFor(
     return `${percent(choice.seconds / whole.seconds)} of the time on ${target.name}, by the model of costs`;
   if (fewer.length === 0) return "every split has at least as many MACs";
   if (cheaper.length === 0) {
-    const best = Math.min(...fewer.map((one) => one.seconds));
+    const best = least(fewer.map((one) => one.seconds));
     return `no split is cheaper on ${target.name}: the best takes ${percent(best / whole.seconds)} of the time`;
   }
   return mode === "error"

@@ -1,5 +1,6 @@
 // The packed weight file: one safetensors tensor of all weights, in the order in which kernels read them.
 
+import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { KernelProgram, PackedWeight } from "#kernel/ir.js";
 import { addToHash, endHash, startHash } from "#runtime/hash.js";
@@ -36,7 +37,12 @@ function packWeights(
   sink.open(start + elements * 4);
 
   const state = startHash();
-  const memory = new Float32Array(Math.max(0, ...program.weights.map((entry) => entry.elements)));
+  const memory = new Float32Array(
+    greatest(
+      program.weights.map((entry) => entry.elements),
+      0,
+    ),
+  );
   let at = start;
   for (const entry of program.weights) {
     for (const piece of piecesOf(entry, memory, program.lanes)) {

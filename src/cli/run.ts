@@ -1,5 +1,6 @@
 // `cleave run`: compiles a model in memory, runs it on files or random numbers, prints what comes out.
 
+import { greatest } from "#diagnostic/extremes.js";
 import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
@@ -144,7 +145,7 @@ async function readRuns(
     else byPort.set(port.name, [...(byPort.get(port.name) ?? []), { file, value }]);
   }
   if (failed) return undefined;
-  const count = Math.max(...ports.map((port) => byPort.get(port.name)?.length ?? 0));
+  const count = greatest(ports.map((port) => byPort.get(port.name)?.length ?? 0));
   const short = ports.find((port) => byPort.get(port.name)?.length !== count);
   if (short) {
     fail([

@@ -39,10 +39,10 @@ export function compile(input: string | Ast | Module, options: CompileOptions = 
   const { target } = targetOf(options.target, options);
   const optimized = model && keep(optimize(model, { ...options, target }));
   if (!optimized) return { diagnostics };
-  if (options.embedWeights) diagnostics.push(...checkEmbedding(optimized.module));
+  if (options.embedWeights) for (const one of checkEmbedding(optimized.module)) diagnostics.push(one);
   if (hasErrors(diagnostics)) return { diagnostics };
   const sources = new Map(typeof input === "string" ? [[file, input]] : []);
   const artifact = emit(optimized.module, { sources, ...options });
-  diagnostics.push(...checkArtifact(artifact, options.limits));
+  for (const one of checkArtifact(artifact, options.limits)) diagnostics.push(one);
   return hasErrors(diagnostics) ? { diagnostics } : { value: artifact, diagnostics };
 }

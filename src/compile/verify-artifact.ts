@@ -1,5 +1,6 @@
 // Verifying: an emitted module against the reference interpreter on random inputs.
 
+import { greatest } from "#diagnostic/extremes.js";
 import type { Artifact } from "#backend/artifact.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import {
@@ -79,7 +80,7 @@ export async function verifyNet(
       (outputs) => outputs.get(name) ?? bug(`the interpreter has no output ${name}`),
     );
     const wanted = Float64Array.from(results.flatMap(({ value }) => [...value.data]));
-    const scale = Math.max(...results.map((result) => result.scale));
+    const scale = greatest(results.map((result) => result.scale));
     const halves = kernels > 0 ? { kernels, scale } : undefined;
     return {
       output: name,

@@ -1,5 +1,6 @@
 // Renders diagnostics for a person: message, place, the line with what is wrong underlined, and what to do.
 
+import { greatest } from "./extremes.js";
 import picocolors from "picocolors";
 import type { Diagnostic, Label, Span } from "./diagnostic.js";
 import { excerpts, visible, type Excerpt, type Mark } from "./excerpt.js";
@@ -71,7 +72,10 @@ function renderOne(diagnostic: Diagnostic, lookup: Lookup, colors: Colors): stri
   const title = `${colors.bold(tint(`${severity}[${code}]`))}${colors.bold(`: ${visible(message)}`)}`;
 
   const sections = span === undefined ? [] : sectionsOf(span, diagnostic, lookup);
-  const last = Math.max(0, ...sections.flatMap(({ lines }) => lines.map(({ index }) => index + 1)));
+  const last = greatest(
+    sections.flatMap(({ lines }) => lines.map(({ index }) => index + 1)),
+    0,
+  );
   const gutter = " ".repeat(String(last).length + (last > 0 ? 1 : 0));
   const bar = colors.blue(`${gutter} |`);
 
@@ -150,7 +154,8 @@ function drawSection(
       rows.push(colors.blue("..."));
     }
     for (const excerpt of excerpts(lineText(source, index), marks)) {
-      rows.push(`${numbered(index)} ${excerpt.code}`, ...drawUnderlines(excerpt, bar, tint, colors));
+      rows.push(`${numbered(index)} ${excerpt.code}`);
+      for (const row of drawUnderlines(excerpt, bar, tint, colors)) rows.push(row);
     }
     previous = index;
   }

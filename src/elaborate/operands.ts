@@ -1,5 +1,6 @@
 // The operands of an op: values that are given, parameters that a layer owns, zeros for what may be left out.
 
+import { greatest } from "#diagnostic/extremes.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import type { AttributeValue, NodeId, OpName } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
@@ -61,7 +62,10 @@ function toTensor(state: State, path: string, value: Value, span: Span): NodeId 
 function givenOperands(state: State, { name, op, sorted, own }: Call): (NodeId | undefined)[] {
   const fixed = op.operands.length - (op.operands.at(-1)?.variadic ? 1 : 0);
   const nodes = new Array<NodeId | undefined>(
-    Math.max(fixed, ...[...sorted.operands.keys()].map((at) => at + 1)),
+    greatest(
+      [...sorted.operands.keys()].map((at) => at + 1),
+      fixed,
+    ),
   );
   for (const [at, { value, span }] of sorted.operands) {
     nodes[at] = toTensor(state, `${own}.`, value, span);

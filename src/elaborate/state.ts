@@ -156,7 +156,7 @@ export function addNode(
       ...rest,
       id,
       position: id,
-      origin: { spans: uniteSpans([span, ...state.calls]) },
+      origin: { spans: uniteSpans([[span, ...state.calls]]) },
       ...(state.kernel === undefined || !computes ? {} : { kernel: state.kernel }),
     }),
   );

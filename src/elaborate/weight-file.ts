@@ -49,9 +49,8 @@ export function openWeights(
   const opened = files.open(name);
   // A file has no place in the text, but the statement that names it has.
   const place = path === undefined ? span : undefined;
-  state.diagnostics.push(
-    ...opened.diagnostics.map((one) => (place && !one.span ? { ...one, span: place } : one)),
-  );
+  for (const one of opened.diagnostics)
+    state.diagnostics.push(place && !one.span ? { ...one, span: place } : one);
   state.weights = opened.value;
 }
 

@@ -1,5 +1,6 @@
 // The graph under construction: nodes with inferred types, constants folded, axes brought into order where an op needs it.
 
+import { greatest } from "#diagnostic/extremes.js";
 import type { AttributeValue, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
 import type { Shape, TensorType } from "#ir/type.js";
 import { elements } from "#ir/type.js";
@@ -89,7 +90,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
   const spend = (count: number, operands: readonly Constant[], macs: number): void => {
     const sizes = operands.map(({ shape }) => elements(shape));
     growth -= Math.max(0, count - sizes.reduce((sum, size) => sum + size, 0));
-    work -= Math.max(count, macs, ...sizes);
+    work -= greatest(sizes, Math.max(count, macs));
     if (growth < 0)
       refuse("too-large", `constants of the model make others of more than ${growthLimit} elements`);
     if (work < 0)

@@ -39,9 +39,9 @@ export function graphDot(module: Module): string {
     lines.push(
       `  subgraph ${quote(`cluster_${kernel}`)} {`,
       `    label=${quote(`${kernel} ${label.rule}`)}; labeljust=l; fontname="Helvetica"; fontsize=10; color="#b0b0b0"; style="rounded,dashed";`,
-      ...members.map((node) => `    ${box(module, node)}`),
-      `  }`,
     );
+    for (const node of members) lines.push(`    ${box(module, node)}`);
+    lines.push(`  }`);
   }
   for (const node of nodes) if (node.kernel === undefined) lines.push(`  ${box(module, node)}`);
   for (const node of nodes) {

@@ -29,7 +29,7 @@ export function weightFileOf({ graph, weights }: Module): string | undefined {
     seen.add(id);
     const { source } = entryOf(weights, id);
     if (source.kind === "file") files.add(source.file);
-    if (source.kind === "expression") open.push(...source.inputs);
+    if (source.kind === "expression") for (const input of source.inputs) open.push(input);
   }
   const [file, second] = files;
   return second === undefined ? file : undefined;

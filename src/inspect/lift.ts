@@ -66,8 +66,9 @@ export function lift(module: Module, options: LiftOptions = {}): Ast {
     return { kind: "bind", name: nameOf(node.name), value: liftNode(module, node, inline), span };
   };
   for (const unit of byKernel(graph)) {
-    if (unit.kernel === undefined) body.push(...unit.nodes.map(bind));
-    else body.push(liftKernel(graph, unit.kernel, unit.nodes, bind, clock));
+    if (unit.kernel === undefined) {
+      for (const node of unit.nodes) body.push(bind(node));
+    } else body.push(liftKernel(graph, unit.kernel, unit.nodes, bind, clock));
   }
   body.push({ kind: "output", outputs: liftOutputs(graph), span: clock.span() });
   const span = { file: "", start, end: clock.next() };

@@ -1,6 +1,7 @@
 // Orders of axes: ONNX has the channels of an image in axis 1 and we have them last; a value that lies in another order than
 // its shape says need not move until something asks for it.
 
+import { greatest, least } from "#diagnostic/extremes.js";
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 
@@ -54,7 +55,7 @@ export function commonOrder(
   among: "natural" | "other" = "other",
 ): readonly number[] {
   const full = values.filter(({ shape }) => shape.length === rank);
-  const most = Math.max(...full.map(({ shape }) => elements(shape)));
+  const most = greatest(full.map(({ shape }) => elements(shape)));
   const orders = full.filter(({ shape }) => elements(shape) === most).map(({ order }) => order);
   const isWanted = (order: readonly number[]): boolean =>
     sameOrder(order, natural(rank)) === (among === "natural");
@@ -77,7 +78,7 @@ export function reshapeOrders(
     const long = group.inputs.filter((axis) => x.shape[axis] !== 1);
     const all = long.length > 0 ? long : group.inputs;
     const found = all.map((axis) => x.order.indexOf(axis));
-    return by === "first" ? Math.min(...found) : Math.max(...found);
+    return by === "first" ? least(found) : greatest(found);
   };
   // A group without axes of the input holds new axes of extent 1, which lie where they are written.
   let last = -1;

@@ -97,7 +97,7 @@ export function inputNodes(graph: Graph): Node[] {
 }
 
 /** The union of origins' spans, in reading order, each once. */
-export function uniteSpans(...spans: readonly (readonly Span[])[]): Span[] {
+export function uniteSpans(spans: readonly (readonly Span[])[]): Span[] {
   const key = (span: Span) => `${span.file}\0${span.start}\0${span.end}`;
   const byKey = new Map(spans.flat().map((span) => [key(span), span]));
   return [...byKey.values()].toSorted(

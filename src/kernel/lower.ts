@@ -1,5 +1,6 @@
 // Lowering: every group of a schedule becomes a launch of a kernel, and equal kernels become one.
 
+import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { nodeOf } from "#ir/graph.js";
 import { channels } from "#ir/type.js";
@@ -86,7 +87,10 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
     table,
     arenas: schedule.arenas,
     weightParts: packed.parts,
-    scratch: Math.max(0, ...kernels.all.map(({ scratch }) => scratch)),
+    scratch: greatest(
+      kernels.all.map(({ scratch }) => scratch),
+      0,
+    ),
     inputs: schedule.inputs.map(portOf),
     outputs: schedule.outputs.map(portOf),
     ...(graph.batch === undefined ? {} : { batch: graph.batch }),
@@ -167,7 +171,7 @@ function placeWeights(
   const ready = resident.map(finish);
   const staged = [...groups.values()].map((drafts) => {
     const before = packed.size;
-    ready.push(...drafts.map(finish));
+    for (const draft of drafts) ready.push(finish(draft));
     return { elements: packed.size - before, launches: drafts.length };
   });
   return { setup: ready, launches: placed, ...(staged.length > 0 ? { staged } : {}) };

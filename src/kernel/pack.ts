@@ -1,5 +1,6 @@
 // Packing: weights in the order in which the kernels read them.
 
+import { greatest } from "#diagnostic/extremes.js";
 import type { WeightId } from "#ir/graph.js";
 import type { WeightStore } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
@@ -44,7 +45,7 @@ export function panelPacking(layout: PanelLayout): Packing {
     key: `panels ${groups}·${groupSize}: ${depth}x${columns} by ${widths[0] ?? 0}…${widths.at(-1) ?? 0} of ${branches}`,
     elements: groups * groupSize,
     *pack(values) {
-      const panel = new Float32Array(depth * Math.max(...widths));
+      const panel = new Float32Array(depth * greatest(widths));
       const padding = new Float32Array(groupSize - depth * columns);
       for (let group = 0; group < groups; group += 1) {
         let first = group * columns;

@@ -1,5 +1,6 @@
 // Kernels whose blocks have many items: the work is one flat row of items, cut into blocks, and no block shares a strip.
 
+import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Body } from "./body.js";
 import type { Int, Width } from "./build.js";
@@ -147,7 +148,13 @@ export function productItems(k: Build, tile: Tile, product: TeamProduct): number
   const tiles = Math.ceil(product.rows / tileRows(tile, product));
   const { columns } = product;
   const segments = segmentsOf(k, tileOf(k, tile, product), columns.count, columns.wide);
-  return tiles * Math.max(1, ...segments.map(({ count }) => count));
+  return (
+    tiles *
+    greatest(
+      segments.map(({ count }) => count),
+      1,
+    )
+  );
 }
 
 /** Emits a product over all blocks of a grid. */

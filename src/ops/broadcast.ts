@@ -1,12 +1,16 @@
 // Broadcasting as NumPy has it: shapes are aligned at the last axis, and an extent of 1 is repeated.
 
+import { greatest } from "#diagnostic/extremes.js";
 import { denseStrides } from "#ir/tensor.js";
 import type { Shape } from "#ir/type.js";
 import type { Problem } from "./op.js";
 
 /** The shape that all broadcast to, or what does not fit. */
 export function broadcastShapes(shapes: readonly Shape[]): number[] | Problem {
-  const rank = Math.max(0, ...shapes.map((shape) => shape.length));
+  const rank = greatest(
+    shapes.map((shape) => shape.length),
+    0,
+  );
   const result = new Array<number>(rank).fill(1);
   for (const [operand, shape] of shapes.entries()) {
     for (const [axis, extent] of shape.entries()) {

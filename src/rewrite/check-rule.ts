@@ -1,5 +1,6 @@
 // Checks that a rule is an equation: evaluates both sides on random operands.
 
+import { greatest } from "#diagnostic/extremes.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { Node, NodeId } from "#ir/graph.js";
@@ -171,16 +172,14 @@ function macsOfNode({ graph }: Module, node: Node): number {
 
 /** The longest reduction of two modules, in terms. */
 function longest(...modules: readonly Module[]): number {
-  return Math.max(
-    1,
-    ...modules.flatMap((module) =>
-      [...module.graph.nodes.values()].map((node) => {
-        const results = elements(node.type.shape);
-        const read = operands(module.graph, node).map((operand) => elements(operand.type.shape) / results);
-        return Math.max(macsOfNode(module, node) / results, ...read);
-      }),
-    ),
+  const terms = modules.flatMap((module) =>
+    [...module.graph.nodes.values()].map((node) => {
+      const results = elements(node.type.shape);
+      const read = operands(module.graph, node).map((operand) => elements(operand.type.shape) / results);
+      return greatest(read, macsOfNode(module, node) / results);
+    }),
   );
+  return greatest(terms, 1);
 }
 
 /**

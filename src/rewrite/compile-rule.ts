@@ -30,7 +30,7 @@ export function compileRules(items: Ast["items"]): Result<Rule[]> {
       );
     seen.set(text, item);
     const compiled = compileRule(item);
-    diagnostics.push(...compiled.diagnostics);
+    for (const one of compiled.diagnostics) diagnostics.push(one);
     if (compiled.value) rules.push(compiled.value);
   }
   return hasErrors(diagnostics) ? { diagnostics } : { value: rules, diagnostics };

@@ -45,7 +45,7 @@ export function compileFusions(items: readonly { readonly kind: string }[]): Res
     }
     first.set(item.name.text, other ?? item);
     const compiled = compileFusion(item);
-    diagnostics.push(...compiled.diagnostics);
+    for (const one of compiled.diagnostics) diagnostics.push(one);
     if (compiled.value) fusions.push(compiled.value);
   }
   return hasErrors(diagnostics) ? { diagnostics } : { value: fusions, diagnostics };
@@ -67,7 +67,7 @@ export function compileFusion(item: FuseItem): Result<Fusion> {
   const condition = item.when
     ? compileChainCondition(item.when)
     : { value: (): boolean => true, diagnostics: [] };
-  diagnostics.push(...condition.diagnostics);
+  for (const one of condition.diagnostics) diagnostics.push(one);
   if (hasErrors(diagnostics) || !condition.value) return { diagnostics };
   const steps = item.steps.flatMap(({ name, repeat }): FusionStep[] => {
     const accepts = (graph: Graph, node: Node): boolean => acceptsNode(name.text, graph, node);

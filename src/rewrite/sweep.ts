@@ -136,7 +136,7 @@ function applyAll(
 
 function originOf({ rule, match }: Application, graph: Graph, pass: string): Origin {
   const spans = match.covered.map((id) => nodeOf(graph, id).origin.spans);
-  return { pass, rule: rule.name, spans: uniteSpans(...spans) };
+  return { pass, rule: rule.name, spans: uniteSpans(spans) };
 }
 
 /** Makes a name unique by a count. */

@@ -80,7 +80,7 @@ async function prepareWeights(
     return all;
   }
   const resident = new Float32Array(residentElements(model, staged));
-  const stage = new Float32Array(Math.max(...staged.map(([elements]) => elements)));
+  const stage = new Float32Array(staged.reduce((most, [elements]) => Math.max(most, elements), 0));
   const first = setup.length - staged.reduce((sum, [, launches]) => sum + launches, 0);
   const rooms = roomsOf(
     staged,

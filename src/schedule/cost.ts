@@ -1,5 +1,6 @@
 // The cost model of fused kernels: what a group keeps out of memory, what it does twice, and what it needs on chip.
 
+import { greatest } from "#diagnostic/extremes.js";
 import type { Graph, Node } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
 import { users } from "#ir/order.js";
@@ -186,7 +187,7 @@ function tileChoice(
   const extraSeconds = stepsAgain / target.depthwiseMacs;
   if (products.length === 0) return { ...none, extraSeconds };
   const widths = products.map((product) => product.type.shape.at(-1) ?? 1);
-  const panels = Math.ceil(Math.max(...widths) / columns);
+  const panels = Math.ceil(greatest(widths) / columns);
   const kept = [depth, ...widths.slice(0, -1)].map((width) => Math.ceil(width / target.lanes) * target.lanes);
   const bytesFor = (pixels: number): number => pixels * kept.reduce((sum, width) => sum + 4 * width, 0);
   let pixels = rows;

@@ -1,5 +1,6 @@
 // Arenas: which memory each buffer lies in, and where.
 
+import { greatest } from "#diagnostic/extremes.js";
 import type { Target } from "#ir/target.js";
 import type { Lifetime } from "./plan-memory.js";
 import { planMemory } from "./plan-memory.js";
@@ -33,7 +34,7 @@ export function planArenas(
     const isIn = (at: number): boolean => endOf(at) <= limit || offsets[at] === 0;
     const arena = arenas.length;
     const ends = indices.flatMap((_, at) => (isIn(at) ? [endOf(at)] : []));
-    arenas.push({ kind, elements: size <= limit ? size : roundUp(Math.max(...ends), lanes) });
+    arenas.push({ kind, elements: size <= limit ? size : roundUp(greatest(ends), lanes) });
     const rest = indices.filter((index, at) => {
       if (isIn(at)) starts[index] = { arena, offset: offsets[at] ?? 0 };
       return !isIn(at);

@@ -1,5 +1,6 @@
 // Which convolutions are computed by Winograd's algorithm, and in tiles of which size: by modelled time, within a limit of memory.
 
+import { least } from "#diagnostic/extremes.js";
 import type { Graph, NodeId, NodeOf } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
 import { users } from "#ir/order.js";
@@ -108,8 +109,8 @@ function chooseWithin(
 function whyDirect({ direct, freed, transformed }: Costs, room: number, winogradMemory: number): string {
   const faster = transformed.filter(({ seconds }) => seconds < direct);
   if (faster.length === 0) return "that is modelled to be faster";
-  const least = Math.min(...faster.map(({ bytes }) => bytes));
-  return `transformed weights take ${bytesText(least - freed)} more, and ${bytesText(Math.max(0, room))} are left of ${winogradMemory}× the model's weights`;
+  const fewest = least(faster.map(({ bytes }) => bytes));
+  return `transformed weights take ${bytesText(fewest - freed)} more, and ${bytesText(Math.max(0, room))} are left of ${winogradMemory}× the model's weights`;
 }
 
 function isThreeByThree(graph: Graph) {

@@ -40,7 +40,7 @@ export function createWeightStore(): WeightStore {
       const { type, source } = entries.get(top) ?? bug(`no weight ${top}`);
       const missing = source.kind === "expression" ? source.inputs.filter((input) => !values.has(input)) : [];
       if (missing.length > 0 && !values.has(top)) {
-        waiting.push(...missing);
+        for (const input of missing) waiting.push(input);
         continue;
       }
       waiting.pop();

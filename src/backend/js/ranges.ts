@@ -1,5 +1,6 @@
 // Ranges of the integers of a kernel: where a result surely fits 32 bits, JavaScript needs no `| 0`.
 
+import { greatest, least } from "#diagnostic/extremes.js";
 import type { IntBinary, Kernel, Register, Value } from "#kernel/ir.js";
 import { walkStatements } from "#kernel/walk.js";
 import type { Step } from "../step.js";
@@ -147,5 +148,5 @@ function combine(fn: IntBinary, a: Range, b: Range): Range {
 
 function corners(a: Range, b: Range, f: (x: number, y: number) => number): Range {
   const all = [f(a.low, b.low), f(a.low, b.high), f(a.high, b.low), f(a.high, b.high)];
-  return { low: Math.min(...all), high: Math.max(...all) };
+  return { low: least(all), high: greatest(all) };
 }

@@ -1,5 +1,6 @@
 // Where the parts of a module's memory lie.
 
+import { greatest } from "#diagnostic/extremes.js";
 import type { KernelProgram } from "#kernel/ir.js";
 import { arenaElements } from "#ir/arenas.js";
 
@@ -38,7 +39,7 @@ export function layoutOf(program: KernelProgram, weights: number): Layout {
     weights: place(resident),
     resident,
     prepared: place(program.prepared),
-    arena: place(Math.max(arenaElements(program), ...staged)),
+    arena: place(greatest(staged, arenaElements(program))),
     scratch: place(program.scratch),
   };
 }

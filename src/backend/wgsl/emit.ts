@@ -1,5 +1,6 @@
 // The WebGPU back end: one ES module with a shader per kernel, and the host code that binds and dispatches them.
 
+import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { elements } from "#ir/type.js";
 import { foldKernel } from "#kernel/fold.js";
@@ -135,8 +136,8 @@ export function neededLimits(
     ...program.weightParts.map((start, part) => (ends[part] ?? start) - start),
     program.table.length,
   ];
-  const most = (of: (shader: ProgramShader) => number): number => Math.max(1, ...shaders.map(of));
-  const bytes = 16 * Math.ceil(Math.max(4, ...buffers) / 4);
+  const most = (of: (shader: ProgramShader) => number): number => greatest(shaders.map(of), 1);
+  const bytes = 16 * Math.ceil(greatest(buffers, 4) / 4);
   return {
     maxBufferSize: bytes,
     maxStorageBufferBindingSize: bytes,
@@ -144,9 +145,9 @@ export function neededLimits(
     maxComputeWorkgroupStorageSize: most(({ scratchBytes }) => scratchBytes),
     maxComputeInvocationsPerWorkgroup: most(({ invocations }) => invocations),
     maxComputeWorkgroupSizeX: most(({ invocations }) => invocations),
-    maxComputeWorkgroupsPerDimension: Math.max(
+    maxComputeWorkgroupsPerDimension: greatest(
+      [...launches, ...subgroups].flatMap((launch) => launch?.workgroups ?? []),
       1,
-      ...[...launches, ...subgroups].flatMap((launch) => launch?.workgroups ?? []),
     ),
   };
 }

@@ -1,5 +1,6 @@
 // Kernels of one form that differ in sizes alone: they become one, which is given those sizes when it is launched.
 
+import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { mapOperands } from "#kernel/walk.js";
 import type { Address, Kernel, Register, Statement, Value } from "#kernel/ir.js";
@@ -65,12 +66,12 @@ export function shareKernels(kernels: readonly Kernel[], lanes: number): Sharing
     const key = values.join();
     const size = sizes.get(key) ?? { register: sizeRegister(sizes.size), values };
     sizes.set(key, size);
-    const most = role === "count" ? Math.max(...same) : number - vecsOf(number, lanes) * lanes;
+    const most = role === "count" ? greatest(same) : number - vecsOf(number, lanes) * lanes;
     return { number: most, register: size.register };
   });
   const found = [...sizes.values()];
   return {
-    kernel: { ...kernel, scratch: Math.max(...kernels.map(({ scratch }) => scratch)) },
+    kernel: { ...kernel, scratch: greatest(kernels.map(({ scratch }) => scratch)) },
     sizes: found.map(({ register }) => register),
     values: kernels.map((_, at) => found.map(({ values }) => values[at] ?? 0)),
   };

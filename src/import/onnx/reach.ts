@@ -45,7 +45,7 @@ function namesRead(node: NodeProto): string[] {
     for (const { name } of graph.output) names.push(name);
     for (const inner of graph.node) {
       for (const name of inner.input) if (name !== "") names.push(name);
-      open.push(...subgraphs(inner));
+      for (const part of subgraphs(inner)) open.push(part);
     }
   }
   return names;
@@ -87,7 +87,7 @@ function isKnownWhole(node: NodeProto, isKnown: (domain: string, op: string) => 
   const open = [node];
   for (let next = open.pop(); next; next = open.pop()) {
     if (!isKnown(next.domain, next.opType)) return false;
-    for (const graph of subgraphs(next)) open.push(...graph.node);
+    for (const graph of subgraphs(next)) for (const inner of graph.node) open.push(inner);
   }
   return true;
 }
@@ -108,7 +108,7 @@ export function unknownOperators(
       const op = node.domain === "" ? node.opType : `${node.domain}.${node.opType}`;
       addUnknown(found, op, node.name || node.output[0] || "");
     }
-    for (const graph of subgraphs(node)) open.push(...graph.node);
+    for (const graph of subgraphs(node)) for (const inner of graph.node) open.push(inner);
   }
   return unknownMessage(found, {
     file,

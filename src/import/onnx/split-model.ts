@@ -191,7 +191,7 @@ function note(
     throw new Error(`a tensor's data at byte ${part.begin} are of another kind than its field`);
   const last = parts.at(-1)?.bytes as number[] | undefined;
   const own = last ?? [];
-  own.push(...bytes());
+  for (const byte of bytes()) own.push(byte);
   if (last) parts.pop();
   parts.push({ begin: 0, length: own.length, bytes: own });
 }

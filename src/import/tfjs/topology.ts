@@ -143,11 +143,14 @@ function callOf(node: Json, what: string): readonly TensorId[] {
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const list = listOf(next);
     const inner = objectOf(next);
-    if (list) open.push(...list.toReversed());
-    else if (inner?.["class_name"] === "__keras_tensor__") {
+    if (list) {
+      for (const one of list.toReversed()) open.push(one);
+    } else if (inner?.["class_name"] === "__keras_tensor__") {
       const history = objectOf(inner["config"])?.["keras_history"];
       found.push(tensorId(history, `a call of ${what}`));
-    } else if (inner) open.push(...Object.values(inner).toReversed());
+    } else if (inner) {
+      for (const one of Object.values(inner).toReversed()) open.push(one);
+    }
   }
   return found;
 }

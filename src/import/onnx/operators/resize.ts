@@ -1,6 +1,7 @@
 // Resize and Upsample in all their coordinate modes. What our own op does is given to it; the rest are products with
 // matrices that hold each element's shares, one per axis.
 
+import { greatest, least } from "#diagnostic/extremes.js";
 import { elements } from "#ir/type.js";
 import type { Resampling } from "#ops/resize.js";
 import { coordinateModes, resizeTaps, roundings } from "#ops/resize.js";
@@ -87,11 +88,7 @@ function axesOf(node: OnnxNode, x: Value, isOld: boolean): Axis[] {
   const policy = node.text("keep_aspect_ratio_policy", "stretch");
   const ratios = which.map((axis, at) => (given[at] ?? 1) / (sizes ? (x.shape[axis] ?? 1) : 1));
   const common =
-    policy === "not_larger"
-      ? Math.min(...ratios)
-      : policy === "not_smaller"
-        ? Math.max(...ratios)
-        : undefined;
+    policy === "not_larger" ? least(ratios) : policy === "not_smaller" ? greatest(ratios) : undefined;
   return x.shape.map((input, axis): Axis => {
     const at = which.indexOf(axis);
     const scale = at < 0 ? 1 : ((sizes ? (common ?? ratios[at]) : ratios[at]) ?? 1);

@@ -129,7 +129,11 @@ function whole(written: Json): number | undefined {
 /** Bytes are written in base64, or as a list of numbers. */
 function textOf(written: Json, wrong: () => never): string {
   const list = listOf(written);
-  if (list?.every(isInt)) return String.fromCharCode(...list.slice(0, 1000));
+  if (list?.every(isInt))
+    return list
+      .slice(0, 1000)
+      .map((code) => String.fromCharCode(code))
+      .join("");
   if (!isText(written)) return wrong();
   try {
     return atob(written.slice(0, 2000));

@@ -1,5 +1,6 @@
 // Layers without windows: products, normalizations, activations, merges, shapes.
 
+import { greatest } from "#diagnostic/extremes.js";
 import type { OpName } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import { combine } from "#import/broadcast.js";
@@ -99,7 +100,7 @@ function merge(op: OpName, isPair = false): LayerImport {
     const [first, ...rest] = inputs;
     if (!first || rest.length === 0 || (isPair && rest.length !== 1))
       refuse("bad-model", `${kind} of ${inputs.length} values`);
-    const rank = Math.max(...inputs.map(({ shape }) => shape.length));
+    const rank = greatest(inputs.map(({ shape }) => shape.length));
     if (inputs.some(({ shape }) => shape.length !== rank)) unsupported(`${kind} of values of different rank`);
     return rest.reduce((result, value) => combine(ctx, op, [result, value]), first);
   };
