@@ -3,6 +3,7 @@
 import { optimize } from "#compile/optimize.js";
 import type { Optimized } from "#compile/optimize.js";
 import { targetOf } from "#compile/targets.js";
+import { bug } from "#diagnostic/diagnostic.js";
 import type { Module } from "#ir/weights.js";
 import type { Model } from "../node.js";
 import { readModel, readRules } from "../node.js";
@@ -64,6 +65,9 @@ export function optimizeModel(
     ...(options.stopAfter === undefined ? {} : { stopAfter: options.stopAfter }),
     ...(options.split === undefined ? {} : { split: options.split }),
   });
+  // The model comes from a reader of ours.
+  const unsound = optimized.diagnostics.find((one) => one.code === "wrong-module");
+  if (unsound) bug(unsound.message);
   const code = report(terminal, optimized.diagnostics, rules.sources);
   // The names of passes stand on the command line alone.
   const misnamed = optimized.diagnostics.some((one) => one.code === "unknown-pass");

@@ -7,10 +7,11 @@ import type { FuseReport } from "#passes/fuse.js";
 import { dissolveWrongKernels } from "#passes/fuse.js";
 import { wrongSplit } from "#passes/split.js";
 import { expectArgument, hasProperties } from "#diagnostic/argument.js";
-import type { Result } from "#diagnostic/diagnostic.js";
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, warning } from "#diagnostic/diagnostic.js";
 import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
+import { verify } from "#ops/verify.js";
 import type { Fusion } from "#rewrite/fusion.js";
 import { printing, starting, timing, verifying } from "#rewrite/instruments.js";
 import type { Instrument, PassRun } from "#rewrite/pipeline.js";
@@ -33,7 +34,10 @@ export interface OptimizeOptions {
   readonly passes?: readonly string[];
   readonly without?: readonly string[];
   readonly stopAfter?: string;
-  /** Checks the graph's invariants after each pass; throws `InternalError` if one is broken. */
+  /**
+   * Checks the module's invariants (`verify` in `src/ops`): what is wrong with the one that is given is an error; one that is
+   * broken after a pass is a bug, and throws `InternalError`.
+   */
   readonly verify?: boolean;
   /** `onPrint` is called after these passes, or after `all`. */
   readonly printAfter?: readonly string[];
@@ -65,6 +69,8 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   );
   const problem = options.split && wrongSplit(options.split);
   if (problem !== undefined) return { diagnostics: [error("wrong-option", `split: ${problem}`)] };
+  const wrong = options.verify ? verify(module) : [];
+  if (wrong.length > 0) return { diagnostics: [wrongModule(module, wrong)] };
   const selected = selectPasses(allPasses, {
     ...(options.passes ? { passes: options.passes } : {}),
     ...(options.without ? { without: options.without } : {}),
@@ -106,4 +112,18 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
     value: { module: checked, trace, ...reports },
     diagnostics: [...run.diagnostics, ...warnings],
   };
+}
+
+/** Most problems of a module that are told: one wrong type may have many others in its train. */
+const mostProblems = 10;
+
+function wrongModule({ graph }: Module, problems: readonly string[]): Diagnostic {
+  const more = problems.length - mostProblems;
+  return error("wrong-module", `the module ${graph?.name ?? ""} is not sound: ${problems[0] ?? ""}`, {
+    help: [
+      ...problems.slice(1, mostProblems),
+      ...(more > 0 ? [`and ${more} more`] : []),
+      "a module that no part of Cleave has made must be complete, as src/ir/graph.ts has it",
+    ],
+  });
 }

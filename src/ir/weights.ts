@@ -12,6 +12,9 @@ import type { TensorType } from "./type.js";
  */
 export type ReadF32 = (into?: Float32Array) => Float32Array;
 
+/** What makes seeded values, by the names in the language. */
+export const generators: readonly string[] = ["he_normal", "zeros", "ones", "quarter"];
+
 /** Where a weight's values come from. */
 export type WeightSource =
   /** Made at reading time, from a file's slice: `read` opens, reads and closes; throws an `Error` that names the file if it changed since it was opened. */

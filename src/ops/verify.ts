@@ -1,17 +1,21 @@
 // What holds of a graph between any two passes; every constraint has a label, which tests and messages quote.
 
-import type { AttributeValue, Graph, Node, NodeId } from "#ir/graph.js";
+import type { Graph, Node, NodeId, WeightId } from "#ir/graph.js";
 import { outputIds, users } from "#ir/order.js";
 import type { TensorType } from "#ir/type.js";
 import { printType, sameType } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
-import type { AttributeKind } from "./attributes.js";
 import { batchProblem } from "./batch.js";
 import { inferType, isOp, normalizeAttributes, opOf } from "./index.js";
 import { isProblem } from "./op.js";
+import { attributeProblems } from "./verify-attributes.js";
+import { formProblems } from "./verify-form.js";
+import { weightProblem } from "./verify-weights.js";
+import { wrongExtents } from "./window.js";
 
 /** The constraints by label, in the order in which they are checked. */
 export const constraints = {
+  form: "all parts of a module are there, each of its kind",
   ids: "a node stands under its own id, and all ids are below `nextId`",
   operands: "operands are nodes of the graph, as many as the op takes",
   acyclic: "no node reads itself, not through others either",
@@ -19,7 +23,8 @@ export const constraints = {
   outputs: "there is an output, and outputs are nodes of the graph",
   types: "extents are whole numbers from 1 up, and types are what `infer` gives",
   attributes: "attributes are those of the op, each of its kind, in normal form",
-  weights: "a constant's entry is in the store and has the constant's type",
+  weights:
+    "a constant's entry is in the store with all that it is computed from, and has the constant's type",
   kernels: "kernels have labels and members that compute",
   "one result": "one node of a kernel is used outside it or is an output",
   convex: "no path leaves a kernel and comes back, and kernels do not wait for each other",
@@ -36,6 +41,8 @@ export function verify(module: Module): string[] {
   const { graph } = module;
   const found: string[] = [];
   const report = (label: Constraint, message: string): void => void found.push(`${label}: ${message}`);
+  for (const problem of formProblems(module)) report("form", problem);
+  if (found.length > 0) return found;
   checkIds(graph, report);
   checkNames(graph, report);
   checkOutputs(graph, report);
@@ -45,7 +52,8 @@ export function verify(module: Module): string[] {
     report("acyclic", `graph ${graph.name} has a cycle`);
     return found;
   }
-  for (const node of order) checkNode(module, node, report);
+  const sound = new Set<WeightId>();
+  for (const node of order) checkNode(module, node, sound, report);
   checkKernels(graph, report);
   if (found.length === 0 && graph.batch !== undefined) checkBatch(graph, graph.batch, order, report);
   return found;
@@ -96,19 +104,23 @@ function checkOutputs(graph: Graph, report: Report): void {
     if (!graph.nodes.has(node)) report("outputs", `output ${name} is node ${node}, which does not exist`);
 }
 
-function checkNode(module: Module, node: Node, report: Report): void {
+function checkNode(module: Module, node: Node, sound: Set<WeightId>, report: Report): void {
   const { shape } = node.type;
-  if (!shape.every((extent) => Number.isSafeInteger(extent) && extent >= 1)) {
-    report("types", `${node.name} is ${printType(node.type)}`);
+  const wrong = wrongExtents(shape, node.name);
+  if (wrong !== undefined) {
+    report("types", wrong);
     return;
   }
-  if (!checkAttributes(node, report)) return;
+  const misfits = attributeProblems(node.op, node.attributes);
+  for (const misfit of misfits) report("attributes", `${node.name} ${misfit}`);
+  if (misfits.length > 0) return;
   if (node.op === "input") return;
   if (node.op === "constant") {
-    const entry = module.weights.entries.get(node.attributes.weight);
-    if (!entry)
-      report("weights", `${node.name} has the weight ${node.attributes.weight}, which is not in the store`);
-    else if (!sameType(entry.type, node.type))
+    const { weight } = node.attributes;
+    const problem = weightProblem(module.weights, weight, sound);
+    const entry = module.weights.entries.get(weight);
+    if (problem !== undefined) report("weights", `${node.name} has the weight ${weight}, ${problem}`);
+    else if (entry && !sameType(entry.type, node.type))
       report("weights", `${node.name} is ${printType(node.type)}, but its weight ${printType(entry.type)}`);
     return;
   }
@@ -127,40 +139,6 @@ function checkNode(module: Module, node: Node, report: Report): void {
       "attributes",
       `${node.name} has ${JSON.stringify(node.attributes)}, in normal form ${JSON.stringify(normal)}`,
     );
-}
-
-/** Whether the attributes are worth asking the op about. */
-function checkAttributes(node: Node, report: Report): boolean {
-  let fits = true;
-  const wrong = (message: string): void => {
-    fits = false;
-    report("attributes", `${node.name} ${message}`);
-  };
-  const kinds = opOf(node.op).attributes;
-  const values: Readonly<Record<string, unknown>> = node.attributes;
-  const missing = Object.keys(kinds).filter((key) => values[key] === undefined);
-  const extra = Object.keys(values).filter((key) => !Object.hasOwn(kinds, key));
-  for (const [key, kind] of Object.entries(kinds)) {
-    const value = values[key];
-    if (value !== undefined && !isOfKind(kind, value as AttributeValue))
-      wrong(`has ${key}=${JSON.stringify(value)}, not ${kind.expects}`);
-  }
-  for (const key of missing) wrong(`lacks ${key}`);
-  for (const key of extra) wrong(`has ${key}, which ${node.op} does not know`);
-  return fits;
-}
-
-function isOfKind(kind: AttributeKind<AttributeValue>, value: AttributeValue): boolean {
-  switch (typeof value) {
-    case "number":
-      return kind.parse({ kind: "number", value }) === value || Number.isNaN(value);
-    case "boolean":
-      return kind.parse({ kind: "name", value: String(value) }) === value;
-    case "string":
-      return kind.parse({ kind: "name", value }) === value || kind.parse({ kind: "string", value }) === value;
-    default:
-      return kind.parse({ kind: "list", value, size: false }) !== undefined;
-  }
 }
 
 /** Operands before users, or undefined if there is a cycle. `topological` throws then, which would tell less. */

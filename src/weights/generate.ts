@@ -2,15 +2,14 @@
 
 import { bug } from "#diagnostic/diagnostic.js";
 
+export { generators } from "#ir/weights.js";
+
 /** A generator with its parameters; `fanIn` counts the inputs of one output. */
 export interface Seeded {
   readonly generator: string;
   readonly seed: number;
   readonly fanIn: number;
 }
-
-/** The generators by their names in the language. */
-export const generators: readonly string[] = ["he_normal", "zeros", "ones", "quarter"];
 
 /** Fills an array with a generator's values; the same on every machine. Throws `InternalError` for an unknown generator. */
 export function generate({ generator, seed, fanIn }: Seeded, values: Float32Array): Float32Array {

@@ -89,6 +89,23 @@ describe("mistakes are diagnostics", () => {
     expect(text).toContain("filters");
   });
 
+  test("of a module made by hand, where `verify` is asked for", () => {
+    const module = elaborate(parse(seed, "seed.net").value!).value!;
+    const nodes = new Map(
+      [...module.graph.nodes].map(([id, node]) => [
+        id,
+        node.op === "conv2d" ? { ...node, type: { ...node.type, shape: [1, 3, 3, 6] } } : node,
+      ]),
+    );
+    const { value, diagnostics } = compile(
+      { ...module, graph: { ...module.graph, nodes } },
+      { verify: true },
+    );
+    expect(value).toBeUndefined();
+    expect(diagnostics).toMatchObject([{ severity: "error", code: "wrong-module" }]);
+    expect(diagnostics[0]!.message).toContain("y is said to be f32[1, 3, 3, 6], but is f32[1, 3, 3, 5]");
+  });
+
   test("of options", () => {
     const { value, diagnostics } = compile(seed, { without: ["fuze"] });
     expect(value).toBeUndefined();

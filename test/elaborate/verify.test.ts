@@ -43,6 +43,7 @@ const conv = { stride: [1, 1], dilation: [1, 1], padding: [1, 1, 1, 1], groups: 
 const kernels = new Map(["k1", "k2"].map((name) => [name, { rule: "r", reason: "" }] as const));
 
 const broken: readonly [Constraint, string, Module][] = [
+  ["form", "no origin", edit({ b: { origin: undefined } })],
   ["ids", "another id", edit({ b: { id: 99 } })],
   ["ids", "an id that counts as unused", edit({}, { nextId: 3 })],
   ["operands", "an operand that is not there", edit({ b: { inputs: [99] } })],

@@ -1,0 +1,108 @@
+// Whether a module is made of the parts that its type says. What TypeScript knows of a module of ours, nobody knows of one that a
+// program has put together.
+
+import type { Module } from "#ir/weights.js";
+
+/** What is missing or of another kind, each as where and what; empty if all is well. Never throws. */
+export function formProblems(module: Module): string[] {
+  const found: string[] = [];
+  check(module, { graph, weights }, "the module", (where, expects) =>
+    found.push(`${where} is not ${expects}`),
+  );
+  return found;
+}
+
+/** Hears of each part that is not what it should be. */
+type Report = (where: string, expects: string) => void;
+
+/** A part: of this kind, or made of these parts. */
+type Form = Kind | Parts | ((value: unknown, where: string, report: Report) => void);
+
+interface Kind {
+  readonly expects: string;
+  readonly holds: (value: unknown) => boolean;
+}
+
+interface Parts {
+  readonly [name: string]: Form;
+}
+
+const text: Kind = { expects: "a text", holds: (value) => typeof value === "string" };
+const name: Kind = { expects: "a name", holds: (value) => typeof value === "string" && value !== "" };
+const whole: Kind = {
+  expects: "a whole number from 0 up",
+  holds: (value) => Number.isSafeInteger(value) && Number(value) >= 0,
+};
+const finite: Kind = { expects: "a number", holds: (value) => Number.isFinite(value) };
+const call: Kind = { expects: "a function", holds: (value) => typeof value === "function" };
+
+function maybe(form: Form): Form {
+  return (value, where, report) => {
+    if (value !== undefined) check(value, form, where, report);
+  };
+}
+
+function list(form: Form): Form {
+  return (value, where, report) => {
+    if (!Array.isArray(value)) report(where, "a list");
+    // Holes are elements too.
+    else for (let at = 0; at < value.length; at += 1) check(value[at], form, `${where}[${at}]`, report);
+  };
+}
+
+function mapOf(key: Kind, form: Form): Form {
+  return (value, where, report) => {
+    if (!(value instanceof Map)) return report(where, "a Map");
+    for (const [at, one] of value as Map<unknown, unknown>) {
+      check(at, key, `the key ${String(at)} of ${where}`, report);
+      check(one, form, `${where} at ${String(at)}`, report);
+    }
+  };
+}
+
+const span: Parts = { file: text, start: finite, end: finite };
+const type: Parts = {
+  dtype: { expects: "f32", holds: (value: unknown) => value === "f32" },
+  shape: list({ expects: "an extent", holds: (value: unknown) => typeof value === "number" }),
+};
+const node: Parts = {
+  id: whole,
+  op: name,
+  name,
+  inputs: list(whole),
+  type,
+  attributes: {},
+  origin: { pass: maybe(text), rule: maybe(text), spans: list(span) },
+  position: finite,
+  kernel: maybe(name),
+};
+const graph: Parts = {
+  name,
+  nodes: mapOf(whole, node),
+  outputs: list({ name, node: whole }),
+  kernels: mapOf(name, { rule: text, reason: text }),
+  batch: maybe(name),
+  nextId: whole,
+};
+const weights: Parts = {
+  // Only the entries that a graph needs are looked at, in `verify-weights.ts`: a store outlives graphs.
+  entries: { get: call, has: call },
+  add: call,
+  read: call,
+  readF32: call,
+};
+
+function check(value: unknown, form: Form, where: string, report: Report): void {
+  if (typeof form === "function") return form(value, where, report);
+  if (isKind(form)) {
+    if (!form.holds(value)) report(where, form.expects);
+    return;
+  }
+  if (typeof value !== "object" || value === null) return report(where, "an object");
+  for (const [part, inner] of Object.entries(form))
+    check(Reflect.get(value, part), inner, `${part} of ${where}`, report);
+}
+
+function isKind(form: Kind | Parts): form is Kind {
+  return typeof form["holds"] === "function" && typeof form["expects"] === "string";
+}
