@@ -38,7 +38,7 @@ export function weightProblem(store: WeightStore, id: WeightId, sound: Set<Weigh
     open.add(top);
     const again = missing.find((input) => open.has(input));
     if (again !== undefined) return `which reads itself through ${again}`;
-    stack.push(...missing);
+    for (const input of missing) stack.push(input);
   }
   return undefined;
 }
