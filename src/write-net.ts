@@ -8,9 +8,12 @@ import { printGraph } from "#inspect/lift.js";
 import type { Module } from "#ir/weights.js";
 import { ownFile } from "#weights/own-file.js";
 import { writeSafetensors } from "#weights/write-safetensors.js";
+import { fileBatch, makeFolder } from "./file-batch.js";
 import { reason } from "./reason.js";
+import type { Steps } from "#diagnostic/steps.js";
+import { allSteps } from "#diagnostic/steps.js";
 import type { WrittenFile } from "./write.js";
-import { clashOf, fileBatch, makeFolder, writePieces } from "./write.js";
+import { clashOf, writePieces } from "./write.js";
 
 export interface WriteNetOptions {
   /** Files that are never overwritten: those that the module was read from. */
@@ -26,8 +29,17 @@ export interface WriteNetOptions {
 export function writeNet(
   module: Module,
   path: string,
-  { inputs = [], onWeight }: WriteNetOptions = {},
+  options: WriteNetOptions = {},
 ): Result<readonly WrittenFile[]> {
+  return allSteps(writeNetSteps(module, path, options));
+}
+
+/** `writeNet` in steps, between which nothing is left half-written if they are ended. */
+export function* writeNetSteps(
+  module: Module,
+  path: string,
+  { inputs = [], onWeight }: WriteNetOptions = {},
+): Steps<Result<readonly WrittenFile[]>> {
   if (!path.endsWith(".net"))
     return {
       diagnostics: [error("wrong-option", `${path} does not end in .net, as a file of the language does`)],
@@ -38,6 +50,8 @@ export function writeNet(
   const clash = clashOf(paths, inputs, "file");
   if (clash) return clash;
   const text = printGraph(own);
+  // Whoever does the steps is ready to end them before a file is there.
+  yield;
   const batch = fileBatch();
   try {
     makeFolder(dirname(path));
@@ -45,12 +59,13 @@ export function writeNet(
     // The first piece is the header.
     const hear = (pieces: number): void => onWeight?.(pieces - 1, tensors.length);
     const bytes =
-      tensors.length > 0 ? writePieces(batch.begin(weightsPath), writeSafetensors(tensors), hear) : 0;
+      tensors.length > 0 ? yield* writePieces(batch.begin(weightsPath), writeSafetensors(tensors), hear) : 0;
     batch.commit();
     const files = [{ path, bytes: Buffer.byteLength(text) }];
     return { value: tensors.length > 0 ? [...files, { path: weightsPath, bytes }] : files, diagnostics: [] };
   } catch (cause) {
-    batch.undo();
     return { diagnostics: [error("cannot-write", `cannot write ${path}: ${reason(cause)}`)] };
+  } finally {
+    batch.undo();
   }
 }

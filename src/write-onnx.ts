@@ -8,9 +8,12 @@ import type { ExportOptions } from "#export/onnx/export-onnx.js";
 import { exportOnnx } from "#export/onnx/export-onnx.js";
 import type { Module } from "#ir/weights.js";
 import { isOnnx } from "./node-import.js";
+import { fileBatch, makeFolder } from "./file-batch.js";
 import { reason } from "./reason.js";
+import type { Steps } from "#diagnostic/steps.js";
+import { allSteps } from "#diagnostic/steps.js";
 import type { WrittenFile } from "./write.js";
-import { clashOf, fileBatch, makeFolder, writePieces } from "./write.js";
+import { clashOf, writePieces } from "./write.js";
 
 export interface WriteOnnxOptions extends Omit<ExportOptions, "version"> {
   /** Files that are never overwritten: those that the module was read from. */
@@ -26,26 +29,34 @@ export interface WrittenOnnx extends WrittenFile {
 }
 
 /** Writes a module's graph and weights to `path`, which ends in `.onnx`. Each weight is computed and written on its own. */
-export function writeOnnx(
+export function writeOnnx(module: Module, path: string, options: WriteOnnxOptions = {}): Result<WrittenOnnx> {
+  return allSteps(writeOnnxSteps(module, path, options));
+}
+
+/** `writeOnnx` in steps, between which nothing is left half-written if they are ended. */
+export function* writeOnnxSteps(
   module: Module,
   path: string,
   { inputs = [], onWritten, ...options }: WriteOnnxOptions = {},
-): Result<WrittenOnnx> {
+): Steps<Result<WrittenOnnx>> {
   if (!isOnnx(path))
     return { diagnostics: [error("wrong-option", `${path} does not end in .onnx, as an ONNX model does`)] };
   const clash = clashOf([path], inputs, "file");
   if (clash) return clash;
   const { value: model, diagnostics } = exportOnnx(module, { ...options, version });
   if (!model) return { diagnostics };
+  // Whoever does the steps is ready to end them before a file is there.
+  yield;
   const batch = fileBatch();
   try {
     makeFolder(dirname(path));
-    const bytes = writePieces(batch.begin(path), heard(model.pieces(), model.size, onWritten));
+    const bytes = yield* writePieces(batch.begin(path), heard(model.pieces(), model.size, onWritten));
     batch.commit();
     return { value: { path, bytes, nodes: model.nodes }, diagnostics };
   } catch (cause) {
-    batch.undo();
     return { diagnostics: [error("cannot-write", `cannot write ${path}: ${reason(cause)}`)] };
+  } finally {
+    batch.undo();
   }
 }
 

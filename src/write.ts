@@ -1,26 +1,19 @@
 // Writing modules to files: all of them or none, and the weights while they are packed.
 
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
-import { dirname, join } from "node:path";
+import { closeSync, openSync, realpathSync, statSync, writeFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
 import type { Artifact, WeightSink } from "#backend/artifact.js";
 import { fileNameOf } from "#backend/artifact.js";
 import type { EmitModuleOptions } from "#compile/emit.js";
-import { checkArtifact, emit } from "#compile/emit.js";
+import { checkArtifact, emitSteps } from "#compile/emit.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { Module } from "#ir/weights.js";
+import type { FileBatch } from "./file-batch.js";
+import { fileBatch, makeFolder } from "./file-batch.js";
 import { reason } from "./reason.js";
+import type { Steps } from "#diagnostic/steps.js";
+import { allSteps } from "#diagnostic/steps.js";
 
 /** A file that was written. */
 export interface WrittenFile {
@@ -48,36 +41,44 @@ export interface WrittenModule {
 export function writeModule(
   module: Module,
   folder: string,
-  { inputs = [], shaders = false, ...options }: WriteModuleOptions = {},
+  options: WriteModuleOptions = {},
 ): Result<WrittenModule> {
+  return allSteps(writeModuleSteps(module, folder, options));
+}
+
+/** `writeModule` in steps, between which nothing is left half-written if they are ended. */
+export function* writeModuleSteps(
+  module: Module,
+  folder: string,
+  { inputs = [], shaders = false, ...options }: WriteModuleOptions = {},
+): Steps<Result<WrittenModule>> {
   const paths = pathsOf(folder, fileNameOf(module.graph.name));
   const clash = clashOf(Object.values(paths), inputs);
   if (clash) return clash;
   const batch = fileBatch();
   const sink = fileSink(() => batch.begin(paths.weights));
   try {
-    makeFolder(folder);
-  } catch (cause) {
-    return cannotWrite(folder, cause);
-  }
-  let artifact: Artifact;
-  try {
-    artifact = emit(module, { ...options, packedInto: sink });
-  } catch (cause) {
-    batch.undo();
-    if (cause === sink.problem()) return cannotWrite(folder, cause);
-    throw cause;
+    const made = tryWriting(folder, () => makeFolder(folder));
+    if (made.diagnostics.length > 0) return { diagnostics: made.diagnostics };
+    let artifact: Artifact;
+    try {
+      artifact = yield* emitSteps(module, { ...options, packedInto: sink });
+    } catch (cause) {
+      if (cause === sink.problem()) return cannotWrite(folder, cause);
+      throw cause;
+    }
+    sink.close();
+    const problems = checkArtifact(artifact, options.limits);
+    if (problems.length > 0) return { diagnostics: problems };
+    const weights = sink.bytes() > 0 ? [{ path: paths.weights, bytes: sink.bytes() }] : [];
+    const texts = [...textsOf(paths, artifact), ...(shaders ? shadersOf(folder, artifact) : [])];
+    const written = tryWriting(folder, () => finish(batch, texts));
+    if (!written.value) return { diagnostics: written.diagnostics };
+    return { value: { artifact, files: [...written.value, ...weights] }, diagnostics: [] };
   } finally {
     sink.close();
-  }
-  const problems = checkArtifact(artifact, options.limits);
-  if (problems.length > 0) {
     batch.undo();
-    return { diagnostics: problems };
   }
-  const weights = sink.bytes() > 0 ? [{ path: paths.weights, bytes: sink.bytes() }] : [];
-  const texts = [...textsOf(paths, artifact), ...(shaders ? shadersOf(folder, artifact) : [])];
-  return finish(batch, folder, artifact, texts, weights);
 }
 
 /**
@@ -99,18 +100,20 @@ export function writeArtifact(
     inputs,
   );
   if (clash) return clash;
+  const batch = fileBatch();
   try {
-    makeFolder(folder);
-  } catch (cause) {
-    return cannotWrite(folder, cause);
+    return tryWriting(folder, () => {
+      makeFolder(folder);
+      return finish(batch, files);
+    });
+  } finally {
+    batch.undo();
   }
-  const { value, diagnostics } = finish(fileBatch(), folder, artifact, files, []);
-  return value ? { value: [...value.files], diagnostics } : { diagnostics };
 }
 
 /**
  * Writes beside the file and renames, so that a reader sees the old text or the new one, never a part. A file of `inputs`
- * is never overwritten.
+ * is never overwritten. What is no file, such as a pipe or /dev/null, is written as it is.
  */
 export function writeFileAtomically(
   path: string,
@@ -119,18 +122,20 @@ export function writeFileAtomically(
 ): Result<true> {
   const clash = clashOf([path], inputs, "file");
   if (clash) return clash;
-  // What a link names is written, so that the link stays one, and keeps its permissions.
-  const target = realPath(path);
-  const temporary = temporaryOf(target);
+  const batch = fileBatch();
   try {
+    // What a link names is written, so that the link stays one, and keeps its permissions.
+    const target = realPath(path);
     const old = statSync(target, { throwIfNoEntry: false });
     if (old?.isDirectory()) throw new Error("it is a folder");
-    writeFileSync(temporary, data, old ? { mode: old.mode } : {});
-    renameSync(temporary, target);
+    if (old && !old.isFile()) writeFileSync(target, data);
+    else writeFileSync(batch.begin(target), data, old ? { mode: old.mode } : {});
+    batch.commit();
     return { value: true, diagnostics: [] };
   } catch (cause) {
-    rmSync(temporary, { force: true });
     return { diagnostics: [error("cannot-write", `cannot write ${path}: ${reason(cause)}`)] };
+  } finally {
+    batch.undo();
   }
 }
 
@@ -183,98 +188,41 @@ export function clashOf(
   };
 }
 
+/** The path without links, or as it is given where nothing stands there. */
 function realPath(path: string): string {
-  return existsSync(path) ? realpathSync(path) : path;
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
-/** Makes a folder and those above it, one by one: the recursive call of Node 20 never returns below `/proc`. */
-export function makeFolder(folder: string): void {
-  if (isFolder(folder)) return;
-  const above = dirname(folder);
-  if (above !== folder) makeFolder(above);
-  mkdirSync(folder);
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+/** What `act` gives, or what went wrong as a diagnostic. */
+function tryWriting<T>(folder: string, act: () => T): Result<T> {
+  try {
+    return { value: act(), diagnostics: [] };
+  } catch (cause) {
+    return cannotWrite(folder, cause);
+  }
 }
 
 function cannotWrite(folder: string, cause: unknown): Result<never> {
   return { diagnostics: [error("cannot-write", `cannot write into ${folder}: ${reason(cause)}`)] };
 }
 
-/** Writes the rest of a batch and moves all of it into its place; `begun` is what it holds already. */
-function finish(
-  batch: FileBatch,
-  folder: string,
-  artifact: Artifact,
-  files: readonly File[],
-  begun: readonly WrittenFile[],
-): Result<WrittenModule> {
-  try {
-    for (const [path, data] of files) writeFileSync(batch.begin(path), data);
-    batch.commit();
-  } catch (cause) {
-    batch.undo();
-    return cannotWrite(folder, cause);
-  }
-  const written = files.map(([path, data]) => ({ path, bytes: Buffer.byteLength(data) }));
-  return { value: { artifact, files: [...written, ...begun] }, diagnostics: [] };
-}
-
-/** Files that appear together. */
-export interface FileBatch {
-  /** The path to write to instead of `path`, beside it. */
-  begin(path: string): string;
-  /** Moves old files away and new ones in. If it throws, `undo` goes all the way back. */
-  commit(): void;
-  undo(): void;
-}
-
-export function fileBatch(): FileBatch {
-  const paths: string[] = [];
-  const undo: (() => void)[] = [];
-  const old = (path: string): string => `${path}.${process.pid}.old`;
-  return {
-    begin(path) {
-      if (isFolder(path)) throw new Error(`${path} is a folder`);
-      paths.push(path);
-      undo.push(() => rmSync(temporaryOf(path), { force: true }));
-      return temporaryOf(path);
-    },
-    commit() {
-      for (const path of paths) {
-        if (existsSync(path)) {
-          renameSync(path, old(path));
-          undo.push(() => renameSync(old(path), path));
-        }
-        renameSync(temporaryOf(path), path);
-        undo.push(() => rmSync(path));
-      }
-      for (const path of paths) rmSync(old(path), { force: true });
-    },
-    undo() {
-      for (const step of undo.toReversed()) {
-        try {
-          step();
-        } catch {
-          // What went wrong first is what is told; a step that fails must not keep the others from being taken back.
-        }
-      }
-    },
-  };
-}
-
-function temporaryOf(path: string): string {
-  return `${path}.${process.pid}.tmp`;
+/** Writes the rest of a batch and moves all of it into its place. */
+function finish(batch: FileBatch, files: readonly File[]): WrittenFile[] {
+  for (const [path, data] of files) writeFileSync(batch.begin(path), data);
+  batch.commit();
+  return files.map(([path, data]) => ({ path, bytes: Buffer.byteLength(data) }));
 }
 
 /** Writes a file piece by piece; gives its length in bytes. `onPiece` hears how many are written. */
-export function writePieces(
+export function* writePieces(
   path: string,
   pieces: Iterable<Uint8Array>,
   onPiece?: (count: number) => void,
-): number {
+): Steps<number> {
   const descriptor = openSync(path, "w");
   let [bytes, count] = [0, 0];
   try {
@@ -283,6 +231,7 @@ export function writePieces(
       bytes += piece.length;
       count += 1;
       onPiece?.(count);
+      yield;
     }
   } finally {
     closeSync(descriptor);
@@ -290,8 +239,16 @@ export function writePieces(
   return bytes;
 }
 
+interface FileSink extends WeightSink {
+  close(): void;
+  /** How long the file is, in bytes. */
+  bytes(): number;
+  /** What opening or writing threw. */
+  problem(): unknown;
+}
+
 /** A sink that writes to the file that `begin` names once there is something to write. */
-function fileSink(begin: () => string): WeightSink & { close(): void; bytes(): number; problem(): unknown } {
+function fileSink(begin: () => string): FileSink {
   let descriptor: number | undefined;
   let length = 0;
   let problem: unknown;

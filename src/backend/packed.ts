@@ -18,12 +18,14 @@ export interface PackedWeights {
  * the graph has it. The file is 8 bytes of header length, the header, padding, and the data at a multiple of 64 bytes. It
  * names the format's version and the hash of its data, which the module checks.
  */
-function packWeights(
+function* packWeights(
   program: KernelProgram,
   version: string,
   sink: WeightSink,
   onPacked: EmitOptions["onPacked"],
-): PackedWeights {
+): Generator<void, PackedWeights> {
+  // Whoever does the steps is ready to end them before a file is there.
+  yield;
   const elements = program.weights.reduce((sum, entry) => alignTo(sum + entry.elements, program.lanes), 0);
   // The hash stands in the header before the data is known: 16 digits are kept free for it.
   const header = (hash: string) =>
@@ -51,6 +53,7 @@ function packWeights(
       sink.write(at, bytes);
       at += bytes.length;
       onPacked?.(at - start, elements * 4);
+      yield;
     }
   }
 
@@ -70,13 +73,13 @@ export interface PlacedWeights extends PackedWeights {
   readonly part: { readonly weights?: Uint8Array };
 }
 
-/** Packs the weights to where the options want them. */
-export function placeWeights(program: KernelProgram, options: EmitOptions): PlacedWeights {
+/** Packs the weights to where the options want them, a piece a step. */
+export function* placeWeights(program: KernelProgram, options: EmitOptions): Generator<void, PlacedWeights> {
   const hasWeights = program.weights.some((entry) => entry.elements > 0);
   const isEmbedded = hasWeights && options.embedWeights === true;
   const memory = memorySink();
   const sink = hasWeights && !isEmbedded ? (options.packedInto ?? memory) : memory;
-  const packed = packWeights(program, options.version, sink, options.onPacked);
+  const packed = yield* packWeights(program, options.version, sink, options.onPacked);
   return {
     ...packed,
     ...(isEmbedded ? { embedded: `const embedded =\n  "${toBase64(memory.data)}";\n` } : {}),

@@ -5,7 +5,8 @@ import type { Command } from "commander";
 import { Option } from "commander";
 import { bytesText } from "#ir/units.js";
 import { checkEmbedding } from "#compile/emit.js";
-import { writeModule } from "../node.js";
+import { writeModuleSteps } from "../write.js";
+import { interruptible } from "./interruptible.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { emitOptions, modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
@@ -37,7 +38,7 @@ export function addCompile(root: Command, session: Session): void {
     .action((path: string, options: CompileOptions) => compileModel(path, options, session));
 }
 
-function compileModel(path: string, options: CompileOptions, session: Session): void {
+async function compileModel(path: string, options: CompileOptions, session: Session): Promise<void> {
   const { terminal } = session;
   const model = loadModel(path, options, session);
   if (!model) return;
@@ -50,7 +51,7 @@ function compileModel(path: string, options: CompileOptions, session: Session): 
     if (problems.length > 0) return;
   }
   session.progress.show("making kernels");
-  const written = writeModule(optimized.module, options.output, {
+  const steps = writeModuleSteps(optimized.module, options.output, {
     ...emitOptions(options),
     ...devices,
     f16: options.f16 ?? false,
@@ -60,6 +61,7 @@ function compileModel(path: string, options: CompileOptions, session: Session): 
     inputs: model.files,
     onPacked: packing(session.progress),
   });
+  const written = await interruptible(steps);
   session.code = Math.max(session.code, report(terminal, written.diagnostics, model.sources));
   if (!written.value) return;
   const { artifact, files } = written.value;

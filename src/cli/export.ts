@@ -4,7 +4,8 @@ import type { Command } from "commander";
 import { Option } from "commander";
 import { defaultOpset, exportOpsets } from "#export/onnx/export-onnx.js";
 import { bytesText, plural } from "#ir/units.js";
-import { writeOnnx } from "../node.js";
+import { writeOnnxSteps } from "../write-onnx.js";
+import { interruptible } from "./interruptible.js";
 import { jsonText } from "./json.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
@@ -36,7 +37,7 @@ export function addExport(root: Command, session: Session): void {
     .action((path: string, options: ExportOptions) => exportModel(path, options, session));
 }
 
-function exportModel(path: string, options: ExportOptions, session: Session): void {
+async function exportModel(path: string, options: ExportOptions, session: Session): Promise<void> {
   const { terminal, progress } = session;
   const model = loadModel(path, options, session);
   // Options such as `--split` ask for passes, and would be without effect otherwise.
@@ -44,12 +45,13 @@ function exportModel(path: string, options: ExportOptions, session: Session): vo
   const module = model && moduleAfter(model, after, options, session);
   if (!model || !module) return;
   progress.show("writing");
-  const written = writeOnnx(module, options.output ?? path.replace(/\.\w+$/, ".onnx"), {
+  const steps = writeOnnxSteps(module, options.output ?? path.replace(/\.\w+$/, ".onnx"), {
     opset: Number(options.opset),
     nchw: options.nchw ?? false,
     inputs: model.files,
     onWritten: (done, all) => progress.show("writing", done / all),
   });
+  const written = await interruptible(steps);
   session.code = Math.max(session.code, report(terminal, written.diagnostics, model.sources));
   if (!written.value) return;
   const { nodes, bytes, path: file } = written.value;

@@ -3,7 +3,8 @@
 import type { Command } from "commander";
 import { plural, bytesText } from "#ir/units.js";
 import { importHelp, isImported, withoutEnding } from "../node-import.js";
-import { writeNet } from "../node.js";
+import { writeNetSteps } from "../write-net.js";
+import { interruptible } from "./interruptible.js";
 import { jsonText } from "./json.js";
 import { loadModel } from "./model.js";
 import type { ModelOptions } from "./model-options.js";
@@ -30,7 +31,7 @@ export function addImport(root: Command, session: Session): void {
     .action((path: string, options: ImportOptions) => importModel(path, options, session));
 }
 
-function importModel(path: string, options: ImportOptions, session: Session): void {
+async function importModel(path: string, options: ImportOptions, session: Session): Promise<void> {
   const { terminal, progress } = session;
   if (!isImported(path)) {
     terminal.err(`error: ${path} is not ${importHelp}\n`);
@@ -41,10 +42,11 @@ function importModel(path: string, options: ImportOptions, session: Session): vo
   if (!model) return;
   const output = options.output ?? `${withoutEnding(path)}.net`;
   progress.show("writing weights");
-  const written = writeNet(model, output, {
+  const steps = writeNetSteps(model, output, {
     inputs: model.files,
     onWeight: (done, all) => progress.show("writing weights", done / Math.max(all, 1)),
   });
+  const written = await interruptible(steps);
   session.code = Math.max(session.code, report(terminal, written.diagnostics, model.sources));
   if (!written.value) return;
   const ops = [...model.graph.nodes.values()].filter(({ op }) => op !== "input" && op !== "constant").length;

@@ -2,12 +2,15 @@
 // The `cleave` command.
 
 import { run } from "./program.js";
-import { processTerminal } from "./terminal.js";
+import { exit, outputError, processTerminal } from "./terminal.js";
 
-// A reader that has seen enough (`cleave inspect … | head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
+  // A reader that has seen enough (`cleave inspect … | head`) is no error.
+  if (error.code === "EPIPE") process.exit(exit.done);
+  process.stderr.write(outputError(error));
+  process.exit(exit.wrongInput);
 });
+// Nobody is left to tell.
+process.stderr.on("error", () => {});
 
 process.exitCode = await run(process.argv.slice(2), processTerminal());

@@ -16,7 +16,7 @@ import { addVerify } from "./verify.js";
 import { withProgress } from "./progress.js";
 import type { Session } from "./session.js";
 import type { Terminal } from "./terminal.js";
-import { exit } from "./terminal.js";
+import { exit, OutputError } from "./terminal.js";
 
 /** Runs one command line (without `node cleave`); gives the exit code. Never throws. */
 export async function run(argv: readonly string[], outside: Terminal): Promise<number> {
@@ -26,6 +26,10 @@ export async function run(argv: readonly string[], outside: Terminal): Promise<n
     await program(session).parseAsync(argv, { from: "user" });
     return session.code;
   } catch (error) {
+    if (error instanceof OutputError) {
+      terminal.err(error.message);
+      return exit.wrongInput;
+    }
     if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.wrongUsage;
     terminal.err(bugText(error, argv));
     return exit.bug;

@@ -1,8 +1,10 @@
 // Where a command writes: results to stdout, everything else to stderr.
 
+import { fstatSync, writeSync } from "node:fs";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { hasErrors } from "#diagnostic/diagnostic.js";
 import { render } from "#diagnostic/render.js";
+import { reason } from "../reason.js";
 
 /** The outside of a command; tests give their own. */
 export interface Terminal {
@@ -19,15 +21,39 @@ export interface Terminal {
 /** Exit codes of every command. */
 export const exit = { done: 0, wrongInput: 1, wrongUsage: 2, bug: 70 } as const;
 
+/** Results that cannot be written, as on a full disk: the machine's fault, not the compiler's. */
+export class OutputError extends Error {}
+
+/** What is said where results cannot be written. */
+export function outputError(cause: unknown): string {
+  return `error: cannot write the result to stdout: ${reason(cause)}\n`;
+}
+
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
   return {
-    out: (text) => void process.stdout.write(text),
+    out: writeOut,
     err: (text) => void process.stderr.write(text),
     color: takesColor(process.stderr, process.env),
     outColor: takesColor(process.stdout, process.env),
     interactive: Boolean(process.stderr.isTTY) && process.env["TERM"] !== "dumb",
   };
+}
+
+/** Writes all of a text or throws an `OutputError`. */
+function writeOut(text: string | Uint8Array): void {
+  // Streams to pipes and terminals write everything or tell of an error; the one to a file drops what a full disk does not take.
+  const stdout = fstatSync(1);
+  if (process.stdout.isTTY || stdout.isFIFO() || stdout.isSocket()) {
+    process.stdout.write(text);
+    return;
+  }
+  const bytes = typeof text === "string" ? Buffer.from(text) : text;
+  try {
+    for (let from = 0; from < bytes.length;) from += writeSync(1, bytes, from);
+  } catch (cause) {
+    throw new OutputError(outputError(cause), { cause });
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 // Emitting: an optimized module becomes kernels and then the text and bytes of an ES module.
 
 import type { Artifact, WeightSink } from "#backend/artifact.js";
+import { placeWeights } from "#backend/packed.js";
 import type { Limits } from "#backend/wgsl/limits.js";
 import { checkLimits, guaranteedLimits } from "#backend/wgsl/limits.js";
 import { expectArgument, hasProperties } from "#diagnostic/argument.js";
@@ -12,6 +13,8 @@ import { bytesText } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import { lower } from "#kernel/lower.js";
 import type { WinogradOptions } from "#schedule/winograd.js";
+import type { Steps } from "#diagnostic/steps.js";
+import { allSteps } from "#diagnostic/steps.js";
 import { scheduleModule } from "./schedule-module.js";
 import type { Devices, TargetName } from "./targets.js";
 import { targetOf } from "./targets.js";
@@ -34,6 +37,11 @@ export interface EmitModuleOptions extends WinogradOptions, Devices {
 
 /** The ES module of a module's graph. */
 export function emit(module: Module, options: EmitModuleOptions = {}): Artifact {
+  return allSteps(emitSteps(module, options));
+}
+
+/** `emit` in steps: each packs a piece of the weights. */
+export function* emitSteps(module: Module, options: EmitModuleOptions = {}): Steps<Artifact> {
   expectArgument("emit", "a module, `{ graph, weights }`", module, hasProperties(module, "graph", "weights"));
   const { target, emit: emitTarget } = targetOf(options.target, options);
   const program = lower(scheduleModule(module, target, options));
@@ -44,15 +52,16 @@ export function emit(module: Module, options: EmitModuleOptions = {}): Artifact 
   const spans = new Map(
     [...module.graph.nodes.values()].map((node) => [node.name, node.origin.spans[0]] as const),
   );
-  return emitTarget(program, {
+  const emitOptions = {
     version,
     embedWeights: options.embedWeights ?? false,
     f16: options.f16 ?? false,
     ...(options.packedInto ? { packedInto: options.packedInto } : {}),
     ...(options.onPacked ? { onPacked: options.onPacked } : {}),
     summary: `${ops} ops in ${program.launches.length} kernels`,
-    lineOf: (node) => lineText(spans.get(node)),
-  });
+    lineOf: (node: string) => lineText(spans.get(node)),
+  };
+  return emitTarget(program, emitOptions, yield* placeWeights(program, emitOptions));
 }
 
 /** Most bytes of a memory of WebAssembly with addresses of 32 bits, and of an array in engines that have 8 GiB of them. */

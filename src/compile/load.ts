@@ -13,7 +13,9 @@ import type { LoadOptions, Net } from "#runtime/types.js";
 export async function load(artifact: Artifact, options: LoadOptions = {}): Promise<Net> {
   const text = hasProperties(artifact, "module") && typeof artifact.module === "string";
   expectArgument("load", "an artifact, as `compile` gives it", artifact, text);
-  const url = `data:text/javascript;base64,${toBase64(new TextEncoder().encode(artifact.module))}`;
+  // Stacks name the module by its short name, and not by the whole of its text.
+  const named = `${artifact.module}\n//# sourceURL=cleave:${artifact.name}.mjs\n`;
+  const url = `data:text/javascript;base64,${toBase64(new TextEncoder().encode(named))}`;
   const module = (await import(/* @vite-ignore */ url)) as { load: (options: LoadOptions) => Promise<Net> };
   return module.load({ ...(artifact.weights ? { weights: artifact.weights } : {}), ...options });
 }

@@ -10,6 +10,7 @@ import { guaranteedLimits } from "#backend/wgsl/limits.js";
 import type { AdapterClass } from "#backend/wgsl/target.js";
 import { adapterClasses, wgslTarget, wgslTargetFor } from "#backend/wgsl/target.js";
 import type { Artifact, EmitOptions } from "#backend/artifact.js";
+import type { PlacedWeights } from "#backend/packed.js";
 import type { KernelProgram } from "#kernel/ir.js";
 import type { Target } from "#ir/target.js";
 
@@ -25,7 +26,7 @@ export interface TargetEntry {
   readonly target: Target;
   /** The target for devices that have other limits than the guaranteed ones, or are of another class. */
   readonly targetFor?: (limits: Limits, adapter?: AdapterClass) => Target;
-  readonly emit: (program: KernelProgram, options: EmitOptions) => Artifact;
+  readonly emit: (program: KernelProgram, options: EmitOptions, packed?: PlacedWeights) => Artifact;
 }
 
 /** By the name that `--target` takes. To add a target, add a row. */

@@ -2,6 +2,7 @@
 
 import type { KernelProgram, Launch } from "#kernel/ir.js";
 import { bug } from "#diagnostic/diagnostic.js";
+import { allSteps } from "#diagnostic/steps.js";
 import { runtimeTexts } from "#runtime/text.js";
 import { arenaElements } from "#ir/arenas.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
@@ -16,6 +17,7 @@ import {
   stagedText,
   tableText,
 } from "../module-text.js";
+import type { PlacedWeights } from "../packed.js";
 import { placeWeights } from "../packed.js";
 import { typesText } from "../types-text.js";
 import type { Helper } from "./helpers.js";
@@ -25,9 +27,12 @@ import type { PrintedKernel } from "./print.js";
 import { runtimeNames } from "./reserved.js";
 
 /** Emits the module of a program for the `js` target. */
-export function emitJs(program: KernelProgram, options: EmitOptions): Artifact {
+export function emitJs(
+  program: KernelProgram,
+  options: EmitOptions,
+  packed: PlacedWeights = allSteps(placeWeights(program, options)),
+): Artifact {
   if (program.arenas.length !== 1) bug("the program keeps its tensors apart");
-  const packed = placeWeights(program, options);
   const kernels = printKernels(program, options);
   const helpers = new Set<Helper>(kernels.flatMap((kernel) => [...kernel.helpers]));
   const name = fileNameOf(program.name);

@@ -3,6 +3,7 @@
 import type { Kernel, KernelProgram, Launch } from "#kernel/ir.js";
 import { valuesOf, walkStatements, walkValue } from "#kernel/walk.js";
 import { bug } from "#diagnostic/diagnostic.js";
+import { allSteps } from "#diagnostic/steps.js";
 import { runtimeTexts } from "#runtime/text.js";
 import { arenaElements } from "#ir/arenas.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
@@ -19,6 +20,7 @@ import {
   stagedText,
   tableText,
 } from "../module-text.js";
+import type { PlacedWeights } from "../packed.js";
 import { placeWeights } from "../packed.js";
 import { typesText } from "../types-text.js";
 import { encodeBinary } from "./binary.js";
@@ -28,9 +30,12 @@ import { layoutOf } from "./layout.js";
 import { printKernel } from "./print.js";
 
 /** Emits the module of a program for the `wasm` target. */
-export function emitWasm(program: KernelProgram, options: EmitOptions): Artifact {
+export function emitWasm(
+  program: KernelProgram,
+  options: EmitOptions,
+  packed: PlacedWeights = allSteps(placeWeights(program, options)),
+): Artifact {
   if (program.arenas.length !== 1) bug("the program keeps its tensors apart");
-  const packed = placeWeights(program, options);
   const layout = layoutOf(program, packed.elements);
   const module = joinSections([
     headerText(program, options, "WebAssembly"),

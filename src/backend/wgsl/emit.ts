@@ -2,6 +2,7 @@
 
 import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
+import { allSteps } from "#diagnostic/steps.js";
 import { elements } from "#ir/type.js";
 import { foldKernel } from "#kernel/fold.js";
 import { programInSubgroups } from "#kernel/subgroups.js";
@@ -21,6 +22,7 @@ import {
   section,
   tableText,
 } from "../module-text.js";
+import type { PlacedWeights } from "../packed.js";
 import { placeWeights } from "../packed.js";
 import { block } from "../text.js";
 import { typesText } from "../types-text.js";
@@ -157,9 +159,12 @@ function weightElements(program: KernelProgram): number {
 }
 
 /** Emits the module of a program for the `wgsl` target. */
-export function emitWgsl(program: KernelProgram, options: EmitOptions): Artifact {
+export function emitWgsl(
+  program: KernelProgram,
+  options: EmitOptions,
+  packed: PlacedWeights = allSteps(placeWeights(program, options)),
+): Artifact {
   if (program.setup.length > 0) bug("weights are prepared by a kernel, which this target does not run");
-  const packed = placeWeights(program, options);
   const printed = printShaders(program, options);
   const name = fileNameOf(program.name);
   const module = joinSections([
