@@ -1,6 +1,6 @@
 // The compiler and the file system: reading models and rules, writing modules.
 
-import { readFileSync } from "node:fs";
+import { readSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
 import { parse } from "#grammar/parse.js";
 import type { Ast } from "#grammar/ast.js";
@@ -11,7 +11,8 @@ import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import type { Elaborated } from "#elaborate/elaborate.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import type { WeightFiles } from "#ir/weights.js";
-import { openWeightFile } from "#weights/file.js";
+import { bytesText } from "#ir/units.js";
+import { openDataFile, openWeightFile } from "#weights/file.js";
 import { importFile, isImported, wrongForImported } from "./node-import.js";
 import { reason } from "./reason.js";
 
@@ -48,6 +49,9 @@ export interface Model extends Elaborated {
 
 /** Largest `.net` file that is read, in bytes; a text of this size is no model. */
 const largestText = 64 * 2 ** 20;
+
+/** Largest file that is read as a whole, in bytes; weights and ONNX models are read part by part and may be larger. */
+const largestFile = 2 ** 30;
 
 /** Reads a `.net` file and the weights beside it, or a model of another format: an `.onnx` file, or the `model.json` of TensorFlow.js. */
 export function readModel(path: string, options: ReadOptions = {}): FileResult<Model> {
@@ -143,18 +147,31 @@ export function readRules(paths: readonly string[]): FileResult<RuleSet> {
 
 /** The text of a file (UTF-8), or a diagnostic that says why there is none. */
 export function readText(path: string): Result<string> {
-  const bytes = readBytes(path);
-  if (bytes.value === undefined) return { diagnostics: bytes.diagnostics };
-  if (bytes.value.length > largestText)
-    return {
-      diagnostics: [error("not-text", `${path} has ${bytes.value.length} bytes: that is no .net file`)],
-    };
+  const bytes = readBytes(path, largestText);
+  return bytes.value === undefined ? { diagnostics: bytes.diagnostics } : decodeText(bytes.value, path);
+}
+
+/** The text that comes in on stdin, or a diagnostic; what is longer than a file may be is not read to its end. */
+export function readStdin(): Result<string> {
+  const bytes = new Uint8Array(largestText + 1);
+  let length = 0;
   try {
-    return { value: new TextDecoder("utf-8", { fatal: true }).decode(bytes.value), diagnostics: [] };
+    for (let count = 1; count > 0 && length < bytes.length; length += count)
+      count = readSync(0, bytes, length, bytes.length - length, null);
+  } catch (cause) {
+    return { diagnostics: [error("cannot-read", `cannot read stdin: ${reason(cause)}`)] };
+  }
+  if (length > largestText) return tooLarge("stdin", largestText);
+  return decodeText(bytes.subarray(0, length), "stdin");
+}
+
+function decodeText(bytes: Uint8Array, name: string): Result<string> {
+  try {
+    return { value: new TextDecoder("utf-8", { fatal: true }).decode(bytes), diagnostics: [] };
   } catch {
     return {
       diagnostics: [
-        error("not-text", `${path} is not UTF-8 text`, {
+        error("not-text", `${name} is not UTF-8 text`, {
           help: ["a .net file is plain text; is this a model in another format?"],
         }),
       ],
@@ -162,13 +179,22 @@ export function readText(path: string): Result<string> {
   }
 }
 
-/** The bytes of a file, or a diagnostic. */
-export function readBytes(path: string): Result<Uint8Array> {
+/** The bytes of a file, of `most` bytes at most, or a diagnostic. Pipes and devices are no files: they may have no end. */
+export function readBytes(path: string, most: number = largestFile): Result<Uint8Array> {
   try {
-    return { value: readFileSync(path), diagnostics: [] };
+    const file = openDataFile(path);
+    if (file.size > most) return tooLarge(path, most);
+    return { value: file.read(0, file.size), diagnostics: [] };
   } catch (cause) {
     return { diagnostics: [error("cannot-read", `cannot read ${path}: ${reason(cause)}`)] };
   }
+}
+
+function tooLarge(name: string, most: number): Result<never> {
+  const help =
+    most === largestText ? ["large constants belong in a weight file, which a net names with `weights`"] : [];
+  const message = `${name} is larger than ${bytesText(most)}, the most that is read at once`;
+  return { diagnostics: [error("too-large", message, { help })] };
 }
 
 /** Weight files named relative to a model; a path of the caller is relative to the working folder. */

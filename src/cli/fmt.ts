@@ -1,12 +1,11 @@
 // `cleave fmt`: prints `.net` files in the one canonical form, comments kept.
 
-import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { parse } from "#grammar/parse.js";
 import { print } from "#grammar/print.js";
 import type { Session } from "./session.js";
 import { exit, report } from "./terminal.js";
-import { readText, writeFileAtomically } from "../node.js";
+import { readStdin, readText, writeFileAtomically } from "../node.js";
 
 export function addFmt(root: Command, session: Session): void {
   root
@@ -22,7 +21,7 @@ export function addFmt(root: Command, session: Session): void {
 
 function format(file: string, options: { check?: boolean; stdout?: boolean }, session: Session): number {
   const { terminal } = session;
-  const source = file === "-" ? { value: readFileSync(0, "utf8"), diagnostics: [] } : readText(file);
+  const source = file === "-" ? readStdin() : readText(file);
   if (source.value === undefined) return report(terminal, source.diagnostics, new Map());
   const text = source.value;
   const { value: ast, diagnostics } = parse(text, file);

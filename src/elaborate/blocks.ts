@@ -3,13 +3,14 @@
 import type { BlockItem } from "#grammar/ast.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
+import { uniteSpans } from "#ir/graph.js";
 import type { Binding, Scope, State } from "./state.js";
 import { describe, fail, takePath } from "./state.js";
 import type { Given, Value } from "./value.js";
 import { none } from "./value.js";
 
 /** How deep blocks may call blocks: the elaborator recurses with them, and the stack ends. */
-const depthLimit = 100;
+export const depthLimit = 100;
 
 /** The value of a block called with these arguments. */
 export function callBlock(
@@ -32,7 +33,7 @@ export function callBlock(
     blocks: [...scope.blocks, name],
   };
   if (!fillDefaults(state, inner, block, span)) return none;
-  state.calls.push(span);
+  state.calls.push({ span, spans: uniteSpans([state.calls.at(-1)?.spans ?? [], [span]]) });
   const result = state.walk.run(state, inner, block.body) ?? none;
   state.calls.pop();
   return result;

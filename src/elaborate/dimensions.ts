@@ -141,7 +141,7 @@ function reportBatch(state: State, batch: NonNullable<State["batch"]>): void {
         help,
       });
   }
-  for (const { name, node, span } of state.outputs) {
+  for (const [name, { node, span }] of state.outputs) {
     if (!state.batched.has(node))
       fail(state, span, "no-batch", `output \`${name}\` does not depend on the batch \`${batch.symbol}\``, {
         others,

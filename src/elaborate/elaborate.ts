@@ -14,6 +14,7 @@ import { openWeights, reportMissing } from "./weight-file.js";
 import { evaluateConst, runStatements } from "./statements.js";
 import type { State } from "./state.js";
 import { fail } from "./state.js";
+import { refuseTooLarge } from "./expansion.js";
 import { reportDimensions } from "./dimensions.js";
 
 export interface ElaborateOptions {
@@ -54,10 +55,11 @@ export function elaborate(ast: Ast, options: ElaborateOptions = {}): Result<Elab
   openWeights(state, net, options.weights, options.weightsPath);
   if (hasErrors(diagnostics)) return { diagnostics: inReadingOrder(diagnostics) };
 
+  refuseTooLarge(state, net);
   runStatements(state, { names: new Map(), path: "", blocks: [] }, net.body);
   reportMissing(state);
   reportDimensions(state, net);
-  if (state.outputs.length === 0 && !hasErrors(diagnostics)) {
+  if (state.outputs.size === 0 && !hasErrors(diagnostics)) {
     fail(state, net.name.span, "no-output", `net \`${net.name.text}\` has no output`, {
       help: ["end it with `output name`"],
     });
@@ -83,7 +85,8 @@ function initialState(ast: Ast, options: ElaborateOptions, diagnostics: Diagnost
     reported: new Set(),
     nodes: new Map(),
     places: new Map(),
-    outputs: [],
+    inputs: new Map(),
+    outputs: new Map(),
     kernels: new Map(),
     paths: new Map(),
     unbound: new Map(),
@@ -106,7 +109,7 @@ function graphOf(state: State, net: NetItem): Graph {
   return {
     name: net.name.text,
     nodes: state.nodes,
-    outputs: state.outputs.map(({ name, node }) => ({ name, node })),
+    outputs: [...state.outputs].map(([name, { node }]) => ({ name, node })),
     kernels: state.kernels,
     nextId: state.nodes.size,
     ...(state.batch ? { batch: state.batch.symbol } : {}),

@@ -17,6 +17,7 @@ import { combine, none, truth, truthOf } from "./value.js";
 
 /** The value of an expression; nodes and parameters that it makes get `path` before their name. */
 export function evaluate(state: State, scope: Scope, path: string, expression: Expression): Value {
+  if (!step(state, expression.span)) return none;
   switch (expression.kind) {
     case "number":
       return { kind: "number", value: expression.value };
@@ -46,6 +47,7 @@ function evaluateChain(state: State, scope: Scope, path: string, expression: Exp
   let value = evaluate(state, scope, path, start);
   let span = start.span;
   for (const link of links) {
+    if (!step(state, link.span)) return none;
     value =
       link.kind === "pipe"
         ? call(state, scope, path, link.call, { value, span })
@@ -112,6 +114,7 @@ function evaluateList(state: State, scope: Scope, path: string, list: ListExpres
     const literal = literalOf(list);
     if (!literal)
       return fail(state, list.span, "not-a-literal", "this is no nested list of numbers of equal lengths");
+    if (!step(state, list.span, literal.data.length)) return none;
     const data = Float32Array.from(literal.data);
     const name = takePath(state, `${path}literal`);
     return addConstant(
@@ -168,7 +171,6 @@ export function lookUp(state: State, scope: Scope, name: string, quoted: boolean
 /** A call; `piped` is what flows in from the left of `|>`. */
 function call(state: State, scope: Scope, path: string, expression: CallExpression, piped?: Given): Value {
   const { callee, span } = expression;
-  if (!step(state, span)) return none;
   const given = [
     ...(piped ? [piped] : []),
     ...expression.arguments.flatMap((argument) => evaluateArgument(state, scope, path, argument)),

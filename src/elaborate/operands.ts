@@ -11,7 +11,7 @@ import type { Sorted } from "./arguments.js";
 import { missingAttribute } from "./arguments.js";
 import { misfit } from "./misfit.js";
 import type { State } from "./state.js";
-import { addConstant, describe, fail, takePath, typeOf } from "./state.js";
+import { addConstant, describe, fail, step, takePath, typeOf } from "./state.js";
 import type { Value } from "./value.js";
 import { layerParameter } from "./weight-file.js";
 
@@ -54,6 +54,7 @@ function toTensor(state: State, path: string, value: Value, span: Span): NodeId 
   const isList = value.kind === "list" && !value.size && value.value.length > 0;
   if (value.kind !== "number" && !isList) return undefined;
   const values = value.kind === "number" ? [value.value] : value.value;
+  if (!step(state, span, values.length)) return undefined;
   const name = takePath(state, `${path}${value.kind === "number" ? "scalar" : "literal"}`);
   const type: TensorType = { dtype: "f32", shape: value.kind === "number" ? [] : [values.length] };
   return addConstant(state, name, type, { kind: "literal", data: Float32Array.from(values) }, span).node;

@@ -30,8 +30,17 @@ export interface Scope {
 /** Most nodes that a net may have; a repeat of a repeat of a repeat ends here instead of in an empty memory. */
 export const nodeLimit = 200_000;
 
-/** Most statements and calls that are run; blocks that call blocks twice each may make no node for very long. */
-const stepLimit = 1_000_000;
+/** Most copies of a `repeat`. */
+export const repeatLimit = 100_000;
+
+/**
+ * Most steps of a net: statements, copies of `repeat`, and in expressions each name, literal, operator and call. Blocks
+ * that call blocks twice each, or a repeat of an empty repeat, may make no node for very long.
+ */
+export const stepLimit = 2_000_000;
+
+/** Most errors of a net that are told; who has read so many mends them first. */
+const errorLimit = 100;
 
 /** A parameter that the weight file lacks. */
 export interface MissingWeight {
@@ -61,15 +70,18 @@ export interface State {
   readonly nodes: Map<NodeId, Node>;
   /** The text that made a node, for messages. */
   readonly places: Map<NodeId, Span>;
-  readonly outputs: { name: string; node: NodeId; span: Span }[];
+  /** By name, in the order of the text. */
+  readonly inputs: Map<string, NodeId>;
+  /** By name, in the order of the text. */
+  readonly outputs: Map<string, { readonly node: NodeId; readonly span: Span }>;
   readonly kernels: Map<KernelId, KernelLabel>;
   /** How often each path was taken; the k-th time it gets `.k`. */
   readonly paths: Map<string, number>;
   /** Symbols that are not bound, with the first place of each. */
   readonly unbound: Map<string, Span>;
   readonly missing: MissingWeight[];
-  /** The block calls under way: an error in a block shows its call. */
-  readonly calls: Span[];
+  /** The block calls under way, each with those around it as the origin of nodes has them: an error in a block shows its call. */
+  readonly calls: { readonly span: Span; readonly spans: readonly Span[] }[];
   /** The nodes that carry the open batch in axis 0. */
   readonly batched: Set<NodeId>;
   /** Entries of the store by their key in a file, so that dumps find them without the file; made when needed. */
@@ -95,32 +107,51 @@ export function fail(
   details: Omit<Diagnostic, "severity" | "code" | "message" | "span"> = {},
 ): Value & { kind: "none" } {
   state.failures += 1;
+  if (state.full) return none;
   const key = JSON.stringify([code, span.file, span.start, span.end, message]);
   if (state.reported.has(key)) return none;
   state.reported.add(key);
   const call = state.calls.at(-1);
-  const others = [...(details.others ?? []), ...(call ? [{ span: call, message: "in this call" }] : [])];
+  const others = [...(details.others ?? []), ...(call ? [{ span: call.span, message: "in this call" }] : [])];
   state.diagnostics.push(
     error(code, message, { ...details, span, ...(others.length > 0 ? { others } : {}) }),
   );
+  if (state.reported.size === errorLimit) {
+    const what = `these are the first ${errorLimit} errors; what comes after them is not looked at`;
+    state.diagnostics.push(error("too-many-errors", what, { span }));
+    state.full = true;
+  }
   return none;
 }
 
-/** Counts a step of the elaboration; false, after one error, if there were too many. */
-export function step(state: State, span: Span): boolean {
+/** Counts a step of the elaboration, or several; false, after one error, if there were too many. */
+export function step(state: State, span: Span, count = 1): boolean {
   if (state.full) return false;
-  state.steps += 1;
+  state.steps += count;
   if (state.steps <= stepLimit && state.nodes.size < nodeLimit) return true;
+  if (state.steps > stepLimit) tooManySteps(state, span, `more than ${numberText(stepLimit)} steps`);
+  else
+    fail(state, span, "too-large", `the net has more than ${numberText(nodeLimit)} nodes`, {
+      help: ["is the count of a `repeat` what you meant?"],
+    });
   state.full = true;
-  const limit = state.steps > stepLimit ? `${numberText(stepLimit)} steps` : `${numberText(nodeLimit)} nodes`;
-  fail(state, span, "too-large", `the net takes more than ${limit}`, {
-    help: ["is the count of a `repeat` what you meant?"],
-  });
   return false;
+}
+
+/** The error for a net that takes too long. */
+export function tooManySteps(state: State, span: Span, steps: string): void {
+  fail(state, span, "too-large", `the net takes ${steps}`, {
+    help: [
+      `at most ${numberText(stepLimit)} are run: statements, copies of \`repeat\`, and names, literals, operators and calls in expressions`,
+      "is the count of a `repeat` what you meant, and how often blocks call each other?",
+    ],
+  });
 }
 
 /** Takes a path: itself the first time, `path.2` the second, and so on. */
 export function takePath(state: State, path: string): string {
+  // Paths of long names, a hundred blocks deep, are what fills the memory.
+  state.steps += path.length >> 7;
   for (;;) {
     const count = (state.paths.get(path) ?? 0) + 1;
     state.paths.set(path, count);
@@ -145,20 +176,18 @@ export function addNode(
     readonly span: Span;
   },
 ): Value & { kind: "tensor" } {
-  const { span, ...rest } = parts;
+  const { op, name, inputs, attributes, type, span } = parts;
   const id = state.nodes.size;
   state.places.set(id, span);
-  if (parts.inputs.some((input) => state.batched.has(input))) state.batched.add(id);
-  const computes = parts.op !== "input" && parts.op !== "constant";
+  if (inputs.some((input) => state.batched.has(input))) state.batched.add(id);
+  const computes = op !== "input" && op !== "constant";
+  const calls = state.calls.at(-1)?.spans;
+  const origin = { spans: calls ? uniteSpans([calls, [span]]) : [span] };
+  // Written out, since nets have many nodes and spreading makes an object ten times as slowly.
+  const node = { op, id, name, inputs, attributes, type, origin, position: id };
   state.nodes.set(
     id,
-    makeNode({
-      ...rest,
-      id,
-      position: id,
-      origin: { spans: uniteSpans([[span, ...state.calls]]) },
-      ...(state.kernel === undefined || !computes ? {} : { kernel: state.kernel }),
-    }),
+    makeNode(state.kernel === undefined || !computes ? node : { ...node, kernel: state.kernel }),
   );
   return { kind: "tensor", node: id };
 }

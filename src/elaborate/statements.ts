@@ -17,12 +17,9 @@ import { evaluate, lookUp } from "./expressions.js";
 import { isReserved } from "./literals.js";
 import { runParam } from "./param.js";
 import type { Scope, State } from "./state.js";
-import { addNode, describe, fail, step, takePath } from "./state.js";
+import { addNode, describe, fail, repeatLimit, step, takePath } from "./state.js";
 import type { Value } from "./value.js";
 import { none } from "./value.js";
-
-/** Most copies of a `repeat`. */
-const repeatLimit = 100_000;
 
 /** Runs statements in a scope; gives the value of `return`, if one is reached. */
 export function runStatements(
@@ -110,9 +107,9 @@ function reportReserved(state: State, name: Name): void {
 function runInput(state: State, scope: Scope, statement: InputStatement): void {
   const { name } = statement;
   const type = inputType(state, scope, statement.type);
-  for (const [id, node] of state.nodes) {
-    if (node.op !== "input" || node.name !== name.text) continue;
-    const others = [{ span: state.places.get(id) ?? name.span, message: "first here" }];
+  const first = state.inputs.get(name.text);
+  if (first !== undefined) {
+    const others = [{ span: state.places.get(first) ?? name.span, message: "first here" }];
     fail(state, name.span, "repeated-input", `there are two inputs \`${name.text}\``, { others });
     return;
   }
@@ -127,6 +124,7 @@ function runInput(state: State, scope: Scope, statement: InputStatement): void {
     type: type.type,
     span: statement.span,
   });
+  state.inputs.set(name.text, value.node);
   if (type.open) state.batched.add(value.node);
   bind(state, scope, name, value);
 }
@@ -140,14 +138,14 @@ function runOutputs(state: State, scope: Scope, statement: OutputStatement): voi
     const value = values[at] ?? none;
     if (expression) bind(state, scope, name, value);
     if (value.kind === "none") continue;
-    const other = state.outputs.find((output) => output.name === name.text);
+    const other = state.outputs.get(name.text);
     if (value.kind !== "tensor") {
       fail(state, name.span, "not-a-tensor", `an output must be a tensor, not ${describe(state, value)}`);
     } else if (other) {
       fail(state, name.span, "repeated-output", `there are two outputs \`${name.text}\``, {
         others: [{ span: other.span, message: "first here" }],
       });
-    } else state.outputs.push({ name: name.text, node: value.node, span: name.span });
+    } else state.outputs.set(name.text, { node: value.node, span: name.span });
   }
 }
 
@@ -167,7 +165,7 @@ function runRepeat(state: State, scope: Scope, statement: RepeatStatement): void
   }
   // What fails in one copy fails in the next, but for what a weight file lacks, which does not count here.
   const failures = state.failures;
-  for (let index = 0; index < times && !state.full; index += 1) {
+  for (let index = 0; index < times && step(state, statement.span); index += 1) {
     if (statement.index) bind(state, scope, statement.index, { kind: "number", value: index });
     runStatements(state, scope, statement.body);
     if (state.failures > failures) return; // the next copies would say the same

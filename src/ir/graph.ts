@@ -30,7 +30,7 @@ export type OpName = keyof OpAttributes;
 export interface Origin {
   readonly pass?: string;
   readonly rule?: string;
-  /** United over everything the node replaces, without repetition, in reading order. */
+  /** United over everything the node replaces, without repetition, in reading order; the first few of many. */
   readonly spans: readonly Span[];
 }
 
@@ -96,11 +96,20 @@ export function inputNodes(graph: Graph): Node[] {
     .toSorted((a, b) => a.position - b.position || a.id - b.id);
 }
 
-/** The union of origins' spans, in reading order, each once. */
+/** Most spans of an origin. A node that came of thousands would else carry thousands, and each rewrite would unite them. */
+const mostSpans = 16;
+
+/** The union of origins' spans, in reading order, each once; the first 16 of them. */
 export function uniteSpans(spans: readonly (readonly Span[])[]): Span[] {
-  const key = (span: Span) => `${span.file}\0${span.start}\0${span.end}`;
-  const byKey = new Map(spans.flat().map((span) => [key(span), span]));
-  return [...byKey.values()].toSorted(
-    (a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0) || a.start - b.start || a.end - b.end,
-  );
+  const united: Span[] = [];
+  for (const span of spans.flat().toSorted(inReadingOrder)) {
+    const last = united.at(-1);
+    if (last && inReadingOrder(last, span) === 0) continue;
+    if (united.push(span) === mostSpans) break;
+  }
+  return united;
+}
+
+function inReadingOrder(a: Span, b: Span): number {
+  return (a.file < b.file ? -1 : a.file > b.file ? 1 : 0) || a.start - b.start || a.end - b.end;
 }

@@ -18,7 +18,8 @@ export function openWeightFile(path: string): Result<WeightFile> {
   });
   try {
     // Looked at before it is opened, since opening a pipe would wait for a writer.
-    if (!statSync(path).isFile()) return failed("it is no file");
+    const kind = wrongKind(statSync(path));
+    if (kind !== undefined) return failed(kind);
     return withFile(path, (descriptor, opened) => {
       const length = headerLength(readAt(descriptor, 0, Math.min(8, opened.size)), opened.size, path);
       if (length.value === undefined) return { diagnostics: length.diagnostics };
@@ -44,7 +45,8 @@ export function openDataFile(path: string): {
   } catch (cause) {
     throw new Error(reason(cause), { cause });
   }
-  if (!opened.isFile()) throw new Error("it is no file");
+  const kind = wrongKind(opened);
+  if (kind !== undefined) throw new Error(kind);
   return {
     size: opened.size,
     read: (offset, length, into) => {
@@ -52,6 +54,13 @@ export function openDataFile(path: string): {
       return readSlice(path, opened, slice, `bytes ${offset} to ${offset + length}`, into);
     },
   };
+}
+
+/** What stands at a path instead of a file, if it is none: a device or a pipe may have no end. */
+function wrongKind(stats: Stats): string | undefined {
+  if (stats.isFile()) return undefined;
+  if (stats.isDirectory()) return "it is a folder";
+  return `it is no file but a ${stats.isFIFO() ? "pipe" : stats.isSocket() ? "socket" : "device"}; write what it gives to a file first`;
 }
 
 function readSlice(

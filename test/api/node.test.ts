@@ -1,12 +1,16 @@
 // File access: models with weights beside them, artifacts written whole or not at all.
 
+import { spawnSync } from "node:child_process";
 import {
+  closeSync,
   linkSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -59,10 +63,29 @@ test.each([
     },
     /is not UTF-8 text/,
   ],
+  [
+    "more than a text may be",
+    () => {
+      writeFileSync(join(folder, "large.net"), "");
+      truncateSync(join(folder, "large.net"), 2 ** 26 + 1);
+      return join(folder, "large.net");
+    },
+    /large\.net is larger than 64\.0 MiB/,
+  ],
 ] as const)("%s is a diagnostic", (_name, path, message) => {
   const { value, diagnostics } = readModel(path());
   expect(value).toBeUndefined();
   expect(diagnostics[0]?.message).toMatch(message);
+});
+
+test("stdin is read up to the limit, though it has no end", () => {
+  const main = join(import.meta.dirname, "../../dist/src/cli/main.js");
+  const zero = openSync("/dev/zero", "r");
+  const { status, stderr } = spawnSync(process.execPath, [main, "fmt", "-"], {
+    stdio: [zero, "pipe", "pipe"],
+  });
+  closeSync(zero);
+  expect([status, String(stderr)]).toEqual([1, expect.stringContaining("stdin is larger than 64.0 MiB")]);
 });
 
 test("rules are read from several files, and all mistakes are said", () => {

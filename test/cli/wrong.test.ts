@@ -1,5 +1,6 @@
 // Wrong input for every command: what it says, its exit code, and that no file is changed or left behind.
 
+import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,6 +57,9 @@ function contents(): Map<string, string> {
     }),
   );
 }
+for (const name of ["pipe.net", "pipe.onnx", "pipe.json", "pipe.npy", "pipe.png"])
+  execFileSync("mkfifo", [join(folder, name)]);
+
 const before = contents();
 
 // `@` in a case is the folder of these files.

@@ -1,6 +1,6 @@
 // Long and deep programs: no stack overflow, no endless run.
 
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { parse } from "#grammar/parse.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { elaborate } from "#elaborate/elaborate.js";
@@ -58,6 +58,98 @@ test("blocks that call blocks, too deep", () => {
   const blocks = Array.from({ length: 2000 }, (_, at) => `block b${at}(x) { return b${at + 1}(x) }`);
   const { diagnostics } = net("  output y = b0(x)", `${blocks.join("\n")}\nblock b2000(x) { return x }`);
   expect(diagnostics.map(({ code }) => code)).toEqual(["too-deep"]);
+});
+
+/** Blocks that double what is below them, `depth` times, around a body. */
+function doubling(depth: number, body: string, count = "2"): string {
+  const blocks = Array.from(
+    { length: depth },
+    (_, at) => `block b${at}(x, n) {\n  repeat ${count} { x = b${at + 1}(x, n) }\n  return x\n}`,
+  );
+  return `${blocks.join("\n")}\nblock b${depth}(x, n) { return ${body} }`;
+}
+
+describe("what takes too long is counted before it is run", () => {
+  test.each([
+    // A block takes s(k) = 13 + 2 s(k + 1): the repeat, twice a copy, a statement, a call and its arguments, and the return.
+    ["an empty repeat in a repeat", "", "  repeat 100000 { repeat 100000 {} }\n  output x", "10,000,200,002"],
+    ["ops in repeats", "", "  repeat 100000 { repeat 10 { x = relu(x) } }\n  output x", "4,200,002"],
+    ["blocks that double", doubling(40, "relu(x)"), "  output y = b0(x, 2)", "17,592,186,044,408"],
+    ["blocks that double nothing", doubling(90, "x"), "  output y = b0(x, 2)", "1.9e+28"],
+    ["pipes of blocks", doubling(40, "x |> relu |> relu"), "  output y = b0(x, 2)", "19,791,209,299,960"],
+  ])("%s", (_name, before, body, steps) => {
+    const { diagnostics } = net(body, before);
+    expect(diagnostics.map(({ code }) => code)).toEqual(["too-large"]);
+    expect(diagnostics[0]?.message).toBe(`the net takes at least ${steps} steps`);
+  });
+
+  test("no net is refused for more than it takes", () => {
+    const { module, diagnostics } = net(
+      "  repeat 1000 { x = relu(x + 1) |> tanh }\n  y = b0(x, 2)\n  repeat 0 { repeat 100000 { repeat 100000 {} } }\n  output y",
+      doubling(8, "max(x, [1])"),
+    );
+    expect(diagnostics).toEqual([]);
+    expect(module).toBeDefined();
+  });
+});
+
+describe("what cannot be counted ends while it is run", () => {
+  const often = (body: string): string => `  repeat n { repeat n { ${body} } }\n  output x`;
+  test.each([
+    ["an empty repeat in a repeat", "const n = 100000", often(""), "steps"],
+    ["blocks that double", doubling(40, "relu(x)", "n"), "  output y = b0(x, 2)", "steps"],
+    ["blocks that double nothing", doubling(40, "x", "n"), "  output y = b0(x, 2)", "steps"],
+    ["ops", "const n = 100000", often("x = relu(x)"), "nodes"],
+    ["layers", "const n = 100000", often("x = dense(x, units=1)"), "nodes"],
+    ["sums of numbers", "const n = 100000", often(`y = ${"1 + ".repeat(1000)}1`), "steps"],
+    ["lists", "const n = 100000", often(`y = [${"1, ".repeat(1000)}]`), "steps"],
+    ["tensors", "const n = 100000", often(`y = [${"[1], ".repeat(1000)}]`), "steps"],
+    [
+      "lists that become tensors",
+      `const n = 100000\nconst l = [${"1, ".repeat(1000)}]`,
+      often("y = x + l"),
+      "steps",
+    ],
+    ["operands", "const n = 100000", often(`y = concat(${"x, ".repeat(1000)})`), "steps"],
+    [
+      "defaults",
+      `const n = 100000\nblock b(x, l=[${"1, ".repeat(1000)}]) { return x }`,
+      often("y = b(x)"),
+      "steps",
+    ],
+    ["long names", "const n = 100000", often(`\`${"long".repeat(1000)}\` = relu(x)`), "steps"],
+  ])("%s", (_name, before, body, what) => {
+    const { diagnostics } = net(body, before);
+    expect(diagnostics.map(({ code }) => code)).toEqual(["too-large"]);
+    expect(diagnostics[0]?.message).toContain(
+      ` more than ${what === "steps" ? "2,000,000 steps" : "200,000 nodes"}`,
+    );
+  });
+});
+
+test("of thousands of errors a hundred are told", () => {
+  const wrong = Array.from({ length: 5000 }, (_, at) => `  y${at} = relu(z${at})`).join("\n");
+  const { diagnostics } = net(`${wrong}\n  output y0`);
+  expect(diagnostics).toHaveLength(101);
+  expect(diagnostics.at(-1)).toMatchObject({ code: "too-many-errors" });
+});
+
+test("thousands of inputs and outputs, and names of which none is near", () => {
+  const many = Array.from({ length: 20_000 }, (_, at) => at);
+  const { module } = net(
+    [
+      ...many.map((at) => `  input i${at}: f32[1]`),
+      ...many.map((at) => `  output o${at} = relu(i${at})`),
+    ].join("\n"),
+  );
+  expect(module?.graph.outputs).toHaveLength(20_000);
+});
+
+test("where an op comes from is a few lines, however many blocks call each other", () => {
+  const blocks = Array.from({ length: 90 }, (_, at) => `block b${at}(x) { return b${at + 1}(x) }`);
+  const { module } = net("  output y = b0(x)", `${blocks.join("\n")}\nblock b90(x) { return relu(x) }`);
+  for (const node of module?.graph.nodes.values() ?? [])
+    expect(node.origin.spans.length).toBeLessThanOrEqual(16);
 });
 
 test("blocks that call blocks twice, over and over", () => {

@@ -1,0 +1,99 @@
+// How many steps a net takes at least, counted without running it: blocks that call blocks multiply quickly.
+
+import type { CallExpression, Expression, NetItem, Statement } from "#grammar/ast.js";
+import { spineOf } from "#grammar/spine.js";
+import { numberText } from "#ir/units.js";
+import { depthLimit } from "./blocks.js";
+import type { State } from "./state.js";
+import { repeatLimit, stepLimit, tooManySteps } from "./state.js";
+
+/** What counting knows. */
+interface Counting {
+  readonly state: State;
+  /** The steps of a call of a block, without the call itself. */
+  readonly blocks: Map<string, number>;
+  /** How many blocks are under way. */
+  depth: number;
+}
+
+/**
+ * Refuses a net that certainly takes more steps than are allowed, at the statement in which they become too many. A
+ * `repeat` counts with the number that it is written with; with any other count it is taken for none, so `step` has
+ * the last word while the net is run.
+ */
+export function refuseTooLarge(state: State, net: NetItem): void {
+  const counting: Counting = { state, blocks: new Map(), depth: 0 };
+  let steps = 0;
+  for (const statement of net.body) {
+    steps += stepsOfStatement(counting, statement);
+    if (steps <= stepLimit) continue;
+    const rounded = steps < 1e15 ? numberText(steps) : steps.toExponential(1);
+    tooManySteps(state, statement.span, `at least ${rounded} steps`);
+    state.full = true;
+    return;
+  }
+}
+
+function stepsOfStatements(counting: Counting, statements: readonly Statement[]): number {
+  return statements.reduce((sum, statement) => sum + stepsOfStatement(counting, statement), 0);
+}
+
+function stepsOfStatement(counting: Counting, statement: Statement): number {
+  switch (statement.kind) {
+    case "weights":
+    case "input":
+    case "param":
+    case "const":
+      return 1;
+    case "bind":
+    case "return":
+      return 1 + stepsOf(counting, statement.value);
+    case "repeat":
+      return 1 + timesOf(statement.count) * (1 + stepsOfStatements(counting, statement.body));
+    case "kernel":
+      return 1 + stepsOfStatements(counting, statement.body);
+    case "output":
+      return statement.outputs.reduce((sum, { value }) => sum + (value ? stepsOf(counting, value) : 0), 1);
+    default:
+      return statement satisfies never;
+  }
+}
+
+/** The parts of an expression, and what the blocks that it calls take. */
+function stepsOf(counting: Counting, expression: Expression): number {
+  const { head, links } = spineOf(expression);
+  let steps = 1 + (links.length > 0 ? 1 : 0);
+  if (head.kind === "call") steps += stepsOfCall(counting, head);
+  else if (head.kind === "unary") steps += stepsOf(counting, head.operand);
+  // Lists of lists are tensors, and read at once.
+  else if (head.kind === "list") steps += head.items.length;
+  for (const link of links)
+    steps += 1 + (link.kind === "pipe" ? stepsOfCall(counting, link.call) : stepsOf(counting, link.right));
+  return steps;
+}
+
+function stepsOfCall(counting: Counting, call: CallExpression): number {
+  let steps = stepsOfBlock(counting, call.callee.text);
+  for (const argument of call.arguments)
+    if (argument.kind !== "rest") steps += stepsOf(counting, argument.value);
+  return steps;
+}
+
+function stepsOfBlock(counting: Counting, name: string): number {
+  const known = counting.blocks.get(name);
+  if (known !== undefined) return known;
+  const block = counting.state.blocks.get(name);
+  // What is too deep, or calls itself, is an error of its own.
+  if (!block || counting.depth >= depthLimit) return 0;
+  counting.blocks.set(name, 0);
+  counting.depth += 1;
+  const steps = stepsOfStatements(counting, block.body);
+  counting.depth -= 1;
+  counting.blocks.set(name, steps);
+  return steps;
+}
+
+/** The count of a `repeat` where it can be seen; any other is taken for 0, and so is one that is an error. */
+function timesOf(count: Expression): number {
+  return count.kind === "number" && count.value <= repeatLimit ? count.value : 0;
+}
