@@ -10,6 +10,7 @@ import type { ElementType } from "./element-type.js";
 import type { Lowering } from "./lowering.js";
 import { ordered } from "./lowering.js";
 import { refuse } from "./refusal.js";
+import { unsqueezed } from "./reshape.js";
 import type { Ref, Value } from "./value.js";
 import { commonOrder, natural } from "#ir/axis-order.js";
 
@@ -56,9 +57,7 @@ export function aligned(ctx: Lowering, value: Value, order: readonly number[]): 
   const lead = rank - value.shape.length;
   if (lead === 0) return ctx.build.arranged(value, order);
   // A lower rank means axes of extent 1 before the others.
-  const shape = [...new Array<number>(lead).fill(1), ...value.shape];
-  const ref = ctx.build.emit("reshape", [ctx.build.arranged(value)], { shape });
-  return ctx.build.arranged({ ...value, ref, shape, order: natural(rank) }, order);
+  return ctx.build.arranged(unsqueezed(ctx, value, natural(lead)), order);
 }
 
 /** A constant without its leading axes of extent 1: a value per channel then is `[c]`, and a number `[]`. */

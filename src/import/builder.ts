@@ -9,7 +9,9 @@ import { batchProblem } from "#ops/batch.js";
 import { inferType, makeNode, normalizeAttributes, opOf } from "#ops/index.js";
 import { isProblem } from "#ops/op.js";
 import type { Names } from "./names.js";
-import { quote, refuse } from "./refusal.js";
+import { refuse, refuseBatch } from "./refusal.js";
+import type { CountedTensor } from "./samples.js";
+import { powersOf } from "./samples.js";
 import type { Constant, NodeRef, Ref, Value } from "./value.js";
 import { natural, permuted, places, sameOrder } from "#ir/axis-order.js";
 
@@ -48,8 +50,12 @@ export interface Builder {
   input(name: string, shape: Shape): NodeRef;
   /** A node, or a constant if all operands are. Operands left out at the end are zeros; attributes left out, their defaults. */
   emit(op: OpName, operands: readonly Ref[], attributes?: Readonly<Record<string, AttributeValue>>): Ref;
-  /** Numbers as a constant. */
-  literal(numbers: ArrayLike<number>, shape?: Shape): Constant;
+  /** Numbers as a constant; `powers` says how they depend on the open batch, as in `Samples`. */
+  literal(numbers: ArrayLike<number>, shape?: Shape, powers?: ArrayLike<number>): Constant;
+  /** A constant whose axis 0, of extent 1, is the open batch: each sample has the same values. */
+  perSample(constant: Constant): NodeRef;
+  /** What a reference made by `perSample` stands for. */
+  repeatedIn(ref: Ref): Constant | undefined;
   /** An entry of the store as a constant. */
   stored(id: WeightId, shape: Shape, label?: string): Constant;
   /** The value with its axes in an order, its own by default the natural one. */
@@ -80,6 +86,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
   const nodes = new Map<NodeId, Node>();
   const batched = new Set<NodeId>();
   const constants = new Map<WeightId, NodeId>();
+  const repeated = new Map<NodeId, Constant>();
   const arrangements = new Map<NodeId, Map<string, Ref>>();
   let current = "x";
   let isFirst = true;
@@ -111,39 +118,50 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     return id;
   };
 
+  const constantNode = ({ shape, label }: Constant, weight: WeightId): NodeId =>
+    add({
+      op: "constant",
+      name: names.unique(label ?? weight),
+      inputs: [],
+      type: { dtype: "f32", shape },
+      attributes: { weight },
+    });
+
   const nodeOf = (ref: Ref): NodeId => {
     if (ref.kind === "node") return ref.id;
     const weight = ref.weight();
     const known = constants.get(weight);
     if (known !== undefined) return known;
-    const id = add({
-      op: "constant",
-      name: names.unique(ref.label ?? weight),
-      inputs: [],
-      type: { dtype: "f32", shape: ref.shape },
-      attributes: { weight },
-    });
+    const id = constantNode(ref, weight);
     constants.set(weight, id);
     return id;
   };
 
-  const literal = (numbers: ArrayLike<number>, shape: Shape = []): Constant => {
+  const perSample = (constant: Constant): NodeRef => {
+    const id = constantNode(constant, constant.weight());
+    if (batch !== undefined) batched.add(id);
+    repeated.set(id, constant);
+    return { kind: "node", id, shape: constant.shape };
+  };
+
+  const literal = (numbers: ArrayLike<number>, shape: Shape = [], powers?: ArrayLike<number>): Constant => {
     const data = Float64Array.from(numbers);
+    const isFixed = batch === undefined || !powers || Array.from(powers).every((power) => power === 0);
     let id: WeightId | undefined;
     return {
       kind: "constant",
       shape,
       small: true,
       numbers: () => data,
-      weight: () =>
-        (id ??= store.add(
+      weight: () => {
+        if (!isFixed) refuseBatch("computes with the size of the batch", batch);
+        return (id ??= store.add(
           `${current}.const`,
           { dtype: "f32", shape },
-          {
-            kind: "literal",
-            data: Float32Array.from(data),
-          },
-        )),
+          { kind: "literal", data: Float32Array.from(data) },
+        ));
+      },
+      ...(isFixed ? {} : { samples: { symbol: batch, powers: Float64Array.from(powers) } }),
     };
   };
 
@@ -190,8 +208,14 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
       const isFew = count <= eagerLimit && fixed.every((one) => elements(one.shape) <= smallLimit);
       if ((small && count <= eager) || (isFew && fixed.some((one) => one.small))) {
         eager -= count;
-        const inputs = fixed.map((one) => ({ shape: one.shape, data: one.numbers() }));
-        return literal(table.eval(inputs, normal, type).data, type.shape);
+        const inputs = fixed.map(({ shape, samples, ...one }): CountedTensor => ({
+          shape,
+          data: one.numbers(),
+          ...(samples ? { powers: samples.powers } : {}),
+        }));
+        const result = table.eval(inputs, normal, type);
+        const isFixed = fixed.every(({ samples }) => samples === undefined);
+        return literal(result.data, type.shape, isFixed ? undefined : powersOf(op, inputs, normal, result));
       }
       const weight = store.add(`${current}.${op}`, type, {
         kind: "expression",
@@ -206,12 +230,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     const carries = inputs.map((id) => batched.has(id));
     if (batch !== undefined) {
       const problem = batchProblem(op, types, normal, type, carries);
-      if (problem !== undefined)
-        refuse(
-          "mixes-batch",
-          `${op} ${problem}, but ${quote(batch)} is left open`,
-          `bind it with --dim ${batch}=1`,
-        );
+      if (problem !== undefined) refuseBatch(`${op} ${problem}`, batch);
     }
     const isMain = isFirst && (mayMove || !moves.has(op));
     const name = names.unique(isMain ? current : `${current}.${op}`);
@@ -223,6 +242,9 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
 
   const arranged: Builder["arranged"] = (value, order = natural(value.shape.length)) => {
     const { ref } = value;
+    // The batch stays in front: axes of extent 1 that change places could not be told from it afterwards.
+    if (batch !== undefined && ref.kind === "node" && order[0] !== value.order[0])
+      refuseBatch("moves the batch to another axis", batch);
     const from = places(value.order);
     const perm = order.map((axis) => from[axis] ?? 0);
     if (sameOrder(perm, natural(perm.length))) return ref;
@@ -261,6 +283,8 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     },
     emit,
     literal,
+    perSample,
+    repeatedIn: (ref) => (ref.kind === "node" ? repeated.get(ref.id) : undefined),
     stored,
     arranged,
     nodeOf,

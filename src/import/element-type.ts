@@ -13,6 +13,11 @@ export interface ElementType {
   readonly get: (view: DataView, at: number) => number;
   /** The value of an element of a typed field: halves are given as their bits. */
   readonly typed: (value: number) => number;
+  /**
+   * The number of the type that an operator gives for an exact result: floats are rounded to the nearest, integers lose their fraction
+   * and wrap around.
+   */
+  readonly round: (value: number) => number;
 }
 
 const itself = (value: number): number => value;
@@ -21,8 +26,9 @@ export const float = (
   name: string,
   size: number,
   get: ElementType["get"],
+  round: ElementType["round"],
   typed: ElementType["typed"] = itself,
-): ElementType => ({ name, size, kind: "float", low: -Infinity, high: Infinity, get, typed });
+): ElementType => ({ name, size, kind: "float", low: -Infinity, high: Infinity, get, typed, round });
 
 export const int = (
   name: string,
@@ -38,9 +44,24 @@ export const int = (
   high,
   get,
   typed: itself,
+  round: (value) => wrapped(value, low, high, 2 ** (8 * size)),
 });
 
-export const float32 = float("float32", 4, (view, at) => view.getFloat32(at, true));
+/**
+ * A number without its fraction, brought into the range by adding a multiple of `count`, of how many integers there are. Of 64 bits the
+ * greatest is 2⁶³ here: the one below is no number of float64.
+ */
+function wrapped(value: number, low: number, high: number, count: number): number {
+  if (Number.isNaN(value)) return 0;
+  if (!Number.isFinite(value)) return value < 0 ? low : high;
+  // Adding 0 makes 0 of −0.
+  const whole = Math.trunc(value) + 0;
+  return whole >= low && whole <= high ? whole : whole - Math.floor((whole - low) / count) * count;
+}
+
+export const float32 = float("float32", 4, (view, at) => view.getFloat32(at, true), Math.fround);
+
+export const int32 = int("int32", 4, -(2 ** 31), 2 ** 31 - 1, (view, at) => view.getInt32(at, true));
 
 export const int64 = int("int64", 8, -(2 ** 63), 2 ** 63, (view, at) => Number(view.getBigInt64(at, true)));
 
@@ -52,4 +73,5 @@ export const bool: ElementType = {
   high: 1,
   get: (view, at) => (view.getUint8(at) === 0 ? 0 : 1),
   typed: (value) => (value === 0 ? 0 : 1),
+  round: (value) => (value === 0 ? 0 : 1),
 };

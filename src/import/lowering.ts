@@ -8,7 +8,7 @@ import type { Builder } from "./builder.js";
 import { smallLimit } from "./builder.js";
 import type { ElementType } from "./element-type.js";
 import { float32, int64 } from "./element-type.js";
-import { refuse } from "./refusal.js";
+import { refuse, refuseBatch } from "./refusal.js";
 import type { Ref, Value } from "./value.js";
 import { natural, permuted } from "#ir/axis-order.js";
 
@@ -50,8 +50,16 @@ export function intsValue(ctx: Lowering, numbers: readonly number[], shape: Shap
   return valueOf(ctx.build.literal(numbers, shape), int64);
 }
 
-/** The numbers of a value that has to be known at import time. */
+/** The numbers of a value that has to be known at import time, and be the same for any batch. */
 export function numbersOf(value: Value, what: string): readonly number[] {
+  const numbers = knownNumbers(value, what);
+  if (value.ref.kind === "constant" && value.ref.samples)
+    refuseBatch(`${what} is computed from the size of the batch`, value.ref.samples.symbol);
+  return numbers;
+}
+
+/** The numbers of a value that has to be known at import time; those that depend on the open batch for one sample. */
+export function knownNumbers(value: Value, what: string): readonly number[] {
   if (value.ref.kind !== "constant")
     refuse(
       "needs-constant",
@@ -60,6 +68,17 @@ export function numbersOf(value: Value, what: string): readonly number[] {
   if (elements(value.shape) > smallLimit)
     refuse("unsupported-operator", `${what} has ${elements(value.shape)} numbers, more than ${smallLimit}`);
   return [...value.ref.numbers()];
+}
+
+/** The value with the numbers that its type has, where they are known: each operator rounds, as the model would when it runs. */
+export function rounded(build: Builder, value: Value): Value {
+  const { ref, type } = value;
+  if (ref.kind !== "constant") return value;
+  if (!ref.small) return { ...value, ref: { ...ref, numbers: () => ref.numbers().map(type.round) } };
+  const given = ref.numbers();
+  const numbers = given.map(type.round);
+  if (numbers.every((number, at) => Object.is(number, given[at]))) return value;
+  return { ...value, ref: build.literal(numbers, ref.shape, ref.samples?.powers) };
 }
 
 /** The one number of a value that has to be known. */

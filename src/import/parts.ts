@@ -4,6 +4,8 @@ import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import { broadcastShapes } from "#ops/broadcast.js";
 import { isProblem } from "#ops/op.js";
+import type { Sizes } from "./batch.js";
+import { batchAxis, keepBatch, mixed, perSample } from "./batch.js";
 import { alike } from "./broadcast.js";
 import type { Lowering } from "./lowering.js";
 import { ordered } from "./lowering.js";
@@ -15,7 +17,7 @@ import { natural, permuted } from "#ir/axis-order.js";
 /** Most pieces that a gather is made of. */
 const pieceLimit = 256;
 
-/** `size` elements from `begin` on along one axis, every `step`-th. */
+/** `size` elements from `begin` on along one axis, every `step`-th. Of the open batch all are taken, which is 1 here. */
 export function sliced(ctx: Lowering, x: Value, axis: number, begin: number, size: number, step = 1): Value {
   if (begin === 0 && step === 1 && size === x.shape[axis]) return x;
   if (size === 0 && x.ref.kind === "constant") {
@@ -54,6 +56,7 @@ export function joined(ctx: Lowering, values: readonly Value[], axis: number): V
 
 /** The elements at some places along an axis, in as few slices as that takes. */
 export function picked(ctx: Lowering, x: Value, axis: number, places: readonly number[]): Value {
+  keepBatch(ctx, x, axis, "takes single samples of the batch");
   if (places.length === 0) return sliced(ctx, x, axis, 0, 0);
   const runs: { begin: number; size: number; step: number }[] = [];
   for (let at = 0; at < places.length;) {
@@ -90,15 +93,38 @@ export function repeated(ctx: Lowering, x: Value, axis: number, count: number): 
   return ordered(ctx, ctx.build.emit("reshape", [wide], { shape: result }), x.order, x.type);
 }
 
-/** The value repeated to what it and a shape broadcast to. */
-export function expanded(ctx: Lowering, x: Value, wanted: Shape): Value {
+/** The value repeated to what it and some sizes broadcast to. A constant that is repeated along the batch is the same for each sample. */
+export function expanded(ctx: Lowering, x: Value, { shape: wanted, batch }: Sizes): Value {
   const shape = broadcastShapes([x.shape, wanted]);
   if (isProblem(shape)) refuse("shape-mismatch", shape.problem);
-  const lead = shape.length - x.shape.length;
-  let result = lead > 0 ? reshaped(ctx, x, [...new Array<number>(lead).fill(1), ...x.shape]) : x;
+  const [lead, more] = [shape.length - x.shape.length, shape.length - wanted.length];
+  const own = batchAxis(ctx, x);
+  const from = own === undefined ? undefined : own + lead;
+  const to = batch === undefined ? undefined : batch + more;
+  if (from !== undefined && to !== undefined && from !== to)
+    mixed(ctx, `repeats axis ${to - lead} for each sample of axis ${own}`);
+  const full = lead > 0 ? reshaped(ctx, x, [...new Array<number>(lead).fill(1), ...x.shape], from) : x;
+  let result = full;
   for (const [axis, extent] of shape.entries())
     if (result.shape[axis] !== extent) result = repeated(ctx, result, axis, extent);
-  if (result.ref.kind === "node" && result !== x)
-    ctx.build.expansions.set(result.ref.id, { result, origin: x });
+  if (result.ref.kind === "constant") return perSample(ctx, result, to);
+  if (result !== x) ctx.build.expansions.set(result.ref.id, { result, origin: x });
   return result;
+}
+
+/** The value some times along each axis; a constant as many times as there are samples, too. */
+export function tiled(ctx: Lowering, x: Value, { shape: counts, batch }: Sizes): Value {
+  if (counts.length !== x.shape.length || !counts.every((count) => Number.isInteger(count) && count >= 1))
+    refuse("bad-model", `[${x.shape.join(", ")}] cannot be repeated [${counts.join(", ")}] times`);
+  if (batch !== undefined && batchAxis(ctx, x) !== undefined)
+    mixed(ctx, "repeats the samples of the batch as often as there are samples");
+  let result = x;
+  for (const [axis, count] of counts.entries()) if (count > 1) result = repeated(ctx, result, axis, count);
+  return perSample(ctx, result, batch);
+}
+
+/** Refuses to join what has the open batch with what has not: along its axis there would be one sample of some and all of others. */
+export function checkJoined(ctx: Lowering, values: readonly Value[]): void {
+  const axes = values.map((value) => batchAxis(ctx, value));
+  if (axes.some((axis) => axis !== axes[0])) mixed(ctx, "joins a value of one sample to those of all");
 }

@@ -1,25 +1,23 @@
 // Matrix products.
 
 import { elements } from "#ir/type.js";
+import { keepBatch } from "./batch.js";
 import type { Lowering } from "./lowering.js";
 import { ordered, valueOf } from "./lowering.js";
 import { refuse } from "./refusal.js";
-import { reshaped } from "./reshape.js";
+import { squeezed, unsqueezed } from "./reshape.js";
 import type { Ref, Value } from "./value.js";
 import { natural } from "#ir/axis-order.js";
 
 /** The product of the last two axes; a vector is a row on the left and a column on the right. */
 export function product(ctx: Lowering, a: Value, b: Value): Value {
   if (a.shape.length === 0 || b.shape.length === 0) refuse("shape-mismatch", "a product of scalars");
-  const left = a.shape.length === 1 ? reshaped(ctx, a, [1, ...a.shape]) : a;
-  const right = b.shape.length === 1 ? reshaped(ctx, b, [...b.shape, 1]) : b;
+  const left = a.shape.length === 1 ? unsqueezed(ctx, a, [0]) : a;
+  const right = b.shape.length === 1 ? unsqueezed(ctx, b, [1]) : b;
   const result = times(ctx, left, right);
-  const shape = result.shape.filter(
-    (_, axis) =>
-      !(a.shape.length === 1 && axis === result.shape.length - 2) &&
-      !(b.shape.length === 1 && axis === result.shape.length - 1),
-  );
-  return shape.length === result.shape.length ? result : reshaped(ctx, result, shape);
+  const rank = result.shape.length;
+  const added = [...(a.shape.length === 1 ? [rank - 2] : []), ...(b.shape.length === 1 ? [rank - 1] : [])];
+  return added.length === 0 ? result : squeezed(ctx, result, added);
 }
 
 export function times(ctx: Lowering, a: Value, b: Value, bias: readonly Ref[] = []): Value {
@@ -72,6 +70,7 @@ export function timesMatrix(
   matrix: Float64Array,
   rows: number,
 ): Value {
+  keepBatch(ctx, x, axis, "mixes the samples of the batch");
   const place = x.order.indexOf(axis);
   const { shape } = x.ref;
   const { build } = ctx;

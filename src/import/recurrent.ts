@@ -158,9 +158,10 @@ export function rnn(
 }
 
 /** A state, or undefined if it is known to be zero: then its product is left out of the first step. */
-export function unlessZero(value: Value | undefined): Value | undefined {
-  if (value?.ref.kind !== "constant" || elements(value.shape) > stepLimit) return value;
-  return value.ref.numbers().every((number) => number === 0) ? undefined : value;
+export function unlessZero(ctx: Lowering, value: Value | undefined): Value | undefined {
+  const known = value?.ref.kind === "constant" ? value.ref : value && ctx.build.repeatedIn(value.ref);
+  if (!known || elements(known.shape) > stepLimit) return value;
+  return known.numbers().every((number) => number === 0) ? undefined : value;
 }
 
 /** Takes one step after another and joins what they give, in the order of the inputs. */

@@ -26,6 +26,13 @@ export function unsupported(message: string, ...help: readonly string[]): never 
   throw new Refusal("unsupported-operator", message, help);
 }
 
+/** Stops at what cannot be done sample by sample; `what` says of an open batch why. */
+export function refuseBatch(what: string, symbol: string): never {
+  throw new Refusal("mixes-batch", `${what}, but ${quote(symbol)} is left open`, [
+    `bind it with --dim ${symbol}=1`,
+  ]);
+}
+
 /** The diagnostic of a refusal, with the place in front; anything else is thrown on. */
 export function diagnosticOf(cause: unknown, place: string): Diagnostic {
   if (!(cause instanceof Refusal)) throw cause;

@@ -2,6 +2,8 @@
 
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
+import type { Sizes } from "./batch.js";
+import { batchAxis, mixed } from "./batch.js";
 import { madeOf } from "./builder.js";
 import type { Lowering } from "./lowering.js";
 import { ordered, valueOf } from "./lowering.js";
@@ -9,8 +11,11 @@ import { refuse } from "./refusal.js";
 import type { Value } from "./value.js";
 import { natural, permuted, reshapeOrders, sameOrder } from "#ir/axis-order.js";
 
-/** The value with another shape of as many elements. */
-export function reshaped(ctx: Lowering, x: Value, shape: Shape): Value {
+/**
+ * The value with another shape of as many elements. `batch` says which of its axes is the open batch, for a value that has it; by default
+ * the axes up to it stay as they are.
+ */
+export function reshaped(ctx: Lowering, x: Value, shape: Shape, batch?: number): Value {
   if (
     x.ref.kind === "constant" &&
     x.ref.small &&
@@ -24,18 +29,109 @@ export function reshaped(ctx: Lowering, x: Value, shape: Shape): Value {
     const ref = ctx.build.emit("reshape", [x.ref], { shape });
     return valueOf(ref, x.type);
   }
+  const from = batchAxis(ctx, x);
+  if (from !== undefined) {
+    const to = batch ?? from;
+    checkBatch(ctx, x.shape, from, shape, to, batch === undefined);
+    // Elsewhere than in front the batch is noted there, and what is around it is reshaped for each sample.
+    if (from !== 0 || to !== 0) {
+      const first = reshaped(ctx, moved(ctx, x, from, 0), [1, ...shape.toSpliced(to, 1)], 0);
+      return moved(ctx, first, 0, to);
+    }
+  }
   // A reshape of a reshape is one of what was there before: where axes were merged and are split again, nothing moves.
   const origin = originOf(ctx, x);
-  if (origin) return reshaped(ctx, origin, shape);
-  const { from, to } = orders(x, shape);
-  const wanted = permuted(shape, to);
+  if (origin && batchAxis(ctx, origin) === from) return reshaped(ctx, origin, shape, batch);
+  const { from: before, to: after } = orders(x, shape);
+  const wanted = permuted(shape, after);
   // Where only axes of extent 1 change places, the elements lie as they should.
   const long = (order: readonly number[]): number[] => order.filter((axis) => x.shape[axis] !== 1);
-  const ref = sameOrder(long(from), long(x.order)) ? x.ref : ctx.build.arranged(x, from);
+  const ref = sameOrder(long(before), long(x.order)) ? x.ref : ctx.build.arranged(x, before);
   const same = wanted.length === ref.shape.length && wanted.every((extent, at) => extent === ref.shape[at]);
-  const result = ordered(ctx, same ? ref : ctx.build.emit("reshape", [ref], { shape: wanted }), to, x.type);
+  const result = ordered(
+    ctx,
+    same ? ref : ctx.build.emit("reshape", [ref], { shape: wanted }),
+    after,
+    x.type,
+  );
   if (!same && result.ref.kind === "node") ctx.build.origins.set(result.ref.id, { result, origin: x });
   return result;
+}
+
+/** Refuses a reshape that takes elements across samples: as many have to come before the batch, and as many after it. */
+function checkBatch(
+  ctx: Lowering,
+  before: Shape,
+  from: number,
+  after: Shape,
+  to: number,
+  isKept: boolean,
+): void {
+  const [lead, rest] = [before.slice(0, from), after.slice(0, to)];
+  const isSame = isKept ? sameOrder(lead, rest) : elements(lead) === elements(rest);
+  if (isSame && after[to] === 1) return;
+  const written = before.map((extent, axis) => (axis === from ? (ctx.build.batch ?? "N") : extent));
+  mixed(ctx, `makes [${after.join(", ")}] of [${written.join(", ")}]`);
+}
+
+/** The value with an axis in another place; nothing moves. */
+function moved(ctx: Lowering, x: Value, from: number, to: number): Value {
+  const perm = natural(x.shape.length).toSpliced(from, 1);
+  return transposed(ctx, x, perm.toSpliced(to, 0, from));
+}
+
+/** The value in a shape that an operand says, in which −1 is what is left over. */
+export function reshapedTo(ctx: Lowering, x: Value, { shape: wanted, batch: given }: Sizes): Value {
+  const shape = [...wanted];
+  let batch = given;
+  const from = batchAxis(ctx, x);
+  const open = shape.indexOf(-1);
+  if (open >= 0) {
+    const rest = elements(x.shape) / elements(shape.filter((_, axis) => axis !== open));
+    if (!Number.isInteger(rest))
+      refuse("shape-mismatch", `[${x.shape.join(", ")}] does not fit into [${wanted.join(", ")}]`);
+    shape[open] = rest;
+    // What is left over is the batch, if nothing else holds it.
+    if (from !== undefined) batch ??= open;
+  }
+  if (from === undefined && batch !== undefined)
+    mixed(ctx, `makes [${shape.join(", ")}] of [${x.shape.join(", ")}] by the size of the batch`);
+  if (from !== undefined && batch === undefined)
+    mixed(ctx, `makes [${shape.join(", ")}] of any number of samples`);
+  return reshaped(ctx, x, shape, batch);
+}
+
+/** The axes before one as one, and the others as another. */
+export function flattened(ctx: Lowering, x: Value, axis: number): Value {
+  const [lead, rest] = [elements(x.shape.slice(0, axis)), elements(x.shape.slice(axis))];
+  const batch = batchAxis(ctx, x);
+  return reshaped(ctx, x, [lead, rest], batch === undefined ? undefined : Number(batch >= axis));
+}
+
+/** Without some axes, which are 1. Without a list all that are 1 go, and the open batch stays. */
+export function squeezed(ctx: Lowering, x: Value, given: readonly number[] | undefined): Value {
+  const batch = batchAxis(ctx, x);
+  const axes = given ?? natural(x.shape.length).filter((axis) => x.shape[axis] === 1 && axis !== batch);
+  for (const axis of axes) {
+    if (axis === batch) mixed(ctx, `drops the batch, axis ${axis}`);
+    if (x.shape[axis] !== 1) refuse("shape-mismatch", `axis ${axis} of [${x.shape.join(", ")}] is not 1`);
+  }
+  const shape = x.shape.filter((_, axis) => !axes.includes(axis));
+  const to = batch === undefined ? undefined : batch - axes.filter((axis) => axis < batch).length;
+  return reshaped(ctx, x, shape, to);
+}
+
+/** With further axes of extent 1, at places of the result. */
+export function unsqueezed(ctx: Lowering, x: Value, axes: readonly number[]): Value {
+  const batch = batchAxis(ctx, x);
+  let at = 0;
+  let to: number | undefined;
+  const shape = natural(x.shape.length + axes.length).map((axis) => {
+    if (axes.includes(axis)) return 1;
+    if (at === batch) to = axis;
+    return x.shape[at++] ?? 1;
+  });
+  return reshaped(ctx, x, shape, to);
 }
 
 /**

@@ -1,8 +1,8 @@
 // ONNX's element types: their names, sizes and how their bytes become numbers.
 
-import { halfToFloat } from "#weights/half.js";
+import { floatToHalf, halfToFloat } from "#weights/half.js";
 import type { ElementType } from "#import/element-type.js";
-import { bool, float, float32, int, int64 } from "#import/element-type.js";
+import { bool, float, float32, int, int32, int64 } from "#import/element-type.js";
 
 const bits = new DataView(new ArrayBuffer(4));
 /** A bfloat16 is the upper half of an f32. */
@@ -11,6 +11,16 @@ function bfloat16(value: number): number {
   return bits.getFloat32(0);
 }
 
+/** The nearest bfloat16, ties to even: half of the lower bits is added, and what is carried rounds up. */
+function toBfloat16(value: number): number {
+  bits.setFloat32(0, value);
+  const all = bits.getUint32(0);
+  if (Number.isNaN(value)) return value;
+  return bfloat16((all + 0x7fff + ((all >>> 16) & 1)) >>> 16);
+}
+
+const toHalf = (value: number): number => halfToFloat(floatToHalf(value));
+
 /** By the number in `TensorProto.data_type`. Strings, complex numbers and types below 8 bits are not read. */
 export const elementTypes: ReadonlyMap<number, ElementType> = new Map([
   [1, float32],
@@ -18,14 +28,22 @@ export const elementTypes: ReadonlyMap<number, ElementType> = new Map([
   [3, int("int8", 1, -128, 127, (view, at) => view.getInt8(at))],
   [4, int("uint16", 2, 0, 65_535, (view, at) => view.getUint16(at, true))],
   [5, int("int16", 2, -32_768, 32_767, (view, at) => view.getInt16(at, true))],
-  [6, int("int32", 4, -(2 ** 31), 2 ** 31 - 1, (view, at) => view.getInt32(at, true))],
+  [6, int32],
   [7, int64],
   [9, bool],
-  [10, float("float16", 2, (view, at) => halfToFloat(view.getUint16(at, true)), halfToFloat)],
-  [11, float("float64", 8, (view, at) => view.getFloat64(at, true))],
+  [10, float("float16", 2, (view, at) => halfToFloat(view.getUint16(at, true)), toHalf, halfToFloat)],
+  [
+    11,
+    float(
+      "float64",
+      8,
+      (view, at) => view.getFloat64(at, true),
+      (value) => value,
+    ),
+  ],
   [12, int("uint32", 4, 0, 2 ** 32 - 1, (view, at) => view.getUint32(at, true))],
   [13, int("uint64", 8, 0, 2 ** 64, (view, at) => Number(view.getBigUint64(at, true)))],
-  [16, float("bfloat16", 2, (view, at) => bfloat16(view.getUint16(at, true)), bfloat16)],
+  [16, float("bfloat16", 2, (view, at) => bfloat16(view.getUint16(at, true)), toBfloat16, bfloat16)],
 ]);
 
 /** The name of a data type that is not in the table, for messages. */

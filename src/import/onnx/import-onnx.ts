@@ -9,7 +9,7 @@ import type { Builder } from "#import/builder.js";
 import { createBuilder } from "#import/builder.js";
 import { unknownOutput, withCut } from "#import/cut.js";
 import { float32 } from "#import/element-type.js";
-import { valueOf } from "#import/lowering.js";
+import { rounded, valueOf } from "#import/lowering.js";
 import type { Names } from "#import/names.js";
 import { cleanName, createNames } from "#import/names.js";
 import { diagnosticOf, quote, refuse } from "#import/refusal.js";
@@ -137,7 +137,7 @@ function importGraph(
     const type =
       elementTypes.get(elementTypeOf(graph.input.find((input) => input.name === name)) ?? 1) ?? float32;
     build.at(cleanName(name) ?? "constant");
-    state.values.set(name, valueOf(build.literal(data, shape), type));
+    state.values.set(name, rounded(build, valueOf(build.literal(data, shape), type)));
   }
   try {
     for (const [name, tensor] of initializers)
@@ -246,7 +246,7 @@ function walk(state: State, nodes: readonly NodeProto[], names: Names): Readonly
         const value = results[at];
         if (name === undefined) continue;
         if (!value) refuse("unsupported-operator", `result ${at + 1} of ${proto.opType} is used`);
-        values.set(name, value);
+        values.set(name, rounded(build, value));
       }
     } catch (cause) {
       const place = `${state.file}: node ${quote(proto.name || proto.output[0] || "")}, ${quote(proto.opType)}`;

@@ -3,7 +3,7 @@
 import type { DataFile, OpenData } from "#import/data-file.js";
 import { wrongLocation } from "#import/data-file.js";
 import type { ElementType } from "#import/element-type.js";
-import { bool, float32, int } from "#import/element-type.js";
+import { bool, float32, int32 } from "#import/element-type.js";
 import type { FileTensor, ReadBytes } from "#import/file-tensor.js";
 import { countOf, rawReaders } from "#import/file-tensor.js";
 import { quote, refuse } from "#import/refusal.js";
@@ -11,7 +11,6 @@ import { halfToFloat } from "#weights/half.js";
 import type { Fields, Json } from "./fields.js";
 import { fieldsOf, isText } from "./fields.js";
 
-const int32 = int("int32", 4, -(2 ** 31), 2 ** 31 - 1, (view, at) => view.getInt32(at, true));
 const float16: ElementType = {
   ...float32,
   name: "float16",
@@ -24,7 +23,8 @@ const types: ReadonlyMap<string, ElementType> = new Map([
   ["float32", float32],
   ["float16", float16],
   ["int32", int32],
-  ["uint8", int("uint8", 1, 0, 255, (view, at) => view.getUint8(at))],
+  // TensorFlow.js has no uint8 to compute with.
+  ["uint8", { ...int32, size: 1, get: (view, at) => view.getUint8(at) }],
   ["bool", bool],
 ]);
 

@@ -195,7 +195,7 @@ export const elementwise: OperatorTable = {
   ...Object.fromEntries(
     Object.entries(functionsOfOne).map(([name, of]): [string, OperatorImport] => [
       name,
-      (node, ctx) => of(ctx, node.input(0)),
+      (node, ctx) => ({ ...of(ctx, node.input(0)), type: node.input(0).type }),
     ]),
   ),
   ...composed,

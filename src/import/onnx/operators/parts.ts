@@ -1,18 +1,23 @@
 // Operators that take values apart and put them together: slices, pads, concatenations, tiles.
 
-import { axisOf, numberOf, numbersOf, ordered, valueOf } from "#import/lowering.js";
+import { batchAxis, filled, keepBatch, mixed, samplesIn, sizesIn, sizesOf } from "#import/batch.js";
 import { bool } from "#import/element-type.js";
-import { expanded, joined, picked, repeated, sliced } from "#import/parts.js";
+import { axisOf, knownNumbers, numberOf, numbersOf, ordered } from "#import/lowering.js";
+import { checkJoined, expanded, joined, picked, sliced, tiled } from "#import/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
 import { natural, permuted } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
+
+/** An end from here on is no count of samples, but means all of them. */
+const endLimit = 2 ** 31 - 1;
 
 /** Most places along an axis that are listed one by one. */
 const placeLimit = 65_536;
 
 function concat(node: OnnxNode, ctx: Context): Value {
   const values = natural(node.inputs).map((at) => node.input(at));
+  checkJoined(ctx, values);
   const axis = axisOf(node.int("axis", node.opset < 4 ? 1 : undefined), values[0]?.shape.length ?? 0);
   if (values.some((value) => value.shape.length !== values[0]?.shape.length))
     refuse("shape-mismatch", "a concatenation of values of different rank");
@@ -25,6 +30,7 @@ function split(node: OnnxNode, ctx: Context): Value[] {
   const extent = x.shape[axis] ?? 1;
   const count = node.outputs.length;
   const operand = node.opset >= 13 ? node.optional(1) : undefined;
+  if (count > 1 || operand || node.ints("split")) keepBatch(ctx, x, axis, "splits the batch");
   const given = operand ? numbersOf(operand, "the sizes of Split") : node.ints("split");
   const chunk = Math.ceil(extent / count);
   const sizes = given ?? natural(count).map((at) => Math.min(chunk, extent - at * chunk));
@@ -47,7 +53,10 @@ function slice(node: OnnxNode, ctx: Context): Value {
   };
   const isOld = node.opset < 10;
   const starts = (isOld ? node.ints("starts") : operand(1, "starts")) ?? [];
-  const ends = (isOld ? node.ints("ends") : operand(2, "ends")) ?? [];
+  const last = isOld ? undefined : node.optional(2);
+  // An end that is the size of the batch is the end of the batch.
+  const isAll = last ? samplesIn(last) : [];
+  const ends = (last ? knownNumbers(last, "the ends of Slice") : node.ints("ends")) ?? [];
   const axes = (isOld ? node.ints("axes") : operand(3, "axes")) ?? natural(starts.length);
   const steps = (isOld ? undefined : operand(4, "steps")) ?? starts.map(() => 1);
   if (ends.length !== starts.length || axes.length !== starts.length || steps.length !== starts.length)
@@ -56,6 +65,12 @@ function slice(node: OnnxNode, ctx: Context): Value {
     const axis = axisOf(given, rank);
     const [start = 0, end = 0, step = 1] = [starts[at], ends[at], steps[at]];
     if (step === 0) refuse("bad-model", "a step of 0");
+    if (axis === batchAxis(ctx, x)) {
+      const isWhole = start === 0 && step === 1 && (isAll[at] === 1 ? end >= 1 : end >= endLimit);
+      if (!isWhole) mixed(ctx, "takes single samples of the batch");
+      continue;
+    }
+    if (isAll[at]) mixed(ctx, "slices by the size of the batch");
     const extent = x.shape[axis] ?? 1;
     const clamp = (place: number, low: number, high: number): number =>
       Math.min(Math.max(place < 0 ? place + extent : place, low), high);
@@ -139,17 +154,12 @@ function wrapped(ctx: Context, x: Value, before: readonly number[], after: reado
 
 function tile(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
-  const counts = numbersOf(node.input(1), "the repeats of Tile");
-  if (counts.length !== x.shape.length || !counts.every((count) => Number.isInteger(count) && count >= 1))
-    refuse("bad-model", `[${x.shape.join(", ")}] cannot be repeated [${counts.join(", ")}] times`);
-  let result = x;
-  for (const [axis, count] of counts.entries()) if (count > 1) result = repeated(ctx, result, axis, count);
-  return result;
+  return tiled(ctx, x, sizesIn(ctx, node.input(1), "the repeats of Tile"));
 }
 
 function expand(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
-  return expanded(ctx, x, numbersOf(node.input(1), "the shape of Expand"));
+  return expanded(ctx, x, sizesIn(ctx, node.input(1), "the shape of Expand"));
 }
 
 export const parts: OperatorTable = {
@@ -166,6 +176,6 @@ export const parts: OperatorTable = {
     if (training && numberOf(training, "the mode of Dropout") !== 0) unsupported("Dropout in training mode");
     if (node.outputs[1] === undefined) return x;
     // Nothing is dropped: the mask is true everywhere.
-    return [x, { ...expanded(ctx, valueOf(ctx.build.literal([1], [])), x.shape), type: bool }];
+    return [x, filled(ctx, sizesOf(ctx, x), 1, bool)];
   },
 };

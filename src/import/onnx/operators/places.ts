@@ -1,11 +1,12 @@
 // Operators that take or put elements at places that are known when the model is compiled: gathers, scatters, masks, one-hot tables.
 
 import { elements } from "#ir/type.js";
+import { batchAxis, mixed } from "#import/batch.js";
 import { combine } from "#import/broadcast.js";
 import { axisOf, numberOf, numbersOf, scalar, valueOf } from "#import/lowering.js";
 import { joined, picked, sliced } from "#import/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { reshaped } from "#import/reshape.js";
+import { reshaped, unsqueezed } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
 import { natural } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
@@ -41,6 +42,7 @@ function gatherElements(node: OnnxNode, ctx: Context): Value {
     refuse("shape-mismatch", `indices [${indices.shape.join(", ")}] of [${x.shape.join(", ")}]`);
   const places = indicesOf(node, indices, () => x.shape[axis] ?? 1);
   const [from, to] = [strides(x.shape), strides(indices.shape)];
+  if (batchAxis(ctx, x) !== undefined) mixed(ctx, "takes elements of single samples");
   const flat = places.map((place, at) =>
     natural(rank).reduce((sum, one) => {
       const index = one === axis ? place : Math.floor(at / (to[one] ?? 1)) % (indices.shape[one] ?? 1);
@@ -55,6 +57,7 @@ function gatherNd(node: OnnxNode, ctx: Context): Value {
   const [x, indices] = [node.input(0), node.input(1)];
   if (node.int("batch_dims", 0) !== 0) unsupported("GatherND with batch_dims");
   const depth = depthOf(node, x, indices);
+  if ((batchAxis(ctx, x) ?? depth) < depth) mixed(ctx, "takes elements of single samples");
   const lead = x.shape.slice(0, depth);
   const flat = reshaped(ctx, x, [elements(lead), ...x.shape.slice(depth)]);
   const found = picked(ctx, flat, 0, rowsOf(node, indices, lead));
@@ -94,6 +97,7 @@ function scatterNd(node: OnnxNode, ctx: Context): Value {
   const reduction = node.text("reduction", "none");
   if (reduction !== "none") unsupported(`ScatterND with reduction=${reduction}`);
   const depth = depthOf(node, x, indices);
+  if ((batchAxis(ctx, x) ?? depth) < depth) mixed(ctx, "puts elements into single samples");
   const all = indicesOf(node, indices, (at) => x.shape[at % depth] ?? 1);
   const box = boxOf(all, depth) ?? unsupported("ScatterND at places that are no box");
   const inner = reshaped(ctx, updates, [...box.map(({ size }) => size), ...x.shape.slice(depth)]);
@@ -150,7 +154,7 @@ function oneHot(node: OnnxNode, ctx: Context): Value {
   const isNegative = combine(ctx, "less", [indices, scalar(ctx, 0)]);
   const fromEnd = combine(ctx, "add", [indices, scalar(ctx, depth)]);
   const positive = combine(ctx, "where", [isNegative, fromEnd, indices]);
-  const isHot = combine(ctx, "equal", [reshaped(ctx, positive, shape), places]);
+  const isHot = combine(ctx, "equal", [unsqueezed(ctx, positive, [axis]), places]);
   const [off = 0, on = 1] = numbersOf(values, "the values of OneHot");
   return combine(ctx, "where", [isHot, scalar(ctx, on), scalar(ctx, off)], { type: values.type });
 }
@@ -164,6 +168,7 @@ function trilu(node: OnnxNode, ctx: Context): Value {
   const diagonal = node.optional(1);
   const k = diagonal ? numberOf(diagonal, "the diagonal of Trilu") : 0;
   const isUpper = node.int("upper", 1) === 1;
+  if ((batchAxis(ctx, x) ?? -1) >= rank - 2) mixed(ctx, "masks samples by their place in the batch");
   if (rows * columns > 2 ** 22) unsupported(`Trilu of ${rows}x${columns}`);
   const mask = natural(rows * columns).map((at) => {
     const distance = (at % columns) - Math.floor(at / columns);
@@ -175,8 +180,10 @@ function trilu(node: OnnxNode, ctx: Context): Value {
 
 /** A matrix with ones on a diagonal, of the shape of another. */
 function eyeLike(node: OnnxNode, ctx: Context): Value {
-  const { shape, type } = node.input(0);
+  const x = node.input(0);
+  const { shape, type } = x;
   const [rows = 1, columns = 1] = shape;
+  if (batchAxis(ctx, x) !== undefined) mixed(ctx, "makes a matrix with a row for each sample");
   if (shape.length !== 2 || rows * columns > 2 ** 22) unsupported(`EyeLike of [${shape.join(", ")}]`);
   const k = node.int("k", 0);
   const numbers = natural(rows * columns).map((at) =>

@@ -8,7 +8,7 @@ import { joined, sliced } from "#import/parts.js";
 import type { Activation, Run, Sequence, State, Weights } from "#import/recurrent.js";
 import { gru, lstm, rnn, unlessZero } from "#import/recurrent.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { reshaped, transposed } from "#import/reshape.js";
+import { reshaped, transposed, unsqueezed } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
 import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operator.js";
 
@@ -90,14 +90,14 @@ function recurrent(kind: Kind): OperatorImport {
     // [steps, batch, features] → [batch, steps, features].
     const whole = isBatchFirst ? given : transposed(ctx, given, [1, 0, 2]);
     const steps = whole.shape[1] ?? 1;
-    const length = lengthOf(node, steps);
+    const length = lengthOf(node, ctx, steps);
     const x = valueOf(ctx.build.arranged(sliced(ctx, whole, 1, 0, length)), given.type);
     const runs = directionsOf(node).map((reverse, at) =>
       kind.layer(ctx, { x, reverse }, directionOf(node, ctx, kind, at), node),
     );
     const all = joined(
       ctx,
-      runs.map((run) => unsqueezed(ctx, run.all, 2)),
+      runs.map((run) => unsqueezed(ctx, run.all, [2])),
       2,
     );
     // [batch, steps, directions, units], and zeros after the end of the sequence.
@@ -140,10 +140,12 @@ function directionsOf(node: OnnxNode): readonly boolean[] {
 }
 
 /** How many of the steps are taken; all samples have to have that many. */
-function lengthOf(node: OnnxNode, steps: number): number {
+function lengthOf(node: OnnxNode, ctx: Context, steps: number): number {
   const given = node.optional(4);
   if (!given) return steps;
-  const lengths = numbersOf(given, `the lengths of the sequences of ${node.op}`);
+  const each = ctx.build.repeatedIn(given.ref);
+  const what = `the lengths of the sequences of ${node.op}`;
+  const lengths = numbersOf(each ? { ...given, ref: each } : given, what);
   const [length = steps] = lengths;
   if (!lengths.every((one) => one === length))
     unsupported(`${node.op} over sequences of different lengths [${lengths.join(", ")}]`);
@@ -184,7 +186,7 @@ function directionOf(
   const keeps = keepsRecurrentBias?.(node) ?? false;
   const shared = keeps && recurrentBias ? withoutLast(ctx, recurrentBias, units) : recurrentBias;
   const bias = inputBias && shared && combine(ctx, "add", [inputBias, shared]);
-  const state = (input: number): Value | undefined => unlessZero(stateOf(node, ctx, input, at, count));
+  const state = (input: number): Value | undefined => unlessZero(ctx, stateOf(node, ctx, input, at, count));
   const [h, c] = [state(5), op === "LSTM" ? state(6) : undefined];
   const peepholes = op === "LSTM" && node.optional(7) ? constant(7, "the peepholes") : undefined;
   const clip = node.float("clip", Number.POSITIVE_INFINITY);
@@ -220,10 +222,6 @@ function stateOf(node: OnnxNode, ctx: Context, input: number, at: number, count:
   if (value.shape.length !== 3 || value.shape[1] !== count)
     refuse("shape-mismatch", `${node.op} starts with [${given.shape.join(", ")}] in ${count} directions`);
   return valueOf(ctx.build.arranged(sliced(ctx, value, 1, at, 1)), given.type);
-}
-
-function unsqueezed(ctx: Context, x: Value, axis: number): Value {
-  return reshaped(ctx, x, [...x.shape.slice(0, axis), 1, ...x.shape.slice(axis)]);
 }
 
 const apply =

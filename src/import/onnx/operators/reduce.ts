@@ -3,11 +3,12 @@
 import type { OpName } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import { argExtreme } from "#import/arg-extreme.js";
+import { batchAxis } from "#import/batch.js";
 import { combine } from "#import/broadcast.js";
 import { axisOf, map, ordered, scalar, valueOf, weightOf } from "#import/lowering.js";
 import { normalized, reduced, standardized } from "#import/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { originOf, reshaped } from "#import/reshape.js";
+import { flattened, originOf, reshaped } from "#import/reshape.js";
 import type { Ref, Value } from "#import/value.js";
 import { channelsLast, natural } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operator.js";
@@ -74,9 +75,9 @@ function alongAxis(node: OnnxNode, ctx: Context, over: (x: Value, axis: number) 
   const rank = x.shape.length;
   if (node.opset >= 13) return over(x, axisOf(node.int("axis", -1), rank));
   const axis = axisOf(node.int("axis", 1), rank);
-  if (elements(x.shape.slice(axis + 1)) === 1) return over(x, axis);
-  const rows = reshaped(ctx, x, [elements(x.shape.slice(0, axis)), elements(x.shape.slice(axis))]);
-  return reshaped(ctx, over(rows, 1), x.shape);
+  if (elements(x.shape.slice(axis + 1)) === 1 && axis !== 0) return over(x, axis);
+  const rows = flattened(ctx, x, axis);
+  return reshaped(ctx, over(rows, 1), x.shape, batchAxis(ctx, x));
 }
 
 /** x · scale + offset with a value per channel, axis 1. */

@@ -1,26 +1,24 @@
 // Reshapes and transposes: a transpose only notes the order of the axes, and a reshape moves no more than it has to.
 
-import { elements } from "#ir/type.js";
+import { batchAxis, sizesIn } from "#import/batch.js";
 import { axisOf, numbersOf } from "#import/lowering.js";
 import { refuse } from "#import/refusal.js";
-import { reshaped, transposed } from "#import/reshape.js";
+import { flattened, reshaped, reshapedTo, squeezed, transposed, unsqueezed } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
 import { natural, sameOrder } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 
 function reshape(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
-  const wanted = [...numbersOf(node.input(1), "the shape of Reshape")];
+  const wanted = sizesIn(ctx, node.input(1), "the shape of Reshape");
   const allowZero = node.int("allowzero", 0) === 1;
-  const shape = wanted.map((extent, axis) => (extent === 0 && !allowZero ? (x.shape[axis] ?? 0) : extent));
-  const open = shape.indexOf(-1);
-  if (open >= 0) {
-    const known = elements(shape.filter((_, axis) => axis !== open));
-    shape[open] = elements(x.shape) / known;
-    if (!Number.isInteger(shape[open]))
-      refuse("shape-mismatch", `[${x.shape.join(", ")}] does not fit into [${wanted.join(", ")}]`);
-  }
-  return reshaped(ctx, x, shape);
+  let { batch } = wanted;
+  const shape = wanted.shape.map((extent, axis) => {
+    if (extent !== 0 || allowZero) return extent;
+    if (axis === batchAxis(ctx, x)) batch ??= axis;
+    return x.shape[axis] ?? 0;
+  });
+  return reshapedTo(ctx, x, { shape, batch });
 }
 
 function flatten(node: OnnxNode, ctx: Context): Value {
@@ -29,7 +27,7 @@ function flatten(node: OnnxNode, ctx: Context): Value {
   const given = node.int("axis", 1);
   const axis = given === rank ? rank : given < 0 ? given + rank : given;
   if (axis < 0 || axis > rank) refuse("bad-model", `axis ${given} of a value with ${rank} axes`);
-  return reshaped(ctx, x, [elements(x.shape.slice(0, axis)), elements(x.shape.slice(axis))]);
+  return flattened(ctx, x, axis);
 }
 
 /** Axes of an attribute up to opset 12, of an operand since. */
@@ -41,16 +39,10 @@ export function axesOf(node: OnnxNode, since: number): readonly number[] | undef
 
 function squeeze(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
-  const given = axesOf(node, 13);
-  const axes = given
-    ? given.map((axis) => axisOf(axis, x.shape.length))
-    : natural(x.shape.length).filter((axis) => x.shape[axis] === 1);
-  for (const axis of axes)
-    if (x.shape[axis] !== 1) refuse("shape-mismatch", `axis ${axis} of [${x.shape.join(", ")}] is not 1`);
-  return reshaped(
+  return squeezed(
     ctx,
     x,
-    x.shape.filter((_, axis) => !axes.includes(axis)),
+    axesOf(node, 13)?.map((axis) => axisOf(axis, x.shape.length)),
   );
 }
 
@@ -60,9 +52,7 @@ function unsqueeze(node: OnnxNode, ctx: Context): Value {
   const rank = x.shape.length + given.length;
   const axes = new Set(given.map((axis) => axisOf(axis, rank)));
   if (axes.size !== given.length) refuse("bad-model", `Unsqueeze has the axes [${given.join(", ")}]`);
-  let at = 0;
-  const shape = natural(rank).map((axis) => (axes.has(axis) ? 1 : (x.shape[at++] ?? 1)));
-  return reshaped(ctx, x, shape);
+  return unsqueezed(ctx, x, [...axes]);
 }
 
 function transpose(node: OnnxNode, ctx: Context): Value {

@@ -2,7 +2,8 @@
 
 import { elements } from "#ir/type.js";
 import { smallLimit } from "#import/builder.js";
-import { float32 } from "#import/element-type.js";
+import { filled, shapeValue, sizeValue, sizesIn } from "#import/batch.js";
+import { float32, int64 } from "#import/element-type.js";
 import { axisOf, intsValue, numberOf, numbersOf, valueOf } from "#import/lowering.js";
 import { timesMatrix } from "#import/product.js";
 import { refuse, unsupported } from "#import/refusal.js";
@@ -27,31 +28,18 @@ function constant(node: OnnxNode, ctx: Context): Value {
 }
 
 function constantOfShape(node: OnnxNode, ctx: Context): Value {
-  const shape = [...numbersOf(node.input(0), "the shape of ConstantOfShape")];
-  if (!shape.every((extent) => Number.isInteger(extent) && extent >= 0))
-    refuse("bad-model", `ConstantOfShape makes [${shape.join(", ")}]`);
+  const sizes = sizesIn(ctx, node.input(0), "the shape of ConstantOfShape");
   const tensor = node.tensor("value");
   const value = tensor ? ctx.constant(tensor) : valueOf(ctx.build.literal([0], []), float32);
   const number = numberOf({ ...value, shape: [] }, "the value of ConstantOfShape");
-  const count = elements(shape);
-  if (count <= smallLimit)
-    return valueOf(ctx.build.literal(new Float64Array(count).fill(number), shape), value.type);
-  const generator = number === 0 ? "zeros" : number === 1 ? "ones" : undefined;
-  if (!generator || count > 2 ** 31)
-    unsupported(`ConstantOfShape of [${shape.join(", ")}] with the value ${number}`);
-  const id = ctx.build.store.add(
-    generator,
-    { dtype: "f32", shape },
-    { kind: "seeded", generator, seed: 0, fanIn: 1 },
-  );
-  return valueOf(ctx.build.stored(id, shape), value.type);
+  return filled(ctx, sizes, number, value.type);
 }
 
 function shapeOf(node: OnnxNode, ctx: Context): Value {
-  const { shape } = node.input(0);
-  const clamp = (axis: number): number =>
-    Math.min(Math.max(axis < 0 ? axis + shape.length : axis, 0), shape.length);
-  return intsValue(ctx, shape.slice(clamp(node.int("start", 0)), clamp(node.int("end", shape.length))));
+  const x = node.input(0);
+  const rank = x.shape.length;
+  const clamp = (axis: number): number => Math.min(Math.max(axis < 0 ? axis + rank : axis, 0), rank);
+  return shapeValue(ctx, x, int64, [clamp(node.int("start", 0)), clamp(node.int("end", rank))]);
 }
 
 function range(node: OnnxNode, ctx: Context): Value {
@@ -115,7 +103,7 @@ export const shapes: OperatorTable = {
   Constant: constant,
   ConstantOfShape: constantOfShape,
   Shape: shapeOf,
-  Size: (node, ctx) => intsValue(ctx, [elements(node.input(0).shape)], []),
+  Size: (node, ctx) => sizeValue(ctx, node.input(0)),
   Range: range,
   Cast: cast,
   CastLike: (node, ctx) => castTo(ctx, node.input(0), node.input(1).type),

@@ -3,15 +3,16 @@
 import type { OpName } from "#ir/graph.js";
 import { argExtreme } from "#import/arg-extreme.js";
 import { combine } from "#import/broadcast.js";
-import { bool, float32, int64 } from "#import/element-type.js";
+import { bool } from "#import/element-type.js";
 import type { Lowering } from "#import/lowering.js";
 import { axisOf, map, numberOf, numbersOf, scalar } from "#import/lowering.js";
-import { castTo, functionsOfOne, inverted, selu, truncate } from "#import/math.js";
+import { castTo, functionsOfOne, inverted, selu } from "#import/math.js";
 import { reduced } from "#import/reduce.js";
 import { unsupported } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
 import { natural } from "#ir/axis-order.js";
 import { logSoftmax, softmax } from "../activations.js";
+import { elementTypes } from "../element-type.js";
 import type { GraphNode, OperatorImport, OperatorTable } from "./operator.js";
 
 /** Operators of one operand that are an op of ours. */
@@ -46,7 +47,6 @@ const binary: Readonly<Record<string, OpName>> = {
   AddV2: "add",
   Sub: "sub",
   Mul: "mul",
-  RealDiv: "div",
   Maximum: "max",
   Minimum: "min",
   Pow: "pow",
@@ -58,10 +58,10 @@ function addN({ inputs, input }: GraphNode, ctx: Lowering): Value {
   return inputs.slice(1).reduce((sum, value) => combine(ctx, "add", [sum, value]), input(0));
 }
 
-/** Division of integers drops the fraction. */
+/** Division of integers rounds down in TensorFlow.js. */
 function div(node: GraphNode, ctx: Lowering): Value {
   const quotient = combine(ctx, "div", two(node));
-  return quotient.type.kind === "int" ? truncate(ctx, quotient) : quotient;
+  return quotient.type.kind === "int" ? map(ctx, "floor", quotient) : quotient;
 }
 
 function floorMod(node: GraphNode, ctx: Lowering): Value {
@@ -83,19 +83,8 @@ function select(node: GraphNode, ctx: Lowering): Value {
   return combine(ctx, "where", [condition, then, otherwise], { type: then.type });
 }
 
-const castTypes: Readonly<Record<string, Value["type"]>> = {
-  DT_FLOAT: float32,
-  DT_HALF: float32,
-  DT_DOUBLE: float32,
-  DT_UINT8: int64,
-  DT_INT8: int64,
-  DT_INT32: int64,
-  DT_INT64: int64,
-  DT_BOOL: bool,
-};
-
 function cast(node: GraphNode, ctx: Lowering): Value {
-  const to = castTypes[node.type("DstT") ?? ""];
+  const to = elementTypes.get(node.type("DstT") ?? "");
   if (!to) return unsupported(`Cast to ${(node.type("DstT") ?? "nothing").slice(0, 30)}`);
   return castTo(ctx, node.input(0), to);
 }
@@ -131,6 +120,7 @@ function clip(node: GraphNode, ctx: Lowering): Value {
 const composed: OperatorTable = {
   AddN: addN,
   Div: div,
+  RealDiv: div,
   DivNoNan: (node, ctx) => {
     const [a, b] = two(node);
     const isZero = combine(ctx, "equal", [b, scalar(ctx, 0)]);
@@ -192,7 +182,7 @@ export const elementwise: OperatorTable = {
   ...Object.fromEntries(
     Object.entries(functionsOfOne).map(([name, of]): [string, OperatorImport] => [
       name,
-      (node, ctx) => of(ctx, node.input(0)),
+      (node, ctx) => ({ ...of(ctx, node.input(0)), type: node.input(0).type }),
     ]),
   ),
   ...composed,

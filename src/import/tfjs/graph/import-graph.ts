@@ -5,12 +5,14 @@ import { cutHelp, cutPlaces, unknownOutput, withCut } from "#import/cut.js";
 import type { Extent, WrittenInput } from "#import/dimensions.js";
 import { namelessSymbol, rankLimit } from "#import/dimensions.js";
 import type { Imported, NamedValue } from "#import/finish.js";
+import { rounded } from "#import/lowering.js";
 import { cleanName } from "#import/names.js";
 import { diagnosticOf, quote, refuse, Refusal } from "#import/refusal.js";
 import { addUnknown, unknownMessage } from "#import/unknown.js";
 import type { Value } from "#import/value.js";
 import type { Fields, Json } from "../fields.js";
 import { isText, objectOf } from "../fields.js";
+import { elementTypes } from "../element-type.js";
 import { order } from "../order.js";
 import type { Start, State } from "../state.js";
 import type { Endpoint, NodeDef } from "./graph-def.js";
@@ -81,7 +83,14 @@ export function importGraph(
   return start(
     inputs.map((node) => writtenInput(node, signature)),
     (state, values) => {
-      const bound = new Map(inputs.map(({ name }, at) => [name, values[at]] as const));
+      // Numbers of all types are given as floats; integers keep their arithmetic.
+      const bound = new Map(
+        inputs.map(({ name, attributes }, at) => {
+          const type = elementTypes.get(attributes.type("dtype") ?? "");
+          const value = values[at];
+          return [name, value && type ? { ...value, type } : value] as const;
+        }),
+      );
       const refused = new Set<NodeDef>();
       const result = walk(state, reached, outputs, bound, refused);
       return isNamed(result)
@@ -127,8 +136,7 @@ function writtenInput(
   signature: { readonly [key: string]: Json } | undefined,
 ): WrittenInput {
   const type = attributes.type("dtype") ?? "DT_FLOAT";
-  // Numbers of all types are given as floats.
-  if (!/^DT_(FLOAT|HALF|U?INT(8|16|32|64)|BOOL)$/.test(type))
+  if (!elementTypes.has(type))
     refuse("unsupported-type", `input ${quote(name)} is ${quote(type)}; inputs are numbers`);
   const shape = attributes.shape("shape") ?? signedShape(name, signature);
   if (!shape) return { name, extents: "has no shape, not even a number of axes" };
@@ -219,7 +227,11 @@ function walk(
           inputs[at] ?? refuse("bad-model", `operand ${at + 1} of ${node.op} is missing`),
       };
       const result = node.op === "Const" ? constant(state, node) : withBlocks(state, given, blocked, lower);
-      values.set(node.name, "ref" in result ? [result] : result);
+      const results = "ref" in result ? [result] : result;
+      values.set(
+        node.name,
+        results.map((value) => rounded(build, value)),
+      );
     } catch (cause) {
       if (!(cause instanceof Refusal)) throw cause;
       refused.add(node);

@@ -1,39 +1,42 @@
 // Operators on shapes, and those that move values: slices, pads, concatenations, transposes.
 
-import { elements } from "#ir/type.js";
+import {
+  batchAxis,
+  filled,
+  keepBatch,
+  mixed,
+  samplesIn,
+  shapeValue,
+  sizeValue,
+  sizesIn,
+  sizesOf,
+} from "#import/batch.js";
+import { int32 } from "#import/element-type.js";
 import type { Lowering } from "#import/lowering.js";
-import { axisOf, intsValue, numberOf, numbersOf, ordered, valueOf } from "#import/lowering.js";
-import { expanded, joined, picked, repeated, sliced } from "#import/parts.js";
+import { axisOf, intsValue, knownNumbers, numberOf, numbersOf, ordered, valueOf } from "#import/lowering.js";
+import { checkJoined, expanded, joined, picked, sliced, tiled } from "#import/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { reshaped, transposed } from "#import/reshape.js";
+import { reshaped, reshapedTo, squeezed, transposed, unsqueezed } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
-import { natural, permuted } from "#ir/axis-order.js";
+import { natural, permuted, sameOrder } from "#ir/axis-order.js";
 import { smallLimit } from "#import/builder.js";
 import type { GraphNode, OperatorTable } from "./operator.js";
 
 function reshape(node: GraphNode, ctx: Lowering): Value {
-  const x = node.input(0);
-  const wanted = [...numbersOf(node.input(1), "the shape of Reshape")];
-  const open = wanted.indexOf(-1);
-  if (open >= 0) wanted[open] = elements(x.shape) / elements(wanted.filter((_, axis) => axis !== open));
-  return reshaped(ctx, x, wanted);
+  return reshapedTo(ctx, node.input(0), sizesIn(ctx, node.input(1), "the shape of Reshape"));
 }
 
 function squeeze(node: GraphNode, ctx: Lowering): Value {
   const x = node.input(0);
   const given = [...node.ints("squeeze_dims"), ...node.ints("axis")];
-  const axes =
-    given.length > 0
-      ? given.map((axis) => axisOf(axis, x.shape.length))
-      : natural(x.shape.length).filter((axis) => x.shape[axis] === 1);
-  const shape = x.shape.filter((_, axis) => !axes.includes(axis));
-  return reshaped(ctx, x, shape);
+  const axes = given.map((axis) => axisOf(axis, x.shape.length));
+  return squeezed(ctx, x, given.length > 0 ? axes : undefined);
 }
 
 function expandDims(node: GraphNode, ctx: Lowering): Value {
   const x = node.input(0);
   const axis = axisOf(numberOf(node.input(1), "the axis of ExpandDims"), x.shape.length + 1);
-  return reshaped(ctx, x, x.shape.toSpliced(axis, 0, 1));
+  return unsqueezed(ctx, x, [axis]);
 }
 
 function transpose(node: GraphNode, ctx: Lowering): Value {
@@ -88,6 +91,7 @@ function mirrored(ctx: Lowering, x: Value, before: readonly number[], after: rea
 function concat(node: GraphNode, ctx: Lowering): Value {
   const values = node.inputs.slice(0, -1);
   const rank = values[0]?.shape.length ?? 0;
+  checkJoined(ctx, values);
   if (values.some(({ shape }) => shape.length !== rank))
     refuse("shape-mismatch", "a concatenation of values of different rank");
   return joined(ctx, values, axisOf(numberOf(node.input(values.length), "the axis of ConcatV2"), rank));
@@ -96,11 +100,19 @@ function concat(node: GraphNode, ctx: Lowering): Value {
 function slice(node: GraphNode, ctx: Lowering): Value {
   let x = node.input(0);
   const begins = numbersOf(node.input(1), "the begin of Slice");
-  const sizes = numbersOf(node.input(2), "the size of Slice");
+  const last = node.input(2);
+  const sizes = knownNumbers(last, "the size of Slice");
+  const isAll = samplesIn(last);
   if (begins.length !== x.shape.length || sizes.length !== x.shape.length)
     refuse("bad-model", `Slice of ${x.shape.length} axes by ${begins.length} and ${sizes.length} numbers`);
   for (const [axis, begin] of begins.entries()) {
     const extent = x.shape[axis] ?? 1;
+    if (axis === batchAxis(ctx, x)) {
+      const isWhole = begin === 0 && (sizes[axis] === -1 || (isAll[axis] === 1 && sizes[axis] === 1));
+      if (!isWhole) mixed(ctx, "takes single samples of the batch");
+      continue;
+    }
+    if (isAll[axis]) mixed(ctx, "slices by the size of the batch");
     const size = sizes[axis] === -1 ? extent - begin : (sizes[axis] ?? 0);
     if (begin < 0 || size < 0 || begin + size > extent)
       refuse("bad-model", `Slice takes ${size} from ${begin} on of ${extent}`);
@@ -113,22 +125,28 @@ function slice(node: GraphNode, ctx: Lowering): Value {
 /** NumPy's x[begin:end:stride, …], with what begin and end leave out, added and dropped axes as bits of masks. */
 function stridedSlice(node: GraphNode, ctx: Lowering): Value {
   let x = node.input(0);
-  const [begins, ends, strides] = [1, 2, 3].map((at) =>
-    numbersOf(node.input(at), "the places of StridedSlice"),
-  );
+  const [begins, strides] = [1, 3].map((at) => numbersOf(node.input(at), "the places of StridedSlice"));
+  const ends = knownNumbers(node.input(2), "the ends of StridedSlice");
+  const isAll = samplesIn(node.input(2));
   const bit = (mask: string, at: number): boolean => ((node.int(mask, 0) >> at) & 1) === 1;
   const count = begins?.length ?? 0;
-  if (count > 32 || ends?.length !== count || strides?.length !== count)
+  if (count > 32 || ends.length !== count || strides?.length !== count)
     refuse("bad-model", "begin, end and strides of StridedSlice differ in number");
   const specs = natural(count);
   const added = specs.filter((at) => bit("new_axis_mask", at) && !bit("ellipsis_mask", at));
   const rest =
     x.shape.length - (count - added.length - specs.filter((at) => bit("ellipsis_mask", at)).length);
   const shape: number[] = [];
+  const batch = batchAxis(ctx, x);
+  // Where the batch comes to lie.
+  let place: number | undefined;
   let axis = 0;
   for (const at of specs) {
     if (bit("ellipsis_mask", at)) {
-      for (let more = 0; more < rest; more += 1) shape.push(x.shape[axis++] ?? 1);
+      for (let more = 0; more < rest; more += 1) {
+        if (axis === batch) place = shape.length;
+        shape.push(x.shape[axis++] ?? 1);
+      }
       continue;
     }
     if (bit("new_axis_mask", at)) {
@@ -139,6 +157,16 @@ function stridedSlice(node: GraphNode, ctx: Lowering): Value {
     const [begin = 0, end = 0, step = 1] = [begins?.[at], ends[at], strides[at]];
     const isOne = bit("shrink_axis_mask", at);
     if (step === 0) refuse("bad-model", "a stride of 0");
+    if (axis === batch) {
+      const isFirst = bit("begin_mask", at) || begin === 0;
+      const isLast = bit("end_mask", at) || (isAll[at] === 1 && end >= 1);
+      if (isOne || step !== 1 || !isFirst || !isLast) mixed(ctx, "takes single samples of the batch");
+      place = shape.length;
+      shape.push(1);
+      axis += 1;
+      continue;
+    }
+    if (isAll[at] && !bit("end_mask", at) && !isOne) mixed(ctx, "slices by the size of the batch");
     const clamp = (place: number): number => {
       const from = place < 0 ? place + extent : place;
       return step > 0 ? Math.min(Math.max(from, 0), extent) : Math.min(Math.max(from, -1), extent - 1);
@@ -164,11 +192,13 @@ function stridedSlice(node: GraphNode, ctx: Lowering): Value {
     axis += 1;
   }
   const wanted = [...shape, ...x.shape.slice(axis)];
-  const isSame = wanted.length === x.shape.length && wanted.every((extent, at) => extent === x.shape[at]);
-  return isSame ? x : reshaped(ctx, x, wanted);
+  const isSame = sameOrder(wanted, x.shape) && place === batch;
+  if (batch !== undefined && axis <= batch) place = shape.length + batch - axis;
+  return isSame ? x : reshaped(ctx, x, wanted, place);
 }
 
 function parts(ctx: Lowering, x: Value, axis: number, sizes: readonly number[]): Value[] {
+  keepBatch(ctx, x, axis, "splits the batch");
   if (sizes.reduce((sum, size) => sum + size, 0) !== x.shape[axis] || sizes.some((size) => !(size >= 1)))
     refuse("shape-mismatch", `[${sizes.join(", ")}] does not split the ${x.shape[axis]} of axis ${axis}`);
   let begin = 0;
@@ -205,8 +235,9 @@ function pack({ inputs, int }: GraphNode, ctx: Lowering): Value {
   const axis = axisOf(int("axis", 0), rank);
   const shaped = inputs.map((value) => {
     if (value.shape.length + 1 !== rank) refuse("shape-mismatch", "Pack of values of different rank");
-    return reshaped(ctx, value, value.shape.toSpliced(axis, 0, 1));
+    return unsqueezed(ctx, value, [axis]);
   });
+  checkJoined(ctx, shaped);
   return joined(ctx, shaped, axis);
 }
 
@@ -215,8 +246,7 @@ function unpack(node: GraphNode, ctx: Lowering): Value[] {
   const axis = axisOf(node.int("axis", 0), x.shape.length);
   const extent = x.shape[axis] ?? 1;
   if (extent > partLimit) refuse("bad-model", `Unpack into ${extent} parts`);
-  const shape = x.shape.toSpliced(axis, 1);
-  return parts(ctx, x, axis, new Array<number>(extent).fill(1)).map((part) => reshaped(ctx, part, shape));
+  return parts(ctx, x, axis, new Array<number>(extent).fill(1)).map((part) => squeezed(ctx, part, [axis]));
 }
 
 function gather(node: GraphNode, ctx: Lowering): Value {
@@ -234,25 +264,13 @@ function gather(node: GraphNode, ctx: Lowering): Value {
 
 function tile(node: GraphNode, ctx: Lowering): Value {
   const x = node.input(0);
-  const counts = numbersOf(node.input(1), "the multiples of Tile");
-  if (counts.length !== x.shape.length || !counts.every((count) => Number.isInteger(count) && count >= 1))
-    refuse("bad-model", `[${x.shape.join(", ")}] cannot be repeated [${counts.join(", ")}] times`);
-  let result = x;
-  for (const [axis, count] of counts.entries()) if (count > 1) result = repeated(ctx, result, axis, count);
-  return result;
+  return tiled(ctx, x, sizesIn(ctx, node.input(1), "the multiples of Tile"));
 }
 
 function fill(node: GraphNode, ctx: Lowering): Value {
-  const shape = numbersOf(node.input(0), "the shape of Fill");
   const value = node.input(1);
-  return filled(ctx, shape, numberOf(value, "the value of Fill"), value.type);
-}
-
-function filled(ctx: Lowering, shape: readonly number[], value: number, type: Value["type"]): Value {
-  const count = elements(shape);
-  if (!shape.every((extent) => Number.isInteger(extent) && extent >= 0) || !(count <= smallLimit))
-    unsupported(`a constant of [${shape.join(", ")}]`);
-  return valueOf(ctx.build.literal(new Float64Array(count).fill(value), shape), type);
+  const sizes = sizesIn(ctx, node.input(0), "the shape of Fill");
+  return filled(ctx, sizes, numberOf(value, "the value of Fill"), value.type);
 }
 
 function range(node: GraphNode, ctx: Lowering): Value {
@@ -293,12 +311,12 @@ export const moves: OperatorTable = {
   GatherV2: gather,
   Tile: tile,
   BroadcastTo: (node, ctx) =>
-    expanded(ctx, node.input(0), numbersOf(node.input(1), "the shape of BroadcastTo")),
-  Shape: (node, ctx) => intsValue(ctx, node.input(0).shape),
-  Size: (node, ctx) => intsValue(ctx, [elements(node.input(0).shape)], []),
+    expanded(ctx, node.input(0), sizesIn(ctx, node.input(1), "the shape of BroadcastTo")),
+  Shape: (node, ctx) => shapeValue(ctx, node.input(0), int32),
+  Size: (node, ctx) => sizeValue(ctx, node.input(0), int32),
   Rank: (node, ctx) => intsValue(ctx, [node.input(0).shape.length], []),
   Fill: fill,
-  ZerosLike: (node, ctx) => filled(ctx, node.input(0).shape, 0, node.input(0).type),
-  OnesLike: (node, ctx) => filled(ctx, node.input(0).shape, 1, node.input(0).type),
+  ZerosLike: (node, ctx) => filled(ctx, sizesOf(ctx, node.input(0)), 0, node.input(0).type),
+  OnesLike: (node, ctx) => filled(ctx, sizesOf(ctx, node.input(0)), 1, node.input(0).type),
   Range: range,
 };

@@ -1,6 +1,7 @@
 // Operators with windows over images, alone and fused with a bias and an activation.
 
 import { combine } from "#import/broadcast.js";
+import { batchAxis, mixed, sizesIn } from "#import/batch.js";
 import type { Lowering } from "#import/lowering.js";
 import { map, numbersOf, ordered, weightOf } from "#import/lowering.js";
 import { refuse, unsupported } from "#import/refusal.js";
@@ -97,11 +98,13 @@ function fusedMatMul(node: GraphNode, ctx: Lowering): Value {
 
 /** The gradient of a convolution is the transposed one: [size, kernel, x]. */
 function conv2dBackpropInput(node: GraphNode, ctx: Lowering): Value {
-  const sizes = numbersOf(node.input(0), `the size of ${node.op}`);
+  const { shape: sizes, batch } = sizesIn(ctx, node.input(0), `the size of ${node.op}`);
   const kernel = weightOf(node.input(1), `the kernel of ${node.op}`);
   const { stride, dilation = [1, 1], padding } = windowOf(node);
   if (sizes.length !== 4 && sizes.length !== 2) refuse("bad-model", `the size [${sizes.join(", ")}]`);
   const isFirst = isChannelsFirst(node);
+  if (sizes.length === 4 && batch !== batchAxis(ctx, node.input(2)))
+    mixed(ctx, `${node.op} makes [${sizes.join(", ")}] of any number of samples`);
   const size = sizes.length === 2 ? sizes : isFirst ? sizes.slice(2) : sizes.slice(1, 3);
   if (typeof padding !== "string") unsupported(`${node.op} with explicit padding`);
   return withImage(ctx, node.input(2), isFirst, (x) => {
