@@ -1,5 +1,6 @@
 // The printer of the language: one canonical text for every tree, comments and single blank lines kept.
 
+import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import type { Ast } from "./ast.js";
 import { commentsOf } from "./comments.js";
 import { layout, type Line } from "./layout.js";
@@ -15,6 +16,7 @@ const width = 100;
  * same text. In a tree without a text (`lineStarts`) blank lines stand between items only.
  */
 export function print(ast: Ast): string {
+  expectArgument("print", "a syntax tree, as `parse` gives it", ast, hasProperties(ast, "items"));
   const lines = layout(itemsDoc(commentsOf(ast), ast.items), width);
   const text = alignComments(lines).join("\n");
   return text === "" ? "" : `${text}\n`;

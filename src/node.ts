@@ -1,6 +1,13 @@
 // The compiler and the file system: reading models and rules, writing modules.
 
 import { readSync } from "node:fs";
+import {
+  expectArgument,
+  expectList,
+  expectOptions,
+  expectText,
+  hasProperties,
+} from "#diagnostic/argument.js";
 import { dirname, isAbsolute, join } from "node:path";
 import { parse } from "#grammar/parse.js";
 import type { Ast } from "#grammar/ast.js";
@@ -55,6 +62,8 @@ const largestFile = 2 ** 30;
 
 /** Reads a `.net` file and the weights beside it, or a model of another format: an `.onnx` file, or the `model.json` of TensorFlow.js. */
 export function readModel(path: string, options: ReadOptions = {}): FileResult<Model> {
+  expectText("readModel", "a path", path);
+  expectOptions("readModel", options);
   if (isImported(path)) return readImported(path, options);
   if (options.outputs && options.outputs.length > 0)
     return {
@@ -96,6 +105,8 @@ function readImported(path: string, options: ReadOptions): FileResult<Model> {
 
 /** Everything that is wrong with the nets of a file, each elaborated on its own. */
 export function checkNets(ast: Ast, options: ReadOptions = {}): Diagnostic[] {
+  expectArgument("checkNets", "a syntax tree, as `parse` gives it", ast, hasProperties(ast, "items"));
+  expectOptions("checkNets", options);
   const nets = ast.items.filter((item) => item.kind === "net").map((item) => item.name.text);
   const chosen = options.net === undefined ? nets : [options.net];
   const seen = new Set<string>();
@@ -118,6 +129,7 @@ export function checkNets(ast: Ast, options: ReadOptions = {}): Diagnostic[] {
 
 /** Rules and fusions of `.net` files, in order. */
 export function readRules(paths: readonly string[]): FileResult<RuleSet> {
+  expectList("readRules", "a list of paths", paths);
   const sources = new Map<string, string>();
   const diagnostics: Diagnostic[] = [];
   const sets: RuleSet[] = [];
@@ -147,6 +159,7 @@ export function readRules(paths: readonly string[]): FileResult<RuleSet> {
 
 /** The text of a file (UTF-8), or a diagnostic that says why there is none. */
 export function readText(path: string): Result<string> {
+  expectText("readText", "a path", path);
   const bytes = readBytes(path, largestText);
   return bytes.value === undefined ? { diagnostics: bytes.diagnostics } : decodeText(bytes.value, path);
 }
@@ -181,6 +194,7 @@ function decodeText(bytes: Uint8Array, name: string): Result<string> {
 
 /** The bytes of a file, of `most` bytes at most, or a diagnostic. Pipes and devices are no files: they may have no end. */
 export function readBytes(path: string, most: number = largestFile): Result<Uint8Array> {
+  expectText("readBytes", "a path", path);
   try {
     const file = openDataFile(path);
     if (file.size > most) return tooLarge(path, most);

@@ -1,5 +1,6 @@
 // Writing a module as a `.net` file with its weights beside it: both files or none.
 
+import { expectModule, expectOptions, expectText } from "#diagnostic/argument.js";
 import { writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { Result } from "#diagnostic/diagnostic.js";
@@ -31,6 +32,9 @@ export function writeNet(
   path: string,
   options: WriteNetOptions = {},
 ): Result<readonly WrittenFile[]> {
+  expectModule("writeNet", module);
+  expectText("writeNet", "a path", path);
+  expectOptions("writeNet", options);
   return allSteps(writeNetSteps(module, path, options));
 }
 

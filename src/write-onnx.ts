@@ -1,5 +1,6 @@
 // Writing a module as an ONNX file, while its weights are computed: the whole file or none.
 
+import { expectModule, expectOptions, expectText } from "#diagnostic/argument.js";
 import { dirname } from "node:path";
 import { version } from "#compile/version.js";
 import type { Result } from "#diagnostic/diagnostic.js";
@@ -30,6 +31,9 @@ export interface WrittenOnnx extends WrittenFile {
 
 /** Writes a module's graph and weights to `path`, which ends in `.onnx`. Each weight is computed and written on its own. */
 export function writeOnnx(module: Module, path: string, options: WriteOnnxOptions = {}): Result<WrittenOnnx> {
+  expectModule("writeOnnx", module);
+  expectText("writeOnnx", "a path", path);
+  expectOptions("writeOnnx", options);
   return allSteps(writeOnnxSteps(module, path, options));
 }
 

@@ -1,5 +1,13 @@
 // Writing modules to files: all of them or none, and the weights while they are packed.
 
+import {
+  expectArgument,
+  expectList,
+  expectModule,
+  expectOptions,
+  expectText,
+  hasProperties,
+} from "#diagnostic/argument.js";
 import { closeSync, openSync, realpathSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Artifact, WeightSink } from "#backend/artifact.js";
@@ -43,6 +51,9 @@ export function writeModule(
   folder: string,
   options: WriteModuleOptions = {},
 ): Result<WrittenModule> {
+  expectModule("writeModule", module);
+  expectText("writeModule", "the path of a folder", folder);
+  expectOptions("writeModule", options);
   return allSteps(writeModuleSteps(module, folder, options));
 }
 
@@ -90,6 +101,10 @@ export function writeArtifact(
   folder: string,
   inputs: readonly string[] = [],
 ): Result<WrittenFile[]> {
+  const isArtifact = hasProperties(artifact, "name", "module", "types");
+  expectArgument("writeArtifact", "an artifact, as `compile` gives it", artifact, isArtifact);
+  expectText("writeArtifact", "the path of a folder", folder);
+  expectList("writeArtifact", "a list of paths", inputs);
   const paths = pathsOf(folder, artifact.name);
   const files: File[] = [
     ...textsOf(paths, artifact),
@@ -120,6 +135,10 @@ export function writeFileAtomically(
   data: string | Uint8Array,
   inputs: readonly string[] = [],
 ): Result<true> {
+  expectText("writeFileAtomically", "a path", path);
+  const isData = typeof data === "string" || data instanceof Uint8Array;
+  expectArgument("writeFileAtomically", "a text or bytes", data, isData);
+  expectList("writeFileAtomically", "a list of paths", inputs);
   const clash = clashOf([path], inputs, "file");
   if (clash) return clash;
   const batch = fileBatch();

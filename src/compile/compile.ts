@@ -3,7 +3,7 @@
 import { parse } from "#grammar/parse.js";
 import type { Ast } from "#grammar/ast.js";
 import type { Artifact } from "#backend/artifact.js";
-import { expectArgument, hasProperties } from "#diagnostic/argument.js";
+import { expectArgument, expectOptions, hasProperties } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { hasErrors } from "#diagnostic/diagnostic.js";
 import type { ElaborateOptions } from "#elaborate/elaborate.js";
@@ -27,6 +27,7 @@ export interface CompileOptions extends ElaborateOptions, Omit<OptimizeOptions, 
 export function compile(input: string | Ast | Module, options: CompileOptions = {}): Result<Artifact> {
   const known = typeof input === "string" || hasProperties(input, "items") || hasProperties(input, "graph");
   expectArgument("compile", "a text, a syntax tree or a module", input, known);
+  expectOptions("compile", options);
   const file = options.file ?? "model.net";
   const diagnostics: Diagnostic[] = [];
   const keep = <T>(result: Result<T>): T | undefined => {

@@ -4,7 +4,7 @@ import type { Artifact, WeightSink } from "#backend/artifact.js";
 import { placeWeights } from "#backend/packed.js";
 import type { Limits } from "#backend/wgsl/limits.js";
 import { checkLimits, guaranteedLimits } from "#backend/wgsl/limits.js";
-import { expectArgument, hasProperties } from "#diagnostic/argument.js";
+import { expectModule, expectOptions } from "#diagnostic/argument.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { lineTexts } from "#diagnostic/line-text.js";
@@ -42,7 +42,8 @@ export function emit(module: Module, options: EmitModuleOptions = {}): Artifact 
 
 /** `emit` in steps: each packs a piece of the weights. */
 export function* emitSteps(module: Module, options: EmitModuleOptions = {}): Steps<Artifact> {
-  expectArgument("emit", "a module, `{ graph, weights }`", module, hasProperties(module, "graph", "weights"));
+  expectModule("emit", module);
+  expectOptions("emit", options);
   const { target, emit: emitTarget } = targetOf(options.target, options);
   const program = lower(scheduleModule(module, target, options));
   const ops = [...module.graph.nodes.values()].filter(

@@ -1,7 +1,7 @@
 // Loading an artifact in the process that made it.
 
 import type { Artifact } from "#backend/artifact.js";
-import { expectArgument, hasProperties } from "#diagnostic/argument.js";
+import { expectArgument, expectOptions, hasProperties } from "#diagnostic/argument.js";
 import { toBase64 } from "#backend/base64.js";
 import type { LoadOptions, Net } from "#runtime/types.js";
 
@@ -13,6 +13,7 @@ import type { LoadOptions, Net } from "#runtime/types.js";
 export async function load(artifact: Artifact, options: LoadOptions = {}): Promise<Net> {
   const text = hasProperties(artifact, "module") && typeof artifact.module === "string";
   expectArgument("load", "an artifact, as `compile` gives it", artifact, text);
+  expectOptions("load", options);
   // Stacks name the module by its short name, and not by the whole of its text.
   const named = `${artifact.module}\n//# sourceURL=cleave:${artifact.name}.mjs\n`;
   const url = `data:text/javascript;base64,${toBase64(new TextEncoder().encode(named))}`;

@@ -6,7 +6,7 @@ import type { SplitMode, SplitReport } from "#passes/split.js";
 import type { FuseReport } from "#passes/fuse.js";
 import { dissolveWrongKernels } from "#passes/fuse.js";
 import { wrongSplit } from "#passes/split.js";
-import { expectArgument, hasProperties } from "#diagnostic/argument.js";
+import { expectModule, expectOptions } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, warning } from "#diagnostic/diagnostic.js";
 import type { Target } from "#ir/target.js";
@@ -61,12 +61,8 @@ export interface Optimized {
 
 /** The module after the passes, or what is wrong with the options. */
 export function optimize(module: Module, options: OptimizeOptions = {}): Result<Optimized> {
-  expectArgument(
-    "optimize",
-    "a module, `{ graph, weights }`",
-    module,
-    hasProperties(module, "graph", "weights"),
-  );
+  expectModule("optimize", module);
+  expectOptions("optimize", options);
   const problem = options.split && wrongSplit(options.split);
   if (problem !== undefined) return { diagnostics: [error("wrong-option", `split: ${problem}`)] };
   const wrong = options.verify ? verify(module) : [];

@@ -1,6 +1,7 @@
 /// <reference types="@webgpu/types" />
 // Profiling: each kernel of the emitted module is timed in this process, and on a CPU set beside the roofline of the machine.
 
+import { expectModule, expectOptions } from "#diagnostic/argument.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { lineTexts } from "#diagnostic/line-text.js";
 import { inputNodes, nodeOf, operands } from "#ir/graph.js";
@@ -41,6 +42,8 @@ export interface ProfileOptions extends Omit<EmitModuleOptions, "embedWeights" |
  * with a `GpuError` where there is no device that has them.
  */
 export async function profile(module: Module, options: ProfileOptions = {}): Promise<ProfileReport> {
+  expectModule("profile", module);
+  expectOptions("profile", options);
   const { target: name = defaultTarget, threads = 1, runs = 20, warmup = 500, onStep } = options;
   const { target } = targetOf(name, options);
   const schedule = scheduleModule(module, target, options);

@@ -1,5 +1,6 @@
 // Verifying: an emitted module against the reference interpreter on random inputs.
 
+import { expectModule, expectOptions } from "#diagnostic/argument.js";
 import { greatest } from "#diagnostic/extremes.js";
 import type { Artifact } from "#backend/artifact.js";
 import { bug } from "#diagnostic/diagnostic.js";
@@ -42,6 +43,8 @@ export async function verifyArtifact(
   reference: Module,
   options: VerifyOptions & { readonly load?: LoadOptions } = {},
 ): Promise<Comparison[]> {
+  expectModule("verifyArtifact", reference);
+  expectOptions("verifyArtifact", options);
   return verifyNet(await load(artifact, { poison: true, ...options.load }), reference, options);
 }
 

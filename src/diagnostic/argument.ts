@@ -10,6 +10,31 @@ export function hasProperties(value: unknown, ...names: readonly string[]): bool
   return typeof value === "object" && value !== null && names.every((name) => name in value);
 }
 
+/** Throws unless a value is a graph with its weights. */
+export function expectModule(call: string, value: unknown): void {
+  expectArgument(call, "a module, `{ graph, weights }`", value, hasProperties(value, "graph", "weights"));
+}
+
+/** Throws unless a value is an object, as options are. */
+export function expectOptions(call: string, value: unknown): void {
+  expectArgument(call, "an object with options", value, hasProperties(value));
+}
+
+/** Throws unless a value is a string; `takes` says which. */
+export function expectText(call: string, takes: string, value: unknown): void {
+  expectArgument(call, takes, value, typeof value === "string");
+}
+
+/** Throws unless a value is a list; `takes` says of what. */
+export function expectList(call: string, takes: string, value: unknown): void {
+  expectArgument(call, takes, value, Array.isArray(value));
+}
+
+/** Throws unless a value is a Map; `takes` says of what. */
+export function expectMap(call: string, takes: string, value: unknown): void {
+  expectArgument(call, takes, value, hasProperties(value, "has", "get"));
+}
+
 function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value !== "object") return `a ${typeof value}`;

@@ -1,5 +1,7 @@
 // What the compiler says to a person: diagnostics are values, rendered by `render.ts`; only a bug throws.
 
+import { expectList } from "./argument.js";
+
 /** A piece of a source text: character offsets `[start, end)` into the text registered under `file`. */
 export interface Span {
   readonly file: string;
@@ -58,6 +60,7 @@ export function warning(
 
 /** True if any of the diagnostics is an error. */
 export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
+  expectList("hasErrors", "a list of diagnostics", diagnostics);
   return diagnostics.some((diagnostic) => diagnostic.severity === "error");
 }
 

@@ -1,5 +1,6 @@
 // Renders diagnostics for a person: message, place, the line with what is wrong underlined, and what to do.
 
+import { expectList, expectMap, expectOptions } from "./argument.js";
 import { greatest } from "./extremes.js";
 import picocolors from "picocolors";
 import type { Diagnostic, Label, Span } from "./diagnostic.js";
@@ -29,8 +30,12 @@ type Colors = ReturnType<typeof picocolors.createColors>;
 export function render(
   diagnostics: readonly Diagnostic[],
   sources: ReadonlyMap<string, string>,
-  { color }: RenderOptions = { color: false },
+  options: RenderOptions = { color: false },
 ): string {
+  expectList("render", "a list of diagnostics", diagnostics);
+  expectMap("render", "the texts by file, as a Map", sources);
+  expectOptions("render", options);
+  const { color } = options;
   const colors = picocolors.createColors(color);
   const texts = new Map<string, SourceText>();
   const source = (file: string): SourceText | undefined => {

@@ -1,7 +1,7 @@
 // Elaboration: the syntax tree of a net becomes a graph and its weights.
 
 import type { Ast, BlockItem, NetItem } from "#grammar/ast.js";
-import { expectArgument, hasProperties } from "#diagnostic/argument.js";
+import { expectArgument, expectOptions, hasProperties } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
@@ -45,6 +45,7 @@ export interface Elaborated extends Module {
  */
 export function elaborate(ast: Ast, options: ElaborateOptions = {}): Result<Elaborated> {
   expectArgument("elaborate", "a syntax tree, as `parse` gives it", ast, hasProperties(ast, "items"));
+  expectOptions("elaborate", options);
   const { dims } = options;
   expectArgument("elaborate", "dims as a Map", dims, dims === undefined || hasProperties(dims, "has", "get"));
   const diagnostics = checkItems(ast);

@@ -1,5 +1,7 @@
 // Files beside a model that its weights lie in.
 
+import { expectArgument } from "#diagnostic/argument.js";
+
 /** A file with external data, open to be read. */
 export interface DataFile {
   /** In bytes. */
@@ -20,6 +22,7 @@ export function wrongLocation(location: string): string | undefined {
 
 /** Bytes in memory as such a file. */
 export function dataFileOf(bytes: Uint8Array): DataFile {
+  expectArgument("dataFileOf", "the bytes of a file", bytes, bytes instanceof Uint8Array);
   return {
     size: bytes.length,
     read: (offset, length, into) => {

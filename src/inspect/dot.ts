@@ -1,5 +1,6 @@
 // A graph as Graphviz DOT: one box a node, one cluster a kernel.
 
+import { expectModule } from "#diagnostic/argument.js";
 import type { KernelId, Node } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { topological } from "#ir/order.js";
@@ -18,6 +19,7 @@ const fills: Readonly<Record<string, string>> = {
 
 /** The graph in DOT. Constants are left out: their sizes stand at their users. */
 export function graphDot(module: Module): string {
+  expectModule("graphDot", module);
   const { graph } = module;
   const nodes = topological(graph).filter((node) => node.op !== "constant");
   const lines = [

@@ -1,5 +1,6 @@
 // A graph as JSON, for programs: stable order, no ids that a reader would have to understand.
 
+import { expectModule } from "#diagnostic/argument.js";
 import { nodeOf } from "#ir/graph.js";
 import { topological } from "#ir/order.js";
 import type { Module } from "#ir/weights.js";
@@ -36,6 +37,7 @@ export interface GraphJson {
 
 /** The graph of a module as plain data, nodes in topological order. */
 export function graphJson(module: Module): GraphJson {
+  expectModule("graphJson", module);
   const { graph } = module;
   return {
     name: graph.name,

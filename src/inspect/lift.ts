@@ -1,5 +1,6 @@
 // A graph as text: lifted to a syntax tree in explicit form, which the printer of the language prints.
 
+import { expectModule, expectOptions } from "#diagnostic/argument.js";
 import type { Ast, Comment, Expression, Name, Statement } from "#grammar/ast.js";
 import { print } from "#grammar/print.js";
 import type { Span } from "#diagnostic/diagnostic.js";
@@ -24,6 +25,8 @@ export interface LiftOptions {
 
 /** The text of a graph, in the language; `parse` and `elaborate` give the graph again, but for ids, spans and origins. */
 export function printGraph(module: Module, options: LiftOptions = {}): string {
+  expectModule("printGraph", module);
+  expectOptions("printGraph", options);
   return print(lift(module, options));
 }
 

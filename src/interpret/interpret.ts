@@ -1,5 +1,6 @@
 // The reference meaning of a graph: every node evaluated in float64, slow and plain.
 
+import { expectMap, expectModule } from "#diagnostic/argument.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
@@ -18,6 +19,8 @@ export function interpret(
   inputs: ReadonlyMap<string, Tensor>,
   visit?: (id: NodeId, value: Tensor) => void,
 ): Map<string, Tensor> {
+  expectModule("interpret", module);
+  expectMap("interpret", "the inputs by name, as a Map", inputs);
   const { graph, weights } = module;
   const values = new Map<NodeId, Tensor>();
   const left = new Map([...users(graph)].map(([id, uses]) => [id, uses.length]));

@@ -1,5 +1,6 @@
 // The one tolerance for results computed in f32 in any order.
 
+import { expectModule } from "#diagnostic/argument.js";
 import type { NodeId } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
@@ -52,6 +53,7 @@ export function interpretScaled(
   inputs: ReadonlyMap<string, Tensor>,
   visit?: (id: NodeId) => void,
 ): Map<string, Scaled> {
+  expectModule("interpretScaled", module);
   const { graph } = module;
   const scales = new Map<NodeId, number>();
   const values = interpret(module, inputs, (id, value) => {
@@ -82,7 +84,9 @@ function greatest(values: ArrayLike<number>): number {
 }
 
 /** The longest reduction of a graph, in terms: per-element MACs, or the elements that one result of a reduction reads. */
-export function longestReduction({ graph }: Module): number {
+export function longestReduction(module: Module): number {
+  expectModule("longestReduction", module);
+  const { graph } = module;
   let longest = 1;
   for (const node of graph.nodes.values()) {
     const inputs = operands(graph, node).map((input) => input.type);

@@ -1,5 +1,6 @@
 // The table per layer that a person would draw by hand, before and after the passes.
 
+import { expectModule } from "#diagnostic/argument.js";
 import type { Graph, Node } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { topological } from "#ir/order.js";
@@ -45,6 +46,7 @@ export interface ExplainReport {
 
 /** One row per node, constants left out. */
 export function explain(module: Module): Explanation {
+  expectModule("explain", module);
   return summarize(
     module,
     layers(module.graph).map((node) => row(module, [node])),

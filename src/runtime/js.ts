@@ -1,6 +1,7 @@
 // The machine of the JavaScript target: kernels are functions over typed arrays.
 
 import { createNet } from "./net.js";
+import { expectObject } from "./ports.js";
 import type { LaunchInfo, LoadOptions, Model, Net } from "./types.js";
 import type { Staged } from "./weights.js";
 import { findWeights, readWeights, residentElements, roomsOf } from "./weights.js";
@@ -36,6 +37,7 @@ export interface JsModule {
 /** Finds the weights, allocates the arena, and gives the net. */
 export async function loadJs(module: JsModule, options: LoadOptions = {}): Promise<Net> {
   const { model } = module;
+  expectObject(model, "load takes an object with options", options);
   const arena = new Float32Array(model.arena);
   const prepared = new Float32Array(model.prepared);
   const scratch = new Float32Array(model.scratch);

@@ -1,11 +1,22 @@
 // The net that a module's user holds: checks inputs, loops over samples, copies results out.
 
-import { arrays, countSamples, ownValue, prepareOutputs, sampleOf, shapesOf, sizeOf } from "./ports.js";
+import {
+  arrays,
+  checkRunOptions,
+  countSamples,
+  ownValue,
+  prepareOutputs,
+  sampleOf,
+  shapesOf,
+  sizeOf,
+} from "./ports.js";
 import type { Machine, Model, Net, RunOptions, Tensors } from "./types.js";
 
 /** A net over a machine that computes one sample at a time. */
 export function createNet(model: Model, machine: Machine): Net {
+  // What closures see lives as long as the net: after `dispose` nothing of the machine may be reached from here.
   let live: Machine | undefined = machine;
+  const isAway = machine.stepAway !== undefined;
   /** The last of the runs that take turns on other threads, and how many of them there are. */
   let last: Promise<unknown> | undefined;
   let underWay = 0;
@@ -16,6 +27,7 @@ export function createNet(model: Model, machine: Machine): Net {
     options: RunOptions,
   ): Generator<Machine, Record<string, Float32Array>> {
     if (!live) throw new Error(`${model.name}: run after dispose`);
+    checkRunOptions(model, options);
     const current = live;
     const { arena } = current;
     const samples = countSamples(model, inputs, arrays);
@@ -55,7 +67,7 @@ export function createNet(model: Model, machine: Machine): Net {
   }
 
   async function run(inputs: Tensors, options?: RunOptions): Promise<Record<string, Float32Array>> {
-    if (!machine.stepAway) return runSync(inputs, options);
+    if (!isAway) return runSync(inputs, options);
     const before = last;
     underWay++;
     const own = before ? before.then(() => runAway(inputs, options)) : runAway(inputs, options);

@@ -63,9 +63,7 @@ export function shapesOf(
 
 /** Checks the inputs; how many samples they hold (1 unless the batch is open). */
 export function countSamples<T>(model: Ported, inputs: Readonly<Record<string, T>>, kinds: Kinds<T>): number {
-  if (typeof inputs !== "object" || inputs === null) {
-    throw new TypeError(`${model.name}: run takes an object with the inputs ${listNames(model.inputs)}`);
-  }
+  expectObject(model, `run takes an object with the inputs ${listNames(model.inputs)}`, inputs);
   checkNames(model, inputs, model.inputs, "input");
   let samples = 1;
   let first: Port | undefined;
@@ -163,6 +161,23 @@ function checkApart<T>(
 function overlap(a: Memory, b: Memory): boolean {
   return a.of === b.of && a.start < b.end && b.start < a.end;
 }
+
+/** Throws a TypeError with what is wanted unless `value` is an object. */
+export function expectObject(model: Pick<Ported, "name">, wanted: string, value: unknown): void {
+  if (typeof value !== "object" || value === null)
+    throw new TypeError(`${model.name}: ${wanted}, not ${describe(value)}`);
+}
+
+/** Checks what a caller gives beside the inputs: `into`, and `times` where they are taken. */
+export function checkRunOptions(model: Pick<Ported, "name">, options: unknown): void {
+  expectObject(model, "run takes an object with options", options);
+  const { into = {}, times = noTimes } = options as { readonly into?: unknown; readonly times?: unknown };
+  expectObject(model, "`into` must be an object with arrays by output", into);
+  if (describe(times) !== "Float64Array")
+    throw new TypeError(`${model.name}: \`times\` must be a Float64Array, not ${describe(times)}`);
+}
+
+const noTimes = new Float64Array(0);
 
 /** A net may name a tensor `__proto__` or `constructor`. */
 export function ownValue<T>(tensors: Readonly<Record<string, T>>, name: string): T | undefined {

@@ -3,6 +3,7 @@
 import type { Step } from "./crew.js";
 import { createPlayer } from "./crew.js";
 import { createNet } from "./net.js";
+import { expectObject } from "./ports.js";
 import type { LoadOptions, Model, Net } from "./types.js";
 import type { Staged } from "./weights.js";
 import { fromBase64, readWeights, roomsOf } from "./weights.js";
@@ -44,6 +45,7 @@ const leastWork = { launch: 400, net: 8000 };
 /** Reads the weights, compiles the kernels, starts the threads, and gives the net. */
 export async function loadWasm(module: WasmModule, options: LoadOptions = {}): Promise<Net> {
   const { model, layout, setup } = module;
+  expectObject(model, "load takes an object with options", options);
   const bytes = fromBase64(module.binaries[binaryFor(model, options.simd)]);
   const wanted = threadsFor(model, options.threads);
   const threads = isWorthThreads(module, options) ? wanted : 1;

@@ -9,7 +9,7 @@ import type { GpuTensor } from "./gpu-ports.js";
 import { canBind, checkBuffers, copySample, gpuTensors, isBuffer, ownCopy } from "./gpu-ports.js";
 import { inSubgroups, subgroupsFit } from "./gpu-subgroups.js";
 import type { GpuModule, GpuPort } from "./gpu-types.js";
-import { countSamples, ownValue, prepareOutputs, shapesOf } from "./ports.js";
+import { checkRunOptions, countSamples, expectObject, ownValue, prepareOutputs, shapesOf } from "./ports.js";
 import type { LaunchInfo, LoadOptions } from "./types.js";
 import { findWeights } from "./weights.js";
 
@@ -40,6 +40,7 @@ export interface GpuNet {
 /** Finds a device and the weights, and makes all that a run needs. */
 export async function loadWgsl(emitted: GpuModule, options: LoadOptions = {}): Promise<GpuNet> {
   const { model } = emitted;
+  expectObject(model, "load takes an object with options", options);
   // Weights are read while the driver compiles.
   const reading = findWeights(model, emitted.url, options.weights, emitted.embedded);
   reading.catch(() => {});
@@ -277,8 +278,10 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
       label,
       macs,
     })),
-    async run(inputs, { into = {} } = {}) {
+    async run(inputs, options = {}) {
       if (!live) throw new Error(`${model.name}: run after dispose`);
+      checkRunOptions(model, options);
+      const { into = {} } = options;
       const samples = countSamples(model, inputs, gpuTensors);
       const outputs = prepareOutputs(model, samples, inputs, into, gpuTensors);
       checkBuffers(model, samples, inputs, into);

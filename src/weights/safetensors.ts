@@ -1,6 +1,7 @@
 // The safetensors format: an 8-byte header length, a JSON header, and the tensors' bytes one after another.
 // https://github.com/huggingface/safetensors#format
 
+import { expectArgument, expectText } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { WeightFile } from "#ir/weights.js";
@@ -56,6 +57,8 @@ const [quotationMark, backslash, openBracket, closeBracket, openBrace, closeBrac
 
 /** Opens a file that is in memory, such as one that a browser fetched; entries are views of the bytes where they are aligned. */
 export function openWeightBytes(bytes: Uint8Array, file: string): Result<WeightFile> {
+  expectArgument("openWeightBytes", "the bytes of a safetensors file", bytes, bytes instanceof Uint8Array);
+  expectText("openWeightBytes", "the file's name", file);
   const length = headerLength(bytes.subarray(0, 8), bytes.length, file);
   if (length.value === undefined) return { diagnostics: length.diagnostics };
   const header = parseHeader(bytes.subarray(8, 8 + length.value), bytes.length, file);

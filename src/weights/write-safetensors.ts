@@ -1,5 +1,6 @@
 // Writing safetensors files, in pieces, so that not all values have to be in memory at once.
 
+import { expectList, expectOptions } from "#diagnostic/argument.js";
 import { elements } from "#ir/type.js";
 import { floatToHalf } from "./half.js";
 
@@ -22,6 +23,8 @@ export function* writeSafetensors(
   tensors: readonly TensorToWrite[],
   metadata: Readonly<Record<string, string>> = {},
 ): Generator<Uint8Array> {
+  expectList("writeSafetensors", "a list of tensors", tensors);
+  expectOptions("writeSafetensors", metadata);
   const header = new Map<string, unknown>();
   if (Object.keys(metadata).length > 0) header.set("__metadata__", metadata);
   let at = 0;

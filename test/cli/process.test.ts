@@ -137,3 +137,16 @@ test("processes that write the same files at once: each set is one writer's", as
     expect(readdirSync(out)).toHaveLength(4);
   }
 });
+
+test("an error of a net that nobody caught names its module, and does not print the text of it", () => {
+  const program = `const { compile, load } = await import(${JSON.stringify(join(root, "dist/src/index.js"))});
+    const net = await load(compile(${JSON.stringify(net(4))}).value);
+    await net.run({ x: new Float32Array(1) });`;
+  const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], {
+    encoding: "utf8",
+  });
+  expect(status).toBe(1);
+  expect(stderr).toContain('tiny: input "x" must be a Float32Array');
+  expect(stderr).toContain("cleave:tiny.mjs");
+  expect(stderr.length).toBeLessThan(3000);
+});

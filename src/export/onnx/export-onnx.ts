@@ -1,5 +1,6 @@
 // Exporting ONNX: any graph, as written or after passes, becomes a model that other tools can show and run.
 
+import { expectModule, expectOptions } from "#diagnostic/argument.js";
 import { create } from "@bufbuild/protobuf";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { bug, error } from "#diagnostic/diagnostic.js";
@@ -58,7 +59,10 @@ export interface ExportedOnnx {
  * The ONNX model of a graph. Inputs and outputs keep their names and shapes; inside, images lie channels first, and a
  * transpose stands only where an image comes in or goes out. Diagnostics: `wrong-option`, `too-large`.
  */
-export function exportOnnx({ graph, weights }: Module, options: ExportOptions = {}): Result<ExportedOnnx> {
+export function exportOnnx(module: Module, options: ExportOptions = {}): Result<ExportedOnnx> {
+  expectModule("exportOnnx", module);
+  expectOptions("exportOnnx", options);
+  const { graph, weights } = module;
   const { opset = defaultOpset, nchw = false, version } = options;
   const format = formats.get(opset);
   if (format === undefined)

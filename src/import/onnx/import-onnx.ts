@@ -1,6 +1,6 @@
 // Importing ONNX: the bytes of a model become a graph in our layout and a store whose entries are parts of the file.
 
-import { expectArgument, hasProperties } from "#diagnostic/argument.js";
+import { expectArgument, expectOptions, hasProperties } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import type { Shape } from "#ir/type.js";
@@ -63,6 +63,7 @@ export function importOnnx(model: Uint8Array | DataFile, options: ImportOptions 
     model,
     isBytes || hasProperties(model, "size", "read"),
   );
+  expectOptions("importOnnx", options);
   const source = isBytes ? dataFileOf(model) : model;
   const file = options.file ?? "model.onnx";
   const read = readProto(source, file);

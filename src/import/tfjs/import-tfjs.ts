@@ -1,6 +1,6 @@
 // Importing TensorFlow.js: the text of a model.json becomes a graph and a store whose entries are parts of its shards.
 
-import { expectArgument } from "#diagnostic/argument.js";
+import { expectArgument, expectOptions } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { createBuilder } from "#import/builder.js";
@@ -41,6 +41,7 @@ export const textLimit = 16 * 2 ** 20;
 export function importTfjs(model: Uint8Array | string, options: TfjsOptions = {}): Result<Imported> {
   const isModel = typeof model === "string" || model instanceof Uint8Array;
   expectArgument("importTfjs", "the text of a model.json", model, isModel);
+  expectOptions("importTfjs", options);
   const file = options.file ?? "model.json";
   const read = readJson(model, file);
   if (read.value === undefined) return { diagnostics: read.diagnostics };
