@@ -96,7 +96,7 @@ function profilePart({ profile }: Comparison): string {
   if (!profile) return "";
   const { machine } = profile;
   const has = machine
-    ? `, on a machine of ${(2e-9 * machine.macsPerSecond).toFixed(1)} GFLOP/s and ${(1e-9 * machine.bytesPerSecond).toFixed(1)} GB/s`
+    ? `, on a machine of ${(2e-9 * machine.macsPerSecond).toFixed(1)} GFLOP/s and ${(1e-9 * (machine.bandwidths.at(-1)?.bytesPerSecond ?? 0)).toFixed(1)} GB/s`
     : "";
   return `\nIts slowest kernels, on one thread${has}:\n\n${markdownTable(profileRows(profile), 3)}\n`;
 }

@@ -8,7 +8,7 @@ import { gpuDiagnostic, nodeGpu } from "../node-gpu.js";
 import { readDevices } from "./devices.js";
 import { jsonText } from "./json.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
-import { checkThreads, emitOptions, withModelOptions, withPassOptions } from "./model-options.js";
+import { checkThreads, emitOptions, modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import { countOption, threadCount } from "./number-options.js";
 import { packing } from "./progress.js";
@@ -24,8 +24,10 @@ interface ProfileOptions extends ModelOptions, PassOptions {
 
 export function addProfile(root: Command, session: Session): void {
   withPassOptions(withModelOptions(root.command("profile")))
-    .description("time each kernel of the emitted module, and compare it with what the machine allows")
-    .argument("<model>", "a .net file")
+    .description(
+      "time each kernel of the emitted module; on a CPU beside what the machine allows, on WebGPU by the device's timestamps",
+    )
+    .argument("<model>", modelHelp)
     .option("--threads <n>", "how many threads compute (target wasm)", threadCount, 1)
     .option("--runs <n>", "how many runs are timed", countOption, 20)
     .addOption(new Option("--sort <by>", "order of the kernels").choices(["order", "time"]).default("order"))

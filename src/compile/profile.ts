@@ -18,7 +18,7 @@ import type { TimedDevice } from "./gpu-times.js";
 import { timedDevice } from "./gpu-times.js";
 import { load } from "./load.js";
 import type { Roofline, RooflineSize } from "./roofline.js";
-import { measureRoofline } from "./roofline.js";
+import { bandwidthFor, measureRoofline } from "./roofline.js";
 import { scheduleModule } from "./schedule-module.js";
 import { defaultTarget, targetOf } from "./targets.js";
 
@@ -147,13 +147,19 @@ function place(
   };
 }
 
-function underRoofline(cost: KernelCost, bytes: number, milliseconds: number, machine: Roofline) {
+function underRoofline(
+  cost: KernelCost,
+  bytes: number,
+  milliseconds: number,
+  machine: Roofline,
+): Exclude<KernelProfile["roofline"], undefined> {
   const compute = (cost.macs + cost.steps) / machine.macsPerSecond;
-  const memory = bytes / machine.bytesPerSecond;
+  const bandwidth = bandwidthFor(machine, bytes);
+  const memory = bytes / bandwidth.bytesPerSecond;
   const allowed = 1000 * Math.max(compute, memory);
   return {
     milliseconds: allowed,
-    bound: compute > memory ? ("compute" as const) : ("memory" as const),
+    bound: compute > memory ? "compute" : bandwidth === machine.bandwidths.at(-1) ? "memory" : "cache",
     share: milliseconds > 0 ? allowed / milliseconds : 0,
   };
 }

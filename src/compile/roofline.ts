@@ -1,5 +1,5 @@
-// The roofline of this machine for a target: its peak rate of multiply-accumulates, and its bandwidth of memory, measured by
-// two kernels of our own.
+// The roofline of this machine for a target: its peak rate of multiply-accumulates, and its bandwidth by how much is read and written,
+// measured by two kernels of our own.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import { address, addInt, f32, load as read, madd, mulInt } from "#kernel/build.js";
@@ -19,21 +19,43 @@ import { version } from "./version.js";
 export interface Roofline {
   /** Multiply-accumulates a second that a register-tiled product reaches on data in the nearest cache. */
   readonly macsPerSecond: number;
-  /** Bytes a second, read and written, that `a + s·b` reaches on arrays that no cache holds. */
+  /** What `a + s·b` reaches, from the smallest arrays to those that no cache holds. */
+  readonly bandwidths: readonly Bandwidth[];
+}
+
+/** How fast so many bytes are read and written again and again: small ones come from a cache. */
+export interface Bandwidth {
+  readonly bytes: number;
   readonly bytesPerSecond: number;
+}
+
+/**
+ * The bandwidth at which so many bytes can move at best: that of the next larger arrays, since smaller ones lie in the same caches or in
+ * faster ones.
+ */
+export function bandwidthFor({ bandwidths }: Roofline, bytes: number): Bandwidth {
+  return (
+    bandwidths.find((one) => bytes <= one.bytes) ?? bandwidths.at(-1) ?? bug("no bandwidth was measured")
+  );
 }
 
 /** How much the kernels do; tests do little. */
 export interface RooflineSize {
   /** Multiply-accumulates of a launch. */
   readonly macs: number;
-  /** Elements of each of three arrays. */
+  /** Elements of each of three arrays, the largest. */
   readonly elements: number;
   /** How long each kernel is run at least, so that the engine compiles it well and the machine is quiet once. */
   readonly milliseconds: number;
 }
 
 const leastRuns = 3;
+
+/**
+ * Shares of the largest arrays that are measured too: of 96 MiB, 192 KiB, 1.5 MiB and 12 MiB, so that each outer cache of usual sizes has
+ * one. Less takes no longer than a clock's tick.
+ */
+const shares = [512, 64, 8, 1];
 
 /** The best of some launches of each kernel. */
 export async function measureRoofline(
@@ -44,13 +66,15 @@ export async function measureRoofline(
   const { target } = targetOf(name);
   const { macs = target.denseMacs / 500, elements = 2 ** 23, milliseconds = 500 } = size;
   const product = productProgram(name, macs, threads);
-  const stream = streamProgram(name, elements, threads);
   const productMs = await bestOf(product, name, threads, milliseconds);
-  const streamMs = await bestOf(stream, name, threads, milliseconds);
-  return {
-    macsPerSecond: (1000 * (product.launches.at(-1)?.macs ?? 0)) / productMs,
-    bytesPerSecond: (1000 * bytesOf(stream)) / streamMs,
-  };
+  const bandwidths: Bandwidth[] = [];
+  for (const share of shares) {
+    const stream = streamProgram(name, Math.ceil(elements / share), threads);
+    const streamMs = await bestOf(stream, name, threads, milliseconds / shares.length);
+    const bytes = bytesOf(stream);
+    bandwidths.push({ bytes, bytesPerSecond: (1000 * bytes) / streamMs });
+  }
+  return { macsPerSecond: (1000 * (product.launches.at(-1)?.macs ?? 0)) / productMs, bandwidths };
 }
 
 /** The least milliseconds of a program's last launch. */

@@ -26,8 +26,9 @@ export interface KernelProfile {
   /** What the roofline allows; absent on a GPU, whose machine is not measured. */
   readonly roofline?: {
     readonly milliseconds: number;
-    readonly bound: "compute" | "memory";
-    /** Of the measured time; over 1 where caches hold what the model takes from memory. */
+    /** What sets it: arithmetic, memory, or a cache where all that the kernel moves fits one. */
+    readonly bound: "compute" | "cache" | "memory";
+    /** Of the measured time. */
     readonly share: number;
   };
 }
@@ -49,8 +50,11 @@ export interface ProfileReport {
   readonly adapter?: string;
   readonly threads: number;
   readonly runs: number;
-  /** Of this machine, with these threads; absent on a GPU. */
-  readonly machine?: { readonly macsPerSecond: number; readonly bytesPerSecond: number };
+  /** Of this machine, with these threads, and its bandwidth by how many bytes move; absent on a GPU. */
+  readonly machine?: {
+    readonly macsPerSecond: number;
+    readonly bandwidths: readonly { readonly bytes: number; readonly bytesPerSecond: number }[];
+  };
   readonly kernels: readonly KernelProfile[];
   /** Median of whole runs, and the sum of the kernels' medians. */
   readonly milliseconds: number;
@@ -114,7 +118,9 @@ export function profileText(report: ProfileReport, sort: "order" | "time" = "ord
     `${name} on ${target}, ${where}: ${milliseconds.toFixed(3)} ms a run, the median of ${runs}`,
     ...(machine
       ? [
-          `this machine: ${(2e-9 * machine.macsPerSecond).toFixed(1)} GFLOP/s, ${(1e-9 * machine.bytesPerSecond).toFixed(1)} GB/s`,
+          `this machine: ${(2e-9 * machine.macsPerSecond).toFixed(1)} GFLOP/s; GB/s by bytes moved: ${machine.bandwidths
+            .map(({ bytes, bytesPerSecond }) => `${bytesText(bytes)} ${(1e-9 * bytesPerSecond).toFixed(1)}`)
+            .join(", ")}`,
         ]
       : []),
     "",

@@ -30,7 +30,7 @@ const profile: ProfileReport = {
   target: "wasm",
   threads: 1,
   runs: 3,
-  machine: { macsPerSecond: 25e9, bytesPerSecond: 10e9 },
+  machine: { macsPerSecond: 25e9, bandwidths: [{ bytes: 1e8, bytesPerSecond: 10e9 }] },
   kernels: Array.from({ length: 12 }, (_, at) => kernel(at, at + 1)),
   milliseconds: 80,
   kernelMilliseconds: 78,
