@@ -192,6 +192,8 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     const complete: Record<string, AttributeValue> = {};
     for (const [key, kind] of Object.entries(table.attributes)) {
       const value = attributes[key] ?? kind.default;
+      // The language has no NaN for an attribute, and targets differ in what they make of one.
+      if (Number.isNaN(value)) refuse("bad-model", `\`${key}\` of ${op} is NaN`);
       if (value !== undefined) complete[key] = value;
     }
     const normal = normalizeAttributes(op, types, complete);

@@ -25,8 +25,6 @@ export function attributeProblems(op: OpName, values: Readonly<Record<string, un
 function isOfKind(kind: AttributeKind<AttributeValue>, value: unknown): boolean {
   switch (typeof value) {
     case "number":
-      // NaN is no literal, but models have it where any number may stand.
-      if (Number.isNaN(value)) return kind.parse({ kind: "number", value: 0.5 }) !== undefined;
       return kind.parse({ kind: "number", value }) === value;
     case "boolean":
       return kind.parse({ kind: "name", value: String(value) }) === value;

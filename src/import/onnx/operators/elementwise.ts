@@ -49,16 +49,25 @@ const compared: Readonly<Record<string, OpName>> = {
 
 function clip(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
-  if (node.opset < 11)
-    return map(ctx, "clip", x, { low: node.float("min", -Infinity), high: node.float("max", Infinity) });
+  if (node.opset < 11) return clipped(ctx, x, node.float("min", -Infinity), node.float("max", Infinity));
   const [low, high] = [node.optional(1), node.optional(2)];
   if ([low, high].every((bound) => bound === undefined || bound.ref.kind === "constant"))
-    return map(ctx, "clip", x, {
-      low: low ? numberOf(low, "the least value of Clip") : -Infinity,
-      high: high ? numberOf(high, "the greatest value of Clip") : Infinity,
-    });
+    return clipped(
+      ctx,
+      x,
+      low ? numberOf(low, "the least value of Clip") : -Infinity,
+      high ? numberOf(high, "the greatest value of Clip") : Infinity,
+    );
   const raised = low ? combine(ctx, "max", [x, low]) : x;
   return high ? combine(ctx, "min", [raised, high]) : raised;
+}
+
+/** A bound that is NaN is none: the standard leaves it open, and onnxruntime does so. */
+function clipped(ctx: Context, x: Value, low: number, high: number): Value {
+  return map(ctx, "clip", x, {
+    low: Number.isNaN(low) ? -Infinity : low,
+    high: Number.isNaN(high) ? Infinity : high,
+  });
 }
 
 /** The two operands. Until opset 6 the axes of b stand for those of a from `axis` on. */
