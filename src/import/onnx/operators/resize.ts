@@ -5,8 +5,9 @@ import { greatest, least } from "#diagnostic/extremes.js";
 import { elements } from "#ir/type.js";
 import type { Resampling } from "#ops/resize.js";
 import { coordinateModes, resizeTaps, roundings } from "#ops/resize.js";
+import { batchAxis, mixed, samplesIn } from "#import/batch.js";
 import { combine } from "#import/broadcast.js";
-import { axisOf, numbersOf, ordered, valueOf } from "#import/lowering.js";
+import { axisOf, knownNumbers, numbersOf, ordered, valueOf } from "#import/lowering.js";
 import { timesMatrix } from "#import/product.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
@@ -17,8 +18,8 @@ import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 interface Axis {
   readonly input: number;
   readonly output: number;
-  /** Output per input as the model says it, which `output / input` is only after rounding. */
-  readonly scale: number;
+  /** Output per input as the model says it, an f32; undefined where it is `output / input`. */
+  readonly scale: number | undefined;
   /** The part of the axis that `tf_crop_and_resize` takes, in 0 … 1. */
   readonly start: number;
   readonly end: number;
@@ -43,6 +44,8 @@ interface Row {
 /** Most elements of a matrix. */
 const matrixLimit = 2 ** 22;
 
+const { fround } = Math;
+
 /** Longest axis that is resized. */
 const axisLimit = 65_536;
 
@@ -51,14 +54,15 @@ function resize(node: OnnxNode, ctx: Context): Value {
   const mode: Mode = {
     method: node.text("mode", "nearest"),
     coordinates: isOld ? "asymmetric" : node.text("coordinate_transformation_mode", "half_pixel"),
-    nearest: isOld ? "floor" : node.text("nearest_mode", "round_prefer_floor"),
+    // Opset 10 does not say which neighbour is taken; onnxruntime takes the one above where an axis shrinks.
+    nearest: isOld ? "simple" : node.text("nearest_mode", "round_prefer_floor"),
     cubic: node.float("cubic_coeff_a", -0.75),
     excludeOutside: node.int("exclude_outside", 0) === 1,
     antialias: node.int("antialias", 0) === 1,
     extrapolation: node.float("extrapolation_value", 0),
   };
   const x = node.input(0);
-  const axes = axesOf(node, x, isOld);
+  const axes = axesOf(node, ctx, x, isOld);
   const image = asImage(ctx, x, axes, mode);
   if (image) return image;
   let result = x;
@@ -66,7 +70,7 @@ function resize(node: OnnxNode, ctx: Context): Value {
   return result;
 }
 
-function axesOf(node: OnnxNode, x: Value, isOld: boolean): Axis[] {
+function axesOf(node: OnnxNode, ctx: Context, x: Value, isOld: boolean): Axis[] {
   const rank = x.shape.length;
   const list = (at: number, what: string): readonly number[] | undefined => {
     const value = node.optional(at);
@@ -78,7 +82,10 @@ function axesOf(node: OnnxNode, x: Value, isOld: boolean): Axis[] {
     node.op === "Upsample" && node.opset < 9
       ? (node.floats("scales") ?? [])
       : list(isOld ? 1 : 2, "the scales of Resize");
-  const sizes = isOld ? undefined : list(3, "the sizes of Resize");
+  const sizesOperand = isOld ? undefined : node.optional(3);
+  const hasSizes = sizesOperand !== undefined && elements(sizesOperand.shape) > 0;
+  const sizes = hasSizes ? knownNumbers(sizesOperand, "the sizes of Resize") : undefined;
+  const perBatch = hasSizes ? samplesIn(sizesOperand) : [];
   // Older exporters put anything there where it is not looked at.
   const isCrop = !isOld && node.text("coordinate_transformation_mode", "half_pixel") === "tf_crop_and_resize";
   const crop = isCrop ? list(1, "the region of Resize") : undefined;
@@ -86,24 +93,37 @@ function axesOf(node: OnnxNode, x: Value, isOld: boolean): Axis[] {
   if (!given || given.length !== which.length)
     refuse("bad-model", `Resize has ${given?.length ?? 0} scales or sizes for ${which.length} axes`);
   const policy = node.text("keep_aspect_ratio_policy", "stretch");
-  const ratios = which.map((axis, at) => (given[at] ?? 1) / (sizes ? (x.shape[axis] ?? 1) : 1));
+  const batch = batchAxis(ctx, x);
+  for (const [at, axis] of which.entries()) {
+    const isSame = sizes ? perBatch[at] === 1 && given[at] === 1 : given[at] === 1;
+    if (axis === batch && !isSame) mixed(ctx, "resizes the batch");
+    if (axis !== batch && perBatch[at]) mixed(ctx, "resizes by the size of the batch");
+  }
+  const moved = natural(which.length).filter((at) => which[at] !== batch);
+  const ratios = moved.map((at) => fround((given[at] ?? 1) / (x.shape[which[at] ?? 0] ?? 1)));
   const common =
-    policy === "not_larger" ? least(ratios) : policy === "not_smaller" ? greatest(ratios) : undefined;
+    sizes && policy === "not_larger"
+      ? least(ratios)
+      : sizes && policy === "not_smaller"
+        ? greatest(ratios)
+        : undefined;
   return x.shape.map((input, axis): Axis => {
     const at = which.indexOf(axis);
-    const scale = at < 0 ? 1 : ((sizes ? (common ?? ratios[at]) : ratios[at]) ?? 1);
-    const [start, end] = at >= 0 && crop ? [crop[at] ?? 0, crop[at + which.length] ?? 1] : [0, 1];
+    if (at < 0 || axis === batch) return { input, output: input, scale: 1, start: 0, end: 1 };
+    const [start, end] = crop ? [crop[at] ?? 0, crop[at + which.length] ?? 1] : [0, 1];
+    const wanted = given[at] ?? 1;
+    const axisScale = sizes ? common : wanted;
+    // As the model computes them, sizes are products in f32: 10 · 0.7 is 7, and 6.99999988 only before it is rounded.
+    const size = (scale: number): number => fround(fround(scale * fround(end - start)) * input);
     const output =
-      at < 0
-        ? input
+      sizes && common === undefined
+        ? wanted
         : sizes
-          ? common === undefined
-            ? (given[at] ?? 1)
-            : Math.round(common * input)
-          : Math.floor(input * scale * (end - start));
+          ? Math.round(fround((common ?? 1) * input))
+          : Math.floor(size(wanted));
     if (!Number.isInteger(output) || output < 1 || (output !== input && output > axisLimit))
       refuse("shape-mismatch", `Resize makes ${output} of the ${input} elements of axis ${axis}`);
-    return { input, output, scale, start, end };
+    return { input, output, scale: axisScale, start, end };
   });
 }
 
@@ -175,9 +195,10 @@ function rowsOf(axis: Axis, mode: Mode): Row[] {
 }
 
 function rowOf(axis: Axis, index: number, mode: Mode): Row {
-  if (axis.input === axis.output && axis.scale === 1 && axis.start === 0 && axis.end === 1)
+  const isWhole = axis.start === 0 && axis.end === 1;
+  if (axis.input === axis.output && (axis.scale === undefined || axis.scale === 1) && isWhole)
     return { taps: new Map([[index, 1]]), constant: 0 };
-  const place = placeOf(axis, index, mode.coordinates);
+  const place = placeOf(axis, index, mode);
   const last = axis.input - 1;
   if (mode.coordinates === "tf_crop_and_resize" && (place < 0 || place > last))
     return { taps: new Map(), constant: mode.extrapolation };
@@ -196,24 +217,34 @@ function rowOf(axis: Axis, index: number, mode: Mode): Row {
   return { taps, constant: 0 };
 }
 
-/** Where an element of the result lies in the input. */
-function placeOf({ input, output, scale, start, end }: Axis, index: number, coordinates: string): number {
+/**
+ * Where an element of the result lies in the input. The nearest neighbour of a place changes at once, so that it is computed in f32 as
+ * runtimes do it; by sizes, or by a scale that is their ratio, for other methods it is that ratio exactly.
+ */
+function placeOf(axis: Axis, index: number, { method, coordinates }: Mode): number {
+  const { input, output, start, end } = axis;
+  const isOwnRatio = axis.scale === undefined || fround(output / input) === axis.scale;
+  const isExact = axis.scale === undefined || method !== "nearest";
+  const f = isExact ? (value: number): number => value : fround;
+  /** A place of the result, from its left side on, in the input. */
+  const back = (at: number): number =>
+    isExact && isOwnRatio ? (at * input) / output : f(at / (axis.scale ?? output / input));
   switch (coordinates) {
     case "half_pixel":
-      return (index + 0.5) / scale - 0.5;
+      return f(back(index + 0.5) - 0.5);
     case "half_pixel_symmetric": {
-      const offset = (input / 2) * (1 - output / (scale * input));
-      return offset + (index + 0.5) / scale - 0.5;
+      const whole = f((axis.scale ?? output / input) * input);
+      const offset = f(f(input / 2) * f(1 - f(output / whole)));
+      return f(offset + (index + 0.5) / (axis.scale ?? output / input) - 0.5);
     }
     case "pytorch_half_pixel":
-      return output > 1 ? (index + 0.5) / scale - 0.5 : 0;
+      return output > 1 ? f(back(index + 0.5) - 0.5) : 0;
     case "align_corners":
-      // The length that the scale gives, before it is rounded.
-      return output > 1 ? (index * (input - 1)) / (scale * input - 1) : 0;
+      return output > 1 ? f(f(index * (input - 1)) / (output - 1)) : 0;
     case "asymmetric":
-      return index / scale;
+      return back(index);
     case "tf_half_pixel_for_nn":
-      return (index + 0.5) / scale;
+      return back(index + 0.5);
     case "tf_crop_and_resize":
       return output > 1
         ? start * (input - 1) + (index * (end - start) * (input - 1)) / (output - 1)
@@ -224,7 +255,11 @@ function placeOf({ input, output, scale, start, end }: Axis, index: number, coor
 }
 
 /** The shares of the neighbours of a place, which may lie outside. */
-function sharesAt(place: number, { scale }: Axis, mode: Mode): [number, number][] {
+function sharesAt(
+  place: number,
+  { input, output, scale = output / input }: Axis,
+  mode: Mode,
+): [number, number][] {
   // Where a picture shrinks, antialiasing widens the filter.
   const spread = mode.antialias && scale < 1 ? scale : 1;
   const spanned = (radius: number, weight: (distance: number) => number): [number, number][] => {
@@ -236,7 +271,7 @@ function sharesAt(place: number, { scale }: Axis, mode: Mode): [number, number][
   };
   switch (mode.method) {
     case "nearest":
-      return [[nearest(place, mode.nearest), 1]];
+      return [[nearest(place, mode.nearest === "simple" ? (scale < 1 ? "ceil" : "floor") : mode.nearest), 1]];
     case "linear":
       return spanned(1, (distance) => Math.max(0, 1 - distance));
     case "cubic":
@@ -246,12 +281,15 @@ function sharesAt(place: number, { scale }: Axis, mode: Mode): [number, number][
   }
 }
 
+/** A place as near to the middle between two elements is taken for it: f32 is no more exact. onnxruntime has this tolerance too. */
+const nearMiddle = 1e-6;
+
 function nearest(place: number, mode: string): number {
   switch (mode) {
     case "round_prefer_floor":
-      return Math.ceil(place - 0.5);
+      return Math.ceil(place - 0.5 - nearMiddle);
     case "round_prefer_ceil":
-      return Math.floor(place + 0.5);
+      return Math.floor(place + 0.5 + nearMiddle);
     case "floor":
       return Math.floor(place);
     case "ceil":
