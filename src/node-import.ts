@@ -6,8 +6,10 @@ import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { Imported } from "#import/finish.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
-import { importTfjs, textLimit } from "#import/tfjs/import-tfjs.js";
+import { onnxWeights } from "#import/onnx/weight-file.js";
+import { importTfjs, textLimit, tfjsWeights } from "#import/tfjs/import-tfjs.js";
 import type { DataFile, OpenData } from "#import/data-file.js";
+import type { WeightFile } from "#ir/weights.js";
 import { openDataFile } from "#weights/file.js";
 import { reason } from "./reason.js";
 
@@ -52,6 +54,19 @@ export function importFile(
   }
   files.push(path);
   return text ? importTfjs(text, options) : importOnnx(model, options);
+}
+
+/** Opens the weights of a model of another format, by the names that it gives them. */
+export function openModelWeights(path: string): Result<WeightFile> {
+  try {
+    const model = openDataFile(path);
+    const open = openBeside(path, []);
+    return isOnnx(path)
+      ? onnxWeights(model, path, open)
+      : tfjsWeights(model.read(0, Math.min(model.size, textLimit + 1)), path, open);
+  } catch (cause) {
+    return { diagnostics: [error("cannot-read", `cannot read ${path}: ${reason(cause)}`)] };
+  }
 }
 
 /** Opens data below the model's folder alone: a link must not lead out of it either. */

@@ -20,7 +20,7 @@ import { elaborate } from "#elaborate/elaborate.js";
 import type { WeightFiles } from "#ir/weights.js";
 import { bytesText } from "#ir/units.js";
 import { openDataFile, openWeightFile } from "#weights/file.js";
-import { importFile, isImported, wrongForImported } from "./node-import.js";
+import { importFile, isImported, openModelWeights, wrongForImported } from "./node-import.js";
 import { reason } from "./reason.js";
 
 export { writeArtifact, writeFileAtomically, writeModule } from "./write.js";
@@ -217,7 +217,7 @@ function weightFilesBeside(model: string, given: string | undefined, files: stri
     open: (name) => {
       const path = name === given || isAbsolute(name) ? name : join(dirname(model), name);
       files.push(path);
-      const opened = openWeightFile(path);
+      const opened = isImported(path) ? openModelWeights(path) : openWeightFile(path);
       const help = ["it is looked for beside the model; --weights FILE names another one"];
       return opened.value || name === given
         ? opened

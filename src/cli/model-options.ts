@@ -49,7 +49,10 @@ export function withModelOptions(command: Command): Command {
     .option("--net <name>", "which net of the file, if it has several")
     .addOption(dimOption())
     .addOption(outputsOption())
-    .option("--weights <file>", "safetensors file with the weights");
+    .option(
+      "--weights <file>",
+      "file with the weights: safetensors, or a model of another format that has them",
+    );
 }
 
 /** The option that binds symbolic dimensions. */

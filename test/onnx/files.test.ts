@@ -27,7 +27,9 @@ import { tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
 import { optimize } from "#compile/optimize.js";
 import { seededRandom } from "#ops/random.js";
+import { printGraph } from "#inspect/lift.js";
 import { readModel, writeNet } from "../../src/node.js";
+import { modelOf } from "./text-model.js";
 
 const example = "examples/fm_resnet16.onnx";
 const folder = mkdtempSync(join(tmpdir(), "cleave-onnx-"));
@@ -53,6 +55,43 @@ test("the trained network is that of the .net file, and nothing is left to fold"
   expect(firstDifference(resultOf(imported), resultOf(written), longestReduction(written))).toBe(-1);
   const ops = [...optimize(imported).value!.module.graph.nodes.values()].map(({ op }) => op);
   for (const op of ["batch_norm", "pad", "transpose"]) expect(ops).not.toContain(op);
+});
+
+test.each([undefined, "fold-batch-norm", "all"])(
+  "a dump, after %s, names the model as its weights, and is that model when it is read again",
+  (after) => {
+    copyFileSync(example, join(folder, "trained.onnx"));
+    const model = modelAt(join(folder, "trained.onnx"));
+    const stopAfter = after === "all" ? {} : { stopAfter: after! };
+    const module = after === undefined ? model : optimize(model, stopAfter).value!.module;
+    const path = join(folder, `dump-${after}.net`);
+    const text = printGraph(module, { weightsPath: () => "trained.onnx" });
+    expect(text).toContain('weights "trained.onnx"');
+    writeFileSync(path, text);
+    expect(resultOf(modelAt(path))).toEqual(resultOf(module));
+  },
+);
+
+test("what an ONNX model holds besides floats is said where it is asked for", () => {
+  const path = join(folder, "kinds.onnx");
+  writeFileSync(
+    path,
+    modelOf(
+      "opset 13\ninput x float[1, 2]\nweight w float[2]\nweight k int64[1] = 3\ny = Mul(x, w)\noutput y\n",
+    ),
+  );
+  const net = (key: string, shape: string): string =>
+    `net n {\n  weights "kinds.onnx"\n  input x: f32[1, 2]\n  param w: f32[${shape}] = weight("${key}")\n  output y = x * w\n}\n`;
+  writeFileSync(join(folder, "kinds.net"), net("w", "2"));
+  expect(readModel(join(folder, "kinds.net")).diagnostics).toEqual([]);
+  writeFileSync(join(folder, "kinds.net"), net("v", "2"));
+  expect(readModel(join(folder, "kinds.net")).diagnostics).toMatchObject([{ code: "missing-weight" }]);
+  writeFileSync(join(folder, "kinds.net"), net("w", "3"));
+  expect(readModel(join(folder, "kinds.net")).diagnostics).toEqual(
+    expect.arrayContaining([expect.objectContaining({ code: "shape-mismatch" })]),
+  );
+  writeFileSync(path, "no model");
+  expect(readModel(join(folder, "kinds.net")).diagnostics).toMatchObject([{ code: "bad-model" }]);
 });
 
 test("import writes a net with its weights, which computes the same", () => {

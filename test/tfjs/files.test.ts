@@ -11,6 +11,7 @@ import { tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
 import { seededRandom } from "#ops/random.js";
 import { floatToHalf } from "#weights/half.js";
+import { printGraph } from "#inspect/lift.js";
 import { readModel, writeNet } from "../../src/node.js";
 import { peerResults } from "./peer.js";
 import type { ModelFiles } from "./text-model.js";
@@ -77,6 +78,15 @@ test("weights may lie across shards", () => {
   expect([...resultOf(value!)]).toEqual([...resultOf(imported(plain))]);
   expect(value!.files.map((path) => path.slice(-2))).toEqual(["on", "/a", "/b", "/c"]);
   expect(value!.name).toBe("shards");
+});
+
+test("a dump names the model as its weights, and is that model when it is read again", () => {
+  const { value } = readModel(written("dumped", plain));
+  const path = join(folder, "dumped", "dump.net");
+  writeFileSync(path, printGraph(value!, { weightsPath: () => "model.json" }));
+  const { value: again, diagnostics } = readModel(path);
+  expect(diagnostics).toEqual([]);
+  expect([...resultOf(again!)]).toEqual([...resultOf(value!)]);
 });
 
 test("import writes a net with its weights, which computes the same", () => {

@@ -200,7 +200,8 @@ interface State {
   readonly failed: Set<string>;
 }
 
-function isKnown(domain: string, op: string): boolean {
+/** Whether an operator is imported. */
+export function isKnown(domain: string, op: string): boolean {
   return (domain === "" || domain === "ai.onnx") && Object.hasOwn(operators, op);
 }
 

@@ -11,6 +11,7 @@ import { finish } from "#import/finish.js";
 import { valueOf } from "#import/lowering.js";
 import { cleanName, createNames } from "#import/names.js";
 import { diagnosticOf, quote, refuse } from "#import/refusal.js";
+import type { WeightFile } from "#ir/weights.js";
 import { createWeightStore } from "#weights/store.js";
 import type { Fields, Json } from "./fields.js";
 import { fieldsOf } from "./fields.js";
@@ -47,6 +48,25 @@ export function importTfjs(model: Uint8Array | string, options: TfjsOptions = {}
   if (read.value === undefined) return { diagnostics: read.diagnostics };
   try {
     return importModel(fieldsOf(read.value, "the file"), file, options);
+  } catch (cause) {
+    return { diagnostics: [diagnosticOf(cause, file)] };
+  }
+}
+
+/** The weights of a model.json by their names in its manifest, as a weight file; nothing of their data is read yet. */
+export function tfjsWeights(model: Uint8Array, file: string, open: OpenData): Result<WeightFile> {
+  const read = readJson(model, file);
+  if (read.value === undefined) return { diagnostics: read.diagnostics };
+  try {
+    const whole = fieldsOf(read.value, "the file");
+    const manifest = whole.has("weightsManifest") ? whole.list("weightsManifest") : [];
+    const entries = new Map(
+      [...manifestTensors(manifest, open)].map(([name, { shape, readF32 }]) => [
+        name,
+        { shape, read: readF32 },
+      ]),
+    );
+    return { value: { file, entries }, diagnostics: [] };
   } catch (cause) {
     return { diagnostics: [diagnosticOf(cause, file)] };
   }
