@@ -8,6 +8,7 @@ import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import type { Random } from "#ops/random.js";
 import { opOf } from "#ops/index.js";
+import { randomPlaces } from "./ops/values.js";
 import { createWeightStore } from "#weights/store.js";
 
 /** Ops that compute: all but inputs and constants. */
@@ -66,17 +67,25 @@ export function opModule(
   };
 }
 
-/** Standard normal values for all inputs of a module, exact in f32. */
+/** Standard normal values for all inputs of a module, exact in f32; whole numbers for places. */
 export function randomInputs(module: Module, random: Random): Map<string, Tensor> {
   return new Map(
     [...module.graph.nodes.values()]
       .filter((node) => node.op === "input")
       .map((node) => [
         node.name,
-        {
-          shape: node.type.shape,
-          data: Float64Array.from({ length: elements(node.type.shape) }, () => Math.fround(random.normal())),
-        },
+        isPlaces(module, node.id)
+          ? randomPlaces(random, node.type)
+          : {
+              shape: node.type.shape,
+              data: Float64Array.from({ length: elements(node.type.shape) }, () =>
+                Math.fround(random.normal()),
+              ),
+            },
       ]),
   );
+}
+
+function isPlaces({ graph }: Module, id: number): boolean {
+  return [...graph.nodes.values()].some(({ op, inputs }) => opOf(op).operands[inputs.indexOf(id)]?.places);
 }

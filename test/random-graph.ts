@@ -30,6 +30,8 @@ const jumping: ReadonlySet<OpName> = new Set<OpName>([
   "less",
   "less_equal",
   "where",
+  "gather",
+  "scatter",
 ]);
 
 /** Ops that are safe where all operands lie within [0.5, 1.5]: their operands pass through a sigmoid first. */

@@ -5,17 +5,14 @@ import { elements } from "#ir/type.js";
 import { broadcastShapes } from "#ops/broadcast.js";
 import { isProblem } from "#ops/op.js";
 import type { Sizes } from "./batch.js";
-import { batchAxis, keepBatch, mixed, perSample } from "./batch.js";
+import { batchAxis, mixed, perSample } from "./batch.js";
 import { alike } from "./broadcast.js";
 import type { Lowering } from "./lowering.js";
 import { ordered } from "./lowering.js";
-import { refuse, unsupported } from "./refusal.js";
+import { refuse } from "./refusal.js";
 import { reshaped } from "./reshape.js";
 import type { Value } from "./value.js";
 import { natural, permuted } from "#ir/axis-order.js";
-
-/** Most pieces that a gather is made of. */
-const pieceLimit = 256;
 
 /** `size` elements from `begin` on along one axis, every `step`-th. Of the open batch all are taken, which is 1 here. */
 export function sliced(ctx: Lowering, x: Value, axis: number, begin: number, size: number, step = 1): Value {
@@ -52,28 +49,6 @@ export function joined(ctx: Lowering, values: readonly Value[], axis: number): V
   if (full.length <= 1) return first;
   const { refs, order } = alike(ctx, full);
   return ordered(ctx, ctx.build.emit("concat", refs, { axis: order.indexOf(axis) }), order, first.type);
-}
-
-/** The elements at some places along an axis, in as few slices as that takes. */
-export function picked(ctx: Lowering, x: Value, axis: number, places: readonly number[]): Value {
-  keepBatch(ctx, x, axis, "takes single samples of the batch");
-  if (places.length === 0) return sliced(ctx, x, axis, 0, 0);
-  const runs: { begin: number; size: number; step: number }[] = [];
-  for (let at = 0; at < places.length;) {
-    const begin = places[at] ?? 0;
-    const step = (places[at + 1] ?? begin) - begin;
-    let size = 1;
-    if (step > 0) while (places[at + size] === begin + size * step) size += 1;
-    runs.push({ begin, size, step: size === 1 ? 1 : step });
-    at += size;
-  }
-  if (runs.length > pieceLimit && x.ref.kind !== "constant")
-    unsupported(`${places.length} places in an order that takes ${runs.length} slices`);
-  return joined(
-    ctx,
-    runs.map(({ begin, size, step }) => sliced(ctx, x, axis, begin, size, step)),
-    axis,
-  );
 }
 
 /**

@@ -1,10 +1,10 @@
 // Which template makes a group: by the ops of its stages.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Node, NodeOf } from "#ir/graph.js";
+import type { Node, NodeOf, OpName } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
-import { channels } from "#ir/type.js";
+import { channels, elements } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
 import { isMember } from "#ops/index.js";
 import { axisOf } from "#ops/reduce.js";
@@ -30,8 +30,10 @@ import { isZero } from "./pack.js";
 import type { PoolSpec } from "./pool.js";
 import { poolBody } from "./pool.js";
 import { layerNormBody } from "./layer-norm.js";
+import { gatherBody, placeReader } from "./gather.js";
 import type { Reduction } from "./reduce.js";
 import { globalPoolBody, pooledDenseBody, reduceBody, softmaxBody } from "./reduce.js";
+import { scatterBody } from "./scatter.js";
 import { separableBody } from "./separable.js";
 import type { Steps } from "./steps.js";
 import { elementwiseSteps } from "./steps.js";
@@ -39,6 +41,9 @@ import type { WindowSpec } from "./strip.js";
 import type { Tile } from "./tile.js";
 import { transposedConvolutionBody } from "./transposed-convolution.js";
 import { winogradBody } from "./winograd.js";
+
+/** Ops whose template reads what it wrote. */
+const readsBack: ReadonlySet<OpName> = new Set<OpName>(["softmax", "scatter"]);
 
 /** The body of a group's kernel. Throws `InternalError` for a fusion that no template makes. */
 export function groupBody(k: Build, tile: Tile, schedule: Schedule, group: Group): Body {
@@ -50,7 +55,7 @@ export function groupBody(k: Build, tile: Tile, schedule: Schedule, group: Group
     const part = writesPart(k, group.output, node.type.shape);
     return concatBody(k, tile, x, part, node.type.shape);
   }
-  const y = writes(k, group.output, node?.op === "softmax" ? "read_write" : "write");
+  const y = writes(k, group.output, node && readsBack.has(node.op) ? "read_write" : "write");
   const steps = elementwiseSteps(k, group.prologue);
   if (!first || !node) return elementwiseBody(k, tile, x, y, steps);
   const prologue = group.prologue.length > 0 ? { prologue: steps } : {};
@@ -208,6 +213,7 @@ function plainBody({ k, tile, schedule, node, stage, x, y }: StageContext): Body
     const steps = [batchNormStep(node, stage), ...stage.epilogue];
     return elementwiseBody(k, tile, x, y, elementwiseSteps(k, steps));
   }
+  if (node.op === "scatter") return scatterStage({ k, schedule, stage, x, y }, node);
   const epilogue = elementwiseSteps(k, stage.epilogue);
   switch (node.op) {
     case "layer_norm":
@@ -232,6 +238,8 @@ function plainBody({ k, tile, schedule, node, stage, x, y }: StageContext): Body
       return transposeBody(k, tile, x, y, node.attributes.perm, epilogue);
     case "slice":
       return sliceBody(k, tile, x, y, node.attributes, epilogue);
+    case "gather":
+      return gatherBody(k, tile, { x, y, ...placesOf(k, schedule, stage) }, node.attributes, epilogue);
     case "pad":
       return padBody(k, tile, x, y, node.attributes, epilogue);
     case "resize":
@@ -239,6 +247,30 @@ function plainBody({ k, tile, schedule, node, stage, x, y }: StageContext): Body
     default:
       return bug(`no template for ${node.op}`);
   }
+}
+
+function scatterStage(
+  { k, schedule, stage, x, y }: Pick<StageContext, "k" | "schedule" | "stage" | "x" | "y">,
+  { attributes }: NodeOf<"scatter">,
+): Body {
+  if (stage.epilogue.length > 0) return bug("no template for elementwise steps behind scatter");
+  const places = sourceOf(stage, 1);
+  const updates = reads(k, "u", sourceOf(stage, 2));
+  const axis = attributes.axis + x.shape.length;
+  const count = updates.shape[axis] ?? 1;
+  const shape = [elements(x.shape.slice(0, axis)), count];
+  const placeAt = placeReader(k, schedule.weights, places, x.shape[axis] ?? 1, shape);
+  return scatterBody(k, { x, updates, y, placeAt, count }, attributes);
+}
+
+/** The places of a gather. */
+function placesOf(k: Build, { weights }: Schedule, stage: Stage) {
+  const source = sourceOf(stage, 1);
+  const { shape } = source.kind === "weight" ? source.type : source.view.type;
+  return {
+    rank: shape.length,
+    placeAt: (extent: number) => placeReader(k, weights, source, extent),
+  };
 }
 
 /** The second convolution of a sum, for the template of the first. */

@@ -75,7 +75,7 @@ export function mapBody(k: Build, tile: Tile, y: Operand, epilogue: Steps, mappi
 }
 
 /** The index per axis but the last, of a last-axis vector. */
-function leadingIndex(k: Build, shape: Shape, pixel: Int): Int[] {
+export function leadingIndex(k: Build, shape: Shape, pixel: Int): Int[] {
   const index: Int[] = [];
   let rest = pixel;
   for (let axis = shape.length - 2; axis >= 0; axis -= 1) {
@@ -246,7 +246,6 @@ export function resizeBody(
     binary("mul", { kind: "to_f32", type: "f32", x: entry(at, start, 2) }, f32(1 / shareUnit));
   const [height = 1, width = 1] = [x.shape[1], x.shape[2]];
   const columnTable = taps.rows.length * 3;
-  const depth = channels(x.shape);
   const [, newHeight = 1, newWidth = 1] = y.shape;
   const wide = x.wide && y.wide && epilogue.wide;
   /** Reads the neighbours of a pixel; they and the shares are the same for all its channels. */
@@ -278,21 +277,37 @@ export function resizeBody(
       storeResult(k, y, value, { pixel, channel }, epilogue);
     };
   };
+  return pixelBody(k, tile, y, wide, pixelWriter);
+}
+
+/**
+ * A result that is made pixel by pixel: `writer` computes what all channels of a pixel share, and gives what writes some of them. `wide`
+ * says that these may be vecs.
+ */
+export function pixelBody(
+  k: Build,
+  tile: Tile,
+  y: Operand,
+  wide: boolean,
+  writer: (pixel: Int) => (channel: Int, width: Width) => void,
+): Body {
+  const depth = channels(y.shape);
+  const pixels = vectors(y.shape);
   if (k.team > 1) {
-    const work = { depth, wide, pixels: vectors(y.shape) };
+    const work = { depth, wide, pixels };
     return {
-      blocks: teamBlocks(k, vectorItems(k, work.pixels, depth, wide)),
+      blocks: teamBlocks(k, vectorItems(k, pixels, depth, wide)),
       write: (block) =>
-        eachVectorOfGrid(k, block, work, (pixel, channel, lanes) => pixelWriter(pixel)(channel, lanes)),
+        eachVectorOfGrid(k, block, work, (pixel, channel, width) => writer(pixel)(channel, width)),
     };
   }
-  const size = largeBlockSize(vectors(y.shape), tile.blockVectors);
+  const size = largeBlockSize(pixels, tile.blockVectors);
   return {
-    blocks: vectors(y.shape) / size,
+    blocks: pixels / size,
     write: (block) => {
       const first = k.letInt("first", mulInt(block, size));
       k.items(["i"], [size], (i = 0) => {
-        const write = pixelWriter(k.letInt("pixel", addInt(first, i)));
+        const write = writer(k.letInt("pixel", addInt(first, i)));
         k.channels("c", depth, wide, write);
       });
     },

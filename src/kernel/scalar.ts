@@ -4,9 +4,18 @@ import type { Scalar } from "#ops/scalar.js";
 import type { Value } from "./ir.js";
 import { binary, choose, f32, unary } from "./build.js";
 
-/** The value of an expression on operands that are values: a vec if one of them is. */
+/** The value of an expression on operands that are values: a vec if one of them is. What it shares is one value. */
 export function scalarValue(scalar: Scalar, operands: (index: number) => Value): Value {
-  const of = (inner: Scalar): Value => scalarValue(inner, operands);
+  const made = new Map<Scalar, Value>();
+  const of = (inner: Scalar): Value => {
+    const value = made.get(inner) ?? valueOf(inner, operands, of);
+    made.set(inner, value);
+    return value;
+  };
+  return of(scalar);
+}
+
+function valueOf(scalar: Scalar, operands: (index: number) => Value, of: (inner: Scalar) => Value): Value {
   switch (scalar.kind) {
     case "operand":
       return operands(scalar.index);

@@ -28,6 +28,7 @@ export function batchProblem(
     if (broadcasts && inputs[at]?.shape.length !== output.shape.length)
       return "aligns the batch with another axis";
   }
-  if (op.mixesBatch(inputs, attributes) || output.shape[0] !== 1) return "mixes the samples of the batch";
+  if (op.mixesBatch(inputs, attributes, batched) || output.shape[0] !== 1)
+    return "mixes the samples of the batch";
   return undefined;
 }

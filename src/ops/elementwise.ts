@@ -110,6 +110,10 @@ export const elementwise = {
   min: combine("The smaller; NaN if either is.", ([a, b]) => min(a, b)),
   max: combine("The larger; NaN if either is.", ([a, b]) => max(a, b)),
   pow: combine("aᵇ.", ([a, b]) => binary("pow", a, b)),
+  atan2: combine(
+    "The angle of the point at height a and distance b, in (−π, π], in radians; zeros have signs, as in IEEE 754.",
+    ([a, b]) => arctan2(a, b),
+  ),
   equal: combine("1 where a = b, else 0.", ([a, b]) => select("eq", a, b, 1, 0)),
   less: combine("1 where a < b, else 0.", ([a, b]) => select("lt", a, b, 1, 0)),
   less_equal: combine("1 where a ≤ b, else 0.", ([a, b]) => select("le", a, b, 1, 0)),
@@ -174,16 +178,38 @@ const arctanSeries = [
   0.199_935_508_5, -0.333_331_452_8, 1,
 ];
 
+/** atan(x) / x, from x². */
+function series(square: Scalar): Scalar {
+  const [highest = 0, next = 0, ...others] = arctanSeries;
+  return others.reduce((sum, factor) => add(mul(sum, square), factor), add(mul(square, highest), next));
+}
+
 /** Beyond 1, atan(x) = π/2 − atan(1 / x). */
 function arctan(x: Scalar): Scalar {
   const size = unary("abs", x);
   const near = select("le", size, 1, size, div(1, size));
-  const square = mul(near, near);
-  const [highest = 0, ...others] = arctanSeries;
-  const series = others.reduce((sum: Scalar | number, factor) => add(mul(sum, square), factor), highest);
-  const angle = mul(near, series);
+  const angle = mul(near, series(mul(near, near)));
   const whole = select("le", size, 1, angle, sub(Math.PI / 2, angle));
   return select("lt", x, 0, unary("neg", whole), whole);
+}
+
+/** The angle within its eighth, from the smaller side over the larger one, then mirrored into the eighth that it lies in. */
+function arctan2(height: Scalar, width: Scalar): Scalar {
+  const [tall, wide] = [unary("abs", height), unary("abs", width)];
+  const [less, more] = [min(tall, wide), max(tall, wide)];
+  // Equal sides: both may be 0 or ∞.
+  const ratio = select("eq", tall, wide, select("eq", more, 0, 0, 1), div(less, more));
+  const near = mul(ratio, series(mul(ratio, ratio)));
+  const behind = isBelow(width);
+  const from = select("lt", wide, tall, Math.PI / 2, mul(behind, Math.PI));
+  const isSteep = select("lt", wide, tall, 1, 0);
+  const turn = select("eq", isSteep, behind, 1, -1);
+  return mul(sub(1, mul(2, isBelow(height))), add(from, mul(turn, near)));
+}
+
+/** 1 below 0 and for −0, else 0. */
+function isBelow(x: Scalar): Scalar {
+  return select("eq", x, 0, select("lt", div(1, x), 0, 1, 0), select("lt", x, 0, 1, 0));
 }
 
 function softplus(x: Scalar): Scalar {

@@ -7,6 +7,7 @@ import type { AttributesOf } from "./attributes.js";
 import { batch_norm } from "./batch-norm.js";
 import { conv2d, depthwise_conv2d } from "./conv.js";
 import { conv2d_transpose } from "./conv-transpose.js";
+import { gather, scatter } from "./gather.js";
 import { layer_norm } from "./layer-norm.js";
 import { elementwise } from "./elementwise.js";
 import { dense, matmul } from "./matmul.js";
@@ -49,6 +50,8 @@ export const ops = {
   reshape,
   transpose,
   resize,
+  gather,
+  scatter,
   softmax,
   reduce_sum,
   reduce_mean,

@@ -29,6 +29,8 @@ export interface Operand {
   readonly optional?: boolean;
   /** Any number of operands from here on (concat). */
   readonly variadic?: boolean;
+  /** Its values say where elements lie: whole numbers, which are kept exactly. */
+  readonly places?: boolean;
 }
 
 /** Why operands or attributes do not fit; the elaborator puts it at the operand or attribute in the text. */
@@ -87,8 +89,12 @@ export interface Op<A extends AttributeTable = AttributeTable> {
   infer(inputs: readonly TensorType[], attributes: AttributesOf<A>): TensorType | Problem;
   /** Multiply-accumulates of one evaluation; 0 for what only moves or maps values. */
   macs(inputs: readonly TensorType[], attributes: AttributesOf<A>, output: TensorType): number;
-  /** Whether sample k of the result depends on other samples of axis 0 of the operands. */
-  mixesBatch(inputs: readonly TensorType[], attributes: AttributesOf<A>): boolean;
+  /** Whether sample k of the result depends on other samples of axis 0 of the operands; `carries` says which of them have samples. */
+  mixesBatch(
+    inputs: readonly TensorType[],
+    attributes: AttributesOf<A>,
+    carries: readonly boolean[],
+  ): boolean;
   /** The reference meaning, in float64; slow and plain. */
   eval(inputs: readonly Tensor[], attributes: AttributesOf<A>, output: TensorType): Tensor;
   /** Elementwise ops: the meaning as an expression, used by the interpreter and by all back ends. */

@@ -75,7 +75,13 @@ function answer(line: string): string {
     ...(macs > 0 ? [`${macs} MACs`] : []),
     ...changed.map(([key, kind]) => `${key}=${kind.print(normal[key] as never)}`),
     ...Object.entries(op.derived ?? {}).map(([key, derive]) => `(${key} ${String(derive(inputs, normal))})`),
-    ...(op.mixesBatch(inputs, normal) ? ["mixes samples"] : []),
+    ...(op.mixesBatch(
+      inputs,
+      normal,
+      inputs.map(() => true),
+    )
+      ? ["mixes samples"]
+      : []),
   ].join(", ");
 }
 

@@ -139,6 +139,49 @@ export const oracles: { readonly [O in Exclude<OpName, Source>]: Oracle<O> } = {
       x!,
     );
   },
+  gather: ([x, places], { axis, batched }, output) => {
+    const at = axis + x!.rank;
+    const extent = x!.shape[at]!;
+    const whole = mapped(places!, (place) => {
+      const near = Math.trunc(Math.min(Math.max(place, -extent), extent - 1)) || 0;
+      return near < 0 ? near + extent : near;
+    });
+    if (!batched) return tf.gather(x!, tf.cast(whole, "int32") as tf.Tensor1D, at);
+    const lead = x!.shape.slice(0, at).reduce((product, one) => product * one, 1);
+    const rows = tf.reshape(x!, [lead, ...x!.shape.slice(at)]);
+    const each = tf.reshape(whole, [lead, -1]);
+    const found = Array.from({ length: lead }, (_, row) =>
+      tf.gather(
+        tf.squeeze(tf.slice(rows, row, 1), [0]),
+        tf.cast(tf.squeeze(tf.slice(each, row, 1), [0]), "int32") as tf.Tensor1D,
+      ),
+    );
+    return tf.reshape(tf.stack(found), [...output.shape]);
+  },
+  scatter: ([x, places, updates], { axis, reduction }) => {
+    const at = axis + x!.rank;
+    const extent = x!.shape[at]!;
+    const inner = x!.shape.slice(at + 1).reduce((product, one) => product * one, 1);
+    const count = places!.shape.at(-1)!;
+    const [all, given] = [updates!.dataSync(), places!.dataSync()];
+    // Of every element: which updates go there.
+    const data = x!.dataSync().map((start, flat) => {
+      const row = Math.floor(flat / inner);
+      let value = start;
+      for (let u = 0; u < count; u += 1) {
+        const update = Math.floor(row / extent) * count + u;
+        const near = Math.trunc(Math.min(Math.max(given[update]!, -extent), extent - 1));
+        if ((near + extent) % extent !== row % extent) continue;
+        const more = all[update * inner + (flat % inner)]!;
+        if (reduction === "replace") value = more;
+        else if (reduction === "accumulate") value += more;
+        else if (reduction === "multiply") value *= more;
+        else value = reduction === "maximum" ? Math.max(value, more) : Math.min(value, more);
+      }
+      return value;
+    });
+    return tf.tensor(data, x!.shape);
+  },
   layer_norm: ([x], { epsilon }) => {
     const { mean, variance } = tf.moments(x!, -1, true);
     return tf.div(tf.sub(x!, mean), tf.sqrt(tf.add(variance, epsilon as number)));
@@ -194,6 +237,7 @@ export const oracles: { readonly [O in Exclude<OpName, Source>]: Oracle<O> } = {
   min: ([a, b]) => tf.minimum(a!, b!),
   max: ([a, b]) => tf.maximum(a!, b!),
   pow: ([a, b]) => tf.pow(a!, b!),
+  atan2: ([a, b]) => tf.atan2(a!, b!),
   equal: ([a, b]) => tf.cast(tf.equal(a!, b!), "float32"),
   less: ([a, b]) => tf.cast(tf.less(a!, b!), "float32"),
   less_equal: ([a, b]) => tf.cast(tf.lessEqual(a!, b!), "float32"),

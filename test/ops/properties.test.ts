@@ -60,7 +60,10 @@ describe("two samples that an op does not mix are the two results one after the 
       const rank = output.shape.length;
       // The data operands carry the batch, unless they are of lower rank and so broadcast as constants.
       const carries = types.map(({ shape }, at) => role(at) === "data" && shape.length > 0 && shape[0] === 1);
-      if (op.mixesBatch(types, attributes) || !types.every((type, at) => carries[at] || isShared(type, at)))
+      if (
+        op.mixesBatch(types, attributes, carries) ||
+        !types.every((type, at) => carries[at] || isShared(type, at))
+      )
         continue;
       if (
         op.classes.includes("elementwise") &&
@@ -141,7 +144,11 @@ describe("types and attributes of any kind give a type or a problem", () => {
           expect(op.macs(inputs, normal, result)).toBeGreaterThanOrEqual(0);
           const again = inferType(name, inputs, attributes as never);
           expect(!isProblem(again) && sameType(again, result)).toBe(true);
-          op.mixesBatch(inputs, normal);
+          op.mixesBatch(
+            inputs,
+            normal,
+            inputs.map(() => true),
+          );
           for (const derive of Object.values(op.derived ?? {})) derive(inputs, normal);
           // What is said to be a type must also be computable.
           const modest = Object.values(normal)

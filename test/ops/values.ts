@@ -14,9 +14,15 @@ export function randomTensor(random: Random, { shape }: TensorType): Tensor {
   );
 }
 
-/** Values for all operands of an op; a variance is positive. */
+/** Whole numbers around 0, some far outside of any tensor. */
+export function randomPlaces(random: Random, { shape }: TensorType): Tensor {
+  return tensor(shape, () => (random.next() < 0.9 ? random.int(-9, 9) : random.pick([-1e9, 1e9, 2 ** 24])));
+}
+
+/** Values for all operands of an op; a variance is positive, and places are whole numbers. */
 export function randomOperands(random: Random, op: OpName, types: readonly TensorType[]): Tensor[] {
   return types.map((type, index) => {
+    if (opOf(op).operands[index]?.places) return randomPlaces(random, type);
     const value = randomTensor(random, type);
     if (opOf(op).operands[index]?.name !== "variance") return value;
     return tensor(type.shape, (flat) => Math.fround(Math.abs(value.data[flat]!) + 0.1));

@@ -55,6 +55,7 @@ export const elementwiseExports: ExportTable<Elementwise> = {
   min: binary("Min"),
   max: binary("Max"),
   pow: binary("Pow"),
+  atan2: (node, inputs, build) => arctan2(node.type.shape.length, inputs, build),
   equal: comparison("Equal"),
   less: comparison("Less"),
   less_equal: comparison("LessOrEqual"),
@@ -120,6 +121,19 @@ function comparison(op: string): Export {
     const { names, order } = alike(node.type.shape.length, inputs, build);
     return build.result("Cast", [build.step(op, names)], { to: float }, order);
   };
+}
+
+/** atan(a / b), with π more or less where b is below 0, as a is. ONNX has no operator of it. */
+function arctan2(rank: number, inputs: readonly Value[], build: Builder): Value {
+  const { names, order } = alike(rank, inputs, build);
+  const [height = "", width = ""] = names;
+  const zero = build.number(0, "zero");
+  const slope = build.step("Atan", [build.step("Div", [height, width])]);
+  const angle = build.step("Where", [build.step("Equal", [height, zero]), zero, slope]);
+  const [down, behind] = [build.step("Less", [height, zero]), build.step("Less", [width, zero])];
+  const half = [build.number(-Math.PI, "less"), build.number(Math.PI, "more")];
+  const turn = build.step("Where", [behind, build.step("Where", [down, ...half]), zero]);
+  return build.result("Add", [angle, turn], {}, order);
 }
 
 /** Operands that broadcast: all in one order, that of the largest; those of lower rank get axes of extent 1. */

@@ -5,10 +5,16 @@ import type { Builder } from "../builder.js";
 import type { Value } from "../value.js";
 import { elementwiseExports } from "./elementwise.js";
 import type { Computing, ExportTable, OperatorExport } from "./operator.js";
+import { placeExports } from "./places.js";
 import { tensorExports } from "./tensors.js";
 import { windowExports } from "./windows.js";
 
-const exports: ExportTable<Computing> = { ...elementwiseExports, ...windowExports, ...tensorExports };
+const exports: ExportTable<Computing> = {
+  ...elementwiseExports,
+  ...windowExports,
+  ...tensorExports,
+  ...placeExports,
+};
 
 /** Builds the ONNX nodes of a node that computes. */
 export function exportNode(

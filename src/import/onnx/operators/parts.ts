@@ -2,8 +2,9 @@
 
 import { batchAxis, filled, keepBatch, mixed, samplesIn, sizesIn, sizesOf } from "#import/batch.js";
 import { bool } from "#import/element-type.js";
+import { picked } from "#import/gather.js";
 import { axisOf, knownNumbers, numberOf, numbersOf, ordered } from "#import/lowering.js";
-import { checkJoined, expanded, joined, picked, sliced, tiled } from "#import/parts.js";
+import { checkJoined, expanded, joined, sliced, tiled } from "#import/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
 import { natural, permuted } from "#ir/axis-order.js";

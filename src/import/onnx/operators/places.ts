@@ -1,10 +1,19 @@
-// Operators that take or put elements at places that are known when the model is compiled: gathers, scatters, masks, one-hot tables.
+// Operators that take or put elements at places: gathers, scatters, masks, one-hot tables.
 
 import { elements } from "#ir/type.js";
 import { batchAxis, mixed } from "#import/batch.js";
+import type { ScatterReduction } from "#ops/gather.js";
 import { combine } from "#import/broadcast.js";
+import {
+  gathered,
+  gatheredAlong,
+  gatheredRows,
+  pickedIn,
+  scatteredAlong,
+  scatteredRows,
+} from "#import/gather.js";
 import { axisOf, numberOf, numbersOf, scalar, valueOf } from "#import/lowering.js";
-import { joined, picked, sliced } from "#import/parts.js";
+import { joined, sliced } from "#import/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { reshaped, unsqueezed } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
@@ -25,49 +34,33 @@ function indicesOf(node: OnnxNode, indices: Value, extent: (at: number) => numbe
 function gather(node: OnnxNode, ctx: Context): Value {
   const [x, indices] = [node.input(0), node.input(1)];
   const axis = axisOf(node.int("axis", 0), x.shape.length);
+  if (indices.ref.kind !== "constant") return gathered(ctx, x, indices, axis);
   const places = indicesOf(node, indices, () => x.shape[axis] ?? 1);
-  const found = picked(ctx, x, axis, places);
-  const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
-  return shape.length === found.shape.length && indices.shape.length === 1
-    ? found
-    : reshaped(ctx, found, shape);
+  return pickedIn(ctx, x, axis, places, indices.shape);
 }
 
 /** Of each index along the axis the element at the same place otherwise. */
 function gatherElements(node: OnnxNode, ctx: Context): Value {
   const [x, indices] = [node.input(0), node.input(1)];
-  const rank = x.shape.length;
-  const axis = axisOf(node.int("axis", 0), rank);
-  if (indices.shape.length !== rank)
-    refuse("shape-mismatch", `indices [${indices.shape.join(", ")}] of [${x.shape.join(", ")}]`);
-  const places = indicesOf(node, indices, () => x.shape[axis] ?? 1);
-  const [from, to] = [strides(x.shape), strides(indices.shape)];
-  if (batchAxis(ctx, x) !== undefined) mixed(ctx, "takes elements of single samples");
-  const flat = places.map((place, at) =>
-    natural(rank).reduce((sum, one) => {
-      const index = one === axis ? place : Math.floor(at / (to[one] ?? 1)) % (indices.shape[one] ?? 1);
-      return sum + index * (from[one] ?? 1);
-    }, 0),
-  );
-  return reshaped(ctx, picked(ctx, reshaped(ctx, x, [elements(x.shape)]), 0, flat), indices.shape);
+  const axis = axisOf(node.int("axis", 0), x.shape.length);
+  if (indices.ref.kind === "constant") indicesOf(node, indices, () => x.shape[axis] ?? 1);
+  return gatheredAlong(ctx, x, indices, axis);
 }
 
-/** Rows of indices say the first axes of what is taken. */
+/** Rows of indices say the axes of what is taken, behind `batch_dims` that both have. */
 function gatherNd(node: OnnxNode, ctx: Context): Value {
   const [x, indices] = [node.input(0), node.input(1)];
-  if (node.int("batch_dims", 0) !== 0) unsupported("GatherND with batch_dims");
+  const batch = node.int("batch_dims", 0);
   const depth = depthOf(node, x, indices);
-  if ((batchAxis(ctx, x) ?? depth) < depth) mixed(ctx, "takes elements of single samples");
-  const lead = x.shape.slice(0, depth);
-  const flat = reshaped(ctx, x, [elements(lead), ...x.shape.slice(depth)]);
-  const found = picked(ctx, flat, 0, rowsOf(node, indices, lead));
-  return reshaped(ctx, found, [...indices.shape.slice(0, -1), ...x.shape.slice(depth)]);
+  if (indices.ref.kind === "constant") indicesOf(node, indices, (at) => x.shape[batch + (at % depth)] ?? 1);
+  return gatheredRows(ctx, x, indices, batch);
 }
 
 /** How many axes a row of indices says. */
 function depthOf(node: OnnxNode, x: Value, indices: Value): number {
   const depth = indices.shape.at(-1) ?? 0;
-  if (depth < 1 || depth > x.shape.length)
+  const batch = node.int("batch_dims", 0);
+  if (depth < 1 || batch < 0 || batch + depth > x.shape.length || batch >= indices.shape.length)
     refuse(
       "shape-mismatch",
       `${node.op} of [${x.shape.join(", ")}] by indices [${indices.shape.join(", ")}]`,
@@ -75,31 +68,23 @@ function depthOf(node: OnnxNode, x: Value, indices: Value): number {
   return depth;
 }
 
-/** Rows of indices as places of the leading axes in one. */
-function rowsOf(node: OnnxNode, indices: Value, lead: readonly number[]): number[] {
-  const all = indicesOf(node, indices, (at) => lead[at % lead.length] ?? 1);
-  const steps = strides(lead);
-  return natural(all.length / lead.length).map((row) =>
-    steps.reduce((sum, step, at) => sum + (all[row * lead.length + at] ?? 0) * step, 0),
-  );
-}
-
 function strides(shape: readonly number[]): number[] {
   return shape.map((_, axis) => elements(shape.slice(axis + 1)));
 }
 
 /**
- * Puts updates at rows of indices, where these are a box: exporters write `x[a:b, c:d] = y` so. What lies around the box is joined to
- * it.
+ * Puts updates at rows of indices. Where these are a known box, as exporters write `x[a:b, c:d] = y`, what lies around the box is joined
+ * to it.
  */
 function scatterNd(node: OnnxNode, ctx: Context): Value {
   const [x, indices, updates] = [node.input(0), node.input(1), node.input(2)];
-  const reduction = node.text("reduction", "none");
-  if (reduction !== "none") unsupported(`ScatterND with reduction=${reduction}`);
+  const reduction = reductionOf(node);
   const depth = depthOf(node, x, indices);
   if ((batchAxis(ctx, x) ?? depth) < depth) mixed(ctx, "puts elements into single samples");
-  const all = indicesOf(node, indices, (at) => x.shape[at % depth] ?? 1);
-  const box = boxOf(all, depth) ?? unsupported("ScatterND at places that are no box");
+  const isKnown = indices.ref.kind === "constant";
+  const all = isKnown ? indicesOf(node, indices, (at) => x.shape[at % depth] ?? 1) : [];
+  const box = isKnown && reduction === "replace" ? boxOf(all, depth) : undefined;
+  if (!box) return scatteredRows(ctx, x, indices, updates, reduction);
   const inner = reshaped(ctx, updates, [...box.map(({ size }) => size), ...x.shape.slice(depth)]);
   const put = (around: Value, axis: number): Value => {
     const side = box[axis];
@@ -113,6 +98,28 @@ function scatterNd(node: OnnxNode, ctx: Context): Value {
     return joined(ctx, [...part(0, begin), middle, ...part(end, extent - end)], axis);
   };
   return put(x, 0);
+}
+
+function scatterElements(node: OnnxNode, ctx: Context): Value {
+  const [x, indices, updates] = [node.input(0), node.input(1), node.input(2)];
+  const axis = axisOf(node.int("axis", 0), x.shape.length);
+  if (indices.ref.kind === "constant") indicesOf(node, indices, () => x.shape[axis] ?? 1);
+  return scatteredAlong(ctx, x, indices, updates, axis, reductionOf(node));
+}
+
+const reductions: Readonly<Record<string, ScatterReduction>> = {
+  none: "replace",
+  add: "accumulate",
+  mul: "multiply",
+  max: "maximum",
+  min: "minimum",
+};
+
+function reductionOf(node: OnnxNode): ScatterReduction {
+  const name = node.text("reduction", "none");
+  return Object.hasOwn(reductions, name)
+    ? (reductions[name] ?? "replace")
+    : refuse("bad-model", `${node.op} with reduction \`${name.slice(0, 20)}\``);
 }
 
 /** The box that rows of indices are, in reading order, or undefined. */
@@ -197,6 +204,8 @@ export const places: OperatorTable = {
   GatherElements: gatherElements,
   GatherND: gatherNd,
   ScatterND: scatterNd,
+  ScatterElements: scatterElements,
+  Scatter: scatterElements,
   OneHot: oneHot,
   Trilu: trilu,
   EyeLike: eyeLike,

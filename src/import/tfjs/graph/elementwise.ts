@@ -50,6 +50,7 @@ const binary: Readonly<Record<string, OpName>> = {
   Maximum: "max",
   Minimum: "min",
   Pow: "pow",
+  Atan2: "atan2",
 };
 
 const two = (node: GraphNode): [Value, Value] => [node.input(0), node.input(1)];

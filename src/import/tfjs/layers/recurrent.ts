@@ -3,7 +3,8 @@
 import { combine } from "#import/broadcast.js";
 import type { Lowering } from "#import/lowering.js";
 import { scalar, valueOf } from "#import/lowering.js";
-import { joined, picked, sliced } from "#import/parts.js";
+import { joined, sliced } from "#import/parts.js";
+import { picked } from "#import/gather.js";
 import type { Run, Weights } from "#import/recurrent.js";
 import { gru, lstm, rnn } from "#import/recurrent.js";
 import { quote, refuse, unsupported } from "#import/refusal.js";
