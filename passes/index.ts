@@ -1,6 +1,7 @@
 // The passes, in the order in which they run.
 
 import type { Pass } from "#rewrite/pass.js";
+import { absorbMoves } from "./absorb-moves.js";
 import { applyRules } from "./apply-rules.js";
 import { canonicalize } from "./canonicalize.js";
 import { cutWeights } from "./cut-weights.js";
@@ -23,6 +24,7 @@ export const passes: readonly Pass<PassOptions>[] = [
   canonicalize,
   foldPadding,
   foldBatchNorm,
+  absorbMoves,
   applyRules,
   eliminateCommonSubexpressions,
   eliminateDeadNodes,

@@ -12,7 +12,7 @@ import { ordered } from "./lowering.js";
 import { refuse } from "./refusal.js";
 import { unsqueezed } from "./reshape.js";
 import type { Ref, Value } from "./value.js";
-import { commonOrder, natural } from "#ir/axis-order.js";
+import { commonOrder, natural, sameOrder } from "#ir/axis-order.js";
 
 /** An elementwise op over values that broadcast as in NumPy. */
 export function combine(
@@ -68,9 +68,22 @@ export function trimmed(ctx: Lowering, ref: Ref): Ref {
   return shape.length === ref.shape.length ? ref : ctx.build.emit("reshape", [ref], { shape });
 }
 
-/** The values in one order, for an op that does not broadcast. */
+/**
+ * The values in one order, for an op that does not broadcast: that of one of them in which the fewest elements move. Among equals
+ * it is not the natural one, as what comes after is likely to want the values as what came before did.
+ */
 export function alike(ctx: Lowering, values: readonly Value[]): { refs: Ref[]; order: readonly number[] } {
-  const order = commonOrder(computed(values), values[0]?.shape.length ?? 0);
+  const rank = values[0]?.shape.length ?? 0;
+  const moved = (order: readonly number[]): number =>
+    values.reduce((sum, value) => sum + ctx.build.movedBy(value, order), 0);
+  const orders = new Map(computed(values).map(({ order }) => [order.join(), order]));
+  const rated = [...orders.values()].map((order) => ({
+    order,
+    moved: moved(order),
+    natural: Number(sameOrder(order, natural(rank))),
+  }));
+  rated.sort((a, b) => a.moved - b.moved || a.natural - b.natural);
+  const order = rated[0]?.order ?? natural(rank);
   return { refs: values.map((value) => ctx.build.arranged(value, order)), order };
 }
 

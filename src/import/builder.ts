@@ -60,6 +60,8 @@ export interface Builder {
   stored(id: WeightId, shape: Shape, label?: string): Constant;
   /** The value with its axes in an order, its own by default the natural one. */
   arranged(value: Value, order?: readonly number[]): Ref;
+  /** Elements that `arranged` moves: none where the value lies so, was brought into that order before, or is an input, which may come in any. */
+  movedBy(value: Value, order: readonly number[]): number;
   /** The node of a reference; a constant becomes one. */
   nodeOf(ref: Ref): NodeId;
   /** Of the node of a reshape its result, and what it is a reshape of: the same elements in reading order. */
@@ -242,21 +244,38 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     return { kind: "node", id, shape: type.shape };
   };
 
+  /** Axis j of what is arranged is axis `perm[j]` of the reference. */
+  const permOf = (value: Value, order: readonly number[]): number[] => {
+    const from = places(value.order);
+    return order.map((axis) => from[axis] ?? 0);
+  };
+
+  /** Where only extents of 1 move, the elements stay as they are. */
+  const isStill = ({ ref }: Value, perm: readonly number[]): boolean => {
+    const long = perm.filter((axis) => ref.shape[axis] !== 1);
+    return long.every((axis, at) => at === 0 || axis > (long[at - 1] ?? 0));
+  };
+
+  const movedBy: Builder["movedBy"] = (value, order) => {
+    const { ref } = value;
+    const perm = permOf(value, order);
+    if (ref.kind === "constant" || isStill(value, perm)) return 0;
+    if (nodes.get(ref.id)?.op === "input" || arrangements.get(ref.id)?.has(perm.join())) return 0;
+    return elements(ref.shape);
+  };
+
   const arranged: Builder["arranged"] = (value, order = natural(value.shape.length)) => {
     const { ref } = value;
     // The batch stays in front: axes of extent 1 that change places could not be told from it afterwards.
     if (batch !== undefined && ref.kind === "node" && order[0] !== value.order[0])
       refuseBatch("moves the batch to another axis", batch);
-    const from = places(value.order);
-    const perm = order.map((axis) => from[axis] ?? 0);
+    const perm = permOf(value, order);
     if (sameOrder(perm, natural(perm.length))) return ref;
     const key = perm.join();
     const own = ref.kind === "node" ? (arrangements.get(ref.id) ?? new Map<string, Ref>()) : undefined;
     const known = own?.get(key);
     if (known) return known;
-    // Where only extents of 1 move, the elements stay as they are.
-    const long = perm.filter((axis) => ref.shape[axis] !== 1);
-    const moved = long.every((axis, at) => at === 0 || axis > (long[at - 1] ?? 0))
+    const moved = isStill(value, perm)
       ? emit("reshape", [ref], { shape: permuted(ref.shape, perm) })
       : emit("transpose", [ref], { perm });
     if (ref.kind === "node" && own) arrangements.set(ref.id, own.set(key, moved));
@@ -289,6 +308,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     repeatedIn: (ref) => (ref.kind === "node" ? repeated.get(ref.id) : undefined),
     stored,
     arranged,
+    movedBy,
     nodeOf,
     origins: new Map(),
     expansions: new Map(),

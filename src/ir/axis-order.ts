@@ -74,7 +74,7 @@ export function reshapeOrders(
   by: "first" | "last" = "first",
 ): { from: number[]; to: number[] } {
   const groups = reshapeGroups(x.shape, shape);
-  const place = (group: Group): number => {
+  const place = (group: AxisGroup): number => {
     const long = group.inputs.filter((axis) => x.shape[axis] !== 1);
     const all = long.length > 0 ? long : group.inputs;
     const found = all.map((axis) => x.order.indexOf(axis));
@@ -93,17 +93,18 @@ export function reshapeOrders(
   return { from, to };
 }
 
-interface Group {
+/** Axes that hold as many elements before a reshape as after it. */
+export interface AxisGroup {
   readonly inputs: number[];
   readonly outputs: number[];
 }
 
 /** The smallest runs of axes that hold as many elements before and after. */
-function reshapeGroups(before: Shape, after: Shape): Group[] {
-  const groups: Group[] = [];
+export function reshapeGroups(before: Shape, after: Shape): AxisGroup[] {
+  const groups: AxisGroup[] = [];
   let [i, j] = [0, 0];
   while (i < before.length || j < after.length) {
-    const group: Group = { inputs: [], outputs: [] };
+    const group: AxisGroup = { inputs: [], outputs: [] };
     let [a, b] = [1, 1];
     if (i < before.length) {
       a *= before[i] ?? 1;

@@ -68,9 +68,12 @@ declare module "#ir/graph.js" {
   interface OpAttributes extends Derived {}
 }
 
+/** The names of all ops. */
+export const opNames = Object.keys(ops) as readonly OpName[];
+
 /** Names that are literals everywhere: enum members of attributes, `true` and `false`. */
 export const literalNames: ReadonlySet<string> = new Set(
-  (Object.keys(ops) as OpName[])
+  opNames
     .map(opOf)
     .flatMap((op) => [...Object.values(op.attributes), ...Object.values(op.layer?.attributes ?? {})])
     .flatMap((kind) => kind.members ?? []),

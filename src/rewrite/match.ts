@@ -12,7 +12,7 @@ import { isProblem } from "#ops/op.js";
 import type { Ref } from "./build.js";
 import { createBuilder } from "./build.js";
 import { uniformValue } from "./facts.js";
-import type { AttributePattern, Match, OpPattern, Pattern, Rule } from "./rule.js";
+import type { AttributePattern, Match, OpPattern, Pattern, Rewrite, Rule } from "./rule.js";
 
 /** Ops whose operands a rule may find in either order. */
 export const commutative: ReadonlySet<OpName> = new Set(["add", "mul", "min", "max"] as const);
@@ -30,8 +30,16 @@ export interface Application {
  */
 export function matchAt(rule: Rule, module: Module, node: Node): Application | undefined {
   if (!rule.pattern.ops.includes(node.op)) return undefined;
+  if (rule.rewrite) return rewriteAt(rule, rule.rewrite, module, node);
   const found: Found = { nodes: new Map(), values: new Map(), rests: new Map(), covered: [] };
   return solve({ rule, module, root: node }, { pattern: rule.pattern, id: node.id, rest: undefined }, found);
+}
+
+function rewriteAt(rule: Rule, rewrite: Rewrite, module: Module, root: Node): Application | undefined {
+  const replacement = rewrite(module, root, createBuilder(module.graph));
+  if (!replacement || !sameType(replacement.type, root.type)) return undefined;
+  const none = { nodes: new Map(), values: new Map(), rests: new Map() };
+  return { rule, match: { module, root, ...none, covered: [root.id] }, replacement };
 }
 
 interface Problem {

@@ -24,7 +24,12 @@ export interface Rule {
   readonly condition?: Compute;
   /** Builds the right side. */
   readonly replacement: Construct;
+  /** Stands for all the rest where a left side cannot be written as a term: what takes the place of a node of one of the pattern's ops. */
+  readonly rewrite?: Rewrite;
 }
+
+/** What stands in the place of a node; undefined where the rule does not apply. */
+export type Rewrite = (module: Module, node: Node, builder: Builder) => Ref | undefined;
 
 /** A term of the left side in the place of an operand. */
 export type Pattern =

@@ -28,7 +28,7 @@ export interface Places {
   readonly sizes: readonly number[];
   /** What kind of arena each buffer belongs to. */
   readonly kinds: readonly Arena["kind"][];
-  /** Nodes that are views of their operand: no kernel computes them. */
+  /** Nodes that are views of their operand, or concats that lie in another one: no kernel computes them. */
   readonly views: ReadonlySet<NodeId>;
   /** Operands that their producer writes straight into a concat, by the concat. */
   readonly claims: ReadonlyMap<NodeId, NodeOf<"concat">>;
@@ -44,13 +44,27 @@ export function placeValues(graph: Graph, groups: readonly NodeGroup[], target: 
   const place = (node: Node): Place => {
     const known = places.get(node.id);
     if (known) return known;
-    const made = claimedPlace(node) ?? viewPlace(node) ?? ownPlace(node);
+    const made = claimedPlace(node) ?? joinedPlace(node) ?? viewPlace(node) ?? ownPlace(node);
     places.set(node.id, made);
     return made;
   };
   const claimedPlace = (node: Node): Place | undefined => {
     const concat = claims.get(node.id);
     return concat && partOf(graph, concat, concat.inputs.indexOf(node.id), place(concat));
+  };
+  /** A concat whose operands lie side by side in another one, as those of a dense block do (Huang et al. 2017), is there already. */
+  const joinedPlace = (node: Node): Place | undefined => {
+    if (!isLoneConcat(node) || outputIds(graph).has(node.id)) return undefined;
+    const whole = claims.get(node.inputs[0] ?? -1);
+    if (!whole || whole.id === node.id || concatAxis(whole) !== whole.type.shape.length - 1) return undefined;
+    const first = whole.inputs.indexOf(node.inputs[0] ?? -1);
+    const isBeside = (id: NodeId, at: number): boolean =>
+      whole.inputs[first + at] === id && claims.get(id)?.id === whole.id;
+    if (concatAxis(node) !== node.type.shape.length - 1 || !node.inputs.every(isBeside)) return undefined;
+    const made = partOf(graph, whole, first, place(whole));
+    if (!isAligned(made, node, lanes)) return undefined;
+    views.add(node.id);
+    return made;
   };
   const viewPlace = (node: Node): Place | undefined => {
     const [input] = operands(graph, node);
@@ -110,6 +124,11 @@ function tearsVecs(nodes: NodeGroup, lanes: number): boolean {
       node.attributes.groups > 1 &&
       (channels(node.type.shape) / node.attributes.groups) % lanes !== 0,
   );
+}
+
+/** Whether a node is a concat that is no part of a fused kernel. */
+function isLoneConcat(node: Node): node is NodeOf<"concat"> {
+  return node.op === "concat" && node.kernel === undefined;
 }
 
 /** Whether a node is an op that may be a view, and no part of a fused kernel. */

@@ -102,7 +102,10 @@ function weight(name: string, text: string, seed: number): Init<typeof TensorPro
   const count = extents.reduce((product, extent) => product * Number(extent), 1);
   const given = text.split(" = ")[1];
   const random = seededRandom(seed);
-  const values = given?.split(", ").map(Number) ?? Array.from({ length: count }, () => random.normal() / 4);
+  const drawn = (): number[] => Array.from({ length: count }, () => random.normal() / 4);
+  // Variances and scales.
+  const positive = (): number[] => Array.from({ length: count }, () => 0.5 + random.next());
+  const values = given === "positive" ? positive() : (given?.split(", ").map(Number) ?? drawn());
   // The greatest int64 stands for "to the end".
   const whole = (value: number): bigint =>
     BigInt.asIntN(64, value >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(value));
