@@ -347,7 +347,7 @@ function transposeAboveSlice({ graph }: Module, node: Node, build: Builder): Ref
   const below = (of: Node): Node[] => (users(graph).get(of.id) ?? []).map((id) => nodeOf(graph, id));
   const isSame = (user: Node): boolean => user.op === "transpose" && sameOrder(user.attributes.perm, perm);
   const parts = below(whole).filter(({ op }) => op === "slice");
-  for (const part of parts) parts.push(...below(part).filter(({ op }) => op === "slice"));
+  for (const part of parts) for (const one of below(part)) if (one.op === "slice") parts.push(one);
   const moves = parts.flatMap(below).filter(isSame);
   const count = moves.reduce((sum, one) => sum + elements(one.type.shape), 0);
   if (!below(whole).some(isSame) && (moves.length < 2 || count < elements(whole.type.shape)))
