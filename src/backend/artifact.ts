@@ -24,6 +24,8 @@ export interface Artifact {
   /** js and wasm: bytes of the largest array that a loaded net holds; with wasm that is all of its memory. */
   readonly memoryBytes?: number;
   readonly weightBytes: number;
+  /** How many weights are too small to matter and were packed as 0 (docs/api.md). */
+  readonly flushedWeights: number;
 }
 
 /** Takes the packed file while it is made, so that it is never in memory as a whole. */

@@ -11,6 +11,8 @@ import { toBase64 } from "./base64.js";
 export interface PackedWeights {
   readonly elements: number;
   readonly hash: string;
+  /** Values that are too small to matter and were packed as 0; those of a weight count once, however often it is packed. */
+  readonly flushed: number;
 }
 
 /**
@@ -45,9 +47,11 @@ function* packWeights(
       0,
     ),
   );
+  const flushed = new Map<string, number>();
   let at = start;
   for (const entry of program.weights) {
-    for (const piece of piecesOf(entry, memory, program.lanes)) {
+    const pieces = entry.pack(memory, (count) => flushed.set(entry.name, count));
+    for (const piece of piecesOf(entry, pieces, program.lanes)) {
       const bytes = new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength);
       addToHash(state, bytes);
       sink.write(at, bytes);
@@ -62,7 +66,7 @@ function* packWeights(
   new DataView(head.buffer).setBigUint64(0, BigInt(start - 8), true);
   head.set(header(hash), 8);
   sink.write(0, head);
-  return { elements, hash };
+  return { elements, hash, flushed: [...flushed.values()].reduce((sum, count) => sum + count, 0) };
 }
 
 /** The packed weights of a module that is made: told to it, and in the module, in the artifact or in a sink. */
@@ -104,9 +108,13 @@ function memorySink(): WeightSink & { readonly file: Uint8Array; readonly data: 
 }
 
 /** The pieces of a weight, and zeros up to a multiple of the lanes. */
-function* piecesOf(entry: PackedWeight, memory: Float32Array, lanes: number): Generator<Float32Array> {
+function* piecesOf(
+  entry: PackedWeight,
+  pieces: Iterable<Float32Array>,
+  lanes: number,
+): Generator<Float32Array> {
   let rest = alignTo(entry.elements, lanes);
-  for (const piece of entry.pack(memory)) {
+  for (const piece of pieces) {
     rest -= piece.length;
     if (rest < 0)
       bug(`weight ${entry.name} packs more than the ${entry.elements} elements that it has room for`);

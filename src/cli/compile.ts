@@ -12,7 +12,7 @@ import { emitOptions, modelHelp, withModelOptions, withPassOptions } from "./mod
 import { loadModel, optimizeModel } from "./model.js";
 import type { Session } from "./session.js";
 import { packing } from "./progress.js";
-import { summaryText } from "./summary.js";
+import { flushedText, summaryText } from "./summary.js";
 import { splitText } from "./split-text.js";
 import { readDevices } from "./devices.js";
 import { report } from "./terminal.js";
@@ -71,6 +71,7 @@ async function compileModel(path: string, options: CompileOptions, session: Sess
     return;
   }
   terminal.out(`${summaryText(model, optimized.module, artifact.launches)}\n`);
+  if (artifact.flushedWeights > 0) terminal.out(`${flushedText(artifact.flushedWeights)}\n`);
   if (optimized.split) terminal.out(`${splitText(optimized.split)}\n`);
   for (const { path: file, bytes } of files) {
     const zipped =

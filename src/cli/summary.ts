@@ -12,3 +12,8 @@ export function summaryText(before: Module, after: Module, launches: number): st
   const [from, to] = [totalCost(before), totalCost(after)];
   return `${before.graph.name}: ${plural(ops, "op")} → ${plural(launches, "kernel")}; parameters ${numberText(from.parameters)} → ${numberText(to.parameters)}; MACs ${countText(from.macs)} → ${countText(to.macs)}`;
 }
+
+/** `16,383 weights were packed as 0: …`. */
+export function flushedText(count: number): string {
+  return `${plural(count, "weight")} packed as 0: below 2^-100 of the greatest in the tensor, such numbers change no sum and slow it down`;
+}

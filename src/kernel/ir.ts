@@ -197,9 +197,10 @@ export interface PackedWeight {
   readonly elements: number;
   /**
    * Computes the values when the file is written, and gives them in pieces, in order; nothing is kept. A piece is valid until
-   * the next one is asked for. `memory`, of at least `elements`, may be used for it.
+   * the next one is asked for. `memory`, of at least `elements`, may be used for it. `onFlushed` hears how many values are too small
+   * to matter and became 0 (`negligible.ts`).
    */
-  readonly pack: (memory?: Float32Array) => Iterable<Float32Array>;
+  readonly pack: (memory?: Float32Array, onFlushed?: (count: number) => void) => Iterable<Float32Array>;
 }
 
 /** A dense tensor in an arena that `run` fills or reads. */

@@ -2,6 +2,7 @@
 
 import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
+import type { WeightId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { channels } from "#ir/type.js";
 import { isMember, macsOf } from "#ops/index.js";
@@ -10,6 +11,7 @@ import { KernelBuilder } from "./build.js";
 import type { Body } from "./body.js";
 import { groupBody } from "./group-body.js";
 import type { Kernel, KernelProgram, Launch, PackedWeight, Port } from "./ir.js";
+import { summedWeights, withoutNegligible } from "./negligible.js";
 import type { Ref } from "./operands.js";
 import type { Tile } from "./tile.js";
 import { tiles } from "./tile.js";
@@ -192,6 +194,7 @@ class WeightPacker {
   readonly parts: number[] = [0];
   readonly #starts = new Map<string, Start>();
   readonly #schedule: Schedule;
+  readonly #summed: ReadonlySet<WeightId>;
   #size = 0;
 
   /** Elements that are placed. */
@@ -205,6 +208,7 @@ class WeightPacker {
 
   constructor(schedule: Schedule) {
     this.#schedule = schedule;
+    this.#summed = summedWeights(schedule.graph);
   }
 
   startOf({ weight, packing }: WeightRef): Start {
@@ -223,7 +227,13 @@ class WeightPacker {
     this.weights.push({
       name: weight,
       elements,
-      pack: (memory) => packing.pack(store.readF32(weight, memory)),
+      pack: (memory, onFlushed) => {
+        const all = store.readF32(weight, memory);
+        if (!this.#summed.has(weight)) return packing.pack(all);
+        const { values, flushed } = withoutNegligible(all, memory);
+        onFlushed?.(flushed);
+        return packing.pack(values);
+      },
     });
     return start;
   }

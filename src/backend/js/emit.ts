@@ -69,6 +69,7 @@ export function emitJs(
     arenaBytes: arenaElements(program) * 4,
     memoryBytes: 4 * Math.max(arenaElements(program), program.prepared, program.scratch, packed.elements),
     weightBytes: packed.elements * 4,
+    flushedWeights: packed.flushed,
   };
 }
 

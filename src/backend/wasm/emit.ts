@@ -70,6 +70,7 @@ export function emitWasm(
     arenaBytes: arenaElements(program) * 4,
     memoryBytes: layout.scratch + program.scratch * 4,
     weightBytes: packed.elements * 4,
+    flushedWeights: packed.flushed,
   };
 }
 

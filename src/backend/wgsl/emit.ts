@@ -207,6 +207,7 @@ export function emitWgsl(
     launches: program.launches.length,
     arenaBytes: arenaElements(program) * 4,
     weightBytes: packed.elements * 4,
+    flushedWeights: packed.flushed,
   };
 }
 

@@ -1,0 +1,68 @@
+// Weights that are too small to matter, packed as 0. Products with numbers below 2⁻¹²⁶ (subnormal ones) take up to a hundred times
+// as long on many processors, in WebAssembly and JavaScript alike, and training leaves whole channels of them.
+
+import type { Graph, OpName, WeightId } from "#ir/graph.js";
+
+/**
+ * What is below this part of the greatest finite |value| of its tensor counts as 0. A weight w of a tensor with the greatest value m
+ * adds w·x to a sum, where m adds m·x′: the difference stays a hundredth of a rounding error of f32 (2⁻²⁴) as long as activations of
+ * one layer lie within 2⁷⁰ ≈ 10²¹ of each other. It is relative, so a tensor of nothing but tiny values stays as it is. And what is
+ * left gives subnormal products with tiny activations alone: with m around 1, all weights are above 2⁻¹⁰⁰.
+ */
+export const negligible = 2 ** -100;
+
+/** Ops that only sum products of some operands, and which ones those are besides the first. */
+const sums: Partial<Record<OpName, readonly number[]>> = {
+  conv2d: [1, 2],
+  depthwise_conv2d: [1, 2],
+  conv2d_transpose: [1, 2],
+  dense: [1, 2],
+  matmul: [0, 1],
+};
+
+/**
+ * The weights that are factors and terms of sums, and nothing else: in a quotient, a comparison or a power, a tiny number is not like 0.
+ */
+export function summedWeights(graph: Graph): ReadonlySet<WeightId> {
+  const summed = new Set<WeightId>();
+  const others = new Set<WeightId>();
+  const outputs = new Set(graph.outputs.map(({ node }) => node));
+  for (const node of graph.nodes.values()) {
+    if (node.op === "constant" && outputs.has(node.id)) others.add(node.attributes.weight);
+    for (const [at, id] of node.inputs.entries()) {
+      const operand = graph.nodes.get(id);
+      if (operand?.op !== "constant") continue;
+      (sums[node.op]?.includes(at) ? summed : others).add(operand.attributes.weight);
+    }
+  }
+  return new Set([...summed].filter((id) => !others.has(id)));
+}
+
+/**
+ * The values with 0 in the place of negligible ones, and how many those are. `values` stay as they are unless they lie in `memory`,
+ * which the result may use.
+ */
+export function withoutNegligible(
+  values: Float32Array,
+  memory?: Float32Array,
+): { readonly values: Float32Array; readonly flushed: number } {
+  let greatest = 0;
+  for (let at = 0; at < values.length; at += 1) {
+    const size = Math.abs(values[at] as number);
+    if (size > greatest && size < Number.POSITIVE_INFINITY) greatest = size;
+  }
+  const least = greatest * negligible;
+  const isNegligible = (value: number): boolean => value !== 0 && Math.abs(value) < least;
+  if (!values.some(isNegligible)) return { values, flushed: 0 };
+  const inMemory = memory && values.buffer === memory.buffer;
+  const room = memory && memory.length >= values.length ? memory.subarray(0, values.length) : undefined;
+  const result = inMemory ? values : (room ?? new Float32Array(values.length));
+  let flushed = 0;
+  for (let at = 0; at < values.length; at += 1) {
+    const value = values[at] as number;
+    const isFlushed = isNegligible(value);
+    result[at] = isFlushed ? 0 : value;
+    if (isFlushed) flushed += 1;
+  }
+  return { values: result, flushed };
+}
