@@ -3,7 +3,10 @@
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
-import { quote } from "./refusal.js";
+import type { Node, NodeId } from "#ir/graph.js";
+import { opOf } from "#ops/index.js";
+import { quote, shellWord } from "./refusal.js";
+import type { Value } from "./value.js";
 
 /** One node, in the order of computation. */
 export interface Step {
@@ -11,56 +14,83 @@ export interface Step {
   readonly makes: readonly string[];
   /** It cannot be imported. */
   readonly isBad: boolean;
-  /** Its results follow from the shapes of what it reads. */
-  readonly isShape: boolean;
 }
 
 /** Most names that a message proposes. */
-const placeLimit = 12;
+const placeLimit = 100;
+
+/** The least share of the multiply-accumulates that a cut worth its name keeps. */
+const leastShare = 0.1;
 
 /**
  * The values that stand before all that cannot be imported, and outputs that do not depend on it: as outputs, they leave out only what
- * cannot be computed.
+ * cannot be computed. Constants and inputs are none of them, and of names of one value there is one.
  */
 export function cutPlaces(
   steps: readonly Step[],
-  inputs: readonly string[],
   outputs: readonly string[],
+  nodes: ReadonlyMap<NodeId, Node>,
+  valueOf: (name: string) => Value | undefined,
 ): readonly string[] {
-  const given = new Set(inputs);
-  const live = new Set(inputs);
   const lost = new Set<string>();
-  const places = new Set<string>();
+  const places = new Map<string, string>();
   const add = (name: string): void => {
-    if (live.has(name) && !given.has(name)) places.add(name);
+    const value = valueOf(name);
+    if (lost.has(name) || value?.ref.kind !== "node" || nodes.get(value.ref.id)?.op === "input") return;
+    const key = JSON.stringify([value.ref.id, value.order, value.shape]);
+    if (!places.has(key)) places.set(key, name);
   };
-  for (const { reads, makes, isBad, isShape } of steps) {
-    if (isBad || reads.some((name) => lost.has(name))) {
-      for (const name of reads) if (!lost.has(name)) add(name);
-      for (const name of makes) lost.add(name);
-    } else if (!isShape && reads.some((name) => live.has(name))) {
-      for (const name of makes) live.add(name);
-    }
+  for (const { reads, makes, isBad } of steps) {
+    if (!isBad && !reads.some((name) => lost.has(name))) continue;
+    for (const name of reads) add(name);
+    for (const name of makes) lost.add(name);
   }
-  for (const name of outputs) if (!lost.has(name)) add(name);
-  return [...places];
+  for (const name of outputs) add(name);
+  return [...places.values()];
 }
 
-/** The help that says how to cut there, or nothing. */
-export function cutHelp(places: readonly string[]): readonly string[] {
-  if (places.length === 0 || places.length > placeLimit) return [];
-  return [
-    `cut the model there and do the rest in JavaScript after the run: --outputs ${shellWord(places.join(","))}`,
-  ];
+/** Multiply-accumulates of nodes. */
+export function macsOf(nodes: ReadonlyMap<NodeId, Node>): number {
+  let sum = 0;
+  for (const { op, inputs, attributes, type } of nodes.values()) {
+    if (op === "input" || op === "constant") continue;
+    const types = inputs.flatMap((id) => nodes.get(id)?.type ?? []);
+    sum += opOf(op).macs(types, attributes, type);
+  }
+  return sum;
 }
+
+/**
+ * The help that says how to cut there: it names a cut only after it was tried, and says how much it keeps. `attempt` gives the graph of
+ * the model with other outputs; `all` are the multiply-accumulates of the whole model, with guesses for what is not known.
+ */
+export function cutHelp(
+  places: readonly string[],
+  all: number,
+  attempt: (outputs: readonly string[]) => ReadonlyMap<NodeId, Node> | undefined,
+  options: string,
+): readonly string[] {
+  const kept = places.length === 0 ? undefined : attempt(places);
+  if (!kept) return all > 0 ? [headHelp] : [];
+  const share = all > 0 ? Math.min(macsOf(kept) / all, 1) : 1;
+  const percent = `about ${share < 0.01 ? "less than 1" : Math.round(100 * share)}% of the multiply-accumulates`;
+  if (share < leastShare) return [`a cut before them would keep ${percent}`, headHelp];
+  const keeps = share < 0.99 ? `, which keeps ${percent}` : "";
+  if (places.length > placeLimit)
+    return [`the model can be cut there, but at ${places.length} values${keeps}`];
+  const line = `--outputs ${shellWord(places.join(","))}${options}`;
+  return [`cut the model there and do the rest in JavaScript after the run${keeps}: ${line}`];
+}
+
+const headHelp = "--inputs NAME:SHAPE,… makes inputs of their results, and leaves out what stands before";
 
 /** The messages, the last one that cutting the model would answer with that advice. */
-export function withCut(diagnostics: readonly Diagnostic[], help: readonly string[]): Diagnostic[] {
+export function withCut(diagnostics: readonly Diagnostic[], help: () => readonly string[]): Diagnostic[] {
   const isAnswered = ({ code }: Diagnostic): boolean =>
     code === "unsupported-operator" || code === "needs-constant";
   const last = diagnostics.findLastIndex(isAnswered);
   return diagnostics.map((one, at) =>
-    at === last && help.length > 0 ? { ...one, help: [...(one.help ?? []), ...help] } : one,
+    at === last ? { ...one, help: [...(one.help ?? []), ...help()] } : one,
   );
 }
 
@@ -69,10 +99,4 @@ export function unknownOutput(name: string, known: Iterable<string>, file: strin
   return error("unknown-output", `${file}: the model makes no value ${quote(name)}`, {
     help: didYouMean(name, known),
   });
-}
-
-/** A name as a word of a command line. */
-function shellWord(name: string): string {
-  const plain = name.replaceAll(/\p{C}/gu, "\uFFFD");
-  return /^[\w./:@%+=,-]+$/.test(plain) ? plain : `'${plain.replaceAll("'", "'\\''")}'`;
 }

@@ -1,11 +1,15 @@
-// Shapes of a model's inputs: symbols are bound by the caller, and a leading one may stay open as the batch.
+// Shapes of a model's inputs: symbols are bound by the caller, a leading one may stay open as the batch, and inputs may be fixed.
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
+import { didYouMean } from "#diagnostic/suggest.js";
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
+import type { FixedInput, GivenConstant } from "./constants.js";
+import { fixedInput } from "./constants.js";
+import type { ElementType } from "./element-type.js";
 import { symbolName } from "./names.js";
-import { quote } from "./refusal.js";
+import { diagnosticOf, quote } from "./refusal.js";
 
 /** Most extents of a shape. */
 export const rankLimit = 16;
@@ -14,6 +18,7 @@ export const rankLimit = 16;
 export interface WrittenInput {
   readonly name: string;
   readonly extents: readonly Extent[] | string;
+  readonly type?: ElementType;
 }
 
 /** The symbol of an extent that has no name: `N` at axis 0 and `input_axis` elsewhere. */
@@ -21,50 +26,98 @@ export function namelessSymbol(input: string, axis: number): string {
   return axis === 0 ? "N" : `${symbolName(input) ?? "x"}_${axis}`;
 }
 
-/** The inputs' shapes, with 1 for the open batch. */
+/** What the caller says of inputs. */
+export interface Bindings {
+  readonly dims: ReadonlyMap<string, number>;
+  readonly constants: ReadonlyMap<string, GivenConstant>;
+}
+
+/** The inputs' shapes, with 1 for the open batch, and those that are fixed with their values. */
 export interface InputShapes {
   readonly shapes: ReadonlyMap<string, Shape>;
+  readonly fixed: ReadonlyMap<string, FixedInput>;
   readonly batch: string | undefined;
+}
+
+/** Symbols whose sizes are missing, the inputs, and what else is wrong. */
+export interface Unbound {
+  readonly missing: readonly string[];
+  readonly inputs: readonly KnownInput[];
+  readonly wrong: readonly Diagnostic[];
+}
+
+/** An input whose number of axes is known. */
+export interface KnownInput {
+  readonly name: string;
+  readonly extents: readonly Extent[];
 }
 
 /** One extent as the file has it. */
 export type Extent = { readonly value: number } | { readonly symbol: string };
 
-/** Binds the symbols of inputs, or says which ones are missing. */
+/** Binds the symbols of inputs, or says which ones are missing or what is wrong. */
 export function inputShapes(
   written: readonly WrittenInput[],
-  dims: ReadonlyMap<string, number>,
+  { dims, constants }: Bindings,
   file: string,
-): InputShapes | readonly Diagnostic[] {
+): InputShapes | Unbound | readonly Diagnostic[] {
   const diagnostics: Diagnostic[] = [];
+  for (const name of constants.keys())
+    if (!written.some((input) => input.name === name))
+      diagnostics.push(
+        error("unknown-input", `${file}: there is no input ${quote(name)} to be fixed`, {
+          help: didYouMean(
+            name,
+            written.map((input) => input.name),
+          ),
+        }),
+      );
   for (const { name, extents } of written) {
-    if (typeof extents === "string")
+    if (typeof extents === "string" && !constants.has(name))
       diagnostics.push(
         error("bad-model", `${file}: input ${quote(name)} ${extents}`, {
-          help: ["export the model with a shape for it; dimensions in it may be open, and --dim binds them"],
+          help: [
+            `give it a shape, such as --inputs ${symbolName(name) === name ? name : "NAME"}:1x3x224x224, or export the model with one; dimensions in it may be open, and --dim binds them`,
+          ],
         }),
       );
   }
   if (diagnostics.length > 0) return diagnostics;
-  const all = written.map(({ name, extents }) => ({
-    name,
-    extents: typeof extents === "string" ? [] : extents,
-  }));
-  const batch = openBatch(
-    all.map(({ extents }) => extents),
-    dims,
-  );
+  const bound = new Map(dims);
   const missing = new Set<string>();
   const known = new Set<string>();
+  const note = (extents: readonly Extent[]): void => {
+    for (const extent of extents) if ("symbol" in extent) known.add(extent.symbol);
+  };
+  const fixed = new Map<string, FixedInput>();
+  for (const { name, extents, type } of written) {
+    const given = constants.get(name);
+    if (given === undefined) continue;
+    const own = typeof extents === "string" ? undefined : extents;
+    note(own ?? []);
+    try {
+      const value = fixedInput(name, given, own, type, bound);
+      if (value) fixed.set(name, value);
+      else
+        for (const one of own ?? []) if ("symbol" in one && !bound.has(one.symbol)) missing.add(one.symbol);
+    } catch (cause) {
+      diagnostics.push(diagnosticOf(cause, file));
+    }
+  }
+  const all = written.flatMap(({ name, extents }): KnownInput[] =>
+    constants.has(name) || typeof extents === "string" ? [] : [{ name, extents }],
+  );
+  const lists = all.map(({ extents }) => extents);
+  const batch = openBatch(lists, bound, missing);
   const shapes = new Map<string, Shape>();
   for (const { name, extents } of all) {
+    note(extents);
     const shape = extents.map((extent, axis) => {
       if ("value" in extent) return extent.value;
-      known.add(extent.symbol);
       if (axis === 0 && extent.symbol === batch) return 1;
-      const bound = dims.get(extent.symbol);
-      if (bound === undefined) missing.add(extent.symbol);
-      return bound ?? 1;
+      const size = bound.get(extent.symbol);
+      if (size === undefined) missing.add(extent.symbol);
+      return size ?? 1;
     });
     if (elements(shape) > 2 ** 31)
       diagnostics.push(
@@ -72,42 +125,58 @@ export function inputShapes(
       );
     shapes.set(name, shape);
   }
-  for (const name of dims.keys()) {
-    if (known.has(name)) continue;
+  for (const [name, size] of dims) {
+    if (known.has(name)) {
+      if (!Number.isSafeInteger(size) || size < 1)
+        diagnostics.push(
+          error("wrong-dimension", `${file}: the dimension \`${name}\` is ${size}`, {
+            help: ["it is a whole number, 1 or more"],
+          }),
+        );
+      continue;
+    }
     const has = known.size > 0 ? `it has ${[...known].join(", ")}` : "all its dimensions are numbers";
     diagnostics.push(
       error("unknown-dimension", `${file}: no input has a dimension \`${name}\``, { help: [has] }),
     );
   }
-  if (missing.size > 0) diagnostics.push(unbound(all, missing, file));
-  return diagnostics.length > 0 ? diagnostics : { shapes, batch };
+  if (missing.size > 0) return { missing: [...missing], inputs: all, wrong: diagnostics };
+  if (diagnostics.length > 0) return diagnostics;
+  return { shapes, fixed, batch };
 }
 
-function unbound(
-  inputs: readonly { readonly name: string; readonly extents: readonly Extent[] }[],
-  missing: ReadonlySet<string>,
+/** The message about sizes that are missing, with an example. */
+export function unboundMessage(
+  { missing, inputs }: Omit<Unbound, "wrong">,
   file: string,
+  example: ReadonlyMap<string, number> | undefined,
 ): Diagnostic {
-  const names = [...missing];
-  const shapes = inputs.map(({ name, extents }) => {
-    const list = extents.map((extent) => ("value" in extent ? extent.value : extent.symbol));
-    return `input ${quote(name)} is [${list.join(", ")}]`;
-  });
-  const example = names.map((name) => `--dim ${name}=${name === "N" || /batch/i.test(name) ? 1 : 224}`);
+  const shapes = inputs
+    .filter(({ extents }) => extents.some((one) => "symbol" in one && missing.includes(one.symbol)))
+    .map(({ name, extents }) => {
+      const list = extents.map((extent) => ("value" in extent ? extent.value : extent.symbol));
+      return `input ${quote(name)} is [${list.join(", ")}]`;
+    });
   return error(
     "unbound-dimension",
-    `${file}: ${names.join(", ")} ${names.length === 1 ? "has" : "have"} to be known to compile the model`,
-    { help: [...shapes, `say for example ${example.join(" ")}`] },
+    `${file}: ${missing.join(", ")} ${missing.length === 1 ? "has" : "have"} to be known to compile the model`,
+    { help: [...shapes, ...(example ? [`say for example${dimOptions(example)}`] : [])] },
   );
 }
 
-/** The symbol that stands at axis 0 of every input and nowhere else, if it is not bound. */
+/** Sizes as options of a command line. */
+export function dimOptions(dims: ReadonlyMap<string, number>): string {
+  return [...dims].map(([name, size]) => ` --dim ${name}=${size}`).join("");
+}
+
+/** The symbol that stands at axis 0 of every input and nowhere else, if it is not bound, and no fixed input needs it. */
 function openBatch(
   inputs: readonly (readonly Extent[])[],
   dims: ReadonlyMap<string, number>,
+  needed: ReadonlySet<string>,
 ): string | undefined {
   const first = inputs[0]?.[0];
-  if (!first || !("symbol" in first) || dims.has(first.symbol)) return undefined;
+  if (!first || !("symbol" in first) || dims.has(first.symbol) || needed.has(first.symbol)) return undefined;
   const isEverywhere = inputs.every(([lead]) => lead && "symbol" in lead && lead.symbol === first.symbol);
   const isElsewhere = inputs.some((extents) =>
     extents.slice(1).some((extent) => "symbol" in extent && extent.symbol === first.symbol),

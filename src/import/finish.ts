@@ -20,11 +20,11 @@ export interface NamedValue {
   readonly value: Value;
 }
 
-/** The module of a graph; `file` stands in messages. */
+/** The module of a graph; `file` stands in messages. Where it is cut, inputs that nothing needs are left out. */
 export function finish(
   build: Builder,
   results: readonly NamedValue[],
-  { name, file }: { readonly name: string; readonly file: string },
+  { name, file, isCut }: { readonly name: string; readonly file: string; readonly isCut: boolean },
 ): Result<Imported> {
   const outputs: Output[] = [];
   for (const { name: output, value } of results) {
@@ -40,7 +40,7 @@ export function finish(
     return { diagnostics: [error("bad-model", `${file}: two outputs have the same name`)] };
   const graph: Graph = {
     name,
-    nodes: living(build.nodes, outputs),
+    nodes: living(build.nodes, outputs, isCut),
     outputs,
     kernels: new Map(),
     nextId: build.nodes.size,
@@ -49,9 +49,13 @@ export function finish(
   return { value: { graph, weights: build.store, name }, diagnostics: [] };
 }
 
-/** Inputs, and the nodes that outputs depend on. */
-function living(nodes: ReadonlyMap<NodeId, Node>, outputs: readonly Output[]): Map<NodeId, Node> {
+/** The nodes that outputs depend on, and inputs. */
+function living(
+  nodes: ReadonlyMap<NodeId, Node>,
+  outputs: readonly Output[],
+  isCut: boolean,
+): Map<NodeId, Node> {
   const needed = new Set(outputs.map(({ node }) => node));
   for (const id of needed) for (const input of nodes.get(id)?.inputs ?? []) needed.add(input);
-  return new Map([...nodes].filter(([id, node]) => needed.has(id) || node.op === "input"));
+  return new Map([...nodes].filter(([id, node]) => needed.has(id) || (!isCut && node.op === "input")));
 }

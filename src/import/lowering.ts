@@ -8,7 +8,7 @@ import type { Builder } from "./builder.js";
 import { smallLimit } from "./builder.js";
 import type { ElementType } from "./element-type.js";
 import { float32, int64 } from "./element-type.js";
-import { refuse, refuseBatch } from "./refusal.js";
+import { needsConstant, refuse, refuseBatch } from "./refusal.js";
 import type { Ref, Value } from "./value.js";
 import { natural, permuted } from "#ir/axis-order.js";
 
@@ -61,10 +61,9 @@ export function numbersOf(value: Value, what: string): readonly number[] {
 /** The numbers of a value that has to be known at import time; those that depend on the open batch for one sample. */
 export function knownNumbers(value: Value, what: string): readonly number[] {
   if (value.ref.kind !== "constant")
-    refuse(
-      "needs-constant",
-      `${what} is computed from the inputs, but has to be known when the model is compiled`,
-    );
+    needsConstant(`${what} is computed from the inputs, but has to be known when the model is compiled`, [
+      value.ref,
+    ]);
   if (elements(value.shape) > smallLimit)
     refuse("unsupported-operator", `${what} has ${elements(value.shape)} numbers, more than ${smallLimit}`);
   return [...value.ref.numbers()];
@@ -93,9 +92,9 @@ export function numberOf(value: Value, what: string): number {
 /** A reference to a value that has to be a weight. */
 export function weightOf(value: Value, what: string): Ref {
   if (value.ref.kind !== "constant")
-    refuse(
-      "needs-constant",
+    needsConstant(
       `${what} is computed from the inputs, but has to be a weight`,
+      [value.ref],
       "make it a constant of the model",
     );
   return value.ref;

@@ -2,45 +2,101 @@
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
+import { elements } from "#ir/type.js";
+import type { Builder } from "./builder.js";
+import type { Ref } from "./value.js";
 
 /** A mistake or limit of the model. It never leaves `importOnnx`. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
   readonly code: string;
   readonly help: readonly string[];
+  /** What had to be known and is computed. */
+  readonly computed: readonly Ref[];
+  /** Everything has been said already. */
+  readonly isQuiet: boolean;
 
-  constructor(code: string, message: string, help: readonly string[] = []) {
+  constructor(
+    code: string,
+    message: string,
+    {
+      help = [],
+      computed = [],
+      isQuiet = false,
+    }: Partial<Pick<Refusal, "help" | "computed" | "isQuiet">> = {},
+  ) {
     super(message);
     this.code = code;
     this.help = help;
+    this.computed = computed;
+    this.isQuiet = isQuiet;
   }
 }
 
 /** Stops with an error of the given code. */
 export function refuse(code: string, message: string, ...help: readonly string[]): never {
-  throw new Refusal(code, message, help);
+  throw new Refusal(code, message, { help });
 }
 
 /** Stops at something that the importer does not do. */
 export function unsupported(message: string, ...help: readonly string[]): never {
-  throw new Refusal("unsupported-operator", message, help);
+  throw new Refusal("unsupported-operator", message, { help });
 }
 
 /** Stops at what cannot be done sample by sample; `what` says of an open batch why. */
 export function refuseBatch(what: string, symbol: string): never {
-  throw new Refusal("mixes-batch", `${what}, but ${quote(symbol)} is left open`, [
-    `bind it with --dim ${symbol}=1`,
-  ]);
+  throw new Refusal("mixes-batch", `${what}, but ${quote(symbol)} is left open`, {
+    help: [`bind it with --dim ${symbol}=1`],
+  });
 }
 
-/** The diagnostic of a refusal, with the place in front; anything else is thrown on. */
-export function diagnosticOf(cause: unknown, place: string): Diagnostic {
+/** Stops at something that has to be known when the model is compiled and is computed from the inputs. */
+export function needsConstant(message: string, computed: readonly Ref[], ...help: readonly string[]): never {
+  throw new Refusal("needs-constant", message, { help, computed });
+}
+
+/** Stops where the messages have been given already. */
+export function refuseQuietly(): never {
+  throw new Refusal("unsupported-operator", "it cannot be imported", { isQuiet: true });
+}
+
+/** The diagnostic of a refusal, with the place in front; anything else is thrown on. What was built names the inputs that are to blame. */
+export function diagnosticOf(cause: unknown, place: string, build?: Builder): Diagnostic {
   if (!(cause instanceof Refusal)) throw cause;
-  return error(cause.code, `${place}: ${cause.message}`, cause.help.length > 0 ? { help: cause.help } : {});
+  const help = [...cause.help, ...(build && cause.computed.length > 0 ? fixHelp(build, cause.computed) : [])];
+  return error(cause.code, `${place}: ${cause.message}`, help.length > 0 ? { help } : {});
+}
+
+/** Most elements of an input that is worth fixing. */
+const fixLimit = 16;
+
+/** Says which inputs values are computed from, and how to fix them where they are few numbers. */
+function fixHelp(build: Builder, computed: readonly Ref[]): readonly string[] {
+  const needed = new Set(computed.flatMap((ref) => (ref.kind === "node" ? [ref.id] : [])));
+  for (const id of needed) for (const input of build.nodes.get(id)?.inputs ?? []) needed.add(input);
+  const inputs = [...needed].flatMap((id) => {
+    const node = build.nodes.get(id);
+    return node?.op === "input" ? [node] : [];
+  });
+  if (inputs.length === 0) return [];
+  const names = inputs
+    .slice(0, 8)
+    .map(({ name }) => quote(name))
+    .join(", ");
+  const depends = `it depends on the input${inputs.length === 1 ? "" : "s"} ${names}`;
+  if (inputs.length > 8 || !inputs.every(({ type }) => elements(type.shape) <= fixLimit)) return [depends];
+  const options = inputs.map(({ name }) => `--constant ${shellWord(name)}=VALUE`);
+  return [`${depends}: ${options.join(" ")} fixes ${inputs.length === 1 ? "it" : "them"}`];
 }
 
 /** A name from a file in a message: cut, and without characters that would bend a terminal. */
 export function quote(name: string): string {
   const cut = name.length > 100 ? `${name.slice(0, 100)}…` : name;
   return `\`${cut.replaceAll(/\p{C}/gu, "\uFFFD")}\``;
+}
+
+/** A name as a word of a command line. */
+export function shellWord(name: string): string {
+  const plain = name.replaceAll(/\p{C}/gu, "\uFFFD");
+  return /^[\w./:@%+=,-]+$/.test(plain) ? plain : `'${plain.replaceAll("'", "'\\''")}'`;
 }

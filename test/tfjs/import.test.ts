@@ -94,7 +94,7 @@ test("outputs that are named cut a model", () => {
   const [misnamed] = importTfjs(text, { outputs: ["aa"] }).diagnostics;
   expect(misnamed?.code).toBe("unknown-output");
   const graph = graphModel("x = Placeholder [-1, 4]\na = Relu(x)\nk = int [] 2\nb = TopKV2(a, k)\noutput b");
-  const { value, diagnostics } = importTfjs(JSON.stringify(graph.json));
+  const { value, diagnostics } = importTfjs(JSON.stringify(graph.json), { openData: openShards(graph) });
   expect(value).toBeUndefined();
   expect(diagnostics[0]?.help?.join(" ")).toContain("--outputs a");
   const cut = importTfjs(JSON.stringify(graph.json), { outputs: ["a"], openData: openShards(graph) });

@@ -81,6 +81,7 @@ export function expandFunctions(
     changed(graph, {
       node: expand(graph.node, scope),
       initializer: graph.initializer.map((tensor) => changed(tensor, { name: scope.rename(tensor.name) })),
+      input: graph.input.map((input) => changed(input, { name: scope.rename(input.name) })),
       output: graph.output.map((output) => changed(output, { name: scope.rename(output.name) })),
     });
 
@@ -149,7 +150,7 @@ function boundAttribute(attribute: AttributeProto, { given }: Scope): AttributeP
 }
 
 /** A copy with other fields. Those that are not set have their defaults from the prototype, which `{ ...message }` loses. */
-function changed<T extends object>(message: T, fields: Partial<T>): T {
+export function changed<T extends object>(message: T, fields: Partial<T>): T {
   return Object.assign(Object.create(Object.getPrototypeOf(message) as object) as T, message, fields);
 }
 

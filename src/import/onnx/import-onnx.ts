@@ -3,37 +3,36 @@
 import { expectArgument, expectOptions, hasProperties } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
-import type { Shape } from "#ir/type.js";
 import { createWeightStore } from "#weights/store.js";
-import type { Builder } from "#import/builder.js";
 import { createBuilder } from "#import/builder.js";
-import { unknownOutput, withCut } from "#import/cut.js";
-import { float32 } from "#import/element-type.js";
+import type { GivenConstants } from "#import/constants.js";
+import { entriesOf } from "#import/constants.js";
+import { outputExtents, unneededInput } from "#import/cut-inputs.js";
+import { cutHelp, cutPlaces, macsOf, unknownOutput, withCut } from "#import/cut.js";
 import { rounded, valueOf } from "#import/lowering.js";
-import type { Names } from "#import/names.js";
 import { cleanName, createNames } from "#import/names.js";
-import { diagnosticOf, quote, refuse } from "#import/refusal.js";
-import type { Value } from "#import/value.js";
-import { inputShapes } from "#import/dimensions.js";
+import { diagnosticOf, quote } from "#import/refusal.js";
+import type { Extent, Unbound } from "#import/dimensions.js";
+import { dimOptions, inputShapes, unboundMessage } from "#import/dimensions.js";
 import type { Imported, NamedValue } from "#import/finish.js";
 import { finish } from "#import/finish.js";
 import type { DataFile, OpenData } from "#import/data-file.js";
 import { dataFileOf } from "#import/data-file.js";
-import { fileConstant } from "#import/file-tensor.js";
+import { adviseSizes } from "#import/suggest-dims.js";
+import { unknownMessage } from "#import/unknown.js";
+import { cutInputs } from "./cut-inputs.js";
 import { extentsOf, tensorType } from "./dimensions.js";
-import type { Expanded } from "./functions.js";
 import { expandFunctions } from "./functions.js";
 import { elementTypes, typeName } from "./element-type.js";
-import type { Context, OnnxNode } from "./operator.js";
-import { attributesOf } from "./operator.js";
-import { operators } from "./operators/index.js";
-import { reshapes } from "./operators/reshape.js";
-import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from "#onnx/proto/onnx_pb.js";
-import { cutBefore, reach, unknownOperators } from "./reach.js";
+import type { GraphProto, ValueInfoProto } from "#onnx/proto/onnx_pb.js";
+import type { Reached } from "./reach.js";
+import { namesRead, reach } from "./reach.js";
 import type { ReadModel } from "./read-proto.js";
 import { readProto } from "./read-proto.js";
 import type { TensorData } from "./tensors.js";
-import { checkSlices, fileTensor } from "./tensors.js";
+import { checkSlices } from "./tensors.js";
+import type { Import, Scope } from "./walk.js";
+import { isKnown, walk, weight } from "./walk.js";
 
 export interface ImportOptions {
   /** The model's name in messages, of its graph without one, and of its weights' source. */
@@ -42,14 +41,16 @@ export interface ImportOptions {
   readonly dims?: ReadonlyMap<string, number>;
   /** Values, or nodes for their first result, that become the outputs in place of the model's own. */
   readonly outputs?: readonly string[];
+  /**
+   * Inner values that become inputs, or inputs that get a shape, as in `conv1:1x64x56x56`. Without a shape it is worked out. What only
+   * these needed is left out.
+   */
+  readonly inputs?: readonly string[];
   /** Opens files with external data. Without it, a model that has some is an error. */
   readonly openData?: OpenData;
-  /** Values of inputs that become weights. */
-  readonly constants?: ReadonlyMap<string, { readonly shape: Shape; readonly data: ArrayLike<number> }>;
+  /** Values of inputs, which become weights: numbers, lists, or elements with their shape. */
+  readonly constants?: GivenConstants;
 }
-
-/** Most messages about single nodes. */
-const messageLimit = 10;
 
 /**
  * The graph of an ONNX model, or everything that is wrong with it. Inputs and outputs are as the model has them; inside,
@@ -68,23 +69,48 @@ export function importOnnx(model: Uint8Array | DataFile, options: ImportOptions 
   const file = options.file ?? "model.onnx";
   const read = readProto(source, file);
   if (!read.value) return { diagnostics: read.diagnostics };
-  const { value, diagnostics } = importGraph(read.value, source, file, options);
+  const expanded = expandFunctions(read.value.graph, read.value.functions, isKnown);
+  if (typeof expanded === "string") return { diagnostics: [error("bad-model", `${file}: ${expanded}`)] };
+  const { value, diagnostics } = importGraph({ ...expanded, model: read.value, source, file }, options);
   const all = [...read.diagnostics, ...diagnostics];
   return value ? { value, diagnostics: all } : { diagnostics: all };
 }
 
+/** How an import is tried. */
+interface Attempt {
+  /** No advice is asked for: it would try other options in turn. */
+  readonly isTrial?: boolean;
+  /** Sizes that are not the caller's, so that advice names them. */
+  readonly suggested?: ReadonlyMap<string, number>;
+}
+
+/** A model that was read. */
+interface Source {
+  readonly model: ReadModel;
+  readonly graph: GraphProto;
+  readonly opsets: Import["opsets"];
+  readonly source: DataFile;
+  readonly file: string;
+}
+
 function importGraph(
-  model: ReadModel,
-  source: DataFile,
-  file: string,
+  from: Source,
   options: ImportOptions,
+  { isTrial = false, suggested = new Map() }: Attempt = {},
 ): Result<Imported> {
+  const { file } = from;
   const wrong = (message: string): Result<Imported> => ({
     diagnostics: [error("bad-model", `${file}: ${message}`)],
   });
-  const expanded = expandFunctions(model.graph, model.functions, isKnown);
-  if (typeof expanded === "string") return wrong(expanded);
-  const { graph } = expanded;
+  // The shape of an inner value is that which the head of the model gives it.
+  const headShape = (name: string): readonly Extent[] | undefined =>
+    outputExtents(
+      importGraph(from, { ...options, inputs: [], outputs: [name] }, { isTrial: true }).value?.graph,
+    );
+  const cut = cutInputs(from.graph, options.inputs ?? [], headShape, file);
+  if (!cut.value) return { diagnostics: cut.diagnostics };
+  const { graph, inputs: given, named } = cut.value;
+  const isCut = cut.value.isCut || (options.outputs ?? []).length > 0;
   const chosen = outputsOf(graph, options.outputs, file);
   if (chosen.value === undefined) return { diagnostics: chosen.diagnostics };
   const outputNames = chosen.value;
@@ -96,70 +122,133 @@ function importGraph(
     return wrong(`weight ${quote(sparse.values?.name ?? "")} is a sparse tensor: write it as a dense one`);
   const initializers = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
   if (initializers.size < graph.initializer.length) return wrong("two initializers have the same name");
-  const constants = options.constants ?? new Map();
-  const inputs = graph.input.filter(({ name }) => !initializers.has(name) && !constants.has(name));
-  if (new Set(inputs.map(({ name }) => name)).size < inputs.length)
+  if (new Set(given.map(({ name }) => name)).size < given.length)
     return wrong("two inputs have the same name");
-  const ends = { inputs: inputs.map(({ name }) => name), outputs: outputNames };
-  const unknown = unknownOperators(reached.nodes, isKnown, { file, ...ends });
-  if (unknown.length > 0) return { diagnostics: unknown };
-  const typed = wrongInputs(inputs, file);
-  if (typed.length > 0) return { diagnostics: typed };
-  const shapes = inputShapes(
-    inputs.map((input) => ({ name: input.name, extents: extentsOf(input) })),
-    options.dims ?? new Map(),
+  const unneeded = named.filter((name) => !reached.used.has(name));
+  if (unneeded.length > 0) return { diagnostics: unneeded.map((name) => unneededInput(name, file)) };
+  const constants = entriesOf(options.constants);
+  const written = given.filter(({ name }) => !isCut || reached.used.has(name) || constants.has(name));
+  const typed = wrongInputs(
+    graph.input.filter(({ name }) => written.some((one) => one.name === name)),
     file,
   );
+  if (typed.length > 0) return { diagnostics: typed };
+  const shapes = inputShapes(written, { dims: options.dims ?? new Map(), constants }, file);
+  if ("missing" in shapes) return { diagnostics: missingSizes(from, options, shapes, isTrial) };
   if (!("shapes" in shapes)) return { diagnostics: shapes };
 
-  const names = createNames();
-  const build = createBuilder(createWeightStore(), names, shapes.batch);
-  const { held } = model;
-  const data: TensorData = { file: source, held, open: options.openData, files: new Map(), slices: [] };
-  const state: State = {
+  const build = createBuilder(createWeightStore(), createNames(), shapes.batch);
+  const { held } = from.model;
+  const data: TensorData = { file: from.source, held, open: options.openData, files: new Map(), slices: [] };
+  const shared: Import = {
     file,
-    model,
+    opset: from.model.opset,
     build,
     data,
-    used: reached.used,
     diagnostics: [],
-    opsets: expanded.opsets,
+    opsets: from.opsets,
     keys: createNames(),
-    values: new Map(),
-    failed: new Set(),
+    unknown: new Map(),
+    unknownNodes: new Set(),
+    tensors: new Map(),
+    reached: new Map(),
+    unrolled: 0,
   };
-  for (const { name } of inputs) {
-    const shape = shapes.shapes.get(name) ?? [];
+  const scope: Scope = {
+    shared,
+    used: reached.used,
+    values: new Map(),
+    lost: new Set(),
+    isQuiet: false,
+    isLoop: false,
+  };
+  for (const { name, type } of written) {
     // Numbers of all types are given as floats; integers keep their arithmetic.
-    const type = elementTypes.get(elementTypeOf(graph.input.find((input) => input.name === name)) ?? 1);
-    state.values.set(name, valueOf(build.input(name, shape), type));
-  }
-  for (const [name, { shape, data }] of constants) {
-    const type =
-      elementTypes.get(elementTypeOf(graph.input.find((input) => input.name === name)) ?? 1) ?? float32;
+    const fixed = shapes.fixed.get(name);
     build.at(cleanName(name) ?? "constant");
-    state.values.set(name, rounded(build, valueOf(build.literal(data, shape), type)));
+    const ref = fixed
+      ? build.literal(fixed.data, fixed.shape)
+      : build.input(name, shapes.shapes.get(name) ?? []);
+    scope.values.set(name, rounded(build, valueOf(ref, type)));
   }
+  let refused: ReturnType<typeof walk>;
   try {
     for (const [name, tensor] of initializers)
-      if (reached.used.has(name)) state.values.set(name, weight(state, tensor, name));
+      if (reached.used.has(name)) scope.values.set(name, weight(shared, tensor, name));
     checkSlices(data.slices);
+    refused = walk(scope, reached.nodes);
   } catch (cause) {
     return { diagnostics: [diagnosticOf(cause, file)] };
   }
-  const refused = walk(state, reached.nodes, names);
-  if (hasErrors(state.diagnostics)) {
-    const help = cutBefore(reached.nodes, (node) => refused.has(node), ends);
-    return { diagnostics: withCut(state.diagnostics, help) };
+  if (refused.size > 0 || hasErrors(shared.diagnostics)) {
+    const help = isTrial
+      ? () => []
+      : () => cutAdvice(from, options, suggested, scope, reached, refused, outputNames);
+    return { diagnostics: problems(shared, help) };
   }
   const outputs: NamedValue[] = [];
   for (const name of outputNames) {
-    const value = state.values.get(name);
+    const value = scope.values.get(name);
     if (!value) return wrong(`output ${quote(name)} is made by no node`);
     outputs.push({ name, value });
   }
-  const finished = finish(build, outputs, { name: graphName(model, file), file });
-  return { ...finished, diagnostics: [...state.diagnostics, ...finished.diagnostics] };
+  const finished = finish(build, outputs, { name: graphName(from.model, file), file, isCut });
+  return { ...finished, diagnostics: [...shared.diagnostics, ...finished.diagnostics] };
+}
+
+/** What can be done about operators that people meet. */
+const advice: Readonly<Record<string, string>> = {
+  NonMaxSuppression: "boxes are better sorted out in JavaScript",
+  TopK: "it is better done in JavaScript",
+  DynamicQuantizeLinear: "export the model with float activations; quantised weights are fine",
+};
+
+/** Everything that was found, with the advice at the end. */
+function problems({ file, unknown, diagnostics }: Import, help: () => readonly string[]): Diagnostic[] {
+  if (unknown.size === 0) return withCut(diagnostics, help);
+  // What onnxruntime fuses is not in files from exporters.
+  const isFused = [...unknown.keys()].some((op) => op.startsWith("com.microsoft."));
+  const known = isFused
+    ? "docs/onnx.md lists what is known; onnxruntime's optimization makes operators of com.microsoft: take the model as it was before"
+    : "docs/onnx.md lists what is known; onnxsim or onnxruntime's offline optimization may fold such nodes away";
+  return [...unknownMessage(unknown, { file, advice, help: [...help(), known] }), ...diagnostics];
+}
+
+/** Where the model can be cut before nodes that were refused. */
+function cutAdvice(
+  from: Source,
+  options: ImportOptions,
+  suggested: ReadonlyMap<string, number>,
+  { shared, values }: Scope,
+  { nodes }: Reached,
+  refused: ReturnType<typeof walk>,
+  outputs: readonly string[],
+): readonly string[] {
+  const steps = nodes.map((node) => ({
+    reads: namesRead(node),
+    makes: node.output.filter((name) => name !== ""),
+    isBad: refused.has(node),
+  }));
+  const places = cutPlaces(steps, outputs, shared.build.nodes, (name) => values.get(name));
+  const attempt = (outputs: readonly string[]) =>
+    importGraph(from, { ...options, outputs }, { isTrial: true }).value?.graph.nodes;
+  return cutHelp(places, macsOf(shared.build.nodes), attempt, dimOptions(suggested));
+}
+
+/** What is said of sizes that are missing. */
+function missingSizes(
+  from: Source,
+  options: ImportOptions,
+  missing: Unbound,
+  isTrial: boolean,
+): readonly Diagnostic[] {
+  const { file, graph } = from;
+  if (isTrial) return [...missing.wrong, unboundMessage(missing, file, undefined)];
+  const declared = graph.output.map(extentsOf).filter((extents) => typeof extents !== "string");
+  return adviseSizes(missing, file, { isChannelsLast: false, declared }, (dims, isTrial) => {
+    const all = new Map([...(options.dims ?? []), ...dims]);
+    return importGraph(from, { ...options, dims: all }, { isTrial, suggested: dims });
+  });
 }
 
 /** The names of the outputs: the model's, or those that were asked for. */
@@ -181,36 +270,6 @@ function outputsOf(
   return diagnostics.length > 0 ? { diagnostics } : { value: [...new Set(names)], diagnostics };
 }
 
-/** An import under way. */
-interface State {
-  readonly file: string;
-  readonly model: ReadModel;
-  readonly build: Builder;
-  readonly data: TensorData;
-  readonly used: ReadonlySet<string>;
-  readonly diagnostics: Diagnostic[];
-  /** Opsets of nodes that have another one than the model. */
-  readonly opsets: Expanded["opsets"];
-  /** Names of tensors as the weight store tells them apart: graphs in branches may have the same ones. */
-  readonly keys: Names;
-  /** The graph around, whose values are seen from inside. */
-  readonly outer?: State;
-  readonly values: Map<string, Value>;
-  /** Names whose nodes were refused. What depends on them is not looked at. */
-  readonly failed: Set<string>;
-}
-
-/** Whether an operator is imported. */
-export function isKnown(domain: string, op: string): boolean {
-  return (domain === "" || domain === "ai.onnx") && Object.hasOwn(operators, op);
-}
-
-/** An initializer or constant as a value. */
-function weight(state: State, proto: TensorProto, name: string): Value {
-  state.build.at(cleanName(name) ?? "weight");
-  return fileConstant(state.build, fileTensor(proto, name, state.data), state.file, state.keys.unique(name));
-}
-
 function elementTypeOf(input: ValueInfoProto | undefined): number | undefined {
   return tensorType(input?.type)?.elemType;
 }
@@ -222,108 +281,6 @@ function wrongInputs(inputs: readonly ValueInfoProto[], file: string): Diagnosti
     const message = `${file}: input ${quote(input.name)} is ${typeName(number)}; inputs are numbers`;
     return [error("unsupported-type", message)];
   });
-}
-
-/** Imports nodes in order; a node that is refused is noted and given back, and what needs it left out. */
-function walk(state: State, nodes: readonly NodeProto[], names: Names): ReadonlySet<NodeProto> {
-  const { build, values, failed } = state;
-  const refused = new Set<NodeProto>();
-  for (const proto of nodes) {
-    const outputs = proto.output.map((name) => (name !== "" && state.used.has(name) ? name : undefined));
-    const fail = (): void => {
-      for (const name of proto.output) failed.add(name);
-    };
-    if (proto.input.some((name) => hasFailed(state, name))) {
-      fail();
-      continue;
-    }
-    try {
-      build.at(nodeName(proto), Object.hasOwn(reshapes, proto.opType));
-      const result = operators[proto.opType]?.(
-        onnxNode(state, proto, outputs),
-        contextOf(state, proto, names),
-      );
-      const results = Array.isArray(result) ? (result as readonly Value[]) : [result as Value];
-      for (const [at, name] of outputs.entries()) {
-        const value = results[at];
-        if (name === undefined) continue;
-        if (!value) refuse("unsupported-operator", `result ${at + 1} of ${proto.opType} is used`);
-        values.set(name, rounded(build, value));
-      }
-    } catch (cause) {
-      const place = `${state.file}: node ${quote(proto.name || proto.output[0] || "")}, ${quote(proto.opType)}`;
-      const diagnostic = diagnosticOf(cause, place);
-      if (state.diagnostics.length < messageLimit) state.diagnostics.push(diagnostic);
-      refused.add(proto);
-      fail();
-    }
-  }
-  return refused;
-}
-
-/** The value of a name in a graph or those around it. */
-function valueIn(state: State, name: string): Value | undefined {
-  for (let scope: State | undefined = state; scope; scope = scope.outer) {
-    const value = scope.values.get(name);
-    if (value) return value;
-  }
-  return undefined;
-}
-
-function hasFailed(state: State, name: string): boolean {
-  for (let scope: State | undefined = state; scope; scope = scope.outer)
-    if (scope.failed.has(name)) return true;
-  return false;
-}
-
-/** The exporter's name of a node, or of its result, or the operator's own. */
-function nodeName(proto: NodeProto): string {
-  const own = cleanName(proto.name);
-  // `Conv_12` and `node_conv_3` say no more than the operator.
-  if (own !== undefined && !new RegExp(`^(node_)?${proto.opType}_?\\d*$`, "i").test(own)) return own;
-  return (
-    cleanName(proto.output[0] ?? "") ??
-    proto.opType.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase()
-  );
-}
-
-function onnxNode(state: State, proto: NodeProto, outputs: readonly (string | undefined)[]): OnnxNode {
-  const find = (at: number): Value | undefined => {
-    const name = proto.input[at] ?? "";
-    if (name === "") return undefined;
-    return (
-      valueIn(state, name) ??
-      refuse("bad-model", `it reads ${quote(name)}, which no input, initializer or node before it makes`)
-    );
-  };
-  return {
-    op: proto.opType,
-    opset: state.opsets.get(proto) ?? state.model.opset,
-    inputs: proto.input.length,
-    outputs,
-    input: (at) => find(at) ?? refuse("bad-model", `operand ${at + 1} of ${proto.opType} is missing`),
-    optional: find,
-    ...attributesOf(proto),
-  };
-}
-
-function contextOf(state: State, proto: NodeProto, names: Names): Context {
-  return {
-    build: state.build,
-    constant: (tensor) => weight(state, tensor, proto.output[0] ?? proto.name),
-    inline: (graph) => inline(state, graph, names),
-  };
-}
-
-/** The results of a subgraph: its nodes are put in place of the node that holds it. */
-function inline(state: State, graph: GraphProto, names: Names): readonly Value[] {
-  const own = new Set([...graph.node.flatMap(({ input }) => input), ...graph.output.map(({ name }) => name)]);
-  const inner: State = { ...state, used: own, outer: state, values: new Map(), failed: new Set() };
-  for (const tensor of graph.initializer) inner.values.set(tensor.name, weight(inner, tensor, tensor.name));
-  walk(inner, graph.node, names);
-  return graph.output.map(
-    ({ name }) => valueIn(inner, name) ?? refuse("bad-model", `the graph in it has no ${quote(name)}`),
-  );
 }
 
 /** The file's name without its ending: exporters call all their graphs `main_graph`. */

@@ -24,16 +24,26 @@ export interface OnnxNode {
   graph(name: string): GraphProto | undefined;
 }
 
+/** How a subgraph is put in place of its node. */
+export interface InlineOptions {
+  /** The values of its own inputs. */
+  readonly inputs?: readonly Value[];
+  /** Which of its results are needed: always the same of one graph. All by default. */
+  readonly needed?: readonly boolean[];
+  /** It is the body of a loop: its nodes count as unrolled. */
+  readonly isLoop?: boolean;
+}
+
 /** What operators are built with. */
 export interface Context extends Lowering {
   /** A tensor of an attribute as a value. */
   constant(proto: TensorProto): Value;
-  /** The results of a subgraph, which sees the values around it. */
-  inline(graph: GraphProto): readonly Value[];
+  /** The results of a subgraph, which sees the values around it; those that are not needed are undefined. */
+  inline(graph: GraphProto, options?: InlineOptions): readonly (Value | undefined)[];
 }
 
-/** Turns one node into values, one for each of its results. */
-export type OperatorImport = (node: OnnxNode, ctx: Context) => Value | readonly Value[];
+/** Turns one node into values, one for each of its results; one that is not used may be undefined. */
+export type OperatorImport = (node: OnnxNode, ctx: Context) => Value | readonly (Value | undefined)[];
 
 export type OperatorTable = Readonly<Record<string, OperatorImport>>;
 

@@ -1,19 +1,19 @@
-// What of a model its outputs depend on, and which operators of that are not known.
+// What of a graph its outputs depend on, in the order of computation.
 
-import type { Diagnostic } from "#diagnostic/diagnostic.js";
+import { circle, order } from "#import/order.js";
 import { quote } from "#import/refusal.js";
-import type { Step } from "#import/cut.js";
-import { cutHelp, cutPlaces } from "#import/cut.js";
-import { addUnknown, unknownMessage } from "#import/unknown.js";
 import type { GraphProto, NodeProto } from "#onnx/proto/onnx_pb.js";
 
-/** The nodes that outputs depend on, in the order of the file, and every name that one of them or an output reads. */
+/** The nodes that outputs depend on, each after those that it reads of, and every name that one of them or an output reads. */
 export interface Reached {
   readonly nodes: readonly NodeProto[];
   readonly used: ReadonlySet<string>;
 }
 
-/** Walks from the outputs to the inputs. Two nodes that make the same name are an error, as a text. */
+/**
+ * Walks from the outputs to the inputs; nodes keep the order of the file as far as they can. Two nodes that make the same name, and
+ * nodes that need their own results are an error, as a text.
+ */
 export function reach(graph: GraphProto, outputs: readonly string[]): Reached | string {
   const makers = new Map<string, NodeProto>();
   const given = new Set([...graph.input, ...graph.initializer].map(({ name }) => name));
@@ -26,96 +26,49 @@ export function reach(graph: GraphProto, outputs: readonly string[]): Reached | 
     }
   }
   const used = new Set(outputs);
-  const reached = new Set<NodeProto>();
+  const reads = new Map<NodeProto, readonly NodeProto[]>();
   // A set may grow while it is walked, and then the new names are walked too.
   for (const name of used) {
     const maker = makers.get(name);
-    if (!maker || reached.has(maker)) continue;
-    reached.add(maker);
-    for (const read of namesRead(maker)) used.add(read);
+    if (!maker || reads.has(maker)) continue;
+    const names = namesRead(maker);
+    reads.set(maker, [...new Set(names.flatMap((read) => makers.get(read) ?? []))]);
+    for (const read of names) used.add(read);
   }
-  return { nodes: graph.node.filter((node) => reached.has(node)), used };
+  try {
+    const nodes = order(
+      graph.node.filter((node) => reads.has(node)),
+      { key: (node) => node, needs: (node) => reads.get(node) ?? [], cycle: foundCycle },
+    );
+    return { nodes, used };
+  } catch (cause) {
+    if (cause instanceof Cycle) return cause.message;
+    throw cause;
+  }
 }
 
-/** What a node reads, its subgraphs' names included: some of them are names of the graph around. */
-function namesRead(node: NodeProto): string[] {
-  const names = node.input.filter((name) => name !== "");
-  const open = subgraphs(node);
-  for (let graph = open.pop(); graph; graph = open.pop()) {
-    for (const { name } of graph.output) names.push(name);
-    for (const inner of graph.node) {
-      for (const name of inner.input) if (name !== "") names.push(name);
-      for (const part of subgraphs(inner)) open.push(part);
-    }
-  }
-  return names;
+class Cycle extends Error {}
+
+function foundCycle(nodes: readonly NodeProto[]): never {
+  const names = nodes.map((node) => node.name || (node.output.find((name) => name !== "") ?? ""));
+  throw new Cycle(circle(names, "node"));
+}
+
+/** What a node reads of the graph that it stands in or those around: its operands, and what its graphs do not make themselves. */
+export function namesRead(node: NodeProto): string[] {
+  return [...node.input.filter((name) => name !== ""), ...subgraphs(node).flatMap(freeNames)];
+}
+
+function freeNames(graph: GraphProto): string[] {
+  const own = new Set(
+    [...graph.input, ...graph.initializer]
+      .map(({ name }) => name)
+      .concat(graph.node.flatMap(({ output }) => output)),
+  );
+  const read = [...graph.node.flatMap(namesRead), ...graph.output.map(({ name }) => name)];
+  return [...new Set(read)].filter((name) => !own.has(name));
 }
 
 function subgraphs(node: NodeProto): GraphProto[] {
   return node.attribute.flatMap(({ g, graphs }) => (g ? [g, ...graphs] : graphs));
-}
-
-/** What can be done about operators that people meet. */
-const advice: Readonly<Record<string, string>> = {
-  NonMaxSuppression: "boxes are better sorted out in JavaScript",
-  TopK: "it is better done in JavaScript",
-  Loop: "export the model with fixed shapes, so that the exporter unrolls it",
-  DynamicQuantizeLinear: "export the model with float activations; quantised weights are fine",
-};
-
-/** The nodes as steps; `isBad` says which ones cannot be imported. */
-function stepsOf(nodes: readonly NodeProto[], isBad: (node: NodeProto) => boolean): Step[] {
-  return nodes.map((node) => ({
-    reads: namesRead(node),
-    makes: node.output.filter((name) => name !== ""),
-    isBad: isBad(node),
-    isShape: node.opType === "Shape" || node.opType === "Size",
-  }));
-}
-
-/** The help that says where a model can be cut before bad nodes. */
-export function cutBefore(
-  nodes: readonly NodeProto[],
-  isBad: (node: NodeProto) => boolean,
-  { inputs, outputs }: { readonly inputs: readonly string[]; readonly outputs: readonly string[] },
-): readonly string[] {
-  return cutHelp(cutPlaces(stepsOf(nodes, isBad), inputs, outputs));
-}
-
-/** Whether a node and all nodes in its subgraphs are known. */
-function isKnownWhole(node: NodeProto, isKnown: (domain: string, op: string) => boolean): boolean {
-  const open = [node];
-  for (let next = open.pop(); next; next = open.pop()) {
-    if (!isKnown(next.domain, next.opType)) return false;
-    for (const graph of subgraphs(next)) for (const inner of graph.node) open.push(inner);
-  }
-  return true;
-}
-
-/** One message about all operators of the model that are not known, or none. */
-export function unknownOperators(
-  nodes: readonly NodeProto[],
-  isKnown: (domain: string, op: string) => boolean,
-  {
-    file,
-    ...ends
-  }: { readonly file: string; readonly inputs: readonly string[]; readonly outputs: readonly string[] },
-): Diagnostic[] {
-  const found = new Map<string, string[]>();
-  const open = [...nodes].toReversed();
-  for (let node = open.pop(); node; node = open.pop()) {
-    if (!isKnown(node.domain, node.opType)) {
-      const op = node.domain === "" ? node.opType : `${node.domain}.${node.opType}`;
-      addUnknown(found, op, node.name || node.output[0] || "");
-    }
-    for (const graph of subgraphs(node)) for (const inner of graph.node) open.push(inner);
-  }
-  return unknownMessage(found, {
-    file,
-    advice,
-    help: [
-      ...(found.size > 0 ? cutBefore(nodes, (node) => !isKnownWhole(node, isKnown), ends) : []),
-      "docs/onnx.md lists what is known; onnxsim or onnxruntime's offline optimization may fold such nodes away",
-    ],
-  });
 }

@@ -42,7 +42,7 @@ interface Kind {
 
 const kinds = {
   model: { inner: { 7: "graph", 25: "function" }, dropped: [6, 14, 20], names: [2, 3, 4] },
-  graph: { inner: { 1: "node", 5: "tensor", 15: "sparse" }, dropped: [10, 13, 14, 16], names: [2] },
+  graph: { inner: { 1: "node", 5: "tensor", 15: "sparse" }, dropped: [10, 14, 16], names: [2] },
   node: { inner: { 5: "attribute" }, dropped: [6, 9, 10], names: [1, 2, 3, 4, 7, 8] },
   attribute: {
     inner: { 5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse" },

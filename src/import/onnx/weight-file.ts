@@ -8,7 +8,7 @@ import { Refusal } from "#import/refusal.js";
 import type { GraphProto, TensorProto } from "#onnx/proto/onnx_pb.js";
 import { typeName } from "./element-type.js";
 import { expandFunctions } from "./functions.js";
-import { isKnown } from "./import-onnx.js";
+import { isKnown } from "./walk.js";
 import { readProto } from "./read-proto.js";
 import type { TensorData } from "./tensors.js";
 import { fileTensor } from "./tensors.js";

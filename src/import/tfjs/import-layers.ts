@@ -1,6 +1,8 @@
 // A layers model as a graph: the calls that its outputs depend on are lowered in the order of their operands.
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import type { NamedInput } from "#import/cut-inputs.js";
+import { namedInputs, unknownShape, unneededInput } from "#import/cut-inputs.js";
 import { unknownOutput } from "#import/cut.js";
 import type { Extent, WrittenInput } from "#import/dimensions.js";
 import { namelessSymbol, rankLimit } from "#import/dimensions.js";
@@ -14,8 +16,8 @@ import type { Json } from "./fields.js";
 import { fieldsOf, isInt, listOf } from "./fields.js";
 import { layers as known } from "./layers/index.js";
 import { activationName } from "./layers/layer.js";
-import { order } from "./order.js";
-import type { Start, State } from "./state.js";
+import { circle, order } from "#import/order.js";
+import type { Given, Start, State } from "./state.js";
 import type { Layer, Model, TensorId } from "./topology.js";
 import { isModel, readModel, shapeOf } from "./topology.js";
 
@@ -33,10 +35,12 @@ const advice: Readonly<Record<string, string>> = {
 /** Imports the topology of a layers model; `start` makes what is built with, once the inputs are known. */
 export function importLayers(
   topology: Json,
-  { file, outputs }: { readonly file: string; readonly outputs: readonly string[] },
+  { file, outputs, inputs: given, headShape }: Given,
   start: Start,
 ): Result<Imported> {
   let model: Model;
+  let named: ReadonlyMap<string, NamedInput>;
+  let isCut = false;
   try {
     const whole = fieldsOf(topology, "the topology");
     const written = whole.has("model_config") ? whole.fields("model_config") : whole;
@@ -48,6 +52,19 @@ export function importLayers(
     if (misnamed.length > 0)
       return { diagnostics: misnamed.map((name) => unknownOutput(name, model.layers.keys(), file)) };
     if (outputs.length > 0) model = withOutputs(model, outputs);
+    const read = namedInputs(
+      given,
+      (name) => (model.layers.has(name) ? name : undefined),
+      () => model.layers.keys(),
+      file,
+    );
+    if (!read.value) return { diagnostics: read.diagnostics };
+    named = new Map(read.value.map((one) => [one.name, one]));
+    isCut =
+      outputs.length > 0 || [...named.keys()].some((name) => model.layers.get(name)?.kind !== "InputLayer");
+    if (isCut) model = withInputs(model, [...named.keys()]);
+    const unneeded = [...named.keys()].filter((name) => !model.inputs.some(({ layer }) => layer === name));
+    if (unneeded.length > 0) return { diagnostics: unneeded.map((name) => unneededInput(name, file)) };
   } catch (cause) {
     return { diagnostics: [diagnosticOf(cause, file)] };
   }
@@ -57,23 +74,51 @@ export function importLayers(
     const help = ["--outputs NAME cuts the model after a layer", "docs/tfjs.md lists what is known"];
     return { diagnostics: unknownMessage(unknown, { file, advice, help }) };
   }
-  return start(
-    model.inputs.map((id) => writtenInput(model, id)),
-    (state, inputs) => results(state, model, inputs),
+  const written = model.inputs.map((id): WrittenInput | Diagnostic => {
+    const { extents } = named.get(id.layer) ?? {};
+    if (extents) return { name: id.layer, extents };
+    if (model.layers.get(id.layer)?.kind === "InputLayer") return writtenInput(model, id);
+    const shape = headShape(id.layer);
+    return shape ? { name: id.layer, extents: shape } : unknownShape(id.layer, file);
+  });
+  const wrong = written.filter((one) => "code" in one);
+  if (wrong.length > 0) return { diagnostics: wrong };
+  return start({ inputs: written.filter((one) => "name" in one), isCut }, (state, inputs) =>
+    results(state, model, inputs),
   );
 }
 
-/** The model with the results of some layers, of their last calls, as its outputs, and without layers that these do not need. */
+/** The model with the results of some layers, of their last calls, as its outputs. */
 function withOutputs(model: Model, names: readonly string[]): Model {
-  const outputs = [...new Set(names)].map((layer): TensorId => {
-    const { calls = [], firstCall = 0 } = model.layers.get(layer) ?? {};
-    return { layer, call: firstCall + Math.max(0, calls.length - 1), result: 0 };
-  });
-  const needed = new Set([...outputs, ...model.inputs].map(({ layer }) => layer));
+  return { ...model, outputs: [...new Set(names)].map((name) => lastCall(model, name)) };
+}
+
+function lastCall(model: Model, layer: string): TensorId {
+  const { calls = [], firstCall = 0 } = model.layers.get(layer) ?? {};
+  return { layer, call: firstCall + Math.max(0, calls.length - 1), result: 0 };
+}
+
+/** The model with the results of some layers as inputs too, and without inputs and layers that the outputs do not need. */
+function withInputs(model: Model, names: readonly string[]): Model {
+  for (const name of names)
+    if ((model.layers.get(name)?.calls.length ?? 0) > 1)
+      refuse(
+        "unsupported-operator",
+        `layer ${quote(name)} is called several times: none of these is an input`,
+      );
+  const given = new Set(names);
+  const needed = new Set(model.outputs.map(({ layer }) => layer));
   // A set may grow while it is walked.
   for (const name of needed)
-    for (const { layer } of model.layers.get(name)?.calls.flat() ?? []) needed.add(layer);
-  return { ...model, outputs, layers: new Map([...model.layers].filter(([name]) => needed.has(name))) };
+    if (!given.has(name))
+      for (const { layer } of model.layers.get(name)?.calls.flat() ?? []) needed.add(layer);
+  const inner = names.filter((name) => model.layers.get(name)?.kind !== "InputLayer");
+  const inputs = [...model.inputs, ...inner.map((name) => lastCall(model, name))];
+  return {
+    ...model,
+    inputs: inputs.filter(({ layer }) => needed.has(layer)),
+    layers: new Map([...model.layers].filter(([name]) => needed.has(name))),
+  };
 }
 
 /** Collects layers of unknown classes, and activations of unknown names. */
@@ -81,7 +126,9 @@ function findUnknown(model: Model, found: Map<string, string[]>): void {
   const add = (what: string, name: string): void => {
     addUnknown(found, what, name);
   };
+  const given = new Set(model.inputs.map(({ layer }) => layer));
   for (const { name, kind, config, model: inner } of model.layers.values()) {
+    if (given.has(name)) continue;
     if (inner) findUnknown(inner, found);
     else if (kind !== "InputLayer" && !Object.hasOwn(known, kind)) add(kind, name);
     else {
@@ -149,7 +196,14 @@ function callModel(
   const calls = order(model.outputs, {
     key,
     needs: (id) => (values.has(key(id)) ? [] : operandsOf(id)),
-    cycle: (id) => refuse("bad-model", `layer ${quote(id.layer)} needs its own result`),
+    cycle: (ids) =>
+      refuse(
+        "bad-model",
+        circle(
+          ids.map(({ layer }) => layer),
+          "layer",
+        ),
+      ),
   });
   const valueOf = (id: TensorId): Value | undefined => {
     const own = values.get(key(id)) ?? [];

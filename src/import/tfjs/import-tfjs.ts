@@ -5,19 +5,25 @@ import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { createBuilder } from "#import/builder.js";
 import type { OpenData } from "#import/data-file.js";
-import { inputShapes } from "#import/dimensions.js";
+import type { GivenConstants } from "#import/constants.js";
+import { entriesOf } from "#import/constants.js";
+import { outputExtents } from "#import/cut-inputs.js";
+import { cutHelp, macsOf } from "#import/cut.js";
+import type { Extent } from "#import/dimensions.js";
+import { dimOptions, inputShapes, unboundMessage } from "#import/dimensions.js";
 import type { Imported, NamedValue } from "#import/finish.js";
 import { finish } from "#import/finish.js";
-import { valueOf } from "#import/lowering.js";
+import { rounded, valueOf } from "#import/lowering.js";
 import { cleanName, createNames } from "#import/names.js";
 import { diagnosticOf, quote, refuse } from "#import/refusal.js";
 import type { WeightFile } from "#ir/weights.js";
+import { adviseSizes } from "#import/suggest-dims.js";
 import { createWeightStore } from "#weights/store.js";
 import type { Fields, Json } from "./fields.js";
 import { fieldsOf } from "./fields.js";
 import { importGraph } from "./graph/import-graph.js";
 import { importLayers } from "./import-layers.js";
-import type { Start } from "./state.js";
+import type { CutAdvice, Start } from "./state.js";
 import { weightsOf } from "./state.js";
 import { manifestTensors } from "./weights.js";
 
@@ -28,8 +34,15 @@ export interface TfjsOptions {
   readonly dims?: ReadonlyMap<string, number>;
   /** Nodes of a graph model, or layers, whose results become the outputs in place of the model's own. */
   readonly outputs?: readonly string[];
+  /**
+   * Nodes or layers whose results become inputs, or inputs that get a shape, as in `conv1:1x56x56x64`. Without a shape it is worked out.
+   * What only these needed is left out.
+   */
+  readonly inputs?: readonly string[];
   /** Opens the shards that the manifest names. Without it, a model with weights is an error. */
   readonly openData?: OpenData;
+  /** Values of inputs, which become weights: numbers, lists, or elements with their shape. */
+  readonly constants?: GivenConstants;
 }
 
 /** Longest text that is read, in bytes. Weights lie in other files. */
@@ -90,27 +103,78 @@ function readJson(model: Uint8Array | string, file: string): Result<Json> {
   }
 }
 
-function importModel(whole: Fields, file: string, options: TfjsOptions): Result<Imported> {
+function importModel(
+  whole: Fields,
+  file: string,
+  options: TfjsOptions,
+  { isTrial = false, suggested = new Map() }: Attempt = {},
+): Result<Imported> {
   if (!whole.has("modelTopology"))
     refuse("bad-model", "the file has no `modelTopology`", "is it the model.json of a TensorFlow.js model?");
   const topology = whole.get("modelTopology") ?? null;
-  const start: Start = (inputs, make) => {
-    const shapes = inputShapes(inputs, options.dims ?? new Map(), file);
+  const outputs = options.outputs ?? [];
+  const attempt = (changed: Partial<TfjsOptions>, how: Attempt): Result<Imported> => {
+    try {
+      return importModel(whole, file, { ...options, ...changed }, how);
+    } catch (cause) {
+      return { diagnostics: [diagnosticOf(cause, file)] };
+    }
+  };
+  const start: Start = ({ inputs, isCut }, make) => {
+    const bindings = { dims: options.dims ?? new Map(), constants: entriesOf(options.constants) };
+    const shapes = inputShapes(inputs, bindings, file);
+    if ("missing" in shapes) {
+      if (isTrial) return { diagnostics: [...shapes.wrong, unboundMessage(shapes, file, undefined)] };
+      const layout = { isChannelsLast: true, declared: [] };
+      const diagnostics = adviseSizes(shapes, file, layout, (dims, isTrial) =>
+        attempt({ dims: new Map([...(options.dims ?? []), ...dims]) }, { isTrial, suggested: dims }),
+      );
+      return { diagnostics };
+    }
     if (!("shapes" in shapes)) return { diagnostics: shapes };
     if (new Set(inputs.map(({ name }) => name)).size < inputs.length)
       refuse("bad-model", "two inputs have the same name");
     const build = createBuilder(createWeightStore(), createNames(), shapes.batch);
     const manifest = whole.has("weightsManifest") ? whole.list("weightsManifest") : [];
     const weights = weightsOf(manifestTensors(manifest, options.openData), build, file);
-    const values = inputs.map(({ name }) => valueOf(build.input(name, shapes.shapes.get(name) ?? [])));
+    const values = inputs.map(({ name, type }) => {
+      const fixed = shapes.fixed.get(name);
+      build.at(cleanName(name) ?? "constant");
+      const ref = fixed
+        ? build.literal(fixed.data, fixed.shape)
+        : build.input(name, shapes.shapes.get(name) ?? []);
+      return rounded(build, valueOf(ref, type));
+    });
     const made = make({ file, build, weights }, values);
-    return isNamed(made) ? finish(build, made, { name: graphName(file), file }) : { diagnostics: made };
+    return isNamed(made)
+      ? finish(build, made, { name: graphName(file), file, isCut })
+      : { diagnostics: made };
   };
   const format = whole.text("format", "");
   const isGraph =
     format === "graph-model" || (format === "" && fieldsOf(topology, "the topology").has("node"));
-  const given = { file, outputs: options.outputs ?? [] };
+  const cut: CutAdvice = (build, places) =>
+    isTrial
+      ? []
+      : cutHelp(
+          places,
+          macsOf(build.nodes),
+          (outputs) => attempt({ outputs }, { isTrial: true }).value?.graph.nodes,
+          dimOptions(suggested),
+        );
+  // The shape of an inner value is that which the head of the model gives it.
+  const headShape = (name: string): readonly Extent[] | undefined =>
+    outputExtents(attempt({ inputs: [], outputs: [name] }, { isTrial: true }).value?.graph);
+  const given = { file, outputs, inputs: options.inputs ?? [], headShape, cut };
   return isGraph ? importGraph(whole, topology, given, start) : importLayers(topology, given, start);
+}
+
+/** How an import is tried. */
+interface Attempt {
+  /** No advice is asked for: it would try other options in turn. */
+  readonly isTrial?: boolean;
+  /** Sizes that are not the caller's, so that advice names them. */
+  readonly suggested?: ReadonlyMap<string, number>;
 }
 
 function isNamed(made: NamedValue[] | Diagnostic[]): made is NamedValue[] {

@@ -2,7 +2,7 @@
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import type { Builder } from "#import/builder.js";
-import type { WrittenInput } from "#import/dimensions.js";
+import type { Extent, WrittenInput } from "#import/dimensions.js";
 import type { FileTensor } from "#import/file-tensor.js";
 import { fileConstant } from "#import/file-tensor.js";
 import type { Imported, NamedValue } from "#import/finish.js";
@@ -25,9 +25,29 @@ export interface Weights {
 
 /** Binds the inputs and builds the outputs with their values. */
 export type Start = (
-  inputs: readonly WrittenInput[],
+  inputs: WrittenInputs,
   build: (state: State, inputs: readonly Value[]) => NamedValue[] | Diagnostic[],
 ) => Result<Imported>;
+
+/** What is said of a cut at values, of which the builder has made stand-ins for what cannot be imported. */
+export type CutAdvice = (build: Builder, places: readonly string[]) => readonly string[];
+
+/** What the caller asks for. */
+export interface Given {
+  readonly file: string;
+  readonly outputs: readonly string[];
+  /** Inner values that become inputs, and inputs that get a shape. */
+  readonly inputs: readonly string[];
+  /** The shape that the head of the model gives a node or layer, if it can be worked out. */
+  readonly headShape: (name: string) => readonly Extent[] | undefined;
+  readonly cut: CutAdvice;
+}
+
+/** Whether the caller names inner values as inputs or outputs, so that inputs may be needed no more. */
+export interface WrittenInputs {
+  readonly inputs: readonly WrittenInput[];
+  readonly isCut: boolean;
+}
 
 /** Most parts of a name that is looked for by its end. */
 const partLimit = 16;

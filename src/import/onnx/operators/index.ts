@@ -1,6 +1,7 @@
 // All operators of ONNX's main domain that are imported.
 
 import type { OperatorTable } from "../operator.js";
+import { control } from "./control.js";
 import { elementwise } from "./elementwise.js";
 import { products } from "./matmul.js";
 import { parts } from "./parts.js";
@@ -25,4 +26,5 @@ export const operators: OperatorTable = {
   ...shapes,
   ...quantized,
   ...recurrences,
+  ...control,
 };

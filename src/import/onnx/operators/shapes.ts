@@ -63,14 +63,6 @@ function cast(node: OnnxNode, ctx: Context): Value {
   return castTo(ctx, node.input(0), to);
 }
 
-/** A choice that is known: one of the two graphs is put in place. */
-function choose(node: OnnxNode, ctx: Context): readonly Value[] {
-  const condition = numberOf(node.input(0), "the condition of If");
-  const graph = node.graph(condition === 0 ? "else_branch" : "then_branch");
-  if (!graph) refuse("bad-model", "If without its graphs");
-  return ctx.inline(graph);
-}
-
 /** Sums of all elements up to each along an axis: a product with a triangular matrix of ones. */
 function cumSum(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
@@ -107,7 +99,6 @@ export const shapes: OperatorTable = {
   Range: range,
   Cast: cast,
   CastLike: (node, ctx) => castTo(ctx, node.input(0), node.input(1).type),
-  If: choose,
   CumSum: cumSum,
   NonZero: nonZero,
 };

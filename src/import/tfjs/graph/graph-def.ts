@@ -10,6 +10,8 @@ export interface NodeDef {
   readonly op: string;
   /** What it reads, without control edges. */
   readonly inputs: readonly Endpoint[];
+  /** Nodes that have to run before it. */
+  readonly controls: readonly string[];
   readonly attributes: Attributes;
 }
 
@@ -33,15 +35,66 @@ export interface Attributes {
   shape(name: string): readonly number[] | undefined;
   /** A tensor that is written in the attribute. */
   tensor(name: string): Fields | undefined;
+  /** The name of a function. */
+  function(name: string): string;
 }
+
+/** A function of the library. */
+export interface FunctionDef {
+  readonly name: string;
+  readonly inputs: readonly string[];
+  /** What it returns, in order. */
+  readonly outputs: readonly Endpoint[];
+  readonly nodes: ReadonlyMap<string, NodeDef>;
+}
+
+/** Results by their names, of operators that have several of different kinds. Others have one, or a list of one name. */
+const resultNames: Readonly<Record<string, readonly string[]>> = {
+  Switch: ["output_false", "output_true"],
+  Merge: ["output", "value_index"],
+  TopKV2: ["values", "indices"],
+  Unique: ["y", "idx"],
+  TensorListPopBack: ["output_handle", "tensor"],
+  TensorArrayV3: ["handle", "flow"],
+};
 
 /** Most nodes of a graph; a large network has some thousand. */
 const nodeLimit = 50_000;
 
 /** The nodes of a graph by name, in the order of the file. */
 export function readGraph(topology: Json): ReadonlyMap<string, NodeDef> {
+  return readNodes(fieldsOf(topology, "the topology").list("node"));
+}
+
+/** The functions of a graph's library by name. */
+export function readLibrary(topology: Json): ReadonlyMap<string, FunctionDef> {
+  const fields = fieldsOf(topology, "the topology");
+  if (!fields.has("library")) return new Map();
+  const library = fields.fields("library");
+  const list = library.has("function") ? library.list("function") : [];
+  return new Map(
+    list.map((written) => {
+      const one = readFunction(fieldsOf(written, "a function"));
+      return [one.name, one] as const;
+    }),
+  );
+}
+
+function readFunction(fields: Fields): FunctionDef {
+  const signature = fields.fields("signature");
+  const name = signature.text("name");
+  const names = (key: string): string[] =>
+    (signature.has(key) ? signature.list(key) : []).map((one) => fieldsOf(one, `\`${key}\``).text("name"));
+  const nodes = readNodes(fields.has("nodeDef") ? fields.list("nodeDef") : [], true);
+  const returned = fields.has("ret") ? fields.fields("ret") : undefined;
+  const outputs = names("outputArg").map((output) =>
+    resultOf(endpoint(returned?.get(output) ?? null, `function ${name}`), nodes),
+  );
+  return { name, inputs: names("inputArg"), outputs, nodes };
+}
+
+function readNodes(list: readonly Json[], isFunction = false): ReadonlyMap<string, NodeDef> {
   const nodes = new Map<string, NodeDef>();
-  const list = fieldsOf(topology, "the topology").list("node");
   if (list.length > nodeLimit)
     refuse("too-large", `the graph has ${list.length} nodes, more than ${nodeLimit}`);
   for (const written of list) {
@@ -49,21 +102,39 @@ export function readGraph(topology: Json): ReadonlyMap<string, NodeDef> {
     const name = fields.text("name");
     if (nodes.has(name)) refuse("bad-model", `two nodes are called ${quote(name)}`);
     const inputs = fields.has("input") ? fields.list("input") : [];
+    const isControl = (one: Json): one is string => isText(one) && one.startsWith("^");
     nodes.set(name, {
       name,
       op: fields.text("op"),
-      inputs: inputs.filter((one) => !isText(one) || !one.startsWith("^")).map((one) => endpoint(one, name)),
+      inputs: inputs.filter((one) => !isControl(one)).map((one) => endpoint(one, name)),
+      controls: inputs.filter(isControl).map((one) => one.slice(1)),
       attributes: attributesOf(objectOf(fields.get("attr")) ?? {}, name),
     });
   }
-  return nodes;
+  if (!isFunction) return nodes;
+  const whole = [...nodes].map(([name, node]) => {
+    const inputs = node.inputs.map((input) => resultOf(input, nodes));
+    return [name, { ...node, inputs }] as const;
+  });
+  return new Map(whole);
 }
 
-/** `name:2` is result 2 of a node, `name` its result 0. */
-export function endpoint(written: Json, reader: string): Endpoint {
+/** `name:2` is result 2 of a node, `name` its result 0; in functions `name:output:0` is the first of the results called so. */
+export function endpoint(written: Json, reader: string): WrittenEndpoint {
   if (!isText(written)) refuse("bad-model", `what ${quote(reader)} reads is no text`);
-  const match = /^(.*?)(?::(\d{1,6}))?$/s.exec(written);
-  return { node: match?.[1] ?? written, result: Number(match?.[2] ?? 0) };
+  const match = /^(.*?)(?::([A-Za-z_]\w*))?(?::(\d{1,6}))?$/s.exec(written);
+  const [, node = written, named, result = 0] = match ?? [];
+  return { node, result: Number(result), ...(named === undefined ? {} : { named }) };
+}
+
+/** An endpoint that may say the name of a result. */
+interface WrittenEndpoint extends Endpoint {
+  readonly named?: string;
+}
+
+function resultOf({ node, result, named }: WrittenEndpoint, nodes: ReadonlyMap<string, NodeDef>): Endpoint {
+  const place = resultNames[nodes.get(node)?.op ?? ""]?.indexOf(named ?? "") ?? 0;
+  return { node, result: Math.max(place, 0) + result };
 }
 
 function attributesOf(table: { readonly [key: string]: Json }, node: string): Attributes {
@@ -106,6 +177,10 @@ function attributesOf(table: { readonly [key: string]: Json }, node: string): At
       const shape = found.fields("shape");
       if (shape.flag("unknownRank", false)) return undefined;
       return dims(shape, () => wrong(name));
+    },
+    function: (name) => {
+      const found = find(name);
+      return found?.has("func") ? found.fields("func").text("name") : wrong(name);
     },
     tensor: (name) => {
       const found = find(name);

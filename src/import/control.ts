@@ -1,0 +1,117 @@
+// What control flow of all formats becomes: a choice that is computed is a select between both results, a loop its steps one after another.
+
+import { elements } from "#ir/type.js";
+import { sameShape } from "#ir/type.js";
+import { combine } from "./broadcast.js";
+import type { Lowering } from "./lowering.js";
+import { numbersOf } from "./lowering.js";
+import { joined, sliced } from "./parts.js";
+import { needsConstant, refuse, Refusal } from "./refusal.js";
+import { reshaped } from "./reshape.js";
+import type { Value } from "./value.js";
+
+/** The one truth value that a condition is, or undefined if it is computed. */
+export function knownCondition(condition: Value, what: string): boolean | undefined {
+  if (elements(condition.shape) !== 1)
+    refuse("bad-model", `${what} has ${elements(condition.shape)} values instead of one`);
+  return condition.ref.kind === "constant" ? numbersOf(condition, what)[0] !== 0 : undefined;
+}
+
+/** `yes` where the condition, one value, is not 0, else `no`. Both are computed. */
+export function selected(ctx: Lowering, condition: Value, yes: Value, no: Value, what: string): Value {
+  if (yes.ref === no.ref) return yes;
+  if (!sameShape(yes.shape, no.shape))
+    needsConstant(
+      `${what} is computed, and its branches give [${yes.shape.join(", ")}] and [${no.shape.join(", ")}]`,
+      [condition.ref],
+    );
+  const one = condition.shape.length === 0 ? condition : reshaped(ctx, condition, []);
+  return combine(ctx, "where", [one, yes, no], { type: yes.type });
+}
+
+/** What both branches of a computed choice give. Where one was refused, the message says why both are needed. */
+export function bothBranches<T>(condition: Value, make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    if (!(cause instanceof Refusal) || cause.code === "too-large") throw cause;
+    const why = cause.isQuiet ? "of its branches one cannot be imported" : cause.message;
+    const because = `its condition is computed from the inputs, and ${why}`;
+    throw new Refusal("needs-constant", because, { help: cause.help, computed: [condition.ref] });
+  }
+}
+
+/** The results of a loop: what it carries from step to step, and what each step gave. */
+export interface LoopResults {
+  readonly carried: readonly Value[];
+  readonly gathered: readonly (readonly Value[])[];
+}
+
+/** What one step of a loop gives. */
+export interface Step {
+  /** Whether there is a next step; without it, there is. */
+  readonly next?: Value;
+  readonly carried: readonly Value[];
+  readonly gathered: readonly Value[];
+}
+
+/**
+ * A loop whose number of steps is known: `most` at most, and as long as conditions are true that are known. From a condition on that is
+ * computed, all steps are taken, and what is carried is kept as it was where the loop would have ended; what is gathered would then be of
+ * no known length, and is refused.
+ */
+export function unrolled(
+  ctx: Lowering,
+  {
+    start,
+    carried: first,
+    most,
+    what,
+  }: {
+    readonly start?: Value;
+    readonly carried: readonly Value[];
+    readonly most: number;
+    readonly what: string;
+  },
+  step: (at: number, carried: readonly Value[]) => Step,
+): LoopResults {
+  const gathered: Value[][] = [];
+  let carried = first;
+  let active: Value | undefined;
+  const goesOn = (condition: Value | undefined): boolean => {
+    const known = condition && knownCondition(condition, `the condition of ${what}`);
+    if (!condition || known !== undefined) return known ?? true;
+    if (most === Number.POSITIVE_INFINITY)
+      needsConstant(`${what} runs as long as a condition that is computed from the inputs`, [condition.ref]);
+    active = active ? combine(ctx, "mul", [active, condition]) : condition;
+    return true;
+  };
+  let isGoing = goesOn(start);
+  for (let at = 0; isGoing && at < most; at += 1) {
+    const own = step(at, carried);
+    const before = active;
+    if (before && own.gathered.length > 0)
+      needsConstant(`${what} gathers results until a condition that is computed from the inputs`, [
+        before.ref,
+      ]);
+    carried = before
+      ? own.carried.map((value, place) =>
+          selected(ctx, before, value, carried[place] ?? value, `the condition of ${what}`),
+        )
+      : own.carried;
+    for (const [place, value] of own.gathered.entries()) (gathered[place] ??= []).push(value);
+    isGoing = at + 1 < most && goesOn(own.next);
+  }
+  return { carried, gathered };
+}
+
+/** Element `at` along an axis, without that axis. */
+export function elementAt(ctx: Lowering, x: Value, axis: number, at: number): Value {
+  return reshaped(ctx, sliced(ctx, x, axis, at, 1), x.shape.toSpliced(axis, 1));
+}
+
+/** Values side by side along a new axis. */
+export function stacked(ctx: Lowering, values: readonly Value[], axis: number): Value {
+  const shaped = values.map((value) => reshaped(ctx, value, value.shape.toSpliced(axis, 0, 1)));
+  return joined(ctx, shaped, axis);
+}

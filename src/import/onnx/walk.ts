@@ -1,0 +1,237 @@
+// The nodes of a graph one after another, each by the importer of its operator; graphs in nodes are put in their place.
+
+import type { Diagnostic } from "#diagnostic/diagnostic.js";
+import type { Builder } from "#import/builder.js";
+import { fileConstant } from "#import/file-tensor.js";
+import { rounded, valueOf } from "#import/lowering.js";
+import type { Names } from "#import/names.js";
+import { cleanName } from "#import/names.js";
+import { diagnosticOf, quote, refuse, Refusal, refuseQuietly } from "#import/refusal.js";
+import { addUnknown } from "#import/unknown.js";
+import type { Value } from "#import/value.js";
+import type { GraphProto, NodeProto, TensorProto } from "#onnx/proto/onnx_pb.js";
+import type { Expanded } from "./functions.js";
+import type { Context, OnnxNode } from "./operator.js";
+import { attributesOf } from "./operator.js";
+import { operators } from "./operators/index.js";
+import { reshapes } from "./operators/reshape.js";
+import type { Reached } from "./reach.js";
+import { namesRead, reach } from "./reach.js";
+import type { TensorData } from "./tensors.js";
+import { fileTensor } from "./tensors.js";
+
+/** Most messages about single nodes. */
+const messageLimit = 10;
+
+/** Most nodes that loops are unrolled to, those of inner loops counted each time. */
+export const unrolledLimit = 100_000;
+
+/** An import under way: what all its graphs share. */
+export interface Import {
+  readonly file: string;
+  readonly opset: number;
+  readonly build: Builder;
+  readonly data: TensorData;
+  readonly diagnostics: Diagnostic[];
+  /** Opsets of nodes that have another one than the model. */
+  readonly opsets: Expanded["opsets"];
+  /** Names of tensors as the weight store tells them apart: graphs in branches may have the same ones. */
+  readonly keys: Names;
+  /** Operators that are not known, with the names of their nodes. */
+  readonly unknown: Map<string, string[]>;
+  readonly unknownNodes: Set<NodeProto>;
+  /** Tensors that were read: a loop's body has its own in each step. */
+  readonly tensors: Map<TensorProto, Value>;
+  /** What graphs in nodes depend on. */
+  readonly reached: Map<GraphProto, Reached>;
+  /** Nodes of loops' bodies that were imported. */
+  unrolled: number;
+}
+
+/** A graph under import. */
+export interface Scope {
+  readonly shared: Import;
+  readonly used: ReadonlySet<string>;
+  readonly values: Map<string, Value>;
+  /** Names whose values are stand-ins, or depend on some: nothing is said of nodes that read them. */
+  readonly lost: Set<string>;
+  /** The graph around, whose values are seen from inside. */
+  readonly outer?: Scope;
+  /** Nothing is said of the nodes: the one that holds them reads what is lost. */
+  readonly isQuiet: boolean;
+  readonly isLoop: boolean;
+}
+
+/** Whether an operator is imported. */
+export function isKnown(domain: string, op: string): boolean {
+  return (domain === "" || domain === "ai.onnx") && Object.hasOwn(operators, op);
+}
+
+/**
+ * Imports nodes in order. A node that is refused is noted and given back, and its results are stand-ins of the shape of its operand: so all
+ * that is wrong is found, and what is lost is measured.
+ */
+export function walk(scope: Scope, nodes: readonly NodeProto[]): ReadonlySet<NodeProto> {
+  const { shared, values, lost } = scope;
+  const refused = new Set<NodeProto>();
+  for (const proto of nodes) {
+    if (scope.isLoop && (shared.unrolled += 1) > unrolledLimit)
+      refuse("too-large", `loops are unrolled to more than ${unrolledLimit} nodes`);
+    const outputs = proto.output.map((name) => (name !== "" && scope.used.has(name) ? name : undefined));
+    const isQuiet = scope.isQuiet || namesRead(proto).some((name) => isLost(scope, name));
+    try {
+      const results = lower(scope, proto, outputs);
+      for (const [at, name] of outputs.entries()) {
+        if (name === undefined) continue;
+        const value = results[at];
+        if (!value) refuse("unsupported-operator", `result ${at + 1} of ${proto.opType} is used`);
+        values.set(name, rounded(shared.build, value));
+        if (isQuiet) lost.add(name);
+      }
+    } catch (cause) {
+      const place = `${shared.file}: node ${quote(proto.name || proto.output[0] || "")}, ${quote(proto.opType)}`;
+      const diagnostic = diagnosticOf(cause, place, shared.build);
+      const isSaid = cause instanceof Refusal && cause.isQuiet;
+      if (!isQuiet) {
+        if (!isSaid && shared.diagnostics.length < messageLimit) shared.diagnostics.push(diagnostic);
+        refused.add(proto);
+      }
+      const shape = proto.input.map((name) => valueIn(scope, name)?.shape).find((one) => one !== undefined);
+      for (const name of outputs) {
+        if (name === undefined) continue;
+        values.set(name, valueOf(shared.build.input("lost", shape ?? [])));
+        lost.add(name);
+      }
+    }
+  }
+  return refused;
+}
+
+function lower(
+  scope: Scope,
+  proto: NodeProto,
+  outputs: readonly (string | undefined)[],
+): readonly (Value | undefined)[] {
+  const { shared } = scope;
+  if (!isKnown(proto.domain, proto.opType)) {
+    if (!scope.isQuiet && !shared.unknownNodes.has(proto)) {
+      shared.unknownNodes.add(proto);
+      const op = proto.domain === "" ? proto.opType : `${proto.domain}.${proto.opType}`;
+      addUnknown(shared.unknown, op, proto.name || proto.output[0] || "");
+    }
+    return refuseQuietly();
+  }
+  shared.build.at(nodeName(proto), Object.hasOwn(reshapes, proto.opType));
+  const result = operators[proto.opType]?.(onnxNode(scope, proto, outputs), contextOf(scope, proto));
+  return Array.isArray(result) ? (result as readonly Value[]) : [result as Value];
+}
+
+/** The value of a name in a graph or those around it. */
+function valueIn(scope: Scope, name: string): Value | undefined {
+  for (let one: Scope | undefined = scope; one; one = one.outer) {
+    const value = one.values.get(name);
+    if (value) return value;
+  }
+  return undefined;
+}
+
+function isLost(scope: Scope, name: string): boolean {
+  for (let one: Scope | undefined = scope; one; one = one.outer)
+    if (one.values.has(name)) return one.lost.has(name);
+  return false;
+}
+
+/** The exporter's name of a node, or of its result, or the operator's own. */
+function nodeName(proto: NodeProto): string {
+  const own = cleanName(proto.name);
+  // `Conv_12` and `node_conv_3` say no more than the operator.
+  if (own !== undefined && !new RegExp(`^(node_)?${proto.opType}_?\\d*$`, "i").test(own)) return own;
+  return (
+    cleanName(proto.output[0] ?? "") ??
+    proto.opType.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase()
+  );
+}
+
+function onnxNode(scope: Scope, proto: NodeProto, outputs: readonly (string | undefined)[]): OnnxNode {
+  const { shared } = scope;
+  const find = (at: number): Value | undefined => {
+    const name = proto.input[at] ?? "";
+    if (name === "") return undefined;
+    return (
+      valueIn(scope, name) ??
+      refuse("bad-model", `it reads ${quote(name)}, which no input, initializer or node makes`)
+    );
+  };
+  return {
+    op: proto.opType,
+    opset: shared.opsets.get(proto) ?? shared.opset,
+    inputs: proto.input.length,
+    outputs,
+    input: (at) => find(at) ?? refuse("bad-model", `operand ${at + 1} of ${proto.opType} is missing`),
+    optional: find,
+    ...attributesOf(proto),
+  };
+}
+
+function contextOf(scope: Scope, proto: NodeProto): Context {
+  // Whether a graph is taken at all is not known then.
+  const isQuiet = scope.isQuiet || proto.input.some((name) => isLost(scope, name));
+  return {
+    build: scope.shared.build,
+    constant: (tensor) => weight(scope.shared, tensor, proto.output[0] ?? proto.name),
+    inline: (graph, options = {}) => inline({ ...scope, isQuiet }, graph, options),
+  };
+}
+
+/** An initializer or constant as a value. */
+export function weight(shared: Import, proto: TensorProto, name: string): Value {
+  const known = shared.tensors.get(proto);
+  if (known) return known;
+  shared.build.at(cleanName(name) ?? "weight");
+  const tensor = fileTensor(proto, name, shared.data);
+  const value = fileConstant(shared.build, tensor, shared.file, shared.keys.unique(name));
+  shared.tensors.set(proto, value);
+  return value;
+}
+
+/** The results of a graph in a node: its nodes are put in place of the one that holds it. */
+function inline(
+  outer: Scope,
+  graph: GraphProto,
+  {
+    inputs = [],
+    needed = graph.output.map(() => true),
+    isLoop = false,
+  }: Parameters<Context["inline"]>[1] & object,
+): readonly (Value | undefined)[] {
+  const { shared } = outer;
+  const names = graph.output.flatMap(({ name }, at) => (needed[at] ? [name] : []));
+  let reached = shared.reached.get(graph);
+  if (!reached) {
+    const found = reach(graph, names);
+    if (typeof found === "string") refuse("bad-model", found);
+    shared.reached.set(graph, (reached = found));
+  }
+  const inner: Scope = {
+    shared,
+    used: reached.used,
+    values: new Map(),
+    lost: new Set(),
+    outer,
+    isQuiet: outer.isQuiet,
+    isLoop: outer.isLoop || isLoop,
+  };
+  for (const [at, { name }] of graph.input.entries()) {
+    const value = inputs[at];
+    if (value) inner.values.set(name, rounded(shared.build, value));
+  }
+  for (const tensor of graph.initializer)
+    if (inner.used.has(tensor.name) && !inner.values.has(tensor.name))
+      inner.values.set(tensor.name, weight(shared, tensor, tensor.name));
+  if (walk(inner, reached.nodes).size > 0) refuseQuietly();
+  return graph.output.map(({ name }, at) =>
+    needed[at]
+      ? (valueIn(inner, name) ?? refuse("bad-model", `the graph in it has no ${quote(name)}`))
+      : undefined,
+  );
+}

@@ -1,0 +1,286 @@
+// Control flow. TensorFlow 1 has it as nodes of one graph: Switch and Merge for choices, and with Enter, Exit and NextIteration for loops.
+// TensorFlow 2 calls functions. Loops are unrolled, and choices that are computed are selects.
+
+import { bothBranches, knownCondition, selected } from "#import/control.js";
+import { intsValue } from "#import/lowering.js";
+import { needsConstant, quote, refuse, unsupported } from "#import/refusal.js";
+import type { Endpoint, NodeDef } from "./graph-def.js";
+import type { Held } from "./held.js";
+import { dead, isDead, isValue, valueOf } from "./held.js";
+import type { Evaluate, Known, Scope } from "./scope.js";
+
+/** Most functions that call each other. */
+const depthLimit = 32;
+
+/** Most nodes that are looked at to find which branch an operand of Merge comes from. */
+const searchLimit = 200_000;
+
+type ControlImport = (
+  node: NodeDef,
+  operands: readonly Held[],
+  scope: Scope,
+  evaluate: Evaluate,
+) => readonly Held[];
+
+/** A loop of TensorFlow 1, by one of its exits. */
+interface Loop {
+  readonly name: string;
+  readonly condition: Endpoint;
+  readonly enters: readonly NodeDef[];
+  /** What the loop carries: where it comes in, what the next step has, and who reads it. */
+  readonly carried: readonly {
+    readonly enter: NodeDef;
+    readonly merge: NodeDef;
+    readonly next: Endpoint;
+    readonly switches: readonly NodeDef[];
+    readonly exits: readonly NodeDef[];
+  }[];
+}
+
+/** The loop that an Exit belongs to. Refuses nodes that are put together in another way. */
+export function loopOf(exit: NodeDef, scope: Known): Loop {
+  const { nodes } = scope;
+  const strange = (): never =>
+    refuse("bad-model", `${quote(exit.name)} is the exit of no loop that is known`);
+  const at = (end: Endpoint | undefined, op: string): NodeDef => {
+    const node = end && nodes.get(end.node);
+    return node?.op === op ? node : strange();
+  };
+  const first = at(exit.inputs[0], "Switch");
+  const condition = at(first.inputs[1], "LoopCond");
+  const merge = at(first.inputs[0], "Merge");
+  const enter = merge.inputs.map(({ node }) => nodes.get(node)).find((one) => one?.op === "Enter");
+  const name = (enter ?? strange()).attributes.text("frame_name", "");
+  const enters: NodeDef[] = [];
+  const merges: NodeDef[] = [];
+  const switches: NodeDef[] = [];
+  const exits: NodeDef[] = [];
+  for (const node of nodes.values()) {
+    if (node.op === "Enter" && node.attributes.text("frame_name", "") === name) enters.push(node);
+    if (node.op === "Merge") merges.push(node);
+    if (node.op === "Switch" && node.inputs[1]?.node === condition.name) switches.push(node);
+    if (node.op === "Exit") exits.push(node);
+  }
+  const own = new Set(enters.map((node) => node.name));
+  const carried = merges.flatMap((node) => {
+    const [from, back] = node.inputs;
+    const start = from && own.has(from.node) ? nodes.get(from.node) : undefined;
+    if (!start) return [];
+    const readers = switches.filter(({ inputs }) => inputs[0]?.node === node.name);
+    const ends = exits.filter(({ inputs }) => readers.some((reader) => reader.name === inputs[0]?.node));
+    const next = at(back, "NextIteration").inputs[0] ?? strange();
+    return [{ enter: start, merge: node, next, switches: readers, exits: ends }];
+  });
+  return { name, condition: condition.inputs[0] ?? strange(), enters, carried };
+}
+
+/** What a node needs: an Exit, all that comes into its loop. */
+export function readsOf(node: NodeDef, scope: Known): readonly Endpoint[] {
+  return node.op === "Exit" ? loopOf(node, scope).enters.flatMap(({ inputs }) => inputs) : node.inputs;
+}
+
+/** The loop's results: of all its exits, noted in the scope; of this one, given. */
+const exit: ControlImport = (node, _, scope, evaluate) => {
+  const { name, condition, enters, carried } = loopOf(node, scope);
+  const what = `the loop ${quote(name)}`;
+  const incoming = new Map(enters.map((one) => [one.name, evaluate(scope, one.inputs)[0] ?? dead]));
+  let values = carried.map(({ enter }) => incoming.get(enter.name) ?? dead);
+  for (;;) {
+    const known = new Map<string, readonly Held[]>([...incoming].map(([one, held]) => [one, [held]]));
+    for (const [at, { merge, switches }] of carried.entries()) {
+      const held = values[at] ?? dead;
+      known.set(merge.name, [held]);
+      for (const one of switches) known.set(one.name, [held, held]);
+    }
+    const inner: Scope = { ...scope, values: known, lost: new Map(), outer: scope, isLoop: true };
+    if (!goesOn(evaluate(inner, [condition])[0], what)) break;
+    values = [
+      ...evaluate(
+        inner,
+        carried.map(({ next }) => next),
+      ),
+    ];
+  }
+  for (const [at, { exits }] of carried.entries())
+    for (const one of exits) scope.values.set(one.name, [values[at] ?? dead]);
+  return scope.values.get(node.name) ?? [dead];
+};
+
+function goesOn(condition: Held | undefined, what: string): boolean {
+  const value = valueOf(condition ?? dead, "the condition");
+  const known = knownCondition(value, `the condition of ${what}`);
+  return (
+    known ??
+    needsConstant(`${what} runs as long as a condition that is computed from the inputs`, [value.ref])
+  );
+}
+
+/** A choice: the branch that is not taken is dead, and if the condition is computed, none is. */
+const switched: ControlImport = (_, [data = dead, condition = dead]) => {
+  if (isDead(data) || isDead(condition)) return [dead, dead];
+  const known = knownCondition(valueOf(condition, "the condition"), "the condition of Switch");
+  return known === undefined ? [data, data] : known ? [dead, data] : [data, dead];
+};
+
+/** The result of the branch that was taken, or a select between those of both. */
+const merged: ControlImport = (node, operands, scope, evaluate) => {
+  const { state } = scope.shared;
+  const alive = operands.flatMap((held, at) => (isDead(held) ? [] : [{ held, at }]));
+  const [first] = alive;
+  const give = (held: Held, at: number): Held[] => [held, intsValue(state, [at], [])];
+  if (!first) return [dead, dead];
+  if (operands.length !== 2) {
+    if (alive.length === 1) return give(first.held, first.at);
+    unsupported(`Merge of ${operands.length} branches`);
+  }
+  const choice = choiceOf(node, scope);
+  if (!choice) {
+    if (alive.length === 1) return give(first.held, first.at);
+    return refuse("bad-model", "it merges what comes from no Switch");
+  }
+  const condition = valueOf(evaluate(scope, [choice.condition])[0] ?? dead, "the condition");
+  const known = knownCondition(condition, "the condition of Switch");
+  const [yes, no] = [choice.yes, 1 - choice.yes];
+  if (known !== undefined) return give(operands[known ? yes : no] ?? dead, known ? yes : no);
+  const [a = dead, b = dead] = [operands[yes], operands[no]];
+  if (!isValue(a) || !isValue(b)) unsupported("a computed choice between lists of tensors");
+  const result = selected(state, condition, a, b, "the condition of Switch");
+  return [result];
+};
+
+/** The condition that an operand of Merge has on its one side and the other not; `yes` is the operand where it is true. */
+function choiceOf(
+  merge: NodeDef,
+  scope: Scope,
+): { readonly condition: Endpoint; readonly yes: number } | undefined {
+  const [a = new Map<string, Side>(), b = new Map<string, Side>()] = merge.inputs.map((end) =>
+    sidesOf(end, scope),
+  );
+  for (const [key, { condition, sides }] of [...a, ...b]) {
+    const [inA, inB] = [a.get(key)?.sides ?? new Set(), b.get(key)?.sides ?? new Set()];
+    if (sides.size !== 1 || inA.size > 1 || inB.size > 1) continue;
+    if (inA.has(1) && !inB.has(1)) return { condition, yes: 0 };
+    if (inB.has(1) && !inA.has(1)) return { condition, yes: 1 };
+    if (inA.has(0) && inB.size === 0) return { condition, yes: 1 };
+    if (inB.has(0) && inA.size === 0) return { condition, yes: 0 };
+  }
+  return undefined;
+}
+
+interface Side {
+  readonly condition: Endpoint;
+  /** 0 where it is false, 1 where it is true. */
+  readonly sides: Set<number>;
+}
+
+/** The sides of all choices that something depends on, the nearest first. */
+function sidesOf(from: Endpoint, scope: Scope): ReadonlyMap<string, Side> {
+  const found = new Map<string, Side>();
+  const seen = new Set<string>();
+  const open: Endpoint[] = [from];
+  for (const end of open) {
+    const key = `${end.result} ${end.node}`;
+    const node = scope.nodes.get(end.node);
+    if (seen.has(key) || !node) continue;
+    seen.add(key);
+    if (seen.size > searchLimit) refuse("too-large", "a choice with too many nodes before it");
+    if (node.op === "Switch") {
+      const condition = identityOf(node.inputs[1] ?? end, scope);
+      const name = `${condition.result} ${condition.node}`;
+      const side = found.get(name) ?? { condition, sides: new Set() };
+      side.sides.add(end.result);
+      found.set(name, side);
+    }
+    for (const input of node.inputs) open.push(input);
+    for (const control of node.controls) open.push({ node: control, result: 0 });
+  }
+  return found;
+}
+
+function identityOf(end: Endpoint, { nodes }: Scope): Endpoint {
+  let found = end;
+  for (let hops = 0; hops < 64; hops += 1) {
+    const node = nodes.get(found.node);
+    const [input] = node?.inputs ?? [];
+    if (node?.op !== "Identity" || !input) break;
+    found = input;
+  }
+  return found;
+}
+
+/** The results of a function for its operands. */
+function call(
+  name: string,
+  operands: readonly Held[],
+  scope: Scope,
+  evaluate: Evaluate,
+  isLoop: boolean,
+): readonly Held[] {
+  const called = scope.shared.functions.get(name);
+  if (!called) refuse("bad-model", `the library has no function ${quote(name)}`);
+  if (scope.depth >= depthLimit)
+    refuse("too-large", `function ${quote(name)} lies in more than ${depthLimit} others, or in itself`);
+  if (called.inputs.length !== operands.length)
+    refuse(
+      "bad-model",
+      `function ${quote(name)} takes ${called.inputs.length} values, not ${operands.length}`,
+    );
+  const values = new Map(called.inputs.map((input, at) => [input, [operands[at] ?? dead]] as const));
+  const inner: Scope = {
+    shared: scope.shared,
+    nodes: called.nodes,
+    values,
+    lost: new Map(),
+    isQuiet: scope.isQuiet,
+    isLoop: scope.isLoop || isLoop,
+    depth: scope.depth + 1,
+  };
+  return evaluate(inner, called.outputs);
+}
+
+const whileLoop: ControlImport = (node, operands, scope, evaluate) => {
+  const [condition, body] = [node.attributes.function("cond"), node.attributes.function("body")];
+  let values = operands;
+  while (goesOn(call(condition, values, scope, evaluate, true)[0], "the loop")) {
+    scope.shared.unrolled += 1;
+    values = call(body, values, scope, evaluate, true);
+    if (values.length !== operands.length)
+      refuse("bad-model", `the body of ${node.op} gives ${values.length} values for ${operands.length}`);
+  }
+  return values;
+};
+
+const choice: ControlImport = (node, [condition = dead, ...operands], scope, evaluate) => {
+  const value = valueOf(condition, "the condition");
+  const known = knownCondition(value, `the condition of ${node.op}`);
+  const branch = (name: string): readonly Held[] =>
+    call(node.attributes.function(name), operands, scope, evaluate, false);
+  if (known !== undefined) return branch(known ? "then_branch" : "else_branch");
+  const [yes, no] = bothBranches(value, () => [branch("then_branch"), branch("else_branch")]);
+  return yes.map((one, at) => {
+    const other = no[at];
+    if (!other || !isValue(one) || !isValue(other)) unsupported("a computed choice between lists of tensors");
+    return selected(scope.shared.state, value, one, other, `the condition of ${node.op}`);
+  });
+};
+
+const called: ControlImport = (node, operands, scope, evaluate) =>
+  call(node.attributes.function("f"), operands, scope, evaluate, false);
+
+const misplaced: ControlImport = () => refuse("bad-model", "it stands in no loop that is known");
+
+/** Operators of control flow. */
+export const controlOperators: Readonly<Record<string, ControlImport>> = {
+  Switch: switched,
+  Merge: merged,
+  Exit: exit,
+  Enter: misplaced,
+  NextIteration: misplaced,
+  LoopCond: misplaced,
+  If: choice,
+  StatelessIf: choice,
+  While: whileLoop,
+  StatelessWhile: whileLoop,
+  PartitionedCall: called,
+  StatefulPartitionedCall: called,
+};

@@ -1,0 +1,178 @@
+// Nodes of a graph or a function one after another, each by the importer of its operator.
+
+import { rounded, valueOf } from "#import/lowering.js";
+import { cleanName } from "#import/names.js";
+import { circle, order } from "#import/order.js";
+import { diagnosticOf, quote, refuse, Refusal, refuseQuietly, unsupported } from "#import/refusal.js";
+import { addUnknown } from "#import/unknown.js";
+import type { Value } from "#import/value.js";
+import { blockOperators, withBlocks } from "./blocks.js";
+import { controlOperators, readsOf } from "./control.js";
+import type { Endpoint, NodeDef } from "./graph-def.js";
+import type { Held } from "./held.js";
+import { dead, isDead, isValue, valueOf as tensorOf } from "./held.js";
+import { operators } from "./index.js";
+import { listOps, lowerList } from "./lists.js";
+import type { GraphNode } from "./operator.js";
+import type { Evaluate, Known, Scope } from "./scope.js";
+import { lostIn, resultsIn } from "./scope.js";
+
+/** Most messages about single nodes. */
+const messageLimit = 10;
+
+/** Most nodes that loops are unrolled to, those of inner loops counted each time. */
+const unrolledLimit = 100_000;
+
+/** Moves of values: a node of them names its result after itself. */
+const naming: ReadonlySet<string> = new Set(["Reshape", "Squeeze", "ExpandDims", "Transpose"]);
+
+export const evaluate: Evaluate = (scope, ends) => {
+  for (const node of nodesBefore(scope, ends)) run(scope, node);
+  return ends.map((end) => heldAt(scope, end, "what reads it"));
+};
+
+/** The nodes that results depend on and that were not evaluated yet, in the order of computation. */
+export function nodesBefore(scope: Known, ends: readonly Endpoint[]): readonly NodeDef[] {
+  const open = (all: readonly Endpoint[], reader: string): NodeDef[] =>
+    all.flatMap(({ node }) =>
+      resultsIn(scope, node) || lostIn(scope, node)
+        ? []
+        : [
+            scope.nodes.get(node) ??
+              refuse("bad-model", `${quote(reader)} reads ${quote(node)}, which no node makes`),
+          ],
+    );
+  return order(open(ends, "the model"), {
+    key: ({ name }) => name,
+    needs: (node) => open(readsOf(node, scope), node.name),
+    cycle: (nodes) =>
+      refuse(
+        "bad-model",
+        circle(
+          nodes.map(({ name }) => name),
+          "node",
+        ),
+      ),
+  });
+}
+
+function heldAt(scope: Scope, { node, result }: Endpoint, reader: string): Held {
+  const lost = lostIn(scope, node);
+  if (lost) return lost;
+  return (
+    resultsIn(scope, node)?.[result] ??
+    refuse("bad-model", `${reader} reads result ${result} of ${quote(node)}`)
+  );
+}
+
+/** Evaluates a node. One that is refused is noted, and a stand-in of its operand's shape takes the place of its results. */
+function run(scope: Scope, node: NodeDef): void {
+  const { shared } = scope;
+  // A loop's exits come together.
+  if (scope.values.has(node.name)) return;
+  if (scope.isLoop && (shared.unrolled += 1) > unrolledLimit)
+    refuse("too-large", `loops are unrolled to more than ${unrolledLimit} nodes`);
+  const reads = readsOf(node, scope);
+  const isQuiet = scope.isQuiet || reads.some((end) => lostIn(scope, end.node));
+  const standIn = (): void => {
+    const shape = reads
+      .map((end) => resultsIn(scope, end.node)?.[end.result])
+      .find((held) => held && isValue(held));
+    const value = valueOf(shared.state.build.input("lost", shape && isValue(shape) ? shape.shape : []));
+    scope.values.delete(node.name);
+    scope.lost.set(node.name, value);
+  };
+  try {
+    const results = lower(scope, node, isQuiet);
+    if (isQuiet) {
+      const [first] = results;
+      if (first && isValue(first)) scope.lost.set(node.name, first);
+      else standIn();
+    } else {
+      const { build } = shared.state;
+      scope.values.set(
+        node.name,
+        results.map((held) => (isValue(held) ? rounded(build, held) : held)),
+      );
+    }
+  } catch (cause) {
+    if (!(cause instanceof Refusal)) throw cause;
+    if (!isQuiet) {
+      shared.refused.add(node);
+      const place = `${shared.state.file}: node ${quote(node.name)}, ${quote(node.op)}`;
+      if (!cause.isQuiet && shared.diagnostics.length < messageLimit)
+        shared.diagnostics.push(diagnosticOf(cause, place, shared.state.build));
+    }
+    standIn();
+  }
+}
+
+function isKnown(op: string): boolean {
+  return (
+    op === "Const" ||
+    blockOperators.has(op) ||
+    listOps.has(op) ||
+    Object.hasOwn(controlOperators, op) ||
+    Object.hasOwn(operators, op)
+  );
+}
+
+function lower(scope: Scope, node: NodeDef, isQuiet: boolean): readonly Held[] {
+  const { shared } = scope;
+  const { state, blocked } = shared;
+  if (!isKnown(node.op)) {
+    if (!scope.isQuiet && !shared.unknownNodes.has(node)) {
+      shared.unknownNodes.add(node);
+      addUnknown(shared.unknown, node.op, node.name);
+    }
+    return refuseQuietly();
+  }
+  state.build.at(nodeName(node), naming.has(node.op));
+  if (node.op === "Const") return [constant(scope, node)];
+  const own = node.op === "Exit" ? [] : node.inputs;
+  const operands = own.map((end) => heldAt(scope, end, quote(node.name)));
+  const refusedBefore = shared.refused.size;
+  const control = Object.hasOwn(controlOperators, node.op) ? controlOperators[node.op] : undefined;
+  if (control || listOps.has(node.op)) {
+    if (operands.some((held) => isValue(held) && blocked.has(held)))
+      unsupported(`${node.op} between SpaceToBatchND and BatchToSpaceND`);
+    if (!control && operands.some(isDead)) return [dead, dead];
+    const results = control
+      ? control(node, operands, { ...scope, isQuiet }, evaluate)
+      : lowerList(node, operands, state);
+    // What was refused inside has been said.
+    return shared.refused.size > refusedBefore ? refuseQuietly() : results;
+  }
+  if (operands.some(isDead)) return new Array<Held>(16).fill(dead);
+  // A list passes as it is.
+  if (node.op === "Identity" && operands[0] && !isValue(operands[0])) return [operands[0]];
+  if (node.op === "IdentityN") return operands;
+  const inputs = operands.map((held) => tensorOf(held, node.op));
+  const given = {
+    ...node.attributes,
+    op: node.op,
+    inputs,
+    input: (at: number) => inputs[at] ?? refuse("bad-model", `operand ${at + 1} of ${node.op} is missing`),
+  };
+  const lowered = withBlocks(state, given, blocked, (one: GraphNode): Value | readonly Value[] => {
+    state.build.at(nodeName(node), naming.has(node.op));
+    return operators[one.op]?.(one, state) ?? [];
+  });
+  return "ref" in lowered ? [lowered] : lowered;
+}
+
+/** The node's path without what the converter calls every function; a long one by its end. */
+function nodeName({ name, op }: NodeDef): string {
+  const parts = name.split("/").filter((part) => !/^(Stateful)?PartitionedCall(_\d+)?$/.test(part));
+  return (
+    cleanName(parts.join("/")) ?? cleanName(parts.slice(-3).join("/")) ?? op.replace(/^_/, "").toLowerCase()
+  );
+}
+
+/** A constant is a weight of its name; those of functions stand in the manifest too. */
+function constant({ shared }: Scope, { name }: NodeDef): Value {
+  return (
+    shared.state.weights.get(name) ??
+    refuse("missing-data", `the manifest of the weights has no ${quote(name)}`)
+  );
+}
