@@ -44,6 +44,8 @@ export interface Unbound {
   readonly missing: readonly string[];
   readonly inputs: readonly KnownInput[];
   readonly wrong: readonly Diagnostic[];
+  /** The symbol that is left open as the batch. */
+  readonly batch: string | undefined;
 }
 
 /** An input whose number of axes is known. */
@@ -140,14 +142,14 @@ export function inputShapes(
       error("unknown-dimension", `${file}: no input has a dimension \`${name}\``, { help: [has] }),
     );
   }
-  if (missing.size > 0) return { missing: [...missing], inputs: all, wrong: diagnostics };
+  if (missing.size > 0) return { missing: [...missing], inputs: all, wrong: diagnostics, batch };
   if (diagnostics.length > 0) return diagnostics;
   return { shapes, fixed, batch };
 }
 
 /** The message about sizes that are missing, with an example. */
 export function unboundMessage(
-  { missing, inputs }: Omit<Unbound, "wrong">,
+  { missing, inputs }: Unbound,
   file: string,
   example: ReadonlyMap<string, number> | undefined,
 ): Diagnostic {

@@ -40,7 +40,7 @@ export function adviseSizes(
 
 /** Sizes for all that is missing, the likeliest first. Images are as large as other shapes of the model are, where these say something. */
 function suggestions(
-  { missing, inputs }: Unbound,
+  { missing, inputs, batch }: Unbound,
   {
     isChannelsLast,
     declared,
@@ -71,7 +71,10 @@ function suggestions(
   const same = new Map(
     choices.map(({ symbol, isBatch }) => [symbol, isBatch ? 1 : (beside[0] ?? sizes.spatial[0])]),
   );
-  return [...rounds, same];
+  // What mixes samples needs the batch to be known too.
+  const withBatch =
+    batch === undefined ? [] : [rounds[0], same].map((dims) => new Map([[batch, 1], ...(dims ?? [])]));
+  return [...rounds, same, ...withBatch];
 }
 
 function meaningOfSymbol(
