@@ -1,5 +1,6 @@
 // The comments of a text, given out in reading order while the printer walks over the tree.
 
+import { terminalText } from "#diagnostic/escape.js";
 import type { Ast, Comment } from "./ast.js";
 import { lineIndex } from "#diagnostic/position.js";
 
@@ -19,7 +20,12 @@ export interface Comments {
   line(offset: number): number | undefined;
 }
 
-export function commentsOf({ comments, lineStarts }: Pick<Ast, "comments" | "lineStarts">): Comments {
+export function commentsOf({
+  comments: written,
+  lineStarts,
+}: Pick<Ast, "comments" | "lineStarts">): Comments {
+  // Strings and names are printed with escapes, but a comment has none.
+  const comments = written.map((comment) => ({ ...comment, text: terminalText(comment.text) }));
   let next = 0;
   let hoisted: Comment[] = [];
   const anyBefore = (offset: number): boolean => (comments[next]?.span.start ?? Infinity) < offset;

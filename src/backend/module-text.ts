@@ -1,5 +1,6 @@
 // Parts that the emitted modules of all targets have: header, ports, tables, comments.
 
+import { jsString } from "#diagnostic/escape.js";
 import type { Kernel, KernelProgram, Launch, Port } from "#kernel/ir.js";
 import { arenaElements } from "#ir/arenas.js";
 import type { EmitOptions } from "./artifact.js";
@@ -12,26 +13,24 @@ export function kernelComment(
   kernel: Kernel,
   launches: readonly Launch[],
   { lineOf }: Pick<EmitOptions, "lineOf">,
-): string {
+): string[] {
   const shown = launches.slice(0, 3).map((launch) => `${launch.label}: ${launch.nodes.join(" → ")}`);
   if (launches.length > 3) shown.push(`… and ${launches.length - 3} more launches`);
   const lines = new Set(
     launches.slice(0, 3).flatMap(({ nodes }) => nodes.flatMap((node) => lineOf?.(node) ?? [])),
   );
   const memory = kernel.scratch > 0 ? [`Scratch: ${kernel.scratch} elements.`] : [];
-  return [...shown, ...[...lines].map((line) => `  ${line}`), ...memory].map(oneLine).join("\n");
+  return [...shown, ...[...lines].map((line) => `  ${line}`), ...memory];
 }
 
 /** The first lines of a module: what it is, in `language`, and what it came to. */
 export function headerText(program: KernelProgram, options: EmitOptions, language: string): string {
   const bytes = 4 * arenaElements(program);
-  return comment(
-    [
-      `The net ${oneLine(program.name)}, compiled by Cleave ${options.version} to ${language}. Do not edit.`,
-      ...(options.summary === undefined ? [] : [oneLine(options.summary)]),
-      `${count(program.launches.length, "launch", "launches")} of ${count(program.kernels.length, "kernel", "kernels")}, ${bytes} bytes of arena.`,
-    ].join("\n"),
-  )
+  return comment([
+    `The net ${program.name}, compiled by Cleave ${options.version} to ${language}. Do not edit.`,
+    ...(options.summary === undefined ? [] : [options.summary]),
+    `${count(program.launches.length, "launch", "launches")} of ${count(program.kernels.length, "kernel", "kernels")}, ${bytes} bytes of arena.`,
+  ])
     .join("\n")
     .concat("\n");
 }
@@ -59,13 +58,13 @@ export function modelText(
     all
       .map(
         (port) =>
-          `    { name: ${JSON.stringify(port.name)}, shape: [${port.shape.join(", ")}], ${placeOf(port)} },\n`,
+          `    { name: ${jsString(port.name)}, shape: [${port.shape.join(", ")}], ${placeOf(port)} },\n`,
       )
       .join("");
-  const batch = program.batch === undefined ? "" : `  batch: ${JSON.stringify(program.batch)},\n`;
-  const file = JSON.stringify(`${fileNameOf(program.name)}.packed.safetensors`);
+  const batch = program.batch === undefined ? "" : `  batch: ${jsString(program.batch)},\n`;
+  const file = jsString(`${fileNameOf(program.name)}.packed.safetensors`);
   return `const model = {
-  name: ${JSON.stringify(program.name)},
+  name: ${jsString(program.name)},
   inputs: [
 ${ports(program.inputs)}  ],
   outputs: [
@@ -90,11 +89,6 @@ export function section(title: string): string {
 
 export function joinSections(sections: readonly string[]): string {
   return sections.filter((text) => text !== "").join("\n");
-}
-
-/** Line breaks of any kind would end a comment. */
-function oneLine(text: string): string {
-  return text.replaceAll(/[\r\n\u2028\u2029]+/g, " ");
 }
 
 function count(number: number, one: string, many: string): string {

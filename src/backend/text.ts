@@ -1,5 +1,7 @@
 // Builders of program text: expressions that know their precedence, and lines that nest.
 
+import { commentText } from "#diagnostic/escape.js";
+
 /** An expression with its precedence, so that parentheses stand only where they must. */
 export interface Code {
   readonly text: string;
@@ -34,12 +36,9 @@ export function block(head: string, body: readonly string[]): string[] {
   return [`${head} {`, ...indent(body), "}"];
 }
 
-/** Line comments, wrapped at `width` columns. */
-export function comment(text: string, width = 100): string[] {
-  return text
-    .split("\n")
-    .flatMap((line) => wrapWords(line, width))
-    .map((line) => `// ${line}`.trimEnd());
+/** Line comments, each wrapped at `width` columns. */
+export function comment(lines: readonly string[], width = 100): string[] {
+  return lines.flatMap((line) => wrapWords(commentText(line), width)).map((line) => `// ${line}`.trimEnd());
 }
 
 /** Gives every wish an identifier of its own, away from `reserved`. */

@@ -1,5 +1,6 @@
 // The TypeScript declarations of an emitted module, typed by the net's inputs and outputs.
 
+import { commentText, jsProperty } from "#diagnostic/escape.js";
 import type { KernelProgram, Port } from "#kernel/ir.js";
 import { fileNameOf } from "./artifact.js";
 
@@ -14,8 +15,8 @@ export function typesText(
   const [gpu, wasm] = [options.kind === "gpu", options.kind === "wasm"];
   const tensor = gpu ? "Float32Array | GpuBuffer" : "Float32Array";
   const packed = `${fileNameOf(name)}.packed.safetensors`;
-  const many = batch === undefined ? "" : ` ${batch} is the number of samples, and any will do.`;
-  return `// Types of the net ${name.replaceAll(/\s+/g, " ")}.
+  const many = batch === undefined ? "" : ` ${commentText(batch)} is the number of samples, and any will do.`;
+  return `// Types of the net ${commentText(name)}.
 ${gpu ? gpuTypes : ""}
 /** Inputs by name: dense tensors in row-major order, channels last.${many} */
 export interface Inputs {
@@ -115,12 +116,7 @@ function ports(program: KernelProgram, all: readonly Port[], tensor: string): st
   return all
     .map((port) => {
       const shape = port.shape.map((extent, axis) => (axis === 0 ? (program.batch ?? extent) : extent));
-      return `  /** f32[${shape.join(", ")}] */\n  readonly ${property(port.name)}: ${tensor};`;
+      return `  /** f32[${commentText(shape.join(", "))}] */\n  readonly ${jsProperty(port.name)}: ${tensor};`;
     })
     .join("\n");
-}
-
-/** A property name as source text, quoted only where it must be. */
-export function property(name: string): string {
-  return /^[A-Za-z_$][\w$]*$/.test(name) && name !== "__proto__" ? name : JSON.stringify(name);
 }

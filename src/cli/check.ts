@@ -1,5 +1,6 @@
 // `cleave check`: all errors of `.net` files, without compiling anything. Rules are tried on random operands.
 
+import { lineText } from "#diagnostic/escape.js";
 import type { Command } from "commander";
 import { parse } from "#grammar/parse.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
@@ -45,7 +46,7 @@ export function addCheck(root: Command, session: Session): void {
       if (options.json) return terminal.out(jsonText(checked.map(checkedJson)));
       for (const { file, items, diagnostics, sources } of checked) {
         report(terminal, diagnostics, sources);
-        if (!hasErrors(diagnostics)) terminal.out(`${file}: ${plural(items, "item")}, no errors\n`);
+        if (!hasErrors(diagnostics)) terminal.out(`${lineText(file)}: ${plural(items, "item")}, no errors\n`);
       }
     });
 }

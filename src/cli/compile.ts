@@ -1,5 +1,6 @@
 // `cleave compile`: a model becomes one ES module, its types and its packed weights.
 
+import { lineText } from "#diagnostic/escape.js";
 import { gzipSync } from "node:zlib";
 import type { Command } from "commander";
 import { Option } from "commander";
@@ -78,6 +79,6 @@ async function compileModel(path: string, options: CompileOptions, session: Sess
       file.endsWith(".mjs") && !options.embedWeights
         ? `, ${bytesText(gzipSync(artifact.module).length)} gzipped`
         : "";
-    terminal.out(`wrote ${file} (${bytesText(bytes)}${zipped})\n`);
+    terminal.out(`wrote ${lineText(file)} (${bytesText(bytes)}${zipped})\n`);
   }
 }

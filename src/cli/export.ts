@@ -1,5 +1,6 @@
 // `cleave export`: a model, as written or after passes, as an ONNX file.
 
+import { lineText } from "#diagnostic/escape.js";
 import type { Command } from "commander";
 import { Option } from "commander";
 import { defaultOpset, exportOpsets } from "#export/onnx/export-onnx.js";
@@ -59,7 +60,9 @@ async function exportModel(path: string, options: ExportOptions, session: Sessio
     terminal.out(jsonText({ name: model.graph.name, nodes, bytes, files: [file] }));
     return;
   }
-  terminal.out(`${model.graph.name}: ${plural(nodes, "ONNX node")}\nwrote ${file} (${bytesText(bytes)})\n`);
+  terminal.out(
+    `${lineText(model.graph.name)}: ${plural(nodes, "ONNX node")}\nwrote ${lineText(file)} (${bytesText(bytes)})\n`,
+  );
 }
 
 /** Whether options are given that have no meaning without passes. */

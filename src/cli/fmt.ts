@@ -1,5 +1,6 @@
 // `cleave fmt`: prints `.net` files in the one canonical form, comments kept.
 
+import { lineText } from "#diagnostic/escape.js";
 import type { Command } from "commander";
 import { parse } from "#grammar/parse.js";
 import { print } from "#grammar/print.js";
@@ -30,14 +31,14 @@ function format(file: string, options: { check?: boolean; stdout?: boolean }, se
   const formatted = print(ast);
   if (options.check) {
     if (formatted === text) return exit.done;
-    terminal.err(`${file} is not formatted; \`cleave fmt ${file}\` does it\n`);
+    terminal.err(`${lineText(file)} is not formatted; \`cleave fmt ${lineText(file)}\` does it\n`);
     return exit.wrongInput;
   }
   if (options.stdout || file === "-") terminal.out(formatted);
   else if (formatted !== text) {
     const written = writeFileAtomically(file, formatted);
     if (!written.value) return report(terminal, written.diagnostics, new Map());
-    terminal.err(`formatted ${file}\n`);
+    terminal.err(`formatted ${lineText(file)}\n`);
   }
   return exit.done;
 }

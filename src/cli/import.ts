@@ -1,5 +1,6 @@
 // `cleave import`: a model of another format as a `.net` file with its weights beside it.
 
+import { lineText } from "#diagnostic/escape.js";
 import type { Command } from "commander";
 import { plural, bytesText } from "#ir/units.js";
 import { importHelp, isImported, withoutEnding } from "../node-import.js";
@@ -54,6 +55,6 @@ async function importModel(path: string, options: ImportOptions, session: Sessio
     terminal.out(jsonText({ name: model.name, ops, files: written.value.map((file) => file.path) }));
     return;
   }
-  terminal.out(`${model.name}: ${plural(ops, "op")}\n`);
-  for (const file of written.value) terminal.out(`wrote ${file.path} (${bytesText(file.bytes)})\n`);
+  terminal.out(`${lineText(model.name)}: ${plural(ops, "op")}\n`);
+  for (const file of written.value) terminal.out(`wrote ${lineText(file.path)} (${bytesText(file.bytes)})\n`);
 }

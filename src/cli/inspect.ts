@@ -71,7 +71,8 @@ async function inspectModel(path: string, options: InspectOptions, session: Sess
       ? await showGraph(model, options, session)
       : showChange(model, options.diff, options, session);
   if (data === undefined) return;
-  if (options.output === undefined) session.terminal.out(data);
+  // A diff has colours, and all formats write what they take from a model so that it is seen and not obeyed.
+  if (options.output === undefined) session.terminal.paintedOut(data);
   else
     session.code = Math.max(
       session.code,

@@ -1,5 +1,6 @@
 // Reading the model of a command, and running its passes, with everything that goes wrong said on stderr.
 
+import { lineText } from "#diagnostic/escape.js";
 import { optimize } from "#compile/optimize.js";
 import type { Optimized } from "#compile/optimize.js";
 import { targetOf } from "#compile/targets.js";
@@ -24,7 +25,9 @@ export function loadModel(path: string, options: ModelOptions, session: Session)
   });
   session.code = Math.max(session.code, report(session.terminal, diagnostics, sources));
   if (value?.seeded) {
-    session.terminal.err(`${value.graph.name} names no weights: its parameters are seeded random values\n`);
+    session.terminal.err(
+      `${lineText(value.graph.name)} names no weights: its parameters are seeded random values\n`,
+    );
   }
   return value;
 }

@@ -1,8 +1,9 @@
 // Progress of long work: one line on stderr that is drawn over again and goes away, and only where a person watches.
 
+import { lineText, terminalText } from "#diagnostic/escape.js";
 import pc from "picocolors";
 import { bytesText } from "#ir/units.js";
-import type { Terminal } from "./terminal.js";
+import type { CommandTerminal, Terminal } from "./terminal.js";
 
 /** What is being done, told as it goes on. */
 export interface Progress {
@@ -27,13 +28,13 @@ const longest = 78;
 const erase = "\r\u001B[2K";
 
 /**
- * A terminal whose other output takes the line away first, with the line's progress; silent unless the terminal is
+ * The terminal of a command, whose other output takes the line away first, with the line's progress; silent unless the terminal is
  * interactive. The work is synchronous, so a spinner that turns by a timer would stand still: this draws when it is told.
  */
 export function withProgress(
   terminal: Terminal,
   now: () => number = () => performance.now(),
-): Terminal & { readonly progress: Progress } {
+): CommandTerminal & { readonly progress: Progress } {
   const { dim } = pc.createColors(terminal.color);
   let shown = "";
   let last = 0;
@@ -46,19 +47,23 @@ export function withProgress(
     const time = now();
     if (shown === stage && time - last < interval) return;
     const percent = part === undefined ? "" : ` ${Math.floor(part * 100)}%`;
-    terminal.err(`${erase}${dim(`${stage.slice(0, longest - 5)}${percent}`)}`);
+    terminal.err(`${erase}${dim(`${lineText(stage).slice(0, longest - 5)}${percent}`)}`);
     [shown, last] = [stage, time];
+  };
+  const paintedOut = (text: string | Uint8Array): void => {
+    end();
+    terminal.out(text);
+  };
+  const paintedErr = (text: string): void => {
+    end();
+    terminal.err(text);
   };
   return {
     ...terminal,
-    out: (text) => {
-      end();
-      terminal.out(text);
-    },
-    err: (text) => {
-      end();
-      terminal.err(text);
-    },
+    out: (text) => paintedOut(typeof text === "string" ? terminalText(text) : text),
+    err: (text) => paintedErr(terminalText(text)),
+    paintedOut,
+    paintedErr,
     progress: { show, end },
   };
 }

@@ -1,5 +1,6 @@
 // `cleave run`: compiles a model in memory, runs it on files or random numbers, prints what comes out.
 
+import { lineText } from "#diagnostic/escape.js";
 import { greatest } from "#diagnostic/extremes.js";
 import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
@@ -199,7 +200,7 @@ function printOutputs(
     const best = topK(values, top, labels.length === values.length ? labels : undefined).map(
       ({ label, value }) => `${label} ${value.toPrecision(4)}`,
     );
-    terminal.out(`${name}: ${output}  ${best.join("  ")}\n`);
+    terminal.out(lineText(`${name}: ${output}  ${best.join("  ")}`).concat("\n"));
   }
 }
 

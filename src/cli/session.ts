@@ -1,11 +1,11 @@
 // What a command under way has: its terminal, its progress, its exit code.
 
 import type { Progress } from "./progress.js";
-import type { Terminal } from "./terminal.js";
+import type { CommandTerminal } from "./terminal.js";
 
 /** Where a command writes, how it shows progress and, at its end, the exit code. */
 export interface Session {
-  readonly terminal: Terminal;
+  readonly terminal: CommandTerminal;
   readonly progress: Progress;
   code: number;
 }

@@ -1,5 +1,6 @@
 // The lines that say what compiling did: operators to kernels, parameters and MACs before and after.
 
+import { lineText } from "#diagnostic/escape.js";
 import { totalCost } from "#inspect/cost.js";
 import type { Module } from "#ir/weights.js";
 import { countText, numberText, plural } from "#ir/units.js";
@@ -10,7 +11,7 @@ export function summaryText(before: Module, after: Module, launches: number): st
     (node) => node.op !== "input" && node.op !== "constant",
   ).length;
   const [from, to] = [totalCost(before), totalCost(after)];
-  return `${before.graph.name}: ${plural(ops, "op")} → ${plural(launches, "kernel")}; parameters ${numberText(from.parameters)} → ${numberText(to.parameters)}; MACs ${countText(from.macs)} → ${countText(to.macs)}`;
+  return `${lineText(before.graph.name)}: ${plural(ops, "op")} → ${plural(launches, "kernel")}; parameters ${numberText(from.parameters)} → ${numberText(to.parameters)}; MACs ${countText(from.macs)} → ${countText(to.macs)}`;
 }
 
 /** `16,383 weights were packed as 0: …`. */

@@ -18,6 +18,13 @@ export interface Terminal {
   readonly interactive: boolean;
 }
 
+/** The terminal as commands have it: `out` and `err` let nothing through that a terminal obeys, whatever a model is called. */
+export interface CommandTerminal extends Terminal {
+  /** Text with colours of ours, in which all that comes from a model went through `terminalText` or `lineText`. */
+  paintedOut(text: string | Uint8Array): void;
+  paintedErr(text: string): void;
+}
+
 /** Exit codes of every command. */
 export const exit = { done: 0, wrongInput: 1, wrongUsage: 2, bug: 70 } as const;
 
@@ -75,12 +82,12 @@ const shownAtOnce = 50;
 
 /** Prints diagnostics to stderr; gives the exit code that they mean. */
 export function report(
-  terminal: Terminal,
+  terminal: CommandTerminal,
   diagnostics: readonly Diagnostic[],
   sources: ReadonlyMap<string, string>,
 ): number {
   const shown = diagnostics.slice(0, shownAtOnce);
-  if (shown.length > 0) terminal.err(render(shown, sources, { color: terminal.color }));
+  if (shown.length > 0) terminal.paintedErr(render(shown, sources, { color: terminal.color }));
   if (diagnostics.length > shown.length) terminal.err(`\n… and ${diagnostics.length - shown.length} more\n`);
   return hasErrors(diagnostics) ? exit.wrongInput : exit.done;
 }

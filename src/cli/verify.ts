@@ -1,5 +1,6 @@
 // `cleave verify`: the emitted module against the reference interpreter, on random inputs.
 
+import { lineText } from "#diagnostic/escape.js";
 import type { Command } from "commander";
 import { verifyNet } from "#compile/verify-artifact.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
@@ -37,7 +38,7 @@ async function verifyModel(path: string, options: VerifyOptions, session: Sessio
   for (const { output, largestDifference, allowed, agrees } of comparisons) {
     if (!options.json) {
       session.terminal.out(
-        `${output}: largest difference ${largestDifference.toExponential(2)}, allowed ${allowed.toExponential(2)}: ${agrees ? "agrees" : "DIFFERS"}\n`,
+        `${lineText(output)}: largest difference ${largestDifference.toExponential(2)}, allowed ${allowed.toExponential(2)}: ${agrees ? "agrees" : "DIFFERS"}\n`,
       );
     }
     if (!agrees) session.code = Math.max(session.code, exit.wrongInput);

@@ -1,5 +1,7 @@
 // Draws a line of source text with marks under it: tabs, wide characters and very long lines included.
 
+import { terminalText } from "./escape.js";
+
 /** A piece of a line, in offsets into that line, and what is to be said about it. */
 export interface Mark {
   readonly start: number;
@@ -51,11 +53,9 @@ export function excerpts(line: string, marks: readonly Mark[]): Excerpt[] {
   });
 }
 
-/** The text as it may go to a terminal: tabs as spaces; control characters and those that reorder text as `�`. */
+/** The text as it may go to a terminal, tabs as spaces. */
 export function visible(text: string): string {
-  return text
-    .replaceAll("\t", tab)
-    .replaceAll(/(?!\n)[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
+  return terminalText(text).replaceAll("\t", tab);
 }
 
 /** Terminal columns that `visible(text)` takes. */

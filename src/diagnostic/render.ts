@@ -4,6 +4,7 @@ import { expectList, expectMap, expectOptions } from "./argument.js";
 import { greatest } from "./extremes.js";
 import picocolors from "picocolors";
 import type { Diagnostic, Label, Span } from "./diagnostic.js";
+import { lineText } from "./escape.js";
 import { excerpts, visible, type Excerpt, type Mark } from "./excerpt.js";
 import { lineCol, lineIndex, lineStarts } from "./position.js";
 
@@ -74,7 +75,7 @@ interface Section {
 function renderOne(diagnostic: Diagnostic, lookup: Lookup, colors: Colors): string {
   const { severity, code, message, span, help = [] } = diagnostic;
   const tint = { error: colors.red, warning: colors.yellow, note: colors.cyan }[severity];
-  const title = `${colors.bold(tint(`${severity}[${code}]`))}${colors.bold(`: ${visible(message)}`)}`;
+  const title = `${colors.bold(tint(`${severity}[${code}]`))}${colors.bold(`: ${visible(message).replaceAll("\n", "\n  ")}`)}`;
 
   const sections = span === undefined ? [] : sectionsOf(span, diagnostic, lookup);
   const last = greatest(
@@ -105,7 +106,7 @@ function sectionsOf(span: Span, diagnostic: Diagnostic, lookup: Lookup): Section
   return files.map((file) => {
     const own = labels.filter((label) => label.span.file === file);
     const source = lookup(file);
-    if (source === undefined) return { head: visible(file), lines: [] };
+    if (source === undefined) return { head: lineText(file), lines: [] };
     const { line, column } = lineCol(source.text, own[0]?.span.start ?? 0, source.starts);
     const lines = new Map<number, MarkedLine>();
     for (const label of own) {
@@ -115,7 +116,7 @@ function sectionsOf(span: Span, diagnostic: Diagnostic, lookup: Lookup): Section
       lines.set(index, marked);
     }
     const sorted = [...lines.values()].sort((a, b) => a.index - b.index);
-    return { head: `${visible(file)}:${line}:${column}`, lines: sorted, source };
+    return { head: `${lineText(file)}:${line}:${column}`, lines: sorted, source };
   });
 }
 
@@ -128,7 +129,7 @@ function markOf(
   const start = Math.max(0, Math.min(span.start, source.text.length));
   const index = lineIndex(source.starts, start);
   const lineStart = source.starts[index] ?? 0;
-  const { length } = lineText(source, index);
+  const { length } = lineOf(source, index);
   return {
     index,
     mark: {
@@ -153,12 +154,12 @@ function drawSection(
   let previous: number | undefined;
   for (const { index, marks } of lines) {
     if (previous !== undefined && index === previous + 2) {
-      const [between] = excerpts(lineText(source, index - 1), [{ start: 0, end: 0, message: "", sign: "-" }]);
+      const [between] = excerpts(lineOf(source, index - 1), [{ start: 0, end: 0, message: "", sign: "-" }]);
       rows.push(`${numbered(index - 1)} ${between?.code ?? ""}`);
     } else if (previous !== undefined && index > previous + 2) {
       rows.push(colors.blue("..."));
     }
-    for (const excerpt of excerpts(lineText(source, index), marks)) {
+    for (const excerpt of excerpts(lineOf(source, index), marks)) {
       rows.push(`${numbered(index)} ${excerpt.code}`);
       for (const row of drawUnderlines(excerpt, bar, tint, colors)) rows.push(row);
     }
@@ -185,6 +186,6 @@ function drawUnderlines(
 }
 
 /** A line without its end. */
-function lineText({ text, starts }: SourceText, index: number): string {
+function lineOf({ text, starts }: SourceText, index: number): string {
   return text.slice(starts[index] ?? 0, starts[index + 1] ?? text.length).replace(/[\r\n]+$/, "");
 }

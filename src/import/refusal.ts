@@ -1,6 +1,7 @@
 // What stops an import: thrown while a node is read and turned into a diagnostic where nodes are walked.
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
+import { lineText } from "#diagnostic/escape.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { elements } from "#ir/type.js";
 import type { Builder } from "./builder.js";
@@ -89,10 +90,9 @@ function fixHelp(build: Builder, computed: readonly Ref[]): readonly string[] {
   return [`${depends}: ${options.join(" ")} fixes ${inputs.length === 1 ? "it" : "them"}`];
 }
 
-/** A name from a file in a message: cut, and without characters that would bend a terminal. */
+/** A name from a file in a message: cut, and on one line. */
 export function quote(name: string): string {
-  const cut = name.length > 100 ? `${name.slice(0, 100)}…` : name;
-  return `\`${cut.replaceAll(/\p{C}/gu, "\uFFFD")}\``;
+  return `\`${lineText(name.length > 100 ? `${name.slice(0, 100)}…` : name)}\``;
 }
 
 /** A name as a word of a command line. */

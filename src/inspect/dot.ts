@@ -1,6 +1,7 @@
 // A graph as Graphviz DOT: one box a node, one cluster a kernel.
 
 import { expectModule } from "#diagnostic/argument.js";
+import { dotString } from "#diagnostic/escape.js";
 import type { KernelId, Node } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { topological } from "#ir/order.js";
@@ -23,7 +24,7 @@ export function graphDot(module: Module): string {
   const { graph } = module;
   const nodes = topological(graph).filter((node) => node.op !== "constant");
   const lines = [
-    `digraph ${quote(graph.name)} {`,
+    `digraph ${dotString(graph.name)} {`,
     `  rankdir=TB; nodesep=0.25; ranksep=0.3;`,
     `  node [shape=box, style="rounded,filled", fillcolor="#eeeeee", color="#888888", fontname="Helvetica", fontsize=10, margin="0.25,0.06"];`,
     `  edge [color="#666666", arrowsize=0.6];`,
@@ -39,8 +40,8 @@ export function graphDot(module: Module): string {
     const members = byKernel.get(kernel);
     if (!members) continue;
     lines.push(
-      `  subgraph ${quote(`cluster_${kernel}`)} {`,
-      `    label=${quote(`${kernel} ${label.rule}`)}; labeljust=l; fontname="Helvetica"; fontsize=10; color="#b0b0b0"; style="rounded,dashed";`,
+      `  subgraph ${dotString(`cluster_${kernel}`)} {`,
+      `    label=${dotString(`${kernel} ${label.rule}`)}; labeljust=l; fontname="Helvetica"; fontsize=10; color="#b0b0b0"; style="rounded,dashed";`,
     );
     for (const node of members) lines.push(`    ${box(module, node)}`);
     lines.push(`  }`);
@@ -53,7 +54,7 @@ export function graphDot(module: Module): string {
   }
   for (const [index, output] of graph.outputs.entries()) {
     lines.push(
-      `  out${index} [label=${quote(output.name)}, shape=plain, style="", fontsize=11];`,
+      `  out${index} [label=${dotString(output.name)}, shape=plain, style="", fontsize=11];`,
       `  n${output.node} -> out${index};`,
     );
   }
@@ -73,9 +74,5 @@ function box(module: Module, node: Node): string {
     "\n",
   );
   const fill = fills[node.op];
-  return `n${node.id} [label=${quote(label)}${fill ? `, fillcolor="${fill}"` : ""}];`;
-}
-
-function quote(text: string): string {
-  return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
+  return `n${node.id} [label=${dotString(label)}${fill ? `, fillcolor="${fill}"` : ""}];`;
 }

@@ -1,6 +1,7 @@
 // A graph as text: lifted to a syntax tree in explicit form, which the printer of the language prints.
 
 import { expectModule, expectOptions } from "#diagnostic/argument.js";
+import { lineText } from "#diagnostic/escape.js";
 import type { Ast, Comment, Expression, Name, Statement } from "#grammar/ast.js";
 import { print } from "#grammar/print.js";
 import type { Span } from "#diagnostic/diagnostic.js";
@@ -152,6 +153,6 @@ function createClock(comments: Comment[] | undefined): Clock {
   return {
     next,
     span,
-    comment: (text) => comments?.push({ text: `# ${text}`, ownLine: false, span: span() }),
+    comment: (text) => comments?.push({ text: `# ${lineText(text)}`, ownLine: false, span: span() }),
   };
 }

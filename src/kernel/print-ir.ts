@@ -1,5 +1,6 @@
 // Kernels as text, for tests and for people who look at what a template made.
 
+import { lineText } from "#diagnostic/escape.js";
 import { operandsOf } from "./walk.js";
 import type { Address, Kernel, KernelProgram, Place, Register, Statement, Value } from "./ir.js";
 
@@ -9,7 +10,11 @@ export function printKernels(program: KernelProgram): string {
     .map((kernel, index) => {
       const calls = program.launches
         .filter((launch) => launch.kernel === index)
-        .map((launch) => `# ${launch.label}: ${launch.nodes.join(" → ")} at ${launch.offsets.join(", ")}\n`);
+        .map((launch) =>
+          lineText(`# ${launch.label}: ${launch.nodes.join(" → ")} at ${launch.offsets.join(", ")}`).concat(
+            "\n",
+          ),
+        );
       return `${calls.join("")}${printIr(kernel)}`;
     })
     .join("\n");

@@ -1,5 +1,6 @@
 // The kernels of a schedule for people and programs: what each computes, by which template, at which cost, and why so.
 
+import { lineText } from "#diagnostic/escape.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import type { NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
@@ -126,7 +127,7 @@ function withoutNode(choice: ConvolutionChoice): Omit<ConvolutionChoice, "node">
 export function explainScheduleText(report: ScheduleReport, schedule: Schedule): string {
   const { tile, target, seconds } = report;
   return [
-    `${report.name}: kernels for ${target}, tile of ${tile.rows}×${tile.columns} sums, blocks of ${tile.blockPixels} pixels, strips of ${tile.stripRows} rows at most`,
+    `${lineText(report.name)}: kernels for ${target}, tile of ${tile.rows}×${tile.columns} sums, blocks of ${tile.blockPixels} pixels, strips of ${tile.stripRows} rows at most`,
     ...report.kernels.flatMap((kernel, at) => kernelLines(kernel, schedule, at)),
     "",
     `${describeTotals(schedule)}, modelled ${timeText(seconds)}`,
@@ -146,7 +147,7 @@ function kernelLines(kernel: KernelReport, schedule: Schedule, at: number): stri
     ...(cost.macs > 0 ? [`${countText(cost.macs)} MACs`] : []),
     ...(cost.steps > 0 ? [`${countText(cost.steps)} elementwise results`] : []),
   ];
-  return [
+  const text = [
     "",
     `kernel ${at} ${kernel.template}: ${why}`,
     ...[...lines].map((line) => `  from ${line}`),
@@ -157,6 +158,7 @@ function kernelLines(kernel: KernelReport, schedule: Schedule, at: number): stri
     ...(kernel.convolution ? [`  ${convolutionText(kernel.convolution)}`] : []),
     ...kernel.notFused.map((one) => `  not fused by ${one.fusion} as ${one.ops.join(" → ")}: ${one.reason}`),
   ];
+  return text.map(lineText);
 }
 
 /** `3×3 in Winograd tiles of 4×4: 1.2 ms, 576 KiB of transformed weights; 2×2 2 ms, 256 KiB; direct 4 ms`, or why directly. */

@@ -1,6 +1,7 @@
 // The table per layer that a person would draw by hand, before and after the passes.
 
 import { expectModule } from "#diagnostic/argument.js";
+import { lineText } from "#diagnostic/escape.js";
 import type { Graph, Node } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { topological } from "#ir/order.js";
@@ -73,10 +74,10 @@ export function explainText(report: ExplainReport): string {
   const { before, after } = report;
   const change = (from: string, to: string) => (from === to ? from : `${from} → ${to}`);
   return [
-    `${report.name}: as written`,
+    `${lineText(report.name)}: as written`,
     rowsText(before),
     "",
-    `${report.name}: after the passes, by kernel`,
+    `${lineText(report.name)}: after the passes, by kernel`,
     rowsText(after),
     "",
     `ops → kernels        ${before.ops} → ${after.kernels}`,

@@ -1,5 +1,6 @@
 // The measured times of a net's kernels, beside what the machine allows.
 
+import { lineText } from "#diagnostic/escape.js";
 import type { Shape } from "#ir/type.js";
 import { bytesText, countText } from "#ir/units.js";
 import { table } from "./table.js";
@@ -115,7 +116,7 @@ export function profileText(report: ProfileReport, sort: "order" | "time" = "ord
   const align = [right, left, left, left, right, right, right, right, right, right, left];
   const where = adapter ?? (threads === 1 ? "1 thread" : `${threads} threads`);
   return [
-    `${name} on ${target}, ${where}: ${milliseconds.toFixed(3)} ms a run, the median of ${runs}`,
+    `${lineText(name)} on ${target}, ${where}: ${milliseconds.toFixed(3)} ms a run, the median of ${runs}`,
     ...(machine
       ? [
           `this machine: ${(2e-9 * machine.macsPerSecond).toFixed(1)} GFLOP/s; GB/s by bytes moved: ${machine.bandwidths

@@ -1,5 +1,6 @@
 // Plain tables for a terminal, without borders so that they can be cut and piped.
 
+import { lineText } from "#diagnostic/escape.js";
 import { columns } from "#diagnostic/excerpt.js";
 
 /**
@@ -12,7 +13,8 @@ export function table(
   align: readonly ("left" | "right")[],
 ): string {
   const widths = head.map((title) => columns(title));
-  for (const row of rows) {
+  const cells = rows.map((row) => row.map(lineText));
+  for (const row of cells) {
     for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, columns(cell));
   }
   const line = (row: readonly string[]): string =>
@@ -23,5 +25,5 @@ export function table(
       })
       .join("  ")
       .trimEnd();
-  return [head, ...rows].map(line).join("\n");
+  return [head, ...cells].map(line).join("\n");
 }

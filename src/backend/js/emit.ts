@@ -2,6 +2,7 @@
 
 import type { KernelProgram, Launch } from "#kernel/ir.js";
 import { bug } from "#diagnostic/diagnostic.js";
+import { jsString } from "#diagnostic/escape.js";
 import { allSteps } from "#diagnostic/steps.js";
 import { runtimeTexts } from "#runtime/text.js";
 import { arenaElements } from "#ir/arenas.js";
@@ -118,7 +119,7 @@ function launchesText(
 ): string {
   const rows = launches.map((launch) => {
     const kernel = kernels[launch.kernel] ?? bug(`launch of kernel ${launch.kernel}, which does not exist`);
-    const label = JSON.stringify(launch.nodes.join(" → "));
+    const label = jsString(launch.nodes.join(" → "));
     return `  [${kernel.name}, [${launch.offsets.join(", ")}], ${label}, ${launch.macs}],\n`;
   });
   const text = rows.length > 0 ? `[\n${rows.join("")}]` : "[]";

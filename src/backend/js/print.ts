@@ -20,7 +20,7 @@ export interface PrintOptions {
   /** Name of the function; the kernel's name by default. */
   readonly name?: string;
   /** Text above the function. */
-  readonly comment?: string;
+  readonly comment?: readonly string[];
   /** Bounds of what loads from the table give. */
   readonly table?: Range;
 }
@@ -109,7 +109,7 @@ function printStatement(statement: Statement, printer: Printer): string[] {
   const { expressions } = printer;
   switch (statement.kind) {
     case "comment":
-      return comment(statement.text);
+      return comment([statement.text]);
     case "let": {
       const hoisted = expressions.hoistShared(statement);
       const word = printer.changing.has(statement.register.name) ? "let" : "const";

@@ -1,5 +1,6 @@
 // The WebAssembly back end: one ES module with two binaries in it, for SIMD and for relaxed SIMD, and no import.
 
+import { jsString } from "#diagnostic/escape.js";
 import type { Kernel, KernelProgram, Launch } from "#kernel/ir.js";
 import { valuesOf, walkStatements, walkValue } from "#kernel/walk.js";
 import { bug } from "#diagnostic/diagnostic.js";
@@ -87,7 +88,7 @@ function kernelsText(program: KernelProgram, options: EmitOptions): string {
   const rows = program.kernels.flatMap((kernel, index) => {
     const launches = [...program.setup, ...program.launches].filter((launch) => launch.kernel === index);
     const lines = comment(kernelComment(kernel, launches, options)).map((line) => `  ${line}`);
-    return [...lines, `  [${JSON.stringify(kernel.name)}, ${kernel.grid.count}, ${workOf(kernel)}],`];
+    return [...lines, `  [${jsString(kernel.name)}, ${kernel.grid.count}, ${workOf(kernel)}],`];
   });
   return `/** Functions of the binaries, how many independent blocks each has, and thousands of operations. */\nconst kernels = [\n${rows.join("\n")}\n];\n`;
 }
@@ -116,7 +117,7 @@ function launchesText(
     const kernel =
       program.kernels[launch.kernel] ?? bug(`launch of kernel ${launch.kernel}, which does not exist`);
     const addresses = launch.offsets.map((offset, at) => addressOf(kernel, at, offset, layout));
-    const label = JSON.stringify(launch.nodes.join(" → "));
+    const label = jsString(launch.nodes.join(" → "));
     return `  [${launch.kernel}, [${addresses.join(", ")}], ${label}, ${launch.macs}],\n`;
   });
   const text = rows.length > 0 ? `[\n${rows.join("")}]` : "[]";

@@ -2,6 +2,7 @@
 
 import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
+import { jsString, jsTemplate } from "#diagnostic/escape.js";
 import { allSteps } from "#diagnostic/steps.js";
 import { elements } from "#ir/type.js";
 import { foldKernel } from "#kernel/fold.js";
@@ -240,7 +241,7 @@ function launchesText(program: KernelProgram, { launches, subgroups }: ProgramSh
   const rows = program.launches.map((launch, at) => {
     const { shader, memories, workgroups, uniforms } = launches[at] ?? bug("a launch without a shader");
     const buffers = memories.map((memory) => bufferOf(program, memory));
-    const label = JSON.stringify(launch.nodes.join(" → "));
+    const label = jsString(launch.nodes.join(" → "));
     const other = subgroups[at];
     const instead = other
       ? `, [${other.shader}, [${other.uniforms.join(", ")}], [${other.workgroups.join(", ")}]]`
@@ -256,8 +257,7 @@ function launchesText(program: KernelProgram, { launches, subgroups }: ProgramSh
 function shadersText({ shaders }: ProgramShaders): string {
   const rows = shaders.map(({ name, text, bindings, subgroup }) => {
     const access = bindings.map((binding) => (binding.access === "read" ? "r" : "w")).join("");
-    const escaped = text.replaceAll(/[\\`]|\$\{/g, String.raw`\$&`);
-    return `  ["${name}", \`\n${escaped}\`, "${access}"${subgroup ? ", true" : ""}],\n`;
+    return `  ["${name}", ${jsTemplate(`\n${text}`)}, "${access}"${subgroup ? ", true" : ""}],\n`;
   });
   return `/** The name, the text, for each buffer whether it is read only, and whether it uses subgroups. */\nconst shaders = [\n${rows.join("")}];\n`;
 }

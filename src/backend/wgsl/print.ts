@@ -33,7 +33,7 @@ const mostWorkgroups = 65_535;
 export function printShader(
   { kernel: folded, sizes, values }: SharedKernel & Partial<Pick<Sharing, "values">>,
   pattern: BindingPattern,
-  text?: string,
+  text?: readonly string[],
 ): Shader {
   const scratchVecs = storesVecsAlone(folded);
   const fresh = createWgslNames([...fixedNames, ...pattern.bindings.flatMap(({ name }) => namesOf(name))]);
@@ -203,7 +203,7 @@ function printStatement(statement: Statement, printer: Printer, more: boolean): 
   const { expressions, changing } = printer;
   switch (statement.kind) {
     case "comment":
-      return comment(statement.text);
+      return comment([statement.text]);
     case "let": {
       const { register } = statement;
       const hoisted = expressions.hoistShared(statement);
