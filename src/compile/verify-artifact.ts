@@ -60,10 +60,13 @@ export async function verifyNet(
   const { graph } = reference;
   const random = seededRandom(seed);
   const samples = graph.batch === undefined ? 1 : 2;
-  const inputs: Record<string, Float32Array> = {};
-  for (const { name, type } of inputNodes(graph)) {
-    inputs[name] = Float32Array.from({ length: samples * elements(type.shape) }, () => random.normal());
-  }
+  // Not assigned one by one, since an input may be called `__proto__`.
+  const inputs = Object.fromEntries(
+    inputNodes(graph).map(({ name, type }) => [
+      name,
+      Float32Array.from({ length: samples * elements(type.shape) }, () => random.normal()),
+    ]),
+  );
   onStep?.("running the module");
   const actual = await net.run(inputs);
   net.dispose();

@@ -1,5 +1,6 @@
 // The arguments of an op: operands, attributes and attributes of the layer form are told apart and checked.
 
+import { ownEntry } from "#diagnostic/own.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";
@@ -49,7 +50,7 @@ export function sortArguments(
       continue;
     }
     const at = op.operands.findIndex((one) => one.name === key);
-    const kind = op.attributes[key] ?? op.layer?.attributes[key];
+    const kind = ownEntry(op.attributes, key) ?? ownEntry(op.layer?.attributes, key);
     const seen = spans.get(key) ?? operands.get(at)?.span;
     if (seen) {
       fail(state, argument.span, "repeated-argument", `\`${key}\` is given twice`, {

@@ -1,5 +1,6 @@
 // The one message about everything in a model that is not known.
 
+import { ownEntry } from "#diagnostic/own.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { plural } from "#ir/units.js";
@@ -29,7 +30,7 @@ export function unknownMessage(
   const shown = [...found].slice(0, 30);
   const lines = shown.map(([op, names]) => {
     const list = names.slice(0, 3).map(quote).join(", ");
-    const tip = advice[op];
+    const tip = ownEntry(advice, op);
     return `${printable(op)}, ${plural(names.length, "node")}: ${list}${names.length > 3 ? ", …" : ""}${tip ? `; ${tip}` : ""}`;
   });
   const count = [...found.values()].reduce((sum, names) => sum + names.length, 0);

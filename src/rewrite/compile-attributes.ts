@@ -1,5 +1,6 @@
 // Compiles the attributes of an op on the right side of a rule.
 
+import { ownEntry } from "#diagnostic/own.js";
 import type { Argument, Expression } from "#grammar/ast.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";
@@ -96,7 +97,7 @@ export function compileAttributes(
           scope,
           argument.value.span,
           "wrong-attribute",
-          `\`${key}\` of \`${callee}\` must be ${opOf(op).attributes[key]?.expects}`,
+          `\`${key}\` of \`${callee}\` must be ${ownEntry(opOf(op).attributes, key)?.expects}`,
         );
       named.push({ key, term });
     }
@@ -122,7 +123,7 @@ export function compileAttributes(
 }
 
 export function parseAttribute(op: OpName, key: string, value: AttributeValue): AttributeValue | undefined {
-  const kind = opOf(op).attributes[key] ?? opOf(op).layer?.attributes[key];
+  const kind = ownEntry(opOf(op).attributes, key) ?? ownEntry(opOf(op).layer?.attributes, key);
   // Derived attributes of no layer form (there is none today) would have no kind; they are taken as they are.
   if (!kind) return value;
   const literals: Literal[] =

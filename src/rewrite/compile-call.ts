@@ -1,5 +1,6 @@
 // Compiles calls in terms of rules: of functions, and of ops with their operands.
 
+import { ownEntry } from "#diagnostic/own.js";
 import type { CallExpression } from "#grammar/ast.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import type { OpName } from "#ir/graph.js";
@@ -24,7 +25,7 @@ export function compileCall(scope: Scope, call: CallExpression, compile: Compile
     return fail(scope, call.binder.span, "misplaced-binder", "an op is bound on the left side only");
   const bound = scope.variables.get(text);
   if (bound?.kind === "op") return compileOp(scope, call, compile, bound.ops, text);
-  const fn = Object.hasOwn(ruleFunctions, text) ? ruleFunctions[text] : undefined;
+  const fn = ownEntry(ruleFunctions, text);
   if (fn) return compileFunction(scope, call, compile, fn);
   if (isOp(text) && text !== "input" && text !== "constant") return compileOp(scope, call, compile, [text]);
   if (isOpClass(text)) {

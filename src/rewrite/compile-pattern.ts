@@ -1,5 +1,6 @@
 // Compiles the left side of a rule and binds its variables.
 
+import { ownEntry } from "#diagnostic/own.js";
 import type { Argument, CallExpression, Expression } from "#grammar/ast.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
@@ -188,7 +189,7 @@ function compileAttribute(
 ): AttributePattern | undefined {
   const key = argument.name.text;
   const { value } = argument;
-  const kind = ops.map((op) => opOf(op).attributes[key]).find((one) => one !== undefined);
+  const kind = ops.map((op) => ownEntry(opOf(op).attributes, key)).find((one) => one !== undefined);
   if (value.kind === "name" && !isLiteralName(value) && value.name !== "inf") {
     const type = kind?.default === undefined ? "any" : typeOf(kind.default);
     return bind(scope, value.name, { kind: "attribute", type }, value.span)

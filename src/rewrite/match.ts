@@ -1,5 +1,6 @@
 // Matching a rule's left side against a graph, with backtracking over the orders of commutative operands.
 
+import { ownEntry } from "#diagnostic/own.js";
 import type { AttributeValue, Node, NodeId, OpName } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { outputIds, users } from "#ir/order.js";
@@ -179,14 +180,15 @@ function matchOp(module: Module, pattern: OpPattern, node: Node, found: Found): 
   const mentioned = new Set<string>();
   for (const [key, term] of pattern.attributes) {
     mentioned.add(key);
-    const value = attributes[key] ?? op.derived?.[key]?.(types, attributes);
+    const value = attributes[key] ?? ownEntry(op.derived, key)?.(types, attributes);
     if (value === undefined) return false;
     if (term.kind === "value" ? !holds(node, types, key, term.value) : !matchAttribute(term, value, found))
       return false;
   }
   const unmentioned = Object.keys(op.attributes).filter((key) => !mentioned.has(key));
   if (pattern.rest === undefined) {
-    if (!unmentioned.every((key) => holds(node, types, key, op.attributes[key]?.default))) return false;
+    if (!unmentioned.every((key) => holds(node, types, key, ownEntry(op.attributes, key)?.default)))
+      return false;
   } else {
     const rest: Record<string, AttributeValue> = {};
     for (const key of unmentioned) {
@@ -223,10 +225,10 @@ function holds(
 ): boolean {
   const op = opOf(node.op);
   const attributes: Attributes = node.attributes;
-  const actual = attributes[key] ?? op.derived?.[key]?.(types, attributes);
+  const actual = attributes[key] ?? ownEntry(op.derived, key)?.(types, attributes);
   if (value === undefined || actual === undefined) return false;
   if (sameValue(actual, value)) return true;
-  if (op.attributes[key] === undefined) return false;
+  if (ownEntry(op.attributes, key) === undefined) return false;
   const normal = normalizeAttributes(node.op, types, { ...attributes, [key]: value });
   return !isProblem(normal) && sameValue((normal as Attributes)[key] ?? "", actual);
 }

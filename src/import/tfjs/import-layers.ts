@@ -1,5 +1,6 @@
 // A layers model as a graph: the calls that its outputs depend on are lowered in the order of their operands.
 
+import { ownEntry } from "#diagnostic/own.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import type { NamedInput } from "#import/cut-inputs.js";
 import { namedInputs, unknownShape, unneededInput } from "#import/cut-inputs.js";
@@ -241,7 +242,7 @@ function callLayer(
       cleanName([...path, name].join("/")) ?? kind.toLowerCase(),
       kind === "Reshape" || kind === "Permute",
     );
-    const result = known[kind]?.(
+    const result = ownEntry(known, kind)?.(
       {
         kind,
         config,

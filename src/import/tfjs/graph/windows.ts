@@ -1,5 +1,6 @@
 // Operators with windows over images, alone and fused with a bias and an activation.
 
+import { ownEntry } from "#diagnostic/own.js";
 import { combine } from "#import/broadcast.js";
 import { batchAxis, mixed, sizesIn } from "#import/batch.js";
 import type { Lowering } from "#import/lowering.js";
@@ -71,7 +72,7 @@ export function fused(
       const alpha = node.float("leakyrelu_alpha", 0.2);
       finish = chain(finish, (x) => map(ctx, "leaky_relu", x, { alpha }));
     } else if (Object.hasOwn(following, name)) {
-      const op = following[name] ?? "relu";
+      const op = ownEntry(following, name) ?? "relu";
       finish = chain(finish, (x) => map(ctx, op, x));
     } else unsupported(`${node.op} fused with ${names.map((one) => one.slice(0, 30)).join(", ")}`);
   }

@@ -1,5 +1,6 @@
 // Recurrent layers, and the wrappers around layers of sequences.
 
+import { ownEntry } from "#diagnostic/own.js";
 import { combine } from "#import/broadcast.js";
 import type { Lowering } from "#import/lowering.js";
 import { scalar, valueOf } from "#import/lowering.js";
@@ -72,7 +73,7 @@ const recurrences: Readonly<Record<string, Layer>> = {
 
 function activationOf({ config }: LayerCall, key: string, otherwise: string): Activation {
   const name = activationName(config.get(key)) ?? otherwise;
-  const found = Object.hasOwn(activations, name) ? activations[name] : undefined;
+  const found = ownEntry(activations, name);
   return found ?? unsupported(`the activation \`${name.slice(0, 40)}\``);
 }
 
@@ -85,7 +86,12 @@ function run(call: LayerCall, ctx: Lowering, isReversed = false): Value {
     if (config.flag(flag, false)) unsupported(`${kind} with ${flag}`);
   const x = valueOf(ctx.build.arranged(given), given.type);
   const isBackwards = config.flag("go_backwards", false);
-  const { all, last } = (recurrences[kind] ?? simpleLayer)(call, ctx, x, isBackwards !== isReversed);
+  const { all, last } = (ownEntry(recurrences, kind) ?? simpleLayer)(
+    call,
+    ctx,
+    x,
+    isBackwards !== isReversed,
+  );
   const [n = 1, steps = 1, units = 1] = all.shape;
   if (!config.flag("return_sequences", false)) return reshaped(ctx, last.h ?? all, [n, units]);
   // A layer that goes backwards gives its steps in the order in which it takes them.
@@ -131,7 +137,7 @@ const stepwise: ReadonlySet<string> = new Set([
 
 function timeDistributed(call: LayerCall, ctx: Lowering): Value {
   const inner = innerOf(call);
-  const layer = stepwise.has(inner.kind) ? plain[inner.kind] : undefined;
+  const layer = stepwise.has(inner.kind) ? ownEntry(plain, inner.kind) : undefined;
   if (!layer)
     return unsupported(`TimeDistributed of ${quote(inner.kind)}`, "layers over the last axis are known");
   const own = callOf(call, inner, inner.name);
