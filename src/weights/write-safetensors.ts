@@ -29,7 +29,9 @@ export function* writeSafetensors(
   if (Object.keys(metadata).length > 0) header.set("__metadata__", metadata);
   let at = 0;
   for (const { name, shape, dtype = "F32" } of tensors) {
-    if (name === "__metadata__" || header.has(name)) throw new RangeError(`a second tensor named ${name}`);
+    if (name === "__metadata__")
+      throw new RangeError(`a tensor cannot be named ${name}, which the format keeps for itself`);
+    if (header.has(name)) throw new RangeError(`a second tensor named ${name}`);
     const size = elements(shape) * (dtype === "F32" ? 4 : 2);
     header.set(name, { dtype, shape, data_offsets: [at, at + size] });
     at += size;
