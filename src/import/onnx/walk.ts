@@ -1,5 +1,6 @@
 // The nodes of a graph one after another, each by the importer of its operator; graphs in nodes are put in their place.
 
+import { ownEntry } from "#diagnostic/own.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import type { Builder } from "#import/builder.js";
 import { fileConstant } from "#import/file-tensor.js";
@@ -122,7 +123,10 @@ function lower(
     return refuseQuietly();
   }
   shared.build.at(nodeName(proto), Object.hasOwn(reshapes, proto.opType));
-  const result = operators[proto.opType]?.(onnxNode(scope, proto, outputs), contextOf(scope, proto));
+  const result = ownEntry(operators, proto.opType)?.(
+    onnxNode(scope, proto, outputs),
+    contextOf(scope, proto),
+  );
   return Array.isArray(result) ? (result as readonly Value[]) : [result as Value];
 }
 

@@ -1,5 +1,6 @@
 // Nodes of a graph or a function one after another, each by the importer of its operator.
 
+import { ownEntry } from "#diagnostic/own.js";
 import { rounded, valueOf } from "#import/lowering.js";
 import { cleanName } from "#import/names.js";
 import { circle, order } from "#import/order.js";
@@ -156,7 +157,7 @@ function lower(scope: Scope, node: NodeDef, isQuiet: boolean): readonly Held[] {
   };
   const lowered = withBlocks(state, given, blocked, (one: GraphNode): Value | readonly Value[] => {
     state.build.at(nodeName(node), naming.has(node.op));
-    return operators[one.op]?.(one, state) ?? [];
+    return ownEntry(operators, one.op)?.(one, state) ?? [];
   });
   return "ref" in lowered ? [lowered] : lowered;
 }
