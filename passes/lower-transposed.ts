@@ -1,5 +1,5 @@
-// Turns transposed convolutions into convolutions over x that compute all stride² neighbours of an element at once, and moves
-// that put these beside each other (Shi et al. 2016, "Is the deconvolution layer the same as a convolutional layer?").
+// Turns transposed convolutions into convolutions over x that compute all stride² neighbours of an element at once, one for each number
+// of taps, and moves that put these beside each other (Shi et al. 2016, "Is the deconvolution layer the same as a convolutional layer?").
 
 import { castDraft, produce } from "immer";
 import type { Node, NodeId, NodeOf } from "#ir/graph.js";
@@ -71,33 +71,52 @@ function activationsBehind(module: Module, node: Node): Node[] {
   return result;
 }
 
+/** Phases (rows of the result modulo the stride) that as many taps reach. */
+interface Phases {
+  readonly first: number;
+  readonly count: number;
+  readonly taps: number;
+}
+
 /** How the rows (or columns) of the result lie over those of x. */
 interface Axis {
   readonly stride: number;
-  /** Rows of x that one row of the result may depend on. */
-  readonly taps: number;
-  /** Zeros around x. */
-  readonly before: number;
-  readonly after: number;
-  /** Rows of the convolution's result, and how many of the wide result stand before the first that is wanted. */
+  /** One group, or two if the kernel is no multiple of the stride. */
+  readonly phases: readonly Phases[];
+  /** The first row q of each phase that is computed, and how many; rows of x behind its last that are read. */
+  readonly first: number;
   readonly rows: number;
+  readonly after: number;
+  /** How many of the wide result stand before the first that is wanted. */
   readonly cut: number;
 }
 
 /**
- * Row o of the uncut result is row q·stride + r; tap i = t·stride + r of the kernel reaches it from row q − t of x. So for
- * each r it is a convolution with ⌈k / stride⌉ taps in reverse, and those of all r have the same places.
+ * Row o of the uncut result is row q·stride + r; tap i = t·stride + r of the kernel reaches it from row q − t of x. So for each
+ * phase r it is a convolution with taps in reverse. Phases below k mod stride have ⌈k / stride⌉ of them, the others one less:
+ * a convolution for each, since with a tap of zeros for all an infinity in x would become NaN. Undefined if some have none.
  */
-function axisOf(extent: number, kernel: number, stride: number, top: number, wanted: number): Axis {
-  const taps = Math.ceil(kernel / stride);
+function axisOf(
+  extent: number,
+  kernel: number,
+  stride: number,
+  top: number,
+  wanted: number,
+): Axis | undefined {
+  const taps = Math.floor(kernel / stride);
+  const longer = kernel % stride;
+  if (taps === 0) return undefined;
   const first = Math.min(Math.floor(top / stride), taps - 1);
   const last = Math.max(Math.ceil((top + wanted) / stride), extent);
   return {
     stride,
-    taps,
-    before: taps - 1 - first,
-    after: last - extent,
+    phases: [
+      { first: 0, count: longer, taps: taps + 1 },
+      { first: longer, count: stride - longer, taps },
+    ].filter(({ count }) => count > 0),
+    first,
     rows: last - first,
+    after: last - extent,
     cut: top - first * stride,
   };
 }
@@ -120,6 +139,7 @@ function lowered(
   const [, inHeight = 1, inWidth = 1] = nodeOf(graph, x).type.shape;
   const v = axisOf(inHeight, kh, stride[0], padding[0], height);
   const h = axisOf(inWidth, kw, stride[1], padding[2], width);
+  if (!v || !h) return undefined;
   const phases = v.stride * h.stride;
 
   // Undefined as soon as a step does not fit; each step below is one op.
@@ -146,31 +166,56 @@ function lowered(
     );
     return op("concat", parts, { axis });
   };
+  const tapsOf = ({ stride: step }: Axis, extent: number): number => Math.ceil(extent / step);
+  const [tapsV, tapsH] = [tapsOf(v, kh), tapsOf(h, kw)];
   const full = op("pad", [build.existing(w)], {
     before: [0, 0, 0, 0],
-    after: [v.taps * v.stride - kh, h.taps * h.stride - kw, 0, 0],
+    after: [tapsV * v.stride - kh, tapsH * h.stride - kw, 0, 0],
   });
-  const shape = [v.taps, v.stride, h.taps, h.stride, depth, filters];
-  const split = op("reshape", [full], { shape });
-  const turned = reversed(reversed(split, 0, v.taps, shape), 2, h.taps, shape);
-  const moved = op("transpose", [turned], { perm: [0, 2, 4, 1, 3, 5] });
-  const kernel = op("reshape", [moved], { shape: [v.taps, h.taps, depth, phases * filters] });
+  const split = op("reshape", [full], { shape: [tapsV, v.stride, tapsH, h.stride, depth, filters] });
   // A bias that was left out stays so.
-  const { kind } = entryOf(weights, bias.attributes.weight).source;
-  const biases =
-    kind === "absent"
-      ? []
-      : [
-          op(
-            "concat",
-            Array.from({ length: phases }, () => build.existing(b)),
-            { axis: -1 },
-          ),
-        ];
-  let value = op("conv2d", [build.existing(x), kernel, ...biases], {
-    padding: [v.before, v.after, h.before, h.after],
-  });
-  for (const { op: name, attributes } of activations) value = op(name, [value], attributes as never);
+  const hasBias = entryOf(weights, bias.attributes.weight).source.kind !== "absent";
+
+  /** The phases that a group of rows and one of columns share: [n, rows, columns, phases · filters]. */
+  const convolved = (rows: Phases, columns: Phases): Ref | undefined => {
+    const shape = [rows.taps, rows.count, columns.taps, columns.count, depth, filters];
+    const isWhole = rows.count === v.stride && columns.count === h.stride;
+    const own = isWhole
+      ? split
+      : op("slice", [split], { begin: [0, rows.first, 0, columns.first, 0, 0], size: shape });
+    const turned = reversed(reversed(own, 0, rows.taps, shape), 2, columns.taps, shape);
+    const moved = op("transpose", [turned], { perm: [0, 2, 4, 1, 3, 5] });
+    const count = rows.count * columns.count;
+    const kernel = op("reshape", [moved], { shape: [rows.taps, columns.taps, depth, count * filters] });
+    const copies = Array.from({ length: count }, () => build.existing(b));
+    const biases = hasBias ? [op("concat", copies, { axis: -1 })] : [];
+    const sum = op("conv2d", [build.existing(x), kernel, ...biases], {
+      padding: [rows.taps - 1 - v.first, v.after, columns.taps - 1 - h.first, h.after],
+    });
+    return activations.reduce<Ref | undefined>(
+      (value, { op: name, attributes }) => op(name, [value], attributes as never),
+      sum,
+    );
+  };
+  /** The channels of groups side by side, within each of `outer` parts that they all have. */
+  const joined = (parts: readonly (Ref | undefined)[], outer: number, inner: readonly number[]) => {
+    if (parts.length === 1) return parts[0];
+    if (outer === 1) return op("concat", parts, { axis: -1 });
+    const apart = parts.map((part, at) =>
+      op("reshape", [part], { shape: [n, v.rows, h.rows, outer, inner[at] ?? 1] }),
+    );
+    return op("reshape", [op("concat", apart, { axis: -1 })], {
+      shape: [n, v.rows, h.rows, outer * inner.reduce((sum, extent) => sum + extent, 0)],
+    });
+  };
+  const byRows = v.phases.map((rows) =>
+    joined(
+      h.phases.map((columns) => convolved(rows, columns)),
+      rows.count,
+      h.phases.map((columns) => columns.count * filters),
+    ),
+  );
+  let value = joined(byRows, 1, []);
   if (phases > 1) {
     const apart = op("reshape", [value], { shape: [n, v.rows, h.rows, v.stride, h.stride, filters] });
     const beside = op("transpose", [apart], { perm: [0, 1, 3, 2, 4, 5] });
