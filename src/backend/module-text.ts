@@ -58,7 +58,7 @@ export function modelText(
     all
       .map(
         (port) =>
-          `    { name: ${jsString(port.name)}, shape: [${port.shape.join(", ")}], ${placeOf(port)} },\n`,
+          `    { name: ${jsString(port.name)}, shape: [${port.shape.join(", ")}], ${placeOf(port)}${port.once ? ", once: true" : ""} },\n`,
       )
       .join("");
   const batch = program.batch === undefined ? "" : `  batch: ${jsString(program.batch)},\n`;

@@ -115,8 +115,10 @@ const threadTypes = `  /** How many threads compute: 1 too where memory cannot b
 function ports(program: KernelProgram, all: readonly Port[], tensor: string): string {
   return all
     .map((port) => {
-      const shape = port.shape.map((extent, axis) => (axis === 0 ? (program.batch ?? extent) : extent));
-      return `  /** f32[${commentText(shape.join(", "))}] */\n  readonly ${jsProperty(port.name)}: ${tensor};`;
+      const open = port.once ? undefined : program.batch;
+      const shape = port.shape.map((extent, axis) => (axis === 0 ? (open ?? extent) : extent));
+      const once = port.once ? ", once for all samples" : "";
+      return `  /** f32[${commentText(shape.join(", "))}]${once} */\n  readonly ${jsProperty(port.name)}: ${tensor};`;
     })
     .join("\n");
 }

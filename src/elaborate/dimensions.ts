@@ -129,7 +129,7 @@ function reportUnbound(state: State): void {
   );
 }
 
-/** An open batch is the leading dimension of all inputs and outputs: `run` cuts them into samples. */
+/** An open batch is the leading dimension of all inputs: `run` cuts them into samples. */
 function reportBatch(state: State, batch: NonNullable<State["batch"]>): void {
   const others = [{ span: batch.span, message: "left open here" }];
   const help = [`bind it with --dim ${batch.symbol}=1`];
@@ -137,13 +137,6 @@ function reportBatch(state: State, batch: NonNullable<State["batch"]>): void {
     const span = state.places.get(id);
     if (node.op === "input" && !state.batched.has(id) && span)
       fail(state, span, "no-batch", `input \`${node.name}\` has no batch \`${batch.symbol}\``, {
-        others,
-        help,
-      });
-  }
-  for (const [name, { node, span }] of state.outputs) {
-    if (!state.batched.has(node))
-      fail(state, span, "no-batch", `output \`${name}\` does not depend on the batch \`${batch.symbol}\``, {
         others,
         help,
       });

@@ -110,7 +110,11 @@ function graphOf(state: State, net: NetItem): Graph {
   return {
     name: net.name.text,
     nodes: state.nodes,
-    outputs: [...state.outputs].map(([name, { node }]) => ({ name, node })),
+    outputs: [...state.outputs].map(([name, { node }]) => ({
+      name,
+      node,
+      ...(state.batch && !state.batched.has(node) ? { once: true as const } : {}),
+    })),
     kernels: state.kernels,
     nextId: state.nodes.size,
     ...(state.batch ? { batch: state.batch.symbol } : {}),

@@ -3,10 +3,11 @@
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { Graph, Node, NodeId, Output } from "#ir/graph.js";
+import { batchedNodes } from "#ir/order.js";
 import type { Module } from "#ir/weights.js";
 import type { Builder } from "./builder.js";
 import { cleanName } from "./names.js";
-import { diagnosticOf, quote } from "./refusal.js";
+import { batchRefusal, diagnosticOf, quote } from "./refusal.js";
 import type { Value } from "./value.js";
 import { natural } from "#ir/axis-order.js";
 
@@ -31,7 +32,8 @@ export function finish(
     try {
       build.at(cleanName(output) ?? "output");
       const ref = build.arranged(value, natural(value.shape.length));
-      outputs.push({ name: output, node: build.nodeOf(ref) });
+      const isOnce = build.batch !== undefined && ref.kind === "constant";
+      outputs.push({ name: output, node: build.nodeOf(ref), ...(isOnce ? { once: true } : {}) });
     } catch (cause) {
       return { diagnostics: [diagnosticOf(cause, `${file}: output ${quote(output)}`)] };
     }
@@ -46,6 +48,13 @@ export function finish(
     nextId: build.nodes.size,
     ...(build.batch === undefined ? {} : { batch: build.batch }),
   };
+  const batched = batchedNodes(graph);
+  const repeated = outputs.find(({ node, once }) => graph.batch !== undefined && !once && !batched.has(node));
+  if (repeated) {
+    const place = `${file}: output ${quote(repeated.name)}`;
+    const cause = batchRefusal("repeats what is constant for each sample", build.batch ?? "");
+    return { diagnostics: [diagnosticOf(cause, place)] };
+  }
   return { value: { graph, weights: build.store, name }, diagnostics: [] };
 }
 

@@ -46,7 +46,12 @@ export function unsupported(message: string, ...help: readonly string[]): never 
 
 /** Stops at what cannot be done sample by sample; `what` says of an open batch why. */
 export function refuseBatch(what: string, symbol: string): never {
-  throw new Refusal("mixes-batch", `${what}, but ${quote(symbol)} is left open`, {
+  throw batchRefusal(what, symbol);
+}
+
+/** The refusal of what cannot be done sample by sample. */
+export function batchRefusal(what: string, symbol: string): Refusal {
+  return new Refusal("mixes-batch", `${what}, but ${quote(symbol)} is left open`, {
     help: [`bind it with --dim ${symbol}=1`],
   });
 }

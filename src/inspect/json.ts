@@ -31,7 +31,7 @@ export interface GraphJson {
   readonly name: string;
   readonly batch?: string;
   readonly nodes: readonly NodeJson[];
-  readonly outputs: readonly { readonly name: string; readonly node: string }[];
+  readonly outputs: readonly { readonly name: string; readonly node: string; readonly once?: true }[];
   readonly kernels: Readonly<Record<string, { readonly rule: string; readonly reason: string }>>;
 }
 
@@ -57,7 +57,11 @@ export function graphJson(module: Module): GraphJson {
       ...(node.kernel === undefined ? {} : { kernel: node.kernel }),
       origin: node.origin,
     })),
-    outputs: graph.outputs.map((output) => ({ name: output.name, node: nodeOf(graph, output.node).name })),
+    outputs: graph.outputs.map(({ name, node, once }) => ({
+      name,
+      node: nodeOf(graph, node).name,
+      ...(once ? { once } : {}),
+    })),
     kernels: Object.fromEntries(graph.kernels),
   };
 }

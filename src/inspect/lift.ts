@@ -7,6 +7,7 @@ import { print } from "#grammar/print.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import type { Graph, KernelId, Node } from "#ir/graph.js";
 import { inputNodes, operands } from "#ir/graph.js";
+import { batchedNodes } from "#ir/order.js";
 import { printType } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
@@ -64,9 +65,10 @@ export function lift(module: Module, options: LiftOptions = {}): Ast {
       span: clock.span(),
     });
   }
+  const batched = batchedNodes(graph);
   const bind = (node: Node): Statement => {
     const span = clock.span();
-    clock.comment(printType(node.type, graph.batch));
+    clock.comment(printType(node.type, batched.has(node.id) ? graph.batch : undefined));
     return { kind: "bind", name: nameOf(node.name), value: liftNode(module, node, inline), span };
   };
   for (const unit of byKernel(graph)) {

@@ -58,7 +58,7 @@ export function interpretAll(module: Module, inputs: ReadonlyMap<string, Tensor>
 
 /**
  * The outputs for `batch` samples of a graph with an open batch: inputs and outputs have axis 0 of that extent, and each
- * sample is evaluated on its own, as the emitted module does it.
+ * sample is evaluated on its own, as the emitted module does it. What does not depend on the inputs is there once.
  */
 export function interpretBatch(
   module: Module,
@@ -69,9 +69,10 @@ export function interpretBatch(
     interpret(module, new Map([...inputs].map(([name, value]) => [name, sampleOf(value, sample, batch)]))),
   );
   return new Map(
-    module.graph.outputs.map(({ name }) => {
+    module.graph.outputs.map(({ name, once }) => {
       const parts = samples.map((outputs) => outputs.get(name) ?? bug(`no output ${name}`));
       const [first] = parts;
+      if (once && first) return [name, first];
       const length = first?.data.length ?? 0;
       const data = new Float64Array(batch * length);
       for (const [sample, part] of parts.entries()) data.set(part.data, sample * length);

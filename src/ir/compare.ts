@@ -1,6 +1,6 @@
 // Whether two graphs are the same but for what no text says: ids, spans, origins and positions.
 
-import type { Graph, Node, NodeId, WeightId } from "./graph.js";
+import type { Graph, Node, NodeId, Output, WeightId } from "./graph.js";
 import { inputNodes, nodeOf } from "./graph.js";
 import { printType, sameType } from "./type.js";
 import type { Module, WeightSource, WeightStore } from "./weights.js";
@@ -128,15 +128,15 @@ function sameOperand(a: Module, idA: NodeId, b: Module, idB: NodeId, what: strin
 function sameOutputs(a: Module, b: Module): string | undefined {
   const [left, right] = [a.graph.outputs, b.graph.outputs];
   return (
-    differ(
-      "the outputs",
-      left.map(({ name }) => name).join(", "),
-      right.map(({ name }) => name).join(", "),
-    ) ??
+    differ("the outputs", left.map(outputText).join(", "), right.map(outputText).join(", ")) ??
     firstOf(left, (output, at) =>
       sameOperand(a, output.node, b, right[at]?.node ?? -1, `the values of output ${output.name}`),
     )
   );
+}
+
+function outputText({ name, once }: Output): string {
+  return once ? `${name} (once)` : name;
 }
 
 function sameKernels(a: Graph, b: Graph): string | undefined {

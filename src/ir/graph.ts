@@ -66,6 +66,8 @@ export interface KernelLabel {
 export interface Output {
   readonly name: string;
   readonly node: NodeId;
+  /** With an open batch: the value does not depend on the inputs, so that a run gives it once, whatever the number of samples. */
+  readonly once?: true;
 }
 
 export interface Graph {
@@ -73,7 +75,7 @@ export interface Graph {
   readonly nodes: ReadonlyMap<NodeId, Node>;
   readonly outputs: readonly Output[];
   readonly kernels: ReadonlyMap<KernelId, KernelLabel>;
-  /** The symbol of an open leading dimension of all inputs and outputs (`N`); shapes hold 1 for it. */
+  /** The symbol of an open leading dimension of all inputs, and of outputs that depend on them (`N`); shapes hold 1 for it. */
   readonly batch?: string;
   /** The next unused id. */
   readonly nextId: NodeId;

@@ -103,3 +103,12 @@ class Heap<T> {
     return top;
   }
 }
+
+/** The nodes whose axis 0 is the open batch: those that depend on an input. */
+export function batchedNodes(graph: Graph): ReadonlySet<NodeId> {
+  const result = new Set<NodeId>();
+  if (graph.batch === undefined) return result;
+  for (const { id, op, inputs } of topological(graph))
+    if (op === "input" || inputs.some((input) => result.has(input))) result.add(id);
+  return result;
+}

@@ -210,6 +210,8 @@ export interface Port {
   readonly shape: readonly number[];
   /** In elements. */
   readonly offset: number;
+  /** An output that is the same for all samples of an open batch, as in `Output`. */
+  readonly once?: true;
 }
 
 /** A weight that only the setup reads: its elements, and how many launches of the setup read it. */

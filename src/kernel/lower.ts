@@ -99,9 +99,15 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
   };
 }
 
-function portOf({ name, view }: Schedule["inputs"][number]): Port {
+function portOf({ name, view, once }: Schedule["outputs"][number]): Port {
   if (view.stride !== channels(view.type.shape)) bug(`${name} is an input or output, but not dense`);
-  return { name, arena: view.arena, shape: view.type.shape, offset: view.offset };
+  return {
+    name,
+    arena: view.arena,
+    shape: view.type.shape,
+    offset: view.offset,
+    ...(once ? { once } : {}),
+  };
 }
 
 /** Where a parameter begins: in which arena or part of the weights, and at which element of it. */

@@ -79,7 +79,11 @@ const node: Parts = {
 const graph: Parts = {
   name,
   nodes: mapOf(whole, node),
-  outputs: list({ name, node: whole }),
+  outputs: list({
+    name,
+    node: whole,
+    once: maybe({ expects: "true", holds: (value: unknown) => value === true }),
+  }),
   kernels: mapOf(name, { rule: text, reason: text }),
   batch: maybe(name),
   nextId: whole,

@@ -28,7 +28,8 @@ export const constraints = {
   kernels: "kernels have labels and members that compute",
   "one result": "one node of a kernel is used outside it or is an output",
   convex: "no path leaves a kernel and comes back, and kernels do not wait for each other",
-  batch: "with an open batch, inputs and outputs carry it in axis 0, and no op mixes its samples",
+  batch:
+    "with an open batch, inputs and outputs carry it in axis 0, outputs that are given `once` apart, and no op mixes its samples",
 } as const;
 
 export type Constraint = keyof typeof constraints;
@@ -240,8 +241,12 @@ function checkBatch(graph: Graph, batch: string, nodes: readonly Node[], report:
     const problem = batchProblem(node.op, typesOf(graph, node), node.attributes, node.type, carries);
     if (problem !== undefined) report("batch", `${node.name}: ${node.op} ${problem} ${batch}`);
   }
-  for (const { name, node } of graph.outputs)
-    if (!batched.has(node)) report("batch", `output ${name} does not depend on ${batch}`);
+  for (const { name, node, once } of graph.outputs) {
+    const isBatched = batched.has(node);
+    if (once && isBatched) report("batch", `output ${name} is given once, but depends on ${batch}`);
+    if (!once && !isBatched && graph.nodes.get(node)?.type.shape[0] !== 1)
+      report("batch", `output ${name} does not depend on ${batch}`);
+  }
 }
 
 function typesOf(graph: Graph, node: Node): TensorType[] {

@@ -74,7 +74,7 @@ export function copySample(
   if (!own) return;
   const bytes = sizeOf(port) * 4;
   const place = port.offset * 4;
-  const at = start + sample * bytes;
+  const at = start + (port.once ? 0 : sample * bytes);
   if (direction === "in") encoder.copyBufferToBuffer(other, at, own, place, bytes);
   else encoder.copyBufferToBuffer(own, place, other, at, bytes);
 }

@@ -41,7 +41,7 @@ export function createNet(model: Model, machine: Machine): Net {
       yield current;
       for (const [port, values] of outputs) {
         const result = arena.subarray(port.offset, port.offset + sizeOf(port));
-        values.set(result, sample * sizeOf(port));
+        values.set(result, port.once ? 0 : sample * sizeOf(port));
       }
     }
     return Object.fromEntries(outputs.map(([port, values]) => [port.name, values]));

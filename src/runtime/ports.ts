@@ -51,7 +51,18 @@ function shapeText(model: Pick<Ported, "batch">, port: Port): string {
 }
 
 function symbolic(model: Pick<Ported, "batch">, port: Port): (number | string)[] {
-  return port.shape.map((extent, axis) => (axis === 0 && model.batch !== undefined ? model.batch : extent));
+  const batch = batchOf(model, port);
+  return port.shape.map((extent, axis) => (axis === 0 && batch !== undefined ? batch : extent));
+}
+
+/** The symbol of a port's axis 0 where that is the open batch. */
+function batchOf(model: Pick<Ported, "batch">, port: Port): string | undefined {
+  return port.once ? undefined : model.batch;
+}
+
+/** Elements of a port for so many samples. */
+export function totalOf(port: Port, samples: number): number {
+  return port.once ? sizeOf(port) : samples * sizeOf(port);
 }
 
 export function shapesOf(
@@ -89,8 +100,9 @@ function samplesIn<T>(
   kinds: Kinds<T>,
 ): number {
   const size = sizeOf(port);
-  const batch = model.batch === undefined ? "" : `${model.batch} × `;
-  const wanted = `${kinds.words} of ${batch}${size} values, ${shapeText(model, port)}`;
+  const batch = batchOf(model, port);
+  const many = batch === undefined ? "" : `${batch} × `;
+  const wanted = `${kinds.words} of ${many}${size} values, ${shapeText(model, port)}`;
   const message = `${model.name}: ${kind} "${port.name}" must be ${wanted}`;
   const length = kinds.lengthOf(values);
   if (length === undefined) {
@@ -99,7 +111,7 @@ function samplesIn<T>(
     );
   }
   const samples = length / size;
-  const fits = model.batch === undefined ? samples === 1 : samples >= 1 && Number.isInteger(samples);
+  const fits = batch === undefined ? samples === 1 : samples >= 1 && Number.isInteger(samples);
   if (!fits) throw new TypeError(`${message}; this one has ${length}`);
   return samples;
 }
@@ -118,12 +130,13 @@ export function prepareOutputs<T, P extends Port>(
   checkNames(model, into, model.outputs, "output");
   const outputs = model.outputs.map((port): [P, T] => {
     const given = ownValue(into, port.name);
-    if (given !== undefined && samplesIn(model, port, given, "output", kinds) !== samples) {
+    const room = given === undefined ? undefined : samplesIn(model, port, given, "output", kinds);
+    if (room !== undefined && room !== (port.once ? 1 : samples)) {
       throw new TypeError(
         `${model.name}: output "${port.name}" has room for ${kinds.lengthOf(given)} values, but ${samples} samples make ${samples * sizeOf(port)}`,
       );
     }
-    return [port, given ?? kinds.make(samples * sizeOf(port))];
+    return [port, given ?? kinds.make(totalOf(port, samples))];
   });
   checkApart(model, inputs, into, kinds);
   return outputs;

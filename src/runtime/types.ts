@@ -6,6 +6,8 @@ export interface Port {
   /** Of one sample; axis 0 is 1 where the batch is open. */
   readonly shape: readonly number[];
   readonly offset: number;
+  /** An output that does not depend on the inputs: it is there once, not for each sample of an open batch. */
+  readonly once?: boolean;
 }
 
 /** What a module knows of its packed weights. */

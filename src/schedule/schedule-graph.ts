@@ -64,7 +64,11 @@ export function schedule(module: Module, target: Target, options: WinogradOption
     winograd: new Map(convolutions.flatMap(({ node, size }) => (size === undefined ? [] : [[node, size]]))),
     convolutions,
     inputs: inputNodes(graph).map(({ name, id }) => ({ name, view: viewOf(id) })),
-    outputs: graph.outputs.map(({ name, node }) => ({ name, view: viewOf(node) })),
+    outputs: graph.outputs.map(({ name, node, once }) => ({
+      name,
+      view: viewOf(node),
+      ...(once ? { once } : {}),
+    })),
     arenas: plan.arenas,
     arenaBound: memoryLowerBound(lifetimes),
   };

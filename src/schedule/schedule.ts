@@ -138,7 +138,7 @@ export interface Schedule {
   /** What was weighed for each 3×3 convolution. */
   readonly convolutions: readonly ConvolutionChoice[];
   readonly inputs: readonly { readonly name: string; readonly view: View }[];
-  readonly outputs: readonly { readonly name: string; readonly view: View }[];
+  readonly outputs: readonly { readonly name: string; readonly view: View; readonly once?: true }[];
   /** One, unless the target keeps kinds apart or an arena would be too large for it. */
   readonly arenas: readonly Arena[];
   /** Elements that live at one time at most: with this order of groups no plan needs less. */

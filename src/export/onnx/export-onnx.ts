@@ -7,7 +7,7 @@ import { bug, error } from "#diagnostic/diagnostic.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import type { Graph, Node, NodeId } from "#ir/graph.js";
 import { inputNodes, nodeOf } from "#ir/graph.js";
-import { topological, users } from "#ir/order.js";
+import { batchedNodes, topological, users } from "#ir/order.js";
 import { bytesText } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
@@ -185,15 +185,6 @@ function becomesImage(graph: Graph, input: Node): boolean {
     }
   }
   return false;
-}
-
-/** The nodes whose axis 0 is the open batch. */
-function batchedNodes(graph: Graph): ReadonlySet<NodeId> {
-  const result = new Set<NodeId>();
-  if (graph.batch === undefined) return result;
-  for (const { id, op, inputs } of topological(graph))
-    if (op === "input" || inputs.some((input) => result.has(input))) result.add(id);
-  return result;
 }
 
 function valueInfo(

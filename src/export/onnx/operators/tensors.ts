@@ -31,6 +31,26 @@ type Tensors =
   | "reshape"
   | "transpose";
 
+/** The names of operands in an order, as many of each as there are samples of some: `Concat` repeats nothing by itself. */
+function perSample(
+  inputs: readonly Value[],
+  names: readonly string[],
+  order: readonly number[],
+  build: Builder,
+): readonly string[] {
+  const first = inputs.findIndex(({ batched }) => batched);
+  const model = names[first];
+  if (model === undefined) return names;
+  let count: string | undefined;
+  return inputs.map(({ shape, batched }, at) => {
+    const name = names[at] ?? model;
+    if (batched) return name;
+    count ??= build.step("Shape", [model], { start: 0, end: 1 });
+    const rest = build.ints(permuted(shape, order).slice(1), "rest");
+    return build.step("Expand", [name, build.step("Concat", [count, rest], { axis: 0 })]);
+  });
+}
+
 export const tensorExports: ExportTable<Tensors> = {
   dense: (_, inputs, build) => {
     const [x, w] = [operand(inputs, 0), operand(inputs, 1)];
@@ -97,12 +117,8 @@ export const tensorExports: ExportTable<Tensors> = {
       rank,
     );
     const axis = places(order)[fromFront(attributes.axis, rank)] ?? 0;
-    return build.result(
-      "Concat",
-      inputs.map((value) => build.name(value, order)),
-      { axis },
-      order,
-    );
+    const names = inputs.map((value) => build.name(value, order));
+    return build.result("Concat", perSample(inputs, names, order, build), { axis }, order);
   },
   slice: ({ attributes: { begin, size, stride } }, inputs, build) => {
     const x = operand(inputs, 0);
