@@ -58,15 +58,16 @@ cases(import.meta.dirname, "refused.txt", (input, { options }) => {
   return render(diagnostics, new Map(), { color: false });
 });
 
-/** The emitted module's results are those of onnxruntime, to 10⁻⁵ of the largest. */
+/** The emitted module's results are those of onnxruntime, to 10⁻⁵ of the largest; of three samples where the batch is open. */
 async function compareWithPeer(
   bytes: Uint8Array,
   module: NonNullable<ReturnType<typeof importOnnx>["value"]>,
 ): Promise<void> {
   const random = seededRandom(7);
+  const isOpen = module.graph.batch !== undefined;
   const values = inputNodes(module.graph).map(({ name, type }) => {
-    const data = Float32Array.from({ length: elements(type.shape) }, () => random.normal());
-    return { name, data, shape: type.shape };
+    const shape = isOpen ? type.shape.with(0, 3) : type.shape;
+    return { name, data: Float32Array.from({ length: elements(shape) }, () => random.normal()), shape };
   });
   const session = await ort.InferenceSession.create(bytes);
   const expected = await session.run(

@@ -6,7 +6,7 @@ import { load } from "#compile/load.js";
 import { optimize } from "#compile/optimize.js";
 import { render } from "#diagnostic/render.js";
 import { importTfjs } from "#import/tfjs/import-tfjs.js";
-import { interpret } from "#interpret/interpret.js";
+import { interpret, interpretBatch } from "#interpret/interpret.js";
 import type { Module } from "#ir/weights.js";
 import { inputNodes } from "#ir/graph.js";
 import { tensor } from "#ir/tensor.js";
@@ -42,21 +42,24 @@ function filesOf(input: string, options: Readonly<Record<string, unknown>>): Mod
   return { json, shards: new Map() };
 }
 
-/** Holds the interpreter and the emitted JavaScript and WebAssembly against TensorFlow.js; gives the ops after the passes. */
+/**
+ * Holds the interpreter and the emitted JavaScript and WebAssembly against TensorFlow.js, on three samples where the batch is open; gives
+ * the ops after the passes.
+ */
 async function compared(files: ModelFiles): Promise<string> {
   const { value, diagnostics } = importTfjs(JSON.stringify(files.json), { openData: openShards(files) });
   if (!value) return expect.fail(render(diagnostics, new Map(), { color: false }));
   expect(verify(value)).toEqual([]);
   const random = seededRandom(7);
+  const samples = value.graph.batch === undefined ? 1 : 3;
   const inputs = inputNodes(value.graph).map(({ name, type }) => {
-    const data = Float32Array.from({ length: elements(type.shape) }, () => random.normal());
-    return [name, { data, shape: type.shape }] as const;
+    const shape = samples === 1 ? type.shape : type.shape.with(0, samples);
+    const data = Float32Array.from({ length: elements(shape) }, () => random.normal());
+    return [name, { data, shape }] as const;
   });
   const expected = await peerResults(files, new Map(inputs));
-  const interpreted = interpret(
-    value,
-    new Map(inputs.map(([name, { data, shape }]) => [name, tensor(shape, (at) => data[at]!)])),
-  );
+  const given = new Map(inputs.map(([name, { data, shape }]) => [name, tensor(shape, (at) => data[at]!)]));
+  const interpreted = samples === 1 ? interpret(value, given) : interpretBatch(value, given, samples);
   near(value, expected, (name) => interpreted.get(name)!.data);
   for (const target of ["js", "wasm"] as const) {
     const { value: artifact } = compile(value, { target });
