@@ -1,13 +1,20 @@
 // Modules made for tests: one op on random operands, or a chain of ops.
 
 import { makeNode, ops } from "#ops/index.js";
-import type { Node, OpName } from "#ir/graph.js";
+import type { Node, NodeId, OpName } from "#ir/graph.js";
+import { inputNodes } from "#ir/graph.js";
+import { topological } from "#ir/order.js";
 import type { Tensor } from "#ir/tensor.js";
 import type { TensorType } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
+import type { Distribution } from "#ops/distributions.js";
+import { distributionNames, drawValues } from "#ops/distributions.js";
+import { evalNode, inferType, opOf } from "#ops/index.js";
+import type { OpClass } from "#ops/op.js";
+import { isProblem } from "#ops/op.js";
 import type { Random } from "#ops/random.js";
-import { opOf } from "#ops/index.js";
+import { seededRandom } from "#ops/random.js";
 import { randomPlaces } from "./ops/values.js";
 import { createWeightStore } from "#weights/store.js";
 
@@ -67,25 +74,72 @@ export function opModule(
   };
 }
 
-/** Standard normal values for all inputs of a module, exact in f32; whole numbers for places. */
-export function randomInputs(module: Module, random: Random): Map<string, Tensor> {
+/** Values for all inputs of a module, exact in f32; whole numbers for places. */
+export function randomInputs(
+  module: Module,
+  random: Random,
+  kind: Distribution = "normal",
+): Map<string, Tensor> {
   return new Map(
-    [...module.graph.nodes.values()]
-      .filter((node) => node.op === "input")
-      .map((node) => [
-        node.name,
-        isPlaces(module, node.id)
-          ? randomPlaces(random, node.type)
-          : {
-              shape: node.type.shape,
-              data: Float64Array.from({ length: elements(node.type.shape) }, () =>
-                Math.fround(random.normal()),
-              ),
-            },
-      ]),
+    inputNodes(module.graph).map(({ id, name, type }) => [
+      name,
+      isPlaces(module, id)
+        ? randomPlaces(random, type)
+        : { shape: type.shape, data: Float64Array.from(drawValues(random, kind, elements(type.shape))) },
+    ]),
   );
 }
 
 function isPlaces({ graph }: Module, id: number): boolean {
   return [...graph.nodes.values()].some(({ op, inputs }) => opOf(op).operands[inputs.indexOf(id)]?.places);
+}
+
+/** A distribution for each seed, all in turn. */
+export const kindOf = (seed: number): Distribution => distributionNames[seed % distributionNames.length]!;
+
+/** An op of a drawn shape in a net of its own, with inputs from one of the distributions. */
+export interface OpSample {
+  /** What to look for when it fails. */
+  readonly name: string;
+  readonly module: Module;
+  readonly inputs: ReadonlyMap<string, Tensor>;
+}
+
+export function opSample(op: OpName, seed: number): OpSample {
+  const random = seededRandom(seed * 7919 + 1);
+  const { inputs: types, attributes } = opOf(op).sample(random);
+  const type = inferType(op, types, attributes as never);
+  if (isProblem(type)) throw new Error(`sample of ${op} is invalid: ${type.problem}`);
+  const module = opModule(op, types, attributes, type, random);
+  const name = `${op} seed ${seed}, ${kindOf(seed)} inputs ${JSON.stringify({ inputs: types, attributes })}`;
+  return { name, module, inputs: randomInputs(module, random, kindOf(seed)) };
+}
+
+/**
+ * The values whose size sets the tolerance of a net of one op (see `firstDifference`): of a sum, what it is of the absolute values of
+ * inputs and weights, since its terms may cancel; of a difference of two large values, likewise. Of other ops, the values themselves.
+ */
+export function scaleOf({ module, inputs }: Pick<OpSample, "module" | "inputs">): Float64Array {
+  const { graph, weights } = module;
+  const valueOf = new Map<NodeId, Tensor>();
+  for (const node of topological(graph)) {
+    const isSum = sums.some((one) => opOf(node.op).classes.includes(one)) || addition.includes(node.op);
+    const operands = node.inputs.map((id) => valueOf.get(id)!);
+    valueOf.set(
+      node.id,
+      node.op === "input"
+        ? inputs.get(node.name)!
+        : node.op === "constant"
+          ? weights.read(node.attributes.weight)
+          : evalNode(node, isSum ? operands.map(absolute) : operands),
+    );
+  }
+  return valueOf.get(graph.outputs[0]!.node)!.data;
+}
+
+const sums: readonly OpClass[] = ["convolution", "matmul", "reduction", "pooling"];
+const addition: readonly OpName[] = ["add", "sub", "conv2d_transpose"];
+
+function absolute({ shape, data }: Tensor): Tensor {
+  return { shape, data: data.map(Math.abs) };
 }

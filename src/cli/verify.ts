@@ -1,4 +1,4 @@
-// `cleave verify`: the emitted module against the reference interpreter, on random inputs.
+// `cleave verify`: the emitted module against the reference interpreter, on inputs from several distributions.
 
 import { lineText } from "#diagnostic/escape.js";
 import type { Command } from "commander";
@@ -35,10 +35,10 @@ async function verifyModel(path: string, options: VerifyOptions, session: Sessio
     onStep: (step, part) => session.progress.show(step, part),
   });
   if (options.json) session.terminal.out(jsonText(comparisons));
-  for (const { output, largestDifference, allowed, agrees } of comparisons) {
+  for (const { output, inputs, largestDifference, allowed, agrees } of comparisons) {
     if (!options.json) {
       session.terminal.out(
-        `${lineText(output)}: largest difference ${largestDifference.toExponential(2)}, allowed ${allowed.toExponential(2)}: ${agrees ? "agrees" : "DIFFERS"}\n`,
+        `${lineText(output)}: largest difference ${largestDifference.toExponential(2)}, allowed ${allowed.toExponential(2)} (inputs: ${inputs}): ${agrees ? "agrees" : "DIFFERS"}\n`,
       );
     }
     if (!agrees) session.code = Math.max(session.code, exit.wrongInput);

@@ -1,7 +1,6 @@
-// Verifying: an emitted module against the reference interpreter on random inputs.
+// Verifying: an emitted module against the reference interpreter on inputs from several distributions.
 
 import { expectModule, expectOptions } from "#diagnostic/argument.js";
-import { greatest } from "#diagnostic/extremes.js";
 import type { Artifact } from "#backend/artifact.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import {
@@ -11,19 +10,25 @@ import {
   longestReduction,
   tolerance,
 } from "#interpret/tolerance.js";
+import type { Graph } from "#ir/graph.js";
 import { inputNodes } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
-import { tensor } from "#ir/tensor.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
+import type { Distribution } from "#ops/distributions.js";
+import { drawValues } from "#ops/distributions.js";
+import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
 import type { LoadOptions, Net } from "#runtime/types.js";
 import { load } from "./load.js";
 
-/** How one output compares. */
+/** How one output compares, with those inputs for which it is nearest to its tolerance or beyond it. */
 export interface Comparison {
   readonly output: string;
+  /** With all inputs. */
   readonly agrees: boolean;
+  /** What inputs the figures below are of. */
+  readonly inputs: Distribution;
   /** Largest |a − b|; NaN if NaN or ∞ stands on one side alone. */
   readonly largestDifference: number;
   /** The stated tolerance for this output; see `tolerance`. */
@@ -33,9 +38,17 @@ export interface Comparison {
 export interface VerifyOptions {
   /** Seed of the random inputs; 1 by default. */
   readonly seed?: number;
+  /** What is drawn as input: a sample of each kind. `verifiedKinds` by default. */
+  readonly kinds?: readonly Distribution[];
   /** Hears what is being done, and which part of it is done where that is known, from 0 to 1. */
   readonly onStep?: (step: string, part?: number) => void;
 }
+
+/**
+ * What nets are verified with: values as they are trained to see, sums that grow, roundings that all go one way, and values that large
+ * and small enough to show what overflows or vanishes.
+ */
+export const verifiedKinds: readonly Distribution[] = ["normal", "far", "constant", "large", "tiny"];
 
 /** Loads the artifact over memory full of NaN, and compares it as `verifyNet` does. */
 export async function verifyArtifact(
@@ -49,64 +62,88 @@ export async function verifyArtifact(
 }
 
 /**
- * Runs a net and the interpreter on the same standard normal inputs, and disposes of the net. One with an open batch gets three
- * samples, which the interpreter takes one by one.
+ * Runs a net and the interpreter on samples from several distributions, each compared on its own, and disposes of the net. One with an
+ * open batch gets all of them in one run; the interpreter takes them one by one.
  */
 export async function verifyNet(
   net: Net,
   reference: Module,
-  { seed = 1, onStep }: VerifyOptions = {},
+  { seed = 1, kinds = verifiedKinds, onStep }: VerifyOptions = {},
 ): Promise<Comparison[]> {
   const { graph } = reference;
   const random = seededRandom(seed);
-  const samples = graph.batch === undefined ? 1 : 3;
-  // Not assigned one by one, since an input may be called `__proto__`.
-  const inputs = Object.fromEntries(
-    inputNodes(graph).map(({ name, type }) => [
-      name,
-      Float32Array.from({ length: samples * elements(type.shape) }, () => random.normal()),
-    ]),
-  );
+  const samples = kinds.map((kind) => ({ kind, inputs: drawInputs(reference, kind, random) }));
   onStep?.("running the module");
-  const actual = await net.run(inputs);
+  const batches = graph.batch === undefined ? samples.map((sample) => [sample]) : [samples];
+  const actual: Record<string, Float32Array>[] = [];
+  for (const batch of batches)
+    for (const outputs of await runSamples(net, graph, batch)) actual.push(outputs);
+  const kernels = halfKernels(net);
   net.dispose();
 
   let visited = 0;
-  const expected = Array.from({ length: samples }, (_, k) =>
-    interpretScaled(reference, sampleOf(reference, inputs, k), () => {
-      visited += 1;
-      onStep?.("interpreting", visited / (samples * graph.nodes.size));
-    }),
-  );
   const longest = longestReduction(reference);
-  const kernels = halfKernels(net);
-  return graph.outputs.map(({ name, once }) => {
-    const values = actual[name] ?? bug(`the module has no output ${name}`);
-    const results = (once ? expected.slice(0, 1) : expected).map(
-      (outputs) => outputs.get(name) ?? bug(`the interpreter has no output ${name}`),
-    );
-    const wanted = Float64Array.from(results.flatMap(({ value }) => [...value.data]));
-    const scale = greatest(results.map((result) => result.scale));
-    const halves = kernels > 0 ? { kernels, scale } : undefined;
-    return {
-      output: name,
-      agrees: firstDifference(values, wanted, longest, wanted, halves) < 0,
-      largestDifference: largestDifference(values, wanted),
-      allowed: tolerance(longest, wanted, halves),
-    };
+  const compared = samples.map(({ kind, inputs }, at) => {
+    const expected = interpretScaled(reference, inputs, () => {
+      visited += 1;
+      onStep?.("interpreting", visited / (samples.length * graph.nodes.size));
+    });
+    return graph.outputs.map(({ name }): Comparison => {
+      const values = actual[at]?.[name] ?? bug(`the module has no output ${name}`);
+      const { value, scale } = expected.get(name) ?? bug(`the interpreter has no output ${name}`);
+      const halves = kernels > 0 ? { kernels, scale } : undefined;
+      return {
+        output: name,
+        agrees: firstDifference(values, value.data, longest, value.data, halves) < 0,
+        inputs: kind,
+        largestDifference: largestDifference(values, value.data),
+        allowed: tolerance(longest, value.data, halves),
+      };
+    });
   });
+  return graph.outputs.map((_, output) =>
+    compared.map((all) => all[output] ?? bug("an output was not compared")).reduce(further),
+  );
 }
 
-function sampleOf(
-  { graph }: Module,
-  inputs: Readonly<Record<string, Float32Array>>,
-  sample: number,
-): Map<string, Tensor> {
+/** Of two comparisons of an output the one that is further off, by its own tolerance. */
+function further(a: Comparison, b: Comparison): Comparison {
+  if (a.agrees !== b.agrees) return a.agrees ? b : a;
+  return b.largestDifference * a.allowed > a.largestDifference * b.allowed ? b : a;
+}
+
+/** One sample of all inputs. */
+function drawInputs({ graph }: Module, kind: Distribution, random: Random): Map<string, Tensor> {
   return new Map(
     inputNodes(graph).map(({ name, type: { shape } }) => {
-      const start = sample * elements(shape);
-      return [name, tensor(shape, (index) => inputs[name]?.[start + index] ?? Number.NaN)];
+      const data = drawValues(random, kind, elements(shape));
+      return [name, { shape, data: Float64Array.from(data) }];
     }),
+  );
+}
+
+/** The outputs of some samples, from one run; what is given once for all is that of each. */
+async function runSamples(
+  net: Net,
+  graph: Graph,
+  samples: readonly { readonly inputs: ReadonlyMap<string, Tensor> }[],
+): Promise<Record<string, Float32Array>[]> {
+  const names = [...(samples[0]?.inputs.keys() ?? [])];
+  const joined = names.map((name) => {
+    const parts = samples.map(({ inputs }) => inputs.get(name)?.data ?? new Float64Array());
+    const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+    for (const [at, part] of parts.entries()) all.set(part, at * part.length);
+    return [name, all] as const;
+  });
+  const outputs = await net.run(Object.fromEntries(joined));
+  return samples.map((_, at) =>
+    Object.fromEntries(
+      graph.outputs.map(({ name, once }) => {
+        const all = outputs[name] ?? bug(`the module has no output ${name}`);
+        const length = all.length / samples.length;
+        return [name, once ? all : all.subarray(at * length, (at + 1) * length)];
+      }),
+    ),
   );
 }
 

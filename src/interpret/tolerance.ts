@@ -73,11 +73,11 @@ export function interpretScaled(
   );
 }
 
-/** The greatest finite |value|; 0 if there is none. */
+/** The greatest |value| that is finite in f32; 0 if there is none. */
 function greatest(values: ArrayLike<number>): number {
   let most = 0;
   for (let index = 0; index < values.length; index += 1) {
-    const size = Math.abs(values[index] ?? 0);
+    const size = Math.abs(Math.fround(values[index] ?? 0));
     if (Number.isFinite(size) && size > most) most = size;
   }
   return most;
@@ -99,7 +99,8 @@ export function longestReduction(module: Module): number {
 }
 
 /**
- * The index of the first element that is further off than the tolerance (NaN and ∞ must agree), or −1. `scale` holds the
+ * The index of the first element that is further off than the tolerance, or −1. NaN and ∞ must agree; a reference beyond
+ * f32 is ∞ there. `scale` holds the
  * values whose size sets the tolerance: for one op alone its value on the absolute values of its operands, since the error of
  * a sum that cancels is in proportion to the sum of |terms| (Higham 2002, "Accuracy and Stability of Numerical Algorithms", §4.2).
  */
@@ -113,7 +114,7 @@ export function firstDifference(
   const allowed = tolerance(longest, scale, halves);
   for (let index = 0; index < reference.length; index += 1) {
     const a = actual[index] ?? Number.NaN;
-    const b = reference[index] ?? Number.NaN;
+    const b = Math.fround(reference[index] ?? Number.NaN);
     if (Object.is(a, b) || a === b) continue;
     if (!(Math.abs(a - b) <= allowed)) return index;
   }

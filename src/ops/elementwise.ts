@@ -13,7 +13,22 @@ import { isProblem } from "./op.js";
 import type { Random } from "./random.js";
 import { sampleShape } from "./sample.js";
 import type { Scalar } from "./scalar.js";
-import { add, binary, div, exp, logistic, max, min, mul, operand, select, sub, unary } from "./scalar.js";
+import {
+  add,
+  binary,
+  div,
+  exp,
+  expm1,
+  log1p,
+  logistic,
+  max,
+  min,
+  mul,
+  operand,
+  select,
+  sub,
+  unary,
+} from "./scalar.js";
 import { evalScalars } from "./scalar-eval.js";
 
 const activation = ["activation"] as const;
@@ -31,7 +46,7 @@ export const elementwise = {
   elu: map(
     "x where x > 0, else alpha · (eˣ − 1) (Clevert et al. 2015).",
     { alpha: number({ default: 1, doc: "value at −∞, negated" }) },
-    ([x], { alpha }) => select("le", x, 0, mul(sub(exp(x), 1), alpha), x),
+    ([x], { alpha }) => select("le", x, 0, mul(expm1(x), alpha), x),
     activation,
   ),
   sigmoid: map("1 / (1 + e⁻ˣ).", {}, ([x]) => logistic(x), activation),
@@ -70,9 +85,9 @@ export const elementwise = {
     activation,
   ),
   mish: map(
-    "x · tanh(softplus(x)) (Misra 2019).",
+    "x · tanh(softplus(x)) (Misra 2019), with tanh(log(1 + eˣ)) = (u − 1) / (u + 1) for u = (1 + eˣ)².",
     {},
-    ([x]) => mul(x, unary("tanh", softplus(x))),
+    ([x]) => mul(x, tanhOfSoftplus(x)),
     activation,
   ),
   clip: map(
@@ -213,7 +228,15 @@ function isBelow(x: Scalar): Scalar {
 }
 
 function softplus(x: Scalar): Scalar {
-  return add(max(x, 0), unary("log", add(exp(unary("neg", unary("abs", x))), 1)));
+  return add(max(x, 0), log1p(exp(unary("neg", unary("abs", x)))));
+}
+
+/** By e = e^−|x|, so that nothing overflows: (2e + e²) / (2 + 2e + e²) for x ≤ 0, and (1 + 2e) / (1 + 2e + 2e²) above. */
+function tanhOfSoftplus(x: Scalar): Scalar {
+  const e = exp(unary("neg", unary("abs", x)));
+  const twice = mul(2, e);
+  const [low, high] = [mul(e, add(e, 2)), add(twice, 1)];
+  return select("le", x, 0, div(low, add(low, 2)), div(high, add(high, mul(twice, e))));
 }
 
 /** An op of one operand. */

@@ -72,6 +72,21 @@ export const select = (
 /** `1 / (1 + e^-x)`. */
 export const logistic = (x: Operand): Scalar => div(1, add(1, exp(unary("neg", x))));
 
+/** eˣ − 1, for x near 0 too: 2t / (1 − t) with t = tanh(x/2). */
+export const expm1 = (x: Operand): Scalar => {
+  const t = unary("tanh", mul(x, 0.5));
+  return div(mul(2, t), sub(1, t));
+};
+
+/**
+ * log(1 + x) for x ≥ 0, near 0 too: log(u) · x / (u − 1) with u = 1 + x as it is rounded, since log(u)/(u − 1) hardly changes from 1 + x
+ * to u (Goldberg 1991, "What Every Computer Scientist Should Know About Floating-Point Arithmetic", Theorem 4).
+ */
+export const log1p = (x: Scalar): Scalar => {
+  const u = add(1, x);
+  return select("eq", u, 1, x, mul(unary("log", u), div(x, sub(u, 1))));
+};
+
 function lift(x: Operand): Scalar {
   return typeof x === "number" ? { kind: "number", value: x } : x;
 }

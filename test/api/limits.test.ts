@@ -50,9 +50,12 @@ test.each([
   expect(lines.some(({ kind }) => kind !== "same")).toBe(true);
   expect(diffGraphs(model, module).changed.length).toBeGreaterThan(0);
   expect(printKernels(lower(scheduleModule(module, jsTarget)))).toContain("grid block");
-  // Thousands of roundings in a row are more than f32 kernels are held to; those of JavaScript compute in f64.
+  // Thousands of roundings in a row are more than f32 kernels are held to; those of JavaScript compute in f64. Values that stay tiny, as
+  // of thousands of tanh, are held to their own size.
   expect(emit(module).launches).toBeGreaterThan(0);
   const sources = new Map([["long.net", text]]);
-  for (const one of await verifyArtifact(emit(module, { sources, target: "js" }), model))
+  for (const one of await verifyArtifact(emit(module, { sources, target: "js" }), model, {
+    kinds: ["normal"],
+  }))
     expect(one).toMatchObject({ agrees: true });
 });

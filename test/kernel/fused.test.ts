@@ -8,11 +8,12 @@ import { checkProgram } from "#kernel/check.js";
 import type { KernelProgram } from "#kernel/ir.js";
 import { lower } from "#kernel/lower.js";
 import { programInSubgroups } from "#kernel/subgroups.js";
+import type { Distribution } from "#ops/distributions.js";
 import { seededRandom } from "#ops/random.js";
 import { fuse } from "#passes/fuse.js";
 import { schedule } from "#schedule/schedule-graph.js";
 import { cases } from "../cases.js";
-import { randomInputs } from "../op-module.js";
+import { kindOf, randomInputs } from "../op-module.js";
 import { moduleOf } from "../schedule/module-of.js";
 import { randomNet } from "../schedule/random-net.js";
 import { runProgram } from "./run-program.js";
@@ -26,7 +27,8 @@ describe.each(variants)("$name", (variant) => {
     for (let seed = 0; seed < seeds; seed += 1) {
       const text = randomNet(seededRandom(seed));
       const module = moduleOf(text);
-      for (const one of [module, fused(module, variant)]) expectSame(one, variant, `seed ${seed}\n${text}`);
+      for (const one of [module, fused(module, variant)])
+        expectSame(one, variant, `seed ${seed}\n${text}`, kindOf(seed));
     }
   });
 });
@@ -59,8 +61,8 @@ function summary(program: KernelProgram): string {
   return [...lines, ...weights].join("\n");
 }
 
-function expectSame(module: Module, variant: Variant, context: string): void {
-  const inputs = randomInputs(module, seededRandom(1));
+function expectSame(module: Module, variant: Variant, context: string, kind?: Distribution): void {
+  const inputs = randomInputs(module, seededRandom(1), kind);
   const expected = interpret(module, inputs);
   const program = lowered(module, variant);
   const rounded = new Map([...inputs].map(([name, { data }]) => [name, Float32Array.from(data)]));

@@ -7,11 +7,8 @@ import { firstDifference, longestReduction } from "#interpret/tolerance.js";
 import { checkProgram } from "#kernel/check.js";
 import { lower } from "#kernel/lower.js";
 import { programInSubgroups } from "#kernel/subgroups.js";
-import { inferType, opOf } from "#ops/index.js";
-import { isProblem } from "#ops/op.js";
-import { seededRandom } from "#ops/random.js";
 import { schedule } from "#schedule/schedule-graph.js";
-import { computingOps, opModule, randomInputs } from "../op-module.js";
+import { computingOps, opSample, scaleOf } from "../op-module.js";
 import { runProgram } from "./run-program.js";
 import { variants } from "./variants.js";
 
@@ -20,16 +17,12 @@ const samples = Number(process.env["SAMPLES"] ?? 12);
 describe.each(variants)("$name", ({ target, tile }) => {
   test.each(computingOps)("%s", (op) => {
     for (let seed = 0; seed < samples; seed += 1) {
-      const random = seededRandom(seed * 7919 + 1);
-      const { inputs, attributes } = opOf(op).sample(random);
-      const type = inferType(op, inputs, attributes as never);
-      if (isProblem(type)) throw new Error(`sample of ${op} is invalid: ${type.problem}`);
-      const module = opModule(op, inputs, attributes, type, random);
-      const values = randomInputs(module, random);
+      const sample = opSample(op, seed);
+      const { name: context, module, inputs: values } = sample;
       const expected = Float32Array.from(interpret(module, values).get("y")!.data);
+      const scale = scaleOf(sample);
       const program = lower(schedule(module, target), tile);
       const grouped = programInSubgroups(program);
-      const context = `${op} seed ${seed} ${JSON.stringify({ inputs, attributes })}`;
       const rounded = new Map([...values].map(([name, { data }]) => [name, Float32Array.from(data)]));
       const checked = checkProgram(program, rounded);
       expect(checked.findings, context).toEqual([]);
@@ -37,7 +30,7 @@ describe.each(variants)("$name", ({ target, tile }) => {
       expect(inSubgroups.findings, context).toEqual([]);
       const outputs = [checked.outputs, inSubgroups.outputs, runProgram(program, values)];
       for (const actual of outputs.map((named) => named.get("y")!)) {
-        const at = firstDifference(actual, expected, longestReduction(module));
+        const at = firstDifference(actual, expected, longestReduction(module), scale);
         expect(at, `${context} at ${at}: ${actual[at]} for ${expected[at]}`).toBe(-1);
       }
     }

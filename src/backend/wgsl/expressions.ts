@@ -256,7 +256,6 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
   }
 
   function unary(fn: Extract<Value, { kind: "unary" }>["fn"], x: Code, type: "f32" | "vec"): Code {
-    const of = type === "vec" ? "vec4f" : "f32";
     switch (fn) {
       case "neg":
         return negative(x);
@@ -267,8 +266,7 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
       case "cos":
         return helper("cosine", type, x);
       case "tanh":
-        // Drivers compute it from powers, which overflow; beyond 10 it is 1 anyway.
-        return call("tanh", call("clamp", x, name(`${of}(-10.0)`), name(`${of}(10.0)`)));
+        return helper("hyperbolic_tangent", type, x);
       default:
         return call(fn, x);
     }

@@ -1,7 +1,7 @@
 // Functions that kernels call and WGSL lacks, or has in a weaker form.
 
 /** What a helper computes; each exists for f32 and for vec4f. */
-export type Helper = "erf" | "power" | "sine" | "cosine";
+export type Helper = "erf" | "hyperbolic_tangent" | "power" | "sine" | "cosine";
 
 /** The name of a helper for a type. */
 export function helperName(helper: Helper, type: "f32" | "vec"): string {
@@ -17,7 +17,8 @@ export function helperText(helper: Helper, type: "f32" | "vec"): string {
 
 /**
  * erf: a rational function of degree 13 over 12 on [−4, 4], as Eigen and XLA have it (generic_fast_erf); the error is below
- * 3 units in the last place. power: `pow` of WGSL is exp2(y·log2(x)) and knows no negative x; a whole y does. sine and cosine: the
+ * 3 units in the last place. hyperbolic_tangent: the built-in one may be wrong by 10⁻⁵, all of a small value; below 0.625 this is the polynomial
+ * of Cephes' tanhf. power: `pow` of WGSL is exp2(y·log2(x)) and knows no negative x; a whole y does. sine and cosine: the
  * built-in ones may be wrong by 2⁻¹¹; these reduce by multiples of π/2 in three parts (Cody and Waite) and use the polynomials of Cephes'
  * sinf and cosf.
  */
@@ -38,6 +39,16 @@ const texts: Readonly<Record<Helper, string>> = {
   q = q * s + TYPE(-7.37332916720468e-3);
   q = q * s + TYPE(-1.42647390514189e-2);
   return x * p / q;
+}
+`,
+  hyperbolic_tangent: `fn hyperbolic_tangent_TYPE(x: TYPE) -> TYPE {
+  let s = x * x;
+  var p = TYPE(-5.70498872745e-3) * s + TYPE(2.06390887954e-2);
+  p = p * s + TYPE(-5.37397155531e-2);
+  p = p * s + TYPE(1.33314422036e-1);
+  p = p * s + TYPE(-3.33332819422e-1);
+  let large = 1.0 - 2.0 / (exp(2.0 * min(abs(x), TYPE(10.0))) + 1.0);
+  return select(sign(x) * large, p * s * x + x, abs(x) < TYPE(0.625));
 }
 `,
   power: `fn power_TYPE(x: TYPE, y: TYPE) -> TYPE {

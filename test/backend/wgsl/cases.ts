@@ -9,12 +9,11 @@ import type { Tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
 import type { KernelProgram } from "#kernel/ir.js";
 import { wgslTile } from "#kernel/tile.js";
-import { inferType, opOf } from "#ops/index.js";
-import { isProblem } from "#ops/op.js";
+import type { Distribution } from "#ops/distributions.js";
 import { seededRandom } from "#ops/random.js";
 import { fuse } from "#passes/fuse.js";
 import { readModel } from "../../../src/node.js";
-import { opModule, randomInputs } from "../../op-module.js";
+import { kindOf, opSample, randomInputs, scaleOf } from "../../op-module.js";
 import { randomModule } from "../../random-graph.js";
 import { moduleOf } from "../../schedule/module-of.js";
 import { randomNet } from "../../schedule/random-net.js";
@@ -26,6 +25,8 @@ export interface GpuCase {
   readonly program: KernelProgram;
   readonly module: Module;
   readonly inputs: ReadonlyMap<string, Tensor>;
+  /** Of one op alone: see `scaleOf`. */
+  readonly sizes?: Float64Array;
 }
 
 const context = { target: wgslTarget, options: {}, report: () => {} };
@@ -33,13 +34,8 @@ const context = { target: wgslTarget, options: {}, report: () => {} };
 /** Some of an op's samples, in small tiles. */
 export function opCases(op: OpName, samples: number): GpuCase[] {
   return Array.from({ length: samples }, (_, seed) => {
-    const random = seededRandom(seed * 7919 + 1);
-    const { inputs, attributes } = opOf(op).sample(random);
-    const type = inferType(op, inputs, attributes as never);
-    if (isProblem(type)) throw new Error(`sample of ${op} is invalid: ${type.problem}`);
-    const module = opModule(op, inputs, attributes, type, random);
-    const name = `${op} seed ${seed} ${JSON.stringify({ inputs, attributes })}`;
-    return { name, program: wgslProgram(module), module, inputs: randomInputs(module, random) };
+    const sample = opSample(op, seed);
+    return { ...sample, program: wgslProgram(sample.module), sizes: scaleOf(sample) };
   });
 }
 
@@ -47,14 +43,14 @@ export function opCases(op: OpName, samples: number): GpuCase[] {
 export function netCases(seeds: number): GpuCase[] {
   return Array.from({ length: seeds }, (_, seed) => {
     const text = randomNet(seededRandom(seed));
-    return fused(`net of seed ${seed}\n${text}`, moduleOf(text));
+    return fused(`net of seed ${seed}\n${text}`, moduleOf(text), kindOf(seed));
   });
 }
 
 /** Random graphs over all ops that are continuous, fused. */
 export function graphCases(seeds: number): GpuCase[] {
   return Array.from({ length: seeds }, (_, seed) =>
-    fused(`graph of seed ${seed}`, randomModule(seededRandom(seed), { size: 8 })),
+    fused(`graph of seed ${seed}`, randomModule(seededRandom(seed), { size: 8 }), kindOf(seed)),
   );
 }
 
@@ -77,7 +73,7 @@ export function exampleCase(file: string): GpuCase {
   return { name: file, program, module, inputs: randomInputs(module, seededRandom(1)) };
 }
 
-function fused(name: string, module: Module): GpuCase {
+function fused(name: string, module: Module, kind: Distribution): GpuCase {
   const program = wgslProgram(fuse.run(module, context));
-  return { name, program, module, inputs: randomInputs(module, seededRandom(1)) };
+  return { name, program, module, inputs: randomInputs(module, seededRandom(1), kind) };
 }

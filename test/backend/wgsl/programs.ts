@@ -42,6 +42,8 @@ export function wgslProgram(
 interface Reference {
   readonly module: Module;
   readonly inputs: ReadonlyMap<string, Tensor>;
+  /** Whose size sets the tolerance, of an output alone; its values, if absent. */
+  readonly sizes?: Float64Array;
 }
 
 /**
@@ -82,7 +84,7 @@ export function arraysOf(inputs: ReadonlyMap<string, Tensor>): Record<string, Fl
  */
 export function disagreement(
   actual: Readonly<Record<string, ArrayLike<number>>>,
-  { module, inputs }: Reference,
+  { module, inputs, sizes }: Reference,
   kernels = 0,
 ): string | undefined {
   const longest = longestReduction(module);
@@ -93,7 +95,7 @@ export function disagreement(
       Number.isFinite(one) ? one : (values[at] ?? Number.NaN),
     );
     const halves = kernels > 0 ? { kernels, scale } : undefined;
-    const at = firstDifference(values, comparable, longest, comparable, halves);
+    const at = firstDifference(values, comparable, longest, sizes ?? comparable, halves);
     if (at >= 0) return `${name}[${at}]: ${values[at]} for ${data[at]}`;
   }
   return undefined;
