@@ -56,7 +56,8 @@ export function modelOf(text: string): Uint8Array {
     else if (word === "weight") graph.initializer.push(weight(name, rest, graph.initializer.length));
     else body.push(nodeOf(line));
   }
-  const domains = new Set(functions.map(({ domain }) => domain ?? ""));
+  const domains = new Set([...functions, ...graph.node].map(({ domain }) => domain ?? ""));
+  domains.delete("");
   const proto: Init<typeof GraphProtoSchema> = graph;
   return toBinary(
     ModelProtoSchema,
@@ -131,7 +132,7 @@ function functionOf(
     domain,
     name,
     input: inputs.split(", "),
-    output: outputs.split(", "),
+    output: outputs.split(", ").map((one) => (one === "_" ? "" : one)),
     attribute: words.filter((word) => !word.includes("=")),
     attributeProto: words
       .filter((word) => word.includes("="))
@@ -157,7 +158,7 @@ function nodeOf(line: string): Init<typeof NodeProtoSchema> {
     opType: path.slice(dot + 1),
     ...(dot > 0 ? { domain: path.slice(0, dot) } : {}),
     input: inputs === "" ? [] : inputs.split(", ").map((one) => (one === "_" ? "" : one)),
-    output: outputs.split(", "),
+    output: outputs.split(", ").map((one) => (one === "_" ? "" : one)),
     attribute: attributes
       .filter(([, key]) => key !== "name")
       .map(([, key = "", value = ""]) => attribute(key, value)),

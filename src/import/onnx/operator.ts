@@ -47,6 +47,16 @@ export type OperatorImport = (node: OnnxNode, ctx: Context) => Value | readonly 
 
 export type OperatorTable = Readonly<Record<string, OperatorImport>>;
 
+/** The node with other operands. */
+export function withOperands(node: OnnxNode, operands: readonly (Value | undefined)[]): OnnxNode {
+  return {
+    ...node,
+    inputs: operands.length,
+    input: (at) => operands[at] ?? refuse("bad-model", `operand ${at + 1} of ${node.op} is missing`),
+    optional: (at) => operands[at],
+  };
+}
+
 /** Reads attributes by name and kind. */
 export function attributesOf(
   node: NodeProto,

@@ -12,9 +12,10 @@ import { addUnknown } from "#import/unknown.js";
 import type { Value } from "#import/value.js";
 import type { GraphProto, NodeProto, TensorProto } from "#onnx/proto/onnx_pb.js";
 import type { Expanded } from "./functions.js";
-import type { Context, OnnxNode } from "./operator.js";
+import type { Context, OnnxNode, OperatorImport } from "./operator.js";
 import { attributesOf } from "./operator.js";
 import { operators } from "./operators/index.js";
+import { microsoft } from "./operators/microsoft.js";
 import { reshapes } from "./operators/reshape.js";
 import type { Reached } from "./reach.js";
 import { namesRead, reach } from "./reach.js";
@@ -65,7 +66,13 @@ export interface Scope {
 
 /** Whether an operator is imported. */
 export function isKnown(domain: string, op: string): boolean {
-  return (domain === "" || domain === "ai.onnx") && Object.hasOwn(operators, op);
+  return importOf(domain, op) !== undefined;
+}
+
+/** What imports an operator of the main domain, or of onnxruntime's own. */
+function importOf(domain: string, op: string): OperatorImport | undefined {
+  if (domain === "com.microsoft") return ownEntry(microsoft, op);
+  return domain === "" || domain === "ai.onnx" ? ownEntry(operators, op) : undefined;
 }
 
 /**
@@ -123,7 +130,7 @@ function lower(
     return refuseQuietly();
   }
   shared.build.at(nodeName(proto), Object.hasOwn(reshapes, proto.opType));
-  const result = ownEntry(operators, proto.opType)?.(
+  const result = importOf(proto.domain, proto.opType)?.(
     onnxNode(scope, proto, outputs),
     contextOf(scope, proto),
   );

@@ -3,27 +3,69 @@
 
 import { elements } from "#ir/type.js";
 import { combine } from "#import/broadcast.js";
-import { axisOf, map } from "#import/lowering.js";
-import { int } from "#import/element-type.js";
+import { axisOf, map, scalar } from "#import/lowering.js";
+import { int, int32 } from "#import/element-type.js";
+import { elementTypes } from "../element-type.js";
 import { product } from "#import/product.js";
-import { unsupported } from "#import/refusal.js";
-import { reshaped } from "#import/reshape.js";
+import { joined, repeated, sliced } from "#import/parts.js";
+import { reduced } from "#import/reduce.js";
+import { refuse, unsupported } from "#import/refusal.js";
+import { reshaped, transposed } from "#import/reshape.js";
+import { channelsFirst, channelsLast, natural } from "#ir/axis-order.js";
+import type { OpName } from "#ir/graph.js";
 import type { Value } from "#import/value.js";
+import { elementwise } from "./elementwise.js";
+import { products } from "./matmul.js";
+import { reductions } from "./reduce.js";
 import { windows } from "./windows.js";
-import type { Context, OnnxNode, OperatorTable } from "../operator.js";
+import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operator.js";
+import { withOperands } from "../operator.js";
 
 const uint8 = int("uint8", 1, 0, 255, (view, at) => view.getUint8(at));
 
-/** With one scale or one along an axis. */
+/** With one scale, one along an axis, or one for each block of elements along it. */
 function dequantize(node: OnnxNode, ctx: Context): Value {
   const [x, scale, zero] = [node.input(0), node.input(1), node.optional(2)];
-  if (node.int("block_size", 0) !== 0) unsupported("DequantizeLinear in blocks");
-  return dequantized(ctx, x, scale, zero, node.int("axis", 1));
+  return inBlocks(node, ctx, [x, scale, zero], ([a = x, b = scale, c]) =>
+    dequantized(ctx, a, b, c, node.int("axis", 1)),
+  );
+}
+
+/**
+ * Since opset 21 a scale may hold for a block of so many elements along the axis: x is taken apart into blocks, and the scales repeat
+ * in them. The last block may be cut short.
+ */
+function inBlocks(
+  node: OnnxNode,
+  ctx: Context,
+  [x, scale, zero]: readonly [Value, Value, Value | undefined],
+  compute: (operands: readonly (Value | undefined)[]) => Value,
+): Value {
+  const size = node.int("block_size", 0);
+  if (size === 0) return compute([x, scale, zero]);
+  const axis = axisOf(node.int("axis", 1), x.shape.length);
+  const extent = x.shape[axis] ?? 1;
+  const count = Math.ceil(extent / size);
+  const isFitting = scale.shape.every((own, at) => own === (at === axis ? count : x.shape[at]));
+  if (!(size >= 1) || scale.shape.length !== x.shape.length || !isFitting)
+    refuse(
+      "shape-mismatch",
+      `scales [${scale.shape.join(", ")}] do not stand for blocks of ${size} along axis ${axis} of [${x.shape.join(", ")}]`,
+    );
+  const spread = (value: Value): Value => {
+    if (elements(value.shape) === 1) return reshaped(ctx, value, []);
+    const lying = reshaped(ctx, value, [...value.shape.slice(0, axis + 1), 1, ...value.shape.slice(axis + 1)]);
+    const wide = repeated(ctx, lying, axis + 1, size);
+    const all = reshaped(ctx, wide, value.shape.with(axis, count * size));
+    return sliced(ctx, all, axis, 0, extent);
+  };
+  return compute([x, spread(scale), zero && spread(zero)]);
 }
 
 /** A scale or zero point: one for all, or one for each place along the axis. */
 function spreadOver(ctx: Context, x: Value, value: Value, along: number): Value {
   if (elements(value.shape) === 1) return reshaped(ctx, value, []);
+  if (value.shape.length === x.shape.length && value.shape.length > 1) return value;
   const axis = axisOf(along, x.shape.length);
   return reshaped(
     ctx,
@@ -35,12 +77,20 @@ function spreadOver(ctx: Context, x: Value, value: Value, along: number): Value 
 /** x / scale + zero point, rounded and kept within the integers of the zero point's type. Integers are computed with as floats. */
 function quantize(node: OnnxNode, ctx: Context): Value {
   const [x, scale, zero] = [node.input(0), node.input(1), node.optional(2)];
-  if (node.int("block_size", 0) !== 0) unsupported("QuantizeLinear in blocks");
-  return quantizedTo(ctx, x, scale, zero, node.int("axis", 1));
+  const type = elementTypes.get(node.int("output_dtype", 0));
+  return inBlocks(node, ctx, [x, scale, zero], ([a = x, b = scale, c]) =>
+    quantizedTo(ctx, a, b, c, node.int("axis", 1), zero?.type ?? type),
+  );
 }
 
-function quantizedTo(ctx: Context, x: Value, scale: Value, zero: Value | undefined, axis: number): Value {
-  const type = zero?.type ?? uint8;
+function quantizedTo(
+  ctx: Context,
+  x: Value,
+  scale: Value,
+  zero: Value | undefined,
+  axis: number,
+  type = zero?.type ?? uint8,
+): Value {
   if (type.kind !== "int") unsupported(`QuantizeLinear to ${type.name}`);
   const steps = map(ctx, "round", combine(ctx, "div", [x, spreadOver(ctx, x, scale, axis)]));
   const shifted = zero ? combine(ctx, "add", [steps, spreadOver(ctx, x, zero, axis)]) : steps;
@@ -75,16 +125,142 @@ function qLinearMatMul(node: OnnxNode, ctx: Context): Value {
   return quantizedTo(ctx, result, node.input(6), node.input(7), result.shape.length - 1);
 }
 
-function withOperands(node: OnnxNode, operands: readonly Value[]): OnnxNode {
-  return {
-    ...node,
-    inputs: operands.length,
-    input: (at) => operands[at] ?? node.input(at),
-    optional: (at) => operands[at],
+/** A product of integers less their zero points; these may be one for each row of A and for each column of B. */
+function matMulInteger(node: OnnxNode, ctx: Context): Value {
+  const [a, b] = [node.input(0), node.input(1)];
+  const [left, right] = [node.optional(2), node.optional(3)];
+  const rows = left && spreadOver(ctx, a, left, a.shape.length - 2);
+  const columns = right && spreadOver(ctx, b, right, b.shape.length - 1);
+  const less = (x: Value, zero: Value | undefined): Value =>
+    zero ? combine(ctx, "sub", [x, zero], { type: int32 }) : x;
+  return { ...product(ctx, less(a, rows), less(b, columns)), type: int32 };
+}
+
+/** A convolution of integers less their zero points. */
+function convInteger(node: OnnxNode, ctx: Context): Value {
+  const [x, w] = [node.input(0), node.input(1)];
+  const less = (value: Value, zero: Value | undefined): Value =>
+    zero ? combine(ctx, "sub", [value, spreadOver(ctx, value, zero, 0)], { type: int32 }) : value;
+  const operands = [less(x, node.optional(2)), less(w, node.optional(3))];
+  const result = windows["Conv"]?.(withOperands(node, operands), ctx) as Value;
+  return { ...result, type: int32 };
+}
+
+/** Quantizes to uint8 by the range of x, which is widened to hold 0: the integers, the scale and the zero point. */
+function dynamicQuantize(node: OnnxNode, ctx: Context): Value[] {
+  const x = node.input(0);
+  const axes = natural(x.shape.length);
+  const zero = scalar(ctx, 0);
+  const most = combine(ctx, "max", [reduced(ctx, "reduce_max", x, axes, false), zero]);
+  const least = combine(ctx, "min", [reduced(ctx, "reduce_min", x, axes, false), zero]);
+  const range = combine(ctx, "div", [combine(ctx, "sub", [most, least]), scalar(ctx, 255)]);
+  // Of zeros alone there is no range.
+  const isNone = combine(ctx, "equal", [range, zero]);
+  const scale = combine(ctx, "where", [isNone, scalar(ctx, 1), range], { type: x.type });
+  const shift = map(ctx, "round", combine(ctx, "div", [map(ctx, "neg", least), scale]));
+  const point = { ...map(ctx, "clip", shift, { low: 0, high: 255 }), type: uint8 };
+  return [quantizedTo(ctx, x, scale, point, 0), scale, point];
+}
+
+/** A quantized operand: its integers, its scale and its zero point, from a place in the list on. */
+function floatAt(node: OnnxNode, ctx: Context, at: number): Value {
+  return dequantized(ctx, node.input(at), node.input(at + 1), node.optional(at + 2), 1);
+}
+
+/** An operator of one quantized value, computed in floats: x, its scale and zero point, those of the result. */
+function ofOne(compute: (node: OnnxNode, ctx: Context, x: Value) => Value): OperatorImport {
+  return (node, ctx) =>
+    quantizedTo(ctx, compute(node, ctx, floatAt(node, ctx, 0)), node.input(3), node.optional(4), 1, node.input(0).type);
+}
+
+/** An elementwise operator of two quantized values. */
+function ofTwo(op: OpName): OperatorImport {
+  return (node, ctx) => {
+    const result = combine(ctx, op, [floatAt(node, ctx, 0), floatAt(node, ctx, 3)]);
+    return quantizedTo(ctx, result, node.input(6), node.optional(7), 1, node.input(0).type);
   };
 }
 
+/** An operator over images that may have their channels last. */
+function overImage(table: OperatorTable, op: string): OperatorImport {
+  return ofOne((node, ctx, x) => {
+    const rank = x.shape.length;
+    const isLast = node.int("channels_last", 0) === 1;
+    const image = isLast ? transposed(ctx, x, channelsFirst(rank)) : x;
+    const result = table[op]?.(withOperands({ ...node, op, outputs: [undefined] }, [image]), ctx) as Value;
+    return isLast ? transposed(ctx, result, channelsLast(rank)) : result;
+  });
+}
+
+/** An operator of the main domain on the floats. */
+function plain(table: OperatorTable, op: string): OperatorImport {
+  return ofOne((node, ctx, x) => table[op]?.(withOperands({ ...node, op }, [x]), ctx) as Value);
+}
+
+function qLinearConcat(node: OnnxNode, ctx: Context): Value {
+  const count = (node.inputs - 2) / 3;
+  if (!Number.isInteger(count) || count < 1) refuse("bad-model", `QLinearConcat of ${node.inputs} operands`);
+  const values = natural(count).map((at) => floatAt(node, ctx, 2 + 3 * at));
+  const axis = axisOf(node.int("axis"), values[0]?.shape.length ?? 0);
+  return quantizedTo(ctx, joined(ctx, values, axis), node.input(0), node.optional(1), axis, node.input(2).type);
+}
+
+/** α · A · B + C with C in steps of both scales; without a scale of its own the result is a float. */
+function qGemm(node: OnnxNode, ctx: Context): Value {
+  const [a, b, c] = [node.input(0), node.input(3), node.optional(6)];
+  const [aScale, bScale] = [node.input(1), node.input(4)];
+  const alpha = node.float("alpha", 1);
+  const left = dequantized(ctx, a, aScale, node.optional(2), 0);
+  const right = dequantized(ctx, b, bScale, node.optional(5), node.int("transB", 0) === 1 ? 0 : 1);
+  const step = combine(ctx, "mul", [combine(ctx, "mul", [aScale, bScale]), scalar(ctx, alpha)]);
+  const bias = c && combine(ctx, "mul", [c, step], { type: aScale.type });
+  const result = products["Gemm"]?.(withOperands({ ...node, op: "Gemm" }, [left, right, bias]), ctx) as Value;
+  const scale = node.optional(7);
+  return scale ? quantizedTo(ctx, result, scale, node.optional(8), 1, a.type) : result;
+}
+
+/** A product of integers, as floats: A, B, their scales, their zero points, a bias. */
+function matMulIntegerToFloat(node: OnnxNode, ctx: Context): Value {
+  const [a, b] = [node.input(0), node.input(1)];
+  const left = dequantized(ctx, a, node.input(2), node.optional(4), a.shape.length - 2);
+  const right = dequantized(ctx, b, node.input(3), node.optional(5), b.shape.length - 1);
+  const result = product(ctx, left, right);
+  const bias = node.optional(6);
+  return bias ? combine(ctx, "add", [result, bias]) : result;
+}
+
+/** Operators of onnxruntime's domain. */
+export const quantizedOperators: OperatorTable = {
+  QLinearAdd: ofTwo("add"),
+  QLinearMul: ofTwo("mul"),
+  QLinearLeakyRelu: plain(elementwise, "LeakyRelu"),
+  QLinearSigmoid: plain(elementwise, "Sigmoid"),
+  QLinearSoftmax: (node, ctx) =>
+    plain(reductions, "Softmax")({ ...node, opset: node.int("opset", 13) }, ctx),
+  QLinearReduceMean: plain(reductions, "ReduceMean"),
+  QLinearAveragePool: overImage(windows, "AveragePool"),
+  QLinearGlobalAveragePool: overImage(windows, "GlobalAveragePool"),
+  QLinearConcat: qLinearConcat,
+  QLinearConv: (node, ctx) => {
+    const last = node.int("channels_last", 0) === 1;
+    const operands = natural(node.inputs).map((at) => node.optional(at));
+    const [x] = operands;
+    if (!last || !x) return qLinearConv(node, ctx);
+    const image = transposed(ctx, x, channelsFirst(x.shape.length));
+    return transposed(
+      ctx,
+      qLinearConv(withOperands(node, operands.with(0, image)), ctx),
+      channelsLast(x.shape.length),
+    );
+  },
+  QGemm: qGemm,
+  MatMulIntegerToFloat: matMulIntegerToFloat,
+};
+
 export const quantized: OperatorTable = {
+  MatMulInteger: matMulInteger,
+  ConvInteger: convInteger,
+  DynamicQuantizeLinear: dynamicQuantize,
   DequantizeLinear: dequantize,
   QuantizeLinear: quantize,
   QLinearConv: qLinearConv,
