@@ -33,7 +33,8 @@ cases(import.meta.dirname, "import.txt", async (input, { options }) => {
 });
 
 // What matters of these is the comparison; the expectation counts the ops after the passes.
-for (const file of ["peer.txt", "networks.txt", "moves.txt", "microsoft.txt"]) cases(import.meta.dirname, file, peerCase);
+for (const file of ["peer.txt", "networks.txt", "moves.txt", "microsoft.txt", "volumes.txt"])
+  cases(import.meta.dirname, file, peerCase);
 
 async function peerCase(input: string): Promise<string> {
   const bytes = modelOf(input);

@@ -25,7 +25,13 @@ const add = (ctx: Context, ...values: readonly (Value | undefined)[]): Value => 
 };
 
 /** An operator of the main domain by another name, for other operands. */
-function as(table: OperatorTable, op: string, node: OnnxNode, ctx: Context, operands: readonly Value[]): Value {
+function as(
+  table: OperatorTable,
+  op: string,
+  node: OnnxNode,
+  ctx: Context,
+  operands: readonly Value[],
+): Value {
   const result = table[op]?.(withOperands({ ...node, op }, operands), ctx);
   return (Array.isArray(result) ? (result as readonly Value[])[0] : result) as Value;
 }
@@ -63,7 +69,12 @@ function activated(ctx: Context, x: Value, name: string, parameters: readonly (n
 function fusedConv(node: OnnxNode, ctx: Context): Value {
   const [x, w, bias, sum] = [node.input(0), node.input(1), node.optional(2), node.optional(3)];
   const result = as(windows, "Conv", node, ctx, bias ? [x, w, bias] : [x, w]);
-  return activated(ctx, add(ctx, result, sum), node.text("activation", ""), node.floats("activation_params") ?? []);
+  return activated(
+    ctx,
+    add(ctx, result, sum),
+    node.text("activation", ""),
+    node.floats("activation_params") ?? [],
+  );
 }
 
 function fusedGemm(node: OnnxNode, ctx: Context): Value {
@@ -134,7 +145,9 @@ function groupNorm(node: OnnxNode, ctx: Context): Value {
     int: (name, otherwise) => node.int(name === "num_groups" ? "groups" : name, otherwise),
   };
   const normal = as(reductions, "GroupNormalization", named, ctx, [image, node.input(1), node.input(2)]);
-  const result = last ? transposed(ctx, normal, [0, ...natural(rank - 2).map((axis) => axis + 2), 1]) : normal;
+  const result = last
+    ? transposed(ctx, normal, [0, ...natural(rank - 2).map((axis) => axis + 2), 1])
+    : normal;
   return node.int("activation", 0) === 1 ? map(ctx, "silu", result) : result;
 }
 

@@ -54,7 +54,11 @@ function inBlocks(
     );
   const spread = (value: Value): Value => {
     if (elements(value.shape) === 1) return reshaped(ctx, value, []);
-    const lying = reshaped(ctx, value, [...value.shape.slice(0, axis + 1), 1, ...value.shape.slice(axis + 1)]);
+    const lying = reshaped(ctx, value, [
+      ...value.shape.slice(0, axis + 1),
+      1,
+      ...value.shape.slice(axis + 1),
+    ]);
     const wide = repeated(ctx, lying, axis + 1, size);
     const all = reshaped(ctx, wide, value.shape.with(axis, count * size));
     return sliced(ctx, all, axis, 0, extent);
@@ -170,7 +174,14 @@ function floatAt(node: OnnxNode, ctx: Context, at: number): Value {
 /** An operator of one quantized value, computed in floats: x, its scale and zero point, those of the result. */
 function ofOne(compute: (node: OnnxNode, ctx: Context, x: Value) => Value): OperatorImport {
   return (node, ctx) =>
-    quantizedTo(ctx, compute(node, ctx, floatAt(node, ctx, 0)), node.input(3), node.optional(4), 1, node.input(0).type);
+    quantizedTo(
+      ctx,
+      compute(node, ctx, floatAt(node, ctx, 0)),
+      node.input(3),
+      node.optional(4),
+      1,
+      node.input(0).type,
+    );
 }
 
 /** An elementwise operator of two quantized values. */
@@ -202,7 +213,14 @@ function qLinearConcat(node: OnnxNode, ctx: Context): Value {
   if (!Number.isInteger(count) || count < 1) refuse("bad-model", `QLinearConcat of ${node.inputs} operands`);
   const values = natural(count).map((at) => floatAt(node, ctx, 2 + 3 * at));
   const axis = axisOf(node.int("axis"), values[0]?.shape.length ?? 0);
-  return quantizedTo(ctx, joined(ctx, values, axis), node.input(0), node.optional(1), axis, node.input(2).type);
+  return quantizedTo(
+    ctx,
+    joined(ctx, values, axis),
+    node.input(0),
+    node.optional(1),
+    axis,
+    node.input(2).type,
+  );
 }
 
 /** α · A · B + C with C in steps of both scales; without a scale of its own the result is a float. */
@@ -235,8 +253,7 @@ export const quantizedOperators: OperatorTable = {
   QLinearMul: ofTwo("mul"),
   QLinearLeakyRelu: plain(elementwise, "LeakyRelu"),
   QLinearSigmoid: plain(elementwise, "Sigmoid"),
-  QLinearSoftmax: (node, ctx) =>
-    plain(reductions, "Softmax")({ ...node, opset: node.int("opset", 13) }, ctx),
+  QLinearSoftmax: (node, ctx) => plain(reductions, "Softmax")({ ...node, opset: node.int("opset", 13) }, ctx),
   QLinearReduceMean: plain(reductions, "ReduceMean"),
   QLinearAveragePool: overImage(windows, "AveragePool"),
   QLinearGlobalAveragePool: overImage(windows, "GlobalAveragePool"),

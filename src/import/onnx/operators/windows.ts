@@ -4,7 +4,8 @@ import type { OpName } from "#ir/graph.js";
 import { ordered, weightOf } from "#import/lowering.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import type { Ref, Value } from "#import/value.js";
-import { channelsLast, sameOrder } from "#ir/axis-order.js";
+import { channelsLast, permuted, sameOrder } from "#ir/axis-order.js";
+import { computedConvolution } from "#import/computed-convolution.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 
 /** Strides and the like of a window over one or two axes; a window over one axis has height 1. */
@@ -36,24 +37,90 @@ export function valueOfImage(ctx: Context, image: Ref, x: Value): Value {
 
 function conv(node: OnnxNode, ctx: Context): Value {
   const [x, w, b] = [node.input(0), node.input(1), node.optional(2)];
-  const kernel = kernelOf(ctx, w, "Conv");
-  const image = imageOf(ctx, x, "Conv");
   const groups = node.int("group", 1);
-  const [, height = 1, width = 1, depth = 1] = image.shape;
-  const [kh = 1, kw = 1, perGroup = 1, filters = 1] = kernel.shape;
+  const [, depth = 1] = x.shape;
+  const [filters = 1, perGroup = 1] = w.shape;
+  if (x.shape.length < 3 || w.shape.length !== x.shape.length)
+    refuse("shape-mismatch", `a kernel [${w.shape.join(", ")}] for [${x.shape.join(", ")}]`);
   if (!(groups >= 1) || perGroup * groups !== depth || filters % groups !== 0)
     refuse(
       "shape-mismatch",
       `the kernel [${w.shape.join(", ")}] with group=${groups} does not fit the ${depth} channels of [${x.shape.join(", ")}]`,
     );
   checkKernelShape(node, w);
-  const { kernel: _, ...window } = windowOf(node, [height, width], [kh, kw], x.shape.length - 2);
-  const bias = b ? [weightOf(b, "the bias of Conv")] : [];
-  const result =
-    groups === depth && groups > 1
-      ? ctx.build.emit("depthwise_conv2d", [image, kernel, ...bias], { ...window })
-      : ctx.build.emit("conv2d", [image, kernel, ...bias], { ...window, groups });
-  return valueOfImage(ctx, result, x);
+  const along = windowAlong(node, x.shape.slice(2), w.shape.slice(2));
+  if (along.length === 3) return volumeConvolution(ctx, x, w, b, along, groups);
+  const image = imageOf(ctx, x, "Conv");
+  const window = [along.at(-2) ?? { ...still, extent: 1 }, along.at(-1) ?? { ...still, extent: 1 }] as const;
+  const kernel = kernelOf(ctx, w);
+  const isFixed = kernel.kind === "constant";
+  const own = isFixed && b?.ref.kind === "constant" ? [b.ref] : [];
+  const result = isFixed
+    ? convolved(ctx, image, [kernel, ...own], windowOver(window), groups)
+    : computedConvolution(ctx, image, kernel, window, groups);
+  const isShifted = b && own.length === 0;
+  return valueOfImage(ctx, isShifted ? ctx.build.emit("add", [result, ctx.build.arranged(b)]) : result, x);
+}
+
+/** A convolution of an image, a depthwise one where each channel is a group. */
+function convolved(
+  ctx: Context,
+  image: Ref,
+  weights: readonly Ref[],
+  { kernel: _, ...window }: Window,
+  groups: number,
+): Ref {
+  return groups > 1 && groups === image.shape[3]
+    ? ctx.build.emit("depthwise_conv2d", [image, ...weights], { ...window })
+    : ctx.build.emit("conv2d", [image, ...weights], { ...window, groups });
+}
+
+/**
+ * A convolution over three axes is a sum of convolutions over two: for each row of the kernel along the depth, all slices that it falls on
+ * are images.
+ */
+function volumeConvolution(
+  ctx: Context,
+  x: Value,
+  w: Value,
+  b: Value | undefined,
+  [depth, height, width]: readonly Along[],
+  groups: number,
+): Value {
+  if (!depth || !height || !width) refuse("bad-model", "a convolution over three axes without their windows");
+  const weight = weightOf(w, "the kernel of Conv over three axes");
+  const lying = ctx.build.arranged(x, channelsLast(5));
+  const { before, after, kernel, stride, dilation } = depth;
+  const padded =
+    before + after === 0
+      ? lying
+      : ctx.build.emit("pad", [lying], { before: [0, before, 0, 0, 0], after: [0, after, 0, 0, 0] });
+  const [n = 1, d = 1, h = 1, wide = 1, c = 1] = padded.shape;
+  const count = Math.floor((d - ((kernel - 1) * dilation + 1)) / stride) + 1;
+  if (count < 1)
+    refuse("shape-mismatch", `the kernel [${w.shape.join(", ")}] is larger than [${x.shape.join(", ")}]`);
+  const [m = 1, perGroup = 1, , kh = 1, kw = 1] = w.shape;
+  let sum: Ref | undefined;
+  for (let tap = 0; tap < kernel; tap += 1) {
+    const part = ctx.build.emit("slice", [padded], {
+      begin: [0, tap * dilation, 0, 0, 0],
+      size: [n, count, h, wide, c],
+      stride: [1, stride, 1, 1, 1],
+    });
+    const images = ctx.build.emit("reshape", [part], { shape: [n * count, h, wide, c] });
+    const row = ctx.build.emit("slice", [weight], {
+      begin: [0, 0, tap, 0, 0],
+      size: [m, perGroup, 1, kh, kw],
+    });
+    const flat = ctx.build.emit("reshape", [row], { shape: [m, perGroup, kh, kw] });
+    const own = ctx.build.emit("transpose", [flat], { perm: [2, 3, 1, 0] });
+    const bias = b && !sum ? [weightOf(b, "the bias of Conv")] : [];
+    const result = convolved(ctx, images, [own, ...bias], windowOver([height, width]), groups);
+    sum = sum ? ctx.build.emit("add", [sum, result]) : result;
+  }
+  const [, hh = 1, ww = 1] = sum?.shape ?? [];
+  const result = ctx.build.emit("reshape", [sum ?? padded], { shape: [n, count, hh, ww, m] });
+  return ordered(ctx, result, channelsLast(5), x.type);
 }
 
 /** The attribute says again what the weight's shape does. */
@@ -64,14 +131,70 @@ function checkKernelShape(node: OnnxNode, w: Value): void {
 }
 
 /** `[m, c/g, kh, kw]` → `[kh, kw, c/g, m]`. */
-function kernelOf(ctx: Context, w: Value, what: string): Ref {
-  const ref = weightOf(w, `the kernel of ${what}`);
+function kernelOf(ctx: Context, w: Value): Ref {
   const [m = 1, c = 1, l = 1] = w.shape;
-  if (w.shape.length === 4) return ctx.build.emit("transpose", [ref], { perm: [2, 3, 1, 0] });
-  if (w.shape.length !== 3) unsupported(`${what} over ${w.shape.length - 2} axes`);
-  const lying = ctx.build.emit("transpose", [ref], { perm: [2, 1, 0] });
-  return ctx.build.emit("reshape", [lying], { shape: [1, l, c, m] });
+  if (w.shape.length === 4) return ctx.build.arranged(w, [2, 3, 1, 0]);
+  return ctx.build.emit("reshape", [ctx.build.arranged(w, [2, 1, 0])], { shape: [1, l, c, m] });
 }
+
+/** A window along one axis; `before` and `after` are padding. */
+export interface Along {
+  readonly extent: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly dilation: number;
+  readonly before: number;
+  readonly after: number;
+}
+
+/** The window of an operator along each of its axes, whose extents in the input are given. */
+export function windowAlong(node: OnnxNode, input: readonly number[], kernel: readonly number[]): Along[] {
+  const axes = input.length;
+  const list = (name: string): readonly number[] => {
+    const values = node.ints(name) ?? [];
+    if (values.length !== 0 && values.length !== axes)
+      refuse("bad-model", `\`${name}\` has ${values.length} numbers instead of ${axes}`);
+    if (!values.every((value) => value >= 1 && value < 2 ** 31))
+      refuse("bad-model", `\`${name}\` is [${values.join(", ")}]`);
+    return values;
+  };
+  const [strides, dilations] = [list("strides"), list("dilations")];
+  const automatic = node.text("auto_pad", "NOTSET");
+  if (!["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"].includes(automatic))
+    refuse("bad-model", `auto_pad is \`${automatic}\``);
+  const pads = node.ints("pads") ?? new Array<number>(2 * axes).fill(0);
+  if (automatic === "NOTSET" && (pads.length !== 2 * axes || !pads.every((pad) => pad >= 0 && pad < 2 ** 31)))
+    refuse("bad-model", `\`pads\` is [${pads.join(", ")}]; ${2 * axes} whole numbers from 0 up are expected`);
+  return input.map((extent, axis) => {
+    const own = {
+      extent,
+      kernel: kernel[axis] ?? 1,
+      stride: strides[axis] ?? 1,
+      dilation: dilations[axis] ?? 1,
+    };
+    if (automatic === "NOTSET") return { ...own, before: pads[axis] ?? 0, after: pads[axes + axis] ?? 0 };
+    if (automatic === "VALID") return { ...own, before: 0, after: 0 };
+    const reach = (own.kernel - 1) * own.dilation + 1;
+    const total = Math.max(0, (Math.ceil(extent / own.stride) - 1) * own.stride + reach - extent);
+    const [less, more] = [Math.floor(total / 2), Math.ceil(total / 2)];
+    return automatic === "SAME_UPPER"
+      ? { ...own, before: less, after: more }
+      : { ...own, before: more, after: less };
+  });
+}
+
+/** What an op over images takes. */
+export function windowOver([rows, columns]: readonly [Along, Along]): Window {
+  return {
+    kernel: [rows.kernel, columns.kernel],
+    stride: [rows.stride, columns.stride],
+    dilation: [rows.dilation, columns.dilation],
+    padding: [rows.before, rows.after, columns.before, columns.after],
+  };
+}
+
+/** Nothing happens along this axis. */
+const still: Omit<Along, "extent"> = { kernel: 1, stride: 1, dilation: 1, before: 0, after: 0 };
 
 /** The window's numbers. `axes` is how many the operator has. */
 function windowOf(
@@ -80,54 +203,18 @@ function windowOf(
   kernel: readonly [number, number],
   axes: number,
 ): Window {
-  const pair = (name: string, least: number): readonly [number, number] => {
-    const values = node.ints(name) ?? [];
-    const [first = 1, second = 1] = values;
-    if (values.length !== 0 && values.length !== axes)
-      refuse("bad-model", `\`${name}\` has ${values.length} numbers instead of ${axes}`);
-    if (!values.every((value) => value >= least && value < 2 ** 31))
-      refuse("bad-model", `\`${name}\` is [${values.join(", ")}]`);
-    return axes === 1 ? [1, first] : [first, second];
-  };
-  const stride = pair("strides", 1);
-  const dilation = pair("dilations", 1);
-  const window = { kernel, stride, dilation };
-  return { ...window, padding: paddingOf(node, input, window, axes) };
+  const along = windowAlong(node, input.slice(2 - axes), kernel.slice(2 - axes));
+  return windowOver([
+    along.at(-2) ?? { ...still, extent: input[0] },
+    along.at(-1) ?? { ...still, extent: input[1] },
+  ]);
 }
 
-function paddingOf(
-  node: OnnxNode,
-  input: readonly [number, number],
-  { kernel, stride, dilation }: Omit<Window, "padding">,
-  axes: number,
-): readonly number[] {
-  const automatic = node.text("auto_pad", "NOTSET");
-  if (automatic === "VALID") return [0, 0, 0, 0];
-  if (automatic === "SAME_UPPER" || automatic === "SAME_LOWER") {
-    const along = (axis: 0 | 1): number[] => {
-      const outputs = Math.ceil(input[axis] / stride[axis]);
-      const reach = (kernel[axis] - 1) * dilation[axis] + 1;
-      const total = Math.max(0, (outputs - 1) * stride[axis] + reach - input[axis]);
-      const [less, more] = [Math.floor(total / 2), Math.ceil(total / 2)];
-      return automatic === "SAME_UPPER" ? [less, more] : [more, less];
-    };
-    return [...along(0), ...along(1)];
-  }
-  if (automatic !== "NOTSET") refuse("bad-model", `auto_pad is \`${automatic}\``);
-  const pads = node.ints("pads") ?? new Array<number>(2 * axes).fill(0);
-  if (pads.length !== 2 * axes || !pads.every((pad) => pad >= 0 && pad < 2 ** 31))
-    refuse("bad-model", `\`pads\` is [${pads.join(", ")}]; ${2 * axes} whole numbers from 0 up are expected`);
-  const [a = 0, b = 0, c = 0, d = 0] = pads;
-  return axes === 1 ? [0, 0, a, b] : [a, c, b, d];
-}
-
-function pool(op: "max_pool" | "avg_pool", name: string): (node: OnnxNode, ctx: Context) => Value {
+function pool(op: PoolOp, name: string): (node: OnnxNode, ctx: Context) => Value {
   return (node, ctx) => {
     const x = node.input(0);
     if (node.outputs[1] !== undefined) unsupported(`${name} whose indices are used`);
     if (node.int("storage_order", 0) !== 0) unsupported(`${name} with storage_order=1`);
-    let image = imageOf(ctx, x, name);
-    const [, height = 1, width = 1] = image.shape;
     const sizes = node.ints("kernel_shape") ?? [];
     const axes = x.shape.length - 2;
     if (sizes.length !== axes || !sizes.every((extent) => extent >= 1 && extent < 2 ** 31))
@@ -135,47 +222,79 @@ function pool(op: "max_pool" | "avg_pool", name: string): (node: OnnxNode, ctx: 
         "bad-model",
         `kernel_shape is [${sizes.join(", ")}]; ${axes} whole numbers from 1 up are expected`,
       );
-    const [first = 1, second = 1] = sizes;
-    const kernel = axes === 1 ? ([1, first] as const) : ([first, second] as const);
-    const window = windowOf(node, [height, width], kernel, axes);
-    const isCeil = node.int("ceil_mode", 0) === 1;
-    const more = isCeil ? missing([height, width], window) : ([0, 0] as const);
-    const [top = 0, bottom = 0, left = 0, right = 0] = window.padding;
-    const grown = [top, bottom + more[0], left, right + more[1]];
-    if (op === "max_pool")
-      return valueOfImage(ctx, ctx.build.emit(op, [image], { ...window, padding: grown }), x);
-    let counts = node.int("count_include_pad", 0) === 1;
-    let padding: readonly number[] = grown;
-    if (counts && (more[0] > 0 || more[1] > 0)) {
-      // What ceil_mode adds at the end does not count, while the padding itself does.
-      const [before, after] = [
-        [0, top, left, 0],
-        [0, bottom, right, 0],
-      ];
-      image = ctx.build.emit("pad", [image], { before, after });
-      padding = [0, more[0], 0, more[1]];
-      counts = false;
-    }
-    return valueOfImage(
-      ctx,
-      ctx.build.emit(op, [image], { ...window, padding, count_include_pad: counts }),
-      x,
-    );
+    const along = windowAlong(node, x.shape.slice(2), sizes);
+    const kind = {
+      op,
+      isCeil: node.int("ceil_mode", 0) === 1,
+      counts: node.int("count_include_pad", 0) === 1,
+    };
+    if (axes === 3) return volumePool(ctx, x, along, kind);
+    const image = imageOf(ctx, x, name);
+    const [rows, columns] = [along.at(-2), along.at(-1)];
+    const window = [rows ?? { ...still, extent: 1 }, columns ?? { ...still, extent: 1 }] as const;
+    return valueOfImage(ctx, pooled(ctx, image, window, kind), x);
   };
 }
 
+type PoolOp = "max_pool" | "avg_pool";
+
+/** A pool; `isCeil` lets a last, cut window count, `counts` the padding too. */
+interface PoolKind {
+  readonly op: PoolOp;
+  readonly isCeil: boolean;
+  readonly counts: boolean;
+}
+
+/** A pool over the rows and columns of an image. */
+function pooled(
+  ctx: Context,
+  given: Ref,
+  along: readonly [Along, Along],
+  { op, isCeil, counts }: PoolKind,
+): Ref {
+  const window = windowOver(along);
+  const [rows, columns] = along;
+  const more = isCeil ? ([missing(rows), missing(columns)] as const) : ([0, 0] as const);
+  const padding = [rows.before, rows.after + more[0], columns.before, columns.after + more[1]];
+  if (op === "max_pool") return ctx.build.emit(op, [given], { ...window, padding });
+  if (!counts || (more[0] === 0 && more[1] === 0))
+    return ctx.build.emit(op, [given], { ...window, padding, count_include_pad: counts });
+  // What ceil_mode adds at the end does not count, while the padding itself does.
+  const [before, after] = [
+    [0, rows.before, columns.before, 0],
+    [0, rows.after, columns.after, 0],
+  ];
+  const image = ctx.build.emit("pad", [given], { before, after });
+  return ctx.build.emit(op, [image], {
+    ...window,
+    padding: [0, more[0], 0, more[1]],
+    count_include_pad: false,
+  });
+}
+
 /** How much padding at the end makes the last, cut window of `ceil_mode` whole; a window has to begin before the padding. */
-function missing(input: readonly [number, number], window: Window): readonly [number, number] {
-  const along = (axis: 0 | 1): number => {
-    const [start = 0, end = 0] = window.padding.slice(2 * axis, 2 * axis + 2);
-    const [stride, extent] = [window.stride[axis], input[axis]];
-    const reach = (window.kernel[axis] - 1) * window.dilation[axis] + 1;
-    const room = extent + start + end - reach;
-    let outputs = Math.ceil(room / stride) + 1;
-    if ((outputs - 1) * stride >= extent + start) outputs -= 1;
-    return Math.max(0, (outputs - 1) * stride - room);
-  };
-  return [along(0), along(1)];
+function missing({ extent, kernel, stride, dilation, before, after }: Along): number {
+  const room = extent + before + after - ((kernel - 1) * dilation + 1);
+  let outputs = Math.ceil(room / stride) + 1;
+  if ((outputs - 1) * stride >= extent + before) outputs -= 1;
+  return Math.max(0, (outputs - 1) * stride - room);
+}
+
+/**
+ * A pool over three axes is one over depth and height, with width and channels as channels, and then one over width: the greatest of the
+ * greatest, and the mean of means, since of a window as many elements count in each row.
+ */
+function volumePool(ctx: Context, x: Value, [depth, height, width]: readonly Along[], kind: PoolKind): Value {
+  if (!depth || !height || !width) refuse("bad-model", "a pool over three axes without their windows");
+  const [n = 1, d = 1, h = 1, w = 1, c = 1] = permuted(x.shape, channelsLast(5));
+  const lying = ctx.build.arranged(x, channelsLast(5));
+  const rows = ctx.build.emit("reshape", [lying], { shape: [n, d, h, w * c] });
+  const first = pooled(ctx, rows, [depth, height], kind);
+  const [, dd = 1, hh = 1] = first.shape;
+  const columns = ctx.build.emit("reshape", [first], { shape: [n, dd * hh, w, c] });
+  const second = pooled(ctx, columns, [{ ...still, extent: dd * hh }, width], kind);
+  const result = ctx.build.emit("reshape", [second], { shape: [n, dd, hh, second.shape[2] ?? 1, c] });
+  return ordered(ctx, result, channelsLast(5), x.type);
 }
 
 /** Over all axes but n and c, which stay with extent 1. */
@@ -196,7 +315,7 @@ function convTranspose(node: OnnxNode, ctx: Context): Value {
   const axes = x.shape.length - 2;
   const image = imageOf(ctx, x, "ConvTranspose");
   const groups = node.int("group", 1);
-  const ref = weightOf(w, "the kernel of ConvTranspose");
+  const ref = ctx.build.arranged(w);
   if (w.shape.length !== x.shape.length)
     refuse("shape-mismatch", `a kernel [${w.shape.join(", ")}] for [${x.shape.join(", ")}]`);
   checkKernelShape(node, w);
@@ -210,9 +329,10 @@ function convTranspose(node: OnnxNode, ctx: Context): Value {
   const [kh = 1, kw = 1] = kernel.shape;
   const [, height = 1, width = 1] = image.shape;
   const padding = transposedPadding(node, [height, width], [kh, kw], axes);
-  const bias = b ? [weightOf(b, "the bias of ConvTranspose")] : [];
+  const bias = b?.ref.kind === "constant" ? [b.ref] : [];
   const result = ctx.build.emit("conv2d_transpose", [image, kernel, ...bias], { ...padding, groups });
-  return valueOfImage(ctx, result, x);
+  const isShifted = b && bias.length === 0;
+  return valueOfImage(ctx, isShifted ? ctx.build.emit("add", [result, ctx.build.arranged(b)]) : result, x);
 }
 
 /** Padding cuts rows off the result, `extra` adds some at its end; `output_shape` and `auto_pad` say them by the size wanted. */
