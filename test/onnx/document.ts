@@ -2,6 +2,7 @@
 
 import { oldestOpset, newestOpset } from "#import/onnx/read-proto.js";
 import { operators } from "#import/onnx/operators/index.js";
+import { microsoft } from "#import/onnx/operators/microsoft.js";
 import type { Case } from "./conformance.js";
 
 /** The text between the markers of docs/onnx.md. */
@@ -29,6 +30,8 @@ export function conformanceText(all: readonly Case[], passed: ReadonlySet<string
     "| operator | passed / tests |",
     "| --- | --- |",
     ...rows,
+    "",
+    `Operators of onnxruntime's own domain, \`com.microsoft\`, which ONNX has no tests of: ${Object.keys(microsoft).sort().join(", ")}.`,
     "",
     "Out of scope:",
     "",

@@ -67,11 +67,12 @@ function convolved(
   ctx: Context,
   image: Ref,
   weights: readonly Ref[],
-  { kernel: _, ...window }: Window,
+  { stride, dilation, padding }: Window,
   groups: number,
 ): Ref {
+  const window = { stride, dilation, padding };
   return groups > 1 && groups === image.shape[3]
-    ? ctx.build.emit("depthwise_conv2d", [image, ...weights], { ...window })
+    ? ctx.build.emit("depthwise_conv2d", [image, ...weights], window)
     : ctx.build.emit("conv2d", [image, ...weights], { ...window, groups });
 }
 
