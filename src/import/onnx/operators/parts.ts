@@ -117,6 +117,7 @@ function pad(node: OnnxNode, ctx: Context): Value {
   for (const [at, axis] of axes.entries()) {
     before[axis] = given[at] ?? 0;
     after[axis] = given[at + axes.length] ?? 0;
+    if (before[axis] !== 0 || after[axis] !== 0) keepBatch(ctx, x, axis, "pads the batch");
     // Negative pads cut.
     const [cutBefore, cutAfter] = [Math.max(0, -(before[axis] ?? 0)), Math.max(0, -(after[axis] ?? 0))];
     const left = (x.shape[axis] ?? 1) - cutBefore - cutAfter;
