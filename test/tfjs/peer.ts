@@ -43,7 +43,12 @@ export async function withWeights(topology: object): Promise<ModelFiles> {
 }
 
 /** The results of a model in the order of its outputs. */
-export async function peerResults({ json, shards }: ModelFiles, inputs: Values): Promise<Float32Array[]> {
+export async function peerResults(files: ModelFiles, inputs: Values): Promise<Float32Array[]> {
+  return (await peerTensors(files, inputs)).map((one) => one.dataSync() as Float32Array);
+}
+
+/** The same with their shapes. */
+export async function peerTensors({ json, shards }: ModelFiles, inputs: Values): Promise<tf.Tensor[]> {
   const manifest = json["weightsManifest"] as { paths: string[]; weights: never[] }[];
   const all = Buffer.concat(manifest.flatMap(({ paths }) => paths.map((path) => shards.get(path)!)));
   const handler: tf.io.IOHandler = {
@@ -61,9 +66,9 @@ export async function peerResults({ json, shards }: ModelFiles, inputs: Values):
       Object.fromEntries(tensors),
       model.outputs.map(({ name }) => name),
     );
-    return [result].flat().map((one) => one.dataSync() as Float32Array);
+    return [result].flat();
   }
   const model = await layers.loadLayersModel(handler);
   const result = model.predict(tensors.map(([, one]) => one));
-  return [result].flat().map((one) => one.dataSync() as Float32Array);
+  return [result].flat();
 }

@@ -128,12 +128,16 @@ function flatten(call: LayerCall, ctx: Lowering): Value {
 
 function reshape(call: LayerCall, ctx: Lowering): Value {
   const x = call.x();
-  const wanted = [
-    ...(call.config.ints("target_shape") ?? refuse("bad-model", "Reshape has no target_shape")),
-  ];
+  // TensorFlow.js writes an extent that is left over as null, Keras as −1.
+  const wanted = call.config
+    .list("target_shape")
+    .map((extent) => extent ?? -1)
+    .map((extent) => (isInt(extent) ? extent : refuse("bad-model", "`target_shape` holds no whole numbers")));
   const open = wanted.indexOf(-1);
   const [n = 1, ...rest] = x.shape;
   if (open >= 0) wanted[open] = elements(rest) / elements(wanted.filter((_, axis) => axis !== open));
+  if (!wanted.every(Number.isInteger))
+    refuse("shape-mismatch", `[${rest.join(", ")}] does not fit into [${wanted.with(open, -1).join(", ")}]`);
   return reshaped(ctx, x, [n, ...wanted]);
 }
 
