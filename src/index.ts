@@ -67,6 +67,8 @@ export type { Artifact, WeightSink } from "#backend/artifact.js";
 export { load } from "#compile/load.js";
 export type { LoadOptions, Net, RunOptions } from "#runtime/types.js";
 export { verifiedKinds, verifyArtifact } from "#compile/verify-artifact.js";
+export type { Approximation } from "#compile/approximations.js";
+export type { Drift } from "#compile/drift.js";
 export type { Comparison, VerifyOptions } from "#compile/verify-artifact.js";
 export { distributionNames } from "#ops/distributions.js";
 export type { Distribution } from "#ops/distributions.js";

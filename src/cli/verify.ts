@@ -2,6 +2,8 @@
 
 import { lineText } from "#diagnostic/escape.js";
 import type { Command } from "commander";
+import { InvalidArgumentError, Option } from "commander";
+import type { Comparison } from "#compile/verify-artifact.js";
 import { verifyNet } from "#compile/verify-artifact.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
@@ -13,12 +15,21 @@ import { jsonText } from "./json.js";
 
 interface VerifyOptions extends ModelOptions, PassOptions {
   readonly json?: boolean;
+  readonly drift: number;
 }
 
 export function addVerify(root: Command, session: Session): void {
   withPassOptions(withModelOptions(root.command("verify")))
     .description("compare the emitted module with the reference interpreter")
     .argument("<model>", modelHelp)
+    .addOption(
+      new Option(
+        "--drift <ratio>",
+        "the most that --split and --approx may change an output, as a part of its greatest value",
+      )
+        .argParser(ratioFrom0)
+        .default(1),
+    )
     .option("--json", "print the comparison as JSON")
     .action((path: string, options: VerifyOptions) => verifyModel(path, options, session));
 }
@@ -29,18 +40,34 @@ async function verifyModel(path: string, options: VerifyOptions, session: Sessio
   const artifact = optimized && emitModel(model, optimized.module, options, session);
   const net = artifact && (await loadArtifact(artifact, options, session, { poison: true }));
   if (!model || !optimized || !net) return;
-  // A split by choice changes values, so the emitted module is held against the graph that it was made from.
-  const reference = options.split || options.approx ? optimized.module : model;
-  const comparisons = await verifyNet(net, reference, {
+  const comparisons = await verifyNet(net, model, {
+    optimized,
+    // New parameters have nothing to do with the old ones before they are trained.
+    mostDrift: optimized.split?.needsTraining ? Number.POSITIVE_INFINITY : options.drift,
     onStep: (step, part) => session.progress.show(step, part),
   });
   if (options.json) session.terminal.out(jsonText(comparisons));
-  for (const { output, inputs, largestDifference, allowed, agrees } of comparisons) {
-    if (!options.json) {
-      session.terminal.out(
-        `${lineText(output)}: largest difference ${largestDifference.toExponential(2)}, allowed ${allowed.toExponential(2)} (inputs: ${inputs}): ${agrees ? "agrees" : "DIFFERS"}\n`,
-      );
-    }
-    if (!agrees) session.code = Math.max(session.code, exit.wrongInput);
-  }
+  else for (const comparison of comparisons) session.terminal.out(comparisonText(comparison));
+  if (comparisons.some(({ agrees }) => !agrees)) session.code = Math.max(session.code, exit.wrongInput);
+}
+
+/** The error of the code, and below it the drift, if there is any on purpose. */
+function comparisonText({ output, inputs, largestDifference, allowed, drift }: Comparison): string {
+  const name = lineText(output);
+  const from = drift ? " from the optimized graph" : "";
+  const code = `${name}: largest difference ${largestDifference.toExponential(2)}${from}, allowed ${allowed.toExponential(2)} (inputs: ${inputs}): ${largestDifference <= allowed ? "agrees" : "DIFFERS"}\n`;
+  if (!drift) return code;
+  const allowedDrift = Number.isFinite(drift.allowed) ? `, allowed ${percentText(drift.allowed)}` : "";
+  const by = drift.by.length > 0 ? `, by ${drift.by.map(lineText).join(", ")}` : "";
+  return `${code}${name}: drift ${drift.largestDifference.toExponential(2)} from the model as written, ${percentText(drift.relative)} of its greatest value${allowedDrift} (inputs: ${drift.inputs})${by}${drift.agrees ? "" : ": TOO FAR"}\n`;
+}
+
+function percentText(share: number): string {
+  return `${Number((100 * share).toPrecision(3))}%`;
+}
+
+function ratioFrom0(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0)) throw new InvalidArgumentError("it is a number, 0 or more.");
+  return value;
 }

@@ -18,6 +18,8 @@ import type { Instrument, PassRun } from "#rewrite/pipeline.js";
 import { runPipeline } from "#rewrite/pipeline.js";
 import type { Rule } from "#rewrite/rule.js";
 import { selectPasses } from "#rewrite/selection.js";
+import type { Approximation } from "./approximations.js";
+import { approximationsOf } from "./approximations.js";
 import { targetOf } from "./targets.js";
 
 export interface OptimizeOptions {
@@ -53,6 +55,8 @@ export interface Optimized {
   readonly module: Module;
   /** What each pass did, in order: the module before and after, its time, and the change as patches. */
   readonly trace: readonly PassRun[];
+  /** What was changed in value, by which rules or splits; empty if no pass approximates. */
+  readonly approximations: readonly Approximation[];
   /** What was split, and why the rest was not; present if `split` was asked for. */
   readonly split?: SplitReport;
   /** Which ops were fused, which not, and why; absent if `fuse` did not run. */
@@ -98,7 +102,8 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   const context = { target, options: passOptions };
   const run = runPipeline(module, selected.value, context, { instruments });
   if (!run.value) return { diagnostics: run.diagnostics };
-  const reports = { ...(split ? { split } : {}), ...(fused ? { fused } : {}) };
+  const approximations = approximationsOf(trace, passOptions.rules ?? []);
+  const reports = { approximations, ...(split ? { split } : {}), ...(fused ? { fused } : {}) };
   if (fused) return { value: { module: run.value, trace, ...reports }, diagnostics: run.diagnostics };
   // Kernels of a dump are looked at by `fuse`; without it, those that are wrong must not go further either.
   const { graph, problems } = dissolveWrongKernels(run.value.graph, target);

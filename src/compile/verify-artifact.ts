@@ -3,6 +3,7 @@
 import { expectModule, expectOptions } from "#diagnostic/argument.js";
 import type { Artifact } from "#backend/artifact.js";
 import { bug } from "#diagnostic/diagnostic.js";
+import { interpret } from "#interpret/interpret.js";
 import {
   firstDifference,
   halfKernels,
@@ -20,12 +21,15 @@ import { drawValues } from "#ops/distributions.js";
 import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
 import type { LoadOptions, Net } from "#runtime/types.js";
+import type { Drift, Drifting } from "./drift.js";
+import { driftOf, largestDifference } from "./drift.js";
 import { load } from "./load.js";
+import type { Optimized } from "./optimize.js";
 
 /** How one output compares, with those inputs for which it is nearest to its tolerance or beyond it. */
 export interface Comparison {
   readonly output: string;
-  /** With all inputs. */
+  /** With all inputs: the module with the graph that it was made from, and that graph with the model as written. */
   readonly agrees: boolean;
   /** What inputs the figures below are of. */
   readonly inputs: Distribution;
@@ -33,6 +37,11 @@ export interface Comparison {
   readonly largestDifference: number;
   /** The stated tolerance for this output; see `tolerance`. */
   readonly allowed: number;
+  /**
+   * Present where the optimized graph approximates: then the figures above are those of the module against that graph, which are the
+   * error of the code, and these are those of that graph against the model as written.
+   */
+  readonly drift?: Drift;
 }
 
 export interface VerifyOptions {
@@ -40,6 +49,10 @@ export interface VerifyOptions {
   readonly seed?: number;
   /** What is drawn as input: a sample of each kind. `verifiedKinds` by default. */
   readonly kinds?: readonly Distribution[];
+  /** What `optimize` made of the model, if it was asked to approximate: drift is then told from the error of the code. */
+  readonly optimized?: Pick<Optimized, "module" | "approximations">;
+  /** The most that approximations may change an output, as a part of its greatest |value|: 1, all of it, by default. */
+  readonly mostDrift?: number;
   /** Hears what is being done, and which part of it is done where that is known, from 0 to 1. */
   readonly onStep?: (step: string, part?: number) => void;
 }
@@ -50,7 +63,10 @@ export interface VerifyOptions {
  */
 export const verifiedKinds: readonly Distribution[] = ["normal", "far", "constant", "large", "tiny"];
 
-/** Loads the artifact over memory full of NaN, and compares it as `verifyNet` does. */
+/**
+ * Loads the artifact over memory full of NaN, and compares it as `verifyNet` does. `reference` is the model as written: what
+ * `elaborate` or an importer gives, not what `optimize` made of it.
+ */
 export async function verifyArtifact(
   artifact: Artifact,
   reference: Module,
@@ -63,13 +79,17 @@ export async function verifyArtifact(
 
 /**
  * Runs a net and the interpreter on samples from several distributions, each compared on its own, and disposes of the net. One with an
- * open batch gets all of them in one run; the interpreter takes them one by one.
+ * open batch gets all of them in one run; the interpreter takes them one by one. Throws `RangeError` if `mostDrift` is no number from
+ * 0 up.
  */
 export async function verifyNet(
   net: Net,
   reference: Module,
-  { seed = 1, kinds = verifiedKinds, onStep }: VerifyOptions = {},
+  { seed = 1, kinds = verifiedKinds, onStep, optimized, mostDrift = 1 }: VerifyOptions = {},
 ): Promise<Comparison[]> {
+  if (!(mostDrift >= 0)) throw new RangeError(`mostDrift is a number from 0 up, not ${mostDrift}`);
+  const approximations = optimized?.approximations ?? [];
+  const exact = optimized && approximations.length > 0 ? optimized.module : reference;
   const { graph } = reference;
   const random = seededRandom(seed);
   const samples = kinds.map((kind) => ({ kind, inputs: drawInputs(reference, kind, random) }));
@@ -82,12 +102,17 @@ export async function verifyNet(
   net.dispose();
 
   let visited = 0;
-  const longest = longestReduction(reference);
+  const longest = longestReduction(exact);
+  const steps = samples.length * (exact.graph.nodes.size + (exact === reference ? 0 : graph.nodes.size));
+  const step = (): void => {
+    visited += 1;
+    onStep?.("interpreting", visited / steps);
+  };
+  const drifting: Drifting[] = [];
   const compared = samples.map(({ kind, inputs }, at) => {
-    const expected = interpretScaled(reference, inputs, () => {
-      visited += 1;
-      onStep?.("interpreting", visited / (samples.length * graph.nodes.size));
-    });
+    const expected = interpretScaled(exact, inputs, step);
+    if (exact !== reference)
+      drifting.push({ inputs: kind, approximated: expected, written: interpret(reference, inputs, step) });
     return graph.outputs.map(({ name }): Comparison => {
       const values = actual[at]?.[name] ?? bug(`the module has no output ${name}`);
       const { value, scale } = expected.get(name) ?? bug(`the interpreter has no output ${name}`);
@@ -101,9 +126,12 @@ export async function verifyNet(
       };
     });
   });
-  return graph.outputs.map((_, output) =>
-    compared.map((all) => all[output] ?? bug("an output was not compared")).reduce(further),
-  );
+  return graph.outputs.map(({ name }, output) => {
+    const all = compared.map((outputs) => outputs[output] ?? bug("an output was not compared"));
+    const code = all.reduce(further);
+    const drift = driftOf(name, drifting, approximations, mostDrift);
+    return drift ? { ...code, agrees: code.agrees && drift.agrees, drift } : code;
+  });
 }
 
 /** Of two comparisons of an output the one that is further off, by its own tolerance. */
@@ -145,15 +173,4 @@ async function runSamples(
       }),
     ),
   );
-}
-
-function largestDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  let largest = 0;
-  for (let index = 0; index < expected.length; index += 1) {
-    const a = actual[index] ?? Number.NaN;
-    const b = expected[index] ?? Number.NaN;
-    // NaN on both sides, or the same infinity.
-    if (!Object.is(a, b)) largest = Math.max(largest, Math.abs(a - b));
-  }
-  return largest;
 }

@@ -1,0 +1,64 @@
+// Which values of a model were approximated on the way to its optimized graph, and by what.
+
+import type { Graph, Node, NodeId } from "#ir/graph.js";
+import { users } from "#ir/order.js";
+import type { PassRun } from "#rewrite/pipeline.js";
+import type { Rule } from "#rewrite/rule.js";
+
+/** One kind of change that alters values: a `rule approx`, or splitting. */
+export interface Approximation {
+  /** `rule NAME` or `split`. */
+  readonly by: string;
+  /** What the rule states, relative to the greatest value. */
+  readonly tolerance?: number;
+  /** Names of values that it has made, as far as later rules did not replace them in the same pass. */
+  readonly nodes: readonly string[];
+  /** Names of the outputs that depend on those. */
+  readonly outputs: readonly string[];
+}
+
+/** The approximations that some passes made, in the order of the first of each. */
+export function approximationsOf(trace: readonly PassRun[], rules: readonly Rule[]): Approximation[] {
+  const stated = new Map(rules.flatMap(({ name, approx }) => (approx === undefined ? [] : [[name, approx]])));
+  const all = new Map<string, Approximation>();
+  for (const { pass, before, after } of trace) {
+    if (before.graph === after.graph) continue;
+    const made = new Map<string, Node[]>();
+    for (const [id, node] of after.graph.nodes) {
+      if (before.graph.nodes.get(id) === node || node.op === "constant") continue;
+      const by = causeOf(node, pass.name, stated);
+      if (by === undefined) continue;
+      const list = made.get(by);
+      if (list) list.push(node);
+      else made.set(by, [node]);
+    }
+    for (const [by, nodes] of made) {
+      const known = all.get(by);
+      const tolerance = stated.get(by.replace(/^rule /, ""));
+      all.set(by, {
+        by,
+        ...(tolerance === undefined ? {} : { tolerance }),
+        nodes: [...new Set([...(known?.nodes ?? []), ...nodes.map(({ name }) => name)])],
+        outputs: [...new Set([...(known?.outputs ?? []), ...outputsBehind(after.graph, nodes)])],
+      });
+    }
+  }
+  return [...all.values()];
+}
+
+function causeOf(
+  { origin }: Node,
+  pass: string,
+  stated: ReadonlyMap<string, number | string>,
+): string | undefined {
+  if (origin.rule !== undefined && stated.has(origin.rule)) return `rule ${origin.rule}`;
+  return pass === "split" && origin.pass === "split" ? "split" : undefined;
+}
+
+/** The names of the outputs that any of the nodes leads to. */
+function outputsBehind(graph: Graph, nodes: readonly Node[]): string[] {
+  const reached = new Set<NodeId>(nodes.map(({ id }) => id));
+  // A set may grow while it is walked, and then the new elements are walked too.
+  for (const id of reached) for (const user of users(graph).get(id) ?? []) reached.add(user);
+  return graph.outputs.filter(({ node }) => reached.has(node)).map(({ name }) => name);
+}
