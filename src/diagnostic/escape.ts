@@ -32,9 +32,11 @@ export function commentText(text: string): string {
     .replaceAll(/(?<=\/[/*])(?=[#@])/g, " ");
 }
 
-/** A string of JavaScript or TypeScript, in quotes; it stays itself in a `<script>` too. */
+/** A string of JavaScript or TypeScript, in quotes; it ends no `<script>`, and names no source map to what looks for one anywhere. */
 export function jsString(text: string): string {
-  return jsonEscapes(JSON.stringify(text)).replaceAll(/<(?=[/!])/g, String.raw`\u003c`);
+  return jsonEscapes(JSON.stringify(text))
+    .replaceAll(/<(?=[/!])/g, String.raw`\u003c`)
+    .replaceAll(/\/(?=[/*][#@])/g, String.raw`\u002f`);
 }
 
 /** The name of a property of a type or an object, in quotes only where it must be; `__proto__` without them is none. */
