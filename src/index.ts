@@ -19,6 +19,8 @@ export { importTfjs } from "#import/tfjs/import-tfjs.js";
 export type { TfjsOptions } from "#import/tfjs/import-tfjs.js";
 export { importOnnx } from "#import/onnx/import-onnx.js";
 export type { ImportOptions } from "#import/onnx/import-onnx.js";
+export { fixInputs } from "#import/fix-inputs.js";
+export type { GivenConstant, GivenConstants } from "#import/constants.js";
 export type { Imported } from "#import/finish.js";
 export { dataFileOf } from "#import/data-file.js";
 export type { DataFile, OpenData } from "#import/data-file.js";

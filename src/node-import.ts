@@ -4,6 +4,7 @@ import { realpathSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
+import type { GivenConstants } from "#import/constants.js";
 import type { Imported } from "#import/finish.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
 import { onnxWeights } from "#import/onnx/weight-file.js";
@@ -31,16 +32,29 @@ export function isOnnx(path: string): boolean {
   return /\.onnx$/i.test(path);
 }
 
+/** Options that importers of all formats have. */
+export interface ImportFileOptions {
+  readonly dims?: ReadonlyMap<string, number>;
+  /** Values of inputs, which become weights. */
+  readonly constants?: GivenConstants;
+  /** Of a model of another format: inner values that become inputs, or inputs that get a shape, as in `conv1:1x64x56x56`. */
+  readonly inputs?: readonly string[];
+  /** Of a model of another format: values that become the outputs in place of its own. */
+  readonly outputs?: readonly string[];
+}
+
 /** Imports a model from its file, which is read part by part; those that it names lie beside it, and all their paths are added to `files`. */
 export function importFile(
   path: string,
-  { dims, outputs }: { readonly dims?: ReadonlyMap<string, number>; readonly outputs?: readonly string[] },
+  { dims, constants, inputs, outputs }: ImportFileOptions,
   files: string[],
 ): Result<Imported> {
   const options = {
     file: path,
     openData: openBeside(path, files),
     ...(dims ? { dims } : {}),
+    ...(constants ? { constants } : {}),
+    ...(inputs ? { inputs } : {}),
     ...(outputs ? { outputs } : {}),
   };
   let model: DataFile;

@@ -17,9 +17,11 @@ import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import type { Elaborated } from "#elaborate/elaborate.js";
 import { elaborate } from "#elaborate/elaborate.js";
+import { fixInputs } from "#import/fix-inputs.js";
 import type { WeightFiles } from "#ir/weights.js";
 import { bytesText } from "#ir/units.js";
 import { openDataFile, openWeightFile } from "#weights/file.js";
+import type { ImportFileOptions } from "./node-import.js";
 import { importFile, isImported, openModelWeights, wrongForImported } from "./node-import.js";
 import { reason } from "./reason.js";
 
@@ -38,11 +40,9 @@ export interface FileResult<T> extends Result<T> {
   readonly sources: ReadonlyMap<string, string>;
 }
 
-export interface ReadOptions {
+export interface ReadOptions extends ImportFileOptions {
+  /** Which net of a `.net` file, if it has several. */
   readonly net?: string;
-  readonly dims?: ReadonlyMap<string, number>;
-  /** Of a model of another format: values that become the outputs in place of its own. */
-  readonly outputs?: readonly string[];
   /** Path of the weight file, instead of the one that the net names. */
   readonly weights?: string;
 }
@@ -65,15 +65,8 @@ export function readModel(path: string, options: ReadOptions = {}): FileResult<M
   expectText("readModel", "a path", path);
   expectOptions("readModel", options);
   if (isImported(path)) return readImported(path, options);
-  if (options.outputs && options.outputs.length > 0)
-    return {
-      diagnostics: [
-        error("wrong-option", "--outputs is for models of other formats", {
-          help: ["a .net file says its outputs itself: `output x`"],
-        }),
-      ],
-      sources: new Map(),
-    };
+  const wrong = wrongForNet(options);
+  if (wrong.length > 0) return { diagnostics: wrong, sources: new Map() };
   const text = readText(path);
   if (text.value === undefined) return { diagnostics: text.diagnostics, sources: new Map() };
   const sources = new Map([[path, text.value]]);
@@ -86,10 +79,23 @@ export function readModel(path: string, options: ReadOptions = {}): FileResult<M
     ...(options.net === undefined ? {} : { net: options.net }),
     ...(options.dims ? { dims: options.dims } : {}),
   });
-  const all = [...ast.diagnostics, ...diagnostics];
-  return value
-    ? { value: { ...value, sources, files }, diagnostics: all, sources }
+  const fixed = value && fixInputs(value, options.constants ?? {}, path);
+  const all = [...ast.diagnostics, ...diagnostics, ...(fixed?.diagnostics ?? [])];
+  return fixed?.value
+    ? { value: { ...fixed.value, sources, files }, diagnostics: all, sources }
     : { diagnostics: all, sources };
+}
+
+/** Options that cut models of other formats do not go with a `.net` file. */
+function wrongForNet({ inputs = [], outputs = [] }: ReadOptions): Diagnostic[] {
+  const wrong = (option: string, help: string): Diagnostic =>
+    error("wrong-option", `${option} is for models of other formats`, { help: [help] });
+  return [
+    ...(inputs.length > 0
+      ? [wrong("--inputs", "a .net file says its inputs itself: `input x: f32[1, 8]`")]
+      : []),
+    ...(outputs.length > 0 ? [wrong("--outputs", "a .net file says its outputs itself: `output x`")] : []),
+  ];
 }
 
 function readImported(path: string, options: ReadOptions): FileResult<Model> {
@@ -110,16 +116,19 @@ export function checkNets(ast: Ast, options: ReadOptions = {}): Diagnostic[] {
   const nets = ast.items.filter((item) => item.kind === "net").map((item) => item.name.text);
   const chosen = options.net === undefined ? nets : [options.net];
   const seen = new Set<string>();
+  const wrong = wrongForNet(options);
+  if (wrong.length > 0) return wrong;
   return chosen
-    .flatMap(
-      (net) =>
-        elaborate(ast, {
-          net,
-          weights: weightFilesBeside(ast.file, options.weights, []),
-          ...(options.weights === undefined ? {} : { weightsPath: options.weights }),
-          ...(options.dims ? { dims: options.dims } : {}),
-        }).diagnostics,
-    )
+    .flatMap((net) => {
+      const { value, diagnostics } = elaborate(ast, {
+        net,
+        weights: weightFilesBeside(ast.file, options.weights, []),
+        ...(options.weights === undefined ? {} : { weightsPath: options.weights }),
+        ...(options.dims ? { dims: options.dims } : {}),
+      });
+      const fixed = value ? fixInputs(value, options.constants ?? {}, ast.file).diagnostics : [];
+      return [...diagnostics, ...fixed];
+    })
     .filter((one) => {
       // What is wrong with the file as a whole is found once per net.
       const key = JSON.stringify(one);

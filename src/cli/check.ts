@@ -14,6 +14,7 @@ import { createWeightStore } from "#weights/store.js";
 import { checkNets, readModel, readText } from "../node.js";
 import { isImported } from "../node-import.js";
 import type { ModelOptions } from "./model-options.js";
+import { readOptions } from "./model.js";
 import { withModelOptions } from "./model-options.js";
 import type { Session } from "./session.js";
 import { exit, report } from "./terminal.js";
@@ -52,8 +53,10 @@ export function addCheck(root: Command, session: Session): void {
 }
 
 function checkFile(file: string, options: CheckOptions): Checked {
+  const read = readOptions(options);
+  if (!read.value) return { file, items: 0, diagnostics: read.diagnostics, sources: new Map() };
   if (isImported(file)) {
-    const { diagnostics, sources } = readModel(file, { dims: options.dim, outputs: options.outputs });
+    const { diagnostics, sources } = readModel(file, read.value);
     return { file, items: 1, diagnostics, sources };
   }
   const source = readText(file);
@@ -64,13 +67,7 @@ function checkFile(file: string, options: CheckOptions): Checked {
   const rules = compileRules(items);
   const diagnostics = [
     ...parsed.diagnostics,
-    ...(parsed.value && parsed.diagnostics.length === 0
-      ? checkNets(parsed.value, {
-          dims: options.dim,
-          ...(options.net === undefined ? {} : { net: options.net }),
-          ...(options.weights === undefined ? {} : { weights: options.weights }),
-        })
-      : []),
+    ...(parsed.value && parsed.diagnostics.length === 0 ? checkNets(parsed.value, read.value) : []),
     ...rules.diagnostics,
     ...compileFusions(items).diagnostics,
     ...(rules.value ?? []).flatMap((rule) =>

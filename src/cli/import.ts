@@ -9,25 +9,22 @@ import { interruptible } from "./interruptible.js";
 import { jsonText } from "./json.js";
 import { loadModel } from "./model.js";
 import type { ModelOptions } from "./model-options.js";
-import { dimOption, outputsOption } from "./model-options.js";
+import { withImportOptions } from "./model-options.js";
 import type { Session } from "./session.js";
 import { exit, report } from "./terminal.js";
 
-interface ImportOptions extends Pick<ModelOptions, "dim" | "outputs"> {
+interface ImportOptions extends Omit<ModelOptions, "net" | "weights"> {
   readonly output?: string;
   readonly json?: boolean;
 }
 
 export function addImport(root: Command, session: Session): void {
-  root
-    .command("import")
+  withImportOptions(root.command("import"))
     .description(
       "write an ONNX or TensorFlow.js model in the language: a .net file, and its weights as safetensors beside it",
     )
     .argument("<model>", importHelp)
     .option("-o, --output <file>", "the .net file; the model's name with that ending if left out")
-    .addOption(dimOption())
-    .addOption(outputsOption())
     .option("--json", "print what was written as JSON")
     .action((path: string, options: ImportOptions) => importModel(path, options, session));
 }

@@ -25,10 +25,9 @@ export async function readInput(
 ): Promise<Result<Float32Array>> {
   const extension = extname(path).toLowerCase();
   if ([".png", ".jpg", ".jpeg"].includes(extension)) return readImage(path, port.shape, image);
+  if (extension === ".npy" || extension === ".json") return fit(path, port, readNumbers(path));
   const bytes = readBytes(path);
   if (bytes.value === undefined) return { diagnostics: bytes.diagnostics };
-  if (extension === ".npy") return fit(path, port, readNpy(bytes.value, path));
-  if (extension === ".json") return fit(path, port, readJson(bytes.value, path));
   return {
     diagnostics: [
       error("unknown-input", `${path}: cannot tell what kind of file this is`, {
@@ -38,12 +37,20 @@ export async function readInput(
   };
 }
 
+/** The numbers of a .npy or .json file, with their shape. */
+export function readNumbers(path: string): Result<Values> {
+  const bytes = readBytes(path);
+  if (bytes.value === undefined) return { diagnostics: bytes.diagnostics };
+  return /\.npy$/i.test(path) ? readNpy(bytes.value, path) : readJson(bytes.value, path);
+}
+
 /** Standard normal values from a seed, for a net without an image at hand. */
 export function randomInput(port: InputPort, seed: number): Float32Array {
   const random = seededRandom(seed);
   return Float32Array.from({ length: elements(port.shape) }, () => random.normal());
 }
 
+/** Numbers as a file has them. */
 interface Values {
   readonly shape: readonly number[];
   readonly data: Float32Array;

@@ -6,6 +6,7 @@ import type { AdapterClass } from "#backend/wgsl/target.js";
 import { adapterClasses } from "#backend/wgsl/target.js";
 import type { TargetName } from "#compile/targets.js";
 import { defaultTarget, targetNames } from "#compile/targets.js";
+import { splitConstant } from "./constants.js";
 import { parseSplit, splitHelp } from "./split-option.js";
 import type { Session } from "./session.js";
 import { exit } from "./terminal.js";
@@ -15,7 +16,10 @@ import type { SplitMode } from "#passes/split.js";
 export interface ModelOptions {
   readonly net?: string;
   readonly dim: ReadonlyMap<string, number>;
+  readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** Texts by the names of inputs. */
+  readonly constant: ReadonlyMap<string, string>;
   readonly weights?: string;
 }
 
@@ -45,30 +49,43 @@ export const modelHelp = "a .net or .onnx file, or the model.json of a TensorFlo
 
 /** Adds the options of reading a model. */
 export function withModelOptions(command: Command): Command {
-  return command
-    .option("--net <name>", "which net of the file, if it has several")
-    .addOption(dimOption())
-    .addOption(outputsOption())
-    .option(
-      "--weights <file>",
-      "file with the weights: safetensors, or a model of another format that has them",
-    );
-}
-
-/** The option that binds symbolic dimensions. */
-export function dimOption(): Option {
-  return new Option("--dim <name=value>", "bind a dimension or const (repeatable)")
-    .argParser(addDimension)
-    .default(new Map<string, number>(), "none");
-}
-
-/** The option that cuts a model of another format. */
-export function outputsOption(): Option {
-  return list(
-    "--outputs <list>",
-    "ONNX or TensorFlow.js: values that become the outputs; what they do not need is left out (repeatable)",
-    (text, all) => [...all, ...commaList(text)],
+  return withImportOptions(command.option("--net <name>", "which net of the file, if it has several")).option(
+    "--weights <file>",
+    "file with the weights: safetensors, or a model of another format that has them",
   );
+}
+
+/** Adds those that models of all formats take, and those that cut models of other formats. */
+export function withImportOptions(command: Command): Command {
+  const names = (text: string, all: string[]): string[] => [...all, ...commaList(text)];
+  return command
+    .addOption(
+      new Option("--dim <name=value>", "bind a dimension or const (repeatable)")
+        .argParser(addDimension)
+        .default(new Map<string, number>(), "none"),
+    )
+    .addOption(
+      new Option(
+        "--constant <name=value>",
+        "fix an input: a number, a list such as 1,2,3, or a .npy or .json file (repeatable)",
+      )
+        .argParser(addConstant)
+        .default(new Map<string, string>(), "none"),
+    )
+    .addOption(
+      list(
+        "--inputs <list>",
+        "ONNX or TensorFlow.js: values that become inputs, or inputs with their shapes, as in conv1:1x64x56x56; what only these needed is left out (repeatable)",
+        names,
+      ),
+    )
+    .addOption(
+      list(
+        "--outputs <list>",
+        "ONNX or TensorFlow.js: values that become the outputs; what they do not need is left out (repeatable)",
+        names,
+      ),
+    );
 }
 
 /** Adds the options of the passes. */
@@ -167,9 +184,13 @@ function commaList(text: string): string[] {
 }
 
 function addDimension(text: string, all: ReadonlyMap<string, number>): Map<string, number> {
-  const match = /^([A-Za-z_]\w*)=(\d+)$/.exec(text);
+  const match = /^([A-Za-z_]\w*)=([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)$/i.exec(text);
   if (!match?.[1]) throw new InvalidArgumentError("it has the form NAME=NUMBER, such as H=224.");
-  const value = Number(match[2]);
-  if (value < 1 || value > 2 ** 31) throw new InvalidArgumentError("a dimension is from 1 to 2147483648.");
-  return new Map([...all, [match[1], value]]);
+  return new Map([...all, [match[1], Number(match[2])]]);
+}
+
+function addConstant(text: string, all: ReadonlyMap<string, string>): Map<string, string> {
+  const constant = splitConstant(text);
+  if (!constant) throw new InvalidArgumentError("it has the form NAME=VALUE, such as sr=16000.");
+  return new Map([...all, constant]);
 }

@@ -6,9 +6,11 @@ import type { Optimized } from "#compile/optimize.js";
 import { targetOf } from "#compile/targets.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Module } from "#ir/weights.js";
-import type { Model } from "../node.js";
+import type { Result } from "#diagnostic/diagnostic.js";
+import type { Model, ReadOptions } from "../node.js";
 import { readModel, readRules } from "../node.js";
 import { printGraph } from "#inspect/lift.js";
+import { readConstants } from "./constants.js";
 import { readDevices } from "./devices.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import type { Session } from "./session.js";
@@ -17,12 +19,9 @@ import { exit, report } from "./terminal.js";
 /** The model, or undefined after errors, with the session's exit code set. */
 export function loadModel(path: string, options: ModelOptions, session: Session): Model | undefined {
   session.progress.show(`reading ${path}`);
-  const { value, diagnostics, sources } = readModel(path, {
-    dims: options.dim,
-    outputs: options.outputs,
-    ...(options.net === undefined ? {} : { net: options.net }),
-    ...(options.weights === undefined ? {} : { weights: options.weights }),
-  });
+  const read = readOptions(options);
+  const none = { value: undefined, diagnostics: read.diagnostics, sources: new Map<string, string>() };
+  const { value, diagnostics, sources } = read.value ? readModel(path, read.value) : none;
   session.code = Math.max(session.code, report(session.terminal, diagnostics, sources));
   if (value?.seeded) {
     session.terminal.err(
@@ -30,6 +29,28 @@ export function loadModel(path: string, options: ModelOptions, session: Session)
     );
   }
   return value;
+}
+
+/** The options of a command as those of reading a model; the files of constants are read. */
+export function readOptions({
+  dim,
+  constant,
+  inputs,
+  outputs,
+  net,
+  weights,
+}: ModelOptions): Result<ReadOptions> {
+  const constants = readConstants(constant);
+  if (!constants.value) return { diagnostics: constants.diagnostics };
+  const value = {
+    dims: dim,
+    constants: constants.value,
+    inputs,
+    outputs,
+    ...(net === undefined ? {} : { net }),
+    ...(weights === undefined ? {} : { weights }),
+  };
+  return { value, diagnostics: [] };
 }
 
 /** The optimized model, or undefined after errors; `onPass` sees the module after each pass. */

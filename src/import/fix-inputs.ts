@@ -1,0 +1,69 @@
+// Inputs of a graph that are fixed: they become weights.
+
+import { expectModule } from "#diagnostic/argument.js";
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
+import { didYouMean } from "#diagnostic/suggest.js";
+import type { Node, NodeId } from "#ir/graph.js";
+import { inputNodes } from "#ir/graph.js";
+import type { Module } from "#ir/weights.js";
+import { makeNode } from "#ops/index.js";
+import type { GivenConstants } from "./constants.js";
+import { entriesOf, fixedInput } from "./constants.js";
+import { diagnosticOf, quote, refuseBatch } from "./refusal.js";
+
+/**
+ * The module with the values of some inputs as weights: numbers, lists, or elements with their shape. A net with an open batch is
+ * refused, since its inputs have as many samples as the caller gives. `name` stands in messages.
+ */
+export function fixInputs<M extends Module>(
+  module: M,
+  constants: GivenConstants,
+  name = module.graph.name,
+): Result<M> {
+  expectModule("fixInputs", module);
+  const { graph, weights } = module;
+  const inputs = new Map(inputNodes(graph).map((node) => [node.name, node]));
+  const nodes = new Map<NodeId, Node>(graph.nodes);
+  const diagnostics: Diagnostic[] = [];
+  for (const [input, given] of entriesOf(constants)) {
+    const node = inputs.get(input);
+    if (!node) {
+      diagnostics.push(
+        error("unknown-input", `${name}: there is no input ${quote(input)} to be fixed`, {
+          help: didYouMean(input, inputs.keys()),
+        }),
+      );
+      continue;
+    }
+    try {
+      if (graph.batch !== undefined) refuseBatch(`the input ${quote(input)} is fixed`, graph.batch);
+      const { shape } = node.type;
+      const fixed = fixedInput(
+        input,
+        given,
+        shape.map((value) => ({ value })),
+      );
+      const data = Float32Array.from(fixed?.data ?? []);
+      const weight = weights.add(input, node.type, { kind: "literal", data });
+      const { id, position, origin, type } = node;
+      nodes.set(
+        id,
+        makeNode({
+          id,
+          op: "constant",
+          name: input,
+          inputs: [],
+          type,
+          attributes: { weight },
+          position,
+          origin,
+        }),
+      );
+    } catch (cause) {
+      diagnostics.push(diagnosticOf(cause, name));
+    }
+  }
+  if (diagnostics.length > 0) return { diagnostics };
+  return { value: { ...module, graph: { ...graph, nodes } }, diagnostics };
+}
