@@ -20,7 +20,7 @@ export function readConstants(
   const diagnostics: Diagnostic[] = [];
   for (const [name, text] of given) {
     const read = readConstant(text);
-    diagnostics.push(...read.diagnostics);
+    for (const one of read.diagnostics) diagnostics.push(one);
     if (read.value !== undefined) constants.set(name, read.value);
   }
   return diagnostics.length > 0 ? { diagnostics } : { value: constants, diagnostics };

@@ -1,6 +1,6 @@
 // Inputs of a graph that are fixed: they become weights.
 
-import { expectModule } from "#diagnostic/argument.js";
+import { expectModule, expectOptions } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
@@ -14,15 +14,13 @@ import { diagnosticOf, quote, refuseBatch } from "./refusal.js";
 
 /**
  * The module with the values of some inputs as weights: numbers, lists, or elements with their shape. A net with an open batch is
- * refused, since its inputs have as many samples as the caller gives. `name` stands in messages.
+ * refused, since its inputs have as many samples as the caller gives. `file` stands in messages.
  */
-export function fixInputs<M extends Module>(
-  module: M,
-  constants: GivenConstants,
-  name = module.graph.name,
-): Result<M> {
+export function fixInputs<M extends Module>(module: M, constants: GivenConstants, file?: string): Result<M> {
   expectModule("fixInputs", module);
+  expectOptions("fixInputs", constants);
   const { graph, weights } = module;
+  const name = file ?? graph.name;
   const inputs = new Map(inputNodes(graph).map((node) => [node.name, node]));
   const nodes = new Map<NodeId, Node>(graph.nodes);
   const diagnostics: Diagnostic[] = [];

@@ -25,6 +25,7 @@ const calls: Readonly<Record<string, readonly unknown[]>> = {
   elaborate: [ast, {}],
   importTfjs: [new TextEncoder().encode("{}"), {}],
   importOnnx: [new Uint8Array(0), {}],
+  fixInputs: [module, {}],
   dataFileOf: [new Uint8Array(4)],
   exportOnnx: [module, {}],
   openWeightBytes: [new Uint8Array(8), "a.safetensors"],
