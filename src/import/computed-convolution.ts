@@ -3,18 +3,10 @@
 import type { Lowering } from "./lowering.js";
 import { refuse, unsupported } from "./refusal.js";
 import type { Ref } from "./value.js";
+import type { Along } from "./windows.js";
 
 /** Most taps of a kernel that is computed: each takes a slice of the image. */
 const tapLimit = 1024;
-
-/** A window along rows or columns; `before` and `after` are padding. */
-interface Along {
-  readonly kernel: number;
-  readonly stride: number;
-  readonly dilation: number;
-  readonly before: number;
-  readonly after: number;
-}
 
 /**
  * The convolution of an image [n, h, w, c] with a kernel [kh, kw, c / groups, filters]. Where each channel is a

@@ -1,5 +1,7 @@
 // Imported models against TensorFlow.js, and what is refused.
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { compile } from "#compile/compile.js";
 import { load } from "#compile/load.js";
@@ -13,7 +15,9 @@ import { tensor } from "#ir/tensor.js";
 import { elements } from "#ir/type.js";
 import { seededRandom } from "#ops/random.js";
 import { verify } from "#ops/verify.js";
-import { cases } from "../cases.js";
+import { printGraph } from "#inspect/lift.js";
+import { cases, parseCases } from "../cases.js";
+import { keras3 } from "./keras3.js";
 import { peerResults, withWeights } from "./peer.js";
 import type { ModelFiles } from "./text-model.js";
 import { graphModel, layersTopology, openShards } from "./text-model.js";
@@ -76,6 +80,73 @@ async function compared(files: ModelFiles): Promise<string> {
     .map(([op, count]) => `${count} ${op}`)
     .join(", ");
 }
+
+// Keras 3 writes the same models in other words.
+test("Keras 3", async () => {
+  const text = readFileSync(join(import.meta.dirname, "layers.txt"), "utf8");
+  for (const { input, options, name } of parseCases(text, "layers.txt")) {
+    const files = await withWeights(layersTopology(input, options["sequential"] === true));
+    const imported = (topology: unknown): string => {
+      const json = { ...files.json, modelTopology: topology };
+      const { value, diagnostics } = importTfjs(JSON.stringify(json), { openData: openShards(files) });
+      return value ? printGraph(value) : render(diagnostics, new Map(), { color: false });
+    };
+    expect(imported(keras3(files.json["modelTopology"])), name).toBe(imported(files.json["modelTopology"]));
+  }
+});
+
+// TensorFlow.js has no such padding: zeros before the first step do the same.
+test("a causal convolution sees what came before", async () => {
+  const layer = '{"filters": 2, "kernel_size": 3, "dilation_rate": 2, "padding": "causal"}';
+  const net = (padding: string, steps: number): object =>
+    layersTopology(
+      `x = InputLayer {"batch_input_shape": [null, ${steps}, 3]}\na = Conv1D(x) ${layer.replace("causal", padding)}\noutput a`,
+    );
+  const files = await withWeights(net("valid", 10));
+  const result = (topology: object, steps: number, from: number): number[] => {
+    const json = JSON.stringify({ ...files.json, modelTopology: topology });
+    const { value } = importTfjs(json, { openData: openShards(files) });
+    const x = tensor([1, steps, 3], (at) => (at < from ? 0 : Math.sin(at - from)));
+    return [...interpret(value!, new Map([["x", x]])).get("a")!.data];
+  };
+  expect(result(net("causal", 6), 6, 0)).toEqual(result(net("valid", 10), 10, 12));
+});
+
+// TensorFlow.js has no such layers; far from zero, a variance by differences of squares would be noise.
+test("GroupNormalization and UnitNormalization are those of Keras", () => {
+  const text = `x = InputLayer {"batch_input_shape": [null, 3, 4, 6]}
+a = GroupNormalization(x) {"groups": 2, "epsilon": 0.01, "scale": false, "center": false}
+b = GroupNormalization(x) {"groups": -1, "axis": 3, "epsilon": 0.01, "scale": false, "center": false}
+c = UnitNormalization(x) {}
+output a b c`;
+  const json = JSON.stringify({ modelTopology: layersTopology(text), weightsManifest: [] });
+  const { value } = importTfjs(json);
+  const x = tensor([1, 3, 4, 6], (at) => 1000 + Math.sin(at));
+  const results = interpret(value!, new Map([["x", x]]));
+  const standard = (same: (at: number, other: number) => boolean): number[] =>
+    [...x.data].map((one, at) => {
+      const group = [...x.data].filter((_, other) => same(at, other));
+      const mean = group.reduce((sum, value) => sum + value, 0) / group.length;
+      const variance = group.reduce((sum, value) => sum + (value - mean) ** 2, 0) / group.length;
+      return (one - mean) / Math.sqrt(variance + 0.01);
+    });
+  const close = (name: string, wanted: readonly number[]): void => {
+    for (const [at, one] of wanted.entries()) expect(results.get(name)!.data[at]).toBeCloseTo(one, 8);
+  };
+  close(
+    "a",
+    standard((at, other) => Math.floor((at % 6) / 3) === Math.floor((other % 6) / 3)),
+  );
+  close(
+    "b",
+    standard((at, other) => at % 6 === other % 6),
+  );
+  const lengths = [...x.data].map((_, at) => Math.hypot(...x.data.slice(at - (at % 6), at - (at % 6) + 6)));
+  close(
+    "c",
+    lengths.map((length, at) => x.data[at]! / length),
+  );
+});
 
 // TensorFlow.js cannot run this layer; a ramp of 2 pixels becomes one of 4 with half pixels.
 test("Resizing is that of Keras", () => {

@@ -58,7 +58,7 @@ function sequence(config: Json | undefined, depth: number): Model {
     if (!last && layer.kind !== "InputLayer") {
       // The shape of the input stands in the first layer, or in the model that it is.
       const name = `${layer.name}_input`;
-      const shape = layer.config.get("batch_input_shape") ?? firstShape(layer) ?? builtShape(config) ?? null;
+      const shape = shapeOf(layer) ?? firstShape(layer) ?? builtShape(config) ?? null;
       const input = fieldsOf({ name, batch_input_shape: shape }, `the input of ${quote(layer.name)}`);
       layers.set(name, { name, kind: "InputLayer", config: input, calls: [[]], firstCall: 0 });
       last = { layer: name, call: 0, result: 0 };

@@ -1,21 +1,14 @@
 // Convolutions and pools: layouts, automatic padding, one-dimensional windows.
 
 import type { OpName } from "#ir/graph.js";
-import { ordered, weightOf } from "#import/lowering.js";
+import { ordered } from "#import/lowering.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import type { Ref, Value } from "#import/value.js";
-import { channelsLast, permuted, sameOrder } from "#ir/axis-order.js";
+import { channelsLast, sameOrder } from "#ir/axis-order.js";
 import { computedConvolution } from "#import/computed-convolution.js";
+import type { Along, PoolOp, Window } from "#import/windows.js";
+import { convolved, pooled, still, volumeConvolution, volumePool, windowOver } from "#import/windows.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
-
-/** Strides and the like of a window over one or two axes; a window over one axis has height 1. */
-interface Window {
-  readonly kernel: readonly [number, number];
-  readonly stride: readonly [number, number];
-  readonly dilation: readonly [number, number];
-  /** `[top, bottom, left, right]`. */
-  readonly padding: readonly number[];
-}
 
 /** The image `[n, h, w, c]` of a value `[n, c, l]` or `[n, c, h, w]`. */
 export function imageOf(ctx: Context, x: Value, what: string): Ref {
@@ -62,68 +55,6 @@ function conv(node: OnnxNode, ctx: Context): Value {
   return valueOfImage(ctx, isShifted ? ctx.build.emit("add", [result, ctx.build.arranged(b)]) : result, x);
 }
 
-/** A convolution of an image, a depthwise one where each channel is a group. */
-function convolved(
-  ctx: Context,
-  image: Ref,
-  weights: readonly Ref[],
-  { stride, dilation, padding }: Window,
-  groups: number,
-): Ref {
-  const window = { stride, dilation, padding };
-  return groups > 1 && groups === image.shape[3]
-    ? ctx.build.emit("depthwise_conv2d", [image, ...weights], window)
-    : ctx.build.emit("conv2d", [image, ...weights], { ...window, groups });
-}
-
-/**
- * A convolution over three axes is a sum of convolutions over two: for each row of the kernel along the depth, all slices that it falls on
- * are images.
- */
-function volumeConvolution(
-  ctx: Context,
-  x: Value,
-  w: Value,
-  b: Value | undefined,
-  [depth, height, width]: readonly Along[],
-  groups: number,
-): Value {
-  if (!depth || !height || !width) refuse("bad-model", "a convolution over three axes without their windows");
-  const weight = weightOf(w, "the kernel of Conv over three axes");
-  const lying = ctx.build.arranged(x, channelsLast(5));
-  const { before, after, kernel, stride, dilation } = depth;
-  const padded =
-    before + after === 0
-      ? lying
-      : ctx.build.emit("pad", [lying], { before: [0, before, 0, 0, 0], after: [0, after, 0, 0, 0] });
-  const [n = 1, d = 1, h = 1, wide = 1, c = 1] = padded.shape;
-  const count = Math.floor((d - ((kernel - 1) * dilation + 1)) / stride) + 1;
-  if (count < 1)
-    refuse("shape-mismatch", `the kernel [${w.shape.join(", ")}] is larger than [${x.shape.join(", ")}]`);
-  const [m = 1, perGroup = 1, , kh = 1, kw = 1] = w.shape;
-  let sum: Ref | undefined;
-  for (let tap = 0; tap < kernel; tap += 1) {
-    const part = ctx.build.emit("slice", [padded], {
-      begin: [0, tap * dilation, 0, 0, 0],
-      size: [n, count, h, wide, c],
-      stride: [1, stride, 1, 1, 1],
-    });
-    const images = ctx.build.emit("reshape", [part], { shape: [n * count, h, wide, c] });
-    const row = ctx.build.emit("slice", [weight], {
-      begin: [0, 0, tap, 0, 0],
-      size: [m, perGroup, 1, kh, kw],
-    });
-    const flat = ctx.build.emit("reshape", [row], { shape: [m, perGroup, kh, kw] });
-    const own = ctx.build.emit("transpose", [flat], { perm: [2, 3, 1, 0] });
-    const bias = b && !sum ? [weightOf(b, "the bias of Conv")] : [];
-    const result = convolved(ctx, images, [own, ...bias], windowOver([height, width]), groups);
-    sum = sum ? ctx.build.emit("add", [sum, result]) : result;
-  }
-  const [, hh = 1, ww = 1] = sum?.shape ?? [];
-  const result = ctx.build.emit("reshape", [sum ?? padded], { shape: [n, count, hh, ww, m] });
-  return ordered(ctx, result, channelsLast(5), x.type);
-}
-
 /** The attribute says again what the weight's shape does. */
 function checkKernelShape(node: OnnxNode, w: Value): void {
   const given = node.ints("kernel_shape");
@@ -136,16 +67,6 @@ function kernelOf(ctx: Context, w: Value): Ref {
   const [m = 1, c = 1, l = 1] = w.shape;
   if (w.shape.length === 4) return ctx.build.arranged(w, [2, 3, 1, 0]);
   return ctx.build.emit("reshape", [ctx.build.arranged(w, [2, 1, 0])], { shape: [1, l, c, m] });
-}
-
-/** A window along one axis; `before` and `after` are padding. */
-export interface Along {
-  readonly extent: number;
-  readonly kernel: number;
-  readonly stride: number;
-  readonly dilation: number;
-  readonly before: number;
-  readonly after: number;
 }
 
 /** The window of an operator along each of its axes, whose extents in the input are given. */
@@ -183,19 +104,6 @@ export function windowAlong(node: OnnxNode, input: readonly number[], kernel: re
       : { ...own, before: more, after: less };
   });
 }
-
-/** What an op over images takes. */
-export function windowOver([rows, columns]: readonly [Along, Along]): Window {
-  return {
-    kernel: [rows.kernel, columns.kernel],
-    stride: [rows.stride, columns.stride],
-    dilation: [rows.dilation, columns.dilation],
-    padding: [rows.before, rows.after, columns.before, columns.after],
-  };
-}
-
-/** Nothing happens along this axis. */
-const still: Omit<Along, "extent"> = { kernel: 1, stride: 1, dilation: 1, before: 0, after: 0 };
 
 /** The window's numbers. `axes` is how many the operator has. */
 function windowOf(
@@ -235,67 +143,6 @@ function pool(op: PoolOp, name: string): (node: OnnxNode, ctx: Context) => Value
     const window = [rows ?? { ...still, extent: 1 }, columns ?? { ...still, extent: 1 }] as const;
     return valueOfImage(ctx, pooled(ctx, image, window, kind), x);
   };
-}
-
-type PoolOp = "max_pool" | "avg_pool";
-
-/** A pool; `isCeil` lets a last, cut window count, `counts` the padding too. */
-interface PoolKind {
-  readonly op: PoolOp;
-  readonly isCeil: boolean;
-  readonly counts: boolean;
-}
-
-/** A pool over the rows and columns of an image. */
-function pooled(
-  ctx: Context,
-  given: Ref,
-  along: readonly [Along, Along],
-  { op, isCeil, counts }: PoolKind,
-): Ref {
-  const window = windowOver(along);
-  const [rows, columns] = along;
-  const more = isCeil ? ([missing(rows), missing(columns)] as const) : ([0, 0] as const);
-  const padding = [rows.before, rows.after + more[0], columns.before, columns.after + more[1]];
-  if (op === "max_pool") return ctx.build.emit(op, [given], { ...window, padding });
-  if (!counts || (more[0] === 0 && more[1] === 0))
-    return ctx.build.emit(op, [given], { ...window, padding, count_include_pad: counts });
-  // What ceil_mode adds at the end does not count, while the padding itself does.
-  const [before, after] = [
-    [0, rows.before, columns.before, 0],
-    [0, rows.after, columns.after, 0],
-  ];
-  const image = ctx.build.emit("pad", [given], { before, after });
-  return ctx.build.emit(op, [image], {
-    ...window,
-    padding: [0, more[0], 0, more[1]],
-    count_include_pad: false,
-  });
-}
-
-/** How much padding at the end makes the last, cut window of `ceil_mode` whole; a window has to begin before the padding. */
-function missing({ extent, kernel, stride, dilation, before, after }: Along): number {
-  const room = extent + before + after - ((kernel - 1) * dilation + 1);
-  let outputs = Math.ceil(room / stride) + 1;
-  if ((outputs - 1) * stride >= extent + before) outputs -= 1;
-  return Math.max(0, (outputs - 1) * stride - room);
-}
-
-/**
- * A pool over three axes is one over depth and height, with width and channels as channels, and then one over width: the greatest of the
- * greatest, and the mean of means, since of a window as many elements count in each row.
- */
-function volumePool(ctx: Context, x: Value, [depth, height, width]: readonly Along[], kind: PoolKind): Value {
-  if (!depth || !height || !width) refuse("bad-model", "a pool over three axes without their windows");
-  const [n = 1, d = 1, h = 1, w = 1, c = 1] = permuted(x.shape, channelsLast(5));
-  const lying = ctx.build.arranged(x, channelsLast(5));
-  const rows = ctx.build.emit("reshape", [lying], { shape: [n, d, h, w * c] });
-  const first = pooled(ctx, rows, [depth, height], kind);
-  const [, dd = 1, hh = 1] = first.shape;
-  const columns = ctx.build.emit("reshape", [first], { shape: [n, dd * hh, w, c] });
-  const second = pooled(ctx, columns, [{ ...still, extent: dd * hh }, width], kind);
-  const result = ctx.build.emit("reshape", [second], { shape: [n, dd, hh, second.shape[2] ?? 1, c] });
-  return ordered(ctx, result, channelsLast(5), x.type);
 }
 
 /** Over all axes but n and c, which stay with extent 1. */

@@ -9,7 +9,7 @@ import { axisOf, map, numbersOf, ordered, scalar, valueOf, weightOf } from "#imp
 import { thresholdedRelu } from "#import/math.js";
 import { joined, repeated } from "#import/parts.js";
 import { times } from "#import/product.js";
-import { normalized } from "#import/reduce.js";
+import { normalized, reduced } from "#import/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { reshaped, transposed } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
@@ -68,6 +68,42 @@ function layerNormalization(call: LayerCall, ctx: Lowering): Value {
   return call.config.flag("center", true)
     ? combine(ctx, "add", [scaled, along(call.weight("beta"))])
     : scaled;
+}
+
+/** Groups of channels, each by its own mean and variance (Wu and He 2018); with −1 groups each channel is one. */
+function groupNormalization(call: LayerCall, ctx: Lowering): Value {
+  const x = call.x();
+  const rank = x.shape.length;
+  const axis = axisIn(call, rank, -1);
+  const c = x.shape[axis] ?? 1;
+  const given = call.config.int("groups", 32);
+  const groups = given === -1 ? c : given;
+  if (axis === 0 || !(groups >= 1) || c % groups !== 0)
+    refuse("bad-model", `${groups} groups of ${c} channels`);
+  const split = reshaped(ctx, x, [...x.shape.slice(0, axis), groups, c / groups, ...x.shape.slice(axis + 1)]);
+  const axes = natural(rank + 1).filter((at) => at !== 0 && at !== axis);
+  const normal = reshaped(ctx, normalized(ctx, split, axes, call.config.number("epsilon", 1e-3)), x.shape);
+  const along = (weight: Value): Value =>
+    reshaped(
+      ctx,
+      weight,
+      x.shape.map((extent, at) => (at === axis ? extent : 1)),
+    );
+  const scaled = call.config.flag("scale", true)
+    ? combine(ctx, "mul", [normal, along(call.weight("gamma"))])
+    : normal;
+  return call.config.flag("center", true)
+    ? combine(ctx, "add", [scaled, along(call.weight("beta"))])
+    : scaled;
+}
+
+/** x / max(‖x‖, 10⁻¹²), the length over some axes. */
+function unitNormalization(call: LayerCall, ctx: Lowering): Value {
+  const x = call.x();
+  const axes = (call.config.ints("axis") ?? [-1]).map((axis) => axisOf(axis, x.shape.length));
+  const sum = reduced(ctx, "reduce_sum", map(ctx, "square", x), axes, true);
+  const most = combine(ctx, "max", [sum, scalar(ctx, 1e-12)]);
+  return combine(ctx, "mul", [x, map(ctx, "rsqrt", most)]);
 }
 
 function relu(call: LayerCall, ctx: Lowering): Value {
@@ -196,6 +232,7 @@ const inference = [
   "Dropout",
   "SpatialDropout1D",
   "SpatialDropout2D",
+  "SpatialDropout3D",
   "AlphaDropout",
   "GaussianDropout",
   "GaussianNoise",
@@ -221,6 +258,8 @@ export const plain: LayerTable = {
   BatchNormalization: batchNormalization,
   BatchNormalizationV1: batchNormalization,
   LayerNormalization: layerNormalization,
+  GroupNormalization: groupNormalization,
+  UnitNormalization: unitNormalization,
   Normalization: normalization,
   Rescaling: rescaling,
   Add: merge("add"),

@@ -1,6 +1,7 @@
 // Recurrent layers, and the wrappers around layers of sequences.
 
 import { ownEntry } from "#diagnostic/own.js";
+import { batchAxis } from "#import/batch.js";
 import { combine } from "#import/broadcast.js";
 import type { Lowering } from "#import/lowering.js";
 import { scalar, valueOf } from "#import/lowering.js";
@@ -18,6 +19,7 @@ import { fieldsOf } from "../fields.js";
 import type { LayerCall, LayerImport, LayerTable } from "./layer.js";
 import { activationName } from "./layer.js";
 import { plain } from "./plain.js";
+import { windows } from "./windows.js";
 
 /** Goes over [batch, steps, features]. */
 type Layer = (call: LayerCall, ctx: Lowering, x: Value, reverse: boolean) => Run;
@@ -135,17 +137,36 @@ const stepwise: ReadonlySet<string> = new Set([
   "LayerNormalization",
 ]);
 
+/** A layer at each step: where samples are counted, all steps of all samples are samples of one call; else there is a call a step. */
 function timeDistributed(call: LayerCall, ctx: Lowering): Value {
   const inner = innerOf(call);
-  const layer = stepwise.has(inner.kind) ? ownEntry(plain, inner.kind) : undefined;
-  if (!layer)
-    return unsupported(`TimeDistributed of ${quote(inner.kind)}`, "layers over the last axis are known");
+  const layer = ownEntry(plain, inner.kind) ?? ownEntry(windows, inner.kind);
+  if (!layer) return unsupported(`TimeDistributed of ${quote(inner.kind)}`);
   const own = callOf(call, inner, inner.name);
   // Weights stand under the wrapper's name in files of TensorFlow.js.
   const optional = (name: string): Value | undefined => call.optional(name) ?? own.optional(name);
   const weight = (name: string): Value => optional(name) ?? own.weight(name);
-  return layer({ ...own, optional, weight }, ctx);
+  const of = (x: Value): Value => layer({ ...own, optional, weight, inputs: [x], x: () => x }, ctx);
+  const x = call.x();
+  const [n = 1, steps = 1, ...rest] = x.shape;
+  if (x.shape.length < 3) refuse("shape-mismatch", `[${x.shape.join(", ")}] has no steps`);
+  const axis = inner.config.get("axis") ?? -1;
+  if (stepwise.has(inner.kind) && [axis].flat()[0] === -1) return of(x);
+  if (batchAxis(ctx, x) === undefined) {
+    const all = of(reshaped(ctx, x, [n * steps, ...rest]));
+    return reshaped(ctx, all, [n, steps, ...all.shape.slice(1)]);
+  }
+  if (steps > stepLimit)
+    unsupported(`TimeDistributed over ${steps} steps with an open batch`, "bind the batch with --dim");
+  const each = natural(steps).map((step) => {
+    const one = of(reshaped(ctx, sliced(ctx, x, 1, step, 1), [n, ...rest]));
+    return reshaped(ctx, one, [n, 1, ...one.shape.slice(1)]);
+  });
+  return joined(ctx, each, 1);
 }
+
+/** Most steps that have a call of their own. */
+const stepLimit = 256;
 
 interface Inner {
   readonly kind: string;

@@ -6,8 +6,10 @@ import { ordered, weightOf } from "#import/lowering.js";
 import { sliced } from "#import/parts.js";
 import { reduced } from "#import/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { reshaped } from "#import/reshape.js";
+import { reshaped, transposed } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
+import type { Along, PoolOp } from "#import/windows.js";
+import { volumeConvolution, volumePool } from "#import/windows.js";
 import { natural } from "#ir/axis-order.js";
 import { isInt, listOf } from "../fields.js";
 import type { Window } from "../image.js";
@@ -37,12 +39,17 @@ function conv1d(call: LayerCall, ctx: Lowering): Value {
   const { config } = call;
   if (isChannelsFirst(call)) unsupported("Conv1D with channels first");
   const padding = config.text("padding", "valid");
-  if (padding === "causal") unsupported("Conv1D with causal padding");
   const [stride = 1] = config.ints("strides", 1) ?? [];
   const [dilation = 1] = config.ints("dilation_rate", 1) ?? [];
   const weight = call.weight("kernel");
   const kernel = reshaped(ctx, weight, [1, ...weight.shape]).ref;
-  const window = { stride: [1, stride], dilation: [1, dilation], padding };
+  // Causal: a step sees what came before it, and zeros before the first.
+  const before = ((kernel.shape[1] ?? 1) - 1) * dilation;
+  const window = {
+    stride: [1, stride],
+    dilation: [1, dilation],
+    padding: padding === "causal" ? [0, 0, before, 0] : padding,
+  };
   const result = lying(ctx, call.x(), (x) => convolution(ctx, x, kernel, biasOf(call), window));
   return activated(call, ctx, result);
 }
@@ -124,6 +131,56 @@ function globalPool(op: OpName, rank: number): LayerImport {
   };
 }
 
+/** A window over three axes of a volume [n, d, h, w, c], as one of [n, c, d, h, w]. */
+function onVolume(
+  call: LayerCall,
+  ctx: Lowering,
+  key: "kernel_size" | "pool_size",
+  make: (x: Value, along: readonly Along[]) => Value,
+): Value {
+  const given = call.x();
+  if (given.shape.length !== 5)
+    refuse("shape-mismatch", `a volume has five axes, not [${given.shape.join(", ")}]`);
+  const isFirst = isChannelsFirst(call);
+  const x = isFirst ? given : transposed(ctx, given, [0, 4, 1, 2, 3]);
+  const { config } = call;
+  const kernel = config.ints(key, 3) ?? [2, 2, 2];
+  const stride = config.ints("strides", 3) ?? (key === "pool_size" ? kernel : [1, 1, 1]);
+  const dilation = config.ints("dilation_rate", 3) ?? [1, 1, 1];
+  const padding = config.text("padding", "valid");
+  if (padding !== "same" && padding !== "valid") refuse("bad-model", "the padding is neither same nor valid");
+  const along = kernel.map((own, axis): Along => {
+    const [extent, step, distance] = [x.shape[axis + 2] ?? 1, stride[axis] ?? 1, dilation[axis] ?? 1];
+    if (!(own >= 1 && step >= 1 && distance >= 1)) refuse("bad-model", `a window of ${own}, ${step} apart`);
+    const reach = (own - 1) * distance + 1;
+    const total =
+      padding === "same" ? Math.max(0, (Math.ceil(extent / step) - 1) * step + reach - extent) : 0;
+    const before = Math.floor(total / 2);
+    return { extent, kernel: own, stride: step, dilation: distance, before, after: total - before };
+  });
+  const result = make(x, along);
+  return isFirst ? result : transposed(ctx, result, [0, 2, 3, 4, 1]);
+}
+
+function conv3d(call: LayerCall, ctx: Lowering): Value {
+  const kernel = transposed(ctx, call.weight("kernel"), [4, 3, 0, 1, 2]);
+  const bias = call.config.flag("use_bias", true) ? call.weight("bias") : undefined;
+  const result = onVolume(call, ctx, "kernel_size", (x, along) => {
+    const groups = (x.shape[1] ?? 1) / (kernel.shape[1] ?? 1);
+    if (!Number.isInteger(groups))
+      refuse("shape-mismatch", `a kernel of ${kernel.shape[1]} channels for [${x.shape.join(", ")}]`);
+    return volumeConvolution(ctx, x, kernel, bias, along, groups);
+  });
+  return activated(call, ctx, result);
+}
+
+function pool3d(op: PoolOp): LayerImport {
+  return (call, ctx) =>
+    onVolume(call, ctx, "pool_size", (x, along) =>
+      volumePool(ctx, x, along, { op, isCeil: false, counts: false }),
+    );
+}
+
 /** [[top, bottom], [left, right]], also written as one number or two. */
 function borders(call: LayerCall, key: string): readonly (readonly number[])[] {
   const wrong = (): never => refuse("bad-model", `\`${key}\` of ${call.kind} is no border`);
@@ -196,6 +253,11 @@ export const windows: LayerTable = {
   AveragePooling1D: pool1d("avg_pool"),
   MaxPooling2D: pool2d("max_pool"),
   AveragePooling2D: pool2d("avg_pool"),
+  Conv3D: conv3d,
+  MaxPooling3D: pool3d("max_pool"),
+  AveragePooling3D: pool3d("avg_pool"),
+  GlobalAveragePooling3D: globalPool("reduce_mean", 5),
+  GlobalMaxPooling3D: globalPool("reduce_max", 5),
   GlobalAveragePooling1D: globalPool("reduce_mean", 3),
   GlobalMaxPooling1D: globalPool("reduce_max", 3),
   GlobalAveragePooling2D: globalPool("reduce_mean", 4),
