@@ -1,7 +1,8 @@
 // The graph under construction: nodes with inferred types, constants folded, axes brought into order where an op needs it.
 
-import { greatest } from "#diagnostic/extremes.js";
 import type { AttributeValue, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
+import { greatest } from "#diagnostic/extremes.js";
+import type { Tensor } from "#ir/tensor.js";
 import type { Shape, TensorType } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import type { WeightStore } from "#ir/weights.js";
@@ -37,6 +38,15 @@ const growthLimit = 2 ** 27;
 const workLimit = 2 ** 27;
 const workPerElement = 64;
 
+/**
+ * Ops whose results jump: what they are given is computed at once too, operator by operator and rounded as the model does it, since the
+ * expressions of the store are not rounded in between.
+ */
+const jumps: ReadonlySet<OpName> = new Set(["floor", "ceil", "round", "sign", "equal", "less", "less_equal"]);
+
+/** Deepest chain of constants that is followed to compute their numbers. */
+const depthLimit = 256;
+
 /** Ops that move values. They name no result of the exporter's, unless its operator did just that. */
 const moves: ReadonlySet<OpName> = new Set(["reshape", "transpose"]);
 
@@ -56,8 +66,8 @@ export interface Builder {
   perSample(constant: Constant): NodeRef;
   /** What a reference made by `perSample` stands for. */
   repeatedIn(ref: Ref): Constant | undefined;
-  /** An entry of the store as a constant. */
-  stored(id: WeightId, shape: Shape, label?: string): Constant;
+  /** An entry of the store as a constant; `numbers` gives its values where those of the store are less exact. */
+  stored(id: WeightId, shape: Shape, label?: string, numbers?: () => Float64Array): Constant;
   /** The value with its axes in an order, its own by default the natural one. */
   arranged(value: Value, order?: readonly number[]): Ref;
   /** Elements that `arranged` moves: none where the value lies so, was brought into that order before, or is an input, which may come in any. */
@@ -89,6 +99,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
   const batched = new Set<NodeId>();
   const constants = new Map<WeightId, NodeId>();
   const repeated = new Map<NodeId, Constant>();
+  const depths = new Map<WeightId, number>();
   const arrangements = new Map<NodeId, Map<string, Ref>>();
   let current = "x";
   let isFirst = true;
@@ -167,14 +178,14 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     };
   };
 
-  const stored = (id: WeightId, shape: Shape, label?: string): Constant => {
+  const stored: Builder["stored"] = (id, shape, label, numbers = () => store.read(id).data) => {
     let data: Float64Array | undefined;
     if (store.entries.get(id)?.source.kind === "file") work += workPerElement * elements(shape);
     return {
       kind: "constant",
       shape,
       small: false,
-      numbers: () => (data ??= store.read(id).data),
+      numbers: () => (data ??= numbers()),
       weight: () => id,
       ...(label === undefined ? {} : { label }),
     };
@@ -210,14 +221,18 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
       spend(count, fixed, Math.max(table.macs(types, normal, type), count * elements(kernel ?? [])));
       const small = fixed.every((one) => one.small) && count <= smallLimit;
       const isFew = count <= eagerLimit && fixed.every((one) => elements(one.shape) <= smallLimit);
-      if ((small && count <= eager) || (isFew && fixed.some((one) => one.small))) {
-        eager -= count;
+      const isJump = jumps.has(op) && count <= smallLimit && count <= eager;
+      const evaluate = (): { readonly inputs: readonly CountedTensor[]; readonly result: Tensor } => {
         const inputs = fixed.map(({ shape, samples, ...one }): CountedTensor => ({
           shape,
           data: one.numbers(),
           ...(samples ? { powers: samples.powers } : {}),
         }));
-        const result = table.eval(inputs, normal, type);
+        return { inputs, result: table.eval(inputs, normal, type) };
+      };
+      if ((small && count <= eager) || (isFew && fixed.some((one) => one.small)) || isJump) {
+        eager -= count;
+        const { inputs, result } = evaluate();
         const isFixed = fixed.every(({ samples }) => samples === undefined);
         return literal(result.data, type.shape, isFixed ? undefined : powersOf(op, inputs, normal, result));
       }
@@ -228,7 +243,17 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
         inputs: fixed.map((one) => one.weight()),
       });
       const label = moves.has(op) ? fixed[0]?.label : undefined;
-      return stored(weight, type.shape, label);
+      const depth =
+        1 +
+        greatest(
+          fixed.map((one) => depths.get(one.weight()) ?? 0),
+          0,
+        );
+      depths.set(weight, depth);
+      // Of the operands' numbers, which their types round.
+      return depth > depthLimit
+        ? stored(weight, type.shape, label)
+        : stored(weight, type.shape, label, () => evaluate().result.data);
     }
     const inputs = operands.map(nodeOf);
     const carries = inputs.map((id) => batched.has(id));

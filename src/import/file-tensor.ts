@@ -4,6 +4,7 @@ import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import type { ReadF32 } from "#ir/weights.js";
 import type { Builder } from "./builder.js";
+import { smallLimit } from "./builder.js";
 import { rankLimit } from "./dimensions.js";
 import type { ElementType } from "./element-type.js";
 import { valueOf } from "./lowering.js";
@@ -48,7 +49,9 @@ export function fileConstant(build: Builder, tensor: FileTensor, file: string, k
     return valueOf(build.literal(tensor.numbers(), shape), type);
   const source = { kind: "file", file, key, read: tensor.readF32 } as const;
   const id = build.store.add(name, { dtype: "f32", shape }, source);
-  return valueOf(build.stored(id, shape, id), type);
+  // Of doubles the store has less than the file.
+  const isDouble = type.name === "float64" && count <= smallLimit;
+  return valueOf(build.stored(id, shape, id, isDouble ? () => tensor.numbers() : undefined), type);
 }
 
 /** Bytes of a tensor's data: `length` from `offset` on, in `into` if it is given. */

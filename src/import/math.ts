@@ -3,7 +3,10 @@
 import { combine } from "./broadcast.js";
 import type { ElementType } from "./element-type.js";
 import type { Lowering } from "./lowering.js";
-import { map, scalar } from "./lowering.js";
+import { elements } from "#ir/type.js";
+import { smallLimit } from "./builder.js";
+import { map, numbersOf, scalar, valueOf } from "./lowering.js";
+import { refuse } from "./refusal.js";
 import type { Value } from "./value.js";
 
 /** Towards zero: sign(x) · ⌊|x|⌋. */
@@ -98,12 +101,33 @@ export function inverted(ctx: Lowering, x: Value): Value {
   return combine(ctx, "sub", [scalar(ctx, 1), x], { type: x.type });
 }
 
-/** A cast. Values beyond a small integer type stay as they are; they do not wrap around. */
+/** Equally spaced numbers of a type, each the one before it and the step. */
+export function range(ctx: Lowering, start: number, step: number, count: number, type: ElementType): Value {
+  if (!(count <= smallLimit)) refuse("bad-model", `Range makes ${count} numbers`);
+  const numbers: number[] = [];
+  for (let at = 0, value = start; at < count; at += 1, value = type.round(value + step)) numbers.push(value);
+  return valueOf(ctx.build.literal(numbers, [numbers.length]), type);
+}
+
+/**
+ * A cast. Values that are computed when the network runs stay as they are beyond a small integer type; known ones wrap around there, and
+ * floats that no integer of 32 bits, or of the type, holds become the nearest one.
+ */
 export function castTo(ctx: Lowering, x: Value, to: ElementType): Value {
-  if (to.kind === "float" || x.type.kind === "bool") return { ...x, type: to };
+  if (to.kind === "float" || x.type.kind === "bool") {
+    const isKnown = x.ref.kind === "constant" && elements(x.shape) <= smallLimit;
+    // Weights of f32 are rounded as they are; in halves they become others.
+    if (!isKnown || to.size >= 4 || x.type.kind !== "float") return { ...x, type: to };
+    return valueOf(ctx.build.literal(numbersOf(x, "a cast"), x.shape), to);
+  }
   if (to.kind === "bool") {
     const isZero = combine(ctx, "equal", [x, scalar(ctx, 0)]);
     return { ...inverted(ctx, isZero), type: to };
   }
-  return { ...(x.type.kind === "int" ? x : truncate(ctx, x)), type: to };
+  if (x.type.kind === "int") return { ...x, type: to };
+  const isSmall = to.size < 4;
+  const [low, high] = to.low < 0 ? [-(2 ** 31), 2 ** 31 - 1] : [0, 2 ** 32 - 1];
+  const bounds = isSmall ? { low, high } : { low: to.low, high: to.high };
+  const held = x.ref.kind === "constant" ? map(ctx, "clip", x, bounds) : x;
+  return { ...truncate(ctx, held), type: to };
 }

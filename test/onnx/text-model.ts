@@ -113,6 +113,8 @@ function weight(name: string, text: string, seed: number): Init<typeof TensorPro
   const type = elementTypes.get(elemType)?.name;
   const common = { name, dims, dataType: elemType };
   if (type === "float32") return { ...common, rawData: new Uint8Array(Float32Array.from(values).buffer) };
+  if (type === "float64") return { ...common, rawData: new Uint8Array(Float64Array.from(values).buffer) };
+  if (type === "uint32" || type === "uint64") return { ...common, uint64Data: values.map(BigInt) };
   return type === "int64"
     ? { ...common, int64Data: values.map(whole) }
     : { ...common, int32Data: values.map(Math.trunc) };

@@ -3,7 +3,7 @@
 
 import { elements } from "#ir/type.js";
 import { combine } from "#import/broadcast.js";
-import { axisOf, map, scalar } from "#import/lowering.js";
+import { axisOf, map, scalar, rounded } from "#import/lowering.js";
 import { int, int32 } from "#import/element-type.js";
 import { elementTypes } from "../element-type.js";
 import { product } from "#import/product.js";
@@ -96,7 +96,8 @@ function quantizedTo(
   type = zero?.type ?? uint8,
 ): Value {
   if (type.kind !== "int") unsupported(`QuantizeLinear to ${type.name}`);
-  const steps = map(ctx, "round", combine(ctx, "div", [x, spreadOver(ctx, x, scale, axis)]));
+  const quotient = combine(ctx, "div", [x, spreadOver(ctx, x, scale, axis)], { type: scale.type });
+  const steps = map(ctx, "round", rounded(ctx.build, quotient));
   const shifted = zero ? combine(ctx, "add", [steps, spreadOver(ctx, x, zero, axis)]) : steps;
   return { ...map(ctx, "clip", shifted, { low: type.low, high: type.high }), type };
 }

@@ -1,15 +1,14 @@
 // Operators on shapes and constants: they are known at import time and leave nothing in the graph.
 
 import { elements } from "#ir/type.js";
-import { smallLimit } from "#import/builder.js";
 import { filled, shapeValue, sizeValue, sizesIn } from "#import/batch.js";
 import { float32, int64 } from "#import/element-type.js";
 import { axisOf, intsValue, numberOf, numbersOf, valueOf } from "#import/lowering.js";
 import { timesMatrix } from "#import/product.js";
-import { refuse, unsupported } from "#import/refusal.js";
+import { unsupported } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
 import { natural } from "#ir/axis-order.js";
-import { castTo } from "#import/math.js";
+import { castTo, range } from "#import/math.js";
 import { elementTypes, typeName } from "../element-type.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 
@@ -42,19 +41,13 @@ function shapeOf(node: OnnxNode, ctx: Context): Value {
   return shapeValue(ctx, x, int64, [clamp(node.int("start", 0)), clamp(node.int("end", rank))]);
 }
 
-function range(node: OnnxNode, ctx: Context): Value {
+function rangeOf(node: OnnxNode, ctx: Context): Value {
   const [start = 0, limit = 0, step = 1] = [0, 1, 2].map((at) =>
     numberOf(node.input(at), "an operand of Range"),
   );
-  const count = Math.max(0, Math.ceil((limit - start) / step));
-  if (!(count <= smallLimit)) refuse("bad-model", `Range makes ${count} numbers`);
-  return valueOf(
-    ctx.build.literal(
-      natural(count).map((at) => start + at * step),
-      [count],
-    ),
-    node.input(0).type,
-  );
+  const { type } = node.input(0);
+  const count = Math.max(0, Math.ceil(type.round(limit - start) / step));
+  return range(ctx, start, step, count, type);
 }
 
 function cast(node: OnnxNode, ctx: Context): Value {
@@ -96,7 +89,7 @@ export const shapes: OperatorTable = {
   ConstantOfShape: constantOfShape,
   Shape: shapeOf,
   Size: (node, ctx) => sizeValue(ctx, node.input(0)),
-  Range: range,
+  Range: rangeOf,
   Cast: cast,
   CastLike: (node, ctx) => castTo(ctx, node.input(0), node.input(1).type),
   CumSum: cumSum,

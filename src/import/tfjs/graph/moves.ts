@@ -14,7 +14,8 @@ import {
 } from "#import/batch.js";
 import { int32 } from "#import/element-type.js";
 import type { Lowering } from "#import/lowering.js";
-import { axisOf, intsValue, knownNumbers, numberOf, numbersOf, ordered, valueOf } from "#import/lowering.js";
+import { axisOf, intsValue, knownNumbers, numberOf, numbersOf, ordered } from "#import/lowering.js";
+import { range } from "#import/math.js";
 import { gathered, gatheredRows, picked, pickedIn, scatteredRows } from "#import/gather.js";
 import { checkJoined, expanded, joined, sliced, tiled } from "#import/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
@@ -297,14 +298,11 @@ function fill(node: GraphNode, ctx: Lowering): Value {
   return filled(ctx, sizes, numberOf(value, "the value of Fill"), value.type);
 }
 
-function range(node: GraphNode, ctx: Lowering): Value {
+function rangeOf(node: GraphNode, ctx: Lowering): Value {
   const [start = 0, limit = 0, step = 1] = [0, 1, 2].map((at) =>
     numberOf(node.input(at), "an operand of Range"),
   );
-  const count = Math.max(0, Math.ceil((limit - start) / step));
-  if (!(count <= smallLimit)) refuse("bad-model", `Range makes ${count} numbers`);
-  const numbers = natural(count).map((at) => start + at * step);
-  return valueOf(ctx.build.literal(numbers, [count]), node.input(0).type);
+  return range(ctx, start, step, Math.max(0, Math.ceil((limit - start) / step)), node.input(0).type);
 }
 
 const same = (node: GraphNode): Value => node.input(0);
@@ -347,5 +345,5 @@ export const moves: OperatorTable = {
   Fill: fill,
   ZerosLike: (node, ctx) => filled(ctx, sizesOf(ctx, node.input(0)), 0, node.input(0).type),
   OnesLike: (node, ctx) => filled(ctx, sizesOf(ctx, node.input(0)), 1, node.input(0).type),
-  Range: range,
+  Range: rangeOf,
 };
