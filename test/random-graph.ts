@@ -30,6 +30,10 @@ const jumping: ReadonlySet<OpName> = new Set<OpName>([
   "less",
   "less_equal",
   "where",
+  // At ±1 their slope has no bound, and atan2 jumps behind 0.
+  "acosh",
+  "atan2",
+  "atanh",
   "gather",
   "scatter",
 ]);
@@ -43,6 +47,8 @@ const touchy: ReadonlySet<OpName> = new Set<OpName>([
   "div",
   "pow",
   "exp",
+  "sinh",
+  "cosh",
   "reduce_prod",
 ]);
 

@@ -44,37 +44,10 @@ export function softsign(ctx: Lowering, x: Value): Value {
   return combine(ctx, "div", [x, combine(ctx, "add", [map(ctx, "abs", x), scalar(ctx, 1)])]);
 }
 
-/** (eˣ ± e⁻ˣ) / 2: the hyperbolic cosine, and the sine. */
-function hyperbolic(ctx: Lowering, x: Value, op: "add" | "sub"): Value {
-  const both = combine(ctx, op, [map(ctx, "exp", x), map(ctx, "exp", map(ctx, "neg", x))]);
-  return combine(ctx, "mul", [both, scalar(ctx, 0.5)]);
-}
-
-/** sign(x) · log(|x| + √(x² + 1)). */
-function arsinh(ctx: Lowering, x: Value): Value {
-  const root = map(ctx, "sqrt", combine(ctx, "add", [map(ctx, "square", x), scalar(ctx, 1)]));
-  const size = map(ctx, "log", combine(ctx, "add", [map(ctx, "abs", x), root]));
-  return combine(ctx, "mul", [map(ctx, "sign", x), size]);
-}
-
-/** log(x + √(x² − 1)). */
-function arcosh(ctx: Lowering, x: Value): Value {
-  const root = map(ctx, "sqrt", combine(ctx, "sub", [map(ctx, "square", x), scalar(ctx, 1)]));
-  return map(ctx, "log", combine(ctx, "add", [x, root]));
-}
-
-/** ½ · log((1 + x) / (1 − x)). */
-function artanh(ctx: Lowering, x: Value): Value {
-  const ratio = combine(ctx, "div", [
-    combine(ctx, "add", [x, scalar(ctx, 1)]),
-    combine(ctx, "sub", [scalar(ctx, 1), x]),
-  ]);
-  return combine(ctx, "mul", [map(ctx, "log", ratio), scalar(ctx, 0.5)]);
-}
-
-/** atan(x / √(1 − x²)): at ±1 the quotient is ±∞. */
+/** atan(x / √((1 − x)(1 + x))): at ±1 the quotient is ±∞. */
 function arcsin(ctx: Lowering, x: Value): Value {
-  const root = map(ctx, "sqrt", combine(ctx, "sub", [scalar(ctx, 1), map(ctx, "square", x)]));
+  const factors = [combine(ctx, "sub", [scalar(ctx, 1), x]), combine(ctx, "add", [scalar(ctx, 1), x])];
+  const root = map(ctx, "sqrt", combine(ctx, "mul", factors));
   return map(ctx, "atan", combine(ctx, "div", [x, root]));
 }
 
@@ -86,11 +59,11 @@ function arccos(ctx: Lowering, x: Value): Value {
 /** Functions of one value that ONNX and TensorFlow call by the same names. */
 export const functionsOfOne: Readonly<Record<string, (ctx: Lowering, x: Value) => Value>> = {
   Softsign: softsign,
-  Sinh: (ctx, x) => hyperbolic(ctx, x, "sub"),
-  Cosh: (ctx, x) => hyperbolic(ctx, x, "add"),
-  Asinh: arsinh,
-  Acosh: arcosh,
-  Atanh: artanh,
+  Sinh: (ctx, x) => map(ctx, "sinh", x),
+  Cosh: (ctx, x) => map(ctx, "cosh", x),
+  Asinh: (ctx, x) => map(ctx, "asinh", x),
+  Acosh: (ctx, x) => map(ctx, "acosh", x),
+  Atanh: (ctx, x) => map(ctx, "atanh", x),
   Asin: arcsin,
   Acos: arccos,
   Tan: (ctx, x) => combine(ctx, "div", [map(ctx, "sin", x), map(ctx, "cos", x)]),

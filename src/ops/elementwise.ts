@@ -7,6 +7,7 @@ import type { Shape, TensorType } from "#ir/type.js";
 import { elements, sameShape } from "#ir/type.js";
 import type { AttributesOf } from "./attributes.js";
 import { broadcastIndex, broadcastShapes } from "./broadcast.js";
+import { acosh, asinh, atanh, cosh, sinh } from "./hyperbolic.js";
 import { number } from "./kinds.js";
 import type { AttributeTable, Op, OpClass } from "./op.js";
 import { isProblem } from "./op.js";
@@ -114,6 +115,11 @@ export const elementwise = {
   sin: map("Sine, of radians.", {}, ([x]) => unary("sin", x)),
   cos: map("Cosine, of radians.", {}, ([x]) => unary("cos", x)),
   atan: map("Arc tangent, in radians.", {}, ([x]) => arctan(x)),
+  sinh: map("Hyperbolic sine.", {}, ([x]) => sinh(x)),
+  cosh: map("Hyperbolic cosine.", {}, ([x]) => cosh(x)),
+  asinh: map("Inverse hyperbolic sine.", {}, ([x]) => asinh(x)),
+  acosh: map("Inverse hyperbolic cosine; NaN below 1.", {}, ([x]) => acosh(x)),
+  atanh: map("Inverse hyperbolic tangent; NaN beyond ±1.", {}, ([x]) => atanh(x)),
   sign: map("1 above zero, −1 below, 0 and NaN as they are.", {}, ([x]) =>
     select("lt", x, 0, -1, select("lt", 0, x, 1, x)),
   ),

@@ -69,8 +69,11 @@ export const select = (
   otherwise: lift(otherwise),
 });
 
-/** `1 / (1 + e^-x)`. */
-export const logistic = (x: Operand): Scalar => div(1, add(1, exp(unary("neg", x))));
+/** `1 / (1 + e^-x)`; e^x / (1 + e^x) below 0, since e^-x overflows where the result is still a float. */
+export const logistic = (x: Operand): Scalar => {
+  const e = exp(unary("neg", unary("abs", x)));
+  return div(select("lt", x, 0, e, 1), add(1, e));
+};
 
 /** eˣ − 1, for x near 0 too: 2t / (1 − t) with t = tanh(x/2). */
 export const expm1 = (x: Operand): Scalar => {
