@@ -28,7 +28,8 @@ cases(import.meta.dirname, "layers.txt", async (input, { options }) => {
   return compared(files);
 });
 
-cases(import.meta.dirname, "graph.txt", (input) => compared(graphModel(input)));
+for (const file of ["graph.txt", "control.txt"])
+  cases(import.meta.dirname, file, (input) => compared(graphModel(input)));
 
 // The option `graph` makes a graph model, `dims` bind symbols; `json` takes the input as the file itself.
 cases(import.meta.dirname, "refused.txt", (input, { options }) => {

@@ -62,10 +62,13 @@ export async function peerTensors({ json, shards }: ModelFiles, inputs: Values):
   const tensors = [...inputs].map(([name, { data, shape }]) => [name, tf.tensor(data, [...shape])] as const);
   if (json["format"] === "graph-model") {
     const model = await loadGraphModel(handler);
-    const result = model.execute(
-      Object.fromEntries(tensors),
-      model.outputs.map(({ name }) => name),
+    const names = model.outputs.map(({ name }) => name);
+    const given = Object.fromEntries(tensors);
+    // What has control flow runs in its own way.
+    const hasControl = /"op":"(Switch|StatelessWhile|While|StatelessIf|If|TensorList\w+)"/.test(
+      JSON.stringify(json),
     );
+    const result = hasControl ? await model.executeAsync(given, names) : model.execute(given, names);
     return [result].flat();
   }
   const model = await layers.loadLayersModel(handler);

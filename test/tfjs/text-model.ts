@@ -83,13 +83,17 @@ export interface ModelFiles {
   readonly shards: ReadonlyMap<string, Uint8Array>;
 }
 
-/** A graph model; `weight` is normally distributed, `positive` between ½ and 1½. */
+/**
+ * A graph model; `weight` is normally distributed, `positive` between ½ and 1½. A function stands between `function f(a, b) -> y:0` and `end`,
+ * after the graph; it is named as in `{"body": {"func": {"name": "f"}}}`.
+ */
 export function graphModel(text: string): ModelFiles {
-  const { lines, outputs } = linesOf(text);
+  const [main = "", ...functions] = text.split(/^function /m);
+  const { lines, outputs } = linesOf(main);
   const random = seededRandom(5);
   const weights: object[] = [];
   const bytes: number[] = [];
-  const nodes = lines.map(({ name, kind, operands, rest }) => {
+  const nodeOf = ({ name, kind, operands, rest }: Line): object => {
     if (kind === "Placeholder") {
       const dim = (JSON.parse(rest) as number[]).map((size) => ({ size: `${size}` }));
       return { name, op: kind, attr: { dtype: { type: "DT_FLOAT" }, shape: { shape: { dim } } } };
@@ -110,16 +114,35 @@ export function graphModel(text: string): ModelFiles {
     const attributes = Object.entries(JSON.parse(rest || "{}") as Record<string, unknown>);
     const attr = Object.fromEntries(attributes.map(([key, value]) => [key, attributeOf(value)]));
     return { name, op: kind, input: operands, attr };
-  });
+  };
+  const nodes = lines.map(nodeOf);
+  const library = { function: functions.map((one) => functionOf(one, nodeOf)) };
   const named = outputs.map((name) => [name, { name, dtype: "DT_FLOAT" }]);
   return {
     json: {
       format: "graph-model",
-      modelTopology: { node: nodes, versions: {} },
+      modelTopology: { node: nodes, library, versions: {} },
       signature: { outputs: Object.fromEntries(named) },
       weightsManifest: [{ paths: ["weights.bin"], weights }],
     },
     shards: new Map([["weights.bin", Uint8Array.from(bytes)]]),
+  };
+}
+
+function functionOf(text: string, nodeOf: (line: Line) => object): object {
+  const match = /^(\w+)\(([^)]*)\) -> (.*)\n([\s\S]*?)^end$/m.exec(text);
+  if (!match) throw new Error(`no function: ${text}`);
+  const [, name, inputs = "", results = "", body = ""] = match;
+  const args = (list: string[]): object[] => list.map((one) => ({ name: one, type: "DT_FLOAT" }));
+  const ends = results.split(", ");
+  return {
+    signature: {
+      name,
+      inputArg: args(inputs.split(", ").filter((one) => one !== "")),
+      outputArg: args(ends.map((_, at) => `result_${at}`)),
+    },
+    nodeDef: linesOf(body).lines.map(nodeOf),
+    ret: Object.fromEntries(ends.map((end, at) => [`result_${at}`, end])),
   };
 }
 

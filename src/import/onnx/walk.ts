@@ -26,7 +26,7 @@ import { fileTensor } from "./tensors.js";
 const messageLimit = 10;
 
 /** Most nodes that loops are unrolled to, those of inner loops counted each time. */
-export const unrolledLimit = 100_000;
+const unrolledLimit = 100_000;
 
 /** An import under way: what all its graphs share. */
 export interface Import {
@@ -83,8 +83,7 @@ export function walk(scope: Scope, nodes: readonly NodeProto[]): ReadonlySet<Nod
   const { shared, values, lost } = scope;
   const refused = new Set<NodeProto>();
   for (const proto of nodes) {
-    if (scope.isLoop && (shared.unrolled += 1) > unrolledLimit)
-      refuse("too-large", `loops are unrolled to more than ${unrolledLimit} nodes`);
+    if (scope.isLoop) countUnrolled(shared);
     const outputs = proto.output.map((name) => (name !== "" && scope.used.has(name) ? name : undefined));
     const isQuiet = scope.isQuiet || namesRead(proto).some((name) => isLost(scope, name));
     try {
@@ -135,6 +134,13 @@ function lower(
     contextOf(scope, proto),
   );
   return Array.isArray(result) ? (result as readonly Value[]) : [result as Value];
+}
+
+/** Counts a node or step of a loop. */
+function countUnrolled(shared: Import): void {
+  shared.unrolled += 1;
+  if (shared.unrolled > unrolledLimit)
+    refuse("too-large", `loops are unrolled to more than ${unrolledLimit} nodes`);
 }
 
 /** The value of a name in a graph or those around it. */
@@ -216,6 +222,8 @@ function inline(
   }: Parameters<Context["inline"]>[1] & object,
 ): readonly (Value | undefined)[] {
   const { shared } = outer;
+  // Steps without nodes count too.
+  if (isLoop) countUnrolled(shared);
   const names = graph.output.flatMap(({ name }, at) => (needed[at] ? [name] : []));
   let reached = shared.reached.get(graph);
   if (!reached) {

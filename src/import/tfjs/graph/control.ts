@@ -8,6 +8,7 @@ import type { Endpoint, NodeDef } from "./graph-def.js";
 import type { Held } from "./held.js";
 import { dead, isDead, isValue, valueOf } from "./held.js";
 import type { Evaluate, Known, Scope } from "./scope.js";
+import { countUnrolled } from "./scope.js";
 
 /** Most functions that call each other. */
 const depthLimit = 32;
@@ -86,6 +87,7 @@ const exit: ControlImport = (node, _, scope, evaluate) => {
   const incoming = new Map(enters.map((one) => [one.name, evaluate(scope, one.inputs)[0] ?? dead]));
   let values = carried.map(({ enter }) => incoming.get(enter.name) ?? dead);
   for (;;) {
+    countUnrolled(scope.shared);
     const known = new Map<string, readonly Held[]>([...incoming].map(([one, held]) => [one, [held]]));
     for (const [at, { merge, switches }] of carried.entries()) {
       const held = values[at] ?? dead;
@@ -242,7 +244,7 @@ const whileLoop: ControlImport = (node, operands, scope, evaluate) => {
   const [condition, body] = [node.attributes.function("cond"), node.attributes.function("body")];
   let values = operands;
   while (goesOn(call(condition, values, scope, evaluate, true)[0], "the loop")) {
-    scope.shared.unrolled += 1;
+    countUnrolled(scope.shared);
     values = call(body, values, scope, evaluate, true);
     if (values.length !== operands.length)
       refuse("bad-model", `the body of ${node.op} gives ${values.length} values for ${operands.length}`);

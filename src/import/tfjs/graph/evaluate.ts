@@ -16,13 +16,10 @@ import { operators } from "./index.js";
 import { listOps, lowerList } from "./lists.js";
 import type { GraphNode } from "./operator.js";
 import type { Evaluate, Known, Scope } from "./scope.js";
-import { lostIn, resultsIn } from "./scope.js";
+import { countUnrolled, lostIn, resultsIn } from "./scope.js";
 
 /** Most messages about single nodes. */
 const messageLimit = 10;
-
-/** Most nodes that loops are unrolled to, those of inner loops counted each time. */
-const unrolledLimit = 100_000;
 
 /** Moves of values: a node of them names its result after itself. */
 const naming: ReadonlySet<string> = new Set(["Reshape", "Squeeze", "ExpandDims", "Transpose"]);
@@ -71,8 +68,7 @@ function run(scope: Scope, node: NodeDef): void {
   const { shared } = scope;
   // A loop's exits come together.
   if (scope.values.has(node.name)) return;
-  if (scope.isLoop && (shared.unrolled += 1) > unrolledLimit)
-    refuse("too-large", `loops are unrolled to more than ${unrolledLimit} nodes`);
+  if (scope.isLoop) countUnrolled(shared);
   const reads = readsOf(node, scope);
   const isQuiet = scope.isQuiet || reads.some((end) => lostIn(scope, end.node));
   const standIn = (): void => {
