@@ -1,16 +1,26 @@
 // Applies the user's own rules.
 
 import type { Pass } from "#rewrite/pass.js";
+import type { Rule } from "#rewrite/rule.js";
 import { applyRules as apply } from "#rewrite/sweep.js";
 import type { PassOptions } from "./options.js";
 
 export const applyRules: Pass<PassOptions> = {
   name: "apply-rules",
-  doc: "Applies the rules of `--rules` files; those marked `approx` only with `--approx`.",
+  doc: "Applies the rules of the model's file and of `--rules` files; those marked `approx` only with `--approx`.",
   run: (module, { options, report }) => {
-    const rules = (options.rules ?? []).filter(
-      (rule) => rule.approx === undefined || options.approx === true,
-    );
+    const rules = activeRules(options);
     return rules.length === 0 ? module : apply(module, rules, { pass: "apply-rules", report });
   },
 };
+
+/** The rules that apply: all, or all but the approximations. */
+export function activeRules({
+  rules = [],
+  approx,
+}: {
+  readonly rules?: readonly Rule[];
+  readonly approx?: boolean;
+}): readonly Rule[] {
+  return rules.filter((rule) => rule.approx === undefined || approx === true);
+}

@@ -17,10 +17,14 @@ import { split } from "./split.js";
 
 export type { PassOptions } from "./options.js";
 
-/** The standard pipeline. Dead nodes go first too, since a use by a dead node keeps a rule from applying. */
+/**
+ * The standard pipeline. Dead nodes go first too, since a use by a dead node keeps a rule from applying. The user's own rules
+ * see the graph twice: as it was written, and when the built-in rules have brought it into their form.
+ */
 export const passes: readonly Pass<PassOptions>[] = [
   eliminateDeadNodes,
   foldConstants,
+  applyRules,
   canonicalize,
   foldPadding,
   foldBatchNorm,

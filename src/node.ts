@@ -12,7 +12,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import { parse } from "#grammar/parse.js";
 import type { Ast } from "#grammar/ast.js";
 import type { RuleSet } from "#compile/rules.js";
-import { parseRules } from "#compile/rules.js";
+import { joinRules, noRules, parseRules, rulesOf } from "#compile/rules.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import type { Elaborated } from "#elaborate/elaborate.js";
@@ -52,6 +52,8 @@ export interface Model extends Elaborated {
   readonly sources: ReadonlyMap<string, string>;
   /** The files that it was read from, which no output may overwrite. */
   readonly files: readonly string[];
+  /** The rules and fusions of its file, for `optimize`. */
+  readonly rules: RuleSet;
 }
 
 /** Largest `.net` file that is read, in bytes; a text of this size is no model. */
@@ -80,9 +82,10 @@ export function readModel(path: string, options: ReadOptions = {}): FileResult<M
     ...(options.dims ? { dims: options.dims } : {}),
   });
   const fixed = value && fixInputs(value, options.constants ?? {}, path);
-  const all = [...ast.diagnostics, ...diagnostics, ...(fixed?.diagnostics ?? [])];
-  return fixed?.value
-    ? { value: { ...fixed.value, sources, files }, diagnostics: all, sources }
+  const rules = rulesOf(ast.value);
+  const all = [...ast.diagnostics, ...diagnostics, ...(fixed?.diagnostics ?? []), ...rules.diagnostics];
+  return fixed?.value && rules.value
+    ? { value: { ...fixed.value, sources, files, rules: rules.value }, diagnostics: all, sources }
     : { diagnostics: all, sources };
 }
 
@@ -105,7 +108,7 @@ function readImported(path: string, options: ReadOptions): FileResult<Model> {
   const files: string[] = [];
   const { value, diagnostics } = importFile(path, options, files);
   return value
-    ? { value: { ...value, seeded: false, sources, files }, diagnostics, sources }
+    ? { value: { ...value, seeded: false, sources, files, rules: noRules }, diagnostics, sources }
     : { diagnostics, sources };
 }
 
@@ -159,11 +162,7 @@ export function readRules(paths: readonly string[]): FileResult<RuleSet> {
       );
   }
   if (hasErrors(diagnostics)) return { diagnostics, sources };
-  const value = {
-    rules: sets.flatMap((set) => set.rules),
-    fusions: sets.flatMap((set) => set.fusions),
-  };
-  return { value, diagnostics, sources };
+  return { value: joinRules(sets), diagnostics, sources };
 }
 
 /** The text of a file (UTF-8), or a diagnostic that says why there is none. */

@@ -7,20 +7,24 @@ import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { hasErrors } from "#diagnostic/diagnostic.js";
 import { lineCol } from "#diagnostic/position.js";
 import { plural } from "#ir/units.js";
-import { checkRule, ruleProblems } from "#rewrite/check-rule.js";
 import { compileRules } from "#rewrite/compile-rule.js";
 import { compileFusions } from "#rewrite/fusion.js";
-import { createWeightStore } from "#weights/store.js";
+import type { Rule } from "#rewrite/rule.js";
+import { passes } from "#passes/index.js";
+import { checkRules } from "#compile/check-rules.js";
+import { placeRules } from "#compile/place-rules.js";
+import { targetOf } from "#compile/targets.js";
 import { checkNets, readModel, readText } from "../node.js";
 import { isImported } from "../node-import.js";
 import type { ModelOptions } from "./model-options.js";
 import { readOptions } from "./model.js";
-import { withModelOptions } from "./model-options.js";
+import { rulesAtOption, withModelOptions } from "./model-options.js";
 import type { Session } from "./session.js";
 import { exit, report } from "./terminal.js";
 import { jsonText } from "./json.js";
 
 interface CheckOptions extends ModelOptions {
+  readonly rulesAt: readonly string[];
   readonly json?: boolean;
 }
 
@@ -39,9 +43,18 @@ export function addCheck(root: Command, session: Session): void {
       "report all errors of .net files (nets, rules and fusions; rules are tried on random operands) and of models that are imported",
     )
     .argument("<files...>", "the files")
+    .addOption(rulesAtOption())
     .option("--json", "print what was found in each file as JSON")
     .action((files: string[], options: CheckOptions) => {
-      const checked = files.map((file) => checkFile(file, options));
+      const placed = placeRules(passes, options.rulesAt);
+      if (!placed.value) {
+        report(session.terminal, placed.diagnostics, new Map());
+        session.code = exit.wrongUsage;
+        return;
+      }
+      const checkAll = (rules: readonly Rule[]): Diagnostic[] =>
+        checkRules(rules, placed.value ?? passes, targetOf().target);
+      const checked = files.map((file) => checkFile(file, options, checkAll));
       if (checked.some(({ diagnostics }) => hasErrors(diagnostics))) session.code = exit.wrongInput;
       const { terminal } = session;
       if (options.json) return terminal.out(jsonText(checked.map(checkedJson)));
@@ -52,7 +65,11 @@ export function addCheck(root: Command, session: Session): void {
     });
 }
 
-function checkFile(file: string, options: CheckOptions): Checked {
+function checkFile(
+  file: string,
+  options: CheckOptions,
+  checkAll: (rules: readonly Rule[]) => Diagnostic[],
+): Checked {
   const read = readOptions(options);
   if (!read.value) return { file, items: 0, diagnostics: read.diagnostics, sources: new Map() };
   if (isImported(file)) {
@@ -70,9 +87,7 @@ function checkFile(file: string, options: CheckOptions): Checked {
     ...(parsed.value && parsed.diagnostics.length === 0 ? checkNets(parsed.value, read.value) : []),
     ...rules.diagnostics,
     ...compileFusions(items).diagnostics,
-    ...(rules.value ?? []).flatMap((rule) =>
-      ruleProblems(checkRule(rule, { createStore: createWeightStore })),
-    ),
+    ...checkAll(rules.value ?? []),
   ];
   return { file, items: items.length, diagnostics, sources: new Map([[file, source.value]]) };
 }

@@ -81,7 +81,7 @@ async function inspectModel(path: string, options: InspectOptions, session: Sess
 }
 
 async function showGraph(
-  model: Module,
+  model: Model,
   options: InspectOptions,
   session: Session,
 ): Promise<string | Uint8Array | undefined> {
@@ -167,11 +167,13 @@ function sidesOf(
     const after = before && moduleAfter(model, to === "" ? "all" : to, options, session);
     return before && after && [before, after];
   }
-  const seen: Module[] = [model];
   const until = what === "all" ? options : { ...options, stopAfter: what };
-  const run = optimizeModel(model, until, session, (_, module) => void seen.push(module));
-  const before = what === "all" ? model : seen.at(-2);
-  return run && [before ?? model, run.module];
+  const run = optimizeModel(model, until, session);
+  if (!run || what === "all") return run && [model, run.module];
+  // Of a pass that runs twice, the last run that changed something is meant.
+  const runs = run.trace.filter(({ pass }) => pass.name === what);
+  const one = runs.findLast(({ before, after }) => before.graph !== after.graph) ?? runs.at(-1);
+  return one && [one.before, one.after];
 }
 
 /** Files have an ending, passes none. */

@@ -32,6 +32,8 @@ export interface PassOptions {
   readonly adapter: AdapterClass;
   readonly f16?: boolean;
   readonly rules: readonly string[];
+  readonly rulesAt: readonly string[];
+  readonly trustRules?: boolean;
   readonly passes?: readonly string[];
   readonly without: readonly string[];
   readonly stopAfter?: string;
@@ -126,6 +128,8 @@ export function withPassOptions(command: Command): Command {
     )
     .option("--f16", "target wgsl: store weights and tensors as f16 where the device can, else as f32")
     .addOption(list("--rules <file>", "rules and fusions of your own (repeatable)", collect))
+    .addOption(rulesAtOption())
+    .option("--trust-rules", "apply rules unchecked")
     .option("--split <how>", splitHelp, parseSplit)
     .option("--approx", "allow rules that change values within their stated tolerance")
     .option("--passes <list>", "run just these passes, in this order", commaList)
@@ -138,6 +142,16 @@ export function withPassOptions(command: Command): Command {
     )
     .option("--verify", "check the graph's invariants after each pass")
     .option("--time", "print how long each pass took");
+}
+
+/** The option that places rules in the pipeline. */
+export function rulesAtOption(): Option {
+  return new Option(
+    "--rules-at <place>",
+    'where rules stand among the passes: "before PASS" or "after PASS" (repeatable)',
+  )
+    .argParser(collect)
+    .default([], '"before canonicalize" and "after fold-batch-norm"');
 }
 
 /** Those of these options that emitting takes. */

@@ -3,6 +3,7 @@
 import { lineText } from "#diagnostic/escape.js";
 import { optimize } from "#compile/optimize.js";
 import type { Optimized } from "#compile/optimize.js";
+import { joinRules } from "#compile/rules.js";
 import { targetOf } from "#compile/targets.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Module } from "#ir/weights.js";
@@ -55,7 +56,7 @@ export function readOptions({
 
 /** The optimized model, or undefined after errors; `onPass` sees the module after each pass. */
 export function optimizeModel(
-  model: Module,
+  model: Model,
   options: PassOptions,
   session: Session,
   onPass?: (pass: string, module: Module) => void,
@@ -66,10 +67,12 @@ export function optimizeModel(
   if (rules.value === undefined) return undefined;
   const devices = readDevices(options, session);
   if (!devices) return undefined;
+  const sources = new Map([...model.sources, ...rules.sources]);
   const optimized = optimize(model, {
     target: targetOf(options.target, devices).target,
-    rules: rules.value.rules,
-    fusions: rules.value.fusions,
+    ...joinRules([rules.value, model.rules]),
+    rulesAt: options.rulesAt,
+    trustRules: options.trustRules ?? false,
     approx: options.approx ?? false,
     verify: options.verify ?? false,
     without: options.without,
@@ -92,16 +95,18 @@ export function optimizeModel(
   // The model comes from a reader of ours.
   const unsound = optimized.diagnostics.find((one) => one.code === "wrong-module");
   if (unsound) bug(unsound.message);
-  const code = report(terminal, optimized.diagnostics, rules.sources);
+  const code = report(terminal, optimized.diagnostics, sources);
   // The names of passes stand on the command line alone.
-  const misnamed = optimized.diagnostics.some((one) => one.code === "unknown-pass");
+  const misnamed = optimized.diagnostics.some(
+    ({ code: one }) => one === "unknown-pass" || one === "wrong-place",
+  );
   session.code = Math.max(session.code, misnamed ? exit.wrongUsage : code);
   return optimized.value;
 }
 
 /** The model as written, or after a pass, or after `all`. */
 export function moduleAfter(
-  model: Module,
+  model: Model,
   pass: string | undefined,
   options: PassOptions,
   session: Session,

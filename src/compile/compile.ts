@@ -13,6 +13,7 @@ import type { EmitModuleOptions } from "./emit.js";
 import { checkArtifact, checkEmbedding, emit } from "./emit.js";
 import type { OptimizeOptions } from "./optimize.js";
 import { optimize } from "./optimize.js";
+import { joinRules, noRules, rulesOf } from "./rules.js";
 import { targetOf } from "./targets.js";
 
 export interface CompileOptions extends ElaborateOptions, Omit<OptimizeOptions, "target">, EmitModuleOptions {
@@ -38,7 +39,10 @@ export function compile(input: string | Ast | Module, options: CompileOptions = 
   const start = typeof input === "string" ? keep(parse(input, file)) : input;
   const model = start && ("graph" in start ? start : keep(elaborate(start, options)));
   const { target } = targetOf(options.target, options);
-  const optimized = model && keep(optimize(model, { ...options, target }));
+  // Rules and fusions in the model's own file come after those of the caller.
+  const own = start && !("graph" in start) ? keep(rulesOf(start)) : noRules;
+  const rules = own && joinRules([{ rules: options.rules ?? [], fusions: options.fusions ?? [] }, own]);
+  const optimized = model && rules && keep(optimize(model, { ...options, ...rules, target }));
   if (!optimized) return { diagnostics };
   if (options.embedWeights) for (const one of checkEmbedding(optimized.module)) diagnostics.push(one);
   if (hasErrors(diagnostics)) return { diagnostics };

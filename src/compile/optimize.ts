@@ -6,20 +6,24 @@ import type { SplitMode, SplitReport } from "#passes/split.js";
 import type { FuseReport } from "#passes/fuse.js";
 import { dissolveWrongKernels } from "#passes/fuse.js";
 import { wrongSplit } from "#passes/split.js";
+import { activeRules, applyRules } from "#passes/apply-rules.js";
 import { expectModule, expectOptions } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
-import { error, warning } from "#diagnostic/diagnostic.js";
+import { error, hasErrors, warning } from "#diagnostic/diagnostic.js";
 import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
 import { verify } from "#ops/verify.js";
 import type { Fusion } from "#rewrite/fusion.js";
 import { printing, starting, timing, verifying } from "#rewrite/instruments.js";
+import type { Pass } from "#rewrite/pass.js";
 import type { Instrument, PassRun } from "#rewrite/pipeline.js";
 import { runPipeline } from "#rewrite/pipeline.js";
 import type { Rule } from "#rewrite/rule.js";
 import { selectPasses } from "#rewrite/selection.js";
 import type { Approximation } from "./approximations.js";
 import { approximationsOf } from "./approximations.js";
+import { checkRules } from "./check-rules.js";
+import { placeRules } from "./place-rules.js";
 import { targetOf } from "./targets.js";
 
 export interface OptimizeOptions {
@@ -27,9 +31,16 @@ export interface OptimizeOptions {
   readonly target?: Target;
   /** Whether and how convolutions are split; not at all by default. */
   readonly split?: SplitMode;
-  /** Rules and fusions of the caller, tried before the built-in ones. */
+  /** Rules and fusions of the caller; of those that match at one place the first wins. */
   readonly rules?: readonly Rule[];
   readonly fusions?: readonly Fusion[];
+  /**
+   * Where the rules stand among the passes, each `before PASS` or `after PASS`. By default they see the graph as it was written
+   * (`before canonicalize`), and once more as the built-in rules left it (`after fold-batch-norm`).
+   */
+  readonly rulesAt?: readonly string[];
+  /** Applies rules unchecked. By default those that `cleave check` refutes are an error: up to 0.1 s for each, once. */
+  readonly trustRules?: boolean;
   /** Whether `rule approx` applies. */
   readonly approx?: boolean;
   /** Just these passes, in this order. */
@@ -71,7 +82,9 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   if (problem !== undefined) return { diagnostics: [error("wrong-option", `split: ${problem}`)] };
   const wrong = options.verify ? verify(module) : [];
   if (wrong.length > 0) return { diagnostics: [wrongModule(module, wrong)] };
-  const selected = selectPasses(allPasses, {
+  const placed = placeRules(allPasses, options.rulesAt ?? []);
+  if (!placed.value) return { diagnostics: placed.diagnostics };
+  const selected = selectPasses(placed.value, {
     ...(options.passes ? { passes: options.passes } : {}),
     ...(options.without ? { without: options.without } : {}),
     ...(options.stopAfter === undefined ? {} : { stopAfter: options.stopAfter }),
@@ -99,19 +112,22 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
     onFused: (report) => void (fused = report),
   };
   const target = options.target ?? targetOf().target;
+  const told = toldOfRules(options, selected.value, target);
+  if (hasErrors(told)) return { diagnostics: told };
   const context = { target, options: passOptions };
   const run = runPipeline(module, selected.value, context, { instruments });
-  if (!run.value) return { diagnostics: run.diagnostics };
+  const said = [...told, ...run.diagnostics];
+  if (!run.value) return { diagnostics: said };
   const approximations = approximationsOf(trace, passOptions.rules ?? []);
   const reports = { approximations, ...(split ? { split } : {}), ...(fused ? { fused } : {}) };
-  if (fused) return { value: { module: run.value, trace, ...reports }, diagnostics: run.diagnostics };
+  if (fused) return { value: { module: run.value, trace, ...reports }, diagnostics: said };
   // Kernels of a dump are looked at by `fuse`; without it, those that are wrong must not go further either.
   const { graph, problems } = dissolveWrongKernels(run.value.graph, target);
   const warnings = problems.map((problem) => warning("wrong-kernel", `${problem}; its ops run one by one`));
   const checked = graph === run.value.graph ? run.value : { graph, weights: run.value.weights };
   return {
     value: { module: checked, trace, ...reports },
-    diagnostics: [...run.diagnostics, ...warnings],
+    diagnostics: [...said, ...warnings],
   };
 }
 
@@ -127,4 +143,22 @@ function wrongModule({ graph }: Module, problems: readonly string[]): Diagnostic
       "a module that no part of Cleave has made must be complete, as src/ir/graph.ts has it",
     ],
   });
+}
+
+/**
+ * Why rules are refused, and which of the others never match where they stand; whatever else a check says of them is said by
+ * `cleave check`. Trusted rules are not refused, and where their place is chosen it is looked at all the same.
+ */
+function toldOfRules(
+  options: OptimizeOptions,
+  passes: readonly Pass<PassOptions>[],
+  target: Target,
+): Diagnostic[] {
+  const { trustRules = false, rulesAt = [] } = options;
+  if (!passes.includes(applyRules) || (trustRules && rulesAt.length === 0)) return [];
+  const found = checkRules(activeRules(options), passes, target);
+  const refuted = trustRules ? [] : found.filter(({ severity }) => severity === "error");
+  if (refuted.length === 0) return found.filter(({ code }) => code === "rule-never-matches");
+  const advice = "`--trust-rules` (`trustRules: true`) applies rules unchecked";
+  return refuted.map((one) => ({ ...one, help: [...(one.help ?? []), advice] }));
 }

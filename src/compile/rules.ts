@@ -1,6 +1,7 @@
 // The user's own rules and fusions, from text.
 
 import { parse } from "#grammar/parse.js";
+import type { Ast } from "#grammar/ast.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { hasErrors } from "#diagnostic/diagnostic.js";
 import { compileRules } from "#rewrite/compile-rule.js";
@@ -14,13 +15,30 @@ export interface RuleSet {
   readonly fusions: readonly Fusion[];
 }
 
+export const noRules: RuleSet = { rules: [], fusions: [] };
+
 /** The `rule` and `fuse` items of a text; `file` is its name in diagnostics. Nets and blocks in it are ignored. */
 export function parseRules(text: string, file: string): Result<RuleSet> {
   const parsed = parse(text, file);
   if (!parsed.value) return { diagnostics: parsed.diagnostics };
-  const rules = compileRules(parsed.value.items);
-  const fusions = compileFusions(parsed.value.items);
-  const diagnostics = [...parsed.diagnostics, ...rules.diagnostics, ...fusions.diagnostics];
+  const compiled = rulesOf(parsed.value);
+  const diagnostics = [...parsed.diagnostics, ...compiled.diagnostics];
+  return hasErrors(diagnostics) || !compiled.value ? { diagnostics } : { value: compiled.value, diagnostics };
+}
+
+/** The `rule` and `fuse` items of a file, which apply to the nets in it. */
+export function rulesOf({ items }: Ast): Result<RuleSet> {
+  const rules = compileRules(items);
+  const fusions = compileFusions(items);
+  const diagnostics = [...rules.diagnostics, ...fusions.diagnostics];
   if (hasErrors(diagnostics)) return { diagnostics };
   return { value: { rules: rules.value ?? [], fusions: fusions.value ?? [] }, diagnostics };
+}
+
+/** Several sets as one: on a conflict the first rule wins. */
+export function joinRules(sets: readonly RuleSet[]): RuleSet {
+  return {
+    rules: sets.flatMap((set) => set.rules),
+    fusions: sets.flatMap((set) => set.fusions),
+  };
 }

@@ -7,7 +7,7 @@ import type { Ref } from "./build.js";
 import { compileRoot } from "./compile-pattern.js";
 import { compileTensor, compileTerm } from "./compile-term.js";
 import type { Compute, Match, Rule } from "./rule.js";
-import { ruleSizeProblem } from "./rule-size.js";
+import { literalsOf, ruleSizeProblem } from "./rule-size.js";
 import type { Scope } from "./scope.js";
 import { fail } from "./fail.js";
 import type { Term } from "./term.js";
@@ -85,6 +85,7 @@ export function compileRule(item: RuleItem): Result<Rule> {
       values,
       ...(condition ? { condition } : {}),
       replacement,
+      literals: literalsOf(item),
     },
     diagnostics: scope.diagnostics,
   };

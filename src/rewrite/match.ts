@@ -27,14 +27,37 @@ export interface Application {
 
 /**
  * Where and how a rule applies with `node` as its root, or undefined. All conditions are checked, and the right side
- * has the root's type: `mul(x, 1) => x` does not apply where the 1 broadcasts x to a larger shape.
+ * has the root's type: `mul(x, 1) => x` does not apply where the 1 broadcasts x to a larger shape. `onMiss` hears why a rule
+ * whose left side stands there does not apply all the same; several times, if its operands can be taken in several orders.
  */
-export function matchAt(rule: Rule, module: Module, node: Node): Application | undefined {
+export function matchAt(
+  rule: Rule,
+  module: Module,
+  node: Node,
+  onMiss?: (miss: Miss) => void,
+): Application | undefined {
   if (!rule.pattern.ops.includes(node.op)) return undefined;
   if (rule.rewrite) return rewriteAt(rule, rule.rewrite, module, node);
   const found: Found = { nodes: new Map(), values: new Map(), rests: new Map(), covered: [] };
-  return solve({ rule, module, root: node }, { pattern: rule.pattern, id: node.id, rest: undefined }, found);
+  const problem: Problem = { rule, module, root: node, onMiss: onMiss ?? ignore };
+  return solve(problem, { pattern: rule.pattern, id: node.id, rest: undefined }, found);
 }
+
+/** Why a rule does not apply where its left side stands, in the order in which things are looked at. */
+export type Miss =
+  /** What it covers belongs to several kernels, or is used elsewhere. */
+  | { readonly kind: "use" }
+  /** A term of `where` has no value. */
+  | { readonly kind: "where"; readonly name: string }
+  | { readonly kind: "condition" }
+  /** The operands or attributes of the right side do not fit together. */
+  | { readonly kind: "misfit" }
+  /** The right side has another type than the left one. */
+  | { readonly kind: "type"; readonly right: TensorType }
+  /** The right side is what stands there already. */
+  | { readonly kind: "same" };
+
+function ignore(): void {}
 
 function rewriteAt(rule: Rule, rewrite: Rewrite, module: Module, root: Node): Application | undefined {
   const replacement = rewrite(module, root, createBuilder(module.graph));
@@ -47,6 +70,7 @@ interface Problem {
   readonly rule: Rule;
   readonly module: Module;
   readonly root: Node;
+  onMiss(miss: Miss): void;
 }
 
 /** What has been bound so far. */
@@ -108,22 +132,20 @@ function copyOf(found: Found): Found {
 }
 
 /** Everything is bound: looks at uses and conditions, and builds the right side. */
-function conclude({ rule, module, root }: Problem, found: Found): Application | undefined {
+function conclude({ rule, module, root, onMiss }: Problem, found: Found): Application | undefined {
   const { graph } = module;
+  const miss = (why: Miss): undefined => void onMiss(why);
   // A rule does not reach over the boundary of a kernel: what is left of it might not be one.
-  if (found.covered.some((id) => nodeOf(graph, id).kernel !== root.kernel)) return undefined;
+  if (found.covered.some((id) => nodeOf(graph, id).kernel !== root.kernel)) return miss({ kind: "use" });
   if (!rule.shared) {
     const covered = new Set(found.covered);
     const kept = new Set([...rule.kept].map((name) => found.nodes.get(name)));
     for (const id of covered) {
       if (id === root.id || kept.has(id)) continue;
-      if (outputIds(graph).has(id)) return undefined;
-      if (
-        users(graph)
-          .get(id)
-          ?.some((user) => !covered.has(user))
-      )
-        return undefined;
+      const isRead = users(graph)
+        .get(id)
+        ?.some((user) => !covered.has(user));
+      if (isRead || outputIds(graph).has(id)) return miss({ kind: "use" });
     }
   }
   const values = new Map(found.values);
@@ -137,12 +159,14 @@ function conclude({ rule, module, root }: Problem, found: Found): Application | 
   };
   for (const [name, compute] of rule.values) {
     const value = compute(match);
-    if (value === undefined) return undefined;
+    if (value === undefined) return miss({ kind: "where", name });
     values.set(name, value);
   }
-  if (rule.condition && rule.condition(match) !== true) return undefined;
+  if (rule.condition && rule.condition(match) !== true) return miss({ kind: "condition" });
   const replacement = rule.replacement(match, createBuilder(graph));
-  if (!replacement || !sameType(replacement.type, root.type) || isSame(replacement, root)) return undefined;
+  if (!replacement) return miss({ kind: "misfit" });
+  if (!sameType(replacement.type, root.type)) return miss({ kind: "type", right: replacement.type });
+  if (isSame(replacement, root)) return miss({ kind: "same" });
   return { rule, match, replacement };
 }
 

@@ -26,6 +26,13 @@ export interface Rule {
   readonly replacement: Construct;
   /** Stands for all the rest where a left side cannot be written as a term: what takes the place of a node of one of the pattern's ops. */
   readonly rewrite?: Rewrite;
+  /** The numbers and lists that the rule is written with: a check draws operands at them. */
+  readonly literals: Literals;
+}
+
+export interface Literals {
+  readonly numbers: readonly number[];
+  readonly lists: readonly (readonly number[])[];
 }
 
 /** What stands in the place of a node; undefined where the rule does not apply. */

@@ -17,8 +17,22 @@ export interface SweepOptions {
   readonly pass: string;
   /** Hears of rules that loop. */
   report(diagnostic: Diagnostic): void;
-  /** Sweeps after which rules count as looping; each sweep rewrites at as many places as do not overlap. */
-  readonly maxSweeps?: number;
+}
+
+/** When rules count as looping. */
+export interface SweepLimits {
+  /** Sweeps; each rewrites at as many places as do not overlap. */
+  readonly sweeps: number;
+  /** Rewrites: a rule that makes two of one node grows a graph beyond all bounds in few sweeps. */
+  readonly rewrites: number;
+}
+
+/** Rules that apply on and on. */
+export interface Loop {
+  /** Their names, each rule making what the next one matches, and the last what the first one does. */
+  readonly cycle: readonly string[];
+  /** A node that they would rewrite next. */
+  readonly node: Node;
 }
 
 /**
@@ -26,22 +40,42 @@ export interface SweepOptions {
  * applies at all. Rules that do not come to an end are reported as an error that names them; the graph so far is given back.
  */
 export function applyRules(module: Module, rules: readonly Rule[], options: SweepOptions): Module {
+  const limits = { sweeps: 200, rewrites: 100 * module.graph.nodes.size + 10_000 };
+  const swept = sweep(module, rules, options.pass, limits);
+  if (swept.loop)
+    options.report(loopError(swept.loop, ` at \`${swept.loop.node.name}\` of ${module.graph.name}`, rules));
+  return swept.module;
+}
+
+/** As `applyRules`, but gives a loop back. */
+export function sweep(
+  module: Module,
+  rules: readonly Rule[],
+  pass: string,
+  limits: SweepLimits,
+): { readonly module: Module; readonly loop?: Loop } {
   const byRoot = indexByRoot(rules);
   const histories: Histories = new Map();
-  const maxSweeps = options.maxSweeps ?? 200;
-  // A rule that makes two of one node grows a graph beyond all bounds in few sweeps.
-  let budget = 100 * module.graph.nodes.size + 10_000;
+  let { rewrites } = limits;
   let current = module;
-  for (let sweep = 0; ; sweep += 1) {
+  for (let count = 0; ; count += 1) {
     const applications = findApplications(current, byRoot);
-    if (applications.length === 0) return current;
-    budget -= applications.length;
-    if (sweep >= maxSweeps || budget < 0) {
-      options.report(loopError(current, applications, histories, rules));
-      return current;
-    }
-    current = { graph: applyAll(current, applications, options.pass, histories), weights: module.weights };
+    if (applications.length === 0) return { module: current };
+    rewrites -= applications.length;
+    if (count >= limits.sweeps || rewrites < 0)
+      return { module: current, loop: loopOf(applications, histories) };
+    current = { graph: applyAll(current, applications, pass, histories), weights: module.weights };
   }
+}
+
+/** The error of a loop; `where` says at what. */
+export function loopError({ cycle }: Loop, where: string, rules: readonly Rule[]): Diagnostic {
+  const rule = rules.find((one) => one.name === cycle[0]);
+  const path = [...cycle, cycle[0]].map((name) => `\`${name}\``).join(" → ");
+  return error("rule-loop", `rules apply without end${where}: ${path}`, {
+    ...(rule ? { span: rule.span, label: "one of them" } : {}),
+    help: ["what a rule makes must not match again: give it a condition, or turn it round"],
+  });
 }
 
 /** Names of the rules that made a node, first to last. */
@@ -188,25 +222,14 @@ function emptyKernels(
   return [...graph.kernels.keys()].filter((kernel) => !used.has(kernel));
 }
 
-/** Names the rules that go on and on: the shortest period at the end of the longest history. */
-function loopError(
-  { graph }: Module,
-  applications: readonly Application[],
-  histories: Histories,
-  rules: readonly Rule[],
-): Diagnostic {
+/** The rules that go on and on: the shortest period at the end of the longest history. */
+function loopOf(applications: readonly Application[], histories: Histories): Loop {
   const chains = applications.map(({ rule, match }) => ({
     node: match.root,
     chain: [...match.covered.flatMap((id) => histories.get(id) ?? []), rule.name],
   }));
   const longest = chains.toSorted((a, b) => b.chain.length - a.chain.length)[0] ?? bug("no rule applies");
-  const cycle = period(longest.chain);
-  const rule = rules.find((one) => one.name === cycle[0]);
-  const path = [...cycle, cycle[0]].map((name) => `\`${name}\``).join(" → ");
-  return error("rule-loop", `rules apply without end at \`${longest.node.name}\` of ${graph.name}: ${path}`, {
-    ...(rule ? { span: rule.span, label: "one of them" } : {}),
-    help: ["what a rule makes must not match again: give it a condition, or turn it round"],
-  });
+  return { cycle: period(longest.chain), node: longest.node };
 }
 
 function period(chain: readonly string[]): readonly string[] {

@@ -2,7 +2,8 @@
 
 import { expect, test } from "vitest";
 import { parse } from "#grammar/parse.js";
-import { checkRule, ruleProblems } from "#rewrite/check-rule.js";
+import { checkRule } from "#rewrite/check/check-rule.js";
+import { ruleProblems } from "#rewrite/check/rule-problems.js";
 import { compileRules } from "#rewrite/compile-rule.js";
 import { createWeightStore } from "#weights/store.js";
 
@@ -54,18 +55,18 @@ test.each([
 ])("%s passes", (_, text) => {
   const result = check(text);
   expect(result.counterexample).toBeUndefined();
-  expect(result.samples).toBe(40);
+  expect(result.samples).toBeGreaterThan(40);
   expect(ruleProblems(result)).toEqual([]);
 });
 
 test("a rule that never applies is not called true", () => {
-  const result = check("rule r: relu(x) => tanh(x) when rank(x) > 7");
+  const result = check("rule r: relu(x) => tanh(x) when rank(x) > 40");
   expect(result.samples).toBe(0);
-  expect(ruleProblems(result)[0]).toMatchObject({ severity: "note", code: "rule-not-checked" });
+  expect(ruleProblems(result)[0]).toMatchObject({ severity: "error", code: "rule-not-checked" });
 });
 
 test("a rule that makes the graph dearer is noticed", () => {
   const result = check("rule r: dense(x, w, b) => dense(x, w * 0.5, b) + dense(x, w * 0.5, b * 0)");
   expect(result.counterexample).toBeUndefined();
-  expect(result.dearer).toBeGreaterThan(result.samples / 2);
+  expect(result.dearer.places).toBeGreaterThan(result.samples / 2);
 });

@@ -8,8 +8,10 @@ import { inferType, makeNode, normalizeAttributes, opOf } from "#ops/index.js";
 import type { Attributes } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
 import type { Random } from "#ops/random.js";
-import { constantNode } from "./build.js";
-import type { AttributePattern, OpPattern, Pattern, Rule } from "./rule.js";
+import { constantNode } from "../build.js";
+import type { AttributePattern, OpPattern, Pattern, Rule } from "../rule.js";
+import type { ConstantKind } from "./draw-values.js";
+import { constantKinds, drawConstant, likelyConstantKinds } from "./draw-values.js";
 
 /** A module with the left side at `root`. */
 export interface Sample {
@@ -29,7 +31,9 @@ export function sampleRule(rule: Rule, random: Random, weights: WeightStore): Sa
     nodes: new Map(),
     variables: new Map(),
     values: new Map(),
-    flavour: random.pick(flavours),
+    rests: new Map(),
+    extents: random.pick(extentChoices),
+    constants: random.pick(kindsOf(rule)),
   };
   const root = sampleOp(state, rule.pattern);
   if (!root) return undefined;
@@ -43,8 +47,15 @@ export function sampleRule(rule: Rule, random: Random, weights: WeightStore): Sa
   return { module: { graph, weights }, root: root.id };
 }
 
-/** How the values of constants are drawn; conditions such as `value(c) >= 0` want some of them. */
-const flavours = ["normal", "normal", "positive", "uniform", "fraction"] as const;
+/**
+ * The extents of a whole sample, beside 1; empty for what the ops draw. Few of them make operands of different ops fit together,
+ * and only where extents are equal a mix-up of axes can be seen, since else the types would differ.
+ */
+const extentChoices: readonly (readonly number[])[] = [[], [], [], [], [2], [3], [2, 3], [4, 2]];
+
+/** Most elements of a value and most multiply-accumulates of an op, so that a check is quick. */
+const mostElements = 1024;
+const mostMacs = 20_000;
 
 interface State {
   readonly rule: Rule;
@@ -53,7 +64,9 @@ interface State {
   readonly nodes: Map<NodeId, Node>;
   readonly variables: Map<string, Node>;
   readonly values: Map<string, AttributeValue>;
-  readonly flavour: (typeof flavours)[number];
+  readonly rests: Map<string, Attributes>;
+  readonly extents: readonly number[];
+  readonly constants: ConstantKind;
 }
 
 function sampleOp(state: State, pattern: OpPattern): Node | undefined {
@@ -83,7 +96,8 @@ function sampleOp(state: State, pattern: OpPattern): Node | undefined {
   const normal = normalizeAttributes(name, types, attributes);
   if (isProblem(normal)) return undefined;
   const type = inferType(name, types, normal);
-  if (isProblem(type) || elements(type.shape) > 4096) return undefined;
+  if (isProblem(type) || elements(type.shape) > mostElements) return undefined;
+  if (op.macs(types, normal, type) > mostMacs) return undefined;
 
   const inputs = types.map((operandType, at) => {
     const known = inner.get(at);
@@ -100,15 +114,43 @@ function sampleOp(state: State, pattern: OpPattern): Node | undefined {
   return add(state, (base) => makeNode({ ...base, op: name, inputs: ids, attributes: { ...normal }, type }));
 }
 
-/** Now and then all extents are equal: only then can a mix-up of axes be seen, since else the types would differ. */
-function drawOperands({ random }: State, name: OpName): ReturnType<ReturnType<typeof opOf>["sample"]> {
+/** What an op draws, with the sample's extents, and now and then one that the rule mentions. */
+function drawOperands(state: State, name: OpName): ReturnType<ReturnType<typeof opOf>["sample"]> {
+  const { random, extents } = state;
   const drawn = opOf(name).sample(random);
-  if (random.next() < 0.7) return drawn;
-  const extent = random.int(2, 3);
-  return {
-    ...drawn,
-    inputs: drawn.inputs.map(({ shape }) => f32(...shape.map((one) => (one === 1 ? 1 : extent)))),
+  const hint = hintedExtent(state, drawn.inputs);
+  const change = (extent: number): number => {
+    if (extent === hint?.from) return hint.to;
+    return extent === 1 ? 1 : (extents[extent % extents.length] ?? extent);
   };
+  const inputs = drawn.inputs.map(({ shape }) => f32(...shape.map(change)));
+  return { ...drawn, inputs: hintedRank(state, name, inputs) };
+}
+
+/** Conditions such as `channels(x) == 64` want an extent that is seldom drawn. */
+function hintedExtent(
+  { random, rule }: State,
+  inputs: readonly TensorType[],
+): { readonly from: number; readonly to: number } | undefined {
+  const mentioned = [...rule.literals.numbers, ...rule.literals.lists.flat()];
+  const wanted = mentioned.filter((one) => Number.isInteger(one) && one >= 1 && one <= 512);
+  const given = inputs.flatMap(({ shape }) => shape);
+  if (wanted.length === 0 || given.length === 0 || random.next() > 0.5) return undefined;
+  const to = random.pick(wanted) + random.pick([0, 0, 0, 1, -1]);
+  return { from: random.pick(given), to: Math.max(1, to) };
+}
+
+/** Conditions such as `rank(x) == 5` want more axes than ops draw. */
+function hintedRank({ random, rule }: State, name: OpName, inputs: TensorType[]): TensorType[] {
+  const ranks = rule.literals.numbers.filter((one) => Number.isInteger(one) && one >= 4 && one <= 16);
+  if (ranks.length === 0 || !opOf(name).scalar || random.next() > 0.3) return inputs;
+  const rank = random.pick(ranks) + random.pick([0, 0, 1]);
+  const most = Math.max(...inputs.map(({ shape }) => shape.length));
+  return inputs.map((type) =>
+    type.shape.length < most
+      ? type
+      : f32(...Array.from({ length: Math.max(0, rank - most) }, () => random.int(1, 2)), ...type.shape),
+  );
 }
 
 /** Operand types that go with the known ones: every extent of a drawn operand that the inner one changes is changed alike. */
@@ -139,21 +181,32 @@ function sampleOperand(state: State, pattern: Pattern, type: TensorType, weight:
   }
   const known = state.variables.get(pattern.name);
   if (known) return sameType(known.type, type) ? known : undefined;
-  const constant = state.rule.constants.has(pattern.name) || state.random.next() < (weight ? 0.8 : 0.2);
-  const node = constant
-    ? addConstant(state, type, valuesOf(state, type))
-    : add(state, (base) => makeNode({ ...base, op: "input", inputs: [], attributes: {}, type }));
+  const { random, rule } = state;
+  const constant = rule.constants.has(pattern.name) || random.next() < (weight ? 0.8 : 0.1);
+  // Two variables may stand for one value.
+  const same = [...state.variables.values()].find(
+    (other) => sameType(other.type, type) && (other.op === "constant" || !constant),
+  );
+  const node =
+    same && random.next() < 0.08
+      ? same
+      : constant
+        ? addConstant(state, type, valuesOf(state, type))
+        : add(state, (base) => makeNode({ ...base, op: "input", inputs: [], attributes: {}, type }));
   state.variables.set(pattern.name, node);
   return node;
 }
 
-function valuesOf({ random, flavour }: State, type: TensorType): (index: number) => number {
-  const one = random.pick([0, 1, 0.5, -1, 2, 0.01]);
-  // A scalar often comes as one of the numbers that rules look for.
-  if (flavour === "uniform" || elements(type.shape) === 1) return () => one;
-  if (flavour === "positive") return () => 0.5 + random.next();
-  if (flavour === "fraction") return () => random.next();
-  return () => random.normal();
+function valuesOf({ random, rule, constants }: State, type: TensorType): (index: number) => number {
+  const kind = random.next() < 0.8 ? constants : random.pick(kindsOf(rule));
+  return drawConstant(random, kind, elements(type.shape) === 1, {
+    literals: rule.literals.numbers,
+    approx: rule.approx !== undefined,
+  });
+}
+
+function kindsOf({ approx }: Rule): readonly ConstantKind[] {
+  return approx === undefined ? constantKinds : likelyConstantKinds;
 }
 
 function sampleAttributes(
@@ -164,17 +217,32 @@ function sampleAttributes(
 ): Attributes | undefined {
   const op = opOf(name);
   const attributes: Record<string, AttributeValue> = {};
+  const rest: Record<string, AttributeValue> = {};
+  const known = pattern.rest === undefined ? undefined : state.rests.get(pattern.rest);
   for (const [key, kind] of Object.entries(op.attributes)) {
     const term = pattern.attributes.find(([one]) => one === key)?.[1];
+    const own = isNumber(kind) ? otherNumber(state, drawn[key]) : drawn[key];
     const value = term
-      ? attributeOf(state, term, drawn[key])
-      : pattern.rest !== undefined
-        ? drawn[key]
-        : kind.default;
+      ? attributeOf(state, term, own)
+      : pattern.rest === undefined
+        ? kind.default
+        : (known?.[key] ?? own);
     if (value === undefined) return undefined;
     attributes[key] = value;
+    if (!term) rest[key] = value;
   }
+  if (pattern.rest !== undefined && !known) state.rests.set(pattern.rest, rest);
   return attributes;
+}
+
+function isNumber(kind: { readonly expects: string }): boolean {
+  return kind.expects === "a number";
+}
+
+/** Slopes, bounds and the like as a rule may not expect them: 0, negative, equal to what it mentions, a lower bound above an upper one. */
+function otherNumber({ random, rule }: State, drawn: AttributeValue | undefined): AttributeValue | undefined {
+  if (random.next() < 0.6) return drawn;
+  return random.pick([0, 1, -1, 0.5, -0.5, 6, -3, 1e-12, 100, ...rule.literals.numbers]);
 }
 
 function attributeOf(
@@ -188,7 +256,7 @@ function attributeOf(
     case "variable": {
       const known = state.values.get(term.name);
       // Often nothing but a choice of small numbers makes two attributes go together (an order of axes, amounts of a pad).
-      const value = known ?? (state.random.next() < 0.3 ? plainer(drawn) : drawn);
+      const value = known ?? (state.random.next() < 0.4 ? likelier(state, drawn) : drawn);
       if (value !== undefined) state.values.set(term.name, value);
       return value;
     }
@@ -203,9 +271,11 @@ function attributeOf(
   }
 }
 
-/** A list with zeros at its ends, as a pad of an image has; a sorted one, if it is an order. */
-function plainer(value: AttributeValue | undefined): AttributeValue | undefined {
+/** A list that the rule mentions; one with zeros at its ends, as a pad of an image has; a sorted one, if it is an order. */
+function likelier({ random, rule }: State, value: AttributeValue | undefined): AttributeValue | undefined {
   if (typeof value !== "object") return value;
+  const mentioned = rule.literals.lists.filter((list) => list.length === value.length);
+  if (mentioned.length > 0 && random.next() < 0.5) return random.pick(mentioned);
   const sorted = value.toSorted((a, b) => a - b);
   if (sorted.length > 1 && sorted.every((item, index) => item === index)) return sorted;
   return value.map((item, index) => (index === 0 || index === value.length - 1 ? 0 : item));

@@ -1,0 +1,114 @@
+// Checks the user's own rules as `optimize` applies them: each by itself, all together, and at their place in the pipeline.
+
+import { applyRules } from "#passes/apply-rules.js";
+import type { PassOptions } from "#passes/index.js";
+import type { Diagnostic } from "#diagnostic/diagnostic.js";
+import { warning } from "#diagnostic/diagnostic.js";
+import type { Node } from "#ir/graph.js";
+import type { Target } from "#ir/target.js";
+import type { Module } from "#ir/weights.js";
+import { checkLoops } from "#rewrite/check/check-loops.js";
+import type { RuleCheck } from "#rewrite/check/check-rule.js";
+import { checkRule } from "#rewrite/check/check-rule.js";
+import { describeSide } from "#rewrite/check/describe-sides.js";
+import { ruleProblems } from "#rewrite/check/rule-problems.js";
+import { matchAt } from "#rewrite/match.js";
+import type { Pass } from "#rewrite/pass.js";
+import type { Rule } from "#rewrite/rule.js";
+import { createWeightStore } from "#weights/store.js";
+
+/** What was found of a rule does not change; a program that compiles many models asks again and again. */
+const known = new WeakMap<Rule, RuleCheck>();
+
+/**
+ * Everything that a check says of rules. `passes` are those that run, `apply-rules` among them. Errors refute rules: sides that
+ * differ, nothing that could be compared, rules that apply without end.
+ */
+export function checkRules(
+  rules: readonly Rule[],
+  passes: readonly Pass<PassOptions>[],
+  target: Target,
+): Diagnostic[] {
+  const checks = rules.map((rule) => {
+    const check = known.get(rule) ?? checkRule(rule, { createStore: createWeightStore });
+    known.set(rule, check);
+    return check;
+  });
+  return [
+    ...checks.flatMap(ruleProblems),
+    ...checkLoops(checks),
+    ...checks.flatMap((check) => neverMatches(check, passes, target)),
+  ];
+}
+
+/** Whether passes before a rule's places have always rewritten its left side; told with the first of them that did. */
+function neverMatches(
+  { rule, lefts }: RuleCheck,
+  passes: readonly Pass<PassOptions>[],
+  target: Target,
+): Diagnostic[] {
+  let missed: Missed | undefined;
+  for (const { module } of lefts) {
+    const result = follow(rule, module, passes, target);
+    if (!result) return [];
+    missed ??= result;
+  }
+  if (!missed) return [];
+  const { pass, by, after } = missed;
+  const doer = by === undefined ? `\`${pass}\`` : `the built-in rule \`${by}\` (${pass})`;
+  const form = after.graph.outputs.flatMap(({ node }) => describeSide({ module: after, root: node }));
+  return [
+    warning(
+      "rule-never-matches",
+      `rule \`${rule.name}\` never matches at its place: ${doer} rewrites its left side first`,
+      {
+        span: rule.span,
+        help: [
+          "it becomes",
+          ...form,
+          `write the left side so, or place the rule earlier: \`--rules-at "before ${pass}"\``,
+        ],
+      },
+    ),
+  ];
+}
+
+/** The pass after which a rule did not match any more, the built-in rule that did it, and what it made. */
+interface Missed {
+  readonly pass: string;
+  readonly by?: string;
+  readonly after: Module;
+}
+
+/** Runs passes on a left side up to each place of rules; undefined if the rule matches at one of them. */
+function follow(
+  rule: Rule,
+  left: Module,
+  passes: readonly Pass<PassOptions>[],
+  target: Target,
+): Missed | undefined {
+  let current = left;
+  let missed: Missed | undefined;
+  const last = passes.lastIndexOf(applyRules);
+  for (const pass of passes.slice(0, last + 1)) {
+    if (pass === applyRules) {
+      if (matches(rule, current)) return undefined;
+      continue;
+    }
+    const before = current;
+    current = pass.run(before, { target, options: {}, report: () => {} });
+    if (matches(rule, current)) missed = undefined;
+    else missed ??= { pass: pass.name, ...makerOf(before, current), after: current };
+  }
+  return missed;
+}
+
+function matches(rule: Rule, module: Module): boolean {
+  return [...module.graph.nodes.values()].some((node) => matchAt(rule, module, node) !== undefined);
+}
+
+function makerOf(before: Module, after: Module): { readonly by?: string } {
+  const isNew = (node: Node): boolean => before.graph.nodes.get(node.id) !== node;
+  const made = [...after.graph.nodes.values()].find((node) => isNew(node) && node.origin.rule !== undefined);
+  return made?.origin.rule === undefined ? {} : { by: made.origin.rule };
+}

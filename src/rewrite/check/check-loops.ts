@@ -1,0 +1,28 @@
+// Finds rules that apply without end, on the places at which each was checked: no model is needed.
+
+import type { Diagnostic } from "#diagnostic/diagnostic.js";
+import type { Rule } from "../rule.js";
+import type { Loop } from "../sweep.js";
+import { loopError, sweep } from "../sweep.js";
+import type { RuleCheck } from "./check-rule.js";
+
+/** Far more than rules that come to an end need on graphs of a few nodes. */
+const limits = { sweeps: 60, rewrites: 400 };
+
+/** An error for each cycle of rules that undo each other, or that match what they make; the shortest chain of those that are the same rules. */
+export function checkLoops(checks: readonly RuleCheck[]): Diagnostic[] {
+  const rules: readonly Rule[] = checks.map(({ rule }) => rule);
+  const loops = new Map<string, Loop>();
+  for (const { lefts } of checks) {
+    for (const { module } of lefts) {
+      const { loop } = sweep(module, rules, "check", limits);
+      if (!loop) continue;
+      const key = [...new Set(loop.cycle)].sort().join();
+      const known = loops.get(key);
+      if (!known || loop.cycle.length < known.cycle.length) loops.set(key, loop);
+    }
+  }
+  return [...loops.values()]
+    .toSorted((a, b) => a.cycle.length - b.cycle.length)
+    .map((loop) => loopError(loop, "", rules));
+}

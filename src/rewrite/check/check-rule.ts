@@ -1,0 +1,239 @@
+// Checks that a rule is an equation: evaluates both sides on random operands.
+
+import type { Node, NodeId } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
+import type { Tensor } from "#ir/tensor.js";
+import { tensor } from "#ir/tensor.js";
+import { elements } from "#ir/type.js";
+import type { Module, WeightStore } from "#ir/weights.js";
+import { opOf } from "#ops/index.js";
+import { seededRandom } from "#ops/random.js";
+import type { Random } from "#ops/random.js";
+import type { Ref } from "../build.js";
+import { materialize } from "../build.js";
+import type { Miss } from "../match.js";
+import { matchAt } from "../match.js";
+import type { Rule } from "../rule.js";
+import type { Comparison, Element, Side } from "./compare-sides.js";
+import { compareSides, distance } from "./compare-sides.js";
+import { describeSides } from "./describe-sides.js";
+import type { ValueKind } from "./draw-values.js";
+import { drawInput, valueKinds } from "./draw-values.js";
+import { sampleRule } from "./sample-rule.js";
+import { workOf } from "./work.js";
+
+export interface RuleCheckOptions {
+  /** Makes an empty weight store. */
+  readonly createStore: () => WeightStore;
+  readonly seed?: number;
+  /** Places at which both sides are compared. */
+  readonly samples?: number;
+  /** Random operands drawn to find those places. */
+  readonly attempts?: number;
+}
+
+/** What random operands say of a rule. A text says it with an example. */
+export interface RuleCheck {
+  readonly rule: Rule;
+  /** Places where the rule applied. */
+  readonly samples: number;
+  /** Elements that were compared: those that are finite on the left. */
+  readonly compared: number;
+  /** Operands for which the sides differ. */
+  readonly counterexample?: string;
+  /** Operands for which the right side alone is finite, or infinite ones for which the sides differ. */
+  readonly notFinite?: string;
+  /** Operands for which the sides are zeros of different signs. */
+  readonly signOfZero?: string;
+  /** Places where the right side costs more than the left, and one of them; by multiply-accumulates if there are any. */
+  readonly dearer: { readonly places: number; readonly macs: boolean; readonly example?: string };
+  /** How often the left side stood there and the rule did not apply all the same, by the reason, and an example of each. */
+  readonly misses: ReadonlyMap<Miss["kind"], { readonly places: number; readonly example: string }>;
+  /** Some of the places where it applied, as the left side stood there. */
+  readonly lefts: readonly Side[];
+}
+
+/** Counterexamples that are looked at, to show the smallest. */
+const mostCounterexamples = 6;
+
+/** Places that are kept for checks of rules together. */
+const mostLefts = 6;
+
+/**
+ * Compares both sides of a rule on random operands that it applies to. They must agree within the tolerance of f32, or within
+ * the one that `rule approx` states, wherever the left side is finite. The stated tolerance is relative to the greatest value
+ * of all samples of one kind: a small tensor of small values says nothing about the values that it comes with in a net.
+ */
+export function checkRule(rule: Rule, options: RuleCheckOptions): RuleCheck {
+  const { samples = 80, attempts = 8000, seed = 1 } = options;
+  const random = seededRandom(seed);
+  const found: Found = { compared: 0, counterexamples: [], greatest: new Map() };
+  const misses = new Map<Miss["kind"], { places: number; example: string }>();
+  const dearer = { places: 0, macs: false, example: "" };
+  const lefts: Side[] = [];
+  let places = 0;
+  for (let attempt = 0; attempt < attempts && places < samples; attempt += 1) {
+    if (isEnough({ attempt, places, misses }, samples, attempts)) break;
+    const sample = sampleRule(rule, random, options.createStore());
+    if (!sample) continue;
+    const left: Side = sample;
+    const root = nodeOf(sample.module.graph, sample.root);
+    const reasons: Miss[] = [];
+    const application = matchAt(rule, sample.module, root, (miss) => void reasons.push(miss));
+    if (!application) {
+      noteMiss(misses, reasons.at(-1), left);
+      continue;
+    }
+    const right = replaceRoot(sample.module, root, application.replacement);
+    noteCost(dearer, left, right);
+    for (const kind of kindsAt(rule, places)) tryInputs(found, { rule, left, right, kind, random });
+    places += 1;
+    if (lefts.length < mostLefts) lefts.push(left);
+    if (found.counterexamples.length >= mostCounterexamples && rule.approx === undefined) break;
+  }
+  const worst = rule.approx === undefined ? smallestOf(found) : worstOf(found, rule.approx);
+  return {
+    rule,
+    samples: places,
+    compared: found.compared,
+    ...(worst ? { counterexample: worst.text } : {}),
+    ...(found.notFinite === undefined ? {} : { notFinite: found.notFinite }),
+    ...(found.signOfZero === undefined ? {} : { signOfZero: found.signOfZero }),
+    dearer: dearer.places > 0 ? dearer : { places: 0, macs: false },
+    misses,
+    lefts,
+  };
+}
+
+/** Whether going on would show no more: the rule applies rarely and has been seen often enough, or its sides never fit together. */
+function isEnough(
+  seen: {
+    readonly attempt: number;
+    readonly places: number;
+    readonly misses: ReadonlyMap<Miss["kind"], { readonly places: number }>;
+  },
+  samples: number,
+  attempts: number,
+): boolean {
+  if (seen.places > 0) return seen.attempt > attempts / 4 && seen.places >= samples / 4;
+  const misfits = (["same", "misfit", "type"] as const).map((kind) => seen.misses.get(kind)?.places ?? 0);
+  return misfits.reduce((sum, one) => sum + one, 0) > 500;
+}
+
+/** What comparisons found so far. */
+interface Found {
+  compared: number;
+  readonly counterexamples: Counterexample[];
+  /** The greatest |left| by kind of operands. */
+  readonly greatest: Map<ValueKind, number>;
+  notFinite?: string;
+  signOfZero?: string;
+}
+
+interface Counterexample {
+  readonly kind: ValueKind;
+  readonly distance: number;
+  /** Elements of all operands. */
+  readonly size: number;
+  readonly text: string;
+}
+
+interface Try {
+  readonly rule: Rule;
+  readonly left: Side;
+  readonly right: Side;
+  readonly kind: ValueKind;
+  readonly random: Random;
+}
+
+/** The kinds of operands that a place is tried with: an approximation is one for operands as nets have them. */
+function kindsAt({ approx }: Rule, place: number): readonly ValueKind[] {
+  const other = valueKinds[place % valueKinds.length] ?? "special";
+  return approx === undefined ? ["ordinary", other] : ["ordinary", "special"];
+}
+
+function tryInputs(found: Found, { rule, left, right, kind, random }: Try): void {
+  const inputs = new Map<NodeId, Tensor>();
+  const weights = weightOperands(left);
+  for (const node of left.module.graph.nodes.values()) {
+    if (node.op !== "input") continue;
+    // No weight is infinite: 0 · ∞ in the padding would be NaN.
+    const own = kind === "infinite" && weights.has(node.id) ? "ordinary" : kind;
+    inputs.set(node.id, tensor(node.type.shape, drawInput(random, own, rule.literals.numbers)));
+  }
+  const result: Comparison = compareSides(left, right, inputs);
+  found.compared += result.compared;
+  found.greatest.set(kind, Math.max(found.greatest.get(kind) ?? 0, result.greatest));
+  const describe = (element: Element): string => describeSides(left, right, { element, inputs });
+  if (result.differs && kind === "infinite") found.notFinite ??= describe(result.differs);
+  else if (result.differs) {
+    const size = [...inputs.values()].reduce((sum, one) => sum + elements(one.shape), 0);
+    found.counterexamples.push({
+      kind,
+      distance: distance(result.differs),
+      size,
+      text: describe(result.differs),
+    });
+  }
+  if (result.onlyRightFinite) found.notFinite ??= describe(result.onlyRightFinite);
+  if (result.signOfZero) found.signOfZero ??= describe(result.signOfZero);
+}
+
+function weightOperands({ module }: Side): ReadonlySet<NodeId> {
+  const nodes = [...module.graph.nodes.values()];
+  return new Set(
+    nodes.flatMap(({ op, inputs }) => inputs.filter((_, at) => opOf(op).operands[at]?.role === "weight")),
+  );
+}
+
+function smallestOf({ counterexamples }: Found): Counterexample | undefined {
+  return counterexamples.toSorted((a, b) => a.size - b.size)[0];
+}
+
+/** The counterexample that is furthest off, if that is further than the rule states. */
+function worstOf({ counterexamples, greatest }: Found, approx: number): Counterexample | undefined {
+  return counterexamples
+    .filter(({ kind, distance: off }) => off > approx * (greatest.get(kind) ?? 0))
+    .toSorted((a, b) => b.distance - a.distance)[0];
+}
+
+function noteMiss(
+  misses: Map<Miss["kind"], { places: number; example: string }>,
+  miss: Miss | undefined,
+  left: Side,
+): void {
+  if (!miss) return;
+  const known = misses.get(miss.kind);
+  if (known) known.places += 1;
+  else misses.set(miss.kind, { places: 1, example: describeSides(left, undefined, { miss }) });
+}
+
+/** Dearer is what takes more multiply-accumulates; or as many, and a quarter more steps: how long one takes depends on the target. */
+function noteCost(dearer: { places: number; macs: boolean; example: string }, left: Side, right: Side): void {
+  const before = workOf(left.module, left.root);
+  const after = workOf(right.module, right.root);
+  const macs = after.macs > before.macs;
+  if (!macs && (after.macs < before.macs || after.steps <= 1.25 * before.steps)) return;
+  dearer.places += 1;
+  if (dearer.example === "" || (macs && !dearer.macs)) dearer.example = describeSides(left, right);
+  dearer.macs ||= macs;
+}
+
+function replaceRoot(module: Module, root: Node, replacement: Ref): Side {
+  const { graph } = module;
+  let next = graph.nextId;
+  const built = materialize(replacement, {
+    module,
+    root,
+    origin: root.origin,
+    nextId: () => next++,
+    unique: (name) => `${name}.${next}`,
+  });
+  const nodes = new Map(graph.nodes);
+  for (const node of built.nodes) nodes.set(node.id, node);
+  const outputs = [{ name: "y", node: built.id }];
+  return {
+    module: { graph: { ...graph, nodes, outputs, nextId: next }, weights: module.weights },
+    root: built.id,
+  };
+}

@@ -1,0 +1,97 @@
+// Compares the values of a rule's two sides, element by element.
+
+import type { NodeId } from "#ir/graph.js";
+import type { Tensor } from "#ir/tensor.js";
+import type { Module } from "#ir/weights.js";
+import { cone, evaluate, greatest, longest } from "./evaluate.js";
+
+/** One element of both sides. */
+export interface Element {
+  readonly index: number;
+  readonly left: number;
+  readonly right: number;
+}
+
+/** What a comparison found, each by the element that shows it best. */
+export interface Comparison {
+  /** Elements that are finite on the left. */
+  readonly compared: number;
+  /** The greatest finite |value| of the left. */
+  readonly greatest: number;
+  /** The left side is finite, and the right one is off by more than rounding explains. */
+  readonly differs?: Element;
+  /** The left side is not finite, but the right one is. */
+  readonly onlyRightFinite?: Element;
+  /** Zeros of different signs. */
+  readonly signOfZero?: Element;
+}
+
+/** One side: a value of a module. */
+export interface Side {
+  readonly module: Module;
+  readonly root: NodeId;
+}
+
+/** The least normal float32: what is smaller may be rounded to nothing at all. */
+const smallest = 2 ** -126;
+
+/** How many times the rounding errors that a formula has by itself are no difference: other orders of it have others. */
+const roundings = 8;
+
+/**
+ * Both sides on the same inputs. They agree where they differ by at most the tolerance of f32 results
+ * (`src/interpret/tolerance.ts`), 2⁻²³ · (8 + 4·√K) · the greatest |left|, plus what rounding to f32 moves either side: where
+ * large terms cancel, that is far more than the result is worth.
+ */
+export function compareSides(left: Side, right: Side, inputs: ReadonlyMap<NodeId, Tensor>): Comparison {
+  const exact = [left, right].map(({ module, root }) => evaluate(module, root, inputs, "exact"));
+  const [a, b] = exact.map(({ value }) => value) as [Tensor, Tensor];
+  const most = greatest(a);
+  const terms = Math.max(...[left, right].map(({ module, root }) => longest(module, cone(module, root))));
+  const strict = Math.max(2 ** -23 * (8 + 4 * Math.sqrt(terms)) * most, smallest);
+  let compared = 0;
+  let differs: Element | undefined;
+  let onlyRightFinite: Element | undefined;
+  let signOfZero: Element | undefined;
+  for (const [index, x] of a.data.entries()) {
+    const y = b.data[index] ?? Number.NaN;
+    const element: Element = { index, left: x, right: y };
+    if (!Number.isFinite(x)) {
+      if (Number.isFinite(y)) onlyRightFinite ??= element;
+      continue;
+    }
+    compared += 1;
+    if (x === 0 && y === 0 && !Object.is(x, y)) signOfZero ??= element;
+    if (distance(element) > (differs ? distance(differs) : strict)) differs = element;
+  }
+  if (differs && Number.isFinite(differs.right)) {
+    const moved = [left, right].map(({ module, root }, side) =>
+      farthest(evaluate(module, root, inputs, "rounded").value, side === 0 ? a : b),
+    );
+    // What float64 itself rounds off.
+    const lost = 2 ** -48 * Math.max(...exact.map(({ scale }) => scale));
+    if (distance(differs) <= strict + roundings * Math.max(...moved) + lost) differs = undefined;
+  }
+  return {
+    compared,
+    greatest: most,
+    ...(differs ? { differs } : {}),
+    ...(onlyRightFinite ? { onlyRightFinite } : {}),
+    ...(signOfZero ? { signOfZero } : {}),
+  };
+}
+
+/** How far an element is off; infinite where the right side is not finite. */
+export function distance({ left, right }: Element): number {
+  return Number.isFinite(right) ? Math.abs(left - right) : Number.POSITIVE_INFINITY;
+}
+
+/** The greatest finite distance of two tensors. */
+function farthest(a: Tensor, b: Tensor): number {
+  let most = 0;
+  for (const [index, x] of a.data.entries()) {
+    const size = Math.abs(x - (b.data[index] ?? 0));
+    if (Number.isFinite(size) && size > most) most = size;
+  }
+  return most;
+}

@@ -1,0 +1,119 @@
+// The values of random operands, special ones on purpose: a rule is wrong at zeros, ties, signs and far from one first of all.
+
+import type { Random } from "#ops/random.js";
+
+/** Kinds of operands; a check that says how far a rule is off compares those of one kind. */
+export type ValueKind = "ordinary" | "special" | "equal" | "large" | "tiny" | "infinite";
+
+/** Every kind, in the order in which places take turns with them. */
+export const valueKinds = ["special", "large", "equal", "tiny", "special", "infinite"] as const;
+
+/** What rules look for most often, with the signs of zero. */
+const special = [0, -0, 1, -1, 0.5, -0.5, 2, -2, 3, -3, 6, -6, 0.25, 1.5, 4, 10];
+
+type Fill = (index: number) => number;
+
+/**
+ * Fills one input of the net. `literals` are the numbers that the rule mentions: at one, just beside and beyond it a rule may
+ * be wrong. Values are rounded to f32, as inputs are.
+ */
+export function drawInput(random: Random, kind: ValueKind, literals: readonly number[]): Fill {
+  const fill = fillOf(random, kind, literals);
+  return (index) => Math.fround(fill(index));
+}
+
+function fillOf(random: Random, kind: ValueKind, literals: readonly number[]): Fill {
+  const signed = signOf(random);
+  switch (kind) {
+    case "ordinary":
+      return () => signed(random.normal() * 3);
+    case "special":
+      return () => pickSpecial(random, literals);
+    case "equal": {
+      const value = random.next() < 0.5 ? pickSpecial(random, literals) : signed(random.next() * 100);
+      return () => value;
+    }
+    case "large": {
+      // One in two is far from overflowing when it is squared.
+      const magnitude = 10 ** (random.next() < 0.5 ? 1 + 8 * random.next() : 1 + 36 * random.next());
+      return () => signed(random.normal() * magnitude);
+    }
+    case "tiny": {
+      const magnitude = 10 ** -(1 + 29 * random.next());
+      return () => signed(random.normal() * magnitude);
+    }
+    case "infinite":
+      return () =>
+        random.next() < 0.3 ? signed(Infinity) * (random.next() < 0.5 ? 1 : -1) : random.normal() * 3;
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** Values of a constant; conditions such as `value(c) >= 0` want some kinds of them. */
+export type ConstantKind = "normal" | "positive" | "uniform" | "fraction" | "special" | "small" | "big";
+
+export const constantKinds: readonly ConstantKind[] = [
+  "normal",
+  "normal",
+  "positive",
+  "positive",
+  "uniform",
+  "uniform",
+  "fraction",
+  "special",
+  "small",
+  "big",
+];
+
+/** Those of an approximation, which is one for constants as nets have them: not zero altogether. */
+export const likelyConstantKinds: readonly ConstantKind[] = ["normal", "positive", "uniform", "fraction"];
+
+/** Fills a constant; weights are of the sizes that weights have. */
+export function drawConstant(
+  random: Random,
+  kind: ConstantKind,
+  isScalar: boolean,
+  { literals, approx }: { readonly literals: readonly number[]; readonly approx: boolean },
+): Fill {
+  // A scalar often comes as one of the numbers that rules look for.
+  const one = random.pick([0, 1, 0.5, -1, 2, 0.01, ...literals].filter((value) => value !== 0 || !approx));
+  if (kind === "uniform" || (isScalar && random.next() < 0.7)) return () => one;
+  switch (kind) {
+    case "positive":
+      return () => 0.5 + random.next();
+    case "fraction":
+      return () => random.next();
+    case "special":
+      return () => pickSpecial(random, literals);
+    case "small":
+      return () => random.normal() * 1e-3;
+    case "big":
+      return () => random.normal() * 100;
+    case "normal":
+      return () => random.normal();
+    default:
+      return kind satisfies never;
+  }
+}
+
+function pickSpecial(random: Random, literals: readonly number[]): number {
+  if (literals.length === 0 || random.next() < 0.7) return random.pick(special);
+  const literal = random.pick(literals);
+  return random.pick([
+    literal,
+    literal,
+    -literal,
+    literal + 0.5,
+    literal - 0.5,
+    literal * 2,
+    literal * 1.001,
+  ]);
+}
+
+/** Leaves the signs of one in two operands as they are, and makes the others all positive or all negative. */
+function signOf(random: Random): (value: number) => number {
+  const way = random.pick(["both", "both", "positive", "negative"] as const);
+  if (way === "both") return (value) => value;
+  return (value) => (way === "positive" ? Math.abs(value) : -Math.abs(value));
+}

@@ -1,0 +1,92 @@
+// The meaning of one value of a graph for a check: in float64 with the range of float32, or rounded as float32 rounds.
+
+import type { Node, NodeId } from "#ir/graph.js";
+import { nodeOf, operands } from "#ir/graph.js";
+import type { Tensor } from "#ir/tensor.js";
+import { elements } from "#ir/type.js";
+import type { Module } from "#ir/weights.js";
+import { evalNode, macsOf } from "#ops/index.js";
+
+/** Half a step above the greatest float32: what is larger rounds to infinity. */
+const overflow = 2 ** 128 - 2 ** 103;
+
+export interface Evaluated {
+  readonly value: Tensor;
+  /** The greatest finite |result| of an op on the way, itself included. */
+  readonly scale: number;
+}
+
+/**
+ * Evaluates `root`. `exact` computes in float64, but results beyond the range of float32 become infinite, as they do in every
+ * emitted module. `rounded` rounds every result to float32, and every constant that is no short binary fraction by one step:
+ * how far that moves the result is the rounding error that belongs to the formula, and not to a rule about it.
+ */
+export function evaluate(
+  module: Module,
+  root: NodeId,
+  inputs: ReadonlyMap<NodeId, Tensor>,
+  mode: "exact" | "rounded",
+): Evaluated {
+  const values = new Map(inputs);
+  let scale = 0;
+  const valueOf = (id: NodeId): Tensor => {
+    const known = values.get(id);
+    if (known) return known;
+    const node = nodeOf(module.graph, id);
+    const constant = node.op === "constant";
+    const { shape, data } = constant
+      ? module.weights.read(node.attributes.weight)
+      : evalNode(node, node.inputs.map(valueOf));
+    const bend = mode === "exact" ? inRange : constant ? otherConstant : Math.fround;
+    const value = { shape, data: data.map(bend) };
+    values.set(id, value);
+    if (!constant) scale = Math.max(scale, greatest(value));
+    return value;
+  };
+  return { value: valueOf(root), scale };
+}
+
+function inRange(value: number): number {
+  return Math.abs(value) >= overflow ? Math.sign(value) * Infinity : value;
+}
+
+/** A constant that needs more than 12 bits was rounded when it was written down; another rounding is the next float32. */
+function otherConstant(value: number): number {
+  const rounded = Math.fround(value);
+  if (rounded === 0 || !Number.isFinite(rounded)) return rounded;
+  const step = 2 ** (Math.floor(Math.log2(Math.abs(rounded))) - 11);
+  return Number.isInteger(rounded / step) ? rounded : Math.fround(rounded * (1 + 2 ** -23));
+}
+
+/** The greatest finite |value|; 0 if there is none. */
+export function greatest({ data }: Tensor): number {
+  let most = 0;
+  for (const value of data) {
+    const size = Math.abs(value);
+    if (Number.isFinite(size) && size > most) most = size;
+  }
+  return most;
+}
+
+/** The nodes that a value needs, itself included, operands first. */
+export function cone({ graph }: Module, root: NodeId): Node[] {
+  const seen = new Set<NodeId>();
+  const visit = (id: NodeId): Node[] => {
+    if (seen.has(id)) return [];
+    seen.add(id);
+    const node = nodeOf(graph, id);
+    return [...node.inputs.flatMap(visit), node];
+  };
+  return visit(root);
+}
+
+/** The longest reduction among nodes, in terms. */
+export function longest(module: Module, nodes: readonly Node[]): number {
+  return nodes.reduce((most, node) => {
+    if (node.inputs.length === 0) return most;
+    const types = operands(module.graph, node).map((operand) => operand.type);
+    const results = elements(node.type.shape);
+    const read = types.map((type) => elements(type.shape) / results);
+    return Math.max(most, macsOf(node, types) / results, ...read);
+  }, 1);
+}

@@ -1,0 +1,80 @@
+// What a value costs to compute, roughly: enough to tell the dearer of a rule's two sides.
+
+import type { Node, NodeId } from "#ir/graph.js";
+import { operands } from "#ir/graph.js";
+import { elements } from "#ir/type.js";
+import type { Module } from "#ir/weights.js";
+import { isMember, macsOf, opOf } from "#ops/index.js";
+import type { Attributes } from "#ops/op.js";
+import type { Scalar } from "#ops/scalar.js";
+import { operand } from "#ops/scalar.js";
+import { cone } from "./evaluate.js";
+
+/** Steps of a function that is a series or a table, and of a root, where an addition is one. */
+const functionSteps = 8;
+const rootSteps = 4;
+const simple = new Set(["neg", "abs", "floor", "ceil", "round"]);
+
+/**
+ * Multiply-accumulates, and steps of everything else: an elementwise op takes the steps of its expression for each element,
+ * any other op one for each element that it reads (with a window, again and again) and makes. Views and constants are free.
+ */
+export function workOf(module: Module, root: NodeId): { readonly macs: number; readonly steps: number } {
+  let macs = 0;
+  let steps = 0;
+  for (const node of cone(module, root)) {
+    if (node.op === "input" || node.op === "constant") continue;
+    const types = operands(module.graph, node).map((one) => one.type);
+    const own = macsOf(node, types);
+    macs += own;
+    steps += own > 0 ? 0 : stepsOf(module, node);
+  }
+  return { macs, steps };
+}
+
+function stepsOf({ graph }: Module, node: Node): number {
+  const op = opOf(node.op);
+  const types = operands(graph, node).map((one) => one.type);
+  const made = elements(node.type.shape);
+  if (isMember("view", node, types)) return 0;
+  if (op.scalar) {
+    const expression = op.scalar(
+      types.map((_, index) => operand(index)),
+      node.attributes as Attributes,
+    );
+    return made * scalarSteps(expression);
+  }
+  const { kernel } = node.attributes as Attributes;
+  if (Array.isArray(kernel))
+    return made + made * kernel.reduce((product: number, one: number) => product * one, 1);
+  return types.reduce((sum, type) => sum + elements(type.shape), made);
+}
+
+function scalarSteps(scalar: Scalar): number {
+  switch (scalar.kind) {
+    case "operand":
+    case "number":
+      return 0;
+    case "unary":
+      return unarySteps(scalar.fn) + scalarSteps(scalar.x);
+    case "binary": {
+      const parts = scalarSteps(scalar.a) + scalarSteps(scalar.b);
+      if (scalar.fn === "pow") return 2 * functionSteps + parts;
+      // A bound at infinity is none.
+      const isFree = [scalar.a, scalar.b].some((one) => one.kind === "number" && !Number.isFinite(one.value));
+      return (isFree ? 0 : 1) + parts;
+    }
+    case "select":
+      return (
+        1 +
+        [scalar.a, scalar.b, scalar.then, scalar.otherwise].reduce((sum, part) => sum + scalarSteps(part), 0)
+      );
+    default:
+      return scalar satisfies never;
+  }
+}
+
+function unarySteps(fn: string): number {
+  if (simple.has(fn)) return 1;
+  return fn === "sqrt" ? rootSteps : functionSteps;
+}
