@@ -2,6 +2,7 @@
 
 import { applyRules } from "#passes/apply-rules.js";
 import type { PassOptions } from "#passes/index.js";
+import { builtInRules } from "#passes/rules/index.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { warning } from "#diagnostic/diagnostic.js";
 import type { Node } from "#ir/graph.js";
@@ -47,12 +48,14 @@ function neverMatches(
   passes: readonly Pass<PassOptions>[],
   target: Target,
 ): Diagnostic[] {
-  let missed: Missed | undefined;
+  const misses: Missed[] = [];
   for (const { module } of lefts) {
-    const result = follow(rule, module, passes, target);
-    if (!result) return [];
-    missed ??= result;
+    const missed = follow(rule, module, passes, target);
+    if (!missed) return [];
+    misses.push(missed);
   }
+  // A left side over constants alone is folded whatever it is.
+  const missed = misses.find(({ by }) => by !== undefined) ?? misses[0];
   if (!missed) return [];
   const { pass, by, after } = missed;
   const doer = by === undefined ? `\`${pass}\`` : `the built-in rule \`${by}\` (${pass})`;
@@ -107,8 +110,13 @@ function matches(rule: Rule, module: Module): boolean {
   return [...module.graph.nodes.values()].some((node) => matchAt(rule, module, node) !== undefined);
 }
 
+/** The built-in rule that made a new node; if none is new, the first that applied, as `neg(neg(x)) => x` does. */
 function makerOf(before: Module, after: Module): { readonly by?: string } {
   const isNew = (node: Node): boolean => before.graph.nodes.get(node.id) !== node;
-  const made = [...after.graph.nodes.values()].find((node) => isNew(node) && node.origin.rule !== undefined);
-  return made?.origin.rule === undefined ? {} : { by: made.origin.rule };
+  const made = [...after.graph.nodes.values()].filter(isNew);
+  const rule = made.find(({ origin }) => origin.rule !== undefined)?.origin.rule;
+  if (rule !== undefined) return { by: rule };
+  if (before.graph === after.graph || made.length > 0) return {};
+  const applied = builtInRules().find((one) => matches(one, before));
+  return applied ? { by: applied.name } : {};
 }

@@ -1,0 +1,225 @@
+// Where the user's own rules stand, which are refused, and that those of the model's own file apply: in the API and on the command line.
+
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { compile, elaborate, optimize, parse, parseRules, passes, printGraph } from "../../src/index.js";
+import type { OptimizeOptions } from "../../src/index.js";
+import { checkRules } from "#compile/check-rules.js";
+import { placeRules } from "#compile/place-rules.js";
+import { targetOf } from "#compile/targets.js";
+
+const net = `net order {
+  input x: f32[N, 4, 4, 3]
+  a = x - 3
+  b = conv2d(x, filters=3, kernel=1x1) |> batch_norm |> relu
+  output y = a + b / 6
+}
+`;
+
+function rulesOf(text: string) {
+  const { value, diagnostics } = parseRules(text, "rules.net");
+  expect(diagnostics).toEqual([]);
+  return value!;
+}
+
+function optimized(text: string, options: OptimizeOptions = {}): string {
+  const model = elaborate(parse(net, "order.net").value!).value!;
+  const { value, diagnostics } = optimize(model, { ...rulesOf(text), without: ["fuse"], ...options });
+  return value ? printGraph(value.module) : diagnostics.map(({ code }) => code).join();
+}
+
+describe("by default rules see the graph as it was written, and again as built-in rules left it", () => {
+  test.each([
+    ["as written: a difference", "rule r: x - 3 => abs(x)", "abs(x)"],
+    ["as written: a batch norm", "rule r: relu(batch_norm(x, s, o, m, v)) => sigmoid(x)", "sigmoid("],
+    ["as written: a quotient", "rule r: x / 6 => abs(x)", "abs("],
+    ["as left: the sum that a difference becomes", "rule r: x + -3 => abs(x)", "abs(x)"],
+    ["as left: no batch norm between", "rule r: relu(conv2d(x, w, b)) => abs(conv2d(x, w, b))", "abs("],
+  ])("%s", (_, rule, made) => {
+    expect(optimized(rule, { trustRules: true })).toContain(made);
+  });
+});
+
+describe("a place that is chosen", () => {
+  const rule = "rule r: x - 3 => x + neg(3)";
+
+  test("a rule matches before what rewrites its left side, and not after", () => {
+    const difference = "rule r: x - 3 => abs(x)";
+    const at = (...rulesAt: string[]): string => optimized(difference, { trustRules: true, rulesAt });
+    expect(at("before canonicalize")).toContain("abs(x)");
+    expect(at("after fold-batch-norm")).not.toContain("abs(x)");
+    expect(at("after fold-batch-norm", "after fold-constants")).toContain("abs(x)");
+    expect(at("before fuse")).not.toContain("abs(x)");
+  });
+
+  test("`before` means the first, `after` the last of a pass that runs twice", () => {
+    const names = (place: string): string[] => placeRules(passes, [place]).value!.map(({ name }) => name);
+    expect(names("before eliminate-dead-nodes")[0]).toBe("apply-rules");
+    expect(names("after eliminate-dead-nodes").indexOf("apply-rules")).toBeGreaterThan(5);
+    expect(names("after fuse").at(-1)).toBe("apply-rules");
+    expect(names("before fuse").filter((name) => name === "apply-rules")).toHaveLength(1);
+  });
+
+  test("a place that is none, and a pass that is none", () => {
+    expect(placeRules(passes, ["canonicalize"]).diagnostics[0]).toMatchObject({ code: "wrong-place" });
+    expect(placeRules(passes, ["before canonicalise"]).diagnostics[0]).toMatchObject({
+      code: "unknown-pass",
+      help: ["did you mean `canonicalize`?"],
+    });
+    expect(optimized(rule, { rulesAt: ["before nothing"] })).toBe("unknown-pass");
+  });
+});
+
+describe("a rule that never matches at its place", () => {
+  const told = (text: string, ...places: string[]) =>
+    checkRules(rulesOf(text).rules, placeRules(passes, places).value!, targetOf().target).filter(
+      ({ code }) => code === "rule-never-matches",
+    );
+
+  test.each([
+    ["x - 3 => x + -3", "`sub_constant` (canonicalize)"],
+    ["x / 6 => x * 0.16666667", "`div_constant` (canonicalize)"],
+    ["pow(x, 2) => square(x)", "`pow_two` (canonicalize)"],
+    [
+      "relu(batch_norm(conv2d(x, w, b, ..a), s, o, m, v)) => relu(batch_norm(conv2d(x, w, b * 1, ..a), s, o, m, v)) when constant(w, b, s, o, m, v)",
+      "`fold_batch_norm` (fold-batch-norm)",
+    ],
+    ["neg(neg(x)) => x", "`neg_neg` (canonicalize)"],
+    [
+      "max_pool(pad(x, before=f, after=t, value=-inf), kernel=k) => max_pool(x, kernel=k, padding=image_padding(f, t))",
+      "`max_pool_of_pad` (fold-padding)",
+    ],
+    ["c * d => d when constant(c, d) and value(c) == 1", "`fold-constants`"],
+  ])("rule r: %s", (rule, by) => {
+    const [warning] = told(`rule r: ${rule}`, "after fold-batch-norm");
+    expect(warning?.message).toContain(by);
+    expect(warning?.help?.join("\n")).toContain("it becomes");
+  });
+
+  test("nothing is said where it matches, which the default places see to", () => {
+    expect(told("rule r: x - 3 => x + -3")).toEqual([]);
+    expect(told("rule r: x - 3 => x + -3", "before canonicalize")).toEqual([]);
+    expect(told("rule r: x - 3 => x + -3", "before canonicalize", "before fuse")).toEqual([]);
+    expect(told("rule r: x + -3 => x - 3", "after fold-batch-norm")).toEqual([]);
+  });
+
+  test("optimize tells of it too", () => {
+    const model = elaborate(parse(net, "order.net").value!).value!;
+    const { diagnostics } = optimize(model, {
+      ...rulesOf("rule r: x - 3 => x + -3"),
+      rulesAt: ["after fold-batch-norm"],
+    });
+    expect(diagnostics.map(({ code }) => code)).toEqual(["rule-never-matches"]);
+  });
+});
+
+describe("what a check refutes is refused", () => {
+  test.each([
+    ["sides that differ", "rule r: relu(x) => abs(x)", "rule-not-equal"],
+    ["what could not be compared", "rule r: relu(x) => abs(x) when rank(x) > rank(x)", "rule-not-checked"],
+    ["a loop", "rule r: x + y => y + x", "rule-loop"],
+  ])("%s", (_, rule, code) => {
+    expect(optimized(rule)).toContain(code);
+  });
+
+  test("unless rules are trusted, or do not apply", () => {
+    expect(optimized("rule r: relu(x) => abs(x)", { trustRules: true })).toContain("abs(");
+    expect(optimized("rule r: relu(x) => abs(x)", { without: ["apply-rules"] })).not.toContain("abs(");
+    expect(optimized("rule approx(0.001) r: relu(x) => abs(x)")).toContain("relu(");
+    expect(optimized("rule approx(0.001) r: relu(x) => abs(x)", { approx: true })).toBe("rule-not-equal");
+  });
+});
+
+describe("rules of the model's own file", () => {
+  const file = (rule: string): string => `${rule}\nnet n {\n  input x: f32[N, 4]\n  output y = relu(x)\n}\n`;
+  const ops = (text: string, own?: string): string[] => {
+    const after: string[] = [];
+    const result = compile(text, {
+      trustRules: true,
+      ...(own === undefined ? {} : rulesOf(own)),
+      onPass: (_, { graph }) => void (after[0] = [...graph.nodes.values()].map(({ op }) => op).join()),
+    });
+    expect(result.value).toBeDefined();
+    return after;
+  };
+
+  test("apply to it, after those of the caller", () => {
+    expect(ops(file("rule r: relu(x) => abs(x)"))).toEqual(["input,abs"]);
+    expect(ops(file("rule r: relu(x) => abs(x)"), "rule o: relu(x) => tanh(x)")).toEqual(["input,tanh"]);
+    expect(ops(file("rule r: tanh(x) => abs(x)"), "rule o: relu(x) => tanh(x)")).toEqual(["input,abs"]);
+  });
+
+  test("are refused if they are refuted, and their mistakes are told", () => {
+    expect(compile(file("rule r: relu(x) => abs(x)")).diagnostics[0]).toMatchObject({
+      code: "rule-not-equal",
+    });
+    expect(compile(file("rule r: rellu(x) => x")).diagnostics[0]).toMatchObject({ code: "unknown-op" });
+  });
+});
+
+describe("on the command line", () => {
+  const folder = mkdtempSync(join(tmpdir(), "cleave-rules-"));
+  const model = join(folder, "order.net");
+  const wrong = join(folder, "wrong.net");
+  const same = join(folder, "same.net");
+  writeFileSync(model, net);
+  writeFileSync(wrong, "rule r: x - 3 => abs(x)\n");
+  writeFileSync(same, `rule r: x - 3 => abs(x)\n${net}`);
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const main = join(import.meta.dirname, "../../dist/src/cli/main.js");
+  const cleave = (...args: string[]) => spawnSync("node", [main, ...args], { encoding: "utf8" });
+
+  test.each([
+    ["compile", ["-o", join(folder, "out")]],
+    ["run", ["--quiet"]],
+    ["verify", []],
+    ["profile", ["--runs", "1"]],
+    ["explain", ["--schedule"]],
+    ["inspect", ["--after", "all"]],
+    ["export", ["-o", join(folder, "out.onnx")]],
+  ])("%s refuses rules that are refuted, and those of the model's own file", (command, options) => {
+    const known = options.filter((option) => option !== "--quiet");
+    for (const args of [
+      [model, "--rules", wrong],
+      [same, ...(command === "export" ? ["--after", "all"] : [])],
+    ]) {
+      const { status, stderr } = cleave(command, ...args, ...known);
+      expect(stderr).toContain("the sides of rule `r` differ");
+      expect(stderr).toContain("--trust-rules");
+      expect(status).toBe(1);
+    }
+    expect(existsSync(join(folder, "out"))).toBe(false);
+    expect(existsSync(join(folder, "out.onnx"))).toBe(false);
+  });
+
+  test("--trust-rules applies them, --rules-at says where", () => {
+    const dump = (...args: string[]): string =>
+      execFileSync(
+        "node",
+        [main, "inspect", model, "--rules", wrong, "--trust-rules", "--after", "apply-rules", ...args],
+        {
+          encoding: "utf8",
+          stdio: ["ignore", "pipe", "pipe"],
+        },
+      );
+    expect(dump()).toContain("abs(x)");
+    expect(dump("--rules-at", "before canonicalize")).toContain("abs(x)");
+    expect(dump("--rules-at", "after canonicalize")).not.toContain("abs(x)");
+    const { status, stderr } = cleave("inspect", model, "--after", "all", "--rules-at", "canonicalize");
+    expect(stderr).toContain("`canonicalize` is no place for rules");
+    expect(status).toBe(2);
+  });
+
+  test("check takes --rules-at", () => {
+    const { stderr, status } = cleave("check", wrong, "--rules-at", "befor canonicalize");
+    expect(stderr).toContain("no place for rules");
+    expect(status).toBe(2);
+    writeFileSync(join(folder, "late.net"), "rule r: x - 3 => x + -3\n");
+    expect(cleave("check", join(folder, "late.net"), "--rules-at", "after canonicalize").stderr).toContain(
+      "never matches at its place: the built-in rule `sub_constant` (canonicalize) rewrites its left side first",
+    );
+  });
+});
