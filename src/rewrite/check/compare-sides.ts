@@ -1,9 +1,10 @@
 // Compares the values of a rule's two sides, element by element.
 
+import { greatest } from "#diagnostic/extremes.js";
 import type { NodeId } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
-import { cone, evaluate, greatest, longest } from "./evaluate.js";
+import { cone, evaluate, greatestSize, longest } from "./evaluate.js";
 
 /** One element of both sides. */
 export interface Element {
@@ -46,8 +47,8 @@ const roundings = 8;
 export function compareSides(left: Side, right: Side, inputs: ReadonlyMap<NodeId, Tensor>): Comparison {
   const exact = [left, right].map(({ module, root }) => evaluate(module, root, inputs, "exact"));
   const [a, b] = exact.map(({ value }) => value) as [Tensor, Tensor];
-  const most = greatest(a);
-  const terms = Math.max(...[left, right].map(({ module, root }) => longest(module, cone(module, root))));
+  const most = greatestSize(a);
+  const terms = greatest([left, right].map(({ module, root }) => longest(module, cone(module, root))));
   const strict = Math.max(2 ** -23 * (8 + 4 * Math.sqrt(terms)) * most, smallest);
   let compared = 0;
   let differs: Element | undefined;
@@ -69,8 +70,8 @@ export function compareSides(left: Side, right: Side, inputs: ReadonlyMap<NodeId
       farthest(evaluate(module, root, inputs, "rounded").value, side === 0 ? a : b),
     );
     // What float64 itself rounds off.
-    const lost = 2 ** -48 * Math.max(...exact.map(({ scale }) => scale));
-    if (distance(differs) <= strict + roundings * Math.max(...moved) + lost) differs = undefined;
+    const lost = 2 ** -48 * greatest(exact.map(({ scale }) => scale));
+    if (distance(differs) <= strict + roundings * greatest(moved) + lost) differs = undefined;
   }
   return {
     compared,

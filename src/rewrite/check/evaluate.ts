@@ -1,5 +1,6 @@
 // The meaning of one value of a graph for a check: in float64 with the range of float32, or rounded as float32 rounds.
 
+import { greatest } from "#diagnostic/extremes.js";
 import type { Node, NodeId } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
@@ -40,7 +41,7 @@ export function evaluate(
     const bend = mode === "exact" ? inRange : constant ? otherConstant : Math.fround;
     const value = { shape, data: data.map(bend) };
     values.set(id, value);
-    if (!constant) scale = Math.max(scale, greatest(value));
+    if (!constant) scale = Math.max(scale, greatestSize(value));
     return value;
   };
   return { value: valueOf(root), scale };
@@ -59,7 +60,7 @@ function otherConstant(value: number): number {
 }
 
 /** The greatest finite |value|; 0 if there is none. */
-export function greatest({ data }: Tensor): number {
+export function greatestSize({ data }: Tensor): number {
   let most = 0;
   for (const value of data) {
     const size = Math.abs(value);
@@ -87,6 +88,6 @@ export function longest(module: Module, nodes: readonly Node[]): number {
     const types = operands(module.graph, node).map((operand) => operand.type);
     const results = elements(node.type.shape);
     const read = types.map((type) => elements(type.shape) / results);
-    return Math.max(most, macsOf(node, types) / results, ...read);
+    return Math.max(greatest(read, most), macsOf(node, types) / results);
   }, 1);
 }

@@ -1,5 +1,6 @@
 // Random places for a rule to apply at: a small module whose output is the rule's left side over random operands.
 
+import { greatest } from "#diagnostic/extremes.js";
 import type { AttributeValue, Graph, Node, NodeId, OpName } from "#ir/graph.js";
 import type { Shape, TensorType } from "#ir/type.js";
 import { elements, f32, sameType } from "#ir/type.js";
@@ -51,7 +52,7 @@ export function sampleRule(rule: Rule, random: Random, weights: WeightStore): Sa
  * The extents of a whole sample, beside 1; empty for what the ops draw. Few of them make operands of different ops fit together,
  * and only where extents are equal a mix-up of axes can be seen, since else the types would differ.
  */
-const extentChoices: readonly (readonly number[])[] = [[], [], [], [], [2], [3], [2, 3], [4, 2]];
+const extentChoices: readonly (readonly number[])[] = [[], [], [], [2], [2], [3], [2, 3], [7, 9]];
 
 /** Most elements of a value and most multiply-accumulates of an op, so that a check is quick. */
 const mostElements = 1024;
@@ -73,7 +74,6 @@ function sampleOp(state: State, pattern: OpPattern): Node | undefined {
   const { random } = state;
   const name = random.pick(pattern.ops);
   const op = opOf(name);
-  const drawn = drawOperands(state, name);
   // What is known of operands already: inner ops, which are built first, and variables bound by them.
   const inner = new Map<number, Node>();
   for (const [at, operand] of pattern.operands.entries()) {
@@ -86,18 +86,9 @@ function sampleOp(state: State, pattern: OpPattern): Node | undefined {
     const bound = operand.kind === "variable" ? state.variables.get(operand.name) : undefined;
     if (bound) inner.set(at, bound);
   }
-  const types = fitTypes(
-    op.operands.at(-1)?.variadic ? pattern.operands.length : drawn.inputs.length,
-    drawn.inputs,
-    inner,
-  );
-  const attributes = sampleAttributes(state, name, pattern, drawn.attributes as Attributes);
-  if (!attributes) return undefined;
-  const normal = normalizeAttributes(name, types, attributes);
-  if (isProblem(normal)) return undefined;
-  const type = inferType(name, types, normal);
-  if (isProblem(type) || elements(type.shape) > mostElements) return undefined;
-  if (op.macs(types, normal, type) > mostMacs) return undefined;
+  const drawn = drawFitting(state, name, pattern, inner);
+  if (!drawn) return undefined;
+  const { types, attributes, type } = drawn;
 
   const inputs = types.map((operandType, at) => {
     const known = inner.get(at);
@@ -111,7 +102,57 @@ function sampleOp(state: State, pattern: OpPattern): Node | undefined {
   });
   const ids = inputs.filter((id) => id !== undefined);
   if (ids.length < inputs.length) return undefined;
-  return add(state, (base) => makeNode({ ...base, op: name, inputs: ids, attributes: { ...normal }, type }));
+  return add(state, (base) =>
+    makeNode({ ...base, op: name, inputs: ids, attributes: { ...attributes }, type }),
+  );
+}
+
+interface Drawn {
+  readonly types: readonly TensorType[];
+  readonly attributes: Attributes;
+  readonly type: TensorType;
+}
+
+/** Draws until operands and attributes fit the known operands, a few times: a slice of a slice seldom fits at once. */
+function drawFitting(
+  state: State,
+  name: OpName,
+  pattern: OpPattern,
+  inner: ReadonlyMap<number, Node>,
+): Drawn | undefined {
+  const { values, rests } = state;
+  const before = [new Map(values), new Map(rests)] as const;
+  for (let draw = 0; draw < (inner.size > 0 ? 8 : 1); draw += 1) {
+    const drawn = drawOnce(state, name, pattern, inner);
+    if (drawn) return drawn;
+    restore(values, before[0]);
+    restore(rests, before[1]);
+  }
+  return undefined;
+}
+
+function restore<T>(map: Map<string, T>, before: ReadonlyMap<string, T>): void {
+  map.clear();
+  for (const [key, value] of before) map.set(key, value);
+}
+
+function drawOnce(
+  state: State,
+  name: OpName,
+  pattern: OpPattern,
+  inner: ReadonlyMap<number, Node>,
+): Drawn | undefined {
+  const op = opOf(name);
+  const drawn = drawOperands(state, name);
+  const count = op.operands.at(-1)?.variadic ? pattern.operands.length : drawn.inputs.length;
+  const types = fitTypes(state, count, drawn.inputs, inner, op.scalar !== undefined);
+  const attributes = sampleAttributes(state, name, pattern, drawn.attributes as Attributes);
+  if (!attributes) return undefined;
+  const normal = normalizeAttributes(name, types, attributes);
+  if (isProblem(normal)) return undefined;
+  const type = inferType(name, types, normal);
+  if (isProblem(type) || elements(type.shape) > mostElements) return undefined;
+  return op.macs(types, normal, type) > mostMacs ? undefined : { types, attributes: normal, type };
 }
 
 /** What an op draws, with the sample's extents, and now and then one that the rule mentions. */
@@ -145,7 +186,7 @@ function hintedRank({ random, rule }: State, name: OpName, inputs: TensorType[])
   const ranks = rule.literals.numbers.filter((one) => Number.isInteger(one) && one >= 4 && one <= 16);
   if (ranks.length === 0 || !opOf(name).scalar || random.next() > 0.3) return inputs;
   const rank = random.pick(ranks) + random.pick([0, 0, 1]);
-  const most = Math.max(...inputs.map(({ shape }) => shape.length));
+  const most = greatest(inputs.map(({ shape }) => shape.length));
   return inputs.map((type) =>
     type.shape.length < most
       ? type
@@ -153,11 +194,16 @@ function hintedRank({ random, rule }: State, name: OpName, inputs: TensorType[])
   );
 }
 
-/** Operand types that go with the known ones: every extent of a drawn operand that the inner one changes is changed alike. */
+/**
+ * Operand types that go with the known ones: every extent of a drawn operand that a known one changes is changed alike. Beside an
+ * elementwise op's known operand often stands one that broadcasts to it.
+ */
 function fitTypes(
+  { random }: State,
   count: number,
   drawn: readonly TensorType[],
   inner: ReadonlyMap<number, Node>,
+  broadcasts: boolean,
 ): TensorType[] {
   const changes = new Map<number, number>();
   for (const [at, node] of inner) {
@@ -167,9 +213,15 @@ function fitTypes(
     for (let axis = 0; axis < after.length; axis += 1) changes.set(before[axis] ?? 1, after[axis] ?? 1);
   }
   const fit = (shape: Shape): number[] => shape.map((extent) => changes.get(extent) ?? extent);
+  const [first] = inner.values();
   return Array.from({ length: count }, (_, at) => {
     const known = inner.get(at);
-    return known ? known.type : f32(...fit((drawn[at] ?? drawn.at(-1) ?? f32()).shape));
+    if (known) return known.type;
+    if (broadcasts && first && random.next() < 0.5) {
+      const leftOut = random.int(0, first.type.shape.length);
+      return f32(...first.type.shape.slice(leftOut).map((extent) => (random.next() < 0.4 ? 1 : extent)));
+    }
+    return f32(...fit((drawn[at] ?? drawn.at(-1) ?? f32()).shape));
   });
 }
 
