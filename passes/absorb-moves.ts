@@ -47,6 +47,7 @@ function rule(name: string, ops: readonly OpName[], rewrite: Rewrite): Rule {
     constants: new Set(),
     values: [],
     replacement: () => undefined,
+    literals: { numbers: [], lists: [] },
     rewrite,
   };
 }

@@ -151,7 +151,7 @@ export function rulesAtOption(): Option {
     'where rules stand among the passes: "before PASS" or "after PASS" (repeatable)',
   )
     .argParser(collect)
-    .default([], '"before canonicalize" and "after fold-batch-norm"');
+    .default([], '"before canonicalize" and "after absorb-moves"');
 }
 
 /** Those of these options that emitting takes. */

@@ -54,8 +54,7 @@ function neverMatches(
     if (!missed) return [];
     misses.push(missed);
   }
-  // A left side over constants alone is folded whatever it is.
-  const missed = misses.find(({ by }) => by !== undefined) ?? misses[0];
+  const missed = likeliest(misses);
   if (!missed) return [];
   const { pass, by, after } = missed;
   const doer = by === undefined ? `\`${pass}\`` : `the built-in rule \`${by}\` (${pass})`;
@@ -81,6 +80,14 @@ interface Missed {
   readonly pass: string;
   readonly by?: string;
   readonly after: Module;
+}
+
+/** The miss that is most frequent; built-in rules before passes, since a left side over constants alone is folded whatever it is. */
+function likeliest(misses: readonly Missed[]): Missed | undefined {
+  const count = ({ pass, by }: Missed): number =>
+    misses.filter((one) => one.pass === pass && one.by === by).length +
+    (by === undefined ? 0 : misses.length);
+  return misses.toSorted((a, b) => count(b) - count(a))[0];
 }
 
 /** Runs passes on a left side up to each place of rules; undefined if the rule matches at one of them. */

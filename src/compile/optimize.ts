@@ -36,7 +36,7 @@ export interface OptimizeOptions {
   readonly fusions?: readonly Fusion[];
   /**
    * Where the rules stand among the passes, each `before PASS` or `after PASS`. By default they see the graph as it was written
-   * (`before canonicalize`), and once more as the built-in rules left it (`after fold-batch-norm`).
+   * (`before canonicalize`), and once more as the built-in rules left it (`after absorb-moves`).
    */
   readonly rulesAt?: readonly string[];
   /** Applies rules unchecked. By default those that `cleave check` refutes are an error: up to 0.1 s for each, once. */
