@@ -208,12 +208,16 @@ function noteMiss(
   else misses.set(miss.kind, { places: 1, example: describeSides(left, undefined, { miss }) });
 }
 
-/** Dearer is what takes more multiply-accumulates; or as many, and a quarter more steps: how long one takes depends on the target. */
+/**
+ * Dearer is what takes more multiply-accumulates; or as many, no fewer ops, and a quarter more steps: how long one takes depends on
+ * the target.
+ */
 function noteCost(dearer: { places: number; macs: boolean; example: string }, left: Side, right: Side): void {
   const before = workOf(left.module, left.root);
   const after = workOf(right.module, right.root);
   const macs = after.macs > before.macs;
-  if (!macs && (after.macs < before.macs || after.steps <= 1.25 * before.steps)) return;
+  const steps = after.macs === before.macs && after.ops >= before.ops && after.steps > 1.25 * before.steps;
+  if (!macs && !steps) return;
   dearer.places += 1;
   if (dearer.example === "" || (macs && !dearer.macs)) dearer.example = describeSides(left, right);
   dearer.macs ||= macs;

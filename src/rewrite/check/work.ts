@@ -15,21 +15,32 @@ const functionSteps = 8;
 const rootSteps = 4;
 const simple = new Set(["neg", "abs", "floor", "ceil", "round"]);
 
+/** Of a value and all that it needs. */
+export interface Work {
+  readonly macs: number;
+  readonly steps: number;
+  /** Ops that are not free. */
+  readonly ops: number;
+}
+
 /**
  * Multiply-accumulates, and steps of everything else: an elementwise op takes the steps of its expression for each element,
  * any other op one for each element that it reads (with a window, again and again) and makes. Views and constants are free.
  */
-export function workOf(module: Module, root: NodeId): { readonly macs: number; readonly steps: number } {
+export function workOf(module: Module, root: NodeId): Work {
   let macs = 0;
   let steps = 0;
+  let ops = 0;
   for (const node of cone(module, root)) {
     if (node.op === "input" || node.op === "constant") continue;
     const types = operands(module.graph, node).map((one) => one.type);
     const own = macsOf(node, types);
+    const rest = own > 0 ? 0 : stepsOf(module, node);
     macs += own;
-    steps += own > 0 ? 0 : stepsOf(module, node);
+    steps += rest;
+    if (own + rest > 0) ops += 1;
   }
-  return { macs, steps };
+  return { macs, steps, ops };
 }
 
 function stepsOf({ graph }: Module, node: Node): number {
@@ -50,24 +61,27 @@ function stepsOf({ graph }: Module, node: Node): number {
   return types.reduce((sum, type) => sum + elements(type.shape), made);
 }
 
-function scalarSteps(scalar: Scalar): number {
+/** A part that is used twice is computed once. */
+function scalarSteps(scalar: Scalar, seen = new Set<Scalar>()): number {
+  if (seen.has(scalar)) return 0;
+  seen.add(scalar);
   switch (scalar.kind) {
     case "operand":
     case "number":
       return 0;
     case "unary":
-      return unarySteps(scalar.fn) + scalarSteps(scalar.x);
+      return unarySteps(scalar.fn) + scalarSteps(scalar.x, seen);
     case "binary": {
-      const parts = scalarSteps(scalar.a) + scalarSteps(scalar.b);
+      const parts = scalarSteps(scalar.a, seen) + scalarSteps(scalar.b, seen);
       if (scalar.fn === "pow") return 2 * functionSteps + parts;
       // A bound at infinity is none.
       const isFree = [scalar.a, scalar.b].some((one) => one.kind === "number" && !Number.isFinite(one.value));
       return (isFree ? 0 : 1) + parts;
     }
     case "select":
-      return (
-        1 +
-        [scalar.a, scalar.b, scalar.then, scalar.otherwise].reduce((sum, part) => sum + scalarSteps(part), 0)
+      return [scalar.a, scalar.b, scalar.then, scalar.otherwise].reduce(
+        (sum, part) => sum + scalarSteps(part, seen),
+        1,
       );
     default:
       return scalar satisfies never;
