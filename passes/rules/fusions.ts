@@ -22,6 +22,7 @@ fuse matmul: matmul -> elementwise+
 fuse reduction: reduction -> elementwise+
 fuse batch_norm: batch_norm -> elementwise+
 fuse layer_norm: layer_norm -> elementwise+
+fuse group_norm: group_norm -> elementwise+
 fuse resize: resize -> elementwise+
 fuse pad: pad -> elementwise+
 fuse transpose: transpose -> elementwise+

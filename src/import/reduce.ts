@@ -3,9 +3,11 @@
 import type { OpName } from "#ir/graph.js";
 import { combine } from "./broadcast.js";
 import type { Lowering } from "./lowering.js";
-import { map, ordered, scalar } from "./lowering.js";
+import { map, ordered, scalar, valueOf } from "./lowering.js";
+import { reshaped } from "./reshape.js";
 import type { Value } from "./value.js";
-import { withoutAxes } from "#ir/axis-order.js";
+import { elements } from "#ir/type.js";
+import { channelsLast, withoutAxes } from "#ir/axis-order.js";
 
 /** An op over axes of the value. */
 export function reduced(
@@ -24,6 +26,23 @@ export function reduced(
 /** (x − mean) / √(variance + ε) over some axes. */
 export function normalized(ctx: Lowering, x: Value, axes: readonly number[], epsilon: number): Value {
   return standardized(ctx, x, axes, epsilon).normal;
+}
+
+/** The same over all axes but the first and over groups of channels, which are axis 1. */
+export function groupNormalized(ctx: Lowering, x: Value, groups: number, epsilon: number): Value {
+  const [n = 1, c = 1, ...rest] = x.shape;
+  const order = channelsLast(x.shape.length);
+  if (x.order.at(-1) === 1 || x.shape.length < 3 || elements(rest) === 1)
+    return ordered(
+      ctx,
+      ctx.build.emit("group_norm", [ctx.build.arranged(x, order)], { groups, epsilon }),
+      order,
+      x.type,
+    );
+  // Where channels lie as planes, a group is a row.
+  const rows = reshaped(ctx, x, [n, groups, (c / groups) * elements(rest)]);
+  const normal = ctx.build.emit("layer_norm", [ctx.build.arranged(rows)], { epsilon });
+  return reshaped(ctx, valueOf(normal, x.type), x.shape);
 }
 
 /** The same with the mean, and 1 / √(variance + ε). */

@@ -29,6 +29,7 @@ import { reads, writes, writesPart } from "./operands.js";
 import { isZero } from "./pack.js";
 import type { PoolSpec } from "./pool.js";
 import { poolBody } from "./pool.js";
+import { groupNormBody } from "./group-norm.js";
 import { layerNormBody } from "./layer-norm.js";
 import { gatherBody, placeReader } from "./gather.js";
 import type { Reduction } from "./reduce.js";
@@ -216,6 +217,8 @@ function plainBody({ k, tile, schedule, node, stage, x, y }: StageContext): Body
   if (node.op === "scatter") return scatterStage({ k, schedule, stage, x, y }, node);
   const epilogue = elementwiseSteps(k, stage.epilogue);
   switch (node.op) {
+    case "group_norm":
+      return groupNormBody(k, tile, x, y, node.attributes, epilogue);
     case "layer_norm":
       return layerNormBody(k, tile, x, y, node.attributes.epsilon, epilogue);
     case "global_avg_pool":

@@ -8,6 +8,7 @@ import { batch_norm } from "./batch-norm.js";
 import { conv2d, depthwise_conv2d } from "./conv.js";
 import { conv2d_transpose } from "./conv-transpose.js";
 import { gather, scatter } from "./gather.js";
+import { group_norm } from "./group-norm.js";
 import { layer_norm } from "./layer-norm.js";
 import { elementwise } from "./elementwise.js";
 import { dense, matmul } from "./matmul.js";
@@ -40,6 +41,7 @@ export const ops = {
   matmul,
   batch_norm,
   layer_norm,
+  group_norm,
   max_pool,
   avg_pool,
   global_avg_pool,

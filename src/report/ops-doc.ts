@@ -11,7 +11,10 @@ const chapters: readonly { readonly title: string; takes(name: OpName, op: Op<At
   [
     { title: "Sources", takes: (_, op) => op.operands.length === 0 },
     { title: "Convolutions and products", takes: (_, op) => hasClass(op, "convolution", "matmul") },
-    { title: "Normalization", takes: (name) => ["batch_norm", "layer_norm", "softmax"].includes(name) },
+    {
+      title: "Normalization",
+      takes: (name) => ["batch_norm", "layer_norm", "group_norm", "softmax"].includes(name),
+    },
     { title: "Pooling and reductions", takes: (_, op) => hasClass(op, "pooling", "reduction") },
     { title: "Activations", takes: (_, op) => hasClass(op, "activation") },
     {

@@ -186,6 +186,12 @@ export const oracles: { readonly [O in Exclude<OpName, Source>]: Oracle<O> } = {
     const { mean, variance } = tf.moments(x!, -1, true);
     return tf.div(tf.sub(x!, mean), tf.sqrt(tf.add(variance, epsilon as number)));
   },
+  group_norm: ([x], { groups, epsilon }) => {
+    const [n = 1, ...rest] = x!.shape;
+    const split = tf.reshape(x!, [n, -1, groups as number, rest.at(-1)! / (groups as number)]);
+    const { mean, variance } = tf.moments(split, [1, 3], true);
+    return tf.reshape(tf.div(tf.sub(split, mean), tf.sqrt(tf.add(variance, epsilon as number))), x!.shape);
+  },
   softmax: ([x], { axis }) => {
     const last = x!.rank - 1;
     const swap = x!.shape

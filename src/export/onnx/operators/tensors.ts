@@ -24,6 +24,7 @@ type Tensors =
   | "matmul"
   | "batch_norm"
   | "layer_norm"
+  | "group_norm"
   | "softmax"
   | "pad"
   | "concat"
@@ -91,6 +92,20 @@ export const tensorExports: ExportTable<Tensors> = {
     const scale = build.floats(new Float32Array(depth).fill(1), [depth], "scale");
     const epsilon = { epsilon: { float: attributes.epsilon } };
     return build.result("LayerNormalization", [build.name(x), scale], { axis: -1, ...epsilon });
+  },
+  group_norm: ({ attributes: { groups, epsilon }, type }, inputs, build) => {
+    // InstanceNormalization over rows of whole groups: GroupNormalization is another one in every opset.
+    const x = operand(inputs, 0);
+    const rank = x.shape.length;
+    const order = [0, rank - 1, ...natural(rank - 2).map((axis) => axis + 1)];
+    const image = build.name(x, order);
+    const rows = build.step("Reshape", [image, build.ints([0, groups, -1], "groups")]);
+    const plain = (value: number, what: string): string =>
+      build.floats(new Float32Array(groups).fill(value), [groups], what);
+    const operands = [rows, plain(1, "scale"), plain(0, "offset")];
+    const normal = build.step("InstanceNormalization", operands, { epsilon: { float: epsilon } });
+    const shape = build.ints([0, ...permuted(type.shape, order).slice(1)], "shape");
+    return build.result("Reshape", [normal, shape], {}, order);
   },
   softmax: ({ attributes }, inputs, build) => {
     const x = operand(inputs, 0);

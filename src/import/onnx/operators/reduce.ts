@@ -6,7 +6,7 @@ import { argExtreme } from "#import/arg-extreme.js";
 import { batchAxis } from "#import/batch.js";
 import { combine } from "#import/broadcast.js";
 import { axisOf, map, ordered, scalar, valueOf, weightOf } from "#import/lowering.js";
-import { normalized, reduced, standardized } from "#import/reduce.js";
+import { groupNormalized, reduced, standardized } from "#import/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { flattened, originOf, reshaped } from "#import/reshape.js";
 import type { Ref, Value } from "#import/value.js";
@@ -105,22 +105,24 @@ function batchNormalization(node: OnnxNode, ctx: Context): Value {
 
 function instanceNormalization(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
-  // PyTorch writes a group normalization as this over [n, groups, the rest in one]: split, the rest lies as the image does.
-  const parts = splitGroups(ctx, x) ?? x;
-  const axes = natural(parts.shape.length).slice(2);
-  const normal = normalized(ctx, parts, axes, node.float("epsilon", 1e-5));
-  const result = scaled(ctx, normal, node.input(1), node.input(2));
-  return parts === x ? result : reshaped(ctx, result, x.shape);
+  const epsilon = node.float("epsilon", 1e-5);
+  const [n = 1, groups = 1] = x.shape;
+  // PyTorch writes a group normalization as this over [n, groups, the rest in one].
+  const image = groupedOrigin(ctx, x);
+  if (!image) return scaled(ctx, groupNormalized(ctx, x, groups, epsilon), node.input(1), node.input(2));
+  const normal = groupNormalized(ctx, image, groups, epsilon);
+  const [, c = 1, ...rest] = image.shape;
+  const split = reshaped(ctx, normal, [n, groups, c / groups, ...rest]);
+  return reshaped(ctx, scaled(ctx, split, node.input(1), node.input(2)), x.shape);
 }
 
-/** [n, groups, l] that was [n, c, …] as [n, groups, c / groups, …]. */
-function splitGroups(ctx: Context, x: Value): Value | undefined {
+/** [n, groups, l] before it was made of [n, c, …]. */
+function groupedOrigin(ctx: Context, x: Value): Value | undefined {
   const [n = 1, groups = 1] = x.shape;
   const before = originOf(ctx, x);
   const [batch, c = 1, ...rest] = before?.shape ?? [];
-  if (!before || x.shape.length !== 3 || batch !== n || c % groups !== 0 || rest.length === 0)
-    return undefined;
-  return reshaped(ctx, before, [n, groups, c / groups, ...rest]);
+  const fits = x.shape.length === 3 && batch === n && c % groups === 0 && rest.length > 0;
+  return fits ? before : undefined;
 }
 
 function layerNormalization(node: OnnxNode, ctx: Context): Value[] {
@@ -139,12 +141,11 @@ function groupNormalization(node: OnnxNode, ctx: Context): Value {
   const [n = 1, c = 1, ...rest] = x.shape;
   const groups = node.int("num_groups");
   if (!(groups >= 1) || c % groups !== 0) refuse("bad-model", `${groups} groups of ${c} channels`);
-  const split = reshaped(ctx, x, [n, groups, c / groups, ...rest]);
-  const normal = normalized(ctx, split, natural(split.shape.length).slice(2), node.float("epsilon", 1e-5));
+  const normal = groupNormalized(ctx, x, groups, node.float("epsilon", 1e-5));
   const [scale, offset] = [node.input(1), node.input(2)];
-  if (elements(scale.shape) === groups && groups !== c)
-    return reshaped(ctx, scaled(ctx, normal, scale, offset), x.shape);
-  return scaled(ctx, reshaped(ctx, normal, x.shape), scale, offset);
+  if (elements(scale.shape) !== groups || groups === c) return scaled(ctx, normal, scale, offset);
+  const split = reshaped(ctx, normal, [n, groups, c / groups, ...rest]);
+  return reshaped(ctx, scaled(ctx, split, scale, offset), x.shape);
 }
 
 /** ‖x‖ₚ along an axis divides it. */

@@ -9,7 +9,7 @@ import { axisOf, map, numbersOf, ordered, scalar, valueOf, weightOf } from "#imp
 import { thresholdedRelu } from "#import/math.js";
 import { joined, repeated } from "#import/parts.js";
 import { times } from "#import/product.js";
-import { normalized, reduced } from "#import/reduce.js";
+import { groupNormalized, normalized, reduced } from "#import/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { reshaped, transposed } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
@@ -80,9 +80,13 @@ function groupNormalization(call: LayerCall, ctx: Lowering): Value {
   const groups = given === -1 ? c : given;
   if (axis === 0 || !(groups >= 1) || c % groups !== 0)
     refuse("bad-model", `${groups} groups of ${c} channels`);
-  const split = reshaped(ctx, x, [...x.shape.slice(0, axis), groups, c / groups, ...x.shape.slice(axis + 1)]);
-  const axes = natural(rank + 1).filter((at) => at !== 0 && at !== axis);
-  const normal = reshaped(ctx, normalized(ctx, split, axes, call.config.number("epsilon", 1e-3)), x.shape);
+  const others = natural(rank).filter((at) => at !== 0 && at !== axis);
+  const first = transposed(ctx, x, [0, axis, ...others]);
+  const normal = transposed(
+    ctx,
+    groupNormalized(ctx, first, groups, call.config.number("epsilon", 1e-3)),
+    natural(rank).map((at) => (at === 0 ? 0 : at === axis ? 1 : others.indexOf(at) + 2)),
+  );
   const along = (weight: Value): Value =>
     reshaped(
       ctx,

@@ -1,0 +1,101 @@
+// Group normalization: four walks over the channels of a group, for their mean, what that is off by, their variance and the results.
+//
+// A mean m of values that spread by s is off by m·2⁻²⁴ or more, which would be m/s·2⁻²⁴ of every result. Values near m differ from it
+// without rounding, so that the mean of these differences is that error, and is taken off as well (Chan, Golub and LeVeque 1983).
+
+import { channels, elements } from "#ir/type.js";
+import type { Int, Width } from "./build.js";
+import { address, addInt, binary, f32, int, laneOf, load, mulInt, unary, widen } from "./build.js";
+import type { Body } from "./body.js";
+import type { Register, Value } from "./ir.js";
+import type { Build, Operand } from "./operands.js";
+import type { Steps } from "./steps.js";
+import { storeResult } from "./steps.js";
+import type { Tile } from "./tile.js";
+import { largeBlockSize } from "./tile.js";
+
+/** Pixels whose sum is made on its own before it is added to the others: errors grow with the pixels of a block and with the blocks. */
+const blockPixels = 64;
+
+export function groupNormBody(
+  k: Build,
+  tile: Tile,
+  x: Operand,
+  y: Operand,
+  { groups, epsilon }: { readonly groups: number; readonly epsilon: number },
+  epilogue: Steps,
+): Body {
+  const depth = channels(x.shape);
+  const each = depth / groups;
+  const samples = x.shape[0] ?? 1;
+  const pixels = elements(x.shape) / (samples * depth);
+  // Groups of one channel lie side by side in vecs; the channels of larger groups are vecs themselves where groups begin at vecs.
+  const isWide = k.lanes > 1 && x.wide && y.wide && epilogue.wide;
+  const isBeside = each === 1 && isWide && depth % k.lanes === 0;
+  const wide = isWide && each % k.lanes === 0;
+  const step = isBeside ? k.lanes : each;
+  const items = samples * (depth / step);
+  const size = k.team > 1 ? largeBlockSize(items, tile.blockVectors) : 1;
+  const width: Width = isBeside ? "vec" : "f32";
+
+  const write = (sample: Int, first: Int): void => {
+    const start = k.letInt("p", addInt(mulInt(sample, pixels * x.stride), first));
+    const read = (pixel: Int, channel: Int, at: Width): Value =>
+      load(x.place, address(addInt(start, mulInt(pixel, x.stride), channel)), at);
+    /** Of the channels of the group at a pixel, as vecs or one by one. */
+    const eachChannel = (body: (channel: Int, at: Width) => void): void =>
+      isBeside ? body(0, "vec") : k.channels("c", each, wide, body);
+    /** The mean over the group of what is made of its elements. */
+    const mean = (name: string, of: (value: Value, at: Width) => Value): Register => {
+      const partial: Width = wide ? "vec" : width;
+      const total = k.let("total", widen(f32(0), partial));
+      const run = (from: Int, count: number): void => {
+        const sum = k.let("sum", widen(f32(0), partial));
+        k.for("i", count, (i) =>
+          eachChannel((channel, at) =>
+            k.set(sum, binary("add", sum, of(read(k.letInt("pixel", addInt(from, i)), channel, at), at))),
+          ),
+        );
+        k.set(total, binary("add", total, sum));
+      };
+      const blocks = Math.floor(pixels / blockPixels);
+      k.for("block", blocks, (block) => run(k.letInt("from", int("mul", block, blockPixels)), blockPixels));
+      if (pixels % blockPixels > 0) run(blocks * blockPixels, pixels % blockPixels);
+      const all = wide
+        ? Array.from({ length: k.lanes - 1 }, (_, lane) => laneOf(total, lane + 1)).reduce<Value>(
+            (sum, lane) => binary("add", sum, lane),
+            laneOf(total, 0),
+          )
+        : total;
+      return k.let(name, binary("div", all, widen(f32(pixels * each), width)));
+    };
+    const as = (value: Register, at: Width): Value => (value.type === "vec" ? value : widen(value, at));
+    const near = mean("near", (value) => value);
+    const error = mean("error", (value, at) => binary("sub", value, as(near, at)));
+    const centered = (value: Value, at: Width): Value =>
+      binary("sub", binary("sub", value, as(near, at)), as(error, at));
+    const variance = mean("variance", (value, at) => {
+      const distance = k.let("d", centered(value, at));
+      return binary("mul", distance, distance);
+    });
+    const spread = k.let("spread", unary("sqrt", binary("add", variance, widen(f32(epsilon), width))));
+    k.for("i", pixels, (i) =>
+      eachChannel((channel, at) => {
+        const normal = k.let("v", binary("div", centered(read(i, channel, at), at), as(spread, at)));
+        const pixel = k.letInt("pixel", addInt(mulInt(sample, pixels), i));
+        storeResult(k, y, normal, { pixel, channel: k.letInt("c", addInt(first, channel)) }, epilogue);
+      }),
+    );
+  };
+  return {
+    blocks: items / size,
+    write: (block) =>
+      k.items(["item"], [size], (index = 0) => {
+        const item = k.letInt("item", addInt(mulInt(block, size), index));
+        const parts = depth / step;
+        const sample = parts === 1 ? item : k.letInt("sample", int("div", item, parts));
+        const part = parts === 1 ? 0 : samples === 1 ? item : k.letInt("part", int("rem", item, parts));
+        write(samples === 1 ? 0 : sample, mulInt(part, step));
+      }),
+  };
+}

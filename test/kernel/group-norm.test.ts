@@ -1,0 +1,50 @@
+// Group normalization in f32: means far from zero, large and tiny scales, constants, many values.
+
+import { expect, test } from "vitest";
+import { parse } from "#grammar/parse.js";
+import { elaborate } from "#elaborate/elaborate.js";
+import { compile } from "#compile/compile.js";
+import { load } from "#compile/load.js";
+import { interpret } from "#interpret/interpret.js";
+import { elements } from "#ir/type.js";
+import { seededRandom } from "#ops/random.js";
+
+const shapes = [
+  { shape: [1, 300, 300, 8], groups: 8 },
+  { shape: [1, 100, 100, 64], groups: 2 },
+  { shape: [2, 37, 10], groups: 10 },
+  { shape: [2, 9, 7, 15], groups: 5 },
+  { shape: [3, 130, 12], groups: 3 },
+  { shape: [1, 8], groups: 2 },
+] as const;
+
+/** The values at a place, by what is wrong with them. */
+const kinds: Readonly<Record<string, (random: ReturnType<typeof seededRandom>) => number>> = {
+  "around zero": (random) => random.normal(),
+  "far from zero": (random) => 1000 + random.normal(),
+  "far below zero": (random) => -3e4 + 10 * random.normal(),
+  large: (random) => 1e15 * random.normal(),
+  tiny: (random) => 1e-6 * random.normal(),
+  "all alike": () => 0.1,
+};
+
+test.each(shapes)("$shape in $groups groups", async ({ shape, groups }) => {
+  const text = `net t {\n  input x: f32[${shape.join(", ")}]\n  output y = group_norm(x, groups=${groups}) |> relu\n  output z = group_norm(x, groups=${groups})\n}`;
+  const module = elaborate(parse(text, "t.net").value!).value!;
+  for (const target of ["js", "wasm"] as const) {
+    const net = await load(compile(module, { target }).value!);
+    for (const [kind, draw] of Object.entries(kinds)) {
+      const random = seededRandom(3);
+      const x = Float32Array.from({ length: elements(shape) }, () => draw(random));
+      const expected = interpret(module, new Map([["x", { shape, data: Float64Array.from(x) }]]));
+      const actual = net.runSync({ x });
+      for (const name of ["y", "z"]) {
+        const wanted = expected.get(name)!.data;
+        // Results are of the size of 1, except where there is no spread.
+        const worst = wanted.reduce((most, one, at) => Math.max(most, Math.abs(one - actual[name]![at]!)), 0);
+        expect(worst, `${kind}, ${target}, ${name}`).toBeLessThan(2e-5);
+      }
+    }
+    net.dispose();
+  }
+});
