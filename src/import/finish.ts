@@ -6,6 +6,8 @@ import type { Graph, Node, NodeId, Output } from "#ir/graph.js";
 import { batchedNodes } from "#ir/order.js";
 import type { Module } from "#ir/weights.js";
 import type { Builder } from "./builder.js";
+import type { Declared } from "./declared.js";
+import { declaredWarning, differs } from "./declared.js";
 import { cleanName } from "./names.js";
 import { batchRefusal, diagnosticOf, quote } from "./refusal.js";
 import type { Value } from "./value.js";
@@ -19,6 +21,8 @@ export interface Imported extends Module {
 export interface NamedValue {
   readonly name: string;
   readonly value: Value;
+  /** The shape that the model declares of it. */
+  readonly declared?: Declared;
 }
 
 /** The module of a graph; `file` stands in messages. Where it is cut, inputs that nothing needs are left out. */
@@ -55,7 +59,12 @@ export function finish(
     const cause = batchRefusal("repeats what is constant for each sample", build.batch ?? "");
     return { diagnostics: [diagnosticOf(cause, place)] };
   }
-  return { value: { graph, weights: build.store, name }, diagnostics: [] };
+  const diagnostics = results.flatMap(({ name: output, value, declared }) =>
+    declared && differs({ build }, value, declared)
+      ? [declaredWarning({ build }, `${file}: output ${quote(output)}`, value, declared)]
+      : [],
+  );
+  return { value: { graph, weights: build.store, name }, diagnostics };
 }
 
 /** The nodes that outputs depend on, and inputs. */

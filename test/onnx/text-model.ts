@@ -7,6 +7,8 @@
 //     y = Conv(x, w) strides=[2, 2] auto_pad="SAME_UPPER" name="/stem/Conv"
 //     output y
 //
+// An output may declare its shape, as in `output y float[N, 4]`, and `info y float[N, 4]` declares that of another value.
+//
 // A function stands between `function acme.block(x, w) -> y slope` and `end`, where `slope` is an attribute; in its nodes `alpha=@slope`
 // refers to that, and `slope=0.5` in the head gives a default.
 
@@ -34,6 +36,7 @@ export function modelOf(text: string): Uint8Array {
     node: [] as Init<typeof NodeProtoSchema>[],
     input: [] as Init<typeof ValueInfoProtoSchema>[],
     output: [] as Init<typeof ValueInfoProtoSchema>[],
+    valueInfo: [] as Init<typeof ValueInfoProtoSchema>[],
     initializer: [] as Init<typeof TensorProtoSchema>[],
   };
   const functions: Init<typeof FunctionProtoSchema>[] = [];
@@ -52,7 +55,8 @@ export function modelOf(text: string): Uint8Array {
     const [word = "", name = "", rest = ""] = line.match(/^(\S+) (\S+) ?(.*)$/)?.slice(1) ?? [];
     if (word === "opset") opset = Number(name);
     else if (word === "input") graph.input.push(valueInfo(name, rest));
-    else if (word === "output") graph.output.push({ name });
+    else if (word === "output") graph.output.push(rest === "" ? { name } : valueInfo(name, rest));
+    else if (word === "info") graph.valueInfo.push(valueInfo(name, rest));
     else if (word === "weight") graph.initializer.push(weight(name, rest, graph.initializer.length));
     else body.push(nodeOf(line));
   }

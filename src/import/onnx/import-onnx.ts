@@ -21,6 +21,7 @@ import { dataFileOf } from "#import/data-file.js";
 import { adviseSizes } from "#import/suggest-dims.js";
 import { unknownMessage } from "#import/unknown.js";
 import { cutInputs } from "./cut-inputs.js";
+import { declaredWarnings } from "./declared.js";
 import { extentsOf, tensorType } from "./dimensions.js";
 import { expandFunctions } from "./functions.js";
 import { elementTypes, typeName } from "./element-type.js";
@@ -193,7 +194,8 @@ function importGraph(
     outputs.push({ name, value });
   }
   const finished = finish(build, outputs, { name: graphName(from.model, file), file, isCut });
-  return { ...finished, diagnostics: [...shared.diagnostics, ...finished.diagnostics] };
+  const warnings = declaredWarnings(shared, graph, reached.nodes, scope.values, file);
+  return { ...finished, diagnostics: [...shared.diagnostics, ...finished.diagnostics, ...warnings] };
 }
 
 /** What can be done about operators that people meet. */

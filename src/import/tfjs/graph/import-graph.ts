@@ -107,7 +107,10 @@ export function importGraph(
         return refuse("unsupported-operator", `output ${quote(name)} is no tensor`);
       if (shared.blocked.has(value))
         refuse("unsupported-operator", `output ${quote(name)} is laid out by SpaceToBatchND`);
-      return { name, value };
+      const shape = signedShape(node, signature, "outputs");
+      // An empty shape is that of an unknown one as often as that of a number.
+      if (!shape || shape.length === 0 || result !== 0) return { name, value };
+      return { name, value, declared: shape.map((extent) => (extent > 0 ? extent : undefined)) };
     });
   });
 }
@@ -184,18 +187,20 @@ function writtenInput(
   return { name, extents, type };
 }
 
-/** The shape that the signature says of an input. */
+/** The shape that the signature says of an input or output. */
 function signedShape(
   name: string,
   signature: { readonly [key: string]: Json } | undefined,
+  kind: "inputs" | "outputs" = "inputs",
 ): readonly number[] | undefined {
-  for (const input of Object.values(objectOf(signature?.["inputs"]) ?? {})) {
+  for (const input of Object.values(objectOf(signature?.[kind]) ?? {})) {
     const object = objectOf(input);
     const own = object?.["name"];
     if (!isText(own) || endpoint(own, "the signature").node !== name) continue;
     const shape = objectOf(object?.["tensorShape"]);
     if (!shape || shape["unknownRank"] === true) return undefined;
-    const wrong = (): never => refuse("bad-model", `the shape of input ${quote(name)} is none`);
+    const wrong = (): never =>
+      refuse("bad-model", `the shape of ${kind.slice(0, -1)} ${quote(name)} is none`);
     return dims(fieldsOf(shape, "a shape"), wrong);
   }
   return undefined;
