@@ -8,17 +8,18 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { writeDocs } from "./docs-page.js";
 import type { BenchModel } from "./models.js";
-import { dimsOf, models } from "./models.js";
+import { dimsOf, models as usual, testedModels } from "./models.js";
 import { parsePeer, peerNames, peers as known } from "./peers.js";
 import type { Comparison } from "./results.js";
 import { printComparison } from "./results.js";
 import { runtimeSizes } from "./runtime-sizes.js";
 
 const usage = `bench [options]
-  --models A,B     of ${models.map(({ name }) => name).join(", ")} (default: all; on WebGPU ${models
+  --models A,B     of ${usual.map(({ name }) => name).join(", ")} (default: all; on WebGPU ${usual
     .filter(({ webgpu }) => webgpu)
     .map(({ name }) => name)
     .join(", ")})
+  --published      the published models that the tests hold against their runtimes, in place of those
   --dim NAME=N     sets a dimension or constant of every model that has it: a smaller, quicker bench
   --rounds N       runs of each peer that are timed (default 30)
   --seconds N      a peer that has run this long is not run again (default 10)
@@ -35,6 +36,7 @@ const usage = `bench [options]
 const { values: options } = parseArgs({
   options: {
     models: { type: "string" },
+    published: { type: "boolean", default: false },
     dim: { type: "string", multiple: true, default: [] },
     rounds: { type: "string", default: "30" },
     seconds: { type: "string", default: "10" },
@@ -58,6 +60,7 @@ if (options.help) {
   process.exit(0);
 }
 const here = import.meta.dirname;
+const models = options.published ? testedModels() : usual;
 const named = options.models?.split(",").map((name) => {
   const model = models.find((one) => one.name === name);
   if (model) return model;
@@ -112,7 +115,7 @@ function keyOf({ model, node, adapter, dims }: Comparison): string {
 }
 
 function placeOf({ model }: Comparison): number {
-  return models.findIndex(({ name }) => name === model);
+  return [...usual, ...testedModels()].findIndex(({ name }) => name === model);
 }
 
 function readResults(): Comparison[] {

@@ -101,9 +101,29 @@ export const models: readonly BenchModel[] = [
   nsfw("inception_v3"),
 ];
 
-/** A model of the table, or one in a file. */
+/** The published models that the tests hold against their runtimes (`test/real/real.txt`): none may be slower than its own. */
+export function testedModels(): BenchModel[] {
+  const text = readFileSync(join(import.meta.dirname, "../test/real/real.txt"), "utf8");
+  return text.split("\n\n").map((one) => {
+    const [title = "", path = "", ...settings] = one.split("\n=>")[0]?.split("\n") ?? [];
+    const dims = settings.flatMap((line) => line.split(" ")).filter((setting) => /=\d+$/.test(setting));
+    const isTfjs = formatOf(path) === "tfjs";
+    const over = isTfjs ? "tfjs-wasm" : "onnxruntime-web";
+    return {
+      name: title.replace(/^# /, ""),
+      file: () => join(import.meta.dirname, "../node_modules", path),
+      dims: Object.fromEntries(
+        dims.map((dim) => dim.split("=")).map(([name = "", size]) => [name, Number(size)]),
+      ),
+      peers: ["cleave-simd", "cleave-relaxed", over],
+      limits: [{ peer: "cleave-simd", over, least: 1 }],
+    };
+  });
+}
+
+/** A model of the tables, or one in a file. */
 export function findModel(nameOrPath: string): BenchModel | undefined {
-  const known = models.find(({ name }) => name === nameOrPath);
+  const known = [...models, ...testedModels()].find(({ name }) => name === nameOrPath);
   if (known) return known;
   if (!/\.(net|onnx|json)$/i.test(nameOrPath)) return undefined;
   const format = formatOf(nameOrPath);
