@@ -67,12 +67,11 @@ export function inputShapes(
   for (const name of constants.keys())
     if (!written.some((input) => input.name === name))
       diagnostics.push(
-        error("unknown-input", `${file}: there is no input ${quote(name)} to be fixed`, {
-          help: didYouMean(
-            name,
-            written.map((input) => input.name),
-          ),
-        }),
+        unknownInput(
+          name,
+          written.map((input) => input.name),
+          file,
+        ),
       );
   for (const { name, extents } of written) {
     if (typeof extents === "string" && !constants.has(name))
@@ -145,6 +144,19 @@ export function inputShapes(
   if (missing.size > 0) return { missing: [...missing], inputs: all, wrong: diagnostics, batch };
   if (diagnostics.length > 0) return diagnostics;
   return { shapes, fixed, batch };
+}
+
+/** Most inputs that a message lists. */
+const listLimit = 8;
+
+/** What is said of an input that is to be fixed and is not there. */
+export function unknownInput(name: string, inputs: readonly string[], file: string): Diagnostic {
+  const near = didYouMean(name, inputs);
+  const all = `the input${inputs.length === 1 ? " is" : "s are"} ${inputs.map(quote).join(", ")}`;
+  const isShort = inputs.length > 0 && inputs.length <= listLimit;
+  return error("unknown-input", `${file}: there is no input ${quote(name)} to be fixed`, {
+    help: near.length > 0 ? near : isShort ? [all] : [],
+  });
 }
 
 /** The message about sizes that are missing, with an example. */

@@ -2,14 +2,13 @@
 
 import { expectModule, expectOptions } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
-import { error } from "#diagnostic/diagnostic.js";
-import { didYouMean } from "#diagnostic/suggest.js";
 import type { Node, NodeId } from "#ir/graph.js";
 import { inputNodes } from "#ir/graph.js";
 import type { Module } from "#ir/weights.js";
 import { makeNode } from "#ops/index.js";
 import type { GivenConstants } from "./constants.js";
 import { entriesOf, fixedInput } from "./constants.js";
+import { unknownInput } from "./dimensions.js";
 import { diagnosticOf, quote, refuseBatch } from "./refusal.js";
 
 /**
@@ -27,11 +26,7 @@ export function fixInputs<M extends Module>(module: M, constants: GivenConstants
   for (const [input, given] of entriesOf(constants)) {
     const node = inputs.get(input);
     if (!node) {
-      diagnostics.push(
-        error("unknown-input", `${name}: there is no input ${quote(input)} to be fixed`, {
-          help: didYouMean(input, inputs.keys()),
-        }),
-      );
+      diagnostics.push(unknownInput(input, [...inputs.keys()], name));
       continue;
     }
     try {
