@@ -1,11 +1,12 @@
-// Control flow of TensorFlow that TensorFlow.js cannot run, and what is refused.
+// Control flow of TensorFlow that TensorFlow.js cannot run, what is refused, and models that are cut and fixed.
 
 import { expect, test } from "vitest";
 import { render } from "#diagnostic/render.js";
 import { importTfjs } from "#import/tfjs/import-tfjs.js";
 import { interpret } from "#interpret/interpret.js";
+import { inputNodes } from "#ir/graph.js";
 import { tensor } from "#ir/tensor.js";
-import { graphModel, openShards } from "./text-model.js";
+import { graphModel, layersTopology, openShards } from "./text-model.js";
 
 function importText(text: string, options: Parameters<typeof importTfjs>[1] = {}) {
   const files = graphModel(text);
@@ -138,4 +139,46 @@ end`;
     .replace("output y:1", "output y")
     .replace(/function on[^]*?^end/m, "function on(i, a) -> i\nend");
   expect(importText(empty.replace("int [] 0", "int [] 1")).diagnostics[0]?.message).toContain(limit);
+});
+
+const chain = `x = Placeholder [-1, 4]
+k = Placeholder [1]
+a = Mul(x, k)
+b = Relu(a)
+y = Neg(b)
+output y`;
+
+test("a graph model with fixed inputs, and without its head or tail", () => {
+  const inputsOf = (options: Parameters<typeof importTfjs>[1]): string[] => {
+    const { value, diagnostics } = importText(chain, options);
+    if (!value) return expect.fail(render(diagnostics, new Map(), { color: false }));
+    return inputNodes(value.graph).map(({ name, type }) => `${name} ${type.shape.join("x")}`);
+  };
+  const dims = new Map([["N", 2]]);
+  expect(inputsOf({ dims })).toEqual(["x 2x4", "k 1"]);
+  expect(inputsOf({ constants: { k: 2 } })).toEqual(["x 1x4"]);
+  expect(inputsOf({ inputs: ["b:3x4"] })).toEqual(["b 3x4"]);
+  expect(inputsOf({ inputs: ["b"], constants: { k: 2 } })).toEqual(["b 1x4"]);
+  expect(inputsOf({ inputs: ["a:Nx4"], outputs: ["b"] })).toEqual(["a 1x4"]);
+  expect(inputsOf({ inputs: ["x:5x4"] })).toEqual(["x 5x4", "k 1"]);
+  expect(inputsOf({ outputs: ["b"], constants: { k: [3] } })).toEqual(["x 1x4"]);
+  const fixed = importText(chain, { constants: { k: [-2], x: [[1, -2, 3, -4]] } }).value!;
+  expect([...interpret(fixed, new Map()).get("y")!.data]).toEqual([-0, -4, -0, -8]);
+  expect(importText(chain, { constants: { kk: 1 } }).diagnostics[0]?.message).toContain("no input `kk`");
+  expect(importText(chain, { inputs: ["c"] }).diagnostics[0]?.message).toContain("no value `c`");
+  expect(importText(chain, { inputs: ["b:1x4", "a:1x4"] }).diagnostics[0]?.code).toBe("unneeded-input");
+});
+
+test("a layers model with a fixed input, and without its head", () => {
+  const topology = layersTopology(
+    'x = InputLayer {"batch_input_shape": [1, 4]}\nz = InputLayer {"batch_input_shape": [1, 4]}\na = Activation(x) {"activation": "relu"}\nb = Lambda(a) {}\nc = Add(b, z)\noutput c',
+  );
+  const text = JSON.stringify({ modelTopology: topology, weightsManifest: [] });
+  expect(importTfjs(text).value).toBeUndefined();
+  const { value } = importTfjs(text, { inputs: ["b:1x4"], constants: { z: 3 } });
+  const b = tensor([1, 4], (at) => at);
+  expect([...interpret(value!, new Map([["b", b]])).get("c")!.data]).toEqual([3, 4, 5, 6]);
+  const known = importTfjs(text, { inputs: ["a"], outputs: ["a"] }).diagnostics[0]?.code;
+  expect(known).toBeUndefined();
+  expect(importTfjs(text, { inputs: ["b"] }).diagnostics[0]?.code).toBe("unknown-shape");
 });

@@ -42,6 +42,7 @@ export function importLayers(
   let model: Model;
   let named: ReadonlyMap<string, NamedInput>;
   let isCut = false;
+  let unneeded: readonly string[] = [];
   try {
     const whole = fieldsOf(topology, "the topology");
     const written = whole.has("model_config") ? whole.fields("model_config") : whole;
@@ -63,9 +64,11 @@ export function importLayers(
     named = new Map(read.value.map((one) => [one.name, one]));
     isCut =
       outputs.length > 0 || [...named.keys()].some((name) => model.layers.get(name)?.kind !== "InputLayer");
+    const own = model.inputs;
     if (isCut) model = withInputs(model, [...named.keys()]);
-    const unneeded = [...named.keys()].filter((name) => !model.inputs.some(({ layer }) => layer === name));
-    if (unneeded.length > 0) return { diagnostics: unneeded.map((name) => unneededInput(name, file)) };
+    unneeded = own.flatMap(({ layer }) => (model.inputs.some((one) => one.layer === layer) ? [] : [layer]));
+    const useless = [...named.keys()].filter((name) => !model.inputs.some(({ layer }) => layer === name));
+    if (useless.length > 0) return { diagnostics: useless.map((name) => unneededInput(name, file)) };
   } catch (cause) {
     return { diagnostics: [diagnosticOf(cause, file)] };
   }
@@ -84,7 +87,7 @@ export function importLayers(
   });
   const wrong = written.filter((one) => "code" in one);
   if (wrong.length > 0) return { diagnostics: wrong };
-  return start({ inputs: written.filter((one) => "name" in one), isCut }, (state, inputs) =>
+  return start({ inputs: written.filter((one) => "name" in one), unneeded, isCut }, (state, inputs) =>
     results(state, model, inputs),
   );
 }

@@ -120,8 +120,10 @@ function importModel(
       return { diagnostics: [diagnosticOf(cause, file)] };
     }
   };
-  const start: Start = ({ inputs, isCut }, make) => {
-    const bindings = { dims: options.dims ?? new Map(), constants: entriesOf(options.constants) };
+  const start: Start = ({ inputs, unneeded, isCut }, make) => {
+    const constants = new Map(entriesOf(options.constants));
+    for (const name of unneeded) constants.delete(name);
+    const bindings = { dims: options.dims ?? new Map(), constants };
     const shapes = inputShapes(inputs, bindings, file);
     if ("missing" in shapes) {
       if (isTrial) return { diagnostics: [...shapes.wrong, unboundMessage(shapes, file, undefined)] };

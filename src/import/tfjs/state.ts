@@ -43,9 +43,11 @@ export interface Given {
   readonly cut: CutAdvice;
 }
 
-/** Whether the caller names inner values as inputs or outputs, so that inputs may be needed no more. */
+/** The inputs of a model as it is written, or cut by the caller. */
 export interface WrittenInputs {
   readonly inputs: readonly WrittenInput[];
+  /** Inputs of the model that a cut does not need. */
+  readonly unneeded: readonly string[];
   readonly isCut: boolean;
 }
 

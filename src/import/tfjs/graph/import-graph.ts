@@ -77,7 +77,12 @@ export function importGraph(
   });
   const wrong = written.filter((one) => "code" in one);
   if (wrong.length > 0) return { diagnostics: wrong };
-  return start({ inputs: written.filter((one) => "name" in one), isCut }, (state, values) => {
+  const writtenInputs = {
+    inputs: written.filter((one) => "name" in one),
+    unneeded: placeholders.flatMap(({ name }) => (isCut && !needed.has(name) ? [name] : [])),
+    isCut,
+  };
+  return start(writtenInputs, (state, values) => {
     const shared: Import = {
       state,
       functions,
