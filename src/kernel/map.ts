@@ -235,11 +235,7 @@ export function resizeBody(
   },
   epilogue: Steps,
 ): Body {
-  const table = tableParameter(
-    k,
-    "t",
-    [...taps.rows, ...taps.columns].flatMap((tap) => [tap.low, tap.high, Math.round(tap.share * shareUnit)]),
-  );
+  const table = tableParameter(k, "t", [...taps.rows, ...taps.columns].flatMap(tapEntries));
   const entry = (at: Int, start: number, part: number): Value =>
     loadInt(table, address(addInt(mulInt(at, 3), start), part));
   const share = (at: Int, start: number): Value =>
@@ -264,16 +260,18 @@ export function resizeBody(
         ),
       );
     const corners = [corner(0, 0), ...(taps.bilinear ? [corner(0, 1), corner(1, 0), corner(1, 1)] : [])];
+    const sharesOf = (name: string, at: Int, start: number) => {
+      const own = k.let(name, share(at, start));
+      return { own, rest: k.let("rest", binary("sub", f32(1), own)) };
+    };
     const [down, right] = taps.bilinear
-      ? [k.let("down", share(row, 0)), k.let("right", share(column, columnTable))]
+      ? [sharesOf("down", row, 0), sharesOf("right", column, columnTable)]
       : [];
     return (channel, lanes) => {
       const [a, b, c, d] = corners.map((at) => load(x.place, address(addInt(at, channel)), lanes));
       if (!a) return;
       const value =
-        b && c && d && down && right
-          ? mix(k, k.let("upper", mix(k, a, b, right)), mix(k, c, d, right), down)
-          : a;
+        b && c && d && down && right ? mix(k.let("upper", mix(a, b, right)), mix(c, d, right), down) : a;
       storeResult(k, y, value, { pixel, channel }, epilogue);
     };
   };
@@ -317,8 +315,14 @@ export function pixelBody(
 /** Shares are whole multiples of 2⁻²⁴ in the table: as fine as f32 in [½, 1), and exact as i32. */
 const shareUnit = 2 ** 24;
 
-/** `a + (b − a)·share`. */
-function mix(k: Build, a: Value, b: Value, share: Value): Value {
-  const from = a.kind === "register" ? a : k.let("from", a);
-  return madd(binary("sub", b, from), share, from);
+/** Neighbours and share. Where one of the two has no share, both are the other, by halves: 0 · ∞ would be NaN. */
+function tapEntries({ low, high, share }: ResizeTap): number[] {
+  const parts = Math.round(share * shareUnit);
+  if (parts === 0) return [low, low, shareUnit / 2];
+  return parts === shareUnit ? [high, high, shareUnit / 2] : [low, high, parts];
+}
+
+/** `a·(1 − share) + b·share`, which keeps infinities. */
+function mix(a: Value, b: Value, { own, rest }: { readonly own: Value; readonly rest: Value }): Value {
+  return madd(b, own, binary("mul", a, rest));
 }

@@ -43,7 +43,9 @@ export const resize = defineOp({
     const [batch = 1, height = 1, width = 1, depth = 1] = output.shape;
     const rows = resizeTaps(inHeight, height, attributes);
     const columns = resizeTaps(inWidth, width, attributes);
-    const blend = (a: number, b: number, share: number): number => (share === 0 ? a : a + (b - a) * share);
+    // As a weighted sum, in which an infinity stays one; a value that has no share is not read.
+    const blend = (a: number, b: number, share: number): number =>
+      share === 0 ? a : a * (1 - share) + b * share;
     const result = tensor(output.shape);
     let flat = 0;
     for (let n = 0; n < batch; n += 1) {
