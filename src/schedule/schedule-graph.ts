@@ -14,6 +14,7 @@ import type { Places } from "./place-values.js";
 import { placeValues } from "./place-values.js";
 import type { Lifetime } from "./plan-memory.js";
 import { memoryLowerBound } from "./plan-memory.js";
+import { nonFiniteSources } from "./non-finite.js";
 import { planArenas } from "./plan-arenas.js";
 import type { Schedule, Source, View } from "./schedule.js";
 import type { WinogradOptions } from "./winograd.js";
@@ -52,7 +53,10 @@ export function schedule(module: Module, target: Target, options: WinogradOption
   const constantOutputs = new Set(
     graph.outputs.map(({ node }) => node).filter((id) => nodeOf(graph, id).op === "constant"),
   );
-  const convolutions = chooseWinograd(graph, groups, target, options);
+  const convolutions = chooseWinograd(graph, groups, target, {
+    ...options,
+    nonFinite: nonFiniteSources(graph, weights),
+  });
   return {
     graph,
     weights,

@@ -36,14 +36,20 @@ export function chooseWinograd(
   graph: Graph,
   groups: readonly NodeGroup[],
   target: Target,
-  { winograd = true, winogradMemory = 2 }: WinogradOptions = {},
+  {
+    winograd = true,
+    winogradMemory = 2,
+    nonFinite,
+  }: WinogradOptions & { readonly nonFinite: ReadonlyMap<NodeId, string> },
 ): ConvolutionChoice[] {
   if (!(winogradMemory >= 1))
     throw new TypeError(
       `winogradMemory is a multiple of the model's weights, 1 or more, not ${winogradMemory}`,
     );
   const convolutions = groups.flatMap((nodes) =>
-    nodes.filter(isThreeByThree(graph)).map((node) => ({ node, hindrance: hindranceOf(graph, nodes, node) })),
+    nodes
+      .filter(isThreeByThree(graph))
+      .map((node) => ({ node, hindrance: hindranceOf(graph, nodes, node, nonFinite) })),
   );
   const { transforms } = target;
   if (!winograd || transforms === undefined) {
@@ -122,12 +128,21 @@ function isThreeByThree(graph: Graph) {
 }
 
 /** Why Winograd's algorithm cannot compute a 3×3 convolution of a group, if so. */
-function hindranceOf(graph: Graph, nodes: NodeGroup, node: NodeOf<"conv2d">): string | undefined {
+function hindranceOf(
+  graph: Graph,
+  nodes: NodeGroup,
+  node: NodeOf<"conv2d">,
+  nonFinite: ReadonlyMap<NodeId, string>,
+): string | undefined {
   const { stride, dilation, groups } = node.attributes;
   if (stride.some((extent) => extent !== 1)) return `its stride is ${stride.join("×")}`;
   if (dilation.some((extent) => extent !== 1)) return `its dilation is ${dilation.join("×")}`;
   if (groups !== 1) return `it has ${groups} groups`;
   if (operands(graph, node)[1]?.op !== "constant") return "its weights are computed by the net";
+  // The prologue stands in the group, so the convolution's own operand is what counts.
+  const source = nonFinite.get(node.inputs[0] ?? -1) ?? nonFinite.get(node.inputs[1] ?? -1);
+  if (source !== undefined)
+    return `infinities may reach it (from ${source}), and its transforms would make NaN of them`;
   return nodes.filter((other) => !opOf(other.op).scalar).length > 1
     ? "it is fused with other stages"
     : undefined;

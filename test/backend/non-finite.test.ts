@@ -10,6 +10,7 @@ import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
+import { moduleOf } from "../schedule/module-of.js";
 import { computingOps, opSample } from "../op-module.js";
 
 const special = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN];
@@ -31,10 +32,16 @@ function kindOf(value: number): string {
   return Number.isFinite(value) ? "finite" : `${value}`;
 }
 
-async function check(module: Module, target: "js" | "wasm", random: Random, what: string): Promise<void> {
+async function check(
+  module: Module,
+  target: "js" | "wasm",
+  random: Random,
+  what: string,
+  shares: readonly number[] = [0.02, 0.15],
+): Promise<void> {
   const { value } = optimize(module);
   const net = await load(emit(value!.module, { target }), { poison: true });
-  for (const share of [0.02, 0.15]) {
+  for (const share of shares) {
     const inputs = specialInputs(module, random, share);
     const expected = interpret(module, inputs);
     const actual = net.runSync(
@@ -55,5 +62,25 @@ describe.each(["js", "wasm"] as const)("%s", (target) => {
       const random = seededRandom(seed);
       await check(opSample(name, seed).module, target, random, `seed ${seed}`);
     }
+  });
+});
+
+/** 3×3 convolutions that Winograd's algorithm could compute, behind what makes infinities of finite inputs. */
+const makers = [
+  "log(relu(x))",
+  "reciprocal(relu(x))",
+
+  "x / relu(x)",
+  "rsqrt(relu(x))",
+  "pow(relu(x), -2)",
+];
+
+describe.each(["js", "wasm"] as const)("a convolution on %s keeps the infinities of", (target) => {
+  test.each(makers)("%s", async (maker) => {
+    const module = moduleOf(`net n {
+  input x: f32[1, 20, 20, 16]
+  output y = conv2d(${maker}, filters=32, kernel=3x3, padding=same)
+}`);
+    await check(module, target, seededRandom(3), maker, [0, 1e-9]);
   });
 });

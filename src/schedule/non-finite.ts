@@ -1,0 +1,85 @@
+// Where infinities and NaN may come up in a net whose inputs are finite: kernels that add values up and take them away again
+// (Winograd's algorithm) would spread them.
+
+import type { Graph, Node, NodeId, OpName } from "#ir/graph.js";
+import { topological } from "#ir/order.js";
+import type { WeightStore } from "#ir/weights.js";
+import { entryOf } from "#ir/weights.js";
+
+/** Ops that make infinities or NaN of moderate numbers. Sums and products that exceed f32 are no moderate numbers. */
+const makers: ReadonlySet<OpName> = new Set<OpName>([
+  "log",
+  "exp",
+  "sqrt",
+  "rsqrt",
+  "reciprocal",
+  "div",
+  "pow",
+  "sinh",
+  "cosh",
+  "acosh",
+  "atanh",
+]);
+
+/** Largest literal that is looked through: masks are small, and weights of layers are finite. */
+const largest = 65_536;
+
+/** For each node that may hold an infinity or NaN though the inputs hold none, the op that it comes from. */
+export function nonFiniteSources(graph: Graph, weights: WeightStore): ReadonlyMap<NodeId, string> {
+  const found = new Map<NodeId, string>();
+  for (const node of topological(graph)) {
+    const source = ownSource(node, graph, weights) ?? inherited(node, found);
+    if (source !== undefined) found.set(node.id, source);
+  }
+  return found;
+}
+
+function inherited({ op, inputs }: Node, found: ReadonlyMap<NodeId, string>): string | undefined {
+  // Of a comparison, 0 or 1.
+  if (op === "less" || op === "less_equal" || op === "equal") return undefined;
+  const input = inputs.find((id) => found.has(id));
+  return input === undefined ? undefined : found.get(input);
+}
+
+function ownSource(node: Node, graph: Graph, weights: WeightStore): string | undefined {
+  if (node.op === "constant") return hasNonFinite(weights, node.attributes.weight) ? "a constant" : undefined;
+  if (node.op === "pad") return Number.isFinite(node.attributes.value) ? undefined : "pad";
+  if (!makers.has(node.op)) return undefined;
+  const base = graph.nodes.get(node.inputs[node.op === "div" ? 1 : 0] ?? -1);
+  return guardable.has(node.op) && base && isGuarded(graph, base) ? undefined : node.op;
+}
+
+/** Ops that make infinities near 0, or NaN below it, alone. */
+const guardable: ReadonlySet<OpName> = new Set<OpName>(["log", "sqrt", "rsqrt", "reciprocal", "div"]);
+
+/**
+ * Whether a value is kept from 0 as nets do it: by a constant that is added (the epsilon of a variance) or a least value. A weight
+ * is taken for one that is not 0.
+ */
+function isGuarded(graph: Graph, { op, inputs, attributes }: Node): boolean {
+  const operands = inputs.flatMap((id) => graph.nodes.get(id) ?? []);
+  switch (op) {
+    case "constant":
+    case "exp":
+      return true;
+    case "add":
+    case "max":
+      return operands.some((operand) => operand.op === "constant");
+    case "clip":
+      return attributes.low > 0;
+    case "sqrt":
+      return operands.every((operand) => isGuarded(graph, operand));
+    default:
+      return false;
+  }
+}
+
+function hasNonFinite(weights: WeightStore, id: string): boolean {
+  const { source } = entryOf(weights, id);
+  if (source.kind === "expression") return source.inputs.some((input) => hasNonFinite(weights, input));
+  return (
+    source.kind === "literal" &&
+    source.data.length <= largest &&
+    source.data.some((value) => !Number.isFinite(value))
+  );
+}
