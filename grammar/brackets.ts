@@ -11,33 +11,36 @@ import * as t from "./tokens.js";
 export function matchBrackets(tokens: readonly IToken[]): Map<number, number> {
   interface Frame {
     readonly brace: number;
-    /** Open brackets, and how many there are of each kind: without the count, a wrong closer would cost a search. */
-    readonly open: number[];
-    readonly counts: Map<TokenType, number>;
+    /** Open brackets, if there are any, and how many there are of each kind: without the count, a wrong closer would cost a search. */
+    open?: number[];
+    parens: number;
+    brackets: number;
   }
   const partners = new Map<number, number>();
-  const frames: Frame[] = [{ brace: -1, open: [], counts: new Map() }];
+  const frames: Frame[] = [{ brace: -1, parens: 0, brackets: 0 }];
   const pair = (opener: number, closer: number): void =>
     void partners.set(opener, closer).set(closer, opener);
 
   for (const [index, { tokenType }] of tokens.entries()) {
     const frame = frames.at(-1);
     if (frame === undefined) break;
+    const count = (type: TokenType, change: number): number =>
+      type === t.OpenParen ? (frame.parens += change) : (frame.brackets += change);
     if (tokenType === t.OpenBrace) {
-      frames.push({ brace: index, open: [], counts: new Map() });
+      frames.push({ brace: index, parens: 0, brackets: 0 });
     } else if (tokenType === t.CloseBrace && frames.length > 1) {
       pair(frame.brace, index);
       frames.pop();
     } else if (tokenType === t.OpenParen || tokenType === t.OpenBracket) {
-      frame.open.push(index);
-      frame.counts.set(tokenType, (frame.counts.get(tokenType) ?? 0) + 1);
+      (frame.open ??= []).push(index);
+      count(tokenType, 1);
     } else if (tokenType === t.CloseParen || tokenType === t.CloseBracket) {
       const kind = tokenType === t.CloseParen ? t.OpenParen : t.OpenBracket;
-      let found = (frame.counts.get(kind) ?? 0) === 0;
+      let found = count(kind, 0) === 0;
       while (!found) {
-        const opener = frame.open.pop() ?? 0;
+        const opener = frame.open?.pop() ?? 0;
         const type = tokens[opener]?.tokenType ?? kind;
-        frame.counts.set(type, (frame.counts.get(type) ?? 0) - 1);
+        count(type, -1);
         found = type === kind;
         if (found) pair(opener, index);
       }

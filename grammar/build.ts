@@ -1,7 +1,7 @@
 // From the concrete syntax tree to the `Ast`.
 
 import type { IToken } from "chevrotain";
-import { error, type Diagnostic } from "#diagnostic/diagnostic.js";
+import { bug, error, type Diagnostic } from "#diagnostic/diagnostic.js";
 import type * as ast from "./ast.js";
 import { at, only, spanOf, spanOfToken, type Builder } from "./builder.js";
 import type * as cst from "./cst.js";
@@ -9,12 +9,36 @@ import { buildOperation } from "./operation.js";
 import { printName } from "./print-name.js";
 import { is, QuotedName, unescaped } from "./tokens.js";
 
-/** The items of a file, in order, and what is wrong with them. */
-export function build(tree: cst.FileCstNode, file: string): { items: ast.Item[]; diagnostics: Diagnostic[] } {
-  const builder: Builder = { file, diagnostics: [], prefixes: 0 };
-  const items = (tree.children.item ?? []).map((node) => buildItem(builder, node));
-  return { items, diagnostics: builder.diagnostics };
+/** Builds the tree of a file while it is parsed. */
+export interface TreeBuilder {
+  /** What is wrong with what was built so far. */
+  readonly diagnostics: readonly Diagnostic[];
+  /** Builds a statement, and takes its concrete tree apart: that of a whole file would fill the memory. */
+  statement(node: cst.StatementCstNode): void;
+  /** As `statement`, of an expression that no `-` or `not` is open before. */
+  expression(node: cst.ExpressionCstNode): void;
+  /** The items of the file, in order. */
+  items(tree: cst.FileCstNode): ast.Item[];
 }
+
+export function createTreeBuilder(file: string): TreeBuilder {
+  const b: Builder = { file, diagnostics: [], prefixes: 0, statements: new Map(), expressions: new Map() };
+  return {
+    diagnostics: b.diagnostics,
+    statement: (node) => {
+      b.statements.set(node, buildStatement(b, node));
+      node.children = noStatement;
+    },
+    expression: (node) => {
+      b.expressions.set(node, buildExpression(b, node));
+      node.children = noExpression;
+    },
+    items: (tree) => (tree.children.item ?? []).map((node) => buildItem(b, node)),
+  };
+}
+
+const noStatement: cst.StatementCstChildren = { Newline: [] };
+const noExpression: cst.ExpressionCstChildren = { operation: [] };
 
 // ── Items ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -110,7 +134,7 @@ function buildConst(b: Builder, node: cst.ConstItemCstNode): ast.ConstItem {
 // ── Statements ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function buildBody(b: Builder, { children }: cst.BodyCstNode): ast.Statement[] {
-  return (children.statement ?? []).map((statement) => buildStatement(b, statement));
+  return (children.statement ?? []).map((node) => b.statements.get(node) ?? bug("a statement was not built"));
 }
 
 function buildStatement(b: Builder, { children }: cst.StatementCstNode): ast.Statement {
@@ -209,14 +233,20 @@ function buildType(b: Builder, node: cst.TypeCstNode): ast.TypeExpression {
 
 // ── Expressions ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function buildExpression(b: Builder, { children }: cst.ExpressionCstNode): ast.Expression {
+function buildExpression(b: Builder, node: cst.ExpressionCstNode): ast.Expression {
+  const known = b.expressions.get(node);
+  if (known) {
+    b.expressions.delete(node);
+    return known;
+  }
+  const { children } = node;
   const operation = only(children.operation);
   const { start } = spanOf(b, operation);
   let value = buildOperation(b, operation, buildOperand);
-  for (const node of children.call ?? []) {
-    const call = buildCall(b, node);
+  for (const step of children.call ?? []) {
+    const call = buildCall(b, step);
     const span = { file: b.file, start, end: call.span.end };
-    value = { kind: "pipe", value, call, parentheses: node.children.arguments !== undefined, span };
+    value = { kind: "pipe", value, call, parentheses: step.children.arguments !== undefined, span };
   }
   return value;
 }

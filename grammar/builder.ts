@@ -2,6 +2,7 @@
 
 import type { CstNode, IToken } from "chevrotain";
 import { bug, type Diagnostic, type Span } from "#diagnostic/diagnostic.js";
+import type { Expression, Statement } from "./ast.js";
 import { endOf } from "./lines.js";
 
 /** The state of building the tree of one file. */
@@ -11,6 +12,10 @@ export interface Builder {
   readonly diagnostics: Diagnostic[];
   /** How many `-` and `not` are open around what is being built. */
   prefixes: number;
+  /** What was built of the statements so far; those inside others come first. */
+  readonly statements: Map<CstNode, Statement>;
+  /** What was built of lists whose statement is not yet read; each is taken once. */
+  readonly expressions: Map<CstNode, Expression>;
 }
 
 /** The span of a node that holds a token at least. */

@@ -1,7 +1,8 @@
 // Decides which line ends end a statement, and keeps brackets from nesting too deep.
 
-import { createTokenInstance, type IToken, type TokenType } from "chevrotain";
+import type { IToken } from "chevrotain";
 import { isCloser, isOpener, matchBrackets } from "./brackets.js";
+import { tokenOf } from "./lexer.js";
 import * as t from "./tokens.js";
 
 /**
@@ -41,7 +42,7 @@ export function placeNewlines(tokens: readonly IToken[], text: string): Lines {
   const endStatement = (): void => {
     if (previous !== undefined && !t.is(previous, t.Newline) && previous.tokenType !== t.OpenBrace) {
       const after = endOf(previous);
-      output.push((previous = tokenAt(t.Newline, "", after, after)));
+      output.push((previous = tokenOf(t.Newline, "", after, after)));
     }
     first = margin = undefined;
   };
@@ -87,7 +88,7 @@ export function placeNewlines(tokens: readonly IToken[], text: string): Lines {
             : undefined;
       if (wrong !== undefined) {
         const last = partner ?? lastOfLine(tokens, index);
-        token = tokenAt(wrong, token.image, token.startOffset, endOf(tokens[last] ?? token));
+        token = tokenOf(wrong, token.image, token.startOffset, endOf(tokens[last] ?? token));
         index = last;
       } else {
         if (token.tokenType === t.OpenBrace) {
@@ -193,8 +194,4 @@ function indentation(text: string, token: IToken): number {
 /** The offset after a token. */
 export function endOf(token: IToken): number {
   return (token.endOffset ?? token.startOffset - 1) + 1;
-}
-
-function tokenAt(type: TokenType, image: string, start: number, end: number): IToken {
-  return createTokenInstance(type, image, start, end - 1, Number.NaN, Number.NaN, Number.NaN, Number.NaN);
 }

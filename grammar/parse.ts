@@ -1,14 +1,15 @@
 // Text to syntax tree: tokens, ends of statements, concrete tree, `Ast`, and all errors on the way.
 
 import { expectArgument } from "#diagnostic/argument.js";
-import { hasErrors, type Diagnostic, type Result } from "#diagnostic/diagnostic.js";
+import { error, hasErrors, type Diagnostic, type Result } from "#diagnostic/diagnostic.js";
 import { lineStarts } from "#diagnostic/position.js";
 import type { Ast, Comment } from "./ast.js";
-import { build } from "./build.js";
+import { createTreeBuilder } from "./build.js";
 import { explain } from "./explain.js";
 import { endOf, placeNewlines } from "./lines.js";
-import { parseTokens } from "./parser.js";
-import { tokenize } from "./tokens.js";
+import { faultLimit, parseTokens } from "./parser.js";
+import type { Fault } from "./fault.js";
+import { tokenize, tokenLimit } from "./lexer.js";
 
 /**
  * Reads the text of a `.net` file; `file` is its name in spans. All syntax errors are reported, at most one for each
@@ -17,11 +18,17 @@ import { tokenize } from "./tokens.js";
 export function parse(text: string, file: string): Result<Ast> & { readonly partial: Ast } {
   expectArgument("parse", "a text and its name, both strings", text, typeof text === "string");
   expectArgument("parse", "a text and its name, both strings", file, typeof file === "string");
-  const { tokens, comments } = tokenize(text);
+  const { tokens, comments, rest } = tokenize(text);
+  if (rest !== undefined) return tooManyTokens(text, file, rest);
   const lines = placeNewlines(tokens, text);
-  const { tree, faults } = parseTokens(lines);
-  const { items, diagnostics: mistakes } = build(tree, file);
-  const diagnostics = [...explain(faults, lines.tokens, file), ...mistakes].sort(byPlace);
+  const builder = createTreeBuilder(file);
+  const { tree, faults } = parseTokens(lines, builder);
+  const items = builder.items(tree);
+  const diagnostics = [
+    ...explain(faults, lines.tokens, file),
+    ...builder.diagnostics,
+    ...(faults.length < faultLimit ? [] : [tooManyFaults(file, faults)]),
+  ].sort(byPlace);
   const partial: Ast = {
     file,
     items,
@@ -33,6 +40,19 @@ export function parse(text: string, file: string): Result<Ast> & { readonly part
     lineStarts: lineStarts(text),
   };
   return { ...(hasErrors(diagnostics) ? {} : { value: partial }), partial, diagnostics };
+}
+
+function tooManyTokens(text: string, file: string, rest: number): Result<Ast> & { readonly partial: Ast } {
+  const message = `${file} has more than ${tokenLimit / 1e6} million names, numbers and signs`;
+  const help = ["large constants belong in a weight file, and what is repeated in a `block` or a `repeat`"];
+  const diagnostics = [error("too-large", message, { span: { file, start: rest, end: rest + 1 }, help })];
+  return { partial: { file, items: [], comments: [], lineStarts: lineStarts(text) }, diagnostics };
+}
+
+function tooManyFaults(file: string, faults: readonly Fault[]): Diagnostic {
+  const start = faults.at(-1)?.found.startOffset ?? 0;
+  const message = `these are the first ${faultLimit} errors; what comes after them is not looked at`;
+  return error("too-many-errors", message, { span: { file, start, end: start } });
 }
 
 /** Whether only white space stands before `offset` on its line. */

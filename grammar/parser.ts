@@ -1,7 +1,8 @@
 // The grammar: a chevrotain parser from tokens to a concrete syntax tree, which `build.ts` makes into an `Ast`.
 
-import { CstParser, EOF, isRecognitionException, type IToken } from "chevrotain";
-import type { FileCstNode } from "./cst.js";
+import { CstParser, EOF, isRecognitionException, type CstNode, type IToken } from "chevrotain";
+import type { TreeBuilder } from "./build.js";
+import type { ExpressionCstNode, FileCstNode, StatementCstNode } from "./cst.js";
 import { faultMessages, faultOf, type Fault } from "./fault.js";
 import type { Lines } from "./lines.js";
 import * as t from "./tokens.js";
@@ -13,6 +14,10 @@ import * as t from "./tokens.js";
 class Parser extends CstParser {
   /** The `{` of the input that are not closed. */
   unclosed: ReadonlySet<IToken> = new Set();
+  /** Makes the syntax tree of what was read, so that the concrete one, which is ten times as large, can go. */
+  trees: TreeBuilder | undefined;
+  /** How many `-` and `not` are open in the statement: what stands behind them is built with them, which counts them. */
+  private prefixes = 0;
 
   constructor() {
     super(t.allTokens, {
@@ -29,7 +34,7 @@ class Parser extends CstParser {
   readonly file = this.RULE("file", () => {
     this.lines(
       () => false,
-      () => this.SUBRULE(this.item),
+      () => void this.SUBRULE(this.item),
     );
   });
 
@@ -144,7 +149,10 @@ class Parser extends CstParser {
     this.lines(
       // An item cannot stand in a body; where the body is not closed, that is where it should have been.
       (next) => next.tokenType === t.CloseBrace || (t.is(next, t.ItemStart) && this.unclosed.has(brace)),
-      () => this.SUBRULE(this.statement),
+      () => {
+        const node = this.SUBRULE(this.statement);
+        if (!this.RECORDING_PHASE) this.trees?.statement(node as StatementCstNode);
+      },
     );
     this.CONSUME(t.CloseBrace);
   });
@@ -256,7 +264,11 @@ class Parser extends CstParser {
   });
 
   private readonly operand = this.RULE("operand", () => {
-    this.MANY(() => this.OR1([{ ALT: () => this.CONSUME(t.Minus) }, { ALT: () => this.CONSUME(t.Not) }]));
+    const before = this.prefixes;
+    this.MANY(() => {
+      this.OR1([{ ALT: () => this.CONSUME(t.Minus) }, { ALT: () => this.CONSUME(t.Not) }]);
+      this.prefixes += 1;
+    });
     this.OR2([
       { ALT: () => this.CONSUME(t.NumberToken) },
       { ALT: () => this.CONSUME(t.SizeToken) },
@@ -265,6 +277,7 @@ class Parser extends CstParser {
       { ALT: () => this.SUBRULE(this.list) },
       { ALT: () => this.SUBRULE(this.group) },
     ]);
+    this.prefixes = before;
   });
 
   private readonly call = this.RULE("call", () => {
@@ -325,13 +338,18 @@ class Parser extends CstParser {
   });
 
   private readonly expressions = this.RULE("expressions", () => {
-    this.SUBRULE1(this.expression);
+    this.built(this.SUBRULE1(this.expression));
     this.MANY(() => {
       this.CONSUME1(t.Comma);
-      this.SUBRULE2(this.expression);
+      this.built(this.SUBRULE2(this.expression));
     });
     this.OPTION(() => this.CONSUME2(t.Comma));
   });
+
+  /** Builds one expression of a list, which may have hundreds of thousands. */
+  private built(node: CstNode): void {
+    if (!this.RECORDING_PHASE && this.prefixes === 0) this.trees?.expression(node as ExpressionCstNode);
+  }
 
   private readonly group = this.RULE("group", () => {
     this.CONSUME(t.OpenParen);
@@ -348,7 +366,10 @@ class Parser extends CstParser {
       return;
     }
     for (let first = this.LA(1); first.tokenType !== EOF && !ended(first); first = this.LA(1)) {
+      this.prefixes = 0;
       if (!this.succeeds(parse)) this.skipLine(first);
+      // What remains is read no more; the rules that are open find the file's end.
+      if (this.errors.length >= faultLimit) while (this.LA(1).tokenType !== EOF) this.SKIP_TOKEN();
     }
   }
 
@@ -385,12 +406,23 @@ export function grammarProductions(): ReturnType<Parser["getGAstProductions"]> {
   return theParser().getGAstProductions();
 }
 
-/** The concrete tree of all lines without a fault, and the faults. */
-export function parseTokens({ tokens, unclosed }: Lines): { tree: FileCstNode; faults: Fault[] } {
+/** Most faults of a file that are told; who has read so many mends them first. */
+export const faultLimit = 1000;
+
+/** The concrete tree of all lines without a fault, and the faults; `trees` takes the parts of statements while they are read. */
+export function parseTokens(
+  { tokens, unclosed }: Lines,
+  trees: TreeBuilder,
+): { tree: FileCstNode; faults: Fault[] } {
   const reader = theParser();
   reader.input = tokens;
   reader.unclosed = unclosed;
+  reader.trees = trees;
   // The start rule has no token of its own, so it gives a tree whatever the input.
   const tree = reader.file() as FileCstNode;
-  return { tree, faults: reader.errors.map(faultOf) };
+  const faults = reader.errors.slice(0, faultLimit).map(faultOf);
+  // The parser lives on, and would keep all tokens.
+  reader.input = [];
+  reader.trees = undefined;
+  return { tree, faults };
 }

@@ -1,7 +1,7 @@
-// The tokens of the language, and the lexer that makes them.
+// The tokens of the language, which `lexer.ts` finds in a text.
 
-import { createToken, Lexer, type CustomPatternMatcherReturn, type IToken, type TokenType } from "chevrotain";
-import { unescape, type Unescaped } from "./quote.js";
+import { createToken, Lexer, type IToken, type TokenType } from "chevrotain";
+import type { Unescaped } from "./quote.js";
 
 // ── Names ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -15,7 +15,7 @@ export const ArgumentName = createToken({ name: "ArgumentName", label: "name", p
 export const PlainName = createToken({
   name: "PlainName",
   label: "name",
-  pattern: /[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*/,
+  pattern: Lexer.NA,
   categories: [Identifier, ArgumentName],
 });
 
@@ -23,9 +23,7 @@ export const PlainName = createToken({
 export const QuotedName = createToken({
   name: "QuotedName",
   label: "name",
-  pattern: quoted("`"),
-  start_chars_hint: ["`"],
-  line_breaks: false,
+  pattern: Lexer.NA,
   categories: [Identifier, ArgumentName],
 });
 
@@ -36,8 +34,7 @@ function keyword(word: string, ...categories: TokenType[]): TokenType {
   return createToken({
     name: word[0]?.toUpperCase() + word.slice(1),
     label: `\`${word}\``,
-    pattern: new RegExp(word),
-    longer_alt: PlainName,
+    pattern: Lexer.NA,
     categories: [ArgumentName, ...categories],
   });
 }
@@ -73,7 +70,7 @@ export const Kernel = keyword("kernel", Identifier);
 export const As = keyword("as", Identifier);
 export const Approx = keyword("approx", Identifier);
 
-const words = [
+export const words: readonly TokenType[] = [
   [Net, Block, Rule, Fuse, Const, Weights, Input, Param, Repeat, Output, Return],
   [Where, When, And, Or, Not, Kernel, As, Approx],
 ].flat();
@@ -96,34 +93,33 @@ export const statementWords = words
 /** All words that mean something, those that are keywords at one place only too. */
 export const allWords = words.map(wordOf);
 
-function wordOf(word: TokenType): string {
+/** What stands for a token type in a text, of which there is one. */
+export function wordOf(word: TokenType): string {
   return word.LABEL?.slice(1, -1) ?? word.name;
 }
 
 // ── Literals ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** `3x3`, `1x1x2`. */
-export const SizeToken = createToken({ name: "SizeToken", label: "size", pattern: /[0-9]+(?:x[0-9]+)+/ });
+export const SizeToken = createToken({ name: "SizeToken", label: "size", pattern: Lexer.NA });
 
 export const NumberToken = createToken({
   name: "NumberToken",
   label: "number",
-  pattern: /[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/,
+  pattern: Lexer.NA,
 });
 
 /** A string in double quotes; its payload is an `Unescaped`. */
 export const StringToken = createToken({
   name: "StringToken",
   label: "string",
-  pattern: quoted('"'),
-  start_chars_hint: ['"'],
-  line_breaks: false,
+  pattern: Lexer.NA,
 });
 
 // ── Punctuation ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function punctuation(name: string, text: string, ...categories: TokenType[]): TokenType {
-  return createToken({ name, label: `\`${text}\``, pattern: text, categories });
+  return createToken({ name, label: `\`${text}\``, pattern: Lexer.NA, categories });
 }
 
 export const Pipe = punctuation("Pipe", "|>");
@@ -155,7 +151,7 @@ export const CloseBrace = punctuation("CloseBrace", "}");
 // ── Lines and what is no token of the language ─────────────────────────────────────────────────────────────────────
 
 /** A line end in the text; `lines.ts` turns those that end a statement into `Newline`s and drops the others. */
-export const LineEnd = createToken({ name: "LineEnd", pattern: /\r\n|\n|\r/, line_breaks: true });
+export const LineEnd = createToken({ name: "LineEnd", pattern: Lexer.NA });
 
 /** The end of a statement. */
 export const Newline = createToken({ name: "Newline", label: "line end", pattern: Lexer.NA });
@@ -166,14 +162,14 @@ export const Wrong = createToken({ name: "Wrong", pattern: Lexer.NA });
 /** Digits with something after them that is neither a number nor a size: `3x`, `5px`, `1.`, `.5`. */
 export const WrongNumber = createToken({
   name: "WrongNumber",
-  pattern: /\.?[0-9][0-9A-Za-z_]*(?:\.(?!\.)[0-9A-Za-z_]*)*/,
+  pattern: Lexer.NA,
   categories: [Wrong],
 });
 
 /** A quote that the line's end comes before, and all that follows it. */
 export const UnclosedQuote = createToken({
   name: "UnclosedQuote",
-  pattern: /["`][^\r\n]*/,
+  pattern: Lexer.NA,
   categories: [Wrong],
 });
 
@@ -186,38 +182,29 @@ export const TooDeep = createToken({ name: "TooDeep", pattern: Lexer.NA, categor
 /** Characters that begin no token. */
 export const WrongCharacter = createToken({
   name: "WrongCharacter",
-  pattern: /&&|\|\||[\u0080-\uffff]+|[^]/,
-  line_breaks: false,
+  pattern: Lexer.NA,
   categories: [Wrong],
 });
 
-SizeToken.LONGER_ALT = WrongNumber;
-NumberToken.LONGER_ALT = WrongNumber;
+/** No part of the grammar either: the printer puts comments back. */
+export const CommentToken = createToken({ name: "Comment", pattern: Lexer.NA });
 
-const Whitespace = createToken({ name: "Whitespace", pattern: /[ \t\ufeff]+/, group: Lexer.SKIPPED });
-
-const CommentToken = createToken({ name: "Comment", pattern: /#[^\r\n]*/, group: "comments" });
-
-/** All tokens, in the order in which the lexer tries them. */
-export const allTokens: TokenType[] = [
-  [Whitespace, LineEnd, CommentToken],
-  words,
-  [PlainName, QuotedName, SizeToken, NumberToken, StringToken, UnclosedQuote],
+/** The signs of the language. */
+export const punctuations: readonly TokenType[] = [
   [Pipe, FatArrow, Arrow, EqualEqual, NotEqual, LessEqual, GreaterEqual, Less, Greater, Equal],
-  [Plus, Minus, Star, Slash, Percent, Question, WrongNumber, DotDot, Comma, Colon],
+  [Plus, Minus, Star, Slash, Percent, Question, DotDot, Comma, Colon],
   [OpenParen, CloseParen, OpenBracket, CloseBracket, OpenBrace, CloseBrace],
-  [Identifier, ArgumentName, ItemStart, StatementStart, BinaryOperator],
-  [Newline, Wrong, WrongBraces, TooDeep, WrongCharacter],
 ].flat();
 
-let lexer: Lexer | undefined;
-
-/** The tokens of a text, line ends among them, and its comments. Whatever the text, all of it becomes tokens. */
-export function tokenize(text: string): { tokens: IToken[]; comments: IToken[] } {
-  lexer ??= new Lexer(allTokens, { positionTracking: "full" });
-  const { tokens, groups } = lexer.tokenize(text);
-  return { tokens, comments: groups["comments"] ?? [] };
-}
+/** All tokens and their categories. */
+export const allTokens: TokenType[] = [
+  [LineEnd, CommentToken],
+  words,
+  [PlainName, QuotedName, SizeToken, NumberToken, StringToken],
+  punctuations,
+  [Identifier, ArgumentName, ItemStart, StatementStart, BinaryOperator],
+  [Newline, Wrong, WrongNumber, UnclosedQuote, WrongBraces, TooDeep, WrongCharacter],
+].flat();
 
 /** Whether a token is of a type or of a category. */
 export function is(token: IToken | undefined, type: TokenType): boolean {
@@ -228,20 +215,4 @@ export function is(token: IToken | undefined, type: TokenType): boolean {
 /** What a string or a name in backticks says; for other tokens their text. */
 export function unescaped(token: IToken): Unescaped {
   return (token.payload as Unescaped | undefined) ?? { value: token.image, problems: [] };
-}
-
-/** Matches from a quote to the same quote; not at all if the line ends before it. */
-function quoted(mark: '"' | "`"): (text: string, offset: number) => CustomPatternMatcherReturn | null {
-  return (text, offset) => {
-    if (text[offset] !== mark) return null;
-    let end = offset + 1;
-    while (text[end] !== mark) {
-      if (text[end] === "\\") end++;
-      const character = text[end];
-      if (character === undefined || character === "\n" || character === "\r") return null;
-      end++;
-    }
-    const image = text.slice(offset, end + 1);
-    return Object.assign([image] as [string], { payload: unescape(image) });
-  };
 }

@@ -6,7 +6,7 @@ import { maxNesting } from "#grammar/lines.js";
 import { parse } from "#grammar/parse.js";
 import { print } from "#grammar/print.js";
 import { spineOf } from "#grammar/spine.js";
-import { tokenize } from "#grammar/tokens.js";
+import { tokenize } from "#grammar/lexer.js";
 import { arbitraryAst } from "./arbitrary.js";
 import { dump } from "./dump.js";
 
@@ -53,6 +53,31 @@ test.each([
   ["open bodies on lines", "net a {\n".repeat(5_000)],
 ])("%s alone end in errors", (_name, text) => {
   expect(codes(text).length).toBeGreaterThan(0);
+});
+
+test.each(["{", "(", "[", ")", "= ", "x ", "1 ", '"" ', "# \n", "\n"])(
+  "more than two million of %j are not read",
+  (sign) => {
+    const { partial, diagnostics } = parse(sign.repeat(2_000_001), "limits.net");
+    expect(diagnostics.map(({ code }) => code)).toEqual(["too-large"]);
+    expect(diagnostics[0]?.span?.start).toBeGreaterThanOrEqual(2_000_000);
+    expect(partial.items).toEqual([]);
+  },
+);
+
+test("of thousands of syntax errors a thousand are told", () => {
+  const { diagnostics } = parse(net("  x = = y\n".repeat(5000)), "limits.net");
+  expect(diagnostics.map(({ code }) => code)).toEqual([
+    ...Array<string>(1000).fill("syntax"),
+    "too-many-errors",
+  ]);
+});
+
+test("`-` and `not` are counted through lists and parentheses", () => {
+  const deep = (count: number): string =>
+    `x = ${"-".repeat(count)}[1, ${"-".repeat(count)}(y), [${"-".repeat(count)}y]]`;
+  expect(codes(net(deep(maxNesting / 2)))).toEqual([]);
+  expect(codes(net(deep(maxNesting / 2 + 1)))).toEqual(["too-deep", "too-deep"]);
 });
 
 // More than a call can have arguments.

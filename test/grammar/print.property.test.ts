@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parse } from "#grammar/parse.js";
 import { print } from "#grammar/print.js";
-import { tokenize } from "#grammar/tokens.js";
+import { tokenize } from "#grammar/lexer.js";
 import { arbitraryAst } from "./arbitrary.js";
 import { dump } from "./dump.js";
 
