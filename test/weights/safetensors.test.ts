@@ -120,7 +120,7 @@ describe("files on disk", () => {
 
   test("what is no file is a diagnostic", () => {
     expect(line(openWeightFile(join(folder, "none")).diagnostics[0]!)).toMatch(/there is no such file$/);
-    expect(line(openWeightFile(join(folder)).diagnostics[0]!)).toMatch(/it is no file$/);
+    expect(line(openWeightFile(join(folder)).diagnostics[0]!)).toMatch(/it is a folder$/);
   });
 });
 
