@@ -131,7 +131,7 @@ export function scaleOf({ module, inputs }: Pick<OpSample, "module" | "inputs">)
         ? inputs.get(node.name)!
         : node.op === "constant"
           ? weights.read(node.attributes.weight)
-          : evalNode(node, isSum ? operands.map(absolute) : operands),
+          : evalNode(node, isSum ? absolutes(node.op, operands) : operands),
     );
   }
   return valueOf.get(graph.outputs[0]!.node)!.data;
@@ -140,6 +140,10 @@ export function scaleOf({ module, inputs }: Pick<OpSample, "module" | "inputs">)
 const sums: readonly OpClass[] = ["convolution", "matmul", "reduction", "pooling"];
 const addition: readonly OpName[] = ["add", "sub", "conv2d_transpose"];
 
-function absolute({ shape, data }: Tensor): Tensor {
-  return { shape, data: data.map(Math.abs) };
+/** What the terms of a sum have as sizes; those of a difference are added. */
+function absolutes(op: OpName, operands: readonly Tensor[]): Tensor[] {
+  return operands.map(({ shape, data }, at) => ({
+    shape,
+    data: data.map((value) => (op === "sub" && at === 1 ? -Math.abs(value) : Math.abs(value))),
+  }));
 }

@@ -140,14 +140,17 @@ export class KernelBuilder<S> {
   readonly lanes: number;
   /** Items of a block that run side by side. */
   readonly team: number;
+  /** Whether long sums are added up in blocks. */
+  readonly sumsInBlocks: boolean;
   readonly #arguments: Argument<S>[] = [];
   #names = new Map<string, number>();
   readonly #stack: Statement[][] = [[]];
   #scratch = 0;
 
-  constructor(options: { readonly lanes: number; readonly team: number }) {
+  constructor(options: { readonly lanes: number; readonly team: number; readonly sumsInBlocks?: boolean }) {
     this.lanes = options.lanes;
     this.team = options.team;
+    this.sumsInBlocks = options.sumsInBlocks ?? false;
   }
 
   /** A parameter that refers to `source`. */

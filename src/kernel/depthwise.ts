@@ -188,11 +188,11 @@ export function sumsOf(
     if (offset !== undefined) known.set(offset, value);
     return value;
   };
-  taps((tap, inputs) => {
+  taps(sums, (tap, inputs, added) => {
     const weight = load(filters.place, address(addInt(f, mulInt(tap, filters.stride))), size);
     const factor = pixels > 1 ? k.let("w", weight) : weight;
     for (const [at, input] of inputs.entries()) {
-      const sum = sums[at];
+      const sum = added[at];
       if (!sum) continue;
       const value = keep(input);
       k.set(sum, madd(pick ? { kind: "swizzle", type: "vec", x: value, lanes: pick } : value, factor, sum));

@@ -1,10 +1,16 @@
-// Layer normalization: three walks over a row of channels, for its mean, its variance and its results.
+// Layer normalization: four walks over a row of channels, for its mean, what the mean is off by, its variance and its results.
+//
+// A mean m of values that spread by s has an error of m·2⁻²⁴ or more, which would be m/s·2⁻²⁴ in every result. Values near m differ from
+// it without rounding (Sterbenz 1974), so the mean of these differences is that error, and is taken off as well (the "corrected two-pass
+// algorithm" of Chan, Golub and LeVeque 1983).
 
 import { channels, elements } from "#ir/type.js";
+import type { Int, Width } from "./build.js";
 import { address, addInt, binary, f32, load, mulInt, unary } from "./build.js";
 import type { Body } from "./body.js";
+import type { Value } from "./ir.js";
 import type { Build, Operand } from "./operands.js";
-import { foldLines } from "./reduce.js";
+import { foldLines, oneLine } from "./reduce.js";
 import type { Steps } from "./steps.js";
 import { storeResult } from "./steps.js";
 import type { Tile } from "./tile.js";
@@ -27,23 +33,22 @@ export function layerNormBody(
       k.items(["row"], [size], (index = 0) => {
         const row = k.letInt("row", addInt(mulInt(block, size), index));
         const from = k.letInt("p", mulInt(row, x.stride));
-        const once = (body: (at: 0) => void): void => body(0);
-        const total = k.let("total", f32(0));
-        foldLines(k, { depth, wide: x.wide }, total, "add", 0, once, (at, width) =>
-          load(x.place, address(addInt(from, at)), width),
-        );
-        const mean = k.let("mean", binary("div", total, f32(depth)));
-        const squares = k.let("squares", f32(0));
-        foldLines(k, { depth, wide: x.wide }, squares, "add", 0, once, (at, width) => {
-          const value = load(x.place, address(addInt(from, at)), width);
-          const distance = k.let("d", binary("sub", value, mean));
+        const line = oneLine(depth, x.wide, from);
+        const centered = (at: Int, width: Width): Value =>
+          binary("sub", load(x.place, address(at), width), near);
+        const total = foldLines(k, line, "add", 0, (at, width) => load(x.place, address(at), width));
+        const near = k.let("near", binary("div", total, f32(depth)));
+        const rest = foldLines(k, line, "add", 0, centered);
+        const error = k.let("error", binary("div", rest, f32(depth)));
+        const squares = foldLines(k, line, "add", 0, (at, width) => {
+          const distance = k.let("d", binary("sub", centered(at, width), error));
           return binary("mul", distance, distance);
         });
         const variance = binary("div", squares, f32(depth));
         const spread = k.let("spread", unary("sqrt", binary("add", variance, f32(epsilon))));
         k.channels("c", depth, x.wide && epilogue.wide, (c, width) => {
-          const value = load(x.place, address(addInt(from, c)), width);
-          const normal = k.let("v", binary("div", binary("sub", value, mean), spread));
+          const value = binary("sub", centered(addInt(from, c), width), error);
+          const normal = k.let("v", binary("div", value, spread));
           storeResult(k, y, normal, { pixel: row, channel: c }, epilogue);
         });
       }),

@@ -29,7 +29,11 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
   const table: number[] = [];
 
   function launchOf(name: string, label: Label, bodyOf: (k: KernelBuilder<Ref>) => Body): Draft {
-    const k = new KernelBuilder<Ref>({ lanes: target.lanes, team: tile.team });
+    const k = new KernelBuilder<Ref>({
+      lanes: target.lanes,
+      team: tile.team,
+      sumsInBlocks: tile.sumsInBlocks,
+    });
     const body = bodyOf(k);
     const { kernel, sources } = k.finish(name, body);
     const subgroup = body.subgroups && tile.subgroup && k.finish(name, body.subgroups, tile.subgroup.items);

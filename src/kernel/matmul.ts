@@ -7,6 +7,8 @@ import { address, addInt, f32, i32, int, load, madd, mulInt, widen } from "./bui
 import type { Place, Register, Value } from "./ir.js";
 import type { Build } from "./operands.js";
 import type { Within } from "./strip.js";
+import type { Level } from "./sums.js";
+import { productBlock, sumLoops } from "./sums.js";
 import type { Tile } from "./tile.js";
 import { blockSize } from "./tile.js";
 
@@ -257,35 +259,49 @@ function emitTile(
   const b = k.let("b", i32(addInt(columns.start, offset)));
   const ahead =
     at.ahead && readAhead(k, at.ahead, { columns, segment: at.segment, offset, length: runs.length });
-  k.nest(["ty", "tx"].slice(-runs.counts.length), runs.counts, (...run) => {
-    const rows = runs.rows(run, at.line, at.row);
-    const a = makeRows(k, rows, sums.length);
-    const multiply = (): void => {
-      const right = places.map((from, c) => {
-        const value = load(columns.place, address(b, inColumns(from)), type);
-        // What only one row needs takes no register.
-        return sums.length > 1 ? k.let(`b${c}`, value) : value;
-      });
-      for (const [r, row] of sums.entries()) {
-        const left = k.let(`a${r}`, widen(a.read(r), type));
-        for (const [c, sum] of row.entries()) {
-          const factor = right[c];
-          if (factor) k.set(sum, madd(left, factor, sum));
-        }
-      }
-      k.step(b, columns.step ?? width);
-    };
-    if (runs.length === 1) return multiply();
-    const step = (): void => {
-      multiply();
-      a.step();
-    };
-    if (!ahead) return k.for("c", runs.length, step);
-    k.for("part", runs.length / ahead.steps, () => {
-      ahead.emit();
-      k.for("c", ahead.steps, step);
+  // The rows of the run that the loops stand in.
+  let a: ReturnType<typeof makeRows> | undefined;
+  const multiply = (added: readonly Register[]): void => {
+    const right = places.map((from, c) => {
+      const value = load(columns.place, address(b, inColumns(from)), type);
+      // What only one row needs takes no register.
+      return sums.length > 1 ? k.let(`b${c}`, value) : value;
     });
-  });
+    for (const r of sums.keys()) {
+      const left = k.let(`a${r}`, widen(a?.read(r) ?? f32(0), type));
+      for (const [c, factor] of right.entries()) {
+        const sum = added[r * places.length + c];
+        if (sum) k.set(sum, madd(left, factor, sum));
+      }
+    }
+    k.step(b, columns.step ?? width);
+    if (runs.length > 1) a?.step();
+  };
+  const levels: Level[] = runs.counts.map((count, at) => ({
+    name: ["ty", "tx"].slice(-runs.counts.length)[at] ?? "run",
+    count,
+  }));
+  const inRun = (inner: () => void, ...run: Int[]): void => {
+    a = makeRows(k, runs.rows(run.slice(0, levels.length), at.line, at.row), sums.length);
+    inner();
+  };
+  const loops: Level[] = ahead
+    ? [
+        {
+          name: "part",
+          count: runs.length / ahead.steps,
+          around: (inner) => {
+            ahead.emit();
+            inner();
+          },
+        },
+        { name: "c", count: ahead.steps },
+      ]
+    : [{ name: "c", count: runs.length }];
+  const last = levels.at(-1);
+  if (last) levels[levels.length - 1] = { ...last, around: inRun };
+  else inRun(() => {});
+  sumLoops(k, sums.flat(), [...levels, ...loops], multiply, productBlock);
   for (const [r, row] of sums.entries())
     for (const [c, sum] of row.entries())
       finish(sum, at.line, addInt(at.row, r), int("add", at.column, places[c] ?? 0));

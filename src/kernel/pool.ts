@@ -35,8 +35,9 @@ export function poolBody(
   const start = isMax ? Number.NEGATIVE_INFINITY : 0;
   const fold = (taps: Taps, count: Value | undefined, size: Width): Value => {
     const result = k.let("v", widen(f32(start), size));
-    taps((_tap, [input]) => {
-      if (input) k.set(result, binary(isMax ? "max" : "add", result, input));
+    // A maximum has no roundings.
+    taps(isMax ? [] : [result], (_tap, [input], [sum = result]) => {
+      if (input) k.set(sum, binary(isMax ? "max" : "add", sum, input));
     });
     return count ? binary("div", result, count) : result;
   };

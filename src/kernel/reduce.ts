@@ -12,6 +12,8 @@ import type { Build, Operand } from "./operands.js";
 import { stridesOf } from "./operands.js";
 import type { Steps } from "./steps.js";
 import { noSteps, storeResult } from "./steps.js";
+import type { Level } from "./sums.js";
+import { sumLoops } from "./sums.js";
 import type { TeamProduct } from "./team.js";
 import {
   eachVector,
@@ -65,56 +67,110 @@ export function reduceBody(
         "base",
         addInt(...kept.map((axis, at) => mulInt(index[keepsAxes ? axis : at] ?? 0, strides[axis] ?? 0))),
       );
+      const levels = outer.map((axis) => ({ name: `r${axis}`, count: x.shape[axis] ?? 1 }));
+      const lineAt = (at: readonly Int[]): Int =>
+        addInt(base, ...at.map((one, which) => mulInt(one, strides[outer[which] ?? 0] ?? 0)));
+      const fold = folds[kind];
+      if (axes.includes(last)) {
+        const lines = { depth: channels(x.shape), wide: x.wide, levels, at: lineAt };
+        return scale(foldLines(k, lines, fold, starts[kind], (at, size) => load(x.place, address(at), size)));
+      }
       const result = k.let("v", widen(f32(starts[kind]), width));
-      const lines = (body: (at: Int) => void): void =>
-        k.nest(
-          outer.map((axis) => `r${axis}`),
-          outer.map((axis) => x.shape[axis] ?? 1),
-          (...at) =>
-            body(addInt(base, ...at.map((one, which) => mulInt(one, strides[outer[which] ?? 0] ?? 0)))),
-        );
-      if (!axes.includes(last))
-        lines((at) => k.set(result, binary(folds[kind], result, load(x.place, address(at), width))));
-      else
-        foldLines(
-          k,
-          { depth: channels(x.shape), wide: x.wide },
-          result,
-          folds[kind],
-          starts[kind],
-          lines,
-          (at, size) => load(x.place, address(at), size),
-        );
+      foldLoops(k, fold, result, levels, (...at) => load(x.place, address(lineAt(at)), width));
       return scale(result);
     },
   });
 }
 
-/** Folds the channels of some lines into `result`: as vecs first, then across the lanes. */
+/** Folds what `read` gives in each round of a nest of loops into a register: a sum in blocks, where it is long. */
+function foldLoops(
+  k: Build,
+  fold: FloatBinary,
+  result: Register,
+  levels: readonly Level[],
+  read: (...at: Int[]) => Value,
+): void {
+  if (fold !== "add")
+    return sumLoops(k, [], levels, (_, ...at) => k.set(result, binary(fold, result, read(...at))));
+  sumLoops(k, [result], levels, ([sum = result], ...at) => k.set(sum, binary("add", sum, read(...at))));
+}
+
+/** Lines of channels, and where each begins. */
+export interface Lines {
+  readonly depth: number;
+  /** Whether all begin at multiples of the lanes. */
+  readonly wide: boolean;
+  readonly levels: readonly Level[];
+  readonly at: (index: readonly Int[]) => Int;
+}
+
+/** Folds the channels of some lines: as vecs first, then across the lanes; channels that fill no vec on their own. */
 export function foldLines(
   k: Build,
-  { depth, wide: canBeWide }: { readonly depth: number; readonly wide: boolean },
-  result: Register,
+  { depth, wide, levels, at }: Lines,
   fold: FloatBinary,
   start: number,
-  lines: (body: (at: Int) => void) => void,
   read: (at: Int, size: Width) => Value,
-): void {
-  const isWide = canBeWide && k.lanes > 1 && depth >= k.lanes;
-  const wide = isWide ? k.let("lanes", widen(f32(start), "vec")) : undefined;
-  lines((at) => {
-    const from = k.letInt("from", at);
-    k.channels("c", depth, canBeWide, (channel, size) => {
-      const target = size === "vec" && wide ? wide : result;
-      k.set(target, binary(fold, target, read(addInt(from, channel), size)));
+): Register {
+  const result = k.let(fold === "add" ? "total" : "most", f32(start));
+  const vecs = wide && k.lanes > 1 ? Math.floor(depth / k.lanes) : 0;
+  const foldChannels = (first: number, count: number, step: number, into: Register): void => {
+    let from: Int = levels.length === 0 ? at([]) : 0;
+    const inLine = (inner: () => void, ...index: Int[]): void => {
+      from = k.letInt("from", at(index));
+      inner();
+    };
+    const around = levels.map((level, depth) =>
+      depth === levels.length - 1 ? { ...level, around: inLine } : level,
+    );
+    foldLoops(k, fold, into, [...around, { name: "c", count }], (...index) => {
+      const last = index.at(-1) ?? 0;
+      const channel = step > 1 ? k.letInt("c", mulInt(last, step)) : last;
+      return read(addInt(from, channel, first), step > 1 ? "vec" : "f32");
     });
-  });
-  if (!wide) return;
-  for (let lane = 0; lane < k.lanes; lane += 1) k.set(result, binary(fold, result, laneOf(wide, lane)));
+  };
+  if (vecs > 0) {
+    const lanes = k.let("lanes", widen(f32(start), "vec"));
+    foldChannels(0, vecs, k.lanes, lanes);
+    for (let lane = 0; lane < k.lanes; lane += 1) k.set(result, binary(fold, result, laneOf(lanes, lane)));
+  }
+  const done = vecs * k.lanes;
+  if (done < depth) foldChannels(done, depth - done, 1, result);
+  return result;
 }
+
+/** One line, of which `start` is the first element. */
+export const oneLine = (depth: number, wide: boolean, start: Int): Lines => ({
+  depth,
+  wide,
+  levels: [],
+  at: () => start,
+});
 
 /** Channel vectors (or channels) of a global pool that are summed side by side, so that pixels are read in runs. */
 const poolWidth = 4;
+
+/** Folds neighbouring channels (or vecs of them) of all pixels from `q` on, each into a register of its own. */
+function foldPixels(
+  k: Build,
+  kind: "mean" | "max",
+  registers: readonly Register[],
+  q: Register,
+  x: Operand,
+  pixels: number,
+): void {
+  const add = (into: readonly Register[]): void => {
+    for (const [at, register] of into.entries()) {
+      const size = register.type === "vec" ? "vec" : "f32";
+      const offset = at * (size === "vec" ? k.lanes : 1);
+      k.set(register, binary(folds[kind], register, load(x.place, address(q, offset), size)));
+    }
+    k.step(q, x.stride);
+  };
+  const levels = [{ name: "i", count: pixels }];
+  if (kind === "mean") sumLoops(k, registers, levels, add);
+  else sumLoops(k, [], levels, () => add(registers));
+}
 
 /** The mean or maximum over height and width: a few channels at a time, their sums in registers. */
 export function globalPoolBody(
@@ -136,10 +192,7 @@ export function globalPoolBody(
         eachVectorOfGrid(k, block, { depth, wide: x.wide, pixels: samples }, (sample, channel, size) => {
           const sum = k.let("sum", widen(f32(starts[kind]), size));
           const q = k.let("q", i32(addInt(mulInt(sample, pixels * x.stride), channel)));
-          k.for("i", pixels, () => {
-            k.set(sum, binary(folds[kind], sum, load(x.place, address(q), size)));
-            k.step(q, x.stride);
-          });
+          foldPixels(k, kind, [sum], q, x, pixels);
           const value = kind === "max" ? sum : binary("div", sum, f32(pixels));
           storeResult(k, y, value, { pixel: sample, channel }, epilogue);
         }),
@@ -156,11 +209,7 @@ export function globalPoolBody(
             const channel = k.letInt("c", addInt(mulInt(index, width * lanes), from));
             const sums = Array.from({ length: width }, () => k.let("sum", widen(f32(starts[kind]), size)));
             const q = k.let("q", i32(addInt(start, channel)));
-            k.for("i", pixels, () => {
-              for (const [at, sum] of sums.entries())
-                k.set(sum, binary(folds[kind], sum, load(x.place, address(q, at * lanes), size)));
-              k.step(q, x.stride);
-            });
+            foldPixels(k, kind, sums, q, x, pixels);
             for (const [at, sum] of sums.entries()) {
               const value = kind === "max" ? sum : binary("div", sum, f32(pixels));
               const position = { pixel: block, channel: addInt(channel, at * lanes) };
@@ -219,10 +268,7 @@ export function pooledDenseBody(
       eachVector(k, { depth, wide, pixels: 1, items }, (_pixel, channel, size) => {
         const sum = k.let("sum", widen(f32(starts[kind]), size));
         const q = k.let("q", i32(addInt(start, channel)));
-        k.for("i", pixels, () => {
-          k.set(sum, binary(folds[kind], sum, load(x.place, address(q), size)));
-          k.step(q, x.stride);
-        });
+        foldPixels(k, kind, [sum], q, x, pixels);
         const value = kind === "max" ? sum : binary("div", sum, f32(pixels));
         k.store(scratch, address(addInt(channel, base)), between.apply(value, { pixel: sample, channel }));
       });
@@ -288,12 +334,9 @@ function copyRow(k: Build, depth: number, from: Row, to: Row, change: (value: Va
 
 /** The sum or the greatest of the channels of a row. */
 function foldRow(k: Build, depth: number, row: Row, fold: FloatBinary, start: number): Register {
-  const result = k.let(fold === "add" ? "total" : "most", f32(start));
-  const once = (body: (at: Int) => void): void => body(0);
-  foldLines(k, { depth, wide: row.wide }, result, fold, start, once, (at, width) =>
-    load(row.place, address(addInt(row.start, at)), width),
+  return foldLines(k, oneLine(depth, row.wide, row.start), fold, start, (at, width) =>
+    load(row.place, address(at), width),
   );
-  return result;
 }
 
 /** Along another axis, the channels of a vec are softmaxes side by side. */
@@ -314,10 +357,10 @@ function axisSoftmax(k: Build, tile: Tile, x: Operand, y: Operand, axis: number)
       const most = k.let("most", widen(f32(Number.NEGATIVE_INFINITY), width));
       k.for("j", count, (j) => k.set(most, binary("max", most, read(j))));
       const total = k.let("total", widen(f32(0), width));
-      k.for("j", count, (j) => {
+      sumLoops(k, [total], [{ name: "j", count }], ([sum = total], j = 0) => {
         const power = k.let("power", unary("exp", binary("sub", read(j), most)));
         k.store(y.place, result(j), power);
-        k.set(total, binary("add", total, power));
+        k.set(sum, binary("add", sum, power));
       });
       return total;
     },

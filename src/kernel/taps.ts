@@ -4,9 +4,10 @@ import type { Border } from "./border.js";
 import { loadTap, tapAt } from "./border.js";
 import type { Int, Width } from "./build.js";
 import { address, addInt, i32, load, mulInt } from "./build.js";
-import type { Value } from "./ir.js";
+import type { Register, Value } from "./ir.js";
 import type { Build } from "./operands.js";
 import type { Strip, WindowSpec } from "./strip.js";
+import { sumLoops } from "./sums.js";
 
 /**
  * Windows of up to this many taps are written out; larger ones are loops, or code would grow with their area. So are all windows of
@@ -14,25 +15,40 @@ import type { Strip, WindowSpec } from "./strip.js";
  */
 const mostTaps = 49;
 
-/** Calls `visit` for every tap with its number, and its distance from the window's first in rows and columns. */
-export function eachTap(
+/**
+ * Calls `visit` for every tap with its number, and its distance from the window's first in rows and columns, and with the registers
+ * that it adds to: those that are given, or the sums of a block.
+ */
+function eachTap(
   k: Build,
   { kernel, dilation }: Pick<WindowSpec, "kernel" | "dilation">,
-  visit: (tap: Int, ty: Int, tx: Int) => void,
+  sums: readonly Register[],
+  visit: (tap: Int, ty: Int, tx: Int, sums: readonly Register[]) => void,
 ): void {
   const [height, width] = kernel;
-  const at = (ty: Int, tx: Int): void =>
-    visit(addInt(mulInt(ty, width), tx), mulInt(ty, dilation[0]), mulInt(tx, dilation[1]));
-  if (!isWrittenOut(k, kernel)) return k.nest(["ty", "tx"], kernel, (ty = 0, tx = 0) => at(ty, tx));
-  for (let ty = 0; ty < height; ty += 1) for (let tx = 0; tx < width; tx += 1) at(ty, tx);
+  const at = (ty: Int, tx: Int, added: readonly Register[]): void =>
+    visit(addInt(mulInt(ty, width), tx), mulInt(ty, dilation[0]), mulInt(tx, dilation[1]), added);
+  const levels = [
+    { name: "ty", count: height },
+    { name: "tx", count: width },
+  ];
+  if (!isWrittenOut(k, kernel))
+    return sumLoops(k, sums, levels, (added, ty = 0, tx = 0) => at(ty, tx, added));
+  for (let ty = 0; ty < height; ty += 1) for (let tx = 0; tx < width; tx += 1) at(ty, tx, sums);
 }
 
 function isWrittenOut({ team }: Build, [height, width]: WindowSpec["kernel"]): boolean {
   return team === 1 && height * width <= mostTaps;
 }
 
-/** Gives every tap with what each of some neighbouring pixels reads there. */
-export type Taps = (visit: (tap: Int, inputs: readonly Value[]) => void) => void;
+/**
+ * Gives every tap with what each of some neighbouring pixels reads there. What is summed over the taps goes to the registers that `visit`
+ * is given, which end up in `sums`.
+ */
+export type Taps = (
+  sums: readonly Register[],
+  visit: (tap: Int, inputs: readonly Value[], sums: readonly Register[]) => void,
+) => void;
 
 /** The taps of some pixels in one output row, from the channels that are wanted. */
 export type TapsOf = (channel: Int, size: Width) => Taps;
@@ -58,13 +74,13 @@ function stripTaps(k: Build, strip: Strip, window: WindowSpec, { row, column, co
   );
   return (channel, size) => {
     const q = k.let("q", i32(addInt(start, channel)));
-    return (visit) =>
-      eachTap(k, window, (tap, ty, tx) => {
+    return (sums, visit) =>
+      eachTap(k, window, sums, (tap, ty, tx, added) => {
         const from = addInt(q, addInt(mulInt(ty, strip.rowStride), mulInt(tx, strip.pixelStride)));
         const inputs = Array.from({ length: count }, (_, at) =>
           load(strip.place, address(from, at * across), size),
         );
-        visit(tap, inputs);
+        visit(tap, inputs, added);
       });
   };
 }
@@ -75,11 +91,13 @@ function borderTaps(k: Build, border: Border, window: WindowSpec, { row, column 
   const place = (ty: Int, tx: Int) =>
     tapAt(k, border, addInt(mulInt(row, down), ty), addInt(mulInt(column, across), tx));
   if (!isWrittenOut(k, window.kernel))
-    return (channel, size) => (visit) =>
-      eachTap(k, window, (tap, ty, tx) => visit(tap, [loadTap(border, place(ty, tx), channel, size)]));
+    return (channel, size) => (sums, visit) =>
+      eachTap(k, window, sums, (tap, ty, tx, added) =>
+        visit(tap, [loadTap(border, place(ty, tx), channel, size)], added),
+      );
   const places: ReturnType<typeof place>[] = [];
-  eachTap(k, window, (_tap, ty, tx) => places.push(place(ty, tx)));
-  return (channel, size) => (visit) => {
-    for (const [tap, at] of places.entries()) visit(tap, [loadTap(border, at, channel, size)]);
+  eachTap(k, window, [], (_tap, ty, tx) => places.push(place(ty, tx)));
+  return (channel, size) => (sums, visit) => {
+    for (const [tap, at] of places.entries()) visit(tap, [loadTap(border, at, channel, size)], sums);
   };
 }

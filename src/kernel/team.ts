@@ -5,7 +5,7 @@ import { bug } from "#diagnostic/diagnostic.js";
 import type { Body } from "./body.js";
 import type { Int, Width } from "./build.js";
 import { address, addInt, broadcast, compare, f32, i32, int, load, madd, mulInt, widen } from "./build.js";
-import type { Value } from "./ir.js";
+import type { Register, Value } from "./ir.js";
 import type { Columns } from "./matmul.js";
 import { segmentsOf } from "./matmul.js";
 import type { Build, Operand } from "./operands.js";
@@ -13,6 +13,8 @@ import type { Steps } from "./steps.js";
 import type { WindowSpec } from "./strip.js";
 import { wholeStrip } from "./strip.js";
 import { tapAt, loadTap } from "./border.js";
+import type { Level } from "./sums.js";
+import { productBlock, sumLoops } from "./sums.js";
 import type { TapsOf } from "./taps.js";
 import { tapsOf } from "./taps.js";
 import type { Tile } from "./tile.js";
@@ -289,18 +291,30 @@ function emitProductTile(
   const multiply = ({ counts, length, columns }: Factors, readers: readonly RowReader[]): void => {
     const offset = columns.step === undefined ? mulInt(n, columns.depth) : n;
     const b = k.let("b", i32(addInt(columns.start, offset)));
-    k.nest(["ty", "tx"].slice(-counts.length), counts, (...run) => {
-      const reads = readers.map((reader) => reader(run));
-      k.for("c", length, (c) => {
-        const right = places.map((from, at) => k.let(`b${at}`, load(columns.place, address(b, from), type)));
-        const left = tile.read(reads, c);
-        for (const [r, row] of sums.entries()) {
-          const factor = k.let(`a${r}`, widen(left(r), type));
-          for (const [at, sum] of row.entries()) k.set(sum, madd(factor, right[at] ?? f32(0), sum));
+    let reads: readonly ElementReader[] = [];
+    const inRun = (inner: () => void, ...run: Int[]): void => {
+      reads = readers.map((reader) => reader(run.slice(0, counts.length)));
+      inner();
+    };
+    const levels: Level[] = counts.map((count, at) => ({
+      name: ["ty", "tx"].slice(-counts.length)[at] ?? "run",
+      count,
+      ...(at === counts.length - 1 ? { around: inRun } : {}),
+    }));
+    if (counts.length === 0) inRun(() => {});
+    const step = (added: readonly Register[], ...at: Int[]): void => {
+      const right = places.map((from, at) => k.let(`b${at}`, load(columns.place, address(b, from), type)));
+      const left = tile.read(reads, at.at(-1) ?? 0);
+      for (let r = 0; r < rows; r += 1) {
+        const factor = k.let(`a${r}`, widen(left(r), type));
+        for (const at of places.keys()) {
+          const sum = added[r * places.length + at];
+          if (sum) k.set(sum, madd(factor, right[at] ?? f32(0), sum));
         }
-        k.step(b, columns.step ?? width);
-      });
-    });
+      }
+      k.step(b, columns.step ?? width);
+    };
+    sumLoops(k, sums.flat(), [...levels, { name: "c", count: length }], step, productBlock);
   };
   multiply(product, readers);
   if (product.added) multiply(product.added, tile.readers(product.added));

@@ -34,6 +34,8 @@ export interface Tile {
    * ahead. Absent: none does, since the target has no use for a hint.
    */
   readonly ahead?: { readonly bytes: number; readonly tiles: number };
+  /** Whether long sums are added up in blocks (`sums.ts`): not where registers hold float64. */
+  readonly sumsInBlocks: boolean;
   /** Most scratch of a block, in elements; a strip that needs more is read where it lies. */
   readonly scratch: number;
 }
@@ -56,6 +58,7 @@ export const jsTile: Tile = {
   blocks: 1,
   team: 1,
   winogradScratch: 2 ** 18,
+  sumsInBlocks: false,
   scratch: Number.POSITIVE_INFINITY,
 };
 
@@ -76,6 +79,7 @@ export const wasmTile: Tile = {
   depthwisePixels: 2,
   ahead: { bytes: 2 ** 16, tiles: 16 },
   blocks: 8,
+  sumsInBlocks: true,
 };
 
 /**
@@ -98,6 +102,7 @@ export const wgslTile: Tile = {
   blocks: 16,
   team: 64,
   subgroup: { items: 8, rows: 16 },
+  sumsInBlocks: true,
   scratch: 4096,
 };
 

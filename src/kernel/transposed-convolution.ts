@@ -11,6 +11,7 @@ import { reads } from "./operands.js";
 import type { Steps } from "./steps.js";
 import { storeResult } from "./steps.js";
 import { splitRow } from "./strip.js";
+import { sumLoops } from "./sums.js";
 
 export interface TransposedSpec {
   readonly kernel: Size;
@@ -47,22 +48,29 @@ export function transposedConvolutionBody(
         k.channels("c", columns, isWide, (c, size) => {
           const channel = k.letInt("f", addInt(mulInt(group, columns), c));
           const sum = k.let("v", widen(f32(0), size));
-          k.for("ty", spec.kernel[0], (ty) => {
-            reached(k, spec, 0, inHeight, oy, ty, (row) =>
-              k.for("tx", spec.kernel[1], (tx) => {
-                reached(k, spec, 1, inWidth, ox, tx, (column) => {
-                  const place = addInt(mulInt(addInt(mulInt(sample, inHeight), row), inWidth), column);
-                  const from = k.letInt("from", addInt(mulInt(place, x.stride), mulInt(group, perGroup)));
-                  const tap = addInt(mulInt(ty, spec.kernel[1]), tx);
-                  const to = k.letInt("to", addInt(mulInt(mulInt(tap, perGroup), w.stride), channel));
-                  k.for("i", perGroup, (i) => {
-                    const value = load(x.place, address(addInt(from, i)));
-                    const factor = load(w.place, address(addInt(to, mulInt(i, w.stride))), size);
-                    k.set(sum, madd(value, factor, sum));
-                  });
-                });
-              }),
-            );
+          let [row, from, to]: Int[] = [0, 0, 0];
+          const down = (inner: () => void, ty: Int): void =>
+            reached(k, spec, 0, inHeight, oy, ty, (at) => {
+              row = at;
+              inner();
+            });
+          const across = (inner: () => void, ty: Int, tx: Int): void =>
+            reached(k, spec, 1, inWidth, ox, tx, (column) => {
+              const place = addInt(mulInt(addInt(mulInt(sample, inHeight), row ?? 0), inWidth), column);
+              from = k.letInt("from", addInt(mulInt(place, x.stride), mulInt(group, perGroup)));
+              const tap = addInt(mulInt(ty, spec.kernel[1]), tx);
+              to = k.letInt("to", addInt(mulInt(mulInt(tap, perGroup), w.stride), channel));
+              inner();
+            });
+          const levels = [
+            { name: "ty", count: spec.kernel[0], around: down },
+            { name: "tx", count: spec.kernel[1], around: across },
+            { name: "i", count: perGroup },
+          ];
+          sumLoops(k, [sum], levels, ([part = sum], _ty, _tx, i = 0) => {
+            const value = load(x.place, address(addInt(from ?? 0, i)));
+            const factor = load(w.place, address(addInt(to ?? 0, mulInt(i, w.stride))), size);
+            k.set(part, madd(value, factor, part));
           });
           storeResult(k, y, sum, { pixel, channel }, epilogue);
         });

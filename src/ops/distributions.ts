@@ -17,10 +17,18 @@ export const distributions = {
     const mean = random.pick([-30, 30]);
     return () => Math.fround(mean + random.normal());
   },
-  /** One value everywhere, of 24 bits: a running sum is rounded the same way again and again, and differences are 0. */
+  /**
+   * One value of 24 bits nearly everywhere: a running sum is rounded the same way again and again. Twice that value at first and in one
+   * of 32 places, so that there is a variance to divide by.
+   */
   constant: (random) => {
     const value = Math.fround((0.05 + random.next()) * random.pick([-1, 1]));
-    return () => value;
+    let isFirst = true;
+    return () => {
+      const isTwice = isFirst || random.next() < 1 / 32;
+      isFirst = false;
+      return isTwice ? 2 * value : value;
+    };
   },
   /** Values in [0, 1), as those of pictures: nothing cancels. */
   positive: (random) => () => Math.fround(random.next()),

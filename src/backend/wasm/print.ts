@@ -1,7 +1,8 @@
 // Prints a kernel as a WebAssembly function.
 
 import { foldKernel } from "#kernel/fold.js";
-import type { Kernel, Register, Statement } from "#kernel/ir.js";
+import { bug } from "#diagnostic/diagnostic.js";
+import type { Kernel, Register, Statement, Value } from "#kernel/ir.js";
 import { valuesOf, walkStatements, walkValue } from "#kernel/walk.js";
 import type { WasmFunction } from "./binary.js";
 import type { Code } from "./code.js";
@@ -48,7 +49,47 @@ interface Printer {
 }
 
 function printBody(body: readonly Statement[], printer: Printer): Code {
-  return body.flatMap((statement) => printStatement(statement, printer));
+  const code: Code[] = [];
+  for (let at = 0; at < body.length;) {
+    const same = startsAlike(body, at);
+    code.push(same.length > 1 ? assignAll(same, printer) : printStatement(body[at] as Statement, printer));
+    at += Math.max(1, same.length);
+  }
+  return code.flat();
+}
+
+type Assignment = Extract<Statement, { kind: "let" | "set" }>;
+
+/** The assignments of one constant from a place on, as to the sums of a tile. */
+function startsAlike(body: readonly Statement[], from: number): Assignment[] {
+  const found: Assignment[] = [];
+  for (let at = from; at < body.length; at += 1) {
+    const statement = body[at];
+    if (statement?.kind !== "let" && statement?.kind !== "set") break;
+    const constant = constantOf(statement.value);
+    if (constant === undefined || (found[0] && constantOf(found[0].value) !== constant)) break;
+    found.push(statement);
+  }
+  return found;
+}
+
+/** A text for equal floating-point constants; undefined for other values. */
+function constantOf(value: Value): string | undefined {
+  const number = value.kind === "splat" ? value.x : value;
+  if (number.kind !== "const" || number.type !== "f32") return undefined;
+  return `${value.type} ${Object.is(number.value, -0) ? "-0" : number.value}`;
+}
+
+/** The value is computed once. */
+function assignAll(statements: readonly Assignment[], { values }: Printer): Code {
+  const [first, ...more] = statements.map(({ register }) => values.indexOf(register));
+  const [{ register, value } = bug("nothing to assign")] = statements;
+  return [
+    ...localSet(
+      first ?? 0,
+      more.reduce((code, index) => localTee(index, code), values.assigned(register, value)),
+    ),
+  ];
 }
 
 function printStatement(statement: Statement, printer: Printer): Code {

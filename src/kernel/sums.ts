@@ -1,0 +1,93 @@
+// Long sums: terms are added up in blocks, and then the blocks, so that no term goes through many roundings.
+//
+// A sum of K terms one after another is off by up to K·2⁻²⁴·Σ|terms|, and by a third of that where all terms are equal. In blocks of b
+// terms a term goes through at most b + K/b roundings (Higham 2002, "Accuracy and Stability of Numerical Algorithms", §4.2), which is
+// least, 2·√K, for b = √K. The tolerance of results (`src/interpret/tolerance.ts`) is (16 + 8·√K)·2⁻²⁴.
+
+import type { Int } from "./build.js";
+import { addInt, binary, f32, mulInt, widen } from "./build.js";
+import type { Register } from "./ir.js";
+import type { Build } from "./operands.js";
+import { blockSize } from "./tile.js";
+
+/** A loop of a nest, outermost first. */
+export interface Level {
+  readonly name: string;
+  readonly count: number;
+  /** Emits what stands in every round before and around the loops inside; by default, those alone. */
+  readonly around?: (inner: () => void, ...at: Int[]) => void;
+}
+
+/** Blocks of a product are rather longer than √K: its loops are short and run through memory, and every block costs a start. */
+export const productBlock = 256;
+
+/** Roundings that a term of a sum of K may go through: what the tolerance allows, less 8 for what is before and behind the sum. */
+export function mostRoundings(terms: number): number {
+  return 8 * Math.sqrt(terms) + 8;
+}
+
+/**
+ * How a nest of loops that adds a term each round is cut: the rounds of the loop at `level` that make a block, with all of the loops
+ * inside it. Undefined where the terms are so few that they may be added one after another. A term then goes through no more than
+ * `mostRoundings`. Blocks have about `wanted` terms, if those are not too many; √K by default.
+ */
+export function blocksOf(
+  counts: readonly number[],
+  wanted = 0,
+): { readonly level: number; readonly rounds: number } | undefined {
+  const terms = counts.reduce((product, count) => product * count, 1);
+  const most = mostRoundings(terms);
+  if (terms <= most) return undefined;
+  let longest = Math.floor(most);
+  while (longest + 2 * Math.ceil(terms / longest) > most) longest -= 1;
+  const block = Math.min(longest, Math.max(wanted, Math.ceil(Math.sqrt(terms))));
+  let inside = 1;
+  let level = counts.length - 1;
+  for (; level > 0 && inside * (counts[level] ?? 1) <= block; level -= 1) inside *= counts[level] ?? 1;
+  const count = counts[level] ?? 1;
+  const limit = Math.max(1, Math.floor(block / inside));
+  const even = blockSize(count, limit);
+  // A rest of rounds is code of its own, so that rather more blocks of a divisor are made.
+  return { level, rounds: even * 2 > limit ? even : Math.ceil(count / Math.ceil(count / limit)) };
+}
+
+/**
+ * A nest of loops that adds one term a round to each of some registers, in blocks if the terms are many. `add` is given the registers to
+ * add to. On targets whose registers hold float64 there are no blocks.
+ */
+export function sumLoops(
+  k: Build,
+  sums: readonly Register[],
+  levels: readonly Level[],
+  add: (sums: readonly Register[], ...at: Int[]) => void,
+  wanted?: number,
+): void {
+  const cut = k.sumsInBlocks && sums.length > 0 ? blocksOf(countsOf(levels), wanted) : undefined;
+  const nest = (from: number, to: number, at: readonly Int[], inner: (at: readonly Int[]) => void): void => {
+    const level = levels[from];
+    if (!level || from === to) return inner(at);
+    k.for(level.name, level.count, (index) => round(from, to, [...at, index], inner));
+  };
+  const round = (from: number, to: number, at: readonly Int[], inner: (at: readonly Int[]) => void): void => {
+    const { around = (body: () => void) => body() } = levels[from] ?? {};
+    around(() => nest(from + 1, to, at, inner), ...at);
+  };
+  if (!cut) return nest(0, levels.length, [], (at) => add(sums, ...at));
+
+  const block = (before: readonly Int[], first: Int, rounds: number): void => {
+    const parts = sums.map((sum) => k.let("part", widen(f32(0), sum.type === "vec" ? "vec" : "f32")));
+    k.for(levels[cut.level]?.name ?? "i", rounds, (index) =>
+      round(cut.level, levels.length, [...before, addInt(first, index)], (at) => add(parts, ...at)),
+    );
+    for (const [at, sum] of sums.entries()) k.set(sum, binary("add", sum, parts[at] ?? f32(0)));
+  };
+  nest(0, cut.level, [], (before) => {
+    const count = levels[cut.level]?.count ?? 1;
+    const full = Math.floor(count / cut.rounds);
+    k.for("block", full, (index) => block(before, mulInt(index, cut.rounds), cut.rounds));
+    const rest = count - full * cut.rounds;
+    if (rest > 0) block(before, full * cut.rounds, rest);
+  });
+}
+
+const countsOf = (levels: readonly Level[]): number[] => levels.map(({ count }) => count);
