@@ -6,7 +6,7 @@ import { nodeOf, operands } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
 import { elements } from "#ir/type.js";
-import { macsOf } from "#ops/index.js";
+import { macsOf, opOf } from "#ops/index.js";
 import { interpret } from "./interpret.js";
 
 /** What a net that stores f16 on the way adds to its tolerance: how many kernels do, and `scale` of `interpretScaled`. */
@@ -83,7 +83,7 @@ function greatest(values: ArrayLike<number>): number {
   return most;
 }
 
-/** The longest reduction of a graph, in terms: per-element MACs, or the elements that one result of a reduction reads. */
+/** The longest reduction of a graph, in terms: per-element MACs, what an op says, or the elements that one result of a reduction reads. */
 export function longestReduction(module: Module): number {
   expectModule("longestReduction", module);
   const { graph } = module;
@@ -91,7 +91,7 @@ export function longestReduction(module: Module): number {
   for (const node of graph.nodes.values()) {
     const inputs = operands(graph, node).map((input) => input.type);
     const results = elements(node.type.shape);
-    const terms = macsOf(node, inputs) / results;
+    const terms = opOf(node.op).terms?.(inputs, node.attributes) ?? macsOf(node, inputs) / results;
     const gathered = inputs.reduce((most, type) => Math.max(most, elements(type.shape) / results), 0);
     longest = Math.max(longest, terms, node.op === "constant" ? 1 : gathered);
   }

@@ -11,11 +11,9 @@ import type { Register, Value } from "./ir.js";
 import type { Build, Operand } from "./operands.js";
 import type { Steps } from "./steps.js";
 import { storeResult } from "./steps.js";
+import { sumLoops } from "./sums.js";
 import type { Tile } from "./tile.js";
 import { largeBlockSize } from "./tile.js";
-
-/** Pixels whose sum is made on its own before it is added to the others: errors grow with the pixels of a block and with the blocks. */
-const blockPixels = 64;
 
 export function groupNormBody(
   k: Build,
@@ -49,18 +47,14 @@ export function groupNormBody(
     const mean = (name: string, of: (value: Value, at: Width) => Value): Register => {
       const partial: Width = wide ? "vec" : width;
       const total = k.let("total", widen(f32(0), partial));
-      const run = (from: Int, count: number): void => {
-        const sum = k.let("sum", widen(f32(0), partial));
-        k.for("i", count, (i) =>
-          eachChannel((channel, at) =>
-            k.set(sum, binary("add", sum, of(read(k.letInt("pixel", addInt(from, i)), channel, at), at))),
-          ),
-        );
-        k.set(total, binary("add", total, sum));
-      };
-      const blocks = Math.floor(pixels / blockPixels);
-      k.for("block", blocks, (block) => run(k.letInt("from", int("mul", block, blockPixels)), blockPixels));
-      if (pixels % blockPixels > 0) run(blocks * blockPixels, pixels % blockPixels);
+      const levels = [
+        { name: "i", count: pixels },
+        { name: "c", count: isBeside ? 1 : each / (wide ? k.lanes : 1) },
+      ];
+      sumLoops(k, [total], levels, ([sum = total], i = 0, c = 0) => {
+        const value = read(i, mulInt(c, wide ? k.lanes : 1), partial);
+        k.set(sum, binary("add", sum, of(value, partial)));
+      });
       const all = wide
         ? Array.from({ length: k.lanes - 1 }, (_, lane) => laneOf(total, lane + 1)).reduce<Value>(
             (sum, lane) => binary("add", sum, lane),

@@ -25,6 +25,7 @@ export const group_norm = defineOp({
     };
   },
   macs: () => 0,
+  terms: ([x], { groups }) => (x ? elements(x.shape) / ((x.shape[0] ?? 1) * groups) : 1),
   mixesBatch: () => false,
   eval: ([x], { groups, epsilon }, output) => {
     if (!x) throw new TypeError("group_norm takes x");

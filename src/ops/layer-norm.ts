@@ -16,6 +16,7 @@ export const layer_norm = defineOp({
     return x.shape.length === 0 ? { problem: "x is a scalar, and has no channels", operand: 0 } : x;
   },
   macs: () => 0,
+  terms: ([x]) => channels(x?.shape ?? []),
   mixesBatch: ([x]) => (x?.shape.length ?? 0) < 2,
   eval: ([x], { epsilon }, output) => {
     if (!x) throw new TypeError("layer_norm takes x");

@@ -89,6 +89,8 @@ export interface Op<A extends AttributeTable = AttributeTable> {
   infer(inputs: readonly TensorType[], attributes: AttributesOf<A>): TensorType | Problem;
   /** Multiply-accumulates of one evaluation; 0 for what only moves or maps values. */
   macs(inputs: readonly TensorType[], attributes: AttributesOf<A>, output: TensorType): number;
+  /** Terms of the longest sum on the way to one element, of ops whose sums are neither MACs nor a result for many operands. */
+  terms?(inputs: readonly TensorType[], attributes: AttributesOf<A>): number;
   /** Whether sample k of the result depends on other samples of axis 0 of the operands; `carries` says which of them have samples. */
   mixesBatch(
     inputs: readonly TensorType[],

@@ -52,6 +52,7 @@ export const softmax = defineOp({
     return axisOf(axis, x.shape) === undefined ? wrongAxis([axis], x.shape, "axis") : x;
   },
   macs: () => 0,
+  terms: ([x], { axis }) => x?.shape[axisOf(axis, x.shape) ?? 0] ?? 1,
   mixesBatch: ([x], { axis }) => axisOf(axis, x?.shape ?? []) === 0,
   eval: ([x], { axis }, output) => {
     if (!x) throw new TypeError("softmax takes x");
