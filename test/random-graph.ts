@@ -36,6 +36,8 @@ const jumping: ReadonlySet<OpName> = new Set<OpName>([
   "atanh",
   "gather",
   "scatter",
+  "top_k",
+  "non_max_suppression",
 ]);
 
 /** Ops that are safe where all operands lie within [0.5, 1.5]: their operands pass through a sigmoid first. */

@@ -47,7 +47,17 @@ export function shapeValue(
   const batch = batchAxis(ctx, x);
   const powers = x.shape.map((_, axis) => Number(axis === batch));
   const shape = x.shape.slice(from, to);
-  return valueOf(ctx.build.literal(shape, [shape.length], powers.slice(from, to)), type);
+  const list = valueOf(ctx.build.literal(shape, [shape.length], powers.slice(from, to)), type);
+  const counted = x.ref.kind === "node" ? ctx.build.counts.get(x.ref.id) : undefined;
+  const axis = counted && x.order[counted.axis];
+  if (!counted || axis === undefined || axis < from || axis >= to) return list;
+  // The number of rows stands among what is known.
+  const refs = natural(shape.length).map((at) =>
+    at + from === axis
+      ? ctx.build.emit("reshape", [{ kind: "node", id: counted.count, shape: [] }], { shape: [1] })
+      : ctx.build.literal([shape[at] ?? 1], [1]),
+  );
+  return valueOf(refs.length === 1 && refs[0] ? refs[0] : ctx.build.emit("concat", refs, { axis: 0 }), type);
 }
 
 /** The number of elements as a value, as `Size` gives it. */

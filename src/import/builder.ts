@@ -9,6 +9,8 @@ import type { WeightStore } from "#ir/weights.js";
 import { batchProblem } from "#ops/batch.js";
 import { inferType, makeNode, normalizeAttributes, opOf } from "#ops/index.js";
 import { isProblem } from "#ops/op.js";
+import type { Counted } from "./counted.js";
+import { countedAfter } from "./counted.js";
 import type { Names } from "./names.js";
 import { refuse, refuseBatch } from "./refusal.js";
 import type { CountedTensor } from "./samples.js";
@@ -78,6 +80,8 @@ export interface Builder {
   readonly origins: Map<NodeId, Made>;
   /** Of the node of an expansion its result, and what is repeated in it. */
   readonly expansions: Map<NodeId, Made>;
+  /** Of the node of a value with fewer rows than its extent says: which axis, and how many. */
+  readonly counts: Map<NodeId, Counted>;
 }
 
 /** A value and what it was made of. */
@@ -98,6 +102,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
   const nodes = new Map<NodeId, Node>();
   const batched = new Set<NodeId>();
   const constants = new Map<WeightId, NodeId>();
+  const counts = new Map<NodeId, Counted>();
   const repeated = new Map<NodeId, Constant>();
   const depths = new Map<WeightId, number>();
   const arrangements = new Map<NodeId, Map<string, Ref>>();
@@ -266,6 +271,14 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     if (isMain) isFirst = false;
     const id = add({ op, name, inputs, type, attributes: normal });
     if (carries.includes(true)) batched.add(id);
+    const counted = countedAfter(
+      op,
+      inputs.map((input) => counts.get(input)),
+      types,
+      normal,
+      type,
+    );
+    if (counted) counts.set(id, counted);
     return { kind: "node", id, shape: type.shape };
   };
 
@@ -337,5 +350,6 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     nodeOf,
     origins: new Map(),
     expansions: new Map(),
+    counts,
   };
 }

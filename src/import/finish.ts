@@ -25,23 +25,32 @@ export interface NamedValue {
   readonly declared?: Declared;
 }
 
-/** The module of a graph; `file` stands in messages. Where it is cut, inputs that nothing needs are left out. */
+/**
+ * The module of a graph; `file` stands in messages. Where it is cut, inputs that nothing needs are left out. A result `NAME` with rows
+ * whose number is known only when the net runs has as many as there can be, and its number of rows is a result `NAME_count`.
+ */
 export function finish(
   build: Builder,
   results: readonly NamedValue[],
   { name, file, isCut }: { readonly name: string; readonly file: string; readonly isCut: boolean },
 ): Result<Imported> {
   const outputs: Output[] = [];
+  const counts: Output[] = [];
   for (const { name: output, value } of results) {
     try {
       build.at(cleanName(output) ?? "output");
       const ref = build.arranged(value, natural(value.shape.length));
       const isOnce = build.batch !== undefined && ref.kind === "constant";
-      outputs.push({ name: output, node: build.nodeOf(ref), ...(isOnce ? { once: true } : {}) });
+      const node = build.nodeOf(ref);
+      outputs.push({ name: output, node, ...(isOnce ? { once: true } : {}) });
+      // How many rows it has is a result of its own.
+      const counted = build.counts.get(node);
+      if (counted) counts.push({ name: `${output}_count`, node: counted.count });
     } catch (cause) {
       return { diagnostics: [diagnosticOf(cause, `${file}: output ${quote(output)}`)] };
     }
   }
+  for (const one of counts) outputs.push(one);
   if (new Set(outputs.map((output) => output.name)).size < outputs.length)
     return { diagnostics: [error("bad-model", `${file}: two outputs have the same name`)] };
   const graph: Graph = {

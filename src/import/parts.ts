@@ -6,17 +6,20 @@ import { broadcastShapes } from "#ops/broadcast.js";
 import { isProblem } from "#ops/op.js";
 import type { Sizes } from "./batch.js";
 import { batchAxis, mixed, perSample } from "./batch.js";
-import { alike } from "./broadcast.js";
+import { alike, combine } from "./broadcast.js";
 import type { Lowering } from "./lowering.js";
-import { ordered } from "./lowering.js";
-import { refuse } from "./refusal.js";
+import { ordered, scalar } from "./lowering.js";
+import { refuse, unsupported } from "./refusal.js";
 import { reshaped } from "./reshape.js";
+import { countOf, countRange, uncounted, withCount } from "./rows.js";
 import type { Value } from "./value.js";
 import { natural, permuted } from "#ir/axis-order.js";
 
 /** `size` elements from `begin` on along one axis, every `step`-th. Of the open batch all are taken, which is 1 here. */
 export function sliced(ctx: Lowering, x: Value, axis: number, begin: number, size: number, step = 1): Value {
   if (begin === 0 && step === 1 && size === x.shape[axis]) return x;
+  const counted = countOf(ctx, x);
+  if (counted?.axis === axis) return slicedRows(ctx, x, axis, begin, size, step, counted.count);
   if (size === 0 && x.ref.kind === "constant") {
     const shape = x.shape.with(axis, 0);
     return { ...x, shape, ref: ctx.build.literal([], shape), order: natural(shape.length) };
@@ -38,6 +41,25 @@ export function sliced(ctx: Lowering, x: Value, axis: number, begin: number, siz
     ),
   });
   return ordered(ctx, ref, x.order, x.type);
+}
+
+/** A part of rows that are counted: from `begin` on, as many as there are. */
+function slicedRows(
+  ctx: Lowering,
+  x: Value,
+  axis: number,
+  begin: number,
+  size: number,
+  step: number,
+  count: Value,
+): Value {
+  if (step !== 1) unsupported("every other row of rows whose number is known only when the net runs");
+  const part = sliced(ctx, uncounted(ctx, x, axis), axis, begin, size);
+  const [least = 0] = countRange(ctx, count) ?? [];
+  if (least >= begin + size) return part;
+  const rest = combine(ctx, "sub", [count, scalar(ctx, begin)]);
+  const inside = combine(ctx, "min", [combine(ctx, "max", [rest, scalar(ctx, 0)]), scalar(ctx, size)]);
+  return withCount(ctx, part, axis, inside);
 }
 
 /** The values one after another along an axis. */

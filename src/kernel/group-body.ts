@@ -35,6 +35,7 @@ import { gatherBody, placeReader } from "./gather.js";
 import type { Reduction } from "./reduce.js";
 import { globalPoolBody, pooledDenseBody, reduceBody, softmaxBody } from "./reduce.js";
 import { scatterBody } from "./scatter.js";
+import { suppressionBody, topKBody } from "./select.js";
 import { separableBody } from "./separable.js";
 import type { Steps } from "./steps.js";
 import { elementwiseSteps } from "./steps.js";
@@ -44,7 +45,12 @@ import { transposedConvolutionBody } from "./transposed-convolution.js";
 import { winogradBody } from "./winograd.js";
 
 /** Ops whose template reads what it wrote. */
-const readsBack: ReadonlySet<OpName> = new Set<OpName>(["softmax", "scatter"]);
+const readsBack: ReadonlySet<OpName> = new Set<OpName>([
+  "softmax",
+  "scatter",
+  "top_k",
+  "non_max_suppression",
+]);
 
 /** The body of a group's kernel. Throws `InternalError` for a fusion that no template makes. */
 export function groupBody(k: Build, tile: Tile, schedule: Schedule, group: Group): Body {
@@ -214,7 +220,8 @@ function plainBody({ k, tile, schedule, node, stage, x, y }: StageContext): Body
     const steps = [batchNormStep(node, stage), ...stage.epilogue];
     return elementwiseBody(k, tile, x, y, elementwiseSteps(k, steps));
   }
-  if (node.op === "scatter") return scatterStage({ k, schedule, stage, x, y }, node);
+  if (node.op === "scatter" || node.op === "top_k" || node.op === "non_max_suppression")
+    return selectionBody({ k, schedule, stage, x, y }, node);
   const epilogue = elementwiseSteps(k, stage.epilogue);
   switch (node.op) {
     case "group_norm":
@@ -252,18 +259,28 @@ function plainBody({ k, tile, schedule, node, stage, x, y }: StageContext): Body
   }
 }
 
-function scatterStage(
+/** Ops that read back what they wrote, and take no steps behind them. */
+function selectionBody(
   { k, schedule, stage, x, y }: Pick<StageContext, "k" | "schedule" | "stage" | "x" | "y">,
-  { attributes }: NodeOf<"scatter">,
+  node: NodeOf<"scatter"> | NodeOf<"top_k"> | NodeOf<"non_max_suppression">,
 ): Body {
-  if (stage.epilogue.length > 0) return bug("no template for elementwise steps behind scatter");
-  const places = sourceOf(stage, 1);
-  const updates = reads(k, "u", sourceOf(stage, 2));
-  const axis = attributes.axis + x.shape.length;
-  const count = updates.shape[axis] ?? 1;
-  const shape = [elements(x.shape.slice(0, axis)), count];
-  const placeAt = placeReader(k, schedule.weights, places, x.shape[axis] ?? 1, shape);
-  return scatterBody(k, { x, updates, y, placeAt, count }, attributes);
+  if (stage.epilogue.length > 0) return bug(`no template for elementwise steps behind ${node.op}`);
+  const { weights } = schedule;
+  if (node.op === "top_k") return topKBody(k, x, y, node.attributes);
+  if (node.op === "scatter") {
+    const updates = reads(k, "u", sourceOf(stage, 2));
+    const axis = node.attributes.axis + x.shape.length;
+    const count = updates.shape[axis] ?? 1;
+    const shape = [elements(x.shape.slice(0, axis)), count];
+    const placeAt = placeReader(k, weights, sourceOf(stage, 1), x.shape[axis] ?? 1, shape);
+    return scatterBody(k, { x, updates, y, placeAt, count }, node.attributes);
+  }
+  const scores = reads(k, "s", sourceOf(stage, 1));
+  const source = sourceOf(stage, 2);
+  const count = channels(source.kind === "weight" ? source.type.shape : source.view.type.shape);
+  const shape = [elements(y.shape.slice(0, 2)), count];
+  const orderAt = placeReader(k, weights, source, channels(scores.shape), shape);
+  return suppressionBody(k, { boxes: x, scores, y, orderAt, count }, node.attributes);
 }
 
 /** The places of a gather. */

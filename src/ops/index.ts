@@ -28,6 +28,7 @@ import {
 import { resize } from "./resize.js";
 import { concat, pad, reshape, slice, transpose } from "./shape.js";
 import { constant, input } from "./source.js";
+import { non_max_suppression, top_k } from "./top-k.js";
 import { checked, wrongExtents } from "./window.js";
 
 /** All ops by name. */
@@ -54,6 +55,8 @@ export const ops = {
   resize,
   gather,
   scatter,
+  top_k,
+  non_max_suppression,
   softmax,
   reduce_sum,
   reduce_mean,

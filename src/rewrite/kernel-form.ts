@@ -90,7 +90,13 @@ function stageProblem(graph: Graph, chain: readonly Node[], node: Node): string 
 const takesPrologue: ReadonlySet<string> = new Set(["conv2d", "depthwise_conv2d", "max_pool", "avg_pool"]);
 
 /** Stages without a template that goes on with elementwise steps. */
-const takesNoEpilogue: ReadonlySet<string> = new Set(["softmax", "concat", "scatter"]);
+const takesNoEpilogue: ReadonlySet<string> = new Set([
+  "softmax",
+  "concat",
+  "scatter",
+  "top_k",
+  "non_max_suppression",
+]);
 
 /** Why a whole chain has no template; undefined if it has one. */
 export function formProblem(graph: Graph, chain: readonly Node[], target: Target): string | undefined {

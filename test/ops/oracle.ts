@@ -182,6 +182,57 @@ export const oracles: { readonly [O in Exclude<OpName, Source>]: Oracle<O> } = {
     });
     return tf.tensor(data, x!.shape);
   },
+  top_k: ([x], { k, largest }) => {
+    // One row after another: TensorFlow.js knows the largest alone.
+    const rows = tf.reshape(largest ? x! : tf.neg(x!), [-1, x!.shape.at(-1)!]);
+    const places = tf.topk(rows, k).indices;
+    return tf.cast(tf.reshape(places, [...x!.shape.slice(0, -1), k]), "float32");
+  },
+  non_max_suppression: ([boxes, scores, order], attributes, output) => {
+    const { limit, overlap, score, at_equal, centered } = attributes;
+    const [n, classes] = output.shape as [number, number];
+    const count = boxes!.shape[1]!;
+    // Overlaps of all pairs, as tensors.
+    const sides = tf.split(boxes!, 4, 2);
+    const [low, high] = [0, 1].map((end) =>
+      [0, 1].map((axis) => {
+        const [a, b] = [sides[axis]!, sides[axis + 2]!];
+        if (centered) return end === 0 ? tf.sub(a, tf.div(b, 2)) : tf.add(a, tf.div(b, 2));
+        return end === 0 ? tf.minimum(a, b) : tf.maximum(a, b);
+      }),
+    );
+    const turned = (x: tf.Tensor): tf.Tensor => tf.transpose(x, [0, 2, 1]);
+    const shared = [0, 1]
+      .map((axis) =>
+        tf.relu(
+          tf.sub(
+            tf.minimum(high![axis]!, turned(high![axis]!)),
+            tf.maximum(low![axis]!, turned(low![axis]!)),
+          ),
+        ),
+      )
+      .reduce((product, one) => tf.mul(product, one));
+    const areas = tf.mul(tf.sub(high![0]!, low![0]!), tf.sub(high![1]!, low![1]!));
+    const quotients = tf.divNoNan(shared, tf.sub(tf.add(areas, turned(areas)), shared));
+    const overlaps = at_equal ? tf.greaterEqual(quotients, overlap) : tf.greater(quotients, overlap);
+    const isOver = tf.logicalAnd(overlaps, tf.greater(shared, 0)).dataSync();
+    const [all, places] = [scores!.dataSync(), order!.dataSync()];
+    const m = order!.shape[2]!;
+    const rows = Array.from({ length: n * classes }, (_, row) => {
+      const sample = Math.floor(row / classes);
+      let left = Array.from(places.slice(row * m, (row + 1) * m))
+        .map((place) => (Math.trunc(Math.min(Math.max(place, -count), count - 1)) + count) % count)
+        .filter((place) => all[row * count + place]! > score);
+      const found: number[] = [];
+      while (left.length > 0 && found.length < limit) {
+        const [first, ...rest] = left as [number, ...number[]];
+        found.push(first);
+        left = rest.filter((place) => place !== first && !isOver[(sample * count + first) * count + place]);
+      }
+      return [...found, ...new Array<number>(limit - found.length).fill(-1)];
+    });
+    return tf.tensor(rows.flat(), [...output.shape]);
+  },
   layer_norm: ([x], { epsilon }) => {
     const { mean, variance } = tf.moments(x!, -1, true);
     return tf.div(tf.sub(x!, mean), tf.sqrt(tf.add(variance, epsilon as number)));

@@ -64,10 +64,11 @@ export async function peerTensors({ json, shards }: ModelFiles, inputs: Values):
     const model = await loadGraphModel(handler);
     const names = model.outputs.map(({ name }) => name);
     const given = Object.fromEntries(tensors);
-    // What has control flow runs in its own way.
-    const hasControl = /"op":"(Switch|StatelessWhile|While|StatelessIf|If|TensorList\w+)"/.test(
-      JSON.stringify(json),
-    );
+    // What has control flow, or results of no fixed size, runs in its own way.
+    const hasControl =
+      /"op":"(Switch|StatelessWhile|While|StatelessIf|If|TensorList\w+|NonMaxSuppressionV\d|Where)"/.test(
+        JSON.stringify(json),
+      );
     const result = hasControl ? await model.executeAsync(given, names) : model.execute(given, names);
     return [result].flat();
   }

@@ -38,8 +38,8 @@ export interface Builder {
   readonly typed: readonly Typed[];
   /** Names what is built now after a node of the graph; `outputs` are names that its value has outside, each with the order that it has there. */
   at(node: Node, batched: boolean, outputs: readonly WantedOutput[]): void;
-  /** An ONNX node on the way to the result; gives the name of what it makes. */
-  step(op: string, inputs: readonly string[], attributes?: Attributes): string;
+  /** An ONNX node on the way to the result; gives the name of what it makes, of several the one that is wanted. */
+  step(op: string, inputs: readonly string[], attributes?: Attributes, wanted?: number): string;
   /** The ONNX node that makes the value of the graph's node. */
   result(op: string, inputs: readonly string[], attributes?: Attributes, order?: readonly number[]): Value;
   /** The value under the shape of the graph's node; nothing moves. */
@@ -86,13 +86,14 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
     name: string,
     attributes: Attributes = {},
     from?: Node,
+    others: readonly string[] = [],
   ): string => {
     nodes.push(
       create(NodeProtoSchema, {
         name: uniqueNode(name),
         opType: op,
         input: [...inputs],
-        output: [output],
+        output: [...others, output],
         attribute: attributeProtos(attributes),
         docString: from ? docOf(from) : "",
       }),
@@ -197,9 +198,10 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
       [current, batched, wanted] = [node, isBatched, outputs];
       for (const { name } of outputs) free.add(name);
     },
-    step: (op, inputs, attributes) => {
+    step: (op, inputs, attributes, wantedAt = 0) => {
       const name = `${own()}.${op.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toLowerCase()}`;
-      return add(op, inputs, unique(name), name, attributes, current);
+      const others = Array.from({ length: wantedAt }, () => unique(`${name}.unused`));
+      return add(op, inputs, unique(name), name, attributes, current, others);
     },
     result: (op, inputs, attributes, order) => {
       const shape = current?.type.shape ?? [];

@@ -57,7 +57,7 @@ export interface ExportedOnnx {
 
 /**
  * The ONNX model of a graph. Inputs and outputs keep their names and shapes; inside, images lie channels first, and a
- * transpose stands only where an image comes in or goes out. Diagnostics: `wrong-option`, `too-large`.
+ * transpose stands only where an image comes in or goes out. Diagnostics: `wrong-option`, `too-large`, `mixes-batch`.
  */
 export function exportOnnx(module: Module, options: ExportOptions = {}): Result<ExportedOnnx> {
   expectModule("exportOnnx", module);
@@ -70,6 +70,14 @@ export function exportOnnx(module: Module, options: ExportOptions = {}): Result<
       diagnostics: [
         error("wrong-option", `opset ${opset} is not written`, {
           help: [`it is one of ${exportOpsets.join(", ")}`],
+        }),
+      ],
+    };
+  if (graph.batch !== undefined && [...graph.nodes.values()].some(({ op }) => op === "non_max_suppression"))
+    return {
+      diagnostics: [
+        error("mixes-batch", `boxes are selected for one sample, but \`${graph.batch}\` is left open`, {
+          help: [`bind it with --dim ${graph.batch}=1`],
         }),
       ],
     };

@@ -11,6 +11,7 @@ import { recurrences } from "./recurrent.js";
 import { reductions } from "./reduce.js";
 import { reshapes } from "./reshape.js";
 import { resizes } from "./resize.js";
+import { selections } from "./select.js";
 import { shapes } from "./shapes.js";
 import { windows } from "./windows.js";
 
@@ -20,6 +21,7 @@ export const operators: OperatorTable = {
   ...reshapes,
   ...parts,
   ...places,
+  ...selections,
   ...reductions,
   ...products,
   ...resizes,

@@ -4,8 +4,9 @@ import { batchAxis, filled, keepBatch, mixed, samplesIn, sizesIn, sizesOf } from
 import { bool } from "#import/element-type.js";
 import { picked } from "#import/gather.js";
 import { axisOf, knownNumbers, numberOf, numbersOf, ordered } from "#import/lowering.js";
-import { checkJoined, expanded, joined, sliced, tiled } from "#import/parts.js";
+import { checkJoined, expanded, sliced, tiled } from "#import/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
+import { joinedRows } from "#import/select.js";
 import type { Value } from "#import/value.js";
 import { natural, permuted } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
@@ -22,7 +23,7 @@ function concat(node: OnnxNode, ctx: Context): Value {
   const axis = axisOf(node.int("axis", node.opset < 4 ? 1 : undefined), values[0]?.shape.length ?? 0);
   if (values.some((value) => value.shape.length !== values[0]?.shape.length))
     refuse("shape-mismatch", "a concatenation of values of different rank");
-  return joined(ctx, values, axis);
+  return joinedRows(ctx, values, axis);
 }
 
 function split(node: OnnxNode, ctx: Context): Value[] {

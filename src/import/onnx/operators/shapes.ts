@@ -1,13 +1,11 @@
 // Operators on shapes and constants: they are known at import time and leave nothing in the graph.
 
-import { elements } from "#ir/type.js";
 import { filled, shapeValue, sizeValue, sizesIn } from "#import/batch.js";
 import { float32, int64 } from "#import/element-type.js";
-import { axisOf, intsValue, numberOf, numbersOf, valueOf } from "#import/lowering.js";
+import { axisOf, intsValue, numberOf, valueOf } from "#import/lowering.js";
 import { timesMatrix } from "#import/product.js";
 import { unsupported } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
-import { natural } from "#ir/axis-order.js";
 import { castTo, range } from "#import/math.js";
 import { elementTypes, typeName } from "../element-type.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
@@ -72,18 +70,6 @@ function cumSum(node: OnnxNode, ctx: Context): Value {
   return timesMatrix(ctx, x, axis, matrix, extent);
 }
 
-/** The places of what is not zero, from known values alone. */
-function nonZero(node: OnnxNode, ctx: Context): Value {
-  const x = node.input(0);
-  const numbers = numbersOf(x, "the operand of NonZero");
-  const found = natural(numbers.length).filter((at) => numbers[at] !== 0);
-  const rows = x.shape.map((extent, axis) => {
-    const inner = elements(x.shape.slice(axis + 1));
-    return found.map((at) => Math.floor(at / inner) % extent);
-  });
-  return intsValue(ctx, rows.flat(), [x.shape.length, found.length]);
-}
-
 export const shapes: OperatorTable = {
   Constant: constant,
   ConstantOfShape: constantOfShape,
@@ -93,5 +79,4 @@ export const shapes: OperatorTable = {
   Cast: cast,
   CastLike: (node, ctx) => castTo(ctx, node.input(0), node.input(1).type),
   CumSum: cumSum,
-  NonZero: nonZero,
 };

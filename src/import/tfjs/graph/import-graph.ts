@@ -23,9 +23,7 @@ import type { Import, Scope } from "./scope.js";
 import { resultsIn } from "./scope.js";
 
 const advice: Readonly<Record<string, string>> = {
-  TopKV2: "it is better done in JavaScript",
-  NonMaxSuppressionV3: "boxes are better sorted out in JavaScript",
-  NonMaxSuppressionV5: "boxes are better sorted out in JavaScript",
+  Unique: "results of no fixed size are better made in JavaScript",
 };
 
 /** Imports the topology of a graph model; `start` makes what is built with, once the inputs are known. */

@@ -4,6 +4,7 @@ import { elementwise } from "./elementwise.js";
 import { moves } from "./moves.js";
 import type { OperatorTable } from "./operator.js";
 import { products } from "./products.js";
+import { selections } from "./select.js";
 import { windows } from "./windows.js";
 
-export const operators: OperatorTable = { ...elementwise, ...windows, ...products, ...moves };
+export const operators: OperatorTable = { ...elementwise, ...windows, ...products, ...moves, ...selections };

@@ -12,13 +12,16 @@ import {
   sizesIn,
   sizesOf,
 } from "#import/batch.js";
+import { combine } from "#import/broadcast.js";
 import { int32 } from "#import/element-type.js";
 import type { Lowering } from "#import/lowering.js";
-import { axisOf, intsValue, knownNumbers, numberOf, numbersOf, ordered } from "#import/lowering.js";
+import { axisOf, intsValue, knownNumbers, numberOf, numbersOf, ordered, scalar } from "#import/lowering.js";
 import { range } from "#import/math.js";
 import { gathered, gatheredRows, picked, pickedIn, scatteredRows } from "#import/gather.js";
 import { checkJoined, expanded, joined, sliced, tiled } from "#import/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
+import { countOf, countRange, filledRows, valuesByCount, withCount } from "#import/rows.js";
+import { joinedRows } from "#import/select.js";
 import { reshaped, reshapedTo, squeezed, transposed, unsqueezed } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
 import { natural, permuted, sameOrder } from "#ir/axis-order.js";
@@ -54,6 +57,8 @@ function pad(mode: (node: GraphNode) => string): (node: GraphNode, ctx: Lowering
   return (node, ctx) => {
     const x = node.input(0);
     const rank = x.shape.length;
+    const full = padded(node, ctx);
+    if (full) return full;
     const numbers = numbersOf(node.input(1), `the paddings of ${node.op}`);
     if (numbers.length !== 2 * rank || !numbers.every((one) => Number.isInteger(one) && one >= 0))
       refuse("bad-model", `paddings of [${numbers.join(", ")}] for ${rank} axes`);
@@ -72,6 +77,29 @@ function pad(mode: (node: GraphNode) => string): (node: GraphNode, ctx: Lowering
     });
     return ordered(ctx, ref, x.order, x.type);
   };
+}
+
+/** Counted rows that are padded to a number that is known, however many there are. */
+function padded(node: GraphNode, ctx: Lowering): Value | undefined {
+  const [x, paddings] = [node.input(0), node.input(1)];
+  const counted = countOf(ctx, x);
+  if (paddings.ref.kind !== "node" || !counted) return undefined;
+  const all = valuesByCount(ctx, paddings);
+  const { axis } = counted;
+  const [first] = all ?? [];
+  // After `rows` rows come so many.
+  const total = first?.data[2 * axis + 1] ?? 0;
+  const isFixed = all?.every(({ data }, rows) =>
+    data.every((number, at) => number === (at === 2 * axis + 1 ? total - rows : 0)),
+  );
+  if (!isFixed || node.op === "MirrorPad") unsupported(`${node.op} by a number that is not known`);
+  const value = node.op === "PadV2" ? numberOf(node.input(2), "the value of PadV2") : 0;
+  const whole = filledRows(ctx, x, value);
+  const extent = whole.shape[axis] ?? 1;
+  if (extent >= total) return sliced(ctx, whole, axis, 0, total);
+  const rest = whole.shape.with(axis, total - extent);
+  const more = filled(ctx, { shape: rest, batch: undefined }, value, x.type);
+  return joined(ctx, [whole, more], axis);
 }
 
 /** The border is mirrored with the outermost element. */
@@ -97,7 +125,7 @@ function concat(node: GraphNode, ctx: Lowering): Value {
   checkJoined(ctx, values);
   if (values.some(({ shape }) => shape.length !== rank))
     refuse("shape-mismatch", "a concatenation of values of different rank");
-  return joined(ctx, values, axisOf(numberOf(node.input(values.length), "the axis of ConcatV2"), rank));
+  return joinedRows(ctx, values, axisOf(numberOf(node.input(values.length), "the axis of ConcatV2"), rank));
 }
 
 function slice(node: GraphNode, ctx: Lowering): Value {
@@ -294,6 +322,15 @@ function tile(node: GraphNode, ctx: Lowering): Value {
 
 function fill(node: GraphNode, ctx: Lowering): Value {
   const value = node.input(1);
+  const size = node.input(0);
+  if (size.ref.kind === "node" && size.shape.length === 1 && size.shape[0] === 1) {
+    // As many as rows that are counted leave: a list of the most that these can be.
+    const [, most = 0] = countRange(ctx, size) ?? [];
+    const whole = filled(ctx, { shape: [most], batch: undefined }, 1, value.type);
+    const none = combine(ctx, "mul", [size, scalar(ctx, 0)]);
+    const list = combine(ctx, "mul", [whole, combine(ctx, "add", [value, none])], { type: value.type });
+    return withCount(ctx, list, 0, { ...size, type: value.type });
+  }
   const sizes = sizesIn(ctx, node.input(0), "the shape of Fill");
   return filled(ctx, sizes, numberOf(value, "the value of Fill"), value.type);
 }
