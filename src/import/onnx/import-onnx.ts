@@ -200,7 +200,7 @@ function importGraph(
 
 /** What can be done about operators that people meet. */
 const advice: Readonly<Record<string, string>> = {
-  NonMaxSuppression: "boxes are better sorted out in JavaScript",
+  Unique: "results of no fixed size are better made in JavaScript",
   TopK: "it is better done in JavaScript",
   DynamicQuantizeLinear: "export the model with float activations; quantised weights are fine",
 };
