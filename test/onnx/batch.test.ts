@@ -54,6 +54,7 @@ const constants: Readonly<Record<string, string>> = {
   half_more: "float[] = 1.5",
   four_f: "float[] = 4",
   one_f: "float[] = 1",
+  two_f: "float[] = 2",
   off_on: "float[2] = 0, 1",
   pads_batch: "int64[4] = 1, 0, 0, 0",
   pads_rest: "int64[4] = 0, 1, 0, 2",
