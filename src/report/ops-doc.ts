@@ -1,5 +1,6 @@
 // The op table in words: `docs/ops.md`, and one op in plain text for `cleave ops NAME`.
 
+import { printName } from "#grammar/print-name.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";
 import type { AttributeKind } from "#ops/attributes.js";
 import { isOp, opClasses, opOf, ops } from "#ops/index.js";
@@ -117,7 +118,8 @@ function call(
   attributes: Readonly<Record<string, AttributeKind<AttributeValue>>>,
 ): string {
   const given = Object.entries(attributes).map(([key, kind]) => `${key}=${defaultOf(kind) || "…"}`);
-  return `${name}(${[...operands, ...given].join(", ")})`;
+  // `where` is a keyword too.
+  return `${printName(name)}(${[...operands, ...given].join(", ")})`;
 }
 
 interface Row {
