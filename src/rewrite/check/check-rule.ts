@@ -72,8 +72,9 @@ export function checkRule(rule: Rule, options: RuleCheckOptions): RuleCheck {
   const dearer = { places: 0, macs: false, example: "" };
   const lefts: Side[] = [];
   let places = 0;
-  for (let attempt = 0; attempt < attempts && places < samples; attempt += 1) {
-    if (isEnough({ attempt, places, misses }, samples, attempts)) break;
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    const { compared } = found;
+    if (isEnough({ attempt, places, compared, misses }, samples, attempts)) break;
     const sample = sampleRule(rule, random, options.createStore());
     if (!sample) continue;
     const left: Side = sample;
@@ -105,16 +106,21 @@ export function checkRule(rule: Rule, options: RuleCheckOptions): RuleCheck {
   };
 }
 
-/** Whether going on would show no more: the rule applies rarely and has been seen often enough, or its sides never fit together. */
+/** Elements that are compared before a check ends; small results show little. */
+const fewestCompared = 2000;
+
+/** Whether going on would show no more: enough was compared, the rule applies rarely, or its sides never fit together. */
 function isEnough(
   seen: {
     readonly attempt: number;
     readonly places: number;
+    readonly compared: number;
     readonly misses: ReadonlyMap<Miss["kind"], { readonly places: number }>;
   },
   samples: number,
   attempts: number,
 ): boolean {
+  if (seen.places >= (seen.compared >= fewestCompared ? 1 : 3) * samples) return true;
   if (seen.places > 0) return seen.attempt > attempts / 4 && seen.places >= samples / 4;
   const misfits = (["same", "misfit", "type"] as const).map((kind) => seen.misses.get(kind)?.places ?? 0);
   return misfits.reduce((sum, one) => sum + one, 0) > 500;

@@ -6,6 +6,7 @@ import type { Shape, TensorType } from "#ir/type.js";
 import { elements, f32, sameType } from "#ir/type.js";
 import type { Module, WeightStore } from "#ir/weights.js";
 import { inferType, makeNode, normalizeAttributes, opOf } from "#ops/index.js";
+import type { AttributeKind } from "#ops/attributes.js";
 import type { Attributes } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
 import type { Random } from "#ops/random.js";
@@ -218,11 +219,20 @@ function fitTypes(
     const known = inner.get(at);
     if (known) return known.type;
     if (broadcasts && first && random.next() < 0.5) {
-      const leftOut = random.int(0, first.type.shape.length);
-      return f32(...first.type.shape.slice(leftOut).map((extent) => (random.next() < 0.4 ? 1 : extent)));
+      return broadcastType(random, first.type.shape);
     }
     return f32(...fit((drawn[at] ?? drawn.at(-1) ?? f32()).shape));
   });
+}
+
+/** What broadcasts to a shape: leading axes left out, others 1; often all but one, which a rule may take for the channels. */
+function broadcastType(random: Random, shape: Shape): TensorType {
+  if (random.next() < 0.3) {
+    const only = random.int(0, shape.length);
+    return f32(...shape.map((extent, axis) => (axis === only ? extent : 1)));
+  }
+  const leftOut = random.int(0, shape.length);
+  return f32(...shape.slice(leftOut).map((extent) => (random.next() < 0.4 ? 1 : extent)));
 }
 
 function sampleOperand(state: State, pattern: Pattern, type: TensorType, weight: boolean): Node | undefined {
@@ -275,7 +285,7 @@ function sampleAttributes(
     const term = pattern.attributes.find(([one]) => one === key)?.[1];
     const own = isNumber(kind) ? otherNumber(state, drawn[key]) : drawn[key];
     const value = term
-      ? attributeOf(state, term, own)
+      ? attributeOf(state, term, own, kind)
       : pattern.rest === undefined
         ? kind.default
         : (known?.[key] ?? own);
@@ -301,6 +311,7 @@ function attributeOf(
   state: State,
   term: AttributePattern,
   drawn: AttributeValue | undefined,
+  kind?: AttributeKind<AttributeValue>,
 ): AttributeValue | undefined {
   switch (term.kind) {
     case "value":
@@ -308,7 +319,7 @@ function attributeOf(
     case "variable": {
       const known = state.values.get(term.name);
       // Often nothing but a choice of small numbers makes two attributes go together (an order of axes, amounts of a pad).
-      const value = known ?? (state.random.next() < 0.4 ? likelier(state, drawn) : drawn);
+      const value = known ?? (state.random.next() < 0.4 ? likelier(state, drawn, kind) : drawn);
       if (value !== undefined) state.values.set(term.name, value);
       return value;
     }
@@ -323,14 +334,28 @@ function attributeOf(
   }
 }
 
-/** A list that the rule mentions; one with zeros at its ends, as a pad of an image has; a sorted one, if it is an order. */
-function likelier({ random, rule }: State, value: AttributeValue | undefined): AttributeValue | undefined {
-  if (typeof value !== "object") return value;
-  const mentioned = rule.literals.lists.filter((list) => list.length === value.length);
-  if (mentioned.length > 0 && random.next() < 0.5) return random.pick(mentioned);
-  const sorted = value.toSorted((a, b) => a - b);
-  if (sorted.length > 1 && sorted.every((item, index) => item === index)) return sorted;
-  return value.map((item, index) => (index === 0 || index === value.length - 1 ? 0 : item));
+/**
+ * A list that the rule mentions; −1 throughout, which is all that is left, or the last place; one with zeros at its ends, as a pad of
+ * an image has; a sorted one, if it is an order.
+ */
+function likelier(
+  { random, rule }: State,
+  drawn: AttributeValue | undefined,
+  kind: AttributeKind<AttributeValue> | undefined,
+): AttributeValue | undefined {
+  if (typeof drawn !== "object") return drawn;
+  const mentioned = rule.literals.lists.filter((list) => list.length === drawn.length);
+  const sorted = drawn.toSorted((a, b) => a - b);
+  const isOrder = sorted.length > 1 && sorted.every((item, index) => item === index);
+  const inner = drawn.map((item, index) => (index === 0 || index === drawn.length - 1 ? 0 : item));
+  const value = random.pick([
+    ...mentioned,
+    drawn.map(() => -1),
+    isOrder ? sorted : inner,
+    isOrder ? sorted : inner,
+  ]);
+  // What the op does not allow is drawn in vain.
+  return kind === undefined || kind.parse({ kind: "list", value, size: false }) !== undefined ? value : drawn;
 }
 
 function addConstant(state: State, type: TensorType, fill: (index: number) => number): Node {
