@@ -1,5 +1,6 @@
 // What control flow of all formats becomes: a choice that is computed is a select between both results, a loop its steps one after another.
 
+import { sameOrder } from "#ir/axis-order.js";
 import { elements } from "#ir/type.js";
 import { sameShape } from "#ir/type.js";
 import { combine } from "./broadcast.js";
@@ -19,7 +20,8 @@ export function knownCondition(condition: Value, what: string): boolean | undefi
 
 /** `yes` where the condition, one value, is not 0, else `no`. Both are computed. */
 export function selected(ctx: Lowering, condition: Value, yes: Value, no: Value, what: string): Value {
-  if (yes.ref === no.ref) return yes;
+  // A transpose only notes another order, and leaves the reference as it is.
+  if (yes.ref === no.ref && sameOrder(yes.order, no.order) && sameShape(yes.shape, no.shape)) return yes;
   if (!sameShape(yes.shape, no.shape))
     needsConstant(
       `${what} is computed, and its branches give [${yes.shape.join(", ")}] and [${no.shape.join(", ")}]`,

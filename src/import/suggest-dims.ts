@@ -33,7 +33,13 @@ export function adviseSizes(
   const rounds = suggestions(unbound, how);
   const [first = new Map<string, number>()] = rounds;
   if (unbound.wrong.length > 0) return [...unbound.wrong, unboundMessage(unbound, file, first)];
-  const found = rounds.find((dims) => attempt(dims, true).value !== undefined);
+  let found: ReadonlyMap<string, number> | undefined;
+  for (const dims of rounds) {
+    const { value, diagnostics } = attempt(dims, true);
+    if (value !== undefined) found = dims;
+    // What takes too long with these sizes is not tried with others.
+    if (found || diagnostics.some(({ code }) => code === "too-large")) break;
+  }
   const message = unboundMessage(unbound, file, found ?? first);
   return found ? [message] : [...attempt(first, false).diagnostics, message];
 }
