@@ -1,5 +1,6 @@
 // Control flow of ONNX: random nets of branches and loops, and the published Silero voice detectors, against onnxruntime.
 
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,6 +11,7 @@ import { load } from "#compile/load.js";
 import { render } from "#diagnostic/render.js";
 import type { Imported } from "#import/finish.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
+import type { AttributeProtoSchema, GraphProtoSchema, NodeProtoSchema } from "#onnx/proto/onnx_pb.js";
 import { ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
 import { seededRandom } from "#ops/random.js";
 import { verify } from "#ops/verify.js";
@@ -60,33 +62,34 @@ describe("random branches and loops", () => {
 });
 
 test("branches that differ in the order of axes alone", async () => {
-  const branch = (name: string, opType: string) => ({
+  const branch = (name: string, opType: string): MessageInitShape<typeof AttributeProtoSchema> => ({
     name,
     type: 5,
     g: { name, node: [{ opType, input: ["x"], output: [`${name}_y`] }], output: [{ name: `${name}_y` }] },
   });
   const dim = shape.map((extent) => ({ value: { case: "dimValue" as const, value: BigInt(extent) } }));
-  const graph = {
+  const nodes: MessageInitShape<typeof NodeProtoSchema>[] = [
+    {
+      opType: "ReduceMax",
+      input: ["x"],
+      output: ["most"],
+      attribute: [{ name: "keepdims", type: 2, i: 0n }],
+    },
+    { opType: "Greater", input: ["most", "zero"], output: ["c"] },
+    {
+      opType: "If",
+      input: ["c"],
+      output: ["y"],
+      attribute: [branch("then_branch", "Transpose"), branch("else_branch", "Identity")],
+    },
+  ];
+  const graph: MessageInitShape<typeof GraphProtoSchema> = {
     name: "g",
     input: [
       { name: "x", type: { value: { case: "tensorType" as const, value: { elemType: 1, shape: { dim } } } } },
     ],
     initializer: [{ name: "zero", dims: [], dataType: 1, floatData: [0] }],
-    node: [
-      {
-        opType: "ReduceMax",
-        input: ["x"],
-        output: ["most"],
-        attribute: [{ name: "keepdims", type: 2, i: 0n }],
-      },
-      { opType: "Greater", input: ["most", "zero"], output: ["c"] },
-      {
-        opType: "If",
-        input: ["c"],
-        output: ["y"],
-        attribute: [branch("then_branch", "Transpose"), branch("else_branch", "Identity")],
-      },
-    ],
+    node: nodes,
     output: [{ name: "y" }],
   };
   const model = create(ModelProtoSchema, {
