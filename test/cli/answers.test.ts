@@ -24,6 +24,9 @@ const small = `net small {
 
 const files: Record<string, string> = {
   "small.net": small,
+  "scaled.net":
+    "const width = 0.5\nnet scaled {\n  input x: f32[1, 4]\n  input gain: f32[1, 4]\n  h = x * gain\n  output y = h * width\n}\n",
+  "gain.json": "[1, 2, 3, 4]",
   "other.net": small.replace("|> softmax", "|> sigmoid"),
   "rules.net":
     "rule sign: neg(x) => x\n\nrule far: relu(x) => tanh(x) when rank(x) > 40\n\nrule approx(0.001) off: gelu(x) => silu(x)\n\nrule twice: relu(relu(x)) => relu(x)\n",
