@@ -1,11 +1,12 @@
 // Places of values: which buffer a value lies in, and where; slices and reshapes are views, concats are written in place.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
+import type { Graph, Node, NodeId, NodeOf, OpName } from "#ir/graph.js";
 import { inputNodes, nodeOf, operands } from "#ir/graph.js";
 import { outputIds, users } from "#ir/order.js";
 import type { Target } from "#ir/target.js";
 import { channels, elements } from "#ir/type.js";
+import { opOf } from "#ops/index.js";
 import { axisOf } from "#ops/reduce.js";
 import type { NodeGroup } from "./group-nodes.js";
 import type { Arena } from "./schedule.js";
@@ -106,8 +107,10 @@ function kindsOf(
   const kinds = new Array<Arena["kind"]>(count).fill(buffers ? "vecs" : "scalars");
   if (!buffers) return kinds;
   const torn = new Set(groups.filter((nodes) => tearsVecs(nodes, lanes)).map((nodes) => nodes.at(-1)?.id));
+  const exact = exactValues(graph);
   for (const [id, { buffer, offset, stride }] of places)
-    if (offset % lanes !== 0 || stride % lanes !== 0 || torn.has(id)) kinds[buffer] = "scalars";
+    if (offset % lanes !== 0 || stride % lanes !== 0 || torn.has(id) || exact.has(id))
+      kinds[buffer] = "scalars";
   const ports = [...inputNodes(graph).map(({ id }) => id), ...graph.outputs.map(({ node }) => node)].flatMap(
     (id) => places.get(id)?.buffer ?? [],
   );
@@ -115,6 +118,38 @@ function kindsOf(
     kinds[buffer] = at < mostPorts ? "port" : "scalars";
   return kinds;
 }
+
+/**
+ * Values that places are computed from, back to where they are made: vecs may be stored in 16 bits, which hold whole numbers up to 2,048
+ * alone.
+ */
+function exactValues(graph: Graph): ReadonlySet<NodeId> {
+  const found = new Set<NodeId>();
+  for (const { id: own, op, inputs } of graph.nodes.values()) {
+    if (op === "top_k" || op === "non_max_suppression") found.add(own);
+    for (const [at, id] of inputs.entries()) if (opOf(op).operands[at]?.places) found.add(id);
+  }
+  for (const id of found) {
+    const { op, inputs } = nodeOf(graph, id);
+    const isMoved = opOf(op).scalar !== undefined || movesPlaces.has(op);
+    if (isMoved) for (const input of inputs) found.add(input);
+  }
+  return found;
+}
+
+/** Ops that make places of places. */
+const movesPlaces: ReadonlySet<OpName> = new Set<OpName>([
+  "reshape",
+  "slice",
+  "concat",
+  "transpose",
+  "resize",
+  "pad",
+  "gather",
+  "reduce_sum",
+  "reduce_max",
+  "reduce_min",
+]);
 
 /** Whether items of a kernel store into one vec: those of a grouped convolution, whose groups end within vecs. */
 function tearsVecs(nodes: NodeGroup, lanes: number): boolean {
