@@ -28,7 +28,7 @@ function* packWeights(
 ): Generator<void, PackedWeights> {
   // Whoever does the steps is ready to end them before a file is there.
   yield;
-  const elements = program.weights.reduce((sum, entry) => alignTo(sum + entry.elements, program.lanes), 0);
+  const elements = packedElements(program);
   // The hash stands in the header before the data is known: 16 digits are kept free for it.
   const header = (hash: string) =>
     new TextEncoder().encode(
@@ -89,6 +89,11 @@ export function* placeWeights(program: KernelProgram, options: EmitOptions): Gen
     ...(isEmbedded ? { embedded: `const embedded =\n  "${toBase64(memory.data)}";\n` } : {}),
     part: hasWeights && !isEmbedded && sink === memory ? { weights: memory.file } : {},
   };
+}
+
+/** Elements of the packed weights. */
+export function packedElements(program: KernelProgram): number {
+  return program.weights.reduce((sum, entry) => alignTo(sum + entry.elements, program.lanes), 0);
 }
 
 /** A sink that keeps the file in memory; `file` is empty before the first write. */

@@ -1,16 +1,18 @@
 // Emitting: an optimized module becomes kernels and then the text and bytes of an ES module.
 
 import type { Artifact, WeightSink } from "#backend/artifact.js";
-import { placeWeights } from "#backend/packed.js";
+import { packedElements, placeWeights } from "#backend/packed.js";
 import type { Limits } from "#backend/wgsl/limits.js";
 import { checkLimits, guaranteedLimits } from "#backend/wgsl/limits.js";
 import { expectModule, expectOptions } from "#diagnostic/argument.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { lineTexts } from "#diagnostic/line-text.js";
+import { arenaElements } from "#ir/arenas.js";
 import { elements } from "#ir/type.js";
 import { bytesText } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
+import type { KernelProgram } from "#kernel/ir.js";
 import { lower } from "#kernel/lower.js";
 import type { WinogradOptions } from "#schedule/winograd.js";
 import type { Steps } from "#diagnostic/steps.js";
@@ -35,7 +37,10 @@ export interface EmitModuleOptions extends WinogradOptions, Devices {
   readonly sources?: ReadonlyMap<string, string>;
 }
 
-/** The ES module of a module's graph. */
+/**
+ * The ES module of a module's graph. Of one that takes more memory than its target can have no weights are packed:
+ * `checkArtifact` refuses it, and packing them may take minutes.
+ */
 export function emit(module: Module, options: EmitModuleOptions = {}): Artifact {
   return allSteps(emitSteps(module, options));
 }
@@ -62,7 +67,21 @@ export function* emitSteps(module: Module, options: EmitModuleOptions = {}): Ste
     summary: `${ops} ops in ${program.launches.length} kernels`,
     lineOf: (node: string) => lineText(spans.get(node)),
   };
+  if (target.name !== "wgsl" && leastMemory(program) > memoryLimits[target.name]) {
+    const unpacked = { elements: packedElements(program), hash: "", flushed: 0, part: {} };
+    return emitTarget(program, emitOptions, unpacked);
+  }
   return emitTarget(program, emitOptions, yield* placeWeights(program, emitOptions));
+}
+
+/** Bytes that the largest part of a program's memory takes on any target. */
+function leastMemory(program: KernelProgram): number {
+  return 4 * Math.max(arenaElements(program), packedElements(program) - stagedElements(program));
+}
+
+/** Elements of the weights that only the setup reads, one after another. */
+function stagedElements({ staged = [] }: KernelProgram): number {
+  return staged.reduce((sum, { elements: size }) => sum + size, 0);
 }
 
 /** Most bytes of a memory of WebAssembly with addresses of 32 bits, and of an array in engines that have 8 GiB of them. */

@@ -7,6 +7,7 @@ import { lower } from "#kernel/lower.js";
 import { scheduleModule } from "#compile/schedule-module.js";
 import { jsTarget } from "#backend/js/target.js";
 import {
+  compile,
   elaborate,
   emit,
   explain,
@@ -59,3 +60,23 @@ test.each([
   }))
     expect(one).toMatchObject({ agrees: true });
 });
+
+// Packing seeded values of 10 GiB would take minutes.
+test.each(["wasm", "js"] as const)(
+  "of a net that takes more memory than %s has no weight is read",
+  (target) => {
+    const text =
+      "net wide {\n  input x: f32[1, 30000]\n  repeat 3 { x = dense(x, units=30000) }\n  output x\n}\n";
+    const { graph, weights } = elaborate(parse(text, "wide.net").value!).value!;
+    const read = (): never => {
+      throw new Error("a weight was read");
+    };
+    const { value, diagnostics } = compile(
+      { graph, weights: { ...weights, read, readF32: read } },
+      { target },
+    );
+    expect(value).toBeUndefined();
+    expect(diagnostics.map(({ code }) => code)).toEqual(["over-limit"]);
+    expect(diagnostics[0]?.message).toMatch(/^wide needs 10\.\d GiB of memory, and /);
+  },
+);
