@@ -61,6 +61,9 @@ export function mapBody(k: Build, tile: Tile, y: Operand, epilogue: Steps, mappi
         ),
     };
   }
+  // Short vectors do not pay for finding their index: there it is found once for a row of them.
+  const row = channels(y.shape) < shortVector && y.shape.length > 2 ? (y.shape.at(-2) ?? 1) : 1;
+  if (row > 1) return rowsBody(k, tile, y, row, wide, write);
   return {
     blocks: vectors(y.shape) / size,
     write: (block) => {
@@ -69,6 +72,38 @@ export function mapBody(k: Build, tile: Tile, y: Operand, epilogue: Steps, mappi
         const pixel = k.letInt("pixel", addInt(first, i));
         const lead = leadingIndex(k, y.shape, pixel);
         k.channels("c", channels(y.shape), wide, (channel, width) => write(pixel, lead, channel, width));
+      });
+    },
+  };
+}
+
+/** Vectors of fewer channels are written by rows. */
+const shortVector = 8;
+
+/** Blocks of rows, which are the vectors along the last axis but one. */
+function rowsBody(
+  k: Build,
+  tile: Tile,
+  y: Operand,
+  row: number,
+  wide: boolean,
+  write: (pixel: Int, lead: readonly Int[], channel: Int, width: Width) => void,
+): Body {
+  const rows = vectors(y.shape) / row;
+  const size = largeBlockSize(rows, Math.max(1, Math.floor(tile.blockVectors / row)));
+  return {
+    blocks: rows / size,
+    write: (block) => {
+      const first = k.letInt("first", mulInt(block, size));
+      k.items(["i"], [size], (i = 0) => {
+        const at = k.letInt("row", addInt(first, i));
+        const lead = leadingIndex(k, y.shape.slice(0, -1), at);
+        k.for("j", row, (j) => {
+          const pixel = k.letInt("pixel", addInt(mulInt(at, row), j));
+          k.channels("c", channels(y.shape), wide, (channel, width) =>
+            write(pixel, [...lead, j], channel, width),
+          );
+        });
       });
     },
   };
