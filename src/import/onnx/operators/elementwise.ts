@@ -121,6 +121,20 @@ function gelu(node: OnnxNode, ctx: Context): Value {
   return node.text("approximate", "none") === "none" ? map(ctx, "gelu", x) : geluTanh(ctx, x);
 }
 
+/** Shifts of unsigned integers: products with and quotients by powers of two; what leaves the type on the left is lost. */
+function bitShift(node: OnnxNode, ctx: Context): Value {
+  const [x, by] = [node.input(0), node.input(1)];
+  if (x.type.kind !== "int" || x.type.low < 0) unsupported(`BitShift of ${x.type.name}`);
+  const power = combine(ctx, "pow", [scalar(ctx, 2), by]);
+  const { type } = x;
+  if (node.text("direction") === "RIGHT")
+    return { ...map(ctx, "floor", combine(ctx, "div", [x, power])), type };
+  const shifted = combine(ctx, "mul", [x, power], { type });
+  const count = scalar(ctx, 2 ** (8 * type.size));
+  const turns = map(ctx, "floor", combine(ctx, "div", [shifted, count]));
+  return combine(ctx, "sub", [shifted, combine(ctx, "mul", [turns, count])], { type });
+}
+
 /** x + bias below −λ, x − bias above λ, 0 between. */
 function shrink(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
@@ -167,6 +181,7 @@ const composed: OperatorTable = {
   Mean: mean,
   ThresholdedRelu: (node, ctx) => thresholdedRelu(ctx, node.input(0), node.float("alpha", 1)),
   Shrink: shrink,
+  BitShift: bitShift,
   PRelu: (node, ctx) => {
     const [x, given] = [node.input(0), node.input(1)];
     // Until opset 6 a slope per channel is a list.

@@ -13,6 +13,7 @@ import { reshapes } from "./reshape.js";
 import { resizes } from "./resize.js";
 import { selections } from "./select.js";
 import { shapes } from "./shapes.js";
+import { sound } from "./sound.js";
 import { windows } from "./windows.js";
 
 export const operators: OperatorTable = {
@@ -28,5 +29,6 @@ export const operators: OperatorTable = {
   ...shapes,
   ...quantized,
   ...recurrences,
+  ...sound,
   ...control,
 };
