@@ -40,12 +40,9 @@ function melWeights(node: OnnxNode, ctx: Context): Value {
   const weights = new Float64Array(bins * count);
   for (const band of natural(count)) {
     const [low = 0, peak = 0, high = 0] = edges.slice(band, band + 3);
-    const put = (bin: number, weight: number): void => {
-      if (bin >= 0 && bin < bins) weights[bin * count + band] = weight;
-    };
-    if (peak === low) put(peak, 1);
-    for (let bin = low; low < peak && bin <= peak; bin += 1) put(bin, (bin - low) / (peak - low));
-    for (let bin = peak; bin < high; bin += 1) put(bin, (high - bin) / (high - peak));
+    for (let bin = Math.max(low, 0); bin < Math.min(high, bins); bin += 1)
+      weights[bin * count + band] = bin < peak ? (bin - low) / (peak - low) : (high - bin) / (high - peak);
+    if (peak >= 0 && peak < bins) weights[peak * count + band] = 1;
   }
   return valueOf(ctx.build.literal(weights, [bins, count]));
 }
