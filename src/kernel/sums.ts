@@ -4,9 +4,9 @@
 // terms a term goes through at most b + K/b roundings (Higham 2002, "Accuracy and Stability of Numerical Algorithms", §4.2), which is
 // least, 2·√K, for b = √K. The tolerance of results (`src/interpret/tolerance.ts`) is (16 + 8·√K)·2⁻²⁴.
 
-import type { Int } from "./build.js";
-import { addInt, binary, f32, mulInt, widen } from "./build.js";
-import type { Register } from "./ir.js";
+import type { Int, Width } from "./build.js";
+import { address, addInt, binary, f32, load, mulInt, widen } from "./build.js";
+import type { Place, Register } from "./ir.js";
 import type { Build } from "./operands.js";
 import { blockSize } from "./tile.js";
 
@@ -17,6 +17,9 @@ export interface Level {
   /** Emits what stands in every round before and around the loops inside; by default, those alone. */
   readonly around?: (inner: () => void, ...at: Int[]) => void;
 }
+
+/** From so many sums on they leave no registers for others. */
+const manySums = 6;
 
 /** Blocks of a product are rather longer than √K: its loops are short and run through memory, and every block costs a start. */
 export const productBlock = 256;
@@ -74,13 +77,29 @@ export function sumLoops(
   };
   if (!cut) return nest(0, levels.length, [], (at) => add(sums, ...at));
 
-  const block = (before: readonly Int[], first: Int, rounds: number): void => {
-    const parts = sums.map((sum) => k.let("part", widen(f32(0), sum.type === "vec" ? "vec" : "f32")));
-    k.for(levels[cut.level]?.name ?? "i", rounds, (index) =>
-      round(cut.level, levels.length, [...before, addInt(first, index)], (at) => add(parts, ...at)),
+  // As many sums as a tile of a product has fill the registers of a CPU: what is added up of them waits in scratch.
+  const waits = k.team === 1 && sums.length >= manySums;
+  const scratch: Place = { kind: "scratch" };
+  const base = waits ? k.scratch(sums.length * k.lanes) : 0;
+  const widthOf = (sum: Register): Width => (sum.type === "vec" ? "vec" : "f32");
+  const place = (at: number) => address(base + at * k.lanes);
+  const rounds = (before: readonly Int[], first: Int, count: number, into: readonly Register[]): void =>
+    k.for(levels[cut.level]?.name ?? "i", count, (index) =>
+      round(cut.level, levels.length, [...before, addInt(first, index)], (at) => add(into, ...at)),
     );
+  const block = (before: readonly Int[], first: Int, count: number): void => {
+    if (waits) {
+      rounds(before, first, count, sums);
+      for (const [at, sum] of sums.entries())
+        k.store(scratch, place(at), binary("add", load(scratch, place(at), widthOf(sum)), sum));
+      for (const sum of sums) k.set(sum, widen(f32(0), widthOf(sum)));
+      return;
+    }
+    const parts = sums.map((sum) => k.let("part", widen(f32(0), widthOf(sum))));
+    rounds(before, first, count, parts);
     for (const [at, sum] of sums.entries()) k.set(sum, binary("add", sum, parts[at] ?? f32(0)));
   };
+  if (waits) for (const [at, sum] of sums.entries()) k.store(scratch, place(at), sum);
   nest(0, cut.level, [], (before) => {
     const count = levels[cut.level]?.count ?? 1;
     const full = Math.floor(count / cut.rounds);
@@ -88,6 +107,7 @@ export function sumLoops(
     const rest = count - full * cut.rounds;
     if (rest > 0) block(before, full * cut.rounds, rest);
   });
+  if (waits) for (const [at, sum] of sums.entries()) k.set(sum, load(scratch, place(at), widthOf(sum)));
 }
 
 const countsOf = (levels: readonly Level[]): number[] => levels.map(({ count }) => count);
