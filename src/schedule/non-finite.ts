@@ -1,7 +1,7 @@
 // Where infinities and NaN may come up in a net whose inputs are finite: kernels that add values up and take them away again
 // (Winograd's algorithm) would spread them.
 
-import type { Graph, Node, NodeId, OpName } from "#ir/graph.js";
+import type { Graph, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
 import { topological } from "#ir/order.js";
 import type { WeightStore } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
@@ -56,7 +56,12 @@ const guardable: ReadonlySet<OpName> = new Set<OpName>(["log", "sqrt", "rsqrt", 
  * Whether a value is kept from 0 as nets do it: by a constant that is added (the epsilon of a variance) or a least value. A weight
  * is taken for one that is not 0.
  */
-function isGuarded(graph: Graph, { op, inputs, attributes }: Node): boolean {
+function isGuarded(graph: Graph, base: Node): boolean {
+  let guard = base;
+  // A root is guarded as what it is the root of.
+  for (let next: Node | undefined = base; next?.op === "sqrt"; guard = next ?? guard)
+    next = graph.nodes.get(next.inputs[0] ?? -1);
+  const { op, inputs, attributes } = guard;
   const operands = inputs.flatMap((id) => graph.nodes.get(id) ?? []);
   switch (op) {
     case "constant":
@@ -67,19 +72,19 @@ function isGuarded(graph: Graph, { op, inputs, attributes }: Node): boolean {
       return operands.some((operand) => operand.op === "constant");
     case "clip":
       return attributes.low > 0;
-    case "sqrt":
-      return operands.every((operand) => isGuarded(graph, operand));
     default:
       return false;
   }
 }
 
-function hasNonFinite(weights: WeightStore, id: string): boolean {
-  const { source } = entryOf(weights, id);
-  if (source.kind === "expression") return source.inputs.some((input) => hasNonFinite(weights, input));
-  return (
-    source.kind === "literal" &&
-    source.data.length <= largest &&
-    source.data.some((value) => !Number.isFinite(value))
-  );
+/** Whether a weight, or one that it is computed from, holds an infinity or NaN. Formulas may be as deep as a text is long. */
+function hasNonFinite(weights: WeightStore, id: WeightId): boolean {
+  const seen = new Set<WeightId>([id]);
+  for (const next of seen) {
+    const { source } = entryOf(weights, next);
+    if (source.kind === "expression") for (const input of source.inputs) seen.add(input);
+    const isShort = source.kind === "literal" && source.data.length <= largest;
+    if (isShort && source.data.some((value) => !Number.isFinite(value))) return true;
+  }
+  return false;
 }

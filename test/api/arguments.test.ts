@@ -77,6 +77,8 @@ const helpers = new Set([
   "version",
   "nodeGpu",
   "readStdin",
+  "distributionNames",
+  "verifiedKinds",
 ]);
 
 const functions: Readonly<Record<string, unknown>> = { ...api, ...node };
