@@ -136,6 +136,11 @@ export function pooled(
   });
 }
 
+/** The window with the padding at its end that `ceil_mode` adds. */
+export function whole(along: Along): Along {
+  return { ...along, after: along.after + missing(along) };
+}
+
 /** How much padding at the end makes the last, cut window of `ceil_mode` whole; a window has to begin before the padding. */
 function missing({ extent, kernel, stride, dilation, before, after }: Along): number {
   const room = extent + before + after - ((kernel - 1) * dilation + 1);

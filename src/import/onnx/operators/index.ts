@@ -6,6 +6,7 @@ import { elementwise } from "./elementwise.js";
 import { products } from "./matmul.js";
 import { parts } from "./parts.js";
 import { places } from "./places.js";
+import { pools } from "./pools.js";
 import { quantized } from "./quantized.js";
 import { recurrences } from "./recurrent.js";
 import { reductions } from "./reduce.js";
@@ -19,6 +20,7 @@ import { windows } from "./windows.js";
 export const operators: OperatorTable = {
   ...elementwise,
   ...windows,
+  ...pools,
   ...reshapes,
   ...parts,
   ...places,

@@ -16,6 +16,7 @@ import { withOperands } from "../operator.js";
 import { products } from "./matmul.js";
 import { quantized, quantizedOperators } from "./quantized.js";
 import { reductions } from "./reduce.js";
+import { pools } from "./pools.js";
 import { windows } from "./windows.js";
 
 const add = (ctx: Context, ...values: readonly (Value | undefined)[]): Value => {
@@ -156,7 +157,7 @@ function channelsLastPool(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   const rank = x.shape.length;
   const image = transposed(ctx, x, [0, rank - 1, ...natural(rank - 2).map((axis) => axis + 1)]);
-  const result = as(windows, "MaxPool", node, ctx, [image]);
+  const result = as(pools, "MaxPool", node, ctx, [image]);
   return transposed(ctx, result, [0, ...natural(rank - 2).map((axis) => axis + 2), 1]);
 }
 

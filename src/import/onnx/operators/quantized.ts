@@ -17,6 +17,7 @@ import type { Value } from "#import/value.js";
 import { elementwise } from "./elementwise.js";
 import { products } from "./matmul.js";
 import { reductions } from "./reduce.js";
+import { pools } from "./pools.js";
 import { windows } from "./windows.js";
 import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operator.js";
 import { withOperands } from "../operator.js";
@@ -256,8 +257,8 @@ export const quantizedOperators: OperatorTable = {
   QLinearSigmoid: plain(elementwise, "Sigmoid"),
   QLinearSoftmax: (node, ctx) => plain(reductions, "Softmax")({ ...node, opset: node.int("opset", 13) }, ctx),
   QLinearReduceMean: plain(reductions, "ReduceMean"),
-  QLinearAveragePool: overImage(windows, "AveragePool"),
-  QLinearGlobalAveragePool: overImage(windows, "GlobalAveragePool"),
+  QLinearAveragePool: overImage(pools, "AveragePool"),
+  QLinearGlobalAveragePool: overImage(pools, "GlobalAveragePool"),
   QLinearConcat: qLinearConcat,
   QLinearConv: (node, ctx) => {
     const last = node.int("channels_last", 0) === 1;

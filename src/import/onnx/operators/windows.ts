@@ -1,13 +1,12 @@
-// Convolutions and pools: layouts, automatic padding, one-dimensional windows.
+// Convolutions, and what windows of all operators have in common: layouts, automatic padding, one-dimensional windows.
 
-import type { OpName } from "#ir/graph.js";
 import { ordered } from "#import/lowering.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import type { Ref, Value } from "#import/value.js";
 import { channelsLast, sameOrder } from "#ir/axis-order.js";
 import { computedConvolution } from "#import/computed-convolution.js";
-import type { Along, PoolOp, Window } from "#import/windows.js";
-import { convolved, pooled, still, volumeConvolution, volumePool, windowOver } from "#import/windows.js";
+import type { Along, Window } from "#import/windows.js";
+import { convolved, still, volumeConvolution, windowOver } from "#import/windows.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 
 /** The image `[n, h, w, c]` of a value `[n, c, l]` or `[n, c, h, w]`. */
@@ -119,45 +118,6 @@ function windowOf(
   ]);
 }
 
-function pool(op: PoolOp, name: string): (node: OnnxNode, ctx: Context) => Value {
-  return (node, ctx) => {
-    const x = node.input(0);
-    if (node.outputs[1] !== undefined) unsupported(`${name} whose indices are used`);
-    if (node.int("storage_order", 0) !== 0) unsupported(`${name} with storage_order=1`);
-    const sizes = node.ints("kernel_shape") ?? [];
-    const axes = x.shape.length - 2;
-    if (sizes.length !== axes || !sizes.every((extent) => extent >= 1 && extent < 2 ** 31))
-      refuse(
-        "bad-model",
-        `kernel_shape is [${sizes.join(", ")}]; ${axes} whole numbers from 1 up are expected`,
-      );
-    const along = windowAlong(node, x.shape.slice(2), sizes);
-    const kind = {
-      op,
-      isCeil: node.int("ceil_mode", 0) === 1,
-      counts: node.int("count_include_pad", 0) === 1,
-    };
-    if (axes === 3) return volumePool(ctx, x, along, kind);
-    const image = imageOf(ctx, x, name);
-    const [rows, columns] = [along.at(-2), along.at(-1)];
-    const window = [rows ?? { ...still, extent: 1 }, columns ?? { ...still, extent: 1 }] as const;
-    return valueOfImage(ctx, pooled(ctx, image, window, kind), x);
-  };
-}
-
-/** Over all axes but n and c, which stay with extent 1. */
-function globalPool(op: OpName): (node: OnnxNode, ctx: Context) => Value {
-  return (node, ctx) => {
-    const x = node.input(0);
-    const rank = x.shape.length;
-    if (rank < 3) refuse("bad-model", `a global pool over [${x.shape.join(", ")}]`);
-    const order = channelsLast(rank);
-    const ref = ctx.build.arranged(x, order);
-    const axes = order.slice(1, -1).map((_, at) => at + 1);
-    return ordered(ctx, ctx.build.emit(op, [ref], { axes, keepdims: true }), order, x.type);
-  };
-}
-
 function convTranspose(node: OnnxNode, ctx: Context): Value {
   const [x, w, b] = [node.input(0), node.input(1), node.optional(2)];
   const axes = x.shape.length - 2;
@@ -231,8 +191,4 @@ function transposedPadding(
 export const windows: OperatorTable = {
   Conv: conv,
   ConvTranspose: convTranspose,
-  MaxPool: pool("max_pool", "MaxPool"),
-  AveragePool: pool("avg_pool", "AveragePool"),
-  GlobalAveragePool: globalPool("reduce_mean"),
-  GlobalMaxPool: globalPool("reduce_max"),
 };
