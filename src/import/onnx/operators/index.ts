@@ -12,6 +12,7 @@ import { recurrences } from "./recurrent.js";
 import { reductions } from "./reduce.js";
 import { reshapes } from "./reshape.js";
 import { resizes } from "./resize.js";
+import { samplings } from "./sampling.js";
 import { selections } from "./select.js";
 import { shapes } from "./shapes.js";
 import { sound } from "./sound.js";
@@ -25,6 +26,7 @@ export const operators: OperatorTable = {
   ...parts,
   ...places,
   ...selections,
+  ...samplings,
   ...reductions,
   ...products,
   ...resizes,

@@ -1,0 +1,39 @@
+// Operators that take values between the elements of an image.
+
+import { quote, refuse, unsupported } from "#import/refusal.js";
+import type { SampleMode } from "#import/sampling.js";
+import { gridSampled } from "#import/sampling.js";
+import type { Value } from "#import/value.js";
+import type { Context, OnnxNode, OperatorTable } from "../operator.js";
+
+/** Names of opset 16, and those of 20 on. */
+const modes: ReadonlyMap<string, SampleMode> = new Map([
+  ["bilinear", "linear"],
+  ["linear", "linear"],
+  ["bicubic", "cubic"],
+  ["cubic", "cubic"],
+  ["nearest", "nearest"],
+]);
+
+function gridSample(node: OnnxNode, ctx: Context): Value {
+  const [x, grid] = [node.input(0), node.input(1)];
+  const mode = modes.get(node.text("mode", "linear"));
+  const padding = node.text("padding_mode", "zeros");
+  const rank = x.shape.length - 2;
+  if (!mode) refuse("bad-model", `GridSample with mode=${quote(node.text("mode"))}`);
+  if (padding !== "zeros" && padding !== "border" && padding !== "reflection")
+    refuse("bad-model", `GridSample with padding_mode=${quote(padding)}`);
+  if (
+    rank < 1 ||
+    grid.shape.length !== x.shape.length ||
+    grid.shape.at(-1) !== rank ||
+    grid.shape[0] !== x.shape[0]
+  )
+    refuse("shape-mismatch", `a grid [${grid.shape.join(", ")}] for [${x.shape.join(", ")}]`);
+  if (mode === "cubic" && rank > 2) unsupported("cubic GridSample of volumes");
+  return gridSampled(ctx, x, grid, { mode, padding, alignsCorners: node.int("align_corners", 0) === 1 });
+}
+
+export const samplings: OperatorTable = {
+  GridSample: gridSample,
+};
