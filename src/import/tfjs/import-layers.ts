@@ -81,7 +81,9 @@ export function importLayers(
   const written = model.inputs.map((id): WrittenInput | Diagnostic => {
     const { extents } = named.get(id.layer) ?? {};
     if (extents) return { name: id.layer, extents };
-    if (model.layers.get(id.layer)?.kind === "InputLayer") return writtenInput(model, id);
+    // An inner value is asked for by its name; the model's own inputs are layers of inputs, or wrong.
+    if (!named.has(id.layer) || model.layers.get(id.layer)?.kind === "InputLayer")
+      return writtenInput(model, id);
     const shape = headShape(id.layer);
     return shape ? { name: id.layer, extents: shape } : unknownShape(id.layer, file);
   });
