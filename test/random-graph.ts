@@ -129,6 +129,7 @@ function step(
     const more = Array.from({ length: random.int(0, 2) }, () => random.pick([x, ...others]));
     return maker.node(name, [x, ...more], attributes);
   }
+  if (name === "non_max_suppression") return suppression(random, maker, x, attributes);
   let operands = [x];
   if (op.operands.length === 2) {
     const other = secondOperand(random, maker, name, x, values, attributes);
@@ -144,6 +145,20 @@ function step(
   if (!maker.fits(name, types, attributes)) return undefined;
   const safe = touchy.has(name) ? operands.map((id) => maker.moderate(id)) : operands;
   return maker.node(name, safe, attributes);
+}
+
+/** Boxes of what has the shape of some, with scores of their own in the order of these. */
+function suppression(
+  random: Random,
+  maker: Maker,
+  x: NodeId,
+  attributes: Readonly<Record<string, AttributeValue>>,
+): NodeId | undefined {
+  const [n, boxes, four, more] = maker.type(x).shape;
+  if (n === undefined || boxes === undefined || four !== 4 || more !== undefined) return undefined;
+  const scores = maker.constant({ dtype: "f32", shape: [n, random.int(1, 2), boxes] }, 0, 1);
+  const order = maker.node("top_k", [scores], { k: random.int(1, boxes), largest: true });
+  return order === undefined ? undefined : maker.node("non_max_suppression", [x, scores, order], attributes);
 }
 
 /** A residual, a scalar, a constant that broadcasts, or a matrix that fits. */

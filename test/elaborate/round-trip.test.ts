@@ -88,7 +88,7 @@ const oddName = fc.oneof(
 
 test("random graphs have every op at some time", () => {
   const seen = new Set<string>();
-  for (let seed = 0; seed < 400; seed += 1)
+  for (let seed = 0; seed < 1000; seed += 1)
     for (const node of randomModule(seededRandom(seed), { jumps: true }).graph.nodes.values())
       seen.add(node.op);
   expect(Object.keys(ops).filter((op) => !seen.has(op))).toEqual([]);
