@@ -5,6 +5,7 @@ import { combine } from "./broadcast.js";
 import type { Lowering } from "./lowering.js";
 import { map, ordered, scalar, valueOf } from "./lowering.js";
 import { reshaped } from "./reshape.js";
+import { countOf, filledRows } from "./rows.js";
 import type { Value } from "./value.js";
 import { elements } from "#ir/type.js";
 import { channelsLast, withoutAxes } from "#ir/axis-order.js";
@@ -13,14 +14,30 @@ import { channelsLast, withoutAxes } from "#ir/axis-order.js";
 export function reduced(
   ctx: Lowering,
   op: OpName,
-  x: Value,
+  given: Value,
   axes: readonly number[],
   keepdims: boolean,
 ): Value {
-  if (axes.length === 0) return x;
+  if (axes.length === 0) return given;
+  const x = wholeRows(ctx, op, given, axes);
   const places = axes.map((axis) => x.order.indexOf(axis));
   const ref = ctx.build.emit(op, [x.ref], { axes: places, keepdims });
   return ordered(ctx, ref, keepdims ? x.order : withoutAxes(x.order, axes), x.type);
+}
+
+/** What changes no result, of the ops that have such. */
+const neutral: Readonly<Partial<Record<OpName, number>>> = {
+  reduce_sum: 0,
+  reduce_prod: 1,
+  reduce_max: Number.NEGATIVE_INFINITY,
+  reduce_min: Number.POSITIVE_INFINITY,
+};
+
+/** The value with rows behind the last one that change nothing, where rows are reduced that are counted. */
+function wholeRows(ctx: Lowering, op: OpName, x: Value, axes: readonly number[]): Value {
+  const counted = countOf(ctx, x);
+  const fill = neutral[op];
+  return counted && axes.includes(counted.axis) && fill !== undefined ? filledRows(ctx, x, fill) : x;
 }
 
 /** (x − mean) / √(variance + ε) over some axes. */

@@ -20,8 +20,9 @@ import { range } from "#import/math.js";
 import { gathered, gatheredRows, picked, pickedIn, scatteredRows } from "#import/gather.js";
 import { checkJoined, expanded, joined, sliced, tiled } from "#import/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { countOf, countRange, filledRows, valuesByCount, withCount } from "#import/rows.js";
+import { countOf, countRange, filledRows, valuesTogether, withCount } from "#import/rows.js";
 import { joinedRows } from "#import/select.js";
+import { countedRange, firstRows } from "#import/counted-rows.js";
 import { reshaped, reshapedTo, squeezed, transposed, unsqueezed } from "#import/reshape.js";
 import type { Value } from "#import/value.js";
 import { natural, permuted, sameOrder } from "#ir/axis-order.js";
@@ -84,13 +85,13 @@ function padded(node: GraphNode, ctx: Lowering): Value | undefined {
   const [x, paddings] = [node.input(0), node.input(1)];
   const counted = countOf(ctx, x);
   if (paddings.ref.kind !== "node" || !counted) return undefined;
-  const all = valuesByCount(ctx, paddings);
-  const { axis } = counted;
-  const [first] = all ?? [];
-  // After `rows` rows come so many.
-  const total = first?.data[2 * axis + 1] ?? 0;
-  const isFixed = all?.every(({ data }, rows) =>
-    data.every((number, at) => number === (at === 2 * axis + 1 ? total - rows : 0)),
+  const { axis, count } = counted;
+  const all = valuesTogether(ctx, [paddings, count]);
+  // After the rows come so many.
+  const [first, own] = all?.[0] ?? [];
+  const total = (first?.data[2 * axis + 1] ?? 0) + (own?.data[0] ?? 0);
+  const isFixed = all?.every(([more, rows]) =>
+    more?.data.every((number, at) => number === (at === 2 * axis + 1 ? total - (rows?.data[0] ?? 0) : 0)),
   );
   if (!isFixed || node.op === "MirrorPad") unsupported(`${node.op} by a number that is not known`);
   const value = node.op === "PadV2" ? numberOf(node.input(2), "the value of PadV2") : 0;
@@ -132,6 +133,7 @@ function slice(node: GraphNode, ctx: Lowering): Value {
   let x = node.input(0);
   const begins = numbersOf(node.input(1), "the begin of Slice");
   const last = node.input(2);
+  if (last.ref.kind === "node" && begins.every((begin) => begin === 0)) return firstRows(ctx, x, last);
   const sizes = knownNumbers(last, "the size of Slice");
   const isAll = samplesIn(last);
   if (begins.length !== x.shape.length || sizes.length !== x.shape.length)
@@ -336,6 +338,11 @@ function fill(node: GraphNode, ctx: Lowering): Value {
 }
 
 function rangeOf(node: GraphNode, ctx: Lowering): Value {
+  const rows = countedRange(
+    ctx,
+    [0, 1, 2].map((at) => node.input(at)),
+  );
+  if (rows) return rows;
   const [start = 0, limit = 0, step = 1] = [0, 1, 2].map((at) =>
     numberOf(node.input(at), "an operand of Range"),
   );

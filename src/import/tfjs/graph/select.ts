@@ -6,15 +6,24 @@ import type { Lowering } from "#import/lowering.js";
 import { numberOf, scalar } from "#import/lowering.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { reshaped } from "#import/reshape.js";
-import { withCount } from "#import/rows.js";
+import { mostOf, withCount } from "#import/rows.js";
 import { countPlaces, nonZeroRows, suppressed, topK } from "#import/select.js";
 import type { Value } from "#import/value.js";
 import type { GraphNode, OperatorTable } from "./operator.js";
 
 function topKOf(node: GraphNode, ctx: Lowering): Value[] {
   const x = node.input(0);
-  const k = numberOf(node.input(1), `the k of ${node.op}`);
-  const { values, indices } = topK(ctx, x, { axis: x.shape.length - 1, k, largest: true });
+  const axis = x.shape.length - 1;
+  const given = node.input(1);
+  const extent = x.shape[axis] ?? 1;
+  if (given.ref.kind !== "constant" && mostOf(ctx, given) < Infinity) {
+    // As many as rows that are counted: of all in order the first so many.
+    const k = Math.max(1, Math.min(extent, mostOf(ctx, given)));
+    const { values, indices } = topK(ctx, x, { axis, k, largest: true });
+    return [values, indices].map((value) => withCount(ctx, value, axis, given));
+  }
+  const k = numberOf(given, `the k of ${node.op}`);
+  const { values, indices } = topK(ctx, x, { axis, k, largest: true });
   return [values, indices];
 }
 

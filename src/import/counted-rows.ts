@@ -1,0 +1,58 @@
+// Rows that are as many as a number that is computed: ranges up to it, and the first of others.
+
+import { natural } from "#ir/axis-order.js";
+import type { Tensor } from "#ir/tensor.js";
+import { elements } from "#ir/type.js";
+import { combine } from "./broadcast.js";
+import { smallLimit } from "./builder.js";
+import { int64 } from "./element-type.js";
+import type { Lowering } from "./lowering.js";
+import { numberOf, scalar, valueOf } from "./lowering.js";
+import { sliced } from "./parts.js";
+import { unsupported } from "./refusal.js";
+import { reshaped } from "./reshape.js";
+import { countOf, mostOf, uncounted, valuesTogether, withCount } from "./rows.js";
+import type { Value } from "./value.js";
+
+/** 0, 1, … up to a limit that is computed, but has a bound; undefined for a range of another kind. */
+export function countedRange(
+  ctx: Lowering,
+  [start, limit, step]: readonly (Value | undefined)[],
+): Value | undefined {
+  if (!start || !limit || !step || limit.ref.kind === "constant") return undefined;
+  const most = mostOf(ctx, limit);
+  if (most > smallLimit) return undefined;
+  if (numberOf(start, "the start of Range") !== 0 || numberOf(step, "the step of Range") !== 1)
+    unsupported("Range to a computed limit that does not count from 0 by 1");
+  const count = Math.max(1, Math.floor(most));
+  const numbers = valueOf(ctx.build.literal(natural(count), [count]), limit.type);
+  // Counted rows are those of a node.
+  const none = combine(ctx, "mul", [reshaped(ctx, limit, []), scalar(ctx, 0)]);
+  return withCount(ctx, combine(ctx, "add", [numbers, none], { type: limit.type }), 0, limit);
+}
+
+/** The first elements along each axis, as many as a list says whose numbers are those of the shape or follow from the counted rows of x. */
+export function firstRows(ctx: Lowering, x: Value, sizes: Value): Value {
+  const counted = countOf(ctx, x);
+  const all = counted && valuesTogether(ctx, [sizes, counted.count]);
+  if (!counted || !all || elements(sizes.shape) !== x.shape.length)
+    unsupported("Slice of a size that is not known");
+  const { axis, count } = counted;
+  // −1 means all that there are.
+  const taken = (size: number, extent: number): number => (size === -1 ? extent : size);
+  const rowsOf = ([size, rows]: readonly Tensor[]): number =>
+    taken(size?.data[axis] ?? 0, rows?.data[0] ?? 0);
+  const fits = all.every(([size, rows]) =>
+    size?.data.every((number, at) => {
+      const extent = at === axis ? (rows?.data[0] ?? 0) : (x.shape[at] ?? 1);
+      const own = taken(number, extent);
+      return at === axis ? own >= 0 && own <= extent : own === extent;
+    }),
+  );
+  if (!fits) unsupported("Slice of a size that is not known");
+  const most = all.reduce((greatest, row) => Math.max(greatest, rowsOf(row)), 1);
+  const part = sliced(ctx, uncounted(ctx, x, axis), axis, 0, most);
+  const given = reshaped(ctx, sliced(ctx, sizes, 0, axis, 1), []);
+  const isAll = combine(ctx, "less", [given, scalar(ctx, 0)]);
+  return withCount(ctx, part, axis, combine(ctx, "where", [isAll, count, given], { type: int64 }));
+}
