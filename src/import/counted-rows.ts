@@ -12,6 +12,7 @@ import { sliced } from "./parts.js";
 import { unsupported } from "./refusal.js";
 import { reshaped } from "./reshape.js";
 import { countOf, mostOf, uncounted, valuesTogether, withCount } from "./rows.js";
+import { topK } from "./select.js";
 import type { Value } from "./value.js";
 
 /** 0, 1, … up to a limit that is computed, but has a bound; undefined for a range of another kind. */
@@ -29,6 +30,20 @@ export function countedRange(
   // Counted rows are those of a node.
   const none = combine(ctx, "mul", [reshaped(ctx, limit, []), scalar(ctx, 0)]);
   return withCount(ctx, combine(ctx, "add", [numbers, none], { type: limit.type }), 0, limit);
+}
+
+/** The `k` largest or smallest elements along an axis, in order, and their places; where k is computed, but has a bound, they are counted. */
+export function topRows(
+  ctx: Lowering,
+  x: Value,
+  { axis, k, largest }: { readonly axis: number; readonly k: Value; readonly largest: boolean },
+): { readonly values: Value; readonly indices: Value } {
+  const bound = k.ref.kind === "constant" ? Number.POSITIVE_INFINITY : mostOf(ctx, k);
+  if (bound === Number.POSITIVE_INFINITY)
+    return topK(ctx, x, { axis, k: numberOf(k, "the k of TopK"), largest });
+  const most = Math.max(1, Math.min(x.shape[axis] ?? 1, Math.floor(bound)));
+  const { values, indices } = topK(ctx, x, { axis, k: most, largest });
+  return { values: withCount(ctx, values, axis, k), indices: withCount(ctx, indices, axis, k) };
 }
 
 /** The first elements along each axis, as many as a list says whose numbers are those of the shape or follow from the counted rows of x. */

@@ -26,11 +26,22 @@ export function countOf(
 /** Notes that only the first rows of a value count. */
 export function withCount(ctx: Lowering, x: Value, axis: number, count: Value): Value {
   if (x.ref.kind !== "node") return x;
-  const whole = reshaped(ctx, count, []);
+  const whole = ctx.build.nodeOf(reshaped(ctx, count, []).ref);
   // What it was made of has all rows.
   ctx.build.origins.delete(x.ref.id);
-  ctx.build.counts.set(x.ref.id, { axis: places(x.order)[axis] ?? 0, count: ctx.build.nodeOf(whole.ref) });
+  ctx.build.counts.set(x.ref.id, { axis: places(x.order)[axis] ?? 0, count: originalOf(ctx, whole) });
   return x;
+}
+
+/** The node without axes that a number was first: two counts are the same if it is. */
+function originalOf(ctx: Lowering, id: NodeId): NodeId {
+  let [original, at] = [id, ctx.build.nodes.get(id)];
+  while (at?.op === "reshape") {
+    const [input = id] = at.inputs;
+    at = ctx.build.nodes.get(input);
+    if (at?.type.shape.length === 0) original = input;
+  }
+  return original;
 }
 
 /** The value with a number in the rows that do not count: all rows count then. */

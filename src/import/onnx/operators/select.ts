@@ -4,6 +4,7 @@ import { natural } from "#ir/axis-order.js";
 import { elements } from "#ir/type.js";
 import { keepBatch } from "#import/batch.js";
 import { combine } from "#import/broadcast.js";
+import { topRows } from "#import/counted-rows.js";
 import { int64 } from "#import/element-type.js";
 import { gathered, picked } from "#import/gather.js";
 import { axisOf, intsValue, numberOf, numbersOf, scalar, valueOf } from "#import/lowering.js";
@@ -11,14 +12,14 @@ import { joined } from "#import/parts.js";
 import { refuse } from "#import/refusal.js";
 import { reshaped, transposed } from "#import/reshape.js";
 import { countOf, withCount } from "#import/rows.js";
-import { compactRows, countPlaces, nonZeroRows, suppressed, topK } from "#import/select.js";
+import { compactRows, countPlaces, nonZeroRows, suppressed } from "#import/select.js";
 import type { Value } from "#import/value.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 
 function topKOf(node: OnnxNode, ctx: Context): Value[] {
   const x = node.input(0);
-  const k = node.opset < 10 ? node.int("k") : numberOf(node.input(1), "the k of TopK");
-  const { values, indices } = topK(ctx, x, {
+  const k = node.opset < 10 ? scalar(ctx, node.int("k")) : node.input(1);
+  const { values, indices } = topRows(ctx, x, {
     axis: axisOf(node.int("axis", -1), x.shape.length),
     k,
     largest: node.opset < 11 || node.int("largest", 1) === 1,

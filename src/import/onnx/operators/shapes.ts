@@ -1,5 +1,6 @@
 // Operators on shapes and constants: they are known at import time and leave nothing in the graph.
 
+import { countedRange } from "#import/counted-rows.js";
 import { filled, shapeValue, sizeValue, sizesIn } from "#import/batch.js";
 import { float32, int64 } from "#import/element-type.js";
 import { axisOf, intsValue, numberOf, valueOf } from "#import/lowering.js";
@@ -40,6 +41,11 @@ function shapeOf(node: OnnxNode, ctx: Context): Value {
 }
 
 function rangeOf(node: OnnxNode, ctx: Context): Value {
+  const rows = countedRange(
+    ctx,
+    [0, 1, 2].map((at) => node.input(at)),
+  );
+  if (rows) return rows;
   const [start = 0, limit = 0, step = 1] = [0, 1, 2].map((at) =>
     numberOf(node.input(at), "an operand of Range"),
   );

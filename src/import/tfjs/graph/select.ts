@@ -1,29 +1,21 @@
 // Selections: the largest elements, places of what is not zero, and boxes that do not overlap.
 
 import { combine } from "#import/broadcast.js";
+import { topRows } from "#import/counted-rows.js";
 import { gathered } from "#import/gather.js";
 import type { Lowering } from "#import/lowering.js";
 import { numberOf, scalar } from "#import/lowering.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { reshaped } from "#import/reshape.js";
-import { mostOf, withCount } from "#import/rows.js";
-import { countPlaces, nonZeroRows, suppressed, topK } from "#import/select.js";
+import { withCount } from "#import/rows.js";
+import { countPlaces, nonZeroRows, suppressed } from "#import/select.js";
 import type { Value } from "#import/value.js";
 import type { GraphNode, OperatorTable } from "./operator.js";
 
 function topKOf(node: GraphNode, ctx: Lowering): Value[] {
   const x = node.input(0);
   const axis = x.shape.length - 1;
-  const given = node.input(1);
-  const extent = x.shape[axis] ?? 1;
-  if (given.ref.kind !== "constant" && mostOf(ctx, given) < Infinity) {
-    // As many as rows that are counted: of all in order the first so many.
-    const k = Math.max(1, Math.min(extent, mostOf(ctx, given)));
-    const { values, indices } = topK(ctx, x, { axis, k, largest: true });
-    return [values, indices].map((value) => withCount(ctx, value, axis, given));
-  }
-  const k = numberOf(given, `the k of ${node.op}`);
-  const { values, indices } = topK(ctx, x, { axis, k, largest: true });
+  const { values, indices } = topRows(ctx, x, { axis, k: node.input(1), largest: true });
   return [values, indices];
 }
 
