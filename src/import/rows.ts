@@ -1,7 +1,8 @@
 // Values whose rows are counted, under import: what is known of their number, and what takes it into account.
 
 import { natural, places } from "#ir/axis-order.js";
-import type { NodeId } from "#ir/graph.js";
+import { greatest, least } from "#diagnostic/extremes.js";
+import type { Node, NodeId, OpName } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import { elements } from "#ir/type.js";
 import { evalNode } from "#ops/index.js";
@@ -120,45 +121,70 @@ function extentsOf(ctx: Lowering): Map<NodeId, number> {
 /** The least and the greatest that a number can be, if it depends on a count alone. */
 export function countRange(ctx: Lowering, x: Value): readonly [least: number, most: number] | undefined {
   const all = valuesByCount(ctx, x)?.map(({ data }) => data[0] ?? Number.NaN);
-  if (!all) return undefined;
-  return [
-    all.reduce((least, one) => Math.min(least, one), Number.POSITIVE_INFINITY),
-    all.reduce((most, one) => Math.max(most, one), Number.NEGATIVE_INFINITY),
-  ];
+  return all && [least(all), greatest(all)];
 }
 
-/** Deepest chain of nodes that bounds are sought in. */
-const boundDepth = 32;
+/** Most nodes that are looked at for one number. */
+const nodeLimit = 4096;
+
+/**
+ * The nodes that one is computed from and itself, operands first, without what lies behind those that `ends` holds; undefined if they are
+ * too many. Nodes are made after their operands, so that their numbers are in order.
+ */
+function nodesBehind(ctx: Lowering, id: NodeId, ends: (id: NodeId) => boolean): Node[] | undefined {
+  const found = new Set<NodeId>([id]);
+  // A set may grow while it is walked.
+  for (const next of found) {
+    if (ends(next)) continue;
+    for (const input of ctx.build.nodes.get(next)?.inputs ?? []) found.add(input);
+    if (found.size > nodeLimit) return undefined;
+  }
+  return [...found].sort((x, y) => x - y).flatMap((one) => ctx.build.nodes.get(one) ?? []);
+}
 
 /** The most that a number can be, as far as what it is computed from says; ∞ if that says nothing. */
 export function mostOf(ctx: Lowering, x: Value): number {
   const known = countRange(ctx, x)?.[1];
   if (known !== undefined && !Number.isNaN(known)) return known;
-  return boundsOf(ctx, ctx.build.nodeOf(ctx.build.arranged(x)), extentsOf(ctx), boundDepth)[1];
+  return boundsOf(ctx, ctx.build.nodeOf(ctx.build.arranged(x)))[1];
 }
 
 type Bounds = readonly [least: number, most: number];
 
-function boundsOf(ctx: Lowering, id: NodeId, extents: ReadonlyMap<NodeId, number>, depth: number): Bounds {
-  const node = ctx.build.nodes.get(id);
-  const extent = extents.get(id);
-  const [low, high]: Bounds = extent === undefined ? [-Infinity, Infinity] : [0, extent];
-  if (!node || depth === 0) return [low, high];
-  const all = node.inputs.map((input) => ctx.build.nodes.get(input));
-  const of = (at: number): Bounds => {
-    const input = node.inputs[at];
-    return input === undefined ? [-Infinity, Infinity] : boundsOf(ctx, input, extents, depth - 1);
-  };
-  const within = ([least, most]: Bounds): Bounds => [Math.max(low, least), Math.min(high, most)];
+const unbounded: Bounds = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+
+/** Ops whose bounds follow from their operands'. */
+const bounding: ReadonlySet<OpName> = new Set<OpName>([
+  "reshape",
+  "transpose",
+  "identity",
+  "slice",
+  "min",
+  "max",
+  "where",
+  "reduce_sum",
+]);
+
+/** The least and the greatest that an element of a node can be. */
+function boundsOf(ctx: Lowering, id: NodeId): Bounds {
+  const extents = extentsOf(ctx);
+  const known = new Map<NodeId, Bounds>();
+  const isEnd = (one: NodeId): boolean => !bounding.has(ctx.build.nodes.get(one)?.op ?? "input");
+  for (const node of nodesBehind(ctx, id, isEnd) ?? []) {
+    const extent = extents.get(node.id);
+    const [low, high] = ownBounds(ctx, node, (at) => known.get(node.inputs[at] ?? -1) ?? unbounded);
+    known.set(node.id, extent === undefined ? [low, high] : [Math.max(0, low), Math.min(extent, high)]);
+  }
+  return known.get(id) ?? unbounded;
+}
+
+function ownBounds(ctx: Lowering, node: Node, of: (operand: number) => Bounds): Bounds {
+  const [a, b, c] = [of(0), of(1), of(2)];
   switch (node.op) {
     case "constant": {
+      if (elements(node.type.shape) > fewNumbers) return unbounded;
       const { data } = ctx.build.store.read(node.attributes.weight);
-      return data.length > fewNumbers
-        ? [low, high]
-        : data.reduce<Bounds>(
-            ([least, most], one) => [Math.min(least, one), Math.max(most, one)],
-            [Infinity, -Infinity],
-          );
+      return [least(data), greatest(data)];
     }
     case "equal":
     case "less":
@@ -168,20 +194,20 @@ function boundsOf(ctx: Lowering, id: NodeId, extents: ReadonlyMap<NodeId, number
     case "transpose":
     case "identity":
     case "slice":
-      return within(of(0));
+      return a;
     case "min":
-      return within([Math.min(of(0)[0], of(1)[0]), Math.min(of(0)[1], of(1)[1])]);
+      return [Math.min(a[0], b[0]), Math.min(a[1], b[1])];
     case "max":
-      return within([Math.max(of(0)[0], of(1)[0]), Math.max(of(0)[1], of(1)[1])]);
+      return [Math.max(a[0], b[0]), Math.max(a[1], b[1])];
     case "where":
-      return within([Math.min(of(1)[0], of(2)[0]), Math.max(of(1)[1], of(2)[1])]);
+      return [Math.min(b[0], c[0]), Math.max(b[1], c[1])];
     case "reduce_sum": {
-      const terms = elements(all[0]?.type.shape ?? []) / elements(node.type.shape);
-      const [least, most] = of(0);
-      return within([Math.min(0, least) * terms, Math.max(0, most) * terms]);
+      const summed = elements(ctx.build.nodes.get(node.inputs[0] ?? -1)?.type.shape ?? []);
+      const terms = summed / elements(node.type.shape);
+      return [Math.min(0, a[0]) * terms, Math.max(0, a[1]) * terms];
     }
     default:
-      return [low, high];
+      return unbounded;
   }
 }
 
@@ -191,31 +217,33 @@ function basesOf(
   id: NodeId,
   counts: ReadonlyMap<NodeId, number>,
 ): ReadonlySet<NodeId> | undefined {
-  const node = ctx.build.nodes.get(id);
-  const itself = counts.has(id) ? new Set([id]) : undefined;
-  if (!node || node.op === "input" || elements(node.type.shape) > fewNumbers) return itself;
-  const all = new Set<NodeId>();
-  for (const input of node.inputs) {
-    const own = basesOf(ctx, input, counts);
-    if (!own) return itself;
-    for (const one of own) all.add(one);
+  const isMuch = ({ op, type }: Node): boolean => op === "input" || elements(type.shape) > fewNumbers;
+  const isEnd = (one: NodeId): boolean => {
+    const node = ctx.build.nodes.get(one);
+    return !node || isMuch(node);
+  };
+  const known = new Map<NodeId, ReadonlySet<NodeId> | undefined>();
+  for (const node of nodesBehind(ctx, id, isEnd) ?? []) {
+    const own = node.inputs.map((input) => known.get(input));
+    // What is computed from more than counts may be a count itself.
+    const isKnown = !isMuch(node) && own.every((one) => one !== undefined);
+    const itself = counts.has(node.id) ? new Set([node.id]) : undefined;
+    known.set(node.id, isKnown ? new Set(own.flatMap((one) => [...(one ?? [])])) : itself);
   }
-  return all;
+  return known.get(id);
 }
 
 /** What a node is if some others have these values; undefined if it depends on more. */
 function evaluated(ctx: Lowering, id: NodeId, known: Map<NodeId, Tensor>): Tensor | undefined {
-  const before = known.get(id);
-  if (before) return before;
-  const node = ctx.build.nodes.get(id);
-  if (!node || node.op === "input" || elements(node.type.shape) > countLimit) return undefined;
-  if (node.op === "constant") return ctx.build.store.read(node.attributes.weight);
-  const inputs = node.inputs.map((input) => evaluated(ctx, input, known));
-  if (inputs.some((input) => input === undefined)) return undefined;
-  const result = evalNode(
-    node,
-    inputs.flatMap((input) => input ?? []),
-  );
-  known.set(id, result);
-  return result;
+  for (const node of nodesBehind(ctx, id, (one) => known.has(one)) ?? []) {
+    if (known.has(node.id)) continue;
+    if (node.op === "input" || elements(node.type.shape) > countLimit) return undefined;
+    const inputs = node.inputs.flatMap((input) => known.get(input) ?? []);
+    if (inputs.length < node.inputs.length) return undefined;
+    known.set(
+      node.id,
+      node.op === "constant" ? ctx.build.store.read(node.attributes.weight) : evalNode(node, inputs),
+    );
+  }
+  return known.get(id);
 }

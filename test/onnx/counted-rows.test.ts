@@ -53,3 +53,27 @@ output r`;
   expect(value).toBeUndefined();
   expect(diagnostics[0]?.message).toContain("an operand of Range is computed from the inputs");
 });
+
+// Each step reads the one before twice: 2⁶⁰ ways lead through the chain.
+test.each([
+  ["of rows that are counted", "k0 = Squeeze(s, a)", "k"],
+  ["of inputs", "b = ReduceMax(x) axes=[0] keepdims=0\nk0 = Cast(b) to=7", "an operand of Range"],
+])("a chain of choices, %s, is looked at node by node", (_name, start, wanted) => {
+  const steps = Array.from({ length: 60 }, (_, at) => `k${at + 1} = Add(k${at}, k${at})`);
+  const clamps = Array.from({ length: 60 }, (_, at) => `m${at + 1} = Min(m${at}, m${at})`);
+  const text = [
+    head,
+    start,
+    "m0 = Identity(k0)",
+    ...clamps,
+    ...steps,
+    "e = Sub(k60, k60)",
+    "f = Add(m60, e)",
+  ];
+  const { value, diagnostics } = importOnnx(
+    modelOf([...text, "r = Range(zero, f, one)", "output r"].join("\n")),
+    { file: "net.onnx" },
+  );
+  if (wanted === "k") expect(value?.graph.outputs.map(({ name }) => name)).toContain("r_count");
+  else expect(diagnostics[0]?.message).toContain(wanted);
+});
