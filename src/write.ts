@@ -128,7 +128,7 @@ export function writeArtifact(
 
 /**
  * Writes beside the file and renames, so that a reader sees the old text or the new one, never a part. A file of `inputs`
- * is never overwritten. What is no file, such as a pipe or /dev/null, is written as it is.
+ * is never overwritten. A path that is not a regular file, such as a pipe or /dev/null, is written to directly.
  */
 export function writeFileAtomically(
   path: string,

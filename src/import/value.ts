@@ -1,4 +1,4 @@
-// Values of an ONNX graph under import: constants, or nodes of the graph under construction with the order of their axes.
+// Values under import: constants, or nodes of the graph under construction with the order of their axes.
 
 import type { NodeId, WeightId } from "#ir/graph.js";
 import type { Shape } from "#ir/type.js";
@@ -38,7 +38,7 @@ export interface NodeRef {
 export type Ref = Constant | NodeRef;
 
 /**
- * A value by its ONNX shape. Axis j of `ref` is axis `order[j]` of the value: an image [n, c, h, w] lies as [n, h, w, c]
+ * A value by the shape that the model has. Axis j of `ref` is axis `order[j]` of the value: an image [n, c, h, w] lies as [n, h, w, c]
  * with the order [0, 2, 3, 1]. A constant lies as it is.
  */
 export interface Value {

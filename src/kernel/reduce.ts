@@ -287,7 +287,7 @@ function channelSoftmax(k: Build, tile: Tile, x: Operand, y: Operand): Body {
   const depth = channels(x.shape);
   const rows = elements(x.shape) / depth;
   const size = largeBlockSize(rows, Math.max(1, Math.ceil(tile.blockVectors / depth)));
-  // Powers are far dearer than copies: a row that cannot be computed in vecs where it lies is computed in scratch.
+  // Powers cost far more than copies: a row that cannot be computed in vecs where it lies is computed in scratch.
   const isCopied = k.team === 1 && k.lanes > 1 && depth >= k.lanes && !(x.wide && y.wide);
   return {
     blocks: rows / size,

@@ -46,7 +46,7 @@ export interface RuleCheck {
   /** Operands for which the sides are zeros of different signs. */
   readonly signOfZero?: string;
   /** Places where the right side costs more than the left, and one of them; by multiply-accumulates if there are any. */
-  readonly dearer: { readonly places: number; readonly macs: boolean; readonly example?: string };
+  readonly costlier: { readonly places: number; readonly macs: boolean; readonly example?: string };
   /** How often the left side stood there and the rule did not apply all the same, by the reason, and an example of each. */
   readonly misses: ReadonlyMap<Miss["kind"], { readonly places: number; readonly example: string }>;
   /** Some of the places where it applied, as the left side stood there. */
@@ -69,7 +69,7 @@ export function checkRule(rule: Rule, options: RuleCheckOptions): RuleCheck {
   const random = seededRandom(seed);
   const found: Found = { compared: 0, counterexamples: [], greatest: new Map() };
   const misses = new Map<Miss["kind"], { places: number; example: string }>();
-  const dearer = { places: 0, macs: false, example: "" };
+  const costlier = { places: 0, macs: false, example: "" };
   const lefts: Side[] = [];
   let places = 0;
   for (let attempt = 0; attempt < attempts; attempt += 1) {
@@ -86,7 +86,7 @@ export function checkRule(rule: Rule, options: RuleCheckOptions): RuleCheck {
       continue;
     }
     const right = replaceRoot(sample.module, root, application.replacement);
-    noteCost(dearer, left, right);
+    noteCost(costlier, left, right);
     for (const kind of kindsAt(rule, places)) tryInputs(found, { rule, left, right, kind, random });
     places += 1;
     if (lefts.length < mostLefts) lefts.push(left);
@@ -100,7 +100,7 @@ export function checkRule(rule: Rule, options: RuleCheckOptions): RuleCheck {
     ...(worst ? { counterexample: worst.text } : {}),
     ...(found.notFinite === undefined ? {} : { notFinite: found.notFinite }),
     ...(found.signOfZero === undefined ? {} : { signOfZero: found.signOfZero }),
-    dearer: dearer.places > 0 ? dearer : { places: 0, macs: false },
+    costlier: costlier.places > 0 ? costlier : { places: 0, macs: false },
     misses,
     lefts,
   };
@@ -218,15 +218,19 @@ function noteMiss(
  * Dearer is what takes more multiply-accumulates; or as many, no fewer ops, and a quarter more steps: how long one takes depends on
  * the target.
  */
-function noteCost(dearer: { places: number; macs: boolean; example: string }, left: Side, right: Side): void {
+function noteCost(
+  costlier: { places: number; macs: boolean; example: string },
+  left: Side,
+  right: Side,
+): void {
   const before = workOf(left.module, left.root);
   const after = workOf(right.module, right.root);
   const macs = after.macs > before.macs;
   const steps = after.macs === before.macs && after.ops >= before.ops && after.steps > 1.25 * before.steps;
   if (!macs && !steps) return;
-  dearer.places += 1;
-  if (dearer.example === "" || (macs && !dearer.macs)) dearer.example = describeSides(left, right);
-  dearer.macs ||= macs;
+  costlier.places += 1;
+  if (costlier.example === "" || (macs && !costlier.macs)) costlier.example = describeSides(left, right);
+  costlier.macs ||= macs;
 }
 
 function replaceRoot(module: Module, root: Node, replacement: Ref): Side {

@@ -11,7 +11,7 @@ import type { RuleCheck } from "./check-rule.js";
  */
 export function ruleProblems(check: RuleCheck): Diagnostic[] {
   const refuted = refutation(check);
-  return refuted ? [refuted] : [...unfinite(check), ...dearer(check), ...misfits(check), ...zeros(check)];
+  return refuted ? [refuted] : [...unfinite(check), ...costlier(check), ...misfits(check), ...zeros(check)];
 }
 
 function refutation(check: RuleCheck): Diagnostic | undefined {
@@ -74,14 +74,18 @@ function unfinite({ rule, notFinite }: RuleCheck): Diagnostic[] {
 }
 
 /** A few places at which a few steps more are taken, for an image of one pixel, are nothing to tell. */
-function dearer({ rule, samples, dearer: { places, macs, example } }: RuleCheck): Diagnostic[] {
+function costlier({ rule, samples, costlier: { places, macs, example } }: RuleCheck): Diagnostic[] {
   if (example === undefined || (!macs && places < samples / 5)) return [];
   const where = places === samples ? "" : ` at ${places} of ${samples} places`;
   return [
-    warning("rule-dearer", `the right side of rule \`${rule.name}\` costs more than its left side${where}`, {
-      span: rule.span,
-      help: [...lines(example), "a rule must not make a graph that costs more than the one it found"],
-    }),
+    warning(
+      "rule-costs-more",
+      `the right side of rule \`${rule.name}\` costs more than its left side${where}`,
+      {
+        span: rule.span,
+        help: [...lines(example), "a rule must not make a graph that costs more than the one it found"],
+      },
+    ),
   ];
 }
 

@@ -1,4 +1,4 @@
-// What a value costs to compute, roughly: enough to tell the dearer of a rule's two sides.
+// What a value costs to compute, roughly: enough to tell the costlier of a rule's two sides.
 
 import type { Node, NodeId } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";

@@ -65,8 +65,8 @@ test("a rule that never applies is not called true", () => {
   expect(ruleProblems(result)[0]).toMatchObject({ severity: "error", code: "rule-not-checked" });
 });
 
-test("a rule that makes the graph dearer is noticed", () => {
+test("a rule that makes the graph cost more is noticed", () => {
   const result = check("rule r: dense(x, w, b) => dense(x, w * 0.5, b) + dense(x, w * 0.5, b * 0)");
   expect(result.counterexample).toBeUndefined();
-  expect(result.dearer.places).toBeGreaterThan(result.samples / 2);
+  expect(result.costlier.places).toBeGreaterThan(result.samples / 2);
 });

@@ -9,5 +9,5 @@ test.each(builtInRules().map((rule) => [rule.name, rule] as const))("%s", (_, ru
   const check = checkRule(rule, { createStore: createWeightStore });
   expect(check.counterexample).toBeUndefined();
   expect(check.samples, "random operands that the rule applies to").toBeGreaterThanOrEqual(5);
-  expect(check.dearer.places, "places where the right side costs more").toBe(0);
+  expect(check.costlier.places, "places where the right side costs more").toBe(0);
 });
