@@ -81,7 +81,7 @@ interface Phases {
 /** How the rows (or columns) of the result lie over those of x. */
 interface Axis {
   readonly stride: number;
-  /** One group, or two if the kernel is no multiple of the stride. */
+  /** One group, or two if the kernel is not a multiple of the stride. */
   readonly phases: readonly Phases[];
   /** The first row q of each phase that is computed, and how many; rows of x behind its last that are read. */
   readonly first: number;

@@ -23,14 +23,14 @@ export interface Roofline {
   readonly bandwidths: readonly Bandwidth[];
 }
 
-/** How fast so many bytes are read and written again and again: small ones come from a cache. */
+/** How fast a number of bytes is read and written again and again: few come from a cache. */
 export interface Bandwidth {
   readonly bytes: number;
   readonly bytesPerSecond: number;
 }
 
 /**
- * The bandwidth at which so many bytes can move at best: that of the next larger arrays, since smaller ones lie in the same caches or in
+ * The bandwidth at which a number of bytes can move at best: that of the next larger arrays, since smaller ones lie in the same caches or in
  * faster ones.
  */
 export function bandwidthFor({ bandwidths }: Roofline, bytes: number): Bandwidth {

@@ -79,7 +79,7 @@ export async function verifyArtifact(
 
 /**
  * Runs a net and the interpreter on samples from several distributions, each compared on its own, and disposes of the net. One with an
- * open batch gets all of them in one run; the interpreter takes them one by one. Throws `RangeError` if `mostDrift` is no number from
+ * open batch gets all of them in one run; the interpreter takes them one by one. Throws `RangeError` if `mostDrift` is not a number from
  * 0 up.
  */
 export async function verifyNet(

@@ -39,7 +39,7 @@ export const repeatLimit = 100_000;
  */
 export const stepLimit = 2_000_000;
 
-/** Most errors of a net that are told; who has read so many mends them first. */
+/** Most errors of a net that are reported: nobody reads further before mending these. */
 const errorLimit = 100;
 
 /** A parameter that the weight file lacks. */

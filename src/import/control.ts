@@ -11,6 +11,16 @@ import { needsConstant, refuse, Refusal } from "./refusal.js";
 import { reshaped } from "./reshape.js";
 import type { Value } from "./value.js";
 
+/** Most nodes that loops are unrolled to, those of inner loops counted each time. */
+const unrolledLimit = 100_000;
+
+/** Counts a node or step of a loop. Refuses what is unrolled to too many. */
+export function countUnrolled(shared: { unrolled: number }): void {
+  shared.unrolled += 1;
+  if (shared.unrolled > unrolledLimit)
+    refuse("too-large", `loops are unrolled to more than ${unrolledLimit} nodes`);
+}
+
 /** The one truth value that a condition is, or undefined if it is computed. */
 export function knownCondition(condition: Value, what: string): boolean | undefined {
   if (elements(condition.shape) !== 1)

@@ -71,14 +71,14 @@ export function outputExtents(graph: Graph | undefined): readonly Extent[] | und
   );
 }
 
-/** What is said of an inner value whose shape nothing says. */
+/** The error for an inner value whose shape is not known. */
 export function unknownShape(name: string, file: string): Diagnostic {
   return error("unknown-shape", `${file}: the shape of ${quote(name)} is not known`, {
     help: [`say it, as in --inputs ${shellWord(name)}:1x64x56x56`],
   });
 }
 
-/** What is said of an input that was asked for and that no output needs. */
+/** The error for an input that was asked for and that no output needs. */
 export function unneededInput(name: string, file: string): Diagnostic {
   return error("unneeded-input", `${file}: no output depends on ${quote(name)}`, {
     help: ["leave it out of --inputs, or name other --outputs"],

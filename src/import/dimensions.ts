@@ -149,7 +149,7 @@ export function inputShapes(
 /** Most inputs that a message lists. */
 const listLimit = 8;
 
-/** What is said of an input that is to be fixed and is not there. */
+/** The error for an input that is to be fixed and does not exist. */
 export function unknownInput(name: string, inputs: readonly string[], file: string): Diagnostic {
   const near = didYouMean(name, inputs);
   const all = `the input${inputs.length === 1 ? " is" : "s are"} ${inputs.map(quote).join(", ")}`;

@@ -7,6 +7,7 @@ import { fileConstant } from "#import/file-tensor.js";
 import { rounded, valueOf } from "#import/lowering.js";
 import type { Names } from "#import/names.js";
 import { cleanName } from "#import/names.js";
+import { countUnrolled } from "#import/control.js";
 import { diagnosticOf, quote, refuse, Refusal, refuseQuietly } from "#import/refusal.js";
 import { addUnknown } from "#import/unknown.js";
 import type { Value } from "#import/value.js";
@@ -24,9 +25,6 @@ import { fileTensor } from "./tensors.js";
 
 /** Most messages about single nodes. */
 const messageLimit = 10;
-
-/** Most nodes that loops are unrolled to, those of inner loops counted each time. */
-const unrolledLimit = 100_000;
 
 /** An import under way: what all its graphs share. */
 export interface Import {
@@ -134,13 +132,6 @@ function lower(
     contextOf(scope, proto),
   );
   return Array.isArray(result) ? (result as readonly Value[]) : [result as Value];
-}
-
-/** Counts a node or step of a loop. */
-function countUnrolled(shared: Import): void {
-  shared.unrolled += 1;
-  if (shared.unrolled > unrolledLimit)
-    refuse("too-large", `loops are unrolled to more than ${unrolledLimit} nodes`);
 }
 
 /** The value of a name in a graph or those around it. */

@@ -1,14 +1,13 @@
 // Control flow. TensorFlow 1 has it as nodes of one graph: Switch and Merge for choices, and with Enter, Exit and NextIteration for loops.
 // TensorFlow 2 calls functions. Loops are unrolled, and choices that are computed are selects.
 
-import { bothBranches, knownCondition, selected } from "#import/control.js";
+import { bothBranches, countUnrolled, knownCondition, selected } from "#import/control.js";
 import { intsValue } from "#import/lowering.js";
 import { needsConstant, quote, refuse, unsupported } from "#import/refusal.js";
 import type { Endpoint, NodeDef } from "./graph-def.js";
 import type { Held } from "./held.js";
 import { dead, isDead, isValue, valueOf } from "./held.js";
 import type { Evaluate, Known, Scope } from "./scope.js";
-import { countUnrolled } from "./scope.js";
 
 /** Most functions that call each other. */
 const depthLimit = 32;

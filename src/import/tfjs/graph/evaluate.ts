@@ -4,6 +4,7 @@ import { ownEntry } from "#diagnostic/own.js";
 import { rounded, valueOf } from "#import/lowering.js";
 import { cleanName } from "#import/names.js";
 import { circle, order } from "#import/order.js";
+import { countUnrolled } from "#import/control.js";
 import { diagnosticOf, quote, refuse, Refusal, refuseQuietly, unsupported } from "#import/refusal.js";
 import { addUnknown } from "#import/unknown.js";
 import type { Value } from "#import/value.js";
@@ -16,7 +17,7 @@ import { operators } from "./index.js";
 import { listOps, lowerList } from "./lists.js";
 import type { GraphNode } from "./operator.js";
 import type { Evaluate, Known, Scope } from "./scope.js";
-import { countUnrolled, lostIn, resultsIn } from "./scope.js";
+import { lostIn, resultsIn } from "./scope.js";
 
 /** Most messages about single nodes. */
 const messageLimit = 10;
@@ -57,10 +58,11 @@ export function nodesBefore(scope: Known, ends: readonly Endpoint[]): readonly N
 function heldAt(scope: Scope, { node, result }: Endpoint, reader: string): Held {
   const lost = lostIn(scope, node);
   if (lost) return lost;
-  return (
-    resultsIn(scope, node)?.[result] ??
-    refuse("bad-model", `${reader} reads result ${result} of ${quote(node)}`)
-  );
+  const results = resultsIn(scope, node);
+  // All results of a node that is not run are dead, however many it has.
+  const [first] = results ?? [];
+  const own = results?.[result] ?? (results?.length === 1 && first && isDead(first) ? first : undefined);
+  return own ?? refuse("bad-model", `${reader} reads result ${result} of ${quote(node)}`);
 }
 
 /** Evaluates a node. One that is refused is noted, and a stand-in of its operand's shape takes the place of its results. */
@@ -140,7 +142,7 @@ function lower(scope: Scope, node: NodeDef, isQuiet: boolean): readonly Held[] {
     // What was refused inside has been said.
     return shared.refused.size > refusedBefore ? refuseQuietly() : results;
   }
-  if (operands.some(isDead)) return new Array<Held>(16).fill(dead);
+  if (operands.some(isDead)) return [dead];
   // A list passes as it is.
   if (node.op === "Identity" && operands[0] && !isValue(operands[0])) return [operands[0]];
   if (node.op === "IdentityN") return operands;

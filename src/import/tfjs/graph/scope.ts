@@ -1,15 +1,11 @@
 // Where nodes are evaluated: the nodes of a graph or a function, and what is known of their results.
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
-import { refuse } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
 import type { State } from "../state.js";
 import type { Blocked } from "./blocks.js";
 import type { Endpoint, FunctionDef, NodeDef } from "./graph-def.js";
 import type { Held } from "./held.js";
-
-/** Most nodes that loops are unrolled to, those of inner loops counted each time. */
-const unrolledLimit = 100_000;
 
 /** What all scopes of an import share. */
 export interface Import {
@@ -46,13 +42,6 @@ export interface Scope extends Known {
 
 /** Results of nodes, which are evaluated with all that they need. */
 export type Evaluate = (scope: Scope, ends: readonly Endpoint[]) => readonly Held[];
-
-/** Counts a node or step of a loop. */
-export function countUnrolled(shared: Import): void {
-  shared.unrolled += 1;
-  if (shared.unrolled > unrolledLimit)
-    refuse("too-large", `loops are unrolled to more than ${unrolledLimit} nodes`);
-}
 
 /** The results of a node, if it was evaluated in this scope or one around it. */
 export function resultsIn(scope: Known, name: string): readonly Held[] | undefined {
