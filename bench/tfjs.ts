@@ -3,7 +3,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Graph, Node, NodeId } from "../src/ir/graph.js";
 import { nodeOf } from "../src/ir/graph.js";
-import { topological } from "../src/ir/order.js";
+import { topological } from "../src/ir/node-order.js";
 import type { Values } from "./running.js";
 
 /** A network on the backend that is set when it is made. */

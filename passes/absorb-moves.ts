@@ -4,7 +4,7 @@
 
 import type { Graph, Node, NodeId, NodeOf, OpName } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
-import { outputIds, users } from "#ir/order.js";
+import { outputIds, users } from "#ir/node-order.js";
 import type { Shape } from "#ir/type.js";
 import { channels, elements, sameShape } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";

@@ -4,7 +4,7 @@ import { produce } from "immer";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
-import { outputIds, users } from "#ir/order.js";
+import { outputIds, users } from "#ir/node-order.js";
 import { channels, elements, f32 } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";

@@ -3,7 +3,7 @@
 import { castDraft, produce } from "immer";
 import type { AttributeValue, Node, NodeId } from "#ir/graph.js";
 import { nodeOf, uniteSpans } from "#ir/graph.js";
-import { topological } from "#ir/order.js";
+import { topological } from "#ir/node-order.js";
 import { commutative } from "#rewrite/match.js";
 import type { Pass } from "#rewrite/pass.js";
 

@@ -3,7 +3,7 @@
 import { castDraft, produce } from "immer";
 import type { Node, NodeId } from "#ir/graph.js";
 import { nodeOf, uniteSpans } from "#ir/graph.js";
-import { outputIds, topological, users } from "#ir/order.js";
+import { outputIds, topological, users } from "#ir/node-order.js";
 import { constantNode } from "#rewrite/build.js";
 import type { Pass } from "#rewrite/pass.js";
 

@@ -5,7 +5,7 @@ import { castDraft, produce } from "immer";
 import { bug, warning } from "#diagnostic/diagnostic.js";
 import type { Graph, Node, NodeId } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
-import { topological } from "#ir/order.js";
+import { topological } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
 import { bytesText, countText } from "#ir/units.js";
 import { addedProduct } from "#ops/added-product.js";

@@ -4,7 +4,7 @@
 import { castDraft, produce } from "immer";
 import type { Node, NodeId, NodeOf } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
-import { outputIds, users } from "#ir/order.js";
+import { outputIds, users } from "#ir/node-order.js";
 import { opOf } from "#ops/index.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";

@@ -3,7 +3,7 @@
 import { castDraft, produce } from "immer";
 import { warning } from "#diagnostic/diagnostic.js";
 import type { Node, NodeId, WeightId } from "#ir/graph.js";
-import { users } from "#ir/order.js";
+import { users } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import type { Pass, PassContext } from "#rewrite/pass.js";

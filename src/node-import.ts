@@ -4,7 +4,7 @@ import { realpathSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
-import type { GivenConstants } from "#import/constants.js";
+import type { GivenConstants } from "#import/options/constants.js";
 import type { Imported } from "#import/finish.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
 import { onnxWeights } from "#import/onnx/weight-file.js";

@@ -17,7 +17,7 @@ import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import type { Elaborated } from "#elaborate/elaborate.js";
 import { elaborate } from "#elaborate/elaborate.js";
-import { fixInputs } from "#import/fix-inputs.js";
+import { fixInputs } from "#import/options/fix-inputs.js";
 import type { WeightFiles } from "#ir/weights.js";
 import { bytesText } from "#ir/units.js";
 import { openDataFile, openWeightFile } from "#weights/file.js";

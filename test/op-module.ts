@@ -3,7 +3,7 @@
 import { makeNode, ops } from "#ops/index.js";
 import type { Node, NodeId, OpName } from "#ir/graph.js";
 import { inputNodes } from "#ir/graph.js";
-import { topological } from "#ir/order.js";
+import { topological } from "#ir/node-order.js";
 import type { Tensor } from "#ir/tensor.js";
 import type { TensorType } from "#ir/type.js";
 import { elements } from "#ir/type.js";

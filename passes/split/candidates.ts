@@ -3,7 +3,7 @@
 import type { Target } from "#ir/target.js";
 import type { Graph, NodeOf } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
-import { topological } from "#ir/order.js";
+import { topological } from "#ir/node-order.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";

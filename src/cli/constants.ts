@@ -2,7 +2,7 @@
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
-import type { GivenConstant } from "#import/constants.js";
+import type { GivenConstant } from "#import/options/constants.js";
 import { readNumbers } from "./inputs.js";
 
 /** `NAME=VALUE` as texts; undefined if it has another form. */

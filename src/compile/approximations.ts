@@ -1,7 +1,7 @@
 // Which values of a model were approximated on the way to its optimized graph, and by what.
 
 import type { Graph, Node, NodeId } from "#ir/graph.js";
-import { users } from "#ir/order.js";
+import { users } from "#ir/node-order.js";
 import type { PassRun } from "#rewrite/pipeline.js";
 import type { Rule } from "#rewrite/rule.js";
 

@@ -5,7 +5,7 @@ import { elements } from "#ir/type.js";
 import type { ReadF32 } from "#ir/weights.js";
 import type { Builder } from "./builder.js";
 import { smallLimit } from "./builder.js";
-import { rankLimit } from "./dimensions.js";
+import { rankLimit } from "./options/dimensions.js";
 import type { ElementType } from "./element-type.js";
 import { valueOf } from "./lowering.js";
 import { cleanName } from "./names.js";

@@ -3,7 +3,7 @@
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { Graph, Node, NodeId, Output } from "#ir/graph.js";
-import { batchedNodes } from "#ir/order.js";
+import { batchedNodes } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
 import type { Builder } from "./builder.js";
 import type { Declared } from "./declared.js";

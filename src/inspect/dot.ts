@@ -4,7 +4,7 @@ import { expectModule } from "#diagnostic/argument.js";
 import { dotString } from "#diagnostic/escape.js";
 import type { KernelId, Node } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
-import { topological } from "#ir/order.js";
+import { topological } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
 import { nodeCost } from "./cost.js";
 import { bytesText, countText } from "#ir/units.js";

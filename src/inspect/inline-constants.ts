@@ -3,7 +3,7 @@
 import type { Node, NodeId } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
 import { isPlainConstant } from "#ir/compare.js";
-import { outputIds, users } from "#ir/order.js";
+import { outputIds, users } from "#ir/node-order.js";
 import { sameType } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";

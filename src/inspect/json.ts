@@ -2,7 +2,7 @@
 
 import { expectModule } from "#diagnostic/argument.js";
 import { nodeOf } from "#ir/graph.js";
-import { topological } from "#ir/order.js";
+import { topological } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import { nodeCost } from "./cost.js";

@@ -2,7 +2,7 @@
 
 import type { Graph, KernelId, Node } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
-import { topological } from "#ir/order.js";
+import { topological } from "#ir/node-order.js";
 
 /** Nodes that are printed together: those of a kernel, or one alone. */
 export interface Unit {

@@ -7,7 +7,7 @@ import { print } from "#grammar/print.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import type { Graph, KernelId, Node } from "#ir/graph.js";
 import { inputNodes, operands } from "#ir/graph.js";
-import { batchedNodes } from "#ir/order.js";
+import { batchedNodes } from "#ir/node-order.js";
 import { printType } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";

@@ -4,7 +4,7 @@ import { expectMap, expectModule } from "#diagnostic/argument.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
-import { topological, users } from "#ir/order.js";
+import { topological, users } from "#ir/node-order.js";
 import type { Tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
 import { elements } from "#ir/type.js";

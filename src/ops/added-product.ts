@@ -2,7 +2,7 @@
 
 import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
-import { outputIds, users } from "#ir/order.js";
+import { outputIds, users } from "#ir/node-order.js";
 import { sameShape } from "#ir/type.js";
 import { macsOf, opOf } from "./index.js";
 

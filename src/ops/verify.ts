@@ -1,7 +1,7 @@
 // What holds of a graph between any two passes; every constraint has a label, which tests and messages quote.
 
 import type { Graph, Node, NodeId, WeightId } from "#ir/graph.js";
-import { outputIds, users } from "#ir/order.js";
+import { outputIds, users } from "#ir/node-order.js";
 import type { TensorType } from "#ir/type.js";
 import { printType, sameType } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";

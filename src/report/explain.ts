@@ -4,7 +4,7 @@ import { expectModule } from "#diagnostic/argument.js";
 import { lineText } from "#diagnostic/escape.js";
 import type { Graph, Node } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
-import { topological } from "#ir/order.js";
+import { topological } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
 import { nodeCost, totalCost } from "#inspect/cost.js";
 import { bytesText, countText, numberText, shapeText } from "#ir/units.js";

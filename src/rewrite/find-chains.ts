@@ -2,7 +2,7 @@
 
 import type { Graph, Node, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
-import { memoise, outputIds, topological, users } from "#ir/order.js";
+import { memoise, outputIds, topological, users } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
 import { addedProduct } from "#ops/added-product.js";
 import { bug } from "#diagnostic/diagnostic.js";

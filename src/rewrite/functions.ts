@@ -2,7 +2,7 @@
 
 import type { AttributeValue, Node } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
-import { outputIds, users } from "#ir/order.js";
+import { outputIds, users } from "#ir/node-order.js";
 import { channels, elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { boundsOf, uniformValue } from "./facts.js";

@@ -3,7 +3,7 @@
 import type { Graph, Node } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
 import { broadcastOf } from "#ir/broadcast.js";
-import { outputIds, users } from "#ir/order.js";
+import { outputIds, users } from "#ir/node-order.js";
 import type { StageChain, Target } from "#ir/target.js";
 import { sameShape } from "#ir/type.js";
 import { shapeText } from "#ir/units.js";

@@ -3,7 +3,7 @@
 import { ownEntry } from "#diagnostic/own.js";
 import type { AttributeValue, Node, NodeId, OpName } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
-import { outputIds, users } from "#ir/order.js";
+import { outputIds, users } from "#ir/node-order.js";
 import type { TensorType } from "#ir/type.js";
 import { sameType } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";

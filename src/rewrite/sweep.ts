@@ -5,7 +5,7 @@ import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { bug, error } from "#diagnostic/diagnostic.js";
 import type { Graph, KernelId, Node, NodeId, OpName, Origin } from "#ir/graph.js";
 import { nodeOf, uniteSpans } from "#ir/graph.js";
-import { topological } from "#ir/order.js";
+import { topological } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
 import { materialize } from "./build.js";
 import type { Application } from "./match.js";

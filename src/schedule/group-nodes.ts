@@ -2,7 +2,7 @@
 
 import type { Graph, Node } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
-import { topological } from "#ir/order.js";
+import { topological } from "#ir/node-order.js";
 import { bug } from "#diagnostic/diagnostic.js";
 
 /** Nodes of one kernel in the order of the graph; a node that no fusion took is alone. */

@@ -2,7 +2,7 @@
 // (Winograd's algorithm) would spread them.
 
 import type { Graph, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
-import { topological } from "#ir/order.js";
+import { topological } from "#ir/node-order.js";
 import type { WeightStore } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 

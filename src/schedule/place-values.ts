@@ -3,7 +3,7 @@
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Graph, Node, NodeId, NodeOf, OpName } from "#ir/graph.js";
 import { inputNodes, nodeOf, operands } from "#ir/graph.js";
-import { outputIds, users } from "#ir/order.js";
+import { outputIds, users } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
 import { channels, elements } from "#ir/type.js";
 import { opOf } from "#ops/index.js";

@@ -3,7 +3,7 @@
 import { least } from "#diagnostic/extremes.js";
 import type { Graph, NodeId, NodeOf } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
-import { users } from "#ir/order.js";
+import { users } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
 import { elements } from "#ir/type.js";
 import { bytesText } from "#ir/units.js";

@@ -9,7 +9,7 @@ import { elaborate } from "#elaborate/elaborate.js";
 import { printGraph } from "#inspect/lift.js";
 import { sameGraph } from "#ir/compare.js";
 import type { Graph, Node, NodeId } from "#ir/graph.js";
-import { users } from "#ir/order.js";
+import { users } from "#ir/node-order.js";
 import type { Module, WeightFiles, WeightStore } from "#ir/weights.js";
 import { makeNode, ops } from "#ops/index.js";
 import { seededRandom } from "#ops/random.js";

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { render } from "#diagnostic/render.js";
-import { macsOf } from "#import/cut.js";
+import { macsOf } from "#import/options/cut.js";
 import type { ImportOptions } from "#import/onnx/import-onnx.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
 import { interpret } from "#interpret/interpret.js";

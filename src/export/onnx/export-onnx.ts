@@ -7,7 +7,7 @@ import { bug, error } from "#diagnostic/diagnostic.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import type { Graph, Node, NodeId } from "#ir/graph.js";
 import { inputNodes, nodeOf } from "#ir/graph.js";
-import { batchedNodes, topological, users } from "#ir/order.js";
+import { batchedNodes, topological, users } from "#ir/node-order.js";
 import { bytesText } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";

@@ -1,9 +1,9 @@
 // An ONNX graph whose inner values are inputs: nobody makes them any more.
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
-import type { NamedInput } from "#import/cut-inputs.js";
-import { namedInputs, unknownShape } from "#import/cut-inputs.js";
-import type { Extent, WrittenInput } from "#import/dimensions.js";
+import type { NamedInput } from "#import/options/cut-inputs.js";
+import { namedInputs, unknownShape } from "#import/options/cut-inputs.js";
+import type { Extent, WrittenInput } from "#import/options/dimensions.js";
 import type { GraphProto, ValueInfoProto } from "#onnx/proto/onnx_pb.js";
 import { extentsOf, tensorType } from "./dimensions.js";
 import { elementTypes } from "./element-type.js";

@@ -1,7 +1,7 @@
 // The extents of a model's inputs as its file has them.
 
-import type { Extent } from "#import/dimensions.js";
-import { namelessSymbol, rankLimit } from "#import/dimensions.js";
+import type { Extent } from "#import/options/dimensions.js";
+import { namelessSymbol, rankLimit } from "#import/options/dimensions.js";
 import { symbolName } from "#import/names.js";
 import type { TypeProto, ValueInfoProto } from "#onnx/proto/onnx_pb.js";
 

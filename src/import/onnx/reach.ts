@@ -1,6 +1,6 @@
 // What of a graph its outputs depend on, in the order of computation.
 
-import { circle, order } from "#import/order.js";
+import { circle, dependencyOrder } from "#import/dependency-order.js";
 import { quote } from "#import/refusal.js";
 import type { GraphProto, NodeProto } from "#onnx/proto/onnx_pb.js";
 
@@ -36,7 +36,7 @@ export function reach(graph: GraphProto, outputs: readonly string[]): Reached | 
     for (const read of names) used.add(read);
   }
   try {
-    const nodes = order(
+    const nodes = dependencyOrder(
       graph.node.filter((node) => reads.has(node)),
       { key: (node) => node, needs: (node) => reads.get(node) ?? [], cycle: foundCycle },
     );

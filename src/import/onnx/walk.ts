@@ -7,7 +7,7 @@ import { fileConstant } from "#import/file-tensor.js";
 import { rounded, valueOf } from "#import/lowering.js";
 import type { Names } from "#import/names.js";
 import { cleanName } from "#import/names.js";
-import { countUnrolled } from "#import/control.js";
+import { countUnrolled } from "#import/operators/control.js";
 import { diagnosticOf, quote, refuse, Refusal, refuseQuietly } from "#import/refusal.js";
 import { addUnknown } from "#import/unknown.js";
 import type { Value } from "#import/value.js";

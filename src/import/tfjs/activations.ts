@@ -1,10 +1,10 @@
 // Activations by their Keras name.
 
-import { combine } from "#import/broadcast.js";
+import { combine } from "#import/operators/broadcast.js";
 import type { Lowering } from "#import/lowering.js";
 import { axisOf, map, ordered, scalar } from "#import/lowering.js";
-import { geluTanh, selu, softsign } from "#import/math.js";
-import { reduced } from "#import/reduce.js";
+import { geluTanh, selu, softsign } from "#import/operators/math.js";
+import { reduced } from "#import/operators/reduce.js";
 import type { Value } from "#import/value.js";
 
 export type Activation = (ctx: Lowering, x: Value) => Value;

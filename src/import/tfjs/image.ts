@@ -4,7 +4,7 @@ import type { OpName } from "#ir/graph.js";
 import type { Lowering } from "#import/lowering.js";
 import { ordered } from "#import/lowering.js";
 import { refuse } from "#import/refusal.js";
-import { reshaped, transposed } from "#import/reshape.js";
+import { reshaped, transposed } from "#import/operators/reshape.js";
 import type { Ref, Value } from "#import/value.js";
 import { natural } from "#ir/axis-order.js";
 

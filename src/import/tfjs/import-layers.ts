@@ -2,11 +2,11 @@
 
 import { ownEntry } from "#diagnostic/own.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
-import type { NamedInput } from "#import/cut-inputs.js";
-import { namedInputs, unknownShape, unneededInput } from "#import/cut-inputs.js";
-import { unknownOutput } from "#import/cut.js";
-import type { Extent, WrittenInput } from "#import/dimensions.js";
-import { namelessSymbol, rankLimit } from "#import/dimensions.js";
+import type { NamedInput } from "#import/options/cut-inputs.js";
+import { namedInputs, unknownShape, unneededInput } from "#import/options/cut-inputs.js";
+import { unknownOutput } from "#import/options/cut.js";
+import type { Extent, WrittenInput } from "#import/options/dimensions.js";
+import { namelessSymbol, rankLimit } from "#import/options/dimensions.js";
 import type { Imported, NamedValue } from "#import/finish.js";
 import { cleanName } from "#import/names.js";
 import { diagnosticOf, quote, refuse, Refusal } from "#import/refusal.js";
@@ -17,7 +17,7 @@ import type { Json } from "./fields.js";
 import { fieldsOf, isInt, listOf } from "./fields.js";
 import { layers as known } from "./layers/index.js";
 import { activationName } from "./layers/layer.js";
-import { circle, order } from "#import/order.js";
+import { circle, dependencyOrder } from "#import/dependency-order.js";
 import type { Given, Start, State } from "./state.js";
 import type { Layer, Model, TensorId } from "./topology.js";
 import { isModel, readModel, shapeOf } from "./topology.js";
@@ -199,7 +199,7 @@ function callModel(
       calls[id.call - firstCall] ?? refuse("bad-model", `layer ${quote(id.layer)} has no call ${id.call}`)
     );
   };
-  const calls = order(model.outputs, {
+  const calls = dependencyOrder(model.outputs, {
     key,
     needs: (id) => (values.has(key(id)) ? [] : operandsOf(id)),
     cycle: (ids) =>

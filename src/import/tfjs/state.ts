@@ -2,7 +2,7 @@
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import type { Builder } from "#import/builder.js";
-import type { Extent, WrittenInput } from "#import/dimensions.js";
+import type { Extent, WrittenInput } from "#import/options/dimensions.js";
 import type { FileTensor } from "#import/file-tensor.js";
 import { fileConstant } from "#import/file-tensor.js";
 import type { Imported, NamedValue } from "#import/finish.js";

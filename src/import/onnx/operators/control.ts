@@ -1,6 +1,7 @@
 // Control flow: If, Loop and Scan. Their graphs are put in place, a loop's once for each step.
 
-import { bothBranches, elementAt, knownCondition, selected, stacked, unrolled } from "#import/control.js";
+import { bothBranches, knownCondition, selected, unrolled } from "#import/operators/control.js";
+import { elementAt, stacked } from "#import/operators/parts.js";
 import { axisOf, intsValue, numberOf, valueOf } from "#import/lowering.js";
 import { bool } from "#import/element-type.js";
 import { refuse, unsupported } from "#import/refusal.js";

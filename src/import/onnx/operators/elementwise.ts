@@ -2,13 +2,20 @@
 
 import { elements } from "#ir/type.js";
 import type { OpName } from "#ir/graph.js";
-import { combine } from "#import/broadcast.js";
+import { combine } from "#import/operators/broadcast.js";
 import { bool } from "#import/element-type.js";
 import { map, numberOf, scalar } from "#import/lowering.js";
 import { unsupported } from "#import/refusal.js";
-import { reshaped } from "#import/reshape.js";
+import { reshaped } from "#import/operators/reshape.js";
 import type { Value } from "#import/value.js";
-import { geluTanh, functionsOfOne, inverted, selu, thresholdedRelu, truncate } from "#import/math.js";
+import {
+  geluTanh,
+  functionsOfOne,
+  inverted,
+  selu,
+  thresholdedRelu,
+  truncate,
+} from "#import/operators/math.js";
 import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operator.js";
 
 /** Operators of one operand that are an op of ours. */

@@ -1,12 +1,12 @@
 // Matrix products.
 
 import { elements } from "#ir/type.js";
-import { combine } from "#import/broadcast.js";
+import { combine } from "#import/operators/broadcast.js";
 import { scalar } from "#import/lowering.js";
-import { product, times } from "#import/product.js";
-import { reduced } from "#import/reduce.js";
+import { product, times } from "#import/operators/product.js";
+import { reduced } from "#import/operators/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { reshaped, transposed } from "#import/reshape.js";
+import { reshaped, transposed } from "#import/operators/reshape.js";
 import type { Value } from "#import/value.js";
 import { natural } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";

@@ -2,13 +2,13 @@
 // What they mean is in its ContribOperators.md.
 
 import type { OpName } from "#ir/graph.js";
-import { combine } from "#import/broadcast.js";
+import { combine } from "#import/operators/broadcast.js";
 import { map, scalar } from "#import/lowering.js";
-import { geluTanh } from "#import/math.js";
-import { product } from "#import/product.js";
-import { reduced, standardized } from "#import/reduce.js";
+import { geluTanh } from "#import/operators/math.js";
+import { product } from "#import/operators/product.js";
+import { reduced, standardized } from "#import/operators/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { transposed } from "#import/reshape.js";
+import { transposed } from "#import/operators/reshape.js";
 import type { Value } from "#import/value.js";
 import { natural } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";

@@ -2,11 +2,11 @@
 
 import { batchAxis, filled, keepBatch, mixed, samplesIn, sizesIn, sizesOf } from "#import/batch.js";
 import { bool } from "#import/element-type.js";
-import { picked } from "#import/gather.js";
+import { picked } from "#import/operators/gather.js";
 import { axisOf, knownNumbers, numberOf, numbersOf, ordered } from "#import/lowering.js";
-import { checkJoined, expanded, sliced, tiled } from "#import/parts.js";
+import { checkJoined, expanded, sliced, tiled } from "#import/operators/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { joinedRows } from "#import/select.js";
+import { joinedRows } from "#import/counted/select.js";
 import type { Value } from "#import/value.js";
 import { natural, permuted } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";

@@ -3,7 +3,7 @@
 import { elements } from "#ir/type.js";
 import { batchAxis, mixed } from "#import/batch.js";
 import type { ScatterReduction } from "#ops/gather.js";
-import { combine } from "#import/broadcast.js";
+import { combine } from "#import/operators/broadcast.js";
 import {
   gathered,
   gatheredAlong,
@@ -11,11 +11,11 @@ import {
   pickedIn,
   scatteredAlong,
   scatteredRows,
-} from "#import/gather.js";
+} from "#import/operators/gather.js";
 import { axisOf, numberOf, numbersOf, scalar, valueOf } from "#import/lowering.js";
-import { joined, sliced } from "#import/parts.js";
+import { joined, sliced } from "#import/operators/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { reshaped, unsqueezed } from "#import/reshape.js";
+import { reshaped, unsqueezed } from "#import/operators/reshape.js";
 import type { Value } from "#import/value.js";
 import { natural } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";

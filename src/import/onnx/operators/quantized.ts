@@ -2,15 +2,15 @@
 // computed with as floats, and rounded where the model rounds.
 
 import { elements } from "#ir/type.js";
-import { combine } from "#import/broadcast.js";
+import { combine } from "#import/operators/broadcast.js";
 import { axisOf, map, scalar, rounded } from "#import/lowering.js";
 import { int, int32 } from "#import/element-type.js";
 import { elementTypes } from "../element-type.js";
-import { product } from "#import/product.js";
-import { joined, repeated, sliced } from "#import/parts.js";
-import { reduced } from "#import/reduce.js";
+import { product } from "#import/operators/product.js";
+import { joined, repeated, sliced } from "#import/operators/parts.js";
+import { reduced } from "#import/operators/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { reshaped, transposed } from "#import/reshape.js";
+import { reshaped, transposed } from "#import/operators/reshape.js";
 import { channelsFirst, channelsLast, natural } from "#ir/axis-order.js";
 import type { OpName } from "#ir/graph.js";
 import type { Value } from "#import/value.js";

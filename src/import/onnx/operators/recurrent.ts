@@ -1,14 +1,14 @@
-// Recurrent operators: their weights, states and directions as the layers of `#import/recurrent.js` take them.
+// Recurrent operators: their weights, states and directions as the layers of `#import/operators/recurrent.js` take them.
 
 import type { OpName } from "#ir/graph.js";
-import { combine } from "#import/broadcast.js";
+import { combine } from "#import/operators/broadcast.js";
 import { map, numbersOf, scalar, valueOf, weightOf } from "#import/lowering.js";
-import { softsign, thresholdedRelu } from "#import/math.js";
-import { joined, sliced } from "#import/parts.js";
-import type { Activation, Run, Sequence, State, Weights } from "#import/recurrent.js";
-import { gru, lstm, rnn, unlessZero } from "#import/recurrent.js";
+import { softsign, thresholdedRelu } from "#import/operators/math.js";
+import { joined, sliced } from "#import/operators/parts.js";
+import type { Activation, Run, Sequence, State, Weights } from "#import/operators/recurrent.js";
+import { gru, lstm, rnn, unlessZero } from "#import/operators/recurrent.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { reshaped, transposed, unsqueezed } from "#import/reshape.js";
+import { reshaped, transposed, unsqueezed } from "#import/operators/reshape.js";
 import type { Value } from "#import/value.js";
 import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operator.js";
 

@@ -2,13 +2,13 @@
 
 import type { OpName } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
-import { argExtreme } from "#import/arg-extreme.js";
+import { argExtreme } from "#import/operators/arg-extreme.js";
 import { batchAxis } from "#import/batch.js";
-import { combine } from "#import/broadcast.js";
+import { combine } from "#import/operators/broadcast.js";
 import { axisOf, map, ordered, scalar, valueOf, weightOf } from "#import/lowering.js";
-import { groupNormalized, reduced, standardized } from "#import/reduce.js";
+import { groupNormalized, reduced, standardized } from "#import/operators/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { flattened, originOf, reshaped } from "#import/reshape.js";
+import { flattened, originOf, reshaped } from "#import/operators/reshape.js";
 import type { Ref, Value } from "#import/value.js";
 import { channelsLast, natural } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operator.js";

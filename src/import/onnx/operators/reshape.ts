@@ -3,7 +3,14 @@
 import { batchAxis, sizesIn } from "#import/batch.js";
 import { axisOf, numbersOf } from "#import/lowering.js";
 import { refuse } from "#import/refusal.js";
-import { flattened, reshaped, reshapedTo, squeezed, transposed, unsqueezed } from "#import/reshape.js";
+import {
+  flattened,
+  reshaped,
+  reshapedTo,
+  squeezed,
+  transposed,
+  unsqueezed,
+} from "#import/operators/reshape.js";
 import type { Value } from "#import/value.js";
 import { natural, sameOrder } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";

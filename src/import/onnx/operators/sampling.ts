@@ -1,8 +1,8 @@
 // Operators that take values between the elements of an image.
 
 import { quote, refuse, unsupported } from "#import/refusal.js";
-import type { SampleMode } from "#import/sampling.js";
-import { gridSampled } from "#import/sampling.js";
+import type { SampleMode } from "#import/operators/sampling.js";
+import { gridSampled } from "#import/operators/sampling.js";
 import type { Value } from "#import/value.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 

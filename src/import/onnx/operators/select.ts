@@ -3,16 +3,16 @@
 import { natural } from "#ir/axis-order.js";
 import { elements } from "#ir/type.js";
 import { keepBatch } from "#import/batch.js";
-import { combine } from "#import/broadcast.js";
-import { topRows } from "#import/counted-rows.js";
+import { combine } from "#import/operators/broadcast.js";
+import { topRows } from "#import/counted/first-rows.js";
 import { int64 } from "#import/element-type.js";
-import { gathered, picked } from "#import/gather.js";
+import { gathered, picked } from "#import/operators/gather.js";
 import { axisOf, intsValue, numberOf, numbersOf, scalar, valueOf } from "#import/lowering.js";
-import { joined } from "#import/parts.js";
+import { joined } from "#import/operators/parts.js";
 import { refuse } from "#import/refusal.js";
-import { reshaped, transposed } from "#import/reshape.js";
-import { countOf, withCount } from "#import/rows.js";
-import { compactRows, countPlaces, nonZeroRows, suppressed } from "#import/select.js";
+import { reshaped, transposed } from "#import/operators/reshape.js";
+import { countOf, withCount } from "#import/counted/rows.js";
+import { compactRows, countPlaces, nonZeroRows, suppressed } from "#import/counted/select.js";
 import type { Value } from "#import/value.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 

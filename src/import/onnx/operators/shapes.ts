@@ -1,13 +1,13 @@
 // Operators on shapes and constants: they are known at import time and leave nothing in the graph.
 
-import { countedRange } from "#import/counted-rows.js";
+import { countedRange } from "#import/counted/first-rows.js";
 import { filled, shapeValue, sizeValue, sizesIn } from "#import/batch.js";
 import { float32, int64 } from "#import/element-type.js";
 import { axisOf, intsValue, numberOf, valueOf } from "#import/lowering.js";
-import { timesMatrix } from "#import/product.js";
+import { timesMatrix } from "#import/operators/product.js";
 import { unsupported } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
-import { castTo, range } from "#import/math.js";
+import { castTo, range } from "#import/operators/math.js";
 import { elementTypes, typeName } from "../element-type.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 

@@ -4,9 +4,9 @@ import { ordered } from "#import/lowering.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import type { Ref, Value } from "#import/value.js";
 import { channelsLast, sameOrder } from "#ir/axis-order.js";
-import { computedConvolution } from "#import/computed-convolution.js";
-import type { Along, Window } from "#import/windows.js";
-import { convolved, still, volumeConvolution, windowOver } from "#import/windows.js";
+import { computedConvolution } from "#import/operators/computed-convolution.js";
+import type { Along, Window } from "#import/operators/windows.js";
+import { convolved, still, volumeConvolution, windowOver } from "#import/operators/windows.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 
 /** The image `[n, h, w, c]` of a value `[n, c, l]` or `[n, c, h, w]`. */

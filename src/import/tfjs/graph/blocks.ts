@@ -3,7 +3,7 @@
 
 import type { Lowering } from "#import/lowering.js";
 import { numbersOf, valueOf } from "#import/lowering.js";
-import { sliced } from "#import/parts.js";
+import { sliced } from "#import/operators/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
 import { isChannelsFirst, spatial } from "./operator.js";

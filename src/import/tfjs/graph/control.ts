@@ -1,7 +1,7 @@
 // Control flow. TensorFlow 1 has it as nodes of one graph: Switch and Merge for choices, and with Enter, Exit and NextIteration for loops.
 // TensorFlow 2 calls functions. Loops are unrolled, and choices that are computed are selects.
 
-import { bothBranches, countUnrolled, knownCondition, selected } from "#import/control.js";
+import { bothBranches, countUnrolled, knownCondition, selected } from "#import/operators/control.js";
 import { intsValue } from "#import/lowering.js";
 import { needsConstant, quote, refuse, unsupported } from "#import/refusal.js";
 import type { Endpoint, NodeDef } from "./graph-def.js";

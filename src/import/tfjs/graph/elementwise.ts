@@ -1,13 +1,13 @@
 // Elementwise operators, softmax and reductions.
 
 import type { OpName } from "#ir/graph.js";
-import { argExtreme } from "#import/arg-extreme.js";
-import { combine } from "#import/broadcast.js";
+import { argExtreme } from "#import/operators/arg-extreme.js";
+import { combine } from "#import/operators/broadcast.js";
 import { bool } from "#import/element-type.js";
 import type { Lowering } from "#import/lowering.js";
 import { axisOf, map, numberOf, numbersOf, scalar } from "#import/lowering.js";
-import { castTo, functionsOfOne, inverted, selu } from "#import/math.js";
-import { reduced } from "#import/reduce.js";
+import { castTo, functionsOfOne, inverted, selu } from "#import/operators/math.js";
+import { reduced } from "#import/operators/reduce.js";
 import { unsupported } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
 import { natural } from "#ir/axis-order.js";

@@ -3,8 +3,8 @@
 import { ownEntry } from "#diagnostic/own.js";
 import { rounded, valueOf } from "#import/lowering.js";
 import { cleanName } from "#import/names.js";
-import { circle, order } from "#import/order.js";
-import { countUnrolled } from "#import/control.js";
+import { circle, dependencyOrder } from "#import/dependency-order.js";
+import { countUnrolled } from "#import/operators/control.js";
 import { diagnosticOf, quote, refuse, Refusal, refuseQuietly, unsupported } from "#import/refusal.js";
 import { addUnknown } from "#import/unknown.js";
 import type { Value } from "#import/value.js";
@@ -41,7 +41,7 @@ export function nodesBefore(scope: Known, ends: readonly Endpoint[]): readonly N
               refuse("bad-model", `${quote(reader)} reads ${quote(node)}, which no node makes`),
           ],
     );
-  return order(open(ends, "the model"), {
+  return dependencyOrder(open(ends, "the model"), {
     key: ({ name }) => name,
     needs: (node) => open(readsOf(node, scope), node.name),
     cycle: (nodes) =>

@@ -1,10 +1,10 @@
 // A graph model as a graph: what its outputs depend on is evaluated in the order of its operands.
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
-import { namedInputs, unknownShape, unneededInput } from "#import/cut-inputs.js";
-import { cutPlaces, unknownOutput, withCut } from "#import/cut.js";
-import type { Extent, WrittenInput } from "#import/dimensions.js";
-import { namelessSymbol, rankLimit } from "#import/dimensions.js";
+import { namedInputs, unknownShape, unneededInput } from "#import/options/cut-inputs.js";
+import { cutPlaces, unknownOutput, withCut } from "#import/options/cut.js";
+import type { Extent, WrittenInput } from "#import/options/dimensions.js";
+import { namelessSymbol, rankLimit } from "#import/options/dimensions.js";
 import type { Imported } from "#import/finish.js";
 import { quote, refuse } from "#import/refusal.js";
 import { unknownMessage } from "#import/unknown.js";

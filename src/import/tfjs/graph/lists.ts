@@ -2,10 +2,9 @@
 
 import { elements } from "#ir/type.js";
 import { smallLimit } from "#import/builder.js";
-import { elementAt, stacked } from "#import/control.js";
 import type { Lowering } from "#import/lowering.js";
 import { intsValue, numberOf, numbersOf, scalar, valueOf as valueOfRef } from "#import/lowering.js";
-import { joined, sliced } from "#import/parts.js";
+import { elementAt, joined, sliced, stacked } from "#import/operators/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
 import { natural } from "#ir/axis-order.js";

@@ -12,18 +12,19 @@ import {
   sizesIn,
   sizesOf,
 } from "#import/batch.js";
-import { combine } from "#import/broadcast.js";
+import { combine } from "#import/operators/broadcast.js";
 import { int32 } from "#import/element-type.js";
 import type { Lowering } from "#import/lowering.js";
 import { axisOf, intsValue, knownNumbers, numberOf, numbersOf, ordered, scalar } from "#import/lowering.js";
-import { range } from "#import/math.js";
-import { gathered, gatheredRows, picked, pickedIn, scatteredRows } from "#import/gather.js";
-import { checkJoined, expanded, joined, sliced, tiled } from "#import/parts.js";
+import { range } from "#import/operators/math.js";
+import { gathered, gatheredRows, picked, pickedIn, scatteredRows } from "#import/operators/gather.js";
+import { checkJoined, expanded, joined, sliced, tiled } from "#import/operators/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { countOf, countRange, filledRows, valuesTogether, withCount } from "#import/rows.js";
-import { joinedRows } from "#import/select.js";
-import { countedRange, firstRows } from "#import/counted-rows.js";
-import { reshaped, reshapedTo, squeezed, transposed, unsqueezed } from "#import/reshape.js";
+import { countRange, valuesTogether } from "#import/counted/bounds.js";
+import { countOf, filledRows, withCount } from "#import/counted/rows.js";
+import { joinedRows } from "#import/counted/select.js";
+import { countedRange, firstRows } from "#import/counted/first-rows.js";
+import { reshaped, reshapedTo, squeezed, transposed, unsqueezed } from "#import/operators/reshape.js";
 import type { Value } from "#import/value.js";
 import { natural, permuted, sameOrder } from "#ir/axis-order.js";
 import { smallLimit } from "#import/builder.js";

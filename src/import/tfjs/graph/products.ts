@@ -1,10 +1,10 @@
 // Matrix products.
 
-import { combine } from "#import/broadcast.js";
+import { combine } from "#import/operators/broadcast.js";
 import type { Lowering } from "#import/lowering.js";
-import { times } from "#import/product.js";
+import { times } from "#import/operators/product.js";
 import { refuse } from "#import/refusal.js";
-import { transposed } from "#import/reshape.js";
+import { transposed } from "#import/operators/reshape.js";
 import type { Value } from "#import/value.js";
 import { natural } from "#ir/axis-order.js";
 import type { GraphNode, OperatorTable } from "./operator.js";

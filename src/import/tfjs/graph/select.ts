@@ -1,14 +1,14 @@
 // Selections: the largest elements, places of what is not zero, and boxes that do not overlap.
 
-import { combine } from "#import/broadcast.js";
-import { topRows } from "#import/counted-rows.js";
-import { gathered } from "#import/gather.js";
+import { combine } from "#import/operators/broadcast.js";
+import { topRows } from "#import/counted/first-rows.js";
+import { gathered } from "#import/operators/gather.js";
 import type { Lowering } from "#import/lowering.js";
 import { numberOf, scalar } from "#import/lowering.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { reshaped } from "#import/reshape.js";
-import { withCount } from "#import/rows.js";
-import { countPlaces, nonZeroRows, suppressed } from "#import/select.js";
+import { reshaped } from "#import/operators/reshape.js";
+import { withCount } from "#import/counted/rows.js";
+import { countPlaces, nonZeroRows, suppressed } from "#import/counted/select.js";
 import type { Value } from "#import/value.js";
 import type { GraphNode, OperatorTable } from "./operator.js";
 

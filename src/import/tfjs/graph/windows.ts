@@ -1,12 +1,12 @@
 // Operators with windows over images, alone and fused with a bias and an activation.
 
 import { ownEntry } from "#diagnostic/own.js";
-import { combine } from "#import/broadcast.js";
+import { combine } from "#import/operators/broadcast.js";
 import { batchAxis, mixed, sizesIn } from "#import/batch.js";
 import type { Lowering } from "#import/lowering.js";
 import { map, numbersOf, ordered, weightOf } from "#import/lowering.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { reshaped } from "#import/reshape.js";
+import { reshaped } from "#import/operators/reshape.js";
 import type { Ref, Value } from "#import/value.js";
 import { channelsLast, natural } from "#ir/axis-order.js";
 import type { Window } from "../image.js";

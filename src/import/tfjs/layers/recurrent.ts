@@ -2,15 +2,15 @@
 
 import { ownEntry } from "#diagnostic/own.js";
 import { batchAxis } from "#import/batch.js";
-import { combine } from "#import/broadcast.js";
+import { combine } from "#import/operators/broadcast.js";
 import type { Lowering } from "#import/lowering.js";
 import { scalar, valueOf } from "#import/lowering.js";
-import { joined, sliced } from "#import/parts.js";
-import { picked } from "#import/gather.js";
-import type { Run, Weights } from "#import/recurrent.js";
-import { gru, lstm, rnn } from "#import/recurrent.js";
+import { joined, sliced } from "#import/operators/parts.js";
+import { picked } from "#import/operators/gather.js";
+import type { Run, Weights } from "#import/operators/recurrent.js";
+import { gru, lstm, rnn } from "#import/operators/recurrent.js";
 import { quote, refuse, unsupported } from "#import/refusal.js";
-import { reshaped } from "#import/reshape.js";
+import { reshaped } from "#import/operators/reshape.js";
 import type { Value } from "#import/value.js";
 import { natural } from "#ir/axis-order.js";
 import type { Activation } from "../activations.js";

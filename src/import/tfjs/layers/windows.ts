@@ -3,13 +3,13 @@
 import type { OpName } from "#ir/graph.js";
 import type { Lowering } from "#import/lowering.js";
 import { ordered, weightOf } from "#import/lowering.js";
-import { sliced } from "#import/parts.js";
-import { reduced } from "#import/reduce.js";
+import { sliced } from "#import/operators/parts.js";
+import { reduced } from "#import/operators/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { reshaped, transposed } from "#import/reshape.js";
+import { reshaped, transposed } from "#import/operators/reshape.js";
 import type { Value } from "#import/value.js";
-import type { Along, PoolOp } from "#import/windows.js";
-import { volumeConvolution, volumePool } from "#import/windows.js";
+import type { Along, PoolOp } from "#import/operators/windows.js";
+import { volumeConvolution, volumePool } from "#import/operators/windows.js";
 import { natural } from "#ir/axis-order.js";
 import { isInt, listOf } from "../fields.js";
 import type { Window } from "../image.js";

@@ -2,13 +2,13 @@
 
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
-import type { Sizes } from "./batch.js";
-import { batchAxis, mixed } from "./batch.js";
-import { madeOf } from "./builder.js";
-import type { Lowering } from "./lowering.js";
-import { ordered, valueOf } from "./lowering.js";
-import { refuse } from "./refusal.js";
-import type { Value } from "./value.js";
+import type { Sizes } from "#import/batch.js";
+import { batchAxis, mixed } from "#import/batch.js";
+import { madeOf } from "#import/builder.js";
+import type { Lowering } from "#import/lowering.js";
+import { ordered, valueOf } from "#import/lowering.js";
+import { refuse } from "#import/refusal.js";
+import type { Value } from "#import/value.js";
 import { natural, permuted, reshapeOrders, sameOrder } from "#ir/axis-order.js";
 
 /**

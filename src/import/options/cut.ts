@@ -5,8 +5,8 @@ import { error } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import type { Node, NodeId } from "#ir/graph.js";
 import { opOf } from "#ops/index.js";
-import { quote, shellWord } from "./refusal.js";
-import type { Value } from "./value.js";
+import { quote, shellWord } from "#import/refusal.js";
+import type { Value } from "#import/value.js";
 
 /** One node, in the order of computation. */
 export interface Step {

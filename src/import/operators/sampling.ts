@@ -3,14 +3,14 @@
 import { channelsLast, natural } from "#ir/axis-order.js";
 import { elements } from "#ir/type.js";
 import { combine } from "./broadcast.js";
-import { int64 } from "./element-type.js";
+import { int64 } from "#import/element-type.js";
 import { gathered } from "./gather.js";
-import type { Lowering } from "./lowering.js";
-import { map, scalar, valueOf } from "./lowering.js";
+import type { Lowering } from "#import/lowering.js";
+import { map, scalar, valueOf } from "#import/lowering.js";
 import { joined } from "./parts.js";
 import { reduced } from "./reduce.js";
 import { reshaped, transposed } from "./reshape.js";
-import type { Value } from "./value.js";
+import type { Value } from "#import/value.js";
 
 export type SampleMode = "nearest" | "linear" | "cubic";
 

@@ -3,16 +3,16 @@
 import { natural } from "#ir/axis-order.js";
 import { elements, sameShape } from "#ir/type.js";
 import type { ScatterReduction } from "#ops/gather.js";
-import { batchAxis, keepBatch, mixed } from "./batch.js";
+import { batchAxis, keepBatch, mixed } from "#import/batch.js";
 import { combine } from "./broadcast.js";
-import { int64 } from "./element-type.js";
-import type { Lowering } from "./lowering.js";
-import { ordered, scalar, valueOf } from "./lowering.js";
+import { int64 } from "#import/element-type.js";
+import type { Lowering } from "#import/lowering.js";
+import { ordered, scalar, valueOf } from "#import/lowering.js";
 import { joined, sliced } from "./parts.js";
 import { reduced } from "./reduce.js";
-import { refuse } from "./refusal.js";
+import { refuse } from "#import/refusal.js";
 import { reshaped } from "./reshape.js";
-import type { Value } from "./value.js";
+import type { Value } from "#import/value.js";
 
 /** Most slices that take the place of a gather. */
 const sliceLimit = 8;

@@ -2,11 +2,11 @@
 
 import type { OpName } from "#ir/graph.js";
 import { combine } from "./broadcast.js";
-import type { Lowering } from "./lowering.js";
-import { map, ordered, scalar, valueOf } from "./lowering.js";
+import type { Lowering } from "#import/lowering.js";
+import { map, ordered, scalar, valueOf } from "#import/lowering.js";
 import { reshaped } from "./reshape.js";
-import { countOf, filledRows } from "./rows.js";
-import type { Value } from "./value.js";
+import { countOf, filledRows } from "#import/counted/rows.js";
+import type { Value } from "#import/value.js";
 import { elements } from "#ir/type.js";
 import { channelsLast, withoutAxes } from "#ir/axis-order.js";
 

@@ -6,7 +6,7 @@ import { didYouMean } from "#diagnostic/suggest.js";
 import type { Graph } from "#ir/graph.js";
 import type { Extent } from "./dimensions.js";
 import { rankLimit } from "./dimensions.js";
-import { quote, shellWord } from "./refusal.js";
+import { quote, shellWord } from "#import/refusal.js";
 
 /** A value that is an input, with its shape if that is said. */
 export interface NamedInput {

@@ -5,13 +5,13 @@ import type { Shape } from "#ir/type.js";
 import { sameShape } from "#ir/type.js";
 import { broadcastShapes } from "#ops/broadcast.js";
 import { isProblem } from "#ops/op.js";
-import { madeOf } from "./builder.js";
-import type { ElementType } from "./element-type.js";
-import type { Lowering } from "./lowering.js";
-import { ordered } from "./lowering.js";
-import { refuse } from "./refusal.js";
+import { madeOf } from "#import/builder.js";
+import type { ElementType } from "#import/element-type.js";
+import type { Lowering } from "#import/lowering.js";
+import { ordered } from "#import/lowering.js";
+import { refuse } from "#import/refusal.js";
 import { unsqueezed } from "./reshape.js";
-import type { Ref, Value } from "./value.js";
+import type { Ref, Value } from "#import/value.js";
 import { commonOrder, natural, sameOrder } from "#ir/axis-order.js";
 
 /** An elementwise op over values that broadcast as in NumPy. */

@@ -1,13 +1,13 @@
 // Functions of values that take several ops.
 
 import { combine } from "./broadcast.js";
-import type { ElementType } from "./element-type.js";
-import type { Lowering } from "./lowering.js";
+import type { ElementType } from "#import/element-type.js";
+import type { Lowering } from "#import/lowering.js";
 import { elements } from "#ir/type.js";
-import { smallLimit } from "./builder.js";
-import { map, numbersOf, scalar, valueOf } from "./lowering.js";
-import { refuse } from "./refusal.js";
-import type { Value } from "./value.js";
+import { smallLimit } from "#import/builder.js";
+import { map, numbersOf, scalar, valueOf } from "#import/lowering.js";
+import { refuse } from "#import/refusal.js";
+import type { Value } from "#import/value.js";
 
 /** Towards zero: sign(x) · ⌊|x|⌋. */
 export function truncate(ctx: Lowering, x: Value): Value {

@@ -1,12 +1,12 @@
 // Where the largest or least value along an axis lies.
 
 import { combine } from "./broadcast.js";
-import { int64 } from "./element-type.js";
-import type { Lowering } from "./lowering.js";
-import { scalar, valueOf } from "./lowering.js";
+import { int64 } from "#import/element-type.js";
+import type { Lowering } from "#import/lowering.js";
+import { scalar, valueOf } from "#import/lowering.js";
 import { reduced } from "./reduce.js";
-import { unsupported } from "./refusal.js";
-import type { Value } from "./value.js";
+import { unsupported } from "#import/refusal.js";
+import type { Value } from "#import/value.js";
 
 export interface ArgExtreme {
   readonly axis: number;

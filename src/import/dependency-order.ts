@@ -6,7 +6,7 @@ import { quote } from "./refusal.js";
  * What the targets need, and they themselves, each once: in the order of the targets, as far as that is possible. `cycle` throws
  * at things each of which needs the next one, and the last one the first.
  */
-export function order<T>(
+export function dependencyOrder<T>(
   targets: readonly T[],
   {
     key,

@@ -3,17 +3,18 @@
 import { natural } from "#ir/axis-order.js";
 import type { Tensor } from "#ir/tensor.js";
 import { elements } from "#ir/type.js";
-import { combine } from "./broadcast.js";
-import { smallLimit } from "./builder.js";
-import { int64 } from "./element-type.js";
-import type { Lowering } from "./lowering.js";
-import { numberOf, scalar, valueOf } from "./lowering.js";
-import { sliced } from "./parts.js";
-import { unsupported } from "./refusal.js";
-import { reshaped } from "./reshape.js";
-import { countOf, mostOf, uncounted, valuesTogether, withCount } from "./rows.js";
+import { combine } from "#import/operators/broadcast.js";
+import { smallLimit } from "#import/builder.js";
+import { int64 } from "#import/element-type.js";
+import type { Lowering } from "#import/lowering.js";
+import { numberOf, scalar, valueOf } from "#import/lowering.js";
+import { sliced } from "#import/operators/parts.js";
+import { unsupported } from "#import/refusal.js";
+import { reshaped } from "#import/operators/reshape.js";
+import { mostOf, valuesTogether } from "./bounds.js";
+import { countOf, uncounted, withCount } from "./rows.js";
 import { topK } from "./select.js";
-import type { Value } from "./value.js";
+import type { Value } from "#import/value.js";
 
 /** 0, 1, … up to a limit that is computed, but has a bound; undefined for a range of another kind. */
 export function countedRange(

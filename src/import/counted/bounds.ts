@@ -1,74 +1,12 @@
-// Values whose rows are counted, under import: what is known of their number, and what takes it into account.
+// What can be told of numbers that depend on a count of rows: their values for each count, the least and the most they can be.
 
-import { natural, places } from "#ir/axis-order.js";
 import { greatest, least } from "#diagnostic/extremes.js";
 import type { Node, NodeId, OpName } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import { elements } from "#ir/type.js";
 import { evalNode } from "#ops/index.js";
-import { combine } from "./broadcast.js";
-import { int64 } from "./element-type.js";
-import type { Lowering } from "./lowering.js";
-import { map, scalar, valueOf } from "./lowering.js";
-import { reshaped } from "./reshape.js";
-import type { Ref, Value } from "./value.js";
-
-/** Which axis of a value is counted, and how many rows it has. */
-export function countOf(
-  ctx: Lowering,
-  x: Value,
-): { readonly axis: number; readonly count: Value } | undefined {
-  const counted = x.ref.kind === "node" ? ctx.build.counts.get(x.ref.id) : undefined;
-  if (!counted) return undefined;
-  const count = valueOf({ kind: "node", id: counted.count, shape: [] }, int64);
-  return { axis: x.order[counted.axis] ?? 0, count };
-}
-
-/** Notes that only the first rows of a value count. */
-export function withCount(ctx: Lowering, x: Value, axis: number, count: Value): Value {
-  if (x.ref.kind !== "node") return x;
-  const whole = ctx.build.nodeOf(reshaped(ctx, count, []).ref);
-  // What it was made of has all rows.
-  ctx.build.origins.delete(x.ref.id);
-  ctx.build.counts.set(x.ref.id, { axis: places(x.order)[axis] ?? 0, count: originalOf(ctx, whole) });
-  return x;
-}
-
-/** The node without axes that a number was first: two counts are the same if it is. */
-function originalOf(ctx: Lowering, id: NodeId): NodeId {
-  let [original, at] = [id, ctx.build.nodes.get(id)];
-  while (at?.op === "reshape") {
-    const [input = id] = at.inputs;
-    at = ctx.build.nodes.get(input);
-    if (at?.type.shape.length === 0) original = input;
-  }
-  return original;
-}
-
-/** The value with a number in the rows that do not count: all rows count then. */
-export function filledRows(ctx: Lowering, x: Value, fill: number): Value {
-  const counted = countOf(ctx, x);
-  if (!counted) return x;
-  const { axis, count } = counted;
-  const numbers = valueOf(
-    ctx.build.literal(
-      natural(x.shape[axis] ?? 1),
-      x.shape.map((extent, at) => (at === axis ? extent : 1)),
-    ),
-  );
-  const isIn = combine(ctx, "less", [numbers, count]);
-  const result = combine(ctx, "where", [isIn, x, scalar(ctx, fill)], { type: x.type });
-  if (result.ref.kind === "node") ctx.build.counts.delete(result.ref.id);
-  return result;
-}
-
-/** The value as if all its rows counted. */
-export function uncounted(ctx: Lowering, x: Value, axis: number): Value {
-  if (countOf(ctx, x)?.axis !== axis) return x;
-  const copy = map(ctx, "identity", x);
-  if (copy.ref.kind === "node") ctx.build.counts.delete(copy.ref.id);
-  return copy;
-}
+import type { Lowering } from "#import/lowering.js";
+import type { Ref, Value } from "#import/value.js";
 
 /** Most elements of values between a count and what is computed from it. */
 const fewNumbers = 64;

@@ -3,9 +3,9 @@
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import type { Extent } from "./dimensions.js";
-import type { ElementType } from "./element-type.js";
-import { float32 } from "./element-type.js";
-import { quote, refuse } from "./refusal.js";
+import type { ElementType } from "#import/element-type.js";
+import { float32 } from "#import/element-type.js";
+import { quote, refuse } from "#import/refusal.js";
 
 /** Lists of numbers in lists. */
 export type NestedNumbers = number | boolean | readonly NestedNumbers[];

@@ -4,13 +4,13 @@
 
 import { elements } from "#ir/type.js";
 import { combine } from "./broadcast.js";
-import type { Lowering } from "./lowering.js";
-import { map } from "./lowering.js";
+import type { Lowering } from "#import/lowering.js";
+import { map } from "#import/lowering.js";
 import { inverted } from "./math.js";
 import { joined, sliced } from "./parts.js";
 import { times } from "./product.js";
-import { unsupported } from "./refusal.js";
-import type { Ref, Value } from "./value.js";
+import { unsupported } from "#import/refusal.js";
+import type { Ref, Value } from "#import/value.js";
 
 export type Activation = (ctx: Lowering, x: Value) => Value;
 

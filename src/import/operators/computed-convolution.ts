@@ -1,8 +1,8 @@
 // Convolutions whose kernel is computed: sums over its taps, since the weights of a convolution are packed beforehand.
 
-import type { Lowering } from "./lowering.js";
-import { refuse, unsupported } from "./refusal.js";
-import type { Ref } from "./value.js";
+import type { Lowering } from "#import/lowering.js";
+import { refuse, unsupported } from "#import/refusal.js";
+import type { Ref } from "#import/value.js";
 import type { Along } from "./windows.js";
 
 /** Most taps of a kernel that is computed: each takes a slice of the image. */

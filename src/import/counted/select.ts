@@ -2,18 +2,19 @@
 
 import { natural } from "#ir/axis-order.js";
 import { elements } from "#ir/type.js";
-import { batchAxis, keepBatch, mixed } from "./batch.js";
-import { combine } from "./broadcast.js";
-import { bool, int64 } from "./element-type.js";
-import { gathered, gatheredAlong } from "./gather.js";
-import type { Lowering } from "./lowering.js";
-import { map, ordered, scalar, valueOf } from "./lowering.js";
-import { joined, sliced } from "./parts.js";
-import { reduced } from "./reduce.js";
-import { refuse, unsupported } from "./refusal.js";
-import { countOf, filledRows, countRange, uncounted, withCount } from "./rows.js";
-import { reshaped } from "./reshape.js";
-import type { Value } from "./value.js";
+import { batchAxis, keepBatch, mixed } from "#import/batch.js";
+import { combine } from "#import/operators/broadcast.js";
+import { bool, int64 } from "#import/element-type.js";
+import { gathered, gatheredAlong } from "#import/operators/gather.js";
+import type { Lowering } from "#import/lowering.js";
+import { map, ordered, scalar, valueOf } from "#import/lowering.js";
+import { joined, sliced } from "#import/operators/parts.js";
+import { reduced } from "#import/operators/reduce.js";
+import { refuse, unsupported } from "#import/refusal.js";
+import { countRange } from "./bounds.js";
+import { countOf, filledRows, uncounted, withCount } from "./rows.js";
+import { reshaped } from "#import/operators/reshape.js";
+import type { Value } from "#import/value.js";
 
 /** The `k` largest or smallest elements along an axis, in order, and their places. */
 export function topK(

@@ -1,12 +1,12 @@
 // Matrix products.
 
 import { elements } from "#ir/type.js";
-import { keepBatch } from "./batch.js";
-import type { Lowering } from "./lowering.js";
-import { ordered, valueOf } from "./lowering.js";
-import { refuse } from "./refusal.js";
+import { keepBatch } from "#import/batch.js";
+import type { Lowering } from "#import/lowering.js";
+import { ordered, valueOf } from "#import/lowering.js";
+import { refuse } from "#import/refusal.js";
 import { squeezed, unsqueezed } from "./reshape.js";
-import type { Ref, Value } from "./value.js";
+import type { Ref, Value } from "#import/value.js";
 import { natural } from "#ir/axis-order.js";
 
 /** The product of the last two axes; a vector is a row on the left and a column on the right. */

@@ -7,9 +7,9 @@ import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import type { FixedInput, GivenConstant } from "./constants.js";
 import { fixedInput } from "./constants.js";
-import type { ElementType } from "./element-type.js";
-import { symbolName } from "./names.js";
-import { diagnosticOf, quote } from "./refusal.js";
+import type { ElementType } from "#import/element-type.js";
+import { symbolName } from "#import/names.js";
+import { diagnosticOf, quote } from "#import/refusal.js";
 
 /** Most extents of a shape. */
 export const rankLimit = 16;

@@ -4,15 +4,16 @@ import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import { broadcastShapes } from "#ops/broadcast.js";
 import { isProblem } from "#ops/op.js";
-import type { Sizes } from "./batch.js";
-import { batchAxis, mixed, perSample } from "./batch.js";
+import type { Sizes } from "#import/batch.js";
+import { batchAxis, mixed, perSample } from "#import/batch.js";
 import { alike, combine } from "./broadcast.js";
-import type { Lowering } from "./lowering.js";
-import { ordered, scalar } from "./lowering.js";
-import { refuse, unsupported } from "./refusal.js";
+import type { Lowering } from "#import/lowering.js";
+import { ordered, scalar } from "#import/lowering.js";
+import { refuse, unsupported } from "#import/refusal.js";
 import { reshaped } from "./reshape.js";
-import { countOf, countRange, uncounted, withCount } from "./rows.js";
-import type { Value } from "./value.js";
+import { countRange } from "#import/counted/bounds.js";
+import { countOf, uncounted, withCount } from "#import/counted/rows.js";
+import type { Value } from "#import/value.js";
 import { natural, permuted } from "#ir/axis-order.js";
 
 /** `size` elements from `begin` on along one axis, every `step`-th. Of the open batch all are taken, which is 1 here. */
@@ -71,6 +72,17 @@ export function joined(ctx: Lowering, values: readonly Value[], axis: number): V
   if (full.length <= 1) return first;
   const { refs, order } = alike(ctx, full);
   return ordered(ctx, ctx.build.emit("concat", refs, { axis: order.indexOf(axis) }), order, first.type);
+}
+
+/** Element `at` along an axis, without that axis. */
+export function elementAt(ctx: Lowering, x: Value, axis: number, at: number): Value {
+  return reshaped(ctx, sliced(ctx, x, axis, at, 1), x.shape.toSpliced(axis, 1));
+}
+
+/** Values side by side along a new axis. */
+export function stacked(ctx: Lowering, values: readonly Value[], axis: number): Value {
+  const shaped = values.map((value) => reshaped(ctx, value, value.shape.toSpliced(axis, 0, 1)));
+  return joined(ctx, shaped, axis);
 }
 
 /**

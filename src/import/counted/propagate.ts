@@ -8,7 +8,7 @@ import { elements } from "#ir/type.js";
 import type { Attributes } from "#ops/op.js";
 import { opOf } from "#ops/index.js";
 import { axisOf } from "#ops/reduce.js";
-import { refuse } from "./refusal.js";
+import { refuse } from "#import/refusal.js";
 
 /** Which axis of a node holds rows that are counted, and the node without axes that says how many. */
 export interface Counted {

@@ -9,7 +9,7 @@ import { makeNode } from "#ops/index.js";
 import type { GivenConstants } from "./constants.js";
 import { entriesOf, fixedInput } from "./constants.js";
 import { unknownInput } from "./dimensions.js";
-import { diagnosticOf, quote, refuseBatch } from "./refusal.js";
+import { diagnosticOf, quote, refuseBatch } from "#import/refusal.js";
 
 /**
  * The module with the values of some inputs as weights: numbers, lists, or elements with their shape. A net with an open batch is

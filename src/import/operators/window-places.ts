@@ -4,14 +4,14 @@ import { channelsLast, natural } from "#ir/axis-order.js";
 import type { AttributeValue } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import { placeLimit } from "#ops/gather.js";
-import { batchAxis, mixed } from "./batch.js";
+import { batchAxis, mixed } from "#import/batch.js";
 import { combine } from "./broadcast.js";
-import { int64 } from "./element-type.js";
-import type { Lowering } from "./lowering.js";
-import { scalar, valueOf } from "./lowering.js";
-import { refuse } from "./refusal.js";
+import { int64 } from "#import/element-type.js";
+import type { Lowering } from "#import/lowering.js";
+import { scalar, valueOf } from "#import/lowering.js";
+import { refuse } from "#import/refusal.js";
 import { transposed } from "./reshape.js";
-import type { Value } from "./value.js";
+import type { Value } from "#import/value.js";
 import type { Along } from "./windows.js";
 
 /** Most taps of a window along one axis: each is a slice. */

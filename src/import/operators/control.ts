@@ -4,12 +4,11 @@ import { sameOrder } from "#ir/axis-order.js";
 import { elements } from "#ir/type.js";
 import { sameShape } from "#ir/type.js";
 import { combine } from "./broadcast.js";
-import type { Lowering } from "./lowering.js";
-import { numbersOf } from "./lowering.js";
-import { joined, sliced } from "./parts.js";
-import { needsConstant, refuse, Refusal } from "./refusal.js";
+import type { Lowering } from "#import/lowering.js";
+import { numbersOf } from "#import/lowering.js";
+import { needsConstant, refuse, Refusal } from "#import/refusal.js";
 import { reshaped } from "./reshape.js";
-import type { Value } from "./value.js";
+import type { Value } from "#import/value.js";
 
 /** Most nodes that loops are unrolled to, those of inner loops counted each time. */
 const unrolledLimit = 100_000;
@@ -115,15 +114,4 @@ export function unrolled(
     isGoing = at + 1 < most && goesOn(own.next);
   }
   return { carried, gathered };
-}
-
-/** Element `at` along an axis, without that axis. */
-export function elementAt(ctx: Lowering, x: Value, axis: number, at: number): Value {
-  return reshaped(ctx, sliced(ctx, x, axis, at, 1), x.shape.toSpliced(axis, 1));
-}
-
-/** Values side by side along a new axis. */
-export function stacked(ctx: Lowering, values: readonly Value[], axis: number): Value {
-  const shaped = values.map((value) => reshaped(ctx, value, value.shape.toSpliced(axis, 0, 1)));
-  return joined(ctx, shaped, axis);
 }

@@ -1,10 +1,10 @@
 // Windows over two axes of images and over three of volumes, axis by axis.
 
 import { channelsLast, permuted } from "#ir/axis-order.js";
-import type { Lowering } from "./lowering.js";
-import { ordered, weightOf } from "./lowering.js";
-import { refuse } from "./refusal.js";
-import type { Ref, Value } from "./value.js";
+import type { Lowering } from "#import/lowering.js";
+import { ordered, weightOf } from "#import/lowering.js";
+import { refuse } from "#import/refusal.js";
+import type { Ref, Value } from "#import/value.js";
 
 /** Strides and the like of a window over one or two axes; a window over one axis has height 1. */
 export interface Window {
