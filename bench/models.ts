@@ -101,9 +101,9 @@ export const models: readonly BenchModel[] = [
   nsfw("inception_v3"),
 ];
 
-/** The published models that the tests hold against their runtimes (`test/real/real.txt`): none may be slower than its own. */
+/** The published models that the tests hold against their runtimes (`test/real/runtimes.txt`): none may be slower than its own. */
 export function testedModels(): BenchModel[] {
-  const text = readFileSync(join(import.meta.dirname, "../test/real/real.txt"), "utf8");
+  const text = readFileSync(join(import.meta.dirname, "../test/real/runtimes.txt"), "utf8");
   return text.split("\n\n").map((one) => {
     const [title = "", path = "", ...settings] = one.split("\n=>")[0]?.split("\n") ?? [];
     const dims = settings.flatMap((line) => line.split(" ")).filter((setting) => /=\d+$/.test(setting));

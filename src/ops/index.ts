@@ -12,6 +12,7 @@ import { group_norm } from "./group-norm.js";
 import { layer_norm } from "./layer-norm.js";
 import { elementwise } from "./elementwise.js";
 import { dense, matmul } from "./matmul.js";
+import { non_max_suppression } from "./non-max-suppression.js";
 import type { AttributeTable, Attributes, Op, OpClass, Problem } from "./op.js";
 import { isProblem } from "./op.js";
 import { avg_pool, max_pool } from "./pool.js";
@@ -28,7 +29,7 @@ import {
 import { resize } from "./resize.js";
 import { concat, pad, reshape, slice, transpose } from "./shape.js";
 import { constant, input } from "./source.js";
-import { non_max_suppression, top_k } from "./top-k.js";
+import { top_k } from "./top-k.js";
 import { checked, wrongExtents } from "./window.js";
 
 /** All ops by name. */

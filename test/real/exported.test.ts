@@ -1,18 +1,17 @@
-// Models that people use, imported, put through all passes and exported: onnxruntime gives the same for the old file and the new one.
+// Published models, imported, put through all passes and exported: onnxruntime gives the same for the old file and the new one.
 
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { fromBinary } from "@bufbuild/protobuf";
 import * as ort from "onnxruntime-web";
 import { expect } from "vitest";
 import { optimize } from "#compile/optimize.js";
 import { exportOnnx } from "#export/onnx/export-onnx.js";
-import { importOnnx } from "#import/onnx/import-onnx.js";
 import { inputNodes } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import { ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
 import { seededRandom } from "#ops/random.js";
 import { cases } from "../cases.js";
+import { countsOf, largestDifference, readPublished } from "./published.js";
 
 ort.env.wasm.numThreads = 1;
 ort.env.logLevel = "error";
@@ -23,34 +22,24 @@ const tolerance = 1e-3;
 // A case names a file in node_modules, and its open sizes; the expectation counts the operators before and after.
 cases(
   import.meta.dirname,
-  "real.txt",
+  "exported.txt",
   async (input) => {
-    const [file = "", sizes = ""] = input.split("\n");
-    const bytes = readFileSync(join(import.meta.dirname, "../../node_modules", file));
-    const dims = new Map(
-      sizes.split(" ").flatMap((one) => {
-        const [name = "", size] = one.split("=");
-        return size === undefined ? [] : [[name, Number(size)] as const];
-      }),
-    );
-    const imported = importOnnx(bytes, { file, dims }).value!;
-    const { value, diagnostics } = exportOnnx(optimize(imported).value!.module);
+    const { path, model } = readPublished(input);
+    const bytes = readFileSync(path);
+    const { value, diagnostics } = exportOnnx(optimize(model).value!.module);
     expect(diagnostics).toEqual([]);
     const again = Buffer.concat([...value!.pieces()]);
     const random = seededRandom(1);
-    const names = (await ort.InferenceSession.create(bytes)).inputNames;
-    const feeds = inputNodes(imported.graph).map(({ type }, at) => {
+    const feeds = inputNodes(model.graph).map(({ type }) => {
       const data = Float32Array.from({ length: elements(type.shape) }, () => random.normal());
-      return [names[at]!, data, type.shape] as const;
+      return [data, type.shape] as const;
     });
     const [wanted, actual] = [await resultsOf(bytes, feeds), await resultsOf(again, feeds)];
     expect(Object.keys(actual)).toEqual(Object.keys(wanted));
     for (const [name, { data, dims: shape }] of Object.entries(wanted)) {
       expect(actual[name]!.dims, name).toEqual(shape);
-      const [old, own] = [data as Float32Array, actual[name]!.data as Float32Array];
-      const most = old.reduce((sum, one) => Math.max(sum, Math.abs(one)), 1e-30);
-      const worst = old.reduce((sum, one, at) => Math.max(sum, Math.abs(one - own[at]!)), 0);
-      expect(worst / most, name).toBeLessThan(tolerance);
+      const difference = largestDifference(actual[name]!.data as Float32Array, data as Float32Array);
+      expect(difference, name).toBeLessThan(tolerance);
     }
     return `before: ${operatorsOf(bytes)}\nafter: ${operatorsOf(again)}`;
   },
@@ -59,22 +48,16 @@ cases(
 
 async function resultsOf(
   bytes: Uint8Array,
-  feeds: readonly (readonly [name: string, data: Float32Array, shape: readonly number[]])[],
+  feeds: readonly (readonly [data: Float32Array, shape: readonly number[]])[],
 ): Promise<ort.InferenceSession.OnnxValueMapType> {
   const session = await ort.InferenceSession.create(bytes);
   // The names of inputs may be others in our language; their order is the same.
   const tensors = feeds.map(
-    ([, data, shape], at) => [session.inputNames[at]!, new ort.Tensor("float32", data, shape)] as const,
+    ([data, shape], at) => [session.inputNames[at]!, new ort.Tensor("float32", data, shape)] as const,
   );
   return session.run(Object.fromEntries(tensors));
 }
 
 function operatorsOf(bytes: Uint8Array): string {
-  const counts = new Map<string, number>();
-  for (const { opType } of fromBinary(ModelProtoSchema, bytes).graph!.node)
-    counts.set(opType, (counts.get(opType) ?? 0) + 1);
-  return [...counts]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([op, count]) => `${count} ${op}`)
-    .join(", ");
+  return countsOf(fromBinary(ModelProtoSchema, bytes).graph!.node.map(({ opType }) => opType));
 }

@@ -1,21 +1,18 @@
-// Models that people publish, from packages of npm: each is imported whole, and every output agrees with the model's own runtime.
+// Published models: each is imported whole, and every output agrees with the model's own runtime.
 
-import { join } from "node:path";
 import { expect } from "vitest";
 import { compile } from "#compile/compile.js";
 import { load } from "#compile/load.js";
-import { render } from "#diagnostic/render.js";
 import { greatest } from "#diagnostic/extremes.js";
 import { interpret } from "#interpret/interpret.js";
 import { inputNodes, nodeOf } from "#ir/graph.js";
 import { tensor } from "#ir/tensor.js";
 import { elements, printType } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
-import { seededRandom } from "#ops/random.js";
-import { readModel } from "../../src/node.js";
 import { cases } from "../cases.js";
 import type { Given } from "./peers.js";
 import { peerResults } from "./peers.js";
+import { readPublished, strokes } from "./published.js";
 
 /**
  * What an output may differ by, as a part of its largest value: up to 150 layers of f32 on both sides. Where it differs by more, as behind
@@ -31,16 +28,9 @@ const ties = 500;
 // output that is chosen by comparisons.
 cases(
   import.meta.dirname,
-  "real.txt",
+  "runtimes.txt",
   async (input) => {
-    const [file = "", ...more] = input.split("\n");
-    const path = join(import.meta.dirname, "../../node_modules", file);
-    const settings = new Map(more.flatMap((line) => line.split(" ")).map((one) => pair(one)));
-    const dims = new Map(
-      [...settings].flatMap(([name, value]) => (/^\d+$/.test(value) ? [[name, Number(value)]] : [])),
-    );
-    const { value: model, diagnostics } = readModel(path, { dims });
-    if (!model) return expect.fail(render(diagnostics, new Map(), { color: false }));
+    const { path, model, settings } = readPublished(input);
     const { graph } = model;
     const runs = [1, 2].map((seed) =>
       inputNodes(graph).map((node): Given => {
@@ -87,24 +77,6 @@ cases(
   },
   slow,
 );
-
-function pair(text: string): readonly [string, string] {
-  const at = text.indexOf("=");
-  return [text.slice(0, at), text.slice(at + 1)];
-}
-
-/** Values between two bounds, in runs as strokes of a picture make them; whole numbers, as of pixels, where the bounds are far apart. */
-function strokes(count: number, low: number, high: number, seed: number): Float32Array {
-  const random = seededRandom(seed);
-  const values = new Float32Array(count);
-  for (let start = 0; start < count;) {
-    const end = start + random.int(1, 12);
-    const value = low + (high - low) * random.next();
-    values.fill(high - low > 2 ? Math.round(value) : value, start, end);
-    start = end;
-  }
-  return values;
-}
 
 /**
  * Where an output differs by more than the tolerance, of another length everywhere. With `exact`, where it does and is further from that than

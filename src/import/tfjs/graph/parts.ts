@@ -1,59 +1,20 @@
-// Operators on shapes, and those that move values: slices, pads, concatenations, transposes.
+// Operators that take values apart and put them together: slices, pads, concatenations, tiles.
 
-import { elements } from "#ir/type.js";
-import {
-  batchAxis,
-  filled,
-  keepBatch,
-  mixed,
-  samplesIn,
-  shapeValue,
-  sizeValue,
-  sizesIn,
-  sizesOf,
-} from "#import/batch.js";
-import { combine } from "#import/operators/broadcast.js";
-import { int32 } from "#import/element-type.js";
+import { batchAxis, filled, keepBatch, mixed, samplesIn, sizesIn } from "#import/batch.js";
 import type { Lowering } from "#import/lowering.js";
-import { axisOf, intsValue, knownNumbers, numberOf, numbersOf, ordered, scalar } from "#import/lowering.js";
-import { range } from "#import/operators/math.js";
-import { gathered, gatheredRows, picked, pickedIn, scatteredRows } from "#import/operators/gather.js";
+import { axisOf, knownNumbers, numberOf, numbersOf, ordered } from "#import/lowering.js";
+import { picked } from "#import/operators/gather.js";
 import { checkJoined, expanded, joined, sliced, tiled } from "#import/operators/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
-import { countRange, valuesTogether } from "#import/counted/bounds.js";
-import { countOf, filledRows, withCount } from "#import/counted/rows.js";
+import { valuesTogether } from "#import/counted/bounds.js";
+import { countOf, filledRows } from "#import/counted/rows.js";
 import { joinedRows } from "#import/counted/select.js";
-import { countedRange, firstRows } from "#import/counted/first-rows.js";
-import { reshaped, reshapedTo, squeezed, transposed, unsqueezed } from "#import/operators/reshape.js";
+import { firstRows } from "#import/counted/first-rows.js";
+import { reshaped, squeezed, unsqueezed } from "#import/operators/reshape.js";
 import type { Value } from "#import/value.js";
 import { natural, permuted, sameOrder } from "#ir/axis-order.js";
 import { smallLimit } from "#import/builder.js";
 import type { GraphNode, OperatorTable } from "./operator.js";
-
-function reshape(node: GraphNode, ctx: Lowering): Value {
-  return reshapedTo(ctx, node.input(0), sizesIn(ctx, node.input(1), "the shape of Reshape"));
-}
-
-function squeeze(node: GraphNode, ctx: Lowering): Value {
-  const x = node.input(0);
-  const given = [...node.ints("squeeze_dims"), ...node.ints("axis")];
-  const axes = given.map((axis) => axisOf(axis, x.shape.length));
-  return squeezed(ctx, x, given.length > 0 ? axes : undefined);
-}
-
-function expandDims(node: GraphNode, ctx: Lowering): Value {
-  const x = node.input(0);
-  const axis = axisOf(numberOf(node.input(1), "the axis of ExpandDims"), x.shape.length + 1);
-  return unsqueezed(ctx, x, [axis]);
-}
-
-function transpose(node: GraphNode, ctx: Lowering): Value {
-  const x = node.input(0);
-  const perm = numbersOf(node.input(1), "the axes of Transpose");
-  if (perm.length !== x.shape.length || perm.toSorted((a, b) => a - b).some((axis, at) => axis !== at))
-    refuse("bad-model", `[${perm.join(", ")}] is no permutation of ${x.shape.length} axes`);
-  return transposed(ctx, x, perm);
-}
 
 function pad(mode: (node: GraphNode) => string): (node: GraphNode, ctx: Lowering) => Value {
   return (node, ctx) => {
@@ -231,7 +192,7 @@ function stridedSlice(node: GraphNode, ctx: Lowering): Value {
   return isSame ? x : reshaped(ctx, x, wanted, place);
 }
 
-function parts(ctx: Lowering, x: Value, axis: number, sizes: readonly number[]): Value[] {
+function partsOf(ctx: Lowering, x: Value, axis: number, sizes: readonly number[]): Value[] {
   keepBatch(ctx, x, axis, "splits the batch");
   if (sizes.reduce((sum, size) => sum + size, 0) !== x.shape[axis] || sizes.some((size) => !(size >= 1)))
     refuse("shape-mismatch", `[${sizes.join(", ")}] does not split the ${x.shape[axis]} of axis ${axis}`);
@@ -251,7 +212,7 @@ function split(node: GraphNode, ctx: Lowering): Value[] {
   const axis = axisOf(numberOf(node.input(0), "the axis of Split"), x.shape.length);
   const count = node.int("num_split");
   if (!(count >= 1 && count <= partLimit)) refuse("bad-model", `Split into ${count} parts`);
-  return parts(ctx, x, axis, new Array<number>(count).fill((x.shape[axis] ?? 1) / count));
+  return partsOf(ctx, x, axis, new Array<number>(count).fill((x.shape[axis] ?? 1) / count));
 }
 
 function splitV(node: GraphNode, ctx: Lowering): Value[] {
@@ -261,7 +222,7 @@ function splitV(node: GraphNode, ctx: Lowering): Value[] {
   if (sizes.length > partLimit) refuse("bad-model", `SplitV into ${sizes.length} parts`);
   const open = sizes.indexOf(-1);
   if (open >= 0) sizes[open] = (x.shape[axis] ?? 1) - sizes.reduce((sum, size) => sum + size, 1);
-  return parts(ctx, x, axis, sizes);
+  return partsOf(ctx, x, axis, sizes);
 }
 
 function pack({ inputs, int }: GraphNode, ctx: Lowering): Value {
@@ -280,42 +241,7 @@ function unpack(node: GraphNode, ctx: Lowering): Value[] {
   const axis = axisOf(node.int("axis", 0), x.shape.length);
   const extent = x.shape[axis] ?? 1;
   if (extent > partLimit) refuse("bad-model", `Unpack into ${extent} parts`);
-  return parts(ctx, x, axis, new Array<number>(extent).fill(1)).map((part) => squeezed(ctx, part, [axis]));
-}
-
-function gather(node: GraphNode, ctx: Lowering): Value {
-  const [x, indices] = [node.input(0), node.input(1)];
-  const axis = axisOf(node.inputs[2] ? numberOf(node.input(2), "the axis of GatherV2") : 0, x.shape.length);
-  const given = node.int("batch_dims", 0);
-  const batch = given < 0 ? given + indices.shape.length : given;
-  if (batch !== 0 || indices.ref.kind !== "constant") return gathered(ctx, x, indices, axis, batch);
-  const extent = x.shape[axis] ?? 1;
-  const places = numbersOf(indices, `the indices of ${node.op}`);
-  if (!places.every((place) => Number.isInteger(place) && place >= 0 && place < extent))
-    refuse("bad-model", `indices of ${node.op} lie outside the ${extent} elements`);
-  return pickedIn(ctx, x, axis, places, indices.shape);
-}
-
-/** A tensor of one number, and values at rows of places; without axes, at places. */
-function sparseToDense(node: GraphNode, ctx: Lowering): Value {
-  const [indices, values, rest] = [node.input(0), node.input(2), node.inputs[3]];
-  const sizes = sizesIn(ctx, node.input(1), "the shape of SparseToDense");
-  const number = rest ? numberOf(rest, "the default value of SparseToDense") : 0;
-  const depth = sizes.shape.length;
-  const count = elements(indices.shape) / depth;
-  if (!Number.isInteger(count)) refuse("bad-model", `places [${indices.shape.join(", ")}] in ${depth} axes`);
-  const rows = reshaped(ctx, indices, [count, depth]);
-  // One value may stand for all.
-  const updates =
-    values.shape.length === 0 ? expanded(ctx, values, { shape: [count], batch: undefined }) : values;
-  return scatteredRows(ctx, filled(ctx, sizes, number, values.type), rows, updates, "replace");
-}
-
-/** Sums of values at rows of places, 0 elsewhere. */
-function scatterNd(node: GraphNode, ctx: Lowering): Value {
-  const sizes = sizesIn(ctx, node.input(2), "the shape of ScatterNd");
-  const zeros = filled(ctx, sizes, 0, node.input(1).type);
-  return scatteredRows(ctx, zeros, node.input(0), node.input(1), "accumulate");
+  return partsOf(ctx, x, axis, new Array<number>(extent).fill(1)).map((part) => squeezed(ctx, part, [axis]));
 }
 
 function tile(node: GraphNode, ctx: Lowering): Value {
@@ -323,47 +249,9 @@ function tile(node: GraphNode, ctx: Lowering): Value {
   return tiled(ctx, x, sizesIn(ctx, node.input(1), "the multiples of Tile"));
 }
 
-function fill(node: GraphNode, ctx: Lowering): Value {
-  const value = node.input(1);
-  const size = node.input(0);
-  if (size.ref.kind === "node" && size.shape.length === 1 && size.shape[0] === 1) {
-    // As many as rows that are counted leave: a list of the most that these can be.
-    const [, most = 0] = countRange(ctx, size) ?? [];
-    const whole = filled(ctx, { shape: [most], batch: undefined }, 1, value.type);
-    const none = combine(ctx, "mul", [size, scalar(ctx, 0)]);
-    const list = combine(ctx, "mul", [whole, combine(ctx, "add", [value, none])], { type: value.type });
-    return withCount(ctx, list, 0, { ...size, type: value.type });
-  }
-  const sizes = sizesIn(ctx, node.input(0), "the shape of Fill");
-  return filled(ctx, sizes, numberOf(value, "the value of Fill"), value.type);
-}
-
-function rangeOf(node: GraphNode, ctx: Lowering): Value {
-  const rows = countedRange(
-    ctx,
-    [0, 1, 2].map((at) => node.input(at)),
-  );
-  if (rows) return rows;
-  const [start = 0, limit = 0, step = 1] = [0, 1, 2].map((at) =>
-    numberOf(node.input(at), "an operand of Range"),
-  );
-  return range(ctx, start, step, Math.max(0, Math.ceil((limit - start) / step)), node.input(0).type);
-}
-
 const same = (node: GraphNode): Value => node.input(0);
 
-export const moves: OperatorTable = {
-  Identity: same,
-  StopGradient: same,
-  PreventGradient: same,
-  Snapshot: same,
-  EnsureShape: same,
-  PlaceholderWithDefault: same,
-  IdentityN: ({ inputs }) => inputs,
-  Reshape: reshape,
-  Squeeze: squeeze,
-  ExpandDims: expandDims,
-  Transpose: transpose,
+export const parts: OperatorTable = {
   Pad: pad(() => "constant"),
   PadV2: pad(() => "constant"),
   MirrorPad: pad((node) => node.text("mode", "REFLECT")),
@@ -374,21 +262,14 @@ export const moves: OperatorTable = {
   SplitV: splitV,
   Pack: pack,
   Unpack: unpack,
-  Gather: gather,
-  GatherV2: gather,
-  SparseToDense: sparseToDense,
-  ScatterNd: scatterNd,
-  TensorScatterUpdate: (node, ctx) =>
-    scatteredRows(ctx, node.input(0), node.input(1), node.input(2), "replace"),
-  GatherNd: (node, ctx) => gatheredRows(ctx, node.input(0), node.input(1), 0),
   Tile: tile,
   BroadcastTo: (node, ctx) =>
     expanded(ctx, node.input(0), sizesIn(ctx, node.input(1), "the shape of BroadcastTo")),
-  Shape: (node, ctx) => shapeValue(ctx, node.input(0), int32),
-  Size: (node, ctx) => sizeValue(ctx, node.input(0), int32),
-  Rank: (node, ctx) => intsValue(ctx, [node.input(0).shape.length], []),
-  Fill: fill,
-  ZerosLike: (node, ctx) => filled(ctx, sizesOf(ctx, node.input(0)), 0, node.input(0).type),
-  OnesLike: (node, ctx) => filled(ctx, sizesOf(ctx, node.input(0)), 1, node.input(0).type),
-  Range: rangeOf,
+  Identity: same,
+  StopGradient: same,
+  PreventGradient: same,
+  Snapshot: same,
+  EnsureShape: same,
+  PlaceholderWithDefault: same,
+  IdentityN: ({ inputs }) => inputs,
 };
