@@ -4,6 +4,7 @@ import { bug } from "#diagnostic/diagnostic.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
+import { operandLimit } from "#ops/index.js";
 import type { Builder } from "./builder.js";
 import { smallLimit } from "./builder.js";
 import type { ElementType } from "./element-type.js";
@@ -15,6 +16,18 @@ import { natural, permuted } from "#ir/axis-order.js";
 /** What a lowering builds with. */
 export interface Lowering {
   readonly build: Builder;
+}
+
+/** Refuses an operator of more operands or results than a node may have. */
+export function checkMany(count: number, what: "operands" | "results"): void {
+  if (count > operandLimit)
+    refuse(
+      "unsupported-operator",
+      `it has ${count} ${what}; up to ${operandLimit} are known`,
+      what === "operands"
+        ? "put parts of them together first, and then the results"
+        : "take it apart in a few steps, or in JavaScript behind the net",
+    );
 }
 
 /** A number as a value without axes. */

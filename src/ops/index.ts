@@ -129,6 +129,9 @@ export function inferType(
   return isProblem(type) ? type : checked(type.shape);
 }
 
+/** Most operands of a node. The code of its kernels grows with them: 4,096 compile in seconds, 100,000 in minutes. */
+export const operandLimit = 4096;
+
 function wrongOperands(name: OpName, inputs: readonly TensorType[]): Problem | undefined {
   const { operands } = opOf(name);
   const variadic = operands.at(-1)?.variadic ?? false;
@@ -138,6 +141,10 @@ function wrongOperands(name: OpName, inputs: readonly TensorType[]): Problem | u
       problem: `${name} takes ${list || "no operands"}${variadic ? " and more" : ""}, but has ${inputs.length}`,
     };
   }
+  if (inputs.length > operandLimit)
+    return {
+      problem: `it takes up to ${operandLimit} values, not ${inputs.length}: give it parts of them first`,
+    };
   for (const [operand, { shape }] of inputs.entries()) {
     const problem = wrongExtents(shape, `\`${(operands[operand] ?? operands.at(-1))?.name ?? "x"}\``);
     if (problem !== undefined) return { problem, operand };

@@ -165,3 +165,12 @@ test("names that are numbered by hand do not clash with numbers of bindings", ()
   const { module } = net("  `x.2` = relu(x)\n  x = neg(x)\n  x = neg(x)\n  `x.2` = relu(x)\n  output x");
   expect(verify(module!)).toEqual([]);
 });
+
+test("a concat of more values than a node may have", () => {
+  const { module } = net(`  output y = concat(${"x, ".repeat(4096)}axis=0)`);
+  expect(module?.graph.outputs).toHaveLength(1);
+  const { diagnostics } = net(`  output y = concat(${"x, ".repeat(4097)}axis=0)`);
+  expect(diagnostics.map(({ message }) => message)).toEqual([
+    "concat: it takes up to 4096 values, not 4097: give it parts of them first",
+  ]);
+});

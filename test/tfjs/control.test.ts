@@ -132,7 +132,7 @@ l = Less(i, one:output:0)
 end
 function same(i, a) -> i, a
 end`;
-  const limit = "loops are unrolled to more than 100000 nodes";
+  const limit = "loops are unrolled to more than 50000 nodes";
   expect(importText(text).diagnostics[0]?.message).toContain(limit);
   // Nor does one without nodes.
   const empty = text

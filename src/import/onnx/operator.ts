@@ -30,8 +30,8 @@ export interface InlineOptions {
   readonly inputs?: readonly Value[];
   /** Which of its results are needed: always the same of one graph. All by default. */
   readonly needed?: readonly boolean[];
-  /** It is the body of a loop: its nodes count as unrolled. */
-  readonly isLoop?: boolean;
+  /** It is the body of a loop, which takes at least so many steps more, this one counted: its nodes count as unrolled. */
+  readonly steps?: number;
 }
 
 /** What operators are built with. */

@@ -4,16 +4,16 @@ import { ownEntry } from "#diagnostic/own.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import type { Builder } from "#import/builder.js";
 import { fileConstant } from "#import/file-tensor.js";
-import { rounded, valueOf } from "#import/lowering.js";
+import { checkMany, rounded, valueOf } from "#import/lowering.js";
 import type { Names } from "#import/names.js";
 import { cleanName } from "#import/names.js";
-import { countUnrolled } from "#import/operators/control.js";
+import { checkUnrolled, countUnrolled } from "#import/operators/control.js";
 import { diagnosticOf, quote, refuse, Refusal, refuseQuietly } from "#import/refusal.js";
 import { addUnknown } from "#import/unknown.js";
 import type { Value } from "#import/value.js";
 import type { GraphProto, NodeProto, TensorProto } from "#onnx/proto/onnx_pb.js";
 import type { Expanded } from "./functions.js";
-import type { Context, OnnxNode, OperatorImport } from "./operator.js";
+import type { Context, InlineOptions, OnnxNode, OperatorImport } from "./operator.js";
 import { attributesOf } from "./operator.js";
 import { operators } from "./operators/index.js";
 import { microsoft } from "./operators/microsoft.js";
@@ -126,6 +126,8 @@ function lower(
     }
     return refuseQuietly();
   }
+  checkMany(proto.input.length, "operands");
+  checkMany(proto.output.length, "results");
   shared.build.at(nodeName(proto), Object.hasOwn(reshapes, proto.opType));
   const result = importOf(proto.domain, proto.opType)?.(
     onnxNode(scope, proto, outputs),
@@ -206,15 +208,11 @@ export function weight(shared: Import, proto: TensorProto, name: string): Value 
 function inline(
   outer: Scope,
   graph: GraphProto,
-  {
-    inputs = [],
-    needed = graph.output.map(() => true),
-    isLoop = false,
-  }: Parameters<Context["inline"]>[1] & object,
+  { inputs = [], needed = graph.output.map(() => true), steps = 0 }: InlineOptions,
 ): readonly (Value | undefined)[] {
   const { shared } = outer;
   // Steps without nodes count too.
-  if (isLoop) countUnrolled(shared);
+  if (steps > 0) countUnrolled(shared);
   const names = graph.output.flatMap(({ name }, at) => (needed[at] ? [name] : []));
   let reached = shared.reached.get(graph);
   if (!reached) {
@@ -222,6 +220,7 @@ function inline(
     if (typeof found === "string") refuse("bad-model", found);
     shared.reached.set(graph, (reached = found));
   }
+  if (steps > 1) checkUnrolled(shared, (steps - 1) * (1 + reached.nodes.length));
   const inner: Scope = {
     shared,
     used: reached.used,
@@ -229,7 +228,7 @@ function inline(
     lost: new Set(),
     outer,
     isQuiet: outer.isQuiet,
-    isLoop: outer.isLoop || isLoop,
+    isLoop: outer.isLoop || steps > 0,
   };
   for (const [at, { name }] of graph.input.entries()) {
     const value = inputs[at];

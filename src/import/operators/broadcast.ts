@@ -38,6 +38,20 @@ export function combine(
   return ordered(ctx, ctx.build.emit(op, refs, attributes), order, kind);
 }
 
+/**
+ * An op of two operands over any number of values: of each two neighbours, then of each two of the results, and so on, so that no value
+ * goes through more than ⌈log₂ n⌉ roundings.
+ */
+export function combineAll(ctx: Lowering, op: OpName, values: readonly Value[]): Value {
+  let results = values;
+  while (results.length > 1)
+    results = results.flatMap((value, at) => {
+      const next = results[at + 1];
+      return at % 2 === 1 ? [] : [next ? combine(ctx, op, [value, next]) : value];
+    });
+  return results[0] ?? refuse("bad-model", "it has no operand");
+}
+
 /** The values before they were expanded to the shape that they broadcast to anyway. */
 function unexpanded(ctx: Lowering, given: readonly Value[], shape: Shape): readonly Value[] {
   let values = given;

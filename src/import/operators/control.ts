@@ -11,12 +11,17 @@ import { reshaped } from "./reshape.js";
 import type { Value } from "#import/value.js";
 
 /** Most nodes that loops are unrolled to, those of inner loops counted each time. */
-const unrolledLimit = 100_000;
+const unrolledLimit = 50_000;
 
 /** Counts a node or step of a loop. Refuses what is unrolled to too many. */
 export function countUnrolled(shared: { unrolled: number }): void {
   shared.unrolled += 1;
-  if (shared.unrolled > unrolledLimit)
+  checkUnrolled(shared, 0);
+}
+
+/** Refuses a loop that is going to be unrolled to so many nodes more, where that is known before it is done. */
+export function checkUnrolled(shared: { readonly unrolled: number }, more: number): void {
+  if (shared.unrolled + more > unrolledLimit)
     refuse("too-large", `loops are unrolled to more than ${unrolledLimit} nodes`);
 }
 

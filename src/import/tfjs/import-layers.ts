@@ -8,6 +8,7 @@ import { unknownOutput } from "#import/options/cut.js";
 import type { Extent, WrittenInput } from "#import/options/dimensions.js";
 import { namelessSymbol, rankLimit } from "#import/options/dimensions.js";
 import type { Imported, NamedValue } from "#import/finish.js";
+import { checkMany } from "#import/lowering.js";
 import { cleanName } from "#import/names.js";
 import { diagnosticOf, quote, refuse, Refusal } from "#import/refusal.js";
 import { addUnknown, unknownMessage } from "#import/unknown.js";
@@ -243,6 +244,7 @@ function callLayer(
   const { build, weights, file } = run.state;
   const weight = (own: string): Value | undefined => weights.find(name, own);
   try {
+    checkMany(given.length, "operands");
     build.at(
       cleanName([...path, name].join("/")) ?? kind.toLowerCase(),
       kind === "Reshape" || kind === "Permute",

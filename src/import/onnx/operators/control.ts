@@ -42,9 +42,11 @@ function loop(node: OnnxNode, ctx: Context): readonly (Value | undefined)[] {
   const isUsed = (at: number): boolean => node.outputs[carried.length + at] !== undefined;
   const needed = [true, ...carried.map(() => true), ...natural(results).map(isUsed)];
   const most = count ? numberOf(count, "the number of steps of Loop") : Number.POSITIVE_INFINITY;
+  const isCounted = most >= 16 && Number.isFinite(most) && keepsCondition(body);
   const ended = unrolled(ctx, { carried, most, what: "Loop", ...(start ? { start } : {}) }, (at, values) => {
     const inputs = [intsValue(ctx, [at], []), valueOf(ctx.build.literal([1], []), bool), ...values];
-    const [next, ...rest] = ctx.inline(body, { inputs, needed, isLoop: true });
+    const steps = isCounted ? most - at : 1;
+    const [next, ...rest] = ctx.inline(body, { inputs, needed, steps });
     const own = rest.filter((value) => value !== undefined);
     return {
       carried: own.slice(0, carried.length),
@@ -60,6 +62,13 @@ function loop(node: OnnxNode, ctx: Context): readonly (Value | undefined)[] {
     return stacked(ctx, values, 0);
   });
   return [...ended.carried, ...gathered];
+}
+
+/** Whether the condition that a loop's body gives is the one that it got: then the loop takes all its steps. */
+function keepsCondition({ node, input, output }: GraphProto): boolean {
+  const [given, result] = [input[1]?.name, output[0]?.name ?? ""];
+  const maker = node.find((one) => one.output.includes(result));
+  return result === given || (maker?.opType === "Identity" && maker.input[0] === given);
 }
 
 /** A Scan of one or several sequences; before opset 9 of each sample of a batch. */
@@ -127,7 +136,7 @@ function scanned(node: OnnxNode, ctx: Context, operands: readonly Value[], ways:
     const elements = inputs.map(({ value, axis, isReverse }) =>
       elementAt(ctx, value, axis, isReverse ? length - 1 - at : at),
     );
-    const own = ctx.inline(body, { inputs: [...carried, ...elements], isLoop: true });
+    const own = ctx.inline(body, { inputs: [...carried, ...elements], steps: length - at });
     const values = own.filter((value) => value !== undefined);
     return { carried: values.slice(0, kept), gathered: values.slice(kept) };
   });

@@ -1,8 +1,9 @@
 // Elementwise operators and activations.
 
+import { natural } from "#ir/axis-order.js";
 import { elements } from "#ir/type.js";
 import type { OpName } from "#ir/graph.js";
-import { combine } from "#import/operators/broadcast.js";
+import { combine, combineAll } from "#import/operators/broadcast.js";
 import { bool } from "#import/element-type.js";
 import { map, numberOf, scalar } from "#import/lowering.js";
 import { unsupported } from "#import/refusal.js";
@@ -45,7 +46,7 @@ const simple: Readonly<Record<string, OpName>> = {
 /** Operators of two operands. */
 const binary: Readonly<Record<string, OpName>> = { Add: "add", Sub: "sub", Mul: "mul", Pow: "pow" };
 
-/** Operators of any number of operands, two by two. */
+/** Operators of any number of operands. */
 const variadic: Readonly<Record<string, OpName>> = { Min: "min", Max: "max", Sum: "add" };
 
 const compared: Readonly<Record<string, OpName>> = {
@@ -103,11 +104,12 @@ function mod(node: OnnxNode, ctx: Context): Value {
 }
 
 function fold(op: OpName): OperatorImport {
-  return (node, ctx) => {
-    let result = node.input(0);
-    for (let at = 1; at < node.inputs; at += 1) result = combine(ctx, op, [result, node.input(at)]);
-    return result;
-  };
+  return (node, ctx) =>
+    combineAll(
+      ctx,
+      op,
+      natural(node.inputs).map((at) => node.input(at)),
+    );
 }
 
 function mean(node: OnnxNode, ctx: Context): Value {

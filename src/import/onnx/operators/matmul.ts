@@ -5,7 +5,7 @@ import { combine } from "#import/operators/broadcast.js";
 import { scalar } from "#import/lowering.js";
 import { product, times } from "#import/operators/product.js";
 import { reduced } from "#import/operators/reduce.js";
-import { refuse, unsupported } from "#import/refusal.js";
+import { quote, refuse, unsupported } from "#import/refusal.js";
 import { reshaped, transposed } from "#import/operators/reshape.js";
 import type { Value } from "#import/value.js";
 import { natural } from "#ir/axis-order.js";
@@ -48,7 +48,7 @@ function einsum(node: OnnxNode, ctx: Context): Value {
   const [left = "", given] = equation.split("->");
   const terms = left.split(",");
   const no = (): never =>
-    unsupported(`Einsum \`${equation}\``, "one or two operands without repeated letters are known");
+    unsupported(`Einsum ${quote(equation)}`, "one or two operands without repeated letters are known");
   if (!/^[A-Za-z,]*(->[A-Za-z]*)?$/.test(equation) || terms.length > 2) no();
   if (terms.some((term) => new Set(term).size !== term.length)) no();
   const letters = [...left].filter((letter) => letter !== ",");
@@ -59,7 +59,7 @@ function einsum(node: OnnxNode, ctx: Context): Value {
   const values = terms.map((term, at) => {
     const value = node.input(at);
     if (value.shape.length !== term.length)
-      refuse("shape-mismatch", `Einsum \`${equation}\` of [${value.shape.join(", ")}]`);
+      refuse("shape-mismatch", `Einsum ${quote(equation)} of [${value.shape.join(", ")}]`);
     return { term: [...term], value };
   });
   // A letter of one operand alone that is not in the result is summed before.

@@ -2,12 +2,12 @@
 // What they mean is in its ContribOperators.md.
 
 import type { OpName } from "#ir/graph.js";
-import { combine } from "#import/operators/broadcast.js";
+import { combine, combineAll } from "#import/operators/broadcast.js";
 import { map, scalar } from "#import/lowering.js";
 import { geluTanh } from "#import/operators/math.js";
 import { product } from "#import/operators/product.js";
 import { reduced, standardized } from "#import/operators/reduce.js";
-import { refuse, unsupported } from "#import/refusal.js";
+import { unsupported } from "#import/refusal.js";
 import { transposed } from "#import/operators/reshape.js";
 import type { Value } from "#import/value.js";
 import { natural } from "#ir/axis-order.js";
@@ -20,9 +20,11 @@ import { pools } from "./pools.js";
 import { windows } from "./windows.js";
 
 const add = (ctx: Context, ...values: readonly (Value | undefined)[]): Value => {
-  const [first, ...rest] = values.filter((value) => value !== undefined);
-  if (!first) refuse("bad-model", "a sum of nothing");
-  return rest.reduce((sum, value) => combine(ctx, "add", [sum, value]), first);
+  return combineAll(
+    ctx,
+    "add",
+    values.filter((value) => value !== undefined),
+  );
 };
 
 /** An operator of the main domain by another name, for other operands. */

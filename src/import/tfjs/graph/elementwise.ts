@@ -2,7 +2,7 @@
 
 import type { OpName } from "#ir/graph.js";
 import { argExtreme } from "#import/operators/arg-extreme.js";
-import { combine } from "#import/operators/broadcast.js";
+import { combine, combineAll } from "#import/operators/broadcast.js";
 import { bool } from "#import/element-type.js";
 import type { Lowering } from "#import/lowering.js";
 import { axisOf, map, numberOf, numbersOf, scalar } from "#import/lowering.js";
@@ -54,10 +54,6 @@ const binary: Readonly<Record<string, OpName>> = {
 };
 
 const two = (node: GraphNode): [Value, Value] => [node.input(0), node.input(1)];
-
-function addN({ inputs, input }: GraphNode, ctx: Lowering): Value {
-  return inputs.slice(1).reduce((sum, value) => combine(ctx, "add", [sum, value]), input(0));
-}
 
 /** Division of integers rounds down in TensorFlow.js. */
 function div(node: GraphNode, ctx: Lowering): Value {
@@ -119,7 +115,7 @@ function clip(node: GraphNode, ctx: Lowering): Value {
 }
 
 const composed: OperatorTable = {
-  AddN: addN,
+  AddN: ({ inputs }, ctx) => combineAll(ctx, "add", inputs),
   Div: div,
   RealDiv: div,
   DivNoNan: (node, ctx) => {

@@ -1,7 +1,7 @@
 // Nodes of a graph or a function one after another, each by the importer of its operator.
 
 import { ownEntry } from "#diagnostic/own.js";
-import { rounded, valueOf } from "#import/lowering.js";
+import { checkMany, rounded, valueOf } from "#import/lowering.js";
 import { cleanName } from "#import/names.js";
 import { circle, dependencyOrder } from "#import/dependency-order.js";
 import { countUnrolled } from "#import/operators/control.js";
@@ -126,6 +126,7 @@ function lower(scope: Scope, node: NodeDef, isQuiet: boolean): readonly Held[] {
     }
     return refuseQuietly();
   }
+  checkMany(node.inputs.length, "operands");
   state.build.at(nodeName(node), naming.has(node.op));
   if (node.op === "Const") return [constant(scope, node)];
   const own = node.op === "Exit" ? [] : node.inputs;

@@ -2,7 +2,7 @@
 
 import { batchAxis, filled, keepBatch, mixed, samplesIn, sizesIn } from "#import/batch.js";
 import type { Lowering } from "#import/lowering.js";
-import { axisOf, knownNumbers, numberOf, numbersOf, ordered } from "#import/lowering.js";
+import { axisOf, checkMany, knownNumbers, numberOf, numbersOf, ordered } from "#import/lowering.js";
 import { picked } from "#import/operators/gather.js";
 import { checkJoined, expanded, joined, sliced, tiled } from "#import/operators/parts.js";
 import { refuse, unsupported } from "#import/refusal.js";
@@ -204,14 +204,12 @@ function partsOf(ctx: Lowering, x: Value, axis: number, sizes: readonly number[]
   });
 }
 
-/** Most parts that a value is split into. */
-const partLimit = 4096;
-
 function split(node: GraphNode, ctx: Lowering): Value[] {
   const x = node.input(1);
   const axis = axisOf(numberOf(node.input(0), "the axis of Split"), x.shape.length);
   const count = node.int("num_split");
-  if (!(count >= 1 && count <= partLimit)) refuse("bad-model", `Split into ${count} parts`);
+  if (!(count >= 1)) refuse("bad-model", `Split into ${count} parts`);
+  checkMany(count, "results");
   return partsOf(ctx, x, axis, new Array<number>(count).fill((x.shape[axis] ?? 1) / count));
 }
 
@@ -219,7 +217,7 @@ function splitV(node: GraphNode, ctx: Lowering): Value[] {
   const x = node.input(0);
   const sizes = [...numbersOf(node.input(1), "the sizes of SplitV")];
   const axis = axisOf(numberOf(node.input(2), "the axis of SplitV"), x.shape.length);
-  if (sizes.length > partLimit) refuse("bad-model", `SplitV into ${sizes.length} parts`);
+  checkMany(sizes.length, "results");
   const open = sizes.indexOf(-1);
   if (open >= 0) sizes[open] = (x.shape[axis] ?? 1) - sizes.reduce((sum, size) => sum + size, 1);
   return partsOf(ctx, x, axis, sizes);
@@ -240,7 +238,7 @@ function unpack(node: GraphNode, ctx: Lowering): Value[] {
   const x = node.input(0);
   const axis = axisOf(node.int("axis", 0), x.shape.length);
   const extent = x.shape[axis] ?? 1;
-  if (extent > partLimit) refuse("bad-model", `Unpack into ${extent} parts`);
+  checkMany(extent, "results");
   return partsOf(ctx, x, axis, new Array<number>(extent).fill(1)).map((part) => squeezed(ctx, part, [axis]));
 }
 

@@ -3,7 +3,7 @@
 import { greatest } from "#diagnostic/extremes.js";
 import type { OpName } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
-import { combine } from "#import/operators/broadcast.js";
+import { combine, combineAll } from "#import/operators/broadcast.js";
 import type { Lowering } from "#import/lowering.js";
 import { axisOf, map, numbersOf, ordered, scalar, valueOf, weightOf } from "#import/lowering.js";
 import { thresholdedRelu } from "#import/operators/math.js";
@@ -134,15 +134,14 @@ function prelu(call: LayerCall, ctx: Lowering): Value {
   return combine(ctx, "prelu", [x, alpha]);
 }
 
-/** Two operands or more, each with the next. */
+/** Two operands or more. */
 function merge(op: OpName, isPair = false): LayerImport {
   return ({ inputs, kind }, ctx) => {
-    const [first, ...rest] = inputs;
-    if (!first || rest.length === 0 || (isPair && rest.length !== 1))
+    if (inputs.length < 2 || (isPair && inputs.length !== 2))
       refuse("bad-model", `${kind} of ${inputs.length} values`);
     const rank = greatest(inputs.map(({ shape }) => shape.length));
     if (inputs.some(({ shape }) => shape.length !== rank)) unsupported(`${kind} of values of different rank`);
-    return rest.reduce((result, value) => combine(ctx, op, [result, value]), first);
+    return combineAll(ctx, op, inputs);
   };
 }
 
