@@ -31,6 +31,7 @@ const constants: Readonly<Record<string, string>> = {
   i1_4: "int [2] 1, 4",
   i1_m1: "int [2] 1, -1",
   i2_1: "int [2] 2, 1",
+  i2_2: "int [2] 2, 2",
   m1_0: "int [2] -1, 0",
   m1_2: "int [2] -1, 2",
   m1_4: "int [2] -1, 4",

@@ -18,16 +18,16 @@ import type { Along } from "./windows.js";
 const tapLimit = 64;
 
 /**
- * The places in x [n, c, …] of the greatest element of each window, the first of equal ones in reading order: numbers in the whole of x,
- * whose elements of a channel are counted in reading order or, `byColumns`, with the first axis fastest. NaN is never the greatest.
+ * The places in x [n, c, …] of the greatest element of each window, the first of equal ones in reading order. `steps` says for each axis how
+ * far apart the numbers of neighbours are; 0 for n numbers the elements of each sample alone. NaN is never the greatest.
  */
 export function placesOfGreatest(
   ctx: Lowering,
   x: Value,
   along: readonly Along[],
-  byColumns: boolean,
+  [sampleStep = 0, channelStep = 0, ...steps]: readonly number[],
 ): Value {
-  if (batchAxis(ctx, x) !== undefined) mixed(ctx, "numbers the elements of all samples");
+  if (sampleStep !== 0 && batchAxis(ctx, x) !== undefined) mixed(ctx, "numbers the elements of all samples");
   if (elements(x.shape) > placeLimit)
     refuse(
       "too-large",
@@ -36,7 +36,6 @@ export function placesOfGreatest(
   const rank = x.shape.length;
   const order = channelsLast(rank);
   const [n = 1, c = 1, ...sizes] = x.shape;
-  const steps = sizes.map((_, axis) => elements(byColumns ? sizes.slice(0, axis) : sizes.slice(axis + 1)));
   const numbers = natural(elements(sizes)).map((at) =>
     sizes.reduce((sum, extent, axis) => {
       const inner = elements(sizes.slice(axis + 1));
@@ -51,7 +50,7 @@ export function placesOfGreatest(
   // The greatest of a row first, then of rows: of equal ones the first stays in either step, so the first in reading order does.
   for (const [axis, window] of [...along.entries()].toReversed())
     ({ best, places } = greatestAlong(ctx, best, places, axis + 1, window));
-  const starts = natural(n * c).map((at) => at * elements(sizes));
+  const starts = natural(n * c).map((at) => Math.floor(at / c) * sampleStep + (at % c) * channelStep);
   const lead = valueOf(ctx.build.literal(starts, [n, ...sizes.map(() => 1), c]), int64);
   const result = combine(ctx, "add", [places, lead], { type: int64 });
   const back = [0, rank - 1, ...natural(rank).slice(1, -1)];

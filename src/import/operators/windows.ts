@@ -100,6 +100,72 @@ export function volumeConvolution(
   return ordered(ctx, result, channelsLast(5), x.type);
 }
 
+/** A transposed window along one axis: `before` and `after` are cut off the result, `extra` is added at its end. */
+export interface AlongTransposed extends Along {
+  readonly extra: number;
+}
+
+/** What a transposed convolution over images takes. */
+export function transposedOver([rows, columns]: readonly [AlongTransposed, AlongTransposed]): Omit<
+  Window,
+  "kernel"
+> & { readonly extra: readonly [number, number] } {
+  const { stride, dilation, padding } = windowOver([rows, columns]);
+  return { stride, dilation, padding, extra: [rows.extra, columns.extra] };
+}
+
+/**
+ * A transposed convolution of x [n, c, d, h, w] is one over images for each row of the kernel along the depth. The results that belong to
+ * each remainder of the places by the stride are shifted and added, and the sums lie in turn. `kernelAt` gives a row [kh, kw, c / groups, m].
+ */
+export function transposedVolume(
+  ctx: Lowering,
+  x: Value,
+  kernelAt: (tap: number) => Ref,
+  [depth, height, width]: readonly AlongTransposed[],
+  groups: number,
+): Value {
+  if (!depth || !height || !width) refuse("bad-model", "a convolution over three axes without their windows");
+  const { build } = ctx;
+  const { kernel, stride, dilation, before, after, extra } = depth;
+  const lying = build.arranged(x, channelsLast(5));
+  const [n = 1, d = 1, h = 1, w = 1, c = 1] = lying.shape;
+  const images = build.emit("reshape", [lying], { shape: [n * d, h, w, c] });
+  const reach = (d - 1) * stride + (kernel - 1) * dilation + 1;
+  const size = reach - before - after + extra;
+  if (size < 1) refuse("shape-mismatch", `nothing is left of the depth of [${x.shape.join(", ")}]`);
+  const turns = Math.ceil(Math.max(reach, before + size) / stride);
+  const sums = new Map<number, Ref>();
+  for (let tap = 0; tap < kernel; tap += 1) {
+    const made = build.emit("conv2d_transpose", [images, kernelAt(tap)], {
+      ...transposedOver([height, width]),
+      groups,
+    });
+    const [, hh = 1, ww = 1, m = 1] = made.shape;
+    const slices = build.emit("reshape", [made], { shape: [n, d, hh, ww, m] });
+    const [shift, remainder] = [Math.floor((tap * dilation) / stride), (tap * dilation) % stride];
+    const part = build.emit("pad", [slices], {
+      before: [0, shift, 0, 0, 0],
+      after: [0, turns - d - shift, 0, 0, 0],
+    });
+    const sum = sums.get(remainder);
+    sums.set(remainder, sum ? build.emit("add", [sum, part]) : part);
+  }
+  const [, , hh = 1, ww = 1, m = 1] = sums.get(0)?.shape ?? [];
+  const remainders = [...sums.keys()].sort((a, b) => a - b);
+  const parts = remainders.map((remainder, at) => {
+    const own = build.emit("reshape", [sums.get(remainder) ?? images], { shape: [n, turns, 1, hh, ww, m] });
+    // Places that no row of the kernel reaches.
+    const gap = (remainders[at + 1] ?? stride) - remainder - 1;
+    const around = [0, 0, 0, 0, 0, 0];
+    return gap === 0 ? own : build.emit("pad", [own], { before: around, after: around.with(2, gap) });
+  });
+  const inTurn = parts.length === 1 ? parts[0] : build.emit("concat", parts, { axis: 2 });
+  const all = build.emit("reshape", [inTurn ?? images], { shape: [n, turns * stride, hh, ww, m] });
+  const result = build.emit("slice", [all], { begin: [0, before, 0, 0, 0], size: [n, size, hh, ww, m] });
+  return ordered(ctx, result, channelsLast(5), x.type);
+}
+
 export type PoolOp = "max_pool" | "avg_pool";
 
 /** A pool; `isCeil` lets a last, cut window count, `counts` the padding too. */

@@ -148,7 +148,8 @@ export function spaceToDepth(ctx: Lowering, x: Value, block: number): Value {
   return reshaped(ctx, transposed(ctx, split, [0, 1, 3, 2, 4, 5]), [n, h / block, w / block, c * block ** 2]);
 }
 
-function numbersOfWindow(
+/** The numbers of a window over an image [n, h, w, c]; padding is [top, bottom, left, right]. */
+export function numbersOfWindow(
   x: Value,
   kernel: readonly number[],
   { stride, dilation = [1, 1], padding }: Window,

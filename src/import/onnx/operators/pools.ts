@@ -57,7 +57,11 @@ function maxPool(node: OnnxNode, ctx: Context): readonly (Value | undefined)[] {
   if (node.outputs[1] === undefined) return [values];
   const x = node.input(0);
   const along = poolWindow(node, x).map((one) => (isCeil(node) ? whole(one) : one));
-  return [values, placesOfGreatest(ctx, x, along, node.int("storage_order", 0) === 1)];
+  const [, c = 1, ...sizes] = x.shape;
+  const isByColumns = node.int("storage_order", 0) === 1;
+  const inner = sizes.map((_, axis) => elements(isByColumns ? sizes.slice(0, axis) : sizes.slice(axis + 1)));
+  const channel = elements(sizes);
+  return [values, placesOfGreatest(ctx, x, along, [c * channel, channel, ...inner])];
 }
 
 /** The elements of x at the places that a pool found them at, and zeros elsewhere. */

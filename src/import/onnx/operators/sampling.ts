@@ -1,5 +1,6 @@
 // Operators that take values between the elements of an image.
 
+import { roiAlign } from "#import/operators/regions.js";
 import { quote, refuse, unsupported } from "#import/refusal.js";
 import type { SampleMode } from "#import/operators/sampling.js";
 import { gridSampled } from "#import/operators/sampling.js";
@@ -34,6 +35,31 @@ function gridSample(node: OnnxNode, ctx: Context): Value {
   return gridSampled(ctx, x, grid, { mode, padding, alignsCorners: node.int("align_corners", 0) === 1 });
 }
 
+/** Before opset 16 whole numbers are middles of elements. */
+function roi(node: OnnxNode, ctx: Context): Value {
+  const mode = node.text("mode", "avg");
+  const coordinates =
+    node.opset < 16 ? "output_half_pixel" : node.text("coordinate_transformation_mode", "half_pixel");
+  if (mode !== "avg" && mode !== "max") refuse("bad-model", `RoiAlign with mode=${quote(mode)}`);
+  if (coordinates !== "half_pixel" && coordinates !== "output_half_pixel")
+    refuse("bad-model", `RoiAlign with coordinate_transformation_mode=${quote(coordinates)}`);
+  const ratio = node.int("sampling_ratio", 0);
+  if (!(ratio >= 0)) refuse("bad-model", `a sampling_ratio of ${ratio}`);
+  return roiAlign(
+    ctx,
+    node.input(0),
+    { boxes: node.input(1), images: node.input(2) },
+    {
+      size: [node.int("output_height", 1), node.int("output_width", 1)],
+      scale: node.float("spatial_scale", 1),
+      ratio,
+      isHalfPixel: coordinates === "half_pixel",
+      ofGreatest: mode === "max",
+    },
+  );
+}
+
 export const samplings: OperatorTable = {
   GridSample: gridSample,
+  RoiAlign: roi,
 };

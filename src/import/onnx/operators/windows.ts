@@ -5,8 +5,17 @@ import { refuse, unsupported } from "#import/refusal.js";
 import type { Ref, Value } from "#import/value.js";
 import { channelsLast, sameOrder } from "#ir/axis-order.js";
 import { computedConvolution } from "#import/operators/computed-convolution.js";
-import type { Along, Window } from "#import/operators/windows.js";
-import { convolved, still, volumeConvolution, windowOver } from "#import/operators/windows.js";
+import { combine } from "#import/operators/broadcast.js";
+import { reshaped } from "#import/operators/reshape.js";
+import type { Along, AlongTransposed } from "#import/operators/windows.js";
+import {
+  convolved,
+  still,
+  transposedOver,
+  transposedVolume,
+  volumeConvolution,
+  windowOver,
+} from "#import/operators/windows.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 
 /** The image `[n, h, w, c]` of a value `[n, c, l]` or `[n, c, h, w]`. */
@@ -104,88 +113,73 @@ export function windowAlong(node: OnnxNode, input: readonly number[], kernel: re
   });
 }
 
-/** The window's numbers. `axes` is how many the operator has. */
-function windowOf(
-  node: OnnxNode,
-  input: readonly [number, number],
-  kernel: readonly [number, number],
-  axes: number,
-): Window {
-  const along = windowAlong(node, input.slice(2 - axes), kernel.slice(2 - axes));
-  return windowOver([
-    along.at(-2) ?? { ...still, extent: input[0] },
-    along.at(-1) ?? { ...still, extent: input[1] },
-  ]);
-}
-
 function convTranspose(node: OnnxNode, ctx: Context): Value {
   const [x, w, b] = [node.input(0), node.input(1), node.optional(2)];
-  const axes = x.shape.length - 2;
-  const image = imageOf(ctx, x, "ConvTranspose");
   const groups = node.int("group", 1);
-  const ref = ctx.build.arranged(w);
-  if (w.shape.length !== x.shape.length)
+  if (x.shape.length < 3 || w.shape.length !== x.shape.length)
     refuse("shape-mismatch", `a kernel [${w.shape.join(", ")}] for [${x.shape.join(", ")}]`);
   checkKernelShape(node, w);
-  // [g · c, m, kh, kw] → [kh, kw, c, g · m], with c and m per group.
-  const [all = 1, m = 1, ...taps] = w.shape;
-  if (!(groups >= 1) || all % groups !== 0) refuse("shape-mismatch", `${groups} groups of ${all} channels`);
-  const sizes = axes === 1 ? [1, ...taps] : taps;
-  const split = ctx.build.emit("reshape", [ref], { shape: [groups, all / groups, m, ...sizes] });
-  const turned = ctx.build.emit("transpose", [split], { perm: [3, 4, 1, 0, 2] });
-  const kernel = ctx.build.emit("reshape", [turned], { shape: [...sizes, all / groups, groups * m] });
-  const [kh = 1, kw = 1] = kernel.shape;
-  const [, height = 1, width = 1] = image.shape;
-  const padding = transposedPadding(node, [height, width], [kh, kw], axes);
+  const [all = 1, m = 1, ...sizes] = w.shape;
+  if (!(groups >= 1) || all % groups !== 0 || all !== x.shape[1])
+    refuse("shape-mismatch", `${groups} groups of ${all} channels for [${x.shape.join(", ")}]`);
+  const along = transposedAlong(node, x.shape.slice(2), sizes);
+  const ref = ctx.build.arranged(w);
+  if (along.length === 3) {
+    const [, kh = 1, kw = 1] = sizes;
+    const kernelAt = (tap: number): Ref => {
+      const row = ctx.build.emit("slice", [ref], { begin: [0, 0, tap, 0, 0], size: [all, m, 1, kh, kw] });
+      return transposedKernel(ctx, row, [kh, kw], groups);
+    };
+    const result = transposedVolume(ctx, x, kernelAt, along, groups);
+    return b ? combine(ctx, "add", [result, reshaped(ctx, b, [...b.shape, 1, 1, 1])]) : result;
+  }
+  const image = imageOf(ctx, x, "ConvTranspose");
+  const kernel = transposedKernel(ctx, ref, sizes.length === 1 ? [1, ...sizes] : sizes, groups);
+  const none = { ...still, extent: 1, extra: 0 };
+  const window = transposedOver([along.at(-2) ?? none, along.at(-1) ?? none]);
   const bias = b?.ref.kind === "constant" ? [b.ref] : [];
-  const result = ctx.build.emit("conv2d_transpose", [image, kernel, ...bias], { ...padding, groups });
+  const result = ctx.build.emit("conv2d_transpose", [image, kernel, ...bias], { ...window, groups });
   const isShifted = b && bias.length === 0;
   return valueOfImage(ctx, isShifted ? ctx.build.emit("add", [result, ctx.build.arranged(b)]) : result, x);
 }
 
-/** Padding cuts rows off the result, `extra` adds some at its end; `output_shape` and `auto_pad` say them by the size wanted. */
-function transposedPadding(
+/** [g · c, m, …] → [kh, kw, c, g · m], with c and m per group. */
+function transposedKernel(ctx: Context, ref: Ref, sizes: readonly number[], groups: number): Ref {
+  const [all = 1, m = 1] = ref.shape;
+  const split = ctx.build.emit("reshape", [ref], { shape: [groups, all / groups, m, ...sizes] });
+  const turned = ctx.build.emit("transpose", [split], { perm: [3, 4, 1, 0, 2] });
+  return ctx.build.emit("reshape", [turned], { shape: [...sizes, all / groups, groups * m] });
+}
+
+/** The window along each axis; `output_shape` and `auto_pad` say what is cut off by the size wanted. */
+function transposedAlong(
   node: OnnxNode,
-  input: readonly [number, number],
-  kernel: readonly [number, number],
-  axes: number,
-): {
-  stride: readonly number[];
-  dilation: readonly number[];
-  padding: readonly number[];
-  extra: readonly number[];
-} {
+  input: readonly number[],
+  kernel: readonly number[],
+): AlongTransposed[] {
+  const axes = input.length;
   const automatic = node.text("auto_pad", "NOTSET");
-  const { stride, dilation, padding } = windowOf(
-    { ...node, text: (name, otherwise) => (name === "auto_pad" ? "NOTSET" : node.text(name, otherwise)) },
-    input,
-    kernel,
-    axes,
-  );
+  const own: OnnxNode = {
+    ...node,
+    text: (name, otherwise) => (name === "auto_pad" ? "NOTSET" : node.text(name, otherwise)),
+  };
   const given = node.ints("output_padding") ?? new Array<number>(axes).fill(0);
   if (given.length !== axes || !given.every((pad) => pad >= 0 && pad < 2 ** 31))
     refuse("bad-model", `\`output_padding\` is [${given.join(", ")}]`);
-  const extra = axes === 1 ? [0, given[0] ?? 0] : [...given];
   const shape = node.ints("output_shape");
-  const isSame = automatic.startsWith("SAME");
-  if (!shape && !isSame) return { stride, dilation, padding, extra };
   const wanted = shape?.slice(-axes) ?? [];
-  const along = (axis: 0 | 1): readonly number[] => {
-    if (axes === 1 && axis === 0) return [0, 0];
-    const size = wanted[axes === 1 ? 0 : axis] ?? input[axis] * stride[axis];
-    const full =
-      (input[axis] - 1) * stride[axis] + (kernel[axis] - 1) * dilation[axis] + 1 + (extra[axis] ?? 0);
-    const total = full - size;
-    if (total < 0) {
-      // The wanted result is larger than what the kernel reaches: rows of the bias alone at the end.
-      extra[axis] = (extra[axis] ?? 0) - total;
-      return [0, 0];
-    }
+  return windowAlong(own, input, kernel).map((one, axis) => {
+    const extra = given[axis] ?? 0;
+    if (!shape && !automatic.startsWith("SAME")) return { ...one, extra };
+    const full = (one.extent - 1) * one.stride + (one.kernel - 1) * one.dilation + 1 + extra;
+    const total = full - (wanted[axis] ?? one.extent * one.stride);
+    // The wanted result is larger than what the kernel reaches: rows of the bias alone at the end.
+    if (total < 0) return { ...one, before: 0, after: 0, extra: extra - total };
     const [less, more] = [Math.floor(total / 2), Math.ceil(total / 2)];
-    return automatic === "SAME_UPPER" ? [less, more] : [more, less];
-  };
-  const cut = [...along(0), ...along(1)];
-  return { stride, dilation, padding: cut, extra };
+    return automatic === "SAME_UPPER"
+      ? { ...one, before: less, after: more, extra }
+      : { ...one, before: more, after: less, extra };
+  });
 }
 
 export const windows: OperatorTable = {

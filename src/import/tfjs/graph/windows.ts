@@ -5,8 +5,10 @@ import { combine } from "#import/operators/broadcast.js";
 import { batchAxis, mixed, sizesIn } from "#import/batch.js";
 import type { Lowering } from "#import/lowering.js";
 import { map, numbersOf, ordered, weightOf } from "#import/lowering.js";
-import { refuse, unsupported } from "#import/refusal.js";
-import { reshaped } from "#import/operators/reshape.js";
+import { cropAndResize } from "#import/operators/regions.js";
+import { quote, refuse, unsupported } from "#import/refusal.js";
+import { reshaped, transposed } from "#import/operators/reshape.js";
+import { placesOfGreatest } from "#import/operators/window-places.js";
 import type { Ref, Value } from "#import/value.js";
 import { channelsLast, natural } from "#ir/axis-order.js";
 import type { Window } from "../image.js";
@@ -14,6 +16,7 @@ import {
   convolution,
   depthToSpace,
   depthwise,
+  numbersOfWindow,
   pool,
   resized,
   spaceToDepth,
@@ -127,6 +130,28 @@ function pool2d(op: "max_pool" | "avg_pool"): OperatorImport {
     );
 }
 
+/** The greatest elements, and their places in reading order, in their own image or in all. */
+function maxPoolWithPlaces(node: GraphNode, ctx: Lowering): Value[] {
+  const x = node.input(0);
+  if (isChannelsFirst(node)) unsupported(`${node.op} with channels first`);
+  const kernel = spatial(node, "ksize");
+  const window = windowOf(node);
+  const values = withImage(ctx, x, false, (image) => pool(ctx, "max_pool", image, kernel, window));
+  const [, h = 1, w = 1, c = 1] = x.shape;
+  const { stride, dilation, padding } = numbersOfWindow(x, kernel, window);
+  const along = [h, w].map((extent, axis) => ({
+    extent,
+    kernel: kernel[axis] ?? 1,
+    stride: stride[axis] ?? 1,
+    dilation: dilation[axis] ?? 1,
+    before: padding[2 * axis] ?? 0,
+    after: padding[2 * axis + 1] ?? 0,
+  }));
+  const sample = node.flag("include_batch_in_index", false) ? h * w * c : 0;
+  const places = placesOfGreatest(ctx, transposed(ctx, x, [0, 3, 1, 2]), along, [sample, 1, w * c, c]);
+  return [values, transposed(ctx, places, [0, 2, 3, 1])];
+}
+
 function batchNorm(node: GraphNode, ctx: Lowering): Value {
   const x = node.input(0);
   const statistics = ["scale", "offset", "mean", "variance"].map((name, at) =>
@@ -160,6 +185,21 @@ function resize(method: "nearest" | "bilinear"): OperatorImport {
   };
 }
 
+/** [images, boxes, the number of the image of each box, size]. */
+function crop(node: GraphNode, ctx: Lowering): Value {
+  const [height = 0, width = 0, ...more] = numbersOf(node.input(3), "the size of CropAndResize");
+  const method = node.text("method", "bilinear");
+  if (more.length > 0) refuse("bad-model", `a size of ${more.length + 2} numbers`);
+  if (method !== "bilinear" && method !== "nearest")
+    refuse("bad-model", `CropAndResize with method=${quote(method)}`);
+  return cropAndResize(
+    ctx,
+    node.input(0),
+    { boxes: node.input(1), images: node.input(2) },
+    { size: [height, width], isNearest: method === "nearest", outside: node.float("extrapolation_value", 0) },
+  );
+}
+
 function blocks(move: typeof depthToSpace): OperatorImport {
   return (node, ctx) => {
     if (isChannelsFirst(node)) unsupported(`${node.op} with channels first`);
@@ -176,6 +216,7 @@ export const windows: OperatorTable = {
   Conv2DBackpropInput: conv2dBackpropInput,
   _FusedMatMul: fusedMatMul,
   MaxPool: pool2d("max_pool"),
+  MaxPoolWithArgmax: maxPoolWithPlaces,
   AvgPool: pool2d("avg_pool"),
   FusedBatchNorm: batchNorm,
   FusedBatchNormV2: batchNorm,
@@ -183,6 +224,7 @@ export const windows: OperatorTable = {
   BiasAdd: biasAdd,
   ResizeBilinear: resize("bilinear"),
   ResizeNearestNeighbor: resize("nearest"),
+  CropAndResize: crop,
   DepthToSpace: blocks(depthToSpace),
   SpaceToDepth: blocks(spaceToDepth),
 };

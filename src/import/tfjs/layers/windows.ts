@@ -3,13 +3,14 @@
 import type { OpName } from "#ir/graph.js";
 import type { Lowering } from "#import/lowering.js";
 import { ordered, weightOf } from "#import/lowering.js";
+import { combine } from "#import/operators/broadcast.js";
 import { sliced } from "#import/operators/parts.js";
 import { reduced } from "#import/operators/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { reshaped, transposed } from "#import/operators/reshape.js";
-import type { Value } from "#import/value.js";
-import type { Along, PoolOp } from "#import/operators/windows.js";
-import { volumeConvolution, volumePool } from "#import/operators/windows.js";
+import type { Ref, Value } from "#import/value.js";
+import type { Along, AlongTransposed, PoolOp } from "#import/operators/windows.js";
+import { transposedVolume, volumeConvolution, volumePool } from "#import/operators/windows.js";
 import { natural } from "#ir/axis-order.js";
 import { isInt, listOf } from "../fields.js";
 import type { Window } from "../image.js";
@@ -174,6 +175,31 @@ function conv3d(call: LayerCall, ctx: Lowering): Value {
   return activated(call, ctx, result);
 }
 
+/** As Conv2DTranspose; the kernel is [kd, kh, kw, filters, c]. */
+function conv3dTranspose(call: LayerCall, ctx: Lowering): Value {
+  if (call.config.has("output_padding")) unsupported("Conv3DTranspose with output_padding");
+  const isSame = call.config.text("padding", "valid") === "same";
+  const weight = call.weight("kernel");
+  weightOf(weight, "the kernel");
+  const [, kh = 1, kw = 1, filters = 1, c = 1] = weight.shape;
+  const kernelAt = (tap: number): Ref => {
+    const row = reshaped(ctx, sliced(ctx, weight, 0, tap, 1), [kh, kw, filters, c]);
+    return ctx.build.arranged(transposed(ctx, row, [0, 1, 3, 2]));
+  };
+  const volume = onVolume(call, ctx, "kernel_size", (x, along) => {
+    const cut = along.map((one): AlongTransposed => {
+      const over = (one.kernel - 1) * one.dilation + 1 - one.stride;
+      const total = isSame ? Math.max(0, over) : 0;
+      const before = Math.floor(total / 2);
+      return { ...one, before, after: total - before, extra: isSame || over < 0 ? Math.max(0, -over) : 0 };
+    });
+    const result = transposedVolume(ctx, x, kernelAt, cut, 1);
+    if (!call.config.flag("use_bias", true)) return result;
+    return combine(ctx, "add", [result, reshaped(ctx, call.weight("bias"), [filters, 1, 1, 1])]);
+  });
+  return activated(call, ctx, volume);
+}
+
 function pool3d(op: PoolOp): LayerImport {
   return (call, ctx) =>
     onVolume(call, ctx, "pool_size", (x, along) =>
@@ -254,6 +280,7 @@ export const windows: LayerTable = {
   MaxPooling2D: pool2d("max_pool"),
   AveragePooling2D: pool2d("avg_pool"),
   Conv3D: conv3d,
+  Conv3DTranspose: conv3dTranspose,
   MaxPooling3D: pool3d("max_pool"),
   AveragePooling3D: pool3d("avg_pool"),
   GlobalAveragePooling3D: globalPool("reduce_mean", 5),
