@@ -23,9 +23,15 @@ export function packLeft(a: Matrix, down: Span, step: Span, transposed: boolean,
 }
 
 /** Depth `step` and columns `across` of b (or of bᵀ, which lies as [columns, depth]) in panels: [across.size / 8, step.size, 8]. */
-export function packRight(b: Matrix, step: Span, across: Span, transposed: boolean): Float32Array {
+export function packRight(
+  b: Matrix,
+  step: Span,
+  across: Span,
+  transposed: boolean,
+  tile: Float32Array,
+): void {
   const { columns: stride, data } = b;
-  const tile = new Float32Array(across.size * step.size);
+  if (across.used < across.size || step.used < step.size) tile.fill(0);
   for (let first = 0; first < across.used; first += panel) {
     const width = Math.min(panel, across.used - first);
     const start = first * step.size;
@@ -42,5 +48,4 @@ export function packRight(b: Matrix, step: Span, across: Span, transposed: boole
           tile[start + depth * panel + column] = data[from + column] ?? 0;
       }
   }
-  return tile;
 }

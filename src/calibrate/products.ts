@@ -70,6 +70,7 @@ const mostPacked = 2 ** 21;
  */
 export function openProducts({ threads = 1 }: ProductOptions = {}): Products {
   const opened = new Map<string, Promise<Kernel>>();
+  const free: Workspace[] = [];
   const open = (size: TileSize): Promise<Kernel> => {
     const name = nameOf(size);
     const known = opened.get(name) ?? openKernel(name, size, threads);
@@ -85,41 +86,20 @@ export function openProducts({ threads = 1 }: ProductOptions = {}): Products {
       throw new RangeError(
         `[${rows}, ${depth}] · [${inner}, ${columns}] does not give [${sums.rows}, ${sums.columns}]`,
       );
-    const downs = spansOf(rows, extents.rows);
-    const steps = spansOf(depth, extents.depth);
-    const across = spansOf(columns, extents.columns);
+    const [downs, steps, across] = [
+      spansOf(rows, extents.rows),
+      spansOf(depth, extents.depth),
+      spansOf(columns, extents.columns),
+    ];
     const kernels = new Map<string, Kernel>();
     for (const size of sizesOf(downs, steps, across)) kernels.set(nameOf(size), await open(size));
-    const summed = new Float64Array(extents.rows[0] * extents.columns[0]);
-    const left = new Float32Array(extents.rows[0] * steps.reduce((sum, { size }) => sum + size, 0));
-    const perGroup = Math.max(1, Math.floor(mostPacked / (Math.max(1, depth) * extents.columns[0])));
-    for (let group = 0; group < across.length; group += perGroup) {
-      const right = across
-        .slice(group, group + perGroup)
-        .map((span) => ({ span, parts: steps.map((step) => packRight(b, step, span, transposeB)) }));
-      for (const down of downs) {
-        const needed = right.filter(({ span }) => !lower || span.from < down.from + down.used);
-        if (needed.length === 0) continue;
-        const parts = steps.map((step) => {
-          const part = left.subarray(down.size * step.from, down.size * (step.from + step.size));
-          packLeft(a, down, step, transposeA, part);
-          return part;
-        });
-        for (const { span, parts: columnsOfB } of needed) {
-          const products = steps.length > 1 ? summed.subarray(0, down.size * span.size).fill(0) : undefined;
-          for (const [at, step] of steps.entries()) {
-            const kernel = kernels.get(nameOf({ rows: down.size, depth: step.size, columns: span.size }));
-            const [partA, partB] = [parts[at], columnsOfB[at]];
-            if (!kernel || !partA || !partB) return bug("a tile of a product has no kernel");
-            const product = kernel.run(partA, partB);
-            if (products) addTo(products, product);
-            else addTile(sums, product, down, span);
-          }
-          if (products) addTile(sums, products, down, span);
-        }
-        await pause();
-      }
-    }
+    const memory = free.pop() ?? new Workspace();
+    const tiles: Tiles = { sums, a, b, transposeA, transposeB, lower, steps, kernels, memory };
+    const padded = steps.reduce((sum, { size }) => sum + size, 0);
+    const perGroup = Math.max(1, Math.floor(mostPacked / Math.max(1, padded * extents.columns[0])));
+    for (let group = 0; group < across.length; group += perGroup)
+      await addColumns(tiles, downs, across.slice(group, group + perGroup), padded);
+    free.push(memory);
   }
 
   return {
@@ -140,6 +120,75 @@ export function openProducts({ threads = 1 }: ProductOptions = {}): Products {
       opened.clear();
     },
   };
+}
+
+/** Memory for packed tiles, used again by the next product: to take it anew costs as much as a small product. */
+class Workspace {
+  left = new Float32Array(0);
+  right = new Float32Array(0);
+  readonly summed = new Float64Array(extents.rows[0] * extents.columns[0]);
+
+  /** Makes room; what is there is lost. */
+  fit(left: number, right: number): void {
+    if (this.left.length < left) this.left = new Float32Array(left);
+    if (this.right.length < right) this.right = new Float32Array(right);
+  }
+}
+
+/** A product under way. */
+interface Tiles {
+  readonly sums: Sums;
+  readonly a: Matrix;
+  readonly b: Matrix;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  readonly lower: boolean;
+  readonly steps: readonly Span[];
+  readonly kernels: ReadonlyMap<string, Kernel>;
+  readonly memory: Workspace;
+}
+
+/** Some columns of the product: those of b are packed once, and the rows of a once for all of them. */
+async function addColumns(
+  { sums, a, b, transposeA, transposeB, lower, steps, kernels, memory }: Tiles,
+  downs: readonly Span[],
+  across: readonly Span[],
+  padded: number,
+): Promise<void> {
+  const widest = across.reduce((sum, { size }) => sum + size, 0);
+  memory.fit((downs[0]?.size ?? 0) * padded, widest * padded);
+  let next = 0;
+  const right = across.map((span) => ({
+    span,
+    parts: steps.map((step) => {
+      const part = memory.right.subarray(next, next + span.size * step.size);
+      next += part.length;
+      packRight(b, step, span, transposeB, part);
+      return part;
+    }),
+  }));
+  for (const down of downs) {
+    const needed = right.filter(({ span }) => !lower || span.from < down.from + down.used);
+    if (needed.length === 0) continue;
+    const left = steps.map((step) => {
+      const part = memory.left.subarray(down.size * step.from, down.size * (step.from + step.size));
+      packLeft(a, down, step, transposeA, part);
+      return part;
+    });
+    for (const { span, parts } of needed) {
+      const summed = steps.length > 1 ? memory.summed.subarray(0, down.size * span.size).fill(0) : undefined;
+      for (const [at, step] of steps.entries()) {
+        const kernel = kernels.get(nameOf({ rows: down.size, depth: step.size, columns: span.size }));
+        const [partA, partB] = [left[at], parts[at]];
+        if (!kernel || !partA || !partB) return bug("a tile of a product has no kernel");
+        const product = kernel.run(partA, partB);
+        if (summed) addTo(summed, product);
+        else addTile(sums, product, down, span);
+      }
+      if (summed) addTile(sums, summed, down, span);
+    }
+    await pause();
+  }
 }
 
 /** Copies what stands below the diagonal of a square matrix above it. */
