@@ -1,0 +1,207 @@
+// Samples of a net's inputs: how many there are, reading one, choosing some, and what is wrong with them.
+
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import { error, warning } from "#diagnostic/diagnostic.js";
+import type { Graph } from "#ir/graph.js";
+import { inputNodes } from "#ir/graph.js";
+import type { Shape } from "#ir/type.js";
+import { elements } from "#ir/type.js";
+import { plural } from "#ir/units.js";
+import { seededRandom } from "#ops/random.js";
+import { hashBytes } from "#runtime/hash.js";
+import { pause } from "./pause.js";
+
+/** An input of the net: its name, and its shape with 1 for an open batch. */
+export interface SampleInput {
+  readonly name: string;
+  readonly shape: Shape;
+}
+
+/** Values by the name of the input, dense and row-major, of a batch of 1. */
+export type Sample = Readonly<Record<string, Float32Array>>;
+
+/** Samples that can be read in any order, again and again. */
+export interface Samples {
+  readonly count: number;
+  /** Sample `index`, from 0. Its arrays are not written to, by nobody. Rejects if it cannot be read. */
+  read(index: number): Promise<Sample>;
+  /** What messages call it; `sample 3` by default. */
+  nameOf?(index: number): string;
+}
+
+/** The inputs that samples of a graph have values for. */
+export function sampleInputs(graph: Graph): SampleInput[] {
+  return inputNodes(graph).map(({ name, type }) => ({ name, shape: type.shape }));
+}
+
+/** Samples in memory. */
+export function samplesOf(list: readonly Sample[]): Samples {
+  return {
+    count: list.length,
+    read: async (index) => {
+      const sample = list[index];
+      if (!sample) throw new RangeError(`sample ${index} of ${list.length}`);
+      return sample;
+    },
+  };
+}
+
+/** `count` of the samples, evenly drawn by the seed, in their order; all of them if there are no more. */
+export function chooseSamples(samples: Samples, count: number, seed: number): Samples {
+  if (count >= samples.count) return samples;
+  const random = seededRandom(seed);
+  // Each is taken with the probability that leaves the right number for the rest (Knuth, TAOCP 2, algorithm 3.4.2S).
+  const chosen: number[] = [];
+  for (let index = 0; chosen.length < count; index += 1)
+    if ((samples.count - index) * random.next() < count - chosen.length) chosen.push(index);
+  const at = (index: number): number => chosen[index] ?? samples.count;
+  return {
+    count,
+    read: (index) => samples.read(at(index)),
+    nameOf: (index) => nameOf(samples, at(index)),
+  };
+}
+
+/** The same samples, of which those that were read are kept while they take no more than `bytes`. */
+export function keepSamples(samples: Samples, bytes: number): Samples {
+  const kept = new Map<number, Sample>();
+  let left = bytes;
+  return {
+    count: samples.count,
+    nameOf: (index) => nameOf(samples, index),
+    read: async (index) => {
+      const known = kept.get(index);
+      if (known) return known;
+      const sample = await samples.read(index);
+      const size = Object.values(sample).reduce((sum, { byteLength }) => sum + byteLength, 0);
+      // Another call may have read it meanwhile.
+      if (size <= left && !kept.has(index)) {
+        kept.set(index, sample);
+        left -= size;
+      }
+      return sample;
+    },
+  };
+}
+
+/** What a sample is called in messages. */
+export function nameOf(samples: Samples, index: number): string {
+  return samples.nameOf?.(index) ?? `sample ${index}`;
+}
+
+/** What the values of an input are like, over all samples. */
+export interface InputStatistics {
+  readonly least: number;
+  readonly greatest: number;
+  readonly mean: number;
+  readonly deviation: number;
+}
+
+/** Largest |value|: squares of larger ones, and sums of those, are beyond f32. */
+const largest = 1e15;
+
+/**
+ * Reads all samples once, and says what is wrong with them: no samples or fewer than `least`, values of another number than the input has, that
+ * are not finite or beyond ±10¹⁵, and samples that are all the same. That some are repeated is a warning. Gives statistics by input.
+ */
+export async function checkSamples(
+  samples: Samples,
+  inputs: readonly SampleInput[],
+  {
+    least = 1,
+    onRead,
+  }: { readonly least?: number; readonly onRead?: (done: number, all: number) => void } = {},
+): Promise<Result<ReadonlyMap<string, InputStatistics>>> {
+  if (samples.count < Math.max(1, least)) return { diagnostics: [tooFew(samples.count, least)] };
+  const sums = new Map(inputs.map(({ name }) => [name, createSums()]));
+  const seen = new Set<string>();
+  for (let index = 0; index < samples.count; index += 1) {
+    const sample = await samples.read(index);
+    const wrong = wrongSample(sample, nameOf(samples, index), inputs);
+    if (wrong) return { diagnostics: [wrong] };
+    const hashes = inputs.map(({ name }) => {
+      const values = sample[name] ?? new Float32Array();
+      sums.get(name)?.add(values);
+      return hashBytes(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    });
+    seen.add(hashes.join());
+    onRead?.(index + 1, samples.count);
+    await pause();
+  }
+  const repeated = samples.count - seen.size;
+  if (seen.size === 1 && samples.count > 1)
+    return {
+      diagnostics: [
+        error("equal-samples", `all ${samples.count} samples are equal`, {
+          help: ["samples must differ as what the net will see does; what does not vary tells nothing"],
+        }),
+      ],
+    };
+  return {
+    value: new Map([...sums].map(([name, sum]) => [name, sum.statistics()])),
+    diagnostics:
+      repeated > 0
+        ? [warning("repeated-samples", `${repeated} of ${samples.count} samples repeat others`)]
+        : [],
+  };
+}
+
+function tooFew(count: number, least: number): Diagnostic {
+  const message =
+    count === 0
+      ? "there are no samples"
+      : `there ${count === 1 ? "is" : "are"} ${plural(count, "sample")}, and at least ${least} are needed`;
+  return error("too-few-samples", message, { help: ["a few hundred are good, without labels"] });
+}
+
+function wrongSample(sample: Sample, name: string, inputs: readonly SampleInput[]): Diagnostic | undefined {
+  for (const input of inputs) {
+    const values = sample[input.name];
+    if (!values) return error("wrong-sample", `${name} has no values for input \`${input.name}\``);
+    const count = elements(input.shape);
+    if (values.length !== count)
+      return error(
+        "wrong-sample",
+        `${name} has ${plural(values.length, "value")} for input \`${input.name}\`, which is [${input.shape.join(", ")}]: ${count}`,
+      );
+    const at = values.findIndex((value) => !(Math.abs(value) <= largest));
+    if (at >= 0)
+      return error(
+        "wrong-sample",
+        `${name} has ${values[at]} at [${placeOf(at, input.shape).join(", ")}] of input \`${input.name}\``,
+        { help: [`values must be finite, and within ±${largest}`] },
+      );
+  }
+  return undefined;
+}
+
+function placeOf(flat: number, shape: Shape): number[] {
+  let left = flat;
+  return shape
+    .toReversed()
+    .map((extent) => {
+      const index = left % extent;
+      left = Math.floor(left / extent);
+      return index;
+    })
+    .toReversed();
+}
+
+function createSums(): { add(values: Float32Array): void; statistics(): InputStatistics } {
+  let [count, mean, squares] = [0, 0, 0];
+  let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  return {
+    // Welford's sums, so that means far from zero leave the deviation right.
+    add(values) {
+      for (const value of values) {
+        count += 1;
+        const before = value - mean;
+        mean += before / count;
+        squares += before * (value - mean);
+        least = Math.min(least, value);
+        greatest = Math.max(greatest, value);
+      }
+    },
+    statistics: () => ({ least, greatest, mean, deviation: Math.sqrt(squares / Math.max(1, count)) }),
+  };
+}

@@ -1,0 +1,209 @@
+// Tapped values against the interpreter's, for random nets and for nets cut in the middle.
+
+import { describe, expect, test } from "vitest";
+import type { Samples } from "#calibrate/samples.js";
+import { samplesOf } from "#calibrate/samples.js";
+import { tapModule } from "#calibrate/tap-module.js";
+import { openTaps, runTaps } from "#calibrate/taps.js";
+import { optimize } from "#compile/optimize.js";
+import { elaborate } from "#elaborate/elaborate.js";
+import { parse } from "#grammar/parse.js";
+import { interpretAll } from "#interpret/interpret.js";
+import { firstDifference, longestReduction } from "#interpret/tolerance.js";
+import type { Graph, NodeId } from "#ir/graph.js";
+import { inputNodes } from "#ir/graph.js";
+import { tensor } from "#ir/tensor.js";
+import { elements } from "#ir/type.js";
+import type { Module } from "#ir/weights.js";
+import { drawValues } from "#ops/distributions.js";
+import type { Random } from "#ops/random.js";
+import { seededRandom } from "#ops/random.js";
+import { verify } from "#ops/verify.js";
+import { randomModule } from "../random-graph.js";
+
+function moduleOf(text: string): Module {
+  return elaborate(parse(text, "test.net").value!).value!;
+}
+
+function nodeNamed(graph: Graph, name: string): NodeId {
+  return [...graph.nodes.values()].find((node) => node.name === name)!.id;
+}
+
+function drawSample(graph: Graph, random: Random): Record<string, Float32Array> {
+  return Object.fromEntries(
+    inputNodes(graph).map((node) => [node.name, drawValues(random, "normal", elements(node.type.shape))]),
+  );
+}
+
+/** All values of a graph, by the interpreter. */
+function interpreted(module: Module, sample: Record<string, Float32Array>) {
+  const inputs = inputNodes(module.graph).map(
+    ({ name, type }) => [name, tensor(type.shape, (at) => sample[name]![at]!)] as const,
+  );
+  return interpretAll(module, new Map(inputs));
+}
+
+/** Taps nodes, and holds their values on some samples against the interpreter's. */
+async function checkTaps(module: Module, values: readonly NodeId[], seed: number): Promise<void> {
+  const { value: taps, diagnostics } = await openTaps(module, values);
+  expect(diagnostics).toEqual([]);
+  const random = seededRandom(seed);
+  const list = [drawSample(module.graph, random), drawSample(module.graph, random)];
+  const longest = longestReduction(module);
+  let runs = 0;
+  await runTaps([taps!], samplesOf(list), ([found], index) => {
+    const wanted = interpreted(module, list[index]!);
+    expect([...found!.keys()]).toEqual([...new Set(values)]);
+    for (const [id, actual] of found!) {
+      const reference = wanted.get(id)!.data;
+      const at = firstDifference(actual, reference, longest);
+      if (at >= 0) expect.fail(`${module.graph.nodes.get(id)!.name}: ${actual[at]}, not ${reference[at]}`);
+    }
+    runs += 1;
+  });
+  taps!.dispose();
+  expect(runs).toBe(2);
+}
+
+test.each(Array.from({ length: 12 }, (_, at) => at + 1))("all values of random net %d", async (seed) => {
+  const module = randomModule(seededRandom(seed));
+  const ids = [...module.graph.nodes.values()].filter(({ op }) => op !== "constant").map(({ id }) => id);
+  await checkTaps(module, ids, seed);
+});
+
+const residual = moduleOf(`net residual {
+  input image: f32[N, 8, 8, 3]
+  input other: f32[N, 4]
+  c = conv2d(image, filters=8, kernel=3x3, padding=same)
+  n = batch_norm(c)
+  a = relu(n)
+  d = depthwise_conv2d(a, kernel=3x3, padding=same)
+  e = conv2d(d, filters=8, kernel=1x1)
+  f = relu(e + a)
+  g = f |> global_avg_pool |> dense(units=4)
+  output y = g + other
+  output z = other * 2
+}`);
+
+describe("what is inside of kernels, and what is folded away", () => {
+  test.each([
+    ["c"],
+    ["n"],
+    ["c.kernel", "c"],
+    ["c", "a"],
+    ["d"],
+    ["e"],
+    ["d", "f"],
+    ["image", "f"],
+    ["y", "e", "e"],
+  ])("%s", async (...names) => {
+    const values = names.map((name) => nodeNamed(residual.graph, name));
+    await checkTaps(residual, values, 1);
+  });
+
+  test("of a graph whose kernels are fused", async () => {
+    const { module } = optimize(residual).value!;
+    expect(module.graph.kernels.size).toBeGreaterThan(0);
+    await checkTaps(
+      module,
+      ["d", "e", "f"].map((name) => nodeNamed(module.graph, name)),
+      2,
+    );
+  });
+});
+
+describe("tapModule", () => {
+  test("leaves out what is not needed, and is sound", () => {
+    const tapped = tapModule(residual, [nodeNamed(residual.graph, "d")]);
+    expect(verify(tapped)).toEqual([]);
+    expect(inputNodes(tapped.graph).map(({ name }) => name)).toEqual(["image"]);
+    expect(tapped.graph.outputs.map(({ name }) => name)).toEqual(["d"]);
+    const names = [...tapped.graph.nodes.values()].map(({ name }) => name);
+    for (const gone of ["e", "f", "y", "z", "other"]) expect(names).not.toContain(gone);
+    expect(tapped.graph.batch).toBeUndefined();
+  });
+
+  test("the module that it is made of stays as it was", () => {
+    const before = JSON.stringify([...residual.graph.nodes.values()]);
+    tapModule(residual, [nodeNamed(residual.graph, "f")], [nodeNamed(residual.graph, "d")]);
+    expect(JSON.stringify([...residual.graph.nodes.values()])).toBe(before);
+  });
+});
+
+test("a net that begins in the middle", async () => {
+  const { graph } = residual;
+  const [a, d, f] = ["a", "d", "f"].map((name) => nodeNamed(graph, name));
+  const { value: taps } = await openTaps(residual, [f!, d!], { from: [a!, d!] });
+  expect(taps!.inputs).toEqual([
+    { name: "a", shape: [1, 8, 8, 8] },
+    { name: "d", shape: [1, 8, 8, 8] },
+  ]);
+  const sample = drawSample(graph, seededRandom(3));
+  const whole = interpreted(residual, sample);
+  const values = await taps!.run({
+    a: Float32Array.from(whole.get(a!)!.data),
+    d: Float32Array.from(whole.get(d!)!.data),
+  });
+  expect(firstDifference(values.get(f!)!, whole.get(f!)!.data, longestReduction(residual))).toBe(-1);
+  expect(values.get(d!)).toEqual(Float32Array.from(whole.get(d!)!.data));
+  taps!.dispose();
+});
+
+describe("runTaps", () => {
+  const values = [nodeNamed(residual.graph, "f")];
+
+  test("two nets side by side, in order, with progress; threads change no bit", async () => {
+    const one = (await openTaps(residual, values)).value!;
+    const two = (await openTaps(residual, values, { threads: 2 })).value!;
+    const random = seededRandom(4);
+    const list = Array.from({ length: 3 }, () => drawSample(residual.graph, random));
+    const seen: number[] = [];
+    const told: string[] = [];
+    await runTaps(
+      [one, two],
+      samplesOf(list),
+      ([first, second], index) => {
+        seen.push(index);
+        expect(first!.get(values[0]!)).toEqual(second!.get(values[0]!));
+      },
+      ({ stage, done, all }) => told.push(`${stage} ${done}/${all}`),
+    );
+    expect(seen).toEqual([0, 1, 2]);
+    expect(told).toEqual(["running samples 1/3", "running samples 2/3", "running samples 3/3"]);
+    for (const net of [one, two]) net.dispose();
+  });
+
+  test("memory is that of one sample: arrays are used again, and no sample is read far ahead", async () => {
+    const taps = (await openTaps(residual, values)).value!;
+    const random = seededRandom(5);
+    let read = 0;
+    const samples: Samples = {
+      count: 6,
+      read: async () => {
+        read += 1;
+        return drawSample(residual.graph, random);
+      },
+    };
+    const arrays = new Set<Float32Array>();
+    await runTaps([taps], samples, ([found], index) => {
+      arrays.add(found!.get(values[0]!)!);
+      expect(read).toBeLessThanOrEqual(index + 2);
+    });
+    expect([arrays.size, read]).toEqual([1, 6]);
+    taps.dispose();
+  });
+
+  test("a sample that cannot be read, and one that lacks an input", async () => {
+    const taps = (await openTaps(residual, values)).value!;
+    const broken: Samples = {
+      count: 2,
+      read: async (index) => {
+        if (index === 1) throw new Error("gone");
+        return drawSample(residual.graph, seededRandom(6));
+      },
+    };
+    await expect(runTaps([taps], broken, () => {})).rejects.toThrow("gone");
+    await expect(taps.run({})).rejects.toThrow("a sample has no values for image");
+    taps.dispose();
+  });
+});
