@@ -89,7 +89,7 @@ describe("what is inside of kernels, and what is folded away", () => {
   test.each([
     ["c"],
     ["n"],
-    ["c.kernel", "c"],
+    ["c.conv2d.kernel", "c"],
     ["c", "a"],
     ["d"],
     ["e"],
