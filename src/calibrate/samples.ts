@@ -20,10 +20,21 @@ export interface SampleInput {
 /** Values by the name of the input, dense and row-major, of a batch of 1. */
 export type Sample = Readonly<Record<string, Float32Array>>;
 
+/** Why a sample cannot be read. */
+export class SampleError extends Error {
+  readonly diagnostics: readonly Diagnostic[];
+
+  constructor(diagnostics: readonly Diagnostic[]) {
+    super(diagnostics[0]?.message ?? "a sample cannot be read");
+    this.name = "SampleError";
+    this.diagnostics = diagnostics;
+  }
+}
+
 /** Samples that can be read in any order, again and again. */
 export interface Samples {
   readonly count: number;
-  /** Sample `index`, from 0. Its arrays are not written to, by nobody. Rejects if it cannot be read. */
+  /** Sample `index`, from 0. Nobody writes to its arrays. Rejects with a `SampleError` if it cannot be read. */
   read(index: number): Promise<Sample>;
   /** What messages call it; `sample 3` by default. */
   nameOf?(index: number): string;
@@ -101,7 +112,7 @@ export interface InputStatistics {
 const largest = 1e15;
 
 /**
- * Reads all samples once, and says what is wrong with them: no samples or fewer than `least`, values of another number than the input has, that
+ * Reads all samples once, and says what is wrong with them: one that cannot be read, no samples or fewer than `least`, values of another number than the input has, that
  * are not finite or beyond ±10¹⁵, and samples that are all the same. That some are repeated is a warning. Gives statistics by input.
  */
 export async function checkSamples(
@@ -116,9 +127,8 @@ export async function checkSamples(
   const sums = new Map(inputs.map(({ name }) => [name, createSums()]));
   const seen = new Set<string>();
   for (let index = 0; index < samples.count; index += 1) {
-    const sample = await samples.read(index);
-    const wrong = wrongSample(sample, nameOf(samples, index), inputs);
-    if (wrong) return { diagnostics: [wrong] };
+    const { value: sample, diagnostics } = await readChecked(samples, index, inputs);
+    if (!sample) return { diagnostics };
     const hashes = inputs.map(({ name }) => {
       const values = sample[name] ?? new Float32Array();
       sums.get(name)?.add(values);
@@ -152,6 +162,21 @@ function tooFew(count: number, least: number): Diagnostic {
       ? "there are no samples"
       : `there ${count === 1 ? "is" : "are"} ${plural(count, "sample")}, and at least ${least} are needed`;
   return error("too-few-samples", message, { help: ["a few hundred are good, without labels"] });
+}
+
+async function readChecked(
+  samples: Samples,
+  index: number,
+  inputs: readonly SampleInput[],
+): Promise<Result<Sample>> {
+  try {
+    const sample = await samples.read(index);
+    const wrong = wrongSample(sample, nameOf(samples, index), inputs);
+    return wrong ? { diagnostics: [wrong] } : { value: sample, diagnostics: [] };
+  } catch (cause) {
+    if (cause instanceof SampleError) return { diagnostics: cause.diagnostics };
+    throw cause;
+  }
 }
 
 function wrongSample(sample: Sample, name: string, inputs: readonly SampleInput[]): Diagnostic | undefined {

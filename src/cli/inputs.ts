@@ -78,7 +78,8 @@ function fit(path: string, port: InputPort, values: Result<Values>): Result<Floa
   };
 }
 
-function withoutOnes(shape: readonly number[]): string {
+/** The extents of a shape, but for those of 1: equal for shapes whose values lie in the same order. */
+export function withoutOnes(shape: readonly number[]): string {
   return shape.filter((extent) => extent !== 1).join("×");
 }
 

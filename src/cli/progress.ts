@@ -2,6 +2,8 @@
 
 import { lineText, terminalText } from "#diagnostic/escape.js";
 import pc from "picocolors";
+import type { OnProgress } from "#calibrate/progress.js";
+import { createTimeLeft } from "#calibrate/progress.js";
 import { bytesText } from "#ir/units.js";
 import type { CommandTerminal, Terminal } from "./terminal.js";
 
@@ -16,6 +18,22 @@ export interface Progress {
 /** What `emit` tells of the weights. */
 export function packing(progress: Progress): (done: number, all: number) => void {
   return (done, all) => progress.show(`packing ${bytesText(all)} of weights`, done / all);
+}
+
+/** What calibration tells, with the time that is left of the stage: `running samples, 40 s left 35%`. */
+export function calibrating(progress: Progress, now?: () => number): OnProgress {
+  const timeLeft = createTimeLeft(now);
+  return (told) => {
+    const left = timeLeft(told);
+    const text = left === undefined ? told.stage : `${told.stage}, ${roughly(left)} left`;
+    progress.show(text, told.done / Math.max(1, told.all));
+  };
+}
+
+/** Whole seconds, tens of them from 20 on, and minutes from 100 on: a figure that does not flicker. */
+function roughly(seconds: number): string {
+  if (seconds >= 100) return `${Math.round(seconds / 60)} min`;
+  return `${seconds >= 20 ? 10 * Math.round(seconds / 10) : Math.ceil(seconds)} s`;
 }
 
 /** Milliseconds between two lines of one stage: fast enough for an eye, and nothing beside the work. */

@@ -3,7 +3,6 @@
 import { lineText } from "#diagnostic/escape.js";
 import { greatest } from "#diagnostic/extremes.js";
 import type { Command } from "commander";
-import { InvalidArgumentError, Option } from "commander";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { suggest } from "#diagnostic/suggest.js";
@@ -11,6 +10,7 @@ import { inputNodes } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import type { ImageOptions } from "./image.js";
+import { imageOptions, withImageOptions } from "./image-options.js";
 import type { InputPort } from "./inputs.js";
 import { randomInput, readInput } from "./inputs.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
@@ -24,12 +24,9 @@ import { report } from "./terminal.js";
 import { readLabels, topK } from "./topk.js";
 import { jsonText } from "./json.js";
 
-interface RunOptions extends ModelOptions, PassOptions {
+interface RunOptions extends ModelOptions, PassOptions, ImageOptions {
   readonly labels?: string;
   readonly top: number;
-  readonly scale: number;
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
   readonly seed: number;
   readonly threads: number;
   readonly json?: boolean;
@@ -38,7 +35,7 @@ interface RunOptions extends ModelOptions, PassOptions {
 type Inputs = Record<string, Float32Array>;
 
 export function addRun(root: Command, session: Session): void {
-  withPassOptions(withModelOptions(root.command("run")))
+  const command = withPassOptions(withModelOptions(root.command("run")))
     .description("compile a model in memory and run it")
     .argument("<model>", modelHelp)
     .argument(
@@ -46,20 +43,8 @@ export function addRun(root: Command, session: Session): void {
       ".npy, .json, .png or .jpg files; for a net with several inputs, name=file. Several files for one input are several runs. Without any, the inputs are random",
     )
     .option("--labels <file>", "names of the classes, one a line")
-    .option("--top <k>", "how many values of each output to print", countOption, 5)
-    .addOption(
-      new Option("--scale <number>", "images: pixels from 0 to 255 are multiplied by this")
-        .argParser(numberOption)
-        .default(1 / 255, "1/255"),
-    )
-    .addOption(
-      new Option("--mean <list>", "images: then this is subtracted (one number, or one a channel)")
-        .argParser(numberList)
-        .default([0], "0"),
-    )
-    .addOption(
-      new Option("--std <list>", "images: then this is divided by").argParser(numberList).default([1], "1"),
-    )
+    .option("--top <k>", "how many values of each output to print", countOption, 5);
+  withImageOptions(command)
     .option("--seed <number>", "seed of random inputs", wholeNumber, 0)
     .option("--threads <n>", "how many threads compute (target wasm)", threadCount, 1)
     .option("--json", "print all output values as JSON")
@@ -111,7 +96,7 @@ async function readRuns(
     name: node.name,
     shape: node.type.shape,
   }));
-  const image: ImageOptions = { scale: options.scale, mean: options.mean, std: options.std };
+  const image = imageOptions(options);
   if (files.length === 0) {
     const inputs = Object.fromEntries(
       ports.map((port, index) => [port.name, randomInput(port, options.seed + index)]),
@@ -202,16 +187,4 @@ function printOutputs(
     );
     terminal.out(lineText(`${name}: ${output}  ${best.join("  ")}`).concat("\n"));
   }
-}
-
-function numberOption(text: string): number {
-  const [numerator, denominator = "1"] = text.split("/");
-  const value = Number(numerator) / Number(denominator);
-  if (!Number.isFinite(value) || text === "")
-    throw new InvalidArgumentError("it is a number, such as 0.5 or 1/255.");
-  return value;
-}
-
-function numberList(text: string): number[] {
-  return text.split(",").map(numberOption);
 }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { passes } from "#passes/index.js";
 import { run } from "#cli/program.js";
-import { withProgress } from "#cli/progress.js";
+import { calibrating, withProgress } from "#cli/progress.js";
 import type { Terminal } from "#cli/terminal.js";
 
 const folder = mkdtempSync(join(tmpdir(), "cleave-progress-"));
@@ -118,4 +118,32 @@ describe("a command", () => {
     expect(await run(["compile", "none.net"], terminal)).toBe(1);
     expect(screen(all())).toMatch(/^error\b.*cannot read none\.net/);
   });
+});
+
+test("what calibration tells is shown with the time that is left", () => {
+  const shown: string[] = [];
+  let now = 0;
+  const show = (stage: string, part?: number): void => void shown.push(`${stage} ${part}`);
+  const tell = calibrating({ show, end: () => {} }, () => now);
+  for (const [seconds, done] of [
+    [0, 0],
+    [1, 10],
+    [10, 25],
+    [25, 50],
+    [50, 90],
+    [1000, 95],
+  ] as const) {
+    now = 1000 * seconds;
+    tell({ stage: "layer c3", done, all: 100 });
+  }
+  tell({ stage: "layer c4", done: 0, all: 0 });
+  expect(shown).toEqual([
+    "layer c3 0",
+    "layer c3 0.1",
+    "layer c3, 30 s left 0.25",
+    "layer c3, 30 s left 0.5",
+    "layer c3, 6 s left 0.9",
+    "layer c3, 50 s left 0.95",
+    "layer c4 0",
+  ]);
 });

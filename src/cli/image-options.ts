@@ -1,0 +1,40 @@
+// The options of commands that read images as inputs.
+
+import type { Command } from "commander";
+import { InvalidArgumentError, Option } from "commander";
+import type { ImageOptions } from "./image.js";
+
+/** Adds the options by which pixels become numbers. */
+export function withImageOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--scale <number>", "images: pixels from 0 to 255 are multiplied by this")
+        .argParser(numberOption)
+        .default(1 / 255, "1/255"),
+    )
+    .addOption(
+      new Option("--mean <list>", "images: then this is subtracted (one number, or one a channel)")
+        .argParser(numberList)
+        .default([0], "0"),
+    )
+    .addOption(
+      new Option("--std <list>", "images: then this is divided by").argParser(numberList).default([1], "1"),
+    );
+}
+
+/** Those of a command's options. */
+export function imageOptions({ scale, mean, std }: ImageOptions): ImageOptions {
+  return { scale, mean, std };
+}
+
+function numberOption(text: string): number {
+  const [numerator, denominator = "1"] = text.split("/");
+  const value = Number(numerator) / Number(denominator);
+  if (!Number.isFinite(value) || text === "")
+    throw new InvalidArgumentError("it is a number, such as 0.5 or 1/255.");
+  return value;
+}
+
+function numberList(text: string): number[] {
+  return text.split(",").map(numberOption);
+}
