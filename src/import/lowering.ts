@@ -19,7 +19,7 @@ export interface Lowering {
 }
 
 /** Refuses an operator of more operands or results than a node may have. */
-export function checkMany(count: number, what: "operands" | "results"): void {
+export function checkMany(count: number, what: "operands" | "results" | "branches"): void {
   if (count > operandLimit)
     refuse(
       "unsupported-operator",

@@ -182,3 +182,57 @@ test("a layers model with a fixed input, and without its head", () => {
   expect(known).toBeUndefined();
   expect(importTfjs(text, { inputs: ["b"] }).diagnostics[0]?.code).toBe("unknown-shape");
 });
+
+/** A net that adds 1, doubles or halves, by a number that is known or the first element of x less ½, and gives a second result. */
+function numbered(kind: string, number: string): string {
+  return `
+x = Placeholder [1, 3]
+zero = int [2] 0, 0
+one = int [2] 1, 1
+half = weight [] 0.5
+first = Slice(x, zero, one)
+more = AddV2(first, half)
+computed = Cast(more) {"DstT": "DT_INT32"}
+known = int [] ${number === "computed" ? 0 : number}
+r = ${kind}(${number === "computed" ? "computed" : "known"}, x, half) {"branches": {"list": {"func": [{"name": "add"}, {"name": "double"}, {"name": "times"}]}}}
+y = Sub(r, r:1)
+output y
+function add(a, h) -> s:z:0, a
+by = int [] 1
+s = AddV2(a, by:output:0)
+end
+function double(a, h) -> s:z:0, a
+s = AddV2(a, a)
+end
+function times(a, h) -> s:z:0, s:z:0
+s = Mul(a, h)
+end`;
+}
+
+test.each(["Case", "StatelessCase"])("%s takes the branch of its number", (kind) => {
+  const branches = [(): number => 1, (x: number): number => x, (): number => 0];
+  for (const number of [-1, 0, 1, 2, 3, 100]) {
+    const own = branches[number] ?? branches[2]!;
+    const start = number - 0.5;
+    for (const text of [numbered(kind, `${number}`), numbered(kind, "computed")]) {
+      const { value, diagnostics } = importText(text);
+      if (!value) return expect.fail(render(diagnostics, new Map(), { color: false }));
+      const x = tensor([1, 3], (at) => start + at);
+      const result = interpret(value, new Map([["x", x]])).get("y")!;
+      for (const [at, one] of result.data.entries()) expect(one).toBeCloseTo(own(start + at), 6);
+    }
+  }
+  // What is known leaves nothing of the others.
+  const { value } = importText(numbered(kind, "2"));
+  expect([...value!.graph.nodes.values()].map(({ op }) => op)).not.toContain("where");
+});
+
+test("branches of a computed number that differ in shape are refused, and a known one takes no notice", () => {
+  const text = (number: string): string =>
+    numbered("Case", number).replace(
+      "function times(a, h) -> s:z:0, s:z:0\ns = Mul(a, h)",
+      "function times(a, h) -> s:output:0, h\naxes = int [1] 0\ns = Max(a, axes:output:0)",
+    );
+  expect(importText(text("1")).value).toBeDefined();
+  expect(importText(text("computed")).diagnostics[0]?.message).toContain("branches give [1, 3] and [3]");
+});

@@ -2,7 +2,11 @@
 // TensorFlow 2 calls functions. Loops are unrolled, and choices that are computed are selects.
 
 import { bothBranches, countUnrolled, knownCondition, selected } from "#import/operators/control.js";
-import { intsValue } from "#import/lowering.js";
+import { elements } from "#ir/type.js";
+import { bool } from "#import/element-type.js";
+import { checkMany, intsValue, numberOf, scalar } from "#import/lowering.js";
+import { combine } from "#import/operators/broadcast.js";
+import type { Value } from "#import/value.js";
 import { needsConstant, quote, refuse, unsupported } from "#import/refusal.js";
 import type { Endpoint, NodeDef } from "./graph-def.js";
 import type { Held } from "./held.js";
@@ -258,11 +262,49 @@ const choice: ControlImport = (node, [condition = dead, ...operands], scope, eva
     call(node.attributes.function(name), operands, scope, evaluate, false);
   if (known !== undefined) return branch(known ? "then_branch" : "else_branch");
   const [yes, no] = bothBranches(value, () => [branch("then_branch"), branch("else_branch")]);
+  return selectedResults(node, scope, value, yes, no);
+};
+
+/** Each result of one branch or the other. */
+function selectedResults(
+  node: NodeDef,
+  { shared }: Scope,
+  condition: Value,
+  yes: readonly Held[],
+  no: readonly Held[],
+): readonly Held[] {
+  if (yes.length !== no.length) refuse("bad-model", `branches of ${yes.length} and ${no.length} results`);
   return yes.map((one, at) => {
     const other = no[at];
     if (!other || !isValue(one) || !isValue(other)) unsupported("a computed choice between lists of tensors");
-    return selected(scope.shared.state, value, one, other, `the condition of ${node.op}`);
+    return selected(shared.state, condition, one, other, `the condition of ${node.op}`);
   });
+}
+
+/** The branch of a number; the last one of any number that has none. */
+const numberedChoice: ControlImport = (node, [number = dead, ...operands], scope, evaluate) => {
+  const { state } = scope.shared;
+  const index = valueOf(number, "the number of the branch");
+  const names = node.attributes.functions("branches");
+  checkMany(names.length, "branches");
+  if (names.length === 0) refuse("bad-model", `${node.op} without branches`);
+  if (elements(index.shape) !== 1)
+    refuse("bad-model", `the number of the branch has ${elements(index.shape)} values instead of one`);
+  const branch = (name: string): readonly Held[] => call(name, operands, scope, evaluate, false);
+  if (index.ref.kind === "constant") {
+    const at = numberOf(index, "the number of the branch");
+    return branch(names[at] ?? names.at(-1) ?? "");
+  }
+  const results = bothBranches(index, () => names.map(branch));
+  return results.reduceRight((others, own, at) =>
+    selectedResults(
+      node,
+      scope,
+      combine(state, "equal", [index, scalar(state, at)], { type: bool }),
+      own,
+      others,
+    ),
+  );
 };
 
 const called: ControlImport = (node, operands, scope, evaluate) =>
@@ -280,6 +322,8 @@ export const controlOperators: Readonly<Record<string, ControlImport>> = {
   LoopCond: misplaced,
   If: choice,
   StatelessIf: choice,
+  Case: numberedChoice,
+  StatelessCase: numberedChoice,
   While: whileLoop,
   StatelessWhile: whileLoop,
   PartitionedCall: called,

@@ -37,6 +37,8 @@ export interface Attributes {
   tensor(name: string): Fields | undefined;
   /** The name of a function. */
   function(name: string): string;
+  /** The names of functions in a list. */
+  functions(name: string): readonly string[];
 }
 
 /** A function of the library. */
@@ -182,6 +184,7 @@ function attributesOf(table: { readonly [key: string]: Json }, node: string): At
       const found = find(name);
       return found?.has("func") ? found.fields("func").text("name") : wrong(name);
     },
+    functions: (name) => list(name, "func").map((one) => fieldsOf(one, quote(name)).text("name")),
     tensor: (name) => {
       const found = find(name);
       return found?.has("tensor") ? found.fields("tensor") : undefined;
