@@ -12,6 +12,7 @@ import { exportOnnx, exportOpsets } from "#export/onnx/export-onnx.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
 import { interpret } from "#interpret/interpret.js";
 import { firstDifference, longestReduction } from "#interpret/tolerance.js";
+import type { Node } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import { tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
@@ -19,6 +20,7 @@ import type { ModelProto } from "#onnx/proto/onnx_pb.js";
 import { ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
 import { inferType, opOf } from "#ops/index.js";
 import { isProblem } from "#ops/op.js";
+import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
 import { verify } from "#ops/verify.js";
 import { readModel } from "../../src/node.js";
@@ -55,6 +57,37 @@ describe("random graphs", () => {
     await compare(optimize(module).value!.module, inputs);
   });
 });
+
+describe("random graphs with names that clash", () => {
+  test.each(Array.from({ length: 40 }, (_, seed) => seed))("%i", async (seed) => {
+    const random = seededRandom(seed);
+    const module = clashing(randomModule(random, { without: ["log"], size: 6 }), random);
+    const inputs = randomInputs(module, seededRandom(seed + 1000));
+    for (const nchw of [false, true, "inputs"] as const) await compare(module, inputs, { nchw });
+    await compare(optimize(module).value!.module, inputs, { nchw: random.pick([false, true, "inputs"]) });
+  });
+});
+
+/** The module with nodes and outputs that are called as inputs are, or as the exporter calls what it makes itself; some inputs are outputs. */
+function clashing({ graph, weights }: Module, random: Random): Module {
+  const inputs = [...graph.nodes.values()].filter(({ op }) => op === "input");
+  const names = ["x", "x.2", "x.transpose", "x.reshape", "x.shape", "x.2.2", "x.relu", "model.shape"];
+  const called = new Map(inputs.map(({ id }, at) => [id, names[at]!]));
+  const nodes = new Map(
+    [...graph.nodes].map(([id, node]) => [
+      id,
+      { ...node, name: called.get(id) ?? random.pick(names) } as Node,
+    ]),
+  );
+  const own = names.toSorted(() => random.next() - 0.5);
+  const given = inputs.filter(() => random.next() < 0.7).map(({ id }) => id);
+  const ends = [...new Set([...graph.outputs.map(({ node }) => node), ...given])].slice(0, names.length);
+  // An input that is an output keeps its name as often as not.
+  const kept = ends.map((id) => (random.next() < 0.5 ? called.get(id) : undefined));
+  const free = own.filter((name) => !kept.includes(name));
+  const outputs = ends.map((node, at) => ({ name: kept[at] ?? free.pop()!, node }));
+  return { graph: { ...graph, nodes, outputs }, weights };
+}
 
 /** Examples that are small enough for the interpreter, at their own size or a smaller one. */
 describe.each([
@@ -157,7 +190,12 @@ cases(import.meta.dirname, "onnx.txt", async (input, { options }) => {
 /** The bytes of a model, checked against what ONNX says of every model. */
 function exported(module: Module, options: ExportOptions = {}): Uint8Array {
   const { value, diagnostics } = exportOnnx(module, options);
-  expect(diagnostics).toEqual([]);
+  const outside = new Set(
+    [...module.graph.nodes.values()].flatMap(({ op, name }) => (op === "input" ? name : [])),
+  );
+  const renamed = diagnostics.filter(({ code }) => code === "renamed-output");
+  expect(diagnostics).toEqual(renamed);
+  for (const { message } of renamed) expect(outside).toContain(/`(.*?)`/.exec(message)![1]);
   const bytes = Buffer.concat([...value!.pieces()]);
   expect(bytes.length).toBe(value!.size);
   checkModel(fromBinary(ModelProtoSchema, bytes), options);
@@ -218,7 +256,11 @@ async function compare(
   const peer = await session.run(Object.fromEntries(feeds));
   await session.release();
   const longest = longestReduction(module);
-  for (const [name, value] of reference) {
+  const written = fromBinary(ModelProtoSchema, bytes).graph!.output.map((output) => output.name);
+  expect(again!.graph.outputs.map((output) => output.name)).toEqual(written);
+  for (const [at, { name: own }] of module.graph.outputs.entries()) {
+    const name = written[at]!;
+    const value = reference.get(own)!;
     const { shape, data } = options.nchw === true ? toFirst(value) : value;
     const what = `${name} of ${[...module.graph.nodes.values()].map(({ op, attributes, type }) => `${op} ${type.shape.join("×")} ${JSON.stringify(attributes)}`).join(", ")}`;
     expect(imported.get(name)!.shape, what).toEqual(shape);

@@ -264,7 +264,7 @@ function docOf({ kernel, origin }: Node): string {
 }
 
 /** Gives every name once. */
-function createNames(reserved: Iterable<string>): (name: string) => string {
+export function createNames(reserved: Iterable<string>): (name: string) => string {
   const taken = new Set(reserved);
   const counts = new Map<string, number>();
   return (name) => {

@@ -1,9 +1,10 @@
 // Exporting ONNX: any graph, as written or after passes, becomes a model that other tools can show and run.
 
 import { expectModule, expectOptions } from "#diagnostic/argument.js";
+import { lineText } from "#diagnostic/escape.js";
 import { create } from "@bufbuild/protobuf";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { bug, error } from "#diagnostic/diagnostic.js";
+import { bug, error, warning } from "#diagnostic/diagnostic.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import type { Graph, Node, NodeId } from "#ir/graph.js";
 import { inputNodes, nodeOf } from "#ir/graph.js";
@@ -11,11 +12,11 @@ import { batchedNodes, topological, users } from "#ir/node-order.js";
 import { bytesText } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
-import { channelsFirst, natural, permuted } from "#ir/axis-order.js";
+import { channelsFirst, natural, permuted, sameOrder } from "#ir/axis-order.js";
 import type { ValueInfoProtoSchema } from "#onnx/proto/onnx_pb.js";
 import { GraphProtoSchema, ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
 import type { Builder, Typed, WantedOutput } from "./builder.js";
-import { createBuilder } from "./builder.js";
+import { createBuilder, createNames } from "./builder.js";
 import { encode } from "./encode.js";
 import { exportNode } from "./operators/index.js";
 import type { Value } from "./value.js";
@@ -88,17 +89,14 @@ export function exportOnnx(module: Module, options: ExportOptions = {}): Result<
     output: (rank) => orderOf(nchw === true, rank),
   };
   const inputs = inputNodes(graph);
-  const build = createBuilder(
-    weights,
-    opset,
-    [...inputs, ...graph.outputs].map(({ name }) => name),
-  );
-  buildNodes({ graph, weights }, build, outside);
+  const outputs = outputsOf(graph, outside);
+  const isOutside = new Set([...inputs, ...outputs].map(({ name }) => name));
+  const build = createBuilder(weights, opset, isOutside);
+  buildNodes({ graph, weights }, outputs, build, outside);
 
   const carries = batchedNodes(graph);
   const batch = graph.batch;
   const info = (typed: Typed) => valueInfo(typed, batch);
-  const isOutside = new Set([...inputs, ...graph.outputs].map(({ name }) => name));
   const lying = (name: string, { id, type }: Node, side: keyof Outside): Typed => ({
     name,
     shape: permuted(type.shape, outside[side](type.shape.length)),
@@ -108,7 +106,7 @@ export function exportOnnx(module: Module, options: ExportOptions = {}): Result<
     name: graph.name,
     node: [...build.nodes],
     input: inputs.map((node) => info(lying(node.name, node, "input"))),
-    output: graph.outputs.map(({ name, node }) => info(lying(name, nodeOf(graph, node), "output"))),
+    output: outputs.map(({ name, node }) => info(lying(name, nodeOf(graph, node), "output"))),
     valueInfo: build.typed.filter(({ name }) => !isOutside.has(name)).map(info),
   });
   const model = create(ModelProtoSchema, {
@@ -130,7 +128,37 @@ export function exportOnnx(module: Module, options: ExportOptions = {}): Result<
         ),
       ],
     };
-  return { value: { size, pieces, nodes: build.nodes.length }, diagnostics: [] };
+  const diagnostics = outputs.flatMap(({ name, own }) =>
+    name === own
+      ? []
+      : [
+          warning(
+            "renamed-output",
+            `the output \`${lineText(own)}\` is called \`${lineText(name)}\` in the file: in ONNX a name is one value, and an input has it`,
+          ),
+        ],
+  );
+  return { value: { size, pieces, nodes: build.nodes.length }, diagnostics };
+}
+
+/** An output as the file has it; `own` is its name in the graph, and `isInput` says that it is an input as it lies. */
+interface FileOutput {
+  readonly name: string;
+  readonly own: string;
+  readonly node: NodeId;
+  readonly isInput: boolean;
+}
+
+/** The outputs with the names that they have in the file, where a name is one value: one that an input has is another's only as it lies. */
+function outputsOf(graph: Graph, outside: Outside): readonly FileOutput[] {
+  const inputs = new Map(inputNodes(graph).map((node) => [node.name, node]));
+  const unique = createNames([...inputs.keys(), ...graph.outputs.map(({ name }) => name)]);
+  return graph.outputs.map(({ name: own, node }) => {
+    const input = inputs.get(own);
+    const rank = nodeOf(graph, node).type.shape.length;
+    const isInput = input?.id === node && sameOrder(outside.input(rank), outside.output(rank));
+    return { name: input && !isInput ? unique(own) : own, own, node, isInput };
+  });
 }
 
 /** The order of the axes of inputs and outputs, by rank. */
@@ -140,19 +168,27 @@ interface Outside {
 }
 
 /** Builds the nodes of the graph in order, and what brings values in and out. */
-function buildNodes({ graph, weights }: Module, build: Builder, outside: Outside): void {
+function buildNodes(
+  { graph, weights }: Module,
+  outputs: readonly FileOutput[],
+  build: Builder,
+  outside: Outside,
+): void {
   const values = new Map<NodeId, Value>();
   const batched = batchedNodes(graph);
-  const outputs = new Map<NodeId, WantedOutput[]>();
-  for (const { name, node } of graph.outputs) {
-    const order = outside.output(nodeOf(graph, node).type.shape.length);
-    outputs.set(node, [...(outputs.get(node) ?? []), { name, order }]);
-  }
+  const made = outputs
+    .filter(({ isInput }) => !isInput)
+    .map(({ name, node }) => ({
+      node,
+      wanted: { name, order: outside.output(nodeOf(graph, node).type.shape.length) },
+    }));
+  const wanted = new Map<NodeId, WantedOutput[]>();
+  for (const one of made) wanted.set(one.node, [...(wanted.get(one.node) ?? []), one.wanted]);
   const valueOf = (id: NodeId): Value => values.get(id) ?? bug(`node ${id} has no value yet`);
   for (const node of topological(graph)) {
     const { shape } = node.type;
     const isBatched = batched.has(node.id);
-    build.at(node, isBatched, outputs.get(node.id) ?? []);
+    build.at(node, isBatched, wanted.get(node.id) ?? []);
     if (node.op === "constant") {
       const id = node.attributes.weight;
       const absent = entryOf(weights, id).source.kind === "absent";
@@ -165,8 +201,7 @@ function buildNodes({ graph, weights }: Module, build: Builder, outside: Outside
       values.set(node.id, becomesImage(graph, node) ? build.arranged(value, channelsFirst(4)) : value);
     } else values.set(node.id, exportNode(node, node.inputs.map(valueOf), build));
   }
-  for (const { name, node } of graph.outputs)
-    build.output(valueOf(node), { name, order: outside.output(nodeOf(graph, node).type.shape.length) });
+  for (const one of made) build.output(valueOf(one.node), one.wanted);
 }
 
 /** Ops whose operand lies with the channels first. */
