@@ -48,6 +48,16 @@ test.each(Object.keys(allowed))("%s imports only what stands before it", (folder
   expect(wrong).toEqual([]);
 });
 
+/** What reads and writes files (ARCHITECTURE.md: the API does not touch files). */
+const touchesFiles = /^src\/(node|write|reason|file-batch|generate|runtime\/generate|weights\/file\.ts|cli\/)/;
+
+test("the rest runs in a browser: it imports nothing of Node", () => {
+  const files = sources(join(root, "src")).filter((file) => !touchesFiles.test(relative(root, file)));
+  expect(files.length).toBeGreaterThan(100);
+  const wrong = files.filter((file) => importsOf(file).some((specifier) => specifier.startsWith("node:")));
+  expect(wrong).toEqual([]);
+});
+
 test("the folders at the top are not in the table", () => {
   for (const folder of top) expect(Object.keys(allowed)).not.toContain(`src/${folder}`);
 });
