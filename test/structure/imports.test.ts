@@ -49,7 +49,8 @@ test.each(Object.keys(allowed))("%s imports only what stands before it", (folder
 });
 
 /** What reads and writes files (ARCHITECTURE.md: the API does not touch files). */
-const touchesFiles = /^src\/(node|write|reason|file-batch|generate|runtime\/generate|weights\/file\.ts|cli\/)/;
+const touchesFiles =
+  /^src\/(node|write|reason|file-batch|generate|runtime\/generate|weights\/file\.ts|cli\/)/;
 
 test("the rest runs in a browser: it imports nothing of Node", () => {
   const files = sources(join(root, "src")).filter((file) => !touchesFiles.test(relative(root, file)));
