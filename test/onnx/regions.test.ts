@@ -82,3 +82,20 @@ test("what cannot be known is refused with a way out", () => {
     "image 1 of 1",
   );
 });
+
+test("shapes of any kind are taken or refused in words", () => {
+  const shapes = ["", "3", "1, 3", "2, 4", "1, 3, 4, 4", "1, 3, 4, 4, 4", "1, 3, 4, 4, 4, 4"];
+  const words = (lines: string): void => {
+    const { value, diagnostics } = importOnnx(modelOf(`opset 16\n${lines}\noutput y`));
+    if (!value) expect(diagnostics[0]!.message).not.toMatch(/undefined|NaN/);
+  };
+  for (const x of shapes)
+    for (const other of shapes) {
+      words(`input x float[${x}]\nweight w float[${other}]\ny = ConvTranspose(x, w)`);
+      for (const images of ["", "1", "2", "1, 2"])
+        for (const kind of ["input", "weight"])
+          words(
+            `input x float[${x}]\n${kind} r float[${other}]\nweight i int64[${images}]\ny = RoiAlign(x, r, i) sampling_ratio=1`,
+          );
+    }
+});

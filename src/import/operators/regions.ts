@@ -32,7 +32,8 @@ function checkRegions(ctx: Lowering, x: Value, { boxes, images }: Regions, size:
   if (x.shape.length !== 4 || boxes.shape.length !== 2 || numbers !== 4 || images.shape.length !== 1)
     refuse("shape-mismatch", `boxes [${boxes.shape.join(", ")}] of images [${x.shape.join(", ")}]`);
   if (images.shape[0] !== count) refuse("shape-mismatch", `${count} boxes of ${images.shape[0]} images`);
-  if (!size.every((extent) => Number.isInteger(extent) && extent >= 1))
+  if (count === 0) refuse("shape-mismatch", "regions of no boxes");
+  if (!size.every((extent) => Number.isInteger(extent) && extent >= 1 && extent <= smallLimit))
     refuse("bad-model", `regions of [${size.join(", ")}]`);
   keepBatch(ctx, x, 0, "takes regions of single samples");
   if (elements(x.shape) > placeLimit * (x.shape[3] ?? 1))
@@ -155,6 +156,7 @@ export interface AlignOptions {
  * R-CNN): [regions, c, height, width]. `ofGreatest` takes the greatest of all neighbours times their weights, as onnxruntime does.
  */
 export function roiAlign(ctx: Lowering, given: Value, regions: Regions, options: AlignOptions): Value {
+  if (given.shape.length !== 4) refuse("shape-mismatch", `regions of [${given.shape.join(", ")}]`);
   const x = channelsBehind(ctx, given);
   const { size, ofGreatest } = options;
   checkRegions(ctx, x, regions, size);

@@ -5,6 +5,7 @@ import type { Lowering } from "#import/lowering.js";
 import { ordered } from "#import/lowering.js";
 import { refuse } from "#import/refusal.js";
 import { reshaped, transposed } from "#import/operators/reshape.js";
+import type { Along } from "#import/operators/windows.js";
 import type { Ref, Value } from "#import/value.js";
 import { natural } from "#ir/axis-order.js";
 
@@ -173,4 +174,27 @@ export function numbersOfWindow(
     return [Math.floor(total / 2), Math.ceil(total / 2)];
   };
   return { stride, dilation, padding: [...along(0), ...along(1)] };
+}
+
+/** A window over any number of axes, along each; padding is `same` or `valid`. */
+export function windowsAlong(
+  extents: readonly number[],
+  kernel: readonly number[],
+  {
+    stride,
+    dilation = [],
+    padding,
+  }: { readonly stride: readonly number[]; readonly dilation?: readonly number[]; readonly padding: string },
+): Along[] {
+  const name = padding.toLowerCase();
+  if (name !== "same" && name !== "valid") refuse("bad-model", "the padding is neither same nor valid");
+  return extents.map((extent, axis) => {
+    const [own, step, distance] = [kernel[axis] ?? 0, stride[axis] ?? 0, dilation[axis] ?? 1];
+    const isWindow = [own, step, distance].every((one) => one >= 1 && one < 2 ** 31);
+    if (!isWindow) refuse("bad-model", `a window of ${own}, ${step} apart`);
+    const reach = (own - 1) * distance + 1;
+    const total = name === "same" ? Math.max(0, (Math.ceil(extent / step) - 1) * step + reach - extent) : 0;
+    const before = Math.floor(total / 2);
+    return { extent, kernel: own, stride: step, dilation: distance, before, after: total - before };
+  });
 }

@@ -8,6 +8,8 @@ import { map, numbersOf, ordered, weightOf } from "#import/lowering.js";
 import { cropAndResize } from "#import/operators/regions.js";
 import { quote, refuse, unsupported } from "#import/refusal.js";
 import { reshaped, transposed } from "#import/operators/reshape.js";
+import type { Along, PoolOp } from "#import/operators/windows.js";
+import { volumeConvolution, volumePool } from "#import/operators/windows.js";
 import { placesOfGreatest } from "#import/operators/window-places.js";
 import type { Ref, Value } from "#import/value.js";
 import { channelsLast, natural } from "#ir/axis-order.js";
@@ -21,6 +23,7 @@ import {
   resized,
   spaceToDepth,
   transposedConvolution,
+  windowsAlong,
   withImage,
 } from "../image.js";
 import type { GraphNode, OperatorImport, OperatorTable } from "./operator.js";
@@ -130,6 +133,63 @@ function pool2d(op: "max_pool" | "avg_pool"): OperatorImport {
     );
 }
 
+/** The three numbers of an attribute of five that stand for the axes of a volume; undefined without it. */
+function ofVolume(node: GraphNode, name: string): readonly number[] | undefined {
+  const all = node.ints(name);
+  if (all.length === 0) return undefined;
+  const isFirst = isVolumeFirst(node);
+  const [n, c] = [all[0], isFirst ? all[1] : all[4]];
+  if (all.length !== 5 || n !== 1 || c !== 1) unsupported(`${node.op} with \`${name}\` [${all.join(", ")}]`);
+  return isFirst ? all.slice(2) : all.slice(1, 4);
+}
+
+function isVolumeFirst(node: GraphNode): boolean {
+  const format = node.text("data_format", "NDHWC");
+  if (format !== "NDHWC" && format !== "NCDHW") unsupported(`${node.op} with data_format ${quote(format)}`);
+  return format === "NCDHW";
+}
+
+/** A window over the volume [n, d, h, w, c], as one over [n, c, d, h, w]. */
+function onVolume(
+  node: GraphNode,
+  ctx: Lowering,
+  kernel: readonly number[],
+  make: (x: Value, along: readonly Along[]) => Value,
+): Value {
+  const given = node.input(0);
+  const isFirst = isVolumeFirst(node);
+  if (given.shape.length !== 5)
+    refuse("shape-mismatch", `a volume has five axes, not [${given.shape.join(", ")}]`);
+  const x = isFirst ? given : transposed(ctx, given, [0, 4, 1, 2, 3]);
+  const window = {
+    stride: ofVolume(node, "strides") ?? [1, 1, 1],
+    dilation: ofVolume(node, "dilations") ?? [1, 1, 1],
+    padding: node.text("padding", "VALID"),
+  };
+  const result = make(x, windowsAlong(x.shape.slice(2), kernel, window));
+  return isFirst ? result : transposed(ctx, result, [0, 2, 3, 4, 1]);
+}
+
+function conv3d(node: GraphNode, ctx: Lowering): Value {
+  const weight = node.input(1);
+  if (weight.shape.length !== 5)
+    refuse("shape-mismatch", `a kernel [${weight.shape.join(", ")}] over three axes`);
+  const kernel = transposed(ctx, weight, [4, 3, 0, 1, 2]);
+  return onVolume(node, ctx, weight.shape.slice(0, 3), (x, along) => {
+    const groups = (x.shape[1] ?? 1) / (kernel.shape[1] ?? 1);
+    if (!Number.isInteger(groups))
+      refuse("shape-mismatch", `a kernel of ${kernel.shape[1]} channels for [${x.shape.join(", ")}]`);
+    return volumeConvolution(ctx, x, kernel, undefined, along, groups);
+  });
+}
+
+function pool3d(op: PoolOp): OperatorImport {
+  return (node, ctx) =>
+    onVolume(node, ctx, ofVolume(node, "ksize") ?? [1, 1, 1], (x, along) =>
+      volumePool(ctx, x, along, { op, isCeil: false, counts: false }),
+    );
+}
+
 /** The greatest elements, and their places in reading order, in their own image or in all. */
 function maxPoolWithPlaces(node: GraphNode, ctx: Lowering): Value[] {
   const x = node.input(0);
@@ -218,6 +278,9 @@ export const windows: OperatorTable = {
   MaxPool: pool2d("max_pool"),
   MaxPoolWithArgmax: maxPoolWithPlaces,
   AvgPool: pool2d("avg_pool"),
+  Conv3D: conv3d,
+  MaxPool3D: pool3d("max_pool"),
+  AvgPool3D: pool3d("avg_pool"),
   FusedBatchNorm: batchNorm,
   FusedBatchNormV2: batchNorm,
   FusedBatchNormV3: batchNorm,

@@ -14,7 +14,15 @@ import { transposedVolume, volumeConvolution, volumePool } from "#import/operato
 import { natural } from "#ir/axis-order.js";
 import { isInt, listOf } from "../fields.js";
 import type { Window } from "../image.js";
-import { convolution, depthwise, pool, resized, transposedConvolution, withImage } from "../image.js";
+import {
+  convolution,
+  depthwise,
+  pool,
+  resized,
+  transposedConvolution,
+  windowsAlong,
+  withImage,
+} from "../image.js";
 import type { LayerCall, LayerImport, LayerTable } from "./layer.js";
 import { activated, biasOf, isChannelsFirst } from "./layer.js";
 
@@ -148,18 +156,8 @@ function onVolume(
   const kernel = config.ints(key, 3) ?? [2, 2, 2];
   const stride = config.ints("strides", 3) ?? (key === "pool_size" ? kernel : [1, 1, 1]);
   const dilation = config.ints("dilation_rate", 3) ?? [1, 1, 1];
-  const padding = config.text("padding", "valid");
-  if (padding !== "same" && padding !== "valid") refuse("bad-model", "the padding is neither same nor valid");
-  const along = kernel.map((own, axis): Along => {
-    const [extent, step, distance] = [x.shape[axis + 2] ?? 1, stride[axis] ?? 1, dilation[axis] ?? 1];
-    if (!(own >= 1 && step >= 1 && distance >= 1)) refuse("bad-model", `a window of ${own}, ${step} apart`);
-    const reach = (own - 1) * distance + 1;
-    const total =
-      padding === "same" ? Math.max(0, (Math.ceil(extent / step) - 1) * step + reach - extent) : 0;
-    const before = Math.floor(total / 2);
-    return { extent, kernel: own, stride: step, dilation: distance, before, after: total - before };
-  });
-  const result = make(x, along);
+  const window = { stride, dilation, padding: config.text("padding", "valid") };
+  const result = make(x, windowsAlong(x.shape.slice(2), kernel, window));
   return isFirst ? result : transposed(ctx, result, [0, 2, 3, 4, 1]);
 }
 
