@@ -92,10 +92,10 @@ test("shapes of any kind are taken or refused in words", () => {
   for (const x of shapes)
     for (const other of shapes) {
       words(`input x float[${x}]\nweight w float[${other}]\ny = ConvTranspose(x, w)`);
-      for (const images of ["", "1", "2", "1, 2"])
+      for (const images of ["[] = 0", "[1] = 0", "[2] = 0, 0", "[1, 2] = 0, 0"])
         for (const kind of ["input", "weight"])
           words(
-            `input x float[${x}]\n${kind} r float[${other}]\nweight i int64[${images}]\ny = RoiAlign(x, r, i) sampling_ratio=1`,
+            `input x float[${x}]\n${kind} r float[${other}]\nweight i int64${images}\ny = RoiAlign(x, r, i) sampling_ratio=1`,
           );
     }
 });
