@@ -32,7 +32,9 @@ export function addImport(root: Command, session: Session): void {
 async function importModel(path: string, options: ImportOptions, session: Session): Promise<void> {
   const { terminal, progress } = session;
   if (!isImported(path)) {
-    terminal.err(`error: ${path} is not ${importHelp}\n`);
+    terminal.err(
+      `error: ${path} is not ${importHelp}\n  = help: ${path.endsWith(".net") ? "a .net file needs no import: the other commands take it as it is" : "a model is known by the ending of its name"}\n`,
+    );
     session.code = exit.wrongUsage;
     return;
   }

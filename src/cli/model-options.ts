@@ -46,6 +46,9 @@ export interface PassOptions {
 
 const defaultAdapter: AdapterClass = "gpu";
 
+/** Options that mean something to the target wgsl alone. */
+const gpuOptions = ["f16", "adapter", "limits", "emit"] as const;
+
 /** What the argument of a command with a model may be. */
 export const modelHelp = "a .net or .onnx file, or the model.json of a TensorFlow.js model";
 
@@ -59,7 +62,7 @@ export function withModelOptions(command: Command): Command {
 
 /** Adds those that models of all formats take, and those that cut models of other formats. */
 export function withImportOptions(command: Command): Command {
-  const names = (text: string, all: string[]): string[] => [...all, ...commaList(text)];
+  const names = (text: string, all: string[]): string[] => [...all, ...someOf(commaList(text))];
   return command
     .addOption(
       new Option("--dim <name=value>", "bind a dimension or const (repeatable)")
@@ -94,10 +97,10 @@ export function withImportOptions(command: Command): Command {
 export function withPassOptions(command: Command): Command {
   return command
     .hook("preAction", () => {
-      const { f16, adapter, target } = command.opts<PassOptions>();
-      const wrong = f16 ? "--f16" : adapter === defaultAdapter ? undefined : "--adapter";
+      const { target } = command.opts<PassOptions>();
+      const wrong = gpuOptions.find((name) => command.getOptionValueSource(name) === "cli");
       if (wrong !== undefined && target !== "wgsl")
-        command.error(`error: ${wrong} is for the target wgsl, not for ${target}`, {
+        command.error(`error: --${wrong} is for the target wgsl, not for ${target}`, {
           exitCode: exit.wrongUsage,
         });
     })
@@ -134,7 +137,10 @@ export function withPassOptions(command: Command): Command {
     .option("--approx", "allow rules that change values within their stated tolerance")
     .option("--passes <list>", "run just these passes, in this order", commaList)
     .addOption(
-      list("--without <list>", "leave out passes (repeatable)", (text, all) => [...all, ...commaList(text)]),
+      list("--without <list>", "leave out passes (repeatable)", (text, all) => [
+        ...all,
+        ...someOf(commaList(text)),
+      ]),
     )
     .option("--stop-after <pass>", "run the passes up to this one")
     .addOption(
@@ -195,6 +201,12 @@ function commaList(text: string): string[] {
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "");
+}
+
+/** A list that leaves everything as it is was meant otherwise, as by a shell's variable that is empty. */
+function someOf(names: readonly string[]): readonly string[] {
+  if (names.length === 0) throw new InvalidArgumentError("it names nothing.");
+  return names;
 }
 
 function addDimension(text: string, all: ReadonlyMap<string, number>): Map<string, number> {

@@ -16,7 +16,7 @@ import { randomInput, readInput } from "./inputs.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { checkThreads, modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
-import { countOption, threadCount, wholeNumber } from "./number-options.js";
+import { countOption, threadCount, seedOption } from "./number-options.js";
 import type { Session } from "./session.js";
 import { summaryText } from "./summary.js";
 import { emitModel, loadArtifact } from "./artifact.js";
@@ -45,7 +45,7 @@ export function addRun(root: Command, session: Session): void {
     .option("--labels <file>", "names of the classes, one a line")
     .option("--top <k>", "how many values of each output to print", countOption, 5);
   withImageOptions(command)
-    .option("--seed <number>", "seed of random inputs", wholeNumber, 0)
+    .option("--seed <number>", "seed of random inputs", seedOption, 0)
     .option("--threads <n>", "how many threads compute (target wasm)", threadCount, 1)
     .option("--json", "print all output values as JSON")
     .action((path: string, files: string[], options: RunOptions) => runModel(path, files, options, session));

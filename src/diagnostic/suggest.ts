@@ -37,6 +37,19 @@ export function didYouMean(name: string, candidates: Iterable<string>): string[]
   return [`did you mean ${names.length > 0 ? `${names.join(", ")} or ` : ""}${last}?`];
 }
 
+/** The names that are near, or else some of those that there are: ``it has `a`, `b` and 30 more``. */
+export function didYouMeanOrHas(name: string, candidates: Iterable<string>): string[] {
+  const known = [...new Set(candidates)].filter((candidate) => candidate !== "");
+  const near = didYouMean(name, known);
+  if (near.length > 0 || known.length === 0) return near;
+  const shown = known.slice(0, listed).map((candidate) => `\`${candidate}\``);
+  const rest = known.length - shown.length;
+  return [`it has ${shown.join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`];
+}
+
+/** How many names are listed where none is near. */
+const listed = 6;
+
 /**
  * How many edits still look like a slip in a name of `length` characters: none in one or two characters (every other
  * letter would be near), two in five (a transposition is two edits), a fifth in a long path.

@@ -178,16 +178,19 @@ function ask(worker: Worker, argv: readonly string[], limit: number): Promise<An
 
 /** The text that was fed, if it was one. */
 function inputOf(argv: readonly string[]): string {
-  const file = argv.find(
-    (argument, at) => argument.startsWith(folder) && argument.endsWith(".net") && argv[at - 1] !== "-o",
-  );
-  return file ? readFileSync(file, "utf8").slice(0, 1500) : "";
+  const file = fedFile(argv);
+  return file?.endsWith(".net") ? readFileSync(file, "utf8").slice(0, 1500) : "";
+}
+
+/** The bent file of a command line; what follows `-o` is none. */
+function fedFile(argv: readonly string[]): string | undefined {
+  return argv.find((argument, at) => argument.startsWith(folder) && argv[at - 1] !== "-o");
 }
 
 /** Keeps an input for whoever looks for the reason, a model.json with its shards. */
 function keep(argv: readonly string[]): void {
-  const [to, path] = [process.env["FUZZ_KEEP"], argv[1]];
-  if (!to || !path?.startsWith(folder)) return;
+  const [to, path] = [process.env["FUZZ_KEEP"], fedFile(argv)];
+  if (!to || path === undefined) return;
   const from = path.endsWith("model.json") ? dirname(path) : path;
   cpSync(from, join(to, basename(from)), { recursive: true });
 }

@@ -14,6 +14,25 @@ export function truncate(ctx: Lowering, x: Value): Value {
   return combine(ctx, "mul", [map(ctx, "sign", x), map(ctx, "floor", map(ctx, "abs", x))]);
 }
 
+/**
+ * a − b · w, where w is the whole part of a / b. Of an infinite b, w is 0 as long as a and b have one sign, and 0 · ∞ would be NaN, where
+ * the remainder is a.
+ */
+export function remainder(ctx: Lowering, a: Value, b: Value, whole: Value): Value {
+  const product = combine(ctx, "mul", [b, whole]);
+  const isNone = (): Value => combine(ctx, "equal", [whole, scalar(ctx, 0)]);
+  const taken = canBeInfinite(b)
+    ? combine(ctx, "where", [isNone(), scalar(ctx, 0), product], { type: b.type })
+    : product;
+  return combine(ctx, "sub", [a, taken], { type: a.type });
+}
+
+function canBeInfinite(x: Value): boolean {
+  if (x.type.kind !== "float") return false;
+  const isKnown = x.ref.kind === "constant" && elements(x.shape) <= smallLimit;
+  return !isKnown || numbersOf(x, "a divisor").some((value) => Math.abs(value) === Infinity);
+}
+
 /** ½ · x · (1 + tanh(√(2/π) · (x + 0.044715 · x³))), the approximation of Hendrycks and Gimpel 2016. */
 export function geluTanh(ctx: Lowering, x: Value): Value {
   const times = (a: Value, b: Value): Value => combine(ctx, "mul", [a, b]);

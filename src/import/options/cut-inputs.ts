@@ -2,7 +2,7 @@
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
-import { didYouMean } from "#diagnostic/suggest.js";
+import { didYouMeanOrHas } from "#diagnostic/suggest.js";
 import type { Graph } from "#ir/graph.js";
 import type { Extent } from "./dimensions.js";
 import { rankLimit } from "./dimensions.js";
@@ -33,7 +33,7 @@ export function namedInputs(
       const plain = colon < 0 ? text : text.slice(0, colon);
       diagnostics.push(
         error("unknown-input", `${file}: the model has no value ${quote(plain)}`, {
-          help: didYouMean(plain, known()),
+          help: didYouMeanOrHas(plain, known()),
         }),
       );
     } else if (typeof extents === "string") {

@@ -2,7 +2,7 @@
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
-import { didYouMean } from "#diagnostic/suggest.js";
+import { didYouMeanOrHas } from "#diagnostic/suggest.js";
 import type { Node, NodeId } from "#ir/graph.js";
 import { opOf } from "#ops/index.js";
 import { quote, shellWord } from "#import/refusal.js";
@@ -97,6 +97,6 @@ export function withCut(diagnostics: readonly Diagnostic[], help: () => readonly
 /** What is wrong with a name that no value has. */
 export function unknownOutput(name: string, known: Iterable<string>, file: string): Diagnostic {
   return error("unknown-output", `${file}: the model makes no value ${quote(name)}`, {
-    help: didYouMean(name, known),
+    help: didYouMeanOrHas(name, known),
   });
 }

@@ -10,6 +10,7 @@ import { unsupported } from "#import/refusal.js";
 import { reshaped } from "#import/operators/reshape.js";
 import type { Value } from "#import/value.js";
 import {
+  remainder,
   geluTanh,
   functionsOfOne,
   inverted,
@@ -100,7 +101,7 @@ function mod(node: OnnxNode, ctx: Context): Value {
   const [a, b] = [node.input(0), node.input(1)];
   const quotient = combine(ctx, "div", [a, b]);
   const whole = node.int("fmod", 0) === 1 ? truncate(ctx, quotient) : map(ctx, "floor", quotient);
-  return combine(ctx, "sub", [a, combine(ctx, "mul", [b, whole])], { type: a.type });
+  return remainder(ctx, a, b, whole);
 }
 
 function fold(op: OpName): OperatorImport {

@@ -6,7 +6,7 @@ import { combine, combineAll } from "#import/operators/broadcast.js";
 import { bool } from "#import/element-type.js";
 import type { Lowering } from "#import/lowering.js";
 import { axisOf, map, numberOf, numbersOf, scalar } from "#import/lowering.js";
-import { castTo, functionsOfOne, inverted, selu } from "#import/operators/math.js";
+import { remainder, castTo, functionsOfOne, inverted, selu } from "#import/operators/math.js";
 import { reduced } from "#import/operators/reduce.js";
 import { unsupported } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
@@ -64,7 +64,7 @@ function div(node: GraphNode, ctx: Lowering): Value {
 function floorMod(node: GraphNode, ctx: Lowering): Value {
   const [a, b] = two(node);
   const whole = map(ctx, "floor", combine(ctx, "div", [a, b]));
-  return combine(ctx, "sub", [a, combine(ctx, "mul", [b, whole])], { type: a.type });
+  return remainder(ctx, a, b, whole);
 }
 
 /** Truth values are 1 and 0. */
