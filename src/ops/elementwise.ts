@@ -130,7 +130,9 @@ export const elementwise = {
   div: combine("a / b; also written `a / b`.", ([a, b]) => div(a, b)),
   min: combine("The smaller; NaN if either is.", ([a, b]) => min(a, b)),
   max: combine("The larger; NaN if either is.", ([a, b]) => max(a, b)),
-  pow: combine("aᵇ; NaN where b is infinite and a is 1 or −1, as in JavaScript.", ([a, b]) => binary("pow", a, b)),
+  pow: combine("aᵇ; NaN where b is infinite and a is 1 or −1, as in JavaScript.", ([a, b]) =>
+    binary("pow", a, b),
+  ),
   atan2: combine(
     "The angle of the point at height a and distance b, in (−π, π], in radians; zeros have signs, as in IEEE 754.",
     ([a, b]) => arctan2(a, b),
