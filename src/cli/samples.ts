@@ -23,7 +23,7 @@ import { reason } from "../reason.js";
 import type { ImageOptions } from "./image.js";
 import { imageOptions, withImageOptions } from "./image-options.js";
 import { readInput, readNumbers, withoutOnes } from "./inputs.js";
-import { countOption, wholeNumber } from "./number-options.js";
+import { countOption, seedOption } from "./number-options.js";
 import type { Session } from "./session.js";
 import { report } from "./terminal.js";
 
@@ -53,7 +53,7 @@ export function withSampleOptions(command: Command): Command {
       `how many samples to take, drawn by the seed (default: ${mostSamples} at most)`,
       countOption,
     )
-    .option("--seed <number>", "seed of all that is drawn", wholeNumber, 0);
+    .option("--seed <number>", "seed of all that is drawn", seedOption, 0);
 }
 
 /** The samples that the options ask for, read once and sound, with what their values are like; undefined after errors. */

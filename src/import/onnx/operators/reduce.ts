@@ -32,9 +32,13 @@ function reduction(
 
 const plain = (op: OpName): OperatorImport => reduction(18, (_, x, over) => over(op, x));
 
+/** The largest number of f32. */
+const mostFinite = (2 - 2 ** -23) * 2 ** 127;
+
 /** log Σ eˣ, written max + log Σ e^(x − max) so that nothing overflows. */
 const logSumExp = reduction(18, (ctx, x, over) => {
-  const most = over("reduce_max", x, true);
+  // ∞ − ∞ is NaN: an infinite maximum gives way to the largest finite number, beside which an infinity stays one.
+  const most = map(ctx, "clip", over("reduce_max", x, true), { low: -mostFinite, high: mostFinite });
   const sum = over("reduce_sum", map(ctx, "exp", combine(ctx, "sub", [x, most])));
   return combine(ctx, "add", [map(ctx, "log", sum), reshaped(ctx, most, sum.shape)]);
 });
