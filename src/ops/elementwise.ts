@@ -9,7 +9,7 @@ import type { AttributesOf } from "./attributes.js";
 import { broadcastIndex, broadcastShapes } from "./broadcast.js";
 import { acosh, asinh, atanh, cosh, sinh } from "./hyperbolic.js";
 import { number } from "./kinds.js";
-import type { AttributeTable, Op, OpClass } from "./op.js";
+import type { AttributeTable, NonFinite, Op, OpClass } from "./op.js";
 import { isProblem } from "./op.js";
 import type { Random } from "./random.js";
 import { sampleShape } from "./sample.js";
@@ -32,7 +32,16 @@ import {
 } from "./scalar.js";
 import { evalScalars } from "./scalar-eval.js";
 
-const activation = ["activation"] as const;
+/** What few ops have. */
+interface Traits {
+  readonly classes?: readonly OpClass[];
+  readonly nonFinite?: NonFinite;
+}
+
+const activation = { classes: ["activation"] } satisfies Traits;
+const elsewhere = { nonFinite: "elsewhere" } satisfies Traits;
+const nearZero = { nonFinite: "near zero" } satisfies Traits;
+const never = { nonFinite: "never" } satisfies Traits;
 
 /** All elementwise ops. To add one, add a row. */
 export const elementwise = {
@@ -100,12 +109,12 @@ export const elementwise = {
     ([x], { low, high }) => min(max(x, low), high),
     activation,
   ),
-  exp: map("eˣ.", {}, ([x]) => exp(x)),
-  log: map("Natural logarithm; NaN below zero.", {}, ([x]) => unary("log", x)),
-  sqrt: map("Square root; NaN below zero.", {}, ([x]) => unary("sqrt", x)),
-  rsqrt: map("1 / √x.", {}, ([x]) => div(1, unary("sqrt", x))),
+  exp: map("eˣ.", {}, ([x]) => exp(x), elsewhere),
+  log: map("Natural logarithm; NaN below zero.", {}, ([x]) => unary("log", x), nearZero),
+  sqrt: map("Square root; NaN below zero.", {}, ([x]) => unary("sqrt", x), nearZero),
+  rsqrt: map("1 / √x.", {}, ([x]) => div(1, unary("sqrt", x)), nearZero),
   square: map("x².", {}, ([x]) => mul(x, x)),
-  reciprocal: map("1 / x.", {}, ([x]) => div(1, x)),
+  reciprocal: map("1 / x.", {}, ([x]) => div(1, x), nearZero),
   abs: map("|x|.", {}, ([x]) => unary("abs", x)),
   neg: map("−x.", {}, ([x]) => unary("neg", x)),
   floor: map("The greatest integer ≤ x.", {}, ([x]) => unary("floor", x)),
@@ -115,11 +124,11 @@ export const elementwise = {
   sin: map("Sine, of radians.", {}, ([x]) => unary("sin", x)),
   cos: map("Cosine, of radians.", {}, ([x]) => unary("cos", x)),
   atan: map("Arc tangent, in radians.", {}, ([x]) => arctan(x)),
-  sinh: map("Hyperbolic sine.", {}, ([x]) => sinh(x)),
-  cosh: map("Hyperbolic cosine.", {}, ([x]) => cosh(x)),
+  sinh: map("Hyperbolic sine.", {}, ([x]) => sinh(x), elsewhere),
+  cosh: map("Hyperbolic cosine.", {}, ([x]) => cosh(x), elsewhere),
   asinh: map("Inverse hyperbolic sine.", {}, ([x]) => asinh(x)),
-  acosh: map("Inverse hyperbolic cosine; NaN below 1.", {}, ([x]) => acosh(x)),
-  atanh: map("Inverse hyperbolic tangent; NaN beyond ±1.", {}, ([x]) => atanh(x)),
+  acosh: map("Inverse hyperbolic cosine; NaN below 1.", {}, ([x]) => acosh(x), elsewhere),
+  atanh: map("Inverse hyperbolic tangent; NaN beyond ±1.", {}, ([x]) => atanh(x), elsewhere),
   sign: map("1 above zero, −1 below, 0 and NaN as they are.", {}, ([x]) =>
     select("lt", x, 0, -1, select("lt", 0, x, 1, x)),
   ),
@@ -127,19 +136,21 @@ export const elementwise = {
   add: combine("a + b; also written `a + b`.", ([a, b]) => add(a, b)),
   sub: combine("a − b; also written `a - b`.", ([a, b]) => sub(a, b)),
   mul: combine("a · b; also written `a * b`.", ([a, b]) => mul(a, b)),
-  div: combine("a / b; also written `a / b`.", ([a, b]) => div(a, b)),
+  div: combine("a / b; also written `a / b`.", ([a, b]) => div(a, b), nearZero),
   min: combine("The smaller; NaN if either is.", ([a, b]) => min(a, b)),
   max: combine("The larger; NaN if either is.", ([a, b]) => max(a, b)),
-  pow: combine("aᵇ; NaN where b is infinite and a is 1 or −1, as in JavaScript.", ([a, b]) =>
-    binary("pow", a, b),
+  pow: combine(
+    "aᵇ; NaN where b is infinite and a is 1 or −1, as in JavaScript.",
+    ([a, b]) => binary("pow", a, b),
+    elsewhere,
   ),
   atan2: combine(
     "The angle of the point at height a and distance b, in (−π, π], in radians; zeros have signs, as in IEEE 754.",
     ([a, b]) => arctan2(a, b),
   ),
-  equal: combine("1 where a = b, else 0.", ([a, b]) => select("eq", a, b, 1, 0)),
-  less: combine("1 where a < b, else 0.", ([a, b]) => select("lt", a, b, 1, 0)),
-  less_equal: combine("1 where a ≤ b, else 0.", ([a, b]) => select("le", a, b, 1, 0)),
+  equal: combine("1 where a = b, else 0.", ([a, b]) => select("eq", a, b, 1, 0), never),
+  less: combine("1 where a < b, else 0.", ([a, b]) => select("lt", a, b, 1, 0), never),
+  less_equal: combine("1 where a ≤ b, else 0.", ([a, b]) => select("le", a, b, 1, 0), never),
   where: {
     doc: "b where condition is 0, else a.",
     attributes: {},
@@ -252,9 +263,10 @@ function map<const A extends AttributeTable>(
   doc: string,
   attributes: A,
   scalar: (operands: readonly [Scalar], attributes: AttributesOf<A>) => Scalar,
-  classes: readonly OpClass[] = [],
+  { classes = [], ...traits }: Traits = {},
 ): Op<A> {
   return {
+    ...traits,
     doc,
     attributes,
     ...shared<A>((operands, values) => scalar([operands[0] ?? operand(0)], values)),
@@ -271,14 +283,16 @@ function map<const A extends AttributeTable>(
 function combine(
   doc: string,
   scalar: (operands: readonly [Scalar, Scalar]) => Scalar,
+  { classes = [], ...traits }: Traits = {},
 ): Op<Record<never, never>> {
   return {
+    ...traits,
     doc,
     attributes: {},
     ...shared<Record<never, never>>((operands) =>
       scalar([operands[0] ?? operand(0), operands[1] ?? operand(1)]),
     ),
-    classes: ["elementwise"],
+    classes: ["elementwise", ...classes],
     operands: [
       { name: "a", doc: "any shape", role: "data" },
       { name: "b", doc: "a shape that broadcasts with a", role: "data" },

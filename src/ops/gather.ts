@@ -147,6 +147,9 @@ export const scatter = defineOp({
     return wrongExtent(x.shape[axis] ?? 1) ?? x;
   },
   macs: () => 0,
+  // All updates may have one place.
+  terms: ([, places], { reduction }) =>
+    reduction === "accumulate" || reduction === "multiply" ? 1 + (places?.shape.at(-1) ?? 0) : 1,
   mixesBatch: ([x], { axis }) => axisOf(axis, x?.shape ?? []) === 0,
   eval: ([x, places, updates], attributes) => {
     if (!x || !places || !updates) throw new TypeError("scatter takes x, places and updates");

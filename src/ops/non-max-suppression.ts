@@ -58,6 +58,7 @@ export const non_max_suppression = defineOp({
     return wrongExtent(count, 0) ?? checked([n, classes, limit]);
   },
   macs: () => 0,
+  nonFinite: "never",
   mixesBatch: () => false,
   eval: ([boxes, scores, order], attributes, output) => {
     if (!boxes || !scores || !order) throw new TypeError("non_max_suppression takes boxes, scores and order");

@@ -91,6 +91,12 @@ export interface Op<A extends AttributeTable = AttributeTable> {
   macs(inputs: readonly TensorType[], attributes: AttributesOf<A>, output: TensorType): number;
   /** Terms of the longest sum on the way to one element, of ops whose sums are neither MACs nor a result for many operands. */
   terms?(inputs: readonly TensorType[], attributes: AttributesOf<A>): number;
+  /**
+   * Whether the result holds infinities or NaN: `never`, whatever the operands are, as of a comparison; of finite operands where the last one
+   * is near 0 or below (`near zero`), or somewhere else too (`elsewhere`). Absent: only if operands do. Sums and products that exceed
+   * f32 do not count.
+   */
+  readonly nonFinite?: NonFinite;
   /** Whether sample k of the result depends on other samples of axis 0 of the operands; `carries` says which of them have samples. */
   mixesBatch(
     inputs: readonly TensorType[],
@@ -104,6 +110,9 @@ export interface Op<A extends AttributeTable = AttributeTable> {
   /** Random operand types and attributes (normalised) that make the op valid, small; for rule checks, fuzzing, shrinking. */
   sample(random: Random): { inputs: TensorType[]; attributes: AttributesOf<A> };
 }
+
+/** How infinities and NaN come into a result; see `Op.nonFinite`. */
+export type NonFinite = "never" | "near zero" | "elsewhere";
 
 /** Declares an op; infers the attribute types from the table. */
 export function defineOp<const A extends AttributeTable>(op: Op<A>): Op<A> {

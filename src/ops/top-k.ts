@@ -21,6 +21,7 @@ export const top_k = defineOp({
     return wrongExtent(extent) ?? { dtype: "f32", shape: [...x.shape.slice(0, -1), k] };
   },
   macs: () => 0,
+  nonFinite: "never",
   mixesBatch: ([x]) => x?.shape.length === 1,
   eval: ([x], { k, largest }, output) => {
     if (!x) throw new TypeError("top_k takes x");

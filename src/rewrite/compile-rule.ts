@@ -75,6 +75,7 @@ export function compileRule(item: RuleItem): Result<Rule> {
   if (hasErrors(scope.diagnostics) || !replacement) return { diagnostics: scope.diagnostics };
   return {
     value: {
+      kind: "equation",
       name: item.name.text,
       span: item.span,
       ...(approx === undefined ? {} : { approx }),

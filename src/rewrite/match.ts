@@ -13,16 +13,25 @@ import { isProblem } from "#ops/op.js";
 import type { Ref } from "./build.js";
 import { createBuilder } from "./build.js";
 import { uniformValue } from "./facts.js";
-import type { AttributePattern, Match, OpPattern, Pattern, Rewrite, Rule } from "./rule.js";
+import type { AttributePattern, Match, OpPattern, NativeRule, Pattern, Rule } from "./rule.js";
 
 /** Ops whose operands a rule may find in either order. */
 export const commutative: ReadonlySet<OpName> = new Set(["add", "mul", "min", "max"] as const);
 
-/** A place where a rule applies, with the value of its right side there. */
+/** A place where a rule applies. */
 export interface Application {
-  readonly rule: Rule;
-  readonly match: Match;
+  /** The rule's name. */
+  readonly rule: string;
+  readonly root: Node;
+  /** The nodes that the rule replaces, root included. */
+  readonly covered: readonly NodeId[];
+  /** What takes the place of the root. */
   readonly replacement: Ref;
+}
+
+/** As `matchAt`, for rules of both kinds. */
+export function applicationAt(rule: Rule | NativeRule, module: Module, node: Node): Application | undefined {
+  return rule.kind === "native" ? rewriteAt(rule, module, node) : matchAt(rule, module, node);
 }
 
 /**
@@ -37,7 +46,6 @@ export function matchAt(
   onMiss?: (miss: Miss) => void,
 ): Application | undefined {
   if (!rule.pattern.ops.includes(node.op)) return undefined;
-  if (rule.rewrite) return rewriteAt(rule, rule.rewrite, module, node);
   const found: Found = { nodes: new Map(), values: new Map(), rests: new Map(), covered: [] };
   const problem: Problem = { rule, module, root: node, onMiss: onMiss ?? ignore };
   return solve(problem, { pattern: rule.pattern, id: node.id, rest: undefined }, found);
@@ -59,11 +67,11 @@ export type Miss =
 
 function ignore(): void {}
 
-function rewriteAt(rule: Rule, rewrite: Rewrite, module: Module, root: Node): Application | undefined {
-  const replacement = rewrite(module, root, createBuilder(module.graph));
+function rewriteAt(rule: NativeRule, module: Module, root: Node): Application | undefined {
+  if (!rule.ops.includes(root.op)) return undefined;
+  const replacement = rule.rewrite(module, root, createBuilder(module.graph));
   if (!replacement || !sameType(replacement.type, root.type)) return undefined;
-  const none = { nodes: new Map(), values: new Map(), rests: new Map() };
-  return { rule, match: { module, root, ...none, covered: [root.id] }, replacement };
+  return { rule: rule.name, root, covered: [root.id], replacement };
 }
 
 interface Problem {
@@ -167,7 +175,7 @@ function conclude({ rule, module, root, onMiss }: Problem, found: Found): Applic
   if (!replacement) return miss({ kind: "misfit" });
   if (!sameType(replacement.type, root.type)) return miss({ kind: "type", right: replacement.type });
   if (isSame(replacement, root)) return miss({ kind: "same" });
-  return { rule, match, replacement };
+  return { rule: rule.name, root, covered: match.covered, replacement };
 }
 
 /** Whether the right side is what stands there already: to put it there again would have no end. */

@@ -8,6 +8,7 @@ import type { Builder, Ref } from "./build.js";
 
 /** An equation between two terms over graphs; see `compileRule`. */
 export interface Rule {
+  readonly kind: "equation";
   readonly name: string;
   readonly span: Span;
   /** The tolerance that `rule approx(…)` states, relative to the greatest value; absent for an exact rule. */
@@ -24,8 +25,6 @@ export interface Rule {
   readonly condition?: Compute;
   /** Builds the right side. */
   readonly replacement: Construct;
-  /** Stands for all the rest where a left side cannot be written as a term: what takes the place of a node of one of the pattern's ops. */
-  readonly rewrite?: Rewrite;
   /** The numbers and lists that the rule is written with: a check draws operands at them. */
   readonly literals: Literals;
 }
@@ -35,7 +34,16 @@ export interface Literals {
   readonly lists: readonly (readonly number[])[];
 }
 
-/** What stands in the place of a node; undefined where the rule does not apply. */
+/** A rewrite in TypeScript, where the left side cannot be written as a term. */
+export interface NativeRule {
+  readonly kind: "native";
+  readonly name: string;
+  /** The ops of the nodes that it is tried at. */
+  readonly ops: readonly OpName[];
+  /** What takes the place of a node; undefined where the rule does not apply. */
+  readonly rewrite: Rewrite;
+}
+
 export type Rewrite = (module: Module, node: Node, builder: Builder) => Ref | undefined;
 
 /** A term of the left side in the place of an operand. */

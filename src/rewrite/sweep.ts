@@ -9,8 +9,10 @@ import { topological } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
 import { materialize } from "./build.js";
 import type { Application } from "./match.js";
-import { matchAt } from "./match.js";
-import type { Rule } from "./rule.js";
+import { applicationAt } from "./match.js";
+import type { NativeRule, Rule } from "./rule.js";
+
+type SweepRule = Rule | NativeRule;
 
 export interface SweepOptions {
   /** The pass that new nodes name as their origin. */
@@ -39,7 +41,7 @@ export interface Loop {
  * Applies the rules everywhere until none applies; the first in order wins at each node. Gives the same module if none
  * applies at all. Rules that do not come to an end are reported as an error that names them; the graph so far is given back.
  */
-export function applyRules(module: Module, rules: readonly Rule[], options: SweepOptions): Module {
+export function applyRules(module: Module, rules: readonly SweepRule[], options: SweepOptions): Module {
   const limits = { sweeps: 200, rewrites: 100 * module.graph.nodes.size + 10_000 };
   const swept = sweep(module, rules, options.pass, limits);
   if (swept.loop)
@@ -50,7 +52,7 @@ export function applyRules(module: Module, rules: readonly Rule[], options: Swee
 /** As `applyRules`, but gives a loop back. */
 export function sweep(
   module: Module,
-  rules: readonly Rule[],
+  rules: readonly SweepRule[],
   pass: string,
   limits: SweepLimits,
 ): { readonly module: Module; readonly loop?: Loop } {
@@ -69,11 +71,11 @@ export function sweep(
 }
 
 /** The error of a loop; `where` says at what. */
-export function loopError({ cycle }: Loop, where: string, rules: readonly Rule[]): Diagnostic {
+export function loopError({ cycle }: Loop, where: string, rules: readonly SweepRule[]): Diagnostic {
   const rule = rules.find((one) => one.name === cycle[0]);
   const path = [...cycle, cycle[0]].map((name) => `\`${name}\``).join(" → ");
   return error("rule-loop", `rules apply without end${where}: ${path}`, {
-    ...(rule ? { span: rule.span, label: "one of them" } : {}),
+    ...(rule?.kind === "equation" ? { span: rule.span, label: "one of them" } : {}),
     help: ["what a rule makes must not match again: give it a condition, or turn it round"],
   });
 }
@@ -81,10 +83,10 @@ export function loopError({ cycle }: Loop, where: string, rules: readonly Rule[]
 /** Names of the rules that made a node, first to last. */
 type Histories = Map<NodeId, readonly string[]>;
 
-function indexByRoot(rules: readonly Rule[]): ReadonlyMap<OpName, readonly Rule[]> {
-  const byRoot = new Map<OpName, Rule[]>();
+function indexByRoot(rules: readonly SweepRule[]): ReadonlyMap<OpName, readonly SweepRule[]> {
+  const byRoot = new Map<OpName, SweepRule[]>();
   for (const rule of rules) {
-    for (const op of rule.pattern.ops) {
+    for (const op of rule.kind === "native" ? rule.ops : rule.pattern.ops) {
       const list = byRoot.get(op);
       if (list) list.push(rule);
       else byRoot.set(op, [rule]);
@@ -94,18 +96,18 @@ function indexByRoot(rules: readonly Rule[]): ReadonlyMap<OpName, readonly Rule[
 }
 
 /** Applications that do not overlap, in topological order. */
-function findApplications(module: Module, byRoot: ReadonlyMap<OpName, readonly Rule[]>): Application[] {
+function findApplications(module: Module, byRoot: ReadonlyMap<OpName, readonly SweepRule[]>): Application[] {
   const applications: Application[] = [];
   const taken = new Set<NodeId>();
   for (const node of topological(module.graph)) {
     const rules = byRoot.get(node.op);
     if (!rules || taken.has(node.id)) continue;
     for (const rule of rules) {
-      const application = matchAt(rule, module, node);
+      const application = applicationAt(rule, module, node);
       if (!application) continue;
       // The first rule wins: if it overlaps with a rewrite of this sweep, the node waits for the next one.
-      if (application.match.covered.some((id) => taken.has(id))) break;
-      for (const id of application.match.covered) taken.add(id);
+      if (application.covered.some((id) => taken.has(id))) break;
+      for (const id of application.covered) taken.add(id);
       applications.push(application);
       break;
     }
@@ -125,19 +127,19 @@ function applyAll(
   const changed = new Map<NodeId, Node>();
   const aliases = new Map<NodeId, NodeId>();
   for (const application of applications) {
-    const { rule, match, replacement } = application;
+    const { rule, root, covered, replacement } = application;
     const built = materialize(replacement, {
       module,
-      root: match.root,
+      root,
       origin: originOf(application, graph, pass),
       nextId: () => nextId++,
       unique: (name) => uniqueName(names, name),
     });
     for (const node of built.nodes) changed.set(node.id, node);
-    if (built.id !== match.root.id) aliases.set(match.root.id, built.id);
-    const history = [...match.covered.flatMap((id) => histories.get(id) ?? []), rule.name].slice(-64);
+    if (built.id !== root.id) aliases.set(root.id, built.id);
+    const history = [...covered.flatMap((id) => histories.get(id) ?? []), rule].slice(-64);
     for (const node of built.nodes) histories.set(node.id, history);
-    if (built.id !== match.root.id) histories.set(built.id, history);
+    if (built.id !== root.id) histories.set(built.id, history);
   }
 
   const resolve = (id: NodeId): NodeId => {
@@ -153,9 +155,9 @@ function applyAll(
   const outputs = graph.outputs.some((output) => aliases.has(output.node))
     ? graph.outputs.map((output) => ({ ...output, node: resolve(output.node) }))
     : graph.outputs;
-  const suspects = applications.flatMap(({ match }) => [
-    ...match.covered,
-    ...match.covered.flatMap((id) => nodeOf(graph, id).inputs),
+  const suspects = applications.flatMap(({ covered }) => [
+    ...covered,
+    ...covered.flatMap((id) => nodeOf(graph, id).inputs),
   ]);
   const dead = deadNodes(graph, changed, outputs, suspects);
 
@@ -168,9 +170,9 @@ function applyAll(
   });
 }
 
-function originOf({ rule, match }: Application, graph: Graph, pass: string): Origin {
-  const spans = match.covered.map((id) => nodeOf(graph, id).origin.spans);
-  return { pass, rule: rule.name, spans: uniteSpans(spans) };
+function originOf({ rule, covered }: Application, graph: Graph, pass: string): Origin {
+  const spans = covered.map((id) => nodeOf(graph, id).origin.spans);
+  return { pass, rule, spans: uniteSpans(spans) };
 }
 
 /** Makes a name unique by a count. */
@@ -224,9 +226,9 @@ function emptyKernels(
 
 /** The rules that go on and on: the shortest period at the end of the longest history. */
 function loopOf(applications: readonly Application[], histories: Histories): Loop {
-  const chains = applications.map(({ rule, match }) => ({
-    node: match.root,
-    chain: [...match.covered.flatMap((id) => histories.get(id) ?? []), rule.name],
+  const chains = applications.map(({ rule, root, covered }) => ({
+    node: root,
+    chain: [...covered.flatMap((id) => histories.get(id) ?? []), rule],
   }));
   const longest = chains.toSorted((a, b) => b.chain.length - a.chain.length)[0] ?? bug("no rule applies");
   return { cycle: period(longest.chain), node: longest.node };

@@ -1,25 +1,11 @@
 // Where infinities and NaN may come up in a net whose inputs are finite: kernels that add values up and take them away again
 // (Winograd's algorithm) would spread them.
 
-import type { Graph, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
+import type { Graph, Node, NodeId, WeightId } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
 import type { WeightStore } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
-
-/** Ops that make infinities or NaN of moderate numbers. Sums and products that exceed f32 are no moderate numbers. */
-const makers: ReadonlySet<OpName> = new Set<OpName>([
-  "log",
-  "exp",
-  "sqrt",
-  "rsqrt",
-  "reciprocal",
-  "div",
-  "pow",
-  "sinh",
-  "cosh",
-  "acosh",
-  "atanh",
-]);
+import { opOf } from "#ops/index.js";
 
 /** Largest literal that is looked through: masks are small, and weights of layers are finite. */
 const largest = 65_536;
@@ -35,8 +21,7 @@ export function nonFiniteSources(graph: Graph, weights: WeightStore): ReadonlyMa
 }
 
 function inherited({ op, inputs }: Node, found: ReadonlyMap<NodeId, string>): string | undefined {
-  // Of a comparison, 0 or 1.
-  if (op === "less" || op === "less_equal" || op === "equal") return undefined;
+  if (opOf(op).nonFinite === "never") return undefined;
   const input = inputs.find((id) => found.has(id));
   return input === undefined ? undefined : found.get(input);
 }
@@ -44,13 +29,17 @@ function inherited({ op, inputs }: Node, found: ReadonlyMap<NodeId, string>): st
 function ownSource(node: Node, graph: Graph, weights: WeightStore): string | undefined {
   if (node.op === "constant") return hasNonFinite(weights, node.attributes.weight) ? "a constant" : undefined;
   if (node.op === "pad") return Number.isFinite(node.attributes.value) ? undefined : "pad";
-  if (!makers.has(node.op)) return undefined;
-  const base = graph.nodes.get(node.inputs[node.op === "div" ? 1 : 0] ?? -1);
-  return guardable.has(node.op) && base && isGuarded(graph, base) ? undefined : node.op;
+  switch (opOf(node.op).nonFinite) {
+    case "elsewhere":
+      return node.op;
+    case "near zero": {
+      const base = graph.nodes.get(node.inputs.at(-1) ?? -1);
+      return base && isGuarded(graph, base) ? undefined : node.op;
+    }
+    default:
+      return undefined;
+  }
 }
-
-/** Ops that make infinities near 0, or NaN below it, alone. */
-const guardable: ReadonlySet<OpName> = new Set<OpName>(["log", "sqrt", "rsqrt", "reciprocal", "div"]);
 
 /**
  * Whether a value is kept from 0 as nets do it: by a constant that is added (the epsilon of a variance) or a least value. A weight

@@ -46,3 +46,19 @@ test("a reduction is what one op sums up, not a row of ops", () => {
   expect(longest("  output y = dense(x, units=2)")).toBe(300);
   expect(longest("  x = tanh(x)\n  x = dense(x, units=300)\n  output y = relu(x)")).toBe(300);
 });
+
+test("updates of a scatter may all have one place", () => {
+  const longest = (reduction: string): number =>
+    longestReduction(
+      moduleOf(`net n {
+  input x: f32[500]
+  input places: f32[900]
+  input updates: f32[900]
+  output y = scatter(x, places, updates, reduction=${reduction})
+}
+`),
+    );
+  expect(longest("accumulate")).toBe(901);
+  expect(longest("multiply")).toBe(901);
+  expect(longest("maximum")).toBeLessThan(2);
+});

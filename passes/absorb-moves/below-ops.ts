@@ -1,0 +1,87 @@
+// Moves go below what treats all elements alike, and below what takes whole rows.
+
+import type { Node } from "#ir/graph.js";
+import { nodeOf, operands } from "#ir/graph.js";
+import { outputIds, users } from "#ir/node-order.js";
+import { elements, sameShape } from "#ir/type.js";
+import type { Module } from "#ir/weights.js";
+import { permuted, places, reshapeGroups, sameOrder } from "#ir/axis-order.js";
+import type { Builder, Ref } from "#rewrite/build.js";
+import type { Move } from "./move.js";
+import { attributesOf, isOnlyHere, moveOf, moved, splitBase } from "./move.js";
+
+/** An elementwise op of values that were moved alike, and of constants, is moved once, behind it. */
+export function moveBelowElementwise(module: Module, node: Node, build: Builder): Ref | undefined {
+  const { graph } = module;
+  const all = operands(graph, node);
+  const moves = all.map((one) => moveOf(graph, one.id));
+  const first = moves.find((move) => move !== undefined);
+  if (!first || !sameShape(first.shape, node.type.shape)) return undefined;
+  const count = new Set(moves.flatMap((move) => move?.base ?? [])).size;
+  // The kernel of a transpose takes ops behind it along; what comes in is moved first.
+  if (count < 2 && (!first.isFlat || nodeOf(graph, first.base).op === "input")) return undefined;
+  const values = all.map((one, at): Ref | undefined => {
+    const move = moves[at];
+    if (move) return isSameMove(move, first) ? splitBase(build, move) : undefined;
+    return one.op === "constant" ? unmovedConstant(build, one, first) : undefined;
+  });
+  const known = values.filter((value) => value !== undefined);
+  if (known.length < values.length) return undefined;
+  if (!moves.every((move) => !move || isOnlyHere(module, [...new Set(move.nodes)]))) return undefined;
+  const result = build.op(node.op, known, attributesOf(node));
+  return result && sameShape(result.type.shape, first.split) ? moved(build, result, first) : undefined;
+}
+
+function isSameMove(a: Move, b: Move): boolean {
+  return sameShape(a.split, b.split) && sameOrder(a.perm, b.perm) && sameShape(a.shape, b.shape);
+}
+
+/** A constant beside a moved value as one beside what was moved; undefined where it repeats over a part of a merged axis. */
+function unmovedConstant(build: Builder, node: Node, { split, perm, shape }: Move): Ref | undefined {
+  const value = build.existing(node.id);
+  if (elements(node.type.shape) === 1) return build.op("reshape", [value], { shape: [] });
+  const own = [...new Array<number>(shape.length - node.type.shape.length).fill(1), ...node.type.shape];
+  const after = permuted(split, perm);
+  const spread = [...after];
+  for (const { inputs, outputs } of reshapeGroups(after, shape)) {
+    if (outputs.every((axis) => own[axis] === 1)) for (const axis of inputs) spread[axis] = 1;
+    else if (!outputs.every((axis) => own[axis] === shape[axis])) return undefined;
+  }
+  const cut = build.op("reshape", [value], { shape: spread });
+  return cut && build.op("transpose", [cut], { perm: places(perm) });
+}
+
+/** A part of shuffled channels is shuffled, not a part of all: where whole rows of what was split are taken. */
+export function moveBelowSlice(module: Module, node: Node, build: Builder): Ref | undefined {
+  const { graph } = module;
+  if (node.op !== "slice") return undefined;
+  const [x] = operands(graph, node);
+  const move = x && moveOf(graph, x.id);
+  if (!x || !move?.isFlat || node.attributes.stride.some((step) => step !== 1)) return undefined;
+  // What comes in is transposed as a whole: see `transposeAboveSlice`.
+  if (nodeOf(graph, move.base).op === "input") return undefined;
+  if (outputIds(graph).has(x.id)) return undefined;
+  // All that reads the whole takes parts of it, so that nothing is moved twice.
+  const parts = (users(graph).get(x.id) ?? []).map((id) => nodeOf(graph, id));
+  if (parts.some(({ op }) => op !== "slice")) return undefined;
+  if (parts.reduce((sum, part) => sum + elements(part.type.shape), 0) > elements(x.type.shape))
+    return undefined;
+  const { split, perm, shape } = move;
+  const after = permuted(split, perm);
+  const { begin, size } = node.attributes;
+  const [first, extent] = [after.map(() => 0), [...after]];
+  for (const { inputs, outputs } of reshapeGroups(after, shape)) {
+    const cut = outputs.filter((axis) => size[axis] !== shape[axis]);
+    if (cut.length === 0) continue;
+    const [outer = 0, ...inner] = inputs.filter((axis) => after[axis] !== 1);
+    const run = elements(inner.map((axis) => after[axis] ?? 1));
+    const [from, count] = [begin[outputs[0] ?? 0] ?? 0, size[outputs[0] ?? 0] ?? 1];
+    if (outputs.length !== 1 || from % run !== 0 || count % run !== 0) return undefined;
+    [first[outer], extent[outer]] = [from / run, count / run];
+  }
+  const source = splitBase(build, move);
+  const back = places(perm);
+  const part =
+    source && build.op("slice", [source], { begin: permuted(first, back), size: permuted(extent, back) });
+  return part && moved(build, part, { perm, shape: size });
+}
