@@ -83,7 +83,7 @@ const number = (text: string, least: number): number => {
   const value = Number(text);
   return Number.isInteger(value) && value >= least
     ? value
-    : stop(`${text} is no whole number from ${least} on`);
+    : stop(`${text} is not a whole number from ${least} on`);
 };
 const rounds = number(options.rounds, 1);
 const model = open();

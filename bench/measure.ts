@@ -229,7 +229,7 @@ function start(node: string): Process {
     execPath: node,
     execArgv: [],
     serialization: "advanced",
-    // What a runtime writes is no result, but helps where it ends early.
+    // What a runtime writes is not a result, but helps where it ends early.
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
   let said = "";

@@ -314,7 +314,7 @@ function textOf(b: Builder, token: IToken): string {
     const help = [
       'the escapes are \\n, \\r, \\t, \\\\, \\", \\` and \\u{…} with a code point in hexadecimal',
     ];
-    b.diagnostics.push(error("bad-escape", `\`${escape}\` is no escape`, { span, help }));
+    b.diagnostics.push(error("bad-escape", `\`${escape}\` is not an escape`, { span, help }));
   }
   return value;
 }

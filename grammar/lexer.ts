@@ -4,7 +4,7 @@ import type { IToken, TokenType } from "chevrotain";
 import { unescape } from "./quote.js";
 import * as t from "./tokens.js";
 
-/** Most tokens of a file, and most comments: more is no model, and would fill the memory. */
+/** Most tokens of a file, and most comments: more is not a model, and would fill the memory. */
 export const tokenLimit = 2_000_000;
 
 /** What a text consists of. */

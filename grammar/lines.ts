@@ -163,7 +163,7 @@ function endsOperand(token: IToken): boolean {
   return types.some((type) => t.is(token, type));
 }
 
-/** Index of the first token from `index` on that is no line end. */
+/** Index of the first token from `index` on that is not a line end. */
 function afterLineEnds(tokens: readonly IToken[], index: number): number {
   let next = index;
   while (t.is(tokens[next], t.LineEnd)) next++;

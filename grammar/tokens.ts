@@ -148,7 +148,7 @@ export const CloseBracket = punctuation("CloseBracket", "]");
 export const OpenBrace = punctuation("OpenBrace", "{");
 export const CloseBrace = punctuation("CloseBrace", "}");
 
-// ── Lines and what is no token of the language ─────────────────────────────────────────────────────────────────────
+// ── Lines and what is not a token of the language ─────────────────────────────────────────────────────────────────────
 
 /** A line end in the text; `lines.ts` turns those that end a statement into `Newline`s and drops the others. */
 export const LineEnd = createToken({ name: "LineEnd", pattern: Lexer.NA });

@@ -73,7 +73,7 @@ function explainNumber(image: string, span: Span): Diagnostic {
   }
   if (/^[0-9]+[xX](?:[0-9]+[xX])*[A-Za-z_]/.test(image)) {
     const help = ["where a side is not a number, write a list: `[k, 1]`"];
-    return error("bad-number", `\`${image}\` is no size: its sides must be numbers`, { span, help });
+    return error("bad-number", `\`${image}\` is not a size: its sides must be numbers`, { span, help });
   }
   if (/^[0-9]+(?:X[0-9]+)+$/.test(image)) {
     const help = [`write \`${image.toLowerCase()}\``];

@@ -140,7 +140,7 @@ function cutNode(module: Module, node: Product, widths: readonly number[], fresh
 
 /** Some channels of a constant, as an expression over its entry; of one that was left out, zeros left out. */
 function sliceWeight({ weights }: Module, node: Node, first: number, width: number): string {
-  if (node.op !== "constant") return bug(`${node.name} is no constant`);
+  if (node.op !== "constant") return bug(`${node.name} is not a constant`);
   const { shape } = node.type;
   const size = [...shape.slice(0, -1), width];
   const { weight } = node.attributes;

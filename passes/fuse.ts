@@ -21,7 +21,7 @@ import { fusions } from "./rules/fusions.js";
 export interface FuseOptions {
   /** The user's own fusions, which come before the built-in ones where they save as much. */
   readonly fusions?: readonly Fusion[];
-  /** Hears what was taken, what was not, and why. */
+  /** Called with the chains that were fused, those that were not, and why. */
   readonly onFused?: (report: FuseReport) => void;
 }
 
@@ -96,7 +96,7 @@ export function planFusions(graph: Graph, target: Target, own: readonly Fusion[]
 
 /**
  * Takes convolutions that only a kernel's sum reads into that kernel, where the target adds products as it sums: one kernel less,
- * and the same multiplications. Such a sum is no chain, since neither of the two reads the other.
+ * and the same multiplications. Such a sum is not a chain, since neither of the two reads the other.
  */
 function addProducts(graph: Graph, target: Target, groups: FusedGroup[], taken: Set<NodeId>): void {
   for (const [at, group] of groups.entries()) {

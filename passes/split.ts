@@ -23,7 +23,7 @@ export type { SplitCost, SplitLayer, SplitMode, SplitOrder, SplitReport } from "
 export interface SplitOptions {
   /** Nothing is split unless asked for: a split changes values, or wants training. */
   readonly split?: SplitMode;
-  /** Hears what was done, once per run of the pass. */
+  /** Called once per run of the pass, with what was done. */
   readonly onSplit?: (report: SplitReport) => void;
 }
 

@@ -56,7 +56,7 @@ export interface Model extends Elaborated {
   readonly rules: RuleSet;
 }
 
-/** Largest `.net` file that is read, in bytes; a text of this size is no model. */
+/** Largest `.net` file that is read, in bytes; a text of this size is not a model. */
 const largestText = 64 * 2 ** 20;
 
 /** Largest file that is read as a whole, in bytes; weights and ONNX models are read part by part and may be larger. */
@@ -200,7 +200,7 @@ function decodeText(bytes: Uint8Array, name: string): Result<string> {
   }
 }
 
-/** The bytes of a file, of `most` bytes at most, or a diagnostic. Pipes and devices are no files: they may have no end. */
+/** The bytes of a file, of `most` bytes at most, or a diagnostic. Pipes and devices are not files: they may have no end. */
 export function readBytes(path: string, most: number = largestFile): Result<Uint8Array> {
   expectText("readBytes", "a path", path);
   try {

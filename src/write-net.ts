@@ -19,7 +19,7 @@ import { clashOf, writePieces } from "./write.js";
 export interface WriteNetOptions {
   /** Files that are never overwritten: those that the module was read from. */
   readonly inputs?: readonly string[];
-  /** Hears how many of how many weights are written. */
+  /** Called with the number of weights written so far, and of all weights. */
   readonly onWeight?: (done: number, all: number) => void;
 }
 
@@ -61,9 +61,11 @@ export function* writeNetSteps(
     makeFolder(dirname(path));
     writeFileSync(batch.begin(path), text);
     // The first piece is the header.
-    const hear = (pieces: number): void => onWeight?.(pieces - 1, tensors.length);
+    const report = (pieces: number): void => onWeight?.(pieces - 1, tensors.length);
     const bytes =
-      tensors.length > 0 ? yield* writePieces(batch.begin(weightsPath), writeSafetensors(tensors), hear) : 0;
+      tensors.length > 0
+        ? yield* writePieces(batch.begin(weightsPath), writeSafetensors(tensors), report)
+        : 0;
     batch.commit();
     const files = [{ path, bytes: Buffer.byteLength(text) }];
     return { value: tensors.length > 0 ? [...files, { path: weightsPath, bytes }] : files, diagnostics: [] };

@@ -19,7 +19,7 @@ import { clashOf, writePieces } from "./write.js";
 export interface WriteOnnxOptions extends Omit<ExportOptions, "version"> {
   /** Files that are never overwritten: those that the module was read from. */
   readonly inputs?: readonly string[];
-  /** Hears how many of how many bytes are written. */
+  /** Called with the number of bytes written so far, and of all bytes. */
   readonly onWritten?: (done: number, all: number) => void;
 }
 
@@ -54,7 +54,7 @@ export function* writeOnnxSteps(
   const batch = fileBatch();
   try {
     makeFolder(dirname(path));
-    const bytes = yield* writePieces(batch.begin(path), heard(model.pieces(), model.size, onWritten));
+    const bytes = yield* writePieces(batch.begin(path), counted(model.pieces(), model.size, onWritten));
     batch.commit();
     return { value: { path, bytes, nodes: model.nodes }, diagnostics };
   } catch (cause) {
@@ -64,7 +64,7 @@ export function* writeOnnxSteps(
   }
 }
 
-function* heard(
+function* counted(
   pieces: Iterable<Uint8Array>,
   all: number,
   onWritten: WriteOnnxOptions["onWritten"],

@@ -236,7 +236,7 @@ function finish(batch: FileBatch, files: readonly File[]): WrittenFile[] {
   return files.map(([path, data]) => ({ path, bytes: Buffer.byteLength(data) }));
 }
 
-/** Writes a file piece by piece; gives its length in bytes. `onPiece` hears how many are written. */
+/** Writes a file piece by piece; gives its length in bytes. `onPiece` is called with the number of pieces written so far. */
 export function* writePieces(
   path: string,
   pieces: Iterable<Uint8Array>,
@@ -271,7 +271,7 @@ function fileSink(begin: () => string): FileSink {
   let descriptor: number | undefined;
   let length = 0;
   let problem: unknown;
-  /** What fails here is no bug of the emitter. */
+  /** What fails here is not a bug of the emitter. */
   const noting = (act: () => void): void => {
     try {
       act();

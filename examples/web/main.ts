@@ -196,7 +196,7 @@ function addDrop(): void {
   document.addEventListener("drop", (event) => {
     mark(false)(event);
     if (event.dataTransfer?.files.length) openAll(event.dataTransfer.files);
-    else message.textContent = "That is no file. Save the picture first, then drop the file.";
+    else message.textContent = "That is not a file. Save the picture first, then drop the file.";
   });
   document.addEventListener("paste", (event) => openAll(event.clipboardData?.files));
 }

@@ -20,7 +20,7 @@ rule avg_pool_one: avg_pool(x, kernel=1x1, stride=1x1, ..a) => x
 
 # Subtraction and division of constants become addition and multiplication, so that other rules see one form.
 rule sub_constant: x - c => x + neg(c) when constant(c)
-# Beyond these bounds 1 / c is no normal float.
+# Beyond these bounds 1 / c is not a normal float.
 rule div_constant: x / c => x * (1 / c)
   when constant(c)
     and (least(c) >= 1e-37 and greatest(c) <= 1e37 or greatest(c) <= -1e-37 and least(c) >= -1e37)

@@ -41,7 +41,7 @@ export interface EmitOptions {
   readonly embedWeights?: boolean;
   /** Takes the packed file; without it, the artifact holds it. */
   readonly packedInto?: WeightSink;
-  /** Hears while weights are packed how many of how many bytes are done. */
+  /** Called while weights are packed, with the number of bytes done so far, and of all bytes. */
   readonly onPacked?: (done: number, all: number) => void;
   /** wgsl: store weights and tensors inside the net as f16 where the device can. */
   readonly f16?: boolean;

@@ -102,7 +102,7 @@ function readJson(bytes: Uint8Array, path: string): Result<Values> {
   const data = flatten(value, shape);
   return data
     ? { value: { shape, data }, diagnostics: [] }
-    : wrong("the lists are ragged, or hold something that is no number");
+    : wrong("the lists are ragged, or hold something that is not a number");
 }
 
 /** The numbers of nested lists that all have the given lengths, or undefined. Not recursive: nesting is the user's. */

@@ -5,7 +5,7 @@ import { run } from "./program.js";
 import { exit, outputError, processTerminal } from "./terminal.js";
 
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  // A reader that has seen enough (`cleave inspect … | head`) is no error.
+  // A reader that has seen enough (`cleave inspect … | head`) is not an error.
   if (error.code === "EPIPE") process.exit(exit.done);
   process.stderr.write(outputError(error));
   process.exit(exit.wrongInput);

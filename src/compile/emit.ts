@@ -31,7 +31,7 @@ export interface EmitModuleOptions extends WinogradOptions, Devices {
   readonly embedWeights?: boolean;
   /** Takes the packed file while it is made; without it, the artifact holds it. */
   readonly packedInto?: WeightSink;
-  /** Hears while weights are packed how many of how many bytes are done. */
+  /** Called while weights are packed, with the number of bytes done so far, and of all bytes. */
   readonly onPacked?: (done: number, all: number) => void;
   /** Texts by file, so that comments can quote the lines that a kernel comes from. */
   readonly sources?: ReadonlyMap<string, string>;

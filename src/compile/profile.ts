@@ -33,7 +33,7 @@ export interface ProfileOptions extends Omit<EmitModuleOptions, "embedWeights" |
   readonly gpu?: object;
   /** How much the kernels do that measure the machine. */
   readonly roofline?: Partial<RooflineSize>;
-  /** Hears what is being done. */
+  /** Called at the beginning of each step, with what it does. */
   readonly onStep?: (step: string) => void;
 }
 

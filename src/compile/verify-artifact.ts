@@ -53,7 +53,7 @@ export interface VerifyOptions {
   readonly optimized?: Pick<Optimized, "module" | "approximations">;
   /** The most that approximations may change an output, as a part of its greatest |value|: 1, all of it, by default. */
   readonly mostDrift?: number;
-  /** Hears what is being done, and which part of it is done where that is known, from 0 to 1. */
+  /** Called with what is being done, and with the fraction of it that is done, from 0 to 1, where that is known. */
   readonly onStep?: (step: string, part?: number) => void;
 }
 

@@ -48,7 +48,7 @@ export function typeOfExpression(
 ): TensorType | undefined {
   const before = state.failures;
   if (written.dtype.text !== "f32") {
-    fail(state, written.dtype.span, "unknown-type", `\`${written.dtype.text}\` is no element type`, {
+    fail(state, written.dtype.span, "unknown-type", `\`${written.dtype.text}\` is not an element type`, {
       help: ["tensors are f32"],
     });
   }
@@ -80,7 +80,7 @@ function extentOf(state: State, scope: Scope, expression: Expression): number | 
 /** The symbol that an extent is, if it is a name that nothing binds. */
 function symbolOf(state: State, scope: Scope, extent: Expression): string | undefined {
   if (extent.kind !== "name" || isReserved({ text: extent.name, quoted: extent.quoted })) return undefined;
-  // A tensor is no dimension, so it may have the name of one.
+  // A tensor is not a dimension, so it may have the name of one.
   const bound = scope.names.get(extent.name) ?? state.constants.get(extent.name);
   return bound && bound.value.kind !== "tensor" ? undefined : extent.name;
 }

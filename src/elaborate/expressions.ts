@@ -113,7 +113,7 @@ function evaluateList(state: State, scope: Scope, path: string, list: ListExpres
   if (list.items.some((item) => item.kind === "list")) {
     const literal = literalOf(list);
     if (!literal)
-      return fail(state, list.span, "not-a-literal", "this is no nested list of numbers of equal lengths");
+      return fail(state, list.span, "not-a-literal", "this is not a nested list of numbers of equal lengths");
     if (!step(state, list.span, literal.data.length)) return none;
     const data = Float32Array.from(literal.data);
     const name = takePath(state, `${path}literal`);

@@ -130,7 +130,7 @@ function operand(
       state,
       expression.span,
       "not-a-literal",
-      "this is no nested list of numbers of equal lengths",
+      "this is not a nested list of numbers of equal lengths",
     );
   const value = evaluate(state, scope, path, expression);
   return value.kind === "tensor" ? none : value;

@@ -13,10 +13,10 @@ export interface DataFile {
 /** Opens files with external data by their location, which is relative to the model; throws an `Error` that says why not. */
 export type OpenData = (location: string) => DataFile;
 
-/** Why a location is no file beside the model. */
+/** Why a location is not a file beside the model. */
 export function wrongLocation(location: string): string | undefined {
   if (location === "") return "names no file";
-  if (/^[/\\]|^[A-Za-z]:|\0/.test(location)) return "is no path relative to the model";
+  if (/^[/\\]|^[A-Za-z]:|\0/.test(location)) return "is not a path relative to the model";
   return location.split(/[/\\]/).includes("..") ? "leads out of the model's folder" : undefined;
 }
 

@@ -49,7 +49,7 @@ export const int = (
 
 /**
  * A number without its fraction, brought into the range by adding a multiple of `count`, of how many integers there are. Of 64 bits the
- * greatest is 2⁶³ here: the one below is no number of float64.
+ * greatest is 2⁶³ here: the one below is not a number of float64.
  */
 function wrapped(value: number, low: number, high: number, count: number): number {
   if (Number.isNaN(value)) return 0;

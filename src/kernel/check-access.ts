@@ -55,9 +55,9 @@ export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Acces
 
   function checkAlignment(parameter: Parameter | undefined, address: number): void {
     const name = nameOf(parameter);
-    if (address % lanes !== 0) say(`a vec at an address of ${name} that is no multiple of ${lanes}`);
+    if (address % lanes !== 0) say(`a vec at an address of ${name} that is not a multiple of ${lanes}`);
     if (baseOf(parameter) % lanes !== 0)
-      say(`the base of ${name}, which has vecs, is no multiple of ${lanes}`);
+      say(`the base of ${name}, which has vecs, is not a multiple of ${lanes}`);
   }
 
   function reportRace(parameter: Parameter | undefined, touch: Touch): void {

@@ -161,7 +161,8 @@ function checkPlace(ctx: Context, place: Place, use: "load" | "load_i32" | "stor
   if (use !== "store" && access === "write") ctx.say(`a load from ${place.name}, which is write only`);
   if (use === "load" && space === "table")
     ctx.say(`a load of f32 from ${place.name}, which is a table of i32`);
-  if (use === "load_i32" && space !== "table") ctx.say(`a load of i32 from ${place.name}, which is no table`);
+  if (use === "load_i32" && space !== "table")
+    ctx.say(`a load of i32 from ${place.name}, which is not a table`);
 }
 
 function checkAddress(ctx: Context, scope: Scope, address: Address): void {
@@ -197,7 +198,7 @@ function typeOf(ctx: Context, scope: Scope, value: Value): ValueType {
       break;
     }
     case "const":
-      if (value.type === "i32" && (value.value | 0) !== value.value) ctx.say(`${value.value} is no i32`);
+      if (value.type === "i32" && (value.value | 0) !== value.value) ctx.say(`${value.value} is not an i32`);
       break;
     case "load":
     case "load_i32":
@@ -268,7 +269,7 @@ function typeOf(ctx: Context, scope: Scope, value: Value): ValueType {
 /** All items must be there, so that each has a value to give: in a loop over the whole team, and in no guard. */
 function checkBroadcast(ctx: Context, scope: Scope, item: number): void {
   const { subgroup, team } = ctx.kernel;
-  if (!subgroup) ctx.say("a broadcast in a block that is no subgroup");
+  if (!subgroup) ctx.say("a broadcast in a block that is not a subgroup");
   if (!scope.inTeam || scope.items !== team) ctx.say("a broadcast outside a loop over the whole subgroup");
   if (scope.inGuard) ctx.say("a broadcast in a guard, which some items may not enter");
   if (!(Number.isInteger(item) && item >= 0 && item < team))

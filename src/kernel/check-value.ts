@@ -65,7 +65,7 @@ function privateOf(machine: Machine, name: string): number | readonly number[] |
   return value;
 }
 
-/** The parameter of a place, if it is no scratch. */
+/** The parameter of a place, if it is not scratch. */
 export function parameterOf(machine: Machine, place: Place): Parameter | undefined {
   return place.kind === "scratch" ? undefined : machine.parameters.get(place.name);
 }
@@ -249,7 +249,7 @@ export function vecOf(machine: Machine, value: Value): () => readonly number[] {
     case "broadcast":
     case "to_f32":
     case "to_i32":
-      return bug(`${machine.kernel.name}: a ${value.kind} is no vec`);
+      return bug(`${machine.kernel.name}: a ${value.kind} is not a vec`);
     default:
       return value satisfies never;
   }

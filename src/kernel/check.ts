@@ -102,7 +102,7 @@ export function checkProgram(
 /**
  * What is wrong with a kernel by itself, each parameter in a place of its own: wrong types and scopes, guards around
  * team loops, barriers in flow that is not uniform, loads and stores outside a parameter's extent, vec addresses that
- * are no multiple of the lanes, reads of scratch that the block did not write, and two items (without a barrier
+ * are not a multiple of the lanes, reads of scratch that the block did not write, and two items (without a barrier
  * between) or two blocks touching one element, one of them writing.
  */
 export function checkKernel(kernel: Kernel, lanes: number, table: readonly number[] = []): string[] {

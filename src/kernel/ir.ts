@@ -197,8 +197,8 @@ export interface PackedWeight {
   readonly elements: number;
   /**
    * Computes the values when the file is written, and gives them in pieces, in order; nothing is kept. A piece is valid until
-   * the next one is asked for. `memory`, of at least `elements`, may be used for it. `onFlushed` hears how many values are too small
-   * to matter and became 0 (`negligible.ts`).
+   * the next one is asked for. `memory`, of at least `elements`, may be used for it. `onFlushed` is called with the number of
+   * values that became 0 because they are too small to matter (`negligible.ts`).
    */
   readonly pack: (memory?: Float32Array, onFlushed?: (count: number) => void) => Iterable<Float32Array>;
 }

@@ -120,7 +120,7 @@ export function branchPacking(rows: number, inputs: number, multiplier: number, 
   };
 }
 
-/** Literals up to this many elements are looked through for zeros; larger ones are no biases. */
+/** Literals up to this many elements are looked through for zeros; larger ones are not biases. */
 const largestBias = 65_536;
 
 /** Whether a weight is known to be zeros without computing it: a bias of zeros is not added. */

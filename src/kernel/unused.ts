@@ -36,7 +36,7 @@ export function dropUnused(body: readonly Statement[]): readonly Statement[] {
   return dropped ? dropUnused(kept) : body;
 }
 
-/** `p = p + 4` alone is no use of p. */
+/** `p = p + 4` alone is not a use of p. */
 function isOwnStep(statement: Statement, name: string): boolean {
   return statement.kind === "set" && statement.register.name === name;
 }

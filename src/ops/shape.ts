@@ -48,7 +48,7 @@ export const transpose = defineOp({
     const rank = input.shape.length;
     if (perm.length !== rank || new Set(perm).size !== rank || perm.some((axis) => axis >= rank)) {
       return {
-        problem: `[${perm.join(", ")}] is no permutation of the ${rank} axes of x`,
+        problem: `[${perm.join(", ")}] is not a permutation of the ${rank} axes of x`,
         attribute: "perm",
       };
     }

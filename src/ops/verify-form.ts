@@ -12,7 +12,7 @@ export function formProblems(module: Module): string[] {
   return found;
 }
 
-/** Hears of each part that is not what it should be. */
+/** Called with each part that is not what it should be. */
 type Report = (where: string, expects: string) => void;
 
 /** A part: of this kind, or made of these parts. */

@@ -63,7 +63,7 @@ function entryProblem(
     case "file":
       return typeof source.read === "function" ? undefined : "whose file cannot be read";
     case "literal": {
-      if (!(source.data instanceof Float32Array)) return "whose data is no Float32Array";
+      if (!(source.data instanceof Float32Array)) return "whose data is not a Float32Array";
       const count = elements(type.shape);
       return source.data.length === count
         ? undefined
@@ -73,7 +73,7 @@ function entryProblem(
       if (!generators.includes(source.generator)) return `whose generator ${source.generator} does not exist`;
       return Number.isFinite(source.seed) && Number.isFinite(source.fanIn)
         ? undefined
-        : `whose seed ${source.seed} or fan-in ${source.fanIn} is no number`;
+        : `whose seed ${source.seed} or fan-in ${source.fanIn} is not a number`;
     }
     case "expression":
       return expressionProblem(store, type, source);
@@ -87,7 +87,7 @@ function expressionProblem(
   type: TensorType,
   { op, attributes, inputs }: Extract<WeightEntry["source"], { kind: "expression" }>,
 ): string | undefined {
-  if (!areIds(inputs)) return "whose expression reads what is no weight";
+  if (!areIds(inputs)) return "whose expression reads what is not a weight";
   if (typeof op !== "string" || !isOp(op) || opOf(op).operands.length === 0)
     return `which is made by ${op}, which computes nothing`;
   if (typeof attributes !== "object" || attributes === null) return "whose expression has no attributes";

@@ -73,11 +73,11 @@ export function checked(shape: Shape): TensorType | Problem {
   return wrong ? { problem: wrong } : { dtype: "f32", shape };
 }
 
-/** Why no tensor has this shape: an extent that is no positive whole number, or too many elements. */
+/** Why no tensor has this shape: an extent that is not a positive whole number, or too many elements. */
 export function wrongExtents(shape: Shape, what: string): string | undefined {
   const printed = `${what} [${shape.join(", ")}]`;
   if (!shape.every((extent) => Number.isInteger(extent) && extent >= 1))
-    return `${printed} has an extent that is no positive whole number`;
+    return `${printed} has an extent that is not a positive whole number`;
   return elements(shape) <= largest ? undefined : `${printed} has more than 2^31 elements`;
 }
 

@@ -22,7 +22,7 @@ export interface KernelReport {
   /** The fusion that made it of several ops, and why. */
   readonly fusion?: string;
   readonly reason?: string;
-  /** Fusions that describe a longer chain through this kernel, and why that is no kernel. */
+  /** Fusions that describe a longer chain through this kernel, and why that is not a kernel. */
   readonly notFused: readonly {
     readonly fusion: string;
     readonly ops: readonly string[];

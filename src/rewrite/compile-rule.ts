@@ -63,7 +63,7 @@ export function compileRule(item: RuleItem): Result<Rule> {
     }
     const term = compileTerm(scope, value);
     if (!term) {
-      // Bound all the same, so that its uses are no errors on top.
+      // Bound all the same, so that its uses are not errors on top.
       scope.where.set(name.text, { kind: "value", type: "any", compute: () => undefined, closed: false });
     } else if (term.kind === "value") {
       values.push([name.text, term.compute]);

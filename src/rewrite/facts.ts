@@ -12,13 +12,13 @@ interface Bounds {
 
 const memo = new WeakMap<WeightStore, Map<WeightId, Bounds>>();
 
-/** The number that all elements of a constant are, as f32; undefined if they differ or the node is no constant. */
+/** The number that all elements of a constant are, as f32; undefined if they differ or the node is not a constant. */
 export function uniformValue(weights: WeightStore, node: Node): number | undefined {
   const bounds = boundsOf(weights, node);
   return bounds && bounds.least === bounds.greatest ? bounds.least : undefined;
 }
 
-/** The least and greatest element of a constant, as f32; undefined for a node that is no constant. */
+/** The least and greatest element of a constant, as f32; undefined for a node that is not a constant. */
 export function boundsOf(weights: WeightStore, node: Node): Bounds | undefined {
   if (node.op !== "constant") return undefined;
   let known = memo.get(weights);

@@ -166,7 +166,7 @@ function placeOf(graph: Graph, id: NodeId): number {
 }
 
 /**
- * Why labelled nodes (of a dump, say) are no kernel; undefined if they are one, as any node alone is. The nodes stand in the
+ * Why labelled nodes (of a dump, say) are not a kernel; undefined if they are one, as any node alone is. The nodes stand in the
  * order of the graph.
  */
 export function kernelProblem(graph: Graph, nodes: readonly Node[], target: Target): string | undefined {

@@ -134,7 +134,7 @@ function checkStep({ name: { text, span } }: FuseStep): Diagnostic[] {
     near.length > 0
       ? [`did you mean ${near.map((one) => `\`${one}\``).join(" or ")}?`]
       : [`classes are ${opClasses.join(", ")}; \`cleave ops\` lists all ops`];
-  return [error("unknown-op", `\`${text}\` is no op and no class of ops`, { span, help })];
+  return [error("unknown-op", `\`${text}\` is not an op or a class of ops`, { span, help })];
 }
 
 function acceptsNode(name: string, graph: Graph, node: Node): boolean {

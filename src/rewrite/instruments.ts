@@ -19,7 +19,7 @@ export function printing(
   };
 }
 
-/** Hears the name of each pass before it runs. */
+/** Calls `record` with the name of each pass before it runs. */
 export function starting(record: (pass: string) => void): Instrument {
   return { before: (pass) => record(pass.name), after: () => {} };
 }

@@ -36,8 +36,8 @@ export function applicationAt(rule: Rule | NativeRule, module: Module, node: Nod
 
 /**
  * Where and how a rule applies with `node` as its root, or undefined. All conditions are checked, and the right side
- * has the root's type: `mul(x, 1) => x` does not apply where the 1 broadcasts x to a larger shape. `onMiss` hears why a rule
- * whose left side stands there does not apply all the same; several times, if its operands can be taken in several orders.
+ * has the root's type: `mul(x, 1) => x` does not apply where the 1 broadcasts x to a larger shape. `onMiss` is called
+ * with the reason where the left side matches but the rule does not apply; several times, if operands can be taken in several orders.
  */
 export function matchAt(
   rule: Rule,

@@ -17,7 +17,7 @@ type SweepRule = Rule | NativeRule;
 export interface SweepOptions {
   /** The pass that new nodes name as their origin. */
   readonly pass: string;
-  /** Hears of rules that loop. */
+  /** Called with an error where rules apply without end. */
   report(diagnostic: Diagnostic): void;
 }
 

@@ -23,7 +23,7 @@ interface Memory {
 
 export const arrays: Kinds<Float32Array> = {
   words: "a Float32Array",
-  // By its tag, since an array from another realm is no instance of this one's class.
+  // By its tag, since an array from another realm is not an instance of this one's class.
   lengthOf: (value) =>
     Object.prototype.toString.call(value) === "[object Float32Array]"
       ? (value as Float32Array).length
@@ -197,7 +197,7 @@ export function ownValue<T>(tensors: Readonly<Record<string, T>>, name: string):
   return Object.hasOwn(tensors, name) ? tensors[name] : undefined;
 }
 
-/** Throws if a name is no port's. A missing input is found where its type is checked. */
+/** Throws if a name is not a port's. A missing input is found where its type is checked. */
 function checkNames(
   model: Pick<Ported, "name">,
   given: object,

@@ -252,7 +252,7 @@ function dataRange(model: Weighted, head: Uint8Array, where: string): DataRange 
 }
 
 function wrongFile(model: Weighted, where: string, why: string): Error {
-  return new Error(`${model.name}: ${where} is no packed weight file of Cleave: ${why}`);
+  return new Error(`${model.name}: ${where} is not a packed weight file of Cleave: ${why}`);
 }
 
 function checkHash(model: Weighted, data: Uint8Array, where: string): void {

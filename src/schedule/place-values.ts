@@ -161,7 +161,7 @@ function tearsVecs(nodes: NodeGroup, lanes: number): boolean {
   );
 }
 
-/** Whether a node is a concat that is no part of a fused kernel. */
+/** Whether a node is a concat that is not part of a fused kernel. */
 function isLoneConcat(node: Node): node is NodeOf<"concat"> {
   return node.op === "concat" && node.kernel === undefined;
 }

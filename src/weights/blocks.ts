@@ -22,7 +22,7 @@ type Values = (from: number, count: number) => Float64Array;
 
 /**
  * Writes the values of an elementwise expression over entries of `store` to `out`, rounded once, as `read` would give them;
- * false, and nothing is written, if it is no such expression or not worth it. Operands that are as large as the result are
+ * false, and nothing is written, if it is not such an expression, or not worth it. Operands that are as large as the result are
  * read block by block too, the first of them from `out` itself.
  */
 export function evaluateInBlocks(store: WeightStore, id: WeightId, out: Float32Array): boolean {

@@ -60,7 +60,7 @@ export function openDataFile(path: string): {
 function wrongKind(stats: Stats): string | undefined {
   if (stats.isFile()) return undefined;
   if (stats.isDirectory()) return "it is a folder";
-  return `it is no file but a ${stats.isFIFO() ? "pipe" : stats.isSocket() ? "socket" : "device"}; write what it gives to a file first`;
+  return `it is not a file but a ${stats.isFIFO() ? "pipe" : stats.isSocket() ? "socket" : "device"}; write what it gives to a file first`;
 }
 
 function readSlice(

@@ -27,7 +27,7 @@ function isMoveOp(source: WeightSource): boolean {
 export function readMove(store: WeightStore, id: WeightId, into?: Float32Array): Float32Array {
   const { source, type } = store.entries.get(id) ?? bug(`no weight ${id}`);
   const input = source.kind === "expression" ? source.inputs[0] : undefined;
-  if (source.kind !== "expression" || input === undefined) return bug(`weight ${id} is no move`);
+  if (source.kind !== "expression" || input === undefined) return bug(`weight ${id} is not a move`);
   if (source.op === "reshape") return store.readF32(input, into);
   const { perm } = source.attributes;
   if (typeof perm !== "object") return bug(`weight ${id} is a transpose without a permutation`);

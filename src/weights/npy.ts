@@ -94,14 +94,14 @@ function readHeader(bytes: Uint8Array): NpyHeader | { readonly problem: string }
   const tuple = /["']shape["']\s*:\s*\(([\d,\s]*)\)/.exec(text)?.[1];
   if (order === undefined || tuple === undefined)
     return { problem: "the header has no shape or no fortran_order" };
-  if (descr === undefined) return { problem: "the header has no type, or one that is no plain number" };
+  if (descr === undefined) return { problem: "the header has no type, or one that is not a plain number" };
   const shape = tuple
     .split(",")
     .map((part) => part.trim())
     .filter((part) => part !== "")
     .map(Number);
   if (!shape.every(Number.isSafeInteger))
-    return { problem: `the shape (${tuple}) is no list of whole numbers` };
+    return { problem: `the shape (${tuple}) is not a list of whole numbers` };
   return { descr, isFortran: order === "True", shape, start };
 }
 

@@ -23,7 +23,7 @@ export interface SafetensorsHeader {
 /** Headers above this are refused, as the reference implementation does. */
 const largestHeader = 100_000_000;
 
-/** Most messages about one file; a file that is no safetensors file is wrong everywhere. */
+/** Most messages about one file; a file that is not a safetensors file is wrong everywhere. */
 const messageLimit = 10;
 
 /** Bytes per element of the types that we read. */
@@ -137,7 +137,7 @@ export function parseHeader(header: Uint8Array, fileLength: number, file: string
     if (typeof slice === "string") diagnostics.push(lie(file, `tensor ${quote(name)} ${slice}`));
     else tensors.set(name, slice);
   }
-  // What a broken slice leaves open is no hole.
+  // What a broken slice leaves open is not a hole.
   if (diagnostics.length === 0)
     for (const one of layoutProblems(tensors, dataLength, file)) diagnostics.push(one);
   if (diagnostics.length > 0) return { diagnostics: withHelp(diagnostics.slice(0, messageLimit)) };
@@ -192,7 +192,7 @@ function parseJson(header: Uint8Array): { readonly json: object } | { readonly p
   } catch {
     return { problem: "is not JSON" };
   }
-  if (!isRecord(json)) return { problem: "is no JSON object" };
+  if (!isRecord(json)) return { problem: "is not a JSON object" };
   const repeated = repeatedKey(text);
   return repeated === undefined ? { json } : { problem: `has ${quote(repeated)} twice` };
 }
@@ -244,9 +244,9 @@ function repeatedKey(text: string): string | undefined {
 
 /** Fills `metadata`, or says what is wrong with it. */
 function readMetadata(entry: unknown, metadata: Map<string, string>): string | undefined {
-  if (!isRecord(entry)) return "is no JSON object";
+  if (!isRecord(entry)) return "is not a JSON object";
   for (const [key, value] of Object.entries(entry)) {
-    if (typeof value !== "string") return `has ${quote(key)}, which is no text`;
+    if (typeof value !== "string") return `has ${quote(key)}, which is not text`;
     metadata.set(key, value);
   }
   return undefined;
@@ -254,7 +254,7 @@ function readMetadata(entry: unknown, metadata: Map<string, string>): string | u
 
 /** A slice, with offsets from the start of the data; or what is wrong with it. */
 function parseSlice(entry: unknown, dataLength: number): TensorSlice | string {
-  if (!isRecord(entry)) return "is no JSON object";
+  if (!isRecord(entry)) return "is not a JSON object";
   const { dtype, shape, data_offsets: offsets } = entry;
   if (typeof dtype !== "string") return "has no dtype";
   if (!isCounts(shape)) return "has no shape that is a list of whole numbers";

@@ -86,7 +86,7 @@ function evaluate(
   { op, attributes, inputs }: WeightSource & { kind: "expression" },
   values: ReadonlyMap<WeightId, Tensor>,
 ): Tensor {
-  if (!isOp(op)) bug(`weight ${id} is made by ${op}, which is no op`);
+  if (!isOp(op)) bug(`weight ${id} is made by ${op}, which is not an op`);
   const operands = inputs.map((input) => values.get(input) ?? bug(`weight ${input} was not computed`));
   return opOf(op).eval(operands, attributes as Readonly<Record<string, never>>, type);
 }

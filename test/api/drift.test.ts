@@ -70,7 +70,7 @@ describe.each(ways)("%s", (_, options, by) => {
     await expect(verifyArtifact(artifact(), model, { mostDrift: Number.NaN })).rejects.toThrow(RangeError);
   });
 
-  test("does not hide an error of the code, which is no drift", async () => {
+  test("does not hide an error of the code, which is not drift", async () => {
     const right = artifact();
     const wrong = { ...right, module: right.module.replace(/\+= (\w+) \* (\w+);/, "-= $1 * $2;") };
     expect(wrong.module).not.toBe(right.module);

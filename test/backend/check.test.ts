@@ -180,7 +180,7 @@ const rows: readonly Row[] = [
     kernel([guard(less(int(1), int(0)), copy(int(0), load(at("x"), int(99)))), copy(int(1))]),
   ],
   [
-    "vec at an address that is no multiple of the lanes",
+    "vec at an address that is not a multiple of the lanes",
     /no multiple of 4/,
     kernel([store(at("y"), int(4), load(at("x"), int(2), 0, "vec"))]),
     kernel([store(at("y"), int(4), load(at("x"), int(12), 0, "vec"))]),
@@ -324,8 +324,8 @@ const rows: readonly Row[] = [
     ]),
   ],
   [
-    "a broadcast in a block that is no subgroup",
-    /a broadcast in a block that is no subgroup/,
+    "a broadcast in a block that is not a subgroup",
+    /a broadcast in a block that is not a subgroup/,
     kernel([team(i, 4, copy(i, itemOf(2)))], { team: 4 }),
     kernel([team(i, 4, copy(i, itemOf(2)))], { team: 4, subgroup: true }),
   ],

@@ -117,7 +117,7 @@ describe("numbers", () => {
   );
 });
 
-describe("what is no image", () => {
+describe("what is not an image", () => {
   test("a missing file, a folder", async () => {
     expect(await message(join(folder, "none.png"))).toMatch(
       /^cannot-read: .*none\.png: there is no such file/,

@@ -56,7 +56,7 @@ describe.skipIf(process.platform === "win32")("results that cannot be written", 
     expect(status).toBe(1);
   });
 
-  test("a reader that has seen enough is no error", () => {
+  test("a reader that has seen enough is not an error", () => {
     const { status, stderr } = spawnSync(
       "bash",
       [
@@ -75,7 +75,7 @@ describe.skipIf(process.platform === "win32")("results that cannot be written", 
     expect(status).toBe(0);
   });
 
-  test("what is no file is written as it is", () => {
+  test("what is not a file is written as it is", () => {
     const { status } = spawnSync(process.execPath, [command, "inspect", trained, "-o", "/dev/null"]);
     expect(status).toBe(0);
     expect(statSync("/dev/null").isCharacterDevice()).toBe(true);

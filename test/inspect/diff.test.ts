@@ -22,7 +22,7 @@ test("the lines of each side are those that are kept and its own", () => {
   );
 });
 
-test("nothing changed is no diff, and changes stand in context", () => {
+test("nothing changed is not a diff, and changes stand in context", () => {
   expect(printDiff(diffText("a\nb\n", "a\nb\n"))).toBe("");
   const before = Array.from({ length: 20 }, (_, at) => `line ${at}\n`).join("");
   const after = before.replace("line 3\n", "").replace("line 12\n", "line twelve\n");

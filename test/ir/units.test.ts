@@ -12,7 +12,7 @@ test.each([
   [0.5, "0.5"],
   [1234.5678, "1234.5678"],
   [Number.POSITIVE_INFINITY, "Infinity"],
-])("%d is no whole number and stays as it is", (count, text) => expect(numberText(count)).toBe(text));
+])("%d is not a whole number and stays as it is", (count, text) => expect(numberText(count)).toBe(text));
 
 test.each([
   [9999, "9,999"],

@@ -89,11 +89,11 @@ function reasonOf(
   }
   for (const output of model.graph?.output ?? []) {
     const type = output.type?.value;
-    if (type?.case !== "tensorType") return "results that are no tensors";
+    if (type?.case !== "tensorType") return "results that are not tensors";
     if (!elementTypes.has(type.value.elemType)) return "results of strings and others";
   }
   const inputs = model.graph?.input ?? [];
-  if (inputs.some(({ type }) => type?.value.case !== "tensorType")) return "operands that are no tensors";
+  if (inputs.some(({ type }) => type?.value.case !== "tensorType")) return "operands that are not tensors";
   const hasStrings = inputs.some(
     ({ type }) => type?.value.case === "tensorType" && !elementTypes.has(type.value.value.elemType),
   );

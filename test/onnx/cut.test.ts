@@ -66,7 +66,7 @@ describe("options", () => {
     for (const constants of [{}, { gain: 3 }, { flag: 2 }, { gain: [3], flag: 2 }])
       for (const inputs of [[], ["x:1x4"], ["a:1x4"], ["b:1x4"], ["b:1x4", "flag"]])
         for (const outputs of [[], ["b"], ["c", "y"]]) {
-          // A value is no input and output at once, and an input that nothing needs is an error.
+          // A value is not an input and output at once, and an input that nothing needs is an error.
           if (inputs.includes("b:1x4") && outputs[0] === "b") continue;
           combinations += 1;
           const dims = new Map<string, number>(inputs.length === 0 ? [["N", 1]] : []);
@@ -142,8 +142,8 @@ describe("options", () => {
     expect(said(1.5)).toContain("is 1.5, and the input is int64");
     expect(said([1, [2]])).toContain("ragged");
     expect(said([])).toContain("empty");
-    expect(said("1")).toContain("is no number, list or tensor");
-    expect(said(null)).toContain("is no number, list or tensor");
+    expect(said("1")).toContain("is not a number, list or tensor");
+    expect(said(null)).toContain("is not a number, list or tensor");
     expect(said({ shape: [2], data: [1] })).toContain("has 1 numbers for the shape [2]");
     expect(problems(text, { constants: { kk: 1 } })).toContain("the inputs are `x`, `k`");
   });
@@ -151,8 +151,8 @@ describe("options", () => {
   test("inputs that do not fit are refused in words", () => {
     const text = "input x float[1, 4]\na = Relu(x)\nb = Neg(x)\ny = Abs(a)\noutput y\n";
     expect(problems(text, { inputs: ["aa"] })).toContain("the model has no value `aa`");
-    expect(problems(text, { inputs: ["a:1x"] })).toContain("is no extent");
-    expect(problems(text, { inputs: ["a:0x4"] })).toContain("is no extent");
+    expect(problems(text, { inputs: ["a:1x"] })).toContain("is not an extent");
+    expect(problems(text, { inputs: ["a:0x4"] })).toContain("is not an extent");
     expect(problems(text, { inputs: ["a", "a:1x4"] })).toContain("is given twice");
     expect(problems(text, { inputs: ["b"] })).toContain("no output depends on `b`");
   });

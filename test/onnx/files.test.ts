@@ -144,7 +144,7 @@ describe("external data", () => {
 
   test.each([
     ["leads out", { location: "../good/weights.bin" }, "leads out of the model's folder"],
-    ["absolute", { location: "/etc/hostname" }, "is no path relative to the model"],
+    ["absolute", { location: "/etc/hostname" }, "is not a path relative to the model"],
     ["missing", { location: "nothing.bin" }, "cannot read `nothing.bin`"],
     ["behind the end", { offset: "100000000" }, "which has"],
     ["negative", { offset: "-4" }, "lies at offset -4"],

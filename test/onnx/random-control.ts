@@ -116,7 +116,7 @@ export function randomControl(random: Random, isShuffled: boolean): Uint8Array {
             return { opType: "Less", input: [step, bound], output: [fresh()] };
           })();
       inner.nodes.push(next);
-      // A value of a graph around is no result of a body itself.
+      // A value of a graph around is not a result of a body itself.
       const gathered = fresh();
       inner.nodes.push({ opType: "Identity", input: [pick(inner.own)], output: [gathered] });
       const graph = graphOf(inner, [next.output[0]!, inner.last, ...(isComputed ? [] : [gathered])]);

@@ -100,6 +100,6 @@ describe.each(Object.entries(table))("%s", (_, [one, reads, refuses]) => {
   });
 });
 
-test("names that are literals are no ops, but for `constant`, which no expression calls", () => {
+test("names that are literals are not ops, but for `constant`, which no expression calls", () => {
   expect([...literalNames].filter((literal) => literal !== "constant" && isOp(literal))).toEqual([]);
 });

@@ -25,7 +25,7 @@ const values = [...sizes, ...sizes.map((size) => -size)];
 const losses: Partial<Record<OpName, (a: number) => boolean>> = {
   // 1 + erf(x/√2) cancels: the error is that of 1.
   gelu: (a) => a < -1,
-  // e^x is no normal float there, and x times it is.
+  // e^x is not a normal float there, and x times it is.
   silu: (a) => a < -87,
   mish: (a) => a < -87,
 };

@@ -1,4 +1,4 @@
-// Memory that is given for results is no input's and no other output's, on any target; what only lies side by side is fine.
+// Memory that is given for results is neither an input's nor another output's, on any target; what only lies side by side is fine.
 
 import { describe, expect, test } from "vitest";
 import type { LoadOptions, RunOptions } from "#runtime/types.js";

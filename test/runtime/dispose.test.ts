@@ -63,7 +63,7 @@ describe.each([
     expect(net.name).toBe("m");
   });
 
-  test("what is no object is answered in words", async () => {
+  test("what is not an object is answered in words", async () => {
     const artifact = compile(text, { target }).value!;
     const url = `data:text/javascript,${encodeURIComponent(artifact.module)}`;
     const module = (await import(url)) as { load: (options: unknown) => Promise<Net> };

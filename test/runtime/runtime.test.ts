@@ -122,7 +122,7 @@ describe("weights", () => {
     ["with a header that is not JSON", badHeader, /its header is not JSON/],
     ["without the tensor", noTensor, /it has no tensor "packed"/],
     [
-      "that is no file",
+      "that is not a file",
       "nowhere.safetensors",
       /^small: cannot read the weights file:.*nowhere\.safetensors: ENOENT/,
     ],

@@ -5,7 +5,7 @@ import { schedule } from "#schedule/schedule-graph.js";
 import { wgslTarget } from "#backend/wgsl/target.js";
 import { moduleOf } from "./module-of.js";
 
-test("computed places, and what they are computed from, are no vecs; what is taken there is", () => {
+test("computed places, and what they are computed from, are not vecs; what is taken there is", () => {
   const module = moduleOf(`net t {
     input x: f32[1, 5000]
     input table: f32[1, 5000, 8]

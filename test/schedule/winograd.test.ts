@@ -46,6 +46,6 @@ test.each([1, 1.5, 2, 3, 10])("weights stay within %s times the model's", (winog
   expect(staged.length > 0).toBe(winogradMemory > 1);
 });
 
-test.each([0.5, Number.NaN, -1])("%s is no limit of memory", (winogradMemory) => {
+test.each([0.5, Number.NaN, -1])("%s is not a limit of memory", (winogradMemory) => {
   expect(() => schedule(moduleOf(twoLayers), wasmTarget, { winogradMemory })).toThrow(TypeError);
 });

@@ -133,7 +133,7 @@ describe("refused", () => {
     [
       "a path from the root",
       (group) => (group.paths = ["/etc/hostname"]),
-      "is no path relative to the model",
+      "is not a path relative to the model",
     ],
     ["a file that is not there", (group) => (group.paths = ["nothing.bin"]), "cannot read `nothing.bin`"],
     [

@@ -78,7 +78,7 @@ export function testFiles(visit: VisitPage): void {
     await visit(async (page) => {
       const before = await settled(page);
       for (const [name, bytes] of [
-        ["notes.png", Buffer.from("this is no picture")],
+        ["notes.png", Buffer.from("this is not a picture")],
         ["empty.png", Buffer.alloc(0)],
         ["cut.png", whole.subarray(0, 60)],
       ] as const) {

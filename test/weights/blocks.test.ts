@@ -52,7 +52,7 @@ const cases: Readonly<Record<string, (set: Set) => string>> = {
   "two large operands": ({ express, large, other }) => express("sub", express("exp", other), large),
   "a literal": ({ express, literal, large }) => express("max", literal, large),
   "a comparison": ({ express, large }) => express("leaky_relu", large),
-  "an operand that is no elementwise expression": ({ store, express, large, perChannel }) => {
+  "an operand that is not an elementwise expression": ({ store, express, large, perChannel }) => {
     const turned = store.add("turned", f32(channels, rows), {
       kind: "expression",
       op: "transpose",

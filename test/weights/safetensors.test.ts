@@ -22,7 +22,7 @@ interface FileOptions {
   readonly data?: number;
   /** The header's length as the file has it, if not the true one. */
   readonly claims?: number;
-  /** Bytes of the header, where it is no text. */
+  /** Bytes of the header, where it is not text. */
   readonly bytes?: readonly number[];
   /** Bytes that are left of the file. */
   readonly cut?: number;
@@ -118,7 +118,7 @@ describe("files on disk", () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 24);
   });
 
-  test("what is no file is a diagnostic", () => {
+  test("what is not a file is a diagnostic", () => {
     expect(line(openWeightFile(join(folder, "none")).diagnostics[0]!)).toMatch(/there is no such file$/);
     expect(line(openWeightFile(join(folder)).diagnostics[0]!)).toMatch(/it is a folder$/);
   });

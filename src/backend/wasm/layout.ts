@@ -15,7 +15,7 @@ export interface Layout {
   readonly scratch: number;
 }
 
-/** Nothing lies at the start, so that a pointer before the first element of a tensor is no negative number. */
+/** Nothing lies at the start, so that a pointer before the first element of a tensor is not a negative number. */
 const firstByte = 1024;
 
 /** Parts begin where cache lines do. */

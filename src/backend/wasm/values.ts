@@ -173,7 +173,7 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
 
   /**
    * The larger or smaller of two vecs, lane by lane. `pmax(a, b)` is `a < b ? b : a`, one instruction of the processor, where `max` takes
-   * eight. Where a lane is no number each order gives another operand, so one of both has it, and or-ing its bits in keeps it NaN;
+   * eight. Where a lane is not a number each order gives another operand, so one of both has it, and or-ing its bits in keeps it NaN;
    * everywhere else both are the same number (of zeros with two signs it is -0).
    */
   function extreme(fn: "min" | "max", a: Code, b: Code): Code {
@@ -254,7 +254,7 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
   /** A sum with a pointer among its terms. */
   function withPointer(value: Value): Code {
     if (value.kind === "register") return localGet(indexOf(value));
-    if (value.kind !== "int") return bug("a pointer in something that is no sum");
+    if (value.kind !== "int") return bug("a pointer in something that is not a sum");
     const isLeft = carrier(value.a, (name) => pointers.has(name)) !== undefined;
     if (isLeft) return op(value.fn === "sub" ? "i32.sub" : "i32.add", withPointer(value.a), bytes(value.b));
     return op("i32.add", withPointer(value.b), bytes(value.a));
@@ -295,7 +295,7 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
     });
   }
 
-  /** Whether a value is part of an address, which is no number here. */
+  /** Whether a value is part of an address, which is not a number here. */
   function hasPointer(value: Value): boolean {
     if (value.type !== "i32" || value.kind === "load_i32") return false;
     let found = false;

@@ -8,7 +8,7 @@ import type { TypeProto, ValueInfoProto } from "#onnx/proto/onnx_pb.js";
 /** The extents of an input's type; nameless ones are `N` at axis 0 and `input_axis` elsewhere. A text says what is wrong. */
 export function extentsOf(input: ValueInfoProto): readonly Extent[] | string {
   const tensor = tensorType(input.type);
-  if (!tensor) return "is no tensor";
+  if (!tensor) return "is not a tensor";
   if (!tensor.shape) return "has no shape, not even a number of axes";
   if (tensor.shape.dim.length > rankLimit) return `has ${tensor.shape.dim.length} axes`;
   const extents: Extent[] = [];

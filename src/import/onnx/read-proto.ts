@@ -41,7 +41,7 @@ export function readProto(source: DataFile, file: string): Result<ReadModel> {
     held = parts.held;
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    return wrong(`this is no ONNX model: ${why}`, "is the file complete? Copy or export it again");
+    return wrong(`this is not an ONNX model: ${why}`, "is the file complete? Copy or export it again");
   }
   if (!model.graph) return wrong("the file holds no graph", "is it an ONNX model, and complete?");
   const main = model.opsetImport.filter(({ domain }) => domain === "" || domain === "ai.onnx");

@@ -101,7 +101,7 @@ export function alike(ctx: Lowering, values: readonly Value[]): { refs: Ref[]; o
   return { refs: values.map((value) => ctx.build.arranged(value, order)), order };
 }
 
-/** Those that are no constants: these lie as they are needed. */
+/** Those that are not constants: these lie as they are needed. */
 function computed(values: readonly Value[]): Value[] {
   return values.filter(({ ref }) => ref.kind !== "constant");
 }

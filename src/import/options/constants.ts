@@ -93,7 +93,7 @@ function read(name: string, given: GivenConstant): Read {
   const wrong = (why: string): never => refuse("wrong-constant", `the constant ${quote(name)} ${why}`);
   if (typeof given === "number" || typeof given === "boolean")
     return { shape: [], data: [Number(given)], isFlat: false };
-  if (typeof given !== "object" || given === null) return wrong("is no number, list or tensor");
+  if (typeof given !== "object" || given === null) return wrong("is not a number, list or tensor");
   if ("shape" in given) {
     const { shape, data } = given;
     if (!Array.isArray(shape) || !shape.every((extent) => Number.isInteger(extent) && extent >= 0))
@@ -115,7 +115,7 @@ function read(name: string, given: GivenConstant): Read {
     level = level.flatMap((one) => Array.from(one));
   }
   if (!level.every((one) => typeof one === "number" || typeof one === "boolean"))
-    return wrong("holds ragged lists, or something that is no number");
+    return wrong("holds ragged lists, or something that is not a number");
   return { shape, data: Float64Array.from(level, Number), isFlat: shape.length === 1 };
 }
 

@@ -57,7 +57,7 @@ function extentsOf(text: string): readonly Extent[] | string {
   for (const part of parts) {
     if (/^[A-Za-z_]\w*$/.test(part)) extents.push({ symbol: part });
     else if (/^\d{1,10}$/.test(part) && Number(part) >= 1) extents.push({ value: Number(part) });
-    else return `${quote(part)} is no extent`;
+    else return `${quote(part)} is not an extent`;
   }
   return extents;
 }

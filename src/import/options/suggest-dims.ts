@@ -73,7 +73,7 @@ function suggestions(
   const rounds = natural(Math.min(most, roundLimit)).map(
     (round) => new Map(choices.map(({ symbol, list }) => [symbol, list[round] ?? list[0] ?? 1])),
   );
-  // Or all that is no batch is of one size.
+  // Or all that is not a batch is of one size.
   const same = new Map(
     choices.map(({ symbol, isBatch }) => [symbol, isBatch ? 1 : (beside[0] ?? sizes.spatial[0])]),
   );

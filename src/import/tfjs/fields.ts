@@ -23,7 +23,7 @@ export interface Fields {
 /** The object, or a refusal that says what is none. */
 export function fieldsOf(value: Json | undefined, what: string): Fields {
   const object = objectOf(value);
-  if (!object) refuse("bad-model", `${what} is no object`);
+  if (!object) refuse("bad-model", `${what} is not an object`);
   const get = (key: string): Json | undefined =>
     Object.hasOwn(object, key) ? (object[key] ?? undefined) : undefined;
   const wrong = (key: string, kind: string): never =>

@@ -134,7 +134,7 @@ export function resized(
 export function depthToSpace(ctx: Lowering, x: Value, block: number): Value {
   const [n = 1, h = 1, w = 1, c = 1] = x.shape;
   if (!(block >= 1) || c % block ** 2 !== 0)
-    refuse("shape-mismatch", `${c} channels are no multiple of ${block}²`);
+    refuse("shape-mismatch", `${c} channels are not a multiple of ${block}²`);
   const rest = c / block ** 2;
   const split = reshaped(ctx, x, [n, h, w, block, block, rest]);
   return reshaped(ctx, transposed(ctx, split, [0, 1, 3, 2, 4, 5]), [n, h * block, w * block, rest]);
@@ -144,7 +144,7 @@ export function depthToSpace(ctx: Lowering, x: Value, block: number): Value {
 export function spaceToDepth(ctx: Lowering, x: Value, block: number): Value {
   const [n = 1, h = 1, w = 1, c = 1] = x.shape;
   if (!(block >= 1) || h % block !== 0 || w % block !== 0)
-    refuse("shape-mismatch", `${h}x${w} is no multiple of ${block}`);
+    refuse("shape-mismatch", `${h}x${w} is not a multiple of ${block}`);
   const split = reshaped(ctx, x, [n, h / block, block, w / block, block, c]);
   return reshaped(ctx, transposed(ctx, split, [0, 1, 3, 2, 4, 5]), [n, h / block, w / block, c * block ** 2]);
 }

@@ -31,7 +31,7 @@ const messageLimit = 10;
 
 const advice: Readonly<Record<string, string>> = {
   Lambda: "the file does not say what it computes: write it in known layers, or convert to a graph model",
-  Embedding: "indices are no floats: look them up in JavaScript",
+  Embedding: "indices are not floats: look them up in JavaScript",
 };
 
 /** Imports the topology of a layers model; `start` makes what is built with, once the inputs are known. */
@@ -148,7 +148,7 @@ function findUnknown(model: Model, found: Map<string, string[]>): void {
 
 function writtenInput(model: Model, { layer: name }: TensorId): WrittenInput {
   const layer = model.layers.get(name);
-  if (layer?.kind !== "InputLayer") return { name, extents: "is no InputLayer of the model" };
+  if (layer?.kind !== "InputLayer") return { name, extents: "is not an InputLayer of the model" };
   const shape = listOf(shapeOf(layer));
   if (!shape) return { name, extents: "has no shape, not even a number of axes" };
   if (shape.length > rankLimit) return { name, extents: `has ${shape.length} axes` };

@@ -97,7 +97,7 @@ function readJson(model: Uint8Array | string, file: string): Result<Json> {
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     return wrong(
-      `this is no JSON: ${quote(why).slice(1, -1)}`,
+      `this is not JSON: ${quote(why).slice(1, -1)}`,
       "a TensorFlow.js model is a model.json with its weights beside it; is the file complete?",
     );
   }

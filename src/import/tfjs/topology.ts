@@ -41,7 +41,7 @@ export function isModel(kind: string): boolean {
   return kind === "Sequential" || functional.has(kind);
 }
 
-/** The model of a class with its configuration. Refuses what is no model. */
+/** The model of a class with its configuration. Refuses what is not a model. */
 export function readModel(kind: string, config: Json | undefined, depth = 0): Model {
   if (depth > depthLimit) refuse("too-large", `more than ${depthLimit} models inside of each other`);
   return kind === "Sequential" ? sequence(config, depth) : graph(config, depth);
@@ -157,7 +157,7 @@ function callOf(node: Json, what: string): readonly TensorId[] {
 
 /** A list of tensors, or one tensor alone. */
 function tensorIds(written: Json | undefined, what: string): readonly TensorId[] {
-  const list = listOf(written) ?? refuse("bad-model", `${what} are no list`);
+  const list = listOf(written) ?? refuse("bad-model", `${what} are not a list`);
   return isText(list[0]) ? [tensorId(list, what)] : list.map((one) => tensorId(one, what));
 }
 

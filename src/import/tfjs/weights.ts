@@ -48,7 +48,7 @@ export function manifestTensors(
   for (const [at, entry] of manifest.entries()) {
     const group = fieldsOf(entry, `group ${at + 1} of the weights`);
     const shards = group.list("paths").map((path) => {
-      if (!isText(path)) return refuse("bad-model", `a path of group ${at + 1} of the weights is no text`);
+      if (!isText(path)) return refuse("bad-model", `a path of group ${at + 1} of the weights is not text`);
       if (paths.has(path)) refuse("bad-model", `${quote(path)} stands twice in the manifest of the weights`);
       paths.add(path);
       return { path, file: openShard(path, open) };

@@ -36,7 +36,7 @@ export interface Side {
 /** The least normal float32: what is smaller may be rounded to nothing at all. */
 const smallest = 2 ** -126;
 
-/** How many times the rounding errors that a formula has by itself are no difference: other orders of it have others. */
+/** How many times the rounding errors that a formula has by itself are not a difference: other orders of it have others. */
 const roundings = 8;
 
 /**

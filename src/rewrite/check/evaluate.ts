@@ -19,7 +19,7 @@ export interface Evaluated {
 
 /**
  * Evaluates `root`. `exact` computes in float64, but results beyond the range of float32 become infinite, as they do in every
- * emitted module. `rounded` rounds every result to float32, and every constant that is no short binary fraction by one step:
+ * emitted module. `rounded` rounds every result to float32, and every constant that is not a short binary fraction by one step:
  * how far that moves the result is the rounding error that belongs to the formula, and not to a rule about it.
  */
 export function evaluate(

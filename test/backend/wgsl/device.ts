@@ -71,7 +71,7 @@ function watched(device: GPUDevice): GPUDevice {
     complaints.push((event as GPUUncapturedErrorEvent).error.message);
   });
   const createShaderModule = device.createShaderModule.bind(device);
-  // On the object itself: what Dawn makes is no class of JavaScript's.
+  // On the object itself: what Dawn makes is not a class of JavaScript's.
   device.createShaderModule = (wish) => {
     const module = createShaderModule(wish);
     warnings.push(noteWarnings(module));

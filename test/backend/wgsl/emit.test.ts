@@ -51,7 +51,7 @@ test("the declarations fit a program that uses the module as its documentation s
     const first: number | undefined = y[0];
     const placed = await net.run({ x: buffer }, { into: { y: buffer } });
     const size: number = placed.y.size;
-    // @ts-expect-error a result that went into a buffer is no array
+    // @ts-expect-error a result that went into a buffer is not an array
     placed.y[0];
     // @ts-expect-error there is no input z
     await net.run({ z: buffer });

@@ -168,7 +168,7 @@ describeOn(device)("on an adapter", () => {
     const runs = nets.flatMap((net) => [net.run({ x }), net.run({ x: zero })]);
     const results = (await Promise.all(runs)).map(({ y }) => y);
     expect(results).toEqual([wanted, other, wanted, other]);
-    // One of them refuses, and that is no news of the other's.
+    // One of them refuses, and that is not news of the other's.
     const dead = device!.createBuffer({ size: x.byteLength, usage: 128 });
     dead.destroy();
     const [refused, accepted] = await Promise.allSettled([nets[0].run({ x: dead }), nets[1].run({ x })]);

@@ -1,4 +1,4 @@
-// The random check of rules finds what is no equation.
+// The random check of rules finds what is not an equation.
 
 import { expect, test } from "vitest";
 import { parse } from "#grammar/parse.js";

@@ -5,7 +5,7 @@ import type { NodeOf, OpName } from "#ir/graph.js";
 import type { Builder } from "../builder.js";
 import type { Value } from "../value.js";
 
-/** The ops that compute: inputs and constants are no nodes in ONNX. */
+/** The ops that compute: inputs and constants are not nodes in ONNX. */
 export type Computing = Exclude<OpName, "input" | "constant">;
 
 /** Builds the ONNX nodes of a node and gives its value. */

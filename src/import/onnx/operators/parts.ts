@@ -11,7 +11,7 @@ import type { Value } from "#import/value.js";
 import { natural, permuted } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 
-/** An end from here on is no count of samples, but means all of them. */
+/** An end from here on is not a count of samples, but means all of them. */
 const endLimit = 2 ** 31 - 1;
 
 /** Most places along an axis that are listed one by one. */

@@ -72,7 +72,7 @@ function transpose(node: OnnxNode, ctx: Context): Value {
       natural(rank),
     )
   )
-    refuse("bad-model", `[${perm.join(", ")}] is no permutation of ${rank} axes`);
+    refuse("bad-model", `[${perm.join(", ")}] is not a permutation of ${rank} axes`);
   return transposed(ctx, x, perm);
 }
 
@@ -80,7 +80,7 @@ function transpose(node: OnnxNode, ctx: Context): Value {
 function depthToSpace(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   const [n, c, h, w, size] = imageShape(x, node);
-  if (c % size ** 2 !== 0) refuse("shape-mismatch", `${c} channels are no multiple of ${size}²`);
+  if (c % size ** 2 !== 0) refuse("shape-mismatch", `${c} channels are not a multiple of ${size}²`);
   const rest = c / size ** 2;
   const isColumnFirst = node.text("mode", "DCR") === "DCR";
   const split = isColumnFirst ? [n, size, size, rest, h, w] : [n, rest, size, size, h, w];
@@ -92,7 +92,7 @@ function depthToSpace(node: OnnxNode, ctx: Context): Value {
 function spaceToDepth(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   const [n, c, h, w, size] = imageShape(x, node);
-  if (h % size !== 0 || w % size !== 0) refuse("shape-mismatch", `${h}x${w} is no multiple of ${size}`);
+  if (h % size !== 0 || w % size !== 0) refuse("shape-mismatch", `${h}x${w} is not a multiple of ${size}`);
   const split = reshaped(ctx, x, [n, c, h / size, size, w / size, size]);
   const moved = transposed(ctx, split, [0, 3, 5, 1, 2, 4]);
   return reshaped(ctx, moved, [n, c * size ** 2, h / size, w / size]);

@@ -21,7 +21,7 @@ function constant(node: OnnxNode, ctx: Context): Value {
   const int = node.int("value_int", Number.NaN);
   if (!Number.isNaN(int)) return intsValue(ctx, [int], []);
   const single = node.float("value_float", Number.NaN);
-  if (Number.isNaN(single)) unsupported("a Constant that is no dense tensor of numbers");
+  if (Number.isNaN(single)) unsupported("a Constant that is not a dense tensor of numbers");
   return valueOf(ctx.build.literal([single], []));
 }
 

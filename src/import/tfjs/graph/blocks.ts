@@ -91,7 +91,10 @@ function spaceToBatch(node: GraphNode): Chain {
   const [top = 0, bottom = 0, left = 0, right = 0] = padding;
   const [, h = 1, w = 1] = x.shape;
   if ((h + top + bottom) % block[0] !== 0 || (w + left + right) % block[1] !== 0)
-    refuse("shape-mismatch", `${h + top + bottom}x${w + left + right} is no multiple of ${block.join("x")}`);
+    refuse(
+      "shape-mismatch",
+      `${h + top + bottom}x${w + left + right} is not a multiple of ${block.join("x")}`,
+    );
   return { x, padding, block, isValid: true, steps: [] };
 }
 

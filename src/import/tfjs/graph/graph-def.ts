@@ -123,7 +123,7 @@ function readNodes(list: readonly Json[], isFunction = false): ReadonlyMap<strin
 
 /** `name:2` is result 2 of a node, `name` its result 0; in functions `name:output:0` is the first of the results called so. */
 export function endpoint(written: Json, reader: string): WrittenEndpoint {
-  if (!isText(written)) refuse("bad-model", `what ${quote(reader)} reads is no text`);
+  if (!isText(written)) refuse("bad-model", `what ${quote(reader)} reads is not text`);
   const match = /^(.*?)(?::([A-Za-z_]\w*))?(?::(\d{1,6}))?$/s.exec(written);
   const [, node = written, named, result = 0] = match ?? [];
   return { node, result: Number(result), ...(named === undefined ? {} : { named }) };

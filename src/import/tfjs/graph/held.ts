@@ -34,5 +34,5 @@ export function valueOf(held: Held, what: string): Value {
 
 /** The list; refused if it is a tensor. */
 export function listOf(held: Held | undefined, what: string): TensorList {
-  return held && "items" in held ? held : refuse("bad-model", `${what} is no list of tensors`);
+  return held && "items" in held ? held : refuse("bad-model", `${what} is not a list of tensors`);
 }

@@ -107,7 +107,7 @@ export function importGraph(
       const value = held[at];
       const name = result === 0 ? node : `${node}_${result}`;
       if (!value || !isValue(value))
-        return refuse("unsupported-operator", `output ${quote(name)} is no tensor`);
+        return refuse("unsupported-operator", `output ${quote(name)} is not a tensor`);
       if (shared.blocked.has(value))
         refuse("unsupported-operator", `output ${quote(name)} is laid out by SpaceToBatchND`);
       const shape = signedShape(node, signature, "outputs");

@@ -29,7 +29,7 @@ function transpose(node: GraphNode, ctx: Lowering): Value {
   const x = node.input(0);
   const perm = numbersOf(node.input(1), "the axes of Transpose");
   if (perm.length !== x.shape.length || perm.toSorted((a, b) => a - b).some((axis, at) => axis !== at))
-    refuse("bad-model", `[${perm.join(", ")}] is no permutation of ${x.shape.length} axes`);
+    refuse("bad-model", `[${perm.join(", ")}] is not a permutation of ${x.shape.length} axes`);
   return transposed(ctx, x, perm);
 }
 

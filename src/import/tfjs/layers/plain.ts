@@ -203,7 +203,7 @@ function numbersIn(call: LayerCall, ctx: Lowering, key: string, otherwise: numbe
   const numbers = (listOf(call.config.get(key)) ?? []).flat(8);
   if (numbers.length === 0) return scalar(ctx, call.config.number(key, otherwise));
   if (!numbers.every((one) => typeof one === "number"))
-    refuse("bad-model", `\`${key}\` of ${call.kind} is no list of numbers`);
+    refuse("bad-model", `\`${key}\` of ${call.kind} is not a list of numbers`);
   return valueOf(ctx.build.literal(numbers as readonly number[], [numbers.length]));
 }
 

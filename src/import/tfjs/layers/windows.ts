@@ -207,7 +207,7 @@ function pool3d(op: PoolOp): LayerImport {
 
 /** [[top, bottom], [left, right]], also written as one number or two. */
 function borders(call: LayerCall, key: string): readonly (readonly number[])[] {
-  const wrong = (): never => refuse("bad-model", `\`${key}\` of ${call.kind} is no border`);
+  const wrong = (): never => refuse("bad-model", `\`${key}\` of ${call.kind} is not a border`);
   const written = call.config.get(key) ?? wrong();
   const whole = isInt(written) ? [written, written] : (listOf(written) ?? wrong());
   const sides = whole.map((side) => {
