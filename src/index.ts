@@ -16,9 +16,8 @@ export type { Diagnostic, Label, Result, Span } from "#diagnostic/diagnostic.js"
 export { elaborate } from "#elaborate/elaborate.js";
 export type { ElaborateOptions, Elaborated } from "#elaborate/elaborate.js";
 export { importTfjs } from "#import/tfjs/import-tfjs.js";
-export type { TfjsOptions } from "#import/tfjs/import-tfjs.js";
 export { importOnnx } from "#import/onnx/import-onnx.js";
-export type { ImportOptions } from "#import/onnx/import-onnx.js";
+export type { ImportOptions } from "#import/options/import-options.js";
 export { fixInputs } from "#import/options/fix-inputs.js";
 export type { GivenConstant, GivenConstants } from "#import/options/constants.js";
 export type { Imported } from "#import/finish.js";

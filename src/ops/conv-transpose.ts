@@ -5,7 +5,8 @@ import { tensor } from "#ir/tensor.js";
 import type { TensorType } from "#ir/type.js";
 import { channels, elements } from "#ir/type.js";
 import type { Padding, Size } from "./attributes.js";
-import { boolean, int, padding, size } from "./kinds.js";
+import { biasAttribute, groupsAttribute, kernelAttribute } from "./conv.js";
+import { int, padding, size } from "./kinds.js";
 import { defineOp } from "./op.js";
 import { sampleBatch, sampleChannels } from "./sample.js";
 import { checked, spatial, wrongRank } from "./window.js";
@@ -30,17 +31,13 @@ export const conv2d_transpose = defineOp({
     dilation: size({ default: [1, 1], doc: "distance of the kernel's taps" }),
     padding: padding({ doc: "rows and columns that are cut off; `same` leaves h · stride of them" }),
     extra: size({ default: [0, 0], min: 0, doc: "rows and columns that are added at the end" }),
-    groups: int({
-      default: 1,
-      min: 1,
-      doc: "input and output channels are divided into so many independent groups",
-    }),
+    groups: groupsAttribute,
   },
   layer: {
     attributes: {
       filters: int({ min: 1, doc: "output channels" }),
-      kernel: size({ doc: "height and width of the kernel" }),
-      bias: boolean({ default: true, doc: "whether a bias is added" }),
+      kernel: kernelAttribute,
+      bias: biasAttribute,
     },
     parameters: (x, layer, attributes) => {
       const wrong = wrongRank(x, 0, "x", "n, h, w, c");

@@ -18,8 +18,13 @@ const windowAttributes = {
   padding: padding({ doc: "zeros around the input" }),
 } as const;
 
-const kernelAttribute = size({ doc: "height and width of the kernel" });
-const biasAttribute = boolean({ default: true, doc: "whether a bias is added" });
+export const groupsAttribute = int({
+  default: 1,
+  min: 1,
+  doc: "number of independent groups that input and output channels are divided into",
+});
+export const kernelAttribute = size({ doc: "height and width of the kernel" });
+export const biasAttribute = boolean({ default: true, doc: "whether a bias is added" });
 
 const operandDocs = [
   { name: "x", doc: "[n, h, w, c]", role: "data" },
@@ -33,11 +38,7 @@ export const conv2d = defineOp({
   operands: operandDocs,
   attributes: {
     ...windowAttributes,
-    groups: int({
-      default: 1,
-      min: 1,
-      doc: "input and output channels are divided into so many independent groups",
-    }),
+    groups: groupsAttribute,
   },
   layer: {
     attributes: {

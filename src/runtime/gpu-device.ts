@@ -36,7 +36,9 @@ export async function findDevice(model: GpuModel, given: GPU | undefined): Promi
   checkLimits(model, adapter.limits, "the adapter");
   // Only what exceeds the defaults: a device with small limits is the cheaper one to have.
   const requiredLimits = Object.fromEntries(
-    Object.entries(model.limits).filter(([name, value]) => value > (defaultLimits[name] ?? 0)),
+    Object.entries(model.limits).filter(
+      ([name, value]) => value > (defaultLimits[name as keyof typeof defaultLimits] ?? 0),
+    ),
   );
   const requiredFeatures = [
     ...(model.halves && adapter.features.has(halfFeature) ? [halfFeature] : []),
@@ -56,8 +58,8 @@ export function precisionOn(model: GpuModel, device: GPUDevice): Precision {
   return model.halves && device.features.has(halfFeature) ? "f16" : "f32";
 }
 
-/** What a device has without being asked. */
-const defaultLimits: Readonly<Record<string, number>> = {
+/** What a device has without being asked: the defaults of the WebGPU specification (§3.6.2), which every adapter has. */
+export const defaultLimits = {
   maxBufferSize: 268_435_456,
   maxStorageBufferBindingSize: 134_217_728,
   maxStorageBuffersPerShaderStage: 8,

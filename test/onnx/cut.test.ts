@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { render } from "#diagnostic/render.js";
 import { macsOf } from "#import/options/cut.js";
-import type { ImportOptions } from "#import/onnx/import-onnx.js";
+import type { ImportOptions } from "#import/options/import-options.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
 import { interpret } from "#interpret/interpret.js";
 import { inputNodes } from "#ir/graph.js";

@@ -2,6 +2,7 @@
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
+import { defaultLimits } from "#runtime/gpu-device.js";
 
 /** Those that a compiled net can run into, named as in `GPUSupportedLimits`. */
 export interface Limits {
@@ -14,16 +15,8 @@ export interface Limits {
   readonly maxComputeWorkgroupsPerDimension: number;
 }
 
-/** The defaults of the WebGPU specification (§3.6.2), which every adapter has. */
-export const guaranteedLimits: Limits = {
-  maxBufferSize: 268_435_456,
-  maxStorageBufferBindingSize: 134_217_728,
-  maxStorageBuffersPerShaderStage: 8,
-  maxComputeWorkgroupStorageSize: 16_384,
-  maxComputeInvocationsPerWorkgroup: 256,
-  maxComputeWorkgroupSizeX: 256,
-  maxComputeWorkgroupsPerDimension: 65_535,
-};
+/** What every adapter has. */
+export const guaranteedLimits: Limits = defaultLimits;
 
 /** The limits of a JSON text, in which those that are left out are the guaranteed ones. */
 export function parseLimits(text: string, file: string): Result<Partial<Limits>> {

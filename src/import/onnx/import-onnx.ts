@@ -5,7 +5,6 @@ import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import { createWeightStore } from "#weights/store.js";
 import { createBuilder } from "#import/builder.js";
-import type { GivenConstants } from "#import/options/constants.js";
 import { entriesOf } from "#import/options/constants.js";
 import { outputExtents, unneededInput } from "#import/options/cut-inputs.js";
 import { cutHelp, cutPlaces, macsOf, unknownOutput, withCut } from "#import/options/cut.js";
@@ -16,8 +15,9 @@ import type { Extent, Unbound } from "#import/options/dimensions.js";
 import { dimOptions, inputShapes, unboundMessage } from "#import/options/dimensions.js";
 import type { Imported, NamedValue } from "#import/finish.js";
 import { finish } from "#import/finish.js";
-import type { DataFile, OpenData } from "#import/data-file.js";
+import type { DataFile } from "#import/data-file.js";
 import { dataFileOf } from "#import/data-file.js";
+import type { ImportOptions } from "#import/options/import-options.js";
 import { adviseSizes } from "#import/options/suggest-dims.js";
 import { unknownMessage } from "#import/unknown.js";
 import { cutInputs } from "./cut-inputs.js";
@@ -34,24 +34,6 @@ import type { TensorData } from "./tensors.js";
 import { checkSlices } from "./tensors.js";
 import type { Import, Scope } from "./walk.js";
 import { isKnown, walk, weight } from "./walk.js";
-
-export interface ImportOptions {
-  /** The model's name in messages, of its graph without one, and of its weights' source. */
-  readonly file?: string;
-  /** Values of symbolic dimensions. */
-  readonly dims?: ReadonlyMap<string, number>;
-  /** Values, or nodes for their first result, that become the outputs in place of the model's own. */
-  readonly outputs?: readonly string[];
-  /**
-   * Inner values that become inputs, or inputs that get a shape, as in `conv1:1x64x56x56`. Without a shape it is worked out. What only
-   * these needed is left out.
-   */
-  readonly inputs?: readonly string[];
-  /** Opens files with external data. Without it, a model that has some is an error. */
-  readonly openData?: OpenData;
-  /** Values of inputs, which become weights: numbers, lists, or elements with their shape. */
-  readonly constants?: GivenConstants;
-}
 
 /**
  * The graph of an ONNX model, or everything that is wrong with it. Inputs and outputs are as the model has them; inside,

@@ -5,7 +5,6 @@ import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { createBuilder } from "#import/builder.js";
 import type { OpenData } from "#import/data-file.js";
-import type { GivenConstants } from "#import/options/constants.js";
 import { entriesOf } from "#import/options/constants.js";
 import { outputExtents } from "#import/options/cut-inputs.js";
 import { cutHelp, macsOf } from "#import/options/cut.js";
@@ -17,6 +16,7 @@ import { rounded, valueOf } from "#import/lowering.js";
 import { cleanName, createNames } from "#import/names.js";
 import { diagnosticOf, quote, refuse } from "#import/refusal.js";
 import type { WeightFile } from "#ir/weights.js";
+import type { ImportOptions } from "#import/options/import-options.js";
 import { adviseSizes } from "#import/options/suggest-dims.js";
 import { createWeightStore } from "#weights/store.js";
 import type { Fields, Json } from "./fields.js";
@@ -27,24 +27,6 @@ import type { CutAdvice, Start } from "./state.js";
 import { weightsOf } from "./state.js";
 import { manifestTensors } from "./weights.js";
 
-export interface TfjsOptions {
-  /** The model's name in messages, of its graph, and of its weights' source. */
-  readonly file?: string;
-  /** Values of symbolic dimensions. */
-  readonly dims?: ReadonlyMap<string, number>;
-  /** Nodes of a graph model, or layers, whose results become the outputs in place of the model's own. */
-  readonly outputs?: readonly string[];
-  /**
-   * Nodes or layers whose results become inputs, or inputs that get a shape, as in `conv1:1x56x56x64`. Without a shape it is worked out.
-   * What only these needed is left out.
-   */
-  readonly inputs?: readonly string[];
-  /** Opens the shards that the manifest names. Without it, a model with weights is an error. */
-  readonly openData?: OpenData;
-  /** Values of inputs, which become weights: numbers, lists, or elements with their shape. */
-  readonly constants?: GivenConstants;
-}
-
 /** Longest text that is read, in bytes. Weights lie in other files. */
 export const textLimit = 16 * 2 ** 20;
 
@@ -52,7 +34,7 @@ export const textLimit = 16 * 2 ** 20;
  * The graph of a TensorFlow.js model, a layers model or a graph model, or everything that is wrong with it. `model` is the
  * text of its model.json. Inputs and outputs are as the model has them. Weights are read when they are asked for.
  */
-export function importTfjs(model: Uint8Array | string, options: TfjsOptions = {}): Result<Imported> {
+export function importTfjs(model: Uint8Array | string, options: ImportOptions = {}): Result<Imported> {
   const isModel = typeof model === "string" || model instanceof Uint8Array;
   expectArgument("importTfjs", "the text of a model.json", model, isModel);
   expectOptions("importTfjs", options);
@@ -106,14 +88,14 @@ function readJson(model: Uint8Array | string, file: string): Result<Json> {
 function importModel(
   whole: Fields,
   file: string,
-  options: TfjsOptions,
+  options: ImportOptions,
   { isTrial = false, suggested = new Map() }: Attempt = {},
 ): Result<Imported> {
   if (!whole.has("modelTopology"))
     refuse("bad-model", "the file has no `modelTopology`", "is it the model.json of a TensorFlow.js model?");
   const topology = whole.get("modelTopology") ?? null;
   const outputs = options.outputs ?? [];
-  const attempt = (changed: Partial<TfjsOptions>, how: Attempt): Result<Imported> => {
+  const attempt = (changed: Partial<ImportOptions>, how: Attempt): Result<Imported> => {
     try {
       return importModel(whole, file, { ...options, ...changed }, how);
     } catch (cause) {

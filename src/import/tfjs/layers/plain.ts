@@ -55,16 +55,18 @@ function layerNormalization(call: LayerCall, ctx: Lowering): Value {
   const x = call.x();
   const rank = x.shape.length;
   const axes = (call.config.ints("axis") ?? [-1]).map((axis) => axisOf(axis, rank));
+  return scaledAndShifted(call, ctx, normalized(ctx, x, axes, call.config.number("epsilon", 1e-3)), axes);
+}
+
+/** Times `gamma` plus `beta`, as far as the layer has them, which lie along some axes. */
+function scaledAndShifted(call: LayerCall, ctx: Lowering, x: Value, axes: readonly number[]): Value {
   const along = (weight: Value): Value =>
     reshaped(
       ctx,
       weight,
       x.shape.map((extent, axis) => (axes.includes(axis) ? extent : 1)),
     );
-  const normal = normalized(ctx, x, axes, call.config.number("epsilon", 1e-3));
-  const scaled = call.config.flag("scale", true)
-    ? combine(ctx, "mul", [normal, along(call.weight("gamma"))])
-    : normal;
+  const scaled = call.config.flag("scale", true) ? combine(ctx, "mul", [x, along(call.weight("gamma"))]) : x;
   return call.config.flag("center", true)
     ? combine(ctx, "add", [scaled, along(call.weight("beta"))])
     : scaled;
@@ -87,18 +89,7 @@ function groupNormalization(call: LayerCall, ctx: Lowering): Value {
     groupNormalized(ctx, first, groups, call.config.number("epsilon", 1e-3)),
     natural(rank).map((at) => (at === 0 ? 0 : at === axis ? 1 : others.indexOf(at) + 2)),
   );
-  const along = (weight: Value): Value =>
-    reshaped(
-      ctx,
-      weight,
-      x.shape.map((extent, at) => (at === axis ? extent : 1)),
-    );
-  const scaled = call.config.flag("scale", true)
-    ? combine(ctx, "mul", [normal, along(call.weight("gamma"))])
-    : normal;
-  return call.config.flag("center", true)
-    ? combine(ctx, "add", [scaled, along(call.weight("beta"))])
-    : scaled;
+  return scaledAndShifted(call, ctx, normal, [axis]);
 }
 
 /** x / max(‖x‖, 10⁻¹²), the length over some axes. */
