@@ -27,7 +27,7 @@ export interface ConvolutionShape {
 export function convolutionShape(graph: Graph, node: Node): ConvolutionShape {
   const [x, w] = operands(graph, node);
   if (!x || !w || (node.op !== "conv2d" && node.op !== "depthwise_conv2d"))
-    return bug(`${node.name} is no convolution`);
+    return bug(`${node.name} is not a convolution`);
   const { attributes } = node;
   const kernel: Size = [w.type.shape[0] ?? 1, w.type.shape[1] ?? 1];
   return {

@@ -127,7 +127,7 @@ function factorBlock(lower: Float64Array, stride: number, from: number, to: numb
     solveRow(lower, row * stride, lower, stride, from, row);
     let pivot = lower[row * stride + row] ?? 0;
     for (let at = from; at < row; at += 1) pivot -= (lower[row * stride + at] ?? 0) ** 2;
-    // NaN is no pivot either.
+    // NaN is not a pivot either.
     if (!(pivot > least)) return false;
     lower[row * stride + row] = Math.sqrt(pivot);
   }

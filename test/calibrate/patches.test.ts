@@ -70,7 +70,7 @@ describe("patches", () => {
 
   test("only convolutions have some", () => {
     const { graph } = moduleOf("net n { input x: f32[1, 4]\n y = relu(x)\n output y }");
-    expect(() => convolutionShape(graph, inputNodes(graph)[0]!)).toThrow("x is no convolution");
+    expect(() => convolutionShape(graph, inputNodes(graph)[0]!)).toThrow("x is not a convolution");
   });
 });
 
