@@ -181,7 +181,7 @@ const rows: readonly Row[] = [
   ],
   [
     "vec at an address that is not a multiple of the lanes",
-    /no multiple of 4/,
+    /not a multiple of 4/,
     kernel([store(at("y"), int(4), load(at("x"), int(2), 0, "vec"))]),
     kernel([store(at("y"), int(4), load(at("x"), int(12), 0, "vec"))]),
   ],
