@@ -12,9 +12,9 @@ export interface Comments {
   takeTrailing(offset: number): Comment | undefined;
   /** Whether any that was not taken begins before `offset`. */
   anyBefore(offset: number): boolean;
-  /** Lays aside all that begin before `offset`, since there is no place for them where they are. */
+  /** Sets aside all that begin before `offset`, since there is no place for them where they are. */
   hoist(offset: number): void;
-  /** What was laid aside since the last call. */
+  /** The comments that were set aside since the last call. */
   takeHoisted(): Comment[];
   /** Index of the line of an offset; undefined if the tree has no text. */
   line(offset: number): number | undefined;

@@ -1,4 +1,4 @@
-// Where the parser could not go on, as data; `explain.ts` words it.
+// Where the parser could not continue, as data; `explain.ts` puts it in words.
 
 import type { IParserErrorMessageProvider, IRecognitionException, IToken } from "chevrotain";
 

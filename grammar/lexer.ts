@@ -1,4 +1,4 @@
-// The lexer: a text becomes tokens. By hand, since chevrotain's takes ten times as long, and goes on to a text's end however long it is.
+// The lexer: a text becomes tokens. By hand, since chevrotain's takes ten times as long, and reads a text to its end however long it is.
 
 import type { IToken, TokenType } from "chevrotain";
 import { unescape } from "./quote.js";

@@ -114,7 +114,7 @@ export function placeNewlines(tokens: readonly IToken[], text: string): Lines {
   return { tokens: output, unclosed };
 }
 
-/** Whether a statement goes on from a line that ends in `previous` to one that begins with `next` and `second`. */
+/** Whether a statement continues from a line that ends in `previous` to one that begins with `next` and `second`. */
 function continues(
   previous: IToken,
   next: IToken,
@@ -153,7 +153,7 @@ export function startsOperand(token: IToken): boolean {
   return types.some((type) => t.is(token, type));
 }
 
-/** Whether the token, behind an operand, goes on with it: as the arguments of a call, or as a binary minus. */
+/** Whether the token, behind an operand, continues it: as the arguments of a call, or as a binary minus. */
 function linksOperand(token: IToken): boolean {
   return t.is(token, t.OpenParen) || t.is(token, t.OpenBracket) || t.is(token, t.Minus);
 }

@@ -406,7 +406,7 @@ export function grammarProductions(): ReturnType<Parser["getGAstProductions"]> {
   return theParser().getGAstProductions();
 }
 
-/** Most faults of a file that are reported: nobody reads further before mending these. */
+/** Most faults of a file that are reported: one mends these before reading on. */
 export const faultLimit = 1000;
 
 /** The concrete tree of all lines without a fault, and the faults; `trees` takes the parts of statements while they are read. */

@@ -82,7 +82,7 @@ function sequence({ definition }: { readonly definition: readonly IProduction[] 
   return only !== undefined && others.length === 0 ? only : new draw.Sequence(...rowOf(definition));
 }
 
-/** What is written as it stands is round; kinds of tokens, as names and numbers, are said in words. */
+/** What is written as it stands is round; kinds of tokens, such as names and numbers, are described in words. */
 function terminalOf({ terminalType }: Terminal): draw.Part {
   const label = terminalType.LABEL ?? terminalType.name;
   const literal = /^`(.*)`$/.exec(label)?.[1];

@@ -11,7 +11,7 @@ export interface Spine {
 
 /**
  * The left side of an expression, all the way down. A text may hold a sum of thousands of terms or as many pipes; their
- * trees are as deep as they are long, on the left, while other nesting is bounded (`maxNesting`). Whoever walks over an
+ * trees are as deep as they are long, on the left, while other nesting is bounded (`maxNesting`). Code that walks over an
  * expression begins with the head and goes over the links.
  */
 export function spineOf(expression: Expression): Spine {

@@ -25,7 +25,7 @@ const instead: ReadonlyMap<string, string> = new Map([
   ["≥", "write `>=`"],
   ["≠", "write `!=`"],
   ["…", "write `..` and a name for the rest of the attributes"],
-  ["\\", "a line goes on where it ends in an operator or in brackets; no `\\` is needed"],
+  ["\\", "a line continues where it ends in an operator or in brackets; no `\\` is needed"],
   ["$", "a name is written without `$`"],
   ["@", "a name is written without `@`"],
   [".", "a name with other characters than letters, digits and `_` stands in backticks"],

@@ -227,7 +227,7 @@ function extraText({ extraBytes, extraMacs }: GroupCost): string {
 function withoutTaken(refusals: readonly Refusal[], groups: readonly FusedGroup[]): Refusal[] {
   const groupOf = new Map(groups.flatMap((group, at) => group.nodes.map((node) => [node.id, at] as const)));
   const longest = new Map<string, Refusal>();
-  // Of what is said of a chain in several rounds, the first is the true reason.
+  // Of the reasons that several rounds give for a chain, the first is the true one.
   const said = new Set<string>();
   for (const refusal of refusals) {
     const { fusion, nodes, reason } = refusal;

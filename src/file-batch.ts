@@ -35,7 +35,7 @@ export function fileBatch(): FileBatch {
   return {
     begin(path) {
       refuseFolder(path);
-      // A folder that nobody else has, so that two processes that write the same files do not write into each other's.
+      // A folder of this batch alone, so that two processes that write the same files do not write into each other's.
       folder ??= mkdtempSync(join(dirname(path), ".cleave-"));
       return place(paths.push(path) - 1, "new");
     },
@@ -53,7 +53,7 @@ export function fileBatch(): FileBatch {
         try {
           step();
         } catch {
-          // What went wrong first is what is told; a step that fails must not keep the others from being taken back.
+          // The first failure is the one that is reported; a step that fails must not keep the others from being taken back.
         }
       }
     },

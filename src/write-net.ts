@@ -54,7 +54,7 @@ export function* writeNetSteps(
   const clash = clashOf(paths, inputs, "file");
   if (clash) return clash;
   const text = printGraph(own);
-  // Whoever does the steps is ready to end them before a file is there.
+  // The caller gets the chance to end the steps before a file exists.
   yield;
   const batch = fileBatch();
   try {

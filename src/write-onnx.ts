@@ -49,7 +49,7 @@ export function* writeOnnxSteps(
   if (clash) return clash;
   const { value: model, diagnostics } = exportOnnx(module, { ...options, version });
   if (!model) return { diagnostics };
-  // Whoever does the steps is ready to end them before a file is there.
+  // The caller gets the chance to end the steps before a file exists.
   yield;
   const batch = fileBatch();
   try {

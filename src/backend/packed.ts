@@ -26,7 +26,7 @@ function* packWeights(
   sink: WeightSink,
   onPacked: EmitOptions["onPacked"],
 ): Generator<void, PackedWeights> {
-  // Whoever does the steps is ready to end them before a file is there.
+  // The caller gets the chance to end the steps before a file exists.
   yield;
   const elements = packedElements(program);
   // The hash stands in the header before the data is known: 16 digits are kept free for it.

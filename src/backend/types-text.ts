@@ -57,7 +57,7 @@ export interface Net {
   readonly outputs: Readonly<Record<keyof Outputs, readonly (number | string)[]>>;
   readonly launches: readonly Launch[];
 ${wasm ? threadTypes : ""}  /** Throws TypeError if an input's name, type or length is wrong.${wasm ? " With several threads, the calling one stays free." : ""} */
-${gpu ? gpuRunTypes : "  run(inputs: Inputs, options?: RunOptions): Promise<Outputs>;\n"}${options.sync ? "  /** As run, at once. */\n  runSync(inputs: Inputs, options?: RunOptions): Outputs;\n" : ""}  /** Frees weights and memory; a later \`run\` throws. */
+${gpu ? gpuRunTypes : "  run(inputs: Inputs, options?: RunOptions): Promise<Outputs>;\n"}${options.sync ? "  /** As run, on the calling thread. */\n  runSync(inputs: Inputs, options?: RunOptions): Outputs;\n" : ""}  /** Frees weights and memory; a later \`run\` throws. */
   dispose(): void;
 }
 

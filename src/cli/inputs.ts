@@ -17,7 +17,7 @@ export interface InputPort {
   readonly shape: readonly number[];
 }
 
-/** Values for one input from a file; the kind of file is told by its ending. */
+/** Values for one input from a file, whose ending says its format. */
 export async function readInput(
   path: string,
   port: InputPort,

@@ -10,7 +10,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.stderr.write(outputError(error));
   process.exit(exit.wrongInput);
 });
-// Nobody is left to tell.
+// There is no reader left.
 process.stderr.on("error", () => {});
 
 process.exitCode = await run(process.argv.slice(2), processTerminal());

@@ -165,7 +165,7 @@ export function emitOptions({ target, winograd, winogradMemory }: PassOptions) {
   return { target, winograd, winogradMemory } as const;
 }
 
-/** Whether a target can have so many threads; if not, says so. */
+/** Whether a target can have this many threads; reports an error if not. */
 export function checkThreads(
   { threads, target }: { readonly threads: number; readonly target: TargetName },
   session: Session,

@@ -7,7 +7,7 @@ import { createTimeLeft } from "#calibrate/progress.js";
 import { bytesText } from "#ir/units.js";
 import type { CommandTerminal, Terminal } from "./terminal.js";
 
-/** What is being done, told as it goes on. */
+/** Shows what is being done. */
 export interface Progress {
   /** `part` of the stage is done, from 0 to 1, where that is known. */
   show(stage: string, part?: number): void;

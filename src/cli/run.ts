@@ -150,7 +150,7 @@ async function readRuns(
   }));
 }
 
-/** `imag=cat.png` for a net with one input `image` is taken for a file. */
+/** `imag=cat.png` for a net with one input `image` is read as the name of a file. */
 function hintName(one: Diagnostic, file: string, ports: readonly InputPort[]): Diagnostic {
   const at = file.indexOf("=");
   const near =

@@ -31,7 +31,7 @@ export const exit = { done: 0, wrongInput: 1, wrongUsage: 2, bug: 70 } as const;
 /** Results that cannot be written, as on a full disk: the machine's fault, not the compiler's. */
 export class OutputError extends Error {}
 
-/** What is said where results cannot be written. */
+/** The message where results cannot be written. */
 export function outputError(cause: unknown): string {
   return `error: cannot write the result to stdout: ${reason(cause)}\n`;
 }
@@ -77,7 +77,7 @@ export function takesColor(
   return stream.isTTY === true && kind !== "dumb";
 }
 
-/** Most diagnostics that are printed at once; nobody reads further before mending these. */
+/** Most diagnostics that are printed at once: one mends these before reading on. */
 const shownAtOnce = 50;
 
 /** Prints diagnostics to stderr; gives the exit code that they mean. */

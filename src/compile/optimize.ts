@@ -131,7 +131,7 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   };
 }
 
-/** Most problems of a module that are told: one wrong type may have many others in its train. */
+/** Most problems of a module that are reported: one wrong type may cause many others. */
 const mostProblems = 10;
 
 function wrongModule({ graph }: Module, problems: readonly string[]): Diagnostic {

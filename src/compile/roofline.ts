@@ -140,7 +140,7 @@ export function productProgram(name: TargetName, macs: number, threads: number):
   };
 }
 
-/** First both operands are written, since pages that nobody wrote are one page; then c = a + s·b. */
+/** First both operands are written, since all pages that were never written are one page; then c = a + s·b. */
 export function streamProgram(name: TargetName, elements: number, threads: number): KernelProgram {
   const { lanes } = targetOf(name).target;
   const blocks = 8 * threads;

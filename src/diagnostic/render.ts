@@ -120,7 +120,7 @@ function sectionsOf(span: Span, diagnostic: Diagnostic, lookup: Lookup): Section
   });
 }
 
-/** The mark of a label in the line where it begins; one that goes on over more lines reaches to the line's end. */
+/** The mark of a label in the line where it begins; one that spans several lines reaches to the line's end. */
 function markOf(
   { span, message }: Label,
   source: SourceText,

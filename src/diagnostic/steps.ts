@@ -3,7 +3,7 @@
 /** Work that yields between its steps and returns its result. `return` ends it early, and it takes back what it began. */
 export type Steps<T> = Generator<void, T>;
 
-/** Does all steps at once. */
+/** Does all steps without a pause. */
 export function allSteps<T>(steps: Steps<T>): T {
   for (;;) {
     const { done, value } = steps.next();

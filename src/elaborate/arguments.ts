@@ -1,4 +1,4 @@
-// The arguments of an op: operands, attributes and attributes of the layer form are told apart and checked.
+// The arguments of an op: sorts them into operands, attributes and attributes of the layer form, and checks them.
 
 import { ownEntry } from "#diagnostic/own.js";
 import type { Span } from "#diagnostic/diagnostic.js";

@@ -18,7 +18,7 @@ interface Counting {
 
 /**
  * Refuses a net that certainly takes more steps than are allowed, at the statement in which they become too many. A
- * `repeat` counts with the number that it is written with; with any other count it is taken for none, so `step` has
+ * `repeat` counts with the number that it is written with; any other count is taken as 0, so `step` has
  * the last word while the net is run.
  */
 export function refuseTooLarge(state: State, net: NetItem): void {
@@ -93,7 +93,7 @@ function stepsOfBlock(counting: Counting, name: string): number {
   return steps;
 }
 
-/** The count of a `repeat` where it can be seen; any other is taken for 0, and so is one that is an error. */
+/** The count of a `repeat` if it is written as a number; else, and for a wrong number, 0. */
 function timesOf(count: Expression): number {
   return count.kind === "number" && count.value <= repeatLimit ? count.value : 0;
 }

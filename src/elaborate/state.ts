@@ -39,7 +39,7 @@ export const repeatLimit = 100_000;
  */
 export const stepLimit = 2_000_000;
 
-/** Most errors of a net that are reported: nobody reads further before mending these. */
+/** Most errors of a net that are reported: one mends these before reading on. */
 const errorLimit = 100;
 
 /** A parameter that the weight file lacks. */

@@ -94,7 +94,7 @@ export function rawReaders(
   };
 }
 
-/** Room for so many elements, in what was given if it is long enough. */
+/** An array for a number of elements: the given memory if it is large enough. */
 export function room(count: number, into: Float32Array | undefined): Float32Array {
   return into && into.length >= count ? into.subarray(0, count) : new Float32Array(count);
 }

@@ -35,7 +35,7 @@ export function diffGraphs(before: Module, after: Module): GraphDiff {
 }
 
 /**
- * The lines of two texts, told apart. Lines that stand once in both, in the same order, hold the texts together ("patience
+ * The lines of two texts, as removed, added and kept. Lines that stand once in both, in the same order, hold the texts together ("patience
  * diff", Bram Cohen), and only what lies between them is compared line by line: the lines of a graph bind one name each, so
  * that graphs of many thousands of nodes that differ everywhere take no time in proportion to the square.
  */

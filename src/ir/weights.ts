@@ -7,7 +7,7 @@ import type { Tensor } from "./tensor.js";
 import type { TensorType } from "./type.js";
 
 /**
- * Gives values as f32. They may be a view of what lies in memory anyway, so nobody writes to them. `into`, which is at
+ * Gives values as f32. They may be a view of what lies in memory anyway, so they must not be written to. `into`, which is at
  * least as long, may be used to hold them: then they live until it is used again.
  */
 export type ReadF32 = (into?: Float32Array) => Float32Array;

@@ -31,7 +31,7 @@ export function elementAt(k: Build, place: Value, extent: number): Int {
   });
 }
 
-/** Reads places at an index: what element of so many each means. */
+/** Reads the place at an index: which of the elements it means. */
 export type PlaceReader = (index: readonly Int[]) => Int;
 
 /**

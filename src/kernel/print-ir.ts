@@ -76,7 +76,7 @@ function printStatement(statement: Statement, depth: number): string[] {
   }
 }
 
-/** i32 and f32 registers are told apart by their values; vec and bool are marked. */
+/** i32 and f32 registers show their type by their values; vec and bool are marked. */
 function registerText({ name, type }: Register): string {
   return type === "vec" || type === "bool" ? `${name}: ${type}` : name;
 }

@@ -53,7 +53,7 @@ export function stripHeight(window: WindowSpec, rows: number): number {
   return (rows - 1) * window.stride[0] + (window.kernel[0] - 1) * window.dilation[0] + 1;
 }
 
-/** Output rows of an image with so many rows. */
+/** The number of output rows of an image with this many rows. */
 function outputRows({ kernel, stride, dilation, padding }: WindowSpec, height: number): number {
   const extent = (kernel[0] - 1) * dilation[0] + 1;
   return Math.floor((height + padding[0] + padding[1] - extent) / stride[0]) + 1;

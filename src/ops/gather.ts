@@ -18,13 +18,13 @@ export const placeLimit = 2 ** 24;
 export const placesDoc =
   "A place is a whole number; below 0 it counts from the end, what then lies outside is taken to the nearest element, NaN to the first.";
 
-/** The element that a place means, of so many. */
+/** The index from 0 that a place means on an axis of `extent` elements. */
 export function placeOf(value: number, extent: number): number {
   const near = Math.trunc(Math.min(Math.max(value, -extent), extent - 1));
   return Number.isNaN(near) ? 0 : near < 0 ? near + extent : near;
 }
 
-/** A problem if places of so many elements are not exact. */
+/** A problem if f32 cannot hold all places of an axis of this extent exactly. */
 export function wrongExtent(extent: number, operand = 0): Problem | undefined {
   if (extent <= placeLimit) return undefined;
   return { problem: `places of ${extent} elements are not exact in f32, which holds up to 2^24`, operand };

@@ -116,7 +116,7 @@ function stagesOf(chain: readonly Node[]): Node[] {
   return chain.filter((node) => !isMap(node));
 }
 
-/** A reader of a value with which the chain could go on. */
+/** A reader of a value with which the chain could continue. */
 function userThatFits(
   fusion: Fusion,
   states: ReadonlySet<number>,

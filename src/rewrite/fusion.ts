@@ -91,7 +91,7 @@ export function startStates(fusion: Fusion): ReadonlySet<number> {
   return closure(fusion, [0]);
 }
 
-/** The states after one more node; empty if no chain of the fusion goes on with it. */
+/** The states after one more node; empty if no chain of the fusion continues with it. */
 export function nextStates(
   fusion: Fusion,
   states: ReadonlySet<number>,

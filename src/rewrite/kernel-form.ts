@@ -22,7 +22,7 @@ export function isMap(node: Node): boolean {
 }
 
 /**
- * Why a node cannot go on with a chain, whatever follows; undefined if it can. An empty chain takes any first node. Who grows
+ * Why a node cannot continue a chain, whatever follows; undefined if it can. An empty chain takes any first node. Who grows
  * a chain step by step may say where its last stage stands (−1 for none), which is looked for otherwise.
  */
 export function joinProblem(
@@ -81,7 +81,7 @@ function stageProblem(graph: Graph, chain: readonly Node[], node: Node): string 
     if (other !== undefined)
       return `\`${one.name}\` is also read by \`${nodeOf(graph, other).name}\`, but only a part of it is kept for \`${node.name}\``;
     if (one !== flow && node.inputs.includes(one.id))
-      return `\`${one.name}\` is read by \`${node.name}\` from the side`;
+      return `\`${node.name}\` also reads \`${one.name}\`, from before the end of the chain`;
   }
   return undefined;
 }
@@ -89,7 +89,7 @@ function stageProblem(graph: Graph, chain: readonly Node[], node: Node): string 
 /** Stages whose template takes elementwise steps on its operand. */
 const takesPrologue: ReadonlySet<string> = new Set(["conv2d", "depthwise_conv2d", "max_pool", "avg_pool"]);
 
-/** Stages without a template that goes on with elementwise steps. */
+/** Stages whose template takes no elementwise steps after them. */
 const takesNoEpilogue: ReadonlySet<string> = new Set([
   "softmax",
   "concat",
@@ -110,7 +110,7 @@ export function formProblem(graph: Graph, chain: readonly Node[], target: Target
     return `no kernel computes \`${chain[before - 1]?.name}\` on the way into \`${first.name}\``;
   const last = stages.at(-1);
   if (last && last !== chain.at(-1) && takesNoEpilogue.has(last.op))
-    return `no kernel goes on after the ${last.op} \`${last.name}\``;
+    return `no kernel continues after the ${last.op} \`${last.name}\``;
   if (more.length === 0) return undefined;
   const known: readonly StageChain[] = target.chains ?? ["separable"];
   if (known.some((name) => isStageChain(name, graph, stages))) return undefined;

@@ -1,4 +1,4 @@
-// The names of a rule while it is compiled, and what is said about them.
+// The names of a rule while it is compiled, and errors about them.
 
 import type { Argument, CallExpression, Expression, PipeExpression } from "#grammar/ast.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";

@@ -224,7 +224,7 @@ function emptyKernels(
   return [...graph.kernels.keys()].filter((kernel) => !used.has(kernel));
 }
 
-/** The rules that go on and on: the shortest period at the end of the longest history. */
+/** The rules that apply without end: the shortest period at the end of the longest history. */
 function loopOf(applications: readonly Application[], histories: Histories): Loop {
   const chains = applications.map(({ rule, root, covered }) => ({
     node: root,

@@ -40,7 +40,7 @@ export interface Player {
  *
  * The leader opens a step (`job` becomes odd), and each thread that is awake takes chunks of blocks: of its own share first, so
  * that it finds in its cache what it wrote before, then of the others'. Where nothing is left, the leader closes the step (`job`
- * becomes even) and waits until nobody is at work. A thread that comes late finds the step closed and is not waited for.
+ * becomes even) and waits until no thread is at work. A thread that comes late finds the step closed and is not waited for.
  */
 export async function createPlayer(crew: Crew): Promise<Player> {
   const { memory, threads, steps, words } = crew;
@@ -101,7 +101,7 @@ export async function createPlayer(crew: Crew): Promise<Player> {
       if (working === 0) return;
       if (spin < spins) continue;
       if (performance.now() > until) throw new Error("a thread does not answer");
-      // A browser's main thread may not sleep, and goes on looking.
+      // A browser's main thread may not sleep, so it keeps looking.
       if (maySleep()) Atomics.wait(words, atWork, working, 1000);
     }
   }

@@ -39,7 +39,7 @@ export interface GpuModel {
   readonly weightParts: readonly number[];
   /** If f16 is wanted: the arenas that are then in halves, as all weights are. */
   readonly halves?: readonly number[];
-  /** If some shaders use subgroups: of how many invocations. */
+  /** The number of invocations of a subgroup, if some shaders use subgroups. */
   readonly subgroup?: number;
   /** What the device must have, as in GPUSupportedLimits. */
   readonly limits: Readonly<Record<string, number>>;

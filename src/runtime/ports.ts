@@ -60,7 +60,7 @@ function batchOf(model: Pick<Ported, "batch">, port: Port): string | undefined {
   return port.once ? undefined : model.batch;
 }
 
-/** Elements of a port for so many samples. */
+/** Elements of a port for a number of samples. */
 export function totalOf(port: Port, samples: number): number {
   return port.once ? sizeOf(port) : samples * sizeOf(port);
 }

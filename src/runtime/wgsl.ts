@@ -225,7 +225,7 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
       }
       device.queue.submit([encoder.finish()]);
       mapped = target?.mapAsync(1, 0, staged);
-      mapped?.catch(() => {}); // heard below, unless the commands were refused
+      mapped?.catch(() => {}); // awaited below, unless the commands were refused
       return { target, staged };
     };
     try {

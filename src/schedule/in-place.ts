@@ -1,4 +1,4 @@
-// In-place results: a kernel writes over an operand that nobody reads again.
+// In-place results: a kernel writes over an operand that is not read again.
 
 import type { Graph, Node, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";

@@ -8,7 +8,7 @@ import { makeNode } from "#ops/index.js";
 import { createWeightStore } from "./store.js";
 import type { TensorToWrite } from "./write-safetensors.js";
 
-/** Literals of up to so many elements stay in the text. */
+/** Most elements of a literal that stays in the text. */
 const inText = 16;
 
 /**

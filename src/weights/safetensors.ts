@@ -177,7 +177,7 @@ function bytesIn(memory: Float32Array, length: number): Uint8Array {
 }
 
 function parseJson(header: Uint8Array): { readonly json: object } | { readonly problem: string } {
-  // The format asks for this, so that no other kind of file can be taken for one.
+  // The format asks for this, so that no other kind of file can be mistaken for one.
   if (header[0] !== openBrace) return { problem: "does not begin with `{`" };
   if (isDeep(header)) return { problem: "is nested too deep" };
   let text: string;

@@ -126,7 +126,7 @@ function printStatement(statement: Statement, printer: Printer): Code {
   }
 }
 
-/** A loop that runs once at least. Where nobody asks for the index, it counts down. */
+/** A loop that runs once at least. Where the index is not used, it counts down. */
 function loop(index: Register, count: number, body: Code, { values, isUsed }: Printer): Code {
   if (count <= 0) return [];
   const at = values.indexOf(index);

@@ -27,7 +27,7 @@ export function parseLimits(text: string, file: string): Result<Partial<Limits>>
     return wrongLimits(`${file} is not JSON: ${String(cause)}`);
   }
   if (typeof values !== "object" || values === null) return wrongLimits(`${file} holds no object of limits`);
-  // A device's whole list may be given: what no net can run into is passed over.
+  // A device's whole list may be given: limits that no net can reach are ignored.
   const known = Object.entries(values).filter(([name]) => Object.hasOwn(guaranteedLimits, name));
   if (known.length === 0)
     return wrongLimits(`${file} has none of ${Object.keys(guaranteedLimits).join(", ")}`);

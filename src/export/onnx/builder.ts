@@ -23,7 +23,7 @@ export interface Initializer {
     | { readonly kind: "ints"; readonly data: BigInt64Array };
 }
 
-/** A value of the model with its shape as it lies, for whoever looks at the model. */
+/** A value of the model with its shape as it lies, for readers of the model. */
 export interface Typed {
   readonly name: string;
   readonly shape: Shape;

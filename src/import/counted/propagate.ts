@@ -84,7 +84,7 @@ function afterGather(
   attributes: Readonly<Record<string, unknown>>,
 ): Counted | undefined {
   const axis = axisOf(Number(attributes["axis"]), types[0]?.shape ?? []) ?? 0;
-  // Whoever takes single rows knows which there are.
+  // What takes single rows knows which of them count.
   const own = x && x.axis !== axis ? x : undefined;
   const isBatched = attributes["batched"] === true;
   const rank = types[1]?.shape.length ?? 0;

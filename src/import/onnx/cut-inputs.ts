@@ -1,4 +1,4 @@
-// An ONNX graph whose inner values are inputs: nobody makes them any more.
+// An ONNX graph whose inner values become inputs: the nodes that made them go.
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import type { NamedInput } from "#import/options/cut-inputs.js";

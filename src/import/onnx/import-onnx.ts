@@ -219,7 +219,7 @@ function cutAdvice(
   return cutHelp(places, macsOf(shared.build.nodes), attempt, dimOptions(suggested));
 }
 
-/** What is said of sizes that are missing. */
+/** The advice about missing sizes. */
 function missingSizes(
   from: Source,
   options: ImportOptions,

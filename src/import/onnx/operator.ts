@@ -30,7 +30,7 @@ export interface InlineOptions {
   readonly inputs?: readonly Value[];
   /** Which of its results are needed: always the same of one graph. All by default. */
   readonly needed?: readonly boolean[];
-  /** It is the body of a loop, which takes at least so many steps more, this one counted: its nodes count as unrolled. */
+  /** For the body of a loop: the least number of steps that are left, this one included. Its nodes count as unrolled. */
   readonly steps?: number;
 }
 

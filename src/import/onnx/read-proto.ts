@@ -63,7 +63,7 @@ export function readProto(source: DataFile, file: string): Result<ReadModel> {
   };
 }
 
-/** What is said of a model whose opset is not known as a whole. */
+/** The message about a model whose opset is not known as a whole. */
 function opsetWarnings(opset: number, file: string): Diagnostic[] {
   const has = `${file}: the model has opset ${opset}, and ${firstWhole} to ${newestOpset} are known`;
   if (opset > newestOpset)

@@ -53,11 +53,11 @@ export interface Scope {
   readonly shared: Import;
   readonly used: ReadonlySet<string>;
   readonly values: Map<string, Value>;
-  /** Names whose values are stand-ins, or depend on some: nothing is said of nodes that read them. */
+  /** Names whose values are stand-ins, or depend on some: nodes that read them are not reported. */
   readonly lost: Set<string>;
   /** The graph around, whose values are seen from inside. */
   readonly outer?: Scope;
-  /** Nothing is said of the nodes: the one that holds them reads what is lost. */
+  /** The nodes are not reported: the one that holds them reads what is lost. */
   readonly isQuiet: boolean;
   readonly isLoop: boolean;
 }

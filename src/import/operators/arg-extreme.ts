@@ -17,7 +17,7 @@ export interface ArgExtreme {
   readonly last: boolean;
 }
 
-/** Longest axis whose places are told apart. */
+/** Longest axis whose places f32 keeps apart. */
 const placeLimit = 2 ** 20;
 
 /** Places as whole numbers, which f32 holds up to 2²⁴: of the elements that equal the extreme one, the first or last. */

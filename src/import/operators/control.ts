@@ -19,7 +19,7 @@ export function countUnrolled(shared: { unrolled: number }): void {
   checkUnrolled(shared, 0);
 }
 
-/** Refuses a loop that is going to be unrolled to so many nodes more, where that is known before it is done. */
+/** Refuses a loop before it is unrolled, if the nodes that it would add are known to be too many. */
 export function checkUnrolled(shared: { readonly unrolled: number }, more: number): void {
   if (shared.unrolled + more > unrolledLimit)
     refuse("too-large", `loops are unrolled to more than ${unrolledLimit} nodes`);

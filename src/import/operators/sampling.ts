@@ -180,7 +180,7 @@ function denormalized(ctx: Lowering, at: Value, extent: number, alignsCorners: b
 
 type Ends = readonly [low: number, high: number];
 
-/** Places of elements for those that lie outside: each on its own, so that a curve goes on behind the last element. */
+/** Places of elements for those that lie outside: each on its own, so that a curve continues behind the last element. */
 function inside(
   ctx: Lowering,
   places: Value,

@@ -8,7 +8,7 @@ import type { Extent } from "./dimensions.js";
 import { rankLimit } from "./dimensions.js";
 import { quote, shellWord } from "#import/refusal.js";
 
-/** A value that is an input, with its shape if that is said. */
+/** A value that becomes an input, with its shape if the caller gives one. */
 export interface NamedInput {
   readonly name: string;
   readonly extents?: readonly Extent[];

@@ -23,7 +23,7 @@ type Meaning = keyof typeof sizes;
 /** What an import with sizes gives: `isTrial` asks for no advice. */
 export type TrySizes = (dims: ReadonlyMap<string, number>, isTrial: boolean) => Result<unknown>;
 
-/** What is said of sizes that are missing: an example that works, or what else is wrong with the model. */
+/** The advice about missing sizes: an example that works, or what else is wrong with the model. */
 export function adviseSizes(
   unbound: Unbound,
   file: string,

@@ -29,7 +29,7 @@ export type Start = (
   build: (state: State, inputs: readonly Value[]) => NamedValue[] | Diagnostic[],
 ) => Result<Imported>;
 
-/** What is said of a cut at values, of which the builder has made stand-ins for what cannot be imported. */
+/** The advice about a cut at values, of which the builder has made stand-ins for what cannot be imported. */
 export type CutAdvice = (build: Builder, places: readonly string[]) => readonly string[];
 
 /** What the caller asks for. */

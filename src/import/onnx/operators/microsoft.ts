@@ -93,7 +93,7 @@ function fusedGemm(node: OnnxNode, ctx: Context): Value {
   ]);
 }
 
-/** α · A · B, each transposed over its last two axes if it is said. */
+/** α · A · B, each transposed over its last two axes if the attributes say so. */
 function fusedMatMul(node: OnnxNode, ctx: Context): Value {
   if (node.int("transBatchA", 0) !== 0 || node.int("transBatchB", 0) !== 0)
     unsupported("FusedMatMul with transBatchA or transBatchB");
@@ -137,7 +137,7 @@ function skipRootMeanSquare(node: OnnxNode, ctx: Context): (Value | undefined)[]
   return [normal, undefined, undefined, sum];
 }
 
-/** Groups of channels, which come last here, with SiLU behind if it is said. */
+/** Groups of channels, which come last here, with SiLU behind them if the attributes say so. */
 function groupNorm(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   const rank = x.shape.length;

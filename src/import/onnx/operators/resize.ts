@@ -281,7 +281,7 @@ function sharesAt(
   }
 }
 
-/** A place as near to the middle between two elements is taken for it: f32 is no more exact. onnxruntime has this tolerance too. */
+/** A place this near to the middle between two elements counts as the middle: f32 is no more exact. onnxruntime has this tolerance too. */
 const nearMiddle = 1e-6;
 
 function nearest(place: number, mode: string): number {

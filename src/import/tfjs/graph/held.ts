@@ -6,7 +6,7 @@ import type { Value } from "#import/value.js";
 /** A list of tensors, or the state of an array of them: elements that were not written are undefined. It is never changed. */
 export interface TensorList {
   readonly items: readonly (Value | undefined)[];
-  /** The shape of elements, −1 where an extent is open, if it is said. */
+  /** The shape of elements, −1 where an extent is open, if the graph gives it. */
   readonly element: readonly number[] | undefined;
 }
 

@@ -153,7 +153,7 @@ function signatureOf(whole: Fields): { readonly [key: string]: Json } | undefine
   return objectOf(whole.get("signature")) ?? objectOf(metadata?.["signature"]);
 }
 
-/** The outputs of the signature; without one, the nodes that nobody reads. */
+/** The outputs of the signature; without one, the nodes that no other node reads. */
 function outputsOf(
   nodes: ReadonlyMap<string, NodeDef>,
   signature: { readonly [key: string]: Json } | undefined,

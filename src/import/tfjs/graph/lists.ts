@@ -55,7 +55,7 @@ function emptyList(length: number, element: readonly number[] | undefined): Tens
   return { items: new Array<undefined>(length).fill(undefined), element };
 }
 
-/** An element, or zeros in place of one that was not written, shaped as it is said or as the others are. */
+/** An element, or zeros in place of one that was not written, with the shape that the list declares, or that of the others. */
 function itemAt(ctx: Lowering, list: TensorList, at: number, given?: readonly number[]): Value {
   const { items, element } = list;
   if (!Number.isInteger(at) || at < 0 || at >= items.length)

@@ -49,7 +49,7 @@ function padded(node: GraphNode, ctx: Lowering): Value | undefined {
   if (paddings.ref.kind !== "node" || !counted) return undefined;
   const { axis, count } = counted;
   const all = valuesTogether(ctx, [paddings, count]);
-  // After the rows come so many.
+  // The number of rows with those that are added after them.
   const [first, own] = all?.[0] ?? [];
   const total = (first?.data[2 * axis + 1] ?? 0) + (own?.data[0] ?? 0);
   const isFixed = all?.every(([more, rows]) =>
