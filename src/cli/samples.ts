@@ -146,7 +146,7 @@ function openFolder(path: string, inputs: readonly SampleInput[], image: ImageOp
     diagnostics:
       left >= names.length
         ? [
-            warning("left-out", `${left} of ${files.length} files in ${path} are no samples`, {
+            warning("left-out", `${left} of ${files.length} files in ${path} are not samples`, {
               help: ["samples are .png, .jpg, .npy or .json files"],
             }),
           ]

@@ -129,12 +129,12 @@ describe("folders", () => {
     );
   });
 
-  test("where most files are no samples, a warning says so", async () => {
+  test("where most files are not samples, a warning says so", async () => {
     const path = folder({ "a.png": await pixels(1, 2), "b.webp": "", "c.webp": "" });
     const { value, diagnostics } = await openSamples(path, [gray], plain);
     expect(value!.count).toBe(1);
     expect(diagnostics.map(({ severity, message }) => `${severity}: ${message}`)).toEqual([
-      `warning: 2 of 3 files in ${path} are no samples`,
+      `warning: 2 of 3 files in ${path} are not samples`,
     ]);
   });
 
@@ -209,7 +209,7 @@ describe(".safetensors files", () => {
   });
 });
 
-test("what is no samples at all", async () => {
+test("what is not samples at all", async () => {
   expect(await problem(join(root, "nothing"), gray)).toContain("there is no such file or folder");
   expect(await problem(file("a.csv", new Uint8Array(1)), gray)).toContain(
     "PATH/a.csv: cannot tell what kind of samples these are",
