@@ -4,9 +4,9 @@
 // terms a term goes through at most b + K/b roundings (Higham 2002, "Accuracy and Stability of Numerical Algorithms", §4.2), which is
 // least, 2·√K, for b = √K. The tolerance of results (`src/interpret/tolerance.ts`) is (16 + 8·√K)·2⁻²⁴.
 
-import type { Int, Width } from "./build.js";
-import { address, addInt, binary, f32, load, mulInt, widen } from "./build.js";
-import type { Place, Register } from "./ir.js";
+import type { Int } from "./build.js";
+import { addInt, binary, compare, f32, int, mulInt, widen } from "./build.js";
+import type { Register } from "./ir.js";
 import type { Build } from "./operands.js";
 import { blockSize } from "./tile.js";
 
@@ -17,9 +17,6 @@ export interface Level {
   /** Emits what stands in every round before and around the loops inside; by default, those alone. */
   readonly around?: (inner: () => void, ...at: Int[]) => void;
 }
-
-/** From so many sums on they leave no registers for others. */
-const manySums = 6;
 
 /** Blocks of a product are rather longer than √K: its loops are short and run through memory, and every block costs a start. */
 export const productBlock = 256;
@@ -50,8 +47,8 @@ export function blocksOf(
   const count = counts[level] ?? 1;
   const limit = Math.max(1, Math.floor(block / inside));
   const even = blockSize(count, limit);
-  // A rest of rounds is code of its own, so that rather more blocks of a divisor are made.
-  return { level, rounds: even * 2 > limit ? even : Math.ceil(count / Math.ceil(count / limit)) };
+  // Rounds that are left over cost a condition, or code of their own, so that rather more blocks of a divisor are made.
+  return { level, rounds: even * 2 >= limit ? even : Math.ceil(count / Math.ceil(count / limit)) };
 }
 
 /**
@@ -66,6 +63,7 @@ export function sumLoops(
   wanted?: number,
 ): void {
   const cut = k.sumsInBlocks && sums.length > 0 ? blocksOf(countsOf(levels), wanted) : undefined;
+  /** The loops from one level to another, and `inner` inside them. */
   const nest = (from: number, to: number, at: readonly Int[], inner: (at: readonly Int[]) => void): void => {
     const level = levels[from];
     if (!level || from === to) return inner(at);
@@ -77,37 +75,41 @@ export function sumLoops(
   };
   if (!cut) return nest(0, levels.length, [], (at) => add(sums, ...at));
 
-  // As many sums as a tile of a product has fill the registers of a CPU: what is added up of them waits in scratch.
-  const waits = k.team === 1 && sums.length >= manySums;
-  const scratch: Place = { kind: "scratch" };
-  const base = waits ? k.scratch(sums.length * k.lanes) : 0;
-  const widthOf = (sum: Register): Width => (sum.type === "vec" ? "vec" : "f32");
-  const place = (at: number) => address(base + at * k.lanes);
-  const rounds = (before: readonly Int[], first: Int, count: number, into: readonly Register[]): void =>
-    k.for(levels[cut.level]?.name ?? "i", count, (index) =>
-      round(cut.level, levels.length, [...before, addInt(first, index)], (at) => add(into, ...at)),
-    );
-  const block = (before: readonly Int[], first: Int, count: number): void => {
-    if (waits) {
-      rounds(before, first, count, sums);
-      for (const [at, sum] of sums.entries())
-        k.store(scratch, place(at), binary("add", load(scratch, place(at), widthOf(sum)), sum));
-      for (const sum of sums) k.set(sum, widen(f32(0), widthOf(sum)));
-      return;
-    }
-    const parts = sums.map((sum) => k.let("part", widen(f32(0), widthOf(sum))));
-    rounds(before, first, count, parts);
+  const { level, rounds } = cut;
+  const { name = "i", count = 1 } = levels[level] ?? {};
+  // The sums wait while a block is added up. They are registers too: compilers keep them in memory where a loop leaves no others free.
+  const zero = (sum: Register) => widen(f32(0), sum.type === "vec" ? "vec" : "f32");
+  const begin = (): Register[] => sums.map((sum) => k.let("part", zero(sum)));
+  const end = (parts: readonly Register[]): void => {
     for (const [at, sum] of sums.entries()) k.set(sum, binary("add", sum, parts[at] ?? f32(0)));
   };
-  if (waits) for (const [at, sum] of sums.entries()) k.store(scratch, place(at), sum);
-  nest(0, cut.level, [], (before) => {
-    const count = levels[cut.level]?.count ?? 1;
-    const full = Math.floor(count / cut.rounds);
-    k.for("block", full, (index) => block(before, mulInt(index, cut.rounds), cut.rounds));
-    const rest = count - full * cut.rounds;
-    if (rest > 0) block(before, full * cut.rounds, rest);
+  const whole = (at: readonly Int[], into: readonly Register[]): void =>
+    round(level, levels.length, at, (all) => add(into, ...all));
+  const block = (before: readonly Int[], first: Int, length: number): void => {
+    const parts = begin();
+    k.for(name, length, (index) => whole([...before, addInt(first, index)], parts));
+    end(parts);
+  };
+  nest(0, level, [], (before) => {
+    const rest = count % rounds;
+    if (rest > 0 && level < levels.length - 1) return uneven(before);
+    k.for("block", (count - rest) / rounds, (index) => block(before, mulInt(index, rounds), rounds));
+    if (rest > 0) block(before, count - rest, rest);
   });
-  if (waits) for (const [at, sum] of sums.entries()) k.set(sum, load(scratch, place(at), widthOf(sum)));
+  /** Rounds with loops inside are written once: a block ends where its number says so, and the first of them is shorter. */
+  function uneven(before: readonly Int[]): void {
+    const parts = begin();
+    k.for(name, count, (index) => {
+      whole([...before, index], parts);
+      k.guard(
+        compare("eq", int("rem", addInt(index, (-count % rounds) + rounds), rounds), rounds - 1),
+        () => {
+          end(parts);
+          for (const part of parts) k.set(part, zero(part));
+        },
+      );
+    });
+  }
 }
 
 const countsOf = (levels: readonly Level[]): number[] => levels.map(({ count }) => count);

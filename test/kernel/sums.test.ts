@@ -95,6 +95,9 @@ const nets: Readonly<Record<string, string>> = {
   "deep convolution":
     "input x: f32[1, 4, 4, 512]\noutput y = conv2d(x, filters=12, kernel=3x3, padding=same)",
   "wide convolution": "input x: f32[1, 80, 80, 2]\noutput y = conv2d(x, filters=3, kernel=79x79)",
+  "convolution of seven rows": "input x: f32[1, 20, 20, 3]\noutput y = conv2d(x, filters=9, kernel=7x7)",
+  "convolution of thirteen rows": "input x: f32[1, 30, 30, 2]\noutput y = conv2d(x, filters=9, kernel=13x5)",
+  "avg_pool of nineteen rows": "input x: f32[1, 38, 38, 5]\noutput y = avg_pool(x, kernel=19x5)",
   "convolution in groups":
     "input x: f32[1, 5, 5, 800]\noutput y = conv2d(x, filters=8, kernel=3x3, groups=2)",
   depthwise: "input x: f32[1, 70, 70, 6]\noutput y = depthwise_conv2d(x, kernel=67x67)",

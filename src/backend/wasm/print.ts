@@ -18,21 +18,20 @@ export function printKernel(kernel: Kernel, options: ValueOptions): WasmFunction
   const folded = foldKernel(kernel);
   const values = createValues(folded, options);
   const printer: Printer = { values, isUsed: usedRegisters(folded) };
+  const { index, count } = folded.grid;
+  // Taken at first, since it lives longest.
+  const at = values.indexOf(index);
   const block = [
     ...folded.privates.flatMap((register) => zero(register, values, options.lanes)),
     ...printBody(folded.body, printer),
   ];
   const [from, to] = [kernelParameters.indexOf("from"), kernelParameters.indexOf("to")];
-  const { index, count } = folded.grid;
   const body =
     count === 1
       ? block
       : [
-          ...localSet(values.indexOf(index), localGet(from)),
-          ...doWhile(
-            [...block, ...increment(values.indexOf(index))],
-            op("i32.lt_s", localGet(values.indexOf(index)), localGet(to)),
-          ),
+          ...localSet(at, localGet(from)),
+          ...doWhile([...block, ...increment(at)], op("i32.lt_s", localGet(at), localGet(to))),
         ];
   return {
     parameters: [...kernelParameters, ...folded.parameters].map(() => "i32"),
@@ -111,33 +110,39 @@ function printStatement(statement: Statement, printer: Printer): Code {
       return [...values.keepShared(statement), ...op("drop", values.of(statement.value))];
     case "for":
     case "team":
-      return loop(statement.index, statement.count, printBody(statement.body, printer), printer);
+      return loop(statement, printer);
     case "guard": {
       const kept = values.keepShared(statement);
       const condition = values.of(statement.if);
       const otherwise = statement.otherwise ?? [];
-      return [
-        ...kept,
-        ...ifElse(condition, printBody(statement.then, printer), printBody(otherwise, printer)),
-      ];
+      const [then, rest] = [statement.then, otherwise].map((body) =>
+        values.inScope(() => printBody(body, printer)),
+      );
+      return [...kept, ...ifElse(condition, then ?? [], rest ?? [])];
     }
     default:
       return statement satisfies never;
   }
 }
 
+type Loop = Extract<Statement, { kind: "for" | "team" }>;
+
 /** A loop that runs once at least. Where the index is not used, it counts down. */
-function loop(index: Register, count: number, body: Code, { values, isUsed }: Printer): Code {
+function loop({ index, count, body }: Loop, printer: Printer): Code {
   if (count <= 0) return [];
-  const at = values.indexOf(index);
-  if (!isUsed.has(index.name)) {
-    const next = localTee(at, op("i32.sub", localGet(at), i32Const(1)));
-    return [...localSet(at, i32Const(count)), ...doWhile(body, next)];
-  }
-  return [
-    ...localSet(at, i32Const(0)),
-    ...doWhile([...body, ...increment(at)], op("i32.lt_s", localGet(at), i32Const(count))),
-  ];
+  const { values, isUsed } = printer;
+  return values.inScope(() => {
+    const at = values.indexOf(index);
+    const code = printBody(body, printer);
+    if (!isUsed.has(index.name)) {
+      const next = localTee(at, op("i32.sub", localGet(at), i32Const(1)));
+      return [...localSet(at, i32Const(count)), ...doWhile(code, next)];
+    }
+    return [
+      ...localSet(at, i32Const(0)),
+      ...doWhile([...code, ...increment(at)], op("i32.lt_s", localGet(at), i32Const(count))),
+    ];
+  });
 }
 
 function increment(index: number): Code {

@@ -32,8 +32,10 @@ export interface Values {
   /** What is assigned to a register: of a pointer, bytes from the start of memory. */
   assigned(register: Register, value: Value): Code;
   store(place: Place, address: Address, value: Value): Code;
-  /** Puts what the statement would else compute twice into locals. */
+  /** Puts what the statement would else compute twice into locals. To be called for each statement, before its code is made. */
   keepShared(statement: Statement): Code;
+  /** Makes the code of a body; the locals of what it declares serve others behind it. */
+  inScope(print: () => Code): Code;
 }
 
 /** The first parameters of every kernel: its first block, the one behind its last, and where its scratch is. */
@@ -54,16 +56,48 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
   const locals: ValType[] = [];
   const registers = new Map<string, number>();
   const kept = new Map<Value, number>();
+  // Locals are few, and bodies alike have the same ones: their code is short, and packs well.
+  const free = new Set<number>();
+  /** Taken by the bodies around, outermost first, and by the statement. */
+  const scopes: number[][] = [[]];
+  let ofStatement: number[] = [];
 
   const isWide = (type: ValueType): boolean => type === "vec" && lanes > 1;
-  const local = (type: ValType): number => firstLocal + locals.push(type) - 1;
 
+  /** The first local of a type that is free. */
+  function take(type: ValType): number {
+    const found = locals.findIndex((one, at) => one === type && free.has(at));
+    const at = found >= 0 ? found : locals.push(type) - 1;
+    free.delete(at);
+    return at;
+  }
+
+  function release(taken: readonly number[]): void {
+    for (const at of taken) free.add(at);
+  }
+
+  /** A local for a part of a statement. */
+  function local(type: ValType): number {
+    const at = take(type);
+    ofStatement.push(at);
+    return firstLocal + at;
+  }
+
+  function inScope(print: () => Code): Code {
+    scopes.push([]);
+    const code = print();
+    release(scopes.pop() ?? []);
+    return code;
+  }
+
+  /** The local of a register, which the innermost body declares if it is not known yet. */
   function indexOf(register: Register): number {
     const known = registers.get(register.name);
     if (known !== undefined) return known;
-    const index = local(valType(register.type));
-    registers.set(register.name, index);
-    return index;
+    const at = take(valType(register.type));
+    scopes.at(-1)?.push(at);
+    registers.set(register.name, firstLocal + at);
+    return firstLocal + at;
   }
 
   function valType(type: ValueType): ValType {
@@ -286,6 +320,8 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
 
   function keepShared(statement: Statement): Code {
     kept.clear();
+    release(ofStatement);
+    ofStatement = [];
     return [...countUses(statement)].flatMap(([value, uses]) => {
       if (uses < 2 || hasPointer(value)) return [];
       const index = local(valType(value.type));
@@ -305,7 +341,7 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
     return found;
   }
 
-  return { locals, indexOf, of, assigned, store, keepShared };
+  return { locals, indexOf, of, assigned, store, keepShared, inScope };
 }
 
 function isConstant(value: Value): boolean {
