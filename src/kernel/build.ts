@@ -108,6 +108,10 @@ export function choose(
 export const laneOf = (x: Value, index: number): Value =>
   x.type === "vec" ? { kind: "lane", type: "f32", x, index } : x;
 
+/** All lanes of a vec in one; of an f32, the value itself. */
+export const horizontal = (fn: "add" | "max" | "min", x: Value): Value =>
+  x.type === "vec" ? { kind: "horizontal", type: "f32", fn, x } : x;
+
 /** What x is for another item of a subgroup. */
 export const broadcast = (x: Value, item: number): Value => ({ kind: "broadcast", type: "f32", x, item });
 
@@ -146,6 +150,7 @@ export class KernelBuilder<S> {
   #names = new Map<string, number>();
   readonly #stack: Statement[][] = [[]];
   #scratch = 0;
+  #shared = { start: 0, elements: 0 };
 
   constructor(options: { readonly lanes: number; readonly team: number; readonly sumsInBlocks?: boolean }) {
     this.lanes = options.lanes;
@@ -165,6 +170,12 @@ export class KernelBuilder<S> {
     const start = this.#scratch;
     this.#scratch += this.roundUp(elements);
     return start;
+  }
+
+  /** Scratch for as long as one nest of loops: nests beside each other have the same. */
+  sharedScratch(elements: number): number {
+    if (elements > this.#shared.elements) this.#shared = { start: this.scratch(elements), elements };
+    return this.#shared.start;
   }
 
   /** Scratch that is reserved so far. */

@@ -22,6 +22,9 @@ import { emitGridProduct, plainRow, productItems, subgroupProduct, teamBlocks, w
 import type { Tile } from "./tile.js";
 import { largeBlockSize, mostThreads } from "./tile.js";
 
+/** Shorter sums are not worth being spread over the lanes, which are to be added up behind. */
+const fewestDeep = 16;
+
 /** The matrix of a dense product, per group: packed in panels, or where it lies if it is computed by the net. */
 export function weightColumns(
   k: Build,
@@ -32,9 +35,11 @@ export function weightColumns(
     readonly columns: number;
     readonly groups?: number;
     readonly branches?: number;
+    /** Elements of a run, if rows of A are read as vecs where that is of use. */
+    readonly run?: number;
   },
 ): (group: Int) => Columns {
-  const { depth, columns, groups = 1, branches = 1 } = size;
+  const { depth, columns, groups = 1, branches = 1, run } = size;
   if (weight.kind === "view") {
     const { place, stride, wide } = reads(k, "w", weight);
     const isWide = wide && (groups === 1 || columns % k.lanes === 0);
@@ -54,9 +59,18 @@ export function weightColumns(
   }
   const groupSize = groups === 1 ? depth * columns : k.roundUp(depth * columns);
   const widths = panelWidths(k, tile, columns);
-  const packing = panelPacking({ depth, groups, columns, widths, groupSize, branches });
+  const deep = k.team === 1 && run !== undefined && run % k.lanes === 0 && depth >= fewestDeep;
+  const packing = panelPacking({
+    depth,
+    groups,
+    columns,
+    widths,
+    groupSize,
+    branches,
+    deep: deep ? k.lanes : 1,
+  });
   const place = weightParameter(k, "w", weight.weight, packing);
-  return (group) => ({ place, start: mulInt(group, groupSize), depth, count: columns, wide: true });
+  return (group) => ({ place, start: mulInt(group, groupSize), depth, count: columns, wide: true, deep });
 }
 
 /** Rows of `[m, k] · [k, n]`: a 1×1 convolution over all pixels, or a dense layer. */
@@ -73,7 +87,7 @@ export function pointwiseBody(
   const columns = channels(y.shape);
   const size = largeBlockSize(vectors(x.shape), tile.blockPixels, tile.rows);
   const pixelBlocks = vectors(x.shape) / size;
-  const b = weightColumns(k, tile, weight, { depth, columns })(0);
+  const b = weightColumns(k, tile, weight, { depth, columns, ...(x.wide ? { run: depth } : {}) })(0);
   if (k.team > 1)
     return gridProduct(k, tile, {
       rows: vectors(x.shape),
@@ -154,7 +168,8 @@ export function convolutionBody(
     });
   if (added) return bug("only blocks with many items add products");
   const depth = window.kernel[0] * window.kernel[1] * perGroup;
-  const columnsOf = weightColumns(k, tile, weight, { depth, columns, groups });
+  const isRead = x.wide && (steps.prologue?.wide ?? true) ? { run: perGroup } : {};
+  const columnsOf = weightColumns(k, tile, weight, { depth, columns, groups, ...isRead });
   const strips = rowBlocks(k, rows, { samples, height });
   // Blocks that share a strip copy it each for itself, so there are no more of them than a few threads need.
   const wanted = groups === 1 ? Math.ceil(Math.min(tile.blocks, mostThreads) / strips.count) : 1;

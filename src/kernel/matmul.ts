@@ -3,7 +3,7 @@
 import type { Border, Tap } from "./border.js";
 import { loadTap } from "./border.js";
 import type { Int, Loops, Width } from "./build.js";
-import { address, addInt, f32, i32, int, load, madd, mulInt, widen } from "./build.js";
+import { address, addInt, f32, horizontal, i32, int, load, madd, mulInt, widen } from "./build.js";
 import type { Place, Register, Value } from "./ir.js";
 import type { Build } from "./operands.js";
 import type { Within } from "./strip.js";
@@ -45,6 +45,11 @@ export interface Columns {
   readonly step?: number;
   /** Whether B can be read as vecs. */
   readonly wide: boolean;
+  /**
+   * Whether columns that are left over, fewer than the lanes, are packed by vecs of neighbouring rows: each is then a sum over the
+   * lanes, for which rows of A are read as vecs, in runs of a multiple of the lanes.
+   */
+  readonly deep?: boolean;
 }
 
 export interface Product {
@@ -130,8 +135,9 @@ export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops 
   for (const segment of segmentsOf(k, tile, columns.count, columns.wide)) {
     const panels = segment.count / (part?.count ?? 1);
     const firstPanel = part ? mulInt(part.index, panels) : 0;
-    const full = Math.floor(product.rows / tile.rows);
-    const rest = product.rows - full * tile.rows;
+    const rowsAtOnce = tileRows(k, tile, product, segment);
+    const full = Math.floor(product.rows / rowsAtOnce);
+    const rest = product.rows - full * rowsAtOnce;
     const tiles = product.lines * full;
     const isReadAhead =
       tile.ahead !== undefined && tiles <= tile.ahead.tiles && isStreamed(segment, columns, tile.ahead.bytes);
@@ -159,8 +165,8 @@ export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops 
     const groups = Math.floor(panels / group);
     const emitPanels = (first: Int, count: number, many: Loops): void => {
       many(["panel", "line", "tile"], [count, product.lines, full], (panel, line, index) =>
-        emit(addInt(first, panel ?? 0), line ?? 0, k.letInt("m", mulInt(index ?? 0, tile.rows)), {
-          rows: tile.rows,
+        emit(addInt(first, panel ?? 0), line ?? 0, k.letInt("m", mulInt(index ?? 0, rowsAtOnce)), {
+          rows: rowsAtOnce,
           panels: 1,
           ahead: { tile: addInt(mulInt(line ?? 0, full), index ?? 0), tiles },
         }),
@@ -168,7 +174,7 @@ export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops 
       if (rest === 0) return;
       const atOnce = k.team > 1 ? 1 : count;
       many(["panel", "line"], [count / atOnce, product.lines], (panel, line) =>
-        emit(addInt(first, panel ?? 0), line ?? 0, full * tile.rows, { rows: rest, panels: atOnce }),
+        emit(addInt(first, panel ?? 0), line ?? 0, full * rowsAtOnce, { rows: rest, panels: atOnce }),
       );
     };
     if (groups === 1) emitPanels(0, group, loops);
@@ -177,6 +183,17 @@ export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops 
     const left = panels - groups * group;
     if (left > 0) emitPanels(groups * group, left, loops);
   }
+}
+
+/**
+ * Rows of a tile: more where there are few columns in all and rows enough, so that there are as many sums. 4×4 results take 1.6 times as
+ * long one by one.
+ */
+function tileRows(k: Build, tile: Tile, { rows, columns }: Product, { first, width, wide }: Segment): number {
+  if (k.team > 1 || first > 0 || !(wide || columns.deep)) return tile.rows;
+  const sums = wide ? width / k.lanes : width;
+  const most = tile.rows * Math.max(1, Math.floor(tile.columns / k.lanes / sums));
+  return rows % most === 0 ? most : tile.rows;
 }
 
 /**
@@ -245,7 +262,9 @@ function emitTile(
   const { columns, runs, finish } = at.product;
   const { width, wide } = at.segment;
   const lanes = wide ? k.lanes : 1;
-  const type = wide ? "vec" : "f32";
+  // Elements of the depth that a step takes.
+  const deep = columns.deep && !wide ? k.lanes : 1;
+  const type = wide || deep > 1 ? "vec" : "f32";
   const places = Array.from({ length: (at.panels * width) / lanes }, (_, c) => c * lanes);
   // Panels lie one behind the other, the columns of a matrix in memory side by side.
   const inColumns = (column: number): number =>
@@ -263,19 +282,19 @@ function emitTile(
   let a: ReturnType<typeof makeRows> | undefined;
   const multiply = (added: readonly Register[]): void => {
     const right = places.map((from, c) => {
-      const value = load(columns.place, address(b, inColumns(from)), type);
+      const value = load(columns.place, address(b, inColumns(from) * deep), type);
       // What only one row needs takes no register.
       return sums.length > 1 ? k.let(`b${c}`, value) : value;
     });
     for (const r of sums.keys()) {
-      const left = k.let(`a${r}`, widen(a?.read(r) ?? f32(0), type));
+      const left = k.let(`a${r}`, widen(a?.read(r, deep > 1 ? "vec" : "f32") ?? f32(0), type));
       for (const [c, factor] of right.entries()) {
         const sum = added[r * places.length + c];
         if (sum) k.set(sum, madd(left, factor, sum));
       }
     }
-    k.step(b, columns.step ?? width);
-    if (runs.length > 1) a?.step();
+    k.step(b, columns.step ?? width * deep);
+    if (runs.length > deep) a?.step(deep);
   };
   const levels: Level[] = runs.counts.map((count, at) => ({
     name: ["ty", "tx"].slice(-runs.counts.length)[at] ?? "run",
@@ -297,35 +316,43 @@ function emitTile(
         },
         { name: "c", count: ahead.steps },
       ]
-    : [{ name: "c", count: runs.length }];
+    : [{ name: "c", count: runs.length / deep }];
   const last = levels.at(-1);
   if (last) levels[levels.length - 1] = { ...last, around: inRun };
   else inRun(() => {});
   sumLoops(k, sums.flat(), [...levels, ...loops], multiply, productBlock);
   for (const [r, row] of sums.entries())
     for (const [c, sum] of row.entries())
-      finish(sum, at.line, addInt(at.row, r), int("add", at.column, places[c] ?? 0));
+      finish(
+        deep > 1 ? horizontal("add", sum) : sum,
+        at.line,
+        addInt(at.row, r),
+        int("add", at.column, places[c] ?? 0),
+      );
 }
 
-/** Reads the rows of A, one element each, from registers that step along: one register for all rows of one place. */
+/** Reads the rows of A, one element each or a vec, from registers that step along: one register for all rows of one place. */
 function makeRows(
   k: Build,
   { place, start, rowStride, taps }: Rows,
   count: number,
-): { readonly read: (row: number) => Value; readonly step: () => void } {
+): { readonly read: (row: number, width: Width) => Value; readonly step: (elements: number) => void } {
   if (!taps) {
     const a = k.let("a", i32(start));
-    return { read: (row) => load(place, address(a, row * rowStride)), step: () => k.step(a, 1) };
+    return {
+      read: (row, width) => load(place, address(a, row * rowStride), width),
+      step: (elements) => k.step(a, elements),
+    };
   }
   const { border, channel } = taps;
   const all = Array.from({ length: count }, (_, row) => taps.at(row));
   // The channel within the pixel, which steps before the window may ask for.
   const c = k.let("channel", i32(channel));
   return {
-    read: (row) => {
+    read: (row, width) => {
       const tap = all[row];
-      return tap ? loadTap(border, tap, c, "f32") : f32(0);
+      return tap ? loadTap(border, tap, c, width) : f32(0);
     },
-    step: () => k.step(c, 1),
+    step: (elements) => k.step(c, elements),
   };
 }

@@ -36,13 +36,15 @@ export interface PanelLayout {
    * of a depthwise result one after another.
    */
   readonly branches: number;
+  /** Rows that lie side by side in a panel whose width is no multiple of them: column 0 of so many rows, then column 1; 1 for none. */
+  readonly deep: number;
 }
 
 /** A `[depth, groups · columns]` weight in panels, each `[depth, width]`: the order in which tiles read it. */
 export function panelPacking(layout: PanelLayout): Packing {
-  const { depth, groups, columns, widths, groupSize, branches } = layout;
+  const { depth, groups, columns, widths, groupSize, branches, deep } = layout;
   return {
-    key: `panels ${groups}·${groupSize}: ${depth}x${columns} by ${widths[0] ?? 0}…${widths.at(-1) ?? 0} of ${branches}`,
+    key: `panels ${groups}·${groupSize}: ${depth}x${columns} by ${widths[0] ?? 0}…${widths.at(-1) ?? 0} of ${branches}, ${deep}`,
     elements: groups * groupSize,
     *pack(values) {
       const panel = new Float32Array(depth * greatest(widths));
@@ -61,19 +63,19 @@ export function panelPacking(layout: PanelLayout): Packing {
 
 /** Fills one panel, from column `first` of all groups' columns on. */
 function packPanel(
-  { depth, groups, columns, branches }: PanelLayout,
+  { depth, groups, columns, branches, deep }: PanelLayout,
   values: Float32Array,
   first: number,
   panel: Float32Array,
 ): Float32Array {
   const width = panel.length / depth;
-  let at = 0;
+  const beside = width % deep === 0 ? 1 : deep;
   for (let row = 0; row < depth; row += 1) {
     const from = branchRow(row, depth, branches) * groups * columns + first;
-    for (let column = 0; column < width; column += 1) {
-      panel[at] = values[from + column] ?? 0;
-      at += 1;
-    }
+    const inner = row % beside;
+    const at = (row - inner) * width + inner;
+    for (let column = 0; column < width; column += 1)
+      panel[at + column * beside] = values[from + column] ?? 0;
   }
   return panel;
 }

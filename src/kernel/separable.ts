@@ -70,6 +70,7 @@ export function separableBody(
     depth: inputs * multiplier,
     columns: last?.columns ?? columns,
     branches: multiplier,
+    ...(stages.last ? {} : { run: inputs }),
   })(0);
   const pixelStride = multiplier * branchStride;
   const scratch: Place = { kind: "scratch" };

@@ -4,9 +4,9 @@
 // terms a term goes through at most b + K/b roundings (Higham 2002, "Accuracy and Stability of Numerical Algorithms", §4.2), which is
 // least, 2·√K, for b = √K. The tolerance of results (`src/interpret/tolerance.ts`) is (16 + 8·√K)·2⁻²⁴.
 
-import type { Int } from "./build.js";
-import { addInt, binary, compare, f32, int, mulInt, widen } from "./build.js";
-import type { Register } from "./ir.js";
+import type { Int, Width } from "./build.js";
+import { address, addInt, binary, compare, f32, int, load, mulInt, widen } from "./build.js";
+import type { Place, Register } from "./ir.js";
 import type { Build } from "./operands.js";
 import { blockSize } from "./tile.js";
 
@@ -17,6 +17,9 @@ export interface Level {
   /** Emits what stands in every round before and around the loops inside; by default, those alone. */
   readonly around?: (inner: () => void, ...at: Int[]) => void;
 }
+
+/** From so many sums on they leave no registers for others. */
+const manySums = 6;
 
 /** Blocks of a product are rather longer than √K: its loops are short and run through memory, and every block costs a start. */
 export const productBlock = 256;
@@ -77,11 +80,21 @@ export function sumLoops(
 
   const { level, rounds } = cut;
   const { name = "i", count = 1 } = levels[level] ?? {};
-  // The sums wait while a block is added up. They are registers too: compilers keep them in memory where a loop leaves no others free.
-  const zero = (sum: Register) => widen(f32(0), sum.type === "vec" ? "vec" : "f32");
-  const begin = (): Register[] => sums.map((sum) => k.let("part", zero(sum)));
+  const zero = (sum: Register) => widen(f32(0), widthOf(sum));
+  // While a block is added up, the sums wait. As many as a tile of a product has fill the registers of a CPU: then they wait in scratch,
+  // and the block is added up where they were. V8 takes up to 20% longer if they wait in registers that it spills itself.
+  const waits = k.team === 1 && sums.length >= manySums;
+  const base = waits ? k.sharedScratch(sums.length * k.lanes) : 0;
+  const place = (at: number) => address(base + at * k.lanes);
+  const begin = (): readonly Register[] => {
+    if (!waits) return sums.map((sum) => k.let("part", zero(sum)));
+    for (const [at, sum] of sums.entries()) k.store(scratch, place(at), sum);
+    for (const sum of sums) k.set(sum, zero(sum));
+    return sums;
+  };
   const end = (parts: readonly Register[]): void => {
-    for (const [at, sum] of sums.entries()) k.set(sum, binary("add", sum, parts[at] ?? f32(0)));
+    for (const [at, sum] of sums.entries())
+      k.set(sum, binary("add", sum, waits ? load(scratch, place(at), widthOf(sum)) : (parts[at] ?? f32(0))));
   };
   const whole = (at: readonly Int[], into: readonly Register[]): void =>
     round(level, levels.length, at, (all) => add(into, ...all));
@@ -96,20 +109,22 @@ export function sumLoops(
     k.for("block", (count - rest) / rounds, (index) => block(before, mulInt(index, rounds), rounds));
     if (rest > 0) block(before, count - rest, rest);
   });
-  /** Rounds with loops inside are written once: a block ends where its number says so, and the first of them is shorter. */
+  /** Rounds with loops inside are written once: a block begins where its number says so, and the first of them is shorter. */
   function uneven(before: readonly Int[]): void {
     const parts = begin();
     k.for(name, count, (index) => {
       whole([...before, index], parts);
-      k.guard(
-        compare("eq", int("rem", addInt(index, (-count % rounds) + rounds), rounds), rounds - 1),
-        () => {
-          end(parts);
-          for (const part of parts) k.set(part, zero(part));
-        },
-      );
+      const isLast = compare("eq", int("rem", addInt(index, rounds - (count % rounds)), rounds), rounds - 1);
+      k.guard(isLast, () => {
+        end(parts);
+        if (waits) begin();
+        else for (const part of parts) k.set(part, zero(part));
+      });
     });
+    if (waits) end(parts);
   }
 }
 
+const scratch: Place = { kind: "scratch" };
+const widthOf = (sum: Register): Width => (sum.type === "vec" ? "vec" : "f32");
 const countsOf = (levels: readonly Level[]): number[] => levels.map(({ count }) => count);
