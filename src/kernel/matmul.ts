@@ -135,9 +135,8 @@ export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops 
   for (const segment of segmentsOf(k, tile, columns.count, columns.wide)) {
     const panels = segment.count / (part?.count ?? 1);
     const firstPanel = part ? mulInt(part.index, panels) : 0;
-    const rowsAtOnce = tileRows(k, tile, product, segment);
-    const full = Math.floor(product.rows / rowsAtOnce);
-    const rest = product.rows - full * rowsAtOnce;
+    const full = Math.floor(product.rows / tile.rows);
+    const rest = product.rows - full * tile.rows;
     const tiles = product.lines * full;
     const isReadAhead =
       tile.ahead !== undefined && tiles <= tile.ahead.tiles && isStreamed(segment, columns, tile.ahead.bytes);
@@ -165,8 +164,8 @@ export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops 
     const groups = Math.floor(panels / group);
     const emitPanels = (first: Int, count: number, many: Loops): void => {
       many(["panel", "line", "tile"], [count, product.lines, full], (panel, line, index) =>
-        emit(addInt(first, panel ?? 0), line ?? 0, k.letInt("m", mulInt(index ?? 0, rowsAtOnce)), {
-          rows: rowsAtOnce,
+        emit(addInt(first, panel ?? 0), line ?? 0, k.letInt("m", mulInt(index ?? 0, tile.rows)), {
+          rows: tile.rows,
           panels: 1,
           ahead: { tile: addInt(mulInt(line ?? 0, full), index ?? 0), tiles },
         }),
@@ -174,7 +173,7 @@ export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops 
       if (rest === 0) return;
       const atOnce = k.team > 1 ? 1 : count;
       many(["panel", "line"], [count / atOnce, product.lines], (panel, line) =>
-        emit(addInt(first, panel ?? 0), line ?? 0, full * rowsAtOnce, { rows: rest, panels: atOnce }),
+        emit(addInt(first, panel ?? 0), line ?? 0, full * tile.rows, { rows: rest, panels: atOnce }),
       );
     };
     if (groups === 1) emitPanels(0, group, loops);
@@ -183,17 +182,6 @@ export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops 
     const left = panels - groups * group;
     if (left > 0) emitPanels(groups * group, left, loops);
   }
-}
-
-/**
- * Rows of a tile: more where there are few columns in all and rows enough, so that there are as many sums. 4×4 results take 1.6 times as
- * long one by one.
- */
-function tileRows(k: Build, tile: Tile, { rows, columns }: Product, { first, width, wide }: Segment): number {
-  if (k.team > 1 || first > 0 || !(wide || columns.deep)) return tile.rows;
-  const sums = wide ? width / k.lanes : width;
-  const most = tile.rows * Math.max(1, Math.floor(tile.columns / k.lanes / sums));
-  return rows % most === 0 ? most : tile.rows;
 }
 
 /**

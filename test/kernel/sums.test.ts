@@ -98,6 +98,16 @@ const nets: Readonly<Record<string, string>> = {
   "convolution of seven rows": "input x: f32[1, 20, 20, 3]\noutput y = conv2d(x, filters=9, kernel=7x7)",
   "convolution of thirteen rows": "input x: f32[1, 30, 30, 2]\noutput y = conv2d(x, filters=9, kernel=13x5)",
   "avg_pool of nineteen rows": "input x: f32[1, 38, 38, 5]\noutput y = avg_pool(x, kernel=19x5)",
+  "few filters": "input x: f32[1, 9, 16, 24]\noutput y = conv2d(x, filters=3, kernel=3x3, padding=same)",
+  "few filters, as many as lanes": "input x: f32[1, 5, 16, 24]\noutput y = conv2d(x, filters=4, kernel=3x3)",
+  "few filters, one": "input x: f32[1, 5, 16, 24]\noutput y = conv2d(x, filters=1, kernel=1x1)",
+  "few filters left over": "input x: f32[1, 5, 7, 32]\noutput y = conv2d(x, filters=10, kernel=1x1)",
+  "few filters in groups":
+    "input x: f32[1, 7, 7, 48]\noutput y = conv2d(x, filters=6, kernel=3x3, groups=2, padding=same)",
+  "few filters behind branches": `input x: f32[1, 6, 6, 20]
+    output y = depthwise_conv2d(x, kernel=3x3, multiplier=2, padding=same) |> relu |> conv2d(filters=3, kernel=1x1)`,
+  "few filters of a slice": `input x: f32[1, 6, 6, 21]
+    output y = conv2d(slice(x, begin=[0, 0, 0, 1], size=[1, 6, 6, 20]), filters=2, kernel=3x3)`,
   "convolution in groups":
     "input x: f32[1, 5, 5, 800]\noutput y = conv2d(x, filters=8, kernel=3x3, groups=2)",
   depthwise: "input x: f32[1, 70, 70, 6]\noutput y = depthwise_conv2d(x, kernel=67x67)",
