@@ -42,12 +42,14 @@ export interface Products {
   multiply(a: Matrix, b: Matrix, options?: MultiplyOptions): Promise<Matrix>;
   /** Adds a · b to `sums`. Throws `RangeError` if the extents do not fit. */
   addProduct(sums: Sums, a: Matrix, b: Matrix, options?: AddOptions): Promise<void>;
+  /** How many threads share the largest tiles that there were so far. */
+  threads(): number;
   /** Frees the kernels and ends their threads. */
   dispose(): void;
 }
 
 export interface ProductOptions {
-  /** How many threads compute tiles of full size; 1 by default. */
+  /** How many threads share large tiles, where memory can be shared; 1 by default. */
   readonly threads?: number;
 }
 
@@ -61,6 +63,12 @@ const extents = {
   columns: [128, 64, 32, 16],
 } as const;
 
+/**
+ * Thousands of operations from which on threads share a tile: 70 µs of work. Others than the caller's thread find the next tile before they
+ * fall asleep, and nothing waits for a message, so that less than the half millisecond pays that `load` asks for by default.
+ */
+const leastWork = 1000;
+
 /** Elements of packed b that are used again for each row of tiles of a: 8 MiB. */
 const mostPacked = 2 ** 21;
 
@@ -71,6 +79,7 @@ const mostPacked = 2 ** 21;
 export function openProducts({ threads = 1 }: ProductOptions = {}): Products {
   const opened = new Map<string, Promise<Kernel>>();
   const free: Workspace[] = [];
+  let most = 1;
   const open = (size: TileSize): Promise<Kernel> => {
     const name = nameOf(size);
     const known = opened.get(name) ?? openKernel(name, size, threads);
@@ -92,7 +101,11 @@ export function openProducts({ threads = 1 }: ProductOptions = {}): Products {
       spansOf(columns, extents.columns),
     ];
     const kernels = new Map<string, Kernel>();
-    for (const size of sizesOf(downs, steps, across)) kernels.set(nameOf(size), await open(size));
+    for (const size of sizesOf(downs, steps, across)) {
+      const kernel = await open(size);
+      kernels.set(nameOf(size), kernel);
+      most = Math.max(most, kernel.net.threads);
+    }
     const memory = free.pop() ?? new Workspace();
     const tiles: Tiles = { sums, a, b, transposeA, transposeB, lower, steps, kernels, memory };
     const padded = steps.reduce((sum, { size }) => sum + size, 0);
@@ -111,6 +124,7 @@ export function openProducts({ threads = 1 }: ProductOptions = {}): Products {
       await addProduct(product, a, b, options);
       return product;
     },
+    threads: () => most,
     dispose() {
       for (const kernel of opened.values())
         kernel.then(
@@ -263,7 +277,8 @@ async function openKernel(
       output y
     }`,
   );
-  const net = await load(value ?? bug(`${name}: ${diagnostics[0]?.message ?? "no artifact"}`), { threads });
+  const artifact = value ?? bug(`${name}: ${diagnostics[0]?.message ?? "no artifact"}`);
+  const net = await load(artifact, { threads, leastWork });
   const into = { y: new Float32Array(rows * columns) };
   return {
     net,

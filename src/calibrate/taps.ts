@@ -29,6 +29,8 @@ export type TappedValues = ReadonlyMap<NodeId, Float32Array>;
 export interface Taps {
   /** What it needs of a sample. */
   readonly inputs: readonly SampleInput[];
+  /** How many threads compute: no more than are worth it. */
+  readonly threads: number;
   /** The values for a sample. The next run writes into the same arrays. */
   run(sample: Sample): Promise<TappedValues>;
   dispose(): void;
@@ -66,6 +68,7 @@ export async function openTaps(
     diagnostics: [],
     value: {
       inputs: sampleInputs(cut.graph),
+      threads: net?.threads ?? 1,
       async run(sample) {
         const input = (name: string): Float32Array =>
           (Object.hasOwn(sample, name) ? sample[name] : undefined) ??

@@ -119,6 +119,7 @@ test("threads change no bit", async () => {
   const [a, b] = [drawMatrix(256, 600, 9), drawMatrix(600, 130, 10)];
   const one = await products.multiply(a, b);
   const two = await threaded.multiply(a, b);
+  expect([products.threads(), threaded.threads()]).toEqual([1, 2]);
   threaded.dispose();
   expect(two.data).toEqual(one.data);
 });
