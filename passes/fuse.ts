@@ -54,6 +54,11 @@ export const fuse: Pass<FuseOptions> = {
   },
 };
 
+/** A graph with its kernels, as the pass makes them. */
+export function fuseGraph(graph: Graph, target: Target, own: readonly Fusion[] = []): Graph {
+  return labelKernels(graph, planFusions(graph, target, own).groups);
+}
+
 /** What would be fused in a graph, and what not; kernels that are there already stay as they are. */
 export function planFusions(graph: Graph, target: Target, own: readonly Fusion[] = []): FuseReport {
   const all = [...own, ...builtIn()];

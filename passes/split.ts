@@ -1,26 +1,35 @@
-// Splits standard convolutions into a depthwise and a pointwise one each.
+// Splits standard convolutions into depthwise and pointwise ones.
 
 import { castDraft, produce } from "immer";
-import { warning } from "#diagnostic/diagnostic.js";
+import { error, warning } from "#diagnostic/diagnostic.js";
 import type { Node, NodeId, WeightId } from "#ir/graph.js";
 import { users } from "#ir/node-order.js";
+import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import type { Pass, PassContext } from "#rewrite/pass.js";
 import { uniqueName } from "#rewrite/sweep.js";
-import type { Candidate, Choice } from "./split/candidates.js";
-import { findCandidates, squaredNorm } from "./split/candidates.js";
+import type { WinogradOptions } from "#schedule/winograd.js";
+import type { Candidate } from "./split/candidates.js";
+import { findCandidates, findWhole, squaredNorm } from "./split/candidates.js";
+import type { LayerChoice } from "./split/choices.js";
+import { factorsOfChoice } from "./split/choices.js";
+import { costModel, sumCosts } from "./split/cost.js";
 import { randomError } from "./split/decompose.js";
-import type { Decision } from "./split/plan.js";
+import { factorsOf } from "./split/form.js";
+import type { Considered, Decision } from "./split/plan.js";
 import { plan } from "./split/plan.js";
-import type { SplitLayer, SplitMode, SplitReport } from "./split/report.js";
-import { sumCosts } from "./split/report.js";
+import type { FactoredLayer, SplitLayer, SplitMode, SplitReport } from "./split/report.js";
 import { splitNodes } from "./split/rewrite.js";
 
+export type { SplitCost } from "./split/cost.js";
+export type { SplitOrder } from "./split/form.js";
+export { splitOrders } from "./split/form.js";
 export { wrongSplit } from "./split/report.js";
-export type { SplitCost, SplitLayer, SplitMode, SplitOrder, SplitReport } from "./split/report.js";
+export type { FactoredLayer, SplitLayer, SplitMode, SplitReport } from "./split/report.js";
 
-export interface SplitOptions {
+/** The options of scheduling say how whole convolutions would be computed, beside which a split must be faster. */
+export interface SplitOptions extends WinogradOptions {
   /** Nothing is split unless asked for: a split changes values, or wants training. */
   readonly split?: SplitMode;
   /** Called once per run of the pass, with what was done. */
@@ -29,17 +38,24 @@ export interface SplitOptions {
 
 export const split: Pass<SplitOptions> = {
   name: "split",
-  doc: "Splits standard convolutions into a depthwise and a pointwise one each (with `--split`).",
+  doc: "Splits standard convolutions into depthwise and pointwise ones (with `--split`).",
   run: (module, context) =>
     context.options.split ? splitModule(module, context.options.split, context) : module,
 };
 
 function splitModule(module: Module, mode: SplitMode, context: PassContext<SplitOptions>): Module {
+  const { target, options } = context;
   const candidates = findCandidates(module);
+  const problems = mode.mode === "factors" ? wrongFactors(candidates, mode.layers) : [];
+  for (const problem of problems) context.report(error("wrong-factors", `split: ${problem}`));
+  if (problems.length > 0) return module;
+  const costs = costModel(module, target, options);
+  const considered = { module, candidates, costs, target: target.name };
   const structural = mode.mode === "structural";
-  const { decisions, warnings } = plan(candidates, mode, module, context.target);
+  const { decisions, warnings } = plan(considered, mode);
   for (const message of warnings) context.report(warning("split-limit", message));
-  if (!structural && candidates.length > 0 && candidates.every((one) => isSeeded(module, one)))
+  const byWeights = !structural && mode.mode !== "factors";
+  if (byWeights && candidates.length > 0 && candidates.every((one) => isSeeded(module, one)))
     context.report(
       warning(
         "split-seeded",
@@ -49,8 +65,16 @@ function splitModule(module: Module, mode: SplitMode, context: PassContext<Split
         },
       ),
     );
-  context.options.onSplit?.(reportOf(candidates, decisions, mode, module));
+  options.onSplit?.(reportOf(considered, decisions, mode));
+  return rewritten(module, candidates, decisions, structural);
+}
 
+function rewritten(
+  module: Module,
+  candidates: readonly Candidate[],
+  decisions: readonly Decision[],
+  structural: boolean,
+): Module {
   const { graph } = module;
   const names = new Set([...graph.nodes.values()].map((node) => node.name));
   let { nextId } = graph;
@@ -58,23 +82,26 @@ function splitModule(module: Module, mode: SplitMode, context: PassContext<Split
   const made: Node[] = [];
   const replaced = new Set<NodeId>();
   for (const [at, candidate] of candidates.entries()) {
-    const chosen = decisions[at]?.choice.split;
+    const decision = decisions[at];
+    const chosen = decision?.choice.split;
     if (!chosen) continue;
-    const parts = splitNodes(candidate, chosen.order, chosen.m, module, fresh, structural);
-    for (const part of parts) made.push(part);
+    const values = structural
+      ? undefined
+      : (decision.values ?? { factors: factorsOfChoice(candidate, decision.choice, module) });
+    for (const node of splitNodes(candidate, chosen, module, fresh, values)) made.push(node);
     replaced.add(candidate.node.id);
   }
   if (replaced.size === 0) return module;
-  // Kernels that only replaced convolutions read are dead now.
+  // Kernels, and biases, that only replaced convolutions read are dead now.
+  const read = new Set(made.flatMap(({ inputs }) => inputs));
+  const isDead = (id: NodeId): boolean =>
+    !read.has(id) &&
+    (users(graph).get(id)?.every((user) => replaced.has(user)) ?? false) &&
+    graph.outputs.every((output) => output.node !== id);
   const dead = candidates
-    .map(({ kernel }) => kernel.id)
-    .filter(
-      (id) =>
-        users(graph)
-          .get(id)
-          ?.every((user) => replaced.has(user)) ?? false,
-    )
-    .filter((id) => graph.outputs.every((output) => output.node !== id));
+    .filter(({ node }) => replaced.has(node.id))
+    .flatMap(({ node }) => node.inputs.slice(1))
+    .filter(isDead);
   return {
     weights: module.weights,
     graph: produce(graph, (draft) => {
@@ -85,11 +112,40 @@ function splitModule(module: Module, mode: SplitMode, context: PassContext<Split
   };
 }
 
-function reportOf(
+/** What does not fit of layers that are given. */
+function wrongFactors(
   candidates: readonly Candidate[],
+  layers: ReadonlyMap<string, FactoredLayer>,
+): string[] {
+  const byName = new Map(candidates.map((candidate) => [candidate.node.name, candidate]));
+  return [...layers].flatMap(([name, layer]) => {
+    const candidate = byName.get(name);
+    if (!candidate) return [`there is no convolution \`${name}\` that can be split`];
+    const factors = factorsOf(candidate, layer);
+    if (factors.length !== layer.factors.length)
+      return [`\`${name}\` has ${layer.factors.length} factors, and ${layer.order} has ${factors.length}`];
+    const channels = candidate.shape.at(-1) ?? 1;
+    const sizes = [
+      ...factors.map(({ part, shape }, at): [string, number, number | undefined] => [
+        part,
+        elements(shape),
+        layer.factors[at]?.length,
+      ]),
+      ["bias", channels, layer.bias?.length ?? channels] as const,
+    ];
+    return sizes
+      .filter(([, wanted, found]) => wanted !== found)
+      .map(
+        ([part, wanted, found]) =>
+          `the ${part} of \`${name}\` has ${found} elements, and ${layer.order} of rank ${layer.rank} has ${wanted}`,
+      );
+  });
+}
+
+function reportOf(
+  { module, candidates, target }: Considered,
   decisions: readonly Decision[],
   mode: SplitMode,
-  module: Module,
 ): SplitReport {
   const structural = mode.mode === "structural";
   let lost = 0;
@@ -99,12 +155,13 @@ function reportOf(
     if (!decision) return [];
     const { whole, choice, reason } = decision;
     const norm = structural ? 0 : squaredNorm(candidate, module);
-    lost += choice.squaredError;
+    lost += choice.loss;
     all += norm;
     return [
       {
         name: candidate.node.name,
         shape: candidate.shape,
+        groups: candidate.groups,
         before: whole.cost,
         after: choice.cost,
         ...(choice.split ? { split: splitOf(candidate, choice, norm, structural) } : {}),
@@ -113,8 +170,10 @@ function reportOf(
     ];
   });
   return {
-    mode,
+    mode: mode.mode,
+    target,
     layers,
+    left: findWhole(module),
     before: sumCosts(layers.map((layer) => layer.before)),
     after: sumCosts(layers.map((layer) => layer.after)),
     ...(structural ? {} : { weightError: relative(lost, all) }),
@@ -123,14 +182,16 @@ function reportOf(
 }
 
 function splitOf(
-  { shape }: Candidate,
-  { split: chosen, squaredError }: Choice,
+  candidate: Candidate,
+  { split: chosen, loss }: LayerChoice,
   norm: number,
   structural: boolean,
 ): NonNullable<SplitLayer["split"]> {
-  const { order, m } = chosen ?? { order: "depthwise-pointwise", m: 1 };
-  if (structural) return { order, m };
-  return { order, m, weightError: relative(squaredError, norm), randomError: randomError(shape, order, m) };
+  const { order, rank } = chosen ?? { order: "depthwise-pointwise", rank: 1 };
+  if (structural) return { order, rank };
+  const weightError = relative(loss, norm);
+  if (order === "pointwise-depthwise-pointwise") return { order, rank, weightError };
+  return { order, rank, weightError, randomError: randomError(candidate, order, rank) };
 }
 
 function relative(squaredError: number, squaredTotal: number): number {

@@ -1,64 +1,72 @@
-// The convolutions that can be split, and the ways to split each.
+// The convolutions that can be split, and those that stay whole whatever is asked for.
 
-import type { Target } from "#ir/target.js";
 import type { Graph, NodeOf } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
-import { fullMultiplier, squaredErrors } from "./decompose.js";
-import type { SplitCost, SplitOrder } from "./report.js";
+import type { KernelValues } from "./decompose.js";
+import type { DenseKernel } from "./form.js";
 
-/** A convolution with one group, a kernel larger than 1×1 and constant weights. */
-export interface Candidate {
+/** A convolution with a kernel larger than 1×1, constant weights, and groups of several input channels (or one group). */
+export interface Candidate extends DenseKernel {
   readonly node: NodeOf<"conv2d">;
   readonly kernel: NodeOf<"constant">;
-  /** `[kh, kw, ci, co]`. */
-  readonly shape: readonly number[];
   /** Height times width of input and result, times the batch. */
   readonly inputPixels: number;
   readonly outputPixels: number;
-  readonly outputWidth: number;
-  readonly inputWidth: number;
   /** Parameters of the bias, which a split keeps. */
   readonly bias: number;
 }
 
-/** A way to have a layer: whole, or split. */
-export interface Choice {
-  /** Absent for the whole layer. */
-  readonly split?: { readonly order: SplitOrder; readonly m: number };
-  readonly cost: SplitCost;
-  /** Modelled seconds on the target. */
-  readonly seconds: number;
-  /** ‖W − Ŵ‖². */
-  readonly squaredError: number;
+/** A convolution that no mode splits. */
+export interface LeftWhole {
+  readonly name: string;
+  readonly reason: string;
 }
 
 /** The candidates of a graph, in order. */
 export function findCandidates({ graph, weights }: Module): Candidate[] {
   return topological(graph).flatMap((node) => {
-    if (node.op !== "conv2d" || node.attributes.groups !== 1) return [];
+    if (node.op !== "conv2d" || hindranceOf(graph, node) !== undefined) return [];
     const [x, w, b] = node.inputs;
     const kernel = constantAt(graph, w);
     const bias = constantAt(graph, b);
     if (x === undefined || !kernel || elements(kernel.type.shape.slice(0, 2)) === 1) return [];
-    const input = nodeOf(graph, x).type.shape;
     const output = node.type.shape;
     return [
       {
         node,
         kernel,
         shape: kernel.type.shape,
-        inputPixels: elements(input.slice(0, 3)),
+        groups: node.attributes.groups,
+        inputPixels: elements(nodeOf(graph, x).type.shape.slice(0, 3)),
         outputPixels: elements(output.slice(0, 3)),
-        inputWidth: input[2] ?? 1,
-        outputWidth: output[2] ?? 1,
         bias: bias && isAbsent({ graph, weights }, bias) ? 0 : (output[3] ?? 1),
       },
     ];
   });
+}
+
+/** Convolutions with windows that no mode splits, in order; those that are depthwise are not mentioned. */
+export function findWhole({ graph }: Module): LeftWhole[] {
+  return topological(graph).flatMap((node) => {
+    const reason = hindranceOf(graph, node);
+    return reason === undefined ? [] : [{ name: node.name, reason }];
+  });
+}
+
+function hindranceOf(graph: Graph, node: { readonly op: string; readonly inputs: readonly number[] }) {
+  if (node.op === "conv2d_transpose") return "transposed convolutions stay whole";
+  if (node.op !== "conv2d") return undefined;
+  const { inputs, attributes } = node as NodeOf<"conv2d">;
+  const weight = nodeOf(graph, inputs[1] ?? -1);
+  const [kh, kw, depth] = weight.type.shape;
+  if (kh === 1 && kw === 1) return undefined;
+  if (weight.op !== "constant") return "its weights are computed by the net";
+  if (depth === 1 && attributes.groups > 1) return "its groups have one input channel each";
+  return undefined;
 }
 
 function constantAt(graph: Graph, id: number | undefined): NodeOf<"constant"> | undefined {
@@ -70,74 +78,12 @@ function isAbsent({ weights }: Module, node: NodeOf<"constant">): boolean {
   return entryOf(weights, node.attributes.weight).source.kind === "absent";
 }
 
-/** The layer as it is. */
-export function wholeChoice(candidate: Candidate, target: Target): Choice {
-  const { shape, outputPixels, bias } = candidate;
-  const parameters = elements(shape) + bias;
-  const macs = elements(shape) * outputPixels;
-  const bytes = 4 * (parameters + outputPixels * (shape[3] ?? 1));
-  const seconds = macs / target.denseMacs + bytes / target.bytes + target.launch;
-  return { cost: { parameters, macs, bytes }, seconds, squaredError: 0 };
-}
-
-/** The layer split, with multiplier m, which is made no larger than the full one. */
-export function splitChoice(
-  candidate: Candidate,
-  target: Target,
-  order: SplitOrder,
-  multiplier: number,
-  squaredError: number,
-): Choice {
-  const { inputPixels, outputPixels, bias } = candidate;
-  const [kh = 1, kw = 1, ci = 1, co = 1] = candidate.shape;
-  const m = Math.min(multiplier, fullMultiplier(candidate.shape, order));
-  const first = order === "depthwise-pointwise";
-  const between = m * (first ? ci : co);
-  const pointwisePixels = first ? outputPixels : inputPixels;
-  const depthwiseMacs = outputPixels * between * kh * kw;
-  const pointwiseMacs = pointwisePixels * m * ci * co;
-  const parameters = m * (kh * kw * (first ? ci : co) + ci * co) + bias;
-  // Depthwise → pointwise fuses into one kernel if a row of what is between fits on chip; the other order is two kernels.
-  const row = 4 * candidate.outputWidth * between + 4 * kh * candidate.inputWidth * ci;
-  const fused = first && (target.chains ?? ["separable"]).includes("separable") && row <= target.scratchBytes;
-  const traffic = fused ? 0 : 2 * 4 * pointwisePixels * between;
-  const bytes = 4 * (parameters + outputPixels * co) + traffic;
-  const seconds =
-    depthwiseMacs / target.depthwiseMacs +
-    pointwiseMacs / target.denseMacs +
-    bytes / target.bytes +
-    (fused ? 1 : 2) * target.launch;
-  const macs = depthwiseMacs + pointwiseMacs;
-  return { split: { order, m }, cost: { parameters, macs, bytes }, seconds, squaredError };
-}
-
-export const orders: readonly SplitOrder[] = ["depthwise-pointwise", "pointwise-depthwise"];
-
-/** The ways to split a layer, with the errors of its weights; without those that `isOutdone` by another. */
-export function splitChoices(candidate: Candidate, target: Target, module: Module): Choice[] {
-  const kernel = module.weights.read(candidate.kernel.attributes.weight);
-  const all = orders.flatMap((order) =>
-    squaredErrors(kernel, order).flatMap((error, m) =>
-      m === 0 ? [] : [splitChoice(candidate, target, order, m, error)],
-    ),
-  );
-  return all.filter((choice) => !all.some((other) => isOutdone(choice, other)));
-}
-
-/**
- * Two orders with the same multiplier often take as many MACs and lose as much, within noise. Then the one that the target
- * runs faster is better: depthwise → pointwise fuses into one kernel, the other order writes what is between.
- */
-function isOutdone(choice: Choice, by: Choice): boolean {
-  return (
-    by.seconds < choice.seconds &&
-    by.cost.macs <= 1.01 * choice.cost.macs &&
-    by.squaredError <= 1.02 * choice.squaredError &&
-    by.split?.m === choice.split?.m
-  );
+/** The weights of a candidate in float64. */
+export function kernelValues({ shape, groups, kernel }: Candidate, { weights }: Module): KernelValues {
+  return { shape, groups, data: weights.read(kernel.attributes.weight).data };
 }
 
 /** ‖W‖². */
-export function squaredNorm(candidate: Candidate, { weights }: Module): number {
-  return weights.read(candidate.kernel.attributes.weight).data.reduce((sum, value) => sum + value * value, 0);
+export function squaredNorm(candidate: Candidate, module: Module): number {
+  return kernelValues(candidate, module).data.reduce((sum, value) => sum + value * value, 0);
 }

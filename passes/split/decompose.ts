@@ -2,12 +2,15 @@
 
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Tensor } from "#ir/tensor.js";
 import { seededRandom } from "#ops/random.js";
-import type { SplitOrder } from "./report.js";
+import type { DenseKernel, SplitOrder } from "./form.js";
+import { formOf, sizesOf } from "./form.js";
 
-/** How the slices of a kernel `[kh, kw, ci, co]` lie in it: slice s is a matrix of kh·kw rows and `columns` columns. */
-interface Slices {
+/** The orders whose factors are singular vectors of slices of the kernel. */
+export type SlicedOrder = Extract<SplitOrder, "depthwise-pointwise" | "pointwise-depthwise">;
+
+/** How the slices of a kernel `[kh, kw, ci / groups, co]` lie in it: slice s is a matrix of kh·kw rows and `columns` columns. */
+export interface Slices {
   readonly taps: number;
   readonly count: number;
   readonly columns: number;
@@ -16,29 +19,35 @@ interface Slices {
 }
 
 /**
- * depthwise → pointwise cuts per input channel, (kh·kw) × co; pointwise → depthwise per output channel, (kh·kw) × ci
- * (Guo et al. 2018, Network Decoupling, arXiv 1808.05517, sections 3.1 and 3.2).
+ * depthwise → pointwise cuts per input channel, (kh·kw) × (co / groups); pointwise → depthwise per output channel, (kh·kw) ×
+ * (ci / groups) (Guo et al. 2018, Network Decoupling, arXiv 1808.05517, sections 3.1 and 3.2).
  */
-function slicesOf([kh = 1, kw = 1, ci = 1, co = 1]: readonly number[], order: SplitOrder): Slices {
-  const taps = kh * kw;
-  return order === "depthwise-pointwise"
-    ? { taps, count: ci, columns: co, at: (slice, tap, column) => (tap * ci + slice) * co + column }
-    : { taps, count: co, columns: ci, at: (slice, tap, column) => (tap * ci + column) * co + slice };
+export function slicesOf(kernel: DenseKernel, order: SlicedOrder): Slices {
+  const { taps, ci, co } = sizesOf(kernel);
+  const all = kernel.groups * co;
+  if (order === "pointwise-depthwise")
+    return { taps, count: all, columns: ci, at: (slice, tap, column) => (tap * ci + column) * all + slice };
+  return {
+    taps,
+    count: kernel.groups * ci,
+    columns: co,
+    at: (slice, tap, column) =>
+      (tap * ci + (slice % ci)) * all + Math.floor(slice / ci) * co + column,
+  };
 }
 
-/** The multiplier from which on a split is exact: the rank that slices can have. */
-export function fullMultiplier(shape: readonly number[], order: SplitOrder): number {
-  const { taps, columns } = slicesOf(shape, order);
-  return Math.min(taps, columns);
+/** The values of a kernel, and its form. */
+export interface KernelValues extends DenseKernel {
+  readonly data: Float64Array;
 }
 
 /** ‖W − Ŵ‖² for m = 0 … the full multiplier: the sums of the squared singular values that are cut off. */
-export function squaredErrors(kernel: Tensor, order: SplitOrder): number[] {
-  const slices = slicesOf(kernel.shape, order);
-  const full = fullMultiplier(kernel.shape, order);
+export function squaredErrors(kernel: KernelValues, order: SlicedOrder): number[] {
+  const slices = slicesOf(kernel, order);
+  const full = formOf(order).fullRank(kernel);
   const errors = new Array<number>(full + 1).fill(0);
   for (let slice = 0; slice < slices.count; slice += 1) {
-    const { values } = decompose(kernel, slices, slice);
+    const { values } = decomposeSlice(kernel, slices, slice);
     let tail = 0;
     for (let m = full; m >= 0; m -= 1) {
       errors[m] = (errors[m] ?? 0) + tail;
@@ -48,22 +57,19 @@ export function squaredErrors(kernel: Tensor, order: SplitOrder): number[] {
   return errors;
 }
 
-/** A kernel as two. */
-export interface Factors {
-  /** `[kh, kw, 1, ci·m]`, or `[kh, kw, m, co]` for the other order. */
-  readonly depthwise: Float32Array;
-  /** `[1, 1, ci·m, co]`, or `[1, 1, ci, co·m]`. */
-  readonly pointwise: Float32Array;
-}
-
-/** The factors with the least ‖W − Ŵ‖ (Eckart and Young 1936), for a multiplier up to the full one. */
-export function factorize(kernel: Tensor, order: SplitOrder, m: number): Factors {
-  const slices = slicesOf(kernel.shape, order);
+/**
+ * The factors with the least ‖W − Ŵ‖ (Eckart and Young 1936), for a multiplier up to the full one, in the order of the data and
+ * laid out as `factorsOf` says.
+ */
+export function factorize(kernel: KernelValues, order: SlicedOrder, m: number): Float32Array[] {
+  const slices = slicesOf(kernel, order);
   const { taps, count, columns } = slices;
+  const { ci, co } = sizesOf(kernel);
+  const all = kernel.groups * co;
   const depthwise = new Float32Array(taps * count * m);
   const pointwise = new Float32Array(count * m * columns);
   for (let slice = 0; slice < count; slice += 1) {
-    const { vectors, left } = decompose(kernel, slices, slice);
+    const { vectors, left } = decomposeSlice(kernel, slices, slice);
     for (let r = 0; r < m; r += 1) {
       // Vector r of the smaller side, and the slice times that vector on the other side: no division by small values.
       const other = left ? columns : taps;
@@ -78,26 +84,27 @@ export function factorize(kernel: Tensor, order: SplitOrder, m: number): Factors
       }
       const tapOf = (tap: number): number => (left ? vectors.get(tap, r) : (product[tap] ?? 0));
       const columnOf = (column: number): number => (left ? (product[column] ?? 0) : vectors.get(column, r));
-      // Depthwise [kh, kw, 1, ci·m], output channel c·m + r; as [kh, kw, m, co] for the other order.
+      // Depthwise [kh, kw, 1, ci·m], output channel c·m + r; or [kh, kw, m, co].
       for (let tap = 0; tap < taps; tap += 1) {
         const at =
           order === "depthwise-pointwise" ? (tap * count + slice) * m + r : (tap * m + r) * count + slice;
         depthwise[at] = tapOf(tap);
       }
-      // Pointwise [ci·m, co]; or [ci, co·m], where channel o·m + r belongs to group o.
+      // Pointwise [(ci / groups)·m, co]; or [ci / groups, co·m], where channel o·m + r belongs to output o.
       for (let column = 0; column < columns; column += 1) {
         const at =
           order === "depthwise-pointwise"
-            ? (slice * m + r) * columns + column
+            ? ((slice % ci) * m + r) * all + Math.floor(slice / ci) * co + column
             : (column * count + slice) * m + r;
         pointwise[at] = columnOf(column);
       }
     }
   }
-  return { depthwise, pointwise };
+  return order === "depthwise-pointwise" ? [depthwise, pointwise] : [pointwise, depthwise];
 }
 
-interface Decomposition {
+/** A slice by its singular vectors. */
+export interface Decomposition {
   /** Squared singular values, largest first. */
   readonly values: readonly number[];
   /** Singular vectors of the smaller side in columns, in that order. */
@@ -111,7 +118,7 @@ interface Decomposition {
  * 9 × 512. Squaring costs half of the digits of small singular values, which float64 has to spare: a value that is 10⁻⁸ of
  * the greatest is lost, and f32 holds no more.
  */
-function decompose(kernel: Tensor, slices: Slices, slice: number): Decomposition {
+export function decomposeSlice({ data }: KernelValues, slices: Slices, slice: number): Decomposition {
   const { taps, columns } = slices;
   const left = taps <= columns;
   const size = left ? taps : columns;
@@ -119,7 +126,7 @@ function decompose(kernel: Tensor, slices: Slices, slice: number): Decomposition
   const rows = Array.from({ length: size }, (_, i) =>
     Float64Array.from(
       { length },
-      (_unused, j) => kernel.data[left ? slices.at(slice, i, j) : slices.at(slice, j, i)] ?? 0,
+      (_unused, j) => data[left ? slices.at(slice, i, j) : slices.at(slice, j, i)] ?? 0,
     ),
   );
   const gram = Matrix.zeros(size, size);
@@ -146,15 +153,16 @@ function decompose(kernel: Tensor, slices: Slices, slice: number): Decomposition
 
 const randomSlices = 8;
 
-/** ‖W − Ŵ‖ / ‖W‖ for random normal weights of a shape, from a few random slices; the same on every machine. */
-export function randomError(shape: readonly number[], order: SplitOrder, m: number): number {
-  const { taps, columns } = slicesOf(shape, order);
+/** ‖W − Ŵ‖ / ‖W‖ for random normal weights of a form, from a few random slices; the same on every machine. */
+export function randomError(kernel: DenseKernel, order: SlicedOrder, m: number): number {
+  const { taps, columns } = slicesOf(kernel, order);
   const random = seededRandom(1);
-  // As a kernel with few input channels: its slices are as large as those of the shape.
-  const kernel = {
+  // As a kernel with few input channels: its slices are as large as those of the form.
+  const values = {
     shape: [1, taps, randomSlices, columns],
+    groups: 1,
     data: Float64Array.from({ length: taps * randomSlices * columns }, () => random.normal()),
   };
-  const errors = squaredErrors(kernel, "depthwise-pointwise");
+  const errors = squaredErrors(values, "depthwise-pointwise");
   return Math.sqrt((errors[m] ?? 0) / (errors[0] ?? 1));
 }

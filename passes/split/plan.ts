@@ -2,19 +2,26 @@
 
 import { least } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
 import { allocate, lowerHull } from "./budget.js";
-import type { Candidate, Choice } from "./candidates.js";
-import { splitChoice, splitChoices, squaredNorm, wholeChoice } from "./candidates.js";
-import { fullMultiplier } from "./decompose.js";
-import type { SplitMode } from "./report.js";
+import type { Candidate } from "./candidates.js";
+import { kernelValues, squaredNorm } from "./candidates.js";
+import type { LayerChoice } from "./choices.js";
+import { choiceOf, slicedChoices, splitChoice, splitChoices, wholeChoice } from "./choices.js";
+import type { CostModel } from "./cost.js";
+import type { KernelValues } from "./decompose.js";
+import type { Split, SplitOrder } from "./form.js";
+import { composeFactors, formOf } from "./form.js";
+import type { FactoredLayer, SplitMode } from "./report.js";
+import type { SplitValues } from "./rewrite.js";
 
 /** What becomes of one candidate. */
 export interface Decision {
-  readonly whole: Choice;
-  readonly choice: Choice;
+  readonly whole: LayerChoice;
+  readonly choice: LayerChoice;
   readonly reason: string;
+  /** Where they are given from outside. */
+  readonly values?: SplitValues;
 }
 
 export interface Plan {
@@ -23,117 +30,220 @@ export interface Plan {
   readonly warnings: readonly string[];
 }
 
-export function plan(
-  candidates: readonly Candidate[],
-  mode: SplitMode,
-  module: Module,
-  target: Target,
-): Plan {
+/** What a plan is made from. */
+export interface Considered {
+  readonly module: Module;
+  readonly candidates: readonly Candidate[];
+  readonly costs: CostModel;
+  /** The target's name. */
+  readonly target: string;
+}
+
+export function plan(of: Considered, mode: SplitMode): Plan {
+  const each = (decide: (candidate: Candidate, whole: LayerChoice) => Omit<Decision, "whole">): Plan => ({
+    decisions: of.candidates.map((candidate) => {
+      const whole = wholeChoice(candidate, of.costs);
+      return { whole, ...decide(candidate, whole) };
+    }),
+    warnings: [],
+  });
   switch (mode.mode) {
-    case "structural": {
-      const decisions = candidates.map((candidate): Decision => {
-        const choice = splitChoice(candidate, target, "depthwise-pointwise", mode.m ?? 1, 0);
-        return { whole: wholeChoice(candidate, target), choice, reason: "asked for; to be trained" };
-      });
-      return { decisions, warnings: [] };
-    }
+    case "structural":
+      return each((candidate) => ({
+        choice: splitChoice(candidate, of.costs, structuralSplit(candidate, mode)),
+        reason: "asked for; to be trained",
+      }));
     case "multiplier":
-      return {
-        decisions: candidates.map((candidate) => withMultiplier(candidate, mode.m, module, target)),
-        warnings: [],
-      };
+      return each((candidate, whole) => ({
+        choice: withMultiplier(of, candidate, whole, mode),
+        reason: "asked for",
+      }));
+    case "rank":
+      return each((candidate) => ({
+        choice: choiceOf(candidate, of.costs, of.module, mode),
+        reason: "asked for",
+      }));
+    case "factors":
+      return each((candidate, whole) => given(of, candidate, whole, mode.layers.get(candidate.node.name)));
+    case "exact":
+      return each((candidate, whole) => exact(of, candidate, whole));
     case "error":
     case "macs":
-      return withinLimit(candidates, mode, module, target);
+    case "time":
+      return withinLimit(of, mode);
     default:
       return mode satisfies never;
   }
 }
 
-/**
- * One multiplier, two orders: the one that loses less, for the MACs that it takes. Of what a layer can have for those MACs
- * at best (the lower convex hull over both orders and the whole layer), it is the one that lies nearer.
- */
-function withMultiplier(candidate: Candidate, m: number, module: Module, target: Target): Decision {
-  const whole = wholeChoice(candidate, target);
-  const choices = splitChoices(candidate, target, module);
-  const hull = lowerHull([whole, ...choices]);
-  const fitting = choices.filter(
-    ({ split }) => split && split.m === Math.min(m, fullMultiplier(candidate.shape, split.order)),
-  );
-  const ranked = fitting
-    .map((choice) => ({ choice, excess: choice.squaredError - errorAt(hull, choice.cost.macs) }))
-    .sort((a, b) => a.excess - b.excess || a.choice.cost.macs - b.choice.cost.macs);
-  const choice = ranked[0]?.choice ?? bug(`no way to split ${candidate.node.name}`);
-  return { whole, choice, reason: "asked for" };
+function structuralSplit(
+  candidate: Candidate,
+  { order = "depthwise-pointwise", m = 1, rank }: Extract<SplitMode, { mode: "structural" }>,
+): Split {
+  return { order, rank: rank ?? formOf(order).rankOf(candidate, m) };
 }
 
-/** The least squared error that convex combinations have at a number of MACs. */
-function errorAt(hull: readonly Choice[], macs: number): number {
+/**
+ * One multiplier, two orders unless one is given: the one that loses less, for the MACs that it takes. Of what a layer can have for
+ * those MACs at best (the lower convex hull over both orders and the whole layer), it is the one that lies nearer.
+ */
+function withMultiplier(
+  { module, costs }: Considered,
+  candidate: Candidate,
+  whole: LayerChoice,
+  { m, order }: { readonly m: number; readonly order?: SplitOrder },
+): LayerChoice {
+  if (order !== undefined)
+    return choiceOf(candidate, costs, module, { order, rank: formOf(order).rankOf(candidate, m) });
+  const choices = slicedChoices(candidate, costs, kernelValues(candidate, module));
+  const hull = lowerHull([whole, ...choices], macsOf);
+  const fitting = choices.filter(
+    ({ split }) => split && split.rank === Math.min(m, formOf(split.order).fullRank(candidate)),
+  );
+  const ranked = fitting
+    .map((choice) => ({ choice, excess: choice.loss - lossAt(hull, choice.cost.macs) }))
+    .sort(
+      (a, b) =>
+        a.excess - b.excess ||
+        a.choice.cost.macs - b.choice.cost.macs ||
+        a.choice.cost.seconds - b.choice.cost.seconds,
+    );
+  return ranked[0]?.choice ?? bug(`no way to split ${candidate.node.name}`);
+}
+
+function macsOf({ cost }: LayerChoice): number {
+  return cost.macs;
+}
+
+/** The least loss that convex combinations have at a number of MACs. */
+function lossAt(hull: readonly LayerChoice[], macs: number): number {
   for (const [index, from] of hull.entries()) {
-    if (macs >= from.cost.macs) return from.squaredError;
+    if (macs >= from.cost.macs) return from.loss;
     const to = hull[index + 1];
     if (!to || macs < to.cost.macs) continue;
     const share = (from.cost.macs - macs) / (from.cost.macs - to.cost.macs);
-    return from.squaredError + share * (to.squaredError - from.squaredError);
+    return from.loss + share * (to.loss - from.loss);
   }
-  return hull.at(-1)?.squaredError ?? 0;
+  return hull.at(-1)?.loss ?? 0;
 }
 
-function withinLimit(
-  candidates: readonly Candidate[],
-  mode: Extract<SplitMode, { mode: "error" | "macs" }>,
-  module: Module,
-  target: Target,
-): Plan {
+/** What the caller wants of a layer. */
+function given(
+  { module, costs }: Considered,
+  candidate: Candidate,
+  whole: LayerChoice,
+  layer: FactoredLayer | undefined,
+): Omit<Decision, "whole"> {
+  if (!layer) return { choice: whole, reason: "not among the layers given" };
+  const { order, rank, factors, bias, reason = "as given" } = layer;
+  const kernel = kernelValues(candidate, module);
+  const composed = composeFactors(candidate, layer, factors);
+  return {
+    choice: { split: { order, rank }, cost: costs.split(candidate, layer), loss: distance(kernel, composed) },
+    reason,
+    values: { factors, ...(bias ? { bias } : {}) },
+  };
+}
+
+function distance({ data }: KernelValues, other: Float64Array): number {
+  return data.reduce((sum, value, at) => sum + (value - (other[at] ?? 0)) ** 2, 0);
+}
+
+/** ‖W − Ŵ‖ / ‖W‖ up to which a split counts as exact: four times the rounding of weights that were products once. */
+export const exactTolerance = 2 ** -22;
+
+/** The fastest split that loses nothing but rounding, if it is faster than the whole layer. */
+function exact(
+  { module, costs, target }: Considered,
+  candidate: Candidate,
+  whole: LayerChoice,
+): Omit<Decision, "whole"> {
+  const kernel = kernelValues(candidate, module);
+  const most = exactTolerance ** 2 * squaredNorm(candidate, module);
+  const choices = slicedChoices(candidate, costs, kernel).filter(({ loss }) => loss <= most);
+  const fastest = choices.toSorted((a, b) => a.cost.seconds - b.cost.seconds)[0] ?? whole;
+  if (fastest.cost.seconds < whole.cost.seconds)
+    return { choice: fastest, reason: `exact; ${shareText(fastest, whole, target)}` };
+  const fewer = choices.filter(({ cost }) => cost.macs < whole.cost.macs);
+  return {
+    choice: whole,
+    reason:
+      fewer.length === 0
+        ? "no split with fewer MACs is exact"
+        : `an exact split takes ${shareText(fastest, whole, target)}`,
+  };
+}
+
+type LimitMode = Extract<SplitMode, { mode: "error" | "macs" | "time" }>;
+
+function withinLimit({ module, candidates, costs, target }: Considered, mode: LimitMode): Plan {
+  const costOf = ({ cost }: LayerChoice): number => (mode.mode === "time" ? cost.seconds : cost.macs);
   const layers = candidates.map((candidate) => {
-    const whole = wholeChoice(candidate, target);
-    const all = splitChoices(candidate, target, module);
+    const whole = wholeChoice(candidate, costs);
+    const all = splitChoices(candidate, costs, module);
     const fewer = all.filter((choice) => choice.cost.macs < whole.cost.macs);
-    // A split with fewer MACs may still be slower: its depthwise part runs at another rate, and may write more.
-    const cheaper = fewer.filter((choice) => choice.seconds < whole.seconds);
-    return { whole, fewer, cheaper };
+    // A split with fewer MACs may still be slower: its depthwise part runs at another rate, it may write more, and the whole
+    // layer may have Winograd's algorithm.
+    const faster = fewer.filter((choice) => choice.cost.seconds < whole.cost.seconds);
+    return { whole, fewer, faster };
   });
-  const choices = layers.map(({ whole, cheaper }) => [whole, ...cheaper]);
+  const choices = layers.map(({ whole, faster }) => [whole, ...faster]);
   const warnings: string[] = [];
-  let chosen: readonly Choice[];
+  let chosen: readonly LayerChoice[];
   if (mode.mode === "error") {
     const total = candidates.reduce((sum, candidate) => sum + squaredNorm(candidate, module), 0);
-    chosen = allocate(choices, { kind: "error", squaredError: mode.budget ** 2 * total });
+    chosen = allocate(choices, { kind: "loss", loss: mode.budget ** 2 * total }, costOf);
   } else {
-    const total = layers.reduce((sum, { whole }) => sum + whole.cost.macs, 0);
-    chosen = allocate(choices, { kind: "macs", macs: mode.share * total });
-    const left = chosen.reduce((sum, choice) => sum + choice.cost.macs, 0);
+    const total = layers.reduce((sum, { whole }) => sum + costOf(whole), 0);
+    chosen = allocate(choices, { kind: "cost", cost: mode.share * total }, costOf);
+    const left = chosen.reduce((sum, choice) => sum + costOf(choice), 0);
     if (left > mode.share * total)
       warnings.push(
-        `splitting leaves at least ${percent(left / total)} of the MACs of the convolutions considered, more than the ${percent(mode.share)} asked for`,
+        `splitting leaves at least ${percent(left / total)} of the ${mode.mode === "time" ? "time" : "MACs"} of the convolutions considered, more than the ${percent(mode.share)} asked for`,
       );
   }
-  const decisions = layers.map(({ whole, fewer, cheaper }, at): Decision => {
+  const decisions = layers.map(({ whole, fewer, faster }, at): Decision => {
     const choice = chosen[at] ?? whole;
-    return { whole, choice, reason: reasonFor(choice, whole, fewer, cheaper, mode.mode, target) };
+    return { whole, choice, reason: reasonFor({ choice, whole, fewer, faster }, mode.mode, target) };
   });
   return { decisions, warnings };
 }
 
 function reasonFor(
-  choice: Choice,
-  whole: Choice,
-  fewer: readonly Choice[],
-  cheaper: readonly Choice[],
-  mode: "error" | "macs",
-  target: Target,
+  {
+    choice,
+    whole,
+    fewer,
+    faster,
+  }: {
+    readonly choice: LayerChoice;
+    readonly whole: LayerChoice;
+    readonly fewer: readonly LayerChoice[];
+    readonly faster: readonly LayerChoice[];
+  },
+  mode: LimitMode["mode"],
+  target: string,
 ): string {
-  if (choice.split)
-    return `${percent(choice.seconds / whole.seconds)} of the time on ${target.name}, by the model of costs`;
+  if (choice.split) return shareText(choice, whole, target);
   if (fewer.length === 0) return "every split has at least as many MACs";
-  if (cheaper.length === 0) {
-    const best = least(fewer.map((one) => one.seconds));
-    return `no split is cheaper on ${target.name}: the best takes ${percent(best / whole.seconds)} of the time`;
+  if (faster.length === 0) {
+    const best = least(fewer.map(({ cost }) => cost.seconds));
+    return `no split is faster on ${target}: the best takes ${percent(best / whole.cost.seconds)} of the time`;
   }
-  return mode === "error"
-    ? "the error allowed saves more in other layers"
-    : "the MACs are saved with less error in other layers";
+  switch (mode) {
+    case "error":
+      return "the error allowed saves more in other layers";
+    case "macs":
+      return "the MACs are saved with less error in other layers";
+    case "time":
+      return "the time is saved with less error in other layers";
+    default:
+      return mode satisfies never;
+  }
+}
+
+function shareText({ cost }: LayerChoice, whole: LayerChoice, target: string): string {
+  return `${percent(cost.seconds / whole.cost.seconds)} of the time on ${target}, by the model of costs`;
 }
 
 function percent(share: number): string {

@@ -1,60 +1,90 @@
 // What splitting is asked for, and what it says that it did.
 
+import type { LeftWhole } from "./candidates.js";
+import type { SplitCost } from "./cost.js";
+import type { Split, SplitOrder } from "./form.js";
+import { splitOrders } from "./form.js";
+import type { SplitValues } from "./rewrite.js";
+
 /** How convolutions are split. */
 export type SplitMode =
-  /** Shapes alone: new parameters that must be trained. `m` is the depth multiplier, 1 by default. */
-  | { readonly mode: "structural"; readonly m?: number }
+  /**
+   * Shapes alone: new parameters that must be trained, in one order, depthwise → pointwise by default. `m` is the number of depthwise
+   * filters for each channel that they filter, 1 by default; or `rank` says it in the order's own terms. Never vetoed.
+   */
+  | {
+      readonly mode: "structural";
+      readonly order?: SplitOrder;
+      readonly m?: number;
+      readonly rank?: number;
+    }
+  /** The same depth multiplier everywhere, never vetoed; by default in that of the first two orders which loses less for its MACs. */
+  | { readonly mode: "multiplier"; readonly m: number; readonly order?: SplitOrder }
+  /** The same order and rank everywhere, never vetoed. */
+  | { readonly mode: "rank"; readonly order: SplitOrder; readonly rank: number }
+  /** Where the kernel is a product of factors but for rounding, and that is faster. */
+  | { readonly mode: "exact" }
   /** As many MACs saved as the error allows: `budget` is sqrt(Σ‖W − Ŵ‖² / Σ‖W‖²) over the convolutions considered. */
   | { readonly mode: "error"; readonly budget: number }
   /** As little error as possible with this share of the MACs of the convolutions considered. */
   | { readonly mode: "macs"; readonly share: number }
-  /** The same depth multiplier everywhere, never vetoed. */
-  | { readonly mode: "multiplier"; readonly m: number };
+  /** The same with this share of their modelled time on the target. */
+  | { readonly mode: "time"; readonly share: number }
+  /** Layers by the names of their nodes, split in a given way with given values; all others stay whole. Never vetoed. */
+  | { readonly mode: "factors"; readonly layers: ReadonlyMap<string, FactoredLayer> };
+
+/** A layer whose split is known. */
+export interface FactoredLayer extends Split, SplitValues {
+  /** Why it is split so, for the report. */
+  readonly reason?: string;
+}
 
 /** What is wrong with a mode's number, or undefined. */
 export function wrongSplit(mode: SplitMode): string | undefined {
+  const order = "order" in mode ? mode.order : undefined;
+  if (order !== undefined && !splitOrders.includes(order))
+    return `the orders are ${splitOrders.slice(0, -1).join(", ")} and ${splitOrders.at(-1)}`;
   switch (mode.mode) {
     case "structural":
+      if (mode.m !== undefined && mode.rank !== undefined) return "give m or rank, not both";
+      return wrongCount("m", mode.m ?? 1) ?? wrongCount("rank", mode.rank ?? 1);
     case "multiplier":
-      return mode.m === undefined || (Number.isInteger(mode.m) && mode.m >= 1)
-        ? undefined
-        : "m is a whole number from 1 up";
+      return wrongCount("m", mode.m);
+    case "rank":
+      return wrongCount("rank", mode.rank);
+    case "exact":
+    case "factors":
+      return undefined;
     case "error":
       return mode.budget >= 0 && mode.budget <= 1 ? undefined : "error is between 0 and 1";
     case "macs":
-      return mode.share > 0 && mode.share <= 1 ? undefined : "macs is a share, above 0 and at most 1";
+    case "time":
+      return mode.share > 0 && mode.share <= 1
+        ? undefined
+        : `${mode.mode} is a share, above 0 and at most 1`;
     default:
       mode satisfies never;
-      return "the modes are structural, multiplier, error and macs";
+      return "the modes are structural, multiplier, rank, exact, error, macs, time and factors";
   }
 }
 
-/** Which of the two comes first. */
-export type SplitOrder = "depthwise-pointwise" | "pointwise-depthwise";
-
-/** What a layer costs, for one sample. */
-export interface SplitCost {
-  readonly parameters: number;
-  readonly macs: number;
-  /** Of weights, of the result, and of what is written in between: nothing if it stays on chip in a fused kernel. */
-  readonly bytes: number;
+function wrongCount(name: string, value: number): string | undefined {
+  return Number.isInteger(value) && value >= 1 ? undefined : `${name} is a whole number from 1 up`;
 }
 
 /** What became of one convolution. */
 export interface SplitLayer {
   readonly name: string;
-  /** `[kh, kw, ci, co]`. */
+  /** `[kh, kw, ci / groups, co]`. */
   readonly shape: readonly number[];
+  readonly groups: number;
   readonly before: SplitCost;
   readonly after: SplitCost;
   /** How it was split; absent if it stays whole. */
-  readonly split?: {
-    readonly order: SplitOrder;
-    /** Depth multiplier. */
-    readonly m: number;
+  readonly split?: Split & {
     /** ‖W − Ŵ‖ / ‖W‖; absent for new parameters. */
     readonly weightError?: number;
-    /** The same for random normal weights of this shape: what is below it was structure of the weights. */
+    /** The same for random normal weights of this shape: what is below it was structure of the weights. Not known for all orders. */
     readonly randomError?: number;
   };
   /** Why it was split so, or stays whole. */
@@ -62,8 +92,13 @@ export interface SplitLayer {
 }
 
 export interface SplitReport {
-  readonly mode: SplitMode;
+  readonly mode: SplitMode["mode"];
+  /** Of the target whose seconds are modelled. */
+  readonly target: string;
+  /** The convolutions considered. */
   readonly layers: readonly SplitLayer[];
+  /** Those that no mode splits. */
+  readonly left: readonly LeftWhole[];
   /** Sums over the layers. */
   readonly before: SplitCost;
   readonly after: SplitCost;
@@ -71,13 +106,4 @@ export interface SplitReport {
   readonly weightError?: number;
   /** The parameters are new, so that the model must be trained again. */
   readonly needsTraining: boolean;
-}
-
-/** The sum of costs. */
-export function sumCosts(costs: readonly SplitCost[]): SplitCost {
-  return {
-    parameters: costs.reduce((sum, cost) => sum + cost.parameters, 0),
-    macs: costs.reduce((sum, cost) => sum + cost.macs, 0),
-    bytes: costs.reduce((sum, cost) => sum + cost.bytes, 0),
-  };
 }

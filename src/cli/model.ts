@@ -70,6 +70,8 @@ export function optimizeModel(
   const sources = new Map([...model.sources, ...rules.sources]);
   const optimized = optimize(model, {
     target: targetOf(options.target, devices).target,
+    winograd: options.winograd,
+    winogradMemory: options.winogradMemory,
     ...joinRules([rules.value, model.rules]),
     rulesAt: options.rulesAt,
     trustRules: options.trustRules ?? false,

@@ -1,43 +1,64 @@
 // `--split …` as it is written on the command line.
 
 import { InvalidArgumentError } from "commander";
-import type { SplitMode } from "#passes/split.js";
-import { wrongSplit } from "#passes/split.js";
+import type { SplitMode, SplitOrder } from "#passes/split.js";
+import { splitOrders, wrongSplit } from "#passes/split.js";
 
 export const splitHelp =
-  "split convolutions: structural, m=2, error=0.02 or macs=0.5 (several with commas: structural,m=2)";
+  "split convolutions: structural, m=2, exact, error=0.02, macs=0.5 or time=0.5; with commas also an order, and its rank: order=pointwise-depthwise-pointwise,rank=64 or structural,m=2";
+
+const forms = "structural, exact, order=…, m=…, rank=…, error=…, macs=…, time=…";
 
 /** Reads the value of `--split`; throws commander's error, which ends in exit code 2. */
 export function parseSplit(text: string): SplitMode {
-  let structural = false;
+  const words = new Set<string>();
   const numbers = new Map<string, number>();
+  let order: string | undefined;
   for (const part of text.split(",")) {
     const [key = "", value] = part.split("=");
-    if (key === "structural" && value === undefined) structural = true;
-    else if (["m", "error", "macs"].includes(key) && value !== undefined && value !== "")
+    if (["structural", "exact"].includes(key) && value === undefined) words.add(key);
+    else if (["m", "rank", "error", "macs", "time"].includes(key) && value !== undefined && value !== "")
       numbers.set(key, Number(value));
-    else throw new InvalidArgumentError(`\`${part}\` is none of structural, m=…, error=…, macs=….`);
+    else if (key === "order" && value !== undefined) order = value;
+    else throw new InvalidArgumentError(`\`${part}\` is none of ${forms}.`);
   }
-  const m = numbers.get("m");
-  const error = numbers.get("error");
-  const macs = numbers.get("macs");
-  const mode = modeOf(structural, m, error, macs, numbers.size);
-  if (!mode) throw new InvalidArgumentError("give one of structural, m=…, error=… or macs=….");
+  if (order !== undefined && !splitOrders.some((one) => one === order))
+    throw new InvalidArgumentError(`\`${order}\` is no order; there are ${splitOrders.join(", ")}.`);
+  const mode = modeOf([...words], Object.fromEntries(numbers), order as SplitOrder | undefined);
+  if (!mode)
+    throw new InvalidArgumentError(
+      "give one of structural, exact, m=…, rank=…, error=…, macs=… or time=…; an order with structural, m or rank, and rank with an order.",
+    );
   const problem = wrongSplit(mode);
   if (problem !== undefined) throw new InvalidArgumentError(`${problem}.`);
   return mode;
 }
 
+type Numbers = Readonly<Partial<Record<"m" | "rank" | "error" | "macs" | "time", number>>>;
+
+/** Undefined where what is given does not go together. */
 function modeOf(
-  structural: boolean,
-  m: number | undefined,
-  error: number | undefined,
-  macs: number | undefined,
-  given: number,
+  words: readonly string[],
+  { m, rank, error, macs, time, ...others }: Numbers,
+  order: SplitOrder | undefined,
 ): SplitMode | undefined {
-  if (structural) return given === (m === undefined ? 0 : 1) ? { mode: "structural", m: m ?? 1 } : undefined;
+  const given = [m, rank, error, macs, time].filter((one) => one !== undefined).length;
+  if (words.length + Object.keys(others).length > 1) return undefined;
+  const ordered = order === undefined ? {} : { order };
+  if (words.includes("structural")) {
+    if (given > (m === undefined && rank === undefined ? 0 : 1)) return undefined;
+    return {
+      mode: "structural",
+      ...ordered,
+      ...(rank === undefined ? { m: m ?? 1 } : { rank }),
+    };
+  }
+  if (words.includes("exact")) return given === 0 && order === undefined ? { mode: "exact" } : undefined;
   if (given !== 1) return undefined;
-  if (m !== undefined) return { mode: "multiplier", m };
+  if (m !== undefined) return { mode: "multiplier", m, ...ordered };
+  if (rank !== undefined) return order === undefined ? undefined : { mode: "rank", order, rank };
+  if (order !== undefined) return undefined;
   if (error !== undefined) return { mode: "error", budget: error };
+  if (time !== undefined) return { mode: "time", share: time };
   return macs === undefined ? undefined : { mode: "macs", share: macs };
 }

@@ -1,65 +1,74 @@
 // What splitting did, as a table per layer.
 
 import type { SplitLayer, SplitReport } from "#passes/split.js";
-import { bytesText, numberText } from "#ir/units.js";
+import { bytesText, numberText, timeText } from "#ir/units.js";
 import { table } from "#report/table.js";
+
+const columns = [
+  ["convolution", "left"],
+  ["kernel", "left"],
+  ["order", "left"],
+  ["rank", "right"],
+  ["parameters", "right"],
+  ["MACs", "right"],
+  ["bytes", "right"],
+  ["time", "right"],
+  ["error", "right"],
+  ["of random", "right"],
+  ["why", "left"],
+] as const;
 
 /** The report of the split pass for a terminal. */
 export function splitText(report: SplitReport): string {
-  const head = [
-    "convolution",
-    "kernel",
-    "order",
-    "m",
-    "parameters",
-    "MACs",
-    "bytes",
-    "error",
-    "of random",
-    "why",
-  ];
-  const align = [
-    "left",
-    "left",
-    "left",
-    "right",
-    "right",
-    "right",
-    "right",
-    "right",
-    "right",
-    "left",
-  ] as const;
   const total = [
     "total",
     "",
     "",
     "",
-    change(report.before.parameters, report.after.parameters),
-    change(report.before.macs, report.after.macs),
-    `${bytesText(report.before.bytes)} → ${bytesText(report.after.bytes)}`,
+    ...costCells(report),
     percent(report.weightError),
     "",
-    "",
+    `times are those of the model of costs for ${report.target}`,
   ];
-  const rows = [...report.layers.map(row), total];
+  const left = report.left.map(({ name, reason }) => [
+    name,
+    "",
+    "whole",
+    ...columns.slice(3, -1).map(() => ""),
+    reason,
+  ]);
+  const rows = [...report.layers.map(row), total, ...left];
   const note = report.needsTraining ? "\nThe split parameters are new: the model must be trained again." : "";
-  return `${table(head, rows, [...align])}${note}`;
+  const head = columns.map(([name]) => name);
+  return `${table(
+    head,
+    rows,
+    columns.map(([, align]) => align),
+  )}${note}`;
 }
 
 function row(layer: SplitLayer): string[] {
   const { split } = layer;
   return [
     layer.name,
-    layer.shape.join("×"),
+    `${layer.shape.join("×")}${layer.groups > 1 ? `, ${layer.groups} groups` : ""}`,
     split?.order ?? "whole",
-    split ? `${split.m}` : "",
-    change(layer.before.parameters, layer.after.parameters),
-    change(layer.before.macs, layer.after.macs),
-    `${bytesText(layer.before.bytes)} → ${bytesText(layer.after.bytes)}`,
+    split ? `${split.rank}` : "",
+    ...costCells(layer),
     percent(split?.weightError),
     percent(split?.randomError),
     layer.reason,
+  ];
+}
+
+function costCells({ before, after }: Pick<SplitLayer, "before" | "after">): string[] {
+  return [
+    change(before.parameters, after.parameters),
+    change(before.macs, after.macs),
+    `${bytesText(before.bytes)} → ${bytesText(after.bytes)}`,
+    before.seconds === after.seconds
+      ? timeText(before.seconds)
+      : `${timeText(before.seconds)} → ${timeText(after.seconds)}`,
   ];
 }
 

@@ -19,6 +19,7 @@ import type { Pass } from "#rewrite/pass.js";
 import type { Instrument, PassRun } from "#rewrite/pipeline.js";
 import { runPipeline } from "#rewrite/pipeline.js";
 import type { Rule } from "#rewrite/rule.js";
+import type { WinogradOptions } from "#schedule/winograd.js";
 import { selectPasses } from "#rewrite/selection.js";
 import type { Approximation } from "./approximations.js";
 import { approximationsOf } from "./approximations.js";
@@ -26,7 +27,8 @@ import { checkRules } from "./check-rules.js";
 import { placeRules } from "./place-rules.js";
 import { targetOf } from "./targets.js";
 
-export interface OptimizeOptions {
+/** What scheduling is told of Winograd's algorithm, `optimize` is told too: splitting compares with it. */
+export interface OptimizeOptions extends WinogradOptions {
   /** What costs are modelled for; WebAssembly by default. */
   readonly target?: Target;
   /** Whether and how convolutions are split; not at all by default. */
@@ -107,6 +109,8 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
     ...(options.rules ? { rules: options.rules } : {}),
     ...(options.fusions ? { fusions: options.fusions } : {}),
     ...(options.split ? { split: options.split } : {}),
+    ...(options.winograd === undefined ? {} : { winograd: options.winograd }),
+    ...(options.winogradMemory === undefined ? {} : { winogradMemory: options.winogradMemory }),
     approx: options.approx ?? false,
     onSplit: (report) => void (split = report),
     onFused: (report) => void (fused = report),

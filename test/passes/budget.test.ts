@@ -4,14 +4,15 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Limit } from "#passes/split/budget.js";
 import { allocate, lowerHull } from "#passes/split/budget.js";
-import type { Choice } from "#passes/split/candidates.js";
 
-const choice = (macs: number, squaredError: number): Choice => ({
-  cost: { parameters: 0, macs, bytes: 0 },
-  seconds: 0,
-  squaredError,
-});
-const points = (choices: readonly Choice[]) => choices.map((one) => [one.cost.macs, one.squaredError]);
+interface Choice {
+  readonly macs: number;
+  readonly loss: number;
+}
+
+const choice = (macs: number, loss: number): Choice => ({ macs, loss });
+const macsOf = ({ macs }: Choice) => macs;
+const points = (choices: readonly Choice[]) => choices.map(({ macs, loss }) => [macs, loss]);
 const sum = (choices: readonly Choice[], of: (one: Choice) => number) =>
   choices.reduce((total, one) => total + of(one), 0);
 
@@ -19,7 +20,7 @@ describe("the lower hull", () => {
   test("leaves out what lies above the line between its neighbours", () => {
     // (6, 5) is above the line from (8, 1) to (4, 6).
     const all = [choice(10, 0), choice(8, 1), choice(6, 5), choice(4, 6), choice(2, 20)];
-    expect(points(lowerHull(all))).toEqual([
+    expect(points(lowerHull(all, macsOf))).toEqual([
       [10, 0],
       [8, 1],
       [4, 6],
@@ -28,7 +29,7 @@ describe("the lower hull", () => {
   });
 
   test("begins at the exact choice with the fewest MACs", () => {
-    expect(points(lowerHull([choice(10, 0), choice(7, 0), choice(3, 2)]))).toEqual([
+    expect(points(lowerHull([choice(10, 0), choice(7, 0), choice(3, 2)], macsOf))).toEqual([
       [7, 0],
       [3, 2],
     ]);
@@ -48,15 +49,15 @@ test("the limit is kept, and no other choice of one layer would save more", () =
       fc.array(layer, { minLength: 1, maxLength: 4 }),
       fc.integer({ min: 0, max: 60 }),
       (layers, most) => {
-        const limit: Limit = { kind: "error", squaredError: most };
-        const chosen = allocate(layers, limit);
-        const error = sum(chosen, (one) => one.squaredError);
+        const limit: Limit = { kind: "loss", loss: most };
+        const chosen = allocate(layers, limit, macsOf);
+        const error = sum(chosen, (one) => one.loss);
         expect(error).toBeLessThanOrEqual(most);
         for (const [at, choices] of layers.entries()) {
           const now = chosen[at]!;
           for (const other of choices) {
-            const fits = error - now.squaredError + other.squaredError <= most;
-            expect(fits && other.cost.macs < now.cost.macs).toBe(false);
+            const fits = error - now.loss + other.loss <= most;
+            expect(fits && other.macs < now.macs).toBe(false);
           }
         }
       },

@@ -13,9 +13,6 @@ import type { Module } from "#ir/weights.js";
 import { seededRandom } from "#ops/random.js";
 import { split } from "#passes/split.js";
 import type { SplitMode, SplitReport } from "#passes/split.js";
-import { findCandidates, orders, squaredNorm } from "#passes/split/candidates.js";
-import { factorize, fullMultiplier, squaredErrors } from "#passes/split/decompose.js";
-import { splitNodes } from "#passes/split/rewrite.js";
 import { runPipeline } from "#rewrite/pipeline.js";
 import { verify } from "#ops/verify.js";
 import { testTarget } from "./target.js";
@@ -59,7 +56,7 @@ test("the worked example: 240 → 63 parameters, 2,160 → 567 MACs", () => {
   expect(report.after).toMatchObject({ parameters: 63, macs: 567 });
   expect(report.needsTraining).toBe(true);
   expect(report.layers).toHaveLength(1);
-  expect(report.layers[0]!.split).toEqual({ order: "depthwise-pointwise", m: 1 });
+  expect(report.layers[0]!.split).toEqual({ order: "depthwise-pointwise", rank: 1 });
   const shapes = Object.fromEntries(
     [...module.graph.nodes.values()].map((node) => [node.name, node.type.shape]),
   );
@@ -92,45 +89,6 @@ describe.each(Object.entries(layers))("%s", (_, layer) => {
     expect(after.module.graph.nodes.size).toBeGreaterThan(module.graph.nodes.size);
     expect(after.report.weightError).toBeLessThan(1e-7);
     expect(firstDifference(outputsOf(after.module), reference, longestReduction(after.module))).toBe(-1);
-  });
-
-  test.each(orders)("%s is exact with its full multiplier", (order) => {
-    const [candidate] = findCandidates(module);
-    const m = fullMultiplier(candidate!.shape, order);
-    let nextId = module.graph.nextId;
-    const fresh = { nextId: () => nextId++, unique: (name: string) => name };
-    const made = splitNodes(candidate!, order, m, module, fresh, false);
-    const nodes = new Map([...module.graph.nodes, ...made.map((node) => [node.id, node] as const)]);
-    const after = { graph: { ...module.graph, nodes, nextId }, weights: module.weights };
-    expect(verify(after)).toEqual([]);
-    expect(firstDifference(outputsOf(after), reference, longestReduction(after))).toBe(-1);
-  });
-
-  test.each(orders)("%s: errors are those of the factors", (order) => {
-    const [candidate] = findCandidates(module);
-    const kernel = module.weights.read(candidate!.kernel.attributes.weight);
-    const errors = squaredErrors(kernel, order);
-    const [ci, co] = kernel.shape.slice(2) as [number, number];
-    expect(errors[0]).toBeCloseTo(squaredNorm(candidate!, module), 10);
-    for (let m = 1; m <= fullMultiplier(kernel.shape, order); m += 1) {
-      const { depthwise, pointwise } = factorize(kernel, order, m);
-      let error = 0;
-      for (const [flat, value] of kernel.data.entries()) {
-        const o = flat % co;
-        const c = Math.floor(flat / co) % ci;
-        const tap = Math.floor(flat / (co * ci));
-        let product = 0;
-        for (let r = 0; r < m; r += 1) {
-          product +=
-            order === "depthwise-pointwise"
-              ? depthwise[tap * ci * m + c * m + r]! * pointwise[(c * m + r) * co + o]!
-              : pointwise[c * co * m + o * m + r]! * depthwise[(tap * m + r) * co + o]!;
-        }
-        error += (value - product) ** 2;
-      }
-      expect(error).toBeCloseTo(errors[m]!, 6);
-      expect(errors[m]).toBeLessThanOrEqual(errors[m - 1]! + 1e-12);
-    }
   });
 });
 
@@ -174,7 +132,7 @@ describe("budgets", () => {
   test("a share that no split reaches is said to be out of reach", () => {
     const { report, codes } = run(module, { mode: "macs", share: 0.001 });
     expect(codes).toContain("split-limit");
-    expect(report.layers.every((layer) => layer.split?.m === 1)).toBe(true);
+    expect(report.layers.every((layer) => layer.split?.rank === 1)).toBe(true);
   });
 
   test("generated weights are pointed out", () => {
@@ -210,7 +168,7 @@ test("a split that is not cheaper on the target is refused, with the reason; an 
     }).value!;
   expect(with_({ mode: "error", budget: 0.9 }).graph).toBe(module.graph);
   expect(reports[0]!.layers.map((layer) => layer.split)).toEqual([undefined, undefined, undefined]);
-  expect(reports[0]!.layers[0]!.reason).toMatch(/no split is cheaper on js/);
+  expect(reports[0]!.layers[0]!.reason).toMatch(/no split is faster on js/);
   expect(with_({ mode: "multiplier", m: 1 }).graph).not.toBe(module.graph);
 });
 
