@@ -11,11 +11,11 @@ const order = "pointwise-depthwise-pointwise";
 /** Elements of a kernel up to which budgets consider this order: a round takes about 2 · elements · rank multiplications. */
 export const largestPolyadic = 2 ** 16;
 
-/** Some ranks up to the full one, each √2 of the one before. */
+/** Some ranks up to the full one, each twice the one before or less. */
 export function polyadicRanks(kernel: DenseKernel): number[] {
   const full = formOf(order).fullRank(kernel);
   const ranks = new Set<number>();
-  for (let rank = full; rank >= 1; rank /= Math.SQRT2) ranks.add(Math.round(rank));
+  for (let rank = full; rank >= 1; rank /= 2) ranks.add(Math.round(rank));
   return [...ranks].toReversed();
 }
 
@@ -25,7 +25,7 @@ export interface Polyadic {
   readonly squaredError: number;
 }
 
-const mostRounds = 20;
+const mostRounds = 10;
 /** A round that gains less of ‖W‖² ends the search. */
 const leastGain = 1e-4;
 
