@@ -96,7 +96,10 @@ function rewritten(
   const read = new Set(made.flatMap(({ inputs }) => inputs));
   const isDead = (id: NodeId): boolean =>
     !read.has(id) &&
-    (users(graph).get(id)?.every((user) => replaced.has(user)) ?? false) &&
+    (users(graph)
+      .get(id)
+      ?.every((user) => replaced.has(user)) ??
+      false) &&
     graph.outputs.every((output) => output.node !== id);
   const dead = candidates
     .filter(({ node }) => replaced.has(node.id))

@@ -42,7 +42,11 @@ export function randomConvolution(random: Random): Module {
     if (id === 0) return makeNode({ ...base, op: "input", attributes: {} });
     const count = type.shape.reduce((product, extent) => product * extent, 1);
     const data = Float32Array.from({ length: count }, () => random.normal());
-    const weight = weights.add(base.name, type, id === 2 && !hasBias ? { kind: "absent" } : { kind: "literal", data });
+    const weight = weights.add(
+      base.name,
+      type,
+      id === 2 && !hasBias ? { kind: "absent" } : { kind: "literal", data },
+    );
     return makeNode({ ...base, op: "constant", attributes: { weight } });
   });
   nodes.push(

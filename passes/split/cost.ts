@@ -76,10 +76,7 @@ export function costModel(module: Module, target: Target, options: WinogradOptio
 }
 
 /** Parameters and multiply-accumulates of a split layer: what stands before the window runs at the input's resolution. */
-export function sizesOfSplit(
-  candidate: Candidate,
-  split: Split,
-): Pick<SplitCost, "parameters" | "macs"> {
+export function sizesOfSplit(candidate: Candidate, split: Split): Pick<SplitCost, "parameters" | "macs"> {
   let parameters = candidate.bias;
   let macs = 0;
   let pixels = candidate.inputPixels;
@@ -134,7 +131,7 @@ function layerNet(graph: Graph, { node, kernel, bias }: Candidate): Module {
     id,
     name,
     position: id,
-    type: (id === 0 ? x : id === 1 ? kernel : operands(graph, node)[2] ?? node).type,
+    type: (id === 0 ? x : id === 1 ? kernel : (operands(graph, node)[2] ?? node)).type,
     origin: { spans: [] },
   });
   const seeded = { kind: "seeded", generator: "zeros", seed: 0, fanIn: 1 } as const;

@@ -31,8 +31,7 @@ export function slicesOf(kernel: DenseKernel, order: SlicedOrder): Slices {
     taps,
     count: kernel.groups * ci,
     columns: co,
-    at: (slice, tap, column) =>
-      (tap * ci + (slice % ci)) * all + Math.floor(slice / ci) * co + column,
+    at: (slice, tap, column) => (tap * ci + (slice % ci)) * all + Math.floor(slice / ci) * co + column,
   };
 }
 

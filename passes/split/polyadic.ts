@@ -140,7 +140,11 @@ function improved(kernel: KernelValues, start: Terms): Terms {
     // A: Σ over taps and outputs.
     const byOutput = new Float64Array(taps * ci * rank);
     contract(kernel.data, best.b, byOutput, { rows: taps * ci, columns: co, rank });
-    const a = solved(sumOver(byOutput, best.d, { outer: taps, inner: ci, rank }), gram(best.d, best.b, rank), rank);
+    const a = solved(
+      sumOver(byOutput, best.d, { outer: taps, inner: ci, rank }),
+      gram(best.d, best.b, rank),
+      rank,
+    );
     normalise(a, rank);
     // D and B share the sum over inputs.
     const byInput = new Float64Array(taps * co * rank);

@@ -59,9 +59,7 @@ export function wrongSplit(mode: SplitMode): string | undefined {
       return mode.budget >= 0 && mode.budget <= 1 ? undefined : "error is between 0 and 1";
     case "macs":
     case "time":
-      return mode.share > 0 && mode.share <= 1
-        ? undefined
-        : `${mode.mode} is a share, above 0 and at most 1`;
+      return mode.share > 0 && mode.share <= 1 ? undefined : `${mode.mode} is a share, above 0 and at most 1`;
     default:
       mode satisfies never;
       return "the modes are structural, multiplier, rank, exact, error, macs, time and factors";
