@@ -44,7 +44,14 @@ export type { Scaled } from "#interpret/tolerance.js";
 
 export { passes } from "#passes/index.js";
 export type { PassOptions } from "#passes/index.js";
-export type { SplitLayer, SplitMode, SplitReport } from "#passes/split.js";
+export type {
+  FactoredLayer,
+  SplitCost,
+  SplitLayer,
+  SplitMode,
+  SplitOrder,
+  SplitReport,
+} from "#passes/split.js";
 export type { Pass, PassContext } from "#rewrite/pass.js";
 export type { PassRun } from "#rewrite/pipeline.js";
 export { parseRules } from "#compile/rules.js";

@@ -75,12 +75,12 @@ export function kernelCost(schedule: Schedule, group: Group): KernelCost {
 }
 
 /**
- * Whether a convolution has groups of fewer outputs than lanes. They are computed one by one, and each multiplication loads both of its
+ * Whether a convolution has groups of one output, or of fewer than lanes. They are computed one by one, and each multiplication loads both of its
  * factors: on wasm 56×56×128 → 64 in 64 groups reach 1.4 G MACs a second, where depthwise reaches 12 and dense products 23.
  */
 function hasNarrowGroups(node: Node, { lanes }: Target): boolean {
   if (node.op !== "conv2d" || node.attributes.groups === 1) return false;
-  return (node.type.shape.at(-1) ?? 1) / node.attributes.groups < lanes;
+  return (node.type.shape.at(-1) ?? 1) / node.attributes.groups < Math.max(lanes, 2);
 }
 
 /** What a convolution costs that is computed by Winograd's algorithm: its transformed weights are read in place of its own. */

@@ -117,7 +117,16 @@ describe("mistakes are diagnostics", () => {
     [{ mode: "structural", m: 1.5 }, "split: m is a whole number from 1 up"],
     [{ mode: "error", budget: -1 }, "split: error is between 0 and 1"],
     [{ mode: "macs", share: Number.NaN }, "split: macs is a share, above 0 and at most 1"],
-    [{ mode: "half" }, "split: the modes are structural, multiplier, error and macs"],
+    [{ mode: "time", share: 0 }, "split: time is a share, above 0 and at most 1"],
+    [
+      { mode: "rank", order: "both", rank: 2 },
+      "split: the orders are depthwise-pointwise, pointwise-depthwise and pointwise-depthwise-pointwise",
+    ],
+    [{ mode: "structural", m: 1, rank: 2 }, "split: give m or rank, not both"],
+    [
+      { mode: "half" },
+      "split: the modes are structural, multiplier, rank, exact, error, macs, time and factors",
+    ],
   ])("of a split: %j", (split, message) => {
     const { value, diagnostics } = compile(seed, { split: split as SplitMode });
     expect(value).toBeUndefined();
