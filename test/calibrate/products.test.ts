@@ -124,6 +124,12 @@ test("threads change no bit", async () => {
   expect(two.data).toEqual(one.data);
 });
 
+test("products that overlap do not disturb each other", async () => {
+  const [a, b, c] = [drawMatrix(300, 400, 11), drawMatrix(400, 260, 12), drawMatrix(260, 300, 13)];
+  const apart = [await products.multiply(a, b), await products.multiply(b, c)];
+  expect(await Promise.all([products.multiply(a, b), products.multiply(b, c)])).toEqual(apart);
+});
+
 test("an axis of no elements", async () => {
   const empty = await products.multiply(drawMatrix(3, 0, 1), drawMatrix(0, 4, 1));
   expect(empty.data).toEqual(new Float32Array(12));
