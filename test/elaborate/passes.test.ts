@@ -14,6 +14,7 @@ import { tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
 import { seededRandom } from "#ops/random.js";
 import { verify } from "#ops/verify.js";
+import { splitOrders } from "#passes/split.js";
 import { randomModule } from "../random-graph.js";
 
 const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
@@ -64,9 +65,11 @@ test("split graphs are valid and printable", () => {
       seeds,
       fc.constantFrom("structural", "multiplier"),
       fc.integer({ min: 1, max: 3 }),
-      (seed, mode, m) => {
+      fc.constantFrom(undefined, ...splitOrders),
+      (seed, mode, m, order) => {
         const module = randomModule(seededRandom(seed));
-        expect(optimize(module, { split: { mode, m }, onPass: check }).value).toBeDefined();
+        const split = { mode, m, ...(order === undefined ? {} : { order }) };
+        expect(optimize(module, { split, onPass: check }).value).toBeDefined();
       },
     ),
     { numRuns: 40 },

@@ -14,6 +14,8 @@ import { seededRandom } from "#ops/random.js";
 import { fuse } from "#passes/fuse.js";
 import { readModel } from "../../../src/node.js";
 import { kindOf, opSample, randomInputs, scaleOf } from "../../op-module.js";
+import { splitOrders } from "#passes/split.js";
+import { randomConvolution } from "../../random-convolution.js";
 import { randomModule } from "../../random-graph.js";
 import { moduleOf } from "../../schedule/module-of.js";
 import { randomNet } from "../../schedule/random-net.js";
@@ -52,6 +54,19 @@ export function graphCases(seeds: number): GpuCase[] {
   return Array.from({ length: seeds }, (_, seed) =>
     fused(`graph of seed ${seed}`, randomModule(seededRandom(seed), { size: 8 }), kindOf(seed)),
   );
+}
+
+/** Random convolutions, split in every order and fused. */
+export function splitCases(seeds: number): GpuCase[] {
+  return Array.from({ length: seeds }, (_, seed) =>
+    splitOrders.map((order): GpuCase => {
+      const convolution = randomConvolution(seededRandom(seed));
+      const split = { mode: "rank", order, rank: 1 + seed } as const;
+      const { module } = optimize(convolution, { target: wgslTarget, split }).value!;
+      const inputs = randomInputs(module, seededRandom(seed));
+      return { name: `${order} of seed ${seed}`, program: wgslProgram(module, wgslTile), module, inputs };
+    }),
+  ).flat();
 }
 
 const folder = join(import.meta.dirname, "../../../examples");

@@ -9,7 +9,7 @@ import { seededRandom } from "#ops/random.js";
 import { fuse } from "#passes/fuse.js";
 import { computingOps, randomInputs } from "../../op-module.js";
 import { moduleOf } from "../../schedule/module-of.js";
-import { exampleCase, exampleFiles, graphCases, netCases, opCases } from "./cases.js";
+import { exampleCase, exampleFiles, graphCases, netCases, opCases, splitCases } from "./cases.js";
 import { complain, computingDevice, describeOn } from "./device.js";
 import { difference, hasSubgroups, wgslProgram } from "./programs.js";
 
@@ -50,6 +50,7 @@ describeOn(devices.alone).each([
   test.each([
     ["nets", netCases],
     ["graphs over all ops", graphCases],
+    ["splits", splitCases],
   ])(
     "random %s, fused",
     async (_, casesOf) => {
