@@ -149,7 +149,7 @@ describe("a dump in another folder", () => {
   });
 });
 
-describe.each(["docs/looking-inside.md", "docs/winograd.md"])("%s", (page) => {
+describe.each(["docs/looking-inside.md", "docs/splitting.md", "docs/winograd.md"])("%s", (page) => {
   const lines = [...readFileSync(page, "utf8").matchAll(/^ {4}cleave (.*)$/gm)];
   const commands = lines.map(([, line = ""]) => line);
 
