@@ -1,0 +1,190 @@
+// Fits the split of one group of a convolution to rows of its inputs and wanted responses.
+
+import { sumMoments } from "#calibrate/moments.js";
+import type { Matrix, Products } from "#calibrate/products.js";
+import type { FitOptions } from "./als.js";
+import { fitTerms } from "./als.js";
+import type { Terms } from "./terms.js";
+
+/** Rows at positions of samples. */
+export interface LayerRows {
+  /** Patches of the convolution's input, [rows, n]. */
+  readonly inputs: Matrix;
+  /** What the convolution should give, [rows, outputs]. */
+  readonly aims: Matrix;
+  /** What is added to its result before the activation, [rows, outputs]; absent if nothing is. */
+  readonly shortcut?: Matrix;
+}
+
+export interface LayerFitOptions extends FitOptions {
+  /** The result (with the shortcut) goes into `relu` and nowhere else, so that only what is left of it counts. */
+  readonly relu?: boolean;
+}
+
+export interface LayerFit {
+  readonly terms: Terms;
+  /** Ŵ, [n, outputs]. */
+  readonly kernel: Matrix;
+  readonly bias: Float64Array;
+  /** E‖y − ŷ‖² / E‖y − E[y]‖² over the rows, behind the activation if there is one. */
+  readonly error: number;
+}
+
+/** Weight of the original kernel against the responses, as a part of the mean variance of inputs: it decides where they say nothing. */
+const regularization = 1e-4;
+
+/** Weights of the penalty that ties the auxiliary responses to the linear ones (Zhang et al. 2015, section 3.2), one for each round of rounds. */
+const penalties = [0.01, 0.01, 0.1, 0.1, 1, 1, 1, 1];
+
+/** Rounds of the linear fit between two looks at the activation. */
+const roundsPerPenalty = 3;
+
+/** What does not depend on the terms, for fits of several splits to the same rows. */
+export interface PreparedRows extends LayerRows {
+  readonly original: Matrix;
+  readonly inputMean: Float64Array;
+  readonly aimMean: Float64Array;
+  /** Regularized; `cross` is that of the aims. */
+  readonly covariance: Matrix;
+  readonly cross: Matrix;
+  /** What was added to the diagonal. */
+  readonly weight: number;
+}
+
+/** The moments of rows, regularized towards the original kernel [n, outputs]. */
+export async function prepareRows(
+  rows: LayerRows,
+  original: Matrix,
+  products: Products,
+): Promise<PreparedRows> {
+  const n = rows.inputs.columns;
+  const sums = sumMoments(n, rows.aims.columns, products);
+  await sums.add(rows.inputs.data, rows.aims.data);
+  const { covariance, crossCovariance, inputMean, responseMean } = await sums.finish();
+  let trace = 0;
+  for (let at = 0; at < n; at += 1) trace += covariance.data[at * n + at] ?? 0;
+  // Inputs that never change say nothing about the kernel: it stays what it was.
+  const weight = trace > 0 ? (regularization * trace) / n : 1;
+  const damped = Float32Array.from(covariance.data);
+  for (let at = 0; at < n; at += 1) damped[at * n + at] = (damped[at * n + at] ?? 0) + weight;
+  return {
+    ...rows,
+    original,
+    inputMean,
+    aimMean: responseMean,
+    covariance: { rows: n, columns: n, data: damped },
+    cross: plus(crossCovariance, original, weight),
+    weight,
+  };
+}
+
+/**
+ * The terms and the bias with which a group responds as wanted. With `relu`, the responses aimed at are free where the activation
+ * makes them 0: they and the kernel are found in turn (Zhang et al. 2015, *Accelerating very deep convolutional networks*, arXiv 1505.06798,
+ * section 3.2). The bias makes up for the means.
+ */
+export async function fitLayer(
+  rows: PreparedRows,
+  start: Terms,
+  products: Products,
+  { relu = false, ...options }: LayerFitOptions,
+): Promise<LayerFit> {
+  const linear = await fitTerms(rows, start, products, options);
+  let { terms, kernel } = linear;
+  let bias = biasOf(rows, kernel, rows.aimMean);
+  let error = await responseError(rows, kernel, bias, products, relu);
+  if (!relu) return { terms, kernel, bias, error };
+  let best: LayerFit = { terms, kernel, bias, error };
+  for (const penalty of penalties) {
+    const aims = await activatedAims(rows, kernel, bias, penalty, products);
+    const mean = centred(aims);
+    const cross = await products.multiply(rows.inputs, aims, { transposeA: true });
+    for (let at = 0; at < cross.data.length; at += 1)
+      cross.data[at] = (cross.data[at] ?? 0) / rows.inputs.rows;
+    const wanted = { covariance: rows.covariance, cross: plus(cross, rows.original, rows.weight) };
+    ({ terms, kernel } = await fitTerms(wanted, terms, products, { ...options, rounds: roundsPerPenalty }));
+    bias = biasOf(rows, kernel, mean);
+    error = await responseError(rows, kernel, bias, products, relu);
+    if (error < best.error) best = { terms, kernel, bias, error };
+  }
+  return best;
+}
+
+/**
+ * For each response the z, less the shortcut, that makes (relu(y) − relu(z))² + penalty · (z − ŷ)² least: one that is negative or one that is
+ * not, in closed form.
+ */
+async function activatedAims(
+  rows: PreparedRows,
+  kernel: Matrix,
+  bias: Float64Array,
+  penalty: number,
+  products: Products,
+): Promise<Matrix> {
+  const aims = await products.multiply(rows.inputs, kernel);
+  const { columns, data } = aims;
+  for (let at = 0; at < data.length; at += 1) {
+    const beside = rows.shortcut?.data[at] ?? 0;
+    const now = (data[at] ?? 0) + (bias[at % columns] ?? 0) + beside;
+    const wanted = Math.max(0, (rows.aims.data[at] ?? 0) + beside);
+    const negative = Math.min(0, now);
+    const positive = Math.max(0, (penalty * now + wanted) / (penalty + 1));
+    const whenNegative = wanted ** 2 + penalty * (negative - now) ** 2;
+    const whenPositive = (wanted - positive) ** 2 + penalty * (positive - now) ** 2;
+    data[at] = (whenNegative < whenPositive ? negative : positive) - beside;
+  }
+  return aims;
+}
+
+/** What squared differences are a part of: the variance, or where there is none but for rounding, the squares. */
+export function scaleOf(variance: number, squares: number): number {
+  return variance > 1e-9 * squares ? variance : squares || 1;
+}
+
+/** E‖y − ŷ‖² / E‖y − E[y]‖². */
+async function responseError(
+  rows: LayerRows,
+  kernel: Matrix,
+  bias: Float64Array,
+  products: Products,
+  relu: boolean,
+): Promise<number> {
+  const { columns, data } = await products.multiply(rows.inputs, kernel);
+  const sums = new Float64Array(columns);
+  let [lost, squares] = [0, 0];
+  for (let at = 0; at < data.length; at += 1) {
+    const beside = rows.shortcut?.data[at] ?? 0;
+    let now = (data[at] ?? 0) + (bias[at % columns] ?? 0) + beside;
+    let wanted = (rows.aims.data[at] ?? 0) + beside;
+    if (relu) [now, wanted] = [Math.max(0, now), Math.max(0, wanted)];
+    lost += (wanted - now) ** 2;
+    squares += wanted ** 2;
+    sums[at % columns] = (sums[at % columns] ?? 0) + wanted;
+  }
+  const count = rows.inputs.rows;
+  const variance = squares - sums.reduce((all, sum) => all + sum ** 2 / count, 0);
+  return lost / scaleOf(variance, squares);
+}
+
+/** E[y] − Ŵᵀ·E[u]. */
+function biasOf({ inputMean }: PreparedRows, { columns, data }: Matrix, aimMean: Float64Array): Float64Array {
+  const bias = Float64Array.from(aimMean);
+  for (let at = 0; at < data.length; at += 1) {
+    const o = at % columns;
+    bias[o] = (bias[o] ?? 0) - (data[at] ?? 0) * (inputMean[Math.floor(at / columns)] ?? 0);
+  }
+  return bias;
+}
+
+/** Takes the means of columns off, and gives them. */
+function centred({ rows, columns, data }: Matrix): Float64Array {
+  const mean = new Float64Array(columns);
+  for (let at = 0; at < data.length; at += 1)
+    mean[at % columns] = (mean[at % columns] ?? 0) + (data[at] ?? 0) / rows;
+  for (let at = 0; at < data.length; at += 1) data[at] = (data[at] ?? 0) - (mean[at % columns] ?? 0);
+  return mean;
+}
+
+function plus({ rows, columns, data }: Matrix, other: Matrix, weight: number): Matrix {
+  return { rows, columns, data: data.map((value, at) => value + weight * (other.data[at] ?? 0)) };
+}

@@ -1,0 +1,56 @@
+// What stands around a convolution: what is added to its result, and whether an activation follows.
+
+import type { Graph, Node, NodeId } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
+import { topological, users } from "#ir/node-order.js";
+import { sameShape } from "#ir/type.js";
+
+export interface Surroundings {
+  /** Of an `add` that alone reads the result: its id, and what it adds. */
+  readonly sum?: { readonly node: NodeId; readonly shortcut: NodeId };
+  /** Whether the result, or that sum, goes into `relu` alone. */
+  readonly relu: boolean;
+}
+
+export function surroundingsOf(graph: Graph, conv: Node): Surroundings {
+  const sum = onlyUser(graph, conv.id);
+  const [left, right] = sum?.op === "add" ? sum.inputs : [];
+  const shortcut = left === conv.id ? right : left;
+  if (sum?.op !== "add" || shortcut === undefined || shortcut === conv.id)
+    return { relu: sum?.op === "relu" };
+  const isTensor = sameShape(nodeOf(graph, shortcut).type.shape, conv.type.shape);
+  if (!isTensor) return { relu: false };
+  return { sum: { node: sum.id, shortcut }, relu: onlyUser(graph, sum.id)?.op === "relu" };
+}
+
+/** The node that alone reads a value that is not an output. */
+function onlyUser(graph: Graph, id: NodeId): Node | undefined {
+  const [first, ...others] = users(graph).get(id) ?? [];
+  const isOutput = graph.outputs.some(({ node }) => node === id);
+  return first === undefined || others.length > 0 || isOutput ? undefined : nodeOf(graph, first);
+}
+
+/** How a node's value goes into the outputs. */
+export interface Reach {
+  /** The outputs that depend on it. */
+  readonly outputs: readonly NodeId[];
+  /** Values beside it that those need and that do not depend on it; not constants. */
+  readonly beside: readonly NodeId[];
+}
+
+export function reachOf(graph: Graph, id: NodeId): Reach {
+  const dependent = new Set<NodeId>([id]);
+  for (const node of topological(graph))
+    if (node.inputs.some((input) => dependent.has(input))) dependent.add(node.id);
+  const outputs = [...new Set(graph.outputs.map(({ node }) => node))].filter((node) => dependent.has(node));
+  const beside = new Set<NodeId>();
+  const seen = new Set<NodeId>();
+  const waiting = [...outputs];
+  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+    if (at === id || seen.has(at)) continue;
+    seen.add(at);
+    if (dependent.has(at)) for (const input of nodeOf(graph, at).inputs) waiting.push(input);
+    else if (nodeOf(graph, at).op !== "constant") beside.add(at);
+  }
+  return { outputs, beside: [...beside] };
+}

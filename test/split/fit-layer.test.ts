@@ -1,0 +1,97 @@
+// Fits to rows: means far from zero, activations, shortcuts, inputs that say nothing.
+
+import { afterAll, expect, test } from "vitest";
+import type { Matrix } from "#calibrate/products.js";
+import { openProducts } from "#calibrate/products.js";
+import type { Random } from "#ops/random.js";
+import { seededRandom } from "#ops/random.js";
+import type { LayerRows } from "#split/fit-layer.js";
+import { fitLayer, prepareRows } from "#split/fit-layer.js";
+import { startingTerms } from "#split/terms.js";
+
+const products = openProducts();
+afterAll(() => products.dispose());
+
+const [shape, n, outputs, rows] = [[3, 3, 4, 6], 36, 6, 600];
+const split = { order: "pointwise-depthwise-pointwise", rank: 8 } as const;
+
+function normal(random: Random, height: number, width: number, mean = 0): Matrix {
+  const data = Float32Array.from({ length: height * width }, () => mean + random.normal());
+  return { rows: height, columns: width, data };
+}
+
+/** Rows whose aims are a kernel's responses and a bias. */
+async function responses(
+  mean: number,
+  bias: number,
+  seed: number,
+): Promise<{ rows: LayerRows; kernel: Matrix }> {
+  const random = seededRandom(seed);
+  const inputs = normal(random, rows, n, mean);
+  const kernel = normal(random, n, outputs);
+  const aims = await products.multiply(inputs, kernel);
+  for (let at = 0; at < aims.data.length; at += 1) aims.data[at] = (aims.data[at] ?? 0) + bias;
+  return { rows: { inputs, aims }, kernel };
+}
+
+const fit = async (from: LayerRows, kernel: Matrix, relu: boolean) => {
+  const prepared = await prepareRows(from, kernel, products);
+  const start = startingTerms({ shape, groups: 1, data: Float64Array.from(kernel.data) }, split, 1);
+  return fitLayer(prepared, start, products, { rounds: 20, relu });
+};
+
+test("means far from zero cost nothing: the bias takes them", async () => {
+  const near = await responses(0, 0, 1);
+  const far = await responses(30, -500, 1);
+  const [one, other] = [await fit(near.rows, near.kernel, false), await fit(far.rows, far.kernel, false)];
+  expect(one.error).toBeGreaterThan(0);
+  expect(other.error).toBeLessThan(1.05 * one.error);
+});
+
+test("with an activation behind it less is lost than without regard to it", async () => {
+  for (const seed of [1, 2, 3]) {
+    const { rows: from, kernel } = await responses(0, -2, seed);
+    const linear = await fit(from, kernel, false);
+    const aware = await fit(from, kernel, true);
+    const clip = (value: number): number => Math.max(0, value);
+    const found = await products.multiply(from.inputs, linear.kernel);
+    const mean = new Float64Array(outputs);
+    for (const [at, value] of from.aims.data.entries())
+      mean[at % outputs] = (mean[at % outputs] ?? 0) + clip(value) / rows;
+    let [lost, all] = [0, 0];
+    for (const [at, value] of found.data.entries()) {
+      const wanted = clip(from.aims.data[at] ?? 0);
+      lost += (clip(value + (linear.bias[at % outputs] ?? 0)) - wanted) ** 2;
+      all += (wanted - (mean[at % outputs] ?? 0)) ** 2;
+    }
+    expect(aware.error).toBeLessThan(lost / all);
+  }
+});
+
+test("a shortcut decides where the activation is 0", async () => {
+  const { rows: from, kernel } = await responses(0, 0, 5);
+  // So negative that nothing passes, and so positive that everything does.
+  const shortcut = (value: number): Matrix => ({ ...from.aims, data: from.aims.data.map(() => value) });
+  const closed = await fit({ ...from, shortcut: shortcut(-1e3) }, kernel, true);
+  const open = await fit({ ...from, shortcut: shortcut(1e3) }, kernel, true);
+  const linear = await fit(from, kernel, false);
+  expect(closed.error).toBe(0);
+  // It goes on from the linear fit, to the same aims.
+  expect(open.error).toBeLessThanOrEqual(1.001 * linear.error);
+  expect(open.error).toBeGreaterThan(0.5 * linear.error);
+});
+
+test("inputs that never change leave the kernel as it was, as far as the rank goes", async () => {
+  const { kernel } = await responses(0, 0, 6);
+  const constant = { rows, columns: n, data: new Float32Array(rows * n).fill(3) };
+  const aims = { rows, columns: outputs, data: new Float32Array(rows * outputs).fill(7) };
+  const { error, bias, kernel: found } = await fit({ inputs: constant, aims }, kernel, false);
+  expect(error).toBeLessThan(1e-9);
+  for (let o = 0; o < outputs; o += 1) {
+    let sum = bias[o] ?? 0;
+    for (let i = 0; i < n; i += 1) sum += 3 * (found.data[i * outputs + o] ?? 0);
+    expect(sum).toBeCloseTo(7, 3);
+  }
+  const lost = kernel.data.reduce((sum, value, index) => sum + (value - (found.data[index] ?? 0)) ** 2, 0);
+  expect(lost / kernel.data.reduce((sum, value) => sum + value ** 2, 0)).toBeLessThan(0.5);
+});
