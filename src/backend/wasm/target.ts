@@ -3,8 +3,8 @@
 import type { Target } from "#ir/target.js";
 
 /**
- * Measured on a Zen 3 core in Node 20. Decisions depend on ratios alone, but reports show modelled times: of layers of 16 to 512 channels,
- * direct, separable and inverted residual kernels take 0.9 to 1.15 times of what is modelled.
+ * Measured on a Zen 3 core in Node 20. Decisions depend on ratios alone, but reports show modelled times: docs/splitting.md says how
+ * near they are.
  */
 export const wasmTarget: Target = {
   name: "wasm",
