@@ -28,7 +28,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Folders above the compiler proper, which may import everything; nothing below may import them. */
-const top = ["compile", "calibrate", "split", "cli"];
+const top = ["compile", "calibrate", "gradient", "split", "cli"];
 
 const root = join(import.meta.dirname, "../..");
 

@@ -1,0 +1,233 @@
+// Convolutions: with regard to the input they are convolutions of the gradient with the kernel turned round, with regard to the kernel
+// products of what the taps see with the gradient.
+
+import type { NodeId, NodeOf } from "#ir/graph.js";
+import type { Shape } from "#ir/type.js";
+import { channels } from "#ir/type.js";
+import type { Padding, Size } from "#ops/attributes.js";
+import { explicitPadding, spatial } from "#ops/window.js";
+import type { Builder } from "../build.js";
+import type { Windows } from "../place.js";
+import { place, seenByTaps, sliced, tapsOf } from "../place.js";
+import type { Backward, Rule } from "../rule.js";
+
+type Convolution = NodeOf<"conv2d"> | NodeOf<"depthwise_conv2d">;
+
+export const convolutionRule: Rule<"conv2d"> = (backward) => {
+  const { build, node, gradient, needs } = backward;
+  const [x = 0] = node.inputs;
+  const windows = windowsOf(build, node);
+  const { groups } = node.attributes;
+  return [
+    needs(0) ? inputGradient(backward, windows, groups) : undefined,
+    needs(1) ? kernelGradient(build, x, gradient, windows, groups) : undefined,
+    needs(2) ? biasGradient(build, gradient) : undefined,
+  ];
+};
+
+export const depthwiseRule: Rule<"depthwise_conv2d"> = (backward) => {
+  const { build, node, gradient, needs } = backward;
+  const [x = 0] = node.inputs;
+  const windows = windowsOf(build, node);
+  return [
+    needs(0) ? depthwiseInputGradient(backward, windows) : undefined,
+    needs(1) ? depthwiseKernelGradient(build, x, gradient, windows) : undefined,
+    needs(2) ? biasGradient(build, gradient) : undefined,
+  ];
+};
+
+/** y = convᵀ(x, w): with regard to x it is the convolution, and with regard to w x and the gradient change places. */
+export const transposedRule: Rule<"conv2d_transpose"> = ({ build, node, gradient, needs }) => {
+  const [x = 0, w = 0] = node.inputs;
+  const { stride, dilation, padding, groups } = node.attributes;
+  const kernel = kernelOf(build.shape(w));
+  const windows: Windows = { kernel, stride, dilation, padding: padding as Padding };
+  const [n = 1, height = 1, width = 1, depth = 1] = build.shape(x);
+  const toInput = (): NodeId => {
+    const turned = exchanged(build, w, groups);
+    const attributes = { stride, dilation, padding, groups };
+    // Where more rows were added at the end than a stride, there are windows that no element of x made.
+    const all = build.op("conv2d", [gradient, turned], attributes);
+    return sliced(build, all, [0, 0, 0, 0], [n, height, width, depth]);
+  };
+  return [
+    needs(0) ? toInput() : undefined,
+    needs(1) ? transposedKernelGradient(build, x, gradient, windows, groups) : undefined,
+    needs(2) ? biasGradient(build, gradient) : undefined,
+  ];
+};
+
+function windowsOf(build: Builder, node: Convolution): Windows {
+  const [x = 0, w = 0] = node.inputs;
+  const kernel = kernelOf(build.shape(w));
+  const { stride, dilation } = node.attributes;
+  return {
+    kernel,
+    stride,
+    dilation,
+    padding: explicitPadding(spatial(build.shape(x)), kernel, node.attributes),
+  };
+}
+
+function kernelOf(shape: Shape): Size {
+  return [shape[0] ?? 1, shape[1] ?? 1];
+}
+
+function biasGradient(build: Builder, gradient: NodeId): NodeId {
+  return build.op("reduce_sum", [gradient], { axes: [0, 1, 2], keepdims: false });
+}
+
+/** The kernel with its taps in reverse, down and across. */
+function reversed(build: Builder, w: NodeId): NodeId {
+  const shape = build.shape(w);
+  const [kh, kw] = kernelOf(shape);
+  if (kh * kw === 1) return w;
+  const rest = shape.slice(2);
+  const flat = build.reshape(w, [kh * kw, ...rest]);
+  const taps = tapsOf({ kernel: [kh, kw] }).map((_, tap) =>
+    build.op("slice", [flat], { begin: [kh * kw - 1 - tap, ...rest.map(() => 0)], size: [1, ...rest] }),
+  );
+  return build.reshape(build.op("concat", taps, { axis: 0 }), shape);
+}
+
+/** [kh, kw, c / groups, f] as [kh, kw, f / groups, c]: input and output channels of each group exchanged. */
+function exchanged(build: Builder, w: NodeId, groups: number): NodeId {
+  const [kh = 1, kw = 1, perGroup = 1, filters = 1] = build.shape(w);
+  const apart = build.reshape(w, [kh, kw, perGroup, groups, filters / groups]);
+  return build.reshape(build.transpose(apart, [0, 1, 4, 3, 2]), [
+    kh,
+    kw,
+    filters / groups,
+    perGroup * groups,
+  ]);
+}
+
+/**
+ * The gradient spread by the stride, and the padding with which a window of stride 1 over it sees, for each element of x, all places that
+ * had seen it: (k − 1) · dilation − padding before. What is below 0 of it is cut off. Undefined if all windows see padding alone.
+ */
+function spreadGradient(
+  { build, node, gradient }: Backward,
+  { kernel, stride, dilation, padding }: Windows,
+): { readonly spread: NodeId; readonly padding: Padding } | undefined {
+  const [x = 0] = node.inputs;
+  const size = spatial(build.shape(x));
+  const [n = 1, height = 1, width = 1, depth = 1] = build.shape(gradient);
+  const along = (axis: 0 | 1, count: number): { before: number; after: number; extent: number } => {
+    const extent = (count - 1) * stride[axis] + 1;
+    const reach = (kernel[axis] - 1) * dilation[axis];
+    const before = reach - padding[(2 * axis) as 0 | 2];
+    return { before, after: size[axis] - extent - before + reach, extent };
+  };
+  const [rows, columns] = [along(0, height), along(1, width)];
+  const left = (one: typeof rows): number => one.extent + Math.min(0, one.before) + Math.min(0, one.after);
+  if (left(rows) < 1 || left(columns) < 1) return undefined;
+  const begin = [0, Math.min(0, rows.before), Math.min(0, columns.before), 0];
+  return {
+    spread: place(
+      build,
+      gradient,
+      begin,
+      [1, stride[0], stride[1], 1],
+      [n, left(rows), left(columns), depth],
+    ),
+    padding: [rows.before, rows.after, columns.before, columns.after].map((one) =>
+      Math.max(0, one),
+    ) as unknown as Padding,
+  };
+}
+
+function inputGradient(backward: Backward, windows: Windows, groups: number): NodeId | undefined {
+  const { build, node } = backward;
+  const around = spreadGradient(backward, windows);
+  if (!around) return undefined;
+  const turned = exchanged(build, reversed(build, node.inputs[1] ?? 0), groups);
+  const { spread, padding } = around;
+  return build.op("conv2d", [spread, turned], { dilation: windows.dilation, padding, groups });
+}
+
+function depthwiseInputGradient(backward: Backward, windows: Windows): NodeId | undefined {
+  const { build, node } = backward;
+  const shape = build.shape(node.inputs[0] ?? 0);
+  const around = spreadGradient(backward, windows);
+  if (!around) return undefined;
+  const turned = reversed(build, node.inputs[1] ?? 0);
+  const { spread, padding } = around;
+  const each = build.op("depthwise_conv2d", [spread, turned], { dilation: windows.dilation, padding });
+  const multiplier = channels(build.shape(each)) / channels(shape);
+  if (multiplier === 1) return each;
+  return build.reshape(build.sum(build.reshape(each, [...shape, multiplier]), [4]), shape);
+}
+
+/** What the taps see side by side, by group: [groups, pixels, taps · c / groups]. */
+function patches(build: Builder, x: NodeId, windows: Windows, size: Size, groups: number): NodeId {
+  const taps = seenByTaps(build, x, windows, size);
+  const [n = 1, height = 1, width = 1, depth = 1] = build.shape(taps[0] ?? x);
+  const pixels = n * height * width;
+  const count = taps.length;
+  const beside = count === 1 ? (taps[0] ?? x) : build.op("concat", taps, { axis: -1 });
+  const apart = build.reshape(beside, [pixels, count, groups, depth / groups]);
+  const moved = groups === 1 ? apart : build.transpose(apart, [2, 0, 1, 3]);
+  return build.reshape(moved, [groups, pixels, (count * depth) / groups]);
+}
+
+/** By group, turned: [groups, c / groups, pixels]. */
+function turnedPixels(build: Builder, x: NodeId, groups: number): NodeId {
+  const shape = build.shape(x);
+  const depth = channels(shape);
+  const pixels = (shape[0] ?? 1) * (shape[1] ?? 1) * (shape[2] ?? 1);
+  return build.transpose(build.reshape(x, [pixels, groups, depth / groups]), [1, 2, 0]);
+}
+
+/** dw[i, j, c, f] = Σ over pixels of what tap (i, j) sees of channel c, times the gradient of filter f. */
+function kernelGradient(
+  build: Builder,
+  x: NodeId,
+  gradient: NodeId,
+  windows: Windows,
+  groups: number,
+): NodeId {
+  const seen = patches(build, x, windows, spatial(build.shape(gradient)), groups);
+  const product = build.op("matmul", [turnedPixels(build, gradient, groups), seen]);
+  const [kh, kw] = windows.kernel;
+  const [perGroup, filters] = [channels(build.shape(x)) / groups, channels(build.shape(gradient))];
+  const apart = build.reshape(product, [groups, filters / groups, kh * kw, perGroup]);
+  return build.reshape(build.transpose(apart, [2, 3, 0, 1]), [kh, kw, perGroup, filters]);
+}
+
+function transposedKernelGradient(
+  build: Builder,
+  x: NodeId,
+  gradient: NodeId,
+  windows: Windows,
+  groups: number,
+): NodeId {
+  const size = spatial(build.shape(x));
+  // Rows that were added at the end are beyond what the taps see; rows that were cut off are zeros for them.
+  const seen = patches(build, gradient, windows, size, groups);
+  const product = build.op("matmul", [turnedPixels(build, x, groups), seen]);
+  const [kh, kw] = windows.kernel;
+  const [perGroup, filters] = [channels(build.shape(x)) / groups, channels(build.shape(gradient))];
+  const apart = build.reshape(product, [groups, perGroup, kh * kw, filters / groups]);
+  return build.reshape(build.transpose(apart, [2, 1, 0, 3]), [kh, kw, perGroup, filters]);
+}
+
+/** dw[i, j, c·m + q] = Σ over pixels of what tap (i, j) sees of channel c, times the gradient of filter c·m + q. */
+function depthwiseKernelGradient(build: Builder, x: NodeId, gradient: NodeId, windows: Windows): NodeId {
+  const shape = build.shape(gradient);
+  const depth = channels(build.shape(x));
+  const filters = channels(shape);
+  const apart = [...shape.slice(0, 3), depth, filters / depth];
+  const own = build.reshape(gradient, apart);
+  const sums = seenByTaps(build, x, windows, spatial(shape)).map((seen) => {
+    const spread = build.reshape(seen, apart.with(4, 1));
+    return build.reshape(build.sum(build.op("mul", [own, spread]), [0, 1, 2]), [1, filters]);
+  });
+  const [kh, kw] = windows.kernel;
+  return build.reshape(sums.length === 1 ? (sums[0] ?? own) : build.op("concat", sums, { axis: 0 }), [
+    kh,
+    kw,
+    1,
+    filters,
+  ]);
+}
