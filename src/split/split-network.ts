@@ -1,47 +1,34 @@
 // Splits a trained network with the help of samples: every layer is fitted to what the original network responds.
 
 import type { OnProgress } from "#calibrate/progress.js";
-import type { Products } from "#calibrate/products.js";
-import { openProducts } from "#calibrate/products.js";
 import type { Samples } from "#calibrate/samples.js";
-import { chooseSamples } from "#calibrate/samples.js";
 import type { Taps } from "#calibrate/taps.js";
 import { openTaps } from "#calibrate/taps.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { bug, hasErrors } from "#diagnostic/diagnostic.js";
 import type { NodeId } from "#ir/graph.js";
-import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
 import type { Limit } from "#passes/split/budget.js";
 import { allocate } from "#passes/split/budget.js";
 import type { Candidate } from "#passes/split/candidates.js";
-import { findCandidates } from "#passes/split/candidates.js";
 import type { LayerChoice } from "#passes/split/choices.js";
-import { costModel, sumCosts } from "#passes/split/cost.js";
-import type { Split } from "#passes/split/form.js";
+import { sumCosts } from "#passes/split/cost.js";
 import { split as splitPass } from "#passes/split.js";
 import type { FactoredLayer } from "#passes/split/report.js";
-import { choicesFrom, fitGroups, meanError, prepareGroups, substituteOf, trySplits } from "./curves.js";
+import { fitGroups, meanError, prepareGroups, substituteOf } from "./curves.js";
 import { gatherRows, tapsForRows } from "./gather-rows.js";
-import { measureSubstitutes } from "./measure.js";
-import { surroundingsOf } from "./surroundings.js";
 import type { Terms } from "./terms.js";
 import { factorsOfTerms } from "./terms.js";
+import type { TriedNetwork, TryOptions } from "./try-network.js";
+import { tryNetwork } from "./try-network.js";
 
 /** What is limited over all layers; the loss is made least, or what is saved most. */
 export type SplitLimit =
   | { readonly kind: "macs" | "time"; readonly share: number }
   | { readonly kind: "loss"; readonly loss: number };
 
-export interface SplitNetworkOptions {
-  readonly target: Target;
+export interface SplitNetworkOptions extends TryOptions {
   readonly limit: SplitLimit;
-  /** Of everything that is drawn; 0 by default. */
-  readonly seed?: number;
-  readonly threads?: number;
-  /** Splits that the target does not run faster are not taken, unless this is false. */
-  readonly veto?: boolean;
-  readonly onProgress?: OnProgress;
 }
 
 /** A layer and what became of it. */
@@ -59,12 +46,7 @@ export interface SplitPlan {
   readonly planned: readonly PlannedLayer[];
 }
 
-/** Positions that statistics are made of; more of them change nothing that could be told from noise. */
-const mostPositions = 20_000;
-const mostBytes = 256 * 2 ** 20;
-/** Samples on which losses in the outputs are measured. */
-const measured = 128;
-const [triedRounds, finalRounds] = [10, 30];
+const finalRounds = 30;
 /** How often all layers are fitted in order: the second time each knows how those behind the ones before it have become. */
 const sweeps = 2;
 
@@ -78,74 +60,29 @@ export async function splitNetwork(
   samples: Samples,
   options: SplitNetworkOptions,
 ): Promise<Result<SplitPlan>> {
-  const products = openProducts({ threads: options.threads ?? 1 });
+  const { value: tried, diagnostics } = await tryNetwork(module, samples, options);
+  if (!tried) return { diagnostics };
   try {
-    return await plan(module, samples, options, products);
+    return await fitChoices(tried, chooseWithin(tried, options.limit), options.onProgress);
   } finally {
-    products.dispose();
+    tried.dispose();
   }
 }
 
-async function plan(
-  module: Module,
-  samples: Samples,
-  options: SplitNetworkOptions,
-  products: Products,
-): Promise<Result<SplitPlan>> {
-  const { target, limit, seed = 0, threads = 1, veto = true, onProgress } = options;
-  const diagnostics: Diagnostic[] = [];
-  const layers = findCandidates(module).map((candidate) => ({
-    candidate,
-    around: surroundingsOf(module.graph, candidate.node),
-  }));
-  const costs = costModel(module, target);
-  const rowLimits = { positions: mostPositions, bytes: mostBytes, seed };
-  const all = new Set<NodeId>(
-    layers.flatMap(({ candidate, around }) => {
-      const { original, current } = tapsForRows(candidate, around);
-      return [...original, ...current];
-    }),
-  );
-  const opened = await openTaps(module, [...all], { threads });
-  if (!opened.value) return { diagnostics: opened.diagnostics };
-  const original = opened.value;
-  const forLoss = chooseSamples(samples, measured, seed);
-
-  const choices: LayerChoice[][] = [];
-  for (const [at, { candidate, around }] of layers.entries()) {
-    onProgress?.({ stage: "trying splits", done: at, all: layers.length });
-    const whole = costs.whole(candidate);
-    const isFaster = (split: Split): boolean =>
-      !veto || costs.split(candidate, split).seconds < whole.seconds;
-    const rows = await gatherRows(
-      module.graph,
-      candidate,
-      around,
-      { original, current: original },
-      samples,
-      rowLimits,
-    );
-    const fitted = await trySplits(
-      candidate,
-      module,
-      rows,
-      products,
-      { rounds: triedRounds, seed },
-      isFaster,
-    );
-    const substitutes = fitted.map(({ fits }) => substituteOf(fits));
-    const losses = await measureSubstitutes(module, candidate, substitutes, forLoss, products, threads);
-    if (!losses.value) return { diagnostics: losses.diagnostics };
-    const tried = fitted.map(({ split }, index) => ({ split, loss: losses.value?.[index] ?? 0 }));
-    choices.push(
-      choicesFrom(candidate, tried, costs).filter(
-        ({ split, cost }) => !split || !veto || cost.seconds < whole.seconds,
-      ),
-    );
-  }
+/** One choice per layer that keeps the limit, if there is one; else those that come nearest. */
+export function chooseWithin({ layers }: Pick<TriedNetwork, "layers">, limit: SplitLimit): LayerChoice[] {
   const costOf = ({ cost }: LayerChoice): number => (limit.kind === "time" ? cost.seconds : cost.macs);
-  const chosen = allocate(choices, limitOf(limit, choices, costOf), costOf);
+  const choices = layers.map((layer) => layer.choices);
+  return allocate(choices, limitOf(limit, choices, costOf), costOf);
+}
 
+/** Fits all layers to choices, one per layer. */
+export async function fitChoices(
+  tried: TriedNetwork,
+  chosen: readonly LayerChoice[],
+  onProgress?: OnProgress,
+): Promise<Result<SplitPlan>> {
+  const { module, samples, layers, rowLimits, original, products, seed } = tried;
   const made = new Map<string, FactoredLayer>();
   const errors = new Map<string, number>();
   const terms = new Map<string, readonly Terms[]>();
@@ -161,13 +98,7 @@ async function plan(
         all: sweeps * toSplit.length,
       });
       const { name } = candidate.node;
-      const current = await openCurrent(
-        module,
-        made,
-        tapsForRows(candidate, around).current,
-        target,
-        threads,
-      );
+      const current = await openCurrent(tried, made, tapsForRows(candidate, around).current);
       if (!current.value) return { diagnostics: current.diagnostics };
       const nets = { original, current: current.value };
       const rows = await gatherRows(module.graph, candidate, around, nets, samples, rowLimits);
@@ -183,8 +114,8 @@ async function plan(
       made.set(name, { ...split, factors: factorsOfTerms(candidate, split, found), bias });
     }
   }
-  const planned = layers.map(({ candidate }, at): PlannedLayer => {
-    const whole = choices[at]?.[0] ?? bug("no whole layer");
+  const planned = layers.map(({ candidate, choices: [first] }, at): PlannedLayer => {
+    const whole = first ?? bug("no whole layer");
     const responseError = errors.get(candidate.node.name);
     return {
       candidate,
@@ -193,17 +124,14 @@ async function plan(
       ...(responseError === undefined ? {} : { responseError }),
     };
   });
-  original.dispose();
-  return { value: { layers: made, planned }, diagnostics };
+  return { value: { layers: made, planned }, diagnostics: [] };
 }
 
 /** The network as it is split so far, with values tapped. */
 async function openCurrent(
-  module: Module,
+  { module, target, threads }: TriedNetwork,
   layers: ReadonlyMap<string, FactoredLayer>,
   values: readonly NodeId[],
-  target: Target,
-  threads: number,
 ): Promise<Result<Taps>> {
   const diagnostics: Diagnostic[] = [];
   const now = splitPass.run(module, {

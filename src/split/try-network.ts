@@ -1,0 +1,149 @@
+// Tries splits of all layers of a network: what each costs, and what it loses in the outputs.
+
+import type { OnProgress } from "#calibrate/progress.js";
+import type { Products } from "#calibrate/products.js";
+import { openProducts } from "#calibrate/products.js";
+import type { Samples } from "#calibrate/samples.js";
+import { chooseSamples } from "#calibrate/samples.js";
+import type { Taps } from "#calibrate/taps.js";
+import { openTaps } from "#calibrate/taps.js";
+import type { Result } from "#diagnostic/diagnostic.js";
+import type { NodeId } from "#ir/graph.js";
+import type { Target } from "#ir/target.js";
+import type { Module } from "#ir/weights.js";
+import type { Candidate } from "#passes/split/candidates.js";
+import { findCandidates } from "#passes/split/candidates.js";
+import type { LayerChoice } from "#passes/split/choices.js";
+import type { CostModel } from "#passes/split/cost.js";
+import { costModel } from "#passes/split/cost.js";
+import type { Split } from "#passes/split/form.js";
+import type { WinogradOptions } from "#schedule/winograd.js";
+import { choicesFrom, substituteOf, trySplits } from "./curves.js";
+import type { RowLimits } from "./gather-rows.js";
+import { gatherRows, tapsForRows } from "./gather-rows.js";
+import { measureSubstitutes } from "./measure.js";
+import type { Surroundings } from "./surroundings.js";
+import { surroundingsOf } from "./surroundings.js";
+
+/** The options of scheduling say how whole convolutions would be computed, beside which a split must be faster. */
+export interface TryOptions extends WinogradOptions {
+  readonly target: Target;
+  /** Of everything that is drawn; 0 by default. */
+  readonly seed?: number;
+  readonly threads?: number;
+  /** Splits that the target does not run faster are not taken, unless this is false. */
+  readonly veto?: boolean;
+  readonly onProgress?: OnProgress;
+}
+
+/** A convolution, and the ways to have it. */
+export interface TriedLayer {
+  readonly candidate: Candidate;
+  readonly around: Surroundings;
+  /** The whole layer first. */
+  readonly choices: readonly LayerChoice[];
+}
+
+/** What was tried of a network, for plans with any limit. It holds nets and memory until it is disposed of. */
+export interface TriedNetwork {
+  readonly module: Module;
+  readonly samples: Samples;
+  readonly layers: readonly TriedLayer[];
+  readonly target: Target;
+  readonly seed: number;
+  readonly threads: number;
+  readonly rowLimits: RowLimits;
+  /** The network as it was, with the values that layers are to give. */
+  readonly original: Taps;
+  readonly products: Products;
+  dispose(): void;
+}
+
+/** Positions that statistics are made of; more of them change nothing that could be told from noise. */
+const mostPositions = 20_000;
+const mostBytes = 256 * 2 ** 20;
+/** Samples on which losses in the outputs are measured. */
+const measured = 128;
+const triedRounds = 10;
+
+/**
+ * Fits ways to split each layer with the rest of the network as it was, and measures what they lose in the outputs. `module` is as the passes
+ * before `split` leave it.
+ */
+export async function tryNetwork(
+  module: Module,
+  samples: Samples,
+  options: TryOptions,
+): Promise<Result<TriedNetwork>> {
+  const { target, seed = 0, threads = 1, onProgress } = options;
+  const candidates = findCandidates(module).map((candidate) => ({
+    candidate,
+    around: surroundingsOf(module.graph, candidate.node),
+  }));
+  const all = new Set<NodeId>(
+    candidates.flatMap(({ candidate, around }) => {
+      const { original, current } = tapsForRows(candidate, around);
+      return [...original, ...current];
+    }),
+  );
+  const opened = await openTaps(module, [...all], { threads });
+  if (!opened.value) return { diagnostics: opened.diagnostics };
+  const products = openProducts({ threads });
+  const network = {
+    module,
+    samples,
+    target,
+    seed,
+    threads,
+    rowLimits: { positions: mostPositions, bytes: mostBytes, seed },
+    original: opened.value,
+    products,
+    dispose: () => {
+      opened.value?.dispose();
+      products.dispose();
+    },
+  };
+  const costs = costModel(module, target, options);
+  const layers: TriedLayer[] = [];
+  try {
+    for (const [at, { candidate, around }] of candidates.entries()) {
+      onProgress?.({ stage: "trying splits", done: at, all: candidates.length });
+      const choices = await tryLayer(network, { candidate, around }, costs, options);
+      if (!choices.value) {
+        network.dispose();
+        return { diagnostics: choices.diagnostics };
+      }
+      layers.push({ candidate, around, choices: choices.value });
+    }
+  } catch (cause) {
+    network.dispose();
+    throw cause;
+  }
+  return { value: { ...network, layers }, diagnostics: [] };
+}
+
+async function tryLayer(
+  network: Omit<TriedNetwork, "layers">,
+  { candidate, around }: Pick<TriedLayer, "candidate" | "around">,
+  costs: CostModel,
+  { veto = true }: TryOptions,
+): Promise<Result<LayerChoice[]>> {
+  const { module, original, samples, products, seed, threads } = network;
+  const whole = costs.whole(candidate);
+  const isFaster = (split: Split): boolean => !veto || costs.split(candidate, split).seconds < whole.seconds;
+  const nets = { original, current: original };
+  const rows = await gatherRows(module.graph, candidate, around, nets, samples, network.rowLimits);
+  const rounds = { rounds: triedRounds, seed };
+  const fitted = await trySplits(candidate, module, rows, products, rounds, isFaster);
+  const substitutes = fitted.map(({ fits }) => substituteOf(fits));
+  const forLoss = chooseSamples(samples, measured, seed);
+  const losses = await measureSubstitutes(module, candidate, substitutes, forLoss, products, threads);
+  if (!losses.value) return { diagnostics: losses.diagnostics };
+  const tried = fitted.map(({ split }, index) => ({ split, loss: losses.value?.[index] ?? 0 }));
+  return {
+    value: choicesFrom(candidate, tried, costs).filter(
+      ({ split, cost }) => !split || !veto || cost.seconds < whole.seconds,
+    ),
+    diagnostics: [],
+  };
+}
