@@ -49,6 +49,9 @@ export interface PreparedRows extends LayerRows {
   readonly cross: Matrix;
   /** What was added to the diagonal. */
   readonly weight: number;
+  /** E‖y − E[y]‖² and E‖y‖² of the aims. */
+  readonly aimVariance: number;
+  readonly aimSquares: number;
 }
 
 /** The moments of rows, regularized towards the original kernel [n, outputs]. */
@@ -60,11 +63,12 @@ export async function prepareRows(
   const n = rows.inputs.columns;
   const sums = sumMoments(n, rows.aims.columns, products);
   await sums.add(rows.inputs.data, rows.aims.data);
-  const { covariance, crossCovariance, inputMean, responseMean } = await sums.finish();
+  const { covariance, crossCovariance, inputMean, responseMean, responseVariance } = await sums.finish();
   let trace = 0;
   for (let at = 0; at < n; at += 1) trace += covariance.data[at * n + at] ?? 0;
   // Inputs that never change say nothing about the kernel: it stays what it was.
   const weight = trace > 0 ? (regularization * trace) / n : 1;
+  const aimVariance = responseVariance.reduce((sum, value) => sum + value, 0);
   const damped = Float32Array.from(covariance.data);
   for (let at = 0; at < n; at += 1) damped[at * n + at] = (damped[at * n + at] ?? 0) + weight;
   return {
@@ -75,6 +79,8 @@ export async function prepareRows(
     covariance: { rows: n, columns: n, data: damped },
     cross: plus(crossCovariance, original, weight),
     weight,
+    aimVariance,
+    aimSquares: aimVariance + responseMean.reduce((sum, value) => sum + value ** 2, 0),
   };
 }
 
@@ -89,11 +95,10 @@ export async function fitLayer(
   products: Products,
   { relu = false, ...options }: LayerFitOptions,
 ): Promise<LayerFit> {
-  const linear = await fitTerms(rows, start, products, options);
-  let { terms, kernel } = linear;
+  let { terms, kernel, objective } = await fitTerms(rows, start, products, options);
   let bias = biasOf(rows, kernel, rows.aimMean);
-  let error = await responseError(rows, kernel, bias, products, relu);
-  if (!relu) return { terms, kernel, bias, error };
+  if (!relu) return { terms, kernel, bias, error: linearError(rows, kernel, objective) };
+  let error = await activatedError(rows, kernel, bias, products);
   let best: LayerFit = { terms, kernel, bias, error };
   for (const penalty of penalties) {
     const aims = await activatedAims(rows, kernel, bias, penalty, products);
@@ -104,7 +109,7 @@ export async function fitLayer(
     const wanted = { covariance: rows.covariance, cross: plus(cross, rows.original, rows.weight) };
     ({ terms, kernel } = await fitTerms(wanted, terms, products, { ...options, rounds: roundsPerPenalty }));
     bias = biasOf(rows, kernel, mean);
-    error = await responseError(rows, kernel, bias, products, relu);
+    error = await activatedError(rows, kernel, bias, products);
     if (error < best.error) best = { terms, kernel, bias, error };
   }
   return best;
@@ -141,28 +146,39 @@ export function scaleOf(variance: number, squares: number): number {
   return variance > 1e-9 * squares ? variance : squares || 1;
 }
 
-/** E‖y − ŷ‖² / E‖y − E[y]‖². */
-async function responseError(
+/** E‖y − ŷ‖² / E‖y − E[y]‖² from the moments: the objective without what regularization added. */
+function linearError(
+  { original, weight, aimVariance, aimSquares }: PreparedRows,
+  kernel: Matrix,
+  objective: number,
+): number {
+  let added = 0;
+  for (let at = 0; at < kernel.data.length; at += 1) {
+    const value = kernel.data[at] ?? 0;
+    added += value * (value - 2 * (original.data[at] ?? 0));
+  }
+  return Math.max(0, aimVariance + objective - weight * added) / scaleOf(aimVariance, aimSquares);
+}
+
+/** E‖relu(y) − relu(ŷ)‖² / E‖relu(y) − E[relu(y)]‖² over the rows, with the shortcut. */
+async function activatedError(
   rows: LayerRows,
   kernel: Matrix,
   bias: Float64Array,
   products: Products,
-  relu: boolean,
 ): Promise<number> {
   const { columns, data } = await products.multiply(rows.inputs, kernel);
   const sums = new Float64Array(columns);
   let [lost, squares] = [0, 0];
   for (let at = 0; at < data.length; at += 1) {
     const beside = rows.shortcut?.data[at] ?? 0;
-    let now = (data[at] ?? 0) + (bias[at % columns] ?? 0) + beside;
-    let wanted = (rows.aims.data[at] ?? 0) + beside;
-    if (relu) [now, wanted] = [Math.max(0, now), Math.max(0, wanted)];
+    const now = Math.max(0, (data[at] ?? 0) + (bias[at % columns] ?? 0) + beside);
+    const wanted = Math.max(0, (rows.aims.data[at] ?? 0) + beside);
     lost += (wanted - now) ** 2;
     squares += wanted ** 2;
     sums[at % columns] = (sums[at % columns] ?? 0) + wanted;
   }
-  const count = rows.inputs.rows;
-  const variance = squares - sums.reduce((all, sum) => all + sum ** 2 / count, 0);
+  const variance = squares - sums.reduce((all, sum) => all + sum ** 2 / rows.inputs.rows, 0);
   return lost / scaleOf(variance, squares);
 }
 
