@@ -2,7 +2,7 @@
 
 import { expectMap, expectModule } from "#diagnostic/argument.js";
 import { bug } from "#diagnostic/diagnostic.js";
-import type { NodeId } from "#ir/graph.js";
+import type { Graph, Node, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { topological, users } from "#ir/node-order.js";
 import type { Tensor } from "#ir/tensor.js";
@@ -22,18 +22,26 @@ export function interpret(
   expectModule("interpret", module);
   expectMap("interpret", "the inputs by name, as a Map", inputs);
   const { graph, weights } = module;
-  const values = new Map<NodeId, Tensor>();
+  return walk(graph, (node, operands: readonly Tensor[]) => {
+    let value: Tensor;
+    if (node.op === "input") value = inputOf(inputs, node.name, node.type.shape);
+    else if (node.op === "constant") value = weights.read(node.attributes.weight);
+    else value = evalNode(node, operands);
+    visit?.(node.id, value);
+    return value;
+  });
+}
+
+/** The outputs by name, where `evaluate` gives a node's value from those of its operands. Values are dropped after their last use. */
+export function walk<T>(graph: Graph, evaluate: (node: Node, operands: readonly T[]) => T): Map<string, T> {
+  const values = new Map<NodeId, T>();
   const left = new Map([...users(graph)].map(([id, uses]) => [id, uses.length]));
   for (const output of graph.outputs) left.set(output.node, Number.POSITIVE_INFINITY);
   for (const node of topological(graph)) {
     const operands = node.inputs.map(
       (id) => values.get(id) ?? bug(`${node.name} reads a value that is gone`),
     );
-    let value: Tensor;
-    if (node.op === "input") value = inputOf(inputs, node.name, node.type.shape);
-    else if (node.op === "constant") value = weights.read(node.attributes.weight);
-    else value = evalNode(node, operands);
-    visit?.(node.id, value);
+    const value = evaluate(node, operands);
     if ((left.get(node.id) ?? 0) > 0) values.set(node.id, value);
     for (const id of new Set(node.inputs)) {
       const rest = (left.get(id) ?? 0) - 1;

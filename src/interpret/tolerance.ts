@@ -5,8 +5,7 @@ import type { NodeId } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
-import { elements } from "#ir/type.js";
-import { macsOf, opOf } from "#ops/index.js";
+import { termsOf } from "#ops/index.js";
 import { interpret } from "./interpret.js";
 
 /** What a net that stores f16 on the way adds to its tolerance: how many kernels do, and `scale` of `interpretScaled`. */
@@ -83,19 +82,47 @@ function greatest(values: ArrayLike<number>): number {
   return most;
 }
 
-/** The longest reduction of a graph, in terms: per-element MACs, what an op says, or the elements that one result of a reduction reads. */
+/** The longest reduction of a graph, in terms. */
 export function longestReduction(module: Module): number {
   expectModule("longestReduction", module);
   const { graph } = module;
   let longest = 1;
   for (const node of graph.nodes.values()) {
-    const inputs = operands(graph, node).map((input) => input.type);
-    const results = elements(node.type.shape);
-    const terms = opOf(node.op).terms?.(inputs, node.attributes) ?? macsOf(node, inputs) / results;
-    const gathered = inputs.reduce((most, type) => Math.max(most, elements(type.shape) / results), 0);
-    longest = Math.max(longest, terms, node.op === "constant" ? 1 : gathered);
+    const types = operands(graph, node).map(({ type }) => type);
+    longest = Math.max(longest, termsOf(node, types));
   }
   return longest;
+}
+
+/** The element of a result that is nearest to its tolerance, or furthest beyond it. */
+export interface Nearest {
+  readonly agrees: boolean;
+  /** NaN if NaN or ∞ stands on one side alone. */
+  readonly largestDifference: number;
+  readonly allowed: number;
+}
+
+/** Compares a result with the reference. What is allowed is `least`, or where it is more the element's own error. */
+export function nearestToTolerance(
+  actual: ArrayLike<number>,
+  reference: ArrayLike<number>,
+  least: number,
+  errors: ArrayLike<number> = [],
+): Nearest {
+  let nearest: Nearest = { agrees: true, largestDifference: 0, allowed: least };
+  let most = 0;
+  for (let index = 0; index < Math.max(reference.length, actual.length); index += 1) {
+    const a = actual[index] ?? Number.NaN;
+    const b = Math.fround(reference[index] ?? Number.NaN);
+    if (Object.is(a, b) || a === b) continue;
+    const allowed = Math.max(least, errors[index] ?? 0);
+    const difference = Math.abs(a - b);
+    if (!Number.isFinite(difference)) return { agrees: false, largestDifference: Number.NaN, allowed };
+    if (difference / allowed <= most) continue;
+    most = difference / allowed;
+    nearest = { agrees: difference <= allowed, largestDifference: difference, allowed };
+  }
+  return nearest;
 }
 
 /**

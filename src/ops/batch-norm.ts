@@ -42,6 +42,7 @@ export const batch_norm = defineOp({
     }
     return x;
   },
+  errors: "sums",
   macs: () => 0,
   mixesBatch: ([x]) => (x?.shape.length ?? 0) < 2,
   eval: ([x, scale, offset, mean, variance], { epsilon }, output) => {

@@ -104,6 +104,7 @@ export const conv2d_transpose = defineOp({
       };
     return checked([x.shape[0] ?? 1, height, width, filters]);
   },
+  errors: "products",
   macs: ([x, w]) => (elements(x?.shape ?? []) / channels(x?.shape ?? [])) * elements(w?.shape ?? []),
   mixesBatch: () => false,
   eval: ([x, w, b], attributes, output) => {

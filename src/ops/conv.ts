@@ -83,6 +83,7 @@ export const conv2d = defineOp({
     }
     return wrongBias(b, filters) ?? windowType(x, kernelOf(w), attributes, filters);
   },
+  errors: "products",
   macs: ([, w], _, output) => elements(output.shape) * (elements(w?.shape ?? []) / channels(w?.shape ?? [])),
   mixesBatch: () => false,
   eval: ([x, w, b], attributes, output) => {
@@ -162,6 +163,7 @@ export const depthwise_conv2d = defineOp({
     }
     return wrongBias(b, filters) ?? windowType(x, kernelOf(w), attributes, filters);
   },
+  errors: "products",
   macs: ([, w], _, output) => elements(output.shape) * (w?.shape[0] ?? 1) * (w?.shape[1] ?? 1),
   mixesBatch: () => false,
   eval: ([x, w, b], attributes, output) => {

@@ -8,6 +8,7 @@ import { elements, sameShape } from "#ir/type.js";
 import type { AttributesOf } from "./attributes.js";
 import { broadcastIndex, broadcastShapes } from "./broadcast.js";
 import { acosh, asinh, atanh, cosh, sinh } from "./hyperbolic.js";
+import type { ErrorKind } from "./inexact.js";
 import { number } from "./kinds.js";
 import type { AttributeTable, NonFinite, Op, OpClass } from "./op.js";
 import { isProblem } from "./op.js";
@@ -34,12 +35,14 @@ import { evalScalars } from "./scalar-eval.js";
 
 /** What few ops have. */
 interface Traits {
+  readonly errors?: ErrorKind;
   readonly classes?: readonly OpClass[];
   readonly nonFinite?: NonFinite;
 }
 
 const activation = { classes: ["activation"] } satisfies Traits;
 const elsewhere = { nonFinite: "elsewhere" } satisfies Traits;
+const sums = { errors: "sums" } satisfies Traits;
 const nearZero = { nonFinite: "near zero" } satisfies Traits;
 const never = { nonFinite: "never" } satisfies Traits;
 
@@ -133,8 +136,8 @@ export const elementwise = {
     select("lt", x, 0, -1, select("lt", 0, x, 1, x)),
   ),
   identity: map("x.", {}, ([x]) => x),
-  add: combine("a + b; also written `a + b`.", ([a, b]) => add(a, b)),
-  sub: combine("a − b; also written `a - b`.", ([a, b]) => sub(a, b)),
+  add: combine("a + b; also written `a + b`.", ([a, b]) => add(a, b), sums),
+  sub: combine("a − b; also written `a - b`.", ([a, b]) => sub(a, b), sums),
   mul: combine("a · b; also written `a * b`.", ([a, b]) => mul(a, b)),
   div: combine("a / b; also written `a / b`.", ([a, b]) => div(a, b), nearZero),
   min: combine("The smaller; NaN if either is.", ([a, b]) => min(a, b)),
@@ -266,6 +269,7 @@ function map<const A extends AttributeTable>(
   { classes = [], ...traits }: Traits = {},
 ): Op<A> {
   return {
+    errors: "maps",
     ...traits,
     doc,
     attributes,
@@ -286,6 +290,7 @@ function combine(
   { classes = [], ...traits }: Traits = {},
 ): Op<Record<never, never>> {
   return {
+    errors: "maps",
     ...traits,
     doc,
     attributes: {},
@@ -307,7 +312,9 @@ function combine(
 
 function shared<A extends AttributeTable>(
   scalar: (operands: readonly Scalar[], attributes: AttributesOf<A>) => Scalar,
-): Pick<Op<A>, "infer" | "macs" | "mixesBatch" | "eval"> & { scalar: NonNullable<Op<A>["scalar"]> } {
+): Pick<Op<A>, "infer" | "macs" | "mixesBatch" | "eval"> & {
+  scalar: NonNullable<Op<A>["scalar"]>;
+} {
   return {
     infer: (inputs) => {
       const shape = broadcastShapes(inputs.map((input) => input.shape));

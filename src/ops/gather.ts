@@ -61,6 +61,7 @@ export const gather = defineOp({
     if (wrong) return wrong;
     return checked([...(attributes.batched ? [] : lead), ...places.shape, ...x.shape.slice(axis + 1)]);
   },
+  errors: "moves",
   macs: () => 0,
   mixesBatch: ([x], { axis, batched }, [inX, inPlaces]) => {
     const isFirst = axisOf(axis, x?.shape ?? []) === 0;
@@ -146,6 +147,7 @@ export const scatter = defineOp({
       };
     return wrongExtent(x.shape[axis] ?? 1) ?? x;
   },
+  errors: "sums",
   macs: () => 0,
   // All updates may have one place.
   terms: ([, places], { reduction }) =>

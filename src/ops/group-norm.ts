@@ -2,6 +2,7 @@
 
 import { tensor } from "#ir/tensor.js";
 import { channels, elements } from "#ir/type.js";
+import { normErrors } from "./inexact.js";
 import { int, number } from "./kinds.js";
 import { defineOp } from "./op.js";
 import { sampleBatch } from "./sample.js";
@@ -23,6 +24,14 @@ export const group_norm = defineOp({
       problem: `groups=${groups} must divide the ${channels(x.shape)} channels of x`,
       attribute: "groups",
     };
+  },
+  errors: ([x], { groups, epsilon }, result, share) => {
+    if (!x) throw new TypeError("group_norm takes x");
+    const depth = channels(result.shape);
+    const sample = elements(result.shape.slice(1));
+    const groupOf = (at: number): number =>
+      Math.floor(at / sample) * groups + Math.floor((at % depth) / (depth / groups));
+    return normErrors(x, result, { share, epsilon, groupOf });
   },
   macs: () => 0,
   terms: ([x], { groups }) => (x ? elements(x.shape) / ((x.shape[0] ?? 1) * groups) : 1),

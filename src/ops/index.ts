@@ -2,7 +2,9 @@
 
 import type { Node, NodeBase, OpName } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
+import { greatest } from "#diagnostic/extremes.js";
 import type { TensorType } from "#ir/type.js";
+import { elements } from "#ir/type.js";
 import type { AttributesOf } from "./attributes.js";
 import { batch_norm } from "./batch-norm.js";
 import { conv2d, depthwise_conv2d } from "./conv.js";
@@ -164,6 +166,19 @@ export function normalizeAttributes(
 /** Multiply-accumulates of a node. */
 export function macsOf(node: Node, inputs: readonly TensorType[]): number {
   return opOf(node.op).macs(inputs, node.attributes, node.type);
+}
+
+/**
+ * Terms of the longest sum on the way to one element of a node's result: MACs an element, what the op says, or the elements that one
+ * result of a sum reads. 1 for what sums nothing.
+ */
+export function termsOf(node: Node, inputs: readonly TensorType[]): number {
+  const { errors, terms } = opOf(node.op);
+  if (errors === "moves" || errors === "maps") return 1;
+  const results = elements(node.type.shape);
+  if (errors === "products") return Math.max(1, macsOf(node, inputs) / results);
+  const read = inputs.map(({ shape }) => elements(shape) / results);
+  return terms?.(inputs, node.attributes) ?? Math.max(1, greatest(read));
 }
 
 /** The reference value of a node that is neither an input nor a constant. */

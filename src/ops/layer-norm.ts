@@ -2,6 +2,7 @@
 
 import { tensor } from "#ir/tensor.js";
 import { channels } from "#ir/type.js";
+import { normErrors } from "./inexact.js";
 import { number } from "./kinds.js";
 import { defineOp } from "./op.js";
 import { sampleShape } from "./sample.js";
@@ -14,6 +15,11 @@ export const layer_norm = defineOp({
   infer: ([x]) => {
     if (!x) return { problem: "layer_norm takes x" };
     return x.shape.length === 0 ? { problem: "x is a scalar, and has no channels", operand: 0 } : x;
+  },
+  errors: ([x], { epsilon }, result, share) => {
+    if (!x) throw new TypeError("layer_norm takes x");
+    const depth = channels(result.shape);
+    return normErrors(x, result, { share, epsilon, groupOf: (at) => Math.floor(at / depth) });
   },
   macs: () => 0,
   terms: ([x]) => channels(x?.shape ?? []),

@@ -58,6 +58,7 @@ export const dense = defineOp({
     }
     return checked([...x.shape.slice(0, -1), w.shape[1] ?? 1]);
   },
+  errors: "products",
   macs: ([x, w]) => (elements(x?.shape ?? []) / channels(x?.shape ?? [])) * elements(w?.shape ?? []),
   mixesBatch: ([x]) => x?.shape.length === 1,
   eval: ([x, w, b], _, output) => {
@@ -110,6 +111,7 @@ export const matmul = defineOp({
     if (isProblem(lead)) return lead;
     return checked([...lead, a.shape.at(-2) ?? 1, b.shape.at(-1) ?? 1]);
   },
+  errors: "products",
   macs: ([a], _, output) => elements(output.shape) * channels(a?.shape ?? []),
   // Samples stay apart where axis 0 of a sample-wise operand is axis 0 of the result. An open batch is 1 in shapes, so an
   // operand whose axis 0 is longer is not a sample-wise one; axis 0 of b is contracted if b is a matrix.

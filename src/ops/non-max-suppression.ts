@@ -57,6 +57,7 @@ export const non_max_suppression = defineOp({
       };
     return wrongExtent(count, 0) ?? checked([n, classes, limit]);
   },
+  errors: "moves",
   macs: () => 0,
   nonFinite: "never",
   mixesBatch: () => false,

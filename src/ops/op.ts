@@ -4,6 +4,7 @@ import type { AttributeValue } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import type { TensorType } from "#ir/type.js";
 import type { AttributeKind, AttributesOf } from "./attributes.js";
+import type { ErrorKind, ErrorRule } from "./inexact.js";
 import type { Random } from "./random.js";
 import type { Scalar } from "./scalar.js";
 
@@ -87,6 +88,8 @@ export interface Op<A extends AttributeTable = AttributeTable> {
   optionalType?(inputs: readonly TensorType[], operand: number): TensorType;
   /** The result's type, or what does not fit. Never throws on any types and attributes. */
   infer(inputs: readonly TensorType[], attributes: AttributesOf<A>): TensorType | Problem;
+  /** How far the result may be off, from how far the operands are. */
+  readonly errors: ErrorKind | ErrorRule<AttributesOf<A>>;
   /** Multiply-accumulates of one evaluation; 0 for what only moves or maps values. */
   macs(inputs: readonly TensorType[], attributes: AttributesOf<A>, output: TensorType): number;
   /** Terms of the longest sum on the way to one element, of ops whose sums are neither MACs nor a result for many operands. */

@@ -33,6 +33,7 @@ export const max_pool = defineOp({
   attributes: poolAttributes,
   normalize: (inputs, attributes) => normalizePool(inputs, attributes),
   infer: ([input], attributes) => inferPool(input, attributes),
+  errors: "moves",
   macs: () => 0,
   mixesBatch: () => false,
   eval: ([input], attributes, output) =>
@@ -52,6 +53,7 @@ export const avg_pool = defineOp({
   },
   normalize: (inputs, attributes) => normalizePool(inputs, attributes),
   infer: ([input], attributes) => inferPool(input, attributes),
+  errors: "sums",
   macs: () => 0,
   mixesBatch: () => false,
   eval: ([input], attributes, output) =>

@@ -3,6 +3,7 @@
 import type { Tensor } from "#ir/tensor.js";
 import { denseStrides, tensor } from "#ir/tensor.js";
 import type { Shape, TensorType } from "#ir/type.js";
+import { productErrors, softmaxErrors } from "./inexact.js";
 import { boolean, int, ints } from "./kinds.js";
 import type { Op, OpClass, Problem } from "./op.js";
 import { defineOp } from "./op.js";
@@ -20,17 +21,18 @@ const attributes = {
 
 /** How values are folded into one. */
 interface Fold {
+  readonly errors: "moves" | "sums" | "product";
   readonly start: number;
   readonly step: (total: number, value: number) => number;
   /** The result, from the total and the count of values; the total if left out. */
   readonly finish?: (total: number, count: number) => number;
 }
 
-const sum: Fold = { start: 0, step: (total, value) => total + value };
+const sum: Fold = { errors: "sums", start: 0, step: (total, value) => total + value };
 const mean: Fold = { ...sum, finish: (total, count) => total / count };
-const greatest: Fold = { start: Number.NEGATIVE_INFINITY, step: Math.max };
-const least: Fold = { start: Number.POSITIVE_INFINITY, step: Math.min };
-const product: Fold = { start: 1, step: (total, value) => total * value };
+const greatest: Fold = { errors: "moves", start: Number.NEGATIVE_INFINITY, step: Math.max };
+const least: Fold = { errors: "moves", start: Number.POSITIVE_INFINITY, step: Math.min };
+const product: Fold = { errors: "product", start: 1, step: (total, value) => total * value };
 
 export const reduce_sum = reduction("The sum over the axes.", sum);
 export const reduce_mean = reduction("The mean over the axes.", mean);
@@ -50,6 +52,13 @@ export const softmax = defineOp({
   infer: ([x], { axis }) => {
     if (!x) return { problem: "softmax takes x" };
     return axisOf(axis, x.shape) === undefined ? wrongAxis([axis], x.shape, "axis") : x;
+  },
+  errors: ([x], { axis }, result, share) => {
+    if (!x) throw new TypeError("softmax takes x");
+    const along = axisOf(axis, result.shape) ?? 0;
+    const stride = denseStrides(result.shape)[along] ?? 1;
+    const run = stride * (result.shape[along] ?? 1);
+    return softmaxErrors(x, result, share, (at) => Math.floor(at / run) * run + (at % stride));
   },
   macs: () => 0,
   terms: ([x], { axis }) => x?.shape[axisOf(axis, x.shape) ?? 0] ?? 1,
@@ -99,6 +108,16 @@ function reduction(doc: string, reduce: Fold): Op<typeof attributes> {
       if (!reduced) return wrongAxis(axes, x.shape, "axes");
       return { dtype: "f32", shape: reducedShape(x.shape, reduced, keepdims) };
     },
+    errors:
+      reduce.errors === "product"
+        ? ([x], { axes }, result, share) => {
+            if (!x) throw new TypeError("a reduction takes x");
+            const reduced = reducedAxes(axes, x.value.shape) ?? [];
+            return productErrors(x, result, share, (factors) =>
+              reduceTensor(factors, reduced, result.shape, reduce),
+            );
+          }
+        : reduce.errors,
     macs: () => 0,
     mixesBatch: ([x], { axes }) => reducedAxes(axes, x?.shape ?? [])?.includes(0) ?? true,
     eval: ([x], { axes }, output) => {
@@ -121,6 +140,7 @@ function globalPool(doc: string, reduce: Fold): Op<{ readonly keepdims: typeof a
         wrongRank(x, 0, "x", "n, h, w, c") ?? { dtype: "f32", shape: reducedShape(x.shape, [1, 2], keepdims) }
       );
     },
+    errors: reduce.errors === "product" ? "maps" : reduce.errors,
     macs: () => 0,
     mixesBatch: () => false,
     eval: ([x], _, output) => {

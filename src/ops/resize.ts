@@ -35,6 +35,7 @@ export const resize = defineOp({
       wrongRank(x, 0, "x", "n, h, w, c") ?? checked([x.shape[0] ?? 1, ...attributes.size, channels(x.shape)])
     );
   },
+  errors: "sums",
   macs: () => 0,
   mixesBatch: () => false,
   eval: ([x], attributes, output) => {

@@ -28,6 +28,7 @@ export const reshape = defineOp({
       attribute: "shape",
     };
   },
+  errors: "moves",
   macs: () => 0,
   mixesBatch: ([input], { shape }) => input?.shape[0] !== shape[0],
   eval: ([input], _, output) => ({ shape: output.shape, data: input?.data ?? new Float64Array() }),
@@ -54,6 +55,7 @@ export const transpose = defineOp({
     }
     return { dtype: "f32", shape: perm.map((axis) => input.shape[axis] ?? 1) };
   },
+  errors: "moves",
   macs: () => 0,
   mixesBatch: (_, { perm }) => perm[0] !== 0,
   eval: ([input], { perm }, output) => {
@@ -105,6 +107,7 @@ export const slice = defineOp({
     }
     return { dtype: "f32", shape: size };
   },
+  errors: "moves",
   macs: () => 0,
   mixesBatch: ([input], { size }) => input?.shape[0] !== size[0],
   eval: ([input], attributes, output) => {
@@ -154,6 +157,7 @@ export const concat = defineOp({
       ),
     );
   },
+  errors: "moves",
   macs: () => 0,
   mixesBatch: ([first], { axis }) => axisOf(axis, first?.shape ?? []) === 0,
   eval: (inputs, { axis }, output) => {
@@ -214,6 +218,7 @@ export const pad = defineOp({
     }
     return checked(input.shape.map((extent, axis) => extent + (before[axis] ?? 0) + (after[axis] ?? 0)));
   },
+  errors: "moves",
   macs: () => 0,
   mixesBatch: (_, { before, after }) => (before[0] ?? 0) + (after[0] ?? 0) > 0,
   eval: ([input], { before, mode, value }, output) => {

@@ -11,6 +11,7 @@ export const input = defineOp({
   operands: [],
   attributes: {},
   infer: () => ({ problem: "an input's type is given, not inferred" }),
+  errors: "moves",
   macs: () => 0,
   mixesBatch: () => false,
   eval: () => {
@@ -26,6 +27,7 @@ export const constant = defineOp({
   operands: [],
   attributes: { weight: text({ doc: "the entry of the weight store" }) },
   infer: () => ({ problem: "a constant's type is its weight's, not inferred" }),
+  errors: "moves",
   macs: () => 0,
   mixesBatch: () => false,
   eval: () => {

@@ -20,6 +20,7 @@ export const top_k = defineOp({
     if (k > extent) return { problem: `k=${k} of ${extent} elements`, attribute: "k" };
     return wrongExtent(extent) ?? { dtype: "f32", shape: [...x.shape.slice(0, -1), k] };
   },
+  errors: "moves",
   macs: () => 0,
   nonFinite: "never",
   mixesBatch: ([x]) => x?.shape.length === 1,

@@ -1,12 +1,10 @@
 // The meaning of one value of a graph for a check: in float64 with the range of float32, or rounded as float32 rounds.
 
-import { greatest } from "#diagnostic/extremes.js";
 import type { Node, NodeId } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
-import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
-import { evalNode, macsOf } from "#ops/index.js";
+import { evalNode, termsOf } from "#ops/index.js";
 
 /** Half a step above the greatest float32: what is larger rounds to infinity. */
 const overflow = 2 ** 128 - 2 ** 103;
@@ -84,10 +82,7 @@ export function cone({ graph }: Module, root: NodeId): Node[] {
 /** The longest reduction among nodes, in terms. */
 export function longest(module: Module, nodes: readonly Node[]): number {
   return nodes.reduce((most, node) => {
-    if (node.inputs.length === 0) return most;
-    const types = operands(module.graph, node).map((operand) => operand.type);
-    const results = elements(node.type.shape);
-    const read = types.map((type) => elements(type.shape) / results);
-    return Math.max(greatest(read, most), macsOf(node, types) / results);
+    const types = operands(module.graph, node).map(({ type }) => type);
+    return Math.max(most, termsOf(node, types));
   }, 1);
 }

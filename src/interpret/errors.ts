@@ -1,0 +1,123 @@
+// How far each element of a net's results may be off as f32 computes it, from its arithmetic: where large terms cancel that is far
+// more than the result is worth, and later functions carry it along by their slope.
+
+import { expectModule } from "#diagnostic/argument.js";
+import type { Node } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
+import type { Tensor } from "#ir/tensor.js";
+import { tensor } from "#ir/tensor.js";
+import type { Module } from "#ir/weights.js";
+import { evalNode, opOf, termsOf } from "#ops/index.js";
+import type { Inexact } from "#ops/inexact.js";
+import { walk } from "./interpret.js";
+
+/**
+ * Of a term of a sum of K, what its roundings make of it: it goes through 8·√K + 8 at most (`src/kernel/sums.ts`), each off by up to
+ * 2⁻²⁴, evenly spread, which is a deviation of 2⁻²⁴/√3. They are independent of each other (Higham and Mary 2019, "A New Approach to
+ * Probabilistic Rounding Error Analysis"), and this is six standard deviations of their sum: millions of elements are compared, and
+ * none may be beyond it.
+ */
+function shareOf(terms: number): number {
+  return 2 ** -24 * 6 * Math.sqrt((8 * Math.sqrt(terms) + 8) / 3);
+}
+
+/** What a formula of one element adds, relative to its result, and where that is subnormal: `test/ops/magnitudes.test.ts` holds it. */
+const formula = { relative: 2 ** -20, absolute: 2 ** -147 };
+
+/**
+ * The outputs by name, with the error of each element. Errors are carried from op to op by the slope of each where its operands
+ * are: by its own results where these are as much larger and smaller. Throws as `interpret` does.
+ */
+export function interpretErrors(module: Module, inputs: ReadonlyMap<string, Tensor>): Map<string, Inexact> {
+  expectModule("interpretErrors", module);
+  return walk(module.graph, (node, operands: readonly Inexact[]) => {
+    if (node.op === "input") {
+      const { data } = inputs.get(node.name) ?? tensor(node.type.shape);
+      return exactly({ shape: node.type.shape, data });
+    }
+    if (node.op === "constant") return exactly(module.weights.read(node.attributes.weight));
+    const value = evalNode(
+      node,
+      operands.map((operand) => operand.value),
+    );
+    const types = node.inputs.map((id) => nodeOf(module.graph, id).type);
+    return { value, errors: errorsOf(node, operands, value, shareOf(termsOf(node, types))) };
+  });
+}
+
+function exactly(value: Tensor): Inexact {
+  return { value, errors: new Float64Array(value.data.length) };
+}
+
+function errorsOf(node: Node, operands: readonly Inexact[], value: Tensor, share: number): Float64Array {
+  const { errors: rule } = opOf(node.op);
+  if (typeof rule === "function") return rule(operands, node.attributes, value, share);
+  switch (rule) {
+    case "moves":
+      return slopes(node, operands, value);
+    case "maps": {
+      const errors = slopes(node, operands, value);
+      for (const [at, result] of value.data.entries())
+        if (Number.isFinite(result))
+          errors[at] = (errors[at] as number) + formula.relative * Math.abs(result) + formula.absolute;
+      return errors;
+    }
+    case "sums":
+      return slopes(
+        node,
+        operands.map((operand) => ({ value: operand.value, errors: withShare(operand, share) })),
+        value,
+      );
+    case "products":
+      return products(node, operands, share);
+    default:
+      return rule satisfies never;
+  }
+}
+
+/** The errors of elements that are terms, or factors of terms, of a sum. */
+function withShare({ value, errors }: Inexact, share: number): Float64Array {
+  return errors.map((error, at) => error + share * Math.abs(value.data[at] as number));
+}
+
+/**
+ * How much further off the result is with each operand as much larger, or smaller, as its errors say: exact for ops that are monotone
+ * or linear without negative weights. What is then not finite is an edge that says nothing of the size of an error.
+ */
+function slopes(node: Node, operands: readonly Inexact[], value: Tensor): Float64Array {
+  const total = new Float64Array(value.data.length);
+  for (const [at, { value: operand, errors }] of operands.entries()) {
+    if (opOf(node.op).operands[at]?.places || errors.every((error) => error === 0)) continue;
+    const moved = [1, -1].map((sign) => {
+      const data = operand.data.map((x, index) => x + sign * (errors[index] as number));
+      const others = operands.map((one) => one.value);
+      return evalNode(node, others.with(at, { shape: operand.shape, data })).data;
+    });
+    for (const [index, result] of value.data.entries()) {
+      const further = moved.map((data) => Math.abs((data[index] as number) - result)).filter(Number.isFinite);
+      total[index] = (total[index] as number) + Math.max(0, ...further);
+    }
+  }
+  return total;
+}
+
+/** √(Σ squares of the errors of terms): op(Δa², b²) + op(a², Δb²), with the roundings of terms counted to their first factor. */
+function products(node: Node, operands: readonly Inexact[], share: number): Float64Array {
+  const squares = operands.map(({ value }) => squared(value, value.data));
+  const [first, second, ...rest] = operands.map(({ value }, at) => {
+    const errors =
+      at === 1 ? (operands[1]?.errors ?? new Float64Array()) : withShare(operands[at] as Inexact, share);
+    return squared(value, errors);
+  });
+  if (!first || !second) return new Float64Array();
+  const [a, b, ...offsets] = squares;
+  const own = evalNode(node, [first, b ?? second, ...rest]).data;
+  if (second.data.every((error) => error === 0)) return own.map(Math.sqrt);
+  const none = offsets.map(({ shape }) => tensor(shape));
+  const other = evalNode(node, [a ?? first, second, ...none]).data;
+  return own.map((square, at) => Math.sqrt(square + (other[at] as number)));
+}
+
+function squared({ shape }: Tensor, data: Float64Array): Tensor {
+  return { shape, data: data.map((value) => value * value) };
+}
