@@ -88,15 +88,17 @@ function slopes(node: Node, operands: readonly Inexact[], value: Tensor): Float6
   const total = new Float64Array(value.data.length);
   for (const [at, { value: operand, errors }] of operands.entries()) {
     if (opOf(node.op).operands[at]?.places || errors.every((error) => error === 0)) continue;
-    const moved = [1, -1].map((sign) => {
+    const most = new Float64Array(value.data.length);
+    const others = operands.map((one) => one.value);
+    for (const sign of [1, -1]) {
       const data = operand.data.map((x, index) => x + sign * (errors[index] as number));
-      const others = operands.map((one) => one.value);
-      return evalNode(node, others.with(at, { shape: operand.shape, data })).data;
-    });
-    for (const [index, result] of value.data.entries()) {
-      const further = moved.map((data) => Math.abs((data[index] as number) - result)).filter(Number.isFinite);
-      total[index] = (total[index] as number) + Math.max(0, ...further);
+      const moved = evalNode(node, others.with(at, { shape: operand.shape, data })).data;
+      for (const [index, result] of value.data.entries()) {
+        const further = Math.abs((moved[index] as number) - result);
+        if (further > (most[index] as number) && further < Number.POSITIVE_INFINITY) most[index] = further;
+      }
     }
+    for (const [index, further] of most.entries()) total[index] = (total[index] as number) + further;
   }
   return total;
 }
