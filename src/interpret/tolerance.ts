@@ -113,14 +113,18 @@ export function nearestToTolerance(
   let most = 0;
   for (let index = 0; index < Math.max(reference.length, actual.length); index += 1) {
     const a = actual[index] ?? Number.NaN;
-    const b = Math.fround(reference[index] ?? Number.NaN);
-    if (Object.is(a, b) || a === b) continue;
+    const exact = reference[index] ?? Number.NaN;
+    const b = Math.fround(exact);
     const allowed = Math.max(least, errors[index] ?? 0);
-    const difference = Math.abs(a - b);
-    if (!Number.isFinite(difference)) return { agrees: false, largestDifference: Number.NaN, allowed };
-    if (difference / allowed <= most) continue;
+    const difference = Math.abs(a - exact);
+    const isSame = Object.is(a, b) || a === b;
+    // The nearest float agrees, whatever is allowed.
+    if (isSame && !(difference <= allowed)) continue;
+    if (!isSame && !Number.isFinite(Math.abs(a - b)))
+      return { agrees: false, largestDifference: Number.NaN, allowed };
+    if (difference === 0 || difference / allowed <= most) continue;
     most = difference / allowed;
-    nearest = { agrees: difference <= allowed, largestDifference: difference, allowed };
+    nearest = { agrees: isSame || difference <= allowed, largestDifference: difference, allowed };
   }
   return nearest;
 }
