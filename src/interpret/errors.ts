@@ -8,17 +8,18 @@ import type { Tensor } from "#ir/tensor.js";
 import { tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
 import { evalNode, opOf, termsOf } from "#ops/index.js";
-import type { Inexact } from "#ops/inexact.js";
+import type { ErrorKind, Inexact } from "#ops/inexact.js";
 import { walk } from "./interpret.js";
 
 /**
- * Of a term of a sum of K, what its roundings make of it: it goes through 8·√K + 8 at most (`src/kernel/sums.ts`), each off by up to
- * 2⁻²⁴, evenly spread, which is a deviation of 2⁻²⁴/√3. They are independent of each other (Higham and Mary 2019, "A New Approach to
- * Probabilistic Rounding Error Analysis"), and this is six standard deviations of their sum: millions of elements are compared, and
- * none may be beyond it.
+ * What the roundings of a sum of K terms make of each of them, as a part of it. It goes through 8·√K + 8 at most (`src/kernel/sums.ts`), or
+ * through K where terms are added in memory. Each is off by up to 2⁻²⁴, evenly spread, which is a deviation of 2⁻²⁴/√3. They are independent
+ * of each other (Higham and Mary 2019, "A New Approach to Probabilistic Rounding Error Analysis"), and this is six standard deviations of
+ * their sum: millions of elements are compared, and none may be beyond it.
  */
-function shareOf(terms: number): number {
-  return 2 ** -24 * 6 * Math.sqrt((8 * Math.sqrt(terms) + 8) / 3);
+function shareOf(kind: ErrorKind, terms: number): number {
+  const roundings = kind === "updates" ? terms : 8 * Math.sqrt(terms) + 8;
+  return 2 ** -24 * 6 * Math.sqrt(roundings / 3);
 }
 
 /** What a formula of one element adds, relative to its result, and where that is subnormal: `test/ops/magnitudes.test.ts` holds it. */
@@ -41,7 +42,7 @@ export function interpretErrors(module: Module, inputs: ReadonlyMap<string, Tens
       operands.map((operand) => operand.value),
     );
     const types = node.inputs.map((id) => nodeOf(module.graph, id).type);
-    return { value, errors: errorsOf(node, operands, value, shareOf(termsOf(node, types))) };
+    return { value, errors: errorsOf(node, operands, value, termsOf(node, types)) };
   });
 }
 
@@ -49,9 +50,10 @@ function exactly(value: Tensor): Inexact {
   return { value, errors: new Float64Array(value.data.length) };
 }
 
-function errorsOf(node: Node, operands: readonly Inexact[], value: Tensor, share: number): Float64Array {
+function errorsOf(node: Node, operands: readonly Inexact[], value: Tensor, terms: number): Float64Array {
   const { errors: rule } = opOf(node.op);
-  if (typeof rule === "function") return rule(operands, node.attributes, value, share);
+  if (typeof rule === "function") return rule(operands, node.attributes, value, shareOf("sums", terms));
+  const share = shareOf(rule, terms);
   switch (rule) {
     case "moves":
       return slopes(node, operands, value);
@@ -63,6 +65,7 @@ function errorsOf(node: Node, operands: readonly Inexact[], value: Tensor, share
       return errors;
     }
     case "sums":
+    case "updates":
       return slopes(
         node,
         operands.map((operand) => ({ value: operand.value, errors: withShare(operand, share) })),

@@ -106,6 +106,14 @@ export const conv2d_transpose = defineOp({
   },
   errors: "products",
   macs: ([x, w]) => (elements(x?.shape ?? []) / channels(x?.shape ?? [])) * elements(w?.shape ?? []),
+  // Of one kernel, only every stride / gcd(stride, dilation)th tap adds to the same element of the result.
+  terms: ([, w], { stride, dilation }) => {
+    const [height, width] = ([0, 1] as const).map((axis) => {
+      const every = stride[axis] / greatestDivisor(stride[axis], dilation[axis]);
+      return Math.ceil((w?.shape[axis] ?? 1) / every);
+    });
+    return (height ?? 1) * (width ?? 1) * (w?.shape[2] ?? 1);
+  },
   mixesBatch: () => false,
   eval: ([x, w, b], attributes, output) => {
     if (!x || !w || !b) throw new TypeError("conv2d_transpose takes x, w and b");
@@ -161,6 +169,10 @@ export const conv2d_transpose = defineOp({
     };
   },
 });
+
+function greatestDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestDivisor(b, a % b);
+}
 
 function kernelOf(w: { readonly shape: readonly number[] }): Size {
   return [w.shape[0] ?? 1, w.shape[1] ?? 1];

@@ -269,11 +269,10 @@ function map<const A extends AttributeTable>(
   { classes = [], ...traits }: Traits = {},
 ): Op<A> {
   return {
-    errors: "maps",
-    ...traits,
     doc,
     attributes,
     ...shared<A>((operands, values) => scalar([operands[0] ?? operand(0)], values)),
+    ...traits,
     classes: ["elementwise", ...classes],
     operands: [{ name: "x", doc: "any shape", role: "data" }],
     sample: (random) => ({
@@ -290,13 +289,12 @@ function combine(
   { classes = [], ...traits }: Traits = {},
 ): Op<Record<never, never>> {
   return {
-    errors: "maps",
-    ...traits,
     doc,
     attributes: {},
     ...shared<Record<never, never>>((operands) =>
       scalar([operands[0] ?? operand(0), operands[1] ?? operand(1)]),
     ),
+    ...traits,
     classes: ["elementwise", ...classes],
     operands: [
       { name: "a", doc: "any shape", role: "data" },
@@ -312,7 +310,7 @@ function combine(
 
 function shared<A extends AttributeTable>(
   scalar: (operands: readonly Scalar[], attributes: AttributesOf<A>) => Scalar,
-): Pick<Op<A>, "infer" | "macs" | "mixesBatch" | "eval"> & {
+): Pick<Op<A>, "infer" | "errors" | "macs" | "mixesBatch" | "eval"> & {
   scalar: NonNullable<Op<A>["scalar"]>;
 } {
   return {
@@ -320,6 +318,7 @@ function shared<A extends AttributeTable>(
       const shape = broadcastShapes(inputs.map((input) => input.shape));
       return isProblem(shape) ? shape : { dtype: "f32", shape };
     },
+    errors: "maps",
     macs: () => 0,
     // An operand of lower rank has no sample axis (the elaborator sees to it that only constants do).
     mixesBatch: () => false,

@@ -147,7 +147,7 @@ export const scatter = defineOp({
       };
     return wrongExtent(x.shape[axis] ?? 1) ?? x;
   },
-  errors: "sums",
+  errors: "updates",
   macs: () => 0,
   // All updates may have one place.
   terms: ([, places], { reduction }) =>

@@ -174,11 +174,14 @@ export function macsOf(node: Node, inputs: readonly TensorType[]): number {
  */
 export function termsOf(node: Node, inputs: readonly TensorType[]): number {
   const { errors, terms } = opOf(node.op);
+  if (terms) return terms(inputs, node.attributes);
   if (errors === "moves" || errors === "maps") return 1;
   const results = elements(node.type.shape);
   if (errors === "products") return Math.max(1, macsOf(node, inputs) / results);
-  const read = inputs.map(({ shape }) => elements(shape) / results);
-  return terms?.(inputs, node.attributes) ?? Math.max(1, greatest(read));
+  return greatest(
+    inputs.map(({ shape }) => elements(shape) / results),
+    1,
+  );
 }
 
 /** The reference value of a node that is neither an input nor a constant. */

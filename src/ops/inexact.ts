@@ -13,10 +13,11 @@ export interface Inexact {
  * - `moves`: each result is an element of an operand, so that nothing is rounded;
  * - `maps`: a formula of single elements, right to 2⁻²⁰ of its result;
  * - `sums`: a sum, or a mean, of elements as they are. Neighbours may be rounded alike, so their errors add up;
+ * - `updates`: as sums, but each term is added in memory, one after another;
  * - `products`: linear in each operand alone, a sum of products. Their errors are independent, so the squares add up;
  * - or an op's own rule.
  */
-export type ErrorKind = "moves" | "maps" | "sums" | "products";
+export type ErrorKind = "moves" | "maps" | "sums" | "updates" | "products";
 
 /** The errors of an op's result; `share` is what the sums of this op make of each of their terms. */
 export type ErrorRule<A> = (

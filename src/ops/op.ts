@@ -92,7 +92,7 @@ export interface Op<A extends AttributeTable = AttributeTable> {
   readonly errors: ErrorKind | ErrorRule<AttributesOf<A>>;
   /** Multiply-accumulates of one evaluation; 0 for what only moves or maps values. */
   macs(inputs: readonly TensorType[], attributes: AttributesOf<A>, output: TensorType): number;
-  /** Terms of the longest sum on the way to one element, of ops whose sums are neither MACs nor a result for many operands. */
+  /** Terms of the longest sum on the way to one element, where that is neither the MACs of one nor the elements that one reads, on average. */
   terms?(inputs: readonly TensorType[], attributes: AttributesOf<A>): number;
   /**
    * Whether the result holds infinities or NaN: `never`, whatever the operands are, as of a comparison; of finite operands where the last one

@@ -55,6 +55,7 @@ export const avg_pool = defineOp({
   infer: ([input], attributes) => inferPool(input, attributes),
   errors: "sums",
   macs: () => 0,
+  terms: (_, { kernel }) => kernel[0] * kernel[1],
   mixesBatch: () => false,
   eval: ([input], attributes, output) =>
     pool(input, attributes, output, (taps) => {

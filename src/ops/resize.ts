@@ -37,6 +37,7 @@ export const resize = defineOp({
   },
   errors: "sums",
   macs: () => 0,
+  terms: (_, { method }) => (method === "bilinear" ? 4 : 1),
   mixesBatch: () => false,
   eval: ([x], attributes, output) => {
     if (!x) throw new TypeError("resize takes x");

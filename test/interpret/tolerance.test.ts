@@ -47,6 +47,39 @@ test("a reduction is what one op sums up, not a row of ops", () => {
   expect(longest("  x = tanh(x)\n  x = dense(x, units=300)\n  output y = relu(x)")).toBe(300);
 });
 
+test.each([
+  ["what moves values sums nothing", "f32[1, 1000000]", "slice(x, begin=[0, 0], size=[1, 1])", 1],
+  ["nor does a gather", "f32[900]", "gather(x, 3)", 1],
+  ["nor a maximum", "f32[1, 30, 30]", "reduce_max(x, axes=[1, 2])", 1],
+  ["nor nearest neighbours", "f32[1, 300, 300, 2]", "resize(x, size=2x2)", 1],
+  ["a mean over axes", "f32[1, 30, 30]", "reduce_mean(x, axes=[1, 2])", 900],
+  ["windows that overlap", "f32[1, 8, 8, 2]", "avg_pool(x, kernel=3x3, stride=1)", 9],
+  ["between four pixels", "f32[1, 300, 300, 2]", "resize(x, size=2x2, method=bilinear)", 4],
+  ["rows of a softmax", "f32[1, 30, 7]", "softmax(x)", 7],
+  ["channels of a norm", "f32[1, 30, 7]", "layer_norm(x)", 7],
+  ["taps over channels", "f32[1, 8, 8, 4]", "conv2d(x, filters=2, kernel=3x3)", 36],
+  [
+    "of a transposed convolution those that meet",
+    "f32[1, 8, 8, 4]",
+    "conv2d_transpose(x, filters=2, kernel=3x3, stride=2)",
+    16,
+  ],
+  [
+    "all of them where its taps are as far apart",
+    "f32[1, 8, 8, 4]",
+    "conv2d_transpose(x, filters=2, kernel=3x3, stride=2, dilation=2)",
+    36,
+  ],
+  [
+    "the few results of a large step",
+    "f32[1, 8, 8, 4]",
+    "conv2d_transpose(x, filters=2, kernel=1x1, stride=8)",
+    4,
+  ],
+])("terms of a sum: %s", (_, type, body, terms) => {
+  expect(longestReduction(moduleOf(`net n {\n  input x: ${type}\n  output y = ${body}\n}\n`))).toBe(terms);
+});
+
 test("updates of a scatter may all have one place", () => {
   const longest = (reduction: string): number =>
     longestReduction(

@@ -19,7 +19,7 @@ import { moduleOf } from "../schedule/module-of.js";
 
 if (process.versions.node.startsWith("20.")) setFlagsFromString("--experimental-wasm-relaxed-simd");
 
-const nets = Number(process.env["NETS"] ?? 40);
+const nets = Number(process.env["NETS"] ?? 16);
 const device = await computingDevice();
 const machines: Readonly<Record<string, readonly ["js" | "wasm" | "wgsl", LoadOptions]>> = {
   js: ["js", {}],
@@ -76,6 +76,9 @@ const cancelling = [
   "less(conv2d(x, filters=8, kernel=1x1), 0)",
   "conv2d(x, filters=8, kernel=3x3, padding=same) |> batch_norm |> hard_swish |> dense(units=2) |> tanh",
   "tanh(matmul(reshape(x, shape=[24, 192]), reshape(x, shape=[192, 24])))",
+  "tanh(avg_pool(x, kernel=5x5, stride=1) - depthwise_conv2d(x, kernel=5x5))",
+  "tanh(resize(x, size=17x31, method=bilinear) - resize(x, size=17x31))",
+  "scatter(reshape(x, shape=[4608]), reshape(0 * x, shape=[4608]), reshape(x, shape=[4608]), reduction=accumulate) |> tanh",
   "clip(conv2d(x, filters=8, kernel=3x3) * 1000, low=-1, high=1)",
   "`where`(less(dense(x, units=8), 0), x, 2 * x)",
 ];
@@ -86,7 +89,7 @@ test.each(Object.keys(machines))(
     // Drivers take up to a second for a shader.
     for (const body of machine === "wgsl" ? cancelling.filter((_, at) => at % 5 === 0) : cancelling) {
       const module = moduleOf(`net n {\n  input x: f32[1, 24, 24, 8]\n  output y = ${body}\n}`);
-      for (const seed of machine === "wgsl" ? [1] : [1, 2, 3])
+      for (let seed = 0; seed < (machine === "wgsl" ? 1 : Math.ceil(nets / 16)); seed += 1)
         for (const { agrees, ...what } of await verified(module, module, machine, seed))
           expect(agrees, `${body}, seed ${seed}: ${JSON.stringify(what)}`).toBe(true);
     }
@@ -136,24 +139,22 @@ function mutantOf({ graph, weights }: Module, random: Random, factor: number): M
   return { graph: { ...graph, nodes, outputs, nextId: product + 1 }, weights };
 }
 
-/** Of 180 mutants, how many do not show at all: behind them stand clips and norms. With 2⁻¹² and 2⁻¹⁶ some are within rounding. */
+/** Of 60 mutants, a few do not show at all: behind them stand clips and norms. With 2⁻¹² and 2⁻¹⁶ some are within rounding. */
 test.each([
-  [8, 174],
-  [12, 170],
-  [16, 147],
+  [8, 55],
+  [12, 54],
+  [16, 47],
 ])(
   "a value that is off by 2⁻%i is found",
-  async (bits, most) => {
+  async (bits, least) => {
     let found = 0;
     for (let seed = 0; seed < 60; seed += 1) {
       const module = randomModule(seededRandom(seed));
-      for (let pick = 0; pick < 3; pick += 1) {
-        const mutant = mutantOf(module, seededRandom(seed * 31 + pick), 1 + 2 ** -bits);
-        const comparisons = await verified(module, mutant, "js", seed, verifiedKinds);
-        if (comparisons.some(({ agrees }) => !agrees)) found += 1;
-      }
+      const mutant = mutantOf(module, seededRandom(seed), 1 + 2 ** -bits);
+      const comparisons = await verified(module, mutant, "js", seed, verifiedKinds);
+      if (comparisons.some(({ agrees }) => !agrees)) found += 1;
     }
-    expect(found).toBeGreaterThanOrEqual(most);
+    expect(found).toBeGreaterThanOrEqual(least);
   },
   120_000,
 );
