@@ -1,13 +1,9 @@
 // The compiler and the file system: reading models and rules, writing modules.
 
 import { readSync } from "node:fs";
-import {
-  expectArgument,
-  expectList,
-  expectOptions,
-  expectText,
-  hasProperties,
-} from "#diagnostic/argument.js";
+import { expectArgument, expectList, expectText, hasProperties } from "#diagnostic/argument.js";
+import type { OptionKinds } from "#diagnostic/options.js";
+import { aText, expectOptions } from "#diagnostic/options.js";
 import { dirname, isAbsolute, join } from "node:path";
 import { parse } from "#grammar/parse.js";
 import type { Ast } from "#grammar/ast.js";
@@ -17,6 +13,7 @@ import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import type { Elaborated } from "#elaborate/elaborate.js";
 import { elaborate } from "#elaborate/elaborate.js";
+import { importKinds } from "#import/options/import-options.js";
 import { fixInputs } from "#import/options/fix-inputs.js";
 import type { WeightFiles } from "#ir/weights.js";
 import { bytesText } from "#ir/units.js";
@@ -47,6 +44,10 @@ export interface ReadOptions extends ImportFileOptions {
   readonly weights?: string;
 }
 
+const { file: _, openData: __, ...imported } = importKinds;
+
+const readKinds: OptionKinds<ReadOptions> = { ...imported, net: aText, weights: aText };
+
 /** A model that was read from files. */
 export interface Model extends Elaborated {
   readonly sources: ReadonlyMap<string, string>;
@@ -65,7 +66,7 @@ const largestFile = 2 ** 30;
 /** Reads a `.net` file and the weights beside it, or a model of another format: an `.onnx` file, or the `model.json` of TensorFlow.js. */
 export function readModel(path: string, options: ReadOptions = {}): FileResult<Model> {
   expectText("readModel", "a path", path);
-  expectOptions("readModel", options);
+  expectOptions("readModel", options, readKinds);
   if (isImported(path)) return readImported(path, options);
   const wrong = wrongForNet(options);
   if (wrong.length > 0) return { diagnostics: wrong, sources: new Map() };
@@ -115,7 +116,7 @@ function readImported(path: string, options: ReadOptions): FileResult<Model> {
 /** Everything that is wrong with the nets of a file, each elaborated on its own. */
 export function checkNets(ast: Ast, options: ReadOptions = {}): Diagnostic[] {
   expectArgument("checkNets", "a syntax tree, as `parse` gives it", ast, hasProperties(ast, "items"));
-  expectOptions("checkNets", options);
+  expectOptions("checkNets", options, readKinds);
   const nets = ast.items.filter((item) => item.kind === "net").map((item) => item.name.text);
   const chosen = options.net === undefined ? nets : [options.net];
   const seen = new Set<string>();

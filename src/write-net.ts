@@ -1,6 +1,8 @@
 // Writing a module as a `.net` file with its weights beside it: both files or none.
 
-import { expectModule, expectOptions, expectText } from "#diagnostic/argument.js";
+import { expectModule, expectText } from "#diagnostic/argument.js";
+import type { OptionKinds } from "#diagnostic/options.js";
+import { aFunction, aText, expectOptions, listOf } from "#diagnostic/options.js";
 import { writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { Result } from "#diagnostic/diagnostic.js";
@@ -23,6 +25,8 @@ export interface WriteNetOptions {
   readonly onWeight?: (done: number, all: number) => void;
 }
 
+const writeKinds: OptionKinds<WriteNetOptions> = { inputs: listOf("paths", aText), onWeight: aFunction };
+
 /**
  * Writes a module's graph as text to `path`, which ends in `.net`, and its weights as safetensors beside it. Each weight is
  * computed and written on its own.
@@ -34,7 +38,7 @@ export function writeNet(
 ): Result<readonly WrittenFile[]> {
   expectModule("writeNet", module);
   expectText("writeNet", "a path", path);
-  expectOptions("writeNet", options);
+  expectOptions("writeNet", options, writeKinds);
   return allSteps(writeNetSteps(module, path, options));
 }
 

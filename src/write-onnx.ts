@@ -1,12 +1,14 @@
 // Writing a module as an ONNX file, while its weights are computed: the whole file or none.
 
-import { expectModule, expectOptions, expectText } from "#diagnostic/argument.js";
+import { expectModule, expectText } from "#diagnostic/argument.js";
+import type { OptionKinds } from "#diagnostic/options.js";
+import { aFunction, aText, expectOptions, listOf } from "#diagnostic/options.js";
 import { dirname } from "node:path";
 import { version } from "#compile/version.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { ExportOptions } from "#export/onnx/export-onnx.js";
-import { exportOnnx } from "#export/onnx/export-onnx.js";
+import { exportKinds, exportOnnx } from "#export/onnx/export-onnx.js";
 import type { Module } from "#ir/weights.js";
 import { isOnnx } from "./node-import.js";
 import { fileBatch, makeFolder } from "./file-batch.js";
@@ -23,6 +25,14 @@ export interface WriteOnnxOptions extends Omit<ExportOptions, "version"> {
   readonly onWritten?: (done: number, all: number) => void;
 }
 
+const { version: _, ...exported } = exportKinds;
+
+const writeKinds: OptionKinds<WriteOnnxOptions> = {
+  ...exported,
+  inputs: listOf("paths", aText),
+  onWritten: aFunction,
+};
+
 /** An ONNX file that was written. */
 export interface WrittenOnnx extends WrittenFile {
   /** How many ONNX nodes it has. */
@@ -33,7 +43,7 @@ export interface WrittenOnnx extends WrittenFile {
 export function writeOnnx(module: Module, path: string, options: WriteOnnxOptions = {}): Result<WrittenOnnx> {
   expectModule("writeOnnx", module);
   expectText("writeOnnx", "a path", path);
-  expectOptions("writeOnnx", options);
+  expectOptions("writeOnnx", options, writeKinds);
   return allSteps(writeOnnxSteps(module, path, options));
 }
 

@@ -1,19 +1,14 @@
 // Writing modules to files: all of them or none, and the weights while they are packed.
 
-import {
-  expectArgument,
-  expectList,
-  expectModule,
-  expectOptions,
-  expectText,
-  hasProperties,
-} from "#diagnostic/argument.js";
+import { expectArgument, expectList, expectModule, expectText, hasProperties } from "#diagnostic/argument.js";
+import type { OptionKinds } from "#diagnostic/options.js";
+import { aBoolean, aText, expectOptions, listOf } from "#diagnostic/options.js";
 import { closeSync, openSync, realpathSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Artifact, WeightSink } from "#backend/artifact.js";
 import { fileNameOf } from "#backend/artifact.js";
 import type { EmitModuleOptions } from "#compile/emit.js";
-import { checkArtifact, emitSteps } from "#compile/emit.js";
+import { checkArtifact, emitKinds, emitSteps } from "#compile/emit.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { Module } from "#ir/weights.js";
@@ -36,6 +31,14 @@ export interface WriteModuleOptions extends Omit<EmitModuleOptions, "packedInto"
   readonly shaders?: boolean;
 }
 
+const { packedInto: _, ...emitted } = emitKinds;
+
+const writeKinds: OptionKinds<WriteModuleOptions> = {
+  ...emitted,
+  inputs: listOf("paths", aText),
+  shaders: aBoolean,
+};
+
 export interface WrittenModule {
   /** Without `weights`: they are in their file alone. */
   readonly artifact: Artifact;
@@ -53,7 +56,7 @@ export function writeModule(
 ): Result<WrittenModule> {
   expectModule("writeModule", module);
   expectText("writeModule", "the path of a folder", folder);
-  expectOptions("writeModule", options);
+  expectOptions("writeModule", options, writeKinds);
   return allSteps(writeModuleSteps(module, folder, options));
 }
 

@@ -3,16 +3,18 @@
 import { parse } from "#grammar/parse.js";
 import type { Ast } from "#grammar/ast.js";
 import type { Artifact } from "#backend/artifact.js";
-import { expectArgument, expectOptions, hasProperties } from "#diagnostic/argument.js";
+import { expectArgument, hasProperties } from "#diagnostic/argument.js";
+import type { OptionKinds } from "#diagnostic/options.js";
+import { aText, expectOptions } from "#diagnostic/options.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { hasErrors } from "#diagnostic/diagnostic.js";
 import type { ElaborateOptions } from "#elaborate/elaborate.js";
-import { elaborate } from "#elaborate/elaborate.js";
+import { elaborate, elaborateKinds } from "#elaborate/elaborate.js";
 import type { Module } from "#ir/weights.js";
 import type { EmitModuleOptions } from "./emit.js";
-import { checkArtifact, checkEmbedding, emit } from "./emit.js";
+import { checkArtifact, checkEmbedding, emit, emitKinds } from "./emit.js";
 import type { OptimizeOptions } from "./optimize.js";
-import { optimize } from "./optimize.js";
+import { optimize, optimizeKinds } from "./optimize.js";
 import { joinRules, noRules, rulesOf } from "./rules.js";
 import { targetOf } from "./targets.js";
 
@@ -21,6 +23,13 @@ export interface CompileOptions extends ElaborateOptions, Omit<OptimizeOptions, 
   readonly file?: string;
 }
 
+const compileKinds: OptionKinds<CompileOptions> = {
+  ...elaborateKinds,
+  ...optimizeKinds,
+  ...emitKinds,
+  file: aText,
+};
+
 /**
  * The ES module of a net, or everything that is wrong with it. Starts where `input` stands: a text of the language, a
  * syntax tree or a module. Mistakes of the input are diagnostics; only a bug throws.
@@ -28,7 +37,7 @@ export interface CompileOptions extends ElaborateOptions, Omit<OptimizeOptions, 
 export function compile(input: string | Ast | Module, options: CompileOptions = {}): Result<Artifact> {
   const known = typeof input === "string" || hasProperties(input, "items") || hasProperties(input, "graph");
   expectArgument("compile", "a text, a syntax tree or a module", input, known);
-  expectOptions("compile", options);
+  expectOptions("compile", options, compileKinds);
   const file = options.file ?? "model.net";
   const diagnostics: Diagnostic[] = [];
   const keep = <T>(result: Result<T>): T | undefined => {

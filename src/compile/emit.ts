@@ -4,7 +4,18 @@ import type { Artifact, WeightSink } from "#backend/artifact.js";
 import { packedElements, placeWeights } from "#backend/packed.js";
 import type { Limits } from "#backend/wgsl/limits.js";
 import { checkLimits, guaranteedLimits } from "#backend/wgsl/limits.js";
-import { expectModule, expectOptions } from "#diagnostic/argument.js";
+import { expectModule } from "#diagnostic/argument.js";
+import type { OptionKinds } from "#diagnostic/options.js";
+import {
+  aBoolean,
+  aFunction,
+  anObject,
+  aNumber,
+  aText,
+  expectOptions,
+  mapOf,
+  recordOf,
+} from "#diagnostic/options.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { lineTexts } from "#diagnostic/line-text.js";
@@ -37,6 +48,19 @@ export interface EmitModuleOptions extends WinogradOptions, Devices {
   readonly sources?: ReadonlyMap<string, string>;
 }
 
+export const emitKinds: OptionKinds<EmitModuleOptions> = {
+  target: aText,
+  limits: recordOf("numbers by limit", aNumber),
+  adapter: aText,
+  winograd: aBoolean,
+  winogradMemory: aNumber,
+  f16: aBoolean,
+  embedWeights: aBoolean,
+  packedInto: anObject("an object that takes the packed file, `{ open, write }`", "open", "write"),
+  onPacked: aFunction,
+  sources: mapOf("texts by file", aText),
+};
+
 /**
  * The ES module of a module's graph. Of one that takes more memory than its target can have no weights are packed:
  * `checkArtifact` refuses it, and packing them may take minutes.
@@ -48,7 +72,7 @@ export function emit(module: Module, options: EmitModuleOptions = {}): Artifact 
 /** `emit` in steps: each packs a piece of the weights. */
 export function* emitSteps(module: Module, options: EmitModuleOptions = {}): Steps<Artifact> {
   expectModule("emit", module);
-  expectOptions("emit", options);
+  expectOptions("emit", options, emitKinds);
   const { target, emit: emitTarget } = targetOf(options.target, options);
   const program = lower(scheduleModule(module, target, options));
   const ops = [...module.graph.nodes.values()].filter(

@@ -1,9 +1,28 @@
 // Loading an artifact in the process that made it.
 
 import type { Artifact } from "#backend/artifact.js";
-import { expectArgument, expectOptions, hasProperties } from "#diagnostic/argument.js";
+import { expectArgument, hasProperties } from "#diagnostic/argument.js";
+import type { OptionKinds } from "#diagnostic/options.js";
+import { aBoolean, aCount, anAmount, anObject, expectOptions, oneOf } from "#diagnostic/options.js";
 import { toBase64 } from "#backend/base64.js";
 import type { LoadOptions, Net } from "#runtime/types.js";
+
+const loadKinds: OptionKinds<LoadOptions> = {
+  weights: {
+    takes: "a URL, an ArrayBuffer or a Uint8Array",
+    holds: (value) =>
+      typeof value === "string" ||
+      value instanceof URL ||
+      ArrayBuffer.isView(value) ||
+      hasProperties(value, "byteLength"),
+  },
+  gpu: anObject("a GPU, as `navigator.gpu` is one", "requestAdapter"),
+  device: anObject("a GPUDevice", "createBuffer"),
+  threads: aCount,
+  simd: oneOf("simd", "relaxed"),
+  poison: aBoolean,
+  leastWork: anAmount,
+};
 
 /**
  * Imports an artifact's module from a `data:` URL, without `eval`, and loads it with the artifact's weights. Where a
@@ -13,7 +32,7 @@ import type { LoadOptions, Net } from "#runtime/types.js";
 export async function load(artifact: Artifact, options: LoadOptions = {}): Promise<Net> {
   const text = hasProperties(artifact, "module") && typeof artifact.module === "string";
   expectArgument("load", "an artifact, as `compile` gives it", artifact, text);
-  expectOptions("load", options);
+  expectOptions("load", options, loadKinds);
   // Stacks name the module by its short name, and not by the whole of its text.
   const named = `${artifact.module}\n//# sourceURL=cleave:${artifact.name}.mjs\n`;
   const url = `data:text/javascript;base64,${toBase64(new TextEncoder().encode(named))}`;

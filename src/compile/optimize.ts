@@ -7,7 +7,9 @@ import type { FuseReport } from "#passes/fuse.js";
 import { dissolveWrongKernels } from "#passes/fuse.js";
 import { wrongSplit } from "#passes/split.js";
 import { activeRules, applyRules } from "#passes/apply-rules.js";
-import { expectModule, expectOptions } from "#diagnostic/argument.js";
+import { expectModule } from "#diagnostic/argument.js";
+import type { OptionKinds } from "#diagnostic/options.js";
+import { aBoolean, aFunction, anObject, aText, expectOptions, listOf } from "#diagnostic/options.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors, warning } from "#diagnostic/diagnostic.js";
 import type { Target } from "#ir/target.js";
@@ -64,6 +66,26 @@ export interface OptimizeOptions extends WinogradOptions {
   readonly onTime?: (pass: string, milliseconds: number, changed: boolean) => void;
 }
 
+const aTarget = anObject("the description of a target", "name", "lanes");
+
+export const optimizeKinds: OptionKinds<Omit<OptimizeOptions, "target">> = {
+  split: anObject("an object with a `mode`", "mode"),
+  rules: listOf("rules, as `parseRules` gives them", anObject("a rule", "name", "pattern")),
+  fusions: listOf("fusions, as `parseRules` gives them", anObject("a fusion", "name", "steps")),
+  rulesAt: listOf("texts", aText),
+  trustRules: aBoolean,
+  approx: aBoolean,
+  passes: listOf("names of passes", aText),
+  without: listOf("names of passes", aText),
+  stopAfter: aText,
+  verify: aBoolean,
+  printAfter: listOf("names of passes", aText),
+  onPrint: aFunction,
+  onStart: aFunction,
+  onPass: aFunction,
+  onTime: aFunction,
+};
+
 export interface Optimized {
   readonly module: Module;
   /** What each pass did, in order: the module before and after, its time, and the change as patches. */
@@ -79,7 +101,7 @@ export interface Optimized {
 /** The module after the passes, or what is wrong with the options. */
 export function optimize(module: Module, options: OptimizeOptions = {}): Result<Optimized> {
   expectModule("optimize", module);
-  expectOptions("optimize", options);
+  expectOptions("optimize", options, { ...optimizeKinds, target: aTarget });
   const problem = options.split && wrongSplit(options.split);
   if (problem !== undefined) return { diagnostics: [error("wrong-option", `split: ${problem}`)] };
   const wrong = options.verify ? verify(module) : [];

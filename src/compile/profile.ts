@@ -1,7 +1,9 @@
 /// <reference types="@webgpu/types" />
 // Profiling: each kernel of the emitted module is timed in this process, and on a CPU set beside the roofline of the machine.
 
-import { expectModule, expectOptions } from "#diagnostic/argument.js";
+import { expectModule } from "#diagnostic/argument.js";
+import type { OptionKinds } from "#diagnostic/options.js";
+import { aCount, aFunction, anAmount, anObject, expectOptions, objectOf } from "#diagnostic/options.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { lineTexts } from "#diagnostic/line-text.js";
 import { inputNodes, nodeOf, operands } from "#ir/graph.js";
@@ -13,7 +15,7 @@ import type { KernelCost } from "#schedule/kernel-cost.js";
 import { kernelCost } from "#schedule/kernel-cost.js";
 import type { LaunchInfo, Net } from "#runtime/types.js";
 import type { EmitModuleOptions } from "./emit.js";
-import { emit } from "./emit.js";
+import { emit, emitKinds } from "./emit.js";
 import type { TimedDevice } from "./gpu-times.js";
 import { timedDevice } from "./gpu-times.js";
 import { load } from "./load.js";
@@ -37,13 +39,25 @@ export interface ProfileOptions extends Omit<EmitModuleOptions, "embedWeights" |
   readonly onStep?: (step: string) => void;
 }
 
+const { embedWeights: _, packedInto: __, ...emitted } = emitKinds;
+
+const profileKinds: OptionKinds<ProfileOptions> = {
+  ...emitted,
+  threads: aCount,
+  runs: aCount,
+  warmup: anAmount,
+  gpu: anObject("a GPU, as `navigator.gpu` is one", "requestAdapter"),
+  roofline: objectOf("sizes", { macs: aCount, elements: aCount, milliseconds: anAmount }),
+  onStep: aFunction,
+};
+
 /**
  * Times the kernels of an optimized module, one sample at a time, on random inputs. On WebGPU by the device's timestamps; rejects
  * with a `GpuError` where there is no device that has them.
  */
 export async function profile(module: Module, options: ProfileOptions = {}): Promise<ProfileReport> {
   expectModule("profile", module);
-  expectOptions("profile", options);
+  expectOptions("profile", options, profileKinds);
   const { target: name = defaultTarget, threads = 1, runs = 20, warmup = 500, onStep } = options;
   const { target } = targetOf(name, options);
   const schedule = scheduleModule(module, target, options);

@@ -1,6 +1,8 @@
 // Verifying: an emitted module against the reference interpreter on inputs from several distributions.
 
-import { expectModule, expectOptions } from "#diagnostic/argument.js";
+import { expectModule } from "#diagnostic/argument.js";
+import type { OptionKinds } from "#diagnostic/options.js";
+import { aFunction, anObject, aNumber, expectOptions, listOf, oneOf } from "#diagnostic/options.js";
 import type { Artifact } from "#backend/artifact.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { interpret } from "#interpret/interpret.js";
@@ -18,7 +20,7 @@ import type { Tensor } from "#ir/tensor.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import type { Distribution } from "#ops/distributions.js";
-import { drawValues } from "#ops/distributions.js";
+import { distributionNames, drawValues } from "#ops/distributions.js";
 import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
 import type { LoadOptions, Net } from "#runtime/types.js";
@@ -58,6 +60,16 @@ export interface VerifyOptions {
   readonly onStep?: (step: string, part?: number) => void;
 }
 
+const someKinds = listOf("one or more of `distributionNames`", oneOf(...distributionNames));
+
+const verifyKinds: OptionKinds<VerifyOptions> = {
+  seed: aNumber,
+  kinds: { ...someKinds, holds: (value) => someKinds.holds(value) && (value as unknown[]).length > 0 },
+  optimized: anObject("what `optimize` gave", "module", "approximations"),
+  mostDrift: { takes: "a number from 0 up", holds: (value) => typeof value === "number" && value >= 0 },
+  onStep: aFunction,
+};
+
 /**
  * What nets are verified with: values as they are trained to see, sums that grow, roundings that all go one way, and values that large
  * and small enough to show what overflows or vanishes.
@@ -74,7 +86,10 @@ export async function verifyArtifact(
   options: VerifyOptions & { readonly load?: LoadOptions } = {},
 ): Promise<Comparison[]> {
   expectModule("verifyArtifact", reference);
-  expectOptions("verifyArtifact", options);
+  expectOptions("verifyArtifact", options, {
+    ...verifyKinds,
+    load: anObject("an object with options of `load`"),
+  });
   return verifyNet(await load(artifact, { poison: true, ...options.load }), reference, options);
 }
 

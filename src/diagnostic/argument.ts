@@ -15,11 +15,6 @@ export function expectModule(call: string, value: unknown): void {
   expectArgument(call, "a module, `{ graph, weights }`", value, hasProperties(value, "graph", "weights"));
 }
 
-/** Throws unless a value is an object, as options are. */
-export function expectOptions(call: string, value: unknown): void {
-  expectArgument(call, "an object with options", value, hasProperties(value));
-}
-
 /** Throws unless a value is a string; `takes` says which. */
 export function expectText(call: string, takes: string, value: unknown): void {
   expectArgument(call, takes, value, typeof value === "string");
@@ -36,7 +31,7 @@ export function expectMap(call: string, takes: string, value: unknown): void {
 }
 
 function kindOf(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
+  if (value === null || ["undefined", "boolean", "number"].includes(typeof value)) return String(value);
   if (typeof value !== "object") return `a ${typeof value}`;
   const name: unknown = value.constructor?.name;
   return typeof name === "string" && name !== "Object" ? `an instance of ${name}` : "such an object";

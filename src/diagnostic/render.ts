@@ -1,6 +1,8 @@
 // Renders diagnostics for a person: message, place, the line with what is wrong underlined, and what to do.
 
-import { expectList, expectMap, expectOptions } from "./argument.js";
+import { expectList, expectMap } from "./argument.js";
+import type { OptionKinds } from "./options.js";
+import { aBoolean, expectOptions } from "./options.js";
 import { greatest } from "./extremes.js";
 import picocolors from "picocolors";
 import type { Diagnostic, Label, Span } from "./diagnostic.js";
@@ -13,6 +15,8 @@ export interface RenderOptions {
   /** Whether to colour the text with ANSI escapes. */
   readonly color: boolean;
 }
+
+const renderKinds: OptionKinds<RenderOptions> = { color: aBoolean };
 
 type Colors = ReturnType<typeof picocolors.createColors>;
 
@@ -35,7 +39,7 @@ export function render(
 ): string {
   expectList("render", "a list of diagnostics", diagnostics);
   expectMap("render", "the texts by file, as a Map", sources);
-  expectOptions("render", options);
+  expectOptions("render", options, renderKinds);
   const { color } = options;
   const colors = picocolors.createColors(color);
   const texts = new Map<string, SourceText>();

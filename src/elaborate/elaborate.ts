@@ -1,7 +1,9 @@
 // Elaboration: the syntax tree of a net becomes a graph and its weights.
 
 import type { Ast, BlockItem, NetItem } from "#grammar/ast.js";
-import { expectArgument, expectOptions, hasProperties } from "#diagnostic/argument.js";
+import { expectArgument, hasProperties } from "#diagnostic/argument.js";
+import type { OptionKinds } from "#diagnostic/options.js";
+import { aBoolean, anObject, aNumber, aText, expectOptions, mapOf } from "#diagnostic/options.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
@@ -32,6 +34,15 @@ export interface ElaborateOptions {
   readonly seedless?: boolean;
 }
 
+export const elaborateKinds: OptionKinds<ElaborateOptions> = {
+  net: aText,
+  dims: mapOf("numbers by name", aNumber),
+  weights: anObject("an object that opens weight files, `{ open }`", "open"),
+  weightsPath: aText,
+  store: anObject("a weight store", "add", "read"),
+  seedless: aBoolean,
+};
+
 /** A net as a graph. */
 export interface Elaborated extends Module {
   readonly name: string;
@@ -45,9 +56,7 @@ export interface Elaborated extends Module {
  */
 export function elaborate(ast: Ast, options: ElaborateOptions = {}): Result<Elaborated> {
   expectArgument("elaborate", "a syntax tree, as `parse` gives it", ast, hasProperties(ast, "items"));
-  expectOptions("elaborate", options);
-  const { dims } = options;
-  expectArgument("elaborate", "dims as a Map", dims, dims === undefined || hasProperties(dims, "has", "get"));
+  expectOptions("elaborate", options, elaborateKinds);
   const diagnostics = checkItems(ast);
   const net = chooseNet(ast, options.net, diagnostics);
   if (!net) return { diagnostics };

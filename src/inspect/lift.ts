@@ -1,6 +1,8 @@
 // A graph as text: lifted to a syntax tree in explicit form, which the printer of the language prints.
 
-import { expectModule, expectOptions } from "#diagnostic/argument.js";
+import { expectModule } from "#diagnostic/argument.js";
+import type { OptionKinds } from "#diagnostic/options.js";
+import { aBoolean, aFunction, expectOptions } from "#diagnostic/options.js";
 import { lineText } from "#diagnostic/escape.js";
 import type { Ast, Comment, Expression, Name, Statement } from "#grammar/ast.js";
 import { print } from "#grammar/print.js";
@@ -25,10 +27,12 @@ export interface LiftOptions {
   readonly weightsPath?: (opened: string) => string;
 }
 
+const liftKinds: OptionKinds<LiftOptions> = { types: aBoolean, weightsPath: aFunction };
+
 /** The text of a graph, in the language; `parse` and `elaborate` give the graph again, but for ids, spans and origins. */
 export function printGraph(module: Module, options: LiftOptions = {}): string {
   expectModule("printGraph", module);
-  expectOptions("printGraph", options);
+  expectOptions("printGraph", options, liftKinds);
   return print(lift(module, options));
 }
 

@@ -25,6 +25,8 @@ export async function findDevice(model: GpuModel, given: GPU | undefined): Promi
         "or in Node pass load({ gpu: create([]) }) with create from the package webgpu",
     );
   }
+  if (typeof gpu.requestAdapter !== "function")
+    throw new TypeError(`${model.name}: gpu must be a GPU, as \`navigator.gpu\` is one`);
   // Dawn in Node rejects where browsers give null.
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" }).catch(() => null);
   if (!adapter) {

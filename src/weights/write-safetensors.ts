@@ -1,6 +1,7 @@
 // Writing safetensors files, in pieces, so that not all values have to be in memory at once.
 
-import { expectList, expectOptions } from "#diagnostic/argument.js";
+import { expectArgument, expectList } from "#diagnostic/argument.js";
+import { aText, recordOf } from "#diagnostic/options.js";
 import { elements } from "#ir/type.js";
 import { floatToHalf } from "./half.js";
 
@@ -14,6 +15,8 @@ export interface TensorToWrite {
   readonly values: () => Float32Array;
 }
 
+const aRecord = recordOf("texts by name", aText);
+
 /**
  * The file in pieces, in order: the header first, then one piece a tensor. The data begins at a multiple of 8 bytes.
  * Throws `RangeError` for a name that is there twice or that the format keeps for itself, and for values that do not fill
@@ -24,7 +27,7 @@ export function* writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Generator<Uint8Array> {
   expectList("writeSafetensors", "a list of tensors", tensors);
-  expectOptions("writeSafetensors", metadata);
+  expectArgument("writeSafetensors", aRecord.takes, metadata, aRecord.holds(metadata));
   const header = new Map<string, unknown>();
   if (Object.keys(metadata).length > 0) header.set("__metadata__", metadata);
   let at = 0;

@@ -6,6 +6,9 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import * as api from "../../src/index.js";
 import * as node from "../../src/node.js";
+import { targets } from "../../src/compile/targets.js";
+import type { WriteNetOptions } from "../../src/write-net.js";
+import type { LiftOptions } from "../../src/inspect/lift.js";
 
 const folder = mkdtempSync(join(tmpdir(), "cleave-arguments-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -16,47 +19,144 @@ const module = api.elaborate(ast).value!;
 const artifact = api.compile(text, { target: "js" }).value!;
 const input = new Map([["x", api.tensor([1, 2], () => 1)]]);
 
+const onnx = node.writeOnnx(module, join(folder, "read.onnx")).value!.path;
+const json = JSON.stringify({ modelTopology: {}, weightsManifest: [] });
+
+/** All options that there are, with right values: one that is missing here does not compile. */
+const nothing = (): void => {};
+const elaborating: Required<api.ElaborateOptions> = {
+  net: "tiny",
+  dims: new Map([["N", 2]]),
+  weights: { open: () => ({ diagnostics: [] }) },
+  weightsPath: "a.safetensors",
+  store: module.weights,
+  seedless: false,
+};
+const optimizing: Required<Omit<api.OptimizeOptions, "target">> = {
+  ...api.parseRules("rule r: relu(relu(x)) => relu(x)\nfuse f: dense -> relu", "rules.net").value!,
+  split: { mode: "structural" },
+  rulesAt: ["before canonicalize"],
+  trustRules: true,
+  approx: true,
+  passes: ["fuse"],
+  without: [],
+  stopAfter: "fuse",
+  verify: true,
+  printAfter: ["fuse"],
+  onPrint: nothing,
+  onStart: nothing,
+  onPass: nothing,
+  onTime: nothing,
+};
+const emitting: Required<api.EmitModuleOptions> = {
+  target: "js",
+  limits: {},
+  adapter: "gpu",
+  winograd: true,
+  winogradMemory: 2,
+  f16: false,
+  embedWeights: false,
+  packedInto: { open: nothing, write: nothing },
+  onPacked: nothing,
+  sources: new Map([["tiny.net", text]]),
+};
+const importing: Required<api.ImportOptions> = {
+  file: "a",
+  dims: new Map([["N", 2]]),
+  outputs: ["y"],
+  inputs: ["x"],
+  openData: () => api.dataFileOf(new Uint8Array(4)),
+  constants: { x: [1, 2] },
+};
+const loading: Required<api.LoadOptions> = {
+  weights: artifact.weights!,
+  gpu: { requestAdapter: nothing },
+  device: { createBuffer: nothing },
+  threads: 1,
+  simd: "simd",
+  poison: true,
+  leastWork: 1,
+};
+const verifying: Required<api.VerifyOptions> & { load: api.LoadOptions } = {
+  seed: 1,
+  kinds: ["normal"],
+  optimized: api.optimize(module).value!,
+  mostDrift: 1,
+  onStep: nothing,
+  load: loading,
+};
+const { embedWeights: _, packedInto: __, ...profiled } = emitting;
+const profiling: Required<api.ProfileOptions> = {
+  ...profiled,
+  threads: 1,
+  runs: 1,
+  warmup: 0,
+  gpu: loading.gpu,
+  roofline: { macs: 1000, elements: 64, milliseconds: 1 },
+  onStep: nothing,
+};
+const reading: Required<node.ReadOptions> = {
+  dims: new Map(),
+  constants: {},
+  inputs: [],
+  outputs: [],
+  net: "tiny",
+  weights: join(folder, "none.safetensors"),
+};
+const { packedInto: ___, ...written } = emitting;
+const writing: Required<node.WriteModuleOptions> = { ...written, inputs: [], shaders: true };
+const exporting: Required<api.ExportOptions> = { opset: 20, nchw: false, version: "1" };
+const { version: ____, ...exported } = exporting;
+
 /** Right arguments of every function of the API; those that may be left out, too. */
 const calls: Readonly<Record<string, readonly unknown[]>> = {
   parse: [text, "tiny.net"],
   print: [ast],
-  render: [[], new Map(), {}],
+  render: [[], new Map(), { color: false } satisfies Required<api.RenderOptions>],
   hasErrors: [[]],
-  elaborate: [ast, {}],
-  importTfjs: [new TextEncoder().encode("{}"), {}],
-  importOnnx: [new Uint8Array(0), {}],
+  elaborate: [ast, elaborating],
+  importTfjs: [new TextEncoder().encode(json), importing],
+  importOnnx: [node.readBytes(onnx).value!, importing],
   fixInputs: [module, {}],
   dataFileOf: [new Uint8Array(4)],
-  exportOnnx: [module, {}],
+  exportOnnx: [module, exporting],
   openWeightBytes: [new Uint8Array(8), "a.safetensors"],
-  writeSafetensors: [[], {}],
+  writeSafetensors: [[], { key: "value" }],
   interpret: [module, input],
   interpretScaled: [module, input],
   longestReduction: [module],
   parseRules: ["", "rules.net"],
-  optimize: [module, {}],
-  printGraph: [module, {}],
+  optimize: [module, { ...optimizing, target: targets.js.target } satisfies Required<api.OptimizeOptions>],
+  printGraph: [module, { types: true, weightsPath: (path: string) => path } satisfies Required<LiftOptions>],
   graphJson: [module],
   graphDot: [module],
   explain: [module],
-  emit: [module, {}],
-  compile: [text, {}],
-  load: [artifact, {}],
-  verifyArtifact: [artifact, module, {}],
-  profile: [
-    module,
-    { runs: 1, warmup: 0, target: "js", roofline: { macs: 1000, elements: 64, milliseconds: 0 } },
+  emit: [module, emitting],
+  compile: [
+    text,
+    { ...elaborating, ...optimizing, ...emitting, file: "a.net" } satisfies Required<api.CompileOptions>,
   ],
-  readModel: [join(folder, "none.net"), {}],
-  checkNets: [ast, {}],
+  load: [artifact, loading],
+  verifyArtifact: [artifact, module, verifying],
+  profile: [module, profiling],
+  readModel: [join(folder, "none.net"), reading],
+  checkNets: [ast, reading],
   readRules: [[]],
   readText: [join(folder, "none.net")],
   readBytes: [join(folder, "none.net")],
-  writeModule: [module, folder, {}],
+  writeModule: [module, folder, writing],
   writeArtifact: [artifact, folder, []],
   writeFileAtomically: [join(folder, "a.txt"), "a", []],
-  writeNet: [module, join(folder, "tiny.net"), {}],
-  writeOnnx: [module, join(folder, "tiny.onnx"), {}],
+  writeNet: [
+    module,
+    join(folder, "tiny.net"),
+    { inputs: [], onWeight: nothing } satisfies Required<WriteNetOptions>,
+  ],
+  writeOnnx: [
+    module,
+    join(folder, "tiny.onnx"),
+    { ...exported, inputs: [], onWritten: nothing } satisfies Required<node.WriteOnnxOptions>,
+  ],
 };
 
 /** Small helpers over what other functions return; their arguments are the type checker's. */
@@ -90,29 +190,78 @@ test("every function of the API is tried", () => {
 /** The text is a path that may be written to. */
 const wrong = [null, 7, join(folder, "no"), true, [], {}, () => 1] as const;
 
+/** Parts of such values are wrong too. */
+const wrongParts = [
+  ...wrong,
+  undefined,
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  -1,
+  0.5,
+  "",
+  7n,
+  Symbol.iterator,
+  [7],
+  [null],
+  ["no"],
+  [{}],
+  { x: null },
+  { x: "no" },
+  { mode: 7 },
+  { mode: "error" },
+  { mode: "structural", m: "no" },
+  { macs: "no" },
+  { maxBufferSize: "no" },
+  new Map([["N", "no"]]),
+  new Map([[7, 7]]),
+  new Uint8Array(3),
+  new Date(),
+] as const;
+
 describe.each(Object.entries(calls))("%s", (name, right) => {
   const call = functions[name] as (...of: readonly unknown[]) => unknown;
 
+  /** What it throws with these arguments, if anything. */
+  async function thrownBy(given: readonly unknown[]): Promise<unknown> {
+    try {
+      const result = call(...given);
+      // A generator begins with its first piece.
+      if (name === "writeSafetensors") Array.from(result as Iterable<unknown>);
+      await result;
+    } catch (error) {
+      return error;
+    }
+    return undefined;
+  }
+
   test("takes what is right", async () => {
-    await expect((async () => call(...right))()).resolves.not.toThrow();
+    expect(await thrownBy(right)).toBeUndefined();
   });
 
-  test.each(right.flatMap((_, at) => wrong.map((value) => [at, value] as const)))(
+  test.each(right.flatMap((_value, at) => wrong.map((value) => [at, value] as const)))(
     "argument %i as %j",
     async (at, value) => {
-      const given = right.with(at, value);
-      let thrown: unknown;
-      try {
-        const result = call(...given);
-        // A generator begins with its first piece.
-        if (name === "writeSafetensors") Array.from(result as Iterable<unknown>);
-        await result;
-      } catch (error) {
-        thrown = error;
-      }
+      const thrown = await thrownBy(right.with(at, value));
       if (thrown === undefined) return;
       expect(thrown).toBeInstanceOf(TypeError);
       expect((thrown as TypeError).message).toMatch(/^\w+ takes |^there is no |^tiny: /);
     },
   );
+
+  const last = right.at(-1) as Record<string, unknown>;
+  const options = right.length > 1 && Object.getPrototypeOf(last) === Object.prototype ? last : {};
+
+  test.each(Object.keys(options))("each wrong value of the option %s", async (option) => {
+    // What has no sizes means the default ones, which take seconds.
+    const isSlow = (value: unknown): boolean =>
+      option === "roofline" && Object.keys(value ?? {}).length === 0;
+    for (const value of wrongParts.filter((one) => one === null || !isSlow(one))) {
+      const thrown = await thrownBy(right.with(right.length - 1, { ...options, [option]: value }));
+      if (value === null) expect(thrown).toBeInstanceOf(TypeError);
+      if (thrown === undefined) continue;
+      expect(String(thrown), String(value)).toMatch(
+        /^TypeError: (\w+ takes .*, not |there is no |winogradMemory is )|^Error: tiny: (cannot find|the weights given) /,
+      );
+    }
+  });
 });

@@ -1,6 +1,8 @@
 // Exporting ONNX: any graph, as written or after passes, becomes a model that other tools can show and run.
 
-import { expectModule, expectOptions } from "#diagnostic/argument.js";
+import { expectModule } from "#diagnostic/argument.js";
+import type { OptionKinds } from "#diagnostic/options.js";
+import { aNumber, aText, expectOptions, oneOf } from "#diagnostic/options.js";
 import { lineText } from "#diagnostic/escape.js";
 import { create } from "@bufbuild/protobuf";
 import type { MessageInitShape } from "@bufbuild/protobuf";
@@ -46,6 +48,12 @@ export interface ExportOptions {
   readonly version?: string;
 }
 
+export const exportKinds: OptionKinds<ExportOptions> = {
+  opset: aNumber,
+  nchw: oneOf(true, false, "inputs"),
+  version: aText,
+};
+
 /** A model, ready to be written. */
 export interface ExportedOnnx {
   /** In bytes. */
@@ -62,7 +70,7 @@ export interface ExportedOnnx {
  */
 export function exportOnnx(module: Module, options: ExportOptions = {}): Result<ExportedOnnx> {
   expectModule("exportOnnx", module);
-  expectOptions("exportOnnx", options);
+  expectOptions("exportOnnx", options, exportKinds);
   const { graph, weights } = module;
   const { opset = defaultOpset, nchw = false, version } = options;
   const format = formats.get(opset);

@@ -1,6 +1,7 @@
 // Importing ONNX: the bytes of a model become a graph in our layout and a store whose entries are parts of the file.
 
-import { expectArgument, expectOptions, hasProperties } from "#diagnostic/argument.js";
+import { expectArgument, hasProperties } from "#diagnostic/argument.js";
+import { expectOptions } from "#diagnostic/options.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import { createWeightStore } from "#weights/store.js";
@@ -18,6 +19,7 @@ import { finish } from "#import/finish.js";
 import type { DataFile } from "#import/data-file.js";
 import { dataFileOf } from "#import/data-file.js";
 import type { ImportOptions } from "#import/options/import-options.js";
+import { importKinds } from "#import/options/import-options.js";
 import { adviseSizes } from "#import/options/suggest-dims.js";
 import { unknownMessage } from "#import/unknown.js";
 import { cutInputs } from "./cut-inputs.js";
@@ -47,7 +49,7 @@ export function importOnnx(model: Uint8Array | DataFile, options: ImportOptions 
     model,
     isBytes || hasProperties(model, "size", "read"),
   );
-  expectOptions("importOnnx", options);
+  expectOptions("importOnnx", options, importKinds);
   const source = isBytes ? dataFileOf(model) : model;
   const file = options.file ?? "model.onnx";
   const read = readProto(source, file);

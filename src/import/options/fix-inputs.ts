@@ -1,6 +1,6 @@
 // Inputs of a graph that are fixed: they become weights.
 
-import { expectModule, expectOptions } from "#diagnostic/argument.js";
+import { expectArgument, expectModule } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import type { Node, NodeId } from "#ir/graph.js";
 import { inputNodes } from "#ir/graph.js";
@@ -8,6 +8,7 @@ import type { Module } from "#ir/weights.js";
 import { makeNode } from "#ops/index.js";
 import type { GivenConstants } from "./constants.js";
 import { entriesOf, fixedInput } from "./constants.js";
+import { importKinds } from "./import-options.js";
 import { unknownInput } from "./dimensions.js";
 import { diagnosticOf, quote, refuseBatch } from "#import/refusal.js";
 
@@ -17,7 +18,7 @@ import { diagnosticOf, quote, refuseBatch } from "#import/refusal.js";
  */
 export function fixInputs<M extends Module>(module: M, constants: GivenConstants, file?: string): Result<M> {
   expectModule("fixInputs", module);
-  expectOptions("fixInputs", constants);
+  expectArgument("fixInputs", importKinds.constants.takes, constants, importKinds.constants.holds(constants));
   const { graph, weights } = module;
   const name = file ?? graph.name;
   const inputs = new Map(inputNodes(graph).map((node) => [node.name, node]));

@@ -1,5 +1,7 @@
 // What the caller of an importer may ask for.
 
+import type { OptionKinds } from "#diagnostic/options.js";
+import { aFunction, aNumber, anObject, aText, listOf, mapOf } from "#diagnostic/options.js";
 import type { OpenData } from "#import/data-file.js";
 import type { GivenConstants } from "./constants.js";
 
@@ -20,3 +22,18 @@ export interface ImportOptions {
   /** Values of inputs, which become weights: numbers, lists, or elements with their shape. */
   readonly constants?: GivenConstants;
 }
+
+const anyMap = mapOf("values", { takes: "", holds: () => true });
+const anyObject = anObject("values");
+
+export const importKinds: OptionKinds<ImportOptions> = {
+  file: aText,
+  dims: mapOf("numbers by name", aNumber),
+  outputs: listOf("names", aText),
+  inputs: listOf("names", aText),
+  openData: aFunction,
+  constants: {
+    takes: "an object with values by input, or a Map of them",
+    holds: (value) => (value instanceof Map ? anyMap : anyObject).holds(value),
+  },
+};

@@ -1,6 +1,7 @@
 // Importing TensorFlow.js: the text of a model.json becomes a graph and a store whose entries are parts of its shards.
 
-import { expectArgument, expectOptions } from "#diagnostic/argument.js";
+import { expectArgument } from "#diagnostic/argument.js";
+import { expectOptions } from "#diagnostic/options.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { createBuilder } from "#import/builder.js";
@@ -17,6 +18,7 @@ import { cleanName, createNames } from "#import/names.js";
 import { diagnosticOf, quote, refuse } from "#import/refusal.js";
 import type { WeightFile } from "#ir/weights.js";
 import type { ImportOptions } from "#import/options/import-options.js";
+import { importKinds } from "#import/options/import-options.js";
 import { adviseSizes } from "#import/options/suggest-dims.js";
 import { createWeightStore } from "#weights/store.js";
 import type { Fields, Json } from "./fields.js";
@@ -37,7 +39,7 @@ export const textLimit = 16 * 2 ** 20;
 export function importTfjs(model: Uint8Array | string, options: ImportOptions = {}): Result<Imported> {
   const isModel = typeof model === "string" || model instanceof Uint8Array;
   expectArgument("importTfjs", "the text of a model.json", model, isModel);
-  expectOptions("importTfjs", options);
+  expectOptions("importTfjs", options, importKinds);
   const file = options.file ?? "model.json";
   const read = readJson(model, file);
   if (read.value === undefined) return { diagnostics: read.diagnostics };
