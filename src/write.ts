@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { Artifact, WeightSink } from "#backend/artifact.js";
 import { fileNameOf } from "#backend/artifact.js";
 import type { EmitModuleOptions } from "#compile/emit.js";
-import { checkArtifact, emitKinds, emitSteps } from "#compile/emit.js";
+import { emitKinds, emitWithinLimits } from "#compile/emit.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { Module } from "#ir/weights.js";
@@ -74,16 +74,16 @@ export function* writeModuleSteps(
   try {
     const made = tryWriting(folder, () => makeFolder(folder));
     if (made.diagnostics.length > 0) return { diagnostics: made.diagnostics };
-    let artifact: Artifact;
+    let emitted: Result<Artifact>;
     try {
-      artifact = yield* emitSteps(module, { ...options, packedInto: sink });
+      emitted = yield* emitWithinLimits(module, { ...options, packedInto: sink });
     } catch (cause) {
       if (cause === sink.problem()) return cannotWrite(folder, cause);
       throw cause;
     }
     sink.close();
-    const problems = checkArtifact(artifact, options.limits);
-    if (problems.length > 0) return { diagnostics: problems };
+    const { value: artifact, diagnostics } = emitted;
+    if (!artifact) return { diagnostics };
     const weights = sink.bytes() > 0 ? [{ path: paths.weights, bytes: sink.bytes() }] : [];
     const texts = [...textsOf(paths, artifact), ...(shaders ? shadersOf(folder, artifact) : [])];
     const written = tryWriting(folder, () => finish(batch, texts));

@@ -21,8 +21,8 @@ export interface Artifact {
   readonly launches: number;
   /** Bytes of the arena that a loaded net holds. */
   readonly arenaBytes: number;
-  /** js and wasm: bytes of the largest array that a loaded net holds; with wasm that is all of its memory. */
-  readonly memoryBytes?: number;
+  /** Bytes of the largest array that loading a net takes: with wasm all of its memory, with wgsl the weights on their way to the GPU. */
+  readonly memoryBytes: number;
   readonly weightBytes: number;
   /** How many weights are too small to matter and were packed as 0 (docs/api.md). */
   readonly flushedWeights: number;

@@ -1,9 +1,10 @@
 // Making and loading an artifact for the target that a command was asked for.
 
 import type { Artifact } from "#backend/artifact.js";
-import { checkArtifact, emit } from "#compile/emit.js";
+import { emitWithinLimits } from "#compile/emit.js";
 import { load } from "#compile/load.js";
 import { error } from "#diagnostic/diagnostic.js";
+import { allSteps } from "#diagnostic/steps.js";
 import { bytesText } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import type { LoadOptions, Net } from "#runtime/types.js";
@@ -26,16 +27,16 @@ export function emitModel(
   const devices = readDevices(options, session);
   if (!devices) return undefined;
   session.progress.show("making kernels");
-  const artifact = emit(optimized, {
+  const emitting = emitWithinLimits(optimized, {
     ...emitOptions(options),
     ...devices,
     f16: options.f16 ?? false,
     sources: model.sources,
     onPacked: packing(session.progress),
   });
-  const problems = checkArtifact(artifact, devices.limits);
-  session.code = Math.max(session.code, report(session.terminal, problems, model.sources));
-  return problems.length > 0 ? undefined : artifact;
+  const { value, diagnostics } = allSteps(emitting);
+  session.code = Math.max(session.code, report(session.terminal, diagnostics, model.sources));
+  return value;
 }
 
 /** Loads an artifact for its target, and says where it does not run in f16 though it was asked to; undefined after an error that is the machine's, such as a missing GPU. */
@@ -58,7 +59,7 @@ export async function loadArtifact(
     return net;
   } catch (cause) {
     // What engines throw when the system gives no memory.
-    if (cause instanceof RangeError && artifact.memoryBytes !== undefined)
+    if (cause instanceof RangeError)
       return fail([
         error(
           "no-memory",

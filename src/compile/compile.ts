@@ -12,9 +12,10 @@ import type { ElaborateOptions } from "#elaborate/elaborate.js";
 import { elaborate, elaborateKinds } from "#elaborate/elaborate.js";
 import type { Module } from "#ir/weights.js";
 import type { EmitModuleOptions } from "./emit.js";
-import { checkArtifact, checkEmbedding, emit, emitKinds } from "./emit.js";
+import { checkEmbedding, emitKinds, emitWithinLimits } from "./emit.js";
 import type { OptimizeOptions } from "./optimize.js";
 import { optimize, optimizeKinds } from "./optimize.js";
+import { allSteps } from "#diagnostic/steps.js";
 import { joinRules, noRules, rulesOf } from "./rules.js";
 import { targetOf } from "./targets.js";
 
@@ -56,7 +57,6 @@ export function compile(input: string | Ast | Module, options: CompileOptions = 
   if (options.embedWeights) for (const one of checkEmbedding(optimized.module)) diagnostics.push(one);
   if (hasErrors(diagnostics)) return { diagnostics };
   const sources = new Map(typeof input === "string" ? [[file, input]] : []);
-  const artifact = emit(optimized.module, { sources, ...options });
-  for (const one of checkArtifact(artifact, options.limits)) diagnostics.push(one);
-  return hasErrors(diagnostics) ? { diagnostics } : { value: artifact, diagnostics };
+  const artifact = keep(allSteps(emitWithinLimits(optimized.module, { sources, ...options })));
+  return artifact ? { value: artifact, diagnostics } : { diagnostics };
 }

@@ -16,7 +16,7 @@ import {
   mapOf,
   recordOf,
 } from "#diagnostic/options.js";
-import type { Diagnostic } from "#diagnostic/diagnostic.js";
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { lineTexts } from "#diagnostic/line-text.js";
 import { arenaElements } from "#ir/arenas.js";
@@ -61,19 +61,34 @@ export const emitKinds: OptionKinds<EmitModuleOptions> = {
   sources: mapOf("texts by file", aText),
 };
 
-/**
- * The ES module of a module's graph. Of one that takes more memory than its target can have no weights are packed:
- * `checkArtifact` refuses it, and packing them may take minutes.
- */
+/** The ES module of a module's graph. Of one that takes more memory than its target can have no weights are packed. */
 export function emit(module: Module, options: EmitModuleOptions = {}): Artifact {
-  return allSteps(emitSteps(module, options));
+  return allSteps(emitSteps(module, options, () => false));
 }
 
-/** `emit` in steps: each packs a piece of the weights. */
-export function* emitSteps(module: Module, options: EmitModuleOptions = {}): Steps<Artifact> {
+/**
+ * The ES module of a module's graph, or why no device with the limits of the options can run it: that is told before weights are packed,
+ * which may take minutes. Each step packs a piece of them.
+ */
+export function* emitWithinLimits(module: Module, options: EmitModuleOptions = {}): Steps<Result<Artifact>> {
+  const artifact = yield* emitSteps(
+    module,
+    options,
+    (needs) => checkDevices(module.graph.name, needs, options.limits).length > 0,
+  );
+  const diagnostics = checkArtifact(artifact, options.limits);
+  return diagnostics.length > 0 ? { diagnostics } : { value: artifact, diagnostics };
+}
+
+/** `exceeds` says whether devices are refused, so that no weights are packed. */
+function* emitSteps(
+  module: Module,
+  options: EmitModuleOptions,
+  exceeds: (needs: Limits) => boolean,
+): Steps<Artifact> {
   expectModule("emit", module);
   expectOptions("emit", options, emitKinds);
-  const { target, emit: emitTarget } = targetOf(options.target, options);
+  const { target, begin } = targetOf(options.target, options);
   const program = lower(scheduleModule(module, target, options));
   const ops = [...module.graph.nodes.values()].filter(
     (node) => node.op !== "input" && node.op !== "constant",
@@ -91,16 +106,20 @@ export function* emitSteps(module: Module, options: EmitModuleOptions = {}): Ste
     summary: `${ops} ops in ${program.launches.length} kernels`,
     lineOf: (node: string) => lineText(spans.get(node)),
   };
-  if (target.name !== "wgsl" && leastMemory(program) > memoryLimits[target.name]) {
-    const unpacked = { elements: packedElements(program), hash: "", flushed: 0, part: {} };
-    return emitTarget(program, emitOptions, unpacked);
-  }
-  return emitTarget(program, emitOptions, yield* placeWeights(program, emitOptions));
+  const { needs, finish } = begin(program, emitOptions);
+  const isTooLarge =
+    leastMemory(program, target.name) > memoryLimits[target.name] || (needs !== undefined && exceeds(needs));
+  return finish(
+    isTooLarge
+      ? { elements: packedElements(program), hash: "", flushed: 0, part: {} }
+      : yield* placeWeights(program, emitOptions),
+  );
 }
 
-/** Bytes that the largest part of a program's memory takes on any target. */
-function leastMemory(program: KernelProgram): number {
-  return 4 * Math.max(arenaElements(program), packedElements(program) - stagedElements(program));
+/** Bytes that the largest part of a program's memory takes; on GPUs that of the weights while they are read. */
+function leastMemory(program: KernelProgram, target: TargetName): number {
+  const arena = target === "wgsl" ? 0 : arenaElements(program);
+  return 4 * Math.max(arena, packedElements(program) - stagedElements(program));
 }
 
 /** Elements of the weights that only the setup reads, one after another. */
@@ -109,12 +128,12 @@ function stagedElements({ staged = [] }: KernelProgram): number {
 }
 
 /** Most bytes of a memory of WebAssembly with addresses of 32 bits, and of an array in engines that have 8 GiB of them. */
-const memoryLimits = { js: 2 ** 33, wasm: 2 ** 32 } as const;
+const memoryLimits = { js: 2 ** 33, wasm: 2 ** 32, wgsl: 2 ** 33 } as const;
 
 /** Why no device with these limits can run an artifact, if that is so. */
-export function checkArtifact(artifact: Artifact, limits: Partial<Limits> = {}): Diagnostic[] {
-  const { name, target, memoryBytes = 0, arenaBytes, weightBytes } = artifact;
-  if (target !== "wgsl" && memoryBytes > memoryLimits[target]) {
+function checkArtifact(artifact: Artifact, limits: Partial<Limits> = {}): Diagnostic[] {
+  const { name, target, memoryBytes, arenaBytes, weightBytes } = artifact;
+  if (memoryBytes > memoryLimits[target]) {
     const most = `${target === "wasm" ? "WebAssembly has" : "an array of JavaScript has"} at most ${bytesText(memoryLimits[target])}`;
     return [
       error("over-limit", `${name} needs ${bytesText(memoryBytes)} of memory, and ${most}`, {
@@ -125,8 +144,11 @@ export function checkArtifact(artifact: Artifact, limits: Partial<Limits> = {}):
       }),
     ];
   }
-  if (!artifact.needs) return [];
-  return checkLimits(name, artifact.needs, { ...guaranteedLimits, ...limits });
+  return artifact.needs ? checkDevices(name, artifact.needs, limits) : [];
+}
+
+function checkDevices(name: string, needs: Limits, limits: Partial<Limits> = {}): Diagnostic[] {
+  return checkLimits(name, needs, { ...guaranteedLimits, ...limits });
 }
 
 /** Most bytes of weights that are embedded: base64 makes a third more of them, and V8's strings end at 512 MiB. */

@@ -19,7 +19,7 @@ const loadKinds: OptionKinds<LoadOptions> = {
   gpu: anObject("a GPU, as `navigator.gpu` is one", "requestAdapter"),
   device: anObject("a GPUDevice", "createBuffer"),
   threads: aCount,
-  simd: oneOf("simd", "relaxed"),
+  simd: oneOf(["simd", "relaxed"]),
   poison: aBoolean,
   leastWork: anAmount,
 };

@@ -9,6 +9,8 @@ import type { Kernel, KernelProgram, Launch } from "#kernel/ir.js";
 import { emitMatmul } from "#kernel/matmul.js";
 import type { Build, Ref } from "#kernel/operands.js";
 import { tiles } from "#kernel/tile.js";
+import { placeWeights } from "#backend/packed.js";
+import { allSteps } from "#diagnostic/steps.js";
 import { arenaElements } from "#ir/arenas.js";
 import { load } from "./load.js";
 import type { TargetName } from "./targets.js";
@@ -84,7 +86,8 @@ async function bestOf(
   threads: number,
   milliseconds: number,
 ): Promise<number> {
-  const artifact = targetOf(name).emit(program, { version });
+  const weights = allSteps(placeWeights(program, { version }));
+  const artifact = targetOf(name).begin(program, { version }).finish(weights);
   const net = await load(artifact, { threads });
   const inputs = Object.fromEntries(
     program.inputs.map(({ name: input, shape }) => [input, new Float32Array(shape[0] ?? 0).fill(0.5)]),

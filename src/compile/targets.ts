@@ -4,7 +4,7 @@ import { emitJs } from "#backend/js/emit.js";
 import { jsTarget } from "#backend/js/target.js";
 import { emitWasm } from "#backend/wasm/emit.js";
 import { wasmTarget } from "#backend/wasm/target.js";
-import { emitWgsl } from "#backend/wgsl/emit.js";
+import { emitWgsl, neededLimits, printShaders } from "#backend/wgsl/emit.js";
 import type { Limits } from "#backend/wgsl/limits.js";
 import { guaranteedLimits } from "#backend/wgsl/limits.js";
 import type { AdapterClass } from "#backend/wgsl/target.js";
@@ -26,14 +26,37 @@ export interface TargetEntry {
   readonly target: Target;
   /** The target for devices that have other limits than the guaranteed ones, or are of another class. */
   readonly targetFor?: (limits: Limits, adapter?: AdapterClass) => Target;
-  readonly emit: (program: KernelProgram, options: EmitOptions, packed?: PlacedWeights) => Artifact;
+  readonly begin: (program: KernelProgram, options: EmitOptions) => Begun;
+}
+
+/** An artifact but for its weights: what devices must have is known before they are packed, which may take minutes. */
+export interface Begun {
+  /** wgsl: limits of devices. */
+  readonly needs?: Limits;
+  readonly finish: (packed: PlacedWeights) => Artifact;
 }
 
 /** By the name that `--target` takes. To add a target, add a row. */
 export const targets = {
-  js: { target: jsTarget, emit: emitJs },
-  wasm: { target: wasmTarget, emit: emitWasm },
-  wgsl: { target: wgslTarget, targetFor: wgslTargetFor, emit: emitWgsl },
+  js: {
+    target: jsTarget,
+    begin: (program, options) => ({ finish: (packed) => emitJs(program, options, packed) }),
+  },
+  wasm: {
+    target: wasmTarget,
+    begin: (program, options) => ({ finish: (packed) => emitWasm(program, options, packed) }),
+  },
+  wgsl: {
+    target: wgslTarget,
+    targetFor: wgslTargetFor,
+    begin: (program, options) => {
+      const printed = printShaders(program, options);
+      return {
+        needs: neededLimits(program, printed),
+        finish: (packed) => emitWgsl(program, options, packed, printed),
+      };
+    },
+  },
 } as const satisfies Readonly<Record<string, TargetEntry>>;
 
 export type TargetName = keyof typeof targets;

@@ -60,7 +60,7 @@ export interface VerifyOptions {
   readonly onStep?: (step: string, part?: number) => void;
 }
 
-const someKinds = listOf("one or more of `distributionNames`", oneOf(...distributionNames));
+const someKinds = listOf("one or more of `distributionNames`", oneOf(distributionNames));
 
 const verifyKinds: OptionKinds<VerifyOptions> = {
   seed: aNumber,

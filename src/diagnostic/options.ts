@@ -48,7 +48,7 @@ export const aFunction: OptionKind = {
   holds: (value) => typeof value === "function",
 };
 
-export function oneOf(...values: readonly unknown[]): OptionKind {
+export function oneOf(values: readonly unknown[]): OptionKind {
   return {
     takes: values.map((value) => JSON.stringify(value)).join(" or "),
     holds: (value) => values.includes(value),
@@ -57,7 +57,11 @@ export function oneOf(...values: readonly unknown[]): OptionKind {
 
 /** An object that has these properties. */
 export function anObject(takes: string, ...names: readonly string[]): OptionKind {
-  return { takes, holds: (value) => !Array.isArray(value) && hasProperties(value, ...names) };
+  return {
+    takes,
+    holds: (value) =>
+      !Array.isArray(value) && hasProperties(value) && names.every((name) => hasProperties(value, name)),
+  };
 }
 
 export function listOf(takes: string, { holds }: OptionKind): OptionKind {

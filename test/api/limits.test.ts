@@ -62,21 +62,39 @@ test.each([
 });
 
 // Packing seeded values of 10 GiB would take minutes.
-test.each(["wasm", "js"] as const)(
-  "of a net that takes more memory than %s has no weight is read",
-  (target) => {
-    const text =
-      "net wide {\n  input x: f32[1, 30000]\n  repeat 3 { x = dense(x, units=30000) }\n  output x\n}\n";
-    const { graph, weights } = elaborate(parse(text, "wide.net").value!).value!;
-    const read = (): never => {
-      throw new Error("a weight was read");
-    };
-    const { value, diagnostics } = compile(
-      { graph, weights: { ...weights, read, readF32: read } },
-      { target },
-    );
-    expect(value).toBeUndefined();
-    expect(diagnostics.map(({ code }) => code)).toEqual(["over-limit"]);
-    expect(diagnostics[0]?.message).toMatch(/^wide needs 10\.\d GiB of memory, and /);
-  },
-);
+test.each([
+  ["wasm", "repeat 3 { x = dense(x, units=30000) }", /^n needs 10\.\d GiB of memory, and WebAssembly has/],
+  [
+    "js",
+    "repeat 3 { x = dense(x, units=30000) }",
+    /^n needs 10\.\d GiB of memory, and an array of JavaScript/,
+  ],
+  [
+    "wgsl",
+    "repeat 3 { x = dense(x, units=30000) }",
+    /^n needs 10\.\d GiB of memory, and an array of JavaScript/,
+  ],
+  [
+    "wgsl",
+    "x = outer(x) * conv2d(outer(x), filters=1, kernel=1)",
+    /^n needs maxStorageBufferBindingSize of \d+, and /,
+  ],
+] as const)("of a net that takes more than %s has no weight is read: %s", (target, body, message) => {
+  const text = `
+block outer(x) { return reshape(matmul(reshape(x, shape=[30000, 1]), reshape(x, shape=[1, 30000])), shape=[1, 30000, 30000, 1]) }
+net n {
+  input x: f32[1, 30000]
+  ${body}
+  output x
+}
+`;
+  const { graph, weights } = elaborate(parse(text, "n.net").value!).value!;
+  const read = (): never => {
+    throw new Error("a weight was read");
+  };
+  const module = { graph, weights: { ...weights, read, readF32: read } };
+  const { value, diagnostics } = compile(module, { target });
+  expect(value).toBeUndefined();
+  expect(diagnostics.map(({ code }) => code)).toContain("over-limit");
+  expect(diagnostics.map((one) => one.message).join("\n")).toMatch(new RegExp(message, "m"));
+});

@@ -164,9 +164,9 @@ export function emitWgsl(
   program: KernelProgram,
   options: EmitOptions,
   packed: PlacedWeights = allSteps(placeWeights(program, options)),
+  printed: ProgramShaders = printShaders(program, options),
 ): Artifact {
   if (program.setup.length > 0) bug("weights are prepared by a kernel, which this target does not run");
-  const printed = printShaders(program, options);
   const name = fileNameOf(program.name);
   const module = joinSections([
     headerText(program, options, "WebGPU"),
@@ -206,6 +206,7 @@ export function emitWgsl(
     needs: neededLimits(program, printed),
     kernels: printed.shaders.filter(({ subgroup }) => !subgroup).length,
     launches: program.launches.length,
+    memoryBytes: packed.elements * 4,
     arenaBytes: arenaElements(program) * 4,
     weightBytes: packed.elements * 4,
     flushedWeights: packed.flushed,

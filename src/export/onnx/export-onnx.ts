@@ -50,7 +50,7 @@ export interface ExportOptions {
 
 export const exportKinds: OptionKinds<ExportOptions> = {
   opset: aNumber,
-  nchw: oneOf(true, false, "inputs"),
+  nchw: oneOf([true, false, "inputs"]),
   version: aText,
 };
 
