@@ -26,6 +26,7 @@ import type { Module } from "#ir/weights.js";
 import type { KernelProgram } from "#kernel/ir.js";
 import { lower } from "#kernel/lower.js";
 import type { WinogradOptions } from "#schedule/winograd.js";
+import { winogradKinds } from "#schedule/winograd.js";
 import type { Steps } from "#diagnostic/steps.js";
 import { allSteps } from "#diagnostic/steps.js";
 import { scheduleModule } from "./schedule-module.js";
@@ -52,8 +53,7 @@ export const emitKinds: OptionKinds<EmitModuleOptions> = {
   target: aText,
   limits: recordOf("numbers by limit", aNumber),
   adapter: aText,
-  winograd: aBoolean,
-  winogradMemory: aNumber,
+  ...winogradKinds,
   f16: aBoolean,
   embedWeights: aBoolean,
   packedInto: anObject("an object that takes the packed file, `{ open, write }`", "open", "write"),

@@ -22,6 +22,7 @@ import type { Instrument, PassRun } from "#rewrite/pipeline.js";
 import { runPipeline } from "#rewrite/pipeline.js";
 import type { Rule } from "#rewrite/rule.js";
 import type { WinogradOptions } from "#schedule/winograd.js";
+import { winogradKinds } from "#schedule/winograd.js";
 import { selectPasses } from "#rewrite/selection.js";
 import type { Approximation } from "./approximations.js";
 import { approximationsOf } from "./approximations.js";
@@ -69,6 +70,7 @@ export interface OptimizeOptions extends WinogradOptions {
 const aTarget = anObject("the description of a target", "name", "lanes");
 
 export const optimizeKinds: OptionKinds<Omit<OptimizeOptions, "target">> = {
+  ...winogradKinds,
   split: anObject("an object with a `mode`", "mode"),
   rules: listOf("rules, as `parseRules` gives them", anObject("a rule", "name", "pattern")),
   fusions: listOf("fusions, as `parseRules` gives them", anObject("a fusion", "name", "steps")),

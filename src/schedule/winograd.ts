@@ -1,5 +1,7 @@
 // Which convolutions are computed by Winograd's algorithm, and in tiles of which size: by modelled time, within a limit of memory.
 
+import type { OptionKinds } from "#diagnostic/options.js";
+import { aBoolean, aNumber } from "#diagnostic/options.js";
 import { least } from "#diagnostic/extremes.js";
 import type { Graph, NodeId, NodeOf } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
@@ -17,6 +19,8 @@ export interface WinogradOptions {
   /** Most bytes of weights in memory, the transformed ones included, as a multiple of the model's; 1 or more. Default: 2. */
   readonly winogradMemory?: number;
 }
+
+export const winogradKinds: OptionKinds<WinogradOptions> = { winograd: aBoolean, winogradMemory: aNumber };
 
 /** A layer with a size of tiles, and what that saves. */
 interface Candidate extends WinogradCost {

@@ -142,12 +142,7 @@ describe("mistakes are diagnostics", () => {
 
 // What no type checker saw.
 test.each<[string, (wrong: never) => unknown, unknown, string]>([
-  [
-    "parse",
-    (wrong) => parse(wrong, "a.net"),
-    5,
-    "parse takes a text and its name, both strings, not a number",
-  ],
+  ["parse", (wrong) => parse(wrong, "a.net"), 5, "parse takes a text and its name, both strings, not 5"],
   [
     "parseRules",
     (wrong) => parseRules("", wrong),
@@ -164,7 +159,7 @@ test.each<[string, (wrong: never) => unknown, unknown, string]>([
     "dims",
     (wrong) => compile(seed, { dims: wrong }),
     { N: 2 },
-    "elaborate takes dims as a Map, not such an object",
+    "compile takes dims as a Map of numbers by name, not such an object",
   ],
   [
     "optimize",

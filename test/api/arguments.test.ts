@@ -33,6 +33,8 @@ const elaborating: Required<api.ElaborateOptions> = {
   seedless: false,
 };
 const optimizing: Required<Omit<api.OptimizeOptions, "target">> = {
+  winograd: true,
+  winogradMemory: 2,
   ...api.parseRules("rule r: relu(relu(x)) => relu(x)\nfuse f: dense -> relu", "rules.net").value!,
   split: { mode: "structural" },
   rulesAt: ["before canonicalize"],

@@ -67,7 +67,9 @@ describe.each(ways)("%s", (_, options, by) => {
         expect(agrees).toBe(drift!.relative <= mostDrift);
       }
     }
-    await expect(verifyArtifact(artifact(), model, { mostDrift: Number.NaN })).rejects.toThrow(RangeError);
+    await expect(verifyArtifact(artifact(), model, { mostDrift: Number.NaN })).rejects.toThrow(
+      new TypeError("verifyArtifact takes mostDrift as a number from 0 up, not NaN"),
+    );
   });
 
   test("does not hide an error of the code, which is not drift", async () => {

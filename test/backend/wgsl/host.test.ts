@@ -33,6 +33,13 @@ const fresh = (): Artifact => ({ ...artifact, module: `${artifact.module}// ${(c
 const load = async (options: object = { device }): Promise<GpuNet> =>
   (await loadArtifact(fresh(), options)) as unknown as GpuNet;
 
+/** As the user of an emitted module does it, without the compiler. */
+async function loadAlone(options: object): Promise<unknown> {
+  const { module, weights } = fresh();
+  const url = `data:text/javascript,${encodeURIComponent(module)}`;
+  return ((await import(url)) as { load: typeof load }).load({ weights, ...options });
+}
+
 const values = (count: number, seed: number): Float32Array =>
   Float32Array.from({ length: count }, (_, k) => Math.sin(k * 1.7 + seed));
 
@@ -227,9 +234,9 @@ describeOn(device)("on an adapter", () => {
 
   test("what is given as a device must be one, with limits that are enough", async () => {
     for (const wrong of [null, {}, 3]) {
-      const error = await load({ device: wrong }).catch((cause: unknown) => cause);
-      expect(error).toBeInstanceOf(TypeError);
-      expect((error as Error).message).toBe("small: device must be a GPUDevice");
+      await expect(load({ device: wrong })).rejects.toThrow(/^load takes device as a GPUDevice, not /);
+      await expect(loadAlone({ device: wrong })).rejects.toThrow(/^small: device must be a GPUDevice$/);
+      await expect(loadAlone({ gpu: wrong ?? {} })).rejects.toThrow(/^small: gpu must be a GPU, as /);
     }
     const { limits } = device!;
     const poor = withProperty(device!, "limits", { ...own(limits), maxStorageBuffersPerShaderStage: 2 });
