@@ -43,20 +43,21 @@ const damping = 1e-7;
  * one that would (by roundings, once nothing is to be gained) is undone and ends the fit.
  */
 export async function fitTerms(
-  { covariance, cross }: Wanted,
+  wanted: Wanted,
   start: Terms,
   products: Products,
   { rounds, innerSteps = defaultInnerSteps, leastGain = 0 }: FitOptions,
 ): Promise<Fit> {
+  const { covariance, cross } = wanted;
   let terms = start;
   if (terms.fixed !== "b") terms = { ...terms, b: await bestOutputs(covariance, cross, terms, products) };
-  let best = await judge(covariance, cross, terms, products);
+  let best = await judgeTerms(wanted, terms, products);
   for (let round = 0; round < rounds; round += 1) {
     terms = await improve(covariance, cross, terms, "d", products, innerSteps);
     if (terms.fixed !== "a") terms = await improve(covariance, cross, terms, "a", products, innerSteps);
     terms = normalized(terms);
     if (terms.fixed !== "b") terms = { ...terms, b: await bestOutputs(covariance, cross, terms, products) };
-    const next = await judge(covariance, cross, terms, products);
+    const next = await judgeTerms(wanted, terms, products);
     if (!(next.objective < best.objective)) break;
     const gain = best.objective - next.objective;
     best = next;
@@ -66,7 +67,11 @@ export async function fitTerms(
 }
 
 /** f of terms, and their kernel. */
-async function judge(covariance: Matrix, cross: Matrix, terms: Terms, products: Products): Promise<Fit> {
+export async function judgeTerms(
+  { covariance, cross }: Wanted,
+  terms: Terms,
+  products: Products,
+): Promise<Fit> {
   const kernel = await products.multiply(
     spread(terms, terms.a, terms.d),
     matrixOf(terms.count, terms.outputs, terms.b),

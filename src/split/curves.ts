@@ -1,6 +1,6 @@
 // What each way to split a layer loses in the outputs: fitted alone, with the rest of the network as it was.
 
-import type { Matrix, Products } from "#calibrate/products.js";
+import type { Matrix, Products, Sums } from "#calibrate/products.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { least } from "#diagnostic/extremes.js";
 import type { Candidate } from "#passes/split/candidates.js";
@@ -16,6 +16,7 @@ import type { Module } from "#ir/weights.js";
 import type { LayerFit, LayerFitOptions, LayerRows, PreparedRows } from "./fit-layer.js";
 import { fitLayer, prepareRows } from "./fit-layer.js";
 import type { Substitute } from "./measure.js";
+import { metricOf } from "./metric.js";
 import type { Terms } from "./terms.js";
 import { startingTerms } from "./terms.js";
 
@@ -120,7 +121,9 @@ export async function prepareGroups(
   return prepared;
 }
 
-export interface GroupFitOptions extends LayerFitOptions {
+export interface GroupFitOptions extends Omit<LayerFitOptions, "metric"> {
+  /** The second moment of what the channels do to the outputs; without it, responses are compared in the plain norm. */
+  readonly moment?: Sums;
   readonly seed: number;
   /** Where to begin, for each group; by default as `startingTerms` says. */
   readonly start?: readonly Terms[];
@@ -131,12 +134,14 @@ export async function fitGroups(
   groups: readonly PreparedGroup[],
   split: Split,
   products: Products,
-  { seed, start, ...options }: GroupFitOptions,
+  { seed, start, moment, ...options }: GroupFitOptions,
 ): Promise<LayerFit[]> {
   const fits: LayerFit[] = [];
   for (const [group, { rows, kernel }] of groups.entries()) {
     const from = start?.[group] ?? startingTerms(kernel, split, seed + group);
-    fits.push(await fitLayer(rows, from, products, options));
+    const { columns } = rows.original;
+    const metric = moment && metricOf(moment, group * columns, columns);
+    fits.push(await fitLayer(rows, from, products, { ...options, ...(metric ? { metric } : {}) }));
   }
   return fits;
 }

@@ -2,8 +2,9 @@
 
 import { sumMoments } from "#calibrate/moments.js";
 import type { Matrix, Products } from "#calibrate/products.js";
-import type { FitOptions } from "./als.js";
-import { fitTerms } from "./als.js";
+import type { Fit, FitOptions, Wanted } from "./als.js";
+import { fitTerms, judgeTerms } from "./als.js";
+import type { Metric } from "./metric.js";
 import type { Terms } from "./terms.js";
 
 /** Rows at positions of samples. */
@@ -19,6 +20,8 @@ export interface LayerRows {
 export interface LayerFitOptions extends FitOptions {
   /** The result (with the shortcut) goes into `relu` and nowhere else, so that only what is left of it counts. */
   readonly relu?: boolean;
+  /** The norm in which responses are compared; the plain one by default. */
+  readonly metric?: Metric;
 }
 
 export interface LayerFit {
@@ -93,9 +96,9 @@ export async function fitLayer(
   rows: PreparedRows,
   start: Terms,
   products: Products,
-  { relu = false, ...options }: LayerFitOptions,
+  { relu = false, metric, ...options }: LayerFitOptions,
 ): Promise<LayerFit> {
-  let { terms, kernel, objective } = await fitTerms(rows, start, products, options);
+  let { terms, kernel, objective } = await fitInMetric(rows, start, products, metric, options);
   let bias = biasOf(rows, kernel, rows.aimMean);
   if (!relu) return { terms, kernel, bias, error: linearError(rows, kernel, objective) };
   let error = await activatedError(rows, kernel, bias, products);
@@ -107,12 +110,35 @@ export async function fitLayer(
     for (let at = 0; at < cross.data.length; at += 1)
       cross.data[at] = (cross.data[at] ?? 0) / rows.inputs.rows;
     const wanted = { covariance: rows.covariance, cross: plus(cross, rows.original, rows.weight) };
-    ({ terms, kernel } = await fitTerms(wanted, terms, products, { ...options, rounds: roundsPerPenalty }));
+    const fewer = { ...options, rounds: roundsPerPenalty };
+    ({ terms, kernel } = await fitInMetric(wanted, terms, products, metric, fewer));
     bias = biasOf(rows, kernel, mean);
     error = await activatedError(rows, kernel, bias, products);
     if (error < best.error) best = { terms, kernel, bias, error };
   }
   return best;
+}
+
+/**
+ * `fitTerms` with responses compared in a metric: f is that of Ŵ·L, and b·L the factor that is looked for. Not where the order fixes b.
+ * The objective is that of the plain norm.
+ */
+async function fitInMetric(
+  wanted: Wanted,
+  start: Terms,
+  products: Products,
+  metric: Metric | undefined,
+  options: FitOptions,
+): Promise<Fit> {
+  if (!metric || start.fixed === "b") return fitTerms(wanted, start, products, options);
+  const by = async ({ count, outputs, b }: Terms, change: Matrix): Promise<Float64Array> => {
+    const factor = { rows: count, columns: outputs, data: Float32Array.from(b) };
+    return Float64Array.from((await products.multiply(factor, change)).data);
+  };
+  const from = { ...start, b: await by(start, metric.root) };
+  const cross = await products.multiply(wanted.cross, metric.root);
+  const { terms } = await fitTerms({ ...wanted, cross }, from, products, options);
+  return judgeTerms(wanted, { ...terms, b: await by(terms, metric.inverse) }, products);
 }
 
 /**

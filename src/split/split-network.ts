@@ -15,6 +15,7 @@ import type { LayerChoice } from "#passes/split/choices.js";
 import { sumCosts } from "#passes/split/cost.js";
 import { split as splitPass } from "#passes/split.js";
 import type { FactoredLayer } from "#passes/split/report.js";
+import { outputMetrics } from "#gradient/output-metrics.js";
 import { fitGroups, meanError, prepareGroups, substituteOf } from "./curves.js";
 import { gatherRows, tapsForRows } from "./gather-rows.js";
 import type { Terms } from "./terms.js";
@@ -90,6 +91,12 @@ export async function fitChoices(
     const split = chosen[at]?.split;
     return split ? [{ candidate, around, split }] : [];
   });
+  const metrics = await outputMetrics(
+    module,
+    toSplit.map(({ candidate }) => candidate.node.id),
+    samples,
+    { products, seed, threads: tried.threads },
+  );
   for (let sweep = 0; sweep < sweeps; sweep += 1) {
     for (const [at, { candidate, around, split }] of toSplit.entries()) {
       onProgress?.({
@@ -104,7 +111,14 @@ export async function fitChoices(
       const rows = await gatherRows(module.graph, candidate, around, nets, samples, rowLimits);
       current.value.dispose();
       const start = terms.get(name);
-      const options = { rounds: finalRounds, relu: around.relu, seed, ...(start ? { start } : {}) };
+      const moment = metrics.value?.get(candidate.node.id);
+      const options = {
+        rounds: finalRounds,
+        relu: around.relu,
+        seed,
+        ...(start ? { start } : {}),
+        ...(moment ? { moment } : {}),
+      };
       const prepared = await prepareGroups(candidate, module, rows, products);
       const fits = await fitGroups(prepared, split, products, options);
       const found = fits.map((fit) => fit.terms);

@@ -4,6 +4,7 @@ import type { Graph, Node, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { topological, users } from "#ir/node-order.js";
 import { sameShape } from "#ir/type.js";
+import { judgedValues } from "#gradient/judged.js";
 
 export interface Surroundings {
   /** Of an `add` that alone reads the result: its id, and what it adds. */
@@ -42,7 +43,7 @@ export function reachOf(graph: Graph, id: NodeId): Reach {
   const dependent = new Set<NodeId>([id]);
   for (const node of topological(graph))
     if (node.inputs.some((input) => dependent.has(input))) dependent.add(node.id);
-  const outputs = [...new Set(graph.outputs.map(({ node }) => node))].filter((node) => dependent.has(node));
+  const outputs = judgedValues(graph).filter((node) => dependent.has(node));
   const beside = new Set<NodeId>();
   const seen = new Set<NodeId>();
   const waiting = [...outputs];
