@@ -1,0 +1,37 @@
+// Adam (Kingma and Ba 2015, arXiv 1412.6980) on several tensors, each with a rate of its own.
+
+export interface Adam {
+  /** One step along the gradients, of the tensors' lengths, with `scale` times each tensor's rate. */
+  step(gradients: readonly Float64Array[], scale: number): void;
+}
+
+const [firstDecay, secondDecay, epsilon] = [0.9, 0.99, 1e-12];
+
+/** Changes `tensors` in place; `rates` has the rate of each. */
+export function createAdam(tensors: readonly Float32Array[], rates: readonly number[]): Adam {
+  const moments = tensors.map(({ length }) => ({
+    first: new Float64Array(length),
+    second: new Float64Array(length),
+  }));
+  let steps = 0;
+  return {
+    step(gradients, scale) {
+      steps += 1;
+      const [first, second] = [1 - firstDecay ** steps, 1 - secondDecay ** steps];
+      for (const [at, tensor] of tensors.entries()) {
+        const rate = scale * (rates[at] ?? 0);
+        const gradient = gradients[at];
+        const moment = moments[at];
+        if (!gradient || !moment) continue;
+        for (let index = 0; index < tensor.length; index += 1) {
+          const g = gradient[index] ?? 0;
+          const m = firstDecay * (moment.first[index] ?? 0) + (1 - firstDecay) * g;
+          const v = secondDecay * (moment.second[index] ?? 0) + (1 - secondDecay) * g * g;
+          moment.first[index] = m;
+          moment.second[index] = v;
+          tensor[index] = (tensor[index] ?? 0) - (rate * (m / first)) / (Math.sqrt(v / second) + epsilon);
+        }
+      }
+    },
+  };
+}

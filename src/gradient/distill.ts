@@ -1,0 +1,242 @@
+// Distillation: gradient steps on the factors of a split network, which make its values those of the original, without labels.
+
+import type { OnProgress } from "#calibrate/progress.js";
+import type { Sample, Samples } from "#calibrate/samples.js";
+import type { Taps } from "#calibrate/taps.js";
+import { openTaps } from "#calibrate/taps.js";
+import { pause } from "#calibrate/pause.js";
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import { bug, error, hasErrors } from "#diagnostic/diagnostic.js";
+import { nodeOf } from "#ir/graph.js";
+import type { Target } from "#ir/target.js";
+import type { Module } from "#ir/weights.js";
+import type { Random } from "#ops/random.js";
+import { seededRandom } from "#ops/random.js";
+import { findCandidates } from "#passes/split/candidates.js";
+import type { FactoredLayer } from "#passes/split/report.js";
+import { split as splitPass } from "#passes/split.js";
+import { createAdam } from "./adam.js";
+import { rootMeanSquare } from "./balance.js";
+import type { Compared } from "./distill-loss.js";
+import { distillLoss } from "./distill-loss.js";
+import { gradientModule } from "./gradient-module.js";
+import { judgedValues, valueBehind } from "./judged.js";
+import type { Parameter } from "./parameters.js";
+import { balancedLayers, parametersOf, withValues } from "./parameters.js";
+import { rememberTargets } from "./targets.js";
+
+export interface DistillOptions {
+  readonly target: Target;
+  /** Most steps. */
+  readonly steps: number;
+  /** Of what is held out and drawn; 0 by default. */
+  readonly seed?: number;
+  /** Samples of a step; 50 by default. */
+  readonly batch?: number;
+  /** How many threads compute; 1 by default. */
+  readonly threads?: number;
+  readonly onProgress?: OnProgress;
+}
+
+/** A look at the samples that are held out. */
+export interface HeldOut {
+  readonly step: number;
+  /** Mean over them. */
+  readonly loss: number;
+}
+
+export interface Distilled {
+  /** The layers with the factors and biases that were best for the samples held out; those given, if none were better. */
+  readonly layers: ReadonlyMap<string, FactoredLayer>;
+  /** The step that they are from. */
+  readonly best: number;
+  readonly heldOut: readonly HeldOut[];
+}
+
+/** Rate of a tensor, as a part of its root mean square, of biases at least this one. */
+const [relativeRate, leastBias] = [0.005, 0.1];
+const warmUp = 20;
+/** Steps between two looks at what is held out, and how many without gain end it. */
+const [interval, patience] = [25, 4];
+
+/**
+ * Distils a split network (Hinton et al. 2015, with the values inside as in Romero et al. 2015, arXiv 1412.6550): `module` is the original as the passes before `split` leave
+ * it, `layers` its layers that are split. A tenth of the samples is held out: it judges every 25 steps, and ends the work when it has found
+ * nothing better for 100. Diagnostics where there is no gradient, or fewer than two samples.
+ */
+export async function distill(
+  module: Module,
+  layers: ReadonlyMap<string, FactoredLayer>,
+  samples: Samples,
+  options: DistillOptions,
+): Promise<Result<Distilled>> {
+  const nets: Taps[] = [];
+  try {
+    return await distillWith(module, layers, samples, options, async (...given) => {
+      const opened = await openTaps(...given);
+      if (opened.value) nets.push(opened.value);
+      return opened;
+    });
+  } finally {
+    for (const net of nets) net.dispose();
+  }
+}
+
+async function distillWith(
+  module: Module,
+  layers: ReadonlyMap<string, FactoredLayer>,
+  samples: Samples,
+  { target, steps, seed = 0, batch = 50, threads = 1, onProgress }: DistillOptions,
+  open: typeof openTaps,
+): Promise<Result<Distilled>> {
+  if (samples.count < 2)
+    return {
+      diagnostics: [error("too-few-samples", "distillation needs two samples, of which one is held out")],
+    };
+  const diagnostics: Diagnostic[] = [];
+  const start = balancedLayers(module, layers);
+  const network = splitPass.run(module, {
+    target,
+    options: { split: { mode: "factors", layers: start } },
+    report: (one) => void diagnostics.push(one),
+  });
+  if (hasErrors(diagnostics)) return { diagnostics };
+  const parameters = parametersOf(network.graph, start);
+  const outputs = judgedValues(module.graph);
+  const inner = findCandidates(module).flatMap(({ node }) =>
+    start.has(node.name) ? [valueBehind(module.graph, node)] : [],
+  );
+  const values = [...new Set([...outputs, ...inner])];
+
+  const random = seededRandom(seed);
+  const order = shuffled(samples.count, random);
+  const held = order.slice(0, Math.max(1, Math.floor(samples.count / 10)));
+  const training = order.slice(held.length);
+  const teacher = await open(module, values, { threads });
+  if (!teacher.value) return { diagnostics: teacher.diagnostics };
+  const taught = await rememberTargets(teacher.value, values, samples, training, onProgress);
+  const student = await openStudent(
+    network,
+    parameters,
+    values.map((node, at) => ({
+      node,
+      variance: taught.variances[at] ?? 1,
+      isOutput: outputs.includes(node),
+    })),
+    threads,
+    open,
+  );
+  if (!student.value) return { diagnostics: student.diagnostics };
+  const { tensors, lossOf, addGradients } = student.value;
+  const inputOf = async (index: number): Promise<Sample> =>
+    student.value?.inputOf(await samples.read(index), await taught.read(index)) ?? bug("no student");
+
+  const heldOut: HeldOut[] = [];
+  let best = { step: 0, loss: Number.POSITIVE_INFINITY, tensors };
+  const judge = async (step: number): Promise<void> => {
+    let loss = 0;
+    for (const index of held) loss += (await lossOf(await inputOf(index))) / held.length;
+    heldOut.push({ step, loss });
+    if (loss < best.loss) best = { step, loss, tensors: tensors.map((one) => one.slice()) };
+  };
+  await judge(0);
+  const rates = parameters.map(
+    ({ data, isBias }) => relativeRate * Math.max(rootMeanSquare(data), isBias ? leastBias : 0),
+  );
+  const adam = createAdam(tensors, rates);
+  const next = drawFrom(training, random);
+  const sums = tensors.map(({ length }) => new Float64Array(length));
+  for (let step = 1; step <= steps; step += 1) {
+    for (const sum of sums) sum.fill(0);
+    for (let at = 0; at < batch; at += 1) {
+      await addGradients(await inputOf(next()), sums, 1 / batch);
+      await pause();
+    }
+    const cosine = 0.5 * (1 + Math.cos((Math.PI * (step - 1)) / steps));
+    adam.step(sums, cosine * Math.min(1, step / warmUp));
+    onProgress?.({ stage: "distilling", done: step, all: steps });
+    if (step % interval !== 0 && step !== steps) continue;
+    await judge(step);
+    if (step - best.step >= patience * interval) break;
+  }
+  return {
+    value: {
+      layers: best.step === 0 ? layers : withValues(start, parameters, best.tensors),
+      best: best.step,
+      heldOut,
+    },
+    diagnostics,
+  };
+}
+
+/** A network whose parameters are inputs. */
+interface Student {
+  /** What is given as the parameters; a run reads what is in there. */
+  readonly tensors: readonly Float32Array[];
+  /** What a run takes: a sample, the parameters, and what the values should be. */
+  inputOf(sample: Sample, targets: readonly Float32Array[]): Sample;
+  lossOf(input: Sample): Promise<number>;
+  /** Adds factor · ∂loss/∂parameter. */
+  addGradients(input: Sample, sums: readonly Float64Array[], factor: number): Promise<void>;
+}
+
+async function openStudent(
+  network: Module,
+  parameters: readonly Parameter[],
+  compared: readonly Compared[],
+  threads: number,
+  open: typeof openTaps,
+): Promise<Result<Student>> {
+  const { module, loss, targets } = distillLoss(network, compared);
+  const wanted = parameters.map(({ node }) => node);
+  const made = gradientModule(module, { outputs: [loss], wanted, seeds: "ones" });
+  if (!made.value) return { diagnostics: made.diagnostics };
+  const { gradients } = made.value;
+  const forward = await open(module, [loss], { from: wanted, threads });
+  const backward = await open(made.value.module, gradients, { from: wanted, threads });
+  const [judge, teach] = [forward.value, backward.value];
+  if (!judge || !teach) return { diagnostics: [...forward.diagnostics, ...backward.diagnostics] };
+  const tensors = parameters.map(({ data }) => Float32Array.from(data));
+  const own = new Map(
+    parameters.map(({ node }, at) => [nodeOf(network.graph, node).name, tensors[at] ?? bug("no tensor")]),
+  );
+  return {
+    diagnostics: [],
+    value: {
+      tensors,
+      inputOf: (sample, values) => ({
+        ...sample,
+        ...Object.fromEntries(own),
+        ...Object.fromEntries(targets.map((name, at) => [name, values[at] ?? bug(`no ${name}`)])),
+      }),
+      lossOf: async (input) => (await judge.run(input)).get(loss)?.[0] ?? bug("no loss"),
+      async addGradients(input, sums, factor) {
+        const found = await teach.run(input);
+        for (const [at, gradient] of gradients.entries())
+          addScaled(sums[at] ?? bug("no sums"), found.get(gradient) ?? bug("no gradient"), factor);
+      },
+    },
+  };
+}
+
+function shuffled(count: number, random: Random): number[] {
+  const order = Array.from({ length: count }, (_, index) => index);
+  for (let at = count - 1; at > 0; at -= 1) {
+    const other = random.int(0, at);
+    [order[at], order[other]] = [order[other] ?? 0, order[at] ?? 0];
+  }
+  return order;
+}
+
+/** One after another, shuffled anew when all were there. */
+function drawFrom(items: readonly number[], random: Random): () => number {
+  let left: number[] = [];
+  return () => {
+    if (left.length === 0) left = shuffled(items.length, random).map((at) => items[at] ?? 0);
+    return left.pop() ?? 0;
+  };
+}
+
+function addScaled(sums: Float64Array, terms: Float32Array, factor: number): void {
+  for (let at = 0; at < sums.length; at += 1) sums[at] = (sums[at] ?? 0) + factor * (terms[at] ?? 0);
+}
