@@ -12,7 +12,10 @@ export function openModel({ file, dims = {}, split }: BenchModel, more: readonly
   const pairs = more.map((dim) => dim.split("=")).map(([key = "", value]) => [key, Number(value)] as const);
   const { value, diagnostics } = readModel(file(), { dims: new Map([...Object.entries(dims), ...pairs]) });
   if (!value) throw new Error(diagnostics.map((one) => one.message).join("\n"));
-  return split === undefined ? value : optimized(value, { split: parseSplit(split), without: ["fuse"] });
+  if (split === undefined) return value;
+  const mode = parseSplit(split);
+  if (mode.mode === "loss") throw new Error(`${split} takes samples`);
+  return optimized(value, { split: mode, without: ["fuse"] });
 }
 
 /** What the passes make of a module for WebAssembly. */

@@ -228,21 +228,26 @@ function reasonFor(
   if (fewer.length === 0) return "every split has at least as many MACs";
   if (faster.length === 0) {
     const best = least(fewer.map(({ cost }) => cost.seconds));
-    return `no split is faster on ${target}: the best takes ${percent(best / whole.cost.seconds)} of the time`;
+    return slowerText(best, whole, target);
   }
-  switch (mode) {
-    case "error":
-      return "the error allowed saves more in other layers";
-    case "macs":
-      return "the MACs are saved with less error in other layers";
-    case "time":
-      return "the time is saved with less error in other layers";
-    default:
-      return mode satisfies never;
-  }
+  return savedElsewhere[mode];
 }
 
-function shareText({ cost }: LayerChoice, whole: LayerChoice, target: string): string {
+/** Why layers stay whole that might be split, by what is limited. */
+export const savedElsewhere = {
+  error: "the error allowed saves more in other layers",
+  loss: "the loss allowed saves more in other layers",
+  macs: "the MACs are saved with less error in other layers",
+  time: "the time is saved with less error in other layers",
+} as const;
+
+/** Why a layer stays whole of whose splits the best takes so many seconds. */
+export function slowerText(seconds: number, whole: LayerChoice, target: string): string {
+  return `no split is faster on ${target}: the best takes ${percent(seconds / whole.cost.seconds)} of the time`;
+}
+
+/** What a split takes of a layer's time. */
+export function shareText({ cost }: LayerChoice, whole: LayerChoice, target: string): string {
   return `${percent(cost.seconds / whole.cost.seconds)} of the time on ${target}, by the model of costs`;
 }
 

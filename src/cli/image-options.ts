@@ -8,7 +8,10 @@ import type { ImageOptions } from "./image.js";
 export function withImageOptions(command: Command): Command {
   return command
     .addOption(
-      new Option("--scale <number>", "images: pixels from 0 to 255 are multiplied by this")
+      new Option(
+        "--scale <number>",
+        "images, and .npy files of bytes: pixels from 0 to 255 are multiplied by this",
+      )
         .argParser(numberOption)
         .default(1 / 255, "1/255"),
     )

@@ -2,6 +2,7 @@
 
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
+import { elements } from "#ir/type.js";
 import { readBytes } from "../node.js";
 
 /** How pixels become numbers: (pixel · scale − mean) / std, with pixels from 0 to 255; one mean and std, or one a channel. */
@@ -20,8 +21,7 @@ export async function readImage(
   shape: readonly number[],
   options: ImageOptions,
 ): Promise<Result<Float32Array>> {
-  const isDepth = (extent: number | undefined): boolean => extent === 1 || extent === 3 || extent === 4;
-  const isFirst = !isDepth(shape[3]) && isDepth(shape[1]);
+  const isFirst = isChannelsFirst(shape);
   const [batch, height, width, depth = 0] = isFirst ? [0, 2, 3, 1].map((axis) => shape[axis]) : shape;
   if (shape.length !== 4 || batch !== 1 || !height || !width || !isDepth(depth)) {
     const message = `${path}: an image fits an input [1, h, w, 1, 3 or 4] or [1, 1, 3 or 4, h, w], but this one is [${shape.join(", ")}]`;
@@ -64,11 +64,40 @@ export async function readImage(
   return { value: isFirst ? channelsFirst(values, depth) : values, diagnostics: [] };
 }
 
-function normalize(pixels: Uint8Array, depth: number, { scale, mean, std }: ImageOptions): Float32Array {
+/** Bytes of an array as values of an input of this shape, as those of an image would be. */
+export function normalizePixels(
+  path: string,
+  pixels: Float32Array,
+  shape: readonly number[],
+  options: ImageOptions,
+): Result<Float32Array> {
+  const isFirst = isChannelsFirst(shape);
+  const depth = isFirst ? (shape[1] ?? 1) : isDepth(shape.at(-1)) ? (shape.at(-1) ?? 1) : 1;
+  const problem = wrongOptions(options, depth);
+  if (problem !== undefined) return { diagnostics: [error("wrong-input", `${path}: ${problem}`)] };
+  const plane = isFirst ? elements(shape) / depth : 1;
+  return { value: normalize(pixels, depth, options, plane), diagnostics: [] };
+}
+
+function isDepth(extent: number | undefined): boolean {
+  return extent === 1 || extent === 3 || extent === 4;
+}
+
+function isChannelsFirst(shape: readonly number[]): boolean {
+  return shape.length === 4 && !isDepth(shape[3]) && isDepth(shape[1]);
+}
+
+/** Channels come one after another, each with `plane` values at a time: 1 where they are the last axis. */
+function normalize(
+  pixels: Uint8Array | Float32Array,
+  depth: number,
+  { scale, mean, std }: ImageOptions,
+  plane = 1,
+): Float32Array {
   const per = (values: readonly number[], channel: number): number =>
     values[values.length === 1 ? 0 : channel] ?? 0;
   return Float32Array.from(pixels, (pixel, index) => {
-    const channel = index % depth;
+    const channel = Math.floor(index / plane) % depth;
     return (pixel * scale - per(mean, channel)) / per(std, channel);
   });
 }

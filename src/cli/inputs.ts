@@ -8,7 +8,7 @@ import { plural } from "#ir/units.js";
 import { seededRandom } from "#ops/random.js";
 import { readNpy } from "#weights/npy.js";
 import type { ImageOptions } from "./image.js";
-import { readImage } from "./image.js";
+import { normalizePixels, readImage } from "./image.js";
 import { readBytes } from "../node.js";
 
 /** An input of the net: its name, and its shape with 1 for an open batch. */
@@ -25,7 +25,13 @@ export async function readInput(
 ): Promise<Result<Float32Array>> {
   const extension = extname(path).toLowerCase();
   if ([".png", ".jpg", ".jpeg"].includes(extension)) return readImage(path, port.shape, image);
-  if (extension === ".npy" || extension === ".json") return fit(path, port, readNumbers(path));
+  if (extension === ".npy" || extension === ".json") {
+    const values = readNumbers(path);
+    const fitting = fit(path, port, values);
+    return fitting.value && values.value?.isBytes
+      ? normalizePixels(path, fitting.value, port.shape, image)
+      : fitting;
+  }
   const bytes = readBytes(path);
   if (bytes.value === undefined) return { diagnostics: bytes.diagnostics };
   return {
@@ -54,6 +60,8 @@ export function randomInput(port: InputPort, seed: number): Float32Array {
 interface Values {
   readonly shape: readonly number[];
   readonly data: Float32Array;
+  /** Of a .npy file of bytes, which are pixels where they are an input. */
+  readonly isBytes?: boolean;
 }
 
 function fit(path: string, port: InputPort, values: Result<Values>): Result<Float32Array> {

@@ -7,10 +7,10 @@ import { adapterClasses } from "#backend/wgsl/target.js";
 import type { TargetName } from "#compile/targets.js";
 import { defaultTarget, targetNames } from "#compile/targets.js";
 import { splitConstant } from "./constants.js";
-import { parseSplit, splitHelp } from "./split-option.js";
+import type { SplitRequest } from "./split-option.js";
+import { limitOf, parseSplit, splitHelp } from "./split-option.js";
 import type { Session } from "./session.js";
 import { exit } from "./terminal.js";
-import type { SplitMode } from "#passes/split.js";
 
 /** Options of reading a model. */
 export interface ModelOptions {
@@ -38,7 +38,7 @@ export interface PassOptions {
   readonly without: readonly string[];
   readonly stopAfter?: string;
   readonly printAfter: readonly string[];
-  readonly split?: SplitMode;
+  readonly split?: SplitRequest;
   readonly approx?: boolean;
   readonly verify?: boolean;
   readonly time?: boolean;
@@ -103,6 +103,8 @@ export function withPassOptions(command: Command): Command {
         command.error(`error: --${wrong} is for the target wgsl, not for ${target}`, {
           exitCode: exit.wrongUsage,
         });
+      const misused = wrongSamples(command.opts());
+      if (misused !== undefined) command.error(`error: ${misused}`, { exitCode: exit.wrongUsage });
     })
     .addOption(
       new Option("--target <target>", "what runs the kernels").choices(targetNames).default(defaultTarget),
@@ -148,6 +150,18 @@ export function withPassOptions(command: Command): Command {
     )
     .option("--verify", "check the graph's invariants after each pass")
     .option("--time", "print how long each pass took");
+}
+
+/** What is wrong with a split that needs samples and has none, or the other way round. */
+function wrongSamples({
+  split,
+  calibrate,
+}: PassOptions & { readonly calibrate?: string }): string | undefined {
+  if (calibrate === undefined)
+    return split?.mode === "loss"
+      ? "--split loss=… is measured with samples: `cleave split` and `cleave compile` take them with --calibrate"
+      : undefined;
+  return limitOf(split) ? undefined : "--calibrate goes with --split macs=…, time=… or loss=…";
 }
 
 /** The option that places rules in the pipeline. */

@@ -62,6 +62,8 @@ export function optimizeModel(
   onPass?: (pass: string, module: Module) => void,
 ): Optimized | undefined {
   const { terminal } = session;
+  const { split } = options;
+  if (split?.mode === "loss") bug("a loss is measured with samples");
   const rules = readRules(options.rules);
   session.code = Math.max(session.code, report(terminal, rules.diagnostics, rules.sources));
   if (rules.value === undefined) return undefined;
@@ -92,7 +94,7 @@ export function optimizeModel(
       : {}),
     ...(options.passes === undefined ? {} : { passes: options.passes }),
     ...(options.stopAfter === undefined ? {} : { stopAfter: options.stopAfter }),
-    ...(options.split === undefined ? {} : { split: options.split }),
+    ...(split === undefined ? {} : { split }),
   });
   // The model comes from a reader of ours.
   const unsound = optimized.diagnostics.find((one) => one.code === "wrong-module");

@@ -12,6 +12,7 @@ import { addInspect } from "./inspect.js";
 import { addOps } from "./ops.js";
 import { addProfile } from "./profile.js";
 import { addRun } from "./run.js";
+import { addSplit } from "./split.js";
 import { addVerify } from "./verify.js";
 import { withProgress } from "./progress.js";
 import type { Session } from "./session.js";
@@ -53,6 +54,7 @@ function program(session: Session): Command {
   for (const add of [
     addCompile,
     addRun,
+    addSplit,
     addImport,
     addExport,
     addCheck,
@@ -75,6 +77,8 @@ Examples:
   cleave compile model.net -o dist      one ES module, its types and its packed weights
   cleave import model.onnx -o model.net the model in the language, and its weights beside it
   cleave export model.net -o model.onnx an ONNX model, as written or after passes
+  cleave split model.onnx --calibrate images --split macs=0.25 -o split
+                                        its convolutions split, fitted to samples
   cleave explain model.net              shapes, parameters and MACs per layer, before and after
   cleave run model.net cat.png          compile, run and print the outputs
 

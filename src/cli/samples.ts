@@ -21,6 +21,7 @@ import { plural } from "#ir/units.js";
 import { openWeightFile } from "#weights/file.js";
 import { reason } from "../reason.js";
 import type { ImageOptions } from "./image.js";
+import { normalizePixels } from "./image.js";
 import { imageOptions, withImageOptions } from "./image-options.js";
 import { readInput, readNumbers, withoutOnes } from "./inputs.js";
 import { countOption, seedOption } from "./number-options.js";
@@ -46,7 +47,7 @@ export function withSampleOptions(command: Command): Command {
   return withImageOptions(command)
     .option(
       "--calibrate <path>",
-      "samples of the inputs, without labels: a folder of .png, .jpg, .npy or .json files, a .npy file [count, ...input shape], or a .safetensors file with such a tensor for each input",
+      "samples of the inputs, without labels: a folder of .png, .jpg, .npy or .json files, a .npy file [count, ...input shape] (of bytes: pixels), or a .safetensors file with such a tensor for each input",
     )
     .option(
       "--samples <n>",
@@ -93,7 +94,7 @@ export async function openSamples(
     return wrong("cannot-read", `cannot read ${path}: ${reason(cause)}`);
   }
   const kind = extname(path).toLowerCase();
-  if (kind === ".npy") return openNpy(path, inputs);
+  if (kind === ".npy") return openNpy(path, inputs, image);
   if (kind === ".safetensors") return openSafetensors(path, inputs);
   return wrong("unknown-samples", `${path}: cannot tell what kind of samples these are`, [
     "samples are a folder of .png, .jpg, .npy or .json files, a .npy file or a .safetensors file",
@@ -154,14 +155,28 @@ function openFolder(path: string, inputs: readonly SampleInput[], image: ImageOp
   };
 }
 
-function openNpy(path: string, inputs: readonly SampleInput[]): Result<Samples> {
+function openNpy(path: string, inputs: readonly SampleInput[], image: ImageOptions): Result<Samples> {
   const [input] = inputs;
   if (!input || inputs.length > 1) return wrongInputs(path, inputs);
   const { value, diagnostics } = readNumbers(path);
   if (!value) return { diagnostics };
   const problem = wrongShape(path, value.shape, input);
   if (problem) return { diagnostics: [problem] };
-  return { value: cutUp(path, new Map([[input, value.data]]), value.shape[0] ?? 0), diagnostics: [] };
+  const samples = cutUp(path, new Map([[input, value.data]]), value.shape[0] ?? 0);
+  return { value: value.isBytes ? pixelSamples(path, samples, input, image) : samples, diagnostics: [] };
+}
+
+/** Samples whose values are bytes, as pixels. */
+function pixelSamples(path: string, samples: Samples, input: SampleInput, image: ImageOptions): Samples {
+  return {
+    ...samples,
+    read: async (index) => {
+      const pixels = (await samples.read(index))[input.name] ?? new Float32Array();
+      const { value, diagnostics } = normalizePixels(path, pixels, input.shape, image);
+      if (!value) throw new SampleError(diagnostics);
+      return { [input.name]: value };
+    },
+  };
 }
 
 function openSafetensors(path: string, inputs: readonly SampleInput[]): Result<Samples> {

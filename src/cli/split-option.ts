@@ -3,21 +3,42 @@
 import { InvalidArgumentError } from "commander";
 import type { SplitMode, SplitOrder } from "#passes/split.js";
 import { splitOrders, wrongSplit } from "#passes/split.js";
+import type { SplitLimit } from "#split/split-network.js";
 
 export const splitHelp =
-  "split convolutions: structural, m=2, exact, error=0.02, macs=0.5 or time=0.5; with commas also an order, and its rank: order=pointwise-depthwise-pointwise,rank=64 or structural,m=2";
+  "split convolutions: structural, m=2, exact, error=0.02, macs=0.5, time=0.5, or with --calibrate loss=0.01; with commas also an order, and its rank: order=pointwise-depthwise-pointwise,rank=64 or structural,m=2";
 
-const forms = "structural, exact, order=…, m=…, rank=…, error=…, macs=…, time=…";
+const forms = "structural, exact, order=…, m=…, rank=…, error=…, macs=…, time=…, loss=…";
+
+/** What may be asked for: what the split pass does by the weights alone, and what takes samples. */
+export type SplitRequest = SplitMode | { readonly mode: "loss"; readonly loss: number };
+
+/** Those of them that are limits, which samples divide best. */
+export function limitOf(request: SplitRequest | undefined): SplitLimit | undefined {
+  if (request?.mode === "loss") return { kind: "loss", loss: request.loss };
+  return request?.mode === "macs" || request?.mode === "time"
+    ? { kind: request.mode, share: request.share }
+    : undefined;
+}
+
+/** A limit as `--split` has it. */
+export function limitText(limit: SplitLimit): string {
+  return `${limit.kind}=${limit.kind === "loss" ? limit.loss : limit.share}`;
+}
 
 /** Reads the value of `--split`; throws commander's error, which ends in exit code 2. */
-export function parseSplit(text: string): SplitMode {
+export function parseSplit(text: string): SplitRequest {
   const words = new Set<string>();
   const numbers = new Map<string, number>();
   let order: string | undefined;
   for (const part of text.split(",")) {
     const [key = "", value] = part.split("=");
     if (["structural", "exact"].includes(key) && value === undefined) words.add(key);
-    else if (["m", "rank", "error", "macs", "time"].includes(key) && value !== undefined && value !== "")
+    else if (
+      ["m", "rank", "error", "macs", "time", "loss"].includes(key) &&
+      value !== undefined &&
+      value !== ""
+    )
       numbers.set(key, Number(value));
     else if (key === "order" && value !== undefined) order = value;
     else throw new InvalidArgumentError(`\`${part}\` is none of ${forms}.`);
@@ -27,22 +48,26 @@ export function parseSplit(text: string): SplitMode {
   const mode = modeOf([...words], Object.fromEntries(numbers), order as SplitOrder | undefined);
   if (!mode)
     throw new InvalidArgumentError(
-      "give one of structural, exact, m=…, rank=…, error=…, macs=… or time=…; an order with structural, m or rank, and rank with an order.",
+      "give one of structural, exact, m=…, rank=…, error=…, macs=…, time=… or loss=…; an order with structural, m or rank, and rank with an order.",
     );
-  const problem = wrongSplit(mode);
+  const problem = mode.mode === "loss" ? wrongLoss(mode.loss) : wrongSplit(mode);
   if (problem !== undefined) throw new InvalidArgumentError(`${problem}.`);
   return mode;
 }
 
-type Numbers = Readonly<Partial<Record<"m" | "rank" | "error" | "macs" | "time", number>>>;
+function wrongLoss(loss: number): string | undefined {
+  return loss >= 0 && Number.isFinite(loss) ? undefined : "loss is a number, 0 or more";
+}
+
+type Numbers = Readonly<Partial<Record<"m" | "rank" | "error" | "macs" | "time" | "loss", number>>>;
 
 /** Undefined where what is given does not go together. */
 function modeOf(
   words: readonly string[],
-  { m, rank, error, macs, time, ...others }: Numbers,
+  { m, rank, error, macs, time, loss, ...others }: Numbers,
   order: SplitOrder | undefined,
-): SplitMode | undefined {
-  const given = [m, rank, error, macs, time].filter((one) => one !== undefined).length;
+): SplitRequest | undefined {
+  const given = [m, rank, error, macs, time, loss].filter((one) => one !== undefined).length;
   if (words.length + Object.keys(others).length > 1) return undefined;
   const ordered = order === undefined ? {} : { order };
   if (words.includes("structural")) {
@@ -59,6 +84,7 @@ function modeOf(
   if (rank !== undefined) return order === undefined ? undefined : { mode: "rank", order, rank };
   if (order !== undefined) return undefined;
   if (error !== undefined) return { mode: "error", budget: error };
+  if (loss !== undefined) return { mode: "loss", loss };
   if (time !== undefined) return { mode: "time", share: time };
   return macs === undefined ? undefined : { mode: "macs", share: macs };
 }

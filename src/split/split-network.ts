@@ -13,6 +13,7 @@ import { allocate } from "#passes/split/budget.js";
 import type { Candidate } from "#passes/split/candidates.js";
 import type { LayerChoice } from "#passes/split/choices.js";
 import { sumCosts } from "#passes/split/cost.js";
+import { savedElsewhere, shareText } from "#passes/split/plan.js";
 import { split as splitPass } from "#passes/split.js";
 import type { FactoredLayer } from "#passes/split/report.js";
 import { outputMetrics } from "#gradient/output-metrics.js";
@@ -39,6 +40,8 @@ export interface PlannedLayer {
   readonly choice: LayerChoice;
   /** Relative squared error of the response, behind the activation; absent for a layer that stays whole. */
   readonly responseError?: number;
+  /** Why it is split so, or stays whole. */
+  readonly reason: string;
 }
 
 export interface SplitPlan {
@@ -64,7 +67,7 @@ export async function splitNetwork(
   const { value: tried, diagnostics } = await tryNetwork(module, samples, options);
   if (!tried) return { diagnostics };
   try {
-    return await fitChoices(tried, chooseWithin(tried, options.limit), options.onProgress);
+    return await fitWithin(tried, options.limit, options.onProgress);
   } finally {
     tried.dispose();
   }
@@ -77,12 +80,13 @@ export function chooseWithin({ layers }: Pick<TriedNetwork, "layers">, limit: Sp
   return allocate(choices, limitOf(limit, choices, costOf), costOf);
 }
 
-/** Fits all layers to choices, one per layer. */
-export async function fitChoices(
+/** The plan that keeps a limit, or comes nearest to it, of what was tried: all layers are fitted to their choices. */
+export async function fitWithin(
   tried: TriedNetwork,
-  chosen: readonly LayerChoice[],
+  limit: SplitLimit,
   onProgress?: OnProgress,
 ): Promise<Result<SplitPlan>> {
+  const chosen = chooseWithin(tried, limit);
   const { module, samples, layers, rowLimits, original, products, seed } = tried;
   const made = new Map<string, FactoredLayer>();
   const errors = new Map<string, number>();
@@ -128,13 +132,18 @@ export async function fitChoices(
       made.set(name, { ...split, factors: factorsOfTerms(candidate, split, found), bias });
     }
   }
-  const planned = layers.map(({ candidate, choices: [first] }, at): PlannedLayer => {
-    const whole = first ?? bug("no whole layer");
+  const planned = layers.map((layer, at): PlannedLayer => {
+    const { candidate } = layer;
+    const whole = layer.choices[0] ?? bug("no whole layer");
+    const choice = chosen[at] ?? whole;
     const responseError = errors.get(candidate.node.name);
     return {
       candidate,
       whole,
-      choice: chosen[at] ?? whole,
+      choice,
+      reason: choice.split
+        ? shareText(choice, whole, tried.target.name)
+        : (layer.hindrance ?? savedElsewhere[limit.kind]),
       ...(responseError === undefined ? {} : { responseError }),
     };
   });

@@ -8,17 +8,20 @@ import { chooseSamples } from "#calibrate/samples.js";
 import type { Taps } from "#calibrate/taps.js";
 import { openTaps } from "#calibrate/taps.js";
 import type { Result } from "#diagnostic/diagnostic.js";
+import { least } from "#diagnostic/extremes.js";
 import type { NodeId } from "#ir/graph.js";
 import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
 import type { Candidate } from "#passes/split/candidates.js";
 import { findCandidates } from "#passes/split/candidates.js";
 import type { LayerChoice } from "#passes/split/choices.js";
-import type { CostModel } from "#passes/split/cost.js";
+import type { CostModel, SplitCost } from "#passes/split/cost.js";
 import { costModel } from "#passes/split/cost.js";
 import type { Split } from "#passes/split/form.js";
+import { splitOrders } from "#passes/split/form.js";
+import { slowerText } from "#passes/split/plan.js";
 import type { WinogradOptions } from "#schedule/winograd.js";
-import { choicesFrom, substituteOf, trySplits } from "./curves.js";
+import { choicesFrom, splitsNear, substituteOf, triedShares, trySplits } from "./curves.js";
 import type { RowLimits } from "./gather-rows.js";
 import { gatherRows, tapsForRows } from "./gather-rows.js";
 import { measureSubstitutes } from "./measure.js";
@@ -42,6 +45,8 @@ export interface TriedLayer {
   readonly around: Surroundings;
   /** The whole layer first. */
   readonly choices: readonly LayerChoice[];
+  /** Why there is nothing but the whole layer, if so. */
+  readonly hindrance?: string;
 }
 
 /** What was tried of a network, for plans with any limit. It holds nets and memory until it is disposed of. */
@@ -113,7 +118,8 @@ export async function tryNetwork(
         network.dispose();
         return { diagnostics: choices.diagnostics };
       }
-      layers.push({ candidate, around, choices: choices.value });
+      const hindrance = choices.value.length > 1 ? undefined : hindranceOf(candidate, costs, target.name);
+      layers.push({ candidate, around, choices: choices.value, ...(hindrance ? { hindrance } : {}) });
     }
   } catch (cause) {
     network.dispose();
@@ -146,4 +152,30 @@ async function tryLayer(
     ),
     diagnostics: [],
   };
+}
+
+/** Why a layer has no split that is worth trying. */
+function hindranceOf(candidate: Candidate, costs: CostModel, target: string): string {
+  const whole = { cost: costs.whole(candidate), loss: 0 };
+  const splits = splitOrders.flatMap((order) => splitsNear(candidate, order, triedShares));
+  if (splits.length === 0) return "every split has about as many MACs";
+  return slowerText(least(splits.map((split) => costs.split(candidate, split).seconds)), whole, target);
+}
+
+/** The least share of the MACs or the time of all convolutions that splits can leave, by the model of costs. */
+export function leastShare(module: Module, kind: "macs" | "time", options: TryOptions): number {
+  const { target, veto = true } = options;
+  const costs = costModel(module, target, options);
+  const costOf = (cost: SplitCost): number => (kind === "time" ? cost.seconds : cost.macs);
+  let [all, left] = [0, 0];
+  for (const candidate of findCandidates(module)) {
+    const whole = costs.whole(candidate);
+    const splits = splitOrders
+      .flatMap((order) => splitsNear(candidate, order, triedShares))
+      .map((split) => costs.split(candidate, split))
+      .filter(({ seconds }) => !veto || seconds < whole.seconds);
+    all += costOf(whole);
+    left += least([whole, ...splits].map(costOf));
+  }
+  return all === 0 ? 1 : left / all;
 }

@@ -28,9 +28,15 @@ const readers: ReadonlyMap<string, { readonly size: number; readonly read: Reade
   ["i8", { size: 8, read: (view, at, little) => Number(view.getBigInt64(at, little)) }],
 ]);
 
+/** An array as a file has it. */
+export interface NpyFile extends NpyArray {
+  /** Whether its elements are bytes (uint8), as those of pixels are. */
+  readonly isBytes: boolean;
+}
+
 /** The array of a .npy file (versions 1 to 3), of real numbers or booleans, in either byte order and layout. */
-export function readNpy(bytes: Uint8Array, file: string): Result<NpyArray> {
-  const wrong = (message: string, help?: string): Result<NpyArray> => ({
+export function readNpy(bytes: Uint8Array, file: string): Result<NpyFile> {
+  const wrong = (message: string, help?: string): Result<never> => ({
     diagnostics: [error("bad-npy", `${file}: ${message}`, help === undefined ? {} : { help: [help] })],
   });
   const header = readHeader(bytes);
@@ -47,7 +53,8 @@ export function readNpy(bytes: Uint8Array, file: string): Result<NpyArray> {
   const view = new DataView(bytes.buffer, bytes.byteOffset + start, wanted);
   const isLittle = !descr.startsWith(">");
   const data = Float32Array.from({ length: count }, (_, at) => reader.read(view, at * reader.size, isLittle));
-  return { value: { shape, data: isFortran ? rowMajor(data, shape) : data }, diagnostics: [] };
+  const ordered = isFortran ? rowMajor(data, shape) : data;
+  return { value: { shape, data: ordered, isBytes: descr.slice(1) === "u1" }, diagnostics: [] };
 }
 
 /** The bytes of a .npy file (version 1, little-endian f32, row-major). Throws `RangeError` if the data does not fill the shape. */
