@@ -41,7 +41,10 @@ const files: Record<string, string | Uint8Array> = {
   "short.json": "[1, 2, 3]",
   "three.txt": "a\nb\nc\n",
   "flat.net": "net flat {\n  input x: f32[1, 8]\n  output y = dense(x, units=4)\n}\n",
-  "samples.npy": writeNpy({ shape: [4, 8, 8, 3], data: Float32Array.from({ length: 768 }, (_, at) => at % 7) }),
+  "samples.npy": writeNpy({
+    shape: [4, 8, 8, 3],
+    data: Float32Array.from({ length: 768 }, (_, at) => at % 7),
+  }),
   "moved.npy": writeNpy({ shape: [4, 3, 8, 8], data: new Float32Array(768) }),
   "equal.npy": writeNpy({ shape: [4, 8, 8, 3], data: new Float32Array(768) }),
   "rows.npy": writeNpy({ shape: [4, 8], data: new Float32Array(32) }),
