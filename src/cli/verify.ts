@@ -1,10 +1,12 @@
 // `cleave verify`: the emitted module against the reference interpreter, on inputs from several distributions.
 
+import { totalCost } from "#inspect/cost.js";
+import { countText } from "#ir/units.js";
 import { lineText } from "#diagnostic/escape.js";
 import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
 import type { Comparison } from "#compile/verify-artifact.js";
-import { verifyNet } from "#compile/verify-artifact.js";
+import { kindsFor, verifiedKinds, verifyNet } from "#compile/verify-artifact.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
@@ -40,8 +42,14 @@ async function verifyModel(path: string, options: VerifyOptions, session: Sessio
   const artifact = optimized && emitModel(model, optimized.module, options, session);
   const net = artifact && (await loadArtifact(artifact, options, session, { poison: true }));
   if (!model || !optimized || !net) return;
+  const kinds = kindsFor(model);
+  if (kinds.length < verifiedKinds.length)
+    session.terminal.err(
+      `note: inputs are ${kinds.join(" and ")} alone, and not ${verifiedKinds.slice(kinds.length).join(" or ")}: the interpreter takes long for ${countText(totalCost(model).macs)} MACs a sample\n`,
+    );
   const comparisons = await verifyNet(net, model, {
     optimized,
+    kinds,
     // New parameters have nothing to do with the old ones before they are trained.
     mostDrift: optimized.split?.needsTraining ? Number.POSITIVE_INFINITY : options.drift,
     onStep: (step, part) => session.progress.show(step, part),

@@ -14,6 +14,7 @@ import {
   nearestToTolerance,
   tolerance,
 } from "#interpret/tolerance.js";
+import { totalCost } from "#inspect/cost.js";
 import type { Graph } from "#ir/graph.js";
 import { inputNodes } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
@@ -50,7 +51,7 @@ export interface Comparison {
 export interface VerifyOptions {
   /** Seed of the random inputs; 1 by default. */
   readonly seed?: number;
-  /** What is drawn as input: a sample of each kind. `verifiedKinds` by default. */
+  /** What is drawn as input: a sample of each kind. `kindsFor` the reference by default. */
   readonly kinds?: readonly Distribution[];
   /** What `optimize` made of the model, if it was asked to approximate: drift is then told from the error of the code. */
   readonly optimized?: Pick<Optimized, "module" | "approximations">;
@@ -71,10 +72,19 @@ const verifyKinds: OptionKinds<VerifyOptions> = {
 };
 
 /**
- * What nets are verified with: values as they are trained to see, sums that grow, roundings that all go one way, and values that large
- * and small enough to show what overflows or vanishes.
+ * What nets are verified with, the kinds that find most first: values as they are trained to see, sums that grow, values that large and
+ * small enough to show what overflows or vanishes, and roundings that all go one way.
  */
-export const verifiedKinds: readonly Distribution[] = ["normal", "far", "constant", "large", "tiny"];
+export const verifiedKinds: readonly Distribution[] = ["normal", "far", "large", "tiny", "constant"];
+
+/** Most MACs that are interpreted, half a minute of work; but two samples always are. */
+const mostMacs = 2e10;
+
+/** The first of `verifiedKinds`: as many as can be interpreted in reasonable time. */
+export function kindsFor(module: Module): readonly Distribution[] {
+  const { macs } = totalCost(module);
+  return verifiedKinds.slice(0, Math.max(2, Math.floor(mostMacs / Math.max(1, macs))));
+}
 
 /**
  * Loads the artifact over memory full of NaN, and compares it as `verifyNet` does. `reference` is the model as written: what
@@ -101,7 +111,7 @@ export async function verifyArtifact(
 export async function verifyNet(
   net: Net,
   reference: Module,
-  { seed = 1, kinds = verifiedKinds, onStep, optimized, mostDrift = 1 }: VerifyOptions = {},
+  { seed = 1, kinds = kindsFor(reference), onStep, optimized, mostDrift = 1 }: VerifyOptions = {},
 ): Promise<Comparison[]> {
   if (!(mostDrift >= 0)) throw new RangeError(`mostDrift is a number from 0 up, not ${mostDrift}`);
   const approximations = optimized?.approximations ?? [];
