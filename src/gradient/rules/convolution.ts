@@ -212,22 +212,23 @@ function transposedKernelGradient(
   return build.reshape(build.transpose(apart, [2, 1, 0, 3]), [kh, kw, perGroup, filters]);
 }
 
-/** dw[i, j, c·m + q] = Σ over pixels of what tap (i, j) sees of channel c, times the gradient of filter c·m + q. */
+/**
+ * dw[i, j, c·m + q] = Σ over pixels of what tap (i, j) sees of channel c, times the gradient of filter c·m + q: a depthwise convolution of x
+ * with the gradient as its kernel, whose taps lie a stride apart, and whose places lie a dilation apart. Sample by sample.
+ */
 function depthwiseKernelGradient(build: Builder, x: NodeId, gradient: NodeId, windows: Windows): NodeId {
-  const shape = build.shape(gradient);
-  const depth = channels(build.shape(x));
-  const filters = channels(shape);
-  const apart = [...shape.slice(0, 3), depth, filters / depth];
-  const own = build.reshape(gradient, apart);
-  const sums = seenByTaps(build, x, windows, spatial(shape)).map((seen) => {
-    const spread = build.reshape(seen, apart.with(4, 1));
-    return build.reshape(build.sum(build.op("mul", [own, spread]), [0, 1, 2]), [1, filters]);
+  const { kernel, stride, dilation, padding } = windows;
+  const shape = build.shape(x);
+  const [samples = 1, height = 1, width = 1, filters = 1] = build.shape(gradient);
+  const sums = Array.from({ length: samples }, (_, sample) => {
+    const one = (id: NodeId, [, ...size]: Shape): NodeId =>
+      sliced(build, id, [sample, ...size.map(() => 0)], [1, ...size]);
+    const taps = build.reshape(one(gradient, build.shape(gradient)), [height, width, 1, filters]);
+    const window = { stride: dilation, dilation: stride, padding };
+    // Rows of x that no window reaches give places behind the last tap.
+    const all = build.op("depthwise_conv2d", [one(x, shape), taps], window);
+    return sliced(build, all, [0, 0, 0, 0], [1, ...kernel, filters]);
   });
-  const [kh, kw] = windows.kernel;
-  return build.reshape(sums.length === 1 ? (sums[0] ?? own) : build.op("concat", sums, { axis: 0 }), [
-    kh,
-    kw,
-    1,
-    filters,
-  ]);
+  const sum = sums.reduce((total, term) => build.op("add", [total, term]));
+  return build.reshape(sum, [...kernel, 1, filters]);
 }
