@@ -54,7 +54,7 @@ export interface Distilled {
 }
 
 /** Rate of a tensor, as a part of its root mean square, of biases at least this one. */
-const [relativeRate, leastBias] = [0.005, 0.1];
+const [relativeRate, leastBias] = [0.01, 0.1];
 const warmUp = 20;
 /** Steps between two looks at what is held out, and how many without gain end it. */
 const [interval, patience] = [25, 4];

@@ -8,7 +8,8 @@ import type { Padding, Size } from "#ops/attributes.js";
 import { explicitPadding, spatial } from "#ops/window.js";
 import type { Builder } from "../build.js";
 import type { Windows } from "../place.js";
-import { place, seenByTaps, sliced, tapsOf } from "../place.js";
+import { seenByTaps, sliced, tapsOf } from "../place.js";
+import { backThroughDepthwise, spreadBack } from "../spread.js";
 import type { Backward, Rule } from "../rule.js";
 
 type Convolution = NodeOf<"conv2d"> | NodeOf<"depthwise_conv2d">;
@@ -25,12 +26,11 @@ export const convolutionRule: Rule<"conv2d"> = (backward) => {
   ];
 };
 
-export const depthwiseRule: Rule<"depthwise_conv2d"> = (backward) => {
-  const { build, node, gradient, needs } = backward;
-  const [x = 0] = node.inputs;
+export const depthwiseRule: Rule<"depthwise_conv2d"> = ({ build, node, gradient, needs }) => {
+  const [x = 0, w = 0] = node.inputs;
   const windows = windowsOf(build, node);
   return [
-    needs(0) ? depthwiseInputGradient(backward, windows) : undefined,
+    needs(0) ? backThroughDepthwise(build, gradient, windows, reversed(build, w), build.shape(x)) : undefined,
     needs(1) ? depthwiseKernelGradient(build, x, gradient, windows) : undefined,
     needs(2) ? biasGradient(build, gradient) : undefined,
   ];
@@ -102,61 +102,16 @@ function exchanged(build: Builder, w: NodeId, groups: number): NodeId {
   ]);
 }
 
-/**
- * The gradient spread by the stride, and the padding with which a window of stride 1 over it sees, for each element of x, all places that
- * had seen it: (k − 1) · dilation − padding before. What is below 0 of it is cut off. Undefined if all windows see padding alone.
- */
-function spreadGradient(
+function inputGradient(
   { build, node, gradient }: Backward,
-  { kernel, stride, dilation, padding }: Windows,
-): { readonly spread: NodeId; readonly padding: Padding } | undefined {
-  const [x = 0] = node.inputs;
-  const size = spatial(build.shape(x));
-  const [n = 1, height = 1, width = 1, depth = 1] = build.shape(gradient);
-  const along = (axis: 0 | 1, count: number): { before: number; after: number; extent: number } => {
-    const extent = (count - 1) * stride[axis] + 1;
-    const reach = (kernel[axis] - 1) * dilation[axis];
-    const before = reach - padding[(2 * axis) as 0 | 2];
-    return { before, after: size[axis] - extent - before + reach, extent };
-  };
-  const [rows, columns] = [along(0, height), along(1, width)];
-  const left = (one: typeof rows): number => one.extent + Math.min(0, one.before) + Math.min(0, one.after);
-  if (left(rows) < 1 || left(columns) < 1) return undefined;
-  const begin = [0, Math.min(0, rows.before), Math.min(0, columns.before), 0];
-  return {
-    spread: place(
-      build,
-      gradient,
-      begin,
-      [1, stride[0], stride[1], 1],
-      [n, left(rows), left(columns), depth],
-    ),
-    padding: [rows.before, rows.after, columns.before, columns.after].map((one) =>
-      Math.max(0, one),
-    ) as unknown as Padding,
-  };
-}
-
-function inputGradient(backward: Backward, windows: Windows, groups: number): NodeId | undefined {
-  const { build, node } = backward;
-  const around = spreadGradient(backward, windows);
+  windows: Windows,
+  groups: number,
+): NodeId | undefined {
+  const around = spreadBack(build, gradient, windows, spatial(build.shape(node.inputs[0] ?? 0)));
   if (!around) return undefined;
   const turned = exchanged(build, reversed(build, node.inputs[1] ?? 0), groups);
   const { spread, padding } = around;
   return build.op("conv2d", [spread, turned], { dilation: windows.dilation, padding, groups });
-}
-
-function depthwiseInputGradient(backward: Backward, windows: Windows): NodeId | undefined {
-  const { build, node } = backward;
-  const shape = build.shape(node.inputs[0] ?? 0);
-  const around = spreadGradient(backward, windows);
-  if (!around) return undefined;
-  const turned = reversed(build, node.inputs[1] ?? 0);
-  const { spread, padding } = around;
-  const each = build.op("depthwise_conv2d", [spread, turned], { dilation: windows.dilation, padding });
-  const multiplier = channels(build.shape(each)) / channels(shape);
-  if (multiplier === 1) return each;
-  return build.reshape(build.sum(build.reshape(each, [...shape, multiplier]), [4]), shape);
 }
 
 /** What the taps see side by side, by group: [groups, pixels, taps · c / groups]. */

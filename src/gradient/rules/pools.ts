@@ -9,6 +9,7 @@ import { spatial } from "#ops/window.js";
 import type { Builder } from "../build.js";
 import type { Windows } from "../place.js";
 import { addFromTaps, seenByTaps } from "../place.js";
+import { backThroughDepthwise } from "../spread.js";
 import type { Backward, Rule } from "../rule.js";
 
 export const maxPoolRule: Rule<"max_pool"> = ({ build, node, gradient, needs }) => {
@@ -37,14 +38,8 @@ export const avgPoolRule: Rule<"avg_pool"> = ({ build, node, gradient, needs }) 
       : (rows[Math.floor(at / width)] ?? 1) * (columns[at % width] ?? 1);
   const shares = build.constant([1, height, width, 1], (at) => 1 / count(at));
   const each = build.op("mul", [gradient, shares]);
-  return [
-    addFromTaps(
-      build,
-      Array.from({ length: kh * kw }, () => each),
-      windows,
-      shape,
-    ),
-  ];
+  const ones = build.constant([kh, kw, 1, channels(shape)], 1);
+  return [backThroughDepthwise(build, each, windows, ones, shape)];
 };
 
 /** How many taps of each window lie in x, along an axis. */

@@ -1,0 +1,65 @@
+// Back through a window: the gradient spread by the stride, over which a window of stride 1 slides.
+
+import type { NodeId } from "#ir/graph.js";
+import type { Shape } from "#ir/type.js";
+import { channels } from "#ir/type.js";
+import type { Padding, Size } from "#ops/attributes.js";
+import { spatial } from "#ops/window.js";
+import type { Builder } from "./build.js";
+import type { Windows } from "./place.js";
+import { place } from "./place.js";
+
+/**
+ * The gradient spread by the stride, and the padding with which a window of stride 1 over it sees, for each element of an input of this size, all places that
+ * had seen it: (k − 1) · dilation − padding before. What is below 0 of it is cut off. Undefined if all windows see padding alone.
+ */
+export function spreadBack(
+  build: Builder,
+  gradient: NodeId,
+  { kernel, stride, dilation, padding }: Windows,
+  size: Size,
+): { readonly spread: NodeId; readonly padding: Padding } | undefined {
+  const [n = 1, height = 1, width = 1, depth = 1] = build.shape(gradient);
+  const along = (axis: 0 | 1, count: number): { before: number; after: number; extent: number } => {
+    const extent = (count - 1) * stride[axis] + 1;
+    const reach = (kernel[axis] - 1) * dilation[axis];
+    const before = reach - padding[(2 * axis) as 0 | 2];
+    return { before, after: size[axis] - extent - before + reach, extent };
+  };
+  const [rows, columns] = [along(0, height), along(1, width)];
+  const left = (one: typeof rows): number => one.extent + Math.min(0, one.before) + Math.min(0, one.after);
+  if (left(rows) < 1 || left(columns) < 1) return undefined;
+  const begin = [0, Math.min(0, rows.before), Math.min(0, columns.before), 0];
+  return {
+    spread: place(
+      build,
+      gradient,
+      begin,
+      [1, stride[0], stride[1], 1],
+      [n, left(rows), left(columns), depth],
+    ),
+    padding: [rows.before, rows.after, columns.before, columns.after].map((one) =>
+      Math.max(0, one),
+    ) as unknown as Padding,
+  };
+}
+
+/**
+ * Back through a depthwise convolution to its input, of `shape`: `turned` is its kernel with the taps in reverse. Undefined as for
+ * `spreadBack`.
+ */
+export function backThroughDepthwise(
+  build: Builder,
+  gradient: NodeId,
+  windows: Windows,
+  turned: NodeId,
+  shape: Shape,
+): NodeId | undefined {
+  const around = spreadBack(build, gradient, windows, spatial(shape));
+  if (!around) return undefined;
+  const { spread, padding } = around;
+  const each = build.op("depthwise_conv2d", [spread, turned], { dilation: windows.dilation, padding });
+  const multiplier = channels(build.shape(each)) / channels(shape);
+  if (multiplier === 1) return each;
+  return build.reshape(build.sum(build.reshape(each, [...shape, multiplier]), [4]), shape);
+}
