@@ -57,12 +57,12 @@ export interface Distilled {
 const [relativeRate, leastBias] = [0.01, 0.1];
 const warmUp = 20;
 /** Steps between two looks at what is held out, and how many without gain end it. */
-const [interval, patience] = [25, 4];
+const [interval, patience] = [25, 6];
 
 /**
  * Distils a split network (Hinton et al. 2015, with the values inside as in Romero et al. 2015, arXiv 1412.6550): `module` is the original as the passes before `split` leave
  * it, `layers` its layers that are split. A tenth of the samples is held out: it judges every 25 steps, and ends the work when it has found
- * nothing better for 100. Diagnostics where there is no gradient, or fewer than two samples.
+ * nothing better for 150. Diagnostics where there is no gradient, or fewer than two samples.
  */
 export async function distill(
   module: Module,
