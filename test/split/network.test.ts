@@ -1,0 +1,129 @@
+// A whole network split with samples: what is limited is kept, the result is what the split pass computes, and the same each time.
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { samplesOf } from "#calibrate/samples.js";
+import { elaborate } from "#elaborate/elaborate.js";
+import { parse } from "#grammar/parse.js";
+import { optimize } from "#compile/optimize.js";
+import { targetOf } from "#compile/targets.js";
+import { interpret } from "#interpret/interpret.js";
+import { tensor } from "#ir/tensor.js";
+import type { Module } from "#ir/weights.js";
+import { seededRandom } from "#ops/random.js";
+import type { SplitLimit, SplitPlan } from "#split/split-network.js";
+import { fitWithin, planCosts, splitNetwork } from "#split/split-network.js";
+import type { TriedNetwork } from "#split/try-network.js";
+import { tryNetwork } from "#split/try-network.js";
+
+const { target } = targetOf("wasm");
+
+/** Strides, groups, dilation, a shortcut, activations of both kinds. */
+const text = `
+net small {
+  input x: f32[N, 12, 12, 3]
+  a = conv2d(x, filters=16, kernel=3x3, padding=same) |> relu
+  b = conv2d(a, filters=16, kernel=3x3, padding=same)
+  c = relu(a + b)
+  d = conv2d(c, filters=24, kernel=3x3, stride=2, padding=1x1) |> sigmoid
+  e = conv2d(d, filters=24, kernel=3x3, padding=same, groups=2) |> relu
+  f = conv2d(e, filters=16, kernel=2x2, dilation=2) |> relu
+  output y = f |> global_avg_pool |> dense(units=5)
+}`;
+
+const module = prepared();
+const samples = samplesOf(Array.from({ length: 24 }, (_, index) => ({ x: picture(index) })));
+
+let tried: TriedNetwork;
+beforeAll(async () => {
+  const { value } = await tryNetwork(module, samples, { target, veto: false, seed: 3 });
+  if (!value) throw new Error("nothing could be tried");
+  tried = value;
+}, 60_000);
+afterAll(() => tried.dispose());
+
+async function planFor(limit: SplitLimit): Promise<SplitPlan> {
+  const { value } = await fitWithin(tried, limit);
+  if (!value) throw new Error("no plan");
+  return value;
+}
+
+test("the limit is kept, and the more is left the less is lost", async () => {
+  const losses: number[] = [];
+  for (const share of [0.3, 0.7]) {
+    const { layers, planned } = await planFor({ kind: "macs", share });
+    expect(layers.size).toBeGreaterThan(0);
+    const { before, after } = planCosts(planned);
+    expect(after.macs).toBeLessThanOrEqual(1.0001 * share * before.macs);
+    losses.push(lossOf(splitModule(layers)));
+  }
+  const [few = 0, many = 0] = losses;
+  expect(many).toBeLessThan(few);
+  // Half of what a split by the weights alone loses.
+  const byWeights = optimize(module, { passes: ["split"], split: { mode: "macs", share: 0.3 } }).value;
+  expect(byWeights && few / lossOf(byWeights.module)).toBeLessThan(0.5);
+});
+
+test("time is limited as MACs are, and the same choices give the same factors", async () => {
+  const limit = { kind: "time", share: 0.8 } as const;
+  const [one, other] = [await planFor(limit), await planFor(limit)];
+  const { before, after } = planCosts(one.planned);
+  expect(after.seconds).toBeLessThanOrEqual(1.0001 * limit.share * before.seconds);
+  expect(one.layers.size).toBeGreaterThan(0);
+  expect(one.layers).toEqual(other.layers);
+});
+
+test("a limit that asks for nothing changes nothing", async () => {
+  expect((await planFor({ kind: "macs", share: 1 })).layers.size).toBe(0);
+  expect((await planFor({ kind: "loss", loss: 0 })).layers.size).toBe(0);
+});
+
+test("with the veto no layer is split that would not be faster", async () => {
+  const { value } = await splitNetwork(module, samples, { target, limit: { kind: "macs", share: 0.05 } });
+  expect(value?.planned.length).toBe(5);
+  for (const { whole, choice } of value?.planned ?? [])
+    if (choice.split) expect(choice.cost.seconds).toBeLessThan(whole.cost.seconds);
+});
+
+function prepared(): Module {
+  const ast = parse(text, "small.net").value;
+  const elaborated = ast && elaborate(ast).value;
+  const optimized = elaborated && optimize(elaborated, { stopAfter: "split" }).value;
+  if (!optimized) throw new Error("the net is wrong");
+  return optimized.module;
+}
+
+function splitModule(layers: SplitPlan["layers"]): Module {
+  const { value } = optimize(module, { passes: ["split"], split: { mode: "factors", layers } });
+  if (!value) throw new Error("the plan does not fit");
+  return value.module;
+}
+
+/** Relative squared differences of outputs on other pictures, by the interpreter. */
+function lossOf(changed: Module): number {
+  let lost = 0;
+  const values: Float64Array[] = [];
+  for (let index = 100; index < 106; index += 1) {
+    const input = picture(index);
+    const inputs = new Map([["x", tensor([1, 12, 12, 3], (at) => input[at] ?? 0)]]);
+    const [before, after] = [module, changed].map((one) => interpret(one, inputs).get("y")?.data ?? []);
+    for (const [at, value] of [...(before ?? [])].entries()) lost += (value - (after?.[at] ?? 0)) ** 2;
+    values.push(Float64Array.from(before ?? []));
+  }
+  let variance = 0;
+  for (let at = 0; at < (values[0]?.length ?? 0); at += 1) {
+    const column = values.map((one) => one[at] ?? 0);
+    const mean = column.reduce((sum, value) => sum + value, 0) / column.length;
+    variance += column.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  }
+  return lost / variance;
+}
+
+/** Noise that is smooth, of another contrast and brightness each time. */
+function picture(seed: number): Float32Array {
+  const random = seededRandom(seed + 1);
+  const [contrast, brightness] = [0.5 + random.next(), random.normal()];
+  const values = Float32Array.from({ length: 12 * 12 * 3 }, () => random.normal());
+  for (let at = 3; at < values.length; at += 1)
+    values[at] = 0.7 * (values[at - 3] ?? 0) + 0.7 * (values[at] ?? 0);
+  return values.map((value) => contrast * value + brightness);
+}
