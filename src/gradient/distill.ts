@@ -70,6 +70,7 @@ export async function distill(
   samples: Samples,
   options: DistillOptions,
 ): Promise<Result<Distilled>> {
+  if (layers.size === 0) return { value: { layers, best: 0, heldOut: [] }, diagnostics: [] };
   const nets: Taps[] = [];
   try {
     return await distillWith(module, layers, samples, options, async (...given) => {

@@ -20,6 +20,9 @@ import { factorize } from "#passes/split/decompose.js";
 import { composeFactors, factorsOf, splitOrders } from "#passes/split/form.js";
 import type { FactoredLayer } from "#passes/split/report.js";
 import { split as splitPass } from "#passes/split.js";
+import { distillPlan } from "#split/distill-plan.js";
+import { fitWithin } from "#split/split-network.js";
+import { tryNetwork } from "#split/try-network.js";
 
 const { target } = targetOf("wasm", {});
 
@@ -100,6 +103,11 @@ describe("a split by the weights", () => {
     expect(value!.best).toBe(0);
   });
 
+  test("of no layers that are split there is nothing to do", async () => {
+    const { value } = await distill(net, new Map(), samples, { target, steps: 9 });
+    expect(value).toEqual({ layers: new Map(), best: 0, heldOut: [] });
+  });
+
   test("one sample is too few", async () => {
     const one = samplesOf([await samples.read(0)]);
     const { diagnostics } = await distill(net, layers, one, { target, steps: 5 });
@@ -124,6 +132,19 @@ describe("a split by the weights", () => {
     }
     return sum;
   }
+});
+
+test("a plan is distilled: its layers alone change", async () => {
+  const { value: tried } = await tryNetwork(net, samples, { target, seed: 2, veto: false });
+  const { value: plan } = await fitWithin(tried!, { kind: "macs", share: 0.4 });
+  const { value: after } = await distillPlan(tried!, plan!, 50);
+  tried!.dispose();
+  const { layers, distilled, ...others } = after!;
+  expect(others).toEqual({ planned: plan!.planned });
+  expect([...layers.keys()]).toEqual([...plan!.layers.keys()]);
+  expect(layers.size).toBeGreaterThan(0);
+  expect(distilled.best).toBeGreaterThan(0);
+  expect(distilled.heldOut.at(-1)!.loss).toBeLessThan(distilled.heldOut[0]!.loss);
 });
 
 test("a value behind a layer is that behind its sum and its activation", () => {

@@ -1,0 +1,35 @@
+// A plan with its layers distilled.
+
+import type { OnProgress } from "#calibrate/progress.js";
+import type { Result } from "#diagnostic/diagnostic.js";
+import type { Distilled } from "#gradient/distill.js";
+import { distill } from "#gradient/distill.js";
+import type { SplitPlan } from "./split-network.js";
+import type { TriedNetwork } from "./try-network.js";
+
+export interface DistilledPlan extends SplitPlan {
+  /** The best step, and what the looks at the samples that were held out said. */
+  readonly distilled: Pick<Distilled, "best" | "heldOut">;
+}
+
+/**
+ * The plan after up to `steps` gradient steps on its factors and biases (see `distill`). Response errors stay those of the fit: a layer
+ * now makes up for others.
+ */
+export async function distillPlan(
+  { module, samples, target, seed, threads }: TriedNetwork,
+  plan: SplitPlan,
+  steps: number,
+  onProgress?: OnProgress,
+): Promise<Result<DistilledPlan>> {
+  const { value, diagnostics } = await distill(module, plan.layers, samples, {
+    target,
+    steps,
+    seed,
+    threads,
+    ...(onProgress ? { onProgress } : {}),
+  });
+  if (!value) return { diagnostics };
+  const { layers, ...distilled } = value;
+  return { value: { ...plan, layers, distilled }, diagnostics };
+}
