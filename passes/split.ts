@@ -1,6 +1,7 @@
 // Splits standard convolutions into depthwise and pointwise ones.
 
 import { castDraft, produce } from "immer";
+import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error, warning } from "#diagnostic/diagnostic.js";
 import type { Node, NodeId, WeightId } from "#ir/graph.js";
 import { users } from "#ir/node-order.js";
@@ -55,16 +56,7 @@ function splitModule(module: Module, mode: SplitMode, context: PassContext<Split
   const { decisions, warnings } = plan(considered, mode);
   for (const message of warnings) context.report(warning("split-limit", message));
   const byWeights = !structural && mode.mode !== "factors";
-  if (byWeights && candidates.length > 0 && candidates.every((one) => isSeeded(module, one)))
-    context.report(
-      warning(
-        "split-seeded",
-        "the weights are generated, so the errors of the split say nothing about a trained model",
-        {
-          help: ["for an architecture without weights there is `--split structural`"],
-        },
-      ),
-    );
+  if (byWeights) for (const one of seededWeights(module, candidates)) context.report(one);
   options.onSplit?.(reportOf(considered, decisions, mode));
   return rewritten(module, candidates, decisions, structural);
 }
@@ -201,11 +193,25 @@ function relative(squaredError: number, squaredTotal: number): number {
   return squaredTotal === 0 ? 0 : Math.sqrt(squaredError / squaredTotal);
 }
 
-/** Whether all values that a kernel is made of are generated. */
+/** A warning if all kernels are generated: then there is nothing that a split could keep. */
+export function seededWeights(module: Module, candidates: readonly Candidate[]): Diagnostic[] {
+  if (candidates.length === 0 || !candidates.every((one) => isSeeded(module, one))) return [];
+  return [
+    warning(
+      "split-seeded",
+      "the weights are generated, so the errors of the split say nothing about a trained model",
+      {
+        help: ["for an architecture without weights there is `--split structural`"],
+      },
+    ),
+  ];
+}
+
+/** Whether values that a kernel is made of are generated. */
 function isSeeded({ weights }: Module, { kernel }: Candidate): boolean {
   const seeded = (id: WeightId): boolean => {
     const { source } = entryOf(weights, id);
-    return source.kind === "expression" ? source.inputs.every(seeded) : source.kind === "seeded";
+    return source.kind === "expression" ? source.inputs.some(seeded) : source.kind === "seeded";
   };
   return seeded(kernel.attributes.weight);
 }

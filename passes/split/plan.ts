@@ -12,7 +12,7 @@ import type { CostModel } from "./cost.js";
 import type { KernelValues } from "./decompose.js";
 import type { Split, SplitOrder } from "./form.js";
 import { composeFactors, formOf } from "./form.js";
-import type { FactoredLayer, SplitMode } from "./report.js";
+import type { SplitMode } from "./report.js";
 import type { SplitValues } from "./rewrite.js";
 
 /** What becomes of one candidate. */
@@ -64,7 +64,7 @@ export function plan(of: Considered, mode: SplitMode): Plan {
         reason: "asked for",
       }));
     case "factors":
-      return each((candidate, whole) => given(of, candidate, whole, mode.layers.get(candidate.node.name)));
+      return each((candidate, whole) => given(of, candidate, whole, mode));
     case "exact":
       return each((candidate, whole) => exact(of, candidate, whole));
     case "error":
@@ -132,15 +132,17 @@ function given(
   { module, costs }: Considered,
   candidate: Candidate,
   whole: LayerChoice,
-  layer: FactoredLayer | undefined,
+  { layers, reasons }: Extract<SplitMode, { mode: "factors" }>,
 ): Omit<Decision, "whole"> {
-  if (!layer) return { choice: whole, reason: "not among the layers given" };
-  const { order, rank, factors, bias, reason = "as given" } = layer;
+  const { name } = candidate.node;
+  const layer = layers.get(name);
+  if (!layer) return { choice: whole, reason: reasons?.get(name) ?? "not among the layers given" };
+  const { order, rank, factors, bias } = layer;
   const kernel = kernelValues(candidate, module);
   const composed = composeFactors(candidate, layer, factors);
   return {
     choice: { split: { order, rank }, cost: costs.split(candidate, layer), loss: distance(kernel, composed) },
-    reason,
+    reason: reasons?.get(name) ?? "as given",
     values: { factors, ...(bias ? { bias } : {}) },
   };
 }

@@ -31,13 +31,15 @@ export type SplitMode =
   /** The same with this share of their modelled time on the target. */
   | { readonly mode: "time"; readonly share: number }
   /** Layers by the names of their nodes, split in a given way with given values; all others stay whole. Never vetoed. */
-  | { readonly mode: "factors"; readonly layers: ReadonlyMap<string, FactoredLayer> };
+  | {
+      readonly mode: "factors";
+      readonly layers: ReadonlyMap<string, FactoredLayer>;
+      /** Why each layer is split so, or stays whole, for the report. */
+      readonly reasons?: ReadonlyMap<string, string>;
+    };
 
 /** A layer whose split is known. */
-export interface FactoredLayer extends Split, SplitValues {
-  /** Why it is split so, for the report. */
-  readonly reason?: string;
-}
+export interface FactoredLayer extends Split, SplitValues {}
 
 /** What is wrong with a mode's number, or undefined. */
 export function wrongSplit(mode: SplitMode): string | undefined {

@@ -59,15 +59,25 @@ export function samplesOf(list: readonly Sample[]): Samples {
 
 /** `count` of the samples, evenly drawn by the seed, in their order; all of them if there are no more. */
 export function chooseSamples(samples: Samples, count: number, seed: number): Samples {
-  if (count >= samples.count) return samples;
+  return count >= samples.count ? samples : takeSamples(samples, chooseIndices(samples.count, count, seed));
+}
+
+/** Which of `all` samples are drawn, in their order. */
+export function chooseIndices(all: number, count: number, seed: number): number[] {
+  if (count >= all) return Array.from({ length: all }, (_, index) => index);
   const random = seededRandom(seed);
   // Each is taken with the probability that leaves the right number for the rest (Knuth, TAOCP 2, algorithm 3.4.2S).
   const chosen: number[] = [];
   for (let index = 0; chosen.length < count; index += 1)
-    if ((samples.count - index) * random.next() < count - chosen.length) chosen.push(index);
-  const at = (index: number): number => chosen[index] ?? samples.count;
+    if ((all - index) * random.next() < count - chosen.length) chosen.push(index);
+  return chosen;
+}
+
+/** Some of the samples. */
+export function takeSamples(samples: Samples, indices: readonly number[]): Samples {
+  const at = (index: number): number => indices[index] ?? samples.count;
   return {
-    count,
+    count: indices.length,
     read: (index) => samples.read(at(index)),
     nameOf: (index) => nameOf(samples, at(index)),
   };

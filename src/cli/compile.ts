@@ -8,9 +8,11 @@ import { bytesText } from "#ir/units.js";
 import { checkEmbedding } from "#compile/emit.js";
 import { writeModuleSteps } from "../write.js";
 import { interruptible } from "./interruptible.js";
-import type { ModelOptions, PassOptions } from "./model-options.js";
+import type { FitOptions } from "./fit-split.js";
+import { optimizeFitted, withFitOptions } from "./fit-split.js";
+import type { ModelOptions } from "./model-options.js";
 import { emitOptions, modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
-import { loadModel, optimizeModel } from "./model.js";
+import { loadModel } from "./model.js";
 import type { Session } from "./session.js";
 import { packing } from "./progress.js";
 import { flushedText, summaryText } from "./summary.js";
@@ -19,7 +21,7 @@ import { readDevices } from "./devices.js";
 import { report } from "./terminal.js";
 import { jsonText } from "./json.js";
 
-interface CompileOptions extends ModelOptions, PassOptions {
+interface CompileOptions extends ModelOptions, FitOptions {
   readonly output: string;
   readonly embedWeights?: boolean;
   readonly emit?: "wgsl";
@@ -27,7 +29,7 @@ interface CompileOptions extends ModelOptions, PassOptions {
 }
 
 export function addCompile(root: Command, session: Session): void {
-  withPassOptions(withModelOptions(root.command("compile")))
+  withFitOptions(withPassOptions(withModelOptions(root.command("compile"))))
     .description("compile a model into one ES module")
     .argument("<model>", modelHelp)
     .option("-o, --output <dir>", "where the files go", ".")
@@ -44,7 +46,7 @@ async function compileModel(path: string, options: CompileOptions, session: Sess
   const model = loadModel(path, options, session);
   if (!model) return;
   const devices = readDevices(options, session);
-  const optimized = devices && optimizeModel(model, options, session);
+  const optimized = devices && (await optimizeFitted(model, options, session));
   if (!optimized) return;
   if (options.embedWeights) {
     const problems = checkEmbedding(optimized.module);

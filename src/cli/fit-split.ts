@@ -2,13 +2,16 @@
 
 import { availableParallelism } from "node:os";
 import type { Command } from "commander";
-import type { InputStatistics, Samples } from "#calibrate/samples.js";
+import type { Optimized } from "#compile/optimize.js";
 import { targetOf } from "#compile/targets.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
-import { bug, error } from "#diagnostic/diagnostic.js";
+import { bug, error, hasErrors } from "#diagnostic/diagnostic.js";
 import type { Module } from "#ir/weights.js";
 import { findCandidates, findWhole } from "#passes/split/candidates.js";
 import { percentText } from "#report/fitted.js";
+import { seededWeights } from "#passes/split.js";
+import type { SplitMode } from "#passes/split.js";
+import { outOfRange, tooFewForFit } from "#split/check-samples.js";
 import type { SplitLimit, SplitPlan } from "#split/split-network.js";
 import { chooseWithin, fitWithin } from "#split/split-network.js";
 import type { TriedNetwork, TryOptions } from "#split/try-network.js";
@@ -19,7 +22,7 @@ import type { PassOptions } from "./model-options.js";
 import { optimizeModel } from "./model.js";
 import { threadCount } from "./number-options.js";
 import { calibrating } from "./progress.js";
-import type { SampleOptions } from "./samples.js";
+import type { ReadSamples, SampleOptions } from "./samples.js";
 import { readSamples, withSampleOptions } from "./samples.js";
 import type { Session } from "./session.js";
 import { limitOf } from "./split-option.js";
@@ -29,74 +32,112 @@ export interface FitOptions extends PassOptions, SampleOptions {
   readonly threads?: number;
 }
 
+/** Layers have no more work to divide. */
+const mostThreads = 8;
+
 /** Adds the options of splitting with samples. */
 export function withFitOptions(command: Command): Command {
   return withSampleOptions(command).option(
     "--threads <n>",
-    "how many threads calibrate (default: as many as there are cores, 8 at most)",
+    `how many threads calibrate (default: as many as there are cores, ${mostThreads} at most)`,
     threadCount,
   );
 }
 
-/** What has been tried of a model with samples. `tried` is to be disposed of. */
-export interface TriedModel {
+/** A model with samples, ready to be split. */
+export interface Fitting extends ReadSamples {
   /** As the passes before `split` leave it. */
   readonly base: Module;
-  readonly samples: Samples;
-  readonly statistics: ReadonlyMap<string, InputStatistics>;
   readonly limit: SplitLimit;
-  readonly threads: number;
-  readonly tried: TriedNetwork;
+  readonly how: TryOptions & { readonly threads: number };
 }
 
-/** Reads the samples and tries splits of a model; undefined after errors. */
-export async function tryModel(
+/** Reads the samples, and says what is wrong with what is asked for; undefined after errors. */
+export async function prepareFit(
   model: Model,
   options: FitOptions & { readonly calibrate: string },
   session: Session,
-): Promise<TriedModel | undefined> {
+): Promise<Fitting | undefined> {
   const limit = limitOf(options.split) ?? bug("no limit");
   const { split: _, ...others } = options;
   const optimized = optimizeModel(model, { ...others, stopAfter: "split" }, session);
   const devices = optimized && readDevices(options, session);
   if (!devices) return undefined;
   const base = optimized.module;
-  const threads = options.threads ?? Math.min(8, availableParallelism());
-  const how: TryOptions = {
+  const how = {
     target: targetOf(options.target, devices).target,
     winograd: options.winograd,
     winogradMemory: options.winogradMemory,
     seed: options.seed,
-    threads,
+    threads: options.threads ?? Math.min(mostThreads, availableParallelism()),
     onProgress: calibrating(session.progress),
   };
   const tell = (diagnostics: readonly Diagnostic[]): boolean => {
     session.code = Math.max(session.code, report(session.terminal, diagnostics, model.sources));
-    return diagnostics.some(({ severity }) => severity === "error");
+    return hasErrors(diagnostics);
   };
   if (tell(nothingToSplit(base))) return undefined;
   if (limit.kind !== "loss" && tell(outOfReach(limit, leastShare(base, limit.kind, how)))) return undefined;
   const read = await readSamples(base.graph, options, session);
   if (!read) return undefined;
-  const { value: tried, diagnostics } = await tryNetwork(base, read.samples, how);
-  tell(diagnostics);
-  if (!tried) return undefined;
-  if (limit.kind !== "loss" && tell(outOfReach(limit, leftOf(tried, limit)))) {
+  session.progress.show("looking at the samples");
+  tell([
+    ...seededWeights(base, findCandidates(base)),
+    ...tooFewForFit(base, read.samples.count),
+    ...(await outOfRange(model, read.samples, how.threads)),
+  ]);
+  return { base, ...read, limit, how };
+}
+
+/** Tries splits of a model; undefined after errors. What it gives is to be disposed of. */
+export async function tryModel(
+  { base, samples, limit, how }: Fitting,
+  session: Session,
+): Promise<TriedNetwork | undefined> {
+  const { value: tried, diagnostics } = await tryNetwork(base, samples, how);
+  const wrong = tried && limit.kind !== "loss" ? outOfReach(limit, leftOf(tried, limit)) : diagnostics;
+  session.code = Math.max(session.code, report(session.terminal, wrong, new Map()));
+  if (tried && hasErrors(wrong)) {
     tried.dispose();
     return undefined;
   }
-  return { base, ...read, limit, threads, tried };
+  return tried;
 }
 
 /** Fits layers within a limit; undefined after errors. */
 export async function fitModel(
-  { tried }: TriedModel,
+  tried: TriedNetwork,
   limit: SplitLimit,
   session: Session,
 ): Promise<SplitPlan | undefined> {
   const { value, diagnostics } = await fitWithin(tried, limit, calibrating(session.progress));
   session.code = Math.max(session.code, report(session.terminal, diagnostics, new Map()));
   return value;
+}
+
+/** A model optimized with its split, which is fitted to samples if there are any; undefined after errors. */
+export async function optimizeFitted(
+  model: Model,
+  { calibrate, ...options }: FitOptions,
+  session: Session,
+): Promise<Optimized | undefined> {
+  if (calibrate === undefined) return optimizeModel(model, options, session);
+  const fitting = await prepareFit(model, { ...options, calibrate }, session);
+  const tried = fitting && (await tryModel(fitting, session));
+  if (!tried) return undefined;
+  try {
+    const plan = await fitModel(tried, fitting.limit, session);
+    if (!plan) return undefined;
+    return optimizeModel(model, { ...options, split: factorsOf(plan) }, session);
+  } finally {
+    tried.dispose();
+  }
+}
+
+/** A plan for the split pass. */
+export function factorsOf({ layers, planned }: SplitPlan): SplitMode {
+  const reasons = new Map(planned.map(({ candidate, reason }) => [candidate.node.name, reason]));
+  return { mode: "factors", layers, reasons };
 }
 
 /** The share that the choices within a limit leave. */

@@ -6,11 +6,12 @@ import type { Command } from "commander";
 import type { InputStatistics, SampleInput, Samples } from "#calibrate/samples.js";
 import {
   checkSamples,
-  chooseSamples,
+  chooseIndices,
   keepSamples,
   SampleError,
   sampleInputs,
   samplesOf,
+  takeSamples,
 } from "#calibrate/samples.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, warning } from "#diagnostic/diagnostic.js";
@@ -57,29 +58,61 @@ export function withSampleOptions(command: Command): Command {
     .option("--seed <number>", "seed of all that is drawn", seedOption, 0);
 }
 
-/** The samples that the options ask for, read once and sound, with what their values are like; undefined after errors. */
+/** Samples that were read once and are sound. */
+export interface ReadSamples {
+  readonly samples: Samples;
+  /** Which they are of all those in the place that they come from. */
+  readonly indices: readonly number[];
+  /** How many there are. */
+  readonly all: number;
+  /** What the values of each input are like. */
+  readonly statistics: ReadonlyMap<string, InputStatistics>;
+}
+
+/** The samples that the options ask for; undefined after errors. */
 export async function readSamples(
   graph: Graph,
   options: SampleOptions & { readonly calibrate: string },
   session: Session,
-): Promise<
-  { readonly samples: Samples; readonly statistics: ReadonlyMap<string, InputStatistics> } | undefined
-> {
+): Promise<ReadSamples | undefined> {
+  const { calibrate, samples = mostSamples, seed } = options;
+  const choose = (all: number): number[] => chooseIndices(all, samples, seed);
+  return readSome(calibrate, choose, options.samples ?? 1, graph, options, session);
+}
+
+/** All samples of a folder or a file; undefined after errors. */
+export async function readAllSamples(
+  path: string,
+  graph: Graph,
+  options: ImageOptions,
+  session: Session,
+): Promise<ReadSamples | undefined> {
+  return readSome(path, (all) => chooseIndices(all, all, 0), 1, graph, options, session);
+}
+
+async function readSome(
+  path: string,
+  choose: (all: number) => number[],
+  fewest: number,
+  graph: Graph,
+  options: ImageOptions,
+  session: Session,
+): Promise<ReadSamples | undefined> {
   const tell = (diagnostics: readonly Diagnostic[]): void => {
     session.code = Math.max(session.code, report(session.terminal, diagnostics, new Map()));
   };
   const inputs = sampleInputs(graph);
-  const { value: all, diagnostics } = await openSamples(options.calibrate, inputs, imageOptions(options));
+  const { value: all, diagnostics } = await openSamples(path, inputs, imageOptions(options));
   tell(diagnostics);
   if (!all) return undefined;
-  const chosen = chooseSamples(all, options.samples ?? mostSamples, options.seed);
-  const samples = keepSamples(chosen, keptBytes);
+  const indices = choose(all.count);
+  const samples = keepSamples(takeSamples(all, indices), keptBytes);
   const checked = await checkSamples(samples, inputs, {
-    least: options.samples ?? 1,
+    least: fewest,
     onRead: (done, count) => session.progress.show(`reading ${plural(count, "sample")}`, done / count),
   });
   tell(checked.diagnostics);
-  return checked.value && { samples, statistics: checked.value };
+  return checked.value && { samples, indices, all: all.count, statistics: checked.value };
 }
 
 /** The samples of a folder or file, in natural order; of a folder, each is read when it is asked for. */

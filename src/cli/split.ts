@@ -1,49 +1,76 @@
 // `cleave split`: a trained model with its convolutions split, fitted to samples, as a .net file with its weights beside it.
 
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
 import { fileNameOf } from "#backend/artifact.js";
 import { lineText } from "#diagnostic/escape.js";
-import { totalCost } from "#inspect/cost.js";
 import { bytesText } from "#ir/units.js";
-import type { Module } from "#ir/weights.js";
-import { findWhole } from "#passes/split/candidates.js";
-import type { FittedLayer, FittedReport } from "#report/fitted.js";
+import type { FittedReport } from "#report/fitted.js";
 import { fittedText } from "#report/fitted.js";
-import { compareOutputs } from "#split/compare-outputs.js";
-import type { SplitPlan } from "#split/split-network.js";
-import { planCosts } from "#split/split-network.js";
+import { fittedPage, fittedPicture } from "#report/fitted-page.js";
+import { fitWithin } from "#split/split-network.js";
 import type { Model } from "../node.js";
+import { clashOf, writeFileAtomically } from "../write.js";
 import { writeNetSteps } from "../write-net.js";
-import type { FitOptions, TriedModel } from "./fit-split.js";
-import { fitModel, tryModel, withFitOptions } from "./fit-split.js";
+import { prepareFit, tryModel, withFitOptions } from "./fit-split.js";
 import { interruptible } from "./interruptible.js";
 import { jsonText } from "./json.js";
-import type { ModelOptions } from "./model-options.js";
 import { modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
-import { loadModel, optimizeModel } from "./model.js";
+import { loadModel } from "./model.js";
 import { calibrating } from "./progress.js";
 import type { Session } from "./session.js";
-import { limitText } from "./split-option.js";
+import type { SplitOptions, Work } from "./split-report.js";
+import { readJudged, reportOn, splitWith } from "./split-report.js";
 import { exit, report } from "./terminal.js";
 
-interface SplitOptions extends ModelOptions, FitOptions {
+interface WriteOptions extends SplitOptions {
   readonly output: string;
+  readonly report: readonly string[];
   readonly json?: boolean;
 }
 
 export function addSplit(root: Command, session: Session): void {
   withFitOptions(withPassOptions(withModelOptions(root.command("split"))))
     .description(
-      "split the convolutions of a trained model with the help of samples, and write it as a .net file",
+      "split the convolutions of a trained model with the help of samples, and write it as a .net file with its weights beside it",
     )
     .argument("<model>", modelHelp)
     .option("-o, --output <dir>", "where the files go", ".")
+    .option(
+      "--test <path>",
+      "other samples, of the same kinds, on which to compare the outputs before and after",
+    )
+    .option(
+      "--labels <file>",
+      "the classes of the samples of --test, or of --calibrate without it, for the accuracy before and after: indices from 0 in a .npy or .json file, or a text with one a line",
+    )
+    .option("--sweep", "also what other limits would give: the curve of loss against MACs and time")
+    .option("--measure", "also how long the layers take on this machine, before and after")
+    .option(
+      "--report <file>",
+      "write the report: all of it as .json or .html, the curve alone as .svg (repeatable)",
+      reportFile,
+      [],
+    )
     .option("--json", "print the report as JSON")
-    .action((path: string, options: SplitOptions) => splitModel(path, options, session));
+    .action((path: string, options: WriteOptions) => splitModel(path, options, session));
 }
 
-async function splitModel(path: string, options: SplitOptions, session: Session): Promise<void> {
+/** What a report is written as, by the ending of its file. */
+const formats: Readonly<Record<string, (report: FittedReport) => string>> = {
+  ".json": jsonText,
+  ".html": fittedPage,
+  ".svg": fittedPicture,
+};
+
+function reportFile(path: string, all: readonly string[]): string[] {
+  if (!Object.hasOwn(formats, extname(path)))
+    throw new InvalidArgumentError("it ends in .json, .html or .svg.");
+  return [...all, path];
+}
+
+async function splitModel(path: string, options: WriteOptions, session: Session): Promise<void> {
   const { calibrate } = options;
   if (calibrate === undefined || options.split === undefined) {
     session.terminal.err(
@@ -53,86 +80,68 @@ async function splitModel(path: string, options: SplitOptions, session: Session)
     return;
   }
   const model = loadModel(path, options, session);
-  const tried = model && (await tryModel(model, { ...options, calibrate }, session));
+  const outputs = model && outputsOf(model, options, session);
+  const fitting = outputs && (await prepareFit(model, { ...options, calibrate }, session));
+  const judged = fitting && (await readJudged(fitting, options, session));
+  const tried = judged && (await tryModel(fitting, session));
   if (!model || !tried) return;
   try {
-    await writeSplit(model, tried, options, session);
+    await writeSplit({ ...fitting, model, tried, judged }, outputs, options, session);
   } finally {
-    tried.tried.dispose();
+    tried.dispose();
   }
 }
 
+/** The file of the net; undefined, and an error told, if one of those that will be written is an input. */
+function outputsOf(model: Model, options: WriteOptions, session: Session): Outputs | undefined {
+  const net = join(options.output, `${fileNameOf(model.graph.name)}.net`);
+  const given = [options.calibrate, options.test, options.labels].flatMap((path) => path ?? []);
+  const inputs = [...model.files, ...given];
+  const clash =
+    clashOf([net, net.replace(/\.net$/, ".safetensors")], inputs) ?? clashOf(options.report, inputs, "file");
+  if (!clash) return { net, inputs };
+  session.code = Math.max(session.code, report(session.terminal, clash.diagnostics, new Map()));
+  return undefined;
+}
+
+interface Outputs {
+  readonly net: string;
+  /** Files that are never overwritten. */
+  readonly inputs: readonly string[];
+}
+
 async function writeSplit(
-  model: Model,
-  tried: TriedModel,
-  options: SplitOptions,
+  work: Work,
+  { net, inputs }: Outputs,
+  options: WriteOptions,
   session: Session,
 ): Promise<void> {
   const { terminal, progress } = session;
-  const plan = await fitModel(tried, tried.limit, session);
-  const { layers } = plan ?? {};
-  const after = layers && splitWith(model, layers, options, session);
-  if (!plan || !after) return;
-  const compared = await compareOutputs(tried.base, after, tried.samples, {
-    threads: tried.threads,
-    onProgress: calibrating(progress),
-  });
-  session.code = Math.max(session.code, report(terminal, compared.diagnostics, model.sources));
-  if (!compared.value) return;
-  const told: FittedReport = {
-    name: model.graph.name,
-    target: options.target,
-    limit: limitText(tried.limit),
-    samples: tried.samples.count,
-    seed: options.seed,
-    layers: plan.planned.map(layerOf),
-    left: findWhole(tried.base),
-    ...planCosts(plan.planned),
-    net: { before: totalCost(tried.base), after: totalCost(after) },
-    outputs: compared.value,
-  };
-  const output = join(options.output, `${fileNameOf(model.graph.name)}.net`);
-  const steps = writeNetSteps(after, output, {
-    inputs: model.files,
+  const { model, tried, limit } = work;
+  const { value: plan, diagnostics } = await fitWithin(tried, limit, calibrating(progress));
+  session.code = Math.max(session.code, report(terminal, diagnostics, new Map()));
+  const after = plan && splitWith(model, plan, options, session);
+  const told = after && (await reportOn(work, plan, after, options, session));
+  if (!told) return;
+  const steps = writeNetSteps(after, net, {
+    inputs,
     onWeight: (done, all) => progress.show("writing weights", done / Math.max(all, 1)),
   });
   const written = await interruptible(steps);
   session.code = Math.max(session.code, report(terminal, written.diagnostics, model.sources));
   if (!written.value) return;
+  const files = [...written.value];
+  for (const path of options.report) {
+    const text = formats[extname(path)]?.(told) ?? "";
+    const saved = writeFileAtomically(path, text, inputs);
+    session.code = Math.max(session.code, report(terminal, saved.diagnostics, new Map()));
+    if (saved.value) files.push({ path, bytes: Buffer.byteLength(text) });
+  }
   if (options.json) {
-    terminal.out(jsonText({ ...told, files: written.value.map((file) => file.path) }));
+    terminal.out(jsonText({ ...told, files: files.map((file) => file.path) }));
     return;
   }
   terminal.out(fittedText(told));
-  for (const file of written.value) terminal.out(`wrote ${lineText(file.path)} (${bytesText(file.bytes)})\n`);
-  terminal.out(`\`cleave export ${lineText(output)}\` makes an ONNX model of it\n`);
-}
-
-/** The model with layers split, up to the pass that does it. */
-function splitWith(
-  model: Model,
-  layers: SplitPlan["layers"],
-  options: SplitOptions,
-  session: Session,
-): Module | undefined {
-  const how = { ...options, split: { mode: "factors", layers }, stopAfter: "split" } as const;
-  return optimizeModel(model, how, session)?.module;
-}
-
-function layerOf({
-  candidate: { node, shape, groups },
-  whole,
-  choice,
-  responseError = 0,
-  reason,
-}: SplitPlan["planned"][number]): FittedLayer {
-  return {
-    name: node.name,
-    shape,
-    groups,
-    before: whole.cost,
-    after: choice.cost,
-    ...(choice.split ? { split: { ...choice.split, responseError } } : {}),
-    reason,
-  };
+  for (const { path, bytes } of files) terminal.out(`wrote ${lineText(path)} (${bytesText(bytes)})\n`);
+  terminal.out(`\`cleave export ${lineText(net)}\` makes an ONNX model of it\n`);
 }

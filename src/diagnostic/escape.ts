@@ -58,6 +58,17 @@ export function jsonEscapes(json: string): string {
   });
 }
 
+/** Text or the value of an attribute of HTML, XML or SVG, on one line. */
+export function markupText(text: string): string {
+  return lineText(text)
+    .replaceAll(/[\ufffe\uffff]/g, "\ufffd")
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;")
+    .replaceAll("'", "&#39;");
+}
+
 /** A string of DOT, in quotes. Graphviz reads HTML's entities in it, and may write it into XML, which has no controls. */
 export function dotString(text: string): string {
   const plain = terminalText(text)

@@ -76,6 +76,8 @@ export interface FittedReport {
     readonly measured?: { readonly before: number; readonly after: number };
   };
   readonly outputs: readonly OutputComparison[];
+  /** What the losses of single layers add up to, by shares of the MACs and the time, from the dearest choice to the cheapest. */
+  readonly predicted: readonly { readonly macs: number; readonly time: number; readonly loss: number }[];
   readonly sweep?: readonly SweepPoint[];
 }
 

@@ -1,0 +1,181 @@
+// What is wrong with samples for a network, as far as it can be known: too few of them, or values of another range than it was trained on.
+
+import type { Samples } from "#calibrate/samples.js";
+import { takeSamples } from "#calibrate/samples.js";
+import { openTaps, runTaps } from "#calibrate/taps.js";
+import type { Diagnostic } from "#diagnostic/diagnostic.js";
+import { bug, warning } from "#diagnostic/diagnostic.js";
+import type { Graph, NodeId, NodeOf } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
+import { topological } from "#ir/node-order.js";
+import { channels } from "#ir/type.js";
+import { plural } from "#ir/units.js";
+import type { Module } from "#ir/weights.js";
+import { findCandidates } from "#passes/split/candidates.js";
+import { sizesOf } from "#passes/split/form.js";
+
+/** Positions for each input of a kernel; with fewer, a fit follows the samples more than the network. */
+const rowsPerInput = 4;
+
+/** A warning if there are too few samples for the unknowns of a layer of a module as the passes before `split` leave it. */
+export function tooFewForFit(base: Module, count: number): Diagnostic[] {
+  const short = findCandidates(base).flatMap((candidate) => {
+    const { taps, ci } = sizesOf(candidate);
+    const needed = Math.ceil((rowsPerInput * taps * ci) / candidate.outputPixels);
+    return needed > count ? [{ name: candidate.node.name, inputs: taps * ci, needed, candidate }] : [];
+  });
+  const worst = short.toSorted((a, b) => b.needed - a.needed)[0];
+  if (!worst) return [];
+  const { name, inputs, needed, candidate } = worst;
+  const more = short.length > 1 ? `, and ${plural(short.length - 1, "other")} likewise` : "";
+  return [
+    warning(
+      "few-samples",
+      `${plural(count, "sample")} ${count === 1 ? "has" : "have"} ${plural(count * candidate.outputPixels, "position")} for \`${name}\`, whose kernel has ${plural(inputs, "input")}: the fit will follow the samples more than the network${more}`,
+      { help: [`${needed} samples or more would do; a few hundred are good, without labels`] },
+    ),
+  ];
+}
+
+/** Samples that are run for this. */
+const mostSamples = 64;
+/** How far the values may be from what training saw, as deviations' ratio and as means' distance in deviations. */
+const [mostRatio, mostShift] = [1.6, 1];
+
+/**
+ * A warning if what the first batch norms get from the samples is far from their stored means and variances: then the samples are
+ * most likely scaled in another way than those of training. `model` is as it was read, since passes fold batch norms.
+ */
+export async function outOfRange(model: Module, samples: Samples, threads = 1): Promise<Diagnostic[]> {
+  const norms = firstNorms(model.graph);
+  const some = takeSamples(
+    samples,
+    Array.from({ length: Math.min(samples.count, mostSamples) }, (_, index) => index),
+  );
+  if (norms.length === 0) return [];
+  const inputs = norms.map((norm) => norm.inputs[0] ?? -1);
+  const { value: taps } = await openTaps(model, inputs, { threads });
+  if (!taps) return [];
+  const moments = norms.map((norm) => createMoments(channels(norm.type.shape)));
+  await runTaps([taps], some, ([values]) => {
+    for (const [at, id] of inputs.entries())
+      moments[at]?.add(values?.get(id) ?? bug("a value was not tapped"));
+  });
+  taps.dispose();
+  for (const [at, norm] of norms.entries()) {
+    const { ratio, shift } = distance(model, norm, moments[at] ?? bug("no moments"));
+    if (ratio <= mostRatio && ratio >= 1 / mostRatio && shift <= mostShift) continue;
+    const near = Math.abs(Math.log(ratio)) <= Math.log(mostRatio);
+    const what = near
+      ? `means that are ${shift.toPrecision(2)} deviations off`
+      : `a deviation ${ratio.toPrecision(3)} times that of training`;
+    return [
+      warning(
+        "sample-range",
+        `the samples give the batch norm \`${norm.name}\` values with ${what}: they are probably scaled otherwise than those of training`,
+        { help: [causeOf(ratio)] },
+      ),
+    ];
+  }
+  return [];
+}
+
+/** Batch norms with constant statistics that no other one stands before. */
+function firstNorms(graph: Graph): NodeOf<"batch_norm">[] {
+  const behind = new Set<NodeId>();
+  const first: NodeOf<"batch_norm">[] = [];
+  for (const node of topological(graph)) {
+    const isBehind = node.inputs.some((input) => behind.has(input));
+    if (isBehind || node.op === "batch_norm") behind.add(node.id);
+    const [, ...statistics] = node.inputs;
+    if (
+      node.op === "batch_norm" &&
+      !isBehind &&
+      statistics.every((id) => nodeOf(graph, id).op === "constant")
+    )
+      first.push(node);
+  }
+  return first;
+}
+
+interface Moments {
+  add(values: Float32Array): void;
+  readonly means: Float64Array;
+  readonly variances: Float64Array;
+}
+
+/** Means and variances by channel. */
+function createMoments(depth: number): Moments {
+  const [sums, squares] = [new Float64Array(depth), new Float64Array(depth)];
+  let count = 0;
+  return {
+    add(values) {
+      count += values.length / depth;
+      for (let at = 0; at < values.length; at += 1) {
+        const value = values[at] ?? 0;
+        sums[at % depth] = (sums[at % depth] ?? 0) + value;
+        squares[at % depth] = (squares[at % depth] ?? 0) + value * value;
+      }
+    },
+    get means() {
+      return sums.map((sum) => sum / count);
+    },
+    get variances() {
+      return squares.map((sum, at) => Math.max(0, sum / count - ((sums[at] ?? 0) / count) ** 2));
+    },
+  };
+}
+
+/** The geometric mean of the deviations' ratios, and the root mean square of the means' distances, over the channels. */
+function distance({ graph, weights }: Module, norm: NodeOf<"batch_norm">, moments: Moments) {
+  const stored = (operand: number): ArrayLike<number> => {
+    const node = nodeOf(graph, norm.inputs[operand] ?? -1);
+    return node.op === "constant" ? weights.read(node.attributes.weight).data : bug("no constant");
+  };
+  const [mean, variance] = [stored(3), stored(4)];
+  const { means, variances } = moments;
+  let [logs, squares] = [0, 0];
+  for (let c = 0; c < means.length; c += 1) {
+    const trained = (variance[c] ?? 0) + norm.attributes.epsilon;
+    logs += Math.log(((variances[c] ?? 0) + norm.attributes.epsilon) / trained) / 2;
+    squares += ((means[c] ?? 0) - (mean[c] ?? 0)) ** 2 / trained;
+  }
+  return { ratio: Math.exp(logs / means.length), shift: Math.sqrt(squares / means.length) };
+}
+
+/** Ways to scale pixels otherwise, by the ratio of deviations that comes of it. */
+const causes: readonly { readonly from: number; readonly to: number; readonly cause: string }[] = [
+  {
+    from: 100,
+    to: 1500,
+    cause: "pixels from 0 to 255 where the network takes smaller ones? `--scale 1/255` makes them 0 to 1",
+  },
+  {
+    from: 1.6,
+    to: 2.6,
+    cause: "pixels from −1 to 1 where the network takes 0 to 1? `--mean 0 --std 1` leaves them so",
+  },
+  {
+    from: 0.35,
+    to: 0.65,
+    cause: "pixels from 0 to 1 where the network takes −1 to 1? `--mean 0.5 --std 0.5` makes them that",
+  },
+  {
+    from: 0.15,
+    to: 0.35,
+    cause:
+      "pixels from 0 to 1 where the network takes them by mean and deviation? `--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225` is usual",
+  },
+  {
+    from: 1 / 1500,
+    to: 1 / 100,
+    cause: "pixels from 0 to 1 where the network takes larger ones? `--scale 1` leaves them from 0 to 255",
+  },
+];
+
+function causeOf(ratio: number): string {
+  const known = causes.find(({ from, to }) => ratio >= from && ratio <= to);
+  return (
+    known?.cause ?? "`--scale`, `--mean` and `--std` say how pixels become numbers, as they did in training"
+  );
+}

@@ -1,0 +1,274 @@
+// `cleave split`: what it writes runs as it says, its reports hold what they should, and what is odd about samples is told.
+
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Net } from "#runtime/types.js";
+import type { FittedReport } from "#report/fitted.js";
+import { seededRandom } from "#ops/random.js";
+import { writeNpy } from "#weights/npy.js";
+import { writeSafetensors } from "#weights/write-safetensors.js";
+import { elements } from "#ir/type.js";
+import { readNumbers } from "#cli/inputs.js";
+import { cleave } from "./terminal.js";
+
+const root = mkdtempSync(join(tmpdir(), "cleave-split-"));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+const at = (name: string): string => join(root, name);
+
+const count = 40;
+const net = (size: number, depth: number): string => `net small {
+  weights "small${size}.safetensors"
+  input image: f32[N, ${size}, ${size}, ${depth}]
+  a = conv2d(image, filters=6, kernel=3x3, stride=2, padding=same, bias=false) |> batch_norm |> relu
+  b = conv2d(a, filters=8, kernel=3x3, padding=same) |> relu
+  output logits = b |> global_avg_pool |> dense(units=4)
+}
+`;
+
+/** Values of a weight: the statistics of the batch norm are those that normal inputs of deviation 1 give. */
+function values(name: string, shape: readonly number[], depth: number): Float32Array {
+  if (name.endsWith("variance")) return new Float32Array(elements(shape)).fill(9 * depth * 0.09);
+  if (name.endsWith("scale")) return new Float32Array(elements(shape)).fill(1);
+  const random = seededRandom(shape.length * 7 + name.length);
+  const part = name.endsWith("kernel") ? 0.3 : name.endsWith("mean") ? 0 : 0.1;
+  return Float32Array.from({ length: elements(shape) }, () => part * random.normal());
+}
+
+function writeModel(size: number, depth: number): void {
+  writeFileSync(at(`small${size}.net`), net(size, depth));
+  const shapes: Record<string, number[]> = {
+    "a.conv2d.kernel": [3, 3, depth, 6],
+    "a.batch_norm.scale": [6],
+    "a.batch_norm.offset": [6],
+    "a.batch_norm.mean": [6],
+    "a.batch_norm.variance": [6],
+    "b.conv2d.kernel": [3, 3, 6, 8],
+    "b.conv2d.bias": [8],
+    "logits.dense.kernel": [8, 4],
+    "logits.dense.bias": [4],
+  };
+  const list = Object.entries(shapes).map(([name, shape]) => ({
+    name,
+    shape,
+    values: () => values(name, shape, depth),
+  }));
+  writeFileSync(at(`small${size}.safetensors`), Buffer.concat([...writeSafetensors(list)]));
+}
+
+function writeSamples(name: string, samples: number, scale = 1): void {
+  const random = seededRandom(5);
+  const data = Float32Array.from({ length: samples * 192 }, () => scale * random.normal());
+  writeFileSync(at(name), writeNpy({ shape: [samples, 8, 8, 3], data }));
+}
+
+beforeAll(() => {
+  writeModel(8, 3);
+  writeModel(28, 1);
+  writeSamples("samples.npy", count);
+  writeSamples("large.npy", count, 255);
+  writeSamples("one.npy", 1);
+  writeFileSync(at("labels.txt"), Array.from({ length: count }, (_, index) => index % 4).join("\n"));
+});
+
+const split = (...more: string[]) => cleave("split", at("small8.net"), ...more);
+const calibrated = (...more: string[]) => split("--calibrate", at("samples.npy"), ...more);
+
+describe("a model split to half of its MACs", () => {
+  let report: FittedReport;
+  beforeAll(async () => {
+    const reports = ["all.json", "all.html", "all.svg"].flatMap((name) => ["--report", at(name)]);
+    const { code, err, out } = await calibrated(
+      ...["--split", "macs=0.5", "--labels", at("labels.txt"), "--sweep", "--measure", "-o", at("out")],
+      ...reports,
+    );
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain("(written)");
+    report = JSON.parse(readFileSync(at("all.json"), "utf8")) as FittedReport;
+  }, 120_000);
+
+  test("is written as a net with its weights, which agrees with its own module", async () => {
+    expect(readdirSync(at("out")).sort()).toEqual(["small.net", "small.safetensors"]);
+    const written = at("out/small.net");
+    expect(readFileSync(written, "utf8")).toContain("depthwise_conv2d");
+    expect(await cleave("verify", written)).toMatchObject({ code: 0 });
+    expect(await cleave("export", written, "-o", at("small.onnx"))).toMatchObject({ code: 0, err: "" });
+  });
+
+  test("has the parameters and MACs that its report says", async () => {
+    const { out } = await cleave("explain", at("out/small.net"), "--json");
+    const { before } = JSON.parse(out) as { before: { parameters: number; macs: number } };
+    expect(before).toMatchObject(report.net.after);
+    expect(report.after.macs).toBeLessThanOrEqual(report.before.macs / 2);
+    expect(report.before.macs).toBe(9 * 3 * 6 * 16 + 9 * 6 * 8 * 16);
+  });
+
+  test("its report says what became of each layer, in both times, and of the outputs", () => {
+    expect(report).toMatchObject({
+      name: "small",
+      target: "wasm",
+      limit: "macs=0.5",
+      samples: count,
+      seed: 0,
+    });
+    expect(report.layers.map(({ name }) => name)).toEqual(["a.batch_norm", "b.conv2d"]);
+    for (const layer of report.layers) {
+      expect(layer.measured?.before).toBeGreaterThan(0);
+      expect(layer.measured?.after).toBeGreaterThan(0);
+      expect(layer.reason).not.toBe("");
+      if (layer.split) expect(layer.split.responseError).toBeGreaterThan(0);
+    }
+    expect(report.layers.some((layer) => layer.split)).toBe(true);
+    const [logits] = report.outputs;
+    expect(logits).toMatchObject({ name: "logits", samples: count });
+    expect(logits!.accuracy!.before).toBeGreaterThan(0);
+    expect(logits!.loss).toBeGreaterThan(0);
+    expect(logits!.largestDifference).toBeGreaterThan(logits!.meanDifference);
+  });
+
+  test("the outputs differ as the report says", async () => {
+    const outputs = async (model: string): Promise<number[][]> => {
+      const data = readNumbers(at("samples.npy")).value!.data;
+      mkdirSync(at("single"), { recursive: true });
+      const files = Array.from({ length: count }, (_, index) => {
+        const path = at(`single/${index}.npy`);
+        writeFileSync(
+          path,
+          writeNpy({ shape: [1, 8, 8, 3], data: data.slice(index * 192, (index + 1) * 192) }),
+        );
+        return path;
+      });
+      const { out } = await cleave("run", model, ...files, "--json");
+      return (JSON.parse(out) as { outputs: { logits: number[] } }[]).map((run) => run.outputs.logits);
+    };
+    const [before, after] = [await outputs(at("small8.net")), await outputs(at("out/small.net"))];
+    const best = (row: readonly number[]): number => row.indexOf(Math.max(...row));
+    const same = before.filter((row, index) => best(row) === best(after[index]!)).length;
+    const right = (rows: readonly (readonly number[])[]): number =>
+      rows.filter((row, index) => best(row) === index % 4).length;
+    const difference = before
+      .flatMap((row, index) => row.map((value, column) => Math.abs(value - after[index]![column]!)))
+      .reduce((sum, one) => sum + one / (4 * count), 0);
+    const [logits] = report.outputs;
+    expect(logits!.agreement).toBe(same / count);
+    expect(logits!.accuracy).toEqual({ before: right(before) / count, after: right(after) / count });
+    expect(logits!.meanDifference).toBeCloseTo(difference, 5);
+  });
+
+  test("points of the sweep cost what they say, and one is what was written", async () => {
+    const sweep = report.sweep!;
+    expect(sweep.length).toBeGreaterThan(3);
+    expect(sweep.filter(({ chosen }) => chosen)).toMatchObject([
+      { options: "--split macs=0.5", outputs: report.outputs },
+    ]);
+    for (const { options, macs } of sweep) expect(macs).toBeLessThanOrEqual(Number(options.split("=")[1]));
+    // The options give a point again.
+    const other = sweep.at(-1)!;
+    const again = await calibrated(...other.options.split(" "), "--json", "-o", at("again"));
+    const { outputs, after, before } = JSON.parse(again.out) as FittedReport;
+    expect(after.macs / before.macs).toBe(other.macs);
+    expect(outputs[0]!.loss).toBe(other.outputs[0]!.loss);
+  });
+
+  test("the page and the picture stand alone", () => {
+    const [page, picture] = [readFileSync(at("all.html"), "utf8"), readFileSync(at("all.svg"), "utf8")];
+    expect(page).toMatch(/^<!doctype html>/);
+    expect(page.match(/<svg /g)).toHaveLength(5);
+    expect(page).not.toMatch(/<script|\b(?:src|href)=|url\(|@import/);
+    expect(picture).toMatch(/^<svg [^>]*xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
+    expect(picture.match(/class="point"/g)).toHaveLength(report.sweep!.length);
+    expect(picture.match(/class="chosen"/g)).toHaveLength(1);
+    for (const text of [page, picture]) expect(text).not.toMatch(/NaN|Infinity|undefined/);
+  });
+
+  test("compile does the same in one go", async () => {
+    const { code, err, out } = await cleave(
+      ...[
+        "compile",
+        at("small8.net"),
+        "--calibrate",
+        at("samples.npy"),
+        "--split",
+        "macs=0.5",
+        "-o",
+        at("module"),
+      ],
+    );
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain("pointwise-depthwise-pointwise");
+    const { load } = (await import(at("module/small.mjs"))) as { load(): Promise<Net> };
+    const image = readNumbers(at("samples.npy")).value!.data.slice(0, 192);
+    const split = await (await load()).run({ image });
+    writeFileSync(at("first.npy"), writeNpy({ shape: [1, 8, 8, 3], data: image }));
+    const { out: ran } = await cleave("run", at("out/small.net"), at("first.npy"), "--json");
+    const [{ outputs }] = JSON.parse(ran) as [{ outputs: { logits: number[] } }];
+    for (const [index, value] of outputs.logits.entries())
+      expect(split["logits"]![index]).toBeCloseTo(value, 5);
+  });
+});
+
+test("by time and by loss, and the same for the same seed", async () => {
+  const time = await calibrated("--split", "time=0.8", "--json", "-o", at("time"));
+  const byTime = JSON.parse(time.out) as FittedReport;
+  expect(byTime.after.seconds).toBeLessThanOrEqual(0.8 * byTime.before.seconds);
+  const [first, second] = [
+    await calibrated("--split", "loss=3", "--json", "-o", at("loss")),
+    await calibrated("--split", "loss=3", "--json", "-o", at("loss"), "--threads", "1"),
+  ];
+  expect(first.out).toBe(second.out);
+  expect((JSON.parse(first.out) as FittedReport).layers.some((layer) => layer.split)).toBe(true);
+});
+
+test("other samples are compared by --test", async () => {
+  const ran = await calibrated("--split", "macs=0.6", "--test", at("one.npy"), "--json", "-o", at("test"));
+  expect(JSON.parse(ran.out).outputs[0].samples).toBe(1);
+});
+
+describe("what is odd about samples is told", () => {
+  test("another range than the batch norms have seen, with the likely cause", async () => {
+    const { err } = await split("--calibrate", at("large.npy"), "--split", "macs=0.5", "-o", at("odd"));
+    expect(err).toContain("warning[sample-range]");
+    expect(err).toContain("--scale 1/255");
+  });
+
+  test("too few for the unknowns, and how many would do", async () => {
+    const { err } = await split("--calibrate", at("one.npy"), "--split", "macs=0.5", "-o", at("odd"));
+    expect(err).toContain("warning[few-samples]: 1 sample has 16 positions for `b.conv2d`");
+    // 4 · 9 · 6 positions, 16 a sample.
+    expect(err).toContain("14 samples or more would do");
+  });
+
+  test("a loss within which nothing can be split", async () => {
+    const { code, err } = await calibrated("--split", "loss=0", "-o", at("odd"));
+    expect(code).toBe(0);
+    expect(err).toContain("warning[nothing-split]");
+  });
+});
+
+describe("labels that do not fit", () => {
+  test.each([
+    ["few.txt", "1\n2\n", "there are 2 labels for 40 samples"],
+    ["names.txt", "cat\n".repeat(count), "label 1 is no index of a class"],
+    ["beyond.json", JSON.stringify(Array(count).fill(4)), "label 1 is class 4, but the output has 4 values"],
+  ])("%s", async (name, text, message) => {
+    writeFileSync(at(name), text);
+    const { code, err } = await calibrated("--split", "macs=0.5", "--labels", at(name), "-o", at("never"));
+    expect(code).toBe(1);
+    expect(err).toContain(message);
+    expect(() => readdirSync(at("never"))).toThrow();
+  });
+});
+
+test("files that it reads are not written", async () => {
+  const before = readFileSync(at("small8.net"), "utf8");
+  writeFileSync(at("small.net"), net(8, 3));
+  const own = await cleave(
+    ...["split", at("small.net"), "--calibrate", at("samples.npy"), "--split", "macs=0.5", "-o", root],
+  );
+  expect(own.code).toBe(1);
+  expect(own.err).toContain("error[output-is-input]");
+  const report = await calibrated("--split", "macs=0.5", "-o", at("odd"), "--report", at("samples.npy"));
+  expect(report.code).toBe(2);
+  expect(readFileSync(at("small8.net"), "utf8")).toBe(before);
+});
