@@ -80,7 +80,14 @@ describe("a model split to half of its MACs", () => {
   beforeAll(async () => {
     const reports = ["all.json", "all.html", "all.svg"].flatMap((name) => ["--report", at(name)]);
     const { code, err, out } = await calibrated(
-      ...["--split", "macs=0.5", "--labels", at("labels.txt"), "--sweep", "--measure", "-o", at("out")],
+      "--split",
+      "macs=0.5",
+      "--labels",
+      at("labels.txt"),
+      "--sweep",
+      "--measure",
+      "-o",
+      at("out"),
       ...reports,
     );
     expect({ code, err }).toEqual({ code: 0, err: "" });
@@ -184,16 +191,14 @@ describe("a model split to half of its MACs", () => {
 
   test("compile does the same in one go", async () => {
     const { code, err, out } = await cleave(
-      ...[
-        "compile",
-        at("small8.net"),
-        "--calibrate",
-        at("samples.npy"),
-        "--split",
-        "macs=0.5",
-        "-o",
-        at("module"),
-      ],
+      "compile",
+      at("small8.net"),
+      "--calibrate",
+      at("samples.npy"),
+      "--split",
+      "macs=0.5",
+      "-o",
+      at("module"),
     );
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out).toContain("pointwise-depthwise-pointwise");
@@ -264,7 +269,14 @@ test("files that it reads are not written", async () => {
   const before = readFileSync(at("small8.net"), "utf8");
   writeFileSync(at("small.net"), net(8, 3));
   const own = await cleave(
-    ...["split", at("small.net"), "--calibrate", at("samples.npy"), "--split", "macs=0.5", "-o", root],
+    "split",
+    at("small.net"),
+    "--calibrate",
+    at("samples.npy"),
+    "--split",
+    "macs=0.5",
+    "-o",
+    root,
   );
   expect(own.code).toBe(1);
   expect(own.err).toContain("error[output-is-input]");
