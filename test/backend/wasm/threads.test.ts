@@ -121,10 +121,12 @@ describe("results are those of one thread, bit for bit", () => {
 
 describe("how many threads", () => {
   test.each([0, -1, 1.5, Number.NaN, Infinity, 257, "2", null, {}])("%s is a TypeError", async (threads) => {
-    await expect(load(separable, { threads: threads as never })).rejects.toThrow(TypeError);
-    await expect(load(separable, { threads: threads as never })).rejects.toThrow(
-      /separable: threads must be a whole number from 1 to 256, not /,
-    );
+    // The module itself, as a page has it: the compiler's `load` looks at its options first.
+    const url = `data:text/javascript;base64,${Buffer.from(separable.module).toString("base64")}`;
+    const own = (await import(url)) as { load(options: LoadOptions): Promise<Net> };
+    const loading = own.load({ weights: separable.weights ?? new Uint8Array(), threads: threads as never });
+    await expect(loading).rejects.toThrow(TypeError);
+    await expect(loading).rejects.toThrow(/separable: threads must be a whole number from 1 to 256, not /);
   });
 
   test("one, if none are asked for or nothing is worth sharing", async () => {
