@@ -47,6 +47,13 @@ function npy(shape: readonly number[], ...values: number[]): Uint8Array {
   return writeNpy({ shape, data: Float32Array.from({ length: count }, (_, at) => values[at] ?? at) });
 }
 
+/** Values as uint8. */
+function byteNpy(shape: readonly number[], ...values: number[]): Uint8Array {
+  const header = `{'descr': '|u1', 'fortran_order': False, 'shape': (${shape.join(", ")}), }`.padEnd(117);
+  const start = [0x93, ...new TextEncoder().encode("NUMPY"), 1, 0, 118, 0];
+  return Uint8Array.from([...start, ...new TextEncoder().encode(`${header}\n`), ...values]);
+}
+
 function safetensors(tensors: Readonly<Record<string, readonly [readonly number[], number]>>): Uint8Array {
   const list = Object.entries(tensors).map(([name, [shape, first]]) => {
     const count = shape.reduce((product, extent) => product * extent, 1);
@@ -99,6 +106,26 @@ describe("folders", () => {
       [2, 2.25],
       [24.5, 24.75],
     ]);
+  });
+
+  test("bytes in .npy files are pixels", async () => {
+    const image = { scale: 0.5, mean: [1, 2, 3], std: [1, 1, 2] };
+    const read = async (bytes: Uint8Array, input: SampleInput): Promise<number[][]> => {
+      const opened = await openSamples(file("a.npy", bytes), [input], image);
+      return valuesOf(opened.value!, input);
+    };
+    const pixel = [0, 1, 0.5, 9, 8, 3.5];
+    expect(await read(byteNpy([1, 2, 1, 3], 2, 6, 8, 20, 20, 20), color)).toEqual([pixel]);
+    // Channels first, as a model of ONNX may have them: [1, 3, 1, 2].
+    const first: SampleInput = { name: "image", shape: [1, 3, 1, 2] };
+    expect(await read(byteNpy([1, 3, 1, 2], 2, 20, 6, 20, 8, 20), first)).toEqual([[0, 9, 1, 8, 0.5, 3.5]]);
+    // In a folder, one array a sample.
+    const path = folder({ "a.npy": byteNpy([2, 1, 3], 2, 6, 8, 20, 20, 20) });
+    expect(await valuesOf((await openSamples(path, [color], image)).value!, color)).toEqual([
+      [0, 1, 0.5, 9, 8, 3.5],
+    ]);
+    const wrong = await openSamples(file("b.npy", byteNpy([1, 1, 2], 1, 2)), [gray], image);
+    await expect(wrong.value!.read(0)).rejects.toThrow("mean has 3 numbers, but the input has one channel");
   });
 
   test(".npy and .json files", async () => {

@@ -21,22 +21,23 @@ const count = 40;
 const net = (size: number, depth: number): string => `net small {
   weights "small${size}.safetensors"
   input image: f32[N, ${size}, ${size}, ${depth}]
-  a = conv2d(image, filters=6, kernel=3x3, stride=2, padding=same, bias=false) |> batch_norm |> relu
+  a = conv2d(image, filters=6, kernel=3x3, stride=${size / 4 > 4 ? 4 : 2}, padding=same, bias=false) |> batch_norm |> relu
   b = conv2d(a, filters=8, kernel=3x3, padding=same) |> relu
   output logits = b |> global_avg_pool |> dense(units=4)
 }
 `;
 
-/** Values of a weight: the statistics of the batch norm are those that normal inputs of deviation 1 give. */
-function values(name: string, shape: readonly number[], depth: number): Float32Array {
-  if (name.endsWith("variance")) return new Float32Array(elements(shape)).fill(9 * depth * 0.09);
+/** Values of a weight: the statistics of the batch norm are those that normal inputs of a deviation give. */
+function values(name: string, shape: readonly number[], depth: number, deviation: number): Float32Array {
+  if (name.endsWith("variance"))
+    return new Float32Array(elements(shape)).fill(9 * depth * 0.09 * deviation ** 2);
   if (name.endsWith("scale")) return new Float32Array(elements(shape)).fill(1);
   const random = seededRandom(shape.length * 7 + name.length);
   const part = name.endsWith("kernel") ? 0.3 : name.endsWith("mean") ? 0 : 0.1;
   return Float32Array.from({ length: elements(shape) }, () => part * random.normal());
 }
 
-function writeModel(size: number, depth: number): void {
+function writeModel(size: number, depth: number, deviation: number): void {
   writeFileSync(at(`small${size}.net`), net(size, depth));
   const shapes: Record<string, number[]> = {
     "a.conv2d.kernel": [3, 3, depth, 6],
@@ -52,7 +53,7 @@ function writeModel(size: number, depth: number): void {
   const list = Object.entries(shapes).map(([name, shape]) => ({
     name,
     shape,
-    values: () => values(name, shape, depth),
+    values: () => values(name, shape, depth, deviation),
   }));
   writeFileSync(at(`small${size}.safetensors`), Buffer.concat([...writeSafetensors(list)]));
 }
@@ -64,8 +65,8 @@ function writeSamples(name: string, samples: number, scale = 1): void {
 }
 
 beforeAll(() => {
-  writeModel(8, 3);
-  writeModel(28, 1);
+  writeModel(8, 3, 1);
+  writeModel(28, 1, 0.35);
   writeSamples("samples.npy", count);
   writeSamples("large.npy", count, 255);
   writeSamples("one.npy", 1);
@@ -283,4 +284,21 @@ test("files that it reads are not written", async () => {
   const report = await calibrated("--split", "macs=0.5", "-o", at("odd"), "--report", at("samples.npy"));
   expect(report.code).toBe(2);
   expect(readFileSync(at("small8.net"), "utf8")).toBe(before);
+});
+
+describe.each(["docs/splitting.md", "README.md"])("commands of %s", (page) => {
+  const lines = [...readFileSync(page, "utf8").matchAll(/^ {4}cleave (.*--calibrate.*)$/gm)];
+  // The shipped network takes most of a minute: one with the same inputs stands for it.
+  const commands = lines.map(([, line = ""]) => line.replace("examples/fm_resnet16.net", "small28.net"));
+
+  test("there are some", () => expect(commands.length).toBeGreaterThan(0));
+
+  test.each(commands)("%s", async (line) => {
+    const files = /^(?:model\.net|small28\.net|samples\.npy|labels\.txt|report\.html|split|out)$/;
+    const [command = "", ...words] = line.split(" ");
+    const argv = words.map((word) => (files.test(word) ? at(word.replace("model.net", "small8.net")) : word));
+    const { code, out, err } = await cleave(command, ...argv);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain("wrote ");
+  });
 });

@@ -19,6 +19,9 @@ import {
   OperatorSetIdProtoSchema,
   StringStringEntryProtoSchema,
 } from "#onnx/proto/onnx_pb.js";
+import type { FittedReport } from "#report/fitted.js";
+import { fittedText } from "#report/fitted.js";
+import { fittedPage, fittedPicture } from "#report/fitted-page.js";
 import type { Net } from "#runtime/types.js";
 import { readModel } from "../../src/node.js";
 import { cleave } from "../cli/terminal.js";
@@ -314,6 +317,32 @@ test("a picture is XML that holds texts alone", { timeout: 120_000 }, async () =
     expect(out.replaceAll("&#45;", "-").replaceAll("&#39;", "'")).toContain(
       text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;"),
     );
+});
+
+test("the page and the picture of a split net are markup of ours alone", () => {
+  const page = (text: string): string => {
+    const cost = { parameters: 1, macs: 2, bytes: 3, seconds: 4 };
+    const outputs = [{ name: text, samples: 1, loss: 0.1, meanDifference: 0, largestDifference: 0 }];
+    const report: FittedReport = {
+      ...{ name: text, target: "wasm", limit: "macs=0.5", samples: 1, seed: 0, before: cost, after: cost },
+      layers: [{ name: text, shape: [3, 3, 1, 1], groups: 1, before: cost, after: cost, reason: text }],
+      left: [{ name: text, reason: text }],
+      net: { before: cost, after: cost },
+      outputs,
+      predicted: [],
+      sweep: [{ options: text, macs: 1, time: 1, outputs, chosen: true }],
+    };
+    expect(obeyedIn(fittedText(report))).toBeUndefined();
+    return fittedPage(report) + fittedPicture(report);
+  };
+  const tags = (text: string): string[] => text.match(/<[^>]*>/g) ?? [];
+  const plain = tags(page("plain"));
+  for (const text of payloads) {
+    const made = page(text);
+    expect(obeyedIn(made)).toBeUndefined();
+    expect(tags(made).length, text).toBe(plain.length);
+    expect(tags(made).filter((tag, at) => tag.split(" ")[0] !== plain[at]?.split(" ")[0])).toEqual([]);
+  }
 });
 
 test("there are fifty, and each would act somewhere", () => {
