@@ -324,7 +324,13 @@ test("the page and the picture of a split net are markup of ours alone", () => {
     const cost = { parameters: 1, macs: 2, bytes: 3, seconds: 4 };
     const outputs = [{ name: text, samples: 1, loss: 0.1, meanDifference: 0, largestDifference: 0 }];
     const report: FittedReport = {
-      ...{ name: text, target: "wasm", limit: "macs=0.5", samples: 1, seed: 0, before: cost, after: cost },
+      name: text,
+      target: "wasm",
+      limit: "macs=0.5",
+      samples: 1,
+      seed: 0,
+      before: cost,
+      after: cost,
       layers: [{ name: text, shape: [3, 3, 1, 1], groups: 1, before: cost, after: cost, reason: text }],
       left: [{ name: text, reason: text }],
       net: { before: cost, after: cost },
