@@ -56,6 +56,8 @@ export interface Distilled {
 /** Rate of a tensor, as a part of its root mean square, of biases at least this one. */
 const [relativeRate, leastBias] = [0.01, 0.1];
 const warmUp = 20;
+/** Of the average over steps that is judged and kept: it is steadier than the last step, so that fewer looks tell more. */
+const averageDecay = 0.98;
 /** Steps between two looks at what is held out, and how many without gain end it. */
 const [interval, patience] = [25, 6];
 
@@ -128,17 +130,20 @@ async function distillWith(
     open,
   );
   if (!student.value) return { diagnostics: student.diagnostics };
-  const { tensors, lossOf, addGradients } = student.value;
-  const inputOf = async (index: number): Promise<Sample> =>
-    student.value?.inputOf(await samples.read(index), await taught.read(index)) ?? bug("no student");
+  const { inputOf, lossOf, addGradients } = student.value;
+  const tensors = parameters.map(({ data }) => data.slice());
+  const average = parameters.map(({ data }) => data.slice());
 
   const heldOut: HeldOut[] = [];
-  let best = { step: 0, loss: Number.POSITIVE_INFINITY, tensors };
+  let best = { step: 0, loss: Number.POSITIVE_INFINITY, tensors: average };
   const judge = async (step: number): Promise<void> => {
     let loss = 0;
-    for (const index of held) loss += (await lossOf(await inputOf(index))) / held.length;
+    for (const index of held) {
+      const input = inputOf(await samples.read(index), average, await taught.read(index));
+      loss += (await lossOf(input)) / held.length;
+    }
     heldOut.push({ step, loss });
-    if (loss < best.loss) best = { step, loss, tensors: tensors.map((one) => one.slice()) };
+    if (loss < best.loss) best = { step, loss, tensors: average.map((one) => one.slice()) };
   };
   await judge(0);
   const rates = parameters.map(
@@ -150,11 +155,15 @@ async function distillWith(
   for (let step = 1; step <= steps; step += 1) {
     for (const sum of sums) sum.fill(0);
     for (let at = 0; at < batch; at += 1) {
-      await addGradients(await inputOf(next()), sums, 1 / batch);
+      const index = next();
+      const input = inputOf(await samples.read(index), tensors, await taught.read(index));
+      await addGradients(input, sums, 1 / batch);
       await pause();
     }
     const cosine = 0.5 * (1 + Math.cos((Math.PI * (step - 1)) / steps));
     adam.step(sums, cosine * Math.min(1, step / warmUp));
+    for (const [at, tensor] of tensors.entries())
+      moveTowards(average[at] ?? bug("no average"), tensor, 1 - averageDecay);
     onProgress?.({ stage: "distilling", done: step, all: steps });
     if (step % interval !== 0 && step !== steps) continue;
     await judge(step);
@@ -172,10 +181,8 @@ async function distillWith(
 
 /** A network whose parameters are inputs. */
 interface Student {
-  /** What is given as the parameters; a run reads what is in there. */
-  readonly tensors: readonly Float32Array[];
   /** What a run takes: a sample, the parameters, and what the values should be. */
-  inputOf(sample: Sample, targets: readonly Float32Array[]): Sample;
+  inputOf(sample: Sample, tensors: readonly Float32Array[], targets: readonly Float32Array[]): Sample;
   lossOf(input: Sample): Promise<number>;
   /** Adds factor · ∂loss/∂parameter. */
   addGradients(input: Sample, sums: readonly Float64Array[], factor: number): Promise<void>;
@@ -197,18 +204,16 @@ async function openStudent(
   const backward = await open(made.value.module, gradients, { from: wanted, threads });
   const [judge, teach] = [forward.value, backward.value];
   if (!judge || !teach) return { diagnostics: [...forward.diagnostics, ...backward.diagnostics] };
-  const tensors = parameters.map(({ data }) => Float32Array.from(data));
-  const own = new Map(
-    parameters.map(({ node }, at) => [nodeOf(network.graph, node).name, tensors[at] ?? bug("no tensor")]),
-  );
+  const names = wanted.map((node) => nodeOf(network.graph, node).name);
+  const named = (keys: readonly string[], values: readonly Float32Array[]): Sample =>
+    Object.fromEntries(keys.map((name, at) => [name, values[at] ?? bug(`no ${name}`)]));
   return {
     diagnostics: [],
     value: {
-      tensors,
-      inputOf: (sample, values) => ({
+      inputOf: (sample, tensors, values) => ({
         ...sample,
-        ...Object.fromEntries(own),
-        ...Object.fromEntries(targets.map((name, at) => [name, values[at] ?? bug(`no ${name}`)])),
+        ...named(names, tensors),
+        ...named(targets, values),
       }),
       lossOf: async (input) => (await judge.run(input)).get(loss)?.[0] ?? bug("no loss"),
       async addGradients(input, sums, factor) {
@@ -240,4 +245,9 @@ function drawFrom(items: readonly number[], random: Random): () => number {
 
 function addScaled(sums: Float64Array, terms: Float32Array, factor: number): void {
   for (let at = 0; at < sums.length; at += 1) sums[at] = (sums[at] ?? 0) + factor * (terms[at] ?? 0);
+}
+
+function moveTowards(values: Float32Array, to: Float32Array, part: number): void {
+  for (let at = 0; at < values.length; at += 1)
+    values[at] = (values[at] ?? 0) + part * ((to[at] ?? 0) - (values[at] ?? 0));
 }
