@@ -12,6 +12,7 @@ import { percentText } from "#report/fitted.js";
 import { seededWeights } from "#passes/split.js";
 import type { SplitMode } from "#passes/split.js";
 import { outOfRange, tooFewForFit } from "#split/check-samples.js";
+import { distillPlan } from "#split/distill-plan.js";
 import type { SplitLimit, SplitPlan } from "#split/split-network.js";
 import { chooseWithin, fitWithin } from "#split/split-network.js";
 import type { TriedNetwork, TryOptions } from "#split/try-network.js";
@@ -20,16 +21,17 @@ import type { Model } from "../node.js";
 import { readDevices } from "./devices.js";
 import type { PassOptions } from "./model-options.js";
 import { optimizeModel } from "./model.js";
-import { threadCount } from "./number-options.js";
+import { countOption, threadCount } from "./number-options.js";
 import { calibrating } from "./progress.js";
 import type { ReadSamples, SampleOptions } from "./samples.js";
 import { readSamples, withSampleOptions } from "./samples.js";
 import type { Session } from "./session.js";
 import { limitOf } from "./split-option.js";
-import { report } from "./terminal.js";
+import { exit, report } from "./terminal.js";
 
 export interface FitOptions extends PassOptions, SampleOptions {
   readonly threads?: number;
+  readonly distill?: number;
 }
 
 /** Layers have no more work to divide. */
@@ -37,11 +39,17 @@ const mostThreads = 8;
 
 /** Adds the options of splitting with samples. */
 export function withFitOptions(command: Command): Command {
-  return withSampleOptions(command).option(
-    "--threads <n>",
-    `how many threads calibrate (default: as many as there are cores, ${mostThreads} at most)`,
-    threadCount,
-  );
+  return withSampleOptions(command)
+    .option(
+      "--threads <n>",
+      `how many threads calibrate (default: as many as there are cores, ${mostThreads} at most)`,
+      threadCount,
+    )
+    .option(
+      "--distill <steps>",
+      "then as many gradient steps, a few hundred, on the layers that are split, so that values and outputs on the samples come nearer to the model's; a tenth of the samples judges",
+      countOption,
+    );
 }
 
 /** A model with samples, ready to be split. */
@@ -104,15 +112,20 @@ export async function tryModel(
   return tried;
 }
 
-/** Fits layers within a limit; undefined after errors. */
+/** Fits layers within a limit, and distils them if that is asked for; undefined after errors. */
 export async function fitModel(
   tried: TriedNetwork,
   limit: SplitLimit,
+  { distill }: Pick<FitOptions, "distill">,
   session: Session,
 ): Promise<SplitPlan | undefined> {
-  const { value, diagnostics } = await fitWithin(tried, limit, calibrating(session.progress));
+  const onProgress = calibrating(session.progress);
+  const { value: fitted, diagnostics } = await fitWithin(tried, limit, onProgress);
   session.code = Math.max(session.code, report(session.terminal, diagnostics, new Map()));
-  return value;
+  if (!fitted || distill === undefined) return fitted;
+  const distilled = await distillPlan(tried, fitted, distill, onProgress);
+  session.code = Math.max(session.code, report(session.terminal, distilled.diagnostics, new Map()));
+  return distilled.value;
 }
 
 /** A model optimized with its split, which is fitted to samples if there are any; undefined after errors. */
@@ -121,12 +134,17 @@ export async function optimizeFitted(
   { calibrate, ...options }: FitOptions,
   session: Session,
 ): Promise<Optimized | undefined> {
+  if (calibrate === undefined && options.distill !== undefined) {
+    session.terminal.err("error: `--distill` takes samples: --calibrate PATH\n");
+    session.code = exit.wrongUsage;
+    return undefined;
+  }
   if (calibrate === undefined) return optimizeModel(model, options, session);
   const fitting = await prepareFit(model, { ...options, calibrate }, session);
   const tried = fitting && (await tryModel(fitting, session));
   if (!tried) return undefined;
   try {
-    const plan = await fitModel(tried, fitting.limit, session);
+    const plan = await fitModel(tried, fitting.limit, options, session);
     if (!plan) return undefined;
     return optimizeModel(model, { ...options, split: factorsOf(plan) }, session);
   } finally {

@@ -110,6 +110,7 @@ export async function reportOn(
       after: totalCost(after),
       ...(times ? { measured: times.net } : {}),
     },
+    ...(plan.distilled ? { distilled: plan.distilled } : {}),
     outputs,
     predicted: predictedCurve(work),
     ...(sweep ? { sweep } : {}),

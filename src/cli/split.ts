@@ -9,16 +9,14 @@ import { bytesText } from "#ir/units.js";
 import type { FittedReport } from "#report/fitted.js";
 import { fittedText } from "#report/fitted.js";
 import { fittedPage, fittedPicture } from "#report/fitted-page.js";
-import { fitWithin } from "#split/split-network.js";
 import type { Model } from "../node.js";
 import { clashOf, writeFileAtomically } from "../write.js";
 import { writeNetSteps } from "../write-net.js";
-import { prepareFit, tryModel, withFitOptions } from "./fit-split.js";
+import { fitModel, prepareFit, tryModel, withFitOptions } from "./fit-split.js";
 import { interruptible } from "./interruptible.js";
 import { jsonText } from "./json.js";
 import { modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel } from "./model.js";
-import { calibrating } from "./progress.js";
 import type { Session } from "./session.js";
 import type { SplitOptions, Work } from "./split-report.js";
 import { readJudged, reportOn, splitWith } from "./split-report.js";
@@ -118,8 +116,7 @@ async function writeSplit(
 ): Promise<void> {
   const { terminal, progress } = session;
   const { model, tried, limit } = work;
-  const { value: plan, diagnostics } = await fitWithin(tried, limit, calibrating(progress));
-  session.code = Math.max(session.code, report(terminal, diagnostics, new Map()));
+  const plan = await fitModel(tried, limit, options, session);
   const after = plan && splitWith(model, plan, options, session);
   const told = after && (await reportOn(work, plan, after, options, session));
   if (!told) return;

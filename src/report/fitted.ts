@@ -75,6 +75,11 @@ export interface FittedReport {
     /** Seconds of a run. */
     readonly measured?: { readonly before: number; readonly after: number };
   };
+  /** With gradient steps on the factors: the step whose average was kept, and the loss of samples held out, look by look. */
+  readonly distilled?: {
+    readonly best: number;
+    readonly heldOut: readonly { readonly step: number; readonly loss: number }[];
+  };
   readonly outputs: readonly OutputComparison[];
   /** What the losses of single layers add up to, by shares of the MACs and the time, from the dearest choice to the cheapest. */
   readonly predicted: readonly { readonly macs: number; readonly time: number; readonly loss: number }[];
@@ -126,6 +131,7 @@ export function fittedText(report: FittedReport): string {
     ),
     "",
     netText(report),
+    ...(report.distilled ? [distilledText(report.distilled)] : []),
     ...report.outputs.map((one) => outputText(one, report.outputs.length > 1)),
     ...(report.sweep ? ["", sweepText(report)] : []),
     "",
@@ -135,6 +141,12 @@ export function fittedText(report: FittedReport): string {
 function netText({ name, limit, samples, net: { before, after, measured } }: FittedReport): string {
   const time = measured ? `; measured ${timeChange(measured.before, measured.after)} a run` : "";
   return `${lineText(name)}, ${limit}, by ${plural(samples, "sample")}: parameters ${change(before.parameters, after.parameters)}; MACs ${countText(before.macs)} → ${countText(after.macs)}${time}`;
+}
+
+function distilledText({ best, heldOut }: NonNullable<FittedReport["distilled"]>): string {
+  const kept = heldOut.find(({ step }) => step === best);
+  const losses = [heldOut[0], kept].map((one) => (one?.loss ?? 0).toPrecision(3));
+  return `distilled, ${plural(heldOut.at(-1)?.step ?? 0, "step")}, best after ${numberText(best)}: loss of the samples held out ${losses.join(" → ")}`;
 }
 
 function outputText(one: OutputComparison, named: boolean): string {

@@ -2,15 +2,9 @@
 
 import type { OnProgress } from "#calibrate/progress.js";
 import type { Result } from "#diagnostic/diagnostic.js";
-import type { Distilled } from "#gradient/distill.js";
 import { distill } from "#gradient/distill.js";
 import type { SplitPlan } from "./split-network.js";
 import type { TriedNetwork } from "./try-network.js";
-
-export interface DistilledPlan extends SplitPlan {
-  /** The best step, and what the looks at the samples that were held out said. */
-  readonly distilled: Pick<Distilled, "best" | "heldOut">;
-}
 
 /**
  * The plan after up to `steps` gradient steps on its factors and biases (see `distill`). Response errors stay those of the fit: a layer
@@ -21,7 +15,7 @@ export async function distillPlan(
   plan: SplitPlan,
   steps: number,
   onProgress?: OnProgress,
-): Promise<Result<DistilledPlan>> {
+): Promise<Result<SplitPlan>> {
   const { value, diagnostics } = await distill(module, plan.layers, samples, {
     target,
     steps,

@@ -16,6 +16,7 @@ import { sumCosts } from "#passes/split/cost.js";
 import { savedElsewhere, shareText } from "#passes/split/plan.js";
 import { split as splitPass } from "#passes/split.js";
 import type { FactoredLayer } from "#passes/split/report.js";
+import type { Distilled } from "#gradient/distill.js";
 import { outputMetrics } from "#gradient/output-metrics.js";
 import { fitGroups, meanError, prepareGroups, substituteOf } from "./curves.js";
 import { gatherRows, tapsForRows } from "./gather-rows.js";
@@ -48,6 +49,8 @@ export interface SplitPlan {
   /** For the split pass (`mode: "factors"`). */
   readonly layers: ReadonlyMap<string, FactoredLayer>;
   readonly planned: readonly PlannedLayer[];
+  /** Of layers that were distilled: the best step, and the looks at the samples that were held out. */
+  readonly distilled?: Pick<Distilled, "best" | "heldOut">;
 }
 
 const finalRounds = 30;

@@ -143,8 +143,8 @@ test("a plan is distilled: its layers alone change", async () => {
   expect(others).toEqual({ planned: plan!.planned });
   expect([...layers.keys()]).toEqual([...plan!.layers.keys()]);
   expect(layers.size).toBeGreaterThan(0);
-  expect(distilled.best).toBeGreaterThan(0);
-  expect(distilled.heldOut.at(-1)!.loss).toBeLessThan(distilled.heldOut[0]!.loss);
+  expect(distilled!.best).toBeGreaterThan(0);
+  expect(distilled!.heldOut.at(-1)!.loss).toBeLessThan(distilled!.heldOut[0]!.loss);
 });
 
 test("a value behind a layer is that behind its sum and its activation", () => {
