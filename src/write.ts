@@ -3,8 +3,18 @@
 import { expectArgument, expectList, expectModule, expectText, hasProperties } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
 import { aBoolean, aText, expectOptions, listOf } from "#diagnostic/options.js";
-import { closeSync, openSync, realpathSync, statSync, writeFileSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  realpathSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import type { Artifact, WeightSink } from "#backend/artifact.js";
 import { fileNameOf } from "#backend/artifact.js";
 import type { EmitModuleOptions } from "#compile/emit.js";
@@ -208,6 +218,20 @@ export function clashOf(
       }),
     ],
   };
+}
+
+/** What is wrong with the place of a file that is to be written later, as far as can be told before: work of minutes would be lost. */
+export function unwritable(path: string): Result<never> | undefined {
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new Error("it is a folder");
+    let folder = dirname(path);
+    while (!existsSync(folder) && dirname(folder) !== folder) folder = dirname(folder);
+    if (!statSync(folder).isDirectory()) throw new Error(`${folder} is not a folder`);
+    accessSync(folder, constants.W_OK);
+    return undefined;
+  } catch (cause) {
+    return { diagnostics: [error("cannot-write", `cannot write ${path}: ${reason(cause)}`)] };
+  }
 }
 
 /** The path without links, or as it is given where nothing stands there. */

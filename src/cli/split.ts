@@ -10,7 +10,7 @@ import type { FittedReport } from "#report/fitted.js";
 import { fittedText } from "#report/fitted.js";
 import { fittedPage, fittedPicture } from "#report/fitted-page.js";
 import type { Model } from "../node.js";
-import { clashOf, writeFileAtomically } from "../write.js";
+import { clashOf, unwritable, writeFileAtomically } from "../write.js";
 import { writeNetSteps } from "../write-net.js";
 import { fitModel, prepareFit, tryModel, withFitOptions } from "./fit-split.js";
 import { interruptible } from "./interruptible.js";
@@ -90,15 +90,18 @@ async function splitModel(path: string, options: WriteOptions, session: Session)
   }
 }
 
-/** The file of the net; undefined, and an error told, if one of those that will be written is an input. */
+/** The file of the net; undefined, and an error told, if one of those that will be written is an input or cannot be written. */
 function outputsOf(model: Model, options: WriteOptions, session: Session): Outputs | undefined {
   const net = join(options.output, `${fileNameOf(model.graph.name)}.net`);
   const given = [options.calibrate, options.test, options.labels].flatMap((path) => path ?? []);
   const inputs = [...model.files, ...given];
-  const clash =
-    clashOf([net, net.replace(/\.net$/, ".safetensors")], inputs) ?? clashOf(options.report, inputs, "file");
-  if (!clash) return { net, inputs };
-  session.code = Math.max(session.code, report(session.terminal, clash.diagnostics, new Map()));
+  const weights = net.replace(/\.net$/, ".safetensors");
+  const wrong =
+    clashOf([net, weights], inputs) ??
+    clashOf(options.report, inputs, "file") ??
+    [net, weights, ...options.report].map(unwritable).find((one) => one);
+  if (!wrong) return { net, inputs };
+  session.code = Math.max(session.code, report(session.terminal, wrong.diagnostics, new Map()));
   return undefined;
 }
 

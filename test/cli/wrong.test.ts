@@ -40,6 +40,10 @@ const files: Record<string, string | Uint8Array> = {
   "ragged.json": "[[1, 2], [3]]",
   "short.json": "[1, 2, 3]",
   "three.txt": "a\nb\nc\n",
+  "thin.net":
+    "net thin {\n  input image: f32[1, 8, 8, 3]\n  x = conv2d(image, filters=1, kernel=1x2)\n  output y = global_avg_pool(x)\n}\n",
+  "turned.net":
+    "net turned {\n  input image: f32[1, 8, 8, 3]\n  output y = conv2d_transpose(image, filters=4, kernel=3x3)\n}\n",
   "flat.net": "net flat {\n  input x: f32[1, 8]\n  output y = dense(x, units=4)\n}\n",
   "samples.npy": writeNpy({
     shape: [4, 8, 8, 3],
