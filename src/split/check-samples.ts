@@ -40,7 +40,7 @@ export function tooFewForFit(base: Module, count: number): Diagnostic[] {
 /** Samples that are run for this. */
 const mostSamples = 64;
 /** How far the values may be from what training saw, as deviations' ratio and as means' distance in deviations. */
-const [mostRatio, mostShift] = [1.6, 1];
+const [mostRatio, mostShift] = [1.6, 0.5];
 
 /**
  * A warning if what the first batch norms get from the samples is far from their stored means and variances: then the samples are
@@ -151,9 +151,19 @@ const causes: readonly { readonly from: number; readonly to: number; readonly ca
     cause: "pixels from 0 to 255 where the network takes smaller ones? `--scale 1/255` makes them 0 to 1",
   },
   {
+    from: 2.6,
+    to: 6,
+    cause: "pixels by mean and deviation where the network takes 0 to 1? `--mean 0 --std 1` leaves them so",
+  },
+  {
     from: 1.6,
     to: 2.6,
     cause: "pixels from −1 to 1 where the network takes 0 to 1? `--mean 0 --std 1` leaves them so",
+  },
+  {
+    from: 1 / 1.6,
+    to: 1.6,
+    cause: "another mean than in training, light for dark, or other things than it has seen?",
   },
   {
     from: 0.35,
