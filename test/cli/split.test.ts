@@ -27,17 +27,32 @@ const net = (size: number, depth: number): string => `net small {
 }
 `;
 
-/** Values of a weight: the statistics of the batch norm are those that normal inputs of a deviation give. */
-function values(name: string, shape: readonly number[], depth: number, deviation: number): Float32Array {
+/** What the inputs of a model are like. */
+interface Inputs {
+  readonly depth: number;
+  readonly mean: number;
+  readonly deviation: number;
+}
+
+/** Values of a weight: the statistics of the batch norm are about those that the inputs give. */
+function values(name: string, shape: readonly number[], inputs: Inputs): Float32Array {
+  const { depth, mean, deviation } = inputs;
   if (name.endsWith("variance"))
     return new Float32Array(elements(shape)).fill(9 * depth * 0.09 * deviation ** 2);
   if (name.endsWith("scale")) return new Float32Array(elements(shape)).fill(1);
+  if (name.endsWith("mean")) {
+    const kernel = values("a.conv2d.kernel", [3, 3, depth, 6], inputs);
+    return Float32Array.from({ length: 6 }, (_, c) =>
+      kernel.reduce((sum, value, index) => sum + (index % 6 === c ? mean * value : 0), 0),
+    );
+  }
   const random = seededRandom(shape.length * 7 + name.length);
-  const part = name.endsWith("kernel") ? 0.3 : name.endsWith("mean") ? 0 : 0.1;
+  const part = name.endsWith("kernel") ? 0.3 : 0.1;
   return Float32Array.from({ length: elements(shape) }, () => part * random.normal());
 }
 
-function writeModel(size: number, depth: number, deviation: number): void {
+function writeModel(size: number, inputs: Inputs): void {
+  const { depth } = inputs;
   writeFileSync(at(`small${size}.net`), net(size, depth));
   const shapes: Record<string, number[]> = {
     "a.conv2d.kernel": [3, 3, depth, 6],
@@ -53,7 +68,7 @@ function writeModel(size: number, depth: number, deviation: number): void {
   const list = Object.entries(shapes).map(([name, shape]) => ({
     name,
     shape,
-    values: () => values(name, shape, depth, deviation),
+    values: () => values(name, shape, inputs),
   }));
   writeFileSync(at(`small${size}.safetensors`), Buffer.concat([...writeSafetensors(list)]));
 }
@@ -65,8 +80,8 @@ function writeSamples(name: string, samples: number, scale = 1): void {
 }
 
 beforeAll(() => {
-  writeModel(8, 3, 1);
-  writeModel(28, 1, 0.35);
+  writeModel(8, { depth: 3, mean: 0, deviation: 1 });
+  writeModel(28, { depth: 1, mean: 0.286, deviation: 0.353 });
   writeSamples("samples.npy", count);
   writeSamples("large.npy", count, 255);
   writeSamples("one.npy", 1);
