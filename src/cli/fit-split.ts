@@ -2,6 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import type { Command } from "commander";
+import type { OnProgress } from "#calibrate/progress.js";
 import type { Optimized } from "#compile/optimize.js";
 import { targetOf } from "#compile/targets.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
@@ -112,14 +113,16 @@ export async function tryModel(
   return tried;
 }
 
-/** Fits layers within a limit, and distils them if that is asked for; undefined after errors. */
+/** Fits layers within a limit, and distils them if that is asked for; undefined after errors. `of` says which of several fits it is. */
 export async function fitModel(
   tried: TriedNetwork,
   limit: SplitLimit,
   { distill }: Pick<FitOptions, "distill">,
   session: Session,
+  of = "",
 ): Promise<SplitPlan | undefined> {
-  const onProgress = calibrating(session.progress);
+  const tell = calibrating(session.progress);
+  const onProgress: OnProgress = (told) => tell({ ...told, stage: `${of}${told.stage}` });
   const { value: fitted, diagnostics } = await fitWithin(tried, limit, onProgress);
   session.code = Math.max(session.code, report(session.terminal, diagnostics, new Map()));
   if (!fitted || distill === undefined) return fitted;

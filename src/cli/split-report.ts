@@ -15,14 +15,14 @@ import type { FittedLayer, FittedReport, OutputComparison, SweepPoint } from "#r
 import { compareOutputs, isOfClasses } from "#split/compare-outputs.js";
 import { layerTimes } from "#split/layer-times.js";
 import type { SplitLimit, SplitPlan } from "#split/split-network.js";
-import { chooseWithin, fitWithin, planCosts } from "#split/split-network.js";
+import { chooseWithin, planCosts } from "#split/split-network.js";
 import type { TriedNetwork } from "#split/try-network.js";
 import { gpuDiagnostic, nodeGpu } from "../node-gpu.js";
 import type { Model } from "../node.js";
 import { readClasses } from "./classes.js";
 import { readDevices } from "./devices.js";
 import type { FitOptions, Fitting } from "./fit-split.js";
-import { factorsOf } from "./fit-split.js";
+import { factorsOf, fitModel } from "./fit-split.js";
 import type { ModelOptions } from "./model-options.js";
 import { emitOptions } from "./model-options.js";
 import { optimizeModel } from "./model.js";
@@ -173,7 +173,7 @@ async function sweepOver(
   const point = (planned: SplitPlan["planned"], of: SplitLimit, found: readonly OutputComparison[]) => {
     const { before, after } = planCosts(planned);
     return {
-      options: `--split ${limitText(of)}`,
+      options: `--split ${limitText(of)}${options.distill === undefined ? "" : ` --distill ${options.distill}`}`,
       macs: after.macs / before.macs,
       time: after.seconds / before.seconds,
       outputs: found,
@@ -183,11 +183,8 @@ async function sweepOver(
   const points = [point(plan.planned, limit, outputs)];
   const others = limitsBeside(limit).filter((other) => isReached(tried, other));
   for (const [at, other] of others.entries()) {
-    const tell = calibrating(session.progress);
-    const { value: fitted, diagnostics } = await fitWithin(tried, other, (told) =>
-      tell({ ...told, stage: `${limitText(other)} (${at + 1} of ${others.length}): ${told.stage}` }),
-    );
-    session.code = Math.max(session.code, report(session.terminal, diagnostics, new Map()));
+    const of = `${limitText(other)} (${at + 1} of ${others.length}): `;
+    const fitted = await fitModel(tried, other, options, session, of);
     const after = fitted && splitWith(model, fitted, options, session);
     const found = after && (await compare(work, after, session));
     if (!fitted || !found) return undefined;
