@@ -54,7 +54,7 @@ export interface SplitPlan {
 }
 
 const finalRounds = 30;
-/** How often all layers are fitted in order: the second time each knows how those behind the ones before it have become. */
+/** How often all layers are fitted in order. The second time they begin with what the first one found. */
 const sweeps = 2;
 
 /**
@@ -104,6 +104,12 @@ export async function fitWithin(
     samples,
     { products, seed, threads: tried.threads },
   );
+  // Where there is no gradient the plain norm does, and less well.
+  const told = metrics.diagnostics.map((one): Diagnostic => ({
+    ...one,
+    severity: "warning",
+    help: [...(one.help ?? []), "layers are fitted without regard to what their channels do to the outputs"],
+  }));
   for (let sweep = 0; sweep < sweeps; sweep += 1) {
     for (const [at, { candidate, around, split }] of toSplit.entries()) {
       onProgress?.({
@@ -150,7 +156,7 @@ export async function fitWithin(
       ...(responseError === undefined ? {} : { responseError }),
     };
   });
-  return { value: { layers: made, planned }, diagnostics: [] };
+  return { value: { layers: made, planned }, diagnostics: told };
 }
 
 /** The network as it is split so far, with values tapped. */

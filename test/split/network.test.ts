@@ -84,8 +84,23 @@ test("with the veto no layer is split that would not be faster", async () => {
     if (choice.split) expect(choice.cost.seconds).toBeLessThan(whole.cost.seconds);
 });
 
-function prepared(): Module {
-  const ast = parse(text, "small.net").value;
+test("where an op has no gradient, that is told, and the plain norm does", async () => {
+  const product = prepared(`net product {
+  input x: f32[N, 12, 12, 3]
+  a = conv2d(x, filters=8, kernel=3x3) |> relu
+  output y = a |> global_avg_pool |> reduce_prod(axes=[1])
+}`);
+  const { value, diagnostics } = await splitNetwork(product, samples, {
+    target,
+    limit: { kind: "macs", share: 0.6 },
+    veto: false,
+  });
+  expect(value?.layers.size).toBe(1);
+  expect(diagnostics).toMatchObject([{ severity: "warning", code: "no-gradient" }]);
+});
+
+function prepared(source = text): Module {
+  const ast = parse(source, "small.net").value;
   const elaborated = ast && elaborate(ast).value;
   const optimized = elaborated && optimize(elaborated, { stopAfter: "split" }).value;
   if (!optimized) throw new Error("the net is wrong");
