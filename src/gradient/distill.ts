@@ -75,8 +75,8 @@ export async function distill(
   if (layers.size === 0) return { value: { layers, best: 0, heldOut: [] }, diagnostics: [] };
   const nets: Taps[] = [];
   try {
-    return await distillWith(module, layers, samples, options, async (...given) => {
-      const opened = await openTaps(...given);
+    return await distillWith(module, layers, samples, options, async (net, values, how) => {
+      const opened = await openTaps(net, values, how);
       if (opened.value) nets.push(opened.value);
       return opened;
     });
