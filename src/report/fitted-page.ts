@@ -142,7 +142,7 @@ function lossPlots({ predicted, sweep, before, after, outputs: all, limit }: Fit
       title: key === "macs" ? "Loss and MACs" : "Loss and modelled time",
       xName: `${key === "macs" ? "MACs" : "modelled time"} of the convolutions, of what they had`,
       yName: "loss",
-      line: predicted.map((one) => ({ x: one[key], y: one.loss })),
+      line: frontier(predicted.map((one) => ({ x: one[key], y: one.loss }))),
       points: points.map((point) => ({
         x: point[key],
         y: meanLoss(point.outputs),
@@ -151,6 +151,18 @@ function lossPlots({ predicted, sweep, before, after, outputs: all, limit }: Fit
       })),
     }),
   );
+}
+
+/** The points from the least cost on that lose less than all before them: what was chosen by MACs goes to and fro in time. */
+function frontier(points: readonly { readonly x: number; readonly y: number }[]) {
+  let lowest = Number.POSITIVE_INFINITY;
+  return points
+    .toSorted((a, b) => a.x - b.x)
+    .filter(({ y }) => {
+      if (y >= lowest) return false;
+      lowest = y;
+      return true;
+    });
 }
 
 function sweepTable({ sweep }: FittedReport): string {

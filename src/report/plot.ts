@@ -63,6 +63,8 @@ export interface Curve {
 }
 
 const [plotWidth, plotHeight] = [640, 320];
+/** Most lines of the logarithmic axis, but for the first. */
+const mostRows = 8;
 const margin = { left: 64, right: 24, top: 34, bottom: 46 };
 
 /** Points over a share from 0 to 1; the other axis is logarithmic. Points with 0 stand at its foot, and the line leaves them out. */
@@ -79,12 +81,13 @@ export function curvePlot({ title, xName, yName, line, points }: Curve): string 
     const share = (Math.log10(Math.max(y, 10 ** low)) - low) / (high - low);
     return margin.top + (1 - share) * innerHeight;
   };
-  const rows = Array.from({ length: high - low + 1 }, (_, at) => 10 ** (low + at));
+  const step = Math.ceil((high - low) / mostRows);
+  const rows = Array.from({ length: Math.floor((high - low) / step) + 1 }, (_, at) => low + at * step);
   const grid = [
     ...rows.map(
-      (value) =>
-        `<line class="axis" x1="${margin.left}" x2="${plotWidth - margin.right}" y1="${fixed(py(value))}" y2="${fixed(py(value))}"/>
-<text x="${margin.left - 8}" y="${fixed(py(value) + 4)}" text-anchor="end">${value}</text>`,
+      (exponent) =>
+        `<line class="axis" x1="${margin.left}" x2="${plotWidth - margin.right}" y1="${fixed(py(10 ** exponent))}" y2="${fixed(py(10 ** exponent))}"/>
+<text x="${margin.left - 8}" y="${fixed(py(10 ** exponent) + 4)}" text-anchor="end">${Number(`1e${exponent}`)}</text>`,
     ),
     ...[0, 0.25, 0.5, 0.75, 1].map(
       (share) =>
