@@ -243,7 +243,7 @@ export const savedElsewhere = {
   time: "the time is saved with less error in other layers",
 } as const;
 
-/** Why a layer stays whole of whose splits the best takes so many seconds. */
+/** Why a layer stays whole: its fastest split takes `seconds`, which is not less than it takes itself. */
 export function slowerText(seconds: number, whole: LayerChoice, target: string): string {
   return `no split is faster on ${target}: the best takes ${percent(seconds / whole.cost.seconds)} of the time`;
 }

@@ -104,9 +104,12 @@ export async function tryModel(
   session: Session,
 ): Promise<TriedNetwork | undefined> {
   const { value: tried, diagnostics } = await tryNetwork(base, samples, how);
-  const wrong = tried && limit.kind !== "loss" ? outOfReach(limit, leftOf(tried, limit)) : diagnostics;
-  session.code = Math.max(session.code, report(session.terminal, wrong, new Map()));
-  if (tried && hasErrors(wrong)) {
+  const told = [
+    ...diagnostics,
+    ...(tried && limit.kind !== "loss" ? outOfReach(limit, leftOf(tried, limit)) : []),
+  ];
+  session.code = Math.max(session.code, report(session.terminal, told, new Map()));
+  if (tried && hasErrors(told)) {
     tried.dispose();
     return undefined;
   }

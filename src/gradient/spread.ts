@@ -38,9 +38,12 @@ export function spreadBack(
       [1, stride[0], stride[1], 1],
       [n, left(rows), left(columns), depth],
     ),
-    padding: [rows.before, rows.after, columns.before, columns.after].map((one) =>
-      Math.max(0, one),
-    ) as unknown as Padding,
+    padding: [
+      Math.max(0, rows.before),
+      Math.max(0, rows.after),
+      Math.max(0, columns.before),
+      Math.max(0, columns.after),
+    ],
   };
 }
 

@@ -36,7 +36,7 @@ export interface PanelLayout {
    * of a depthwise result one after another.
    */
   readonly branches: number;
-  /** Rows that lie side by side in a panel whose width is no multiple of them: column 0 of so many rows, then column 1; 1 for none. */
+  /** How many rows lie side by side in a panel whose width is not a multiple of their number: column 0 of all of them, then column 1; 1 if they do not. */
   readonly deep: number;
 }
 

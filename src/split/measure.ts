@@ -88,7 +88,14 @@ export async function measureSubstitutes(
   const x = node.inputs[0] ?? bug(`${node.name} has no input`);
   const head = await openTaps(module, [x, ...beside, ...outputs], { threads });
   const tail = await openTaps(module, outputs, { from: [node.id, ...beside], threads });
-  if (!head.value || !tail.value) return { diagnostics: failures(head, tail) };
+  const close = (): void => {
+    head.value?.dispose();
+    tail.value?.dispose();
+  };
+  if (!head.value || !tail.value) {
+    close();
+    return { diagnostics: failures(head, tail) };
+  }
   const [before, behind] = [head.value, tail.value];
   const losses = outputLosses(substitutes.length);
   const positions = Int32Array.from({ length: positionCount(shape) }, (_, at) => at);
@@ -127,9 +134,7 @@ export async function measureSubstitutes(
       }
     },
     onProgress,
-  );
-  before.dispose();
-  behind.dispose();
+  ).finally(close);
   return { value: losses.finish(), diagnostics: [] };
 }
 

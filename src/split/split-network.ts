@@ -17,7 +17,6 @@ import { savedElsewhere, shareText } from "#passes/split/plan.js";
 import { split as splitPass } from "#passes/split.js";
 import type { FactoredLayer } from "#passes/split/report.js";
 import type { Distilled } from "#gradient/distill.js";
-import { outputMetrics } from "#gradient/output-metrics.js";
 import { fitGroups, meanError, prepareGroups, substituteOf } from "./curves.js";
 import { gatherRows, tapsForRows } from "./gather-rows.js";
 import type { Terms } from "./terms.js";
@@ -70,7 +69,8 @@ export async function splitNetwork(
   const { value: tried, diagnostics } = await tryNetwork(module, samples, options);
   if (!tried) return { diagnostics };
   try {
-    return await fitWithin(tried, options.limit, options.onProgress);
+    const plan = await fitWithin(tried, options.limit, options.onProgress);
+    return { ...plan, diagnostics: [...diagnostics, ...plan.diagnostics] };
   } finally {
     tried.dispose();
   }
@@ -90,7 +90,7 @@ export async function fitWithin(
   onProgress?: OnProgress,
 ): Promise<Result<SplitPlan>> {
   const chosen = chooseWithin(tried, limit);
-  const { module, samples, layers, rowLimits, original, products, seed } = tried;
+  const { module, samples, layers, rowLimits, original, products, seed, metrics } = tried;
   const made = new Map<string, FactoredLayer>();
   const errors = new Map<string, number>();
   const terms = new Map<string, readonly Terms[]>();
@@ -98,18 +98,6 @@ export async function fitWithin(
     const split = chosen[at]?.split;
     return split ? [{ candidate, around, split }] : [];
   });
-  const metrics = await outputMetrics(
-    module,
-    toSplit.map(({ candidate }) => candidate.node.id),
-    samples,
-    { products, seed, threads: tried.threads },
-  );
-  // Where there is no gradient the plain norm does, and less well.
-  const told = metrics.diagnostics.map((one): Diagnostic => ({
-    ...one,
-    severity: "warning",
-    help: [...(one.help ?? []), "layers are fitted without regard to what their channels do to the outputs"],
-  }));
   for (let sweep = 0; sweep < sweeps; sweep += 1) {
     for (const [at, { candidate, around, split }] of toSplit.entries()) {
       onProgress?.({
@@ -121,10 +109,10 @@ export async function fitWithin(
       const current = await openCurrent(tried, made, tapsForRows(candidate, around).current);
       if (!current.value) return { diagnostics: current.diagnostics };
       const nets = { original, current: current.value };
-      const rows = await gatherRows(module.graph, candidate, around, nets, samples, rowLimits);
-      current.value.dispose();
+      const gathering = gatherRows(module.graph, candidate, around, nets, samples, rowLimits);
+      const rows = await gathering.finally(() => nets.current.dispose());
       const start = terms.get(name);
-      const moment = metrics.value?.get(candidate.node.id);
+      const moment = metrics.get(candidate.node.id);
       const options = {
         rounds: finalRounds,
         relu: around.relu,
@@ -156,7 +144,7 @@ export async function fitWithin(
       ...(responseError === undefined ? {} : { responseError }),
     };
   });
-  return { value: { layers: made, planned }, diagnostics: told };
+  return { value: { layers: made, planned }, diagnostics: [] };
 }
 
 /** The network as it is split so far, with values tapped. */

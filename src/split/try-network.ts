@@ -1,14 +1,15 @@
 // Tries splits of all layers of a network: what each costs, and what it loses in the outputs.
 
 import type { OnProgress } from "#calibrate/progress.js";
-import type { Products } from "#calibrate/products.js";
+import type { Products, Sums } from "#calibrate/products.js";
 import { openProducts } from "#calibrate/products.js";
 import type { Samples } from "#calibrate/samples.js";
 import { chooseSamples } from "#calibrate/samples.js";
 import type { Taps } from "#calibrate/taps.js";
 import { openTaps } from "#calibrate/taps.js";
-import type { Result } from "#diagnostic/diagnostic.js";
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { least } from "#diagnostic/extremes.js";
+import { outputMetrics } from "#gradient/output-metrics.js";
 import type { NodeId } from "#ir/graph.js";
 import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
@@ -58,6 +59,8 @@ export interface TriedNetwork {
   readonly seed: number;
   readonly threads: number;
   readonly rowLimits: RowLimits;
+  /** How much the outputs change with the channels of a layer's result, by its node; nothing where there is no gradient. */
+  readonly metrics: ReadonlyMap<NodeId, Sums>;
   /** The network as it was, with the values that layers are to give. */
   readonly original: Taps;
   readonly products: Products;
@@ -73,7 +76,7 @@ const triedRounds = 10;
 
 /**
  * Fits ways to split each layer with the rest of the network as it was, and measures what they lose in the outputs. `module` is as the passes
- * before `split` leave it.
+ * before `split` leave it. A warning says where there are no gradients.
  */
 export async function tryNetwork(
   module: Module,
@@ -94,7 +97,7 @@ export async function tryNetwork(
   const opened = await openTaps(module, [...all], { threads });
   if (!opened.value) return { diagnostics: opened.diagnostics };
   const products = openProducts({ threads });
-  const network = {
+  const network: Omit<TriedNetwork, "layers" | "metrics"> = {
     module,
     samples,
     target,
@@ -121,15 +124,26 @@ export async function tryNetwork(
       const hindrance = choices.value.length > 1 ? undefined : hindranceOf(candidate, costs, target.name);
       layers.push({ candidate, around, choices: choices.value, ...(hindrance ? { hindrance } : {}) });
     }
+    const splittable = layers.flatMap(({ candidate, choices }) =>
+      choices.length > 1 ? [candidate.node.id] : [],
+    );
+    const metrics = await outputMetrics(module, splittable, samples, { products, seed, threads });
+    const value = { ...network, layers, metrics: metrics.value ?? new Map<NodeId, Sums>() };
+    return { value, diagnostics: metrics.diagnostics.map(withoutGradients) };
   } catch (cause) {
     network.dispose();
     throw cause;
   }
-  return { value: { ...network, layers }, diagnostics: [] };
+}
+
+/** Without gradients the plain norm does, and less well. */
+function withoutGradients(one: Diagnostic): Diagnostic {
+  const help = "layers are fitted without regard to what their channels do to the outputs";
+  return { ...one, severity: "warning", help: [...(one.help ?? []), help] };
 }
 
 async function tryLayer(
-  network: Omit<TriedNetwork, "layers">,
+  network: Omit<TriedNetwork, "layers" | "metrics">,
   { candidate, around }: Pick<TriedLayer, "candidate" | "around">,
   costs: CostModel,
   { veto = true }: TryOptions,

@@ -231,7 +231,7 @@ function cellTaps(
   return { places: reshaped(ctx, places, shape), weights: reshaped(ctx, all, shape) };
 }
 
-/** How many points a cell has along an axis: as many for each region, or so many for each. */
+/** How many points a cell has along an axis: one number for all regions, or one for each of them. */
 function pointsOf(length: Value, cells: number, ratio: number): readonly number[] {
   if (ratio > 0) return [ratio];
   if (length.ref.kind !== "constant")
