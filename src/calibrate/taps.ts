@@ -1,9 +1,11 @@
 // Running a net with taps: chosen values of a graph, for one sample after another, on our own compiled module.
 
+import type { Artifact } from "#backend/artifact.js";
 import { compile } from "#compile/compile.js";
 import { load } from "#compile/load.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { bug } from "#diagnostic/diagnostic.js";
+import { least } from "#diagnostic/extremes.js";
 import type { NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
@@ -20,6 +22,8 @@ export interface TapOptions {
   readonly from?: readonly NodeId[];
   /** How many threads compute, where memory can be shared; 1 by default. */
   readonly threads?: number;
+  /** Whether a net that is too small to be divided is there once for each thread, so that as many samples run at once. */
+  readonly lanes?: boolean;
 }
 
 /** Values of one sample, by node. */
@@ -31,10 +35,15 @@ export interface Taps {
   readonly inputs: readonly SampleInput[];
   /** How many threads compute: no more than are worth it. */
   readonly threads: number;
-  /** The values for a sample. The next run writes into the same arrays. */
-  run(sample: Sample): Promise<TappedValues>;
+  /** How many samples may run at once, each in a lane of its own. */
+  readonly lanes: number;
+  /** The values for a sample. The next run in the same lane, the first by default, writes into the same arrays. */
+  run(sample: Sample, lane?: number): Promise<TappedValues>;
   dispose(): void;
 }
+
+/** Multiply-accumulates from which on a lane is worth a worker, which takes 100 µs to ask: 0.5 ms of them. */
+const leastMacs = 2_000_000;
 
 /**
  * Compiles (for WebAssembly) and loads what computes the values of the given nodes, and nothing else. They are values of the graph as it stands: what
@@ -44,51 +53,69 @@ export interface Taps {
 export async function openTaps(
   module: Module,
   values: readonly NodeId[],
-  { from = [], threads = 1 }: TapOptions = {},
+  { from = [], threads = 1, lanes = false }: TapOptions = {},
 ): Promise<Result<Taps>> {
   const given = new Set(from);
   const isGiven = (id: NodeId): boolean => given.has(id) || nodeOf(module.graph, id).op === "input";
   const wanted = [...new Set(values)];
   const computed = wanted.filter((id) => !isGiven(id));
   const cut = tapModule(module, wanted, from);
-  let net: Net | undefined;
+  let nets: readonly Net[] = [];
   if (computed.length > 0) {
     const { value, diagnostics } = compile(tapModule(module, computed, from));
     if (!value) return { diagnostics };
-    net = await load(value, { threads });
+    nets = await loadLanes(value, threads, lanes);
   }
-  const into = Object.fromEntries(
-    computed.map((id) => {
-      const { name, type } = nodeOf(module.graph, id);
-      return [name, new Float32Array(elements(type.shape))];
-    }),
+  const into = nets.map(() =>
+    Object.fromEntries(
+      computed.map((id) => {
+        const { name, type } = nodeOf(module.graph, id);
+        return [name, new Float32Array(elements(type.shape))];
+      }),
+    ),
   );
-  const needed = net ? Object.keys(net.inputs) : [];
+  const needed = Object.keys(nets[0]?.inputs ?? {});
   return {
     diagnostics: [],
     value: {
       inputs: sampleInputs(cut.graph),
-      threads: net?.threads ?? 1,
-      async run(sample) {
+      threads: nets.length > 1 ? nets.length : (nets[0]?.threads ?? 1),
+      lanes: Math.max(1, nets.length),
+      async run(sample, lane = 0) {
         const input = (name: string): Float32Array =>
           (Object.hasOwn(sample, name) ? sample[name] : undefined) ??
           bug(`a sample has no values for ${name}`);
-        await net?.run(Object.fromEntries(needed.map((name) => [name, input(name)])), { into });
+        const results = into[lane] ?? {};
+        await nets[lane]?.run(Object.fromEntries(needed.map((name) => [name, input(name)])), {
+          into: results,
+        });
         return new Map(
           wanted.map((id) => {
             const { name } = nodeOf(module.graph, id);
-            return [id, isGiven(id) ? input(name) : (into[name] ?? bug(`no value for ${name}`))];
+            return [id, isGiven(id) ? input(name) : (results[name] ?? bug(`no value for ${name}`))];
           }),
         );
       },
-      dispose: () => net?.dispose(),
+      dispose: () => {
+        for (const net of nets) net.dispose();
+      },
     },
   };
 }
 
+/** One net that the threads divide; or, if that is wanted and it is too small for it but large enough for workers, one for each thread. */
+async function loadLanes(artifact: Artifact, threads: number, lanes: boolean): Promise<readonly Net[]> {
+  const net = await load(artifact, { threads });
+  const macs = net.launches.reduce((sum, launch) => sum + launch.macs, 0);
+  if (!lanes || threads === 1 || net.threads > 1 || macs < leastMacs) return [net];
+  net.dispose();
+  return Promise.all(Array.from({ length: threads }, () => load(artifact, { worker: true })));
+}
+
 /**
  * Runs nets on each sample, in order, and gives their values to `each`: those of several nets side by side, as of a network and of what was
- * made of it. Nothing is kept: values are gone with the next sample. While one sample runs, the next one is read.
+ * made of it. Nothing is kept: values are gone when `each` is done with them. While samples run, in as many lanes as all nets have, the next
+ * one is read.
  */
 export async function runTaps(
   nets: readonly Taps[],
@@ -96,15 +123,27 @@ export async function runTaps(
   each: (values: readonly TappedValues[], index: number) => void | Promise<void>,
   onProgress?: OnProgress,
 ): Promise<void> {
-  let next: Promise<Sample> | undefined;
+  const lanes = least(nets.map((net) => net.lanes));
+  const read: Promise<Sample>[] = [];
+  const run: Promise<TappedValues[]>[] = [];
+  const start = async (index: number): Promise<TappedValues[]> => {
+    const sample = await (read[index] ?? samples.read(index));
+    return Promise.all(nets.map((net) => net.run(sample, index % lanes)));
+  };
+  /** Begins what is not there yet, up to an index. Until it is waited for its failure must not end the process. */
+  const begin = <T>(begun: Promise<T>[], to: number, make: (index: number) => Promise<T>): void => {
+    for (let index = begun.length; index < Math.min(to, samples.count); index += 1) {
+      const made = make(index);
+      made.catch(() => {});
+      begun.push(made);
+    }
+  };
   for (let index = 0; index < samples.count; index += 1) {
-    const sample = await (next ?? samples.read(index));
-    next = index + 1 < samples.count ? samples.read(index + 1) : undefined;
-    // It is waited for in the next round; until then its failure must not end the process.
-    next?.catch(() => {});
-    const values: TappedValues[] = [];
-    for (const net of nets) values.push(await net.run(sample));
-    await each(values, index);
+    begin(read, index + lanes + 1, (at) => samples.read(at));
+    begin(run, index + lanes, start);
+    await each((await run[index]) ?? [], index);
+    delete read[index];
+    delete run[index];
     onProgress?.({ stage: "running samples", done: index + 1, all: samples.count });
     await pause();
   }

@@ -19,6 +19,7 @@ const loadKinds: OptionKinds<LoadOptions> = {
   gpu: anObject("a GPU, as `navigator.gpu` is one", "requestAdapter"),
   device: anObject("a GPUDevice", "createBuffer"),
   threads: aCount,
+  worker: aBoolean,
   simd: oneOf(["simd", "relaxed"]),
   poison: aBoolean,
   leastWork: anAmount,

@@ -3,8 +3,7 @@
 import type { OnProgress } from "#calibrate/progress.js";
 import type { Sample, Samples } from "#calibrate/samples.js";
 import type { Taps } from "#calibrate/taps.js";
-import { openTaps } from "#calibrate/taps.js";
-import { pause } from "#calibrate/pause.js";
+import { openTaps, runTaps } from "#calibrate/taps.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { bug, error, hasErrors } from "#diagnostic/diagnostic.js";
 import { nodeOf } from "#ir/graph.js";
@@ -12,6 +11,7 @@ import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
 import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
+import type { Candidate } from "#passes/split/candidates.js";
 import { findCandidates } from "#passes/split/candidates.js";
 import type { FactoredLayer } from "#passes/split/report.js";
 import { split as splitPass } from "#passes/split.js";
@@ -21,6 +21,7 @@ import type { Compared } from "./distill-loss.js";
 import { distillLoss } from "./distill-loss.js";
 import { gradientModule } from "./gradient-module.js";
 import { judgedValues, valueBehind } from "./judged.js";
+import { paddedLayer, withRank } from "./padded.js";
 import type { Parameter } from "./parameters.js";
 import { balancedLayers, parametersOf, withValues } from "./parameters.js";
 import { rememberTargets } from "./targets.js";
@@ -97,14 +98,17 @@ async function distillWith(
       diagnostics: [error("too-few-samples", "distillation needs two samples, of which one is held out")],
     };
   const diagnostics: Diagnostic[] = [];
+  const kernels = new Map(findCandidates(module).map((one) => [one.node.name, one]));
+  const kernelOf = (name: string): Candidate => kernels.get(name) ?? bug(`${name} cannot be split`);
   const start = balancedLayers(module, layers);
+  const padded = new Map([...start].map(([name, layer]) => [name, paddedLayer(kernelOf(name), layer)]));
   const network = splitPass.run(module, {
     target,
-    options: { split: { mode: "factors", layers: start } },
+    options: { split: { mode: "factors", layers: padded } },
     report: (one) => void diagnostics.push(one),
   });
   if (hasErrors(diagnostics)) return { diagnostics };
-  const parameters = parametersOf(network.graph, start);
+  const parameters = parametersOf(network.graph, padded);
   const outputs = judgedValues(module.graph);
   const inner = findCandidates(module).flatMap(({ node }) =>
     start.has(node.name) ? [valueBehind(module.graph, node)] : [],
@@ -130,23 +134,27 @@ async function distillWith(
     open,
   );
   if (!student.value) return { diagnostics: student.diagnostics };
-  const { inputOf, lossOf, addGradients } = student.value;
+  const { inputOf, eachLoss, eachGradients } = student.value;
   const tensors = parameters.map(({ data }) => data.slice());
   const average = parameters.map(({ data }) => data.slice());
 
+  const inputsFor = (indices: readonly number[], values: readonly Float32Array[]): Samples => ({
+    count: indices.length,
+    async read(at) {
+      const index = indices[at] ?? bug("no sample");
+      return inputOf(await samples.read(index), values, await taught.read(index));
+    },
+  });
   const heldOut: HeldOut[] = [];
   let best = { step: 0, loss: Number.POSITIVE_INFINITY, tensors: average };
   const judge = async (step: number): Promise<void> => {
     let loss = 0;
-    for (const index of held) {
-      const input = inputOf(await samples.read(index), average, await taught.read(index));
-      loss += (await lossOf(input)) / held.length;
-    }
+    await eachLoss(inputsFor(held, average), (one) => void (loss += one / held.length));
     heldOut.push({ step, loss });
     if (loss < best.loss) best = { step, loss, tensors: average.map((one) => one.slice()) };
   };
   await judge(0);
-  const rates = parameters.map(
+  const rates = parametersOf(network.graph, start).map(
     ({ data, isBias }) => relativeRate * Math.max(rootMeanSquare(data), isBias ? leastBias : 0),
   );
   const adam = createAdam(tensors, rates);
@@ -154,12 +162,11 @@ async function distillWith(
   const sums = tensors.map(({ length }) => new Float64Array(length));
   for (let step = 1; step <= steps; step += 1) {
     for (const sum of sums) sum.fill(0);
-    for (let at = 0; at < batch; at += 1) {
-      const index = next();
-      const input = inputOf(await samples.read(index), tensors, await taught.read(index));
-      await addGradients(input, sums, 1 / batch);
-      await pause();
-    }
+    const drawn = Array.from({ length: batch }, next);
+    await eachGradients(inputsFor(drawn, tensors), (gradients) => {
+      for (const [at, gradient] of gradients.entries())
+        addScaled(sums[at] ?? bug("no sums"), gradient, 1 / batch);
+    });
     const cosine = 0.5 * (1 + Math.cos((Math.PI * (step - 1)) / steps));
     adam.step(sums, cosine * Math.min(1, step / warmUp));
     for (const [at, tensor] of tensors.entries())
@@ -169,9 +176,12 @@ async function distillWith(
     await judge(step);
     if (step - best.step >= patience * interval) break;
   }
+  const found = [...withValues(padded, parameters, best.tensors)].map(
+    ([name, layer]) => [name, withRank(kernelOf(name), layer, start.get(name)?.rank ?? layer.rank)] as const,
+  );
   return {
     value: {
-      layers: best.step === 0 ? layers : withValues(start, parameters, best.tensors),
+      layers: best.step === 0 ? layers : new Map(found),
       best: best.step,
       heldOut,
     },
@@ -183,9 +193,10 @@ async function distillWith(
 interface Student {
   /** What a run takes: a sample, the parameters, and what the values should be. */
   inputOf(sample: Sample, tensors: readonly Float32Array[], targets: readonly Float32Array[]): Sample;
-  lossOf(input: Sample): Promise<number>;
-  /** Adds factor · ∂loss/∂parameter. */
-  addGradients(input: Sample, sums: readonly Float64Array[], factor: number): Promise<void>;
+  /** The loss of each. */
+  eachLoss(inputs: Samples, each: (loss: number) => void): Promise<void>;
+  /** ∂loss/∂parameter of each, which live until `each` returns. */
+  eachGradients(inputs: Samples, each: (gradients: readonly Float32Array[]) => void): Promise<void>;
 }
 
 async function openStudent(
@@ -200,8 +211,8 @@ async function openStudent(
   const made = gradientModule(module, { outputs: [loss], wanted, seeds: "ones" });
   if (!made.value) return { diagnostics: made.diagnostics };
   const { gradients } = made.value;
-  const forward = await open(module, [loss], { from: wanted, threads });
-  const backward = await open(made.value.module, gradients, { from: wanted, threads });
+  const forward = await open(module, [loss], { from: wanted, threads, lanes: true });
+  const backward = await open(made.value.module, gradients, { from: wanted, threads, lanes: true });
   const [judge, teach] = [forward.value, backward.value];
   if (!judge || !teach) return { diagnostics: [...forward.diagnostics, ...backward.diagnostics] };
   const names = wanted.map((node) => nodeOf(network.graph, node).name);
@@ -215,12 +226,12 @@ async function openStudent(
         ...named(names, tensors),
         ...named(targets, values),
       }),
-      lossOf: async (input) => (await judge.run(input)).get(loss)?.[0] ?? bug("no loss"),
-      async addGradients(input, sums, factor) {
-        const found = await teach.run(input);
-        for (const [at, gradient] of gradients.entries())
-          addScaled(sums[at] ?? bug("no sums"), found.get(gradient) ?? bug("no gradient"), factor);
-      },
+      eachLoss: (inputs, each) =>
+        runTaps([judge], inputs, ([found]) => each(found?.get(loss)?.[0] ?? bug("no loss"))),
+      eachGradients: (inputs, each) =>
+        runTaps([teach], inputs, ([found]) =>
+          each(gradients.map((gradient) => found?.get(gradient) ?? bug("no gradient"))),
+        ),
     },
   };
 }

@@ -27,9 +27,7 @@ export async function rememberTargets(
 ): Promise<Targets> {
   const kept = new Map<number, readonly Float32Array[]>();
   let left = mostBytes;
-  const read = async (index: number): Promise<readonly Float32Array[]> => {
-    const known = kept.get(index);
-    if (known) return known;
+  const compute = async (index: number): Promise<readonly Float32Array[]> => {
     const found = await teacher.run(await samples.read(index));
     const copies = values.map((id) => (found.get(id) ?? bug("a value is missing")).slice());
     const bytes = copies.reduce((sum, { byteLength }) => sum + byteLength, 0);
@@ -38,6 +36,15 @@ export async function rememberTargets(
       left -= bytes;
     }
     return copies;
+  };
+  // One after another, since runs write into the same arrays.
+  let last: Promise<unknown> = Promise.resolve();
+  const read = async (index: number): Promise<readonly Float32Array[]> => {
+    const known = kept.get(index);
+    if (known) return known;
+    const found = last.then(() => compute(index));
+    last = found.catch(() => {});
+    return found;
   };
   const sums: { mean: Float64Array; squares: number }[] = [];
   for (const [done, index] of counted.entries()) {

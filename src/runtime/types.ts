@@ -45,6 +45,8 @@ export interface LoadOptions {
   readonly device?: object;
   /** WebAssembly: how many threads compute; 1 by default. */
   readonly threads?: number;
+  /** WebAssembly: whether `run` leaves the calling thread free also where one computes, if memory can be shared; several nets then run at once. */
+  readonly worker?: boolean;
   /** WebAssembly: which of the two binaries; by default relaxed SIMD where the engine has it. Results differ in the last bits. */
   readonly simd?: "simd" | "relaxed";
   /** For tests: the arena is filled with NaN before each sample, and scratch before each launch. */
@@ -103,7 +105,7 @@ export interface Net {
   readonly subgroups?: boolean;
   /** Throws `TypeError` if an input's name, type or length is wrong, and `Error` while `run` is under way on other threads. A net of the target wgsl has no `runSync`: a GPU answers later. */
   runSync(inputs: Tensors, options?: RunOptions): Record<string, Float32Array>;
-  /** With several threads, on other threads than the caller's. Runs that overlap take turns; inputs are read at the turn. */
+  /** With several threads or a worker, on other threads than the caller's. Runs that overlap take turns; inputs are read at the turn. */
   run(inputs: Tensors, options?: RunOptions): Promise<Record<string, Float32Array>>;
   /** Frees weights and arena, and ends all threads; a later `run` throws, and one that is under way fails. */
   dispose(): void;

@@ -50,7 +50,7 @@ export async function loadWasm(module: WasmModule, options: LoadOptions = {}): P
   const wanted = threadsFor(model, options.threads);
   const threads = isWorthThreads(module, options) ? wanted : 1;
   const steps = [...setup, ...module.launches].map((launch) => stepOf(module, launch, threads, options));
-  const shared = threads > 1;
+  const shared = threads > 1 || (options.worker === true && mayShare());
   if (shared) shareMemory(bytes);
 
   const stride = Math.ceil(model.scratch / 16) * 64;
@@ -129,9 +129,7 @@ function threadsFor(model: Model, wanted = 1): number {
   if (!Number.isInteger(wanted) || wanted < 1 || wanted > 256) {
     throw new TypeError(`${model.name}: threads must be a whole number from 1 to 256, not ${String(wanted)}`);
   }
-  const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean };
-  if (wanted === 1 || (typeof SharedArrayBuffer === "function" && crossOriginIsolated !== false))
-    return wanted;
+  if (wanted === 1 || mayShare()) return wanted;
   if (!isTold) {
     console.warn(
       `${model.name}: one thread instead of ${wanted}, since this page may not share memory between threads; serve it with the headers "Cross-Origin-Opener-Policy: same-origin" and "Cross-Origin-Embedder-Policy: require-corp"`,
@@ -139,6 +137,11 @@ function threadsFor(model: Model, wanted = 1): number {
   }
   isTold = true;
   return 1;
+}
+
+function mayShare(): boolean {
+  const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean };
+  return typeof SharedArrayBuffer === "function" && crossOriginIsolated !== false;
 }
 
 /** Makes the memory that a binary imports a shared one: its flags turn from 1 (with a maximum) to 3. */

@@ -75,6 +75,7 @@ const loading: Required<api.LoadOptions> = {
   gpu: { requestAdapter: nothing },
   device: { createBuffer: nothing },
   threads: 1,
+  worker: true,
   simd: "simd",
   poison: true,
   leastWork: 1,

@@ -225,3 +225,64 @@ describe("runTaps", () => {
     taps.dispose();
   });
 });
+
+describe("lanes", () => {
+  const wide = moduleOf(`net wide {
+    input x: f32[1, 24, 24, 16]
+    a = conv2d(x, filters=24, kernel=3x3, padding=same) |> relu
+    output y = conv2d(a, filters=16, kernel=1x1)
+  }`);
+  const [a, y] = ["a", "y"].map((name) => nodeNamed(wide.graph, name));
+  const random = seededRandom(8);
+  const list = Array.from({ length: 7 }, () => drawSample(wide.graph, random));
+
+  test("give each sample's values in order, and they stay while they are looked at", async () => {
+    const plain = await openTaps(wide, [y!, a!]);
+    const wanted: Float32Array[][] = [];
+    await runTaps([plain.value!], samplesOf(list), ([found]) => {
+      wanted.push([...found!.values()].map((one) => one.slice()));
+    });
+    const laned = await openTaps(wide, [y!, a!], { threads: 3, lanes: true });
+    expect([laned.value!.lanes, laned.value!.threads]).toEqual([3, 3]);
+    // Later samples are read sooner than those before them.
+    const samples: Samples = {
+      count: list.length,
+      read: async (index) => {
+        await new Promise((resolve) => setTimeout(resolve, 4 * (list.length - index)));
+        return list[index]!;
+      },
+    };
+    const seen: number[] = [];
+    // Beside a net with one lane, all run in one.
+    for (const nets of [[laned.value!], [laned.value!, plain.value!]]) {
+      seen.length = 0;
+      await runTaps(nets, samples, async (values, index) => {
+        seen.push(index);
+        await new Promise((resolve) => setTimeout(resolve, 3));
+        for (const found of values) expect([...found.values()]).toEqual(wanted[index]);
+      });
+      expect(seen).toEqual(list.map((_, index) => index));
+    }
+    laned.value!.dispose();
+    plain.value!.dispose();
+  });
+
+  test("are not opened for nets that take less than asking a worker", async () => {
+    const { value } = await openTaps(residual, [nodeNamed(residual.graph, "f")], { threads: 3, lanes: true });
+    expect([value!.lanes, value!.threads]).toEqual([1, 1]);
+    value!.dispose();
+  });
+
+  test("a sample that cannot be read ends the run, and nothing else", async () => {
+    const { value } = await openTaps(wide, [y!], { threads: 2, lanes: true });
+    const broken: Samples = {
+      count: 5,
+      read: async (index) => (index === 1 ? Promise.reject(new Error("gone")) : list[index]!),
+    };
+    const seen: number[] = [];
+    const running = runTaps([value!], broken, (_, index) => void seen.push(index));
+    await expect(running).rejects.toThrow("gone");
+    expect(seen).toEqual([0]);
+    value!.dispose();
+  });
+});

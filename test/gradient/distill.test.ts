@@ -10,6 +10,7 @@ import { balanced } from "#gradient/balance.js";
 import { distillLoss } from "#gradient/distill-loss.js";
 import { distill } from "#gradient/distill.js";
 import { judgedValues, valueBehind } from "#gradient/judged.js";
+import { paddedLayer, withRank } from "#gradient/padded.js";
 import { parse } from "#grammar/parse.js";
 import { interpretAll } from "#interpret/interpret.js";
 import { elements } from "#ir/type.js";
@@ -173,6 +174,62 @@ test.each(splitOrders)("%s: balanced factors compute the same, and share their s
     expect(Math.hypot(...composed!.map((w, at) => w - before![at]!)) / size).toBeLessThan(1e-5);
     const norms = after.map((one) => Math.hypot(...one));
     expect(Math.max(...norms) / Math.min(...norms)).toBeLessThan(1.05);
+  }
+});
+
+test("terms of zeros change nothing, and are taken off again", () => {
+  const draw = seededRandom(6);
+  for (const groups of [1, 2, 3])
+    for (const rank of [1, 3, 4, 6, 9]) {
+      const kernel = { shape: [3, 2, 4, 6], groups };
+      for (const order of splitOrders) {
+        const factors = factorsOf(kernel, { order, rank }).map(({ shape }) =>
+          Float32Array.from({ length: elements(shape) }, () => draw.normal()),
+        );
+        const layer = { order, rank, factors, bias: Float32Array.of(1, 2, 3, 4, 5, 6) };
+        const padded = paddedLayer(kernel, layer);
+        expect(composeFactors(kernel, padded, padded.factors)).toEqual(
+          composeFactors(kernel, layer, factors),
+        );
+        expect(withRank(kernel, padded, rank)).toEqual(layer);
+        const isPadded = order === "pointwise-depthwise-pointwise";
+        expect(padded.rank).toBe(isPadded ? 4 * Math.ceil(rank / 4) : rank);
+      }
+    }
+});
+
+test("terms of zeros stay nothing while others are learnt, on any number of threads", async () => {
+  const wide = moduleOf(`net wide {
+    input image: f32[1, 24, 24, 8]
+    a = relu(conv2d(image, filters=32, kernel=3x3, padding=same))
+    b = relu(conv2d(a, filters=32, kernel=3x3, padding=same, groups=2) + a)
+    output y = dense(global_avg_pool(b), units=4)
+  }`);
+  const draw = seededRandom(4);
+  const layers = new Map(
+    findCandidates(wide).map((candidate, at) => {
+      const split = { order: "pointwise-depthwise-pointwise", rank: 13 + at } as const;
+      const factors = factorsOf(candidate, split).map(({ shape }) =>
+        Float32Array.from({ length: elements(shape) }, () => 0.3 * draw.normal()),
+      );
+      return [candidate.node.name, { ...split, factors }];
+    }),
+  );
+  const images = samplesOf(
+    Array.from({ length: 20 }, () => ({
+      image: Float32Array.from({ length: 24 * 24 * 8 }, () => draw.normal()),
+    })),
+  );
+  const run = async (threads: number) =>
+    (await distill(wide, layers, images, { target, steps: 30, batch: 4, threads })).value!;
+  const one = await run(1);
+  expect(await run(2)).toEqual(one);
+  expect(one.best).toBeGreaterThan(0);
+  for (const [name, { rank, factors }] of layers) {
+    const after = one.layers.get(name)!;
+    expect(after.rank).toBe(rank);
+    expect(after.factors.map(({ length }) => length)).toEqual(factors.map(({ length }) => length));
+    expect(after.factors).not.toEqual(factors);
   }
 });
 

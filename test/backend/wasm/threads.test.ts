@@ -154,6 +154,29 @@ describe("how many threads", () => {
   });
 });
 
+describe("a worker for a net of one thread", () => {
+  test("computes the same while the caller goes on", async () => {
+    const single = await load(separable);
+    const nets = await Promise.all([1, 2].map(() => load(separable, { worker: true, poison: true })));
+    expect(nets.map(({ threads }) => threads)).toEqual([1, 1]);
+    const runs = Array.from({ length: 6 }, (_, seed) => nets[seed % 2]!.run(separableInputs(seed)));
+    // Nothing is there yet: the last run has not even read its inputs.
+    expect(() => nets[0]!.runSync(separableInputs(0))).toThrow(/while run is under way/);
+    for (const [seed, outputs] of (await Promise.all(runs)).entries())
+      expect(bits(outputs)).toEqual(bits(single.runSync(separableInputs(seed))));
+    expect(bits(nets[1]!.runSync(separableInputs(9)))).toEqual(bits(single.runSync(separableInputs(9))));
+    for (const net of nets) net.dispose();
+  });
+
+  test("is none, where a page may not share memory", async () => {
+    vi.stubGlobal("crossOriginIsolated", false);
+    const net = await load(separable, { worker: true });
+    const running = net.run(separableInputs(1));
+    expect(net.runSync(separableInputs(1))["logits"]).toHaveLength(5);
+    await running;
+  });
+});
+
 describe("runs that overlap", () => {
   test("take turns, each with its own inputs and outputs", async () => {
     const single = await load(separable);
