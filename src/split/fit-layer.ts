@@ -2,8 +2,8 @@
 
 import { sumMoments } from "#calibrate/moments.js";
 import type { Matrix, Products } from "#calibrate/products.js";
-import type { Fit, FitOptions, Wanted } from "./als.js";
-import { fitTerms, judgeTerms } from "./als.js";
+import type { Fit, FitOptions, Wanted } from "./fit-terms.js";
+import { fitTerms, judgeTerms } from "./fit-terms.js";
 import type { Metric } from "./metric.js";
 import type { Terms } from "./terms.js";
 
@@ -36,11 +36,11 @@ export interface LayerFit {
 /** Weight of the original kernel against the responses, as a part of the mean variance of inputs: it decides where they say nothing. */
 const regularization = 1e-4;
 
-/** Weights of the penalty that ties the auxiliary responses to the linear ones (Zhang et al. 2015, section 3.2), one for each round of rounds. */
+/** Weights of the penalty that ties the auxiliary responses to the linear ones (Zhang et al. 2015, section 3.2), one for each time. */
 const penalties = [0.01, 0.01, 0.1, 0.1, 1, 1, 1, 1];
 
-/** Rounds of the linear fit between two looks at the activation. */
-const roundsPerPenalty = 3;
+/** Steps of the linear fit between two looks at the activation. */
+const stepsPerPenalty = 3;
 
 /** What does not depend on the terms, for fits of several splits to the same rows. */
 export interface PreparedRows extends LayerRows {
@@ -110,7 +110,7 @@ export async function fitLayer(
     for (let at = 0; at < cross.data.length; at += 1)
       cross.data[at] = (cross.data[at] ?? 0) / rows.inputs.rows;
     const wanted = { covariance: rows.covariance, cross: plus(cross, rows.original, rows.weight) };
-    const fewer = { ...options, rounds: roundsPerPenalty };
+    const fewer = { ...options, steps: stepsPerPenalty };
     ({ terms, kernel } = await fitInMetric(wanted, terms, products, metric, fewer));
     bias = biasOf(rows, kernel, mean);
     error = await activatedError(rows, kernel, bias, products);

@@ -52,7 +52,7 @@ export interface SplitPlan {
   readonly distilled?: Pick<Distilled, "best" | "heldOut">;
 }
 
-const finalRounds = 30;
+const finalSteps = 30;
 /** How often all layers are fitted in order. The second time they begin with what the first one found. */
 const sweeps = 2;
 
@@ -114,7 +114,7 @@ export async function fitWithin(
       const start = terms.get(name);
       const moment = metrics.get(candidate.node.id);
       const options = {
-        rounds: finalRounds,
+        steps: finalSteps,
         relu: around.relu,
         seed,
         ...(start ? { start } : {}),

@@ -72,7 +72,7 @@ const mostPositions = 20_000;
 const mostBytes = 256 * 2 ** 20;
 /** Samples on which losses in the outputs are measured. */
 const measured = 128;
-const triedRounds = 10;
+const triedSteps = 10;
 
 /**
  * Fits ways to split each layer with the rest of the network as it was, and measures what they lose in the outputs. `module` is as the passes
@@ -153,8 +153,8 @@ async function tryLayer(
   const isFaster = (split: Split): boolean => !veto || costs.split(candidate, split).seconds < whole.seconds;
   const nets = { original, current: original };
   const rows = await gatherRows(module.graph, candidate, around, nets, samples, network.rowLimits);
-  const rounds = { rounds: triedRounds, seed };
-  const fitted = await trySplits(candidate, module, rows, products, rounds, isFaster);
+  const how = { steps: triedSteps, seed };
+  const fitted = await trySplits(candidate, module, rows, products, how, isFaster);
   const substitutes = fitted.map(({ fits }) => substituteOf(fits));
   const forLoss = chooseSamples(samples, measured, seed);
   const losses = await measureSubstitutes(module, candidate, substitutes, forLoss, products, threads);

@@ -1,7 +1,6 @@
-// Cholesky's factor and conjugate gradients against plain products in float64.
+// Cholesky's factor against plain products in float64.
 
 import { describe, expect, test } from "vitest";
-import { conjugateGradients } from "#calibrate/conjugate-gradients.js";
 import { factorize, solvePositive } from "#calibrate/solve.js";
 import { seededRandom } from "#ops/random.js";
 
@@ -135,62 +134,5 @@ describe("factorize", () => {
     await expect(factorize([1, 2, 3], 2)).rejects.toThrow("3 elements for a matrix [2, 2]");
     const factor = await factorize([1, 0, 0, 1], 2);
     await expect(factor!.solve([1, 2, 3], 2)).rejects.toThrow("3 elements for right sides [2, 2]");
-  });
-});
-
-describe("conjugateGradients", () => {
-  const size = 60;
-  const a = drawSemidefinite(size, 90, 11, (at) => 1 + at);
-  const b = draw(size, 12);
-  const apply = (x: Float64Array): Float64Array => multiply(a, size, x, 1);
-  const diagonal = (x: Float64Array): Float64Array => x.map((value, at) => value / a[at * size + at]!);
-
-  test("reaches the tolerance, sooner with a preconditioner", async () => {
-    const plain = await conjugateGradients(apply, b, { tolerance: 1e-9, steps: 2000 });
-    const helped = await conjugateGradients(apply, b, {
-      tolerance: 1e-9,
-      steps: 2000,
-      precondition: diagonal,
-    });
-    for (const { x, residual, converged } of [plain, helped]) {
-      expect(converged).toBe(true);
-      expect(residual).toBeLessThanOrEqual(1e-9);
-      expect(furthest(apply(x), b)).toBeLessThan(1e-8);
-    }
-    expect(helped.steps).toBeLessThan(plain.steps);
-  });
-
-  test("a start is used, and stays as it was", async () => {
-    const { x } = await conjugateGradients(apply, b, {
-      tolerance: 1e-10,
-      steps: 2000,
-      precondition: diagonal,
-    });
-    const before = x.slice();
-    const again = await conjugateGradients(apply, b, { tolerance: 1e-8, start: x });
-    expect(again.steps).toBe(0);
-    expect(again.x).toEqual(before);
-    const near = x.map((value, at) => value * (1 + 1e-4 * Math.sin(at)));
-    const options = { tolerance: 1e-6, steps: 2000, precondition: diagonal };
-    const fromNear = await conjugateGradients(apply, b, { ...options, start: near });
-    const fromZero = await conjugateGradients(apply, b, options);
-    expect(furthest(apply(fromNear.x), b)).toBeLessThan(1e-5);
-    expect(fromNear.steps).toBeLessThan(fromZero.steps);
-  });
-
-  test("ends after the most steps", async () => {
-    const { steps, converged, residual } = await conjugateGradients(apply, b, { tolerance: 1e-12, steps: 3 });
-    expect([steps, converged]).toEqual([3, false]);
-    expect(residual).toBeGreaterThan(1e-12);
-  });
-
-  test("asynchronous maps, zeros, and matrices that are not definite", async () => {
-    const later = await conjugateGradients(async (x) => apply(x), b, { steps: 1 });
-    expect(later.steps).toBe(1);
-    expect((await conjugateGradients(apply, new Float64Array(size))).x).toEqual(new Float64Array(size));
-    const none = await conjugateGradients((x) => x.map((value) => -value), b);
-    expect([none.converged, none.x.every((value) => value === 0)]).toEqual([false, true]);
-    const broken = await conjugateGradients((x) => x.fill(Number.NaN), b);
-    expect([broken.converged, broken.x.every(Number.isFinite)]).toEqual([false, true]);
   });
 });

@@ -37,7 +37,7 @@ async function responses(
 const fit = async (from: LayerRows, kernel: Matrix, relu: boolean) => {
   const prepared = await prepareRows(from, kernel, products);
   const start = startingTerms({ shape, groups: 1, data: Float64Array.from(kernel.data) }, split, 1);
-  return fitLayer(prepared, start, products, { rounds: 20, relu });
+  return fitLayer(prepared, start, products, { steps: 20, relu });
 };
 
 test("means far from zero cost nothing: the bias takes them", async () => {

@@ -1,4 +1,4 @@
-// The alternating fit against what it must give: exact kernels at full rank, an objective that never grows, factors that compose to it.
+// The fit of terms against what it must give: exact kernels at full rank, an objective that never grows, factors that compose to it.
 
 import { afterAll, expect, test } from "vitest";
 import type { Matrix } from "#calibrate/products.js";
@@ -6,7 +6,7 @@ import { openProducts } from "#calibrate/products.js";
 import { seededRandom } from "#ops/random.js";
 import type { Split } from "#passes/split/form.js";
 import { composeFactors, formOf, splitOrders } from "#passes/split/form.js";
-import { fitTerms } from "#split/als.js";
+import { fitTerms } from "#split/fit-terms.js";
 import { factorsOfTerms, startingTerms } from "#split/terms.js";
 
 const products = openProducts();
@@ -56,15 +56,15 @@ function at({ columns, data }: Matrix, row: number, column: number): number {
 
 const cases = splitOrders.flatMap((order) => shapes.map((shape) => [order, shape] as const));
 
-test.each(cases)("%s of %j: no round makes the objective greater", async (order, shape) => {
+test.each(cases)("%s of %j: no step makes the objective greater", async (order, shape) => {
   const { covariance, cross, kernel } = problem(shape, 1);
   const values = { shape, groups: 1, data: Float64Array.from(kernel.data) };
   const full = formOf(order).fullRank(values);
   for (const rank of new Set([1, Math.ceil(full / 2)])) {
     const start = startingTerms(values, { order, rank }, 7);
     let before = Number.POSITIVE_INFINITY;
-    for (const rounds of [0, 1, 2, 4, 8, 16]) {
-      const { objective } = await fitTerms({ covariance, cross }, start, products, { rounds });
+    for (const steps of [0, 1, 2, 4, 8, 16]) {
+      const { objective } = await fitTerms({ covariance, cross }, start, products, { steps });
       expect(objective).toBeLessThanOrEqual(before);
       before = objective;
     }
@@ -78,7 +78,7 @@ test.each(cases)(
     const values = { shape, groups: 1, data: Float64Array.from(kernel.data) };
     const split: Split = { order, rank: Math.ceil(formOf(order).fullRank(values) / 2) };
     const fit = await fitTerms({ covariance, cross }, startingTerms(values, split, 3), products, {
-      rounds: 3,
+      steps: 3,
     });
     const composed = composeFactors(values, split, factorsOfTerms(values, split, [fit.terms]));
     const greatest = Math.max(...fit.kernel.data.map(Math.abs));
@@ -101,7 +101,7 @@ test.each(cases)("%s of %j: a full rank gives the kernel that was wanted", async
   const values = { shape, groups: 1, data: Float64Array.from(kernel.data) };
   const rank = formOf(order).fullRank(values);
   const fit = await fitTerms({ covariance, cross }, startingTerms(values, { order, rank }, 5), products, {
-    rounds: 60,
+    steps: 60,
   });
   const lost = kernel.data.reduce(
     (sum, value, index) => sum + (value - (fit.kernel.data[index] ?? 0)) ** 2,
