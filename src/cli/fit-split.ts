@@ -19,7 +19,9 @@ import { chooseWithin, fitWithin } from "#split/split-network.js";
 import type { TriedNetwork, TryOptions } from "#split/try-network.js";
 import { leastShare, tryNetwork } from "#split/try-network.js";
 import type { Model } from "../node.js";
+import { commandCheckpoints } from "./checkpoints.js";
 import { readDevices } from "./devices.js";
+import { resumable } from "./interruptible.js";
 import type { PassOptions } from "./model-options.js";
 import { optimizeModel } from "./model.js";
 import { countOption, threadCount } from "./number-options.js";
@@ -33,6 +35,7 @@ import { exit, report } from "./terminal.js";
 export interface FitOptions extends PassOptions, SampleOptions {
   readonly threads?: number;
   readonly distill?: number;
+  readonly fresh?: boolean;
 }
 
 /** Layers have no more work to divide. */
@@ -50,7 +53,8 @@ export function withFitOptions(command: Command): Command {
       "--distill <steps>",
       "then as many gradient steps, a few hundred, on the layers that are split, so that values and outputs on the samples come nearer to the model's; a tenth of the samples judges",
       countOption,
-    );
+    )
+    .option("--fresh", "begin anew where an interrupted run of the same command could be gone on with");
 }
 
 /** A model with samples, ready to be split. */
@@ -73,12 +77,15 @@ export async function prepareFit(
   const devices = optimized && readDevices(options, session);
   if (!devices) return undefined;
   const base = optimized.module;
+  const checkpoints = commandCheckpoints(options.fresh ?? false, session);
+  session.checkpoints = checkpoints;
   const how = {
     target: targetOf(options.target, devices).target,
     winograd: options.winograd,
     winogradMemory: options.winogradMemory,
     seed: options.seed,
     threads: options.threads ?? Math.min(mostThreads, availableParallelism()),
+    checkpoints: checkpoints.store,
     onProgress: calibrating(session.progress),
   };
   const tell = (diagnostics: readonly Diagnostic[]): boolean => {
@@ -98,8 +105,21 @@ export async function prepareFit(
   return { base, ...read, limit, how };
 }
 
-/** Tries splits of a model; undefined after errors. What it gives is to be disposed of. */
-export async function tryModel(
+/** Does something with the splits of a model tried, which are then disposed of; undefined after errors. */
+export async function withTried<T>(
+  fitting: Fitting,
+  session: Session,
+  act: (tried: TriedNetwork) => Promise<T>,
+): Promise<T | undefined> {
+  const tried = await tryModel(fitting, session);
+  try {
+    return tried && (await act(tried));
+  } finally {
+    tried?.dispose();
+  }
+}
+
+async function tryModel(
   { base, samples, limit, how }: Fitting,
   session: Session,
 ): Promise<TriedNetwork | undefined> {
@@ -147,15 +167,13 @@ export async function optimizeFitted(
   }
   if (calibrate === undefined) return optimizeModel(model, options, session);
   const fitting = await prepareFit(model, { ...options, calibrate }, session);
-  const tried = fitting && (await tryModel(fitting, session));
-  if (!tried) return undefined;
-  try {
-    const plan = await fitModel(tried, fitting.limit, options, session);
-    if (!plan) return undefined;
-    return optimizeModel(model, { ...options, split: factorsOf(plan) }, session);
-  } finally {
-    tried.dispose();
-  }
+  if (!fitting) return undefined;
+  return resumable(session, () =>
+    withTried(fitting, session, async (tried) => {
+      const plan = await fitModel(tried, fitting.limit, options, session);
+      return plan && optimizeModel(model, { ...options, split: factorsOf(plan) }, session);
+    }),
+  );
 }
 
 /** A plan for the split pass. */

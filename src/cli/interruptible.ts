@@ -1,6 +1,7 @@
-// Writing that a signal ends cleanly: what is half-written is taken back first.
+// Work that a signal ends cleanly: what is half-written is taken back first, and what can be gone on with is said.
 
 import type { Steps } from "#diagnostic/steps.js";
+import type { Session } from "./session.js";
 
 /** Signals that end a process and can be caught. */
 const ending = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -33,4 +34,24 @@ export async function interruptible<T>(steps: Steps<T>): Promise<T> {
   }
   for (const signal of caught) process.kill(process.pid, signal);
   return result.done ? result.value : new Promise(() => {});
+}
+
+/**
+ * Awaits work that keeps checkpoints. Where a signal ends the process meanwhile, one line says that the same command goes on. The process still ends by that
+ * signal, so that a shell sees 130 for Ctrl-C, and a script that calls it ends as well.
+ */
+export async function resumable<T>({ terminal, checkpoints }: Session, work: () => Promise<T>): Promise<T> {
+  const listen = (signal: NodeJS.Signals): void => {
+    for (const one of ending) process.off(one, listen);
+    terminal.err(
+      checkpoints?.isKept() ? "interrupted; the same command goes on from here\n" : "interrupted\n",
+    );
+    process.kill(process.pid, signal);
+  };
+  for (const signal of ending) process.on(signal, listen);
+  try {
+    return await work();
+  } finally {
+    for (const signal of ending) process.off(signal, listen);
+  }
 }

@@ -25,6 +25,7 @@ export async function run(argv: readonly string[], outside: Terminal): Promise<n
   const session: Session = { terminal, progress, code: exit.done };
   try {
     await program(session).parseAsync(argv, { from: "user" });
+    if (session.code === exit.done) session.checkpoints?.remove();
     return session.code;
   } catch (error) {
     if (error instanceof OutputError) {

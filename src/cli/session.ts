@@ -1,5 +1,6 @@
 // What a command under way has: its terminal, its progress, its exit code.
 
+import type { CommandCheckpoints } from "./checkpoints.js";
 import type { Progress } from "./progress.js";
 import type { CommandTerminal } from "./terminal.js";
 
@@ -8,4 +9,6 @@ export interface Session {
   readonly terminal: CommandTerminal;
   readonly progress: Progress;
   code: number;
+  /** Of long work; they are removed when the command has done what it should. */
+  checkpoints?: CommandCheckpoints;
 }

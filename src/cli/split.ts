@@ -6,14 +6,15 @@ import { InvalidArgumentError } from "commander";
 import { fileNameOf } from "#backend/artifact.js";
 import { lineText } from "#diagnostic/escape.js";
 import { bytesText } from "#ir/units.js";
+import type { Module } from "#ir/weights.js";
 import type { FittedReport } from "#report/fitted.js";
 import { fittedText } from "#report/fitted.js";
 import { fittedPage, fittedPicture } from "#report/fitted-page.js";
 import type { Model } from "../node.js";
 import { clashOf, unwritable, writeFileAtomically } from "../write.js";
 import { writeNetSteps } from "../write-net.js";
-import { fitModel, prepareFit, tryModel, withFitOptions } from "./fit-split.js";
-import { interruptible } from "./interruptible.js";
+import { fitModel, prepareFit, withFitOptions, withTried } from "./fit-split.js";
+import { interruptible, resumable } from "./interruptible.js";
 import { jsonText } from "./json.js";
 import { modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel } from "./model.js";
@@ -81,13 +82,25 @@ async function splitModel(path: string, options: WriteOptions, session: Session)
   const outputs = model && outputsOf(model, options, session);
   const fitting = outputs && (await prepareFit(model, { ...options, calibrate }, session));
   const judged = fitting && (await readJudged(fitting, options, session));
-  const tried = judged && (await tryModel(fitting, session));
-  if (!model || !tried) return;
-  try {
-    await writeSplit({ ...fitting, model, tried, judged }, outputs, options, session);
-  } finally {
-    tried.dispose();
-  }
+  if (!model || !judged) return;
+  const made = await resumable(session, () =>
+    withTried(fitting, session, (tried) => makeSplit({ ...fitting, model, tried, judged }, options, session)),
+  );
+  if (made) await writeSplit(model, made, outputs, options, session);
+}
+
+/** What is written. */
+interface Made {
+  readonly after: Module;
+  readonly told: FittedReport;
+}
+
+/** The net split within the limit, and the report on it; undefined after errors. */
+async function makeSplit(work: Work, options: WriteOptions, session: Session): Promise<Made | undefined> {
+  const plan = await fitModel(work.tried, work.limit, options, session);
+  const after = plan && splitWith(work.model, plan, options, session);
+  const told = after && (await reportOn(work, plan, after, options, session));
+  return told && { after, told };
 }
 
 /** The file of the net; undefined, and an error told, if one of those that will be written is an input or cannot be written. */
@@ -112,17 +125,13 @@ interface Outputs {
 }
 
 async function writeSplit(
-  work: Work,
+  model: Model,
+  { after, told }: Made,
   { net, inputs }: Outputs,
   options: WriteOptions,
   session: Session,
 ): Promise<void> {
   const { terminal, progress } = session;
-  const { model, tried, limit } = work;
-  const plan = await fitModel(tried, limit, options, session);
-  const after = plan && splitWith(model, plan, options, session);
-  const told = after && (await reportOn(work, plan, after, options, session));
-  if (!told) return;
   const steps = writeNetSteps(after, net, {
     inputs,
     onWeight: (done, all) => progress.show("writing weights", done / Math.max(all, 1)),

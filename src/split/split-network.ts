@@ -1,5 +1,6 @@
 // Splits a trained network with the help of samples: every layer is fitted to what the original network responds.
 
+import { identityOf } from "#calibrate/identity.js";
 import type { OnProgress } from "#calibrate/progress.js";
 import type { Samples } from "#calibrate/samples.js";
 import type { Taps } from "#calibrate/taps.js";
@@ -15,13 +16,14 @@ import type { LayerChoice } from "#passes/split/choices.js";
 import { sumCosts } from "#passes/split/cost.js";
 import { savedElsewhere, shareText } from "#passes/split/plan.js";
 import { split as splitPass } from "#passes/split.js";
+import type { Split } from "#passes/split/form.js";
 import type { FactoredLayer } from "#passes/split/report.js";
 import type { Distilled } from "#gradient/distill.js";
 import { fitGroups, meanError, prepareGroups, substituteOf } from "./curves.js";
 import { gatherRows, tapsForRows } from "./gather-rows.js";
 import type { Terms } from "./terms.js";
 import { factorsOfTerms } from "./terms.js";
-import type { TriedNetwork, TryOptions } from "./try-network.js";
+import type { TriedLayer, TriedNetwork, TryOptions } from "./try-network.js";
 import { tryNetwork } from "./try-network.js";
 
 /** What is limited over all layers; the loss is made least, or what is saved most. */
@@ -90,50 +92,35 @@ export async function fitWithin(
   onProgress?: OnProgress,
 ): Promise<Result<SplitPlan>> {
   const chosen = chooseWithin(tried, limit);
-  const { module, samples, layers, rowLimits, original, products, seed, metrics } = tried;
+  const { layers } = tried;
   const made = new Map<string, FactoredLayer>();
-  const errors = new Map<string, number>();
-  const terms = new Map<string, readonly Terms[]>();
-  const toSplit = layers.flatMap(({ candidate, around }, at) => {
+  const fitted = new Map<string, FittedTerms>();
+  const toSplit = layers.flatMap((layer, at) => {
     const split = chosen[at]?.split;
-    return split ? [{ candidate, around, split }] : [];
+    return split ? [{ layer, split }] : [];
   });
+  const checkpoints = tried.checkpoints.part(identityOf(chosen.map(({ split }) => split ?? null)));
+  const all = sweeps * toSplit.length;
   for (let sweep = 0; sweep < sweeps; sweep += 1) {
-    for (const [at, { candidate, around, split }] of toSplit.entries()) {
-      onProgress?.({
-        stage: "fitting layers",
-        done: sweep * toSplit.length + at,
-        all: sweeps * toSplit.length,
-      });
+    for (const [at, { layer, split }] of toSplit.entries()) {
+      const { candidate } = layer;
       const { name } = candidate.node;
-      const current = await openCurrent(tried, made, tapsForRows(candidate, around).current);
-      if (!current.value) return { diagnostics: current.diagnostics };
-      const nets = { original, current: current.value };
-      const gathering = gatherRows(module.graph, candidate, around, nets, samples, rowLimits);
-      const rows = await gathering.finally(() => nets.current.dispose());
-      const start = terms.get(name);
-      const moment = metrics.get(candidate.node.id);
-      const options = {
-        steps: finalSteps,
-        relu: around.relu,
-        seed,
-        ...(start ? { start } : {}),
-        ...(moment ? { moment } : {}),
-      };
-      const prepared = await prepareGroups(candidate, module, rows, products);
-      const fits = await fitGroups(prepared, split, products, options);
-      const found = fits.map((fit) => fit.terms);
-      terms.set(name, found);
-      errors.set(name, meanError(fits));
-      const bias = Float32Array.from(substituteOf(fits).bias);
-      made.set(name, { ...split, factors: factorsOfTerms(candidate, split, found), bias });
+      const done = sweep * toSplit.length + at;
+      onProgress?.({ stage: "fitting layers", done, all });
+      const found = await checkpoints.step(`layer ${done + 1} of ${all} (fitting layers)`, () =>
+        fitOne(tried, layer, split, made, fitted.get(name)?.terms),
+      );
+      if (!found.value) return { diagnostics: found.diagnostics };
+      const { terms, bias } = found.value;
+      fitted.set(name, found.value);
+      made.set(name, { ...split, factors: factorsOfTerms(candidate, split, terms), bias });
     }
   }
   const planned = layers.map((layer, at): PlannedLayer => {
     const { candidate } = layer;
     const whole = layer.choices[0] ?? bug("no whole layer");
     const choice = chosen[at] ?? whole;
-    const responseError = errors.get(candidate.node.name);
+    const responseError = fitted.get(candidate.node.name)?.error;
     return {
       candidate,
       whole,
@@ -145,6 +132,47 @@ export async function fitWithin(
     };
   });
   return { value: { layers: made, planned }, diagnostics: [] };
+}
+
+/** What a layer was fitted to. */
+interface FittedTerms {
+  /** Of each group. */
+  readonly terms: readonly Terms[];
+  readonly bias: Float32Array;
+  /** Of the response. */
+  readonly error: number;
+}
+
+/** Fits a layer on the inputs that the network gives with the layers that are `made`, from terms found before if there are any. */
+async function fitOne(
+  tried: TriedNetwork,
+  { candidate, around }: TriedLayer,
+  split: Split,
+  made: ReadonlyMap<string, FactoredLayer>,
+  start: readonly Terms[] | undefined,
+): Promise<Result<FittedTerms>> {
+  const { module, samples, rowLimits, original, products, seed, metrics } = tried;
+  const current = await openCurrent(tried, made, tapsForRows(candidate, around).current);
+  if (!current.value) return { diagnostics: current.diagnostics };
+  const nets = { original, current: current.value };
+  const gathering = gatherRows(module.graph, candidate, around, nets, samples, rowLimits);
+  const rows = await gathering.finally(() => nets.current.dispose());
+  const moment = metrics.get(candidate.node.id);
+  const options = {
+    steps: finalSteps,
+    relu: around.relu,
+    seed,
+    ...(start ? { start } : {}),
+    ...(moment ? { moment } : {}),
+  };
+  const prepared = await prepareGroups(candidate, module, rows, products);
+  const fits = await fitGroups(prepared, split, products, options);
+  const value = {
+    terms: fits.map(({ terms }) => terms),
+    bias: Float32Array.from(substituteOf(fits).bias),
+    error: meanError(fits),
+  };
+  return { value, diagnostics: [] };
 }
 
 /** The network as it is split so far, with values tapped. */

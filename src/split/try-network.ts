@@ -1,5 +1,8 @@
 // Tries splits of all layers of a network: what each costs, and what it loses in the outputs.
 
+import type { Checkpoints, CheckpointStore } from "#calibrate/checkpoints.js";
+import { openCheckpoints } from "#calibrate/checkpoints.js";
+import { workIdentity } from "#calibrate/identity.js";
 import type { OnProgress } from "#calibrate/progress.js";
 import type { Products, Sums } from "#calibrate/products.js";
 import { openProducts } from "#calibrate/products.js";
@@ -9,6 +12,7 @@ import type { Taps } from "#calibrate/taps.js";
 import { openTaps } from "#calibrate/taps.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { least } from "#diagnostic/extremes.js";
+import type { OutputMetricOptions } from "#gradient/output-metrics.js";
 import { outputMetrics } from "#gradient/output-metrics.js";
 import type { NodeId } from "#ir/graph.js";
 import type { Target } from "#ir/target.js";
@@ -22,6 +26,7 @@ import type { Split } from "#passes/split/form.js";
 import { splitOrders } from "#passes/split/form.js";
 import { slowerText } from "#passes/split/plan.js";
 import type { WinogradOptions } from "#schedule/winograd.js";
+import type { Tried } from "./curves.js";
 import { choicesFrom, splitsNear, substituteOf, triedShares, trySplits } from "./curves.js";
 import type { RowLimits } from "./gather-rows.js";
 import { gatherRows, tapsForRows } from "./gather-rows.js";
@@ -37,6 +42,8 @@ export interface TryOptions extends WinogradOptions {
   readonly threads?: number;
   /** Splits that the target does not run faster are not taken, unless this is false. */
   readonly veto?: boolean;
+  /** Where what was found is kept, so that an interrupted run goes on where it was, to the same result. */
+  readonly checkpoints?: CheckpointStore;
   readonly onProgress?: OnProgress;
 }
 
@@ -64,6 +71,8 @@ export interface TriedNetwork {
   /** The network as it was, with the values that layers are to give. */
   readonly original: Taps;
   readonly products: Products;
+  /** Of all that depends on no more than the network, the samples and how it was tried. */
+  readonly checkpoints: Checkpoints;
   dispose(): void;
 }
 
@@ -97,6 +106,7 @@ export async function tryNetwork(
   const opened = await openTaps(module, [...all], { threads });
   if (!opened.value) return { diagnostics: opened.diagnostics };
   const products = openProducts({ threads });
+  const identity = options.checkpoints ? await identityOfTrying(module, samples, options) : "";
   const network: Omit<TriedNetwork, "layers" | "metrics"> = {
     module,
     samples,
@@ -106,6 +116,7 @@ export async function tryNetwork(
     rowLimits: { positions: mostPositions, bytes: mostBytes, seed },
     original: opened.value,
     products,
+    checkpoints: openCheckpoints(options.checkpoints, identity),
     dispose: () => {
       opened.value?.dispose();
       products.dispose();
@@ -116,24 +127,50 @@ export async function tryNetwork(
   try {
     for (const [at, { candidate, around }] of candidates.entries()) {
       onProgress?.({ stage: "trying splits", done: at, all: candidates.length });
-      const choices = await tryLayer(network, { candidate, around }, costs, options);
-      if (!choices.value) {
+      const tried = await network.checkpoints.step(
+        `layer ${at + 1} of ${candidates.length} (trying splits)`,
+        () => tryLayer(network, { candidate, around }, costs, options),
+      );
+      if (!tried.value) {
         network.dispose();
-        return { diagnostics: choices.diagnostics };
+        return { diagnostics: tried.diagnostics };
       }
-      const hindrance = choices.value.length > 1 ? undefined : hindranceOf(candidate, costs, target.name);
-      layers.push({ candidate, around, choices: choices.value, ...(hindrance ? { hindrance } : {}) });
+      const choices = fasterChoices(candidate, tried.value, costs, options);
+      const hindrance = choices.length > 1 ? undefined : hindranceOf(candidate, costs, target.name);
+      layers.push({ candidate, around, choices, ...(hindrance ? { hindrance } : {}) });
     }
     const splittable = layers.flatMap(({ candidate, choices }) =>
       choices.length > 1 ? [candidate.node.id] : [],
     );
-    const metrics = await outputMetrics(module, splittable, samples, { products, seed, threads });
-    const value = { ...network, layers, metrics: metrics.value ?? new Map<NodeId, Sums>() };
+    const metrics = await network.checkpoints.step("all layers (trying splits)", () =>
+      listedMetrics(module, splittable, samples, { products, seed, threads }),
+    );
+    const value = { ...network, layers, metrics: new Map(metrics.value) };
     return { value, diagnostics: metrics.diagnostics.map(withoutGradients) };
   } catch (cause) {
     network.dispose();
     throw cause;
   }
+}
+
+/** Everything that what is found depends on; threads change no result. */
+function identityOfTrying(
+  module: Module,
+  samples: Samples,
+  { target, seed = 0, veto = true, winograd, winogradMemory }: TryOptions,
+): Promise<string> {
+  return workIdentity(module, samples, { target, seed, veto, winograd, winogradMemory });
+}
+
+/** `outputMetrics` as a list. */
+async function listedMetrics(
+  module: Module,
+  nodes: readonly NodeId[],
+  samples: Samples,
+  options: OutputMetricOptions,
+): Promise<Result<(readonly [NodeId, Sums])[]>> {
+  const { value, diagnostics } = await outputMetrics(module, nodes, samples, options);
+  return value ? { value: [...value], diagnostics } : { diagnostics };
 }
 
 /** Without gradients the plain norm does, and less well. */
@@ -147,7 +184,7 @@ async function tryLayer(
   { candidate, around }: Pick<TriedLayer, "candidate" | "around">,
   costs: CostModel,
   { veto = true }: TryOptions,
-): Promise<Result<LayerChoice[]>> {
+): Promise<Result<Tried[]>> {
   const { module, original, samples, products, seed, threads } = network;
   const whole = costs.whole(candidate);
   const isFaster = (split: Split): boolean => !veto || costs.split(candidate, split).seconds < whole.seconds;
@@ -159,13 +196,23 @@ async function tryLayer(
   const forLoss = chooseSamples(samples, measured, seed);
   const losses = await measureSubstitutes(module, candidate, substitutes, forLoss, products, threads);
   if (!losses.value) return { diagnostics: losses.diagnostics };
-  const tried = fitted.map(({ split }, index) => ({ split, loss: losses.value?.[index] ?? 0 }));
   return {
-    value: choicesFrom(candidate, tried, costs).filter(
-      ({ split, cost }) => !split || !veto || cost.seconds < whole.seconds,
-    ),
+    value: fitted.map(({ split }, index) => ({ split, loss: losses.value?.[index] ?? 0 })),
     diagnostics: [],
   };
+}
+
+/** The whole layer, and the splits that may be taken. */
+function fasterChoices(
+  candidate: Candidate,
+  tried: readonly Tried[],
+  costs: CostModel,
+  { veto = true }: TryOptions,
+): LayerChoice[] {
+  const whole = costs.whole(candidate);
+  return choicesFrom(candidate, tried, costs).filter(
+    ({ split, cost }) => !split || !veto || cost.seconds < whole.seconds,
+  );
 }
 
 /** Why a layer has no split that is worth trying. */

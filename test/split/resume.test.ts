@@ -1,0 +1,112 @@
+// A split that is interrupted, wherever that is, goes on to the same result, bit for bit, and computes nothing twice.
+
+import { beforeAll, expect, test } from "vitest";
+import type { CheckpointStore } from "#calibrate/checkpoints.js";
+import { samplesOf } from "#calibrate/samples.js";
+import { elaborate } from "#elaborate/elaborate.js";
+import { parse } from "#grammar/parse.js";
+import { optimize } from "#compile/optimize.js";
+import { targetOf } from "#compile/targets.js";
+import { seededRandom } from "#ops/random.js";
+import type { SplitPlan } from "#split/split-network.js";
+import { splitNetwork } from "#split/split-network.js";
+
+const { target } = targetOf("wasm");
+
+/** A shortcut, an activation, groups, and a layer that stays whole. */
+const text = `
+net small {
+  input x: f32[N, 8, 8, 4]
+  a = conv2d(x, filters=8, kernel=3x3, padding=same) |> relu
+  b = relu(a + conv2d(a, filters=8, kernel=3x3, padding=same))
+  c = conv2d(b, filters=8, kernel=3x3, padding=same, groups=2) |> relu
+  output y = c |> global_avg_pool |> dense(units=4)
+}`;
+const module = optimize(elaborate(parse(text, "small.net").value!).value!, { stopAfter: "split" }).value!
+  .module;
+const random = seededRandom(3);
+const samples = samplesOf(
+  Array.from({ length: 12 }, () => ({ x: Float32Array.from({ length: 256 }, () => random.normal()) })),
+);
+
+const interrupted = new Error("interrupted");
+
+/** Keeps in memory, until the save after `most` of them. */
+function storeOf(kept: Map<string, Uint8Array>, most = Number.POSITIVE_INFINITY) {
+  const saved: string[] = [];
+  const told: string[] = [];
+  const store: CheckpointStore = {
+    load: async (key) => kept.get(key),
+    async save(key, bytes) {
+      if (saved.length === most) throw interrupted;
+      saved.push(key);
+      kept.set(key, bytes);
+    },
+    onResume: (after) => void told.push(after),
+  };
+  return { store, saved, told };
+}
+
+async function splitWith(checkpoints?: CheckpointStore, seed = 1): Promise<SplitPlan> {
+  const { value } = await splitNetwork(module, samples, {
+    target,
+    limit: { kind: "macs", share: 0.5 },
+    veto: false,
+    seed,
+    ...(checkpoints ? { checkpoints } : {}),
+  });
+  return value!;
+}
+
+let whole: SplitPlan;
+const all = new Map<string, Uint8Array>();
+beforeAll(async () => {
+  whole = await splitWith();
+  const { store, saved, told } = storeOf(all);
+  expect(await splitWith(store)).toEqual(whole);
+  expect(saved.length).toBe(all.size);
+  expect(told).toEqual([]);
+});
+
+test("after each of its checkpoints", async () => {
+  expect(whole.layers.size).toBeGreaterThan(1);
+  // Three layers that are tried, what outputs change with, and two sweeps over those that are split.
+  expect(all.size).toBe(4 + 2 * whole.layers.size);
+  for (let most = 0; most < all.size; most += 1) {
+    const kept = new Map<string, Uint8Array>();
+    await expect(splitWith(storeOf(kept, most).store)).rejects.toBe(interrupted);
+    expect(kept.size).toBe(most);
+    const { store, saved, told } = storeOf(kept);
+    expect(await splitWith(store), `after ${most}`).toEqual(whole);
+    expect(saved.length).toBe(all.size - most);
+    expect(told).toHaveLength(most === 0 ? 0 : 1);
+    if (most === 2) expect(told).toEqual(["layer 2 of 3 (trying splits)"]);
+  }
+}, 240_000);
+
+test("with checkpoints that are damaged, mixed up or lost it begins anew there", async () => {
+  const keys = [...all.keys()];
+  const damaged = new Map(
+    [...all].map(([key, bytes], at): [string, Uint8Array] => {
+      const other = all.get(keys[(at + 1) % keys.length]!)!;
+      const forms = [
+        bytes,
+        bytes.subarray(0, bytes.length / 2),
+        other,
+        new Uint8Array(0),
+        new Uint8Array(64),
+      ];
+      return [key, forms[at % forms.length]!];
+    }),
+  );
+  const { store, saved } = storeOf(damaged);
+  expect(await splitWith(store)).toEqual(whole);
+  expect(saved).toEqual(keys.filter((_, at) => at % 5 !== 0));
+}, 120_000);
+
+test("those of other work are not taken", async () => {
+  const { store, saved } = storeOf(new Map(all));
+  const other = await splitWith(store, 2);
+  expect(saved.length).toBeGreaterThan(4);
+  expect(other).toEqual(await splitWith(undefined, 2));
+}, 120_000);
