@@ -90,7 +90,8 @@ export async function reportOn(
   options: SplitOptions,
   session: Session,
 ): Promise<FittedReport | undefined> {
-  if (plan.layers.size === 0)
+  // Fitting within a loss says so itself, and what was found.
+  if (plan.layers.size === 0 && work.limit.kind !== "loss")
     session.code = Math.max(session.code, report(session.terminal, [nothingSplit(work)], new Map()));
   const outputs = await compare(work, after, session);
   const times = options.measure ? await measure(work, plan, options, session) : undefined;

@@ -6,8 +6,9 @@ import type { Samples } from "#calibrate/samples.js";
 import type { Taps } from "#calibrate/taps.js";
 import { openTaps } from "#calibrate/taps.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
-import { bug, hasErrors } from "#diagnostic/diagnostic.js";
+import { bug, hasErrors, warning } from "#diagnostic/diagnostic.js";
 import type { NodeId } from "#ir/graph.js";
+import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
 import type { Limit } from "#passes/split/budget.js";
 import { allocate } from "#passes/split/budget.js";
@@ -19,12 +20,14 @@ import { split as splitPass } from "#passes/split.js";
 import type { Split } from "#passes/split/form.js";
 import type { FactoredLayer } from "#passes/split/report.js";
 import type { Distilled } from "#gradient/distill.js";
+import { compareOutputs } from "./compare-outputs.js";
 import { fitGroups, meanError, prepareGroups, substituteOf } from "./curves.js";
 import { gatherRows, tapsForRows } from "./gather-rows.js";
 import type { Terms } from "./terms.js";
 import { factorsOfTerms } from "./terms.js";
 import type { TriedLayer, TriedNetwork, TryOptions } from "./try-network.js";
 import { tryNetwork } from "./try-network.js";
+import { keepLoss, mostFits } from "./within-loss.js";
 
 /** What is limited over all layers; the loss is made least, or what is saved most. */
 export type SplitLimit =
@@ -91,7 +94,57 @@ export async function fitWithin(
   limit: SplitLimit,
   onProgress?: OnProgress,
 ): Promise<Result<SplitPlan>> {
-  const chosen = chooseWithin(tried, limit);
+  if (limit.kind !== "loss")
+    return fitChoices(tried, chooseWithin(tried, limit), savedElsewhere[limit.kind], onProgress);
+  const choose = (loss: number): LayerChoice[] => chooseWithin(tried, { kind: "loss", loss });
+  const sumOf = (chosen: readonly LayerChoice[]): number =>
+    chosen.reduce((sum, choice) => sum + choice.loss, 0);
+  const fit = async (chosen: readonly LayerChoice[], attempt: number) => {
+    const of = attempt === 1 ? "" : `attempt ${attempt} of ${mostFits} at most to keep the loss: `;
+    const tell: OnProgress | undefined =
+      onProgress && ((told) => onProgress({ ...told, stage: `${of}${told.stage}` }));
+    const { value: plan, diagnostics } = await fitChoices(tried, chosen, savedElsewhere.loss, tell);
+    if (!plan) return { diagnostics };
+    const { value: loss, diagnostics: others } = await lossOf(tried, plan.layers, tell);
+    return loss === undefined ? { diagnostics: others } : { value: { plan, loss }, diagnostics: [] };
+  };
+  const { value: kept, diagnostics } = await keepLoss(limit.loss, { choose, sumOf, fit });
+  if (!kept) return { diagnostics };
+  if (kept.plan) return { value: kept.plan, diagnostics: [] };
+  const whole = await fitChoices(tried, choose(0), savedElsewhere.loss);
+  return { ...whole, diagnostics: [...whole.diagnostics, nothingKeeps(limit.loss, kept.broken)] };
+}
+
+function nothingKeeps(limit: number, least: number | undefined): Diagnostic {
+  const found = least === undefined ? "" : `; one that loses ${least.toPrecision(3)} was found`;
+  return warning(
+    "nothing-split",
+    `no layer is split: no split keeps a loss of ${limit} in the outputs${found}`,
+  );
+}
+
+/** The loss in the outputs over all samples, the mean over the outputs. */
+async function lossOf(
+  { module, target, samples, threads }: TriedNetwork,
+  layers: SplitPlan["layers"],
+  onProgress: OnProgress | undefined,
+): Promise<Result<number>> {
+  const split = withLayers(module, layers, target);
+  if (!split.value) return { diagnostics: split.diagnostics };
+  const how = { threads, ...(onProgress ? { onProgress } : {}) };
+  const { value: outputs, diagnostics } = await compareOutputs(module, split.value, samples, how);
+  if (!outputs) return { diagnostics };
+  const sum = outputs.reduce((all, { loss }) => all + loss, 0);
+  return { value: sum / Math.max(1, outputs.length), diagnostics };
+}
+
+/** The plan with layers fitted to choices for them; `otherwise` says why layers stay whole that might be split. */
+async function fitChoices(
+  tried: TriedNetwork,
+  chosen: readonly LayerChoice[],
+  otherwise: string,
+  onProgress?: OnProgress,
+): Promise<Result<SplitPlan>> {
   const { layers } = tried;
   const made = new Map<string, FactoredLayer>();
   const fitted = new Map<string, FittedTerms>();
@@ -125,9 +178,7 @@ export async function fitWithin(
       candidate,
       whole,
       choice,
-      reason: choice.split
-        ? shareText(choice, whole, tried.target.name)
-        : (layer.hindrance ?? savedElsewhere[limit.kind]),
+      reason: choice.split ? shareText(choice, whole, tried.target.name) : (layer.hindrance ?? otherwise),
       ...(responseError === undefined ? {} : { responseError }),
     };
   });
@@ -181,13 +232,23 @@ async function openCurrent(
   layers: ReadonlyMap<string, FactoredLayer>,
   values: readonly NodeId[],
 ): Promise<Result<Taps>> {
+  const now = withLayers(module, layers, target);
+  return now.value ? openTaps(now.value, values, { threads }) : { diagnostics: now.diagnostics };
+}
+
+/** A network with some of its layers split. */
+function withLayers(
+  module: Module,
+  layers: ReadonlyMap<string, FactoredLayer>,
+  target: Target,
+): Result<Module> {
   const diagnostics: Diagnostic[] = [];
-  const now = splitPass.run(module, {
+  const value = splitPass.run(module, {
     target,
     options: { split: { mode: "factors", layers } },
     report: (one) => void diagnostics.push(one),
   });
-  return hasErrors(diagnostics) ? { diagnostics } : openTaps(now, values, { threads });
+  return hasErrors(diagnostics) ? { diagnostics } : { value, diagnostics };
 }
 
 function limitOf(

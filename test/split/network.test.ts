@@ -72,6 +72,38 @@ test("time is limited as MACs are, and the same choices give the same factors", 
   expect(one.layers).toEqual(other.layers);
 });
 
+test("a limit to the loss is one to what the outputs lose, and most of it is used", async () => {
+  const shares: number[] = [];
+  for (const loss of [0.03, 0.15]) {
+    const stages = new Set<string>();
+    const { value, diagnostics } = await fitWithin(
+      tried,
+      { kind: "loss", loss },
+      ({ stage }) => void stages.add(stage),
+    );
+    expect(diagnostics).toEqual([]);
+    const measured = lossOf(splitModule(value!.layers), 0, 24);
+    expect(measured).toBeLessThanOrEqual(1.001 * loss);
+    expect(measured).toBeGreaterThan(0.5 * loss);
+    const { before, after } = planCosts(value!.planned);
+    shares.push(after.macs / before.macs);
+    expect([...stages][0]).toBe("fitting layers");
+    for (const stage of [...stages].slice(2))
+      expect(stage).toMatch(/^attempt [2-4] of 4 at most to keep the loss: (fitting|comparing)/);
+  }
+  expect(shares[1]).toBeLessThan(shares[0]!);
+});
+
+test("a loss that no split keeps is told, with one that was found", async () => {
+  const { value, diagnostics } = await fitWithin(tried, { kind: "loss", loss: 1e-5 });
+  expect(value!.layers.size).toBe(0);
+  expect(diagnostics).toMatchObject([{ severity: "warning", code: "nothing-split" }]);
+  const least = Number(/one that loses (0\.\d+) was found/.exec(diagnostics[0]!.message)![1]);
+  expect(least).toBeGreaterThan(1e-5);
+  const { value: found } = await fitWithin(tried, { kind: "loss", loss: 1.01 * least });
+  expect(found!.layers.size).toBeGreaterThan(0);
+});
+
 test("a limit that asks for nothing changes nothing", async () => {
   expect((await planFor({ kind: "macs", share: 1 })).layers.size).toBe(0);
   expect((await planFor({ kind: "loss", loss: 0 })).layers.size).toBe(0);
@@ -113,11 +145,11 @@ function splitModule(layers: SplitPlan["layers"]): Module {
   return value.module;
 }
 
-/** Relative squared differences of outputs on other pictures, by the interpreter. */
-function lossOf(changed: Module): number {
+/** Relative squared differences of outputs on pictures, other ones than the samples by default, by the interpreter. */
+function lossOf(changed: Module, from = 100, to = 106): number {
   let lost = 0;
   const values: Float64Array[] = [];
-  for (let index = 100; index < 106; index += 1) {
+  for (let index = from; index < to; index += 1) {
     const input = picture(index);
     const inputs = new Map([["x", tensor([1, 12, 12, 3], (at) => input[at] ?? 0)]]);
     const [before, after] = [module, changed].map((one) => interpret(one, inputs).get("y")?.data ?? []);
