@@ -5,14 +5,13 @@ import type { Graph } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
 import { addToHash, endHash, startHash } from "#runtime/hash.js";
+import { hashOf, packKept } from "./kept-value.js";
 import { pause } from "./pause.js";
 import type { Samples } from "./samples.js";
 
-/** 16 hexadecimal digits for plain data: texts, numbers, lists, objects and Maps of them. */
+/** 16 hexadecimal digits for plain data, as `packKept` takes it. */
 export function identityOf(...values: readonly unknown[]): string {
-  const state = startHash();
-  addText(state, JSON.stringify(values, exactly));
-  return endHash(state);
+  return hashOf(packKept("", values));
 }
 
 /** What the results of calibrating a network on samples depend on, but for the engine that computes: 16 hexadecimal digits. */
@@ -22,7 +21,7 @@ export async function workIdentity(
   ...options: readonly unknown[]
 ): Promise<string> {
   const state = startHash();
-  addText(state, JSON.stringify([version, graphParts(module.graph), options], exactly));
+  addText(state, identityOf(version, graphParts(module.graph), options));
   for (const node of topological(module.graph))
     if (node.op === "constant") {
       addArray(state, module.weights.readF32(node.attributes.weight));
@@ -44,7 +43,7 @@ function graphParts(graph: Graph): unknown {
     const { origin: _, ...others } = node;
     return others;
   });
-  return { ...graph, nodes };
+  return { ...graph, nodes, kernels: [...graph.kernels] };
 }
 
 function addArray(state: Int32Array, { buffer, byteOffset, byteLength }: Float32Array): void {
@@ -58,11 +57,4 @@ function addText(state: Int32Array, text: string): void {
   const padded = new Uint8Array(Math.ceil((bytes.length + 1) / 4) * 4).fill(0x20);
   padded.set(bytes);
   addToHash(state, padded);
-}
-
-/** For JSON, which has no Maps, NaN, infinities and −0. */
-function exactly(_key: string, value: unknown): unknown {
-  if (value instanceof Map) return [...value];
-  if (typeof value !== "number" || (Number.isFinite(value) && !Object.is(value, -0))) return value;
-  return Object.is(value, -0) ? "-0" : String(value);
 }

@@ -55,7 +55,8 @@ function padded(length: number): number {
   return Math.ceil(length / alignment) * alignment;
 }
 
-function hashOf(bytes: Uint8Array): string {
+/** Of a multiple of 4 bytes. */
+export function hashOf(bytes: Uint8Array): string {
   const state = startHash();
   addToHash(state, bytes);
   return endHash(state);

@@ -3,21 +3,30 @@
 export interface Adam {
   /** One step along the gradients, of the tensors' lengths, with `scale` times each tensor's rate. */
   step(gradients: readonly Float64Array[], scale: number): void;
+  /** What the next step depends on but the tensors; it changes with it. */
+  readonly state: AdamState;
+}
+
+/** Means of gradients and of their squares, which decay. */
+export interface AdamState {
+  steps: number;
+  readonly moments: readonly { readonly first: Float64Array; readonly second: Float64Array }[];
 }
 
 const [firstDecay, secondDecay, epsilon] = [0.9, 0.99, 1e-12];
 
-/** Changes `tensors` in place; `rates` has the rate of each. */
-export function createAdam(tensors: readonly Float32Array[], rates: readonly number[]): Adam {
-  const moments = tensors.map(({ length }) => ({
-    first: new Float64Array(length),
-    second: new Float64Array(length),
-  }));
-  let steps = 0;
+/** Changes `tensors` in place; `rates` has the rate of each. It goes on from a state, if one is given. */
+export function createAdam(
+  tensors: readonly Float32Array[],
+  rates: readonly number[],
+  state: AdamState = startOf(tensors),
+): Adam {
+  const { moments } = state;
   return {
+    state,
     step(gradients, scale) {
-      steps += 1;
-      const [first, second] = [1 - firstDecay ** steps, 1 - secondDecay ** steps];
+      state.steps += 1;
+      const [first, second] = [1 - firstDecay ** state.steps, 1 - secondDecay ** state.steps];
       for (const [at, tensor] of tensors.entries()) {
         const rate = scale * (rates[at] ?? 0);
         const gradient = gradients[at];
@@ -34,4 +43,12 @@ export function createAdam(tensors: readonly Float32Array[], rates: readonly num
       }
     },
   };
+}
+
+function startOf(tensors: readonly Float32Array[]): AdamState {
+  const moments = tensors.map(({ length }) => ({
+    first: new Float64Array(length),
+    second: new Float64Array(length),
+  }));
+  return { steps: 0, moments };
 }

@@ -1,5 +1,8 @@
 // Distillation: gradient steps on the factors of a split network, which make its values those of the original, without labels.
 
+import type { Checkpoints } from "#calibrate/checkpoints.js";
+import { openCheckpoints } from "#calibrate/checkpoints.js";
+import { identityOf } from "#calibrate/identity.js";
 import type { OnProgress } from "#calibrate/progress.js";
 import type { Sample, Samples } from "#calibrate/samples.js";
 import type { Taps } from "#calibrate/taps.js";
@@ -15,6 +18,7 @@ import type { Candidate } from "#passes/split/candidates.js";
 import { findCandidates } from "#passes/split/candidates.js";
 import type { FactoredLayer } from "#passes/split/report.js";
 import { split as splitPass } from "#passes/split.js";
+import type { AdamState } from "./adam.js";
 import { createAdam } from "./adam.js";
 import { rootMeanSquare } from "./balance.js";
 import type { Compared } from "./distill-loss.js";
@@ -36,6 +40,8 @@ export interface DistillOptions {
   readonly batch?: number;
   /** How many threads compute; 1 by default. */
   readonly threads?: number;
+  /** Of work with this module and these samples: each look is kept, so that an interrupted run goes on from the last one. */
+  readonly checkpoints?: Checkpoints;
   readonly onProgress?: OnProgress;
 }
 
@@ -90,7 +96,7 @@ async function distillWith(
   module: Module,
   layers: ReadonlyMap<string, FactoredLayer>,
   samples: Samples,
-  { target, steps, seed = 0, batch = 50, threads = 1, onProgress }: DistillOptions,
+  { target, steps, seed = 0, batch = 50, threads = 1, onProgress, ...options }: DistillOptions,
   open: typeof openTaps,
 ): Promise<Result<Distilled>> {
   if (samples.count < 2)
@@ -135,8 +141,14 @@ async function distillWith(
   );
   if (!student.value) return { diagnostics: student.diagnostics };
   const { inputOf, eachLoss, eachGradients } = student.value;
-  const tensors = parameters.map(({ data }) => data.slice());
-  const average = parameters.map(({ data }) => data.slice());
+  const identity = identityOf([...layers], { target, steps, seed, batch });
+  const checkpoints = (options.checkpoints ?? openCheckpoints(undefined, "")).part(identity);
+  const kept = await checkpoints.load<Look>(
+    "distilling",
+    ({ step }) => `step ${step} of ${steps} (distilling)`,
+  );
+  const tensors = kept?.tensors ?? parameters.map(({ data }) => data.slice());
+  const average = kept?.average ?? parameters.map(({ data }) => data.slice());
 
   const inputsFor = (indices: readonly number[], values: readonly Float32Array[]): Samples => ({
     count: indices.length,
@@ -145,22 +157,25 @@ async function distillWith(
       return inputOf(await samples.read(index), values, await taught.read(index));
     },
   });
-  const heldOut: HeldOut[] = [];
-  let best = { step: 0, loss: Number.POSITIVE_INFINITY, tensors: average };
+  const heldOut = [...(kept?.heldOut ?? [])];
+  let best = kept?.best ?? { step: 0, loss: Number.POSITIVE_INFINITY, tensors: average };
   const judge = async (step: number): Promise<void> => {
     let loss = 0;
     await eachLoss(inputsFor(held, average), (one) => void (loss += one / held.length));
     heldOut.push({ step, loss });
     if (loss < best.loss) best = { step, loss, tensors: average.map((one) => one.slice()) };
   };
-  await judge(0);
+  if (!kept) await judge(0);
   const rates = parametersOf(network.graph, start).map(
     ({ data, isBias }) => relativeRate * Math.max(rootMeanSquare(data), isBias ? leastBias : 0),
   );
-  const adam = createAdam(tensors, rates);
+  const adam = createAdam(tensors, rates, kept?.adam);
   const next = drawFrom(training, random);
+  const done = kept?.step ?? 0;
+  for (let drawn = 0; drawn < done * batch; drawn += 1) next();
   const sums = tensors.map(({ length }) => new Float64Array(length));
-  for (let step = 1; step <= steps; step += 1) {
+  for (let step = done + 1; step <= steps && step - 1 - best.step < patience * interval; step += 1) {
+    checkpoints.begin();
     for (const sum of sums) sum.fill(0);
     const drawn = Array.from({ length: batch }, next);
     await eachGradients(inputsFor(drawn, tensors), (gradients) => {
@@ -174,7 +189,8 @@ async function distillWith(
     onProgress?.({ stage: "distilling", done: step, all: steps });
     if (step % interval !== 0 && step !== steps) continue;
     await judge(step);
-    if (step - best.step >= patience * interval) break;
+    const look: Look = { step, tensors, average, best, heldOut, adam: adam.state };
+    await checkpoints.save("distilling", look);
   }
   const found = [...withValues(padded, parameters, best.tensors)].map(
     ([name, layer]) => [name, withRank(kernelOf(name), layer, start.get(name)?.rank ?? layer.rank)] as const,
@@ -187,6 +203,16 @@ async function distillWith(
     },
     diagnostics,
   };
+}
+
+/** All that the following steps depend on. */
+interface Look {
+  readonly step: number;
+  readonly tensors: readonly Float32Array[];
+  readonly average: readonly Float32Array[];
+  readonly best: HeldOut & { readonly tensors: readonly Float32Array[] };
+  readonly heldOut: readonly HeldOut[];
+  readonly adam: AdamState;
 }
 
 /** A network whose parameters are inputs. */

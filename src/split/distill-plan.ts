@@ -11,7 +11,7 @@ import type { TriedNetwork } from "./try-network.js";
  * now makes up for others.
  */
 export async function distillPlan(
-  { module, samples, target, seed, threads }: TriedNetwork,
+  { module, samples, target, seed, threads, checkpoints }: TriedNetwork,
   plan: SplitPlan,
   steps: number,
   onProgress?: OnProgress,
@@ -21,6 +21,7 @@ export async function distillPlan(
     steps,
     seed,
     threads,
+    checkpoints,
     ...(onProgress ? { onProgress } : {}),
   });
   if (!value) return { diagnostics };

@@ -1,6 +1,7 @@
 // Distillation of split nets: what it changes and keeps, its parts, and when it ends.
 
 import { describe, expect, test } from "vitest";
+import { openCheckpoints } from "#calibrate/checkpoints.js";
 import type { Progress } from "#calibrate/progress.js";
 import { samplesOf } from "#calibrate/samples.js";
 import { targetOf } from "#compile/targets.js";
@@ -97,6 +98,48 @@ describe("a split by the weights", () => {
     expect(await run(3)).toEqual(first);
     expect((await run(4)).heldOut).not.toEqual(first.heldOut);
   });
+
+  test("interrupted at any look goes on from there, to the same bits", async () => {
+    const interrupted = new Error("interrupted");
+    const run = async (kept: Map<string, Uint8Array>, most: number, steps = 60) => {
+      const told: string[] = [];
+      let saved = 0;
+      const checkpoints = openCheckpoints(
+        {
+          load: async (key) => kept.get(key),
+          async save(key, bytes) {
+            if (saved === most) throw interrupted;
+            saved += 1;
+            kept.set(key, bytes);
+          },
+          onResume: (after) => void told.push(after),
+        },
+        "work",
+      );
+      const { value } = await distill(net, layers, samples, {
+        target,
+        steps,
+        batch: 4,
+        seed: 3,
+        checkpoints,
+      });
+      return { value, saved, told };
+    };
+    const whole = await run(new Map(), Number.POSITIVE_INFINITY);
+    const { value: without } = await distill(net, layers, samples, { target, steps: 60, batch: 4, seed: 3 });
+    expect(whole).toEqual({ value: without, saved: 3, told: [] });
+    for (const most of [0, 1, 2]) {
+      const kept = new Map<string, Uint8Array>();
+      await expect(run(kept, most)).rejects.toBe(interrupted);
+      const { value, saved, told } = await run(kept, Number.POSITIVE_INFINITY);
+      expect(value).toEqual(without);
+      expect(saved).toBe(3 - most);
+      expect(told).toEqual(most === 0 ? [] : [`step ${25 * most} of 60 (distilling)`]);
+      // It is done, and nothing is computed any more; other options are other work.
+      expect(await run(kept, 0)).toEqual({ value: without, saved: 0, told: [] });
+      await expect(run(kept, 0, 50)).rejects.toBe(interrupted);
+    }
+  }, 120_000);
 
   test("of no steps, or no gain, gives the layers that there were", async () => {
     const { value } = await distill(net, layers, samples, { target, steps: 0 });
