@@ -46,8 +46,9 @@ async function compileModel(path: string, options: CompileOptions, session: Sess
   const model = loadModel(path, options, session);
   if (!model) return;
   const devices = readDevices(options, session);
-  const optimized = devices && (await optimizeFitted(model, options, session));
-  if (!optimized) return;
+  const fitted = devices && (await optimizeFitted(model, options, session));
+  if (!fitted) return;
+  const { optimized, responses } = fitted;
   if (options.embedWeights) {
     const problems = checkEmbedding(optimized.module);
     session.code = Math.max(session.code, report(terminal, problems, model.sources));
@@ -75,7 +76,7 @@ async function compileModel(path: string, options: CompileOptions, session: Sess
   }
   terminal.out(`${summaryText(model, optimized.module, artifact.launches)}\n`);
   if (artifact.flushedWeights > 0) terminal.out(`${flushedText(artifact.flushedWeights)}\n`);
-  if (optimized.split) terminal.out(`${splitText(optimized.split)}\n`);
+  if (optimized.split) terminal.out(`${splitText(optimized.split, responses)}\n`);
   for (const { path: file, bytes } of files) {
     const zipped =
       file.endsWith(".mjs") && !options.embedWeights

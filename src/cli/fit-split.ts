@@ -9,6 +9,7 @@ import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { bug, error, hasErrors } from "#diagnostic/diagnostic.js";
 import type { Module } from "#ir/weights.js";
 import { findCandidates, findWhole } from "#passes/split/candidates.js";
+import type { ResponseErrors } from "#report/fitted.js";
 import { percentText } from "#report/fitted.js";
 import { seededWeights } from "#passes/split.js";
 import type { SplitMode } from "#passes/split.js";
@@ -154,25 +155,50 @@ export async function fitModel(
   return distilled.value;
 }
 
+/** An optimized model; with samples, also the response errors of the layers that are split, by their names. */
+export interface FittedModel {
+  readonly optimized: Optimized;
+  readonly responses?: ReadonlyMap<string, ResponseErrors>;
+}
+
 /** A model optimized with its split, which is fitted to samples if there are any; undefined after errors. */
 export async function optimizeFitted(
   model: Model,
   { calibrate, ...options }: FitOptions,
   session: Session,
-): Promise<Optimized | undefined> {
+): Promise<FittedModel | undefined> {
   if (calibrate === undefined && options.distill !== undefined) {
     session.terminal.err("error: `--distill` takes samples: --calibrate PATH\n");
     session.code = exit.wrongUsage;
     return undefined;
   }
-  if (calibrate === undefined) return optimizeModel(model, options, session);
+  if (calibrate === undefined) {
+    const optimized = optimizeModel(model, options, session);
+    return optimized && { optimized };
+  }
   const fitting = await prepareFit(model, { ...options, calibrate }, session);
   if (!fitting) return undefined;
   return resumable(session, () =>
     withTried(fitting, session, async (tried) => {
       const plan = await fitModel(tried, fitting.limit, options, session);
-      return plan && optimizeModel(model, { ...options, split: factorsOf(plan) }, session);
+      const optimized = plan && optimizeModel(model, { ...options, split: factorsOf(plan) }, session);
+      return optimized && { optimized, responses: responsesOf(plan) };
     }),
+  );
+}
+
+function responsesOf({ planned }: SplitPlan): ReadonlyMap<string, ResponseErrors> {
+  return new Map(
+    planned.flatMap(({ candidate, responseError, fittedError }) =>
+      responseError === undefined
+        ? []
+        : [
+            [
+              candidate.node.name,
+              { responseError, ...(fittedError === undefined ? {} : { fittedError }) },
+            ] as const,
+          ],
+    ),
   );
 }
 

@@ -128,6 +128,7 @@ function layerOf(
     whole,
     choice,
     responseError = 0,
+    fittedError,
     reason,
   }: SplitPlan["planned"][number],
   measured: FittedLayer["measured"],
@@ -138,7 +139,15 @@ function layerOf(
     groups,
     before: whole.cost,
     after: choice.cost,
-    ...(choice.split ? { split: { ...choice.split, responseError } } : {}),
+    ...(choice.split
+      ? {
+          split: {
+            ...choice.split,
+            responseError,
+            ...(fittedError === undefined ? {} : { fittedError }),
+          },
+        }
+      : {}),
     ...(measured ? { measured } : {}),
     reason,
   };

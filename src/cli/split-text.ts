@@ -2,63 +2,79 @@
 
 import type { SplitLayer, SplitReport } from "#passes/split.js";
 import { bytesText, numberText, timeText } from "#ir/units.js";
+import type { ResponseErrors } from "#report/fitted.js";
+import { responseText } from "#report/fitted.js";
 import { table } from "#report/table.js";
 
-const columns = [
-  ["convolution", "left"],
-  ["kernel", "left"],
-  ["order", "left"],
-  ["rank", "right"],
-  ["parameters", "right"],
-  ["MACs", "right"],
-  ["bytes", "right"],
-  ["time", "right"],
-  ["error", "right"],
-  ["of random", "right"],
-  ["why", "left"],
-] as const;
-
-/** The report of the split pass for a terminal. */
-export function splitText(report: SplitReport): string {
-  const total = [
-    "total",
-    "",
-    "",
-    "",
-    ...costCells(report),
-    percent(report.weightError),
-    "",
-    `times are those of the model of costs for ${report.target}`,
-  ];
-  const left = report.left.map(({ name, reason }) => [
-    name,
-    "",
-    "whole",
-    ...columns.slice(3, -1).map(() => ""),
-    reason,
-  ]);
-  const rows = [...report.layers.map(row), total, ...left];
-  const note = report.needsTraining ? "\nThe split parameters are new: the model must be trained again." : "";
-  const head = columns.map(([name]) => name);
-  return `${table(
-    head,
-    rows,
-    columns.map(([, align]) => align),
-  )}${note}`;
+/** A column, with what it has for a layer. */
+interface Column {
+  readonly name: string;
+  readonly align: "left" | "right";
+  readonly cell: (layer: SplitLayer) => string;
+  readonly total?: (report: SplitReport) => string;
 }
 
-function row(layer: SplitLayer): string[] {
-  const { split } = layer;
+/** What columns say of errors: those of the weights, or with samples those of the responses. */
+function errorColumns(responses: ReadonlyMap<string, ResponseErrors> | undefined): Column[] {
+  if (!responses)
+    return [
+      {
+        name: "error",
+        align: "right",
+        cell: ({ split }) => percent(split?.weightError),
+        total: ({ weightError }) => percent(weightError),
+      },
+      { name: "of random", align: "right", cell: ({ split }) => percent(split?.randomError) },
+    ];
+  const cell = ({ name }: SplitLayer): string => {
+    const errors = responses.get(name);
+    return errors ? responseText(errors) : "";
+  };
+  return [{ name: "response error", align: "right", cell }];
+}
+
+function columnsOf(responses: ReadonlyMap<string, ResponseErrors> | undefined): Column[] {
+  const costs = ["parameters", "MACs", "bytes", "time"].map((name, at): Column => {
+    const cell = (one: Pick<SplitLayer, "before" | "after">): string => costCells(one)[at] ?? "";
+    return { name, align: "right", cell, total: cell };
+  });
   return [
-    layer.name,
-    `${layer.shape.join("×")}${layer.groups > 1 ? `, ${layer.groups} groups` : ""}`,
-    split?.order ?? "whole",
-    split ? `${split.rank}` : "",
-    ...costCells(layer),
-    percent(split?.weightError),
-    percent(split?.randomError),
-    layer.reason,
+    { name: "convolution", align: "left", cell: ({ name }) => name, total: () => "total" },
+    {
+      name: "kernel",
+      align: "left",
+      cell: ({ shape, groups }) => `${shape.join("×")}${groups > 1 ? `, ${groups} groups` : ""}`,
+    },
+    { name: "order", align: "left", cell: ({ split }) => split?.order ?? "whole" },
+    { name: "rank", align: "right", cell: ({ split }) => (split ? `${split.rank}` : "") },
+    ...costs,
+    ...errorColumns(responses),
+    {
+      name: "why",
+      align: "left",
+      cell: ({ reason }) => reason,
+      total: ({ target }) => `times are those of the model of costs for ${target}`,
+    },
   ];
+}
+
+/** The report of the split pass for a terminal. `responses` has the errors of layers that were fitted to samples, by their names. */
+export function splitText(report: SplitReport, responses?: ReadonlyMap<string, ResponseErrors>): string {
+  const columns = columnsOf(responses);
+  const left = report.left.map(({ name, reason }) =>
+    columns.map((column) => ({ convolution: name, order: "whole", why: reason })[column.name] ?? ""),
+  );
+  const rows = [
+    ...report.layers.map((layer) => columns.map(({ cell }) => cell(layer))),
+    columns.map(({ total }) => total?.(report) ?? ""),
+    ...left,
+  ];
+  const note = report.needsTraining ? "\nThe split parameters are new: the model must be trained again." : "";
+  return `${table(
+    columns.map(({ name }) => name),
+    rows,
+    columns.map(({ align }) => align),
+  )}${note}`;
 }
 
 function costCells({ before, after }: Pick<SplitLayer, "before" | "after">): string[] {

@@ -1,11 +1,12 @@
 // The report on a net that was split with samples as one page of HTML, which needs nothing else and runs no script.
 
 import { markupText } from "#diagnostic/escape.js";
+import { greatest } from "#diagnostic/extremes.js";
 import { bytesText, countText, numberText, plural, timeText } from "#ir/units.js";
 import type { FittedReport, OutputComparison } from "./fitted.js";
-import { meanLoss, percentText } from "./fitted.js";
+import { meanLoss, percentText, responseText } from "./fitted.js";
 import type { BarPair } from "./plot.js";
-import { barPlot, curvePlot, plotStyle } from "./plot.js";
+import { barPlot, curvePlot, decadeAxis, linearAxis, plotStyle, shareAxis } from "./plot.js";
 
 /** The page, as the text of a file. */
 export function fittedPage(report: FittedReport): string {
@@ -31,6 +32,7 @@ ${bars(report).join("\n")}
 <p>The dashed line is what the losses of single layers add up to; points are measured on the split net. The ring marks the net that was written.</p>
 ${lossPlots(report).join("\n")}
 ${sweepTable(report)}
+${distillation(report)}
 <h2>Layers</h2>
 ${layerTable(report)}
 </body>
@@ -137,20 +139,54 @@ function lossPlots({ predicted, sweep, before, after, outputs: all, limit }: Fit
       chosen: true,
     },
   ];
-  return (["macs", "time"] as const).map((key) =>
-    curvePlot({
+  return (["macs", "time"] as const).map((key) => {
+    const line = frontier(predicted.map((one) => ({ x: one[key], y: one.loss })));
+    const losses = points.map(({ outputs: found }) => meanLoss(found));
+    return curvePlot({
       title: key === "macs" ? "Loss and MACs" : "Loss and modelled time",
       xName: `${key === "macs" ? "MACs" : "modelled time"} of the convolutions, of what they had`,
       yName: "loss",
-      line: frontier(predicted.map((one) => ({ x: one[key], y: one.loss }))),
-      points: points.map((point) => ({
+      xAxis: shareAxis,
+      yAxis: decadeAxis([...line.map(({ y }) => y), ...losses]),
+      line,
+      joins: false,
+      points: points.map((point, at) => ({
         x: point[key],
-        y: meanLoss(point.outputs),
-        label: `${point.options}: ${percentText(point[key])}, loss ${meanLoss(point.outputs).toPrecision(3)}`,
+        y: losses[at] ?? 0,
+        label: `${point.options}: ${percentText(point[key])}, loss ${(losses[at] ?? 0).toPrecision(3)}`,
         chosen: point.chosen,
       })),
-    }),
-  );
+    });
+  });
+}
+
+/** The loss of the samples held out over the steps of distillation. */
+function distillation({ distilled }: FittedReport): string {
+  const last = distilled?.heldOut.at(-1);
+  if (!distilled || !last) return "";
+  const { best, heldOut } = distilled;
+  const plot = curvePlot({
+    title: "Loss of the samples held out",
+    xName: "gradient steps",
+    yName: "loss",
+    xAxis: linearAxis(last.step, { ends: true }),
+    yAxis: linearAxis(greatest(heldOut.map(({ loss }) => loss))),
+    line: heldOut.map(({ step, loss }) => ({ x: step, y: loss })),
+    joins: true,
+    points: heldOut.map(({ step, loss }) => ({
+      x: step,
+      y: loss,
+      label: `after ${plural(step, "step")}: ${loss.toPrecision(3)}`,
+      chosen: step === best,
+    })),
+  });
+  const kept =
+    best === 0
+      ? "No step was better than the fit, which was kept."
+      : `The ring marks what was kept: the average over steps after step ${numberText(best)}. Response errors are those of the fit → those after distillation.`;
+  return `<h2>Distillation</h2>
+<p>${kept}</p>
+${plot}`;
 }
 
 /** The points from the least cost on that lose less than all before them: what was chosen by MACs goes to and fro in time. */
@@ -202,7 +238,7 @@ function layerTable(report: FittedReport): string {
     ...(measured
       ? [layer.measured ? arrow(timeText(layer.measured.before), timeText(layer.measured.after)) : ""]
       : []),
-    layer.split ? percentText(layer.split.responseError) : "",
+    layer.split ? responseText(layer.split) : "",
   ]);
   const head = [
     "convolution",

@@ -5,6 +5,13 @@ import { countText, numberText, plural, timeText } from "#ir/units.js";
 import type { SplitCost, SplitOrder } from "#passes/split.js";
 import { table } from "./table.js";
 
+/** Each E‖y − ŷ‖² / E‖y − E[y]‖² of a layer's response, behind an activation that alone reads it. */
+export interface ResponseErrors {
+  readonly responseError: number;
+  /** What it was before distillation, if there was any. */
+  readonly fittedError?: number;
+}
+
 /** One convolution. */
 export interface FittedLayer {
   readonly name: string;
@@ -15,12 +22,7 @@ export interface FittedLayer {
   readonly before: SplitCost;
   readonly after: SplitCost;
   /** How it is split; absent if it stays whole. */
-  readonly split?: {
-    readonly order: SplitOrder;
-    readonly rank: number;
-    /** E‖y − ŷ‖² / E‖y − E[y]‖² of its response, behind an activation that alone reads it. */
-    readonly responseError: number;
-  };
+  readonly split?: ResponseErrors & { readonly order: SplitOrder; readonly rank: number };
   /** Seconds that its kernels took, with what is fused into them. */
   readonly measured?: { readonly before: number; readonly after: number };
   readonly reason: string;
@@ -108,7 +110,7 @@ export function fittedText(report: FittedReport): string {
     layer.split ? String(layer.split.rank) : "",
     ...costCells(layer),
     ...(measured ? [layer.measured ? timeChange(layer.measured.before, layer.measured.after) : ""] : []),
-    layer.split ? percentText(layer.split.responseError) : "",
+    layer.split ? responseText(layer.split) : "",
     layer.reason,
   ]);
   const all = [
@@ -146,7 +148,7 @@ function netText({ name, limit, samples, net: { before, after, measured } }: Fit
 function distilledText({ best, heldOut }: NonNullable<FittedReport["distilled"]>): string {
   const kept = heldOut.find(({ step }) => step === best);
   const losses = [heldOut[0], kept].map((one) => (one?.loss ?? 0).toPrecision(3));
-  return `distilled, ${plural(heldOut.at(-1)?.step ?? 0, "step")}, best after ${numberText(best)}: loss of the samples held out ${losses.join(" → ")}`;
+  return `distilled, ${plural(heldOut.at(-1)?.step ?? 0, "step")}, best after ${numberText(best)}: loss of the samples held out ${losses.join(" → ")}; response errors are those of the fit → those after it`;
 }
 
 function outputText(one: OutputComparison, named: boolean): string {
@@ -184,6 +186,12 @@ function sweepText({ sweep = [] }: FittedReport): string {
     rows,
     head.map((name) => (name === "options" ? "left" : "right")),
   );
+}
+
+/** `3.1%`, and `4% → 3.1%` after distillation. */
+export function responseText({ responseError, fittedError }: ResponseErrors): string {
+  const shown = (error: number): string => `${Number((100 * error).toPrecision(3))}%`;
+  return fittedError === undefined ? shown(responseError) : `${shown(fittedError)} → ${shown(responseError)}`;
 }
 
 /** The loss over all outputs: their mean. */

@@ -18,6 +18,7 @@ export const plotStyle = `
 .plot .before { fill: var(--before, #8c959f); }
 .plot .after, .plot .point { fill: var(--after, #0969da); }
 .plot .line { fill: none; stroke: var(--before, #8c959f); stroke-width: 1.5; stroke-dasharray: 4 3; }
+.plot .joined { fill: none; stroke: var(--after, #0969da); stroke-width: 1.5; }
 .plot .chosen { fill: none; stroke: var(--chosen, #bc4c00); stroke-width: 2; }
 `;
 
@@ -53,12 +54,22 @@ export interface CurvePoint {
   readonly chosen: boolean;
 }
 
+/** Where values lie along an axis, as a part of its length from 0 to 1, and which of them are written. */
+export interface Axis {
+  place(value: number): number;
+  readonly ticks: readonly { readonly value: number; readonly label: string }[];
+}
+
 export interface Curve {
   readonly title: string;
   readonly xName: string;
   readonly yName: string;
-  /** A line behind the points. */
+  readonly xAxis: Axis;
+  readonly yAxis: Axis;
+  /** A line behind the points; what the axis has no place for is left out. */
   readonly line: readonly { readonly x: number; readonly y: number }[];
+  /** Whether the line says what the points do, or something else: then it is dashed. */
+  readonly joins: boolean;
   readonly points: readonly CurvePoint[];
 }
 
@@ -67,37 +78,66 @@ const [plotWidth, plotHeight] = [640, 320];
 const mostRows = 8;
 const margin = { left: 64, right: 24, top: 34, bottom: 46 };
 
-/** Points over a share from 0 to 1; the other axis is logarithmic. Points with 0 stand at its foot, and the line leaves them out. */
-export function curvePlot({ title, xName, yName, line, points }: Curve): string {
-  const positive = [...line, ...points].map(({ y }) => y).filter((y) => y > 0);
+/** Shares from 0 to 1. */
+export const shareAxis: Axis = {
+  place: (value) => value,
+  ticks: [0, 0.25, 0.5, 0.75, 1].map((value) => ({ value, label: `${100 * value}%` })),
+};
+
+/** From 0 to a round number at or above `most`, or to `most` itself if that is the end. */
+export function linearAxis(most: number, { ends = false }: { readonly ends?: boolean } = {}): Axis {
+  const all = most > 0 && Number.isFinite(most) ? most : 1;
+  const power = 10 ** Math.floor(Math.log10(all / 4));
+  const step = ([1, 2, 5, 10].find((one) => one * power >= all / 6) ?? 10) * power;
+  const count = ends ? Math.floor(all / step + 1e-9) : Math.ceil(all / step - 1e-9);
+  const top = ends ? all : count * step;
+  return {
+    place: (value) => value / top,
+    ticks: Array.from({ length: count + 1 }, (_, at) => {
+      const value = Number((at * step).toPrecision(6));
+      return { value, label: String(value) };
+    }),
+  };
+}
+
+/** Powers of ten around the values. 0 lies at its foot, beyond its place. */
+export function decadeAxis(values: readonly number[]): Axis {
+  const positive = values.filter((value) => value > 0);
   const low = Math.floor(Math.log10(least(positive, 1)) + 1e-9);
   const high = Math.max(low + 1, Math.ceil(Math.log10(greatest(positive, 10 ** low)) - 1e-9));
+  const step = Math.ceil((high - low) / mostRows);
+  return {
+    place: (value) => (value > 0 ? Math.max(0, (Math.log10(value) - low) / (high - low)) : Number.NaN),
+    ticks: Array.from({ length: Math.floor((high - low) / step) + 1 }, (_, at) => {
+      const value = Number(`1e${low + at * step}`);
+      return { value, label: String(value) };
+    }),
+  };
+}
+
+/** Points, and a line, between two axes. A point that the axis has no place for stands at its foot. */
+export function curvePlot({ title, xName, yName, xAxis, yAxis, line, joins, points }: Curve): string {
   const [innerWidth, innerHeight] = [
     plotWidth - margin.left - margin.right,
     plotHeight - margin.top - margin.bottom,
   ];
-  const px = (x: number): number => margin.left + x * innerWidth;
-  const py = (y: number): number => {
-    const share = (Math.log10(Math.max(y, 10 ** low)) - low) / (high - low);
-    return margin.top + (1 - share) * innerHeight;
-  };
-  const step = Math.ceil((high - low) / mostRows);
-  const rows = Array.from({ length: Math.floor((high - low) / step) + 1 }, (_, at) => low + at * step);
+  const px = (x: number): number => margin.left + xAxis.place(x) * innerWidth;
+  const py = (y: number): number => margin.top + (1 - (yAxis.place(y) || 0)) * innerHeight;
   const grid = [
-    ...rows.map(
-      (exponent) =>
-        `<line class="axis" x1="${margin.left}" x2="${plotWidth - margin.right}" y1="${fixed(py(10 ** exponent))}" y2="${fixed(py(10 ** exponent))}"/>
-<text x="${margin.left - 8}" y="${fixed(py(10 ** exponent) + 4)}" text-anchor="end">${Number(`1e${exponent}`)}</text>`,
+    ...yAxis.ticks.map(
+      ({ value, label }) =>
+        `<line class="axis" x1="${margin.left}" x2="${plotWidth - margin.right}" y1="${fixed(py(value))}" y2="${fixed(py(value))}"/>
+<text x="${margin.left - 8}" y="${fixed(py(value) + 4)}" text-anchor="end">${label}</text>`,
     ),
-    ...[0, 0.25, 0.5, 0.75, 1].map(
-      (share) =>
-        `<text x="${fixed(px(share))}" y="${plotHeight - margin.bottom + 18}" text-anchor="middle">${100 * share}%</text>`,
+    ...xAxis.ticks.map(
+      ({ value, label }) =>
+        `<text x="${fixed(px(value))}" y="${plotHeight - margin.bottom + 18}" text-anchor="middle">${label}</text>`,
     ),
-    `<text x="${fixed(px(0.5))}" y="${plotHeight - 8}" text-anchor="middle">${markupText(xName)}</text>`,
+    `<text x="${fixed(margin.left + innerWidth / 2)}" y="${plotHeight - 8}" text-anchor="middle">${markupText(xName)}</text>`,
     `<text transform="translate(14 ${fixed(margin.top + innerHeight / 2)}) rotate(-90)" text-anchor="middle">${markupText(yName)}</text>`,
   ];
   const path = line
-    .filter(({ y }) => y > 0)
+    .filter(({ y }) => !Number.isNaN(yAxis.place(y)))
     .map(({ x, y }) => `${fixed(px(x))},${fixed(py(y))}`)
     .join(" ");
   const marks = points.map(({ x, y, label, chosen }) => {
@@ -105,12 +145,8 @@ export function curvePlot({ title, xName, yName, line, points }: Curve): string 
     const ring = chosen ? `<circle class="chosen" ${at} r="8"/>` : "";
     return `<g><title>${markupText(label)}</title><circle class="point" ${at} r="4"/>${ring}</g>`;
   });
-  return svg(
-    title,
-    plotWidth,
-    plotHeight,
-    [...grid, path === "" ? "" : `<polyline class="line" points="${path}"/>`, ...marks].join("\n"),
-  );
+  const drawn = path === "" ? "" : `<polyline class="${joins ? "joined" : "line"}" points="${path}"/>`;
+  return svg(title, plotWidth, plotHeight, [...grid, drawn, ...marks].join("\n"));
 }
 
 function svg(title: string, width: number, height: number, inside: string): string {

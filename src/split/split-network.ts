@@ -45,6 +45,8 @@ export interface PlannedLayer {
   readonly choice: LayerChoice;
   /** Relative squared error of the response, behind the activation; absent for a layer that stays whole. */
   readonly responseError?: number;
+  /** What that was before the layers were distilled, if they were. */
+  readonly fittedError?: number;
   /** Why it is split so, or stays whole. */
   readonly reason: string;
 }
@@ -227,7 +229,7 @@ async function fitOne(
 }
 
 /** The network as it is split so far, with values tapped. */
-async function openCurrent(
+export async function openCurrent(
   { module, target, threads }: TriedNetwork,
   layers: ReadonlyMap<string, FactoredLayer>,
   values: readonly NodeId[],

@@ -217,7 +217,7 @@ describe("a model split to half of its MACs", () => {
       at("module"),
     );
     expect({ code, err }).toEqual({ code: 0, err: "" });
-    expect(out).toContain("pointwise-depthwise-pointwise");
+    expect(out).toContain("depthwise-pointwise");
     const { load } = (await import(at("module/small.mjs"))) as { load(): Promise<Net> };
     const image = readNumbers(at("samples.npy")).value!.data.slice(0, 192);
     const split = await (await load()).run({ image });
@@ -240,6 +240,37 @@ test("by time and by loss, and the same for the same seed", async () => {
   expect(first.out).toBe(second.out);
   expect((JSON.parse(first.out) as FittedReport).layers.some((layer) => layer.split)).toBe(true);
 });
+
+test("distilled, it says what that did to the responses and to samples held out", async () => {
+  const reports = ["distilled.json", "distilled.html"].flatMap((name) => ["--report", at(name)]);
+  const how = ["--split", "macs=0.5", "--distill", "60"];
+  const { code, out } = await calibrated(...how, ...reports, "-o", at("distilled"));
+  expect(code).toBe(0);
+  const report = JSON.parse(readFileSync(at("distilled.json"), "utf8")) as FittedReport;
+  const { best, heldOut } = report.distilled!;
+  expect(best).toBeGreaterThan(0);
+  for (const { split: how } of report.layers) if (how) expect(how.fittedError).toBeGreaterThan(0);
+  expect(out).toMatch(/distilled, 60 steps, best after \d+: loss of the samples held out \S+ → \S+; /);
+  expect(out).toMatch(/ [\d.]+% → [\d.]+%/);
+  const page = readFileSync(at("distilled.html"), "utf8");
+  const plot = page.slice(page.indexOf("<h2>Distillation"), page.indexOf("<h2>Layers"));
+  expect(plot.match(/class="point"/g)).toHaveLength(heldOut.length);
+  expect(plot.match(/class="chosen"/g)).toHaveLength(1);
+  expect(page).not.toMatch(/NaN|Infinity|undefined/);
+  // `compile` prints the same errors of responses.
+  const compiled = await cleave(
+    "compile",
+    at("small8.net"),
+    "--calibrate",
+    at("samples.npy"),
+    ...how,
+    "-o",
+    at("distilled"),
+  );
+  const errors = /(?<= )[\d.]+% → [\d.]+%(?= )/g;
+  expect(compiled.out).toContain("response error");
+  expect(compiled.out.match(errors)).toEqual(out.match(errors));
+}, 120_000);
 
 test("other samples are compared by --test", async () => {
   const ran = await calibrated("--split", "macs=0.6", "--test", at("one.npy"), "--json", "-o", at("test"));

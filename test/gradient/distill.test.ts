@@ -183,8 +183,13 @@ test("a plan is distilled: its layers alone change", async () => {
   const { value: plan } = await fitWithin(tried!, { kind: "macs", share: 0.4 });
   const { value: after } = await distillPlan(tried!, plan!, 50);
   tried!.dispose();
-  const { layers, distilled, ...others } = after!;
-  expect(others).toEqual({ planned: plan!.planned });
+  const { layers, distilled, planned } = after!;
+  for (const [at, { responseError, fittedError, ...same }] of planned.entries()) {
+    const { responseError: before, ...others } = plan!.planned[at]!;
+    expect(same).toEqual(others);
+    expect(fittedError).toBe(before);
+    if (before !== undefined) expect(responseError).not.toBe(before);
+  }
   expect([...layers.keys()]).toEqual([...plan!.layers.keys()]);
   expect(layers.size).toBeGreaterThan(0);
   expect(distilled!.best).toBeGreaterThan(0);
