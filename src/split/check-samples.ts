@@ -13,6 +13,9 @@ import { plural } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import { findCandidates } from "#passes/split/candidates.js";
 import { sizesOf } from "#passes/split/form.js";
+import type { ChannelMoments } from "./channel-moments.js";
+import { createMoments } from "./channel-moments.js";
+import { outOfScale } from "./check-scale.js";
 
 /** Positions for each input of a kernel; with fewer, a fit follows the samples more than the network. */
 const rowsPerInput = 4;
@@ -44,7 +47,8 @@ const [mostRatio, mostShift] = [1.6, 0.5];
 
 /**
  * A warning if what the first batch norms get from the samples is far from their stored means and variances: then the samples are
- * most likely scaled in another way than those of training. `model` is as it was read, since passes fold batch norms.
+ * most likely scaled in another way than those of training. `model` is as it was read, since passes fold batch norms. If it has none,
+ * see `outOfScale`.
  */
 export async function outOfRange(model: Module, samples: Samples, threads = 1): Promise<Diagnostic[]> {
   const norms = firstNorms(model.graph);
@@ -52,7 +56,7 @@ export async function outOfRange(model: Module, samples: Samples, threads = 1): 
     samples,
     Array.from({ length: Math.min(samples.count, mostSamples) }, (_, index) => index),
   );
-  if (norms.length === 0) return [];
+  if (norms.length === 0) return outOfScale(model, some, threads);
   const inputs = norms.map((norm) => norm.inputs[0] ?? -1);
   const { value: taps } = await openTaps(model, inputs, { threads });
   if (!taps) return [];
@@ -98,36 +102,8 @@ function firstNorms(graph: Graph): NodeOf<"batch_norm">[] {
   return first;
 }
 
-interface Moments {
-  add(values: Float32Array): void;
-  readonly means: Float64Array;
-  readonly variances: Float64Array;
-}
-
-/** Means and variances by channel. */
-function createMoments(depth: number): Moments {
-  const [sums, squares] = [new Float64Array(depth), new Float64Array(depth)];
-  let count = 0;
-  return {
-    add(values) {
-      count += values.length / depth;
-      for (let at = 0; at < values.length; at += 1) {
-        const value = values[at] ?? 0;
-        sums[at % depth] = (sums[at % depth] ?? 0) + value;
-        squares[at % depth] = (squares[at % depth] ?? 0) + value * value;
-      }
-    },
-    get means() {
-      return sums.map((sum) => sum / count);
-    },
-    get variances() {
-      return squares.map((sum, at) => Math.max(0, sum / count - ((sums[at] ?? 0) / count) ** 2));
-    },
-  };
-}
-
 /** The geometric mean of the deviations' ratios, and the root mean square of the means' distances, over the channels. */
-function distance({ graph, weights }: Module, norm: NodeOf<"batch_norm">, moments: Moments) {
+function distance({ graph, weights }: Module, norm: NodeOf<"batch_norm">, moments: ChannelMoments) {
   const stored = (operand: number): ArrayLike<number> => {
     const node = nodeOf(graph, norm.inputs[operand] ?? -1);
     return node.op === "constant" ? weights.read(node.attributes.weight).data : bug("no constant");

