@@ -1,7 +1,7 @@
 // The report on a net that was split with samples as one page of HTML, which needs nothing else and runs no script.
 
 import { markupText } from "#diagnostic/escape.js";
-import { greatest } from "#diagnostic/extremes.js";
+import { greatest, least } from "#diagnostic/extremes.js";
 import { bytesText, countText, numberText, plural, timeText } from "#ir/units.js";
 import type { FittedReport, OutputComparison } from "./fitted.js";
 import { meanLoss, percentText, responseText } from "./fitted.js";
@@ -165,12 +165,13 @@ function distillation({ distilled }: FittedReport): string {
   const last = distilled?.heldOut.at(-1);
   if (!distilled || !last) return "";
   const { best, heldOut } = distilled;
+  const losses = heldOut.map(({ loss }) => loss);
   const plot = curvePlot({
     title: "Loss of the samples held out",
     xName: "gradient steps",
     yName: "loss",
-    xAxis: linearAxis(last.step, { ends: true }),
-    yAxis: linearAxis(greatest(heldOut.map(({ loss }) => loss))),
+    xAxis: linearAxis(0, last.step, { rounded: false }),
+    yAxis: linearAxis(least(losses), greatest(losses)),
     line: heldOut.map(({ step, loss }) => ({ x: step, y: loss })),
     joins: true,
     points: heldOut.map(({ step, loss }) => ({

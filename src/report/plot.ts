@@ -84,17 +84,23 @@ export const shareAxis: Axis = {
   ticks: [0, 0.25, 0.5, 0.75, 1].map((value) => ({ value, label: `${100 * value}%` })),
 };
 
-/** From 0 to a round number at or above `most`, or to `most` itself if that is the end. */
-export function linearAxis(most: number, { ends = false }: { readonly ends?: boolean } = {}): Axis {
-  const all = most > 0 && Number.isFinite(most) ? most : 1;
-  const power = 10 ** Math.floor(Math.log10(all / 4));
-  const step = ([1, 2, 5, 10].find((one) => one * power >= all / 6) ?? 10) * power;
-  const count = ends ? Math.floor(all / step + 1e-9) : Math.ceil(all / step - 1e-9);
-  const top = ends ? all : count * step;
+/** From one value to another, and with `rounded` to round numbers around them. */
+export function linearAxis(
+  low: number,
+  high: number,
+  { rounded = true }: { readonly rounded?: boolean } = {},
+): Axis {
+  // Equal values, but for rounding, have an interval around them.
+  const range = Math.max(high - low, 1e-6 * Math.abs(high)) || 1;
+  const power = 10 ** Math.floor(Math.log10(range / 4));
+  const step = ([1, 2, 5, 10].find((one) => one * power >= range / 6) ?? 10) * power;
+  const first = rounded ? Math.floor(low / step + 1e-9) : Math.ceil(low / step - 1e-9);
+  const last = rounded ? Math.max(first + 1, Math.ceil(high / step - 1e-9)) : Math.floor(high / step + 1e-9);
+  const [from, to] = rounded ? [first * step, last * step] : [low, low + range];
   return {
-    place: (value) => value / top,
-    ticks: Array.from({ length: count + 1 }, (_, at) => {
-      const value = Number((at * step).toPrecision(6));
+    place: (value) => (value - from) / (to - from),
+    ticks: Array.from({ length: last - first + 1 }, (_, at) => {
+      const value = Number(((first + at) * step).toPrecision(8));
       return { value, label: String(value) };
     }),
   };
