@@ -61,6 +61,15 @@ export type { Fusion } from "#rewrite/fusion.js";
 export { optimize } from "#compile/optimize.js";
 export type { Optimized, OptimizeOptions } from "#compile/optimize.js";
 
+export { splitNetwork } from "#split/split-with-samples.js";
+export type { FittedSplit, SplitNetworkOptions } from "#split/split-with-samples.js";
+export type { SampledSplit } from "#split/limits.js";
+export type { FittedLayer } from "#report/fitted.js";
+export { samplesOf } from "#calibrate/samples.js";
+export type { Sample, Samples } from "#calibrate/samples.js";
+export type { CheckpointStore } from "#calibrate/checkpoints.js";
+export type { OnProgress, Progress } from "#calibrate/progress.js";
+
 export { printGraph } from "#inspect/lift.js";
 export { graphJson } from "#inspect/json.js";
 export type { GraphJson, NodeJson } from "#inspect/json.js";

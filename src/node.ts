@@ -30,6 +30,9 @@ export { writeNet } from "./write-net.js";
 export { writeOnnx } from "./write-onnx.js";
 export type { WriteOnnxOptions, WrittenOnnx } from "./write-onnx.js";
 
+export { checkpointFiles } from "./node-checkpoints.js";
+export type { CheckpointFiles } from "./node-checkpoints.js";
+
 export { nodeGpu } from "./node-gpu.js";
 
 /** A result with the texts that its diagnostics point into, by file. */

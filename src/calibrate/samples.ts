@@ -1,5 +1,6 @@
 // Samples of a net's inputs: how many there are, reading one, choosing some, and what is wrong with them.
 
+import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, warning } from "#diagnostic/diagnostic.js";
 import type { Graph } from "#ir/graph.js";
@@ -47,6 +48,10 @@ export function sampleInputs(graph: Graph): SampleInput[] {
 
 /** Samples in memory. */
 export function samplesOf(list: readonly Sample[]): Samples {
+  const takes = "a list of samples, objects with a Float32Array for each input";
+  const isSample = (one: unknown): boolean =>
+    hasProperties(one) && Object.values(one as object).every((value) => value instanceof Float32Array);
+  expectArgument("samplesOf", takes, list, Array.isArray(list) && list.every(isSample));
   return {
     count: list.length,
     read: async (index) => {
@@ -191,8 +196,11 @@ async function readChecked(
 
 function wrongSample(sample: Sample, name: string, inputs: readonly SampleInput[]): Diagnostic | undefined {
   for (const input of inputs) {
-    const values = sample[input.name];
-    if (!values) return error("wrong-sample", `${name} has no values for input \`${input.name}\``);
+    const values: unknown = hasProperties(sample) ? sample[input.name] : undefined;
+    if (!(values instanceof Float32Array))
+      return error("wrong-sample", `${name} has no values for input \`${input.name}\``, {
+        help: ["a sample is an object with a Float32Array for each input, by its name"],
+      });
     const count = elements(input.shape);
     if (values.length !== count)
       return error(

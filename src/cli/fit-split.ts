@@ -6,17 +6,17 @@ import type { OnProgress } from "#calibrate/progress.js";
 import type { Optimized } from "#compile/optimize.js";
 import { targetOf } from "#compile/targets.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
-import { bug, error, hasErrors } from "#diagnostic/diagnostic.js";
+import { bug, hasErrors } from "#diagnostic/diagnostic.js";
 import type { Module } from "#ir/weights.js";
-import { findCandidates, findWhole } from "#passes/split/candidates.js";
+import { findCandidates } from "#passes/split/candidates.js";
 import type { ResponseErrors } from "#report/fitted.js";
-import { percentText } from "#report/fitted.js";
 import { seededWeights } from "#passes/split.js";
-import type { SplitMode } from "#passes/split.js";
 import { outOfRange, tooFewForFit } from "#split/check-samples.js";
 import { distillPlan } from "#split/distill-plan.js";
+import { leftWithin, limitOf, nothingToSplit, outOfReach } from "#split/limits.js";
 import type { SplitLimit, SplitPlan } from "#split/split-network.js";
-import { chooseWithin, fitWithin } from "#split/split-network.js";
+import { fitWithin } from "#split/split-network.js";
+import { factorsOf } from "#split/split-with-samples.js";
 import type { TriedNetwork, TryOptions } from "#split/try-network.js";
 import { leastShare, tryNetwork } from "#split/try-network.js";
 import type { Model } from "../node.js";
@@ -30,7 +30,6 @@ import { calibrating } from "./progress.js";
 import type { ReadSamples, SampleOptions } from "./samples.js";
 import { readSamples, withSampleOptions } from "./samples.js";
 import type { Session } from "./session.js";
-import { limitOf } from "./split-option.js";
 import { exit, report } from "./terminal.js";
 
 export interface FitOptions extends PassOptions, SampleOptions {
@@ -72,7 +71,7 @@ export async function prepareFit(
   options: FitOptions & { readonly calibrate: string },
   session: Session,
 ): Promise<Fitting | undefined> {
-  const limit = limitOf(options.split) ?? bug("no limit");
+  const limit = (options.split && limitOf(options.split)) ?? bug("no limit");
   const { split: _, ...others } = options;
   const optimized = optimizeModel(model, { ...others, stopAfter: "split" }, session);
   const devices = optimized && readDevices(options, session);
@@ -127,7 +126,7 @@ async function tryModel(
   const { value: tried, diagnostics } = await tryNetwork(base, samples, how);
   const told = [
     ...diagnostics,
-    ...(tried && limit.kind !== "loss" ? outOfReach(limit, leftOf(tried, limit)) : []),
+    ...(tried && limit.kind !== "loss" ? outOfReach(limit, leftWithin(tried, limit)) : []),
   ];
   session.code = Math.max(session.code, report(session.terminal, told, new Map()));
   if (tried && hasErrors(told)) {
@@ -200,48 +199,4 @@ function responsesOf({ planned }: SplitPlan): ReadonlyMap<string, ResponseErrors
           ],
     ),
   );
-}
-
-/** A plan for the split pass. */
-export function factorsOf({ layers, planned }: SplitPlan): SplitMode {
-  const reasons = new Map(planned.map(({ candidate, reason }) => [candidate.node.name, reason]));
-  return { mode: "factors", layers, reasons };
-}
-
-/** The share that the choices within a limit leave. */
-function leftOf(tried: TriedNetwork, limit: SplitLimit): number {
-  const sum = (choices: readonly { readonly cost: { readonly macs: number; readonly seconds: number } }[]) =>
-    choices.reduce((all, { cost }) => all + (limit.kind === "time" ? cost.seconds : cost.macs), 0);
-  return sum(chooseWithin(tried, limit)) / sum(tried.layers.flatMap(({ choices }) => choices.slice(0, 1)));
-}
-
-function nothingToSplit(base: Module): Diagnostic[] {
-  if (findCandidates(base).length > 0) return [];
-  const left = findWhole(base);
-  return [
-    error("nothing-to-split", `${base.graph.name} has no convolution that can be split`, {
-      help: [
-        "split are convolutions with constant weights, windows larger than 1×1, and groups of several channels",
-        ...left.slice(0, 5).map(({ name, reason }) => `\`${name}\`: ${reason}`),
-      ],
-    }),
-  ];
-}
-
-function outOfReach(limit: SplitLimit, least: number): Diagnostic[] {
-  if (limit.kind === "loss" || least <= limit.share * (1 + 1e-9)) return [];
-  const what = limit.kind === "time" ? "modelled time" : "MACs";
-  return [
-    error(
-      "split-limit",
-      `splitting leaves at least ${percentText(least)} of the ${what} of the convolutions, more than the ${percentText(limit.share)} asked for`,
-      {
-        help: [
-          least >= 1
-            ? "no split of any of them is faster on the target"
-            : `\`--split ${limit.kind}=${Math.ceil(least * 100) / 100}\` can be had`,
-        ],
-      },
-    ),
-  ];
 }

@@ -6,9 +6,10 @@ import type { AdapterClass } from "#backend/wgsl/target.js";
 import { adapterClasses } from "#backend/wgsl/target.js";
 import type { TargetName } from "#compile/targets.js";
 import { defaultTarget, targetNames } from "#compile/targets.js";
+import { limitOf } from "#split/limits.js";
 import { splitConstant } from "./constants.js";
 import type { SplitRequest } from "./split-option.js";
-import { limitOf, parseSplit, splitHelp } from "./split-option.js";
+import { parseSplit, splitHelp } from "./split-option.js";
 import type { Session } from "./session.js";
 import { exit } from "./terminal.js";
 
@@ -161,7 +162,7 @@ function wrongSamples({
     return split?.mode === "loss"
       ? "--split loss=… is measured with samples: `cleave split` and `cleave compile` take them with --calibrate"
       : undefined;
-  return limitOf(split) ? undefined : "--calibrate goes with --split macs=…, time=… or loss=…";
+  return split && limitOf(split) ? undefined : "--calibrate goes with --split macs=…, time=… or loss=…";
 }
 
 /** The option that places rules in the pipeline. */

@@ -2,7 +2,9 @@
 
 import { InvalidArgumentError } from "commander";
 import type { SplitMode, SplitOrder } from "#passes/split.js";
-import { splitOrders, wrongSplit } from "#passes/split.js";
+import { splitOrders } from "#passes/split.js";
+import type { SampledSplit } from "#split/limits.js";
+import { wrongSampledSplit } from "#split/limits.js";
 import type { SplitLimit } from "#split/split-network.js";
 
 export const splitHelp =
@@ -11,15 +13,7 @@ export const splitHelp =
 const forms = "structural, exact, order=…, m=…, rank=…, error=…, macs=…, time=…, loss=…";
 
 /** What may be asked for: what the split pass does by the weights alone, and what takes samples. */
-export type SplitRequest = SplitMode | { readonly mode: "loss"; readonly loss: number };
-
-/** Those of them that are limits, which samples divide best. */
-export function limitOf(request: SplitRequest | undefined): SplitLimit | undefined {
-  if (request?.mode === "loss") return { kind: "loss", loss: request.loss };
-  return request?.mode === "macs" || request?.mode === "time"
-    ? { kind: request.mode, share: request.share }
-    : undefined;
-}
+export type SplitRequest = SplitMode | SampledSplit;
 
 /** A limit as `--split` has it. */
 export function limitText(limit: SplitLimit): string {
@@ -50,13 +44,9 @@ export function parseSplit(text: string): SplitRequest {
     throw new InvalidArgumentError(
       "give one of structural, exact, m=…, rank=…, error=…, macs=…, time=… or loss=…; an order with structural, m or rank, and rank with an order.",
     );
-  const problem = mode.mode === "loss" ? wrongLoss(mode.loss) : wrongSplit(mode);
+  const problem = wrongSampledSplit(mode);
   if (problem !== undefined) throw new InvalidArgumentError(`${problem}.`);
   return mode;
-}
-
-function wrongLoss(loss: number): string | undefined {
-  return loss >= 0 && Number.isFinite(loss) ? undefined : "loss is a number, 0 or more";
 }
 
 type Numbers = Readonly<Partial<Record<"m" | "rank" | "error" | "macs" | "time" | "loss", number>>>;

@@ -11,18 +11,19 @@ import type { Module } from "#ir/weights.js";
 import type { LayerChoice } from "#passes/split/choices.js";
 import { sumCosts } from "#passes/split/cost.js";
 import { findWhole } from "#passes/split/candidates.js";
-import type { FittedLayer, FittedReport, OutputComparison, SweepPoint } from "#report/fitted.js";
+import type { FittedReport, OutputComparison, SweepPoint } from "#report/fitted.js";
 import { compareOutputs, isOfClasses } from "#split/compare-outputs.js";
 import { layerTimes } from "#split/layer-times.js";
 import type { SplitLimit, SplitPlan } from "#split/split-network.js";
 import { chooseWithin, planCosts } from "#split/split-network.js";
+import { factorsOf, layerOf } from "#split/split-with-samples.js";
 import type { TriedNetwork } from "#split/try-network.js";
 import { gpuDiagnostic, nodeGpu } from "../node-gpu.js";
 import type { Model } from "../node.js";
 import { readClasses } from "./classes.js";
 import { readDevices } from "./devices.js";
 import type { FitOptions, Fitting } from "./fit-split.js";
-import { factorsOf, fitModel } from "./fit-split.js";
+import { fitModel } from "./fit-split.js";
 import type { ModelOptions } from "./model-options.js";
 import { emitOptions } from "./model-options.js";
 import { optimizeModel } from "./model.js";
@@ -120,37 +121,6 @@ export async function reportOn(
 
 function nothingSplit({ limit }: Work) {
   return warning("nothing-split", `no layer is split: nothing is gained within ${limitText(limit)}`);
-}
-
-function layerOf(
-  {
-    candidate: { node, shape, groups },
-    whole,
-    choice,
-    responseError = 0,
-    fittedError,
-    reason,
-  }: SplitPlan["planned"][number],
-  measured: FittedLayer["measured"],
-): FittedLayer {
-  return {
-    name: node.name,
-    shape,
-    groups,
-    before: whole.cost,
-    after: choice.cost,
-    ...(choice.split
-      ? {
-          split: {
-            ...choice.split,
-            responseError,
-            ...(fittedError === undefined ? {} : { fittedError }),
-          },
-        }
-      : {}),
-    ...(measured ? { measured } : {}),
-    reason,
-  };
 }
 
 async function compare(

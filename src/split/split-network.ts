@@ -2,7 +2,6 @@
 
 import { identityOf } from "#calibrate/identity.js";
 import type { OnProgress } from "#calibrate/progress.js";
-import type { Samples } from "#calibrate/samples.js";
 import type { Taps } from "#calibrate/taps.js";
 import { openTaps } from "#calibrate/taps.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
@@ -25,18 +24,13 @@ import { fitGroups, meanError, prepareGroups, substituteOf } from "./curves.js";
 import { gatherRows, tapsForRows } from "./gather-rows.js";
 import type { Terms } from "./terms.js";
 import { factorsOfTerms } from "./terms.js";
-import type { TriedLayer, TriedNetwork, TryOptions } from "./try-network.js";
-import { tryNetwork } from "./try-network.js";
+import type { TriedLayer, TriedNetwork } from "./try-network.js";
 import { keepLoss, mostFits } from "./within-loss.js";
 
 /** What is limited over all layers; the loss is made least, or what is saved most. */
 export type SplitLimit =
   | { readonly kind: "macs" | "time"; readonly share: number }
   | { readonly kind: "loss"; readonly loss: number };
-
-export interface SplitNetworkOptions extends TryOptions {
-  readonly limit: SplitLimit;
-}
 
 /** A layer and what became of it. */
 export interface PlannedLayer {
@@ -63,26 +57,6 @@ const finalSteps = 30;
 /** How often all layers are fitted in order. The second time they begin with what the first one found. */
 const sweeps = 2;
 
-/**
- * The plan for a module as the passes before `split` leave it. Every split is first fitted with the rest of the network as it was, and what it
- * loses in the outputs is measured; the limit is divided by that. Then the layers are fitted in order, each on the inputs that the network
- * gives that is split so far, so that a layer makes up for what those before it lost.
- */
-export async function splitNetwork(
-  module: Module,
-  samples: Samples,
-  options: SplitNetworkOptions,
-): Promise<Result<SplitPlan>> {
-  const { value: tried, diagnostics } = await tryNetwork(module, samples, options);
-  if (!tried) return { diagnostics };
-  try {
-    const plan = await fitWithin(tried, options.limit, options.onProgress);
-    return { ...plan, diagnostics: [...diagnostics, ...plan.diagnostics] };
-  } finally {
-    tried.dispose();
-  }
-}
-
 /** One choice per layer that keeps the limit, if there is one; else those that come nearest. */
 export function chooseWithin({ layers }: Pick<TriedNetwork, "layers">, limit: SplitLimit): LayerChoice[] {
   const costOf = ({ cost }: LayerChoice): number => (limit.kind === "time" ? cost.seconds : cost.macs);
@@ -90,7 +64,10 @@ export function chooseWithin({ layers }: Pick<TriedNetwork, "layers">, limit: Sp
   return allocate(choices, limitOf(limit, choices, costOf), costOf);
 }
 
-/** The plan that keeps a limit, or comes nearest to it, of what was tried: all layers are fitted to their choices. */
+/**
+ * The plan that keeps a limit, or comes nearest to it, of what was tried: the limit is divided by what splits lose alone. Then the layers are
+ * fitted in order, each on the inputs that the network gives that is split so far, so that a layer makes up for what those before it lost.
+ */
 export async function fitWithin(
   tried: TriedNetwork,
   limit: SplitLimit,

@@ -111,6 +111,29 @@ const writing: Required<node.WriteModuleOptions> = { ...written, inputs: [], sha
 const exporting: Required<api.ExportOptions> = { opset: 20, nchw: false, version: "1" };
 const { version: ____, ...exported } = exporting;
 
+const { rules, fusions, rulesAt, trustRules, approx, without } = optimizing;
+const splitting: Required<api.SplitNetworkOptions> = {
+  split: { mode: "macs", share: 0.5 },
+  target: "wasm",
+  limits: {},
+  adapter: "gpu",
+  winograd: true,
+  winogradMemory: 2,
+  rules,
+  fusions,
+  rulesAt,
+  trustRules,
+  approx,
+  without,
+  distill: 1,
+  seed: 1,
+  threads: 1,
+  veto: true,
+  checkpoints: { load: async () => undefined, save: async () => {} },
+  onProgress: nothing,
+};
+const samples = api.samplesOf([{ x: Float32Array.of(1, 2) }, { x: Float32Array.of(2, 1) }]);
+
 /** Right arguments of every function of the API; those that may be left out, too. */
 const calls: Readonly<Record<string, readonly unknown[]>> = {
   parse: [text, "tiny.net"],
@@ -130,6 +153,8 @@ const calls: Readonly<Record<string, readonly unknown[]>> = {
   longestReduction: [module],
   parseRules: ["", "rules.net"],
   optimize: [module, { ...optimizing, target: targets.js.target } satisfies Required<api.OptimizeOptions>],
+  samplesOf: [[{ x: Float32Array.of(1, 2) }]],
+  splitNetwork: [module, samples, splitting],
   printGraph: [module, { types: true, weightsPath: (path: string) => path } satisfies Required<LiftOptions>],
   graphJson: [module],
   graphDot: [module],
@@ -147,6 +172,7 @@ const calls: Readonly<Record<string, readonly unknown[]>> = {
   readRules: [[]],
   readText: [join(folder, "none.net")],
   readBytes: [join(folder, "none.net")],
+  checkpointFiles: [join(folder, "checkpoints")],
   writeModule: [module, folder, writing],
   writeArtifact: [artifact, folder, []],
   writeFileAtomically: [join(folder, "a.txt"), "a", []],

@@ -11,7 +11,8 @@ import { tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
 import { seededRandom } from "#ops/random.js";
 import type { SplitLimit, SplitPlan } from "#split/split-network.js";
-import { fitWithin, planCosts, splitNetwork } from "#split/split-network.js";
+import { fitWithin, planCosts } from "#split/split-network.js";
+import { splitNetwork } from "#split/split-with-samples.js";
 import type { TriedNetwork } from "#split/try-network.js";
 import { tryNetwork } from "#split/try-network.js";
 
@@ -110,10 +111,11 @@ test("a limit that asks for nothing changes nothing", async () => {
 });
 
 test("with the veto no layer is split that would not be faster", async () => {
-  const { value } = await splitNetwork(module, samples, { target, limit: { kind: "macs", share: 0.05 } });
-  expect(value?.planned.length).toBe(5);
-  for (const { whole, choice } of value?.planned ?? [])
-    if (choice.split) expect(choice.cost.seconds).toBeLessThan(whole.cost.seconds);
+  const { value } = await splitNetwork(module, samples, { split: { mode: "macs", share: 0.6 } });
+  expect(value?.layers.length).toBe(5);
+  expect(value?.layers.some((layer) => layer.split)).toBe(true);
+  for (const { split, before, after } of value?.layers ?? [])
+    if (split) expect(after.seconds).toBeLessThan(before.seconds);
 });
 
 test("where an op has no gradient, that is told, and the plain norm does", async () => {
@@ -123,12 +125,11 @@ test("where an op has no gradient, that is told, and the plain norm does", async
   output y = a |> global_avg_pool |> reduce_prod(axes=[1])
 }`);
   const { value, diagnostics } = await splitNetwork(product, samples, {
-    target,
-    limit: { kind: "macs", share: 0.6 },
+    split: { mode: "macs", share: 0.6 },
     veto: false,
   });
-  expect(value?.layers.size).toBe(1);
-  expect(diagnostics).toMatchObject([{ severity: "warning", code: "no-gradient" }]);
+  expect(value?.layers.filter((layer) => layer.split)).toHaveLength(1);
+  expect(diagnostics.filter(({ code }) => code === "no-gradient")).toMatchObject([{ severity: "warning" }]);
 });
 
 function prepared(source = text): Module {

@@ -1,0 +1,71 @@
+// What may be asked of a split with samples, and what is wrong with it for a network.
+
+import type { Diagnostic } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
+import type { Module } from "#ir/weights.js";
+import { findCandidates, findWhole } from "#passes/split/candidates.js";
+import type { SplitMode } from "#passes/split.js";
+import { wrongSplit } from "#passes/split.js";
+import { percentText } from "#report/fitted.js";
+import type { SplitLimit } from "./split-network.js";
+import { chooseWithin } from "./split-network.js";
+import type { TriedNetwork } from "./try-network.js";
+
+/** What samples divide best over the layers: shares as the split pass takes them too, and a loss in the outputs, which takes samples. */
+export type SampledSplit =
+  | Extract<SplitMode, { readonly mode: "macs" | "time" }>
+  | { readonly mode: "loss"; readonly loss: number };
+
+/** The limit that is asked for, if it is one. */
+export function limitOf(split: SplitMode | SampledSplit): SplitLimit | undefined {
+  if (split.mode === "loss") return { kind: "loss", loss: split.loss };
+  return split.mode === "macs" || split.mode === "time"
+    ? { kind: split.mode, share: split.share }
+    : undefined;
+}
+
+/** What is wrong with its number, or undefined. */
+export function wrongSampledSplit(split: SplitMode | SampledSplit): string | undefined {
+  if (split.mode !== "loss") return wrongSplit(split);
+  return split.loss >= 0 && Number.isFinite(split.loss) ? undefined : "loss is a number, 0 or more";
+}
+
+/** An error if no convolution of a module, as the passes before `split` leave it, can be split. */
+export function nothingToSplit(base: Module): Diagnostic[] {
+  if (findCandidates(base).length > 0) return [];
+  const left = findWhole(base);
+  return [
+    error("nothing-to-split", `${base.graph.name} has no convolution that can be split`, {
+      help: [
+        "split are convolutions with constant weights, windows larger than 1×1, and groups of several channels",
+        ...left.slice(0, 5).map(({ name, reason }) => `\`${name}\`: ${reason}`),
+      ],
+    }),
+  ];
+}
+
+/** An error if a limit asks for less than the share that can be left. */
+export function outOfReach(limit: SplitLimit, least: number): Diagnostic[] {
+  if (limit.kind === "loss" || least <= limit.share * (1 + 1e-9)) return [];
+  const what = limit.kind === "time" ? "modelled time" : "MACs";
+  return [
+    error(
+      "split-limit",
+      `splitting leaves at least ${percentText(least)} of the ${what} of the convolutions, more than the ${percentText(limit.share)} asked for`,
+      {
+        help: [
+          least >= 1
+            ? "no split of any of them is faster on the target"
+            : `\`--split ${limit.kind}=${Math.ceil(least * 100) / 100}\` can be had`,
+        ],
+      },
+    ),
+  ];
+}
+
+/** The share that the choices within a limit leave. */
+export function leftWithin(tried: TriedNetwork, limit: SplitLimit): number {
+  const sum = (choices: readonly { readonly cost: { readonly macs: number; readonly seconds: number } }[]) =>
+    choices.reduce((all, { cost }) => all + (limit.kind === "time" ? cost.seconds : cost.macs), 0);
+  return sum(chooseWithin(tried, limit)) / sum(tried.layers.flatMap(({ choices }) => choices.slice(0, 1)));
+}

@@ -1,0 +1,203 @@
+// Splitting a trained network with samples in one call: the public API of what `cleave split` does.
+
+import type { CheckpointStore } from "#calibrate/checkpoints.js";
+import type { OnProgress } from "#calibrate/progress.js";
+import type { Samples } from "#calibrate/samples.js";
+import { checkSamples, sampleInputs } from "#calibrate/samples.js";
+import { emitKinds } from "#compile/emit.js";
+import type { OptimizeOptions } from "#compile/optimize.js";
+import { optimize, optimizeKinds } from "#compile/optimize.js";
+import type { Devices, TargetName } from "#compile/targets.js";
+import { targetOf } from "#compile/targets.js";
+import { expectArgument, expectModule, hasProperties } from "#diagnostic/argument.js";
+import type { OptionKind, OptionKinds } from "#diagnostic/options.js";
+import { aBoolean, aCount, aFunction, anObject, expectOptions } from "#diagnostic/options.js";
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import { error, hasErrors } from "#diagnostic/diagnostic.js";
+import type { Module } from "#ir/weights.js";
+import { findCandidates, findWhole } from "#passes/split/candidates.js";
+import { seededWeights } from "#passes/split.js";
+import type { SplitCost, SplitMode } from "#passes/split.js";
+import type { FittedLayer, FittedReport } from "#report/fitted.js";
+import { outOfRange, tooFewForFit } from "./check-samples.js";
+import { distillPlan } from "./distill-plan.js";
+import type { SampledSplit } from "./limits.js";
+import { leftWithin, limitOf, nothingToSplit, outOfReach, wrongSampledSplit } from "./limits.js";
+import type { PlannedLayer, SplitPlan } from "./split-network.js";
+import { fitWithin, planCosts } from "./split-network.js";
+import type { TryOptions } from "./try-network.js";
+import { leastShare, tryNetwork } from "./try-network.js";
+
+/** Options of `optimize` that change what is split: they must be the same when the result is put in place. */
+type BeforeSplit = Pick<
+  OptimizeOptions,
+  "winograd" | "winogradMemory" | "rules" | "fusions" | "rulesAt" | "trustRules" | "approx" | "without"
+>;
+
+export interface SplitNetworkOptions extends BeforeSplit, Devices {
+  /**
+   * What is limited: the share of the MACs or of the modelled time that the convolutions have afterwards, or the loss in the outputs,
+   * Σ‖z − ẑ‖² / Σ‖z − E[z]‖².
+   */
+  readonly split: SampledSplit;
+  /** What times are modelled for; `wasm` by default. */
+  readonly target?: TargetName;
+  /** Gradient steps on the split layers afterwards; none by default. */
+  readonly distill?: number;
+  /** Of everything that is drawn; 0 by default. */
+  readonly seed?: number;
+  /** How many threads compute; they change no result. 1 by default. */
+  readonly threads?: number;
+  /** Splits that the target does not run faster are not taken, unless this is false. */
+  readonly veto?: boolean;
+  /** Where what was found is kept, so that an interrupted run goes on where it was, to the same result. */
+  readonly checkpoints?: CheckpointStore;
+  readonly onProgress?: OnProgress;
+}
+
+/** A split that was fitted to samples. */
+export interface FittedSplit {
+  /** The option `split` of `optimize` and `compile` that puts it in place. */
+  readonly split: SplitMode;
+  /** The convolutions considered, and what becomes of each. */
+  readonly layers: readonly FittedLayer[];
+  /** Those that cannot be split. */
+  readonly left: FittedReport["left"];
+  /** Sums over the layers. */
+  readonly before: SplitCost;
+  readonly after: SplitCost;
+  /** How distillation went, if it was asked for. */
+  readonly distilled?: NonNullable<FittedReport["distilled"]>;
+}
+
+const aSeed: OptionKind = {
+  takes: "a whole number from 0 up",
+  holds: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
+};
+
+const splitKinds: OptionKinds<SplitNetworkOptions> = {
+  split: anObject('an object with a `mode`, "macs", "time" or "loss"', "mode"),
+  target: emitKinds.target,
+  limits: emitKinds.limits,
+  adapter: emitKinds.adapter,
+  winograd: optimizeKinds.winograd,
+  winogradMemory: optimizeKinds.winogradMemory,
+  rules: optimizeKinds.rules,
+  fusions: optimizeKinds.fusions,
+  rulesAt: optimizeKinds.rulesAt,
+  trustRules: optimizeKinds.trustRules,
+  approx: optimizeKinds.approx,
+  without: optimizeKinds.without,
+  distill: aCount,
+  seed: aSeed,
+  threads: aCount,
+  veto: aBoolean,
+  checkpoints: anObject("a store of checkpoints, `{ load, save }`", "load", "save"),
+  onProgress: aFunction,
+};
+
+/**
+ * Splits the convolutions of a trained network, as it was read, with the help of samples of its inputs, without labels (docs/splitting.md). Diagnostics say what
+ * is wrong with samples and limits; warnings come with a value. Rejects with what `samples.read` or the store of checkpoints rejects with.
+ */
+export async function splitNetwork(
+  module: Module,
+  samples: Samples,
+  options: SplitNetworkOptions,
+): Promise<Result<FittedSplit>> {
+  expectModule("splitNetwork", module);
+  expectSamples("splitNetwork", samples);
+  expectOptions("splitNetwork", options, splitKinds);
+  const { split, distill, target, limits, adapter, ...others } = options;
+  expectArgument("splitNetwork", `split as ${splitKinds.split.takes}`, split, splitKinds.split.holds(split));
+  const limit = limitOf(split);
+  const problem = limit ? wrongSampledSplit(split) : "the modes with samples are macs, time and loss";
+  if (problem !== undefined || !limit) return { diagnostics: [error("wrong-option", `split: ${problem}`)] };
+  const devices = { ...(limits ? { limits } : {}), ...(adapter ? { adapter } : {}) };
+  const how = { ...others, target: targetOf(target, devices).target };
+  const prepared = prepare(module, how);
+  if (!prepared.value) return { diagnostics: prepared.diagnostics };
+  const base = prepared.value;
+  const told: Diagnostic[] = [...prepared.diagnostics, ...nothingToSplit(base)];
+  const stop = (more: readonly Diagnostic[] = []): Result<never> => ({ diagnostics: [...told, ...more] });
+  if (hasErrors(told)) return stop();
+  const beyond = limit.kind === "loss" ? [] : outOfReach(limit, leastShare(base, limit.kind, how));
+  if (beyond.length > 0) return stop(beyond);
+  const checked = await checkSamples(samples, sampleInputs(base.graph));
+  for (const one of checked.diagnostics) told.push(one);
+  if (!checked.value) return stop();
+  const odd = [
+    ...seededWeights(base, findCandidates(base)),
+    ...tooFewForFit(base, samples.count),
+    ...(await outOfRange(module, samples, how.threads)),
+  ];
+  for (const one of odd) told.push(one);
+  const tried = await tryNetwork(base, samples, how);
+  for (const one of tried.diagnostics) told.push(one);
+  if (!tried.value) return stop();
+  try {
+    const unreached = limit.kind === "loss" ? [] : outOfReach(limit, leftWithin(tried.value, limit));
+    if (unreached.length > 0) return stop(unreached);
+    const fitted = await fitWithin(tried.value, limit, how.onProgress);
+    for (const one of fitted.diagnostics) told.push(one);
+    if (!fitted.value || distill === undefined)
+      return fitted.value ? { value: fittedSplit(base, fitted.value), diagnostics: told } : stop();
+    const { value, diagnostics } = await distillPlan(tried.value, fitted.value, distill, how.onProgress);
+    return value
+      ? { value: fittedSplit(base, value), diagnostics: [...told, ...diagnostics] }
+      : stop(diagnostics);
+  } finally {
+    tried.value.dispose();
+  }
+}
+
+function expectSamples(call: string, samples: unknown): void {
+  const holds =
+    hasProperties(samples, "count", "read") &&
+    Number.isSafeInteger((samples as Samples).count) &&
+    typeof (samples as Samples).read === "function";
+  expectArgument(call, "samples, as `samplesOf` gives them", samples, holds);
+}
+
+/** The module as the passes before `split` leave it. */
+function prepare(module: Module, how: BeforeSplit & Pick<TryOptions, "target">): Result<Module> {
+  const { target, winograd, winogradMemory, rules, fusions, rulesAt, trustRules, approx, without } = how;
+  const given = { winograd, winogradMemory, rules, fusions, rulesAt, trustRules, approx, without };
+  const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const { value, diagnostics } = optimize(module, { ...options, target, stopAfter: "split" });
+  return value ? { value: value.module, diagnostics } : { diagnostics };
+}
+
+function fittedSplit(base: Module, plan: SplitPlan): FittedSplit {
+  return {
+    split: factorsOf(plan),
+    layers: plan.planned.map((layer) => layerOf(layer)),
+    left: findWhole(base),
+    ...planCosts(plan.planned),
+    ...(plan.distilled ? { distilled: plan.distilled } : {}),
+  };
+}
+
+/** A plan for the split pass. */
+export function factorsOf({ layers, planned }: SplitPlan): SplitMode {
+  const reasons = new Map(planned.map(({ candidate, reason }) => [candidate.node.name, reason]));
+  return { mode: "factors", layers, reasons };
+}
+
+/** A layer as reports have it. */
+export function layerOf(
+  { candidate: { node, shape, groups }, whole, choice, responseError = 0, fittedError, reason }: PlannedLayer,
+  measured?: FittedLayer["measured"],
+): FittedLayer {
+  const errors = { responseError, ...(fittedError === undefined ? {} : { fittedError }) };
+  return {
+    name: node.name,
+    shape,
+    groups,
+    before: whole.cost,
+    after: choice.cost,
+    ...(choice.split ? { split: { ...choice.split, ...errors } } : {}),
+    ...(measured ? { measured } : {}),
+    reason,
+  };
+}
