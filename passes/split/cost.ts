@@ -11,9 +11,9 @@ import { groupNodes } from "#schedule/group-nodes.js";
 import { kernelCost } from "#schedule/kernel-cost.js";
 import { nonFiniteSources } from "#schedule/non-finite.js";
 import { schedule } from "#schedule/schedule-graph.js";
-import type { WinogradSize } from "#schedule/schedule.js";
+import type { Schedule, WinogradSize } from "#schedule/schedule.js";
 import type { WinogradOptions } from "#schedule/winograd.js";
-import { chooseWinograd } from "#schedule/winograd.js";
+import { chooseWinograd, chosenSizes, weightBytesRead } from "#schedule/winograd.js";
 import { createWeightStore } from "#weights/store.js";
 import { fuseGraph } from "../fuse.js";
 import type { Candidate } from "./candidates.js";
@@ -42,36 +42,43 @@ export interface CostModel {
 /**
  * The costs of a module's layers. Each is the sum over the kernels of a net of that one layer, whole or split, after fusing and
  * scheduling: what is modelled is what will run. Which whole layers are computed by Winograd's algorithm depends on the memory that
- * the others take, so that is decided for the module as it is.
+ * the others take, so that is decided for the module as it is; and so is which cache holds the weights, but for the layer's own.
  */
 export function costModel(module: Module, target: Target, options: WinogradOptions = {}): CostModel {
-  let sizes: ReadonlyMap<NodeId, WinogradSize | undefined> | undefined;
+  let decided: Decided | undefined;
   const known = new Map<string, SplitCost>();
   const remember = (key: string, make: () => SplitCost): SplitCost => {
     const cost = known.get(key) ?? make();
     known.set(key, cost);
     return cost;
   };
+  const placeOf = (candidate: Candidate) => {
+    decided ??= decide(module, target, options);
+    const size = decided.winograd.get(candidate.node.id);
+    const whole = scheduleLayer(layerNet(module.graph, candidate), target, size);
+    const otherBytes = decided.weightBytes - whole.weightBytes;
+    return { whole, otherBytes, key: `${keyOf(module.graph, candidate)} ${size ?? "direct"}` };
+  };
   return {
     whole: (candidate) => {
-      sizes ??= winogradSizes(module, target, options);
-      const size = sizes.get(candidate.node.id);
-      return remember(`${keyOf(module.graph, candidate)} ${size ?? "direct"}`, () =>
-        kernelCosts(layerNet(module.graph, candidate), target, size, {
+      const { whole, otherBytes, key } = placeOf(candidate);
+      return remember(key, () =>
+        kernelCosts(whole, otherBytes, {
           parameters: elements(candidate.shape) + candidate.bias,
           macs: elements(candidate.shape) * candidate.outputPixels,
         }),
       );
     },
-    split: (candidate, split) =>
-      remember(`${keyOf(module.graph, candidate)} ${split.order} ${split.rank}`, () =>
+    split: (candidate, split) => {
+      const { otherBytes, key } = placeOf(candidate);
+      return remember(`${key} ${split.order} ${split.rank}`, () =>
         kernelCosts(
-          splitNet(layerNet(module.graph, candidate), split),
-          target,
-          undefined,
+          scheduleLayer(splitNet(layerNet(module.graph, candidate), split), target),
+          otherBytes,
           sizesOfSplit(candidate, split),
         ),
-      ),
+      );
+    },
   };
 }
 
@@ -94,16 +101,14 @@ export function sumCosts(costs: readonly SplitCost[]): SplitCost {
   return { parameters: sum("parameters"), macs: sum("macs"), bytes: sum("bytes"), seconds: sum("seconds") };
 }
 
+/** `otherBytes` are those of the weights of all other layers. */
 function kernelCosts(
-  net: Module,
-  target: Target,
-  size: WinogradSize | undefined,
+  layer: Schedule,
+  otherBytes: number,
   sizes: Pick<SplitCost, "parameters" | "macs">,
 ): SplitCost {
-  const { node } = net.graph.outputs[0] ?? { node: -1 };
-  const made = schedule({ ...net, graph: fuseGraph(net.graph, target) }, target);
-  const decided = { ...made, winograd: new Map(size === undefined ? [] : [[node, size]]) };
-  const costs = made.groups.map((group) => kernelCost(decided, group));
+  const placed = { ...layer, weightBytes: layer.weightBytes + otherBytes };
+  const costs = placed.groups.map((group) => kernelCost(placed, group));
   return {
     ...sizes,
     bytes: costs.reduce((sum, cost) => sum + cost.bytesRead + cost.bytesWritten, 0),
@@ -111,16 +116,23 @@ function kernelCosts(
   };
 }
 
-/** The tiles of the convolutions that are computed by Winograd's algorithm if nothing is split. */
-function winogradSizes(
-  { graph, weights }: Module,
-  target: Target,
-  options: WinogradOptions,
-): ReadonlyMap<NodeId, WinogradSize | undefined> {
+/** The schedule of a net of one layer, with given tiles of Winograd's algorithm or none. */
+function scheduleLayer(net: Module, target: Target, size?: WinogradSize): Schedule {
+  const { node } = net.graph.outputs[0] ?? { node: -1 };
+  const made = schedule({ ...net, graph: fuseGraph(net.graph, target) }, target);
+  const winograd = new Map(size === undefined ? [] : [[node, size]]);
+  return { ...made, winograd, weightBytes: weightBytesRead(made.graph, made.convolutions, winograd) };
+}
+
+/** What is decided for a module as it is. */
+type Decided = Pick<Schedule, "winograd" | "weightBytes">;
+
+function decide({ graph, weights }: Module, target: Target, options: WinogradOptions): Decided {
   const fused = fuseGraph(graph, target);
   const nonFinite = nonFiniteSources(fused, weights);
   const choices = chooseWinograd(fused, groupNodes(fused), target, { ...options, nonFinite });
-  return new Map(choices.map(({ node, size }) => [node, size]));
+  const winograd = chosenSizes(choices);
+  return { winograd, weightBytes: weightBytesRead(fused, choices, winograd) };
 }
 
 /** A net of one layer, with weights that nobody reads. */

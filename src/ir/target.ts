@@ -6,6 +6,14 @@
  */
 export type StageChain = "separable" | "inverted_residual" | "separable_pointwise" | "pooled_dense";
 
+/** A cache, or the memory behind all caches. */
+export interface MemoryLevel {
+  /** Bytes that it holds. */
+  readonly holds: number;
+  /** Bytes a second for which a kernel waits, beside computing: more than can be copied, since reading ahead hides some of it. */
+  readonly bytesPerSecond: number;
+}
+
 /** Limits and cost constants of a target. Costs are relative to one another; only ratios matter. */
 export interface Target {
   readonly name: "js" | "wasm" | "wgsl";
@@ -34,8 +42,15 @@ export interface Target {
   readonly transforms?: number;
   /** Whether weights that only Winograd's transforms read leave memory once they are transformed. */
   readonly freesWeights?: boolean;
-  /** Bytes a second of traffic to memory that misses the cache. */
+  /** Bytes a second of tensors that one kernel leaves for another. */
   readonly bytes: number;
+  /** Where weights may stay from one run to the next, the nearest place first; the last one holds all. Absent: they are as far as tensors. */
+  readonly weightMemory?: readonly MemoryLevel[];
   /** Seconds to start one kernel. */
   readonly launch: number;
+}
+
+/** Bytes a second of weights, where a run reads `all` bytes of them: those of a kernel come again after all others. */
+export function weightBandwidth({ bytes, weightMemory = [] }: Target, all: number): number {
+  return weightMemory.find(({ holds }) => all <= holds)?.bytesPerSecond ?? bytes;
 }

@@ -3,11 +3,13 @@
 import type { Node } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
 import type { Target } from "#ir/target.js";
+import { weightBandwidth } from "#ir/target.js";
 import { elements } from "#ir/type.js";
 import { entryOf } from "#ir/weights.js";
 import { macsOf, opOf } from "#ops/index.js";
 import { costOf } from "./cost.js";
 import type { Group, Schedule, Source } from "./schedule.js";
+import { bytesOfWeights } from "./winograd.js";
 
 /** Costs of a kernel at batch 1. */
 export interface KernelCost {
@@ -25,8 +27,9 @@ export interface KernelCost {
 }
 
 /**
- * The cost of a group, as `costOf` weighs it for fusing: traffic at the target's bandwidth, dense and depthwise MACs at their
- * rates, an elementwise result as one depthwise MAC. The terms are added, so that they can be compared; they do not overlap.
+ * The cost of a group: dense and depthwise MACs at their rates; elementwise results, and what pools compare, as depthwise
+ * MACs; traffic of tensors, as `costOf` weighs it for fusing, and of weights, which come from the place that holds those of all kernels.
+ * The terms are added, so that they can be compared; they do not overlap.
  */
 export function kernelCost(schedule: Schedule, group: Group): KernelCost {
   const { graph, target } = schedule;
@@ -35,43 +38,68 @@ export function kernelCost(schedule: Schedule, group: Group): KernelCost {
     group.prologue.length === 0 && group.stages.every(({ node }) => nodeOf(graph, node).op === "concat");
   const nodes = isCopy ? [] : group.nodes.map((id) => nodeOf(graph, id));
   const again = nodes.length > 1 ? costOf(graph, nodes, target) : undefined;
-  const macs = (node: Node): number =>
-    macsOf(
-      node,
-      operands(graph, node).map((input) => input.type),
-    );
-  let dense = 0;
-  let depthwise = 0;
-  let steps = 0;
-  let winograd = { macs: 0, seconds: 0, moreBytes: 0 };
-  for (const node of nodes) {
-    const transformed = winogradCost(schedule, node);
-    if (transformed) winograd = transformed;
-    else if (opOf(node.op).scalar) steps += elements(node.type.shape);
-    else if (node.op === "depthwise_conv2d") depthwise += macs(node);
-    else if (hasNarrowGroups(node, target)) depthwise += 2 * target.lanes * macs(node);
-    else dense += macs(node);
-  }
-  const bytesRead =
-    sourcesOf(schedule, group).reduce((sum, source) => sum + bytesOf(source), 0) +
-    (again?.extraBytes ?? 0) +
-    winograd.moreBytes;
+  const work = nodes.map((node) => workOf(schedule, node));
+  const sum = (of: (one: Work) => number | undefined): number =>
+    work.reduce((all, one) => all + (of(one) ?? 0), 0);
+  const sources = sourcesOf(schedule, group);
+  const read = (kind: Source["kind"]): number =>
+    sources.reduce((all, source) => all + (source.kind === kind ? bytesOf(source) : 0), 0);
+  const weights = read("weight") + sum((one) => one.moreWeightBytes);
   const bytesWritten = 4 * elements(group.output.type.shape);
-  const computeSeconds =
-    dense / target.denseMacs +
-    winograd.seconds +
-    (depthwise + steps) / target.depthwiseMacs +
-    (again?.extraSeconds ?? 0);
-  const memorySeconds = (bytesRead + bytesWritten) / target.bytes;
+  const tensors = read("view") + (again?.extraBytes ?? 0) + bytesWritten;
+  const memorySeconds = weights / weightBandwidth(target, schedule.weightBytes) + tensors / target.bytes;
+  const computeSeconds = sum((one) => one.seconds) + (again?.extraSeconds ?? 0);
   return {
-    bytesRead: Math.round(bytesRead),
+    bytesRead: Math.round(weights + tensors - bytesWritten),
     bytesWritten,
-    macs: Math.round(dense + depthwise + winograd.macs + (again?.extraMacs ?? 0)),
-    steps,
+    macs: Math.round(sum((one) => one.macs) + (again?.extraMacs ?? 0)),
+    steps: sum((one) => one.steps),
     computeSeconds,
     memorySeconds,
     seconds: target.launch + computeSeconds + memorySeconds,
   };
+}
+
+/** What a node computes. */
+interface Work {
+  readonly macs: number;
+  /** Results of an elementwise op. */
+  readonly steps?: number;
+  readonly seconds: number;
+  /** Bytes of transformed weights that are read, less those of its own. */
+  readonly moreWeightBytes?: number;
+}
+
+function workOf(schedule: Schedule, node: Node): Work {
+  const { graph, target } = schedule;
+  const transformed = winogradWork(schedule, node);
+  if (transformed) return transformed;
+  const results = elements(node.type.shape);
+  if (opOf(node.op).scalar) return { macs: 0, steps: results, seconds: results / target.depthwiseMacs };
+  const macs = macsOf(
+    node,
+    operands(graph, node).map((input) => input.type),
+  );
+  const depthwise = (each: number): Work => ({ macs, seconds: each / target.depthwiseMacs });
+  switch (node.op) {
+    case "depthwise_conv2d":
+      return depthwise(macs * vecsFor(node, target));
+    case "max_pool":
+    case "avg_pool":
+      return depthwise(results * elements(node.attributes.kernel) * vecsFor(node, target));
+    case "conv2d":
+      if (hasNarrowGroups(node, target)) return depthwise(2 * target.lanes * macs);
+      break;
+    default:
+      break;
+  }
+  return { macs, seconds: macs / target.denseMacs };
+}
+
+/** How many times as many lanes are computed as there are channels: those that fill no vec are computed one by one. */
+function vecsFor({ type }: Node, { lanes }: Target): number {
+  const depth = type.shape.at(-1) ?? 1;
+  return (lanes * (Math.floor(depth / lanes) + (depth % lanes))) / depth;
 }
 
 /**
@@ -83,14 +111,14 @@ function hasNarrowGroups(node: Node, { lanes }: Target): boolean {
   return (node.type.shape.at(-1) ?? 1) / node.attributes.groups < Math.max(lanes, 2);
 }
 
-/** What a convolution costs that is computed by Winograd's algorithm: its transformed weights are read in place of its own. */
-function winogradCost({ graph, target, winograd, convolutions }: Schedule, node: Node) {
+/** What a convolution computes by Winograd's algorithm. */
+function winogradWork({ graph, winograd, convolutions }: Schedule, node: Node): Work | undefined {
   const size = winograd.get(node.id);
   const choice = convolutions.find((one) => one.node === node.id);
   const cost = choice?.costs.find((one) => one.size === size);
   if (!cost) return undefined;
-  const own = 4 * elements(operands(graph, node)[1]?.type.shape ?? []);
-  return { macs: cost.macs, seconds: cost.seconds - cost.bytes / target.bytes, moreBytes: cost.bytes - own };
+  const moreWeightBytes = cost.bytes - bytesOfWeights(graph, node);
+  return { macs: cost.macs, seconds: cost.computeSeconds, moreWeightBytes };
 }
 
 function bytesOf(source: Source): number {

@@ -18,7 +18,7 @@ import { nonFiniteSources } from "./non-finite.js";
 import { planArenas } from "./plan-arenas.js";
 import type { Schedule, Source, View } from "./schedule.js";
 import type { WinogradOptions } from "./winograd.js";
-import { chooseWinograd } from "./winograd.js";
+import { chooseWinograd, chosenSizes, weightBytesRead } from "./winograd.js";
 
 /** The schedule of a module's graph for a target: nodes of one kernel are one group, all others one each. */
 export function schedule(module: Module, target: Target, options: WinogradOptions = {}): Schedule {
@@ -57,6 +57,7 @@ export function schedule(module: Module, target: Target, options: WinogradOption
     ...options,
     nonFinite: nonFiniteSources(graph, weights),
   });
+  const winograd = chosenSizes(convolutions);
   return {
     graph,
     weights,
@@ -65,8 +66,9 @@ export function schedule(module: Module, target: Target, options: WinogradOption
       ...groups.flatMap((nodes) => lowerGroup(graph, nodes, places, { viewOf, sourceOf, numberOf })),
       ...[...constantOutputs].map((id) => copyGroup(nodeOf(graph, id), sourceOf(id), viewOf(id))),
     ],
-    winograd: new Map(convolutions.flatMap(({ node, size }) => (size === undefined ? [] : [[node, size]]))),
+    winograd,
     convolutions,
+    weightBytes: weightBytesRead(graph, convolutions, winograd),
     inputs: inputNodes(graph).map(({ name, id }) => ({ name, view: viewOf(id) })),
     outputs: graph.outputs.map(({ name, node, once }) => ({
       name,

@@ -111,6 +111,8 @@ export interface WinogradCost {
   readonly size: WinogradSize;
   /** Modelled; transforms and the reading of weights included. */
   readonly seconds: number;
+  /** Of those, what is not the reading of weights. */
+  readonly computeSeconds: number;
   /** Of transformed weights. */
   readonly bytes: number;
   /** Multiply-accumulates of the products. */
@@ -137,6 +139,8 @@ export interface Schedule {
   readonly winograd: ReadonlyMap<NodeId, WinogradSize>;
   /** What was weighed for each 3×3 convolution. */
   readonly convolutions: readonly ConvolutionChoice[];
+  /** Bytes of weights that a run reads, transformed ones in place of their own: what must stay in a cache from run to run. */
+  readonly weightBytes: number;
   readonly inputs: readonly { readonly name: string; readonly view: View }[];
   readonly outputs: readonly { readonly name: string; readonly view: View; readonly once?: true }[];
   /** One, unless the target keeps kinds apart or an arena would be too large for it. */

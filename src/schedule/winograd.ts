@@ -3,10 +3,11 @@
 import type { OptionKinds } from "#diagnostic/options.js";
 import { aBoolean, aNumber } from "#diagnostic/options.js";
 import { least } from "#diagnostic/extremes.js";
-import type { Graph, NodeId, NodeOf } from "#ir/graph.js";
-import { operands } from "#ir/graph.js";
+import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
+import { nodeOf, operands } from "#ir/graph.js";
 import { users } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
+import { weightBandwidth } from "#ir/target.js";
 import { elements } from "#ir/type.js";
 import { bytesText } from "#ir/units.js";
 import { opOf } from "#ops/index.js";
@@ -64,8 +65,7 @@ export function chooseWinograd(
   }
   const able = convolutions.filter(({ hindrance }) => hindrance === undefined);
   const costs = new Map(able.map(({ node }) => [node.id, costsOf(graph, node, { ...target, transforms })]));
-  const limit = winogradMemory * weightBytes(graph);
-  const { chosen, room } = chooseWithin(limit - weightBytes(graph), costs);
+  const { chosen, room } = chooseWithin((winogradMemory - 1) * weightBytes(graph), costs);
   return convolutions.map(({ node, hindrance }): ConvolutionChoice => {
     const own = costs.get(node.id);
     if (!own) return { node: node.id, reason: hindrance ?? "", costs: [] };
@@ -160,21 +160,22 @@ function costsOf(
   const [x, w] = operands(graph, node);
   const depth = x?.type.shape.at(-1) ?? 1;
   const columns = node.type.shape.at(-1) ?? 1;
+  const own = bytesOfWeights(graph, node);
+  const all = weightBytes(graph);
   const direct =
-    (9 * depth * elements(node.type.shape)) / target.denseMacs +
-    (4 * elements(w?.type.shape ?? [])) / target.bytes;
+    (9 * depth * elements(node.type.shape)) / target.denseMacs + own / weightBandwidth(target, all);
   const transformed = sizes.map((size): WinogradCost => {
     const products = (size + 2) ** 2;
     const tiles = tilesOf(node, size);
     const bytes = 4 * products * depth * columns;
-    const seconds =
+    const computeSeconds =
       (products * tiles * depth * columns) / target.denseMacs +
-      (products * tiles * (depth + columns)) / target.transforms +
-      bytes / target.bytes;
-    return { size, bytes, seconds, macs: products * tiles * depth * columns };
+      (products * tiles * (depth + columns)) / target.transforms;
+    const seconds = computeSeconds + bytes / weightBandwidth(target, all - own + bytes);
+    return { size, bytes, seconds, computeSeconds, macs: products * tiles * depth * columns };
   });
   const isShared = (users(graph).get(w?.id ?? -1)?.length ?? 0) > 1;
-  const freed = target.freesWeights && !isShared ? 4 * elements(w?.type.shape ?? []) : 0;
+  const freed = target.freesWeights && !isShared ? own : 0;
   return { direct, freed, transformed };
 }
 
@@ -182,6 +183,30 @@ function costsOf(
 function tilesOf(node: NodeOf<"conv2d">, size: WinogradSize): number {
   const [samples = 1, height = 1, width = 1] = node.type.shape;
   return samples * Math.ceil(height / size) * Math.ceil(width / size);
+}
+
+/** The tiles of the convolutions that have some. */
+export function chosenSizes(convolutions: readonly ConvolutionChoice[]): ReadonlyMap<NodeId, WinogradSize> {
+  return new Map(
+    convolutions.flatMap(({ node, size }) => (size === undefined ? [] : [[node, size] as const])),
+  );
+}
+
+/** Bytes of weights that a run reads: where Winograd's algorithm is used, the transformed ones. */
+export function weightBytesRead(
+  graph: Graph,
+  convolutions: readonly ConvolutionChoice[],
+  winograd: ReadonlyMap<NodeId, WinogradSize>,
+): number {
+  return convolutions.reduce((sum, { node, costs }) => {
+    const cost = costs.find(({ size }) => size === winograd.get(node));
+    return cost ? sum + cost.bytes - bytesOfWeights(graph, nodeOf(graph, node)) : sum;
+  }, weightBytes(graph));
+}
+
+/** Those of a convolution, as they are. */
+export function bytesOfWeights(graph: Graph, node: Node): number {
+  return 4 * elements(operands(graph, node)[1]?.type.shape ?? []);
 }
 
 function weightBytes(graph: Graph): number {

@@ -1,0 +1,73 @@
+// How long a kernel waits for its weights depends on all weights that a run reads.
+
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { jsTarget } from "#backend/js/target.js";
+import { wasmTarget } from "#backend/wasm/target.js";
+import { findCandidates } from "#passes/split/candidates.js";
+import { costModel } from "#passes/split/cost.js";
+import { kernelCost } from "#schedule/kernel-cost.js";
+import { schedule } from "#schedule/schedule-graph.js";
+import { moduleOf } from "./module-of.js";
+
+/** Two convolutions in a row, of so many channels; the first has 3×3 windows. */
+const net = (channels: number, filters: number) =>
+  moduleOf(`net two {
+    input x: f32[1, 7, 7, ${channels}]
+    a = conv2d(x, filters=${channels}, kernel=3x3, padding=same)
+    output y = conv2d(a, filters=${filters}, kernel=1x1)
+  }`);
+
+test("a kernel takes longer by just its weights where those of all kernels leave a cache", () => {
+  const made = schedule(net(64, 64), wasmTarget);
+  const levels = wasmTarget.weightMemory!;
+  for (const group of made.groups) {
+    const costs = levels.map(({ holds }) =>
+      kernelCost({ ...made, weightBytes: Math.min(holds, 2 ** 40) }, group),
+    );
+    for (const [at, cost] of costs.entries()) {
+      const nearer = costs[at - 1];
+      if (!nearer) continue;
+      expect(cost.computeSeconds).toBe(nearer.computeSeconds);
+      expect(cost.bytesRead).toBe(nearer.bytesRead);
+      const weights =
+        (cost.seconds - nearer.seconds) /
+        (1 / levels[at]!.bytesPerSecond - 1 / levels[at - 1]!.bytesPerSecond);
+      // A kernel has at least its weights, directly or in tiles of 2×2 or 4×4, and a bias.
+      expect(weights).toBeGreaterThan(4 * 64 * 64 - 1);
+      expect(weights).toBeLessThan(4 * 36 * 64 * 64 + 4 * 64 + 1);
+    }
+  }
+});
+
+test("bytes of weights that a run reads are those of all constants, or of transformed weights in their place", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 12 }),
+      fc.integer({ min: 1, max: 40 }),
+      fc.constantFrom(wasmTarget, jsTarget),
+      fc.constantFrom(false, true),
+      (eighth, filters, target, winograd) => {
+        const channels = 8 * eighth;
+        const made = schedule(net(channels, filters), target, { winograd, winogradMemory: 8 });
+        const [size] = [...made.winograd.values()];
+        const window = size === undefined ? 9 : (size + 2) ** 2;
+        expect(made.weightBytes).toBe(4 * (window * channels ** 2 + channels + channels * filters + filters));
+      },
+    ),
+  );
+});
+
+test("a layer in a large net is modelled slower than in a small one, where caches are told", () => {
+  for (const [target, isSlower] of [
+    [wasmTarget, true],
+    [jsTarget, false],
+  ] as const) {
+    const seconds = (filters: number) => {
+      const module = net(64, filters);
+      return costModel(module, target, { winograd: false }).whole(findCandidates(module)[0]!).seconds;
+    };
+    if (isSlower) expect(seconds(2 ** 17)).toBeGreaterThan(seconds(64));
+    else expect(seconds(2 ** 17)).toBe(seconds(64));
+  }
+});
