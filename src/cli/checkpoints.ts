@@ -1,7 +1,9 @@
 // Where commands keep what long work has found, and how they end when they are interrupted.
 
+import { statSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { CheckpointStore } from "#calibrate/checkpoints.js";
 import { warning } from "#diagnostic/diagnostic.js";
 import { checkpointFiles } from "../node-checkpoints.js";
@@ -25,17 +27,18 @@ export interface CommandCheckpoints {
 export function commandCheckpoints(fresh: boolean, session: Session): CommandCheckpoints {
   const folder = join(cacheFolder(), "cleave", `node-${process.versions.node}-${process.arch}`);
   const files = checkpointFiles(folder);
+  const build = buildOf();
   let [isKept, isBroken] = [false, false];
   const store: CheckpointStore = {
     async load(key) {
-      const bytes = fresh ? undefined : await files.load(key);
+      const bytes = fresh ? undefined : await files.load(`${build} ${key}`);
       isKept ||= bytes !== undefined;
       return bytes;
     },
     async save(key, bytes) {
       if (isBroken) return;
       try {
-        await files.save(key, bytes);
+        await files.save(`${build} ${key}`, bytes);
         isKept = true;
       } catch (cause) {
         isBroken = true;
@@ -48,6 +51,11 @@ export function commandCheckpoints(fresh: boolean, session: Session): CommandChe
     onResume: (after) => session.terminal.err(`goes on after ${after}\n`),
   };
   return { store, isKept: () => isKept, remove: () => files.remove() };
+}
+
+/** Tells builds of one version apart, as in a clone of the repository: when this file was written. */
+function buildOf(): string {
+  return Math.round(statSync(fileURLToPath(import.meta.url)).mtimeMs).toString(36);
 }
 
 /** Where programs of this user keep what they can do without (XDG Base Directory Specification, and what macOS and Windows have for it). */

@@ -6,6 +6,7 @@ import { samplesOf } from "#calibrate/samples.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { parse } from "#grammar/parse.js";
 import { seededRandom } from "#ops/random.js";
+import type { SampledSplit } from "#split/limits.js";
 import type { FittedSplit } from "#split/split-with-samples.js";
 import { splitNetwork } from "#split/split-with-samples.js";
 
@@ -42,9 +43,13 @@ function storeOf(kept: Map<string, Uint8Array>, most = Number.POSITIVE_INFINITY)
   return { store, saved, told };
 }
 
-async function splitWith(checkpoints?: CheckpointStore, seed = 1): Promise<FittedSplit> {
+async function splitWith(
+  checkpoints?: CheckpointStore,
+  seed = 1,
+  split: SampledSplit = { mode: "macs", share: 0.5 },
+): Promise<FittedSplit> {
   const { value } = await splitNetwork(module, samples, {
-    split: { mode: "macs", share: 0.5 },
+    split,
     distill: 25,
     veto: false,
     seed,
@@ -106,3 +111,18 @@ test("those of other work are not taken", async () => {
   expect(saved.length).toBeGreaterThan(4);
   expect(other).toEqual(await splitWith(undefined, 2));
 }, 120_000);
+
+test("a limit to the loss, whose several fits are each gone on with", async () => {
+  const loss = { mode: "loss", loss: 0.3 } as const;
+  const kept = new Map<string, Uint8Array>();
+  const first = storeOf(kept);
+  const uninterrupted = await splitWith(first.store, 1, loss);
+  expect(uninterrupted.layers.some(({ split }) => split)).toBe(true);
+  const most = first.saved.length;
+  for (const some of [5, most - 2]) {
+    const part = new Map([...kept].slice(0, some));
+    const { store, saved } = storeOf(part);
+    expect(await splitWith(store, 1, loss)).toEqual(uninterrupted);
+    expect(saved).toEqual(first.saved.slice(some));
+  }
+}, 240_000);
