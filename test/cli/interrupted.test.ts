@@ -90,7 +90,7 @@ beforeAll(() => {
   writeFileSync(at("samples.npy"), writeNpy({ shape: [12, 10, 10, 8], data }));
   expect(runWhole("split", "-o", "whole")).not.toContain("goes on");
   expect(checkpoints()).toEqual([]);
-});
+}, 120_000);
 
 beforeEach(() => {
   for (const name of ["cache", "again"]) rmSync(at(name), { recursive: true, force: true });
@@ -119,14 +119,14 @@ describe.skipIf(process.platform === "win32")("split", () => {
       expect(written("again")).toEqual(written("whole"));
       expect(checkpoints()).toEqual([]);
     },
-    60_000,
+    120_000,
   );
 
   test("with --fresh begins anew", async () => {
     await interrupt("split", 2, "SIGINT", "-o", "again");
     expect(runWhole("split", "-o", "again", "--fresh")).not.toContain("goes on");
     expect(checkpoints()).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   test("with damaged checkpoints begins anew", async () => {
     await interrupt("split", 2, "SIGINT", "-o", "again");
@@ -135,7 +135,7 @@ describe.skipIf(process.platform === "win32")("split", () => {
       writeFileSync(join(cache, name), readFileSync(join(cache, name)).subarray(0, 99));
     expect(runWhole("split", "-o", "again")).not.toContain("goes on");
     expect(written("again")).toEqual(written("whole"));
-  }, 60_000);
+  }, 120_000);
 
   test("where nothing can be kept says so once, and goes on without", () => {
     mkdirSync(at("cache"));
@@ -170,5 +170,5 @@ test.skipIf(process.platform === "win32")(
     expect(runWhole("compile", "-o", "again")).toMatch(/^goes on after /m);
     expect(written("again")).toEqual(written("module"));
   },
-  60_000,
+  120_000,
 );
