@@ -15,24 +15,37 @@ import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import type { LayerFit, LayerFitOptions, LayerRows, PreparedRows } from "./fit-layer.js";
 import { fitLayer, prepareRows } from "./fit-layer.js";
+import { kernelOf } from "./fit-terms.js";
 import type { Substitute } from "./measure.js";
 import { metricOf } from "./metric.js";
 import type { Terms } from "./terms.js";
 import { startingTerms } from "./terms.js";
 
 /** Shares of a layer's MACs that are tried; what lies between is interpolated. */
-export const triedShares = [0.05, 0.09, 0.16, 0.27, 0.45, 0.75];
+export const triedShares = [0.05, 0.12, 0.27, 0.45, 0.75];
 
 /** The share at which the orders are compared, and how much more than the best of them may lose there to be tried further. */
 const [comparedShare, outdone] = [0.27, 1.5];
+
+/** Terms of a group at most: with more of them, a fit takes long for what it is good for. */
+const mostTerms = 1024;
 
 /** The splits of a layer in an order that come nearest to shares of its MACs from below. */
 export function splitsNear(candidate: Candidate, order: SplitOrder, shares: readonly number[]): Split[] {
   const whole = elements(candidate.shape) * candidate.outputPixels;
   const perRank = sizesOfSplit(candidate, { order, rank: 1 }).macs;
-  const full = formOf(order).fullRank(candidate);
+  const { ci, co } = sizesOf(candidate);
+  const perTerm = {
+    "depthwise-pointwise": ci,
+    "pointwise-depthwise": co,
+    "pointwise-depthwise-pointwise": 1,
+  };
+  const most = Math.min(
+    formOf(order).fullRank(candidate),
+    Math.max(1, Math.floor(mostTerms / perTerm[order])),
+  );
   const ranks = new Set(shares.map((share) => Math.floor((share * whole) / perRank)));
-  return [...ranks].filter((rank) => rank >= 1 && rank <= full).map((rank) => ({ order, rank }));
+  return [...ranks].filter((rank) => rank >= 1 && rank <= most).map((rank) => ({ order, rank }));
 }
 
 /** Splits with their fits; what they lose in the outputs is not measured yet. */
@@ -146,19 +159,30 @@ export async function fitGroups(
   return fits;
 }
 
+/** The dense kernel [kh, kw, ci / groups, co] that the terms of groups come to. */
+export async function denseKernel(groups: readonly Terms[], products: Products): Promise<Float32Array> {
+  const kernels: Matrix[] = [];
+  for (const terms of groups) kernels.push(await kernelOf(terms, products));
+  return besideEachOther(kernels);
+}
+
 /** The dense kernel and the bias that fitted groups come to. */
 export function substituteOf(fits: readonly LayerFit[]): Substitute {
-  const groups = fits.length;
-  const { rows, columns } = fits[0]?.kernel ?? { rows: 0, columns: 0 };
-  const all = groups * columns;
-  const kernel = new Float32Array(rows * all);
-  const bias = new Float64Array(all);
-  for (const [group, fit] of fits.entries()) {
+  const columns = fits[0]?.kernel.columns ?? 0;
+  const bias = new Float64Array(fits.length * columns);
+  for (const [group, fit] of fits.entries()) bias.set(fit.bias, group * columns);
+  return { kernel: besideEachOther(fits.map(({ kernel }) => kernel)), bias };
+}
+
+/** Matrices of the same size, their columns one after another. */
+function besideEachOther(matrices: readonly Matrix[]): Float32Array {
+  const { rows, columns } = matrices[0] ?? { rows: 0, columns: 0 };
+  const all = matrices.length * columns;
+  const data = new Float32Array(rows * all);
+  for (const [at, matrix] of matrices.entries())
     for (let row = 0; row < rows; row += 1)
-      kernel.set(fit.kernel.data.subarray(row * columns, (row + 1) * columns), row * all + group * columns);
-    bias.set(fit.bias, group * columns);
-  }
-  return { kernel, bias };
+      data.set(matrix.data.subarray(row * columns, (row + 1) * columns), row * all + at * columns);
+  return data;
 }
 
 /** A split that was tried, and its loss in the outputs. */

@@ -1,11 +1,13 @@
 // A plan with its layers distilled.
 
 import type { OnProgress } from "#calibrate/progress.js";
+import { openTaps } from "#calibrate/taps.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { distill } from "#gradient/distill.js";
+import { tapsForRows } from "./gather-rows.js";
 import { responseErrors, tapsForResponses } from "./response-errors.js";
 import type { PlannedLayer, SplitPlan } from "./split-network.js";
-import { openCurrent } from "./split-network.js";
+import { withLayers } from "./split-network.js";
 import type { TriedNetwork } from "./try-network.js";
 
 /** The plan after up to `steps` gradient steps on its factors and biases (see `distill`), with the response errors that this leaves. */
@@ -41,11 +43,24 @@ async function plannedAgain(
   onProgress: OnProgress | undefined,
 ): Promise<Result<readonly PlannedLayer[]>> {
   const split = tried.layers.filter(({ candidate }) => layers.has(candidate.node.name));
-  const { value: current, diagnostics } = await openCurrent(tried, layers, tapsForResponses(split));
-  if (!current) return { diagnostics };
-  const { original, samples } = tried;
-  const measuring = responseErrors(split, { original, current }, samples, onProgress);
-  const errors = await measuring.finally(() => current.dispose());
+  const { module, samples, target, threads } = tried;
+  const now = withLayers(module, layers, target);
+  if (!now.value) return { diagnostics: now.diagnostics };
+  const wanted = split.flatMap(({ candidate, around }) => tapsForRows(candidate, around).original);
+  const opened = [
+    await openTaps(module, wanted, { threads }),
+    await openTaps(now.value, tapsForResponses(split), { threads }),
+  ];
+  const [original, current] = opened.map(({ value }) => value);
+  const close = (): void => {
+    original?.dispose();
+    current?.dispose();
+  };
+  if (!original || !current) {
+    close();
+    return { diagnostics: opened.flatMap(({ diagnostics }) => diagnostics) };
+  }
+  const errors = await responseErrors(split, { original, current }, samples, onProgress).finally(close);
   const value = planned.map((layer) => {
     const { responseError: fittedError } = layer;
     const responseError = errors.get(layer.candidate.node.name);

@@ -40,10 +40,15 @@ const regularization = 1e-4;
 const penalties = [0.01, 0.01, 0.1, 0.1, 1, 1, 1, 1];
 
 /** Steps of the linear fit between two looks at the activation. */
-const stepsPerPenalty = 3;
+const stepsPerPenalty = 4;
+
+/** Rows for each input at which the activation is looked at, and the fewest: what it changes is less than what it is taken from. */
+const [activatedRows, fewestRows] = [4, 4096];
 
 /** What does not depend on the terms, for fits of several splits to the same rows. */
-export interface PreparedRows extends LayerRows {
+export interface PreparedRows {
+  /** Rows at which the activation is looked at: some of all. */
+  readonly some: LayerRows;
   readonly original: Matrix;
   readonly inputMean: Float64Array;
   readonly aimMean: Float64Array;
@@ -75,7 +80,7 @@ export async function prepareRows(
   const damped = Float32Array.from(covariance.data);
   for (let at = 0; at < n; at += 1) damped[at * n + at] = (damped[at * n + at] ?? 0) + weight;
   return {
-    ...rows,
+    some: everyNth(rows, Math.floor(rows.inputs.rows / Math.max(fewestRows, activatedRows * n))),
     original,
     inputMean,
     aimMean: responseMean,
@@ -101,22 +106,40 @@ export async function fitLayer(
   let { terms, kernel, objective } = await fitInMetric(rows, start, products, metric, options);
   let bias = biasOf(rows, kernel, rows.aimMean);
   if (!relu) return { terms, kernel, bias, error: linearError(rows, kernel, objective) };
-  let error = await activatedError(rows, kernel, bias, products);
-  let best: LayerFit = { terms, kernel, bias, error };
+  const { some } = rows;
+  let responses = await products.multiply(some.inputs, kernel);
+  let best: LayerFit = { terms, kernel, bias, error: activatedError(some, responses, bias) };
   for (const penalty of penalties) {
-    const aims = await activatedAims(rows, kernel, bias, penalty, products);
-    const mean = centred(aims);
-    const cross = await products.multiply(rows.inputs, aims, { transposeA: true });
-    for (let at = 0; at < cross.data.length; at += 1)
-      cross.data[at] = (cross.data[at] ?? 0) / rows.inputs.rows;
-    const wanted = { covariance: rows.covariance, cross: plus(cross, rows.original, rows.weight) };
+    // Only how the aims differ from those of the linear fit is taken from some of the rows.
+    const moved = movedAims(some, responses, bias, penalty);
+    const mean = centred(moved);
+    const cross = await products.multiply(some.inputs, moved, { transposeA: true });
+    const wanted = { covariance: rows.covariance, cross: plus(rows.cross, cross, 1 / some.inputs.rows) };
     const fewer = { ...options, steps: stepsPerPenalty };
     ({ terms, kernel } = await fitInMetric(wanted, terms, products, metric, fewer));
-    bias = biasOf(rows, kernel, mean);
-    error = await activatedError(rows, kernel, bias, products);
+    bias = biasOf(
+      rows,
+      kernel,
+      rows.aimMean.map((one, o) => one + (mean[o] ?? 0)),
+    );
+    responses = await products.multiply(some.inputs, kernel);
+    const error = activatedError(some, responses, bias);
     if (error < best.error) best = { terms, kernel, bias, error };
   }
   return best;
+}
+
+/** Every nth row; all of them for n below 2. */
+function everyNth({ inputs, aims, shortcut }: LayerRows, n: number): LayerRows {
+  const some = (all: Matrix): Matrix => {
+    if (n < 2) return all;
+    const rows = Math.ceil(all.rows / n);
+    const data = new Float32Array(rows * all.columns);
+    for (let row = 0; row < rows; row += 1)
+      data.set(all.data.subarray(row * n * all.columns, (row * n + 1) * all.columns), row * all.columns);
+    return { rows, columns: all.columns, data };
+  };
+  return { inputs: some(inputs), aims: some(aims), ...(shortcut ? { shortcut: some(shortcut) } : {}) };
 }
 
 /**
@@ -142,29 +165,23 @@ async function fitInMetric(
 }
 
 /**
- * For each response the z, less the shortcut, that makes (relu(y) − relu(z))² + penalty · (z − ŷ)² least: one that is negative or one that is
- * not, in closed form.
+ * For each response the z that makes (relu(y) − relu(z))² + penalty · (z − ŷ)² least, one that is negative or one that is not, in closed form: how far
+ * it is from y. `responses` are without the bias, and become that.
  */
-async function activatedAims(
-  rows: PreparedRows,
-  kernel: Matrix,
-  bias: Float64Array,
-  penalty: number,
-  products: Products,
-): Promise<Matrix> {
-  const aims = await products.multiply(rows.inputs, kernel);
-  const { columns, data } = aims;
+function movedAims(rows: LayerRows, responses: Matrix, bias: Float64Array, penalty: number): Matrix {
+  const { columns, data } = responses;
   for (let at = 0; at < data.length; at += 1) {
     const beside = rows.shortcut?.data[at] ?? 0;
+    const aim = (rows.aims.data[at] ?? 0) + beside;
     const now = (data[at] ?? 0) + (bias[at % columns] ?? 0) + beside;
-    const wanted = Math.max(0, (rows.aims.data[at] ?? 0) + beside);
+    const wanted = Math.max(0, aim);
     const negative = Math.min(0, now);
     const positive = Math.max(0, (penalty * now + wanted) / (penalty + 1));
     const whenNegative = wanted ** 2 + penalty * (negative - now) ** 2;
     const whenPositive = (wanted - positive) ** 2 + penalty * (positive - now) ** 2;
-    data[at] = (whenNegative < whenPositive ? negative : positive) - beside;
+    data[at] = (whenNegative < whenPositive ? negative : positive) - aim;
   }
-  return aims;
+  return responses;
 }
 
 /** What squared differences are a part of: the variance, or where there is none but for rounding, the squares. */
@@ -186,14 +203,8 @@ function linearError(
   return Math.max(0, aimVariance + objective - weight * added) / scaleOf(aimVariance, aimSquares);
 }
 
-/** E‖relu(y) − relu(ŷ)‖² / E‖relu(y) − E[relu(y)]‖² over the rows, with the shortcut. */
-async function activatedError(
-  rows: LayerRows,
-  kernel: Matrix,
-  bias: Float64Array,
-  products: Products,
-): Promise<number> {
-  const { columns, data } = await products.multiply(rows.inputs, kernel);
+/** E‖relu(y) − relu(ŷ)‖² / E‖relu(y) − E[relu(y)]‖² over the rows, with the shortcut; `responses` are without the bias. */
+function activatedError(rows: LayerRows, { columns, data }: Matrix, bias: Float64Array): number {
   const sums = new Float64Array(columns);
   let [lost, squares] = [0, 0];
   for (let at = 0; at < data.length; at += 1) {

@@ -70,7 +70,8 @@ export async function judgeTerms(
   return { terms, kernel, objective: objectiveOf(kernel, image, cross) };
 }
 
-function kernelOf(terms: Terms, products: Products): Promise<Matrix> {
+/** Ŵ [n, outputs]. */
+export function kernelOf(terms: Terms, products: Products): Promise<Matrix> {
   return products.multiply(spread(terms, terms.a, terms.d), outputsOf(terms));
 }
 

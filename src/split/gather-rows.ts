@@ -1,9 +1,5 @@
 // Gathers the rows of one convolution from runs of two networks over the samples: the one that is split so far, and the original.
 
-import type { OnProgress } from "#calibrate/progress.js";
-import type { Samples } from "#calibrate/samples.js";
-import type { Taps } from "#calibrate/taps.js";
-import { runTaps } from "#calibrate/taps.js";
 import {
   choosePositions,
   convolutionShape,
@@ -12,9 +8,14 @@ import {
   positionCount,
   responseRows,
 } from "#calibrate/patches.js";
+import type { RowStore } from "#calibrate/row-store.js";
 import { createRowStore, rowsThatFit } from "#calibrate/row-store.js";
+import type { TappedValues } from "#calibrate/taps.js";
+import type { Walk } from "#calibrate/walk.js";
+import type { Result } from "#diagnostic/diagnostic.js";
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Graph, NodeId } from "#ir/graph.js";
+import type { NodeId } from "#ir/graph.js";
+import type { Module } from "#ir/weights.js";
 import type { Candidate } from "#passes/split/candidates.js";
 import type { LayerRows } from "./fit-layer.js";
 import type { Surroundings } from "./surroundings.js";
@@ -36,60 +37,68 @@ export function tapsForRows(
   return { original: [sum?.node ?? node.id], current: sum ? [x, sum.shortcut] : [x] };
 }
 
+/** A network whose values are walked through. */
+export interface WalkedNetwork {
+  readonly module: Module;
+  readonly walk: Walk;
+}
+
 /**
  * The rows of each group. The input is that of the network that is split so far; wanted is what the original one gives. Where the
- * result is added to something, that sum is wanted: so what went wrong on the way of the shortcut is made up for as well.
+ * result is added to something, that sum is wanted: so what went wrong on the way of the shortcut is made up for as well. Without `current`, both are the
+ * original.
  */
 export async function gatherRows(
-  graph: Graph,
   candidate: Candidate,
   around: Surroundings,
-  nets: { readonly original: Taps; readonly current: Taps },
-  samples: Samples,
+  { original, current }: { readonly original: WalkedNetwork; readonly current?: WalkedNetwork },
+  samples: number,
   limits: RowLimits,
-  onProgress?: OnProgress,
-): Promise<LayerRows[]> {
+): Promise<Result<LayerRows[]>> {
   const { node, groups } = candidate;
-  const shape = convolutionShape(graph, node);
-  const { original, current } = tapsForRows(candidate, around);
-  const n = patchLength(shape);
+  const shape = convolutionShape(original.module.graph, node);
+  const taps = tapsForRows(candidate, around);
   const outputs = (candidate.shape[3] ?? 1) / groups;
-  const parts = around.sum ? [n, outputs, outputs] : [n, outputs];
+  const widths = [patchLength(shape), outputs, ...(around.sum ? [outputs] : [])];
   const positions = positionCount(shape);
-  const most = Math.min(
-    limits.positions,
-    samples.count * positions,
-    rowsThatFit(parts, limits.bytes / groups),
-  );
-  const stores = Array.from({ length: groups }, () => createRowStore(parts, most));
-  const value = (values: ReadonlyMap<NodeId, Float32Array>, id: NodeId | undefined): Float32Array =>
+  const most = Math.min(limits.positions, samples * positions, rowsThatFit(widths, limits.bytes / groups));
+  const stores = Array.from({ length: groups }, () => widths.map((width) => createRowStore([width], most)));
+  const valueOf = (values: TappedValues, id: NodeId | undefined): Float32Array =>
     (id === undefined ? undefined : values.get(id)) ?? bug(`${node.name} lacks a tapped value`);
-  const isOne = nets.original === nets.current;
-  await runTaps(
-    isOne ? [nets.original] : [nets.original, nets.current],
-    samples,
-    ([before, now = before], index) => {
-      if (!before || !now) return bug("a net gives no values");
-      const chosen = choosePositions({ samples: samples.count, positions, most, seed: limits.seed }, index);
-      const [x, beside] = [value(now, current[0]), around.sum && value(now, current[1])];
-      for (const [group, store] of stores.entries()) {
-        const inputs = patchRows(x, shape, chosen, { group });
-        const wanted = responseRows(value(before, original[0]), shape, chosen, { group });
-        const shortcut = beside && responseRows(beside, shape, chosen, { group });
-        if (!shortcut) store.add(inputs, wanted);
-        else
-          store.add(
-            inputs,
-            wanted.map((one, at) => one - (shortcut[at] ?? 0)),
-            shortcut,
-          );
-      }
-    },
-    onProgress,
-  );
-  return stores.map((store) => {
-    const [inputs, aims, shortcut] = store.matrices();
-    if (!inputs || !aims) return bug("rows have parts");
-    return { inputs, aims, ...(shortcut ? { shortcut } : {}) };
-  });
+  const adder =
+    (part: number, rowsOf: typeof patchRows, id: NodeId | undefined) =>
+    (values: TappedValues, index: number): void => {
+      const chosen = choosePositions({ samples, positions, most, seed: limits.seed }, index);
+      const value = valueOf(values, id);
+      for (const [group, parts] of stores.entries())
+        parts[part]?.add(rowsOf(value, shape, chosen, { group }));
+    };
+  const aims = adder(1, responseRows, taps.original[0]);
+  const inputs = adder(0, patchRows, taps.current[0]);
+  const shortcut = around.sum ? adder(2, responseRows, taps.current[1]) : () => {};
+  const taken = [inputs, shortcut];
+  // A layer that stands behind this one may lie on the way of the shortcut, which is then still to change.
+  const runs = current
+    ? [
+        { ...original, ids: taps.original, adds: [aims], settled: taps.original },
+        { ...current, ids: taps.current, adds: taken, settled: taps.current.slice(0, 1) },
+      ]
+    : [{ ...original, ids: [...taps.original, ...taps.current], adds: [aims, ...taken], settled: undefined }];
+  for (const { module, walk, ids, adds, settled } of runs) {
+    const take = (values: TappedValues, index: number): void => {
+      for (const add of adds) add(values, index);
+    };
+    const { value, diagnostics } = await walk.values(module, ids, take, settled);
+    if (!value) return { diagnostics };
+  }
+  return { value: stores.map(rowsFrom), diagnostics: [] };
+}
+
+function rowsFrom(parts: readonly RowStore[]): LayerRows {
+  const [inputs, aims, shortcut] = parts.flatMap((part) => part.matrices());
+  if (!inputs || !aims) return bug("rows have parts");
+  if (!shortcut) return { inputs, aims };
+  for (let at = 0; at < aims.data.length; at += 1)
+    aims.data[at] = (aims.data[at] ?? 0) - (shortcut.data[at] ?? 0);
+  return { inputs, aims, shortcut };
 }

@@ -7,6 +7,7 @@ import { openTaps, runTaps } from "#calibrate/taps.js";
 import { convolutionShape, patchRows, positionCount } from "#calibrate/patches.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import { judgedValues } from "#gradient/judged.js";
 import type { NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import type { Module } from "#ir/weights.js";
@@ -20,6 +21,12 @@ export interface Substitute {
   readonly kernel: Float32Array;
   /** [co]. */
   readonly bias: Float64Array;
+}
+
+/** A convolution, and kernels that may be put in its place. */
+export interface Replaceable {
+  readonly candidate: Candidate;
+  readonly substitutes: readonly Substitute[];
 }
 
 /** Squared differences of outputs from what they should be, beside how much those vary over the samples. */
@@ -72,8 +79,7 @@ export function outputLosses(count: number) {
  */
 export async function measureSubstitutes(
   module: Module,
-  candidate: Candidate,
-  substitutes: readonly Substitute[],
+  { candidate, substitutes }: Replaceable,
   samples: Samples,
   products: Products,
   threads: number,
@@ -135,7 +141,9 @@ export async function measureSubstitutes(
     },
     onProgress,
   ).finally(close);
-  return { value: losses.finish(), diagnostics: [] };
+  // Outputs that do not depend on the layer lose nothing.
+  const part = outputs.length / judgedValues(graph).length;
+  return { value: losses.finish().map((loss) => part * loss), diagnostics: [] };
 }
 
 /** The columns of a group of all kernels as one matrix. */

@@ -2,11 +2,9 @@
 
 import { identityOf } from "#calibrate/identity.js";
 import type { OnProgress } from "#calibrate/progress.js";
-import type { Taps } from "#calibrate/taps.js";
-import { openTaps } from "#calibrate/taps.js";
+import type { Walk } from "#calibrate/walk.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { bug, hasErrors, warning } from "#diagnostic/diagnostic.js";
-import type { NodeId } from "#ir/graph.js";
 import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
 import type { Limit } from "#passes/split/budget.js";
@@ -21,7 +19,7 @@ import type { FactoredLayer } from "#passes/split/report.js";
 import type { Distilled } from "#gradient/distill.js";
 import { compareOutputs } from "./compare-outputs.js";
 import { fitGroups, meanError, prepareGroups, substituteOf } from "./curves.js";
-import { gatherRows, tapsForRows } from "./gather-rows.js";
+import { gatherRows } from "./gather-rows.js";
 import type { Terms } from "./terms.js";
 import { factorsOfTerms } from "./terms.js";
 import type { TriedLayer, TriedNetwork } from "./try-network.js";
@@ -53,9 +51,11 @@ export interface SplitPlan {
   readonly distilled?: Pick<Distilled, "best" | "heldOut">;
 }
 
-const finalSteps = 30;
-/** How often all layers are fitted in order. The second time they begin with what the first one found. */
-const sweeps = 2;
+/**
+ * All layers are fitted in order as often as there are entries, with so many steps. The second time they begin with what the first one
+ * found.
+ */
+const finalSteps = [40, 20];
 
 /** One choice per layer that keeps the limit, if there is one; else those that come nearest. */
 export function chooseWithin({ layers }: Pick<TriedNetwork, "layers">, limit: SplitLimit): LayerChoice[] {
@@ -132,15 +132,16 @@ async function fitChoices(
     return split ? [{ layer, split }] : [];
   });
   const checkpoints = tried.checkpoints.part(identityOf(chosen.map(({ split }) => split ?? null)));
-  const all = sweeps * toSplit.length;
-  for (let sweep = 0; sweep < sweeps; sweep += 1) {
+  const all = finalSteps.length * toSplit.length;
+  for (const [sweep, steps] of finalSteps.entries()) {
+    const walks = { original: tried.walk(), current: tried.walk() };
     for (const [at, { layer, split }] of toSplit.entries()) {
       const { candidate } = layer;
       const { name } = candidate.node;
       const done = sweep * toSplit.length + at;
       onProgress?.({ stage: "fitting layers", done, all });
       const found = await checkpoints.step(`layer ${done + 1} of ${all} (fitting layers)`, () =>
-        fitOne(tried, layer, split, made, fitted.get(name)?.terms),
+        fitOne(tried, walks, layer, split, made, { steps, start: fitted.get(name)?.terms }),
       );
       if (!found.value) return { diagnostics: found.diagnostics };
       const { terms, bias } = found.value;
@@ -176,26 +177,30 @@ interface FittedTerms {
 /** Fits a layer on the inputs that the network gives with the layers that are `made`, from terms found before if there are any. */
 async function fitOne(
   tried: TriedNetwork,
+  walks: Readonly<Record<"original" | "current", Walk>>,
   { candidate, around }: TriedLayer,
   split: Split,
   made: ReadonlyMap<string, FactoredLayer>,
-  start: readonly Terms[] | undefined,
+  { steps, start }: { readonly steps: number; readonly start: readonly Terms[] | undefined },
 ): Promise<Result<FittedTerms>> {
-  const { module, samples, rowLimits, original, products, seed, metrics } = tried;
-  const current = await openCurrent(tried, made, tapsForRows(candidate, around).current);
-  if (!current.value) return { diagnostics: current.diagnostics };
-  const nets = { original, current: current.value };
-  const gathering = gatherRows(module.graph, candidate, around, nets, samples, rowLimits);
-  const rows = await gathering.finally(() => nets.current.dispose());
+  const { module, samples, rowLimits, products, seed, metrics } = tried;
+  const now = withLayers(module, made, tried.target);
+  if (!now.value) return { diagnostics: now.diagnostics };
+  const nets = {
+    original: { module, walk: walks.original },
+    current: { module: now.value, walk: walks.current },
+  };
+  const rows = await gatherRows(candidate, around, nets, samples.count, rowLimits);
+  if (!rows.value) return { diagnostics: rows.diagnostics };
   const moment = metrics.get(candidate.node.id);
   const options = {
-    steps: finalSteps,
+    steps,
     relu: around.relu,
     seed,
     ...(start ? { start } : {}),
     ...(moment ? { moment } : {}),
   };
-  const prepared = await prepareGroups(candidate, module, rows, products);
+  const prepared = await prepareGroups(candidate, module, rows.value, products);
   const fits = await fitGroups(prepared, split, products, options);
   const value = {
     terms: fits.map(({ terms }) => terms),
@@ -205,18 +210,8 @@ async function fitOne(
   return { value, diagnostics: [] };
 }
 
-/** The network as it is split so far, with values tapped. */
-export async function openCurrent(
-  { module, target, threads }: TriedNetwork,
-  layers: ReadonlyMap<string, FactoredLayer>,
-  values: readonly NodeId[],
-): Promise<Result<Taps>> {
-  const now = withLayers(module, layers, target);
-  return now.value ? openTaps(now.value, values, { threads }) : { diagnostics: now.diagnostics };
-}
-
 /** A network with some of its layers split. */
-function withLayers(
+export function withLayers(
   module: Module,
   layers: ReadonlyMap<string, FactoredLayer>,
   target: Target,

@@ -7,13 +7,12 @@ import type { OnProgress } from "#calibrate/progress.js";
 import type { Products, Sums } from "#calibrate/products.js";
 import { openProducts } from "#calibrate/products.js";
 import type { Samples } from "#calibrate/samples.js";
-import { chooseSamples } from "#calibrate/samples.js";
-import type { Taps } from "#calibrate/taps.js";
-import { openTaps } from "#calibrate/taps.js";
+import { chooseSamples, takeSamples } from "#calibrate/samples.js";
+import type { Walk } from "#calibrate/walk.js";
+import { createWalk } from "#calibrate/walk.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import { bug } from "#diagnostic/diagnostic.js";
 import { least } from "#diagnostic/extremes.js";
-import type { OutputMetricOptions } from "#gradient/output-metrics.js";
-import { outputMetrics } from "#gradient/output-metrics.js";
 import type { NodeId } from "#ir/graph.js";
 import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
@@ -27,12 +26,15 @@ import { splitOrders } from "#passes/split/form.js";
 import { slowerText } from "#passes/split/plan.js";
 import type { WinogradOptions } from "#schedule/winograd.js";
 import type { Tried } from "./curves.js";
-import { choicesFrom, splitsNear, substituteOf, triedShares, trySplits } from "./curves.js";
+import { choicesFrom, denseKernel, splitsNear, substituteOf, triedShares, trySplits } from "./curves.js";
 import type { RowLimits } from "./gather-rows.js";
-import { gatherRows, tapsForRows } from "./gather-rows.js";
+import { gatherRows } from "./gather-rows.js";
+import type { Replaceable, Substitute } from "./measure.js";
 import { measureSubstitutes } from "./measure.js";
+import { outputWeights, predictLosses } from "./predict-losses.js";
 import type { Surroundings } from "./surroundings.js";
 import { surroundingsOf } from "./surroundings.js";
+import type { Terms } from "./terms.js";
 
 /** The options of scheduling say how whole convolutions would be computed, beside which a split must be faster. */
 export interface TryOptions extends WinogradOptions {
@@ -57,7 +59,7 @@ export interface TriedLayer {
   readonly hindrance?: string;
 }
 
-/** What was tried of a network, for plans with any limit. It holds nets and memory until it is disposed of. */
+/** What was tried of a network, for plans with any limit. It holds memory until it is disposed of. */
 export interface TriedNetwork {
   readonly module: Module;
   readonly samples: Samples;
@@ -68,9 +70,9 @@ export interface TriedNetwork {
   readonly rowLimits: RowLimits;
   /** How much the outputs change with the channels of a layer's result, by its node; nothing where there is no gradient. */
   readonly metrics: ReadonlyMap<NodeId, Sums>;
-  /** The network as it was, with the values that layers are to give. */
-  readonly original: Taps;
   readonly products: Products;
+  /** Begins a walk through networks with the samples. */
+  walk(): Walk;
   /** Of all that depends on no more than the network, the samples and how it was tried. */
   readonly checkpoints: Checkpoints;
   dispose(): void;
@@ -79,12 +81,14 @@ export interface TriedNetwork {
 /** Positions that statistics are made of; more of them change nothing that could be told from noise. */
 const mostPositions = 20_000;
 const mostBytes = 256 * 2 ** 20;
-/** Samples on which losses in the outputs are measured. */
-const measured = 128;
+/** Most bytes of values that a walk through the network keeps. */
+const mostKept = 2 ** 30;
+/** Runs by which losses in the outputs are predicted, and samples on which they are measured where they cannot be. */
+const [predicted, measured] = [128, 32];
 const triedSteps = 10;
 
 /**
- * Fits ways to split each layer with the rest of the network as it was, and measures what they lose in the outputs. `module` is as the passes
+ * Fits ways to split each layer with the rest of the network as it was, and finds what they lose in the outputs. `module` is as the passes
  * before `split` leave it. A warning says where there are no gradients.
  */
 export async function tryNetwork(
@@ -97,14 +101,6 @@ export async function tryNetwork(
     candidate,
     around: surroundingsOf(module.graph, candidate.node),
   }));
-  const all = new Set<NodeId>(
-    candidates.flatMap(({ candidate, around }) => {
-      const { original, current } = tapsForRows(candidate, around);
-      return [...original, ...current];
-    }),
-  );
-  const opened = await openTaps(module, [...all], { threads });
-  if (!opened.value) return { diagnostics: opened.diagnostics };
   const products = openProducts({ threads });
   const identity = options.checkpoints ? await identityOfTrying(module, samples, options) : "";
   const network: Omit<TriedNetwork, "layers" | "metrics"> = {
@@ -114,39 +110,45 @@ export async function tryNetwork(
     seed,
     threads,
     rowLimits: { positions: mostPositions, bytes: mostBytes, seed },
-    original: opened.value,
     products,
     checkpoints: openCheckpoints(options.checkpoints, identity),
-    dispose: () => {
-      opened.value?.dispose();
-      products.dispose();
-    },
+    walk: () => createWalk(samples, { threads, bytes: mostKept }),
+    dispose: () => products.dispose(),
   };
   const costs = costModel(module, target, options);
-  const layers: TriedLayer[] = [];
+  const walk = network.walk();
+  const trials: (readonly Trial[])[] = [];
   try {
-    for (const [at, { candidate, around }] of candidates.entries()) {
+    for (const [at, layer] of candidates.entries()) {
       onProgress?.({ stage: "trying splits", done: at, all: candidates.length });
-      const tried = await network.checkpoints.step(
+      const { value, diagnostics } = await network.checkpoints.step(
         `layer ${at + 1} of ${candidates.length} (trying splits)`,
-        () => tryLayer(network, { candidate, around }, costs, options),
+        () => tryLayer(network, walk, layer, costs, options),
       );
-      if (!tried.value) {
+      if (!value) {
         network.dispose();
-        return { diagnostics: tried.diagnostics };
+        return { diagnostics };
       }
-      const choices = fasterChoices(candidate, tried.value, costs, options);
-      const hindrance = choices.length > 1 ? undefined : hindranceOf(candidate, costs, target.name);
-      layers.push({ candidate, around, choices, ...(hindrance ? { hindrance } : {}) });
+      trials.push(value);
     }
-    const splittable = layers.flatMap(({ candidate, choices }) =>
-      choices.length > 1 ? [candidate.node.id] : [],
+    const judged = await network.checkpoints.step("all layers (trying splits)", () =>
+      judgeTrials(network, walk, candidates, trials, onProgress),
     );
-    const metrics = await network.checkpoints.step("all layers (trying splits)", () =>
-      listedMetrics(module, splittable, samples, { products, seed, threads }),
-    );
-    const value = { ...network, layers, metrics: new Map(metrics.value) };
-    return { value, diagnostics: metrics.diagnostics.map(withoutGradients) };
+    if (!judged.value) {
+      network.dispose();
+      return { diagnostics: judged.diagnostics };
+    }
+    const { losses, metrics } = judged.value;
+    const layers = candidates.map(({ candidate, around }, at): TriedLayer => {
+      const tried = (trials[at] ?? []).map(({ split }, which) => ({
+        split,
+        loss: losses[at]?.[which] ?? bug("a split without a loss"),
+      }));
+      const choices = fasterChoices(candidate, tried, costs, options);
+      const hindrance = choices.length > 1 ? undefined : hindranceOf(candidate, costs, target.name);
+      return { candidate, around, choices, ...(hindrance ? { hindrance } : {}) };
+    });
+    return { value: { ...network, layers, metrics: new Map(metrics) }, diagnostics: judged.diagnostics };
   } catch (cause) {
     network.dispose();
     throw cause;
@@ -162,44 +164,93 @@ function identityOfTrying(
   return workIdentity(module, samples, { target, seed, veto, winograd, winogradMemory });
 }
 
-/** `outputMetrics` as a list. */
-async function listedMetrics(
-  module: Module,
-  nodes: readonly NodeId[],
-  samples: Samples,
-  options: OutputMetricOptions,
-): Promise<Result<(readonly [NodeId, Sums])[]>> {
-  const { value, diagnostics } = await outputMetrics(module, nodes, samples, options);
-  return value ? { value: [...value], diagnostics } : { diagnostics };
+/** A split that was tried, and what it was fitted to, for each group. */
+interface Trial {
+  readonly split: Split;
+  readonly terms: readonly Terms[];
+  readonly bias: Float64Array;
+}
+
+async function tryLayer(
+  { module, samples, products, seed, rowLimits }: Omit<TriedNetwork, "layers" | "metrics">,
+  walk: Walk,
+  { candidate, around }: Pick<TriedLayer, "candidate" | "around">,
+  costs: CostModel,
+  { veto = true }: TryOptions,
+): Promise<Result<Trial[]>> {
+  const whole = costs.whole(candidate);
+  const isFaster = (split: Split): boolean => !veto || costs.split(candidate, split).seconds < whole.seconds;
+  const rows = await gatherRows(candidate, around, { original: { module, walk } }, samples.count, rowLimits);
+  if (!rows.value) return { diagnostics: rows.diagnostics };
+  const how = { steps: triedSteps, seed };
+  const fitted = await trySplits(candidate, module, rows.value, products, how, isFaster);
+  const value = fitted.map(({ split, fits }) => ({
+    split,
+    terms: fits.map(({ terms }) => terms),
+    bias: substituteOf(fits).bias,
+  }));
+  return { value, diagnostics: [] };
+}
+
+interface JudgedTrials {
+  /** Of each layer's trials, in the outputs. */
+  readonly losses: readonly (readonly number[])[];
+  readonly metrics: readonly (readonly [NodeId, Sums])[];
+}
+
+/** What all trials lose: predicted by gradients, or measured with a warning where there are none. */
+async function judgeTrials(
+  { module, samples, products, seed, threads }: Omit<TriedNetwork, "layers" | "metrics">,
+  walk: Walk,
+  layers: readonly Pick<TriedLayer, "candidate">[],
+  trials: readonly (readonly Trial[])[],
+  onProgress?: OnProgress,
+): Promise<Result<JudgedTrials>> {
+  const replaceable: Replaceable[] = [];
+  for (const [at, { candidate }] of layers.entries()) {
+    const substitutes: Substitute[] = [];
+    for (const { terms, bias } of trials[at] ?? [])
+      substitutes.push({ kernel: await denseKernel(terms, products), bias });
+    replaceable.push({ candidate, substitutes });
+  }
+  const split = replaceable.filter(({ substitutes }) => substitutes.length > 0);
+  const scattered = (losses: readonly (readonly number[])[]) =>
+    replaceable.map((layer) => losses[split.indexOf(layer)] ?? []);
+  const tell: OnProgress = (progress) => onProgress?.({ ...progress, stage: "predicting losses" });
+  const weights = await outputWeights(module, samples.count, walk);
+  if (!weights.value) return { diagnostics: weights.diagnostics };
+  // Of fewer samples each is run again, with the outputs weighed otherwise.
+  const some =
+    samples.count >= predicted
+      ? chooseSamples(samples, predicted, seed)
+      : takeSamples(
+          samples,
+          Array.from({ length: predicted }, (_, index) => index % samples.count),
+        );
+  const options = { weights: weights.value, seed, threads, onProgress: tell };
+  const found = await predictLosses(module, split, some, products, options);
+  if (found.value) {
+    const { losses, metrics } = found.value;
+    return { value: { losses: scattered(losses), metrics: [...metrics] }, diagnostics: [] };
+  }
+  const fewer = chooseSamples(samples, measured, seed);
+  const losses: (readonly number[])[] = [];
+  for (const [done, layer] of split.entries()) {
+    onProgress?.({ stage: "measuring losses", done, all: split.length });
+    const { value, diagnostics } = await measureSubstitutes(module, layer, fewer, products, threads);
+    if (!value) return { diagnostics };
+    losses.push(value);
+  }
+  return {
+    value: { losses: scattered(losses), metrics: [] },
+    diagnostics: found.diagnostics.map(withoutGradients),
+  };
 }
 
 /** Without gradients the plain norm does, and less well. */
 function withoutGradients(one: Diagnostic): Diagnostic {
   const help = "layers are fitted without regard to what their channels do to the outputs";
   return { ...one, severity: "warning", help: [...(one.help ?? []), help] };
-}
-
-async function tryLayer(
-  network: Omit<TriedNetwork, "layers" | "metrics">,
-  { candidate, around }: Pick<TriedLayer, "candidate" | "around">,
-  costs: CostModel,
-  { veto = true }: TryOptions,
-): Promise<Result<Tried[]>> {
-  const { module, original, samples, products, seed, threads } = network;
-  const whole = costs.whole(candidate);
-  const isFaster = (split: Split): boolean => !veto || costs.split(candidate, split).seconds < whole.seconds;
-  const nets = { original, current: original };
-  const rows = await gatherRows(module.graph, candidate, around, nets, samples, network.rowLimits);
-  const how = { steps: triedSteps, seed };
-  const fitted = await trySplits(candidate, module, rows, products, how, isFaster);
-  const substitutes = fitted.map(({ fits }) => substituteOf(fits));
-  const forLoss = chooseSamples(samples, measured, seed);
-  const losses = await measureSubstitutes(module, candidate, substitutes, forLoss, products, threads);
-  if (!losses.value) return { diagnostics: losses.diagnostics };
-  return {
-    value: fitted.map(({ split }, index) => ({ split, loss: losses.value?.[index] ?? 0 })),
-    diagnostics: [],
-  };
 }
 
 /** The whole layer, and the splits that may be taken. */

@@ -243,7 +243,7 @@ test("by time and by loss, and the same for the same seed", async () => {
 
 test("distilled, it says what that did to the responses and to samples held out", async () => {
   const reports = ["distilled.json", "distilled.html"].flatMap((name) => ["--report", at(name)]);
-  const how = ["--split", "macs=0.5", "--distill", "60"];
+  const how = ["--split", "macs=0.5", "--samples", "30", "--distill", "60"];
   const { code, out } = await calibrated(...how, ...reports, "-o", at("distilled"));
   expect(code).toBe(0);
   const report = JSON.parse(readFileSync(at("distilled.json"), "utf8")) as FittedReport;
@@ -273,7 +273,7 @@ test("distilled, it says what that did to the responses and to samples held out"
 }, 120_000);
 
 test("other samples are compared by --test", async () => {
-  const ran = await calibrated("--split", "macs=0.6", "--test", at("one.npy"), "--json", "-o", at("test"));
+  const ran = await calibrated("--split", "macs=0.35", "--test", at("one.npy"), "--json", "-o", at("test"));
   expect(JSON.parse(ran.out).outputs[0].samples).toBe(1);
 });
 

@@ -1,0 +1,85 @@
+// Gradients of the outputs of a network at the values of layers, sample by sample, the outputs weighed at random.
+
+import type { OnProgress } from "#calibrate/progress.js";
+import type { Samples } from "#calibrate/samples.js";
+import { openTaps, runTaps } from "#calibrate/taps.js";
+import type { Result } from "#diagnostic/diagnostic.js";
+import { bug } from "#diagnostic/diagnostic.js";
+import type { NodeId } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
+import { elements } from "#ir/type.js";
+import type { Module } from "#ir/weights.js";
+import { seededRandom } from "#ops/random.js";
+import { gradientModule } from "./gradient-module.js";
+import { judgedValues } from "./judged.js";
+
+export interface OutputGradientOptions {
+  /** What each output counts, by the nodes that `judgedValues` gives; 1 by default. */
+  readonly weights?: ReadonlyMap<NodeId, number>;
+  /** Other values that are wanted. */
+  readonly values?: readonly NodeId[];
+  /** Of what the outputs are weighed with; 0 by default. */
+  readonly seed?: number;
+  /** How many threads compute; 1 by default. */
+  readonly threads?: number;
+  readonly onProgress?: OnProgress;
+}
+
+/** What is known of a sample; it is gone with the next one. */
+export interface SampleGradients {
+  /** ∂(vᵀ·outputs) / ∂value of one of the nodes, of its shape, and v ~ N(0, weight²), drawn for each output value and sample. */
+  readonly gradient: (node: NodeId) => Float32Array;
+  /** One of the other values that were wanted. */
+  readonly value: (node: NodeId) => Float32Array;
+}
+
+/**
+ * Gives the gradients at `nodes` to `each`, in the order of samples. Outputs of a softmax count as its operand. Diagnostics where there is no
+ * gradient, or no memory for it.
+ */
+export async function outputGradients(
+  module: Module,
+  nodes: readonly NodeId[],
+  samples: Samples,
+  { weights, values = [], seed = 0, threads = 1, onProgress }: OutputGradientOptions,
+  each: (sample: SampleGradients) => Promise<void>,
+): Promise<Result<true>> {
+  const outputs = judgedValues(module.graph);
+  const { value: found, diagnostics } = gradientModule(module, { outputs, wanted: nodes });
+  if (!found) return { diagnostics };
+  const opened = await openTaps(found.module, [...found.gradients, ...values], { threads });
+  const net = opened.value;
+  if (!net) return { diagnostics: opened.diagnostics };
+  const seeds = found.seeds.map(({ name, node }, at) => ({
+    name,
+    count: elements(nodeOf(found.module.graph, node).type.shape),
+    weight: weights?.get(outputs[at] ?? -1) ?? 1,
+  }));
+  const weighed: Samples = {
+    count: samples.count,
+    async read(index) {
+      const sample = await samples.read(index);
+      const random = seededRandom(seed + index * 0x9e37_79b1);
+      const drawn = seeds.map(({ name, count, weight }) => [
+        name,
+        Float32Array.from({ length: count }, () => weight * random.normal()),
+      ]);
+      return { ...sample, ...Object.fromEntries(drawn) };
+    },
+  };
+  const gradients = new Map(nodes.map((id, at) => [id, found.gradients[at] ?? bug("no gradient")]));
+  try {
+    await runTaps(
+      [net],
+      weighed,
+      ([tapped]) => {
+        const value = (id: NodeId): Float32Array => tapped?.get(id) ?? bug("a value was not tapped");
+        return each({ value, gradient: (id) => value(gradients.get(id) ?? bug("no gradient of this")) });
+      },
+      onProgress,
+    );
+  } finally {
+    net.dispose();
+  }
+  return { value: true, diagnostics: [] };
+}
