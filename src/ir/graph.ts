@@ -26,6 +26,12 @@ export interface OpAttributes {}
 
 export type OpName = keyof OpAttributes;
 
+/** Templates of kernels by name. The table of templates fills this in (`#template/templates.js` augments it). */
+// oxlint-disable-next-line no-empty-object-type
+export interface TemplateTable {}
+
+export type TemplateName = keyof TemplateTable;
+
 /** Where a node comes from: the pass and rule that made it, and the user's lines. Never ids: nodes die, spans do not. */
 export interface Origin {
   readonly pass?: string;

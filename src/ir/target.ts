@@ -1,10 +1,6 @@
 // What passes and the scheduler need to know of a target: plain data, filled in by the back ends.
 
-/**
- * Chains of several stages for which there are templates: depthwise → pointwise, pointwise → depthwise → pointwise, depthwise →
- * pointwise → pointwise, and a global pool → dense.
- */
-export type StageChain = "separable" | "inverted_residual" | "separable_pointwise" | "pooled_dense";
+import type { TemplateName } from "./graph.js";
 
 /** A cache, or the memory behind all caches. */
 export interface MemoryLevel {
@@ -26,8 +22,8 @@ export interface Target {
    * so many rows and columns, and a block should have so many items.
    */
   readonly pixelTiles?: { readonly rows: number; readonly columns: number; readonly items: number };
-  /** Chains of stages that the target has kernels for; `separable` alone if absent. */
-  readonly chains?: readonly StageChain[];
+  /** Templates of several stages that are of use on the target; `separable` alone if absent. */
+  readonly chains?: readonly TemplateName[];
   /** Whether a kernel can add the products of a second convolution to the sums of its own. */
   readonly addsProducts?: true;
   /**

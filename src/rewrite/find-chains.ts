@@ -8,7 +8,7 @@ import { addedProduct } from "#ops/added-product.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Fusion } from "./fusion.js";
 import { nextStates, startStates } from "./fusion.js";
-import { formProblem, isMap, joinProblem } from "./kernel-form.js";
+import { isMap, joinProblem, templateOf } from "#template/chain.js";
 
 /** A legal chain: every node but the last is used only inside, so the kernel has one result. */
 export interface Chain {
@@ -100,7 +100,7 @@ function grow(
   let legal: readonly Node[] = [];
   for (const length of finished.toReversed()) {
     const part = chain.slice(0, length);
-    const problem = openProblem(graph, part) ?? formProblem(graph, part, target);
+    const problem = openProblem(graph, part) ?? templateOf(graph, part, target).problem;
     if (problem === undefined) legal = part;
     if (legal.length > 0) break;
     if (length === chain.length) reason ??= problem;
@@ -179,5 +179,5 @@ export function kernelProblem(graph: Graph, nodes: readonly Node[], target: Targ
     const problem = joinProblem(graph, chain.slice(0, at), node);
     if (problem !== undefined) return problem;
   }
-  return openProblem(graph, nodes) ?? formProblem(graph, chain, target);
+  return openProblem(graph, nodes) ?? templateOf(graph, chain, target).problem;
 }

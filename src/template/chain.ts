@@ -1,14 +1,17 @@
-// What one kernel can hold: elementwise steps around one stage, or one of the chains of stages that have a template.
+// Which nodes can be one kernel: chains of ops that some template holds.
 
-import type { Graph, Node } from "#ir/graph.js";
+import { bug } from "#diagnostic/diagnostic.js";
+import type { Graph, Node, TemplateName } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
 import { broadcastOf } from "#ir/broadcast.js";
 import { outputIds, users } from "#ir/node-order.js";
-import type { StageChain, Target } from "#ir/target.js";
+import type { Target } from "#ir/target.js";
 import { sameShape } from "#ir/type.js";
 import { shapeText } from "#ir/units.js";
 import { lastStep, scalarSize } from "#ops/compose.js";
-import { isMember, opOf } from "#ops/index.js";
+import { isMember, isOpClass, opOf } from "#ops/index.js";
+import type { Template } from "./templates.js";
+import { templateNames, templates } from "./templates.js";
 
 /** Most operations of a step in which a value is needed twice: expressions are trees, so the value is computed twice. */
 const maxStepSize = 64;
@@ -86,58 +89,64 @@ function stageProblem(graph: Graph, chain: readonly Node[], node: Node): string 
   return undefined;
 }
 
-/** Stages whose template takes elementwise steps on its operand. */
-const takesPrologue: ReadonlySet<string> = new Set(["conv2d", "depthwise_conv2d", "max_pool", "avg_pool"]);
+/** The template that holds some nodes, or why none does. */
+export type Held =
+  | { readonly template: TemplateName; readonly problem?: never }
+  | { readonly template?: never; readonly problem: string };
 
-/** Stages whose template takes no elementwise steps after them. */
-const takesNoEpilogue: ReadonlySet<string> = new Set([
-  "softmax",
-  "concat",
-  "scatter",
-  "top_k",
-  "non_max_suppression",
-]);
-
-/** Why a whole chain has no template; undefined if it has one. */
-export function formProblem(graph: Graph, chain: readonly Node[], target: Target): string | undefined {
+/** The template of a target that holds a whole chain, whose nodes stand in order: the first of the table. */
+export function templateOf(graph: Graph, chain: readonly Node[], target: Target): Held {
   const stages = chain.filter((node) => !isMap(node));
-  const [first, ...more] = stages;
-  if (!first) return undefined;
-  const view = stages.find((node) => opOf(node.op).classes.includes("view"));
-  if (view) return `\`${view.name}\` is a ${view.op}, which is free as a view of memory`;
-  const before = chain.indexOf(first);
-  if (before > 0 && (more.length > 0 || !takesPrologue.has(first.op)))
-    return `no kernel computes \`${chain[before - 1]?.name}\` on the way into \`${first.name}\``;
+  const [first] = stages;
   const last = stages.at(-1);
-  if (last && last !== chain.at(-1) && takesNoEpilogue.has(last.op))
-    return `no kernel continues after the ${last.op} \`${last.name}\``;
-  if (more.length === 0) return undefined;
-  const known: readonly StageChain[] = target.chains ?? ["separable"];
-  if (known.some((name) => isStageChain(name, graph, stages))) return undefined;
-  return `no kernel of ${target.name} holds ${stages.map((node) => node.op).join(" and ")}`;
+  if (!first || !last) return { template: "elementwise" };
+  const view = stages.find((node) => opOf(node.op).classes.includes("view"));
+  if (view && chain.length > 1)
+    return { problem: `\`${view.name}\` is a ${view.op}, which is free as a view of memory` };
+  const known = templateNames.filter((name) => holdsStages(name, graph, stages, target));
+  const before = chain.indexOf(first);
+  const able = before > 0 ? known.filter((name) => templates[name].prologue) : known;
+  if (before > 0 && able.length === 0)
+    return {
+      problem: `no kernel computes \`${chain[before - 1]?.name}\` on the way into \`${first.name}\``,
+    };
+  if (last !== chain.at(-1) && !templates[ownTemplate(last)].epilogue)
+    return { problem: `no kernel continues after the ${last.op} \`${last.name}\`` };
+  const [template] = able;
+  return template === undefined
+    ? { problem: `no kernel of ${target.name} holds ${stages.map((node) => node.op).join(" and ")}` }
+    : { template };
 }
 
-function isStageChain(name: StageChain, graph: Graph, stages: readonly Node[]): boolean {
-  const classes = stageChains[name];
-  return (
-    stages.length === classes.length &&
-    stages.every((node, at) => {
-      const inputs = operands(graph, node);
-      const weights = inputs.slice(1).every((input) => input.op === "constant");
-      const types = inputs.map((input) => input.type);
-      const wanted = classes[at] ?? "depthwise";
-      const fits =
-        wanted === "global_avg_pool" || wanted === "dense"
-          ? node.op === wanted
-          : isMember(wanted, node, types);
-      return weights && fits;
-    })
-  );
+/** Whether a template has these stages, and the target has that template; a choice of the algorithm comes later. */
+function holdsStages(
+  name: TemplateName,
+  graph: Graph,
+  stages: readonly Node[],
+  { chains = ["separable"] }: Target,
+): boolean {
+  const template = templates[name];
+  if (template.insteadOf !== undefined || template.stages.length !== stages.length) return false;
+  const isChain = stages.length > 1;
+  if (isChain && !chains.includes(name)) return false;
+  return stages.every((node, at) => {
+    const inputs = operands(graph, node);
+    const isFixed = inputs.slice(1).every((input) => input.op === "constant");
+    return isStage(template.stages[at], node, inputs) && (isFixed || !isChain);
+  });
 }
 
-const stageChains = {
-  separable: ["depthwise", "pointwise"],
-  inverted_residual: ["pointwise", "depthwise", "pointwise"],
-  separable_pointwise: ["depthwise", "pointwise", "pointwise"],
-  pooled_dense: ["global_avg_pool", "dense"],
-} as const satisfies Record<StageChain, readonly ("depthwise" | "pointwise" | "global_avg_pool" | "dense")[]>;
+function isStage(
+  wanted: Template["stages"][number] | undefined,
+  node: Node,
+  inputs: readonly Node[],
+): boolean {
+  if (wanted === undefined) return false;
+  const types = inputs.map((input) => input.type);
+  return isOpClass(wanted) ? isMember(wanted, node, types) : node.op === wanted;
+}
+
+/** The template of an op's own name. */
+function ownTemplate({ op }: Node): TemplateName {
+  return templateNames.find((name) => name === op) ?? bug(`no template for ${op}`);
+}

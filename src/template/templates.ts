@@ -1,0 +1,120 @@
+// The templates: what a kernel can hold, as data that passes read. `src/kernel/template/` has their bodies.
+
+import type { OpName, TemplateName } from "#ir/graph.js";
+import type { elementwise } from "#ops/elementwise.js";
+import type { OpClass } from "#ops/op.js";
+
+/** One kind of kernel: ops that do more than map elements (its stages), with elementwise steps around them. */
+export interface Template {
+  /** One sentence for docs/rules.md. */
+  readonly doc: string;
+  /** An op or a class of ops for each stage, in order; a stage reads the one before it, after the steps between them. */
+  readonly stages: readonly (OpName | OpClass)[];
+  /** Whether elementwise steps on the operand of the first stage are computed as it is read. */
+  readonly prologue: boolean;
+  /** Whether elementwise steps may follow the last stage. */
+  readonly epilogue: boolean;
+  /** The op whose own template computes the same by the usual algorithm: which of the two is taken is decided by what they cost. */
+  readonly insteadOf?: OpName;
+}
+
+/** A template of one op. */
+function single<O extends OpName, const F extends Pick<Template, "doc"> & Partial<Template>>(
+  op: O,
+  fields: F,
+) {
+  return { stages: [op], prologue: false, epilogue: true, ...fields } as const;
+}
+
+const table = {
+  copy: { doc: "Copies a value.", stages: [], prologue: false, epilogue: false },
+  elementwise: {
+    doc: "Maps elements one by one.",
+    stages: [],
+    prologue: false,
+    epilogue: true,
+  },
+  pointwise: {
+    doc: "A 1×1 convolution without padding, as one product of matrices.",
+    stages: ["pointwise"],
+    prologue: false,
+    epilogue: true,
+  },
+  conv2d: single("conv2d", { doc: "A convolution with any window and groups.", prologue: true }),
+  winograd: single("conv2d", {
+    doc: "A 3×3 convolution with stride 1, in tiles that are transformed, multiplied, and transformed back.",
+    prologue: true,
+    insteadOf: "conv2d",
+  }),
+  depthwise_conv2d: single("depthwise_conv2d", { doc: "A depthwise convolution.", prologue: true }),
+  conv2d_transpose: single("conv2d_transpose", { doc: "A transposed convolution." }),
+  dense: single("dense", { doc: "A dense layer." }),
+  matmul: single("matmul", { doc: "The product of two values." }),
+  batch_norm: single("batch_norm", { doc: "A batch norm that no convolution takes in." }),
+  layer_norm: single("layer_norm", { doc: "A layer norm." }),
+  group_norm: single("group_norm", { doc: "A group norm." }),
+  max_pool: single("max_pool", { doc: "The maximum over a window.", prologue: true }),
+  avg_pool: single("avg_pool", { doc: "The mean over a window.", prologue: true }),
+  global_avg_pool: single("global_avg_pool", { doc: "The mean over height and width." }),
+  global_max_pool: single("global_max_pool", { doc: "The maximum over height and width." }),
+  reduce_sum: single("reduce_sum", { doc: "The sum along axes." }),
+  reduce_mean: single("reduce_mean", { doc: "The mean along axes." }),
+  reduce_max: single("reduce_max", { doc: "The maximum along axes." }),
+  reduce_min: single("reduce_min", { doc: "The minimum along axes." }),
+  reduce_prod: single("reduce_prod", { doc: "The product along axes." }),
+  pad: single("pad", { doc: "A border around a value." }),
+  concat: single("concat", {
+    doc: "An operand's part of a concatenation, scattered over it.",
+    epilogue: false,
+  }),
+  slice: single("slice", { doc: "A part of a value." }),
+  reshape: single("reshape", { doc: "A value in another shape, where that is no view of memory." }),
+  transpose: single("transpose", { doc: "A value with its axes in another order." }),
+  resize: single("resize", { doc: "A value at another height and width." }),
+  gather: single("gather", { doc: "Elements, or vectors of them, at computed places." }),
+  scatter: single("scatter", { doc: "A copy with updates at computed places.", epilogue: false }),
+  top_k: single("top_k", { doc: "The places of the largest elements.", epilogue: false }),
+  non_max_suppression: single("non_max_suppression", {
+    doc: "The places of boxes that do not overlap.",
+    epilogue: false,
+  }),
+  softmax: single("softmax", { doc: "A softmax along an axis.", epilogue: false }),
+  separable: {
+    doc: "The depthwise result of a few rows, or of a tile of pixels, stays on chip.",
+    stages: ["depthwise", "pointwise"],
+    prologue: false,
+    epilogue: true,
+  },
+  inverted_residual: {
+    doc: "The widened value and the depthwise result of a few rows stay on chip.",
+    stages: ["pointwise", "depthwise", "pointwise"],
+    prologue: false,
+    epilogue: true,
+  },
+  separable_pointwise: {
+    doc: "The depthwise result of a tile of pixels, and its first product, stay on chip.",
+    stages: ["depthwise", "pointwise", "pointwise"],
+    prologue: false,
+    epilogue: true,
+  },
+  pooled_dense: {
+    doc: "The pooled vector is made on chip by every block of the dense layer.",
+    stages: ["global_avg_pool", "dense"],
+    prologue: false,
+    epilogue: true,
+  },
+} as const satisfies Record<StageOp, Template> & Record<string, Template>;
+
+/** Ops that do more than map elements. */
+type StageOp = Exclude<OpName, keyof typeof elementwise | "input" | "constant">;
+
+type Table = typeof table;
+
+declare module "#ir/graph.js" {
+  interface TemplateTable extends Record<keyof Table, true> {}
+}
+
+/** All templates by name. An op that is not elementwise has one of its own name. */
+export const templates: Readonly<Record<TemplateName, Template>> = table;
+
+export const templateNames = Object.keys(table) as readonly TemplateName[];
