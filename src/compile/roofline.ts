@@ -4,7 +4,7 @@
 import { bug } from "#diagnostic/diagnostic.js";
 import { address, addInt, f32, load as read, madd, mulInt } from "#kernel/build.js";
 import { KernelBuilder } from "#kernel/build.js";
-import { plainRuns } from "#kernel/convolution.js";
+import { plainRuns } from "#kernel/columns.js";
 import type { Kernel, KernelProgram, Launch } from "#kernel/ir.js";
 import { emitMatmul } from "#kernel/matmul.js";
 import type { Build, Ref } from "#kernel/operands.js";

@@ -1,21 +1,15 @@
-// Depthwise kernels: alone, in front of a pointwise product, and between two of them.
+// Depthwise sums: filters, and what goes through them.
 
-import { channels } from "#ir/type.js";
 import type { Source } from "#schedule/schedule.js";
 import type { Int, Width } from "./build.js";
-import { address, addInt, f32, int, load, madd, mulInt, widen } from "./build.js";
-import type { Body } from "./body.js";
+import { address, addInt, f32, load, madd, mulInt, widen } from "./build.js";
 import type { Place, Value } from "./ir.js";
-import type { Build, Operand } from "./operands.js";
+import type { Build } from "./operands.js";
 import { reads, weightParameter } from "./operands.js";
 import { branchPacking, filterPacking } from "./pack.js";
-import type { Steps } from "./steps.js";
-import { storeResult } from "./steps.js";
 import type { Strip, WindowSpec, Within } from "./strip.js";
-import { makeStrip, rowBlocks, stripRows } from "./strip.js";
 import type { Taps } from "./taps.js";
 import { tapsOf } from "./taps.js";
-import { eachVectorOfGrid, pixelAt, pixelTaps, teamBlocks, vectorItems } from "./team.js";
 import type { Tile } from "./tile.js";
 
 /** The filters of a depthwise convolution: that of (tap, output) is at `tap · stride + output`. */
@@ -25,70 +19,8 @@ export interface Filters {
   readonly wide: boolean;
 }
 
-/** A depthwise convolution with any multiplier: a block computes a few output rows. */
-export function depthwiseBody(
-  k: Build,
-  tile: Tile,
-  x: Operand,
-  y: Operand,
-  weight: Source,
-  depthwise: { readonly window: WindowSpec; readonly rows?: number },
-  steps: { readonly prologue?: Steps; readonly epilogue: Steps },
-): Body {
-  const [samples = 1, height = 1, width = 1] = y.shape;
-  const { window } = depthwise;
-  const rows = depthwise.rows ?? stripRows(tile, window, height, x.shape);
-  const [inputs, outputs] = [channels(x.shape), channels(y.shape)];
-  const filters = plainFilters(k, weight, window, outputs);
-  const multiplier = outputs / inputs;
-  if (k.team > 1) {
-    const wide = x.wide && filters.wide && (steps.prologue?.wide ?? true);
-    const pixels = samples * height * width;
-    return {
-      blocks: teamBlocks(k, vectorItems(k, pixels, inputs, wide)),
-      write: (block) =>
-        eachVectorOfGrid(k, block, { depth: inputs, wide, pixels }, (pixel, channel, size) => {
-          const taps = pixelTaps(k, x, window, pixelAt(k, pixel, y.shape), { fill: 0, ...prologueOf(steps) });
-          const reads = { taps: taps(channel, size), pixels: 1 };
-          spread(k, { multiplier, channel, size }, (output, lanes) => {
-            for (const sum of sumsOf(k, reads, filters, output, size, lanes))
-              storeResult(k, y, sum, { pixel, channel: output }, steps.epilogue);
-          });
-        }),
-    };
-  }
-  const blocks = rowBlocks(k, rows, { samples, height });
-  return {
-    blocks: blocks.count,
-    write: (block) => {
-      const { row0: firstRow, first, within } = blocks.at(block);
-      const strip = makeStrip(k, x, window, rows, first, {
-        fill: 0,
-        aligned: true,
-        limit: tile.scratch,
-        ...(steps.prologue ? { prologue: steps.prologue } : {}),
-      });
-      const work = { strip, window, filters, rows, width, inputs, ...(within ? { within } : {}) };
-      emitDepthwise(k, tile, work, (at, from, size) => {
-        const pixel = (column: number): Int =>
-          addInt(mulInt(addInt(firstRow, at.row), width), at.column, column);
-        const store = (value: Value, column: number, channel: Int): void =>
-          storeResult(k, y, value, { pixel: pixel(column), channel }, steps.epilogue);
-        spread(k, { multiplier, channel: at.channel, size }, (output, lanes) => {
-          for (const [column, sum] of sumsOf(k, from, filters, output, size, lanes).entries())
-            store(sum, column, output);
-        });
-      });
-    },
-  };
-}
-
-function prologueOf({ prologue }: { readonly prologue?: Steps }): { readonly prologue?: Steps } {
-  return prologue ? { prologue } : {};
-}
-
 /** The filters as the graph has them: output channel c·m + j is column c·m + j. */
-function plainFilters(k: Build, weight: Source, window: WindowSpec, outputs: number): Filters {
+export function plainFilters(k: Build, weight: Source, window: WindowSpec, outputs: number): Filters {
   if (weight.kind === "view") {
     const { place, stride, wide } = reads(k, "d", weight);
     return { place, stride, wide };
@@ -199,26 +131,4 @@ export function sumsOf(
     }
   });
   return sums;
-}
-
-/**
- * Calls `each` for the outputs of an input channel (or vec of them), which stand at c·m, c·m + 1, …: with lanes, output vec v
- * holds the input lanes ⌊(lanes·v + i)/m⌋.
- */
-function spread(
-  k: Build,
-  of: { readonly multiplier: number; readonly channel: Int; readonly size: Width },
-  each: (output: Int, lanes: readonly number[] | undefined) => void,
-): void {
-  const { multiplier, channel, size } = of;
-  if (multiplier === 1) return each(channel, undefined);
-  const first = k.letInt("co", mulInt(channel, multiplier));
-  for (let part = 0; part < multiplier; part += 1) {
-    if (size === "f32") each(int("add", first, part), undefined);
-    else
-      each(
-        int("add", first, part * k.lanes),
-        Array.from({ length: k.lanes }, (_, lane) => Math.floor((part * k.lanes + lane) / multiplier)),
-      );
-  }
 }

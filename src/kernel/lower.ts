@@ -5,11 +5,11 @@ import { bug } from "#diagnostic/diagnostic.js";
 import type { WeightId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { channels } from "#ir/type.js";
-import { isMember, macsOf } from "#ops/index.js";
+import { macsOf } from "#ops/index.js";
 import type { Group, Schedule } from "#schedule/schedule.js";
 import { KernelBuilder } from "./build.js";
 import type { Body } from "./body.js";
-import { groupBody } from "./group-body.js";
+import { bodyOf } from "./template/bodies.js";
 import type { Kernel, KernelProgram, Launch, PackedWeight, Port } from "./ir.js";
 import { summedWeights, withoutNegligible } from "./negligible.js";
 import type { Ref } from "./operands.js";
@@ -78,7 +78,7 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
   for (const group of schedule.groups)
     launches.push(
       launchOf(kernelName(schedule, group), labelOf(schedule, group), (k) =>
-        groupBody(k, tile, schedule, group),
+        bodyOf({ k, tile, form: tile.team > 1 ? "gpu" : "cpu", schedule, group }),
       ),
     );
   const placed = placeWeights(packed, launches, setup);
@@ -255,24 +255,12 @@ function kernelName(schedule: Schedule, group: Group): string {
   return [workName(schedule, group), shape.join("x")].filter((part) => part !== "").join("_");
 }
 
-function workName(schedule: Schedule, group: Group): string {
-  const { graph } = schedule;
-  const [stage, ...more] = group.stages;
-  if (stage && more.length > 0) {
-    const first = nodeOf(graph, stage.node).op;
-    if (first === "global_avg_pool") return "pooled_dense";
-    if (first !== "depthwise_conv2d") return "inverted_residual";
-    return more.length === 1 ? "separable" : "separable_pointwise";
-  }
-  if (stage) {
-    const node = nodeOf(graph, stage.node);
-    const types = node.inputs.map((id) => nodeOf(graph, id).type);
-    if (schedule.winograd.has(node.id)) return "winograd";
-    return isMember("pointwise", node, types) ? "pointwise" : node.op;
-  }
-  if (group.prologue.length === 0) return "copy";
-  const last = nodeOf(graph, group.nodes.at(-1) ?? bug("an empty group"));
-  return group.nodes.length > 1 ? "elementwise" : last.op;
+/** An elementwise op on its own has its own name. */
+function workName({ graph }: Schedule, { template, nodes }: Group): string {
+  const [node, ...more] = nodes;
+  return template === "elementwise" && node !== undefined && more.length === 0
+    ? nodeOf(graph, node).op
+    : template;
 }
 
 /** `softmax_10`, `softmax_10_2`, …, in order of first use. A `copy` of shape [2] is a `copy_2` too, so names are looked up. */

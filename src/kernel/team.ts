@@ -159,8 +159,17 @@ export function productItems(k: Build, tile: Tile, product: TeamProduct): number
   );
 }
 
+/** A product whose tiles are the items of all blocks; a tile a subgroup, where that is possible. */
+export function gridProduct(k: Build, tile: Tile, product: TeamProduct): Body {
+  return {
+    blocks: teamBlocks(k, productItems(k, tile, product)),
+    write: (block) => emitGridProduct(k, tile, block, product),
+    ...subgroupProduct(k, tile, product),
+  };
+}
+
 /** Emits a product over all blocks of a grid. */
-export function emitGridProduct(k: Build, tile: Tile, block: Int, product: TeamProduct): void {
+function emitGridProduct(k: Build, tile: Tile, block: Int, product: TeamProduct): void {
   emitTeamProduct(k, tile, product, (count, body) => flatItems(k, block, count, body));
 }
 
@@ -211,7 +220,7 @@ export function emitTeamProduct(
  * The grid of a product in subgroups, whose items have neighbouring vecs of columns: each reads some elements of A, and all get them by
  * `broadcast`. None for a single row, whose items share nothing, or where the matrix is packed for other tiles.
  */
-export function subgroupProduct(k: Build, tile: Tile, product: TeamProduct): Pick<Body, "subgroups"> {
+function subgroupProduct(k: Build, tile: Tile, product: TeamProduct): Pick<Body, "subgroups"> {
   const { columns, rows: all, valid = all } = product;
   const isWhole = columns.step !== undefined && columns.wide && columns.count % k.lanes === 0;
   if (!tile.subgroup || !isWhole || all === 1) return {};

@@ -25,8 +25,17 @@ export interface Views {
   numberOf(id: NodeId): number | undefined;
 }
 
+/** How a group is computed. */
+export type GroupPlan = Pick<Group, "template" | "rows" | "pixels">;
+
 /** The groups that compute some nodes: one, none for a view, a copy per operand for a concat. */
-export function lowerGroup(graph: Graph, nodes: NodeGroup, { views, claims }: Places, at: Views): Group[] {
+export function lowerGroup(
+  graph: Graph,
+  nodes: NodeGroup,
+  planOf: (nodes: NodeGroup) => GroupPlan,
+  { views, claims }: Places,
+  at: Views,
+): Group[] {
   const last = nodes.at(-1) ?? bug("an empty group");
   if (views.has(last.id)) return [];
   if (last.op === "concat" && nodes.length === 1) return lowerConcat(graph, last, claims, at);
@@ -37,6 +46,7 @@ export function lowerGroup(graph: Graph, nodes: NodeGroup, { views, claims }: Pl
   return [
     {
       name: last.name,
+      ...planOf(nodes),
       nodes: nodes.map((node) => node.id),
       ...(label ? { rule: label.rule, reason: label.reason } : {}),
       input: at.sourceOf(flow),
@@ -48,7 +58,7 @@ export function lowerGroup(graph: Graph, nodes: NodeGroup, { views, claims }: Pl
 
 /** The copy of a value that is a weight or lies elsewhere into a view. */
 export function copyGroup(node: Node, input: Source, output: View): Group {
-  return { name: node.name, nodes: [node.id], input, prologue: [], stages: [], output };
+  return { name: node.name, template: "copy", nodes: [node.id], input, prologue: [], stages: [], output };
 }
 
 function lowerChain(
@@ -129,6 +139,6 @@ function lowerConcat(
     const copy = copyGroup(concat, sourceOf(input.id), { ...whole, ...part, type: input.type });
     // Along an inner axis the part is scattered over the concat: its stage says so.
     const stage: Stage = { node: concat.id, operands: new Map(), epilogue: [] };
-    return [hasParts(concat) ? copy : { ...copy, stages: [stage] }];
+    return [hasParts(concat) ? copy : { ...copy, template: "concat" as const, stages: [stage] }];
   });
 }

@@ -9,6 +9,10 @@ import type { Module } from "#ir/weights.js";
 import type { NodeGroup } from "./group-nodes.js";
 import { groupNodes } from "./group-nodes.js";
 import { shareInPlace } from "./in-place.js";
+import { addedProduct } from "#ops/added-product.js";
+import { templateOf } from "#template/chain.js";
+import { costOf } from "./cost.js";
+import type { GroupPlan } from "./lower-group.js";
 import { copyGroup, lowerGroup } from "./lower-group.js";
 import type { Places } from "./place-values.js";
 import { placeValues } from "./place-values.js";
@@ -16,7 +20,7 @@ import type { Lifetime } from "./plan-memory.js";
 import { memoryLowerBound } from "./plan-memory.js";
 import { nonFiniteSources } from "./non-finite.js";
 import { planArenas } from "./plan-arenas.js";
-import type { Schedule, Source, View } from "./schedule.js";
+import type { Schedule, Source, View, WinogradSize } from "./schedule.js";
 import type { WinogradOptions } from "./winograd.js";
 import { chooseWinograd, chosenSizes, weightBytesRead } from "./winograd.js";
 
@@ -58,12 +62,13 @@ export function schedule(module: Module, target: Target, options: WinogradOption
     nonFinite: nonFiniteSources(graph, weights),
   });
   const winograd = chosenSizes(convolutions);
+  const planOf = (nodes: NodeGroup): GroupPlan => groupPlan(graph, nodes, target, winograd);
   return {
     graph,
     weights,
     target,
     groups: [
-      ...groups.flatMap((nodes) => lowerGroup(graph, nodes, places, { viewOf, sourceOf, numberOf })),
+      ...groups.flatMap((nodes) => lowerGroup(graph, nodes, planOf, places, { viewOf, sourceOf, numberOf })),
       ...[...constantOutputs].map((id) => copyGroup(nodeOf(graph, id), sourceOf(id), viewOf(id))),
     ],
     winograd,
@@ -78,6 +83,23 @@ export function schedule(module: Module, target: Target, options: WinogradOption
     arenas: plan.arenas,
     arenaBound: memoryLowerBound(lifetimes),
   };
+}
+
+/** By which template a group is computed, and in what strips or tiles. */
+function groupPlan(
+  graph: Graph,
+  nodes: NodeGroup,
+  target: Target,
+  winograd: ReadonlyMap<NodeId, WinogradSize>,
+): GroupPlan {
+  if (nodes.some(({ id }) => winograd.has(id))) return { template: "winograd" };
+  const added = addedProduct(graph, nodes)?.product.id;
+  const chain = nodes.filter(({ id }) => id !== added);
+  const { template, problem } = templateOf(graph, chain, target);
+  if (template === undefined) return bug(`${nodes.at(-1)?.name} is a kernel that cannot be one: ${problem}`);
+  if (nodes.length < 2) return { template };
+  const { rows, pixels } = costOf(graph, nodes, target);
+  return { template, ...(rows === 0 ? {} : { rows }), ...(pixels === 0 ? {} : { pixels }) };
 }
 
 /**

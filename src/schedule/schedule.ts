@@ -1,7 +1,7 @@
 // The schedule: the kernels of a graph in order, with the place of every tensor. What templates are made from.
 
 import type { Broadcast } from "#ir/broadcast.js";
-import type { Graph, NodeId, WeightId } from "#ir/graph.js";
+import type { Graph, NodeId, TemplateName, WeightId } from "#ir/graph.js";
 import type { Target } from "#ir/target.js";
 import type { TensorType } from "#ir/type.js";
 import type { WeightStore } from "#ir/weights.js";
@@ -92,6 +92,11 @@ export interface AddedStage {
  */
 export interface Group {
   readonly name: string;
+  readonly template: TemplateName;
+  /** Output rows of a strip, where the cost model chose; else the template does. */
+  readonly rows?: number;
+  /** Pixels of a tile, where the target keeps those instead of strips. */
+  readonly pixels?: number;
   readonly rule?: string;
   readonly reason?: string;
   readonly nodes: readonly NodeId[];

@@ -1,6 +1,7 @@
-// Selections by one item a row: the largest elements by a heap, and boxes that do not overlap.
+// Selections by one item a row: the largest elements by a heap, and boxes that do not overlap. Results are read back.
 
-import type { Int } from "./build.js";
+import { channels, elements } from "#ir/type.js";
+import type { Int } from "../build.js";
 import {
   address,
   addInt,
@@ -14,13 +15,15 @@ import {
   load,
   mulInt,
   unary,
-} from "./build.js";
-import type { Body } from "./body.js";
-import type { PlaceReader } from "./gather.js";
-import type { Value } from "./ir.js";
-import type { Build, Operand } from "./operands.js";
-import { vectors } from "./operands.js";
-import { flatItems, teamBlocks } from "./team.js";
+} from "../build.js";
+import type { Body } from "../body.js";
+import type { Value } from "../ir.js";
+import type { Build } from "../operands.js";
+import { reads, vectors } from "../operands.js";
+import { placeReader } from "../places.js";
+import { flatItems, teamBlocks } from "../team.js";
+import type { Context, Form } from "./context.js";
+import { portsOf, sourceOf, stageOf } from "./context.js";
 
 /** a < b, and the like, of numbers. */
 const compareFloats = (fn: "lt" | "le" | "eq", a: Value, b: Value): Value => ({
@@ -35,10 +38,13 @@ const asFloat = (x: Int): Value => ({ kind: "to_f32", type: "f32", x: i32(x) });
 const asInt = (x: Value): Value => ({ kind: "to_i32", type: "i32", x });
 
 /** One item for each last-axis vector of the result. */
-function rowBody(k: Build, rows: number, write: (row: Int) => void): Body {
-  if (k.team > 1) return { blocks: teamBlocks(k, rows), write: (block) => flatItems(k, block, rows, write) };
-  return { blocks: rows, write: (block) => k.items(["one"], [1], () => write(block)) };
-}
+const rowBodies: Readonly<Record<Form, (k: Build, rows: number, write: (row: Int) => void) => Body>> = {
+  cpu: (k, rows, write) => ({ blocks: rows, write: (block) => k.items(["one"], [1], () => write(block)) }),
+  gpu: (k, rows, write) => ({
+    blocks: teamBlocks(k, rows),
+    write: (block) => flatItems(k, block, rows, write),
+  }),
+};
 
 /** A place of a row with the key that it is ordered by. */
 interface Ranked {
@@ -56,15 +62,13 @@ function isBehind(a: Ranked, b: Ranked): Value {
  * The places of the k best elements. The result holds them as a heap whose root is the last of them, so that n elements take n
  * comparisons and a walk down the heap for each that is better; the heap is then taken apart from the end (Williams 1964).
  */
-export function topKBody(
-  k: Build,
-  x: Operand,
-  y: Operand,
-  { k: count, largest }: { readonly k: number; readonly largest: boolean },
-): Body {
+export function topKBody(c: Context): Body {
+  const { k } = c;
+  const { x, y } = portsOf(c, "read_write");
+  const { k: count, largest } = stageOf(c, 0, "top_k").node.attributes;
   const extent = x.shape.at(-1) ?? 1;
   const depth = Math.floor(Math.log2(count));
-  return rowBody(k, vectors(x.shape), (row) => {
+  return rowBodies[c.form](k, vectors(x.shape), (row) => {
     const from = k.letInt("p", mulInt(row, x.stride));
     const to = k.letInt("q", mulInt(row, y.stride));
     const keyAt = (at: Int): Value => {
@@ -128,30 +132,19 @@ export function topKBody(
   });
 }
 
-export interface Suppression {
-  readonly limit: number;
-  readonly overlap: number;
-  readonly score: number;
-  readonly at_equal: boolean;
-  readonly centered: boolean;
-}
-
 /** Boxes one by one, each against those that were taken: the result holds their places. */
-export function suppressionBody(
-  k: Build,
-  of: {
-    readonly boxes: Operand;
-    readonly scores: Operand;
-    readonly y: Operand;
-    /** By the index of a row of the result, and of a place in the order. */
-    readonly orderAt: PlaceReader;
-    readonly count: number;
-  },
-  { limit, overlap, score, at_equal: atEqual, centered }: Suppression,
-): Body {
-  const { boxes, scores, y, orderAt, count } = of;
+export function suppressionBody(c: Context): Body {
+  const { k, schedule } = c;
+  const { x: boxes, y } = portsOf(c, "read_write");
+  const { node, stage } = stageOf(c, 0, "non_max_suppression");
+  const { limit, overlap, score, at_equal: atEqual, centered } = node.attributes;
+  const scores = reads(k, "s", sourceOf(stage, 1));
+  const source = sourceOf(stage, 2);
+  const count = channels((source.kind === "weight" ? source.type : source.view.type).shape);
+  const shape = [elements(y.shape.slice(0, 2)), count];
+  const orderAt = placeReader(k, schedule.weights, source, channels(scores.shape), shape);
   const [, classes = 1, total = 1] = scores.shape;
-  return rowBody(k, vectors(y.shape), (row) => {
+  return rowBodies[c.form](k, vectors(y.shape), (row) => {
     const to = k.letInt("q", mulInt(row, y.stride));
     const scoresFrom = k.letInt("s", mulInt(row, scores.stride));
     const boxesFrom = k.letInt("b", mulInt(int("div", row, classes), total));

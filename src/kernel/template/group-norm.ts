@@ -4,25 +4,32 @@
 // without rounding, so that the mean of these differences is that error, and is taken off as well (Chan, Golub and LeVeque 1983).
 
 import { channels, elements } from "#ir/type.js";
-import type { Int, Width } from "./build.js";
-import { address, addInt, binary, f32, int, laneOf, load, mulInt, unary, widen } from "./build.js";
-import type { Body } from "./body.js";
-import type { Register, Value } from "./ir.js";
-import type { Build, Operand } from "./operands.js";
-import type { Steps } from "./steps.js";
-import { storeResult } from "./steps.js";
-import { sumLoops } from "./sums.js";
-import type { Tile } from "./tile.js";
-import { largeBlockSize } from "./tile.js";
+import type { Int, Width } from "../build.js";
+import { address, addInt, binary, f32, int, laneOf, load, mulInt, unary, widen } from "../build.js";
+import type { Body } from "../body.js";
+import type { Register, Value } from "../ir.js";
+import { storeResult } from "../steps.js";
+import { sumLoops } from "../sums.js";
+import { largeBlockSize } from "../tile.js";
+import type { Context } from "./context.js";
+import { epilogueOf, portsOf, stageOf } from "./context.js";
 
-export function groupNormBody(
-  k: Build,
-  tile: Tile,
-  x: Operand,
-  y: Operand,
-  { groups, epsilon }: { readonly groups: number; readonly epsilon: number },
-  epilogue: Steps,
-): Body {
+/** A block normalizes one group of a sample. */
+export function groupNormByGroups(c: Context): Body {
+  return groupNorm(c, () => 1);
+}
+
+/** An item normalizes one group of a sample. */
+export function groupNormInTeams(c: Context): Body {
+  return groupNorm(c, (items) => largeBlockSize(items, c.tile.blockVectors));
+}
+
+function groupNorm(c: Context, sizeOf: (items: number) => number): Body {
+  const { k } = c;
+  const { x, y } = portsOf(c);
+  const { node, stage } = stageOf(c, 0, "group_norm");
+  const { groups, epsilon } = node.attributes;
+  const epilogue = epilogueOf(c, stage);
   const depth = channels(x.shape);
   const each = depth / groups;
   const samples = x.shape[0] ?? 1;
@@ -33,7 +40,7 @@ export function groupNormBody(
   const wide = isWide && each % k.lanes === 0;
   const step = isBeside ? k.lanes : each;
   const items = samples * (depth / step);
-  const size = k.team > 1 ? largeBlockSize(items, tile.blockVectors) : 1;
+  const size = sizeOf(items);
   const width: Width = isBeside ? "vec" : "f32";
 
   const write = (sample: Int, first: Int): void => {

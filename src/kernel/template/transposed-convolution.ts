@@ -2,18 +2,18 @@
 
 import { channels } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
-import type { Source } from "#schedule/schedule.js";
-import type { Int } from "./build.js";
-import { address, addInt, both, compare, f32, int, load, madd, mulInt, widen } from "./build.js";
-import type { Body } from "./body.js";
-import type { Build, Operand } from "./operands.js";
-import { reads } from "./operands.js";
-import type { Steps } from "./steps.js";
-import { storeResult } from "./steps.js";
-import { splitRow } from "./strip.js";
-import { sumLoops } from "./sums.js";
+import type { Int } from "../build.js";
+import { address, addInt, both, compare, f32, int, load, madd, mulInt, widen } from "../build.js";
+import type { Body } from "../body.js";
+import type { Build } from "../operands.js";
+import { reads } from "../operands.js";
+import { storeResult } from "../steps.js";
+import { splitRow } from "../strip.js";
+import { sumLoops } from "../sums.js";
+import type { Context } from "./context.js";
+import { biasedEpilogueOf, numbers, portsOf, sourceOf, stageOf } from "./context.js";
 
-export interface TransposedSpec {
+interface TransposedSpec {
   readonly kernel: Size;
   readonly stride: Size;
   readonly dilation: Size;
@@ -25,19 +25,19 @@ export interface TransposedSpec {
  * A block computes one row of the result. Tap i reaches row y from row (y + top − i·dilation) / stride of x, if that is one.
  * This is the template of last resort: with a constant kernel a pass has made a convolution of it (`passes/lower-transposed.ts`).
  */
-export function transposedConvolutionBody(
-  k: Build,
-  x: Operand,
-  y: Operand,
-  weight: Source,
-  spec: TransposedSpec,
-  epilogue: Steps,
-): Body {
+export function transposedConvolutionBody(c: Context): Body {
+  const { k } = c;
+  const { x, y } = portsOf(c);
+  const { node, stage, types } = stageOf(c, 0, "conv2d_transpose");
+  const [kh = 1, kw = 1] = types[1]?.shape ?? [];
+  const { attributes } = node;
+  const spec: TransposedSpec = { ...attributes, kernel: [kh, kw], padding: numbers(attributes.padding) };
+  const epilogue = biasedEpilogueOf(c, stage);
   const [samples = 1, height = 1, width = 1] = y.shape;
   const [, inHeight = 1, inWidth = 1] = x.shape;
   const [filters, depth] = [channels(y.shape), channels(x.shape)];
   const [perGroup, columns] = [depth / spec.groups, filters / spec.groups];
-  const w = reads(k, "w", weight);
+  const w = reads(k, "w", sourceOf(stage, 1));
   const isWide = y.wide && w.wide && (spec.groups === 1 || columns % k.lanes === 0);
   return {
     blocks: samples * height,

@@ -5,25 +5,23 @@
 // algorithm" of Chan, Golub and LeVeque 1983).
 
 import { channels, elements } from "#ir/type.js";
-import type { Int, Width } from "./build.js";
-import { address, addInt, binary, f32, load, mulInt, unary } from "./build.js";
-import type { Body } from "./body.js";
-import type { Value } from "./ir.js";
-import type { Build, Operand } from "./operands.js";
-import { foldLines, oneLine } from "./reduce.js";
-import type { Steps } from "./steps.js";
-import { storeResult } from "./steps.js";
-import type { Tile } from "./tile.js";
-import { largeBlockSize } from "./tile.js";
+import type { Int, Width } from "../build.js";
+import { address, addInt, binary, f32, load, mulInt, unary } from "../build.js";
+import type { Body } from "../body.js";
+import type { Value } from "../ir.js";
+import { foldLines, oneLine } from "../folds.js";
+import { storeResult } from "../steps.js";
+import { largeBlockSize } from "../tile.js";
+import type { Context } from "./context.js";
+import { epilogueOf, portsOf, stageOf } from "./context.js";
 
-export function layerNormBody(
-  k: Build,
-  tile: Tile,
-  x: Operand,
-  y: Operand,
-  epsilon: number,
-  epilogue: Steps,
-): Body {
+/** A block normalizes some rows. */
+export function layerNormBody(c: Context): Body {
+  const { k, tile } = c;
+  const { x, y } = portsOf(c);
+  const { node, stage } = stageOf(c, 0, "layer_norm");
+  const { epsilon } = node.attributes;
+  const epilogue = epilogueOf(c, stage);
   const depth = channels(x.shape);
   const rows = elements(x.shape) / depth;
   const size = largeBlockSize(rows, Math.max(1, Math.ceil(tile.blockVectors / depth)));

@@ -3,24 +3,26 @@
 // Lavin and Gray 2015 (arXiv 1509.09308): Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A. A tile of m×m results takes (m+2)² multiplications per
 // pair of channels where the direct sum takes 9m²; over all channels these are (m+2)² products of matrices.
 
+import { bug } from "#diagnostic/diagnostic.js";
 import type { WeightId } from "#ir/graph.js";
 import { channels } from "#ir/type.js";
 import type { WinogradSize } from "#schedule/schedule.js";
-import type { Int, Width } from "./build.js";
-import { address, addInt, binary, compare, f32, int, load, madd, mulInt } from "./build.js";
-import type { Body } from "./body.js";
-import { plainRuns } from "./convolution.js";
-import type { Place, Value } from "./ir.js";
-import { columnParts, eachPanel, emitMatmul } from "./matmul.js";
-import type { Build, Operand, PreparedRef } from "./operands.js";
-import { preparedParameter, weightParameter } from "./operands.js";
-import { plainPacking } from "./pack.js";
-import type { Steps } from "./steps.js";
-import { storeResult } from "./steps.js";
-import type { WindowSpec } from "./strip.js";
-import { makeStrip, splitRow } from "./strip.js";
-import type { Tile } from "./tile.js";
-import { mostThreads } from "./tile.js";
+import type { Int, Width } from "../build.js";
+import { address, addInt, binary, compare, f32, int, load, madd, mulInt } from "../build.js";
+import type { Body } from "../body.js";
+import { plainRuns } from "../columns.js";
+import type { Place, Value } from "../ir.js";
+import { columnParts, eachPanel, emitMatmul } from "../matmul.js";
+import type { Build, Operand, PreparedRef } from "../operands.js";
+import { preparedParameter, weightParameter } from "../operands.js";
+import { plainPacking } from "../pack.js";
+import { storeResult } from "../steps.js";
+import type { WindowSpec } from "../strip.js";
+import { makeStrip, splitRow } from "../strip.js";
+import type { Tile } from "../tile.js";
+import { mostThreads } from "../tile.js";
+import type { Context } from "./context.js";
+import { biasedEpilogueOf, portsOf, sourceOf, stageOf, windowOf } from "./context.js";
 
 /**
  * The points p of the interpolation beside 0 and ∞; each stands for p and −p. With √½ and √2 in place of the usual 1 and 2 the
@@ -72,21 +74,20 @@ function divisionOf(tile: Tile, size: WinogradSize, y: Operand, depth: number): 
  * The convolution by a weight that is transformed when the module is loaded. A block copies its strip of the input with
  * the border, transforms it, multiplies, and transforms the products back.
  */
-export function winogradBody(
-  k: Build,
-  tile: Tile,
-  x: Operand,
-  y: Operand,
-  weight: WeightId,
-  convolution: { readonly size: WinogradSize; readonly padding: WindowSpec["padding"] },
-  steps: { readonly prologue?: Steps; readonly epilogue: Steps },
-): Body {
+export function winogradBody(c: Context): Body {
+  const { k, tile } = c;
+  const { x, y, prologue } = portsOf(c);
+  const of = stageOf(c, 0, "conv2d");
+  const epilogue = biasedEpilogueOf(c, of.stage);
+  const source = sourceOf(of.stage, 1);
+  const weight = source.kind === "weight" ? source.weight : bug(`${of.node.name} has no constant weights`);
+  const size = c.schedule.winograd.get(of.node.id) ?? bug(`${of.node.name} has no size of tiles`);
+  const { padding } = windowOf(of);
   const [samples = 1, height = 1, width = 1, columns = 1] = y.shape;
-  const { size } = convolution;
   const depth = channels(x.shape);
   const { across, rows, blocks: perSample } = divisionOf(tile, size, y, depth);
   const down = perSample * rows;
-  const [top, bottom, left, right] = convolution.padding;
+  const [top, bottom, left, right] = padding;
   // The result is widened to whole tiles, and to equal blocks of them.
   const window: WindowSpec = {
     kernel: [3, 3],
@@ -124,7 +125,7 @@ export function winogradBody(
         fill: 0,
         aligned: true,
         limit: Number.POSITIVE_INFINITY,
-        ...(steps.prologue ? { prologue: steps.prologue } : {}),
+        ...(prologue ? { prologue } : {}),
       });
       const inputs = k.scratch(products * inputStep);
       const outputs = k.scratch(products * productStep);
@@ -211,7 +212,7 @@ export function winogradBody(
             inside: (dy) => isInside(addInt(row, dy), height, down * size),
             write: (dy, dx, value) => {
               const at = { pixel: addInt(pixel, mulInt(dy, width), dx), channel };
-              const store = (): void => storeResult(k, y, value, at, steps.epilogue);
+              const store = (): void => storeResult(k, y, value, at, epilogue);
               const inside = dx === 0 ? undefined : isInside(addInt(column, dx), width, across * size);
               if (inside) k.guard(inside, store);
               else store();

@@ -1,0 +1,118 @@
+// What a body is made of: the group that the kernel computes, and where the kernel is built.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import type { Node, OpName } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
+import type { TensorType } from "#ir/type.js";
+import type { Padding, Size } from "#ops/attributes.js";
+import { add, operand } from "#ops/scalar.js";
+import type { Group, Schedule, Source, Stage, Step } from "#schedule/schedule.js";
+import type { Body } from "../body.js";
+import type { Build, Operand } from "../operands.js";
+import { reads, writes } from "../operands.js";
+import { isZero } from "../pack.js";
+import type { Steps } from "../steps.js";
+import { elementwiseSteps } from "../steps.js";
+import type { WindowSpec } from "../strip.js";
+import type { Tile } from "../tile.js";
+
+/** The group that a kernel computes, with the builder of the kernel. */
+export interface Context {
+  readonly k: Build;
+  readonly tile: Tile;
+  readonly form: Form;
+  readonly schedule: Schedule;
+  readonly group: Group;
+}
+
+/** Writes the body of a group's kernel. */
+export type Make = (c: Context) => Body;
+
+/** How blocks compute: one after another on a core of a CPU, or by many items side by side on a GPU. */
+export type Form = "cpu" | "gpu";
+
+/** What flows in, what is written, and the steps in front of the first stage, if there are any. */
+export interface Ports {
+  readonly x: Operand;
+  readonly y: Operand;
+  readonly prologue?: Steps;
+}
+
+/** The parameters of a group's own operand and result, and of the operands of its prologue. */
+export function portsOf({ k, group }: Context, access: "write" | "read_write" = "write"): Ports {
+  const x = reads(k, "x", group.input);
+  const y = writes(k, group.output, access);
+  return group.prologue.length === 0 ? { x, y } : { x, y, prologue: elementwiseSteps(k, group.prologue) };
+}
+
+/** A node of one of some ops. */
+type OneOf<O extends OpName> = Extract<Node, { readonly op: O }>;
+
+/** A stage with its node, and the types of the node's operands. */
+export interface StageOf<O extends OpName> {
+  readonly stage: Stage;
+  readonly node: OneOf<O>;
+  readonly types: readonly TensorType[];
+}
+
+/** A stage of a group, by its place; throws `InternalError` if it has none of these ops. */
+export function stageOf<O extends OpName>(
+  { schedule, group }: Context,
+  at: number,
+  ops: O | readonly O[],
+): StageOf<O> {
+  const stage = group.stages[at] ?? bug(`${group.name} has no stage ${at}`);
+  const node = nodeOf(schedule.graph, stage.node);
+  const allowed = typeof ops === "string" ? [ops] : ops;
+  if (!isOneOf(node, allowed))
+    return bug(`${node.name} is a ${node.op}, where ${group.template} has ${allowed.join(" or ")}`);
+  return { stage, node, types: node.inputs.map((id) => nodeOf(schedule.graph, id).type) };
+}
+
+function isOneOf<O extends OpName>(node: Node, ops: readonly O[]): node is OneOf<O> {
+  return ops.some((op) => op === node.op);
+}
+
+/** An operand of a stage, but for the first. */
+export function sourceOf(stage: Pick<Stage, "operands">, at: number): Source {
+  return stage.operands.get(at) ?? bug(`a stage without operand ${at}`);
+}
+
+/** The steps behind a stage. */
+export function epilogueOf({ k }: Context, stage: Stage): Steps {
+  return elementwiseSteps(k, stage.epilogue);
+}
+
+/** The steps behind a stage with its bias in front. */
+export function biasedEpilogueOf(c: Context, stage: Stage): Steps {
+  return elementwiseSteps(c.k, biasAndSteps(c, stage));
+}
+
+/** A bias that was left out, or that is zeros, costs nothing. */
+export function biasAndSteps({ schedule: { weights } }: Context, stage: Stage): readonly Step[] {
+  const biases = [stage, ...(stage.added ? [stage.added] : [])].flatMap(({ node, operands }): Step[] => {
+    const bias = sourceOf({ operands }, 2);
+    if (bias.kind === "weight" && isZero(weights, bias.weight)) return [];
+    const sides = new Map([[1, { source: bias, broadcast: "channel" as const }]]);
+    return [{ node, scalar: add(operand(0), operand(1)), flow: [0], sides }];
+  });
+  return [...biases, ...stage.epilogue];
+}
+
+/** The window of a convolution: its kernel's size is that of its weights. */
+export function windowOf({
+  node,
+  types,
+}: {
+  readonly node: OneOf<"conv2d" | "depthwise_conv2d">;
+  readonly types: readonly TensorType[];
+}): WindowSpec {
+  const [height = 1, width = 1] = types[1]?.shape ?? [];
+  const { stride, dilation, padding } = node.attributes;
+  return { kernel: [height, width] satisfies Size, stride, dilation, padding: numbers(padding) };
+}
+
+/** Padding of a graph, which is in numbers. */
+export function numbers(padding: Padding | "same" | "valid"): Padding {
+  return typeof padding === "string" ? bug("a graph holds padding in numbers") : padding;
+}

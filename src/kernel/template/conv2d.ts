@@ -1,0 +1,142 @@
+// Direct convolutions, with any window and groups.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import { channels } from "#ir/type.js";
+import type { Body } from "../body.js";
+import type { Int } from "../build.js";
+import { addInt, int, mulInt } from "../build.js";
+import { tapAt } from "../border.js";
+import { weightColumns } from "../columns.js";
+import { columnParts, emitMatmul } from "../matmul.js";
+import type { Steps } from "../steps.js";
+import { storeResult } from "../steps.js";
+import type { WindowSpec } from "../strip.js";
+import { makeStrip, rowBlocks, stripRows } from "../strip.js";
+import type { Factors } from "../team.js";
+import { gridProduct } from "../team.js";
+import { mostThreads } from "../tile.js";
+import { addedFactors, windowFactors } from "./added.js";
+import type { Source } from "#schedule/schedule.js";
+import type { Context, Ports } from "./context.js";
+import { biasedEpilogueOf, portsOf, sourceOf, stageOf, windowOf } from "./context.js";
+
+interface Convolution extends Ports {
+  readonly weight: Source;
+  readonly window: WindowSpec;
+  readonly groups: number;
+  readonly epilogue: Steps;
+  readonly added?: Factors;
+}
+
+function convolutionOf(c: Context): Convolution {
+  const ports = portsOf(c);
+  const of = stageOf(c, 0, "conv2d");
+  const epilogue = biasedEpilogueOf(c, of.stage);
+  const added = addedFactors(c, of.stage, ports.y);
+  return {
+    ...ports,
+    weight: sourceOf(of.stage, 1),
+    window: windowOf(of),
+    groups: of.node.attributes.groups,
+    epilogue,
+    ...(added ? { added } : {}),
+  };
+}
+
+/** An item computes a tile of pixels and output channels; convolutions with groups are computed by rows. */
+export function convolutionByTiles(c: Context): Body {
+  const convolution = convolutionOf(c);
+  const { x, y, prologue, weight, window, groups, epilogue, added } = convolution;
+  if (groups > 1) return byRows(c, convolution);
+  const [samples = 1, height = 1, width = 1] = y.shape;
+  return gridProduct(c.k, c.tile, {
+    rows: samples * height * width,
+    ...windowFactors(c, x, y.shape, weight, window, prologue),
+    ...(added ? { added } : {}),
+    finish: (sum, row, column) => storeResult(c.k, y, sum, { pixel: row, channel: column }, epilogue),
+  });
+}
+
+/** A block computes some output rows from a strip of input rows. */
+export function convolutionByRows(c: Context): Body {
+  return byRows(c, convolutionOf(c));
+}
+
+function byRows(c: Context, convolution: Convolution): Body {
+  const { k, tile } = c;
+  const { x, y, prologue, weight, window, groups, epilogue, added } = convolution;
+  if (added) return bug("only blocks with many items add products");
+  const [samples = 1, height = 1, width = 1, filters = 1] = y.shape;
+  const rows = c.group.rows ?? stripRows(tile, window, height, x.shape);
+  const perGroup = channels(x.shape) / groups;
+  const columns = filters / groups;
+  const depth = window.kernel[0] * window.kernel[1] * perGroup;
+  const isRead = x.wide && (prologue?.wide ?? true) ? { run: perGroup } : {};
+  const columnsOf = weightColumns(c, weight, { depth, columns, groups, ...isRead });
+  const strips = rowBlocks(k, rows, { samples, height });
+  // Blocks that share a strip copy it each for itself, so there are no more of them than a few threads need.
+  const wanted = groups === 1 ? Math.ceil(Math.min(tile.blocks, mostThreads) / strips.count) : 1;
+  const parts = columnParts(k, tile, columnsOf(0), wanted);
+  // A group's channels are vecs of the result only if all groups begin at multiples of the lanes.
+  const target = { ...y, wide: y.wide && (groups === 1 || columns % k.lanes === 0) };
+  return {
+    blocks: strips.count * parts,
+    write: (block) => {
+      const { row0, first, within } = strips.at(int("div", block, parts));
+      const part = k.letInt("part", int("rem", block, parts));
+      const strip = makeStrip(k, x, window, rows, first, {
+        fill: 0,
+        limit: tile.scratch,
+        ...(prologue ? { prologue } : {}),
+      });
+      const across = window.stride[1] * strip.pixelStride;
+      // Taps of a window row that lie side by side are one run.
+      const { border } = strip;
+      const joined = !border && groups === 1 && window.dilation[1] === 1 && strip.pixelStride === perGroup;
+      const product = (group: Int): Parameters<typeof emitMatmul>[2] => ({
+        lines: rows,
+        ...(within ? { within } : {}),
+        rows: width,
+        runs: {
+          counts: joined ? [window.kernel[0]] : window.kernel,
+          length: joined ? window.kernel[1] * perGroup : perGroup,
+          rows: ([ty = 0, tx = 0], line, row) => ({
+            place: strip.place,
+            start: addInt(
+              strip.base,
+              mulInt(group, perGroup),
+              mulInt(addInt(mulInt(line, window.stride[0]), mulInt(ty, window.dilation[0])), strip.rowStride),
+              mulInt(tx, window.dilation[1] * strip.pixelStride),
+              mulInt(row, across),
+            ),
+            rowStride: across,
+            ...(border
+              ? {
+                  taps: {
+                    border,
+                    channel: mulInt(group, perGroup),
+                    at: (r: number) =>
+                      tapAt(
+                        k,
+                        border,
+                        addInt(mulInt(line, window.stride[0]), mulInt(ty, window.dilation[0])),
+                        addInt(mulInt(addInt(row, r), window.stride[1]), mulInt(tx, window.dilation[1])),
+                      ),
+                  },
+                }
+              : {}),
+          }),
+        },
+        columns: columnsOf(group),
+        ...(parts > 1 ? { part: { index: part, count: parts } } : {}),
+        finish: (sum, line, row, column) => {
+          const pixel = addInt(mulInt(addInt(row0, line), width), row);
+          const channel = addInt(mulInt(group, columns), column);
+          storeResult(k, target, sum, { pixel, channel }, epilogue);
+        },
+      });
+      if (groups === 1) emitMatmul(k, tile, product(0));
+      else k.items(["group"], [groups], (group) => emitMatmul(k, tile, product(group ?? 0), k.nest));
+    },
+  };
+}

@@ -1,0 +1,114 @@
+// Depthwise convolutions on their own.
+
+import { channels } from "#ir/type.js";
+import type { Body } from "../body.js";
+import type { Int, Width } from "../build.js";
+import { addInt, int, mulInt } from "../build.js";
+import type { Filters } from "../depthwise.js";
+import { emitDepthwise, plainFilters, sumsOf } from "../depthwise.js";
+import type { Value } from "../ir.js";
+import type { Build } from "../operands.js";
+import type { Steps } from "../steps.js";
+import { storeResult } from "../steps.js";
+import type { WindowSpec } from "../strip.js";
+import { makeStrip, rowBlocks, stripRows } from "../strip.js";
+import { eachVectorOfGrid, pixelAt, pixelTaps, teamBlocks, vectorItems } from "../team.js";
+import type { Context, Ports } from "./context.js";
+import { biasedEpilogueOf, portsOf, sourceOf, stageOf, windowOf } from "./context.js";
+
+/** What both forms are made of. */
+interface Depthwise extends Ports {
+  readonly window: WindowSpec;
+  readonly filters: Filters;
+  readonly inputs: number;
+  readonly multiplier: number;
+  readonly epilogue: Steps;
+}
+
+function depthwiseOf(c: Context): Depthwise {
+  const ports = portsOf(c);
+  const of = stageOf(c, 0, "depthwise_conv2d");
+  const window = windowOf(of);
+  const epilogue = biasedEpilogueOf(c, of.stage);
+  const [inputs, outputs] = [channels(ports.x.shape), channels(ports.y.shape)];
+  const filters = plainFilters(c.k, sourceOf(of.stage, 1), window, outputs);
+  return { ...ports, window, filters, inputs, multiplier: outputs / inputs, epilogue };
+}
+
+/** A block computes a few output rows, with any multiplier. */
+export function depthwiseByRows(c: Context): Body {
+  const { k, tile } = c;
+  const { x, y, prologue, window, filters, inputs, multiplier, epilogue } = depthwiseOf(c);
+  const [samples = 1, height = 1, width = 1] = y.shape;
+  const rows = c.group.rows ?? stripRows(tile, window, height, x.shape);
+  const blocks = rowBlocks(k, rows, { samples, height });
+  return {
+    blocks: blocks.count,
+    write: (block) => {
+      const { row0: firstRow, first, within } = blocks.at(block);
+      const strip = makeStrip(k, x, window, rows, first, {
+        fill: 0,
+        aligned: true,
+        limit: tile.scratch,
+        ...(prologue ? { prologue } : {}),
+      });
+      const work = { strip, window, filters, rows, width, inputs, ...(within ? { within } : {}) };
+      emitDepthwise(k, tile, work, (at, from, size) => {
+        const pixel = (column: number): Int =>
+          addInt(mulInt(addInt(firstRow, at.row), width), at.column, column);
+        const store = (value: Value, column: number, channel: Int): void =>
+          storeResult(k, y, value, { pixel: pixel(column), channel }, epilogue);
+        spread(k, { multiplier, channel: at.channel, size }, (output, lanes) => {
+          for (const [column, sum] of sumsOf(k, from, filters, output, size, lanes).entries())
+            store(sum, column, output);
+        });
+      });
+    },
+  };
+}
+
+/** An item computes a vec of channels of a pixel. */
+export function depthwiseByPixels(c: Context): Body {
+  const { k } = c;
+  const { x, y, prologue, window, filters, inputs, multiplier, epilogue } = depthwiseOf(c);
+  const [samples = 1, height = 1, width = 1] = y.shape;
+  const wide = x.wide && filters.wide && (prologue?.wide ?? true);
+  const pixels = samples * height * width;
+  return {
+    blocks: teamBlocks(k, vectorItems(k, pixels, inputs, wide)),
+    write: (block) =>
+      eachVectorOfGrid(k, block, { depth: inputs, wide, pixels }, (pixel, channel, size) => {
+        const taps = pixelTaps(k, x, window, pixelAt(k, pixel, y.shape), {
+          fill: 0,
+          ...(prologue ? { prologue } : {}),
+        });
+        const reads = { taps: taps(channel, size), pixels: 1 };
+        spread(k, { multiplier, channel, size }, (output, lanes) => {
+          for (const sum of sumsOf(k, reads, filters, output, size, lanes))
+            storeResult(k, y, sum, { pixel, channel: output }, epilogue);
+        });
+      }),
+  };
+}
+
+/**
+ * Calls `each` for the outputs of an input channel (or vec of them), which stand at c·m, c·m + 1, …: with lanes, output vec v
+ * holds the input lanes ⌊(lanes·v + i)/m⌋.
+ */
+function spread(
+  k: Build,
+  of: { readonly multiplier: number; readonly channel: Int; readonly size: Width },
+  each: (output: Int, lanes: readonly number[] | undefined) => void,
+): void {
+  const { multiplier, channel, size } = of;
+  if (multiplier === 1) return each(channel, undefined);
+  const first = k.letInt("co", mulInt(channel, multiplier));
+  for (let part = 0; part < multiplier; part += 1) {
+    if (size === "f32") each(int("add", first, part), undefined);
+    else
+      each(
+        int("add", first, part * k.lanes),
+        Array.from({ length: k.lanes }, (_, lane) => Math.floor((part * k.lanes + lane) / multiplier)),
+      );
+  }
+}

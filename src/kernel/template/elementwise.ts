@@ -1,0 +1,52 @@
+// Chains of elementwise steps, copies, and batch norms on their own.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import { channels, elements } from "#ir/type.js";
+import { add, div, mul, operand, sub, unary } from "#ops/scalar.js";
+import type { Step } from "#schedule/schedule.js";
+import type { Body } from "../body.js";
+import { address, addInt, load, mulInt, widen } from "../build.js";
+import { mapBody } from "../map.js";
+import type { Operand } from "../operands.js";
+import type { Steps } from "../steps.js";
+import { broadcastAddress, elementwiseSteps, noSteps } from "../steps.js";
+import type { Context, StageOf } from "./context.js";
+import { portsOf, sourceOf, stageOf } from "./context.js";
+
+/** A chain of elementwise steps over a value; a plain copy, if there are none. */
+export function elementwiseBody(c: Context): Body {
+  const { x, y, prologue = noSteps } = portsOf(c);
+  return stepsBody(c, x, y, prologue);
+}
+
+/** A batch norm as an elementwise step with four sides. */
+export function batchNormBody(c: Context): Body {
+  const { x, y } = portsOf(c);
+  const of = stageOf(c, 0, "batch_norm");
+  return stepsBody(c, x, y, elementwiseSteps(c.k, [batchNormStep(of), ...of.stage.epilogue]));
+}
+
+function stepsBody(c: Context, x: Operand, y: Operand, steps: Steps): Body {
+  // The flow may itself repeat, as the smaller operand of a lone binary op does.
+  const isSame = elements(x.shape) === elements(y.shape) && channels(x.shape) === channels(y.shape);
+  const repeats = !isSame && channels(x.shape) === 1;
+  return mapBody(c, y, steps, {
+    wide: x.wide || repeats,
+    element: (index, pixel, width) => {
+      const at = isSame ? addInt(mulInt(pixel, x.stride), index.at(-1) ?? 0) : broadcastAddress(x, index);
+      return widen(load(x.place, address(at), repeats ? "f32" : width), width);
+    },
+  });
+}
+
+function batchNormStep({ node, stage }: StageOf<"batch_norm">): Step {
+  const [x, scale, offset, mean, variance] = [0, 1, 2, 3, 4].map(operand);
+  if (!x || !scale || !offset || !mean || !variance) return bug("batch_norm has five operands");
+  const deviation = unary("sqrt", add(variance, node.attributes.epsilon));
+  return {
+    node: node.id,
+    scalar: add(mul(div(sub(x, mean), deviation), scale), offset),
+    flow: [0],
+    sides: new Map([1, 2, 3, 4].map((at) => [at, { source: sourceOf(stage, at), broadcast: "channel" }])),
+  };
+}

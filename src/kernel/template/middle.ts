@@ -1,0 +1,72 @@
+// The depthwise convolution in the middle of a fused kernel: its filters, and the steps behind it, whose results stay in scratch.
+
+import { channels } from "#ir/type.js";
+import type { Step } from "#schedule/schedule.js";
+import type { Int } from "../build.js";
+import { address, addInt, mulInt } from "../build.js";
+import type { Filters } from "../depthwise.js";
+import { branchFilters } from "../depthwise.js";
+import type { Place, Value } from "../ir.js";
+import { branchSteps, eachLane, elementwiseSteps } from "../steps.js";
+import type { WindowSpec } from "../strip.js";
+import type { Context, StageOf } from "./context.js";
+import { biasAndSteps, sourceOf, windowOf } from "./context.js";
+
+/** A depthwise result in scratch is kept branch by branch: output channel c·m + j is element j·branchStride + c of its pixel. */
+export interface Middle {
+  readonly window: WindowSpec;
+  readonly filters: Filters;
+  readonly inputs: number;
+  readonly multiplier: number;
+  readonly branchStride: number;
+  /** Elements from one pixel to the next. */
+  readonly pixelStride: number;
+  /** Stores a result after the steps behind it. */
+  readonly store: (sum: Value, at: MiddlePosition) => void;
+}
+
+/** What a depthwise stage makes. */
+export function middleOf(c: Context, of: StageOf<"depthwise_conv2d">): Middle {
+  const { k } = c;
+  const window = windowOf(of);
+  const inputs = channels(of.types[0]?.shape ?? []);
+  const multiplier = channels(of.node.type.shape) / inputs;
+  const branchStride = multiplier === 1 && inputs < k.lanes ? inputs : k.roundUp(inputs);
+  const size = { inputs, multiplier, branchStride };
+  const filters = branchFilters(k, sourceOf(of.stage, 1), window, size);
+  const store = middleSteps(c, biasAndSteps(c, of.stage), size);
+  return { window, filters, ...size, pixelStride: multiplier * branchStride, store };
+}
+
+export interface MiddlePosition {
+  readonly pixel: Int;
+  /** Of the input. */
+  readonly channel: Int;
+  readonly branch: number;
+  /** Where in scratch the value goes. */
+  readonly to: Int;
+}
+
+/** Stores a depthwise result in scratch after the steps behind it, branch by branch. */
+function middleSteps(
+  { k }: Context,
+  steps: readonly Step[],
+  { inputs, multiplier, branchStride }: Pick<Middle, "inputs" | "multiplier" | "branchStride">,
+): (sum: Value, at: MiddlePosition) => void {
+  const scratch: Place = { kind: "scratch" };
+  const store = (value: Value, to: Int): void => k.store(scratch, address(to), value);
+  const inBranches =
+    multiplier === 1
+      ? elementwiseSteps(k, steps)
+      : branchSteps(k, steps, { inputs, multiplier, stride: branchStride });
+  if (inBranches?.wide)
+    return (sum, { pixel, channel, branch, to }) =>
+      store(inBranches.apply(sum, { pixel, channel: addInt(channel, branch * branchStride) }), to);
+  // Operands of the steps lie channel by channel as the graph has them: c·m + j.
+  const plain = inBranches && multiplier === 1 ? inBranches : elementwiseSteps(k, steps);
+  return (sum, { pixel, channel, branch, to }) =>
+    eachLane(k, sum, { pixel, channel }, (value, at, lane) => {
+      const output = addInt(mulInt(at.channel, multiplier), branch);
+      store(plain.apply(value, { pixel, channel: output }), addInt(to, lane));
+    });
+}

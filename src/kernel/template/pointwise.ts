@@ -1,0 +1,78 @@
+// Products of all pixels with one matrix: 1×1 convolutions and dense layers.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import { channels } from "#ir/type.js";
+import type { Body } from "../body.js";
+import { addInt, int, mulInt } from "../build.js";
+import { plainRuns, weightColumns } from "../columns.js";
+import type { Columns } from "../matmul.js";
+import { columnParts, emitMatmul } from "../matmul.js";
+import { vectors } from "../operands.js";
+import type { Steps } from "../steps.js";
+import { storeResult } from "../steps.js";
+import type { Factors } from "../team.js";
+import { gridProduct, plainRow } from "../team.js";
+import { largeBlockSize } from "../tile.js";
+import { addedFactors } from "./added.js";
+import type { Context, Ports } from "./context.js";
+import { biasedEpilogueOf, portsOf, sourceOf, stageOf } from "./context.js";
+
+/** Rows of `[m, k] · [k, n]`. */
+interface Pointwise extends Ports {
+  readonly depth: number;
+  readonly columns: Columns;
+  readonly epilogue: Steps;
+  readonly added?: Factors;
+}
+
+function pointwiseOf(c: Context): Pointwise {
+  const ports = portsOf(c);
+  const { x, y } = ports;
+  const { stage } = stageOf(c, 0, ["conv2d", "dense"]);
+  const epilogue = biasedEpilogueOf(c, stage);
+  const added = addedFactors(c, stage, y);
+  const depth = channels(x.shape);
+  const size = { depth, columns: channels(y.shape), ...(x.wide ? { run: depth } : {}) };
+  const columns = weightColumns(c, sourceOf(stage, 1), size)(0);
+  return { ...ports, depth, columns, epilogue, ...(added ? { added } : {}) };
+}
+
+/** A block computes some rows, or a part of their columns. */
+export function pointwiseByBlocks(c: Context): Body {
+  const { k, tile } = c;
+  const { x, y, depth, columns, epilogue, added } = pointwiseOf(c);
+  if (added) return bug("only blocks with many items add products");
+  const size = largeBlockSize(vectors(x.shape), tile.blockPixels, tile.rows);
+  const pixelBlocks = vectors(x.shape) / size;
+  const parts = columnParts(k, tile, columns, Math.ceil(tile.blocks / pixelBlocks));
+  return {
+    blocks: pixelBlocks * parts,
+    write: (block) => {
+      const first = k.letInt("first", mulInt(int("div", block, parts), size));
+      emitMatmul(k, tile, {
+        lines: 1,
+        rows: size,
+        runs: plainRuns(x, depth, (row) => mulInt(addInt(first, row), x.stride)),
+        columns,
+        ...(parts > 1 ? { part: { index: k.letInt("part", int("rem", block, parts)), count: parts } } : {}),
+        finish: (sum, _line, row, column) =>
+          storeResult(k, y, sum, { pixel: addInt(first, row), channel: column }, epilogue),
+      });
+    },
+  };
+}
+
+/** An item computes a tile of rows and columns. */
+export function pointwiseByTiles(c: Context): Body {
+  const { k, tile } = c;
+  const { x, y, depth, columns, epilogue, added } = pointwiseOf(c);
+  return gridProduct(k, tile, {
+    rows: vectors(x.shape),
+    counts: [],
+    length: depth,
+    row: plainRow(k, x, 0),
+    columns,
+    ...(added ? { added } : {}),
+    finish: (sum, row, column) => storeResult(k, y, sum, { pixel: row, channel: column }, epilogue),
+  });
+}

@@ -1,0 +1,60 @@
+// Values that are read in another order: reshapes, transposes, slices.
+
+import { channels } from "#ir/type.js";
+import type { Body } from "../body.js";
+import { address, addInt, int, load, mulInt } from "../build.js";
+import { loadAt, mapBody } from "../map.js";
+import type { Context } from "./context.js";
+import { epilogueOf, portsOf, stageOf } from "./context.js";
+
+/** Reads x in reading order into a result of another shape. */
+export function reshapeBody(c: Context): Body {
+  const { k } = c;
+  const { x, y } = portsOf(c);
+  const epilogue = epilogueOf(c, stageOf(c, 0, "reshape").stage);
+  const depth = channels(x.shape);
+  const isSame = depth === channels(y.shape);
+  return mapBody(c, y, epilogue, {
+    wide: x.wide && isSame,
+    element: (index, pixel, width) => {
+      const channel = index.at(-1) ?? 0;
+      if (isSame) return load(x.place, address(addInt(mulInt(pixel, x.stride), channel)), width);
+      const flat = addInt(mulInt(pixel, channels(y.shape)), channel);
+      if (x.stride === depth) return load(x.place, address(flat));
+      const at = k.letInt("flat", flat);
+      return load(x.place, address(addInt(mulInt(int("div", at, depth), x.stride), int("rem", at, depth))));
+    },
+  });
+}
+
+/** `y[index] = x[permuted index]`. */
+export function transposeBody(c: Context): Body {
+  const { x, y } = portsOf(c);
+  const { node, stage } = stageOf(c, 0, "transpose");
+  const { perm } = node.attributes;
+  return mapBody(c, y, epilogueOf(c, stage), {
+    wide: x.wide && perm.at(-1) === perm.length - 1,
+    element: (index, _pixel, width) =>
+      loadAt(
+        x,
+        perm.map((_, axis) => index[perm.indexOf(axis)] ?? 0),
+        width,
+      ),
+  });
+}
+
+/** `y[index] = x[begin + index · stride]`. */
+export function sliceBody(c: Context): Body {
+  const { x, y } = portsOf(c);
+  const { node, stage } = stageOf(c, 0, "slice");
+  const { begin, stride } = node.attributes;
+  return mapBody(c, y, epilogueOf(c, stage), {
+    wide: x.wide && (stride.at(-1) ?? 1) === 1 && (begin.at(-1) ?? 0) % c.k.lanes === 0,
+    element: (index, _pixel, width) =>
+      loadAt(
+        x,
+        index.map((at, axis) => addInt(mulInt(at, stride[axis] ?? 1), begin[axis] ?? 0)),
+        width,
+      ),
+  });
+}
