@@ -136,12 +136,12 @@ export interface RepeatStatement extends Located {
   readonly body: readonly Statement[];
 }
 
-/** `kernel k7 separable "why" { … }`, in dumps: the bindings inside are one kernel; they bind in the enclosing scope. */
+/** `kernel k7 separable(rows=2) { … }`, in dumps: the bindings inside are one kernel; they bind in the enclosing scope. */
 export interface KernelStatement extends Located {
   readonly kind: "kernel";
   readonly name: Name;
-  readonly rule: Name;
-  readonly reason?: StringLiteral;
+  /** The template, and what is planned of it. */
+  readonly plan: CallExpression;
   readonly body: readonly Statement[];
 }
 

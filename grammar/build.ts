@@ -188,12 +188,17 @@ function buildRepeat(b: Builder, node: cst.RepeatStatementCstNode): ast.RepeatSt
 }
 
 function buildKernel(b: Builder, node: cst.KernelStatementCstNode): ast.KernelStatement {
-  const { Identifier, StringToken, body } = node.children;
+  const { Identifier, arguments: list, body } = node.children;
+  const template = name(b, at(Identifier, 1));
   return {
     kind: "kernel",
     name: name(b, at(Identifier, 0)),
-    rule: name(b, at(Identifier, 1)),
-    ...(StringToken && { reason: string(b, only(StringToken)) }),
+    plan: {
+      kind: "call",
+      callee: template,
+      arguments: argumentsOf(b, list),
+      span: list ? { ...template.span, end: spanOf(b, only(list)).end } : template.span,
+    },
     body: buildBody(b, only(body)),
     span: spanOf(b, node),
   };
@@ -272,14 +277,17 @@ function buildOperand(b: Builder, { children }: cst.OperandCstNode): ast.Express
 
 function buildCall(b: Builder, node: cst.CallCstNode): ast.CallExpression {
   const { Identifier, Colon } = node.children;
-  const list = node.children.arguments ? only(node.children.arguments).children.argument : [];
   return {
     kind: "call",
     callee: name(b, at(Identifier, Colon ? 1 : 0)),
     ...(Colon && { binder: name(b, at(Identifier, 0)) }),
-    arguments: (list ?? []).map((argument) => buildArgument(b, argument)),
+    arguments: argumentsOf(b, node.children.arguments),
     span: spanOf(b, node),
   };
+}
+
+function argumentsOf(b: Builder, list: readonly cst.ArgumentsCstNode[] | undefined): ast.Argument[] {
+  return (list?.[0]?.children.argument ?? []).map((argument) => buildArgument(b, argument));
 }
 
 function buildArgument(b: Builder, node: cst.ArgumentCstNode): ast.Argument {

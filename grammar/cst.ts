@@ -246,7 +246,7 @@ export interface KernelStatementCstNode extends CstNode {
 export type KernelStatementCstChildren = {
   Kernel: IToken[];
   Identifier: (IToken)[];
-  StringToken?: IToken[];
+  arguments?: ArgumentsCstNode[];
   body: BodyCstNode[];
 };
 

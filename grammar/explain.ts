@@ -169,7 +169,7 @@ const nameless: Readonly<Record<string, string>> = {
   outputStatement: "`output` needs the name of a value",
   outputValue: "`output` needs the name of a value",
   repeatStatement: "`as` needs a name for the index",
-  kernelStatement: "`kernel` needs a name, and the name of the rule that made it",
+  kernelStatement: "`kernel` needs a name, and the template of the kernel",
   whereBinding: "`where` needs a name",
   parameter: "a parameter needs a name",
   argument: "`..` needs a name for the rest of the attributes",

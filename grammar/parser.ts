@@ -209,7 +209,7 @@ class Parser extends CstParser {
     this.CONSUME(t.Kernel);
     this.CONSUME1(t.Identifier);
     this.CONSUME2(t.Identifier);
-    this.OPTION(() => this.CONSUME(t.StringToken));
+    this.OPTION(() => this.SUBRULE(this.arguments));
     this.SUBRULE(this.body);
   });
 

@@ -148,7 +148,8 @@ function bareDoc(c: Comments, e: Expression): Doc {
   }
 }
 
-function callDoc(
+/** A call; without arguments, `parentheses` says whether it has some. */
+export function callDoc(
   c: Comments,
   { callee, binder, arguments: list, span }: CallExpression,
   parentheses: boolean,

@@ -13,7 +13,15 @@ import type {
 } from "./ast.js";
 import type { Comments } from "./comments.js";
 import { concat, group, hardLine, ifBroken, indent, line, type Doc } from "./layout.js";
-import { bracketDoc, expressionDoc, fillDocs, leading, trailing, typeDoc } from "./print-expression.js";
+import {
+  callDoc,
+  bracketDoc,
+  expressionDoc,
+  fillDocs,
+  leading,
+  trailing,
+  typeDoc,
+} from "./print-expression.js";
 import { printBoundName, printName } from "./print-name.js";
 import { quote } from "./quote.js";
 
@@ -71,13 +79,8 @@ function statementDoc(c: Comments, s: Statement): Doc {
       return bodyDoc(c, concat("repeat ", expressionDoc(c, s.count), index), s.body, s.span);
     }
     case "kernel": {
-      const reason = s.reason === undefined ? "" : ` ${quote(s.reason.value, '"')}`;
-      return bodyDoc(
-        c,
-        `kernel ${printName(s.name.text)} ${printName(s.rule.text)}${reason}`,
-        s.body,
-        s.span,
-      );
+      const plan = callDoc(c, s.plan, s.plan.arguments.length > 0);
+      return bodyDoc(c, concat(`kernel ${printName(s.name.text)} `, plan), s.body, s.span);
     }
     case "output":
       return outputDoc(c, s);

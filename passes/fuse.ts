@@ -3,19 +3,20 @@
 import { greatest, least } from "#diagnostic/extremes.js";
 import { castDraft, produce } from "immer";
 import { bug, warning } from "#diagnostic/diagnostic.js";
-import type { Graph, Node, NodeId } from "#ir/graph.js";
+import type { Graph, KernelId, KernelPlan, Node, NodeId, TemplateName } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
 import { bytesText, countText } from "#ir/units.js";
 import { addedProduct } from "#ops/added-product.js";
 import type { Chain, Refusal } from "#rewrite/find-chains.js";
-import { findChains, kernelProblem } from "#rewrite/find-chains.js";
+import { findChains, kernelTemplate } from "#rewrite/find-chains.js";
 import type { Fusion } from "#rewrite/fusion.js";
 import { compileFusions } from "#rewrite/fusion.js";
 import type { Pass } from "#rewrite/pass.js";
 import type { GroupCost } from "#schedule/cost.js";
 import { costOf } from "#schedule/cost.js";
+import { extraText, makePlan } from "#template/plan.js";
 import { fusions } from "./rules/fusions.js";
 
 export interface FuseOptions {
@@ -27,10 +28,8 @@ export interface FuseOptions {
 
 /** A group that was taken. */
 export interface FusedGroup {
-  readonly rule: string;
+  readonly plan: KernelPlan;
   readonly nodes: readonly Node[];
-  readonly reason: string;
-  readonly cost: GroupCost;
 }
 
 /** What the fuse pass did to a graph. */
@@ -45,7 +44,7 @@ export const fuse: Pass<FuseOptions> = {
   name: "fuse",
   doc: "Groups chains of ops into kernels, so that values in between are never written to memory.",
   run: (module, { target, options, report }) => {
-    const { graph: checked, problems } = dissolveWrongKernels(module.graph, target);
+    const { graph: checked, problems } = checkKernels(module.graph, target);
     for (const problem of problems) report(warning("wrong-kernel", `${problem}; its ops are fused anew`));
     const planned = planFusions(checked, target, options.fusions);
     options.onFused?.(planned);
@@ -83,12 +82,7 @@ export function planFusions(graph: Graph, target: Target, own: readonly Fusion[]
     if (chosen.length === 0) break;
     for (const { chain, cost } of chosen) {
       for (const node of chain.nodes) taken.add(node.id);
-      groups.push({
-        rule: chain.fusion.name,
-        nodes: chain.nodes,
-        reason: reasonOf(cost),
-        cost,
-      });
+      groups.push({ plan: planOf(chain.template, cost, chain.fusion.name), nodes: chain.nodes });
     }
   }
   const place = new Map(topological(graph).map((node, at) => [node.id, at]));
@@ -112,15 +106,11 @@ function addProducts(graph: Graph, target: Target, groups: FusedGroup[], taken: 
       .filter((side) => side.op === "conv2d" && side.kernel === undefined && !taken.has(side.id));
     for (const side of sides) {
       const nodes = topological(graph).filter(({ id }) => ids.has(id) || id === side.id);
-      if (!addedProduct(graph, nodes) || kernelProblem(graph, nodes, target) !== undefined) continue;
+      if (!addedProduct(graph, nodes) || kernelTemplate(graph, nodes, target).problem !== undefined) continue;
       const cost = costOf(graph, nodes, target);
       taken.add(side.id);
-      groups[at] = {
-        ...group,
-        nodes,
-        cost,
-        reason: `${reasonOf(cost)}; adds \`${side.name}\` as it sums`,
-      };
+      const { template, fusion } = group.plan;
+      groups[at] = { plan: planOf(template, cost, fusion), nodes };
       break;
     }
   }
@@ -208,24 +198,10 @@ function bestParts(whole: Offer, offers: readonly Offer[]): { saving: number; na
   return best.at(-1) ?? { saving: 0, names: [] };
 }
 
-/** `keeps 1.6 MiB out of memory, in 7 strips of 2 rows (120 KiB on chip)`. */
-function reasonOf(cost: GroupCost): string {
-  const saved = `keeps ${bytesText(cost.savedBytes)} out of memory`;
-  if (cost.rows === 0 && cost.pixels === 0) return saved;
-  const strips =
-    cost.pixels > 0
-      ? `${countText(cost.strips)} tile${cost.strips === 1 ? "" : "s"} of ${countText(cost.pixels)} pixel${cost.pixels === 1 ? "" : "s"} (${bytesText(cost.scratchBytes)} on chip)`
-      : `${countText(cost.strips)} strip${cost.strips === 1 ? "" : "s"} of ${countText(cost.rows)} row${cost.rows === 1 ? "" : "s"} (${bytesText(cost.scratchBytes)} on chip)`;
-  const extra = cost.extraBytes > 0 || cost.extraMacs > 0 ? `; ${extraText(cost)}` : "";
-  return `${saved}, in ${strips}${extra}`;
-}
-
-function extraText({ extraBytes, extraMacs }: GroupCost): string {
-  const parts = [
-    ...(extraBytes > 0 ? [`reads ${bytesText(Math.round(extraBytes))} again`] : []),
-    ...(extraMacs > 0 ? [`computes ${countText(Math.round(extraMacs))} MACs again`] : []),
-  ];
-  return parts.join(" and ");
+/** The plan of a kernel that costs so much. */
+function planOf(template: TemplateName, cost: GroupCost, fusion: string | undefined): KernelPlan {
+  const { fits: _, saving: __, ...numbers } = cost;
+  return makePlan(template, fusion === undefined ? numbers : { ...numbers, fusion });
 }
 
 /** Refusals that are still true at the end: chains that no kernel holds, and of those that end alike the longest. */
@@ -251,44 +227,52 @@ function labelKernels(graph: Graph, groups: readonly FusedGroup[]): Graph {
   if (groups.length === 0) return graph;
   let number = 0;
   return produce(graph, (draft) => {
-    for (const { rule, nodes, reason } of groups) {
+    for (const { plan, nodes } of groups) {
       while (graph.kernels.has(`k${number}`)) number += 1;
       const kernel = `k${number}`;
       number += 1;
-      draft.kernels.set(kernel, { rule, reason });
+      draft.kernels.set(kernel, plan);
       for (const node of nodes) draft.nodes.set(node.id, castDraft({ ...node, kernel }));
     }
   });
 }
 
 /**
- * Kernels of a dump, or of an earlier pass, that the target cannot have as they are lose their label; `problems` says which
- * and why. To be called before scheduling a graph that has not gone through this pass.
+ * A graph whose kernels (of a dump, say) the target can have: those that it cannot lose their plan, and `problems` says which and why;
+ * strips and tiles that do not fit it are chosen anew. To be called before scheduling a graph that has not gone through this pass.
  */
-export function dissolveWrongKernels(graph: Graph, target: Target): { graph: Graph; problems: string[] } {
-  const members = new Map<string, Node[]>();
-  for (const node of topological(graph)) {
-    if (node.kernel === undefined) continue;
-    const list = members.get(node.kernel);
-    if (list) list.push(node);
-    else members.set(node.kernel, [node]);
+export function checkKernels(graph: Graph, target: Target): { graph: Graph; problems: string[] } {
+  const members = new Map<KernelId, Node[]>([...graph.kernels.keys()].map((kernel) => [kernel, []]));
+  for (const node of topological(graph)) if (node.kernel !== undefined) members.get(node.kernel)?.push(node);
+  const problems: string[] = [];
+  const wrong: KernelId[] = [];
+  const changed = new Map<KernelId, KernelPlan>();
+  for (const [kernel, nodes] of members) {
+    const plan = graph.kernels.get(kernel);
+    const { template, problem } = nodes.length === 0 ? {} : kernelTemplate(graph, nodes, target);
+    if (problem !== undefined) problems.push(`kernel ${kernel} cannot be one: ${problem}`);
+    if (!plan || template === undefined) {
+      wrong.push(kernel);
+      continue;
+    }
+    const legal = planOf(template, costOf(graph, nodes, target, plan), plan.fusion);
+    if (!samePlan(plan, legal)) changed.set(kernel, legal);
   }
-  const wrong = [...graph.kernels.keys()].flatMap((kernel) => {
-    const nodes = members.get(kernel) ?? [];
-    const problem = nodes.length === 0 ? undefined : kernelProblem(graph, nodes, target);
-    return problem === undefined && nodes.length > 0 ? [] : [{ kernel, nodes, problem }];
-  });
-  if (wrong.length === 0) return { graph, problems: [] };
-  const dissolved = produce(graph, (draft) => {
-    for (const { kernel, nodes } of wrong) {
+  if (wrong.length === 0 && changed.size === 0) return { graph, problems };
+  const checked = produce(graph, (draft) => {
+    for (const [kernel, plan] of changed) draft.kernels.set(kernel, plan);
+    for (const kernel of wrong) {
       draft.kernels.delete(kernel);
-      for (const { kernel: _, ...node } of nodes) draft.nodes.set(node.id, castDraft(node as Node));
+      for (const { kernel: _, ...node } of members.get(kernel) ?? [])
+        draft.nodes.set(node.id, castDraft(node as Node));
     }
   });
-  const problems = wrong.flatMap(({ kernel, problem }) =>
-    problem === undefined ? [] : [`kernel ${kernel} cannot be one: ${problem}`],
-  );
-  return { graph: dissolved, problems };
+  return { graph: checked, problems };
+}
+
+function samePlan(a: KernelPlan, b: KernelPlan): boolean {
+  const keys = Object.keys(a) as (keyof KernelPlan)[];
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
 
 let compiled: readonly Fusion[] | undefined;

@@ -4,7 +4,7 @@ import { passes as allPasses } from "#passes/index.js";
 import type { PassOptions } from "#passes/index.js";
 import type { SplitMode, SplitReport } from "#passes/split.js";
 import type { FuseReport } from "#passes/fuse.js";
-import { dissolveWrongKernels } from "#passes/fuse.js";
+import { checkKernels } from "#passes/fuse.js";
 import { wrongSplit } from "#passes/split.js";
 import { activeRules, applyRules } from "#passes/apply-rules.js";
 import { expectModule } from "#diagnostic/argument.js";
@@ -150,7 +150,7 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   const reports = { approximations, ...(split ? { split } : {}), ...(fused ? { fused } : {}) };
   if (fused) return { value: { module: run.value, trace, ...reports }, diagnostics: said };
   // Kernels of a dump are looked at by `fuse`; without it, those that are wrong must not go further either.
-  const { graph, problems } = dissolveWrongKernels(run.value.graph, target);
+  const { graph, problems } = checkKernels(run.value.graph, target);
   const warnings = problems.map((problem) => warning("wrong-kernel", `${problem}; its ops run one by one`));
   const checked = graph === run.value.graph ? run.value : { graph, weights: run.value.weights };
   return {

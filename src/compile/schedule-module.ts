@@ -1,6 +1,6 @@
 // Scheduling a module from anywhere: kernels that the target cannot have as they are labelled never reach the scheduler.
 
-import { dissolveWrongKernels } from "#passes/fuse.js";
+import { checkKernels } from "#passes/fuse.js";
 import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
 import type { Schedule } from "#schedule/schedule.js";
@@ -13,5 +13,5 @@ export function scheduleModule(
   target: Target,
   options: WinogradOptions = {},
 ): Schedule {
-  return schedule({ graph: dissolveWrongKernels(graph, target).graph, weights }, target, options);
+  return schedule({ graph: checkKernels(graph, target).graph, weights }, target, options);
 }

@@ -3,7 +3,7 @@
 import type { BlockItem, Expression, Statement } from "#grammar/ast.js";
 import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
-import type { KernelId, KernelLabel, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
+import type { KernelId, KernelPlan, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
 import { uniteSpans } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
 import { numberText } from "#ir/units.js";
@@ -74,7 +74,7 @@ export interface State {
   readonly inputs: Map<string, NodeId>;
   /** By name, in the order of the text. */
   readonly outputs: Map<string, { readonly node: NodeId; readonly span: Span }>;
-  readonly kernels: Map<KernelId, KernelLabel>;
+  readonly kernels: Map<KernelId, KernelPlan>;
   /** How often each path was taken; the k-th time it gets `.k`. */
   readonly paths: Map<string, number>;
   /** Symbols that are not bound, with the first place of each. */

@@ -15,6 +15,7 @@ import { reserved } from "./check-items.js";
 import { inputType } from "./dimensions.js";
 import { evaluate, lookUp } from "./expressions.js";
 import { isReserved } from "./literals.js";
+import { readPlan } from "./kernel-plan.js";
 import { runParam } from "./param.js";
 import type { Scope, State } from "./state.js";
 import { addNode, describe, fail, repeatLimit, step, takePath } from "./state.js";
@@ -173,10 +174,11 @@ function runRepeat(state: State, scope: Scope, statement: RepeatStatement): void
 }
 
 function runKernel(state: State, scope: Scope, statement: Extract<Statement, { kind: "kernel" }>): void {
-  const { name, rule, reason, body } = statement;
+  const { name, plan, body } = statement;
   if (state.kernels.has(name.text))
     fail(state, name.span, "repeated-name", `there are two kernels \`${name.text}\``);
-  state.kernels.set(name.text, { rule: rule.text, reason: reason?.value ?? "" });
+  const planned = readPlan(state, scope, plan);
+  if (planned) state.kernels.set(name.text, planned);
   state.kernel = name.text;
   runStatements(state, scope, body);
   state.kernel = undefined;

@@ -41,7 +41,7 @@ export function graphDot(module: Module): string {
     if (!members) continue;
     lines.push(
       `  subgraph ${dotString(`cluster_${kernel}`)} {`,
-      `    label=${dotString(`${kernel} ${label.rule}`)}; labeljust=l; fontname="Helvetica"; fontsize=10; color="#b0b0b0"; style="rounded,dashed";`,
+      `    label=${dotString(`${kernel} ${label.fusion ?? label.template}`)}; labeljust=l; fontname="Helvetica"; fontsize=10; color="#b0b0b0"; style="rounded,dashed";`,
     );
     for (const node of members) lines.push(`    ${box(module, node)}`);
     lines.push(`  }`);

@@ -1,6 +1,7 @@
 // A graph as JSON, for programs: stable order, no ids that a reader would have to understand.
 
 import { expectModule } from "#diagnostic/argument.js";
+import type { KernelPlan } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
@@ -32,7 +33,7 @@ export interface GraphJson {
   readonly batch?: string;
   readonly nodes: readonly NodeJson[];
   readonly outputs: readonly { readonly name: string; readonly node: string; readonly once?: true }[];
-  readonly kernels: Readonly<Record<string, { readonly rule: string; readonly reason: string }>>;
+  readonly kernels: Readonly<Record<string, KernelPlan>>;
 }
 
 /** The graph of a module as plain data, nodes in topological order. */

@@ -3,6 +3,7 @@
 import { expectModule } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
 import { aBoolean, aFunction, expectOptions } from "#diagnostic/options.js";
+import { bug } from "#diagnostic/diagnostic.js";
 import { lineText } from "#diagnostic/escape.js";
 import type { Ast, Comment, Expression, Name, Statement } from "#grammar/ast.js";
 import { print } from "#grammar/print.js";
@@ -13,7 +14,9 @@ import { batchedNodes } from "#ir/node-order.js";
 import { printType } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
+import { addedProduct } from "#ops/added-product.js";
 import { opOf } from "#ops/index.js";
+import { planNumbers, reasonText } from "#template/plan.js";
 import { byKernel } from "./kernel-order.js";
 import { liftAttributes } from "./lift-attributes.js";
 import { call, nameOf, nameExpression, noSpan, numberExpression } from "./lift-expressions.js";
@@ -92,14 +95,21 @@ function liftKernel(
   bind: (node: Node) => Statement,
   clock: Clock,
 ): Statement {
-  const { rule = "", reason = "" } = graph.kernels.get(id) ?? {};
+  const plan = graph.kernels.get(id) ?? bug(`kernel ${id} has no plan`);
+  if (plan.savedBytes > 0) clock.note(reasonText(plan, addedProduct(graph, nodes)?.product.name));
   const start = clock.next();
+  const { fusion } = plan;
+  const numbers = Object.entries(planNumbers).flatMap(([name, key]) =>
+    plan[key] === 0 ? [] : [{ name, value: numberExpression(plan[key]) }],
+  );
+  const settings =
+    fusion === undefined ? numbers : [{ name: "fusion", value: nameExpression(fusion) }, ...numbers];
+  const written = call(plan.template, [], settings);
   const body = nodes.map(bind);
   return {
     kind: "kernel",
     name: nameOf(id),
-    rule: nameOf(rule),
-    ...(reason === "" ? {} : { reason: { kind: "string", value: reason, span: noSpan } }),
+    plan: written,
     body,
     span: { file: "", start, end: clock.next() },
   };
@@ -150,6 +160,8 @@ interface Clock {
   span(): Span;
   /** A comment behind the last span. */
   comment(text: string): void;
+  /** A comment on a line of its own, before the next span. */
+  note(text: string): void;
 }
 
 function createClock(comments: Comment[] | undefined): Clock {
@@ -160,5 +172,6 @@ function createClock(comments: Comment[] | undefined): Clock {
     next,
     span,
     comment: (text) => comments?.push({ text: `# ${lineText(text)}`, ownLine: false, span: span() }),
+    note: (text) => comments?.push({ text: `# ${lineText(text)}`, ownLine: true, span: span() }),
   };
 }

@@ -145,8 +145,10 @@ function sameKernels(a: Graph, b: Graph): string | undefined {
   );
   return firstOf([...used], (id) => {
     const print = ({ kernels }: Graph): string =>
-      `${kernels.get(id)?.rule ?? "none"} ${JSON.stringify(kernels.get(id)?.reason ?? "")}`;
-    return differ(`the labels of kernel ${id}`, print(a), print(b));
+      JSON.stringify(
+        Object.entries(kernels.get(id) ?? {}).toSorted(([one], [other]) => (one < other ? -1 : 1)),
+      );
+    return differ(`the plans of kernel ${id}`, print(a), print(b));
   });
 }
 

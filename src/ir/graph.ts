@@ -62,10 +62,28 @@ export type NodeOf<O extends OpName> = NodeBase & {
 /** A node, discriminated by `op`. */
 export type Node = { [O in OpName]: NodeOf<O> }[OpName];
 
-/** A fused group: the `fuse` rule that made it and why it was taken. */
-export interface KernelLabel {
-  readonly rule: string;
-  readonly reason: string;
+/** What the `fuse` pass decided of a kernel. Numbers are those of one sample, and 0 for what a kernel has not. */
+export interface KernelPlan {
+  readonly template: TemplateName;
+  /** The fusion that joined its ops; absent for a kernel of one op. */
+  readonly fusion?: string;
+  /** Output rows of a strip, where a block keeps those on chip. */
+  readonly rows: number;
+  /** Pixels of a tile, where it keeps those instead. */
+  readonly pixels: number;
+  /** Strips or tiles. */
+  readonly strips: number;
+  /** Results of a tile of Winograd's algorithm, along each axis. */
+  readonly winograd: 0 | 2 | 4;
+  /** Bytes that are neither written to memory nor read back, since its ops are one kernel. */
+  readonly savedBytes: number;
+  /** Bytes that a block keeps on chip. */
+  readonly scratchBytes: number;
+  /** Bytes that are read more often than by a kernel for each op: weights per strip, rows that two strips share. */
+  readonly extraBytes: number;
+  /** Multiply-accumulates, and elementwise steps, that are done again for rows that two strips share; modelled seconds of those. */
+  readonly extraMacs: number;
+  readonly extraSeconds: number;
 }
 
 /** A named result of the net. */
@@ -80,7 +98,7 @@ export interface Graph {
   readonly name: string;
   readonly nodes: ReadonlyMap<NodeId, Node>;
   readonly outputs: readonly Output[];
-  readonly kernels: ReadonlyMap<KernelId, KernelLabel>;
+  readonly kernels: ReadonlyMap<KernelId, KernelPlan>;
   /** The symbol of an open leading dimension of all inputs, and of outputs that depend on them (`N`); shapes hold 1 for it. */
   readonly batch?: string;
   /** The next unused id. */

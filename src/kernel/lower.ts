@@ -256,7 +256,7 @@ function kernelName(schedule: Schedule, group: Group): string {
 }
 
 /** An elementwise op on its own has its own name. */
-function workName({ graph }: Schedule, { template, nodes }: Group): string {
+function workName({ graph }: Schedule, { plan: { template }, nodes }: Group): string {
   const [node, ...more] = nodes;
   return template === "elementwise" && node !== undefined && more.length === 0
     ? nodeOf(graph, node).op
@@ -292,5 +292,5 @@ function labelOf(schedule: Schedule, group: Group): Label {
       ),
     0,
   );
-  return { label: group.rule ?? nodes.at(-1)?.op ?? "", nodes: nodes.map((node) => node.name), macs };
+  return { label: group.plan.fusion ?? nodes.at(-1)?.op ?? "", nodes: nodes.map((node) => node.name), macs };
 }

@@ -76,6 +76,19 @@ const node: Parts = {
   position: finite,
   kernel: maybe(name),
 };
+const plan: Parts = {
+  template: name,
+  fusion: maybe(text),
+  rows: whole,
+  pixels: whole,
+  strips: whole,
+  winograd: whole,
+  savedBytes: finite,
+  scratchBytes: finite,
+  extraBytes: finite,
+  extraMacs: finite,
+  extraSeconds: finite,
+};
 const graph: Parts = {
   name,
   nodes: mapOf(whole, node),
@@ -84,7 +97,7 @@ const graph: Parts = {
     node: whole,
     once: maybe({ expects: "true", holds: (value: unknown) => value === true }),
   }),
-  kernels: mapOf(name, { rule: text, reason: text }),
+  kernels: mapOf(name, plan),
   batch: maybe(name),
   nextId: whole,
 };

@@ -8,7 +8,7 @@ import { bytesText, countText, timeText } from "#ir/units.js";
 import type { KernelProgram } from "#kernel/ir.js";
 import type { Tile } from "#kernel/tile.js";
 import type { FuseReport } from "#passes/fuse.js";
-import { describeGroup, describeTotals } from "#schedule/describe.js";
+import { describeGroup, describeTotals, whyFused } from "#schedule/describe.js";
 import type { KernelCost } from "#schedule/kernel-cost.js";
 import { kernelCost } from "#schedule/kernel-cost.js";
 import type { ConvolutionChoice, Group, Schedule } from "#schedule/schedule.js";
@@ -104,8 +104,7 @@ function reportOn(
       const line = lineOf(origin.spans[0]);
       return { name, op, ...(line === undefined ? {} : { line }) };
     }),
-    ...(group.rule === undefined ? {} : { fusion: group.rule }),
-    ...(group.reason === undefined ? {} : { reason: group.reason }),
+    ...whyFused(graph, group.nodes, group.plan),
     notFused: refusals.map(({ fusion, nodes, reason }) => ({
       fusion,
       ops: nodes.map((node) => node.name),

@@ -1,6 +1,6 @@
 // Finds the chains of a fusion in a graph: those that one kernel may hold, and why others may not be.
 
-import type { Graph, Node, NodeId } from "#ir/graph.js";
+import type { Graph, Node, NodeId, TemplateName } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { memoise, outputIds, topological, users } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
@@ -8,6 +8,7 @@ import { addedProduct } from "#ops/added-product.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Fusion } from "./fusion.js";
 import { nextStates, startStates } from "./fusion.js";
+import type { Held } from "#template/chain.js";
 import { isMap, joinProblem, templateOf } from "#template/chain.js";
 
 /** A legal chain: every node but the last is used only inside, so the kernel has one result. */
@@ -15,6 +16,8 @@ export interface Chain {
   readonly fusion: Fusion;
   /** In the order of computation. */
   readonly nodes: readonly Node[];
+  /** What holds it. */
+  readonly template: TemplateName;
 }
 
 /** A chain that the fusion's steps describe, and that cannot be or does not pay as one kernel. */
@@ -42,16 +45,16 @@ export function findChains(
   const refusals: Refusal[] = [];
   for (const start of topological(graph)) {
     if (start.op === "input" || start.op === "constant" || !isFree(start)) continue;
-    const { nodes, refused } = grow(fusion, graph, target, start, isFree);
-    if (nodes.length >= 2) chains.push({ fusion, nodes });
+    const { legal, refused } = grow(fusion, graph, target, start, isFree);
+    if (legal) chains.push({ fusion, ...legal });
     if (refused) refusals.push({ fusion: fusion.name, ...refused });
   }
   return { chains, refusals };
 }
 
 interface Growth {
-  /** The longest legal chain; empty if there is none. */
-  readonly nodes: readonly Node[];
+  /** The longest legal chain, of two nodes at least. */
+  readonly legal?: Omit<Chain, "fusion">;
   /** What kept a longer one from being taken. */
   readonly refused?: Omit<Refusal, "fusion">;
 }
@@ -97,18 +100,23 @@ function grow(
     open = [...open, next].filter((node) => usersOf(graph, node).some((id) => !inside.has(id)));
     next = nextUser(graph, open, inside);
   }
-  let legal: readonly Node[] = [];
+  let legal: Growth["legal"];
   for (const length of finished.toReversed()) {
-    const part = chain.slice(0, length);
-    const problem = openProblem(graph, part) ?? templateOf(graph, part, target).problem;
-    if (problem === undefined) legal = part;
-    if (legal.length > 0) break;
-    if (length === chain.length) reason ??= problem;
+    const nodes = chain.slice(0, length);
+    const open = openProblem(graph, nodes);
+    const held = open === undefined ? templateOf(graph, nodes, target) : { problem: open };
+    if (held.template !== undefined) {
+      legal = { nodes, template: held.template };
+      break;
+    }
+    if (length === chain.length) reason ??= held.problem;
   }
   // A chain that stops before its second stage was never one of, say, depthwise and pointwise: no word of it.
   const isChain = states.has(fusion.steps.length) || stagesOf(chain).length > 1;
-  if (chain.length < 2 || reason === undefined || !isChain) return { nodes: legal };
-  return { nodes: legal, refused: { nodes: chain, reason } };
+  return {
+    ...(legal ? { legal } : {}),
+    ...(chain.length < 2 || reason === undefined || !isChain ? {} : { refused: { nodes: chain, reason } }),
+  };
 }
 
 /** Nodes of a chain that do more than map elements. */
@@ -166,18 +174,19 @@ function placeOf(graph: Graph, id: NodeId): number {
 }
 
 /**
- * Why labelled nodes (of a dump, say) are not a kernel; undefined if they are one, as any node alone is. The nodes stand in the
+ * The template that holds labelled nodes (of a dump, say), or why they are not a kernel; any node alone is one. The nodes stand in the
  * order of the graph.
  */
-export function kernelProblem(graph: Graph, nodes: readonly Node[], target: Target): string | undefined {
+export function kernelTemplate(graph: Graph, nodes: readonly Node[], target: Target): Held {
   const source = nodes.find((node) => node.op === "input" || node.op === "constant");
-  if (source) return `\`${source.name}\` is computed by no kernel`;
-  if (nodes.length === 1) return undefined;
+  if (source) return { problem: `\`${source.name}\` is computed by no kernel` };
+  if (nodes.length === 1) return templateOf(graph, nodes, target);
   const added = target.addsProducts && addedProduct(graph, nodes)?.product;
   const chain = added ? nodes.filter((node) => node.id !== added.id) : nodes;
   for (const [at, node] of chain.entries()) {
     const problem = joinProblem(graph, chain.slice(0, at), node);
-    if (problem !== undefined) return problem;
+    if (problem !== undefined) return { problem };
   }
-  return openProblem(graph, nodes) ?? templateOf(graph, chain, target).problem;
+  const open = openProblem(graph, nodes);
+  return open === undefined ? templateOf(graph, chain, target) : { problem: open };
 }

@@ -1,7 +1,7 @@
 // The cost model of fused kernels: what a group keeps out of memory, what it does twice, and what it needs on chip.
 
 import { greatest } from "#diagnostic/extremes.js";
-import type { Graph, Node } from "#ir/graph.js";
+import type { Graph, KernelPlan, Node } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
 import { users } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
@@ -37,9 +37,15 @@ const bytesOf = (shape: Shape): number => 4 * elements(shape);
 
 /**
  * The cost of a legal group, nodes in order. As in Qararyah et al. 2024 (arXiv 2404.19331, §4), traffic is
- * input · overlap + output + weights · strips, subject to a strip fitting on chip; the strip height that costs least is taken.
+ * input · overlap + output + weights · strips, subject to a strip fitting on chip; the strip height that costs least is taken, or the
+ * one that is wanted if it fits.
  */
-export function costOf(graph: Graph, nodes: readonly Node[], target: Target): GroupCost {
+export function costOf(
+  graph: Graph,
+  nodes: readonly Node[],
+  target: Target,
+  wanted?: Pick<KernelPlan, "rows" | "pixels">,
+): GroupCost {
   const savedBytes = nodes
     .slice(0, -1)
     .reduce(
@@ -60,6 +66,7 @@ export function costOf(graph: Graph, nodes: readonly Node[], target: Target): Gr
   }));
   // Of what fits, the least time; of equal times the higher strip. If nothing fits, the strip that needs least.
   const best =
+    priced.find((one) => one.fits && one.rows === wanted?.rows && one.pixels === wanted.pixels) ??
     priced.filter((one) => one.fits).toSorted((a, b) => b.saving - a.saving || b.rows - a.rows)[0] ??
     priced.toSorted((a, b) => a.scratchBytes - b.scratchBytes)[0];
   if (!best)

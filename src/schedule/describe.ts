@@ -1,10 +1,12 @@
 // A schedule as text: the kernels in order, where they read and write, and what the memory plan came to.
 
-import type { Graph, NodeId } from "#ir/graph.js";
+import type { Graph, KernelPlan, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { channels } from "#ir/type.js";
 import { bytesText, plural, shapeText } from "#ir/units.js";
 import { entryOf } from "#ir/weights.js";
+import { addedProduct } from "#ops/added-product.js";
+import { reasonText } from "#template/plan.js";
 import type { Group, Schedule, Source, Step, View } from "./schedule.js";
 import { arenaElements } from "#ir/arenas.js";
 
@@ -17,13 +19,33 @@ export function describeSchedule(schedule: Schedule): string {
   const lines = [
     ...inputs.map(({ name, view }) => `input ${name} ${viewText(view)}`),
     ...groups.flatMap((group, at) => [
-      `kernel ${at}${group.rule === undefined ? "" : ` ${group.rule}`}${group.reason === undefined ? "" : `: ${group.reason}`}`,
+      `kernel ${at}${planText(schedule, group)}`,
       ...describeGroup(schedule, group),
     ]),
     ...outputs.map(({ name, view }) => `output ${name} ${viewText(view)}`),
     describeTotals(schedule),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+/** The fusion that made a kernel of several ops, and why. */
+function planText({ graph }: Schedule, { nodes, plan }: Group): string {
+  const why = whyFused(graph, nodes, plan);
+  return why === undefined ? "" : ` ${why.fusion}: ${why.reason}`;
+}
+
+/** The fusion that joined the ops of a kernel, and what that saves; undefined for an op on its own. */
+export function whyFused(
+  graph: Graph,
+  nodes: readonly NodeId[],
+  plan: KernelPlan,
+): { readonly fusion: string; readonly reason: string } | undefined {
+  if (nodes.length < 2) return undefined;
+  const added = addedProduct(
+    graph,
+    nodes.map((id) => nodeOf(graph, id)),
+  );
+  return { fusion: plan.fusion ?? plan.template, reason: reasonText(plan, added?.product.name) };
 }
 
 /** `12 kernels, arena 1.2 MiB (no plan needs less than 1.1 MiB)`. */

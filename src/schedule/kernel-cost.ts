@@ -7,7 +7,6 @@ import { weightBandwidth } from "#ir/target.js";
 import { elements } from "#ir/type.js";
 import { entryOf } from "#ir/weights.js";
 import { macsOf, opOf } from "#ops/index.js";
-import { costOf } from "./cost.js";
 import type { Group, Schedule, Source } from "./schedule.js";
 import { bytesOfWeights } from "./winograd.js";
 
@@ -37,7 +36,6 @@ export function kernelCost(schedule: Schedule, group: Group): KernelCost {
   const isCopy =
     group.prologue.length === 0 && group.stages.every(({ node }) => nodeOf(graph, node).op === "concat");
   const nodes = isCopy ? [] : group.nodes.map((id) => nodeOf(graph, id));
-  const again = nodes.length > 1 ? costOf(graph, nodes, target) : undefined;
   const work = nodes.map((node) => workOf(schedule, node));
   const sum = (of: (one: Work) => number | undefined): number =>
     work.reduce((all, one) => all + (of(one) ?? 0), 0);
@@ -46,13 +44,13 @@ export function kernelCost(schedule: Schedule, group: Group): KernelCost {
     sources.reduce((all, source) => all + (source.kind === kind ? bytesOf(source) : 0), 0);
   const weights = read("weight") + sum((one) => one.moreWeightBytes);
   const bytesWritten = 4 * elements(group.output.type.shape);
-  const tensors = read("view") + (again?.extraBytes ?? 0) + bytesWritten;
+  const tensors = read("view") + group.plan.extraBytes + bytesWritten;
   const memorySeconds = weights / weightBandwidth(target, schedule.weightBytes) + tensors / target.bytes;
-  const computeSeconds = sum((one) => one.seconds) + (again?.extraSeconds ?? 0);
+  const computeSeconds = sum((one) => one.seconds) + group.plan.extraSeconds;
   return {
     bytesRead: Math.round(weights + tensors - bytesWritten),
     bytesWritten,
-    macs: Math.round(sum((one) => one.macs) + (again?.extraMacs ?? 0)),
+    macs: Math.round(sum((one) => one.macs) + group.plan.extraMacs),
     steps: sum((one) => one.steps),
     computeSeconds,
     memorySeconds,

@@ -2,7 +2,7 @@
 
 import { bug } from "#diagnostic/diagnostic.js";
 import { broadcastOf } from "#ir/broadcast.js";
-import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
+import type { Graph, KernelPlan, Node, NodeId, NodeOf } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
 import { sameShape } from "#ir/type.js";
 import type { AddedProduct } from "#ops/added-product.js";
@@ -10,6 +10,7 @@ import { addedProduct } from "#ops/added-product.js";
 import { composeSteps } from "#ops/compose.js";
 import { opOf } from "#ops/index.js";
 import { withNumbers } from "#ops/scalar.js";
+import { makePlan } from "#template/plan.js";
 import type { NodeGroup } from "./group-nodes.js";
 import type { Places } from "./place-values.js";
 import { hasParts, partOf } from "./place-values.js";
@@ -25,30 +26,25 @@ export interface Views {
   numberOf(id: NodeId): number | undefined;
 }
 
-/** How a group is computed. */
-export type GroupPlan = Pick<Group, "template" | "rows" | "pixels">;
-
 /** The groups that compute some nodes: one, none for a view, a copy per operand for a concat. */
 export function lowerGroup(
   graph: Graph,
   nodes: NodeGroup,
-  planOf: (nodes: NodeGroup) => GroupPlan,
+  planOf: (nodes: NodeGroup) => KernelPlan,
   { views, claims }: Places,
   at: Views,
 ): Group[] {
   const last = nodes.at(-1) ?? bug("an empty group");
   if (views.has(last.id)) return [];
   if (last.op === "concat" && nodes.length === 1) return lowerConcat(graph, last, claims, at);
-  const label = last.kernel === undefined ? undefined : graph.kernels.get(last.kernel);
   const added = addedProduct(graph, nodes);
   const chain = nodes.filter(({ id }) => id !== added?.product.id);
   const flow = flowInto(graph, chain[0] ?? last);
   return [
     {
       name: last.name,
-      ...planOf(nodes),
+      plan: planOf(nodes),
       nodes: nodes.map((node) => node.id),
-      ...(label ? { rule: label.rule, reason: label.reason } : {}),
       input: at.sourceOf(flow),
       ...lowerChain(graph, chain, flow, at, added),
       output: at.viewOf(last.id),
@@ -58,7 +54,15 @@ export function lowerGroup(
 
 /** The copy of a value that is a weight or lies elsewhere into a view. */
 export function copyGroup(node: Node, input: Source, output: View): Group {
-  return { name: node.name, template: "copy", nodes: [node.id], input, prologue: [], stages: [], output };
+  return {
+    name: node.name,
+    plan: makePlan("copy"),
+    nodes: [node.id],
+    input,
+    prologue: [],
+    stages: [],
+    output,
+  };
 }
 
 function lowerChain(
@@ -139,6 +143,6 @@ function lowerConcat(
     const copy = copyGroup(concat, sourceOf(input.id), { ...whole, ...part, type: input.type });
     // Along an inner axis the part is scattered over the concat: its stage says so.
     const stage: Stage = { node: concat.id, operands: new Map(), epilogue: [] };
-    return [hasParts(concat) ? copy : { ...copy, template: "concat" as const, stages: [stage] }];
+    return [hasParts(concat) ? copy : { ...copy, plan: makePlan("concat"), stages: [stage] }];
   });
 }

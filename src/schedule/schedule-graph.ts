@@ -1,7 +1,7 @@
 // Scheduling: fused groups become kernels in order, tensors get their place in the arena.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Graph, NodeId } from "#ir/graph.js";
+import type { Graph, KernelPlan, NodeId } from "#ir/graph.js";
 import { inputNodes, nodeOf } from "#ir/graph.js";
 import type { Target } from "#ir/target.js";
 import { elements } from "#ir/type.js";
@@ -9,10 +9,8 @@ import type { Module } from "#ir/weights.js";
 import type { NodeGroup } from "./group-nodes.js";
 import { groupNodes } from "./group-nodes.js";
 import { shareInPlace } from "./in-place.js";
-import { addedProduct } from "#ops/added-product.js";
 import { templateOf } from "#template/chain.js";
-import { costOf } from "./cost.js";
-import type { GroupPlan } from "./lower-group.js";
+import { makePlan } from "#template/plan.js";
 import { copyGroup, lowerGroup } from "./lower-group.js";
 import type { Places } from "./place-values.js";
 import { placeValues } from "./place-values.js";
@@ -62,13 +60,18 @@ export function schedule(module: Module, target: Target, options: WinogradOption
     nonFinite: nonFiniteSources(graph, weights),
   });
   const winograd = chosenSizes(convolutions);
-  const planOf = (nodes: NodeGroup): GroupPlan => groupPlan(graph, nodes, target, winograd);
   return {
     graph,
     weights,
     target,
     groups: [
-      ...groups.flatMap((nodes) => lowerGroup(graph, nodes, planOf, places, { viewOf, sourceOf, numberOf })),
+      ...groups.flatMap((nodes) =>
+        lowerGroup(graph, nodes, (of) => planOf(graph, of, target, winograd), places, {
+          viewOf,
+          sourceOf,
+          numberOf,
+        }),
+      ),
       ...[...constantOutputs].map((id) => copyGroup(nodeOf(graph, id), sourceOf(id), viewOf(id))),
     ],
     winograd,
@@ -85,21 +88,20 @@ export function schedule(module: Module, target: Target, options: WinogradOption
   };
 }
 
-/** By which template a group is computed, and in what strips or tiles. */
-function groupPlan(
+/** The plan of a group: that of its kernel, or of an op on its own, which no fusion took. */
+function planOf(
   graph: Graph,
   nodes: NodeGroup,
   target: Target,
   winograd: ReadonlyMap<NodeId, WinogradSize>,
-): GroupPlan {
-  if (nodes.some(({ id }) => winograd.has(id))) return { template: "winograd" };
-  const added = addedProduct(graph, nodes)?.product.id;
-  const chain = nodes.filter(({ id }) => id !== added);
-  const { template, problem } = templateOf(graph, chain, target);
-  if (template === undefined) return bug(`${nodes.at(-1)?.name} is a kernel that cannot be one: ${problem}`);
-  if (nodes.length < 2) return { template };
-  const { rows, pixels } = costOf(graph, nodes, target);
-  return { template, ...(rows === 0 ? {} : { rows }), ...(pixels === 0 ? {} : { pixels }) };
+): KernelPlan {
+  const last = nodes.at(-1) ?? bug("an empty group");
+  const { template, problem } = last.kernel === undefined ? templateOf(graph, nodes, target) : {};
+  const plan =
+    (last.kernel === undefined ? template && makePlan(template) : graph.kernels.get(last.kernel)) ??
+    bug(`${last.name} has no plan: ${problem ?? "its kernel has none"}`);
+  const tiles = nodes.map(({ id }) => winograd.get(id)).find((size) => size !== undefined);
+  return tiles === undefined ? plan : { ...plan, template: "winograd", winograd: tiles };
 }
 
 /**

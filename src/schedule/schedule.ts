@@ -1,7 +1,7 @@
 // The schedule: the kernels of a graph in order, with the place of every tensor. What templates are made from.
 
 import type { Broadcast } from "#ir/broadcast.js";
-import type { Graph, NodeId, TemplateName, WeightId } from "#ir/graph.js";
+import type { Graph, KernelPlan, NodeId, WeightId } from "#ir/graph.js";
 import type { Target } from "#ir/target.js";
 import type { TensorType } from "#ir/type.js";
 import type { WeightStore } from "#ir/weights.js";
@@ -92,13 +92,8 @@ export interface AddedStage {
  */
 export interface Group {
   readonly name: string;
-  readonly template: TemplateName;
-  /** Output rows of a strip, where the cost model chose; else the template does. */
-  readonly rows?: number;
-  /** Pixels of a tile, where the target keeps those instead of strips. */
-  readonly pixels?: number;
-  readonly rule?: string;
-  readonly reason?: string;
+  /** Where it chose no strips, the template does. */
+  readonly plan: KernelPlan;
   readonly nodes: readonly NodeId[];
   /** What flows into the first step or stage; a concat has one group per operand that is not written in place. */
   readonly input: Source;

@@ -1,5 +1,7 @@
 // Printed graphs, parsed and elaborated again, are the same graphs.
 
+import { makePlan } from "#template/plan.js";
+import type { KernelPlan } from "#ir/graph.js";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -138,7 +140,7 @@ function rename(graph: Graph, names: readonly string[]): Graph {
 /** Puts nodes and their only reader into kernels, as `take` says. */
 function withKernels(graph: Graph, take: () => boolean): Graph {
   const nodes = new Map(graph.nodes);
-  const kernels = new Map<string, { rule: string; reason: string }>();
+  const kernels = new Map<string, KernelPlan>();
   const outputs = new Set(graph.outputs.map(({ node }) => node));
   for (const node of [...graph.nodes.values()].toReversed()) {
     if (node.op === "input" || node.op === "constant" || !take()) continue;
@@ -146,7 +148,13 @@ function withKernels(graph: Graph, take: () => boolean): Graph {
     const reader = readers.length === 1 && !outputs.has(node.id) ? nodes.get(readers[0]!) : undefined;
     const kernel = reader?.kernel ?? `k${kernels.size + 1}`;
     if (!kernels.has(kernel))
-      kernels.set(kernel, { rule: "chain", reason: kernel === "k1" ? "" : `saves ${node.id} bytes` });
+      kernels.set(
+        kernel,
+        makePlan(
+          "elementwise",
+          kernel === "k1" ? {} : { fusion: "chain", savedBytes: node.id, extraSeconds: 1e-7 },
+        ),
+      );
     nodes.set(node.id, makeNode({ ...node, kernel }));
   }
   return { ...graph, nodes, kernels };

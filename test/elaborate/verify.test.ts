@@ -1,5 +1,6 @@
 // Each constraint of `verify` is broken once, and named; each part of a graph is changed once, and found different.
 
+import { makePlan } from "#template/plan.js";
 import { describe, expect, test } from "vitest";
 import { parse } from "#grammar/parse.js";
 import { elaborate } from "#elaborate/elaborate.js";
@@ -40,7 +41,7 @@ function edit(changes: Readonly<Record<string, object | undefined>>, graph: Part
 
 const id = (name: string): NodeId => [...sound().graph.nodes.values()].find((node) => node.name === name)!.id;
 const conv = { stride: [1, 1], dilation: [1, 1], padding: [1, 1, 1, 1], groups: 1 };
-const kernels = new Map(["k1", "k2"].map((name) => [name, { rule: "r", reason: "" }] as const));
+const kernels = new Map(["k1", "k2"].map((name) => [name, makePlan("elementwise")] as const));
 
 const broken: readonly [Constraint, string, Module][] = [
   ["form", "no origin", edit({ b: { origin: undefined } })],

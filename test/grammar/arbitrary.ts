@@ -39,7 +39,7 @@ const operator = fc.constantFrom<BinaryOperator>(
   ...(["+", "-", "*", "/", "%", "==", "!=", "<", "<=", ">", ">=", "and", "or"] as const),
 );
 
-const { expression } = fc.letrec<{
+const { expression, call } = fc.letrec<{
   expression: Expression;
   call: Expression & { kind: "call" };
   argument: Argument;
@@ -105,8 +105,8 @@ const { body } = fc.letrec<{ statement: Statement; body: Statement[] }>((tie) =>
       .map((parts): Statement => ({ kind: "repeat", ...parts, span })),
     fc
       .record(
-        { name, rule: name, reason: string, body: tie("body") },
-        { requiredKeys: ["name", "rule", "body"] },
+        { name, plan: call.filter(({ binder }) => binder === undefined), body: tie("body") },
+        { requiredKeys: ["name", "plan", "body"] },
       )
       .map((parts): Statement => ({ kind: "kernel", ...parts, span })),
     fc

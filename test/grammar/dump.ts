@@ -55,7 +55,7 @@ function dumpStatement(s: Statement): string {
     case "repeat":
       return `repeat ${expression(s.count)}${s.index ? ` as ${s.index.text}` : ""}${body(s.body)}`;
     case "kernel":
-      return `kernel ${s.name.text} ${s.rule.text}${s.reason ? ` ${JSON.stringify(s.reason.value)}` : ""}${body(s.body)}`;
+      return `kernel ${s.name.text} ${s.plan.arguments.length > 0 ? expression(s.plan) : s.plan.callee.text}${body(s.body)}`;
     case "output":
       return `output ${s.outputs.map(({ name, value }) => name.text + (value ? `=${expression(value)}` : "")).join(" ")}`;
     case "return":

@@ -75,6 +75,6 @@ const bodies: Readonly<Record<TemplateName, Forms>> = {
 
 /** The body of a group's kernel. */
 export function bodyOf(c: Context): Body {
-  const forms = bodies[c.group.template];
+  const forms = bodies[c.group.plan.template];
   return (typeof forms === "function" ? forms : forms[c.form])(c);
 }

@@ -65,12 +65,17 @@ export function stageOf<O extends OpName>(
   const node = nodeOf(schedule.graph, stage.node);
   const allowed = typeof ops === "string" ? [ops] : ops;
   if (!isOneOf(node, allowed))
-    return bug(`${node.name} is a ${node.op}, where ${group.template} has ${allowed.join(" or ")}`);
+    return bug(`${node.name} is a ${node.op}, where ${group.plan.template} has ${allowed.join(" or ")}`);
   return { stage, node, types: node.inputs.map((id) => nodeOf(schedule.graph, id).type) };
 }
 
 function isOneOf<O extends OpName>(node: Node, ops: readonly O[]): node is OneOf<O> {
   return ops.some((op) => op === node.op);
+}
+
+/** The rows of a strip that the plan has; undefined where it has none, and the template chooses. */
+export function rowsOf({ group: { plan } }: Context): number | undefined {
+  return plan.rows === 0 ? undefined : plan.rows;
 }
 
 /** An operand of a stage, but for the first. */

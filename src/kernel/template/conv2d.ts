@@ -18,7 +18,7 @@ import { mostThreads } from "../tile.js";
 import { addedFactors, windowFactors } from "./added.js";
 import type { Source } from "#schedule/schedule.js";
 import type { Context, Ports } from "./context.js";
-import { biasedEpilogueOf, portsOf, sourceOf, stageOf, windowOf } from "./context.js";
+import { biasedEpilogueOf, portsOf, sourceOf, stageOf, windowOf, rowsOf } from "./context.js";
 
 interface Convolution extends Ports {
   readonly weight: Source;
@@ -67,7 +67,7 @@ function byRows(c: Context, convolution: Convolution): Body {
   const { x, y, prologue, weight, window, groups, epilogue, added } = convolution;
   if (added) return bug("only blocks with many items add products");
   const [samples = 1, height = 1, width = 1, filters = 1] = y.shape;
-  const rows = c.group.rows ?? stripRows(tile, window, height, x.shape);
+  const rows = rowsOf(c) ?? stripRows(tile, window, height, x.shape);
   const perGroup = channels(x.shape) / groups;
   const columns = filters / groups;
   const depth = window.kernel[0] * window.kernel[1] * perGroup;

@@ -14,7 +14,7 @@ import type { WindowSpec } from "../strip.js";
 import { makeStrip, rowBlocks, stripRows } from "../strip.js";
 import { eachVectorOfGrid, pixelAt, pixelTaps, teamBlocks, vectorItems } from "../team.js";
 import type { Context, Ports } from "./context.js";
-import { biasedEpilogueOf, portsOf, sourceOf, stageOf, windowOf } from "./context.js";
+import { biasedEpilogueOf, portsOf, sourceOf, stageOf, windowOf, rowsOf } from "./context.js";
 
 /** What both forms are made of. */
 interface Depthwise extends Ports {
@@ -40,7 +40,7 @@ export function depthwiseByRows(c: Context): Body {
   const { k, tile } = c;
   const { x, y, prologue, window, filters, inputs, multiplier, epilogue } = depthwiseOf(c);
   const [samples = 1, height = 1, width = 1] = y.shape;
-  const rows = c.group.rows ?? stripRows(tile, window, height, x.shape);
+  const rows = rowsOf(c) ?? stripRows(tile, window, height, x.shape);
   const blocks = rowBlocks(k, rows, { samples, height });
   return {
     blocks: blocks.count,

@@ -13,7 +13,7 @@ import type { Taps } from "../taps.js";
 import { tapsOf } from "../taps.js";
 import { eachVectorOfGrid, pixelAt, pixelTaps, teamBlocks, vectorItems } from "../team.js";
 import type { Context, Ports } from "./context.js";
-import { epilogueOf, numbers, portsOf, stageOf } from "./context.js";
+import { epilogueOf, numbers, portsOf, stageOf, rowsOf } from "./context.js";
 
 interface PoolSpec extends WindowSpec {
   readonly kind: "max" | "avg";
@@ -68,7 +68,7 @@ export function poolByRows(c: Context): Body {
   const { k, tile } = c;
   const { x, y, prologue, pool, fill, epilogue, fold, countAt } = poolOf(c);
   const [samples = 1, height = 1, width = 1] = y.shape;
-  const rows = c.group.rows ?? stripRows(tile, pool, height, x.shape);
+  const rows = rowsOf(c) ?? stripRows(tile, pool, height, x.shape);
   const blocks = rowBlocks(k, rows, { samples, height });
   return {
     blocks: blocks.count,

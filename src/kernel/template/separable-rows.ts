@@ -19,7 +19,7 @@ import type { SampleRow, Strip } from "../strip.js";
 import { fillStrip, makeStrip, splitRow } from "../strip.js";
 import type { Tile } from "../tile.js";
 import type { Context } from "./context.js";
-import { biasedEpilogueOf, portsOf, sourceOf, stageOf } from "./context.js";
+import { biasedEpilogueOf, portsOf, sourceOf, stageOf, rowsOf } from "./context.js";
 import type { Middle } from "./middle.js";
 import { middleOf } from "./middle.js";
 
@@ -79,7 +79,7 @@ function byRows(
   const { middle, columns, epilogue, stripOf } = of;
   const { window, filters, inputs, multiplier, branchStride, pixelStride } = middle;
   const [samples = 1, height = 1, width = 1] = y.shape;
-  const { rows = 1 } = c.group;
+  const rows = rowsOf(c) ?? 1;
   const scratch: Place = { kind: "scratch" };
   return {
     blocks: (samples * height) / rows,

@@ -14,7 +14,7 @@ import type { Steps } from "../steps.js";
 import { eachLane, storeResult } from "../steps.js";
 import { eachVector, emitBlockProduct, pixelAt, pixelTaps, plainRow } from "../team.js";
 import type { Context } from "./context.js";
-import { biasedEpilogueOf, portsOf, sourceOf, stageOf } from "./context.js";
+import { biasedEpilogueOf, portsOf, sourceOf, stageOf, rowsOf } from "./context.js";
 import type { Middle } from "./middle.js";
 import { middleOf } from "./middle.js";
 
@@ -72,7 +72,7 @@ function byTiles(
   const { window, filters, multiplier, branchStride, pixelStride } = middle;
   const most = Math.max(1, Math.floor(tile.scratch / (pixelStride + (last?.stride ?? 0))));
   const total = vectors(y.shape);
-  const wanted = group.pixels ?? (group.rows ?? 1) * (y.shape[2] ?? 1);
+  const wanted = group.plan.pixels || (rowsOf(c) ?? 1) * (y.shape[2] ?? 1);
   const pixels = Math.min(wanted, most, total);
   const inputs = channels(x.shape);
   const scratch: Place = { kind: "scratch" };

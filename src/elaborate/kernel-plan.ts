@@ -1,0 +1,61 @@
+// Plans of kernels in dumps: `separable(rows=2, saved_bytes=4096)`.
+
+import type { CallExpression, Expression } from "#grammar/ast.js";
+import { didYouMean } from "#diagnostic/suggest.js";
+import type { KernelPlan } from "#ir/graph.js";
+import { makePlan, planNumbers } from "#template/plan.js";
+import { templateNames } from "#template/templates.js";
+import { evaluate } from "./expressions.js";
+import type { Scope, State } from "./state.js";
+import { fail } from "./state.js";
+
+/** The plan that a call writes; undefined, after errors, if it is none. */
+export function readPlan(
+  state: State,
+  scope: Scope,
+  { callee, arguments: list }: CallExpression,
+): KernelPlan | undefined {
+  const template = templateNames.find((name) => name === callee.text);
+  if (template === undefined) {
+    fail(state, callee.span, "unknown-template", `there is no template \`${callee.text}\``, {
+      help: didYouMean(callee.text, templateNames),
+    });
+    return undefined;
+  }
+  const given: { -readonly [K in keyof KernelPlan]?: KernelPlan[K] } = {};
+  for (const argument of list) {
+    if (argument.kind !== "named") {
+      fail(state, argument.span, "wrong-argument", "what is planned of a kernel is named, as in `rows=2`");
+      return undefined;
+    }
+    const { name, value } = argument;
+    const key = Object.entries(planNumbers).find(([written]) => written === name.text)?.[1];
+    if (name.text === "fusion" && value.kind === "name") given.fusion = value.name;
+    else if (key === undefined) {
+      const known = ["fusion", ...Object.keys(planNumbers)];
+      fail(
+        state,
+        name.span,
+        "wrong-argument",
+        `nothing that is planned of a kernel is called \`${name.text}\``,
+        {
+          help: didYouMean(name.text, known),
+        },
+      );
+      return undefined;
+    } else {
+      const number = numberOf(state, scope, value);
+      if (number === undefined) return undefined;
+      Object.assign(given, { [key]: number });
+    }
+  }
+  return makePlan(template, given);
+}
+
+function numberOf(state: State, scope: Scope, expression: Expression): number | undefined {
+  const value = evaluate(state, scope, scope.path, expression);
+  if (value.kind === "none") return undefined;
+  if (value.kind === "number" && value.value >= 0 && Number.isFinite(value.value)) return value.value;
+  fail(state, expression.span, "wrong-argument", "what is planned of a kernel is a number from 0 up");
+  return undefined;
+}
