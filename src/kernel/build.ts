@@ -138,24 +138,37 @@ export type Loops = (
   body: (...at: Int[]) => void,
 ) => void;
 
+/** What a kernel is built for; the last three are tuning, as in `Tile`. */
+export interface BuilderOptions {
+  readonly lanes: number;
+  readonly team: number;
+  readonly sumsInBlocks?: boolean;
+  readonly waitingSums?: number;
+  readonly writtenTaps?: number;
+}
+
 /** The body of a kernel under construction; `S` is what parameters refer to. */
 export class KernelBuilder<S> {
   /** Elements of a vec; with 1, all code is scalar. */
   readonly lanes: number;
   /** Items of a block that run side by side. */
   readonly team: number;
-  /** Whether long sums are added up in blocks. */
+  /** See `Tile`. */
   readonly sumsInBlocks: boolean;
+  readonly waitingSums: number;
+  readonly writtenTaps: number;
   readonly #arguments: Argument<S>[] = [];
   #names = new Map<string, number>();
   readonly #stack: Statement[][] = [[]];
   #scratch = 0;
   #shared = { start: 0, elements: 0 };
 
-  constructor(options: { readonly lanes: number; readonly team: number; readonly sumsInBlocks?: boolean }) {
+  constructor(options: BuilderOptions) {
     this.lanes = options.lanes;
     this.team = options.team;
     this.sumsInBlocks = options.sumsInBlocks ?? false;
+    this.waitingSums = options.waitingSums ?? Number.POSITIVE_INFINITY;
+    this.writtenTaps = options.writtenTaps ?? 0;
   }
 
   /** A parameter that refers to `source`. */

@@ -29,11 +29,7 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
   const table: number[] = [];
 
   function launchOf(name: string, label: Label, bodyOf: (k: KernelBuilder<Ref>) => Body): Draft {
-    const k = new KernelBuilder<Ref>({
-      lanes: target.lanes,
-      team: tile.team,
-      sumsInBlocks: tile.sumsInBlocks,
-    });
+    const k = new KernelBuilder<Ref>({ ...tile, lanes: target.lanes });
     const body = bodyOf(k);
     const { kernel, sources } = k.finish(name, body);
     const subgroup = body.subgroups && tile.subgroup && k.finish(name, body.subgroups, tile.subgroup.items);

@@ -160,7 +160,7 @@ export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops 
         }),
       );
     };
-    const group = k.team > 1 ? panels : panelsOfRest(tile, rest, panels);
+    const group = tile.restTogether ? panelsOfRest(tile, rest, panels) : panels;
     const groups = Math.floor(panels / group);
     const emitPanels = (first: Int, count: number, many: Loops): void => {
       many(["panel", "line", "tile"], [count, product.lines, full], (panel, line, index) =>
@@ -171,7 +171,7 @@ export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops 
         }),
       );
       if (rest === 0) return;
-      const atOnce = k.team > 1 ? 1 : count;
+      const atOnce = tile.restTogether ? count : 1;
       many(["panel", "line"], [count / atOnce, product.lines], (panel, line) =>
         emit(addInt(first, panel ?? 0), line ?? 0, full * tile.rows, { rows: rest, panels: atOnce }),
       );

@@ -18,9 +18,6 @@ export interface Level {
   readonly around?: (inner: () => void, ...at: Int[]) => void;
 }
 
-/** From so many sums on they leave no registers for others. */
-const manySums = 6;
-
 /** Blocks of a product are rather longer than √K: its loops are short and run through memory, and every block costs a start. */
 export const productBlock = 256;
 
@@ -83,7 +80,7 @@ export function sumLoops(
   const zero = (sum: Register) => widen(f32(0), widthOf(sum));
   // While a block is added up, the sums wait. As many as a tile of a product has fill the registers of a CPU: then they wait in scratch,
   // and the block is added up where they were. V8 takes up to 20% longer if they wait in registers that it spills itself.
-  const waits = k.team === 1 && sums.length >= manySums;
+  const waits = sums.length > k.waitingSums;
   const base = waits ? k.sharedScratch(sums.length * k.lanes) : 0;
   const place = (at: number) => address(base + at * k.lanes);
   const begin = (): readonly Register[] => {

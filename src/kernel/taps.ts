@@ -10,12 +10,6 @@ import type { Strip, WindowSpec } from "./strip.js";
 import { sumLoops } from "./sums.js";
 
 /**
- * Windows of up to this many taps are written out; larger ones are loops, or code would grow with their area. So are all windows of
- * blocks with many items: drivers of GPUs take a tenth of a second for every access that they find written.
- */
-const mostTaps = 49;
-
-/**
  * Calls `visit` for every tap with its number, and its distance from the window's first in rows and columns, and with the registers
  * that it adds to: those that are given, or the sums of a block.
  */
@@ -37,8 +31,8 @@ function eachTap(
   for (let ty = 0; ty < height; ty += 1) for (let tx = 0; tx < width; tx += 1) at(ty, tx, sums);
 }
 
-function isWrittenOut({ team }: Build, [height, width]: WindowSpec["kernel"]): boolean {
-  return team === 1 && height * width <= mostTaps;
+function isWrittenOut({ writtenTaps }: Build, [height, width]: WindowSpec["kernel"]): boolean {
+  return height * width <= writtenTaps;
 }
 
 /**

@@ -36,6 +36,15 @@ export interface Tile {
   readonly ahead?: { readonly bytes: number; readonly tiles: number };
   /** Whether long sums are added up in blocks (`sums.ts`): not where registers hold float64. */
   readonly sumsInBlocks: boolean;
+  /** Most sums of a nest of loops that wait in registers while a block is added up; more of them wait in scratch. */
+  readonly waitingSums: number;
+  /**
+   * Windows of up to so many taps are written out; larger ones are loops, or code would grow with their area. So are all windows where a
+   * driver takes a tenth of a second for every access that it finds written.
+   */
+  readonly writtenTaps: number;
+  /** Whether rows of a product that fill no tile take several panels at once, so that they have as many sums as a tile. */
+  readonly restTogether: boolean;
   /** Most scratch of a block, in elements; a strip that needs more is read where it lies. */
   readonly scratch: number;
 }
@@ -59,6 +68,9 @@ export const jsTile: Tile = {
   team: 1,
   winogradScratch: 2 ** 18,
   sumsInBlocks: false,
+  waitingSums: 5,
+  writtenTaps: 49,
+  restTogether: true,
   scratch: Number.POSITIVE_INFINITY,
 };
 
@@ -103,6 +115,9 @@ export const wgslTile: Tile = {
   team: 64,
   subgroup: { items: 8, rows: 16 },
   sumsInBlocks: true,
+  waitingSums: Number.POSITIVE_INFINITY,
+  writtenTaps: 0,
+  restTogether: false,
   scratch: 4096,
 };
 

@@ -48,7 +48,14 @@ export const variants: readonly Variant[] = [1, 4].flatMap((lanes) =>
       ...(lanes === 1 ? jsTile : wasmTile),
       ...small,
       team,
-      ...(team > 1 ? { subgroup: { items: 4, rows: 6 } } : {}),
+      ...(team > 1
+        ? {
+            subgroup: { items: 4, rows: 6 },
+            waitingSums: Number.POSITIVE_INFINITY,
+            writtenTaps: 0,
+            restTogether: false,
+          }
+        : {}),
       scratch,
       depthwisePixels: team === 1 ? 2 : 1,
     },
