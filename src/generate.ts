@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { opsDoc } from "#report/ops-doc.js";
+import { targetNames, targetOf } from "#compile/targets.js";
 import { rulesDoc } from "#report/rules-doc.js";
 import { generateRuntimeText } from "#runtime/generate.js";
 
@@ -12,7 +13,7 @@ export type Generated = readonly [path: string, text: () => string | Promise<str
 /** All generated files. To add one, add a row. */
 export const generated: readonly Generated[] = [
   ["docs/ops.md", opsDoc],
-  ["docs/rules.md", rulesDoc],
+  ["docs/rules.md", () => rulesDoc(targetNames.map((name) => targetOf(name).target))],
   ["src/runtime/text.ts", generateRuntimeText],
 ];
 

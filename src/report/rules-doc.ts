@@ -1,11 +1,15 @@
 // The Markdown page of what rules and fusions may ask: the functions of `when` and `where`, the facts of a chain.
 
+import type { Target } from "#ir/target.js";
+import { bytesText } from "#ir/units.js";
+import { isOp, opOf } from "#ops/index.js";
+import { chainText, templateNames, templates } from "#template/templates.js";
 import { chainFacts } from "#rewrite/chain-condition.js";
 import type { RuleFunction } from "#rewrite/functions.js";
 import { ruleFunctions } from "#rewrite/functions.js";
 
-/** `docs/rules.md`, from the tables that the compiler itself reads. */
-export function rulesDoc(): string {
+/** `docs/rules.md`, from the tables that the compiler itself reads, for some targets. */
+export function rulesDoc(targets: readonly Target[]): string {
   const functions = Object.entries(ruleFunctions).map(
     ([name, rule]) => `| \`${signature(name, rule)}\` | ${rule.result} | ${rule.doc} |`,
   );
@@ -15,6 +19,9 @@ export function rulesDoc(): string {
     ["| function | gives | meaning |", "| --- | --- | --- |", ...functions].join("\n"),
     fusions,
     ["| name | meaning |", "| --- | --- |", ...facts].join("\n"),
+    chains,
+    ["| chain | template | targets |", "| --- | --- | --- |", ...chainRows(targets)].join("\n"),
+    `A block keeps on chip at most ${targets.map(({ name, scratchBytes }) => `${bytesText(scratchBytes)} on ${name}`).join(", ")}.`,
     "",
   ].join("\n\n");
 }
@@ -29,6 +36,27 @@ rule. Where one has no value, the rule does not apply.`;
 const fusions = `## Fusions
 
 These names may stand in the \`when\` of a fusion, with numbers, comparisons, arithmetic, \`and\`, \`or\` and \`not\`.`;
+
+const chains = `## Chains that kernels hold
+
+A fusion may describe these chains, or a part of what they allow: fewer elementwise ops, single ones, an op in place of a class. One that
+no template holds is an error. All others are computed, one op a kernel.`;
+
+/** What each template of several ops holds; one that no listed target has is left out. */
+function chainRows(targets: readonly Target[]): string[] {
+  const held = templateNames.filter((name) => {
+    const { stages, epilogue, insteadOf } = templates[name];
+    const isView = stages.some((stage) => isOp(stage) && opOf(stage).classes.includes("view"));
+    return (stages.length > 1 || epilogue) && insteadOf === undefined && !isView;
+  });
+  return held.flatMap((name) => {
+    const isChain = templates[name].stages.length > 1;
+    const having = targets.filter(({ chains: own = ["separable"] }) => !isChain || own.includes(name));
+    if (having.length === 0) return [];
+    const where = having.length === targets.length ? "all" : having.map((target) => target.name).join(", ");
+    return [`| \`${chainText(name)}\` | ${name} | ${where} |`];
+  });
+}
 
 /** `at(list, number)`; what may be repeated ends in dots. */
 function signature(name: string, { parameters, variadic }: RuleFunction): string {

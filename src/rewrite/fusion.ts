@@ -9,6 +9,7 @@ import { nodeOf } from "#ir/graph.js";
 import { isMember, isOp, isOpClass, opClasses, ops } from "#ops/index.js";
 import type { ChainFacts } from "./chain-condition.js";
 import { compileChainCondition } from "./chain-condition.js";
+import { templateProblem } from "./fusion-template.js";
 import { ruleSizeProblem } from "./rule-size.js";
 
 /** A compiled `fuse` item. */
@@ -63,6 +64,10 @@ export function compileFusion(item: FuseItem): Result<Fusion> {
         help: ["a chain has steps joined by `->`, or one that repeats, as in `elementwise+`"],
       }),
     );
+  }
+  if (!hasErrors(diagnostics)) {
+    const problem = templateProblem(item);
+    if (problem) diagnostics.push(problem);
   }
   const condition = item.when
     ? compileChainCondition(item.when)

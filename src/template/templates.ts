@@ -118,3 +118,14 @@ declare module "#ir/graph.js" {
 export const templates: Readonly<Record<TemplateName, Template>> = table;
 
 export const templateNames = Object.keys(table) as readonly TemplateName[];
+
+/** The chains that a template holds, as a fusion has them: `depthwise -> elementwise* -> pointwise -> elementwise*`. */
+export function chainText(name: TemplateName): string {
+  const { stages, prologue, epilogue } = templates[name];
+  if (stages.length === 0) return "elementwise -> elementwise*";
+  return [
+    ...(prologue ? ["elementwise*"] : []),
+    stages.join(" -> elementwise* -> "),
+    ...(epilogue ? ["elementwise*"] : []),
+  ].join(" -> ");
+}

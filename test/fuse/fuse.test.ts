@@ -9,6 +9,8 @@ import type { FuseReport } from "#passes/fuse.js";
 import { fuse, planFusions } from "#passes/fuse.js";
 import { compileFusions } from "#rewrite/fusion.js";
 import { verify } from "#ops/verify.js";
+import { isOp, opOf } from "#ops/index.js";
+import { chainText, templateNames, templates } from "#template/templates.js";
 import { cases } from "../cases.js";
 import { testTarget } from "../passes/target.js";
 import { moduleOf } from "../schedule/module-of.js";
@@ -57,4 +59,28 @@ test("a long chain is cut", () => {
   const { groups, refusals } = planFusions(module.graph, testTarget);
   expect(groups.map((group) => group.nodes.length)).toEqual([48, 12]);
   expect(refusals.map(({ reason }) => reason)).toContain("a kernel holds 48 ops at most");
+});
+
+test.each(templateNames.filter((name) => templates[name].epilogue))(
+  "a fusion may describe what the template %s holds",
+  (name) => {
+    const isView = templates[name].stages.some(
+      (stage) => isOp(stage) && opOf(stage).classes.includes("view"),
+    );
+    for (const chain of [chainText(name), chainText(name).replaceAll("elementwise*", "relu?")]) {
+      const { diagnostics } = compileFusions(parse(`fuse mine: ${chain}\n`, "mine.net").value!.items);
+      const codes = diagnostics.map(({ code }) => code);
+      expect(codes, chain).toEqual(isView || !/[*>]/.test(chain) ? [expect.any(String)] : []);
+    }
+  },
+);
+
+test.each([
+  "convolution -> activation+",
+  "elementwise* -> pooling -> elementwise?",
+  "depthwise -> pointwise+",
+  "softmax? -> reduction -> add",
+  "global_avg_pool -> tanh* -> dense",
+])("a fusion may leave out, repeat and name classes: %s", (chain) => {
+  expect(compileFusions(parse(`fuse mine: ${chain}\n`, "mine.net").value!.items).diagnostics).toEqual([]);
 });

@@ -1,0 +1,97 @@
+// Whether some template can hold what a fusion describes.
+
+import type { FuseItem } from "#grammar/ast.js";
+import type { Diagnostic } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
+import type { OpName, TemplateName } from "#ir/graph.js";
+import { isOpClass, opNames, opOf } from "#ops/index.js";
+import { chainText, templateNames, templates } from "#template/templates.js";
+
+/** An error where no template holds any chain of a fusion: it says at which step the nearest one ends. */
+export function templateProblem({ name, steps, span }: FuseItem): Diagnostic | undefined {
+  const walks = templateNames.map((template) => ({ template, ...walk(steps, template) }));
+  if (walks.some(({ holds }) => holds)) return undefined;
+  const [nearest] = walks.toSorted((a, b) => b.taken - a.taken || isShorter(a.template, b.template));
+  const step = steps[nearest?.taken ?? 0];
+  const last = steps.at(-1);
+  return error("no-template", `no kernel holds a chain of \`${name.text}\``, {
+    span: step?.name.span ?? last?.name.span ?? span,
+    label: step ? "no kernel has this here" : "no kernel ends here",
+    help: [
+      ...(nearest && nearest.taken > 0 ? [`the nearest is \`${chainText(nearest.template)}\``] : []),
+      "docs/rules.md lists the chains that kernels hold",
+    ],
+  });
+}
+
+/** Of two templates, the one with fewer stages first. */
+function isShorter(a: TemplateName, b: TemplateName): number {
+  return templates[a].stages.length - templates[b].stages.length;
+}
+
+/**
+ * Goes through the steps of a fusion and the stages of a template together: whether both can end at once, and how many steps
+ * the template takes at most.
+ */
+function walk(
+  steps: FuseItem["steps"],
+  name: TemplateName,
+): { readonly holds: boolean; readonly taken: number } {
+  const { stages, prologue, epilogue } = templates[name];
+  // What is a view of memory needs no kernel, so it is part of none.
+  const isView = stages.some((stage) => isOfView(stage));
+  let holds = false;
+  let taken = 0;
+  const seen = new Set<string>();
+  const visit = (at: number, stage: number): void => {
+    const key = `${at} ${stage}`;
+    if (seen.has(key)) return;
+    seen.add(key);
+    taken = Math.max(taken, at);
+    const step = steps[at];
+    if (!step) {
+      holds ||= stage === stages.length;
+      return;
+    }
+    const { repeat } = step;
+    if (repeat === "*" || repeat === "?") visit(at + 1, stage);
+    const next = (then: number): void => {
+      visit(at + 1, then);
+      if (repeat !== "*" && repeat !== "+") return;
+      // Once more: what has no stages left takes elementwise steps alone, so this ends.
+      if (then > stage) repeatStage(at, then);
+    };
+    const takesSteps = stage === 0 ? prologue || stages.length === 0 : stage < stages.length || epilogue;
+    if (takesSteps && opsOf(step.name.text).some(isElementwise)) next(stage);
+    const wanted = stages[stage];
+    if (wanted !== undefined && !isView && overlaps(step.name.text, wanted)) next(stage + 1);
+  };
+  const repeatStage = (at: number, stage: number): void => {
+    const wanted = stages[stage];
+    const step = steps[at];
+    if (!step || wanted === undefined || !overlaps(step.name.text, wanted)) return;
+    visit(at + 1, stage + 1);
+    repeatStage(at, stage + 1);
+  };
+  visit(0, 0);
+  return { holds, taken };
+}
+
+/** The ops that an op or a class stands for. */
+function opsOf(name: string): OpName[] {
+  if (name === "pointwise") return ["conv2d"];
+  return opNames.filter((op) => op === name || (isOpClass(name) && opOf(op).classes.includes(name)));
+}
+
+function overlaps(name: string, stage: string): boolean {
+  const wanted = new Set(opsOf(stage));
+  return opsOf(name).some((op) => wanted.has(op));
+}
+
+function isElementwise(op: OpName): boolean {
+  return opOf(op).scalar !== undefined;
+}
+
+function isOfView(stage: string): boolean {
+  return opsOf(stage).every((op) => opOf(op).classes.includes("view"));
+}
