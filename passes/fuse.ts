@@ -22,6 +22,8 @@ import { fusions } from "./rules/fusions.js";
 export interface FuseOptions {
   /** The user's own fusions, which come before the built-in ones where they save as much. */
   readonly fusions?: readonly Fusion[];
+  /** Built-in fusions that do not apply, by name; other names mean rules. */
+  readonly withoutRules?: readonly string[];
   /** Called with the chains that were fused, those that were not, and why. */
   readonly onFused?: (report: FuseReport) => void;
 }
@@ -46,7 +48,7 @@ export const fuse: Pass<FuseOptions> = {
   run: (module, { target, options, report }) => {
     const { graph: checked, problems } = checkKernels(module.graph, target);
     for (const problem of problems) report(warning("wrong-kernel", `${problem}; its ops are fused anew`));
-    const planned = planFusions(checked, target, options.fusions);
+    const planned = planFusions(checked, target, options);
     options.onFused?.(planned);
     const graph = labelKernels(checked, planned.groups);
     return graph === module.graph ? module : { graph, weights: module.weights };
@@ -54,13 +56,17 @@ export const fuse: Pass<FuseOptions> = {
 };
 
 /** A graph with its kernels, as the pass makes them. */
-export function fuseGraph(graph: Graph, target: Target, own: readonly Fusion[] = []): Graph {
-  return labelKernels(graph, planFusions(graph, target, own).groups);
+export function fuseGraph(graph: Graph, target: Target): Graph {
+  return labelKernels(graph, planFusions(graph, target).groups);
 }
 
 /** What would be fused in a graph, and what not; kernels that are there already stay as they are. */
-export function planFusions(graph: Graph, target: Target, own: readonly Fusion[] = []): FuseReport {
-  const all = [...own, ...builtIn()];
+export function planFusions(
+  graph: Graph,
+  target: Target,
+  { fusions: own = [], withoutRules = [] }: FuseOptions = {},
+): FuseReport {
+  const all = [...own, ...builtInFusions().filter(({ name }) => !withoutRules.includes(name))];
   const taken = new Set<NodeId>();
   const isFree = (node: Node): boolean => node.kernel === undefined && !taken.has(node.id);
   const groups: FusedGroup[] = [];
@@ -278,7 +284,7 @@ function samePlan(a: KernelPlan, b: KernelPlan): boolean {
 let compiled: readonly Fusion[] | undefined;
 
 /** The built-in fusions, compiled once. */
-function builtIn(): readonly Fusion[] {
+export function builtInFusions(): readonly Fusion[] {
   const result = compiled ?? compileFusions(fusions.ast().items).value;
   return (compiled = result ?? bug("a built-in fusion is wrong"));
 }

@@ -3,17 +3,16 @@
 import type { Pass } from "#rewrite/pass.js";
 import type { RuleText } from "#rewrite/net.js";
 import { applyRules } from "#rewrite/sweep.js";
+import type { PassOptions } from "./options.js";
 
 /** A pass over built-in texts of rules, tried in their order. */
-export function rulePass(name: string, doc: string, texts: readonly RuleText[]): Pass {
+export function rulePass(name: string, doc: string, texts: readonly RuleText[]): Pass<PassOptions> {
   return {
     name,
     doc,
-    run: (module, context) =>
-      applyRules(
-        module,
-        texts.flatMap((text) => text.rules()),
-        { pass: name, report: context.report },
-      ),
+    run: (module, { options: { withoutRules = [] }, report }) => {
+      const rules = texts.flatMap((text) => text.rules()).filter((rule) => !withoutRules.includes(rule.name));
+      return applyRules(module, rules, { pass: name, report });
+    },
   };
 }

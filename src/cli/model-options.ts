@@ -35,6 +35,7 @@ export interface PassOptions {
   readonly rules: readonly string[];
   readonly rulesAt: readonly string[];
   readonly trustRules?: boolean;
+  readonly withoutRule: readonly string[];
   readonly passes?: readonly string[];
   readonly without: readonly string[];
   readonly stopAfter?: string;
@@ -136,6 +137,7 @@ export function withPassOptions(command: Command): Command {
     .addOption(list("--rules <file>", "rules and fusions of your own (repeatable)", collect))
     .addOption(rulesAtOption())
     .option("--trust-rules", "apply rules unchecked")
+    .addOption(list("--without-rule <name>", "leave out a built-in rule or fusion (repeatable)", collect))
     .option("--split <how>", splitHelp, parseSplit)
     .option("--approx", "allow rules that change values within their stated tolerance")
     .option("--passes <list>", "run just these passes, in this order", commaList)

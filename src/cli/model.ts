@@ -78,6 +78,7 @@ export function optimizeModel(
     rulesAt: options.rulesAt,
     trustRules: options.trustRules ?? false,
     approx: options.approx ?? false,
+    withoutRules: options.withoutRule,
     verify: options.verify ?? false,
     without: options.without,
     printAfter: options.printAfter,
@@ -102,7 +103,7 @@ export function optimizeModel(
   const code = report(terminal, optimized.diagnostics, sources);
   // The names of passes stand on the command line alone.
   const misnamed = optimized.diagnostics.some(
-    ({ code: one }) => one === "unknown-pass" || one === "wrong-place",
+    ({ code: one }) => one === "unknown-pass" || one === "unknown-rule" || one === "wrong-place",
   );
   session.code = Math.max(session.code, misnamed ? exit.wrongUsage : code);
   return optimized.value;

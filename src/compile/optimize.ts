@@ -4,7 +4,9 @@ import { passes as allPasses } from "#passes/index.js";
 import type { PassOptions } from "#passes/index.js";
 import type { SplitMode, SplitReport } from "#passes/split.js";
 import type { FuseReport } from "#passes/fuse.js";
-import { checkKernels } from "#passes/fuse.js";
+import { didYouMean } from "#diagnostic/suggest.js";
+import { builtInFusions, checkKernels } from "#passes/fuse.js";
+import { builtInRules } from "#passes/rules/index.js";
 import { wrongSplit } from "#passes/split.js";
 import { activeRules, applyRules } from "#passes/apply-rules.js";
 import { expectModule } from "#diagnostic/argument.js";
@@ -48,6 +50,8 @@ export interface OptimizeOptions extends WinogradOptions {
   readonly trustRules?: boolean;
   /** Whether `rule approx` applies. */
   readonly approx?: boolean;
+  /** Built-in rules and fusions that do not apply, by name. */
+  readonly withoutRules?: readonly string[];
   /** Just these passes, in this order. */
   readonly passes?: readonly string[];
   readonly without?: readonly string[];
@@ -77,6 +81,7 @@ export const optimizeKinds: OptionKinds<Omit<OptimizeOptions, "target">> = {
   rulesAt: listOf("texts", aText),
   trustRules: aBoolean,
   approx: aBoolean,
+  withoutRules: listOf("names of rules and fusions", aText),
   passes: listOf("names of passes", aText),
   without: listOf("names of passes", aText),
   stopAfter: aText,
@@ -106,6 +111,8 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   expectOptions("optimize", options, { ...optimizeKinds, target: aTarget });
   const problem = options.split && wrongSplit(options.split);
   if (problem !== undefined) return { diagnostics: [error("wrong-option", `split: ${problem}`)] };
+  const unknown = unknownRules(options.withoutRules ?? []);
+  if (unknown.length > 0) return { diagnostics: unknown };
   const wrong = options.verify ? verify(module) : [];
   if (wrong.length > 0) return { diagnostics: [wrongModule(module, wrong)] };
   const placed = placeRules(allPasses, options.rulesAt ?? []);
@@ -135,6 +142,7 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
     ...(options.split ? { split: options.split } : {}),
     ...(options.winograd === undefined ? {} : { winograd: options.winograd }),
     ...(options.winogradMemory === undefined ? {} : { winogradMemory: options.winogradMemory }),
+    ...(options.withoutRules ? { withoutRules: options.withoutRules } : {}),
     approx: options.approx ?? false,
     onSplit: (report) => void (split = report),
     onFused: (report) => void (fused = report),
@@ -157,6 +165,18 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
     value: { module: checked, trace, ...reports },
     diagnostics: [...said, ...warnings],
   };
+}
+
+/** An error for each name that no built-in rule or fusion has. */
+function unknownRules(names: readonly string[]): Diagnostic[] {
+  const known = [...builtInRules(), ...builtInFusions()].map(({ name }) => name);
+  return names
+    .filter((name) => !known.includes(name))
+    .map((name) =>
+      error("unknown-rule", `there is no built-in rule or fusion \`${name}\``, {
+        help: [...didYouMean(name, known), `there are ${known.join(", ")}`].slice(0, 1),
+      }),
+    );
 }
 
 /** Most problems of a module that are reported: one wrong type may cause many others. */

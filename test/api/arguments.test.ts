@@ -38,6 +38,7 @@ const optimizing: Required<Omit<api.OptimizeOptions, "target">> = {
   ...api.parseRules("rule r: relu(relu(x)) => relu(x)\nfuse f: dense -> relu", "rules.net").value!,
   split: { mode: "structural" },
   rulesAt: ["before canonicalize"],
+  withoutRules: [],
   trustRules: true,
   approx: true,
   passes: ["fuse"],
