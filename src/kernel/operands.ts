@@ -63,25 +63,12 @@ export function writes(k: Build, view: View, access: "write" | "read_write" = "w
   return viewOperand(k, "y", view, access);
 }
 
-/** A parameter for a part that is scattered over `whole`: its strides are the whole's. */
-export function writesPart(k: Build, view: View, whole: Shape): Operand {
-  const strides = stridesOf(whole, view.stride);
-  const last = view.type.shape.map((extent, axis) => (extent - 1) * (strides[axis] ?? 0));
-  return viewOperand(k, "y", view, "write", 1 + last.reduce((sum, one) => sum + one, 0));
-}
-
-function viewOperand(
-  k: Build,
-  name: string,
-  view: View,
-  access: "read" | "write" | "read_write",
-  extent = extentOf(view.type.shape, view.stride),
-): Operand {
+function viewOperand(k: Build, name: string, view: View, access: "read" | "write" | "read_write"): Operand {
   const { type, arena, offset, stride } = view;
   const vecs = view.vecs ? { vecs: view.vecs } : {};
   const place = k.parameter(
     name,
-    { space: "arena", access, extent, ...vecs },
+    { space: "arena", access, extent: extentOf(type.shape, stride), ...vecs },
     { kind: "view", arena, offset },
   );
   const wide = offset % k.lanes === 0 && (stride % k.lanes === 0 || vectors(type.shape) === 1);

@@ -26,7 +26,7 @@ export interface Views {
   numberOf(id: NodeId): number | undefined;
 }
 
-/** The groups that compute some nodes: one, none for a view, a copy per operand for a concat. */
+/** The groups that compute some nodes: one, none for a view, for a concat those that copy what is not written in place. */
 export function lowerGroup(
   graph: Graph,
   nodes: NodeGroup,
@@ -129,20 +129,39 @@ function stepsOf(graph: Graph, nodes: NodeGroup, flow: NodeId, at: Views): Step[
   });
 }
 
-/** One copy per operand that is not written in place. */
+/** Most operands that one kernel copies into a concat. */
+const mostParts = 16;
+
+/** The copies of operands that are not written in place: one kernel for all of them, if they are few. */
 function lowerConcat(
   graph: Graph,
   concat: NodeOf<"concat">,
   claims: Places["claims"],
   { viewOf, sourceOf }: Views,
 ): Group[] {
-  const whole = viewOf(concat.id);
-  return operands(graph, concat).flatMap((input, place) => {
-    if (claims.get(input.id)?.id === concat.id) return [];
-    const { buffer: _, ...part } = partOf(graph, concat, place, { buffer: 0, ...whole });
-    const copy = copyGroup(concat, sourceOf(input.id), { ...whole, ...part, type: input.type });
-    // Along an inner axis the part is scattered over the concat: its stage says so.
-    const stage: Stage = { node: concat.id, operands: new Map(), epilogue: [] };
-    return [hasParts(concat) ? copy : { ...copy, plan: makePlan("concat"), stages: [stage] }];
-  });
+  const output = viewOf(concat.id);
+  const open = operands(graph, concat).flatMap(({ id, type }, at) =>
+    claims.get(id)?.id === concat.id ? [] : [{ at, type, source: sourceOf(id) }],
+  );
+  const [only, ...more] = open;
+  if (!only) return [];
+  if (more.length === 0 && hasParts(concat)) {
+    const { buffer: _, ...part } = partOf(graph, concat, only.at, { buffer: 0, ...output });
+    return [copyGroup(concat, only.source, { ...output, ...part, type: only.type })];
+  }
+  const groups: Group[] = [];
+  for (let start = 0; start < open.length; start += mostParts) {
+    const parts = open.slice(start, start + mostParts);
+    const operandsOfPart = new Map(parts.map(({ at, source }) => [at, source] as const));
+    groups.push({
+      name: concat.name,
+      plan: makePlan("concat"),
+      nodes: [concat.id],
+      input: parts[0]?.source ?? only.source,
+      prologue: [],
+      stages: [{ node: concat.id, operands: operandsOfPart, epilogue: [] }],
+      output,
+    });
+  }
+  return groups;
 }

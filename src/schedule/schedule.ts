@@ -70,7 +70,7 @@ export interface Side {
 /** One op that does more than map elements, with the elementwise steps behind it. */
 export interface Stage {
   readonly node: NodeId;
-  /** All operands but the flowing one, by operand index; for `copy`, none. */
+  /** All operands but the flowing one, by operand index; of a concat, all that it copies. */
   readonly operands: ReadonlyMap<number, Source>;
   /** A convolution whose result is added to the stage's before the epilogue. */
   readonly added?: AddedStage;
@@ -95,7 +95,7 @@ export interface Group {
   /** Where it chose no strips, the template does. */
   readonly plan: KernelPlan;
   readonly nodes: readonly NodeId[];
-  /** What flows into the first step or stage; a concat has one group per operand that is not written in place. */
+  /** What flows into the first step or stage; a concat's is the first of what it copies. */
   readonly input: Source;
   /** Elementwise steps before the first stage, or all steps of an elementwise group. */
   readonly prologue: readonly Step[];

@@ -64,7 +64,7 @@ const table = {
   reduce_prod: single("reduce_prod", { doc: "The product along axes." }),
   pad: single("pad", { doc: "A border around a value." }),
   concat: single("concat", {
-    doc: "An operand's part of a concatenation, scattered over it.",
+    doc: "The parts of a concatenation that are not written in place.",
     epilogue: false,
   }),
   slice: single("slice", { doc: "A part of a value." }),

@@ -1,5 +1,6 @@
 // Runs a schedule with the ops' reference meaning, through its views of one arena, without any kernel.
 
+import type { NodeOf } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import { denseStrides, tensor } from "#ir/tensor.js";
@@ -21,8 +22,36 @@ export function execute(schedule: Schedule, inputs: ReadonlyMap<string, Tensor>)
     for (const place of addresses(view)) arena[place] = Number.NaN;
     write(arena, view, inputs.get(name)!);
   }
-  for (const group of schedule.groups) executeGroup(schedule, group, arena);
+  for (const group of schedule.groups) {
+    const stage = group.stages[0];
+    const node = stage && nodeOf(schedule.graph, stage.node);
+    if (node?.op === "concat") executeConcat(schedule, group, node, arena);
+    else executeGroup(schedule, group, arena);
+  }
   return new Map(schedule.outputs.map(({ name, view }) => [name, read(arena, view).data]));
+}
+
+/** Copies parts of a concat to where they belong in it. */
+function executeConcat(
+  { graph, weights }: Schedule,
+  group: Group,
+  node: NodeOf<"concat">,
+  arena: Float64Array,
+): void {
+  const { shape } = node.type;
+  const axis = (node.attributes.axis + shape.length) % shape.length;
+  const whole = addresses(group.output);
+  const strides = denseStrides(shape);
+  const parts = [...group.stages[0]!.operands].map(([at, source]) => {
+    const own = nodeOf(graph, node.inputs[at]!).type.shape;
+    const start = node.inputs.slice(0, at).reduce((sum, id) => sum + nodeOf(graph, id).type.shape[axis]!, 0);
+    return { source, to: places(own, strides, start * strides[axis]!).map((flat) => whole[flat]!) };
+  });
+  for (const { to } of parts) for (const place of to) arena[place] = Number.NaN;
+  for (const { source, to } of parts) {
+    const value = source.kind === "weight" ? weights.read(source.weight) : read(arena, source.view);
+    for (const [at, place] of to.entries()) arena[place] = value.data[at]!;
+  }
 }
 
 function executeGroup(schedule: Schedule, group: Group, arena: Float64Array): void {
@@ -37,14 +66,13 @@ function executeGroup(schedule: Schedule, group: Group, arena: Float64Array): vo
     for (const side of step.sides.values()) if (side.broadcast === "same") sides.set(side, load(side.source));
   }
   const lateInput = last ? undefined : load(group.input);
-  const output = placesOf(schedule, group);
+  const output = addresses(group.output);
   for (const place of output) arena[place] = Number.NaN;
 
   const loadSide = (side: Side): Tensor => sides.get(side) ?? load(side.source);
   let value = run(group.prologue, lateInput ?? load(group.input), loadSide);
   for (const stage of group.stages) {
     const node = nodeOf(graph, stage.node);
-    if (node.op === "concat") continue; // Scattered into the concat by `placesOf`.
     const operands = [value];
     for (const [at, source] of stage.operands) operands[at] = load(source);
     value = run(stage.epilogue, stageValue(schedule, stage, evalNode(node, operands), load), loadSide);
@@ -79,15 +107,6 @@ function paddingOf({ type: { shape }, offset, stride }: View, lanes: number): nu
     { length: (elements(shape) / depth) * padding },
     (_, at) => offset + Math.floor(at / padding) * stride + depth + (at % padding),
   );
-}
-
-/** Where the elements of a group's result go, in order. */
-function placesOf({ graph }: Schedule, group: Group): number[] {
-  const node = group.stages[0] && nodeOf(graph, group.stages[0].node);
-  if (node?.op !== "concat") return addresses(group.output);
-  // A part of a concat along an inner axis: the strides are those of the whole, which is dense.
-  const strides = denseStrides(node.type.shape);
-  return places(group.output.type.shape, strides, group.output.offset);
 }
 
 function run(steps: readonly Step[], start: Tensor, loadSide: (side: Side) => Tensor): Tensor {

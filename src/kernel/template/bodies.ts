@@ -2,7 +2,7 @@
 
 import type { TemplateName } from "#ir/graph.js";
 import type { Body } from "../body.js";
-import { concatBody } from "./concat.js";
+import { concatByBlocks, concatByVectors } from "./concat.js";
 import type { Context, Form, Make } from "./context.js";
 import { convolutionByRows, convolutionByTiles } from "./conv2d.js";
 import { depthwiseByPixels, depthwiseByRows } from "./depthwise-conv2d.js";
@@ -57,7 +57,7 @@ const bodies: Readonly<Record<TemplateName, Forms>> = {
   reduce_min: reduceBody,
   reduce_prod: reduceBody,
   pad: padBody,
-  concat: concatBody,
+  concat: { cpu: concatByBlocks, gpu: concatByVectors },
   slice: sliceBody,
   reshape: reshapeBody,
   transpose: transposeBody,
