@@ -112,11 +112,12 @@ function addProducts(graph: Graph, target: Target, groups: FusedGroup[], taken: 
       .filter((side) => side.op === "conv2d" && side.kernel === undefined && !taken.has(side.id));
     for (const side of sides) {
       const nodes = topological(graph).filter(({ id }) => ids.has(id) || id === side.id);
-      if (!addedProduct(graph, nodes) || kernelTemplate(graph, nodes, target).problem !== undefined) continue;
-      const cost = costOf(graph, nodes, target);
+      if (!addedProduct(graph, nodes)) continue;
+      // Of two convolutions the smaller one is added, so that the other's template may be another than before.
+      const { template } = kernelTemplate(graph, nodes, target);
+      if (template === undefined) continue;
       taken.add(side.id);
-      const { template, fusion } = group.plan;
-      groups[at] = { plan: planOf(template, cost, fusion), nodes };
+      groups[at] = { plan: planOf(template, costOf(graph, nodes, target), group.plan.fusion), nodes };
       break;
     }
   }

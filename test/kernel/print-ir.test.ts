@@ -3,7 +3,7 @@
 import { jsTarget } from "#backend/js/target.js";
 import { lower } from "#kernel/lower.js";
 import { printKernels } from "#kernel/print-ir.js";
-import { jsTile } from "#kernel/tile.js";
+import { jsTile, manyItems } from "#kernel/tile.js";
 import { fuse } from "#passes/fuse.js";
 import { schedule } from "#schedule/schedule-graph.js";
 import { cases } from "../cases.js";
@@ -23,5 +23,12 @@ cases(import.meta.dirname, "kernels.txt", (input, { options }) => {
   const { lanes = 1, ...tile } = options as Options;
   const target = { ...jsTarget, lanes };
   const module = fuse.run(moduleOf(input), { target, options: {}, report: () => {} });
-  return printKernels(lower(schedule(module, target), { ...jsTile, depthwisePixels: 1, ...tile }));
+  return printKernels(
+    lower(schedule(module, target), {
+      ...jsTile,
+      depthwisePixels: 1,
+      ...((tile.team ?? 1) > 1 ? manyItems : {}),
+      ...tile,
+    }),
+  );
 });

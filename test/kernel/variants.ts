@@ -3,7 +3,7 @@
 import { jsTarget } from "#backend/js/target.js";
 import type { Target } from "#ir/target.js";
 import type { Tile } from "#kernel/tile.js";
-import { jsTile, wasmTile } from "#kernel/tile.js";
+import { jsTile, manyItems, wasmTile } from "#kernel/tile.js";
 
 export interface Variant {
   readonly name: string;
@@ -48,14 +48,7 @@ export const variants: readonly Variant[] = [1, 4].flatMap((lanes) =>
       ...(lanes === 1 ? jsTile : wasmTile),
       ...small,
       team,
-      ...(team > 1
-        ? {
-            subgroup: { items: 4, rows: 6 },
-            waitingSums: Number.POSITIVE_INFINITY,
-            writtenTaps: 0,
-            restTogether: false,
-          }
-        : {}),
+      ...(team > 1 ? { ...manyItems, subgroup: { items: 4, rows: 6 } } : {}),
       scratch,
       depthwisePixels: team === 1 ? 2 : 1,
     },
