@@ -59,10 +59,14 @@ describe.each(Object.entries(bodies))("%s", (_name, body) => {
   function programOf(size: WinogradSize, lanes: number) {
     const target = { ...jsTarget, lanes };
     const fused = fuse.run(module, { target, options: {}, report: () => {} });
-    const convolutions = [...fused.graph.nodes.values()].filter((node) => node.op === "conv2d");
-    const winograd = new Map(convolutions.map((node) => [node.id, size]));
+    const made = schedule(fused, target);
+    const groups = made.groups.map((group) =>
+      ["conv2d", "pointwise", "winograd"].includes(group.plan.template)
+        ? { ...group, plan: { ...group.plan, template: "winograd" as const, winograd: size } }
+        : group,
+    );
     // Little scratch, so that there are several blocks.
     const tile = { ...(lanes === 1 ? jsTile : wasmTile), winogradScratch: 2000 };
-    return lower({ ...schedule(fused, target), winograd }, tile);
+    return lower({ ...made, groups }, tile);
   }
 });

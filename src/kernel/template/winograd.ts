@@ -81,7 +81,7 @@ export function winogradBody(c: Context): Body {
   const epilogue = biasedEpilogueOf(c, of.stage);
   const source = sourceOf(of.stage, 1);
   const weight = source.kind === "weight" ? source.weight : bug(`${of.node.name} has no constant weights`);
-  const size = c.schedule.winograd.get(of.node.id) ?? bug(`${of.node.name} has no size of tiles`);
+  const size = c.group.plan.winograd || bug(`${of.node.name} has no size of tiles`);
   const { padding } = windowOf(of);
   const [samples = 1, height = 1, width = 1, columns = 1] = y.shape;
   const depth = channels(x.shape);
