@@ -93,7 +93,7 @@ export function linearAxis(
   // Equal values, but for rounding, have an interval around them.
   const range = Math.max(high - low, 1e-6 * Math.abs(high)) || 1;
   const power = 10 ** Math.floor(Math.log10(range / 4));
-  const step = ([1, 2, 5, 10].find((one) => one * power >= range / 6) ?? 10) * power;
+  const step = ([1, 2, 2.5, 5, 10].find((one) => one * power >= range / 7) ?? 10) * power;
   const first = rounded ? Math.floor(low / step + 1e-9) : Math.ceil(low / step - 1e-9);
   const last = rounded ? Math.max(first + 1, Math.ceil(high / step - 1e-9)) : Math.floor(high / step + 1e-9);
   const [from, to] = rounded ? [first * step, last * step] : [low, low + range];
