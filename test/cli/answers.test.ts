@@ -41,7 +41,7 @@ const files: Record<string, string> = {
     "net infinite {\n  input x: f32[1, 1]\n  output y = clip(x * 0 + 1, low=2)\n  output z = y / (x - x)\n}\n",
   // The kernel's inner value is an output too.
   "stale.net":
-    'net stale {\n  input x: f32[1, 4]\n  kernel k0 elementwise "from a dump" {\n    a = tanh(x)\n    b = abs(a)\n  }\n  output a, b\n}\n',
+    "net stale {\n  input x: f32[1, 4]\n  kernel k0 elementwise(saved_bytes=64) {\n    a = tanh(x)\n    b = abs(a)\n  }\n  output a, b\n}\n",
 };
 for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
 

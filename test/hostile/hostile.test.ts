@@ -59,7 +59,7 @@ net ${name(text)} {
   param ${name(`${text} s`)}: f32[4] = [1, 2, 3, 4]
   ${value} = conv2d(${input}, filters=${name(`${text} k`)}, kernel=3x3, name=${quote(text, '"')}) * ${name(`${text} s`)}
   ${next} = ${name(`${text} b`)}(${value}) # ${text.replaceAll(/[\r\n]/g, " ")}
-  kernel ${name(`${text} kernel`)} ${name(`${text} rule`)} ${quote(text, '"')} {
+  kernel ${name(`${text} kernel`)} elementwise(fusion=${name(`${text} rule`)}) {
     ${name(`${text} x`)} = relu(${next})
     ${name(`${text} y`)} = abs(${name(`${text} x`)})
   }
