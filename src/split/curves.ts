@@ -22,7 +22,7 @@ import type { Terms } from "./terms.js";
 import { startingTerms } from "./terms.js";
 
 /** Shares of a layer's MACs that are tried; what lies between is interpolated. */
-export const triedShares = [0.05, 0.12, 0.27, 0.45, 0.75];
+export const triedShares = [0.05, 0.09, 0.16, 0.27, 0.45, 0.75];
 
 /** The share at which the orders are compared, and how much more than the best of them may lose there to be tried further. */
 const [comparedShare, outdone] = [0.27, 1.5];
