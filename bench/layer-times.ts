@@ -14,7 +14,7 @@ import { seededRandom } from "../src/ops/random.js";
 import { kernelCost } from "../src/schedule/kernel-cost.js";
 import type { Group, Schedule } from "../src/schedule/schedule.js";
 import { schedule } from "../src/schedule/schedule-graph.js";
-import { weightBytesRead } from "../src/schedule/winograd.js";
+import { withWinograd } from "../passes/fuse.js";
 import { layers, waysOf } from "./layers.js";
 import type { Way } from "./layers.js";
 import { findModel } from "./models.js";
@@ -85,11 +85,10 @@ process.exit(0);
 
 async function timeWay({ layer, way, module, tiles }: Way): Promise<void> {
   if (!`${layer}, ${way}`.includes(options.only)) return;
-  const made = schedule(optimized(module()), wasmTarget);
-  const { graph, convolutions } = made;
-  const winograd = new Map(tiles === undefined ? [] : convolutions.map(({ node }) => [node, tiles]));
-  const weightBytes = weightBytesRead(graph, convolutions, winograd);
-  await time({ ...made, winograd, weightBytes }, () => ({ layer, way }));
+  const { graph, weights } = optimized(module());
+  const convolutions = [...graph.nodes.values()].filter(({ op }) => op === "conv2d");
+  const sizes = new Map(tiles === undefined ? [] : convolutions.map(({ id }) => [id, tiles]));
+  await time(schedule({ graph: withWinograd(graph, sizes), weights }, wasmTarget), () => ({ layer, way }));
 }
 
 async function timeModel(name: string): Promise<void> {

@@ -98,7 +98,8 @@ function compileInto(
 ): Prepared {
   const begin = performance.now();
   const { target } = targetOf(options.target, options);
-  const { value: optimized, diagnostics } = optimize(model, { target });
+  const { winograd = true } = options;
+  const { value: optimized, diagnostics } = optimize(model, { target, winograd });
   if (!optimized) throw new Error(diagnostics.map((one) => one.message).join("; "));
   const written = writeModule(optimized.module, join(folder, part), options);
   if (!written.value) throw new Error(written.diagnostics.map((one) => one.message).join("; "));

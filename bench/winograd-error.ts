@@ -1,6 +1,7 @@
 // The rounding error of Winograd's algorithm: 3×3 convolutions directly and in tiles of 2×2 and 4×4, in each binary, beside
 // the interpreter in float64, as a part of the stated tolerance. `npm run winograd-error`.
 
+import { withWinograd } from "../passes/fuse.js";
 import { emitWasm } from "../src/backend/wasm/emit.js";
 import { wasmTarget } from "../src/backend/wasm/target.js";
 import type { Module } from "../src/index.js";
@@ -61,10 +62,10 @@ async function run(
   way: WinogradSize | undefined,
   simd: "simd" | "relaxed",
 ): Promise<Float32Array> {
-  const scheduled = schedule(module, wasmTarget);
   const convolutions = [...module.graph.nodes.values()].filter(({ op }) => op === "conv2d");
   const winograd = new Map(convolutions.flatMap(({ id }) => (way === undefined ? [] : [[id, way]])));
-  const artifact = emitWasm(lower({ ...scheduled, winograd }), { version });
+  const graph = withWinograd(module.graph, winograd);
+  const artifact = emitWasm(lower(schedule({ ...module, graph }, wasmTarget)), { version });
   const net = await load(artifact, { simd });
   const { y = new Float32Array() } = await net.run({ x });
   net.dispose();

@@ -16,10 +16,16 @@ import { compileFusions } from "#rewrite/fusion.js";
 import type { Pass } from "#rewrite/pass.js";
 import type { GroupCost } from "#schedule/cost.js";
 import { costOf } from "#schedule/cost.js";
+import { groupNodes } from "#schedule/group-nodes.js";
+import { nonFiniteSources } from "#schedule/non-finite.js";
+import type { ConvolutionChoice, WinogradSize } from "#schedule/schedule.js";
+import type { WinogradOptions } from "#schedule/winograd.js";
+import { canTransform, chooseWinograd, chosenSizes } from "#schedule/winograd.js";
+import type { Module } from "#ir/weights.js";
 import { extraText, makePlan } from "#template/plan.js";
 import { fusions } from "./rules/fusions.js";
 
-export interface FuseOptions {
+export interface FuseOptions extends WinogradOptions {
   /** The user's own fusions, which come before the built-in ones where they save as much. */
   readonly fusions?: readonly Fusion[];
   /** Built-in fusions that do not apply, by name; other names mean rules. */
@@ -38,6 +44,8 @@ export interface FusedGroup {
 export interface FuseReport {
   /** In the order of the graph. */
   readonly groups: readonly FusedGroup[];
+  /** What was weighed for each 3×3 convolution. */
+  readonly convolutions: readonly ConvolutionChoice[];
   /** Chains that a fusion describes but that no kernel holds whole, in the order of the graph. */
   readonly refusals: readonly Refusal[];
 }
@@ -46,18 +54,71 @@ export const fuse: Pass<FuseOptions> = {
   name: "fuse",
   doc: "Groups chains of ops into kernels, so that values in between are never written to memory.",
   run: (module, { target, options, report }) => {
-    const { graph: checked, problems } = checkKernels(module.graph, target);
+    const { weights } = module;
+    const { graph: checked, problems } = checkKernels(module, target);
     for (const problem of problems) report(warning("wrong-kernel", `${problem}; its ops are fused anew`));
     const planned = planFusions(checked, target, options);
-    options.onFused?.(planned);
-    const graph = labelKernels(checked, planned.groups);
-    return graph === module.graph ? module : { graph, weights: module.weights };
+    const fused = labelKernels(checked, planned.groups);
+    const convolutions = winogradChoices({ graph: fused, weights }, target, { ...options, planned: checked });
+    options.onFused?.({ ...planned, convolutions });
+    const graph = withWinograd(fused, chosenSizes(convolutions));
+    return graph === module.graph ? module : { graph, weights };
   },
 };
 
-/** A graph with its kernels, as the pass makes them. */
+/** A graph with its kernels, as the pass makes them, but for the choice of Winograd's algorithm. */
 export function fuseGraph(graph: Graph, target: Target): Graph {
   return labelKernels(graph, planFusions(graph, target).groups);
+}
+
+/** What is decided for the 3×3 convolutions of a fused graph; the kernels of `planned` stay as they are planned. */
+export function winogradChoices(
+  { graph, weights }: Module,
+  target: Target,
+  { planned, ...options }: WinogradOptions & { readonly planned?: Graph },
+): ConvolutionChoice[] {
+  const fixed = new Map<NodeId, 0 | WinogradSize>();
+  for (const { id, kernel } of planned?.nodes.values() ?? []) {
+    const plan = kernel === undefined ? undefined : planned?.kernels.get(kernel);
+    if (plan) fixed.set(id, options.winograd === false ? 0 : plan.winograd);
+  }
+  const nonFinite = nonFiniteSources(graph, weights);
+  return chooseWinograd(graph, groupNodes(graph), target, { ...options, nonFinite, fixed });
+}
+
+/** A fused graph in which just these convolutions are computed by Winograd's algorithm, in tiles of these sizes. */
+export function withWinograd(graph: Graph, sizes: ReadonlyMap<NodeId, WinogradSize>): Graph {
+  const names = kernelNames(graph);
+  return produce(graph, (draft) => {
+    for (const node of graph.nodes.values()) {
+      if (node.op !== "conv2d") continue;
+      const winograd = sizes.get(node.id) ?? 0;
+      const plan = node.kernel === undefined ? undefined : graph.kernels.get(node.kernel);
+      if (plan && node.kernel !== undefined) {
+        if (plan.winograd === winograd || (winograd === 0 && plan.template !== "winograd")) continue;
+        draft.kernels.set(node.kernel, {
+          ...plan,
+          template: winograd === 0 ? "conv2d" : "winograd",
+          winograd,
+        });
+      } else if (winograd !== 0) {
+        const kernel = names();
+        draft.kernels.set(kernel, makePlan("winograd", { winograd }));
+        draft.nodes.set(node.id, castDraft({ ...node, kernel }));
+      }
+    }
+  });
+}
+
+/** Gives names that no kernel of a graph has. */
+function kernelNames(graph: Graph): () => KernelId {
+  let number = 0;
+  return () => {
+    while (graph.kernels.has(`k${number}`)) number += 1;
+    const name = `k${number}`;
+    number += 1;
+    return name;
+  };
 }
 
 /** What would be fused in a graph, and what not; kernels that are there already stay as they are. */
@@ -65,7 +126,7 @@ export function planFusions(
   graph: Graph,
   target: Target,
   { fusions: own = [], withoutRules = [] }: FuseOptions = {},
-): FuseReport {
+): Omit<FuseReport, "convolutions"> {
   const all = [...own, ...builtInFusions().filter(({ name }) => !withoutRules.includes(name))];
   const taken = new Set<NodeId>();
   const isFree = (node: Node): boolean => node.kernel === undefined && !taken.has(node.id);
@@ -232,12 +293,10 @@ function withoutTaken(refusals: readonly Refusal[], groups: readonly FusedGroup[
 
 function labelKernels(graph: Graph, groups: readonly FusedGroup[]): Graph {
   if (groups.length === 0) return graph;
-  let number = 0;
+  const names = kernelNames(graph);
   return produce(graph, (draft) => {
     for (const { plan, nodes } of groups) {
-      while (graph.kernels.has(`k${number}`)) number += 1;
-      const kernel = `k${number}`;
-      number += 1;
+      const kernel = names();
       draft.kernels.set(kernel, plan);
       for (const node of nodes) draft.nodes.set(node.id, castDraft({ ...node, kernel }));
     }
@@ -248,12 +307,16 @@ function labelKernels(graph: Graph, groups: readonly FusedGroup[]): Graph {
  * A graph whose kernels (of a dump, say) the target can have: those that it cannot lose their plan, and `problems` says which and why;
  * strips and tiles that do not fit it are chosen anew. To be called before scheduling a graph that has not gone through this pass.
  */
-export function checkKernels(graph: Graph, target: Target): { graph: Graph; problems: string[] } {
+export function checkKernels(
+  { graph, weights }: Module,
+  target: Target,
+): { graph: Graph; problems: string[] } {
   const members = new Map<KernelId, Node[]>([...graph.kernels.keys()].map((kernel) => [kernel, []]));
   for (const node of topological(graph)) if (node.kernel !== undefined) members.get(node.kernel)?.push(node);
   const problems: string[] = [];
   const wrong: KernelId[] = [];
   const changed = new Map<KernelId, KernelPlan>();
+  let nonFinite: ReadonlyMap<NodeId, string> | undefined;
   for (const [kernel, nodes] of members) {
     const plan = graph.kernels.get(kernel);
     const { template, problem } = nodes.length === 0 ? {} : kernelTemplate(graph, nodes, target);
@@ -262,7 +325,12 @@ export function checkKernels(graph: Graph, target: Target): { graph: Graph; prob
       wrong.push(kernel);
       continue;
     }
-    const legal = planOf(template, costOf(graph, nodes, target, plan), plan.fusion);
+    const direct = planOf(template, costOf(graph, nodes, target, plan), plan.fusion);
+    nonFinite ??= plan.winograd === 0 ? undefined : nonFiniteSources(graph, weights);
+    const isTransformed = plan.winograd !== 0 && nonFinite && canTransform(graph, nodes, target, nonFinite);
+    const legal = isTransformed
+      ? { ...direct, template: "winograd" as const, winograd: plan.winograd }
+      : direct;
     if (!samePlan(plan, legal)) changed.set(kernel, legal);
   }
   if (wrong.length === 0 && changed.size === 0) return { graph, problems };

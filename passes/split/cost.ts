@@ -7,15 +7,13 @@ import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { makeNode } from "#ops/index.js";
 import { constantNode } from "#rewrite/build.js";
-import { groupNodes } from "#schedule/group-nodes.js";
 import { kernelCost } from "#schedule/kernel-cost.js";
-import { nonFiniteSources } from "#schedule/non-finite.js";
 import { schedule } from "#schedule/schedule-graph.js";
 import type { Schedule, WinogradSize } from "#schedule/schedule.js";
 import type { WinogradOptions } from "#schedule/winograd.js";
-import { chooseWinograd, chosenSizes, weightBytesRead } from "#schedule/winograd.js";
+import { chosenSizes, weightBytesRead } from "#schedule/winograd.js";
 import { createWeightStore } from "#weights/store.js";
-import { fuseGraph } from "../fuse.js";
+import { fuseGraph, winogradChoices, withWinograd } from "../fuse.js";
 import type { Candidate } from "./candidates.js";
 import { findCandidates } from "./candidates.js";
 import type { Split } from "./form.js";
@@ -119,9 +117,9 @@ function kernelCosts(
 /** The schedule of a net of one layer, with given tiles of Winograd's algorithm or none. */
 function scheduleLayer(net: Module, target: Target, size?: WinogradSize): Schedule {
   const { node } = net.graph.outputs[0] ?? { node: -1 };
-  const made = schedule({ ...net, graph: fuseGraph(net.graph, target) }, target);
-  const winograd = new Map(size === undefined ? [] : [[node, size]]);
-  return { ...made, winograd, weightBytes: weightBytesRead(made.graph, made.convolutions, winograd) };
+  const fused = fuseGraph(net.graph, target);
+  const graph = size === undefined ? fused : withWinograd(fused, new Map([[node, size]]));
+  return schedule({ ...net, graph }, target);
 }
 
 /** What is decided for a module as it is. */
@@ -129,10 +127,8 @@ type Decided = Pick<Schedule, "winograd" | "weightBytes">;
 
 function decide({ graph, weights }: Module, target: Target, options: WinogradOptions): Decided {
   const fused = fuseGraph(graph, target);
-  const nonFinite = nonFiniteSources(fused, weights);
-  const choices = chooseWinograd(fused, groupNodes(fused), target, { ...options, nonFinite });
-  const winograd = chosenSizes(choices);
-  return { winograd, weightBytes: weightBytesRead(fused, choices, winograd) };
+  const winograd = chosenSizes(winogradChoices({ graph: fused, weights }, target, options));
+  return { winograd, weightBytes: weightBytesRead(fused, winograd) };
 }
 
 /** A net of one layer, with weights that nobody reads. */

@@ -12,7 +12,6 @@ import { gpuDiagnostic, nodeGpu } from "../node-gpu.js";
 import type { Model } from "../node.js";
 import { readDevices } from "./devices.js";
 import type { PassOptions } from "./model-options.js";
-import { emitOptions } from "./model-options.js";
 import { packing } from "./progress.js";
 import type { Session } from "./session.js";
 import { report } from "./terminal.js";
@@ -28,7 +27,7 @@ export function emitModel(
   if (!devices) return undefined;
   session.progress.show("making kernels");
   const emitting = emitWithinLimits(optimized, {
-    ...emitOptions(options),
+    target: options.target,
     ...devices,
     f16: options.f16 ?? false,
     sources: model.sources,

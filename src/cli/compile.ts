@@ -11,7 +11,7 @@ import { interruptible } from "./interruptible.js";
 import type { FitOptions } from "./fit-split.js";
 import { optimizeFitted, withFitOptions } from "./fit-split.js";
 import type { ModelOptions } from "./model-options.js";
-import { emitOptions, modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
+import { modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel } from "./model.js";
 import type { Session } from "./session.js";
 import { packing } from "./progress.js";
@@ -56,7 +56,7 @@ async function compileModel(path: string, options: CompileOptions, session: Sess
   }
   session.progress.show("making kernels");
   const steps = writeModuleSteps(optimized.module, options.output, {
-    ...emitOptions(options),
+    target: options.target,
     ...devices,
     f16: options.f16 ?? false,
     shaders: options.emit === "wgsl",

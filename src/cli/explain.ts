@@ -62,7 +62,7 @@ function printSchedule(
   const devices = readDevices(options, session);
   if (!devices) return;
   const { target } = targetOf(options.target, devices);
-  const schedule = scheduleModule(module, target, options);
+  const schedule = scheduleModule(module, target);
   const tile = tiles[target.name];
   const report = explainSchedule({
     schedule,

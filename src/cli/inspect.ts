@@ -103,7 +103,7 @@ async function showGraph(
     case "kernels": {
       const devices = readDevices(options, session);
       const { target } = targetOf(options.target, devices);
-      return devices && printKernels(lower(scheduleModule(module, target, options)));
+      return devices && printKernels(lower(scheduleModule(module, target)));
     }
     case "svg":
     case "png": {

@@ -177,11 +177,6 @@ export function rulesAtOption(): Option {
     .default([], '"before canonicalize" and "after absorb-moves"');
 }
 
-/** Those of these options that emitting takes. */
-export function emitOptions({ target, winograd, winogradMemory }: PassOptions) {
-  return { target, winograd, winogradMemory } as const;
-}
-
 /** Whether a target can have this many threads; reports an error if not. */
 export function checkThreads(
   { threads, target }: { readonly threads: number; readonly target: TargetName },

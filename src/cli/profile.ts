@@ -8,7 +8,7 @@ import { gpuDiagnostic, nodeGpu } from "../node-gpu.js";
 import { readDevices } from "./devices.js";
 import { jsonText } from "./json.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
-import { checkThreads, emitOptions, modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
+import { checkThreads, modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, optimizeModel } from "./model.js";
 import { countOption, threadCount } from "./number-options.js";
 import { packing } from "./progress.js";
@@ -47,7 +47,7 @@ async function profileModel(path: string, options: ProfileOptions, session: Sess
   const devices = readDevices(options, session);
   if (!devices) return;
   const profiled = await profile(optimized.module, {
-    ...emitOptions(options),
+    target: options.target,
     ...devices,
     ...(gpu?.value ? { gpu: gpu.value } : {}),
     f16: options.f16 ?? false,

@@ -25,7 +25,6 @@ import { readDevices } from "./devices.js";
 import type { FitOptions, Fitting } from "./fit-split.js";
 import { fitModel } from "./fit-split.js";
 import type { ModelOptions } from "./model-options.js";
-import { emitOptions } from "./model-options.js";
 import { optimizeModel } from "./model.js";
 import { calibrating } from "./progress.js";
 import { readAllSamples } from "./samples.js";
@@ -237,7 +236,7 @@ async function measure(
       if (!net) return undefined;
       session.progress.show(`measuring ${base.graph.name}`, (2 * round + which) / (2 * rounds));
       const profiled = await profile(net, {
-        ...emitOptions(options),
+        target: options.target,
         ...devices,
         ...(gpu?.value ? { gpu: gpu.value } : {}),
         f16: options.f16 ?? false,

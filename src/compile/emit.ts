@@ -25,8 +25,6 @@ import { bytesText } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import type { KernelProgram } from "#kernel/ir.js";
 import { lower } from "#kernel/lower.js";
-import type { WinogradOptions } from "#schedule/winograd.js";
-import { winogradKinds } from "#schedule/winograd.js";
 import type { Steps } from "#diagnostic/steps.js";
 import { allSteps } from "#diagnostic/steps.js";
 import { scheduleModule } from "./schedule-module.js";
@@ -34,7 +32,7 @@ import type { Devices, TargetName } from "./targets.js";
 import { targetOf } from "./targets.js";
 import { version } from "./version.js";
 
-export interface EmitModuleOptions extends WinogradOptions, Devices {
+export interface EmitModuleOptions extends Devices {
   /** `wasm` by default. */
   readonly target?: TargetName;
   /** wgsl: store weights and tensors inside the net as f16 where the device can, and else as f32; kernels compute in f32. */
@@ -53,7 +51,6 @@ export const emitKinds: OptionKinds<EmitModuleOptions> = {
   target: aText,
   limits: recordOf("numbers by limit", aNumber),
   adapter: aText,
-  ...winogradKinds,
   f16: aBoolean,
   embedWeights: aBoolean,
   packedInto: anObject("an object that takes the packed file, `{ open, write }`", "open", "write"),
@@ -89,7 +86,7 @@ function* emitSteps(
   expectModule("emit", module);
   expectOptions("emit", options, emitKinds);
   const { target, begin } = targetOf(options.target, options);
-  const program = lower(scheduleModule(module, target, options));
+  const program = lower(scheduleModule(module, target));
   const ops = [...module.graph.nodes.values()].filter(
     (node) => node.op !== "input" && node.op !== "constant",
   ).length;

@@ -24,7 +24,7 @@ import type { Instrument, PassRun } from "#rewrite/pipeline.js";
 import { runPipeline } from "#rewrite/pipeline.js";
 import type { Rule } from "#rewrite/rule.js";
 import type { WinogradOptions } from "#schedule/winograd.js";
-import { winogradKinds } from "#schedule/winograd.js";
+import { expectWinograd, winogradKinds } from "#schedule/winograd.js";
 import { selectPasses } from "#rewrite/selection.js";
 import type { Approximation } from "./approximations.js";
 import { approximationsOf } from "./approximations.js";
@@ -32,7 +32,6 @@ import { checkRules } from "./check-rules.js";
 import { placeRules } from "./place-rules.js";
 import { targetOf } from "./targets.js";
 
-/** What scheduling is told of Winograd's algorithm, `optimize` is told too: splitting compares with it. */
 export interface OptimizeOptions extends WinogradOptions {
   /** What costs are modelled for; WebAssembly by default. */
   readonly target?: Target;
@@ -109,6 +108,7 @@ export interface Optimized {
 export function optimize(module: Module, options: OptimizeOptions = {}): Result<Optimized> {
   expectModule("optimize", module);
   expectOptions("optimize", options, { ...optimizeKinds, target: aTarget });
+  expectWinograd(options);
   const problem = options.split && wrongSplit(options.split);
   if (problem !== undefined) return { diagnostics: [error("wrong-option", `split: ${problem}`)] };
   const unknown = unknownRules(options.withoutRules ?? []);
@@ -158,7 +158,7 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   const reports = { approximations, ...(split ? { split } : {}), ...(fused ? { fused } : {}) };
   if (fused) return { value: { module: run.value, trace, ...reports }, diagnostics: said };
   // Kernels of a dump are looked at by `fuse`; without it, those that are wrong must not go further either.
-  const { graph, problems } = checkKernels(run.value.graph, target);
+  const { graph, problems } = checkKernels(run.value, target);
   const warnings = problems.map((problem) => warning("wrong-kernel", `${problem}; its ops run one by one`));
   const checked = graph === run.value.graph ? run.value : { graph, weights: run.value.weights };
   return {

@@ -60,7 +60,7 @@ export async function profile(module: Module, options: ProfileOptions = {}): Pro
   expectOptions("profile", options, profileKinds);
   const { target: name = defaultTarget, threads = 1, runs = 20, warmup = 500, onStep } = options;
   const { target } = targetOf(name, options);
-  const schedule = scheduleModule(module, target, options);
+  const schedule = scheduleModule(module, target);
   onStep?.("making kernels");
   const artifact = emit(module, options);
   const gpu = artifact.needs

@@ -88,7 +88,7 @@ export function explainSchedule(sources: ScheduleSources): ScheduleReport {
 }
 
 function reportOn(
-  { schedule, program, lineOf }: ScheduleSources,
+  { schedule, program, fused, lineOf }: ScheduleSources,
   group: Group,
   at: number,
   refusals: readonly Refusal[],
@@ -96,7 +96,7 @@ function reportOn(
   const { graph } = schedule;
   const launch = program.launches[at];
   const kernel = launch && program.kernels[launch.kernel];
-  const choice = schedule.convolutions.find(({ node }) => group.nodes.includes(node));
+  const choice = fused?.convolutions.find(({ node }) => group.nodes.includes(node));
   return {
     template: kernel?.name ?? "",
     ops: group.nodes.map((id) => {

@@ -8,7 +8,7 @@ import { elements } from "#ir/type.js";
 import { entryOf } from "#ir/weights.js";
 import { macsOf, opOf } from "#ops/index.js";
 import type { Group, Schedule, Source } from "./schedule.js";
-import { bytesOfWeights } from "./winograd.js";
+import { bytesOfWeights, winogradCost } from "./winograd.js";
 
 /** Costs of a kernel at batch 1. */
 export interface KernelCost {
@@ -110,13 +110,11 @@ function hasNarrowGroups(node: Node, { lanes }: Target): boolean {
 }
 
 /** What a convolution computes by Winograd's algorithm. */
-function winogradWork({ graph, winograd, convolutions }: Schedule, node: Node): Work | undefined {
+function winogradWork({ graph, target, winograd }: Schedule, node: Node): Work | undefined {
   const size = winograd.get(node.id);
-  const choice = convolutions.find((one) => one.node === node.id);
-  const cost = choice?.costs.find((one) => one.size === size);
-  if (!cost) return undefined;
-  const moreWeightBytes = cost.bytes - bytesOfWeights(graph, node);
-  return { macs: cost.macs, seconds: cost.computeSeconds, moreWeightBytes };
+  if (size === undefined || node.op !== "conv2d") return undefined;
+  const { macs, bytes, computeSeconds } = winogradCost(graph, node, size, target);
+  return { macs, seconds: computeSeconds, moreWeightBytes: bytes - bytesOfWeights(graph, node) };
 }
 
 function bytesOf(source: Source): number {

@@ -16,14 +16,12 @@ import type { Places } from "./place-values.js";
 import { placeValues } from "./place-values.js";
 import type { Lifetime } from "./plan-memory.js";
 import { memoryLowerBound } from "./plan-memory.js";
-import { nonFiniteSources } from "./non-finite.js";
 import { planArenas } from "./plan-arenas.js";
 import type { Schedule, Source, View, WinogradSize } from "./schedule.js";
-import type { WinogradOptions } from "./winograd.js";
-import { chooseWinograd, chosenSizes, weightBytesRead } from "./winograd.js";
+import { weightBytesRead } from "./winograd.js";
 
 /** The schedule of a module's graph for a target: nodes of one kernel are one group, all others one each. */
-export function schedule(module: Module, target: Target, options: WinogradOptions = {}): Schedule {
+export function schedule(module: Module, target: Target): Schedule {
   const { graph, weights } = module;
   const groups = groupNodes(graph);
   const places = placeValues(graph, groups, target);
@@ -55,18 +53,14 @@ export function schedule(module: Module, target: Target, options: WinogradOption
   const constantOutputs = new Set(
     graph.outputs.map(({ node }) => node).filter((id) => nodeOf(graph, id).op === "constant"),
   );
-  const convolutions = chooseWinograd(graph, groups, target, {
-    ...options,
-    nonFinite: nonFiniteSources(graph, weights),
-  });
-  const winograd = chosenSizes(convolutions);
+  const winograd = winogradSizes(graph);
   return {
     graph,
     weights,
     target,
     groups: [
       ...groups.flatMap((nodes) =>
-        lowerGroup(graph, nodes, (of) => planOf(graph, of, target, winograd), places, {
+        lowerGroup(graph, nodes, (of) => planOf(graph, of, target), places, {
           viewOf,
           sourceOf,
           numberOf,
@@ -75,8 +69,7 @@ export function schedule(module: Module, target: Target, options: WinogradOption
       ...[...constantOutputs].map((id) => copyGroup(nodeOf(graph, id), sourceOf(id), viewOf(id))),
     ],
     winograd,
-    convolutions,
-    weightBytes: weightBytesRead(graph, convolutions, winograd),
+    weightBytes: weightBytesRead(graph, winograd),
     inputs: inputNodes(graph).map(({ name, id }) => ({ name, view: viewOf(id) })),
     outputs: graph.outputs.map(({ name, node, once }) => ({
       name,
@@ -89,19 +82,22 @@ export function schedule(module: Module, target: Target, options: WinogradOption
 }
 
 /** The plan of a group: that of its kernel, or of an op on its own, which no fusion took. */
-function planOf(
-  graph: Graph,
-  nodes: NodeGroup,
-  target: Target,
-  winograd: ReadonlyMap<NodeId, WinogradSize>,
-): KernelPlan {
+function planOf(graph: Graph, nodes: NodeGroup, target: Target): KernelPlan {
   const last = nodes.at(-1) ?? bug("an empty group");
-  const { template, problem } = last.kernel === undefined ? templateOf(graph, nodes, target) : {};
-  const plan =
-    (last.kernel === undefined ? template && makePlan(template) : graph.kernels.get(last.kernel)) ??
-    bug(`${last.name} has no plan: ${problem ?? "its kernel has none"}`);
-  const tiles = nodes.map(({ id }) => winograd.get(id)).find((size) => size !== undefined);
-  return tiles === undefined ? plan : { ...plan, template: "winograd", winograd: tiles };
+  if (last.kernel !== undefined)
+    return graph.kernels.get(last.kernel) ?? bug(`kernel ${last.kernel} has no plan`);
+  const { template, problem } = templateOf(graph, nodes, target);
+  return template === undefined ? bug(`${last.name} has no template: ${problem}`) : makePlan(template);
+}
+
+/** The convolutions that plans have Winograd's tiles for. */
+function winogradSizes(graph: Graph): ReadonlyMap<NodeId, WinogradSize> {
+  const sizes = new Map<NodeId, WinogradSize>();
+  for (const { id, op, kernel } of graph.nodes.values()) {
+    const size = (kernel === undefined ? undefined : graph.kernels.get(kernel))?.winograd;
+    if (op === "conv2d" && size) sizes.set(id, size);
+  }
+  return sizes;
 }
 
 /**

@@ -137,8 +137,6 @@ export interface Schedule {
   readonly groups: readonly Group[];
   /** The 3×3 convolutions that are computed by Winograd's algorithm. */
   readonly winograd: ReadonlyMap<NodeId, WinogradSize>;
-  /** What was weighed for each 3×3 convolution. */
-  readonly convolutions: readonly ConvolutionChoice[];
   /** Bytes of weights that a run reads, transformed ones in place of their own: what must stay in a cache from run to run. */
   readonly weightBytes: number;
   readonly inputs: readonly { readonly name: string; readonly view: View }[];

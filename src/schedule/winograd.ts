@@ -1,5 +1,6 @@
 // Which convolutions are computed by Winograd's algorithm, and in tiles of which size: by modelled time, within a limit of memory.
 
+import { bug } from "#diagnostic/diagnostic.js";
 import type { OptionKinds } from "#diagnostic/options.js";
 import { aBoolean, aNumber } from "#diagnostic/options.js";
 import { least } from "#diagnostic/extremes.js";
@@ -23,6 +24,14 @@ export interface WinogradOptions {
 
 export const winogradKinds: OptionKinds<WinogradOptions> = { winograd: aBoolean, winogradMemory: aNumber };
 
+/** Throws `TypeError` for a limit of memory below 1. */
+export function expectWinograd({ winogradMemory = 2 }: WinogradOptions): void {
+  if (winogradMemory >= 1) return;
+  throw new TypeError(
+    `winogradMemory is a multiple of the model's weights, 1 or more, not ${winogradMemory}`,
+  );
+}
+
 /** A layer with a size of tiles, and what that saves. */
 interface Candidate extends WinogradCost {
   readonly node: NodeId;
@@ -34,6 +43,14 @@ interface Candidate extends WinogradCost {
 
 const sizes: readonly WinogradSize[] = [2, 4];
 
+/** What a choice depends on beside the graph. */
+export interface WinogradChoices extends WinogradOptions {
+  /** Where infinities may come up, by the op that makes them: see `nonFiniteSources`. */
+  readonly nonFinite: ReadonlyMap<NodeId, string>;
+  /** What is decided already; 0 for a direct convolution. */
+  readonly fixed?: ReadonlyMap<NodeId, 0 | WinogradSize>;
+}
+
 /**
  * What is decided for each 3×3 convolution of a graph. Throws `TypeError` for a limit of memory below 1.
  */
@@ -41,16 +58,9 @@ export function chooseWinograd(
   graph: Graph,
   groups: readonly NodeGroup[],
   target: Target,
-  {
-    winograd = true,
-    winogradMemory = 2,
-    nonFinite,
-  }: WinogradOptions & { readonly nonFinite: ReadonlyMap<NodeId, string> },
+  { winograd = true, winogradMemory = 2, nonFinite, fixed = new Map() }: WinogradChoices,
 ): ConvolutionChoice[] {
-  if (!(winogradMemory >= 1))
-    throw new TypeError(
-      `winogradMemory is a multiple of the model's weights, 1 or more, not ${winogradMemory}`,
-    );
+  expectWinograd({ winogradMemory });
   const convolutions = groups.flatMap((nodes) =>
     nodes
       .filter(isThreeByThree(graph))
@@ -65,14 +75,22 @@ export function chooseWinograd(
   }
   const able = convolutions.filter(({ hindrance }) => hindrance === undefined);
   const costs = new Map(able.map(({ node }) => [node.id, costsOf(graph, node, { ...target, transforms })]));
-  const { chosen, room } = chooseWithin((winogradMemory - 1) * weightBytes(graph), costs);
+  const open = new Map([...costs].filter(([node]) => !fixed.has(node)));
+  const taken = [...costs].reduce((sum, [node, { freed, transformed }]) => {
+    const cost = transformed.find(({ size }) => size === fixed.get(node));
+    return cost ? sum + cost.bytes - freed : sum;
+  }, 0);
+  const { chosen, room } = chooseWithin((winogradMemory - 1) * weightBytes(graph) - taken, open);
   return convolutions.map(({ node, hindrance }): ConvolutionChoice => {
     const own = costs.get(node.id);
     if (!own) return { node: node.id, reason: hindrance ?? "", costs: [] };
-    const size = chosen.get(node.id)?.size;
+    const size = chosen.get(node.id)?.size ?? (fixed.get(node.id) || undefined);
     const shared = { node: node.id, directSeconds: own.direct, costs: own.transformed };
     return size === undefined
-      ? { ...shared, reason: whyDirect(own, room, winogradMemory) }
+      ? {
+          ...shared,
+          reason: fixed.has(node.id) ? "its kernel was planned so" : whyDirect(own, room, winogradMemory),
+        }
       : { ...shared, size };
   });
 }
@@ -129,6 +147,30 @@ function isThreeByThree(graph: Graph) {
     const [height, width] = operands(graph, node)[1]?.type.shape ?? [];
     return height === 3 && width === 3;
   };
+}
+
+/** Whether Winograd's algorithm can compute the convolution of some nodes on a target. */
+export function canTransform(
+  graph: Graph,
+  nodes: NodeGroup,
+  target: Target,
+  nonFinite: ReadonlyMap<NodeId, string>,
+): boolean {
+  const node = nodes.find(isThreeByThree(graph));
+  return (
+    target.transforms !== undefined && !!node && hindranceOf(graph, nodes, node, nonFinite) === undefined
+  );
+}
+
+/** What a convolution costs by Winograd's algorithm, with tiles of a size, on a target that uses it. */
+export function winogradCost(
+  graph: Graph,
+  node: NodeOf<"conv2d">,
+  size: WinogradSize,
+  { transforms = 1, ...target }: Target,
+): WinogradCost {
+  const { transformed } = costsOf(graph, node, { ...target, transforms });
+  return transformed.find((one) => one.size === size) ?? bug(`tiles of ${size} have no cost`);
 }
 
 /** Why Winograd's algorithm cannot compute a 3×3 convolution of a group, if so. */
@@ -193,15 +235,13 @@ export function chosenSizes(convolutions: readonly ConvolutionChoice[]): Readonl
 }
 
 /** Bytes of weights that a run reads: where Winograd's algorithm is used, the transformed ones. */
-export function weightBytesRead(
-  graph: Graph,
-  convolutions: readonly ConvolutionChoice[],
-  winograd: ReadonlyMap<NodeId, WinogradSize>,
-): number {
-  return convolutions.reduce((sum, { node, costs }) => {
-    const cost = costs.find(({ size }) => size === winograd.get(node));
-    return cost ? sum + cost.bytes - bytesOfWeights(graph, nodeOf(graph, node)) : sum;
-  }, weightBytes(graph));
+export function weightBytesRead(graph: Graph, winograd: ReadonlyMap<NodeId, WinogradSize>): number {
+  let bytes = weightBytes(graph);
+  for (const [id, size] of winograd) {
+    const own = bytesOfWeights(graph, nodeOf(graph, id));
+    bytes += (own * (size + 2) ** 2) / 9 - own;
+  }
+  return bytes;
 }
 
 /** Those of a convolution, as they are. */

@@ -84,7 +84,7 @@ const mostBytes = 256 * 2 ** 20;
 /** Most bytes of values that a walk through the network keeps. */
 const mostKept = 2 ** 30;
 /** Runs by which losses in the outputs are predicted, and samples on which they are measured where they cannot be. */
-const [predicted, measured] = [128, 32];
+const [predicted, measured] = [384, 32];
 const triedSteps = 10;
 
 /**

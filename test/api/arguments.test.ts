@@ -55,8 +55,6 @@ const emitting: Required<api.EmitModuleOptions> = {
   target: "js",
   limits: {},
   adapter: "gpu",
-  winograd: true,
-  winogradMemory: 2,
   f16: false,
   embedWeights: false,
   packedInto: { open: nothing, write: nothing },

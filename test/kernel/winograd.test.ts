@@ -8,7 +8,7 @@ import { checkProgram } from "#kernel/check.js";
 import { lower } from "#kernel/lower.js";
 import { jsTile, wasmTile } from "#kernel/tile.js";
 import { seededRandom } from "#ops/random.js";
-import { fuse } from "#passes/fuse.js";
+import { fuse, withWinograd } from "#passes/fuse.js";
 import type { WinogradSize } from "#schedule/schedule.js";
 import { schedule } from "#schedule/schedule-graph.js";
 import { runWasm } from "../backend/wasm/run-wasm.js";
@@ -59,14 +59,10 @@ describe.each(Object.entries(bodies))("%s", (_name, body) => {
   function programOf(size: WinogradSize, lanes: number) {
     const target = { ...jsTarget, lanes };
     const fused = fuse.run(module, { target, options: {}, report: () => {} });
-    const made = schedule(fused, target);
-    const groups = made.groups.map((group) =>
-      ["conv2d", "pointwise", "winograd"].includes(group.plan.template)
-        ? { ...group, plan: { ...group.plan, template: "winograd" as const, winograd: size } }
-        : group,
-    );
+    const convolutions = [...fused.graph.nodes.values()].filter((node) => node.op === "conv2d");
+    const graph = withWinograd(fused.graph, new Map(convolutions.map((node) => [node.id, size])));
     // Little scratch, so that there are several blocks.
     const tile = { ...(lanes === 1 ? jsTile : wasmTile), winogradScratch: 2000 };
-    return lower({ ...made, groups }, tile);
+    return lower(schedule({ ...fused, graph }, target), tile);
   }
 });

@@ -9,6 +9,7 @@ import { scheduleModule } from "#compile/schedule-module.js";
 import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
 import { seededRandom } from "#ops/random.js";
+import { fuse } from "#passes/fuse.js";
 import { splitOrders } from "#passes/split.js";
 import { findCandidates } from "#passes/split/candidates.js";
 import { costModel } from "#passes/split/cost.js";
@@ -18,7 +19,8 @@ import { randomConvolution } from "../random-convolution.js";
 import { moduleOf } from "../schedule/module-of.js";
 
 function secondsOf(module: Module, target: Target, winograd = true): number {
-  const schedule = scheduleModule(module, target, { winograd });
+  const fused = fuse.run(module, { target, options: { winograd }, report: () => {} });
+  const schedule = scheduleModule(fused, target);
   return schedule.groups.reduce((sum, group) => sum + kernelCost(schedule, group).seconds, 0);
 }
 

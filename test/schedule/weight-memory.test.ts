@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { jsTarget } from "#backend/js/target.js";
 import { wasmTarget } from "#backend/wasm/target.js";
+import { fuse } from "#passes/fuse.js";
 import { findCandidates } from "#passes/split/candidates.js";
 import { costModel } from "#passes/split/cost.js";
 import { kernelCost } from "#schedule/kernel-cost.js";
@@ -49,7 +50,9 @@ test("bytes of weights that a run reads are those of all constants, or of transf
       fc.constantFrom(false, true),
       (eighth, filters, target, winograd) => {
         const channels = 8 * eighth;
-        const made = schedule(net(channels, filters), target, { winograd, winogradMemory: 8 });
+        const options = { winograd, winogradMemory: 8 };
+        const fused = fuse.run(net(channels, filters), { target, options, report: () => {} });
+        const made = schedule(fused, target);
         const [size] = [...made.winograd.values()];
         const window = size === undefined ? 9 : (size + 2) ** 2;
         expect(made.weightBytes).toBe(4 * (window * channels ** 2 + channels + channels * filters + filters));

@@ -6,7 +6,12 @@ import { wasmTarget } from "#backend/wasm/target.js";
 import { wgslTarget } from "#backend/wgsl/target.js";
 import { nodeOf } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
+import type { Target } from "#ir/target.js";
+import type { Module } from "#ir/weights.js";
+import { printGraph } from "#inspect/lift.js";
+import type { FuseOptions, FuseReport } from "#passes/fuse.js";
 import { fuse } from "#passes/fuse.js";
+import type { ConvolutionChoice } from "#schedule/schedule.js";
 import { lower } from "#kernel/lower.js";
 import { schedule } from "#schedule/schedule-graph.js";
 import { cases } from "../cases.js";
@@ -14,10 +19,10 @@ import { moduleOf } from "./module-of.js";
 
 cases(import.meta.dirname, "winograd.txt", (text, { options: { target: name = "wasm", ...options } }) => {
   const target = [jsTarget, wasmTarget, wgslTarget].find((one) => one.name === name)!;
-  const fused = fuse.run(moduleOf(text), { target, options: {}, report: () => {} });
-  const { graph, convolutions, winograd } = schedule(fused, target, options);
-  expect([...winograd.keys()]).toEqual(
-    convolutions.flatMap(({ node, size }) => (size === undefined ? [] : [node])),
+  const { module, convolutions } = fused(moduleOf(text), target, options);
+  const { graph, winograd } = schedule(module, target);
+  expect(new Map(winograd)).toEqual(
+    new Map(convolutions.flatMap(({ node, size }) => (size === undefined ? [] : [[node, size]]))),
   );
   return convolutions
     .map(({ node, size, reason, costs }) => {
@@ -36,7 +41,8 @@ const twoLayers = `net n {
 
 test.each([1, 1.5, 2, 3, 10])("weights stay within %s times the model's", (winogradMemory) => {
   const module = moduleOf(twoLayers);
-  const { weights, staged = [], prepared } = lower(schedule(module, wasmTarget, { winogradMemory }));
+  const made = fused(module, wasmTarget, { winogradMemory }).module;
+  const { weights, staged = [], prepared } = lower(schedule(made, wasmTarget));
   const sum = (all: readonly { readonly elements: number }[]) =>
     all.reduce((total, { elements: one }) => total + one, 0);
   const constants = [...module.graph.nodes.values()].filter((node) => node.op === "constant");
@@ -47,5 +53,25 @@ test.each([1, 1.5, 2, 3, 10])("weights stay within %s times the model's", (winog
 });
 
 test.each([0.5, Number.NaN, -1])("%s is not a limit of memory", (winogradMemory) => {
-  expect(() => schedule(moduleOf(twoLayers), wasmTarget, { winogradMemory })).toThrow(TypeError);
+  expect(() => fused(moduleOf(twoLayers), wasmTarget, { winogradMemory })).toThrow(TypeError);
 });
+
+test("what a kernel of a dump is planned to do stays, where the target can", () => {
+  const once = fused(moduleOf(twoLayers), wasmTarget, {}).module;
+  const read = moduleOf(printGraph(once));
+  const plans = (module: Module) =>
+    [...module.graph.kernels.values()].map(({ template, winograd }) => [template, winograd]);
+  expect(plans(once).map(([template]) => template)).toEqual(["winograd", "winograd"]);
+  expect(plans(fused(read, wasmTarget, {}).module)).toEqual(plans(once));
+  expect(plans(fused(read, wasmTarget, { winograd: false }).module).flat()).not.toContain("winograd");
+  expect(plans(fused(read, wgslTarget, {}).module).flat()).not.toContain("winograd");
+  const other = moduleOf(printGraph(once).replaceAll("winograd=2", "winograd=4"));
+  expect(plans(fused(other, wasmTarget, {}).module).every(([, tiles]) => tiles === 4)).toBe(true);
+});
+
+function fused(module: Module, target: Target, options: FuseOptions) {
+  let convolutions: readonly ConvolutionChoice[] = [];
+  const onFused = (report: FuseReport): void => void (convolutions = report.convolutions);
+  const made = fuse.run(module, { target, options: { ...options, onFused }, report: () => {} });
+  return { module: made, convolutions };
+}
