@@ -1,7 +1,7 @@
 // Parts that the emitted modules of all targets have: header, ports, tables, comments.
 
 import { jsString } from "#diagnostic/escape.js";
-import type { Kernel, KernelProgram, Launch, Port } from "#kernel/ir.js";
+import type { Kernel, KernelProgram, Launch, Port } from "#kernel/ir/ir.js";
 import { arenaElements } from "#ir/arenas.js";
 import type { EmitOptions } from "./artifact.js";
 import { fileNameOf } from "./artifact.js";

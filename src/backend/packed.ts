@@ -2,7 +2,7 @@
 
 import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
-import type { KernelProgram, PackedWeight } from "#kernel/ir.js";
+import type { KernelProgram, PackedWeight } from "#kernel/ir/ir.js";
 import { addToHash, endHash, startHash } from "#runtime/hash.js";
 import type { EmitOptions, WeightSink } from "./artifact.js";
 import { toBase64 } from "./base64.js";

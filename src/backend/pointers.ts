@@ -3,8 +3,8 @@
 // `let p = b * 512; … A[x + p]` becomes `let p = x + b * 512; … A[p]`: V8 does not move `x + p` out of a loop, and
 // WebAssembly has an address in bytes then, with the constant part of it in the instruction.
 
-import type { Kernel, Place, Register, Value } from "#kernel/ir.js";
-import { operandsOf, valuesOf, walkStatements } from "#kernel/walk.js";
+import type { Kernel, Place, Register, Value } from "#kernel/ir/ir.js";
+import { operandsOf, valuesOf, walkStatements } from "#kernel/ir/walk.js";
 import { stepOf } from "./step.js";
 
 /** What stands for scratch where others have the name of a parameter. */

@@ -1,6 +1,6 @@
 // Steps of registers: `register = register ± value`.
 
-import type { Register, Value } from "#kernel/ir.js";
+import type { Register, Value } from "#kernel/ir/ir.js";
 
 /** The step of `register = register ± value`. */
 export interface Step {

@@ -1,7 +1,7 @@
 // The TypeScript declarations of an emitted module, typed by the net's inputs and outputs.
 
 import { commentText, jsProperty } from "#diagnostic/escape.js";
-import type { KernelProgram, Port } from "#kernel/ir.js";
+import type { KernelProgram, Port } from "#kernel/ir/ir.js";
 import { fileNameOf } from "./artifact.js";
 
 /**

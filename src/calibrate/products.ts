@@ -74,7 +74,7 @@ const mostPacked = 2 ** 21;
 
 /**
  * Products of any sizes: f32 as everything that kernels compute. A sum over the depth is made of tiles' sums, in each of which no term
- * goes through more than 8·√512 + 8 roundings (`src/kernel/sums.ts`); the tiles' sums are added in float64.
+ * goes through more than 8·√512 + 8 roundings (`src/kernel/part/sums.ts`); the tiles' sums are added in float64.
  */
 export function openProducts({ threads = 1 }: ProductOptions = {}): Products {
   const opened = new Map<string, Promise<Kernel>>();

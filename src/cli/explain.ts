@@ -6,7 +6,7 @@ import type { Optimized } from "#compile/optimize.js";
 import { targetOf } from "#compile/targets.js";
 import { lineTexts } from "#diagnostic/line-text.js";
 import { lower } from "#kernel/lower.js";
-import { tiles } from "#kernel/tile.js";
+import { tiles } from "#kernel/part/tile.js";
 import type { Model } from "../node.js";
 import { explainSchedule, explainScheduleText } from "#report/explain-schedule.js";
 import type { ExplainReport } from "#report/explain.js";

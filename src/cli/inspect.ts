@@ -14,7 +14,7 @@ import { graphJson } from "#inspect/json.js";
 import { printGraph } from "#inspect/lift.js";
 import { graphSvg } from "#inspect/svg.js";
 import { lower } from "#kernel/lower.js";
-import { printKernels } from "#kernel/print-ir.js";
+import { printKernels } from "#kernel/ir/print.js";
 import type { Model } from "../node.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { modelHelp, withModelOptions, withPassOptions } from "./model-options.js";

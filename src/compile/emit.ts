@@ -23,7 +23,7 @@ import { arenaElements } from "#ir/arenas.js";
 import { elements } from "#ir/type.js";
 import { bytesText } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
-import type { KernelProgram } from "#kernel/ir.js";
+import type { KernelProgram } from "#kernel/ir/ir.js";
 import { lower } from "#kernel/lower.js";
 import type { Steps } from "#diagnostic/steps.js";
 import { allSteps } from "#diagnostic/steps.js";

@@ -2,13 +2,13 @@
 // measured by two kernels of our own.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import { address, addInt, f32, load as read, madd, mulInt } from "#kernel/build.js";
-import { KernelBuilder } from "#kernel/build.js";
-import { plainRuns } from "#kernel/columns.js";
-import type { Kernel, KernelProgram, Launch } from "#kernel/ir.js";
-import { emitMatmul } from "#kernel/matmul.js";
-import type { Build, Ref } from "#kernel/operands.js";
-import { tiles } from "#kernel/tile.js";
+import { address, addInt, f32, load as read, madd, mulInt } from "#kernel/ir/build.js";
+import { KernelBuilder } from "#kernel/ir/build.js";
+import { plainRuns } from "#kernel/part/columns.js";
+import type { Kernel, KernelProgram, Launch } from "#kernel/ir/ir.js";
+import { emitMatmul } from "#kernel/part/matmul.js";
+import type { Build, Ref } from "#kernel/part/operands.js";
+import { tiles } from "#kernel/part/tile.js";
 import { placeWeights } from "#backend/packed.js";
 import { allSteps } from "#diagnostic/steps.js";
 import { arenaElements } from "#ir/arenas.js";

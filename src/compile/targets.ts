@@ -11,7 +11,7 @@ import type { AdapterClass } from "#backend/wgsl/target.js";
 import { adapterClasses, wgslTarget, wgslTargetFor } from "#backend/wgsl/target.js";
 import type { Artifact, EmitOptions } from "#backend/artifact.js";
 import type { PlacedWeights } from "#backend/packed.js";
-import type { KernelProgram } from "#kernel/ir.js";
+import type { KernelProgram } from "#kernel/ir/ir.js";
 import type { Target } from "#ir/target.js";
 
 /** The WebGPU devices that a module is for. */

@@ -12,7 +12,7 @@ import type { ErrorKind, Inexact } from "#ops/inexact.js";
 import { walk } from "./interpret.js";
 
 /**
- * What the roundings of a sum of K terms make of each of them, as a part of it. It goes through 8·√K + 8 at most (`src/kernel/sums.ts`), or
+ * What the roundings of a sum of K terms make of each of them, as a part of it. It goes through 8·√K + 8 at most (`src/kernel/part/sums.ts`), or
  * through K where terms are added in memory. Each is off by up to 2⁻²⁴, evenly spread, which is a deviation of 2⁻²⁴/√3. They are independent
  * of each other (Higham and Mary 2019, "A New Approach to Probabilistic Rounding Error Analysis"), and this is six standard deviations of
  * their sum: millions of elements are compared, and none may be beyond it.

@@ -7,14 +7,14 @@ import { nodeOf } from "#ir/graph.js";
 import { channels } from "#ir/type.js";
 import { macsOf } from "#ops/index.js";
 import type { Group, Schedule } from "#schedule/schedule.js";
-import { KernelBuilder } from "./build.js";
-import type { Body } from "./body.js";
+import { KernelBuilder } from "./ir/build.js";
+import type { Body } from "./ir/body.js";
 import { bodyOf } from "./template/bodies.js";
-import type { Kernel, KernelProgram, Launch, PackedWeight, Port } from "./ir.js";
-import { summedWeights, withoutNegligible } from "./negligible.js";
-import type { Ref } from "./operands.js";
-import type { Tile } from "./tile.js";
-import { tiles } from "./tile.js";
+import type { Kernel, KernelProgram, Launch, PackedWeight, Port } from "./ir/ir.js";
+import { summedWeights, withoutNegligible } from "./part/negligible.js";
+import type { Ref } from "./part/operands.js";
+import type { Tile } from "./part/tile.js";
+import { tiles } from "./part/tile.js";
 
 /** The kernels of a schedule, with the tile of its target unless another is given. */
 export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.name]): KernelProgram {

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { diffGraphs, diffText } from "#inspect/diff.js";
-import { printKernels } from "#kernel/print-ir.js";
+import { printKernels } from "#kernel/ir/print.js";
 import { lower } from "#kernel/lower.js";
 import { scheduleModule } from "#compile/schedule-module.js";
 import { jsTarget } from "#backend/js/target.js";

@@ -1,8 +1,8 @@
 // The checker finds each mistake that a kernel can have, and nothing in the kernel beside it that is right.
 
 import { describe, expect, test } from "vitest";
-import { checkKernel, checkProgram } from "#kernel/check.js";
-import type { Kernel, KernelProgram, Statement, Value } from "#kernel/ir.js";
+import { checkKernel, checkProgram } from "#kernel/check/check.js";
+import type { Kernel, KernelProgram, Statement, Value } from "#kernel/ir/ir.js";
 import {
   add,
   at,

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { emitJs } from "#backend/js/emit.js";
 import { emitWasm } from "#backend/wasm/emit.js";
 import type { Artifact } from "#backend/artifact.js";
-import type { KernelProgram } from "#kernel/ir.js";
+import type { KernelProgram } from "#kernel/ir/ir.js";
 import { runtimeTexts } from "#runtime/text.js";
 import { headerLength, parseHeader } from "#weights/safetensors.js";
 import { writeArtifact } from "../../src/node.js";

@@ -1,6 +1,6 @@
 // Short ways to write kernels by hand, and to run what is printed of them.
 
-import type { Kernel, Parameter, Place, Register, Statement, Value, ValueType } from "#kernel/ir.js";
+import type { Kernel, Parameter, Place, Register, Statement, Value, ValueType } from "#kernel/ir/ir.js";
 import type { JsKernel } from "#runtime/js.js";
 import { helperText } from "#backend/js/helpers.js";
 import type { PrintedKernel } from "#backend/js/print.js";

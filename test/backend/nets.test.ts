@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { targets } from "#compile/targets.js";
-import { checkProgram } from "#kernel/check.js";
+import { checkProgram } from "#kernel/check/check.js";
 import { lower } from "#kernel/lower.js";
 import { schedule } from "#schedule/schedule-graph.js";
 import { elaborate, emit, optimize, parse, render, verifyArtifact } from "../../src/index.js";

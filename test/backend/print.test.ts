@@ -5,8 +5,8 @@ import { describe, expect, test } from "vitest";
 import { printKernel } from "#backend/js/print.js";
 import { erf } from "#runtime/erf.js";
 import { erf as referenceErf } from "#ops/scalar-eval.js";
-import { checkProgram } from "#kernel/check.js";
-import type { Kernel, KernelProgram, Statement, Value } from "#kernel/ir.js";
+import { checkProgram } from "#kernel/check/check.js";
+import type { Kernel, KernelProgram, Statement, Value } from "#kernel/ir/ir.js";
 import {
   add,
   at,

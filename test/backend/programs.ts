@@ -1,6 +1,6 @@
 // A kernel program written by hand: y = 2·x + w, with an open batch if asked for.
 
-import type { KernelProgram } from "#kernel/ir.js";
+import type { KernelProgram } from "#kernel/ir/ir.js";
 import { at, load, loop, plus, register, store } from "./kernels.js";
 
 const i = register("i");

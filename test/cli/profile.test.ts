@@ -6,7 +6,7 @@ import { emit } from "#compile/emit.js";
 import { profile } from "#compile/profile.js";
 import { optimize } from "#compile/optimize.js";
 import { targetOf, targets } from "#compile/targets.js";
-import { checkProgram } from "#kernel/check.js";
+import { checkProgram } from "#kernel/check/check.js";
 import type { ProfileReport } from "#report/profile.js";
 import { profileText } from "#report/profile.js";
 import { readModel } from "../../src/node.js";

@@ -8,7 +8,7 @@ import { parse } from "#grammar/parse.js";
 import { firstDifference, longestReduction } from "#interpret/tolerance.js";
 import { interpret } from "#interpret/interpret.js";
 import type { Module } from "#ir/weights.js";
-import { negligible, withoutNegligible } from "#kernel/negligible.js";
+import { negligible, withoutNegligible } from "#kernel/part/negligible.js";
 import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
 import { createWeightStore } from "#weights/store.js";

@@ -2,8 +2,8 @@
 
 import { jsTarget } from "#backend/js/target.js";
 import { lower } from "#kernel/lower.js";
-import { printKernels } from "#kernel/print-ir.js";
-import { jsTile, manyItems } from "#kernel/tile.js";
+import { printKernels } from "#kernel/ir/print.js";
+import { jsTile, manyItems } from "#kernel/part/tile.js";
 import { fuse } from "#passes/fuse.js";
 import { schedule } from "#schedule/schedule-graph.js";
 import { cases } from "../cases.js";

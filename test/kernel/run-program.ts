@@ -1,7 +1,7 @@
 // Runs a kernel program in this process, over memory that is full of NaN, so that a read of what nobody wrote shows.
 
 import { printKernel } from "#backend/js/print.js";
-import type { KernelProgram } from "#kernel/ir.js";
+import type { KernelProgram } from "#kernel/ir/ir.js";
 import { erf } from "#runtime/erf.js";
 import { roundHalfEven } from "#runtime/round.js";
 import type { Tensor } from "#ir/tensor.js";

@@ -4,9 +4,9 @@
 import { describe, expect, test } from "vitest";
 import { interpret } from "#interpret/interpret.js";
 import { firstDifference, longestReduction } from "#interpret/tolerance.js";
-import { checkProgram } from "#kernel/check.js";
+import { checkProgram } from "#kernel/check/check.js";
 import { lower } from "#kernel/lower.js";
-import { programInSubgroups } from "#kernel/subgroups.js";
+import { programInSubgroups } from "#kernel/ir/subgroups.js";
 import { schedule } from "#schedule/schedule-graph.js";
 import { computingOps, opSample, scaleOf } from "../op-module.js";
 import { runProgram } from "./run-program.js";

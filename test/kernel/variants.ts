@@ -2,8 +2,8 @@
 
 import { jsTarget } from "#backend/js/target.js";
 import type { Target } from "#ir/target.js";
-import type { Tile } from "#kernel/tile.js";
-import { jsTile, manyItems, wasmTile } from "#kernel/tile.js";
+import type { Tile } from "#kernel/part/tile.js";
+import { jsTile, manyItems, wasmTile } from "#kernel/part/tile.js";
 
 export interface Variant {
   readonly name: string;

@@ -60,6 +60,29 @@ test.each(Object.keys(allowed))("%s imports only what stands before it", (folder
   expect(wrong).toEqual([]);
 });
 
+/** Rooms of a folder: for each, the others that it may import. Files of the folder itself may import all. */
+const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  "src/kernel": { ir: [], part: ["ir"], check: ["ir"], template: ["ir", "part"] },
+};
+
+test.each(
+  Object.entries(rooms).flatMap(([folder, all]) => Object.keys(all).map((room) => [folder, room] as const)),
+)("%s/%s imports no room above it", (folder, room) => {
+  const all = rooms[folder]!;
+  expect(
+    readdirSync(join(root, folder), { withFileTypes: true }).filter((one) => one.isDirectory()),
+  ).toHaveLength(Object.keys(all).length);
+  const own = join(root, folder, room);
+  const wrong = sources(own).flatMap((file) =>
+    importsOf(file)
+      .filter((specifier) => specifier.startsWith("."))
+      .map((specifier) => relative(join(root, folder), join(file, "..", specifier)).split("/"))
+      .filter(([other = "", file]) => file === undefined || (other !== room && !all[room]!.includes(other)))
+      .map((path) => `${relative(root, file)} imports ${path.join("/")}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
 /** What reads and writes files (ARCHITECTURE.md: the API does not touch files). */
 const touchesFiles =
   /^src\/(node|write|reason|file-batch|generate|runtime\/generate|weights\/file\.ts|cli\/)/;

@@ -1,6 +1,6 @@
 // The JavaScript back end: one ES module with a function per kernel and no import.
 
-import type { KernelProgram, Launch } from "#kernel/ir.js";
+import type { KernelProgram, Launch } from "#kernel/ir/ir.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { jsString } from "#diagnostic/escape.js";
 import { allSteps } from "#diagnostic/steps.js";

@@ -1,9 +1,9 @@
 // Prints a kernel as a JavaScript function over typed arrays and base offsets.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import { foldKernel } from "#kernel/fold.js";
-import type { Kernel, Register, Statement } from "#kernel/ir.js";
-import { walkStatements } from "#kernel/walk.js";
+import { foldKernel } from "#kernel/ir/fold.js";
+import type { Kernel, Register, Statement } from "#kernel/ir/ir.js";
+import { walkStatements } from "#kernel/ir/walk.js";
 import { block, comment, createNames } from "../text.js";
 import { keywords } from "./code.js";
 import type { Helper } from "./helpers.js";

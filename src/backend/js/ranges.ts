@@ -1,8 +1,8 @@
 // Ranges of the integers of a kernel: where a result surely fits 32 bits, JavaScript needs no `| 0`.
 
 import { greatest, least } from "#diagnostic/extremes.js";
-import type { IntBinary, Kernel, Register, Value } from "#kernel/ir.js";
-import { walkStatements } from "#kernel/walk.js";
+import type { IntBinary, Kernel, Register, Value } from "#kernel/ir/ir.js";
+import { walkStatements } from "#kernel/ir/walk.js";
 import type { Step } from "../step.js";
 import { stepOf } from "../step.js";
 

@@ -1,8 +1,8 @@
 // The WebAssembly back end: one ES module with two binaries in it, for SIMD and for relaxed SIMD, and no import.
 
 import { jsString } from "#diagnostic/escape.js";
-import type { Kernel, KernelProgram, Launch } from "#kernel/ir.js";
-import { valuesOf, walkStatements, walkValue } from "#kernel/walk.js";
+import type { Kernel, KernelProgram, Launch } from "#kernel/ir/ir.js";
+import { valuesOf, walkStatements, walkValue } from "#kernel/ir/walk.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { allSteps } from "#diagnostic/steps.js";
 import { runtimeTexts } from "#runtime/text.js";

@@ -1,8 +1,8 @@
 // The functions of a binary that kernels call: those of the host, and those of math.ts.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Kernel, Value } from "#kernel/ir.js";
-import { valuesOf, walkStatements, walkValue } from "#kernel/walk.js";
+import type { Kernel, Value } from "#kernel/ir/ir.js";
+import { valuesOf, walkStatements, walkValue } from "#kernel/ir/walk.js";
 import type { HostFunction, WasmFunction } from "./binary.js";
 import type { Code } from "./code.js";
 import { call, op } from "./code.js";

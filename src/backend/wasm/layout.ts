@@ -1,7 +1,7 @@
 // Where the parts of a module's memory lie.
 
 import { greatest } from "#diagnostic/extremes.js";
-import type { KernelProgram } from "#kernel/ir.js";
+import type { KernelProgram } from "#kernel/ir/ir.js";
 import { arenaElements } from "#ir/arenas.js";
 
 /** In bytes from the start of memory. Scratch comes last, since every thread has its own. */

@@ -1,9 +1,9 @@
 // Prints a kernel as a WebAssembly function.
 
-import { foldKernel } from "#kernel/fold.js";
+import { foldKernel } from "#kernel/ir/fold.js";
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Kernel, Register, Statement, Value } from "#kernel/ir.js";
-import { valuesOf, walkStatements, walkValue } from "#kernel/walk.js";
+import type { Kernel, Register, Statement, Value } from "#kernel/ir/ir.js";
+import { valuesOf, walkStatements, walkValue } from "#kernel/ir/walk.js";
 import type { WasmFunction } from "./binary.js";
 import type { Code } from "./code.js";
 import { doWhile, f32Const, i32Const, ifElse, localGet, localSet, localTee, op, v128Const } from "./code.js";

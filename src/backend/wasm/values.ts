@@ -4,8 +4,8 @@
 // a load is one instruction with the constant offset in it.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Address, Kernel, Place, Register, Statement, Value, ValueType } from "#kernel/ir.js";
-import { countUses, walkValue } from "#kernel/walk.js";
+import type { Address, Kernel, Place, Register, Statement, Value, ValueType } from "#kernel/ir/ir.js";
+import { countUses, walkValue } from "#kernel/ir/walk.js";
 import { carrier, findPointers, scratchPlace } from "../pointers.js";
 import type { Code, ValType } from "./code.js";
 import {

@@ -1,7 +1,7 @@
 // Bindings: which buffers a kernel is given, and which of its parameters lie in each.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Kernel, KernelProgram, Launch, Space } from "#kernel/ir.js";
+import type { Kernel, KernelProgram, Launch, Space } from "#kernel/ir/ir.js";
 
 /** One storage buffer of a shader. */
 export interface Binding {

@@ -1,8 +1,8 @@
 // Values of the kernel IR as WGSL expressions.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Address, Kernel, Place, Register, Statement, Value } from "#kernel/ir.js";
-import { countUses } from "#kernel/walk.js";
+import type { Address, Kernel, Place, Register, Statement, Value } from "#kernel/ir/ir.js";
+import { countUses } from "#kernel/ir/walk.js";
 import type { Code } from "../text.js";
 import { call, element, name } from "../text.js";
 import type { BindingPattern } from "./bindings.js";

@@ -1,7 +1,7 @@
 // Prints a kernel as a WGSL compute shader: blocks are workgroups, items their invocations.
 
-import type { Kernel, Register, Statement, Value } from "#kernel/ir.js";
-import { walkStatements } from "#kernel/walk.js";
+import type { Kernel, Register, Statement, Value } from "#kernel/ir/ir.js";
+import { walkStatements } from "#kernel/ir/walk.js";
 import { block, comment, indent } from "../text.js";
 import type { BindingPattern } from "./bindings.js";
 import { createWgslNames } from "./code.js";

@@ -2,8 +2,8 @@
 
 import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
-import { mapOperands } from "#kernel/walk.js";
-import type { Address, Kernel, Register, Statement, Value } from "#kernel/ir.js";
+import { mapOperands } from "#kernel/ir/walk.js";
+import type { Address, Kernel, Register, Statement, Value } from "#kernel/ir/ir.js";
 
 /** A kernel, folded, for launches of one size or several. */
 export interface SharedKernel {

@@ -1,7 +1,7 @@
 // The WebGPU target, as passes and the scheduler see it.
 
 import type { Target } from "#ir/target.js";
-import { wgslTile } from "#kernel/tile.js";
+import { wgslTile } from "#kernel/part/tile.js";
 import { guaranteedLimits } from "./limits.js";
 import type { Limits } from "./limits.js";
 

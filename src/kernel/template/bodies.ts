@@ -1,9 +1,10 @@
 // The body of each template, in the form of each kind of target.
 
 import type { TemplateName } from "#ir/graph.js";
-import type { Body } from "../body.js";
+import type { Body } from "../ir/body.js";
 import { concatByBlocks, concatByVectors } from "./concat.js";
-import type { Context, Form, Make } from "./context.js";
+import type { Form } from "../part/emitter.js";
+import type { Context, Make } from "./context.js";
 import { convolutionByRows, convolutionByTiles } from "./conv2d.js";
 import { depthwiseByPixels, depthwiseByRows } from "./depthwise-conv2d.js";
 import { batchNormBody, elementwiseBody } from "./elementwise.js";

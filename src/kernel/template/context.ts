@@ -7,29 +7,23 @@ import type { TensorType } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
 import { add, operand } from "#ops/scalar.js";
 import type { Group, Schedule, Source, Stage, Step } from "#schedule/schedule.js";
-import type { Body } from "../body.js";
-import type { Build, Operand } from "../operands.js";
-import { reads, writes } from "../operands.js";
-import { isZero } from "../pack.js";
-import type { Steps } from "../steps.js";
-import { elementwiseSteps } from "../steps.js";
-import type { WindowSpec } from "../strip.js";
-import type { Tile } from "../tile.js";
+import type { Body } from "../ir/body.js";
+import type { Emitter } from "../part/emitter.js";
+import type { Operand } from "../part/operands.js";
+import { reads, writes } from "../part/operands.js";
+import { isZero } from "../part/pack.js";
+import type { Steps } from "../part/steps.js";
+import { elementwiseSteps } from "../part/steps.js";
+import type { WindowSpec } from "../part/strip.js";
 
-/** The group that a kernel computes, with the builder of the kernel. */
-export interface Context {
-  readonly k: Build;
-  readonly tile: Tile;
-  readonly form: Form;
+/** The group that a kernel computes, and what its body is written with. */
+export interface Context extends Emitter {
   readonly schedule: Schedule;
   readonly group: Group;
 }
 
 /** Writes the body of a group's kernel. */
 export type Make = (c: Context) => Body;
-
-/** How blocks compute: one after another on a core of a CPU, or by many items side by side on a GPU. */
-export type Form = "cpu" | "gpu";
 
 /** What flows in, what is written, and the steps in front of the first stage, if there are any. */
 export interface Ports {

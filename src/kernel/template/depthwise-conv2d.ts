@@ -1,18 +1,18 @@
 // Depthwise convolutions on their own.
 
 import { channels } from "#ir/type.js";
-import type { Body } from "../body.js";
-import type { Int, Width } from "../build.js";
-import { addInt, int, mulInt } from "../build.js";
-import type { Filters } from "../depthwise.js";
-import { emitDepthwise, plainFilters, sumsOf } from "../depthwise.js";
-import type { Value } from "../ir.js";
-import type { Build } from "../operands.js";
-import type { Steps } from "../steps.js";
-import { storeResult } from "../steps.js";
-import type { WindowSpec } from "../strip.js";
-import { makeStrip, rowBlocks, stripRows } from "../strip.js";
-import { eachVectorOfGrid, pixelAt, pixelTaps, teamBlocks, vectorItems } from "../team.js";
+import type { Body } from "../ir/body.js";
+import type { Int, Width } from "../ir/build.js";
+import { addInt, int, mulInt } from "../ir/build.js";
+import type { Filters } from "../part/depthwise.js";
+import { emitDepthwise, plainFilters, sumsOf } from "../part/depthwise.js";
+import type { Value } from "../ir/ir.js";
+import type { Build } from "../part/operands.js";
+import type { Steps } from "../part/steps.js";
+import { storeResult } from "../part/steps.js";
+import type { WindowSpec } from "../part/strip.js";
+import { makeStrip, rowBlocks, stripRows } from "../part/strip.js";
+import { eachVectorOfGrid, pixelAt, pixelTaps, teamBlocks, vectorItems } from "../part/team.js";
 import type { Context, Ports } from "./context.js";
 import { biasedEpilogueOf, portsOf, sourceOf, stageOf, windowOf, rowsOf } from "./context.js";
 

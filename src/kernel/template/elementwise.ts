@@ -4,12 +4,12 @@ import { bug } from "#diagnostic/diagnostic.js";
 import { channels, elements } from "#ir/type.js";
 import { add, div, mul, operand, sub, unary } from "#ops/scalar.js";
 import type { Step } from "#schedule/schedule.js";
-import type { Body } from "../body.js";
-import { address, addInt, load, mulInt, widen } from "../build.js";
-import { mapBody } from "../map.js";
-import type { Operand } from "../operands.js";
-import type { Steps } from "../steps.js";
-import { broadcastAddress, elementwiseSteps, noSteps } from "../steps.js";
+import type { Body } from "../ir/body.js";
+import { address, addInt, load, mulInt, widen } from "../ir/build.js";
+import { mapBody } from "../part/map.js";
+import type { Operand } from "../part/operands.js";
+import type { Steps } from "../part/steps.js";
+import { broadcastAddress, elementwiseSteps, noSteps } from "../part/steps.js";
 import type { Context, StageOf } from "./context.js";
 import { portsOf, sourceOf, stageOf } from "./context.js";
 

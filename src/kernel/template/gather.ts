@@ -1,12 +1,12 @@
 // Gathers: elements, or vectors of them, at places that another operand holds.
 
-import type { Body } from "../body.js";
-import type { Int } from "../build.js";
-import { address, addInt, load, mulInt } from "../build.js";
-import { leadingIndex, mapBody, pixelBody } from "../map.js";
-import { stridesOf } from "../operands.js";
-import { placeReader } from "../places.js";
-import { storeResult } from "../steps.js";
+import type { Body } from "../ir/body.js";
+import type { Int } from "../ir/build.js";
+import { address, addInt, load, mulInt } from "../ir/build.js";
+import { leadingIndex, mapBody, pixelBody } from "../part/map.js";
+import { stridesOf } from "../part/operands.js";
+import { placeReader } from "../part/places.js";
+import { storeResult } from "../part/steps.js";
 import type { Context } from "./context.js";
 import { epilogueOf, portsOf, sourceOf, stageOf } from "./context.js";
 

@@ -1,14 +1,14 @@
 // The mean or maximum over height and width.
 
 import { channels } from "#ir/type.js";
-import type { Body } from "../body.js";
-import type { Width } from "../build.js";
-import { addInt, binary, f32, i32, mulInt, widen } from "../build.js";
-import { foldPixels, starts } from "../folds.js";
-import type { Register, Value } from "../ir.js";
-import type { Steps } from "../steps.js";
-import { storeResult } from "../steps.js";
-import { eachVectorOfGrid, teamBlocks, vectorItems } from "../team.js";
+import type { Body } from "../ir/body.js";
+import type { Width } from "../ir/build.js";
+import { addInt, binary, f32, i32, mulInt, widen } from "../ir/build.js";
+import { foldPixels, starts } from "../part/folds.js";
+import type { Register, Value } from "../ir/ir.js";
+import type { Steps } from "../part/steps.js";
+import { storeResult } from "../part/steps.js";
+import { eachVectorOfGrid, teamBlocks, vectorItems } from "../part/team.js";
 import type { Context, Ports } from "./context.js";
 import { epilogueOf, portsOf, stageOf } from "./context.js";
 

@@ -4,13 +4,13 @@
 // without rounding, so that the mean of these differences is that error, and is taken off as well (Chan, Golub and LeVeque 1983).
 
 import { channels, elements } from "#ir/type.js";
-import type { Int, Width } from "../build.js";
-import { address, addInt, binary, f32, int, laneOf, load, mulInt, unary, widen } from "../build.js";
-import type { Body } from "../body.js";
-import type { Register, Value } from "../ir.js";
-import { storeResult } from "../steps.js";
-import { sumLoops } from "../sums.js";
-import { largeBlockSize } from "../tile.js";
+import type { Int, Width } from "../ir/build.js";
+import { address, addInt, binary, f32, int, laneOf, load, mulInt, unary, widen } from "../ir/build.js";
+import type { Body } from "../ir/body.js";
+import type { Register, Value } from "../ir/ir.js";
+import { storeResult } from "../part/steps.js";
+import { sumLoops } from "../part/sums.js";
+import { largeBlockSize } from "../part/tile.js";
 import type { Context } from "./context.js";
 import { epilogueOf, portsOf, stageOf } from "./context.js";
 

@@ -5,13 +5,13 @@
 // algorithm" of Chan, Golub and LeVeque 1983).
 
 import { channels, elements } from "#ir/type.js";
-import type { Int, Width } from "../build.js";
-import { address, addInt, binary, f32, load, mulInt, unary } from "../build.js";
-import type { Body } from "../body.js";
-import type { Value } from "../ir.js";
-import { foldLines, oneLine } from "../folds.js";
-import { storeResult } from "../steps.js";
-import { largeBlockSize } from "../tile.js";
+import type { Int, Width } from "../ir/build.js";
+import { address, addInt, binary, f32, load, mulInt, unary } from "../ir/build.js";
+import type { Body } from "../ir/body.js";
+import type { Value } from "../ir/ir.js";
+import { foldLines, oneLine } from "../part/folds.js";
+import { storeResult } from "../part/steps.js";
+import { largeBlockSize } from "../part/tile.js";
 import type { Context } from "./context.js";
 import { epilogueOf, portsOf, stageOf } from "./context.js";
 

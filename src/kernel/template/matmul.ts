@@ -1,14 +1,14 @@
 // Products of two values.
 
 import { channels, elements } from "#ir/type.js";
-import type { Body } from "../body.js";
-import type { Int } from "../build.js";
-import { addInt, int, mulInt } from "../build.js";
-import { plainRuns } from "../columns.js";
-import { emitMatmul } from "../matmul.js";
-import { reads, stridesOf } from "../operands.js";
-import type { Steps } from "../steps.js";
-import { storeResult } from "../steps.js";
+import type { Body } from "../ir/body.js";
+import type { Int } from "../ir/build.js";
+import { addInt, int, mulInt } from "../ir/build.js";
+import { plainRuns } from "../part/columns.js";
+import { emitMatmul } from "../part/matmul.js";
+import { reads, stridesOf } from "../part/operands.js";
+import type { Steps } from "../part/steps.js";
+import { storeResult } from "../part/steps.js";
 import type { Context } from "./context.js";
 import { epilogueOf, portsOf, sourceOf, stageOf } from "./context.js";
 

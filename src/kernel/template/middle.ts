@@ -2,13 +2,13 @@
 
 import { channels } from "#ir/type.js";
 import type { Step } from "#schedule/schedule.js";
-import type { Int } from "../build.js";
-import { address, addInt, mulInt } from "../build.js";
-import type { Filters } from "../depthwise.js";
-import { branchFilters } from "../depthwise.js";
-import type { Place, Value } from "../ir.js";
-import { branchSteps, eachLane, elementwiseSteps } from "../steps.js";
-import type { WindowSpec } from "../strip.js";
+import type { Int } from "../ir/build.js";
+import { address, addInt, mulInt } from "../ir/build.js";
+import type { Filters } from "../part/depthwise.js";
+import { branchFilters } from "../part/depthwise.js";
+import type { Place, Value } from "../ir/ir.js";
+import { branchSteps, eachLane, elementwiseSteps } from "../part/steps.js";
+import type { WindowSpec } from "../part/strip.js";
 import type { Context, StageOf } from "./context.js";
 import { biasAndSteps, sourceOf, windowOf } from "./context.js";
 

@@ -1,10 +1,10 @@
 // Borders around values.
 
 import { channels } from "#ir/type.js";
-import type { Body } from "../body.js";
-import type { Int } from "../build.js";
-import { addInt, both, compare, f32, int, widen } from "../build.js";
-import { loadAt, mapBody } from "../map.js";
+import type { Body } from "../ir/body.js";
+import type { Int } from "../ir/build.js";
+import { addInt, both, compare, f32, int, widen } from "../ir/build.js";
+import { loadAt, mapBody } from "../part/map.js";
 import type { Context } from "./context.js";
 import { epilogueOf, portsOf, stageOf } from "./context.js";
 

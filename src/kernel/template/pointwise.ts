@@ -2,17 +2,17 @@
 
 import { bug } from "#diagnostic/diagnostic.js";
 import { channels } from "#ir/type.js";
-import type { Body } from "../body.js";
-import { addInt, int, mulInt } from "../build.js";
-import { plainRuns, weightColumns } from "../columns.js";
-import type { Columns } from "../matmul.js";
-import { columnParts, emitMatmul } from "../matmul.js";
-import { vectors } from "../operands.js";
-import type { Steps } from "../steps.js";
-import { storeResult } from "../steps.js";
-import type { Factors } from "../team.js";
-import { gridProduct, plainRow } from "../team.js";
-import { largeBlockSize } from "../tile.js";
+import type { Body } from "../ir/body.js";
+import { addInt, int, mulInt } from "../ir/build.js";
+import { plainRuns, weightColumns } from "../part/columns.js";
+import type { Columns } from "../part/matmul.js";
+import { columnParts, emitMatmul } from "../part/matmul.js";
+import { vectors } from "../part/operands.js";
+import type { Steps } from "../part/steps.js";
+import { storeResult } from "../part/steps.js";
+import type { Factors } from "../part/team.js";
+import { gridProduct, plainRow } from "../part/team.js";
+import { largeBlockSize } from "../part/tile.js";
 import { addedFactors } from "./added.js";
 import type { Context, Ports } from "./context.js";
 import { biasedEpilogueOf, portsOf, sourceOf, stageOf } from "./context.js";

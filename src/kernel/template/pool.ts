@@ -1,17 +1,17 @@
 // Pooling over windows.
 
 import { channels } from "#ir/type.js";
-import type { Body } from "../body.js";
-import type { Int, Width } from "../build.js";
-import { addInt, binary, both, compare, f32, i32, int, mulInt, widen } from "../build.js";
-import type { Value } from "../ir.js";
-import type { Steps } from "../steps.js";
-import { storeResult } from "../steps.js";
-import type { WindowSpec } from "../strip.js";
-import { makeStrip, rowBlocks, stripRows } from "../strip.js";
-import type { Taps } from "../taps.js";
-import { tapsOf } from "../taps.js";
-import { eachVectorOfGrid, pixelAt, pixelTaps, teamBlocks, vectorItems } from "../team.js";
+import type { Body } from "../ir/body.js";
+import type { Int, Width } from "../ir/build.js";
+import { addInt, binary, both, compare, f32, i32, int, mulInt, widen } from "../ir/build.js";
+import type { Value } from "../ir/ir.js";
+import type { Steps } from "../part/steps.js";
+import { storeResult } from "../part/steps.js";
+import type { WindowSpec } from "../part/strip.js";
+import { makeStrip, rowBlocks, stripRows } from "../part/strip.js";
+import type { Taps } from "../part/taps.js";
+import { tapsOf } from "../part/taps.js";
+import { eachVectorOfGrid, pixelAt, pixelTaps, teamBlocks, vectorItems } from "../part/team.js";
 import type { Context, Ports } from "./context.js";
 import { epilogueOf, numbers, portsOf, stageOf, rowsOf } from "./context.js";
 

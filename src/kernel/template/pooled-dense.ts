@@ -1,15 +1,15 @@
 // The mean over height and width, and a dense layer on it.
 
 import { channels } from "#ir/type.js";
-import type { Body } from "../body.js";
-import type { Int } from "../build.js";
-import { address, addInt, binary, f32, i32, int, mulInt, widen } from "../build.js";
-import { weightColumns } from "../columns.js";
-import { foldPixels, starts } from "../folds.js";
-import type { Place } from "../ir.js";
-import { storeResult } from "../steps.js";
-import type { TeamProduct } from "../team.js";
-import { eachVector, emitTeamProduct, flatItems, plainRow, productItems, teamBlocks } from "../team.js";
+import type { Body } from "../ir/body.js";
+import type { Int } from "../ir/build.js";
+import { address, addInt, binary, f32, i32, int, mulInt, widen } from "../ir/build.js";
+import { weightColumns } from "../part/columns.js";
+import { foldPixels, starts } from "../part/folds.js";
+import type { Place } from "../ir/ir.js";
+import { storeResult } from "../part/steps.js";
+import type { TeamProduct } from "../part/team.js";
+import { eachVector, emitTeamProduct, flatItems, plainRow, productItems, teamBlocks } from "../part/team.js";
 import type { Context } from "./context.js";
 import { biasedEpilogueOf, epilogueOf, portsOf, sourceOf, stageOf } from "./context.js";
 

@@ -1,14 +1,14 @@
 // Reductions along axes.
 
 import { channels } from "#ir/type.js";
-import type { Body } from "../body.js";
-import type { Int } from "../build.js";
-import { address, addInt, binary, f32, load, mulInt, widen } from "../build.js";
-import { foldLines, foldLoops, folds, starts } from "../folds.js";
-import type { Reduction } from "../folds.js";
-import type { Value } from "../ir.js";
-import { mapBody } from "../map.js";
-import { stridesOf } from "../operands.js";
+import type { Body } from "../ir/body.js";
+import type { Int } from "../ir/build.js";
+import { address, addInt, binary, f32, load, mulInt, widen } from "../ir/build.js";
+import { foldLines, foldLoops, folds, starts } from "../part/folds.js";
+import type { Reduction } from "../part/folds.js";
+import type { Value } from "../ir/ir.js";
+import { mapBody } from "../part/map.js";
+import { stridesOf } from "../part/operands.js";
 import type { Context } from "./context.js";
 import { epilogueOf, portsOf, stageOf } from "./context.js";
 

@@ -1,9 +1,9 @@
 // Values that are read in another order: reshapes, transposes, slices.
 
 import { channels } from "#ir/type.js";
-import type { Body } from "../body.js";
-import { address, addInt, int, load, mulInt } from "../build.js";
-import { loadAt, mapBody } from "../map.js";
+import type { Body } from "../ir/body.js";
+import { address, addInt, int, load, mulInt } from "../ir/build.js";
+import { loadAt, mapBody } from "../part/map.js";
 import type { Context } from "./context.js";
 import { epilogueOf, portsOf, stageOf } from "./context.js";
 

@@ -2,13 +2,13 @@
 
 import type { ResizeTap } from "#ops/resize.js";
 import { resizeTaps } from "#ops/resize.js";
-import type { Body } from "../body.js";
-import type { Int, Width } from "../build.js";
-import { address, addInt, binary, f32, int, load, loadInt, madd, mulInt } from "../build.js";
-import type { Value } from "../ir.js";
-import { pixelBody } from "../map.js";
-import { tableParameter } from "../operands.js";
-import { storeResult } from "../steps.js";
+import type { Body } from "../ir/body.js";
+import type { Int, Width } from "../ir/build.js";
+import { address, addInt, binary, f32, int, load, loadInt, madd, mulInt } from "../ir/build.js";
+import type { Value } from "../ir/ir.js";
+import { pixelBody } from "../part/map.js";
+import { tableParameter } from "../part/operands.js";
+import { storeResult } from "../part/steps.js";
 import type { Context } from "./context.js";
 import { epilogueOf, portsOf, stageOf } from "./context.js";
 

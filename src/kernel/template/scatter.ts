@@ -2,14 +2,15 @@
 
 import type { ScatterReduction } from "#ops/gather.js";
 import { channels, elements } from "#ir/type.js";
-import type { Body } from "../body.js";
-import type { Int, Width } from "../build.js";
-import { address, addInt, binary, load, mulInt } from "../build.js";
-import type { FloatBinary } from "../ir.js";
-import { reads } from "../operands.js";
-import { placeReader } from "../places.js";
-import { eachVector } from "../team.js";
-import type { Context, Form } from "./context.js";
+import type { Body } from "../ir/body.js";
+import type { Int, Width } from "../ir/build.js";
+import { address, addInt, binary, load, mulInt } from "../ir/build.js";
+import type { FloatBinary } from "../ir/ir.js";
+import { reads } from "../part/operands.js";
+import { placeReader } from "../part/places.js";
+import { eachVector } from "../part/team.js";
+import type { Form } from "../part/emitter.js";
+import type { Context } from "./context.js";
 import { portsOf, sourceOf, stageOf } from "./context.js";
 
 const folds = {

@@ -1,7 +1,7 @@
 // Selections by one item a row: the largest elements by a heap, and boxes that do not overlap. Results are read back.
 
 import { channels, elements } from "#ir/type.js";
-import type { Int } from "../build.js";
+import type { Int } from "../ir/build.js";
 import {
   address,
   addInt,
@@ -15,14 +15,15 @@ import {
   load,
   mulInt,
   unary,
-} from "../build.js";
-import type { Body } from "../body.js";
-import type { Value } from "../ir.js";
-import type { Build } from "../operands.js";
-import { reads, vectors } from "../operands.js";
-import { placeReader } from "../places.js";
-import { flatItems, teamBlocks } from "../team.js";
-import type { Context, Form } from "./context.js";
+} from "../ir/build.js";
+import type { Body } from "../ir/body.js";
+import type { Value } from "../ir/ir.js";
+import type { Build } from "../part/operands.js";
+import { reads, vectors } from "../part/operands.js";
+import { placeReader } from "../part/places.js";
+import { flatItems, teamBlocks } from "../part/team.js";
+import type { Form } from "../part/emitter.js";
+import type { Context } from "./context.js";
 import { portsOf, sourceOf, stageOf } from "./context.js";
 
 /** a < b, and the like, of numbers. */

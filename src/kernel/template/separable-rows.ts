@@ -4,20 +4,20 @@
 // widened value that the window reads; rows that two strips share are computed twice.
 
 import { channels } from "#ir/type.js";
-import type { Body } from "../body.js";
-import type { Int } from "../build.js";
-import { address, addInt, mulInt } from "../build.js";
-import { plainRuns, weightColumns } from "../columns.js";
-import { emitDepthwise, sumsOf } from "../depthwise.js";
-import type { Place, Value } from "../ir.js";
-import type { Columns } from "../matmul.js";
-import { emitMatmul } from "../matmul.js";
-import type { Build, Operand } from "../operands.js";
-import type { Steps } from "../steps.js";
-import { eachLane, storeResult } from "../steps.js";
-import type { SampleRow, Strip } from "../strip.js";
-import { fillStrip, makeStrip, splitRow } from "../strip.js";
-import type { Tile } from "../tile.js";
+import type { Body } from "../ir/body.js";
+import type { Int } from "../ir/build.js";
+import { address, addInt, mulInt } from "../ir/build.js";
+import { plainRuns, weightColumns } from "../part/columns.js";
+import { emitDepthwise, sumsOf } from "../part/depthwise.js";
+import type { Place, Value } from "../ir/ir.js";
+import type { Columns } from "../part/matmul.js";
+import { emitMatmul } from "../part/matmul.js";
+import type { Build, Operand } from "../part/operands.js";
+import type { Steps } from "../part/steps.js";
+import { eachLane, storeResult } from "../part/steps.js";
+import type { SampleRow, Strip } from "../part/strip.js";
+import { fillStrip, makeStrip, splitRow } from "../part/strip.js";
+import type { Tile } from "../part/tile.js";
 import type { Context } from "./context.js";
 import { biasedEpilogueOf, portsOf, sourceOf, stageOf, rowsOf } from "./context.js";
 import type { Middle } from "./middle.js";

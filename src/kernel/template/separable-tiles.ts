@@ -1,18 +1,18 @@
 // Depthwise → pointwise, and depthwise → pointwise → pointwise, by tiles of pixels.
 
 import { channels } from "#ir/type.js";
-import type { Body } from "../body.js";
-import type { Int } from "../build.js";
-import { address, addInt, compare, int, load, mulInt } from "../build.js";
-import { weightColumns } from "../columns.js";
-import { sumsOf } from "../depthwise.js";
-import type { Place, Value } from "../ir.js";
-import type { Columns } from "../matmul.js";
-import type { Build, Operand } from "../operands.js";
-import { vectors } from "../operands.js";
-import type { Steps } from "../steps.js";
-import { eachLane, storeResult } from "../steps.js";
-import { eachVector, emitBlockProduct, pixelAt, pixelTaps, plainRow } from "../team.js";
+import type { Body } from "../ir/body.js";
+import type { Int } from "../ir/build.js";
+import { address, addInt, compare, int, load, mulInt } from "../ir/build.js";
+import { weightColumns } from "../part/columns.js";
+import { sumsOf } from "../part/depthwise.js";
+import type { Place, Value } from "../ir/ir.js";
+import type { Columns } from "../part/matmul.js";
+import type { Build, Operand } from "../part/operands.js";
+import { vectors } from "../part/operands.js";
+import type { Steps } from "../part/steps.js";
+import { eachLane, storeResult } from "../part/steps.js";
+import { eachVector, emitBlockProduct, pixelAt, pixelTaps, plainRow } from "../part/team.js";
 import type { Context } from "./context.js";
 import { biasedEpilogueOf, portsOf, sourceOf, stageOf, rowsOf } from "./context.js";
 import type { Middle } from "./middle.js";

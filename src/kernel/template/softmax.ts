@@ -3,17 +3,17 @@
 import { bug } from "#diagnostic/diagnostic.js";
 import { channels, elements } from "#ir/type.js";
 import { axisOf } from "#ops/reduce.js";
-import type { Body } from "../body.js";
-import type { Int } from "../build.js";
-import { address, addInt, binary, f32, load, mulInt, unary, widen } from "../build.js";
-import { foldLines, oneLine } from "../folds.js";
-import type { FloatBinary, Place, Register, Value } from "../ir.js";
-import { mapBody } from "../map.js";
-import type { Build, Operand } from "../operands.js";
-import { stridesOf } from "../operands.js";
-import { noSteps } from "../steps.js";
-import { sumLoops } from "../sums.js";
-import { largeBlockSize } from "../tile.js";
+import type { Body } from "../ir/body.js";
+import type { Int } from "../ir/build.js";
+import { address, addInt, binary, f32, load, mulInt, unary, widen } from "../ir/build.js";
+import { foldLines, oneLine } from "../part/folds.js";
+import type { FloatBinary, Place, Register, Value } from "../ir/ir.js";
+import { mapBody } from "../part/map.js";
+import type { Build, Operand } from "../part/operands.js";
+import { stridesOf } from "../part/operands.js";
+import { noSteps } from "../part/steps.js";
+import { sumLoops } from "../part/sums.js";
+import { largeBlockSize } from "../part/tile.js";
 import type { Context } from "./context.js";
 import { portsOf, stageOf } from "./context.js";
 

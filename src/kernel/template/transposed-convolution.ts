@@ -2,14 +2,14 @@
 
 import { channels } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
-import type { Int } from "../build.js";
-import { address, addInt, both, compare, f32, int, load, madd, mulInt, widen } from "../build.js";
-import type { Body } from "../body.js";
-import type { Build } from "../operands.js";
-import { reads } from "../operands.js";
-import { storeResult } from "../steps.js";
-import { splitRow } from "../strip.js";
-import { sumLoops } from "../sums.js";
+import type { Int } from "../ir/build.js";
+import { address, addInt, both, compare, f32, int, load, madd, mulInt, widen } from "../ir/build.js";
+import type { Body } from "../ir/body.js";
+import type { Build } from "../part/operands.js";
+import { reads } from "../part/operands.js";
+import { storeResult } from "../part/steps.js";
+import { splitRow } from "../part/strip.js";
+import { sumLoops } from "../part/sums.js";
 import type { Context } from "./context.js";
 import { biasedEpilogueOf, numbers, portsOf, sourceOf, stageOf } from "./context.js";
 

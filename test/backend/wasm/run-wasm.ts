@@ -5,7 +5,7 @@ import { addressOf, binaryOf } from "#backend/wasm/emit.js";
 import { layoutOf } from "#backend/wasm/layout.js";
 import type { Tensor } from "#ir/tensor.js";
 import { elements } from "#ir/type.js";
-import type { KernelProgram, Launch, PackedWeight } from "#kernel/ir.js";
+import type { KernelProgram, Launch, PackedWeight } from "#kernel/ir/ir.js";
 
 // On by default from Node 22 on.
 if (process.versions.node.startsWith("20.")) setFlagsFromString("--experimental-wasm-relaxed-simd");

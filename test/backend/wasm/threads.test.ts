@@ -16,7 +16,7 @@ import { wasmTarget } from "#backend/wasm/target.js";
 import { load } from "#compile/load.js";
 import type { Module } from "#ir/weights.js";
 import { lower } from "#kernel/lower.js";
-import { wasmTile } from "#kernel/tile.js";
+import { wasmTile } from "#kernel/part/tile.js";
 import { seededRandom } from "#ops/random.js";
 import { fuse } from "#passes/fuse.js";
 import type { LoadOptions, Net, Tensors } from "#runtime/types.js";

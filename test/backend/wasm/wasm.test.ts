@@ -12,7 +12,7 @@ import { interpret } from "#interpret/interpret.js";
 import { firstDifference, longestReduction } from "#interpret/tolerance.js";
 import { tensor } from "#ir/tensor.js";
 import { lower } from "#kernel/lower.js";
-import { wasmTile } from "#kernel/tile.js";
+import { wasmTile } from "#kernel/part/tile.js";
 import { seededRandom } from "#ops/random.js";
 import { fuse } from "#passes/fuse.js";
 import { erf } from "#runtime/erf.js";

@@ -7,10 +7,10 @@ import { firstDifference, halfKernels, interpretScaled, longestReduction } from 
 import type { Target } from "#ir/target.js";
 import type { Tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
-import type { KernelProgram } from "#kernel/ir.js";
+import type { KernelProgram } from "#kernel/ir/ir.js";
 import { lower } from "#kernel/lower.js";
-import type { Tile } from "#kernel/tile.js";
-import { wgslTile } from "#kernel/tile.js";
+import type { Tile } from "#kernel/part/tile.js";
+import { wgslTile } from "#kernel/part/tile.js";
 import { schedule } from "#schedule/schedule-graph.js";
 
 /**

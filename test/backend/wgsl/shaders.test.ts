@@ -2,7 +2,7 @@
 
 import { printShaders } from "#backend/wgsl/emit.js";
 import { wgslTarget } from "#backend/wgsl/target.js";
-import type { Tile } from "#kernel/tile.js";
+import type { Tile } from "#kernel/part/tile.js";
 import { fuse } from "#passes/fuse.js";
 import { cases } from "../../cases.js";
 import { moduleOf } from "../../schedule/module-of.js";

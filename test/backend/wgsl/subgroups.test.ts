@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { wgslTarget } from "#backend/wgsl/target.js";
 import { compile } from "#compile/compile.js";
 import { load as loadArtifact } from "#compile/load.js";
-import { wgslTile } from "#kernel/tile.js";
+import { wgslTile } from "#kernel/part/tile.js";
 import { seededRandom } from "#ops/random.js";
 import { fuse } from "#passes/fuse.js";
 import type { GpuNet } from "#runtime/wgsl.js";

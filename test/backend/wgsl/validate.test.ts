@@ -3,8 +3,8 @@
 import { describe, expect, test } from "vitest";
 import { printShaders } from "#backend/wgsl/emit.js";
 import { wgslTarget } from "#backend/wgsl/target.js";
-import type { KernelProgram } from "#kernel/ir.js";
-import { wgslTile } from "#kernel/tile.js";
+import type { KernelProgram } from "#kernel/ir/ir.js";
+import { wgslTile } from "#kernel/part/tile.js";
 import { inferType, opOf } from "#ops/index.js";
 import { isProblem } from "#ops/op.js";
 import { seededRandom } from "#ops/random.js";

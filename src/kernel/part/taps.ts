@@ -2,9 +2,9 @@
 
 import type { Border } from "./border.js";
 import { loadTap, tapAt } from "./border.js";
-import type { Int, Width } from "./build.js";
-import { address, addInt, i32, load, mulInt } from "./build.js";
-import type { Register, Value } from "./ir.js";
+import type { Int, Width } from "../ir/build.js";
+import { address, addInt, i32, load, mulInt } from "../ir/build.js";
+import type { Register, Value } from "../ir/ir.js";
 import type { Build } from "./operands.js";
 import type { Strip, WindowSpec } from "./strip.js";
 import { sumLoops } from "./sums.js";

@@ -1,11 +1,11 @@
 // Checks kernels by running them: every address, every race, every read of memory that nothing wrote.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { WatchedArena } from "./check-access.js";
-import { checkForm } from "./check-form.js";
-import { createMemory } from "./check-memory.js";
-import type { Kernel, KernelProgram } from "./ir.js";
-import { runKernel } from "./check-run.js";
+import type { WatchedArena } from "./access.js";
+import { checkForm } from "./form.js";
+import { createMemory } from "./memory.js";
+import type { Kernel, KernelProgram } from "../ir/ir.js";
+import { runKernel } from "./run.js";
 
 export interface CheckedProgram {
   /** Sentences; empty if nothing is wrong. */

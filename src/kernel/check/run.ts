@@ -1,11 +1,11 @@
 // Runs a kernel under the checker: statements and values become closures over one state.
 
-import type { Surroundings } from "./check-access.js";
-import { watch } from "./check-access.js";
-import type { Toucher } from "./check-memory.js";
-import type { Machine, Registers } from "./check-value.js";
-import { addressOf, enterItem, isVec, itemOf, numberOf, parameterOf, slotOf, vecOf } from "./check-value.js";
-import type { Kernel, Register, Statement, Value } from "./ir.js";
+import type { Surroundings } from "./access.js";
+import { watch } from "./access.js";
+import type { Toucher } from "./memory.js";
+import type { Machine, Registers } from "./value.js";
+import { addressOf, enterItem, isVec, itemOf, numberOf, parameterOf, slotOf, vecOf } from "./value.js";
+import type { Kernel, Register, Statement, Value } from "../ir/ir.js";
 
 /** Runs all blocks of a kernel, one after another, and reports what the surroundings see. */
 export function runKernel(kernel: Kernel, around: Surroundings): void {

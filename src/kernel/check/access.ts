@@ -1,8 +1,8 @@
 // Accesses of a kernel that runs under the checker, with what is found said in words.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Touch, Toucher, WatchedMemory } from "./check-memory.js";
-import type { Kernel, Parameter } from "./ir.js";
+import type { Touch, Toucher, WatchedMemory } from "./memory.js";
+import type { Kernel, Parameter } from "../ir/ir.js";
 
 /** Where a kernel runs under the checker. */
 export interface Surroundings {

@@ -2,9 +2,9 @@
 
 import type { Border, Tap } from "./border.js";
 import { loadTap } from "./border.js";
-import type { Int, Loops, Width } from "./build.js";
-import { address, addInt, f32, horizontal, i32, int, load, madd, mulInt, widen } from "./build.js";
-import type { Place, Register, Value } from "./ir.js";
+import type { Int, Loops, Width } from "../ir/build.js";
+import { address, addInt, f32, horizontal, i32, int, load, madd, mulInt, widen } from "../ir/build.js";
+import type { Place, Register, Value } from "../ir/ir.js";
 import type { Build } from "./operands.js";
 import type { Within } from "./strip.js";
 import type { Level } from "./sums.js";

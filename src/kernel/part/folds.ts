@@ -1,8 +1,8 @@
 // Folds: sums, greatest, least and products of elements, in registers.
 
-import type { Int, Width } from "./build.js";
-import { address, addInt, binary, f32, laneOf, load, mulInt, widen } from "./build.js";
-import type { FloatBinary, Register, Value } from "./ir.js";
+import type { Int, Width } from "../ir/build.js";
+import { address, addInt, binary, f32, laneOf, load, mulInt, widen } from "../ir/build.js";
+import type { FloatBinary, Register, Value } from "../ir/ir.js";
 import type { Build, Operand } from "./operands.js";
 import type { Level } from "./sums.js";
 import { sumLoops } from "./sums.js";

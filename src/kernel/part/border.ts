@@ -1,8 +1,8 @@
 // Windows that read the input where it lies, border and all: each tap asks whether it is inside.
 
-import type { Int, Width } from "./build.js";
-import { address, addInt, both, compare, f32, int, load, mulInt, widen } from "./build.js";
-import type { Value } from "./ir.js";
+import type { Int, Width } from "../ir/build.js";
+import { address, addInt, both, compare, f32, int, load, mulInt, widen } from "../ir/build.js";
+import type { Value } from "../ir/ir.js";
 import type { Build, Operand } from "./operands.js";
 import type { Steps } from "./steps.js";
 

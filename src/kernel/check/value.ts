@@ -2,10 +2,10 @@
 
 import { bug } from "#diagnostic/diagnostic.js";
 import { binaryFunctions, unaryFunctions } from "#ops/scalar-eval.js";
-import type { Access, Surroundings } from "./check-access.js";
-import type { Toucher } from "./check-memory.js";
-import { compares, evalInt } from "./integers.js";
-import type { Address, Kernel, Parameter, Place, Value } from "./ir.js";
+import type { Access, Surroundings } from "./access.js";
+import type { Toucher } from "./memory.js";
+import { compares, evalInt } from "../ir/integers.js";
+import type { Address, Kernel, Parameter, Place, Value } from "../ir/ir.js";
 
 /** Values of registers by slot; a vec's value is replaced, never changed. */
 export interface Values {

@@ -1,21 +1,21 @@
 // What meets in a product: the matrix of a layer's weights, and rows that lie in memory.
 
 import type { Source } from "#schedule/schedule.js";
-import type { Int } from "./build.js";
-import { mulInt } from "./build.js";
+import type { Int } from "../ir/build.js";
+import { mulInt } from "../ir/build.js";
 import type { Columns, Runs } from "./matmul.js";
 import { panelWidths } from "./matmul.js";
 import type { Operand } from "./operands.js";
 import { reads, weightParameter } from "./operands.js";
 import { panelPacking, plainPacking } from "./pack.js";
-import type { Context } from "./template/context.js";
+import type { Emitter } from "./emitter.js";
 
 /** Shorter sums are not worth being spread over the lanes, which are to be added up behind. */
 const fewestDeep = 16;
 
 /** The matrix of a dense product, per group: packed in panels, or where it lies if it is computed by the net. */
 export function weightColumns(
-  { k, tile, form }: Pick<Context, "k" | "tile" | "form">,
+  { k, tile, form }: Emitter,
   weight: Source,
   size: {
     readonly depth: number;

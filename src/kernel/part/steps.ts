@@ -2,13 +2,13 @@
 
 import type { Step, Side } from "#schedule/schedule.js";
 import { channels } from "#ir/type.js";
-import type { Int, Width } from "./build.js";
-import { address, addInt, laneOf, load, mulInt } from "./build.js";
-import type { Value } from "./ir.js";
+import type { Int, Width } from "../ir/build.js";
+import { address, addInt, laneOf, load, mulInt } from "../ir/build.js";
+import type { Value } from "../ir/ir.js";
 import type { Build, Operand } from "./operands.js";
 import { reads, stridesOf, weightParameter } from "./operands.js";
 import { branchPacking } from "./pack.js";
-import { scalarValue, usesOf } from "./scalar.js";
+import { scalarValue, usesOf } from "../ir/scalar.js";
 
 /** An element of a result, as elementwise steps see it; of a vec, its first lane. */
 export interface Position {

@@ -1,9 +1,9 @@
 // Depthwise sums: filters, and what goes through them.
 
 import type { Source } from "#schedule/schedule.js";
-import type { Int, Width } from "./build.js";
-import { address, addInt, f32, load, madd, mulInt, widen } from "./build.js";
-import type { Place, Value } from "./ir.js";
+import type { Int, Width } from "../ir/build.js";
+import { address, addInt, f32, load, madd, mulInt, widen } from "../ir/build.js";
+import type { Place, Value } from "../ir/ir.js";
 import type { Build } from "./operands.js";
 import { reads, weightParameter } from "./operands.js";
 import { branchPacking, filterPacking } from "./pack.js";

@@ -2,15 +2,15 @@
 
 import { channels, elements } from "#ir/type.js";
 import type { Shape } from "#ir/type.js";
-import type { Int, Width } from "./build.js";
-import { address, addInt, int, load, mulInt } from "./build.js";
-import type { Body } from "./body.js";
-import type { Value } from "./ir.js";
+import type { Int, Width } from "../ir/build.js";
+import { address, addInt, int, load, mulInt } from "../ir/build.js";
+import type { Body } from "../ir/body.js";
+import type { Value } from "../ir/ir.js";
 import type { Build, Operand } from "./operands.js";
 import { stridesOf, vectors } from "./operands.js";
 import type { Steps } from "./steps.js";
 import { storeResult } from "./steps.js";
-import type { Context, Form } from "./template/context.js";
+import type { Emitter, Form } from "./emitter.js";
 import { eachVectorOfGrid, teamBlocks, vectorItems } from "./team.js";
 import { largeBlockSize } from "./tile.js";
 
@@ -28,7 +28,7 @@ export interface Mapping {
 type Write = (pixel: Int, lead: readonly Int[], channel: Int, width: Width) => void;
 
 /** One value per element of the result. */
-export function mapBody(c: Context, y: Operand, epilogue: Steps, mapping: Mapping): Body {
+export function mapBody(c: Emitter, y: Operand, epilogue: Steps, mapping: Mapping): Body {
   const write: Write = (pixel, lead, channel, width) => {
     const index = y.shape.length === 0 ? [] : [...lead, channel];
     const value = mapping.element(index, pixel, width);
@@ -38,7 +38,7 @@ export function mapBody(c: Context, y: Operand, epilogue: Steps, mapping: Mappin
   return maps[c.form](c, y, mapping.wide && y.wide && epilogue.wide, write);
 }
 
-const maps: Readonly<Record<Form, (c: Context, y: Operand, wide: boolean, write: Write) => Body>> = {
+const maps: Readonly<Record<Form, (c: Emitter, y: Operand, wide: boolean, write: Write) => Body>> = {
   /** Blocks are runs of last-axis vectors; the indices of the axes before are found once per vector. */
   cpu: (c, y, wide, write) => {
     const { k, tile } = c;
@@ -74,7 +74,7 @@ const maps: Readonly<Record<Form, (c: Context, y: Operand, wide: boolean, write:
 const shortVector = 8;
 
 /** Blocks of rows, which are the vectors along the last axis but one. */
-function rowsBody({ k, tile }: Context, y: Operand, row: number, wide: boolean, write: Write): Body {
+function rowsBody({ k, tile }: Emitter, y: Operand, row: number, wide: boolean, write: Write): Body {
   const rows = vectors(y.shape) / row;
   const size = largeBlockSize(rows, Math.max(1, Math.floor(tile.blockVectors / row)));
   return {
@@ -119,12 +119,12 @@ export function loadAt(x: Operand, index: readonly Int[], width: Width = "f32"):
 export type PixelWriter = (pixel: Int) => (channel: Int, width: Width) => void;
 
 /** A result that is made pixel by pixel. `wide` says that channels may be written as vecs. */
-export function pixelBody(c: Context, y: Operand, wide: boolean, writer: PixelWriter): Body {
+export function pixelBody(c: Emitter, y: Operand, wide: boolean, writer: PixelWriter): Body {
   return pixelMaps[c.form](c, y, wide, writer);
 }
 
 const pixelMaps: Readonly<
-  Record<Form, (c: Context, y: Operand, wide: boolean, writer: PixelWriter) => Body>
+  Record<Form, (c: Emitter, y: Operand, wide: boolean, writer: PixelWriter) => Body>
 > = {
   cpu: ({ k, tile }, y, wide, writer) => {
     const pixels = vectors(y.shape);

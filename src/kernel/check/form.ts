@@ -1,7 +1,7 @@
 // The form of a kernel: types of values, scopes of registers, and where loops and guards may stand.
 
-import type { Address, Kernel, Parameter, Place, Register, Statement, Value, ValueType } from "./ir.js";
-import { walkValue } from "./walk.js";
+import type { Address, Kernel, Parameter, Place, Register, Statement, Value, ValueType } from "../ir/ir.js";
+import { walkValue } from "../ir/walk.js";
 
 /** What is wrong with the form of a kernel, each finding a sentence; empty if all is well. */
 export function checkForm(kernel: Kernel, lanes: number): string[] {

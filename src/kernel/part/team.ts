@@ -2,10 +2,22 @@
 
 import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Body } from "./body.js";
-import type { Int, Width } from "./build.js";
-import { address, addInt, broadcast, compare, f32, i32, int, load, madd, mulInt, widen } from "./build.js";
-import type { Register, Value } from "./ir.js";
+import type { Body } from "../ir/body.js";
+import type { Int, Width } from "../ir/build.js";
+import {
+  address,
+  addInt,
+  broadcast,
+  compare,
+  f32,
+  i32,
+  int,
+  load,
+  madd,
+  mulInt,
+  widen,
+} from "../ir/build.js";
+import type { Register, Value } from "../ir/ir.js";
 import type { Columns } from "./matmul.js";
 import { segmentsOf } from "./matmul.js";
 import type { Build, Operand } from "./operands.js";
