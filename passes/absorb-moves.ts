@@ -4,9 +4,9 @@
 
 import type { OpName } from "#ir/graph.js";
 import { opNames, opOf } from "#ops/index.js";
-import type { Pass } from "#rewrite/pass.js";
-import type { NativeRule, Rewrite } from "#rewrite/rule.js";
-import { applyRules } from "#rewrite/sweep.js";
+import type { Pass } from "#rewrite/pipeline/pass.js";
+import type { NativeRule, Rewrite } from "#rewrite/rule/rule.js";
+import { applyRules } from "#rewrite/rule/sweep.js";
 import { moveBelowElementwise, moveBelowSlice } from "./absorb-moves/below-ops.js";
 import { moveIntoWeight } from "./absorb-moves/into-weights.js";
 import {

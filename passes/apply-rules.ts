@@ -1,8 +1,8 @@
 // Applies the user's own rules.
 
-import type { Pass } from "#rewrite/pass.js";
-import type { Rule } from "#rewrite/rule.js";
-import { applyRules as apply } from "#rewrite/sweep.js";
+import type { Pass } from "#rewrite/pipeline/pass.js";
+import type { Rule } from "#rewrite/rule/rule.js";
+import { applyRules as apply } from "#rewrite/rule/sweep.js";
 import type { PassOptions } from "./options.js";
 
 export const applyRules: Pass<PassOptions> = {

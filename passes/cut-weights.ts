@@ -9,8 +9,8 @@ import { channels, elements, f32 } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import { makeNode } from "#ops/index.js";
-import { constantNode } from "#rewrite/build.js";
-import type { Pass } from "#rewrite/pass.js";
+import { constantNode } from "#rewrite/rule/build.js";
+import type { Pass } from "#rewrite/pipeline/pass.js";
 
 type Product = NodeOf<"conv2d"> | NodeOf<"dense">;
 

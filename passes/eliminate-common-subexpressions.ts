@@ -4,8 +4,8 @@ import { castDraft, produce } from "immer";
 import type { AttributeValue, Node, NodeId } from "#ir/graph.js";
 import { nodeOf, uniteSpans } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
-import { commutative } from "#rewrite/match.js";
-import type { Pass } from "#rewrite/pass.js";
+import { commutative } from "#rewrite/rule/match.js";
+import type { Pass } from "#rewrite/pipeline/pass.js";
 
 export const eliminateCommonSubexpressions: Pass = {
   name: "eliminate-common-subexpressions",

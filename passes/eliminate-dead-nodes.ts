@@ -3,7 +3,7 @@
 import { produce } from "immer";
 import type { NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
-import type { Pass } from "#rewrite/pass.js";
+import type { Pass } from "#rewrite/pipeline/pass.js";
 
 export const eliminateDeadNodes: Pass = {
   name: "eliminate-dead-nodes",

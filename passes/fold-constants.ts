@@ -4,8 +4,8 @@ import { castDraft, produce } from "immer";
 import type { Node, NodeId } from "#ir/graph.js";
 import { nodeOf, uniteSpans } from "#ir/graph.js";
 import { outputIds, topological, users } from "#ir/node-order.js";
-import { constantNode } from "#rewrite/build.js";
-import type { Pass } from "#rewrite/pass.js";
+import { constantNode } from "#rewrite/rule/build.js";
+import type { Pass } from "#rewrite/pipeline/pass.js";
 
 export const foldConstants: Pass = {
   name: "fold-constants",

@@ -1,6 +1,6 @@
 // The passes, in the order in which they run.
 
-import type { Pass } from "#rewrite/pass.js";
+import type { Pass } from "#rewrite/pipeline/pass.js";
 import { absorbMoves } from "./absorb-moves.js";
 import { applyRules } from "./apply-rules.js";
 import { canonicalize } from "./canonicalize.js";

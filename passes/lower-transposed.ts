@@ -8,9 +8,9 @@ import { outputIds, users } from "#ir/node-order.js";
 import { opOf } from "#ops/index.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
-import type { Builder, Ref } from "#rewrite/build.js";
-import { createBuilder, materialize } from "#rewrite/build.js";
-import type { Pass } from "#rewrite/pass.js";
+import type { Builder, Ref } from "#rewrite/rule/build.js";
+import { createBuilder, materialize } from "#rewrite/rule/build.js";
+import type { Pass } from "#rewrite/pipeline/pass.js";
 
 /** Most neighbours of an element that are computed at once: each takes nodes of its own. */
 const neighbourLimit = 4096;

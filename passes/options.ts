@@ -1,6 +1,6 @@
 // What the passes of the standard pipeline want to know.
 
-import type { Rule } from "#rewrite/rule.js";
+import type { Rule } from "#rewrite/rule/rule.js";
 import type { FuseOptions } from "./fuse.js";
 import type { SplitOptions } from "./split.js";
 

@@ -1,8 +1,8 @@
 // A pass that applies rules and nothing else.
 
-import type { Pass } from "#rewrite/pass.js";
-import type { RuleText } from "#rewrite/net.js";
-import { applyRules } from "#rewrite/sweep.js";
+import type { Pass } from "#rewrite/pipeline/pass.js";
+import type { RuleText } from "#rewrite/rule/rule-text.js";
+import { applyRules } from "#rewrite/rule/sweep.js";
 import type { PassOptions } from "./options.js";
 
 /** A pass over built-in texts of rules, tried in their order. */

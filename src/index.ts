@@ -4,8 +4,8 @@
 //     const net = await load(artifact);
 //     const { y } = await net.run({ image });
 
-export { parse } from "#grammar/parse.js";
-export { print } from "#grammar/print.js";
+export { parse } from "#grammar/reading/parse.js";
+export { print } from "#grammar/printing/print.js";
 export type { Ast } from "#grammar/ast.js";
 
 export { render } from "#diagnostic/render.js";
@@ -52,12 +52,12 @@ export type {
   SplitOrder,
   SplitReport,
 } from "#passes/split.js";
-export type { Pass, PassContext } from "#rewrite/pass.js";
-export type { PassRun } from "#rewrite/pipeline.js";
+export type { Pass, PassContext } from "#rewrite/pipeline/pass.js";
+export type { PassRun } from "#rewrite/pipeline/pipeline.js";
 export { parseRules } from "#compile/rules.js";
 export type { RuleSet } from "#compile/rules.js";
-export type { Rule } from "#rewrite/rule.js";
-export type { Fusion } from "#rewrite/fusion.js";
+export type { Rule } from "#rewrite/rule/rule.js";
+export type { Fusion } from "#rewrite/fusion/fusion.js";
 export { optimize } from "#compile/optimize.js";
 export type { Optimized, OptimizeOptions } from "#compile/optimize.js";
 

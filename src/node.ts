@@ -5,7 +5,7 @@ import { expectArgument, expectList, expectText, hasProperties } from "#diagnost
 import type { OptionKinds } from "#diagnostic/options.js";
 import { aText, expectOptions } from "#diagnostic/options.js";
 import { dirname, isAbsolute, join } from "node:path";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import type { Ast } from "#grammar/ast.js";
 import type { RuleSet } from "#compile/rules.js";
 import { joinRules, noRules, parseRules, rulesOf } from "#compile/rules.js";

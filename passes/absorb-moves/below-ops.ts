@@ -6,7 +6,7 @@ import { outputIds, users } from "#ir/node-order.js";
 import { elements, sameShape } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { permuted, places, reshapeGroups, sameOrder } from "#ir/axis-order.js";
-import type { Builder, Ref } from "#rewrite/build.js";
+import type { Builder, Ref } from "#rewrite/rule/build.js";
 import type { Move } from "./move.js";
 import { attributesOf, isOnlyHere, moveOf, moved, splitBase } from "./move.js";
 

@@ -7,7 +7,7 @@ import type { Module } from "#ir/weights.js";
 import { natural, permuted, places } from "#ir/axis-order.js";
 import { opOf } from "#ops/index.js";
 import { axisOf } from "#ops/reduce.js";
-import type { Builder, Ref } from "#rewrite/build.js";
+import type { Builder, Ref } from "#rewrite/rule/build.js";
 import type { Move } from "./move.js";
 import { attributesOf, isOnlyHere, moveOf } from "./move.js";
 

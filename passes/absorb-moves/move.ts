@@ -6,7 +6,7 @@ import { outputIds, users } from "#ir/node-order.js";
 import type { Shape } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import type { Attributes } from "#ops/op.js";
-import type { Builder, Ref } from "#rewrite/build.js";
+import type { Builder, Ref } from "#rewrite/rule/build.js";
 
 /** A value that is `base` as `split`, permuted, as `shape`. */
 export interface Move {

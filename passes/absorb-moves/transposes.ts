@@ -7,7 +7,7 @@ import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { natural, permuted, places, reshapeGroups, sameOrder } from "#ir/axis-order.js";
 import { axisOf } from "#ops/reduce.js";
-import type { Builder, Ref } from "#rewrite/build.js";
+import type { Builder, Ref } from "#rewrite/rule/build.js";
 import { isOnlyHere, moveOf, moved } from "./move.js";
 
 /** A transpose of a move: axes that were merged between are moved one by one. */

@@ -1,7 +1,7 @@
 // All built-in rules, by theme.
 
-import type { RuleText } from "#rewrite/net.js";
-import type { Rule } from "#rewrite/rule.js";
+import type { RuleText } from "#rewrite/rule/rule-text.js";
+import type { Rule } from "#rewrite/rule/rule.js";
 import { activation } from "./activation.js";
 import { batchNorm } from "./batch-norm.js";
 import { canonical } from "./canonical.js";

@@ -2,14 +2,14 @@
 
 import { lineText } from "#diagnostic/escape.js";
 import type { Command } from "commander";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { hasErrors } from "#diagnostic/diagnostic.js";
 import { lineCol } from "#diagnostic/position.js";
 import { plural } from "#ir/units.js";
-import { compileRules } from "#rewrite/compile-rule.js";
-import { compileFusions } from "#rewrite/fusion.js";
-import type { Rule } from "#rewrite/rule.js";
+import { compileRules } from "#rewrite/rule/compile-rule.js";
+import { compileFusions } from "#rewrite/fusion/fusion.js";
+import type { Rule } from "#rewrite/rule/rule.js";
 import { passes } from "#passes/index.js";
 import { checkRules } from "#compile/check-rules.js";
 import { placeRules } from "#compile/place-rules.js";

@@ -2,8 +2,8 @@
 
 import { lineText } from "#diagnostic/escape.js";
 import type { Command } from "commander";
-import { parse } from "#grammar/parse.js";
-import { print } from "#grammar/print.js";
+import { parse } from "#grammar/reading/parse.js";
+import { print } from "#grammar/printing/print.js";
 import type { Session } from "./session.js";
 import { exit, report } from "./terminal.js";
 import { readStdin, readText, writeFileAtomically } from "../node.js";

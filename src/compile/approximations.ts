@@ -2,8 +2,8 @@
 
 import type { Graph, Node, NodeId } from "#ir/graph.js";
 import { users } from "#ir/node-order.js";
-import type { PassRun } from "#rewrite/pipeline.js";
-import type { Rule } from "#rewrite/rule.js";
+import type { PassRun } from "#rewrite/pipeline/pipeline.js";
+import type { Rule } from "#rewrite/rule/rule.js";
 
 /** One kind of change that alters values: a `rule approx`, or splitting. */
 export interface Approximation {

@@ -13,9 +13,9 @@ import type { RuleCheck } from "#rewrite/check/check-rule.js";
 import { checkRule } from "#rewrite/check/check-rule.js";
 import { describeSide } from "#rewrite/check/describe-sides.js";
 import { ruleProblems } from "#rewrite/check/rule-problems.js";
-import { matchAt } from "#rewrite/match.js";
-import type { Pass } from "#rewrite/pass.js";
-import type { Rule } from "#rewrite/rule.js";
+import { matchAt } from "#rewrite/rule/match.js";
+import type { Pass } from "#rewrite/pipeline/pass.js";
+import type { Rule } from "#rewrite/rule/rule.js";
 import { createWeightStore } from "#weights/store.js";
 
 /** What was found of a rule does not change; a program that compiles many models asks again and again. */

@@ -1,6 +1,6 @@
 // Compiling: text → tree → graph → passes → module.
 
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import type { Ast } from "#grammar/ast.js";
 import type { Artifact } from "#backend/artifact.js";
 import { expectArgument, hasProperties } from "#diagnostic/argument.js";

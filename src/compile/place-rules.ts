@@ -5,7 +5,7 @@ import type { PassOptions } from "#passes/index.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
-import type { Pass } from "#rewrite/pass.js";
+import type { Pass } from "#rewrite/pipeline/pass.js";
 
 /**
  * The passes with `apply-rules` at the given places instead of its own, each `before PASS` or `after PASS`; or errors. Of a pass

@@ -1,13 +1,13 @@
 // The user's own rules and fusions, from text.
 
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import type { Ast } from "#grammar/ast.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { hasErrors } from "#diagnostic/diagnostic.js";
-import { compileRules } from "#rewrite/compile-rule.js";
-import type { Fusion } from "#rewrite/fusion.js";
-import { compileFusions } from "#rewrite/fusion.js";
-import type { Rule } from "#rewrite/rule.js";
+import { compileRules } from "#rewrite/rule/compile-rule.js";
+import type { Fusion } from "#rewrite/fusion/fusion.js";
+import { compileFusions } from "#rewrite/fusion/fusion.js";
+import type { Rule } from "#rewrite/rule/rule.js";
 
 /** What `optimize` and `compile` take as `rules` and `fusions`. */
 export interface RuleSet {

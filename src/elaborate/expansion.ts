@@ -1,7 +1,7 @@
 // How many steps a net takes at least, counted without running it: blocks that call blocks multiply quickly.
 
 import type { CallExpression, Expression, NetItem, Statement } from "#grammar/ast.js";
-import { spineOf } from "#grammar/spine.js";
+import { spineOf } from "#grammar/left-spine.js";
 import { numberText } from "#ir/units.js";
 import { depthLimit } from "./blocks.js";
 import type { State } from "./state.js";

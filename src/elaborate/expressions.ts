@@ -1,6 +1,6 @@
 // Expressions: names, literals, calls, pipes and operators.
 
-import { spineOf } from "#grammar/spine.js";
+import { spineOf } from "#grammar/left-spine.js";
 import type { Argument, BinaryExpression, CallExpression, Expression, ListExpression } from "#grammar/ast.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";

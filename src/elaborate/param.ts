@@ -12,7 +12,7 @@ import { isProblem } from "#ops/op.js";
 import { generators, seedOf } from "#weights/generate.js";
 import { sortArguments } from "./arguments.js";
 import { typeOfExpression } from "./dimensions.js";
-import { spineOf } from "#grammar/spine.js";
+import { spineOf } from "#grammar/left-spine.js";
 import { evaluate, infixOps, lookUp } from "./expressions.js";
 import { literalOf } from "./literals.js";
 import type { Scope, State } from "./state.js";

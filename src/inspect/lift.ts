@@ -6,7 +6,7 @@ import { aBoolean, aFunction, expectOptions } from "#diagnostic/options.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { lineText } from "#diagnostic/escape.js";
 import type { Ast, Comment, Expression, Name, Statement } from "#grammar/ast.js";
-import { print } from "#grammar/print.js";
+import { print } from "#grammar/printing/print.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import type { Graph, KernelId, Node } from "#ir/graph.js";
 import { inputNodes, operands } from "#ir/graph.js";

@@ -1,6 +1,6 @@
 // The op table in words: `docs/ops.md`, and one op in plain text for `cleave ops NAME`.
 
-import { printName } from "#grammar/print-name.js";
+import { printName } from "#grammar/printing/print-name.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";
 import type { AttributeKind } from "#ops/attributes.js";
 import { isOp, opClasses, opOf, ops } from "#ops/index.js";

@@ -4,9 +4,9 @@ import type { Target } from "#ir/target.js";
 import { bytesText } from "#ir/units.js";
 import { isOp, opOf } from "#ops/index.js";
 import { chainText, templateNames, templates } from "#template/templates.js";
-import { chainFacts } from "#rewrite/chain-condition.js";
-import type { RuleFunction } from "#rewrite/functions.js";
-import { ruleFunctions } from "#rewrite/functions.js";
+import { chainFacts } from "#rewrite/fusion/condition.js";
+import type { RuleFunction } from "#rewrite/rule/functions.js";
+import { ruleFunctions } from "#rewrite/rule/functions.js";
 
 /** `docs/rules.md`, from the tables that the compiler itself reads, for some targets. */
 export function rulesDoc(targets: readonly Target[]): string {

@@ -10,7 +10,7 @@ import { identityOf, workIdentity } from "#calibrate/identity.js";
 import { packKept, unpackKept } from "#calibrate/kept-value.js";
 import { samplesOf } from "#calibrate/samples.js";
 import { elaborate } from "#elaborate/elaborate.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { seededRandom } from "#ops/random.js";
 import { checkpointFiles } from "../../src/node-checkpoints.js";
 

@@ -15,7 +15,7 @@ import { inputNodes } from "#ir/graph.js";
 import { tensor } from "#ir/tensor.js";
 import { channels, elements } from "#ir/type.js";
 import { elaborate } from "#elaborate/elaborate.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { drawValues } from "#ops/distributions.js";
 import { seededRandom } from "#ops/random.js";
 

@@ -15,7 +15,7 @@ import { chooseSamples, samplesOf } from "#calibrate/samples.js";
 import { solvePositive } from "#calibrate/solve.js";
 import { openTaps, runTaps } from "#calibrate/taps.js";
 import { elaborate } from "#elaborate/elaborate.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { channels } from "#ir/type.js";
 import { drawValues } from "#ops/distributions.js";
 import { seededRandom } from "#ops/random.js";

@@ -7,7 +7,7 @@ import { tapModule } from "#calibrate/tap-module.js";
 import { openTaps, runTaps } from "#calibrate/taps.js";
 import { optimize } from "#compile/optimize.js";
 import { elaborate } from "#elaborate/elaborate.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { interpretAll } from "#interpret/interpret.js";
 import { firstDifference, longestReduction } from "#interpret/tolerance.js";
 import type { Graph, NodeId } from "#ir/graph.js";

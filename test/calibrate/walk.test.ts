@@ -6,7 +6,7 @@ import { samplesOf } from "#calibrate/samples.js";
 import { openTaps, runTaps } from "#calibrate/taps.js";
 import { createWalk } from "#calibrate/walk.js";
 import { elaborate } from "#elaborate/elaborate.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import type { NodeId } from "#ir/graph.js";
 import type { Module } from "#ir/weights.js";
 import { drawValues } from "#ops/distributions.js";

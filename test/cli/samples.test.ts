@@ -11,7 +11,7 @@ import type { SampleOptions } from "#cli/samples.js";
 import { openSamples, readSamples, withSampleOptions } from "#cli/samples.js";
 import { withProgress } from "#cli/progress.js";
 import { elaborate } from "#elaborate/elaborate.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { writeNpy } from "#weights/npy.js";
 import { writeSafetensors } from "#weights/write-safetensors.js";
 

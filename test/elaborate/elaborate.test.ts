@@ -1,7 +1,7 @@
 // Nets in text and the graphs or errors that they become.
 
 import { readdirSync } from "node:fs";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { render } from "#diagnostic/render.js";
 import { elaborate } from "#elaborate/elaborate.js";

@@ -1,7 +1,7 @@
 // Long and deep programs: no stack overflow, no endless run.
 
 import { describe, expect, test } from "vitest";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { interpret } from "#interpret/interpret.js";

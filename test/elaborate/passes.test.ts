@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { optimize } from "#compile/optimize.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { printGraph } from "#inspect/lift.js";
 import { interpret } from "#interpret/interpret.js";

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { elaborate } from "#elaborate/elaborate.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 
 test("the paths in the comments of the reference are those of the parameters", () => {
   const reference = readFileSync(join(import.meta.dirname, "../../docs/language.md"), "utf8");

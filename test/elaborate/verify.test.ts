@@ -2,7 +2,7 @@
 
 import { makePlan } from "#template/plan.js";
 import { describe, expect, test } from "vitest";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { sameGraph } from "#ir/compare.js";
 import type { Graph, Node, NodeId } from "#ir/graph.js";

@@ -4,7 +4,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import * as ort from "onnxruntime-web";
 import { describe, expect, test } from "vitest";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { optimize } from "#compile/optimize.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import type { ExportOptions } from "#export/onnx/export-onnx.js";

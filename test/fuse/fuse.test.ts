@@ -1,13 +1,13 @@
 // Fusing: a net before, its kernels after, and what was not fused and why.
 
 import { expect, test } from "vitest";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { render } from "#diagnostic/render.js";
 import { printGraph } from "#inspect/lift.js";
 import type { Target } from "#ir/target.js";
 import type { FuseReport } from "#passes/fuse.js";
 import { fuse, planFusions } from "#passes/fuse.js";
-import { compileFusions } from "#rewrite/fusion.js";
+import { compileFusions } from "#rewrite/fusion/fusion.js";
 import { verify } from "#ops/verify.js";
 import { isOp, opOf } from "#ops/index.js";
 import { chainText, templateNames, templates } from "#template/templates.js";

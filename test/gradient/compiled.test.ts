@@ -5,7 +5,7 @@ import { openTaps } from "#calibrate/taps.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { gradientModule } from "#gradient/gradient-module.js";
 import { ruleOf } from "#gradient/rules/index.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { interpretAll } from "#interpret/interpret.js";
 import type { NodeId } from "#ir/graph.js";
 import { inputNodes, nodeOf } from "#ir/graph.js";

@@ -12,7 +12,7 @@ import { distillLoss } from "#gradient/distill-loss.js";
 import { distill } from "#gradient/distill.js";
 import { judgedValues, valueBehind } from "#gradient/judged.js";
 import { paddedLayer, withRank } from "#gradient/padded.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { interpretAll } from "#interpret/interpret.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";

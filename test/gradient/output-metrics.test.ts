@@ -5,7 +5,7 @@ import { openProducts } from "#calibrate/products.js";
 import { samplesOf } from "#calibrate/samples.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { outputMetrics } from "#gradient/output-metrics.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { tapModule } from "#calibrate/tap-module.js";
 import { interpret, interpretAll } from "#interpret/interpret.js";
 import { tensor } from "#ir/tensor.js";

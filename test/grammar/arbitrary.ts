@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import type { Argument, Ast, BinaryOperator, Expression, Item, Name, Statement } from "#grammar/ast.js";
-import { allWords } from "#grammar/tokens.js";
+import { allWords } from "#grammar/tokens/tokens.js";
 
 /** A tree without a text has no places; all its nodes stand at the beginning of no file. */
 const span = { file: "", start: 0, end: 0 };

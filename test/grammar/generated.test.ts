@@ -3,18 +3,18 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { cstTypes } from "#grammar/generate.js";
-import { parse } from "#grammar/parse.js";
-import { print } from "#grammar/print.js";
-import { railroadDiagrams } from "#grammar/railroad.js";
-import { allWords } from "#grammar/tokens.js";
+import { cstTypes } from "#grammar/reading/generate.js";
+import { parse } from "#grammar/reading/parse.js";
+import { print } from "#grammar/printing/print.js";
+import { railroadDiagrams } from "#grammar/reading/railroad.js";
+import { allWords } from "#grammar/tokens/tokens.js";
 import { dump } from "./dump.js";
 
 const root = join(import.meta.dirname, "../..");
 const updating = process.env["UPDATE"] === "1";
 
 test("the types of the concrete syntax tree are those of the parser", () => {
-  const path = join(root, "grammar/cst.ts");
+  const path = join(root, "grammar/reading/cst.ts");
   if (updating) writeFileSync(path, cstTypes());
   expect(readFileSync(path, "utf8")).toBe(cstTypes());
 });

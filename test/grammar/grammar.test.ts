@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from "vitest";
 import { render } from "#diagnostic/render.js";
-import { parse } from "#grammar/parse.js";
-import { print } from "#grammar/print.js";
+import { parse } from "#grammar/reading/parse.js";
+import { print } from "#grammar/printing/print.js";
 import { cases } from "../cases.js";
 import { dump } from "./dump.js";
 

@@ -2,11 +2,11 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { maxNesting } from "#grammar/lines.js";
-import { parse } from "#grammar/parse.js";
-import { print } from "#grammar/print.js";
-import { spineOf } from "#grammar/spine.js";
-import { tokenize } from "#grammar/lexer.js";
+import { maxNesting } from "#grammar/tokens/line-ends.js";
+import { parse } from "#grammar/reading/parse.js";
+import { print } from "#grammar/printing/print.js";
+import { spineOf } from "#grammar/left-spine.js";
+import { tokenize } from "#grammar/tokens/lexer.js";
 import { arbitraryAst } from "./arbitrary.js";
 import { dump } from "./dump.js";
 

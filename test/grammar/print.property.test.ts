@@ -2,9 +2,9 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { parse } from "#grammar/parse.js";
-import { print } from "#grammar/print.js";
-import { tokenize } from "#grammar/lexer.js";
+import { parse } from "#grammar/reading/parse.js";
+import { print } from "#grammar/printing/print.js";
+import { tokenize } from "#grammar/tokens/lexer.js";
 import { arbitraryAst } from "./arbitrary.js";
 import { dump } from "./dump.js";
 

@@ -10,7 +10,7 @@ import { init, parse as parseModule } from "es-module-lexer";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { elaborate } from "#elaborate/elaborate.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { quote } from "#grammar/quote.js";
 import { sameGraph } from "#ir/compare.js";
 import {

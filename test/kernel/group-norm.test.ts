@@ -1,7 +1,7 @@
 // Group normalization in f32: means far from zero, large and tiny scales, constants, many values.
 
 import { expect, test } from "vitest";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { compile } from "#compile/compile.js";
 import { load } from "#compile/load.js";

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { compile } from "#compile/compile.js";
 import { targetNames } from "#compile/targets.js";
 import { elaborate } from "#elaborate/elaborate.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { firstDifference, longestReduction } from "#interpret/tolerance.js";
 import { interpret } from "#interpret/interpret.js";
 import type { Module } from "#ir/weights.js";

@@ -1,7 +1,7 @@
 // Moves are absorbed without a change of values: random chains of reshapes, transposes, slices and elementwise ops before layers.
 
 import { expect, test } from "vitest";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { interpret } from "#interpret/interpret.js";
 import { longestReduction, tolerance } from "#interpret/tolerance.js";
@@ -13,7 +13,7 @@ import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
 import { verify } from "#ops/verify.js";
 import { absorbMoves } from "#passes/absorb-moves.js";
-import { runPipeline } from "#rewrite/pipeline.js";
+import { runPipeline } from "#rewrite/pipeline/pipeline.js";
 import { testTarget } from "./target.js";
 
 /** `GRAPHS=2000` makes a longer hunt of it. */

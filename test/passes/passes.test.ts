@@ -3,13 +3,13 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { printGraph } from "#inspect/lift.js";
 import { passes } from "#passes/index.js";
 import type { PassOptions } from "#passes/index.js";
-import { compileRules } from "#rewrite/compile-rule.js";
-import { runPipeline } from "#rewrite/pipeline.js";
+import { compileRules } from "#rewrite/rule/compile-rule.js";
+import { runPipeline } from "#rewrite/pipeline/pipeline.js";
 import { verify } from "#ops/verify.js";
 import { cases, parseCases } from "../cases.js";
 import { testTarget } from "./target.js";

@@ -3,15 +3,15 @@
 import { applyPatches } from "immer";
 import { expect, test } from "vitest";
 import { error, InternalError } from "#diagnostic/diagnostic.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import type { Module } from "#ir/weights.js";
 import { passes } from "#passes/index.js";
-import { compileRules } from "#rewrite/compile-rule.js";
-import { printing, timing, tracing, verifying } from "#rewrite/instruments.js";
-import type { Pass } from "#rewrite/pass.js";
-import { runPipeline } from "#rewrite/pipeline.js";
-import { selectPasses } from "#rewrite/selection.js";
+import { compileRules } from "#rewrite/rule/compile-rule.js";
+import { printing, timing, tracing, verifying } from "#rewrite/pipeline/instruments.js";
+import type { Pass } from "#rewrite/pipeline/pass.js";
+import { runPipeline } from "#rewrite/pipeline/pipeline.js";
+import { selectPasses } from "#rewrite/pipeline/selection.js";
 import { testTarget } from "./target.js";
 
 const names = passes.map((pass) => pass.name);

@@ -22,7 +22,7 @@ import { factorize, squaredErrors } from "#passes/split/decompose.js";
 import type { Split } from "#passes/split/form.js";
 import { composeFactors, factorsOf, formOf } from "#passes/split/form.js";
 import { polyadic } from "#passes/split/polyadic.js";
-import { runPipeline } from "#rewrite/pipeline.js";
+import { runPipeline } from "#rewrite/pipeline/pipeline.js";
 import { randomConvolution } from "../random-convolution.js";
 import { testTarget } from "./target.js";
 

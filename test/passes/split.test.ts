@@ -1,7 +1,7 @@
 // Splitting: the worked example, exactness, and budgets.
 
 import { describe, expect, test } from "vitest";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { interpret } from "#interpret/interpret.js";
 import { firstDifference, longestReduction } from "#interpret/tolerance.js";
@@ -16,7 +16,7 @@ import type { SplitMode, SplitReport } from "#passes/split.js";
 import { findCandidates } from "#passes/split/candidates.js";
 import { splitChoices } from "#passes/split/choices.js";
 import { costModel } from "#passes/split/cost.js";
-import { runPipeline } from "#rewrite/pipeline.js";
+import { runPipeline } from "#rewrite/pipeline/pipeline.js";
 import { verify } from "#ops/verify.js";
 import { testTarget } from "./target.js";
 

@@ -1,7 +1,7 @@
 // Passes keep values: random graphs before and after each pass, and after all of them, in the reference interpreter.
 
 import { describe, expect, test } from "vitest";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { interpret } from "#interpret/interpret.js";
 import { longestReduction, tolerance } from "#interpret/tolerance.js";
@@ -13,9 +13,9 @@ import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
 import { passes } from "#passes/index.js";
 import type { PassOptions } from "#passes/index.js";
-import type { Pass } from "#rewrite/pass.js";
-import { verifying } from "#rewrite/instruments.js";
-import { runPipeline } from "#rewrite/pipeline.js";
+import type { Pass } from "#rewrite/pipeline/pass.js";
+import { verifying } from "#rewrite/pipeline/instruments.js";
+import { runPipeline } from "#rewrite/pipeline/pipeline.js";
 import { randomModule } from "../random-graph.js";
 import { testTarget } from "./target.js";
 

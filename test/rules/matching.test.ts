@@ -3,11 +3,11 @@
 import { expect } from "vitest";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { render } from "#diagnostic/render.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { printGraph } from "#inspect/lift.js";
-import { compileRules } from "#rewrite/compile-rule.js";
-import { applyRules } from "#rewrite/sweep.js";
+import { compileRules } from "#rewrite/rule/compile-rule.js";
+import { applyRules } from "#rewrite/rule/sweep.js";
 import { verify } from "#ops/verify.js";
 import { cases } from "../cases.js";
 

@@ -2,8 +2,8 @@
 
 import { expect } from "vitest";
 import { render } from "#diagnostic/render.js";
-import { parse } from "#grammar/parse.js";
-import { compileRules } from "#rewrite/compile-rule.js";
+import { parse } from "#grammar/reading/parse.js";
+import { compileRules } from "#rewrite/rule/compile-rule.js";
 import { cases } from "../cases.js";
 
 cases(import.meta.dirname, "mistakes.txt", (input) => {

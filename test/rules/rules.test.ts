@@ -3,11 +3,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { printGraph } from "#inspect/lift.js";
 import { builtInRules } from "#passes/rules/index.js";
-import { applyRules } from "#rewrite/sweep.js";
+import { applyRules } from "#rewrite/rule/sweep.js";
 import { verify } from "#ops/verify.js";
 import { cases, parseCases } from "../cases.js";
 

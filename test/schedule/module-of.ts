@@ -1,6 +1,6 @@
 // Modules from text of the language, for tests of what comes behind elaboration.
 
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { render } from "#diagnostic/render.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { elaborate } from "#elaborate/elaborate.js";

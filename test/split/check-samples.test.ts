@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { sampleInputs, samplesOf } from "#calibrate/samples.js";
 import { optimize } from "#compile/optimize.js";
 import { elaborate } from "#elaborate/elaborate.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { elements } from "#ir/type.js";
 import { outOfRange, tooFewForFit } from "#split/check-samples.js";
 import { outOfScale } from "#split/check-scale.js";

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { samplesOf } from "#calibrate/samples.js";
 import { elaborate } from "#elaborate/elaborate.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { optimize } from "#compile/optimize.js";
 import { targetOf } from "#compile/targets.js";
 import { interpret } from "#interpret/interpret.js";

@@ -5,7 +5,7 @@ import { openProducts } from "#calibrate/products.js";
 import { samplesOf } from "#calibrate/samples.js";
 import { createWalk } from "#calibrate/walk.js";
 import { elaborate } from "#elaborate/elaborate.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { seededRandom } from "#ops/random.js";
 import { findCandidates, kernelValues } from "#passes/split/candidates.js";
 import { measureSubstitutes } from "#split/measure.js";

@@ -6,7 +6,7 @@ import { openTaps } from "#calibrate/taps.js";
 import { optimize } from "#compile/optimize.js";
 import { targetOf } from "#compile/targets.js";
 import { elaborate } from "#elaborate/elaborate.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { interpretAll } from "#interpret/interpret.js";
 import type { Module } from "#ir/weights.js";
 import { seededRandom } from "#ops/random.js";

@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from "vitest";
 import type { CheckpointStore } from "#calibrate/checkpoints.js";
 import { samplesOf } from "#calibrate/samples.js";
 import { elaborate } from "#elaborate/elaborate.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { seededRandom } from "#ops/random.js";
 import type { SampledSplit } from "#split/limits.js";
 import type { FittedSplit } from "#split/split-with-samples.js";

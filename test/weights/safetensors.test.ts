@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { elaborate } from "#elaborate/elaborate.js";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import type { WeightFile } from "#ir/weights.js";
 import { openWeightFile } from "#weights/file.js";
 import { floatToHalf, halfToFloat } from "#weights/half.js";

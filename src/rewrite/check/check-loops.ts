@@ -1,9 +1,9 @@
 // Finds rules that apply without end, on the places at which each was checked: no model is needed.
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
-import type { Rule } from "../rule.js";
-import type { Loop } from "../sweep.js";
-import { loopError, sweep } from "../sweep.js";
+import type { Rule } from "../rule/rule.js";
+import type { Loop } from "../rule/sweep.js";
+import { loopError, sweep } from "../rule/sweep.js";
 import type { RuleCheck } from "./check-rule.js";
 
 /** Far more than rules that come to an end need on graphs of a few nodes. */

@@ -7,7 +7,7 @@ import { elements, printType } from "#ir/type.js";
 import { numberText } from "#ir/units.js";
 import { opOf } from "#ops/index.js";
 import type { Attributes } from "#ops/op.js";
-import type { Miss } from "../match.js";
+import type { Miss } from "../rule/match.js";
 import type { Element, Side } from "./compare-sides.js";
 import { cone } from "./evaluate.js";
 import { workOf } from "./work.js";

@@ -2,7 +2,7 @@
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error, warning } from "#diagnostic/diagnostic.js";
-import type { Miss } from "../match.js";
+import type { Miss } from "../rule/match.js";
 import type { RuleCheck } from "./check-rule.js";
 
 /**

@@ -10,8 +10,8 @@ import type { AttributeKind } from "#ops/attributes.js";
 import type { Attributes } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
 import type { Random } from "#ops/random.js";
-import { constantNode } from "../build.js";
-import type { AttributePattern, OpPattern, Pattern, Rule } from "../rule.js";
+import { constantNode } from "../rule/build.js";
+import type { AttributePattern, OpPattern, Pattern, Rule } from "../rule/rule.js";
 import type { ConstantKind } from "./draw-values.js";
 import { constantKinds, drawConstant, likelyConstantKinds } from "./draw-values.js";
 

@@ -1,10 +1,10 @@
 // The random check of rules finds what is not an equation.
 
 import { expect, test } from "vitest";
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import { checkRule } from "#rewrite/check/check-rule.js";
 import { ruleProblems } from "#rewrite/check/rule-problems.js";
-import { compileRules } from "#rewrite/compile-rule.js";
+import { compileRules } from "#rewrite/rule/compile-rule.js";
 import { createWeightStore } from "#weights/store.js";
 
 function check(text: string) {

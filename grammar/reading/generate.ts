@@ -3,7 +3,7 @@
 import { generateCstDts } from "chevrotain";
 import { grammarProductions } from "./parser.js";
 
-/** The text of `grammar/cst.ts`. */
+/** The text of `grammar/reading/cst.ts`. */
 export function cstTypes(): string {
   const head =
     "// The types of the concrete syntax tree. Generated from parser.ts by `UPDATE=1 npx vitest run test/grammar`.\n\n";

@@ -3,7 +3,7 @@
 import { EOF, type IToken } from "chevrotain";
 import type { Span } from "#diagnostic/diagnostic.js";
 import type { Fault } from "./fault.js";
-import { endOf } from "./lines.js";
+import { endOf } from "../tokens/line-ends.js";
 import {
   CloseBrace,
   CloseBracket,
@@ -12,7 +12,7 @@ import {
   OpenBrace,
   OpenBracket,
   OpenParen,
-} from "./tokens.js";
+} from "../tokens/tokens.js";
 
 /** A fault and what is around it. */
 export interface Scene extends Fault {

@@ -1,7 +1,7 @@
 // The lexer: a text becomes tokens. By hand, since chevrotain's takes ten times as long, and reads a text to its end however long it is.
 
 import type { IToken, TokenType } from "chevrotain";
-import { unescape } from "./quote.js";
+import { unescape } from "../quote.js";
 import * as t from "./tokens.js";
 
 /** Most tokens of a file, and most comments: more is not a model, and would fill the memory. */

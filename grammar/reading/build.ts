@@ -2,12 +2,12 @@
 
 import type { IToken } from "chevrotain";
 import { bug, error, type Diagnostic } from "#diagnostic/diagnostic.js";
-import type * as ast from "./ast.js";
+import type * as ast from "../ast.js";
 import { at, only, spanOf, spanOfToken, type Builder } from "./builder.js";
 import type * as cst from "./cst.js";
 import { buildOperation } from "./operation.js";
-import { printName } from "./print-name.js";
-import { is, QuotedName, unescaped } from "./tokens.js";
+import { printName } from "../printing/print-name.js";
+import { is, QuotedName, unescaped } from "../tokens/tokens.js";
 
 /** Builds the tree of a file while it is parsed. */
 export interface TreeBuilder {

@@ -7,10 +7,10 @@ import { suggest } from "#diagnostic/suggest.js";
 import type { Graph, Node } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { isMember, isOp, isOpClass, opClasses, ops } from "#ops/index.js";
-import type { ChainFacts } from "./chain-condition.js";
-import { compileChainCondition } from "./chain-condition.js";
-import { templateProblem } from "./fusion-template.js";
-import { ruleSizeProblem } from "./rule-size.js";
+import type { ChainFacts } from "./condition.js";
+import { compileChainCondition } from "./condition.js";
+import { templateProblem } from "./template.js";
+import { ruleSizeProblem } from "../rule/rule-size.js";
 
 /** A compiled `fuse` item. */
 export interface Fusion {

@@ -1,7 +1,7 @@
 // The comments of a text, given out in reading order while the printer walks over the tree.
 
 import { terminalText } from "#diagnostic/escape.js";
-import type { Ast, Comment } from "./ast.js";
+import type { Ast, Comment } from "../ast.js";
 import { lineIndex } from "#diagnostic/position.js";
 
 /** A cursor over comments: what has been taken is not given again, so that none is lost or printed twice. */

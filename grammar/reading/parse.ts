@@ -3,13 +3,13 @@
 import { expectArgument } from "#diagnostic/argument.js";
 import { error, hasErrors, type Diagnostic, type Result } from "#diagnostic/diagnostic.js";
 import { lineStarts } from "#diagnostic/position.js";
-import type { Ast, Comment } from "./ast.js";
+import type { Ast, Comment } from "../ast.js";
 import { createTreeBuilder } from "./build.js";
-import { explain } from "./explain.js";
-import { endOf, placeNewlines } from "./lines.js";
+import { explain } from "../errors/explain.js";
+import { endOf, placeNewlines } from "../tokens/line-ends.js";
 import { faultLimit, parseTokens } from "./parser.js";
-import type { Fault } from "./fault.js";
-import { tokenize, tokenLimit } from "./lexer.js";
+import type { Fault } from "../errors/fault.js";
+import { tokenize, tokenLimit } from "../tokens/lexer.js";
 
 /**
  * Reads the text of a `.net` file; `file` is its name in spans. All syntax errors are reported, at most one for each

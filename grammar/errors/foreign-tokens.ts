@@ -2,8 +2,8 @@
 
 import type { IToken } from "chevrotain";
 import { error, type Diagnostic, type Span } from "#diagnostic/diagnostic.js";
-import { endOf, maxNesting } from "./lines.js";
-import { TooDeep, UnclosedQuote, WrongBraces, WrongNumber } from "./tokens.js";
+import { endOf, maxNesting } from "../tokens/line-ends.js";
+import { TooDeep, UnclosedQuote, WrongBraces, WrongNumber } from "../tokens/tokens.js";
 
 /** What to write instead of characters that people bring from elsewhere. */
 const instead: ReadonlyMap<string, string> = new Map([

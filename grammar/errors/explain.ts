@@ -3,9 +3,9 @@
 import { EOF, type IToken, type TokenType } from "chevrotain";
 import { error, type Diagnostic, type Label } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
-import { isCloser } from "./brackets.js";
+import { isCloser } from "../tokens/brackets.js";
 import type { Fault } from "./fault.js";
-import { startsOperand } from "./lines.js";
+import { startsOperand } from "../tokens/line-ends.js";
 import {
   afterPrevious,
   enclosingBody,
@@ -15,9 +15,9 @@ import {
   shown,
   spanAt,
   type Scene,
-} from "./scene.js";
-import * as t from "./tokens.js";
-import { explainWrong } from "./wrong.js";
+} from "./surroundings.js";
+import * as t from "../tokens/tokens.js";
+import { explainWrong } from "./foreign-tokens.js";
 
 /** What an explanation says besides the place. */
 interface Wording {

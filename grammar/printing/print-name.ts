@@ -1,8 +1,8 @@
 // Prints names: plain ones as they are, all others in backticks.
 
-import type { Name } from "./ast.js";
-import { quote } from "./quote.js";
-import { reservedWords } from "./tokens.js";
+import type { Name } from "../ast.js";
+import { quote } from "../quote.js";
+import { reservedWords } from "../tokens/tokens.js";
 
 const plain = /^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*$/;
 

@@ -2,11 +2,11 @@
 
 import type { IToken } from "chevrotain";
 import { bug, error } from "#diagnostic/diagnostic.js";
-import type { BinaryOperator, Expression, UnaryExpression } from "./ast.js";
+import type { BinaryOperator, Expression, UnaryExpression } from "../ast.js";
 import { only, spanOf, spanOfToken, type Builder } from "./builder.js";
 import type { OperandCstNode, OperationCstNode } from "./cst.js";
-import { maxNesting } from "./lines.js";
-import { binaryPrecedence, isBinaryOperator, precedence, unaryPrecedence } from "./precedence.js";
+import { maxNesting } from "../tokens/line-ends.js";
+import { binaryPrecedence, isBinaryOperator, precedence, unaryPrecedence } from "../precedence.js";
 
 /** An expression with the place it takes, parentheses around it included. */
 interface Placed {

@@ -10,7 +10,7 @@ import type {
   OutputStatement,
   RuleItem,
   Statement,
-} from "./ast.js";
+} from "../ast.js";
 import type { Comments } from "./comments.js";
 import { concat, group, hardLine, ifBroken, indent, line, type Doc } from "./layout.js";
 import {
@@ -23,7 +23,7 @@ import {
   typeDoc,
 } from "./print-expression.js";
 import { printBoundName, printName } from "./print-name.js";
-import { quote } from "./quote.js";
+import { quote } from "../quote.js";
 
 /** The items of a file and all comments that are left. */
 export function itemsDoc(c: Comments, items: readonly Item[]): Doc {

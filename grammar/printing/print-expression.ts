@@ -8,7 +8,7 @@ import type {
   Expression,
   PipeExpression,
   TypeExpression,
-} from "./ast.js";
+} from "../ast.js";
 import type { Comments } from "./comments.js";
 import {
   concat,
@@ -22,9 +22,9 @@ import {
   softLine,
   type Doc,
 } from "./layout.js";
-import { binaryPrecedence, precedence, unaryPrecedence } from "./precedence.js";
+import { binaryPrecedence, precedence, unaryPrecedence } from "../precedence.js";
 import { printArgumentName, printName } from "./print-name.js";
-import { quote } from "./quote.js";
+import { quote } from "../quote.js";
 
 /** An expression, in parentheses if it binds less tightly than `tightness`. */
 export function expressionDoc(c: Comments, e: Expression, tightness: number = precedence.pipe): Doc {

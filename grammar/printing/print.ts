@@ -1,7 +1,7 @@
 // The printer of the language: one canonical text for every tree, comments and single blank lines kept.
 
 import { expectArgument, hasProperties } from "#diagnostic/argument.js";
-import type { Ast } from "./ast.js";
+import type { Ast } from "../ast.js";
 import { commentsOf } from "./comments.js";
 import { layout, type Line } from "./layout.js";
 import { itemsDoc } from "./print-items.js";

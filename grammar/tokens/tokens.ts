@@ -1,7 +1,7 @@
 // The tokens of the language, which `lexer.ts` finds in a text.
 
 import { createToken, Lexer, type IToken, type TokenType } from "chevrotain";
-import type { Unescaped } from "./quote.js";
+import type { Unescaped } from "../quote.js";
 
 // ── Names ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -2,8 +2,8 @@
 
 import type { CstNode, IToken } from "chevrotain";
 import { bug, type Diagnostic, type Span } from "#diagnostic/diagnostic.js";
-import type { Expression, Statement } from "./ast.js";
-import { endOf } from "./lines.js";
+import type { Expression, Statement } from "../ast.js";
+import { endOf } from "../tokens/line-ends.js";
 
 /** The state of building the tree of one file. */
 export interface Builder {

@@ -3,9 +3,9 @@
 import { CstParser, EOF, isRecognitionException, type CstNode, type IToken } from "chevrotain";
 import type { TreeBuilder } from "./build.js";
 import type { ExpressionCstNode, FileCstNode, StatementCstNode } from "./cst.js";
-import { faultMessages, faultOf, type Fault } from "./fault.js";
-import type { Lines } from "./lines.js";
-import * as t from "./tokens.js";
+import { faultMessages, faultOf, type Fault } from "../errors/fault.js";
+import type { Lines } from "../tokens/line-ends.js";
+import * as t from "../tokens/tokens.js";
 
 /**
  * Reads what `placeNewlines` gives. A statement that is wrong is skipped up to its `Newline`, so that each has at most

@@ -1,6 +1,6 @@
 // Text of the language in TypeScript: built-in rules need no file system, so that the compiler runs in a browser.
 
-import { parse } from "#grammar/parse.js";
+import { parse } from "#grammar/reading/parse.js";
 import type { Ast } from "#grammar/ast.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { bug, hasErrors } from "#diagnostic/diagnostic.js";
