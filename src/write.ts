@@ -141,7 +141,7 @@ export function writeArtifact(
 
 /**
  * Writes beside the file and renames, so that a reader sees the old text or the new one, never a part. A file of `inputs`
- * is never overwritten. A path that is not a regular file, such as a pipe or /dev/null, is written to directly.
+ * is never overwritten. Folders that are missing are made. A path that is not a regular file, such as a pipe or /dev/null, is written to directly.
  */
 export function writeFileAtomically(
   path: string,
@@ -161,7 +161,10 @@ export function writeFileAtomically(
     const old = statSync(target, { throwIfNoEntry: false });
     if (old?.isDirectory()) throw new Error("it is a folder");
     if (old && !old.isFile()) writeFileSync(target, data);
-    else writeFileSync(batch.begin(target), data, old ? { mode: old.mode } : {});
+    else {
+      makeFolder(dirname(target));
+      writeFileSync(batch.begin(target), data, old ? { mode: old.mode } : {});
+    }
     batch.commit();
     return { value: true, diagnostics: [] };
   } catch (cause) {

@@ -30,7 +30,7 @@ import { calibrating } from "./progress.js";
 import type { ReadSamples, SampleOptions } from "./samples.js";
 import { readSamples, withSampleOptions } from "./samples.js";
 import type { Session } from "./session.js";
-import { exit, report } from "./terminal.js";
+import { report } from "./terminal.js";
 
 export interface FitOptions extends PassOptions, SampleOptions {
   readonly threads?: number;
@@ -166,11 +166,6 @@ export async function optimizeFitted(
   { calibrate, ...options }: FitOptions,
   session: Session,
 ): Promise<FittedModel | undefined> {
-  if (calibrate === undefined && options.distill !== undefined) {
-    session.terminal.err("error: `--distill` takes samples: --calibrate PATH\n");
-    session.code = exit.wrongUsage;
-    return undefined;
-  }
   if (calibrate === undefined) {
     const optimized = optimizeModel(model, options, session);
     return optimized && { optimized };

@@ -25,6 +25,11 @@ export function withImageOptions(command: Command): Command {
     );
 }
 
+/** Whether pixels become other numbers than they do if nothing is asked for. */
+export function asksForPixels({ scale, mean, std }: ImageOptions): boolean {
+  return scale !== 1 / 255 || mean.some((one) => one !== 0) || std.some((one) => one !== 1);
+}
+
 /** Those of a command's options. */
 export function imageOptions({ scale, mean, std }: ImageOptions): ImageOptions {
   return { scale, mean, std };

@@ -156,16 +156,24 @@ export function withPassOptions(command: Command): Command {
 }
 
 /** What is wrong with a split that needs samples and has none, or the other way round. */
-function wrongSamples({
-  split,
-  calibrate,
-}: PassOptions & { readonly calibrate?: string }): string | undefined {
-  if (calibrate === undefined)
-    return split?.mode === "loss"
-      ? "--split loss=… is measured with samples: `cleave split` and `cleave compile` take them with --calibrate"
-      : undefined;
-  return split && limitOf(split) ? undefined : "--calibrate goes with --split macs=…, time=… or loss=…";
+function wrongSamples(options: PassOptions & OfSamples): string | undefined {
+  const { split, calibrate, passes, without } = options;
+  if (calibrate === undefined) {
+    if (split?.mode === "loss")
+      return "--split loss=… is measured with samples: `cleave split` and `cleave compile` take them with --calibrate";
+    const alone = ofSamples.find((name) => options[name] !== undefined);
+    return alone && `--${alone} takes samples: --calibrate PATH --split macs=0.5`;
+  }
+  if (!split || !limitOf(split)) return "--calibrate goes with --split macs=…, time=… or loss=…";
+  return without.includes("split") || passes?.includes("split") === false
+    ? "--calibrate needs the pass `split`, which --passes or --without leaves out"
+    : undefined;
 }
+
+/** Options that mean something to splitting with samples alone. */
+const ofSamples = ["samples", "distill", "fresh"] as const;
+
+type OfSamples = Readonly<Partial<Record<"calibrate" | (typeof ofSamples)[number], unknown>>>;
 
 /** The option that places rules in the pipeline. */
 export function rulesAtOption(): Option {

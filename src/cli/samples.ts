@@ -23,7 +23,7 @@ import { openWeightFile } from "#weights/file.js";
 import { reason } from "../reason.js";
 import type { ImageOptions } from "./image.js";
 import { normalizePixels } from "./image.js";
-import { imageOptions, withImageOptions } from "./image-options.js";
+import { asksForPixels, imageOptions, withImageOptions } from "./image-options.js";
 import { readInput, readNumbers, withoutOnes } from "./inputs.js";
 import { countOption, seedOption } from "./number-options.js";
 import type { Session } from "./session.js";
@@ -128,7 +128,7 @@ export async function openSamples(
   }
   const kind = extname(path).toLowerCase();
   if (kind === ".npy") return openNpy(path, inputs, image);
-  if (kind === ".safetensors") return openSafetensors(path, inputs);
+  if (kind === ".safetensors") return openSafetensors(path, inputs, image);
   return wrong("unknown-samples", `${path}: cannot tell what kind of samples these are`, [
     "samples are a folder of .png, .jpg, .npy or .json files, a .npy file or a .safetensors file",
   ]);
@@ -196,7 +196,23 @@ function openNpy(path: string, inputs: readonly SampleInput[], image: ImageOptio
   const problem = wrongShape(path, value.shape, input);
   if (problem) return { diagnostics: [problem] };
   const samples = cutUp(path, new Map([[input, value.data]]), value.shape[0] ?? 0);
-  return { value: value.isBytes ? pixelSamples(path, samples, input, image) : samples, diagnostics: [] };
+  return value.isBytes
+    ? { value: pixelSamples(path, samples, input, image), diagnostics: [] }
+    : { value: samples, diagnostics: takenAsTheyAre(path, image) };
+}
+
+/** Said where options for pixels are given, and there are none. */
+function takenAsTheyAre(path: string, image: ImageOptions): Diagnostic[] {
+  if (!asksForPixels(image)) return [];
+  return [
+    warning(
+      "no-pixels",
+      `the numbers in ${path} are taken as they are, whatever --scale, --mean and --std say`,
+      {
+        help: ["those are for images and .npy files of bytes; other numbers are scaled in their file"],
+      },
+    ),
+  ];
 }
 
 /** Samples whose values are bytes, as pixels. */
@@ -212,7 +228,7 @@ function pixelSamples(path: string, samples: Samples, input: SampleInput, image:
   };
 }
 
-function openSafetensors(path: string, inputs: readonly SampleInput[]): Result<Samples> {
+function openSafetensors(path: string, inputs: readonly SampleInput[], image: ImageOptions): Result<Samples> {
   const { value: file, diagnostics } = openWeightFile(path);
   if (!file) return { diagnostics };
   const tensors = new Map<SampleInput, Float32Array>();
@@ -236,7 +252,7 @@ function openSafetensors(path: string, inputs: readonly SampleInput[]): Result<S
       return wrong("cannot-read", `cannot read ${path}: ${reason(cause)}`);
     }
   }
-  return { value: cutUp(path, tensors, first?.count ?? 0), diagnostics: [] };
+  return { value: cutUp(path, tensors, first?.count ?? 0), diagnostics: takenAsTheyAre(path, image) };
 }
 
 /** Samples of tensors whose first axis counts them. */

@@ -1,6 +1,7 @@
 // Plans of kernels in dumps: `separable(rows=2, saved_bytes=4096)`.
 
 import type { CallExpression, Expression } from "#grammar/ast.js";
+import type { Span } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import type { KernelPlan } from "#ir/graph.js";
 import { makePlan, planNumbers } from "#template/plan.js";
@@ -23,12 +24,21 @@ export function readPlan(
     return undefined;
   }
   const given: { -readonly [K in keyof KernelPlan]?: KernelPlan[K] } = {};
+  const seen = new Map<string, Span>();
   for (const argument of list) {
     if (argument.kind !== "named") {
       fail(state, argument.span, "wrong-argument", "what is planned of a kernel is named, as in `rows=2`");
       return undefined;
     }
     const { name, value } = argument;
+    const first = seen.get(name.text);
+    if (first) {
+      fail(state, name.span, "repeated-argument", `\`${name.text}\` is given twice`, {
+        others: [{ span: first, message: "first here" }],
+      });
+      return undefined;
+    }
+    seen.set(name.text, name.span);
     const key = Object.entries(planNumbers).find(([written]) => written === name.text)?.[1];
     if (name.text === "fusion" && value.kind === "name") given.fusion = value.name;
     else if (key === undefined) {

@@ -39,8 +39,9 @@ These names may stand in the \`when\` of a fusion, with numbers, comparisons, ar
 
 const chains = `## Chains that kernels hold
 
-A fusion may describe these chains, or a part of what they allow: fewer elementwise ops, single ones, an op in place of a class. One that
-no template holds is an error. All others are computed, one op a kernel.`;
+Each chain is held by a template, which is a kind of kernel. A fusion may describe these chains, or a part of what they allow: fewer elementwise
+ops, a single one, or an op in place of a class. A fusion of which no template holds any chain is an error. Ops that no fusion takes run one by one, each
+in a kernel of its own.`;
 
 /** What each template of several ops holds; one that no listed target has is left out. */
 function chainRows(targets: readonly Target[]): string[] {

@@ -125,24 +125,25 @@ function stripChoices(graph: Graph, nodes: readonly Node[], target: Target): Str
   return divisors(height).map((rows) => {
     const strips = height / rows;
     const read = rowsRead(window, rows, strips);
-    const again = read / window.inputHeight - 1;
+    // Whole rows of whole tensors: multiplied before it is divided, so that counts are whole numbers.
+    const again = (all: number): number => (all * (read - window.inputHeight)) / window.inputHeight;
     const inputRow = bytesOf(window.input.slice(2)) * (1 + window.border);
     const middle = stages.length > windowAt + 1 ? rows * bytesOf(windowed.type.shape.slice(2)) : 0;
     const scratchBytes = stripHeight(window, rows) * inputRow + middle;
     // What is computed on the way into the window is computed again for the rows that two strips share.
-    const stepsAgain =
-      again *
+    const stepsAgain = again(
       prologue
         .filter((node) => opOf(node.op).scalar)
-        .reduce((sum, node) => sum + elements(node.type.shape), 0);
-    const macsAgain = again * stages.slice(0, windowAt).reduce((sum, node) => sum + macs(graph, node), 0);
+        .reduce((sum, node) => sum + elements(node.type.shape), 0),
+    );
+    const macsAgain = again(stages.slice(0, windowAt).reduce((sum, node) => sum + macs(graph, node), 0));
     return {
       rows,
       strips,
       pixels: 0,
       scratchBytes,
       extraBytes:
-        again * inputBytes(graph, nodes) + weightBytesAgain(graph, stages, strips, scratchBytes, target),
+        again(inputBytes(graph, nodes)) + weightBytesAgain(graph, stages, strips, scratchBytes, target),
       extraMacs: stepsAgain + macsAgain,
       extraSeconds: stepsAgain / target.depthwiseMacs + macsAgain / target.denseMacs,
     };

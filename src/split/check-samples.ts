@@ -15,7 +15,7 @@ import { findCandidates } from "#passes/split/candidates.js";
 import { sizesOf } from "#passes/split/form.js";
 import type { ChannelMoments } from "./channel-moments.js";
 import { createMoments } from "./channel-moments.js";
-import { outOfScale } from "./check-scale.js";
+import { ofPixels, outOfScale } from "./check-scale.js";
 
 /** Positions for each input of a kernel; with fewer, a fit follows the samples more than the network. */
 const rowsPerInput = 4;
@@ -77,7 +77,7 @@ export async function outOfRange(model: Module, samples: Samples, threads = 1): 
       warning(
         "sample-range",
         `the samples give the batch norm \`${norm.name}\` values with ${what}: they are probably scaled otherwise than those of training`,
-        { help: [causeOf(ratio)] },
+        { help: [causeOf(ratio), ofPixels] },
       ),
     ];
   }

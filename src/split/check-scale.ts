@@ -23,6 +23,9 @@ const [least, most] = [1 / 16, 32];
 const certain = 50;
 /** Between pixels from 0 to 255 and from 0 to 1. */
 const pixelScale = 255;
+/** Help beside advice on scales: which samples have them. */
+export const ofPixels =
+  "`--scale`, `--mean` and `--std` are for images and .npy files of bytes; other numbers are scaled in their file";
 
 /**
  * A warning if the samples are most likely of another scale than in training, by one or two orders of magnitude: if they are so small that the first
@@ -45,6 +48,7 @@ export async function outOfScale(model: Module, samples: Samples, threads = 1): 
         {
           help: [
             "pixels from 0 to 1 where the network takes larger ones? `--scale 1` leaves them from 0 to 255",
+            ofPixels,
           ],
         },
       ),
@@ -59,6 +63,7 @@ export async function outOfScale(model: Module, samples: Samples, threads = 1): 
       {
         help: [
           "pixels from 0 to 255 where the network takes smaller ones? `--scale 1/255` makes them 0 to 1",
+          ofPixels,
         ],
       },
     ),

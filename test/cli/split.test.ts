@@ -272,6 +272,13 @@ test("distilled, it says what that did to the responses and to samples held out"
   expect(compiled.out.match(errors)).toEqual(out.match(errors));
 }, 120_000);
 
+test("the folder of a report is made", async () => {
+  const path = at("new/folder/report.json");
+  const { code } = await calibrated("--split", "macs=0.5", "--report", path, "-o", at("made"));
+  expect(code).toBe(0);
+  expect(JSON.parse(readFileSync(path, "utf8")).name).toBe("small");
+});
+
 test("other samples are compared by --test", async () => {
   const ran = await calibrated("--split", "macs=0.35", "--test", at("one.npy"), "--json", "-o", at("test"));
   expect(JSON.parse(ran.out).outputs[0].samples).toBe(1);

@@ -84,3 +84,33 @@ test.each([
 ])("a fusion may leave out, repeat and name classes: %s", (chain) => {
   expect(compileFusions(parse(`fuse mine: ${chain}\n`, "mine.net").value!.items).diagnostics).toEqual([]);
 });
+
+test("what strips do again is counted in whole numbers", () => {
+  const found = new Set<string>();
+  for (let height = 6; height <= 30; height += 1)
+    for (const [kernel, stride] of [
+      [3, 1],
+      [3, 2],
+      [5, 1],
+    ]) {
+      const { graph } = moduleOf(`net test {
+  input x: f32[1, ${height}, 14, 8]
+  e = conv2d(x, filters=24, kernel=1x1) |> relu6
+  d = depthwise_conv2d(e, kernel=${kernel}x${kernel}, stride=${stride}, padding=same) |> relu6
+  output y = conv2d(d, filters=8, kernel=1x1)
+}`);
+      const chains = ["separable", "inverted_residual"] as const;
+      const target: Target = {
+        ...testTarget,
+        chains,
+        scratchBytes: 24_000,
+        denseMacs: 1e12,
+        depthwiseMacs: 1e12,
+      };
+      for (const { plan } of planFusions(graph, target).groups) {
+        expect([height, plan.extraBytes % 1, plan.extraMacs % 1]).toEqual([height, 0, 0]);
+        if (plan.extraMacs > 0) found.add(plan.template);
+      }
+    }
+  expect([...found]).toEqual(["inverted_residual"]);
+});
