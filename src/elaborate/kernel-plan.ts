@@ -10,6 +10,9 @@ import { evaluate } from "./expressions.js";
 import type { Scope, State } from "./state.js";
 import { fail } from "./state.js";
 
+/** Rows of a tile; 0 where the algorithm is not used. */
+const winogradSizes: readonly number[] = [0, 2, 4] satisfies KernelPlan["winograd"][];
+
 /** The plan that a call writes; undefined, after errors, if it is none. */
 export function readPlan(
   state: State,
@@ -56,6 +59,16 @@ export function readPlan(
     } else {
       const number = numberOf(state, scope, value);
       if (number === undefined) return undefined;
+      if (key === "winograd" && !winogradSizes.includes(number)) {
+        const sizes = winogradSizes.join(", ");
+        fail(
+          state,
+          value.span,
+          "wrong-argument",
+          `tiles of Winograd's algorithm have one of the sizes ${sizes}`,
+        );
+        return undefined;
+      }
       Object.assign(given, { [key]: number });
     }
   }
