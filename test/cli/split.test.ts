@@ -243,14 +243,14 @@ test("by time and by loss, and the same for the same seed", async () => {
 
 test("distilled, it says what that did to the responses and to samples held out", async () => {
   const reports = ["distilled.json", "distilled.html"].flatMap((name) => ["--report", at(name)]);
-  const how = ["--split", "macs=0.5", "--samples", "30", "--distill", "60"];
+  const how = ["--split", "macs=0.3", "--samples", "40", "--distill", "100"];
   const { code, out } = await calibrated(...how, ...reports, "-o", at("distilled"));
   expect(code).toBe(0);
   const report = JSON.parse(readFileSync(at("distilled.json"), "utf8")) as FittedReport;
   const { best, heldOut } = report.distilled!;
   expect(best).toBeGreaterThan(0);
   for (const { split: how } of report.layers) if (how) expect(how.fittedError).toBeGreaterThan(0);
-  expect(out).toMatch(/distilled, 60 steps, best after \d+: loss of the samples held out \S+ → \S+; /);
+  expect(out).toMatch(/distilled, 100 steps, best after \d+: loss of the samples held out \S+ → \S+; /);
   expect(out).toMatch(/ [\d.]+% → [\d.]+%/);
   const page = readFileSync(at("distilled.html"), "utf8");
   const plot = page.slice(page.indexOf("<h2>Distillation"), page.indexOf("<h2>Layers"));
