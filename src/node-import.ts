@@ -1,5 +1,6 @@
 // Models of other formats in files, ONNX and TensorFlow.js, with the data beside them.
 
+import { given } from "#diagnostic/given.js";
 import { realpathSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
 import type { Result } from "#diagnostic/diagnostic.js";
@@ -52,10 +53,7 @@ export function importFile(
   const options = {
     file: path,
     openData: openBeside(path, files),
-    ...(dims ? { dims } : {}),
-    ...(constants ? { constants } : {}),
-    ...(inputs ? { inputs } : {}),
-    ...(outputs ? { outputs } : {}),
+    ...given({ dims, constants, inputs, outputs }),
   };
   let model: DataFile;
   let text: Uint8Array | undefined;

@@ -1,5 +1,6 @@
 // The compiler and the file system: reading models and rules, writing modules.
 
+import { given } from "#diagnostic/given.js";
 import { readSync } from "node:fs";
 import { expectArgument, expectList, expectText, hasProperties } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
@@ -81,8 +82,7 @@ export function readModel(path: string, options: ReadOptions = {}): FileResult<M
   const files = [path];
   const { value, diagnostics } = elaborate(ast.value, {
     weights: weightFilesBeside(path, options.weights, files),
-    ...(options.weights === undefined ? {} : { weightsPath: options.weights }),
-    ...(options.net === undefined ? {} : { net: options.net }),
+    ...given({ weightsPath: options.weights, net: options.net }),
     ...(options.dims ? { dims: options.dims } : {}),
   });
   const fixed = value && fixInputs(value, options.constants ?? {}, path);
@@ -130,7 +130,7 @@ export function checkNets(ast: Ast, options: ReadOptions = {}): Diagnostic[] {
       const { value, diagnostics } = elaborate(ast, {
         net,
         weights: weightFilesBeside(ast.file, options.weights, []),
-        ...(options.weights === undefined ? {} : { weightsPath: options.weights }),
+        ...given({ weightsPath: options.weights }),
         ...(options.dims ? { dims: options.dims } : {}),
       });
       const fixed = value ? fixInputs(value, options.constants ?? {}, ast.file).diagnostics : [];

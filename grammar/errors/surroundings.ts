@@ -1,5 +1,6 @@
 // The surroundings of a fault: the statement that it is in, the bracket that is open, how tokens are named to a person.
 
+import { given } from "#diagnostic/given.js";
 import { EOF, type IToken } from "chevrotain";
 import type { Span } from "#diagnostic/diagnostic.js";
 import type { Fault } from "./fault.js";
@@ -52,7 +53,7 @@ export function sceneOf(fault: Fault, tokens: readonly IToken[], file: string): 
     if (token.image === "|>" && depth === 0 && opener === undefined) afterPipe = true;
     first = token;
   }
-  return { ...fault, file, tokens, index, first, ...(opener === undefined ? {} : { opener }), afterPipe };
+  return { ...fault, file, tokens, index, first, ...given({ opener }), afterPipe };
 }
 
 /** The body that the fault is in: index of its `{`, and the words before it, as `net seed`. */

@@ -1,5 +1,6 @@
 // `cleave explain`: shapes, parameters and MACs per layer, before and after the passes, or the kernels with their costs.
 
+import { given } from "#diagnostic/given.js";
 import type { Command } from "commander";
 import { scheduleModule } from "#compile/schedule-module.js";
 import type { Optimized } from "#compile/optimize.js";
@@ -69,7 +70,7 @@ function printSchedule(
     program: lower(schedule, tile),
     tile,
     lineOf: lineTexts(model.sources),
-    ...(fused ? { fused } : {}),
+    ...given({ fused }),
   });
   session.terminal.out(json ? jsonText(report) : explainScheduleText(report, schedule));
 }

@@ -1,5 +1,6 @@
 // Splitting with samples for a command: the options, reading what they name, and fitting within the limit.
 
+import { given } from "#diagnostic/given.js";
 import { availableParallelism } from "node:os";
 import type { Command } from "commander";
 import type { OnProgress } from "#calibrate/progress.js";
@@ -186,12 +187,7 @@ function responsesOf({ planned }: SplitPlan): ReadonlyMap<string, ResponseErrors
     planned.flatMap(({ candidate, responseError, fittedError }) =>
       responseError === undefined
         ? []
-        : [
-            [
-              candidate.node.name,
-              { responseError, ...(fittedError === undefined ? {} : { fittedError }) },
-            ] as const,
-          ],
+        : [[candidate.node.name, { responseError, ...given({ fittedError }) }] as const],
     ),
   );
 }

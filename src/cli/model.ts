@@ -1,5 +1,6 @@
 // Reading the model of a command, and running its passes, with everything that goes wrong said on stderr.
 
+import { given } from "#diagnostic/given.js";
 import { lineText } from "#diagnostic/escape.js";
 import { optimize } from "#compile/optimize.js";
 import type { Optimized } from "#compile/optimize.js";
@@ -48,8 +49,7 @@ export function readOptions({
     constants: constants.value,
     inputs,
     outputs,
-    ...(net === undefined ? {} : { net }),
-    ...(weights === undefined ? {} : { weights }),
+    ...given({ net, weights }),
   };
   return { value, diagnostics: [] };
 }
@@ -84,7 +84,7 @@ export function optimizeModel(
     printAfter: options.printAfter,
     onStart: (pass) => session.progress.show(`pass ${pass}`),
     onPrint: (pass, module) => terminal.err(`after ${pass}:\n${printGraph(module)}\n`),
-    ...(onPass ? { onPass } : {}),
+    ...given({ onPass }),
     ...(options.time
       ? {
           onTime: (pass, ms, changed) =>
@@ -93,9 +93,7 @@ export function optimizeModel(
             ),
         }
       : {}),
-    ...(options.passes === undefined ? {} : { passes: options.passes }),
-    ...(options.stopAfter === undefined ? {} : { stopAfter: options.stopAfter }),
-    ...(split === undefined ? {} : { split }),
+    ...given({ passes: options.passes, stopAfter: options.stopAfter, split }),
   });
   // The model comes from a reader of ours.
   const unsound = optimized.diagnostics.find((one) => one.code === "wrong-module");

@@ -1,5 +1,6 @@
 // `cleave ops`: the op table, in short or one op in full.
 
+import { given } from "#diagnostic/given.js";
 import type { Command } from "commander";
 import { error } from "#diagnostic/diagnostic.js";
 import { suggest } from "#diagnostic/suggest.js";
@@ -62,7 +63,7 @@ function opJson([name, op]: [string, (typeof ops)[keyof typeof ops]]): object {
     attributes: Object.entries(op.attributes).map(([attribute, kind]) => ({
       name: attribute,
       expects: kind.expects,
-      ...(kind.default === undefined ? {} : { default: kind.default }),
+      ...given({ default: kind.default }),
       doc: kind.doc,
     })),
   };

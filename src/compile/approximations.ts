@@ -1,5 +1,6 @@
 // Which values of a model were approximated on the way to its optimized graph, and by what.
 
+import { given } from "#diagnostic/given.js";
 import type { Graph, Node, NodeId } from "#ir/graph.js";
 import { users } from "#ir/node-order.js";
 import type { PassRun } from "#rewrite/pipeline/pipeline.js";
@@ -37,7 +38,7 @@ export function approximationsOf(trace: readonly PassRun[], rules: readonly Rule
       const tolerance = stated.get(by.replace(/^rule /, ""));
       all.set(by, {
         by,
-        ...(tolerance === undefined ? {} : { tolerance }),
+        ...given({ tolerance }),
         nodes: [...new Set([...(known?.nodes ?? []), ...nodes.map(({ name }) => name)])],
         outputs: [...new Set([...(known?.outputs ?? []), ...outputsBehind(after.graph, nodes)])],
       });

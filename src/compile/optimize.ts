@@ -1,5 +1,6 @@
 // Optimizing: the passes over a module, chosen and watched as the caller wishes.
 
+import { given } from "#diagnostic/given.js";
 import { passes as allPasses } from "#passes/index.js";
 import type { PassOptions } from "#passes/index.js";
 import type { SplitMode, SplitReport } from "#passes/split.js";
@@ -120,7 +121,7 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   const selected = selectPasses(placed.value, {
     ...(options.passes ? { passes: options.passes } : {}),
     ...(options.without ? { without: options.without } : {}),
-    ...(options.stopAfter === undefined ? {} : { stopAfter: options.stopAfter }),
+    ...given({ stopAfter: options.stopAfter }),
     ...(options.printAfter ? { printAfter: options.printAfter } : {}),
   });
   if (!selected.value) return { diagnostics: selected.diagnostics };
@@ -140,8 +141,7 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
     ...(options.rules ? { rules: options.rules } : {}),
     ...(options.fusions ? { fusions: options.fusions } : {}),
     ...(options.split ? { split: options.split } : {}),
-    ...(options.winograd === undefined ? {} : { winograd: options.winograd }),
-    ...(options.winogradMemory === undefined ? {} : { winogradMemory: options.winogradMemory }),
+    ...given({ winograd: options.winograd, winogradMemory: options.winogradMemory }),
     ...(options.withoutRules ? { withoutRules: options.withoutRules } : {}),
     approx: options.approx ?? false,
     onSplit: (report) => void (split = report),
@@ -155,7 +155,7 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   const said = [...told, ...run.diagnostics];
   if (!run.value) return { diagnostics: said };
   const approximations = approximationsOf(trace, passOptions.rules ?? []);
-  const reports = { approximations, ...(split ? { split } : {}), ...(fused ? { fused } : {}) };
+  const reports = { approximations, ...(split ? { split } : {}), ...given({ fused }) };
   if (fused) return { value: { module: run.value, trace, ...reports }, diagnostics: said };
   // Kernels of a dump are looked at by `fuse`; without it, those that are wrong must not go further either.
   const { graph, problems } = checkKernels(run.value, target);

@@ -1,6 +1,7 @@
 /// <reference types="@webgpu/types" />
 // Profiling: each kernel of the emitted module is timed in this process, and on a CPU set beside the roofline of the machine.
 
+import { given } from "#diagnostic/given.js";
 import { expectModule } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
 import { aCount, aFunction, anAmount, anObject, expectOptions, objectOf } from "#diagnostic/options.js";
@@ -83,7 +84,7 @@ export async function profile(module: Module, options: ProfileOptions = {}): Pro
         op: node.op,
         operands: operands(schedule.graph, node).map(({ type }) => type.shape),
         shape: node.type.shape,
-        ...(line === undefined ? {} : { line }),
+        ...given({ line }),
       };
     });
     const own = milliseconds[order] ?? 0;

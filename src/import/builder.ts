@@ -1,5 +1,6 @@
 // The graph under construction: nodes with inferred types, constants folded, axes brought into order where an op needs it.
 
+import { given } from "#diagnostic/given.js";
 import type { AttributeValue, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
 import { greatest } from "#diagnostic/extremes.js";
 import type { Tensor } from "#ir/tensor.js";
@@ -192,7 +193,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
       small: false,
       numbers: () => (data ??= numbers()),
       weight: () => id,
-      ...(label === undefined ? {} : { label }),
+      ...given({ label }),
     };
   };
 

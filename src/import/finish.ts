@@ -1,5 +1,6 @@
 // The graph that was built, with its outputs and without what none of them depends on.
 
+import { given } from "#diagnostic/given.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { Graph, Node, NodeId, Output } from "#ir/graph.js";
@@ -59,7 +60,7 @@ export function finish(
     outputs,
     kernels: new Map(),
     nextId: build.nodes.size,
-    ...(build.batch === undefined ? {} : { batch: build.batch }),
+    ...given({ batch: build.batch }),
   };
   const batched = batchedNodes(graph);
   const repeated = outputs.find(({ node, once }) => graph.batch !== undefined && !once && !batched.has(node));

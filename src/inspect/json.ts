@@ -1,5 +1,6 @@
 // A graph as JSON, for programs: stable order, no ids that a reader would have to understand.
 
+import { given } from "#diagnostic/given.js";
 import { expectModule } from "#diagnostic/argument.js";
 import type { KernelPlan } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
@@ -42,7 +43,7 @@ export function graphJson(module: Module): GraphJson {
   const { graph } = module;
   return {
     name: graph.name,
-    ...(graph.batch === undefined ? {} : { batch: graph.batch }),
+    ...given({ batch: graph.batch }),
     nodes: topological(graph).map((node) => ({
       name: node.name,
       op: node.op,
@@ -55,13 +56,13 @@ export function graphJson(module: Module): GraphJson {
           : { ...node.attributes },
       macs: nodeCost(module, node).macs,
       bytes: nodeCost(module, node).bytes,
-      ...(node.kernel === undefined ? {} : { kernel: node.kernel }),
+      ...given({ kernel: node.kernel }),
       origin: node.origin,
     })),
     outputs: graph.outputs.map(({ name, node, once }) => ({
       name,
       node: nodeOf(graph, node).name,
-      ...(once ? { once } : {}),
+      ...given({ once }),
     })),
     kernels: Object.fromEntries(graph.kernels),
   };

@@ -1,5 +1,6 @@
 // Lowering: every group of a schedule becomes a launch of a kernel, and equal kernels become one.
 
+import { given } from "#diagnostic/given.js";
 import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { WeightId } from "#ir/graph.js";
@@ -95,7 +96,7 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
     ),
     inputs: schedule.inputs.map(portOf),
     outputs: schedule.outputs.map(portOf),
-    ...(graph.batch === undefined ? {} : { batch: graph.batch }),
+    ...given({ batch: graph.batch }),
   };
 }
 
@@ -106,7 +107,7 @@ function portOf({ name, view, once }: Schedule["outputs"][number]): Port {
     arena: view.arena,
     shape: view.type.shape,
     offset: view.offset,
-    ...(once ? { once } : {}),
+    ...given({ once }),
   };
 }
 

@@ -1,5 +1,6 @@
 // The kernels of a schedule for people and programs: what each computes, by which template, at which cost, and why so.
 
+import { given } from "#diagnostic/given.js";
 import { lineText } from "#diagnostic/escape.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import type { NodeId } from "#ir/graph.js";
@@ -102,7 +103,7 @@ function reportOn(
     ops: group.nodes.map((id) => {
       const { name, op, origin } = nodeOf(graph, id);
       const line = lineOf(origin.spans[0]);
-      return { name, op, ...(line === undefined ? {} : { line }) };
+      return { name, op, ...given({ line }) };
     }),
     ...whyFused(graph, group.nodes, group.plan),
     notFused: refusals.map(({ fusion, nodes, reason }) => ({

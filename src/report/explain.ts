@@ -1,5 +1,6 @@
 // The table per layer that a person would draw by hand, before and after the passes.
 
+import { given } from "#diagnostic/given.js";
 import { expectModule } from "#diagnostic/argument.js";
 import { lineText } from "#diagnostic/escape.js";
 import type { Graph, Node } from "#ir/graph.js";
@@ -123,7 +124,7 @@ function row(module: Module, nodes: readonly Node[]): LayerRow {
   return {
     name: last.name,
     op: nodes.map((node) => opText(module.graph, node)).join(" + "),
-    ...(last.kernel === undefined ? {} : { kernel: last.kernel }),
+    ...given({ kernel: last.kernel }),
     shape: last.type.shape,
     parameters: costs.reduce((sum, cost) => sum + cost.parameters, 0),
     macs: costs.reduce((sum, cost) => sum + cost.macs, 0),

@@ -1,5 +1,6 @@
 // Scheduling: fused groups become kernels in order, tensors get their place in the arena.
 
+import { given } from "#diagnostic/given.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Graph, KernelPlan, NodeId } from "#ir/graph.js";
 import { inputNodes, nodeOf } from "#ir/graph.js";
@@ -74,7 +75,7 @@ export function schedule(module: Module, target: Target): Schedule {
     outputs: graph.outputs.map(({ name, node, once }) => ({
       name,
       view: viewOf(node),
-      ...(once ? { once } : {}),
+      ...given({ once }),
     })),
     arenas: plan.arenas,
     arenaBound: memoryLowerBound(lifetimes),

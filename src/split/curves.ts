@@ -1,5 +1,6 @@
 // What each way to split a layer loses in the outputs: fitted alone, with the rest of the network as it was.
 
+import { given } from "#diagnostic/given.js";
 import type { Matrix, Products, Sums } from "#calibrate/products.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { least } from "#diagnostic/extremes.js";
@@ -154,7 +155,7 @@ export async function fitGroups(
     const from = start?.[group] ?? startingTerms(kernel, split, seed + group);
     const { columns } = rows.original;
     const metric = moment && metricOf(moment, group * columns, columns);
-    fits.push(await fitLayer(rows, from, products, { ...options, ...(metric ? { metric } : {}) }));
+    fits.push(await fitLayer(rows, from, products, { ...options, ...given({ metric }) }));
   }
   return fits;
 }

@@ -1,5 +1,6 @@
 // A plan with its layers distilled.
 
+import { given } from "#diagnostic/given.js";
 import type { OnProgress } from "#calibrate/progress.js";
 import { openTaps } from "#calibrate/taps.js";
 import type { Result } from "#diagnostic/diagnostic.js";
@@ -24,7 +25,7 @@ export async function distillPlan(
     seed,
     threads,
     checkpoints,
-    ...(onProgress ? { onProgress } : {}),
+    ...given({ onProgress }),
   });
   if (!value) return { diagnostics };
   const { layers, ...distilled } = value;

@@ -1,5 +1,6 @@
 // Splits a trained network with the help of samples: every layer is fitted to what the original network responds.
 
+import { given } from "#diagnostic/given.js";
 import { identityOf } from "#calibrate/identity.js";
 import type { OnProgress } from "#calibrate/progress.js";
 import type { Walk } from "#calibrate/walk.js";
@@ -110,7 +111,7 @@ async function lossOf(
 ): Promise<Result<number>> {
   const split = withLayers(module, layers, target);
   if (!split.value) return { diagnostics: split.diagnostics };
-  const how = { threads, ...(onProgress ? { onProgress } : {}) };
+  const how = { threads, ...given({ onProgress }) };
   const { value: outputs, diagnostics } = await compareOutputs(module, split.value, samples, how);
   if (!outputs) return { diagnostics };
   const sum = outputs.reduce((all, { loss }) => all + loss, 0);
@@ -159,7 +160,7 @@ async function fitChoices(
       whole,
       choice,
       reason: choice.split ? shareText(choice, whole, tried.target.name) : (layer.hindrance ?? otherwise),
-      ...(responseError === undefined ? {} : { responseError }),
+      ...given({ responseError }),
     };
   });
   return { value: { layers: made, planned }, diagnostics: [] };
@@ -197,8 +198,7 @@ async function fitOne(
     steps,
     relu: around.relu,
     seed,
-    ...(start ? { start } : {}),
-    ...(moment ? { moment } : {}),
+    ...given({ start, moment }),
   };
   const prepared = await prepareGroups(candidate, module, rows.value, products);
   const fits = await fitGroups(prepared, split, products, options);

@@ -1,5 +1,6 @@
 // Splitting a trained network with samples in one call: the public API of what `cleave split` does.
 
+import { given } from "#diagnostic/given.js";
 import type { CheckpointStore } from "#calibrate/checkpoints.js";
 import type { OnProgress } from "#calibrate/progress.js";
 import type { Samples } from "#calibrate/samples.js";
@@ -189,7 +190,7 @@ export function layerOf(
   { candidate: { node, shape, groups }, whole, choice, responseError = 0, fittedError, reason }: PlannedLayer,
   measured?: FittedLayer["measured"],
 ): FittedLayer {
-  const errors = { responseError, ...(fittedError === undefined ? {} : { fittedError }) };
+  const errors = { responseError, ...given({ fittedError }) };
   return {
     name: node.name,
     shape,
@@ -197,7 +198,7 @@ export function layerOf(
     before: whole.cost,
     after: choice.cost,
     ...(choice.split ? { split: { ...choice.split, ...errors } } : {}),
-    ...(measured ? { measured } : {}),
+    ...given({ measured }),
     reason,
   };
 }

@@ -1,5 +1,6 @@
 // Keeps a limit to the loss in the outputs: what layers lose alone does not add up, so it is measured, and the sum that is divided is corrected.
 
+import { given } from "#diagnostic/given.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 
 /** What is searched. */
@@ -52,7 +53,7 @@ export async function keepLoss<C, P>(limit: number, search: LossSearch<C, P>): P
   }
   return {
     value: {
-      ...(kept.plan === undefined ? {} : { plan: kept.plan }),
+      ...given({ plan: kept.plan }),
       ...(broken ? { broken: broken.loss } : {}),
     },
     diagnostics: [],

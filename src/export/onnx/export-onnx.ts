@@ -1,5 +1,6 @@
 // Exporting ONNX: any graph, as written or after passes, becomes a model that other tools can show and run.
 
+import { given } from "#diagnostic/given.js";
 import { expectModule } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
 import { aNumber, aText, expectOptions, oneOf } from "#diagnostic/options.js";
@@ -121,7 +122,7 @@ export function exportOnnx(module: Module, options: ExportOptions = {}): Result<
     irVersion: format,
     opsetImport: [{ domain: "", version: BigInt(opset) }],
     producerName: "cleave",
-    ...(version === undefined ? {} : { producerVersion: version }),
+    ...given({ producerVersion: version }),
   });
   const { size, pieces } = encode(model, body, build.initializers, weights);
   if (size > largest)

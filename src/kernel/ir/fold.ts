@@ -1,5 +1,6 @@
 // Folding of constant integer arithmetic, and of loops that run once, before a kernel is printed.
 
+import { given } from "#diagnostic/given.js";
 import { compares, integer, isFolded, simplifyInt } from "./integers.js";
 import type { Address, Kernel, Statement, Value } from "./ir.js";
 import { mapOperands, walkStatements } from "./walk.js";
@@ -71,7 +72,7 @@ function foldStatement(statement: Statement, state: State): Statement[] {
       const then = foldBody(statement.then, state);
       const otherwise = statement.otherwise && foldBody(statement.otherwise, state);
       if (condition.kind === "const") return condition.value ? then : (otherwise ?? []);
-      return [{ kind: "guard", if: condition, then, ...(otherwise ? { otherwise } : {}) }];
+      return [{ kind: "guard", if: condition, then, ...given({ otherwise }) }];
     }
     case "prefetch":
       return [

@@ -1,5 +1,6 @@
 // Strips: the input rows that a few output rows of a window need, with their border.
 
+import { given } from "#diagnostic/given.js";
 import { channels } from "#ir/type.js";
 import type { Shape } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
@@ -163,7 +164,7 @@ export function makeStrip(
       sampleRow,
       left,
       fill: options.fill,
-      ...(prologue ? { prologue } : {}),
+      ...given({ prologue }),
     };
     const wide = x.wide && (prologue?.wide ?? true);
     return { place: x.place, base: 0, rowStride: 0, pixelStride: 0, wide, border };
@@ -220,7 +221,7 @@ export function wholeStrip(
     sampleRow,
     left: k.size(left),
     fill,
-    ...(prologue ? { prologue } : {}),
+    ...given({ prologue }),
   };
   return { ...strip, border };
 }

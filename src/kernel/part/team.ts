@@ -1,5 +1,6 @@
 // Kernels whose blocks have many items: the work is one flat row of items, cut into blocks, and no block shares a strip.
 
+import { given } from "#diagnostic/given.js";
 import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Body } from "../ir/body.js";
@@ -387,7 +388,7 @@ export function windowRow(
 ): (row: Int) => RowReader {
   return (pixel) => {
     const { sample, row, column } = pixelAt(k, pixel, shape);
-    const strip = wholeStrip(k, x, window, sample, { fill: 0, ...(prologue ? { prologue } : {}) });
+    const strip = wholeStrip(k, x, window, sample, { fill: 0, ...given({ prologue }) });
     const { border } = strip;
     return ([ty = 0, tx = 0]) => {
       const down = addInt(mulInt(row, k.size(window.stride[0])), mulInt(ty, window.dilation[0]));

@@ -1,5 +1,6 @@
 // Direct convolutions, with any window and groups.
 
+import { given } from "#diagnostic/given.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
@@ -39,7 +40,7 @@ function convolutionOf(c: Context): Convolution {
     window: windowOf(of),
     groups: of.node.attributes.groups,
     epilogue,
-    ...(added ? { added } : {}),
+    ...given({ added }),
   };
 }
 
@@ -52,7 +53,7 @@ export function convolutionByTiles(c: Context): Body {
   return gridProduct(c.k, c.tile, {
     rows: samples * height * width,
     ...windowFactors(c, x, y.shape, weight, window, prologue),
-    ...(added ? { added } : {}),
+    ...given({ added }),
     finish: (sum, row, column) => storeResult(c.k, y, sum, { pixel: row, channel: column }, epilogue),
   });
 }
@@ -87,7 +88,7 @@ function byRows(c: Context, convolution: Convolution): Body {
       const strip = makeStrip(k, x, window, rows, first, {
         fill: 0,
         limit: tile.scratch,
-        ...(prologue ? { prologue } : {}),
+        ...given({ prologue }),
       });
       const across = window.stride[1] * strip.pixelStride;
       // Taps of a window row that lie side by side are one run.
@@ -95,7 +96,7 @@ function byRows(c: Context, convolution: Convolution): Body {
       const joined = !border && groups === 1 && window.dilation[1] === 1 && strip.pixelStride === perGroup;
       const product = (group: Int): Parameters<typeof emitMatmul>[2] => ({
         lines: rows,
-        ...(within ? { within } : {}),
+        ...given({ within }),
         rows: width,
         runs: {
           counts: joined ? [window.kernel[0]] : window.kernel,

@@ -1,5 +1,6 @@
 // Depthwise convolutions on their own.
 
+import { given } from "#diagnostic/given.js";
 import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
 import type { Int, Width } from "../ir/build.js";
@@ -50,9 +51,9 @@ export function depthwiseByRows(c: Context): Body {
         fill: 0,
         aligned: true,
         limit: tile.scratch,
-        ...(prologue ? { prologue } : {}),
+        ...given({ prologue }),
       });
-      const work = { strip, window, filters, rows, width, inputs, ...(within ? { within } : {}) };
+      const work = { strip, window, filters, rows, width, inputs, ...given({ within }) };
       emitDepthwise(k, tile, work, (at, from, size) => {
         const pixel = (column: number): Int =>
           addInt(mulInt(addInt(firstRow, at.row), width), at.column, column);
@@ -80,7 +81,7 @@ export function depthwiseByPixels(c: Context): Body {
       eachVectorOfGrid(k, block, { depth: inputs, wide, pixels }, (pixel, channel, size) => {
         const taps = pixelTaps(k, x, window, pixelAt(k, pixel, y.shape), {
           fill: 0,
-          ...(prologue ? { prologue } : {}),
+          ...given({ prologue }),
         });
         const reads = { taps: taps(channel, size), pixels: 1 };
         spread(k, { multiplier, channel, size }, (output, lanes) => {

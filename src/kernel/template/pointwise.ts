@@ -1,5 +1,6 @@
 // Products of all pixels with one matrix: 1×1 convolutions and dense layers.
 
+import { given } from "#diagnostic/given.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
@@ -34,7 +35,7 @@ function pointwiseOf(c: Context): Pointwise {
   const depth = channels(x.shape);
   const size = { depth, columns: channels(y.shape), ...(x.wide ? { run: depth } : {}) };
   const columns = weightColumns(c, sourceOf(stage, 1), size)(0);
-  return { ...ports, depth, columns, epilogue, ...(added ? { added } : {}) };
+  return { ...ports, depth, columns, epilogue, ...given({ added }) };
 }
 
 /** A block computes some rows, or a part of their columns. */
@@ -72,7 +73,7 @@ export function pointwiseByTiles(c: Context): Body {
     length: depth,
     row: plainRow(k, x, 0),
     columns,
-    ...(added ? { added } : {}),
+    ...given({ added }),
     finish: (sum, row, column) => storeResult(k, y, sum, { pixel: row, channel: column }, epilogue),
   });
 }

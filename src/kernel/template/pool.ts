@@ -1,5 +1,6 @@
 // Pooling over windows.
 
+import { given } from "#diagnostic/given.js";
 import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
 import type { Int, Width } from "../ir/build.js";
@@ -78,7 +79,7 @@ export function poolByRows(c: Context): Body {
         fill,
         aligned: true,
         limit: tile.scratch,
-        ...(prologue ? { prologue } : {}),
+        ...given({ prologue }),
       });
       k.items(["oy", "ox"], [rows, width], (oy = 0, ox = 0) =>
         within(oy, () => {
@@ -108,7 +109,7 @@ export function poolByPixels(c: Context): Body {
     write: (block) =>
       eachVectorOfGrid(k, block, { depth, wide, pixels }, (pixel, channel, size) => {
         const at = pixelAt(k, pixel, y.shape);
-        const taps = pixelTaps(k, x, pool, at, { fill, ...(prologue ? { prologue } : {}) });
+        const taps = pixelTaps(k, x, pool, at, { fill, ...given({ prologue }) });
         const value = fold(taps(channel, size), countAt(at.row, at.column), size);
         storeResult(k, y, value, { pixel, channel }, epilogue);
       }),

@@ -3,6 +3,7 @@
 // Lavin and Gray 2015 (arXiv 1509.09308): Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A. A tile of m×m results takes (m+2)² multiplications per
 // pair of channels where the direct sum takes 9m²; over all channels these are (m+2)² products of matrices.
 
+import { given } from "#diagnostic/given.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { WeightId } from "#ir/graph.js";
 import { channels } from "#ir/type.js";
@@ -125,7 +126,7 @@ export function winogradBody(c: Context): Body {
         fill: 0,
         aligned: true,
         limit: Number.POSITIVE_INFINITY,
-        ...(prologue ? { prologue } : {}),
+        ...given({ prologue }),
       });
       const inputs = k.scratch(products * inputStep);
       const outputs = k.scratch(products * productStep);

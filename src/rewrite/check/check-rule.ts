@@ -1,5 +1,6 @@
 // Checks that a rule is an equation: evaluates both sides on random operands.
 
+import { given } from "#diagnostic/given.js";
 import type { Node, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
@@ -98,8 +99,7 @@ export function checkRule(rule: Rule, options: RuleCheckOptions): RuleCheck {
     samples: places,
     compared: found.compared,
     ...(worst ? { counterexample: worst.text } : {}),
-    ...(found.notFinite === undefined ? {} : { notFinite: found.notFinite }),
-    ...(found.signOfZero === undefined ? {} : { signOfZero: found.signOfZero }),
+    ...given({ notFinite: found.notFinite, signOfZero: found.signOfZero }),
     costlier: costlier.places > 0 ? costlier : { places: 0, macs: false },
     misses,
     lefts,

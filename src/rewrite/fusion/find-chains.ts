@@ -1,5 +1,6 @@
 // Finds the chains of a fusion in a graph: those that one kernel may hold, and why others may not be.
 
+import { given } from "#diagnostic/given.js";
 import type { Graph, Node, NodeId, TemplateName } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { memoise, outputIds, topological, users } from "#ir/node-order.js";
@@ -114,7 +115,7 @@ function grow(
   // A chain that stops before its second stage was never one of, say, depthwise and pointwise: no word of it.
   const isChain = states.has(fusion.steps.length) || stagesOf(chain).length > 1;
   return {
-    ...(legal ? { legal } : {}),
+    ...given({ legal }),
     ...(chain.length < 2 || reason === undefined || !isChain ? {} : { refused: { nodes: chain, reason } }),
   };
 }

@@ -1,5 +1,6 @@
 // Compiles `rule` items: checks names, counts and types, and makes what the matcher runs.
 
+import { given } from "#diagnostic/given.js";
 import type { Ast, Expression, RuleItem } from "#grammar/ast.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
@@ -78,13 +79,13 @@ export function compileRule(item: RuleItem): Result<Rule> {
       kind: "equation",
       name: item.name.text,
       span: item.span,
-      ...(approx === undefined ? {} : { approx }),
+      ...given({ approx }),
       pattern,
       shared: isShared,
       kept: scope.kept,
       constants: scope.constants,
       values,
-      ...(condition ? { condition } : {}),
+      ...given({ condition }),
       replacement,
       literals: literalsOf(item),
     },

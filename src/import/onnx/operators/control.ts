@@ -1,5 +1,6 @@
 // Control flow: If, Loop and Scan. Their graphs are put in place, a loop's once for each step.
 
+import { given } from "#diagnostic/given.js";
 import { bothBranches, knownCondition, selected, unrolled } from "#import/operators/control.js";
 import { elementAt, stacked } from "#import/operators/parts.js";
 import { axisOf, intsValue, numberOf, valueOf } from "#import/lowering.js";
@@ -43,7 +44,7 @@ function loop(node: OnnxNode, ctx: Context): readonly (Value | undefined)[] {
   const needed = [true, ...carried.map(() => true), ...natural(results).map(isUsed)];
   const most = count ? numberOf(count, "the number of steps of Loop") : Number.POSITIVE_INFINITY;
   const isCounted = most >= 16 && Number.isFinite(most) && keepsCondition(body);
-  const ended = unrolled(ctx, { carried, most, what: "Loop", ...(start ? { start } : {}) }, (at, values) => {
+  const ended = unrolled(ctx, { carried, most, what: "Loop", ...given({ start }) }, (at, values) => {
     const inputs = [intsValue(ctx, [at], []), valueOf(ctx.build.literal([1], []), bool), ...values];
     const steps = isCounted ? most - at : 1;
     const [next, ...rest] = ctx.inline(body, { inputs, needed, steps });
@@ -51,7 +52,7 @@ function loop(node: OnnxNode, ctx: Context): readonly (Value | undefined)[] {
     return {
       carried: own.slice(0, carried.length),
       gathered: own.slice(carried.length),
-      ...(next ? { next } : {}),
+      ...given({ next }),
     };
   });
   let place = 0;

@@ -1,5 +1,6 @@
 // The nodes of a GraphDef in JSON, with their attributes read by kind.
 
+import { given } from "#diagnostic/given.js";
 import { quote, refuse } from "#import/refusal.js";
 import type { Fields, Json } from "../fields.js";
 import { fieldsOf, isInt, isText, listOf, objectOf } from "../fields.js";
@@ -126,7 +127,7 @@ export function endpoint(written: Json, reader: string): WrittenEndpoint {
   if (!isText(written)) refuse("bad-model", `what ${quote(reader)} reads is not text`);
   const match = /^(.*?)(?::([A-Za-z_]\w*))?(?::(\d{1,6}))?$/s.exec(written);
   const [, node = written, named, result = 0] = match ?? [];
-  return { node, result: Number(result), ...(named === undefined ? {} : { named }) };
+  return { node, result: Number(result), ...given({ named }) };
 }
 
 /** An endpoint that may say the name of a result. */
