@@ -18,8 +18,11 @@ export interface CheckpointStore {
 
 /** The checkpoints of one piece of work. */
 export interface Checkpoints {
-  /** What was kept under the name; else what `compute` gives: plain data (`packKept`), which is then kept unless there are diagnostics. */
-  step<T>(name: string, compute: () => Promise<Result<T>>): Promise<Result<T>>;
+  /**
+   * What was kept under the name; else what `compute` gives: plain data (`packKept`), which is then kept unless there are diagnostics.
+   * `onFound` is called in the place of `compute`.
+   */
+  step<T>(name: string, compute: () => Promise<Result<T>>, onFound?: () => void): Promise<Result<T>>;
   /** What was kept under the name. `after` says how far the work had come. */
   load<T>(name: string, after?: (value: T) => string): Promise<T | undefined>;
   save(name: string, value: unknown): Promise<void>;
@@ -63,9 +66,12 @@ function checkpointsIn(store: CheckpointStore, identity: string, found: Found): 
     load,
     save,
     begin,
-    async step<T>(name: string, compute: () => Promise<Result<T>>) {
+    async step<T>(name: string, compute: () => Promise<Result<T>>, onFound?: () => void) {
       const known = await load<T>(name);
-      if (known !== undefined) return { value: known, diagnostics: [] };
+      if (known !== undefined) {
+        onFound?.();
+        return { value: known, diagnostics: [] };
+      }
       begin();
       const result = await compute();
       if (result.diagnostics.length === 0) await save(name, result.value);

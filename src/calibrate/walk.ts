@@ -24,6 +24,11 @@ export interface Walk {
     each: (values: TappedValues, index: number) => void | Promise<void>,
     settled?: readonly NodeId[],
   ): Promise<Result<true>>;
+  /**
+   * Values that are not wanted again, since what was made of them is known. They are walked to before others are wanted next: nets of other
+   * parts may round otherwise, and so what follows is the same as after `values`, bit for bit.
+   */
+  pass(module: Module, wanted: readonly NodeId[], settled?: readonly NodeId[]): void;
 }
 
 export interface WalkOptions {
@@ -38,8 +43,16 @@ export function createWalk(samples: Samples, { threads = 1, bytes }: WalkOptions
   let kept: readonly NodeId[] = [];
   const stored: TappedValues[] = Array.from({ length: samples.count }, () => new Map());
   const passed: NodeId[] = [];
-  return {
+  let skipped: Parameters<Walk["pass"]>[] = [];
+  const walk: Walk = {
+    pass: (...visit) => void skipped.push(visit),
     async values(module, wanted, each, settled = wanted) {
+      const visits = skipped;
+      skipped = [];
+      for (const [before, ids, own] of visits) {
+        const { value, diagnostics } = await walk.values(before, ids, () => {}, own);
+        if (!value) return { diagnostics };
+      }
       const { graph } = module;
       for (const id of settled) passed.push(id);
       const behind = frontierOf(graph, passed);
@@ -76,6 +89,7 @@ export function createWalk(samples: Samples, { threads = 1, bytes }: WalkOptions
       return { value: true, diagnostics: [] };
     },
   };
+  return walk;
 }
 
 /** Of the values that lead to those of `ids`, and of these, the ones that others need; not inputs and constants. */

@@ -76,22 +76,43 @@ export async function gatherRows(
   const aims = adder(1, responseRows, taps.original[0]);
   const inputs = adder(0, patchRows, taps.current[0]);
   const shortcut = around.sum ? adder(2, responseRows, taps.current[1]) : () => {};
-  const taken = [inputs, shortcut];
-  // A layer that stands behind this one may lie on the way of the shortcut, which is then still to change.
-  const runs = current
-    ? [
-        { ...original, ids: taps.original, adds: [aims], settled: taps.original },
-        { ...current, ids: taps.current, adds: taken, settled: taps.current.slice(0, 1) },
-      ]
-    : [{ ...original, ids: [...taps.original, ...taps.current], adds: [aims, ...taken], settled: undefined }];
-  for (const { module, walk, ids, adds, settled } of runs) {
+  const adds = current ? [[aims], [inputs, shortcut]] : [[aims, inputs, shortcut]];
+  for (const [at, { module, walk, ids, settled }] of visitsOf(candidate, around, {
+    original,
+    current,
+  }).entries()) {
     const take = (values: TappedValues, index: number): void => {
-      for (const add of adds) add(values, index);
+      for (const add of adds[at] ?? []) add(values, index);
     };
     const { value, diagnostics } = await walk.values(module, ids, take, settled);
     if (!value) return { diagnostics };
   }
   return { value: stores.map(rowsFrom), diagnostics: [] };
+}
+
+/** Passes what the rows of a convolution would be gathered from: see `Walk.pass`. */
+export function passRows(
+  candidate: Candidate,
+  around: Surroundings,
+  nets: { readonly original: WalkedNetwork; readonly current?: WalkedNetwork },
+): void {
+  for (const { module, walk, ids, settled } of visitsOf(candidate, around, nets))
+    walk.pass(module, ids, settled);
+}
+
+/** Which values are wanted of each network. */
+function visitsOf(
+  candidate: Candidate,
+  around: Surroundings,
+  { original, current }: { readonly original: WalkedNetwork; readonly current?: WalkedNetwork | undefined },
+) {
+  const taps = tapsForRows(candidate, around);
+  if (!current) return [{ ...original, ids: [...taps.original, ...taps.current], settled: undefined }];
+  return [
+    { ...original, ids: taps.original, settled: taps.original },
+    // A layer that stands behind this one may lie on the way of the shortcut, which is then still to change.
+    { ...current, ids: taps.current, settled: taps.current.slice(0, 1) },
+  ];
 }
 
 function rowsFrom(parts: readonly RowStore[]): LayerRows {

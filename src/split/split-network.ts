@@ -3,7 +3,6 @@
 import { given } from "#diagnostic/given.js";
 import { identityOf } from "#calibrate/identity.js";
 import type { OnProgress } from "#calibrate/progress.js";
-import type { Walk } from "#calibrate/walk.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { bug, hasErrors, warning } from "#diagnostic/diagnostic.js";
 import type { Target } from "#ir/target.js";
@@ -20,7 +19,8 @@ import type { FactoredLayer } from "#passes/split/report.js";
 import type { Distilled } from "#gradient/distill.js";
 import { compareOutputs } from "./compare-outputs.js";
 import { fitGroups, meanError, prepareGroups, substituteOf } from "./curves.js";
-import { gatherRows } from "./gather-rows.js";
+import type { WalkedNetwork } from "./gather-rows.js";
+import { gatherRows, passRows } from "./gather-rows.js";
 import type { Terms } from "./terms.js";
 import { factorsOfTerms } from "./terms.js";
 import type { TriedLayer, TriedNetwork } from "./try-network.js";
@@ -141,8 +141,16 @@ async function fitChoices(
       const { name } = candidate.node;
       const done = sweep * toSplit.length + at;
       onProgress?.({ stage: "fitting layers", done, all });
-      const found = await checkpoints.step(`layer ${done + 1} of ${all} (fitting layers)`, () =>
-        fitOne(tried, walks, layer, split, made, { steps, start: fitted.get(name)?.terms }),
+      const now = withLayers(tried.module, made, tried.target);
+      if (!now.value) return { diagnostics: now.diagnostics };
+      const nets = {
+        original: { module: tried.module, walk: walks.original },
+        current: { module: now.value, walk: walks.current },
+      };
+      const found = await checkpoints.step(
+        `layer ${done + 1} of ${all} (fitting layers)`,
+        () => fitOne(tried, nets, layer, split, { steps, start: fitted.get(name)?.terms }),
+        () => passRows(candidate, layer.around, nets),
       );
       if (!found.value) return { diagnostics: found.diagnostics };
       const { terms, bias } = found.value;
@@ -175,22 +183,15 @@ interface FittedTerms {
   readonly error: number;
 }
 
-/** Fits a layer on the inputs that the network gives with the layers that are `made`, from terms found before if there are any. */
+/** Fits a layer on the inputs that the current network gives, from terms found before if there are any. */
 async function fitOne(
   tried: TriedNetwork,
-  walks: Readonly<Record<"original" | "current", Walk>>,
+  nets: Readonly<Record<"original" | "current", WalkedNetwork>>,
   { candidate, around }: TriedLayer,
   split: Split,
-  made: ReadonlyMap<string, FactoredLayer>,
   { steps, start }: { readonly steps: number; readonly start: readonly Terms[] | undefined },
 ): Promise<Result<FittedTerms>> {
   const { module, samples, rowLimits, products, seed, metrics } = tried;
-  const now = withLayers(module, made, tried.target);
-  if (!now.value) return { diagnostics: now.diagnostics };
-  const nets = {
-    original: { module, walk: walks.original },
-    current: { module: now.value, walk: walks.current },
-  };
   const rows = await gatherRows(candidate, around, nets, samples.count, rowLimits);
   if (!rows.value) return { diagnostics: rows.diagnostics };
   const moment = metrics.get(candidate.node.id);

@@ -28,7 +28,7 @@ import type { WinogradOptions } from "#schedule/winograd.js";
 import type { Tried } from "./curves.js";
 import { choicesFrom, denseKernel, splitsNear, substituteOf, triedShares, trySplits } from "./curves.js";
 import type { RowLimits } from "./gather-rows.js";
-import { gatherRows } from "./gather-rows.js";
+import { gatherRows, passRows } from "./gather-rows.js";
 import type { Replaceable, Substitute } from "./measure.js";
 import { measureSubstitutes } from "./measure.js";
 import { outputWeights, predictLosses } from "./predict-losses.js";
@@ -124,6 +124,7 @@ export async function tryNetwork(
       const { value, diagnostics } = await network.checkpoints.step(
         `layer ${at + 1} of ${candidates.length} (trying splits)`,
         () => tryLayer(network, walk, layer, costs, options),
+        () => passRows(layer.candidate, layer.around, { original: { module, walk } }),
       );
       if (!value) {
         network.dispose();
