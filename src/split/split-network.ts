@@ -53,7 +53,7 @@ export interface SplitPlan {
 }
 
 /**
- * All layers are fitted in order as often as there are entries, with so many steps. The second time they begin with what the first one
+ * All layers are fitted in order once for each entry, with that many steps. The second time they begin with what the first one
  * found.
  */
 const finalSteps = [40, 20];

@@ -10,7 +10,7 @@ import type { Build } from "./operands.js";
 import { reads, stridesOf, tableParameter } from "./operands.js";
 
 /**
- * The element of so many that a place in f32 means, as `placeOf` of the op has it. The number is brought into the range before and after
+ * Which of `extent` elements a place in f32 means, as `placeOf` of the op has it. The number is brought into the range before and after
  * it becomes an integer: targets differ in what NaN becomes, and none may read elsewhere.
  */
 function elementAt(k: Build, place: Value, extent: number): Int {

@@ -39,7 +39,7 @@ export interface Tile {
   /** Most sums of a nest of loops that wait in registers while a block is added up; more of them wait in scratch. */
   readonly waitingSums: number;
   /**
-   * Windows of up to so many taps are written out; larger ones are loops, or code would grow with their area. So are all windows where a
+   * Windows of up to this many taps are written out; larger ones are loops, or code would grow with their area. So are all windows where a
    * driver takes a tenth of a second for every access that it finds written.
    */
   readonly writtenTaps: number;
