@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import type { Module } from "../src/index.js";
 import { targets } from "../src/compile/targets.js";
 import { emit, load, optimize, passes } from "../src/index.js";
-import { readModel } from "../src/node.js";
+import { readModel } from "../src/node/index.js";
 import { argMax, testImages } from "./fashion-mnist.js";
 import { toOnnx } from "./onnx.js";
 import { onnxruntime } from "./onnxruntime.js";

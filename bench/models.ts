@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
-import { isImported, isOnnx, withoutEnding } from "../src/node-import.js";
+import { isImported, isOnnx, withoutEnding } from "../src/node/import-file.js";
 import type { Limit } from "./limits.js";
 
 export interface BenchModel {

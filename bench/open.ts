@@ -4,7 +4,7 @@ import { parseSplit } from "../src/cli/split-option.js";
 import { targets } from "../src/compile/targets.js";
 import type { Module, OptimizeOptions } from "../src/index.js";
 import { optimize } from "../src/index.js";
-import { readModel } from "../src/node.js";
+import { readModel } from "../src/node/index.js";
 import type { BenchModel } from "./models.js";
 
 /** Reads a model with its own dimensions and some more, `NAME=N`, and splits it if it is to be split; throws where it is wrong. */

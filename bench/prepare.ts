@@ -12,7 +12,7 @@ import { elements, inputNodes, optimize } from "../src/index.js";
 import type { Graph } from "../src/ir/graph.js";
 import { nodeOf } from "../src/ir/graph.js";
 import type { Target } from "../src/ir/target.js";
-import { writeModule } from "../src/node.js";
+import { writeModule } from "../src/node/index.js";
 import { kernelCost } from "../src/schedule/kernel-cost.js";
 import { toOnnx } from "./onnx.js";
 import { formatOf } from "./models.js";

@@ -1,7 +1,7 @@
 // A pass that applies rules and nothing else.
 
 import type { Pass } from "#rewrite/pipeline/pass.js";
-import type { RuleText } from "#rewrite/rule/rule-text.js";
+import type { RuleText } from "#rewrite/rule/compile/rule-text.js";
 import { applyRules } from "#rewrite/rule/sweep.js";
 import type { PassOptions } from "./options.js";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { defaultTarget, targetNames } from "#compile/targets.js";
 import { compile, inputNodes, render } from "../../src/index.js";
-import { readModel, writeArtifact } from "../../src/node.js";
+import { readModel, writeArtifact } from "../../src/node/index.js";
 import type { Manifest } from "./manifest.js";
 
 /** The nets that are offered, and what the page calls them. */

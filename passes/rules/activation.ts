@@ -1,6 +1,6 @@
 // Activations: clips merge, and what frameworks write in several ops becomes the op that it is.
 
-import { net } from "#rewrite/rule/rule-text.js";
+import { net } from "#rewrite/rule/compile/rule-text.js";
 
 export const activation = net("rules/activation.net")`
 # A bound by a constant is a clip; a clip from 0 is a relu.

@@ -1,6 +1,6 @@
 // Batch norms fold into the layer before them, or become one scale and one shift.
 
-import { net } from "#rewrite/rule/rule-text.js";
+import { net } from "#rewrite/rule/compile/rule-text.js";
 
 export const batchNorm = net("rules/batch-norm.net")`
 rule fold_batch_norm:

@@ -1,6 +1,6 @@
 // Ops that do nothing, and one form for what can be written in several ways.
 
-import { net } from "#rewrite/rule/rule-text.js";
+import { net } from "#rewrite/rule/compile/rule-text.js";
 
 export const canonical = net("rules/canonical.net")`
 # Ops that do nothing. That the type stays is part of every rule: x + 0 stays where the 0 broadcasts x.

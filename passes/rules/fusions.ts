@@ -1,6 +1,6 @@
 // Built-in fusions: which chains of ops become one kernel. They move kernel boundaries and change no value.
 
-import { net } from "#rewrite/rule/rule-text.js";
+import { net } from "#rewrite/rule/compile/rule-text.js";
 
 export const fusions = net("rules/fusions")`
 # The widened value and the depthwise result of a few rows stay on chip and are never written.

@@ -1,6 +1,6 @@
 // All built-in rules, by theme.
 
-import type { RuleText } from "#rewrite/rule/rule-text.js";
+import type { RuleText } from "#rewrite/rule/compile/rule-text.js";
 import type { Rule } from "#rewrite/rule/rule.js";
 import { activation } from "./activation.js";
 import { batchNorm } from "./batch-norm.js";

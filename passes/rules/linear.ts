@@ -1,6 +1,6 @@
 // Scales and shifts by constants go into the weights beside them.
 
-import { net } from "#rewrite/rule/rule-text.js";
+import { net } from "#rewrite/rule/compile/rule-text.js";
 
 export const linear = net("rules/linear.net")`
 rule dense_of_matmul: matmul(x, w) => dense(x, w) when constant(w) and rank(w) == 2

@@ -1,6 +1,6 @@
 // Normalizations that frameworks write in several ops.
 
-import { net } from "#rewrite/rule/rule-text.js";
+import { net } from "#rewrite/rule/compile/rule-text.js";
 
 export const normalization = net("rules/normalization.net")`
 # (x − mean) / √(variance + e) over the last axis, which is that of the channels at every rank.

@@ -1,6 +1,6 @@
 // A pad goes into the op after it, where that op's own padding means the same.
 
-import { net } from "#rewrite/rule/rule-text.js";
+import { net } from "#rewrite/rule/compile/rule-text.js";
 
 export const padding = net("rules/padding.net")`
 rule pad_of_pad: pad(pad(x, before=a, after=b, value=v), before=c, after=d, value=v)

@@ -1,6 +1,6 @@
 // Reshapes, transposes, slices and reductions over the image: they merge, cancel and give way to arithmetic.
 
-import { net } from "#rewrite/rule/rule-text.js";
+import { net } from "#rewrite/rule/compile/rule-text.js";
 
 export const views = net("rules/views.net")`
 rule reshape_same: reshape(x, ..a) => x

@@ -1,7 +1,7 @@
 // First and second moments of rows that stream by, in memory that does not grow with their number.
 
-import type { Matrix, Products, Sums } from "./products.js";
-import { mirrorLower } from "./products.js";
+import type { Matrix, Products, Sums } from "./algebra/products.js";
+import { mirrorLower } from "./algebra/products.js";
 
 /** Of inputs u (n elements a row) and responses y (m elements a row). */
 export interface Moments {

@@ -1,6 +1,6 @@
 // Rows that are kept, for what must look at single positions and not at their moments alone.
 
-import type { Matrix } from "./products.js";
+import type { Matrix } from "./algebra/products.js";
 
 export interface RowStore {
   /** Takes rows of each part, copied. Throws `RangeError` if the parts do not have as many rows, or if they do not fit. */

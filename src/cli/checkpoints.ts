@@ -6,8 +6,8 @@ import { isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CheckpointStore } from "#calibrate/checkpoints.js";
 import { warning } from "#diagnostic/diagnostic.js";
-import { checkpointFiles } from "../node-checkpoints.js";
-import { reason } from "../reason.js";
+import { checkpointFiles } from "#node/checkpoints.js";
+import { reason } from "#node/reason.js";
 import type { Session } from "./session.js";
 import { report } from "./terminal.js";
 

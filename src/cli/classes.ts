@@ -4,7 +4,7 @@ import { extname } from "node:path";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { plural } from "#ir/units.js";
-import { readText } from "../node.js";
+import { readText } from "#node/read-file.js";
 import { readNumbers } from "./inputs.js";
 
 /**

@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { Option } from "commander";
 import { bytesText } from "#ir/units.js";
 import { checkEmbedding } from "#compile/emit.js";
-import { writeModuleSteps } from "../write.js";
+import { writeModuleSteps } from "#node/write-module.js";
 import { interruptible } from "./interruptible.js";
 import type { FitOptions } from "./fit-split.js";
 import { optimizeFitted, withFitOptions } from "./fit-split.js";

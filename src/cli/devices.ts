@@ -2,7 +2,7 @@
 
 import { parseLimits } from "#backend/wgsl/limits.js";
 import type { Devices } from "#compile/targets.js";
-import { readText } from "../node.js";
+import { readText } from "#node/read-file.js";
 import type { PassOptions } from "./model-options.js";
 import type { Session } from "./session.js";
 import { report } from "./terminal.js";

@@ -8,7 +8,7 @@ import { targetOf } from "#compile/targets.js";
 import { lineTexts } from "#diagnostic/line-text.js";
 import { lower } from "#kernel/lower.js";
 import { tiles } from "#kernel/part/tile.js";
-import type { Model } from "../node.js";
+import type { Model } from "#node/read-model.js";
 import { explainSchedule, explainScheduleText } from "#report/explain-schedule.js";
 import type { ExplainReport } from "#report/explain.js";
 import { explain, explainKernels, explainText } from "#report/explain.js";

@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { Option } from "commander";
 import { defaultOpset, exportOpsets } from "#export/onnx/export-onnx.js";
 import { bytesText, plural } from "#ir/units.js";
-import { writeOnnxSteps } from "../write-onnx.js";
+import { writeOnnxSteps } from "#node/write-onnx.js";
 import { interruptible } from "./interruptible.js";
 import { jsonText } from "./json.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";

@@ -6,7 +6,8 @@ import { parse } from "#grammar/reading/parse.js";
 import { print } from "#grammar/printing/print.js";
 import type { Session } from "./session.js";
 import { exit, report } from "./terminal.js";
-import { readStdin, readText, writeFileAtomically } from "../node.js";
+import { readStdin, readText } from "#node/read-file.js";
+import { writeFileAtomically } from "#node/write-file.js";
 
 export function addFmt(root: Command, session: Session): void {
   root

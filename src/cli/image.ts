@@ -3,7 +3,7 @@
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { elements } from "#ir/type.js";
-import { readBytes } from "../node.js";
+import { readBytes } from "#node/read-file.js";
 
 /** How pixels become numbers: (pixel · scale − mean) / std, with pixels from 0 to 255; one mean and std, or one a channel. */
 export interface ImageOptions {

@@ -3,8 +3,8 @@
 import { lineText } from "#diagnostic/escape.js";
 import type { Command } from "commander";
 import { plural, bytesText } from "#ir/units.js";
-import { importHelp, isImported, withoutEnding } from "../node-import.js";
-import { writeNetSteps } from "../write-net.js";
+import { importHelp, isImported, withoutEnding } from "#node/import-file.js";
+import { writeNetSteps } from "#node/write-net.js";
 import { interruptible } from "./interruptible.js";
 import { jsonText } from "./json.js";
 import { loadModel } from "./model.js";

@@ -9,7 +9,7 @@ import { seededRandom } from "#ops/random.js";
 import { readNpy } from "#weights/npy.js";
 import type { ImageOptions } from "./image.js";
 import { normalizePixels, readImage } from "./image.js";
-import { readBytes } from "../node.js";
+import { readBytes } from "#node/read-file.js";
 
 /** An input of the net: its name, and its shape with 1 for an open batch. */
 export interface InputPort {

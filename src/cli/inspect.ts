@@ -15,13 +15,13 @@ import { printGraph } from "#inspect/lift.js";
 import { graphSvg } from "#inspect/svg.js";
 import { lower } from "#kernel/lower.js";
 import { printKernels } from "#kernel/ir/print.js";
-import type { Model } from "../node.js";
+import type { Model } from "#node/read-model.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";
 import { modelHelp, withModelOptions, withPassOptions } from "./model-options.js";
 import { loadModel, moduleAfter, optimizeModel } from "./model.js";
 import type { Session } from "./session.js";
 import { exit, report } from "./terminal.js";
-import { writeFileAtomically } from "../node.js";
+import { writeFileAtomically } from "#node/write-file.js";
 import { readDevices } from "./devices.js";
 import { jsonText } from "./json.js";
 

@@ -2,9 +2,9 @@
 
 import type { Command } from "commander";
 import { Option } from "commander";
-import { profile } from "#compile/profile.js";
+import { profile } from "#measure/profile.js";
 import { profileText } from "#report/profile.js";
-import { gpuDiagnostic, nodeGpu } from "../node-gpu.js";
+import { gpuDiagnostic, nodeGpu } from "#node/gpu.js";
 import { readDevices } from "./devices.js";
 import { jsonText } from "./json.js";
 import type { ModelOptions, PassOptions } from "./model-options.js";

@@ -20,7 +20,7 @@ import type { Graph } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import { plural } from "#ir/units.js";
 import { openWeightFile } from "#weights/file.js";
-import { reason } from "../reason.js";
+import { reason } from "#node/reason.js";
 import type { ImageOptions } from "./image.js";
 import { normalizePixels } from "./image.js";
 import { asksForPixels, imageOptions, withImageOptions } from "./image-options.js";

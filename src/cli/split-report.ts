@@ -1,7 +1,7 @@
 // What `cleave split` tells: the split net beside the one before, in its outputs and its times, and other limits.
 
 import type { Samples } from "#calibrate/samples.js";
-import { profile } from "#compile/profile.js";
+import { profile } from "#measure/profile.js";
 import { warning } from "#diagnostic/diagnostic.js";
 import { greatest, least } from "#diagnostic/extremes.js";
 import { totalCost } from "#inspect/cost.js";
@@ -18,8 +18,8 @@ import type { SplitLimit, SplitPlan } from "#split/split-network.js";
 import { chooseWithin, planCosts } from "#split/split-network.js";
 import { factorsOf, layerOf } from "#split/split-with-samples.js";
 import type { TriedNetwork } from "#split/try-network.js";
-import { gpuDiagnostic, nodeGpu } from "../node-gpu.js";
-import type { Model } from "../node.js";
+import { gpuDiagnostic, nodeGpu } from "#node/gpu.js";
+import type { Model } from "#node/read-model.js";
 import { readClasses } from "./classes.js";
 import { readDevices } from "./devices.js";
 import type { FitOptions, Fitting } from "./fit-split.js";

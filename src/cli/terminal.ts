@@ -4,7 +4,7 @@ import { fstatSync, writeSync } from "node:fs";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { hasErrors } from "#diagnostic/diagnostic.js";
 import { render } from "#diagnostic/render.js";
-import { reason } from "../reason.js";
+import { reason } from "#node/reason.js";
 
 /** The outside of a command; tests give their own. */
 export interface Terminal {

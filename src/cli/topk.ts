@@ -3,7 +3,7 @@
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { plural } from "#ir/units.js";
-import { readText } from "../node.js";
+import { readText } from "#node/read-file.js";
 
 export interface Ranked {
   readonly index: number;

@@ -4,7 +4,7 @@ import { parse } from "#grammar/reading/parse.js";
 import type { Ast } from "#grammar/ast.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { hasErrors } from "#diagnostic/diagnostic.js";
-import { compileRules } from "#rewrite/rule/compile-rule.js";
+import { compileRules } from "#rewrite/rule/compile/compile-rule.js";
 import type { Fusion } from "#rewrite/fusion/fusion.js";
 import { compileFusions } from "#rewrite/fusion/fusion.js";
 import type { Rule } from "#rewrite/rule/rule.js";

@@ -3,7 +3,7 @@
 import type { CallExpression, Expression, NetItem, Statement } from "#grammar/ast.js";
 import { spineOf } from "#grammar/left-spine.js";
 import { numberText } from "#ir/units.js";
-import { depthLimit } from "./blocks.js";
+import { depthLimit } from "./call/blocks.js";
 import type { State } from "./state.js";
 import { repeatLimit, stepLimit, tooManySteps } from "./state.js";
 

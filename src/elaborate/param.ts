@@ -10,7 +10,7 @@ import { printType, sameShape } from "#ir/type.js";
 import { inferType, isOp, normalizeAttributes, opOf } from "#ops/index.js";
 import { isProblem } from "#ops/op.js";
 import { generators, seedOf } from "#weights/generate.js";
-import { sortArguments } from "./arguments.js";
+import { sortArguments } from "./call/arguments.js";
 import { typeOfExpression } from "./dimensions.js";
 import { spineOf } from "#grammar/left-spine.js";
 import { evaluate, infixOps, lookUp } from "./expressions.js";

@@ -1,7 +1,7 @@
 // How much the outputs of a network change with the values of a layer.
 
-import type { Matrix, Products, Sums } from "#calibrate/products.js";
-import { mirrorLower } from "#calibrate/products.js";
+import type { Matrix, Products, Sums } from "#calibrate/algebra/products.js";
+import { mirrorLower } from "#calibrate/algebra/products.js";
 import type { Samples } from "#calibrate/samples.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { bug } from "#diagnostic/diagnostic.js";

@@ -5,8 +5,8 @@ import { bytesText } from "#ir/units.js";
 import { isOp, opOf } from "#ops/index.js";
 import { chainText, templateNames, templates } from "#template/templates.js";
 import { chainFacts } from "#rewrite/fusion/condition.js";
-import type { RuleFunction } from "#rewrite/rule/functions.js";
-import { ruleFunctions } from "#rewrite/rule/functions.js";
+import type { RuleFunction } from "#rewrite/rule/compile/functions.js";
+import { ruleFunctions } from "#rewrite/rule/compile/functions.js";
 
 /** `docs/rules.md`, from the tables that the compiler itself reads, for some targets. */
 export function rulesDoc(targets: readonly Target[]): string {

@@ -1,7 +1,7 @@
 // What each way to split a layer loses in the outputs: fitted alone, with the rest of the network as it was.
 
 import { given } from "#diagnostic/given.js";
-import type { Matrix, Products, Sums } from "#calibrate/products.js";
+import type { Matrix, Products, Sums } from "#calibrate/algebra/products.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { least } from "#diagnostic/extremes.js";
 import type { Candidate } from "#passes/split/candidates.js";
@@ -14,13 +14,13 @@ import { formOf, sizesOf, splitOrders } from "#passes/split/form.js";
 import type { LayerChoice } from "#passes/split/choices.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
-import type { LayerFit, LayerFitOptions, LayerRows, PreparedRows } from "./fit-layer.js";
-import { fitLayer, prepareRows } from "./fit-layer.js";
-import { kernelOf } from "./fit-terms.js";
+import type { LayerFit, LayerFitOptions, LayerRows, PreparedRows } from "./layer/fit-layer.js";
+import { fitLayer, prepareRows } from "./layer/fit-layer.js";
+import { kernelOf } from "./layer/fit-terms.js";
 import type { Substitute } from "./measure.js";
-import { metricOf } from "./metric.js";
-import type { Terms } from "./terms.js";
-import { startingTerms } from "./terms.js";
+import { metricOf } from "./layer/metric.js";
+import type { Terms } from "./layer/terms.js";
+import { startingTerms } from "./layer/terms.js";
 
 /** Shares of a layer's MACs that are tried; what lies between is interpolated. */
 export const triedShares = [0.05, 0.09, 0.16, 0.27, 0.45, 0.75];

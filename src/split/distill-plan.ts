@@ -4,7 +4,7 @@ import { given } from "#diagnostic/given.js";
 import type { OnProgress } from "#calibrate/progress.js";
 import { openTaps } from "#calibrate/taps.js";
 import type { Result } from "#diagnostic/diagnostic.js";
-import { distill } from "#gradient/distill.js";
+import { distill } from "#gradient/distill/distill.js";
 import { tapsForRows } from "./gather-rows.js";
 import { responseErrors, tapsForResponses } from "./response-errors.js";
 import type { PlannedLayer, SplitPlan } from "./split-network.js";

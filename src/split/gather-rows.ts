@@ -17,7 +17,7 @@ import { bug } from "#diagnostic/diagnostic.js";
 import type { NodeId } from "#ir/graph.js";
 import type { Module } from "#ir/weights.js";
 import type { Candidate } from "#passes/split/candidates.js";
-import type { LayerRows } from "./fit-layer.js";
+import type { LayerRows } from "./layer/fit-layer.js";
 import type { Surroundings } from "./surroundings.js";
 
 export interface RowLimits {

@@ -1,7 +1,7 @@
 // Measures what a changed convolution does to the outputs.
 
 import type { OnProgress } from "#calibrate/progress.js";
-import type { Products } from "#calibrate/products.js";
+import type { Products } from "#calibrate/algebra/products.js";
 import type { Samples } from "#calibrate/samples.js";
 import { openTaps, runTaps } from "#calibrate/taps.js";
 import { convolutionShape, patchRows, positionCount } from "#calibrate/patches.js";
@@ -12,7 +12,7 @@ import type { NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import type { Module } from "#ir/weights.js";
 import type { Candidate } from "#passes/split/candidates.js";
-import { scaleOf } from "./fit-layer.js";
+import { scaleOf } from "./layer/fit-layer.js";
 import { reachOf } from "./surroundings.js";
 
 /** A kernel in the place of a convolution's own, with its bias. */

@@ -2,7 +2,7 @@
 
 import type { ConvolutionShape } from "#calibrate/patches.js";
 import { convolutionShape, patchRows, positionCount, responseRows } from "#calibrate/patches.js";
-import type { Matrix, Products, Sums } from "#calibrate/products.js";
+import type { Matrix, Products, Sums } from "#calibrate/algebra/products.js";
 import type { Samples } from "#calibrate/samples.js";
 import type { Walk } from "#calibrate/walk.js";
 import type { Result } from "#diagnostic/diagnostic.js";
@@ -15,7 +15,7 @@ import type { NodeId } from "#ir/graph.js";
 import { channels } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { kernelsOfGroups } from "./curves.js";
-import { scaleOf } from "./fit-layer.js";
+import { scaleOf } from "./layer/fit-layer.js";
 import type { Replaceable, Substitute } from "./measure.js";
 
 export interface PredictedLosses {

@@ -7,7 +7,7 @@ import { runTaps } from "#calibrate/taps.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { NodeId } from "#ir/graph.js";
 import type { Candidate } from "#passes/split/candidates.js";
-import { scaleOf } from "./fit-layer.js";
+import { scaleOf } from "./layer/fit-layer.js";
 import type { Surroundings } from "./surroundings.js";
 
 /** A layer with what stands around it. */

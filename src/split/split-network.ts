@@ -16,13 +16,13 @@ import { savedElsewhere, shareText } from "#passes/split/plan.js";
 import { split as splitPass } from "#passes/split.js";
 import type { Split } from "#passes/split/form.js";
 import type { FactoredLayer } from "#passes/split/report.js";
-import type { Distilled } from "#gradient/distill.js";
+import type { Distilled } from "#gradient/distill/distill.js";
 import { compareOutputs } from "./compare-outputs.js";
 import { fitGroups, meanError, prepareGroups, substituteOf } from "./curves.js";
 import type { WalkedNetwork } from "./gather-rows.js";
 import { gatherRows, passRows } from "./gather-rows.js";
-import type { Terms } from "./terms.js";
-import { factorsOfTerms } from "./terms.js";
+import type { Terms } from "./layer/terms.js";
+import { factorsOfTerms } from "./layer/terms.js";
 import type { TriedLayer, TriedNetwork } from "./try-network.js";
 import { keepLoss, mostFits } from "./within-loss.js";
 

@@ -20,7 +20,7 @@ import { findCandidates, findWhole } from "#passes/split/candidates.js";
 import { seededWeights } from "#passes/split.js";
 import type { SplitCost, SplitMode } from "#passes/split.js";
 import type { FittedLayer, FittedReport } from "#report/fitted.js";
-import { outOfRange, tooFewForFit } from "./check-samples.js";
+import { outOfRange, tooFewForFit } from "./samples/check-samples.js";
 import { distillPlan } from "./distill-plan.js";
 import type { SampledSplit } from "./limits.js";
 import { leftWithin, limitOf, nothingToSplit, outOfReach, wrongSampledSplit } from "./limits.js";

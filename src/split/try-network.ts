@@ -4,8 +4,8 @@ import type { Checkpoints, CheckpointStore } from "#calibrate/checkpoints.js";
 import { openCheckpoints } from "#calibrate/checkpoints.js";
 import { workIdentity } from "#calibrate/identity.js";
 import type { OnProgress } from "#calibrate/progress.js";
-import type { Products, Sums } from "#calibrate/products.js";
-import { openProducts } from "#calibrate/products.js";
+import type { Products, Sums } from "#calibrate/algebra/products.js";
+import { openProducts } from "#calibrate/algebra/products.js";
 import type { Samples } from "#calibrate/samples.js";
 import { chooseSamples, takeSamples } from "#calibrate/samples.js";
 import type { Walk } from "#calibrate/walk.js";
@@ -34,7 +34,7 @@ import { measureSubstitutes } from "./measure.js";
 import { outputWeights, predictLosses } from "./predict-losses.js";
 import type { Surroundings } from "./surroundings.js";
 import { surroundingsOf } from "./surroundings.js";
-import type { Terms } from "./terms.js";
+import type { Terms } from "./layer/terms.js";
 
 /** The options of scheduling say how whole convolutions would be computed, beside which a split must be faster. */
 export interface TryOptions extends WinogradOptions {

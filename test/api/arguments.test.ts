@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import * as api from "../../src/index.js";
-import * as node from "../../src/node.js";
+import * as node from "../../src/node/index.js";
 import { targets } from "../../src/compile/targets.js";
-import type { WriteNetOptions } from "../../src/write-net.js";
+import type { WriteNetOptions } from "../../src/node/write-net.js";
 import type { LiftOptions } from "../../src/inspect/lift.js";
 
 const folder = mkdtempSync(join(tmpdir(), "cleave-arguments-"));

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { fileBatch } from "../../src/file-batch.js";
+import { fileBatch } from "../../src/node/file-batch.js";
 
 let folder = "";
 beforeEach(() => {

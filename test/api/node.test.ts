@@ -18,7 +18,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { compile, emit, optimize, verifyArtifact } from "../../src/index.js";
-import { readModel, readRules, writeArtifact } from "../../src/node.js";
+import { readModel, readRules, writeArtifact } from "../../src/node/index.js";
 
 let folder = "";
 beforeEach(() => {

@@ -8,7 +8,7 @@ import { afterAll, expect, test } from "vitest";
 import { compile, load } from "../../src/index.js";
 import type { Artifact, CompileOptions } from "../../src/index.js";
 import type { LoadOptions, Net } from "#runtime/types.js";
-import { writeArtifact } from "../../src/node.js";
+import { writeArtifact } from "../../src/node/index.js";
 
 const folder = mkdtempSync(join(tmpdir(), "cleave-winograd-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -15,7 +15,7 @@ import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Module } from "../../src/index.js";
 import { elaborate, emit, optimize, parse } from "../../src/index.js";
-import { writeModule } from "../../src/node.js";
+import { writeModule } from "../../src/node/index.js";
 
 let folder = "";
 beforeEach(() => {

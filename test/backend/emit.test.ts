@@ -14,7 +14,7 @@ import type { Artifact } from "#backend/artifact.js";
 import type { KernelProgram } from "#kernel/ir/ir.js";
 import { runtimeTexts } from "#runtime/text.js";
 import { headerLength, parseHeader } from "#weights/safetensors.js";
-import { writeArtifact } from "../../src/node.js";
+import { writeArtifact } from "../../src/node/index.js";
 import { smallProgram } from "./programs.js";
 import { at, float, kernel, load, store } from "./kernels.js";
 

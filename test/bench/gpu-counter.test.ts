@@ -7,7 +7,7 @@ import { emit } from "#compile/emit.js";
 import { load } from "#compile/load.js";
 import type { GpuClasses } from "../../bench/gpu-counter.js";
 import { countGpu } from "../../bench/gpu-counter.js";
-import { nodeGpu } from "../../src/node-gpu.js";
+import { nodeGpu } from "../../src/node/gpu.js";
 import { moduleOf } from "../schedule/module-of.js";
 
 const counter = countGpu(globals as unknown as GpuClasses);

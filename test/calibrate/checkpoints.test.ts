@@ -12,7 +12,7 @@ import { samplesOf } from "#calibrate/samples.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { parse } from "#grammar/reading/parse.js";
 import { seededRandom } from "#ops/random.js";
-import { checkpointFiles } from "../../src/node-checkpoints.js";
+import { checkpointFiles } from "../../src/node/checkpoints.js";
 
 const folder = mkdtempSync(join(tmpdir(), "cleave-checkpoints-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

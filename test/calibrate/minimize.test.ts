@@ -1,8 +1,8 @@
 // L-BFGS on functions whose least value is known.
 
 import { describe, expect, test } from "vitest";
-import type { Evaluated } from "#calibrate/minimize.js";
-import { minimize } from "#calibrate/minimize.js";
+import type { Evaluated } from "#calibrate/algebra/minimize.js";
+import { minimize } from "#calibrate/algebra/minimize.js";
 import { seededRandom } from "#ops/random.js";
 
 /** Rosenbrock's valley in many dimensions, whose least value 0 is at ones. */

@@ -4,7 +4,7 @@ import { afterAll, expect, test } from "vitest";
 import { createRowStore, rowsThatFit } from "#calibrate/row-store.js";
 import type { Moments } from "#calibrate/moments.js";
 import { sumMoments } from "#calibrate/moments.js";
-import { openProducts } from "#calibrate/products.js";
+import { openProducts } from "#calibrate/algebra/products.js";
 import { seededRandom } from "#ops/random.js";
 
 const products = openProducts();

@@ -1,8 +1,8 @@
 // Products of matrices against plain loops in float64.
 
 import { afterAll, describe, expect, test } from "vitest";
-import type { Matrix } from "#calibrate/products.js";
-import { mirrorLower, openProducts } from "#calibrate/products.js";
+import type { Matrix } from "#calibrate/algebra/products.js";
+import { mirrorLower, openProducts } from "#calibrate/algebra/products.js";
 import { seededRandom } from "#ops/random.js";
 
 const products = openProducts();

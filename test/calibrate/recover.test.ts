@@ -10,9 +10,9 @@ import {
   positionCount,
   responseRows,
 } from "#calibrate/patches.js";
-import { openProducts } from "#calibrate/products.js";
+import { openProducts } from "#calibrate/algebra/products.js";
 import { chooseSamples, samplesOf } from "#calibrate/samples.js";
-import { solvePositive } from "#calibrate/solve.js";
+import { solvePositive } from "#calibrate/algebra/solve.js";
 import { openTaps, runTaps } from "#calibrate/taps.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { parse } from "#grammar/reading/parse.js";

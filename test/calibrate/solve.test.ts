@@ -1,7 +1,7 @@
 // Cholesky's factor against plain products in float64.
 
 import { describe, expect, test } from "vitest";
-import { factorize, solvePositive } from "#calibrate/solve.js";
+import { factorize, solvePositive } from "#calibrate/algebra/solve.js";
 import { seededRandom } from "#ops/random.js";
 
 /** Σ of `rank` outer products, [size, size], with rows and columns scaled by `scale(i)`. */

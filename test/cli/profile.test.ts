@@ -1,15 +1,15 @@
 // `cleave profile`: the structure of its answer; times are not looked at, since they are the machine's.
 
 import { expect, test } from "vitest";
-import { productProgram, streamProgram } from "#compile/roofline.js";
+import { productProgram, streamProgram } from "#measure/roofline.js";
 import { emit } from "#compile/emit.js";
-import { profile } from "#compile/profile.js";
+import { profile } from "#measure/profile.js";
 import { optimize } from "#compile/optimize.js";
 import { targetOf, targets } from "#compile/targets.js";
 import { checkProgram } from "#kernel/check/check.js";
 import type { ProfileReport } from "#report/profile.js";
 import { profileText } from "#report/profile.js";
-import { readModel } from "../../src/node.js";
+import { readModel } from "../../src/node/index.js";
 import { computingDevice, describeOn } from "../backend/wgsl/device.js";
 import { cleave } from "./terminal.js";
 

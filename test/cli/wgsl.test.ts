@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { gpuDiagnostic } from "../../src/node-gpu.js";
+import { gpuDiagnostic } from "../../src/node/gpu.js";
 import { computingDevice, describeOn } from "../backend/wgsl/device.js";
 import { cleave } from "./terminal.js";
 

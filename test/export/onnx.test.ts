@@ -23,7 +23,7 @@ import { isProblem } from "#ops/op.js";
 import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
 import { verify } from "#ops/verify.js";
-import { readModel } from "../../src/node.js";
+import { readModel } from "../../src/node/index.js";
 import { cases } from "../cases.js";
 import { computingOps, opModule, randomInputs } from "../op-module.js";
 import { randomModule } from "../random-graph.js";

@@ -1,7 +1,7 @@
 // Output metrics against Jᵀ·J of a small net, whose Jacobian comes from differences.
 
 import { expect, test } from "vitest";
-import { openProducts } from "#calibrate/products.js";
+import { openProducts } from "#calibrate/algebra/products.js";
 import { samplesOf } from "#calibrate/samples.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { outputMetrics } from "#gradient/output-metrics.js";

@@ -23,7 +23,7 @@ import type { FittedReport } from "#report/fitted.js";
 import { fittedText } from "#report/fitted.js";
 import { fittedPage, fittedPicture } from "#report/fitted-page.js";
 import type { Net } from "#runtime/types.js";
-import { readModel } from "../../src/node.js";
+import { readModel } from "../../src/node/index.js";
 import { cleave } from "../cli/terminal.js";
 import { nullDevice } from "../backend/wgsl/device.js";
 import { payloads } from "./payloads.js";

@@ -11,7 +11,7 @@ import { printType } from "#ir/type.js";
 import { interpret } from "#interpret/interpret.js";
 import { explain } from "#report/explain.js";
 import { openWeightFile } from "#weights/file.js";
-import { readModel } from "../../src/node.js";
+import { readModel } from "../../src/node/index.js";
 import { cases } from "../cases.js";
 
 const folder = join(import.meta.dirname, "../../examples");

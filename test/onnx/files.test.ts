@@ -28,7 +28,7 @@ import type { Module } from "#ir/weights.js";
 import { optimize } from "#compile/optimize.js";
 import { seededRandom } from "#ops/random.js";
 import { printGraph } from "#inspect/lift.js";
-import { readModel, writeNet } from "../../src/node.js";
+import { readModel, writeNet } from "../../src/node/index.js";
 import { modelOf } from "./text-model.js";
 
 const example = "examples/fm_resnet16.onnx";

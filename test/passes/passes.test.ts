@@ -8,7 +8,7 @@ import { elaborate } from "#elaborate/elaborate.js";
 import { printGraph } from "#inspect/lift.js";
 import { passes } from "#passes/index.js";
 import type { PassOptions } from "#passes/index.js";
-import { compileRules } from "#rewrite/rule/compile-rule.js";
+import { compileRules } from "#rewrite/rule/compile/compile-rule.js";
 import { runPipeline } from "#rewrite/pipeline/pipeline.js";
 import { verify } from "#ops/verify.js";
 import { cases, parseCases } from "../cases.js";

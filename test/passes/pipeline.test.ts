@@ -7,7 +7,7 @@ import { parse } from "#grammar/reading/parse.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import type { Module } from "#ir/weights.js";
 import { passes } from "#passes/index.js";
-import { compileRules } from "#rewrite/rule/compile-rule.js";
+import { compileRules } from "#rewrite/rule/compile/compile-rule.js";
 import { printing, timing, tracing, verifying } from "#rewrite/pipeline/instruments.js";
 import type { Pass } from "#rewrite/pipeline/pass.js";
 import { runPipeline } from "#rewrite/pipeline/pipeline.js";

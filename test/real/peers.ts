@@ -9,7 +9,7 @@ import { loadGraphModel } from "@tensorflow/tfjs-converter";
 import * as tf from "@tensorflow/tfjs-core";
 import * as layers from "@tensorflow/tfjs-layers";
 import * as ort from "onnxruntime-web";
-import { isOnnx } from "../../src/node-import.js";
+import { isOnnx } from "../../src/node/import-file.js";
 
 ort.env.wasm.numThreads = 1;
 ort.env.logLevel = "error";

@@ -5,7 +5,7 @@ import { expect } from "vitest";
 import { render } from "#diagnostic/render.js";
 import type { Module } from "#ir/weights.js";
 import { seededRandom } from "#ops/random.js";
-import { readModel } from "../../src/node.js";
+import { readModel } from "../../src/node/index.js";
 
 export interface Published {
   readonly path: string;

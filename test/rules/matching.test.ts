@@ -6,7 +6,7 @@ import { render } from "#diagnostic/render.js";
 import { parse } from "#grammar/reading/parse.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { printGraph } from "#inspect/lift.js";
-import { compileRules } from "#rewrite/rule/compile-rule.js";
+import { compileRules } from "#rewrite/rule/compile/compile-rule.js";
 import { applyRules } from "#rewrite/rule/sweep.js";
 import { verify } from "#ops/verify.js";
 import { cases } from "../cases.js";

@@ -3,7 +3,7 @@
 import { expect } from "vitest";
 import { render } from "#diagnostic/render.js";
 import { parse } from "#grammar/reading/parse.js";
-import { compileRules } from "#rewrite/rule/compile-rule.js";
+import { compileRules } from "#rewrite/rule/compile/compile-rule.js";
 import { cases } from "../cases.js";
 
 cases(import.meta.dirname, "mistakes.txt", (input) => {

@@ -7,10 +7,10 @@ import { optimize } from "#compile/optimize.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { parse } from "#grammar/reading/parse.js";
 import { elements } from "#ir/type.js";
-import { outOfRange, tooFewForFit } from "#split/check-samples.js";
-import { outOfScale } from "#split/check-scale.js";
+import { outOfRange, tooFewForFit } from "#split/samples/check-samples.js";
+import { outOfScale } from "#split/samples/check-scale.js";
 import { readNpy } from "#weights/npy.js";
-import { readModel } from "../../src/node.js";
+import { readModel } from "../../src/node/index.js";
 import { strokes } from "../real/published.js";
 
 const pixels = readNpy(readFileSync("examples/fashion_mnist.calibration.npy"), "samples").value!.data;

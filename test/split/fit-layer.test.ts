@@ -1,13 +1,13 @@
 // Fits to rows: means far from zero, activations, shortcuts, inputs that say nothing.
 
 import { afterAll, expect, test } from "vitest";
-import type { Matrix } from "#calibrate/products.js";
-import { openProducts } from "#calibrate/products.js";
+import type { Matrix } from "#calibrate/algebra/products.js";
+import { openProducts } from "#calibrate/algebra/products.js";
 import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
-import type { LayerRows } from "#split/fit-layer.js";
-import { fitLayer, prepareRows } from "#split/fit-layer.js";
-import { startingTerms } from "#split/terms.js";
+import type { LayerRows } from "#split/layer/fit-layer.js";
+import { fitLayer, prepareRows } from "#split/layer/fit-layer.js";
+import { startingTerms } from "#split/layer/terms.js";
 
 const products = openProducts();
 afterAll(() => products.dispose());

@@ -1,13 +1,13 @@
 // The fit of terms against what it must give: exact kernels at full rank, an objective that never grows, factors that compose to it.
 
 import { afterAll, expect, test } from "vitest";
-import type { Matrix } from "#calibrate/products.js";
-import { openProducts } from "#calibrate/products.js";
+import type { Matrix } from "#calibrate/algebra/products.js";
+import { openProducts } from "#calibrate/algebra/products.js";
 import { seededRandom } from "#ops/random.js";
 import type { Split } from "#passes/split/form.js";
 import { composeFactors, formOf, splitOrders } from "#passes/split/form.js";
-import { fitTerms } from "#split/fit-terms.js";
-import { factorsOfTerms, startingTerms } from "#split/terms.js";
+import { fitTerms } from "#split/layer/fit-terms.js";
+import { factorsOfTerms, startingTerms } from "#split/layer/terms.js";
 
 const products = openProducts();
 afterAll(() => products.dispose());

@@ -1,7 +1,7 @@
 // Predicted losses against measured ones: for small changes they are the same, but for what is drawn.
 
 import { afterAll, expect, test } from "vitest";
-import { openProducts } from "#calibrate/products.js";
+import { openProducts } from "#calibrate/algebra/products.js";
 import { samplesOf } from "#calibrate/samples.js";
 import { createWalk } from "#calibrate/walk.js";
 import { elaborate } from "#elaborate/elaborate.js";

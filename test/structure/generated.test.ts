@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { generated } from "../../src/generate.js";
+import { generated } from "../../src/generate/generate.js";
 
 const root = join(import.meta.dirname, "../..");
 

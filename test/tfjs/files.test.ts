@@ -12,7 +12,7 @@ import type { Module } from "#ir/weights.js";
 import { seededRandom } from "#ops/random.js";
 import { floatToHalf } from "#weights/half.js";
 import { printGraph } from "#inspect/lift.js";
-import { readModel, writeNet } from "../../src/node.js";
+import { readModel, writeNet } from "../../src/node/index.js";
 import { peerResults } from "./peer.js";
 import type { ModelFiles } from "./text-model.js";
 import { graphModel, openShards } from "./text-model.js";

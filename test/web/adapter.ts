@@ -4,7 +4,7 @@ import { afterAll, expect } from "vitest";
 import type { Artifact } from "#backend/artifact.js";
 import { emitWgsl } from "#backend/wgsl/emit.js";
 import { halfKernels } from "#interpret/tolerance.js";
-import type { GpuNet } from "#runtime/wgsl.js";
+import type { GpuNet } from "#runtime/wgsl/machine.js";
 import type { GpuCase } from "../backend/wgsl/cases.js";
 import { arraysOf, disagreement } from "../backend/wgsl/programs.js";
 import type { Server, Watch } from "./chromium.js";

@@ -11,7 +11,7 @@ import { targetNames } from "#compile/targets.js";
 import { interpret } from "#interpret/interpret.js";
 import { firstDifference, longestReduction } from "#interpret/tolerance.js";
 import type { Shown } from "../../examples/web/shown.js";
-import { readModel } from "../../src/node.js";
+import { readModel } from "../../src/node/index.js";
 import { hasChromium, inPage, serve } from "./chromium.js";
 import { testDrawing } from "./drawing.js";
 import { testFiles } from "./files.js";

@@ -10,7 +10,7 @@ import { firstDifference, longestReduction } from "#interpret/tolerance.js";
 import { inputNodes } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import { seededRandom } from "#ops/random.js";
-import { readModel } from "../../src/node.js";
+import { readModel } from "../../src/node/index.js";
 import type { Server } from "./chromium.js";
 import { hasChromium, inPage, isolation, launch, ready, serve, watch } from "./chromium.js";
 

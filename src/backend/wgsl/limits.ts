@@ -2,7 +2,7 @@
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
-import { defaultLimits } from "#runtime/gpu-device.js";
+import { defaultLimits } from "#runtime/wgsl/device.js";
 
 /** Those that a compiled net can run into, named as in `GPUSupportedLimits`. */
 export interface Limits {

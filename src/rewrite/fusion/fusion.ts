@@ -10,7 +10,7 @@ import { isMember, isOp, isOpClass, opClasses, ops } from "#ops/index.js";
 import type { ChainFacts } from "./condition.js";
 import { compileChainCondition } from "./condition.js";
 import { templateProblem } from "./template.js";
-import { ruleSizeProblem } from "../rule/rule-size.js";
+import { ruleSizeProblem } from "../rule/compile/rule-size.js";
 
 /** A compiled `fuse` item. */
 export interface Fusion {

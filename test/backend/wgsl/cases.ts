@@ -12,7 +12,7 @@ import { wgslTile } from "#kernel/part/tile.js";
 import type { Distribution } from "#ops/distributions.js";
 import { seededRandom } from "#ops/random.js";
 import { fuse } from "#passes/fuse.js";
-import { readModel } from "../../../src/node.js";
+import { readModel } from "../../../src/node/index.js";
 import { kindOf, opSample, randomInputs, scaleOf } from "../../op-module.js";
 import { splitOrders } from "#passes/split.js";
 import { randomConvolution } from "../../random-convolution.js";

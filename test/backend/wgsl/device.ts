@@ -2,7 +2,7 @@
 // The WebGPU device that tests run on: one for all tests of a file, with everything that it complains of kept.
 
 import { afterAll, describe, expect } from "vitest";
-import { nodeGpu } from "../../../src/node-gpu.js";
+import { nodeGpu } from "../../../src/node/gpu.js";
 
 /** Complaints of the devices of this file, warnings about shaders among them; each fails the test file that it came up in. */
 const complaints: string[] = [];

@@ -15,7 +15,7 @@ import { load } from "#compile/load.js";
 import { optimize } from "#compile/optimize.js";
 import type { Devices } from "#compile/targets.js";
 import { targetOf } from "#compile/targets.js";
-import { writeArtifact, writeModule } from "../../../src/node.js";
+import { writeArtifact, writeModule } from "../../../src/node/index.js";
 import { moduleOf } from "../../schedule/module-of.js";
 import { smallProgram } from "../programs.js";
 import { exampleFiles, exampleModule } from "./cases.js";

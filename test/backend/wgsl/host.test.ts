@@ -7,8 +7,8 @@ import { guaranteedLimits } from "#backend/wgsl/limits.js";
 import { emit } from "#compile/emit.js";
 import { load as loadArtifact } from "#compile/load.js";
 import { interpret } from "#interpret/interpret.js";
-import type { GpuNet } from "#runtime/wgsl.js";
-import { nodeGpu } from "../../../src/node-gpu.js";
+import type { GpuNet } from "#runtime/wgsl/machine.js";
+import { nodeGpu } from "../../../src/node/gpu.js";
 import { moduleOf } from "../../schedule/module-of.js";
 import { computingDevice, describeOn, withBuffers, withProperty } from "./device.js";
 

@@ -3,8 +3,8 @@
 import { expect, test } from "vitest";
 import { emit } from "#compile/emit.js";
 import { load as loadArtifact } from "#compile/load.js";
-import type { GpuNet } from "#runtime/wgsl.js";
-import { nodeGpu } from "../../../src/node-gpu.js";
+import type { GpuNet } from "#runtime/wgsl/machine.js";
+import { nodeGpu } from "../../../src/node/gpu.js";
 import { moduleOf } from "../../schedule/module-of.js";
 import { computingDevice, describeOn, withProperty } from "./device.js";
 

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { parse } from "#grammar/reading/parse.js";
 import { checkRule } from "#rewrite/check/check-rule.js";
 import { ruleProblems } from "#rewrite/check/rule-problems.js";
-import { compileRules } from "#rewrite/rule/compile-rule.js";
+import { compileRules } from "#rewrite/rule/compile/compile-rule.js";
 import { createWeightStore } from "#weights/store.js";
 
 function check(text: string) {

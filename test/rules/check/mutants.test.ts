@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ruleTexts } from "#passes/rules/index.js";
-import { compileRule } from "#rewrite/rule/compile-rule.js";
+import { compileRule } from "#rewrite/rule/compile/compile-rule.js";
 import { checkRule } from "#rewrite/check/check-rule.js";
 import { ruleProblems } from "#rewrite/check/rule-problems.js";
 import { createWeightStore } from "#weights/store.js";

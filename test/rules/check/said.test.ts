@@ -7,7 +7,7 @@ import { passes } from "#passes/index.js";
 import { checkRules } from "#compile/check-rules.js";
 import { targetOf } from "#compile/targets.js";
 import { parse } from "#grammar/reading/parse.js";
-import { compileRules } from "#rewrite/rule/compile-rule.js";
+import { compileRules } from "#rewrite/rule/compile/compile-rule.js";
 import { cases, parseCases } from "../../cases.js";
 
 /** Severity, code and message of all that is said; the examples under them are random. */

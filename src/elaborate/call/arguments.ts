@@ -1,0 +1,140 @@
+// The arguments of an op: sorts them into operands, attributes and attributes of the layer form, and checks them.
+
+import { ownEntry } from "#diagnostic/own.js";
+import type { Span } from "#diagnostic/diagnostic.js";
+import { didYouMean } from "#diagnostic/suggest.js";
+import type { AttributeValue, OpName } from "#ir/graph.js";
+import type { AttributeKind } from "#ops/attributes.js";
+import { opOf } from "#ops/index.js";
+import type { AttributeTable, Op } from "#ops/op.js";
+import type { State } from "../state.js";
+import { describe, fail } from "../state.js";
+import type { Given } from "../value.js";
+
+export type Attributes = Readonly<Record<string, AttributeValue>>;
+
+/** The arguments of a call, sorted. */
+export interface Sorted {
+  readonly operands: ReadonlyMap<number, Given>;
+  /** Complete: defaults stand for those not given. */
+  readonly attributes: Attributes;
+  /** Of the layer form; those given only. */
+  readonly layer: Attributes;
+  /** Where named arguments stand. */
+  readonly spans: ReadonlyMap<string, Span>;
+  /** `name="stem"`. */
+  readonly segment?: string;
+}
+
+/** Sorts arguments; undefined after an error. */
+export function sortArguments(
+  state: State,
+  name: OpName,
+  given: readonly Given[],
+  span: Span,
+): Sorted | undefined {
+  const op = opOf(name);
+  const operands = new Map<number, Given>();
+  const attributes: Record<string, AttributeValue> = {};
+  const layer: Record<string, AttributeValue> = {};
+  const spans = new Map<string, Span>();
+  const failures = state.failures;
+  let segment: string | undefined;
+  let position = 0;
+  for (const argument of given) {
+    const key = argument.name;
+    if (key === undefined) {
+      const index = position++;
+      if (index < op.operands.length || op.operands.at(-1)?.variadic) operands.set(index, argument);
+      else if (index === op.operands.length) tooMany(state, name, op, argument.span);
+      continue;
+    }
+    const at = op.operands.findIndex((one) => one.name === key);
+    const kind = ownEntry(op.attributes, key) ?? ownEntry(op.layer?.attributes, key);
+    const seen = spans.get(key) ?? operands.get(at)?.span;
+    if (seen) {
+      fail(state, argument.span, "repeated-argument", `\`${key}\` is given twice`, {
+        others: [{ span: seen, message: "first here" }],
+      });
+      continue;
+    }
+    spans.set(key, argument.span);
+    if (at >= 0) operands.set(at, argument);
+    else if (kind) {
+      const value = attributeValue(state, name, key, kind, argument);
+      if (value !== undefined) (Object.hasOwn(op.attributes, key) ? attributes : layer)[key] = value;
+    } else if (key === "name") segment = segmentOf(state, argument);
+    else unknownArgument(state, name, op, key, argument.span);
+  }
+  for (const [key, kind] of Object.entries(op.attributes)) {
+    if (spans.has(key)) continue;
+    if (kind.default === undefined) missingAttribute(state, name, key, kind, span);
+    else attributes[key] = kind.default;
+  }
+  if (state.failures > failures) return undefined;
+  return { operands, attributes, layer, spans, ...(segment === undefined ? {} : { segment }) };
+}
+
+/** The message for an attribute that has no default and is not given. */
+export function missingAttribute(
+  state: State,
+  name: string,
+  key: string,
+  kind: AttributeKind<AttributeValue>,
+  span: Span,
+): void {
+  fail(state, span, "missing-attribute", `\`${name}\` needs \`${key}\`: ${kind.expects}`, {
+    label: `\`${key}\` is missing`,
+  });
+}
+
+/** An attribute's value in its kind; undefined after an error. */
+export function attributeValue(
+  state: State,
+  op: string,
+  key: string,
+  kind: AttributeKind<AttributeValue>,
+  argument: Given,
+): AttributeValue | undefined {
+  const { value, span } = argument;
+  if (value.kind === "none") return undefined;
+  const parsed = value.kind === "tensor" ? undefined : kind.parse(value);
+  if (parsed !== undefined) return parsed;
+  const help = value.kind === "name" ? didYouMean(value.value, kind.members ?? []) : [];
+  fail(
+    state,
+    span,
+    "wrong-attribute",
+    `\`${key}\` of \`${op}\` must be ${kind.expects}, not ${describe(state, value)}`,
+    {
+      help,
+    },
+  );
+  return undefined;
+}
+
+function segmentOf(state: State, { value, span }: Given): string | undefined {
+  if (value.kind === "string") return value.value;
+  fail(state, span, "wrong-attribute", `\`name\` must be a string, not ${describe(state, value)}`);
+  return undefined;
+}
+
+function tooMany(state: State, name: string, op: Op<AttributeTable>, span: Span): void {
+  const takes = op.operands.length === 1 ? "one operand" : `${op.operands.length} operands`;
+  const names = op.operands.map((one) => one.name).join(", ");
+  fail(state, span, "too-many-operands", `\`${name}\` takes ${takes}: ${names}`, {
+    help: ["attributes are written name=value"],
+  });
+}
+
+function unknownArgument(state: State, name: string, op: Op<AttributeTable>, key: string, span: Span): void {
+  const known = [
+    ...Object.keys(op.attributes),
+    ...Object.keys(op.layer?.attributes ?? {}),
+    ...op.operands.map((one) => one.name),
+  ];
+  const near = didYouMean(key, known);
+  fail(state, span, "unknown-attribute", `\`${name}\` has no attribute \`${key}\``, {
+    help: near.length > 0 ? near : [`it has ${known.join(", ")}`],
+  });
+}

@@ -1,0 +1,115 @@
+// Calls of blocks: the body runs in a scope that holds the arguments alone.
+
+import type { BlockItem } from "#grammar/ast.js";
+import type { Span } from "#diagnostic/diagnostic.js";
+import { didYouMean } from "#diagnostic/suggest.js";
+import { uniteSpans } from "#ir/graph.js";
+import type { Binding, Scope, State } from "../state.js";
+import { describe, fail, takePath } from "../state.js";
+import type { Given, Value } from "../value.js";
+import { none } from "../value.js";
+
+/** How deep blocks may call blocks: the elaborator recurses with them, and the stack ends. */
+export const depthLimit = 100;
+
+/** The value of a block called with these arguments. */
+export function callBlock(
+  state: State,
+  scope: Scope,
+  path: string,
+  block: BlockItem,
+  given: readonly Given[],
+  span: Span,
+): Value {
+  const name = block.name.text;
+  if (scope.blocks.includes(name)) return recursion(state, scope, name, span);
+  if (scope.blocks.length >= depthLimit)
+    return fail(state, span, "too-deep", `more than ${depthLimit} blocks call each other here`);
+  const bound = bindArguments(state, block, given);
+  if (!bound) return none;
+  const inner: Scope = {
+    names: bound.names,
+    path: bound.segment === undefined ? path : `${takePath(state, `${path}${bound.segment}`)}.`,
+    blocks: [...scope.blocks, name],
+  };
+  if (!fillDefaults(state, inner, block, span)) return none;
+  state.calls.push({ span, spans: uniteSpans([state.calls.at(-1)?.spans ?? [], [span]]) });
+  const result = state.walk.run(state, inner, block.body) ?? none;
+  state.calls.pop();
+  return result;
+}
+
+function recursion(state: State, scope: Scope, name: string, span: Span): Value {
+  const round = [...scope.blocks.slice(scope.blocks.indexOf(name)), name];
+  const chain = round.map((one) => `\`${one}\``).join(" → ");
+  return fail(state, span, "recursive-block", `block \`${name}\` calls itself: ${chain}`, {
+    help: ["use `repeat` for copies"],
+  });
+}
+
+/** The arguments by parameter, and what `name="…"` gives; undefined after an error. */
+function bindArguments(
+  state: State,
+  block: BlockItem,
+  given: readonly Given[],
+): { readonly names: Map<string, Binding>; readonly segment?: string } | undefined {
+  const name = block.name.text;
+  const names = new Map<string, Binding>();
+  const failures = state.failures;
+  const takes = block.parameters.map((one) => one.name.text);
+  const others = [{ span: block.name.span, message: "defined here" }];
+  let position = 0;
+  let segment: string | undefined;
+  for (const { name: key, value, span } of given) {
+    const parameter = key === undefined ? takes[position++] : takes.find((one) => one === key);
+    if (parameter !== undefined) {
+      const first = names.get(parameter);
+      if (first)
+        fail(state, span, "repeated-argument", `\`${parameter}\` is given twice`, {
+          others: [{ span: first.span, message: "first here" }],
+        });
+      else names.set(parameter, { value, span });
+    } else if (key === "name") {
+      if (value.kind === "string") segment = value.value;
+      else if (value.kind !== "none")
+        fail(state, span, "wrong-argument", `\`name\` must be a string, not ${describe(state, value)}`);
+    } else if (key !== undefined) {
+      const near = didYouMean(key, takes);
+      fail(state, span, "unknown-argument", `block \`${name}\` has no parameter \`${key}\``, {
+        others,
+        help: near.length > 0 ? near : [`it takes ${takes.join(", ") || "none"}`],
+      });
+    } else {
+      fail(state, span, "too-many-arguments", `block \`${name}\` takes ${count(takes.length)}`, {
+        others,
+        ...(takes.length > 0 ? { help: [`they are ${takes.join(", ")}`] } : {}),
+      });
+    }
+  }
+  // An argument that failed silences the whole call: its body would only repeat the error in other words.
+  if (state.failures > failures || given.some(({ value }) => value.kind === "none")) return undefined;
+  return segment === undefined ? { names } : { names, segment };
+}
+
+/** Gives parameters without an argument their defaults, which may use those before them; false after an error. */
+function fillDefaults(state: State, inner: Scope, block: BlockItem, span: Span): boolean {
+  const failures = state.failures;
+  for (const parameter of block.parameters) {
+    const { text } = parameter.name;
+    if (inner.names.has(text)) continue;
+    if (parameter.default) {
+      const value = state.walk.evaluate(state, inner, inner.path, parameter.default);
+      inner.names.set(text, { value, span: parameter.span });
+    } else {
+      fail(state, span, "missing-argument", `block \`${block.name.text}\` needs \`${text}\``, {
+        others: [{ span: parameter.span, message: "declared here" }],
+      });
+    }
+  }
+  return state.failures === failures;
+}
+
+function count(parameters: number): string {
+  if (parameters === 0) return "no arguments";
+  return parameters === 1 ? "one argument" : `${parameters} arguments`;
+}

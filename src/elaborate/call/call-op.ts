@@ -1,0 +1,66 @@
+// Calls of ops: operands and attributes come together to a node with an inferred type.
+
+import type { Span } from "#diagnostic/diagnostic.js";
+import type { OpName } from "#ir/graph.js";
+import { batchProblem } from "#ops/batch.js";
+import { inferType, normalizeAttributes, opOf } from "#ops/index.js";
+import { isProblem } from "#ops/op.js";
+import { evalScalar } from "#ops/scalar-eval.js";
+import { operand as scalarOperand } from "#ops/scalar.js";
+import { sortArguments } from "./arguments.js";
+import { misfit } from "./misfit.js";
+import { completeOperands } from "./operands.js";
+import type { State } from "../state.js";
+import { addNode, fail, takePath, typeOf } from "../state.js";
+import type { Given, Value } from "../value.js";
+import { none } from "../value.js";
+
+/** The value of `op(…)`. `path` is where the binding's nodes and parameters go. */
+export function callOp(state: State, path: string, name: OpName, given: readonly Given[], span: Span): Value {
+  if (given.some((argument) => argument.name === undefined && argument.value.kind === "none")) {
+    // The operands failed; the attributes may still be wrong on their own.
+    sortArguments(state, name, given, span);
+    return none;
+  }
+  const number = foldNumbers(name, given);
+  if (number !== undefined) return { kind: "number", value: number };
+  const sorted = sortArguments(state, name, given, span);
+  if (!sorted || given.some((argument) => argument.value.kind === "none")) return none;
+  const own = takePath(state, `${path}${sorted.segment ?? name}`);
+  const operands = completeOperands(state, name, sorted, own, span);
+  if (!operands) return none;
+
+  const types = operands.map((id) => typeOf(state, id));
+  const attributes = normalizeAttributes(name, types, sorted.attributes);
+  if (isProblem(attributes)) return misfit(state, name, attributes, sorted, operands, span);
+  const type = inferType(name, types, attributes);
+  if (isProblem(type)) return misfit(state, name, type, sorted, operands, span);
+  const batched = operands.map((id) => state.batched.has(id));
+  const problem = batchProblem(name, types, attributes, type, batched);
+  if (problem !== undefined) return mixesBatch(state, name, problem, span);
+  return addNode(state, { op: name, name: own, inputs: operands, attributes: { ...attributes }, type, span });
+}
+
+/** An elementwise op on numbers alone is a number: `max(filters, 8)`. */
+function foldNumbers(name: OpName, given: readonly Given[]): number | undefined {
+  const op = opOf(name);
+  if (!op.scalar || given.length !== op.operands.length || Object.keys(op.attributes).length > 0)
+    return undefined;
+  const numbers: number[] = [];
+  for (const { name: key, value } of given) {
+    if (key !== undefined || value.kind !== "number") return undefined;
+    numbers.push(value.value);
+  }
+  const operands = numbers.map((_, index) => scalarOperand(index));
+  return evalScalar(op.scalar(operands, {}), numbers);
+}
+
+function mixesBatch(state: State, name: OpName, problem: string, span: Span): Value {
+  const { batch } = state;
+  if (!batch) return none;
+  return fail(state, span, "mixes-batch", `\`${name}\` ${problem}, but \`${batch.symbol}\` is left open`, {
+    label: "works across axis 0",
+    others: [{ span: batch.span, message: "left open here" }],
+    help: [`bind it with --dim ${batch.symbol}=1, or leave axis 0 as it is`],
+  });
+}

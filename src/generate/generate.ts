@@ -1,0 +1,28 @@
+// Writes the generated files of the repository: `npm run generate`. A test checks that they are fresh.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { opsDoc } from "#report/ops-doc.js";
+import { targetNames, targetOf } from "#compile/targets.js";
+import { rulesDoc } from "#report/rules-doc.js";
+import { generateRuntimeText } from "./runtime-text.js";
+
+/** A file made from the source: its path from the repository's root, and what makes its text. */
+export type Generated = readonly [path: string, text: () => string | Promise<string>];
+
+/** All generated files. To add one, add a row. */
+export const generated: readonly Generated[] = [
+  ["docs/ops.md", opsDoc],
+  ["docs/rules.md", () => rulesDoc(targetNames.map((name) => targetOf(name).target))],
+  ["src/runtime/text.ts", generateRuntimeText],
+];
+
+if (process.argv[1] === import.meta.filename) {
+  const root = join(import.meta.dirname, "../..");
+  for (const [path, text] of generated) {
+    const target = join(root, path);
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, await text());
+    process.stdout.write(`${path}\n`);
+  }
+}

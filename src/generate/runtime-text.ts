@@ -1,0 +1,59 @@
+// Makes `src/runtime/text.ts`: the runtime as JavaScript text that back ends put into the modules they emit.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { transformSync } from "amaro";
+import { format } from "oxfmt";
+
+/** Parts of emitted modules by name, from the files that hold them. */
+const parts = {
+  shared: ["hash", "weights", "ports"],
+  net: ["net"],
+  js: ["js"],
+  wasm: ["wasm/crew", "wasm/workers", "wasm/machine"],
+  wgsl: [
+    "wgsl/machine",
+    "wgsl/device",
+    "wgsl/memory",
+    "wgsl/ports",
+    "wgsl/half",
+    "wgsl/subgroups",
+    "wgsl/error",
+  ],
+  erf: ["erf"],
+  roundHalfEven: ["round"],
+} as const;
+
+/** The text of `text.ts`. Types are stripped, comments stay; imports among the parts and `export` go. */
+export async function generateRuntimeText(): Promise<string> {
+  const rows: string[] = [];
+  for (const [part, files] of Object.entries(parts)) {
+    const texts = await Promise.all(files.map((file) => plainText(file)));
+    rows.push(`  ${part}: ${JSON.stringify(texts.join("\n"))},`);
+  }
+  return [
+    "// The runtime as JavaScript text, made from the files beside this one by `npm run generate`. Do not edit.",
+    "",
+    "export const runtimeTexts = {",
+    ...rows,
+    "} as const;",
+    "",
+  ].join("\n");
+}
+
+async function plainText(file: string): Promise<string> {
+  const path = join(import.meta.dirname, "../runtime", `${file}.ts`);
+  const { code } = transformSync(readFileSync(path, "utf8"), { mode: "strip-only" });
+  const formatted = await format(`${file}.js`, code, { printWidth: 110 });
+  return (
+    formatted.code
+      .replaceAll(/^import [^;]*;\n/gm, "")
+      .replaceAll(/^export (?=(async )?function |const )/gm, "")
+      // What only types need.
+      .replaceAll(/^\/\/\/ <reference [^\n]*\n/gm, "")
+      // Docs whose interface was stripped stand alone: nothing follows but an empty line.
+      .replaceAll(/^\/\*\*(?:(?!\*\/)[^])*\*\/\n\n/gm, "")
+      .replaceAll(/\n{3,}/g, "\n\n")
+      .trimStart()
+  );
+}

@@ -1,0 +1,187 @@
+/// <reference types="@webgpu/types" />
+// Profiling: each kernel of the emitted module is timed in this process, and on a CPU set beside the roofline of the machine.
+
+import { given } from "#diagnostic/given.js";
+import { expectModule } from "#diagnostic/argument.js";
+import type { OptionKinds } from "#diagnostic/options.js";
+import { aCount, aFunction, anAmount, anObject, expectOptions, objectOf } from "#diagnostic/options.js";
+import { bug } from "#diagnostic/diagnostic.js";
+import { lineTexts } from "#diagnostic/line-text.js";
+import { inputNodes, nodeOf, operands } from "#ir/graph.js";
+import { elements } from "#ir/type.js";
+import type { Module } from "#ir/weights.js";
+import { seededRandom } from "#ops/random.js";
+import type { KernelProfile, ProfileReport } from "#report/profile.js";
+import type { KernelCost } from "#schedule/kernel-cost.js";
+import { kernelCost } from "#schedule/kernel-cost.js";
+import type { LaunchInfo, Net } from "#runtime/types.js";
+import type { EmitModuleOptions } from "#compile/emit.js";
+import { emit, emitKinds } from "#compile/emit.js";
+import type { TimedDevice } from "./gpu-times.js";
+import { timedDevice } from "./gpu-times.js";
+import { load } from "#compile/load.js";
+import type { Roofline, RooflineSize } from "./roofline.js";
+import { bandwidthFor, measureRoofline } from "./roofline.js";
+import { scheduleModule } from "#compile/schedule-module.js";
+import { defaultTarget, targetOf } from "#compile/targets.js";
+
+export interface ProfileOptions extends Omit<EmitModuleOptions, "embedWeights" | "packedInto"> {
+  /** 1 by default. */
+  readonly threads?: number;
+  /** Runs that are timed, 20 by default. */
+  readonly runs?: number;
+  /** Milliseconds of runs before, while the engine compiles, 500 by default; there are two at least. */
+  readonly warmup?: number;
+  /** wgsl: the `navigator.gpu` to use, where there is none or another is meant, as from the package `webgpu` in Node. */
+  readonly gpu?: object;
+  /** How much the kernels do that measure the machine. */
+  readonly roofline?: Partial<RooflineSize>;
+  /** Called at the beginning of each step, with what it does. */
+  readonly onStep?: (step: string) => void;
+}
+
+const { embedWeights: _, packedInto: __, ...emitted } = emitKinds;
+
+const profileKinds: OptionKinds<ProfileOptions> = {
+  ...emitted,
+  threads: aCount,
+  runs: aCount,
+  warmup: anAmount,
+  gpu: anObject("a GPU, as `navigator.gpu` is one", "requestAdapter"),
+  roofline: objectOf("sizes", { macs: aCount, elements: aCount, milliseconds: anAmount }),
+  onStep: aFunction,
+};
+
+/**
+ * Times the kernels of an optimized module, one sample at a time, on random inputs. On WebGPU by the device's timestamps; rejects
+ * with a `GpuError` where there is no device that has them.
+ */
+export async function profile(module: Module, options: ProfileOptions = {}): Promise<ProfileReport> {
+  expectModule("profile", module);
+  expectOptions("profile", options, profileKinds);
+  const { target: name = defaultTarget, threads = 1, runs = 20, warmup = 500, onStep } = options;
+  const { target } = targetOf(name, options);
+  const schedule = scheduleModule(module, target);
+  onStep?.("making kernels");
+  const artifact = emit(module, options);
+  const gpu = artifact.needs
+    ? await timedDevice(options.gpu as GPU | undefined, artifact.needs, options.f16 ?? false)
+    : undefined;
+  if (!gpu) onStep?.("measuring the machine");
+  const machine = gpu ? undefined : await measureRoofline(name, threads, options.roofline);
+  const net = await load(artifact, gpu ? { device: gpu.device } : { threads });
+  const { perLaunch, perRun } = await timeRuns(net, module, { warmup, runs, onStep, gpu });
+  const lineOf = lineTexts(options.sources ?? new Map());
+  const milliseconds = perLaunch.map(median);
+  const sum = milliseconds.reduce((all, one) => all + one, 0);
+  const kernels = schedule.groups.map((group, order): KernelProfile => {
+    const launch = net.launches[order] ?? bug("a kernel that is not launched");
+    const ops = group.nodes.map((id) => {
+      const node = nodeOf(schedule.graph, id);
+      const line = lineOf(node.origin.spans[0]);
+      return {
+        name: node.name,
+        op: node.op,
+        operands: operands(schedule.graph, node).map(({ type }) => type.shape),
+        shape: node.type.shape,
+        ...given({ line }),
+      };
+    });
+    const own = milliseconds[order] ?? 0;
+    return { order, ops, ...place(launch, kernelCost(schedule, group), own, machine), share: own / sum };
+  });
+  net.dispose();
+  gpu?.device.destroy();
+  const roofline = kernels.reduce((all, one) => all + (one.roofline?.milliseconds ?? 0), 0);
+  return {
+    name: module.graph.name,
+    target: target.name,
+    ...(gpu ? { adapter: gpu.adapter } : {}),
+    threads: net.threads ?? 1,
+    runs,
+    ...(machine ? { machine, rooflineMilliseconds: roofline } : {}),
+    kernels,
+    milliseconds: median(perRun),
+    kernelMilliseconds: sum,
+  };
+}
+
+/** Milliseconds of each launch, and of each whole run. */
+async function timeRuns(
+  net: Net,
+  { graph }: Module,
+  how: {
+    readonly warmup: number;
+    readonly runs: number;
+    readonly onStep: ProfileOptions["onStep"];
+    readonly gpu: TimedDevice | undefined;
+  },
+): Promise<{ readonly perLaunch: readonly number[][]; readonly perRun: readonly number[] }> {
+  const { warmup, runs, onStep, gpu } = how;
+  const random = seededRandom(1);
+  const inputs = Object.fromEntries(
+    inputNodes(graph).map(({ name, type }) => [
+      name,
+      Float32Array.from({ length: elements(type.shape) }, () => random.normal()),
+    ]),
+  );
+  const perLaunch = net.launches.map((): number[] => []);
+  const perRun: number[] = [];
+  onStep?.("warming up");
+  const until = performance.now() + warmup;
+  for (let run = 0; run < 2 || performance.now() < until; run += 1) await net.run(inputs);
+  for (let run = 0; run < runs; run += 1) {
+    onStep?.(`run ${run + 1} of ${runs}`);
+    const times = new Float64Array(net.launches.length);
+    const begin = performance.now();
+    await net.run(inputs, gpu ? {} : { times });
+    perRun.push(performance.now() - begin);
+    if (gpu) times.set(await gpu.times());
+    for (const [at, time] of times.entries()) perLaunch[at]?.push(time);
+  }
+  return { perLaunch, perRun };
+}
+
+/** A kernel's place under the roofline. An elementwise result counts as one multiply-accumulate. */
+function place(
+  launch: LaunchInfo,
+  cost: KernelCost,
+  milliseconds: number,
+  machine: Roofline | undefined,
+): Omit<KernelProfile, "order" | "ops" | "share"> {
+  const bytes = cost.bytesRead + cost.bytesWritten;
+  return {
+    kernel: launch.kernel,
+    milliseconds,
+    macs: launch.macs,
+    macsDone: cost.macs,
+    gigaflops: milliseconds > 0 ? (2e-6 * launch.macs) / milliseconds : 0,
+    bytes,
+    gigabytes: milliseconds > 0 ? (1e-6 * bytes) / milliseconds : 0,
+    ...(machine ? { roofline: underRoofline(cost, bytes, milliseconds, machine) } : {}),
+  };
+}
+
+function underRoofline(
+  cost: KernelCost,
+  bytes: number,
+  milliseconds: number,
+  machine: Roofline,
+): Exclude<KernelProfile["roofline"], undefined> {
+  const compute = (cost.macs + cost.steps) / machine.macsPerSecond;
+  const bandwidth = bandwidthFor(machine, bytes);
+  const memory = bytes / bandwidth.bytesPerSecond;
+  const allowed = 1000 * Math.max(compute, memory);
+  return {
+    milliseconds: allowed,
+    bound: compute > memory ? "compute" : bandwidth === machine.bandwidths.at(-1) ? "memory" : "cache",
+    share: milliseconds > 0 ? allowed / milliseconds : 0,
+  };
+}
+
+function median(all: readonly number[]): number {
+  const sorted = all.toSorted((a, b) => a - b);
+  const half = Math.floor(sorted.length / 2);
+  const upper = sorted[half] ?? 0;
+  return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? 0) + upper) / 2;
+}

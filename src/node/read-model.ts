@@ -1,0 +1,168 @@
+// Models and rules from files.
+
+import { given } from "#diagnostic/given.js";
+import { expectArgument, expectList, expectText, hasProperties } from "#diagnostic/argument.js";
+import type { OptionKinds } from "#diagnostic/options.js";
+import { aText, expectOptions } from "#diagnostic/options.js";
+import { dirname, isAbsolute, join } from "node:path";
+import { parse } from "#grammar/reading/parse.js";
+import type { Ast } from "#grammar/ast.js";
+import type { RuleSet } from "#compile/rules.js";
+import { joinRules, noRules, parseRules, rulesOf } from "#compile/rules.js";
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
+import { error, hasErrors } from "#diagnostic/diagnostic.js";
+import type { Elaborated } from "#elaborate/elaborate.js";
+import { elaborate } from "#elaborate/elaborate.js";
+import { importKinds } from "#import/options/import-options.js";
+import { fixInputs } from "#import/options/fix-inputs.js";
+import type { WeightFiles } from "#ir/weights.js";
+import { openWeightFile } from "#weights/file.js";
+import type { ImportFileOptions } from "./import-file.js";
+import { importFile, isImported, openModelWeights, wrongForImported } from "./import-file.js";
+import { readText } from "./read-file.js";
+
+/** A result with the texts that its diagnostics point into, by file. */
+export interface FileResult<T> extends Result<T> {
+  readonly sources: ReadonlyMap<string, string>;
+}
+
+export interface ReadOptions extends ImportFileOptions {
+  /** Which net of a `.net` file, if it has several. */
+  readonly net?: string;
+  /** Path of the weight file, instead of the one that the net names. */
+  readonly weights?: string;
+}
+
+const { file: _, openData: __, ...imported } = importKinds;
+
+const readKinds: OptionKinds<ReadOptions> = { ...imported, net: aText, weights: aText };
+
+/** A model that was read from files. */
+export interface Model extends Elaborated {
+  readonly sources: ReadonlyMap<string, string>;
+  /** The files that it was read from, which no output may overwrite. */
+  readonly files: readonly string[];
+  /** The rules and fusions of its file, for `optimize`. */
+  readonly rules: RuleSet;
+}
+
+/** Reads a `.net` file and the weights beside it, or a model of another format: an `.onnx` file, or the `model.json` of TensorFlow.js. */
+export function readModel(path: string, options: ReadOptions = {}): FileResult<Model> {
+  expectText("readModel", "a path", path);
+  expectOptions("readModel", options, readKinds);
+  if (isImported(path)) return readImported(path, options);
+  const wrong = wrongForNet(options);
+  if (wrong.length > 0) return { diagnostics: wrong, sources: new Map() };
+  const text = readText(path);
+  if (text.value === undefined) return { diagnostics: text.diagnostics, sources: new Map() };
+  const sources = new Map([[path, text.value]]);
+  const ast = parse(text.value, path);
+  if (!ast.value || hasErrors(ast.diagnostics)) return { diagnostics: ast.diagnostics, sources };
+  const files = [path];
+  const { value, diagnostics } = elaborate(ast.value, {
+    weights: weightFilesBeside(path, options.weights, files),
+    ...given({ weightsPath: options.weights, net: options.net }),
+    ...(options.dims ? { dims: options.dims } : {}),
+  });
+  const fixed = value && fixInputs(value, options.constants ?? {}, path);
+  const rules = rulesOf(ast.value);
+  const all = [...ast.diagnostics, ...diagnostics, ...(fixed?.diagnostics ?? []), ...rules.diagnostics];
+  return fixed?.value && rules.value
+    ? { value: { ...fixed.value, sources, files, rules: rules.value }, diagnostics: all, sources }
+    : { diagnostics: all, sources };
+}
+
+/** Options that cut models of other formats do not go with a `.net` file. */
+function wrongForNet({ inputs = [], outputs = [] }: ReadOptions): Diagnostic[] {
+  const wrong = (option: string, help: string): Diagnostic =>
+    error("wrong-option", `${option} is for models of other formats`, { help: [help] });
+  return [
+    ...(inputs.length > 0
+      ? [wrong("--inputs", "a .net file says its inputs itself: `input x: f32[1, 8]`")]
+      : []),
+    ...(outputs.length > 0 ? [wrong("--outputs", "a .net file says its outputs itself: `output x`")] : []),
+  ];
+}
+
+function readImported(path: string, options: ReadOptions): FileResult<Model> {
+  const sources = new Map<string, string>();
+  const wrong = wrongForImported(path, options);
+  if (wrong) return { ...wrong, sources };
+  const files: string[] = [];
+  const { value, diagnostics } = importFile(path, options, files);
+  return value
+    ? { value: { ...value, seeded: false, sources, files, rules: noRules }, diagnostics, sources }
+    : { diagnostics, sources };
+}
+
+/** Everything that is wrong with the nets of a file, each elaborated on its own. */
+export function checkNets(ast: Ast, options: ReadOptions = {}): Diagnostic[] {
+  expectArgument("checkNets", "a syntax tree, as `parse` gives it", ast, hasProperties(ast, "items"));
+  expectOptions("checkNets", options, readKinds);
+  const nets = ast.items.filter((item) => item.kind === "net").map((item) => item.name.text);
+  const chosen = options.net === undefined ? nets : [options.net];
+  const seen = new Set<string>();
+  const wrong = wrongForNet(options);
+  if (wrong.length > 0) return wrong;
+  return chosen
+    .flatMap((net) => {
+      const { value, diagnostics } = elaborate(ast, {
+        net,
+        weights: weightFilesBeside(ast.file, options.weights, []),
+        ...given({ weightsPath: options.weights }),
+        ...(options.dims ? { dims: options.dims } : {}),
+      });
+      const fixed = value ? fixInputs(value, options.constants ?? {}, ast.file).diagnostics : [];
+      return [...diagnostics, ...fixed];
+    })
+    .filter((one) => {
+      // What is wrong with the file as a whole is found once per net.
+      const key = JSON.stringify(one);
+      return seen.has(key) ? false : (seen.add(key), true);
+    });
+}
+
+/** Rules and fusions of `.net` files, in order. */
+export function readRules(paths: readonly string[]): FileResult<RuleSet> {
+  expectList("readRules", "a list of paths", paths);
+  const sources = new Map<string, string>();
+  const diagnostics: Diagnostic[] = [];
+  const sets: RuleSet[] = [];
+  for (const path of paths) {
+    const text = readText(path);
+    for (const one of text.diagnostics) diagnostics.push(one);
+    if (text.value === undefined) continue;
+    sources.set(path, text.value);
+    const set = parseRules(text.value, path);
+    for (const one of set.diagnostics) diagnostics.push(one);
+    if (!set.value) continue;
+    sets.push(set.value);
+    if (set.value.rules.length + set.value.fusions.length === 0)
+      diagnostics.push(
+        error("no-rules", `${path} has no rules and no fusions`, {
+          help: ["a rule is written `rule name: left => right`, a fusion `fuse name: step -> step`"],
+        }),
+      );
+  }
+  if (hasErrors(diagnostics)) return { diagnostics, sources };
+  return { value: joinRules(sets), diagnostics, sources };
+}
+
+/** Weight files named relative to a model; a path of the caller is relative to the working folder. */
+function weightFilesBeside(model: string, given: string | undefined, files: string[]): WeightFiles {
+  return {
+    open: (name) => {
+      const path = name === given || isAbsolute(name) ? name : join(dirname(model), name);
+      files.push(path);
+      const opened = isImported(path) ? openModelWeights(path) : openWeightFile(path);
+      const help = ["it is looked for beside the model; --weights FILE names another one"];
+      return opened.value || name === given
+        ? opened
+        : {
+            diagnostics: opened.diagnostics.map((one) =>
+              one.code === "cannot-read" ? { ...one, help } : one,
+            ),
+          };
+    },
+  };
+}

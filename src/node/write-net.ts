@@ -1,0 +1,81 @@
+// Writing a module as a `.net` file with its weights beside it: both files or none.
+
+import { expectModule, expectText } from "#diagnostic/argument.js";
+import type { OptionKinds } from "#diagnostic/options.js";
+import { aFunction, aText, expectOptions, listOf } from "#diagnostic/options.js";
+import { writeFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import type { Result } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
+import { printGraph } from "#inspect/lift.js";
+import type { Module } from "#ir/weights.js";
+import { ownFile } from "#weights/own-file.js";
+import { writeSafetensors } from "#weights/write-safetensors.js";
+import { fileBatch, makeFolder } from "./file-batch.js";
+import { reason } from "./reason.js";
+import type { Steps } from "#diagnostic/steps.js";
+import { allSteps } from "#diagnostic/steps.js";
+import type { WrittenFile } from "./write-file.js";
+import { clashOf, writePieces } from "./write-file.js";
+
+export interface WriteNetOptions {
+  /** Files that are never overwritten: those that the module was read from. */
+  readonly inputs?: readonly string[];
+  /** Called with the number of weights written so far, and of all weights. */
+  readonly onWeight?: (done: number, all: number) => void;
+}
+
+const writeKinds: OptionKinds<WriteNetOptions> = { inputs: listOf("paths", aText), onWeight: aFunction };
+
+/**
+ * Writes a module's graph as text to `path`, which ends in `.net`, and its weights as safetensors beside it. Each weight is
+ * computed and written on its own.
+ */
+export function writeNet(
+  module: Module,
+  path: string,
+  options: WriteNetOptions = {},
+): Result<readonly WrittenFile[]> {
+  expectModule("writeNet", module);
+  expectText("writeNet", "a path", path);
+  expectOptions("writeNet", options, writeKinds);
+  return allSteps(writeNetSteps(module, path, options));
+}
+
+/** `writeNet` in steps, between which nothing is left half-written if they are ended. */
+export function* writeNetSteps(
+  module: Module,
+  path: string,
+  { inputs = [], onWeight }: WriteNetOptions = {},
+): Steps<Result<readonly WrittenFile[]>> {
+  if (!path.endsWith(".net"))
+    return {
+      diagnostics: [error("wrong-option", `${path} does not end in .net, as a file of the language does`)],
+    };
+  const weightsPath = `${path.slice(0, -".net".length)}.safetensors`;
+  const { module: own, tensors } = ownFile(module, basename(weightsPath));
+  const paths = tensors.length > 0 ? [path, weightsPath] : [path];
+  const clash = clashOf(paths, inputs, "file");
+  if (clash) return clash;
+  const text = printGraph(own);
+  // The caller gets the chance to end the steps before a file exists.
+  yield;
+  const batch = fileBatch();
+  try {
+    makeFolder(dirname(path));
+    writeFileSync(batch.begin(path), text);
+    // The first piece is the header.
+    const report = (pieces: number): void => onWeight?.(pieces - 1, tensors.length);
+    const bytes =
+      tensors.length > 0
+        ? yield* writePieces(batch.begin(weightsPath), writeSafetensors(tensors), report)
+        : 0;
+    batch.commit();
+    const files = [{ path, bytes: Buffer.byteLength(text) }];
+    return { value: tensors.length > 0 ? [...files, { path: weightsPath, bytes }] : files, diagnostics: [] };
+  } catch (cause) {
+    return { diagnostics: [error("cannot-write", `cannot write ${path}: ${reason(cause)}`)] };
+  } finally {
+    batch.undo();
+  }
+}

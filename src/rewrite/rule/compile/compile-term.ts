@@ -1,0 +1,192 @@
+// Compiles terms of a rule's right side, of `where` and of `when`: each is a tensor to build or a value to compute.
+
+import type { BinaryExpression, Expression } from "#grammar/ast.js";
+import { didYouMean } from "#diagnostic/suggest.js";
+import type { AttributeValue } from "#ir/graph.js";
+import { binaryValue, tensorOps } from "./arithmetic.js";
+import { compileCall } from "./compile-call.js";
+import type { ValueType } from "./functions.js";
+import type { Construct } from "../rule.js";
+import type { Scope, Variable } from "./scope.js";
+import { fail } from "./fail.js";
+import { callOf, isLiteralName } from "./scope.js";
+import type { Term, ValueTerm } from "./term.js";
+import { asTensor, described, expectValue, tensorOp, valueOf } from "./term.js";
+
+/** An elementwise op over numbers is a number: `max(a, b)`. */
+
+export function compileTerm(scope: Scope, expression: Expression): Term | undefined {
+  switch (expression.kind) {
+    case "number":
+      return literal("number", expression.value);
+    case "size":
+      return literal("list", expression.values);
+    case "string":
+      return literal("text", expression.value);
+    case "name":
+      return compileName(scope, expression);
+    case "list":
+      return compileList(scope, expression.items);
+    case "call":
+    case "pipe":
+      return compileCall(scope, callOf(expression), compileTerm);
+    case "binary":
+      return compileBinary(scope, expression);
+    case "unary": {
+      const operand = compileTerm(scope, expression.operand);
+      if (!operand) return undefined;
+      if (expression.operator === "not")
+        return valueOf(scope, operand, "boolean", expression.operand, ([x]) =>
+          typeof x === "boolean" ? !x : undefined,
+        );
+      if (operand.kind === "tensor") return tensorOp("neg", [operand]);
+      return valueOf(scope, operand, "number", expression.operand, ([x]) =>
+        typeof x === "number" ? -x : undefined,
+      );
+    }
+    default:
+      return expression satisfies never;
+  }
+}
+
+export function compileTensor(scope: Scope, expression: Expression): Construct | undefined {
+  const term = compileTerm(scope, expression);
+  if (!term || term.kind === "tensor") return term?.construct;
+  return asTensor(scope, term, expression)?.construct;
+}
+
+function literal(type: ValueType, value: AttributeValue): ValueTerm {
+  return { kind: "value", type, compute: () => value, closed: true };
+}
+
+function compileName(scope: Scope, expression: Expression & { kind: "name" }): Term | undefined {
+  const { name, span } = expression;
+  const where = scope.where.get(name);
+  if (where) return where;
+  const variable = scope.variables.get(name);
+  if (variable) return variableTerm(scope, name, variable, expression);
+  if (name === "inf") return literal("number", Number.POSITIVE_INFINITY);
+  if (isLiteralName(expression)) {
+    return name === "true" || name === "false" ? literal("boolean", name === "true") : literal("text", name);
+  }
+  const known = [...scope.variables.keys(), ...scope.where.keys()];
+  return fail(
+    scope,
+    span,
+    "unbound-variable",
+    `\`${name}\` is bound neither on the left side nor in \`where\``,
+    didYouMean(name, known),
+  );
+}
+
+function variableTerm(
+  scope: Scope,
+  name: string,
+  variable: Variable,
+  { span }: Expression,
+): Term | undefined {
+  switch (variable.kind) {
+    case "attribute":
+      return {
+        kind: "value",
+        type: variable.type,
+        compute: (match) => match.values.get(name),
+        closed: false,
+      };
+    case "tensor":
+    case "op":
+      if (variable.kind === "op") scope.kept.add(name);
+      return {
+        kind: "tensor",
+        variable: name,
+        construct: (match, builder) => {
+          const id = match.nodes.get(name);
+          return id === undefined ? undefined : builder.existing(id);
+        },
+      };
+    case "rest":
+      return fail(scope, span, "wrong-type", `\`${name}\` is the rest of an op's attributes`, [
+        `pass it on with \`..${name}\``,
+      ]);
+    default:
+      return variable satisfies never;
+  }
+}
+
+function compileList(scope: Scope, items: readonly Expression[]): Term | undefined {
+  const terms = items.map((item) => {
+    const term = compileTerm(scope, item);
+    if (!term) return undefined;
+    return expectValue(scope, term, "number", item);
+  });
+  const values = terms.filter((term) => term !== undefined);
+  if (values.length < terms.length) return undefined;
+  return {
+    kind: "value",
+    type: "list",
+    closed: values.every((term) => term.closed),
+    compute: (match) => {
+      const numbers = values.map((term) => term.compute(match)).filter((value) => typeof value === "number");
+      return numbers.length === values.length ? numbers : undefined;
+    },
+  };
+}
+
+function compileBinary(scope: Scope, expression: BinaryExpression): Term | undefined {
+  const { operator, left, right, span } = expression;
+  const a = compileTerm(scope, left);
+  const b = compileTerm(scope, right);
+  if (!a || !b) return undefined;
+  if (a.kind === "value" && b.kind === "value") {
+    const logical = operator === "and" || operator === "or";
+    if (logical && !(expectValue(scope, a, "boolean", left) && expectValue(scope, b, "boolean", right)))
+      return undefined;
+    const arithmetic = ["+", "-", "*", "/", "%"].includes(operator);
+    const type = !arithmetic
+      ? "boolean"
+      : a.type === "list" || b.type === "list"
+        ? "list"
+        : a.type === "any" || b.type === "any"
+          ? "any"
+          : "number";
+    if (arithmetic) {
+      for (const [term, side] of [
+        [a, left],
+        [b, right],
+      ] as const) {
+        if (term.type === "boolean" || term.type === "text")
+          return fail(
+            scope,
+            side.span,
+            "wrong-type",
+            `\`${operator}\` takes numbers and lists of them, not ${described[term.type]}`,
+          );
+      }
+    }
+    return {
+      kind: "value",
+      type,
+      closed: a.closed && b.closed,
+      compute: (match) => {
+        const x = a.compute(match);
+        // `and` and `or` look at the right side only where they must: it may have no value otherwise.
+        if (logical && x === (operator === "or")) return x;
+        const y = b.compute(match);
+        return x === undefined || y === undefined ? undefined : binaryValue(operator, x, y);
+      },
+    };
+  }
+  const op = tensorOps[operator];
+  if (!op) {
+    return fail(
+      scope,
+      span,
+      "wrong-type",
+      `\`${operator}\` compares values that are known before the net runs, not tensors`,
+      ["for constants there are `value(c)`, `least(c)` and `greatest(c)`"],
+    );
+  }
+  const x = asTensor(scope, a, left);
+  const y = asTensor(scope, b, right);
+  return x && y && tensorOp(op, [x, y]);
+}

@@ -1,0 +1,134 @@
+// The functions that rules may call in `when`, `where` and attributes, with their types.
+
+import type { AttributeValue, Node } from "#ir/graph.js";
+import { nodeOf } from "#ir/graph.js";
+import { outputIds, users } from "#ir/node-order.js";
+import { channels, elements } from "#ir/type.js";
+import type { Module } from "#ir/weights.js";
+import { boundsOf, uniformValue } from "../facts.js";
+
+/** What is known of a term's value before there is a match. */
+export type ValueType = "number" | "boolean" | "list" | "text" | "any";
+
+/** A function of rules. `tensor` parameters take variables of the left side. */
+export interface RuleFunction {
+  readonly doc: string;
+  readonly parameters: readonly ("tensor" | ValueType)[];
+  /** The last parameter may be repeated. */
+  readonly variadic?: boolean;
+  readonly result: ValueType;
+  /** Undefined where it has no value; then the rule does not apply. */
+  evaluate(
+    module: Module,
+    nodes: readonly Node[],
+    values: readonly AttributeValue[],
+  ): AttributeValue | undefined;
+}
+
+/** All functions by name. */
+export const ruleFunctions: Readonly<Record<string, RuleFunction>> = {
+  constant: ofTensors("whether all are weights", "boolean", (_, nodes) =>
+    nodes.every((node) => node.op === "constant"),
+  ),
+  single_use: ofTensors(
+    "whether each is used exactly once, the net's outputs counted",
+    "boolean",
+    (module, nodes) => nodes.every((node) => useCount(module, node) === 1),
+  ),
+  shape: ofTensor("extents, outermost first", "list", (_, node) => node.type.shape),
+  rank: ofTensor("number of axes", "number", (_, node) => node.type.shape.length),
+  channels: ofTensor("extent of the last axis", "number", (_, node) => channels(node.type.shape)),
+  elements: ofTensor("number of elements", "number", (_, node) => elements(node.type.shape)),
+  per_channel: ofTensor("whether all axes but the last are 1", "boolean", (_, node) =>
+    node.type.shape.slice(0, -1).every((extent) => extent === 1),
+  ),
+  value: ofTensor("the number that all elements of a constant are", "number", (module, node) =>
+    uniformValue(module.weights, node),
+  ),
+  least: ofTensor(
+    "the least element of a constant",
+    "number",
+    (module, node) => boundsOf(module.weights, node)?.least,
+  ),
+  greatest: ofTensor(
+    "the greatest element of a constant",
+    "number",
+    (module, node) => boundsOf(module.weights, node)?.greatest,
+  ),
+  at: ofValues(
+    "the item of a list at an index from 0; from the end if negative",
+    ["list", "number"],
+    "number",
+    ([list, index]) => numbers(list)?.at(Number(index)),
+  ),
+  length: ofValues("number of items", ["list"], "number", ([list]) => numbers(list)?.length),
+  permute: ofValues(
+    "the items of a list in the order of a permutation",
+    ["list", "list"],
+    "list",
+    ([list, order]) => {
+      const items = numbers(list);
+      const picked = numbers(order)?.map((index) => items?.[index]);
+      const known = picked?.filter((item) => item !== undefined);
+      return known?.length === picked?.length ? known : undefined;
+    },
+  ),
+  ascending: ofValues("whether a list is 0, 1, 2, …", ["list"], "boolean", ([list]) =>
+    numbers(list)?.every((item, index) => item === index),
+  ),
+  image_padding: ofValues(
+    "[top, bottom, left, right] of a pad of [n, h, w, c]; no value if other axes are padded",
+    ["list", "list"],
+    "list",
+    ([before, after]) => {
+      const [n0, top, left, c0] = numbers(before) ?? [];
+      const [n1, bottom, right, c1] = numbers(after) ?? [];
+      if (n0 !== 0 || n1 !== 0 || c0 !== 0 || c1 !== 0) return undefined;
+      if (top === undefined || bottom === undefined || left === undefined || right === undefined)
+        return undefined;
+      return [top, bottom, left, right];
+    },
+  ),
+};
+
+function ofTensors(
+  doc: string,
+  result: ValueType,
+  evaluate: (module: Module, nodes: readonly Node[]) => AttributeValue | undefined,
+): RuleFunction {
+  return { doc, parameters: ["tensor"], variadic: true, result, evaluate };
+}
+
+function ofTensor(
+  doc: string,
+  result: ValueType,
+  evaluate: (module: Module, node: Node) => AttributeValue | undefined,
+): RuleFunction {
+  return {
+    doc,
+    parameters: ["tensor"],
+    result,
+    evaluate: (module, [node]) => node && evaluate(module, node),
+  };
+}
+
+function ofValues(
+  doc: string,
+  parameters: readonly ValueType[],
+  result: ValueType,
+  evaluate: (values: readonly AttributeValue[]) => AttributeValue | undefined,
+): RuleFunction {
+  return { doc, parameters, result, evaluate: (_module, _nodes, values) => evaluate(values) };
+}
+
+function numbers(value: AttributeValue | undefined): readonly number[] | undefined {
+  return typeof value === "object" ? value : undefined;
+}
+
+function useCount({ graph }: Module, node: Node): number {
+  let count = outputIds(graph).has(node.id) ? 1 : 0;
+  for (const user of users(graph).get(node.id) ?? []) {
+    count += nodeOf(graph, user).inputs.filter((input) => input === node.id).length;
+  }
+  return count;
+}

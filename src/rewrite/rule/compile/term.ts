@@ -1,0 +1,95 @@
+// The terms of rules: tensors to build and values to compute, and the ways from one to the other.
+
+import type { Expression } from "#grammar/ast.js";
+import type { AttributeValue, OpName } from "#ir/graph.js";
+import type { Builder, Ref } from "../build.js";
+import type { ValueType } from "./functions.js";
+import type { Compute, Construct } from "../rule.js";
+import type { Problems } from "./fail.js";
+import { fail } from "./fail.js";
+
+export type Term =
+  | {
+      readonly kind: "value";
+      readonly type: ValueType;
+      readonly compute: Compute;
+      /** It depends on no variable, so that it can be computed at once. */
+      readonly closed: boolean;
+    }
+  | {
+      readonly kind: "tensor";
+      readonly construct: Construct;
+      /** The variable of the left side that it is, for functions that ask about what is there. */
+      readonly variable?: string;
+    };
+
+export type ValueTerm = Extract<Term, { kind: "value" }>;
+
+export function tensorOp(op: OpName, operands: readonly { readonly construct: Construct }[]): Term {
+  return {
+    kind: "tensor",
+    construct: (match, builder: Builder) => {
+      const refs = operands.map((operand) => operand.construct(match, builder));
+      const known = refs.filter((ref): ref is Ref => ref !== undefined);
+      return known.length === refs.length ? builder.op(op, known, {}) : undefined;
+    },
+  };
+}
+
+export function asTensor(
+  scope: Problems,
+  term: Term,
+  { span }: Expression,
+): Extract<Term, { kind: "tensor" }> | undefined {
+  if (term.kind === "tensor") return term;
+  if (term.type !== "number" && term.type !== "any")
+    return fail(scope, span, "wrong-type", `an operand is a tensor or a number, not ${described[term.type]}`);
+  return {
+    kind: "tensor",
+    construct: (match, builder) => {
+      const value = term.compute(match);
+      return typeof value === "number" ? builder.number(value) : undefined;
+    },
+  };
+}
+
+export function expectValue(
+  scope: Problems,
+  term: Term,
+  type: ValueType,
+  { span }: Expression,
+): ValueTerm | undefined {
+  if (term.kind === "tensor")
+    return fail(scope, span, "wrong-type", `expected ${described[type]}, but this is a tensor`, [
+      "for constants there are `value(c)`, `least(c)` and `greatest(c)`",
+    ]);
+  if (type === "any" || term.type === "any" || term.type === type) return term;
+  return fail(scope, span, "wrong-type", `expected ${described[type]}, but this is ${described[term.type]}`);
+}
+
+export function valueOf(
+  scope: Problems,
+  term: Term,
+  type: ValueType,
+  expression: Expression,
+  compute: (values: readonly AttributeValue[]) => AttributeValue | undefined,
+): Term | undefined {
+  const value = expectValue(scope, term, type, expression);
+  if (!value) return undefined;
+  return {
+    ...value,
+    type,
+    compute: (match) => {
+      const x = value.compute(match);
+      return x === undefined ? undefined : compute([x]);
+    },
+  };
+}
+
+export const described: Readonly<Record<ValueType, string>> = {
+  number: "a number",
+  boolean: "true or false",
+  list: "a list",
+  text: "a name",
+  any: "a value",
+};

@@ -1,0 +1,160 @@
+/// <reference types="@webgpu/types" />
+// Pipelines, buffers and bind groups of a net, all made at load.
+
+import type { Precision } from "./half.js";
+import { shaderHeads, toHalves } from "./half.js";
+import { enableSubgroups } from "./subgroups.js";
+import type { GpuLaunch, GpuModule } from "./types.js";
+
+/** Flags of GPUBufferUsage and GPUMapMode, which not every Node that has WebGPU has as globals. */
+export const usage = { mapRead: 1, copySource: 4, copyTarget: 8, uniform: 64, storage: 128 } as const;
+
+/** Uniforms with dynamic offsets begin at multiples of this on every device. */
+const uniformStep = 256;
+
+export interface Pipeline {
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+export interface Memory {
+  /** Arenas, parts of the weights, the table. */
+  readonly buffers: readonly GPUBuffer[];
+  /** Base offsets of all launches. */
+  readonly offsets: GPUBuffer;
+  /** The bind group of each launch; launches that bind the same buffers share one. */
+  readonly groups: readonly GPUBindGroup[];
+}
+
+/** The pipelines of all shaders that are launched, at once: drivers compile them side by side. */
+export function makePipelines(
+  { model, shaders, launches }: GpuModule,
+  device: GPUDevice,
+  precision: Precision,
+): Promise<(Pipeline | undefined)[]> {
+  const used = new Set(launches.map(([shader]) => shader));
+  const head = model.halves ? shaderHeads[precision] : "";
+  const layouts = new Map<string, GPUBindGroupLayout>();
+  return Promise.all(
+    shaders.map(async ([label, text, access, subgroup], at) => {
+      if (!used.has(at)) return undefined;
+      const code = (subgroup ? enableSubgroups : "") + head + text;
+      const layout = layouts.get(access) ?? makeLayout(device, access);
+      layouts.set(access, layout);
+      const pipeline = await device.createComputePipelineAsync({
+        label,
+        layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+        compute: { module: device.createShaderModule({ label, code }), entryPoint: "main" },
+      });
+      return { pipeline, layout };
+    }),
+  );
+}
+
+/** Base offsets come first, at a dynamic offset; then the storage buffers. */
+function makeLayout(device: GPUDevice, access: string): GPUBindGroupLayout {
+  const compute = 4;
+  const storage = [...access].map((letter, at): GPUBindGroupLayoutEntry => ({
+    binding: at + 1,
+    visibility: compute,
+    buffer: { type: letter === "w" ? "storage" : "read-only-storage" },
+  }));
+  const uniform = { type: "uniform", hasDynamicOffset: true } as const;
+  return device.createBindGroupLayout({
+    entries: [{ binding: 0, visibility: compute, buffer: uniform }, ...storage],
+  });
+}
+
+/**
+ * Weights and table uploaded, arenas, base offsets, and a bind group for each set of buffers that launches bind. Buffers are added to
+ * `made` one by one, so that they can be freed should one of them not be had.
+ */
+export function makeMemory(
+  { model, launches, table }: GpuModule,
+  device: GPUDevice,
+  weights: Float32Array,
+  pipelines: readonly (Pipeline | undefined)[],
+  precision: Precision,
+  made: GPUBuffer[],
+): Memory {
+  const create = (wish: GPUBufferDescriptor): GPUBuffer => {
+    const buffer = device.createBuffer(wish);
+    made.push(buffer);
+    return buffer;
+  };
+  const isHalf = (arena: number): boolean => precision === "f16" && (model.halves?.includes(arena) ?? false);
+  const filled = (data: Float32Array | Int32Array, flags: number, halves = false): GPUBuffer => {
+    const buffer = create({
+      size: bufferBytes(data.length, halves),
+      usage: flags,
+      mappedAtCreation: true,
+    });
+    const target = buffer.getMappedRange();
+    if (data instanceof Int32Array) new Int32Array(target).set(data);
+    else if (halves) toHalves(data, new Uint16Array(target));
+    else new Float32Array(target).set(data);
+    buffer.unmap();
+    return buffer;
+  };
+  const arenaUsage = usage.storage | usage.copySource | usage.copyTarget;
+  const buffers = [
+    ...model.arenas.map((elements, arena) =>
+      create({ size: bufferBytes(elements, isHalf(arena)), usage: arenaUsage }),
+    ),
+    ...model.weightParts.map((start, part) => {
+      const values = weights.subarray(start, model.weightParts[part + 1] ?? model.weights.elements);
+      return filled(values, usage.storage, precision === "f16");
+    }),
+    filled(Int32Array.from(table), usage.storage),
+  ];
+  // Base offsets of all launches in one buffer: bind groups then differ in the storage buffers alone.
+  const step = slotOf(launches) / 4;
+  const values = new Int32Array(step * launches.length);
+  for (const [at, [, , offsets]] of launches.entries()) values.set(offsets, at * step);
+  const offsets = filled(values, usage.uniform);
+  const known = new Map<string, GPUBindGroup>();
+  const groups = launches.map(([shader, bound]) => {
+    const key = `${shader}: ${bound.join()}`;
+    const group =
+      known.get(key) ??
+      makeGroup(
+        device,
+        pipelines[shader],
+        offsets,
+        launches,
+        bound.map((one) => buffers[one]),
+      );
+    known.set(key, group);
+    return group;
+  });
+  return { buffers, offsets, groups };
+}
+
+/** A buffer's size: no binding may be empty, and vecs are read whole. */
+function bufferBytes(elements: number, halves: boolean): number {
+  return Math.max(4, Math.ceil(elements / 4) * 4) * (halves ? 2 : 4);
+}
+
+/** Bytes from the base offsets of one launch to the next's; a zero stands behind them, where loops begin. */
+export function slotOf(launches: readonly GpuLaunch[]): number {
+  const most = launches.reduce((size, [, , offsets]) => Math.max(size, offsets.length + 1), 1);
+  return Math.ceil((most * 4) / uniformStep) * uniformStep;
+}
+
+/** The bind group of a launch over some buffers. */
+export function makeGroup(
+  device: GPUDevice,
+  pipeline: Pipeline | undefined,
+  offsets: GPUBuffer,
+  launches: readonly GpuLaunch[],
+  buffers: readonly (GPUBuffer | undefined)[],
+): GPUBindGroup {
+  if (!pipeline) throw new Error("a launch of a shader that does not exist");
+  return device.createBindGroup({
+    layout: pipeline.layout,
+    entries: [
+      { binding: 0, resource: { buffer: offsets, size: slotOf(launches) } },
+      ...buffers.map((buffer, at) => ({ binding: at + 1, resource: { buffer: buffer ?? offsets } })),
+    ],
+  });
+}
