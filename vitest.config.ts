@@ -1,14 +1,37 @@
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+
+/**
+ * Tiers that the name of a test file says, as in `execute.gpu.test.ts`; a name without one is of the tier unit. CONTRIBUTING.md says what
+ * belongs where, and `test/structure/tiers.test.ts` holds files to it.
+ */
+export const named = ["property", "gpu", "browser", "package"] as const;
+
+/** Tiers whose files each have a process of their own; those of others share modules, since most of their time would go into importing them. */
+const apart: readonly string[] = ["gpu", "browser"];
+
+const project = (name: string, include: string, exclude: string[] = []) => ({
+  extends: true as const,
+  test: { name, include: [include], exclude, isolate: apart.includes(name) },
+});
 
 export default defineConfig({
   resolve: { conditions: ["cleave-source"] },
   ssr: { resolve: { conditions: ["cleave-source"] } },
   test: {
-    include: ["test/**/*.test.ts"],
     testTimeout: 60_000,
+    // All cores: the process that hands out files does next to nothing.
+    maxWorkers: availableParallelism(),
     // Checkpoints of tests that were ended are nobody's.
     env: { XDG_CACHE_HOME: join(tmpdir(), `cleave-cache-${process.pid}`) },
+    projects: [
+      ...named.map((tier) => project(tier, `test/**/*.${tier}.test.ts`)),
+      project(
+        "unit",
+        "test/**/*.test.ts",
+        named.map((tier) => `test/**/*.${tier}.test.ts`),
+      ),
+    ],
   },
 });

@@ -1,11 +1,8 @@
 // File access: models with weights beside them, artifacts written whole or not at all.
 
-import { spawnSync } from "node:child_process";
 import {
-  closeSync,
   linkSync,
   mkdtempSync,
-  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -76,16 +73,6 @@ test.each([
   const { value, diagnostics } = readModel(path());
   expect(value).toBeUndefined();
   expect(diagnostics[0]?.message).toMatch(message);
-});
-
-test("stdin is read up to the limit, though it has no end", () => {
-  const main = join(import.meta.dirname, "../../dist/src/cli/main.js");
-  const zero = openSync("/dev/zero", "r");
-  const { status, stderr } = spawnSync(process.execPath, [main, "fmt", "-"], {
-    stdio: [zero, "pipe", "pipe"],
-  });
-  closeSync(zero);
-  expect([status, String(stderr)]).toEqual([1, expect.stringContaining("stdin is larger than 64.0 MiB")]);
 });
 
 test("rules are read from several files, and all mistakes are said", () => {

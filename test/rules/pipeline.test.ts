@@ -1,6 +1,5 @@
 // Where the user's own rules stand, which are refused, and that those of the model's own file apply: in the API and on the command line.
 
-import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +9,7 @@ import type { OptimizeOptions } from "../../src/index.js";
 import { checkRules } from "#compile/check-rules.js";
 import { placeRules } from "#compile/place-rules.js";
 import { targetOf } from "#compile/targets.js";
+import { cleave } from "../cli/terminal.js";
 
 const net = `net order {
   input x: f32[N, 4, 4, 3]
@@ -169,8 +169,6 @@ describe("on the command line", () => {
   writeFileSync(wrong, "rule r: x - 3 => abs(x)\n");
   writeFileSync(same, `rule r: x - 3 => abs(x)\n${net}`);
   afterAll(() => rmSync(folder, { recursive: true }));
-  const main = join(import.meta.dirname, "../../dist/src/cli/main.js");
-  const cleave = (...args: string[]) => spawnSync("node", [main, ...args], { encoding: "utf8" });
 
   test.each([
     ["compile", ["-o", join(folder, "out")]],
@@ -180,45 +178,43 @@ describe("on the command line", () => {
     ["explain", ["--schedule"]],
     ["inspect", ["--after", "all"]],
     ["export", ["-o", join(folder, "out.onnx")]],
-  ])("%s refuses rules that are refuted, and those of the model's own file", (command, options) => {
+  ])("%s refuses rules that are refuted, and those of the model's own file", async (command, options) => {
     const known = options.filter((option) => option !== "--quiet");
     for (const args of [
       [model, "--rules", wrong],
       [same, ...(command === "export" ? ["--after", "all"] : [])],
     ]) {
-      const { status, stderr } = cleave(command, ...args, ...known);
-      expect(stderr).toContain("the sides of rule `r` differ");
-      expect(stderr).toContain("--trust-rules");
-      expect(status).toBe(1);
+      const { code, err } = await cleave(command, ...args, ...known);
+      expect(err).toContain("the sides of rule `r` differ");
+      expect(err).toContain("--trust-rules");
+      expect(code).toBe(1);
     }
     expect(existsSync(join(folder, "out"))).toBe(false);
     expect(existsSync(join(folder, "out.onnx"))).toBe(false);
   });
 
-  test("--trust-rules applies them, --rules-at says where", () => {
-    const dump = (...args: string[]): string =>
-      execFileSync(
-        "node",
-        [main, "inspect", model, "--rules", wrong, "--trust-rules", "--after", "apply-rules", ...args],
-        {
-          encoding: "utf8",
-          stdio: ["ignore", "pipe", "pipe"],
-        },
-      );
-    expect(dump()).toContain("abs(x)");
-    expect(dump("--rules-at", "before canonicalize")).toContain("abs(x)");
-    expect(dump("--rules-at", "after canonicalize")).not.toContain("abs(x)");
-    const { status, stderr } = cleave("inspect", model, "--after", "all", "--rules-at", "canonicalize");
-    expect(stderr).toContain("`canonicalize` is no place for rules");
-    expect(status).toBe(2);
+  test("--trust-rules applies them, --rules-at says where", async () => {
+    const dump = async (...more: string[]): Promise<string> => {
+      const rules = ["--rules", wrong, "--trust-rules", "--after", "apply-rules"];
+      const { code, out } = await cleave("inspect", model, ...rules, ...more);
+      expect(code).toBe(0);
+      return out;
+    };
+    expect(await dump()).toContain("abs(x)");
+    expect(await dump("--rules-at", "before canonicalize")).toContain("abs(x)");
+    expect(await dump("--rules-at", "after canonicalize")).not.toContain("abs(x)");
+    const { code, err } = await cleave("inspect", model, "--after", "all", "--rules-at", "canonicalize");
+    expect(err).toContain("`canonicalize` is no place for rules");
+    expect(code).toBe(2);
   });
 
-  test("check takes --rules-at", () => {
-    const { stderr, status } = cleave("check", wrong, "--rules-at", "befor canonicalize");
-    expect(stderr).toContain("no place for rules");
-    expect(status).toBe(2);
+  test("check takes --rules-at", async () => {
+    const { err, code } = await cleave("check", wrong, "--rules-at", "befor canonicalize");
+    expect(err).toContain("no place for rules");
+    expect(code).toBe(2);
     writeFileSync(join(folder, "late.net"), "rule r: x - 3 => x + -3\n");
-    expect(cleave("check", join(folder, "late.net"), "--rules-at", "after canonicalize").stderr).toContain(
+    const late = await cleave("check", join(folder, "late.net"), "--rules-at", "after canonicalize");
+    expect(late.err).toContain(
       "never matches at its place: the built-in rule `sub_constant` (canonicalize) rewrites its left side first",
     );
   });

@@ -1,7 +1,17 @@
 // The command as a process: what a full disk, a signal or a second process does to what it writes.
 
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -136,6 +146,15 @@ test("processes that write the same files at once: each set is one writer's", as
     expect(existsSync(join(out, ".cleave.lock"))).toBe(false);
     expect(readdirSync(out)).toHaveLength(4);
   }
+});
+
+test("stdin is read up to the limit, though it has no end", () => {
+  const zero = openSync("/dev/zero", "r");
+  const { status, stderr } = spawnSync(process.execPath, [command, "fmt", "-"], {
+    stdio: [zero, "pipe", "pipe"],
+  });
+  closeSync(zero);
+  expect([status, String(stderr)]).toEqual([1, expect.stringContaining("stdin is larger than 64.0 MiB")]);
 });
 
 test("an error of a net that nobody caught names its module, and does not print the text of it", () => {
