@@ -9,7 +9,7 @@ import { channels, elements, f32 } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import { makeNode } from "#ops/index.js";
-import { constantNode } from "#rewrite/rule/build.js";
+import { constantNode } from "#rewrite/rule/replacement-builder.js";
 import type { Pass } from "#rewrite/pipeline/pass.js";
 
 type Product = NodeOf<"conv2d"> | NodeOf<"dense">;

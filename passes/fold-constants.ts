@@ -4,7 +4,7 @@ import { castDraft, produce } from "immer";
 import type { Node, NodeId } from "#ir/graph.js";
 import { nodeOf, uniteSpans } from "#ir/graph.js";
 import { outputIds, topological, users } from "#ir/node-order.js";
-import { constantNode } from "#rewrite/rule/build.js";
+import { constantNode } from "#rewrite/rule/replacement-builder.js";
 import type { Pass } from "#rewrite/pipeline/pass.js";
 
 export const foldConstants: Pass = {

@@ -8,8 +8,8 @@ import { outputIds, users } from "#ir/node-order.js";
 import { opOf } from "#ops/index.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
-import type { Builder, Ref } from "#rewrite/rule/build.js";
-import { createBuilder, materialize } from "#rewrite/rule/build.js";
+import type { ReplacementBuilder, Ref } from "#rewrite/rule/replacement-builder.js";
+import { createBuilder, materialize } from "#rewrite/rule/replacement-builder.js";
 import type { Pass } from "#rewrite/pipeline/pass.js";
 
 /** Most neighbours of an element that are computed at once: each takes nodes of its own. */
@@ -123,7 +123,7 @@ function axisOf(
 
 function lowered(
   { graph, weights }: Module,
-  build: Builder,
+  build: ReplacementBuilder,
   node: NodeOf<"conv2d_transpose">,
   activations: readonly Node[],
 ): Ref | undefined {
@@ -144,9 +144,9 @@ function lowered(
 
   // Undefined as soon as a step does not fit; each step below is one op.
   const op = (
-    name: Parameters<Builder["op"]>[0],
+    name: Parameters<ReplacementBuilder["op"]>[0],
     operands: readonly (Ref | undefined)[],
-    attributes: Parameters<Builder["op"]>[2],
+    attributes: Parameters<ReplacementBuilder["op"]>[2],
   ) => {
     const given = operands.filter((one) => one !== undefined);
     return given.length < operands.length ? undefined : build.op(name, given, attributes);

@@ -3,7 +3,7 @@
 import type { IToken } from "chevrotain";
 import { bug, error } from "#diagnostic/diagnostic.js";
 import type { BinaryOperator, Expression, UnaryExpression } from "../ast.js";
-import { only, spanOf, spanOfToken, type Builder } from "./builder.js";
+import { only, spanOf, spanOfToken, type TreeContext } from "./tree-context.js";
 import type { OperandCstNode, OperationCstNode } from "./cst.js";
 import { maxNesting } from "../tokens/line-ends.js";
 import { binaryPrecedence, isBinaryOperator, precedence, unaryPrecedence } from "../precedence.js";
@@ -23,9 +23,9 @@ type Waiting = { readonly token: IToken; readonly precedence: number } & (
 
 /** Dijkstra's shunting yard over the operands and operators of a row. */
 export function buildOperation(
-  b: Builder,
+  b: TreeContext,
   { children }: OperationCstNode,
-  buildOperand: (b: Builder, node: OperandCstNode) => Expression,
+  buildOperand: (b: TreeContext, node: OperandCstNode) => Expression,
 ): Expression {
   const values: Placed[] = [];
   const waiting: Waiting[] = [];
@@ -64,7 +64,7 @@ export function buildOperation(
 }
 
 /** Applies the last operator that waits. */
-function reduce(b: Builder, values: Placed[], waiting: Waiting[]): void {
+function reduce(b: TreeContext, values: Placed[], waiting: Waiting[]): void {
   const operator = waiting.pop();
   const right = values.pop();
   if (operator === undefined || right === undefined) return bug("an operator without its operand");
@@ -90,7 +90,7 @@ function reduce(b: Builder, values: Placed[], waiting: Waiting[]): void {
 }
 
 /** The `-` and `not` before an operand, in order; none if they are too many to nest. */
-function prefixesOf(b: Builder, node: OperandCstNode): IToken[] {
+function prefixesOf(b: TreeContext, node: OperandCstNode): IToken[] {
   const { Minus = [], Not = [] } = node.children;
   const prefixes = [...Minus, ...Not].sort((left, right) => left.startOffset - right.startOffset);
   if (b.prefixes + prefixes.length <= maxNesting) return prefixes;
@@ -99,7 +99,7 @@ function prefixesOf(b: Builder, node: OperandCstNode): IToken[] {
   return [];
 }
 
-function reportChain(b: Builder, first: Waiting, second: Waiting): void {
+function reportChain(b: TreeContext, first: Waiting, second: Waiting): void {
   b.diagnostics.push(
     error("chained-comparison", "comparisons cannot be chained", {
       span: spanOfToken(b, second.token),

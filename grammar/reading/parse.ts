@@ -4,7 +4,7 @@ import { expectArgument } from "#diagnostic/argument.js";
 import { error, hasErrors, type Diagnostic, type Result } from "#diagnostic/diagnostic.js";
 import { lineStarts } from "#diagnostic/position.js";
 import type { Ast, Comment } from "../ast.js";
-import { createTreeBuilder } from "./build.js";
+import { createTreeBuilder } from "./tree-builder.js";
 import { explain } from "../errors/explain.js";
 import { endOf, placeNewlines } from "../tokens/line-ends.js";
 import { faultLimit, parseTokens } from "./parser.js";

@@ -1,7 +1,7 @@
 // The grammar: a chevrotain parser from tokens to a concrete syntax tree, which `build.ts` makes into an `Ast`.
 
 import { CstParser, EOF, isRecognitionException, type CstNode, type IToken } from "chevrotain";
-import type { TreeBuilder } from "./build.js";
+import type { TreeBuilder } from "./tree-builder.js";
 import type { ExpressionCstNode, FileCstNode, StatementCstNode } from "./cst.js";
 import { faultMessages, faultOf, type Fault } from "../errors/fault.js";
 import type { Lines } from "../tokens/line-ends.js";

@@ -6,12 +6,12 @@ import { outputIds, users } from "#ir/node-order.js";
 import { elements, sameShape } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { permuted, places, reshapeGroups, sameOrder } from "#ir/axis-order.js";
-import type { Builder, Ref } from "#rewrite/rule/build.js";
+import type { ReplacementBuilder, Ref } from "#rewrite/rule/replacement-builder.js";
 import type { Move } from "./move.js";
 import { attributesOf, isOnlyHere, moveOf, moved, splitBase } from "./move.js";
 
 /** An elementwise op of values that were moved alike, and of constants, is moved once, behind it. */
-export function moveBelowElementwise(module: Module, node: Node, build: Builder): Ref | undefined {
+export function moveBelowElementwise(module: Module, node: Node, build: ReplacementBuilder): Ref | undefined {
   const { graph } = module;
   const all = operands(graph, node);
   const moves = all.map((one) => moveOf(graph, one.id));
@@ -37,7 +37,11 @@ function isSameMove(a: Move, b: Move): boolean {
 }
 
 /** A constant beside a moved value as one beside what was moved; undefined where it repeats over a part of a merged axis. */
-function unmovedConstant(build: Builder, node: Node, { split, perm, shape }: Move): Ref | undefined {
+function unmovedConstant(
+  build: ReplacementBuilder,
+  node: Node,
+  { split, perm, shape }: Move,
+): Ref | undefined {
   const value = build.existing(node.id);
   if (elements(node.type.shape) === 1) return build.op("reshape", [value], { shape: [] });
   const own = [...new Array<number>(shape.length - node.type.shape.length).fill(1), ...node.type.shape];
@@ -52,7 +56,7 @@ function unmovedConstant(build: Builder, node: Node, { split, perm, shape }: Mov
 }
 
 /** A part of shuffled channels is shuffled, not a part of all: where whole rows of what was split are taken. */
-export function moveBelowSlice(module: Module, node: Node, build: Builder): Ref | undefined {
+export function moveBelowSlice(module: Module, node: Node, build: ReplacementBuilder): Ref | undefined {
   const { graph } = module;
   if (node.op !== "slice") return undefined;
   const [x] = operands(graph, node);

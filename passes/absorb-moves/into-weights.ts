@@ -7,12 +7,12 @@ import type { Module } from "#ir/weights.js";
 import { natural, permuted, places } from "#ir/axis-order.js";
 import { opOf } from "#ops/index.js";
 import { axisOf } from "#ops/reduce.js";
-import type { Builder, Ref } from "#rewrite/rule/build.js";
+import type { ReplacementBuilder, Ref } from "#rewrite/rule/replacement-builder.js";
 import type { Move } from "./move.js";
 import { attributesOf, isOnlyHere, moveOf } from "./move.js";
 
 /** A layer over rows of channels: it does not matter in which order they come if its weight has them in the same one. */
-export function moveIntoWeight(module: Module, node: Node, build: Builder): Ref | undefined {
+export function moveIntoWeight(module: Module, node: Node, build: ReplacementBuilder): Ref | undefined {
   const { graph } = module;
   if (node.op !== "dense" && node.op !== "conv2d" && node.op !== "conv2d_transpose") return undefined;
   if (node.op !== "dense" && node.attributes.groups !== 1) return undefined;
@@ -39,7 +39,7 @@ interface Unmoved {
 }
 
 /** A value before its channels, and nothing else, were moved; a concatenation of such; what is computed of one channel by channel. */
-function unmovedChannels(graph: Graph, x: Node, build: Builder): Unmoved | undefined {
+function unmovedChannels(graph: Graph, x: Node, build: ReplacementBuilder): Unmoved | undefined {
   if (x.op === "concat") return unmovedParts(graph, x, build);
   if (opOf(x.op).scalar) return unmovedScalars(graph, x, build);
   const move = moveOf(graph, x.id);
@@ -84,7 +84,7 @@ function channelAxes({ split, perm, shape }: Move): number | undefined {
 }
 
 /** An elementwise op of one value that was moved, and of constants. */
-function unmovedScalars(graph: Graph, x: Node, build: Builder): Unmoved | undefined {
+function unmovedScalars(graph: Graph, x: Node, build: ReplacementBuilder): Unmoved | undefined {
   const all = operands(graph, x);
   const [flow, second] = all.filter(({ op }) => op !== "constant");
   if (!flow || second || !sameShape(flow.type.shape, x.type.shape)) return undefined;
@@ -102,7 +102,7 @@ function unmovedScalars(graph: Graph, x: Node, build: Builder): Unmoved | undefi
   return result ? { x: result, rows: unmoved.rows } : undefined;
 }
 
-function unmovedParts(graph: Graph, x: NodeOf<"concat">, build: Builder): Unmoved | undefined {
+function unmovedParts(graph: Graph, x: NodeOf<"concat">, build: ReplacementBuilder): Unmoved | undefined {
   if (axisOf(x.attributes.axis, x.type.shape) !== x.type.shape.length - 1) return undefined;
   const parts = operands(graph, x).map((part) => ({ part, unmoved: unmovedChannels(graph, part, build) }));
   if (parts.every(({ unmoved }) => !unmoved)) return undefined;

@@ -6,7 +6,7 @@ import { outputIds, users } from "#ir/node-order.js";
 import type { Shape } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import type { Attributes } from "#ops/op.js";
-import type { Builder, Ref } from "#rewrite/rule/build.js";
+import type { ReplacementBuilder, Ref } from "#rewrite/rule/replacement-builder.js";
 
 /** A value that is `base` as `split`, permuted, as `shape`. */
 export interface Move {
@@ -43,13 +43,13 @@ export function moveOf(graph: Graph, id: NodeId): Move | undefined {
 }
 
 /** The base in the shape that is permuted. */
-export function splitBase(build: Builder, { base, split }: Move): Ref | undefined {
+export function splitBase(build: ReplacementBuilder, { base, split }: Move): Ref | undefined {
   return build.op("reshape", [build.existing(base)], { shape: split });
 }
 
 /** A value in the order of the base, moved. */
 export function moved(
-  build: Builder,
+  build: ReplacementBuilder,
   value: Ref,
   { perm, shape }: Pick<Move, "perm" | "shape">,
 ): Ref | undefined {

@@ -7,11 +7,11 @@ import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { natural, permuted, places, reshapeGroups, sameOrder } from "#ir/axis-order.js";
 import { axisOf } from "#ops/reduce.js";
-import type { Builder, Ref } from "#rewrite/rule/build.js";
+import type { ReplacementBuilder, Ref } from "#rewrite/rule/replacement-builder.js";
 import { isOnlyHere, moveOf, moved } from "./move.js";
 
 /** A transpose of a move: axes that were merged between are moved one by one. */
-export function oneOfTwo(module: Module, node: Node, build: Builder): Ref | undefined {
+export function oneOfTwo(module: Module, node: Node, build: ReplacementBuilder): Ref | undefined {
   const { graph } = module;
   if (node.op !== "transpose") return undefined;
   const [x] = operands(graph, node);
@@ -47,7 +47,11 @@ export function oneOfTwo(module: Module, node: Node, build: Builder): Ref | unde
 }
 
 /** Transposes of parts of an input are parts of its transpose, where that moves no more. */
-export function transposeAboveSlice({ graph }: Module, node: Node, build: Builder): Ref | undefined {
+export function transposeAboveSlice(
+  { graph }: Module,
+  node: Node,
+  build: ReplacementBuilder,
+): Ref | undefined {
   if (node.op !== "transpose") return undefined;
   const { perm } = node.attributes;
   const chain: NodeOf<"slice">[] = [];
@@ -73,7 +77,7 @@ export function transposeAboveSlice({ graph }: Module, node: Node, build: Builde
 }
 
 /** A transpose of a concatenation is one of transposes, where most of what these move was moved before, or is copied anyway. */
-export function transposeAboveConcat(module: Module, node: Node, build: Builder): Ref | undefined {
+export function transposeAboveConcat(module: Module, node: Node, build: ReplacementBuilder): Ref | undefined {
   const { graph } = module;
   if (node.op !== "transpose") return undefined;
   const { perm } = node.attributes;
@@ -92,7 +96,7 @@ export function transposeAboveConcat(module: Module, node: Node, build: Builder)
 }
 
 /** a·b = (bᵀ·aᵀ)ᵀ: the product the other way round, where what is transposed then is smaller. */
-export function productOfTransposed(module: Module, node: Node, build: Builder): Ref | undefined {
+export function productOfTransposed(module: Module, node: Node, build: ReplacementBuilder): Ref | undefined {
   const { graph } = module;
   const [a, b] = operands(graph, node);
   const rank = node.type.shape.length;

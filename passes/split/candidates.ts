@@ -6,11 +6,11 @@ import { topological } from "#ir/node-order.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
-import type { KernelValues } from "./decompose.js";
-import type { DenseKernel } from "./form.js";
+import type { DenseWeightValues } from "./decompose.js";
+import type { DenseWeights } from "./form.js";
 
 /** A convolution with a kernel larger than 1×1, constant weights, and groups of several input channels (or one group). */
-export interface Candidate extends DenseKernel {
+export interface Candidate extends DenseWeights {
   readonly node: NodeOf<"conv2d">;
   readonly kernel: NodeOf<"constant">;
   /** Height times width of input and result, times the batch. */
@@ -79,7 +79,7 @@ function isAbsent({ weights }: Module, node: NodeOf<"constant">): boolean {
 }
 
 /** The weights of a candidate in float64. */
-export function kernelValues({ shape, groups, kernel }: Candidate, { weights }: Module): KernelValues {
+export function kernelValues({ shape, groups, kernel }: Candidate, { weights }: Module): DenseWeightValues {
   return { shape, groups, data: weights.read(kernel.attributes.weight).data };
 }
 

@@ -6,7 +6,7 @@ import type { Choice } from "./budget.js";
 import type { Candidate } from "./candidates.js";
 import { kernelValues } from "./candidates.js";
 import type { CostModel, SplitCost } from "./cost.js";
-import type { KernelValues } from "./decompose.js";
+import type { DenseWeightValues } from "./decompose.js";
 import { factorize, squaredErrors } from "./decompose.js";
 import type { Split } from "./form.js";
 import { formOf } from "./form.js";
@@ -47,7 +47,11 @@ export function splitChoices(candidate: Candidate, costs: CostModel, module: Mod
 }
 
 /** Those of the two orders that singular value decompositions give. */
-export function slicedChoices(candidate: Candidate, costs: CostModel, kernel: KernelValues): LayerChoice[] {
+export function slicedChoices(
+  candidate: Candidate,
+  costs: CostModel,
+  kernel: DenseWeightValues,
+): LayerChoice[] {
   return (["depthwise-pointwise", "pointwise-depthwise"] as const).flatMap((order) =>
     squaredErrors(kernel, order).flatMap((error, rank) =>
       rank === 0 ? [] : [splitChoice(candidate, costs, { order, rank }, error)],
@@ -55,7 +59,7 @@ export function slicedChoices(candidate: Candidate, costs: CostModel, kernel: Ke
   );
 }
 
-function polyadicChoices(candidate: Candidate, costs: CostModel, kernel: KernelValues): LayerChoice[] {
+function polyadicChoices(candidate: Candidate, costs: CostModel, kernel: DenseWeightValues): LayerChoice[] {
   const whole = costs.whole(candidate);
   return polyadicRanks(candidate).flatMap((rank) => {
     const choice = splitChoice(candidate, costs, { order: "pointwise-depthwise-pointwise", rank });

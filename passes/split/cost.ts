@@ -6,7 +6,7 @@ import type { Target } from "#ir/target.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { makeNode } from "#ops/index.js";
-import { constantNode } from "#rewrite/rule/build.js";
+import { constantNode } from "#rewrite/rule/replacement-builder.js";
 import { kernelCost } from "#schedule/kernel-cost.js";
 import { schedule } from "#schedule/schedule-graph.js";
 import type { Schedule, WinogradSize } from "#schedule/schedule.js";

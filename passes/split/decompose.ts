@@ -3,7 +3,7 @@
 import { EigenvalueDecomposition, Matrix } from "ml-matrix";
 import { bug } from "#diagnostic/diagnostic.js";
 import { seededRandom } from "#ops/random.js";
-import type { DenseKernel, SplitOrder } from "./form.js";
+import type { DenseWeights, SplitOrder } from "./form.js";
 import { formOf, sizesOf } from "./form.js";
 
 /** The orders whose factors are singular vectors of slices of the kernel. */
@@ -22,7 +22,7 @@ export interface Slices {
  * depthwise → pointwise cuts per input channel, (kh·kw) × (co / groups); pointwise → depthwise per output channel, (kh·kw) ×
  * (ci / groups) (Guo et al. 2018, Network Decoupling, arXiv 1808.05517, sections 3.1 and 3.2).
  */
-export function slicesOf(kernel: DenseKernel, order: SlicedOrder): Slices {
+export function slicesOf(kernel: DenseWeights, order: SlicedOrder): Slices {
   const { taps, ci, co } = sizesOf(kernel);
   const all = kernel.groups * co;
   if (order === "pointwise-depthwise")
@@ -36,12 +36,12 @@ export function slicesOf(kernel: DenseKernel, order: SlicedOrder): Slices {
 }
 
 /** The values of a kernel, and its form. */
-export interface KernelValues extends DenseKernel {
+export interface DenseWeightValues extends DenseWeights {
   readonly data: Float64Array;
 }
 
 /** ‖W − Ŵ‖² for m = 0 … the full multiplier: the sums of the squared singular values that are cut off. */
-export function squaredErrors(kernel: KernelValues, order: SlicedOrder): number[] {
+export function squaredErrors(kernel: DenseWeightValues, order: SlicedOrder): number[] {
   const slices = slicesOf(kernel, order);
   const full = formOf(order).fullRank(kernel);
   const errors = new Array<number>(full + 1).fill(0);
@@ -60,7 +60,7 @@ export function squaredErrors(kernel: KernelValues, order: SlicedOrder): number[
  * The factors with the least ‖W − Ŵ‖ (Eckart and Young 1936), for a multiplier up to the full one, in the order of the data and
  * laid out as `factorsOf` says.
  */
-export function factorize(kernel: KernelValues, order: SlicedOrder, m: number): Float32Array[] {
+export function factorize(kernel: DenseWeightValues, order: SlicedOrder, m: number): Float32Array[] {
   const slices = slicesOf(kernel, order);
   const { taps, count, columns } = slices;
   const { ci, co } = sizesOf(kernel);
@@ -117,7 +117,7 @@ export interface Decomposition {
  * 9 × 512. Squaring costs half of the digits of small singular values, which float64 has to spare: a value that is 10⁻⁸ of
  * the greatest is lost, and f32 holds no more.
  */
-export function decomposeSlice({ data }: KernelValues, slices: Slices, slice: number): Decomposition {
+export function decomposeSlice({ data }: DenseWeightValues, slices: Slices, slice: number): Decomposition {
   const { taps, columns } = slices;
   const left = taps <= columns;
   const size = left ? taps : columns;
@@ -153,7 +153,7 @@ export function decomposeSlice({ data }: KernelValues, slices: Slices, slice: nu
 const randomSlices = 8;
 
 /** ‖W − Ŵ‖ / ‖W‖ for random normal weights of a form, from a few random slices; the same on every machine. */
-export function randomError(kernel: DenseKernel, order: SlicedOrder, m: number): number {
+export function randomError(kernel: DenseWeights, order: SlicedOrder, m: number): number {
   const { taps, columns } = slicesOf(kernel, order);
   const random = seededRandom(1);
   // As a kernel with few input channels: its slices are as large as those of the form.

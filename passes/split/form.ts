@@ -5,7 +5,7 @@ import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 
 /** The kernel of a convolution that is split: `[kh, kw, ci / groups, co]`. */
-export interface DenseKernel {
+export interface DenseWeights {
   readonly shape: Shape;
   readonly groups: number;
 }
@@ -24,13 +24,13 @@ export interface Factor {
 }
 
 /** What there is to know of an order. */
-export interface Form {
+export interface SplitForm {
   /** The convolutions for a rank, in the order of the data. */
-  readonly factors: (kernel: DenseKernel, rank: number) => readonly Factor[];
+  readonly factors: (kernel: DenseWeights, rank: number) => readonly Factor[];
   /** The rank from which on there are factors that give any kernel exactly. */
-  readonly fullRank: (kernel: DenseKernel) => number;
+  readonly fullRank: (kernel: DenseWeights) => number;
   /** The rank that has m depthwise filters for each channel that is filtered. */
-  readonly rankOf: (kernel: DenseKernel, m: number) => number;
+  readonly rankOf: (kernel: DenseWeights, m: number) => number;
 }
 
 /**
@@ -102,7 +102,7 @@ export const forms = {
     },
     rankOf: (kernel, m) => m * sizesOf(kernel).ci,
   },
-} as const satisfies Readonly<Record<string, Form>>;
+} as const satisfies Readonly<Record<string, SplitForm>>;
 
 /** The names of the orders, after the parts in the order of the data. */
 export type SplitOrder = keyof typeof forms;
@@ -117,17 +117,17 @@ export interface Split {
 }
 
 /** The convolutions that a split consists of. */
-export function factorsOf(kernel: DenseKernel, { order, rank }: Split): readonly Factor[] {
+export function factorsOf(kernel: DenseWeights, { order, rank }: Split): readonly Factor[] {
   return formOf(order).factors(kernel, rank);
 }
 
 /** The form of an order. */
-export function formOf(order: SplitOrder): Form {
+export function formOf(order: SplitOrder): SplitForm {
   return forms[order];
 }
 
 /** Sizes of a kernel, with the channels of one group. */
-export function sizesOf({ shape, groups }: DenseKernel) {
+export function sizesOf({ shape, groups }: DenseWeights) {
   const [kh = 1, kw = 1, ci = 1, all = 1] = shape;
   return { kh, kw, taps: kh * kw, ci, co: all / groups };
 }
@@ -141,7 +141,7 @@ function pointwise(part: Factor["part"], inputs: number, outputs: number, groups
  * out as its shape says. Throws `InternalError` if one has another size.
  */
 export function composeFactors(
-  kernel: DenseKernel,
+  kernel: DenseWeights,
   split: Split,
   data: readonly ArrayLike<number>[],
 ): Float64Array {

@@ -9,7 +9,7 @@ import { kernelValues, squaredNorm } from "./candidates.js";
 import type { LayerChoice } from "./choices.js";
 import { choiceOf, slicedChoices, splitChoice, splitChoices, wholeChoice } from "./choices.js";
 import type { CostModel } from "./cost.js";
-import type { KernelValues } from "./decompose.js";
+import type { DenseWeightValues } from "./decompose.js";
 import type { Split, SplitOrder } from "./form.js";
 import { composeFactors, formOf } from "./form.js";
 import type { SplitMode } from "./report.js";
@@ -147,7 +147,7 @@ function given(
   };
 }
 
-function distance({ data }: KernelValues, other: Float64Array): number {
+function distance({ data }: DenseWeightValues, other: Float64Array): number {
   return data.reduce((sum, value, at) => sum + (value - (other[at] ?? 0)) ** 2, 0);
 }
 

@@ -1,9 +1,9 @@
 // The canonical polyadic decomposition of a kernel by its values alone: alternating least squares, from the strongest terms of its slices.
 
 import { CholeskyDecomposition, Matrix } from "ml-matrix";
-import type { KernelValues, Slices } from "./decompose.js";
+import type { DenseWeightValues, Slices } from "./decompose.js";
 import { decomposeSlice, slicesOf } from "./decompose.js";
-import type { DenseKernel } from "./form.js";
+import type { DenseWeights } from "./form.js";
 import { composeFactors, formOf, sizesOf } from "./form.js";
 
 const order = "pointwise-depthwise-pointwise";
@@ -12,7 +12,7 @@ const order = "pointwise-depthwise-pointwise";
 export const largestPolyadic = 2 ** 16;
 
 /** Some ranks up to the full one, each twice the one before or less. */
-export function polyadicRanks(kernel: DenseKernel): number[] {
+export function polyadicRanks(kernel: DenseWeights): number[] {
   const full = formOf(order).fullRank(kernel);
   const ranks = new Set<number>();
   for (let rank = full; rank >= 1; rank /= 2) ranks.add(Math.round(rank));
@@ -34,7 +34,7 @@ const leastGain = 1e-4;
  * one axis, of the axis where they hold most, and is never worse than those; so with the full rank it is exact. The best is not known
  * to be found: the problem is hard (Hillar and Lim 2013), and there may be none.
  */
-export function polyadic(kernel: KernelValues, rank: number): Polyadic {
+export function polyadic(kernel: DenseWeightValues, rank: number): Polyadic {
   const { taps, ci, co } = sizesOf(kernel);
   const { groups } = kernel;
   const [between, all] = [groups * rank, groups * co];
@@ -42,7 +42,7 @@ export function polyadic(kernel: KernelValues, rank: number): Polyadic {
   const depthwise = new Float32Array(taps * between);
   const project = new Float32Array(rank * all);
   for (let group = 0; group < groups; group += 1) {
-    const own: KernelValues = {
+    const own: DenseWeightValues = {
       shape: [...kernel.shape.slice(0, 3), co],
       groups: 1,
       data: Float64Array.from({ length: taps * ci * co }, (_, at) => {
@@ -76,7 +76,7 @@ interface Terms {
  * The axes along which a kernel of one group is cut, each with the factors that the rows, the columns and the number of a slice
  * belong to.
  */
-function cuts(kernel: KernelValues) {
+function cuts(kernel: DenseWeightValues) {
   const { taps, ci, co } = sizesOf(kernel);
   const byTap: Slices = {
     taps: ci,
@@ -91,7 +91,7 @@ function cuts(kernel: KernelValues) {
   ] as const;
 }
 
-function startingTerms(kernel: KernelValues, rank: number): Terms {
+function startingTerms(kernel: DenseWeightValues, rank: number): Terms {
   const { taps, ci, co } = sizesOf(kernel);
   const found = cuts(kernel).map((cut) => {
     const parts = Array.from({ length: cut.slices.count }, (_, slice) =>
@@ -130,7 +130,7 @@ function startingTerms(kernel: KernelValues, rank: number): Terms {
 }
 
 /** Rounds of alternating least squares: given two of the factors, the third solves a linear problem. */
-function improved(kernel: KernelValues, start: Terms): Terms {
+function improved(kernel: DenseWeightValues, start: Terms): Terms {
   const { taps, ci, co } = sizesOf(kernel);
   const { rank } = start;
   const norm = kernel.data.reduce((sum, value) => sum + value * value, 0);
@@ -292,7 +292,7 @@ function lossFrom({ b, rank }: Terms, right: Float64Array, matrix: Matrix, norm:
   return Math.max(0, norm - 2 * inner + own);
 }
 
-function lossOf(kernel: KernelValues, terms: Terms, norm: number): number {
+function lossOf(kernel: DenseWeightValues, terms: Terms, norm: number): number {
   const { taps, ci, co } = sizesOf(kernel);
   const { rank } = terms;
   // Σ over taps and inputs of the kernel's rows, times A and D.

@@ -7,7 +7,7 @@ import { f32 } from "#ir/type.js";
 import type { Module, WeightSource } from "#ir/weights.js";
 import { inferType, makeNode } from "#ops/index.js";
 import { isProblem } from "#ops/op.js";
-import { constantNode } from "#rewrite/rule/build.js";
+import { constantNode } from "#rewrite/rule/replacement-builder.js";
 import { seedOf } from "#weights/generate.js";
 import type { Candidate } from "./candidates.js";
 import type { Split } from "./form.js";

@@ -5,7 +5,7 @@
 
 import type { Kernel, Place, Register, Value } from "#kernel/ir/ir.js";
 import { operandsOf, valuesOf, walkStatements } from "#kernel/ir/walk.js";
-import { stepOf } from "./step.js";
+import { stepOf } from "./increment.js";
 
 /** What stands for scratch where others have the name of a parameter. */
 export const scratchPlace = "";

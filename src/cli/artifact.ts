@@ -4,7 +4,7 @@ import type { Artifact } from "#backend/artifact.js";
 import { emitWithinLimits } from "#compile/emit.js";
 import { load } from "#compile/load.js";
 import { error } from "#diagnostic/diagnostic.js";
-import { allSteps } from "#diagnostic/steps.js";
+import { runToEnd } from "#diagnostic/interruptible.js";
 import { bytesText } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import type { LoadOptions, Net } from "#runtime/types.js";
@@ -33,7 +33,7 @@ export function emitModel(
     sources: model.sources,
     onPacked: packing(session.progress),
   });
-  const { value, diagnostics } = allSteps(emitting);
+  const { value, diagnostics } = runToEnd(emitting);
   session.code = Math.max(session.code, report(session.terminal, diagnostics, model.sources));
   return value;
 }

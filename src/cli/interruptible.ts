@@ -1,6 +1,6 @@
 // Work that a signal ends cleanly: what is half-written is taken back first, and what can be gone on with is said.
 
-import type { Steps } from "#diagnostic/steps.js";
+import type { Interruptible } from "#diagnostic/interruptible.js";
 import type { Session } from "./session.js";
 
 /** Signals that end a process and can be caught. */
@@ -13,7 +13,7 @@ const turn = 20;
  * Does all steps. Where a signal would end the process, the steps are ended first, and then the process by that signal. Signals
  * are caught from the first pause on, since work that does not pause could not be interrupted otherwise.
  */
-export async function interruptible<T>(steps: Steps<T>): Promise<T> {
+export async function interruptible<T>(steps: Interruptible<T>): Promise<T> {
   const first = steps.next();
   if (first.done) return first.value;
   const caught = new Set<NodeJS.Signals>();
@@ -28,7 +28,7 @@ export async function interruptible<T>(steps: Steps<T>): Promise<T> {
       await new Promise((resolve) => setImmediate(resolve));
     } while (!result.done && caught.size === 0);
     // Closes the file and takes it back; another signal meanwhile changes nothing.
-    if (!result.done) (steps as Steps<T | undefined>).return(undefined);
+    if (!result.done) (steps as Interruptible<T | undefined>).return(undefined);
   } finally {
     for (const signal of ending) process.off(signal, listen);
   }

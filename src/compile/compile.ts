@@ -15,7 +15,7 @@ import type { EmitModuleOptions } from "./emit.js";
 import { checkEmbedding, emitKinds, emitWithinLimits } from "./emit.js";
 import type { OptimizeOptions } from "./optimize.js";
 import { optimize, optimizeKinds } from "./optimize.js";
-import { allSteps } from "#diagnostic/steps.js";
+import { runToEnd } from "#diagnostic/interruptible.js";
 import { joinRules, noRules, rulesOf } from "./rules.js";
 import { targetOf } from "./targets.js";
 
@@ -57,6 +57,6 @@ export function compile(input: string | Ast | Module, options: CompileOptions = 
   if (options.embedWeights) for (const one of checkEmbedding(optimized.module)) diagnostics.push(one);
   if (hasErrors(diagnostics)) return { diagnostics };
   const sources = new Map(typeof input === "string" ? [[file, input]] : []);
-  const artifact = keep(allSteps(emitWithinLimits(optimized.module, { sources, ...options })));
+  const artifact = keep(runToEnd(emitWithinLimits(optimized.module, { sources, ...options })));
   return artifact ? { value: artifact, diagnostics } : { diagnostics };
 }

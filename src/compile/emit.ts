@@ -25,8 +25,8 @@ import { bytesText } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import type { KernelProgram } from "#kernel/ir/ir.js";
 import { lower } from "#kernel/lower.js";
-import type { Steps } from "#diagnostic/steps.js";
-import { allSteps } from "#diagnostic/steps.js";
+import type { Interruptible } from "#diagnostic/interruptible.js";
+import { runToEnd } from "#diagnostic/interruptible.js";
 import { scheduleModule } from "./schedule-module.js";
 import type { Devices, TargetName } from "./targets.js";
 import { targetOf } from "./targets.js";
@@ -60,14 +60,17 @@ export const emitKinds: OptionKinds<EmitModuleOptions> = {
 
 /** The ES module of a module's graph. Of one that takes more memory than its target can have no weights are packed. */
 export function emit(module: Module, options: EmitModuleOptions = {}): Artifact {
-  return allSteps(emitSteps(module, options, () => false));
+  return runToEnd(emitSteps(module, options, () => false));
 }
 
 /**
  * The ES module of a module's graph, or why no device with the limits of the options can run it: that is told before weights are packed,
  * which may take minutes. Each step packs a piece of them.
  */
-export function* emitWithinLimits(module: Module, options: EmitModuleOptions = {}): Steps<Result<Artifact>> {
+export function* emitWithinLimits(
+  module: Module,
+  options: EmitModuleOptions = {},
+): Interruptible<Result<Artifact>> {
   const artifact = yield* emitSteps(
     module,
     options,
@@ -82,7 +85,7 @@ function* emitSteps(
   module: Module,
   options: EmitModuleOptions,
   exceeds: (needs: Limits) => boolean,
-): Steps<Artifact> {
+): Interruptible<Artifact> {
   expectModule("emit", module);
   expectOptions("emit", options, emitKinds);
   const { target, begin } = targetOf(options.target, options);

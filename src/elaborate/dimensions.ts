@@ -6,8 +6,8 @@ import type { TensorType } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import { evaluate } from "./expressions.js";
 import { isReserved } from "./literals.js";
-import type { Scope, State } from "./state.js";
-import { describe, fail } from "./state.js";
+import type { Scope, Elaboration } from "./elaboration.js";
+import { describe, fail } from "./elaboration.js";
 
 /** A type as it is written; `open` says that axis 0 is the open batch, which the shape has as 1. */
 export interface WrittenType {
@@ -16,7 +16,11 @@ export interface WrittenType {
 }
 
 /** The type of an input, whose symbols are bound by `--dim`; its leading one may stay open. */
-export function inputType(state: State, scope: Scope, written: TypeExpression): WrittenType | undefined {
+export function inputType(
+  state: Elaboration,
+  scope: Scope,
+  written: TypeExpression,
+): WrittenType | undefined {
   const [first] = written.shape;
   const symbol = first && symbolOf(state, scope, first);
   const open =
@@ -41,7 +45,7 @@ export function inputType(state: State, scope: Scope, written: TypeExpression): 
 
 /** The type that is written, its extents evaluated; `known` are those that need not be. */
 export function typeOfExpression(
-  state: State,
+  state: Elaboration,
   scope: Scope,
   written: TypeExpression,
   known: readonly number[] = [],
@@ -62,7 +66,7 @@ export function typeOfExpression(
   return { dtype: "f32", shape };
 }
 
-function extentOf(state: State, scope: Scope, expression: Expression): number | undefined {
+function extentOf(state: Elaboration, scope: Scope, expression: Expression): number | undefined {
   const value = evaluate(state, scope, scope.path, expression);
   if (value.kind === "none") return undefined;
   if (value.kind === "number" && Number.isSafeInteger(value.value) && value.value >= 1) return value.value;
@@ -78,7 +82,7 @@ function extentOf(state: State, scope: Scope, expression: Expression): number | 
 }
 
 /** The symbol that an extent is, if it is a name that nothing binds. */
-function symbolOf(state: State, scope: Scope, extent: Expression): string | undefined {
+function symbolOf(state: Elaboration, scope: Scope, extent: Expression): string | undefined {
   if (extent.kind !== "name" || isReserved({ text: extent.name, quoted: extent.quoted })) return undefined;
   // A tensor is not a dimension, so it may have the name of one.
   const bound = scope.names.get(extent.name) ?? state.constants.get(extent.name);
@@ -86,7 +90,7 @@ function symbolOf(state: State, scope: Scope, extent: Expression): string | unde
 }
 
 /** Symbols that must be bound, bindings that nothing asks for, and values outside the open batch. */
-export function reportDimensions(state: State, net: NetItem): void {
+export function reportDimensions(state: Elaboration, net: NetItem): void {
   reportUnbound(state);
   for (const name of state.dims.keys()) {
     if (state.usedDims.has(name) || state.failures > 0) continue;
@@ -109,7 +113,7 @@ export function reportDimensions(state: State, net: NetItem): void {
   if (state.batch && state.failures === 0) reportBatch(state, state.batch);
 }
 
-function reportUnbound(state: State): void {
+function reportUnbound(state: Elaboration): void {
   const [first] = state.unbound;
   if (!first) return;
   const names = [...state.unbound.keys()];
@@ -130,7 +134,7 @@ function reportUnbound(state: State): void {
 }
 
 /** An open batch is the leading dimension of all inputs: `run` cuts them into samples. */
-function reportBatch(state: State, batch: NonNullable<State["batch"]>): void {
+function reportBatch(state: Elaboration, batch: NonNullable<Elaboration["batch"]>): void {
   const others = [{ span: batch.span, message: "left open here" }];
   const help = [`bind it with --dim ${batch.symbol}=1`];
   for (const [id, node] of state.nodes) {

@@ -14,8 +14,8 @@ import { checkItems } from "./check-items.js";
 import { evaluate } from "./expressions.js";
 import { openWeights, reportMissing } from "./weight-file.js";
 import { evaluateConst, runStatements } from "./statements.js";
-import type { State } from "./state.js";
-import { fail } from "./state.js";
+import type { Elaboration } from "./elaboration.js";
+import { fail } from "./elaboration.js";
 import { refuseTooLarge } from "./expansion.js";
 import { reportDimensions } from "./dimensions.js";
 
@@ -82,7 +82,7 @@ export function elaborate(ast: Ast, options: ElaborateOptions = {}): Result<Elab
   };
 }
 
-function initialState(ast: Ast, options: ElaborateOptions, diagnostics: Diagnostic[]): State {
+function initialState(ast: Ast, options: ElaborateOptions, diagnostics: Diagnostic[]): Elaboration {
   const blocks = ast.items.filter((item): item is BlockItem => item.kind === "block");
   return {
     walk: { evaluate, run: runStatements },
@@ -115,7 +115,7 @@ function initialState(ast: Ast, options: ElaborateOptions, diagnostics: Diagnost
   };
 }
 
-function graphOf(state: State, net: NetItem): Graph {
+function graphOf(state: Elaboration, net: NetItem): Graph {
   return {
     name: net.name.text,
     nodes: state.nodes,

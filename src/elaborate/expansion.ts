@@ -4,12 +4,12 @@ import type { CallExpression, Expression, NetItem, Statement } from "#grammar/as
 import { spineOf } from "#grammar/left-spine.js";
 import { numberText } from "#ir/units.js";
 import { depthLimit } from "./call/blocks.js";
-import type { State } from "./state.js";
-import { repeatLimit, stepLimit, tooManySteps } from "./state.js";
+import type { Elaboration } from "./elaboration.js";
+import { repeatLimit, stepLimit, tooManySteps } from "./elaboration.js";
 
 /** What counting knows. */
 interface Counting {
-  readonly state: State;
+  readonly state: Elaboration;
   /** The steps of a call of a block, without the call itself. */
   readonly blocks: Map<string, number>;
   /** How many blocks are under way. */
@@ -21,7 +21,7 @@ interface Counting {
  * `repeat` counts with the number that it is written with; any other count is taken as 0, so `step` has
  * the last word while the net is run.
  */
-export function refuseTooLarge(state: State, net: NetItem): void {
+export function refuseTooLarge(state: Elaboration, net: NetItem): void {
   const counting: Counting = { state, blocks: new Map(), depth: 0 };
   let steps = 0;
   for (const statement of net.body) {

@@ -10,13 +10,18 @@ import { generators } from "#weights/generate.js";
 import { callBlock } from "./call/blocks.js";
 import { callOp } from "./call/call-op.js";
 import { literalOf, namedNumbers } from "./literals.js";
-import type { Scope, State } from "./state.js";
-import { addConstant, describe, fail, step, takePath } from "./state.js";
-import type { Given, Value } from "./value.js";
-import { combine, none, truth, truthOf } from "./value.js";
+import type { Scope, Elaboration } from "./elaboration.js";
+import { addConstant, describe, fail, step, takePath } from "./elaboration.js";
+import type { Given, ExpressionValue } from "./expression-value.js";
+import { combine, none, truth, truthOf } from "./expression-value.js";
 
 /** The value of an expression; nodes and parameters that it makes get `path` before their name. */
-export function evaluate(state: State, scope: Scope, path: string, expression: Expression): Value {
+export function evaluate(
+  state: Elaboration,
+  scope: Scope,
+  path: string,
+  expression: Expression,
+): ExpressionValue {
   if (!step(state, expression.span)) return none;
   switch (expression.kind) {
     case "number":
@@ -42,7 +47,12 @@ export function evaluate(state: State, scope: Scope, path: string, expression: E
 }
 
 /** Pipes and infix operators lean to the left and may be thousands long, so their left spine is walked, not recursed. */
-function evaluateChain(state: State, scope: Scope, path: string, expression: Expression): Value {
+function evaluateChain(
+  state: Elaboration,
+  scope: Scope,
+  path: string,
+  expression: Expression,
+): ExpressionValue {
   const { head: start, links } = spineOf(expression);
   let value = evaluate(state, scope, path, start);
   let span = start.span;
@@ -65,7 +75,13 @@ export const infixOps: Readonly<Partial<Record<BinaryExpression["operator"], OpN
   "/": "div",
 };
 
-function infix(state: State, scope: Scope, path: string, expression: BinaryExpression, left: Given): Value {
+function infix(
+  state: Elaboration,
+  scope: Scope,
+  path: string,
+  expression: BinaryExpression,
+  left: Given,
+): ExpressionValue {
   const right: Given = { value: evaluate(state, scope, path, expression.right), span: expression.right.span };
   const { operator } = expression;
   if (left.value.kind === "none" || right.value.kind === "none") return none;
@@ -90,11 +106,11 @@ function infix(state: State, scope: Scope, path: string, expression: BinaryExpre
 }
 
 function evaluateUnary(
-  state: State,
+  state: Elaboration,
   scope: Scope,
   path: string,
   expression: Extract<Expression, { kind: "unary" }>,
-): Value {
+): ExpressionValue {
   const value = evaluate(state, scope, path, expression.operand);
   if (value.kind === "none") return none;
   const { span } = expression.operand;
@@ -109,7 +125,7 @@ function evaluateUnary(
 }
 
 /** A flat list stays a list, since most are attributes; where a tensor is wanted it becomes one. */
-function evaluateList(state: State, scope: Scope, path: string, list: ListExpression): Value {
+function evaluateList(state: Elaboration, scope: Scope, path: string, list: ListExpression): ExpressionValue {
   if (list.items.some((item) => item.kind === "list")) {
     const literal = literalOf(list);
     if (!literal)
@@ -138,7 +154,13 @@ function evaluateList(state: State, scope: Scope, path: string, list: ListExpres
 }
 
 /** What a name stands for here; `quoted` names are never literals. */
-export function lookUp(state: State, scope: Scope, name: string, quoted: boolean, span: Span): Value {
+export function lookUp(
+  state: Elaboration,
+  scope: Scope,
+  name: string,
+  quoted: boolean,
+  span: Span,
+): ExpressionValue {
   if (!quoted && literalNames.has(name)) return { kind: "name", value: name };
   const number = quoted ? undefined : namedNumbers.get(name);
   if (number !== undefined) return { kind: "number", value: number };
@@ -169,7 +191,13 @@ export function lookUp(state: State, scope: Scope, name: string, quoted: boolean
 }
 
 /** A call; `piped` is what flows in from the left of `|>`. */
-function call(state: State, scope: Scope, path: string, expression: CallExpression, piped?: Given): Value {
+function call(
+  state: Elaboration,
+  scope: Scope,
+  path: string,
+  expression: CallExpression,
+  piped?: Given,
+): ExpressionValue {
   const { callee, span } = expression;
   const given = [
     ...(piped ? [piped] : []),
@@ -182,7 +210,7 @@ function call(state: State, scope: Scope, path: string, expression: CallExpressi
   return unknownCallee(state, scope, callee.text, callee.span);
 }
 
-function unknownCallee(state: State, scope: Scope, name: string, span: Span): Value {
+function unknownCallee(state: Elaboration, scope: Scope, name: string, span: Span): ExpressionValue {
   if (name === "weight" || generators.includes(name)) {
     return fail(
       state,
@@ -202,7 +230,7 @@ function unknownCallee(state: State, scope: Scope, name: string, span: Span): Va
   });
 }
 
-function evaluateArgument(state: State, scope: Scope, path: string, argument: Argument): Given[] {
+function evaluateArgument(state: Elaboration, scope: Scope, path: string, argument: Argument): Given[] {
   if (argument.kind === "rest") {
     fail(
       state,

@@ -7,15 +7,15 @@ import type { KernelPlan } from "#ir/graph.js";
 import { makePlan, planNumbers } from "#template/plan.js";
 import { templateNames } from "#template/templates.js";
 import { evaluate } from "./expressions.js";
-import type { Scope, State } from "./state.js";
-import { fail } from "./state.js";
+import type { Scope, Elaboration } from "./elaboration.js";
+import { fail } from "./elaboration.js";
 
 /** Rows of a tile; 0 where the algorithm is not used. */
 const winogradSizes: readonly number[] = [0, 2, 4] satisfies KernelPlan["winograd"][];
 
 /** The plan that a call writes; undefined, after errors, if it is none. */
 export function readPlan(
-  state: State,
+  state: Elaboration,
   scope: Scope,
   { callee, arguments: list }: CallExpression,
 ): KernelPlan | undefined {
@@ -75,7 +75,7 @@ export function readPlan(
   return makePlan(template, given);
 }
 
-function numberOf(state: State, scope: Scope, expression: Expression): number | undefined {
+function numberOf(state: Elaboration, scope: Scope, expression: Expression): number | undefined {
   const value = evaluate(state, scope, scope.path, expression);
   if (value.kind === "none") return undefined;
   if (value.kind === "number" && value.value >= 0 && Number.isFinite(value.value)) return value.value;

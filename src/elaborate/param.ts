@@ -15,14 +15,14 @@ import { typeOfExpression } from "./dimensions.js";
 import { spineOf } from "#grammar/left-spine.js";
 import { evaluate, infixOps, lookUp } from "./expressions.js";
 import { literalOf } from "./literals.js";
-import type { Scope, State } from "./state.js";
-import { addConstantOf, fail, takePath } from "./state.js";
-import type { Given, Value } from "./value.js";
-import { combine, none } from "./value.js";
+import type { Scope, Elaboration } from "./elaboration.js";
+import { addConstantOf, fail, takePath } from "./elaboration.js";
+import type { Given, ExpressionValue } from "./expression-value.js";
+import { combine, none } from "./expression-value.js";
 import { fanInOf, fileEntry, fromFile, pathParameter, shapeClash } from "./weight-file.js";
 
 /** Makes the constant of a `param`; without a value it is looked up by its path. */
-export function runParam(state: State, scope: Scope, statement: ParamStatement): Value {
+export function runParam(state: Elaboration, scope: Scope, statement: ParamStatement): ExpressionValue {
   const { value, span } = statement;
   const path = takePath(state, `${scope.path}${statement.name.text}`);
   const type = typeOfExpression(state, scope, statement.type);
@@ -50,14 +50,16 @@ export function runParam(state: State, scope: Scope, statement: ParamStatement):
 }
 
 /** What a formula gives: an entry of the store, or what is known at compile time. */
-type Formula = { readonly kind: "weight"; readonly id: WeightId } | Exclude<Value, { kind: "tensor" }>;
+type Formula =
+  | { readonly kind: "weight"; readonly id: WeightId }
+  | Exclude<ExpressionValue, { kind: "tensor" }>;
 
 /**
  * Evaluates a formula over weights. `type` is the declared one: generated values have it, also as operands of infix
  * operators, where what broadcasts would do as well.
  */
 function formula(
-  state: State,
+  state: Elaboration,
   scope: Scope,
   path: string,
   expression: Expression,
@@ -91,7 +93,7 @@ function formula(
 }
 
 function operand(
-  state: State,
+  state: Elaboration,
   scope: Scope,
   path: string,
   expression: Expression,
@@ -136,14 +138,14 @@ function operand(
   return value.kind === "tensor" ? none : value;
 }
 
-function toNone(state: State, value: Formula, span: Span): Formula {
+function toNone(state: Elaboration, value: Formula, span: Span): Formula {
   return value.kind === "none"
     ? none
     : fail(state, span, "wrong-operand", "this is neither a number nor a weight");
 }
 
 function callFormula(
-  state: State,
+  state: Elaboration,
   scope: Scope,
   path: string,
   call: CallExpression,
@@ -198,7 +200,7 @@ function callFormula(
 
 /** The entry for an op over entries. */
 function applyOp(
-  state: State,
+  state: Elaboration,
   path: string,
   name: OpName,
   operands: readonly Formula[],
@@ -247,7 +249,7 @@ function pick(
 }
 
 /** An entry for what a formula gives; a number is a scalar. Undefined after an error. */
-function toWeight(state: State, path: string, value: Formula, span: Span): WeightId | undefined {
+function toWeight(state: Elaboration, path: string, value: Formula, span: Span): WeightId | undefined {
   if (value.kind === "weight") return value.id;
   if (value.kind === "number") {
     const data = Float32Array.of(value.value);
@@ -259,7 +261,7 @@ function toWeight(state: State, path: string, value: Formula, span: Span): Weigh
 
 /** `he_normal(seed=1, fan_in=27)`, `zeros()`; inside a formula, where the shape is not declared, with `shape=[…]`. */
 function generated(
-  state: State,
+  state: Elaboration,
   scope: Scope,
   path: string,
   call: CallExpression,
@@ -318,7 +320,7 @@ function generated(
 }
 
 /** The one string that a call takes; undefined after an error. */
-function stringArgument(state: State, call: CallExpression, what: string): string | undefined {
+function stringArgument(state: Elaboration, call: CallExpression, what: string): string | undefined {
   const [argument] = call.arguments;
   if (call.arguments.length === 1 && argument?.kind === "positional" && argument.value.kind === "string")
     return argument.value.value;

@@ -17,18 +17,18 @@ import { evaluate, lookUp } from "./expressions.js";
 import { isReserved } from "./literals.js";
 import { readPlan } from "./kernel-plan.js";
 import { runParam } from "./param.js";
-import type { Scope, State } from "./state.js";
-import { addNode, describe, fail, repeatLimit, step, takePath } from "./state.js";
-import type { Value } from "./value.js";
-import { none } from "./value.js";
+import type { Scope, Elaboration } from "./elaboration.js";
+import { addNode, describe, fail, repeatLimit, step, takePath } from "./elaboration.js";
+import type { ExpressionValue } from "./expression-value.js";
+import { none } from "./expression-value.js";
 
 /** Runs statements in a scope; gives the value of `return`, if one is reached. */
 export function runStatements(
-  state: State,
+  state: Elaboration,
   scope: Scope,
   statements: readonly Statement[],
-): Value | undefined {
-  let result: Value | undefined;
+): ExpressionValue | undefined {
+  let result: ExpressionValue | undefined;
   for (const statement of statements) {
     if (!step(state, statement.span)) return none;
     if (statement.kind === "return") result = evaluate(state, scope, scope.path, statement.value);
@@ -37,7 +37,11 @@ export function runStatements(
   return result;
 }
 
-function runStatement(state: State, scope: Scope, statement: Exclude<Statement, { kind: "return" }>): void {
+function runStatement(
+  state: Elaboration,
+  scope: Scope,
+  statement: Exclude<Statement, { kind: "return" }>,
+): void {
   switch (statement.kind) {
     case "weights":
       return; // read before the body, since every layer needs them
@@ -61,12 +65,12 @@ function runStatement(state: State, scope: Scope, statement: Exclude<Statement, 
 }
 
 /** Evaluates a const into a scope, or into the file's if there is none; `--dim` overrides those outside blocks. */
-export function evaluateConst(state: State, scope: Scope | undefined, item: ConstItem): void {
+export function evaluateConst(state: Elaboration, scope: Scope | undefined, item: ConstItem): void {
   const { name } = item;
   const overridden = scope === undefined || scope.blocks.length === 0 ? state.dims.get(name.text) : undefined;
   if (overridden !== undefined) state.usedDims.add(name.text);
   const inner: Scope = scope ?? { names: new Map(), path: "", blocks: ["the file"] };
-  let value: Value =
+  let value: ExpressionValue =
     overridden === undefined
       ? evaluate(state, inner, inner.path, item.value)
       : { kind: "number", value: overridden };
@@ -85,7 +89,7 @@ export function evaluateConst(state: State, scope: Scope | undefined, item: Cons
 }
 
 /** Evaluates the right side of a binding: what it makes gets the binding's path, the result the path itself. */
-function bound(state: State, scope: Scope, name: string, value: Expression): Value {
+function bound(state: Elaboration, scope: Scope, name: string, value: Expression): ExpressionValue {
   const path = takePath(state, `${scope.path}${name}`);
   const first = state.nodes.size;
   const result = evaluate(state, scope, `${path}.`, value);
@@ -95,17 +99,17 @@ function bound(state: State, scope: Scope, name: string, value: Expression): Val
   return result;
 }
 
-function bind(state: State, scope: Scope, name: Name, value: Value): void {
+function bind(state: Elaboration, scope: Scope, name: Name, value: ExpressionValue): void {
   if (isReserved(name)) reportReserved(state, name);
   scope.names.set(name.text, { value, span: name.span });
 }
 
-function reportReserved(state: State, name: Name): void {
+function reportReserved(state: Elaboration, name: Name): void {
   const { code, message, help = [] } = reserved(name);
   fail(state, name.span, code, message, { help });
 }
 
-function runInput(state: State, scope: Scope, statement: InputStatement): void {
+function runInput(state: Elaboration, scope: Scope, statement: InputStatement): void {
   const { name } = statement;
   const type = inputType(state, scope, statement.type);
   const first = state.inputs.get(name.text);
@@ -131,7 +135,7 @@ function runInput(state: State, scope: Scope, statement: InputStatement): void {
 }
 
 /** All values are taken before any name is bound, so that `output a = b, b = a` means what it says. */
-function runOutputs(state: State, scope: Scope, statement: OutputStatement): void {
+function runOutputs(state: Elaboration, scope: Scope, statement: OutputStatement): void {
   const values = statement.outputs.map(({ name, value }) =>
     value ? bound(state, scope, name.text, value) : lookUp(state, scope, name.text, true, name.span),
   );
@@ -150,7 +154,7 @@ function runOutputs(state: State, scope: Scope, statement: OutputStatement): voi
   }
 }
 
-function runRepeat(state: State, scope: Scope, statement: RepeatStatement): void {
+function runRepeat(state: Elaboration, scope: Scope, statement: RepeatStatement): void {
   const count = evaluate(state, scope, scope.path, statement.count);
   if (count.kind === "none") return;
   const times = count.kind === "number" ? count.value : Number.NaN;
@@ -173,7 +177,11 @@ function runRepeat(state: State, scope: Scope, statement: RepeatStatement): void
   }
 }
 
-function runKernel(state: State, scope: Scope, statement: Extract<Statement, { kind: "kernel" }>): void {
+function runKernel(
+  state: Elaboration,
+  scope: Scope,
+  statement: Extract<Statement, { kind: "kernel" }>,
+): void {
   const { name, plan, body } = statement;
   if (state.kernels.has(name.text))
     fail(state, name.span, "repeated-name", `there are two kernels \`${name.text}\``);

@@ -9,16 +9,16 @@ import { elements, printType, sameShape } from "#ir/type.js";
 import type { WeightFiles } from "#ir/weights.js";
 import type { LayerParameter } from "#ops/op.js";
 import { seedOf } from "#weights/generate.js";
-import type { MissingWeight, State } from "./state.js";
-import { addConstant, addConstantOf, fail, takePath } from "./state.js";
-import type { Value } from "./value.js";
+import type { MissingWeight, Elaboration } from "./elaboration.js";
+import { addConstant, addConstantOf, fail, takePath } from "./elaboration.js";
+import type { ExpressionValue } from "./expression-value.js";
 
 /** Most missing parameters that get a message each; a file of another model lacks them all. */
 const missingLimit = 8;
 
 /** Opens the file of the `weights` statement, or `path` instead. */
 export function openWeights(
-  state: State,
+  state: Elaboration,
   net: NetItem,
   files: WeightFiles | undefined,
   path: string | undefined,
@@ -54,25 +54,30 @@ export function openWeights(
   state.weights = opened.value;
 }
 
-function holdsFile(state: State, name: string): boolean {
+function holdsFile(state: Elaboration, name: string): boolean {
   for (const { source } of state.store.entries.values())
     if (source.kind === "file" && source.file === name) return true;
   return false;
 }
 
 /** The constant for a parameter that a layer call owns. */
-export function layerParameter(state: State, own: string, parameter: LayerParameter, span: Span): Value {
+export function layerParameter(
+  state: Elaboration,
+  own: string,
+  parameter: LayerParameter,
+  span: Span,
+): ExpressionValue {
   const path = takePath(state, `${own}.${parameter.operand}`);
   return pathParameter(state, path, parameter, span);
 }
 
 /** The constant for a parameter that is looked up by its path, or generated in an architecture. */
 export function pathParameter(
-  state: State,
+  state: Elaboration,
   path: string,
   parameter: Pick<LayerParameter, "type" | "init" | "fanIn">,
   span: Span,
-): Value {
+): ExpressionValue {
   const { init: generator, fanIn, type } = parameter;
   if (state.weights) return fromFile(state, path, path, type, span, undefined);
   state.seeded = true;
@@ -84,13 +89,13 @@ export function pathParameter(
  * an error zeros stand for it, so that all that is missing from a file is found at once.
  */
 export function fromFile(
-  state: State,
+  state: Elaboration,
   name: string,
   key: string,
   type: TensorType,
   span: Span,
   declared: Span | undefined,
-): Value {
+): ExpressionValue {
   const weight = fileEntry(state, key, type, span);
   if (weight === undefined) return addConstant(state, name, type, { kind: "absent" }, span);
   const found = state.store.entries.get(weight)?.type;
@@ -104,14 +109,14 @@ export function fromFile(
 
 /** The message for a parameter of a wrong shape, with both shapes and those that would fit. */
 export function shapeClash(
-  state: State,
+  state: Elaboration,
   key: string,
   type: TensorType,
   found: TensorType,
   span: Span,
   declared: Span | undefined,
   label: string,
-): Value {
+): ExpressionValue {
   const near = [...(state.weights?.entries ?? [])]
     .filter(([, entry]) => sameShape(entry.shape, type.shape))
     .map(([name]) => name);
@@ -130,7 +135,7 @@ export function shapeClash(
 
 /** The store's entry for a key of the weight file; a missing one is noted and reported at the end. */
 export function fileEntry(
-  state: State,
+  state: Elaboration,
   key: string,
   type: TensorType | undefined,
   span: Span,
@@ -167,7 +172,7 @@ export function fileEntry(
 }
 
 /** The entries of the store that come from a file, by key. A key that two files have is left out. */
-function storedKeys(state: State): ReadonlyMap<string, WeightId> {
+function storedKeys(state: Elaboration): ReadonlyMap<string, WeightId> {
   if (state.fileKeys) return state.fileKeys;
   const keys = new Map<string, WeightId | undefined>();
   for (const { id, source } of state.store.entries.values())
@@ -178,7 +183,7 @@ function storedKeys(state: State): ReadonlyMap<string, WeightId> {
 }
 
 /** Says which parameters the weight file lacks, with what it has instead. */
-export function reportMissing(state: State): void {
+export function reportMissing(state: Elaboration): void {
   for (const one of state.missing.slice(0, missingLimit)) {
     const shape = one.type ? `, ${printType(one.type)}` : "";
     fail(
@@ -206,7 +211,7 @@ export function reportMissing(state: State): void {
   );
 }
 
-function nearMisses(state: State, { key, type }: MissingWeight): string {
+function nearMisses(state: Elaboration, { key, type }: MissingWeight): string {
   const entries = state.weights?.entries ?? new Map<string, { readonly shape: readonly number[] }>();
   const list = (keys: readonly string[]): string =>
     keys.map((one) => `\`${one}\` [${entries.get(one)?.shape.join(", ") ?? ""}]`).join(", ");

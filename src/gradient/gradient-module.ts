@@ -7,7 +7,7 @@ import { nodeOf } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
 import { opOf } from "#ops/index.js";
-import { createBuilder } from "./build.js";
+import { createBuilder } from "./gradient-builder.js";
 import { ruleOf } from "./rules/index.js";
 
 export interface GradientOptions {

@@ -4,13 +4,13 @@ import type { NodeId } from "#ir/graph.js";
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
-import type { Builder } from "./build.js";
+import type { GradientBuilder } from "./gradient-builder.js";
 
 /**
  * Zeros of `shape` with element i of x at `begin + i · stride` along each axis; what would lie outside is left out. The transpose of a slice.
  */
 export function place(
-  build: Builder,
+  build: GradientBuilder,
   x: NodeId,
   begin: readonly number[],
   stride: readonly number[],
@@ -36,7 +36,7 @@ export function place(
 }
 
 /** x with stride − 1 zeros between neighbours, and as many behind the last. */
-function insertZeros(build: Builder, x: NodeId, stride: readonly number[]): NodeId {
+function insertZeros(build: GradientBuilder, x: NodeId, stride: readonly number[]): NodeId {
   if (stride.every((step) => step === 1)) return x;
   const shape = build.shape(x);
   const apart = shape.flatMap((extent, axis) => ((stride[axis] ?? 1) > 1 ? [extent, 1] : [extent]));
@@ -55,7 +55,7 @@ function insertZeros(build: Builder, x: NodeId, stride: readonly number[]): Node
 
 /** Elements `begin` to `begin + (size − 1) · stride`; x itself if that is all. */
 export function sliced(
-  build: Builder,
+  build: GradientBuilder,
   x: NodeId,
   begin: readonly number[],
   size: readonly number[],
@@ -70,7 +70,7 @@ export function sliced(
 
 /** x with a value around it; x itself if there is nothing around. */
 export function padded(
-  build: Builder,
+  build: GradientBuilder,
   x: NodeId,
   before: readonly number[],
   after: readonly number[],
@@ -81,7 +81,7 @@ export function padded(
 }
 
 /** Windows over the rows and columns of an [n, h, w, c] value. */
-export interface Windows {
+export interface PlacedWindows {
   readonly kernel: Size;
   readonly stride: Size;
   readonly dilation: Size;
@@ -89,7 +89,7 @@ export interface Windows {
 }
 
 /** The places of the taps, row by row: [i, j]. */
-export function tapsOf({ kernel }: Pick<Windows, "kernel">): (readonly [number, number])[] {
+export function tapsOf({ kernel }: Pick<PlacedWindows, "kernel">): (readonly [number, number])[] {
   return Array.from({ length: kernel[0] * kernel[1] }, (_, tap) => [
     Math.floor(tap / kernel[1]),
     tap % kernel[1],
@@ -98,9 +98,9 @@ export function tapsOf({ kernel }: Pick<Windows, "kernel">): (readonly [number, 
 
 /** For each tap what it sees of x at all [h', w'] places, `fill` outside: [n, h', w', c] each. */
 export function seenByTaps(
-  build: Builder,
+  build: GradientBuilder,
   x: NodeId,
-  windows: Windows,
+  windows: PlacedWindows,
   [height, width]: Size,
   fill = 0,
 ): NodeId[] {
@@ -120,7 +120,12 @@ export function seenByTaps(
 }
 
 /** The transpose of `seenByTaps` with zeros outside: what the taps see, added where they see it, as an [n, h, w, c] value. */
-export function addFromTaps(build: Builder, taps: readonly NodeId[], windows: Windows, shape: Shape): NodeId {
+export function addFromTaps(
+  build: GradientBuilder,
+  taps: readonly NodeId[],
+  windows: PlacedWindows,
+  shape: Shape,
+): NodeId {
   const { stride, dilation, padding } = windows;
   const parts = tapsOf(windows).map(([i, j], tap) =>
     place(
@@ -136,7 +141,7 @@ export function addFromTaps(build: Builder, taps: readonly NodeId[], windows: Wi
 
 /** A linear map along an axis, whose new extent is `rows`: y[…, i, …] = Σₖ matrix(k, i) · x[…, k, …]. */
 export function mapAxis(
-  build: Builder,
+  build: GradientBuilder,
   x: NodeId,
   axis: number,
   rows: number,

@@ -1,11 +1,11 @@
 // What a rule of reverse mode is given and gives.
 
 import type { Node, NodeId, OpName } from "#ir/graph.js";
-import type { Builder } from "./build.js";
+import type { GradientBuilder } from "./gradient-builder.js";
 
 /** One node on the way back. */
 export interface Backward<N extends Node = Node> {
-  readonly build: Builder;
+  readonly build: GradientBuilder;
   readonly node: N;
   /** ∂L/∂y of the node's value y, of its shape. */
   readonly gradient: NodeId;

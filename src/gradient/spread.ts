@@ -5,8 +5,8 @@ import type { Shape } from "#ir/type.js";
 import { channels } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
 import { spatial } from "#ops/window.js";
-import type { Builder } from "./build.js";
-import type { Windows } from "./place.js";
+import type { GradientBuilder } from "./gradient-builder.js";
+import type { PlacedWindows } from "./place.js";
 import { place } from "./place.js";
 
 /**
@@ -14,9 +14,9 @@ import { place } from "./place.js";
  * had seen it: (k − 1) · dilation − padding before. What is below 0 of it is cut off. Undefined if all windows see padding alone.
  */
 export function spreadBack(
-  build: Builder,
+  build: GradientBuilder,
   gradient: NodeId,
-  { kernel, stride, dilation, padding }: Windows,
+  { kernel, stride, dilation, padding }: PlacedWindows,
   size: Size,
 ): { readonly spread: NodeId; readonly padding: Padding } | undefined {
   const [n = 1, height = 1, width = 1, depth = 1] = build.shape(gradient);
@@ -52,9 +52,9 @@ export function spreadBack(
  * `spreadBack`.
  */
 export function backThroughDepthwise(
-  build: Builder,
+  build: GradientBuilder,
   gradient: NodeId,
-  windows: Windows,
+  windows: PlacedWindows,
   turned: NodeId,
   shape: Shape,
 ): NodeId | undefined {

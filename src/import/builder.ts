@@ -53,7 +53,7 @@ const depthLimit = 256;
 /** Ops that move values. They name no result of the exporter's, unless its operator did just that. */
 const moves: ReadonlySet<OpName> = new Set(["reshape", "transpose"]);
 
-export interface Builder {
+export interface ImportBuilder {
   readonly store: WeightStore;
   readonly nodes: Map<NodeId, Node>;
   /** The name of what is built now: the first node of an operator takes it, others add their op. `isMove` says that it only moves values. */
@@ -99,7 +99,7 @@ export function madeOf(made: ReadonlyMap<NodeId, Made>, x: Value): Value | undef
   return { ...known.origin, type: x.type };
 }
 
-export function createBuilder(store: WeightStore, names: Names, batch: string | undefined): Builder {
+export function createBuilder(store: WeightStore, names: Names, batch: string | undefined): ImportBuilder {
   const nodes = new Map<NodeId, Node>();
   const batched = new Set<NodeId>();
   const constants = new Map<WeightId, NodeId>();
@@ -184,7 +184,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     };
   };
 
-  const stored: Builder["stored"] = (id, shape, label, numbers = () => store.read(id).data) => {
+  const stored: ImportBuilder["stored"] = (id, shape, label, numbers = () => store.read(id).data) => {
     let data: Float64Array | undefined;
     if (store.entries.get(id)?.source.kind === "file") work += workPerElement * elements(shape);
     return {
@@ -197,7 +197,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     };
   };
 
-  const emit: Builder["emit"] = (op, given, attributes = {}) => {
+  const emit: ImportBuilder["emit"] = (op, given, attributes = {}) => {
     const table = opOf(op);
     const types: TensorType[] = given.map(({ shape }) => ({ dtype: "f32", shape }));
     const operands = [...given];
@@ -295,7 +295,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     return long.every((axis, at) => at === 0 || axis > (long[at - 1] ?? 0));
   };
 
-  const movedBy: Builder["movedBy"] = (value, order) => {
+  const movedBy: ImportBuilder["movedBy"] = (value, order) => {
     const { ref } = value;
     const perm = permOf(value, order);
     if (ref.kind === "constant" || isStill(value, perm)) return 0;
@@ -303,7 +303,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     return elements(ref.shape);
   };
 
-  const arranged: Builder["arranged"] = (value, order = natural(value.shape.length)) => {
+  const arranged: ImportBuilder["arranged"] = (value, order = natural(value.shape.length)) => {
     const { ref } = value;
     // The batch stays in front: axes of extent 1 that change places could not be told from it afterwards.
     if (batch !== undefined && ref.kind === "node" && order[0] !== value.order[0])

@@ -3,7 +3,7 @@
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import type { ReadF32 } from "#ir/weights.js";
-import type { Builder } from "./builder.js";
+import type { ImportBuilder } from "./builder.js";
 import { smallLimit } from "./builder.js";
 import { rankLimit } from "./options/dimensions.js";
 import type { ElementType } from "./element-type.js";
@@ -41,7 +41,7 @@ export function countOf(name: string, shape: Shape): number {
 const intsAtHand = 1024;
 
 /** A tensor as a value: some integers are at hand, others are entries that read the file. */
-export function fileConstant(build: Builder, tensor: FileTensor, file: string, key: string): Value {
+export function fileConstant(build: ImportBuilder, tensor: FileTensor, file: string, key: string): Value {
   const { type, shape } = tensor;
   const name = cleanName(key) ?? "weight";
   const count = elements(shape);

@@ -6,7 +6,7 @@ import { error } from "#diagnostic/diagnostic.js";
 import type { Graph, Node, NodeId, Output } from "#ir/graph.js";
 import { batchedNodes } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
-import type { Builder } from "./builder.js";
+import type { ImportBuilder } from "./builder.js";
 import type { Declared } from "./declared.js";
 import { declaredWarning, differs } from "./declared.js";
 import { cleanName } from "./names.js";
@@ -31,7 +31,7 @@ export interface NamedValue {
  * whose number is known only when the net runs has as many as there can be, and its number of rows is a result `NAME_count`.
  */
 export function finish(
-  build: Builder,
+  build: ImportBuilder,
   results: readonly NamedValue[],
   { name, file, isCut }: { readonly name: string; readonly file: string; readonly isCut: boolean },
 ): Result<Imported> {

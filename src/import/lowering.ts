@@ -5,7 +5,7 @@ import type { AttributeValue, OpName } from "#ir/graph.js";
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import { operandLimit } from "#ops/index.js";
-import type { Builder } from "./builder.js";
+import type { ImportBuilder } from "./builder.js";
 import { smallLimit } from "./builder.js";
 import type { ElementType } from "./element-type.js";
 import { float32, int64 } from "./element-type.js";
@@ -15,7 +15,7 @@ import { natural, permuted } from "#ir/axis-order.js";
 
 /** What a lowering builds with. */
 export interface Lowering {
-  readonly build: Builder;
+  readonly build: ImportBuilder;
 }
 
 /** Refuses an operator of more operands or results than a node may have. */
@@ -83,7 +83,7 @@ export function knownNumbers(value: Value, what: string): readonly number[] {
 }
 
 /** The value with the numbers that its type has, where they are known: each operator rounds, as the model would when it runs. */
-export function rounded(build: Builder, value: Value): Value {
+export function rounded(build: ImportBuilder, value: Value): Value {
   const { ref, type } = value;
   if (ref.kind !== "constant") return value;
   if (!ref.small) return { ...value, ref: { ...ref, numbers: () => ref.numbers().map(type.round) } };

@@ -4,7 +4,7 @@ import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { lineText } from "#diagnostic/escape.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { elements } from "#ir/type.js";
-import type { Builder } from "./builder.js";
+import type { ImportBuilder } from "./builder.js";
 import type { Ref } from "./value.js";
 
 /** A mistake or limit of the model. It never leaves `importOnnx`. */
@@ -67,7 +67,7 @@ export function refuseQuietly(): never {
 }
 
 /** The diagnostic of a refusal, with the place in front; anything else is thrown on. What was built names the inputs that are to blame. */
-export function diagnosticOf(cause: unknown, place: string, build?: Builder): Diagnostic {
+export function diagnosticOf(cause: unknown, place: string, build?: ImportBuilder): Diagnostic {
   if (!(cause instanceof Refusal)) throw cause;
   const help = [...cause.help, ...(build && cause.computed.length > 0 ? fixHelp(build, cause.computed) : [])];
   return error(cause.code, `${place}: ${cause.message}`, help.length > 0 ? { help } : {});
@@ -77,7 +77,7 @@ export function diagnosticOf(cause: unknown, place: string, build?: Builder): Di
 const fixLimit = 16;
 
 /** Says which inputs values are computed from, and how to fix them where they are few numbers. */
-function fixHelp(build: Builder, computed: readonly Ref[]): readonly string[] {
+function fixHelp(build: ImportBuilder, computed: readonly Ref[]): readonly string[] {
   const needed = new Set(computed.flatMap((ref) => (ref.kind === "node" ? [ref.id] : [])));
   for (const id of needed) for (const input of build.nodes.get(id)?.inputs ?? []) needed.add(input);
   const inputs = [...needed].flatMap((id) => {

@@ -5,7 +5,7 @@ import { operands } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
 
 /** Nodes that are printed together: those of a kernel, or one alone. */
-export interface Unit {
+export interface PrintedGroup {
   readonly kernel?: KernelId;
   readonly nodes: readonly Node[];
 }
@@ -15,7 +15,7 @@ export interface Unit {
  * topological order as that allows. Where kernels wait for each other, which no valid graph has, they are torn apart, so
  * that a faulty graph can be looked at.
  */
-export function byKernel(graph: Graph): Unit[] {
+export function byKernel(graph: Graph): PrintedGroup[] {
   const order = topological(graph).filter((node) => node.op !== "input" && node.op !== "constant");
   const members = new Map<KernelId, Node[]>();
   for (const node of order) {
@@ -24,8 +24,8 @@ export function byKernel(graph: Graph): Unit[] {
     if (kernel) kernel.push(node);
     else members.set(node.kernel, [node]);
   }
-  const unitOf = new Map<Node, Unit>();
-  const units = order.flatMap((node): Unit[] => {
+  const unitOf = new Map<Node, PrintedGroup>();
+  const units = order.flatMap((node): PrintedGroup[] => {
     const nodes = node.kernel === undefined ? [node] : (members.get(node.kernel) ?? []);
     if (nodes[0] !== node) return [];
     const unit = node.kernel === undefined ? { nodes } : { kernel: node.kernel, nodes };
@@ -36,10 +36,14 @@ export function byKernel(graph: Graph): Unit[] {
 }
 
 /** The units, each behind those that it reads; undefined if they wait for each other. Without recursion: chains are long. */
-function inOrder(graph: Graph, units: readonly Unit[], unitOf: ReadonlyMap<Node, Unit>): Unit[] | undefined {
-  const result: Unit[] = [];
-  const state = new Map<Unit, "open" | "done">();
-  const reads = (unit: Unit): Unit[] =>
+function inOrder(
+  graph: Graph,
+  units: readonly PrintedGroup[],
+  unitOf: ReadonlyMap<Node, PrintedGroup>,
+): PrintedGroup[] | undefined {
+  const result: PrintedGroup[] = [];
+  const state = new Map<PrintedGroup, "open" | "done">();
+  const reads = (unit: PrintedGroup): PrintedGroup[] =>
     unit.nodes.flatMap((node) =>
       operands(graph, node).flatMap((operand) => {
         const other = unitOf.get(operand);
@@ -69,7 +73,7 @@ function inOrder(graph: Graph, units: readonly Unit[], unitOf: ReadonlyMap<Node,
 }
 
 /** Runs of the topological order. */
-function torn(order: readonly Node[]): Unit[] {
+function torn(order: readonly Node[]): PrintedGroup[] {
   const units: { kernel?: KernelId; nodes: Node[] }[] = [];
   for (const node of order) {
     const last = units.at(-1);

@@ -10,7 +10,7 @@ import { emitMatmul } from "#kernel/part/matmul.js";
 import type { Build, Ref } from "#kernel/part/operands.js";
 import { tiles } from "#kernel/part/tile.js";
 import { placeWeights } from "#backend/packed.js";
-import { allSteps } from "#diagnostic/steps.js";
+import { runToEnd } from "#diagnostic/interruptible.js";
 import { arenaElements } from "#ir/arenas.js";
 import { load } from "#compile/load.js";
 import type { TargetName } from "#compile/targets.js";
@@ -86,7 +86,7 @@ async function bestOf(
   threads: number,
   milliseconds: number,
 ): Promise<number> {
-  const weights = allSteps(placeWeights(program, { version }));
+  const weights = runToEnd(placeWeights(program, { version }));
   const artifact = targetOf(name).begin(program, { version }).finish(weights);
   const net = await load(artifact, { threads });
   const inputs = Object.fromEntries(

@@ -15,7 +15,7 @@ import { dirname } from "node:path";
 import { expectArgument, expectList, expectText } from "#diagnostic/argument.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
-import type { Steps } from "#diagnostic/steps.js";
+import type { Interruptible } from "#diagnostic/interruptible.js";
 import { fileBatch, makeFolder } from "./file-batch.js";
 import { reason } from "./reason.js";
 
@@ -65,7 +65,7 @@ export function* writePieces(
   path: string,
   pieces: Iterable<Uint8Array>,
   onPiece?: (count: number) => void,
-): Steps<number> {
+): Interruptible<number> {
   const descriptor = openSync(path, "w");
   let [bytes, count] = [0, 0];
   try {

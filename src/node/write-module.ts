@@ -17,8 +17,8 @@ import { fileBatch, makeFolder } from "./file-batch.js";
 import { reason } from "./reason.js";
 import type { WrittenFile } from "./write-file.js";
 import { clashOf } from "./write-file.js";
-import type { Steps } from "#diagnostic/steps.js";
-import { allSteps } from "#diagnostic/steps.js";
+import type { Interruptible } from "#diagnostic/interruptible.js";
+import { runToEnd } from "#diagnostic/interruptible.js";
 
 export interface WriteModuleOptions extends Omit<EmitModuleOptions, "packedInto"> {
   /** Files that are never overwritten: those that the module was read from. */
@@ -53,7 +53,7 @@ export function writeModule(
   expectModule("writeModule", module);
   expectText("writeModule", "the path of a folder", folder);
   expectOptions("writeModule", options, writeKinds);
-  return allSteps(writeModuleSteps(module, folder, options));
+  return runToEnd(writeModuleSteps(module, folder, options));
 }
 
 /** `writeModule` in steps, between which nothing is left half-written if they are ended. */
@@ -61,7 +61,7 @@ export function* writeModuleSteps(
   module: Module,
   folder: string,
   { inputs = [], shaders = false, ...options }: WriteModuleOptions = {},
-): Steps<Result<WrittenModule>> {
+): Interruptible<Result<WrittenModule>> {
   const paths = pathsOf(folder, fileNameOf(module.graph.name));
   const clash = clashOf(Object.values(paths), inputs);
   if (clash) return clash;

@@ -13,8 +13,8 @@ import { ownFile } from "#weights/own-file.js";
 import { writeSafetensors } from "#weights/write-safetensors.js";
 import { fileBatch, makeFolder } from "./file-batch.js";
 import { reason } from "./reason.js";
-import type { Steps } from "#diagnostic/steps.js";
-import { allSteps } from "#diagnostic/steps.js";
+import type { Interruptible } from "#diagnostic/interruptible.js";
+import { runToEnd } from "#diagnostic/interruptible.js";
 import type { WrittenFile } from "./write-file.js";
 import { clashOf, writePieces } from "./write-file.js";
 
@@ -39,7 +39,7 @@ export function writeNet(
   expectModule("writeNet", module);
   expectText("writeNet", "a path", path);
   expectOptions("writeNet", options, writeKinds);
-  return allSteps(writeNetSteps(module, path, options));
+  return runToEnd(writeNetSteps(module, path, options));
 }
 
 /** `writeNet` in steps, between which nothing is left half-written if they are ended. */
@@ -47,7 +47,7 @@ export function* writeNetSteps(
   module: Module,
   path: string,
   { inputs = [], onWeight }: WriteNetOptions = {},
-): Steps<Result<readonly WrittenFile[]>> {
+): Interruptible<Result<readonly WrittenFile[]>> {
   if (!path.endsWith(".net"))
     return {
       diagnostics: [error("wrong-option", `${path} does not end in .net, as a file of the language does`)],

@@ -13,8 +13,8 @@ import type { Module } from "#ir/weights.js";
 import { isOnnx } from "./import-file.js";
 import { fileBatch, makeFolder } from "./file-batch.js";
 import { reason } from "./reason.js";
-import type { Steps } from "#diagnostic/steps.js";
-import { allSteps } from "#diagnostic/steps.js";
+import type { Interruptible } from "#diagnostic/interruptible.js";
+import { runToEnd } from "#diagnostic/interruptible.js";
 import type { WrittenFile } from "./write-file.js";
 import { clashOf, writePieces } from "./write-file.js";
 
@@ -44,7 +44,7 @@ export function writeOnnx(module: Module, path: string, options: WriteOnnxOption
   expectModule("writeOnnx", module);
   expectText("writeOnnx", "a path", path);
   expectOptions("writeOnnx", options, writeKinds);
-  return allSteps(writeOnnxSteps(module, path, options));
+  return runToEnd(writeOnnxSteps(module, path, options));
 }
 
 /** `writeOnnx` in steps, between which nothing is left half-written if they are ended. */
@@ -52,7 +52,7 @@ export function* writeOnnxSteps(
   module: Module,
   path: string,
   { inputs = [], onWritten, ...options }: WriteOnnxOptions = {},
-): Steps<Result<WrittenOnnx>> {
+): Interruptible<Result<WrittenOnnx>> {
   if (!isOnnx(path))
     return { diagnostics: [error("wrong-option", `${path} does not end in .onnx, as an ONNX model does`)] };
   const clash = clashOf([path], inputs, "file");

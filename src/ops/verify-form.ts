@@ -16,7 +16,7 @@ export function formProblems(module: Module): string[] {
 type Report = (where: string, expects: string) => void;
 
 /** A part: of this kind, or made of these parts. */
-type Form = Kind | Parts | ((value: unknown, where: string, report: Report) => void);
+type Expected = Kind | Parts | ((value: unknown, where: string, report: Report) => void);
 
 interface Kind {
   readonly expects: string;
@@ -24,7 +24,7 @@ interface Kind {
 }
 
 interface Parts {
-  readonly [name: string]: Form;
+  readonly [name: string]: Expected;
 }
 
 const text: Kind = { expects: "a text", holds: (value) => typeof value === "string" };
@@ -36,13 +36,13 @@ const whole: Kind = {
 const finite: Kind = { expects: "a number", holds: (value) => Number.isFinite(value) };
 const call: Kind = { expects: "a function", holds: (value) => typeof value === "function" };
 
-function maybe(form: Form): Form {
+function maybe(form: Expected): Expected {
   return (value, where, report) => {
     if (value !== undefined) check(value, form, where, report);
   };
 }
 
-function list(form: Form): Form {
+function list(form: Expected): Expected {
   return (value, where, report) => {
     if (!Array.isArray(value)) report(where, "a list");
     // Holes are elements too.
@@ -50,7 +50,7 @@ function list(form: Form): Form {
   };
 }
 
-function mapOf(key: Kind, form: Form): Form {
+function mapOf(key: Kind, form: Expected): Expected {
   return (value, where, report) => {
     if (!(value instanceof Map)) return report(where, "a Map");
     for (const [at, one] of value as Map<unknown, unknown>) {
@@ -109,7 +109,7 @@ const weights: Parts = {
   readF32: call,
 };
 
-function check(value: unknown, form: Form, where: string, report: Report): void {
+function check(value: unknown, form: Expected, where: string, report: Report): void {
   if (typeof form === "function") return form(value, where, report);
   if (isKind(form)) {
     if (!form.holds(value)) report(where, form.expects);

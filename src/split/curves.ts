@@ -6,7 +6,7 @@ import { bug } from "#diagnostic/diagnostic.js";
 import { least } from "#diagnostic/extremes.js";
 import type { Candidate } from "#passes/split/candidates.js";
 import { kernelValues } from "#passes/split/candidates.js";
-import type { KernelValues } from "#passes/split/decompose.js";
+import type { DenseWeightValues } from "#passes/split/decompose.js";
 import type { CostModel } from "#passes/split/cost.js";
 import { sizesOfSplit } from "#passes/split/cost.js";
 import type { Split, SplitOrder } from "#passes/split/form.js";
@@ -114,7 +114,7 @@ export function kernelsOfGroups(candidate: Candidate, module: Module): Matrix[] 
 /** A group's rows with their moments, and its kernel. */
 export interface PreparedGroup {
   readonly rows: PreparedRows;
-  readonly kernel: KernelValues;
+  readonly kernel: DenseWeightValues;
 }
 
 export async function prepareGroups(

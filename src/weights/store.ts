@@ -7,7 +7,7 @@ import { elements } from "#ir/type.js";
 import type { TensorType } from "#ir/type.js";
 import type { WeightEntry, WeightSource, WeightStore } from "#ir/weights.js";
 import { isOp, opOf } from "#ops/index.js";
-import { evaluateInBlocks } from "./blocks.js";
+import { evaluateInChunks } from "./chunks.js";
 import { generate } from "./generate.js";
 import { isMove, readMove } from "./moves.js";
 
@@ -68,7 +68,7 @@ export function createWeightStore(): WeightStore {
       case "expression": {
         if (isMove(store, source)) return readMove(store, id, memory);
         const values = room();
-        if (!evaluateInBlocks(store, id, values)) values.set(read(id).data);
+        if (!evaluateInChunks(store, id, values)) values.set(read(id).data);
         return values;
       }
       default:

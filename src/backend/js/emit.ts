@@ -3,7 +3,7 @@
 import type { KernelProgram, Launch } from "#kernel/ir/ir.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { jsString } from "#diagnostic/escape.js";
-import { allSteps } from "#diagnostic/steps.js";
+import { runToEnd } from "#diagnostic/interruptible.js";
 import { runtimeTexts } from "#runtime/text.js";
 import { arenaElements } from "#ir/arenas.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
@@ -31,7 +31,7 @@ import { runtimeNames } from "./reserved.js";
 export function emitJs(
   program: KernelProgram,
   options: EmitOptions,
-  packed: PlacedWeights = allSteps(placeWeights(program, options)),
+  packed: PlacedWeights = runToEnd(placeWeights(program, options)),
 ): Artifact {
   if (program.arenas.length !== 1) bug("the program keeps its tensors apart");
   const kernels = printKernels(program, options);

@@ -12,7 +12,7 @@ import type { Expressions } from "./expressions.js";
 import type { Range } from "./ranges.js";
 import { createRanges, fitsI32 } from "./ranges.js";
 import { findPointers, scratchPlace } from "../pointers.js";
-import { stepOf } from "../step.js";
+import { stepOf } from "../increment.js";
 
 export interface PrintOptions {
   /** Elements of a vec; a vec is that many locals. */

@@ -3,8 +3,8 @@
 import { greatest, least } from "#diagnostic/extremes.js";
 import type { IntBinary, Kernel, Register, Value } from "#kernel/ir/ir.js";
 import { walkStatements } from "#kernel/ir/walk.js";
-import type { Step } from "../step.js";
-import { stepOf } from "../step.js";
+import type { Increment } from "../increment.js";
+import { stepOf } from "../increment.js";
 
 /** Inclusive bounds; infinite where nothing is known. */
 export interface Range {
@@ -79,7 +79,7 @@ export function createRanges(kernel: Kernel, table: Range = anyI32): (value: Val
     return range;
   }
 
-  function ofStep({ value, sign }: Step): Range {
+  function ofStep({ value, sign }: Increment): Range {
     const range = of(value);
     return sign > 0 ? range : { low: -range.high, high: -range.low };
   }

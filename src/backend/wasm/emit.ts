@@ -4,7 +4,7 @@ import { jsString } from "#diagnostic/escape.js";
 import type { Kernel, KernelProgram, Launch } from "#kernel/ir/ir.js";
 import { valuesOf, walkStatements, walkValue } from "#kernel/ir/walk.js";
 import { bug } from "#diagnostic/diagnostic.js";
-import { allSteps } from "#diagnostic/steps.js";
+import { runToEnd } from "#diagnostic/interruptible.js";
 import { runtimeTexts } from "#runtime/text.js";
 import { arenaElements } from "#ir/arenas.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
@@ -34,7 +34,7 @@ import { printKernel } from "./print.js";
 export function emitWasm(
   program: KernelProgram,
   options: EmitOptions,
-  packed: PlacedWeights = allSteps(placeWeights(program, options)),
+  packed: PlacedWeights = runToEnd(placeWeights(program, options)),
 ): Artifact {
   if (program.arenas.length !== 1) bug("the program keeps its tensors apart");
   const layout = layoutOf(program, packed.elements);

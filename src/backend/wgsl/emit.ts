@@ -3,7 +3,7 @@
 import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { jsString, jsTemplate } from "#diagnostic/escape.js";
-import { allSteps } from "#diagnostic/steps.js";
+import { runToEnd } from "#diagnostic/interruptible.js";
 import { elements } from "#ir/type.js";
 import { foldKernel } from "#kernel/ir/fold.js";
 import { programInSubgroups } from "#kernel/ir/subgroups.js";
@@ -163,7 +163,7 @@ function weightElements(program: KernelProgram): number {
 export function emitWgsl(
   program: KernelProgram,
   options: EmitOptions,
-  packed: PlacedWeights = allSteps(placeWeights(program, options)),
+  packed: PlacedWeights = runToEnd(placeWeights(program, options)),
   printed: ProgramShaders = printShaders(program, options),
 ): Artifact {
   if (program.setup.length > 0) bug("weights are prepared by a kernel, which this target does not run");

@@ -77,10 +77,10 @@ const mostPacked = 2 ** 21;
  * goes through more than 8·√512 + 8 roundings (`src/kernel/part/sums.ts`); the tiles' sums are added in float64.
  */
 export function openProducts({ threads = 1 }: ProductOptions = {}): Products {
-  const opened = new Map<string, Promise<Kernel>>();
+  const opened = new Map<string, Promise<ProductKernel>>();
   const free: Workspace[] = [];
   let most = 1;
-  const open = (size: TileSize): Promise<Kernel> => {
+  const open = (size: TileSize): Promise<ProductKernel> => {
     const name = nameOf(size);
     const known = opened.get(name) ?? openKernel(name, size, threads);
     opened.set(name, known);
@@ -100,14 +100,14 @@ export function openProducts({ threads = 1 }: ProductOptions = {}): Products {
       spansOf(depth, extents.depth),
       spansOf(columns, extents.columns),
     ];
-    const kernels = new Map<string, Kernel>();
+    const kernels = new Map<string, ProductKernel>();
     for (const size of sizesOf(downs, steps, across)) {
       const kernel = await open(size);
       kernels.set(nameOf(size), kernel);
       most = Math.max(most, kernel.net.threads);
     }
     const memory = free.pop() ?? new Workspace();
-    const tiles: Tiles = { sums, a, b, transposeA, transposeB, lower, steps, kernels, memory };
+    const tiles: ProductTask = { sums, a, b, transposeA, transposeB, lower, steps, kernels, memory };
     const padded = steps.reduce((sum, { size }) => sum + size, 0);
     const perGroup = Math.max(1, Math.floor(mostPacked / Math.max(1, padded * extents.columns[0])));
     for (let group = 0; group < across.length; group += perGroup)
@@ -150,7 +150,7 @@ class Workspace {
 }
 
 /** A product under way. */
-interface Tiles {
+interface ProductTask {
   readonly sums: Sums;
   readonly a: Matrix;
   readonly b: Matrix;
@@ -158,13 +158,13 @@ interface Tiles {
   readonly transposeB: boolean;
   readonly lower: boolean;
   readonly steps: readonly Span[];
-  readonly kernels: ReadonlyMap<string, Kernel>;
+  readonly kernels: ReadonlyMap<string, ProductKernel>;
   readonly memory: Workspace;
 }
 
 /** Some columns of the product: those of b are packed once, and the rows of a once for all of them. */
 async function addColumns(
-  { sums, a, b, transposeA, transposeB, lower, steps, kernels, memory }: Tiles,
+  { sums, a, b, transposeA, transposeB, lower, steps, kernels, memory }: ProductTask,
   downs: readonly Span[],
   across: readonly Span[],
   padded: number,
@@ -254,7 +254,7 @@ function sizesOf(downs: readonly Span[], steps: readonly Span[], across: readonl
   );
 }
 
-interface Kernel {
+interface ProductKernel {
   readonly net: Net;
   /** The product of packed tiles, in panels; it lives until the next run. */
   readonly run: (left: Float32Array, right: Float32Array) => Float32Array;
@@ -268,7 +268,7 @@ async function openKernel(
   name: string,
   { rows, depth, columns }: TileSize,
   threads: number,
-): Promise<Kernel> {
+): Promise<ProductKernel> {
   const { value, diagnostics } = compile(
     `net ${name} {
       input a: f32[1, ${rows}, ${depth}]

@@ -1,15 +1,15 @@
 // The arguments of an op: sorts them into operands, attributes and attributes of the layer form, and checks them.
 
-import { ownEntry } from "#diagnostic/own.js";
+import { ownEntry } from "#diagnostic/own-entry.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";
 import type { AttributeKind } from "#ops/attributes.js";
 import { opOf } from "#ops/index.js";
 import type { AttributeTable, Op } from "#ops/op.js";
-import type { State } from "../state.js";
-import { describe, fail } from "../state.js";
-import type { Given } from "../value.js";
+import type { Elaboration } from "../elaboration.js";
+import { describe, fail } from "../elaboration.js";
+import type { Given } from "../expression-value.js";
 
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 
@@ -28,7 +28,7 @@ export interface Sorted {
 
 /** Sorts arguments; undefined after an error. */
 export function sortArguments(
-  state: State,
+  state: Elaboration,
   name: OpName,
   given: readonly Given[],
   span: Span,
@@ -77,7 +77,7 @@ export function sortArguments(
 
 /** The message for an attribute that has no default and is not given. */
 export function missingAttribute(
-  state: State,
+  state: Elaboration,
   name: string,
   key: string,
   kind: AttributeKind<AttributeValue>,
@@ -90,7 +90,7 @@ export function missingAttribute(
 
 /** An attribute's value in its kind; undefined after an error. */
 export function attributeValue(
-  state: State,
+  state: Elaboration,
   op: string,
   key: string,
   kind: AttributeKind<AttributeValue>,
@@ -113,13 +113,13 @@ export function attributeValue(
   return undefined;
 }
 
-function segmentOf(state: State, { value, span }: Given): string | undefined {
+function segmentOf(state: Elaboration, { value, span }: Given): string | undefined {
   if (value.kind === "string") return value.value;
   fail(state, span, "wrong-attribute", `\`name\` must be a string, not ${describe(state, value)}`);
   return undefined;
 }
 
-function tooMany(state: State, name: string, op: Op<AttributeTable>, span: Span): void {
+function tooMany(state: Elaboration, name: string, op: Op<AttributeTable>, span: Span): void {
   const takes = op.operands.length === 1 ? "one operand" : `${op.operands.length} operands`;
   const names = op.operands.map((one) => one.name).join(", ");
   fail(state, span, "too-many-operands", `\`${name}\` takes ${takes}: ${names}`, {
@@ -127,7 +127,13 @@ function tooMany(state: State, name: string, op: Op<AttributeTable>, span: Span)
   });
 }
 
-function unknownArgument(state: State, name: string, op: Op<AttributeTable>, key: string, span: Span): void {
+function unknownArgument(
+  state: Elaboration,
+  name: string,
+  op: Op<AttributeTable>,
+  key: string,
+  span: Span,
+): void {
   const known = [
     ...Object.keys(op.attributes),
     ...Object.keys(op.layer?.attributes ?? {}),

@@ -4,23 +4,23 @@ import type { BlockItem } from "#grammar/ast.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import { uniteSpans } from "#ir/graph.js";
-import type { Binding, Scope, State } from "../state.js";
-import { describe, fail, takePath } from "../state.js";
-import type { Given, Value } from "../value.js";
-import { none } from "../value.js";
+import type { Binding, Scope, Elaboration } from "../elaboration.js";
+import { describe, fail, takePath } from "../elaboration.js";
+import type { Given, ExpressionValue } from "../expression-value.js";
+import { none } from "../expression-value.js";
 
 /** How deep blocks may call blocks: the elaborator recurses with them, and the stack ends. */
 export const depthLimit = 100;
 
 /** The value of a block called with these arguments. */
 export function callBlock(
-  state: State,
+  state: Elaboration,
   scope: Scope,
   path: string,
   block: BlockItem,
   given: readonly Given[],
   span: Span,
-): Value {
+): ExpressionValue {
   const name = block.name.text;
   if (scope.blocks.includes(name)) return recursion(state, scope, name, span);
   if (scope.blocks.length >= depthLimit)
@@ -39,7 +39,7 @@ export function callBlock(
   return result;
 }
 
-function recursion(state: State, scope: Scope, name: string, span: Span): Value {
+function recursion(state: Elaboration, scope: Scope, name: string, span: Span): ExpressionValue {
   const round = [...scope.blocks.slice(scope.blocks.indexOf(name)), name];
   const chain = round.map((one) => `\`${one}\``).join(" → ");
   return fail(state, span, "recursive-block", `block \`${name}\` calls itself: ${chain}`, {
@@ -49,7 +49,7 @@ function recursion(state: State, scope: Scope, name: string, span: Span): Value 
 
 /** The arguments by parameter, and what `name="…"` gives; undefined after an error. */
 function bindArguments(
-  state: State,
+  state: Elaboration,
   block: BlockItem,
   given: readonly Given[],
 ): { readonly names: Map<string, Binding>; readonly segment?: string } | undefined {
@@ -92,7 +92,7 @@ function bindArguments(
 }
 
 /** Gives parameters without an argument their defaults, which may use those before them; false after an error. */
-function fillDefaults(state: State, inner: Scope, block: BlockItem, span: Span): boolean {
+function fillDefaults(state: Elaboration, inner: Scope, block: BlockItem, span: Span): boolean {
   const failures = state.failures;
   for (const parameter of block.parameters) {
     const { text } = parameter.name;

@@ -10,13 +10,19 @@ import { operand as scalarOperand } from "#ops/scalar.js";
 import { sortArguments } from "./arguments.js";
 import { misfit } from "./misfit.js";
 import { completeOperands } from "./operands.js";
-import type { State } from "../state.js";
-import { addNode, fail, takePath, typeOf } from "../state.js";
-import type { Given, Value } from "../value.js";
-import { none } from "../value.js";
+import type { Elaboration } from "../elaboration.js";
+import { addNode, fail, takePath, typeOf } from "../elaboration.js";
+import type { Given, ExpressionValue } from "../expression-value.js";
+import { none } from "../expression-value.js";
 
 /** The value of `op(…)`. `path` is where the binding's nodes and parameters go. */
-export function callOp(state: State, path: string, name: OpName, given: readonly Given[], span: Span): Value {
+export function callOp(
+  state: Elaboration,
+  path: string,
+  name: OpName,
+  given: readonly Given[],
+  span: Span,
+): ExpressionValue {
   if (given.some((argument) => argument.name === undefined && argument.value.kind === "none")) {
     // The operands failed; the attributes may still be wrong on their own.
     sortArguments(state, name, given, span);
@@ -55,7 +61,7 @@ function foldNumbers(name: OpName, given: readonly Given[]): number | undefined 
   return evalScalar(op.scalar(operands, {}), numbers);
 }
 
-function mixesBatch(state: State, name: OpName, problem: string, span: Span): Value {
+function mixesBatch(state: Elaboration, name: OpName, problem: string, span: Span): ExpressionValue {
   const { batch } = state;
   if (!batch) return none;
   return fail(state, span, "mixes-batch", `\`${name}\` ${problem}, but \`${batch.symbol}\` is left open`, {

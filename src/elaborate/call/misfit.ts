@@ -5,19 +5,19 @@ import type { NodeId } from "#ir/graph.js";
 import { printType } from "#ir/type.js";
 import type { Problem } from "#ops/op.js";
 import type { Sorted } from "./arguments.js";
-import type { State } from "../state.js";
-import { fail } from "../state.js";
-import type { Value } from "../value.js";
+import type { Elaboration } from "../elaboration.js";
+import { fail } from "../elaboration.js";
+import type { ExpressionValue } from "../expression-value.js";
 
 /** What does not fit, at the operand or attribute; `sorted` and `operands` tell where it stands and where it was made. */
 export function misfit(
-  state: State,
+  state: Elaboration,
   name: string,
   problem: Problem,
   sorted: Sorted,
   operands: readonly NodeId[],
   span: Span,
-): Value & { kind: "none" } {
+): ExpressionValue & { kind: "none" } {
   const operand = problem.operand === undefined ? undefined : sorted.operands.get(problem.operand);
   const attribute = problem.attribute === undefined ? undefined : sorted.spans.get(problem.attribute);
   const place = operand?.span ?? attribute ?? span;

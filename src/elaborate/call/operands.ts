@@ -10,9 +10,9 @@ import { isProblem } from "#ops/op.js";
 import type { Sorted } from "./arguments.js";
 import { missingAttribute } from "./arguments.js";
 import { misfit } from "./misfit.js";
-import type { State } from "../state.js";
-import { addConstant, describe, fail, step, takePath, typeOf } from "../state.js";
-import type { Value } from "../value.js";
+import type { Elaboration } from "../elaboration.js";
+import { addConstant, describe, fail, step, takePath, typeOf } from "../elaboration.js";
+import type { ExpressionValue } from "../expression-value.js";
 import { layerParameter } from "../weight-file.js";
 
 /** The call whose operands are completed. */
@@ -27,7 +27,7 @@ interface Call {
 
 /** The nodes of all operands, parameters made where the layer form owns them; undefined after an error. */
 export function completeOperands(
-  state: State,
+  state: Elaboration,
   name: OpName,
   sorted: Sorted,
   own: string,
@@ -49,7 +49,7 @@ export function completeOperands(
 }
 
 /** A tensor for a value: a number becomes a scalar constant and a list one of rank 1; undefined for all else. */
-function toTensor(state: State, path: string, value: Value, span: Span): NodeId | undefined {
+function toTensor(state: Elaboration, path: string, value: ExpressionValue, span: Span): NodeId | undefined {
   if (value.kind === "tensor") return value.node;
   const isList = value.kind === "list" && !value.size && value.value.length > 0;
   if (value.kind !== "number" && !isList) return undefined;
@@ -60,7 +60,7 @@ function toTensor(state: State, path: string, value: Value, span: Span): NodeId 
   return addConstant(state, name, type, { kind: "literal", data: Float32Array.from(values) }, span).node;
 }
 
-function givenOperands(state: State, { name, op, sorted, own }: Call): (NodeId | undefined)[] {
+function givenOperands(state: Elaboration, { name, op, sorted, own }: Call): (NodeId | undefined)[] {
   const fixed = op.operands.length - (op.operands.at(-1)?.variadic ? 1 : 0);
   const nodes = new Array<NodeId | undefined>(
     greatest(
@@ -82,7 +82,7 @@ function givenOperands(state: State, { name, op, sorted, own }: Call): (NodeId |
   return nodes;
 }
 
-function missingOperand(state: State, { name, op, span }: Call, at: number): void {
+function missingOperand(state: Elaboration, { name, op, span }: Call, at: number): void {
   const operand = op.operands[at];
   if (!operand) return;
   fail(state, span, "missing-operand", `\`${name}\` needs operand \`${operand.name}\` (${operand.doc})`, {
@@ -91,7 +91,7 @@ function missingOperand(state: State, { name, op, span }: Call, at: number): voi
 }
 
 /** Layer form: makes the parameters; false after an error, but for those of a weight file. */
-function ownParameters(state: State, call: Call, layer: Layer, nodes: (NodeId | undefined)[]): boolean {
+function ownParameters(state: Elaboration, call: Call, layer: Layer, nodes: (NodeId | undefined)[]): boolean {
   const { name, op, sorted, own, span } = call;
   const x = nodes[0];
   if (x === undefined) return false;
@@ -121,7 +121,7 @@ function ownParameters(state: State, call: Call, layer: Layer, nodes: (NodeId | 
 }
 
 /** Explicit form: zeros for what may be left out, an error for what may not. */
-function fillOptional(state: State, call: Call, nodes: (NodeId | undefined)[]): boolean {
+function fillOptional(state: Elaboration, call: Call, nodes: (NodeId | undefined)[]): boolean {
   const { name, op, sorted, span } = call;
   const failures = state.failures;
   for (const key of Object.keys(sorted.layer)) {
@@ -143,7 +143,7 @@ function fillOptional(state: State, call: Call, nodes: (NodeId | undefined)[]): 
 
 /** The zeros that stand for an operand that is left out. */
 function absent(
-  state: State,
+  state: Elaboration,
   { op, own, span }: Call,
   nodes: readonly (NodeId | undefined)[],
   at: number,

@@ -11,7 +11,7 @@ import { elements } from "#ir/type.js";
 import type { WeightStore } from "#ir/weights.js";
 import type { Attributes } from "./attributes.js";
 import { attributeProtos } from "./attributes.js";
-import type { Value } from "./value.js";
+import type { OnnxValue } from "./onnx-value.js";
 
 /** An initializer; the values of a weight are read when they are written. */
 export interface Initializer {
@@ -31,7 +31,7 @@ export interface Typed {
 }
 
 /** What the export of an op is built with. */
-export interface Builder {
+export interface OnnxBuilder {
   readonly opset: number;
   readonly nodes: readonly NodeProto[];
   readonly initializers: readonly Initializer[];
@@ -41,22 +41,27 @@ export interface Builder {
   /** An ONNX node on the way to the result; gives the name of what it makes, of several the one that is wanted. */
   step(op: string, inputs: readonly string[], attributes?: Attributes, wanted?: number): string;
   /** The ONNX node that makes the value of the graph's node. */
-  result(op: string, inputs: readonly string[], attributes?: Attributes, order?: readonly number[]): Value;
+  result(
+    op: string,
+    inputs: readonly string[],
+    attributes?: Attributes,
+    order?: readonly number[],
+  ): OnnxValue;
   /** The value under the shape of the graph's node; nothing moves. */
-  view(value: Value, order: readonly number[]): Value;
+  view(value: OnnxValue, order: readonly number[]): OnnxValue;
   /** The name of a value with its axes in this order, the natural one if left out. */
-  name(value: Value, order?: readonly number[]): string;
+  name(value: OnnxValue, order?: readonly number[]): string;
   /** The same as a value. */
-  arranged(value: Value, order: readonly number[]): Value;
+  arranged(value: OnnxValue, order: readonly number[]): OnnxValue;
   /** The value with another shape of as many elements; it moves no more than it has to. It may be the result. */
-  reshaped(value: Value, shape: Shape, isResult?: boolean): Value;
+  reshaped(value: OnnxValue, shape: Shape, isResult?: boolean): OnnxValue;
   /** A number as an initializer without axes. */
   number(value: number, what: string): string;
   floats(data: Float32Array, shape: Shape, what: string): string;
   /** Whole numbers as a list. */
   ints(data: readonly number[], what: string): string;
   /** Brings a value out under a name. */
-  output(value: Value, wanted: WantedOutput): void;
+  output(value: OnnxValue, wanted: WantedOutput): void;
 }
 
 /** A result of the model: its name, and the order of its axes. */
@@ -66,14 +71,14 @@ export interface WantedOutput {
 }
 
 /** `reserved` are the names of inputs and outputs, which nothing else has. */
-export function createBuilder(store: WeightStore, opset: number, reserved: Iterable<string>): Builder {
+export function createBuilder(store: WeightStore, opset: number, reserved: Iterable<string>): OnnxBuilder {
   const nodes: NodeProto[] = [];
   const initializers: Initializer[] = [];
   const typed: Typed[] = [];
   const unique = createNames(reserved);
   const uniqueNode = createNames([]);
   const initializerOf = new Map<WeightId, string>();
-  const arrangements = new Map<string, Value>();
+  const arrangements = new Map<string, OnnxValue>();
   const free = new Set<string>();
   let current: Node | undefined;
   let batched = false;
@@ -103,7 +108,7 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
   const own = (): string => current?.name ?? "model";
 
   /** Notes the value under its name. */
-  const made = (name: string, value: Omit<Value, "from">): Value => {
+  const made = (name: string, value: Omit<OnnxValue, "from">): OnnxValue => {
     typed.push({ name, shape: permuted(value.shape, value.order), batched: value.batched });
     return { ...value, from: { kind: "made", name } };
   };
@@ -115,11 +120,11 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
   };
 
   const moved = (
-    value: Value,
+    value: OnnxValue,
     op: "reshape" | "transpose",
     attributes: { readonly shape: Shape } | { readonly perm: readonly number[] },
     shape: Shape,
-  ): Value => {
+  ): OnnxValue => {
     if (value.from.kind !== "weight") return value;
     const id = store.add(
       `${value.from.id}.${op}`,
@@ -133,7 +138,7 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
   const shapeList = (shape: Shape, isBatched: boolean): readonly number[] =>
     isBatched ? [0, ...shape.slice(1)] : shape;
 
-  const arrange = (value: Value, order: readonly number[], name?: string): Value => {
+  const arrange = (value: OnnxValue, order: readonly number[], name?: string): OnnxValue => {
     if (sameOrder(value.order, order)) return value;
     const from = places(value.order);
     const perm = order.map((axis) => from[axis] ?? 0);
@@ -169,7 +174,7 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
   const ints = (data: readonly number[], name: string): string =>
     initializer(name, [data.length], { kind: "ints", data: BigInt64Array.from(data, BigInt) });
 
-  const nameOf = (value: Value): string => {
+  const nameOf = (value: OnnxValue): string => {
     if (value.from.kind === "made") return value.from.name;
     const { id, label } = value.from;
     const known = initializerOf.get(id);

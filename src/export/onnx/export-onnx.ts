@@ -18,11 +18,11 @@ import { entryOf } from "#ir/weights.js";
 import { channelsFirst, natural, permuted, sameOrder } from "#ir/axis-order.js";
 import type { ValueInfoProtoSchema } from "#onnx/proto/onnx_pb.js";
 import { GraphProtoSchema, ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
-import type { Builder, Typed, WantedOutput } from "./builder.js";
+import type { OnnxBuilder, Typed, WantedOutput } from "./builder.js";
 import { createBuilder, createNames } from "./builder.js";
 import { encode } from "./encode.js";
 import { exportNode } from "./operators/index.js";
-import type { Value } from "./value.js";
+import type { OnnxValue } from "./onnx-value.js";
 
 /** Opsets that can be written, and the format's version that came with each. */
 const formats = new Map([
@@ -180,10 +180,10 @@ interface Outside {
 function buildNodes(
   { graph, weights }: Module,
   outputs: readonly FileOutput[],
-  build: Builder,
+  build: OnnxBuilder,
   outside: Outside,
 ): void {
-  const values = new Map<NodeId, Value>();
+  const values = new Map<NodeId, OnnxValue>();
   const batched = batchedNodes(graph);
   const made = outputs
     .filter(({ isInput }) => !isInput)
@@ -193,7 +193,7 @@ function buildNodes(
     }));
   const wanted = new Map<NodeId, WantedOutput[]>();
   for (const one of made) wanted.set(one.node, [...(wanted.get(one.node) ?? []), one.wanted]);
-  const valueOf = (id: NodeId): Value => values.get(id) ?? bug(`node ${id} has no value yet`);
+  const valueOf = (id: NodeId): OnnxValue => values.get(id) ?? bug(`node ${id} has no value yet`);
   for (const node of topological(graph)) {
     const { shape } = node.type;
     const isBatched = batched.has(node.id);
@@ -205,7 +205,7 @@ function buildNodes(
       values.set(node.id, { shape, order: natural(shape.length), from, batched: false });
     } else if (node.op === "input") {
       const from = { kind: "made", name: node.name } as const;
-      const value: Value = { shape, order: outside.input(shape.length), from, batched: isBatched };
+      const value: OnnxValue = { shape, order: outside.input(shape.length), from, batched: isBatched };
       // Brought into order at once where an image op comes later, so that what is between need not change its order.
       values.set(node.id, becomesImage(graph, node) ? build.arranged(value, channelsFirst(4)) : value);
     } else values.set(node.id, exportNode(node, node.inputs.map(valueOf), build));

@@ -4,8 +4,8 @@ import type { NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { channels, elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
-import type { Builder } from "../build.js";
-import { createBuilder } from "../build.js";
+import type { GradientBuilder } from "../gradient-builder.js";
+import { createBuilder } from "../gradient-builder.js";
 
 /** A value of the network, and the variance of the teacher's over samples, summed over its elements. */
 export interface Compared {
@@ -48,7 +48,7 @@ export function distillLoss(module: Module, compared: readonly Compared[]): Dist
   return { module: build.module(), loss, targets };
 }
 
-function divergence(build: Builder, node: NodeId, target: NodeId): NodeId {
+function divergence(build: GradientBuilder, node: NodeId, target: NodeId): NodeId {
   const scale = build.constant([], 1 / temperature);
   const [own, wanted] = [node, target].map((id) => logarithms(build, build.op("mul", [id, scale])));
   const difference = build.op("sub", [wanted ?? target, own ?? node]);
@@ -57,13 +57,13 @@ function divergence(build: Builder, node: NodeId, target: NodeId): NodeId {
 }
 
 /** log softmax(x) = x − m − log Σ e^(x − m) with m the greatest. */
-function logarithms(build: Builder, x: NodeId): NodeId {
+function logarithms(build: GradientBuilder, x: NodeId): NodeId {
   const greatest = build.op("reduce_max", [x], { axes: [-1], keepdims: true });
   const below = build.op("sub", [x, greatest]);
   const sum = build.op("reduce_sum", [build.op("exp", [below])], { axes: [-1], keepdims: true });
   return build.op("sub", [below, build.op("log", [sum])]);
 }
 
-function total(build: Builder, x: NodeId): NodeId {
+function total(build: GradientBuilder, x: NodeId): NodeId {
   return build.op("reduce_sum", [x], { axes: [], keepdims: false });
 }

@@ -6,8 +6,8 @@ import type { Shape } from "#ir/type.js";
 import { channels } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
 import { explicitPadding, spatial } from "#ops/window.js";
-import type { Builder } from "../build.js";
-import type { Windows } from "../place.js";
+import type { GradientBuilder } from "../gradient-builder.js";
+import type { PlacedWindows } from "../place.js";
 import { seenByTaps, sliced, tapsOf } from "../place.js";
 import { backThroughDepthwise, spreadBack } from "../spread.js";
 import type { Backward, Rule } from "../rule.js";
@@ -41,7 +41,7 @@ export const transposedRule: Rule<"conv2d_transpose"> = ({ build, node, gradient
   const [x = 0, w = 0] = node.inputs;
   const { stride, dilation, padding, groups } = node.attributes;
   const kernel = kernelOf(build.shape(w));
-  const windows: Windows = { kernel, stride, dilation, padding: padding as Padding };
+  const windows: PlacedWindows = { kernel, stride, dilation, padding: padding as Padding };
   const [n = 1, height = 1, width = 1, depth = 1] = build.shape(x);
   const toInput = (): NodeId => {
     const turned = exchanged(build, w, groups);
@@ -57,7 +57,7 @@ export const transposedRule: Rule<"conv2d_transpose"> = ({ build, node, gradient
   ];
 };
 
-function windowsOf(build: Builder, node: Convolution): Windows {
+function windowsOf(build: GradientBuilder, node: Convolution): PlacedWindows {
   const [x = 0, w = 0] = node.inputs;
   const kernel = kernelOf(build.shape(w));
   const { stride, dilation } = node.attributes;
@@ -73,12 +73,12 @@ function kernelOf(shape: Shape): Size {
   return [shape[0] ?? 1, shape[1] ?? 1];
 }
 
-function biasGradient(build: Builder, gradient: NodeId): NodeId {
+function biasGradient(build: GradientBuilder, gradient: NodeId): NodeId {
   return build.op("reduce_sum", [gradient], { axes: [0, 1, 2], keepdims: false });
 }
 
 /** The kernel with its taps in reverse, down and across. */
-function reversed(build: Builder, w: NodeId): NodeId {
+function reversed(build: GradientBuilder, w: NodeId): NodeId {
   const shape = build.shape(w);
   const [kh, kw] = kernelOf(shape);
   if (kh * kw === 1) return w;
@@ -91,7 +91,7 @@ function reversed(build: Builder, w: NodeId): NodeId {
 }
 
 /** [kh, kw, c / groups, f] as [kh, kw, f / groups, c]: input and output channels of each group exchanged. */
-function exchanged(build: Builder, w: NodeId, groups: number): NodeId {
+function exchanged(build: GradientBuilder, w: NodeId, groups: number): NodeId {
   const [kh = 1, kw = 1, perGroup = 1, filters = 1] = build.shape(w);
   const apart = build.reshape(w, [kh, kw, perGroup, groups, filters / groups]);
   return build.reshape(build.transpose(apart, [0, 1, 4, 3, 2]), [
@@ -104,7 +104,7 @@ function exchanged(build: Builder, w: NodeId, groups: number): NodeId {
 
 function inputGradient(
   { build, node, gradient }: Backward,
-  windows: Windows,
+  windows: PlacedWindows,
   groups: number,
 ): NodeId | undefined {
   const around = spreadBack(build, gradient, windows, spatial(build.shape(node.inputs[0] ?? 0)));
@@ -115,7 +115,13 @@ function inputGradient(
 }
 
 /** What the taps see side by side, by group: [groups, pixels, taps · c / groups]. */
-function patches(build: Builder, x: NodeId, windows: Windows, size: Size, groups: number): NodeId {
+function patches(
+  build: GradientBuilder,
+  x: NodeId,
+  windows: PlacedWindows,
+  size: Size,
+  groups: number,
+): NodeId {
   const taps = seenByTaps(build, x, windows, size);
   const [n = 1, height = 1, width = 1, depth = 1] = build.shape(taps[0] ?? x);
   const pixels = n * height * width;
@@ -127,7 +133,7 @@ function patches(build: Builder, x: NodeId, windows: Windows, size: Size, groups
 }
 
 /** By group, turned: [groups, c / groups, pixels]. */
-function turnedPixels(build: Builder, x: NodeId, groups: number): NodeId {
+function turnedPixels(build: GradientBuilder, x: NodeId, groups: number): NodeId {
   const shape = build.shape(x);
   const depth = channels(shape);
   const pixels = (shape[0] ?? 1) * (shape[1] ?? 1) * (shape[2] ?? 1);
@@ -136,10 +142,10 @@ function turnedPixels(build: Builder, x: NodeId, groups: number): NodeId {
 
 /** dw[i, j, c, f] = Σ over pixels of what tap (i, j) sees of channel c, times the gradient of filter f. */
 function kernelGradient(
-  build: Builder,
+  build: GradientBuilder,
   x: NodeId,
   gradient: NodeId,
-  windows: Windows,
+  windows: PlacedWindows,
   groups: number,
 ): NodeId {
   const seen = patches(build, x, windows, spatial(build.shape(gradient)), groups);
@@ -151,10 +157,10 @@ function kernelGradient(
 }
 
 function transposedKernelGradient(
-  build: Builder,
+  build: GradientBuilder,
   x: NodeId,
   gradient: NodeId,
-  windows: Windows,
+  windows: PlacedWindows,
   groups: number,
 ): NodeId {
   const size = spatial(build.shape(x));
@@ -171,7 +177,12 @@ function transposedKernelGradient(
  * dw[i, j, c·m + q] = Σ over pixels of what tap (i, j) sees of channel c, times the gradient of filter c·m + q: a depthwise convolution of x
  * with the gradient as its kernel, whose taps lie a stride apart, and whose places lie a dilation apart. Sample by sample.
  */
-function depthwiseKernelGradient(build: Builder, x: NodeId, gradient: NodeId, windows: Windows): NodeId {
+function depthwiseKernelGradient(
+  build: GradientBuilder,
+  x: NodeId,
+  gradient: NodeId,
+  windows: PlacedWindows,
+): NodeId {
   const { kernel, stride, dilation, padding } = windows;
   const shape = build.shape(x);
   const [samples = 1, height = 1, width = 1, filters = 1] = build.shape(gradient);

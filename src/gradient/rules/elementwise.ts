@@ -7,7 +7,7 @@ import type { Shape } from "#ir/type.js";
 import { opOf } from "#ops/index.js";
 import type { Scalar } from "#ops/scalar.js";
 import { add, div, logistic, mul, operand, select, sub, unary } from "#ops/scalar.js";
-import type { Builder } from "../build.js";
+import type { GradientBuilder } from "../gradient-builder.js";
 import { differentiate } from "../differentiate.js";
 import type { Backward, Rule } from "../rule.js";
 
@@ -78,7 +78,7 @@ function byPartials(
 type Known = Map<Scalar | string, NodeId>;
 
 /** The value of an expression over nodes. */
-function nodeOf(e: Scalar, inputs: readonly NodeId[], build: Builder, known: Known): NodeId {
+function nodeOf(e: Scalar, inputs: readonly NodeId[], build: GradientBuilder, known: Known): NodeId {
   const of = (inner: Scalar): NodeId => nodeOf(inner, inputs, build, known);
   const op = (name: OpName, ...operands: readonly NodeId[]): NodeId => {
     const key = `${name} ${operands.join(" ")}`;
@@ -96,7 +96,7 @@ const comparisons = { lt: "less", le: "less_equal", eq: "equal" } as const;
 function make(
   e: Scalar,
   inputs: readonly NodeId[],
-  build: Builder,
+  build: GradientBuilder,
   of: (inner: Scalar) => NodeId,
   op: (name: OpName, ...operands: readonly NodeId[]) => NodeId,
 ): NodeId {
@@ -117,7 +117,7 @@ function make(
 }
 
 /** The sum over what repeats a value of `shape`. */
-export function sumTo(build: Builder, x: NodeId, shape: Shape): NodeId {
+export function sumTo(build: GradientBuilder, x: NodeId, shape: Shape): NodeId {
   const from = build.shape(x);
   if (sameShape(from, shape)) return x;
   const lead = from.length - shape.length;

@@ -6,8 +6,8 @@ import { channels } from "#ir/type.js";
 import type { Padding } from "#ops/attributes.js";
 import { axisOf } from "#ops/reduce.js";
 import { spatial } from "#ops/window.js";
-import type { Builder } from "../build.js";
-import type { Windows } from "../place.js";
+import type { GradientBuilder } from "../gradient-builder.js";
+import type { PlacedWindows } from "../place.js";
 import { addFromTaps, seenByTaps } from "../place.js";
 import { backThroughDepthwise } from "../spread.js";
 import type { Backward, Rule } from "../rule.js";
@@ -44,7 +44,7 @@ export const avgPoolRule: Rule<"avg_pool"> = ({ build, node, gradient, needs }) 
 
 /** How many taps of each window lie in x, along an axis. */
 function countsOf(
-  { kernel, stride, dilation, padding }: Windows,
+  { kernel, stride, dilation, padding }: PlacedWindows,
   shape: Shape,
   axis: 0 | 1,
   places: number,
@@ -59,8 +59,8 @@ function countsOf(
 }
 
 function windowsOf(
-  attributes: Omit<Windows, "padding"> & { readonly padding: Padding | "same" | "valid" },
-): Windows {
+  attributes: Omit<PlacedWindows, "padding"> & { readonly padding: Padding | "same" | "valid" },
+): PlacedWindows {
   return { ...attributes, padding: attributes.padding as Padding };
 }
 
@@ -89,7 +89,7 @@ interface Reducing {
   readonly attributes: { readonly axes: readonly number[] };
 }
 
-function reducedAxes(build: Builder, { inputs, attributes }: Reducing): number[] {
+function reducedAxes(build: GradientBuilder, { inputs, attributes }: Reducing): number[] {
   const shape = build.shape(inputs[0] ?? 0);
   const all = shape.map((_, axis) => axis);
   if (attributes.axes.length === 0) return all;
@@ -164,7 +164,7 @@ export const groupNormRule: Rule<"group_norm"> = ({ build, node, gradient, needs
 
 /** For y = (x − mean) / σ: dx = (g − mean(g) − y · mean(g ∘ y)) / σ, means over `axes`. */
 function normalized(
-  build: Builder,
+  build: GradientBuilder,
   x: NodeId,
   y: NodeId,
   g: NodeId,

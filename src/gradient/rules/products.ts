@@ -2,7 +2,7 @@
 
 import { channels, elements } from "#ir/type.js";
 import type { NodeId } from "#ir/graph.js";
-import type { Builder } from "../build.js";
+import type { GradientBuilder } from "../gradient-builder.js";
 import type { Rule } from "../rule.js";
 import { sumTo } from "./elementwise.js";
 
@@ -29,7 +29,7 @@ export const matmulRule: Rule<"matmul"> = ({ build, node, gradient, needs }) => 
 };
 
 /** The last two axes exchanged. */
-function turned(build: Builder, x: NodeId): NodeId {
+function turned(build: GradientBuilder, x: NodeId): NodeId {
   const rank = build.shape(x).length;
   return build.transpose(x, [...Array.from({ length: rank - 2 }, (_, axis) => axis), rank - 1, rank - 2]);
 }

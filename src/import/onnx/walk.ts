@@ -1,8 +1,8 @@
 // The nodes of a graph one after another, each by the importer of its operator; graphs in nodes are put in their place.
 
-import { ownEntry } from "#diagnostic/own.js";
+import { ownEntry } from "#diagnostic/own-entry.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
-import type { Builder } from "#import/builder.js";
+import type { ImportBuilder } from "#import/builder.js";
 import { fileConstant } from "#import/file-tensor.js";
 import { checkMany, rounded, valueOf } from "#import/lowering.js";
 import type { Names } from "#import/names.js";
@@ -30,7 +30,7 @@ const messageLimit = 10;
 export interface Import {
   readonly file: string;
   readonly opset: number;
-  readonly build: Builder;
+  readonly build: ImportBuilder;
   readonly data: TensorData;
   readonly diagnostics: Diagnostic[];
   /** Opsets of nodes that have another one than the model. */

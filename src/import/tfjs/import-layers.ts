@@ -1,6 +1,6 @@
 // A layers model as a graph: the calls that its outputs depend on are lowered in the order of their operands.
 
-import { ownEntry } from "#diagnostic/own.js";
+import { ownEntry } from "#diagnostic/own-entry.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import type { NamedInput } from "#import/options/cut-inputs.js";
 import { namedInputs, unknownShape, unneededInput } from "#import/options/cut-inputs.js";

@@ -1,7 +1,7 @@
 // What an import of either kind of TensorFlow.js model works with.
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
-import type { Builder } from "#import/builder.js";
+import type { ImportBuilder } from "#import/builder.js";
 import type { Extent, WrittenInput } from "#import/options/dimensions.js";
 import type { FileTensor } from "#import/file-tensor.js";
 import { fileConstant } from "#import/file-tensor.js";
@@ -12,7 +12,7 @@ import type { Value } from "#import/value.js";
 /** An import under way. */
 export interface State {
   readonly file: string;
-  readonly build: Builder;
+  readonly build: ImportBuilder;
   readonly weights: Weights;
 }
 
@@ -30,7 +30,7 @@ export type Start = (
 ) => Result<Imported>;
 
 /** The advice about a cut at values, of which the builder has made stand-ins for what cannot be imported. */
-export type CutAdvice = (build: Builder, places: readonly string[]) => readonly string[];
+export type CutAdvice = (build: ImportBuilder, places: readonly string[]) => readonly string[];
 
 /** What the caller asks for. */
 export interface Given {
@@ -55,7 +55,11 @@ export interface WrittenInputs {
 const partLimit = 16;
 
 /** The tensors of a manifest as values. */
-export function weightsOf(tensors: ReadonlyMap<string, FileTensor>, build: Builder, file: string): Weights {
+export function weightsOf(
+  tensors: ReadonlyMap<string, FileTensor>,
+  build: ImportBuilder,
+  file: string,
+): Weights {
   const made = new Map<string, Value>();
   const get = (name: string): Value | undefined => {
     const known = made.get(name);

@@ -10,7 +10,7 @@ import type { AttributeKind } from "#ops/attributes.js";
 import type { Attributes } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
 import type { Random } from "#ops/random.js";
-import { constantNode } from "../rule/build.js";
+import { constantNode } from "../rule/replacement-builder.js";
 import type { AttributePattern, OpPattern, Pattern, Rule } from "../rule/rule.js";
 import type { ConstantKind } from "./draw-values.js";
 import { constantKinds, drawConstant, likelyConstantKinds } from "./draw-values.js";
@@ -26,7 +26,7 @@ export interface Sample {
  * The left side is built from the inside out, and operands beside an inner op take its shape where they must.
  */
 export function sampleRule(rule: Rule, random: Random, weights: WeightStore): Sample | undefined {
-  const state: State = {
+  const state: SampleState = {
     rule,
     random,
     weights,
@@ -59,7 +59,7 @@ const extentChoices: readonly (readonly number[])[] = [[], [], [], [2], [2], [3]
 const mostElements = 1024;
 const mostMacs = 20_000;
 
-interface State {
+interface SampleState {
   readonly rule: Rule;
   readonly random: Random;
   readonly weights: WeightStore;
@@ -71,7 +71,7 @@ interface State {
   readonly constants: ConstantKind;
 }
 
-function sampleOp(state: State, pattern: OpPattern): Node | undefined {
+function sampleOp(state: SampleState, pattern: OpPattern): Node | undefined {
   const { random } = state;
   const name = random.pick(pattern.ops);
   const op = opOf(name);
@@ -116,7 +116,7 @@ interface Drawn {
 
 /** Draws until operands and attributes fit the known operands, a few times: a slice of a slice seldom fits at once. */
 function drawFitting(
-  state: State,
+  state: SampleState,
   name: OpName,
   pattern: OpPattern,
   inner: ReadonlyMap<number, Node>,
@@ -138,7 +138,7 @@ function restore<T>(map: Map<string, T>, before: ReadonlyMap<string, T>): void {
 }
 
 function drawOnce(
-  state: State,
+  state: SampleState,
   name: OpName,
   pattern: OpPattern,
   inner: ReadonlyMap<number, Node>,
@@ -157,7 +157,7 @@ function drawOnce(
 }
 
 /** What an op draws, with the sample's extents, and now and then one that the rule mentions. */
-function drawOperands(state: State, name: OpName): ReturnType<ReturnType<typeof opOf>["sample"]> {
+function drawOperands(state: SampleState, name: OpName): ReturnType<ReturnType<typeof opOf>["sample"]> {
   const { random, extents } = state;
   const drawn = opOf(name).sample(random);
   const hint = hintedExtent(state, drawn.inputs);
@@ -171,7 +171,7 @@ function drawOperands(state: State, name: OpName): ReturnType<ReturnType<typeof 
 
 /** Conditions such as `channels(x) == 64` want an extent that is seldom drawn. */
 function hintedExtent(
-  { random, rule }: State,
+  { random, rule }: SampleState,
   inputs: readonly TensorType[],
 ): { readonly from: number; readonly to: number } | undefined {
   const mentioned = [...rule.literals.numbers, ...rule.literals.lists.flat()];
@@ -183,7 +183,7 @@ function hintedExtent(
 }
 
 /** Conditions such as `rank(x) == 5` want more axes than ops draw. */
-function hintedRank({ random, rule }: State, name: OpName, inputs: TensorType[]): TensorType[] {
+function hintedRank({ random, rule }: SampleState, name: OpName, inputs: TensorType[]): TensorType[] {
   const ranks = rule.literals.numbers.filter((one) => Number.isInteger(one) && one >= 4 && one <= 16);
   if (ranks.length === 0 || !opOf(name).scalar || random.next() > 0.3) return inputs;
   const rank = random.pick(ranks) + random.pick([0, 0, 1]);
@@ -200,7 +200,7 @@ function hintedRank({ random, rule }: State, name: OpName, inputs: TensorType[])
  * elementwise op's known operand often stands one that broadcasts to it.
  */
 function fitTypes(
-  { random }: State,
+  { random }: SampleState,
   count: number,
   drawn: readonly TensorType[],
   inner: ReadonlyMap<number, Node>,
@@ -235,7 +235,12 @@ function broadcastType(random: Random, shape: Shape): TensorType {
   return f32(...shape.slice(leftOut).map((extent) => (random.next() < 0.4 ? 1 : extent)));
 }
 
-function sampleOperand(state: State, pattern: Pattern, type: TensorType, weight: boolean): Node | undefined {
+function sampleOperand(
+  state: SampleState,
+  pattern: Pattern,
+  type: TensorType,
+  weight: boolean,
+): Node | undefined {
   if (pattern.kind === "op") return undefined;
   if (pattern.kind === "uniform") {
     const scalar = state.random.next() < 0.5 ? f32() : type;
@@ -259,7 +264,7 @@ function sampleOperand(state: State, pattern: Pattern, type: TensorType, weight:
   return node;
 }
 
-function valuesOf({ random, rule, constants }: State, type: TensorType): (index: number) => number {
+function valuesOf({ random, rule, constants }: SampleState, type: TensorType): (index: number) => number {
   const kind = random.next() < 0.8 ? constants : random.pick(kindsOf(rule));
   return drawConstant(random, kind, elements(type.shape) === 1, {
     literals: rule.literals.numbers,
@@ -272,7 +277,7 @@ function kindsOf({ approx }: Rule): readonly ConstantKind[] {
 }
 
 function sampleAttributes(
-  state: State,
+  state: SampleState,
   name: OpName,
   pattern: OpPattern,
   drawn: Attributes,
@@ -302,13 +307,16 @@ function isNumber(kind: { readonly expects: string }): boolean {
 }
 
 /** Slopes, bounds and the like as a rule may not expect them: 0, negative, equal to what it mentions, a lower bound above an upper one. */
-function otherNumber({ random, rule }: State, drawn: AttributeValue | undefined): AttributeValue | undefined {
+function otherNumber(
+  { random, rule }: SampleState,
+  drawn: AttributeValue | undefined,
+): AttributeValue | undefined {
   if (random.next() < 0.6) return drawn;
   return random.pick([0, 1, -1, 0.5, -0.5, 6, -3, 1e-12, 100, ...rule.literals.numbers]);
 }
 
 function attributeOf(
-  state: State,
+  state: SampleState,
   term: AttributePattern,
   drawn: AttributeValue | undefined,
   kind?: AttributeKind<AttributeValue>,
@@ -339,7 +347,7 @@ function attributeOf(
  * an image has; a sorted one, if it is an order.
  */
 function likelier(
-  { random, rule }: State,
+  { random, rule }: SampleState,
   drawn: AttributeValue | undefined,
   kind: AttributeKind<AttributeValue> | undefined,
 ): AttributeValue | undefined {
@@ -358,7 +366,7 @@ function likelier(
   return kind === undefined || kind.parse({ kind: "list", value, size: false }) !== undefined ? value : drawn;
 }
 
-function addConstant(state: State, type: TensorType, fill: (index: number) => number): Node {
+function addConstant(state: SampleState, type: TensorType, fill: (index: number) => number): Node {
   const data = Float32Array.from({ length: elements(type.shape) }, (_, index) => fill(index));
   const weight = state.weights.add(`w${state.nodes.size}`, type, { kind: "literal", data });
   return add(state, (base) => constantNode({ ...base, type }, weight));
@@ -366,7 +374,7 @@ function addConstant(state: State, type: TensorType, fill: (index: number) => nu
 
 type Base = Pick<Node, "id" | "name" | "position" | "origin">;
 
-function add(state: State, make: (base: Base) => Node): Node {
+function add(state: SampleState, make: (base: Base) => Node): Node {
   const id = state.nodes.size;
   const node = make({ id, name: `v${id}`, position: id, origin: { spans: [] } });
   state.nodes.set(id, node);

@@ -28,7 +28,7 @@ export const chainFacts: { readonly [F in keyof ChainFacts]: string } = {
   extra_macs: "multiply-accumulates that are done again since rows are needed twice",
 };
 
-type Value = boolean | number;
+type ConditionValue = boolean | number;
 type Typed =
   | { readonly type: "boolean"; readonly of: (facts: ChainFacts) => boolean }
   | { readonly type: "number"; readonly of: (facts: ChainFacts) => number };
@@ -131,7 +131,7 @@ function isFact(name: string): name is keyof ChainFacts {
   return Object.hasOwn(chainFacts, name);
 }
 
-type Table<T extends Value> = Partial<Record<BinaryOperator, (a: number, b: number) => T>>;
+type Table<T extends ConditionValue> = Partial<Record<BinaryOperator, (a: number, b: number) => T>>;
 
 const comparisons: Table<boolean> = {
   "==": (a, b) => a === b,

@@ -1,6 +1,6 @@
 // Matching a rule's left side against a graph, with backtracking over the orders of commutative operands.
 
-import { ownEntry } from "#diagnostic/own.js";
+import { ownEntry } from "#diagnostic/own-entry.js";
 import type { AttributeValue, Node, NodeId, OpName } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { outputIds, users } from "#ir/node-order.js";
@@ -10,8 +10,8 @@ import type { Module } from "#ir/weights.js";
 import { isMember, normalizeAttributes, opOf } from "#ops/index.js";
 import type { Attributes } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
-import type { Ref } from "./build.js";
-import { createBuilder } from "./build.js";
+import type { Ref } from "./replacement-builder.js";
+import { createBuilder } from "./replacement-builder.js";
 import { uniformValue } from "./facts.js";
 import type { AttributePattern, Match, OpPattern, NativeRule, Pattern, Rule } from "./rule.js";
 

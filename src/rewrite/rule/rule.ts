@@ -4,7 +4,7 @@ import type { Span } from "#diagnostic/diagnostic.js";
 import type { Attributes } from "#ops/op.js";
 import type { AttributeValue, Node, NodeId, OpName } from "#ir/graph.js";
 import type { Module } from "#ir/weights.js";
-import type { Builder, Ref } from "./build.js";
+import type { ReplacementBuilder, Ref } from "./replacement-builder.js";
 
 /** An equation between two terms over graphs; see `compileRule`. */
 export interface Rule {
@@ -44,7 +44,7 @@ export interface NativeRule {
   readonly rewrite: Rewrite;
 }
 
-export type Rewrite = (module: Module, node: Node, builder: Builder) => Ref | undefined;
+export type Rewrite = (module: Module, node: Node, builder: ReplacementBuilder) => Ref | undefined;
 
 /** A term of the left side in the place of an operand. */
 export type Pattern =
@@ -92,4 +92,4 @@ export interface Match {
 export type Compute = (match: Match) => AttributeValue | undefined;
 
 /** Builds a value of the right side; undefined where types do not fit, so that the rule does not apply. */
-export type Construct = (match: Match, builder: Builder) => Ref | undefined;
+export type Construct = (match: Match, builder: ReplacementBuilder) => Ref | undefined;

@@ -7,7 +7,7 @@ import type { Graph, KernelId, Node, NodeId, OpName, Origin } from "#ir/graph.js
 import { nodeOf, uniteSpans } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
-import { materialize } from "./build.js";
+import { materialize } from "./replacement-builder.js";
 import type { Application } from "./match.js";
 import { applicationAt } from "./match.js";
 import type { NativeRule, Rule } from "./rule.js";

@@ -4,7 +4,7 @@
 export type WasmKernel = (from: number, to: number, scratch: number, ...addresses: number[]) => void;
 
 /** One launch. */
-export interface Step {
+export interface Launch {
   readonly kernel: string;
   readonly blocks: number;
   readonly addresses: readonly number[];
@@ -17,7 +17,7 @@ export interface Crew {
   readonly binary: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
   readonly threads: number;
-  readonly steps: readonly Step[];
+  readonly steps: readonly Launch[];
   /** Address of the first thread's scratch, and bytes from each to the next. */
   readonly scratch: number;
   readonly stride: number;

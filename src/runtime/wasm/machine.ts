@@ -1,6 +1,6 @@
 // The machine of the WebAssembly target: kernels are functions of a binary over one memory.
 
-import type { Step } from "./crew.js";
+import type { Launch } from "./crew.js";
 import { createPlayer } from "./crew.js";
 import { createNet } from "../net.js";
 import { expectObject } from "../ports.js";
@@ -114,7 +114,7 @@ function isWorthThreads({ kernels, launches }: WasmModule, { leastWork: least }:
   return sum > (least ?? leastWork.net);
 }
 
-function stepOf(module: WasmModule, launch: WasmLaunch, threads: number, options: LoadOptions): Step {
+function stepOf(module: WasmModule, launch: WasmLaunch, threads: number, options: LoadOptions): Launch {
   const [index, addresses] = launch;
   const [kernel, blocks, work] = module.kernels[index] ?? ["", 0, 0];
   const isDivided = threads > 1 && blocks > 1 && work >= (options.leastWork ?? leastWork.launch);

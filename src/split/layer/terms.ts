@@ -2,9 +2,9 @@
 
 import { bug } from "#diagnostic/diagnostic.js";
 import { seededRandom } from "#ops/random.js";
-import type { KernelValues } from "#passes/split/decompose.js";
+import type { DenseWeightValues } from "#passes/split/decompose.js";
 import { factorize } from "#passes/split/decompose.js";
-import type { DenseKernel, Split, SplitOrder } from "#passes/split/form.js";
+import type { DenseWeights, Split, SplitOrder } from "#passes/split/form.js";
 import { factorsOf, sizesOf } from "#passes/split/form.js";
 import { elements } from "#ir/type.js";
 import type { Matrix } from "#calibrate/algebra/products.js";
@@ -36,7 +36,7 @@ const fixedFactor: Readonly<Record<SplitOrder, Terms["fixed"]>> = {
  * Terms to begin with for a group's kernel: for the first two orders those that lose least of the weights, and else random ones, from
  * which the fit gets as far as from any other.
  */
-export function startingTerms(kernel: KernelValues, { order, rank }: Split, seed: number): Terms {
+export function startingTerms(kernel: DenseWeightValues, { order, rank }: Split, seed: number): Terms {
   const { taps, ci, co } = sizesOf(kernel);
   const fixed = fixedFactor[order];
   const count = fixed === "a" ? ci * rank : fixed === "b" ? co * rank : rank;
@@ -81,7 +81,7 @@ export function spread({ taps, inputs, count }: Terms, a: ArrayLike<number>, d: 
 }
 
 /** The kernels of the convolutions of a split, from the terms of its groups, as `factorsOf` lays them out. */
-export function factorsOfTerms(kernel: DenseKernel, split: Split, groups: readonly Terms[]): Float32Array[] {
+export function factorsOfTerms(kernel: DenseWeights, split: Split, groups: readonly Terms[]): Float32Array[] {
   const data = factorsOf(kernel, split).map(({ shape }) => new Float32Array(elements(shape)));
   const [first, second, third] = data;
   if (!first || !second) return bug(`${split.order} has too few factors`);

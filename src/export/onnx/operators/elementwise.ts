@@ -4,8 +4,8 @@ import type { NodeOf } from "#ir/graph.js";
 import { commonOrder, natural, permuted } from "#ir/axis-order.js";
 import type { elementwise } from "#ops/elementwise.js";
 import type { Attributes } from "../attributes.js";
-import type { Builder } from "../builder.js";
-import type { Value } from "../value.js";
+import type { OnnxBuilder } from "../builder.js";
+import type { OnnxValue } from "../onnx-value.js";
 import type { ExportTable } from "./operator.js";
 import { operand } from "./operator.js";
 
@@ -72,10 +72,15 @@ export const elementwiseExports: ExportTable<Elementwise> = {
   prelu: binary("PRelu"),
 };
 
-type Export = (node: NodeOf<Elementwise>, inputs: readonly Value[], build: Builder) => Value;
+type Export = (node: NodeOf<Elementwise>, inputs: readonly OnnxValue[], build: OnnxBuilder) => OnnxValue;
 
 /** One operator over one value, in whatever order it lies. */
-function apply(op: string, inputs: readonly Value[], build: Builder, attributes: Attributes = {}): Value {
+function apply(
+  op: string,
+  inputs: readonly OnnxValue[],
+  build: OnnxBuilder,
+  attributes: Attributes = {},
+): OnnxValue {
   const x = operand(inputs, 0);
   return build.result(op, [build.name(x, x.order)], attributes, x.order);
 }
@@ -86,17 +91,17 @@ function unary(op: string): Export {
 
 /** The last operator of a few, from the value's name. */
 function steps(
-  x: Value | undefined,
-  build: Builder,
+  x: OnnxValue | undefined,
+  build: OnnxBuilder,
   last: (of: string) => readonly [op: string, inputs: readonly string[]],
-): Value {
+): OnnxValue {
   const value = operand(x ? [x] : [], 0);
   const [op, inputs] = last(build.name(value, value.order));
   return build.result(op, inputs, {}, value.order);
 }
 
 /** A bound at infinity is left out. */
-function clip(x: Value | undefined, low: number, high: number, build: Builder): Value {
+function clip(x: OnnxValue | undefined, low: number, high: number, build: OnnxBuilder): OnnxValue {
   return steps(x, build, (of) => {
     const bounds = [
       low === Number.NEGATIVE_INFINITY ? "" : build.number(low, "min"),
@@ -107,7 +112,7 @@ function clip(x: Value | undefined, low: number, high: number, build: Builder): 
 }
 
 /** x/2 · (1 + erf(x/√2)). */
-function erfGelu(x: string, build: Builder): readonly [string, readonly string[]] {
+function erfGelu(x: string, build: OnnxBuilder): readonly [string, readonly string[]] {
   const erf = build.step("Erf", [build.step("Mul", [x, build.number(Math.SQRT1_2, "sqrt_half")])]);
   const half = build.step("Mul", [x, build.number(0.5, "half")]);
   return ["Mul", [half, build.step("Add", [erf, build.number(1, "one")])]];
@@ -129,7 +134,7 @@ function comparison(op: string): Export {
 }
 
 /** atan(a / b), with π more or less where b is below 0, as a is. ONNX has no operator of it. */
-function arctan2(rank: number, inputs: readonly Value[], build: Builder): Value {
+function arctan2(rank: number, inputs: readonly OnnxValue[], build: OnnxBuilder): OnnxValue {
   const { names, order } = alike(rank, inputs, build);
   const [height = "", width = ""] = names;
   const zero = build.number(0, "zero");
@@ -144,8 +149,8 @@ function arctan2(rank: number, inputs: readonly Value[], build: Builder): Value 
 /** Operands that broadcast: all in one order, that of the largest; those of lower rank get axes of extent 1. */
 function alike(
   rank: number,
-  inputs: readonly Value[],
-  build: Builder,
+  inputs: readonly OnnxValue[],
+  build: OnnxBuilder,
 ): { names: string[]; order: readonly number[] } {
   const computed = inputs.filter(({ from }) => from.kind === "made");
   // Images lie channels first; what has fewer axes goes to products, which take it as it is in the graph.
@@ -153,7 +158,7 @@ function alike(
   return { names: inputs.map((value) => aligned(value, order, build)), order };
 }
 
-function aligned(value: Value, order: readonly number[], build: Builder): string {
+function aligned(value: OnnxValue, order: readonly number[], build: OnnxBuilder): string {
   const lead = order.length - value.shape.length;
   const isPlain = order.every((axis, at) => axis === at);
   if (isPlain || value.shape.length === 0) return build.name(value);

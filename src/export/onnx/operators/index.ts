@@ -1,8 +1,8 @@
 // The exports of all ops; one that is missing does not compile.
 
 import type { Node } from "#ir/graph.js";
-import type { Builder } from "../builder.js";
-import type { Value } from "../value.js";
+import type { OnnxBuilder } from "../builder.js";
+import type { OnnxValue } from "../onnx-value.js";
 import { elementwiseExports } from "./elementwise.js";
 import type { Computing, ExportTable, OperatorExport } from "./operator.js";
 import { placeExports } from "./places.js";
@@ -19,9 +19,9 @@ const exports: ExportTable<Computing> = {
 /** Builds the ONNX nodes of a node that computes. */
 export function exportNode(
   node: Extract<Node, { op: Computing }>,
-  inputs: readonly Value[],
-  build: Builder,
-): Value {
+  inputs: readonly OnnxValue[],
+  build: OnnxBuilder,
+): OnnxValue {
   // TypeScript cannot correlate `node.op` with `exports[node.op]`; the table's type holds it.
   const one = exports[node.op] as OperatorExport<Computing>;
   return one(node as never, inputs, build);

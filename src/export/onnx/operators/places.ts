@@ -1,8 +1,8 @@
 // Ops with computed places. ONNX's operators refuse places outside and take integers, so places are brought inside and cast.
 
 import type { NodeOf } from "#ir/graph.js";
-import type { Builder } from "../builder.js";
-import type { Value } from "../value.js";
+import type { OnnxBuilder } from "../builder.js";
+import type { OnnxValue } from "../onnx-value.js";
 import type { ExportTable } from "./operator.js";
 import { fromFront, operand } from "./operator.js";
 
@@ -51,9 +51,9 @@ export const placeExports: ExportTable<"gather" | "scatter" | "top_k" | "non_max
  */
 function suppression(
   { attributes, type }: NodeOf<"non_max_suppression">,
-  inputs: readonly Value[],
-  build: Builder,
-): Value {
+  inputs: readonly OnnxValue[],
+  build: OnnxBuilder,
+): OnnxValue {
   const [boxes, scores, order] = [operand(inputs, 0), operand(inputs, 1), operand(inputs, 2)];
   const [n = 1, classes = 1, limit = 1] = type.shape;
   const [count, ranks] = [boxes.shape[1] ?? 1, order.shape[2] ?? 1];
@@ -120,7 +120,7 @@ function below(value: number): number {
 }
 
 /** Places in an extent as integers, negative ones as they are. */
-function integers(places: Value, extent: number, build: Builder): string {
+function integers(places: OnnxValue, extent: number, build: OnnxBuilder): string {
   const bounds = [build.number(-extent, "first"), build.number(extent - 1, "last")];
   return build.step("Cast", [build.step("Clip", [build.name(places), ...bounds])], { to: int64 });
 }

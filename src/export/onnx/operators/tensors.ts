@@ -10,8 +10,8 @@ import {
   sameOrder,
   withoutAxes,
 } from "#ir/axis-order.js";
-import type { Builder } from "../builder.js";
-import type { Value } from "../value.js";
+import type { OnnxBuilder } from "../builder.js";
+import type { OnnxValue } from "../onnx-value.js";
 import type { ExportTable } from "./operator.js";
 import { fromFront, operand } from "./operator.js";
 import { bias } from "./windows.js";
@@ -34,10 +34,10 @@ type Tensors =
 
 /** The names of operands in an order, as many of each as there are samples of some: `Concat` repeats nothing by itself. */
 function perSample(
-  inputs: readonly Value[],
+  inputs: readonly OnnxValue[],
   names: readonly string[],
   order: readonly number[],
-  build: Builder,
+  build: OnnxBuilder,
 ): readonly string[] {
   const first = inputs.findIndex(({ batched }) => batched);
   const model = names[first];
@@ -176,7 +176,7 @@ export const tensorExports: ExportTable<Tensors> = {
 
 function reduction(
   op: string,
-): (node: NodeOf<Reductions>, inputs: readonly Value[], build: Builder) => Value {
+): (node: NodeOf<Reductions>, inputs: readonly OnnxValue[], build: OnnxBuilder) => OnnxValue {
   return ({ attributes: { axes, keepdims } }, inputs, build) => {
     const x = operand(inputs, 0);
     const rank = x.shape.length;

@@ -6,8 +6,8 @@ import { channelsFirst, natural } from "#ir/axis-order.js";
 import type { Padding, Size } from "#ops/attributes.js";
 import type { CoordinateMode, Rounding } from "#ops/resize.js";
 import type { Attributes } from "../attributes.js";
-import type { Builder } from "../builder.js";
-import type { Value } from "../value.js";
+import type { OnnxBuilder } from "../builder.js";
+import type { OnnxValue } from "../onnx-value.js";
 import type { ExportTable } from "./operator.js";
 import { operand } from "./operator.js";
 
@@ -102,7 +102,7 @@ function nearestMode(rounding: Rounding, coordinates: CoordinateMode): string {
   }
 }
 
-interface Window {
+interface OnnxWindow {
   readonly stride: Size;
   readonly dilation: Size;
   readonly padding: Padding | "same" | "valid";
@@ -111,9 +111,9 @@ interface Window {
 function conv(
   { attributes }: NodeOf<"conv2d"> | NodeOf<"depthwise_conv2d">,
   groups: number,
-  inputs: readonly Value[],
-  build: Builder,
-): Value {
+  inputs: readonly OnnxValue[],
+  build: OnnxBuilder,
+): OnnxValue {
   const [x, w] = [operand(inputs, 0), operand(inputs, 1)];
   // [kh, kw, c/g, filters] → [filters, c/g, kh, kw]
   const kernel = build.name(w, [3, 2, 0, 1]);
@@ -126,27 +126,27 @@ function conv(
 }
 
 /** The third operand, unless it was left out. */
-export function bias(inputs: readonly Value[], build: Builder): string[] {
+export function bias(inputs: readonly OnnxValue[], build: OnnxBuilder): string[] {
   const b = operand(inputs, 2);
   return b.from.kind === "weight" && b.from.absent ? [] : [build.name(b)];
 }
 
 /** A value with the shape that it has as it lies, under another one. */
-function laid(value: Value, build: Builder, shape: readonly number[]): string {
+function laid(value: OnnxValue, build: OnnxBuilder, shape: readonly number[]): string {
   const lies = value.order.map((axis) => value.shape[axis] ?? 1);
   return build.name(build.reshaped({ ...value, shape: lies, order: natural(lies.length) }, shape));
 }
 
-function window({ stride, dilation, padding }: Window): Attributes {
+function window({ stride, dilation, padding }: OnnxWindow): Attributes {
   return { strides: stride, dilations: dilation, pads: pads(padding) };
 }
 
-function pads(padding: Window["padding"]): readonly number[] {
+function pads(padding: OnnxWindow["padding"]): readonly number[] {
   const [top, bottom, left, right] = four(padding);
   return [top, left, bottom, right];
 }
 
-function four(padding: Window["padding"]): Padding {
+function four(padding: OnnxWindow["padding"]): Padding {
   return typeof padding === "string" ? bug("a graph has padding in numbers") : padding;
 }
 
@@ -157,7 +157,7 @@ function padded(
   { attributes: { kernel, padding } }: Pool,
   x: string,
   value: number,
-  build: Builder,
+  build: OnnxBuilder,
 ): { of: string; pads: readonly number[] } {
   const [top, bottom, left, right] = four(padding);
   if (Math.max(top, bottom) < kernel[0] && Math.max(left, right) < kernel[1])
@@ -165,7 +165,7 @@ function padded(
   return { of: pad(x, [top, bottom, left, right], value, build), pads: [0, 0, 0, 0] };
 }
 
-function pad(x: string, [top, bottom, left, right]: Padding, value: number, build: Builder): string {
+function pad(x: string, [top, bottom, left, right]: Padding, value: number, build: OnnxBuilder): string {
   const amounts = build.ints([0, 0, top, left, 0, 0, bottom, right], "pads");
   return build.step("Pad", [x, amounts, build.number(value, "pad_value")], { mode: "constant" });
 }
@@ -175,7 +175,7 @@ function pad(x: string, [top, bottom, left, right]: Padding, value: number, buil
  * one, or with padding as large as the kernel, the mean is a convolution with 1/taps, and padding is taken out of the count by
  * a factor for each position.
  */
-function averagePool(node: NodeOf<"avg_pool">, inputs: readonly Value[], build: Builder): Value {
+function averagePool(node: NodeOf<"avg_pool">, inputs: readonly OnnxValue[], build: OnnxBuilder): OnnxValue {
   const { kernel, stride, dilation, padding, count_include_pad: counts } = node.attributes;
   const [top, bottom, left, right] = four(padding);
   const value = operand(inputs, 0);
@@ -224,9 +224,9 @@ function inside(
 function globalPool(
   op: string,
   { attributes }: NodeOf<"global_avg_pool"> | NodeOf<"global_max_pool">,
-  inputs: readonly Value[],
-  build: Builder,
-): Value {
+  inputs: readonly OnnxValue[],
+  build: OnnxBuilder,
+): OnnxValue {
   const x = build.name(operand(inputs, 0), image);
   if (attributes.keepdims) return build.result(op, [x], {}, image);
   return build.result("Flatten", [build.step(op, [x])], { axis: 1 });

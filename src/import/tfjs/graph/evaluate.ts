@@ -1,6 +1,6 @@
 // Nodes of a graph or a function one after another, each by the importer of its operator.
 
-import { ownEntry } from "#diagnostic/own.js";
+import { ownEntry } from "#diagnostic/own-entry.js";
 import { checkMany, rounded, valueOf } from "#import/lowering.js";
 import { cleanName } from "#import/names.js";
 import { circle, dependencyOrder } from "#import/dependency-order.js";

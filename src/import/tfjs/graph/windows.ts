@@ -1,6 +1,6 @@
 // Operators with windows over images, alone and fused with a bias and an activation.
 
-import { ownEntry } from "#diagnostic/own.js";
+import { ownEntry } from "#diagnostic/own-entry.js";
 import { combine } from "#import/operators/broadcast.js";
 import { batchAxis, mixed, sizesIn } from "#import/batch.js";
 import type { Lowering } from "#import/lowering.js";

@@ -1,6 +1,6 @@
 // Recurrent layers, and the wrappers around layers of sequences.
 
-import { ownEntry } from "#diagnostic/own.js";
+import { ownEntry } from "#diagnostic/own-entry.js";
 import { batchAxis } from "#import/batch.js";
 import { combine } from "#import/operators/broadcast.js";
 import type { Lowering } from "#import/lowering.js";

@@ -1,6 +1,6 @@
 // Compiles the attributes of an op on the right side of a rule.
 
-import { ownEntry } from "#diagnostic/own.js";
+import { ownEntry } from "#diagnostic/own-entry.js";
 import type { Argument, Expression } from "#grammar/ast.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";

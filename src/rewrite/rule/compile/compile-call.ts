@@ -1,6 +1,6 @@
 // Compiles calls in terms of rules: of functions, and of ops with their operands.
 
-import { ownEntry } from "#diagnostic/own.js";
+import { ownEntry } from "#diagnostic/own-entry.js";
 import type { CallExpression } from "#grammar/ast.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import type { OpName } from "#ir/graph.js";

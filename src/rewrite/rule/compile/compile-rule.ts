@@ -4,7 +4,7 @@ import { given } from "#diagnostic/given.js";
 import type { Ast, Expression, RuleItem } from "#grammar/ast.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
-import type { Ref } from "../build.js";
+import type { Ref } from "../replacement-builder.js";
 import { compileRoot } from "./compile-pattern.js";
 import { compileTensor, compileTerm } from "./compile-term.js";
 import type { Compute, Match, Rule } from "../rule.js";

@@ -2,7 +2,7 @@
 
 import type { Expression } from "#grammar/ast.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";
-import type { Builder, Ref } from "../build.js";
+import type { ReplacementBuilder, Ref } from "../replacement-builder.js";
 import type { ValueType } from "./functions.js";
 import type { Compute, Construct } from "../rule.js";
 import type { Problems } from "./fail.js";
@@ -28,7 +28,7 @@ export type ValueTerm = Extract<Term, { kind: "value" }>;
 export function tensorOp(op: OpName, operands: readonly { readonly construct: Construct }[]): Term {
   return {
     kind: "tensor",
-    construct: (match, builder: Builder) => {
+    construct: (match, builder: ReplacementBuilder) => {
       const refs = operands.map((operand) => operand.construct(match, builder));
       const known = refs.filter((ref): ref is Ref => ref !== undefined);
       return known.length === refs.length ? builder.op(op, known, {}) : undefined;

@@ -10,7 +10,7 @@ import type { Attributes } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
 
 /** Makes values over the nodes of a graph; what does not fit is a bug of the caller. */
-export interface Builder {
+export interface GradientBuilder {
   shape(id: NodeId): Shape;
   node(id: NodeId): Node;
   /** An op; attributes that are not given are their defaults, and optional operands that are not given are zeros. */
@@ -29,7 +29,7 @@ export interface Builder {
 }
 
 /** Adds to a module; names of what is made begin with `prefix`. */
-export function createBuilder({ graph, weights }: Module, prefix: string): Builder {
+export function createBuilder({ graph, weights }: Module, prefix: string): GradientBuilder {
   const nodes = new Map(graph.nodes);
   const names = new Set([...nodes.values()].map(({ name }) => name));
   const first = [...nodes.values()].reduce((most, { position }) => Math.max(most, position), 0) + 1;
@@ -62,7 +62,7 @@ export function createBuilder({ graph, weights }: Module, prefix: string): Build
     return add("constant", name, [], of, { weight: weights.add(name, f32(...of), source) });
   };
 
-  const builder: Builder = {
+  const builder: GradientBuilder = {
     shape,
     node,
     op(op, given, attributes = {}) {

@@ -6,24 +6,27 @@ import type { NodeId } from "#ir/graph.js";
 import type { Literal } from "#ops/attributes.js";
 
 /** A value of an expression. `none` stands for what failed and was reported: it silences errors that would follow. */
-export type Value = { readonly kind: "tensor"; readonly node: NodeId } | Literal | { readonly kind: "none" };
+export type ExpressionValue =
+  | { readonly kind: "tensor"; readonly node: NodeId }
+  | Literal
+  | { readonly kind: "none" };
 
-export const none = { kind: "none" } as const satisfies Value;
+export const none = { kind: "none" } as const satisfies ExpressionValue;
 
 /** A value with its place, and its name if it is a named argument. */
 export interface Given {
   readonly name?: string;
-  readonly value: Value;
+  readonly value: ExpressionValue;
   readonly span: Span;
 }
 
 /** `true` and `false` are names, as attributes read them. */
-export function truth(value: boolean): Value {
+export function truth(value: boolean): ExpressionValue {
   return { kind: "name", value: String(value) };
 }
 
 /** The truth of a value, or undefined if it is neither `true` nor `false`. */
-export function truthOf(value: Value): boolean | undefined {
+export function truthOf(value: ExpressionValue): boolean | undefined {
   if (value.kind !== "name") return undefined;
   return value.value === "true" ? true : value.value === "false" ? false : undefined;
 }
@@ -31,9 +34,9 @@ export function truthOf(value: Value): boolean | undefined {
 /** The value of an infix operator on values known at compile time; undefined where it has none. */
 export function combine(
   operator: BinaryExpression["operator"],
-  left: Value,
-  right: Value,
-): Value | undefined {
+  left: ExpressionValue,
+  right: ExpressionValue,
+): ExpressionValue | undefined {
   if (operator === "and" || operator === "or") {
     const [a, b] = [truthOf(left), truthOf(right)];
     if (a === undefined || b === undefined) return undefined;
@@ -51,7 +54,7 @@ function combineNumbers(
   operator: Exclude<BinaryExpression["operator"], "and" | "or">,
   a: number,
   b: number,
-): Value {
+): ExpressionValue {
   switch (operator) {
     case "+":
       return { kind: "number", value: a + b };

@@ -4,7 +4,7 @@ import type { WeightId } from "#ir/graph.js";
 import type { Arranged } from "#ir/axis-order.js";
 
 /** A value by its shape in the graph; in the model its axes lie in `order`. */
-export interface Value extends Arranged {
+export interface OnnxValue extends Arranged {
   readonly from: Made | Weight;
   /** Whether axis 0 is the open batch. */
   readonly batched: boolean;

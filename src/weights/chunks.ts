@@ -1,4 +1,4 @@
-// Elementwise expressions over weights, computed block by block: a folded batch norm scales millions of values, and whole
+// Elementwise expressions over weights, computed chunk by chunk: a folded batch norm scales millions of values, and whole
 // arrays in float64 for every step of it would take many times the weight's own memory.
 
 import { bug } from "#diagnostic/diagnostic.js";
@@ -12,35 +12,35 @@ import { scalarsInto, Temporaries } from "#ops/scalar-eval.js";
 import { operand } from "#ops/scalar.js";
 
 /** Elements computed at a time, 64 KiB in float64: a few such arrays stay in the cache. */
-const block = 8192;
+const chunk = 8192;
 
 /** Deepest chain of expressions that is followed; what lies below is computed whole. */
 const deepest = 64;
 
-/** The values of the elements from `from` on, `count` of them (the last block is shorter), valid until the next call. */
-type Values = (from: number, count: number) => Float64Array;
+/** The values of the elements from `from` on, `count` of them (the last chunk is shorter), valid until the next call. */
+type ChunkReader = (from: number, count: number) => Float64Array;
 
 /**
  * Writes the values of an elementwise expression over entries of `store` to `out`, rounded once, as `read` would give them;
  * false, and nothing is written, if it is not such an expression, or not worth it. Operands that are as large as the result are
- * read block by block too, the first of them from `out` itself.
+ * read chunk by chunk too, the first of them from `out` itself.
  */
-export function evaluateInBlocks(store: WeightStore, id: WeightId, out: Float32Array): boolean {
+export function evaluateInChunks(store: WeightStore, id: WeightId, out: Float32Array): boolean {
   const { source } = store.entries.get(id) ?? bug(`no weight ${id}`);
   const size = out.length;
-  if (size <= block || source.kind !== "expression" || scalarOf(source) === undefined) return false;
+  if (size <= chunk || source.kind !== "expression" || scalarOf(source) === undefined) return false;
 
-  const known = new Map<WeightId, Values>();
-  const temporaries = new Temporaries(block);
+  const known = new Map<WeightId, ChunkReader>();
+  const temporaries = new Temporaries(chunk);
   let isFree = true;
 
-  const valuesOf = (operandId: WeightId, shape: Shape, depth: number): Values => {
+  const valuesOf = (operandId: WeightId, shape: Shape, depth: number): ChunkReader => {
     const values = known.get(operandId) ?? makeValues(operandId, shape, depth);
     known.set(operandId, values);
     return values;
   };
 
-  const makeValues = (operandId: WeightId, shape: Shape, depth: number): Values => {
+  const makeValues = (operandId: WeightId, shape: Shape, depth: number): ChunkReader => {
     const entry = store.entries.get(operandId) ?? bug(`no weight ${operandId}`);
     if (elements(entry.type.shape) !== size) return repeated(store, operandId, entry.type.shape, shape);
     if (entry.source.kind === "expression") {
@@ -50,7 +50,7 @@ export function evaluateInBlocks(store: WeightStore, id: WeightId, out: Float32A
         return (from, count) => data.subarray(from, from + count);
       }
       const operands = entry.source.inputs.map((input) => valuesOf(input, entry.type.shape, depth + 1));
-      return perBlock((from, count, own) =>
+      return perChunk((from, count, own) =>
         scalarsInto(
           scalar,
           operands.map((values) => values(from, count)),
@@ -59,18 +59,18 @@ export function evaluateInBlocks(store: WeightStore, id: WeightId, out: Float32A
         ),
       );
     }
-    // The block that is read lies where the block of results will be written afterwards.
+    // The chunk that is read lies where the chunk of results will be written afterwards.
     const data = store.readF32(operandId, isFree ? out : undefined);
     isFree = isFree && data.buffer !== out.buffer;
-    return perBlock((from, count, own) => {
+    return perChunk((from, count, own) => {
       own.set(data.subarray(from, from + count));
       return own;
     });
   };
 
   const values = valuesOf(id, [], 0);
-  for (let from = 0; from < size; from += block) {
-    const count = Math.min(block, size - from);
+  for (let from = 0; from < size; from += chunk) {
+    const count = Math.min(chunk, size - from);
     out.set(values(from, count), from);
   }
   return true;
@@ -93,25 +93,25 @@ function scalarOf({
   );
 }
 
-/** Values with an array of their own, computed once a block however often they are used. */
-function perBlock(compute: (from: number, count: number, own: Float64Array) => Float64Array): Values {
-  const own = new Float64Array(block);
+/** Values with an array of their own, computed once a chunk however often they are used. */
+function perChunk(compute: (from: number, count: number, own: Float64Array) => Float64Array): ChunkReader {
+  const own = new Float64Array(chunk);
   let last = -1;
   let values: Float64Array = own;
   return (from, count) => {
-    if (from !== last) values = compute(from, count, count === block ? own : own.subarray(0, count));
+    if (from !== last) values = compute(from, count, count === chunk ? own : own.subarray(0, count));
     last = from;
     return values;
   };
 }
 
 /** A smaller operand, repeated along the axes of `shape`. */
-function repeated(store: WeightStore, id: WeightId, own: Shape, shape: Shape): Values {
+function repeated(store: WeightStore, id: WeightId, own: Shape, shape: Shape): ChunkReader {
   const { data } = store.read(id);
   const channels = shape.at(-1) ?? 1;
   // A value per channel is what nearly all are.
   if (data.length === channels && own.at(-1) === channels) {
-    return perBlock((from, count, out) => {
+    return perChunk((from, count, out) => {
       let channel = from % channels;
       for (let index = 0; index < count; index += 1) {
         out[index] = data[channel] as number;
@@ -121,7 +121,7 @@ function repeated(store: WeightStore, id: WeightId, own: Shape, shape: Shape): V
     });
   }
   const indexOf = broadcastIndex(own, shape);
-  return perBlock((from, count, out) => {
+  return perChunk((from, count, out) => {
     for (let index = 0; index < count; index += 1) out[index] = data[indexOf(from + index)] as number;
     return out;
   });

@@ -6,7 +6,7 @@ import type { Expression, Statement } from "../ast.js";
 import { endOf } from "../tokens/line-ends.js";
 
 /** The state of building the tree of one file. */
-export interface Builder {
+export interface TreeContext {
   readonly file: string;
   /** Mistakes that the grammar does not see, as a faulty escape. */
   readonly diagnostics: Diagnostic[];
@@ -19,12 +19,12 @@ export interface Builder {
 }
 
 /** The span of a node that holds a token at least. */
-export function spanOf(b: Builder, { location }: CstNode): Span {
+export function spanOf(b: TreeContext, { location }: CstNode): Span {
   const start = location?.startOffset ?? 0;
   return { file: b.file, start, end: (location?.endOffset ?? start - 1) + 1 };
 }
 
-export function spanOfToken(b: Builder, token: IToken): Span {
+export function spanOfToken(b: TreeContext, token: IToken): Span {
   return { file: b.file, start: token.startOffset, end: endOf(token) };
 }
 

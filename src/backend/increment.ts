@@ -3,13 +3,13 @@
 import type { Register, Value } from "#kernel/ir/ir.js";
 
 /** The step of `register = register ± value`. */
-export interface Step {
+export interface Increment {
   readonly value: Value;
   readonly sign: 1 | -1;
 }
 
 /** If `value` is the register plus or minus something, that something. */
-export function stepOf(register: Register, value: Value): Step | undefined {
+export function stepOf(register: Register, value: Value): Increment | undefined {
   if (value.kind !== "int") return undefined;
   if (value.fn === "add") {
     if (isRegister(value.a, register)) return { value: value.b, sign: 1 };

@@ -3,7 +3,7 @@
 import type { IToken } from "chevrotain";
 import { bug, error, type Diagnostic } from "#diagnostic/diagnostic.js";
 import type * as ast from "../ast.js";
-import { at, only, spanOf, spanOfToken, type Builder } from "./builder.js";
+import { at, only, spanOf, spanOfToken, type TreeContext } from "./tree-context.js";
 import type * as cst from "./cst.js";
 import { buildOperation } from "./operation.js";
 import { printName } from "../printing/print-name.js";
@@ -22,7 +22,13 @@ export interface TreeBuilder {
 }
 
 export function createTreeBuilder(file: string): TreeBuilder {
-  const b: Builder = { file, diagnostics: [], prefixes: 0, statements: new Map(), expressions: new Map() };
+  const b: TreeContext = {
+    file,
+    diagnostics: [],
+    prefixes: 0,
+    statements: new Map(),
+    expressions: new Map(),
+  };
   return {
     diagnostics: b.diagnostics,
     statement: (node) => {
@@ -42,7 +48,7 @@ const noExpression: cst.ExpressionCstChildren = { operation: [] };
 
 // ── Items ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function buildItem(b: Builder, { children }: cst.ItemCstNode): ast.Item {
+function buildItem(b: TreeContext, { children }: cst.ItemCstNode): ast.Item {
   const { netItem, blockItem, ruleItem, fuseItem, constItem } = children;
   if (netItem) return buildNet(b, only(netItem));
   if (blockItem) return buildBlock(b, only(blockItem));
@@ -51,7 +57,7 @@ function buildItem(b: Builder, { children }: cst.ItemCstNode): ast.Item {
   return buildConst(b, only(constItem));
 }
 
-function buildNet(b: Builder, node: cst.NetItemCstNode): ast.NetItem {
+function buildNet(b: TreeContext, node: cst.NetItemCstNode): ast.NetItem {
   const { Identifier, body } = node.children;
   return {
     kind: "net",
@@ -61,7 +67,7 @@ function buildNet(b: Builder, node: cst.NetItemCstNode): ast.NetItem {
   };
 }
 
-function buildBlock(b: Builder, node: cst.BlockItemCstNode): ast.BlockItem {
+function buildBlock(b: TreeContext, node: cst.BlockItemCstNode): ast.BlockItem {
   const { Identifier, parameters, body } = node.children;
   return {
     kind: "block",
@@ -73,7 +79,7 @@ function buildBlock(b: Builder, node: cst.BlockItemCstNode): ast.BlockItem {
   };
 }
 
-function buildParameter(b: Builder, node: cst.ParameterCstNode): ast.Parameter {
+function buildParameter(b: TreeContext, node: cst.ParameterCstNode): ast.Parameter {
   const { Identifier, expression } = node.children;
   return {
     name: name(b, only(Identifier)),
@@ -82,7 +88,7 @@ function buildParameter(b: Builder, node: cst.ParameterCstNode): ast.Parameter {
   };
 }
 
-function buildRule(b: Builder, node: cst.RuleItemCstNode): ast.RuleItem {
+function buildRule(b: TreeContext, node: cst.RuleItemCstNode): ast.RuleItem {
   const { Identifier, tolerance, expression, whereBinding, condition } = node.children;
   return {
     kind: "rule",
@@ -100,11 +106,11 @@ function buildRule(b: Builder, node: cst.RuleItemCstNode): ast.RuleItem {
   };
 }
 
-function buildCondition(b: Builder, { children }: cst.ConditionCstNode): ast.Expression {
+function buildCondition(b: TreeContext, { children }: cst.ConditionCstNode): ast.Expression {
   return buildExpression(b, only(children.expression));
 }
 
-function buildFuse(b: Builder, node: cst.FuseItemCstNode): ast.FuseItem {
+function buildFuse(b: TreeContext, node: cst.FuseItemCstNode): ast.FuseItem {
   const { Identifier, fuseStep, condition } = node.children;
   return {
     kind: "fuse",
@@ -115,13 +121,13 @@ function buildFuse(b: Builder, node: cst.FuseItemCstNode): ast.FuseItem {
   };
 }
 
-function buildStep(b: Builder, node: cst.FuseStepCstNode): ast.FuseStep {
+function buildStep(b: TreeContext, node: cst.FuseStepCstNode): ast.FuseStep {
   const { Identifier, Star, Plus, Question } = node.children;
   const repeat = Star ? "*" : Plus ? "+" : Question ? "?" : "one";
   return { name: name(b, only(Identifier)), repeat, span: spanOf(b, node) };
 }
 
-function buildConst(b: Builder, node: cst.ConstItemCstNode): ast.ConstItem {
+function buildConst(b: TreeContext, node: cst.ConstItemCstNode): ast.ConstItem {
   const { Identifier, expression } = node.children;
   return {
     kind: "const",
@@ -133,11 +139,11 @@ function buildConst(b: Builder, node: cst.ConstItemCstNode): ast.ConstItem {
 
 // ── Statements ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function buildBody(b: Builder, { children }: cst.BodyCstNode): ast.Statement[] {
+function buildBody(b: TreeContext, { children }: cst.BodyCstNode): ast.Statement[] {
   return (children.statement ?? []).map((node) => b.statements.get(node) ?? bug("a statement was not built"));
 }
 
-function buildStatement(b: Builder, { children }: cst.StatementCstNode): ast.Statement {
+function buildStatement(b: TreeContext, { children }: cst.StatementCstNode): ast.Statement {
   const { weightsStatement, inputStatement, paramStatement, constItem, repeatStatement } = children;
   const { kernelStatement, outputStatement, returnStatement, bindStatement } = children;
   if (weightsStatement) return buildWeights(b, only(weightsStatement));
@@ -151,11 +157,11 @@ function buildStatement(b: Builder, { children }: cst.StatementCstNode): ast.Sta
   return buildBind(b, only(bindStatement));
 }
 
-function buildWeights(b: Builder, node: cst.WeightsStatementCstNode): ast.WeightsStatement {
+function buildWeights(b: TreeContext, node: cst.WeightsStatementCstNode): ast.WeightsStatement {
   return { kind: "weights", path: string(b, only(node.children.StringToken)), span: spanOf(b, node) };
 }
 
-function buildInput(b: Builder, node: cst.InputStatementCstNode): ast.InputStatement {
+function buildInput(b: TreeContext, node: cst.InputStatementCstNode): ast.InputStatement {
   const { Identifier, type } = node.children;
   return {
     kind: "input",
@@ -165,7 +171,7 @@ function buildInput(b: Builder, node: cst.InputStatementCstNode): ast.InputState
   };
 }
 
-function buildParam(b: Builder, node: cst.ParamStatementCstNode): ast.ParamStatement {
+function buildParam(b: TreeContext, node: cst.ParamStatementCstNode): ast.ParamStatement {
   const { Identifier, type, expression } = node.children;
   return {
     kind: "param",
@@ -176,7 +182,7 @@ function buildParam(b: Builder, node: cst.ParamStatementCstNode): ast.ParamState
   };
 }
 
-function buildRepeat(b: Builder, node: cst.RepeatStatementCstNode): ast.RepeatStatement {
+function buildRepeat(b: TreeContext, node: cst.RepeatStatementCstNode): ast.RepeatStatement {
   const { expression, Identifier, body } = node.children;
   return {
     kind: "repeat",
@@ -187,7 +193,7 @@ function buildRepeat(b: Builder, node: cst.RepeatStatementCstNode): ast.RepeatSt
   };
 }
 
-function buildKernel(b: Builder, node: cst.KernelStatementCstNode): ast.KernelStatement {
+function buildKernel(b: TreeContext, node: cst.KernelStatementCstNode): ast.KernelStatement {
   const { Identifier, arguments: list, body } = node.children;
   const template = name(b, at(Identifier, 1));
   return {
@@ -204,7 +210,7 @@ function buildKernel(b: Builder, node: cst.KernelStatementCstNode): ast.KernelSt
   };
 }
 
-function buildOutput(b: Builder, node: cst.OutputStatementCstNode): ast.OutputStatement {
+function buildOutput(b: TreeContext, node: cst.OutputStatementCstNode): ast.OutputStatement {
   const outputs = node.children.outputValue.map(({ children: { Identifier, expression } }) => ({
     name: name(b, only(Identifier)),
     ...(expression && { value: buildExpression(b, only(expression)) }),
@@ -212,11 +218,11 @@ function buildOutput(b: Builder, node: cst.OutputStatementCstNode): ast.OutputSt
   return { kind: "output", outputs, span: spanOf(b, node) };
 }
 
-function buildReturn(b: Builder, node: cst.ReturnStatementCstNode): ast.ReturnStatement {
+function buildReturn(b: TreeContext, node: cst.ReturnStatementCstNode): ast.ReturnStatement {
   return { kind: "return", value: buildExpression(b, only(node.children.expression)), span: spanOf(b, node) };
 }
 
-function buildBind(b: Builder, node: cst.BindStatementCstNode): ast.BindStatement {
+function buildBind(b: TreeContext, node: cst.BindStatementCstNode): ast.BindStatement {
   const { Identifier, expression } = node.children;
   return {
     kind: "bind",
@@ -226,7 +232,7 @@ function buildBind(b: Builder, node: cst.BindStatementCstNode): ast.BindStatemen
   };
 }
 
-function buildType(b: Builder, node: cst.TypeCstNode): ast.TypeExpression {
+function buildType(b: TreeContext, node: cst.TypeCstNode): ast.TypeExpression {
   const { Identifier, expressions } = node.children;
   const shape = expressions ? only(expressions).children.expression : [];
   return {
@@ -238,7 +244,7 @@ function buildType(b: Builder, node: cst.TypeCstNode): ast.TypeExpression {
 
 // ── Expressions ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function buildExpression(b: Builder, node: cst.ExpressionCstNode): ast.Expression {
+function buildExpression(b: TreeContext, node: cst.ExpressionCstNode): ast.Expression {
   const known = b.expressions.get(node);
   if (known) {
     b.expressions.delete(node);
@@ -257,7 +263,7 @@ function buildExpression(b: Builder, node: cst.ExpressionCstNode): ast.Expressio
 }
 
 /** An operand without the operators before it. */
-function buildOperand(b: Builder, { children }: cst.OperandCstNode): ast.Expression {
+function buildOperand(b: TreeContext, { children }: cst.OperandCstNode): ast.Expression {
   const { NumberToken, SizeToken, StringToken, list, group, call } = children;
   if (NumberToken) return number(b, only(NumberToken));
   if (SizeToken) return size(b, only(SizeToken));
@@ -275,7 +281,7 @@ function buildOperand(b: Builder, { children }: cst.OperandCstNode): ast.Express
   return { kind: "name", name: text, quoted: is(token, QuotedName), span };
 }
 
-function buildCall(b: Builder, node: cst.CallCstNode): ast.CallExpression {
+function buildCall(b: TreeContext, node: cst.CallCstNode): ast.CallExpression {
   const { Identifier, Colon } = node.children;
   return {
     kind: "call",
@@ -286,11 +292,11 @@ function buildCall(b: Builder, node: cst.CallCstNode): ast.CallExpression {
   };
 }
 
-function argumentsOf(b: Builder, list: readonly cst.ArgumentsCstNode[] | undefined): ast.Argument[] {
+function argumentsOf(b: TreeContext, list: readonly cst.ArgumentsCstNode[] | undefined): ast.Argument[] {
   return (list?.[0]?.children.argument ?? []).map((argument) => buildArgument(b, argument));
 }
 
-function buildArgument(b: Builder, node: cst.ArgumentCstNode): ast.Argument {
+function buildArgument(b: TreeContext, node: cst.ArgumentCstNode): ast.Argument {
   const { DotDot, Identifier, ArgumentName, expression } = node.children;
   const span = spanOf(b, node);
   if (DotDot) return { kind: "rest", name: name(b, only(Identifier)), span };
@@ -301,7 +307,7 @@ function buildArgument(b: Builder, node: cst.ArgumentCstNode): ast.Argument {
 
 // ── Tokens ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function name(b: Builder, token: IToken): ast.Name {
+function name(b: TreeContext, token: IToken): ast.Name {
   const text = textOf(b, token);
   if (text === "")
     b.diagnostics.push(error("empty-name", "a name cannot be empty", { span: spanOfToken(b, token) }));
@@ -309,12 +315,12 @@ function name(b: Builder, token: IToken): ast.Name {
   return { text, ...(quoted && { quoted }), span: spanOfToken(b, token) };
 }
 
-function string(b: Builder, token: IToken): ast.StringLiteral {
+function string(b: TreeContext, token: IToken): ast.StringLiteral {
   return { kind: "string", value: textOf(b, token), span: spanOfToken(b, token) };
 }
 
 /** What a token says, its escapes resolved; reports those that mean nothing. */
-function textOf(b: Builder, token: IToken): string {
+function textOf(b: TreeContext, token: IToken): string {
   const { value, problems } = unescaped(token);
   for (const { start, end } of problems) {
     const span = { file: b.file, start: token.startOffset + start, end: token.startOffset + end };
@@ -327,7 +333,7 @@ function textOf(b: Builder, token: IToken): string {
   return value;
 }
 
-function number(b: Builder, token: IToken): ast.NumberLiteral {
+function number(b: TreeContext, token: IToken): ast.NumberLiteral {
   const value = Number(token.image);
   const span = spanOfToken(b, token);
   if (!Number.isFinite(value))
@@ -335,7 +341,7 @@ function number(b: Builder, token: IToken): ast.NumberLiteral {
   return { kind: "number", value, text: token.image, span };
 }
 
-function size(b: Builder, token: IToken): ast.SizeLiteral {
+function size(b: TreeContext, token: IToken): ast.SizeLiteral {
   const values = token.image.split("x").map(Number);
   const span = spanOfToken(b, token);
   if (!values.every(Number.isSafeInteger)) {

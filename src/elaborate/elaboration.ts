@@ -9,12 +9,12 @@ import type { TensorType } from "#ir/type.js";
 import { numberText } from "#ir/units.js";
 import type { WeightFile, WeightSource, WeightStore } from "#ir/weights.js";
 import { makeNode } from "#ops/index.js";
-import type { Value } from "./value.js";
-import { none } from "./value.js";
+import type { ExpressionValue } from "./expression-value.js";
+import { none } from "./expression-value.js";
 
 /** A name in a scope, and where it was bound. */
 export interface Binding {
-  readonly value: Value;
+  readonly value: ExpressionValue;
   readonly span: Span;
 }
 
@@ -51,12 +51,12 @@ export interface MissingWeight {
 
 /** Running bodies and expressions, handed to the calls of blocks, which stand below both. */
 export interface Walk {
-  evaluate(state: State, scope: Scope, path: string, expression: Expression): Value;
-  run(state: State, scope: Scope, statements: readonly Statement[]): Value | undefined;
+  evaluate(state: Elaboration, scope: Scope, path: string, expression: Expression): ExpressionValue;
+  run(state: Elaboration, scope: Scope, statements: readonly Statement[]): ExpressionValue | undefined;
 }
 
 /** The elaboration of one net. */
-export interface State {
+export interface Elaboration {
   readonly walk: Walk;
   readonly store: WeightStore;
   readonly blocks: ReadonlyMap<string, BlockItem>;
@@ -100,12 +100,12 @@ export interface State {
 
 /** Reports an error at a place, once; gives `none`. */
 export function fail(
-  state: State,
+  state: Elaboration,
   span: Span,
   code: string,
   message: string,
   details: Omit<Diagnostic, "severity" | "code" | "message" | "span"> = {},
-): Value & { kind: "none" } {
+): ExpressionValue & { kind: "none" } {
   state.failures += 1;
   if (state.full) return none;
   const key = JSON.stringify([code, span.file, span.start, span.end, message]);
@@ -125,7 +125,7 @@ export function fail(
 }
 
 /** Counts a step of the elaboration, or several; false, after one error, if there were too many. */
-export function step(state: State, span: Span, count = 1): boolean {
+export function step(state: Elaboration, span: Span, count = 1): boolean {
   if (state.full) return false;
   state.steps += count;
   if (state.steps <= stepLimit && state.nodes.size < nodeLimit) return true;
@@ -139,7 +139,7 @@ export function step(state: State, span: Span, count = 1): boolean {
 }
 
 /** The error for a net that takes too long. */
-export function tooManySteps(state: State, span: Span, steps: string): void {
+export function tooManySteps(state: Elaboration, span: Span, steps: string): void {
   fail(state, span, "too-large", `the net takes ${steps}`, {
     help: [
       `at most ${numberText(stepLimit)} are run: statements, copies of \`repeat\`, and names, literals, operators and calls in expressions`,
@@ -149,7 +149,7 @@ export function tooManySteps(state: State, span: Span, steps: string): void {
 }
 
 /** Takes a path: itself the first time, `path.2` the second, and so on. */
-export function takePath(state: State, path: string): string {
+export function takePath(state: Elaboration, path: string): string {
   // Paths of long names, a hundred blocks deep, are what fills the memory.
   state.steps += path.length >> 7;
   for (;;) {
@@ -166,7 +166,7 @@ export function takePath(state: State, path: string): string {
 
 /** Adds a node; gives its value. `batched` says whether it carries the open batch. */
 export function addNode(
-  state: State,
+  state: Elaboration,
   parts: {
     readonly op: OpName;
     readonly name: string;
@@ -175,7 +175,7 @@ export function addNode(
     readonly type: TensorType;
     readonly span: Span;
   },
-): Value & { kind: "tensor" } {
+): ExpressionValue & { kind: "tensor" } {
   const { op, name, inputs, attributes, type, span } = parts;
   const id = state.nodes.size;
   state.places.set(id, span);
@@ -194,33 +194,33 @@ export function addNode(
 
 /** Adds a constant for a weight, under the weight's path. */
 export function addConstant(
-  state: State,
+  state: Elaboration,
   name: string,
   type: TensorType,
   source: WeightSource,
   span: Span,
-): Value & { kind: "tensor" } {
+): ExpressionValue & { kind: "tensor" } {
   return addConstantOf(state, name, type, state.store.add(name, type, source), span);
 }
 
 /** Adds a constant for an entry that is in the store. */
 export function addConstantOf(
-  state: State,
+  state: Elaboration,
   name: string,
   type: TensorType,
   weight: WeightId,
   span: Span,
-): Value & { kind: "tensor" } {
+): ExpressionValue & { kind: "tensor" } {
   return addNode(state, { op: "constant", name, inputs: [], attributes: { weight }, type, span });
 }
 
 /** The type of a node that is there. */
-export function typeOf(state: State, node: NodeId): TensorType {
+export function typeOf(state: Elaboration, node: NodeId): TensorType {
   return state.nodes.get(node)?.type ?? { dtype: "f32", shape: [] };
 }
 
 /** What a value is, in words. */
-export function describe(state: State, value: Value): string {
+export function describe(state: Elaboration, value: ExpressionValue): string {
   switch (value.kind) {
     case "tensor":
       return `a tensor f32[${typeOf(state, value.node).shape.join(", ")}]`;

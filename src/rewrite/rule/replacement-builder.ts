@@ -23,7 +23,7 @@ export type Ref = { readonly type: TensorType } & (
 );
 
 /** Makes values over the nodes of a graph. A value that does not fit is undefined. */
-export interface Builder {
+export interface ReplacementBuilder {
   existing(id: NodeId): Ref;
   /** A scalar constant. */
   number(value: number): Ref;
@@ -31,7 +31,7 @@ export interface Builder {
   op(op: OpName, operands: readonly Ref[], attributes: Attributes): Ref | undefined;
 }
 
-export function createBuilder(graph: Graph): Builder {
+export function createBuilder(graph: Graph): ReplacementBuilder {
   return {
     existing: (id) => ({ kind: "node", id, type: nodeOf(graph, id).type }),
     number: (value) => ({ kind: "number", value, type: f32() }),
@@ -70,7 +70,7 @@ export interface Built {
 }
 
 /** Where new nodes get their ids, names and origins from. */
-export interface Place {
+export interface RewriteSite {
   readonly module: Module;
   /** The node that is replaced: the value's node takes its id, name and position. */
   readonly root: Node;
@@ -82,7 +82,7 @@ export interface Place {
 }
 
 /** Turns a value into nodes. An op over constants becomes one constant with an expression in the weight store. */
-export function materialize(ref: Ref, place: Place): Built {
+export function materialize(ref: Ref, place: RewriteSite): Built {
   const nodes: Node[] = [];
   const made = new Map<Ref, NodeId>();
   const folded = new Map<Ref, WeightId | undefined>();
