@@ -14,8 +14,8 @@ import { findChains, kernelTemplate } from "#rewrite/fusion/find-chains.js";
 import type { Fusion } from "#rewrite/fusion/fusion.js";
 import { compileFusions } from "#rewrite/fusion/fusion.js";
 import type { Pass } from "#rewrite/pipeline/pass.js";
-import type { GroupCost } from "#schedule/cost.js";
-import { costOf } from "#schedule/cost.js";
+import type { FusedCost } from "#template/cost.js";
+import { costOf } from "#template/cost.js";
 import { groupNodes } from "#schedule/group-nodes.js";
 import { nonFiniteSources } from "#schedule/non-finite.js";
 import type { ConvolutionChoice, WinogradSize } from "#schedule/schedule.js";
@@ -139,7 +139,7 @@ export function planFusions(
       const found = findChains(fusion, graph, target, isFree);
       for (const refusal of found.refusals) refusals.push(refusal);
       for (const chain of found.chains) {
-        const cost = costOf(graph, chain.nodes, target);
+        const cost = costOf(graph, chain.template, chain.nodes, target);
         const reason = objection(chain, cost, target);
         if (reason === undefined) offers.push({ chain, cost, order });
         else refusals.push({ fusion: fusion.name, nodes: chain.nodes, reason });
@@ -178,7 +178,10 @@ function addProducts(graph: Graph, target: Target, groups: FusedGroup[], taken: 
       const { template } = kernelTemplate(graph, nodes, target);
       if (template === undefined) continue;
       taken.add(side.id);
-      groups[at] = { plan: planOf(template, costOf(graph, nodes, target), group.plan.fusion), nodes };
+      groups[at] = {
+        plan: planOf(template, costOf(graph, template, nodes, target), group.plan.fusion),
+        nodes,
+      };
       break;
     }
   }
@@ -186,13 +189,13 @@ function addProducts(graph: Graph, target: Target, groups: FusedGroup[], taken: 
 
 interface Offer {
   readonly chain: Chain;
-  readonly cost: GroupCost;
+  readonly cost: FusedCost;
   /** The place of the fusion in the file. */
   readonly order: number;
 }
 
 /** Why a legal chain is not to be taken; undefined if it is. */
-function objection({ fusion, nodes }: Chain, cost: GroupCost, target: Target): string | undefined {
+function objection({ fusion, nodes }: Chain, cost: FusedCost, target: Target): string | undefined {
   if (!cost.fits)
     return `needs ${bytesText(cost.scratchBytes)} on chip even for ${cost.pixels > 0 ? `${countText(cost.pixels)} pixels` : `${countText(cost.rows)} row${cost.rows === 1 ? "" : "s"}`}, and ${target.name} has ${bytesText(target.scratchBytes)}`;
   const facts = {
@@ -267,7 +270,7 @@ function bestParts(whole: Offer, offers: readonly Offer[]): { saving: number; na
 }
 
 /** The plan of a kernel that costs so much. */
-function planOf(template: TemplateName, cost: GroupCost, fusion: string | undefined): KernelPlan {
+function planOf(template: TemplateName, cost: FusedCost, fusion: string | undefined): KernelPlan {
   const { fits: _, saving: __, ...numbers } = cost;
   return makePlan(template, fusion === undefined ? numbers : { ...numbers, fusion });
 }
@@ -325,7 +328,7 @@ export function checkKernels(
       wrong.push(kernel);
       continue;
     }
-    const direct = planOf(template, costOf(graph, nodes, target, plan), plan.fusion);
+    const direct = planOf(template, costOf(graph, template, nodes, target, plan), plan.fusion);
     nonFinite ??= plan.winograd === 0 ? undefined : nonFiniteSources(graph, weights);
     const isTransformed = plan.winograd !== 0 && nonFinite && canTransform(graph, nodes, target, nonFinite);
     const legal = isTransformed

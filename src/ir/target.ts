@@ -1,13 +1,21 @@
 // What passes and the scheduler need to know of a target: plain data, filled in by the back ends.
 
-import type { TemplateName } from "./graph.js";
-
 /** A cache, or the memory behind all caches. */
 export interface MemoryLevel {
   /** Bytes that it holds. */
   readonly holds: number;
   /** Bytes a second for which a kernel waits, beside computing: more than can be copied, since reading ahead hides some of it. */
   readonly bytesPerSecond: number;
+}
+
+/** What a block of a kernel keeps on chip between two stages: a strip of rows, or a tile of pixels. */
+export type Kept = "rows" | "pixels";
+
+/** The kernels of several stages that are of use on a target. */
+export interface Chains {
+  /** Most stages of a kernel. */
+  readonly stages: number;
+  readonly keeps: readonly Kept[];
 }
 
 /** Limits and cost constants of a target. Costs are relative to one another; only ratios matter. */
@@ -22,8 +30,8 @@ export interface Target {
    * so many rows and columns, and a block should have so many items.
    */
   readonly pixelTiles?: { readonly rows: number; readonly columns: number; readonly items: number };
-  /** Templates of several stages that are of use on the target; `separable` alone if absent. */
-  readonly chains?: readonly TemplateName[];
+  /** Which kernels of several stages are of use; absent where none is. */
+  readonly chains?: Chains;
   /** Whether a kernel can add the products of a second convolution to the sums of its own. */
   readonly addsProducts?: true;
   /**

@@ -3,7 +3,7 @@
 import type { Target } from "#ir/target.js";
 import { bytesText } from "#ir/units.js";
 import { isOp, opOf } from "#ops/index.js";
-import { chainText, templateNames, templates } from "#template/templates.js";
+import { chainText, isOfUse, templateNames, templates } from "#template/templates.js";
 import { chainFacts } from "#rewrite/fusion/condition.js";
 import type { RuleFunction } from "#rewrite/rule/compile/functions.js";
 import { ruleFunctions } from "#rewrite/rule/compile/functions.js";
@@ -51,8 +51,7 @@ function chainRows(targets: readonly Target[]): string[] {
     return (stages.length > 1 || epilogue) && insteadOf === undefined && !isView;
   });
   return held.flatMap((name) => {
-    const isChain = templates[name].stages.length > 1;
-    const having = targets.filter(({ chains: own = ["separable"] }) => !isChain || own.includes(name));
+    const having = targets.filter((target) => isOfUse(templates[name], target));
     if (having.length === 0) return [];
     const where = having.length === targets.length ? "all" : having.map((target) => target.name).join(", ");
     return [`| \`${chainText(name)}\` | ${name} | ${where} |`];

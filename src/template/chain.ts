@@ -11,7 +11,7 @@ import { shapeText } from "#ir/units.js";
 import { lastStep, scalarSize } from "#ops/compose.js";
 import { isMember, isOpClass, opOf } from "#ops/index.js";
 import type { Template } from "./templates.js";
-import { templateNames, templates } from "./templates.js";
+import { isOfUse, templateNames, templates } from "./templates.js";
 
 /** Most operations of a step in which a value is needed twice: expressions are trees, so the value is computed twice. */
 const maxStepSize = 64;
@@ -119,16 +119,11 @@ export function templateOf(graph: Graph, chain: readonly Node[], target: Target)
 }
 
 /** Whether a template has these stages, and the target has that template; a choice of the algorithm comes later. */
-function holdsStages(
-  name: TemplateName,
-  graph: Graph,
-  stages: readonly Node[],
-  { chains = ["separable"] }: Target,
-): boolean {
+function holdsStages(name: TemplateName, graph: Graph, stages: readonly Node[], target: Target): boolean {
   const template = templates[name];
   if (template.insteadOf !== undefined || template.stages.length !== stages.length) return false;
+  if (!isOfUse(template, target)) return false;
   const isChain = stages.length > 1;
-  if (isChain && !chains.includes(name)) return false;
   return stages.every((node, at) => {
     const inputs = operands(graph, node);
     const isFixed = inputs.slice(1).every((input) => input.op === "constant");

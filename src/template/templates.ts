@@ -1,8 +1,12 @@
 // The templates: what a kernel can hold, as data that passes read. `src/kernel/template/` has their bodies.
 
 import type { OpName, TemplateName } from "#ir/graph.js";
+import type { Kept, Target } from "#ir/target.js";
 import type { elementwise } from "#ops/elementwise.js";
 import type { OpClass } from "#ops/op.js";
+import type { OnChipChoices } from "./on-chip.js";
+import { aroundWindow, pooledVector } from "./on-chip.js";
+import { convolutionWindow, poolWindow } from "./window.js";
 
 /** One kind of kernel: ops that do more than map elements (its stages), with elementwise steps around them. */
 export interface Template {
@@ -16,6 +20,10 @@ export interface Template {
   readonly epilogue: boolean;
   /** The op whose own template computes the same by the usual algorithm: which of the two is taken is decided by what they cost. */
   readonly insteadOf?: OpName;
+  /** What a block may keep on chip, and what that costs; absent for a kernel that keeps nothing. */
+  readonly onChip?: OnChipChoices;
+  /** What a target must keep on chip for a template of several stages to be of use there: one of these. */
+  readonly needs?: readonly Kept[];
 }
 
 /** A template of one op. */
@@ -40,21 +48,37 @@ const table = {
     prologue: false,
     epilogue: true,
   },
-  conv2d: single("conv2d", { doc: "A convolution with any window and groups.", prologue: true }),
+  conv2d: single("conv2d", {
+    doc: "A convolution with any window and groups.",
+    prologue: true,
+    onChip: aroundWindow(0, convolutionWindow),
+  }),
   winograd: single("conv2d", {
     doc: "A 3×3 convolution with stride 1, in tiles that are transformed, multiplied, and transformed back.",
     prologue: true,
     insteadOf: "conv2d",
   }),
-  depthwise_conv2d: single("depthwise_conv2d", { doc: "A depthwise convolution.", prologue: true }),
+  depthwise_conv2d: single("depthwise_conv2d", {
+    doc: "A depthwise convolution.",
+    prologue: true,
+    onChip: aroundWindow(0, convolutionWindow),
+  }),
   conv2d_transpose: single("conv2d_transpose", { doc: "A transposed convolution." }),
   dense: single("dense", { doc: "A dense layer." }),
   matmul: single("matmul", { doc: "The product of two values." }),
   batch_norm: single("batch_norm", { doc: "A batch norm that no convolution takes in." }),
   layer_norm: single("layer_norm", { doc: "A layer norm." }),
   group_norm: single("group_norm", { doc: "A group norm." }),
-  max_pool: single("max_pool", { doc: "The maximum over a window.", prologue: true }),
-  avg_pool: single("avg_pool", { doc: "The mean over a window.", prologue: true }),
+  max_pool: single("max_pool", {
+    doc: "The maximum over a window.",
+    prologue: true,
+    onChip: aroundWindow(0, poolWindow),
+  }),
+  avg_pool: single("avg_pool", {
+    doc: "The mean over a window.",
+    prologue: true,
+    onChip: aroundWindow(0, poolWindow),
+  }),
   global_avg_pool: single("global_avg_pool", { doc: "The mean over height and width." }),
   global_max_pool: single("global_max_pool", { doc: "The maximum over height and width." }),
   reduce_sum: single("reduce_sum", { doc: "The sum along axes." }),
@@ -84,24 +108,32 @@ const table = {
     stages: ["depthwise", "pointwise"],
     prologue: false,
     epilogue: true,
+    onChip: aroundWindow(0, convolutionWindow),
+    needs: ["rows", "pixels"],
   },
   inverted_residual: {
     doc: "The widened value and the depthwise result of a few rows stay on chip.",
     stages: ["pointwise", "depthwise", "pointwise"],
     prologue: false,
     epilogue: true,
+    onChip: aroundWindow(1, convolutionWindow),
+    needs: ["rows"],
   },
   separable_pointwise: {
     doc: "The depthwise result of a tile of pixels, and its first product, stay on chip.",
     stages: ["depthwise", "pointwise", "pointwise"],
     prologue: false,
     epilogue: true,
+    onChip: aroundWindow(0, convolutionWindow),
+    needs: ["pixels"],
   },
   pooled_dense: {
     doc: "The pooled vector is made on chip by every block of the dense layer.",
     stages: ["global_avg_pool", "dense"],
     prologue: false,
     epilogue: true,
+    onChip: pooledVector,
+    needs: ["pixels"],
   },
 } as const satisfies Record<StageOp, Template> & Record<string, Template>;
 
@@ -118,6 +150,16 @@ declare module "#ir/graph.js" {
 export const templates: Readonly<Record<TemplateName, Template>> = table;
 
 export const templateNames = Object.keys(table) as readonly TemplateName[];
+
+/** Whether a target has a use for a template, which it can always hold where it has one stage. */
+export function isOfUse({ stages, needs = [] }: Template, { chains }: Target): boolean {
+  if (stages.length <= 1) return true;
+  return (
+    chains !== undefined &&
+    stages.length <= chains.stages &&
+    needs.some((kept) => chains.keeps.includes(kept))
+  );
+}
 
 /** The chains that a template holds, as a fusion has them: `depthwise -> elementwise* -> pointwise -> elementwise*`. */
 export function chainText(name: TemplateName): string {

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { parse } from "#grammar/reading/parse.js";
 import { render } from "#diagnostic/render.js";
 import { printGraph } from "#inspect/lift.js";
-import type { Target } from "#ir/target.js";
+import type { Chains, Target } from "#ir/target.js";
 import type { FuseReport } from "#passes/fuse.js";
 import { fuse, planFusions } from "#passes/fuse.js";
 import { compileFusions } from "#rewrite/fusion/fusion.js";
@@ -99,7 +99,7 @@ test("what strips do again is counted in whole numbers", () => {
   d = depthwise_conv2d(e, kernel=${kernel}x${kernel}, stride=${stride}, padding=same) |> relu6
   output y = conv2d(d, filters=8, kernel=1x1)
 }`);
-      const chains = ["separable", "inverted_residual"] as const;
+      const chains: Chains = { stages: 3, keeps: ["rows"] };
       const target: Target = {
         ...testTarget,
         chains,

@@ -1,7 +1,7 @@
 // The variants of the templates that tests run: lanes and team sizes, whatever the target.
 
 import { jsTarget } from "#backend/js/target.js";
-import type { Target } from "#ir/target.js";
+import type { Chains, Target } from "#ir/target.js";
 import type { Tile } from "#kernel/part/tile.js";
 import { jsTile, manyItems, wasmTile } from "#kernel/part/tile.js";
 
@@ -11,7 +11,7 @@ export interface Variant {
   readonly tile: Tile;
 }
 
-const chains = ["separable", "inverted_residual", "separable_pointwise", "pooled_dense"] as const;
+const chains: Chains = { stages: 3, keeps: ["rows", "pixels"] };
 
 /** Small blocks, so that small tensors have several, with parts that are left over. */
 const small = { blockPixels: 6, blockVectors: 4, stripRows: 2, blocks: 3, ahead: { bytes: 0, tiles: 16 } };

@@ -5,6 +5,7 @@ import type { Target } from "#ir/target.js";
 export const testTarget: Target = {
   name: "js",
   lanes: 1,
+  chains: { stages: 2, keeps: ["rows"] },
   scratchBytes: 2 ** 18,
   denseMacs: 2e9,
   depthwiseMacs: 1e9,

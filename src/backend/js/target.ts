@@ -6,6 +6,7 @@ import type { Target } from "#ir/target.js";
 export const jsTarget: Target = {
   name: "js",
   lanes: 1,
+  chains: { stages: 2, keeps: ["rows"] },
   // What a fused kernel keeps should stay in half of a 512 KiB L2 cache.
   scratchBytes: 256 * 1024,
   denseMacs: 2.4e9,

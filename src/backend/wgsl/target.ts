@@ -30,9 +30,9 @@ const classes: Readonly<
     depthwiseMacs: 250e9,
     bytes: 125e9,
     launch: 25e-6,
-    chains: ["separable", "separable_pointwise", "pooled_dense"],
+    chains: { stages: 3, keeps: ["pixels"] },
   },
-  software: { denseMacs: 4e9, depthwiseMacs: 1e9, bytes: 10e9, launch: 1e-4, chains: [] },
+  software: { denseMacs: 4e9, depthwiseMacs: 1e9, bytes: 10e9, launch: 1e-4 },
 };
 
 /** The target for devices with these limits, most of them of a class. */

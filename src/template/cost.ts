@@ -1,0 +1,62 @@
+// The cost model of fused kernels: what a kernel keeps out of memory, what it does twice, and what it needs on chip.
+
+import type { Graph, KernelPlan, Node, TemplateName } from "#ir/graph.js";
+import { users } from "#ir/node-order.js";
+import type { Target } from "#ir/target.js";
+import { elements } from "#ir/type.js";
+import { addedProduct } from "#ops/added-product.js";
+import { isMap } from "./chain.js";
+import type { OnChip } from "./on-chip.js";
+import { nothingOnChip } from "./on-chip.js";
+import { templates } from "./templates.js";
+
+/** What one kernel for some nodes costs, beside one kernel for each node, in the strips or the tile that are best. */
+export interface FusedCost extends OnChip {
+  /** Bytes that are neither written to memory nor read back. */
+  readonly savedBytes: number;
+  /** Whether the scratch is within the target's. */
+  readonly fits: boolean;
+  /** Modelled seconds saved; negative where the kernel costs more. */
+  readonly saving: number;
+}
+
+/**
+ * The cost of nodes, in order, that a template holds. As in Qararyah et al. 2024 (arXiv 2404.19331, §4), traffic is
+ * input · overlap + output + weights · strips, subject to a strip fitting on chip; the strip height that costs least is taken, or the
+ * one that is wanted if it fits.
+ */
+export function costOf(
+  graph: Graph,
+  template: TemplateName,
+  nodes: readonly Node[],
+  target: Target,
+  wanted?: Pick<KernelPlan, "rows" | "pixels">,
+): FusedCost {
+  const savedBytes = nodes
+    .slice(0, -1)
+    .reduce(
+      (sum, node) => sum + 4 * elements(node.type.shape) * (1 + (users(graph).get(node.id)?.length ?? 0)),
+      0,
+    );
+  const gain = savedBytes / target.bytes + (nodes.length - 1) * target.launch;
+  const added = addedProduct(graph, nodes)?.product.id;
+  const own = nodes.filter(({ id }) => id !== added);
+  const members = { graph, nodes: own, stages: own.filter((node) => !isMap(node)) };
+  const priced = (templates[template].onChip?.(members, target) ?? []).map((choice) => ({
+    ...choice,
+    savedBytes,
+    fits: choice.scratchBytes <= target.scratchBytes,
+    saving: gain - choice.extraBytes / target.bytes - choice.extraSeconds,
+  }));
+  // Of what fits, the least time; of equal times the higher strip. If nothing fits, the strip that needs least.
+  return (
+    priced.find((one) => one.fits && one.rows === wanted?.rows && one.pixels === wanted.pixels) ??
+    priced.filter((one) => one.fits).toSorted((a, b) => b.saving - a.saving || b.rows - a.rows)[0] ??
+    priced.toSorted((a, b) => a.scratchBytes - b.scratchBytes)[0] ?? {
+      ...nothingOnChip,
+      savedBytes,
+      fits: true,
+      saving: gain,
+    }
+  );
+}

@@ -1,0 +1,196 @@
+// What a block of a kernel may keep on chip, and what is done again for it: the choices that a template has.
+
+import { greatest } from "#diagnostic/extremes.js";
+import type { Graph, Node } from "#ir/graph.js";
+import { operands } from "#ir/graph.js";
+import type { Target } from "#ir/target.js";
+import type { Shape } from "#ir/type.js";
+import { elements } from "#ir/type.js";
+import { macsOf, opOf } from "#ops/index.js";
+import type { Window, WindowOf } from "./window.js";
+import { rowsRead, stripHeight } from "./window.js";
+
+/** The nodes of a kernel as its template sees them, in order. */
+export interface Members {
+  readonly graph: Graph;
+  readonly nodes: readonly Node[];
+  /** Those that do more than map elements. */
+  readonly stages: readonly Node[];
+}
+
+/** One way to divide a kernel's result among blocks, and what that takes. Numbers are those of one sample. */
+export interface OnChip {
+  /** Output rows of a strip; 0 where no rows are kept. */
+  readonly rows: number;
+  /** Pixels of a tile; 0 where no pixels are kept. */
+  readonly pixels: number;
+  /** Strips or tiles. */
+  readonly strips: number;
+  readonly scratchBytes: number;
+  /** Bytes that are read more often than by a kernel for each op. */
+  readonly extraBytes: number;
+  /** Multiply-accumulates, and elementwise steps, that are done again; modelled seconds of those. */
+  readonly extraMacs: number;
+  readonly extraSeconds: number;
+}
+
+/** Gives the choices that there are for a kernel on a target; none where it keeps nothing. */
+export type OnChipChoices = (members: Members, target: Target) => readonly OnChip[];
+
+export const nothingOnChip: OnChip = {
+  rows: 0,
+  pixels: 0,
+  strips: 0,
+  scratchBytes: 0,
+  extraBytes: 0,
+  extraMacs: 0,
+  extraSeconds: 0,
+};
+
+/**
+ * Of a kernel whose stage at `place` has a window on what comes before it. What is kept is what the window reads and, where a stage
+ * follows, what it gives; a window alone, with no steps before it, keeps nothing.
+ */
+export function aroundWindow(place: number, windowOf: WindowOf): OnChipChoices {
+  return (members, target) => {
+    const { graph, nodes, stages } = members;
+    const windowed = stages[place];
+    const window = windowed && windowOf(graph, windowed);
+    if (!window || (stages.length === 1 && nodes[0] === windowed)) return [];
+    return target.pixelTiles && place === 0
+      ? [tileOf(members, window, windowed, target)]
+      : stripsOf(members, window, place, target);
+  };
+}
+
+/** One choice for every strip height that divides the rows. */
+function stripsOf(
+  { graph, nodes, stages }: Members,
+  window: Window,
+  place: number,
+  target: Target,
+): OnChip[] {
+  const windowed = stages[place];
+  if (!windowed) return [];
+  const before = nodes.slice(0, nodes.indexOf(windowed));
+  const height = windowed.type.shape[1] ?? 1;
+  return divisors(height).map((rows) => {
+    const strips = height / rows;
+    const read = rowsRead(window, rows, strips);
+    // Whole rows of whole tensors: multiplied before it is divided, so that counts are whole numbers.
+    const again = (all: number): number => (all * (read - window.inputHeight)) / window.inputHeight;
+    const inputRow = bytesOf(window.input.slice(2)) * (1 + window.border);
+    const middle = stages.length > place + 1 ? rows * bytesOf(windowed.type.shape.slice(2)) : 0;
+    const scratchBytes = stripHeight(window, rows) * inputRow + middle;
+    // What is computed on the way into the window is computed again for the rows that two strips share.
+    const stepsAgain = again(
+      before.filter((node) => opOf(node.op).scalar).reduce((sum, node) => sum + elements(node.type.shape), 0),
+    );
+    const macsAgain = again(stages.slice(0, place).reduce((sum, node) => sum + macs(graph, node), 0));
+    return {
+      rows,
+      pixels: 0,
+      strips,
+      scratchBytes,
+      extraBytes:
+        again(inputBytes(graph, nodes)) + weightBytesAgain(graph, stages, strips, scratchBytes, target),
+      extraMacs: stepsAgain + macsAgain,
+      extraSeconds: stepsAgain / target.depthwiseMacs + macsAgain / target.denseMacs,
+    };
+  });
+}
+
+/** Dense weights are streamed once per strip, unless they stay on chip beside it; alone, once per block of rows that fits. */
+function weightBytesAgain(
+  graph: Graph,
+  stages: readonly Node[],
+  strips: number,
+  scratchBytes: number,
+  target: Target,
+): number {
+  const dense = stages.filter((node) => node.op === "conv2d");
+  const weights = dense.reduce((sum, node) => sum + weightBytes(graph, node), 0);
+  if (weights + scratchBytes <= target.scratchBytes) return 0;
+  return dense.reduce((sum, node) => {
+    const input = operands(graph, node)[0]?.type.shape ?? [];
+    const alone = Math.max(1, Math.ceil(bytesOf(input) / target.scratchBytes));
+    return sum + Math.max(0, strips - alone) * weightBytes(graph, node);
+  }, 0);
+}
+
+/**
+ * The tile of a chain that begins with a window, where tiles are pixels: each result of the window is computed once, whatever the
+ * tile. Steps before the window are done for every tap. Items with half the rows load three operands for two multiplications, where
+ * they else load two; with fewer rows there is no kernel, nor for two products with fewer than all.
+ */
+function tileOf({ graph, nodes, stages }: Members, { taps }: Window, windowed: Node, target: Target): OnChip {
+  const before = nodes.slice(0, nodes.indexOf(windowed));
+  const products = stages.slice(1);
+  const { rows = 1, columns = 1, items = 1 } = target.pixelTiles ?? {};
+  const depth = windowed.type.shape.at(-1) ?? 1;
+  const total = elements(windowed.type.shape) / depth;
+  const input = operands(graph, windowed)[0]?.type.shape ?? [];
+  const steps = before.reduce((sum, node) => sum + elements(node.type.shape), 0);
+  const reads = (total * taps * (input.at(-1) ?? 1)) / elements(input);
+  const stepsAgain = Math.max(0, steps * (reads - 1));
+  const extraSeconds = stepsAgain / target.depthwiseMacs;
+  if (products.length === 0) return { ...nothingOnChip, extraMacs: stepsAgain, extraSeconds };
+  const widths = products.map((product) => product.type.shape.at(-1) ?? 1);
+  const panels = Math.ceil(greatest(widths) / columns);
+  const kept = [depth, ...widths.slice(0, -1)].map((width) => Math.ceil(width / target.lanes) * target.lanes);
+  const bytesFor = (pixels: number): number => pixels * kept.reduce((sum, width) => sum + 4 * width, 0);
+  let pixels = rows;
+  while (bytesFor(2 * pixels) <= target.scratchBytes && (pixels / rows) * panels < items) pixels *= 2;
+  if (bytesFor(pixels) > target.scratchBytes && products.length === 1) pixels = Math.ceil(rows / 2);
+  const loads = Math.max(0, rows / pixels - 1) / 2;
+  const seconds = products.reduce((sum, product) => sum + macs(graph, product), 0) / target.denseMacs;
+  return {
+    ...nothingOnChip,
+    pixels,
+    strips: Math.ceil(total / pixels),
+    scratchBytes: bytesFor(pixels),
+    extraMacs: stepsAgain,
+    extraSeconds: extraSeconds + loads * seconds,
+  };
+}
+
+/** A dense layer of a pooled vector: every block of it pools for itself. */
+export const pooledVector: OnChipChoices = ({ graph, stages: [pool, dense] }, target) => {
+  if (!pool || !dense) return [];
+  const { columns = 1, items = 1 } = target.pixelTiles ?? {};
+  const input = operands(graph, pool)[0]?.type.shape ?? [];
+  const blocks = Math.max(1, Math.ceil((dense.type.shape.at(-1) ?? 1) / columns / items));
+  return [
+    {
+      ...nothingOnChip,
+      pixels: 1,
+      strips: blocks,
+      scratchBytes: bytesOf([pool.type.shape.at(-1) ?? 1]),
+      extraBytes: (blocks - 1) * bytesOf(input),
+      extraMacs: (blocks - 1) * elements(input),
+    },
+  ];
+};
+
+const bytesOf = (shape: Shape): number => 4 * elements(shape);
+
+/** Bytes that flow in from memory: the first operand of the first node. */
+function inputBytes(graph: Graph, nodes: readonly Node[]): number {
+  const [first] = nodes;
+  return bytesOf((first && operands(graph, first)[0]?.type.shape) ?? []);
+}
+
+function weightBytes(graph: Graph, node: Node): number {
+  return bytesOf(operands(graph, node)[1]?.type.shape ?? []);
+}
+
+function macs(graph: Graph, node: Node): number {
+  return macsOf(
+    node,
+    operands(graph, node).map((input) => input.type),
+  );
+}
+
+function divisors(extent: number): number[] {
+  return Array.from({ length: extent }, (_, at) => at + 1).filter((rows) => extent % rows === 0);
+}
