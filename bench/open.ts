@@ -1,6 +1,6 @@
 // A model of the bench as a module.
 
-import { parseSplit } from "../src/cli/split-option.js";
+import { parseSplit } from "../src/cli/options/split.js";
 import { targets } from "../src/compile/targets.js";
 import type { Module, OptimizeOptions } from "../src/index.js";
 import { optimize } from "../src/index.js";

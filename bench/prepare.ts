@@ -6,7 +6,7 @@ import { serialize } from "node:v8";
 import { gzipSync } from "node:zlib";
 import { scheduleModule } from "../src/compile/schedule-module.js";
 import { targetOf } from "../src/compile/targets.js";
-import type { TargetName } from "../src/compile/targets.js";
+import type { TargetName } from "../src/ir/target.js";
 import type { CompileOptions, Module } from "../src/index.js";
 import { elements, inputNodes, optimize } from "../src/index.js";
 import type { Graph } from "../src/ir/graph.js";

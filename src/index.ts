@@ -63,7 +63,7 @@ export type { Optimized, OptimizeOptions } from "#compile/optimize.js";
 
 export { splitNetwork } from "#split/split-with-samples.js";
 export type { FittedSplit, SplitNetworkOptions } from "#split/split-with-samples.js";
-export type { SampledSplit } from "#split/limits.js";
+export type { SampledSplit } from "#split/request.js";
 export type { FittedLayer } from "#report/fitted.js";
 export { samplesOf } from "#calibrate/samples.js";
 export type { Sample, Samples } from "#calibrate/samples.js";

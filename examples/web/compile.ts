@@ -3,7 +3,7 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { defaultTarget, targetNames } from "#compile/targets.js";
+import { defaultTarget, targetNames } from "#ir/target.js";
 import { compile, inputNodes, render } from "../../src/index.js";
 import { readModel, writeArtifact } from "../../src/node/index.js";
 import type { Manifest } from "./manifest.js";

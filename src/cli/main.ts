@@ -2,7 +2,7 @@
 // The `cleave` command.
 
 import { run } from "./program.js";
-import { exit, outputError, processTerminal } from "./terminal.js";
+import { exit, outputError, processTerminal } from "./output/terminal.js";
 
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   // A reader that has seen enough (`cleave inspect … | head`) is not an error.

@@ -2,22 +2,22 @@
 
 import { Command, CommanderError } from "commander";
 import { version } from "#compile/version.js";
-import { addCheck } from "./check.js";
-import { addCompile } from "./compile.js";
-import { addExplain } from "./explain.js";
-import { addExport } from "./export.js";
-import { addFmt } from "./fmt.js";
-import { addImport } from "./import.js";
-import { addInspect } from "./inspect.js";
-import { addOps } from "./ops.js";
-import { addProfile } from "./profile.js";
-import { addRun } from "./run.js";
-import { addSplit } from "./split.js";
-import { addVerify } from "./verify.js";
-import { withProgress } from "./progress.js";
-import type { Session } from "./session.js";
-import type { Terminal } from "./terminal.js";
-import { exit, OutputError } from "./terminal.js";
+import { addCheck } from "./commands/check.js";
+import { addCompile } from "./commands/compile.js";
+import { addExplain } from "./commands/explain.js";
+import { addExport } from "./commands/export.js";
+import { addFmt } from "./commands/fmt.js";
+import { addImport } from "./commands/import.js";
+import { addInspect } from "./commands/inspect.js";
+import { addOps } from "./commands/ops.js";
+import { addProfile } from "./commands/profile.js";
+import { addRun } from "./commands/run.js";
+import { addSplit } from "./commands/split.js";
+import { addVerify } from "./commands/verify.js";
+import { withProgress } from "./output/progress.js";
+import type { Terminal } from "./output/terminal.js";
+import { exit, OutputError } from "./output/terminal.js";
+import type { Session } from "./session/session.js";
 
 /** Runs one command line (without `node cleave`); gives the exit code. Never throws. */
 export async function run(argv: readonly string[], outside: Terminal): Promise<number> {

@@ -1,5 +1,6 @@
 // Emitting: an optimized module becomes kernels and then the text and bytes of an ES module.
 
+import type { TargetName } from "#ir/target.js";
 import type { Artifact, WeightSink } from "#backend/artifact.js";
 import { packedElements, placeWeights } from "#backend/packed.js";
 import type { Limits } from "#backend/wgsl/limits.js";
@@ -28,7 +29,7 @@ import { lower } from "#kernel/lower.js";
 import type { Interruptible } from "#diagnostic/interruptible.js";
 import { runToEnd } from "#diagnostic/interruptible.js";
 import { scheduleModule } from "./schedule-module.js";
-import type { Devices, TargetName } from "./targets.js";
+import type { Devices } from "./targets.js";
 import { targetOf } from "./targets.js";
 import { version } from "./version.js";
 

@@ -7,12 +7,14 @@ import { wasmTarget } from "#backend/wasm/target.js";
 import { emitWgsl, neededLimits, printShaders } from "#backend/wgsl/emit.js";
 import type { Limits } from "#backend/wgsl/limits.js";
 import { guaranteedLimits } from "#backend/wgsl/limits.js";
-import type { AdapterClass } from "#backend/wgsl/target.js";
-import { adapterClasses, wgslTarget, wgslTargetFor } from "#backend/wgsl/target.js";
+import type { AdapterClass } from "#backend/wgsl/adapter.js";
+import { adapterClasses } from "#backend/wgsl/adapter.js";
+import { wgslTarget, wgslTargetFor } from "#backend/wgsl/target.js";
 import type { Artifact, EmitOptions } from "#backend/artifact.js";
 import type { PlacedWeights } from "#backend/packed.js";
 import type { KernelProgram } from "#kernel/ir/ir.js";
-import type { Target } from "#ir/target.js";
+import type { Target, TargetName } from "#ir/target.js";
+import { defaultTarget, targetNames } from "#ir/target.js";
 
 /** The WebGPU devices that a module is for. */
 export interface Devices {
@@ -36,7 +38,7 @@ export interface Begun {
   readonly finish: (packed: PlacedWeights) => Artifact;
 }
 
-/** By the name that `--target` takes. To add a target, add a row. */
+/** By name. To add a target, add a row. */
 export const targets = {
   js: {
     target: jsTarget,
@@ -57,12 +59,7 @@ export const targets = {
       };
     },
   },
-} as const satisfies Readonly<Record<string, TargetEntry>>;
-
-export type TargetName = keyof typeof targets;
-
-/** The fastest that exists for a CPU. */
-export const defaultTarget: TargetName = "wasm";
+} as const satisfies Readonly<Record<TargetName, TargetEntry>>;
 
 /** The row of a target, the default one if none is named. Throws `TypeError` for a name or a class that does not exist. */
 export function targetOf(name: TargetName = defaultTarget, { limits, adapter }: Devices = {}): TargetEntry {
@@ -76,5 +73,3 @@ export function targetOf(name: TargetName = defaultTarget, { limits, adapter }: 
   const target = entry.targetFor?.({ ...guaranteedLimits, ...limits }, adapter);
   return { ...entry, target: target ?? entry.target };
 }
-
-export const targetNames = Object.keys(targets) as readonly TargetName[];

@@ -3,7 +3,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { opsDoc } from "#report/ops-doc.js";
-import { targetNames, targetOf } from "#compile/targets.js";
+import { targetOf } from "#compile/targets.js";
+import { targetNames } from "#ir/target.js";
 import { rulesDoc } from "#report/rules-doc.js";
 import { generateRuntimeText } from "./runtime-text.js";
 

@@ -18,9 +18,17 @@ export interface Chains {
   readonly keeps: readonly Kept[];
 }
 
+/** The targets, by the names that `--target` takes. */
+export const targetNames = ["js", "wasm", "wgsl"] as const;
+
+export type TargetName = (typeof targetNames)[number];
+
+/** The fastest that exists for a CPU. */
+export const defaultTarget: TargetName = "wasm";
+
 /** Limits and cost constants of a target. Costs are relative to one another; only ratios matter. */
 export interface Target {
-  readonly name: "js" | "wasm" | "wgsl";
+  readonly name: TargetName;
   /** Elements in a vec; 1 means scalar code. */
   readonly lanes: number;
   /** Bytes of scratch that a fused kernel may use and still have its intermediate on chip. */

@@ -1,6 +1,7 @@
 /// <reference types="@webgpu/types" />
 // Profiling: each kernel of the emitted module is timed in this process, and on a CPU set beside the roofline of the machine.
 
+import { defaultTarget } from "#ir/target.js";
 import { given } from "#diagnostic/given.js";
 import { expectModule } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
@@ -23,7 +24,7 @@ import { load } from "#compile/load.js";
 import type { Roofline, RooflineSize } from "./roofline.js";
 import { bandwidthFor, measureRoofline } from "./roofline.js";
 import { scheduleModule } from "#compile/schedule-module.js";
-import { defaultTarget, targetOf } from "#compile/targets.js";
+import { targetOf } from "#compile/targets.js";
 
 export interface ProfileOptions extends Omit<EmitModuleOptions, "embedWeights" | "packedInto"> {
   /** 1 by default. */

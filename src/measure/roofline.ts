@@ -1,6 +1,7 @@
 // The roofline of this machine for a target: its peak rate of multiply-accumulates, and its bandwidth by how much is read and written,
 // measured by two kernels of our own.
 
+import type { TargetName } from "#ir/target.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { address, addInt, f32, load as read, madd, mulInt } from "#kernel/ir/build.js";
 import { KernelBuilder } from "#kernel/ir/build.js";
@@ -13,7 +14,6 @@ import { placeWeights } from "#backend/packed.js";
 import { runToEnd } from "#diagnostic/interruptible.js";
 import { arenaElements } from "#ir/arenas.js";
 import { load } from "#compile/load.js";
-import type { TargetName } from "#compile/targets.js";
 import { targetOf } from "#compile/targets.js";
 import { version } from "#compile/version.js";
 

@@ -1,34 +1,13 @@
-// What may be asked of a split with samples, and what is wrong with it for a network.
+// What is wrong with a limit of a split with samples for a network.
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { Module } from "#ir/weights.js";
 import { findCandidates, findWhole } from "#passes/split/candidates.js";
-import type { SplitMode } from "#passes/split.js";
-import { wrongSplit } from "#passes/split.js";
 import { percentText } from "#report/fitted.js";
 import type { SplitLimit } from "./split-network.js";
 import { chooseWithin } from "./split-network.js";
 import type { TriedNetwork } from "./try-network.js";
-
-/** What samples divide best over the layers: shares as the split pass takes them too, and a loss in the outputs, which takes samples. */
-export type SampledSplit =
-  | Extract<SplitMode, { readonly mode: "macs" | "time" }>
-  | { readonly mode: "loss"; readonly loss: number };
-
-/** The limit that is asked for, if it is one. */
-export function limitOf(split: SplitMode | SampledSplit): SplitLimit | undefined {
-  if (split.mode === "loss") return { kind: "loss", loss: split.loss };
-  return split.mode === "macs" || split.mode === "time"
-    ? { kind: split.mode, share: split.share }
-    : undefined;
-}
-
-/** What is wrong with its number, or undefined. */
-export function wrongSampledSplit(split: SplitMode | SampledSplit): string | undefined {
-  if (split.mode !== "loss") return wrongSplit(split);
-  return split.loss >= 0 && Number.isFinite(split.loss) ? undefined : "loss is a number, 0 or more";
-}
 
 /** An error if no convolution of a module, as the passes before `split` leave it, can be split. */
 export function nothingToSplit(base: Module): Diagnostic[] {

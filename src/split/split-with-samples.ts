@@ -1,5 +1,6 @@
 // Splitting a trained network with samples in one call: the public API of what `cleave split` does.
 
+import type { TargetName } from "#ir/target.js";
 import { given } from "#diagnostic/given.js";
 import type { CheckpointStore } from "#calibrate/checkpoints.js";
 import type { OnProgress } from "#calibrate/progress.js";
@@ -8,7 +9,7 @@ import { checkSamples, sampleInputs } from "#calibrate/samples.js";
 import { emitKinds } from "#compile/emit.js";
 import type { OptimizeOptions } from "#compile/optimize.js";
 import { optimize, optimizeKinds } from "#compile/optimize.js";
-import type { Devices, TargetName } from "#compile/targets.js";
+import type { Devices } from "#compile/targets.js";
 import { targetOf } from "#compile/targets.js";
 import { expectArgument, expectModule, hasProperties } from "#diagnostic/argument.js";
 import type { OptionKind, OptionKinds } from "#diagnostic/options.js";
@@ -22,8 +23,9 @@ import type { SplitCost, SplitMode } from "#passes/split.js";
 import type { FittedLayer, FittedReport } from "#report/fitted.js";
 import { outOfRange, tooFewForFit } from "./samples/check-samples.js";
 import { distillPlan } from "./distill-plan.js";
-import type { SampledSplit } from "./limits.js";
-import { leftWithin, limitOf, nothingToSplit, outOfReach, wrongSampledSplit } from "./limits.js";
+import { leftWithin, nothingToSplit, outOfReach } from "./limits.js";
+import type { SampledSplit } from "./request.js";
+import { limitOf, wrongSampledSplit } from "./request.js";
 import type { PlannedLayer, SplitPlan } from "./split-network.js";
 import { fitWithin, planCosts } from "./split-network.js";
 import type { TryOptions } from "./try-network.js";

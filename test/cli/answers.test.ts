@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { takesColor } from "#cli/terminal.js";
+import { takesColor } from "#cli/output/terminal.js";
 import { elements } from "#ir/type.js";
 import { writeSafetensors } from "#weights/write-safetensors.js";
 import { cases } from "../cases.js";

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import sharp from "sharp";
 import type { Sharp } from "sharp";
 import { afterAll, describe, expect, test } from "vitest";
-import { readImage } from "#cli/image.js";
-import type { ImageOptions } from "#cli/image.js";
+import { readImage } from "#cli/inputs/image.js";
+import type { ImageOptions } from "#cli/options/image.js";
 
 const folder = mkdtempSync(join(tmpdir(), "cleave-image-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { passes } from "#passes/index.js";
 import { run } from "#cli/program.js";
-import { calibrating, withProgress } from "#cli/progress.js";
-import type { Terminal } from "#cli/terminal.js";
+import { calibrating, withProgress } from "#cli/output/progress.js";
+import type { Terminal } from "#cli/output/terminal.js";
 
 const folder = mkdtempSync(join(tmpdir(), "cleave-progress-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

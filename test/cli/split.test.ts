@@ -10,7 +10,7 @@ import { seededRandom } from "#ops/random.js";
 import { writeNpy } from "#weights/npy.js";
 import { writeSafetensors } from "#weights/write-safetensors.js";
 import { elements } from "#ir/type.js";
-import { readNumbers } from "#cli/inputs.js";
+import { readNumbers } from "#cli/inputs/values.js";
 import { cleave } from "./terminal.js";
 
 const root = mkdtempSync(join(tmpdir(), "cleave-split-"));

@@ -1,6 +1,6 @@
 // A terminal that keeps what is written, for tests of the command line.
 
-import type { Terminal } from "#cli/terminal.js";
+import type { Terminal } from "#cli/output/terminal.js";
 import { run } from "#cli/program.js";
 
 export interface Ran {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { compile } from "#compile/compile.js";
-import { targetNames } from "#compile/targets.js";
+import { targetNames } from "#ir/target.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { parse } from "#grammar/reading/parse.js";
 import { firstDifference, longestReduction } from "#interpret/tolerance.js";

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { LoadOptions, RunOptions } from "#runtime/types.js";
 import { compile, load } from "../../src/index.js";
-import type { TargetName } from "#compile/targets.js";
+import type { TargetName } from "#ir/target.js";
 import { computingDevice, describeOn } from "../backend/wgsl/device.js";
 
 const text = `net sums {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { LoadOptions } from "#runtime/types.js";
-import type { TargetName } from "#compile/targets.js";
+import type { TargetName } from "#ir/target.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
 import { printGraph } from "#inspect/lift.js";
 import { sameGraph } from "#ir/compare.js";

@@ -6,7 +6,7 @@ import { samplesOf } from "#calibrate/samples.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { parse } from "#grammar/reading/parse.js";
 import { seededRandom } from "#ops/random.js";
-import type { SampledSplit } from "#split/limits.js";
+import type { SampledSplit } from "#split/request.js";
 import type { FittedSplit } from "#split/split-with-samples.js";
 import { splitNetwork } from "#split/split-with-samples.js";
 

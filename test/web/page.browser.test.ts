@@ -7,7 +7,7 @@ import type { Page } from "playwright-core";
 import sharp from "sharp";
 import { createServer } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { targetNames } from "#compile/targets.js";
+import { targetNames } from "#ir/target.js";
 import { interpret } from "#interpret/interpret.js";
 import { firstDifference, longestReduction } from "#interpret/tolerance.js";
 import type { Shown } from "../../examples/web/shown.js";

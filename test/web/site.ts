@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { preview } from "vite";
 import { expect } from "vitest";
-import { readImage } from "#cli/image.js";
+import { readImage } from "#cli/inputs/image.js";
 import type { Shown } from "../../examples/web/shown.js";
 import type { Watch } from "./chromium.js";
 import { launch, ready, watch } from "./chromium.js";

@@ -2,13 +2,9 @@
 
 import type { Target } from "#ir/target.js";
 import { wgslTile } from "#kernel/part/tile.js";
+import type { AdapterClass } from "./adapter.js";
 import { guaranteedLimits } from "./limits.js";
 import type { Limits } from "./limits.js";
-
-/** The kinds of adapter that a module can be made for; it runs on all. */
-export const adapterClasses = ["gpu", "software"] as const;
-
-export type AdapterClass = (typeof adapterClasses)[number];
 
 /**
  * What is particular to a class. Costs of `gpu` are those of a middling GPU, where a dispatch in a browser is worth 25 million

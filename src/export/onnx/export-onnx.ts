@@ -21,21 +21,9 @@ import { GraphProtoSchema, ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
 import type { OnnxBuilder, Typed, WantedOutput } from "./builder.js";
 import { createBuilder, createNames } from "./builder.js";
 import { encode } from "./encode.js";
+import { defaultOpset, exportOpsets, formats } from "./opsets.js";
 import { exportNode } from "./operators/index.js";
 import type { OnnxValue } from "./onnx-value.js";
-
-/** Opsets that can be written, and the format's version that came with each. */
-const formats = new Map([
-  [18, 8n],
-  [19, 9n],
-  [20, 9n],
-  [21, 10n],
-]);
-
-export const exportOpsets: readonly number[] = [...formats.keys()];
-
-/** The newest one before 21, which the runtimes of the last years know and whose Gelu is ours. */
-export const defaultOpset = 20;
 
 /** Largest file in bytes: protobuf has no larger messages. */
 const largest = 2 ** 31 - 1;

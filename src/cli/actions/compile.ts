@@ -1,0 +1,71 @@
+// `cleave compile`: a model becomes one ES module, its types and its packed weights.
+
+import { gzipSync } from "node:zlib";
+import { checkEmbedding } from "#compile/emit.js";
+import { lineText } from "#diagnostic/escape.js";
+import { bytesText } from "#ir/units.js";
+import { writeModuleSteps } from "#node/write-module.js";
+import { readDevices } from "../model/devices.js";
+import { loadModel } from "../model/load.js";
+import type { FitOptions } from "../options/fit.js";
+import type { ModelOptions } from "../options/model.js";
+import { jsonText } from "../output/json.js";
+import { packing } from "../output/progress.js";
+import { flushedText, summaryText } from "../output/summary.js";
+import { report } from "../output/terminal.js";
+import { interruptible } from "../session/interruptible.js";
+import type { Session } from "../session/session.js";
+import { optimizeFitted } from "../split/fit.js";
+import { splitText } from "../split/text.js";
+
+export interface CompileOptions extends ModelOptions, FitOptions {
+  readonly output: string;
+  readonly embedWeights?: boolean;
+  readonly emit?: "wgsl";
+  readonly json?: boolean;
+}
+
+export async function compileModel(path: string, options: CompileOptions, session: Session): Promise<void> {
+  const { terminal } = session;
+  const model = loadModel(path, options, session);
+  if (!model) return;
+  const devices = readDevices(options, session);
+  const fitted = devices && (await optimizeFitted(model, options, session));
+  if (!fitted) return;
+  const { optimized, responses } = fitted;
+  if (options.embedWeights) {
+    const problems = checkEmbedding(optimized.module);
+    session.code = Math.max(session.code, report(terminal, problems, model.sources));
+    if (problems.length > 0) return;
+  }
+  session.progress.show("making kernels");
+  const steps = writeModuleSteps(optimized.module, options.output, {
+    target: options.target,
+    ...devices,
+    f16: options.f16 ?? false,
+    shaders: options.emit === "wgsl",
+    embedWeights: options.embedWeights ?? false,
+    sources: model.sources,
+    inputs: model.files,
+    onPacked: packing(session.progress),
+  });
+  const written = await interruptible(steps);
+  session.code = Math.max(session.code, report(terminal, written.diagnostics, model.sources));
+  if (!written.value) return;
+  const { artifact, files } = written.value;
+  if (options.json) {
+    const { module, types: _, weights: __, shaders: ___, ...facts } = artifact;
+    terminal.out(jsonText({ ...facts, moduleBytes: module.length, files: files.map((file) => file.path) }));
+    return;
+  }
+  terminal.out(`${summaryText(model, optimized.module, artifact.launches)}\n`);
+  if (artifact.flushedWeights > 0) terminal.out(`${flushedText(artifact.flushedWeights)}\n`);
+  if (optimized.split) terminal.out(`${splitText(optimized.split, responses)}\n`);
+  for (const { path: file, bytes } of files) {
+    const zipped =
+      file.endsWith(".mjs") && !options.embedWeights
+        ? `, ${bytesText(gzipSync(artifact.module).length)} gzipped`
+        : "";
+    terminal.out(`wrote ${lineText(file)} (${bytesText(bytes)}${zipped})\n`);
+  }
+}

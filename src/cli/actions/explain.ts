@@ -1,0 +1,64 @@
+// `cleave explain`: shapes, parameters and MACs per layer, before and after the passes, or the kernels with their costs.
+
+import type { Optimized } from "#compile/optimize.js";
+import { scheduleModule } from "#compile/schedule-module.js";
+import { targetOf } from "#compile/targets.js";
+import { given } from "#diagnostic/given.js";
+import { lineTexts } from "#diagnostic/line-text.js";
+import { lower } from "#kernel/lower.js";
+import { tiles } from "#kernel/part/tile.js";
+import { explainSchedule, explainScheduleText } from "#report/explain-schedule.js";
+import type { ExplainReport } from "#report/explain.js";
+import { explain, explainKernels, explainText } from "#report/explain.js";
+import type { Model } from "#node/read-model.js";
+import { readDevices } from "../model/devices.js";
+import { loadModel } from "../model/load.js";
+import { optimizeModel } from "../model/optimize.js";
+import type { ModelOptions } from "../options/model.js";
+import type { PassOptions } from "../options/passes.js";
+import { jsonText } from "../output/json.js";
+import type { Session } from "../session/session.js";
+import { splitText } from "../split/text.js";
+
+export interface ExplainOptions extends ModelOptions, PassOptions {
+  readonly schedule?: boolean;
+  readonly json?: boolean;
+}
+
+export function explainModel(path: string, options: ExplainOptions, session: Session): void {
+  const model = loadModel(path, options, session);
+  const optimized = model && optimizeModel(model, options, session);
+  if (!model || !optimized) return;
+  if (options.schedule) return printSchedule(model, optimized, options, session);
+  session.progress.show("adding up");
+  const report: ExplainReport = {
+    name: model.graph.name,
+    before: explain(model),
+    after: explainKernels(optimized.module),
+  };
+  if (options.json)
+    return session.terminal.out(jsonText({ ...report, ...given({ split: optimized.split }) }));
+  session.terminal.out(explainText(report));
+  if (optimized.split) session.terminal.out(`\n${splitText(optimized.split)}\n`);
+}
+
+function printSchedule(
+  model: Model,
+  { module, fused }: Optimized,
+  { json = false, ...options }: ExplainOptions,
+  session: Session,
+): void {
+  const devices = readDevices(options, session);
+  if (!devices) return;
+  const { target } = targetOf(options.target, devices);
+  const schedule = scheduleModule(module, target);
+  const tile = tiles[target.name];
+  const report = explainSchedule({
+    schedule,
+    program: lower(schedule, tile),
+    tile,
+    lineOf: lineTexts(model.sources),
+    ...given({ fused }),
+  });
+  session.terminal.out(json ? jsonText(report) : explainScheduleText(report, schedule));
+}

@@ -1,0 +1,55 @@
+// `cleave export`: a model, as written or after passes, as an ONNX file.
+
+import { lineText } from "#diagnostic/escape.js";
+import { bytesText, plural } from "#ir/units.js";
+import { writeOnnxSteps } from "#node/write-onnx.js";
+import { loadModel } from "../model/load.js";
+import { moduleAfter } from "../model/optimize.js";
+import type { ModelOptions } from "../options/model.js";
+import type { PassOptions } from "../options/passes.js";
+import { jsonText } from "../output/json.js";
+import { report } from "../output/terminal.js";
+import { interruptible } from "../session/interruptible.js";
+import type { Session } from "../session/session.js";
+
+export interface ExportOptions extends ModelOptions, PassOptions {
+  readonly output?: string;
+  readonly after?: string;
+  readonly opset: string;
+  readonly nchw?: boolean;
+  readonly json?: boolean;
+}
+
+export async function exportModel(path: string, options: ExportOptions, session: Session): Promise<void> {
+  const { terminal, progress } = session;
+  const model = loadModel(path, options, session);
+  // Options such as `--split` ask for passes, and would be without effect otherwise.
+  const after = options.after ?? (asksForPasses(options) ? "all" : undefined);
+  const module = model && moduleAfter(model, after, options, session);
+  if (!model || !module) return;
+  progress.show("writing");
+  const steps = writeOnnxSteps(module, options.output ?? path.replace(/\.\w+$/, ".onnx"), {
+    opset: Number(options.opset),
+    nchw: options.nchw ?? false,
+    inputs: model.files,
+    onWritten: (done, all) => progress.show("writing", done / all),
+  });
+  const written = await interruptible(steps);
+  session.code = Math.max(session.code, report(terminal, written.diagnostics, model.sources));
+  if (!written.value) return;
+  const { nodes, bytes, path: file } = written.value;
+  if (options.json) {
+    terminal.out(jsonText({ name: model.graph.name, nodes, bytes, files: [file] }));
+    return;
+  }
+  terminal.out(
+    `${lineText(model.graph.name)}: ${plural(nodes, "ONNX node")}\nwrote ${lineText(file)} (${bytesText(bytes)})\n`,
+  );
+}
+
+/** Whether options are given that have no meaning without passes. */
+function asksForPasses({ passes, stopAfter, split, approx, without, rules }: PassOptions): boolean {
+  return (
+    [passes, stopAfter, split, approx].some((one) => one !== undefined) || without.length + rules.length > 0
+  );
+}

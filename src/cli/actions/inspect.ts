@@ -1,0 +1,160 @@
+// `cleave inspect`: the graph, as text, JSON, DOT, SVG, PNG or kernels, after any pass, or what changed between two graphs.
+
+import { dirname, isAbsolute, relative } from "node:path";
+import pc from "picocolors";
+import { scheduleModule } from "#compile/schedule-module.js";
+import { targetOf } from "#compile/targets.js";
+import { error } from "#diagnostic/diagnostic.js";
+import { diffGraphs, diffText, printDiff } from "#inspect/diff.js";
+import { graphDot } from "#inspect/dot.js";
+import { graphJson } from "#inspect/json.js";
+import { printGraph } from "#inspect/lift.js";
+import { graphSvg } from "#inspect/svg.js";
+import type { Module } from "#ir/weights.js";
+import { printKernels } from "#kernel/ir/print.js";
+import { lower } from "#kernel/lower.js";
+import type { Model } from "#node/read-model.js";
+import { writeFileAtomically } from "#node/write-file.js";
+import { readDevices } from "../model/devices.js";
+import { loadModel } from "../model/load.js";
+import { moduleAfter, optimizeModel } from "../model/optimize.js";
+import type { ModelOptions } from "../options/model.js";
+import type { PassOptions } from "../options/passes.js";
+import { jsonText } from "../output/json.js";
+import { exit, report } from "../output/terminal.js";
+import type { Session } from "../session/session.js";
+
+export type InspectFormat = "text" | "json" | "dot" | "svg" | "png" | "kernels";
+
+export interface InspectOptions extends ModelOptions, PassOptions {
+  readonly format: InspectFormat;
+  readonly json?: boolean;
+  readonly after?: string;
+  readonly diff?: string;
+  readonly output?: string;
+}
+
+export async function inspectModel(path: string, options: InspectOptions, session: Session): Promise<void> {
+  const { format } = options;
+  if (options.diff !== undefined && format !== "text" && format !== "json") {
+    const message = `there is no diff as ${format}`;
+    report(session.terminal, [error("wrong-usage", message, { help: ["it is text or json"] })], new Map());
+    session.code = exit.wrongUsage;
+    return;
+  }
+  const model = loadModel(path, options, session);
+  if (!model) return;
+  const data =
+    options.diff === undefined
+      ? await showGraph(model, options, session)
+      : showChange(model, options.diff, options, session);
+  if (data === undefined) return;
+  // A diff has colours, and all formats write what they take from a model so that it is seen and not obeyed.
+  if (options.output === undefined) session.terminal.paintedOut(data);
+  else
+    session.code = Math.max(
+      session.code,
+      report(session.terminal, writeFileAtomically(options.output, data, model.files).diagnostics, new Map()),
+    );
+}
+
+async function showGraph(
+  model: Model,
+  options: InspectOptions,
+  session: Session,
+): Promise<string | Uint8Array | undefined> {
+  const { format } = options;
+  const module = moduleAfter(
+    model,
+    options.after ?? (format === "kernels" ? "all" : undefined),
+    options,
+    session,
+  );
+  if (!module) return undefined;
+  switch (format) {
+    case "text":
+      return printGraph(module, { weightsPath: (opened) => besideOutput(opened, options.output) });
+    case "json":
+      return jsonText(graphJson(module));
+    case "dot":
+      return graphDot(module);
+    case "kernels": {
+      const devices = readDevices(options, session);
+      const { target } = targetOf(options.target, devices);
+      return devices && printKernels(lower(scheduleModule(module, target)));
+    }
+    case "svg":
+    case "png": {
+      const svg = await graphSvg(module);
+      session.code = Math.max(session.code, report(session.terminal, svg.diagnostics, new Map()));
+      if (svg.value === undefined || format === "svg") return svg.value;
+      // It takes 20 MB of memory, and no other format needs it.
+      const { default: sharp } = await import("sharp");
+      return sharp(Buffer.from(svg.value), { density: 144, limitInputPixels: false }).png().toBuffer();
+    }
+    default:
+      return format satisfies never;
+  }
+}
+
+/**
+ * A net looks for its weights beside its own file: a dump that is written to a file names them from there, and one on stdout
+ * from the working folder.
+ */
+function besideOutput(opened: string, output: string | undefined): string {
+  if (output === undefined || isAbsolute(opened)) return opened;
+  return relative(dirname(output), opened).replaceAll("\\", "/");
+}
+
+/** What changed between two graphs, as text or JSON. */
+function showChange(
+  model: Model,
+  what: string,
+  options: InspectOptions,
+  session: Session,
+): string | undefined {
+  const sides = sidesOf(model, what, options, session);
+  if (!sides) return undefined;
+  const [before, after] = sides;
+  if (options.format === "json") return jsonText(diffGraphs(before, after));
+  const lines = before === after ? [] : diffText(printGraph(before), printGraph(after));
+  const colors = pc.createColors(options.output === undefined && session.terminal.outColor);
+  const paint = { same: (text: string) => text, removed: colors.red, added: colors.green };
+  const text = printDiff(lines, (kind, line) => paint[kind](line));
+  if (text !== "") return `${text}\n`;
+  return `${isFile(what) || what.includes("..") ? "nothing changed" : `${what} changed nothing`}\n`;
+}
+
+/** The two graphs that `--diff` names. */
+function sidesOf(
+  model: Model,
+  what: string,
+  options: InspectOptions,
+  session: Session,
+): readonly [Module, Module] | undefined {
+  if (isFile(what)) {
+    const other = loadModel(what, options, session);
+    const before = other && moduleAfter(model, options.after, options, session);
+    const after = other && moduleAfter(other, options.after, options, session);
+    return before && after && [before, after];
+  }
+  const at = what.indexOf("..");
+  if (at >= 0) {
+    const [from, to] = [what.slice(0, at), what.slice(at + 2)];
+    const before = moduleAfter(model, from === "" ? undefined : from, options, session);
+    const after = before && moduleAfter(model, to === "" ? "all" : to, options, session);
+    return before && after && [before, after];
+  }
+  const until = what === "all" ? options : { ...options, stopAfter: what };
+  const run = optimizeModel(model, until, session);
+  if (!run || what === "all") return run && [model, run.module];
+  // Of a pass that runs twice, the last run that changed something is meant.
+  const runs = run.trace.filter(({ pass }) => pass.name === what);
+  const one = runs.findLast(({ before, after }) => before.graph !== after.graph) ?? runs.at(-1);
+  return one && [one.before, one.after];
+}
+
+/** Files have an ending, passes none. */
+function isFile(what: string): boolean {
+  return /(?<!\.)\.\w+$/.test(what);
+}

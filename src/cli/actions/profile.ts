@@ -1,0 +1,55 @@
+// `cleave profile`: how long each kernel of the emitted module takes, on a CPU beside what the machine allows.
+
+import { profile } from "#measure/profile.js";
+import { profileText } from "#report/profile.js";
+import { gpuDiagnostic, nodeGpu } from "#node/gpu.js";
+import { readDevices } from "../model/devices.js";
+import { loadModel } from "../model/load.js";
+import { optimizeModel } from "../model/optimize.js";
+import type { ModelOptions } from "../options/model.js";
+import type { PassOptions } from "../options/passes.js";
+import { checkThreads } from "../options/passes.js";
+import { jsonText } from "../output/json.js";
+import { packing } from "../output/progress.js";
+import { report } from "../output/terminal.js";
+import type { Session } from "../session/session.js";
+
+export interface ProfileOptions extends ModelOptions, PassOptions {
+  readonly threads: number;
+  readonly runs: number;
+  readonly sort: "order" | "time";
+  readonly json?: boolean;
+}
+
+export async function profileModel(path: string, options: ProfileOptions, session: Session): Promise<void> {
+  if (!checkThreads(options, session)) return;
+  // Dawn rounds timestamps to a tenth of a millisecond unless it is told not to.
+  const gpu =
+    options.target === "wgsl" ? await nodeGpu(["disable-dawn-features=timestamp_quantization"]) : undefined;
+  if (gpu && !gpu.value) return fail(gpu.diagnostics, session);
+  const model = loadModel(path, options, session);
+  const optimized = model && optimizeModel(model, options, session);
+  if (!model || !optimized) return;
+  const devices = readDevices(options, session);
+  if (!devices) return;
+  const profiled = await profile(optimized.module, {
+    target: options.target,
+    ...devices,
+    ...(gpu?.value ? { gpu: gpu.value } : {}),
+    f16: options.f16 ?? false,
+    threads: options.threads,
+    runs: options.runs,
+    sources: model.sources,
+    onPacked: packing(session.progress),
+    onStep: (step) => session.progress.show(step),
+  }).catch((cause: unknown) => {
+    const known = gpuDiagnostic(cause);
+    if (!known) throw cause;
+    return fail(known.diagnostics, session);
+  });
+  if (profiled) session.terminal.out(options.json ? jsonText(profiled) : profileText(profiled, options.sort));
+}
+
+function fail(diagnostics: Parameters<typeof report>[1], session: Session): undefined {
+  session.code = Math.max(session.code, report(session.terminal, diagnostics, new Map()));
+}

@@ -1,0 +1,32 @@
+// `cleave inspect`: the graph, as text, JSON, DOT, SVG, PNG or kernels, after any pass, or what changed between two graphs.
+
+import type { Command } from "commander";
+import { Option } from "commander";
+import type { InspectFormat, InspectOptions } from "../actions/inspect.js";
+import { modelHelp, withModelOptions } from "../options/model.js";
+import { withPassOptions } from "../options/passes.js";
+import type { Session } from "../session/session.js";
+
+const formats: readonly InspectFormat[] = ["text", "json", "dot", "svg", "png", "kernels"];
+
+export function addInspect(root: Command, session: Session): void {
+  withPassOptions(withModelOptions(root.command("inspect")))
+    .description("show the graph of a model")
+    .argument("<model>", modelHelp)
+    .addOption(
+      new Option("--format <format>", "how; kernels is the kernel IR, after all passes")
+        .choices(formats)
+        .default("text"),
+    )
+    .option("--json", "the same as --format json")
+    .option("--after <pass>", "the graph after this pass, or after `all`; as written if left out")
+    .option(
+      "--diff <what>",
+      "what changed: by a pass, by `all`, from after one pass to after another as A..B, or from this model to another file",
+    )
+    .option("-o, --output <file>", "write to a file instead of stdout")
+    .action(async (path: string, options: InspectOptions) => {
+      const { inspectModel } = await import("../actions/inspect.js");
+      await inspectModel(path, options.json ? { ...options, format: "json" } : options, session);
+    });
+}

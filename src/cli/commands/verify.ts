@@ -1,0 +1,33 @@
+// `cleave verify`: the emitted module against the reference interpreter, on inputs from several distributions.
+
+import type { Command } from "commander";
+import { InvalidArgumentError, Option } from "commander";
+import type { VerifyOptions } from "../actions/verify.js";
+import { modelHelp, withModelOptions } from "../options/model.js";
+import { withPassOptions } from "../options/passes.js";
+import type { Session } from "../session/session.js";
+
+export function addVerify(root: Command, session: Session): void {
+  withPassOptions(withModelOptions(root.command("verify")))
+    .description("compare the emitted module with the reference interpreter")
+    .argument("<model>", modelHelp)
+    .addOption(
+      new Option(
+        "--drift <ratio>",
+        "the most that --split and --approx may change an output, as a part of its greatest value",
+      )
+        .argParser(ratioFrom0)
+        .default(1),
+    )
+    .option("--json", "print the comparison as JSON")
+    .action(async (path: string, options: VerifyOptions) => {
+      const { verifyModel } = await import("../actions/verify.js");
+      await verifyModel(path, options, session);
+    });
+}
+
+function ratioFrom0(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0)) throw new InvalidArgumentError("it is a number, 0 or more.");
+  return value;
+}

@@ -1,0 +1,124 @@
+// Inputs of `cleave run`: .npy, .json, PNG and JPEG files, or random numbers.
+
+import { extname } from "node:path";
+import type { Result } from "#diagnostic/diagnostic.js";
+import { error } from "#diagnostic/diagnostic.js";
+import { elements } from "#ir/type.js";
+import { plural } from "#ir/units.js";
+import { seededRandom } from "#ops/random.js";
+import { readNpy } from "#weights/npy.js";
+import { readBytes } from "#node/read-file.js";
+import type { ImageOptions } from "../options/image.js";
+import { normalizePixels, readImage } from "./image.js";
+
+/** An input of the net: its name, and its shape with 1 for an open batch. */
+export interface InputPort {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** Values for one input from a file, whose ending says its format. */
+export async function readInput(
+  path: string,
+  port: InputPort,
+  image: ImageOptions,
+): Promise<Result<Float32Array>> {
+  const extension = extname(path).toLowerCase();
+  if ([".png", ".jpg", ".jpeg"].includes(extension)) return readImage(path, port.shape, image);
+  if (extension === ".npy" || extension === ".json") {
+    const values = readNumbers(path);
+    const fitting = fit(path, port, values);
+    return fitting.value && values.value?.isBytes
+      ? normalizePixels(path, fitting.value, port.shape, image)
+      : fitting;
+  }
+  const bytes = readBytes(path);
+  if (bytes.value === undefined) return { diagnostics: bytes.diagnostics };
+  return {
+    diagnostics: [
+      error("unknown-input", `${path}: cannot tell what kind of file this is`, {
+        help: ["inputs are .npy, .json (nested lists of numbers), .png or .jpg files"],
+      }),
+    ],
+  };
+}
+
+/** The numbers of a .npy or .json file, with their shape. */
+export function readNumbers(path: string): Result<Values> {
+  const bytes = readBytes(path);
+  if (bytes.value === undefined) return { diagnostics: bytes.diagnostics };
+  return /\.npy$/i.test(path) ? readNpy(bytes.value, path) : readJson(bytes.value, path);
+}
+
+/** Standard normal values from a seed, for a net without an image at hand. */
+export function randomInput(port: InputPort, seed: number): Float32Array {
+  const random = seededRandom(seed);
+  return Float32Array.from({ length: elements(port.shape) }, () => random.normal());
+}
+
+/** Numbers as a file has them. */
+interface Values {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+  /** Of a .npy file of bytes, which are pixels where they are an input. */
+  readonly isBytes?: boolean;
+}
+
+function fit(path: string, port: InputPort, values: Result<Values>): Result<Float32Array> {
+  if (values.value === undefined) return { diagnostics: values.diagnostics };
+  const { shape, data } = values.value;
+  // A flat list, or the input's axes with or without those of extent 1. [1, 3, 8, 8] for [1, 8, 8, 3] has as many numbers,
+  // but in another order.
+  const same = shape.length === 1 || withoutOnes(shape) === withoutOnes(port.shape);
+  if (same && data.length === elements(port.shape)) return { value: data, diagnostics: [] };
+  return {
+    diagnostics: [
+      error(
+        "wrong-input",
+        `${path} holds ${data.length} numbers of shape [${shape.join(", ")}], but input \`${port.name}\` is [${port.shape.join(", ")}]`,
+        {
+          help: [
+            `write its axes in that order, or one flat list of ${plural(elements(port.shape), "number")}`,
+          ],
+        },
+      ),
+    ],
+  };
+}
+
+/** The extents of a shape, but for those of 1: equal for shapes whose values lie in the same order. */
+export function withoutOnes(shape: readonly number[]): string {
+  return shape.filter((extent) => extent !== 1).join("×");
+}
+
+function readJson(bytes: Uint8Array, path: string): Result<Values> {
+  const wrong = (message: string): Result<Values> => ({
+    diagnostics: [
+      error("wrong-input", `${path}: ${message}`, {
+        help: ["it holds nested lists of numbers, such as [[1, 2], [3, 4]]"],
+      }),
+    ],
+  });
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    return wrong(`this is not JSON: ${(cause as Error).message}`);
+  }
+  const shape: number[] = [];
+  for (let level = value; Array.isArray(level); level = level[0] as unknown) shape.push(level.length);
+  const data = flatten(value, shape);
+  return data
+    ? { value: { shape, data }, diagnostics: [] }
+    : wrong("the lists are ragged, or hold something that is not a number");
+}
+
+/** The numbers of nested lists that all have the given lengths, or undefined. Not recursive: nesting is the user's. */
+function flatten(value: unknown, shape: readonly number[]): Float32Array | undefined {
+  let level: unknown[] = [value];
+  for (const extent of shape) {
+    if (!level.every((item) => Array.isArray(item) && item.length === extent)) return undefined;
+    level = level.flat();
+  }
+  return level.every((item) => typeof item === "number") ? Float32Array.from(level as number[]) : undefined;
+}

@@ -1,0 +1,81 @@
+// Running the passes on the model of a command, with everything that goes wrong said on stderr.
+
+import type { Optimized } from "#compile/optimize.js";
+import { optimize } from "#compile/optimize.js";
+import { joinRules } from "#compile/rules.js";
+import { targetOf } from "#compile/targets.js";
+import { bug } from "#diagnostic/diagnostic.js";
+import { given } from "#diagnostic/given.js";
+import { printGraph } from "#inspect/lift.js";
+import type { Module } from "#ir/weights.js";
+import type { Model } from "#node/read-model.js";
+import { readRules } from "#node/read-model.js";
+import type { PassOptions } from "../options/passes.js";
+import { exit, report } from "../output/terminal.js";
+import type { Session } from "../session/session.js";
+import { readDevices } from "./devices.js";
+
+/** The optimized model, or undefined after errors; `onPass` sees the module after each pass. */
+export function optimizeModel(
+  model: Model,
+  options: PassOptions,
+  session: Session,
+  onPass?: (pass: string, module: Module) => void,
+): Optimized | undefined {
+  const { terminal } = session;
+  const { split } = options;
+  if (split?.mode === "loss") bug("a loss is measured with samples");
+  const rules = readRules(options.rules);
+  session.code = Math.max(session.code, report(terminal, rules.diagnostics, rules.sources));
+  if (rules.value === undefined) return undefined;
+  const devices = readDevices(options, session);
+  if (!devices) return undefined;
+  const sources = new Map([...model.sources, ...rules.sources]);
+  const optimized = optimize(model, {
+    target: targetOf(options.target, devices).target,
+    winograd: options.winograd,
+    winogradMemory: options.winogradMemory,
+    ...joinRules([rules.value, model.rules]),
+    rulesAt: options.rulesAt,
+    trustRules: options.trustRules ?? false,
+    approx: options.approx ?? false,
+    withoutRules: options.withoutRule,
+    verify: options.verify ?? false,
+    without: options.without,
+    printAfter: options.printAfter,
+    onStart: (pass) => session.progress.show(`pass ${pass}`),
+    onPrint: (pass, module) => terminal.err(`after ${pass}:\n${printGraph(module)}\n`),
+    ...given({ onPass }),
+    ...(options.time
+      ? {
+          onTime: (pass, ms, changed) =>
+            terminal.err(
+              `${pass.padEnd(36)} ${ms.toFixed(1).padStart(8)} ms${changed ? "" : "  no change"}\n`,
+            ),
+        }
+      : {}),
+    ...given({ passes: options.passes, stopAfter: options.stopAfter, split }),
+  });
+  // The model comes from a reader of ours.
+  const unsound = optimized.diagnostics.find((one) => one.code === "wrong-module");
+  if (unsound) bug(unsound.message);
+  const code = report(terminal, optimized.diagnostics, sources);
+  // The names of passes stand on the command line alone.
+  const misnamed = optimized.diagnostics.some(
+    ({ code: one }) => one === "unknown-pass" || one === "unknown-rule" || one === "wrong-place",
+  );
+  session.code = Math.max(session.code, misnamed ? exit.wrongUsage : code);
+  return optimized.value;
+}
+
+/** The model as written, or after a pass, or after `all`. */
+export function moduleAfter(
+  model: Model,
+  pass: string | undefined,
+  options: PassOptions,
+  session: Session,
+): Module | undefined {
+  if (pass === undefined) return model;
+  const until = pass === "all" ? options : { ...options, stopAfter: pass };
+  return optimizeModel(model, until, session)?.module;
+}

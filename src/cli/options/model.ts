@@ -1,0 +1,76 @@
+// The options of reading a model, which every command with one has.
+
+import type { Command } from "commander";
+import { InvalidArgumentError, Option } from "commander";
+import { commaList, list, someOf } from "./lists.js";
+
+/** Options of reading a model. */
+export interface ModelOptions {
+  readonly net?: string;
+  readonly dim: ReadonlyMap<string, number>;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Texts by the names of inputs. */
+  readonly constant: ReadonlyMap<string, string>;
+  readonly weights?: string;
+}
+
+/** What the argument of a command with a model may be. */
+export const modelHelp = "a .net or .onnx file, or the model.json of a TensorFlow.js model";
+
+/** What that of `cleave import` may be. */
+export const importHelp = "an .onnx file or the model.json of a TensorFlow.js model";
+
+/** Adds the options of reading a model. */
+export function withModelOptions(command: Command): Command {
+  return withImportOptions(command.option("--net <name>", "which net of the file, if it has several")).option(
+    "--weights <file>",
+    "file with the weights: safetensors, or a model of another format that has them",
+  );
+}
+
+/** Adds those that models of all formats take, and those that cut models of other formats. */
+export function withImportOptions(command: Command): Command {
+  const names = (text: string, all: string[]): string[] => [...all, ...someOf(commaList(text))];
+  return command
+    .addOption(
+      new Option("--dim <name=value>", "bind a dimension or const (repeatable)")
+        .argParser(addDimension)
+        .default(new Map<string, number>(), "none"),
+    )
+    .addOption(
+      new Option(
+        "--constant <name=value>",
+        "fix an input: a number, a list such as 1,2,3, or a .npy or .json file (repeatable)",
+      )
+        .argParser(addConstant)
+        .default(new Map<string, string>(), "none"),
+    )
+    .addOption(
+      list(
+        "--inputs <list>",
+        "ONNX or TensorFlow.js: values that become inputs, or inputs with their shapes, as in conv1:1x64x56x56; what only these needed is left out (repeatable)",
+        names,
+      ),
+    )
+    .addOption(
+      list(
+        "--outputs <list>",
+        "ONNX or TensorFlow.js: values that become the outputs; what they do not need is left out (repeatable)",
+        names,
+      ),
+    );
+}
+
+function addDimension(text: string, all: ReadonlyMap<string, number>): Map<string, number> {
+  const match = /^([A-Za-z_]\w*)=([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)$/i.exec(text);
+  if (!match?.[1]) throw new InvalidArgumentError("it has the form NAME=NUMBER, such as H=224.");
+  return new Map([...all, [match[1], Number(match[2])]]);
+}
+
+function addConstant(text: string, all: ReadonlyMap<string, string>): Map<string, string> {
+  const at = text.indexOf("=");
+  const [name, value] = [text.slice(0, at), text.slice(at + 1).trim()];
+  if (at < 1 || value === "") throw new InvalidArgumentError("it has the form NAME=VALUE, such as sr=16000.");
+  return new Map([...all, [name, value]]);
+}

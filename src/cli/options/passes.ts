@@ -1,0 +1,152 @@
+// The options of optimizing a model, which every command that runs passes has.
+
+import type { Command } from "commander";
+import { InvalidArgumentError, Option } from "commander";
+import type { AdapterClass } from "#backend/wgsl/adapter.js";
+import { adapterClasses } from "#backend/wgsl/adapter.js";
+import type { TargetName } from "#ir/target.js";
+import { defaultTarget, targetNames } from "#ir/target.js";
+import { limitOf } from "#split/request.js";
+import { exit } from "../output/terminal.js";
+import type { Session } from "../session/session.js";
+import { collect, commaList, list, someOf } from "./lists.js";
+import type { SplitRequest } from "./split.js";
+import { parseSplit, splitHelp } from "./split.js";
+
+export interface PassOptions {
+  readonly target: TargetName;
+  readonly winograd: boolean;
+  readonly winogradMemory: number;
+  readonly limits?: string;
+  readonly adapter: AdapterClass;
+  readonly f16?: boolean;
+  readonly rules: readonly string[];
+  readonly rulesAt: readonly string[];
+  readonly trustRules?: boolean;
+  readonly withoutRule: readonly string[];
+  readonly passes?: readonly string[];
+  readonly without: readonly string[];
+  readonly stopAfter?: string;
+  readonly printAfter: readonly string[];
+  readonly split?: SplitRequest;
+  readonly approx?: boolean;
+  readonly verify?: boolean;
+  readonly time?: boolean;
+}
+
+const defaultAdapter: AdapterClass = "gpu";
+
+/** Options that mean something to the target wgsl alone. */
+const gpuOptions = ["f16", "adapter", "limits", "emit"] as const;
+
+/** Adds the options of the passes. */
+export function withPassOptions(command: Command): Command {
+  return command
+    .hook("preAction", () => {
+      const { target } = command.opts<PassOptions>();
+      const wrong = gpuOptions.find((name) => command.getOptionValueSource(name) === "cli");
+      if (wrong !== undefined && target !== "wgsl")
+        command.error(`error: --${wrong} is for the target wgsl, not for ${target}`, {
+          exitCode: exit.wrongUsage,
+        });
+      const misused = wrongSamples(command.opts());
+      if (misused !== undefined) command.error(`error: ${misused}`, { exitCode: exit.wrongUsage });
+    })
+    .addOption(
+      new Option("--target <target>", "what runs the kernels").choices(targetNames).default(defaultTarget),
+    )
+    .addOption(
+      new Option("--winograd <on|off>", "3×3 convolutions by Winograd's algorithm where that is faster")
+        .argParser(onOff)
+        .default(true, "on"),
+    )
+    .addOption(
+      new Option("--winograd-memory <ratio>", "most memory for weights, as a multiple of the model's")
+        .argParser(ratio)
+        .default(2),
+    )
+    .option(
+      "--limits <file>",
+      'target wgsl: JSON of the devices\' limits, named as in GPUSupportedLimits; default "guaranteed", what every device has',
+    )
+    .addOption(
+      new Option(
+        "--adapter <class>",
+        "target wgsl: what most devices are; kernels are chosen for those, and run on all",
+      )
+        .choices(adapterClasses)
+        .default(defaultAdapter),
+    )
+    .option("--f16", "target wgsl: store weights and tensors as f16 where the device can, else as f32")
+    .addOption(list("--rules <file>", "rules and fusions of your own (repeatable)", collect))
+    .addOption(rulesAtOption())
+    .option("--trust-rules", "apply rules unchecked")
+    .addOption(list("--without-rule <name>", "leave out a built-in rule or fusion (repeatable)", collect))
+    .option("--split <how>", splitHelp, parseSplit)
+    .option("--approx", "allow rules that change values within their stated tolerance")
+    .option("--passes <list>", "run just these passes, in this order", commaList)
+    .addOption(
+      list("--without <list>", "leave out passes (repeatable)", (text, all) => [
+        ...all,
+        ...someOf(commaList(text)),
+      ]),
+    )
+    .option("--stop-after <pass>", "run the passes up to this one")
+    .addOption(
+      list("--print-after <pass>", "print the graph after a pass, or after all (repeatable)", collect),
+    )
+    .option("--verify", "check the graph's invariants after each pass")
+    .option("--time", "print how long each pass took");
+}
+
+/** What is wrong with a split that needs samples and has none, or the other way round. */
+function wrongSamples(options: PassOptions & OfSamples): string | undefined {
+  const { split, calibrate, passes, without } = options;
+  if (calibrate === undefined) {
+    if (split?.mode === "loss")
+      return "--split loss=… is measured with samples: `cleave split` and `cleave compile` take them with --calibrate";
+    const alone = ofSamples.find((name) => options[name] !== undefined);
+    return alone && `--${alone} takes samples: --calibrate PATH --split macs=0.5`;
+  }
+  if (!split || !limitOf(split)) return "--calibrate goes with --split macs=…, time=… or loss=…";
+  return without.includes("split") || passes?.includes("split") === false
+    ? "--calibrate needs the pass `split`, which --passes or --without leaves out"
+    : undefined;
+}
+
+/** Options that mean something to splitting with samples alone. */
+const ofSamples = ["samples", "distill", "fresh"] as const;
+
+type OfSamples = Readonly<Partial<Record<"calibrate" | (typeof ofSamples)[number], unknown>>>;
+
+/** The option that places rules in the pipeline. */
+export function rulesAtOption(): Option {
+  return new Option(
+    "--rules-at <place>",
+    'where rules stand among the passes: "before PASS" or "after PASS" (repeatable)',
+  )
+    .argParser(collect)
+    .default([], '"before canonicalize" and "after absorb-moves"');
+}
+
+/** Whether a target can have this many threads; reports an error if not. */
+export function checkThreads(
+  { threads, target }: { readonly threads: number; readonly target: TargetName },
+  session: Session,
+): boolean {
+  if (threads === 1 || target === "wasm") return true;
+  session.terminal.err(`error: --threads is for the target wasm, not for ${target}\n`);
+  session.code = exit.wrongUsage;
+  return false;
+}
+
+function onOff(text: string): boolean {
+  if (text !== "on" && text !== "off") throw new InvalidArgumentError("it is on or off.");
+  return text === "on";
+}
+
+function ratio(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 1)) throw new InvalidArgumentError("it is a number, 1 or more.");
+  return value;
+}
