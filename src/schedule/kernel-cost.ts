@@ -1,14 +1,12 @@
 // What the cost model says of one kernel of a schedule: bytes, multiply-accumulates and time.
 
-import type { Node } from "#ir/graph.js";
-import { nodeOf, operands } from "#ir/graph.js";
-import type { Target } from "#ir/target.js";
+import { nodeOf } from "#ir/graph.js";
 import { weightBandwidth } from "#ir/target.js";
 import { elements } from "#ir/type.js";
 import { entryOf } from "#ir/weights.js";
-import { macsOf, opOf } from "#ops/index.js";
+import { workOf } from "#template/cost.js";
+import type { Work } from "#template/work.js";
 import type { Group, Schedule, Source } from "./schedule.js";
-import { bytesOfWeights, winogradCost } from "./winograd.js";
 
 /** Costs of a kernel at batch 1. */
 export interface KernelCost {
@@ -32,11 +30,9 @@ export interface KernelCost {
  */
 export function kernelCost(schedule: Schedule, group: Group): KernelCost {
   const { graph, target } = schedule;
-  // A copy into a concat has the concat's node and computes nothing.
-  const isCopy =
-    group.prologue.length === 0 && group.stages.every(({ node }) => nodeOf(graph, node).op === "concat");
-  const nodes = isCopy ? [] : group.nodes.map((id) => nodeOf(graph, id));
-  const work = nodes.map((node) => workOf(schedule, node));
+  // A copy has the node whose value it copies, and computes nothing.
+  const nodes = group.plan.template === "copy" ? [] : group.nodes.map((id) => nodeOf(graph, id));
+  const work = nodes.map((node) => workOf(graph, node, target, group.plan));
   const sum = (of: (one: Work) => number | undefined): number =>
     work.reduce((all, one) => all + (of(one) ?? 0), 0);
   const sources = sourcesOf(schedule, group);
@@ -56,65 +52,6 @@ export function kernelCost(schedule: Schedule, group: Group): KernelCost {
     memorySeconds,
     seconds: target.launch + computeSeconds + memorySeconds,
   };
-}
-
-/** What a node computes. */
-interface Work {
-  readonly macs: number;
-  /** Results of an elementwise op. */
-  readonly steps?: number;
-  readonly seconds: number;
-  /** Bytes of transformed weights that are read, less those of its own. */
-  readonly moreWeightBytes?: number;
-}
-
-function workOf(schedule: Schedule, node: Node): Work {
-  const { graph, target } = schedule;
-  const transformed = winogradWork(schedule, node);
-  if (transformed) return transformed;
-  const results = elements(node.type.shape);
-  if (opOf(node.op).scalar) return { macs: 0, steps: results, seconds: results / target.depthwiseMacs };
-  const macs = macsOf(
-    node,
-    operands(graph, node).map((input) => input.type),
-  );
-  const depthwise = (each: number): Work => ({ macs, seconds: each / target.depthwiseMacs });
-  switch (node.op) {
-    case "depthwise_conv2d":
-      return depthwise(macs * vecsFor(node, target));
-    case "max_pool":
-    case "avg_pool":
-      return depthwise(results * elements(node.attributes.kernel) * vecsFor(node, target));
-    case "conv2d":
-      if (hasNarrowGroups(node, target)) return depthwise(2 * target.lanes * macs);
-      break;
-    default:
-      break;
-  }
-  return { macs, seconds: macs / target.denseMacs };
-}
-
-/** How many times as many lanes are computed as there are channels: those that fill no vec are computed one by one. */
-function vecsFor({ type }: Node, { lanes }: Target): number {
-  const depth = type.shape.at(-1) ?? 1;
-  return (lanes * (Math.floor(depth / lanes) + (depth % lanes))) / depth;
-}
-
-/**
- * Whether a convolution has groups of one output, or of fewer than lanes. They are computed one by one, and each multiplication loads both of its
- * factors: on wasm 56×56×128 → 64 in 64 groups reach 1.4 G MACs a second, where depthwise reaches 12 and dense products 23.
- */
-function hasNarrowGroups(node: Node, { lanes }: Target): boolean {
-  if (node.op !== "conv2d" || node.attributes.groups === 1) return false;
-  return (node.type.shape.at(-1) ?? 1) / node.attributes.groups < Math.max(lanes, 2);
-}
-
-/** What a convolution computes by Winograd's algorithm. */
-function winogradWork({ graph, target, winograd }: Schedule, node: Node): Work | undefined {
-  const size = winograd.get(node.id);
-  if (size === undefined || node.op !== "conv2d") return undefined;
-  const { macs, bytes, computeSeconds } = winogradCost(graph, node, size, target);
-  return { macs, seconds: computeSeconds, moreWeightBytes: bytes - bytesOfWeights(graph, node) };
 }
 
 function bytesOf(source: Source): number {

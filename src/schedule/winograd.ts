@@ -1,6 +1,5 @@
 // Which convolutions are computed by Winograd's algorithm, and in tiles of which size: by modelled time, within a limit of memory.
 
-import { bug } from "#diagnostic/diagnostic.js";
 import type { OptionKinds } from "#diagnostic/options.js";
 import { aBoolean, aNumber } from "#diagnostic/options.js";
 import { least } from "#diagnostic/extremes.js";
@@ -12,6 +11,7 @@ import { weightBandwidth } from "#ir/target.js";
 import { elements } from "#ir/type.js";
 import { bytesText } from "#ir/units.js";
 import { opOf } from "#ops/index.js";
+import { workOf } from "#template/cost.js";
 import type { NodeGroup } from "./group-nodes.js";
 import type { ConvolutionChoice, WinogradCost, WinogradSize } from "./schedule.js";
 
@@ -74,7 +74,7 @@ export function chooseWinograd(
     return convolutions.map(({ node }) => ({ node: node.id, reason, costs: [] }));
   }
   const able = convolutions.filter(({ hindrance }) => hindrance === undefined);
-  const costs = new Map(able.map(({ node }) => [node.id, costsOf(graph, node, { ...target, transforms })]));
+  const costs = new Map(able.map(({ node }) => [node.id, costsOf(graph, node, target)]));
   const open = new Map([...costs].filter(([node]) => !fixed.has(node)));
   const taken = [...costs].reduce((sum, [node, { freed, transformed }]) => {
     const cost = transformed.find(({ size }) => size === fixed.get(node));
@@ -162,17 +162,6 @@ export function canTransform(
   );
 }
 
-/** What a convolution costs by Winograd's algorithm, with tiles of a size, on a target that uses it. */
-export function winogradCost(
-  graph: Graph,
-  node: NodeOf<"conv2d">,
-  size: WinogradSize,
-  { transforms = 1, ...target }: Target,
-): WinogradCost {
-  const { transformed } = costsOf(graph, node, { ...target, transforms });
-  return transformed.find((one) => one.size === size) ?? bug(`tiles of ${size} have no cost`);
-}
-
 /** Why Winograd's algorithm cannot compute a 3×3 convolution of a group, if so. */
 function hindranceOf(
   graph: Graph,
@@ -194,37 +183,27 @@ function hindranceOf(
     : undefined;
 }
 
-function costsOf(
-  graph: Graph,
-  node: NodeOf<"conv2d">,
-  target: Target & { readonly transforms: number },
-): Costs {
-  const [x, w] = operands(graph, node);
-  const depth = x?.type.shape.at(-1) ?? 1;
-  const columns = node.type.shape.at(-1) ?? 1;
+function costsOf(graph: Graph, node: NodeOf<"conv2d">, target: Target): Costs {
+  const w = operands(graph, node)[1];
   const own = bytesOfWeights(graph, node);
   const all = weightBytes(graph);
-  const direct =
-    (9 * depth * elements(node.type.shape)) / target.denseMacs + own / weightBandwidth(target, all);
+  const direct = workOf(graph, node, target, { template: "conv2d", winograd: 0 });
   const transformed = sizes.map((size): WinogradCost => {
-    const products = (size + 2) ** 2;
-    const tiles = tilesOf(node, size);
-    const bytes = 4 * products * depth * columns;
-    const computeSeconds =
-      (products * tiles * depth * columns) / target.denseMacs +
-      (products * tiles * (depth + columns)) / target.transforms;
-    const seconds = computeSeconds + bytes / weightBandwidth(target, all - own + bytes);
-    return { size, bytes, seconds, computeSeconds, macs: products * tiles * depth * columns };
+    const {
+      macs,
+      seconds,
+      moreWeightBytes = 0,
+    } = workOf(graph, node, target, {
+      template: "winograd",
+      winograd: size,
+    });
+    const bytes = own + moreWeightBytes;
+    const reading = bytes / weightBandwidth(target, all + moreWeightBytes);
+    return { size, bytes, seconds: seconds + reading, computeSeconds: seconds, macs };
   });
   const isShared = (users(graph).get(w?.id ?? -1)?.length ?? 0) > 1;
   const freed = target.freesWeights && !isShared ? own : 0;
-  return { direct, freed, transformed };
-}
-
-/** How many tiles cover a result. */
-function tilesOf(node: NodeOf<"conv2d">, size: WinogradSize): number {
-  const [samples = 1, height = 1, width = 1] = node.type.shape;
-  return samples * Math.ceil(height / size) * Math.ceil(width / size);
+  return { direct: direct.seconds + own / weightBandwidth(target, all), freed, transformed };
 }
 
 /** The tiles of the convolutions that have some. */

@@ -142,6 +142,6 @@ function isStage(
 }
 
 /** The template of an op's own name. */
-function ownTemplate({ op }: Node): TemplateName {
+export function ownTemplate({ op }: Node): TemplateName {
   return templateNames.find((name) => name === op) ?? bug(`no template for ${op}`);
 }

@@ -1,14 +1,17 @@
 // The cost model of fused kernels: what a kernel keeps out of memory, what it does twice, and what it needs on chip.
 
 import type { Graph, KernelPlan, Node, TemplateName } from "#ir/graph.js";
+import { operands } from "#ir/graph.js";
 import { users } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
 import { elements } from "#ir/type.js";
 import { addedProduct } from "#ops/added-product.js";
-import { isMap } from "./chain.js";
+import { isMap, ownTemplate } from "./chain.js";
 import type { OnChip } from "./on-chip.js";
 import { nothingOnChip } from "./on-chip.js";
 import { templates } from "./templates.js";
+import type { Work } from "./work.js";
+import { denseWork, mapWork } from "./work.js";
 
 /** What one kernel for some nodes costs, beside one kernel for each node, in the strips or the tile that are best. */
 export interface FusedCost extends OnChip {
@@ -59,4 +62,18 @@ export function costOf(
       saving: gain,
     }
   );
+}
+
+/** What a node of a kernel computes, by the algorithm that the kernel's plan has for it. */
+export function workOf(
+  graph: Graph,
+  node: Node,
+  target: Target,
+  plan: Pick<KernelPlan, "template" | "winograd">,
+): Work {
+  const inputs = operands(graph, node).map((input) => input.type);
+  if (isMap(node)) return mapWork(node, inputs, target, plan);
+  const isInstead = templates[plan.template].insteadOf === node.op;
+  const { work = denseWork } = templates[isInstead ? plan.template : ownTemplate(node)];
+  return work(node, inputs, target, plan);
 }

@@ -7,6 +7,8 @@ import type { OpClass } from "#ops/op.js";
 import type { OnChipChoices } from "./on-chip.js";
 import { aroundWindow, pooledVector } from "./on-chip.js";
 import { convolutionWindow, poolWindow } from "./window.js";
+import type { WorkOf } from "./work.js";
+import { convolutionWork, depthwiseWork, poolWork, winogradWork } from "./work.js";
 
 /** One kind of kernel: ops that do more than map elements (its stages), with elementwise steps around them. */
 export interface Template {
@@ -20,6 +22,8 @@ export interface Template {
   readonly epilogue: boolean;
   /** The op whose own template computes the same by the usual algorithm: which of the two is taken is decided by what they cost. */
   readonly insteadOf?: OpName;
+  /** What a stage computes, for a template of one stage; multiply-accumulates as of dense products if absent. */
+  readonly work?: WorkOf;
   /** What a block may keep on chip, and what that costs; absent for a kernel that keeps nothing. */
   readonly onChip?: OnChipChoices;
   /** What a target must keep on chip for a template of several stages to be of use there: one of these. */
@@ -51,16 +55,19 @@ const table = {
   conv2d: single("conv2d", {
     doc: "A convolution with any window and groups.",
     prologue: true,
+    work: convolutionWork,
     onChip: aroundWindow(0, convolutionWindow),
   }),
   winograd: single("conv2d", {
     doc: "A 3×3 convolution with stride 1, in tiles that are transformed, multiplied, and transformed back.",
     prologue: true,
     insteadOf: "conv2d",
+    work: winogradWork,
   }),
   depthwise_conv2d: single("depthwise_conv2d", {
     doc: "A depthwise convolution.",
     prologue: true,
+    work: depthwiseWork,
     onChip: aroundWindow(0, convolutionWindow),
   }),
   conv2d_transpose: single("conv2d_transpose", { doc: "A transposed convolution." }),
@@ -72,11 +79,13 @@ const table = {
   max_pool: single("max_pool", {
     doc: "The maximum over a window.",
     prologue: true,
+    work: poolWork,
     onChip: aroundWindow(0, poolWindow),
   }),
   avg_pool: single("avg_pool", {
     doc: "The mean over a window.",
     prologue: true,
+    work: poolWork,
     onChip: aroundWindow(0, poolWindow),
   }),
   global_avg_pool: single("global_avg_pool", { doc: "The mean over height and width." }),
