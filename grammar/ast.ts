@@ -75,15 +75,15 @@ export interface Where extends Located {
   readonly value: Expression;
 }
 
-/** `fuse name: step -> step* -> … when condition`. */
+/** `fuse name: link -> link* -> … when condition`. */
 export interface FuseItem extends Located {
   readonly kind: "fuse";
   readonly name: Name;
-  readonly steps: readonly FuseStep[];
+  readonly links: readonly FuseLink[];
   readonly when?: Expression;
 }
 
-export interface FuseStep extends Located {
+export interface FuseLink extends Located {
   /** An op or an op class. */
   readonly name: Name;
   readonly repeat: "one" | "*" | "+" | "?";

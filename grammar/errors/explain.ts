@@ -152,7 +152,7 @@ function noExpression(scene: Scene): Wording {
   if (found.tokenType === t.Slash && t.is(tokens[index - 1], t.Slash)) {
     return { message: "expected an expression after `/`", help: ["a comment begins with `#`"] };
   }
-  if (rule === "fuseItem") return noName({ ...scene, rule: "fuseStep" });
+  if (rule === "fuseItem") return noName({ ...scene, rule: "fuseLink" });
   if (previous.tokenType === t.Output) return noName({ ...scene, rule: "outputValue" });
   return { message: `expected an expression${afterPrevious(scene)}` };
 }
@@ -179,7 +179,7 @@ const nameless: Readonly<Record<string, string>> = {
 function noName(scene: Scene): Wording {
   const { rule, found } = scene;
   if (t.reservedWords.has(found.image)) return keywordAsName(found);
-  if (rule === "fuseStep") return { message: `expected an op or an op class${afterPrevious(scene)}` };
+  if (rule === "fuseLink") return { message: `expected an op or an op class${afterPrevious(scene)}` };
   const message = nameless[rule] ?? `expected a name${afterPrevious(scene)}`;
   const help = found.tokenType === t.StringToken ? ["a name stands without quotes, or in backticks"] : [];
   return { message, help };

@@ -138,11 +138,11 @@ interface RulePart {
   readonly after?: string;
 }
 
-function fuseDoc(c: Comments, { name, steps, when }: FuseItem): Doc {
-  const slots = steps.map((step) => ({
-    span: step.span,
+function fuseDoc(c: Comments, { name, links, when }: FuseItem): Doc {
+  const slots = links.map((link) => ({
+    span: link.span,
     before: "-> ",
-    doc: (): Doc => `${printName(step.name.text)}${step.repeat === "one" ? "" : step.repeat}`,
+    doc: (): Doc => `${printName(link.name.text)}${link.repeat === "one" ? "" : link.repeat}`,
   }));
   if (when !== undefined) slots.push({ span: when.span, before: "when ", doc: () => expressionDoc(c, when) });
   const [first = "", ...others] = fillDocs(c, slots, "", 0);

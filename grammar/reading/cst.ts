@@ -131,17 +131,17 @@ export type FuseItemCstChildren = {
   Fuse: IToken[];
   Identifier: IToken[];
   Colon: IToken[];
-  fuseStep: FuseStepCstNode[];
+  fuseLink: FuseLinkCstNode[];
   Arrow?: IToken[];
   condition?: ConditionCstNode[];
 };
 
-export interface FuseStepCstNode extends CstNode {
-  name: "fuseStep";
-  children: FuseStepCstChildren;
+export interface FuseLinkCstNode extends CstNode {
+  name: "fuseLink";
+  children: FuseLinkCstChildren;
 }
 
-export type FuseStepCstChildren = {
+export type FuseLinkCstChildren = {
   Identifier: IToken[];
   Star?: IToken[];
   Plus?: IToken[];

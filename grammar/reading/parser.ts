@@ -120,11 +120,11 @@ class Parser extends CstParser {
     this.CONSUME(t.Fuse);
     this.CONSUME(t.Identifier);
     this.CONSUME(t.Colon);
-    this.AT_LEAST_ONE_SEP({ SEP: t.Arrow, DEF: () => this.SUBRULE(this.fuseStep) });
+    this.AT_LEAST_ONE_SEP({ SEP: t.Arrow, DEF: () => this.SUBRULE(this.fuseLink) });
     this.OPTION(() => this.SUBRULE(this.condition));
   });
 
-  private readonly fuseStep = this.RULE("fuseStep", () => {
+  private readonly fuseLink = this.RULE("fuseLink", () => {
     this.CONSUME(t.Identifier);
     this.OPTION(() =>
       this.OR([

@@ -111,17 +111,17 @@ function buildCondition(b: TreeContext, { children }: cst.ConditionCstNode): ast
 }
 
 function buildFuse(b: TreeContext, node: cst.FuseItemCstNode): ast.FuseItem {
-  const { Identifier, fuseStep, condition } = node.children;
+  const { Identifier, fuseLink, condition } = node.children;
   return {
     kind: "fuse",
     name: name(b, only(Identifier)),
-    steps: fuseStep.map((step) => buildStep(b, step)),
+    links: fuseLink.map((link) => buildLink(b, link)),
     ...(condition && { when: buildCondition(b, only(condition)) }),
     span: spanOf(b, node),
   };
 }
 
-function buildStep(b: TreeContext, node: cst.FuseStepCstNode): ast.FuseStep {
+function buildLink(b: TreeContext, node: cst.FuseLinkCstNode): ast.FuseLink {
   const { Identifier, Star, Plus, Question } = node.children;
   const repeat = Star ? "*" : Plus ? "+" : Question ? "?" : "one";
   return { name: name(b, only(Identifier)), repeat, span: spanOf(b, node) };

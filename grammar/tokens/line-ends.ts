@@ -127,7 +127,7 @@ function continues(
   if ([t.Comma, t.Where].some((type) => t.is(previous, type))) return true;
   // Elsewhere `name =` begins a binding, and what this line lacks shall not be looked for there.
   if (t.is(next, t.Identifier) && t.is(second, t.Equal)) return false;
-  // In a chain of steps `*` and `+` are written after a step; elsewhere an operand follows them.
+  // In a fusion `*` and `+` are written after a link; elsewhere an operand follows them.
   if (inFuseChain && (t.is(previous, t.Star) || t.is(previous, t.Plus))) return false;
   const openEnds = [t.Pipe, t.FatArrow, t.Arrow, t.When, t.BinaryOperator, t.Not, t.Equal, t.Colon];
   return openEnds.some((type) => t.is(previous, type));

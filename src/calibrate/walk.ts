@@ -9,8 +9,8 @@ import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { pause } from "./pause.js";
 import type { Sample, Samples } from "./samples.js";
-import type { TappedValues } from "./taps.js";
-import { openTaps } from "./taps.js";
+import type { ProbedValues } from "./probes.js";
+import { openProbes } from "./probes.js";
 
 export interface Walk {
   /**
@@ -21,7 +21,7 @@ export interface Walk {
   values(
     module: Module,
     wanted: readonly NodeId[],
-    each: (values: TappedValues, index: number) => void | Promise<void>,
+    each: (values: ProbedValues, index: number) => void | Promise<void>,
     settled?: readonly NodeId[],
   ): Promise<Result<true>>;
   /**
@@ -41,7 +41,7 @@ export interface WalkOptions {
 export function createWalk(samples: Samples, { threads = 1, bytes }: WalkOptions): Walk {
   /** The frontier: for each sample the values that later ones need. */
   let kept: readonly NodeId[] = [];
-  const stored: TappedValues[] = Array.from({ length: samples.count }, () => new Map());
+  const stored: ProbedValues[] = Array.from({ length: samples.count }, () => new Map());
   const passed: NodeId[] = [];
   let skipped: Parameters<Walk["pass"]>[] = [];
   const walk: Walk = {
@@ -61,7 +61,7 @@ export function createWalk(samples: Samples, { threads = 1, bytes }: WalkOptions
       const from = kept.filter((id) => graph.nodes.has(id));
       const computed = [...wanted, ...(fits ? behind : [])];
       const needed = cutsOf(graph, computed, new Set(from));
-      const { value: net, diagnostics } = await openTaps(module, computed, { threads, from: needed.given });
+      const { value: net, diagnostics } = await openProbes(module, computed, { threads, from: needed.given });
       if (!net) return { diagnostics };
       try {
         let next: Promise<Sample> | undefined;

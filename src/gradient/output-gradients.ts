@@ -2,7 +2,7 @@
 
 import type { OnProgress } from "#calibrate/progress.js";
 import type { Samples } from "#calibrate/samples.js";
-import { openTaps, runTaps } from "#calibrate/taps.js";
+import { openProbes, runProbes } from "#calibrate/probes.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { NodeId } from "#ir/graph.js";
@@ -47,7 +47,7 @@ export async function outputGradients(
   const outputs = judgedValues(module.graph);
   const { value: found, diagnostics } = gradientModule(module, { outputs, wanted: nodes });
   if (!found) return { diagnostics };
-  const opened = await openTaps(found.module, [...found.gradients, ...values], { threads });
+  const opened = await openProbes(found.module, [...found.gradients, ...values], { threads });
   const net = opened.value;
   if (!net) return { diagnostics: opened.diagnostics };
   const seeds = found.seeds.map(({ name, node }, at) => ({
@@ -69,11 +69,11 @@ export async function outputGradients(
   };
   const gradients = new Map(nodes.map((id, at) => [id, found.gradients[at] ?? bug("no gradient")]));
   try {
-    await runTaps(
+    await runProbes(
       [net],
       weighed,
-      ([tapped]) => {
-        const value = (id: NodeId): Float32Array => tapped?.get(id) ?? bug("a value was not tapped");
+      ([probed]) => {
+        const value = (id: NodeId): Float32Array => probed?.get(id) ?? bug("a value was not probed");
         return each({ value, gradient: (id) => value(gradients.get(id) ?? bug("no gradient of this")) });
       },
       onProgress,

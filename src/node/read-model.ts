@@ -140,7 +140,7 @@ export function readRules(paths: readonly string[]): FileResult<RuleSet> {
     if (set.value.rules.length + set.value.fusions.length === 0)
       diagnostics.push(
         error("no-rules", `${path} has no rules and no fusions`, {
-          help: ["a rule is written `rule name: left => right`, a fusion `fuse name: step -> step`"],
+          help: ["a rule is written `rule name: left => right`, a fusion `fuse name: link -> link`"],
         }),
       );
   }

@@ -2,7 +2,7 @@
 
 import type { OnProgress } from "#calibrate/progress.js";
 import type { Samples } from "#calibrate/samples.js";
-import { openTaps, runTaps } from "#calibrate/taps.js";
+import { openProbes, runProbes } from "#calibrate/probes.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { nodeOf } from "#ir/graph.js";
@@ -31,7 +31,7 @@ export async function compareOutputs(
 ): Promise<Result<readonly OutputComparison[]>> {
   const ids = before.graph.outputs.map(({ node }) => node);
   const others = after.graph.outputs.map(({ node }) => node);
-  const nets = [await openTaps(before, ids, { threads }), await openTaps(after, others, { threads })];
+  const nets = [await openProbes(before, ids, { threads }), await openProbes(after, others, { threads })];
   const opened = nets.flatMap(({ value }) => (value ? [value] : []));
   const close = (): void => {
     for (const net of opened) net.dispose();
@@ -51,7 +51,7 @@ export async function compareOutputs(
       ...zeros,
     };
   });
-  await runTaps(
+  await runProbes(
     opened,
     samples,
     ([first, second], index) => {

@@ -2,11 +2,11 @@
 
 import { given } from "#diagnostic/given.js";
 import type { OnProgress } from "#calibrate/progress.js";
-import { openTaps } from "#calibrate/taps.js";
+import { openProbes } from "#calibrate/probes.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { distill } from "#gradient/distill/distill.js";
-import { tapsForRows } from "./gather-rows.js";
-import { responseErrors, tapsForResponses } from "./response-errors.js";
+import { probesForRows } from "./gather-rows.js";
+import { responseErrors, probesForResponses } from "./response-errors.js";
 import type { PlannedLayer, SplitPlan } from "./split-network.js";
 import { withLayers } from "./split-network.js";
 import type { TriedNetwork } from "./try-network.js";
@@ -47,10 +47,10 @@ async function plannedAgain(
   const { module, samples, target, threads } = tried;
   const now = withLayers(module, layers, target);
   if (!now.value) return { diagnostics: now.diagnostics };
-  const wanted = split.flatMap(({ candidate, around }) => tapsForRows(candidate, around).original);
+  const wanted = split.flatMap(({ candidate, around }) => probesForRows(candidate, around).original);
   const opened = [
-    await openTaps(module, wanted, { threads }),
-    await openTaps(now.value, tapsForResponses(split), { threads }),
+    await openProbes(module, wanted, { threads }),
+    await openProbes(now.value, probesForResponses(split), { threads }),
   ];
   const [original, current] = opened.map(({ value }) => value);
   const close = (): void => {

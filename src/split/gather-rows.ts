@@ -10,7 +10,7 @@ import {
 } from "#calibrate/patches.js";
 import type { RowStore } from "#calibrate/row-store.js";
 import { createRowStore, rowsThatFit } from "#calibrate/row-store.js";
-import type { TappedValues } from "#calibrate/taps.js";
+import type { ProbedValues } from "#calibrate/probes.js";
 import type { Walk } from "#calibrate/walk.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { bug } from "#diagnostic/diagnostic.js";
@@ -29,7 +29,7 @@ export interface RowLimits {
 }
 
 /** What must be known of the original network, and of the one that is split so far, for the rows of a convolution. */
-export function tapsForRows(
+export function probesForRows(
   { node }: Candidate,
   { sum }: Surroundings,
 ): { readonly original: readonly NodeId[]; readonly current: readonly NodeId[] } {
@@ -57,31 +57,31 @@ export async function gatherRows(
 ): Promise<Result<LayerRows[]>> {
   const { node, groups } = candidate;
   const shape = convolutionShape(original.module.graph, node);
-  const taps = tapsForRows(candidate, around);
+  const probes = probesForRows(candidate, around);
   const outputs = (candidate.shape[3] ?? 1) / groups;
   const widths = [patchLength(shape), outputs, ...(around.sum ? [outputs] : [])];
   const positions = positionCount(shape);
   const most = Math.min(limits.positions, samples * positions, rowsThatFit(widths, limits.bytes / groups));
   const stores = Array.from({ length: groups }, () => widths.map((width) => createRowStore([width], most)));
-  const valueOf = (values: TappedValues, id: NodeId | undefined): Float32Array =>
-    (id === undefined ? undefined : values.get(id)) ?? bug(`${node.name} lacks a tapped value`);
+  const valueOf = (values: ProbedValues, id: NodeId | undefined): Float32Array =>
+    (id === undefined ? undefined : values.get(id)) ?? bug(`${node.name} lacks a probed value`);
   const adder =
     (part: number, rowsOf: typeof patchRows, id: NodeId | undefined) =>
-    (values: TappedValues, index: number): void => {
+    (values: ProbedValues, index: number): void => {
       const chosen = choosePositions({ samples, positions, most, seed: limits.seed }, index);
       const value = valueOf(values, id);
       for (const [group, parts] of stores.entries())
         parts[part]?.add(rowsOf(value, shape, chosen, { group }));
     };
-  const aims = adder(1, responseRows, taps.original[0]);
-  const inputs = adder(0, patchRows, taps.current[0]);
-  const shortcut = around.sum ? adder(2, responseRows, taps.current[1]) : () => {};
+  const aims = adder(1, responseRows, probes.original[0]);
+  const inputs = adder(0, patchRows, probes.current[0]);
+  const shortcut = around.sum ? adder(2, responseRows, probes.current[1]) : () => {};
   const adds = current ? [[aims], [inputs, shortcut]] : [[aims, inputs, shortcut]];
   for (const [at, { module, walk, ids, settled }] of visitsOf(candidate, around, {
     original,
     current,
   }).entries()) {
-    const take = (values: TappedValues, index: number): void => {
+    const take = (values: ProbedValues, index: number): void => {
       for (const add of adds[at] ?? []) add(values, index);
     };
     const { value, diagnostics } = await walk.values(module, ids, take, settled);
@@ -106,12 +106,12 @@ function visitsOf(
   around: Surroundings,
   { original, current }: { readonly original: WalkedNetwork; readonly current?: WalkedNetwork | undefined },
 ) {
-  const taps = tapsForRows(candidate, around);
-  if (!current) return [{ ...original, ids: [...taps.original, ...taps.current], settled: undefined }];
+  const probes = probesForRows(candidate, around);
+  if (!current) return [{ ...original, ids: [...probes.original, ...probes.current], settled: undefined }];
   return [
-    { ...original, ids: taps.original, settled: taps.original },
+    { ...original, ids: probes.original, settled: probes.original },
     // A layer that stands behind this one may lie on the way of the shortcut, which is then still to change.
-    { ...current, ids: taps.current, settled: taps.current.slice(0, 1) },
+    { ...current, ids: probes.current, settled: probes.current.slice(0, 1) },
   ];
 }
 

@@ -3,7 +3,7 @@
 import type { OnProgress } from "#calibrate/progress.js";
 import type { Products } from "#calibrate/algebra/products.js";
 import type { Samples } from "#calibrate/samples.js";
-import { openTaps, runTaps } from "#calibrate/taps.js";
+import { openProbes, runProbes } from "#calibrate/probes.js";
 import { convolutionShape, patchRows, positionCount } from "#calibrate/patches.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
@@ -92,8 +92,8 @@ export async function measureSubstitutes(
     return { value: substitutes.map(() => 0), diagnostics: [] };
   const shape = convolutionShape(graph, node);
   const x = node.inputs[0] ?? bug(`${node.name} has no input`);
-  const head = await openTaps(module, [x, ...beside, ...outputs], { threads });
-  const tail = await openTaps(module, outputs, { from: [node.id, ...beside], threads });
+  const head = await openProbes(module, [x, ...beside, ...outputs], { threads });
+  const tail = await openProbes(module, outputs, { from: [node.id, ...beside], threads });
   const close = (): void => {
     head.value?.dispose();
     tail.value?.dispose();
@@ -111,11 +111,11 @@ export async function measureSubstitutes(
     sideBySide(substitutes, group * own, own, all),
   );
   const result = new Float32Array(positions.length * all);
-  await runTaps(
+  await runProbes(
     [before],
     samples,
     async ([values]) => {
-      const value = (id: NodeId): Float32Array => values?.get(id) ?? bug("a value was not tapped");
+      const value = (id: NodeId): Float32Array => values?.get(id) ?? bug("a value was not probed");
       const rows = await Promise.all(
         kernels.map(async (kernel, group) => {
           const patches = patchRows(value(x), shape, positions, { group });

@@ -2,8 +2,8 @@
 
 import type { OnProgress } from "#calibrate/progress.js";
 import type { Samples } from "#calibrate/samples.js";
-import type { Taps } from "#calibrate/taps.js";
-import { runTaps } from "#calibrate/taps.js";
+import type { Probes } from "#calibrate/probes.js";
+import { runProbes } from "#calibrate/probes.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { NodeId } from "#ir/graph.js";
 import type { Candidate } from "#passes/split/candidates.js";
@@ -17,7 +17,7 @@ export interface Placed {
 }
 
 /** What must be known of the network whose layers are split: their responses, and what is added to them. */
-export function tapsForResponses(layers: readonly Placed[]): NodeId[] {
+export function probesForResponses(layers: readonly Placed[]): NodeId[] {
   return layers.flatMap(({ candidate, around: { sum } }) =>
     sum ? [candidate.node.id, sum.shortcut] : [candidate.node.id],
   );
@@ -25,17 +25,17 @@ export function tapsForResponses(layers: readonly Placed[]): NodeId[] {
 
 /**
  * For each layer what `fitLayer` calls its error, E‖y − ŷ‖² / E‖y − E[y]‖², behind the activation if there is one, the mean over groups; over all positions of
- * the samples. Both networks run as they are: a layer's inputs are those that the split network gives. `original` has the values of `tapsForRows`,
- * `current` those of `tapsForResponses`.
+ * the samples. Both networks run as they are: a layer's inputs are those that the split network gives. `original` has the values of `probesForRows`,
+ * `current` those of `probesForResponses`.
  */
 export async function responseErrors(
   layers: readonly Placed[],
-  nets: { readonly original: Taps; readonly current: Taps },
+  nets: { readonly original: Probes; readonly current: Probes },
   samples: Samples,
   onProgress?: OnProgress,
 ): Promise<ReadonlyMap<string, number>> {
   const sums = layers.map(({ candidate: { shape, groups } }) => errorSums(shape[3] ?? 1, groups));
-  await runTaps(
+  await runProbes(
     [nets.original, nets.current],
     samples,
     ([before, now]) => {

@@ -13,7 +13,7 @@ import {
 import { openProducts } from "#calibrate/algebra/products.js";
 import { chooseSamples, samplesOf } from "#calibrate/samples.js";
 import { solvePositive } from "#calibrate/algebra/solve.js";
-import { openTaps, runTaps } from "#calibrate/taps.js";
+import { openProbes, runProbes } from "#calibrate/probes.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { parse } from "#grammar/reading/parse.js";
 import { channels } from "#ir/type.js";
@@ -48,14 +48,14 @@ test.each([
   const random = seededRandom(1);
   const list = Array.from({ length: 60 }, () => ({ x: drawValues(random, "normal", 9 * 8 * 3) }));
   const samples = chooseSamples(samplesOf(list), 50, 1);
-  const taps = (await openTaps(module!, [h!, node.id])).value!;
+  const probes = (await openProbes(module!, [h!, node.id])).value!;
 
   const n = patchLength(shape);
   const filters = channels(shape.output);
   const m = filters / shape.groups;
   const sums = Array.from({ length: shape.groups }, () => sumMoments(n, m, products));
   const choice = { samples: samples.count, positions: positionCount(shape), most: 1500, seed: 1 };
-  await runTaps([taps], samples, async ([values], sample) => {
+  await runProbes([probes], samples, async ([values], sample) => {
     const positions = choosePositions(choice, sample);
     for (const [group, sum] of sums.entries())
       await sum.add(
@@ -63,7 +63,7 @@ test.each([
         responseRows(values!.get(node.id)!, shape, positions, { group }),
       );
   });
-  taps.dispose();
+  probes.dispose();
 
   const dataOf = (id: number): Float64Array => {
     const constant = graph.nodes.get(id)!;

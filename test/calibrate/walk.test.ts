@@ -1,9 +1,9 @@
-// Walks through networks: the values are those of taps, whatever is kept, and little is computed twice.
+// Walks through networks: the values are those of probes, whatever is kept, and little is computed twice.
 
 import { expect, test } from "vitest";
 import type { Samples } from "#calibrate/samples.js";
 import { samplesOf } from "#calibrate/samples.js";
-import { openTaps, runTaps } from "#calibrate/taps.js";
+import { openProbes, runProbes } from "#calibrate/probes.js";
 import { createWalk } from "#calibrate/walk.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { parse } from "#grammar/reading/parse.js";
@@ -46,10 +46,10 @@ function idOf({ graph }: Module, name: string): NodeId {
   );
 }
 
-async function tapped(of: Module, id: NodeId): Promise<number[][]> {
-  const net = (await openTaps(of, [id])).value!;
+async function probed(of: Module, id: NodeId): Promise<number[][]> {
+  const net = (await openProbes(of, [id])).value!;
   const found: number[][] = [];
-  await runTaps([net], samplesOf(list), ([values]) => void found.push([...values!.get(id)!]));
+  await runProbes([net], samplesOf(list), ([values]) => void found.push([...values!.get(id)!]));
   net.dispose();
   return found;
 }
@@ -68,7 +68,7 @@ function counted(): Samples & { reads: number } {
 }
 
 test.each([0, 4 * 9 * 8 * 10 * list.length, 2 ** 30])(
-  "with %d bytes the values are those of taps",
+  "with %d bytes the values are those of probes",
   async (bytes) => {
     const walk = createWalk(samplesOf(list), { bytes });
     for (const name of inOrder) {
@@ -79,7 +79,7 @@ test.each([0, 4 * 9 * 8 * 10 * list.length, 2 ** 30])(
         found.push([...values.get(id)!]);
       });
       expect(value).toBe(true);
-      expect(found).toEqual(await tapped(module, id));
+      expect(found).toEqual(await probed(module, id));
     }
   },
 );
@@ -105,7 +105,7 @@ test("a value from before the walk's place is computed from the inputs", async (
   await walk.values(module, [idOf(module, "f")], () => {});
   const [a, found] = [idOf(module, "b"), [] as number[][]];
   await walk.values(module, [a], (values) => void found.push([...values.get(a)!]));
-  expect(found).toEqual(await tapped(module, a));
+  expect(found).toEqual(await probed(module, a));
 });
 
 test("what is not settled may change", async () => {
@@ -129,7 +129,7 @@ test("what is not settled may change", async () => {
     [x, wanted] = [values.get(a)!.findIndex((value) => value > 0.1), 0];
     seen.push(values.get(d)![x]!);
   });
-  const net = (await openTaps(after, [d])).value!;
+  const net = (await openProbes(after, [d])).value!;
   wanted = (await net.run({ x: list.at(-1)!.x.subarray(0, 72) })).get(d)![x]!;
   expect(seen.at(-1)).toBe(wanted);
   net.dispose();

@@ -1,7 +1,7 @@
 // Gradients on compiled modules against the interpreter's, and what is asked of a module.
 
 import { expect, test } from "vitest";
-import { openTaps } from "#calibrate/taps.js";
+import { openProbes } from "#calibrate/probes.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { gradientModule } from "#gradient/gradient-module.js";
 import { ruleOf } from "#gradient/rules/index.js";
@@ -58,7 +58,7 @@ async function expectCompiled(module: Module, random: Random, name: string): Pro
   const reference = interpretAll(backward, inputs);
   for (const node of parameters)
     if (node.op === "constant") sample[node.name] = weights.readF32(node.attributes.weight);
-  const { value: taps, diagnostics } = await openTaps(backward, [...outputs, ...gradients], {
+  const { value: taps, diagnostics } = await openProbes(backward, [...outputs, ...gradients], {
     from: parameters.map(({ id }) => id),
   });
   expect(diagnostics).toEqual([]);

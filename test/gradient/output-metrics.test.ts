@@ -6,7 +6,7 @@ import { samplesOf } from "#calibrate/samples.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { outputMetrics } from "#gradient/output-metrics.js";
 import { parse } from "#grammar/reading/parse.js";
-import { tapModule } from "#calibrate/tap-module.js";
+import { probeModule } from "#calibrate/probe-module.js";
 import { interpret, interpretAll } from "#interpret/interpret.js";
 import { tensor } from "#ir/tensor.js";
 import { seededRandom } from "#ops/random.js";
@@ -31,7 +31,7 @@ function expected(name: string): number[] {
   const logits = softmax.inputs[0]!;
   const inputs = new Map([["image", tensor([1, 5, 4, 2], (at) => image[at]!)]]);
   const value = interpretAll(module, inputs).get(id)!;
-  const rest = tapModule(module, [logits], [id]);
+  const rest = probeModule(module, [logits], [id]);
   const output = rest.graph.outputs[0]!.name;
   const at = (data: Float64Array) =>
     interpret(rest, new Map([[name, { shape: value.shape, data }]])).get(output)!.data;

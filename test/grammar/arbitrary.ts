@@ -123,7 +123,7 @@ const { body } = fc.letrec<{ statement: Statement; body: Statement[] }>((tie) =>
 const parameter = fc
   .record({ name, default: expression }, { requiredKeys: ["name"] })
   .map((parts) => ({ ...parts, span }));
-const step = fc
+const link = fc
   .record({ name, repeat: fc.constantFrom("one" as const, "*" as const, "+" as const, "?" as const) })
   .map((parts) => ({ ...parts, span }));
 
@@ -151,8 +151,8 @@ const item: fc.Arbitrary<Item> = fc.oneof(
     .map((parts): Item => ({ kind: "rule", ...parts, span })),
   fc
     .record(
-      { name, steps: fc.array(step, { minLength: 1, maxLength: 12 }), when: expression },
-      { requiredKeys: ["name", "steps"] },
+      { name, links: fc.array(link, { minLength: 1, maxLength: 12 }), when: expression },
+      { requiredKeys: ["name", "links"] },
     )
     .map((parts): Item => ({ kind: "fuse", ...parts, span })),
 );

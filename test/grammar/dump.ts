@@ -30,7 +30,7 @@ function dumpItem(item: Item): string {
       return `rule ${approx}${name.text}${sides}${where.join("")}${when}`;
     }
     case "fuse": {
-      const steps = item.steps.map((step) => step.name.text + (step.repeat === "one" ? "" : step.repeat));
+      const steps = item.links.map((step) => step.name.text + (step.repeat === "one" ? "" : step.repeat));
       return `fuse ${name.text} ${steps.join(" ")}${item.when ? ` when ${expression(item.when)}` : ""}`;
     }
   }

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { samplesOf } from "#calibrate/samples.js";
-import { openTaps } from "#calibrate/taps.js";
+import { openProbes } from "#calibrate/probes.js";
 import { optimize } from "#compile/optimize.js";
 import { targetOf } from "#compile/targets.js";
 import { elaborate } from "#elaborate/elaborate.js";
@@ -10,8 +10,8 @@ import { parse } from "#grammar/reading/parse.js";
 import { interpretAll } from "#interpret/interpret.js";
 import type { Module } from "#ir/weights.js";
 import { seededRandom } from "#ops/random.js";
-import { tapsForRows } from "#split/gather-rows.js";
-import { responseErrors, tapsForResponses } from "#split/response-errors.js";
+import { probesForRows } from "#split/gather-rows.js";
+import { responseErrors, probesForResponses } from "#split/response-errors.js";
 import { fitWithin } from "#split/split-network.js";
 import { tryNetwork } from "#split/try-network.js";
 
@@ -45,9 +45,9 @@ test("of each kind of layer", async () => {
     passes: ["split"],
     split: { mode: "factors", layers: plan.layers },
   }).value!.module;
-  const current = (await openTaps(split, tapsForResponses(layers))).value!;
-  const wanted = layers.flatMap(({ candidate, around }) => tapsForRows(candidate, around).original);
-  const original = (await openTaps(module, wanted)).value!;
+  const current = (await openProbes(split, probesForResponses(layers))).value!;
+  const wanted = layers.flatMap(({ candidate, around }) => probesForRows(candidate, around).original);
+  const original = (await openProbes(module, wanted)).value!;
   const errors = await responseErrors(layers, { original, current }, samples);
   for (const { candidate, around } of layers) {
     const { node, groups, shape } = candidate;

@@ -5,8 +5,8 @@ import { openCheckpoints } from "#calibrate/checkpoints.js";
 import { identityOf } from "#calibrate/identity.js";
 import type { OnProgress } from "#calibrate/progress.js";
 import type { Sample, Samples } from "#calibrate/samples.js";
-import type { Taps } from "#calibrate/taps.js";
-import { openTaps, runTaps } from "#calibrate/taps.js";
+import type { Probes } from "#calibrate/probes.js";
+import { openProbes, runProbes } from "#calibrate/probes.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { bug, error, hasErrors } from "#diagnostic/diagnostic.js";
 import { nodeOf } from "#ir/graph.js";
@@ -80,10 +80,10 @@ export async function distill(
   options: DistillOptions,
 ): Promise<Result<Distilled>> {
   if (layers.size === 0) return { value: { layers, best: 0, heldOut: [] }, diagnostics: [] };
-  const nets: Taps[] = [];
+  const nets: Probes[] = [];
   try {
     return await distillWith(module, layers, samples, options, async (net, values, how) => {
-      const opened = await openTaps(net, values, how);
+      const opened = await openProbes(net, values, how);
       if (opened.value) nets.push(opened.value);
       return opened;
     });
@@ -97,7 +97,7 @@ async function distillWith(
   layers: ReadonlyMap<string, FactoredLayer>,
   samples: Samples,
   { target, steps, seed = 0, batch = 50, threads = 1, onProgress, ...options }: DistillOptions,
-  open: typeof openTaps,
+  open: typeof openProbes,
 ): Promise<Result<Distilled>> {
   if (samples.count < 2)
     return {
@@ -230,7 +230,7 @@ async function openStudent(
   parameters: readonly Parameter[],
   compared: readonly Compared[],
   threads: number,
-  open: typeof openTaps,
+  open: typeof openProbes,
 ): Promise<Result<Student>> {
   const { module, loss, targets } = distillLoss(network, compared);
   const wanted = parameters.map(({ node }) => node);
@@ -253,9 +253,9 @@ async function openStudent(
         ...named(targets, values),
       }),
       eachLoss: (inputs, each) =>
-        runTaps([judge], inputs, ([found]) => each(found?.get(loss)?.[0] ?? bug("no loss"))),
+        runProbes([judge], inputs, ([found]) => each(found?.get(loss)?.[0] ?? bug("no loss"))),
       eachGradients: (inputs, each) =>
-        runTaps([teach], inputs, ([found]) =>
+        runProbes([teach], inputs, ([found]) =>
           each(gradients.map((gradient) => found?.get(gradient) ?? bug("no gradient"))),
         ),
     },

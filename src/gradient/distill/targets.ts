@@ -3,7 +3,7 @@
 import { pause } from "#calibrate/pause.js";
 import type { OnProgress } from "#calibrate/progress.js";
 import type { Samples } from "#calibrate/samples.js";
-import type { Taps } from "#calibrate/taps.js";
+import type { Probes } from "#calibrate/probes.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { NodeId } from "#ir/graph.js";
 import { scaleOf } from "#split/layer/fit-layer.js";
@@ -19,7 +19,7 @@ const mostBytes = 256 * 2 ** 20;
 
 /** Runs the teacher on the samples in `counted`. */
 export async function rememberTargets(
-  teacher: Taps,
+  teacher: Probes,
   values: readonly NodeId[],
   samples: Samples,
   counted: readonly number[],

@@ -21,7 +21,7 @@ export interface Chain {
   readonly template: TemplateName;
 }
 
-/** A chain that the fusion's steps describe, and that cannot be or does not pay as one kernel. */
+/** A chain that the fusion's links describe, and that cannot be or does not pay as one kernel. */
 export interface Refusal {
   readonly fusion: string;
   /** As far as the chain was followed. */
@@ -69,7 +69,7 @@ function grow(
 ): Growth {
   const chain: Node[] = [];
   let states = startStates(fusion);
-  // Lengths at which the steps are all taken.
+  // Lengths at which the links are all taken.
   const finished: number[] = [];
   const inside = new Set<NodeId>();
   // Nodes of the chain that others than the chain read.
@@ -97,7 +97,7 @@ function grow(
     chain.push(next);
     inside.add(next.id);
     if (reason !== undefined) break;
-    if (states.has(fusion.steps.length) && chain.length >= 2) finished.push(chain.length);
+    if (states.has(fusion.links.length) && chain.length >= 2) finished.push(chain.length);
     open = [...open, next].filter((node) => usersOf(graph, node).some((id) => !inside.has(id)));
     next = nextUser(graph, open, inside);
   }
@@ -113,7 +113,7 @@ function grow(
     if (length === chain.length) reason ??= held.problem;
   }
   // A chain that stops before its second stage was never one of, say, depthwise and pointwise: no word of it.
-  const isChain = states.has(fusion.steps.length) || stagesOf(chain).length > 1;
+  const isChain = states.has(fusion.links.length) || stagesOf(chain).length > 1;
   return {
     ...given({ legal }),
     ...(chain.length < 2 || reason === undefined || !isChain ? {} : { refused: { nodes: chain, reason } }),

@@ -1,6 +1,6 @@
-// Fusions: `fuse` items of the language, checked and compiled into steps over nodes and a condition on chains.
+// Fusions: `fuse` items of the language, checked and compiled into links over nodes and a condition on chains.
 
-import type { FuseItem, FuseStep } from "#grammar/ast.js";
+import type { FuseItem, FuseLink } from "#grammar/ast.js";
 import type { Diagnostic, Result, Span } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import { suggest } from "#diagnostic/suggest.js";
@@ -17,12 +17,12 @@ export interface Fusion {
   readonly name: string;
   readonly span: Span;
   /** `a+` stands here as `a` and `a*`. */
-  readonly steps: readonly FusionStep[];
+  readonly links: readonly FusionLink[];
   /** The `when` of the item on what the cost model says of a chain; true if it has none. */
   readonly condition: (facts: ChainFacts) => boolean;
 }
 
-export interface FusionStep {
+export interface FusionLink {
   readonly repeat: "one" | "*" | "?";
   readonly accepts: (graph: Graph, node: Node) => boolean;
 }
@@ -56,12 +56,12 @@ export function compileFusions(items: readonly { readonly kind: string }[]): Res
 export function compileFusion(item: FuseItem): Result<Fusion> {
   const tooLarge = ruleSizeProblem(item);
   if (tooLarge) return { diagnostics: [tooLarge] };
-  const diagnostics = item.steps.flatMap(checkStep);
-  if (!item.steps.some((step) => step.repeat === "*" || step.repeat === "+") && item.steps.length < 2) {
+  const diagnostics = item.links.flatMap(checkLink);
+  if (!item.links.some((link) => link.repeat === "*" || link.repeat === "+") && item.links.length < 2) {
     diagnostics.push(
       error("short-fusion", `\`${item.name.text}\` never holds two ops, so it fuses nothing`, {
         span: item.span,
-        help: ["a chain has steps joined by `->`, or one that repeats, as in `elementwise+`"],
+        help: ["a chain has links joined by `->`, or one that repeats, as in `elementwise+`"],
       }),
     );
   }
@@ -74,7 +74,7 @@ export function compileFusion(item: FuseItem): Result<Fusion> {
     : { value: (): boolean => true, diagnostics: [] };
   for (const one of condition.diagnostics) diagnostics.push(one);
   if (hasErrors(diagnostics) || !condition.value) return { diagnostics };
-  const steps = item.steps.flatMap(({ name, repeat }): FusionStep[] => {
+  const links = item.links.flatMap(({ name, repeat }): FusionLink[] => {
     const accepts = (graph: Graph, node: Node): boolean => acceptsNode(name.text, graph, node);
     if (repeat !== "+") return [{ repeat, accepts }];
     return [
@@ -83,14 +83,14 @@ export function compileFusion(item: FuseItem): Result<Fusion> {
     ];
   });
   return {
-    value: { name: item.name.text, span: item.span, steps, condition: condition.value },
+    value: { name: item.name.text, span: item.span, links, condition: condition.value },
     diagnostics,
   };
 }
 
 /**
- * Which steps may take the next node, for chains matched so far: the states of the automaton of `steps`, where a state is
- * the index of a step and `steps.length` means that the whole chain is matched.
+ * Which links may take the next node, for chains matched so far: the states of the automaton of `links`, where a state is
+ * the index of a link and `links.length` means that the whole chain is matched.
  */
 export function startStates(fusion: Fusion): ReadonlySet<number> {
   return closure(fusion, [0]);
@@ -104,9 +104,9 @@ export function nextStates(
   node: Node,
 ): ReadonlySet<number> {
   const next = [...states].flatMap((state) => {
-    const step = fusion.steps[state];
-    if (!step?.accepts(graph, node)) return [];
-    return [step.repeat === "*" ? state : state + 1];
+    const link = fusion.links[state];
+    if (!link?.accepts(graph, node)) return [];
+    return [link.repeat === "*" ? state : state + 1];
   });
   return closure(fusion, next);
 }
@@ -115,7 +115,7 @@ function closure(fusion: Fusion, states: readonly number[]): ReadonlySet<number>
   const all = new Set<number>();
   for (const start of states) {
     all.add(start);
-    for (let state = start; (fusion.steps[state]?.repeat ?? "one") !== "one"; state += 1) all.add(state + 1);
+    for (let state = start; (fusion.links[state]?.repeat ?? "one") !== "one"; state += 1) all.add(state + 1);
   }
   return all;
 }
@@ -127,7 +127,7 @@ function isFuseItem(item: { readonly kind: string }): item is FuseItem {
 /** Ops without a kernel: they can be in no chain. */
 const sources = ["input", "constant"];
 
-function checkStep({ name: { text, span } }: FuseStep): Diagnostic[] {
+function checkLink({ name: { text, span } }: FuseLink): Diagnostic[] {
   if (sources.includes(text)) {
     return [
       error("not-fusible", `\`${text}\` is computed by no kernel`, { span, label: "not part of a chain" }),

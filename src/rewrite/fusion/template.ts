@@ -7,16 +7,16 @@ import type { OpName, TemplateName } from "#ir/graph.js";
 import { isOpClass, opNames, opOf } from "#ops/index.js";
 import { chainText, templateNames, templates } from "#template/templates.js";
 
-/** An error where no template holds any chain of a fusion: it says at which step the nearest one ends. */
-export function templateProblem({ name, steps, span }: FuseItem): Diagnostic | undefined {
-  const walks = templateNames.map((template) => ({ template, ...walk(steps, template) }));
+/** An error where no template holds any chain of a fusion: it says at which link the nearest one ends. */
+export function templateProblem({ name, links, span }: FuseItem): Diagnostic | undefined {
+  const walks = templateNames.map((template) => ({ template, ...walk(links, template) }));
   if (walks.some(({ holds }) => holds)) return undefined;
   const [nearest] = walks.toSorted((a, b) => b.taken - a.taken || isShorter(a.template, b.template));
-  const step = steps[nearest?.taken ?? 0];
-  const last = steps.at(-1);
+  const link = links[nearest?.taken ?? 0];
+  const last = links.at(-1);
   return error("no-template", `no kernel holds a chain of \`${name.text}\``, {
-    span: step?.name.span ?? last?.name.span ?? span,
-    label: step ? "no kernel has this here" : "no kernel ends here",
+    span: link?.name.span ?? last?.name.span ?? span,
+    label: link ? "no kernel has this here" : "no kernel ends here",
     help: [
       ...(nearest && nearest.taken > 0 ? [`the nearest is \`${chainText(nearest.template)}\``] : []),
       "docs/rules.md lists the chains that kernels hold",
@@ -30,11 +30,11 @@ function isShorter(a: TemplateName, b: TemplateName): number {
 }
 
 /**
- * Goes through the steps of a fusion and the stages of a template together: whether both can end at once, and how many steps
+ * Goes through the links of a fusion and the stages of a template together: whether both can end at once, and how many links
  * the template takes at most.
  */
 function walk(
-  steps: FuseItem["steps"],
+  links: FuseItem["links"],
   name: TemplateName,
 ): { readonly holds: boolean; readonly taken: number } {
   const { stages, prologue, epilogue } = templates[name];
@@ -48,12 +48,12 @@ function walk(
     if (seen.has(key)) return;
     seen.add(key);
     taken = Math.max(taken, at);
-    const step = steps[at];
-    if (!step) {
+    const link = links[at];
+    if (!link) {
       holds ||= stage === stages.length;
       return;
     }
-    const { repeat } = step;
+    const { repeat } = link;
     if (repeat === "*" || repeat === "?") visit(at + 1, stage);
     const next = (then: number): void => {
       visit(at + 1, then);
@@ -62,14 +62,14 @@ function walk(
       if (then > stage) repeatStage(at, then);
     };
     const takesSteps = stage === 0 ? prologue || stages.length === 0 : stage < stages.length || epilogue;
-    if (takesSteps && opsOf(step.name.text).some(isElementwise)) next(stage);
+    if (takesSteps && opsOf(link.name.text).some(isElementwise)) next(stage);
     const wanted = stages[stage];
-    if (wanted !== undefined && !isView && overlaps(step.name.text, wanted)) next(stage + 1);
+    if (wanted !== undefined && !isView && overlaps(link.name.text, wanted)) next(stage + 1);
   };
   const repeatStage = (at: number, stage: number): void => {
     const wanted = stages[stage];
-    const step = steps[at];
-    if (!step || wanted === undefined || !overlaps(step.name.text, wanted)) return;
+    const link = links[at];
+    if (!link || wanted === undefined || !overlaps(link.name.text, wanted)) return;
     visit(at + 1, stage + 1);
     repeatStage(at, stage + 1);
   };

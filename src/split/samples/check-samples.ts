@@ -2,7 +2,7 @@
 
 import type { Samples } from "#calibrate/samples.js";
 import { takeSamples } from "#calibrate/samples.js";
-import { openTaps, runTaps } from "#calibrate/taps.js";
+import { openProbes, runProbes } from "#calibrate/probes.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { bug, warning } from "#diagnostic/diagnostic.js";
 import type { Graph, NodeId, NodeOf } from "#ir/graph.js";
@@ -58,14 +58,14 @@ export async function outOfRange(model: Module, samples: Samples, threads = 1): 
   );
   if (norms.length === 0) return outOfScale(model, some, threads);
   const inputs = norms.map((norm) => norm.inputs[0] ?? -1);
-  const { value: taps } = await openTaps(model, inputs, { threads });
-  if (!taps) return [];
+  const { value: probes } = await openProbes(model, inputs, { threads });
+  if (!probes) return [];
   const moments = norms.map((norm) => createMoments(channels(norm.type.shape)));
-  await runTaps([taps], some, ([values]) => {
+  await runProbes([probes], some, ([values]) => {
     for (const [at, id] of inputs.entries())
-      moments[at]?.add(values?.get(id) ?? bug("a value was not tapped"));
+      moments[at]?.add(values?.get(id) ?? bug("a value was not probed"));
   });
-  taps.dispose();
+  probes.dispose();
   for (const [at, norm] of norms.entries()) {
     const { ratio, shift } = distance(model, norm, moments[at] ?? bug("no moments"));
     if (ratio <= mostRatio && ratio >= 1 / mostRatio && shift <= mostShift) continue;

@@ -1,7 +1,7 @@
 // Whether samples are of another scale than a network was trained on, where no batch norm has statistics: by the biases of its first convolutions.
 
 import type { Samples } from "#calibrate/samples.js";
-import { openTaps, runTaps } from "#calibrate/taps.js";
+import { openProbes, runProbes } from "#calibrate/probes.js";
 import { optimize } from "#compile/optimize.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { bug, warning } from "#diagnostic/diagnostic.js";
@@ -89,15 +89,15 @@ async function look(
   const { graph } = base;
   const vectors = judgedValues(graph).filter((id) => isVector(graph, id));
   const ids = convolutions.map(({ id }) => id);
-  const { value: taps } = await openTaps(base, [...ids, ...vectors], { threads });
-  if (!taps) return undefined;
+  const { value: probes } = await openProbes(base, [...ids, ...vectors], { threads });
+  if (!probes) return undefined;
   const moments = convolutions.map((node) => createMoments(channels(node.type.shape)));
   const margins = vectors.map((): number[] => []);
-  await runTaps([taps], samples, ([values]) => {
-    const value = (id: NodeId): Float32Array => values?.get(id) ?? bug("a value was not tapped");
+  await runProbes([probes], samples, ([values]) => {
+    const value = (id: NodeId): Float32Array => values?.get(id) ?? bug("a value was not probed");
     for (const [at, id] of ids.entries()) moments[at]?.add(value(id));
     for (const [at, id] of vectors.entries()) margins[at]?.push(marginOf(value(id)));
-  }).finally(() => taps.dispose());
+  }).finally(() => probes.dispose());
   const multiples = convolutions.map((node, at) =>
     multipleOf(biasOf(base, node), moments[at]?.variances ?? []),
   );

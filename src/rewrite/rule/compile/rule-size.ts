@@ -12,7 +12,7 @@ export const maxRuleParts = 1000;
 
 /** An error if a rule or fusion is too large to be compiled. */
 export function ruleSizeProblem(item: RuleItem | FuseItem): Diagnostic | undefined {
-  const parts = partsOf(termsOf(item)).length + (item.kind === "fuse" ? item.steps.length : 0);
+  const parts = partsOf(termsOf(item)).length + (item.kind === "fuse" ? item.links.length : 0);
   if (parts <= maxRuleParts) return undefined;
   const kind = item.kind === "rule" ? "rule" : "fusion";
   return error(

@@ -9,7 +9,7 @@ import { makeNode } from "#ops/index.js";
  * The module whose outputs are the values of nodes, under the nodes' names. Nodes of `from` become inputs. What is not needed is left out,
  * inputs too. Its batch is 1, and nothing is fused: a value within a kernel could not be an output.
  */
-export function tapModule(module: Module, values: readonly NodeId[], from: readonly NodeId[] = []): Module {
+export function probeModule(module: Module, values: readonly NodeId[], from: readonly NodeId[] = []): Module {
   const { graph } = module;
   const cut = new Set(from);
   const nodes = new Map<NodeId, Node>();

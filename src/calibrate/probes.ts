@@ -1,4 +1,4 @@
-// Running a net with taps: chosen values of a graph, for one sample after another, on our own compiled module.
+// Running a net with probes: chosen values of a graph, for one sample after another, on our own compiled module.
 
 import type { Artifact } from "#backend/artifact.js";
 import { compile } from "#compile/compile.js";
@@ -15,9 +15,9 @@ import type { OnProgress } from "./progress.js";
 import type { Sample, SampleInput, Samples } from "./samples.js";
 import { sampleInputs } from "./samples.js";
 import { pause } from "./pause.js";
-import { tapModule } from "./tap-module.js";
+import { probeModule } from "./probe-module.js";
 
-export interface TapOptions {
+export interface ProbeOptions {
   /** Values that come with the samples, by the nodes' names, instead of being computed. */
   readonly from?: readonly NodeId[];
   /** How many threads compute, where memory can be shared; 1 by default. */
@@ -27,10 +27,10 @@ export interface TapOptions {
 }
 
 /** Values of one sample, by node. */
-export type TappedValues = ReadonlyMap<NodeId, Float32Array>;
+export type ProbedValues = ReadonlyMap<NodeId, Float32Array>;
 
 /** A net that gives chosen values of a graph; it holds weights and memory until it is disposed of. */
-export interface Taps {
+export interface Probes {
   /** What it needs of a sample. */
   readonly inputs: readonly SampleInput[];
   /** How many threads compute: no more than are worth it. */
@@ -38,7 +38,7 @@ export interface Taps {
   /** How many samples may run at once, each in a lane of its own. */
   readonly lanes: number;
   /** The values for a sample. The next run in the same lane, the first by default, writes into the same arrays. */
-  run(sample: Sample, lane?: number): Promise<TappedValues>;
+  run(sample: Sample, lane?: number): Promise<ProbedValues>;
   dispose(): void;
 }
 
@@ -50,19 +50,19 @@ const leastMacs = 2_000_000;
  * passes do on the way to them keeps them within the stated tolerance, and none is fused away. The batch is 1, also where it
  * is open. Diagnostics where there can be no such module: it needs more memory than there may be.
  */
-export async function openTaps(
+export async function openProbes(
   module: Module,
   values: readonly NodeId[],
-  { from = [], threads = 1, lanes = false }: TapOptions = {},
-): Promise<Result<Taps>> {
+  { from = [], threads = 1, lanes = false }: ProbeOptions = {},
+): Promise<Result<Probes>> {
   const given = new Set(from);
   const isGiven = (id: NodeId): boolean => given.has(id) || nodeOf(module.graph, id).op === "input";
   const wanted = [...new Set(values)];
   const computed = wanted.filter((id) => !isGiven(id));
-  const cut = tapModule(module, wanted, from);
+  const cut = probeModule(module, wanted, from);
   let nets: readonly Net[] = [];
   if (computed.length > 0) {
-    const { value, diagnostics } = compile(tapModule(module, computed, from));
+    const { value, diagnostics } = compile(probeModule(module, computed, from));
     if (!value) return { diagnostics };
     nets = await loadLanes(value, threads, lanes);
   }
@@ -117,16 +117,16 @@ async function loadLanes(artifact: Artifact, threads: number, lanes: boolean): P
  * made of it. Nothing is kept: values are gone when `each` is done with them. While samples run, in as many lanes as all nets have, the next
  * one is read.
  */
-export async function runTaps(
-  nets: readonly Taps[],
+export async function runProbes(
+  nets: readonly Probes[],
   samples: Samples,
-  each: (values: readonly TappedValues[], index: number) => void | Promise<void>,
+  each: (values: readonly ProbedValues[], index: number) => void | Promise<void>,
   onProgress?: OnProgress,
 ): Promise<void> {
   const lanes = least(nets.map((net) => net.lanes));
   const read: Promise<Sample>[] = [];
-  const run: Promise<TappedValues[]>[] = [];
-  const start = async (index: number): Promise<TappedValues[]> => {
+  const run: Promise<ProbedValues[]>[] = [];
+  const start = async (index: number): Promise<ProbedValues[]> => {
     const sample = await (read[index] ?? samples.read(index));
     return Promise.all(nets.map((net) => net.run(sample, index % lanes)));
   };

@@ -3,8 +3,8 @@
 import { describe, expect, test } from "vitest";
 import type { Samples } from "#calibrate/samples.js";
 import { samplesOf } from "#calibrate/samples.js";
-import { tapModule } from "#calibrate/tap-module.js";
-import { openTaps, runTaps } from "#calibrate/taps.js";
+import { probeModule } from "#calibrate/probe-module.js";
+import { openProbes, runProbes } from "#calibrate/probes.js";
 import { optimize } from "#compile/optimize.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { parse } from "#grammar/reading/parse.js";
@@ -45,13 +45,13 @@ function interpreted(module: Module, sample: Record<string, Float32Array>) {
 
 /** Taps nodes, and holds their values on some samples against the interpreter's. */
 async function checkTaps(module: Module, values: readonly NodeId[], seed: number): Promise<void> {
-  const { value: taps, diagnostics } = await openTaps(module, values);
+  const { value: probes, diagnostics } = await openProbes(module, values);
   expect(diagnostics).toEqual([]);
   const random = seededRandom(seed);
   const list = [drawSample(module.graph, random), drawSample(module.graph, random)];
   const longest = longestReduction(module);
   let runs = 0;
-  await runTaps([taps!], samplesOf(list), ([found], index) => {
+  await runProbes([probes!], samplesOf(list), ([found], index) => {
     const wanted = interpreted(module, list[index]!);
     expect([...found!.keys()]).toEqual([...new Set(values)]);
     for (const [id, actual] of found!) {
@@ -61,7 +61,7 @@ async function checkTaps(module: Module, values: readonly NodeId[], seed: number
     }
     runs += 1;
   });
-  taps!.dispose();
+  probes!.dispose();
   expect(runs).toBe(2);
 }
 
@@ -114,18 +114,18 @@ describe("what is inside of kernels, and what is folded away", () => {
 
 describe("tapModule", () => {
   test("leaves out what is not needed, and is sound", () => {
-    const tapped = tapModule(residual, [nodeNamed(residual.graph, "d")]);
-    expect(verify(tapped)).toEqual([]);
-    expect(inputNodes(tapped.graph).map(({ name }) => name)).toEqual(["image"]);
-    expect(tapped.graph.outputs.map(({ name }) => name)).toEqual(["d"]);
-    const names = [...tapped.graph.nodes.values()].map(({ name }) => name);
+    const probed = probeModule(residual, [nodeNamed(residual.graph, "d")]);
+    expect(verify(probed)).toEqual([]);
+    expect(inputNodes(probed.graph).map(({ name }) => name)).toEqual(["image"]);
+    expect(probed.graph.outputs.map(({ name }) => name)).toEqual(["d"]);
+    const names = [...probed.graph.nodes.values()].map(({ name }) => name);
     for (const gone of ["e", "f", "y", "z", "other"]) expect(names).not.toContain(gone);
-    expect(tapped.graph.batch).toBeUndefined();
+    expect(probed.graph.batch).toBeUndefined();
   });
 
   test("the module that it is made of stays as it was", () => {
     const before = JSON.stringify([...residual.graph.nodes.values()]);
-    tapModule(residual, [nodeNamed(residual.graph, "f")], [nodeNamed(residual.graph, "d")]);
+    probeModule(residual, [nodeNamed(residual.graph, "f")], [nodeNamed(residual.graph, "d")]);
     expect(JSON.stringify([...residual.graph.nodes.values()])).toBe(before);
   });
 });
@@ -133,33 +133,33 @@ describe("tapModule", () => {
 test("a net that begins in the middle", async () => {
   const { graph } = residual;
   const [a, d, f] = ["a", "d", "f"].map((name) => nodeNamed(graph, name));
-  const { value: taps } = await openTaps(residual, [f!, d!], { from: [a!, d!] });
-  expect(taps!.inputs).toEqual([
+  const { value: probes } = await openProbes(residual, [f!, d!], { from: [a!, d!] });
+  expect(probes!.inputs).toEqual([
     { name: "a", shape: [1, 8, 8, 8] },
     { name: "d", shape: [1, 8, 8, 8] },
   ]);
   const sample = drawSample(graph, seededRandom(3));
   const whole = interpreted(residual, sample);
-  const values = await taps!.run({
+  const values = await probes!.run({
     a: Float32Array.from(whole.get(a!)!.data),
     d: Float32Array.from(whole.get(d!)!.data),
   });
   expect(firstDifference(values.get(f!)!, whole.get(f!)!.data, longestReduction(residual))).toBe(-1);
   expect(values.get(d!)).toEqual(Float32Array.from(whole.get(d!)!.data));
-  taps!.dispose();
+  probes!.dispose();
 });
 
 describe("runTaps", () => {
   const values = [nodeNamed(residual.graph, "f")];
 
   test("two nets side by side, in order, with progress", async () => {
-    const one = (await openTaps(residual, values)).value!;
-    const two = (await openTaps(residual, values)).value!;
+    const one = (await openProbes(residual, values)).value!;
+    const two = (await openProbes(residual, values)).value!;
     const random = seededRandom(4);
     const list = Array.from({ length: 3 }, () => drawSample(residual.graph, random));
     const seen: number[] = [];
     const told: string[] = [];
-    await runTaps(
+    await runProbes(
       [one, two],
       samplesOf(list),
       ([first, second], index) => {
@@ -179,20 +179,20 @@ describe("runTaps", () => {
       c = conv2d(x, filters=64, kernel=5x5, padding=same)
       output y = relu(c)
     }`);
-    const tapped = [nodeNamed(large.graph, "c")];
-    const one = (await openTaps(large, tapped)).value!;
-    const two = (await openTaps(large, tapped, { threads: 2 })).value!;
+    const probed = [nodeNamed(large.graph, "c")];
+    const one = (await openProbes(large, probed)).value!;
+    const two = (await openProbes(large, probed, { threads: 2 })).value!;
     expect([one.threads, two.threads]).toEqual([1, 2]);
     const random = seededRandom(7);
     const list = [drawSample(large.graph, random), drawSample(large.graph, random)];
-    await runTaps([one, two], samplesOf(list), ([first, second]) => {
-      expect(second!.get(tapped[0]!)).toEqual(first!.get(tapped[0]!));
+    await runProbes([one, two], samplesOf(list), ([first, second]) => {
+      expect(second!.get(probed[0]!)).toEqual(first!.get(probed[0]!));
     });
     for (const net of [one, two]) net.dispose();
   });
 
   test("memory is that of one sample: arrays are used again, and no sample is read far ahead", async () => {
-    const taps = (await openTaps(residual, values)).value!;
+    const probes = (await openProbes(residual, values)).value!;
     const random = seededRandom(5);
     let read = 0;
     const samples: Samples = {
@@ -203,16 +203,16 @@ describe("runTaps", () => {
       },
     };
     const arrays = new Set<Float32Array>();
-    await runTaps([taps], samples, ([found], index) => {
+    await runProbes([probes], samples, ([found], index) => {
       arrays.add(found!.get(values[0]!)!);
       expect(read).toBeLessThanOrEqual(index + 2);
     });
     expect([arrays.size, read]).toEqual([1, 6]);
-    taps.dispose();
+    probes.dispose();
   });
 
   test("a sample that cannot be read, and one that lacks an input", async () => {
-    const taps = (await openTaps(residual, values)).value!;
+    const probes = (await openProbes(residual, values)).value!;
     const broken: Samples = {
       count: 2,
       read: async (index) => {
@@ -220,9 +220,9 @@ describe("runTaps", () => {
         return drawSample(residual.graph, seededRandom(6));
       },
     };
-    await expect(runTaps([taps], broken, () => {})).rejects.toThrow("gone");
-    await expect(taps.run({})).rejects.toThrow("a sample has no values for image");
-    taps.dispose();
+    await expect(runProbes([probes], broken, () => {})).rejects.toThrow("gone");
+    await expect(probes.run({})).rejects.toThrow("a sample has no values for image");
+    probes.dispose();
   });
 });
 
@@ -237,12 +237,12 @@ describe("lanes", () => {
   const list = Array.from({ length: 7 }, () => drawSample(wide.graph, random));
 
   test("give each sample's values in order, and they stay while they are looked at", async () => {
-    const plain = await openTaps(wide, [y!, a!]);
+    const plain = await openProbes(wide, [y!, a!]);
     const wanted: Float32Array[][] = [];
-    await runTaps([plain.value!], samplesOf(list), ([found]) => {
+    await runProbes([plain.value!], samplesOf(list), ([found]) => {
       wanted.push([...found!.values()].map((one) => one.slice()));
     });
-    const laned = await openTaps(wide, [y!, a!], { threads: 3, lanes: true });
+    const laned = await openProbes(wide, [y!, a!], { threads: 3, lanes: true });
     expect([laned.value!.lanes, laned.value!.threads]).toEqual([3, 3]);
     // Later samples are read sooner than those before them.
     const samples: Samples = {
@@ -256,7 +256,7 @@ describe("lanes", () => {
     // Beside a net with one lane, all run in one.
     for (const nets of [[laned.value!], [laned.value!, plain.value!]]) {
       seen.length = 0;
-      await runTaps(nets, samples, async (values, index) => {
+      await runProbes(nets, samples, async (values, index) => {
         seen.push(index);
         await new Promise((resolve) => setTimeout(resolve, 3));
         for (const found of values) expect([...found.values()]).toEqual(wanted[index]);
@@ -268,19 +268,22 @@ describe("lanes", () => {
   });
 
   test("are not opened for nets that take less than asking a worker", async () => {
-    const { value } = await openTaps(residual, [nodeNamed(residual.graph, "f")], { threads: 3, lanes: true });
+    const { value } = await openProbes(residual, [nodeNamed(residual.graph, "f")], {
+      threads: 3,
+      lanes: true,
+    });
     expect([value!.lanes, value!.threads]).toEqual([1, 1]);
     value!.dispose();
   });
 
   test("a sample that cannot be read ends the run, and nothing else", async () => {
-    const { value } = await openTaps(wide, [y!], { threads: 2, lanes: true });
+    const { value } = await openProbes(wide, [y!], { threads: 2, lanes: true });
     const broken: Samples = {
       count: 5,
       read: async (index) => (index === 1 ? Promise.reject(new Error("gone")) : list[index]!),
     };
     const seen: number[] = [];
-    const running = runTaps([value!], broken, (_, index) => void seen.push(index));
+    const running = runProbes([value!], broken, (_, index) => void seen.push(index));
     await expect(running).rejects.toThrow("gone");
     expect(seen).toEqual([0]);
     value!.dispose();
