@@ -1,6 +1,5 @@
-// Takes moves of elements out of the way: into the weights of the layer behind, below what treats all elements alike, to where
-// two become one. A move is a transpose with the reshapes around it: exporters write flattened images, shuffled channels and
-// heads of attention so.
+// Removes moves of elements: it takes them into the weights of the next layer, moves them past other ops, and makes one of two. A
+// move is a transpose with the reshapes around it. Exporters write flattened images, shuffled channels and attention heads as moves.
 
 import type { OpName } from "#ir/graph.js";
 import { opNames, opOf } from "#ops/index.js";
@@ -19,7 +18,7 @@ import { views } from "./rules/views.js";
 
 export const absorbMoves: Pass = {
   name: "absorb-moves",
-  doc: "Takes transposes, with reshapes around them, into weights behind them, below other ops, and two into one.",
+  doc: "Takes transposes, with the reshapes around them, into the weights that follow or past other ops, and makes one of two.",
   run: (module, { report }) =>
     applyRules(module, [...moveRules, ...views.rules()], { pass: "absorb-moves", report }),
 };

@@ -14,7 +14,7 @@ export const applyRules: Pass<PassOptions> = {
   },
 };
 
-/** The rules that apply: all, or all but the approximations. */
+/** The rules that apply: all of them, or without those marked `approx`. */
 export function activeRules({
   rules = [],
   approx,

@@ -1,4 +1,4 @@
-// Brings the graph into one form: drops what does nothing, merges what can be merged, names what has a name.
+// Brings the graph into canonical form: removes ops that do nothing, merges ops, and replaces groups of ops by the op that they compute.
 
 import { rulePass } from "./rule-pass.js";
 import { activation } from "./rules/activation.js";
@@ -8,6 +8,6 @@ import { views } from "./rules/views.js";
 
 export const canonicalize = rulePass(
   "canonicalize",
-  "Drops ops that do nothing, and writes what can be written in several ways in one.",
+  "Removes ops that do nothing, and gives equal computations one form.",
   [canonical, views, activation, normalization],
 );

@@ -1,4 +1,4 @@
-// Cuts products whose weight is larger than a kernel can bind into several, side by side.
+// Splits a convolution or dense layer whose weight is too large for one binding into several, by output channels.
 
 import { produce } from "immer";
 import { bug } from "#diagnostic/diagnostic.js";
@@ -14,7 +14,7 @@ import type { Pass } from "#rewrite/pipeline/pass.js";
 
 type Product = NodeOf<"conv2d"> | NodeOf<"dense">;
 
-/** Parts have a multiple of this many channels, so that they are written in place as whole vecs; the first gives full tiles too. */
+/** The channels of a part are a multiple of one of these. Of 4, so that it is written in place as whole vecs; of 16, for full tiles too. */
 const units = [16, 4];
 
 export const cutWeights: Pass = {
@@ -40,7 +40,7 @@ export const cutWeights: Pass = {
     });
     if (cut.length === 0) return module;
     const replaced = new Set(cut.map(({ node }) => node.id));
-    // Weights that only what was cut read are dead now; the store keeps what they stand for.
+    // Weights that only replaced nodes read are dead now. The store keeps their entries.
     const dead = cut
       .flatMap(({ node }) => node.inputs.slice(1))
       .filter((id) => !outputIds(graph).has(id))
@@ -70,7 +70,7 @@ function isProduct(node: Node): node is Product {
   return node.op === "dense" || (node.op === "conv2d" && node.attributes.groups === 1);
 }
 
-/** Channels of each part; undefined if the node may stay whole, or cannot be cut finely enough. */
+/** The channels of each part. Undefined if the node may stay whole, or if even the smallest part would exceed the limit. */
 function partsOf(graph: Graph, node: Node, limit: number): number[] | undefined {
   if (!isProduct(node)) return undefined;
   const weight = graph.nodes.get(node.inputs[1] ?? -1);
@@ -83,12 +83,12 @@ function partsOf(graph: Graph, node: Node, limit: number): number[] | undefined 
   const unit = units.find((one) => one <= fitting);
   if (unit === undefined) return undefined;
   const most = Math.floor(fitting / unit) * unit;
-  // Parts that are nearly equal keep their kernels alike.
+  // Parts of nearly equal size have similar kernels.
   const width = Math.ceil(count / Math.ceil(count / most) / unit) * unit;
   return Array.from({ length: Math.ceil(count / width) }, (_, part) => Math.min(width, count - part * width));
 }
 
-/** The parts, and the concat of them, which takes the node's id and name. */
+/** The nodes of the parts, and the concat of them, which takes the id and name of the replaced node. */
 function cutNode(module: Module, node: Product, widths: readonly number[], fresh: Fresh): Node[] {
   const origin = { pass: "cut-weights", spans: node.origin.spans };
   const [x = -1, w = -1, b = -1] = node.inputs;
@@ -138,7 +138,7 @@ function cutNode(module: Module, node: Product, widths: readonly number[], fresh
   return made;
 }
 
-/** Some channels of a constant, as an expression over its entry; of one that was left out, zeros left out. */
+/** `width` channels of a constant from `first` on, as an expression over its entry. A part of an absent weight is absent. */
 function sliceWeight({ weights }: Module, node: Node, first: number, width: number): string {
   if (node.op !== "constant") return bug(`${node.name} is not a constant`);
   const { shape } = node.type;

@@ -1,4 +1,4 @@
-// Makes one node of those that compute the same.
+// Merges nodes that compute the same value.
 
 import { castDraft, produce } from "immer";
 import type { AttributeValue, Node, NodeId } from "#ir/graph.js";
@@ -9,7 +9,7 @@ import type { Pass } from "#rewrite/pipeline/pass.js";
 
 export const eliminateCommonSubexpressions: Pass = {
   name: "eliminate-common-subexpressions",
-  doc: "Makes one node of those with the same op, attributes and operands.",
+  doc: "Merges nodes with the same op, attributes and operands.",
   run: (module) => {
     const { graph } = module;
     const byKey = new Map<string, NodeId>();
@@ -50,13 +50,13 @@ export const eliminateCommonSubexpressions: Pass = {
   },
 };
 
-/** Equal for nodes that compute the same. */
+/** A key that is equal for nodes that compute the same value. */
 function keyOf({ op, attributes, inputs, type, kernel = "" }: Node): string {
   const ordered = commutative.has(op) ? inputs.toSorted((a, b) => a - b) : inputs;
   const values = Object.entries(attributes as Readonly<Record<string, AttributeValue>>)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    // String() keeps ∞ and NaN apart, which JSON does not.
+    // String() writes ∞ and NaN differently; JSON writes both as null.
     .map(([key, value]) => `${key}=${typeof value === "string" ? JSON.stringify(value) : String(value)}`);
-  // Two kernels that compute the same are left alone: to take a value out of one could leave it with two outputs.
+  // Nodes in two kernels are not merged: without one of its values, the other kernel could have two outputs.
   return [op, kernel, ordered.join(","), type.shape.join(","), ...values].join("|");
 }

@@ -1,4 +1,4 @@
-// Drops nodes that no output needs.
+// Removes nodes that no output needs.
 
 import { produce } from "immer";
 import type { NodeId } from "#ir/graph.js";
@@ -7,7 +7,7 @@ import type { Pass } from "#rewrite/pipeline/pass.js";
 
 export const eliminateDeadNodes: Pass = {
   name: "eliminate-dead-nodes",
-  doc: "Drops nodes that no output needs. Inputs of the net stay: they are part of its interface.",
+  doc: "Removes nodes that no output needs. Inputs of the net stay, since they are part of its interface.",
   run: (module) => {
     const { graph } = module;
     const live = new Set<NodeId>();

@@ -1,4 +1,4 @@
-// Turns ops over constants into constants: expressions in the weight store, computed when they are packed.
+// Replaces ops over constants by constants: expressions in the weight store, which are computed when they are packed.
 
 import { castDraft, produce } from "immer";
 import type { Node, NodeId } from "#ir/graph.js";
@@ -9,7 +9,7 @@ import type { Pass } from "#rewrite/pipeline/pass.js";
 
 export const foldConstants: Pass = {
   name: "fold-constants",
-  doc: "Turns ops over constants into constants. Nothing is computed or copied until weights are packed.",
+  doc: "Replaces ops over constants by constants. No value is computed or copied until weights are packed.",
   run: (module) => {
     const { graph, weights } = module;
     const folded = new Map<NodeId, Node>();
@@ -31,7 +31,7 @@ export const foldConstants: Pass = {
       folded.set(node.id, constantNode({ ...node, origin }, weight));
     }
     if (folded.size === 0) return module;
-    // Operands that only folded nodes read are dead, the folded ones among them: the store keeps what they stand for.
+    // Operands that only folded nodes read are dead, and so are folded nodes that only folded nodes read. The store keeps their entries.
     const isRead = (id: NodeId): boolean =>
       outputIds(graph).has(id) || (users(graph).get(id) ?? []).some((user) => !folded.has(user));
     const read = [...folded.values()].flatMap(({ id }) => nodeOf(graph, id).inputs);

@@ -18,8 +18,8 @@ import { split } from "./split.js";
 export type { PassOptions } from "./options.js";
 
 /**
- * The standard pipeline. Dead nodes go first too, since a use by a dead node keeps a rule from applying. The user's own rules
- * see the graph twice: as it was written, and when the built-in rules have brought it into their form.
+ * The standard pipeline. Dead nodes are also dropped first, because a rule does not apply to a value that a dead node reads. The
+ * user's own rules run twice: on the graph as it was written, and after the built-in rules have brought it into their form.
  */
 export const passes: readonly Pass<PassOptions>[] = [
   eliminateDeadNodes,

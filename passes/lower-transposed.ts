@@ -1,5 +1,6 @@
-// Turns transposed convolutions into convolutions over x that compute all stride² neighbours of an element at once, one for each number
-// of taps, and moves that put these beside each other (Shi et al. 2016, "Is the deconvolution layer the same as a convolutional layer?").
+// Replaces transposed convolutions by convolutions over x, followed by moves. A convolution computes the stride² results that belong
+// to one element of x at once, as channels; there is one for each number of taps. The moves put these results next to each other
+// (Shi et al. 2016, "Is the deconvolution layer the same as a convolutional layer?").
 
 import { castDraft, produce } from "immer";
 import type { Node, NodeId, NodeOf } from "#ir/graph.js";
@@ -12,12 +13,12 @@ import type { ReplacementBuilder, Ref } from "#rewrite/rule/replacement-builder.
 import { createBuilder, materialize } from "#rewrite/rule/replacement-builder.js";
 import type { Pass } from "#rewrite/pipeline/pass.js";
 
-/** Most neighbours of an element that are computed at once: each takes nodes of its own. */
+/** The most results per element of x. The pass makes nodes for each of them. */
 const neighbourLimit = 4096;
 
 export const lowerTransposed: Pass = {
   name: "lower-transposed",
-  doc: "Turns transposed convolutions with a constant kernel into convolutions over x and moves.",
+  doc: "Replaces transposed convolutions that have constant weights by convolutions over x and moves.",
   run: (module) => {
     const { graph } = module;
     let { nextId } = graph;
@@ -58,7 +59,7 @@ function isOnlyUse({ graph }: Module, id: NodeId, user: NodeId): boolean {
   return !outputIds(graph).has(id) && (users(graph).get(id) ?? []).every((one) => one === user);
 }
 
-/** The elementwise ops of one operand that follow, one after another: they go before the moves, into the kernel. */
+/** The elementwise ops of one operand that follow, one after another. They go before the moves, so that the kernel computes them. */
 function activationsBehind(module: Module, node: Node): Node[] {
   const result: Node[] = [];
   for (let last = node; !outputIds(module.graph).has(last.id);) {
@@ -71,30 +72,31 @@ function activationsBehind(module: Module, node: Node): Node[] {
   return result;
 }
 
-/** Phases (rows of the result modulo the stride) that as many taps reach. */
+/** Adjacent phases (rows of the result modulo the stride) that the same number of taps reaches. */
 interface Phases {
   readonly first: number;
   readonly count: number;
   readonly taps: number;
 }
 
-/** How the rows (or columns) of the result lie over those of x. */
+/** How the rows (or columns) of the result correspond to those of x. */
 interface Axis {
   readonly stride: number;
-  /** One group, or two if the kernel is not a multiple of the stride. */
+  /** One group of phases, or two if the kernel's size is not a multiple of the stride. */
   readonly phases: readonly Phases[];
-  /** The first row q of each phase that is computed, and how many; rows of x behind its last that are read. */
+  /** The first row q of each phase that is computed, the number of rows, and how many rows after the last row of x they read. */
   readonly first: number;
   readonly rows: number;
   readonly after: number;
-  /** How many of the wide result stand before the first that is wanted. */
+  /** How many computed rows come before the first row of the result. */
   readonly cut: number;
 }
 
 /**
- * Row o of the uncut result is row q·stride + r; tap i = t·stride + r of the kernel reaches it from row q − t of x. So for each
- * phase r it is a convolution with taps in reverse. Phases below k mod stride have ⌈k / stride⌉ of them, the others one less:
- * a convolution for each, since with a tap of zeros for all an infinity in x would become NaN. Undefined if some have none.
+ * Row o of the uncut result is row q·stride + r. Tap i = t·stride + r of the kernel reaches it from row q − t of x. So each phase r
+ * is a convolution with its taps reversed. ⌈k / stride⌉ taps reach a phase below k mod stride, and one tap less reaches the others.
+ * Each group needs its own convolution: with a tap of zeros in place of the missing one, an infinity in x would become NaN.
+ * Undefined if a phase has no taps.
  */
 function axisOf(
   extent: number,
@@ -142,7 +144,7 @@ function lowered(
   if (!v || !h) return undefined;
   const phases = v.stride * h.stride;
 
-  // Undefined as soon as a step does not fit; each step below is one op.
+  // Undefined as soon as one op cannot be built.
   const op = (
     name: Parameters<ReplacementBuilder["op"]>[0],
     operands: readonly (Ref | undefined)[],
@@ -166,17 +168,17 @@ function lowered(
     );
     return op("concat", parts, { axis });
   };
-  const tapsOf = ({ stride: step }: Axis, extent: number): number => Math.ceil(extent / step);
+  const tapsOf = ({ stride }: Axis, extent: number): number => Math.ceil(extent / stride);
   const [tapsV, tapsH] = [tapsOf(v, kh), tapsOf(h, kw)];
   const full = op("pad", [build.existing(w)], {
     before: [0, 0, 0, 0],
     after: [tapsV * v.stride - kh, tapsH * h.stride - kw, 0, 0],
   });
   const split = op("reshape", [full], { shape: [tapsV, v.stride, tapsH, h.stride, depth, filters] });
-  // A bias that was left out stays so.
+  // An absent bias stays absent.
   const hasBias = entryOf(weights, bias.attributes.weight).source.kind !== "absent";
 
-  /** The phases that a group of rows and one of columns share: [n, rows, columns, phases · filters]. */
+  /** The results of all phases that one group of rows and one of columns have in common: [n, rows, columns, phases · filters]. */
   const convolved = (rows: Phases, columns: Phases): Ref | undefined => {
     const shape = [rows.taps, rows.count, columns.taps, columns.count, depth, filters];
     const isWhole = rows.count === v.stride && columns.count === h.stride;
@@ -186,10 +188,10 @@ function lowered(
     const turned = reversed(reversed(own, 0, rows.taps, shape), 2, columns.taps, shape);
     const moved = op("transpose", [turned], { perm: [0, 2, 4, 1, 3, 5] });
     const count = rows.count * columns.count;
-    const kernel = op("reshape", [moved], { shape: [rows.taps, columns.taps, depth, count * filters] });
+    const phaseWeight = op("reshape", [moved], { shape: [rows.taps, columns.taps, depth, count * filters] });
     const copies = Array.from({ length: count }, () => build.existing(b));
     const biases = hasBias ? [op("concat", copies, { axis: -1 })] : [];
-    const sum = op("conv2d", [build.existing(x), kernel, ...biases], {
+    const sum = op("conv2d", [build.existing(x), phaseWeight, ...biases], {
       padding: [rows.taps - 1 - v.first, v.after, columns.taps - 1 - h.first, h.after],
     });
     return activations.reduce<Ref | undefined>(
@@ -197,7 +199,7 @@ function lowered(
       sum,
     );
   };
-  /** The channels of groups side by side, within each of `outer` parts that they all have. */
+  /** Concatenates the channels of groups; if `outer` is not 1, the channels of each group have that many parts, which stay apart. */
   const joined = (parts: readonly (Ref | undefined)[], outer: number, inner: readonly number[]) => {
     if (parts.length === 1) return parts[0];
     if (outer === 1) return op("concat", parts, { axis: -1 });

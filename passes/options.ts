@@ -1,14 +1,14 @@
-// What the passes of the standard pipeline want to know.
+// The options that the passes of the standard pipeline read.
 
 import type { Rule } from "#rewrite/rule/rule.js";
 import type { FuseOptions } from "./fuse.js";
 import type { SplitOptions } from "./split.js";
 
 export interface PassOptions extends SplitOptions, FuseOptions {
-  /** The user's own rules, in order; see `compileRules`. */
+  /** The user's own rules, in the order in which they are tried; see `compileRules`. */
   readonly rules?: readonly Rule[];
-  /** Built-in rules and fusions that do not apply, by name. */
+  /** The names of the built-in rules and fusions that do not apply. */
   readonly withoutRules?: readonly string[];
-  /** Whether `rule approx` applies; off by default, since it changes values. */
+  /** Whether rules marked `approx` apply. Off by default, since they change values. */
   readonly approx?: boolean;
 }

@@ -1,11 +1,11 @@
-// A pass that applies rules and nothing else.
+// Makes a pass that only applies built-in rules.
 
 import type { Pass } from "#rewrite/pipeline/pass.js";
 import type { RuleText } from "#rewrite/rule/compile/rule-text.js";
 import { applyRules } from "#rewrite/rule/sweep.js";
 import type { PassOptions } from "./options.js";
 
-/** A pass over built-in texts of rules, tried in their order. */
+/** A pass over texts of built-in rules, which are tried in the order given. */
 export function rulePass(name: string, doc: string, texts: readonly RuleText[]): Pass<PassOptions> {
   return {
     name,

@@ -29,11 +29,11 @@ export { splitOrders } from "./split/form.js";
 export { wrongSplit } from "./split/report.js";
 export type { FactoredLayer, SplitLayer, SplitMode, SplitReport } from "./split/report.js";
 
-/** The options of scheduling say how whole convolutions would be computed, beside which a split must be faster. */
+/** The options of scheduling decide how whole convolutions would be computed: a split must be faster than that. */
 export interface SplitOptions extends WinogradOptions {
-  /** Nothing is split unless asked for: a split changes values, or wants training. */
+  /** Absent by default, and then the pass splits nothing: a split changes values or requires training. */
   readonly split?: SplitMode;
-  /** Called once per run of the pass, with what was done. */
+  /** Called once per run of the pass, with the result. */
   readonly onSplit?: (report: SplitReport) => void;
 }
 
@@ -84,7 +84,7 @@ function rewritten(
     replaced.add(candidate.node.id);
   }
   if (replaced.size === 0) return module;
-  // Kernels, and biases, that only replaced convolutions read are dead now.
+  // Weights and biases that only replaced convolutions read are dead now.
   const read = new Set(made.flatMap(({ inputs }) => inputs));
   const isDead = (id: NodeId): boolean =>
     !read.has(id) &&
@@ -107,7 +107,7 @@ function rewritten(
   };
 }
 
-/** What does not fit of layers that are given. */
+/** What is wrong with given factors: names, numbers and sizes that do not fit. */
 function wrongFactors(
   candidates: readonly Candidate[],
   layers: ReadonlyMap<string, FactoredLayer>,
@@ -115,10 +115,10 @@ function wrongFactors(
   const byName = new Map(candidates.map((candidate) => [candidate.node.name, candidate]));
   return [...layers].flatMap(([name, layer]) => {
     const candidate = byName.get(name);
-    if (!candidate) return [`there is no convolution \`${name}\` that can be split`];
+    if (!candidate) return [`the net has no convolution \`${name}\` that can be split`];
     const factors = factorsOf(candidate, layer);
     if (factors.length !== layer.factors.length)
-      return [`\`${name}\` has ${layer.factors.length} factors, and ${layer.order} has ${factors.length}`];
+      return [`\`${name}\` has ${layer.factors.length} factors, but ${layer.order} has ${factors.length}`];
     const channels = candidate.shape.at(-1) ?? 1;
     const sizes = [
       ...factors.map(({ part, shape }, at): [string, number, number | undefined] => [
@@ -132,7 +132,7 @@ function wrongFactors(
       .filter(([, wanted, found]) => wanted !== found)
       .map(
         ([part, wanted, found]) =>
-          `the ${part} of \`${name}\` has ${found} elements, and ${layer.order} of rank ${layer.rank} has ${wanted}`,
+          `the ${part} of \`${name}\` has ${found} elements, but ${layer.order} of rank ${layer.rank} has ${wanted}`,
       );
   });
 }
@@ -193,7 +193,7 @@ function relative(squaredError: number, squaredTotal: number): number {
   return squaredTotal === 0 ? 0 : Math.sqrt(squaredError / squaredTotal);
 }
 
-/** A warning if all kernels are generated: then there is nothing that a split could keep. */
+/** A warning if all weights are generated: then the errors of a split say nothing about a trained model. */
 export function seededWeights(module: Module, candidates: readonly Candidate[]): Diagnostic[] {
   if (candidates.length === 0 || !candidates.every((one) => isSeeded(module, one))) return [];
   return [
@@ -201,17 +201,17 @@ export function seededWeights(module: Module, candidates: readonly Candidate[]):
       "split-seeded",
       "the weights are generated, so the errors of the split say nothing about a trained model",
       {
-        help: ["for an architecture without weights there is `--split structural`"],
+        help: ["use `--split structural` for an architecture without weights"],
       },
     ),
   ];
 }
 
-/** Whether values that a kernel is made of are generated. */
-function isSeeded({ weights }: Module, { kernel }: Candidate): boolean {
+/** Whether any values of a candidate's weights are generated. */
+function isSeeded({ weights }: Module, { weight }: Candidate): boolean {
   const seeded = (id: WeightId): boolean => {
     const { source } = entryOf(weights, id);
     return source.kind === "expression" ? source.inputs.some(seeded) : source.kind === "seeded";
   };
-  return seeded(kernel.attributes.weight);
+  return seeded(weight.attributes.weight);
 }

@@ -1,4 +1,4 @@
-// Moves go below what treats all elements alike, and below what takes whole rows.
+// Puts moves after elementwise ops and after slices.
 
 import type { Node } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
@@ -10,7 +10,7 @@ import type { ReplacementBuilder, Ref } from "#rewrite/rule/replacement-builder.
 import type { Move } from "./move.js";
 import { attributesOf, isOnlyHere, moveOf, moved, splitBase } from "./move.js";
 
-/** An elementwise op of values that were moved alike, and of constants, is moved once, behind it. */
+/** An elementwise op whose operands are constants or were all moved in the same way: one move of its result replaces those moves. */
 export function moveBelowElementwise(module: Module, node: Node, build: ReplacementBuilder): Ref | undefined {
   const { graph } = module;
   const all = operands(graph, node);
@@ -18,7 +18,7 @@ export function moveBelowElementwise(module: Module, node: Node, build: Replacem
   const first = moves.find((move) => move !== undefined);
   if (!first || !sameShape(first.shape, node.type.shape)) return undefined;
   const count = new Set(moves.flatMap((move) => move?.base ?? [])).size;
-  // The kernel of a transpose takes ops behind it along; what comes in is moved first.
+  // The kernel of a transpose computes elementwise ops that follow it. So a move of an input stays before them.
   if (count < 2 && (!first.isFlat || nodeOf(graph, first.base).op === "input")) return undefined;
   const values = all.map((one, at): Ref | undefined => {
     const move = moves[at];
@@ -36,7 +36,7 @@ function isSameMove(a: Move, b: Move): boolean {
   return sameShape(a.split, b.split) && sameOrder(a.perm, b.perm) && sameShape(a.shape, b.shape);
 }
 
-/** A constant beside a moved value as one beside what was moved; undefined where it repeats over a part of a merged axis. */
+/** A constant in the order of the unmoved value; undefined where the constant repeats over only a part of a merged axis. */
 function unmovedConstant(
   build: ReplacementBuilder,
   node: Node,
@@ -55,17 +55,17 @@ function unmovedConstant(
   return cut && build.op("transpose", [cut], { perm: places(perm) });
 }
 
-/** A part of shuffled channels is shuffled, not a part of all: where whole rows of what was split are taken. */
+/** A slice of a moved value: moves the slice only, where it takes whole rows of the split axis. */
 export function moveBelowSlice(module: Module, node: Node, build: ReplacementBuilder): Ref | undefined {
   const { graph } = module;
   if (node.op !== "slice") return undefined;
   const [x] = operands(graph, node);
   const move = x && moveOf(graph, x.id);
-  if (!x || !move?.isFlat || node.attributes.stride.some((step) => step !== 1)) return undefined;
-  // What comes in is transposed as a whole: see `transposeAboveSlice`.
+  if (!x || !move?.isFlat || node.attributes.stride.some((stride) => stride !== 1)) return undefined;
+  // An input is transposed as a whole: see `transposeAboveSlice`.
   if (nodeOf(graph, move.base).op === "input") return undefined;
   if (outputIds(graph).has(x.id)) return undefined;
-  // All that reads the whole takes parts of it, so that nothing is moved twice.
+  // All users of the moved value must be slices of it, so that no element is moved twice.
   const parts = (users(graph).get(x.id) ?? []).map((id) => nodeOf(graph, id));
   if (parts.some(({ op }) => op !== "slice")) return undefined;
   if (parts.reduce((sum, part) => sum + elements(part.type.shape), 0) > elements(x.type.shape))

@@ -1,4 +1,4 @@
-// Moves of channels that a layer reads go into the layer's weight.
+// Takes moves of a layer's input channels into the weight of the layer.
 
 import type { Graph, Node, NodeOf } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
@@ -11,14 +11,14 @@ import type { ReplacementBuilder, Ref } from "#rewrite/rule/replacement-builder.
 import type { Move } from "./move.js";
 import { attributesOf, isOnlyHere, moveOf } from "./move.js";
 
-/** A layer over rows of channels: it does not matter in which order they come if its weight has them in the same one. */
+/** A layer that sums over its input channels: their order does not matter if the weight has its rows in the same order. */
 export function moveIntoWeight(module: Module, node: Node, build: ReplacementBuilder): Ref | undefined {
   const { graph } = module;
   if (node.op !== "dense" && node.op !== "conv2d" && node.op !== "conv2d_transpose") return undefined;
   if (node.op !== "dense" && node.attributes.groups !== 1) return undefined;
   const [x, w, ...rest] = operands(graph, node);
   if (!x || w?.op !== "constant") return undefined;
-  // A weight that others have too is there twice then.
+  // If other nodes read the weight too, it is stored twice afterwards.
   if (!isOnlyHere(module, [w.id]) && elements(w.type.shape) > elements(x.type.shape)) return undefined;
   const unmoved = unmovedChannels(graph, x, build);
   // Rows of the weight: [k, units] or [kh, kw, c, filters].
@@ -32,13 +32,16 @@ export function moveIntoWeight(module: Module, node: Node, build: ReplacementBui
 }
 
 interface Unmoved {
-  /** The value with its channels in another order. */
+  /** The value with its channels in the order that they had before the move. */
   readonly x: Ref;
-  /** A weight with an axis of these channels in the same order. */
+  /** The weight with the channels of the given axis in the same order. */
   readonly rows: (weight: Ref, axis: number) => Ref | undefined;
 }
 
-/** A value before its channels, and nothing else, were moved; a concatenation of such; what is computed of one channel by channel. */
+/**
+ * The value with its channels as they were before the move. The value is one whose channels alone were moved, a concatenation of such
+ * values, or an elementwise function of one, with constants for each channel. Undefined for any other value.
+ */
 function unmovedChannels(graph: Graph, x: Node, build: ReplacementBuilder): Unmoved | undefined {
   if (x.op === "concat") return unmovedParts(graph, x, build);
   if (opOf(x.op).scalar) return unmovedScalars(graph, x, build);
@@ -72,7 +75,7 @@ function unmovedChannels(graph: Graph, x: Node, build: ReplacementBuilder): Unmo
   };
 }
 
-/** How many of the last axes of the split base a move permutes among themselves, if they become the channels and the others stay. */
+/** How many of the last axes of the split base a move permutes, if they become the channels and the other axes stay; else undefined. */
 function channelAxes({ split, perm, shape }: Move): number | undefined {
   const after = permuted(split, perm);
   for (let tail = 1; tail <= perm.length; tail += 1) {
@@ -83,7 +86,7 @@ function channelAxes({ split, perm, shape }: Move): number | undefined {
   return undefined;
 }
 
-/** An elementwise op of one value that was moved, and of constants. */
+/** An elementwise op of one moved value and of constants. */
 function unmovedScalars(graph: Graph, x: Node, build: ReplacementBuilder): Unmoved | undefined {
   const all = operands(graph, x);
   const [flow, second] = all.filter(({ op }) => op !== "constant");

@@ -1,4 +1,4 @@
-// A move of elements: a transpose with the reshapes around it, and what can be made of one.
+// A move of elements (a transpose with the reshapes around it) and helpers to build one.
 
 import type { Graph, Node, NodeId, OpName } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
@@ -8,15 +8,15 @@ import type { Module } from "#ir/weights.js";
 import type { Attributes } from "#ops/op.js";
 import type { ReplacementBuilder, Ref } from "#rewrite/rule/replacement-builder.js";
 
-/** A value that is `base` as `split`, permuted, as `shape`. */
+/** The value is `base`, reshaped to `split`, transposed by `perm`, and reshaped to `shape`. */
 export interface Move {
   readonly base: NodeId;
   readonly split: Shape;
   readonly perm: readonly number[];
   readonly shape: Shape;
-  /** Whether there is a reshape behind the transpose. */
+  /** Whether a reshape follows the transpose. */
   readonly isFlat: boolean;
-  /** The nodes that make it of the base. */
+  /** The ids of the reshapes and the transpose, last first. */
   readonly nodes: readonly NodeId[];
 }
 
@@ -42,12 +42,12 @@ export function moveOf(graph: Graph, id: NodeId): Move | undefined {
   };
 }
 
-/** The base in the shape that is permuted. */
+/** The base, reshaped to `split`. */
 export function splitBase(build: ReplacementBuilder, { base, split }: Move): Ref | undefined {
   return build.op("reshape", [build.existing(base)], { shape: split });
 }
 
-/** A value in the order of the base, moved. */
+/** A value that has the axes of `split`, moved. */
 export function moved(
   build: ReplacementBuilder,
   value: Ref,
@@ -57,7 +57,7 @@ export function moved(
   return turned && build.op("reshape", [turned], { shape });
 }
 
-/** Whether a move has no other use than this one. */
+/** Whether each of these nodes has exactly one use. */
 export function isOnlyHere({ graph }: Module, nodes: readonly NodeId[]): boolean {
   return nodes.every((id) => !outputIds(graph).has(id) && users(graph).get(id)?.length === 1);
 }

@@ -1,4 +1,4 @@
-// Transposes go up to where two become one, or less is moved.
+// Puts transposes earlier in the graph, where two become one or where they move fewer elements.
 
 import type { Node, NodeOf } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
@@ -10,7 +10,7 @@ import { axisOf } from "#ops/reduce.js";
 import type { ReplacementBuilder, Ref } from "#rewrite/rule/replacement-builder.js";
 import { isOnlyHere, moveOf, moved } from "./move.js";
 
-/** A transpose of a move: axes that were merged between are moved one by one. */
+/** A transpose of a move: one move does both. It moves the parts of a merged axis one by one. */
 export function oneOfTwo(module: Module, node: Node, build: ReplacementBuilder): Ref | undefined {
   const { graph } = module;
   if (node.op !== "transpose") return undefined;
@@ -19,34 +19,34 @@ export function oneOfTwo(module: Module, node: Node, build: ReplacementBuilder):
   if (!move) return undefined;
   const { split, perm, shape } = move;
   const after = permuted(split, perm);
-  // The finest axes: of a merged axis its parts, of an axis that is split the parts that it becomes.
+  // The finest axes: the parts of each merged axis, and the parts into which the reshape splits an axis.
   const groups = reshapeGroups(after, shape);
   if (groups.some(({ inputs, outputs }) => inputs.length > 1 && outputs.length > 1)) return undefined;
   const fine = groups.flatMap(({ inputs, outputs }) =>
     inputs.length > 1 ? inputs.map((axis) => after[axis] ?? 1) : outputs.map((axis) => shape[axis] ?? 1),
   );
-  // Of each axis before and after the reshape its finest axes.
+  // For each axis before and after the reshape, its finest axes.
   const [ofInput, ofOutput] = [new Map<number, number[]>(), new Map<number, number[]>()];
   let at = 0;
   for (const { inputs, outputs } of groups) {
     const many = inputs.length > 1 ? inputs.length : outputs.length;
-    const own = natural(many).map((step) => at + step);
+    const own = natural(many).map((offset) => at + offset);
     for (const [which, axis] of inputs.entries())
       ofInput.set(axis, inputs.length > 1 ? [own[which] ?? 0] : own);
     for (const [which, axis] of outputs.entries())
       ofOutput.set(axis, outputs.length > 1 ? [own[which] ?? 0] : own);
     at += many;
   }
-  const lies = places(perm).flatMap((axis) => ofInput.get(axis) ?? []);
+  const inBase = places(perm).flatMap((axis) => ofInput.get(axis) ?? []);
   const wanted = node.attributes.perm.flatMap((axis) => ofOutput.get(axis) ?? []);
-  const source = build.op("reshape", [build.existing(move.base)], { shape: permuted(fine, lies) });
-  const back = places(lies);
+  const source = build.op("reshape", [build.existing(move.base)], { shape: permuted(fine, inBase) });
+  const back = places(inBase);
   return (
     source && moved(build, source, { perm: wanted.map((axis) => back[axis] ?? 0), shape: node.type.shape })
   );
 }
 
-/** Transposes of parts of an input are parts of its transpose, where that moves no more. */
+/** Transposes of slices of an input become slices of its transpose, where that moves no more elements. */
 export function transposeAboveSlice(
   { graph }: Module,
   node: Node,
@@ -76,7 +76,7 @@ export function transposeAboveSlice(
   return result;
 }
 
-/** A transpose of a concatenation is one of transposes, where most of what these move was moved before, or is copied anyway. */
+/** A transpose of a concat becomes a concat of transposes, if most of its elements come from moves, inputs or slices. */
 export function transposeAboveConcat(module: Module, node: Node, build: ReplacementBuilder): Ref | undefined {
   const { graph } = module;
   if (node.op !== "transpose") return undefined;
@@ -95,7 +95,7 @@ export function transposeAboveConcat(module: Module, node: Node, build: Replacem
   return turned.length === parts.length ? build.op("concat", turned, { axis }) : undefined;
 }
 
-/** a·b = (bᵀ·aᵀ)ᵀ: the product the other way round, where what is transposed then is smaller. */
+/** a·b = (bᵀ·aᵀ)ᵀ: swaps the operands of a product where fewer elements are transposed then. */
 export function productOfTransposed(module: Module, node: Node, build: ReplacementBuilder): Ref | undefined {
   const { graph } = module;
   const [a, b] = operands(graph, node);

@@ -1,4 +1,4 @@
-// Batch norms fold into the layer before them, or become one scale and one shift.
+// Rules by which a batch norm folds into the layer before it, or becomes one scale and one shift.
 
 import { net } from "#rewrite/rule/compile/rule-text.js";
 
@@ -21,7 +21,7 @@ rule fold_batch_norm_transposed:
   where gain = scale / sqrt(variance + e)
   when constant(w, b, scale, offset, mean, variance)
 
-# Without such a layer before it. What follows may still take the scale up.
+# No such layer comes before it. The layer that follows may still take the scale into its weights.
 rule batch_norm_alone:
   batch_norm(x, scale, offset, mean, variance, epsilon=e)
   => x * gain + (offset - mean * gain)

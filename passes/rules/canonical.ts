@@ -1,9 +1,9 @@
-// Ops that do nothing, and one form for what can be written in several ways.
+// Rules that remove ops that do nothing, and give equal computations one form.
 
 import { net } from "#rewrite/rule/compile/rule-text.js";
 
 export const canonical = net("rules/canonical.net")`
-# Ops that do nothing. That the type stays is part of every rule: x + 0 stays where the 0 broadcasts x.
+# Ops that do nothing. Every rule keeps the type of a value: x + 0 is not replaced where the 0 broadcasts x.
 rule identity: identity(x) => x
 rule add_zero: x + 0 => x
 rule sub_zero: x - 0 => x
@@ -20,7 +20,7 @@ rule avg_pool_one: avg_pool(x, kernel=1x1, stride=1x1, ..a) => x
 
 # Subtraction and division of constants become addition and multiplication, so that other rules see one form.
 rule sub_constant: x - c => x + neg(c) when constant(c)
-# Beyond these bounds 1 / c is not a normal float.
+# Outside these bounds 1 / c is not a normal float.
 rule div_constant: x / c => x * (1 / c)
   when constant(c)
     and (least(c) >= 1e-37 and greatest(c) <= 1e37 or greatest(c) <= -1e-37 and least(c) >= -1e37)
@@ -29,7 +29,7 @@ rule sub_neg: x - neg(y) => x + y
 rule zero_sub: 0 - x => neg(x)
 rule mul_minus_one: x * -1 => neg(x)
 
-# Constants gather.
+# Two constants become one.
 rule add_add: (x + c) + d => x + (c + d) when constant(c, d)
 rule mul_mul: (x * c) * d => x * (c * d) when constant(c, d)
 

@@ -1,4 +1,4 @@
-// Scales and shifts by constants go into the weights beside them.
+// Rules by which scales and shifts by constants go into the weights before or after them.
 
 import { net } from "#rewrite/rule/compile/rule-text.js";
 
@@ -25,7 +25,7 @@ rule shift_dense: dense(x, w, b) + s => dense(x, w, b + k)
   where k = reshape(s, shape=[elements(s)])
   when constant(b, s) and per_channel(s) and elements(s) <= elements(b)
 
-# Before a layer: s is per input channel, the last axis but one of w. Zeros in the padding stay zeros.
+# Before a layer: s is per input channel, which is the second to last axis of w. Zeros in the padding stay zeros.
 rule convolution_of_scale: conv2d(x * s, w, b, groups=1, ..a) => conv2d(x, w * reshape(s, shape=[elements(s), 1]), b, ..a)
   when constant(w, s) and per_channel(s)
 rule depthwise_of_scale: depthwise_conv2d(x * s, w, b, multiplier=1, ..a) => depthwise_conv2d(x, w * reshape(s, shape=[elements(s)]), b, ..a)
@@ -33,7 +33,7 @@ rule depthwise_of_scale: depthwise_conv2d(x * s, w, b, multiplier=1, ..a) => dep
 rule dense_of_scale: dense(x * s, w, b) => dense(x, w * reshape(s, shape=[elements(s), 1]), b)
   when constant(w, s) and per_channel(s)
 
-# A shift before a layer is a bias, unless there is padding: the border would not be shifted.
+# A shift before a layer is a bias of it, unless the layer pads: the padding would not be shifted.
 rule convolution_of_shift: conv2d(x + s, w, b, stride=t, dilation=d)
   => conv2d(x, w, b + reduce_sum(w * reshape(s, shape=[elements(s), 1]), axes=[0, 1, 2]), stride=t, dilation=d)
   when constant(w, b, s) and per_channel(s)

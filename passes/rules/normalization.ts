@@ -1,9 +1,9 @@
-// Normalizations that frameworks write in several ops.
+// Rules that recognize normalizations that frameworks write as several ops.
 
 import { net } from "#rewrite/rule/compile/rule-text.js";
 
 export const normalization = net("rules/normalization.net")`
-# (x − mean) / √(variance + e) over the last axis, which is that of the channels at every rank.
+# (x − mean) / √(variance + e) over the last axis, which is the channel axis at every rank.
 rule layer_norm:
   (x - reduce_mean(x, axes=a, keepdims=true))
   * rsqrt(reduce_mean(square(x - reduce_mean(x, axes=a, keepdims=true)), axes=a, keepdims=true) + e)

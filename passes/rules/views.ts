@@ -1,4 +1,4 @@
-// Reshapes, transposes, slices and reductions over the image: they merge, cancel and give way to arithmetic.
+// Rules for reshapes, transposes, slices and reductions over the image: they merge, cancel, and move below elementwise ops.
 
 import { net } from "#rewrite/rule/compile/rule-text.js";
 
@@ -11,7 +11,7 @@ rule slice_all: slice(x, ..a) => x
 rule slice_of_slice: slice(slice(x, begin=a, size=s, stride=t), begin=b, size=u, stride=v)
   => slice(x, begin=a + b * t, size=u, stride=t * v)
 
-# Moves go below elementwise ops: there they meet their inverses, and the op joins the kernel above.
+# Moves go after elementwise ops: there they meet their inverses, and the op joins the kernel before it.
 rule activation_of_transpose: c: activation(transpose(x, perm=p), ..a) => transpose(c(x, ..a), perm=p)
 rule activation_of_reshape: c: activation(reshape(x, shape=s), ..a) => reshape(c(x, ..a), shape=s)
 rule elementwise_of_transposes: c: elementwise(transpose(x, perm=p), transpose(y, perm=p))

@@ -1,21 +1,21 @@
-// Divides what may be lost, or what must be saved, over layers so that the total error is least.
+// Chooses one option for each layer, so that the total loss is least for a given cost, or the total cost least for a given loss.
 
-/** A way to have a layer. */
+/** One option for a layer. */
 export interface Choice {
-  /** What is lost by it: a number that adds up over layers, ‖W − Ŵ‖² for instance. */
+  /** What the option loses: a number that adds up over layers, for instance ‖W − Ŵ‖². */
   readonly loss: number;
 }
 
-/** What limits the sum over all layers; the other of the two is made least. */
+/** The limit of one sum over all layers; the other sum is minimized. */
 export type Limit =
   | { readonly kind: "loss"; readonly loss: number }
   | { readonly kind: "cost"; readonly cost: number };
 
 /**
- * One choice per layer. Each layer's choices hold the whole layer, which loses nothing. `costOf` gives what is saved: MACs, or
- * modelled seconds. Along the lower convex hull of (cost, loss) the layers give up cost in the order of loss per cost saved,
- * which is optimal for every total that it passes through (Lagrange multipliers; Shoham and Gersho 1988); what is left of the
- * limit is then used up by single exchanges.
+ * Gives one choice per layer. The choices of each layer must include the whole layer, which loses nothing. `costOf` gives the cost to
+ * save: MACs, or modelled seconds. The layers step along their lower convex hulls of (cost, loss) in the order of loss per cost saved.
+ * That is optimal for every total that it passes through (Lagrange multipliers; Shoham and Gersho 1988). Single exchanges then use up
+ * the rest of the limit.
  */
 export function allocate<C extends Choice>(
   layers: readonly (readonly C[])[],
@@ -24,7 +24,7 @@ export function allocate<C extends Choice>(
 ): C[] {
   const hulls = layers.map((choices) => lowerHull(choices, costOf));
   const chosen = hulls.map((hull) => hull[0]);
-  const steps = hulls
+  const moves = hulls
     .flatMap((hull, layer) =>
       hull.slice(1).map((to, index) => {
         const from = hull[index] ?? to;
@@ -34,12 +34,12 @@ export function allocate<C extends Choice>(
     .sort((a, b) => a.slope - b.slope);
   const blocked = new Set<number>();
   let { loss, cost } = totals(chosen, costOf);
-  for (const { layer, to } of steps) {
+  for (const { layer, to } of moves) {
     if (limit.kind === "cost" && cost <= limit.cost) break;
     const from = chosen[layer];
     if (!from || blocked.has(layer)) continue;
     const lost = loss + to.loss - from.loss;
-    // A layer's later steps lose more still, but other layers may have cheaper ones.
+    // The later options of this layer lose even more, but other layers may have options that lose less.
     if (limit.kind === "loss" && lost > limit.loss) blocked.add(layer);
     else {
       chosen[layer] = to;
@@ -51,11 +51,11 @@ export function allocate<C extends Choice>(
   return chosen.filter((choice) => choice !== undefined);
 }
 
-/** The choices on the lower convex hull of (cost, loss), from the dearest to the cheapest. */
+/** The choices on the lower convex hull of (cost, loss), in the order of falling cost. */
 export function lowerHull<C extends Choice>(choices: readonly C[], costOf: (choice: C) => number): C[] {
   const slope = (from: C, to: C): number => (to.loss - from.loss) / (costOf(from) - costOf(to));
   const sorted = choices.toSorted((a, b) => costOf(b) - costOf(a) || a.loss - b.loss);
-  // Whatever costs as much as a cheaper choice that loses nothing has no place on it.
+  // A choice is not on the hull if another one costs as little or less and loses nothing.
   const start = sorted.findLast((choice) => choice.loss === 0) ?? sorted[0];
   const hull: C[] = [];
   for (const choice of sorted.slice(start ? sorted.indexOf(start) : 0)) {
@@ -73,7 +73,7 @@ export function lowerHull<C extends Choice>(choices: readonly C[], costOf: (choi
   return hull;
 }
 
-/** Takes the exchange of one layer's choice that gains most, as long as there is one within the limit. */
+/** Repeats the exchange of one layer's choice that gains most, as long as one is within the limit. */
 function exchange<C extends Choice>(
   layers: readonly (readonly C[])[],
   chosen: (C | undefined)[],

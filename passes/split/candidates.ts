@@ -1,4 +1,4 @@
-// The convolutions that can be split, and those that stay whole whatever is asked for.
+// Finds the convolutions that can be split, and those that always stay whole, with the reason.
 
 import type { Graph, NodeOf } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
@@ -9,14 +9,14 @@ import { entryOf } from "#ir/weights.js";
 import type { DenseWeightValues } from "./decompose.js";
 import type { DenseWeights } from "./form.js";
 
-/** A convolution with a kernel larger than 1×1, constant weights, and groups of several input channels (or one group). */
+/** A convolution with a window larger than 1×1, constant weights, and groups of several input channels (or one group). */
 export interface Candidate extends DenseWeights {
   readonly node: NodeOf<"conv2d">;
-  readonly kernel: NodeOf<"constant">;
-  /** Height times width of input and result, times the batch. */
+  readonly weight: NodeOf<"constant">;
+  /** Height times width times batch, of the input and of the result. */
   readonly inputPixels: number;
   readonly outputPixels: number;
-  /** Parameters of the bias, which a split keeps. */
+  /** The number of elements of the bias, which a split keeps. */
   readonly bias: number;
 }
 
@@ -31,15 +31,15 @@ export function findCandidates({ graph, weights }: Module): Candidate[] {
   return topological(graph).flatMap((node) => {
     if (node.op !== "conv2d" || hindranceOf(graph, node) !== undefined) return [];
     const [x, w, b] = node.inputs;
-    const kernel = constantAt(graph, w);
+    const weight = constantAt(graph, w);
     const bias = constantAt(graph, b);
-    if (x === undefined || !kernel || elements(kernel.type.shape.slice(0, 2)) === 1) return [];
+    if (x === undefined || !weight || elements(weight.type.shape.slice(0, 2)) === 1) return [];
     const output = node.type.shape;
     return [
       {
         node,
-        kernel,
-        shape: kernel.type.shape,
+        weight,
+        shape: weight.type.shape,
         groups: node.attributes.groups,
         inputPixels: elements(nodeOf(graph, x).type.shape.slice(0, 3)),
         outputPixels: elements(output.slice(0, 3)),
@@ -49,7 +49,7 @@ export function findCandidates({ graph, weights }: Module): Candidate[] {
   });
 }
 
-/** Convolutions with windows that no mode splits, in order; those that are depthwise are not mentioned. */
+/** Convolutions with windows that no mode splits, in order, without the depthwise ones. */
 export function findWhole({ graph }: Module): LeftWhole[] {
   return topological(graph).flatMap((node) => {
     const reason = hindranceOf(graph, node);
@@ -79,11 +79,11 @@ function isAbsent({ weights }: Module, node: NodeOf<"constant">): boolean {
 }
 
 /** The weights of a candidate in float64. */
-export function kernelValues({ shape, groups, kernel }: Candidate, { weights }: Module): DenseWeightValues {
-  return { shape, groups, data: weights.read(kernel.attributes.weight).data };
+export function weightValues({ shape, groups, weight }: Candidate, { weights }: Module): DenseWeightValues {
+  return { shape, groups, data: weights.read(weight.attributes.weight).data };
 }
 
 /** ‖W‖². */
 export function squaredNorm(candidate: Candidate, module: Module): number {
-  return kernelValues(candidate, module).data.reduce((sum, value) => sum + value * value, 0);
+  return weightValues(candidate, module).data.reduce((sum, value) => sum + value * value, 0);
 }

@@ -1,4 +1,4 @@
-// What a convolution costs, whole or split: by the kernels that fusing and scheduling would make of it on the target.
+// The cost of a convolution, whole or split, by the kernels that fusing and scheduling would make of it on the target.
 
 import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
@@ -20,27 +20,28 @@ import type { Split } from "./form.js";
 import { factorsOf } from "./form.js";
 import { splitNodes } from "./rewrite.js";
 
-/** What a layer costs, for one sample. */
+/** The cost of a layer, for one sample. */
 export interface SplitCost {
   readonly parameters: number;
   readonly macs: number;
-  /** That its kernels read and write: weights, tensors, and what is between unless it stays on chip in a fused kernel. */
+  /** Bytes that its kernels read and write: weights and tensors, but no intermediate value that stays on chip in a fused kernel. */
   readonly bytes: number;
   /** Modelled, on the target. */
   readonly seconds: number;
 }
 
-/** Says what layers of one module cost on one target. */
+/** Gives the costs of the layers of one module on one target. */
 export interface CostModel {
-  /** As it is: by Winograd's algorithm where the module's schedule has room for it and it is faster. */
+  /** The cost of the whole layer: by Winograd's algorithm where that is faster and the module's schedule has memory for it. */
   whole(candidate: Candidate): SplitCost;
   split(candidate: Candidate, split: Split): SplitCost;
 }
 
 /**
- * The costs of a module's layers. Each is the sum over the kernels of a net of that one layer, whole or split, after fusing and
- * scheduling: what is modelled is what will run. Which whole layers are computed by Winograd's algorithm depends on the memory that
- * the others take, so that is decided for the module as it is; and so is which cache holds the weights, but for the layer's own.
+ * The costs of a module's layers. A cost is the sum over the kernels of a net of that one layer, whole or split, after fusing and
+ * scheduling. So it describes the kernels that will run. Which whole layers use Winograd's algorithm depends on the memory that the
+ * other layers take, so this is decided for the unsplit module. The cache that holds the weights is chosen by the weights of the unsplit
+ * module too, except for the layer's own weights.
  */
 export function costModel(module: Module, target: Target, options: WinogradOptions = {}): CostModel {
   let decided: Decided | undefined;
@@ -50,7 +51,7 @@ export function costModel(module: Module, target: Target, options: WinogradOptio
     known.set(key, cost);
     return cost;
   };
-  const placeOf = (candidate: Candidate) => {
+  const wholeOf = (candidate: Candidate) => {
     decided ??= decide(module, target, options);
     const size = decided.winograd.get(candidate.node.id);
     const whole = scheduleLayer(layerNet(module.graph, candidate), target, size);
@@ -59,7 +60,7 @@ export function costModel(module: Module, target: Target, options: WinogradOptio
   };
   return {
     whole: (candidate) => {
-      const { whole, otherBytes, key } = placeOf(candidate);
+      const { whole, otherBytes, key } = wholeOf(candidate);
       return remember(key, () =>
         kernelCosts(whole, otherBytes, {
           parameters: elements(candidate.shape) + candidate.bias,
@@ -68,7 +69,7 @@ export function costModel(module: Module, target: Target, options: WinogradOptio
       );
     },
     split: (candidate, split) => {
-      const { otherBytes, key } = placeOf(candidate);
+      const { otherBytes, key } = wholeOf(candidate);
       return remember(`${key} ${split.order} ${split.rank}`, () =>
         kernelCosts(
           scheduleLayer(splitNet(layerNet(module.graph, candidate), split), target),
@@ -80,7 +81,7 @@ export function costModel(module: Module, target: Target, options: WinogradOptio
   };
 }
 
-/** Parameters and multiply-accumulates of a split layer: what stands before the window runs at the input's resolution. */
+/** Parameters and multiply-accumulates of a split layer. The factors before the window run at the resolution of the input. */
 export function sizesOfSplit(candidate: Candidate, split: Split): Pick<SplitCost, "parameters" | "macs"> {
   let parameters = candidate.bias;
   let macs = 0;
@@ -99,7 +100,7 @@ export function sumCosts(costs: readonly SplitCost[]): SplitCost {
   return { parameters: sum("parameters"), macs: sum("macs"), bytes: sum("bytes"), seconds: sum("seconds") };
 }
 
-/** `otherBytes` are those of the weights of all other layers. */
+/** `otherBytes` are the bytes of the weights of all other layers. */
 function kernelCosts(
   layer: Schedule,
   otherBytes: number,
@@ -114,7 +115,7 @@ function kernelCosts(
   };
 }
 
-/** The schedule of a net of one layer, with given tiles of Winograd's algorithm or none. */
+/** The schedule of a net of one layer, by Winograd's algorithm with the given tile size, or without it. */
 function scheduleLayer(net: Module, target: Target, size?: WinogradSize): Schedule {
   const { node } = net.graph.outputs[0] ?? { node: -1 };
   const fused = fuseGraph(net.graph, target);
@@ -122,7 +123,7 @@ function scheduleLayer(net: Module, target: Target, size?: WinogradSize): Schedu
   return schedule({ ...net, graph }, target);
 }
 
-/** What is decided for a module as it is. */
+/** What is decided for the unsplit module. */
 type Decided = Pick<Schedule, "winograd" | "weightBytes">;
 
 function decide({ graph, weights }: Module, target: Target, options: WinogradOptions): Decided {
@@ -131,15 +132,15 @@ function decide({ graph, weights }: Module, target: Target, options: WinogradOpt
   return { winograd, weightBytes: weightBytesRead(fused, winograd) };
 }
 
-/** A net of one layer, with weights that nobody reads. */
-function layerNet(graph: Graph, { node, kernel, bias }: Candidate): Module {
+/** A net of one layer, whose weights are never read. */
+function layerNet(graph: Graph, { node, weight, bias }: Candidate): Module {
   const weights = createWeightStore();
   const x = nodeOf(graph, node.inputs[0] ?? -1);
   const base = (id: NodeId, name: string): Pick<Node, "id" | "name" | "position" | "type" | "origin"> => ({
     id,
     name,
     position: id,
-    type: (id === 0 ? x : id === 1 ? kernel : (operands(graph, node)[2] ?? node)).type,
+    type: (id === 0 ? x : id === 1 ? weight : (operands(graph, node)[2] ?? node)).type,
     origin: { spans: [] },
   });
   const seeded = { kind: "seeded", generator: "zeros", seed: 0, fanIn: 1 } as const;
@@ -173,11 +174,11 @@ function splitNet(net: Module, split: Split): Module {
   const fresh = { nextId: () => nextId++, unique: (name: string) => name };
   const made = splitNodes(candidate, split, net, fresh);
   const nodes = new Map([...net.graph.nodes, ...made.map((one) => [one.id, one] as const)]);
-  nodes.delete(candidate.kernel.id);
+  nodes.delete(candidate.weight.id);
   return { weights: net.weights, graph: { ...net.graph, nodes, nextId } };
 }
 
-/** Layers of one key cost the same. */
+/** Layers with the same key have the same cost. */
 function keyOf(graph: Graph, { node, shape, groups, bias }: Candidate): string {
   const { stride, dilation, padding } = node.attributes;
   const input = nodeOf(graph, node.inputs[0] ?? -1).type.shape;

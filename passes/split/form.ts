@@ -1,10 +1,10 @@
-// The orders in which a convolution splits: which convolutions it becomes, their sizes, and what they compute together.
+// The orders of splitting as data: the convolutions that one becomes, their sizes, and what they compute together.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 
-/** The kernel of a convolution that is split: `[kh, kw, ci / groups, co]`. */
+/** The weights of a convolution that is split: `[kh, kw, ci / groups, co]`. */
 export interface DenseWeights {
   readonly shape: Shape;
   readonly groups: number;
@@ -12,34 +12,34 @@ export interface DenseWeights {
 
 /** One convolution of a split. */
 export interface Factor {
-  /** What it is called in names of values and parameters. */
+  /** Its name in names of values and parameters. */
   readonly part: "depthwise" | "pointwise" | "expand" | "project";
   readonly op: "conv2d" | "depthwise_conv2d";
-  /** Of its kernel; without a window `[1, 1, in / groups, out]`. */
+  /** The shape of its weights; without a window `[1, 1, in / groups, out]`. */
   readonly shape: Shape;
-  /** Output channel o reads the inputs of group ⌊o · groups / out⌋; a depthwise one has a group for each input channel. */
+  /** Output channel o reads the inputs of group ⌊o · groups / out⌋. A depthwise convolution has a group for each input channel. */
   readonly groups: number;
-  /** Whether it has the window: stride, dilation and padding of the convolution that is split. */
+  /** Whether it has the window: the stride, dilation and padding of the convolution that is split. */
   readonly windowed: boolean;
 }
 
-/** What there is to know of an order. */
+/** The properties of an order. */
 export interface SplitForm {
   /** The convolutions for a rank, in the order of the data. */
-  readonly factors: (kernel: DenseWeights, rank: number) => readonly Factor[];
-  /** The rank from which on there are factors that give any kernel exactly. */
-  readonly fullRank: (kernel: DenseWeights) => number;
-  /** The rank that has m depthwise filters for each channel that is filtered. */
-  readonly rankOf: (kernel: DenseWeights, m: number) => number;
+  readonly factors: (weights: DenseWeights, rank: number) => readonly Factor[];
+  /** The least rank whose factors give any weights exactly. */
+  readonly fullRank: (weights: DenseWeights) => number;
+  /** The rank that has m depthwise filters for each filtered channel. */
+  readonly rankOf: (weights: DenseWeights, m: number) => number;
 }
 
 /**
- * By name. The rank of the first two is their depth multiplier, of the third the number of terms of a group: W[t, i, o] =
- * Σᵣ A[i, r] · D[t, r] · B[r, o], the canonical polyadic decomposition. In a convolution with groups, each of them is split
- * alone. To add an order, add an entry.
+ * The forms by name. The rank of the first two is their depth multiplier. The rank of the third is the number of terms of a group: W[t, i, o] =
+ * Σᵣ A[i, r] · D[t, r] · B[r, o], the canonical polyadic decomposition. In a convolution with groups, each group is split on its own.
+ * To add an order, add an entry.
  *
- * The first two are those of Guo et al. 2018 (Network Decoupling, arXiv 1808.05517, sections 3.1 and 3.2), the third is that of
- * Lebedev et al. 2015 (arXiv 1412.6553) with the window in one piece.
+ * The first two are those of Guo et al. 2018 (Network Decoupling, arXiv 1808.05517, sections 3.1 and 3.2). The third is that of
+ * Lebedev et al. 2015 (arXiv 1412.6553), with the window in one factor.
  */
 export const forms = {
   "depthwise-pointwise": {
@@ -56,8 +56,8 @@ export const forms = {
         pointwise("pointwise", ci * rank, groups * co, groups),
       ];
     },
-    fullRank: (kernel) => {
-      const { taps, co } = sizesOf(kernel);
+    fullRank: (weights) => {
+      const { taps, co } = sizesOf(weights);
       return Math.min(taps, co);
     },
     rankOf: (_, m) => m,
@@ -66,15 +66,15 @@ export const forms = {
     factors: ({ shape, groups }, rank) => {
       const { kh, kw, ci, co } = sizesOf({ shape, groups });
       const all = groups * co;
-      // A group of one channel is a depthwise convolution; of several, it sums them.
+      // A group of one channel is a depthwise convolution. A group of several channels sums them.
       const op = rank === 1 ? "depthwise_conv2d" : "conv2d";
       return [
         pointwise("pointwise", ci, all * rank, groups),
         { part: "depthwise", op, shape: [kh, kw, rank, all], groups: all, windowed: true },
       ];
     },
-    fullRank: (kernel) => {
-      const { taps, ci } = sizesOf(kernel);
+    fullRank: (weights) => {
+      const { taps, ci } = sizesOf(weights);
       return Math.min(taps, ci);
     },
     rankOf: (_, m) => m,
@@ -95,16 +95,16 @@ export const forms = {
         pointwise("project", rank, groups * co, groups),
       ];
     },
-    // Of the sums of slices of matrices in the three directions, the shortest.
-    fullRank: (kernel) => {
-      const { taps, ci, co } = sizesOf(kernel);
+    // The least number of terms among the sums over slices in the three directions.
+    fullRank: (weights) => {
+      const { taps, ci, co } = sizesOf(weights);
       return Math.min(ci * Math.min(taps, co), co * Math.min(taps, ci), taps * Math.min(ci, co));
     },
-    rankOf: (kernel, m) => m * sizesOf(kernel).ci,
+    rankOf: (weights, m) => m * sizesOf(weights).ci,
   },
 } as const satisfies Readonly<Record<string, SplitForm>>;
 
-/** The names of the orders, after the parts in the order of the data. */
+/** The names of the orders: their parts in the order of the data. */
 export type SplitOrder = keyof typeof forms;
 
 export const splitOrders = Object.keys(forms) as readonly SplitOrder[];
@@ -117,8 +117,8 @@ export interface Split {
 }
 
 /** The convolutions that a split consists of. */
-export function factorsOf(kernel: DenseWeights, { order, rank }: Split): readonly Factor[] {
-  return formOf(order).factors(kernel, rank);
+export function factorsOf(weights: DenseWeights, { order, rank }: Split): readonly Factor[] {
+  return formOf(order).factors(weights, rank);
 }
 
 /** The form of an order. */
@@ -126,7 +126,7 @@ export function formOf(order: SplitOrder): SplitForm {
   return forms[order];
 }
 
-/** Sizes of a kernel, with the channels of one group. */
+/** The sizes of weights, with the channels of one group. */
 export function sizesOf({ shape, groups }: DenseWeights) {
   const [kh = 1, kw = 1, ci = 1, all = 1] = shape;
   return { kh, kw, taps: kh * kw, ci, co: all / groups };
@@ -137,17 +137,17 @@ function pointwise(part: Factor["part"], inputs: number, outputs: number, groups
 }
 
 /**
- * The dense kernel `[kh, kw, ci / groups, co]` that a split computes, in float64; `data` has the kernel of each factor, laid
- * out as its shape says. Throws `InternalError` if one has another size.
+ * The dense weights `[kh, kw, ci / groups, co]` that a split computes, in float64. `data` has the weights of each factor, in the
+ * layout of its shape. Throws `InternalError` if one of them has another size.
  */
 export function composeFactors(
-  kernel: DenseWeights,
+  weights: DenseWeights,
   split: Split,
   data: readonly ArrayLike<number>[],
 ): Float64Array {
-  const factors = factorsOf(kernel, split);
-  const { taps, ci, co } = sizesOf(kernel);
-  const columns = co * kernel.groups;
+  const factors = factorsOf(weights, split);
+  const { taps, ci, co } = sizesOf(weights);
+  const columns = co * weights.groups;
   const part = (at: number): Matrices | undefined => {
     const factor = factors[at];
     if (!factor) return undefined;
@@ -162,8 +162,8 @@ export function composeFactors(
   const after = part(window + 1);
   const whole = new Float64Array(taps * ci * columns);
   for (let channel = 0; channel < filters.columns; channel += 1) {
-    const filter = filterOf(before, filters, channel, { taps, ci, groups: kernel.groups });
-    // The outputs that read this channel, and with which weight.
+    const filter = filterOf(before, filters, channel, { taps, ci, groups: weights.groups });
+    // The outputs that read this channel, and the weights by which they multiply it.
     const perGroup = after ? after.columns / after.groups : 1;
     const group = after ? Math.floor(channel / after.depth) : channel;
     for (let at = 0; at < filter.length; at += 1) {
@@ -179,7 +179,7 @@ export function composeFactors(
   return whole;
 }
 
-/** A kernel as matrices [depth, columns], one for each tap. */
+/** The weights of a factor as matrices [depth, columns], one for each tap. */
 interface Matrices {
   readonly values: ArrayLike<number>;
   readonly depth: number;
@@ -187,7 +187,7 @@ interface Matrices {
   readonly groups: number;
 }
 
-/** What a channel behind the window reads of its group's inputs, `[taps, ci]`. */
+/** The weights by which a channel after the window reads the inputs of its group, `[taps, ci]`. */
 function filterOf(
   before: Matrices | undefined,
   filters: Matrices,

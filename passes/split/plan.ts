@@ -1,11 +1,11 @@
-// Decides for every convolution whether and how it is split.
+// Decides for every convolution whether it is split, and how.
 
 import { least } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Module } from "#ir/weights.js";
 import { allocate, lowerHull } from "./budget.js";
 import type { Candidate } from "./candidates.js";
-import { kernelValues, squaredNorm } from "./candidates.js";
+import { weightValues, squaredNorm } from "./candidates.js";
 import type { LayerChoice } from "./choices.js";
 import { choiceOf, slicedChoices, splitChoice, splitChoices, wholeChoice } from "./choices.js";
 import type { CostModel } from "./cost.js";
@@ -15,12 +15,12 @@ import { composeFactors, formOf } from "./form.js";
 import type { SplitMode } from "./report.js";
 import type { SplitValues } from "./rewrite.js";
 
-/** What becomes of one candidate. */
+/** The decision for one candidate. */
 export interface Decision {
   readonly whole: LayerChoice;
   readonly choice: LayerChoice;
   readonly reason: string;
-  /** Where they are given from outside. */
+  /** Present if the caller gave them. */
   readonly values?: SplitValues;
 }
 
@@ -30,7 +30,7 @@ export interface Plan {
   readonly warnings: readonly string[];
 }
 
-/** What a plan is made from. */
+/** The input of a plan. */
 export interface Considered {
   readonly module: Module;
   readonly candidates: readonly Candidate[];
@@ -84,8 +84,8 @@ function structuralSplit(
 }
 
 /**
- * One multiplier, two orders unless one is given: the one that loses less, for the MACs that it takes. Of what a layer can have for
- * those MACs at best (the lower convex hull over both orders and the whole layer), it is the one that lies nearer.
+ * One multiplier, and two orders unless one is given: takes the order that loses less for the MACs that it takes. The lower convex
+ * hull over both orders and the whole layer gives the least loss for any number of MACs. The order that is closer to it is taken.
  */
 function withMultiplier(
   { module, costs }: Considered,
@@ -95,7 +95,7 @@ function withMultiplier(
 ): LayerChoice {
   if (order !== undefined)
     return choiceOf(candidate, costs, module, { order, rank: formOf(order).rankOf(candidate, m) });
-  const choices = slicedChoices(candidate, costs, kernelValues(candidate, module));
+  const choices = slicedChoices(candidate, costs, weightValues(candidate, module));
   const hull = lowerHull([whole, ...choices], macsOf);
   const fitting = choices.filter(
     ({ split }) => split && split.rank === Math.min(m, formOf(split.order).fullRank(candidate)),
@@ -115,7 +115,7 @@ function macsOf({ cost }: LayerChoice): number {
   return cost.macs;
 }
 
-/** The least loss that convex combinations have at a number of MACs. */
+/** The loss of the lower convex hull at a number of MACs. */
 function lossAt(hull: readonly LayerChoice[], macs: number): number {
   for (const [index, from] of hull.entries()) {
     if (macs >= from.cost.macs) return from.loss;
@@ -127,7 +127,7 @@ function lossAt(hull: readonly LayerChoice[], macs: number): number {
   return hull.at(-1)?.loss ?? 0;
 }
 
-/** What the caller wants of a layer. */
+/** The decision that the caller gives for a layer. */
 function given(
   { module, costs }: Considered,
   candidate: Candidate,
@@ -138,10 +138,14 @@ function given(
   const layer = layers.get(name);
   if (!layer) return { choice: whole, reason: reasons?.get(name) ?? "not among the layers given" };
   const { order, rank, factors, bias } = layer;
-  const kernel = kernelValues(candidate, module);
+  const weights = weightValues(candidate, module);
   const composed = composeFactors(candidate, layer, factors);
   return {
-    choice: { split: { order, rank }, cost: costs.split(candidate, layer), loss: distance(kernel, composed) },
+    choice: {
+      split: { order, rank },
+      cost: costs.split(candidate, layer),
+      loss: distance(weights, composed),
+    },
     reason: reasons?.get(name) ?? "as given",
     values: { factors, ...(bias ? { bias } : {}) },
   };
@@ -151,18 +155,18 @@ function distance({ data }: DenseWeightValues, other: Float64Array): number {
   return data.reduce((sum, value, at) => sum + (value - (other[at] ?? 0)) ** 2, 0);
 }
 
-/** ‖W − Ŵ‖ / ‖W‖ up to which a split counts as exact: four times the rounding of weights that were products once. */
+/** The greatest ‖W − Ŵ‖ / ‖W‖ of a split that counts as exact: four times the rounding error of weights that are rounded products. */
 export const exactTolerance = 2 ** -22;
 
-/** The fastest split that loses nothing but rounding, if it is faster than the whole layer. */
+/** The fastest split that loses only rounding errors, if it is faster than the whole layer. */
 function exact(
   { module, costs, target }: Considered,
   candidate: Candidate,
   whole: LayerChoice,
 ): Omit<Decision, "whole"> {
-  const kernel = kernelValues(candidate, module);
+  const weights = weightValues(candidate, module);
   const most = exactTolerance ** 2 * squaredNorm(candidate, module);
-  const choices = slicedChoices(candidate, costs, kernel).filter(({ loss }) => loss <= most);
+  const choices = slicedChoices(candidate, costs, weights).filter(({ loss }) => loss <= most);
   const fastest = choices.toSorted((a, b) => a.cost.seconds - b.cost.seconds)[0] ?? whole;
   if (fastest.cost.seconds < whole.cost.seconds)
     return { choice: fastest, reason: `exact; ${shareText(fastest, whole, target)}` };
@@ -184,8 +188,8 @@ function withinLimit({ module, candidates, costs, target }: Considered, mode: Li
     const whole = wholeChoice(candidate, costs);
     const all = splitChoices(candidate, costs, module);
     const fewer = all.filter((choice) => choice.cost.macs < whole.cost.macs);
-    // A split with fewer MACs may still be slower: its depthwise part runs at another rate, it may write more, and the whole
-    // layer may have Winograd's algorithm.
+    // A split with fewer MACs may still be slower: its depthwise part runs at another rate, it may write more to memory, and the whole
+    // layer may use Winograd's algorithm.
     const faster = fewer.filter((choice) => choice.cost.seconds < whole.cost.seconds);
     return { whole, fewer, faster };
   });
@@ -235,7 +239,7 @@ function reasonFor(
   return savedElsewhere[mode];
 }
 
-/** Why layers stay whole that might be split, by what is limited. */
+/** Why a layer that could be split stays whole, by the limit. */
 export const savedElsewhere = {
   error: "the error allowed saves more in other layers",
   loss: "the loss allowed saves more in other layers",
@@ -243,12 +247,12 @@ export const savedElsewhere = {
   time: "the time is saved with less error in other layers",
 } as const;
 
-/** Why a layer stays whole: its fastest split takes `seconds`, which is not less than it takes itself. */
+/** Why a layer stays whole: its fastest split takes `seconds`, which is not less than the whole layer takes. */
 export function slowerText(seconds: number, whole: LayerChoice, target: string): string {
   return `no split is faster on ${target}: the best takes ${percent(seconds / whole.cost.seconds)} of the time`;
 }
 
-/** What a split takes of a layer's time. */
+/** The time of a split as a share of the time of the whole layer. */
 export function shareText({ cost }: LayerChoice, whole: LayerChoice, target: string): string {
   return `${percent(cost.seconds / whole.cost.seconds)} of the time on ${target}, by the model of costs`;
 }

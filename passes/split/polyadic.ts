@@ -1,4 +1,4 @@
-// The canonical polyadic decomposition of a kernel by its values alone: alternating least squares, from the strongest terms of its slices.
+// The canonical polyadic decomposition of weights, by alternating least squares that start from the strongest terms of slices.
 
 import { CholeskyDecomposition, Matrix } from "ml-matrix";
 import type { DenseWeightValues, Slices } from "./decompose.js";
@@ -8,46 +8,46 @@ import { composeFactors, formOf, sizesOf } from "./form.js";
 
 const order = "pointwise-depthwise-pointwise";
 
-/** Elements of a kernel up to which budgets consider this order: a round takes about 2 · elements · rank multiplications. */
+/** The most elements for which limits consider this order: a round takes about 2 · elements · rank multiplications. */
 export const largestPolyadic = 2 ** 16;
 
-/** Some ranks up to the full one, each twice the one before or less. */
-export function polyadicRanks(kernel: DenseWeights): number[] {
-  const full = formOf(order).fullRank(kernel);
+/** Some ranks up to the full one, each at most twice the one before. */
+export function polyadicRanks(weights: DenseWeights): number[] {
+  const full = formOf(order).fullRank(weights);
   const ranks = new Set<number>();
   for (let rank = full; rank >= 1; rank /= 2) ranks.add(Math.round(rank));
   return [...ranks].toReversed();
 }
 
-/** A decomposition, laid out as `factorsOf` says, and ‖W − Ŵ‖² of it. */
+/** A decomposition in the layout of `factorsOf`, and its ‖W − Ŵ‖². */
 export interface Polyadic {
   readonly factors: readonly Float32Array[];
   readonly squaredError: number;
 }
 
 const mostRounds = 10;
-/** A round that gains less of ‖W‖² ends the search. */
+/** A round that gains less than this part of ‖W‖² ends the search. */
 const leastGain = 1e-4;
 
 /**
- * A decomposition with a rank up to the full one, each group for itself. It begins with the strongest terms of the slices along
- * one axis, of the axis where they hold most, and is never worse than those; so with the full rank it is exact. The best is not known
- * to be found: the problem is hard (Hillar and Lim 2013), and there may be none.
+ * A decomposition with a rank up to the full one, for each group on its own. It starts with the strongest terms of the slices along
+ * one axis: the axis where they hold most of ‖W‖². It is never worse than these terms, so it is exact at full rank. The search may miss
+ * the best decomposition: the problem is hard, and a best one need not exist (Hillar and Lim 2013).
  */
-export function polyadic(kernel: DenseWeightValues, rank: number): Polyadic {
-  const { taps, ci, co } = sizesOf(kernel);
-  const { groups } = kernel;
+export function polyadic(weights: DenseWeightValues, rank: number): Polyadic {
+  const { taps, ci, co } = sizesOf(weights);
+  const { groups } = weights;
   const [between, all] = [groups * rank, groups * co];
   const expand = new Float32Array(ci * between);
   const depthwise = new Float32Array(taps * between);
   const project = new Float32Array(rank * all);
   for (let group = 0; group < groups; group += 1) {
     const own: DenseWeightValues = {
-      shape: [...kernel.shape.slice(0, 3), co],
+      shape: [...weights.shape.slice(0, 3), co],
       groups: 1,
       data: Float64Array.from({ length: taps * ci * co }, (_, at) => {
         const row = Math.floor(at / co);
-        return kernel.data[row * all + group * co + (at - row * co)] ?? 0;
+        return weights.data[row * all + group * co + (at - row * co)] ?? 0;
       }),
     };
     const { a, d, b } = balanced(improved(own, startingTerms(own, rank)));
@@ -59,8 +59,8 @@ export function polyadic(kernel: DenseWeightValues, rank: number): Polyadic {
     }
   }
   const factors = [expand, depthwise, project];
-  const composed = composeFactors(kernel, { order, rank }, factors);
-  const squaredError = kernel.data.reduce((sum, value, at) => sum + (value - (composed[at] ?? 0)) ** 2, 0);
+  const composed = composeFactors(weights, { order, rank }, factors);
+  const squaredError = weights.data.reduce((sum, value, at) => sum + (value - (composed[at] ?? 0)) ** 2, 0);
   return { factors, squaredError };
 }
 
@@ -73,11 +73,11 @@ interface Terms {
 }
 
 /**
- * The axes along which a kernel of one group is cut, each with the factors that the rows, the columns and the number of a slice
- * belong to.
+ * The axes along which weights of one group are cut into slices. Each names the factors to which the rows, the columns and the number
+ * of a slice belong.
  */
-function cuts(kernel: DenseWeightValues) {
-  const { taps, ci, co } = sizesOf(kernel);
+function cuts(weights: DenseWeightValues) {
+  const { taps, ci, co } = sizesOf(weights);
   const byTap: Slices = {
     taps: ci,
     count: taps,
@@ -85,17 +85,17 @@ function cuts(kernel: DenseWeightValues) {
     at: (tap, input, column) => (tap * ci + input) * co + column,
   };
   return [
-    { slices: slicesOf(kernel, "depthwise-pointwise"), rows: "d", columns: "b", cut: "a" },
-    { slices: slicesOf(kernel, "pointwise-depthwise"), rows: "d", columns: "a", cut: "b" },
+    { slices: slicesOf(weights, "depthwise-pointwise"), rows: "d", columns: "b", cut: "a" },
+    { slices: slicesOf(weights, "pointwise-depthwise"), rows: "d", columns: "a", cut: "b" },
     { slices: byTap, rows: "a", columns: "b", cut: "d" },
   ] as const;
 }
 
-function startingTerms(kernel: DenseWeightValues, rank: number): Terms {
-  const { taps, ci, co } = sizesOf(kernel);
-  const found = cuts(kernel).map((cut) => {
+function startingTerms(weights: DenseWeightValues, rank: number): Terms {
+  const { taps, ci, co } = sizesOf(weights);
+  const found = cuts(weights).map((cut) => {
     const parts = Array.from({ length: cut.slices.count }, (_, slice) =>
-      decomposeSlice(kernel, cut.slices, slice),
+      decomposeSlice(weights, cut.slices, slice),
     );
     const strongest = parts
       .flatMap(({ values }, slice) => values.map((value, at) => ({ slice, at, value })))
@@ -112,7 +112,7 @@ function startingTerms(kernel: DenseWeightValues, rank: number): Terms {
   };
   const { slices, rows, columns, cut } = best.cut;
   for (const [k, { slice, at }] of best.strongest.entries()) {
-    const { vectors, left } = best.parts[slice] ?? decomposeSlice(kernel, slices, slice);
+    const { vectors, left } = best.parts[slice] ?? decomposeSlice(weights, slices, slice);
     terms[cut][slice * rank + k] = 1;
     const [known, other] = left ? [rows, columns] : [columns, rows];
     const [length, width] = left ? [slices.taps, slices.columns] : [slices.columns, slices.taps];
@@ -120,7 +120,7 @@ function startingTerms(kernel: DenseWeightValues, rank: number): Terms {
       const v = vectors.get(p, at);
       terms[known][p * rank + k] = v;
       for (let q = 0; q < width; q += 1) {
-        const value = kernel.data[left ? slices.at(slice, p, q) : slices.at(slice, q, p)] ?? 0;
+        const value = weights.data[left ? slices.at(slice, p, q) : slices.at(slice, q, p)] ?? 0;
         const to = q * rank + k;
         terms[other][to] = (terms[other][to] ?? 0) + v * value;
       }
@@ -129,17 +129,17 @@ function startingTerms(kernel: DenseWeightValues, rank: number): Terms {
   return terms;
 }
 
-/** Rounds of alternating least squares: given two of the factors, the third solves a linear problem. */
-function improved(kernel: DenseWeightValues, start: Terms): Terms {
-  const { taps, ci, co } = sizesOf(kernel);
+/** Rounds of alternating least squares: given two of the factors, the third is the solution of a linear problem. */
+function improved(weights: DenseWeightValues, start: Terms): Terms {
+  const { taps, ci, co } = sizesOf(weights);
   const { rank } = start;
-  const norm = kernel.data.reduce((sum, value) => sum + value * value, 0);
+  const norm = weights.data.reduce((sum, value) => sum + value * value, 0);
   let best = start;
-  let least = lossOf(kernel, start, norm);
+  let least = lossOf(weights, start, norm);
   for (let round = 0; round < mostRounds && least > leastGain * norm; round += 1) {
-    // A: Σ over taps and outputs.
+    // A: sums over taps and outputs.
     const byOutput = new Float64Array(taps * ci * rank);
-    contract(kernel.data, best.b, byOutput, { rows: taps * ci, columns: co, rank });
+    contract(weights.data, best.b, byOutput, { rows: taps * ci, columns: co, rank });
     const a = solved(
       sumOver(byOutput, best.d, { outer: taps, inner: ci, rank }),
       gram(best.d, best.b, rank),
@@ -151,7 +151,7 @@ function improved(kernel: DenseWeightValues, start: Terms): Terms {
     for (let t = 0; t < taps; t += 1) {
       for (let i = 0; i < ci; i += 1) {
         for (let o = 0; o < co; o += 1) {
-          const value = kernel.data[(t * ci + i) * co + o] ?? 0;
+          const value = weights.data[(t * ci + i) * co + o] ?? 0;
           if (value === 0) continue;
           const [from, to] = [i * rank, (t * co + o) * rank];
           for (let k = 0; k < rank; k += 1)
@@ -245,7 +245,7 @@ function gram(f: Float64Array, g: Float64Array, rank: number): Matrix {
   return result;
 }
 
-/** F with F · G = right, `[rows, rank]`; G gets as much on its diagonal as it takes to be positive definite. */
+/** F with F · G = right, `[rows, rank]`; adds to the diagonal of G until it is positive definite. */
 function solved(right: Float64Array, matrix: Matrix, rank: number): Float64Array {
   const rows = right.length / rank;
   const transposed = new Matrix(rank, rows);
@@ -264,7 +264,7 @@ function solved(right: Float64Array, matrix: Matrix, rank: number): Float64Array
   }
 }
 
-/** Columns of norm 1: what they lose, the factor that is solved last gets. */
+/** Scales columns to norm 1. The factor that is solved last takes up their scale. */
 function normalise(f: Float64Array, rank: number): void {
   for (const [k, norm] of columnNorms(f, rank).entries()) {
     if (norm === 0) continue;
@@ -278,7 +278,7 @@ function columnNorms(f: Float64Array, rank: number): Float64Array {
   return sums.map(Math.sqrt);
 }
 
-/** ‖W‖² − 2·⟨W, Ŵ⟩ + ‖Ŵ‖², from what the last factor was solved from. */
+/** ‖W‖² − 2·⟨W, Ŵ⟩ + ‖Ŵ‖², from the linear system of the last factor. */
 function lossFrom({ b, rank }: Terms, right: Float64Array, matrix: Matrix, norm: number): number {
   let inner = 0;
   let own = 0;
@@ -292,10 +292,10 @@ function lossFrom({ b, rank }: Terms, right: Float64Array, matrix: Matrix, norm:
   return Math.max(0, norm - 2 * inner + own);
 }
 
-function lossOf(kernel: DenseWeightValues, terms: Terms, norm: number): number {
-  const { taps, ci, co } = sizesOf(kernel);
+function lossOf(weights: DenseWeightValues, terms: Terms, norm: number): number {
+  const { taps, ci, co } = sizesOf(weights);
   const { rank } = terms;
-  // Σ over taps and inputs of the kernel's rows, times A and D.
+  // The rows of the weights, times A and D, summed over taps and inputs.
   const right = new Float64Array(co * rank);
   for (let row = 0; row < taps * ci; row += 1) {
     const [t, i] = [Math.floor(row / ci), row % ci];
@@ -303,13 +303,13 @@ function lossOf(kernel: DenseWeightValues, terms: Terms, norm: number): number {
       const factor = (terms.d[t * rank + k] ?? 0) * (terms.a[i * rank + k] ?? 0);
       if (factor === 0) continue;
       for (let o = 0; o < co; o += 1)
-        right[o * rank + k] = (right[o * rank + k] ?? 0) + factor * (kernel.data[row * co + o] ?? 0);
+        right[o * rank + k] = (right[o * rank + k] ?? 0) + factor * (weights.data[row * co + o] ?? 0);
     }
   }
   return lossFrom(terms, right, gram(terms.a, terms.d, rank), norm);
 }
 
-/** The same with factors of equal norms, term by term. */
+/** The same terms with factors of equal norms, term by term. */
 function balanced({ rank, a, d, b }: Terms): Terms {
   const norms = [a, d, b].map((f) => columnNorms(f, rank));
   const scaled = [a, d, b].map((f, which) =>

@@ -1,4 +1,4 @@
-// What splitting is asked for, and what it says that it did.
+// The modes of splitting, and the report on what was split.
 
 import type { LeftWhole } from "./candidates.js";
 import type { SplitCost } from "./cost.js";
@@ -10,7 +10,7 @@ import type { SplitValues } from "./rewrite.js";
 export type SplitMode =
   /**
    * Shapes alone: new parameters that must be trained, in one order, depthwise → pointwise by default. `m` is the number of depthwise
-   * filters for each channel that they filter, 1 by default; or `rank` says it in the order's own terms. Never vetoed.
+   * filters for each channel that they filter, 1 by default; `rank` is the rank of the order, as the alternative. Splits every layer.
    */
   | {
       readonly mode: "structural";
@@ -18,30 +18,30 @@ export type SplitMode =
       readonly m?: number;
       readonly rank?: number;
     }
-  /** The same depth multiplier everywhere, never vetoed; by default in that of the first two orders which loses less for its MACs. */
+  /** The same depth multiplier everywhere, on every layer. By default in that one of the first two orders that loses less for its MACs. */
   | { readonly mode: "multiplier"; readonly m: number; readonly order?: SplitOrder }
-  /** The same order and rank everywhere, never vetoed. */
+  /** The same order and rank everywhere, on every layer. */
   | { readonly mode: "rank"; readonly order: SplitOrder; readonly rank: number }
-  /** Where the kernel is a product of factors but for rounding, and that is faster. */
+  /** Where the weights are a product of factors up to rounding, and the split is faster. */
   | { readonly mode: "exact" }
-  /** As many MACs saved as the error allows: `budget` is sqrt(Σ‖W − Ŵ‖² / Σ‖W‖²) over the convolutions considered. */
+  /** Saves as many MACs as the error allows: `budget` is sqrt(Σ‖W − Ŵ‖² / Σ‖W‖²) over the convolutions considered. */
   | { readonly mode: "error"; readonly budget: number }
-  /** As little error as possible with this share of the MACs of the convolutions considered. */
+  /** The least error with this share of the MACs of the convolutions considered. */
   | { readonly mode: "macs"; readonly share: number }
-  /** The same with this share of their modelled time on the target. */
+  /** The least error with this share of the modelled time of these convolutions on the target. */
   | { readonly mode: "time"; readonly share: number }
-  /** Layers by the names of their nodes, split in a given way with given values; all others stay whole. Never vetoed. */
+  /** Layers by the names of their nodes, split as given with the values given; all others stay whole. */
   | {
       readonly mode: "factors";
       readonly layers: ReadonlyMap<string, FactoredLayer>;
-      /** Why each layer is split so, or stays whole, for the report. */
+      /** For the report: why each layer is split in this way, or stays whole. */
       readonly reasons?: ReadonlyMap<string, string>;
     };
 
 /** A layer whose split is known. */
 export interface FactoredLayer extends Split, SplitValues {}
 
-/** What is wrong with a mode's number, or undefined. */
+/** What is wrong with the numbers of a mode, or undefined. */
 export function wrongSplit(mode: SplitMode): string | undefined {
   const order = "order" in mode ? mode.order : undefined;
   if (order !== undefined && !splitOrders.includes(order))
@@ -58,10 +58,12 @@ export function wrongSplit(mode: SplitMode): string | undefined {
     case "factors":
       return undefined;
     case "error":
-      return mode.budget >= 0 && mode.budget <= 1 ? undefined : "error is between 0 and 1";
+      return mode.budget >= 0 && mode.budget <= 1 ? undefined : "error must be between 0 and 1";
     case "macs":
     case "time":
-      return mode.share > 0 && mode.share <= 1 ? undefined : `${mode.mode} is a share, above 0 and at most 1`;
+      return mode.share > 0 && mode.share <= 1
+        ? undefined
+        : `${mode.mode} must be a share above 0 and at most 1`;
     default:
       mode satisfies never;
       return "the modes are structural, multiplier, rank, exact, error, macs, time and factors";
@@ -69,7 +71,7 @@ export function wrongSplit(mode: SplitMode): string | undefined {
 }
 
 function wrongCount(name: string, value: number): string | undefined {
-  return Number.isInteger(value) && value >= 1 ? undefined : `${name} is a whole number from 1 up`;
+  return Number.isInteger(value) && value >= 1 ? undefined : `${name} must be a whole number from 1 up`;
 }
 
 /** What became of one convolution. */
@@ -84,26 +86,26 @@ export interface SplitLayer {
   readonly split?: Split & {
     /** ‖W − Ŵ‖ / ‖W‖; absent for new parameters. */
     readonly weightError?: number;
-    /** The same for random normal weights of this shape: what is below it was structure of the weights. Not known for all orders. */
+    /** The same for random normal weights of this shape. A smaller `weightError` shows structure of the weights. Absent for some orders. */
     readonly randomError?: number;
   };
-  /** Why it was split so, or stays whole. */
+  /** Why it was split in this way, or stays whole. */
   readonly reason: string;
 }
 
 export interface SplitReport {
   readonly mode: SplitMode["mode"];
-  /** Of the target whose seconds are modelled. */
+  /** The name of the target whose seconds are modelled. */
   readonly target: string;
   /** The convolutions considered. */
   readonly layers: readonly SplitLayer[];
-  /** Those that no mode splits. */
+  /** The convolutions that no mode splits. */
   readonly left: readonly LeftWhole[];
   /** Sums over the layers. */
   readonly before: SplitCost;
   readonly after: SplitCost;
   /** sqrt(Σ‖W − Ŵ‖² / Σ‖W‖²) over the layers; absent for new parameters. */
   readonly weightError?: number;
-  /** The parameters are new, so that the model must be trained again. */
+  /** Whether the parameters are new, so that the model must be trained again. */
   readonly needsTraining: boolean;
 }

@@ -1,4 +1,4 @@
-// Puts the convolutions of a split in the place of one.
+// Replaces one convolution by those of a split.
 
 import type { Node, NodeId, WeightId } from "#ir/graph.js";
 import { bug } from "#diagnostic/diagnostic.js";
@@ -13,7 +13,7 @@ import type { Candidate } from "./candidates.js";
 import type { Split } from "./form.js";
 import { factorsOf } from "./form.js";
 
-/** Where new nodes get ids and names from. */
+/** Gives ids and names for new nodes. */
 export interface Fresh {
   nextId(): NodeId;
   unique(name: string): string;
@@ -21,15 +21,15 @@ export interface Fresh {
 
 /** Values of a split layer. */
 export interface SplitValues {
-  /** The kernel of each factor, laid out as `factorsOf` says. */
+  /** The weights of each factor, in the layout of `factorsOf`. */
   readonly factors: readonly Float32Array[];
   /** `[co]`; by default the bias of the convolution that is split. */
   readonly bias?: Float32Array;
 }
 
 /**
- * The nodes of a split. The last convolution takes the id and name of the one that is replaced, and the bias: a bias
- * before a zero-padded depthwise convolution would corrupt the border. Stride, padding and dilation stay with the window.
+ * The nodes of a split. The last convolution takes the id and name of the one that is replaced, and its bias: a bias
+ * before a zero-padded depthwise convolution would corrupt the border. The factor with the window takes stride, padding and dilation.
  * Without values, the weights are new parameters.
  */
 export function splitNodes(

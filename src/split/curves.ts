@@ -5,7 +5,7 @@ import type { Matrix, Products, Sums } from "#calibrate/algebra/products.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { least } from "#diagnostic/extremes.js";
 import type { Candidate } from "#passes/split/candidates.js";
-import { kernelValues } from "#passes/split/candidates.js";
+import { weightValues } from "#passes/split/candidates.js";
 import type { DenseWeightValues } from "#passes/split/decompose.js";
 import type { CostModel } from "#passes/split/cost.js";
 import { sizesOfSplit } from "#passes/split/cost.js";
@@ -98,7 +98,7 @@ export function meanError(fits: readonly LayerFit[]): number {
 
 /** The kernel of each group of a convolution, [n, outputs]. */
 export function kernelsOfGroups(candidate: Candidate, module: Module): Matrix[] {
-  const { data } = kernelValues(candidate, module);
+  const { data } = weightValues(candidate, module);
   const { taps, ci, co } = sizesOf(candidate);
   const [rows, all] = [taps * ci, co * candidate.groups];
   return Array.from({ length: candidate.groups }, (_, group) => ({

@@ -113,11 +113,11 @@ describe("mistakes are diagnostics", () => {
   });
 
   test.each([
-    [{ mode: "multiplier", m: 0 }, "split: m is a whole number from 1 up"],
-    [{ mode: "structural", m: 1.5 }, "split: m is a whole number from 1 up"],
-    [{ mode: "error", budget: -1 }, "split: error is between 0 and 1"],
-    [{ mode: "macs", share: Number.NaN }, "split: macs is a share, above 0 and at most 1"],
-    [{ mode: "time", share: 0 }, "split: time is a share, above 0 and at most 1"],
+    [{ mode: "multiplier", m: 0 }, "split: m must be a whole number from 1 up"],
+    [{ mode: "structural", m: 1.5 }, "split: m must be a whole number from 1 up"],
+    [{ mode: "error", budget: -1 }, "split: error must be between 0 and 1"],
+    [{ mode: "macs", share: Number.NaN }, "split: macs must be a share above 0 and at most 1"],
+    [{ mode: "time", share: 0 }, "split: time must be a share above 0 and at most 1"],
     [
       { mode: "rank", order: "both", rank: 2 },
       "split: the orders are depthwise-pointwise, pointwise-depthwise and pointwise-depthwise-pointwise",

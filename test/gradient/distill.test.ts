@@ -17,7 +17,7 @@ import { interpretAll } from "#interpret/interpret.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { seededRandom } from "#ops/random.js";
-import { findCandidates, kernelValues } from "#passes/split/candidates.js";
+import { findCandidates, weightValues } from "#passes/split/candidates.js";
 import { factorize } from "#passes/split/decompose.js";
 import { composeFactors, factorsOf, splitOrders } from "#passes/split/form.js";
 import type { FactoredLayer } from "#passes/split/report.js";
@@ -46,7 +46,7 @@ function splitByWeights(module: Module): Map<string, FactoredLayer> {
   return new Map(
     findCandidates(module).map((candidate) => {
       const order = "depthwise-pointwise";
-      const factors = factorize(kernelValues(candidate, module), order, 1);
+      const factors = factorize(weightValues(candidate, module), order, 1);
       return [candidate.node.name, { order, rank: 1, factors }];
     }),
   );

@@ -101,9 +101,9 @@ function recomposed(whole: Module, split: Module): Module {
   };
   const way = { order: "depthwise-pointwise", rank: 4 } as const;
   const data = Float32Array.from(composeFactors(candidate!, way, [values("depthwise"), values("pointwise")]));
-  const weight = whole.weights.add("low", candidate!.kernel.type, { kind: "literal", data });
+  const weight = whole.weights.add("low", candidate!.weight.type, { kind: "literal", data });
   const nodes = new Map(whole.graph.nodes);
-  nodes.set(candidate!.kernel.id, { ...candidate!.kernel, attributes: { weight } });
+  nodes.set(candidate!.weight.id, { ...candidate!.weight, attributes: { weight } });
   return { graph: { ...whole.graph, nodes }, weights: whole.weights };
 }
 

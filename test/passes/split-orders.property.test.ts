@@ -16,7 +16,7 @@ import { verify } from "#ops/verify.js";
 import type { SplitMode, SplitOrder, SplitReport } from "#passes/split.js";
 import { split, splitOrders } from "#passes/split.js";
 import type { Candidate } from "#passes/split/candidates.js";
-import { findCandidates, kernelValues } from "#passes/split/candidates.js";
+import { findCandidates, weightValues } from "#passes/split/candidates.js";
 import { sizesOfSplit } from "#passes/split/cost.js";
 import { factorize, squaredErrors } from "#passes/split/decompose.js";
 import type { Split } from "#passes/split/form.js";
@@ -89,7 +89,7 @@ test("the nodes of a split compute the convolution with the kernel that its fact
         parameters: sizesOfSplit(candidate, layer).parameters - candidate.bias,
       });
       const data = composeFactors(candidate, layer, factors);
-      const composed = withKernel(module, Float32Array.from(data));
+      const composed = withWeights(module, Float32Array.from(data));
       // Sums over the rank come on top.
       const length = longestReduction(after) * longestReduction(composed);
       expect(firstDifference(outputsOf(after), outputsOf(composed), length)).toBe(-1);
@@ -98,12 +98,12 @@ test("the nodes of a split compute the convolution with the kernel that its fact
   );
 });
 
-/** The module with other values of its kernel. */
-function withKernel(module: Module, data: Float32Array): Module {
-  const { kernel } = onlyCandidate(module);
-  const weight = module.weights.add("composed", kernel.type, { kind: "literal", data });
+/** The module with other values of its convolution's weights. */
+function withWeights(module: Module, data: Float32Array): Module {
+  const { weight } = onlyCandidate(module);
+  const id = module.weights.add("composed", weight.type, { kind: "literal", data });
   const nodes = new Map(module.graph.nodes);
-  nodes.set(kernel.id, { ...kernel, attributes: { weight } });
+  nodes.set(weight.id, { ...weight, attributes: { weight: id } });
   const graph: Graph = { ...module.graph, nodes };
   return { graph, weights: module.weights };
 }
@@ -128,7 +128,7 @@ test("the error of the first two orders is what is cut off of the singular value
       if (order === "pointwise-depthwise-pointwise") return;
       const module = randomConvolution(seededRandom(seed));
       const candidate = onlyCandidate(module);
-      const kernel = kernelValues(candidate, module);
+      const kernel = weightValues(candidate, module);
       const rank = rankFor(candidate, order, part);
       const errors = squaredErrors(kernel, order);
       expect(distance(kernel.data, candidate, { order, rank }, factorize(kernel, order, rank))).toBeCloseTo(
@@ -148,7 +148,7 @@ test("the canonical polyadic decomposition loses no more than the strongest term
       const order = "pointwise-depthwise-pointwise";
       const module = randomConvolution(seededRandom(seed));
       const candidate = onlyCandidate(module);
-      const kernel = kernelValues(candidate, module);
+      const kernel = weightValues(candidate, module);
       const rank = rankFor(candidate, order, part);
       const { factors, squaredError } = polyadic(kernel, rank);
       expect(distance(kernel.data, candidate, { order, rank }, factors)).toBeCloseTo(squaredError, 5);
@@ -183,7 +183,7 @@ test("kernels that are products of factors are split exactly where that is faste
       const factors = factorsOf(candidate, way).map(({ shape }) =>
         Float32Array.from({ length: elements(shape) }, () => random.normal()),
       );
-      const product = withKernel(module, Float32Array.from(composeFactors(candidate, way, factors)));
+      const product = withWeights(module, Float32Array.from(composeFactors(candidate, way, factors)));
       const { module: after, report } = run(product, { mode: "exact" });
       const [layer] = report.layers;
       if (layer!.split) {

@@ -7,7 +7,7 @@ import { createWalk } from "#calibrate/walk.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { parse } from "#grammar/reading/parse.js";
 import { seededRandom } from "#ops/random.js";
-import { findCandidates, kernelValues } from "#passes/split/candidates.js";
+import { findCandidates, weightValues } from "#passes/split/candidates.js";
 import { measureSubstitutes } from "#split/measure.js";
 import { outputWeights, predictLosses } from "#split/predict-losses.js";
 
@@ -36,7 +36,7 @@ test("small changes of kernels and biases lose what is predicted", async () => {
   }));
   const samples = samplesOf(list);
   const layers = findCandidates(module).map((candidate) => {
-    const { data } = kernelValues(candidate, module);
+    const { data } = weightValues(candidate, module);
     const bias = module.graph.nodes.get(candidate.node.inputs[2]!)!;
     if (bias.op !== "constant") throw new Error("a bias is a constant");
     const own = module.weights.readF32(bias.attributes.weight);
