@@ -8,6 +8,7 @@ export { parse } from "#grammar/reading/parse.js";
 export { print } from "#grammar/printing/print.js";
 export type { Ast } from "#grammar/ast.js";
 
+export type { DiagnosticCode } from "#diagnostic/codes.js";
 export { render } from "#diagnostic/render.js";
 export type { RenderOptions } from "#diagnostic/render.js";
 export { hasErrors, InternalError } from "#diagnostic/diagnostic.js";

@@ -1,6 +1,7 @@
 // Words the faults of a text: what was expected, where, and what the writer may have meant.
 
 import { EOF, type IToken, type TokenType } from "chevrotain";
+import type { DiagnosticCode } from "#diagnostic/codes.js";
 import { error, type Diagnostic, type Label } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import { isCloser } from "../tokens/brackets.js";
@@ -21,7 +22,7 @@ import { explainWrong } from "./foreign-tokens.js";
 
 /** What an explanation says besides the place. */
 interface Wording {
-  readonly code?: string;
+  readonly code?: DiagnosticCode;
   readonly message: string;
   /** The token to point at, if it is not the one where the parser stopped. */
   readonly at?: IToken;

@@ -1,5 +1,6 @@
 // What the compiler says to a person: diagnostics are values, rendered by `render.ts`; only a bug throws.
 
+import type { DiagnosticCode } from "./codes.js";
 import { expectList } from "./argument.js";
 
 /** A piece of a source text: character offsets `[start, end)` into the text registered under `file`. */
@@ -18,7 +19,7 @@ export interface Label {
 /** One message to the user. `code` is stable (`unknown-name`, `shape-mismatch`); `help` lines say what to do. */
 export interface Diagnostic {
   readonly severity: "error" | "warning" | "note";
-  readonly code: string;
+  readonly code: DiagnosticCode;
   readonly message: string;
   /** Where; absent for what has no text (a weight file, an image). The message then names the file. */
   readonly span?: Span;
@@ -42,7 +43,7 @@ export interface Source {
 
 /** Builds an error; `details` may give `span`, `label`, `others` and `help`. */
 export function error(
-  code: string,
+  code: DiagnosticCode,
   message: string,
   details: Omit<Diagnostic, "severity" | "code" | "message"> = {},
 ): Diagnostic {
@@ -51,7 +52,7 @@ export function error(
 
 /** Builds a warning, as `error` builds an error. */
 export function warning(
-  code: string,
+  code: DiagnosticCode,
   message: string,
   details: Omit<Diagnostic, "severity" | "code" | "message"> = {},
 ): Diagnostic {

@@ -102,7 +102,7 @@ export function reportDimensions(state: Elaboration, net: NetItem): void {
     fail(
       state,
       net.name.span,
-      "no-such-dimension",
+      "unknown-dimension",
       `net \`${net.name.text}\` has no dimension or const \`${name}\``,
       {
         label: `--dim ${name}=${state.dims.get(name)} has no effect`,

@@ -139,7 +139,7 @@ function chooseNet(ast: Ast, name: string | undefined, diagnostics: Diagnostic[]
     const near = didYouMean(name, names);
     const all = names.length > 0 ? `it has ${names.join(", ")}` : "it has no net at all";
     diagnostics.push(
-      error("no-such-net", `${ast.file} has no net \`${name}\``, { help: near.length > 0 ? near : [all] }),
+      error("unknown-net", `${ast.file} has no net \`${name}\``, { help: near.length > 0 ? near : [all] }),
     );
     return undefined;
   }

@@ -1,6 +1,7 @@
 // What the elaborator carries along: the graph under construction, scopes, and the problems found so far.
 
 import type { BlockItem, Expression, Statement } from "#grammar/ast.js";
+import type { DiagnosticCode } from "#diagnostic/codes.js";
 import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { KernelId, KernelPlan, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
@@ -102,7 +103,7 @@ export interface Elaboration {
 export function fail(
   state: Elaboration,
   span: Span,
-  code: string,
+  code: DiagnosticCode,
   message: string,
   details: Omit<Diagnostic, "severity" | "code" | "message" | "span"> = {},
 ): ExpressionValue & { kind: "none" } {

@@ -324,7 +324,7 @@ function stringArgument(state: Elaboration, call: CallExpression, what: string):
   const [argument] = call.arguments;
   if (call.arguments.length === 1 && argument?.kind === "positional" && argument.value.kind === "string")
     return argument.value.value;
-  fail(state, call.span, "wrong-arguments", `\`${call.callee.text}\` takes one string, ${what}`, {
+  fail(state, call.span, "wrong-argument", `\`${call.callee.text}\` takes one string, ${what}`, {
     help: [`such as ${call.callee.text}("features.0.weight")`],
   });
   return undefined;

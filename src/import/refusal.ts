@@ -1,5 +1,6 @@
 // What stops an import: thrown while a node is read and turned into a diagnostic where nodes are walked.
 
+import type { DiagnosticCode } from "#diagnostic/codes.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { lineText } from "#diagnostic/escape.js";
 import { error } from "#diagnostic/diagnostic.js";
@@ -10,7 +11,7 @@ import type { Ref } from "./value.js";
 /** A mistake or limit of the model. It never leaves `importOnnx`. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
-  readonly code: string;
+  readonly code: DiagnosticCode;
   readonly help: readonly string[];
   /** What had to be known and is computed. */
   readonly computed: readonly Ref[];
@@ -18,7 +19,7 @@ export class Refusal extends Error {
   readonly isQuiet: boolean;
 
   constructor(
-    code: string,
+    code: DiagnosticCode,
     message: string,
     {
       help = [],
@@ -35,7 +36,7 @@ export class Refusal extends Error {
 }
 
 /** Stops with an error of the given code. */
-export function refuse(code: string, message: string, ...help: readonly string[]): never {
+export function refuse(code: DiagnosticCode, message: string, ...help: readonly string[]): never {
   throw new Refusal(code, message, { help });
 }
 

@@ -1,5 +1,6 @@
 // WebGPU in Node, through the optional package `webgpu` (Dawn).
 
+import type { GpuErrorCode } from "#runtime/wgsl/error.js";
 import { tmpdir } from "node:os";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
@@ -40,6 +41,6 @@ const alive = new Set<object>();
 /** The error of an emitted module as a diagnostic, if the GPU is its reason. */
 export function gpuDiagnostic(cause: unknown): Result<never> | undefined {
   if (!(cause instanceof Error) || cause.name !== "GpuError") return undefined;
-  const { code } = cause as Error & { code: string };
+  const { code } = cause as Error & { code: GpuErrorCode };
   return { diagnostics: [error(code, cause.message, code === "no-adapter" ? { help: help.slice(1) } : {})] };
 }

@@ -104,7 +104,10 @@ describe("a step", () => {
       load: async (key: string) => kept.get(key),
       save: async (key: string, bytes: Uint8Array) => void kept.set(key, bytes),
     };
-    const warned = { value: 1, diagnostics: [{ severity: "warning", code: "a", message: "b" }] } as const;
+    const warned = {
+      value: 1,
+      diagnostics: [{ severity: "warning", code: "left-out", message: "b" }],
+    } as const;
     expect(await openCheckpoints(store, "work").step("one", async () => warned)).toBe(warned);
     expect(kept.size).toBe(0);
   });

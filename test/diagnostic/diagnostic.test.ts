@@ -29,7 +29,7 @@ describe("rendered diagnostics", () => {
       const start = (where === file ? text : other).indexOf(piece);
       return { file: where, start, end: start + piece.length };
     };
-    const diagnostic = error("a-code", name, {
+    const diagnostic = error("syntax", name, {
       ...(at === undefined ? {} : { span: spanOf(at) }),
       ...(label === undefined ? {} : { label }),
       others: others.map(([piece, message, where]) => ({ span: spanOf(piece, where), message })),
@@ -46,17 +46,17 @@ describe("rendered diagnostics", () => {
 
 test("diagnostics are parted by a blank line; none give nothing", () => {
   const sources = new Map<string, string>();
-  const both: Diagnostic[] = [error("one", "first"), warning("two", "second", { help: ["do it"] })];
+  const both: Diagnostic[] = [error("syntax", "first"), warning("left-out", "second", { help: ["do it"] })];
   expect(render(both, sources, { color: false })).toBe(
-    "error[one]: first\n\nwarning[two]: second\n  = help: do it\n",
+    "error[syntax]: first\n\nwarning[left-out]: second\n  = help: do it\n",
   );
   expect(render([], sources, { color: false })).toBe("");
 });
 
 test("a text that is not at hand is named", () => {
   const span = { file: "gone.net", start: 5, end: 9 };
-  expect(render([error("one", "first", { span })], new Map(), { color: false })).toBe(
-    "error[one]: first\n --> gone.net\n",
+  expect(render([error("syntax", "first", { span })], new Map(), { color: false })).toBe(
+    "error[syntax]: first\n --> gone.net\n",
   );
 });
 
@@ -64,7 +64,7 @@ test("what would act on a terminal does not reach it", () => {
   const text = "x = \u001b[31m\u202e3\n";
   const span = { file, start: 4, end: 5 };
   const help = ["\u001b[2J"];
-  const out = render([error("one", "\u001b]0;x\u0007", { span, help })], new Map([[file, text]]), {
+  const out = render([error("syntax", "\u001b]0;x\u0007", { span, help })], new Map([[file, text]]), {
     color: false,
   });
   for (const character of ["\u001b", "\u0007", "\u202e"]) expect(out).not.toContain(character);

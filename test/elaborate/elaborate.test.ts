@@ -60,7 +60,7 @@ function filesOf(shapes: Readonly<Record<string, readonly number[]>>): WeightFil
         ? { value: file, diagnostics: [] }
         : {
             diagnostics: [
-              { severity: "error", code: "no-file", message: `there is no file ${JSON.stringify(path)}` },
+              { severity: "error", code: "cannot-read", message: `there is no file ${JSON.stringify(path)}` },
             ],
           },
   };

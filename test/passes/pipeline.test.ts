@@ -127,7 +127,7 @@ test("an error that a pass reports ends the pipeline", () => {
     doc: "",
     run: (given, { report }) => {
       ran.push(name);
-      if (fails) report(error("no", "no"));
+      if (fails) report(error("no-net", "no"));
       return given;
     },
   });
@@ -137,7 +137,7 @@ test("an error that a pass reports ends the pipeline", () => {
     context,
   );
   expect(value).toBeUndefined();
-  expect(diagnostics.map((one) => one.code)).toEqual(["no"]);
+  expect(diagnostics.map((one) => one.code)).toEqual(["no-net"]);
   expect(ran).toEqual(["a", "b"]);
 });
 

@@ -12,6 +12,7 @@ import {
   samplesOf,
   takeSamples,
 } from "#calibrate/samples.js";
+import type { DiagnosticCode } from "#diagnostic/codes.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, warning } from "#diagnostic/diagnostic.js";
 import { suggest } from "#diagnostic/suggest.js";
@@ -290,6 +291,6 @@ function wrongInputs(path: string, inputs: readonly SampleInput[]): Result<never
   );
 }
 
-function wrong(code: string, message: string, help: readonly string[] = []): Result<never> {
+function wrong(code: DiagnosticCode, message: string, help: readonly string[] = []): Result<never> {
   return { diagnostics: [error(code, message, { help: [...help] })] };
 }

@@ -37,7 +37,7 @@ export function compileFusions(items: readonly { readonly kind: string }[]): Res
     const other = first.get(item.name.text);
     if (other) {
       diagnostics.push(
-        error("duplicate-name", `there are two fusions named \`${item.name.text}\``, {
+        error("repeated-name", `there are two fusions named \`${item.name.text}\``, {
           span: item.name.span,
           label: "the second one",
           others: [{ span: other.name.span, message: "the first one" }],

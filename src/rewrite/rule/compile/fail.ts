@@ -1,5 +1,6 @@
 // Errors in rules and fusions, where they are found.
 
+import type { DiagnosticCode } from "#diagnostic/codes.js";
 import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 
@@ -12,7 +13,7 @@ export interface Problems {
 export function fail(
   scope: Problems,
   span: Span,
-  code: string,
+  code: DiagnosticCode,
   message: string,
   help: readonly string[] = [],
 ): undefined {

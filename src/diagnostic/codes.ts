@@ -1,0 +1,222 @@
+// The codes of all diagnostics, with what each means: a code that is not here does not compile. docs/diagnostics.md is made from them.
+
+/** By theme, in the order of the page. */
+export const codeGroups = {
+  files: {
+    title: "Files",
+    codes: {
+      "cannot-read": "A file cannot be opened or read, or it is no file but a folder, a pipe or a device.",
+      "not-text": "A file that should be text is not UTF-8.",
+      "cannot-write": "A file cannot be written. What stood in its place is still there.",
+      "output-is-input": "A file would be written over one that the command reads.",
+      "too-large": "A file, a tensor or a net is larger than any that can be compiled.",
+    },
+  },
+  text: {
+    title: "The text of a model",
+    codes: {
+      syntax: "The text does not have the form that the language has at this place.",
+      unclosed: "A bracket or a brace is not closed.",
+      "unclosed-string": "A string does not end on its line.",
+      "unclosed-name": "A name in backticks does not end on its line.",
+      unmatched: "A closing bracket or brace closes nothing.",
+      "bad-character": "A character is not part of the language.",
+      "bad-number": "A number or a size is not written as the language has them, or is too large.",
+      "bad-escape": "A string has an escape that does not exist.",
+      "empty-name": "A name in backticks has no characters.",
+      "keyword-as-name": "A keyword stands where a name should.",
+      "unknown-statement": "A line begins as no statement does.",
+      "outside-body": "A statement stands outside the braces of a net or a block.",
+      "chained-comparison": "Comparisons are chained, as in `a < b < c`.",
+      "too-deep": "Brackets, operators or calls are nested deeper than is allowed.",
+      "too-many-errors": "There are so many errors that the rest of the text is not looked at.",
+    },
+  },
+  nets: {
+    title: "Nets and blocks",
+    codes: {
+      "no-net": "The file has no net.",
+      "several-nets": "The file has several nets, and none is chosen.",
+      "unknown-net": "The net that is asked for is not in the file.",
+      "no-output": "A net has no output.",
+      "no-return": "A block does not end in one `return`.",
+      "misplaced-statement": "A statement stands where its kind cannot, such as an input in a block.",
+      "repeated-name": "Two things of one kind have the same name.",
+      "repeated-input": "Two inputs have the same name.",
+      "repeated-output": "Two outputs have the same name.",
+      "repeated-argument": "An argument is given twice.",
+      "reserved-name": "A literal of the language, such as `same`, is bound as a name.",
+      "shadowed-op": "A block has the name of an operator or of a class of operators.",
+      "recursive-block": "A block calls itself, directly or through others.",
+      "unknown-name": "A name is not bound at this place.",
+      "unknown-type": "An element type does not exist.",
+      "not-a-tensor": "A value that is not a tensor stands where one must.",
+      "not-a-number": "A list holds something that is not a number.",
+      "not-a-literal": "A nested list has rows of different lengths, so that it is no tensor.",
+      "not-constant": "A `const` or a `param` is given a value that the net computes.",
+      "wrong-count": "`repeat` is given something other than a whole number within its range.",
+    },
+  },
+  calls: {
+    title: "Calls",
+    codes: {
+      "unknown-op": "There is no operator and no block of this name.",
+      "missing-operand": "An operator lacks an operand.",
+      "too-many-operands": "An operator is given more operands than it takes.",
+      "wrong-operand": "A sign such as `+` or `not` is applied to values that it does not take.",
+      "missing-attribute": "An operator lacks an attribute that has no default.",
+      "unknown-attribute": "An operator has no attribute of this name.",
+      "wrong-attribute": "An attribute has a value that it cannot have.",
+      "wrong-form":
+        "An attribute that makes weights, such as `filters`, is given beside weights that are there.",
+      "missing-argument": "A block lacks an argument that has no default.",
+      "unknown-argument": "A block has no parameter of this name.",
+      "too-many-arguments": "A block is given more arguments than it takes.",
+      "shape-mismatch": "The shapes of the operands do not go together.",
+      "unknown-template": "A kernel in a dump names a template that does not exist.",
+      "wrong-argument":
+        "What stands in the parentheses of a parameter's source or of a kernel is not what they take.",
+    },
+  },
+  dimensions: {
+    title: "Dimensions and the batch",
+    codes: {
+      "unbound-dimension": "The size of a dimension must be known, and nothing says it.",
+      "unknown-dimension": "A dimension that is bound does not exist in the model.",
+      "wrong-dimension": "A dimension is bound to something other than a whole number from 1 up.",
+      "no-batch": "Some inputs have the open batch, and another has not.",
+      "open-batch": "The open batch is used as a number, which it does not have.",
+      "mixes-batch": "The batch is left open, and an operator computes across samples.",
+    },
+  },
+  weights: {
+    title: "Weights",
+    codes: {
+      "no-weights": "A parameter comes from a weight file, and there is none.",
+      "missing-weight": "The weight file lacks the weights of a parameter.",
+      "unreadable-weight": "The weight file has a parameter as an element type that is not read.",
+      "repeated-weights": "A net names two weight files.",
+      "misplaced-weight": "A source of weights stands outside a `param`.",
+      "unknown-shape": "The shape of generated weights, or of a value that is cut out, is not known.",
+      "bad-weights": "A weight file is broken.",
+      "bad-npy": "A .npy file is broken, or holds what is not read.",
+    },
+  },
+  rules: {
+    title: "Rules and fusions",
+    codes: {
+      "no-rules": "A file that is given by `--rules` has no rules and no fusions.",
+      "wrong-pattern": "The left side of a rule has something that cannot be looked for.",
+      "wrong-operand-count": "An operator or a function of a rule has the wrong number of operands.",
+      "wrong-type": "A value in a rule or a condition has another type than this place needs.",
+      "unbound-variable": "The right side or a condition names what the left side does not bind.",
+      "repeated-variable": "A variable of a rule stands for two different kinds of things.",
+      "unbound-op": "The right side calls a class of operators that the left side does not bind.",
+      "misplaced-binder": "An operator is bound on the right side of a rule.",
+      "rest-outside-rule": "`..name`, the rest of the attributes, stands outside a rule.",
+      "rule-too-large": "A rule or a fusion has more parts than is allowed.",
+      "rule-loop": "Rules apply again and again without end.",
+      "rule-not-equal": "The two sides of a rule give different values.",
+      "rule-not-checked": "No operands were found on which the sides of a rule could be compared.",
+      "rule-not-finite": "One side of a rule gives infinities or NaN where the other does not.",
+      "rule-sign-of-zero": "The sides of a rule differ in the sign of zero alone.",
+      "rule-seldom-fits": "A rule's right side does not take some of the operands that its left side takes.",
+      "rule-costs-more": "A rule makes graphs that cost more than those it finds.",
+      "rule-never-matches": "What a rule looks for is rewritten by something else before.",
+      "short-fusion": "A fusion's chains have one operator alone, so that nothing is fused.",
+      "not-fusible": "A fusion names an operator that no kernel computes.",
+      "no-template": "No kernel can hold the chains of a fusion.",
+      "unknown-condition": "A fusion's condition says something that is not known of a chain.",
+    },
+  },
+  passes: {
+    title: "Passes and options",
+    codes: {
+      "unknown-pass": "There is no pass of this name, or it does not run.",
+      "unknown-rule": "There is no built-in rule or fusion of this name.",
+      "wrong-place": "`--rules-at` names no place among the passes.",
+      "wrong-option": "An option does not go with the model or the format.",
+      "wrong-usage": "Options do not go together.",
+      "wrong-kernel":
+        "A kernel that a dump or a pass made is not possible; its operators are computed in another way.",
+      "wrong-module": "A graph that a program made is not sound.",
+      "graph-too-large": "A graph has too many nodes to be drawn.",
+      "too-large-to-embed": "There are too many weights to stand in a module's text.",
+    },
+  },
+  imports: {
+    title: "Imports and exports",
+    codes: {
+      "bad-model": "A model of another format is broken, or contradicts itself.",
+      "missing-data": "Data that belongs to a model is not there.",
+      "unsupported-operator": "A model has an operator, or a form of one, that is not imported.",
+      "unsupported-type": "A model has an element type that is not imported.",
+      "needs-constant": "Something is computed that must be known when the model is compiled.",
+      "newer-opset": "A model's operators are of a newer version than those that are known.",
+      "older-opset": "A model's operators are of an older version than those that are known.",
+      "declared-shape": "A value has another shape than the model declares.",
+      "wrong-constant": "The value of `--constant` does not fit the input, or is no value.",
+      "unknown-input": "An input, or a file for one, is not known.",
+      "unknown-output": "A value that `--outputs` names is not in the model.",
+      "unneeded-input": "No output depends on a value that `--inputs` names.",
+      "wrong-shape": "A shape of `--inputs` is not written as shapes are, or is given twice.",
+      "renamed-output": "An output has another name in the ONNX file, since names are used once there.",
+    },
+  },
+  splitting: {
+    title: "Splitting and samples",
+    codes: {
+      "split-limit": "The limit that was asked for cannot be kept.",
+      "split-seeded": "The weights that are split are random.",
+      "nothing-to-split": "The model has no convolution that can be split.",
+      "nothing-split": "No layer is split within the limit.",
+      "wrong-factors": "Layers that a program splits with given values do not fit the model.",
+      "unknown-samples": "What `--calibrate` or `--test` names is no kind of samples.",
+      "mixed-samples": "A folder has samples of several kinds.",
+      "too-few-samples": "There are too few samples.",
+      "few-samples": "There are few samples for the size of a layer.",
+      "wrong-sample": "Samples do not fit the inputs of the model.",
+      "equal-samples": "All samples are equal.",
+      "repeated-samples": "Some samples are there several times.",
+      "sample-range": "Samples seem to be scaled otherwise than those that the model was trained on.",
+      "left-out": "Most files of a folder of samples are not samples.",
+      "no-pixels": "Options for pixels have no effect, as the samples are not pixels.",
+      "no-checkpoints": "What long work has found cannot be kept.",
+      "no-gradient": "There is no gradient through an operator.",
+    },
+  },
+  running: {
+    title: "Running",
+    codes: {
+      "bad-image": "A file is not a PNG or JPEG image, or is broken.",
+      "wrong-input": "A file of numbers or an image does not fit the input.",
+      "missing-input": "One input has fewer files than another.",
+      "wrong-labels": "A file of labels or classes does not fit the outputs or the samples.",
+      "no-memory": "The system does not give the memory that the module needs.",
+    },
+  },
+  gpu: {
+    title: "WebGPU",
+    codes: {
+      "over-limit": "The net needs more than the devices that it is compiled for have.",
+      "wrong-limits": "The file of `--limits` has no limits, or some below those that every device has.",
+      "no-webgpu": "There is no WebGPU here.",
+      "no-adapter": "WebGPU finds no adapter, or the adapter gives no device.",
+      limits: "The device has lower limits than the module was compiled for.",
+      "device-lost": "The device was lost while the module used it.",
+      "out-of-memory": "The device has too little memory.",
+      validation: "The device refuses a command.",
+    },
+  },
+} as const satisfies Readonly<Record<string, CodeGroup>>;
+
+interface CodeGroup {
+  readonly title: string;
+  /** What each code means, in one sentence. */
+  readonly codes: Readonly<Record<string, string>>;
+}
+
+type Groups = typeof codeGroups;
+
+/** The code of a diagnostic. */
+export type DiagnosticCode = { [G in keyof Groups]: keyof Groups[G]["codes"] }[keyof Groups];
