@@ -1,6 +1,7 @@
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+import { scale } from "./test/scale.js";
 
 /**
  * Tiers that the name of a test file says, as in `execute.gpu.test.ts`; a name without one is of the tier unit. CONTRIBUTING.md says what
@@ -20,11 +21,18 @@ export default defineConfig({
   resolve: { conditions: ["cleave-source"] },
   ssr: { resolve: { conditions: ["cleave-source"] } },
   test: {
-    testTimeout: 60_000,
+    testTimeout: 60_000 * Math.max(1, scale),
     // All cores: the process that hands out files does next to nothing.
     maxWorkers: availableParallelism(),
     // Checkpoints of tests that were ended are nobody's.
     env: { XDG_CACHE_HOME: join(tmpdir(), `cleave-cache-${process.pid}`) },
+    coverage: {
+      provider: "v8",
+      include: ["grammar/**/*.ts", "passes/**/*.ts", "src/**/*.ts"],
+      // In a folder that git ignores: a page for each file, and the summary that is printed.
+      reportsDirectory: "coverage",
+      reporter: ["html", "text-summary"],
+    },
     projects: [
       ...named.map((tier) => project(tier, `test/**/*.${tier}.test.ts`)),
       project(

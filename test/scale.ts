@@ -1,7 +1,7 @@
 // How many samples tests draw: one knob for all counts.
 
 /** `SCALE` in the environment, 1 by default: counts at 1 are those that a run in CI needs, at 4 those of a long night. */
-const scale = Number(process.env["SCALE"] ?? 1);
+export const scale = Number(process.env["SCALE"] ?? 1);
 if (!(scale > 0 && Number.isFinite(scale)))
   throw new Error(`SCALE is ${process.env["SCALE"]}; it must be a positive number`);
 

@@ -10,6 +10,7 @@ import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
+import { scaled } from "../scale.js";
 import { moduleOf } from "../schedule/module-of.js";
 import { computingOps, opSample } from "../op-module.js";
 
@@ -58,7 +59,7 @@ async function check(
 
 describe.each(["js", "wasm"] as const)("%s", (target) => {
   test.each(computingOps)("%s", async (name) => {
-    for (let seed = 0; seed < 12; seed += 1) {
+    for (let seed = 0; seed < scaled(12); seed += 1) {
       const random = seededRandom(seed);
       await check(opSample(name, seed).module, target, random, `seed ${seed}`);
     }

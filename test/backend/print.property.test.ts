@@ -28,6 +28,7 @@ import {
   store,
   team,
 } from "./kernels.js";
+import { scaled } from "../scale.js";
 
 const i = register("i");
 const j = register("j");
@@ -289,7 +290,7 @@ describe("meaning", () => {
           compare(kernel(body, { grid: { index: block, count: 3 } }), 1);
         },
       ),
-      { numRuns: 400, seed: 11 },
+      { numRuns: scaled(400), seed: 11 },
     );
   });
 
@@ -365,7 +366,7 @@ describe("meaning", () => {
         ];
         compare(kernel(body, { scratch: 8 }), 4);
       }),
-      { numRuns: 300, seed: 12 },
+      { numRuns: scaled(300), seed: 12 },
     );
   });
 

@@ -16,6 +16,7 @@ import { seededRandom } from "#ops/random.js";
 import { verify } from "#ops/verify.js";
 import { splitOrders } from "#passes/split.js";
 import { randomModule } from "../random-graph.js";
+import { scaled } from "../scale.js";
 
 const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
 
@@ -55,7 +56,7 @@ test("exact passes keep graphs valid, printable and of the same values", () => {
         });
       }
     }),
-    { numRuns: 60 },
+    { numRuns: scaled(60) },
   );
 });
 
@@ -72,6 +73,6 @@ test("split graphs are valid and printable", () => {
         expect(optimize(module, { split, onPass: check }).value).toBeDefined();
       },
     ),
-    { numRuns: 40 },
+    { numRuns: scaled(40) },
   );
 });

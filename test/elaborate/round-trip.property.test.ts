@@ -19,6 +19,7 @@ import { verify } from "#ops/verify.js";
 import { openWeightFile } from "#weights/file.js";
 import { randomModule } from "../random-graph.js";
 import { parseCases } from "../cases.js";
+import { scaled } from "../scale.js";
 
 /** The module that a text gives; throws what is wrong with it. */
 function read(text: string, store?: WeightStore, net?: string, weights?: WeightFiles): Module {
@@ -51,7 +52,7 @@ test("random graphs are valid, and the same after printing and reading", () => {
       expect(verify(module)).toEqual([]);
       expectRoundTrip(module, module.weights);
     }),
-    { numRuns: 300 },
+    { numRuns: scaled(300) },
   );
 });
 
@@ -63,7 +64,7 @@ test("so are graphs with kernels, odd names and outputs that exchange names", ()
       const graph = withKernels(rename(module.graph, names), () => random.next() < 0.5);
       expectRoundTrip({ ...module, graph }, module.weights);
     }),
-    { numRuns: 300 },
+    { numRuns: scaled(300) },
   );
 });
 

@@ -28,13 +28,14 @@ import { readModel } from "../../src/node/index.js";
 import { cases } from "../cases.js";
 import { computingOps, opModule, randomInputs } from "../op-module.js";
 import { randomModule } from "../random-graph.js";
+import { scaled, seedsFor } from "../scale.js";
 import { printModel } from "./print-model.js";
 
 ort.env.wasm.numThreads = 1;
 ort.env.logLevel = "error";
 
 /** Nets of one op that are tried for each op. */
-const samples = 12;
+const samples = scaled(12);
 
 describe.each(computingOps)("%s", (op) => {
   test("computes the same in onnxruntime and when it is imported again", async () => {
@@ -51,7 +52,7 @@ describe.each(computingOps)("%s", (op) => {
 
 // Without the logarithm: that of a value near 1 has few right digits after a rounding before it.
 describe("random graphs", () => {
-  test.each(Array.from({ length: 60 }, (_, seed) => seed))("%i", async (seed) => {
+  test.each(seedsFor(60))("%i", async (seed) => {
     const module = randomModule(seededRandom(seed), { without: ["log"] });
     const inputs = randomInputs(module, seededRandom(seed + 1000));
     await compare(module, inputs, { nchw: seed % 3 === 0 });
@@ -60,7 +61,7 @@ describe("random graphs", () => {
 });
 
 describe("random graphs with names that clash", () => {
-  test.each(Array.from({ length: 40 }, (_, seed) => seed))("%i", async (seed) => {
+  test.each(seedsFor(40))("%i", async (seed) => {
     const random = seededRandom(seed);
     const module = clashing(randomModule(random, { without: ["log"], size: 6 }), random);
     const inputs = randomInputs(module, seededRandom(seed + 1000));

@@ -7,6 +7,7 @@ import { parse } from "#grammar/reading/parse.js";
 import { print } from "#grammar/printing/print.js";
 import { spineOf } from "#grammar/left-spine.js";
 import { tokenize } from "#grammar/tokens/lexer.js";
+import { scaled } from "../scale.js";
 import { arbitraryAst } from "./arbitrary.js";
 import { dump } from "./dump.js";
 
@@ -144,7 +145,7 @@ test("whatever the text, there is a tree or an error, and what is read prints an
         [],
       );
     }),
-    { numRuns: 2000 },
+    { numRuns: scaled(2000) },
   );
 });
 
@@ -179,7 +180,7 @@ test("a statement that is wrong is one error, and all others are read", () => {
       expect(diagnostics.map(({ message }) => message)).toHaveLength(1);
       expect(dump(partial.items)).toBe(dump(parse(right, "random.net").partial.items));
     }),
-    { numRuns: 200 },
+    { numRuns: scaled(200) },
   );
 });
 
@@ -192,5 +193,6 @@ test("every character of a text is in a token, a comment or white space", () => 
       expect(length).toBeLessThanOrEqual(text.length);
       expect(length + spaces).toBeGreaterThanOrEqual(text.length);
     }),
+    { numRuns: scaled(100) },
   );
 });

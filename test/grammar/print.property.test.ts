@@ -5,10 +5,11 @@ import { expect, test } from "vitest";
 import { parse } from "#grammar/reading/parse.js";
 import { print } from "#grammar/printing/print.js";
 import { tokenize } from "#grammar/tokens/lexer.js";
+import { scaled } from "../scale.js";
 import { arbitraryAst } from "./arbitrary.js";
 import { dump } from "./dump.js";
 
-const runs = { numRuns: 400 };
+const runs = { numRuns: scaled(400) };
 
 function read(text: string): ReturnType<typeof parse> {
   const result = parse(text, "random.net");

@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { diffText, printDiff } from "#inspect/diff.js";
+import { scaled } from "../scale.js";
 
 const text = fc
   .array(fc.constantFrom("a", "b", "c", "d", "e", "f = relu(a)", "g = relu(a)", ""), { maxLength: 30 })
@@ -19,6 +20,7 @@ test("the lines of each side are those that are kept and its own", () => {
       expect(side("removed")).toBe(before);
       expect(side("added")).toBe(after);
     }),
+    { numRuns: scaled(100) },
   );
 });
 

@@ -14,13 +14,14 @@ import { fuse } from "#passes/fuse.js";
 import { schedule } from "#schedule/schedule-graph.js";
 import { cases } from "../cases.js";
 import { kindOf, randomInputs } from "../op-module.js";
+import { scaled } from "../scale.js";
 import { moduleOf } from "../schedule/module-of.js";
 import { randomNet } from "../schedule/random-net.js";
 import { runProgram } from "./run-program.js";
 import type { Variant } from "./variants.js";
 import { variants } from "./variants.js";
 
-const seeds = Number(process.env["SEEDS"] ?? 40);
+const seeds = scaled(40);
 
 describe.each(variants)("$name", (variant) => {
   test("random nets", () => {

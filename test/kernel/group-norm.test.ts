@@ -1,6 +1,6 @@
 // Group normalization in f32: means far from zero, large and tiny scales, constants, many values.
 
-import { expect, test } from "vitest";
+import { test } from "vitest";
 import { parse } from "#grammar/reading/parse.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { compile } from "#compile/compile.js";
@@ -8,6 +8,7 @@ import { load } from "#compile/load.js";
 import { interpret } from "#interpret/interpret.js";
 import { elements } from "#ir/type.js";
 import { seededRandom } from "#ops/random.js";
+import { expectClose } from "../close.js";
 
 const shapes = [
   { shape: [1, 300, 300, 8], groups: 8 },
@@ -39,10 +40,8 @@ test.each(shapes)("$shape in $groups groups", async ({ shape, groups }) => {
       const expected = interpret(module, new Map([["x", { shape, data: Float64Array.from(x) }]]));
       const actual = net.runSync({ x });
       for (const name of ["y", "z"]) {
-        const wanted = expected.get(name)!.data;
         // Results are of the size of 1, except where there is no spread.
-        const worst = wanted.reduce((most, one, at) => Math.max(most, Math.abs(one - actual[name]![at]!)), 0);
-        expect(worst, `${kind}, ${target}, ${name}`).toBeLessThan(2e-5);
+        expectClose(actual[name], expected.get(name)!.data, 2e-5, `${kind}, ${target}, ${name}`);
       }
     }
     net.dispose();

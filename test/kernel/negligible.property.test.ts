@@ -13,9 +13,10 @@ import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
 import { createWeightStore } from "#weights/store.js";
 import { load } from "#compile/load.js";
+import { seedsFor } from "../scale.js";
 
 const smallestNormal = 2 ** -126;
-const seeds = Array.from({ length: 60 }, (_, seed) => seed);
+const seeds = seedsFor(60);
 
 /** Values of all sizes around a scale, 0, −0 and subnormal ones among them. */
 function mixed(random: Random, length: number, scale: number): Float32Array {

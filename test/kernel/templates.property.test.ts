@@ -9,10 +9,11 @@ import { lower } from "#kernel/lower.js";
 import { programInSubgroups } from "#kernel/ir/subgroups.js";
 import { schedule } from "#schedule/schedule-graph.js";
 import { computingOps, opSample, scaleOf } from "../op-module.js";
+import { scaled } from "../scale.js";
 import { runProgram } from "./run-program.js";
 import { variants } from "./variants.js";
 
-const samples = Number(process.env["SAMPLES"] ?? 12);
+const samples = scaled(12);
 
 describe.each(variants)("$name", ({ target, tile }) => {
   test.each(computingOps)("%s", (op) => {

@@ -10,6 +10,7 @@ import { load } from "#compile/load.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
 import { seededRandom } from "#ops/random.js";
 import { verify } from "#ops/verify.js";
+import { expectClose } from "../close.js";
 import { modelOf } from "./text-model.js";
 
 ort.env.wasm.numThreads = 1;
@@ -149,9 +150,7 @@ async function ownOf(one: Case, batch: string, x: Float32Array): Promise<[number
 
 function near(actual: Float32Array, wanted: ort.Tensor): void {
   const numbers = Float32Array.from(wanted.data as ArrayLike<number>, Number);
-  expect(actual.length).toBe(numbers.length);
-  for (const [at, one] of numbers.entries())
-    expect(Math.abs(one - actual[at]!)).toBeLessThan(1e-5 * Math.max(1, Math.abs(one)));
+  expectClose(actual, numbers, (one) => 1e-5 * Math.max(1, Math.abs(one)));
 }
 
 for (const group of new Set(all.map((one) => one.group)))

@@ -15,6 +15,8 @@ import type { AttributeProtoSchema, GraphProtoSchema, NodeProtoSchema } from "#o
 import { ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
 import { seededRandom } from "#ops/random.js";
 import { verify } from "#ops/verify.js";
+import { expectClose, sizeOf } from "../close.js";
+import { scaled } from "../scale.js";
 import { randomControl, shape } from "./random-control.js";
 
 ort.env.wasm.numThreads = 1;
@@ -31,7 +33,7 @@ function imported(bytes: Uint8Array, options: Parameters<typeof importOnnx>[1]):
 }
 
 describe("random branches and loops", () => {
-  for (let part = 0; part < 8; part += 1)
+  for (let part = 0; part < scaled(8); part += 1)
     test(
       `seeds from ${part * 10} on`,
       async () => {
@@ -112,10 +114,7 @@ function numbers(random: ReturnType<typeof seededRandom>): Float32Array {
 /** To a part of the largest value, or of 1 where all are smaller: probabilities. */
 function near(actual: Float32Array, wanted: ort.Tensor, tolerance: number, what: string): void {
   const data = wanted.data as Float32Array;
-  expect(actual.length, what).toBe(data.length);
-  const most = data.reduce((sum, one) => Math.max(sum, Math.abs(one)), 1);
-  for (const [at, value] of data.entries())
-    expect(Math.abs(value - actual[at]!) / most, what).toBeLessThan(tolerance);
+  expectClose(actual, data, tolerance * sizeOf(data, 1), what);
 }
 
 describe("Silero", () => {

@@ -13,6 +13,7 @@ import { elements } from "#ir/type.js";
 import { seededRandom } from "#ops/random.js";
 import { verify } from "#ops/verify.js";
 import { cases } from "../cases.js";
+import { expectClose, sizeOf } from "../close.js";
 import { modelOf } from "./text-model.js";
 
 ort.env.wasm.numThreads = 1;
@@ -81,9 +82,6 @@ async function compareWithPeer(
   for (const { name } of module.graph.outputs) {
     // Places come as integers of 64 bits.
     const wanted = Float32Array.from(expected[name]!.data as ArrayLike<number>, Number);
-    expect(actual[name]!.length, name).toBe(wanted.length);
-    const most = wanted.reduce((sum, one) => Math.max(sum, Math.abs(one)), 1e-30);
-    const worst = wanted.reduce((sum, one, at) => Math.max(sum, Math.abs(one - actual[name]![at]!)), 0);
-    expect(worst / most, name).toBeLessThan(1e-5);
+    expectClose(actual[name], wanted, 1e-5 * sizeOf(wanted, 1e-30), name);
   }
 }

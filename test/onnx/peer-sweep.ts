@@ -6,6 +6,7 @@ import { compile } from "#compile/compile.js";
 import { load } from "#compile/load.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
 import { verify } from "#ops/verify.js";
+import { expectClose, sizeOf } from "../close.js";
 import { modelOf } from "./text-model.js";
 
 ort.env.wasm.numThreads = 1;
@@ -44,13 +45,6 @@ export async function agree(text: string, inputs: Readonly<Record<string, Given>
   net.dispose();
   for (const { name } of value.graph.outputs) {
     const wanted = Float32Array.from(expected[name]!.data as ArrayLike<number>, Number);
-    expect(actual[name]!.length, `${name}\n${text}`).toBe(wanted.length);
-    const most = wanted.reduce((sum, one) => Math.max(sum, Number.isFinite(one) ? Math.abs(one) : 0), 1);
-    for (const [at, one] of wanted.entries()) {
-      const own = actual[name]![at]!;
-      if (Object.is(own, one) || own === one) continue;
-      if (!(Math.abs(own - one) <= 1e-5 * most))
-        expect.fail(`${name}[${at}] is ${own} instead of ${one}\n${text}`);
-    }
+    expectClose(actual[name], wanted, 1e-5 * sizeOf(wanted, 1), `${name} of\n${text}`);
   }
 }

@@ -108,7 +108,7 @@ output y`;
       return twice === undefined ? one : Math.min(Math.max(nearest(attributes, twice), 0), extent - 1) + 1;
     });
     // Coordinates in f32 are exact to 2⁻²³ of the place.
-    const at = wanted.findIndex((one, k) => Math.abs(one - actual.data[k]!) > 1e-6 * extent + 1e-5);
+    const at = wanted.findIndex((one, k) => !(Math.abs(one - actual.data[k]!) <= 1e-6 * extent + 1e-5));
     if (at >= 0) wrong.push(`${place}: ${actual.data[at]} instead of ${wanted[at]} at ${at}`);
   }
   return wrong;

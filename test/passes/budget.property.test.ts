@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Limit } from "#passes/split/budget.js";
 import { allocate, lowerHull } from "#passes/split/budget.js";
+import { scaled } from "../scale.js";
 
 interface Choice {
   readonly macs: number;
@@ -62,5 +63,6 @@ test("the limit is kept, and no other choice of one layer would save more", () =
         }
       },
     ),
+    { numRuns: scaled(100) },
   );
 });

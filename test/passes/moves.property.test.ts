@@ -14,10 +14,12 @@ import { seededRandom } from "#ops/random.js";
 import { verify } from "#ops/verify.js";
 import { absorbMoves } from "#passes/absorb-moves.js";
 import { runPipeline } from "#rewrite/pipeline/pipeline.js";
+import { expectClose } from "../close.js";
+import { scaled } from "../scale.js";
 import { testTarget } from "./target.js";
 
 /** `GRAPHS=2000` makes a longer hunt of it. */
-const graphs = Number(process.env["GRAPHS"] ?? 250);
+const graphs = scaled(250);
 
 test("random moves before layers", () => {
   let fewer = 0;
@@ -36,9 +38,7 @@ test("random moves before layers", () => {
     const actual = interpret(after!, inputs);
     const longest = longestReduction(before);
     for (const [name, { data }] of interpret(before, inputs)) {
-      const found = actual.get(name)!.data;
-      const worst = data.reduce((most, value, at) => Math.max(most, Math.abs(value - found[at]!)), 0);
-      expect(worst, `${name} of\n${text}`).toBeLessThanOrEqual(tolerance(longest, data));
+      expectClose(actual.get(name)?.data, data, tolerance(longest, data), `${name} of\n${text}`);
     }
   }
   // Most of them hold something to absorb.

@@ -16,6 +16,7 @@ import { costModel } from "#passes/split/cost.js";
 import { composeFactors } from "#passes/split/form.js";
 import { kernelCost } from "#schedule/kernel-cost.js";
 import { randomConvolution } from "../random-convolution.js";
+import { scaled } from "../scale.js";
 import { moduleOf } from "../schedule/module-of.js";
 
 function secondsOf(module: Module, target: Target, winograd = true): number {
@@ -46,7 +47,7 @@ test("modelled times of split layers are those of their kernels", () => {
         );
       },
     ),
-    { numRuns: 60 },
+    { numRuns: scaled(60) },
   );
 });
 

@@ -24,6 +24,7 @@ import { composeFactors, factorsOf, formOf } from "#passes/split/form.js";
 import { polyadic } from "#passes/split/polyadic.js";
 import { runPipeline } from "#rewrite/pipeline/pipeline.js";
 import { randomConvolution } from "../random-convolution.js";
+import { scaled } from "../scale.js";
 import { testTarget } from "./target.js";
 
 function run(module: Module, mode: SplitMode, target = testTarget): { module: Module; report: SplitReport } {
@@ -69,7 +70,7 @@ function rankFor(candidate: Candidate, order: SplitOrder, part: number): number 
   return Math.max(1, Math.round(part * formOf(order).fullRank(candidate)));
 }
 
-const runs = { numRuns: 60 };
+const runs = { numRuns: scaled(60) };
 
 test("the nodes of a split compute the convolution with the kernel that its factors compose to", () => {
   fc.assert(

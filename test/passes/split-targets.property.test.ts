@@ -13,6 +13,7 @@ import { tensor } from "#ir/tensor.js";
 import { seededRandom } from "#ops/random.js";
 import { splitOrders } from "#passes/split.js";
 import { randomConvolution } from "../random-convolution.js";
+import { scaled } from "../scale.js";
 
 test.each(["js", "wasm"] as const)("random splits on %s", async (name) => {
   const { target } = targets[name];
@@ -40,6 +41,6 @@ test.each(["js", "wasm"] as const)("random splits on %s", async (name) => {
         expect(firstDifference(y!, reference, longestReduction(module))).toBe(-1);
       },
     ),
-    { numRuns: 25 },
+    { numRuns: scaled(25) },
   );
 });

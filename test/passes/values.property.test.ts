@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "#grammar/reading/parse.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import { interpret } from "#interpret/interpret.js";
-import { longestReduction, tolerance } from "#interpret/tolerance.js";
+import { firstDifference, longestReduction } from "#interpret/tolerance.js";
 import { inputNodes } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import { tensor } from "#ir/tensor.js";
@@ -17,13 +17,13 @@ import type { Pass } from "#rewrite/pipeline/pass.js";
 import { verifying } from "#rewrite/pipeline/instruments.js";
 import { runPipeline } from "#rewrite/pipeline/pipeline.js";
 import { randomModule } from "../random-graph.js";
+import { scaled } from "../scale.js";
 import { testTarget } from "./target.js";
 
 /** So small a limit that some weights are cut. */
 const target = { ...testTarget, buffers: { bindingBytes: 256 } };
 
-/** `GRAPHS=2000` makes a longer hunt of it. */
-const graphs = Number(process.env["GRAPHS"] ?? 250);
+const graphs = scaled(250);
 
 function outputsOf(module: Module): Map<string, Tensor> {
   const random = seededRandom(99);
@@ -50,14 +50,8 @@ function holdValues(
     const longest = longestReduction(before);
     const actual = outputsOf(after);
     for (const [name, { data }] of outputsOf(before)) {
-      const allowed = tolerance(longest, data);
-      const found = actual.get(name)!.data;
-      const at = data.findIndex(
-        (value, index) =>
-          Number.isFinite(value) &&
-          Number.isFinite(found[index]) &&
-          Math.abs(value - found[index]!) > allowed,
-      );
+      const found = Float32Array.from(actual.get(name)!.data);
+      const at = firstDifference(found, data, longest);
       expect(at, `seed ${seed}, output ${name}: ${data[at]} became ${found[at]}`).toBe(-1);
     }
   }

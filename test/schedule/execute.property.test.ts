@@ -13,6 +13,7 @@ import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
 import { schedule } from "#schedule/schedule-graph.js";
 import { kindOf, randomInputs } from "../op-module.js";
+import { scaled } from "../scale.js";
 import { execute } from "./execute.js";
 import { moduleOf } from "./module-of.js";
 import { randomNet } from "./random-net.js";
@@ -21,7 +22,7 @@ const targets: readonly Target[] = [
   jsTarget,
   { ...jsTarget, lanes: 4, chains: { stages: 3, keeps: ["rows"] } },
 ];
-const seeds = Number(process.env["SEEDS"] ?? 100);
+const seeds = scaled(100);
 
 test.each(targets)("random nets, $lanes lanes", (target) => {
   for (let seed = 0; seed < seeds; seed += 1) {

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Lifetime } from "#schedule/plan-memory.js";
 import { memoryLowerBound, planMemory } from "#schedule/plan-memory.js";
+import { scaled } from "../scale.js";
 
 const lifetime = fc
   .record({
@@ -32,6 +33,7 @@ test("buffers that live at one time do not overlap", () => {
         }
       }
     }),
+    { numRuns: scaled(100) },
   );
 });
 
@@ -46,6 +48,7 @@ test("the arena is between the lower bound and one place for each buffer", () =>
       expect(size).toBeGreaterThanOrEqual(memoryLowerBound(rounded));
       expect(size).toBeLessThanOrEqual(rounded.reduce((sum, life) => sum + life.size, 0));
     }),
+    { numRuns: scaled(100) },
   );
 });
 

@@ -9,6 +9,7 @@ import { findCandidates } from "#passes/split/candidates.js";
 import { costModel } from "#passes/split/cost.js";
 import { kernelCost } from "#schedule/kernel-cost.js";
 import { schedule } from "#schedule/schedule-graph.js";
+import { scaled } from "../scale.js";
 import { moduleOf } from "./module-of.js";
 
 /** Two convolutions in a row, of so many channels; the first has 3×3 windows. */
@@ -58,6 +59,7 @@ test("bytes of weights that a run reads are those of all constants, or of transf
         expect(made.weightBytes).toBe(4 * (window * channels ** 2 + channels + channels * filters + filters));
       },
     ),
+    { numRuns: scaled(100) },
   );
 });
 

@@ -13,6 +13,7 @@ import { seededRandom } from "#ops/random.js";
 import { floatToHalf } from "#weights/half.js";
 import { printGraph } from "#inspect/lift.js";
 import { readModel, writeNet } from "../../src/node/index.js";
+import { expectClose, sizeOf } from "../close.js";
 import { peerResults } from "./peer.js";
 import type { ModelFiles } from "./text-model.js";
 import { graphModel, openShards } from "./text-model.js";
@@ -117,8 +118,7 @@ test.each(["uint8", "uint16", "float16"])(
     );
     const [expected] = await peerResults(files, new Map([["x", { data: image, shape: [1, 4, 4, 3] }]]));
     const actual = resultOf(imported(files));
-    const most = Math.max(...expected!.map(Math.abs));
-    expect(Math.max(...expected!.map((one, at) => Math.abs(one - actual[at]!))) / most).toBeLessThan(1e-5);
+    expectClose(actual, expected!, 1e-5 * sizeOf(expected!, 0));
   },
 );
 

@@ -17,6 +17,7 @@ import { seededRandom } from "#ops/random.js";
 import { verify } from "#ops/verify.js";
 import { printGraph } from "#inspect/lift.js";
 import { cases, parseCases } from "../cases.js";
+import { expectClose, sizeOf } from "../close.js";
 import { keras3 } from "./keras3.js";
 import { peerResults, withWeights } from "./peer.js";
 import type { ModelFiles } from "./text-model.js";
@@ -192,9 +193,6 @@ function near(
     const rows = isCounted ? actual(`${name}_count`)[0]! : 1;
     const size = isCounted ? elements(shape.slice(1)) * rows : undefined;
     const got = Array.from(actual(name)).slice(0, size);
-    expect(got.length, name).toBe(wanted.length);
-    const most = wanted.reduce((sum, one) => Math.max(sum, Math.abs(one)), 1e-30);
-    const worst = wanted.reduce((sum, one, place) => Math.max(sum, Math.abs(one - got[place]!)), 0);
-    expect(worst / most, name).toBeLessThan(1e-5);
+    expectClose(got, wanted, 1e-5 * sizeOf(wanted, 1e-30), name);
   }
 }

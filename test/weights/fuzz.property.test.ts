@@ -7,8 +7,9 @@ import type { Result } from "#diagnostic/diagnostic.js";
 import { readNpy, writeNpy } from "#weights/npy.js";
 import { openWeightBytes } from "#weights/safetensors.js";
 import { writeSafetensors } from "#weights/write-safetensors.js";
+import { scaled } from "../scale.js";
 
-const rounds = 4000;
+const rounds = scaled(4000);
 
 /** Numbers that a careless reader stumbles over. */
 const numbers = [

@@ -5,8 +5,9 @@ import { elements } from "#ir/type.js";
 import { transpose } from "#ops/shape.js";
 import { seededRandom } from "#ops/random.js";
 import { createWeightStore } from "#weights/store.js";
+import { seedsFor } from "../scale.js";
 
-test.each(Array.from({ length: 50 }, (_, seed) => seed))("seed %i", (seed) => {
+test.each(seedsFor(50))("seed %i", (seed) => {
   const random = seededRandom(seed);
   const store = createWeightStore();
   const shape = Array.from({ length: random.int(0, 5) }, () => random.int(1, 4));

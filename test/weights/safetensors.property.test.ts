@@ -15,6 +15,7 @@ import { decode, headerLength, openWeightBytes } from "#weights/safetensors.js";
 import { writeSafetensors } from "#weights/write-safetensors.js";
 import type { TensorToWrite } from "#weights/write-safetensors.js";
 import { cases } from "../cases.js";
+import { scaled } from "../scale.js";
 
 /** How a case makes a file of its header. */
 interface FileOptions {
@@ -198,7 +199,7 @@ describe("writing", () => {
           }
         },
       ),
-      { seed: 1, numRuns: 300 },
+      { seed: 1, numRuns: scaled(300) },
     );
   });
 

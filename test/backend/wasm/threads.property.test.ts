@@ -22,13 +22,14 @@ import { fuse } from "#passes/fuse.js";
 import type { LoadOptions, Net, Tensors } from "#runtime/types.js";
 import { schedule } from "#schedule/schedule-graph.js";
 import { randomInputs } from "../../op-module.js";
+import { scaled } from "../../scale.js";
 import { moduleOf } from "../../schedule/module-of.js";
 import { randomNet } from "../../schedule/random-net.js";
 
 // On by default from Node 22 on.
 if (process.versions.node.startsWith("20.")) setFlagsFromString("--experimental-wasm-relaxed-simd");
 
-const seeds = Number(process.env["SEEDS"] ?? 12);
+const seeds = scaled(12);
 
 afterEach(() => {
   vi.unstubAllGlobals();

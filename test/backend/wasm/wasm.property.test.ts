@@ -19,12 +19,13 @@ import { erf } from "#runtime/erf.js";
 import { schedule } from "#schedule/schedule-graph.js";
 import type { OpSample } from "../../op-module.js";
 import { computingOps, kindOf, opSample, randomInputs, scaleOf } from "../../op-module.js";
+import { scaled } from "../../scale.js";
 import { moduleOf } from "../../schedule/module-of.js";
 import { randomNet } from "../../schedule/random-net.js";
 import { runWasm } from "./run-wasm.js";
 
-const samples = Number(process.env["SAMPLES"] ?? 12);
-const seeds = Number(process.env["SEEDS"] ?? 40);
+const samples = scaled(12);
+const seeds = scaled(40);
 
 /** Small blocks, so that small tensors have several, with parts that are left over. */
 const smallTile = {
@@ -165,7 +166,10 @@ test.each(Object.keys(functions) as MathFunction[])("%s to a few units in the la
     0.624,
     0.626,
   ];
-  const spread = Array.from({ length: 4000 }, (_, at) => (random.next() - 0.5) * 2 ** ((at % 16) - 8));
+  const spread = Array.from(
+    { length: scaled(4000) },
+    (_, at) => (random.next() - 0.5) * 2 ** ((at % 16) - 8),
+  );
   const values = [...special, ...spread].map(Math.fround);
   const results = await onFour(name, values);
   for (const [at, value] of values.entries()) {

@@ -12,10 +12,11 @@ import { inferType, opOf } from "#ops/index.js";
 import type { OpClass } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
 import { seededRandom } from "#ops/random.js";
+import { scaled } from "../scale.js";
 import { oracles } from "./oracle.js";
 import { randomOperands } from "./values.js";
 
-const samples = 100;
+const samples = scaled(100);
 
 beforeAll(async () => {
   await tf.setBackend("cpu");

@@ -14,6 +14,7 @@ import { tensor } from "#ir/tensor.js";
 import { elements } from "#ir/type.js";
 import { ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
 import { seededRandom } from "#ops/random.js";
+import { scaled } from "../scale.js";
 import { modelOf } from "./text-model.js";
 
 function imported(bytes: Uint8Array, options: ImportOptions = {}) {
@@ -176,7 +177,7 @@ describe("advice", () => {
       const { length } = fromBinary(ModelProtoSchema, bytes).graph!.node;
       const random = seededRandom(3);
       let cuts = 0;
-      for (let round = 0; round < 12; round += 1) {
+      for (let round = 0; round < scaled(12); round += 1) {
         const model = fromBinary(ModelProtoSchema, bytes);
         const node = model.graph!.node[random.int(0, length - 1)]!;
         const name = node.output[0]!;
@@ -210,7 +211,7 @@ describe("advice", () => {
         const said = Number(/about (\d+)%/.exec(line ?? "")?.[1] ?? 100) / 100;
         expect(Math.abs(said - share), `${file} at ${name}: ${line}`).toBeLessThan(0.1);
       }
-      expect(cuts).toBeGreaterThan(3);
+      expect(cuts).toBeGreaterThan(scaled(12) / 4);
     }, 120_000);
 
   test("a cut that keeps nearly nothing is not advised", () => {
