@@ -17,7 +17,7 @@ import type { Pass } from "#rewrite/pipeline/pass.js";
 import { verifying } from "#rewrite/pipeline/instruments.js";
 import { runPipeline } from "#rewrite/pipeline/pipeline.js";
 import { randomModule } from "../random-graph.js";
-import { scaled } from "../scale.js";
+import { scale, scaled } from "../scale.js";
 import { testTarget } from "./target.js";
 
 /** So small a limit that some weights are cut. */
@@ -114,8 +114,8 @@ describe("random graphs", () => {
   const rare = ["apply-rules", "split", "fold-constants", "eliminate-dead-nodes", "fold-padding"];
   test.each(passes.map((pass) => [pass.name, pass] as const))("%s", (name, pass) => {
     const changed = holdValues([pass]);
-    // Random graphs have nothing for some passes to do; the others must have been put to the test.
-    if (!rare.includes(name)) expect(changed).toBeGreaterThan(0);
+    // Random graphs have nothing for some passes to do, and a few graphs for more of them; the others must have been put to the test.
+    if (scale >= 1 && !rare.includes(name)) expect(changed).toBeGreaterThan(0);
   });
 
   test("all passes", () => {
