@@ -41,17 +41,17 @@ export function benchmarksPage(results: readonly Comparison[], sizes: readonly R
     .join("\n");
   return `# Benchmarks
 
-Written by \`npm run bench -- --docs\` in \`bench/\`; \`bench/README.md\` says how it measures. ${first?.cpu.replaceAll(/\s+/g, " ") ?? ""},
-${first?.date.slice(0, 10) ?? ""}. Times are medians at batch 1; ratios are what counts.
+\`npm run bench -- --docs\` in \`bench/\` writes this page; \`bench/README.md\` says how it measures. ${first?.cpu.replaceAll(/\s+/g, " ") ?? ""},
+${first?.date.slice(0, 10) ?? ""}. Times are medians at batch 1. Compare ratios, not times.
 
 ${networks.length > 0 ? "![Times as fast as onnxruntime-web](benchmarks.svg)\n" : ""}
-- Loading is the runtime's own code and the model, with the weights in memory, in a fresh process; the first run comes after it.
-- The peak is that of a fresh process that loads from files and runs twice, less what Node itself takes.
+- "load" is the time to load the runtime's own code and the model, with the weights in memory, in a fresh process. The first run follows it.
+- "peak" is the peak memory of a fresh process that loads from files and runs twice, minus the memory of Node itself.
 - \`cleave-direct\` is \`cleave-simd\` without Winograd's algorithm (\`--winograd off\`).
-- The difference is the largest one of any output from the first row's, on three inputs, as a part of that output's largest value.
-- \`onnxruntime-node\` is native code with AVX2: no page can have it.
+- "difference" is the largest difference of any output from that of the first row, on three inputs, relative to the output's largest value.
+- \`onnxruntime-node\` is native code with AVX2, which a web page cannot use.
 
-What a page loads beside the model, JavaScript and WebAssembly, KiB gzipped; Cleave's modules bring their own code:
+This is the JavaScript and WebAssembly that a page loads in addition to the model, in KiB, gzipped. Cleave's modules contain their own code:
 
 | runtime | KiB |
 | --- | ---: |
@@ -74,10 +74,10 @@ function limitsPart(results: readonly Comparison[]): string {
   );
   if (rows.length === 0) return "";
   const head = ["model", "Node", "runtime", "against", "asked", "times as fast"];
-  return `## What is asked
+  return `## Goals
 
-In a Node that has relaxed SIMD, \`load\` takes that, so the SIMD figures count where there is none. A comparison that misses something
-has the kernels that take its time below its table.
+If Node has relaxed SIMD, \`load\` uses it, so the goals for SIMD are for a Node without it. Under the table of a comparison that misses a
+goal, a second table lists its slowest kernels.
 
 ${markdownTable([head, ...rows], 4)}
 
@@ -106,8 +106,8 @@ function publishedPart(results: readonly Comparison[]): string {
   return `
 ## Published models
 
-The file itself goes to the runtime of its format, with its own order of axes: onnxruntime, or TensorFlow.js through its own loaders.
-Cleave imports it. All outputs are compared, on three inputs; they may differ by ${publishedTolerance} of the largest value.
+The runtime of the model's format loads the file itself, with its own order of axes: onnxruntime, or TensorFlow.js through its own loaders.
+Cleave imports the file. All outputs are compared, on three inputs; they may differ by ${publishedTolerance} of the largest value.
 
 ![Times as fast as the model's own runtime](benchmarks-published.svg)
 
@@ -118,17 +118,17 @@ function webgpuPart(results: readonly Comparison[]): string {
   return `
 ## WebGPU
 
-All through Dawn in Node, on the adapter that is named. On one that computes on the processor, ratios say little of a GPU; dispatches,
-pipelines and bytes are the same there.
+All runtimes use Dawn in Node, on the adapter that each section names. On an adapter that computes on the CPU, ratios say little about a
+GPU; dispatches, pipelines and bytes are the same on a GPU.
 
 ![On WebGPU: times as fast as the faster peer](benchmarks-webgpu.svg)
 
-- Loading includes adapter, device, pipelines and the upload of the weights, as far as a runtime does these before its first run.
-- Dispatches, submits and bytes are those of one run, the second; pipelines are the distinct ones up to then.
-- Kernel MB is what the kernels of a run read and write, each element once a kernel: Cleave's by its schedule, a peer's at most, by the
-  ranges of storage buffers that it binds.
-- Host KB is what a run writes into buffers from outside and reads back.
-- \`cleave-webgpu-software\` is compiled for adapters that compute on the processor (\`--adapter software\`).
+- "load" includes adapter, device, pipelines and the upload of the weights, if a runtime does these before its first run.
+- Dispatches, submits and bytes are those of the second run; "pipelines" is the number of distinct pipelines until then.
+- "kernel MB" is what the kernels of a run read and write, where each element counts once per kernel. Cleave's figure is from its schedule; a
+  peer's figure is an upper bound, from the ranges of storage buffers that it binds.
+- "host KB" is what a run copies from the host into buffers, and reads back.
+- \`cleave-webgpu-software\` is compiled for adapters that compute on the CPU (\`--adapter software\`).
 - \`cleave-webgpu-f16\` stores weights and tensors in 16 bits (\`--f16\`); it has its own tolerance.
 
 ${results.map((result) => sectionOf(result, "###")).join("\n")}`;
