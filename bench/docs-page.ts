@@ -77,7 +77,7 @@ function limitsPart(results: readonly Comparison[]): string {
   return `## Goals
 
 If Node has relaxed SIMD, \`load\` uses it, so the goals for SIMD are for a Node without it. Under the table of a comparison that misses a
-goal, a second table lists its slowest kernels.
+goal, a second table lists the kernels that take the most time.
 
 ${markdownTable([head, ...rows], 4)}
 
