@@ -2,6 +2,7 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { diagnosticsDoc } from "./diagnostics-doc.js";
 import { opsDoc } from "#report/ops-doc.js";
 import { targetOf } from "#compile/targets.js";
 import { targetNames } from "#ir/target.js";
@@ -14,6 +15,7 @@ export type Generated = readonly [path: string, text: () => string | Promise<str
 /** All generated files. To add one, add a row. */
 export const generated: readonly Generated[] = [
   ["docs/ops.md", opsDoc],
+  ["docs/diagnostics.md", diagnosticsDoc],
   ["docs/rules.md", () => rulesDoc(targetNames.map((name) => targetOf(name).target))],
   ["src/runtime/text.ts", generateRuntimeText],
 ];

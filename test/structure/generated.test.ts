@@ -7,6 +7,7 @@ import { generated } from "../../src/generate/generate.js";
 
 const root = join(import.meta.dirname, "../..");
 
-test.each(generated)("%s is fresh", async (path, text) => {
+// docs/diagnostics.md runs an example for each code.
+test.each(generated)("%s is fresh", { timeout: 240_000 }, async (path, text) => {
   expect(readFileSync(join(root, path), "utf8"), `run \`npm run generate\``).toBe(await text());
 });
