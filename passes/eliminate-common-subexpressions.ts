@@ -4,7 +4,7 @@ import { castDraft, produce } from "immer";
 import type { AttributeValue, Node, NodeId } from "#ir/graph.js";
 import { nodeOf, uniteSpans } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
-import { commutative } from "#rewrite/rule/match.js";
+import { opOf } from "#ops/index.js";
 import type { Pass } from "#rewrite/pipeline/pass.js";
 
 export const eliminateCommonSubexpressions: Pass = {
@@ -52,7 +52,7 @@ export const eliminateCommonSubexpressions: Pass = {
 
 /** A key that is equal for nodes that compute the same value. */
 function keyOf({ op, attributes, inputs, type, kernel = "" }: Node): string {
-  const ordered = commutative.has(op) ? inputs.toSorted((a, b) => a - b) : inputs;
+  const ordered = opOf(op).commutative ? inputs.toSorted((a, b) => a - b) : inputs;
   const values = Object.entries(attributes as Readonly<Record<string, AttributeValue>>)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     // String() writes ∞ and NaN differently; JSON writes both as null.

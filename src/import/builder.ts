@@ -41,12 +41,6 @@ const growthLimit = 2 ** 27;
 const workLimit = 2 ** 27;
 const workPerElement = 64;
 
-/**
- * Ops whose results jump: what they are given is computed at once too, operator by operator and rounded as the model does it, since the
- * expressions of the store are not rounded in between.
- */
-const jumps: ReadonlySet<OpName> = new Set(["floor", "ceil", "round", "sign", "equal", "less", "less_equal"]);
-
 /** Deepest chain of constants that is followed to compute their numbers. */
 const depthLimit = 256;
 
@@ -227,7 +221,9 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
       spend(count, fixed, Math.max(table.macs(types, normal, type), count * elements(kernel ?? [])));
       const small = fixed.every((one) => one.small) && count <= smallLimit;
       const isFew = count <= eagerLimit && fixed.every((one) => elements(one.shape) <= smallLimit);
-      const isJump = jumps.has(op) && count <= smallLimit && count <= eager;
+      // What jumps is computed at once, and what it is given too, operator by operator and rounded as the model does it: the expressions
+      // of the store are not rounded in between.
+      const isJump = table.jumps && count <= smallLimit && count <= eager;
       const evaluate = (): { readonly inputs: readonly CountedTensor[]; readonly result: Tensor } => {
         const inputs = fixed.map(({ shape, samples, ...one }): CountedTensor => ({
           shape,

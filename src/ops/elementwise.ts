@@ -8,9 +8,8 @@ import { elements, sameShape } from "#ir/type.js";
 import type { AttributesOf } from "./attributes.js";
 import { broadcastIndex, broadcastShapes } from "./broadcast.js";
 import { acosh, asinh, atanh, cosh, sinh } from "./hyperbolic.js";
-import type { ErrorKind } from "./inexact.js";
 import { number } from "./kinds.js";
-import type { AttributeTable, NonFinite, Op, OpClass } from "./op.js";
+import type { AttributeTable, Op } from "./op.js";
 import { isProblem } from "./op.js";
 import type { Random } from "./random.js";
 import { sampleShape } from "./sample.js";
@@ -34,17 +33,15 @@ import {
 import { evalScalars } from "./scalar-eval.js";
 
 /** What few ops have. */
-interface Traits {
-  readonly errors?: ErrorKind;
-  readonly classes?: readonly OpClass[];
-  readonly nonFinite?: NonFinite;
-}
+type Traits = Partial<Pick<Op, "errors" | "classes" | "nonFinite" | "jumps" | "commutative">>;
 
 const activation = { classes: ["activation"] } satisfies Traits;
 const elsewhere = { nonFinite: "elsewhere" } satisfies Traits;
 const sums = { errors: "sums" } satisfies Traits;
 const nearZero = { nonFinite: "near zero" } satisfies Traits;
-const never = { nonFinite: "never" } satisfies Traits;
+const jumps = { jumps: true } satisfies Traits;
+const comparison = { nonFinite: "never", jumps: true } satisfies Traits;
+const commutative = { commutative: true } satisfies Traits;
 
 /** All elementwise ops. To add one, add a row. */
 export const elementwise = {
@@ -120,9 +117,9 @@ export const elementwise = {
   reciprocal: map("1 / x.", {}, ([x]) => div(1, x), nearZero),
   abs: map("|x|.", {}, ([x]) => unary("abs", x)),
   neg: map("−x.", {}, ([x]) => unary("neg", x)),
-  floor: map("The greatest integer ≤ x.", {}, ([x]) => unary("floor", x)),
-  ceil: map("The least integer ≥ x.", {}, ([x]) => unary("ceil", x)),
-  round: map("The nearest integer, ties to even.", {}, ([x]) => unary("round", x)),
+  floor: map("The greatest integer ≤ x.", {}, ([x]) => unary("floor", x), jumps),
+  ceil: map("The least integer ≥ x.", {}, ([x]) => unary("ceil", x), jumps),
+  round: map("The nearest integer, ties to even.", {}, ([x]) => unary("round", x), jumps),
   erf: map("The error function.", {}, ([x]) => unary("erf", x)),
   sin: map("Sine, of radians.", {}, ([x]) => unary("sin", x)),
   cos: map("Cosine, of radians.", {}, ([x]) => unary("cos", x)),
@@ -132,16 +129,19 @@ export const elementwise = {
   asinh: map("Inverse hyperbolic sine.", {}, ([x]) => asinh(x)),
   acosh: map("Inverse hyperbolic cosine; NaN below 1.", {}, ([x]) => acosh(x), elsewhere),
   atanh: map("Inverse hyperbolic tangent; NaN beyond ±1.", {}, ([x]) => atanh(x), elsewhere),
-  sign: map("1 above zero, −1 below, 0 and NaN as they are.", {}, ([x]) =>
-    select("lt", x, 0, -1, select("lt", 0, x, 1, x)),
+  sign: map(
+    "1 above zero, −1 below, 0 and NaN as they are.",
+    {},
+    ([x]) => select("lt", x, 0, -1, select("lt", 0, x, 1, x)),
+    jumps,
   ),
   identity: map("x.", {}, ([x]) => x),
-  add: combine("a + b; also written `a + b`.", ([a, b]) => add(a, b), sums),
+  add: combine("a + b; also written `a + b`.", ([a, b]) => add(a, b), { ...sums, ...commutative }),
   sub: combine("a − b; also written `a - b`.", ([a, b]) => sub(a, b), sums),
-  mul: combine("a · b; also written `a * b`.", ([a, b]) => mul(a, b)),
+  mul: combine("a · b; also written `a * b`.", ([a, b]) => mul(a, b), commutative),
   div: combine("a / b; also written `a / b`.", ([a, b]) => div(a, b), nearZero),
-  min: combine("The smaller; NaN if either is.", ([a, b]) => min(a, b)),
-  max: combine("The larger; NaN if either is.", ([a, b]) => max(a, b)),
+  min: combine("The smaller; NaN if either is.", ([a, b]) => min(a, b), commutative),
+  max: combine("The larger; NaN if either is.", ([a, b]) => max(a, b), commutative),
   pow: combine(
     "aᵇ; NaN where b is infinite and a is 1 or −1, as in JavaScript.",
     ([a, b]) => binary("pow", a, b),
@@ -150,10 +150,14 @@ export const elementwise = {
   atan2: combine(
     "The angle of the point at height a and distance b, in (−π, π], in radians; zeros have signs, as in IEEE 754.",
     ([a, b]) => arctan2(a, b),
+    jumps,
   ),
-  equal: combine("1 where a = b, else 0.", ([a, b]) => select("eq", a, b, 1, 0), never),
-  less: combine("1 where a < b, else 0.", ([a, b]) => select("lt", a, b, 1, 0), never),
-  less_equal: combine("1 where a ≤ b, else 0.", ([a, b]) => select("le", a, b, 1, 0), never),
+  equal: combine("1 where a = b, else 0.", ([a, b]) => select("eq", a, b, 1, 0), {
+    ...comparison,
+    ...commutative,
+  }),
+  less: combine("1 where a < b, else 0.", ([a, b]) => select("lt", a, b, 1, 0), comparison),
+  less_equal: combine("1 where a ≤ b, else 0.", ([a, b]) => select("le", a, b, 1, 0), comparison),
   where: {
     doc: "b where condition is 0, else a.",
     attributes: {},

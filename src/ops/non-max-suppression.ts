@@ -58,6 +58,7 @@ export const non_max_suppression = defineOp({
     return wrongExtent(count, 0) ?? checked([n, classes, limit]);
   },
   errors: "moves",
+  places: true,
   macs: () => 0,
   nonFinite: "never",
   mixesBatch: () => false,

@@ -100,6 +100,12 @@ export interface Op<A extends AttributeTable = AttributeTable> {
    * f32 do not count.
    */
   readonly nonFinite?: NonFinite;
+  /** Whether the result jumps, so that the rounding of an operand may change it by much, as of a comparison. */
+  readonly jumps?: true;
+  /** Whether the two operands may be exchanged. */
+  readonly commutative?: true;
+  /** Whether the result says where elements lie: whole numbers, which are kept exactly. */
+  readonly places?: true;
   /** Whether sample k of the result depends on other samples of axis 0 of the operands; `carries` says which of them have samples. */
   mixesBatch(
     inputs: readonly TensorType[],

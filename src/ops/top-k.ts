@@ -21,6 +21,7 @@ export const top_k = defineOp({
     return wrongExtent(extent) ?? { dtype: "f32", shape: [...x.shape.slice(0, -1), k] };
   },
   errors: "moves",
+  places: true,
   macs: () => 0,
   nonFinite: "never",
   mixesBatch: ([x]) => x?.shape.length === 1,

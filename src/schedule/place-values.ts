@@ -1,7 +1,7 @@
 // Places of values: which buffer a value lies in, and where; slices and reshapes are views, concats are written in place.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Graph, Node, NodeId, NodeOf, OpName } from "#ir/graph.js";
+import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
 import { inputNodes, nodeOf, operands } from "#ir/graph.js";
 import { outputIds, users } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
@@ -126,30 +126,20 @@ function kindsOf(
 function exactValues(graph: Graph): ReadonlySet<NodeId> {
   const found = new Set<NodeId>();
   for (const { id: own, op, inputs } of graph.nodes.values()) {
-    if (op === "top_k" || op === "non_max_suppression") found.add(own);
+    if (opOf(op).places) found.add(own);
     for (const [at, id] of inputs.entries()) if (opOf(op).operands[at]?.places) found.add(id);
   }
   for (const id of found) {
     const { op, inputs } = nodeOf(graph, id);
-    const isMoved = opOf(op).scalar !== undefined || movesPlaces.has(op);
-    if (isMoved) for (const input of inputs) found.add(input);
+    if (passesPlaces(opOf(op))) for (const input of inputs) found.add(input);
   }
   return found;
 }
 
-/** Ops that make places of places. */
-const movesPlaces: ReadonlySet<OpName> = new Set<OpName>([
-  "reshape",
-  "slice",
-  "concat",
-  "transpose",
-  "resize",
-  "pad",
-  "gather",
-  "reduce_sum",
-  "reduce_max",
-  "reduce_min",
-]);
+/** Whether an op makes places of places: it maps, moves or adds up whole numbers. */
+function passesPlaces({ scalar, errors, places }: ReturnType<typeof opOf>): boolean {
+  return !places && (scalar !== undefined || errors === "moves" || errors === "sums");
+}
 
 /** Whether items of a kernel store into one vec: those of a grouped convolution, whose groups end within vecs. */
 function tearsVecs(nodes: NodeGroup, lanes: number): boolean {

@@ -22,7 +22,7 @@ import type { OnnxBuilder, Typed, WantedOutput } from "./builder.js";
 import { createBuilder, createNames } from "./builder.js";
 import { encode } from "./encode.js";
 import { defaultOpset, exportOpsets, formats } from "./opsets.js";
-import { exportNode } from "./operators/index.js";
+import { exportNode, takesImages } from "./operators/index.js";
 import type { OnnxValue } from "./onnx-value.js";
 
 /** Largest file in bytes: protobuf has no larger messages. */
@@ -201,25 +201,13 @@ function buildNodes(
   for (const one of made) build.output(valueOf(one.node), one.wanted);
 }
 
-/** Ops whose operand lies with the channels first. */
-const imageOps: ReadonlySet<string> = new Set([
-  "conv2d",
-  "depthwise_conv2d",
-  "conv2d_transpose",
-  "max_pool",
-  "avg_pool",
-  "global_avg_pool",
-  "global_max_pool",
-  "resize",
-]);
-
 /** Whether an op over images takes the input, at once or behind ops that keep the order of axes. */
 function becomesImage(graph: Graph, input: Node): boolean {
   const seen = new Set([input.id]);
   for (const id of seen) {
     for (const user of users(graph).get(id) ?? []) {
       const { op, type } = nodeOf(graph, user);
-      if (input.type.shape.length === 4 && imageOps.has(op)) return true;
+      if (input.type.shape.length === 4 && takesImages(op)) return true;
       if (type.shape.length === 4 && op !== "reshape" && op !== "transpose" && op !== "matmul")
         seen.add(user);
     }

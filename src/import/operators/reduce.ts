@@ -10,10 +10,13 @@ import type { Value } from "#import/value.js";
 import { elements } from "#ir/type.js";
 import { channelsLast, withoutAxes } from "#ir/axis-order.js";
 
+/** Ops that reduce axes to one number. */
+export type Reduction = Extract<OpName, `reduce_${string}`>;
+
 /** An op over axes of the value. */
 export function reduced(
   ctx: Lowering,
-  op: OpName,
+  op: Reduction,
   given: Value,
   axes: readonly number[],
   keepdims: boolean,
@@ -25,8 +28,9 @@ export function reduced(
   return ordered(ctx, ref, keepdims ? x.order : withoutAxes(x.order, axes), x.type);
 }
 
-/** What changes no result, of the ops that have such. */
-const neutral: Readonly<Partial<Record<OpName, number>>> = {
+/** What changes no result; a mean has no such number, so that one of counted rows is refused. */
+const neutral: Readonly<Record<Reduction, number | undefined>> = {
+  reduce_mean: undefined,
   reduce_sum: 0,
   reduce_prod: 1,
   reduce_max: Number.NEGATIVE_INFINITY,
@@ -34,7 +38,7 @@ const neutral: Readonly<Partial<Record<OpName, number>>> = {
 };
 
 /** The value with rows behind the last one that change nothing, where rows are reduced that are counted. */
-function wholeRows(ctx: Lowering, op: OpName, x: Value, axes: readonly number[]): Value {
+function wholeRows(ctx: Lowering, op: Reduction, x: Value, axes: readonly number[]): Value {
   const counted = countOf(ctx, x);
   const fill = neutral[op];
   return counted && axes.includes(counted.axis) && fill !== undefined ? filledRows(ctx, x, fill) : x;

@@ -1,7 +1,8 @@
 // Weights that are too small to matter, packed as 0. Products with numbers below 2⁻¹²⁶ (subnormal ones) take up to a hundred times
 // as long on many processors, in WebAssembly and JavaScript alike, and training leaves whole channels of them.
 
-import type { Graph, OpName, WeightId } from "#ir/graph.js";
+import type { Graph, WeightId } from "#ir/graph.js";
+import { opOf } from "#ops/index.js";
 
 /**
  * What is below this part of the greatest finite |value| of its tensor counts as 0. A weight w of a tensor with the greatest value m
@@ -10,15 +11,6 @@ import type { Graph, OpName, WeightId } from "#ir/graph.js";
  * left gives subnormal products with tiny activations alone: with m around 1, all weights are above 2⁻¹⁰⁰.
  */
 export const negligible = 2 ** -100;
-
-/** Ops that only sum products of some operands, and which ones those are besides the first. */
-const sums: Partial<Record<OpName, readonly number[]>> = {
-  conv2d: [1, 2],
-  depthwise_conv2d: [1, 2],
-  conv2d_transpose: [1, 2],
-  dense: [1, 2],
-  matmul: [0, 1],
-};
 
 /**
  * The weights that are factors and terms of sums, and nothing else: in a quotient, a comparison or a power, a tiny number is not like 0.
@@ -29,10 +21,10 @@ export function summedWeights(graph: Graph): ReadonlySet<WeightId> {
   const outputs = new Set(graph.outputs.map(({ node }) => node));
   for (const node of graph.nodes.values()) {
     if (node.op === "constant" && outputs.has(node.id)) others.add(node.attributes.weight);
-    for (const [at, id] of node.inputs.entries()) {
+    for (const id of node.inputs) {
       const operand = graph.nodes.get(id);
       if (operand?.op !== "constant") continue;
-      (sums[node.op]?.includes(at) ? summed : others).add(operand.attributes.weight);
+      (opOf(node.op).errors === "products" ? summed : others).add(operand.attributes.weight);
     }
   }
   return new Set([...summed].filter((id) => !others.has(id)));

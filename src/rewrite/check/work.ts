@@ -6,14 +6,27 @@ import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { isMember, macsOf, opOf } from "#ops/index.js";
 import type { Attributes } from "#ops/op.js";
-import type { Scalar } from "#ops/scalar.js";
+import type { Scalar, ScalarUnary } from "#ops/scalar.js";
 import { operand } from "#ops/scalar.js";
 import { cone } from "./evaluate.js";
 
 /** Steps of a function that is a series or a table, and of a root, where an addition is one. */
 const functionSteps = 8;
 const rootSteps = 4;
-const simple = new Set(["neg", "abs", "floor", "ceil", "round"]);
+const unarySteps: Readonly<Record<ScalarUnary, number>> = {
+  neg: 1,
+  abs: 1,
+  floor: 1,
+  ceil: 1,
+  round: 1,
+  sqrt: rootSteps,
+  exp: functionSteps,
+  log: functionSteps,
+  tanh: functionSteps,
+  erf: functionSteps,
+  sin: functionSteps,
+  cos: functionSteps,
+};
 
 /** Of a value and all that it needs. */
 export interface Work {
@@ -70,7 +83,7 @@ function scalarSteps(scalar: Scalar, seen = new Set<Scalar>()): number {
     case "number":
       return 0;
     case "unary":
-      return unarySteps(scalar.fn) + scalarSteps(scalar.x, seen);
+      return unarySteps[scalar.fn] + scalarSteps(scalar.x, seen);
     case "binary": {
       const parts = scalarSteps(scalar.a, seen) + scalarSteps(scalar.b, seen);
       if (scalar.fn === "pow") return 2 * functionSteps + parts;
@@ -86,9 +99,4 @@ function scalarSteps(scalar: Scalar, seen = new Set<Scalar>()): number {
     default:
       return scalar satisfies never;
   }
-}
-
-function unarySteps(fn: string): number {
-  if (simple.has(fn)) return 1;
-  return fn === "sqrt" ? rootSteps : functionSteps;
 }

@@ -1,7 +1,7 @@
 // Matching a rule's left side against a graph, with backtracking over the orders of commutative operands.
 
 import { ownEntry } from "#diagnostic/own-entry.js";
-import type { AttributeValue, Node, NodeId, OpName } from "#ir/graph.js";
+import type { AttributeValue, Node, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { outputIds, users } from "#ir/node-order.js";
 import type { TensorType } from "#ir/type.js";
@@ -14,9 +14,6 @@ import type { Ref } from "./replacement-builder.js";
 import { createBuilder } from "./replacement-builder.js";
 import { uniformValue } from "./facts.js";
 import type { AttributePattern, Match, OpPattern, NativeRule, Pattern, Rule } from "./rule.js";
-
-/** Ops whose operands a rule may find in either order. */
-export const commutative: ReadonlySet<OpName> = new Set(["add", "mul", "min", "max"] as const);
 
 /** A place where a rule applies. */
 export interface Application {
@@ -108,7 +105,7 @@ function solve(problem: Problem, goals: Goals, found: Found): Application | unde
       if (!matchOp(module, pattern, node, found)) return undefined;
       const [first, second] = pattern.operands;
       const [a, b] = node.inputs;
-      if (commutative.has(node.op) && first && second && a !== undefined && b !== undefined && a !== b) {
+      if (opOf(node.op).commutative && first && second && a !== undefined && b !== undefined && a !== b) {
         const straight = push(first, a, push(second, b, rest));
         const swapped = push(first, b, push(second, a, rest));
         return solve(problem, straight, copyOf(found)) ?? solve(problem, swapped, found);

@@ -10,6 +10,7 @@ import type { Graph, NodeId, NodeOf } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
 import { channels, elements } from "#ir/type.js";
+import { opOf } from "#ops/index.js";
 import type { Module } from "#ir/weights.js";
 import { createMoments } from "./channel-moments.js";
 
@@ -109,14 +110,14 @@ async function look(
   return node && { node, multiple: multiples[worst] ?? 1, certainty: median(margins.map(median)) };
 }
 
-/** Convolutions with a constant bias that no other one, and no product, stands before. */
+/** Convolutions with a constant bias that no other sum of products stands before. */
 function firstConvolutions(graph: Graph): Convolution[] {
   const behind = new Set<NodeId>();
   const first: Convolution[] = [];
   for (const node of topological(graph)) {
     const isBehind = node.inputs.some((input) => behind.has(input));
     const isConvolution = node.op === "conv2d" || node.op === "depthwise_conv2d";
-    if (isBehind || isConvolution || node.op === "dense" || node.op === "matmul") behind.add(node.id);
+    if (isBehind || opOf(node.op).errors === "products") behind.add(node.id);
     const bias = node.inputs[2];
     if (isConvolution && !isBehind && bias !== undefined && nodeOf(graph, bias).op === "constant")
       first.push(node);

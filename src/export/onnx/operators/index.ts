@@ -1,6 +1,6 @@
 // The exports of all ops; one that is missing does not compile.
 
-import type { Node } from "#ir/graph.js";
+import type { Node, OpName } from "#ir/graph.js";
 import type { OnnxBuilder } from "../builder.js";
 import type { OnnxValue } from "../onnx-value.js";
 import { elementwiseExports } from "./elementwise.js";
@@ -15,6 +15,11 @@ const exports: ExportTable<Computing> = {
   ...tensorExports,
   ...placeExports,
 };
+
+/** Whether the operand of an op lies with the channels first. */
+export function takesImages(op: OpName): boolean {
+  return Object.hasOwn(windowExports, op);
+}
 
 /** Builds the ONNX nodes of a node that computes. */
 export function exportNode(

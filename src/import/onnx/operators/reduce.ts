@@ -1,11 +1,11 @@
 // Reductions, softmax, and normalizations made of them.
 
-import type { OpName } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import { argExtreme } from "#import/operators/arg-extreme.js";
 import { batchAxis } from "#import/batch.js";
 import { combine } from "#import/operators/broadcast.js";
 import { axisOf, map, ordered, scalar, valueOf, weightOf } from "#import/lowering.js";
+import type { Reduction } from "#import/operators/reduce.js";
 import { groupNormalized, reduced, standardized } from "#import/operators/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { flattened, originOf, reshaped } from "#import/operators/reshape.js";
@@ -16,7 +16,7 @@ import { axesOf } from "./reshape.js";
 
 function reduction(
   since: number,
-  reduce: (ctx: Context, x: Value, over: (op: OpName, x: Value, keepdims?: boolean) => Value) => Value,
+  reduce: (ctx: Context, x: Value, over: (op: Reduction, x: Value, keepdims?: boolean) => Value) => Value,
 ): OperatorImport {
   return (node, ctx) => {
     const x = node.input(0);
@@ -30,7 +30,7 @@ function reduction(
   };
 }
 
-const plain = (op: OpName): OperatorImport => reduction(18, (_, x, over) => over(op, x));
+const plain = (op: Reduction): OperatorImport => reduction(18, (_, x, over) => over(op, x));
 
 /** The largest number of f32. */
 const mostFinite = (2 - 2 ** -23) * 2 ** 127;

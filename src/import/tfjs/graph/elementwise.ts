@@ -7,6 +7,7 @@ import { bool } from "#import/element-type.js";
 import type { Lowering } from "#import/lowering.js";
 import { axisOf, map, numberOf, numbersOf, scalar } from "#import/lowering.js";
 import { remainder, castTo, functionsOfOne, inverted, selu } from "#import/operators/math.js";
+import type { Reduction } from "#import/operators/reduce.js";
 import { reduced } from "#import/operators/reduce.js";
 import { unsupported } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
@@ -87,7 +88,7 @@ function cast(node: GraphNode, ctx: Lowering): Value {
 }
 
 /** Over the axes of operand 1. */
-function reduction(op: OpName): OperatorImport {
+function reduction(op: Reduction): OperatorImport {
   return (node, ctx) => {
     const x = node.input(0);
     const axes = numbersOf(node.input(1), `the axes of ${node.op}`).map((axis) =>

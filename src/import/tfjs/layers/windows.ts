@@ -1,10 +1,10 @@
 // Layers with windows over images: convolutions, pools, padding, cropping, resizing.
 
-import type { OpName } from "#ir/graph.js";
 import type { Lowering } from "#import/lowering.js";
 import { ordered, weightOf } from "#import/lowering.js";
 import { combine } from "#import/operators/broadcast.js";
 import { sliced } from "#import/operators/parts.js";
+import type { Reduction } from "#import/operators/reduce.js";
 import { reduced } from "#import/operators/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { reshaped, transposed } from "#import/operators/reshape.js";
@@ -130,7 +130,7 @@ function pool1d(op: "max_pool" | "avg_pool"): LayerImport {
   };
 }
 
-function globalPool(op: OpName, rank: number): LayerImport {
+function globalPool(op: Reduction, rank: number): LayerImport {
   return (call, ctx) => {
     const x = call.x();
     if (x.shape.length !== rank) refuse("shape-mismatch", `a global pool of [${x.shape.join(", ")}]`);
