@@ -104,11 +104,11 @@ function compileInto(
   const written = writeModule(optimized.module, join(folder, part), options);
   if (!written.value) throw new Error(written.diagnostics.map((one) => one.message).join("; "));
   const compileMs = performance.now() - begin;
-  const { module, weightBytes, arenaBytes, launches } = written.value.artifact;
+  const { module, weightBytes, arenaBytes, kernels } = written.value.artifact;
   const facts = { moduleGzipBytes: gzipSync(module).length, weightBytes, arenaBytes, compileMs };
   if (options.target !== "wgsl") return facts;
   const kernelBytes = kernelBytesOf(optimized.module, target, options.f16 ?? false);
-  return { ...facts, kernelBytes, ...(options.f16 ? { halfKernels: launches } : {}) };
+  return { ...facts, kernelBytes, ...(options.f16 ? { halfKernels: kernels } : {}) };
 }
 
 /** As the schedule has it; with halves, all but the net's own inputs and outputs takes half of that. */

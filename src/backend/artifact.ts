@@ -17,8 +17,11 @@ export interface Artifact {
   readonly shaders?: readonly { readonly name: string; readonly text: string }[];
   /** What a device of the target wgsl must have. */
   readonly needs?: Limits;
+  /** Kernels that a run launches, and those that are launched once, while the net is loaded. */
   readonly kernels: number;
-  readonly launches: number;
+  readonly setup: number;
+  /** Functions, or shaders, that those are launches of. */
+  readonly functions: number;
   /** Bytes of the arena that a loaded net holds. */
   readonly arenaBytes: number;
   /** Bytes of the largest array that loading a net takes: with wasm all of its memory, with wgsl the weights on their way to the GPU. */

@@ -3,6 +3,7 @@
 import type { TargetName } from "#ir/target.js";
 import type { Artifact, WeightSink } from "#backend/artifact.js";
 import { packedElements, placeWeights } from "#backend/packed.js";
+import { opCount } from "#inspect/cost.js";
 import type { Limits } from "#backend/wgsl/limits.js";
 import { checkLimits, guaranteedLimits } from "#backend/wgsl/limits.js";
 import { expectModule } from "#diagnostic/argument.js";
@@ -91,9 +92,6 @@ function* emitSteps(
   expectOptions("emit", options, emitKinds);
   const { target, begin } = targetOf(options.target, options);
   const program = lower(scheduleModule(module, target));
-  const ops = [...module.graph.nodes.values()].filter(
-    (node) => node.op !== "input" && node.op !== "constant",
-  ).length;
   const lineText = lineTexts(options.sources ?? new Map());
   const spans = new Map(
     [...module.graph.nodes.values()].map((node) => [node.name, node.origin.spans[0]] as const),
@@ -104,7 +102,7 @@ function* emitSteps(
     f16: options.f16 ?? false,
     ...(options.packedInto ? { packedInto: options.packedInto } : {}),
     ...(options.onPacked ? { onPacked: options.onPacked } : {}),
-    summary: `${ops} ops in ${program.launches.length} kernels`,
+    summary: `${opCount(module.graph)} ops in ${program.launches.length} kernels`,
     lineOf: (node: string) => lineText(spans.get(node)),
   };
   const { needs, finish } = begin(program, emitOptions);

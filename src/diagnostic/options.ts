@@ -20,6 +20,11 @@ export function expectOptions<T>(call: string, options: T, kinds: OptionKinds<T>
   }
 }
 
+export const aModule: OptionKind = {
+  takes: "a module, `{ graph, weights }`",
+  holds: (value) => hasProperties(value, "graph", "weights"),
+};
+
 export const aText: OptionKind = { takes: "a text", holds: (value) => typeof value === "string" };
 
 export const aBoolean: OptionKind = {

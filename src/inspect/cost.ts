@@ -1,6 +1,6 @@
 // What a node costs: parameters, multiply-accumulates, bytes.
 
-import type { Node } from "#ir/graph.js";
+import type { Graph, Node } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
@@ -47,4 +47,9 @@ export function totalCost(module: Module): { parameters: number; macs: number } 
     macs += nodeCost(module, node).macs;
   }
   return { parameters, macs };
+}
+
+/** Operators of a graph: nodes that are neither inputs nor constants. */
+export function opCount(graph: Graph): number {
+  return [...graph.nodes.values()].filter(({ op }) => op !== "input" && op !== "constant").length;
 }

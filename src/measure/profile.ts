@@ -5,13 +5,22 @@ import { defaultTarget } from "#ir/target.js";
 import { given } from "#diagnostic/given.js";
 import { expectModule } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
-import { aCount, aFunction, anAmount, anObject, expectOptions, objectOf } from "#diagnostic/options.js";
+import {
+  aCount,
+  aFunction,
+  aModule,
+  anAmount,
+  anObject,
+  expectOptions,
+  objectOf,
+} from "#diagnostic/options.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { lineTexts } from "#diagnostic/line-text.js";
 import { inputNodes, nodeOf, operands } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { seededRandom } from "#ops/random.js";
+import { countsOf } from "#report/counts.js";
 import type { KernelProfile, ProfileReport } from "#report/profile.js";
 import type { KernelCost } from "#schedule/kernel-cost.js";
 import { kernelCost } from "#schedule/kernel-cost.js";
@@ -27,6 +36,8 @@ import { scheduleModule } from "#compile/schedule-module.js";
 import { targetOf } from "#compile/targets.js";
 
 export interface ProfileOptions extends Omit<EmitModuleOptions, "embedWeights" | "packedInto"> {
+  /** The model as written, for `counts`; the module itself if left out. */
+  readonly written?: Module;
   /** 1 by default. */
   readonly threads?: number;
   /** Runs that are timed, 20 by default. */
@@ -45,6 +56,7 @@ const { embedWeights: _, packedInto: __, ...emitted } = emitKinds;
 
 const profileKinds: OptionKinds<ProfileOptions> = {
   ...emitted,
+  written: aModule,
   threads: aCount,
   runs: aCount,
   warmup: anAmount,
@@ -102,6 +114,7 @@ export async function profile(module: Module, options: ProfileOptions = {}): Pro
     runs,
     ...(machine ? { machine, rooflineMilliseconds: roofline } : {}),
     kernels,
+    counts: countsOf((options.written ?? module).graph, artifact),
     milliseconds: median(perRun),
     kernelMilliseconds: sum,
   };

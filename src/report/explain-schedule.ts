@@ -3,17 +3,19 @@
 import { given } from "#diagnostic/given.js";
 import { lineText } from "#diagnostic/escape.js";
 import type { Span } from "#diagnostic/diagnostic.js";
-import type { NodeId } from "#ir/graph.js";
+import type { Graph, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { bytesText, countText, timeText } from "#ir/units.js";
 import type { KernelProgram } from "#kernel/ir/ir.js";
 import type { Tile } from "#kernel/part/tile.js";
 import type { FuseReport } from "#passes/fuse.js";
-import { describeGroup, describeTotals, whyFused } from "#schedule/describe.js";
+import { arenaText, describeGroup, whyFused } from "#schedule/describe.js";
 import type { KernelCost } from "#schedule/kernel-cost.js";
 import { kernelCost } from "#schedule/kernel-cost.js";
 import type { ConvolutionChoice, Group, Schedule } from "#schedule/schedule.js";
 import { arenaElements } from "#ir/arenas.js";
+import type { Counts } from "./counts.js";
+import { countsOf, countsText } from "./counts.js";
 
 /** One kernel, in the order in which they run. */
 export interface KernelReport {
@@ -43,6 +45,7 @@ export interface ScheduleReport {
   readonly target: string;
   readonly tile: Tile;
   readonly kernels: readonly KernelReport[];
+  readonly counts: Counts;
   readonly arenaBytes: number;
   /** Bytes that live at one time at most: with this order no plan needs less. */
   readonly arenaBoundBytes: number;
@@ -52,6 +55,8 @@ export interface ScheduleReport {
 type Refusal = FuseReport["refusals"][number];
 
 export interface ScheduleSources {
+  /** The model as written. */
+  readonly written: Graph;
   readonly schedule: Schedule;
   /** What the schedule was lowered to, with this tile: a launch for each group. */
   readonly program: KernelProgram;
@@ -82,6 +87,10 @@ export function explainSchedule(sources: ScheduleSources): ScheduleReport {
     target: schedule.target.name,
     tile,
     kernels,
+    counts: countsOf(sources.written, {
+      kernels: sources.program.launches.length,
+      setup: sources.program.setup.length,
+    }),
     arenaBytes: 4 * arenaElements(schedule),
     arenaBoundBytes: 4 * schedule.arenaBound,
     seconds: kernels.reduce((sum, { cost }) => sum + cost.seconds, 0),
@@ -130,7 +139,7 @@ export function explainScheduleText(report: ScheduleReport, schedule: Schedule):
     `${lineText(report.name)}: kernels for ${target}, tile of ${tile.rows}×${tile.columns} sums, blocks of ${tile.blockPixels} pixels, strips of ${tile.stripRows} rows at most`,
     ...report.kernels.flatMap((kernel, at) => kernelLines(kernel, schedule, at)),
     "",
-    `${describeTotals(schedule)}, modelled ${timeText(seconds)}`,
+    `${countsText(report.counts)}; ${arenaText(schedule)}, modelled ${timeText(seconds)}`,
     "",
   ].join("\n");
 }

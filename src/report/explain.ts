@@ -7,8 +7,10 @@ import type { Graph, Node } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
-import { nodeCost, totalCost } from "#inspect/cost.js";
+import { nodeCost, opCount, totalCost } from "#inspect/cost.js";
 import { bytesText, countText, numberText, shapeText } from "#ir/units.js";
+import type { Counts } from "./counts.js";
+import { countsText } from "./counts.js";
 import { table } from "./table.js";
 
 /** One row: a node, or a fused kernel with all its nodes. */
@@ -35,8 +37,6 @@ export interface Explanation {
   readonly bytes: number;
   /** Operators: nodes that are neither inputs nor constants. */
   readonly ops: number;
-  /** Kernels that run: fused groups and single nodes. */
-  readonly kernels: number;
 }
 
 /** What `cleave explain --json` prints. */
@@ -44,6 +44,7 @@ export interface ExplainReport {
   readonly name: string;
   readonly before: Explanation;
   readonly after: Explanation;
+  readonly counts: Counts;
 }
 
 /** One row per node, constants left out. */
@@ -55,7 +56,10 @@ export function explain(module: Module): Explanation {
   );
 }
 
-/** One row per kernel: the nodes that a fusion labelled stand together. */
+/**
+ * One row for the nodes that a fusion labelled, and one for each other. That is not yet a row for each kernel that runs: views need none,
+ * and a concat may take several.
+ */
 export function explainKernels(module: Module): Explanation {
   const groups = new Map<string, Node[]>();
   for (const node of layers(module.graph)) {
@@ -81,7 +85,7 @@ export function explainText(report: ExplainReport): string {
     `${lineText(report.name)}: after the passes, by kernel`,
     rowsText(after),
     "",
-    `ops → kernels        ${before.ops} → ${after.kernels}`,
+    countsText(report.counts),
     `parameters           ${change(exact(before.parameters), exact(after.parameters))}`,
     `MACs                 ${change(exact(before.macs), exact(after.macs))}`,
     `written to memory    ${change(bytesText(before.bytes), bytesText(after.bytes))}`,
@@ -138,8 +142,7 @@ function summarize(module: Module, rows: readonly LayerRow[]): Explanation {
     rows,
     ...totalCost(module),
     bytes: computed.reduce((sum, layer) => sum + layer.bytes, 0),
-    ops: layers(module.graph).filter((node) => node.op !== "input").length,
-    kernels: computed.length,
+    ops: opCount(module.graph),
   };
 }
 

@@ -3,6 +3,8 @@
 import { lineText } from "#diagnostic/escape.js";
 import type { Shape } from "#ir/type.js";
 import { bytesText, countText } from "#ir/units.js";
+import type { Counts } from "./counts.js";
+import { countsText } from "./counts.js";
 import { table } from "./table.js";
 
 /** One kernel, in the order in which they run. */
@@ -57,6 +59,7 @@ export interface ProfileReport {
     readonly bandwidths: readonly { readonly bytes: number; readonly bytesPerSecond: number }[];
   };
   readonly kernels: readonly KernelProfile[];
+  readonly counts: Counts;
   /** Median of whole runs, and the sum of the kernels' medians. */
   readonly milliseconds: number;
   readonly kernelMilliseconds: number;
@@ -117,6 +120,7 @@ export function profileText(report: ProfileReport, sort: "order" | "time" = "ord
   const where = adapter ?? (threads === 1 ? "1 thread" : `${threads} threads`);
   return [
     `${lineText(name)} on ${target}, ${where}: ${milliseconds.toFixed(3)} ms a run, the median of ${runs}`,
+    countsText(report.counts),
     ...(machine
       ? [
           `this machine: ${(2e-9 * machine.macsPerSecond).toFixed(1)} GFLOP/s; GB/s by bytes moved: ${machine.bandwidths

@@ -23,7 +23,7 @@ export function describeSchedule(schedule: Schedule): string {
       ...describeGroup(schedule, group),
     ]),
     ...outputs.map(({ name, view }) => `output ${name} ${viewText(view)}`),
-    describeTotals(schedule),
+    `${plural(groups.length, "kernel")}, ${arenaText(schedule)}`,
   ];
   return `${lines.join("\n")}\n`;
 }
@@ -48,10 +48,9 @@ export function whyFused(
   return { fusion: plan.fusion ?? plan.template, reason: reasonText(plan, added?.product.name) };
 }
 
-/** `12 kernels, arena 1.2 MiB (no plan needs less than 1.1 MiB)`. */
-export function describeTotals(schedule: Schedule): string {
-  const { groups, arenaBound } = schedule;
-  return `${plural(groups.length, "kernel")}, arena ${bytesText(4 * arenaElements(schedule))} (no plan needs less than ${bytesText(4 * arenaBound)})`;
+/** `arena 1.2 MiB (no plan needs less than 1.1 MiB)`. */
+export function arenaText(schedule: Schedule): string {
+  return `arena ${bytesText(4 * arenaElements(schedule))} (no plan needs less than ${bytesText(4 * schedule.arenaBound)})`;
 }
 
 /** What one kernel reads, does and writes, a line each, indented. */

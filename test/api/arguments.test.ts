@@ -90,6 +90,7 @@ const verifying: Required<api.VerifyOptions> & { load: api.LoadOptions } = {
 const { embedWeights: _, packedInto: __, ...profiled } = emitting;
 const profiling: Required<api.ProfileOptions> = {
   ...profiled,
+  written: module,
   threads: 1,
   runs: 1,
   warmup: 0,

@@ -32,6 +32,7 @@ const profile: ProfileReport = {
   runs: 3,
   machine: { macsPerSecond: 25e9, bandwidths: [{ bytes: 1e8, bytesPerSecond: 10e9 }] },
   kernels: Array.from({ length: 12 }, (_, at) => kernel(at, at + 1)),
+  counts: { ops: 12, kernels: 12, setup: 0 },
   milliseconds: 80,
   kernelMilliseconds: 78,
   rooflineMilliseconds: 6,

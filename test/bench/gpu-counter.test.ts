@@ -30,12 +30,12 @@ test("dispatches, pipelines and bytes of a net are those of its module", async (
   expect(counter.counts()).toMatchObject({ dispatches: 0, submits: 0, boundBytes: 0, uploadedBytes: 0 });
   await net.run(inputs);
   net.dispose();
-  expect(artifact.launches).toBeGreaterThan(1);
+  expect(artifact.kernels).toBeGreaterThan(1);
   // This device has no subgroups.
   const used = artifact.shaders?.filter(({ text }) => !text.includes("subgroup")).length;
   expect(counter.counts()).toMatchObject({
     adapter: adapter.info.description || adapter.info.device,
-    dispatches: artifact.launches,
+    dispatches: artifact.kernels,
     submits: 1,
     pipelines: used,
     pipelinesMade: used,

@@ -4,6 +4,7 @@ import { gzipSync } from "node:zlib";
 import { checkEmbedding } from "#compile/emit.js";
 import { lineText } from "#diagnostic/escape.js";
 import { bytesText } from "#ir/units.js";
+import { countsOf } from "#report/counts.js";
 import { writeModuleSteps } from "#node/write-module.js";
 import { readDevices } from "../model/devices.js";
 import { loadModel } from "../model/load.js";
@@ -54,11 +55,14 @@ export async function compileModel(path: string, options: CompileOptions, sessio
   if (!written.value) return;
   const { artifact, files } = written.value;
   if (options.json) {
-    const { module, types: _, weights: __, shaders: ___, ...facts } = artifact;
-    terminal.out(jsonText({ ...facts, moduleBytes: module.length, files: files.map((file) => file.path) }));
+    const { module, types: _, weights: __, shaders: ___, kernels, setup, ...facts } = artifact;
+    const counts = countsOf(model.graph, { kernels, setup });
+    terminal.out(
+      jsonText({ ...facts, counts, moduleBytes: module.length, files: files.map((file) => file.path) }),
+    );
     return;
   }
-  terminal.out(`${summaryText(model, optimized.module, artifact.launches)}\n`);
+  terminal.out(`${summaryText(model, optimized.module, artifact)}\n`);
   if (artifact.flushedWeights > 0) terminal.out(`${flushedText(artifact.flushedWeights)}\n`);
   if (optimized.split) terminal.out(`${splitText(optimized.split, responses)}\n`);
   for (const { path: file, bytes } of files) {

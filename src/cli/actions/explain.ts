@@ -7,6 +7,8 @@ import { given } from "#diagnostic/given.js";
 import { lineTexts } from "#diagnostic/line-text.js";
 import { lower } from "#kernel/lower.js";
 import { tiles } from "#kernel/part/tile.js";
+import { countsOf } from "#report/counts.js";
+import type { ScheduleSources } from "#report/explain-schedule.js";
 import { explainSchedule, explainScheduleText } from "#report/explain-schedule.js";
 import type { ExplainReport } from "#report/explain.js";
 import { explain, explainKernels, explainText } from "#report/explain.js";
@@ -29,12 +31,18 @@ export function explainModel(path: string, options: ExplainOptions, session: Ses
   const model = loadModel(path, options, session);
   const optimized = model && optimizeModel(model, options, session);
   if (!model || !optimized) return;
-  if (options.schedule) return printSchedule(model, optimized, options, session);
   session.progress.show("adding up");
+  const scheduled = scheduleFor(optimized, options, session);
+  if (!scheduled) return;
+  if (options.schedule) return printSchedule(model, optimized, scheduled, options, session);
   const report: ExplainReport = {
     name: model.graph.name,
     before: explain(model),
     after: explainKernels(optimized.module),
+    counts: countsOf(model.graph, {
+      kernels: scheduled.program.launches.length,
+      setup: scheduled.program.setup.length,
+    }),
   };
   if (options.json)
     return session.terminal.out(jsonText({ ...report, ...given({ split: optimized.split }) }));
@@ -42,23 +50,34 @@ export function explainModel(path: string, options: ExplainOptions, session: Ses
   if (optimized.split) session.terminal.out(`\n${splitText(optimized.split)}\n`);
 }
 
-function printSchedule(
-  model: Model,
-  { module, fused }: Optimized,
-  { json = false, ...options }: ExplainOptions,
+/** What runs on the target, with the tile of its kernels. */
+type Scheduled = Pick<ScheduleSources, "schedule" | "program" | "tile">;
+
+function scheduleFor(
+  { module }: Optimized,
+  options: ExplainOptions,
   session: Session,
-): void {
+): Scheduled | undefined {
   const devices = readDevices(options, session);
-  if (!devices) return;
+  if (!devices) return undefined;
   const { target } = targetOf(options.target, devices);
   const schedule = scheduleModule(module, target);
   const tile = tiles[target.name];
+  return { schedule, tile, program: lower(schedule, tile) };
+}
+
+function printSchedule(
+  model: Model,
+  { fused }: Optimized,
+  scheduled: Scheduled,
+  { json = false }: ExplainOptions,
+  session: Session,
+): void {
   const report = explainSchedule({
-    schedule,
-    program: lower(schedule, tile),
-    tile,
+    ...scheduled,
+    written: model.graph,
     lineOf: lineTexts(model.sources),
     ...given({ fused }),
   });
-  session.terminal.out(json ? jsonText(report) : explainScheduleText(report, schedule));
+  session.terminal.out(json ? jsonText(report) : explainScheduleText(report, scheduled.schedule));
 }

@@ -4,7 +4,9 @@ import { dirname, isAbsolute, relative } from "node:path";
 import pc from "picocolors";
 import { scheduleModule } from "#compile/schedule-module.js";
 import { targetOf } from "#compile/targets.js";
+import { lineText } from "#diagnostic/escape.js";
 import { error } from "#diagnostic/diagnostic.js";
+import { countsOf, countsText } from "#report/counts.js";
 import { diffGraphs, diffText, printDiff } from "#inspect/diff.js";
 import { graphDot } from "#inspect/dot.js";
 import { graphJson } from "#inspect/json.js";
@@ -81,7 +83,13 @@ async function showGraph(
     case "kernels": {
       const devices = readDevices(options, session);
       const { target } = targetOf(options.target, devices);
-      return devices && printKernels(lower(scheduleModule(module, target)));
+      if (!devices) return undefined;
+      const program = lower(scheduleModule(module, target));
+      const counts = countsOf(model.graph, {
+        kernels: program.launches.length,
+        setup: program.setup.length,
+      });
+      return `# ${lineText(module.graph.name)}: ${countsText(counts)}\n\n${printKernels(program)}`;
     }
     case "svg":
     case "png": {

@@ -53,7 +53,7 @@ export async function runModel(
   const threads = options.target === "wasm" ? { threads: options.threads } : {};
   const net = artifact && (await loadArtifact(artifact, options, session, threads));
   if (!net) return;
-  if (!options.json) terminal.out(`${summaryText(model, optimized.module, artifact.launches)}\n`);
+  if (!options.json) terminal.out(`${summaryText(model, optimized.module, artifact)}\n`);
   const results: object[] = [];
   for (const { name, inputs } of runs) {
     session.progress.show(`running ${name}`);

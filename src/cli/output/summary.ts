@@ -1,17 +1,16 @@
 // The lines that say what compiling did: operators to kernels, parameters and MACs before and after.
 
+import type { Artifact } from "#backend/artifact.js";
 import { lineText } from "#diagnostic/escape.js";
 import { totalCost } from "#inspect/cost.js";
 import { countText, numberText, plural } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
+import { countsOf, countsText } from "#report/counts.js";
 
 /** `fm_resnet16: 35 ops → 10 kernels; parameters 122,570 → 121,866; MACs 12.8 M → 12.8 M`. */
-export function summaryText(before: Module, after: Module, launches: number): string {
-  const ops = [...before.graph.nodes.values()].filter(
-    (node) => node.op !== "input" && node.op !== "constant",
-  ).length;
+export function summaryText(before: Module, after: Module, artifact: Artifact): string {
   const [from, to] = [totalCost(before), totalCost(after)];
-  return `${lineText(before.graph.name)}: ${plural(ops, "op")} → ${plural(launches, "kernel")}; parameters ${numberText(from.parameters)} → ${numberText(to.parameters)}; MACs ${countText(from.macs)} → ${countText(to.macs)}`;
+  return `${lineText(before.graph.name)}: ${countsText(countsOf(before.graph, artifact))}; parameters ${numberText(from.parameters)} → ${numberText(to.parameters)}; MACs ${countText(from.macs)} → ${countText(to.macs)}`;
 }
 
 /** `16,383 weights were packed as 0: …`. */

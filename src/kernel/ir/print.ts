@@ -2,20 +2,19 @@
 
 import { lineText } from "#diagnostic/escape.js";
 import { operandsOf } from "./walk.js";
-import type { Address, Kernel, KernelProgram, Place, Register, Statement, Value } from "./ir.js";
+import type { Address, Kernel, KernelProgram, Launch, Place, Register, Statement, Value } from "./ir.js";
 
-/** All kernels of a program, with the launches that call them. */
-export function printKernels(program: KernelProgram): string {
-  return program.kernels
+/** All kernels of a program, with the launches that call them; those of the setup first. */
+export function printKernels({ kernels, setup, launches }: KernelProgram): string {
+  return kernels
     .map((kernel, index) => {
-      const calls = program.launches
-        .filter((launch) => launch.kernel === index)
-        .map((launch) =>
-          lineText(`# ${launch.label}: ${launch.nodes.join(" → ")} at ${launch.offsets.join(", ")}`).concat(
-            "\n",
-          ),
-        );
-      return `${calls.join("")}${printIr(kernel)}`;
+      const calls = (from: readonly Launch[], when: string): string[] =>
+        from
+          .filter((launch) => launch.kernel === index)
+          .map(({ label, nodes, offsets }) =>
+            lineText(`# ${when}${label}: ${nodes.join(" → ")} at ${offsets.join(", ")}`).concat("\n"),
+          );
+      return `${[...calls(setup, "at load, "), ...calls(launches, "")].join("")}${printIr(kernel)}`;
     })
     .join("\n");
 }
