@@ -1,4 +1,4 @@
-// The graph under construction: nodes with inferred types, constants folded, axes brought into order where an op needs it.
+// The graph under construction. The builder infers types, folds constants, and reorders axes where an op needs another order.
 
 import { given } from "#diagnostic/given.js";
 import type { AttributeValue, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
@@ -14,78 +14,92 @@ import type { Counted } from "./counted/propagate.js";
 import { countedAfter } from "./counted/propagate.js";
 import type { Names } from "./names.js";
 import { refuse, refuseBatch } from "./refusal.js";
-import type { CountedTensor } from "./samples.js";
-import { powersOf } from "./samples.js";
+import type { PoweredTensor } from "./batch-powers.js";
+import { powersOf } from "./batch-powers.js";
 import type { Constant, NodeRef, Ref, Value } from "./value.js";
 import { natural, permuted, places, sameOrder } from "#ir/axis-order.js";
 
-/** Most nodes of a graph, as in the language. */
+/** The most nodes that a graph may have, as in the language. */
 const nodeLimit = 200_000;
 
-/** Most elements of a constant that is computed at once; larger ones are expressions of the weight store. */
+/** The most elements of a constant that is computed immediately. Larger constants become expressions of the weight store. */
 export const smallLimit = 65_536;
 
-/** Most elements of all constants that are computed at once, 64 MiB; what comes after are expressions too. */
+/** The most elements of all constants that are computed immediately, taken together: 64 MiB. Later constants become expressions. */
 const eagerTotal = 2 ** 23;
 
-/** Results of up to so many elements are computed at once even if some of their operands are weights. */
+/** A result of at most this many elements is computed immediately, even if some of its operands are weights. */
 const eagerLimit = 16;
 
 /**
- * Most elements of constants that are made of smaller ones, all together, 512 MiB: a file of a few bytes must not make weights
- * that fill a disk.
+ * The most elements of all constants that grow from smaller ones, taken together: 512 MiB. A file of a few bytes must not make weights that
+ * fill a disk.
  */
 const growthLimit = 2 ** 27;
 
-/** Most elements and multiply-accumulates of computing constants, some seconds' worth; each stored element allows for more. */
+/**
+ * The most elements and multiply-accumulates for computing constants, which take some seconds. Each stored element raises this limit by
+ * `workPerElement`.
+ */
 const workLimit = 2 ** 27;
 const workPerElement = 64;
 
-/** Deepest chain of constants that is followed to compute their numbers. */
+/** The longest chain of constant expressions whose numbers are computed here. */
 const depthLimit = 256;
 
-/** Ops that move values. They name no result of the exporter's, unless its operator did just that. */
+/**
+ * Ops that only move elements. They do not take the exporter's name of a result, unless the exporter's operator only moves elements too.
+ */
 const moves: ReadonlySet<OpName> = new Set(["reshape", "transpose"]);
 
 export interface ImportBuilder {
   readonly store: WeightStore;
   readonly nodes: Map<NodeId, Node>;
-  /** The name of what is built now: the first node of an operator takes it, others add their op. `isMove` says that it only moves values. */
+  /**
+   * Sets the name of the operator that is built next. Its first node takes this name; further nodes append their op. `isMove` says that the
+   * operator only moves elements.
+   */
   at(name: string, isMove?: boolean): void;
-  /** The symbol of the open batch. */
+  /** The symbol of the open batch, if the batch is open. */
   readonly batch: string | undefined;
   input(name: string, shape: Shape): NodeRef;
-  /** A node, or a constant if all operands are. Operands left out at the end are zeros; attributes left out, their defaults. */
+  /**
+   * Adds a node, or computes a constant if all operands are constants. Optional operands that are omitted at the end are zeros; attributes
+   * that are omitted have their defaults.
+   */
   emit(op: OpName, operands: readonly Ref[], attributes?: Readonly<Record<string, AttributeValue>>): Ref;
-  /** Numbers as a constant; `powers` says how they depend on the open batch, as in `Samples`. */
+  /** Numbers as a constant; `powers` says how each depends on the open batch, as in `BatchPowers`. */
   literal(numbers: ArrayLike<number>, shape?: Shape, powers?: ArrayLike<number>): Constant;
-  /** A constant whose axis 0, of extent 1, is the open batch: each sample has the same values. */
+  /** A node for a constant whose axis 0, of extent 1, is the open batch: each sample has the same numbers. */
   perSample(constant: Constant): NodeRef;
-  /** What a reference made by `perSample` stands for. */
+  /** The constant from which `perSample` made this reference, if it did. */
   repeatedIn(ref: Ref): Constant | undefined;
-  /** An entry of the store as a constant; `numbers` gives its values where those of the store are less exact. */
+  /** An entry of the store as a constant; `numbers` gives its values where the values in the store are less exact. */
   stored(id: WeightId, shape: Shape, label?: string, numbers?: () => Float64Array): Constant;
-  /** The value with its axes in an order, its own by default the natural one. */
+  /** The value with its axes in the given order; by default in the natural one. */
   arranged(value: Value, order?: readonly number[]): Ref;
-  /** Elements that `arranged` moves: none where the value lies so, was brought into that order before, or is an input, which may come in any. */
+  /**
+   * How many elements `arranged` would move. It is 0 if the elements already have that order, if the value was brought into it before, or
+   * if the value is an input, which can be given in any order.
+   */
   movedBy(value: Value, order: readonly number[]): number;
-  /** The node of a reference; a constant becomes one. */
+  /** The node of a reference; a constant becomes a node. */
   nodeOf(ref: Ref): NodeId;
-  /** Of the node of a reshape its result, and what it is a reshape of: the same elements in reading order. */
+  /** By node of a reshape: its result, and the value that it reshapes, which has the same elements in reading order. */
   readonly origins: Map<NodeId, Made>;
-  /** Of the node of an expansion its result, and what is repeated in it. */
+  /** By node of an expansion: its result, and the value that it repeats. */
   readonly expansions: Map<NodeId, Made>;
-  /** Of the node of a value with fewer rows than its extent says: which axis, and how many. */
+  /** By node whose rows are counted: which axis they are, and their number. */
   readonly counts: Map<NodeId, Counted>;
 }
 
-/** A value and what it was made of. */
+/** A value and the value that it was made from. */
 export interface Made {
   readonly result: Value;
   readonly origin: Value;
 }
 
-/** What a value was made of, unless its node stands for another value by now: its axes were permuted. */
+/** The value that x was made from; undefined if the axes of x have been permuted since. */
 export function madeOf(made: ReadonlyMap<NodeId, Made>, x: Value): Value | undefined {
   const known = x.ref.kind === "node" ? made.get(x.ref.id) : undefined;
   if (!known || !sameOrder(x.order, known.result.order) || !sameOrder(x.shape, known.result.shape))
@@ -106,7 +120,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
   let mayMove = false;
   let [growth, work, eager] = [growthLimit, workLimit, eagerTotal];
 
-  /** Refuses a constant that is much larger than what it is made of, or takes too long to compute. */
+  /** Refuses a constant that is much larger than its operands, or that takes too long to compute. */
   const spend = (count: number, operands: readonly Constant[], macs: number): void => {
     const sizes = operands.map(({ shape }) => elements(shape));
     growth -= Math.max(0, count - sizes.reduce((sum, size) => sum + size, 0));
@@ -116,8 +130,8 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     if (work < 0)
       refuse(
         "too-large",
-        "computing what is constant in the model takes too long",
-        "onnxsim, or onnxruntime's offline optimization, computes it once and for all",
+        "computing the constants of the model takes too long",
+        "onnxsim, or onnxruntime's offline optimization, can compute them in advance",
       );
   };
 
@@ -167,14 +181,14 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
       small: true,
       numbers: () => data,
       weight: () => {
-        if (!isFixed) refuseBatch("computes with the size of the batch", batch);
+        if (!isFixed) refuseBatch("it computes with the size of the batch", batch);
         return (id ??= store.add(
           `${current}.const`,
           { dtype: "f32", shape },
           { kind: "literal", data: Float32Array.from(data) },
         ));
       },
-      ...(isFixed ? {} : { samples: { symbol: batch, powers: Float64Array.from(powers) } }),
+      ...(isFixed ? {} : { batchPowers: { symbol: batch, powers: Float64Array.from(powers) } }),
     };
   };
 
@@ -205,7 +219,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     const complete: Record<string, AttributeValue> = {};
     for (const [key, kind] of Object.entries(table.attributes)) {
       const value = attributes[key] ?? kind.default;
-      // The language has no NaN for an attribute, and targets differ in what they make of one.
+      // The language has no NaN for an attribute, and targets treat one differently.
       if (Number.isNaN(value)) refuse("bad-model", `\`${key}\` of ${op} is NaN`);
       if (value !== undefined) complete[key] = value;
     }
@@ -221,21 +235,21 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
       spend(count, fixed, Math.max(table.macs(types, normal, type), count * elements(kernel ?? [])));
       const small = fixed.every((one) => one.small) && count <= smallLimit;
       const isFew = count <= eagerLimit && fixed.every((one) => elements(one.shape) <= smallLimit);
-      // What jumps is computed at once, and what it is given too, operator by operator and rounded as the model does it: the expressions
-      // of the store are not rounded in between.
+      // The operands of an op that is not continuous are computed immediately too, operator by operator and rounded as the model rounds
+      // them, because expressions of the store do not round between their ops.
       const isJump = table.jumps && count <= smallLimit && count <= eager;
-      const evaluate = (): { readonly inputs: readonly CountedTensor[]; readonly result: Tensor } => {
-        const inputs = fixed.map(({ shape, samples, ...one }): CountedTensor => ({
+      const evaluate = (): { readonly inputs: readonly PoweredTensor[]; readonly result: Tensor } => {
+        const inputs = fixed.map(({ shape, batchPowers, ...one }): PoweredTensor => ({
           shape,
           data: one.numbers(),
-          ...(samples ? { powers: samples.powers } : {}),
+          ...(batchPowers ? { powers: batchPowers.powers } : {}),
         }));
         return { inputs, result: table.eval(inputs, normal, type) };
       };
       if ((small && count <= eager) || (isFew && fixed.some((one) => one.small)) || isJump) {
         eager -= count;
         const { inputs, result } = evaluate();
-        const isFixed = fixed.every(({ samples }) => samples === undefined);
+        const isFixed = fixed.every(({ batchPowers }) => batchPowers === undefined);
         return literal(result.data, type.shape, isFixed ? undefined : powersOf(op, inputs, normal, result));
       }
       const weight = store.add(`${current}.${op}`, type, {
@@ -252,7 +266,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
           0,
         );
       depths.set(weight, depth);
-      // Of the operands' numbers, which their types round.
+      // These are computed from the operands' own numbers, which are rounded to their types.
       return depth > depthLimit
         ? stored(weight, type.shape, label)
         : stored(weight, type.shape, label, () => evaluate().result.data);
@@ -279,13 +293,13 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     return { kind: "node", id, shape: type.shape };
   };
 
-  /** Axis j of what is arranged is axis `perm[j]` of the reference. */
+  /** Axis j of the arranged value is axis `perm[j]` of the reference. */
   const permOf = (value: Value, order: readonly number[]): number[] => {
     const from = places(value.order);
     return order.map((axis) => from[axis] ?? 0);
   };
 
-  /** Where only extents of 1 move, the elements stay as they are. */
+  /** Whether only axes of extent 1 move, so that all elements keep their places. */
   const isStill = ({ ref }: Value, perm: readonly number[]): boolean => {
     const long = perm.filter((axis) => ref.shape[axis] !== 1);
     return long.every((axis, at) => at === 0 || axis > (long[at - 1] ?? 0));
@@ -301,9 +315,9 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
 
   const arranged: ImportBuilder["arranged"] = (value, order = natural(value.shape.length)) => {
     const { ref } = value;
-    // The batch stays in front: axes of extent 1 that change places could not be told from it afterwards.
+    // The batch axis must stay first: if it changed places with another axis of extent 1, nothing could tell them apart.
     if (batch !== undefined && ref.kind === "node" && order[0] !== value.order[0])
-      refuseBatch("moves the batch to another axis", batch);
+      refuseBatch("it moves the batch to another axis", batch);
     const perm = permOf(value, order);
     if (sameOrder(perm, natural(perm.length))) return ref;
     const key = perm.join();

@@ -1,19 +1,19 @@
-// Files beside a model that its weights lie in.
+// Files next to a model that hold its weights.
 
 import { expectArgument } from "#diagnostic/argument.js";
 
-/** A file with external data, open to be read. */
+/** An open file with external data. */
 export interface DataFile {
-  /** In bytes. */
+  /** The size in bytes. */
   readonly size: number;
-  /** `length` bytes from `offset` on, in `into` if it is given; throws an `Error` that names the file if they are gone. */
+  /** Reads `length` bytes from `offset`, into `into` if it is given. Throws an `Error` that names the file if the file is gone. */
   read(offset: number, length: number, into?: Uint8Array): Uint8Array;
 }
 
-/** Opens files with external data by their location, which is relative to the model; throws an `Error` that says why not. */
+/** Opens a file with external data by its location relative to the model. Throws an `Error` that says why it cannot. */
 export type OpenData = (location: string) => DataFile;
 
-/** Why a location is not a file beside the model. */
+/** Why a location does not name a file next to the model; undefined if it does. */
 export function wrongLocation(location: string): string | undefined {
   if (location === "") return "names no file";
   if (/^[/\\]|^[A-Za-z]:|\0/.test(location)) return "is not a path relative to the model";

@@ -1,4 +1,4 @@
-// Shapes that a model declares of its values, beside those that they turn out to have: the computed one is taken, and the difference said.
+// Compares the shapes that a model declares with the computed ones. The importer takes the computed shape and warns about the difference.
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { warning } from "#diagnostic/diagnostic.js";
@@ -6,10 +6,10 @@ import { batchAxis } from "./batch.js";
 import type { Lowering } from "./lowering.js";
 import type { Value } from "./value.js";
 
-/** Extents as the model declares them; undefined where one is open. */
+/** Extents as the model declares them; undefined where an extent is open. */
 export type Declared = readonly (number | undefined)[];
 
-/** Whether a value has other extents than the model declares. What is declared of an open batch does not count. */
+/** Whether a value has other extents than the model declares. The extent of an open batch is not compared. */
 export function differs(ctx: Lowering, value: Value, declared: Declared): boolean {
   const batch = batchAxis(ctx, value);
   return (
@@ -18,7 +18,7 @@ export function differs(ctx: Lowering, value: Value, declared: Declared): boolea
   );
 }
 
-/** The warning that a value is not as declared; `place` says which, in words that end the beginning of a sentence. */
+/** The warning that a value differs from its declaration; `place` names the value, as the start of a sentence. */
 export function declaredWarning(ctx: Lowering, place: string, value: Value, declared: Declared): Diagnostic {
   const batch = batchAxis(ctx, value);
   const actual = value.shape.map((extent, axis) => (axis === batch ? (ctx.build.batch ?? extent) : extent));
@@ -26,6 +26,6 @@ export function declaredWarning(ctx: Lowering, place: string, value: Value, decl
   return warning(
     "declared-shape",
     `${place} is [${actual.join(", ")}], but the model declares [${written.join(", ")}]`,
-    { help: ["what is computed from the inputs' shapes is taken; is the model exported for other sizes?"] },
+    { help: ["the shape computed from the inputs is used; was the model exported for other sizes?"] },
   );
 }

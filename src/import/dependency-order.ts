@@ -1,10 +1,10 @@
-// Things in an order in which each comes after what it needs, without recursion: files say how deep it goes.
+// Sorts items so that each comes after those it needs. It does not recurse, because a file decides how deep the dependencies go.
 
 import { quote } from "./refusal.js";
 
 /**
- * What the targets need, and they themselves, each once: in the order of the targets, as far as that is possible. `cycle` throws
- * at things each of which needs the next one, and the last one the first.
+ * The targets and everything that they need, each once, in the order of the targets as far as possible. `cycle` gets a list of items in
+ * which each needs the next and the last needs the first, and throws.
  */
 export function dependencyOrder<T>(
   targets: readonly T[],
@@ -44,7 +44,7 @@ export function dependencyOrder<T>(
   return result;
 }
 
-/** Says that things need each other's results, or one its own. */
+/** The message that some items need each other's results, or that one needs its own. */
 export function circle(names: readonly string[], what: string): string {
   if (names.length === 1) return `${what} ${quote(names[0] ?? "")} needs its own result`;
   const shown = names.map(quote);

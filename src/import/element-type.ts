@@ -1,22 +1,19 @@
-// Element types: their names, sizes and how their bytes become numbers.
+// Element types: their names, their sizes, and how their bytes become numbers.
 
-/** An element type by its name in messages. Floats of all sizes are computed with as f32. */
+/** An element type. Floats of all sizes are computed as f32. */
 export interface ElementType {
   readonly name: string;
   /** Bytes per element in raw data. */
   readonly size: number;
   readonly kind: "float" | "int" | "bool";
-  /** Least and greatest value, for casts; ±∞ for floats. */
+  /** The least and the greatest value, for casts; ±∞ for floats. */
   readonly low: number;
   readonly high: number;
-  /** The element at a byte offset. */
+  /** Reads the element at a byte offset. */
   readonly get: (view: DataView, at: number) => number;
-  /** The value of an element of a typed field: halves are given as their bits. */
+  /** The value of an element of a typed field, where half floats are stored as their bits. */
   readonly typed: (value: number) => number;
-  /**
-   * The number of the type that an operator gives for an exact result: floats are rounded to the nearest, integers lose their fraction
-   * and wrap around.
-   */
+  /** Rounds an exact result to this type: floats to the nearest number, integers towards zero, and they wrap around. */
   readonly round: (value: number) => number;
 }
 
@@ -48,13 +45,13 @@ export const int = (
 });
 
 /**
- * A number without its fraction, brought into the range by adding a multiple of `count`, of how many integers there are. Of 64 bits the
- * greatest is 2⁶³ here: the one below is not a number of float64.
+ * The number without its fraction, brought into the range of an integer type by adding a multiple of `count`, the number of integers that
+ * the type has. The greatest 64-bit integer is 2⁶³ here, because float64 does not have the integer before it.
  */
 function wrapped(value: number, low: number, high: number, count: number): number {
   if (Number.isNaN(value)) return 0;
   if (!Number.isFinite(value)) return value < 0 ? low : high;
-  // Adding 0 makes 0 of −0.
+  // Adding 0 turns −0 into 0.
   const whole = Math.trunc(value) + 0;
   return whole >= low && whole <= high ? whole : whole - Math.floor((whole - low) / count) * count;
 }

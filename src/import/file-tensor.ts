@@ -1,4 +1,4 @@
-// Tensors of a file, read when they are asked for.
+// Tensors of a file, which are read when they are needed.
 
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
@@ -12,10 +12,10 @@ import { cleanName } from "./names.js";
 import { quote, refuse } from "./refusal.js";
 import type { Value } from "./value.js";
 
-/** Most elements of a tensor; it is what a graph can address. */
+/** The most elements of a tensor; a graph cannot address more. */
 const largest = 2 ** 31;
 
-/** A tensor of the file, whose values have not been read. */
+/** A tensor of the file, whose values have not been read yet. */
 export interface FileTensor {
   readonly name: string;
   readonly type: ElementType;
@@ -25,22 +25,25 @@ export interface FileTensor {
   readonly readF32: ReadF32;
 }
 
-/** The number of elements of a tensor of a file. Refuses extents that no tensor has. */
+/** The number of elements of a tensor of a file. Refuses impossible extents. */
 export function countOf(name: string, shape: Shape): number {
   if (shape.length > rankLimit) refuse("bad-model", `tensor ${quote(name)} has ${shape.length} axes`);
   if (!shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0))
-    refuse("bad-model", `tensor ${quote(name)} has the shape [${shape.join(", ")}]`);
-  // The product of huge extents is inexact or ∞, and then larger than any file.
+    refuse("bad-model", `tensor ${quote(name)} has the impossible shape [${shape.join(", ")}]`);
+  // The product of huge extents is inexact or ∞, and in both cases larger than any file.
   const count = shape.includes(0) ? 0 : elements(shape);
   if (count > largest)
     refuse("bad-model", `tensor ${quote(name)} [${shape.join(", ")}] has more than 2^31 elements`);
   return count;
 }
 
-/** Most integers that are at hand: shapes, places, sizes. More are weights in few bits, eight times as large in memory. */
+/**
+ * The most integers whose values are kept in memory, such as shapes, places and sizes. Larger tensors are weights of few bits, which would
+ * take eight times their size in memory.
+ */
 const intsAtHand = 1024;
 
-/** A tensor as a value: some integers are at hand, others are entries that read the file. */
+/** A tensor as a value. A few integers are read immediately; other tensors become entries of the store that read the file later. */
 export function fileConstant(build: ImportBuilder, tensor: FileTensor, file: string, key: string): Value {
   const { type, shape } = tensor;
   const name = cleanName(key) ?? "weight";
@@ -49,15 +52,15 @@ export function fileConstant(build: ImportBuilder, tensor: FileTensor, file: str
     return valueOf(build.literal(tensor.numbers(), shape), type);
   const source = { kind: "file", file, key, read: tensor.readF32 } as const;
   const id = build.store.add(name, { dtype: "f32", shape }, source);
-  // Of doubles the store has less than the file.
+  // The store holds doubles with less precision than the file.
   const isDouble = type.name === "float64" && count <= smallLimit;
   return valueOf(build.stored(id, shape, id, isDouble ? () => tensor.numbers() : undefined), type);
 }
 
-/** Bytes of a tensor's data: `length` from `offset` on, in `into` if it is given. */
+/** Reads `length` bytes of a tensor's data from `offset`, into `into` if it is given. */
 export type ReadBytes = (offset: number, length: number, into?: Uint8Array) => Uint8Array;
 
-/** Bytes that are read at a time where elements are converted. */
+/** How many bytes are read at a time where elements have to be converted. */
 const pieceBytes = 2 ** 20;
 
 /** Readers of little-endian elements. */
@@ -94,7 +97,7 @@ export function rawReaders(
   };
 }
 
-/** An array for a number of elements: the given memory if it is large enough. */
+/** An array for `count` elements: the given memory if it is large enough, else a new one. */
 export function room(count: number, into: Float32Array | undefined): Float32Array {
   return into && into.length >= count ? into.subarray(0, count) : new Float32Array(count);
 }

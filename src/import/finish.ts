@@ -1,4 +1,4 @@
-// The graph that was built, with its outputs and without what none of them depends on.
+// Makes the module of an imported graph: adds its outputs, and removes the nodes that no output depends on.
 
 import { given } from "#diagnostic/given.js";
 import type { Result } from "#diagnostic/diagnostic.js";
@@ -22,13 +22,13 @@ export interface Imported extends Module {
 export interface NamedValue {
   readonly name: string;
   readonly value: Value;
-  /** The shape that the model declares of it. */
+  /** The shape that the model declares for this output. */
   readonly declared?: Declared;
 }
 
 /**
- * The module of a graph; `file` stands in messages. Where it is cut, inputs that nothing needs are left out. A result `NAME` with rows
- * whose number is known only when the net runs has as many as there can be, and its number of rows is a result `NAME_count`.
+ * The module of a graph. Messages name `file`. If the graph was cut, inputs that no output needs are left out. A result `NAME` whose number
+ * of rows is known only when the net runs has the largest possible number of rows; a further result `NAME_count` gives the actual number.
  */
 export function finish(
   build: ImportBuilder,
@@ -44,7 +44,7 @@ export function finish(
       const isOnce = build.batch !== undefined && ref.kind === "constant";
       const node = build.nodeOf(ref);
       outputs.push({ name: output, node, ...(isOnce ? { once: true } : {}) });
-      // How many rows it has is a result of its own.
+      // The number of rows is a further result.
       const counted = build.counts.get(node);
       if (counted) counts.push({ name: `${output}_count`, node: counted.count });
     } catch (cause) {
@@ -66,7 +66,7 @@ export function finish(
   const repeated = outputs.find(({ node, once }) => graph.batch !== undefined && !once && !batched.has(node));
   if (repeated) {
     const place = `${file}: output ${quote(repeated.name)}`;
-    const cause = batchRefusal("repeats what is constant for each sample", build.batch ?? "");
+    const cause = batchRefusal("it repeats a constant for each sample", build.batch ?? "");
     return { diagnostics: [diagnosticOf(cause, place)] };
   }
   const diagnostics = results.flatMap(({ name: output, value, declared }) =>
@@ -77,7 +77,7 @@ export function finish(
   return { value: { graph, weights: build.store, name }, diagnostics };
 }
 
-/** The nodes that outputs depend on, and inputs. */
+/** The inputs, and the nodes that outputs depend on. */
 function living(
   nodes: ReadonlyMap<NodeId, Node>,
   outputs: readonly Output[],

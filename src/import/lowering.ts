@@ -1,4 +1,4 @@
-// What operators of all formats are lowered with: references become values, values numbers, axes are counted.
+// Helpers for lowering operators of all formats: they convert references to values and values to numbers, and normalize axes.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";
@@ -13,17 +13,17 @@ import { needsConstant, refuse, refuseBatch } from "./refusal.js";
 import type { Ref, Value } from "./value.js";
 import { natural, permuted } from "#ir/axis-order.js";
 
-/** What a lowering builds with. */
+/** The context in which operators are lowered. */
 export interface Lowering {
   readonly build: ImportBuilder;
 }
 
-/** Refuses an operator of more operands or results than a node may have. */
+/** Refuses an operator that has more operands or results than a node may have. */
 export function checkMany(count: number, what: "operands" | "results" | "branches"): void {
   if (count > operandLimit)
     refuse(
       "unsupported-operator",
-      `it has ${count} ${what}; up to ${operandLimit} are known`,
+      `it has ${count} ${what}; up to ${operandLimit} are supported`,
       what === "operands"
         ? "put parts of them together first, and then the results"
         : "take it apart in a few steps, or in JavaScript behind the net",
@@ -35,7 +35,7 @@ export function scalar(ctx: Lowering, value: number): Value {
   return valueOf(ctx.build.literal([value], []));
 }
 
-/** A value over a reference, its axes in their natural order or another one. */
+/** The value of a reference, with its axes in their natural order or in another one. */
 export function valueOf(ref: Ref, type: ElementType = float32, order = natural(ref.shape.length)): Value {
   const shape = new Array<number>(order.length).fill(1);
   for (const [place, axis] of order.entries()) shape[axis] = ref.shape[place] ?? 1;
@@ -43,7 +43,7 @@ export function valueOf(ref: Ref, type: ElementType = float32, order = natural(r
   return { type, shape, ref, order };
 }
 
-/** A value over a reference in this order; a constant is brought back to the natural one. */
+/** The value of a reference whose axes are in this order; a constant is brought back to the natural order. */
 export function ordered(
   ctx: Lowering,
   ref: Ref,
@@ -58,23 +58,23 @@ export function ordered(
   return valueOf(same ? ref : ctx.build.emit("transpose", [ref], { perm: back }), type);
 }
 
-/** A constant of whole numbers. */
+/** A constant of integers. */
 export function intsValue(ctx: Lowering, numbers: readonly number[], shape: Shape = [numbers.length]): Value {
   return valueOf(ctx.build.literal(numbers, shape), int64);
 }
 
-/** The numbers of a value that has to be known at import time, and be the same for any batch. */
+/** The numbers of a value that must be known during the import and must not depend on the size of the batch. */
 export function numbersOf(value: Value, what: string): readonly number[] {
   const numbers = knownNumbers(value, what);
-  if (value.ref.kind === "constant" && value.ref.samples)
-    refuseBatch(`${what} is computed from the size of the batch`, value.ref.samples.symbol);
+  if (value.ref.kind === "constant" && value.ref.batchPowers)
+    refuseBatch(`${what} is computed from the size of the batch`, value.ref.batchPowers.symbol);
   return numbers;
 }
 
-/** The numbers of a value that has to be known at import time; those that depend on the open batch for one sample. */
+/** The numbers of a value that must be known during the import. Numbers that depend on the open batch are those of one sample. */
 export function knownNumbers(value: Value, what: string): readonly number[] {
   if (value.ref.kind !== "constant")
-    needsConstant(`${what} is computed from the inputs, but has to be known when the model is compiled`, [
+    needsConstant(`${what} is computed from the inputs, but must be known when the model is compiled`, [
       value.ref,
     ]);
   if (elements(value.shape) > smallLimit)
@@ -82,7 +82,7 @@ export function knownNumbers(value: Value, what: string): readonly number[] {
   return [...value.ref.numbers()];
 }
 
-/** The value with the numbers that its type has, where they are known: each operator rounds, as the model would when it runs. */
+/** The value with its known numbers rounded to its type, as each operator of the model would round them when it runs. */
 export function rounded(build: ImportBuilder, value: Value): Value {
   const { ref, type } = value;
   if (ref.kind !== "constant") return value;
@@ -90,10 +90,10 @@ export function rounded(build: ImportBuilder, value: Value): Value {
   const given = ref.numbers();
   const numbers = given.map(type.round);
   if (numbers.every((number, at) => Object.is(number, given[at]))) return value;
-  return { ...value, ref: build.literal(numbers, ref.shape, ref.samples?.powers) };
+  return { ...value, ref: build.literal(numbers, ref.shape, ref.batchPowers?.powers) };
 }
 
-/** The one number of a value that has to be known. */
+/** The single number of a value that must be known. */
 export function numberOf(value: Value, what: string): number {
   const numbers = numbersOf(value, what);
   const [number] = numbers;
@@ -102,21 +102,22 @@ export function numberOf(value: Value, what: string): number {
   return number;
 }
 
-/** A reference to a value that has to be a weight. */
+/** A reference to a value that must be a weight. */
 export function weightOf(value: Value, what: string): Ref {
   if (value.ref.kind !== "constant")
     needsConstant(
-      `${what} is computed from the inputs, but has to be a weight`,
+      `${what} is computed from the inputs, but must be a weight`,
       [value.ref],
       "make it a constant of the model",
     );
   return value.ref;
 }
 
-/** The axis counted from the front; refused if the value has none such. */
+/** The axis counted from the front. Refuses an axis that the value does not have. */
 export function axisOf(axis: number, rank: number): number {
   const at = axis < 0 ? axis + rank : axis;
-  if (!(at >= 0 && at < Math.max(rank, 1))) refuse("bad-model", `axis ${axis} of a value with ${rank} axes`);
+  if (!(at >= 0 && at < Math.max(rank, 1)))
+    refuse("bad-model", `a value with ${rank} axes does not have the axis ${axis}`);
   return at;
 }
 
@@ -130,7 +131,7 @@ export function map(
   return { ...x, ref: ctx.build.emit(op, [x.ref], attributes) };
 }
 
-/** The shape of a value as its reference has it, in another order. */
+/** The shape of a value with its axes in another order, the order of its reference. */
 export function shapeIn(value: Value, order: readonly number[]): Shape {
   return permuted(value.shape, order);
 }

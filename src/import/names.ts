@@ -1,6 +1,6 @@
-// Names of the exporter as names of the language: kept where they are good, cut to what they say elsewhere.
+// Turns names of the exporter into names of the language: it keeps readable names and shortens the others to their readable part.
 
-/** Gives every name once: the k-th `conv` is `conv.k`. */
+/** Makes names unique: the k-th `conv` becomes `conv.k`. */
 export interface Names {
   unique(name: string): string;
 }
@@ -24,8 +24,8 @@ export function createNames(): Names {
 }
 
 /**
- * A name in the form `a.b.c`, or undefined if it says nothing, as `123` and `onnx::Conv_42` do. PyTorch's
- * `/layer1/layer1.0/conv1/Conv_output_0` is `layer1.layer1.0.conv1`, Keras's `model/conv1/Relu:0` is `model.conv1.Relu`.
+ * A name in the form `a.b.c`, or undefined if the name says nothing, such as `123` and `onnx::Conv_42`. PyTorch's
+ * `/layer1/layer1.0/conv1/Conv_output_0` becomes `layer1.layer1.0.conv1`, Keras's `model/conv1/Relu:0` becomes `model.conv1.Relu`.
  */
 export function cleanName(name: string): string | undefined {
   const path = name
@@ -37,7 +37,7 @@ export function cleanName(name: string): string | undefined {
     .split(/[/.]+/)
     .map((part) => part.replaceAll(/[^A-Za-z0-9_]/g, "_"))
     .filter((part) => part !== "");
-  // PyTorch's exporter ends a path with the operator, which the text says anyway.
+  // PyTorch's exporter ends a path with the operator, which the text shows anyway.
   if (name.startsWith("/") && path.length > 1) {
     const last = path.at(-1) ?? "";
     if (/^[A-Z][A-Za-z]+(_\d+)?$/.test(last)) path.pop();
@@ -51,7 +51,7 @@ export function cleanName(name: string): string | undefined {
   return result.length > 100 ? undefined : result;
 }
 
-/** A symbol of a dimension as `--dim` takes it: `DynamicDimension.0` is `DynamicDimension_0`. */
+/** The symbol of a dimension as `--dim` takes it: `DynamicDimension.0` becomes `DynamicDimension_0`. */
 export function symbolName(name: string): string | undefined {
   const plain = name.slice(0, 60).replaceAll(/\W/g, "_").replace(/^(\d)/, "_$1");
   return /[A-Za-z0-9]/.test(plain) ? plain : undefined;

@@ -1,4 +1,4 @@
-// The one message about everything in a model that is not known.
+// The one message about all operators of a model that are not supported.
 
 import { ownEntry } from "#diagnostic/own-entry.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
@@ -13,7 +13,9 @@ export function addUnknown(found: Map<string, string[]>, op: string, name: strin
   else found.set(op, [name]);
 }
 
-/** Says all operators with their counts, some of their nodes and what can be done, or nothing if there are none. */
+/**
+ * The message that lists all unknown operators with their counts, some of their nodes, and what can be done; undefined if there are none.
+ */
 export function unknownMessage(
   found: ReadonlyMap<string, readonly string[]>,
   {

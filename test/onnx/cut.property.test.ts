@@ -128,7 +128,7 @@ describe("options", () => {
     }
     expect(sum({ k: 5 }, new Map([["M", 2]]))).toEqual([5, 6, 7, 8]);
     expect(sum({ k: [1, 2] })).toEqual([1, 3, 3, 5]);
-    expect(problems(text, { constants: { k: 5 } })).toContain("M has to be known");
+    expect(problems(text, { constants: { k: 5 } })).toContain("M must be known");
   });
 
   test("constants that do not fit are refused in words", () => {
@@ -248,7 +248,7 @@ output b
   test("sizes are advised by what an axis is, all at once, and work", () => {
     const text = (type: string, op: string): string => `input x ${type}\n${op}\noutput y\n`;
     const said = (type: string, op = "y = Relu(x)"): string =>
-      /say for example (.*)/.exec(problems(text(type, op)))?.[1] ?? "";
+      /for example (.*)/.exec(problems(text(type, op)))?.[1] ?? "";
     expect(said("float[N, 3, height, width]")).toBe("--dim height=224 --dim width=224");
     expect(said("float[N, 3, 48, w]")).toBe("--dim w=48");
     expect(said("float[1, c, h, w]")).toBe("--dim c=3 --dim h=224 --dim w=224");

@@ -147,7 +147,7 @@ describe("external data", () => {
     ["absolute", { location: "/etc/hostname" }, "is not a path relative to the model"],
     ["missing", { location: "nothing.bin" }, "cannot read `nothing.bin`"],
     ["behind the end", { offset: "100000000" }, "which has"],
-    ["negative", { offset: "-4" }, "lies at offset -4"],
+    ["negative", { offset: "-4" }, "is stored at offset -4"],
     ["too short", { length: "4" }, "with length 4"],
     ["overlapping", { offset: "4" }, "overlap in `weights.bin`"],
   ])("%s is refused", (name, entries, message) => {

@@ -139,13 +139,13 @@ describe("refused", () => {
     [
       "the same shard twice",
       (group) => (group.paths = ["weights.bin", "weights.bin"]),
-      "`weights.bin` stands twice",
+      "the manifest of the weights has `weights.bin` twice",
     ],
     ["two weights of one name", (group) => (group.weights = [first!, first!]), "two weights are called `w`"],
     [
       "a weight that is too large",
       (group) => (group.weights = [{ ...first, shape: [3, 3, 3, 6] }, second!]),
-      "weight `w` lies at bytes 0 to 648 of `weights.bin`, which has 560 bytes",
+      "weight `w` is stored in bytes 0 to 648 of `weights.bin`, which has 560 bytes",
     ],
     [
       "a weight that is too small",
@@ -155,7 +155,7 @@ describe("refused", () => {
     [
       "a negative extent",
       (group) => (group.weights = [{ ...first, shape: [-3, 3, -3, 5] }]),
-      "has the shape [-3, 3, -3, 5]",
+      "has the impossible shape [-3, 3, -3, 5]",
     ],
     [
       "a huge extent",

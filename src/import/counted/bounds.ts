@@ -1,4 +1,4 @@
-// What can be told of numbers that depend on a count of rows: their values for each count, the least and the most they can be.
+// What is known about numbers that depend on a count of rows: their values for each count, and their least and greatest value.
 
 import { greatest, least } from "#diagnostic/extremes.js";
 import type { Node, NodeId, OpName } from "#ir/graph.js";
@@ -8,18 +8,18 @@ import { evalNode } from "#ops/index.js";
 import type { Lowering } from "#import/lowering.js";
 import type { Ref, Value } from "#import/value.js";
 
-/** Most elements of values between a count and what is computed from it. */
+/** The most elements of a value on the way from a count to a number that is computed from it. */
 const fewNumbers = 64;
 
-/** Most rows that a count is tried with. */
+/** The most rows of a count whose possible values are all tried. */
 const countLimit = 4096;
 
-/** The numbers of a small value for each count of rows that it may depend on; undefined if it depends on more than that. */
+/** The numbers of a small value for each possible count of rows; undefined if the value depends on anything else. */
 export function valuesByCount(ctx: Lowering, x: Value): readonly Tensor[] | undefined {
   return valuesTogether(ctx, [x])?.map(([value]) => value ?? { shape: [], data: new Float64Array() });
 }
 
-/** The same of some values, which may depend on one count. */
+/** The same for several values that depend on one common count. */
 export function valuesTogether(
   ctx: Lowering,
   values: readonly Value[],
@@ -48,7 +48,7 @@ function numbersIn(ref: Ref): Float64Array {
   return ref.kind === "constant" ? ref.numbers() : new Float64Array();
 }
 
-/** Of each count the most that it can be. */
+/** The greatest possible value of each count. */
 function extentsOf(ctx: Lowering): Map<NodeId, number> {
   const extents = new Map<NodeId, number>();
   for (const [node, { axis, count }] of ctx.build.counts)
@@ -56,22 +56,22 @@ function extentsOf(ctx: Lowering): Map<NodeId, number> {
   return extents;
 }
 
-/** The least and the greatest that a number can be, if it depends on a count alone. */
+/** The least and the greatest possible value of a number that depends only on a count. */
 export function countRange(ctx: Lowering, x: Value): readonly [least: number, most: number] | undefined {
   const all = valuesByCount(ctx, x)?.map(({ data }) => data[0] ?? Number.NaN);
   return all && [least(all), greatest(all)];
 }
 
-/** Most nodes that are looked at for one number. */
+/** The most nodes that are examined for one number. */
 const nodeLimit = 4096;
 
 /**
- * The nodes that one is computed from and itself, operands first, without what lies behind those that `ends` holds; undefined if they are
- * too many. Nodes are made after their operands, so that their numbers are in order.
+ * A node and the nodes that it is computed from, operands first. The search stops at nodes for which `ends` holds; the result is undefined
+ * if there are too many nodes. A node is always made after its operands, so the order of the ids is the order of computation.
  */
 function nodesBehind(ctx: Lowering, id: NodeId, ends: (id: NodeId) => boolean): Node[] | undefined {
   const found = new Set<NodeId>([id]);
-  // A set may grow while it is walked.
+  // Iterating over a set also visits the elements added during the iteration.
   for (const next of found) {
     if (ends(next)) continue;
     for (const input of ctx.build.nodes.get(next)?.inputs ?? []) found.add(input);
@@ -80,7 +80,7 @@ function nodesBehind(ctx: Lowering, id: NodeId, ends: (id: NodeId) => boolean): 
   return [...found].sort((x, y) => x - y).flatMap((one) => ctx.build.nodes.get(one) ?? []);
 }
 
-/** The most that a number can be, as far as what it is computed from says; ∞ if that says nothing. */
+/** An upper bound of a number, as far as its operands give one; else ∞. */
 export function mostOf(ctx: Lowering, x: Value): number {
   const known = countRange(ctx, x)?.[1];
   if (known !== undefined && !Number.isNaN(known)) return known;
@@ -91,7 +91,7 @@ type Bounds = readonly [least: number, most: number];
 
 const unbounded: Bounds = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
 
-/** Ops whose bounds follow from their operands'. */
+/** Ops whose bounds follow from the bounds of their operands. */
 const bounding: ReadonlySet<OpName> = new Set<OpName>([
   "reshape",
   "transpose",
@@ -103,7 +103,7 @@ const bounding: ReadonlySet<OpName> = new Set<OpName>([
   "reduce_sum",
 ]);
 
-/** The least and the greatest that an element of a node can be. */
+/** Lower and upper bound of the elements of a node. */
 function boundsOf(ctx: Lowering, id: NodeId): Bounds {
   const extents = extentsOf(ctx);
   const known = new Map<NodeId, Bounds>();
@@ -149,7 +149,7 @@ function ownBounds(ctx: Lowering, node: Node, of: (operand: number) => Bounds): 
   }
 }
 
-/** The counts that a node is computed from by way of few numbers; undefined if it is computed from more. */
+/** The counts that a node is computed from through small values only; undefined if it is computed from anything else. */
 function basesOf(
   ctx: Lowering,
   id: NodeId,
@@ -163,7 +163,7 @@ function basesOf(
   const known = new Map<NodeId, ReadonlySet<NodeId> | undefined>();
   for (const node of nodesBehind(ctx, id, isEnd) ?? []) {
     const own = node.inputs.map((input) => known.get(input));
-    // What is computed from more than counts may be a count itself.
+    // A node that is computed from more than counts may itself be a count.
     const isKnown = !isMuch(node) && own.every((one) => one !== undefined);
     const itself = counts.has(node.id) ? new Set([node.id]) : undefined;
     known.set(node.id, isKnown ? new Set(own.flatMap((one) => [...(one ?? [])])) : itself);
@@ -171,7 +171,7 @@ function basesOf(
   return known.get(id);
 }
 
-/** What a node is if some others have these values; undefined if it depends on more. */
+/** The value of a node if other nodes have the given values; undefined if it depends on more than those. */
 function evaluated(ctx: Lowering, id: NodeId, known: Map<NodeId, Tensor>): Tensor | undefined {
   for (const node of nodesBehind(ctx, id, (one) => known.has(one)) ?? []) {
     if (known.has(node.id)) continue;

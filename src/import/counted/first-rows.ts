@@ -1,4 +1,4 @@
-// Rows that are as many as a number that is computed: ranges up to it, and the first of others.
+// Rows whose number is computed: ranges up to a computed limit, and the first rows of other values.
 
 import { natural } from "#ir/axis-order.js";
 import type { Tensor } from "#ir/tensor.js";
@@ -16,7 +16,7 @@ import { countOf, uncounted, withCount } from "./rows.js";
 import { topK } from "./select.js";
 import type { Value } from "#import/value.js";
 
-/** 0, 1, … up to a limit that is computed, but has a bound; undefined for a range of another kind. */
+/** The numbers 0, 1, … up to a computed limit that has an upper bound; undefined for other ranges. */
 export function countedRange(
   ctx: Lowering,
   [start, limit, step]: readonly (Value | undefined)[],
@@ -28,12 +28,15 @@ export function countedRange(
     unsupported("Range to a computed limit that does not count from 0 by 1");
   const count = Math.max(1, Math.floor(most));
   const numbers = valueOf(ctx.build.literal(natural(count), [count]), limit.type);
-  // Counted rows are those of a node.
+  // Only a node can have counted rows, so the constant becomes one.
   const none = combine(ctx, "mul", [reshaped(ctx, limit, []), scalar(ctx, 0)]);
   return withCount(ctx, combine(ctx, "add", [numbers, none], { type: limit.type }), 0, limit);
 }
 
-/** The `k` largest or smallest elements along an axis, in order, and their places; where k is computed, but has a bound, they are counted. */
+/**
+ * The `k` largest or smallest elements along an axis, in order, and their places. If k is computed but has an upper bound, the results are
+ * counted rows.
+ */
 export function topRows(
   ctx: Lowering,
   x: Value,
@@ -47,14 +50,17 @@ export function topRows(
   return { values: withCount(ctx, values, axis, k), indices: withCount(ctx, indices, axis, k) };
 }
 
-/** The first elements along each axis, as many as a list says whose numbers are those of the shape or follow from the counted rows of x. */
+/**
+ * The first elements along each axis. The list `sizes` gives how many: each number is the extent of the shape, or follows from the counted
+ * rows of x.
+ */
 export function firstRows(ctx: Lowering, x: Value, sizes: Value): Value {
   const counted = countOf(ctx, x);
   const all = counted && valuesTogether(ctx, [sizes, counted.count]);
   if (!counted || !all || elements(sizes.shape) !== x.shape.length)
-    unsupported("Slice of a size that is not known");
+    unsupported("a Slice whose size is not known");
   const { axis, count } = counted;
-  // −1 means all that there are.
+  // −1 means all elements.
   const taken = (size: number, extent: number): number => (size === -1 ? extent : size);
   const rowsOf = ([size, rows]: readonly Tensor[]): number =>
     taken(size?.data[axis] ?? 0, rows?.data[0] ?? 0);
@@ -65,7 +71,7 @@ export function firstRows(ctx: Lowering, x: Value, sizes: Value): Value {
       return at === axis ? own >= 0 && own <= extent : own === extent;
     }),
   );
-  if (!fits) unsupported("Slice of a size that is not known");
+  if (!fits) unsupported("a Slice whose size is not known");
   const most = all.reduce((greatest, row) => Math.max(greatest, rowsOf(row)), 1);
   const part = sliced(ctx, uncounted(ctx, x, axis), axis, 0, most);
   const given = reshaped(ctx, sliced(ctx, sizes, 0, axis, 1), []);

@@ -1,5 +1,5 @@
-// Values with fewer rows than their extent says: how many is known only when the net runs. The extent is the most there can be, what lies
-// behind the last row means nothing, and every op on the way keeps that, or is refused.
+// Counted rows: values that have fewer rows than their extent, where the number of rows is known only when the net runs. The extent is the
+// largest possible number, and the elements after the last row are undefined. Each op must keep this property, or the importer refuses it.
 
 import { natural } from "#ir/axis-order.js";
 import type { NodeId, OpName } from "#ir/graph.js";
@@ -10,15 +10,15 @@ import { opOf } from "#ops/index.js";
 import { axisOf } from "#ops/reduce.js";
 import { refuse } from "#import/refusal.js";
 
-/** Which axis of a node holds rows that are counted, and the node without axes that says how many. */
+/** The axis of a node that holds counted rows, and the node without axes that gives their number. */
 export interface Counted {
   readonly axis: number;
   readonly count: NodeId;
 }
 
 /**
- * What is counted in the result of an op, one of whose operands is. Refused where rows meet that mean nothing, or where the place of the
- * last one is lost.
+ * The counted rows of an op's result if an operand has some. Refuses ops that would combine counted rows with undefined elements, or that
+ * would lose where the last row is.
  */
 export function countedAfter(
   op: OpName,
@@ -66,10 +66,10 @@ export function countedAfter(
       return to(given["keepdims"] === true ? axis : axis - reduced.filter((one) => one < axis).length);
     }
     case "resize":
-      // Repetition of an axis: rows are those of an image, whose columns are made.
+      // Such a resize repeats elements of the other axis; the rows stay the rows of the image.
       return result.shape[axis] === from[axis] && axis < 2 ? to(axis) : lost(op);
     case "non_max_suppression":
-      // Boxes behind the last one have no score.
+      // Boxes after the last row have no score.
       return operands[1] || operands[2] ? lost(op) : undefined;
     case "gather":
       return afterGather(operands, types, given);
@@ -84,7 +84,7 @@ function afterGather(
   attributes: Readonly<Record<string, unknown>>,
 ): Counted | undefined {
   const axis = axisOf(Number(attributes["axis"]), types[0]?.shape ?? []) ?? 0;
-  // What takes single rows knows which of them count.
+  // A gather along the counted axis reads only rows that its places name.
   const own = x && x.axis !== axis ? x : undefined;
   const isBatched = attributes["batched"] === true;
   const rank = types[1]?.shape.length ?? 0;
@@ -97,7 +97,7 @@ function afterGather(
   return moved ?? inserted;
 }
 
-/** The axis of a reshaped value that holds the same rows: as many elements lie before and behind it. */
+/** The axis of a reshaped value that holds the same rows: as many elements come before and after it. */
 function sameRows(from: Shape, axis: number, to: Shape): number | undefined {
   const before = elements(from.slice(0, axis));
   return natural(to.length).find((at) => to[at] === from[axis] && elements(to.slice(0, at)) === before);

@@ -1,4 +1,4 @@
-// Values whose rows are counted, under import: how many there are, and what takes that into account.
+// Reads and sets the number of counted rows during an import.
 
 import { natural, places } from "#ir/axis-order.js";
 import type { NodeId } from "#ir/graph.js";
@@ -9,7 +9,7 @@ import { map, scalar, valueOf } from "#import/lowering.js";
 import { reshaped } from "#import/operators/reshape.js";
 import type { Value } from "#import/value.js";
 
-/** Which axis of a value is counted, and how many rows it has. */
+/** The axis of a value that is counted, and its number of rows. */
 export function countOf(
   ctx: Lowering,
   x: Value,
@@ -20,17 +20,17 @@ export function countOf(
   return { axis: x.order[counted.axis] ?? 0, count };
 }
 
-/** Notes that only the first rows of a value count. */
+/** Notes that only the first `count` rows of a value count. */
 export function withCount(ctx: Lowering, x: Value, axis: number, count: Value): Value {
   if (x.ref.kind !== "node") return x;
   const whole = ctx.build.nodeOf(reshaped(ctx, count, []).ref);
-  // What it was made of has all rows.
+  // The value that x was made from has all rows.
   ctx.build.origins.delete(x.ref.id);
   ctx.build.counts.set(x.ref.id, { axis: places(x.order)[axis] ?? 0, count: originalOf(ctx, whole) });
   return x;
 }
 
-/** The node without axes that a number was first: two counts are the same if it is. */
+/** The first node without axes that this number is a reshape of. Two counts are equal if they have the same such node. */
 function originalOf(ctx: Lowering, id: NodeId): NodeId {
   let [original, at] = [id, ctx.build.nodes.get(id)];
   while (at?.op === "reshape") {
@@ -41,7 +41,7 @@ function originalOf(ctx: Lowering, id: NodeId): NodeId {
   return original;
 }
 
-/** The value with a number in the rows that do not count: all rows count then. */
+/** The value with a number in all rows that do not count. Then all its rows count. */
 export function filledRows(ctx: Lowering, x: Value, fill: number): Value {
   const counted = countOf(ctx, x);
   if (!counted) return x;

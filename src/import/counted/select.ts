@@ -1,4 +1,4 @@
-// Selections: the largest elements, what is not zero, and boxes that do not overlap. Their rows are counted.
+// Selections: the largest elements, the elements that are not zero, and the boxes that do not overlap. Their results are counted rows.
 
 import { natural } from "#ir/axis-order.js";
 import { elements } from "#ir/type.js";
@@ -23,20 +23,24 @@ export function topK(
   { axis, k, largest }: { readonly axis: number; readonly k: number; readonly largest: boolean },
 ): { readonly values: Value; readonly indices: Value } {
   const extent = given.shape[axis] ?? 1;
-  if (!(Number.isInteger(k) && k >= 1 && k <= extent)) refuse("bad-model", `the ${k} largest of ${extent}`);
-  keepBatch(ctx, given, axis, "takes single samples of the batch");
+  if (!(Number.isInteger(k) && k >= 1 && k <= extent))
+    refuse("bad-model", `it takes the ${k} largest of ${extent} elements`);
+  keepBatch(ctx, given, axis, "it takes single samples of the batch");
   const x =
     countOf(ctx, given)?.axis === axis ? filledRows(ctx, given, largest ? -Infinity : Infinity) : given;
-  // The axis goes last, and the others stay as they lie.
+  // Only the selected axis moves, to the end; the other axes keep their order.
   const order = [...x.order.filter((one) => one !== axis), axis];
   const ref = ctx.build.emit("top_k", [ctx.build.arranged(x, order)], { k, largest });
   const indices = ordered(ctx, ref, order, int64);
   return { values: gatheredAlong(ctx, x, indices, axis), indices };
 }
 
-/** The places of what is not zero, a row each, in reading order: as many rows as there are elements, of which the first count. */
+/**
+ * The places of elements that are not zero, one row each, in reading order. The result has as many rows as x has elements; only the first
+ * ones count.
+ */
 export function nonZeroRows(ctx: Lowering, given: Value): Value {
-  if (batchAxis(ctx, given) !== undefined) mixed(ctx, "takes elements of single samples");
+  if (batchAxis(ctx, given) !== undefined) mixed(ctx, "it takes elements of single samples");
   const x = filledRows(ctx, given, 0);
   const count = elements(x.shape);
   const zero = scalar(ctx, 0);
@@ -56,7 +60,7 @@ export function nonZeroRows(ctx: Lowering, given: Value): Value {
 }
 
 export interface SuppressionOptions {
-  /** Most boxes of a class. */
+  /** The most boxes of a class. */
   readonly limit: number;
   readonly overlap: number;
   /** Boxes with this score or less are left out. */
@@ -65,7 +69,10 @@ export interface SuppressionOptions {
   readonly centered: boolean;
 }
 
-/** The places of boxes [n, boxes, 4] that are kept by scores [n, classes, boxes]: [n, classes, limit], with −1 behind the last one. */
+/**
+ * The places of the boxes that are kept, [n, classes, limit], from boxes [n, boxes, 4] and scores [n, classes, boxes]. Entries after the
+ * last kept box are −1.
+ */
 export function suppressed(
   ctx: Lowering,
   boxes: Value,
@@ -87,13 +94,13 @@ export function suppressed(
   return valueOf(ref, int64);
 }
 
-/** How many places there are before the first −1 of each class. */
+/** The number of places before the first −1 of each class. */
 export function countPlaces(ctx: Lowering, x: Value, axes: readonly number[]): Value {
   const isPlace = combine(ctx, "less_equal", [scalar(ctx, 0), x]);
   return { ...reduced(ctx, "reduce_sum", isPlace, axes, false), type: int64 };
 }
 
-/** Rows in order, without those that begin with −1 between them: the first ones count. */
+/** The rows in the same order, without the rows that begin with −1; the first rows of the result count. */
 export function compactRows(ctx: Lowering, rows: Value): Value {
   const count = rows.shape[0] ?? 1;
   const first = reshaped(ctx, sliced(ctx, rows, 1, 0, 1), [count]);
@@ -103,12 +110,15 @@ export function compactRows(ctx: Lowering, rows: Value): Value {
   return withCount(ctx, sorted, 0, reduced(ctx, "reduce_sum", isRow, [0], false));
 }
 
-/** Values one after another along an axis, of which some have counted rows: each begins where the rows before it end. */
+/**
+ * Concatenates values along an axis where some have counted rows: the rows of a value begin where the counted rows of the values before it
+ * end.
+ */
 export function joinedRows(ctx: Lowering, values: readonly Value[], axis: number): Value {
   const isCounted = values.some((value) => countOf(ctx, value)?.axis === axis);
   if (!isCounted) return joined(ctx, values, axis);
   const [first, ...rest] = values;
-  if (!first) refuse("bad-model", "a concatenation of nothing");
+  if (!first) refuse("bad-model", "it concatenates no values");
   return rest.reduce((result, value) => appended(ctx, result, value, axis), first);
 }
 
@@ -121,7 +131,7 @@ function appended(ctx: Lowering, a: Value, b: Value, axis: number): Value {
   const total = (a.shape[axis] ?? 1) + (b.shape[axis] ?? 1);
   const numbers = valueOf(ctx.build.literal(natural(total), [total]), int64);
   const along = a.shape.map((_, at) => (at === axis ? total : 1));
-  // Places behind the last row read that one.
+  // Places after the last row read the last row.
   const left = gathered(ctx, uncounted(ctx, a, axis), numbers, axis);
   const right = gathered(ctx, uncounted(ctx, b, axis), combine(ctx, "sub", [numbers, before]), axis);
   const isLeft = reshaped(ctx, combine(ctx, "less", [numbers, before]), along);

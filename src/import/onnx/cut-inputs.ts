@@ -1,4 +1,4 @@
-// An ONNX graph whose inner values become inputs: the nodes that made them go.
+// Cuts the head off an ONNX graph: inner values become inputs, and the nodes that made them are removed.
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import type { NamedInput } from "#import/options/cut-inputs.js";
@@ -9,7 +9,7 @@ import { extentsOf, tensorType } from "./dimensions.js";
 import { elementTypes } from "./element-type.js";
 import { changed } from "./functions.js";
 
-/** A graph, its inputs, and whether some of these are made by nodes or are weights otherwise. */
+/** A graph, its inputs, and whether an input was a result of a node or a weight before. */
 export interface CutGraph {
   readonly graph: GraphProto;
   readonly inputs: readonly WrittenInput[];
@@ -17,7 +17,7 @@ export interface CutGraph {
   readonly isCut: boolean;
 }
 
-/** `headShape` works out the shape of an inner value, if it can. */
+/** Makes inputs of the named values. `headShape` infers the shape of an inner value, if it can. */
 export function cutInputs(
   graph: GraphProto,
   given: readonly string[],

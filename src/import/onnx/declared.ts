@@ -1,4 +1,4 @@
-// What a model says of the shapes of its values (`value_info` and outputs), checked after they are imported.
+// Compares the shapes that a model declares (`value_info` and outputs) with the imported values.
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import type { Declared } from "#import/declared.js";
@@ -10,10 +10,10 @@ import type { GraphProto, NodeProto } from "#onnx/proto/onnx_pb.js";
 import { extentsOf } from "./dimensions.js";
 import { namesRead } from "./reach.js";
 
-/** Most warnings about single values. */
+/** The most warnings about single values. */
 const warningLimit = 10;
 
-/** Warnings about values that are not as declared. What only follows from another difference is not said. */
+/** Warnings about values whose shape differs from the declared one. Differences that only follow from another one are left out. */
 export function declaredWarnings(
   ctx: Lowering,
   graph: GraphProto,

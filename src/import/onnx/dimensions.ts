@@ -5,7 +5,10 @@ import { namelessSymbol, rankLimit } from "#import/options/dimensions.js";
 import { symbolName } from "#import/names.js";
 import type { TypeProto, ValueInfoProto } from "#onnx/proto/onnx_pb.js";
 
-/** The extents of an input's type; nameless ones are `N` at axis 0 and `input_axis` elsewhere. A text says what is wrong. */
+/**
+ * The extents of an input's type; extents without a name get the symbols `N` at axis 0 and `input_axis` elsewhere. A string says what is
+ * wrong.
+ */
 export function extentsOf(input: ValueInfoProto): readonly Extent[] | string {
   const tensor = tensorType(input.type);
   if (!tensor) return "is not a tensor";
@@ -22,7 +25,7 @@ export function extentsOf(input: ValueInfoProto): readonly Extent[] | string {
   return extents;
 }
 
-/** The tensor type of a value, if it is one. */
+/** The tensor type of a value, if it is a tensor. */
 export function tensorType(
   type: TypeProto | undefined,
 ): Extract<NonNullable<TypeProto["value"]>, { case: "tensorType" }>["value"] | undefined {

@@ -11,7 +11,7 @@ function bfloat16(value: number): number {
   return bits.getFloat32(0);
 }
 
-/** The nearest bfloat16, ties to even: half of the lower bits is added, and what is carried rounds up. */
+/** The nearest bfloat16, ties to even: half of the lower bits is added, and the carry rounds up. */
 function toBfloat16(value: number): number {
   bits.setFloat32(0, value);
   const all = bits.getUint32(0);
@@ -21,7 +21,7 @@ function toBfloat16(value: number): number {
 
 const toHalf = (value: number): number => halfToFloat(floatToHalf(value));
 
-/** By the number in `TensorProto.data_type`. Strings, complex numbers and types below 8 bits are not read. */
+/** Element types by their number in `TensorProto.data_type`. Strings, complex numbers and types below 8 bits are not supported. */
 export const elementTypes: ReadonlyMap<number, ElementType> = new Map([
   [1, float32],
   [2, int("uint8", 1, 0, 255, (view, at) => view.getUint8(at))],

@@ -1,21 +1,21 @@
-// Functions of a model: calls of them become the nodes that they stand for. PyTorch's newer exporter writes its modules so.
+// Replaces calls of a model's functions by the nodes of the functions. PyTorch's newer exporter writes functions for its modules.
 
 import { quote } from "#import/refusal.js";
 import type { AttributeProto, FunctionProto, GraphProto, NodeProto } from "#onnx/proto/onnx_pb.js";
 
-/** A graph without calls, and the opsets of nodes that come from functions with another one. */
+/** A graph without calls, and the opsets of nodes from functions that have another opset than the model. */
 export interface Expanded {
   readonly graph: GraphProto;
   readonly opsets: ReadonlyMap<NodeProto, number>;
 }
 
-/** Most nodes of the graph with all that functions stand for; functions of functions double fast. */
+/** The most nodes of the expanded graph. Functions that call functions can double it at each level. */
 const nodeLimit = 200_000;
 
-/** Most functions that call each other; one that calls itself gets here too. */
+/** The deepest nesting of function calls. A function that calls itself reaches it too. */
 const depthLimit = 32;
 
-/** What names and attributes of the nodes of one call mean outside. */
+/** What the names and attributes of the nodes of one call mean outside the function. */
 interface Scope {
   readonly rename: (name: string) => string;
   /** The attributes of the call by name; undefined in the graph itself. */
@@ -25,7 +25,7 @@ interface Scope {
   readonly depth: number;
 }
 
-/** The graph with the nodes of functions in place of their calls. A text says why that cannot be. */
+/** The graph with the nodes of functions in place of their calls. A string says why the functions cannot be expanded. */
 export function expandFunctions(
   graph: GraphProto,
   functions: readonly FunctionProto[],
@@ -62,7 +62,7 @@ export function expandFunctions(
     return result;
   };
 
-  /** The node as it stands outside, its graphs with it. */
+  /** The node with the names and attributes of the calling graph; graphs in it are rewritten too. */
   const rewritten = (node: NodeProto, scope: Scope): NodeProto =>
     changed(node, {
       name: node.name === "" ? "" : scope.path + node.name,
@@ -71,7 +71,7 @@ export function expandFunctions(
       attribute: node.attribute.flatMap((attribute) => {
         const bound = boundAttribute(attribute, scope);
         if (!bound?.g) return bound ? [bound] : [];
-        // What the caller gave is in the caller's names already.
+        // An attribute of the caller already has the caller's names.
         if (bound !== attribute) return [bound];
         return [changed(bound, { g: inner(bound.g, scope) })];
       }),
@@ -88,7 +88,7 @@ export function expandFunctions(
   const call = (called: FunctionProto, node: NodeProto, { path, opset, depth }: Scope): NodeProto[] => {
     if (depth >= depthLimit)
       throw new TooLarge(
-        `function ${quote(called.name)} lies in more than ${depthLimit} others, or in itself`,
+        `function ${quote(called.name)} is nested in more than ${depthLimit} others, or in itself`,
       );
     const names = new Map(called.input.map((name, at) => [name, node.input[at] ?? ""]));
     const passed: NodeProto[] = [];
@@ -142,14 +142,14 @@ export function expandFunctions(
 
 class TooLarge extends Error {}
 
-/** An attribute that stands for one of the call's, under its own name; undefined if the call has none such. */
+/** The call's attribute that this attribute refers to, under the name of this attribute; undefined if the call does not have it. */
 function boundAttribute(attribute: AttributeProto, { given }: Scope): AttributeProto | undefined {
   if (attribute.refAttrName === "" || !given) return attribute;
   const value = given.get(attribute.refAttrName);
   return value && changed(value, { name: attribute.name });
 }
 
-/** A copy with other fields. Those that are not set have their defaults from the prototype, which `{ ...message }` loses. */
+/** A copy with other fields. Fields that are not set keep the defaults of the prototype, which `{ ...message }` would lose. */
 export function changed<T extends object>(message: T, fields: Partial<T>): T {
   return Object.assign(Object.create(Object.getPrototypeOf(message) as object) as T, message, fields);
 }
@@ -158,7 +158,7 @@ function keyOf(domain: string, name: string, overload: string): string {
   return JSON.stringify([domain === "ai.onnx" ? "" : domain, name, overload]);
 }
 
-/** All names of values in a graph and the graphs in it. */
+/** All names of values in a graph and in the graphs of its nodes. */
 function namesOf(graph: GraphProto): Set<string> {
   const names = new Set<string>();
   const open = [graph];

@@ -1,4 +1,4 @@
-// Importing ONNX: the bytes of a model become a graph in our layout and a store whose entries are parts of the file.
+// Imports ONNX: the bytes of a model become a graph in our layout, and a store whose entries are parts of the file.
 
 import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import { expectOptions } from "#diagnostic/options.js";
@@ -38,8 +38,8 @@ import type { Import, Scope } from "./walk.js";
 import { isKnown, walk, weight } from "./walk.js";
 
 /**
- * The graph of an ONNX model, or everything that is wrong with it. Inputs and outputs are as the model has them; inside,
- * images lie channels last. Weights are read from the bytes or file when they are asked for, so these must not change.
+ * The graph of an ONNX model, or all errors found in it. Inputs and outputs have the shapes of the model; inside the graph, images have
+ * their channels last. Weights are read from the bytes or the file when they are needed, so these must not change.
  */
 export function importOnnx(model: Uint8Array | DataFile, options: ImportOptions = {}): Result<Imported> {
   const isBytes = model instanceof Uint8Array;
@@ -63,13 +63,13 @@ export function importOnnx(model: Uint8Array | DataFile, options: ImportOptions 
 
 /** How an import is tried. */
 interface Attempt {
-  /** No advice is asked for: it would try other options in turn. */
+  /** Whether to give no advice, because finding advice tries further imports. */
   readonly isTrial?: boolean;
-  /** Sizes that are not the caller's, so that advice names them. */
+  /** Sizes that the caller did not give. Advice about cuts repeats them. */
   readonly suggested?: ReadonlyMap<string, number>;
 }
 
-/** A model that was read. */
+/** A model that has been read. */
 interface Source {
   readonly model: ReadModel;
   readonly graph: GraphProto;
@@ -87,7 +87,7 @@ function importGraph(
   const wrong = (message: string): Result<Imported> => ({
     diagnostics: [error("bad-model", `${file}: ${message}`)],
   });
-  // The shape of an inner value is that which the head of the model gives it.
+  // The head of the model determines the shape of an inner value.
   const headShape = (name: string): readonly Extent[] | undefined =>
     outputExtents(
       importGraph(from, { ...options, inputs: [], outputs: [name] }, { isTrial: true }).value?.graph,
@@ -148,7 +148,7 @@ function importGraph(
     isLoop: false,
   };
   for (const { name, type } of written) {
-    // Numbers of all types are given as floats; integers keep their arithmetic.
+    // Numbers of all types are given as floats; an integer type keeps its arithmetic.
     const fixed = shapes.fixed.get(name);
     build.at(cleanName(name) ?? "constant");
     const ref = fixed
@@ -174,7 +174,7 @@ function importGraph(
   const outputs: NamedValue[] = [];
   for (const name of outputNames) {
     const value = scope.values.get(name);
-    if (!value) return wrong(`output ${quote(name)} is made by no node`);
+    if (!value) return wrong(`no node makes the output ${quote(name)}`);
     outputs.push({ name, value });
   }
   const finished = finish(build, outputs, { name: graphName(from.model, file), file, isCut });
@@ -182,25 +182,25 @@ function importGraph(
   return { ...finished, diagnostics: [...shared.diagnostics, ...finished.diagnostics, ...warnings] };
 }
 
-/** What can be done about operators that people meet. */
+/** What to do about unsupported operators that users often meet. */
 const advice: Readonly<Record<string, string>> = {
-  Unique: "results of no fixed size are better made in JavaScript",
+  Unique: "results without a fixed size are better made in JavaScript",
   TopK: "it is better done in JavaScript",
   DynamicQuantizeLinear: "export the model with float activations; quantised weights are fine",
 };
 
-/** Everything that was found, with the advice at the end. */
+/** All errors, with the advice at the end. */
 function problems({ file, unknown, diagnostics }: Import, help: () => readonly string[]): Diagnostic[] {
   if (unknown.size === 0) return withCut(diagnostics, help);
-  // What onnxruntime fuses is not in files from exporters.
+  // Exporters do not write onnxruntime's fused operators, so the file was optimized.
   const isFused = [...unknown.keys()].some((op) => op.startsWith("com.microsoft."));
   const known = isFused
-    ? "docs/onnx.md lists what is known; onnxruntime's optimization makes operators of com.microsoft: take the model as it was before"
-    : "docs/onnx.md lists what is known; onnxsim or onnxruntime's offline optimization may fold such nodes away";
+    ? "docs/onnx.md lists the supported operators; onnxruntime's optimization makes operators of com.microsoft: use the model from before it"
+    : "docs/onnx.md lists the supported operators; onnxsim or onnxruntime's offline optimization may fold such nodes away";
   return [...unknownMessage(unknown, { file, advice, help: [...help(), known] }), ...diagnostics];
 }
 
-/** Where the model can be cut before nodes that were refused. */
+/** Where to cut the model before the nodes that were refused. */
 function cutAdvice(
   from: Source,
   options: ImportOptions,
@@ -237,7 +237,7 @@ function missingSizes(
   });
 }
 
-/** The names of the outputs: the model's, or those that were asked for. */
+/** The names of the outputs: the model's own, or those that the caller asks for. */
 function outputsOf(
   graph: GraphProto,
   wanted: readonly string[] | undefined,
@@ -269,7 +269,7 @@ function wrongInputs(inputs: readonly ValueInfoProto[], file: string): Diagnosti
   });
 }
 
-/** The file's name without its ending: exporters call all their graphs `main_graph`. */
+/** The file's name without its ending, because exporters name all their graphs `main_graph`. */
 function graphName({ graph }: ReadModel, file: string): string {
   const base = (file.split(/[/\\]/).at(-1) ?? "").replace(/\.onnx$/i, "");
   const name = cleanName(base) ?? cleanName(graph.name) ?? "model";

@@ -1,16 +1,16 @@
-// What the importer of an operator gets and gives: the node with its attributes read by kind, and the values around it.
+// The interface of the importers of operators: the node with its attributes read by kind, and the values around it.
 
 import type { Lowering } from "#import/lowering.js";
 import { quote, refuse } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
 import type { AttributeProto, GraphProto, NodeProto, TensorProto } from "#onnx/proto/onnx_pb.js";
 
-/** A node of the model. What is missing or of another kind than asked for is refused. */
+/** A node of the model. Its functions refuse operands and attributes that are missing or have another kind than requested. */
 export interface OnnxNode {
   readonly op: string;
   readonly opset: number;
   readonly inputs: number;
-  /** Names of the results that are used, in place; an unused one is undefined. */
+  /** The names of its results, in order; undefined for a result that nothing uses. */
   readonly outputs: readonly (string | undefined)[];
   input(at: number): Value;
   optional(at: number): Value | undefined;
@@ -24,25 +24,25 @@ export interface OnnxNode {
   graph(name: string): GraphProto | undefined;
 }
 
-/** How a subgraph is put in place of its node. */
+/** How a subgraph replaces its node. */
 export interface InlineOptions {
   /** The values of its own inputs. */
   readonly inputs?: readonly Value[];
-  /** Which of its results are needed: always the same of one graph. All by default. */
+  /** Which of its results are needed; by default all. Each call for the same graph must need the same results. */
   readonly needed?: readonly boolean[];
-  /** For the body of a loop: the least number of steps that are left, this one included. Its nodes count as unrolled. */
+  /** For the body of a loop: the least number of iterations that are left, including this one. The nodes of the body count as unrolled. */
   readonly steps?: number;
 }
 
-/** What operators are built with. */
+/** The context in which operators of ONNX are lowered. */
 export interface Context extends Lowering {
   /** A tensor of an attribute as a value. */
   constant(proto: TensorProto): Value;
-  /** The results of a subgraph, which sees the values around it; those that are not needed are undefined. */
+  /** The results of a subgraph, which can read the values around it; results that are not needed are undefined. */
   inline(graph: GraphProto, options?: InlineOptions): readonly (Value | undefined)[];
 }
 
-/** Turns one node into values, one for each of its results; one that is not used may be undefined. */
+/** Turns one node into values, one for each of its results; an unused result may be undefined. */
 export type OperatorImport = (node: OnnxNode, ctx: Context) => Value | readonly (Value | undefined)[];
 
 export type OperatorTable = Readonly<Record<string, OperatorImport>>;
@@ -65,7 +65,7 @@ export function attributesOf(
   const find = (name: string): AttributeProto | undefined => table.get(name);
   const missing = (name: string): never => refuse("bad-model", `the attribute ${quote(name)} is missing`);
   const whole = (value: bigint): number => {
-    // INT64_MAX stands for "to the end" in slices; it only has to stay large.
+    // INT64_MAX means "to the end" in slices. As a float64 it is inexact, but large enough for that.
     const number = Number(value);
     return Math.max(Math.min(number, Number.MAX_SAFE_INTEGER), Number.MIN_SAFE_INTEGER);
   };
@@ -94,7 +94,7 @@ function decoded(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes.subarray(0, 1000));
 }
 
-/** The number with the fewest digits that is the same f32: 10⁻⁵ is meant where the file has its f32. */
+/** The number with the fewest digits that rounds to the same f32: a file holds the f32 nearest to 10⁻⁵ where its author meant 10⁻⁵. */
 function shortest(value: number): number {
   for (let digits = 1; digits < 9; digits += 1) {
     const short = Number(value.toPrecision(digits));

@@ -1,18 +1,18 @@
-// What of a graph its outputs depend on, in the order of computation.
+// The nodes and names of a graph that its outputs depend on, in the order of computation.
 
 import { circle, dependencyOrder } from "#import/dependency-order.js";
 import { quote } from "#import/refusal.js";
 import type { GraphProto, NodeProto } from "#onnx/proto/onnx_pb.js";
 
-/** The nodes that outputs depend on, each after those that it reads of, and every name that one of them or an output reads. */
+/** The nodes that outputs depend on, each after those that it reads from, and every name that one of them or an output reads. */
 export interface Reached {
   readonly nodes: readonly NodeProto[];
   readonly used: ReadonlySet<string>;
 }
 
 /**
- * Walks from the outputs to the inputs; nodes keep the order of the file as far as they can. Two nodes that make the same name, and
- * nodes that need their own results are an error, as a text.
+ * Walks from the outputs to the inputs; nodes keep the order of the file as far as possible. A string reports two nodes that make the same
+ * name, or nodes that need their own results.
  */
 export function reach(graph: GraphProto, outputs: readonly string[]): Reached | string {
   const makers = new Map<string, NodeProto>();
@@ -21,13 +21,13 @@ export function reach(graph: GraphProto, outputs: readonly string[]): Reached | 
     for (const name of node.output) {
       if (name === "") continue;
       if (makers.has(name)) return `two nodes make ${quote(name)}`;
-      if (given.has(name)) return `${quote(name)} is made by a node, and is an input or a weight too`;
+      if (given.has(name)) return `${quote(name)} is made by a node, but is an input or a weight too`;
       makers.set(name, node);
     }
   }
   const used = new Set(outputs);
   const reads = new Map<NodeProto, readonly NodeProto[]>();
-  // A set may grow while it is walked, and then the new names are walked too.
+  // Iterating over a set also visits the names added during the iteration.
   for (const name of used) {
     const maker = makers.get(name);
     if (!maker || reads.has(maker)) continue;
@@ -54,7 +54,7 @@ function foundCycle(nodes: readonly NodeProto[]): never {
   throw new Cycle(circle(names, "node"));
 }
 
-/** What a node reads of the graph that it stands in or those around: its operands, and what its graphs do not make themselves. */
+/** The names that a node reads from its own graph or the graphs around it: its operands, and what its subgraphs read but do not make. */
 export function namesRead(node: NodeProto): string[] {
   return [...node.input.filter((name) => name !== ""), ...subgraphs(node).flatMap(freeNames)];
 }

@@ -1,5 +1,5 @@
-// The bytes of an ONNX file as messages. The reader is generated from onnx.proto (see `src/onnx/proto/README.md`); what tensors hold
-// stays in the file.
+// Decodes the bytes of an ONNX file. The reader is generated from onnx.proto (see `src/onnx/proto/README.md`). The data of tensors stay in
+// the file.
 
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
@@ -10,16 +10,16 @@ import { ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
 import type { HeldData } from "./split-model.js";
 import { splitModel } from "./split-model.js";
 
-/** Opsets of the main domain that operators are read by. */
+/** The oldest and the newest supported opset of the main domain. */
 export const oldestOpset = 1;
 export const newestOpset = 21;
 
-/** Operators of older opsets are read as far as they mean the same. */
+/** Operators of older opsets are supported where their meaning has not changed since this one. */
 const firstWhole = 7;
 
 const convertHelp = `convert it, say with onnx.version_converter.convert_version(model, ${newestOpset - 4})`;
 
-/** A model's graph, and the version of the operators' meaning. */
+/** A model's graph, and the opset that gives its operators their meaning. */
 export interface ReadModel {
   readonly graph: GraphProto;
   readonly opset: number;
@@ -28,7 +28,7 @@ export interface ReadModel {
   readonly held: readonly HeldData[];
 }
 
-/** Decodes a model; a cut or corrupt file is an error. */
+/** Decodes a model; a truncated or corrupt file is an error. */
 export function readProto(source: DataFile, file: string): Result<ReadModel> {
   const wrong = (message: string, ...help: string[]): Result<ReadModel> => ({
     diagnostics: [error("bad-model", `${file}: ${message}`, { help })],
@@ -48,7 +48,7 @@ export function readProto(source: DataFile, file: string): Result<ReadModel> {
   const opset = Number(main[0]?.version ?? 0n);
   if (opset < oldestOpset)
     return wrong(
-      opset === 0 ? "the file names no opset" : `the model has opset ${opset}, which there is not`,
+      opset === 0 ? "the file names no opset" : `the model has opset ${opset}, which does not exist`,
       convertHelp,
     );
   return {
@@ -63,9 +63,9 @@ export function readProto(source: DataFile, file: string): Result<ReadModel> {
   };
 }
 
-/** The message about a model whose opset is not known as a whole. */
+/** The warning about a model whose opset is not fully supported. */
 function opsetWarnings(opset: number, file: string): Diagnostic[] {
-  const has = `${file}: the model has opset ${opset}, and ${firstWhole} to ${newestOpset} are known`;
+  const has = `${file}: the model has opset ${opset}, and ${firstWhole} to ${newestOpset} are supported`;
   if (opset > newestOpset)
     return [
       warning("newer-opset", `${has}; its operators are read as those of ${newestOpset}`, {

@@ -1,5 +1,5 @@
-// A model without what its tensors hold: their data stay in the file, and are noted by their places. So a large model takes little
-// memory, and what is decoded is counted first.
+// Splits a model into its messages and the data of its tensors. The data stay in the file, and only their places are noted. So a large
+// model takes little memory, and the size of the rest is estimated before it is decoded.
 
 import type { DataFile } from "#import/data-file.js";
 
@@ -10,16 +10,16 @@ export interface Part {
   readonly bytes?: readonly number[];
 }
 
-/** The data of one tensor by the number of its field in `TensorProto`. Typed fields may come in several parts. */
+/** The data of one tensor, by the number of its field in `TensorProto`. Typed fields may have several parts. */
 export type HeldData = ReadonlyMap<number, readonly Part[]>;
 
 export interface SplitModel {
-  /** The message whose tensors have in `raw_data` where their data stand in `held`, in four bytes. */
+  /** The model without the data of its tensors: `raw_data` of each tensor holds, in four bytes, its index in `held`. */
   readonly skeleton: Uint8Array;
   readonly held: readonly HeldData[];
 }
 
-/** Fields of `TensorProto`: those that hold data, and the bytes of each of their elements (0 for a varint). */
+/** The fields of `TensorProto` that hold data, and the number of bytes of each of their elements (0 for a varint). */
 export const dataFields = { float: 4, int32: 5, int64: 7, raw: 9, double: 10, uint64: 11 } as const;
 const elementBytes: ReadonlyMap<number, number> = new Map([
   [dataFields.float, 4],
@@ -30,12 +30,12 @@ const elementBytes: ReadonlyMap<number, number> = new Map([
   [dataFields.uint64, 0],
 ]);
 
-/** What becomes of the fields of a message: those that are messages with tensors in them, those that are left out, and texts. */
+/** How the fields of a message are treated: messages that contain tensors, fields that are dropped, and strings. */
 interface Kind {
   readonly inner?: Readonly<Record<number, keyof typeof kinds>>;
-  /** Documentation, metadata and what the importer works out by itself. */
+  /** Documentation, metadata, and data that the importer infers itself. */
   readonly dropped: readonly number[];
-  /** Names, and bytes: they take about as much memory as in the file; all others may be lists of numbers or messages. */
+  /** Names and bytes, which take about as much memory as in the file. All other fields may be lists of numbers, or messages. */
   readonly names: readonly number[];
   readonly bytes?: readonly number[];
 }
@@ -57,23 +57,23 @@ const kinds = {
   Record<string, Omit<Kind, "inner"> & { inner?: Readonly<Record<number, string>> }>
 >;
 
-/** Most memory that the skeleton's messages may take, by the estimates below, which are high. */
+/** The most memory for the messages of the skeleton, by the estimates below, which are upper bounds. */
 const memoryLimit = 384 * 2 ** 20;
 /** Bytes of an object: a `TensorProto` with its empty lists. */
 const messageCost = 1024;
 const fieldCost = 64;
 const textCost = 2;
-/** Longest name in bytes. Of much longer ones V8's hash tables look at the lengths alone, so that they all collide. */
+/** The longest name in bytes. V8's hash tables compare much longer names by length only, so that they all collide. */
 const nameLimit = 4096;
-/** An element of a list of integers may take one byte of the file, and is a bigint. */
+/** An element of a list of integers can take one byte of the file, but becomes a bigint. */
 const listCost = 40;
 
-/** Most messages inside of each other; a graph in a graph takes three. */
+/** The deepest nesting of messages; a graph in a graph takes three levels. */
 const depthLimit = 64;
 
 const windowBytes = 2 ** 20;
 
-/** Takes a model or a tensor apart. Throws an `Error` that says what is wrong with the bytes and where. */
+/** Splits a model or a tensor. Throws an `Error` that says what is wrong with the bytes, and where. */
 export function splitModel(file: DataFile, kind: "model" | "tensor" = "model"): SplitModel {
   const held: HeldData[] = [];
   let cost = 0;
@@ -97,40 +97,40 @@ export function splitModel(file: DataFile, kind: "model" | "tensor" = "model"): 
       throw new Error(`without its weights it takes more than ${memoryLimit / 2 ** 20} MiB of memory`);
   };
 
-  /** The varint from a place on, and the place behind it. */
+  /** The varint at `begin`, and the place after it. */
   const varint = (begin: number, end: number): readonly [value: number, next: number] => {
     let [value, scale] = [0, 1];
     for (let place = begin; place < begin + 10; place += 1) {
-      if (place >= end) throw new Error(`it is cut off at byte ${place}`);
+      if (place >= end) throw new Error(`it ends early, at byte ${place}`);
       const byte = byteAt(place);
       value += (byte & 127) * scale;
       scale *= 128;
       if (byte < 128) return [value, place + 1];
     }
-    throw new Error(`there is no number at byte ${begin}`);
+    throw new Error(`byte ${begin} does not begin a number`);
   };
 
-  /** Where the value of a field ends, and where what it holds begins. */
+  /** The place where the content of a field begins, and where the field ends. */
   const extentOf = (wire: number, begin: number, end: number): readonly [content: number, next: number] => {
     const [length, content] = wire === 2 ? varint(begin, end) : [wire === 1 ? 8 : wire === 5 ? 4 : 0, begin];
     if (wire === 0) return [begin, varint(begin, end)[1]];
-    if (wire !== 1 && wire !== 2 && wire !== 5) throw new Error(`there is no field at byte ${begin - 1}`);
+    if (wire !== 1 && wire !== 2 && wire !== 5) throw new Error(`byte ${begin - 1} does not begin a field`);
     const next = content + length;
     if (next > end)
       throw new Error(
-        `it is cut off: a part from byte ${content} on has ${length} bytes, and there are ${end - content}`,
+        `it ends early: a part from byte ${content} on has ${length} bytes, of which ${end - content} are there`,
       );
     return [content, next];
   };
 
-  /** The message with its tensors' data left out. */
+  /** The message without the data of its tensors. */
   const split = (kind: keyof typeof kinds, begin: number, end: number, depth: number): Uint8Array => {
-    if (depth > depthLimit) throw new Error(`more than ${depthLimit} messages lie inside of each other`);
+    if (depth > depthLimit) throw new Error(`more than ${depthLimit} messages are nested`);
     spend(messageCost);
     const { inner, dropped, names, bytes = [] }: Kind = kinds[kind];
     const pieces: Uint8Array[] = [];
     const data = new Map<number, Part[]>();
-    // Fields that stay are copied in runs: there may be millions of them.
+    // Fields that stay are copied in runs, because there may be millions of them.
     let run = begin;
     const endRun = (end: number, next: number): void => {
       if (end > run) pieces.push(bytesAt(run, end));
@@ -154,7 +154,7 @@ export function splitModel(file: DataFile, kind: "model" | "tensor" = "model"): 
         const isName = names.includes(field);
         if (isName && next - content > nameLimit)
           throw new Error(
-            `the name at byte ${content} has ${next - content} bytes, and ${nameLimit} are the most`,
+            `the name at byte ${content} has ${next - content} bytes; at most ${nameLimit} are supported`,
           );
         const isText = isName || bytes.includes(field);
         spend(isText || wire !== 2 ? fieldCost : messageCost);
@@ -172,7 +172,7 @@ export function splitModel(file: DataFile, kind: "model" | "tensor" = "model"): 
   return { skeleton: split(kind, 0, file.size, 0), held };
 }
 
-/** Notes a part of a tensor's data. Of raw data the last one counts; elements that come one by one are gathered. */
+/** Notes a part of a tensor's data. Of several `raw_data` fields the last counts; elements in separate fields are gathered. */
 function note(
   data: Map<number, Part[]>,
   field: number,
@@ -188,7 +188,7 @@ function note(
   }
   const wanted = elementBytes.get(field);
   if (wanted === 1 || (wanted !== 0 && wanted !== part.length))
-    throw new Error(`a tensor's data at byte ${part.begin} are of another kind than its field`);
+    throw new Error(`a tensor's data at byte ${part.begin} do not have the type of their field`);
   const last = parts.at(-1)?.bytes as number[] | undefined;
   const own = last ?? [];
   for (const byte of bytes()) own.push(byte);

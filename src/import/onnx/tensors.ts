@@ -1,4 +1,4 @@
-// Tensors of an ONNX file: typed, raw and external data, read when they are asked for.
+// Tensors of an ONNX file: typed, raw and external data, which are read when they are needed.
 
 import type { ElementType } from "#import/element-type.js";
 import { quote, refuse } from "#import/refusal.js";
@@ -21,7 +21,7 @@ export interface ExternalSlice {
   readonly tensor: string;
 }
 
-/** Where tensors get their data from, and what they have taken of external data. */
+/** The sources of tensor data, and the parts of external data used so far. */
 export interface TensorData {
   readonly file: DataFile;
   readonly held: readonly HeldData[];
@@ -30,14 +30,18 @@ export interface TensorData {
   readonly slices: ExternalSlice[];
 }
 
-/** A tensor's type and shape, checked against its data, which is not read yet. Refuses what is wrong. */
+/** The type and shape of a tensor, checked against the size of its data, which are not read yet. Refuses a tensor that is wrong. */
 export function fileTensor(proto: TensorProto, name: string, source: TensorData): FileTensor {
   const type = elementTypes.get(proto.dataType);
   if (!type)
-    refuse("unsupported-type", `tensor ${quote(name)} holds ${typeName(proto.dataType)}, which is not read`);
+    refuse(
+      "unsupported-type",
+      `tensor ${quote(name)} holds ${typeName(proto.dataType)}, which is not supported`,
+    );
   const shape = proto.dims.map(Number);
   const count = countOf(name, shape);
-  if (proto.segment) refuse("bad-model", `tensor ${quote(name)} is cut into segments`);
+  if (proto.segment)
+    refuse("bad-model", `tensor ${quote(name)} is stored in segments, which is not supported`);
 
   if (proto.dataLocation === TensorProto_DataLocation.EXTERNAL) {
     const { file, offset } = externalData(proto, name, count * type.size, source);
@@ -68,13 +72,13 @@ export function fileTensor(proto: TensorProto, name: string, source: TensorData)
   return { name, type, shape, ...varints };
 }
 
-/** The data that were left in the file; the skeleton says in `raw_data` which. */
+/** The data that stayed in the file; `raw_data` of the skeleton holds their index. */
 function heldBy({ rawData }: TensorProto, { held }: TensorData): HeldData | undefined {
   if (rawData.length !== 4) return undefined;
   return held[new DataView(rawData.buffer, rawData.byteOffset).getUint32(0, true)];
 }
 
-/** Refuses slices of external data that overlap without being the same: weights are not made of each other's bytes. */
+/** Refuses slices of external data that overlap without being equal: two weights do not share a part of their bytes. */
 export function checkSlices(slices: readonly ExternalSlice[]): void {
   const byLocation = new Map<string, ExternalSlice[]>();
   for (const slice of slices) {
@@ -121,7 +125,7 @@ function externalData(
   const location = fields.get("location") ?? "";
   const problem = wrongLocation(location);
   if (problem !== undefined)
-    refuse("bad-model", `tensor ${quote(name)} lies in ${quote(location)}, which ${problem}`);
+    refuse("bad-model", `tensor ${quote(name)} is stored in ${quote(location)}, which ${problem}`);
   const [offset, length] = [
     wholeOf(fields.get("offset") || "0"),
     wholeOf(fields.get("length") || `${bytes}`),
@@ -129,19 +133,19 @@ function externalData(
   if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length !== bytes)
     refuse(
       "bad-model",
-      `tensor ${quote(name)} takes ${bytes} bytes, but lies at offset ${offset} of ${quote(location)} with length ${length}`,
+      `tensor ${quote(name)} takes ${bytes} bytes, but is stored at offset ${offset} of ${quote(location)} with length ${length}`,
     );
   const file = openExternal(location, name, external);
   if (offset + length > file.size)
     refuse(
       "bad-model",
-      `tensor ${quote(name)} lies at bytes ${offset} to ${offset + length} of ${quote(location)}, which has ${file.size} bytes`,
+      `tensor ${quote(name)} is stored in bytes ${offset} to ${offset + length} of ${quote(location)}, which has ${file.size} bytes`,
     );
   external.slices.push({ location, offset, length, tensor: name });
   return { file, offset };
 }
 
-/** A number that is written in digits alone. */
+/** A number written only in digits. */
 function wholeOf(text: string): number {
   return /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
 }
@@ -152,7 +156,7 @@ function openExternal(location: string, name: string, external: TensorData): Dat
   if (!external.open)
     refuse(
       "missing-data",
-      `tensor ${quote(name)} lies in ${quote(location)}, and no way to open files was given`,
+      `tensor ${quote(name)} is stored in ${quote(location)}, but the caller gave no function to open files`,
     );
   let file: DataFile;
   try {
@@ -162,7 +166,7 @@ function openExternal(location: string, name: string, external: TensorData): Dat
     refuse(
       "cannot-read",
       `cannot read ${quote(location)}: ${why}`,
-      "external data is looked for beside the model",
+      "external data must be in the folder of the model",
     );
   }
   external.files.set(location, file);

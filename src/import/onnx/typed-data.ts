@@ -1,4 +1,4 @@
-// Data of tensors in parts of a file: read across the parts, and integers that are written as varints.
+// Reads the data of tensors from several parts of a file, and integers that are written as varints.
 
 import type { DataFile } from "#import/data-file.js";
 import type { ElementType } from "#import/element-type.js";
@@ -6,7 +6,7 @@ import type { FileTensor, ReadBytes } from "#import/file-tensor.js";
 import { room } from "#import/file-tensor.js";
 import type { Part } from "./split-model.js";
 
-/** The bytes of parts, one after another. */
+/** Reads the bytes of parts as if they were one after another. */
 export function partReader(
   parts: readonly Part[],
   file: DataFile,
@@ -33,7 +33,7 @@ export function partReader(
 
 const pieceBytes = 2 ** 20;
 
-/** Readers of varints, and how many there are. */
+/** Readers of varints, and the number of varints. */
 export function varintReaders(
   read: ReadBytes,
   size: number,
@@ -50,7 +50,7 @@ export function varintReaders(
     for (const byte of bytes) if (byte < 128) found += 1;
   });
   const fill = (out: Float32Array | Float64Array): void => {
-    // The number so far as its lower and upper 32 bits; `shift` is how many bits there are.
+    // The number read so far, as its lower and upper 32 bits; `shift` is the number of bits read.
     let [at, low, high, shift] = [0, 0, 0, 0];
     pieces((bytes) => {
       for (const byte of bytes) {
@@ -81,7 +81,7 @@ export function varintReaders(
   };
 }
 
-/** Types of 32 bits and less have the value of the lower half; a negative one is written with 64 bits. */
+/** The value of a varint in an integer type. Types of at most 32 bits use the lower half; negative numbers are written with 64 bits. */
 function numberOf(low: number, high: number, type: ElementType): number {
   if (type.name === "int64") return high * 2 ** 32 + (low >>> 0);
   return type.name === "uint64" || type.name === "uint32" ? (high >>> 0) * 2 ** 32 + (low >>> 0) : low;

@@ -1,4 +1,4 @@
-// The nodes of a graph one after another, each by the importer of its operator; graphs in nodes are put in their place.
+// Imports the nodes of a graph in order, each by the importer of its operator; subgraphs replace their nodes.
 
 import { ownEntry } from "#diagnostic/own-entry.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
@@ -23,59 +23,59 @@ import { namesRead, reach } from "./reach.js";
 import type { TensorData } from "./tensors.js";
 import { fileTensor } from "./tensors.js";
 
-/** Most messages about single nodes. */
+/** The most messages about single nodes. */
 const messageLimit = 10;
 
-/** An import under way: what all its graphs share. */
+/** The state of an import that all its graphs share. */
 export interface Import {
   readonly file: string;
   readonly opset: number;
   readonly build: ImportBuilder;
   readonly data: TensorData;
   readonly diagnostics: Diagnostic[];
-  /** Opsets of nodes that have another one than the model. */
+  /** The opsets of nodes that have another one than the model. */
   readonly opsets: Expanded["opsets"];
-  /** Names of tensors as the weight store tells them apart: graphs in branches may have the same ones. */
+  /** Unique keys of tensors in the weight store, because the graphs of branches may use the same names. */
   readonly keys: Names;
   /** Operators that are not known, with the names of their nodes. */
   readonly unknown: Map<string, string[]>;
   readonly unknownNodes: Set<NodeProto>;
-  /** Tensors that were read: a loop's body has its own in each step. */
+  /** The tensors read so far, so that all iterations of a loop share those of its body. */
   readonly tensors: Map<TensorProto, Value>;
-  /** What graphs in nodes depend on. */
+  /** What the subgraphs of nodes depend on. */
   readonly reached: Map<GraphProto, Reached>;
-  /** Nodes of loops' bodies that were imported. */
+  /** The number of imported nodes in bodies of loops. */
   unrolled: number;
 }
 
-/** A graph under import. */
+/** A graph during its import. */
 export interface Scope {
   readonly shared: Import;
   readonly used: ReadonlySet<string>;
   readonly values: Map<string, Value>;
-  /** Names whose values are stand-ins, or depend on some: nodes that read them are not reported. */
+  /** Names whose values are stand-ins, or depend on one. Errors of nodes that read them are not reported. */
   readonly lost: Set<string>;
-  /** The graph around, whose values are seen from inside. */
+  /** The surrounding graph, whose values this graph can read. */
   readonly outer?: Scope;
-  /** The nodes are not reported: the one that holds them reads what is lost. */
+  /** Whether to report no errors, because the node that holds this graph reads a stand-in. */
   readonly isQuiet: boolean;
   readonly isLoop: boolean;
 }
 
-/** Whether an operator is imported. */
+/** Whether an operator is supported. */
 export function isKnown(domain: string, op: string): boolean {
   return importOf(domain, op) !== undefined;
 }
 
-/** What imports an operator of the main domain, or of onnxruntime's own. */
+/** The importer of an operator of the main domain, or of onnxruntime's own. */
 function importOf(domain: string, op: string): OperatorImport | undefined {
   if (domain === "com.microsoft") return ownEntry(microsoft, op);
   return domain === "" || domain === "ai.onnx" ? ownEntry(operators, op) : undefined;
 }
 
 /**
- * Imports nodes in order. A node that is refused is noted and given back, and its results are stand-ins of the shape of its operand: so all
- * that is wrong is found, and what is lost is measured.
+ * Imports nodes in order. The refused nodes are noted and returned; their results become stand-ins with the shape of an operand. So an
+ * import finds all errors, and can estimate the cost of what was refused.
  */
 export function walk(scope: Scope, nodes: readonly NodeProto[]): ReadonlySet<NodeProto> {
   const { shared, values, lost } = scope;
@@ -89,7 +89,8 @@ export function walk(scope: Scope, nodes: readonly NodeProto[]): ReadonlySet<Nod
       for (const [at, name] of outputs.entries()) {
         if (name === undefined) continue;
         const value = results[at];
-        if (!value) refuse("unsupported-operator", `result ${at + 1} of ${proto.opType} is used`);
+        if (!value)
+          refuse("unsupported-operator", `result ${at + 1} of ${proto.opType} is used, but not supported`);
         values.set(name, rounded(shared.build, value));
         if (isQuiet) lost.add(name);
       }
@@ -151,7 +152,7 @@ function isLost(scope: Scope, name: string): boolean {
   return false;
 }
 
-/** The exporter's name of a node, or of its result, or the operator's own. */
+/** The exporter's name of a node or of its result, or else the name of the operator. */
 function nodeName(proto: NodeProto): string {
   const own = cleanName(proto.name);
   // `Conv_12` and `node_conv_3` say no more than the operator.
@@ -184,7 +185,7 @@ function onnxNode(scope: Scope, proto: NodeProto, outputs: readonly (string | un
 }
 
 function contextOf(scope: Scope, proto: NodeProto): Context {
-  // Whether a graph is taken at all is not known then.
+  // Then it is unknown whether this graph is needed.
   const isQuiet = scope.isQuiet || proto.input.some((name) => isLost(scope, name));
   return {
     build: scope.shared.build,
@@ -204,14 +205,14 @@ export function weight(shared: Import, proto: TensorProto, name: string): Value 
   return value;
 }
 
-/** The results of a graph in a node: its nodes are put in place of the one that holds it. */
+/** The results of a subgraph, whose nodes replace the node that holds it. */
 function inline(
   outer: Scope,
   graph: GraphProto,
   { inputs = [], needed = graph.output.map(() => true), steps = 0 }: InlineOptions,
 ): readonly (Value | undefined)[] {
   const { shared } = outer;
-  // Steps without nodes count too.
+  // Iterations without nodes count too.
   if (steps > 0) countUnrolled(shared);
   const names = graph.output.flatMap(({ name }, at) => (needed[at] ? [name] : []));
   let reached = shared.reached.get(graph);

@@ -1,4 +1,4 @@
-// The tensors of an ONNX file as a weight file, so that a net may name the model that its weights came from.
+// The tensors of an ONNX file as a weight file, so that a net can name the ONNX model as the source of its weights.
 
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
@@ -13,7 +13,7 @@ import { readProto } from "./read-proto.js";
 import type { TensorData } from "./tensors.js";
 import { fileTensor } from "./tensors.js";
 
-/** Initializers and constants by name, as the importer keys them; nothing of their data is read yet. */
+/** Initializers and constants by name, with the importer's keys. Their data are not read yet. */
 export function onnxWeights(source: DataFile, file: string, open?: OpenData): Result<WeightFile> {
   const read = readProto(source, file);
   if (!read.value) return { diagnostics: read.diagnostics };
@@ -35,7 +35,7 @@ export function onnxWeights(source: DataFile, file: string, open?: OpenData): Re
   return { value: { file, entries, unreadable }, diagnostics: [] };
 }
 
-/** All tensors that a graph and the graphs in it hold, the outer ones first. */
+/** All tensors of a graph and of its subgraphs, those of outer graphs first. */
 function* tensorsOf(graph: GraphProto): Generator<readonly [name: string, TensorProto]> {
   const open = [graph];
   for (const next of open) {

@@ -1,4 +1,4 @@
-// Where the largest or least value along an axis lies.
+// The place of the largest or least element along an axis.
 
 import { combine } from "./broadcast.js";
 import { int64 } from "#import/element-type.js";
@@ -11,16 +11,16 @@ import type { Value } from "#import/value.js";
 export interface ArgExtreme {
   readonly axis: number;
   readonly keepdims: boolean;
-  /** Of the largest value, else of the least. */
+  /** Whether to find the largest element; else the least. */
   readonly ofLargest: boolean;
-  /** Among equal values the last place, else the first. */
+  /** Whether to take the last of equal elements; else the first. */
   readonly last: boolean;
 }
 
-/** Longest axis whose places f32 keeps apart. */
+/** The longest axis whose places f32 can tell apart in this computation. */
 const placeLimit = 2 ** 20;
 
-/** Places as whole numbers, which f32 holds up to 2²⁴: of the elements that equal the extreme one, the first or last. */
+/** The places as integers, which f32 holds exactly up to 2²⁴. Of equal extreme elements, the first or the last counts. */
 export function argExtreme(ctx: Lowering, x: Value, { axis, keepdims, ofLargest, last }: ArgExtreme): Value {
   const size = x.shape[axis] ?? 1;
   if (size > placeLimit) unsupported(`the place of an extreme among ${size} elements`);

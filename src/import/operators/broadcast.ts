@@ -1,4 +1,4 @@
-// Elementwise operators over values whose axes lie in different orders: one order is chosen, the others follow.
+// Elementwise operators over values whose axes have different orders: one order is chosen, and the other values are brought into it.
 
 import type { AttributeValue, OpName } from "#ir/graph.js";
 import type { Shape } from "#ir/type.js";
@@ -28,7 +28,7 @@ export function combine(
   if (isProblem(shape)) refuse("shape-mismatch", shape.problem);
   const values = unexpanded(ctx, given, shape);
   const order = commonOrder(computed(values), shape.length);
-  // Values computed from the inputs have full rank here, so constants may have less.
+  // Values computed from the inputs have full rank here, so constants may have a lower one.
   const isFixed = values.every((value) => value.ref.kind === "constant");
   const refs = values.map((value) => {
     const ref = aligned(ctx, value, order);
@@ -39,8 +39,8 @@ export function combine(
 }
 
 /**
- * An op of two operands over any number of values: of each two neighbours, then of each two of the results, and so on, so that no value
- * goes through more than ⌈log₂ n⌉ roundings.
+ * An op of two operands over any number of values, as a balanced tree: first over neighbouring values, then over neighbouring results, and
+ * so on. So no value passes more than ⌈log₂ n⌉ roundings.
  */
 export function combineAll(ctx: Lowering, op: OpName, values: readonly Value[]): Value {
   let results = values;
@@ -52,7 +52,7 @@ export function combineAll(ctx: Lowering, op: OpName, values: readonly Value[]):
   return results[0] ?? refuse("bad-model", "it has no operand");
 }
 
-/** The values before they were expanded to the shape that they broadcast to anyway. */
+/** The values before an expansion to the shape that this op broadcasts to anyway. */
 function unexpanded(ctx: Lowering, given: readonly Value[], shape: Shape): readonly Value[] {
   let values = given;
   for (const [at, value] of given.entries()) {
@@ -65,16 +65,16 @@ function unexpanded(ctx: Lowering, given: readonly Value[], shape: Shape): reado
   return values;
 }
 
-/** A value as one of the rank of `order`, in that order. */
+/** A value with the rank of `order` and its axes in that order. */
 export function aligned(ctx: Lowering, value: Value, order: readonly number[]): Ref {
   const rank = order.length;
   const lead = rank - value.shape.length;
   if (lead === 0) return ctx.build.arranged(value, order);
-  // A lower rank means axes of extent 1 before the others.
+  // A lower rank means that axes of extent 1 come before the others.
   return ctx.build.arranged(unsqueezed(ctx, value, natural(lead)), order);
 }
 
-/** A constant without its leading axes of extent 1: a value per channel then is `[c]`, and a number `[]`. */
+/** A constant without its leading axes of extent 1: a value per channel becomes `[c]`, and a single number `[]`. */
 export function trimmed(ctx: Lowering, ref: Ref): Ref {
   if (ref.kind !== "constant") return ref;
   const first = ref.shape.findIndex((extent) => extent !== 1);
@@ -83,8 +83,9 @@ export function trimmed(ctx: Lowering, ref: Ref): Ref {
 }
 
 /**
- * The values in one order, for an op that does not broadcast: that of one of them in which the fewest elements move. Among equals
- * it is not the natural one, as what comes after is likely to want the values as what came before did.
+ * The values in one common order, for an op that does not broadcast: the order of the value for which the fewest elements move. Among
+ * equally good orders, one other than the natural one is preferred, since the following operators probably want the order of the preceding
+ * ones.
  */
 export function alike(ctx: Lowering, values: readonly Value[]): { refs: Ref[]; order: readonly number[] } {
   const rank = values[0]?.shape.length ?? 0;
@@ -101,7 +102,7 @@ export function alike(ctx: Lowering, values: readonly Value[]): { refs: Ref[]; o
   return { refs: values.map((value) => ctx.build.arranged(value, order)), order };
 }
 
-/** Those that are not constants: these lie as they are needed. */
+/** The values that are not constants. Constants can be stored in any order. */
 function computed(values: readonly Value[]): Value[] {
   return values.filter(({ ref }) => ref.kind !== "constant");
 }

@@ -1,17 +1,17 @@
-// Convolutions whose kernel is computed: sums over its taps, since the weights of a convolution are packed beforehand.
+// Convolutions with a computed kernel, as sums over its taps, because the weights of a `conv2d` have to be packed beforehand.
 
 import type { Lowering } from "#import/lowering.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import type { Ref } from "#import/value.js";
 import type { Along } from "./windows.js";
 
-/** Most taps of a kernel that is computed: each takes a slice of the image. */
+/** The most taps of a computed kernel; each takes a slice of the image. */
 const tapLimit = 1024;
 
 /**
- * The convolution of an image [n, h, w, c] with a kernel [kh, kw, c / groups, filters]. Where each channel is a
- * group, the image of each tap is scaled by channel and all are added; else the images of all taps lie side by side as the channels of one,
- * and a product of matrices, one for each group, sums over them.
+ * The convolution of an image [n, h, w, c] with a kernel [kh, kw, c / groups, filters]. If each channel is a group, the image of each tap
+ * is scaled by channel, and the results are added. Else the images of all taps are concatenated along the channels, and a matrix product
+ * for each group sums over them.
  */
 export function computedConvolution(
   { build }: Lowering,
@@ -21,7 +21,8 @@ export function computedConvolution(
   groups: number,
 ): Ref {
   const [kh = 1, kw = 1, perGroup = 1, filters = 1] = kernel.shape;
-  if (kh * kw > tapLimit) unsupported(`a computed kernel of ${kh}x${kw}`, `up to ${tapLimit} taps are known`);
+  if (kh * kw > tapLimit)
+    unsupported(`a computed kernel of ${kh}x${kw}`, `up to ${tapLimit} taps are supported`);
   const isPadded = [rows.before, rows.after, columns.before, columns.after].some((count) => count > 0);
   const padded = isPadded
     ? build.emit("pad", [image], {

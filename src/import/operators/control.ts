@@ -1,4 +1,5 @@
-// What control flow of all formats becomes: a choice that is computed is a select between both results, a loop its steps one after another.
+// Control flow of all formats: a computed choice becomes a select between both results, and a loop becomes its iterations, one after
+// another.
 
 import { sameOrder } from "#ir/axis-order.js";
 import { elements } from "#ir/type.js";
@@ -10,31 +11,31 @@ import { needsConstant, refuse, Refusal } from "#import/refusal.js";
 import { reshaped } from "./reshape.js";
 import type { Value } from "#import/value.js";
 
-/** Most nodes that loops are unrolled to, those of inner loops counted each time. */
+/** The most nodes that loops are unrolled to. The nodes of inner loops are counted in each iteration. */
 const unrolledLimit = 50_000;
 
-/** Counts a node or step of a loop. Refuses what is unrolled to too many. */
+/** Counts a node or an iteration of a loop. Refuses a loop that unrolls to too many. */
 export function countUnrolled(shared: { unrolled: number }): void {
   shared.unrolled += 1;
   checkUnrolled(shared, 0);
 }
 
-/** Refuses a loop before it is unrolled, if the nodes that it would add are known to be too many. */
+/** Refuses a loop before it is unrolled, if it is known to add too many nodes. */
 export function checkUnrolled(shared: { readonly unrolled: number }, more: number): void {
   if (shared.unrolled + more > unrolledLimit)
     refuse("too-large", `loops are unrolled to more than ${unrolledLimit} nodes`);
 }
 
-/** The one truth value that a condition is, or undefined if it is computed. */
+/** The single truth value of a condition, or undefined if the condition is computed. */
 export function knownCondition(condition: Value, what: string): boolean | undefined {
   if (elements(condition.shape) !== 1)
     refuse("bad-model", `${what} has ${elements(condition.shape)} values instead of one`);
   return condition.ref.kind === "constant" ? numbersOf(condition, what)[0] !== 0 : undefined;
 }
 
-/** `yes` where the condition, one value, is not 0, else `no`. Both are computed. */
+/** `yes` where the condition, a single value, is not 0, else `no`. Both are computed. */
 export function selected(ctx: Lowering, condition: Value, yes: Value, no: Value, what: string): Value {
-  // A transpose only notes another order, and leaves the reference as it is.
+  // A transpose only notes another order of axes and keeps the reference, so equal references are not enough.
   if (yes.ref === no.ref && sameOrder(yes.order, no.order) && sameShape(yes.shape, no.shape)) return yes;
   if (!sameShape(yes.shape, no.shape))
     needsConstant(
@@ -45,36 +46,36 @@ export function selected(ctx: Lowering, condition: Value, yes: Value, no: Value,
   return combine(ctx, "where", [one, yes, no], { type: yes.type });
 }
 
-/** What both branches of a computed choice give. Where one was refused, the message says why both are needed. */
+/** The results of both branches of a computed choice. If a branch is refused, the message says why both are needed. */
 export function bothBranches<T>(condition: Value, make: () => T): T {
   try {
     return make();
   } catch (cause) {
     if (!(cause instanceof Refusal) || cause.code === "too-large") throw cause;
-    const why = cause.isQuiet ? "of its branches one cannot be imported" : cause.message;
+    const why = cause.isQuiet ? "one of its branches cannot be imported" : cause.message;
     const because = `its condition is computed from the inputs, and ${why}`;
     throw new Refusal("needs-constant", because, { help: cause.help, computed: [condition.ref] });
   }
 }
 
-/** The results of a loop: what it carries from step to step, and what each step gave. */
+/** The results of a loop: the values that it carries from iteration to iteration, and the results of each iteration. */
 export interface LoopResults {
   readonly carried: readonly Value[];
   readonly gathered: readonly (readonly Value[])[];
 }
 
-/** What one step of a loop gives. */
-export interface Step {
-  /** Whether there is a next step; without it, there is. */
+/** The results of one iteration of a loop. */
+export interface Iteration {
+  /** Whether another iteration follows; absent if one always does. */
   readonly next?: Value;
   readonly carried: readonly Value[];
   readonly gathered: readonly Value[];
 }
 
 /**
- * A loop whose number of steps is known: `most` at most, and as long as conditions are true that are known. From a condition on that is
- * computed, all steps are taken, and what is carried is kept as it was where the loop would have ended; what is gathered would then be of
- * no known length, and is refused.
+ * Unrolls a loop of at most `most` iterations. A known condition ends it early. After the first computed condition, all iterations are
+ * computed, and the carried values stop changing where the loop would have ended. Results gathered by such a loop would have an unknown
+ * length, so they are refused.
  */
 export function unrolled(
   ctx: Lowering,
@@ -89,7 +90,7 @@ export function unrolled(
     readonly most: number;
     readonly what: string;
   },
-  step: (at: number, carried: readonly Value[]) => Step,
+  step: (at: number, carried: readonly Value[]) => Iteration,
 ): LoopResults {
   const gathered: Value[][] = [];
   let carried = first;

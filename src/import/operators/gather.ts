@@ -1,4 +1,5 @@
-// Gathers and scatters of all kinds, by places that may be computed: one op over an axis, where several axes are counted as one.
+// Gathers and scatters of all kinds, by places that may be computed. Each uses one op over one axis; several axes are merged into one
+// first.
 
 import { natural } from "#ir/axis-order.js";
 import { elements, sameShape } from "#ir/type.js";
@@ -14,12 +15,12 @@ import { refuse } from "#import/refusal.js";
 import { reshaped } from "./reshape.js";
 import type { Value } from "#import/value.js";
 
-/** Most slices that take the place of a gather. */
+/** The most slices that replace a gather. */
 const sliceLimit = 8;
 
-/** The elements at some places along an axis: a few slices, or a gather. */
+/** The elements at known places along an axis: a few slices, or a gather. */
 export function picked(ctx: Lowering, x: Value, axis: number, places: readonly number[]): Value {
-  keepBatch(ctx, x, axis, "takes single samples of the batch");
+  keepBatch(ctx, x, axis, "it takes single samples of the batch");
   if (places.length === 0) return sliced(ctx, x, axis, 0, 0);
   const runs: { begin: number; size: number; step: number }[] = [];
   for (let at = 0; at < places.length;) {
@@ -39,7 +40,7 @@ export function picked(ctx: Lowering, x: Value, axis: number, places: readonly n
   );
 }
 
-/** The elements at places that are known, in the shape of `shape`, which stands for the axis. */
+/** The elements at known places; the axis is replaced by the axes of `shape`. */
 export function pickedIn(
   ctx: Lowering,
   x: Value,
@@ -55,18 +56,18 @@ export function pickedIn(
 }
 
 /**
- * The elements of x at places along an axis, whose axes stand for that axis in the result. x and places begin with the same `batch` axes,
- * and those of places behind them are inserted. Axes stay where they lie.
+ * The elements of x at places along an axis. In the result, the axes of `places` replace that axis. x and places begin with the same
+ * `batch` axes, and the remaining axes of places are inserted. Axes keep their order.
  */
 export function gathered(ctx: Lowering, x: Value, places: Value, axis: number, batch = 0): Value {
   if (batch < 0 || batch > axis || batch > places.shape.length)
-    refuse("bad-model", `a gather along axis ${axis} with ${batch} axes of a batch`);
-  keepBatch(ctx, x, axis, "takes single samples of the batch");
+    refuse("bad-model", `a gather along axis ${axis} cannot have ${batch} batch axes`);
+  keepBatch(ctx, x, axis, "it takes single samples of the batch");
   const more = places.shape.length - batch - 1;
   const moved = (one: number): number => (one > axis ? one + more : one);
   if (batch === 0) {
     const inserted = places.order.map((one) => axis + one);
-    // What is computed lies before the axes of a constant, as a batch does.
+    // The axes of a computed value come before those of a constant table, as a batch does.
     const isTable = x.ref.kind === "constant" && places.ref.kind === "node";
     const order = isTable ? [axis, ...natural(x.shape.length).filter((one) => one !== axis)] : x.order;
     const at = order.indexOf(axis);
@@ -83,12 +84,15 @@ export function gathered(ctx: Lowering, x: Value, places: Value, axis: number, b
   return ordered(ctx, ref, [...lead, ...inserted, ...rest.map(moved)], x.type);
 }
 
-/** For each index along the axis the element that lies at the same place otherwise. */
+/**
+ * The result has the shape of `indices`. Each element is that of x at the same place, except along the axis, where the index gives the
+ * place.
+ */
 export function gatheredAlong(ctx: Lowering, x: Value, indices: Value, axis: number): Value {
   const rank = x.shape.length;
   if (indices.shape.length !== rank)
-    refuse("shape-mismatch", `indices [${indices.shape.join(", ")}] of [${x.shape.join(", ")}]`);
-  const order = orderAlong(ctx, [x, indices], axis, "takes elements of single samples");
+    refuse("shape-mismatch", `the indices [${indices.shape.join(", ")}] do not fit [${x.shape.join(", ")}]`);
+  const order = orderAlong(ctx, [x, indices], axis, "it takes elements of single samples");
   let part = x;
   for (const [one, extent] of indices.shape.entries())
     if (one !== axis) part = sliced(ctx, part, one, 0, extent);
@@ -96,7 +100,7 @@ export function gatheredAlong(ctx: Lowering, x: Value, indices: Value, axis: num
   return ordered(ctx, ctx.build.emit("gather", refs, { axis: -1, batched: true }), order, x.type);
 }
 
-/** The order in which values of the same axes meet: one axis last, and the batch, which all have or none, first. */
+/** A common order for values of the same axes: the given axis last, and the batch axis, which all or none have, first. */
 function orderAlong(ctx: Lowering, values: readonly Value[], axis: number, what: string): number[] {
   const [batch, ...others] = values.map((value) => batchAxis(ctx, value));
   if (batch === axis || others.some((other) => other !== batch)) mixed(ctx, what);
@@ -104,14 +108,17 @@ function orderAlong(ctx: Lowering, values: readonly Value[], axis: number, what:
   return [...(batch === undefined ? [] : [batch]), ...rest, axis];
 }
 
-/** Rows of indices say the axes behind `batch` that both have, from there on. */
+/** Gathers by rows of indices. After the `batch` axes that both values have, a row gives a place along each of the next axes of x. */
 export function gatheredRows(ctx: Lowering, x: Value, indices: Value, batch: number): Value {
   const depth = indices.shape.at(-1) ?? 0;
   if (depth < 1 || batch + depth > x.shape.length || batch >= indices.shape.length)
-    refuse("shape-mismatch", `rows of indices [${indices.shape.join(", ")}] of [${x.shape.join(", ")}]`);
+    refuse(
+      "shape-mismatch",
+      `the rows of indices [${indices.shape.join(", ")}] do not fit [${x.shape.join(", ")}]`,
+    );
   const own = batchAxis(ctx, x);
   if (own !== undefined && own >= batch && own < batch + depth)
-    mixed(ctx, "takes elements of single samples");
+    mixed(ctx, "it takes elements of single samples");
   const lead = x.shape.slice(0, batch);
   const counted = x.shape.slice(batch, batch + depth);
   const to = own === undefined || own < batch ? own : own - depth + 1;
@@ -120,8 +127,8 @@ export function gatheredRows(ctx: Lowering, x: Value, indices: Value, batch: num
 }
 
 /**
- * Places in axes of these extents as one, in reading order, from rows that have a place for each. Each is brought into its axis, so that
- * none leads into another row.
+ * Converts rows with a place in each axis of these extents to places in the merged axis, in reading order. Each place is clamped to its
+ * axis, so that it cannot reach another row.
  */
 function flatPlaces(ctx: Lowering, rows: Value, extents: readonly number[]): Value {
   const table = (numbers: readonly number[]): Value =>
@@ -144,8 +151,8 @@ function flatPlaces(ctx: Lowering, rows: Value, extents: readonly number[]): Val
 }
 
 /**
- * x with updates at rows of places in its first axes, as many as a row has numbers; where a row leads twice, the last update stays or all
- * are combined.
+ * x with updates at rows of places; a row has a place for each of the first axes of x. If two rows name the same place, the last update
+ * wins, or all are combined.
  */
 export function scatteredRows(
   ctx: Lowering,
@@ -163,17 +170,17 @@ export function scatteredRows(
       "shape-mismatch",
       `updates [${updates.shape.join(", ")}] at rows [${rows.shape.join(", ")}] of [${x.shape.join(", ")}]`,
     );
-  // An empty list comes from models that add nothing.
+  // Models that add nothing give an empty list.
   if (count === 0) return x;
   if ([x, rows, updates].some((value) => batchAxis(ctx, value) !== undefined))
-    mixed(ctx, "puts elements into single samples");
+    mixed(ctx, "it puts elements into single samples");
   const places = reshaped(ctx, flatPlaces(ctx, rows, counted), [count]);
   const flat = reshaped(ctx, x, [elements(counted), ...behind]);
   const given = reshaped(ctx, updates, [count, ...behind]);
   return reshaped(ctx, scattered(ctx, flat, places, given, reduction), x.shape);
 }
 
-/** x with each update at the same place but along the axis, where an index says it. */
+/** x with updates. Each update goes to its own place in x, except along the axis, where an index gives the place. */
 export function scatteredAlong(
   ctx: Lowering,
   x: Value,
@@ -187,14 +194,14 @@ export function scatteredAlong(
   if (shape.length !== rank || !sameShape(shape, updates.shape))
     refuse("shape-mismatch", `updates [${updates.shape.join(", ")}] at [${shape.join(", ")}]`);
   if (elements(shape) === 0) return x;
-  const order = orderAlong(ctx, [x, indices, updates], axis, "puts elements into single samples");
+  const order = orderAlong(ctx, [x, indices, updates], axis, "it puts elements into single samples");
   const others = order.slice(0, -1);
   if (others.every((one) => shape[one] === x.shape[one])) {
     const refs = [x, indices, updates].map((value) => ctx.build.arranged(value, order));
     return ordered(ctx, ctx.build.emit("scatter", refs, { axis: -1, reduction }), order, x.type);
   }
-  if (batchAxis(ctx, x) !== undefined) mixed(ctx, "puts elements into parts of single samples");
-  // Fewer updates than there are elements beside each other: all places are counted in reading order.
+  if (batchAxis(ctx, x) !== undefined) mixed(ctx, "it puts elements into parts of single samples");
+  // There are fewer updates than elements next to each other, so all places are counted in reading order.
   const steps = x.shape.map((_, one) => elements(x.shape.slice(one + 1)));
   const own = shape.map((_, one) => elements(shape.slice(one + 1)));
   const starts = natural(elements(shape)).map((at) =>

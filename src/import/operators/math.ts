@@ -9,14 +9,14 @@ import { map, numbersOf, scalar, valueOf } from "#import/lowering.js";
 import { refuse } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
 
-/** Towards zero: sign(x) · ⌊|x|⌋. */
+/** Rounds towards zero: sign(x) · ⌊|x|⌋. */
 export function truncate(ctx: Lowering, x: Value): Value {
   return combine(ctx, "mul", [map(ctx, "sign", x), map(ctx, "floor", map(ctx, "abs", x))]);
 }
 
 /**
- * a − b · w, where w is the whole part of a / b. Of an infinite b, w is 0 as long as a and b have one sign, and 0 · ∞ would be NaN, where
- * the remainder is a.
+ * a − b · w, where w is the whole part of a / b. For an infinite b, w is 0 as long as a and b have the same sign; 0 · ∞ would be NaN there,
+ * but the remainder is a.
  */
 export function remainder(ctx: Lowering, a: Value, b: Value, whole: Value): Value {
   const product = combine(ctx, "mul", [b, whole]);
@@ -88,12 +88,12 @@ export const functionsOfOne: Readonly<Record<string, (ctx: Lowering, x: Value) =
   Tan: (ctx, x) => combine(ctx, "div", [map(ctx, "sin", x), map(ctx, "cos", x)]),
 };
 
-/** 1 − x: the other truth value. */
+/** 1 − x: the negated truth value. */
 export function inverted(ctx: Lowering, x: Value): Value {
   return combine(ctx, "sub", [scalar(ctx, 1), x], { type: x.type });
 }
 
-/** Equally spaced numbers of a type, each the one before it and the step. */
+/** Equally spaced numbers of a type; each is the sum of the number before it and the step. */
 export function range(ctx: Lowering, start: number, step: number, count: number, type: ElementType): Value {
   if (!(count <= smallLimit)) refuse("bad-model", `Range makes ${count} numbers`);
   const numbers: number[] = [];
@@ -102,13 +102,13 @@ export function range(ctx: Lowering, start: number, step: number, count: number,
 }
 
 /**
- * A cast. Values that are computed when the network runs stay as they are beyond a small integer type; known ones wrap around there, and
- * floats that no integer of 32 bits, or of the type, holds become the nearest one.
+ * A cast. Known values wrap around in a small integer type, and floats outside the range of a 32-bit integer, or of the type, become the
+ * nearest integer. Values that are computed when the net runs are not brought into the range of a small integer type.
  */
 export function castTo(ctx: Lowering, x: Value, to: ElementType): Value {
   if (to.kind === "float" || x.type.kind === "bool") {
     const isKnown = x.ref.kind === "constant" && elements(x.shape) <= smallLimit;
-    // Weights of f32 are rounded as they are; in halves they become others.
+    // Weights in f32 need no conversion; conversion to half floats changes them.
     if (!isKnown || to.size >= 4 || x.type.kind !== "float") return { ...x, type: to };
     return valueOf(ctx.build.literal(numbersOf(x, "a cast"), x.shape), to);
   }

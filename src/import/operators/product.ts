@@ -9,9 +9,10 @@ import { squeezed, unsqueezed } from "./reshape.js";
 import type { Ref, Value } from "#import/value.js";
 import { natural } from "#ir/axis-order.js";
 
-/** The product of the last two axes; a vector is a row on the left and a column on the right. */
+/** The product over the last two axes; a vector is a row on the left and a column on the right. */
 export function product(ctx: Lowering, a: Value, b: Value): Value {
-  if (a.shape.length === 0 || b.shape.length === 0) refuse("shape-mismatch", "a product of scalars");
+  if (a.shape.length === 0 || b.shape.length === 0)
+    refuse("shape-mismatch", "an operand of the product has no axes");
   const left = a.shape.length === 1 ? unsqueezed(ctx, a, [0]) : a;
   const right = b.shape.length === 1 ? unsqueezed(ctx, b, [1]) : b;
   const result = times(ctx, left, right);
@@ -23,7 +24,7 @@ export function product(ctx: Lowering, a: Value, b: Value): Value {
 export function times(ctx: Lowering, a: Value, b: Value, bias: readonly Ref[] = []): Value {
   const w = ctx.build.arranged(b);
   if (b.ref.kind === "constant" && b.shape.length === 2) {
-    // Every row of x is a dense layer's: only the last axis has to be the last.
+    // A dense layer treats every row of x alike, so only the last axis has to stay last.
     const flat = unflattened(ctx, a, w);
     if (flat) return valueOf(ctx.build.emit("dense", [flat.x, flat.w, ...bias]), a.type);
     const last = a.shape.length - 1;
@@ -35,8 +36,8 @@ export function times(ctx: Lowering, a: Value, b: Value, bias: readonly Ref[] = 
 }
 
 /**
- * An image that was brought into ONNX's order only to be flattened: its rows of the weight are brought into ours instead,
- * so that nothing moves when the network runs.
+ * Recognizes an image that was brought into ONNX's order only to be flattened. The rows of the weight are then brought into our order
+ * instead, so that nothing moves when the net runs.
  */
 function unflattened(ctx: Lowering, a: Value, w: Ref): { x: Ref; w: Ref } | undefined {
   if (a.ref.kind !== "node" || a.shape.length !== 2) return undefined;
@@ -48,7 +49,7 @@ function unflattened(ctx: Lowering, a: Value, w: Ref): { x: Ref; w: Ref } | unde
   const { perm } = moved.attributes;
   const [rows = 1, columns = 1] = a.shape;
   if (!image || perm[0] !== 0 || moved.type.shape[0] !== rows) return undefined;
-  // Row (i, j, k) of the weight stands for axes 1, 2, 3 of the moved image, which are axes perm[1…] of the image.
+  // Row (i, j, k) of the weight belongs to axes 1, 2, 3 of the moved image, which are axes perm[1…] of the image.
   const units = w.shape[1] ?? 1;
   const split = ctx.build.emit("reshape", [w], { shape: [...moved.type.shape.slice(1), units] });
   const back = natural(perm.length)
@@ -70,12 +71,12 @@ export function timesMatrix(
   matrix: Float64Array,
   rows: number,
 ): Value {
-  keepBatch(ctx, x, axis, "mixes the samples of the batch");
+  keepBatch(ctx, x, axis, "it mixes the samples of the batch");
   const place = x.order.indexOf(axis);
   const { shape } = x.ref;
   const { build } = ctx;
   const extent = shape[place] ?? 1;
-  // Axis 0 stays alone: samples of a batch are not mixed.
+  // Axis 0 is kept apart, so that samples of a batch are not mixed.
   const lead = place === 0 ? [1] : [shape[0] ?? 1, elements(shape.slice(1, place))];
   const flat = build.emit("reshape", [x.ref], { shape: [...lead, extent, elements(shape.slice(place + 1))] });
   const factor = build.literal(matrix, [...lead.map(() => 1), rows, extent]);

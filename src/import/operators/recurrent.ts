@@ -1,6 +1,6 @@
-// Recurrent layers, unrolled: a module is compiled for a fixed length, so a layer is its steps one after another. What the inputs add
-// to the gates is one product for all steps; a step is one product with the state, and its gates. All steps share the code and
-// weights of one.
+// Recurrent layers, unrolled: a module is compiled for a fixed sequence length, so a layer becomes its time steps, one after another. One
+// product for all time steps computes what the inputs add to the gates; each time step then needs one product with the state, and its
+// gates. All time steps share the code and weights of one.
 
 import { elements } from "#ir/type.js";
 import { combine } from "./broadcast.js";
@@ -14,61 +14,61 @@ import type { Ref, Value } from "#import/value.js";
 
 export type Activation = (ctx: Lowering, x: Value) => Value;
 
-/** The longest sequence: each step takes a few nodes. */
+/** The longest sequence; each time step takes a few nodes. */
 const stepLimit = 4096;
 
-/** The inputs of a layer and the way it goes through them. */
+/** The inputs of a layer, and the direction in which it reads them. */
 export interface Sequence {
-  /** [batch, steps, features], with the axes in this order. */
+  /** [batch, steps, features], with its axes in this order. */
   readonly x: Value;
-  /** From the last step to the first. */
+  /** Whether the layer reads from the last time step to the first. */
   readonly reverse: boolean;
 }
 
-/** What a layer keeps from step to step, each [batch, 1, units]; zeros where it is left out. */
-export interface State {
+/** The state that a layer carries from one time step to the next, each part [batch, 1, units]; an omitted part is zero. */
+export interface RecurrentState {
   readonly h?: Value;
   readonly c?: Value;
 }
 
-/** Weights of a layer with g gates. */
+/** The weights of a layer with g gates. */
 export interface Weights {
   /** [features, g · units]. */
   readonly w: Value;
   /** [units, g · units]. */
   readonly r: Value;
-  /** [g · units], added to both products. */
+  /** [g · units], the sum of the biases of both products. */
   readonly bias?: Ref;
 }
 
-/** What a layer gives. */
+/** The results of a layer. */
 export interface Run {
   /** [batch, steps, units]. */
   readonly all: Value;
-  readonly last: State;
+  readonly last: RecurrentState;
 }
 
 export interface LstmOptions {
   readonly gate: Activation;
   readonly input: Activation;
   readonly output: Activation;
-  /** Bounds what gates are computed of, before their activation. */
+  /** Limits the inputs of the gates' activations to −clip … clip. */
   readonly clip?: number;
-  /** The forget gate is 1 − the input gate. */
+  /** Whether the forget gate is 1 − the input gate. */
   readonly coupled?: boolean;
-  /** Shares of the cell in the gates, each [units]. */
+  /** Weights by which the cell state is added to the gates, each [units]. */
   readonly peepholes?: { readonly i: Value; readonly o: Value; readonly f: Value };
 }
 
 /**
- * Long short-term memory (Hochreiter and Schmidhuber 1997, peepholes: Gers and Schmidhuber 2000), the gates in the order input, output,
+ * Long short-term memory (Hochreiter and Schmidhuber 1997, peepholes: Gers and Schmidhuber 2000). The gates are in the order input, output,
  * forget, cell: c ← f ⊙ c + i ⊙ g(…), h ← o ⊙ h(c).
  */
 export function lstm(
   ctx: Lowering,
   sequence: Sequence,
   { w, r, bias }: Weights,
-  start: State,
+  start: RecurrentState,
   options: LstmOptions,
 ): Run {
   const units = r.shape[0] ?? 1;
@@ -87,7 +87,7 @@ export function lstm(
       i = gate(ctx, bounded(peep(part(0), c, peepholes.i)));
       f = gate(ctx, bounded(peep(part(2), c, peepholes.f)));
     } else {
-      // The three lie side by side, so that they are computed in one go.
+      // The three gates are next to each other, so one op computes them together.
       const gates = gate(ctx, bounded(part(0, 3)));
       [i, o, f] = [0, 1, 2].map((k) => sliced(ctx, gates, 2, k * units, units)) as [Value, Value, Value];
     }
@@ -103,19 +103,22 @@ export interface GruOptions {
   readonly gate: Activation;
   readonly candidate: Activation;
   readonly clip?: number;
-  /** The bias of the candidate's product with the state, [units]: then the reset gate scales that product, else the state before it. */
+  /**
+   * The bias of the candidate's product with the state, [units]. If it is given, the reset gate scales that product; else it scales the
+   * state before the product.
+   */
   readonly afterProduct?: Value;
 }
 
 /**
- * Gated recurrent units (Cho et al. 2014), the gates in the order update, reset, candidate: h ← (1 − z) ⊙ n + z ⊙ h. With
+ * Gated recurrent units (Cho et al. 2014). The gates are in the order update, reset, candidate: h ← (1 − z) ⊙ n + z ⊙ h. With
  * `afterProduct` n is g(x·W + r ⊙ (h·R + b)), else g(x·W + (r ⊙ h)·R).
  */
 export function gru(
   ctx: Lowering,
   sequence: Sequence,
   { w, r, bias }: Weights,
-  start: State,
+  start: RecurrentState,
   { gate, candidate, clip, afterProduct }: GruOptions,
 ): Run {
   const units = r.shape[0] ?? 1;
@@ -147,7 +150,7 @@ export function rnn(
   ctx: Lowering,
   sequence: Sequence,
   { w, r, bias }: Weights,
-  start: State,
+  start: RecurrentState,
   { activation, clip }: { readonly activation: Activation; readonly clip?: number },
 ): Run {
   const ahead = times(ctx, sequence.x, w, bias ? [bias] : []);
@@ -157,22 +160,22 @@ export function rnn(
   }));
 }
 
-/** A state, or undefined if it is known to be zero: then its product is left out of the first step. */
+/** A state, or undefined if it is known to be zero; then the first time step leaves out its product. */
 export function unlessZero(ctx: Lowering, value: Value | undefined): Value | undefined {
   const known = value?.ref.kind === "constant" ? value.ref : value && ctx.build.repeatedIn(value.ref);
   if (!known || elements(known.shape) > stepLimit) return value;
   return known.numbers().every((number) => number === 0) ? undefined : value;
 }
 
-/** Takes one step after another and joins what they give, in the order of the inputs. */
+/** Takes one time step after another and joins their results, in the order of the inputs. */
 function scan(
   ctx: Lowering,
   { x, reverse }: Sequence,
-  start: State,
-  advance: (at: number, state: State) => State & { readonly h: Value },
+  start: RecurrentState,
+  advance: (at: number, state: RecurrentState) => RecurrentState & { readonly h: Value },
 ): Run {
   const steps = x.shape[1] ?? 1;
-  if (steps > stepLimit) unsupported(`a recurrent layer over ${steps} steps, more than ${stepLimit}`);
+  if (steps > stepLimit) unsupported(`a recurrent layer over ${steps} steps, more than ${stepLimit},`);
   const results: Value[] = [];
   let state = start;
   for (let k = 0; k < steps; k += 1) {

@@ -1,4 +1,4 @@
-// Reductions, and what is normalized by them.
+// Reductions, and normalizations that use them.
 
 import type { OpName } from "#ir/graph.js";
 import { combine } from "./broadcast.js";
@@ -13,7 +13,7 @@ import { channelsLast, withoutAxes } from "#ir/axis-order.js";
 /** Ops that reduce axes to one number. */
 export type Reduction = Extract<OpName, `reduce_${string}`>;
 
-/** An op over axes of the value. */
+/** A reduction over axes of the value. */
 export function reduced(
   ctx: Lowering,
   op: Reduction,
@@ -28,7 +28,7 @@ export function reduced(
   return ordered(ctx, ref, keepdims ? x.order : withoutAxes(x.order, axes), x.type);
 }
 
-/** What changes no result; a mean has no such number, so that one of counted rows is refused. */
+/** The neutral element of each reduction. A mean has none, so a mean of counted rows is refused. */
 const neutral: Readonly<Record<Reduction, number | undefined>> = {
   reduce_mean: undefined,
   reduce_sum: 0,
@@ -37,7 +37,7 @@ const neutral: Readonly<Record<Reduction, number | undefined>> = {
   reduce_min: Number.POSITIVE_INFINITY,
 };
 
-/** The value with rows behind the last one that change nothing, where rows are reduced that are counted. */
+/** The value with the neutral element in the rows that do not count, if counted rows are reduced. */
 function wholeRows(ctx: Lowering, op: Reduction, x: Value, axes: readonly number[]): Value {
   const counted = countOf(ctx, x);
   const fill = neutral[op];
@@ -49,7 +49,7 @@ export function normalized(ctx: Lowering, x: Value, axes: readonly number[], eps
   return standardized(ctx, x, axes, epsilon).normal;
 }
 
-/** The same over all axes but the first and over groups of channels, which are axis 1. */
+/** The same over all axes but the first, for each group of channels; the channels are axis 1. */
 export function groupNormalized(ctx: Lowering, x: Value, groups: number, epsilon: number): Value {
   const [n = 1, c = 1, ...rest] = x.shape;
   const order = channelsLast(x.shape.length);
@@ -60,13 +60,13 @@ export function groupNormalized(ctx: Lowering, x: Value, groups: number, epsilon
       order,
       x.type,
     );
-  // Where channels lie as planes, a group is a row.
+  // If each channel is a plane, a group is a row of the reshaped value.
   const rows = reshaped(ctx, x, [n, groups, (c / groups) * elements(rest)]);
   const normal = ctx.build.emit("layer_norm", [ctx.build.arranged(rows)], { epsilon });
   return reshaped(ctx, valueOf(normal, x.type), x.shape);
 }
 
-/** The same with the mean, and 1 / √(variance + ε). */
+/** The same, together with the mean and 1 / √(variance + ε). */
 export function standardized(
   ctx: Lowering,
   x: Value,

@@ -1,4 +1,4 @@
-// Regions of images brought to one size: boxes that are cut out and resized, and features that are averaged over them.
+// Regions of images brought to one size: boxes that are cropped and resized, and features that are averaged over boxes.
 
 import { elements } from "#ir/type.js";
 import { placeLimit } from "#ops/gather.js";
@@ -17,11 +17,11 @@ import { reshaped } from "./reshape.js";
 import type { Taps } from "./sampling.js";
 import { channelsBehind, channelsSecond, clipped, crossed, rowsAt, tapsAt, weighed } from "./sampling.js";
 
-/** Regions of images: a row of four numbers each, and the number of the image. */
+/** Regions of images: four numbers for each, and the index of its image. */
 interface Regions {
   /** [regions, 4]. */
   readonly boxes: Value;
-  /** [regions], from 0 up. */
+  /** [regions], counted from 0. */
   readonly images: Value;
 }
 
@@ -30,18 +30,22 @@ type Size = readonly [height: number, width: number];
 function checkRegions(ctx: Lowering, x: Value, { boxes, images }: Regions, size: Size): void {
   const [count = 0, numbers] = boxes.shape;
   if (x.shape.length !== 4 || boxes.shape.length !== 2 || numbers !== 4 || images.shape.length !== 1)
-    refuse("shape-mismatch", `boxes [${boxes.shape.join(", ")}] of images [${x.shape.join(", ")}]`);
-  if (images.shape[0] !== count) refuse("shape-mismatch", `${count} boxes of ${images.shape[0]} images`);
-  if (count === 0) refuse("shape-mismatch", "regions of no boxes");
+    refuse(
+      "shape-mismatch",
+      `the boxes [${boxes.shape.join(", ")}] do not fit the images [${x.shape.join(", ")}]`,
+    );
+  if (images.shape[0] !== count)
+    refuse("shape-mismatch", `${count} boxes have ${images.shape[0]} indices of images`);
+  if (count === 0) refuse("shape-mismatch", "the list of boxes is empty");
   if (!size.every((extent) => Number.isInteger(extent) && extent >= 1 && extent <= smallLimit))
-    refuse("bad-model", `regions of [${size.join(", ")}]`);
-  keepBatch(ctx, x, 0, "takes regions of single samples");
+    refuse("bad-model", `regions cannot have the size [${size.join(", ")}]`);
+  keepBatch(ctx, x, 0, "it takes regions of single samples");
   if (elements(x.shape) > placeLimit * (x.shape[3] ?? 1))
     refuse("too-large", `places in [${x.shape.join(", ")}] are not exact in f32, which holds up to 2^24`);
   if (images.ref.kind !== "constant") return;
   const given = numbersOf(images, "the images of the regions");
   const wrong = given.find((at) => !Number.isInteger(at) || at < 0 || at >= (x.shape[0] ?? 1));
-  if (wrong !== undefined) refuse("bad-model", `image ${wrong} of ${x.shape[0] ?? 1}`);
+  if (wrong !== undefined) refuse("bad-model", `a region is in image ${wrong} of ${x.shape[0] ?? 1}`);
 }
 
 /** One of the four numbers of each box, [regions, 1]. */
@@ -49,7 +53,7 @@ function column(ctx: Lowering, boxes: Value, at: number): Value {
   return picked(ctx, boxes, 1, [at]);
 }
 
-/** The taps along both axes as places in all images [n, h, w, c] as one row: [regions, height · width, taps]. */
+/** The taps along both axes as places in all images [n, h, w, c], merged into one axis: [regions, height · width, taps]. */
 function tapsOf(ctx: Lowering, x: Value, images: Value, [rows, columns]: readonly [Taps, Taps]): Taps {
   const [, h = 1, w = 1] = x.shape;
   const [count = 1, height = 1, down = 1] = rows.places.shape;
@@ -75,17 +79,17 @@ function rowsOf(ctx: Lowering, x: Value): Value {
   return reshaped(ctx, x, [n * h * w, c]);
 }
 
-/** 1 where numbers lie from `low` to `high`, both counted, else 0. */
+/** 1 where a number is between `low` and `high`, both included, else 0. */
 function between(ctx: Lowering, at: Value, low: number, high: number): Value {
   const isFrom = combine(ctx, "less_equal", [scalar(ctx, low), at], { type: bool });
   const isTo = combine(ctx, "less_equal", [at, scalar(ctx, high)], { type: bool });
   return combine(ctx, "mul", [isFrom, isTo]);
 }
 
-/** What lies around coordinates [regions, points] within an axis: [regions, points, taps]. */
+/** The taps around coordinates [regions, points] within an axis: [regions, points, taps]. */
 function tapsWithin(ctx: Lowering, at: Value, extent: number, isNearest: boolean): Taps {
   const inside = clipped(ctx, reshaped(ctx, at, [...at.shape, 1]), 0, extent - 1);
-  // The middle between two elements is the second one.
+  // A coordinate in the middle between two elements takes the second one.
   if (isNearest)
     return {
       places: clipped(ctx, map(ctx, "floor", combine(ctx, "add", [inside, scalar(ctx, 0.5)])), 0, extent - 1),
@@ -98,13 +102,13 @@ function tapsWithin(ctx: Lowering, at: Value, extent: number, isNearest: boolean
 export interface CropOptions {
   readonly size: Size;
   readonly isNearest: boolean;
-  /** What is seen outside of the image. */
+  /** The value of points outside the image. */
   readonly outside: number;
 }
 
 /**
- * Boxes [top, left, bottom, right] of images [n, h, w, c], in which 0 and 1 are the middles of the outermost elements, resized with their
- * corners in place: [regions, height, width, c]. As TensorFlow's CropAndResize; what is flipped in the box is flipped in the result.
+ * Crops boxes [top, left, bottom, right] out of images [n, h, w, c] and resizes them, with their corners in place: [regions, height, width,
+ * c]. In the boxes, 0 and 1 are the centres of the outermost elements. As TensorFlow's CropAndResize; a flipped box gives a flipped result.
  */
 export function cropAndResize(
   ctx: Lowering,
@@ -120,7 +124,7 @@ export function cropAndResize(
     const points = size[axis] ?? 1;
     const parts = points === 1 ? [0.5] : natural(points).map((at) => at / (points - 1));
     const [low, high] = [column(ctx, boxes, axis), column(ctx, boxes, axis + 2)];
-    // Both ends are exact: a box that ends at 1 does not reach over the border by a rounding.
+    // Both ends are exact, so rounding cannot move a box that ends at 1 over the border.
     const way = combine(ctx, "mul", [
       combine(ctx, "sub", [high, low]),
       valueOf(ctx.build.literal(parts, [1, points])),
@@ -142,21 +146,23 @@ export function cropAndResize(
 
 export interface AlignOptions {
   readonly size: Size;
-  /** From the boxes' coordinates to elements. */
+  /** The factor from coordinates of boxes to elements. */
   readonly scale: number;
-  /** Points along an axis of each cell; 0 takes one for each element that it covers. */
+  /** Points of each cell along an axis; 0 takes one for each element that the cell covers. */
   readonly ratio: number;
-  /** Whether whole numbers are edges of elements; else they are their middles, and no box is smaller than one element. */
+  /** Whether integer coordinates are the edges of elements. Else they are the centres, and each box is at least one element large. */
   readonly isHalfPixel: boolean;
   readonly ofGreatest: boolean;
 }
 
 /**
- * Boxes [left, top, right, bottom] of images [n, c, h, w] in cells, of each of which points are sampled and averaged (He et al. 2017, Mask
- * R-CNN): [regions, c, height, width]. `ofGreatest` takes the greatest of all neighbours times their weights, as onnxruntime does.
+ * Divides boxes [left, top, right, bottom] of images [n, c, h, w] into cells, samples points in each cell and averages them (He et al.
+ * 2017, Mask R-CNN): [regions, c, height, width]. `ofGreatest` takes the greatest product of a neighbour and its weight instead, as
+ * onnxruntime does.
  */
 export function roiAlign(ctx: Lowering, given: Value, regions: Regions, options: AlignOptions): Value {
-  if (given.shape.length !== 4) refuse("shape-mismatch", `regions of [${given.shape.join(", ")}]`);
+  if (given.shape.length !== 4)
+    refuse("shape-mismatch", `the images of regions have four axes, not [${given.shape.join(", ")}]`);
   const x = channelsBehind(ctx, given);
   const { size, ofGreatest } = options;
   checkRegions(ctx, x, regions, size);
@@ -203,8 +209,8 @@ function cellTaps(
   const points = pointsOf(length, cells, ratio);
   const most = points.reduce((greatest, own) => Math.max(greatest, own), 1);
   if (points.length * cells * most > smallLimit)
-    refuse("too-large", `${cells} cells of ${most} points each in ${points.length} regions`);
-  // A region with fewer points than others has its last one several times, without weight.
+    refuse("too-large", `${points.length} regions with ${cells} cells of ${most} points each are too many`);
+  // A region with fewer points than others repeats its last point, with weight 0.
   const parts = points.flatMap((own) =>
     natural(cells * most).map((at) => {
       const [cell, point] = [Math.floor(at / most), Math.min(at % most, Math.max(0, own - 1))];
@@ -221,7 +227,7 @@ function cellTaps(
     valueOf(ctx.build.literal(numbers, [points.length, cells * most]));
   const at = combine(ctx, "add", [start, combine(ctx, "mul", [length, table(parts)])]);
   const { places, weights } = tapsWithin(ctx, at, extent, false);
-  // What lies further outside than the next element is 0.
+  // Points more than one element outside the image are 0.
   const factors = combine(ctx, "mul", [between(ctx, at, -1, extent), table(shares)]);
   const all = combine(ctx, "mul", [
     weights ?? scalar(ctx, 1),
@@ -231,7 +237,7 @@ function cellTaps(
   return { places: reshaped(ctx, places, shape), weights: reshaped(ctx, all, shape) };
 }
 
-/** How many points a cell has along an axis: one number for all regions, or one for each of them. */
+/** The number of points of a cell along an axis: one number for all regions, or one for each. */
 function pointsOf(length: Value, cells: number, ratio: number): readonly number[] {
   if (ratio > 0) return [ratio];
   if (length.ref.kind !== "constant")

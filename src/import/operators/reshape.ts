@@ -1,4 +1,4 @@
-// Reshapes and transposes: a transpose only notes the order of the axes, and a reshape moves no more than it has to.
+// Reshapes and transposes: a transpose only notes the order of the axes, and a reshape moves no more elements than it must.
 
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
@@ -12,8 +12,8 @@ import type { Value } from "#import/value.js";
 import { natural, permuted, reshapeOrders, sameOrder } from "#ir/axis-order.js";
 
 /**
- * The value with another shape of as many elements. `batch` says which of its axes is the open batch, for a value that has it; by default
- * the axes up to it stay as they are.
+ * The value with another shape of as many elements. `batch` says which axis of the result is the open batch, if the value has one; by
+ * default it keeps its place, and so do the axes before it.
  */
 export function reshaped(ctx: Lowering, x: Value, shape: Shape, batch?: number): Value {
   if (
@@ -33,18 +33,18 @@ export function reshaped(ctx: Lowering, x: Value, shape: Shape, batch?: number):
   if (from !== undefined) {
     const to = batch ?? from;
     checkBatch(ctx, x.shape, from, shape, to, batch === undefined);
-    // Elsewhere than in front the batch is noted there, and what is around it is reshaped for each sample.
+    // If the batch is not the first axis, `order` notes its place, and the axes around it are reshaped for each sample.
     if (from !== 0 || to !== 0) {
       const first = reshaped(ctx, moved(ctx, x, from, 0), [1, ...shape.toSpliced(to, 1)], 0);
       return moved(ctx, first, 0, to);
     }
   }
-  // A reshape of a reshape is one of what was there before: where axes were merged and are split again, nothing moves.
+  // A reshape of a reshape is a reshape of the first value: if axes were merged and are split again, nothing moves.
   const origin = originOf(ctx, x);
   if (origin && batchAxis(ctx, origin) === from) return reshaped(ctx, origin, shape, batch);
   const { from: before, to: after } = orders(x, shape);
   const wanted = permuted(shape, after);
-  // Where only axes of extent 1 change places, the elements lie as they should.
+  // If only axes of extent 1 change places, the elements are already in the right order.
   const long = (order: readonly number[]): number[] => order.filter((axis) => x.shape[axis] !== 1);
   const ref = sameOrder(long(before), long(x.order)) ? x.ref : ctx.build.arranged(x, before);
   const same = wanted.length === ref.shape.length && wanted.every((extent, at) => extent === ref.shape[at]);
@@ -58,7 +58,7 @@ export function reshaped(ctx: Lowering, x: Value, shape: Shape, batch?: number):
   return result;
 }
 
-/** Refuses a reshape that takes elements across samples: as many have to come before the batch, and as many after it. */
+/** Refuses a reshape that moves elements between samples: the same number of elements must come before the batch, and after it. */
 function checkBatch(
   ctx: Lowering,
   before: Shape,
@@ -71,16 +71,16 @@ function checkBatch(
   const isSame = isKept ? sameOrder(lead, rest) : elements(lead) === elements(rest);
   if (isSame && after[to] === 1) return;
   const written = before.map((extent, axis) => (axis === from ? (ctx.build.batch ?? "N") : extent));
-  mixed(ctx, `makes [${after.join(", ")}] of [${written.join(", ")}]`);
+  mixed(ctx, `it makes [${after.join(", ")}] of [${written.join(", ")}]`);
 }
 
-/** The value with an axis in another place; nothing moves. */
+/** The value with an axis in another place; no element moves. */
 function moved(ctx: Lowering, x: Value, from: number, to: number): Value {
   const perm = natural(x.shape.length).toSpliced(from, 1);
   return transposed(ctx, x, perm.toSpliced(to, 0, from));
 }
 
-/** The value in a shape that an operand says, in which −1 is what is left over. */
+/** The value in a shape that an operand gives; −1 there means the remaining extent. */
 export function reshapedTo(ctx: Lowering, x: Value, { shape: wanted, batch: given }: Sizes): Value {
   const shape = [...wanted];
   let batch = given;
@@ -91,29 +91,31 @@ export function reshapedTo(ctx: Lowering, x: Value, { shape: wanted, batch: give
     if (!Number.isInteger(rest))
       refuse("shape-mismatch", `[${x.shape.join(", ")}] does not fit into [${wanted.join(", ")}]`);
     shape[open] = rest;
-    // What is left over is the batch, if nothing else holds it.
+    // The remaining extent is the batch, if no other axis is.
     if (from !== undefined) batch ??= open;
   }
   if (from === undefined && batch !== undefined)
-    mixed(ctx, `makes [${shape.join(", ")}] of [${x.shape.join(", ")}] by the size of the batch`);
+    mixed(ctx, `it makes [${shape.join(", ")}] of [${x.shape.join(", ")}] by the size of the batch`);
   if (from !== undefined && batch === undefined)
-    mixed(ctx, `makes [${shape.join(", ")}] of any number of samples`);
+    mixed(ctx, `it makes [${shape.join(", ")}] of any number of samples`);
   return reshaped(ctx, x, shape, batch);
 }
 
-/** The axes before one as one, and the others as another. */
+/** Merges the axes before `axis` into one, and the others into another. */
 export function flattened(ctx: Lowering, x: Value, axis: number): Value {
   const [lead, rest] = [elements(x.shape.slice(0, axis)), elements(x.shape.slice(axis))];
   const batch = batchAxis(ctx, x);
   return reshaped(ctx, x, [lead, rest], batch === undefined ? undefined : Number(batch >= axis));
 }
 
-/** Without some axes, which are 1. Without a list all that are 1 go, and the open batch stays. */
+/**
+ * The value without the given axes, which must have the extent 1. Without a list, all axes of extent 1 are removed except the open batch.
+ */
 export function squeezed(ctx: Lowering, x: Value, given: readonly number[] | undefined): Value {
   const batch = batchAxis(ctx, x);
   const axes = given ?? natural(x.shape.length).filter((axis) => x.shape[axis] === 1 && axis !== batch);
   for (const axis of axes) {
-    if (axis === batch) mixed(ctx, `drops the batch, axis ${axis}`);
+    if (axis === batch) mixed(ctx, `it drops the batch, axis ${axis}`);
     if (x.shape[axis] !== 1) refuse("shape-mismatch", `axis ${axis} of [${x.shape.join(", ")}] is not 1`);
   }
   const shape = x.shape.filter((_, axis) => !axes.includes(axis));
@@ -121,7 +123,7 @@ export function squeezed(ctx: Lowering, x: Value, given: readonly number[] | und
   return reshaped(ctx, x, shape, to);
 }
 
-/** With further axes of extent 1, at places of the result. */
+/** The value with further axes of extent 1, at these places of the result. */
 export function unsqueezed(ctx: Lowering, x: Value, axes: readonly number[]): Value {
   const batch = batchAxis(ctx, x);
   let at = 0;
@@ -135,8 +137,8 @@ export function unsqueezed(ctx: Lowering, x: Value, axes: readonly number[]): Va
 }
 
 /**
- * Where axes that lie apart are merged, rows of blocks stay where the rows are. Rows of features, as where the heads of an attention
- * come together, lie as they are written: a product reads them so.
+ * The orders of axes in which x is read and the result is written. If axes that are not adjacent are merged, rows of blocks stay in the
+ * order of x. Rows of features, such as the merged heads of an attention, get the natural order, because a product reads them that way.
  */
 function orders(x: Value, shape: Shape): { from: number[]; to: number[] } {
   const first = reshapeOrders(x, shape);
@@ -145,12 +147,12 @@ function orders(x: Value, shape: Shape): { from: number[]; to: number[] } {
   return sameOrder(last.to, natural(shape.length)) ? last : first;
 }
 
-/** What a value is a reshape of, if it is one. */
+/** The value that x is a reshape of, if it is one. */
 export function originOf(ctx: Lowering, x: Value): Value | undefined {
   return madeOf(ctx.build.origins, x);
 }
 
-/** Axis i of the result is axis `perm[i]` of x. Nothing moves: what lay as axis a is the axis that perm makes of it. */
+/** Axis i of the result is axis `perm[i]` of x. No element moves; only the order of axes is noted. */
 export function transposed(ctx: Lowering, x: Value, perm: readonly number[]): Value {
   const shape = permuted(x.shape, perm);
   if (x.ref.kind === "constant") {

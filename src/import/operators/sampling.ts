@@ -1,4 +1,5 @@
-// Values between the elements of an image, at coordinates that may be computed: what lies around each is gathered and weighed.
+// Values between the elements of an image, at coordinates that may be computed: the neighbours of each point are gathered and summed with
+// weights.
 
 import { channelsLast, natural } from "#ir/axis-order.js";
 import { elements } from "#ir/type.js";
@@ -14,10 +15,10 @@ import type { Value } from "#import/value.js";
 
 export type SampleMode = "nearest" | "linear" | "cubic";
 
-/** Along one axis of the image: the places that a coordinate lies between, and their weights, both [a, …, taps]. */
+/** Along one axis of the image: the places around a coordinate and their weights, both [a, …, taps]. */
 export interface Taps {
   readonly places: Value;
-  /** Absent where there is one tap, which is the value. */
+  /** Absent if there is one tap, which is the result. */
   readonly weights: Value | undefined;
 }
 
@@ -26,7 +27,7 @@ export function channelsBehind(ctx: Lowering, x: Value): Value {
   return valueOf(ctx.build.arranged(x, channelsLast(x.shape.length)), x.type);
 }
 
-/** The taps of coordinates [a, …, 1], counted in elements from the middle of the first. Their places may lie outside. */
+/** The taps of coordinates [a, …, 1], in elements from the centre of the first one. Their places may be outside the image. */
 export function tapsAt(ctx: Lowering, at: Value, mode: SampleMode): Taps {
   if (mode === "nearest") return { places: map(ctx, "round", at), weights: undefined };
   const first = map(ctx, "floor", at);
@@ -41,29 +42,29 @@ export function tapsAt(ctx: Lowering, at: Value, mode: SampleMode): Taps {
   return { places: combine(ctx, "add", [first, row]), weights: joined(ctx, weights, at.shape.length - 1) };
 }
 
-/** Keys 1981, with a = −0.75: the weights of four elements around a point that lies t behind the second. */
+/** The weights of the four elements around a point at distance t from the second one (Keys 1981, with a = −0.75). */
 function cubicWeights(ctx: Lowering, t: Value): Value[] {
   const a = -0.75;
   const number = (value: number): Value => scalar(ctx, value);
   const add = (left: Value, right: Value): Value => combine(ctx, "add", [left, right]);
   const times = (left: Value, right: Value): Value => combine(ctx, "mul", [left, right]);
   const sub = (left: Value, right: Value): Value => combine(ctx, "sub", [left, right]);
-  /** ((a + 2)s − (a + 3))s² + 1, up to 1 from the point. */
+  /** ((a + 2)s − (a + 3))s² + 1, for distances up to 1 from the point. */
   const near = (s: Value): Value =>
     add(times(times(sub(times(number(a + 2), s), number(a + 3)), s), s), number(1));
-  /** ((as − 5a)s + 8a)s − 4a, between 1 and 2 from it. */
+  /** ((as − 5a)s + 8a)s − 4a, for distances between 1 and 2. */
   const far = (s: Value): Value =>
     sub(times(add(times(sub(times(number(a), s), number(5 * a)), s), number(8 * a)), s), number(4 * a));
   const back = sub(number(1), t);
   return [far(add(t, number(1))), near(t), near(back), far(add(back, number(1)))];
 }
 
-/** Numbers brought between two others. */
+/** The numbers clamped to a range. */
 export function clipped(ctx: Lowering, x: Value, low: number, high: number): Value {
   return map(ctx, "clip", x, { low, high });
 }
 
-/** The taps of all axes as one: the places in an image whose axes are counted as one, and the weights, [a, …, taps]. */
+/** The taps of all axes combined: places in an image whose axes are merged into one, and the products of the weights, both [a, …, taps]. */
 export function crossed(ctx: Lowering, axes: readonly Taps[], sizes: readonly number[]): Taps {
   const spread = (value: Value, axis: number): Value => {
     const taps = value.shape.at(-1) ?? 1;
@@ -94,8 +95,8 @@ export function crossed(ctx: Lowering, axes: readonly Taps[], sizes: readonly nu
 }
 
 /**
- * The weighed sum of the rows [c] at the places of each point: of x [n, length, c] and taps [n, points, taps] for each sample, or, without
- * `isBatched`, of x [length, c]. The result is [n, points, c].
+ * The weighted sum of the rows [c] at the places of each point. With `isBatched`, of x [n, length, c] and taps [n, points, taps], for each
+ * sample; else of x [length, c]. The result is [n, points, c].
  */
 export function weighed(ctx: Lowering, x: Value, taps: Taps, isBatched: boolean): Value {
   const { places, weights } = taps;
@@ -106,11 +107,11 @@ export function weighed(ctx: Lowering, x: Value, taps: Taps, isBatched: boolean)
   return reduced(ctx, "reduce_sum", combine(ctx, "mul", [rows, factors]), [2], false);
 }
 
-/** The rows [n, points, taps, c] before they are weighed. */
+/** The rows [n, points, taps, c] before the weights are applied. */
 export function rowsAt(ctx: Lowering, x: Value, places: Value, isBatched: boolean): Value {
   if (!isBatched) return gathered(ctx, x, places, 0);
   const [n = 1, points = 1, count = 1] = places.shape;
-  // The same places of each sample, of which there may be any number.
+  // All samples read the same places, so their number may be open.
   if (places.ref.kind === "constant" && n === 1)
     return gathered(ctx, x, reshaped(ctx, places, [points, count]), 1);
   return gathered(ctx, x, places, 1, 1);
@@ -119,13 +120,13 @@ export function rowsAt(ctx: Lowering, x: Value, places: Value, isBatched: boolea
 export interface GridOptions {
   readonly mode: SampleMode;
   readonly padding: "zeros" | "border" | "reflection";
-  /** Whether ±1 is the middle of the outermost elements, or their outer edge. */
+  /** Whether ±1 is the centre of the outermost elements, or else their outer edge. */
   readonly alignsCorners: boolean;
 }
 
 /**
- * x [n, c, …] at the points of a grid [n, …, axes], whose coordinates go from −1 to 1, those of the last axis first: [n, c, …]. As ONNX's
- * GridSample, after Jaderberg et al. 2015.
+ * Samples x [n, c, …] at the points of a grid [n, …, axes]: [n, c, …]. Coordinates go from −1 to 1; the last axis of x comes first. As
+ * ONNX's GridSample, after Jaderberg et al. 2015.
  */
 export function gridSampled(
   ctx: Lowering,
@@ -138,7 +139,7 @@ export function gridSampled(
   const rank = sizes.length;
   const ring = padding === "zeros" ? 1 : 0;
   const image = channelsBehind(ctx, x);
-  // Around the image stand zeros, and whatever lies outside is brought there.
+  // The image gets a border of zeros, and places further outside are moved onto it.
   const around = [0, ...sizes.map(() => ring), 0];
   const padded =
     ring === 0
@@ -170,7 +171,7 @@ function gridColumn(ctx: Lowering, columns: Value, at: number): Value {
   return valueOf(ref);
 }
 
-/** From −1 to 1, to elements. */
+/** Converts coordinates from −1 … 1 to elements. */
 function denormalized(ctx: Lowering, at: Value, extent: number, alignsCorners: boolean): Value {
   const shifted = combine(ctx, "add", [at, scalar(ctx, 1)]);
   if (alignsCorners) return combine(ctx, "mul", [shifted, scalar(ctx, (extent - 1) / 2)]);
@@ -180,7 +181,7 @@ function denormalized(ctx: Lowering, at: Value, extent: number, alignsCorners: b
 
 type Ends = readonly [low: number, high: number];
 
-/** Places of elements for those that lie outside: each on its own, so that a curve continues behind the last element. */
+/** Moves places outside the image into it. Each tap is moved on its own, so that a curve continues after the last element. */
 function inside(
   ctx: Lowering,
   places: Value,
@@ -192,7 +193,7 @@ function inside(
   return clipped(ctx, padding === "border" ? places : mirrored(ctx, places, ends), 0, extent - 1);
 }
 
-/** Mirrored at both ends, as often as it takes. */
+/** Coordinates reflected at both ends, as often as necessary. */
 function mirrored(ctx: Lowering, at: Value, [low, high]: Ends): Value {
   const range = high - low;
   if (range === 0) return clipped(ctx, at, low, high);
@@ -204,7 +205,7 @@ function mirrored(ctx: Lowering, at: Value, [low, high]: Ends): Value {
   return combine(ctx, "sub", [scalar(ctx, high), back]);
 }
 
-/** [n, …, c] as [n, c, …]; nothing moves. */
+/** [n, …, c] as [n, c, …]; no element moves. */
 export function channelsSecond(ctx: Lowering, x: Value): Value {
   const rank = x.shape.length;
   return transposed(ctx, x, [0, rank - 1, ...natural(rank).slice(1, -1)]);

@@ -1,4 +1,4 @@
-// Where the greatest element of each window lies.
+// The place of the greatest element of each window.
 
 import { channelsLast, natural } from "#ir/axis-order.js";
 import type { AttributeValue } from "#ir/graph.js";
@@ -14,12 +14,13 @@ import { transposed } from "./reshape.js";
 import type { Value } from "#import/value.js";
 import type { Along } from "./windows.js";
 
-/** Most taps of a window along one axis: each is a slice. */
+/** The most taps of a window along one axis; each takes a slice. */
 const tapLimit = 64;
 
 /**
- * The places in x [n, c, …] of the greatest element of each window, the first of equal ones in reading order. `steps` says for each axis how
- * far apart the numbers of neighbours are; 0 for n numbers the elements of each sample alone. NaN is never the greatest.
+ * The places in x [n, c, …] of the greatest element of each window; of equal elements, the first in reading order. `steps` gives for each
+ * axis the distance of neighbouring elements in the numbering; 0 for n numbers the elements of each sample alone. NaN is never the
+ * greatest.
  */
 export function placesOfGreatest(
   ctx: Lowering,
@@ -27,7 +28,8 @@ export function placesOfGreatest(
   along: readonly Along[],
   [sampleStep = 0, channelStep = 0, ...steps]: readonly number[],
 ): Value {
-  if (sampleStep !== 0 && batchAxis(ctx, x) !== undefined) mixed(ctx, "numbers the elements of all samples");
+  if (sampleStep !== 0 && batchAxis(ctx, x) !== undefined)
+    mixed(ctx, "it numbers the elements of all samples");
   if (elements(x.shape) > placeLimit)
     refuse(
       "too-large",
@@ -47,7 +49,8 @@ export function placesOfGreatest(
   const isNumber = combine(ctx, "less_equal", [least, given]);
   let best = combine(ctx, "where", [isNumber, given, least], { type: x.type });
   let places = valueOf(ctx.build.literal(numbers, [1, ...sizes, 1]), int64);
-  // The greatest of a row first, then of rows: of equal ones the first stays in either step, so the first in reading order does.
+  // Finds the greatest element of each row first, then the greatest of the rows. Both keep the first of equal elements, so the result is
+  // the first in reading order.
   for (const [axis, window] of [...along.entries()].toReversed())
     ({ best, places } = greatestAlong(ctx, best, places, axis + 1, window));
   const starts = natural(n * c).map((at) => Math.floor(at / c) * sampleStep + (at % c) * channelStep);
@@ -57,7 +60,7 @@ export function placesOfGreatest(
   return transposed(ctx, result, back);
 }
 
-/** The greatest elements of windows along one axis, and the places that come with them. */
+/** The greatest elements of windows along one axis, and their places. */
 function greatestAlong(
   ctx: Lowering,
   x: Value,
@@ -66,7 +69,10 @@ function greatestAlong(
   { extent, kernel, stride, dilation, before, after }: Along,
 ): { readonly best: Value; readonly places: Value } {
   if (kernel > tapLimit)
-    refuse("too-large", `places in windows of ${kernel} elements; ${tapLimit} are known`);
+    refuse(
+      "too-large",
+      `places in windows of ${kernel} elements are not supported; up to ${tapLimit} elements are`,
+    );
   const count = Math.floor((extent + before + after - ((kernel - 1) * dilation + 1)) / stride) + 1;
   if (count < 1)
     refuse("shape-mismatch", `a window of ${kernel} elements is larger than its axis of ${extent}`);

@@ -1,4 +1,4 @@
-// Windows over two axes of images and over three of volumes, axis by axis.
+// Windows over two axes of images and over three axes of volumes.
 
 import { channelsLast, permuted } from "#ir/axis-order.js";
 import type { Lowering } from "#import/lowering.js";
@@ -25,7 +25,7 @@ export interface Along {
   readonly after: number;
 }
 
-/** What an op over images takes. */
+/** The attributes of an op over images. */
 export function windowOver([rows, columns]: readonly [Along, Along]): Window {
   return {
     kernel: [rows.kernel, columns.kernel],
@@ -35,10 +35,10 @@ export function windowOver([rows, columns]: readonly [Along, Along]): Window {
   };
 }
 
-/** Nothing happens along this axis. */
+/** A window along an axis that does nothing. */
 export const still: Omit<Along, "extent"> = { kernel: 1, stride: 1, dilation: 1, before: 0, after: 0 };
 
-/** A convolution of an image, a depthwise one where each channel is a group. */
+/** A convolution of an image; depthwise if each channel is a group. */
 export function convolved(
   ctx: Lowering,
   image: Ref,
@@ -53,7 +53,7 @@ export function convolved(
 }
 
 /**
- * A convolution over three axes is a sum of convolutions over two: for each row of the kernel along the depth, all slices that it falls on
+ * A convolution over three axes as a sum of convolutions over two: for each row of the kernel along the depth, all slices that it covers
  * are images.
  */
 export function volumeConvolution(
@@ -100,12 +100,12 @@ export function volumeConvolution(
   return ordered(ctx, result, channelsLast(5), x.type);
 }
 
-/** A transposed window along one axis: `before` and `after` are cut off the result, `extra` is added at its end. */
+/** A transposed window along one axis: `before` and `after` are cropped from the result, `extra` is added at its end. */
 export interface AlongTransposed extends Along {
   readonly extra: number;
 }
 
-/** What a transposed convolution over images takes. */
+/** The attributes of a transposed convolution over images. */
 export function transposedOver([rows, columns]: readonly [AlongTransposed, AlongTransposed]): Omit<
   Window,
   "kernel"
@@ -115,8 +115,9 @@ export function transposedOver([rows, columns]: readonly [AlongTransposed, Along
 }
 
 /**
- * A transposed convolution of x [n, c, d, h, w] is one over images for each row of the kernel along the depth. The results that belong to
- * each remainder of the places by the stride are shifted and added, and the sums lie in turn. `kernelAt` gives a row [kh, kw, c / groups, m].
+ * A transposed convolution of x [n, c, d, h, w], made of one over images for each row of the kernel along the depth. Output slices with the
+ * same remainder of their place divided by the stride are shifted and added; then the sums of all remainders are interleaved. `kernelAt`
+ * gives a row [kh, kw, c / groups, m].
  */
 export function transposedVolume(
   ctx: Lowering,
@@ -168,7 +169,7 @@ export function transposedVolume(
 
 export type PoolOp = "max_pool" | "avg_pool";
 
-/** A pool; `isCeil` lets a last, cut window count, `counts` the padding too. */
+/** A pool; `isCeil` keeps a last, incomplete window, `counts` includes the padding in the mean. */
 export interface PoolKind {
   readonly op: PoolOp;
   readonly isCeil: boolean;
@@ -189,7 +190,7 @@ export function pooled(
   if (op === "max_pool") return ctx.build.emit(op, [given], { ...window, padding });
   if (!counts || (more[0] === 0 && more[1] === 0))
     return ctx.build.emit(op, [given], { ...window, padding, count_include_pad: counts });
-  // What ceil_mode adds at the end does not count, while the padding itself does.
+  // The padding itself counts; the elements that ceil_mode adds at the end do not.
   const [before, after] = [
     [0, rows.before, columns.before, 0],
     [0, rows.after, columns.after, 0],
@@ -207,7 +208,7 @@ export function whole(along: Along): Along {
   return { ...along, after: along.after + missing(along) };
 }
 
-/** How much padding at the end makes the last, cut window of `ceil_mode` whole; a window has to begin before the padding. */
+/** The padding at the end that completes the last window of `ceil_mode`. A window must begin before the padding at the end. */
 function missing({ extent, kernel, stride, dilation, before, after }: Along): number {
   const room = extent + before + after - ((kernel - 1) * dilation + 1);
   let outputs = Math.ceil(room / stride) + 1;
@@ -216,8 +217,8 @@ function missing({ extent, kernel, stride, dilation, before, after }: Along): nu
 }
 
 /**
- * A pool over three axes is one over depth and height, with width and channels as channels, and then one over width: the greatest of the
- * greatest, and the mean of means, since of a window as many elements count in each row.
+ * A pool over three axes as one over depth and height, where width and channels are the channels, and then one over width. The greatest is
+ * the greatest of the greatest; the mean is the mean of the means, because each row of a window has the same number of elements that count.
  */
 export function volumePool(
   ctx: Lowering,

@@ -7,18 +7,19 @@ import type { ElementType } from "#import/element-type.js";
 import { float32 } from "#import/element-type.js";
 import { quote, refuse } from "#import/refusal.js";
 
-/** Lists of numbers in lists. */
+/** Nested lists of numbers. */
 export type NestedNumbers = number | boolean | readonly NestedNumbers[];
 
 /**
- * The value of an input: one number for all its elements, its elements in reading order, nested lists, or elements with their shape.
+ * The value of an input: one number for all its elements, a list of its elements in reading order, nested lists, or elements with their
+ * shape.
  */
 export type GivenConstant =
   | NestedNumbers
   | ArrayLike<number>
   | { readonly shape: Shape; readonly data: ArrayLike<number> };
 
-/** Values of inputs by name. */
+/** Values of inputs, by name. */
 export type GivenConstants = ReadonlyMap<string, GivenConstant> | { readonly [name: string]: GivenConstant };
 
 /** A value whose shape is known. */
@@ -27,19 +28,19 @@ export interface FixedInput {
   readonly data: ArrayLike<number>;
 }
 
-/** The entries of a map, or of a plain object. */
+/** The entries of a map or of a plain object. */
 export function entriesOf<T>(
   given: ReadonlyMap<string, T> | { readonly [name: string]: T } | undefined,
 ): ReadonlyMap<string, T> {
   return given instanceof Map ? (given as ReadonlyMap<string, T>) : new Map(Object.entries(given ?? {}));
 }
 
-/** Most axes of nested lists. */
+/** The most axes of nested lists. */
 const depthLimit = 16;
 
 /**
- * The value of an input in the shape that the model says; symbols that stand in it and are not known yet are noted in `dims`. One number
- * alone fills the whole shape; undefined if that has a symbol that is not known. Refuses what does not fit.
+ * The value of an input in the shape that the model declares; symbols of that shape that are not known yet get their size in `dims`. A
+ * single number fills the whole shape; the result is undefined if the shape then has an unknown symbol. Refuses values that do not fit.
  */
 export function fixedInput(
   name: string,
@@ -85,7 +86,7 @@ export function fixedInput(
 }
 
 interface Read extends FixedInput {
-  /** It is a list whose numbers may have any shape. */
+  /** Whether it is a list, whose numbers may fill any shape. */
   readonly isFlat: boolean;
 }
 
@@ -97,14 +98,14 @@ function read(name: string, given: GivenConstant): Read {
   if ("shape" in given) {
     const { shape, data } = given;
     if (!Array.isArray(shape) || !shape.every((extent) => Number.isInteger(extent) && extent >= 0))
-      return wrong("has a shape that is none");
+      return wrong("has an invalid shape");
     if (elements(shape) !== data.length)
       return wrong(`has ${data.length} numbers for the shape [${shape.join(", ")}]`);
     return { shape, data, isFlat: false };
   }
   const shape: number[] = [];
   let level: readonly unknown[] = [given];
-  // Nesting is the caller's: no recursion.
+  // The caller decides how deep lists are nested, so this does not recurse.
   while (level.every((one) => isListLike(one))) {
     const [first] = level;
     if (shape.length >= depthLimit) return wrong(`has more than ${depthLimit} axes`);
@@ -123,7 +124,7 @@ function isListLike(value: unknown): value is ArrayLike<unknown> {
   return Array.isArray(value) || (ArrayBuffer.isView(value) && "length" in value);
 }
 
-/** Refuses numbers that the type of the input does not have. */
+/** Refuses numbers that the input's type cannot represent. */
 function checkNumbers(
   name: string,
   data: ArrayLike<number>,

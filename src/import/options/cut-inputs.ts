@@ -1,4 +1,4 @@
-// Inputs that the caller names: inner values that become inputs, and shapes of inputs, written `name:1x3x224x224`.
+// Inputs that the caller names, written `name:1x3x224x224`: inner values that become inputs, and inputs that get a shape.
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
@@ -14,7 +14,7 @@ export interface NamedInput {
   readonly extents?: readonly Extent[];
 }
 
-/** Reads `name` and `name:shape`, where the shape has numbers and symbols between `x`. `resolve` gives the value that a name means. */
+/** Reads `name` and `name:shape`, where the shape has numbers and symbols separated by `x`. `resolve` gives the value that a name means. */
 export function namedInputs(
   given: readonly string[],
   resolve: (name: string) => string | undefined,
@@ -62,7 +62,7 @@ function extentsOf(text: string): readonly Extent[] | string {
   return extents;
 }
 
-/** The shape of the one output of a graph, its batch open. */
+/** The shape of the single output of a graph, with an open batch. */
 export function outputExtents(graph: Graph | undefined): readonly Extent[] | undefined {
   const [output] = graph?.outputs ?? [];
   const shape = output && graph?.nodes.get(output.node)?.type.shape;
@@ -71,14 +71,14 @@ export function outputExtents(graph: Graph | undefined): readonly Extent[] | und
   );
 }
 
-/** The error for an inner value whose shape is not known. */
+/** The error about an inner value whose shape is not known. */
 export function unknownShape(name: string, file: string): Diagnostic {
   return error("unknown-shape", `${file}: the shape of ${quote(name)} is not known`, {
     help: [`say it, as in --inputs ${shellWord(name)}:1x64x56x56`],
   });
 }
 
-/** The error for an input that was asked for and that no output needs. */
+/** The error about a requested input that no output needs. */
 export function unneededInput(name: string, file: string): Diagnostic {
   return error("unneeded-input", `${file}: no output depends on ${quote(name)}`, {
     help: ["leave it out of --inputs, or name other --outputs"],

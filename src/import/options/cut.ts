@@ -1,4 +1,4 @@
-// Cutting a model: outputs that the caller names instead of the model's own, and where to cut before what cannot be imported.
+// Cuts a model: at outputs that the caller names in place of the model's own, and, for advice, before nodes that cannot be imported.
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
@@ -8,26 +8,26 @@ import { opOf } from "#ops/index.js";
 import { quote, shellWord } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
 
-/** One node, in the order of computation. */
-export interface Step {
+/** One node of the model. A list of these is in the order of computation. */
+export interface NodeNames {
   readonly reads: readonly string[];
   readonly makes: readonly string[];
-  /** It cannot be imported. */
+  /** Whether the node cannot be imported. */
   readonly isBad: boolean;
 }
 
-/** Most names that a message proposes. */
+/** The most names that a message proposes. */
 const placeLimit = 100;
 
-/** The least share of the multiply-accumulates that a cut worth its name keeps. */
+/** The least share of the multiply-accumulates that an advised cut keeps. */
 const leastShare = 0.1;
 
 /**
- * The values that stand before all that cannot be imported, and outputs that do not depend on it: as outputs, they leave out only what
- * cannot be computed. Constants and inputs are none of them, and of names of one value there is one.
+ * The values just before all nodes that cannot be imported, and the outputs that do not depend on such nodes. As outputs, they leave out
+ * only what cannot be computed. The list has no constants and no inputs, and one name for each value.
  */
 export function cutPlaces(
-  steps: readonly Step[],
+  order: readonly NodeNames[],
   outputs: readonly string[],
   nodes: ReadonlyMap<NodeId, Node>,
   valueOf: (name: string) => Value | undefined,
@@ -40,7 +40,7 @@ export function cutPlaces(
     const key = JSON.stringify([value.ref.id, value.order, value.shape]);
     if (!places.has(key)) places.set(key, name);
   };
-  for (const { reads, makes, isBad } of steps) {
+  for (const { reads, makes, isBad } of order) {
     if (!isBad && !reads.some((name) => lost.has(name))) continue;
     for (const name of reads) add(name);
     for (const name of makes) lost.add(name);
@@ -49,7 +49,7 @@ export function cutPlaces(
   return [...places.values()];
 }
 
-/** Multiply-accumulates of nodes. */
+/** The multiply-accumulates of nodes. */
 export function macsOf(nodes: ReadonlyMap<NodeId, Node>): number {
   let sum = 0;
   for (const { op, inputs, attributes, type } of nodes.values()) {
@@ -61,8 +61,9 @@ export function macsOf(nodes: ReadonlyMap<NodeId, Node>): number {
 }
 
 /**
- * The help that says how to cut there: it names a cut only after it was tried, and says how much it keeps. `attempt` gives the graph of
- * the model with other outputs; `all` are the multiply-accumulates of the whole model, with guesses for what is not known.
+ * The help that says where to cut the model. It names a cut only after an import with that cut succeeded, and says how much the cut keeps.
+ * `attempt` gives the graph of the model with other outputs; `all` is the number of multiply-accumulates of the whole model, with guesses
+ * for unknown operators.
  */
 export function cutHelp(
   places: readonly string[],
@@ -82,9 +83,9 @@ export function cutHelp(
   return [`cut the model there and do the rest in JavaScript after the run${keeps}: ${line}`];
 }
 
-const headHelp = "--inputs NAME:SHAPE,… makes inputs of their results, and leaves out what stands before";
+const headHelp = "--inputs NAME:SHAPE,… makes inputs of their results, and leaves out what comes before";
 
-/** The messages, the last one that cutting the model would answer with that advice. */
+/** The messages; the advice to cut is added to the last message for which a cut would help. */
 export function withCut(diagnostics: readonly Diagnostic[], help: () => readonly string[]): Diagnostic[] {
   const isAnswered = ({ code }: Diagnostic): boolean =>
     code === "unsupported-operator" || code === "needs-constant";
@@ -94,7 +95,7 @@ export function withCut(diagnostics: readonly Diagnostic[], help: () => readonly
   );
 }
 
-/** What is wrong with a name that no value has. */
+/** The error about a name that no value has. */
 export function unknownOutput(name: string, known: Iterable<string>, file: string): Diagnostic {
   return error("unknown-output", `${file}: the model makes no value ${quote(name)}`, {
     help: didYouMeanOrHas(name, known),

@@ -1,4 +1,4 @@
-// Shapes of a model's inputs: symbols are bound by the caller, a leading one may stay open as the batch, and inputs may be fixed.
+// Shapes of a model's inputs: the caller binds symbols, a leading symbol may stay open as the batch, and the caller may fix inputs.
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
@@ -11,10 +11,10 @@ import type { ElementType } from "#import/element-type.js";
 import { symbolName } from "#import/names.js";
 import { diagnosticOf, quote } from "#import/refusal.js";
 
-/** Most extents of a shape. */
+/** The most extents of a shape. */
 export const rankLimit = 16;
 
-/** An input as the file has it; a text says what is wrong with its extents. */
+/** An input as the file has it; a string says what is wrong with its extents. */
 export interface WrittenInput {
   readonly name: string;
   readonly extents: readonly Extent[] | string;
@@ -26,25 +26,25 @@ export function namelessSymbol(input: string, axis: number): string {
   return axis === 0 ? "N" : `${symbolName(input) ?? "x"}_${axis}`;
 }
 
-/** What the caller says of inputs. */
+/** What the caller says about inputs. */
 export interface Bindings {
   readonly dims: ReadonlyMap<string, number>;
   readonly constants: ReadonlyMap<string, GivenConstant>;
 }
 
-/** The inputs' shapes, with 1 for the open batch, and those that are fixed with their values. */
+/** The inputs' shapes, with 1 for the open batch, and the values of the fixed inputs. */
 export interface InputShapes {
   readonly shapes: ReadonlyMap<string, Shape>;
   readonly fixed: ReadonlyMap<string, FixedInput>;
   readonly batch: string | undefined;
 }
 
-/** Symbols whose sizes are missing, the inputs, and what else is wrong. */
+/** The symbols whose sizes are missing, the inputs, and other problems. */
 export interface Unbound {
   readonly missing: readonly string[];
   readonly inputs: readonly KnownInput[];
   readonly wrong: readonly Diagnostic[];
-  /** The symbol that is left open as the batch. */
+  /** The symbol that stays open as the batch. */
   readonly batch: string | undefined;
 }
 
@@ -57,7 +57,7 @@ export interface KnownInput {
 /** One extent as the file has it. */
 export type Extent = { readonly value: number } | { readonly symbol: string };
 
-/** Binds the symbols of inputs, or says which ones are missing or what is wrong. */
+/** Binds the symbols of inputs, or says which are missing or what is wrong. */
 export function inputShapes(
   written: readonly WrittenInput[],
   { dims, constants }: Bindings,
@@ -146,10 +146,10 @@ export function inputShapes(
   return { shapes, fixed, batch };
 }
 
-/** Most inputs that a message lists. */
+/** The most inputs that a message lists. */
 const listLimit = 8;
 
-/** The error for an input that is to be fixed and does not exist. */
+/** The error about an input that should be fixed but does not exist. */
 export function unknownInput(name: string, inputs: readonly string[], file: string): Diagnostic {
   const near = didYouMean(name, inputs);
   const all = `the input${inputs.length === 1 ? " is" : "s are"} ${inputs.map(quote).join(", ")}`;
@@ -159,7 +159,7 @@ export function unknownInput(name: string, inputs: readonly string[], file: stri
   });
 }
 
-/** The message about sizes that are missing, with an example. */
+/** The message about missing sizes, with an example. */
 export function unboundMessage(
   { missing, inputs }: Unbound,
   file: string,
@@ -171,11 +171,9 @@ export function unboundMessage(
       const list = extents.map((extent) => ("value" in extent ? extent.value : extent.symbol));
       return `input ${quote(name)} is [${list.join(", ")}]`;
     });
-  return error(
-    "unbound-dimension",
-    `${file}: ${missing.join(", ")} ${missing.length === 1 ? "has" : "have"} to be known to compile the model`,
-    { help: [...shapes, ...(example ? [`say for example${dimOptions(example)}`] : [])] },
-  );
+  return error("unbound-dimension", `${file}: ${missing.join(", ")} must be known to compile the model`, {
+    help: [...shapes, ...(example ? [`for example${dimOptions(example)}`] : [])],
+  });
 }
 
 /** Sizes as options of a command line. */
@@ -183,7 +181,7 @@ export function dimOptions(dims: ReadonlyMap<string, number>): string {
   return [...dims].map(([name, size]) => ` --dim ${name}=${size}`).join("");
 }
 
-/** The symbol that stands at axis 0 of every input and nowhere else, if it is not bound, and no fixed input needs it. */
+/** The symbol that is at axis 0 of every input and nowhere else, if it is not bound and no fixed input needs it. */
 function openBatch(
   inputs: readonly (readonly Extent[])[],
   dims: ReadonlyMap<string, number>,

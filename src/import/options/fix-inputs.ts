@@ -1,4 +1,4 @@
-// Inputs of a graph that are fixed: they become weights.
+// Fixes inputs of a graph: they become weights.
 
 import { expectArgument, expectModule } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
@@ -13,8 +13,8 @@ import { unknownInput } from "./dimensions.js";
 import { diagnosticOf, quote, refuseBatch } from "#import/refusal.js";
 
 /**
- * The module with the values of some inputs as weights: numbers, lists, or elements with their shape. A net with an open batch is
- * refused, since its inputs have as many samples as the caller gives. `file` stands in messages.
+ * The module with the values of some inputs as weights: numbers, lists, or elements with their shape. Refuses a net with an open batch,
+ * because each run decides how many samples its inputs have. Messages name `file`.
  */
 export function fixInputs<M extends Module>(module: M, constants: GivenConstants, file?: string): Result<M> {
   expectModule("fixInputs", module);

@@ -1,4 +1,4 @@
-// What the caller of an importer may ask for.
+// The options of importers.
 
 import type { OptionKinds } from "#diagnostic/options.js";
 import { aFunction, aNumber, anObject, aText, listOf, mapOf } from "#diagnostic/options.js";
@@ -6,18 +6,18 @@ import type { OpenData } from "#import/data-file.js";
 import type { GivenConstants } from "./constants.js";
 
 export interface ImportOptions {
-  /** The model's name in messages, and of its graph where it has none; also the name of its weights' source. */
+  /** The name of the model in messages, of its graph if that has none, and of the source of its weights. */
   readonly file?: string;
-  /** Values of symbolic dimensions. */
+  /** Sizes of symbolic dimensions. */
   readonly dims?: ReadonlyMap<string, number>;
-  /** What becomes the outputs in place of the model's own: values, or nodes or layers, which stand for their first result. */
+  /** Names of the outputs, in place of the model's own: values, or nodes or layers, which mean their first result. */
   readonly outputs?: readonly string[];
   /**
-   * Inner values that become inputs, or inputs that get a shape, as in `conv1:1x64x56x56`. Without a shape it is worked out. What only
-   * these needed is left out.
+   * Inner values that become inputs, or inputs that get a shape, as in `conv1:1x64x56x56`. Without a shape, it is inferred. Nodes that only
+   * these values needed are left out.
    */
   readonly inputs?: readonly string[];
-  /** Opens the files beside the model that hold its weights. Without it, a model that has some is an error. */
+  /** Opens the files next to the model that hold its weights. Without it, a model with such files is an error. */
   readonly openData?: OpenData;
   /** Values of inputs, which become weights: numbers, lists, or elements with their shape. */
   readonly constants?: GivenConstants;

@@ -1,11 +1,11 @@
-// Sizes for dimensions that a model leaves open, for messages: chosen by what the axis is, and tried.
+// Proposes sizes for dimensions that a model leaves open, for messages. They follow from the meaning of the axis, and an import tries them.
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { natural } from "#ir/axis-order.js";
 import type { Extent, Unbound } from "./dimensions.js";
 import { unboundMessage } from "./dimensions.js";
 
-/** Most sets of sizes that are tried. */
+/** The most sets of sizes that are tried. */
 const roundLimit = 6;
 
 const sizes = {
@@ -20,7 +20,7 @@ const sizes = {
 
 type Meaning = keyof typeof sizes;
 
-/** What an import with sizes gives: `isTrial` asks for no advice. */
+/** Imports the model with these sizes; `isTrial` says not to give advice. */
 export type TrySizes = (dims: ReadonlyMap<string, number>, isTrial: boolean) => Result<unknown>;
 
 /** The advice about missing sizes: an example that works, or what else is wrong with the model. */
@@ -37,14 +37,14 @@ export function adviseSizes(
   for (const dims of rounds) {
     const { value, diagnostics } = attempt(dims, true);
     if (value !== undefined) found = dims;
-    // What takes too long with these sizes is not tried with others.
+    // If the import takes too long with these sizes, no others are tried.
     if (found || diagnostics.some(({ code }) => code === "too-large")) break;
   }
   const message = unboundMessage(unbound, file, found ?? first);
   return found ? [message] : [...attempt(first, false).diagnostics, message];
 }
 
-/** Sizes for all that is missing, the likeliest first. Images are as large as other shapes of the model are, where these say something. */
+/** Sizes for all missing dimensions, the likeliest first. Images are as large as other shapes of the model, if these tell a size. */
 function suggestions(
   { missing, inputs, batch }: Unbound,
   {
@@ -73,11 +73,11 @@ function suggestions(
   const rounds = natural(Math.min(most, roundLimit)).map(
     (round) => new Map(choices.map(({ symbol, list }) => [symbol, list[round] ?? list[0] ?? 1])),
   );
-  // Or all that is not a batch is of one size.
+  // Or all dimensions that are not a batch have one size.
   const same = new Map(
     choices.map(({ symbol, isBatch }) => [symbol, isBatch ? 1 : (beside[0] ?? sizes.spatial[0])]),
   );
-  // What mixes samples needs the batch to be known too.
+  // An operator that mixes samples needs a bound batch too.
   const withBatch =
     batch === undefined ? [] : [rounds[0], same].map((dims) => new Map([[batch, 1], ...(dims ?? [])]));
   return [...rounds, same, ...withBatch];
@@ -98,7 +98,7 @@ function meaningOfSymbol(
   return "spatial";
 }
 
-/** What an axis is, by the number of axes and which of them are few channels. */
+/** The meaning of an axis, judged by the number of axes and by which extents look like a few channels. */
 function meaningOf(extents: readonly Extent[], axis: number, isChannelsLast: boolean): Meaning {
   const rank = extents.length;
   const isFew = (at: number): boolean => {

@@ -16,7 +16,7 @@ export const activations: Readonly<Record<string, Activation>> = {
   elu: (ctx, x) => map(ctx, "elu", x, { alpha: 1 }),
   selu,
   sigmoid: (ctx, x) => map(ctx, "sigmoid", x),
-  // TensorFlow.js and Keras 2; Keras 3 has x / 6 + ½ under the same name, which TensorFlow.js does not compute.
+  // As in TensorFlow.js and Keras 2. Keras 3 has x / 6 + ½ under the same name, which TensorFlow.js does not compute.
   hard_sigmoid: (ctx, x) => map(ctx, "hard_sigmoid", x, { alpha: 0.2, beta: 0.5 }),
   hard_silu: (ctx, x) => map(ctx, "hard_swish", x),
   hard_swish: (ctx, x) => map(ctx, "hard_swish", x),
@@ -46,7 +46,7 @@ export function logSoftmax(ctx: Lowering, x: Value, axis: number): Value {
   return combine(ctx, "sub", [shifted, map(ctx, "log", sum)]);
 }
 
-/** max(x, 0) up to a greatest value; below the threshold slope · (x − threshold). */
+/** max(x, 0), limited to a greatest value; below the threshold slope · (x − threshold). */
 export function rectified(
   ctx: Lowering,
   x: Value,

@@ -1,26 +1,26 @@
-// Fields of a JSON object, read by kind: what is missing or of another kind than asked for is refused.
+// Reads the fields of a JSON object by kind. It refuses fields that are missing or of another kind than requested.
 
 import { quote, refuse } from "#import/refusal.js";
 
-/** What JSON holds. */
+/** A JSON value. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 export interface Fields {
   /** Whether the object has the field and it is not null. */
   has(key: string): boolean;
   get(key: string): Json | undefined;
-  /** A whole number within ±2⁵³. */
+  /** An integer within ±2⁵³. */
   int(key: string, otherwise?: number): number;
   number(key: string, otherwise?: number): number;
   text(key: string, otherwise?: string): string;
   flag(key: string, otherwise: boolean): boolean;
   list(key: string): readonly Json[];
   fields(key: string): Fields;
-  /** Whole numbers; one number alone stands for `count` of it. */
+  /** Integers; a single number is repeated `count` times. */
   ints(key: string, count?: number): readonly number[] | undefined;
 }
 
-/** The object, or a refusal that says what is none. */
+/** The fields of an object. Refuses a value that is not an object; `what` names it in the message. */
 export function fieldsOf(value: Json | undefined, what: string): Fields {
   const object = objectOf(value);
   if (!object) refuse("bad-model", `${what} is not an object`);
@@ -29,7 +29,7 @@ export function fieldsOf(value: Json | undefined, what: string): Fields {
   const wrong = (key: string, kind: string): never =>
     refuse(
       "bad-model",
-      get(key) === undefined ? `${what} has no ${quote(key)}` : `${quote(key)} of ${what} is no ${kind}`,
+      get(key) === undefined ? `${what} has no ${quote(key)}` : `${quote(key)} of ${what} is not a ${kind}`,
     );
   const read = <T extends Json>(
     key: string,
@@ -63,12 +63,12 @@ export function fieldsOf(value: Json | undefined, what: string): Fields {
   };
 }
 
-/** The object that a value is, if it is one. */
+/** The value if it is an object. */
 export function objectOf(value: Json | undefined): { readonly [key: string]: Json } | undefined {
   return typeof value === "object" && value !== null && !isList(value) ? value : undefined;
 }
 
-/** The list that a value is, if it is one. */
+/** The value if it is a list. */
 export function listOf(value: Json | undefined): readonly Json[] | undefined {
   return value !== undefined && isList(value) ? value : undefined;
 }

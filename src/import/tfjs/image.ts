@@ -17,7 +17,7 @@ export interface Window {
   readonly padding: string | readonly number[];
 }
 
-/** The result of what is done with the image [n, h, w, c] of a value of four axes. */
+/** Applies `make` to the image [n, h, w, c] of a value with four axes, and returns the result in the order of the value. */
 export function withImage(
   ctx: Lowering,
   x: Value,
@@ -81,8 +81,8 @@ export function pool(
 }
 
 /**
- * A transposed convolution with a kernel [kh, kw, filters, c]; `size` is the result's, from which the padding follows: it is
- * that of the convolution that leads from there to here.
+ * A transposed convolution with a kernel [kh, kw, filters, c]. `size` is the size of the result. The padding follows from it: it is the
+ * padding of the convolution that maps an image of that size to x.
  */
 export function transposedConvolution(
   ctx: Lowering,
@@ -99,7 +99,7 @@ export function transposedConvolution(
     const reach = ((kernel.shape[axis] ?? 1) - 1) * (dilation[axis] ?? 1) + 1;
     const full = ((x.shape[axis + 1] ?? 1) - 1) * (stride[axis] ?? 1) + reach;
     const total = full - (size[axis] ?? 1);
-    // Larger than what the kernel reaches: rows of the bias alone at the end.
+    // The requested result is larger than what the kernel reaches, so the last rows hold only the bias.
     if (total < 0) extra[axis] = -total;
     return total <= 0 ? [0, 0] : [Math.floor(total / 2), Math.ceil(total / 2)];
   });
@@ -124,7 +124,7 @@ export function resized(
   if (!size.every((extent) => extent >= 1 && extent <= 65_536))
     refuse("bad-model", `a resize to [${size.join(", ")}]`);
   const coordinates = isCornerAligned ? "align_corners" : isHalfPixel ? "half_pixel" : "asymmetric";
-  // Half-pixel nearest takes ⌊(i + ½) · in/out⌋, which is the half-pixel place rounded up at ½.
+  // Half-pixel nearest takes ⌊(i + ½) · in/out⌋, which is the half-pixel coordinate rounded up at ½.
   const rounding = coordinates === "asymmetric" ? "always_down" : "half_up";
   const attributes = { size, method, coordinates, ...(method === "nearest" ? { rounding } : {}) };
   return emitted(ctx, "resize", x, [], attributes);
@@ -149,7 +149,7 @@ export function spaceToDepth(ctx: Lowering, x: Value, block: number): Value {
   return reshaped(ctx, transposed(ctx, split, [0, 1, 3, 2, 4, 5]), [n, h / block, w / block, c * block ** 2]);
 }
 
-/** The numbers of a window over an image [n, h, w, c]; padding is [top, bottom, left, right]. */
+/** The attributes of a window over an image [n, h, w, c]; padding is [top, bottom, left, right]. */
 export function numbersOfWindow(
   x: Value,
   kernel: readonly number[],
@@ -157,16 +157,16 @@ export function numbersOfWindow(
 ): { stride: readonly number[]; dilation: readonly number[]; padding: readonly number[] } {
   for (const numbers of [kernel, stride, dilation])
     if (numbers.length !== 2 || !numbers.every((number) => number >= 1 && number < 2 ** 31))
-      refuse("bad-model", `a window of [${numbers.join(", ")}]`);
+      refuse("bad-model", `the kernel, stride or dilation of a window cannot be [${numbers.join(", ")}]`);
   if (typeof padding !== "string") {
     if (padding.length !== 4 || !padding.every((number) => number >= 0 && number < 2 ** 31))
-      refuse("bad-model", `padding of [${padding.join(", ")}]`);
+      refuse("bad-model", `the padding cannot be [${padding.join(", ")}]`);
     return { stride, dilation, padding };
   }
   const name = padding.toLowerCase();
   if (name === "valid") return { stride, dilation, padding: [0, 0, 0, 0] };
   if (name !== "same") refuse("bad-model", `the padding \`${name.slice(0, 20)}\``);
-  // TensorFlow's SAME: ⌈extent / stride⌉ windows, and the odd row of padding at the end.
+  // TensorFlow's SAME: ⌈extent / stride⌉ windows, with the odd row of padding at the end.
   const along = (axis: 0 | 1): number[] => {
     const [extent, step] = [x.shape[axis + 1] ?? 1, stride[axis] ?? 1];
     const reach = ((kernel[axis] ?? 1) - 1) * (dilation[axis] ?? 1) + 1;
@@ -176,7 +176,7 @@ export function numbersOfWindow(
   return { stride, dilation, padding: [...along(0), ...along(1)] };
 }
 
-/** A window over any number of axes, along each; padding is `same` or `valid`. */
+/** The window along each of any number of axes; padding is `same` or `valid`. */
 export function windowsAlong(
   extents: readonly number[],
   kernel: readonly number[],
@@ -191,7 +191,7 @@ export function windowsAlong(
   return extents.map((extent, axis) => {
     const [own, step, distance] = [kernel[axis] ?? 0, stride[axis] ?? 0, dilation[axis] ?? 1];
     const isWindow = [own, step, distance].every((one) => one >= 1 && one < 2 ** 31);
-    if (!isWindow) refuse("bad-model", `a window of ${own}, ${step} apart`);
+    if (!isWindow) refuse("bad-model", `a window has the size ${own} and the stride ${step}`);
     const reach = (own - 1) * distance + 1;
     const total = name === "same" ? Math.max(0, (Math.ceil(extent / step) - 1) * step + reach - extent) : 0;
     const before = Math.floor(total / 2);

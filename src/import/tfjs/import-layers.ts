@@ -1,4 +1,4 @@
-// A layers model as a graph: the calls that its outputs depend on are lowered in the order of their operands.
+// Imports a layers model: the calls of layers that its outputs depend on are lowered in the order of their operands.
 
 import { ownEntry } from "#diagnostic/own-entry.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
@@ -19,22 +19,22 @@ import { fieldsOf, isInt, listOf } from "./fields.js";
 import { layers as known } from "./layers/index.js";
 import { activationName } from "./layers/layer.js";
 import { circle, dependencyOrder } from "#import/dependency-order.js";
-import type { Given, Start, State } from "./state.js";
+import type { Given, Start, TfjsImport } from "./state.js";
 import type { Layer, Model, TensorId } from "./topology.js";
 import { isModel, readModel, shapeOf } from "./topology.js";
 
-/** Most calls of layers, models inside of models counted each time. */
+/** The most calls of layers. Calls in nested models are counted each time. */
 const callLimit = 100_000;
 
-/** Most messages about single layers. */
+/** The most messages about single layers. */
 const messageLimit = 10;
 
 const advice: Readonly<Record<string, string>> = {
-  Lambda: "the file does not say what it computes: write it in known layers, or convert to a graph model",
+  Lambda: "the file does not say what it computes: use supported layers instead, or convert to a graph model",
   Embedding: "indices are not floats: look them up in JavaScript",
 };
 
-/** Imports the topology of a layers model; `start` makes what is built with, once the inputs are known. */
+/** Imports the topology of a layers model. `start` makes the builder once the inputs are known. */
 export function importLayers(
   topology: Json,
   { file, outputs, inputs: given, headShape }: Given,
@@ -49,7 +49,7 @@ export function importLayers(
     const written = whole.has("model_config") ? whole.fields("model_config") : whole;
     const kind = written.text("class_name");
     if (!isModel(kind))
-      refuse("bad-model", `the model is a ${quote(kind)}`, "Sequential and Functional models are known");
+      refuse("bad-model", `the model is a ${quote(kind)}`, "Sequential and Functional models are supported");
     model = readModel(kind, written.get("config"));
     const misnamed = outputs.filter((name) => !model.layers.has(name));
     if (misnamed.length > 0)
@@ -76,13 +76,13 @@ export function importLayers(
   const unknown = new Map<string, string[]>();
   findUnknown(model, unknown);
   if (unknown.size > 0) {
-    const help = ["--outputs NAME cuts the model after a layer", "docs/tfjs.md lists what is known"];
+    const help = ["--outputs NAME cuts the model after a layer", "docs/tfjs.md lists the supported layers"];
     return { diagnostics: unknownMessage(unknown, { file, advice, help }) };
   }
   const written = model.inputs.map((id): WrittenInput | Diagnostic => {
     const { extents } = named.get(id.layer) ?? {};
     if (extents) return { name: id.layer, extents };
-    // An inner value is asked for by its name; the model's own inputs are layers of inputs, or wrong.
+    // An inner value is an input by its own name; any other input must be an InputLayer of the model.
     if (!named.has(id.layer) || model.layers.get(id.layer)?.kind === "InputLayer")
       return writtenInput(model, id);
     const shape = headShape(id.layer);
@@ -95,7 +95,7 @@ export function importLayers(
   );
 }
 
-/** The model with the results of some layers, of their last calls, as its outputs. */
+/** The model with the results of the last calls of some layers as its outputs. */
 function withOutputs(model: Model, names: readonly string[]): Model {
   return { ...model, outputs: [...new Set(names)].map((name) => lastCall(model, name)) };
 }
@@ -105,17 +105,17 @@ function lastCall(model: Model, layer: string): TensorId {
   return { layer, call: firstCall + Math.max(0, calls.length - 1), result: 0 };
 }
 
-/** The model with the results of some layers as inputs too, and without inputs and layers that the outputs do not need. */
+/** The model with the results of some layers as further inputs, without inputs and layers that the outputs do not need. */
 function withInputs(model: Model, names: readonly string[]): Model {
   for (const name of names)
     if ((model.layers.get(name)?.calls.length ?? 0) > 1)
       refuse(
         "unsupported-operator",
-        `layer ${quote(name)} is called several times: none of these is an input`,
+        `layer ${quote(name)} is called several times, so it cannot be an input`,
       );
   const given = new Set(names);
   const needed = new Set(model.outputs.map(({ layer }) => layer));
-  // A set may grow while it is walked.
+  // Iterating over a set also visits the names added during the iteration.
   for (const name of needed)
     if (!given.has(name))
       for (const { layer } of model.layers.get(name)?.calls.flat() ?? []) needed.add(layer);
@@ -162,7 +162,7 @@ function writtenInput(model: Model, { layer: name }: TensorId): WrittenInput {
 }
 
 /** The outputs of the model, named by their layers. */
-function results(state: State, model: Model, inputs: readonly Value[]): NamedValue[] | Diagnostic[] {
+function results(state: TfjsImport, model: Model, inputs: readonly Value[]): NamedValue[] | Diagnostic[] {
   const run: Run = { state, diagnostics: [], calls: 0 };
   const values = callModel(run, model, inputs, []);
   if (run.diagnostics.length > 0) return run.diagnostics;
@@ -171,18 +171,18 @@ function results(state: State, model: Model, inputs: readonly Value[]): NamedVal
     const count = seen.get(layer) ?? 0;
     seen.set(layer, count + 1);
     const value = values[at];
-    if (!value) return refuse("bad-model", `output ${quote(layer)} is made by no layer`);
+    if (!value) return refuse("bad-model", `no layer makes the output ${quote(layer)}`);
     return { name: count === 0 ? layer : `${layer}_${count}`, value };
   });
 }
 
 interface Run {
-  readonly state: State;
+  readonly state: TfjsImport;
   readonly diagnostics: Diagnostic[];
   calls: number;
 }
 
-/** The results of a model for its operands; one that was refused, or that needs what was refused, is undefined. */
+/** The results of a model for its operands. A result that was refused, or that depends on a refused one, is undefined. */
 function callModel(
   run: Run,
   model: Model,

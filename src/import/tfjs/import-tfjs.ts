@@ -1,4 +1,4 @@
-// Importing TensorFlow.js: the text of a model.json becomes a graph and a store whose entries are parts of its shards.
+// Imports TensorFlow.js: the text of a model.json becomes a graph, and a store whose entries are parts of its shards.
 
 import { expectArgument } from "#diagnostic/argument.js";
 import { expectOptions } from "#diagnostic/options.js";
@@ -29,12 +29,12 @@ import type { CutAdvice, Start } from "./state.js";
 import { weightsOf } from "./state.js";
 import { manifestTensors } from "./weights.js";
 
-/** Longest text that is read, in bytes. Weights lie in other files. */
+/** The longest supported text, in bytes. Weights are in other files. */
 export const textLimit = 16 * 2 ** 20;
 
 /**
- * The graph of a TensorFlow.js model, a layers model or a graph model, or everything that is wrong with it. `model` is the
- * text of its model.json. Inputs and outputs are as the model has them. Weights are read when they are asked for.
+ * The graph of a TensorFlow.js model, a layers model or a graph model, or all errors found in it. `model` is the text of its model.json.
+ * Inputs and outputs have the shapes of the model. Weights are read when they are needed.
  */
 export function importTfjs(model: Uint8Array | string, options: ImportOptions = {}): Result<Imported> {
   const isModel = typeof model === "string" || model instanceof Uint8Array;
@@ -50,7 +50,7 @@ export function importTfjs(model: Uint8Array | string, options: ImportOptions = 
   }
 }
 
-/** The weights of a model.json by their names in its manifest, as a weight file; nothing of their data is read yet. */
+/** The weights of a model.json by their names in its manifest, as a weight file. Their data are not read yet. */
 export function tfjsWeights(model: Uint8Array, file: string, open: OpenData): Result<WeightFile> {
   const read = readJson(model, file);
   if (read.value === undefined) return { diagnostics: read.diagnostics };
@@ -74,7 +74,7 @@ function readJson(model: Uint8Array | string, file: string): Result<Json> {
     diagnostics: [error("bad-model", `${file}: ${message}`, { help })],
   });
   if (model.length > textLimit)
-    return wrong(`a model.json of more than ${textLimit / 2 ** 20} MiB`, "weights lie in other files");
+    return wrong(`a model.json has more than ${textLimit / 2 ** 20} MiB`, "weights belong in other files");
   try {
     const text = typeof model === "string" ? model : new TextDecoder("utf-8", { fatal: true }).decode(model);
     return { value: JSON.parse(text) as Json, diagnostics: [] };
@@ -82,7 +82,7 @@ function readJson(model: Uint8Array | string, file: string): Result<Json> {
     const why = cause instanceof Error ? cause.message : String(cause);
     return wrong(
       `this is not JSON: ${quote(why).slice(1, -1)}`,
-      "a TensorFlow.js model is a model.json with its weights beside it; is the file complete?",
+      "a TensorFlow.js model is a model.json and files with its weights; is the file complete?",
     );
   }
 }
@@ -148,7 +148,7 @@ function importModel(
           (outputs) => attempt({ outputs }, { isTrial: true }).value?.graph.nodes,
           dimOptions(suggested),
         );
-  // The shape of an inner value is that which the head of the model gives it.
+  // The head of the model determines the shape of an inner value.
   const headShape = (name: string): readonly Extent[] | undefined =>
     outputExtents(attempt({ inputs: [], outputs: [name] }, { isTrial: true }).value?.graph);
   const given = { file, outputs, inputs: options.inputs ?? [], headShape, cut };
@@ -157,9 +157,9 @@ function importModel(
 
 /** How an import is tried. */
 interface Attempt {
-  /** No advice is asked for: it would try other options in turn. */
+  /** Whether to give no advice, because finding advice tries further imports. */
   readonly isTrial?: boolean;
-  /** Sizes that are not the caller's, so that advice names them. */
+  /** Sizes that the caller did not give. Advice about cuts repeats them. */
   readonly suggested?: ReadonlyMap<string, number>;
 }
 
@@ -167,7 +167,7 @@ function isNamed(made: NamedValue[] | Diagnostic[]): made is NamedValue[] {
   return made.every((one) => "value" in one);
 }
 
-/** The file's name without its ending, or its folder's: converters call all files model.json. */
+/** The file's name without its ending, or the name of its folder, because converters name all files model.json. */
 function graphName(file: string): string {
   const parts = file.split(/[/\\]/);
   const base = (parts.at(-1) ?? "").replace(/\.json$/i, "");

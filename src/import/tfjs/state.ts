@@ -1,4 +1,4 @@
-// What an import of either kind of TensorFlow.js model works with.
+// The state of an import, which both kinds of TensorFlow.js models share.
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import type { ImportBuilder } from "#import/builder.js";
@@ -9,8 +9,8 @@ import type { Imported, NamedValue } from "#import/finish.js";
 import { quote, refuse } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
 
-/** An import under way. */
-export interface State {
+/** The state of an import. */
+export interface TfjsImport {
   readonly file: string;
   readonly build: ImportBuilder;
   readonly weights: Weights;
@@ -19,17 +19,17 @@ export interface State {
 /** The weights of the manifest as values, each made once. */
 export interface Weights {
   get(name: string): Value | undefined;
-  /** A weight of a layer: the one whose path holds the layer's name and ends with the weight's. */
+  /** A weight of a layer: the one whose path contains the layer's name and ends with the weight's. */
   find(layer: string, name: string): Value | undefined;
 }
 
-/** Binds the inputs and builds the outputs with their values. */
+/** Binds the inputs, and builds the outputs from their values. */
 export type Start = (
   inputs: WrittenInputs,
-  build: (state: State, inputs: readonly Value[]) => NamedValue[] | Diagnostic[],
+  build: (state: TfjsImport, inputs: readonly Value[]) => NamedValue[] | Diagnostic[],
 ) => Result<Imported>;
 
-/** The advice about a cut at values, of which the builder has made stand-ins for what cannot be imported. */
+/** The advice about a cut at values. In the builder, stand-ins replace what cannot be imported. */
 export type CutAdvice = (build: ImportBuilder, places: readonly string[]) => readonly string[];
 
 /** What the caller asks for. */
@@ -38,12 +38,12 @@ export interface Given {
   readonly outputs: readonly string[];
   /** Inner values that become inputs, and inputs that get a shape. */
   readonly inputs: readonly string[];
-  /** The shape that the head of the model gives a node or layer, if it can be worked out. */
+  /** The shape that the head of the model gives a node or layer, if it can be inferred. */
   readonly headShape: (name: string) => readonly Extent[] | undefined;
   readonly cut: CutAdvice;
 }
 
-/** The inputs of a model as it is written, or cut by the caller. */
+/** The inputs of a model as it is written, or as the caller cut it. */
 export interface WrittenInputs {
   readonly inputs: readonly WrittenInput[];
   /** Inputs of the model that a cut does not need. */
@@ -51,7 +51,7 @@ export interface WrittenInputs {
   readonly isCut: boolean;
 }
 
-/** Most parts of a name that is looked for by its end. */
+/** The most parts of a name that is found by its end. */
 const partLimit = 16;
 
 /** The tensors of a manifest as values. */
@@ -69,8 +69,7 @@ export function weightsOf(
     made.set(name, value);
     return value;
   };
-  // Models inside of models and Keras itself put more names before and between: `model/conv/conv/kernel`. A layer's name may
-  // have slashes of its own.
+  // Nested models and Keras itself insert more names before and between: `model/conv/conv/kernel`. The name of a layer may contain slashes.
   const byEnds = new Map<string, Set<string>>();
   for (const name of tensors.keys()) {
     const parts = name.replace(/:\d+$/, "").split("/");

@@ -1,4 +1,4 @@
-// A Keras model as layers and the calls of them: sequences and graphs of layers, which may hold models as layers.
+// A Keras model as layers and their calls: sequences and graphs of layers, in which a layer may be a model.
 
 import { quote, refuse } from "#import/refusal.js";
 import type { Fields, Json } from "./fields.js";
@@ -17,11 +17,11 @@ export interface Layer {
   readonly name: string;
   readonly kind: string;
   readonly config: Fields;
-  /** The layers of a model that is a layer. */
+  /** The layers of a layer that is a model. */
   readonly model?: Model;
   /** The operands of each call. */
   readonly calls: readonly (readonly TensorId[])[];
-  /** The number of the first of them. */
+  /** The number of the first call. */
   readonly firstCall: number;
 }
 
@@ -31,7 +31,7 @@ export interface Model {
   readonly outputs: readonly TensorId[];
 }
 
-/** Most models inside of each other. */
+/** The deepest nesting of models. */
 const depthLimit = 16;
 
 const functional: ReadonlySet<string> = new Set(["Model", "Functional"]);
@@ -41,13 +41,13 @@ export function isModel(kind: string): boolean {
   return kind === "Sequential" || functional.has(kind);
 }
 
-/** The model of a class with its configuration. Refuses what is not a model. */
+/** The model of a class with its configuration. Refuses a configuration that is not a model. */
 export function readModel(kind: string, config: Json | undefined, depth = 0): Model {
-  if (depth > depthLimit) refuse("too-large", `more than ${depthLimit} models inside of each other`);
+  if (depth > depthLimit) refuse("too-large", `more than ${depthLimit} models are nested`);
   return kind === "Sequential" ? sequence(config, depth) : graph(config, depth);
 }
 
-/** Layers one after another. Old files have the list alone as the configuration. */
+/** Layers one after another. In old files the configuration is just the list of layers. */
 function sequence(config: Json | undefined, depth: number): Model {
   const list = listOf(config) ?? fieldsOf(config, "the configuration of the model").list("layers");
   const layers = new Map<string, Layer>();
@@ -56,7 +56,7 @@ function sequence(config: Json | undefined, depth: number): Model {
     const layer = readLayer(written, depth);
     if (layers.has(layer.name)) refuse("bad-model", `two layers are called ${quote(layer.name)}`);
     if (!last && layer.kind !== "InputLayer") {
-      // The shape of the input stands in the first layer, or in the model that it is.
+      // The shape of the input is in the first layer, or in the model that the first layer is.
       const name = `${layer.name}_input`;
       const shape = shapeOf(layer) ?? firstShape(layer) ?? builtShape(config) ?? null;
       const input = fieldsOf({ name, batch_input_shape: shape }, `the input of ${quote(layer.name)}`);
@@ -75,13 +75,13 @@ function builtShape(config: Json | undefined): Json | undefined {
   return objectOf(config)?.["build_input_shape"];
 }
 
-/** The shape of the input of a model that is a layer. */
+/** The shape of the input of a layer that is a model. */
 function firstShape({ model }: Layer): Json | undefined {
   const input = model?.layers.get(model.inputs[0]?.layer ?? "");
   return input && shapeOf(input);
 }
 
-/** The shape that an input layer says, with the batch first. */
+/** The shape in the configuration of an input layer, with the batch first. */
 export function shapeOf({ config }: Layer): Json | undefined {
   return config.get("batch_input_shape") ?? config.get("batch_shape");
 }
@@ -101,8 +101,8 @@ function graph(config: Json | undefined, depth: number): Model {
 }
 
 /**
- * Keras counts the making of a model as its call 0, so that calls of a model that is a layer begin with 1, unless it was a
- * sequence without an input. Who reads of such a layer shows which it is.
+ * Keras counts the construction of a model as its call 0, so calls of a layer that is a model begin with 1, unless it was a sequence
+ * without an input. The operands of other layers show which it is.
  */
 function numberCalls(layers: Map<string, Layer>, outputs: readonly TensorId[]): void {
   const last = new Map<string, number>();
@@ -138,7 +138,7 @@ function callOf(node: Json, what: string): readonly TensorId[] {
   const object = objectOf(node);
   if (!object) return tensorIds(node, `a call of ${what}`);
   const found: TensorId[] = [];
-  // Tensors may lie in lists of any depth; a stack, since the file says how deep.
+  // Tensors may be in nested lists. This uses a stack, because the file decides how deep they are.
   const open: Json[] = [object["args"] ?? [], object["kwargs"] ?? []].toReversed();
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const list = listOf(next);
@@ -155,7 +155,7 @@ function callOf(node: Json, what: string): readonly TensorId[] {
   return found;
 }
 
-/** A list of tensors, or one tensor alone. */
+/** A list of tensors, or a single tensor. */
 function tensorIds(written: Json | undefined, what: string): readonly TensorId[] {
   const list = listOf(written) ?? refuse("bad-model", `${what} are not a list`);
   return isText(list[0]) ? [tensorId(list, what)] : list.map((one) => tensorId(one, what));

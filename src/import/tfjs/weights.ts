@@ -1,4 +1,4 @@
-// Weights by their manifest: groups of tensors that lie one after another over the bytes of all shards of the group.
+// Weights by their manifest: the tensors of a group follow one another in the concatenated bytes of all shards of the group.
 
 import type { DataFile, OpenData } from "#import/data-file.js";
 import { wrongLocation } from "#import/data-file.js";
@@ -23,7 +23,7 @@ const types: ReadonlyMap<string, ElementType> = new Map([
   ["float32", float32],
   ["float16", float16],
   ["int32", int32],
-  // TensorFlow.js has no uint8 to compute with.
+  // TensorFlow.js does not compute in uint8.
   ["uint8", { ...int32, size: 1, get: (view, at) => view.getUint8(at) }],
   ["bool", bool],
 ]);
@@ -38,7 +38,7 @@ const stored: ReadonlyMap<string, Pick<ElementType, "size" | "get">> = new Map<
   ["float16", float16],
 ]);
 
-/** The tensors of a manifest by name. Shards are opened for their size; what they hold is read when it is asked for. */
+/** The tensors of a manifest by name. Shards are opened for their size; their bytes are read when they are needed. */
 export function manifestTensors(
   manifest: readonly Json[],
   open: OpenData | undefined,
@@ -49,7 +49,7 @@ export function manifestTensors(
     const group = fieldsOf(entry, `group ${at + 1} of the weights`);
     const shards = group.list("paths").map((path) => {
       if (!isText(path)) return refuse("bad-model", `a path of group ${at + 1} of the weights is not text`);
-      if (paths.has(path)) refuse("bad-model", `${quote(path)} stands twice in the manifest of the weights`);
+      if (paths.has(path)) refuse("bad-model", `the manifest of the weights has ${quote(path)} twice`);
       paths.add(path);
       return { path, file: openShard(path, open) };
     });
@@ -65,7 +65,7 @@ export function manifestTensors(
       if (end > total)
         refuse(
           "bad-model",
-          `weight ${quote(name)} lies at bytes ${begin} to ${end} of ${named(shards)}, which ${shards.length === 1 ? "has" : "have"} ${total} bytes`,
+          `weight ${quote(name)} is stored in bytes ${begin} to ${end} of ${named(shards)}, which ${shards.length === 1 ? "has" : "have"} ${total} bytes`,
           "are the files complete? Copy or convert them again",
         );
       const read: ReadBytes = (at, length, into) => readOver(shards, begin + at, begin + at + length, into);
@@ -82,11 +82,12 @@ export function manifestTensors(
   return tensors;
 }
 
-/** A weight's type, whose elements are read as they are stored, and its shape. */
+/** The shape of a weight, and its type, which reads elements as they are stored. */
 function typeOf(weight: Fields, name: string): { type: ElementType; shape: readonly number[] } {
   const dtype = weight.text("dtype");
   const type = types.get(dtype);
-  if (!type) refuse("unsupported-type", `weight ${quote(name)} holds ${quote(dtype)}, which is not read`);
+  if (!type)
+    refuse("unsupported-type", `weight ${quote(name)} holds ${quote(dtype)}, which is not supported`);
   const shape = weight.ints("shape") ?? refuse("bad-model", `weight ${quote(name)} has no shape`);
   if (!weight.has("quantization")) return { type, shape };
   const quantization = weight.fields("quantization");
@@ -94,7 +95,7 @@ function typeOf(weight: Fields, name: string): { type: ElementType; shape: reado
   const kind = stored.get(to);
   if (!kind) refuse("unsupported-type", `weight ${quote(name)} is quantized to ${quote(to)}`);
   const { size } = kind;
-  // Another name, since what is stored as f32 may be viewed in place.
+  // Another name, because weights stored as f32 may be viewed in place.
   const quantized = { ...type, name: `${type.name} as ${to}`, size };
   if (to === "float16") return { type: { ...quantized, get: kind.get }, shape };
   const [scale, min] = [quantization.number("scale"), quantization.number("min")];
@@ -110,8 +111,12 @@ interface Shard {
 
 function openShard(path: string, open: OpenData | undefined): DataFile {
   const problem = wrongLocation(path);
-  if (problem !== undefined) refuse("bad-model", `weights lie in ${quote(path)}, which ${problem}`);
-  if (!open) refuse("missing-data", `weights lie in ${quote(path)}, and no way to open files was given`);
+  if (problem !== undefined) refuse("bad-model", `weights are stored in ${quote(path)}, which ${problem}`);
+  if (!open)
+    refuse(
+      "missing-data",
+      `weights are stored in ${quote(path)}, but the caller gave no function to open files`,
+    );
   try {
     return open(path);
   } catch (cause) {
@@ -119,18 +124,18 @@ function openShard(path: string, open: OpenData | undefined): DataFile {
     return refuse(
       "cannot-read",
       `cannot read ${quote(path)}: ${why}`,
-      "weights are looked for beside the model",
+      "weights must be in the folder of the model",
     );
   }
 }
 
-/** Bytes from `begin` to `end` of all shards one after another. */
+/** The bytes from `begin` to `end` of all shards, taken one after another. */
 function readOver(shards: readonly Shard[], begin: number, end: number, into?: Uint8Array): Uint8Array {
   const all = into ?? new Uint8Array(end - begin);
   let offset = 0;
   for (const { file } of shards) {
     const [from, to] = [Math.max(begin - offset, 0), Math.min(end - offset, file.size)];
-    // A tensor that lies in one shard is a view of it.
+    // A tensor in a single shard is a view of it.
     if (to - from === all.length && !into) return file.read(from, to - from);
     if (from < to) file.read(from, to - from, all.subarray(offset + from - begin, offset + to - begin));
     offset += file.size;

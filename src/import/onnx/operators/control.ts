@@ -1,4 +1,4 @@
-// Control flow: If, Loop and Scan. Their graphs are put in place, a loop's once for each step.
+// Control flow: If, Loop and Scan. Their subgraphs replace the node; the body of a loop does so once for each iteration.
 
 import { given } from "#diagnostic/given.js";
 import { bothBranches, knownCondition, selected, unrolled } from "#import/operators/control.js";
@@ -11,7 +11,7 @@ import { natural } from "#ir/axis-order.js";
 import type { GraphProto } from "#onnx/proto/onnx_pb.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 
-/** A choice that is known takes one of its graphs; one that is computed selects between the results of both. */
+/** A known condition selects one of the graphs; a computed one selects between the results of both. */
 function choose(node: OnnxNode, ctx: Context): readonly (Value | undefined)[] {
   const condition = node.input(0);
   const needed = node.outputs.map((name) => name !== undefined);
@@ -38,7 +38,7 @@ function loop(node: OnnxNode, ctx: Context): readonly (Value | undefined)[] {
   if (results < 0 || body.input.length !== carried.length + 2)
     refuse(
       "bad-model",
-      `the body of Loop takes ${body.input.length} values and gives ${body.output.length} for ${carried.length} that are carried`,
+      `the body of Loop takes ${body.input.length} values and gives ${body.output.length} for ${carried.length} that it carries`,
     );
   const isUsed = (at: number): boolean => node.outputs[carried.length + at] !== undefined;
   const needed = [true, ...carried.map(() => true), ...natural(results).map(isUsed)];
@@ -59,20 +59,20 @@ function loop(node: OnnxNode, ctx: Context): readonly (Value | undefined)[] {
   const gathered = natural(results).map((at) => {
     if (!isUsed(at)) return undefined;
     const values = ended.gathered[place++] ?? [];
-    if (values.length === 0) unsupported("a Loop of no steps whose results are used: they hold nothing");
+    if (values.length === 0) unsupported("a Loop without iterations that gathers results");
     return stacked(ctx, values, 0);
   });
   return [...ended.carried, ...gathered];
 }
 
-/** Whether the condition that a loop's body gives is the one that it got: then the loop takes all its steps. */
+/** Whether the body of a loop returns the condition that it got. Then the loop takes all its iterations. */
 function keepsCondition({ node, input, output }: GraphProto): boolean {
   const [given, result] = [input[1]?.name, output[0]?.name ?? ""];
   const maker = node.find((one) => one.output.includes(result));
   return result === given || (maker?.opType === "Identity" && maker.input[0] === given);
 }
 
-/** A Scan of one or several sequences; before opset 9 of each sample of a batch. */
+/** A Scan of one or several sequences; before opset 9, of each sample of a batch. */
 function scan(node: OnnxNode, ctx: Context): readonly Value[] {
   if (node.opset >= 9) {
     const operands = natural(node.inputs).map((at) => node.input(at));
@@ -92,7 +92,8 @@ function scan(node: OnnxNode, ctx: Context): readonly Value[] {
     outputDirections: [],
   };
   const batch = operands[0]?.shape[0] ?? 1;
-  if (operands.some(({ shape }) => shape[0] !== batch)) refuse("bad-model", "Scan of batches that differ");
+  if (operands.some(({ shape }) => shape[0] !== batch))
+    refuse("bad-model", "the operands of Scan have different numbers of samples");
   const samples = natural(batch).map((sample) =>
     scanned(
       node,
@@ -112,7 +113,7 @@ function scan(node: OnnxNode, ctx: Context): readonly Value[] {
 
 interface Ways {
   readonly inputAxes: readonly number[];
-  /** 0 from the first element to the last, 1 the other way round. */
+  /** 0 for a sequence from the first element to the last, 1 for the opposite direction. */
   readonly inputDirections: readonly number[];
   readonly outputAxes: readonly number[];
   readonly outputDirections: readonly number[];
@@ -123,7 +124,7 @@ function scanned(node: OnnxNode, ctx: Context, operands: readonly Value[], ways:
   const sequences = node.int("num_scan_inputs");
   const kept = operands.length - sequences;
   if (!(sequences >= 1) || kept < 0 || body.input.length !== operands.length || body.output.length < kept)
-    refuse("bad-model", `Scan of ${sequences} sequences with ${operands.length} operands`);
+    refuse("bad-model", `Scan has ${operands.length} operands for ${sequences} sequences`);
   const inputs = operands.slice(kept).map((value, at) => ({
     value,
     axis: axisOf(ways.inputAxes[at] ?? 0, value.shape.length),
@@ -131,7 +132,7 @@ function scanned(node: OnnxNode, ctx: Context, operands: readonly Value[], ways:
   }));
   const [length = 0, ...others] = inputs.map(({ value, axis }) => value.shape[axis] ?? 1);
   if (others.some((other) => other !== length))
-    refuse("shape-mismatch", "Scan of sequences of different lengths");
+    refuse("shape-mismatch", "the sequences of Scan have different lengths");
   const options = { carried: operands.slice(0, kept), most: length, what: "Scan" };
   const ended = unrolled(ctx, options, (at, carried) => {
     const elements = inputs.map(({ value, axis, isReverse }) =>
@@ -149,7 +150,7 @@ function scanned(node: OnnxNode, ctx: Context, operands: readonly Value[], ways:
 }
 
 function graphOf(node: OnnxNode, name: string): GraphProto {
-  return node.graph(name) ?? refuse("bad-model", `${node.op} without its \`${name}\``);
+  return node.graph(name) ?? refuse("bad-model", `${node.op} lacks its \`${name}\``);
 }
 
 export const control: OperatorTable = { If: choose, Loop: loop, Scan: scan };

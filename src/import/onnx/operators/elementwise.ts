@@ -20,7 +20,7 @@ import {
 } from "#import/operators/math.js";
 import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operator.js";
 
-/** Operators of one operand that are an op of ours. */
+/** Operators of one operand that are one of our ops. */
 const simple: Readonly<Record<string, OpName>> = {
   Relu: "relu",
   Sigmoid: "sigmoid",
@@ -71,7 +71,7 @@ function clip(node: OnnxNode, ctx: Context): Value {
   return high ? combine(ctx, "min", [raised, high]) : raised;
 }
 
-/** A bound that is NaN is none: the standard leaves it open, and onnxruntime does so. */
+/** Clips x. A bound that is NaN is ignored: the standard does not say what it means, and onnxruntime ignores it. */
 function clipped(ctx: Context, x: Value, low: number, high: number): Value {
   return map(ctx, "clip", x, {
     low: Number.isNaN(low) ? -Infinity : low,
@@ -79,7 +79,7 @@ function clipped(ctx: Context, x: Value, low: number, high: number): Value {
   });
 }
 
-/** The two operands. Until opset 6 the axes of b stand for those of a from `axis` on. */
+/** The two operands. Up to opset 6, the axes of b are those of a from `axis` on. */
 function pair(node: OnnxNode, ctx: Context): readonly [Value, Value] {
   const [a, b] = [node.input(0), node.input(1)];
   if (node.opset >= 7) return [a, b];
@@ -96,7 +96,7 @@ function div(node: OnnxNode, ctx: Context): Value {
   return a.type.kind === "int" ? truncate(ctx, quotient) : quotient;
 }
 
-/** a − b · ⌊a / b⌋, or with `fmod` the sign of a. */
+/** a − b · ⌊a / b⌋; with `fmod` the result has the sign of a. */
 function mod(node: OnnxNode, ctx: Context): Value {
   const [a, b] = [node.input(0), node.input(1)];
   const quotient = combine(ctx, "div", [a, b]);
@@ -131,7 +131,7 @@ function gelu(node: OnnxNode, ctx: Context): Value {
   return node.text("approximate", "none") === "none" ? map(ctx, "gelu", x) : geluTanh(ctx, x);
 }
 
-/** Shifts of unsigned integers: products with and quotients by powers of two; what leaves the type on the left is lost. */
+/** Shifts of unsigned integers as products and quotients with powers of two. Bits that a left shift moves out of the type are lost. */
 function bitShift(node: OnnxNode, ctx: Context): Value {
   const [x, by] = [node.input(0), node.input(1)];
   if (x.type.kind !== "int" || x.type.low < 0) unsupported(`BitShift of ${x.type.name}`);
@@ -160,7 +160,7 @@ function where(node: OnnxNode, ctx: Context): Value {
   return combine(ctx, "where", [condition, then, otherwise], { type: then.type });
 }
 
-/** Truth values are 1 and 0. */
+/** A comparison, whose truth values are 1 and 0. */
 function compare(op: OpName, swap = false): OperatorImport {
   return (node, ctx) => {
     const [a, b] = [node.input(0), node.input(1)];
@@ -194,7 +194,7 @@ const composed: OperatorTable = {
   BitShift: bitShift,
   PRelu: (node, ctx) => {
     const [x, given] = [node.input(0), node.input(1)];
-    // Until opset 6 a slope per channel is a list.
+    // Up to opset 6, slopes by channel are a list.
     const isList = node.opset < 7 && given.shape.length === 1 && x.shape.length > 1;
     const lead = new Array<number>(Math.max(0, x.shape.length - 2)).fill(1);
     const slope = isList ? reshaped(ctx, given, [...given.shape, ...lead]) : given;

@@ -18,7 +18,8 @@ function matMul(node: OnnxNode, ctx: Context): Value {
 /** α · A · B + β · C. */
 function gemm(node: OnnxNode, ctx: Context): Value {
   const turned = (value: Value, isTurned: boolean): Value => {
-    if (value.shape.length !== 2) refuse("shape-mismatch", `Gemm of [${value.shape.join(", ")}]`);
+    if (value.shape.length !== 2)
+      refuse("shape-mismatch", `Gemm takes matrices, not [${value.shape.join(", ")}]`);
     return isTurned ? transposed(ctx, value, [1, 0]) : value;
   };
   const scaled = (value: Value, factor: number): Value =>
@@ -42,27 +43,27 @@ function gemm(node: OnnxNode, ctx: Context): Value {
   return c && beta !== 0 ? combine(ctx, "add", [result, scaled(c, beta)]) : result;
 }
 
-/** Sums over letters of one or two operands, by transposes and one matrix product. */
+/** Einsum of one or two operands, by transposes, sums and one matrix product. */
 function einsum(node: OnnxNode, ctx: Context): Value {
   const equation = node.text("equation").replaceAll(/\s/g, "");
   const [left = "", given] = equation.split("->");
   const terms = left.split(",");
   const no = (): never =>
-    unsupported(`Einsum ${quote(equation)}`, "one or two operands without repeated letters are known");
+    unsupported(`Einsum ${quote(equation)}`, "one or two operands without repeated letters are supported");
   if (!/^[A-Za-z,]*(->[A-Za-z]*)?$/.test(equation) || terms.length > 2) no();
   if (terms.some((term) => new Set(term).size !== term.length)) no();
   const letters = [...left].filter((letter) => letter !== ",");
   const single = letters.filter((letter) => letters.indexOf(letter) === letters.lastIndexOf(letter));
   const output = given ?? [...new Set(single)].sort().join("");
-  // An output letter stands for an axis of an operand, once.
+  // Each output letter must be an axis of an operand, and occur once.
   if ([...output].some((letter) => !letters.includes(letter)) || new Set(output).size < output.length) no();
   const values = terms.map((term, at) => {
     const value = node.input(at);
     if (value.shape.length !== term.length)
-      refuse("shape-mismatch", `Einsum ${quote(equation)} of [${value.shape.join(", ")}]`);
+      refuse("shape-mismatch", `Einsum ${quote(equation)} does not fit [${value.shape.join(", ")}]`);
     return { term: [...term], value };
   });
-  // A letter of one operand alone that is not in the result is summed before.
+  // A letter that only one operand has and that is not in the result is summed first.
   const summed = (own: (typeof values)[number] | undefined, other: (typeof values)[number] | undefined) => {
     if (!own || !other) return own;
     const isLeft = (letter: string): boolean => output.includes(letter) || other.term.includes(letter);

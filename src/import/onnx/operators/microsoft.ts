@@ -1,5 +1,5 @@
-// Operators of onnxruntime's own domain, com.microsoft, which its offline optimization and its quantization tools write.
-// What they mean is in its ContribOperators.md.
+// Operators of onnxruntime's own domain, com.microsoft, which its offline optimization and its quantization tools write. Source of their
+// meaning: onnxruntime's ContribOperators.md.
 
 import type { OpName } from "#ir/graph.js";
 import { combine, combineAll } from "#import/operators/broadcast.js";
@@ -27,7 +27,7 @@ const add = (ctx: Context, ...values: readonly (Value | undefined)[]): Value => 
   );
 };
 
-/** An operator of the main domain by another name, for other operands. */
+/** An operator of the main domain under another name, for other operands. */
 function as(
   table: OperatorTable,
   op: string,
@@ -47,7 +47,7 @@ const activations: Readonly<Record<string, OpName>> = {
   HardSwish: "hard_swish",
 };
 
-/** What a fused operator applies to its result. */
+/** The activation that a fused operator applies to its result. */
 function activated(ctx: Context, x: Value, name: string, parameters: readonly (number | undefined)[]): Value {
   const simple = activations[name];
   if (simple) return map(ctx, simple, x);
@@ -68,7 +68,7 @@ function activated(ctx: Context, x: Value, name: string, parameters: readonly (n
   }
 }
 
-/** A convolution, a sum with what the fourth operand is, and an activation. */
+/** A convolution, the addition of the fourth operand if there is one, and an activation. */
 function fusedConv(node: OnnxNode, ctx: Context): Value {
   const [x, w, bias, sum] = [node.input(0), node.input(1), node.optional(2), node.optional(3)];
   const result = as(windows, "Conv", node, ctx, bias ? [x, w, bias] : [x, w]);
@@ -115,7 +115,7 @@ function quickGelu(node: OnnxNode, ctx: Context): Value {
   return combine(ctx, "mul", [x, map(ctx, "sigmoid", combine(ctx, "mul", [x, scalar(ctx, alpha)]))]);
 }
 
-/** A layer normalization of the sum of input, skip and bias; the sum is the fourth result. */
+/** A layer normalization of the sum of input, skip and bias; that sum is the fourth result. */
 function skipLayerNormalization(node: OnnxNode, ctx: Context): Value[] {
   const sum = add(ctx, node.input(0), node.input(1), node.optional(4));
   const axes = [sum.shape.length - 1];
@@ -137,7 +137,7 @@ function skipRootMeanSquare(node: OnnxNode, ctx: Context): (Value | undefined)[]
   return [normal, undefined, undefined, sum];
 }
 
-/** Groups of channels, which come last here, with SiLU behind them if the attributes say so. */
+/** A group normalization of an image with its channels last, followed by SiLU if the attributes say so. */
 function groupNorm(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   const rank = x.shape.length;
@@ -154,7 +154,7 @@ function groupNorm(node: OnnxNode, ctx: Context): Value {
   return node.int("activation", 0) === 1 ? map(ctx, "silu", result) : result;
 }
 
-/** Operators over images with their channels last. */
+/** Pools over images with their channels last. */
 function channelsLastPool(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   const rank = x.shape.length;

@@ -1,6 +1,6 @@
-// Operators that take values apart and put them together: slices, pads, concatenations, tiles.
+// Slices, pads, concatenations, tiles and the like.
 
-import { batchAxis, filled, keepBatch, mixed, samplesIn, sizesIn, sizesOf } from "#import/batch.js";
+import { batchAxis, filled, keepBatch, mixed, powersIn, sizesIn, sizesOf } from "#import/batch.js";
 import { bool } from "#import/element-type.js";
 import { picked } from "#import/operators/gather.js";
 import { axisOf, knownNumbers, numberOf, numbersOf, ordered } from "#import/lowering.js";
@@ -11,10 +11,10 @@ import type { Value } from "#import/value.js";
 import { natural, permuted } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 
-/** An end from here on is not a count of samples, but means all of them. */
+/** An end from here on means "to the end", also along the batch. */
 const endLimit = 2 ** 31 - 1;
 
-/** Most places along an axis that are listed one by one. */
+/** The most places along an axis that are listed one by one. */
 const placeLimit = 65_536;
 
 function concat(node: OnnxNode, ctx: Context): Value {
@@ -22,7 +22,7 @@ function concat(node: OnnxNode, ctx: Context): Value {
   checkJoined(ctx, values);
   const axis = axisOf(node.int("axis", node.opset < 4 ? 1 : undefined), values[0]?.shape.length ?? 0);
   if (values.some((value) => value.shape.length !== values[0]?.shape.length))
-    refuse("shape-mismatch", "a concatenation of values of different rank");
+    refuse("shape-mismatch", "Concat has operands of different ranks");
   return joinedRows(ctx, values, axis);
 }
 
@@ -32,7 +32,7 @@ function split(node: OnnxNode, ctx: Context): Value[] {
   const extent = x.shape[axis] ?? 1;
   const count = node.outputs.length;
   const operand = node.opset >= 13 ? node.optional(1) : undefined;
-  if (count > 1 || operand || node.ints("split")) keepBatch(ctx, x, axis, "splits the batch");
+  if (count > 1 || operand || node.ints("split")) keepBatch(ctx, x, axis, "it splits the batch");
   const given = operand ? numbersOf(operand, "the sizes of Split") : node.ints("split");
   const chunk = Math.ceil(extent / count);
   const sizes = given ?? natural(count).map((at) => Math.min(chunk, extent - at * chunk));
@@ -56,8 +56,8 @@ function slice(node: OnnxNode, ctx: Context): Value {
   const isOld = node.opset < 10;
   const starts = (isOld ? node.ints("starts") : operand(1, "starts")) ?? [];
   const last = isOld ? undefined : node.optional(2);
-  // An end that is the size of the batch is the end of the batch.
-  const isAll = last ? samplesIn(last) : [];
+  // An end that equals the size of the batch is the end of the batch.
+  const isAll = last ? powersIn(last) : [];
   const ends = (last ? knownNumbers(last, "the ends of Slice") : node.ints("ends")) ?? [];
   const axes = (isOld ? node.ints("axes") : operand(3, "axes")) ?? natural(starts.length);
   const steps = (isOld ? undefined : operand(4, "steps")) ?? starts.map(() => 1);
@@ -66,21 +66,21 @@ function slice(node: OnnxNode, ctx: Context): Value {
   for (const [at, given] of axes.entries()) {
     const axis = axisOf(given, rank);
     const [start = 0, end = 0, step = 1] = [starts[at], ends[at], steps[at]];
-    if (step === 0) refuse("bad-model", "a step of 0");
+    if (step === 0) refuse("bad-model", "a step of Slice is 0");
     if (axis === batchAxis(ctx, x)) {
       const isWhole = start === 0 && step === 1 && (isAll[at] === 1 ? end >= 1 : end >= endLimit);
-      if (!isWhole) mixed(ctx, "takes single samples of the batch");
+      if (!isWhole) mixed(ctx, "it takes single samples of the batch");
       continue;
     }
-    if (isAll[at]) mixed(ctx, "slices by the size of the batch");
+    if (isAll[at]) mixed(ctx, "it slices by the size of the batch");
     const extent = x.shape[axis] ?? 1;
     const clamp = (place: number, low: number, high: number): number =>
       Math.min(Math.max(place < 0 ? place + extent : place, low), high);
     if (step > 0) {
       const [from, to] = [clamp(start, 0, extent), clamp(end, 0, extent)];
       const size = Math.max(0, Math.ceil((to - from) / step));
-      if (size === 0 && x.ref.kind !== "constant") unsupported("a slice that holds nothing");
-      // A step beyond the end says nothing.
+      if (size === 0 && x.ref.kind !== "constant") unsupported("an empty slice");
+      // With one element, the step has no effect.
       x = sliced(ctx, x, axis, from, size, size === 1 ? 1 : step);
     } else {
       const [from, to] = [clamp(start, -1, extent - 1), clamp(end, -1, extent - 1)];
@@ -118,8 +118,8 @@ function pad(node: OnnxNode, ctx: Context): Value {
   for (const [at, axis] of axes.entries()) {
     before[axis] = given[at] ?? 0;
     after[axis] = given[at + axes.length] ?? 0;
-    if (before[axis] !== 0 || after[axis] !== 0) keepBatch(ctx, x, axis, "pads the batch");
-    // Negative pads cut.
+    if (before[axis] !== 0 || after[axis] !== 0) keepBatch(ctx, x, axis, "it pads the batch");
+    // Negative pads crop.
     const [cutBefore, cutAfter] = [Math.max(0, -(before[axis] ?? 0)), Math.max(0, -(after[axis] ?? 0))];
     const left = (x.shape[axis] ?? 1) - cutBefore - cutAfter;
     if (left < 1) refuse("shape-mismatch", `Pad leaves nothing of axis ${axis}`);
@@ -178,7 +178,7 @@ export const parts: OperatorTable = {
     const training = node.optional(2);
     if (training && numberOf(training, "the mode of Dropout") !== 0) unsupported("Dropout in training mode");
     if (node.outputs[1] === undefined) return x;
-    // Nothing is dropped: the mask is true everywhere.
+    // At run time Dropout drops nothing, so the mask is true everywhere.
     return [x, filled(ctx, sizesOf(ctx, x), 1, bool)];
   },
 };

@@ -1,4 +1,4 @@
-// Operators that take or put elements at places: gathers, scatters, masks, one-hot tables.
+// Operators that read or write elements at places: gathers, scatters, masks, one-hot tables.
 
 import { elements } from "#ir/type.js";
 import { batchAxis, mixed } from "#import/batch.js";
@@ -20,7 +20,7 @@ import type { Value } from "#import/value.js";
 import { natural } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 
-/** Indices of an operand, counted from the end if negative; refused outside of the extent. */
+/** The indices in an operand; negative ones count from the end. Refuses indices outside the extent. */
 function indicesOf(node: OnnxNode, indices: Value, extent: (at: number) => number): number[] {
   return numbersOf(indices, `the indices of ${node.op}`).map((place, at) => {
     const size = extent(at);
@@ -39,7 +39,7 @@ function gather(node: OnnxNode, ctx: Context): Value {
   return pickedIn(ctx, x, axis, places, indices.shape);
 }
 
-/** Of each index along the axis the element at the same place otherwise. */
+/** For each index the element of x at the index along the axis, and at the same place along the others. */
 function gatherElements(node: OnnxNode, ctx: Context): Value {
   const [x, indices] = [node.input(0), node.input(1)];
   const axis = axisOf(node.int("axis", 0), x.shape.length);
@@ -47,7 +47,7 @@ function gatherElements(node: OnnxNode, ctx: Context): Value {
   return gatheredAlong(ctx, x, indices, axis);
 }
 
-/** Rows of indices say the axes of what is taken, behind `batch_dims` that both have. */
+/** A gather by rows of indices: after the `batch_dims` axes that both operands have, a row gives a place along each of the next axes. */
 function gatherNd(node: OnnxNode, ctx: Context): Value {
   const [x, indices] = [node.input(0), node.input(1)];
   const batch = node.int("batch_dims", 0);
@@ -56,14 +56,14 @@ function gatherNd(node: OnnxNode, ctx: Context): Value {
   return gatheredRows(ctx, x, indices, batch);
 }
 
-/** How many axes a row of indices says. */
+/** The number of axes for which a row of indices gives a place. */
 function depthOf(node: OnnxNode, x: Value, indices: Value): number {
   const depth = indices.shape.at(-1) ?? 0;
   const batch = node.int("batch_dims", 0);
   if (depth < 1 || batch < 0 || batch + depth > x.shape.length || batch >= indices.shape.length)
     refuse(
       "shape-mismatch",
-      `${node.op} of [${x.shape.join(", ")}] by indices [${indices.shape.join(", ")}]`,
+      `the indices [${indices.shape.join(", ")}] of ${node.op} do not fit [${x.shape.join(", ")}]`,
     );
   return depth;
 }
@@ -73,14 +73,14 @@ function strides(shape: readonly number[]): number[] {
 }
 
 /**
- * Puts updates at rows of indices. Where these are a known box, as exporters write `x[a:b, c:d] = y`, what lies around the box is joined
- * to it.
+ * Writes updates at rows of indices. If the indices are known and form a box, as for `x[a:b, c:d] = y`, the result is the updates joined to
+ * the parts of x around the box.
  */
 function scatterNd(node: OnnxNode, ctx: Context): Value {
   const [x, indices, updates] = [node.input(0), node.input(1), node.input(2)];
   const reduction = reductionOf(node);
   const depth = depthOf(node, x, indices);
-  if ((batchAxis(ctx, x) ?? depth) < depth) mixed(ctx, "puts elements into single samples");
+  if ((batchAxis(ctx, x) ?? depth) < depth) mixed(ctx, "it puts elements into single samples");
   const isKnown = indices.ref.kind === "constant";
   const all = isKnown ? indicesOf(node, indices, (at) => x.shape[at % depth] ?? 1) : [];
   const box = isKnown && reduction === "replace" ? boxOf(all, depth) : undefined;
@@ -119,10 +119,10 @@ function reductionOf(node: OnnxNode): ScatterReduction {
   const name = node.text("reduction", "none");
   return Object.hasOwn(reductions, name)
     ? (reductions[name] ?? "replace")
-    : refuse("bad-model", `${node.op} with reduction \`${name.slice(0, 20)}\``);
+    : refuse("bad-model", `${node.op} has the unknown reduction \`${name.slice(0, 20)}\``);
 }
 
-/** The box that rows of indices are, in reading order, or undefined. */
+/** The box that rows of indices form in reading order, or undefined. */
 function boxOf(
   all: readonly number[],
   depth: number,
@@ -144,11 +144,12 @@ function boxOf(
   return isBox ? box : undefined;
 }
 
-/** 1 where an index is the place along a new axis, or the two values that are given. */
+/** 1 where an index equals the place along a new axis, else 0; or the two given values. */
 function oneHot(node: OnnxNode, ctx: Context): Value {
   const [indices, values] = [node.input(0), node.input(2)];
   const depth = numberOf(node.input(1), "the depth of OneHot");
-  if (!(Number.isInteger(depth) && depth >= 1 && depth <= 65_536)) refuse("bad-model", `OneHot of ${depth}`);
+  if (!(Number.isInteger(depth) && depth >= 1 && depth <= 65_536))
+    refuse("bad-model", `OneHot cannot have the depth ${depth}`);
   const axis = axisOf(node.int("axis", -1), indices.shape.length + 1);
   const shape = indices.shape.toSpliced(axis, 0, 1);
   const places = valueOf(
@@ -166,16 +167,16 @@ function oneHot(node: OnnxNode, ctx: Context): Value {
   return combine(ctx, "where", [isHot, scalar(ctx, on), scalar(ctx, off)], { type: values.type });
 }
 
-/** What lies above or below a diagonal stays, the rest is 0. */
+/** Keeps the elements above or below a diagonal; the others are 0. */
 function trilu(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   const rank = x.shape.length;
   const [rows = 1, columns = 1] = x.shape.slice(-2);
-  if (rank < 2) refuse("shape-mismatch", `Trilu of [${x.shape.join(", ")}]`);
+  if (rank < 2) refuse("shape-mismatch", `Trilu takes two axes or more, not [${x.shape.join(", ")}]`);
   const diagonal = node.optional(1);
   const k = diagonal ? numberOf(diagonal, "the diagonal of Trilu") : 0;
   const isUpper = node.int("upper", 1) === 1;
-  if ((batchAxis(ctx, x) ?? -1) >= rank - 2) mixed(ctx, "masks samples by their place in the batch");
+  if ((batchAxis(ctx, x) ?? -1) >= rank - 2) mixed(ctx, "it masks samples by their place in the batch");
   if (rows * columns > 2 ** 22) unsupported(`Trilu of ${rows}x${columns}`);
   const mask = natural(rows * columns).map((at) => {
     const distance = (at % columns) - Math.floor(at / columns);
@@ -185,12 +186,12 @@ function trilu(node: OnnxNode, ctx: Context): Value {
   return combine(ctx, "where", [stays, x, scalar(ctx, 0)], { type: x.type });
 }
 
-/** A matrix with ones on a diagonal, of the shape of another. */
+/** A matrix with ones on a diagonal, and the shape of the operand. */
 function eyeLike(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   const { shape, type } = x;
   const [rows = 1, columns = 1] = shape;
-  if (batchAxis(ctx, x) !== undefined) mixed(ctx, "makes a matrix with a row for each sample");
+  if (batchAxis(ctx, x) !== undefined) mixed(ctx, "it makes a matrix with a row for each sample");
   if (shape.length !== 2 || rows * columns > 2 ** 22) unsupported(`EyeLike of [${shape.join(", ")}]`);
   const k = node.int("k", 0);
   const numbers = natural(rows * columns).map((at) =>

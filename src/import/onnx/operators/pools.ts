@@ -1,4 +1,4 @@
-// Pools over windows and over all axes, the places of their greatest elements, and back from these.
+// Pools over windows and over all axes, the places of their greatest elements, and unpooling.
 
 import { channelsLast } from "#ir/axis-order.js";
 import type { OpName } from "#ir/graph.js";
@@ -18,7 +18,7 @@ import { pooled, still, volumePool, whole } from "#import/operators/windows.js";
 import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 import { imageOf, valueOfImage, windowAlong } from "./windows.js";
 
-/** The window of a pool along each axis; its size is an attribute. */
+/** The window of a pool along each axis; an attribute gives its size. */
 function poolWindow(node: OnnxNode, x: Value): Along[] {
   const sizes = node.ints("kernel_shape") ?? [];
   const axes = x.shape.length - 2;
@@ -34,7 +34,7 @@ function isCeil(node: OnnxNode): boolean {
   return node.int("ceil_mode", 0) === 1;
 }
 
-/** A pool over one axis to three. */
+/** A pool over one to three axes. */
 function poolOver(ctx: Context, x: Value, along: readonly Along[], kind: PoolKind, name: string): Value {
   if (along.length === 3) return volumePool(ctx, x, along, kind);
   const image = imageOf(ctx, x, name);
@@ -51,7 +51,9 @@ function pool(op: PoolOp, name: string): (node: OnnxNode, ctx: Context) => Value
   };
 }
 
-/** The greatest elements, and their places in the whole input, which `storage_order` numbers by rows or by columns. */
+/**
+ * The greatest elements, and their places in the whole input. `storage_order` says whether the places are counted by rows or by columns.
+ */
 function maxPool(node: OnnxNode, ctx: Context): readonly (Value | undefined)[] {
   const values = pool("max_pool", "MaxPool")(node, ctx);
   if (node.outputs[1] === undefined) return [values];
@@ -64,7 +66,7 @@ function maxPool(node: OnnxNode, ctx: Context): readonly (Value | undefined)[] {
   return [values, placesOfGreatest(ctx, x, along, [c * channel, channel, ...inner])];
 }
 
-/** The elements of x at the places that a pool found them at, and zeros elsewhere. */
+/** The elements of x at the places where a pool found them, and zeros elsewhere. */
 function maxUnpool(node: OnnxNode, ctx: Context): Value {
   const [x, places, size] = [node.input(0), node.input(1), node.optional(2)];
   const kernel = node.ints("kernel_shape") ?? [];
@@ -80,7 +82,7 @@ function maxUnpool(node: OnnxNode, ctx: Context): Value {
   )
     refuse(
       "shape-mismatch",
-      `MaxUnpool of [${x.shape.join(", ")}] at [${places.shape.join(", ")}] to [${shape.join(", ")}]`,
+      `MaxUnpool cannot put [${x.shape.join(", ")}] at the places [${places.shape.join(", ")}] of [${shape.join(", ")}]`,
     );
   const count = elements(x.shape);
   const flat = filled(ctx, { shape: [elements(shape)], batch: undefined }, 0, x.type);
@@ -88,12 +90,13 @@ function maxUnpool(node: OnnxNode, ctx: Context): Value {
   return reshaped(ctx, scatteredRows(ctx, flat, rows, reshaped(ctx, x, [count]), "replace"), shape);
 }
 
-/** Over all axes but n and c, which stay with extent 1. */
+/** A pool over all axes but n and c; the other axes get the extent 1. */
 function globalPool(op: OpName): (node: OnnxNode, ctx: Context) => Value {
   return (node, ctx) => {
     const x = node.input(0);
     const rank = x.shape.length;
-    if (rank < 3) refuse("bad-model", `a global pool over [${x.shape.join(", ")}]`);
+    if (rank < 3)
+      refuse("bad-model", `${node.op} needs an axis behind n and c, but gets [${x.shape.join(", ")}]`);
     const order = channelsLast(rank);
     const ref = ctx.build.arranged(x, order);
     const axes = order.slice(1, -1).map((_, at) => at + 1);
@@ -101,7 +104,7 @@ function globalPool(op: OpName): (node: OnnxNode, ctx: Context) => Value {
   };
 }
 
-/** The p-norm of each window: (Σ |x|ᵖ)^(1/p), padding being 0. */
+/** The p-norm of each window: (Σ |x|ᵖ)^(1/p). Padding is 0. */
 function normPool(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   const p = exponent(node);
@@ -114,13 +117,14 @@ function normPool(node: OnnxNode, ctx: Context): Value {
 
 function globalNormPool(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
-  if (x.shape.length < 3) refuse("bad-model", `a global pool over [${x.shape.join(", ")}]`);
+  if (x.shape.length < 3)
+    refuse("bad-model", `${node.op} needs an axis behind n and c, but gets [${x.shape.join(", ")}]`);
   const p = exponent(node);
   const axes = x.shape.slice(2).map((_, at) => at + 2);
   return root(ctx, reduced(ctx, "reduce_sum", powers(ctx, x, p), axes, true), p);
 }
 
-/** A whole number, 2 by default; a float in the first version. */
+/** The exponent p, 2 by default. The first version of the operators had a float here. */
 function exponent(node: OnnxNode): number {
   const p = node.opset < 2 ? node.float("p", 2) : node.int("p", 2);
   if (!(p > 0)) refuse("bad-model", `p is ${p}; a number above 0 is expected`);

@@ -1,5 +1,5 @@
-// Quantized values. DequantizeLinear of constants is an expression over them, computed when they are packed; other quantized values are
-// computed with as floats, and rounded where the model rounds.
+// Quantized values. DequantizeLinear of constants is an expression over them, which is computed when the weights are packed. Other
+// quantized values are computed as floats, and rounded where the model rounds them.
 
 import { elements } from "#ir/type.js";
 import { combine } from "#import/operators/broadcast.js";
@@ -24,7 +24,7 @@ import { withOperands } from "../operator.js";
 
 const uint8 = int("uint8", 1, 0, 255, (view, at) => view.getUint8(at));
 
-/** With one scale, one along an axis, or one for each block of elements along it. */
+/** Dequantizes with one scale, one for each place along an axis, or one for each block of elements along it. */
 function dequantize(node: OnnxNode, ctx: Context): Value {
   const [x, scale, zero] = [node.input(0), node.input(1), node.optional(2)];
   return inBlocks(node, ctx, [x, scale, zero], ([a = x, b = scale, c]) =>
@@ -33,8 +33,8 @@ function dequantize(node: OnnxNode, ctx: Context): Value {
 }
 
 /**
- * Since opset 21 a scale may hold for a block of so many elements along the axis: x is taken apart into blocks, and the scales repeat
- * in them. The last block may be cut short.
+ * Since opset 21 a scale can hold for a block of elements along the axis: x is divided into blocks, and the scale of a block is repeated.
+ * The last block may be incomplete.
  */
 function inBlocks(
   node: OnnxNode,
@@ -51,7 +51,7 @@ function inBlocks(
   if (!(size >= 1) || scale.shape.length !== x.shape.length || !isFitting)
     refuse(
       "shape-mismatch",
-      `scales [${scale.shape.join(", ")}] do not stand for blocks of ${size} along axis ${axis} of [${x.shape.join(", ")}]`,
+      `scales [${scale.shape.join(", ")}] do not fit blocks of ${size} along axis ${axis} of [${x.shape.join(", ")}]`,
     );
   const spread = (value: Value): Value => {
     if (elements(value.shape) === 1) return reshaped(ctx, value, []);
@@ -67,7 +67,7 @@ function inBlocks(
   return compute([x, spread(scale), zero && spread(zero)]);
 }
 
-/** A scale or zero point: one for all, or one for each place along the axis. */
+/** A scale or zero point: one for all elements, or one for each place along the axis. */
 function spreadOver(ctx: Context, x: Value, value: Value, along: number): Value {
   if (elements(value.shape) === 1) return reshaped(ctx, value, []);
   if (value.shape.length === x.shape.length && value.shape.length > 1) return value;
@@ -79,7 +79,7 @@ function spreadOver(ctx: Context, x: Value, value: Value, along: number): Value 
   );
 }
 
-/** x / scale + zero point, rounded and kept within the integers of the zero point's type. Integers are computed with as floats. */
+/** x / scale + zero point, rounded and clamped to the integers of the zero point's type. Integers are computed as floats. */
 function quantize(node: OnnxNode, ctx: Context): Value {
   const [x, scale, zero] = [node.input(0), node.input(1), node.optional(2)];
   const type = elementTypes.get(node.int("output_dtype", 0));
@@ -115,7 +115,7 @@ function qLinearConv(node: OnnxNode, ctx: Context): Value {
   const [xScale, wScale] = [node.input(1), node.input(4)];
   const image = dequantized(ctx, x, xScale, node.input(2), 1);
   const kernel = dequantized(ctx, w, wScale, node.input(5), 0);
-  // The bias is in steps of both scales.
+  // The bias is an integer multiple of the product of both scales.
   const bias = b && combine(ctx, "mul", [b, combine(ctx, "mul", [xScale, wScale])], { type: xScale.type });
   const operands = [image, kernel, ...(bias ? [bias] : [])];
   const result = windows["Conv"]?.(withOperands(node, operands), ctx) as Value;
@@ -131,7 +131,7 @@ function qLinearMatMul(node: OnnxNode, ctx: Context): Value {
   return quantizedTo(ctx, result, node.input(6), node.input(7), result.shape.length - 1);
 }
 
-/** A product of integers less their zero points; these may be one for each row of A and for each column of B. */
+/** A product of integers minus their zero points. There may be one zero point for each row of A and for each column of B. */
 function matMulInteger(node: OnnxNode, ctx: Context): Value {
   const [a, b] = [node.input(0), node.input(1)];
   const [left, right] = [node.optional(2), node.optional(3)];
@@ -142,7 +142,7 @@ function matMulInteger(node: OnnxNode, ctx: Context): Value {
   return { ...product(ctx, less(a, rows), less(b, columns)), type: int32 };
 }
 
-/** A convolution of integers less their zero points. */
+/** A convolution of integers minus their zero points. */
 function convInteger(node: OnnxNode, ctx: Context): Value {
   const [x, w] = [node.input(0), node.input(1)];
   const less = (value: Value, zero: Value | undefined): Value =>
@@ -152,7 +152,7 @@ function convInteger(node: OnnxNode, ctx: Context): Value {
   return { ...result, type: int32 };
 }
 
-/** Quantizes to uint8 by the range of x, which is widened to hold 0: the integers, the scale and the zero point. */
+/** Quantizes to uint8 by the range of x, which is extended to include 0. The results are the integers, the scale and the zero point. */
 function dynamicQuantize(node: OnnxNode, ctx: Context): Value[] {
   const x = node.input(0);
   const axes = natural(x.shape.length);
@@ -160,7 +160,7 @@ function dynamicQuantize(node: OnnxNode, ctx: Context): Value[] {
   const most = combine(ctx, "max", [reduced(ctx, "reduce_max", x, axes, false), zero]);
   const least = combine(ctx, "min", [reduced(ctx, "reduce_min", x, axes, false), zero]);
   const range = combine(ctx, "div", [combine(ctx, "sub", [most, least]), scalar(ctx, 255)]);
-  // Of zeros alone there is no range.
+  // If all elements are zero, the range is empty.
   const isNone = combine(ctx, "equal", [range, zero]);
   const scale = combine(ctx, "where", [isNone, scalar(ctx, 1), range], { type: x.type });
   const shift = map(ctx, "round", combine(ctx, "div", [map(ctx, "neg", least), scale]));
@@ -168,12 +168,12 @@ function dynamicQuantize(node: OnnxNode, ctx: Context): Value[] {
   return [quantizedTo(ctx, x, scale, point, 0), scale, point];
 }
 
-/** A quantized operand: its integers, its scale and its zero point, from a place in the list on. */
+/** The floats of a quantized operand: its integers, scale and zero point are the operands from `at` on. */
 function floatAt(node: OnnxNode, ctx: Context, at: number): Value {
   return dequantized(ctx, node.input(at), node.input(at + 1), node.optional(at + 2), 1);
 }
 
-/** An operator of one quantized value, computed in floats: x, its scale and zero point, those of the result. */
+/** An operator on one quantized value, computed in floats. Its operands are x, the scale and zero point of x, and those of the result. */
 function ofOne(compute: (node: OnnxNode, ctx: Context, x: Value) => Value): OperatorImport {
   return (node, ctx) =>
     quantizedTo(
@@ -194,7 +194,7 @@ function ofTwo(op: OpName): OperatorImport {
   };
 }
 
-/** An operator over images that may have their channels last. */
+/** An operator over images whose channels may be last. */
 function overImage(table: OperatorTable, op: string): OperatorImport {
   return ofOne((node, ctx, x) => {
     const rank = x.shape.length;
@@ -205,14 +205,15 @@ function overImage(table: OperatorTable, op: string): OperatorImport {
   });
 }
 
-/** An operator of the main domain on the floats. */
+/** An operator of the main domain, applied to the floats. */
 function plain(table: OperatorTable, op: string): OperatorImport {
   return ofOne((node, ctx, x) => table[op]?.(withOperands({ ...node, op }, [x]), ctx) as Value);
 }
 
 function qLinearConcat(node: OnnxNode, ctx: Context): Value {
   const count = (node.inputs - 2) / 3;
-  if (!Number.isInteger(count) || count < 1) refuse("bad-model", `QLinearConcat of ${node.inputs} operands`);
+  if (!Number.isInteger(count) || count < 1)
+    refuse("bad-model", `QLinearConcat cannot have ${node.inputs} operands`);
   const values = natural(count).map((at) => floatAt(node, ctx, 2 + 3 * at));
   const axis = axisOf(node.int("axis"), values[0]?.shape.length ?? 0);
   return quantizedTo(
@@ -225,7 +226,7 @@ function qLinearConcat(node: OnnxNode, ctx: Context): Value {
   );
 }
 
-/** α · A · B + C with C in steps of both scales; without a scale of its own the result is a float. */
+/** α · A · B + C, where C is in multiples of both scales. If the result has no scale, it is a float. */
 function qGemm(node: OnnxNode, ctx: Context): Value {
   const [a, b, c] = [node.input(0), node.input(3), node.optional(6)];
   const [aScale, bScale] = [node.input(1), node.input(4)];
@@ -239,7 +240,7 @@ function qGemm(node: OnnxNode, ctx: Context): Value {
   return scale ? quantizedTo(ctx, result, scale, node.optional(8), 1, a.type) : result;
 }
 
-/** A product of integers, as floats: A, B, their scales, their zero points, a bias. */
+/** A product of integers as floats. The operands are A, B, their scales, their zero points, and a bias. */
 function matMulIntegerToFloat(node: OnnxNode, ctx: Context): Value {
   const [a, b] = [node.input(0), node.input(1)];
   const left = dequantized(ctx, a, node.input(2), node.optional(4), a.shape.length - 2);
@@ -249,7 +250,7 @@ function matMulIntegerToFloat(node: OnnxNode, ctx: Context): Value {
   return bias ? combine(ctx, "add", [result, bias]) : result;
 }
 
-/** Operators of onnxruntime's domain. */
+/** Quantized operators of onnxruntime's domain. */
 export const quantizedOperators: OperatorTable = {
   QLinearAdd: ofTwo("add"),
   QLinearMul: ofTwo("mul"),

@@ -1,11 +1,11 @@
-// Recurrent operators: their weights, states and directions as the layers of `#import/operators/recurrent.js` take them.
+// Recurrent operators: their weights, states and directions in the form that the layers of `#import/operators/recurrent.js` take.
 
 import type { OpName } from "#ir/graph.js";
 import { combine } from "#import/operators/broadcast.js";
 import { map, numbersOf, scalar, valueOf, weightOf } from "#import/lowering.js";
 import { softsign, thresholdedRelu } from "#import/operators/math.js";
 import { joined, sliced } from "#import/operators/parts.js";
-import type { Activation, Run, Sequence, State, Weights } from "#import/operators/recurrent.js";
+import type { Activation, Run, Sequence, RecurrentState, Weights } from "#import/operators/recurrent.js";
 import { gru, lstm, rnn, unlessZero } from "#import/operators/recurrent.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { reshaped, transposed, unsqueezed } from "#import/operators/reshape.js";
@@ -15,12 +15,12 @@ import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operat
 /** One direction of an operator. */
 interface Direction {
   readonly weights: Weights;
-  /** [g · units] of the bias of the product with the state alone. */
+  /** [g · units], the bias of the product with the state alone. */
   readonly recurrentBias: Value | undefined;
-  readonly start: State;
+  readonly start: RecurrentState;
   readonly activations: readonly Activation[];
   readonly clip: { readonly clip?: number };
-  /** [3 · units], LSTM alone. */
+  /** [3 · units], only for LSTM. */
   readonly peepholes: Value | undefined;
 }
 
@@ -31,7 +31,7 @@ interface Kind {
   readonly gates: number;
   readonly activations: readonly string[];
   readonly layer: Layer;
-  /** Splits the bias in that of the inputs' product and what the layer adds itself; by default both are summed. */
+  /** Whether the layer adds a part of the recurrent bias itself. By default the biases of both products are summed. */
   readonly keepsRecurrentBias?: (node: OnnxNode) => boolean;
 }
 
@@ -81,12 +81,13 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
 };
 
-/** An operator: its results are all states, and the last ones. */
+/** An operator, whose results are all states and the last ones. */
 function recurrent(kind: Kind): OperatorImport {
   return (node, ctx) => {
     const isBatchFirst = node.int("layout", 0) === 1;
     const given = node.input(0);
-    if (given.shape.length !== 3) refuse("shape-mismatch", `${node.op} of [${given.shape.join(", ")}]`);
+    if (given.shape.length !== 3)
+      refuse("shape-mismatch", `${node.op} takes three axes, not [${given.shape.join(", ")}]`);
     // [steps, batch, features] → [batch, steps, features].
     const whole = isBatchFirst ? given : transposed(ctx, given, [1, 0, 2]);
     const steps = whole.shape[1] ?? 1;
@@ -100,7 +101,7 @@ function recurrent(kind: Kind): OperatorImport {
       runs.map((run) => unsqueezed(ctx, run.all, [2])),
       2,
     );
-    // [batch, steps, directions, units], and zeros after the end of the sequence.
+    // [batch, steps, directions, units], with zeros after the end of the sequence.
     const padded =
       length === steps
         ? all
@@ -124,7 +125,7 @@ function recurrent(kind: Kind): OperatorImport {
   };
 }
 
-/** For each direction whether it goes from the end to the start. */
+/** For each direction, whether it runs from the end to the start. */
 function directionsOf(node: OnnxNode): readonly boolean[] {
   const direction = node.text("direction", "forward");
   switch (direction) {
@@ -135,11 +136,11 @@ function directionsOf(node: OnnxNode): readonly boolean[] {
     case "bidirectional":
       return [false, true];
     default:
-      return refuse("bad-model", `the direction \`${direction.slice(0, 20)}\``);
+      return refuse("bad-model", `${node.op} has the unknown direction \`${direction.slice(0, 20)}\``);
   }
 }
 
-/** How many of the steps are taken; all samples have to have that many. */
+/** The number of time steps that are computed; all samples must have the same. */
 function lengthOf(node: OnnxNode, ctx: Context, steps: number): number {
   const given = node.optional(4);
   if (!given) return steps;
@@ -150,11 +151,11 @@ function lengthOf(node: OnnxNode, ctx: Context, steps: number): number {
   if (!lengths.every((one) => one === length))
     unsupported(`${node.op} over sequences of different lengths [${lengths.join(", ")}]`);
   if (!Number.isInteger(length) || length < 1 || length > steps)
-    refuse("bad-model", `a sequence of ${length} of ${steps} steps`);
+    refuse("bad-model", `a sequence has ${length} of ${steps} time steps`);
   return length;
 }
 
-/** The weights and start of direction `at`. */
+/** The weights and the initial state of direction `at`. */
 function directionOf(
   node: OnnxNode,
   ctx: Context,
@@ -177,12 +178,15 @@ function directionOf(
   const r = constant(2, "the recurrent weight");
   const units = r.shape[1] ?? 1;
   if (w.shape[0] !== gates * units || r.shape[0] !== gates * units)
-    refuse("shape-mismatch", `the weights [${w.shape.join(", ")}] and [${r.shape.join(", ")}] of ${op}`);
+    refuse(
+      "shape-mismatch",
+      `the weights [${w.shape.join(", ")}] and [${r.shape.join(", ")}] of ${op} do not fit`,
+    );
   const both = node.optional(3) && constant(3, "the bias");
   const half = (k: number): Value | undefined =>
     both && sliced(ctx, both, 0, k * gates * units, gates * units);
   const [inputBias, recurrentBias] = [half(0), half(1)];
-  // Where the layer adds the candidate's own bias itself, it is left out of the sum.
+  // The layer adds the candidate's recurrent bias itself, so this sum leaves it out.
   const keeps = keepsRecurrentBias?.(node) ?? false;
   const shared = keeps && recurrentBias ? withoutLast(ctx, recurrentBias, units) : recurrentBias;
   const bias = inputBias && shared && combine(ctx, "add", [inputBias, shared]);
@@ -232,7 +236,7 @@ const apply =
 const sigmoid = apply("sigmoid");
 const tanh = apply("tanh");
 
-/** Activations with the numbers that they take, and ONNX's defaults for these. */
+/** Activations, the numbers that they take, and ONNX's defaults for these. */
 const activations: Readonly<
   Record<
     string,
@@ -263,7 +267,7 @@ const activations: Readonly<
   },
 };
 
-/** The activations of all directions; those that take numbers take them in turn from two lists. */
+/** The activations of all directions. Activations that take numbers consume them in order from two lists. */
 function activationsOf(node: OnnxNode, defaults: readonly string[], directions: number): Activation[] {
   const names = node.texts("activations") ?? Array.from({ length: directions }, () => defaults).flat();
   if (names.length !== defaults.length * directions)

@@ -32,12 +32,12 @@ function reduction(
 
 const plain = (op: Reduction): OperatorImport => reduction(18, (_, x, over) => over(op, x));
 
-/** The largest number of f32. */
+/** The largest finite number of f32. */
 const mostFinite = (2 - 2 ** -23) * 2 ** 127;
 
-/** log Σ eˣ, written max + log Σ e^(x − max) so that nothing overflows. */
+/** log Σ eˣ, computed as max + log Σ e^(x − max) so that nothing overflows. */
 const logSumExp = reduction(18, (ctx, x, over) => {
-  // ∞ − ∞ is NaN: an infinite maximum gives way to the largest finite number, beside which an infinity stays one.
+  // ∞ − ∞ is NaN, so an infinite maximum is replaced by the largest finite number; ∞ minus that is still ∞.
   const most = map(ctx, "clip", over("reduce_max", x, true), { low: -mostFinite, high: mostFinite });
   const sum = over("reduce_sum", map(ctx, "exp", combine(ctx, "sub", [x, most])));
   return combine(ctx, "add", [map(ctx, "log", sum), reshaped(ctx, most, sum.shape)]);
@@ -73,7 +73,7 @@ function hardmax(node: OnnxNode, ctx: Context): Value {
   });
 }
 
-/** Up to opset 12 all axes from `axis` on are one. */
+/** Up to opset 12, all axes from `axis` on are merged into one. */
 function alongAxis(node: OnnxNode, ctx: Context, over: (x: Value, axis: number) => Value): Value {
   const x = node.input(0);
   const rank = x.shape.length;
@@ -111,7 +111,7 @@ function instanceNormalization(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   const epsilon = node.float("epsilon", 1e-5);
   const [n = 1, groups = 1] = x.shape;
-  // PyTorch writes a group normalization as this over [n, groups, the rest in one].
+  // PyTorch writes a group normalization as an instance normalization over [n, groups, all other elements].
   const image = groupedOrigin(ctx, x);
   if (!image) return scaled(ctx, groupNormalized(ctx, x, groups, epsilon), node.input(1), node.input(2));
   const normal = groupNormalized(ctx, image, groups, epsilon);
@@ -120,7 +120,7 @@ function instanceNormalization(node: OnnxNode, ctx: Context): Value {
   return reshaped(ctx, scaled(ctx, split, node.input(1), node.input(2)), x.shape);
 }
 
-/** [n, groups, l] before it was made of [n, c, …]. */
+/** The value [n, c, …] that was reshaped to [n, groups, l]. */
 function groupedOrigin(ctx: Context, x: Value): Value | undefined {
   const [n = 1, groups = 1] = x.shape;
   const before = originOf(ctx, x);
@@ -139,12 +139,13 @@ function layerNormalization(node: OnnxNode, ctx: Context): Value[] {
   return [offset ? combine(ctx, "add", [product, offset]) : product, mean, spread];
 }
 
-/** Channels in groups. Until opset 20 scale and offset are per group, since then per channel. */
+/** A normalization of groups of channels. Scale and offset are given by group before opset 21, and by channel since. */
 function groupNormalization(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   const [n = 1, c = 1, ...rest] = x.shape;
   const groups = node.int("num_groups");
-  if (!(groups >= 1) || c % groups !== 0) refuse("bad-model", `${groups} groups of ${c} channels`);
+  if (!(groups >= 1) || c % groups !== 0)
+    refuse("bad-model", `${c} channels cannot be divided into ${groups} groups`);
   const normal = groupNormalized(ctx, x, groups, node.float("epsilon", 1e-5));
   const [scale, offset] = [node.input(1), node.input(2)];
   if (elements(scale.shape) !== groups || groups === c) return scaled(ctx, normal, scale, offset);
@@ -152,7 +153,7 @@ function groupNormalization(node: OnnxNode, ctx: Context): Value {
   return reshaped(ctx, scaled(ctx, split, scale, offset), x.shape);
 }
 
-/** ‖x‖ₚ along an axis divides it. */
+/** x divided by its p-norm ‖x‖ₚ along an axis. */
 function lpNormalization(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   const axis = axisOf(node.int("axis", -1), x.shape.length);
@@ -162,7 +163,7 @@ function lpNormalization(node: OnnxNode, ctx: Context): Value {
   return combine(ctx, "div", [x, isOne ? sum : map(ctx, "sqrt", sum)]);
 }
 
-/** (x − mean) / √variance over the axes, with 10⁻⁹ against a variance of 0. */
+/** (x − mean) / √variance over the axes; 10⁻⁹ is added against a variance of 0. */
 function meanVarianceNormalization(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   const axes = (node.ints("axes") ?? [0, 2, 3]).map((axis) => axisOf(axis, x.shape.length));
@@ -174,12 +175,13 @@ function meanVarianceNormalization(node: OnnxNode, ctx: Context): Value {
   ]);
 }
 
-/** x / (bias + α/size · Σ x²)^β, the sum over neighbouring channels: a mean with zeros counted is that sum / size. */
+/** x / (bias + α/size · Σ x²)^β, where the sum is over neighbouring channels. A mean pool that counts its padding gives sum / size. */
 function localResponse(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   const size = node.int("size");
   const rank = x.shape.length;
-  if (rank < 3 || !(size >= 1)) refuse("bad-model", `LRN over ${size} channels of [${x.shape.join(", ")}]`);
+  if (rank < 3 || !(size >= 1))
+    refuse("bad-model", `LRN cannot take ${size} channels of [${x.shape.join(", ")}]`);
   const order = channelsLast(rank);
   const ref = ctx.build.arranged(x, order);
   const c = x.shape[1] ?? 1;

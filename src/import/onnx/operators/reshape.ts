@@ -1,4 +1,4 @@
-// Reshapes and transposes: a transpose only notes the order of the axes, and a reshape moves no more than it has to.
+// Reshapes and transposes: a transpose only notes the order of the axes, and a reshape moves no more elements than it must.
 
 import { batchAxis, sizesIn } from "#import/batch.js";
 import { axisOf, numbersOf } from "#import/lowering.js";
@@ -33,11 +33,12 @@ function flatten(node: OnnxNode, ctx: Context): Value {
   const rank = x.shape.length;
   const given = node.int("axis", 1);
   const axis = given === rank ? rank : given < 0 ? given + rank : given;
-  if (axis < 0 || axis > rank) refuse("bad-model", `axis ${given} of a value with ${rank} axes`);
+  if (axis < 0 || axis > rank)
+    refuse("bad-model", `a value with ${rank} axes does not have the axis ${given}`);
   return flattened(ctx, x, axis);
 }
 
-/** Axes of an attribute up to opset 12, of an operand since. */
+/** The axes, which are an attribute before opset `since` and an operand from then on. */
 export function axesOf(node: OnnxNode, since: number): readonly number[] | undefined {
   if (node.opset < since) return node.ints("axes");
   const given = node.optional(1);
@@ -58,7 +59,7 @@ function unsqueeze(node: OnnxNode, ctx: Context): Value {
   const given = axesOf(node, 13) ?? refuse("bad-model", "Unsqueeze has no axes");
   const rank = x.shape.length + given.length;
   const axes = new Set(given.map((axis) => axisOf(axis, rank)));
-  if (axes.size !== given.length) refuse("bad-model", `Unsqueeze has the axes [${given.join(", ")}]`);
+  if (axes.size !== given.length) refuse("bad-model", `Unsqueeze has an axis twice: [${given.join(", ")}]`);
   return unsqueezed(ctx, x, [...axes]);
 }
 
@@ -102,7 +103,7 @@ function imageShape(x: Value, node: OnnxNode): [number, number, number, number, 
   const [n = 1, c = 1, h = 1, w = 1] = x.shape;
   const size = node.int("blocksize");
   if (x.shape.length !== 4 || !(size >= 1))
-    refuse("bad-model", `blocks of ${size} of [${x.shape.join(", ")}]`);
+    refuse("bad-model", `blocks of ${size} do not fit [${x.shape.join(", ")}]`);
   return [n, c, h, w, size];
 }
 

@@ -1,11 +1,11 @@
-// Resize and Upsample in all their coordinate modes. What our own op does is given to it; the rest are products with
-// matrices that hold each element's shares, one per axis.
+// Resize and Upsample in all their coordinate modes. Our own op `resize` is used where it computes the same. Other modes become a product
+// with a matrix for each axis, which holds the weights of the input elements.
 
 import { greatest, least } from "#diagnostic/extremes.js";
 import { elements } from "#ir/type.js";
 import type { Resampling } from "#ops/resize.js";
 import { coordinateModes, resizeTaps, roundings } from "#ops/resize.js";
-import { batchAxis, mixed, samplesIn } from "#import/batch.js";
+import { batchAxis, mixed, powersIn } from "#import/batch.js";
 import { combine } from "#import/operators/broadcast.js";
 import { axisOf, knownNumbers, numbersOf, ordered, valueOf } from "#import/lowering.js";
 import { timesMatrix } from "#import/operators/product.js";
@@ -18,7 +18,7 @@ import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 interface Axis {
   readonly input: number;
   readonly output: number;
-  /** Output per input as the model says it, an f32; undefined where it is `output / input`. */
+  /** The number of result elements per input element as the model gives it, an f32; undefined where it is `output / input`. */
   readonly scale: number | undefined;
   /** The part of the axis that `tf_crop_and_resize` takes, in 0 … 1. */
   readonly start: number;
@@ -35,18 +35,18 @@ interface Mode {
   readonly extrapolation: number;
 }
 
-/** What an element of the result is made of: shares of elements of the input, and a constant. */
+/** How one element of the result is computed: the weights of elements of the input, and a constant. */
 interface Row {
   readonly taps: ReadonlyMap<number, number>;
   readonly constant: number;
 }
 
-/** Most elements of a matrix. */
+/** The most elements of a matrix. */
 const matrixLimit = 2 ** 22;
 
 const { fround } = Math;
 
-/** Longest axis that is resized. */
+/** The longest axis that is resized. */
 const axisLimit = 65_536;
 
 function resize(node: OnnxNode, ctx: Context): Value {
@@ -85,8 +85,8 @@ function axesOf(node: OnnxNode, ctx: Context, x: Value, isOld: boolean): Axis[] 
   const sizesOperand = isOld ? undefined : node.optional(3);
   const hasSizes = sizesOperand !== undefined && elements(sizesOperand.shape) > 0;
   const sizes = hasSizes ? knownNumbers(sizesOperand, "the sizes of Resize") : undefined;
-  const perBatch = hasSizes ? samplesIn(sizesOperand) : [];
-  // Older exporters put anything there where it is not looked at.
+  const perBatch = hasSizes ? powersIn(sizesOperand) : [];
+  // Older exporters write arbitrary values here if the mode does not use them.
   const isCrop = !isOld && node.text("coordinate_transformation_mode", "half_pixel") === "tf_crop_and_resize";
   const crop = isCrop ? list(1, "the region of Resize") : undefined;
   const given = sizes ?? scales;
@@ -96,8 +96,8 @@ function axesOf(node: OnnxNode, ctx: Context, x: Value, isOld: boolean): Axis[] 
   const batch = batchAxis(ctx, x);
   for (const [at, axis] of which.entries()) {
     const isSame = sizes ? perBatch[at] === 1 && given[at] === 1 : given[at] === 1;
-    if (axis === batch && !isSame) mixed(ctx, "resizes the batch");
-    if (axis !== batch && perBatch[at]) mixed(ctx, "resizes by the size of the batch");
+    if (axis === batch && !isSame) mixed(ctx, "it resizes the batch");
+    if (axis !== batch && perBatch[at]) mixed(ctx, "it resizes by the size of the batch");
   }
   const moved = natural(which.length).filter((at) => which[at] !== batch);
   const ratios = moved.map((at) => fround((given[at] ?? 1) / (x.shape[which[at] ?? 0] ?? 1)));
@@ -113,7 +113,7 @@ function axesOf(node: OnnxNode, ctx: Context, x: Value, isOld: boolean): Axis[] 
     const [start, end] = crop ? [crop[at] ?? 0, crop[at + which.length] ?? 1] : [0, 1];
     const wanted = given[at] ?? 1;
     const axisScale = sizes ? common : wanted;
-    // As the model computes them, sizes are products in f32: 10 · 0.7 is 7, and 6.99999988 only before it is rounded.
+    // Sizes are products in f32, as in the model: in f32 10 · 0.7 is 7, while without rounding it is 6.99999988.
     const size = (scale: number): number => fround(fround(scale * fround(end - start)) * input);
     const output =
       sizes && common === undefined
@@ -127,7 +127,7 @@ function axesOf(node: OnnxNode, ctx: Context, x: Value, isOld: boolean): Axis[] 
   });
 }
 
-/** With our op, if it takes the same neighbours in the same shares. */
+/** The result of our own op, if it takes the same neighbours with the same weights. */
 function asImage(ctx: Context, x: Value, axes: readonly Axis[], mode: Mode): Value | undefined {
   const method = mode.method === "nearest" ? "nearest" : mode.method === "linear" ? "bilinear" : undefined;
   const rank = x.shape.length;
@@ -166,7 +166,7 @@ function isSame(axis: Axis, rows: readonly Row[], resampling: Resampling): boole
   });
 }
 
-/** Resizes one axis by a product with the matrix of its shares. */
+/** Resizes one axis by a product with the matrix of its weights. */
 function resizeAxis(ctx: Context, x: Value, at: number, axis: Axis, mode: Mode): Value {
   const rows = rowsOf(axis, mode);
   const isIdentity =
@@ -189,7 +189,7 @@ function resizeAxis(ctx: Context, x: Value, at: number, axis: Axis, mode: Mode):
   return combine(ctx, "add", [result, valueOf(constants)]);
 }
 
-/** The shares of every element of the result. */
+/** The weights of every element of the result. */
 function rowsOf(axis: Axis, mode: Mode): Row[] {
   return natural(axis.output).map((index) => rowOf(axis, index, mode));
 }
@@ -218,15 +218,16 @@ function rowOf(axis: Axis, index: number, mode: Mode): Row {
 }
 
 /**
- * Where an element of the result lies in the input. The nearest neighbour of a place changes at once, so that it is computed in f32 as
- * runtimes do it; by sizes, or by a scale that is their ratio, for other methods it is that ratio exactly.
+ * The coordinate in the input of an element of the result. The nearest neighbour jumps where the coordinate passes the middle, so for that
+ * method the coordinate is computed in f32, as runtimes do. For the other methods, the exact ratio of the sizes is used if sizes are given,
+ * or if the scale is their ratio.
  */
 function placeOf(axis: Axis, index: number, { method, coordinates }: Mode): number {
   const { input, output, start, end } = axis;
   const isOwnRatio = axis.scale === undefined || fround(output / input) === axis.scale;
   const isExact = axis.scale === undefined || method !== "nearest";
   const f = isExact ? (value: number): number => value : fround;
-  /** A place of the result, from its left side on, in the input. */
+  /** Maps a coordinate of the result, counted from its left side, to the input. */
   const back = (at: number): number =>
     isExact && isOwnRatio ? (at * input) / output : f(at / (axis.scale ?? output / input));
   switch (coordinates) {
@@ -250,17 +251,17 @@ function placeOf(axis: Axis, index: number, { method, coordinates }: Mode): numb
         ? start * (input - 1) + (index * (end - start) * (input - 1)) / (output - 1)
         : 0.5 * (start + end) * (input - 1);
     default:
-      return refuse("bad-model", `Resize has the coordinates ${coordinates}`);
+      return refuse("bad-model", `Resize has the unknown coordinate_transformation_mode ${coordinates}`);
   }
 }
 
-/** The shares of the neighbours of a place, which may lie outside. */
+/** The weights of the neighbours of a coordinate; they may be outside the input. */
 function sharesAt(
   place: number,
   { input, output, scale = output / input }: Axis,
   mode: Mode,
 ): [number, number][] {
-  // Where a picture shrinks, antialiasing widens the filter.
+  // Where an image shrinks, antialiasing widens the filter.
   const spread = mode.antialias && scale < 1 ? scale : 1;
   const spanned = (radius: number, weight: (distance: number) => number): [number, number][] => {
     const reach = radius / spread;
@@ -277,11 +278,14 @@ function sharesAt(
     case "cubic":
       return spanned(2, (distance) => cubic(distance, mode.cubic));
     default:
-      return refuse("bad-model", `Resize has the mode ${mode.method}`);
+      return refuse("bad-model", `Resize has the unknown mode ${mode.method}`);
   }
 }
 
-/** A place this near to the middle between two elements counts as the middle: f32 is no more exact. onnxruntime has this tolerance too. */
+/**
+ * A coordinate this near to the middle between two elements counts as the middle, since f32 is no more exact. onnxruntime has the same
+ * tolerance.
+ */
 const nearMiddle = 1e-6;
 
 function nearest(place: number, mode: string): number {
@@ -295,7 +299,7 @@ function nearest(place: number, mode: string): number {
     case "ceil":
       return Math.ceil(place);
     default:
-      return refuse("bad-model", `Resize has the nearest_mode ${mode}`);
+      return refuse("bad-model", `Resize has the unknown nearest_mode ${mode}`);
   }
 }
 

@@ -1,4 +1,4 @@
-// Selections: the largest elements, boxes that do not overlap, what a condition holds for.
+// Selections: the largest elements, boxes that do not overlap, elements for which a condition holds.
 
 import { natural } from "#ir/axis-order.js";
 import { elements } from "#ir/type.js";
@@ -27,7 +27,7 @@ function topKOf(node: OnnxNode, ctx: Context): Value[] {
   return [values, indices];
 }
 
-/** Rows of sample, class and box, those of one class after those of another. */
+/** Rows of sample, class and box, ordered by class. */
 function nonMaxSuppression(node: OnnxNode, ctx: Context): Value {
   const [boxes, scores] = [node.input(0), node.input(1)];
   const number = (at: number, what: string, otherwise: number): number => {
@@ -36,7 +36,7 @@ function nonMaxSuppression(node: OnnxNode, ctx: Context): Value {
       ? numberOf(value, `the ${what} of NonMaxSuppression`)
       : otherwise;
   };
-  keepBatch(ctx, boxes, 0, "gives rows of all samples");
+  keepBatch(ctx, boxes, 0, "it gives rows of all samples");
   const places = suppressed(ctx, boxes, scores, {
     limit: number(2, "largest number of boxes", 0),
     overlap: number(3, "overlap", 0),
@@ -65,7 +65,7 @@ function nonMaxSuppression(node: OnnxNode, ctx: Context): Value {
   return withCount(ctx, rows, 0, countPlaces(ctx, places, [0, 1, 2]));
 }
 
-/** The places of what is not zero, a column each. */
+/** The places of the elements that are not zero, one column each. */
 function nonZero(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   if (x.ref.kind !== "constant") return transposed(ctx, nonZeroRows(ctx, x), [1, 0]);
@@ -78,7 +78,7 @@ function nonZero(node: OnnxNode, ctx: Context): Value {
   return intsValue(ctx, rows.flat(), [x.shape.length, found.length]);
 }
 
-/** The slices along an axis, or the elements, that a condition holds for. */
+/** The slices along an axis, or the elements, for which a condition holds. */
 function compress(node: OnnxNode, ctx: Context): Value {
   const [given, condition] = [node.input(0), node.input(1)];
   const axis = node.int("axis", Number.NaN);
@@ -87,7 +87,10 @@ function compress(node: OnnxNode, ctx: Context): Value {
   const at = isFlat ? 0 : axisOf(axis, x.shape.length);
   const extent = condition.shape[0] ?? 0;
   if (condition.shape.length !== 1 || extent > (x.shape[at] ?? 1))
-    refuse("shape-mismatch", `a condition [${condition.shape.join(", ")}] for ${x.shape[at]} elements`);
+    refuse(
+      "shape-mismatch",
+      `the condition [${condition.shape.join(", ")}] does not fit ${x.shape[at]} elements`,
+    );
   if (condition.ref.kind !== "constant") {
     const places = nonZeroRows(ctx, condition);
     const counted = countOf(ctx, places);
@@ -103,16 +106,16 @@ function compress(node: OnnxNode, ctx: Context): Value {
   );
 }
 
-/** The first elements along an axis in reverse, of each sample as many as its length says. */
+/** Reverses the first elements of each sample along an axis, as many as its length says. */
 function reverseSequence(node: OnnxNode, ctx: Context): Value {
   const [x, lengths] = [node.input(0), node.input(1)];
   const [time, batch] = [node.int("time_axis", 0), node.int("batch_axis", 1)];
   const sizes = numbersOf(lengths, "the lengths of ReverseSequence");
   const [steps, samples] = [x.shape[time] ?? 1, x.shape[batch] ?? 1];
   if (time + batch !== 1 || x.shape.length < 2 || sizes.length !== samples)
-    refuse("bad-model", `ReverseSequence of [${x.shape.join(", ")}] with ${sizes.length} lengths`);
+    refuse("bad-model", `ReverseSequence has ${sizes.length} lengths for [${x.shape.join(", ")}]`);
   if (!sizes.every((size) => size >= 1 && size <= steps))
-    refuse("bad-model", `lengths of [${sizes.join(", ")}] of ${steps} steps`);
+    refuse("bad-model", `ReverseSequence has the lengths [${sizes.join(", ")}] for ${steps} steps`);
   const numbers = sizes.flatMap((size) => natural(steps).map((at) => (at < size ? size - 1 - at : at)));
   const places = valueOf(ctx.build.literal(numbers, [samples, steps]), int64);
   const other = natural(x.shape.length).slice(2);

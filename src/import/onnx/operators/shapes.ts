@@ -1,4 +1,4 @@
-// Operators on shapes and constants: they are known at import time and leave nothing in the graph.
+// Operators on shapes and constants. They are computed during the import and leave no node in the graph.
 
 import { countedRange } from "#import/counted/first-rows.js";
 import { filled, shapeValue, sizeValue, sizesIn } from "#import/batch.js";
@@ -60,7 +60,7 @@ function cast(node: OnnxNode, ctx: Context): Value {
   return castTo(ctx, node.input(0), to);
 }
 
-/** Sums of all elements up to each along an axis: a product with a triangular matrix of ones. */
+/** The sums of all elements up to each along an axis, as a product with a triangular matrix of ones. */
 function cumSum(node: OnnxNode, ctx: Context): Value {
   const x = node.input(0);
   const axis = axisOf(numberOf(node.input(1), "the axis of CumSum"), x.shape.length);

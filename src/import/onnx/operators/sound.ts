@@ -1,4 +1,4 @@
-// Tables that models of sound multiply with: windows of samples, and weights of frequencies. Their sizes are known when the model is compiled.
+// Tables for audio models: windows of samples, and weights of frequencies. Their sizes are known when the model is compiled.
 
 import { numberOf, valueOf } from "#import/lowering.js";
 import { smallLimit } from "#import/builder.js";
@@ -7,11 +7,11 @@ import type { Value } from "#import/value.js";
 import { natural } from "#ir/axis-order.js";
 import type { Context, OnnxNode, OperatorImport, OperatorTable } from "../operator.js";
 
-/** Σ factor k · cos(2πk·n / N), over a whole period or to its last sample. */
+/** Σ factor k · cos(2πk·n / N), where N covers a whole period or ends at the last sample. */
 function window(factors: readonly number[]): OperatorImport {
   return (node, ctx) => {
     const size = numberOf(node.input(0), `the size of ${node.op}`);
-    if (!(size >= 1 && size <= smallLimit)) refuse("bad-model", `${node.op} of ${size} samples`);
+    if (!(size >= 1 && size <= smallLimit)) refuse("bad-model", `${node.op} cannot have ${size} samples`);
     const period = node.int("periodic", 1) === 1 ? size : size - 1;
     const samples = natural(size).map((n) =>
       factors.reduce(
@@ -23,14 +23,14 @@ function window(factors: readonly number[]): OperatorImport {
   };
 }
 
-/** Triangles over the bins of a spectrum, evenly apart on the mel scale m = 2595 · log₁₀(1 + f/700). */
+/** Triangles over the bins of a spectrum, equally spaced on the mel scale m = 2595 · log₁₀(1 + f/700). */
 function melWeights(node: OnnxNode, ctx: Context): Value {
   const [count = 0, length = 0, rate = 1, lowest = 0, highest = 0] = natural(5).map((at) =>
     numberOf(node.input(at), "an operand of MelWeightMatrix"),
   );
   const bins = Math.floor(length / 2) + 1;
   if (!(count >= 1 && bins >= 1 && bins * count <= smallLimit))
-    refuse("bad-model", `MelWeightMatrix of ${bins} by ${count}`);
+    refuse("bad-model", `MelWeightMatrix cannot have ${bins} bins and ${count} bands`);
   const mel = (hertz: number): number => 2595 * Math.log10(1 + hertz / 700);
   const step = (mel(highest) - mel(lowest)) / (count + 2);
   const edges = natural(count + 2).map((at) => {

@@ -1,4 +1,4 @@
-// Convolutions, and what windows of all operators have in common: layouts, automatic padding, one-dimensional windows.
+// Convolutions, and what the windows of all operators have in common: layouts, automatic padding, one-dimensional windows.
 
 import { ordered } from "#import/lowering.js";
 import { refuse, unsupported } from "#import/refusal.js";
@@ -22,13 +22,13 @@ import type { Context, OnnxNode, OperatorTable } from "../operator.js";
 export function imageOf(ctx: Context, x: Value, what: string): Ref {
   const rank = x.shape.length;
   if (rank !== 3 && rank !== 4)
-    unsupported(`${what} over ${rank - 2} axes`, "one- and two-dimensional ones are known");
+    unsupported(`${what} over ${rank - 2} axes`, "one- and two-dimensional ones are supported");
   const ref = ctx.build.arranged(x, channelsLast(rank));
   const [n = 1, l = 1, c = 1] = ref.shape;
   return rank === 4 ? ref : ctx.build.emit("reshape", [ref], { shape: [n, 1, l, c] });
 }
 
-/** The value of an image, of the rank of `x`. */
+/** The value of an image, with the rank of `x`. */
 export function valueOfImage(ctx: Context, image: Ref, x: Value): Value {
   const rank = x.shape.length;
   const [n = 1, , w = 1, c = 1] = image.shape;
@@ -42,7 +42,7 @@ function conv(node: OnnxNode, ctx: Context): Value {
   const [, depth = 1] = x.shape;
   const [filters = 1, perGroup = 1] = w.shape;
   if (x.shape.length < 3 || w.shape.length !== x.shape.length)
-    refuse("shape-mismatch", `a kernel [${w.shape.join(", ")}] for [${x.shape.join(", ")}]`);
+    refuse("shape-mismatch", `the kernel [${w.shape.join(", ")}] does not fit [${x.shape.join(", ")}]`);
   if (!(groups >= 1) || perGroup * groups !== depth || filters % groups !== 0)
     refuse(
       "shape-mismatch",
@@ -63,7 +63,7 @@ function conv(node: OnnxNode, ctx: Context): Value {
   return valueOfImage(ctx, isShifted ? ctx.build.emit("add", [result, ctx.build.arranged(b)]) : result, x);
 }
 
-/** The attribute says again what the weight's shape does. */
+/** Refuses a `kernel_shape` that contradicts the shape of the weight. */
 function checkKernelShape(node: OnnxNode, w: Value): void {
   const given = node.ints("kernel_shape");
   if (given && given.length > 0 && !sameOrder(given, w.shape.slice(2)))
@@ -77,7 +77,7 @@ function kernelOf(ctx: Context, w: Value): Ref {
   return ctx.build.emit("reshape", [ctx.build.arranged(w, [2, 1, 0])], { shape: [1, l, c, m] });
 }
 
-/** The window of an operator along each of its axes, whose extents in the input are given. */
+/** The window of an operator along each of its axes; `input` has their extents. */
 export function windowAlong(node: OnnxNode, input: readonly number[], kernel: readonly number[]): Along[] {
   const axes = input.length;
   const list = (name: string): readonly number[] => {
@@ -117,11 +117,11 @@ function convTranspose(node: OnnxNode, ctx: Context): Value {
   const [x, w, b] = [node.input(0), node.input(1), node.optional(2)];
   const groups = node.int("group", 1);
   if (x.shape.length < 3 || w.shape.length !== x.shape.length)
-    refuse("shape-mismatch", `a kernel [${w.shape.join(", ")}] for [${x.shape.join(", ")}]`);
+    refuse("shape-mismatch", `the kernel [${w.shape.join(", ")}] does not fit [${x.shape.join(", ")}]`);
   checkKernelShape(node, w);
   const [all = 1, m = 1, ...sizes] = w.shape;
   if (!(groups >= 1) || all % groups !== 0 || all !== x.shape[1])
-    refuse("shape-mismatch", `${groups} groups of ${all} channels for [${x.shape.join(", ")}]`);
+    refuse("shape-mismatch", `${groups} groups of ${all} channels do not fit [${x.shape.join(", ")}]`);
   const along = transposedAlong(node, x.shape.slice(2), sizes);
   const ref = ctx.build.arranged(w);
   if (along.length === 3) {
@@ -151,7 +151,7 @@ function transposedKernel(ctx: Context, ref: Ref, sizes: readonly number[], grou
   return ctx.build.emit("reshape", [turned], { shape: [...sizes, all / groups, groups * m] });
 }
 
-/** The window along each axis; `output_shape` and `auto_pad` say what is cut off by the size wanted. */
+/** The window along each axis. `output_shape` or `auto_pad` determine how much is cropped to get the requested size. */
 function transposedAlong(
   node: OnnxNode,
   input: readonly number[],
@@ -173,7 +173,7 @@ function transposedAlong(
     if (!shape && !automatic.startsWith("SAME")) return { ...one, extra };
     const full = (one.extent - 1) * one.stride + (one.kernel - 1) * one.dilation + 1 + extra;
     const total = full - (wanted[axis] ?? one.extent * one.stride);
-    // The wanted result is larger than what the kernel reaches: rows of the bias alone at the end.
+    // The requested result is larger than what the kernel reaches, so the last rows hold only the bias.
     if (total < 0) return { ...one, before: 0, after: 0, extra: extra - total };
     const [less, more] = [Math.floor(total / 2), Math.ceil(total / 2)];
     return automatic === "SAME_UPPER"

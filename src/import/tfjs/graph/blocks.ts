@@ -1,5 +1,5 @@
-// Dilated convolutions as older TensorFlow writes them: `SpaceToBatchND` lays every b-th pixel into an image of its own, a convolution
-// runs over these, and `BatchToSpaceND` puts them together again. Here the image stays whole, and what lies between is dilated.
+// Dilated convolutions as older TensorFlow writes them: `SpaceToBatchND` puts every b-th pixel into a separate image, a convolution runs
+// over these images, and `BatchToSpaceND` joins them again. Here the image stays whole, and the convolution is dilated instead.
 
 import type { Lowering } from "#import/lowering.js";
 import { numbersOf, valueOf } from "#import/lowering.js";
@@ -9,25 +9,25 @@ import type { Value } from "#import/value.js";
 import { isChannelsFirst, spatial } from "./operator.js";
 import type { GraphNode } from "./operator.js";
 
-/** What stands between the two operators, lowered when the second one says what is cut off. */
+/** The operators between the two. They are lowered at the second one, which says how much is cropped. */
 interface Chain {
   readonly x: Value;
   /** [top, bottom, left, right]. */
   readonly padding: readonly number[];
   /** Height and width of the blocks. */
   readonly block: readonly [number, number];
-  /** Whether rows that are cut off the result may be left out of the padding instead: no step pads. */
+  /** Whether none of the operators pads. Then rows cropped from the result can be left out of the padding instead. */
   readonly isValid: boolean;
   readonly steps: readonly ((image: Value) => Value)[];
 }
 
-/** Images between the two operators. Each is an object of its own, which stands for what its chain makes. */
+/** Images between the two operators. The key is a unique object for each image; its chain computes it. */
 export type Blocked = Map<Value, Chain>;
 
-/** The ends of such a group. */
+/** The operators that begin and end such a chain. */
 export const blockOperators: ReadonlySet<string> = new Set(["SpaceToBatchND", "BatchToSpaceND"]);
 
-/** Operators that are known between the two; they treat all pixels alike, or are windows that can be dilated. */
+/** Operators that may be between the two. They treat all pixels alike, or are windows that can be dilated. */
 const windows: ReadonlySet<string> = new Set([
   "Conv2D",
   "_FusedConv2D",
@@ -49,7 +49,7 @@ const pointwise: ReadonlySet<string> = new Set([
   "Tanh",
 ]);
 
-/** Lowers a node, which may stand at the ends of such a group or within it; `lower` does what is usual, under the node's name. */
+/** Lowers a node, which may begin or end such a chain or be inside it; `lower` does the usual lowering under the node's name. */
 export function withBlocks(
   ctx: Lowering,
   node: GraphNode,
@@ -98,7 +98,10 @@ function spaceToBatch(node: GraphNode): Chain {
   return { x, padding, block, isValid: true, steps: [] };
 }
 
-/** The whole image: padded, through all steps, and cut. What would be cut off is not padded, where that is the same. */
+/**
+ * The whole image: padded, passed through all operators, and cropped. If it makes no difference, the crop is subtracted from the padding
+ * instead.
+ */
 function batchToSpace(ctx: Lowering, node: GraphNode, { x, padding, block, isValid, steps }: Chain): Value {
   const own = blockOf(node);
   if (own[0] !== block[0] || own[1] !== block[1])
@@ -120,7 +123,7 @@ function batchToSpace(ctx: Lowering, node: GraphNode, { x, padding, block, isVal
   const [above = 0, below = 0, before = 0, after = 0] = crops.map((crop, at) => crop - (spared[at] ?? 0));
   const [, h = 1, w = 1] = image.shape;
   if (above + below >= h || before + after >= w)
-    refuse("shape-mismatch", `crops that leave nothing of ${h}x${w}`);
+    refuse("shape-mismatch", `the crops of ${node.op} leave nothing of ${h}x${w}`);
   return sliced(ctx, sliced(ctx, image, 1, above, h - above - below), 2, before, w - before - after);
 }
 
@@ -128,9 +131,9 @@ function blockOf(node: GraphNode): readonly [number, number] {
   const numbers = numbersOf(node.input(1), `the blocks of ${node.op}`);
   const [height = 0, width = 0] = numbers;
   if (node.input(0).shape.length !== 4 || numbers.length !== 2)
-    unsupported(`${node.op} of [${node.input(0).shape.join(", ")}]`, "images of four axes are known");
+    unsupported(`${node.op} of [${node.input(0).shape.join(", ")}]`, "images with four axes are supported");
   if (!numbers.every((size) => Number.isInteger(size) && size >= 1))
-    refuse("bad-model", `blocks of [${numbers.join(", ")}]`);
+    refuse("bad-model", `the blocks of ${node.op} cannot be [${numbers.join(", ")}]`);
   return [height, width];
 }
 
@@ -138,11 +141,13 @@ function blockOf(node: GraphNode): readonly [number, number] {
 function amountsOf(node: GraphNode, what: string): readonly number[] {
   const numbers = numbersOf(node.input(2), `the ${what} of ${node.op}`);
   if (numbers.length !== 4 || !numbers.every((one) => Number.isInteger(one) && one >= 0))
-    refuse("bad-model", `${what} of [${numbers.join(", ")}]`);
+    refuse("bad-model", `the ${what} of ${node.op} cannot be [${numbers.join(", ")}]`);
   return numbers;
 }
 
-/** The node with its window stretched by the blocks. Padding at the border of each image is that of the whole one, stretched too. */
+/**
+ * The node with its window dilated by the blocks. Padding of each separate image becomes padding of the whole image, scaled by the blocks.
+ */
 function dilated(node: GraphNode, block: readonly [number, number]): GraphNode {
   if (isChannelsFirst(node)) unsupported(`${node.op} with channels first after SpaceToBatchND`);
   if (spatial(node, "strides").some((stride) => stride !== 1))

@@ -1,5 +1,5 @@
-// Control flow. TensorFlow 1 has it as nodes of one graph: Switch and Merge for choices, and with Enter, Exit and NextIteration for loops.
-// TensorFlow 2 calls functions. Loops are unrolled, and choices that are computed are selects.
+// Control flow. TensorFlow 1 writes it as nodes of one graph: Switch and Merge for choices, and Enter, Exit and NextIteration for loops.
+// TensorFlow 2 calls functions. Loops are unrolled, and computed choices become selects.
 
 import { bothBranches, countUnrolled, knownCondition, selected } from "#import/operators/control.js";
 import { elements } from "#ir/type.js";
@@ -13,10 +13,10 @@ import type { Held } from "./held.js";
 import { dead, isDead, isValue, valueOf } from "./held.js";
 import type { Evaluate, Known, Scope } from "./scope.js";
 
-/** Most functions that call each other. */
+/** The deepest nesting of function calls. */
 const depthLimit = 32;
 
-/** Most nodes that are looked at to find which branch an operand of Merge comes from. */
+/** The most nodes that are searched for the branch that an operand of Merge comes from. */
 const searchLimit = 200_000;
 
 type ControlImport = (
@@ -26,12 +26,12 @@ type ControlImport = (
   evaluate: Evaluate,
 ) => readonly Held[];
 
-/** A loop of TensorFlow 1, by one of its exits. */
+/** A loop of TensorFlow 1, found from one of its exits. */
 interface Loop {
   readonly name: string;
   readonly condition: Endpoint;
   readonly enters: readonly NodeDef[];
-  /** What the loop carries: where it comes in, what the next step has, and who reads it. */
+  /** The values that the loop carries: the initial one, that of the next iteration, and the node that reads it. */
   readonly carried: readonly {
     readonly enter: NodeDef;
     readonly merge: NodeDef;
@@ -41,11 +41,10 @@ interface Loop {
   }[];
 }
 
-/** The loop that an Exit belongs to. Refuses nodes that are put together in another way. */
+/** The loop that an Exit belongs to. Refuses loops that are constructed in another way. */
 export function loopOf(exit: NodeDef, scope: Known): Loop {
   const { nodes } = scope;
-  const strange = (): never =>
-    refuse("bad-model", `${quote(exit.name)} is the exit of no loop that is known`);
+  const strange = (): never => refuse("bad-model", `${quote(exit.name)} is not the exit of a supported loop`);
   const at = (end: Endpoint | undefined, op: string): NodeDef => {
     const node = end && nodes.get(end.node);
     return node?.op === op ? node : strange();
@@ -78,12 +77,12 @@ export function loopOf(exit: NodeDef, scope: Known): Loop {
   return { name, condition: condition.inputs[0] ?? strange(), enters, carried };
 }
 
-/** What a node needs: an Exit, all that comes into its loop. */
+/** The operands of a node; for an Exit, all values that enter its loop. */
 export function readsOf(node: NodeDef, scope: Known): readonly Endpoint[] {
   return node.op === "Exit" ? loopOf(node, scope).enters.flatMap(({ inputs }) => inputs) : node.inputs;
 }
 
-/** The loop's results: of all its exits, noted in the scope; of this one, given. */
+/** The results of a loop. Those of all its exits are noted in the scope, and those of this exit are returned. */
 const exit: ControlImport = (node, _, scope, evaluate) => {
   const { name, condition, enters, carried } = loopOf(node, scope);
   const what = `the loop ${quote(name)}`;
@@ -120,14 +119,14 @@ function goesOn(condition: Held | undefined, what: string): boolean {
   );
 }
 
-/** A choice: the branch that is not taken is dead, and if the condition is computed, none is. */
+/** A choice: the branch that is not taken is dead. If the condition is computed, no branch is dead. */
 const switched: ControlImport = (_, [data = dead, condition = dead]) => {
   if (isDead(data) || isDead(condition)) return [dead, dead];
   const known = knownCondition(valueOf(condition, "the condition"), "the condition of Switch");
   return known === undefined ? [data, data] : known ? [dead, data] : [data, dead];
 };
 
-/** The result of the branch that was taken, or a select between those of both. */
+/** The result of the branch that was taken, or a select between the results of both. */
 const merged: ControlImport = (node, operands, scope, evaluate) => {
   const { state } = scope.shared;
   const alive = operands.flatMap((held, at) => (isDead(held) ? [] : [{ held, at }]));
@@ -141,7 +140,7 @@ const merged: ControlImport = (node, operands, scope, evaluate) => {
   const choice = choiceOf(node, scope);
   if (!choice) {
     if (alive.length === 1) return give(first.held, first.at);
-    return refuse("bad-model", "it merges what comes from no Switch");
+    return refuse("bad-model", "its operands do not come from a Switch");
   }
   const condition = valueOf(evaluate(scope, [choice.condition])[0] ?? dead, "the condition");
   const known = knownCondition(condition, "the condition of Switch");
@@ -153,7 +152,7 @@ const merged: ControlImport = (node, operands, scope, evaluate) => {
   return [result];
 };
 
-/** The condition that an operand of Merge has on its one side and the other not; `yes` is the operand where it is true. */
+/** The condition whose true side leads to one operand of Merge and whose false side to the other; `yes` is the operand where it is true. */
 function choiceOf(
   merge: NodeDef,
   scope: Scope,
@@ -178,7 +177,7 @@ interface Side {
   readonly sides: Set<number>;
 }
 
-/** The sides of all choices that something depends on, the nearest first. */
+/** The sides of all choices that a node depends on, the nearest first. */
 function sidesOf(from: Endpoint, scope: Scope): ReadonlyMap<string, Side> {
   const found = new Map<string, Side>();
   const seen = new Set<string>();
@@ -188,7 +187,7 @@ function sidesOf(from: Endpoint, scope: Scope): ReadonlyMap<string, Side> {
     const node = scope.nodes.get(end.node);
     if (seen.has(key) || !node) continue;
     seen.add(key);
-    if (seen.size > searchLimit) refuse("too-large", "a choice with too many nodes before it");
+    if (seen.size > searchLimit) refuse("too-large", "the choice has too many nodes before it");
     if (node.op === "Switch") {
       const condition = identityOf(node.inputs[1] ?? end, scope);
       const name = `${condition.result} ${condition.node}`;
@@ -224,7 +223,7 @@ function call(
   const called = scope.shared.functions.get(name);
   if (!called) refuse("bad-model", `the library has no function ${quote(name)}`);
   if (scope.depth >= depthLimit)
-    refuse("too-large", `function ${quote(name)} lies in more than ${depthLimit} others, or in itself`);
+    refuse("too-large", `function ${quote(name)} is nested in more than ${depthLimit} others, or in itself`);
   if (called.inputs.length !== operands.length)
     refuse(
       "bad-model",
@@ -265,7 +264,7 @@ const choice: ControlImport = (node, [condition = dead, ...operands], scope, eva
   return selectedResults(node, scope, value, yes, no);
 };
 
-/** Each result of one branch or the other. */
+/** Selects each result from one branch or the other. */
 function selectedResults(
   node: NodeDef,
   { shared }: Scope,
@@ -273,7 +272,8 @@ function selectedResults(
   yes: readonly Held[],
   no: readonly Held[],
 ): readonly Held[] {
-  if (yes.length !== no.length) refuse("bad-model", `branches of ${yes.length} and ${no.length} results`);
+  if (yes.length !== no.length)
+    refuse("bad-model", `its branches have ${yes.length} and ${no.length} results`);
   return yes.map((one, at) => {
     const other = no[at];
     if (!other || !isValue(one) || !isValue(other)) unsupported("a computed choice between lists of tensors");
@@ -281,7 +281,7 @@ function selectedResults(
   });
 }
 
-/** The branch of a number; the last one of any number that has none. */
+/** The branch of a number; the last branch for a number that has no branch. */
 const numberedChoice: ControlImport = (node, [number = dead, ...operands], scope, evaluate) => {
   const { state } = scope.shared;
   const index = valueOf(number, "the number of the branch");
@@ -310,7 +310,7 @@ const numberedChoice: ControlImport = (node, [number = dead, ...operands], scope
 const called: ControlImport = (node, operands, scope, evaluate) =>
   call(node.attributes.function("f"), operands, scope, evaluate, false);
 
-const misplaced: ControlImport = () => refuse("bad-model", "it stands in no loop that is known");
+const misplaced: ControlImport = () => refuse("bad-model", "it is not in a supported loop");
 
 /** Operators of control flow. */
 export const controlOperators: Readonly<Record<string, ControlImport>> = {

@@ -16,7 +16,7 @@ import { logSoftmax, softmax } from "../activations.js";
 import { elementTypes } from "../element-type.js";
 import type { GraphNode, OperatorImport, OperatorTable } from "./operator.js";
 
-/** Operators of one operand that are an op of ours. */
+/** Operators of one operand that are one of our ops. */
 const simple: Readonly<Record<string, OpName>> = {
   Relu: "relu",
   Relu6: "relu6",
@@ -68,7 +68,7 @@ function floorMod(node: GraphNode, ctx: Lowering): Value {
   return remainder(ctx, a, b, whole);
 }
 
-/** Truth values are 1 and 0. */
+/** A comparison, whose truth values are 1 and 0. */
 function compare(op: "equal" | "less" | "less_equal", isSwapped = false): OperatorImport {
   return (node, ctx) => {
     const [a, b] = two(node);
@@ -87,7 +87,7 @@ function cast(node: GraphNode, ctx: Lowering): Value {
   return castTo(ctx, node.input(0), to);
 }
 
-/** Over the axes of operand 1. */
+/** A reduction over the axes in operand 1. */
 function reduction(op: Reduction): OperatorImport {
   return (node, ctx) => {
     const x = node.input(0);
@@ -99,7 +99,7 @@ function reduction(op: Reduction): OperatorImport {
   };
 }
 
-/** The place of the extreme value along the axis of operand 1, the first among equal ones. */
+/** The place of the extreme value along the axis in operand 1; of equal values, the first. */
 function argument(ofLargest: boolean): OperatorImport {
   return (node, ctx) => {
     const x = node.input(0);

@@ -1,4 +1,4 @@
-// Nodes of a graph or a function one after another, each by the importer of its operator.
+// Imports the nodes of a graph or a function in order, each by the importer of its operator.
 
 import { ownEntry } from "#diagnostic/own-entry.js";
 import { checkMany, rounded, valueOf } from "#import/lowering.js";
@@ -19,10 +19,10 @@ import type { GraphNode } from "./operator.js";
 import type { Evaluate, Known, Scope } from "./scope.js";
 import { lostIn, resultsIn } from "./scope.js";
 
-/** Most messages about single nodes. */
+/** The most messages about single nodes. */
 const messageLimit = 10;
 
-/** Moves of values: a node of them names its result after itself. */
+/** Operators that only move elements. Their results get the name of the node. */
 const naming: ReadonlySet<string> = new Set(["Reshape", "Squeeze", "ExpandDims", "Transpose"]);
 
 export const evaluate: Evaluate = (scope, ends) => {
@@ -30,7 +30,7 @@ export const evaluate: Evaluate = (scope, ends) => {
   return ends.map((end) => heldAt(scope, end, "what reads it"));
 };
 
-/** The nodes that results depend on and that were not evaluated yet, in the order of computation. */
+/** The nodes that the given results depend on and that were not evaluated yet, in the order of computation. */
 export function nodesBefore(scope: Known, ends: readonly Endpoint[]): readonly NodeDef[] {
   const open = (all: readonly Endpoint[], reader: string): NodeDef[] =>
     all.flatMap(({ node }) =>
@@ -59,16 +59,16 @@ function heldAt(scope: Scope, { node, result }: Endpoint, reader: string): Held 
   const lost = lostIn(scope, node);
   if (lost) return lost;
   const results = resultsIn(scope, node);
-  // All results of a node that is not run are dead, however many it has.
+  // A node in a branch that is not taken has one dead result, however many it really has.
   const [first] = results ?? [];
   const own = results?.[result] ?? (results?.length === 1 && first && isDead(first) ? first : undefined);
   return own ?? refuse("bad-model", `${reader} reads result ${result} of ${quote(node)}`);
 }
 
-/** Evaluates a node. One that is refused is noted, and a stand-in of its operand's shape takes the place of its results. */
+/** Evaluates a node. A refused node is noted, and a stand-in with the shape of its operand replaces its results. */
 function run(scope: Scope, node: NodeDef): void {
   const { shared } = scope;
-  // A loop's exits come together.
+  // Evaluating one exit of a loop evaluates all of them.
   if (scope.values.has(node.name)) return;
   if (scope.isLoop) countUnrolled(shared);
   const reads = readsOf(node, scope);
@@ -140,11 +140,11 @@ function lower(scope: Scope, node: NodeDef, isQuiet: boolean): readonly Held[] {
     const results = control
       ? control(node, operands, { ...scope, isQuiet }, evaluate)
       : lowerList(node, operands, state);
-    // What was refused inside has been said.
+    // Errors inside the function have been reported.
     return shared.refused.size > refusedBefore ? refuseQuietly() : results;
   }
   if (operands.some(isDead)) return [dead];
-  // A list passes as it is.
+  // Identity returns a list unchanged.
   if (node.op === "Identity" && operands[0] && !isValue(operands[0])) return [operands[0]];
   if (node.op === "IdentityN") return operands;
   const inputs = operands.map((held) => tensorOf(held, node.op));
@@ -161,7 +161,7 @@ function lower(scope: Scope, node: NodeDef, isQuiet: boolean): readonly Held[] {
   return "ref" in lowered ? [lowered] : lowered;
 }
 
-/** The node's path without what the converter calls every function; a long one by its end. */
+/** The path of the node without the names that the converter gives every function. Of a long path only the end is kept. */
 function nodeName({ name, op }: NodeDef): string {
   const parts = name.split("/").filter((part) => !/^(Stateful)?PartitionedCall(_\d+)?$/.test(part));
   return (
@@ -169,7 +169,7 @@ function nodeName({ name, op }: NodeDef): string {
   );
 }
 
-/** A constant is a weight of its name; those of functions stand in the manifest too. */
+/** A constant is a weight with the name of the node; the manifest also has those of functions. */
 function constant({ shared }: Scope, { name }: NodeDef): Value {
   return (
     shared.state.weights.get(name) ??

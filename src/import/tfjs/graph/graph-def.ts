@@ -9,9 +9,9 @@ import { fieldsOf, isInt, isText, listOf, objectOf } from "../fields.js";
 export interface NodeDef {
   readonly name: string;
   readonly op: string;
-  /** What it reads, without control edges. */
+  /** The results that it reads, without control edges. */
   readonly inputs: readonly Endpoint[];
-  /** Nodes that have to run before it. */
+  /** Nodes that must run before it. */
   readonly controls: readonly string[];
   readonly attributes: Attributes;
 }
@@ -22,19 +22,19 @@ export interface Endpoint {
   readonly result: number;
 }
 
-/** Attributes by name; what is of another kind than asked for is refused, what is missing is the default. */
+/** Attributes by name. Refuses an attribute of another kind than requested; a missing one has its default. */
 export interface Attributes {
   int(name: string, otherwise?: number): number;
   float(name: string, otherwise: number): number;
   flag(name: string, otherwise: boolean): boolean;
   text(name: string, otherwise: string): string;
-  /** A type, as in `DT_FLOAT`. */
+  /** A type, such as `DT_FLOAT`. */
   type(name: string): string | undefined;
   ints(name: string): readonly number[];
   texts(name: string): readonly string[];
-  /** The extents of a shape, −1 where one is open; undefined without a shape or a rank. */
+  /** The extents of a shape, −1 where one is open; undefined if the shape or its rank is missing. */
   shape(name: string): readonly number[] | undefined;
-  /** A tensor that is written in the attribute. */
+  /** A tensor whose numbers are in the attribute. */
   tensor(name: string): Fields | undefined;
   /** The name of a function. */
   function(name: string): string;
@@ -46,12 +46,12 @@ export interface Attributes {
 export interface FunctionDef {
   readonly name: string;
   readonly inputs: readonly string[];
-  /** What it returns, in order. */
+  /** Its results, in order. */
   readonly outputs: readonly Endpoint[];
   readonly nodes: ReadonlyMap<string, NodeDef>;
 }
 
-/** Results by their names, of operators that have several of different kinds. Others have one, or a list of one name. */
+/** The names of results, for operators that have several kinds of them. Other operators have one result, or a list with one name. */
 const resultNames: Readonly<Record<string, readonly string[]>> = {
   Switch: ["output_false", "output_true"],
   Merge: ["output", "value_index"],
@@ -61,7 +61,7 @@ const resultNames: Readonly<Record<string, readonly string[]>> = {
   TensorArrayV3: ["handle", "flow"],
 };
 
-/** Most nodes of a graph; a large network has some thousand. */
+/** The most nodes of a graph; a large network has a few thousand. */
 const nodeLimit = 50_000;
 
 /** The nodes of a graph by name, in the order of the file. */
@@ -122,15 +122,15 @@ function readNodes(list: readonly Json[], isFunction = false): ReadonlyMap<strin
   return new Map(whole);
 }
 
-/** `name:2` is result 2 of a node, `name` its result 0; in functions `name:output:0` is the first of the results called so. */
+/** `name:2` is result 2 of a node, `name` its result 0. In functions, `name:output:0` is the first of the results called `output`. */
 export function endpoint(written: Json, reader: string): WrittenEndpoint {
-  if (!isText(written)) refuse("bad-model", `what ${quote(reader)} reads is not text`);
+  if (!isText(written)) refuse("bad-model", `an input of ${quote(reader)} is not text`);
   const match = /^(.*?)(?::([A-Za-z_]\w*))?(?::(\d{1,6}))?$/s.exec(written);
   const [, node = written, named, result = 0] = match ?? [];
   return { node, result: Number(result), ...given({ named }) };
 }
 
-/** An endpoint that may say the name of a result. */
+/** An endpoint that may have the name of a result. */
 interface WrittenEndpoint extends Endpoint {
   readonly named?: string;
 }
@@ -154,13 +154,13 @@ function attributesOf(table: { readonly [key: string]: Json }, node: string): At
   return {
     int: (name, otherwise) => {
       const found = find(name);
-      // A field of its default is left out.
+      // JSON omits a field that has its default.
       if (found) return whole(found.get("i") ?? 0) ?? wrong(name);
       return otherwise ?? wrong(name);
     },
     float: (name, otherwise) => {
       const found = find(name)?.get("f") ?? (find(name) ? 0 : otherwise);
-      // Infinity and NaN are written as texts.
+      // JSON has Infinity and NaN as strings.
       return typeof found === "number" ? found : isText(found) ? Number(found) : wrong(name);
     },
     flag: (name, otherwise) => find(name)?.flag("b", false) ?? otherwise,
@@ -198,14 +198,14 @@ export function dims(shape: Fields, wrong: () => never): readonly number[] {
   return (listOf(shape.get("dim")) ?? []).map((dim) => whole(objectOf(dim)?.["size"] ?? 0) ?? wrong());
 }
 
-/** Integers of 64 bits are written as texts. */
+/** 64-bit integers are strings in JSON. */
 function whole(written: Json): number | undefined {
   if (isInt(written)) return written;
   if (!isText(written) || !/^-?\d{1,19}$/.test(written)) return undefined;
   return Math.max(Math.min(Number(written), Number.MAX_SAFE_INTEGER), Number.MIN_SAFE_INTEGER);
 }
 
-/** Bytes are written in base64, or as a list of numbers. */
+/** Bytes are base64 in JSON, or a list of numbers. */
 function textOf(written: Json, wrong: () => never): string {
   const list = listOf(written);
   if (list?.every(isInt))

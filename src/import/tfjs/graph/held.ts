@@ -1,12 +1,12 @@
-// What results of nodes are while a graph is imported: values, lists of tensors, and what a choice has left out.
+// The results of nodes while a graph is imported: values, lists of tensors, and results of branches that are not taken.
 
 import { refuse, unsupported } from "#import/refusal.js";
 import type { Value } from "#import/value.js";
 
-/** A list of tensors, or the state of an array of them: elements that were not written are undefined. It is never changed. */
+/** A list of tensors, or the state of a tensor array. Elements that were not written are undefined. It is immutable. */
 export interface TensorList {
   readonly items: readonly (Value | undefined)[];
-  /** The shape of elements, −1 where an extent is open, if the graph gives it. */
+  /** The shape of the elements, −1 where an extent is open, if the graph gives it. */
   readonly element: readonly number[] | undefined;
 }
 
@@ -27,12 +27,12 @@ export function isDead(held: Held): held is Dead {
   return "isDead" in held;
 }
 
-/** The value; refused if it is a list. */
+/** The value. Refuses a list. */
 export function valueOf(held: Held, what: string): Value {
   return isValue(held) ? held : unsupported(`${what} of a list of tensors`);
 }
 
-/** The list; refused if it is a tensor. */
+/** The list. Refuses a tensor. */
 export function listOf(held: Held | undefined, what: string): TensorList {
   return held && "items" in held ? held : refuse("bad-model", `${what} is not a list of tensors`);
 }

@@ -1,4 +1,4 @@
-// A graph model as a graph: what its outputs depend on is evaluated in the order of its operands.
+// Imports a graph model: the nodes that its outputs depend on are evaluated in the order of their operands.
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { namedInputs, unknownShape, unneededInput } from "#import/options/cut-inputs.js";
@@ -23,10 +23,10 @@ import type { Import, Scope } from "./scope.js";
 import { resultsIn } from "./scope.js";
 
 const advice: Readonly<Record<string, string>> = {
-  Unique: "results of no fixed size are better made in JavaScript",
+  Unique: "results without a fixed size are better made in JavaScript",
 };
 
-/** Imports the topology of a graph model; `start` makes what is built with, once the inputs are known. */
+/** Imports the topology of a graph model. `start` makes the builder once the inputs are known. */
 export function importGraph(
   model: Fields,
   topology: Json,
@@ -45,7 +45,7 @@ export function importGraph(
   if (!read.value) return { diagnostics: read.diagnostics };
   const named = new Map(read.value.map((one) => [one.name, one]));
   const isInner = (name: string): boolean => whole.get(name)?.op !== "Placeholder";
-  // Inner nodes that become inputs read nothing any more.
+  // Inner nodes that become inputs no longer read anything.
   const nodes = new Map(
     [...whole].map(([name, node]) => [
       name,
@@ -109,16 +109,19 @@ export function importGraph(
       if (!value || !isValue(value))
         return refuse("unsupported-operator", `output ${quote(name)} is not a tensor`);
       if (shared.blocked.has(value))
-        refuse("unsupported-operator", `output ${quote(name)} is laid out by SpaceToBatchND`);
+        refuse(
+          "unsupported-operator",
+          `output ${quote(name)} is a result of SpaceToBatchND without a BatchToSpaceND, which is not supported`,
+        );
       const shape = signedShape(node, signature, "outputs");
-      // An empty shape is that of an unknown one as often as that of a number.
+      // An empty shape can mean an unknown shape or a single number.
       if (!shape || shape.length === 0 || result !== 0) return { name, value };
       return { name, value, declared: shape.map((extent) => (extent > 0 ? extent : undefined)) };
     });
   });
 }
 
-/** Everything that was found, with where the model can be cut. */
+/** All errors, with the advice where to cut the model. */
 function problems(
   scope: Scope,
   reached: readonly NodeDef[],
@@ -143,11 +146,11 @@ function problems(
   const help = (): readonly string[] =>
     cut(state.build, cutPlaces(steps, outputs.map(named), state.build.nodes, valueOf));
   if (unknown.size === 0) return withCut(diagnostics, help);
-  const all = [...help(), "docs/tfjs.md lists what is known"];
+  const all = [...help(), "docs/tfjs.md lists the supported operators"];
   return [...unknownMessage(unknown, { file: state.file, advice, help: all }), ...diagnostics];
 }
 
-/** The signature stands in the file itself, or in the metadata that older converters write. */
+/** The signature is in the file itself, or in the metadata that older converters write. */
 function signatureOf(whole: Fields): { readonly [key: string]: Json } | undefined {
   const metadata = objectOf(whole.get("userDefinedMetadata"));
   return objectOf(whole.get("signature")) ?? objectOf(metadata?.["signature"]);
@@ -176,7 +179,7 @@ function writtenInput(
   signature: { readonly [key: string]: Json } | undefined,
 ): WrittenInput {
   const kind = attributes.type("dtype") ?? "DT_FLOAT";
-  // Numbers of all types are given as floats; integers keep their arithmetic.
+  // Numbers of all types are given as floats; an integer type keeps its arithmetic.
   const type = elementTypes.get(kind);
   if (!type) refuse("unsupported-type", `input ${quote(name)} is ${quote(kind)}; inputs are numbers`);
   const shape = attributes.shape("shape") ?? signedShape(name, signature);
@@ -190,7 +193,7 @@ function writtenInput(
   return { name, extents, type };
 }
 
-/** The shape that the signature says of an input or output. */
+/** The shape that the signature gives for an input or output. */
 function signedShape(
   name: string,
   signature: { readonly [key: string]: Json } | undefined,
@@ -203,7 +206,7 @@ function signedShape(
     const shape = objectOf(object?.["tensorShape"]);
     if (!shape || shape["unknownRank"] === true) return undefined;
     const wrong = (): never =>
-      refuse("bad-model", `the shape of ${kind.slice(0, -1)} ${quote(name)} is none`);
+      refuse("bad-model", `the shape of ${kind.slice(0, -1)} ${quote(name)} is invalid`);
     return dims(fieldsOf(shape, "a shape"), wrong);
   }
   return undefined;

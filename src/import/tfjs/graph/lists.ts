@@ -1,4 +1,5 @@
-// Lists and arrays of tensors, as loops fill and read them. What they hold is known when the model is compiled; nothing of them is left.
+// Lists and arrays of tensors, as loops write and read them. Their elements are known when the model is compiled, so the lists leave no
+// trace in the graph.
 
 import { elements } from "#ir/type.js";
 import { smallLimit } from "#import/builder.js";
@@ -12,21 +13,21 @@ import type { NodeDef } from "./graph-def.js";
 import type { Held, TensorList } from "./held.js";
 import { listOf, valueOf } from "./held.js";
 
-/** Most elements of a list. */
+/** The most elements of a list. */
 const lengthLimit = 16_384;
 
-/** A node on lists with its operands. */
+/** A node on lists, with its operands. */
 interface ListNode {
   readonly node: NodeDef;
   readonly list: (at: number) => TensorList;
   readonly value: (at: number) => Value;
-  /** A whole number that has to be known. */
+  /** An operand that must be a known integer. */
   readonly number: (at: number) => number;
 }
 
 type ListImport = (given: ListNode, ctx: Lowering) => Held | readonly Held[];
 
-/** Results of an operator on lists. */
+/** The results of an operator on lists. */
 export function lowerList(node: NodeDef, operands: readonly Held[], ctx: Lowering): readonly Held[] {
   const operand = (at: number): Held =>
     operands[at] ?? refuse("bad-model", `operand ${at + 1} of ${node.op} is missing`);
@@ -43,7 +44,7 @@ export function lowerList(node: NodeDef, operands: readonly Held[], ctx: Lowerin
   return Array.isArray(result) ? (result as readonly Held[]) : [result as Held];
 }
 
-/** The shape of elements that an operand says; one number of −1 says nothing. */
+/** The shape of elements that an operand gives; the single number −1 means an unknown shape. */
 function elementShape(value: Value, op: string): readonly number[] | undefined {
   const numbers = numbersOf(value, `the shape of elements of ${op}`);
   return value.shape.length === 0 ? undefined : numbers;
@@ -55,11 +56,14 @@ function emptyList(length: number, element: readonly number[] | undefined): Tens
   return { items: new Array<undefined>(length).fill(undefined), element };
 }
 
-/** An element, or zeros in place of one that was not written, with the shape that the list declares, or that of the others. */
+/**
+ * An element, or zeros in place of one that was not written. The zeros have the shape that the list declares, or that of its other
+ * elements.
+ */
 function itemAt(ctx: Lowering, list: TensorList, at: number, given?: readonly number[]): Value {
   const { items, element } = list;
   if (!Number.isInteger(at) || at < 0 || at >= items.length)
-    refuse("bad-model", `element ${at} of a list of ${items.length} tensors`);
+    refuse("bad-model", `a list of ${items.length} tensors has no element ${at}`);
   const item = items[at];
   if (item) return item;
   const isFull = (shape: readonly number[] | undefined): boolean =>
@@ -74,10 +78,10 @@ function itemsOf(ctx: Lowering, list: TensorList, given?: readonly number[]): re
   return natural(list.items.length).map((at) => itemAt(ctx, list, at, given));
 }
 
-/** The list with an element in place; arrays that grow get longer. */
+/** The list with an element replaced; an array that may grow becomes longer if necessary. */
 function withItem(list: TensorList, at: number, item: Value): TensorList {
   if (!Number.isInteger(at) || at < 0 || at >= lengthLimit)
-    refuse("bad-model", `element ${at} of a list of ${list.items.length} tensors`);
+    refuse("bad-model", `a list of ${list.items.length} tensors has no element ${at}`);
   const items = [...list.items];
   while (items.length <= at) items.push(undefined);
   return { ...list, items: items.with(at, item) };
@@ -94,7 +98,7 @@ function stackedItems(ctx: Lowering, items: readonly Value[], op: string): Value
   return stacked(ctx, items, 0);
 }
 
-/** Elements in places, as a list of at least `length`. */
+/** The elements at their places, in a list of at least `length` elements. */
 function scattered(list: TensorList, places: readonly number[], items: readonly Value[]): TensorList {
   let result = list;
   for (const [at, place] of places.entries()) {

@@ -1,4 +1,4 @@
-// What the importer of a TensorFlow operator gets and gives.
+// The interface of the importers of TensorFlow operators.
 
 import type { Lowering } from "#import/lowering.js";
 import { refuse, unsupported } from "#import/refusal.js";
@@ -9,7 +9,7 @@ import type { Attributes } from "./graph-def.js";
 export interface GraphNode extends Attributes {
   readonly op: string;
   readonly inputs: readonly Value[];
-  /** An operand; refused if there is none. */
+  /** An operand. Refuses a missing one. */
   input(at: number): Value;
 }
 
@@ -18,7 +18,7 @@ export type OperatorImport = (node: GraphNode, ctx: Lowering) => Value | readonl
 
 export type OperatorTable = Readonly<Record<string, OperatorImport>>;
 
-/** Whether a node's images lie channels first. */
+/** Whether the channels of a node's images come first. */
 export function isChannelsFirst(node: GraphNode): boolean {
   const format = node.text("data_format", "NHWC");
   if (format !== "NHWC" && format !== "NCHW")
@@ -26,7 +26,7 @@ export function isChannelsFirst(node: GraphNode): boolean {
   return format === "NCHW";
 }
 
-/** The height and width of a list with four numbers, one per axis. */
+/** The entries for height and width in a list with one number per axis. */
 export function spatial(node: GraphNode, name: string): readonly number[] {
   const all = node.ints(name);
   if (all.length === 0) return [1, 1];

@@ -1,6 +1,6 @@
-// Operators that take values apart and put them together: slices, pads, concatenations, tiles.
+// Slices, pads, concatenations, tiles and the like.
 
-import { batchAxis, filled, keepBatch, mixed, samplesIn, sizesIn } from "#import/batch.js";
+import { batchAxis, filled, keepBatch, mixed, powersIn, sizesIn } from "#import/batch.js";
 import type { Lowering } from "#import/lowering.js";
 import { axisOf, checkMany, knownNumbers, numberOf, numbersOf, ordered } from "#import/lowering.js";
 import { picked } from "#import/operators/gather.js";
@@ -24,7 +24,7 @@ function pad(mode: (node: GraphNode) => string): (node: GraphNode, ctx: Lowering
     if (full) return full;
     const numbers = numbersOf(node.input(1), `the paddings of ${node.op}`);
     if (numbers.length !== 2 * rank || !numbers.every((one) => Number.isInteger(one) && one >= 0))
-      refuse("bad-model", `paddings of [${numbers.join(", ")}] for ${rank} axes`);
+      refuse("bad-model", `the paddings [${numbers.join(", ")}] do not fit ${rank} axes`);
     if (numbers.every((one) => one === 0)) return x;
     const before = natural(rank).map((axis) => numbers[2 * axis] ?? 0);
     const after = natural(rank).map((axis) => numbers[2 * axis + 1] ?? 0);
@@ -42,14 +42,14 @@ function pad(mode: (node: GraphNode) => string): (node: GraphNode, ctx: Lowering
   };
 }
 
-/** Counted rows that are padded to a number that is known, however many there are. */
+/** Counted rows that are padded to a known number, whatever their count. */
 function padded(node: GraphNode, ctx: Lowering): Value | undefined {
   const [x, paddings] = [node.input(0), node.input(1)];
   const counted = countOf(ctx, x);
   if (paddings.ref.kind !== "node" || !counted) return undefined;
   const { axis, count } = counted;
   const all = valuesTogether(ctx, [paddings, count]);
-  // The number of rows with those that are added after them.
+  // The number of rows, and the number added after them.
   const [first, own] = all?.[0] ?? [];
   const total = (first?.data[2 * axis + 1] ?? 0) + (own?.data[0] ?? 0);
   const isFixed = all?.every(([more, rows]) =>
@@ -65,12 +65,13 @@ function padded(node: GraphNode, ctx: Lowering): Value | undefined {
   return joined(ctx, [whole, more], axis);
 }
 
-/** The border is mirrored with the outermost element. */
+/** Pads with mirrored elements, the outermost one included. */
 function mirrored(ctx: Lowering, x: Value, before: readonly number[], after: readonly number[]): Value {
   let result = x;
   for (const [axis, extent] of x.shape.entries()) {
     const [less, more] = [before[axis] ?? 0, after[axis] ?? 0];
-    if (less > extent || more > extent) refuse("bad-model", `a mirror of ${less} and ${more} of ${extent}`);
+    if (less > extent || more > extent)
+      refuse("bad-model", `MirrorPad cannot mirror ${less} and ${more} of ${extent} elements`);
     if (less === 0 && more === 0) continue;
     const places = [
       ...natural(less).map((at) => less - 1 - at),
@@ -87,7 +88,7 @@ function concat(node: GraphNode, ctx: Lowering): Value {
   const rank = values[0]?.shape.length ?? 0;
   checkJoined(ctx, values);
   if (values.some(({ shape }) => shape.length !== rank))
-    refuse("shape-mismatch", "a concatenation of values of different rank");
+    refuse("shape-mismatch", "ConcatV2 has operands of different ranks");
   return joinedRows(ctx, values, axisOf(numberOf(node.input(values.length), "the axis of ConcatV2"), rank));
 }
 
@@ -97,32 +98,35 @@ function slice(node: GraphNode, ctx: Lowering): Value {
   const last = node.input(2);
   if (last.ref.kind === "node" && begins.every((begin) => begin === 0)) return firstRows(ctx, x, last);
   const sizes = knownNumbers(last, "the size of Slice");
-  const isAll = samplesIn(last);
+  const isAll = powersIn(last);
   if (begins.length !== x.shape.length || sizes.length !== x.shape.length)
-    refuse("bad-model", `Slice of ${x.shape.length} axes by ${begins.length} and ${sizes.length} numbers`);
+    refuse(
+      "bad-model",
+      `Slice has ${begins.length} begins and ${sizes.length} sizes for ${x.shape.length} axes`,
+    );
   for (const [axis, begin] of begins.entries()) {
     const extent = x.shape[axis] ?? 1;
     if (axis === batchAxis(ctx, x)) {
       const isWhole = begin === 0 && (sizes[axis] === -1 || (isAll[axis] === 1 && sizes[axis] === 1));
-      if (!isWhole) mixed(ctx, "takes single samples of the batch");
+      if (!isWhole) mixed(ctx, "it takes single samples of the batch");
       continue;
     }
-    if (isAll[axis]) mixed(ctx, "slices by the size of the batch");
+    if (isAll[axis]) mixed(ctx, "it slices by the size of the batch");
     const size = sizes[axis] === -1 ? extent - begin : (sizes[axis] ?? 0);
     if (begin < 0 || size < 0 || begin + size > extent)
       refuse("bad-model", `Slice takes ${size} from ${begin} on of ${extent}`);
-    if (size === 0 && x.ref.kind !== "constant") unsupported("a slice that holds nothing");
+    if (size === 0 && x.ref.kind !== "constant") unsupported("an empty slice");
     x = sliced(ctx, x, axis, begin, size);
   }
   return x;
 }
 
-/** NumPy's x[begin:end:stride, …], with what begin and end leave out, added and dropped axes as bits of masks. */
+/** NumPy's x[begin:end:stride, …]. Bits of masks say which begins and ends are omitted, and which axes are added or dropped. */
 function stridedSlice(node: GraphNode, ctx: Lowering): Value {
   let x = node.input(0);
   const [begins, strides] = [1, 3].map((at) => numbersOf(node.input(at), "the places of StridedSlice"));
   const ends = knownNumbers(node.input(2), "the ends of StridedSlice");
-  const isAll = samplesIn(node.input(2));
+  const isAll = powersIn(node.input(2));
   const bit = (mask: string, at: number): boolean => ((node.int(mask, 0) >> at) & 1) === 1;
   const count = begins?.length ?? 0;
   if (count > 32 || ends.length !== count || strides?.length !== count)
@@ -133,7 +137,7 @@ function stridedSlice(node: GraphNode, ctx: Lowering): Value {
     x.shape.length - (count - added.length - specs.filter((at) => bit("ellipsis_mask", at)).length);
   const shape: number[] = [];
   const batch = batchAxis(ctx, x);
-  // Where the batch comes to lie.
+  // The axis of the result that is the batch.
   let place: number | undefined;
   let axis = 0;
   for (const at of specs) {
@@ -148,20 +152,20 @@ function stridedSlice(node: GraphNode, ctx: Lowering): Value {
       shape.push(1);
       continue;
     }
-    const extent = x.shape[axis] ?? refuse("bad-model", "StridedSlice of more axes than there are");
+    const extent = x.shape[axis] ?? refuse("bad-model", "StridedSlice has more places than axes");
     const [begin = 0, end = 0, step = 1] = [begins?.[at], ends[at], strides[at]];
     const isOne = bit("shrink_axis_mask", at);
-    if (step === 0) refuse("bad-model", "a stride of 0");
+    if (step === 0) refuse("bad-model", "a stride of StridedSlice is 0");
     if (axis === batch) {
       const isFirst = bit("begin_mask", at) || begin === 0;
       const isLast = bit("end_mask", at) || (isAll[at] === 1 && end >= 1);
-      if (isOne || step !== 1 || !isFirst || !isLast) mixed(ctx, "takes single samples of the batch");
+      if (isOne || step !== 1 || !isFirst || !isLast) mixed(ctx, "it takes single samples of the batch");
       place = shape.length;
       shape.push(1);
       axis += 1;
       continue;
     }
-    if (isAll[at] && !bit("end_mask", at) && !isOne) mixed(ctx, "slices by the size of the batch");
+    if (isAll[at] && !bit("end_mask", at) && !isOne) mixed(ctx, "it slices by the size of the batch");
     const clamp = (place: number): number => {
       const from = place < 0 ? place + extent : place;
       return step > 0 ? Math.min(Math.max(from, 0), extent) : Math.min(Math.max(from, -1), extent - 1);
@@ -172,7 +176,7 @@ function stridedSlice(node: GraphNode, ctx: Lowering): Value {
     if (from + (size - 1) * step >= extent || from < 0) {
       if (size > 0) refuse("bad-model", `StridedSlice takes element ${begin} of ${extent}`);
     }
-    if (size === 0 && x.ref.kind !== "constant") unsupported("a slice that holds nothing");
+    if (size === 0 && x.ref.kind !== "constant") unsupported("an empty slice");
     if (size > smallLimit && step < 0) unsupported(`a slice of ${size} elements in reverse`);
     x =
       step > 0 || size <= 1
@@ -193,7 +197,7 @@ function stridedSlice(node: GraphNode, ctx: Lowering): Value {
 }
 
 function partsOf(ctx: Lowering, x: Value, axis: number, sizes: readonly number[]): Value[] {
-  keepBatch(ctx, x, axis, "splits the batch");
+  keepBatch(ctx, x, axis, "it splits the batch");
   if (sizes.reduce((sum, size) => sum + size, 0) !== x.shape[axis] || sizes.some((size) => !(size >= 1)))
     refuse("shape-mismatch", `[${sizes.join(", ")}] does not split the ${x.shape[axis]} of axis ${axis}`);
   let begin = 0;
@@ -208,7 +212,7 @@ function split(node: GraphNode, ctx: Lowering): Value[] {
   const x = node.input(1);
   const axis = axisOf(numberOf(node.input(0), "the axis of Split"), x.shape.length);
   const count = node.int("num_split");
-  if (!(count >= 1)) refuse("bad-model", `Split into ${count} parts`);
+  if (!(count >= 1)) refuse("bad-model", `Split cannot make ${count} parts`);
   checkMany(count, "results");
   return partsOf(ctx, x, axis, new Array<number>(count).fill((x.shape[axis] ?? 1) / count));
 }
@@ -227,7 +231,7 @@ function pack({ inputs, int }: GraphNode, ctx: Lowering): Value {
   const rank = (inputs[0]?.shape.length ?? 0) + 1;
   const axis = axisOf(int("axis", 0), rank);
   const shaped = inputs.map((value) => {
-    if (value.shape.length + 1 !== rank) refuse("shape-mismatch", "Pack of values of different rank");
+    if (value.shape.length + 1 !== rank) refuse("shape-mismatch", "Pack has operands of different ranks");
     return unsqueezed(ctx, value, [axis]);
   });
   checkJoined(ctx, shaped);

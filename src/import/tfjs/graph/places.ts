@@ -1,4 +1,4 @@
-// Operators that take or put elements at places: gathers and scatters.
+// Operators that read or write elements at places: gathers and scatters.
 
 import { elements } from "#ir/type.js";
 import { filled, sizesIn } from "#import/batch.js";
@@ -24,22 +24,23 @@ function gather(node: GraphNode, ctx: Lowering): Value {
   return pickedIn(ctx, x, axis, places, indices.shape);
 }
 
-/** A tensor of one number, and values at rows of places; without axes, at places. */
+/** A tensor filled with one number, with values at rows of places; if the result has one axis, at single places. */
 function sparseToDense(node: GraphNode, ctx: Lowering): Value {
   const [indices, values, rest] = [node.input(0), node.input(2), node.inputs[3]];
   const sizes = sizesIn(ctx, node.input(1), "the shape of SparseToDense");
   const number = rest ? numberOf(rest, "the default value of SparseToDense") : 0;
   const depth = sizes.shape.length;
   const count = elements(indices.shape) / depth;
-  if (!Number.isInteger(count)) refuse("bad-model", `places [${indices.shape.join(", ")}] in ${depth} axes`);
+  if (!Number.isInteger(count))
+    refuse("bad-model", `the places [${indices.shape.join(", ")}] do not fit ${depth} axes`);
   const rows = reshaped(ctx, indices, [count, depth]);
-  // One value may stand for all.
+  // A single value may be written to all places.
   const updates =
     values.shape.length === 0 ? expanded(ctx, values, { shape: [count], batch: undefined }) : values;
   return scatteredRows(ctx, filled(ctx, sizes, number, values.type), rows, updates, "replace");
 }
 
-/** Sums of values at rows of places, 0 elsewhere. */
+/** The sums of the values for each row of places; 0 elsewhere. */
 function scatterNd(node: GraphNode, ctx: Lowering): Value {
   const sizes = sizesIn(ctx, node.input(2), "the shape of ScatterNd");
   const zeros = filled(ctx, sizes, 0, node.input(1).type);

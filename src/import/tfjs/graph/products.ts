@@ -9,11 +9,11 @@ import type { Value } from "#import/value.js";
 import { natural } from "#ir/axis-order.js";
 import type { GraphNode, OperatorTable } from "./operator.js";
 
-/** a · b + bias; `transpose_a` and `adj_x` turn an operand. */
+/** a · b + bias; `transpose_a` and `adj_x` transpose an operand. */
 export function product(node: GraphNode, ctx: Lowering, bias?: Value): Value {
   const [a, b] = [node.input(0), node.input(1)];
   if (a.shape.length < 2 || b.shape.length < 2)
-    refuse("shape-mismatch", `a product of [${a.shape.join(", ")}] and [${b.shape.join(", ")}]`);
+    refuse("shape-mismatch", `[${a.shape.join(", ")}] and [${b.shape.join(", ")}] have no product`);
   const left = turned(ctx, a, node.flag("transpose_a", false) || node.flag("adj_x", false));
   const right = turned(ctx, b, node.flag("transpose_b", false) || node.flag("adj_y", false));
   if (

@@ -1,4 +1,4 @@
-// Selections: the largest elements, places of what is not zero, and boxes that do not overlap.
+// Selections: the largest elements, the elements that are not zero, and the boxes that do not overlap.
 
 import { combine } from "#import/operators/broadcast.js";
 import { topRows } from "#import/counted/first-rows.js";
@@ -19,7 +19,7 @@ function topKOf(node: GraphNode, ctx: Lowering): Value[] {
   return [values, indices];
 }
 
-/** Places of boxes [boxes, 4], the scores of these, and how many there are. */
+/** The places of selected boxes [boxes, 4], their scores, and their number. */
 interface Selection {
   readonly places: Value;
   readonly count: Value;
@@ -33,7 +33,10 @@ function select(node: GraphNode, ctx: Lowering): Selection {
   if (number(5, "sigma", 0) !== 0) unsupported(`${node.op} that lowers scores (soft_nms_sigma)`);
   const [count = 1] = boxes.shape;
   if (boxes.shape.length !== 2 || scores.shape.length !== 1)
-    refuse("bad-model", `${node.op} of [${boxes.shape.join(", ")}] by [${scores.shape.join(", ")}]`);
+    refuse(
+      "bad-model",
+      `the scores [${scores.shape.join(", ")}] of ${node.op} do not fit the boxes [${boxes.shape.join(", ")}]`,
+    );
   const found = suppressed(ctx, reshaped(ctx, boxes, [1, count, 4]), reshaped(ctx, scores, [1, 1, count]), {
     limit: number(2, "largest number of boxes", 0),
     overlap: number(3, "overlap", 0.5),
@@ -59,7 +62,7 @@ function suppression(node: GraphNode, ctx: Lowering): Value {
   return counted(ctx, found.places, found);
 }
 
-/** With the number of boxes; padded places are 0. */
+/** The places and the number of boxes; padded places are 0. */
 function suppressionV4(node: GraphNode, ctx: Lowering): Value[] {
   const found = select(node, ctx);
   const { places, count } = found;
@@ -69,7 +72,7 @@ function suppressionV4(node: GraphNode, ctx: Lowering): Value[] {
   return [{ ...combine(ctx, "max", [places, scalar(ctx, 0)]), type: places.type }, count];
 }
 
-/** With the scores of the boxes. */
+/** The places and the scores of the boxes. */
 function suppressionV5(node: GraphNode, ctx: Lowering): Value[] {
   const found = select(node, ctx);
   return [counted(ctx, found.places, found), counted(ctx, found.scores, found)];

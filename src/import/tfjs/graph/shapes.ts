@@ -1,4 +1,4 @@
-// Operators on shapes, and values that are made of them: constants and ranges.
+// Operators on shapes, and values made from shapes: constants and ranges.
 
 import { filled, shapeValue, sizeValue, sizesIn, sizesOf } from "#import/batch.js";
 import { combine } from "#import/operators/broadcast.js";
@@ -16,7 +16,7 @@ function fill(node: GraphNode, ctx: Lowering): Value {
   const value = node.input(1);
   const size = node.input(0);
   if (size.ref.kind === "node" && size.shape.length === 1 && size.shape[0] === 1) {
-    // As many as rows that are counted leave: a list of the most that these can be.
+    // The size depends on a count of rows: a list of the largest possible size, of which the first elements count.
     const [, most = 0] = countRange(ctx, size) ?? [];
     const whole = filled(ctx, { shape: [most], batch: undefined }, 1, value.type);
     const none = combine(ctx, "mul", [size, scalar(ctx, 0)]);

@@ -43,7 +43,7 @@ function windowOf(node: GraphNode): Window {
 
 type Convolve = (ctx: Lowering, x: Value, kernel: Ref, bias: readonly Ref[], window: Window) => Value;
 
-/** A convolution, and what is fused with it: a bias goes into it, an activation follows. */
+/** A convolution and its fused parts: the bias becomes part of the convolution, and the activation follows. */
 function conv(convolve: Convolve): OperatorImport {
   return (node, ctx) => {
     const [x, w] = [node.input(0), node.input(1)];
@@ -57,7 +57,7 @@ function conv(convolve: Convolve): OperatorImport {
   };
 }
 
-/** The bias of a fused node, and its activation. Operands beyond the first two belong to them in order. */
+/** The bias and the activation of a fused node. Operands beyond the first two belong to them, in order. */
 export function fused(
   node: GraphNode,
   ctx: Lowering,
@@ -103,7 +103,7 @@ function fusedMatMul(node: GraphNode, ctx: Lowering): Value {
   return finish(product(node, ctx, bias));
 }
 
-/** The gradient of a convolution is the transposed one: [size, kernel, x]. */
+/** The input gradient of a convolution is a transposed convolution: its operands are [size, kernel, x]. */
 function conv2dBackpropInput(node: GraphNode, ctx: Lowering): Value {
   const { shape: sizes, batch } = sizesIn(ctx, node.input(0), `the size of ${node.op}`);
   const kernel = weightOf(node.input(1), `the kernel of ${node.op}`);
@@ -120,7 +120,10 @@ function conv2dBackpropInput(node: GraphNode, ctx: Lowering): Value {
       const reach = ((kernel.shape[axis] ?? 1) - 1) * (dilation[axis] ?? 1) + 1;
       const back = padding === "SAME" ? Math.ceil(wanted / step) : Math.floor((wanted - reach) / step) + 1;
       if (back !== extent)
-        refuse("shape-mismatch", `[${size.join(", ")}] does not lead to the ${extent} of axis ${axis + 1}`);
+        refuse(
+          "shape-mismatch",
+          `the size [${size.join(", ")}] does not fit the extent ${extent} of axis ${axis + 1}`,
+        );
     }
     return transposedConvolution(ctx, x, kernel, [], { stride, dilation, size });
   });
@@ -133,7 +136,7 @@ function pool2d(op: "max_pool" | "avg_pool"): OperatorImport {
     );
 }
 
-/** The three numbers of an attribute of five that stand for the axes of a volume; undefined without it. */
+/** The three numbers for the axes of a volume in an attribute of five; undefined without the attribute. */
 function ofVolume(node: GraphNode, name: string): readonly number[] | undefined {
   const all = node.ints(name);
   if (all.length === 0) return undefined;
@@ -149,7 +152,7 @@ function isVolumeFirst(node: GraphNode): boolean {
   return format === "NCDHW";
 }
 
-/** A window over the volume [n, d, h, w, c], as one over [n, c, d, h, w]. */
+/** Applies a window to a volume [n, d, h, w, c], in the order [n, c, d, h, w]. */
 function onVolume(
   node: GraphNode,
   ctx: Lowering,
@@ -173,12 +176,12 @@ function onVolume(
 function conv3d(node: GraphNode, ctx: Lowering): Value {
   const weight = node.input(1);
   if (weight.shape.length !== 5)
-    refuse("shape-mismatch", `a kernel [${weight.shape.join(", ")}] over three axes`);
+    refuse("shape-mismatch", `the kernel [${weight.shape.join(", ")}] does not fit a volume`);
   const kernel = transposed(ctx, weight, [4, 3, 0, 1, 2]);
   return onVolume(node, ctx, weight.shape.slice(0, 3), (x, along) => {
     const groups = (x.shape[1] ?? 1) / (kernel.shape[1] ?? 1);
     if (!Number.isInteger(groups))
-      refuse("shape-mismatch", `a kernel of ${kernel.shape[1]} channels for [${x.shape.join(", ")}]`);
+      refuse("shape-mismatch", `the kernel's ${kernel.shape[1]} channels do not fit [${x.shape.join(", ")}]`);
     return volumeConvolution(ctx, x, kernel, undefined, along, groups);
   });
 }
@@ -190,7 +193,7 @@ function pool3d(op: PoolOp): OperatorImport {
     );
 }
 
-/** The greatest elements, and their places in reading order, in their own image or in all. */
+/** The greatest elements, and their places in reading order, counted in each image or in all. */
 function maxPoolWithPlaces(node: GraphNode, ctx: Lowering): Value[] {
   const x = node.input(0);
   if (isChannelsFirst(node)) unsupported(`${node.op} with channels first`);
@@ -234,7 +237,7 @@ function biasAdd(node: GraphNode, ctx: Lowering): Value {
 function resize(method: "nearest" | "bilinear"): OperatorImport {
   return (node, ctx) => {
     const size = numbersOf(node.input(1), `the size of ${node.op}`);
-    if (size.length !== 2) refuse("bad-model", `a size of ${size.length} numbers`);
+    if (size.length !== 2) refuse("bad-model", `the size has ${size.length} numbers instead of two`);
     return withImage(ctx, node.input(0), false, (x) =>
       resized(ctx, x, size, {
         method,
@@ -245,13 +248,13 @@ function resize(method: "nearest" | "bilinear"): OperatorImport {
   };
 }
 
-/** [images, boxes, the number of the image of each box, size]. */
+/** The operands are [images, boxes, the index of the image of each box, size]. */
 function crop(node: GraphNode, ctx: Lowering): Value {
   const [height = 0, width = 0, ...more] = numbersOf(node.input(3), "the size of CropAndResize");
   const method = node.text("method", "bilinear");
-  if (more.length > 0) refuse("bad-model", `a size of ${more.length + 2} numbers`);
+  if (more.length > 0) refuse("bad-model", `the size has ${more.length + 2} numbers instead of two`);
   if (method !== "bilinear" && method !== "nearest")
-    refuse("bad-model", `CropAndResize with method=${quote(method)}`);
+    refuse("bad-model", `CropAndResize has the unknown method ${quote(method)}`);
   return cropAndResize(
     ctx,
     node.input(0),

@@ -1,4 +1,4 @@
-// What the importer of a Keras layer gets and gives.
+// The interface of the importers of Keras layers.
 
 import type { Lowering } from "#import/lowering.js";
 import { refuse, unsupported } from "#import/refusal.js";
@@ -14,11 +14,11 @@ export interface LayerCall {
   readonly inputs: readonly Value[];
   /** The only operand. */
   readonly x: () => Value;
-  /** A weight, or a refusal if the model has none of that name. */
+  /** A weight. Refuses a layer that has none of that name. */
   readonly weight: (name: string) => Value;
   /** A weight that the layer may lack. */
   readonly optional: (name: string) => Value | undefined;
-  /** A weight of another layer, one that lies within this one. */
+  /** A weight of another layer that is nested in this one. */
   readonly weightOf: (layer: string, name: string) => Value | undefined;
 }
 
@@ -26,7 +26,7 @@ export type LayerImport = (call: LayerCall, ctx: Lowering) => Value;
 
 export type LayerTable = Readonly<Record<string, LayerImport>>;
 
-/** Whether a layer's images lie channels first. */
+/** Whether the channels of a layer's images come first. */
 export function isChannelsFirst({ config }: LayerCall): boolean {
   const format = config.text("data_format", "channels_last");
   if (format !== "channels_last" && format !== "channels_first")
@@ -39,7 +39,7 @@ export function biasOf(call: LayerCall): readonly Ref[] {
   return call.config.flag("use_bias", true) ? [call.weight("bias").ref] : [];
 }
 
-/** The name of the activation that a configuration holds: a text, or the object that Keras 3 writes. */
+/** The name of the activation in a configuration, where it is a string, or an object of Keras 3. */
 export function activationName(written: Json | undefined): string | undefined {
   if (written === undefined || written === null) return undefined;
   if (isText(written)) return written;
@@ -50,7 +50,7 @@ export function activationName(written: Json | undefined): string | undefined {
   return isText(name) ? name.toLowerCase() : "";
 }
 
-/** The layer's own activation of a value. */
+/** Applies the layer's own activation to a value. */
 export function activated(call: LayerCall, ctx: Lowering, x: Value): Value {
   const name = activationName(call.config.get("activation")) ?? "linear";
   if (!Object.hasOwn(activations, name)) unsupported(`the activation \`${name.slice(0, 40)}\``);

@@ -19,14 +19,14 @@ import { isInt, listOf } from "../fields.js";
 import type { LayerCall, LayerImport, LayerTable } from "./layer.js";
 import { activated, biasOf, isChannelsFirst } from "./layer.js";
 
-/** Every row of the last axis. */
+/** A product with every row of the last axis. */
 function dense(call: LayerCall, ctx: Lowering): Value {
   const kernel = call.weight("kernel");
   weightOf(kernel, "the kernel");
   return activated(call, ctx, times(ctx, call.x(), kernel, biasOf(call)));
 }
 
-/** Keras 3 and some savers write the axis as a list of one. */
+/** The axis of a layer. Keras 3 and some savers write it as a list of one number. */
 function axisIn({ config }: LayerCall, rank: number, otherwise: number): number {
   const [axis = otherwise, ...more] = config.ints("axis") ?? [];
   if (more.length > 0) unsupported("a normalization over several axes");
@@ -58,7 +58,7 @@ function layerNormalization(call: LayerCall, ctx: Lowering): Value {
   return scaledAndShifted(call, ctx, normalized(ctx, x, axes, call.config.number("epsilon", 1e-3)), axes);
 }
 
-/** Times `gamma` plus `beta`, as far as the layer has them, which lie along some axes. */
+/** x · `gamma` + `beta`, where the layer has them; both have the given axes. */
 function scaledAndShifted(call: LayerCall, ctx: Lowering, x: Value, axes: readonly number[]): Value {
   const along = (weight: Value): Value =>
     reshaped(
@@ -72,7 +72,7 @@ function scaledAndShifted(call: LayerCall, ctx: Lowering, x: Value, axes: readon
     : scaled;
 }
 
-/** Groups of channels, each by its own mean and variance (Wu and He 2018); with −1 groups each channel is one. */
+/** Normalizes each group of channels with its own mean and variance (Wu and He 2018); with −1 groups, each channel is a group. */
 function groupNormalization(call: LayerCall, ctx: Lowering): Value {
   const x = call.x();
   const rank = x.shape.length;
@@ -81,7 +81,7 @@ function groupNormalization(call: LayerCall, ctx: Lowering): Value {
   const given = call.config.int("groups", 32);
   const groups = given === -1 ? c : given;
   if (axis === 0 || !(groups >= 1) || c % groups !== 0)
-    refuse("bad-model", `${groups} groups of ${c} channels`);
+    refuse("bad-model", `${c} channels cannot be divided into ${groups} groups`);
   const others = natural(rank).filter((at) => at !== 0 && at !== axis);
   const first = transposed(ctx, x, [0, axis, ...others]);
   const normal = transposed(
@@ -92,7 +92,7 @@ function groupNormalization(call: LayerCall, ctx: Lowering): Value {
   return scaledAndShifted(call, ctx, normal, [axis]);
 }
 
-/** x / max(‖x‖, 10⁻¹²), the length over some axes. */
+/** x / max(‖x‖, 10⁻¹²), where the length is taken over some axes. */
 function unitNormalization(call: LayerCall, ctx: Lowering): Value {
   const x = call.x();
   const axes = (call.config.ints("axis") ?? [-1]).map((axis) => axisOf(axis, x.shape.length));
@@ -103,7 +103,7 @@ function unitNormalization(call: LayerCall, ctx: Lowering): Value {
 
 function relu(call: LayerCall, ctx: Lowering): Value {
   const { config } = call;
-  // Keras 3 and some savers write these as lists of one.
+  // Keras 3 and some savers write these as lists of one number.
   const given = (key: string): number | undefined => {
     const [first] = listOf(config.get(key)) ?? [];
     if (typeof first === "number") return first;
@@ -116,20 +116,20 @@ function relu(call: LayerCall, ctx: Lowering): Value {
   });
 }
 
-/** The slopes have the shape of a sample, with 1 where they are shared. */
+/** The slopes have the shape of a sample, with 1 along shared axes. */
 function prelu(call: LayerCall, ctx: Lowering): Value {
   const x = call.x();
   const alpha = call.weight("alpha");
   if (alpha.shape.length > x.shape.length - 1 && elements(alpha.shape) !== 1)
-    refuse("shape-mismatch", `slopes [${alpha.shape.join(", ")}] for [${x.shape.join(", ")}]`);
+    refuse("shape-mismatch", `the slopes [${alpha.shape.join(", ")}] do not fit [${x.shape.join(", ")}]`);
   return combine(ctx, "prelu", [x, alpha]);
 }
 
-/** Two operands or more. */
+/** Applies an op to two or more operands. */
 function merge(op: OpName, isPair = false): LayerImport {
   return ({ inputs, kind }, ctx) => {
     if (inputs.length < 2 || (isPair && inputs.length !== 2))
-      refuse("bad-model", `${kind} of ${inputs.length} values`);
+      refuse("bad-model", `${kind} cannot take ${inputs.length} values`);
     const rank = greatest(inputs.map(({ shape }) => shape.length));
     if (inputs.some(({ shape }) => shape.length !== rank)) unsupported(`${kind} of values of different rank`);
     return combineAll(ctx, op, inputs);
@@ -144,7 +144,7 @@ function average(call: LayerCall, ctx: Lowering): Value {
 function concatenate({ inputs, config }: LayerCall, ctx: Lowering): Value {
   const rank = inputs[0]?.shape.length ?? 0;
   if (inputs.some(({ shape }) => shape.length !== rank))
-    refuse("shape-mismatch", "a concatenation of values of different rank");
+    refuse("shape-mismatch", "Concatenate has operands of different ranks");
   return joined(ctx, inputs, axisOf(config.int("axis", -1), rank));
 }
 
@@ -158,7 +158,7 @@ function flatten(call: LayerCall, ctx: Lowering): Value {
 
 function reshape(call: LayerCall, ctx: Lowering): Value {
   const x = call.x();
-  // TensorFlow.js writes an extent that is left over as null, Keras as −1.
+  // TensorFlow.js writes the remaining extent as null, Keras as −1.
   const wanted = call.config
     .list("target_shape")
     .map((extent) => extent ?? -1)
@@ -203,7 +203,7 @@ function rescaling(call: LayerCall, ctx: Lowering): Value {
   return combine(ctx, "add", [scaled, numbersIn(call, ctx, "offset", 0)]);
 }
 
-/** (x − mean) / max(√variance, 10⁻⁷), with statistics of the last axis as weights or in the configuration. */
+/** (x − mean) / max(√variance, 10⁻⁷). The statistics of the last axis are weights, or in the configuration. */
 function normalization(call: LayerCall, ctx: Lowering): Value {
   const x = call.x();
   const axis = axisIn(call, x.shape.length, -1);
@@ -221,7 +221,7 @@ function normalization(call: LayerCall, ctx: Lowering): Value {
 
 const same: LayerImport = (call) => call.x();
 
-/** Layers that do something in training alone. */
+/** Layers that only have an effect in training. */
 const inference = [
   "Dropout",
   "SpatialDropout1D",

@@ -21,7 +21,7 @@ import { activationName } from "./layer.js";
 import { plain } from "./plain.js";
 import { windows } from "./windows.js";
 
-/** Goes over [batch, steps, features]. */
+/** Runs over [batch, steps, features]. */
 type Layer = (call: LayerCall, ctx: Lowering, x: Value, reverse: boolean) => Run;
 
 function lstmLayer(call: LayerCall, ctx: Lowering, x: Value, reverse: boolean): Run {
@@ -50,7 +50,7 @@ function gruLayer(call: LayerCall, ctx: Lowering, x: Value, reverse: boolean): R
     const weights: Weights = { w, r, ...(given ? { bias: given.ref } : {}) };
     return gru(ctx, { x, reverse }, weights, {}, { gate, candidate });
   }
-  // Two biases, [2, 3 · units]: the candidate's own one of the state comes after the product.
+  // Two biases, [2, 3 · units]: the candidate's recurrent bias is added after the product.
   const zeros = valueOf(ctx.build.literal(new Float64Array(units), [units]));
   if (!given) return gru(ctx, { x, reverse }, { w, r }, {}, { gate, candidate, afterProduct: zeros });
   const row = (at: number): Value => reshaped(ctx, sliced(ctx, given, 0, at, 1), [3 * units]);
@@ -79,11 +79,12 @@ function activationOf({ config }: LayerCall, key: string, otherwise: string): Ac
   return found ?? unsupported(`the activation \`${name.slice(0, 40)}\``);
 }
 
-/** Runs a recurrent layer; what it gives is as its configuration says. */
+/** Runs a recurrent layer; its configuration says which results it has. */
 function run(call: LayerCall, ctx: Lowering, isReversed = false): Value {
   const { config, kind } = call;
   const given = call.x();
-  if (given.shape.length !== 3) refuse("shape-mismatch", `${kind} of [${given.shape.join(", ")}]`);
+  if (given.shape.length !== 3)
+    refuse("shape-mismatch", `${kind} takes three axes, not [${given.shape.join(", ")}]`);
   for (const flag of ["return_state", "stateful", "time_major"])
     if (config.flag(flag, false)) unsupported(`${kind} with ${flag}`);
   const x = valueOf(ctx.build.arranged(given), given.type);
@@ -96,7 +97,7 @@ function run(call: LayerCall, ctx: Lowering, isReversed = false): Value {
   );
   const [n = 1, steps = 1, units = 1] = all.shape;
   if (!config.flag("return_sequences", false)) return reshaped(ctx, last.h ?? all, [n, units]);
-  // A layer that goes backwards gives its steps in the order in which it takes them.
+  // A layer that goes backwards returns its time steps in the order in which it computes them.
   return isBackwards ? picked(ctx, all, 1, natural(steps).toReversed()) : all;
 }
 
@@ -105,7 +106,7 @@ function bidirectional(call: LayerCall, ctx: Lowering): Value {
   const inner = innerOf(call);
   if (!Object.hasOwn(recurrences, inner.kind)) unsupported(`Bidirectional of ${quote(inner.kind)}`);
   if (call.config.has("backward_layer") && call.config.get("backward_layer") !== null)
-    unsupported("Bidirectional with a backward_layer of its own");
+    unsupported("Bidirectional with a separate backward_layer");
   const { name } = inner;
   const forward = run(callOf(call, inner, `forward_${name}`), ctx);
   const backward = run(callOf(call, inner, `backward_${name}`), ctx, true);
@@ -124,7 +125,7 @@ function bidirectional(call: LayerCall, ctx: Lowering): Value {
   }
 }
 
-/** Layers that treat the last axis alone, so that they are the same at each step. */
+/** Layers that only use the last axis, so that all time steps can share one call. */
 const stepwise: ReadonlySet<string> = new Set([
   "Dense",
   "Activation",
@@ -137,13 +138,16 @@ const stepwise: ReadonlySet<string> = new Set([
   "LayerNormalization",
 ]);
 
-/** A layer at each step: where samples are counted, all steps of all samples are samples of one call; else there is a call a step. */
+/**
+ * Applies a layer to each time step. If the number of samples is known, all time steps of all samples become the samples of one call; else
+ * each time step has a call.
+ */
 function timeDistributed(call: LayerCall, ctx: Lowering): Value {
   const inner = innerOf(call);
   const layer = ownEntry(plain, inner.kind) ?? ownEntry(windows, inner.kind);
   if (!layer) return unsupported(`TimeDistributed of ${quote(inner.kind)}`);
   const own = callOf(call, inner, inner.name);
-  // Weights stand under the wrapper's name in files of TensorFlow.js.
+  // In files of TensorFlow.js the weights have the name of the wrapper.
   const optional = (name: string): Value | undefined => call.optional(name) ?? own.optional(name);
   const weight = (name: string): Value => optional(name) ?? own.weight(name);
   const of = (x: Value): Value => layer({ ...own, optional, weight, inputs: [x], x: () => x }, ctx);
@@ -165,7 +169,7 @@ function timeDistributed(call: LayerCall, ctx: Lowering): Value {
   return joined(ctx, each, 1);
 }
 
-/** Most steps that have a call of their own. */
+/** The most time steps that have separate calls. */
 const stepLimit = 256;
 
 interface Inner {

@@ -43,7 +43,7 @@ function conv2d(call: LayerCall, ctx: Lowering): Value {
   return activated(call, ctx, result);
 }
 
-/** A sequence [n, l, c] is an image of height 1, its kernel [l, c, m] one of height 1 too. */
+/** A sequence [n, l, c] is treated as an image of height 1, and its kernel [l, c, m] too. */
 function conv1d(call: LayerCall, ctx: Lowering): Value {
   const { config } = call;
   if (isChannelsFirst(call)) unsupported("Conv1D with channels first");
@@ -52,7 +52,7 @@ function conv1d(call: LayerCall, ctx: Lowering): Value {
   const [dilation = 1] = config.ints("dilation_rate", 1) ?? [];
   const weight = call.weight("kernel");
   const kernel = reshaped(ctx, weight, [1, ...weight.shape]).ref;
-  // Causal: a step sees what came before it, and zeros before the first.
+  // A causal convolution reads only earlier elements, and zeros before the first.
   const before = ((kernel.shape[1] ?? 1) - 1) * dilation;
   const window = {
     stride: [1, stride],
@@ -63,7 +63,7 @@ function conv1d(call: LayerCall, ctx: Lowering): Value {
   return activated(call, ctx, result);
 }
 
-/** What is done with [n, l, c] as the image [n, 1, l, c]. */
+/** Applies `make` to [n, l, c] as the image [n, 1, l, c]. */
 function lying(ctx: Lowering, x: Value, make: (image: Value) => Value): Value {
   const [n = 1, l = 1, c = 1] = x.shape;
   if (x.shape.length !== 3)
@@ -80,7 +80,7 @@ function depthwiseConv2d(call: LayerCall, ctx: Lowering): Value {
   return activated(call, ctx, result);
 }
 
-/** A depthwise convolution, and a pointwise one that has the bias. */
+/** A depthwise convolution, and a pointwise one that adds the bias. */
 function separableConv2d(call: LayerCall, ctx: Lowering): Value {
   const depth = weightOf(call.weight("depthwise_kernel"), "the kernel");
   const point = weightOf(call.weight("pointwise_kernel"), "the kernel");
@@ -93,13 +93,13 @@ function separableConv2d(call: LayerCall, ctx: Lowering): Value {
   return activated(call, ctx, result);
 }
 
-/** Keras makes the result stride times as large, and with `valid` as large as the kernel reaches. */
+/** Keras makes the result stride times as large; with `valid`, as large as the kernel reaches. */
 function conv2dTranspose(call: LayerCall, ctx: Lowering): Value {
   const kernel = weightOf(call.weight("kernel"), "the kernel");
   if (call.config.has("output_padding")) unsupported("Conv2DTranspose with output_padding");
   const { stride, dilation = [1, 1], padding } = windowOf(call);
   if (padding !== "same" && padding !== "valid") refuse("bad-model", "the padding is neither same nor valid");
-  if (!stride.every((step) => step >= 1)) refuse("bad-model", `strides of [${stride.join(", ")}]`);
+  if (!stride.every((step) => step >= 1)) refuse("bad-model", `the strides cannot be [${stride.join(", ")}]`);
   const result = onImage(call, ctx, (x) => {
     const size = [0, 1].map((axis) => {
       const [extent, step] = [x.shape[axis + 1] ?? 1, stride[axis] ?? 1];
@@ -133,14 +133,15 @@ function pool1d(op: "max_pool" | "avg_pool"): LayerImport {
 function globalPool(op: Reduction, rank: number): LayerImport {
   return (call, ctx) => {
     const x = call.x();
-    if (x.shape.length !== rank) refuse("shape-mismatch", `a global pool of [${x.shape.join(", ")}]`);
+    if (x.shape.length !== rank)
+      refuse("shape-mismatch", `a global pool cannot take [${x.shape.join(", ")}]`);
     const first = isChannelsFirst(call) ? 2 : 1;
     const axes = natural(rank - 2).map((axis) => axis + first);
     return reduced(ctx, op, x, axes, call.config.flag("keepdims", false));
   };
 }
 
-/** A window over three axes of a volume [n, d, h, w, c], as one of [n, c, d, h, w]. */
+/** Applies a window to a volume [n, d, h, w, c], in the order [n, c, d, h, w]. */
 function onVolume(
   call: LayerCall,
   ctx: Lowering,
@@ -167,7 +168,7 @@ function conv3d(call: LayerCall, ctx: Lowering): Value {
   const result = onVolume(call, ctx, "kernel_size", (x, along) => {
     const groups = (x.shape[1] ?? 1) / (kernel.shape[1] ?? 1);
     if (!Number.isInteger(groups))
-      refuse("shape-mismatch", `a kernel of ${kernel.shape[1]} channels for [${x.shape.join(", ")}]`);
+      refuse("shape-mismatch", `the kernel's ${kernel.shape[1]} channels do not fit [${x.shape.join(", ")}]`);
     return volumeConvolution(ctx, x, kernel, bias, along, groups);
   });
   return activated(call, ctx, result);
@@ -205,7 +206,7 @@ function pool3d(op: PoolOp): LayerImport {
     );
 }
 
-/** [[top, bottom], [left, right]], also written as one number or two. */
+/** [[top, bottom], [left, right]], which may also be written as one or two numbers. */
 function borders(call: LayerCall, key: string): readonly (readonly number[])[] {
   const wrong = (): never => refuse("bad-model", `\`${key}\` of ${call.kind} is not a border`);
   const written = call.config.get(key) ?? wrong();
@@ -246,7 +247,7 @@ function cropping(call: LayerCall, ctx: Lowering): Value {
   });
 }
 
-/** TensorFlow.js takes the places i · in/out, without half pixels, for both methods. */
+/** TensorFlow.js takes the coordinates i · in/out, without half pixels, for both methods. */
 function upSampling(call: LayerCall, ctx: Lowering): Value {
   const [rows = 2, columns = 2] = call.config.ints("size", 2) ?? [];
   const method = call.config.text("interpolation", "nearest");
@@ -257,7 +258,7 @@ function upSampling(call: LayerCall, ctx: Lowering): Value {
   );
 }
 
-/** As Keras has it, with half pixels: TensorFlow.js has the layer too, but cannot run it. */
+/** Resizes with half pixels, as Keras does. TensorFlow.js has the layer too, but cannot run it. */
 function resizing(call: LayerCall, ctx: Lowering): Value {
   const { config } = call;
   const method = config.text("interpolation", "bilinear");

@@ -1,5 +1,5 @@
-// Numbers that depend on the size of an open batch, which is not known: the size times a number stays one through sums, products and
-// comparisons, and everything else is only known to depend on it.
+// Numbers that depend on the size of an open batch, which is unknown. A multiple of that size is traced through sums, products and
+// comparisons; of any other number it is only known that it depends on the size.
 
 import type { AttributeValue, OpName } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
@@ -8,26 +8,26 @@ import { broadcastIndex } from "#ops/broadcast.js";
 import { opOf } from "#ops/index.js";
 import type { Attributes } from "#ops/op.js";
 
-/** A number, for one sample, and its power of the number of samples, as in `Samples`: 0, 1, or 2 for what is neither. */
-export interface Counted {
+/** A number for one sample, and its power of the batch size, as in `BatchPowers`: 0, 1, or 2 for anything else. */
+export interface PoweredNumber {
   readonly value: number;
   readonly power: number;
 }
 
-/** The numbers of an operand, with the powers of each if there are some. */
-export interface CountedTensor extends Tensor {
+/** The numbers of an operand, and the power of each number if any depends on the batch. */
+export interface PoweredTensor extends Tensor {
   readonly powers?: Float64Array;
 }
 
 const unknown = 2;
 
-/** Ops that move elements and compute nothing: powers move along. */
+/** Ops that move elements and compute nothing: the powers move along. */
 const moves: ReadonlySet<OpName> = new Set(["slice", "concat", "reshape", "transpose", "pad"]);
 
-/** The powers of the results of an op, of which at least one operand has some; undefined if no result depends on the batch. */
+/** The powers of an op's results if at least one operand has powers; undefined if no result depends on the batch. */
 export function powersOf(
   op: OpName,
-  operands: readonly CountedTensor[],
+  operands: readonly PoweredTensor[],
   attributes: Attributes,
   result: Tensor,
 ): Float64Array | undefined {
@@ -39,7 +39,7 @@ export function powersOf(
 
 function compute(
   op: OpName,
-  operands: readonly CountedTensor[],
+  operands: readonly PoweredTensor[],
   attributes: Attributes,
   result: Tensor,
 ): Float64Array {
@@ -60,7 +60,7 @@ function compute(
   if (opOf(op).scalar === undefined) return new Float64Array(result.data.length).fill(unknown);
   const places = operands.map(({ shape }) => broadcastIndex(shape, result.shape));
   return Float64Array.from(result.data, (_, flat) => {
-    const given = operands.map(({ data, powers }, at): Counted => {
+    const given = operands.map(({ data, powers }, at): PoweredNumber => {
       const place = places[at]?.(flat) ?? 0;
       return { value: data[place] ?? 0, power: powers?.[place] ?? 0 };
     });
@@ -68,12 +68,12 @@ function compute(
   });
 }
 
-const none: Counted = { value: 0, power: 0 };
+const none: PoweredNumber = { value: 0, power: 0 };
 
-/** The power of what an elementwise op makes of numbers of which some depend on the batch. There is at least one sample. */
-function powerOf(op: OpName, given: readonly Counted[], attributes: Attributes): number {
+/** The power of the result of an elementwise op if some of its operands depend on the batch. A batch has at least one sample. */
+function powerOf(op: OpName, given: readonly PoweredNumber[], attributes: Attributes): number {
   const [a = none, b = none, c = none] = given;
-  const isZero = ({ value, power }: Counted): boolean => value === 0 && power === 0;
+  const isZero = ({ value, power }: PoweredNumber): boolean => value === 0 && power === 0;
   switch (op) {
     case "add":
     case "sub":
@@ -100,7 +100,7 @@ function powerOf(op: OpName, given: readonly Counted[], attributes: Attributes):
       return extreme(op, a, b) ?? extreme(op, b, a) ?? unknown;
     case "clip": {
       const { low, high } = attributes as { readonly low?: number; readonly high?: number };
-      // No batch reaches the bounds of integers.
+      // No batch is large enough to reach the bounds of integers.
       const isInside = a.power === 1 && a.value >= (low ?? -Infinity) && (high ?? Infinity) >= 2 ** 31 - 1;
       return isInside ? 1 : unknown;
     }
@@ -118,8 +118,11 @@ function powerOf(op: OpName, given: readonly Counted[], attributes: Attributes):
   }
 }
 
-/** The power of the greater or lesser of a multiple of the batch and a fixed number that it is beyond for any batch. */
-function extreme(op: "min" | "max", multiple: Counted, fixed: Counted): number | undefined {
+/**
+ * The power of the greater or lesser of a multiple of the batch size and a fixed number, if one of them wins for any batch size; else
+ * undefined.
+ */
+function extreme(op: "min" | "max", multiple: PoweredNumber, fixed: PoweredNumber): number | undefined {
   if (multiple.power !== 1 || fixed.power !== 0) return undefined;
   const { value } = multiple;
   if (value > 0 && value >= fixed.value) return op === "max" ? 1 : 0;
@@ -128,11 +131,11 @@ function extreme(op: "min" | "max", multiple: Counted, fixed: Counted): number |
 }
 
 /** Whether a comparison has the same result for any number of samples. */
-function isSettled(op: "equal" | "less" | "less_equal", a: Counted, b: Counted): boolean {
+function isSettled(op: "equal" | "less" | "less_equal", a: PoweredNumber, b: PoweredNumber): boolean {
   if (a.power === unknown || b.power === unknown) return false;
   if (a.power === 1 && b.power === 1) return true;
   const [multiple, fixed] = a.power === 1 ? [a, b] : [b, a];
-  // Multiples of c only go away from 0 as there are more samples: what lies on this side of c is never reached.
+  // A multiple of the batch size only moves away from 0 as the batch grows, so it never reaches numbers between 0 and its first value.
   if (multiple.value > 0 ? fixed.value < multiple.value : fixed.value > multiple.value) return true;
   const holds = (samples: number): boolean => {
     const [left, right] = [a, b].map(({ value, power }) => (power === 1 ? samples * value : value));
