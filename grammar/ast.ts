@@ -70,7 +70,7 @@ export interface RuleItem extends Located {
   readonly when?: Expression;
 }
 
-export interface Where extends Located {
+interface Where extends Located {
   readonly name: Name;
   readonly value: Expression;
 }
@@ -192,7 +192,7 @@ export interface StringLiteral extends Located {
 }
 
 /** A binding, a variable of a rule, or a literal such as `same`, `true` (the op table knows which). */
-export interface NameExpression extends Located {
+interface NameExpression extends Located {
   readonly kind: "name";
   readonly name: string;
   /** Written in backticks, so never a literal. */

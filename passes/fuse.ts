@@ -35,7 +35,7 @@ export interface FuseOptions extends WinogradOptions {
 }
 
 /** A group that was taken. */
-export interface FusedGroup {
+interface FusedGroup {
   readonly plan: KernelPlan;
   readonly nodes: readonly Node[];
 }

@@ -65,11 +65,6 @@ export function endOfLineComment(text: string): Doc {
   return { kind: "comment", text, hard: true };
 }
 
-/** Docs with `separator` between them. */
-export function join(separator: Doc, docs: readonly Doc[]): Doc {
-  return concat(docs.flatMap((doc, index) => (index === 0 ? [doc] : [separator, doc])));
-}
-
 interface Command {
   readonly doc: Doc;
   readonly indentation: number;

@@ -102,7 +102,7 @@ export function trailing(c: Comments, next: number): Doc {
   return comment === undefined ? "" : endOfLineComment(comment.text);
 }
 
-export function slotOf(c: Comments): (e: Expression) => Slot {
+function slotOf(c: Comments): (e: Expression) => Slot {
   return (e) => ({ span: e.span, doc: () => expressionDoc(c, e) });
 }
 

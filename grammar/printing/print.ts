@@ -6,8 +6,6 @@ import { commentsOf } from "./comments.js";
 import { layout, type Line } from "./layout.js";
 import { itemsDoc } from "./print-items.js";
 
-export { printName } from "./print-name.js";
-
 /** Columns of a line; only what cannot be broken goes beyond. */
 const width = 100;
 

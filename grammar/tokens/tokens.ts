@@ -61,8 +61,8 @@ export const Output = keyword("output", StatementStart);
 export const Return = keyword("return", StatementStart);
 export const Where = keyword("where");
 export const When = keyword("when");
-export const And = keyword("and", BinaryOperator);
-export const Or = keyword("or", BinaryOperator);
+const And = keyword("and", BinaryOperator);
+const Or = keyword("or", BinaryOperator);
 export const Not = keyword("not");
 
 // These three are keywords at one place each (`kernel k7 …`, `repeat 5 as i`, `rule approx(0.01) …`), names elsewhere.
@@ -125,18 +125,18 @@ function punctuation(name: string, text: string, ...categories: TokenType[]): To
 export const Pipe = punctuation("Pipe", "|>");
 export const FatArrow = punctuation("FatArrow", "=>");
 export const Arrow = punctuation("Arrow", "->");
-export const EqualEqual = punctuation("EqualEqual", "==", BinaryOperator);
-export const NotEqual = punctuation("NotEqual", "!=", BinaryOperator);
-export const LessEqual = punctuation("LessEqual", "<=", BinaryOperator);
-export const GreaterEqual = punctuation("GreaterEqual", ">=", BinaryOperator);
-export const Less = punctuation("Less", "<", BinaryOperator);
-export const Greater = punctuation("Greater", ">", BinaryOperator);
+const EqualEqual = punctuation("EqualEqual", "==", BinaryOperator);
+const NotEqual = punctuation("NotEqual", "!=", BinaryOperator);
+const LessEqual = punctuation("LessEqual", "<=", BinaryOperator);
+const GreaterEqual = punctuation("GreaterEqual", ">=", BinaryOperator);
+const Less = punctuation("Less", "<", BinaryOperator);
+const Greater = punctuation("Greater", ">", BinaryOperator);
 export const Equal = punctuation("Equal", "=");
 export const Plus = punctuation("Plus", "+", BinaryOperator);
 export const Minus = punctuation("Minus", "-", BinaryOperator);
 export const Star = punctuation("Star", "*", BinaryOperator);
 export const Slash = punctuation("Slash", "/", BinaryOperator);
-export const Percent = punctuation("Percent", "%", BinaryOperator);
+const Percent = punctuation("Percent", "%", BinaryOperator);
 export const Question = punctuation("Question", "?");
 export const DotDot = punctuation("DotDot", "..");
 export const Comma = punctuation("Comma", ",");

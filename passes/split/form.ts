@@ -41,7 +41,7 @@ export interface SplitForm {
  * The first two are those of Guo et al. 2018 (Network Decoupling, arXiv 1808.05517, sections 3.1 and 3.2). The third is that of
  * Lebedev et al. 2015 (arXiv 1412.6553), with the window in one factor.
  */
-export const forms = {
+const forms = {
   "depthwise-pointwise": {
     factors: ({ shape, groups }, rank) => {
       const { kh, kw, ci, co } = sizesOf({ shape, groups });

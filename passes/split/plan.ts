@@ -156,7 +156,7 @@ function distance({ data }: DenseWeightValues, other: Float64Array): number {
 }
 
 /** The greatest ‖W − Ŵ‖ / ‖W‖ of a split that counts as exact: four times the rounding error of weights that are rounded products. */
-export const exactTolerance = 2 ** -22;
+const exactTolerance = 2 ** -22;
 
 /** The fastest split that loses only rounding errors, if it is faster than the whole layer. */
 function exact(

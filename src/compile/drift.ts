@@ -60,7 +60,7 @@ export function driftOf(
 }
 
 /** Largest |a − b|; NaN if NaN or ∞ stands on one side alone. */
-export function largestDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+function largestDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   let largest = 0;
   for (let index = 0; index < expected.length; index += 1) {
     const a = actual[index] ?? Number.NaN;

@@ -32,7 +32,7 @@ export interface TargetEntry {
 }
 
 /** An artifact but for its weights: what devices must have is known before they are packed, which may take minutes. */
-export interface Begun {
+interface Begun {
   /** wgsl: limits of devices. */
   readonly needs?: Limits;
   readonly finish: (packed: PlacedWeights) => Artifact;

@@ -35,12 +35,6 @@ export interface Result<T> {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** A source text by name, as diagnostics and spans refer to it. */
-export interface Source {
-  readonly file: string;
-  readonly text: string;
-}
-
 /** Builds an error; `details` may give `span`, `label`, `others` and `help`. */
 export function error(
   code: DiagnosticCode,

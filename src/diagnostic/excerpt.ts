@@ -12,7 +12,7 @@ export interface Mark {
 }
 
 /** A row under the line of code: spaces up to the mark, the signs and then the message, line by line. */
-export interface Underline {
+interface Underline {
   readonly indent: string;
   readonly signs: string;
   readonly message: readonly string[];

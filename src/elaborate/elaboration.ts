@@ -29,7 +29,7 @@ export interface Scope {
 }
 
 /** Most nodes that a net may have; a repeat of a repeat of a repeat ends here instead of in an empty memory. */
-export const nodeLimit = 200_000;
+const nodeLimit = 200_000;
 
 /** Most copies of a `repeat`. */
 export const repeatLimit = 100_000;
@@ -51,7 +51,7 @@ export interface MissingWeight {
 }
 
 /** Running bodies and expressions, handed to the calls of blocks, which stand below both. */
-export interface Walk {
+interface Walk {
   evaluate(state: Elaboration, scope: Scope, path: string, expression: Expression): ExpressionValue;
   run(state: Elaboration, scope: Scope, statements: readonly Statement[]): ExpressionValue | undefined;
 }

@@ -12,7 +12,7 @@ import { seededRandom } from "#ops/random.js";
 import { writeNpy } from "#weights/npy.js";
 import * as library from "../index.js";
 
-export interface ExampleFile {
+interface ExampleFile {
   readonly name: string;
   readonly text: string;
 }

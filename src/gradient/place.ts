@@ -69,7 +69,7 @@ export function sliced(
 }
 
 /** x with a value around it; x itself if there is nothing around. */
-export function padded(
+function padded(
   build: GradientBuilder,
   x: NodeId,
   before: readonly number[],

@@ -9,7 +9,7 @@ import { opOf } from "#ops/index.js";
 import type { Attributes } from "#ops/op.js";
 
 /** A number for one sample, and its power of the batch size, as in `BatchPowers`: 0, 1, or 2 for anything else. */
-export interface PoweredNumber {
+interface PoweredNumber {
   readonly value: number;
   readonly power: number;
 }

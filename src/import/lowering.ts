@@ -11,7 +11,7 @@ import type { ElementType } from "./element-type.js";
 import { float32, int64 } from "./element-type.js";
 import { needsConstant, refuse, refuseBatch } from "./refusal.js";
 import type { Ref, Value } from "./value.js";
-import { natural, permuted } from "#ir/axis-order.js";
+import { natural } from "#ir/axis-order.js";
 
 /** The context in which operators are lowered. */
 export interface Lowering {
@@ -129,9 +129,4 @@ export function map(
   attributes: Readonly<Record<string, AttributeValue>> = {},
 ): Value {
   return { ...x, ref: ctx.build.emit(op, [x.ref], attributes) };
-}
-
-/** The shape of a value with its axes in another order, the order of its reference. */
-export function shapeIn(value: Value, order: readonly number[]): Shape {
-  return permuted(value.shape, order);
 }

@@ -21,7 +21,7 @@ export interface Constant {
 }
 
 /** How numbers depend on the size of an open batch. The batch has the extent 1 in all shapes, so the numbers are those of one sample. */
-export interface BatchPowers {
+interface BatchPowers {
   /** The symbol of the batch. */
   readonly symbol: string;
   /** For each number: 0 if it is the same for any batch, 1 if it is proportional to the number of samples, 2 for anything else. */

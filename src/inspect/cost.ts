@@ -34,7 +34,7 @@ export function nodeCost(module: Module, node: Node): NodeCost {
 }
 
 /** Whether a node is a constant that counts as a parameter. */
-export function isParameter(module: Module, node: Node): boolean {
+function isParameter(module: Module, node: Node): boolean {
   return node.op === "constant" && entryOf(module.weights, node.attributes.weight).source.kind !== "absent";
 }
 

@@ -45,7 +45,7 @@ export function printGraph(module: Module, options: LiftOptions = {}): string {
  * statements and comments. With the module's store the tree elaborates to the same weights; without it, large literals
  * are missing.
  */
-export function lift(module: Module, options: LiftOptions = {}): Ast {
+function lift(module: Module, options: LiftOptions = {}): Ast {
   const { graph } = module;
   const comments: Comment[] = [];
   const clock = createClock(options.types === false ? undefined : comments);

@@ -7,7 +7,7 @@ import type { Module } from "#ir/weights.js";
 import { graphDot } from "./dot.js";
 
 /** Above this many nodes the layout takes many seconds (5,000 take about 25). */
-export const svgNodeLimit = 2000;
+const svgNodeLimit = 2000;
 
 /** The picture of a graph, or a diagnostic if it is too large to draw. */
 export async function graphSvg(module: Module): Promise<Result<string>> {

@@ -28,7 +28,7 @@ export function sameGraph(a: Module, b: Module): string | undefined {
  * Whether two weights have the same type and the same source, down to the entries that they are made of. Each pair of entries
  * is compared once and without recursion, since formulas may be long and use a part over and over.
  */
-export function sameWeight(a: WeightStore, idA: WeightId, b: WeightStore, idB: WeightId): boolean {
+function sameWeight(a: WeightStore, idA: WeightId, b: WeightStore, idB: WeightId): boolean {
   const open: (readonly [WeightId, WeightId])[] = [[idA, idB]];
   const seen = new Set<string>();
   for (let pair = open.pop(); pair; pair = open.pop()) {

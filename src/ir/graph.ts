@@ -26,7 +26,10 @@ export interface OpAttributes {}
 
 export type OpName = keyof OpAttributes;
 
-/** Templates of kernels by name. The table of templates fills this in (`#template/templates.js` augments it). */
+/**
+ * Templates of kernels by name. The table of templates fills this in (`#template/templates.js` augments it).
+ * @public
+ */
 // oxlint-disable-next-line no-empty-object-type
 export interface TemplateTable {}
 

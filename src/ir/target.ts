@@ -1,7 +1,7 @@
 // What passes and the scheduler need to know of a target: plain data, filled in by the back ends.
 
 /** A cache, or the memory behind all caches. */
-export interface MemoryLevel {
+interface MemoryLevel {
   /** Bytes that it holds. */
   readonly holds: number;
   /** Bytes a second for which a kernel waits, beside computing: more than can be copied, since reading ahead hides some of it. */

@@ -1,7 +1,7 @@
 // Tensor types: what is known of a value at compile time.
 
 /** The element types that a graph computes with. */
-export type DType = "f32";
+type DType = "f32";
 
 /** Extents in elements, outermost first; the last axis is the channel axis at every rank. */
 export type Shape = readonly number[];

@@ -15,9 +15,6 @@ import type { WeightFile } from "#ir/weights.js";
 import { openDataFile } from "#weights/file.js";
 import { reason } from "./reason.js";
 
-/** Formats of other models, by the ending of their files. */
-export const importHelp = "an .onnx file or the model.json of a TensorFlow.js model";
-
 /** Whether a path names a model of another format. */
 export function isImported(path: string): boolean {
   return isOnnx(path) || /\.json$/i.test(path);

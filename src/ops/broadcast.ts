@@ -30,7 +30,7 @@ export function broadcastShapes(shapes: readonly Shape[]): number[] | Problem {
 }
 
 /** Strides of a dense tensor of `shape` seen as one of shape `to`: 0 where it is repeated. */
-export function broadcastStrides(shape: Shape, to: Shape): number[] {
+function broadcastStrides(shape: Shape, to: Shape): number[] {
   const strides = denseStrides(shape);
   const lead = to.length - shape.length;
   return to.map((_, axis) => (axis < lead || shape[axis - lead] === 1 ? 0 : (strides[axis - lead] ?? 0)));

@@ -6,7 +6,7 @@ import type { Random } from "./random.js";
  * By name, what makes a source of values from a seeded one. All values are finite, and exact in f32. Each kind shows faults that the
  * others hide: standard normal values alone have a mean of zero, so that no sum grows and no variance cancels.
  */
-export const distributions = {
+const distributions = {
   /** Standard normal: what nets are trained to see. */
   normal: (random) => () => Math.fround(random.normal()),
   /**

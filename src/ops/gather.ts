@@ -104,7 +104,7 @@ function sampleAxes(random: Random): Shape {
 }
 
 /** Longer names than those of the ops that they are: literals are reserved in the language. */
-export const reductions = ["replace", "accumulate", "multiply", "maximum", "minimum"] as const;
+const reductions = ["replace", "accumulate", "multiply", "maximum", "minimum"] as const;
 export type ScatterReduction = (typeof reductions)[number];
 
 export const scatter = defineOp({

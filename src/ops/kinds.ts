@@ -121,7 +121,7 @@ export function ints(
 }
 
 /** A number in the language; JavaScript's shortest form is a literal of ours but for ∞. */
-export function printNumber(value: number): string {
+function printNumber(value: number): string {
   if (value === Number.POSITIVE_INFINITY) return "inf";
   if (value === Number.NEGATIVE_INFINITY) return "-inf";
   if (Object.is(value, -0)) return "-0";

@@ -21,7 +21,7 @@ export type OpClass =
   | "view"; // moves no value: reshape, and what the scheduler can alias
 
 /** One operand of an op. */
-export interface Operand {
+interface Operand {
   readonly name: string;
   readonly doc: string;
   /** `data` operands come from the layer before; `weight` operands are parameters in the layer form. */
@@ -121,7 +121,7 @@ export interface Op<A extends AttributeTable = AttributeTable> {
 }
 
 /** How infinities and NaN come into a result; see `Op.nonFinite`. */
-export type NonFinite = "never" | "near zero" | "elsewhere";
+type NonFinite = "never" | "near zero" | "elsewhere";
 
 /** Declares an op; infers the attribute types from the table. */
 export function defineOp<const A extends AttributeTable>(op: Op<A>): Op<A> {

@@ -34,7 +34,7 @@ export function explicitPadding(input: Size, kernel: Size, window: Window): Padd
 }
 
 /** `[h', w']` of a window sliding over `input`: ⌊(n + padding − reach) / stride⌋ + 1. */
-export function outputSize(input: Size, kernel: Size, window: Window): Size | Problem {
+function outputSize(input: Size, kernel: Size, window: Window): Size | Problem {
   const padding = explicitPadding(input, kernel, window);
   const along = (axis: 0 | 1): number => {
     const padded = input[axis] + padding[(2 * axis) as 0 | 2] + padding[(2 * axis + 1) as 1 | 3];

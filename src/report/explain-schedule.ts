@@ -18,7 +18,7 @@ import type { Counts } from "./counts.js";
 import { countsOf, countsText } from "./counts.js";
 
 /** One kernel, in the order in which they run. */
-export interface KernelReport {
+interface KernelReport {
   /** The emitted function: the template, and the shape that it makes. Kernels that differ in weights alone share one. */
   readonly template: string;
   readonly ops: readonly { readonly name: string; readonly op: string; readonly line?: string }[];

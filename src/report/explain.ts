@@ -14,7 +14,7 @@ import { countsText } from "./counts.js";
 import { table } from "./table.js";
 
 /** One row: a node, or a fused kernel with all its nodes. */
-export interface LayerRow {
+interface LayerRow {
   readonly name: string;
   /** `conv2d 3×3 /2`, or for a kernel its ops joined by ` + `. */
   readonly op: string;

@@ -46,7 +46,7 @@ ${bar("after", after, 1 + barHeight)}
 }
 
 /** A point of a curve. */
-export interface CurvePoint {
+interface CurvePoint {
   readonly x: number;
   readonly y: number;
   /** What is said of it where the pointer rests on it. */

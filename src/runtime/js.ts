@@ -17,7 +17,7 @@ export type JsKernel = (
 ) => void;
 
 /** A kernel, its offsets, the nodes that it computes and their multiply-accumulates. */
-export type JsLaunch = readonly [kernel: JsKernel, offsets: readonly number[], label: string, macs: number];
+type JsLaunch = readonly [kernel: JsKernel, offsets: readonly number[], label: string, macs: number];
 
 /** What an emitted module is made of. */
 export interface JsModule {

@@ -61,7 +61,7 @@ function batchOf(model: Pick<Ported, "batch">, port: Port): string | undefined {
 }
 
 /** Elements of a port for a number of samples. */
-export function totalOf(port: Port, samples: number): number {
+function totalOf(port: Port, samples: number): number {
   return port.once ? sizeOf(port) : samples * sizeOf(port);
 }
 

@@ -224,7 +224,7 @@ export function weightBytesRead(graph: Graph, winograd: ReadonlyMap<NodeId, Wino
 }
 
 /** Those of a convolution, as they are. */
-export function bytesOfWeights(graph: Graph, node: Node): number {
+function bytesOfWeights(graph: Graph, node: Node): number {
   return 4 * elements(operands(graph, node)[1]?.type.shape ?? []);
 }
 

@@ -11,7 +11,7 @@ import type { Window, WindowOf } from "./window.js";
 import { rowsRead, stripHeight } from "./window.js";
 
 /** The nodes of a kernel as its template sees them, in order. */
-export interface Members {
+interface Members {
   readonly graph: Graph;
   readonly nodes: readonly Node[];
   /** Those that do more than map elements. */

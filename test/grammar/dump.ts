@@ -68,7 +68,7 @@ function type({ dtype, shape }: TypeExpression): string {
 }
 
 /** An expression; long chains that lean to the left are followed without recursion. */
-export function expression(e: Expression): string {
+function expression(e: Expression): string {
   const closers: string[] = [];
   let heads = "";
   let left = e;

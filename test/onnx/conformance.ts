@@ -18,7 +18,7 @@ import type { Result } from "#diagnostic/diagnostic.js";
 import type { Tensor } from "#ir/tensor.js";
 
 /** Where Debian's `libonnx-testdata` puts the data. */
-export const root = "/usr/include/onnx/backend/test/data";
+const root = "/usr/include/onnx/backend/test/data";
 
 /** The folders whose tests are run; `real` needs downloads. */
 const folders = ["node", "pytorch-converted", "pytorch-operator", "simple"];

@@ -8,7 +8,7 @@ import { opOf } from "#ops/index.js";
 import type { Random } from "#ops/random.js";
 
 /** Values that f32 holds exactly: mostly normal ones, with zeros, whole numbers and halves among them. */
-export function randomTensor(random: Random, { shape }: TensorType): Tensor {
+function randomTensor(random: Random, { shape }: TensorType): Tensor {
   return tensor(shape, () =>
     random.next() < 0.15 ? random.int(-6, 6) / 2 : Math.fround(random.normal() * 1.5),
   );

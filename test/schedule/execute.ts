@@ -163,7 +163,7 @@ function write(arena: Float64Array, view: View, value: Tensor): void {
 }
 
 /** Where the elements of a view lie, in order. */
-export function addresses({ type: { shape }, offset, stride }: View): number[] {
+function addresses({ type: { shape }, offset, stride }: View): number[] {
   const depth = shape.at(-1) ?? 1;
   return Array.from(
     { length: elements(shape) },

@@ -34,7 +34,7 @@ export interface PrintedKernel {
 }
 
 /** Names that a kernel may not take: the arrays that every kernel is called with, and the helpers. */
-export const arrays = { arena: "A", weights: "W", prepared: "P", scratch: "S", table: "T" } as const;
+const arrays = { arena: "A", weights: "W", prepared: "P", scratch: "S", table: "T" } as const;
 
 /**
  * The kernel as a function. Values of type f32 are computed in double and rounded when stored. A team loop is a loop;

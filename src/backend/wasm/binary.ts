@@ -4,7 +4,7 @@ import { bug } from "#diagnostic/diagnostic.js";
 import type { Code, ValType } from "./code.js";
 import { unsigned, valTypes } from "./code.js";
 
-export interface Signature {
+interface Signature {
   readonly parameters: readonly ValType[];
   readonly results: readonly ValType[];
 }

@@ -95,7 +95,7 @@ export function unsigned(value: number): number[] {
 }
 
 /** LEB128 of an i32. */
-export function signed(value: number): number[] {
+function signed(value: number): number[] {
   const bytes: number[] = [];
   for (let rest = value | 0; ; rest >>= 7) {
     const byte = rest & 0x7f;

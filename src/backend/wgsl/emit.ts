@@ -35,7 +35,7 @@ import { printShader, workgroupsOf } from "./print.js";
 import { formOf, shareKernels } from "./share.js";
 
 /** A shader of a program: a form of kernel, and one way of binding its buffers. */
-export interface ProgramShader extends Shader {
+interface ProgramShader extends Shader {
   /** Readable and unique in the program. */
   readonly name: string;
   readonly bindings: readonly Binding[];
@@ -46,7 +46,7 @@ export interface ProgramShader extends Shader {
 }
 
 /** How a shader is launched. */
-export interface ShaderLaunch {
+interface ShaderLaunch {
   readonly shader: number;
   readonly memories: readonly Memory[];
   /** Workgroups along x and y. */

@@ -9,7 +9,7 @@ export function helperName(helper: Helper, type: "f32" | "vec"): string {
 }
 
 /** The text of a helper for a type. */
-export function helperText(helper: Helper, type: "f32" | "vec"): string {
+function helperText(helper: Helper, type: "f32" | "vec"): string {
   return type === "vec"
     ? `${texts[helper].replaceAll("TYPE", "vec4f")}`
     : texts[helper].replaceAll("TYPE", "f32");

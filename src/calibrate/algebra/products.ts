@@ -21,14 +21,14 @@ export interface Sums {
   readonly data: Float32Array | Float64Array;
 }
 
-export interface MultiplyOptions {
+interface MultiplyOptions {
   /** The product has aᵀ in the place of a. */
   readonly transposeA?: boolean;
   /** The product has bᵀ in the place of b. */
   readonly transposeB?: boolean;
 }
 
-export interface AddOptions extends MultiplyOptions {
+interface AddOptions extends MultiplyOptions {
   /**
    * Only tiles that touch the lower triangle (with the diagonal) are computed: half of the work where the product is symmetric. Above
    * the diagonal the sums are then not to be used; `mirrorLower` fills them.

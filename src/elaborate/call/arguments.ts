@@ -11,7 +11,7 @@ import type { Elaboration } from "../elaboration.js";
 import { describe, fail } from "../elaboration.js";
 import type { Given } from "../expression-value.js";
 
-export type Attributes = Readonly<Record<string, AttributeValue>>;
+type Attributes = Readonly<Record<string, AttributeValue>>;
 
 /** The arguments of a call, sorted. */
 export interface Sorted {
@@ -89,7 +89,7 @@ export function missingAttribute(
 }
 
 /** An attribute's value in its kind; undefined after an error. */
-export function attributeValue(
+function attributeValue(
   state: Elaboration,
   op: string,
   key: string,

@@ -11,14 +11,14 @@ export interface OnnxValue extends Arranged {
 }
 
 /** An input of the model, or a node's result. */
-export interface Made {
+interface Made {
   readonly kind: "made";
   /** Its name in the model. */
   readonly name: string;
 }
 
 /** An entry of the weight store. It lies in the natural order. */
-export interface Weight {
+interface Weight {
   readonly kind: "weight";
   readonly id: WeightId;
   /** The graph's name of the constant that it is, moved or not. */

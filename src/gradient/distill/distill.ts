@@ -46,7 +46,7 @@ export interface DistillOptions {
 }
 
 /** A look at the samples that are held out. */
-export interface HeldOut {
+interface HeldOut {
   readonly step: number;
   /** Mean over them. */
   readonly loss: number;

@@ -15,7 +15,7 @@ const fewNumbers = 64;
 const countLimit = 4096;
 
 /** The numbers of a small value for each possible count of rows; undefined if the value depends on anything else. */
-export function valuesByCount(ctx: Lowering, x: Value): readonly Tensor[] | undefined {
+function valuesByCount(ctx: Lowering, x: Value): readonly Tensor[] | undefined {
   return valuesTogether(ctx, [x])?.map(([value]) => value ?? { shape: [], data: new Float64Array() });
 }
 

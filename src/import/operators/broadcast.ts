@@ -66,7 +66,7 @@ function unexpanded(ctx: Lowering, given: readonly Value[], shape: Shape): reado
 }
 
 /** A value with the rank of `order` and its axes in that order. */
-export function aligned(ctx: Lowering, value: Value, order: readonly number[]): Ref {
+function aligned(ctx: Lowering, value: Value, order: readonly number[]): Ref {
   const rank = order.length;
   const lead = rank - value.shape.length;
   if (lead === 0) return ctx.build.arranged(value, order);
@@ -75,7 +75,7 @@ export function aligned(ctx: Lowering, value: Value, order: readonly number[]): 
 }
 
 /** A constant without its leading axes of extent 1: a value per channel becomes `[c]`, and a single number `[]`. */
-export function trimmed(ctx: Lowering, ref: Ref): Ref {
+function trimmed(ctx: Lowering, ref: Ref): Ref {
   if (ref.kind !== "constant") return ref;
   const first = ref.shape.findIndex((extent) => extent !== 1);
   const shape: Shape = first < 0 ? [] : ref.shape.slice(first);

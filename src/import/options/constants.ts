@@ -8,7 +8,7 @@ import { float32 } from "#import/element-type.js";
 import { quote, refuse } from "#import/refusal.js";
 
 /** Nested lists of numbers. */
-export type NestedNumbers = number | boolean | readonly NestedNumbers[];
+type NestedNumbers = number | boolean | readonly NestedNumbers[];
 
 /**
  * The value of an input: one number for all its elements, a list of its elements in reading order, nested lists, or elements with their

@@ -49,7 +49,7 @@ export interface Unbound {
 }
 
 /** An input whose number of axes is known. */
-export interface KnownInput {
+interface KnownInput {
   readonly name: string;
   readonly extents: readonly Extent[];
 }

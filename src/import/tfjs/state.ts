@@ -44,7 +44,7 @@ export interface Given {
 }
 
 /** The inputs of a model as it is written, or as the caller cut it. */
-export interface WrittenInputs {
+interface WrittenInputs {
   readonly inputs: readonly WrittenInput[];
   /** Inputs of the model that a cut does not need. */
   readonly unneeded: readonly string[];

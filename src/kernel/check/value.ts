@@ -8,7 +8,7 @@ import { compares, evalInt } from "../ir/integers.js";
 import type { Address, Kernel, Parameter, Place, Value } from "../ir/ir.js";
 
 /** Values of registers by slot; a vec's value is replaced, never changed. */
-export interface Values {
+interface Values {
   numbers: number[];
   vecs: (readonly number[])[];
 }

@@ -365,7 +365,7 @@ export class KernelBuilder<S> {
 }
 
 /** The number that an integer expression is, if it is known now. */
-export function known(value: Int): number | undefined {
+function known(value: Int): number | undefined {
   if (typeof value === "number") return value;
   return isFolded(value) ? value.value : undefined;
 }

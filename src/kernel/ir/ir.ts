@@ -215,19 +215,19 @@ export interface Port {
 }
 
 /** A weight that only the setup reads: its elements, and how many launches of the setup read it. */
-export interface StagedWeight {
+interface StagedWeight {
   readonly elements: number;
   readonly launches: number;
 }
 
 /** A memory that kernels read and write: see the schedule's arenas. */
-export interface ProgramArena {
+interface ProgramArena {
   readonly kind: "vecs" | "scalars" | "port";
   readonly elements: number;
 }
 
 /** Kernels for devices whose subgroups have a certain size, in the place of some of a program's. */
-export interface SubgroupKernels {
+interface SubgroupKernels {
   /** Items of a subgroup. */
   readonly items: number;
   readonly kernels: readonly Kernel[];

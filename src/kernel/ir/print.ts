@@ -23,7 +23,7 @@ export function printKernels({ kernels, setup, launches }: KernelProgram): strin
  * One kernel: its parameters with space and extent, then its statements. `v4:` marks a vec; `x[p + 3]` is an element of
  * parameter x, `scratch[…]` one of the block's scratch. Ends with a line end.
  */
-export function printIr(kernel: Kernel): string {
+function printIr(kernel: Kernel): string {
   const parameters = kernel.parameters.map(
     ({ name, access, space, extent }) => `${name}: ${access} ${space}[${extent}]`,
   );

@@ -13,7 +13,7 @@ import type { Tile } from "./tile.js";
 import { blockSize } from "./tile.js";
 
 /** Rows of A that a tile reads: row r, element c is at `start + r·rowStride + c`. */
-export interface Rows {
+interface Rows {
   readonly place: Place;
   readonly start: Int;
   readonly rowStride: number;

@@ -50,7 +50,7 @@ export interface StripOptions {
 }
 
 /** Input rows that `rows` output rows read. */
-export function stripHeight(window: WindowSpec, rows: number): number {
+function stripHeight(window: WindowSpec, rows: number): number {
   return (rows - 1) * window.stride[0] + (window.kernel[0] - 1) * window.dilation[0] + 1;
 }
 

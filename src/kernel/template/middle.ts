@@ -38,7 +38,7 @@ export function middleOf(c: Context, of: StageOf<"depthwise_conv2d">): Middle {
   return { window, filters, ...size, pixelStride: multiplier * branchStride, store };
 }
 
-export interface MiddlePosition {
+interface MiddlePosition {
   readonly pixel: Int;
   /** Of the input. */
   readonly channel: Int;

@@ -138,7 +138,7 @@ function userThatFits(
 }
 
 /** Why the values of a chain so far cannot stay inside; undefined if only the last is seen outside. */
-export function openProblem(graph: Graph, chain: readonly Node[]): string | undefined {
+function openProblem(graph: Graph, chain: readonly Node[]): string | undefined {
   const inside = new Set(chain.map((node) => node.id));
   for (const node of chain.slice(0, -1)) {
     if (outputIds(graph).has(node.id)) return `\`${node.name}\` is an output of the net`;

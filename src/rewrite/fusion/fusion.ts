@@ -22,7 +22,7 @@ export interface Fusion {
   readonly condition: (facts: ChainFacts) => boolean;
 }
 
-export interface FusionLink {
+interface FusionLink {
   readonly repeat: "one" | "*" | "?";
   readonly accepts: (graph: Graph, node: Node) => boolean;
 }
@@ -53,7 +53,7 @@ export function compileFusions(items: readonly { readonly kind: string }[]): Res
 }
 
 /** Checks and compiles a `fuse` item. */
-export function compileFusion(item: FuseItem): Result<Fusion> {
+function compileFusion(item: FuseItem): Result<Fusion> {
   const tooLarge = ruleSizeProblem(item);
   if (tooLarge) return { diagnostics: [tooLarge] };
   const diagnostics = item.links.flatMap(checkLink);

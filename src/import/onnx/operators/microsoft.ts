@@ -125,7 +125,7 @@ function skipLayerNormalization(node: OnnxNode, ctx: Context): Value[] {
 }
 
 /** x / √(mean of x² + ε) over the last axis (Zhang and Sennrich 2019), scaled. */
-export function rootMeanSquare(ctx: Context, x: Value, scale: Value, epsilon: number): Value {
+function rootMeanSquare(ctx: Context, x: Value, scale: Value, epsilon: number): Value {
   const mean = reduced(ctx, "reduce_mean", map(ctx, "square", x), [x.shape.length - 1], true);
   const spread = map(ctx, "rsqrt", add(ctx, mean, scalar(ctx, epsilon)));
   return combine(ctx, "mul", [combine(ctx, "mul", [x, spread]), scale]);

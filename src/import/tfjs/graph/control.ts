@@ -42,7 +42,7 @@ interface Loop {
 }
 
 /** The loop that an Exit belongs to. Refuses loops that are constructed in another way. */
-export function loopOf(exit: NodeDef, scope: Known): Loop {
+function loopOf(exit: NodeDef, scope: Known): Loop {
   const { nodes } = scope;
   const strange = (): never => refuse("bad-model", `${quote(exit.name)} is not the exit of a supported loop`);
   const at = (end: Endpoint | undefined, op: string): NodeDef => {

@@ -58,7 +58,7 @@ function conv(convolve: Convolve): OperatorImport {
 }
 
 /** The bias and the activation of a fused node. Operands beyond the first two belong to them, in order. */
-export function fused(
+function fused(
   node: GraphNode,
   ctx: Lowering,
 ): { bias: Value | undefined; finish: (result: Value) => Value } {

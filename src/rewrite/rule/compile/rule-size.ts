@@ -8,7 +8,7 @@ import { numberText } from "#ir/units.js";
 import type { Literals } from "../rule.js";
 
 /** Most names, numbers, operators and calls of a rule, and steps of a fusion; the longest built-in rule has 60. */
-export const maxRuleParts = 1000;
+const maxRuleParts = 1000;
 
 /** An error if a rule or fusion is too large to be compiled. */
 export function ruleSizeProblem(item: RuleItem | FuseItem): Diagnostic | undefined {

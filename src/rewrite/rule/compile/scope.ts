@@ -62,7 +62,7 @@ function sourceOp(scope: Scope, { callee }: CallExpression): undefined {
   ]);
 }
 
-export function opNames(): OpName[] {
+function opNames(): OpName[] {
   return Object.keys(ops) as OpName[];
 }
 

