@@ -1,4 +1,4 @@
-// The syntax tree of a `.net` file. Every node has its span; names keep no backticks.
+// The syntax tree of a `.net` file. Every node has its span; names are without their backticks.
 
 import type { Span } from "#diagnostic/diagnostic.js";
 
@@ -6,14 +6,14 @@ interface Located {
   readonly span: Span;
 }
 
-/** A name where it stands in the text. */
+/** A name, with its place in the text. */
 export interface Name extends Located {
   readonly text: string;
-  /** Written in backticks although it need not be: so a literal's name (`same`) can be bound. */
+  /** Written in unnecessary backticks, so that the name of a literal (`same`) can be bound. */
   readonly quoted?: true;
 }
 
-/** A comment, `# …` without its line end. `ownLine` is false if code stands before it on its line. */
+/** A comment, `# …` without its line end. `ownLine` is false if code precedes it on its line. */
 export interface Comment extends Located {
   readonly text: string;
   readonly ownLine: boolean;
@@ -24,7 +24,7 @@ export interface Ast {
   readonly items: readonly Item[];
   /** All comments in reading order; the printer puts them back by their spans. */
   readonly comments: readonly Comment[];
-  /** Offsets at which the lines of the text begin, so that blank lines can be kept; absent if there is no text. */
+  /** Offsets at which the lines of the text begin, by which the printer keeps blank lines; absent if the tree has no text. */
   readonly lineStarts?: readonly number[];
 }
 
@@ -48,7 +48,7 @@ export interface BlockItem extends Located {
   readonly kind: "block";
   readonly name: Name;
   readonly parameters: readonly Parameter[];
-  /** From `(` to `)`; absent if there is no text. */
+  /** From `(` to `)`; absent if the tree has no text. */
   readonly parametersSpan?: Span;
   readonly body: readonly Statement[];
 }
@@ -113,7 +113,7 @@ export interface InputStatement extends Located {
   readonly type: TypeExpression;
 }
 
-/** `param w: f32[3, 3, 3, 32] = weight("key")`; without a value it is looked up by its path. */
+/** `param w: f32[3, 3, 3, 32] = weight("key")`; a parameter without a value is looked up by its path. */
 export interface ParamStatement extends Located {
   readonly kind: "param";
   readonly name: Name;
@@ -128,7 +128,7 @@ export interface BindStatement extends Located {
   readonly value: Expression;
 }
 
-/** `repeat n as i { … }`: the body stands n times in the enclosing scope. */
+/** `repeat n as i { … }`: n copies of the body in the enclosing scope. */
 export interface RepeatStatement extends Located {
   readonly kind: "repeat";
   readonly count: Expression;
@@ -136,11 +136,11 @@ export interface RepeatStatement extends Located {
   readonly body: readonly Statement[];
 }
 
-/** `kernel k7 separable(rows=2) { … }`, in dumps: the bindings inside are one kernel; they bind in the enclosing scope. */
+/** `kernel k7 separable(rows=2) { … }`, in dumps: one kernel computes the bindings inside, which belong to the enclosing scope. */
 export interface KernelStatement extends Located {
   readonly kind: "kernel";
   readonly name: Name;
-  /** The template, and what is planned of it. */
+  /** The template and the plan. */
   readonly plan: CallExpression;
   readonly body: readonly Statement[];
 }
@@ -217,7 +217,7 @@ export type Argument =
   | ({ readonly kind: "named"; readonly name: Name; readonly value: Expression } & Located)
   | ({ readonly kind: "rest"; readonly name: Name } & Located);
 
-/** `x |> f(a)` means `f(x, a)`; `call.arguments` does not hold `x`. `x |> relu` has a call without arguments. */
+/** `x |> f(a)` means `f(x, a)`; `call.arguments` does not contain `x`. `x |> relu` has a call without arguments. */
 export interface PipeExpression extends Located {
   readonly kind: "pipe";
   readonly value: Expression;

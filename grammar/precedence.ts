@@ -1,8 +1,8 @@
-// How tightly operators bind: one table for the reader and the printer of expressions.
+// The precedence of operators: one table for the parser and the printer.
 
 import type { BinaryOperator, UnaryExpression } from "./ast.js";
 
-/** Larger binds tighter. `|>` binds loosest of all (0), a call or literal tightest (`atom`). Operators of one level are taken from the left; comparisons do not chain. */
+/** Larger binds tighter. `|>` binds loosest of all (0), a call or literal tightest (`atom`). Operators of one level are left-associative; comparisons do not chain. */
 export const precedence = {
   pipe: 0,
   comparison: 4,

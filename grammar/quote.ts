@@ -1,6 +1,6 @@
 // Strings and names in quotes: reading and writing their escapes.
 
-/** What a quoted text says, and what is wrong with its escapes (offsets are from the opening quote). */
+/** The value of a quoted text, and its wrong escapes (offsets are from the opening quote). */
 export interface Unescaped {
   readonly value: string;
   readonly problems: readonly { readonly start: number; readonly end: number }[];
@@ -17,7 +17,7 @@ const named: ReadonlyMap<string, string> = new Map([
 
 const highestCodePoint = 0x10ffff;
 
-/** Reads a text with its quotes. A faulty escape is taken as it stands, and reported. */
+/** Reads a text with its quotes. A wrong escape is kept literally, and reported. */
 export function unescape(image: string): Unescaped {
   const inner = image.slice(1, -1);
   if (!inner.includes("\\")) return { value: inner, problems: [] };
@@ -33,7 +33,7 @@ export function unescape(image: string): Unescaped {
   return { value, problems };
 }
 
-/** The text between quotes, escaped so that `unescape` gives it back and it stays on one line. */
+/** The text between quotes, escaped so that it stays on one line and `unescape` returns the original. */
 export function quote(text: string, mark: '"' | "`"): string {
   const escaped = text.replaceAll(/["`\\]|[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (found) => {
     if (found === "\\" || found === mark) return `\\${found}`;

@@ -1,4 +1,4 @@
-// Words the faults of a text: what was expected, where, and what the writer may have meant.
+// The messages about syntax errors: what was expected, where, and what the user probably meant.
 
 import { EOF, type IToken, type TokenType } from "chevrotain";
 import type { DiagnosticCode } from "#diagnostic/codes.js";
@@ -12,15 +12,15 @@ import {
   enclosingBody,
   endsAt,
   placeOf,
-  sceneOf,
+  contextOf,
   shown,
   spanAt,
-  type Scene,
-} from "./surroundings.js";
+  type FaultContext,
+} from "./fault-context.js";
 import * as t from "../tokens/tokens.js";
 import { explainWrong } from "./foreign-tokens.js";
 
-/** What an explanation says besides the place. */
+/** The parts of a message besides its place. */
 interface Wording {
   readonly code?: DiagnosticCode;
   readonly message: string;
@@ -30,18 +30,18 @@ interface Wording {
   readonly help?: readonly string[];
 }
 
-/** One error for each faulty statement, in order. */
+/** One error for each wrong statement, in order. */
 export function explain(faults: readonly Fault[], tokens: readonly IToken[], file: string): Diagnostic[] {
   const diagnostics: Diagnostic[] = [];
   let reported: IToken | undefined;
   let outside = false;
   for (const fault of faults) {
-    // Bodies inside each other that are not closed all miss their `}` at the same token.
+    // Nested bodies that are not closed all lack their `}` at the same token.
     if (fault.found === reported) continue;
     reported = fault.found;
-    const scene = sceneOf(fault, tokens, file);
-    const diagnostic = explainOne(scene);
-    // Statements outside a body stand there together, and for one reason.
+    const context = contextOf(fault, tokens, file);
+    const diagnostic = explainOne(context);
+    // Statements outside a body usually come in a row, and have one cause.
     const again = outside && diagnostic.code === outsideCode;
     outside = diagnostic.code === outsideCode;
     if (!again) diagnostics.push(diagnostic);
@@ -51,37 +51,37 @@ export function explain(faults: readonly Fault[], tokens: readonly IToken[], fil
 
 const outsideCode = "outside-body";
 
-function explainOne(scene: Scene): Diagnostic {
-  const { found, tokens, index, file } = scene;
+function explainOne(context: FaultContext): Diagnostic {
+  const { found, tokens, index, file } = context;
   if (t.is(found, t.Wrong)) return explainWrong(found, tokens[index - 1], file);
-  // A name alone begins no statement, but what is wrong may be what stands behind it, as the letter in `café`.
+  // A statement does not begin with a name alone, but the wrong part may be the token after the name, like the letter in `café`.
   const next = tokens[index + 1];
-  if (scene.rule === "statement" && next !== undefined && t.is(next, t.Wrong))
+  if (context.rule === "statement" && next !== undefined && t.is(next, t.Wrong))
     return explainWrong(next, found, file);
-  const { code = "syntax", message, at = found, ...details } = wordingOf(scene);
-  const place = { ...scene, found: at };
+  const { code = "syntax", message, at = found, ...details } = wordingOf(context);
+  const place = { ...context, found: at };
   const label = endsAt(place) ? { label: `the ${at.tokenType === EOF ? "file" : "line"} ends here` } : {};
   return error(code, message, { span: placeOf(place), ...label, ...details });
 }
 
-function wordingOf(scene: Scene): Wording {
-  const { rule, expected } = scene;
-  if (rule === "item" && expected === undefined) return noItem(scene);
-  if (rule === "statement" && expected === undefined) return noStatement(scene);
+function wordingOf(context: FaultContext): Wording {
+  const { rule, expected } = context;
+  if (rule === "item" && expected === undefined) return noItem(context);
+  if (rule === "statement" && expected === undefined) return noStatement(context);
   switch (expected) {
     case undefined:
-      return noExpression(scene);
+      return noExpression(context);
     case t.Newline.name:
-      return unended(scene);
+      return unended(context);
     case t.Identifier.name:
-      return noName(scene);
+      return noName(context);
     case t.CloseParen.name:
     case t.CloseBracket.name:
-      return unclosed(scene, expected === t.CloseParen.name ? "`)`" : "`]`");
+      return unclosed(context, expected === t.CloseParen.name ? "`)`" : "`]`");
     case t.CloseBrace.name:
-      return unclosedBody(scene);
+      return unclosedBody(context);
     default:
-      return noToken(scene, expected);
+      return noToken(context, expected);
   }
 }
 
@@ -89,40 +89,40 @@ function wordingOf(scene: Scene): Wording {
 
 const itemList = "`net`, `block`, `rule`, `fuse` or `const`";
 
-function noItem(scene: Scene): Wording {
-  const { found, tokens, index } = scene;
+function noItem(context: FaultContext): Wording {
+  const { found, tokens, index } = context;
   if (isCloser(found)) return closesNothing(found);
   const beginsStatement = t.is(found, t.StatementStart) || found.tokenType === t.Kernel;
   if (beginsStatement || t.is(tokens[index + 1], t.Equal)) {
     return {
       code: outsideCode,
-      message: "a statement must stand in the braces of a `net` or a `block`",
-      help: [`at the top of a file stand ${itemList}`],
+      message: "a statement must be in the braces of a `net` or a `block`",
+      help: [`outside braces, a file has only ${itemList}`],
     };
   }
   const meant = t.is(found, t.Identifier) ? didYouMean(found.image, t.itemWords) : [];
   return { message: `expected ${itemList}, but found ${shown(found)}`, help: meant };
 }
 
-function noStatement(scene: Scene): Wording {
-  const { found, tokens, index } = scene;
+function noStatement(context: FaultContext): Wording {
+  const { found, tokens, index } = context;
   if (isCloser(found)) return closesNothing(found);
-  if (found.tokenType === t.Kernel) return noName({ ...scene, rule: "kernelStatement" });
+  if (found.tokenType === t.Kernel) return noName({ ...context, rule: "kernelStatement" });
   if (t.is(found, t.ItemStart) && !t.is(tokens[index + 1], t.Equal)) {
-    const help = [`${shown(found)} stands at the top of a file, outside all braces`];
-    return { message: `${shown(found)} cannot stand inside a body`, help };
+    const help = [`${shown(found)} must be outside all braces of the file`];
+    return { message: `${shown(found)} cannot be inside a body`, help };
   }
   if (t.reservedWords.has(found.image)) return keywordAsName(found);
   const next = tokens[index + 1];
   if (t.is(found, t.Identifier) && next !== undefined)
-    return noBinding({ ...scene, found: next, index: index + 1 });
-  const help = startsOperand(found) ? ["a value needs a name to be used: `y = …`"] : [];
+    return noBinding({ ...context, found: next, index: index + 1 });
+  const help = startsOperand(found) ? ["give the value a name: `y = …`"] : [];
   return { message: `a statement cannot begin with ${shown(found)}`, help };
 }
 
 /** A statement that began with a name, which should be a binding. */
-function noBinding(scene: Scene): Wording {
-  const { found, first } = scene;
+function noBinding(context: FaultContext): Wording {
+  const { found, first } = context;
   if (found.tokenType === t.OpenParen || found.tokenType === t.Pipe) {
     const value = found.tokenType === t.OpenParen ? `${first.image}(…)` : `${first.image} |> …`;
     return { message: `the value of \`${value}\` needs a name`, help: [`as in \`y = ${value}\``] };
@@ -131,7 +131,7 @@ function noBinding(scene: Scene): Wording {
   if (meant.length > 0 || t.is(found, t.Identifier) || found.tokenType === t.StringToken) {
     return {
       code: "unknown-statement",
-      message: `${shown(first)} begins no statement`,
+      message: `a statement cannot begin with ${shown(first)}`,
       at: first,
       help: meant,
     };
@@ -141,24 +141,24 @@ function noBinding(scene: Scene): Wording {
 
 // ── Parts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function noExpression(scene: Scene): Wording {
-  const { rule, found, tokens, index, previous } = scene;
+function noExpression(context: FaultContext): Wording {
+  const { rule, found, tokens, index, previous } = context;
   if (t.reservedWords.has(found.image)) return keywordAsName(found);
   if (rule === "call") {
     return {
-      message: `expected an op or a block${afterPrevious(scene)}`,
+      message: `expected an op or a block${afterPrevious(context)}`,
       help: ["as in `x |> relu` or `x |> conv2d(filters=8)`"],
     };
   }
   if (found.tokenType === t.Slash && t.is(tokens[index - 1], t.Slash)) {
     return { message: "expected an expression after `/`", help: ["a comment begins with `#`"] };
   }
-  if (rule === "fuseItem") return noName({ ...scene, rule: "fuseLink" });
-  if (previous.tokenType === t.Output) return noName({ ...scene, rule: "outputValue" });
-  return { message: `expected an expression${afterPrevious(scene)}` };
+  if (rule === "fuseItem") return noName({ ...context, rule: "fuseLink" });
+  if (previous.tokenType === t.Output) return noName({ ...context, rule: "outputValue" });
+  return { message: `expected an expression${afterPrevious(context)}` };
 }
 
-/** What needs a name, by grammar rule. */
+/** The message about a missing name, by grammar rule. */
 const nameless: Readonly<Record<string, string>> = {
   netItem: "`net` needs a name",
   blockItem: "`block` needs a name",
@@ -177,16 +177,16 @@ const nameless: Readonly<Record<string, string>> = {
   type: "expected a type, as in `f32[1, 224, 224, 3]`",
 };
 
-function noName(scene: Scene): Wording {
-  const { rule, found } = scene;
+function noName(context: FaultContext): Wording {
+  const { rule, found } = context;
   if (t.reservedWords.has(found.image)) return keywordAsName(found);
-  if (rule === "fuseLink") return { message: `expected an op or an op class${afterPrevious(scene)}` };
-  const message = nameless[rule] ?? `expected a name${afterPrevious(scene)}`;
-  const help = found.tokenType === t.StringToken ? ["a name stands without quotes, or in backticks"] : [];
+  if (rule === "fuseLink") return { message: `expected an op or an op class${afterPrevious(context)}` };
+  const message = nameless[rule] ?? `expected a name${afterPrevious(context)}`;
+  const help = found.tokenType === t.StringToken ? ["write a name without quotes, or in backticks"] : [];
   return { message, help };
 }
 
-/** Examples of what was begun, by grammar rule and expected token. */
+/** Examples of the statement or item, by grammar rule and expected token. */
 const examples: Readonly<Record<string, string>> = {
   [`inputStatement ${t.Colon.name}`]: "`input image: f32[1, 224, 224, 3]`",
   [`paramStatement ${t.Colon.name}`]: "`param w: f32[3, 3, 3, 32]`",
@@ -196,18 +196,18 @@ const examples: Readonly<Record<string, string>> = {
   [`fuseItem ${t.Colon.name}`]: "`fuse separable: depthwise -> elementwise* -> pointwise`",
 };
 
-function noToken(scene: Scene, expected: string): Wording {
-  const { rule, previous, found } = scene;
-  if (rule === "bindStatement") return noBinding(scene);
+function noToken(context: FaultContext, expected: string): Wording {
+  const { rule, previous, found } = context;
+  if (rule === "bindStatement") return noBinding(context);
   if (rule === "parameters") {
     const help = ["as in `block f(x, filters, stride=1) { … }`"];
-    return { message: `expected the parameters of the block${afterPrevious(scene)}`, help };
+    return { message: `expected the parameters of the block${afterPrevious(context)}`, help };
   }
   if (rule === "ruleItem" && expected === t.Colon.name && previous.tokenType === t.Approx) {
     const help = [`as in \`rule approx(0.01) ${found.image}: …\``];
     return { message: "`rule approx` needs its tolerance in parentheses", help };
   }
-  if (rule === "body") return { message: `expected \`{\`${afterPrevious(scene)} to begin the body` };
+  if (rule === "body") return { message: `expected \`{\`${afterPrevious(context)} to begin the body` };
   if (expected === t.StringToken.name) {
     return {
       message: "`weights` needs the name of a file in quotes",
@@ -216,32 +216,32 @@ function noToken(scene: Scene, expected: string): Wording {
   }
   const type = typeNamed(expected);
   const example = examples[`${rule} ${expected}`];
-  const message = `expected ${type?.LABEL ?? expected}${afterPrevious(scene)}`;
+  const message = `expected ${type?.LABEL ?? expected}${afterPrevious(context)}`;
   return { message, help: example === undefined ? [] : [`as in ${example}`] };
 }
 
 // ── Ends ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** The statement could end where something else follows. */
-function unended(scene: Scene): Wording {
-  const { found, tokens, index, first, afterPipe } = scene;
+/** The message for a token that follows a complete statement on its line. */
+function unended(context: FaultContext): Wording {
+  const { found, tokens, index, first, afterPipe } = context;
   const before = tokens[index - 1];
   if (isCloser(found)) return closesNothing(found);
   if (t.is(before, t.CloseBrace)) return { message: "expected a line end after `}`" };
   if (t.is(found, t.BinaryOperator) && afterPipe) {
     const help = ["`|>` binds loosest: put the pipe in parentheses, as in `(x |> relu) + y`"];
-    return { message: `${shown(found)} cannot follow a step of a pipe`, help };
+    return { message: `${shown(found)} cannot follow a pipe`, help };
   }
   if (first.tokenType === t.Output && !t.is(found, t.Identifier)) {
     return {
       message: `${shown(found)} cannot follow the name of an output`,
-      help: ["an expression gets a name first: `output y = a + b`"],
+      help: ["give the expression a name: `output y = a + b`"],
     };
   }
   if (found.tokenType === t.Where) {
     const help =
-      first.tokenType === t.Rule ? ["`where` stands once, before `when`; more bindings follow a `,`"] : [];
-    return { message: "`where` cannot stand here", help };
+      first.tokenType === t.Rule ? ["write one `where`, before `when`; separate its bindings by `,`"] : [];
+    return { message: "`where` is not allowed here", help };
   }
   if (t.is(found, t.Identifier) && found.tokenType !== t.QuotedName) {
     const meant = didYouMean(found.image, ["when", "where", "and", "or", "as", "not"]);
@@ -250,18 +250,18 @@ function unended(scene: Scene): Wording {
   if (t.is(found, t.StatementStart) || t.is(found, t.ItemStart) || t.is(tokens[index + 1], t.Equal)) {
     return {
       message: `expected a line end before ${shown(found)}`,
-      help: ["each statement begins on a line of its own"],
+      help: ["begin each statement on a new line"],
     };
   }
   if (startsOperand(found)) return { message: `expected an operator or a line end after ${quoted(before)}` };
   return { message: `${shown(found)} cannot follow ${quoted(before)}` };
 }
 
-function unclosed(scene: Scene, closer: string): Wording {
-  const { found, tokens, index, opener } = scene;
+function unclosed(context: FaultContext, closer: string): Wording {
+  const { found, tokens, index, opener } = context;
   const before = tokens[index - 1];
-  const what = bracketed(scene);
-  const others = opener === undefined ? [] : [{ span: spanAt(scene, opener), message: "opened here" }];
+  const what = bracketed(context);
+  const others = opener === undefined ? [] : [{ span: spanAt(context, opener), message: "opened here" }];
   if (t.reservedWords.has(found.image) && !t.is(found, t.StatementStart) && !t.is(found, t.ItemStart)) {
     if (t.is(before, t.Comma) || index - 1 === opener) return keywordAsName(found);
   }
@@ -272,20 +272,20 @@ function unclosed(scene: Scene, closer: string): Wording {
       others,
     };
   }
-  if (!endsAt(scene) && !startsOperand(found) && (t.is(before, t.Comma) || index - 1 === opener)) {
-    return { message: `expected an expression${afterPrevious(scene)}` };
+  if (!endsAt(context) && !startsOperand(found) && (t.is(before, t.Comma) || index - 1 === opener)) {
+    return { message: `expected an expression${afterPrevious(context)}` };
   }
   if (startsOperand(found) || t.reservedWords.has(found.image)) {
     return { message: `expected \`,\` or ${closer} after ${quoted(before)} in ${what}`, others };
   }
-  if (endsAt(scene) || found.tokenType === t.OpenBrace) {
+  if (endsAt(context) || found.tokenType === t.OpenBrace) {
     return { code: "unclosed", message: `expected ${closer} to close ${what}`, others };
   }
   return { message: `${shown(found)} cannot follow ${quoted(before)} in ${what}`, others };
 }
 
-/** What the bracket that is open belongs to. */
-function bracketed({ tokens, opener, rule }: Scene): string {
+/** The call, list or type to which the open bracket belongs. */
+function bracketed({ tokens, opener, rule }: FaultContext): string {
   const owner = opener === undefined ? undefined : tokens[opener - 1];
   switch (rule) {
     case "arguments":
@@ -303,22 +303,22 @@ function bracketed({ tokens, opener, rule }: Scene): string {
   }
 }
 
-function unclosedBody(scene: Scene): Wording {
-  const body = enclosingBody(scene);
-  const others = body === undefined ? [] : [{ span: spanAt(scene, body.brace), message: "opened here" }];
+function unclosedBody(context: FaultContext): Wording {
+  const body = enclosingBody(context);
+  const others = body === undefined ? [] : [{ span: spanAt(context, body.brace), message: "opened here" }];
   const what = body === undefined ? "the body" : `the body of \`${body.header}\``;
   return { code: "unclosed", message: `expected \`}\` to close ${what}`, others };
 }
 
 function closesNothing(token: IToken): Wording {
-  return { code: "unmatched", message: `${shown(token)} closes nothing` };
+  return { code: "unmatched", message: `${shown(token)} does not close anything` };
 }
 
 function keywordAsName({ image }: IToken): Wording {
   const help = [`in backticks it is a name: \`${image}\``];
   return {
     code: "keyword-as-name",
-    message: `\`${image}\` is a keyword, so it cannot stand here as a name`,
+    message: `\`${image}\` is a keyword, so it cannot be a name here`,
     help,
   };
 }

@@ -1,10 +1,10 @@
-// Where the parser could not continue, as data; `explain.ts` puts it in words.
+// The places where the parser could not continue, as data; `explain.ts` makes messages of them.
 
 import type { IParserErrorMessageProvider, IRecognitionException, IToken } from "chevrotain";
 
-/** A place where the text leaves the grammar. */
+/** A place where the text does not follow the grammar. */
 export interface Fault {
-  /** Name of the token type that the grammar wants here; absent where it has a choice. */
+  /** Name of the token type that the grammar requires here; absent if several are possible. */
   readonly expected?: string;
   /** The grammar rule that was being read. */
   readonly rule: string;
@@ -12,7 +12,7 @@ export interface Fault {
   readonly previous: IToken;
 }
 
-/** Chevrotain keeps of a mismatch its message alone, so the message is the name of what was expected. */
+/** Of a mismatch, chevrotain keeps only the message, so the message is the name of the expected token. */
 export const faultMessages: IParserErrorMessageProvider = {
   buildMismatchTokenMessage: ({ expected }) => expected.name,
   buildNoViableAltMessage: () => "",

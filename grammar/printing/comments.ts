@@ -1,18 +1,18 @@
-// The comments of a text, given out in reading order while the printer walks over the tree.
+// A cursor over the comments of a text, from which the printer takes comments in reading order.
 
 import { terminalText } from "#diagnostic/escape.js";
 import type { Ast, Comment } from "../ast.js";
 import { lineIndex } from "#diagnostic/position.js";
 
-/** A cursor over comments: what has been taken is not given again, so that none is lost or printed twice. */
+/** A cursor over comments: each comment is taken once, so none is lost or printed twice. */
 export interface Comments {
-  /** All that begin before `offset`. */
+  /** All comments that begin before `offset`. */
   takeBefore(offset: number): Comment[];
-  /** The next one, if it begins before `offset` and stands behind code on its line. */
+  /** The next comment, if it begins before `offset` and follows code on its line. */
   takeTrailing(offset: number): Comment | undefined;
-  /** Whether any that was not taken begins before `offset`. */
+  /** Whether a comment that was not taken begins before `offset`. */
   anyBefore(offset: number): boolean;
-  /** Sets aside all that begin before `offset`, since there is no place for them where they are. */
+  /** Sets aside all comments that begin before `offset`, because they cannot be printed where they are. */
   hoist(offset: number): void;
   /** The comments that were set aside since the last call. */
   takeHoisted(): Comment[];

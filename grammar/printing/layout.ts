@@ -1,8 +1,8 @@
-// Lays out text with choices of line breaks to a width (after Wadler, *A prettier printer*, 1998), without recursion.
+// Lays out text with optional line breaks for a width (Wadler, *A prettier printer*, 1998), without recursion.
 
 /**
- * A text with places where it may break. `hard` says that it holds a break that must be, so that every group around
- * it breaks; it is kept at construction, since asking for it later would cost a walk for every group.
+ * A text with optional line breaks. `hard` says that it contains a mandatory break, so all groups around it break too. It is computed
+ * at construction, since computing it later would take a walk for every group.
  */
 export type Doc = string | Exclude<Node, string>;
 
@@ -15,7 +15,7 @@ type Node =
   | { readonly kind: "ifBroken"; readonly text: string; readonly hard: false }
   | { readonly kind: "comment"; readonly text: string; readonly hard: true };
 
-/** A line of the result; `comment` stands at its end, in a column that the caller chooses. */
+/** A line of the result; the caller chooses the column of `comment`, which is at its end. */
 export interface Line {
   readonly text: string;
   readonly comment?: string;
@@ -23,16 +23,16 @@ export interface Line {
 
 const step = 2;
 
-/** A space, or a line break where the group around it breaks. */
+/** A space, or a line break if the group around it breaks. */
 export const line: Doc = { kind: "line", flat: " ", hard: false };
 
-/** Nothing, or a line break where the group around it breaks. */
+/** Nothing, or a line break if the group around it breaks. */
 export const softLine: Doc = { kind: "line", flat: "", hard: false };
 
 /** A line break in any case. */
 export const hardLine: Doc = { kind: "line", flat: "", hard: true };
 
-/** Some documents, or a list of them: a list may be longer than a call can have arguments. */
+/** Documents, or lists of documents: a list may be longer than the arguments that a call can have. */
 export type Docs = readonly (Doc | readonly Doc[])[];
 
 export function concat(...parts: Docs): Doc {
@@ -40,27 +40,27 @@ export function concat(...parts: Docs): Doc {
   return { kind: "concat", docs, hard: docs.some(isHard) };
 }
 
-/** The line breaks in `docs` lead to a deeper indentation. */
+/** `docs` with deeper indentation after their line breaks. */
 export function indent(...parts: Docs): Doc {
   const doc = concat(parts.flat());
   return { kind: "indent", doc, hard: isHard(doc) };
 }
 
-/** On one line if it fits; else all line breaks in it break, those of inner groups aside. */
+/** One line if it fits. Otherwise all line breaks in it break, except those of inner groups. */
 export function group(...parts: Docs): Doc {
   const doc = concat(parts.flat());
   return { kind: "group", doc, hard: isHard(doc) };
 }
 
-/** `text` where the group around it breaks, else nothing. */
+/** `text` if the group around it breaks, else nothing. */
 export function ifBroken(text: string): Doc {
   return { kind: "ifBroken", text, hard: false };
 }
 
-/** Nothing; the groups around it break. */
+/** An empty document that makes the groups around it break. */
 export const mustBreak: Doc = { kind: "concat", docs: [], hard: true };
 
-/** A comment at the end of the line, whatever still comes on it; the groups around it break. */
+/** A comment, printed at the end of its line; the groups around it break. */
 export function endOfLineComment(text: string): Doc {
   return { kind: "comment", text, hard: true };
 }
@@ -71,7 +71,7 @@ interface Command {
   readonly broken: boolean;
 }
 
-/** The lines of `doc`, no longer than `width` where its breaks allow that. */
+/** The lines of `doc`, at most `width` columns long if its breaks allow that. */
 export function layout(doc: Doc, width: number): Line[] {
   const lines: Line[] = [];
   const commands: Command[] = [{ doc, indentation: 0, broken: true }];
@@ -126,7 +126,7 @@ export function layout(doc: Doc, width: number): Line[] {
 
 /**
  * Whether `next`, and what follows it up to the first place where the line may end, takes at most `room` columns.
- * Looks at no more than that: rows are taken element by element, so that long ones cost nothing here.
+ * It looks at nothing else: it takes rows element by element, so long rows do not cost time here.
  */
 function fits(next: Command, rest: readonly Command[], room: number): boolean {
   const rows: Row[] = [{ docs: [next.doc], index: 0, broken: next.broken }];
@@ -167,7 +167,7 @@ interface Row {
   readonly broken: boolean;
 }
 
-/** A long row goes on the stack once, from its end. */
+/** Pushes a list, which may be long, in reverse order. */
 function pushAll(commands: Command[], docs: readonly Doc[], indentation: number, broken: boolean): void {
   for (let index = docs.length - 1; index >= 0; index--) {
     const doc = docs[index];

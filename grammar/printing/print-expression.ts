@@ -1,4 +1,4 @@
-// Lays out expressions: parentheses only where precedence wants them, breaks first in pipes, then in arguments.
+// Lays out expressions: parentheses only where precedence requires them, line breaks first in pipes, then in arguments.
 
 import type { Span } from "#diagnostic/diagnostic.js";
 import type {
@@ -37,15 +37,15 @@ export function typeDoc(c: Comments, { dtype, shape, span }: TypeExpression): Do
   return concat(printName(dtype.text), bracketDoc(c, "[", shape.map(slotOf(c)), "]", span.end));
 }
 
-/** A part that may stand on a line of its own, between the comments that belong to it. */
+/** A part that may be on a separate line, between its comments. */
 export interface Slot {
   readonly span: Span;
   readonly doc: () => Doc;
 }
 
 /**
- * Parts between brackets, on one line or each on its own; `end` is the offset behind the closing bracket. Comments
- * among them stay before or behind their part.
+ * Parts between brackets, all on one line or each on a separate line; `end` is the offset after the closing bracket. Comments
+ * stay before or after their part.
  */
 export function bracketDoc(
   c: Comments,
@@ -67,20 +67,20 @@ export function bracketDoc(
   return group(open, behindOpen, indent(softLine, parts), softLine, close);
 }
 
-/** A slot with what stands before it, if it is not the first. */
+/** A slot with the text before it, if it is not the first. */
 interface FillSlot extends Slot {
   readonly before?: string;
 }
 
 /**
- * Parts one behind the other, as many on a line as fit, with `after` between two. The breaks are those of the parts but
- * the first, so that the caller can indent them; `end` is the offset behind the last part.
+ * Parts in a row, as many on a line as fit, with `after` between two. Each part except the first contains the break before it, so the
+ * caller can indent the breaks; `end` is the offset after the last part.
  */
 export function fillDocs(c: Comments, slots: readonly FillSlot[], after: string, end: number): Doc[] {
   c.hoist(slots[0]?.span.start ?? 0);
   let comment: Doc = "";
   return slots.map((slot, index) => {
-    // What follows a comment must not come on its line.
+    // Nothing may follow a comment on its line.
     const separator = comment === "" ? line : hardLine;
     const comments = leading(c, slot.span.start);
     const doc = slot.doc();
@@ -91,12 +91,12 @@ export function fillDocs(c: Comments, slots: readonly FillSlot[], after: string,
   });
 }
 
-/** The comments before a part, each on its own line. */
+/** The comments before a part, each on a separate line. */
 export function leading(c: Comments, start: number): Doc[] {
   return c.takeBefore(start).map(({ text }) => concat(text, hardLine));
 }
 
-/** The comment behind a part, at the end of its line. */
+/** The comment after a part, at the end of its line. */
 export function trailing(c: Comments, next: number): Doc {
   const comment = c.takeTrailing(next);
   return comment === undefined ? "" : endOfLineComment(comment.text);
@@ -148,7 +148,7 @@ function bareDoc(c: Comments, e: Expression): Doc {
   }
 }
 
-/** A call; without arguments, `parentheses` says whether it has some. */
+/** A call. If it has no arguments, `parentheses` says whether to print `()`. */
 export function callDoc(
   c: Comments,
   { callee, binder, arguments: list, span }: CallExpression,
@@ -174,7 +174,7 @@ function argumentDoc(c: Comments, argument: Argument): Doc {
   }
 }
 
-/** Rows of numbers fill lines, since tensors have many; other lists have an item a line if they do not fit. */
+/** Numbers fill lines, since tensors have many; other lists have one item per line if they do not fit on one line. */
 function listDoc(c: Comments, items: readonly Expression[], { start, end }: Span): Doc {
   c.hoist(start);
   const numbers = items.length > 0 && items.every(isNumeric) && !c.anyBefore(end);
@@ -197,47 +197,47 @@ function pipeDoc(c: Comments, e: PipeExpression): Doc {
     span: call.span,
     doc: () => callDoc(c, call, parentheses),
   }));
-  return chainDoc(c, slotOf(c)(head), slots, () => "|> ");
+  return sequenceDoc(c, slotOf(c)(head), slots, () => "|> ");
 }
 
-/** A row of operators of one level, all from the left, is one chain; what binds otherwise is an operand of it. */
+/** Left-associative operators of one level are laid out as one sequence; all other expressions are operands of it. */
 function binaryDoc(c: Comments, e: BinaryExpression): Doc {
   const level = binaryPrecedence(e.operator);
-  const links: BinaryExpression[] = [];
+  const operations: BinaryExpression[] = [];
   let head: Expression = e;
   do {
-    links.push(head);
+    operations.push(head);
     head = head.left;
   } while (
     head.kind === "binary" &&
     binaryPrecedence(head.operator) === level &&
     level !== precedence.comparison
   );
-  links.reverse();
+  operations.reverse();
   c.hoist(head.span.start);
-  // Comparisons do not chain, so their left operand has to bind tighter too.
+  // Comparisons do not chain, so their left operand must bind tighter too.
   const first = head;
   const leftTightness = level === precedence.comparison ? level + 1 : level;
-  const slots = links.map(({ right }) => ({
+  const slots = operations.map(({ right }) => ({
     span: right.span,
     doc: () => expressionDoc(c, right, level + 1),
   }));
   const firstSlot = { span: first.span, doc: () => expressionDoc(c, first, leftTightness) };
-  return chainDoc(c, firstSlot, slots, (index) => `${links[index]?.operator ?? ""} `);
+  return sequenceDoc(c, firstSlot, slots, (index) => `${operations[index]?.operator ?? ""} `);
 }
 
-/** A first part and links, on one line or each link on its own line, which begins with its operator. */
-function chainDoc(
+/** A first part and operations: all on one line, or each operation on a separate line, which begins with its operator. */
+function sequenceDoc(
   c: Comments,
   first: Slot,
-  links: readonly Slot[],
+  operations: readonly Slot[],
   operator: (index: number) => string,
 ): Doc {
   const head = first.doc();
-  const parts: Doc[] = [trailing(c, links[0]?.span.start ?? 0)];
-  for (const [index, link] of links.entries()) {
-    parts.push(line, concat(leading(c, link.span.start)), operator(index), link.doc());
-    const next = links[index + 1];
+  const parts: Doc[] = [trailing(c, operations[0]?.span.start ?? 0)];
+  for (const [index, operation] of operations.entries()) {
+    parts.push(line, concat(leading(c, operation.span.start)), operator(index), operation.doc());
+    const next = operations[index + 1];
     if (next !== undefined) parts.push(trailing(c, next.span.start));
   }
   return group(head, indent(parts));

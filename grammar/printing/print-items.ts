@@ -1,4 +1,4 @@
-// Lays out items and statements: what stands on which line, blank lines and comments between them.
+// Lays out items and statements, and the blank lines and comments between them.
 
 import type { Span } from "#diagnostic/diagnostic.js";
 import type {
@@ -25,12 +25,12 @@ import {
 import { printBoundName, printName } from "./print-name.js";
 import { quote } from "../quote.js";
 
-/** The items of a file and all comments that are left. */
+/** The items of a file and all remaining comments. */
 export function itemsDoc(c: Comments, items: readonly Item[]): Doc {
   return rowsDoc(c, items, Infinity, itemDoc, areApart(c));
 }
 
-/** Whether a blank line must stand between two items; without one, those written are kept. */
+/** Whether two items need a blank line between them. If not, the blank lines of the text are kept. */
 function areApart(c: Comments): (before: Item, after: Item) => boolean {
   return (before, after) => {
     if (hasBody(before) || hasBody(after)) return true;
@@ -107,7 +107,7 @@ function blockHead(c: Comments, { name, parameters, parametersSpan, span }: Bloc
   );
 }
 
-/** A rule on one line, or each of its parts on a line of its own. */
+/** A rule on one line, or each of its parts on a separate line. */
 function ruleDoc(c: Comments, { name, approx, pattern, replacement, where, when }: RuleItem): Doc {
   const tolerance = approx === undefined ? "" : concat("approx(", expressionDoc(c, approx), ") ");
   const parts = [
@@ -163,7 +163,7 @@ function outputDoc(c: Comments, { outputs }: OutputStatement): Doc {
 
 // ── Rows ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Statements in braces: below each other, or a single one beside its braces if it was written so and fits. */
+/** Statements in braces: one per line. A single one is on the line of its braces if it was there and fits. */
 function bodyDoc(c: Comments, head: Doc, body: readonly Statement[], span: Span): Doc {
   const end = span.end - 1;
   const [only, ...others] = body;
@@ -179,7 +179,7 @@ function bodyDoc(c: Comments, head: Doc, body: readonly Statement[], span: Span)
   return concat(head, " {", comment, rows, hardLine, "}");
 }
 
-/** A line or more of a row: a comment, a statement or an item; `blank` says that a blank line stands before it. */
+/** A comment, a statement or an item; `blank` says that a blank line precedes it. */
 interface Row {
   readonly doc: Doc;
   readonly lastLine: number | undefined;
@@ -187,8 +187,8 @@ interface Row {
 }
 
 /**
- * Statements or items below each other, with the comments between them and up to the offset `end`. A blank line stands
- * where one or more were written, and where `apart` wants one.
+ * Statements or items, one per line, with the comments between them and up to the offset `end`. A blank line is printed
+ * where the text has at least one, and where `apart` requires one.
  */
 function rowsDoc<T extends Item | Statement>(
   c: Comments,
@@ -214,13 +214,13 @@ function rowsDoc<T extends Item | Statement>(
     addComments(c.takeBefore(start));
     const doc = docOf(c, element);
     c.hoist(stop);
-    // What has no place in the statement goes before it, as if it had been written there.
+    // Comments that cannot be printed in the statement are printed before it.
     for (const { text } of c.takeHoisted()) add(text, start, start);
     add(concat(doc, trailing(c, elements[index + 1]?.span.start ?? end)), start, stop);
 
     const before = elements[index - 1];
     const head = rows[first];
-    // Where a blank line stands among the comments, they belong to different things, and that one is enough.
+    // If a blank line separates the comments, they belong to different elements, and no second one is needed.
     if (before !== undefined && head !== undefined && apart(before, element)) {
       head.blank ||= !rows.slice(first).some(({ blank }) => blank);
     }

@@ -6,7 +6,7 @@ import { reservedWords } from "../tokens/tokens.js";
 
 const plain = /^[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*$/;
 
-/** A name as it stands in a text: in backticks if it is a keyword or odd, with escapes if need be. */
+/** A name as the language writes it: in backticks if it is a keyword or not a plain name, with escapes if it needs them. */
 export function printName(name: string): string {
   return plain.test(name) && !reservedWords.has(name) ? name : quote(name, "`");
 }
@@ -16,7 +16,7 @@ export function printArgumentName(name: string): string {
   return plain.test(name) ? name : quote(name, "`");
 }
 
-/** A name where it is bound: backticks that were written stay, since they keep it from being a literal. */
+/** A name that is bound. Unnecessary backticks stay, since without them the name may be a literal. */
 export function printBoundName({ text, quoted }: Name): string {
   return quoted ? quote(text, "`") : printName(text);
 }

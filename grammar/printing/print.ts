@@ -6,12 +6,12 @@ import { commentsOf } from "./comments.js";
 import { layout, type Line } from "./layout.js";
 import { itemsDoc } from "./print-items.js";
 
-/** Columns of a line; only what cannot be broken goes beyond. */
+/** Columns of a line; only parts that cannot be broken are longer. */
 const width = 100;
 
 /**
- * The text of a tree, ending in a line end. Reading it gives the same tree again (spans aside), and printing that the
- * same text. In a tree without a text (`lineStarts`) blank lines stand between items only.
+ * The text of a tree, which ends in a line end. Parsing it gives the same tree (except spans), and printing that tree gives the
+ * same text. If the tree has no text (no `lineStarts`), blank lines are printed between items only.
  */
 export function print(ast: Ast): string {
   expectArgument("print", "a syntax tree, as `parse` gives it", ast, hasProperties(ast, "items"));
@@ -20,10 +20,10 @@ export function print(ast: Ast): string {
   return text === "" ? "" : `${text}\n`;
 }
 
-/** How much shorter than its neighbours a line may be for its comment to stand in their column. */
+/** How many columns shorter than its neighbours a line may be, to have its comment aligned with theirs. */
 const reach = 40;
 
-/** The comments at the ends of neighbouring lines stand in one column, unless the lines differ much in length. */
+/** Aligns the comments at the ends of adjacent lines, unless the lengths of the lines differ much. */
 function alignComments(lines: readonly Line[]): string[] {
   const columns = new Map<Line, number>();
   for (let start = 0; start < lines.length; start++) {
@@ -31,7 +31,7 @@ function alignComments(lines: readonly Line[]): string[] {
     while (lines[end]?.comment !== undefined) end++;
     const run = lines.slice(start, end);
     const lengths = run.map(({ text }) => text.length);
-    // A run may be longer than a call can have arguments.
+    // The list may be longer than the arguments that a call can have.
     const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
     const shortest = lengths.reduce((least, length) => Math.min(least, length), longest);
     if (longest - shortest <= reach) for (const line of run) columns.set(line, longest);

@@ -1,4 +1,4 @@
-// What is made from the grammar and kept in files: the types of the concrete syntax tree.
+// Generates files from the grammar: the types of the concrete syntax tree.
 
 import { generateCstDts } from "chevrotain";
 import { grammarProductions } from "./parser.js";

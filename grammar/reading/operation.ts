@@ -1,4 +1,4 @@
-// Operands and operators in a row become a tree, by precedence; without recursion, so that rows may be long.
+// Makes a tree of operands and operators in a row, by precedence, without recursion, since rows may be long.
 
 import type { IToken } from "chevrotain";
 import { bug, error } from "#diagnostic/diagnostic.js";
@@ -8,14 +8,14 @@ import type { OperandCstNode, OperationCstNode } from "./cst.js";
 import { maxNesting } from "../tokens/line-ends.js";
 import { binaryPrecedence, isBinaryOperator, precedence, unaryPrecedence } from "../precedence.js";
 
-/** An expression with the place it takes, parentheses around it included. */
+/** An expression with its span, including parentheses around it. */
 interface Placed {
   readonly expression: Expression;
   readonly start: number;
   readonly end: number;
 }
 
-/** An operator that waits for its right operand. */
+/** An operator whose right operand is not complete. */
 type Waiting = { readonly token: IToken; readonly precedence: number } & (
   | { readonly arity: 1; readonly operator: UnaryExpression["operator"] }
   | { readonly arity: 2; readonly operator: BinaryOperator }
@@ -63,7 +63,7 @@ export function buildOperation(
   return values[0]?.expression ?? bug("an operation without an operand");
 }
 
-/** Applies the last operator that waits. */
+/** Applies the last operator of `waiting`. */
 function reduce(b: TreeContext, values: Placed[], waiting: Waiting[]): void {
   const operator = waiting.pop();
   const right = values.pop();
@@ -89,12 +89,12 @@ function reduce(b: TreeContext, values: Placed[], waiting: Waiting[]): void {
   values.push({ expression: { kind: "binary", operator: operator.operator, ...operands, span }, start, end });
 }
 
-/** The `-` and `not` before an operand, in order; none if they are too many to nest. */
+/** The `-` and `not` before an operand, in order; none if they are nested too deep. */
 function prefixesOf(b: TreeContext, node: OperandCstNode): IToken[] {
   const { Minus = [], Not = [] } = node.children;
   const prefixes = [...Minus, ...Not].sort((left, right) => left.startOffset - right.startOffset);
   if (b.prefixes + prefixes.length <= maxNesting) return prefixes;
-  const help = [`at most ${maxNesting} may stand before each other`];
+  const help = [`at most ${maxNesting} in a row are allowed`];
   b.diagnostics.push(error("too-deep", "too many `-` and `not` in a row", { span: spanOf(b, node), help }));
   return [];
 }

@@ -1,4 +1,4 @@
-// Text to syntax tree: tokens, ends of statements, concrete tree, `Ast`, and all errors on the way.
+// Parses a text into a syntax tree: tokens, ends of statements, concrete tree, `Ast`, and all errors.
 
 import { expectArgument } from "#diagnostic/argument.js";
 import { error, hasErrors, type Diagnostic, type Result } from "#diagnostic/diagnostic.js";
@@ -6,21 +6,21 @@ import { lineStarts } from "#diagnostic/position.js";
 import type { Ast, Comment } from "../ast.js";
 import { createTreeBuilder } from "./tree-builder.js";
 import { explain } from "../errors/explain.js";
-import { endOf, placeNewlines } from "../tokens/line-ends.js";
+import { endOf, placeStatementEnds } from "../tokens/line-ends.js";
 import { faultLimit, parseTokens } from "./parser.js";
 import type { Fault } from "../errors/fault.js";
 import { tokenize, tokenLimit } from "../tokens/lexer.js";
 
 /**
  * Reads the text of a `.net` file; `file` is its name in spans. All syntax errors are reported, at most one for each
- * statement, in reading order. `partial` is there even then, without the statements that are wrong.
+ * statement, in reading order. `partial` is always present; it lacks the wrong statements.
  */
 export function parse(text: string, file: string): Result<Ast> & { readonly partial: Ast } {
   expectArgument("parse", "a text and its name, both strings", text, typeof text === "string");
   expectArgument("parse", "a text and its name, both strings", file, typeof file === "string");
   const { tokens, comments, rest } = tokenize(text);
   if (rest !== undefined) return tooManyTokens(text, file, rest);
-  const lines = placeNewlines(tokens, text);
+  const lines = placeStatementEnds(tokens, text);
   const builder = createTreeBuilder(file);
   const { tree, faults } = parseTokens(lines, builder);
   const items = builder.items(tree);
@@ -44,18 +44,20 @@ export function parse(text: string, file: string): Result<Ast> & { readonly part
 
 function tooManyTokens(text: string, file: string, rest: number): Result<Ast> & { readonly partial: Ast } {
   const message = `${file} has more than ${tokenLimit / 1e6} million names, numbers and signs`;
-  const help = ["large constants belong in a weight file, and what is repeated in a `block` or a `repeat`"];
+  const help = [
+    "put large constants into a weight file, and repeated statements into a `block` or a `repeat`",
+  ];
   const diagnostics = [error("too-large", message, { span: { file, start: rest, end: rest + 1 }, help })];
   return { partial: { file, items: [], comments: [], lineStarts: lineStarts(text) }, diagnostics };
 }
 
 function tooManyFaults(file: string, faults: readonly Fault[]): Diagnostic {
   const start = faults.at(-1)?.found.startOffset ?? 0;
-  const message = `these are the first ${faultLimit} errors; what comes after them is not looked at`;
+  const message = `these are the first ${faultLimit} errors; the rest of the text is not checked`;
   return error("too-many-errors", message, { span: { file, start, end: start } });
 }
 
-/** Whether only white space stands before `offset` on its line. */
+/** Whether only white space precedes `offset` on its line. */
 function startsLine(text: string, offset: number): boolean {
   let start = offset;
   while (start > 0 && (text[start - 1] === " " || text[start - 1] === "\t" || text[start - 1] === "\ufeff"))

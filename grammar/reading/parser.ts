@@ -1,22 +1,22 @@
-// The grammar: a chevrotain parser from tokens to a concrete syntax tree, which `build.ts` makes into an `Ast`.
+// The grammar: a chevrotain parser from tokens to a concrete syntax tree, from which `tree-builder.ts` makes an `Ast`.
 
 import { CstParser, EOF, isRecognitionException, type CstNode, type IToken } from "chevrotain";
 import type { TreeBuilder } from "./tree-builder.js";
 import type { ExpressionCstNode, FileCstNode, StatementCstNode } from "./cst.js";
 import { faultMessages, faultOf, type Fault } from "../errors/fault.js";
-import type { Lines } from "../tokens/line-ends.js";
+import type { StatementTokens } from "../tokens/line-ends.js";
 import * as t from "../tokens/tokens.js";
 
 /**
- * Reads what `placeNewlines` gives. A statement that is wrong is skipped up to its `Newline`, so that each has at most
- * one error and all others are read; `{ … }` in what is skipped is read too, for the errors in it.
+ * Parses the tokens of `placeStatementEnds`. It skips a wrong statement up to its `Newline`, so each statement has at most
+ * one error and all others are parsed. It also parses `{ … }` in a skipped statement, to report the errors in it.
  */
 class Parser extends CstParser {
-  /** The `{` of the input that are not closed. */
+  /** The `{` of the input that are never closed. */
   unclosed: ReadonlySet<IToken> = new Set();
-  /** Makes the syntax tree of what was read, so that the concrete one, which is ten times as large, can go. */
+  /** Builds the syntax tree of each statement at once, so that the concrete tree, which is ten times as large, can be freed. */
   trees: TreeBuilder | undefined;
-  /** How many `-` and `not` are open in the statement: what stands behind them is built with them, which counts them. */
+  /** How many `-` and `not` are open in the statement. Their operands are built together with them, since the builder counts them. */
   private prefixes = 0;
 
   constructor() {
@@ -147,7 +147,7 @@ class Parser extends CstParser {
   private readonly body = this.RULE("body", () => {
     const brace = this.CONSUME(t.OpenBrace);
     this.lines(
-      // An item cannot stand in a body; where the body is not closed, that is where it should have been.
+      // A body cannot contain an item. If the body is never closed, its `}` is missing before the item.
       (next) => next.tokenType === t.CloseBrace || (t.is(next, t.ItemStart) && this.unclosed.has(brace)),
       () => {
         const node = this.SUBRULE(this.statement);
@@ -254,7 +254,7 @@ class Parser extends CstParser {
     });
   });
 
-  /** Operands and operators in a row: precedence is settled in `build.ts`, so that recursion here stays flat. */
+  /** Operands and operators in a row. `operation.ts` applies precedence, so the recursion here stays shallow. */
   private readonly operation = this.RULE("operation", () => {
     this.SUBRULE1(this.operand);
     this.MANY(() => {
@@ -346,7 +346,7 @@ class Parser extends CstParser {
     this.OPTION(() => this.CONSUME2(t.Comma));
   });
 
-  /** Builds one expression of a list, which may have hundreds of thousands. */
+  /** Builds one expression of a list, which may have hundreds of thousands of items. */
   private built(node: CstNode): void {
     if (!this.RECORDING_PHASE && this.prefixes === 0) this.trees?.expression(node as ExpressionCstNode);
   }
@@ -359,7 +359,7 @@ class Parser extends CstParser {
 
   // ── Recovery ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Lines until `ended`. To the grammar this is a repetition; when it runs, whatever stands there is tried. */
+  /** Parses lines until `ended`. In the grammar this is a repetition; at run time, every line is tried. */
   private lines(ended: (next: IToken) => boolean, parse: () => void): void {
     if (this.RECORDING_PHASE) {
       this.MANY(parse);
@@ -368,12 +368,12 @@ class Parser extends CstParser {
     for (let first = this.LA(1); first.tokenType !== EOF && !ended(first); first = this.LA(1)) {
       this.prefixes = 0;
       if (!this.succeeds(parse)) this.skipLine(first);
-      // What remains is read no more; the rules that are open find the file's end.
+      // The rest is not parsed; the open rules see the end of the file.
       if (this.errors.length >= faultLimit) while (this.LA(1).tokenType !== EOF) this.SKIP_TOKEN();
     }
   }
 
-  /** Goes to the next line at this level, past `first` at least. Bodies on the way are read for their errors alone. */
+  /** Skips to the next line at this level, at least past `first`. Parses bodies on the way only for their errors. */
   private skipLine(first: IToken): void {
     if (this.LA(1) !== first && this.LA(0).tokenType === t.Newline) return;
     do {
@@ -387,7 +387,7 @@ class Parser extends CstParser {
       parse();
       return true;
     } catch (exception) {
-      // Chevrotain has noted its own exceptions in `errors` when it threw them.
+      // Chevrotain has added its own exceptions to `errors` when it threw them.
       if (exception instanceof Error && isRecognitionException(exception)) return false;
       throw exception;
     }
@@ -406,19 +406,19 @@ export function grammarProductions(): ReturnType<Parser["getGAstProductions"]> {
   return theParser().getGAstProductions();
 }
 
-/** Most faults of a file that are reported: one mends these before reading on. */
+/** Most faults of a file that are reported. */
 export const faultLimit = 1000;
 
-/** The concrete tree of all lines without a fault, and the faults; `trees` takes the parts of statements while they are read. */
+/** The concrete tree of all lines without a fault, and the faults; `trees` builds statements while they are parsed. */
 export function parseTokens(
-  { tokens, unclosed }: Lines,
+  { tokens, unclosed }: StatementTokens,
   trees: TreeBuilder,
 ): { tree: FileCstNode; faults: Fault[] } {
   const reader = theParser();
   reader.input = tokens;
   reader.unclosed = unclosed;
   reader.trees = trees;
-  // The start rule has no token of its own, so it gives a tree whatever the input.
+  // The start rule has no required token, so it returns a tree for any input.
   const tree = reader.file() as FileCstNode;
   const faults = reader.errors.slice(0, faultLimit).map(faultOf);
   // The parser lives on, and would keep all tokens.

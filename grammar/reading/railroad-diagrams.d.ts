@@ -1,7 +1,7 @@
-// The parts of the package that `railroad.ts` uses; it comes without types.
+// The types of the parts of the package that `railroad.ts` uses; the package has no types.
 
 declare module "@prantlf/railroad-diagrams" {
-  /** A part of a diagram; a text stands for a terminal. */
+  /** A part of a diagram; a string is a terminal. */
   export type Part = { readonly width: number } | string;
 
   export class Diagram {

@@ -1,4 +1,4 @@
-// Draws the grammar as railroad diagrams (SVG), from the parser itself, so that the language reference shows what is.
+// Draws the grammar as railroad diagrams (SVG) from the parser itself, so the language reference is never out of date.
 // Used when the documentation is made, never at run time: the drawing library is a development dependency.
 
 import * as draw from "@prantlf/railroad-diagrams";
@@ -17,7 +17,7 @@ import {
 import { bug } from "#diagnostic/diagnostic.js";
 import { grammarProductions } from "./parser.js";
 
-/** A diagram for each grammar rule: SVG text that stands alone, by file name without its ending, as `net-item`. */
+/** A diagram for each grammar rule: standalone SVG, by file name without the extension, such as `net-item`. */
 export function railroadDiagrams(): Map<string, string> {
   return new Map(
     Object.values(grammarProductions()).map((rule) => {
@@ -27,12 +27,12 @@ export function railroadDiagrams(): Map<string, string> {
   );
 }
 
-/** What the reference calls a rule: `bindStatement` is "bind statement". */
+/** The name of a rule in the reference: `bindStatement` is "bind statement". */
 function words(rule: string): string {
   return rule.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 }
 
-/** A row of parts. `x ("," x)*`, which the parser has to say in two steps, is drawn as one loop. */
+/** A row of parts. `x ("," x)*`, which the parser writes in two parts, is drawn as one loop. */
 function rowOf(definition: readonly IProduction[]): draw.Part[] {
   const parts: draw.Part[] = [];
   for (let index = 0; index < definition.length; index++) {
@@ -82,14 +82,14 @@ function sequence({ definition }: { readonly definition: readonly IProduction[] 
   return only !== undefined && others.length === 0 ? only : new draw.Sequence(...rowOf(definition));
 }
 
-/** What is written as it stands is round; kinds of tokens, such as names and numbers, are described in words. */
+/** Literal text is in a round box; kinds of tokens, such as names and numbers, are described in words. */
 function terminalOf({ terminalType }: Terminal): draw.Part {
   const label = terminalType.LABEL ?? terminalType.name;
   const literal = /^`(.*)`$/.exec(label)?.[1];
   return literal === undefined ? new draw.Comment(label) : new draw.Terminal(literal);
 }
 
-/** The diagrams are pictures in a page: they carry their own style, for light and dark pages. */
+/** The diagrams are images in a page, so they contain their own style, for light and dark pages. */
 const style = `
   path { stroke: #57606a; stroke-width: 2; fill: none; }
   text { font: bold 14px ui-monospace, monospace; text-anchor: middle; white-space: pre; fill: #1f2328; }

@@ -1,4 +1,4 @@
-// From the concrete syntax tree to the `Ast`.
+// Builds the `Ast` from the concrete syntax tree.
 
 import type { IToken } from "chevrotain";
 import { bug, error, type Diagnostic } from "#diagnostic/diagnostic.js";
@@ -11,11 +11,11 @@ import { is, QuotedName, unescaped } from "../tokens/tokens.js";
 
 /** Builds the tree of a file while it is parsed. */
 export interface TreeBuilder {
-  /** What is wrong with what was built so far. */
+  /** The errors in what was built so far. */
   readonly diagnostics: readonly Diagnostic[];
-  /** Builds a statement, and takes its concrete tree apart: that of a whole file would fill the memory. */
+  /** Builds a statement and frees its concrete tree: the one of a whole file would fill the memory. */
   statement(node: cst.StatementCstNode): void;
-  /** As `statement`, of an expression that no `-` or `not` is open before. */
+  /** The same for an expression that is not inside an open `-` or `not`. */
   expression(node: cst.ExpressionCstNode): void;
   /** The items of the file, in order. */
   items(tree: cst.FileCstNode): ast.Item[];
@@ -262,7 +262,7 @@ function buildExpression(b: TreeContext, node: cst.ExpressionCstNode): ast.Expre
   return value;
 }
 
-/** An operand without the operators before it. */
+/** An operand without its prefix operators. */
 function buildOperand(b: TreeContext, { children }: cst.OperandCstNode): ast.Expression {
   const { NumberToken, SizeToken, StringToken, list, group, call } = children;
   if (NumberToken) return number(b, only(NumberToken));
@@ -319,7 +319,7 @@ function string(b: TreeContext, token: IToken): ast.StringLiteral {
   return { kind: "string", value: textOf(b, token), span: spanOfToken(b, token) };
 }
 
-/** What a token says, its escapes resolved; reports those that mean nothing. */
+/** The value of a token, with its escapes replaced; reports wrong escapes. */
 function textOf(b: TreeContext, token: IToken): string {
   const { value, problems } = unescaped(token);
   for (const { start, end } of problems) {

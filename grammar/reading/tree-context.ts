@@ -1,4 +1,4 @@
-// What `build.ts` and `operation.ts` share: where they report to, and how they read the concrete syntax tree.
+// The state that `tree-builder.ts` and `operation.ts` share, and functions to read the concrete syntax tree.
 
 import type { CstNode, IToken } from "chevrotain";
 import { bug, type Diagnostic, type Span } from "#diagnostic/diagnostic.js";
@@ -8,17 +8,17 @@ import { endOf } from "../tokens/line-ends.js";
 /** The state of building the tree of one file. */
 export interface TreeContext {
   readonly file: string;
-  /** Mistakes that the grammar does not see, as a faulty escape. */
+  /** Errors that the grammar does not detect, such as a wrong escape. */
   readonly diagnostics: Diagnostic[];
-  /** How many `-` and `not` are open around what is being built. */
+  /** How many `-` and `not` are open around the current expression. */
   prefixes: number;
-  /** What was built of the statements so far; those inside others come first. */
+  /** The statements built so far; inner statements come first. */
   readonly statements: Map<CstNode, Statement>;
-  /** What was built of lists whose statement is not yet read; each is taken once. */
+  /** Expressions of lists, built before their statement is complete; each is taken once. */
   readonly expressions: Map<CstNode, Expression>;
 }
 
-/** The span of a node that holds a token at least. */
+/** The span of a node that contains at least one token. */
 export function spanOf(b: TreeContext, { location }: CstNode): Span {
   const start = location?.startOffset ?? 0;
   return { file: b.file, start, end: (location?.endOffset ?? start - 1) + 1 };
@@ -28,12 +28,12 @@ export function spanOfToken(b: TreeContext, token: IToken): Span {
   return { file: b.file, start: token.startOffset, end: endOf(token) };
 }
 
-/** The first of the parts of one kind; of most there is one. */
+/** The first of the parts of one kind; most kinds have only one. */
 export function only<T>(parts: readonly T[] | undefined): T {
   return at(parts, 0);
 }
 
-/** A part that the grammar says is there: lines with a fault never become part of the tree. */
+/** A part that the grammar requires: lines with a fault never become part of the tree. */
 export function at<T>(parts: readonly T[] | undefined, index: number): T {
   return parts?.[index] ?? bug("the concrete syntax tree lacks a part that the grammar requires");
 }

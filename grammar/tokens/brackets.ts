@@ -1,17 +1,17 @@
-// Which bracket closes which.
+// Finds the partner of each bracket.
 
 import type { IToken, TokenType } from "chevrotain";
 import * as t from "./tokens.js";
 
 /**
- * The partner of each bracket that has one, both ways, by index. Braces are stronger: `}` closes its `{` whatever
- * brackets are open between, and no bracket reaches over a brace. Among `(` and `[` a closer takes the nearest of its
- * kind, and what is open between has no partner.
+ * The partner of each bracket that has one, in both directions, by index. Braces are stronger: `}` closes its `{` even if
+ * brackets between them are open, and the partners of a bracket are never on both sides of a brace. Among `(` and `[`, a closing bracket
+ * takes the nearest opening one of its kind; the brackets that are open between them have no partner.
  */
 export function matchBrackets(tokens: readonly IToken[]): Map<number, number> {
   interface Frame {
     readonly brace: number;
-    /** Open brackets, if there are any, and how many there are of each kind: without the count, a wrong closer would cost a search. */
+    /** Open brackets, and their number of each kind. Without the number, each wrong closing bracket would cost a search. */
     open?: number[];
     parens: number;
     brackets: number;

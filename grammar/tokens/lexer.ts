@@ -1,18 +1,18 @@
-// The lexer: a text becomes tokens. By hand, since chevrotain's takes ten times as long, and reads a text to its end however long it is.
+// The lexer. It is hand-written, since chevrotain's takes ten times as long, and reads a text to its end even if it is too long.
 
 import type { IToken, TokenType } from "chevrotain";
 import { unescape } from "../quote.js";
 import * as t from "./tokens.js";
 
-/** Most tokens of a file, and most comments: more is not a model, and would fill the memory. */
+/** Most tokens of a file, and most comments. More would fill the memory, and no model has so many. */
 export const tokenLimit = 2_000_000;
 
-/** What a text consists of. */
+/** The tokens and comments of a text. */
 export interface Tokens {
-  /** Line ends among them. */
+  /** Including line ends. */
   readonly tokens: IToken[];
   readonly comments: IToken[];
-  /** Where the limit was reached, if it was. */
+  /** The offset where the limit was reached, if it was. */
   readonly rest?: number;
 }
 
@@ -26,7 +26,7 @@ const toLineEnd = /[^\r\n]*/y;
 const wrong = /&&|\|\||[\u0080-\uffff]+|[^]/y;
 
 const keywords: ReadonlyMap<string, TokenType> = new Map(t.words.map((type) => [t.wordOf(type), type]));
-/** Two characters before one, as they are tried. */
+/** Signs of two characters, then of one: the order in which they are tried. */
 const signs: readonly ReadonlyMap<string, TokenType>[] = [2, 1].map(
   (length) =>
     new Map(
@@ -36,7 +36,7 @@ const signs: readonly ReadonlyMap<string, TokenType>[] = [2, 1].map(
     ),
 );
 
-/** The tokens of a text and its comments. Whatever the text, all of it becomes tokens, unless they are too many. */
+/** The tokens of a text and its comments. Any text becomes tokens completely, unless they are too many. */
 export function tokenize(text: string): Tokens {
   const tokens: IToken[] = [];
   const comments: IToken[] = [];
@@ -70,7 +70,7 @@ function tokenAt(text: string, at: number): IToken {
   if (digits > 0) {
     const length = matched(size, text, at);
     if (length === digits) return made(t.SizeToken, text, at, length);
-    // A number may be longer, as `1e-3` is.
+    // A number may be longer, such as `1e-3`.
     const plain = length > 0 ? 0 : matched(number, text, at);
     return plain >= digits ? made(t.NumberToken, text, at, plain) : made(t.WrongNumber, text, at, digits);
   }
@@ -81,7 +81,7 @@ function tokenAt(text: string, at: number): IToken {
   return made(t.WrongCharacter, text, at, matched(wrong, text, at));
 }
 
-/** From a quote to the same quote; up to the line's end if that comes before. */
+/** From a quote to the same quote, or to the end of the line if that comes first. */
 function quotedAt(text: string, at: number, mark: '"' | "`"): IToken {
   let end = at + 1;
   while (text[end] !== mark) {
@@ -106,9 +106,9 @@ function made(tokenType: TokenType, text: string, at: number, length: number): I
   return tokenOf(tokenType, text.slice(at, at + length), at, at + length);
 }
 
-/** A token from `start` up to `end`; of places it has its offsets alone, by which all others are found. */
+/** A token from `start` up to `end`. It has only offsets; lines and columns are computed from them. */
 export function tokenOf(tokenType: TokenType, image: string, start: number, end: number): IToken {
-  // All of one shape: an engine is slow with objects of many.
+  // All tokens have the same hidden class: engines are slow with many classes.
   const tokenTypeIdx = tokenType.tokenTypeIdx ?? 0;
   return { image, startOffset: start, endOffset: end - 1, tokenTypeIdx, tokenType, payload: undefined };
 }

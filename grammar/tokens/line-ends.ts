@@ -1,4 +1,4 @@
-// Decides which line ends end a statement, and keeps brackets from nesting too deep.
+// Decides which line ends end a statement, and limits the nesting of brackets.
 
 import type { IToken } from "chevrotain";
 import { isCloser, isOpener, matchBrackets } from "./brackets.js";
@@ -6,34 +6,34 @@ import { tokenOf } from "./lexer.js";
 import * as t from "./tokens.js";
 
 /**
- * Brackets and braces may stand inside each other this often. A level takes some 4 KB of the stack (Node has 984 KB), and
- * the stages after this one recurse too.
+ * How deep brackets and braces may be nested. A level takes about 4 KB of the stack (Node has 984 KB), and later stages
+ * recurse too.
  */
 export const maxNesting = 64;
 
-/** What the parser reads. */
-export interface Lines {
+/** The input of the parser. */
+export interface StatementTokens {
   readonly tokens: IToken[];
   /** The `{` that are never closed. */
   readonly unclosed: ReadonlySet<IToken>;
 }
 
 /**
- * The tokens that the parser reads: line ends are gone, and a `Newline` stands at the end of every statement, before
- * `}` and at the end of the text too.
+ * The tokens for the parser: without line ends, but with a `Newline` at the end of every statement, also before
+ * `}` and at the end of the text.
  *
  * A statement ends at a line end outside `(` and `[`, unless the next line begins with an operator, `=>`, `->`, `when`
- * or `where`, or this one ends in an operator, `=`, `,`, `:`, `=>`, `->`, `when` or `where`. Braces begin afresh. A
- * bracket that is not closed ends where the next line looks like a statement, so that it spoils no more than its own.
+ * or `where`, or this one ends in an operator, `=`, `,`, `:`, `=>`, `->`, `when` or `where`. Inside braces, these
+ * rules start again. A bracket that is not closed ends where the next line looks like a statement, so that it affects only its own statement.
  */
-export function placeNewlines(tokens: readonly IToken[], text: string): Lines {
+export function placeStatementEnds(tokens: readonly IToken[], text: string): StatementTokens {
   const partners = matchBrackets(tokens);
   const output: IToken[] = [];
   const unclosed = new Set<IToken>();
-  /** Indices of the brackets and braces that are open here. */
+  /** Indices of the open brackets and braces. */
   const open: number[] = [];
   let previous: IToken | undefined;
-  /** The first token of the statement, and how far its line is indented once that is asked for. */
+  /** The first token of the statement, and the indentation of its line, computed when it is first needed. */
   let first: IToken | undefined;
   let margin: number | undefined;
   let lineEnded = false;
@@ -54,7 +54,7 @@ export function placeNewlines(tokens: readonly IToken[], text: string): Lines {
     const top = open.at(-1);
     if (top === undefined || t.is(tokens[top], t.OpenBrace))
       return !continues(previous, next, tokens[index + 1], inFuseChain);
-    // Two operands beside each other are wrong in brackets in any case: a comma is missing, or the bracket's end. So is
+    // Two adjacent operands in brackets are always wrong: a comma is missing, or the closing bracket. So is
     // a word that begins a statement, unless it names an argument.
     const statement = startsStatement(next) && !t.is(tokens[afterLineEnds(tokens, index + 1)], t.Equal);
     const wrong = statement || (endsOperand(previous) && startsOperand(next) && !linksOperand(next));
@@ -98,7 +98,7 @@ export function placeNewlines(tokens: readonly IToken[], text: string): Lines {
         open.push(index);
       }
     } else if (isCloser(token)) {
-      // What was opened after this one's partner is closed with it; a closer without a partner closes nothing.
+      // Closes all brackets opened after its partner; a bracket without a partner does not close anything.
       const opener = partners.get(index);
       if (token.tokenType === t.CloseBrace && opener !== undefined) endStatement();
       if (opener !== undefined) while ((open.at(-1) ?? -1) >= opener) open.pop();
@@ -125,9 +125,9 @@ function continues(
   if ([t.Pipe, t.FatArrow, t.Arrow, t.When, t.Where, t.BinaryOperator].some((type) => t.is(next, type)))
     return true;
   if ([t.Comma, t.Where].some((type) => t.is(previous, type))) return true;
-  // Elsewhere `name =` begins a binding, and what this line lacks shall not be looked for there.
+  // Elsewhere, `name =` begins a binding, which must not become part of an incomplete line.
   if (t.is(next, t.Identifier) && t.is(second, t.Equal)) return false;
-  // In a fusion `*` and `+` are written after a link; elsewhere an operand follows them.
+  // In a fusion, `*` and `+` follow a link; elsewhere an operand follows them.
   if (inFuseChain && (t.is(previous, t.Star) || t.is(previous, t.Plus))) return false;
   const openEnds = [t.Pipe, t.FatArrow, t.Arrow, t.When, t.BinaryOperator, t.Not, t.Equal, t.Colon];
   return openEnds.some((type) => t.is(previous, type));
@@ -137,7 +137,7 @@ function startsStatement(token: IToken): boolean {
   return t.is(token, t.ItemStart) || t.is(token, t.StatementStart);
 }
 
-/** Whether an expression may begin with the token. */
+/** Whether an expression can begin with the token. */
 export function startsOperand(token: IToken): boolean {
   const types = [
     t.Identifier,
@@ -153,7 +153,7 @@ export function startsOperand(token: IToken): boolean {
   return types.some((type) => t.is(token, type));
 }
 
-/** Whether the token, behind an operand, continues it: as the arguments of a call, or as a binary minus. */
+/** Whether the token can continue an operand before it: as the arguments of a call, or as a binary minus. */
 function linksOperand(token: IToken): boolean {
   return t.is(token, t.OpenParen) || t.is(token, t.OpenBracket) || t.is(token, t.Minus);
 }
@@ -182,7 +182,7 @@ function lastOfLine(tokens: readonly IToken[], index: number): number {
   return last;
 }
 
-/** How many characters stand before a token's line begins to say something. */
+/** The number of blanks at the beginning of a token's line. */
 function indentation(text: string, token: IToken): number {
   let start = token.startOffset;
   while (start > 0 && text[start - 1] !== "\n" && text[start - 1] !== "\r") start--;

@@ -1,17 +1,17 @@
-// The tokens of the language, which `lexer.ts` finds in a text.
+// The token types of the language, which `lexer.ts` finds in a text.
 
 import { createToken, Lexer, type IToken, type TokenType } from "chevrotain";
 import type { Unescaped } from "../quote.js";
 
 // ── Names ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** What may stand for a name: a plain one, one in backticks, and the words that are keywords at one place only. */
+/** A name: a plain one, one in backticks, or a word that is a keyword in one place only. */
 export const Identifier = createToken({ name: "Identifier", label: "name", pattern: Lexer.NA });
 
-/** What may stand before the `=` of an argument or a parameter: every name, keywords too. */
+/** A name before the `=` of an argument or a parameter: any name, including keywords. */
 export const ArgumentName = createToken({ name: "ArgumentName", label: "name", pattern: Lexer.NA });
 
-/** A name as `x`, `conv2d` or, in dumps, `x.2.d`. */
+/** A name such as `x`, `conv2d` or, in dumps, `x.2.d`. */
 export const PlainName = createToken({
   name: "PlainName",
   label: "name",
@@ -29,7 +29,7 @@ export const QuotedName = createToken({
 
 // ── Words ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** A word that is never a name unless it stands in backticks or before the `=` of an argument. */
+/** A word that is a name only in backticks or before the `=` of an argument. */
 function keyword(word: string, ...categories: TokenType[]): TokenType {
   return createToken({
     name: word[0]?.toUpperCase() + word.slice(1),
@@ -39,13 +39,13 @@ function keyword(word: string, ...categories: TokenType[]): TokenType {
   });
 }
 
-/** Words with which an item of a file begins. */
+/** Words that begin an item of a file. */
 export const ItemStart = createToken({ name: "ItemStart", pattern: Lexer.NA });
 
-/** Words with which a statement begins, bindings aside. */
+/** Words that begin a statement, except bindings. */
 export const StatementStart = createToken({ name: "StatementStart", pattern: Lexer.NA });
 
-/** `+`, `and`, … between two operands; which binds tighter is settled when the tree is built. */
+/** `+`, `and`, … between two operands; the tree builder applies precedence. */
 export const BinaryOperator = createToken({ name: "BinaryOperator", label: "operator", pattern: Lexer.NA });
 
 export const Net = keyword("net", ItemStart);
@@ -65,7 +65,7 @@ const And = keyword("and", BinaryOperator);
 const Or = keyword("or", BinaryOperator);
 export const Not = keyword("not");
 
-// These three are keywords at one place each (`kernel k7 …`, `repeat 5 as i`, `rule approx(0.01) …`), names elsewhere.
+// These three are keywords in one place each (`kernel k7 …`, `repeat 5 as i`, `rule approx(0.01) …`), names elsewhere.
 export const Kernel = keyword("kernel", Identifier);
 export const As = keyword("as", Identifier);
 export const Approx = keyword("approx", Identifier);
@@ -75,12 +75,12 @@ export const words: readonly TokenType[] = [
   [Where, When, And, Or, Not, Kernel, As, Approx],
 ].flat();
 
-/** The words that a name cannot be unless it stands in backticks. */
+/** The words that are names only in backticks. */
 export const reservedWords: ReadonlySet<string> = new Set(
   words.filter((word) => !word.CATEGORIES?.includes(Identifier)).map(wordOf),
 );
 
-/** The words with which items and statements begin, for "did you mean". */
+/** The words that begin items and statements, for "did you mean". */
 export const itemWords = words
   .filter((word) => word.CATEGORIES?.includes(ItemStart))
   .concat(Const)
@@ -90,10 +90,10 @@ export const statementWords = words
   .concat(Kernel)
   .map(wordOf);
 
-/** All words that mean something, those that are keywords at one place only too. */
+/** All keywords, including those that are keywords in one place only. */
 export const allWords = words.map(wordOf);
 
-/** What stands for a token type in a text, of which there is one. */
+/** The text of a token type that has only one. */
 export function wordOf(word: TokenType): string {
   return word.LABEL?.slice(1, -1) ?? word.name;
 }
@@ -150,13 +150,13 @@ export const CloseBrace = punctuation("CloseBrace", "}");
 
 // ── Lines and what is not a token of the language ─────────────────────────────────────────────────────────────────────
 
-/** A line end in the text; `lines.ts` turns those that end a statement into `Newline`s and drops the others. */
+/** A line end in the text; `line-ends.ts` turns those that end a statement into `Newline`s and drops the others. */
 export const LineEnd = createToken({ name: "LineEnd", pattern: Lexer.NA });
 
 /** The end of a statement. */
 export const Newline = createToken({ name: "Newline", label: "line end", pattern: Lexer.NA });
 
-/** No part of the grammar: the parser stops at it, and `explain.ts` says what is wrong with it. */
+/** Not part of the grammar: the parser stops at it, and `foreign-tokens.ts` has the message about it. */
 export const Wrong = createToken({ name: "Wrong", pattern: Lexer.NA });
 
 /** Digits with something after them that is neither a number nor a size: `3x`, `5px`, `1.`, `.5`. */
@@ -166,7 +166,7 @@ export const WrongNumber = createToken({
   categories: [Wrong],
 });
 
-/** A quote that the line's end comes before, and all that follows it. */
+/** A quote that is not closed on its line, and the rest of the line. */
 export const UnclosedQuote = createToken({
   name: "UnclosedQuote",
   pattern: Lexer.NA,
@@ -179,14 +179,14 @@ export const WrongBraces = createToken({ name: "WrongBraces", pattern: Lexer.NA,
 /** Brackets nested deeper than `maxNesting`, as one token. */
 export const TooDeep = createToken({ name: "TooDeep", pattern: Lexer.NA, categories: [Wrong] });
 
-/** Characters that begin no token. */
+/** Characters that cannot begin a token. */
 export const WrongCharacter = createToken({
   name: "WrongCharacter",
   pattern: Lexer.NA,
   categories: [Wrong],
 });
 
-/** No part of the grammar either: the printer puts comments back. */
+/** Not part of the grammar: the printer inserts comments again. */
 export const CommentToken = createToken({ name: "Comment", pattern: Lexer.NA });
 
 /** The signs of the language. */
@@ -212,7 +212,7 @@ export function is(token: IToken | undefined, type: TokenType): boolean {
   return token.tokenType === type || (token.tokenType.CATEGORIES?.includes(type) ?? false);
 }
 
-/** What a string or a name in backticks says; for other tokens their text. */
+/** The value of a string or a name in backticks; for other tokens their text. */
 export function unescaped(token: IToken): Unescaped {
   return (token.payload as Unescaped | undefined) ?? { value: token.image, problems: [] };
 }

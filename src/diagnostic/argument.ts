@@ -1,6 +1,6 @@
-// Arguments of the public API that no type checker saw: a caller's slip is a TypeError in words, not one from our depths.
+// Checks arguments of the public API at run time, for callers without a type checker: a wrong one is a TypeError that names the call.
 
-/** Throws a TypeError that says what `call` takes, unless `holds`. */
+/** Throws a TypeError that says what `call` takes, if `holds` is false. */
 export function expectArgument(call: string, takes: string, value: unknown, holds: boolean): void {
   if (!holds) throw new TypeError(`${call} takes ${takes}, not ${kindOf(value)}`);
 }
@@ -10,22 +10,22 @@ export function hasProperties(value: unknown, ...names: readonly string[]): bool
   return typeof value === "object" && value !== null && names.every((name) => name in value);
 }
 
-/** Throws unless a value is a graph with its weights. */
+/** Throws a TypeError unless a value is a graph with its weights. */
 export function expectModule(call: string, value: unknown): void {
   expectArgument(call, "a module, `{ graph, weights }`", value, hasProperties(value, "graph", "weights"));
 }
 
-/** Throws unless a value is a string; `takes` says which. */
+/** Throws a TypeError unless a value is a string; `takes` describes it. */
 export function expectText(call: string, takes: string, value: unknown): void {
   expectArgument(call, takes, value, typeof value === "string");
 }
 
-/** Throws unless a value is a list; `takes` says of what. */
+/** Throws a TypeError unless a value is a list; `takes` describes it. */
 export function expectList(call: string, takes: string, value: unknown): void {
   expectArgument(call, takes, value, Array.isArray(value));
 }
 
-/** Throws unless a value is a Map; `takes` says of what. */
+/** Throws a TypeError unless a value is a Map; `takes` describes it. */
 export function expectMap(call: string, takes: string, value: unknown): void {
   expectArgument(call, takes, value, hasProperties(value, "has", "get"));
 }

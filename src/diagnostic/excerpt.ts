@@ -1,17 +1,17 @@
-// Draws a line of source text with marks under it: tabs, wide characters and very long lines included.
+// Draws a line of source text with marks under it, also with tabs, wide characters and very long lines.
 
 import { terminalText } from "./escape.js";
 
-/** A piece of a line, in offsets into that line, and what is to be said about it. */
+/** A part of a line, in offsets into that line, with a message. */
 export interface Mark {
   readonly start: number;
   readonly end: number;
   readonly message: string;
-  /** Under the place itself stands `^`, under another place that belongs to the message `-`. */
+  /** `^` for the place itself, `-` for another place that belongs to the message. */
   readonly sign: "^" | "-";
 }
 
-/** A row under the line of code: spaces up to the mark, the signs and then the message, line by line. */
+/** A row under the line of code: spaces up to the mark, the signs, and the message by lines. */
 interface Underline {
   readonly indent: string;
   readonly signs: string;
@@ -19,19 +19,19 @@ interface Underline {
   readonly mark: Mark;
 }
 
-/** A line of code as shown, and what stands under it. */
+/** A line of code as shown, and the rows under it. */
 export interface Excerpt {
   readonly code: string;
   readonly underlines: readonly Underline[];
 }
 
-/** Columns shown of a line; a longer one is cut around each mark. */
+/** Most columns of a line that are shown; a longer line is cut around each mark. */
 const width = 100;
 
-/** Columns kept before a mark in a line that is cut. */
+/** Columns before a mark that are shown of a cut line. */
 const lead = 30;
 
-/** What stands for a tab: its columns depend on the terminal, those of spaces do not. */
+/** Replaces a tab: the width of a tab depends on the terminal, that of spaces does not. */
 const tab = "    ";
 
 /** The excerpts of a line that show all `marks`: one, or one for each mark if the line is too long to show whole. */
@@ -53,14 +53,14 @@ export function excerpts(line: string, marks: readonly Mark[]): Excerpt[] {
   });
 }
 
-/** The text as it may go to a terminal, tabs as spaces. */
+/** The text for a terminal, with tabs as spaces. */
 export function visible(text: string): string {
   return terminalText(text).replaceAll("\t", tab);
 }
 
 /** Terminal columns that `visible(text)` takes. */
 export function columns(text: string): number {
-  // Nearly all text is of this kind, and classes of Unicode are slow to look up.
+  // Nearly all text is ASCII, and looking up Unicode classes is slow.
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   let count = 0;
   for (const character of visible(text)) count += columnsOf(character);
@@ -104,7 +104,7 @@ function characterBefore(text: string, offset: number): string {
   return pair.length === 2 ? pair : characterAt(text, offset - 1);
 }
 
-/** Two for East Asian wide characters and emoji, none for marks that combine (after Unicode UAX #11). */
+/** Two for East Asian wide characters and emoji, none for combining marks (Unicode UAX #11). */
 function columnsOf(character: string): number {
   if (/^[\p{Mn}\p{Me}\p{Cf}]$/u.test(character)) return 0;
   return /^(?:[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1b000}-\u{1b2ff}\u{20000}-\u{3fffd}]|\p{Emoji_Presentation})$/u.test(

@@ -1,9 +1,9 @@
-// Places in the user's text in one line, for comments and reports.
+// The source line of a span, for comments and reports.
 
 import type { Span } from "./diagnostic.js";
 import { lineIndex, lineStarts } from "./position.js";
 
-/** Gives `seed.net:5: y = conv2d(…)` for a span, or undefined if its text is not there. Each text is cut into lines once. */
+/** A function that gives `seed.net:5: y = conv2d(…)` for a span, or undefined if `sources` lacks its text. It splits each text into lines once. */
 export function lineTexts(
   sources: ReadonlyMap<string, string>,
 ): (span: Span | undefined) => string | undefined {

@@ -1,17 +1,17 @@
-// Options of the public API that no type checker saw: each is checked to be what its function takes, before anything is done with it.
+// Checks options of the public API at run time, before they are used, for callers without a type checker.
 
 import { expectArgument, hasProperties } from "./argument.js";
 
-/** What an option takes, in words, and whether a value is that. */
+/** The values that an option takes: in words, and as a predicate. */
 export interface OptionKind {
   readonly takes: string;
   readonly holds: (value: unknown) => boolean;
 }
 
-/** The kind of each option of T: an option without one does not compile. */
+/** The kind of each option of T. The type requires a kind for every option. */
 export type OptionKinds<T> = { readonly [Name in keyof T]-?: OptionKind };
 
-/** Throws a TypeError unless `options` is an object whose properties are of their kinds. Those that are undefined count as left out. */
+/** Throws a TypeError unless `options` is an object whose properties are of their kinds. Undefined ones count as absent. */
 export function expectOptions<T>(call: string, options: T, kinds: OptionKinds<T>): void {
   expectArgument(call, "an object with options", options, hasProperties(options) && !Array.isArray(options));
   for (const [name, { takes, holds }] of Object.entries<OptionKind>(kinds)) {
@@ -37,7 +37,7 @@ export const aNumber: OptionKind = {
   holds: (value) => typeof value === "number" && !Number.isNaN(value),
 };
 
-/** How often, how many, or for how long. */
+/** A count or a duration. */
 export const anAmount: OptionKind = {
   takes: "a number from 0 up",
   holds: (value) => typeof value === "number" && value >= 0 && value < Number.POSITIVE_INFINITY,
@@ -73,7 +73,7 @@ export function listOf(takes: string, { holds }: OptionKind): OptionKind {
   return { takes: `a list of ${takes}`, holds: (value) => Array.isArray(value) && value.every(holds) };
 }
 
-/** A Map from texts. */
+/** A Map whose keys are strings. */
 export function mapOf(takes: string, { holds }: OptionKind): OptionKind {
   return {
     takes: `a Map of ${takes}`,
@@ -83,7 +83,7 @@ export function mapOf(takes: string, { holds }: OptionKind): OptionKind {
   };
 }
 
-/** An object with options of its own. */
+/** An object with options. */
 export function objectOf<T>(takes: string, kinds: OptionKinds<T>): OptionKind {
   const names = Object.entries<OptionKind>(kinds).map(([name, kind]) => `${name} (${kind.takes})`);
   return {

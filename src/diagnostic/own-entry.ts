@@ -1,6 +1,6 @@
-// Tables that are looked up by what a text says, which may be `constructor` or `__proto__`.
+// Lookup in tables by names from a text, which may be `constructor` or `__proto__`.
 
-/** What an object itself holds under a name; nothing that all objects inherit. */
+/** The own property of an object with this name, not an inherited one. */
 export function ownEntry<T>(table: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
   return table && Object.hasOwn(table, name) ? table[name] : undefined;
 }

@@ -1,6 +1,6 @@
 // Lines and columns of character offsets.
 
-/** A place as a person names it; both from 1. A column counts characters (code points), a tab as one. */
+/** A line and a column, both from 1. A column counts code points; a tab is one. */
 export interface Position {
   readonly line: number;
   readonly column: number;
@@ -25,7 +25,7 @@ export function lineIndex(starts: readonly number[], offset: number): number {
   return low;
 }
 
-/** Line and column of `offset`, which is taken into the text if it lies outside; pass `starts` if they are at hand. */
+/** Line and column of `offset`, clamped to the text. Pass `starts` if you have the result of `lineStarts`. */
 export function lineCol(
   text: string,
   offset: number,

@@ -1,4 +1,4 @@
-// Renders diagnostics for a person: message, place, the line with what is wrong underlined, and what to do.
+// Formats diagnostics for the user: message, place, the line with the wrong part underlined, and help.
 
 import { expectList, expectMap } from "./argument.js";
 import type { OptionKinds } from "./options.js";
@@ -21,8 +21,8 @@ const renderKinds: OptionKinds<RenderOptions> = { color: aBoolean };
 type Colors = ReturnType<typeof picocolors.createColors>;
 
 /**
- * The diagnostics as text, a blank line between two and a line end after the last; empty if there are none.
- * `sources` holds texts by the name that spans give; a place in a text that is not there is named by its file alone.
+ * The diagnostics as text, with a blank line between two and a line end after the last; empty for an empty list.
+ * `sources` has the texts by the file name of spans. For a place in a text that it lacks, only the file name is printed.
  *
  *     error[unknown-op]: there is no op or block `conv2`
  *       --> model.net:4:7
@@ -69,7 +69,7 @@ interface MarkedLine {
   readonly marks: Mark[];
 }
 
-/** What is shown of one file. */
+/** The lines that are shown of one file. */
 interface Section {
   readonly head: string;
   readonly lines: readonly MarkedLine[];
@@ -102,7 +102,7 @@ function renderOne(diagnostic: Diagnostic, lookup: Lookup, colors: Colors): stri
   return [title, ...rows, ...separated, ...advice].map((row) => row.trimEnd()).join("\n");
 }
 
-/** What to show by file: the place itself first, other places in its file with it, then the other files. */
+/** The lines to show by file: first the file of the place itself, then the other files. */
 function sectionsOf(span: Span, diagnostic: Diagnostic, lookup: Lookup): Section[] {
   const main: Label = { span, message: diagnostic.label ?? "" };
   const labels = [main, ...(diagnostic.others ?? [])];
@@ -124,7 +124,7 @@ function sectionsOf(span: Span, diagnostic: Diagnostic, lookup: Lookup): Section
   });
 }
 
-/** The mark of a label in the line where it begins; one that spans several lines reaches to the line's end. */
+/** The mark of a label in the line where it begins; a label over several lines is marked to the end of the line. */
 function markOf(
   { span, message }: Label,
   source: SourceText,

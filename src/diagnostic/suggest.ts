@@ -1,13 +1,14 @@
-// "Did you mean": the known names that are nearest to one that is not known.
+// "Did you mean": the known names that are closest to an unknown one.
 
 import { distance } from "fastest-levenshtein";
 
-/** How many names are proposed at most. */
+/** Most names that are suggested. */
 const most = 3;
 
 /**
- * The near misses of `name` among `candidates`, best first, at most three, each once; empty if none is near.
- * Distances are Levenshtein's without regard to case, two letters swapped counting as one edit; candidates as near as the best one, or one edit farther, count.
+ * The candidates that are close to `name`, best first, at most three, without duplicates; empty if none is close.
+ * The distance is Levenshtein's, ignoring case, with a swap of two adjacent letters as one edit. Candidates count if they are at most
+ * one edit farther than the best one.
  */
 export function suggest(name: string, candidates: Iterable<string>): string[] {
   const wanted = name.toLowerCase();
@@ -16,7 +17,7 @@ export function suggest(name: string, candidates: Iterable<string>): string[] {
     if (candidate === name) continue;
     const other = candidate.toLowerCase();
     const limit = editLimit(Math.max(wanted.length, other.length));
-    // The difference in length is a lower bound of the distance, and much cheaper on long lists of weights.
+    // The difference in length is a lower bound of the distance, and much faster on long lists of weights.
     if (Math.abs(wanted.length - other.length) > limit) continue;
     const edits = isSwap(wanted, other) ? 1 : distance(wanted, other);
     if (edits <= limit) near.push({ candidate, edits });
@@ -37,7 +38,7 @@ export function didYouMean(name: string, candidates: Iterable<string>): string[]
   return [`did you mean ${names.length > 0 ? `${names.join(", ")} or ` : ""}${last}?`];
 }
 
-/** The names that are near, or else some of those that there are: ``it has `a`, `b` and 30 more``. */
+/** The help line about the close names or, if none is close, about some of the known ones: ``it has `a`, `b` and 30 more``. */
 export function didYouMeanOrHas(name: string, candidates: Iterable<string>): string[] {
   const known = [...new Set(candidates)].filter((candidate) => candidate !== "");
   const near = didYouMean(name, known);
@@ -47,18 +48,18 @@ export function didYouMeanOrHas(name: string, candidates: Iterable<string>): str
   return [`it has ${shown.join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`];
 }
 
-/** How many names are listed where none is near. */
+/** Most names that are listed if none is close. */
 const listed = 6;
 
 /**
- * How many edits still look like a slip in a name of `length` characters: none in one or two characters (every other
- * letter would be near), two in five (a transposition is two edits), a fifth in a long path.
+ * The most edits that count as a typing error in a name of `length` characters: none in one or two characters (every other
+ * letter would be close), two in five (a transposition is two edits), a fifth of a long path.
  */
 function editLimit(length: number): number {
   return length <= 2 ? 0 : Math.floor(Math.min(0.4 * length, 2 + 0.2 * length));
 }
 
-/** Whether two texts differ in that two neighbours are swapped, and in nothing else. */
+/** Whether two texts differ only by a swap of two adjacent characters. */
 function isSwap(a: string, b: string): boolean {
   if (a.length !== b.length || a === b) return false;
   let k = 0;

@@ -1,7 +1,7 @@
 // How many steps a net takes at least, counted without running it: blocks that call blocks multiply quickly.
 
 import type { CallExpression, Expression, NetItem, Statement } from "#grammar/ast.js";
-import { spineOf } from "#grammar/left-spine.js";
+import { leftOperations } from "#grammar/left-operations.js";
 import { numberText } from "#ir/units.js";
 import { depthLimit } from "./call/blocks.js";
 import type { Elaboration } from "./elaboration.js";
@@ -61,14 +61,18 @@ function stepsOfStatement(counting: Counting, statement: Statement): number {
 
 /** The parts of an expression, and what the blocks that it calls take. */
 function stepsOf(counting: Counting, expression: Expression): number {
-  const { head, links } = spineOf(expression);
-  let steps = 1 + (links.length > 0 ? 1 : 0);
+  const { head, operations } = leftOperations(expression);
+  let steps = 1 + (operations.length > 0 ? 1 : 0);
   if (head.kind === "call") steps += stepsOfCall(counting, head);
   else if (head.kind === "unary") steps += stepsOf(counting, head.operand);
   // Lists of lists are tensors, and read at once.
   else if (head.kind === "list") steps += head.items.length;
-  for (const link of links)
-    steps += 1 + (link.kind === "pipe" ? stepsOfCall(counting, link.call) : stepsOf(counting, link.right));
+  for (const operation of operations)
+    steps +=
+      1 +
+      (operation.kind === "pipe"
+        ? stepsOfCall(counting, operation.call)
+        : stepsOf(counting, operation.right));
   return steps;
 }
 

@@ -1,6 +1,6 @@
 // Expressions: names, literals, calls, pipes and operators.
 
-import { spineOf } from "#grammar/left-spine.js";
+import { leftOperations } from "#grammar/left-operations.js";
 import type { Argument, BinaryExpression, CallExpression, Expression, ListExpression } from "#grammar/ast.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
@@ -53,16 +53,16 @@ function evaluateChain(
   path: string,
   expression: Expression,
 ): ExpressionValue {
-  const { head: start, links } = spineOf(expression);
+  const { head: start, operations } = leftOperations(expression);
   let value = evaluate(state, scope, path, start);
   let span = start.span;
-  for (const link of links) {
-    if (!step(state, link.span)) return none;
+  for (const operation of operations) {
+    if (!step(state, operation.span)) return none;
     value =
-      link.kind === "pipe"
-        ? call(state, scope, path, link.call, { value, span })
-        : infix(state, scope, path, link, { value, span });
-    span = link.span;
+      operation.kind === "pipe"
+        ? call(state, scope, path, operation.call, { value, span })
+        : infix(state, scope, path, operation, { value, span });
+    span = operation.span;
   }
   return value;
 }

@@ -12,7 +12,7 @@ import { isProblem } from "#ops/op.js";
 import { generators, seedOf } from "#weights/generate.js";
 import { sortArguments } from "./call/arguments.js";
 import { typeOfExpression } from "./dimensions.js";
-import { spineOf } from "#grammar/left-spine.js";
+import { leftOperations } from "#grammar/left-operations.js";
 import { evaluate, infixOps, lookUp } from "./expressions.js";
 import { literalOf } from "./literals.js";
 import type { Scope, Elaboration } from "./elaboration.js";
@@ -65,29 +65,33 @@ function formula(
   expression: Expression,
   type: TensorType | undefined,
 ): Formula {
-  const { head: start, links } = spineOf(expression);
-  const isPiped = links.some((link) => link.kind === "pipe");
+  const { head: start, operations } = leftOperations(expression);
+  const isPiped = operations.some((operation) => operation.kind === "pipe");
   let value = operand(state, scope, path, start, isPiped ? undefined : type);
   let { span } = start;
-  for (const link of links) {
-    if (link.kind === "pipe") value = callFormula(state, scope, path, link.call, undefined, { value, span });
+  for (const operation of operations) {
+    if (operation.kind === "pipe")
+      value = callFormula(state, scope, path, operation.call, undefined, { value, span });
     else {
-      const right = formula(state, scope, path, link.right, isPiped ? undefined : type);
-      const op = infixOps[link.operator];
+      const right = formula(state, scope, path, operation.right, isPiped ? undefined : type);
+      const op = infixOps[operation.operator];
       const known =
-        value.kind === "weight" || right.kind === "weight" ? undefined : combine(link.operator, value, right);
+        value.kind === "weight" || right.kind === "weight"
+          ? undefined
+          : combine(operation.operator, value, right);
       if (value.kind === "none" || right.kind === "none") value = none;
       else if (known && known.kind !== "tensor") value = known;
-      else if (op) value = applyOp(state, path, op, [value, right], [span, link.right.span], {}, link.span);
+      else if (op)
+        value = applyOp(state, path, op, [value, right], [span, operation.right.span], {}, operation.span);
       else
         value = fail(
           state,
-          link.span,
+          operation.span,
           "wrong-operand",
-          `\`${link.operator}\` is for numbers, not for tensors`,
+          `\`${operation.operator}\` is for numbers, not for tensors`,
         );
     }
-    span = link.span;
+    span = operation.span;
   }
   return value;
 }

@@ -1,11 +1,11 @@
-// Orders of axes: ONNX has the channels of an image in axis 1 and we have them last; a value that lies in another order than
-// its shape says need not move until something asks for it.
+// Orders of axes. ONNX has the channels of an image in axis 1, Cleave has them last. A value whose order in memory differs from the order
+// in its shape moves only when an op needs it in another order.
 
 import { greatest, least } from "#diagnostic/extremes.js";
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 
-/** A value of a shape whose axis j in memory is axis `order[j]` of the shape. */
+/** A value whose axis j in memory is axis `order[j]` of its shape. */
 export interface Arranged {
   readonly shape: Shape;
   readonly order: readonly number[];
@@ -21,17 +21,17 @@ export function channelsLast(rank: number): number[] {
   return rank < 3 ? natural(rank) : [0, ...natural(rank).slice(2), 1];
 }
 
-/** [0, rank − 1, 1, …]: the channels, our last axis, come in axis 1. */
+/** [0, rank − 1, 1, …]: the channels, Cleave's last axis, become axis 1. */
 export function channelsFirst(rank: number): number[] {
   return rank < 3 ? natural(rank) : [0, rank - 1, ...natural(rank - 1).slice(1)];
 }
 
-/** A shape in the order of the axes. */
+/** The items of a list in the order `order`. */
 export function permuted<T>(items: readonly T[], order: readonly number[]): T[] {
   return order.map((axis) => items[axis] as T);
 }
 
-/** Where each axis of the value lies. */
+/** The inverse of an order: the position of each axis in memory. */
 export function places(order: readonly number[]): number[] {
   const result = new Array<number>(order.length).fill(0);
   for (const [place, axis] of order.entries()) result[axis] = place;
@@ -42,13 +42,13 @@ export function sameOrder(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((axis, at) => axis === b[at]);
 }
 
-/** The order of what is left without some axes. */
+/** The order of the remaining axes after some axes are removed. */
 export function withoutAxes(order: readonly number[], axes: readonly number[]): number[] {
   const left = order.filter((axis) => !axes.includes(axis));
   return left.map((axis) => axis - axes.filter((one) => one < axis).length);
 }
 
-/** The order of the axes that the largest value of full rank lies in; among equals the natural one, or one that is not. */
+/** The order of the largest value of full rank. `among` decides between equally large ones: the natural order, or another one. */
 export function commonOrder(
   values: readonly Arranged[],
   rank: number,
@@ -63,10 +63,9 @@ export function commonOrder(
 }
 
 /**
- * In which order the axes have to lie before a reshape, and in which they lie after it. Axes that are merged or split lie
- * together, as ONNX has them; groups of such axes may lie in any order and stay where they are. So [n, c, h, w] as
- * [n, h, w, c] becomes [n, c, h·w] as [n, h·w, c] without a move.
- * A group whose axes lie apart comes where its first or its last axis lies.
+ * The order that the axes need before a reshape, and their order after it. Axes that are merged or split must be adjacent in memory, in
+ * ONNX's order. Groups of such axes may be in any order, and keep it. So [n, c, h, w], stored as [n, h, w, c], becomes [n, c, h·w], stored
+ * as [n, h·w, c], without a move. A group whose axes are not adjacent moves to the position of its first or its last axis.
  */
 export function reshapeOrders(
   x: Arranged,
@@ -80,7 +79,7 @@ export function reshapeOrders(
     const found = all.map((axis) => x.order.indexOf(axis));
     return by === "first" ? least(found) : greatest(found);
   };
-  // A group without axes of the input holds new axes of extent 1, which lie where they are written.
+  // A group without axes of the input has new axes of extent 1, which keep their place in the shape.
   let last = -1;
   const keyed = groups.map((group, at) => {
     const isThere = group.inputs.some((axis) => x.shape[axis] !== 1);
@@ -93,13 +92,13 @@ export function reshapeOrders(
   return { from, to };
 }
 
-/** Axes that hold as many elements before a reshape as after it. */
+/** Axes whose number of elements is the same before and after a reshape. */
 export interface AxisGroup {
   readonly inputs: number[];
   readonly outputs: number[];
 }
 
-/** The smallest runs of axes that hold as many elements before and after. */
+/** The smallest runs of axes with the same number of elements before and after. */
 export function reshapeGroups(before: Shape, after: Shape): AxisGroup[] {
   const groups: AxisGroup[] = [];
   let [i, j] = [0, 0];

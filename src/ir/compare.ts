@@ -1,4 +1,4 @@
-// Whether two graphs are the same but for what no text says: ids, spans, origins and positions.
+// Compares two graphs, except ids, spans, origins and positions, which are not part of a text.
 
 import type { Graph, Node, NodeId, Output, WeightId } from "./graph.js";
 import { inputNodes, nodeOf } from "./graph.js";
@@ -7,9 +7,9 @@ import type { Module, WeightSource, WeightStore } from "./weights.js";
 import { entryOf } from "./weights.js";
 
 /**
- * The first difference between two graphs, in words, or undefined if there is none. Nodes go by their names; weights by
- * where their values come from, so the stores may differ. Zeros for operands left out and scalars are values of their
- * users, whatever they are called: texts write them in place, if at all. Kernels without nodes do not count.
+ * The first difference between two graphs, in words, or undefined if they are equal. Nodes are matched by name. Weights are equal if
+ * their values have the same source, so the stores may differ. Zeros for omitted operands and scalars are compared as values of their
+ * users, not by name: texts write them in place or omit them. Kernels without nodes are ignored.
  */
 export function sameGraph(a: Module, b: Module): string | undefined {
   const { graph: left } = a;
@@ -25,8 +25,8 @@ export function sameGraph(a: Module, b: Module): string | undefined {
 }
 
 /**
- * Whether two weights have the same type and the same source, down to the entries that they are made of. Each pair of entries
- * is compared once and without recursion, since formulas may be long and use a part over and over.
+ * Whether two weights have the same type and the same source, including the entries of their formulas. Each pair of entries
+ * is compared once and without recursion, since formulas may be long and use a part many times.
  */
 function sameWeight(a: WeightStore, idA: WeightId, b: WeightStore, idB: WeightId): boolean {
   const open: (readonly [WeightId, WeightId])[] = [[idA, idB]];
@@ -45,7 +45,7 @@ function sameWeight(a: WeightStore, idA: WeightId, b: WeightStore, idB: WeightId
   return true;
 }
 
-/** Whether two sources are the same but for the entries that an expression reads. */
+/** Whether two sources are the same, except for the entries that an expression reads. */
 function sameSource(one: WeightSource, other: WeightSource): boolean {
   switch (one.kind) {
     case "absent":
@@ -72,12 +72,12 @@ function sameSource(one: WeightSource, other: WeightSource): boolean {
   }
 }
 
-/** Whether a generator gives the same values for every seed. */
+/** Whether a generator gives the same values for all seeds. */
 export function isConstantGenerator(generator: string): boolean {
   return generator !== "he_normal";
 }
 
-/** Whether a node is a value of its users rather than a named one: a scalar, or zeros for what was left out. */
+/** Whether a node is compared as a value of its users, not by name: a scalar, or zeros for an omitted operand. */
 export function isPlainConstant(module: Module, node: Node): boolean {
   if (node.op !== "constant") return false;
   const { type, source } = entryOf(module.weights, node.attributes.weight);
@@ -176,7 +176,7 @@ function firstOf<T>(
   return undefined;
 }
 
-/** Equality of attribute values, and of records of them without regard to the order of keys. */
+/** Equality of attribute values, and of records of them in any order of keys. */
 function sameValue(a: unknown, b: unknown): boolean {
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return Object.is(a, b);
   const keys = Object.keys(a);

@@ -1,4 +1,4 @@
-// The graph: plain immutable data. Edges are ids, one node makes one value, and map order means nothing.
+// The graph: plain immutable data. Edges are ids, each node has one value, and the order of maps has no meaning.
 
 import { enableMapSet, enablePatches } from "immer";
 import type { Span } from "#diagnostic/diagnostic.js";
@@ -14,20 +14,20 @@ export type NodeId = number;
 /** Identifies an entry of the weight store. */
 export type WeightId = string;
 
-/** Identifies a fused kernel of a graph, as in `k7`. */
+/** Identifies a fused kernel of a graph, such as `k7`. */
 export type KernelId = string;
 
-/** What an attribute may hold. */
+/** The value of an attribute. */
 export type AttributeValue = number | boolean | string | readonly number[];
 
-/** Attributes by op. The op table fills this in (`#ops/index.js` augments it), so that `Node` is a typed union. */
+/** Attributes by op. `#ops/index.js` augments this interface from the op table, so that `Node` is a typed union. */
 // oxlint-disable-next-line no-empty-object-type
 export interface OpAttributes {}
 
 export type OpName = keyof OpAttributes;
 
 /**
- * Templates of kernels by name. The table of templates fills this in (`#template/templates.js` augments it).
+ * Templates of kernels by name. `#template/templates.js` augments this interface from the table of templates.
  * @public
  */
 // oxlint-disable-next-line no-empty-object-type
@@ -35,24 +35,24 @@ export interface TemplateTable {}
 
 export type TemplateName = keyof TemplateTable;
 
-/** Where a node comes from: the pass and rule that made it, and the user's lines. Never ids: nodes die, spans do not. */
+/** The origin of a node: the pass and rule that made it, and the user's lines. It has no ids, since nodes disappear and spans do not. */
 export interface Origin {
   readonly pass?: string;
   readonly rule?: string;
-  /** United over everything the node replaces, without repetition, in reading order; the first few of many. */
+  /** The union of the spans of all nodes that this one replaces, in reading order; at most `mostSpans`. */
   readonly spans: readonly Span[];
 }
 
 export interface NodeBase {
   readonly id: NodeId;
-  /** The binding's path, as in `x.2.d`; unique in its graph. */
+  /** The path of the binding, such as `x.2.d`; unique in the graph. */
   readonly name: string;
   readonly inputs: readonly NodeId[];
   readonly type: TensorType;
   readonly origin: Origin;
-  /** Where the node stands among its peers: `topological` orders by it as far as edges allow. A node made by a rewrite takes that of the node it replaces. */
+  /** Orders nodes that are independent: `topological` follows it as far as edges allow. A node made by a rewrite takes the position of the node that it replaces. */
   readonly position: number;
-  /** The fused kernel the node belongs to. */
+  /** The fused kernel that contains the node. */
   readonly kernel?: KernelId;
 }
 
@@ -65,26 +65,26 @@ export type NodeOf<O extends OpName> = NodeBase & {
 /** A node, discriminated by `op`. */
 export type Node = { [O in OpName]: NodeOf<O> }[OpName];
 
-/** What the `fuse` pass decided of a kernel. Numbers are those of one sample, and 0 for what a kernel has not. */
+/** The decisions of the `fuse` pass about a kernel. Numbers are for one sample, and 0 if they do not apply. */
 export interface KernelPlan {
   readonly template: TemplateName;
   /** The fusion that joined its ops; absent for a kernel of one op. */
   readonly fusion?: string;
-  /** Output rows of a strip, where a block keeps those on chip. */
+  /** Output rows of a strip, if a block keeps a strip on chip. */
   readonly rows: number;
-  /** Pixels of a tile, where it keeps those instead. */
+  /** Pixels of a tile, if a block keeps a tile of pixels on chip. */
   readonly pixels: number;
-  /** Strips or tiles. */
+  /** Number of strips or tiles. */
   readonly strips: number;
   /** Results of a tile of Winograd's algorithm, along each axis. */
   readonly winograd: 0 | 2 | 4;
-  /** Bytes that are neither written to memory nor read back, since its ops are one kernel. */
+  /** Bytes that are neither written to memory nor read back, because the ops are one kernel. */
   readonly savedBytes: number;
   /** Bytes that a block keeps on chip. */
   readonly scratchBytes: number;
-  /** Bytes that are read more often than by a kernel for each op: weights per strip, rows that two strips share. */
+  /** Bytes that are read more often than with one kernel per op: weights for each strip, rows that two strips share. */
   readonly extraBytes: number;
-  /** Multiply-accumulates, and elementwise steps, that are done again for rows that two strips share; modelled seconds of those. */
+  /** Multiply-accumulates, and elementwise steps, that are computed again for rows that two strips share; their modelled seconds. */
   readonly extraMacs: number;
   readonly extraSeconds: number;
 }
@@ -93,7 +93,7 @@ export interface KernelPlan {
 export interface Output {
   readonly name: string;
   readonly node: NodeId;
-  /** With an open batch: the value does not depend on the inputs, so that a run gives it once, whatever the number of samples. */
+  /** With an open batch: the value does not depend on the inputs, so a run gives it once, for any number of samples. */
   readonly once?: true;
 }
 
@@ -102,13 +102,13 @@ export interface Graph {
   readonly nodes: ReadonlyMap<NodeId, Node>;
   readonly outputs: readonly Output[];
   readonly kernels: ReadonlyMap<KernelId, KernelPlan>;
-  /** The symbol of an open leading dimension of all inputs, and of outputs that depend on them (`N`); shapes hold 1 for it. */
+  /** The symbol of an open leading dimension of all inputs, and of outputs that depend on them (`N`); shapes have 1 for it. */
   readonly batch?: string;
   /** The next unused id. */
   readonly nextId: NodeId;
 }
 
-/** The node with an id; throws `InternalError` if there is none. */
+/** The node with an id. Throws `InternalError` if the graph lacks it. */
 export function nodeOf(graph: Graph, id: NodeId): Node {
   return graph.nodes.get(id) ?? bug(`graph ${graph.name} has no node ${id}`);
 }
@@ -125,10 +125,10 @@ export function inputNodes(graph: Graph): Node[] {
     .toSorted((a, b) => a.position - b.position || a.id - b.id);
 }
 
-/** Most spans of an origin. A node that came of thousands would else carry thousands, and each rewrite would unite them. */
+/** Most spans of an origin. Without a limit, a node made from thousands would have thousands, and each rewrite would unite them. */
 const mostSpans = 16;
 
-/** The union of origins' spans, in reading order, each once; the first 16 of them. */
+/** The union of lists of spans, in reading order, without duplicates; the first 16. */
 export function uniteSpans(spans: readonly (readonly Span[])[]): Span[] {
   const united: Span[] = [];
   for (const span of spans.flat().toSorted(inReadingOrder)) {

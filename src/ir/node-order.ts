@@ -1,12 +1,12 @@
-// Orders and uses of a graph, computed once per graph: graphs are immutable, so a WeakMap is a sound memo.
+// Topological order and users of a graph, computed once per graph: graphs are immutable, so a WeakMap can cache them.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Graph, Node, NodeId } from "./graph.js";
 import { nodeOf } from "./graph.js";
 
 /**
- * The nodes in an order in which every operand stands before its users; among the free choices the one with the
- * least (position, id) comes first, so that a rewrite does not reorder what it did not touch.
+ * The nodes in an order in which every operand precedes its users. Of the nodes that can come next, the one with the
+ * least (position, id) is first, so a rewrite does not reorder nodes that it does not change.
  * Throws `InternalError` if the graph has a cycle.
  */
 export const topological = memoise((graph: Graph): readonly Node[] => {
@@ -30,7 +30,7 @@ export const topological = memoise((graph: Graph): readonly Node[] => {
   return order;
 });
 
-/** For each node that is used by others, the ids of its users, each once. Being an output is not a use. */
+/** For each node that others use, the ids of its users, each once. An output of the net is not a use. */
 export const users = memoise((graph: Graph): ReadonlyMap<NodeId, readonly NodeId[]> => {
   const result = new Map<NodeId, NodeId[]>();
   for (const node of graph.nodes.values()) {
@@ -62,7 +62,7 @@ function before(a: Node, b: Node): boolean {
   return a.position !== b.position ? a.position < b.position : a.id < b.id;
 }
 
-/** A binary min-heap; a sorted array would make the order quadratic on wide graphs. */
+/** A binary min-heap; a sorted array would make the order quadratic for wide graphs. */
 class Heap<T> {
   readonly #items: T[] = [];
   readonly #before: (a: T, b: T) => boolean;

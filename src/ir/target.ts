@@ -1,68 +1,68 @@
-// What passes and the scheduler need to know of a target: plain data, filled in by the back ends.
+// The description of a target for passes and the scheduler: plain data, which the back ends define.
 
-/** A cache, or the memory behind all caches. */
+/** A cache, or main memory. */
 interface MemoryLevel {
-  /** Bytes that it holds. */
+  /** Its size in bytes. */
   readonly holds: number;
-  /** Bytes a second for which a kernel waits, beside computing: more than can be copied, since reading ahead hides some of it. */
+  /** Bytes per second at which reads add to the computing time. It is higher than the bandwidth of a copy, since prefetching hides some of the time. */
   readonly bytesPerSecond: number;
 }
 
-/** What a block of a kernel keeps on chip between two stages: a strip of rows, or a tile of pixels. */
+/** The form of the values that a block of a kernel keeps on chip between two stages: a strip of rows, or a tile of pixels. */
 export type Kept = "rows" | "pixels";
 
-/** The kernels of several stages that are of use on a target. */
+/** The kernels of several stages that are useful on a target. */
 export interface Chains {
   /** Most stages of a kernel. */
   readonly stages: number;
   readonly keeps: readonly Kept[];
 }
 
-/** The targets, by the names that `--target` takes. */
+/** The names of the targets, as for `--target`. */
 export const targetNames = ["js", "wasm", "wgsl"] as const;
 
 export type TargetName = (typeof targetNames)[number];
 
-/** The fastest that exists for a CPU. */
+/** The fastest target for a CPU. */
 export const defaultTarget: TargetName = "wasm";
 
-/** Limits and cost constants of a target. Costs are relative to one another; only ratios matter. */
+/** Limits and cost constants of a target. Only the ratios of costs matter. */
 export interface Target {
   readonly name: TargetName;
-  /** Elements in a vec; 1 means scalar code. */
+  /** Elements of a vec; 1 means scalar code. */
   readonly lanes: number;
-  /** Bytes of scratch that a fused kernel may use and still have its intermediate on chip. */
+  /** Most bytes of scratch of a fused kernel, so that its intermediate values stay on chip. */
   readonly scratchBytes: number;
   /**
-   * A kernel of several stages keeps a tile of pixels on chip, where it is a strip of rows without this. Its product has items of
-   * so many rows and columns, and a block should have so many items.
+   * If present, a kernel of several stages keeps a tile of pixels on chip instead of a strip of rows. `rows` and `columns` are the
+   * results of an item of its matrix product; a block should have `items` items.
    */
   readonly pixelTiles?: { readonly rows: number; readonly columns: number; readonly items: number };
-  /** Which kernels of several stages are of use; absent where none is. */
+  /** Which kernels of several stages are useful; absent if none is. */
   readonly chains?: Chains;
-  /** Whether a kernel can add the products of a second convolution to the sums of its own. */
+  /** Whether a kernel can add the products of a second convolution to its sums. */
   readonly addsProducts?: true;
   /**
-   * Memory as a GPU has it: tensors of vecs, tensors of single elements and each input and output lie in buffers of their own,
-   * none larger than a kernel can bind. Absent where one arena holds everything.
+   * Memory of a GPU: tensors of vecs, tensors of single elements, and each input and output are in separate buffers,
+   * none larger than a kernel can bind. Absent if one arena holds everything.
    */
   readonly buffers?: { readonly bindingBytes: number };
-  /** Multiply-accumulates a second of a dense matmul, and of a depthwise convolution. */
+  /** Multiply-accumulates per second of a dense matmul, and of a depthwise convolution. */
   readonly denseMacs: number;
   readonly depthwiseMacs: number;
-  /** Elements a second that Winograd's transforms make, there and back; absent where his algorithm is not used. */
+  /** Elements per second that Winograd's transforms compute, of inputs and of results; absent if the target does not use the algorithm. */
   readonly transforms?: number;
-  /** Whether weights that only Winograd's transforms read leave memory once they are transformed. */
+  /** Whether weights that only Winograd's transforms read are freed after the transform. */
   readonly freesWeights?: boolean;
-  /** Bytes a second of tensors that one kernel leaves for another. */
+  /** Bytes per second of tensors that one kernel writes and another reads. */
   readonly bytes: number;
-  /** Where weights may stay from one run to the next, the nearest place first; the last one holds all. Absent: they are as far as tensors. */
+  /** The levels of memory where weights may stay from one run to the next, the fastest first; the last one holds all. If absent, weights are as fast as tensors. */
   readonly weightMemory?: readonly MemoryLevel[];
   /** Seconds to start one kernel. */
   readonly launch: number;
 }
 
-/** Bytes a second of weights, where a run reads `all` bytes of them: those of a kernel come again after all others. */
+/** Bytes per second of weights if a run reads `all` bytes of them: between two reads of a weight, all others are read. */
 export function weightBandwidth({ bytes, weightMemory = [] }: Target, all: number): number {
   return weightMemory.find(({ holds }) => all <= holds)?.bytesPerSecond ?? bytes;
 }

@@ -1,15 +1,15 @@
-// Values of the reference meaning: dense float64 tensors in row-major order.
+// The values of the interpreter: dense float64 tensors in row-major order.
 
 import type { Shape } from "./type.js";
 import { elements } from "./type.js";
 
-/** A dense tensor, last axis fastest. The reference computes in float64; f32 data is widened on the way in. */
+/** A dense tensor; the last axis varies fastest. The interpreter computes in float64; f32 data is converted when it is read. */
 export interface Tensor {
   readonly shape: Shape;
   readonly data: Float64Array;
 }
 
-/** A tensor of zeros, or of what `fill` gives for each flat index. */
+/** A tensor of zeros, or of the values of `fill` for each flat index. */
 export function tensor(shape: Shape, fill?: (index: number) => number): Tensor {
   const data = new Float64Array(elements(shape));
   if (fill) for (let index = 0; index < data.length; index += 1) data[index] = fill(index);

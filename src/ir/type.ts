@@ -1,6 +1,6 @@
-// Tensor types: what is known of a value at compile time.
+// Tensor types.
 
-/** The element types that a graph computes with. */
+/** The element types of a graph. */
 type DType = "f32";
 
 /** Extents in elements, outermost first; the last axis is the channel axis at every rank. */
@@ -37,7 +37,7 @@ export function sameType(a: TensorType, b: TensorType): boolean {
   return a.dtype === b.dtype && sameShape(a.shape, b.shape);
 }
 
-/** `f32[1, 6, 6, 3]`, as the language writes it; `batch` stands for axis 0 if given. */
+/** `f32[1, 6, 6, 3]`, as in the language; `batch`, if given, replaces axis 0. */
 export function printType(type: TensorType, batch?: string): string {
   const extents = type.shape.map((extent, axis) => (axis === 0 && batch ? batch : `${extent}`));
   return `${type.dtype}[${extents.join(", ")}]`;

@@ -1,11 +1,11 @@
-// Numbers as people read them.
+// Formats numbers with units for people.
 
-/** `4,221,032`, exactly. Grouped here, since `toLocaleString` loads the tables of all languages: 9 MB of memory. */
+/** `4,221,032`, exactly. Grouped here, because `toLocaleString` loads the tables of all languages: 9 MB of memory. */
 export function numberText(count: number): string {
   return Number.isInteger(count) ? String(count).replaceAll(/\B(?=(\d{3})+$)/g, ",") : String(count);
 }
 
-/** `1.2 K`, `569 M`: three significant digits at most; exact below 10,000. */
+/** `1.2 K`, `569 M`: at most three significant digits; exact below 10,000. */
 export function countText(count: number): string {
   if (count < 10_000) return numberText(count);
   for (const [size, unit] of [
@@ -43,7 +43,7 @@ export function plural(count: number, word: string): string {
   return `${numberText(count)} ${word}${count === 1 ? "" : "s"}`;
 }
 
-/** `1×3×3×5`; `scalar` for no axes. */
+/** `1×3×3×5`; `scalar` for an empty shape. */
 export function shapeText(shape: readonly number[]): string {
   return shape.length === 0 ? "scalar" : shape.join("×");
 }

@@ -1,4 +1,4 @@
-// The weight store: entries beside the graph, computed only when packed or asked for.
+// The interface of the weight store: the entries of a graph, computed only when they are packed or requested.
 
 import type { Result } from "#diagnostic/diagnostic.js";
 import { bug } from "#diagnostic/diagnostic.js";
@@ -7,30 +7,30 @@ import type { Tensor } from "./tensor.js";
 import type { TensorType } from "./type.js";
 
 /**
- * Gives values as f32. They may be a view of what lies in memory anyway, so they must not be written to. `into`, which is at
- * least as long, may be used to hold them: then they live until it is used again.
+ * Reads values as f32. The result may be a view of shared memory, so do not write to it. The function may store the values in `into`,
+ * which must be at least as long; then they are valid until `into` is used again.
  */
 export type ReadF32 = (into?: Float32Array) => Float32Array;
 
-/** What makes seeded values, by the names in the language. */
+/** The generators of seeded values, by their names in the language. */
 export const generators: readonly string[] = ["he_normal", "zeros", "ones", "quarter"];
 
-/** Where a weight's values come from. */
+/** The source of a weight's values. */
 export type WeightSource =
-  /** Made at reading time, from a file's slice: `read` opens, reads and closes; throws an `Error` that names the file if it changed since it was opened. */
+  /** A part of a file: `read` opens, reads and closes it. It throws an `Error` that names the file if the file has changed since it was first opened. */
   | { readonly kind: "file"; readonly file: string; readonly key: string; readonly read: ReadF32 }
-  /** Generated: `he_normal`, `zeros`, `ones`, … from a seed; `fanIn` in elements where the generator needs it. */
+  /** Generated from a seed: `he_normal`, `zeros`, `ones`, …; `fanIn` in elements, if the generator needs it. */
   | {
       readonly kind: "seeded";
       readonly generator: string;
       readonly seed: number;
       readonly fanIn: number;
     }
-  /** Zeros that stand for an operand left out (`bias=false`): not a parameter, not packed, not printed. */
+  /** Zeros for an omitted operand (`bias=false`): not a parameter, not packed, not printed. */
   | { readonly kind: "absent" }
-  /** Written in the program, or computed by a pass (a truncated SVD, say). */
+  /** Written in the text, or computed by a pass (for example a truncated SVD). */
   | { readonly kind: "literal"; readonly data: Float32Array }
-  /** An op over other entries; evaluated in float64 with the op's reference meaning, never stored. */
+  /** An op over other entries, evaluated in float64 with the op's `eval`, never stored. */
   | {
       readonly kind: "expression";
       readonly op: string;
@@ -46,47 +46,47 @@ export interface WeightEntry {
 }
 
 /**
- * The entries of one compilation. It only grows, so that every graph of the compilation, before and after any
- * pass, finds its weights; values are read or computed on demand and not kept.
+ * The entries of one compilation. The store only grows, so every graph of the compilation, before and after any
+ * pass, finds its weights. Values are read or computed on demand and not kept.
  */
 export interface WeightStore {
   readonly entries: ReadonlyMap<WeightId, WeightEntry>;
-  /** Adds an entry under `name` (made unique) and gives its id; an expression or seed that is already there is shared. */
+  /** Adds an entry under `name` (made unique) and returns its id. Equal expressions and seeds share an entry. */
   add(name: string, type: TensorType, source: WeightSource): WeightId;
-  /** The values in float64, expressions evaluated without rounding in between. */
+  /** The values in float64; expressions are evaluated without intermediate rounding. */
   read(id: WeightId): Tensor;
-  /** The values as they are packed: rounded to f32 once. `into` is as for `ReadF32`. */
+  /** The values as they are packed: rounded to f32 once. `into` as in `ReadF32`. */
   readF32(id: WeightId, into?: Float32Array): Float32Array;
 }
 
-/** The entry with an id; throws `InternalError` if there is none. */
+/** The entry with an id. Throws `InternalError` if the store lacks it. */
 export function entryOf(weights: WeightStore, id: WeightId): WeightEntry {
   return weights.entries.get(id) ?? bug(`no weight ${id}`);
 }
 
-/** A graph with the weights that its constants refer to: what passes take and give. */
+/** A graph with the weights of its constants: the input and output of passes. */
 export interface Module {
   readonly graph: Graph;
   readonly weights: WeightStore;
 }
 
-/** A weight file, opened: what it holds, and how to read an entry as f32. */
+/** An open weight file: its entries, and how to read them as f32. */
 export interface WeightFile {
-  /** Its name in messages and in `WeightSource.file`. */
+  /** The name in messages and in `WeightSource.file`. */
   readonly file: string;
   readonly entries: ReadonlyMap<string, WeightFileEntry>;
-  /** What it holds of types that cannot be read, with the type by key, as in `I64`. */
+  /** The entries of types that cannot be read: the type (such as `I64`) by key. */
   readonly unreadable?: ReadonlyMap<string, string>;
 }
 
 export interface WeightFileEntry {
   readonly shape: readonly number[];
-  /** As the file has it (`F16`); `read` widens. */
+  /** The type in the file (`F16`); `read` converts to f32. */
   readonly dtype?: string;
   readonly read: ReadF32;
 }
 
-/** Opens weight files by the path that a net or `--weights` gives; the compiler itself touches no file system. */
+/** Opens weight files by the path in a net or in `--weights`. The compiler itself does not access the file system. */
 export interface WeightFiles {
   open(path: string): Result<WeightFile>;
 }

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { maxNesting } from "#grammar/tokens/line-ends.js";
 import { parse } from "#grammar/reading/parse.js";
 import { print } from "#grammar/printing/print.js";
-import { spineOf } from "#grammar/left-spine.js";
+import { leftOperations } from "#grammar/left-operations.js";
 import { tokenize } from "#grammar/tokens/lexer.js";
 import { scaled } from "../scale.js";
 import { arbitraryAst } from "./arbitrary.js";
@@ -108,7 +108,7 @@ describe("long texts without nesting are read and printed", () => {
     expect(diagnostics).toEqual([]);
     const first = value?.items[0];
     const binding = first?.kind === "net" ? first.body[0] : undefined;
-    expect(binding?.kind === "bind" && spineOf(binding.value).links.length).toBe(links);
+    expect(binding?.kind === "bind" && leftOperations(binding.value).operations.length).toBe(links);
     const printed = value ? print(value) : "";
     expect(print(parse(printed, "limits.net").partial)).toBe(printed);
   });

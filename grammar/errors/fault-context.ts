@@ -1,4 +1,4 @@
-// The surroundings of a fault: the statement that it is in, the bracket that is open, how tokens are named to a person.
+// The context of a syntax error: its statement and its open bracket, and how messages quote tokens.
 
 import { given } from "#diagnostic/given.js";
 import { EOF, type IToken } from "chevrotain";
@@ -15,22 +15,22 @@ import {
   OpenParen,
 } from "../tokens/tokens.js";
 
-/** A fault and what is around it. */
-export interface Scene extends Fault {
+/** A fault with its context. */
+export interface FaultContext extends Fault {
   readonly file: string;
   readonly tokens: readonly IToken[];
   /** Index of `found` in `tokens`; their number if it is the end of the file. */
   readonly index: number;
-  /** The first token of the statement that `found` is in; `found` itself if it begins one. */
+  /** The first token of the statement that contains `found`; `found` itself if it begins one. */
   readonly first: IToken;
   /** Index of the innermost bracket of the statement that is open at `found`. */
   readonly opener?: number;
-  /** Whether a `|>` stands before `found` in the same brackets. */
+  /** Whether a `|>` precedes `found` in the same brackets. */
   readonly afterPipe: boolean;
 }
 
-/** Goes back from the fault to its statement's beginning: once over that statement, since each has one fault. */
-export function sceneOf(fault: Fault, tokens: readonly IToken[], file: string): Scene {
+/** Goes back from the fault to the beginning of its statement. Each statement has only one fault, so each is visited once. */
+export function contextOf(fault: Fault, tokens: readonly IToken[], file: string): FaultContext {
   const index = indexOf(fault.found, tokens);
   let first = fault.found;
   let opener: number | undefined;
@@ -56,15 +56,15 @@ export function sceneOf(fault: Fault, tokens: readonly IToken[], file: string): 
   return { ...fault, file, tokens, index, first, ...given({ opener }), afterPipe };
 }
 
-/** The body that the fault is in: index of its `{`, and the words before it, as `net seed`. */
-export function enclosingBody(scene: Scene): { brace: number; header: string } | undefined {
-  const { tokens, index, file } = scene;
+/** The body that contains the fault: index of its `{`, and the words before it, such as `net seed`. */
+export function enclosingBody(context: FaultContext): { brace: number; header: string } | undefined {
+  const { tokens, index, file } = context;
   let depth = 0;
   for (let k = index - 1; k >= 0; k--) {
     const token = tokens[k];
     if (token?.tokenType === CloseBrace) depth++;
     if (token?.tokenType !== OpenBrace || depth-- > 0) continue;
-    const { first } = sceneOf({ ...scene, found: token }, tokens, file);
+    const { first } = contextOf({ ...context, found: token }, tokens, file);
     const name = tokens[indexOf(first, tokens) + 1];
     const header = name === undefined || name === token ? first.image : `${first.image} ${name.image}`;
     return { brace: k, header };
@@ -72,8 +72,8 @@ export function enclosingBody(scene: Scene): { brace: number; header: string } |
   return undefined;
 }
 
-/** Where to point: at the token, or behind the last one before the end of the line or file. */
-export function placeOf({ found, tokens, index, file }: Scene): Span {
+/** The span to underline: the token, or the place after the last token of the line or file. */
+export function placeOf({ found, tokens, index, file }: FaultContext): Span {
   if (found.tokenType === EOF) {
     const last = tokens[index - 1];
     const end = last === undefined ? 0 : endOf(last);
@@ -82,7 +82,7 @@ export function placeOf({ found, tokens, index, file }: Scene): Span {
   return { file, start: found.startOffset, end: endOf(found) };
 }
 
-export function spanAt({ tokens, file }: Scene, index: number): Span {
+export function spanAt({ tokens, file }: FaultContext, index: number): Span {
   const token = tokens[index];
   return token === undefined
     ? { file, start: 0, end: 0 }
@@ -90,11 +90,11 @@ export function spanAt({ tokens, file }: Scene, index: number): Span {
 }
 
 /** Whether the line, or the file, ends where something else was expected. */
-export function endsAt({ found }: Scene): boolean {
+export function endsAt({ found }: FaultContext): boolean {
   return found.tokenType === Newline || found.tokenType === EOF;
 }
 
-/** A token as messages quote it; a name in backticks is quoted already. */
+/** A token as messages quote it; names in backticks are not quoted twice. */
 export function shown(token: IToken): string {
   const longest = 40;
   const { image } = token;
@@ -103,7 +103,7 @@ export function shown(token: IToken): string {
 }
 
 /** `" after …"` with the token before the fault, or nothing at the beginning of a statement. */
-export function afterPrevious({ found, first, tokens, index }: Scene): string {
+export function afterPrevious({ found, first, tokens, index }: FaultContext): string {
   const before = tokens[index - 1];
   return found === first || before === undefined ? "" : ` after ${shown(before)}`;
 }
