@@ -8,6 +8,7 @@ import type { JsonValue } from "@bufbuild/protobuf";
 import { run } from "#cli/program.js";
 import { elements } from "#ir/type.js";
 import { ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
+import { sharpPackage } from "#node/sharp.js";
 import { seededRandom } from "#ops/random.js";
 import { writeNpy } from "#weights/npy.js";
 import * as library from "../index.js";
@@ -103,7 +104,14 @@ function setVariables(assignments: string): Change {
 }
 
 /** By the comment behind a command. */
-const circumstances: Readonly<Record<string, Change>> = { "where memory is short": shortMemory };
+const circumstances: Readonly<Record<string, Change>> = {
+  "where memory is short": shortMemory,
+  "where sharp is not installed": () => {
+    const { load } = sharpPackage;
+    sharpPackage.load = () => Promise.reject(Object.assign(new Error(), { code: "ERR_MODULE_NOT_FOUND" }));
+    return () => void (sharpPackage.load = load);
+  },
+};
 
 function unknownCircumstance(where: string): never {
   throw new Error(`an example runs ${where}, which is not known`);

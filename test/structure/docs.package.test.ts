@@ -1,6 +1,6 @@
 // The examples of the API page and the commands of README, run as they stand, in an installed package.
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -77,6 +77,23 @@ test("built-in rules are in the package: batch norms are folded outside the repo
     encoding: "utf8",
   });
   expect(JSON.parse(out).nodes.map((node: { op: string }) => node.op)).not.toContain("batch_norm");
+});
+
+test("without sharp, images and PNG pictures name the package, and SVG is drawn", () => {
+  const ran = (...argv: string[]) =>
+    spawnSync(bin, argv, { cwd: folder, encoding: "utf8", maxBuffer: 1 << 26 });
+  for (const argv of [
+    ["run", "examples/fm_mobile.net", "examples/images/00_ankle_boot.png"],
+    ["inspect", "examples/fm_mobile.net", "--format", "png", "-o", "picture.png"],
+  ]) {
+    const { status, stderr } = ran(...argv);
+    expect(stderr).toMatch(
+      /^error\[missing-package\]: .* the package sharp, which is not installed\n.*npm install sharp/,
+    );
+    expect(status).toBe(1);
+  }
+  expect(readdirSync(folder)).not.toContain("picture.png");
+  expect(ran("inspect", "examples/fm_mobile.net", "--format", "svg").stdout).toContain("<svg");
 });
 
 test("the lock file names no host and the version is the package's", () => {

@@ -16,6 +16,7 @@ import type { Module } from "#ir/weights.js";
 import { printKernels } from "#kernel/ir/print.js";
 import { lower } from "#kernel/lower.js";
 import type { Model } from "#node/read-model.js";
+import { loadSharp } from "#node/sharp.js";
 import { writeFileAtomically } from "#node/write-file.js";
 import { readDevices } from "../model/devices.js";
 import { loadModel } from "../model/load.js";
@@ -91,14 +92,18 @@ async function showGraph(
       });
       return `# ${lineText(module.graph.name)}: ${countsText(counts)}\n\n${printKernels(program)}`;
     }
-    case "svg":
-    case "png": {
+    case "svg": {
       const svg = await graphSvg(module);
       session.code = Math.max(session.code, report(session.terminal, svg.diagnostics, new Map()));
-      if (svg.value === undefined || format === "svg") return svg.value;
-      // It takes 20 MB of memory, and no other format needs it.
-      const { default: sharp } = await import("sharp");
-      return sharp(Buffer.from(svg.value), { density: 144, limitInputPixels: false }).png().toBuffer();
+      return svg.value;
+    }
+    case "png": {
+      const [sharp, svg] = [await loadSharp("a picture as PNG"), await graphSvg(module)];
+      const wrong = [...sharp.diagnostics, ...svg.diagnostics];
+      session.code = Math.max(session.code, report(session.terminal, wrong, new Map()));
+      if (!sharp.value || svg.value === undefined) return undefined;
+      const image = sharp.value(Buffer.from(svg.value), { density: 144, limitInputPixels: false });
+      return image.png().toBuffer();
     }
     default:
       return format satisfies never;

@@ -4,6 +4,7 @@ import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { elements } from "#ir/type.js";
 import { readBytes } from "#node/read-file.js";
+import { loadSharp } from "#node/sharp.js";
 import type { ImageOptions } from "../options/image.js";
 
 /**
@@ -27,8 +28,8 @@ export async function readImage(
   if (!bytes.value) return { diagnostics: bytes.diagnostics };
   if (bytes.value.length === 0)
     return { diagnostics: [error("bad-image", `cannot read the image ${path}: the file is empty`)] };
-  // Loaded at the first image, since it takes 20 MB of memory.
-  const { default: sharp } = await import("sharp");
+  const { value: sharp, diagnostics } = await loadSharp("reading images");
+  if (!sharp) return { diagnostics };
   let pixels: Uint8Array;
   try {
     const image = sharp(bytes.value, { failOn: "error", limitInputPixels: 2 ** 28 })
