@@ -9,9 +9,10 @@ import { parseArgs } from "node:util";
 import { writeDocs } from "./docs-page.js";
 import type { BenchModel } from "./models.js";
 import { dimsOf, models as usual, testedModels } from "./models.js";
-import { parsePeer, peerNames, peers as known } from "./peers.js";
+import { peerNames, peers as known } from "./peers.js";
 import type { Comparison } from "./results.js";
 import { printComparison } from "./results.js";
+import { parsePeer } from "./running.js";
 import { runtimeSizes } from "./runtime-sizes.js";
 
 const usage = `bench [options]
@@ -178,6 +179,5 @@ function compare(
 
 /** An unknown peer is on neither; `compare` says so. */
 function isOnGpu(text: string): boolean {
-  const peer = parsePeer(text);
-  return peer !== undefined && known[peer.name].gpu;
+  return parsePeer(text, known)?.gpu ?? false;
 }

@@ -1,29 +1,22 @@
-// Peers side by side: each in a process of its own, one round after the other, so that what slows the machine for a while
-// slows all.
+// Peers side by side: each in a place of its own, one turn after the other, so that what slows the machine for a while slows all.
 
-import { fork } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
 import { freemem } from "node:os";
-import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { GpuCounts } from "./gpu-counter.js";
-import type { Answer, Question } from "./peer.js";
-import type { ParsedPeer } from "./peers.js";
-import { peers as all } from "./peers.js";
-import type { Values } from "./running.js";
+import type { Download, Host, Place, TurnWish } from "./place.js";
+import type { ParsedPeer, Values } from "./running.js";
 
 export interface MeasureOptions {
   readonly folder: string;
-  /** The Node that runs the peers. */
-  readonly node: string;
+  readonly host: Host;
   /** Of WebGPU, as `setUpGpu` takes it. */
   readonly adapter: string | undefined;
-  /** Least runs before those that are timed, while engines compile (0: none at all), and runs that are timed. */
-  readonly warmup: number;
+  /** Turns of each peer that count, and what it does in each. */
   readonly rounds: number;
-  /** Seconds after which a peer has no further runs than one that is timed. */
+  readonly turn: TurnWish;
+  /** Seconds after which a peer has no further turns than one that counts. */
   readonly seconds: number;
-  /** Fresh processes for loading and the first run. */
+  /** Fresh places for loading and the first run. */
   readonly loads: number;
   /** Bytes of the model's weights. */
   readonly weightBytes: number;
@@ -33,75 +26,94 @@ export interface MeasureOptions {
 export interface Measured {
   readonly peer: string;
   readonly threads: number;
-  /** Medians, in milliseconds; loading and the first run in fresh processes, the weights in memory. */
+  /** Medians, in milliseconds; loading and the first run in fresh places. */
   readonly loadMs: number;
   readonly firstRunMs: number;
+  /** The median of the medians of its turns, and the least of all timed runs. */
   readonly medianMs: number;
   readonly leastMs: number;
+  /** How many runs were timed. */
   readonly runs: number;
   /** Most memory of a fresh process that loads from files and runs twice, less what Node itself takes. */
-  readonly peakBytes: number;
+  readonly peakBytes?: number;
+  /** What a page loads up to its first result. */
+  readonly download?: Download;
   /** What the second run asks of WebGPU, in a process that is not timed. */
   readonly counts?: GpuCounts;
   /** For each sample. */
   readonly outputs: readonly Values[];
 }
 
-interface Process {
-  ask<T extends Answer>(question: Question): Promise<T>;
-  end(): Promise<void>;
-}
-
 interface Started {
   readonly text: string;
   readonly peer: ParsedPeer;
-  readonly peakBytes: number;
+  readonly peakBytes: number | undefined;
   readonly counts: GpuCounts | undefined;
   readonly loads: { readonly loadMs: number; readonly firstRunMs: number }[];
-  readonly times: number[];
 }
 
-/** Milliseconds that a peer runs at least before it is timed: engines compile code well that runs long enough. */
-const warmupMs = 500;
+/** A peer that is loaded, and what is known of it. */
+interface Loaded extends Started {
+  readonly place: Place;
+  readonly threads: number;
+  readonly download: Download | undefined;
+  /** Of the turns that count. */
+  readonly turns: (readonly number[])[];
+  /** Milliseconds that it has run. */
+  spent: number;
+}
 
-type Timed = Extract<Answer, { readonly milliseconds: number }>;
+type LeftOut = (peer: string, why: string) => void;
 
-/** Measures the peers; those that cannot run here are told to `onLeftOut`. */
+/** Measures the peers; those that cannot run here, or end on the way, are told to `onLeftOut`. */
 export async function measure(
   peers: ReadonlyMap<string, ParsedPeer>,
   options: MeasureOptions,
-  onLeftOut: (peer: string, why: string) => void,
+  onLeftOut: LeftOut,
 ): Promise<Measured[]> {
   const able: Started[] = [];
   let adapter: string | undefined;
   for (const [text, peer] of peers) {
     options.onStep(`${text}: memory, loading`);
-    try {
+    await unlessItFails(text, onLeftOut, async () => {
       const counts = await countsOf(peer, options);
       adapter ??= counts?.adapter;
       if (counts && counts.adapter !== adapter)
         throw new Error(`it takes another adapter than the first, ${counts.adapter}`);
-      const peakBytes = await peakOf(peer, options);
+      const peakBytes = options.host.measuresMemory ? await peakOf(peer, options) : undefined;
       const loads: Started["loads"] = [];
-      for (let at = 1; at < options.loads; at += 1) loads.push(await loadOnce(peer, options));
-      able.push({ text, peer, peakBytes, counts, loads, times: [] });
-    } catch (cause) {
-      onLeftOut(text, (cause as Error).message);
-    }
+      for (let at = 1; at < options.loads; at += 1)
+        loads.push(await inFreshPlace(options, (place) => loadIn(place, peer, options, true)));
+      able.push({ text, peer, peakBytes, counts, loads });
+    });
   }
   const results: Measured[] = [];
   for (const batch of batchesOf(able, options.weightBytes))
-    results.push(...(await interleave(batch, options)));
+    results.push(...(await interleave(batch, options, onLeftOut)));
   return results;
 }
 
-/** Peers that have room in memory at once: most often all of them. */
+/** What `act` gives; undefined, with a word to `onLeftOut`, where it fails. */
+async function unlessItFails<T>(
+  peer: string,
+  onLeftOut: LeftOut,
+  act: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await act();
+  } catch (cause) {
+    onLeftOut(peer, (cause as Error).message);
+    return undefined;
+  }
+}
+
+/** Peers that have room in memory at once: most often all of them. Where memory is not measured, room for four copies of the weights is kept. */
 function batchesOf(all: readonly Started[], weightBytes: number): Started[][] {
   const room = 0.8 * freemem();
   const batches: Started[][] = [];
   let left = 0;
   for (const one of all) {
-    const bytes = one.peakBytes + weightBytes + 60e6;
+    const bytes = (one.peakBytes ?? 3 * weightBytes + 150e6) + weightBytes + 60e6;
     if (batches.length === 0 || bytes > left) {
       batches.push([]);
       left = room;
@@ -112,149 +124,125 @@ function batchesOf(all: readonly Started[], weightBytes: number): Started[][] {
   return batches;
 }
 
-async function interleave(batch: readonly Started[], options: MeasureOptions): Promise<Measured[]> {
-  const processes = new Map<Started, Process>();
-  const spent = new Map<Started, number>();
-  const threads = new Map<Started, number>();
-  const runOnce = async (one: Started): Promise<number> => {
-    // Threads of the peer before it look out for work a while before they sleep.
-    await setTimeout(5);
-    const { milliseconds } = (await processes.get(one)?.ask<Timed>({ ask: "run" })) ?? { milliseconds: 0 };
-    spent.set(one, (spent.get(one) ?? 0) + milliseconds);
-    return milliseconds;
+async function interleave(
+  batch: readonly Started[],
+  options: MeasureOptions,
+  onLeftOut: LeftOut,
+): Promise<Measured[]> {
+  const places: Place[] = [];
+  let running: Loaded[] = [];
+  /** Goes on with those that do not fail. */
+  const each = async (act: (one: Loaded) => Promise<void>): Promise<void> => {
+    const left: Loaded[] = [];
+    for (const one of running) {
+      const isDone = await unlessItFails(one.text, onLeftOut, async () => {
+        await act(one);
+        return true;
+      });
+      // What hangs would slow the others.
+      if (isDone) left.push(one);
+      else await one.place.end();
+    }
+    running = left;
   };
   try {
     for (const one of batch) {
       options.onStep(`${one.text}: loading`);
-      const process = start(options.node);
-      processes.set(one, process);
-      const loaded = await loadIn(process, one.peer, options, true);
-      one.loads.push({ loadMs: loaded.loadMs, firstRunMs: loaded.firstRunMs });
-      threads.set(one, loaded.threads);
-      spent.set(one, loaded.firstRunMs);
-    }
-    const limit = options.seconds * 1000;
-    options.onStep("warming up");
-    for (let round = 0, ran = true; ran; round += 1) {
-      ran = false;
-      for (const one of batch) {
-        const used = spent.get(one) ?? 0;
-        if (used > limit / 3 || (round >= options.warmup && (options.warmup === 0 || used > warmupMs)))
-          continue;
-        await runOnce(one);
-        ran = true;
-      }
-    }
-    for (let round = 0; round < options.rounds; round += 1) {
-      options.onStep(`round ${round + 1} of ${options.rounds}`);
-      for (const one of batch)
-        if (one.times.length === 0 || (spent.get(one) ?? 0) < limit) one.times.push(await runOnce(one));
-    }
-    const results: Measured[] = [];
-    for (const one of batch) {
-      options.onStep(`${one.text}: other inputs`);
-      const answer = await processes.get(one)?.ask<Extract<Answer, { outputs: unknown }>>({ ask: "outputs" });
-      results.push({
-        peer: one.text,
-        threads: threads.get(one) ?? 1,
-        loadMs: median(one.loads.map(({ loadMs }) => loadMs)),
-        firstRunMs: median(one.loads.map(({ firstRunMs }) => firstRunMs)),
-        medianMs: median(one.times),
-        leastMs: Math.min(...one.times),
-        runs: one.times.length,
-        peakBytes: one.peakBytes,
-        ...(one.counts ? { counts: one.counts } : {}),
-        outputs: answer?.outputs ?? [{}],
+      await unlessItFails(one.text, onLeftOut, async () => {
+        const place = await options.host.start();
+        places.push(place);
+        const { threads, ...load } = await loadIn(place, one.peer, options, true);
+        one.loads.push(load);
+        const download = place.downloads?.();
+        running.push({ ...one, place, threads, download, turns: [], spent: load.firstRunMs });
       });
     }
+    const limit = options.seconds * 1000;
+    // Round 0 does not count: engines compile code well that has run for long enough.
+    for (let round = 0; round <= options.rounds; round += 1) {
+      options.onStep(round === 0 ? "warming up" : `round ${round} of ${options.rounds}`);
+      await each(async (one) => {
+        if (one.spent >= (round === 0 ? limit / 3 : limit) && (round === 0 || one.turns.length > 0)) return;
+        // Threads of the peer before it look out for work a while before they sleep.
+        await setTimeout(5);
+        const begin = performance.now();
+        const { times } = await one.place.ask({ ask: "turn", ...options.turn });
+        one.spent += performance.now() - begin;
+        if (round > 0) one.turns.push(times);
+      });
+    }
+    const results: Measured[] = [];
+    await each(async (one) => {
+      options.onStep(`${one.text}: other inputs`);
+      const { outputs } = await one.place.ask({ ask: "outputs" });
+      results.push(resultOf(one, outputs));
+    });
     return results;
   } finally {
-    for (const process of processes.values()) await process.end();
+    for (const place of places) await place.end();
   }
+}
+
+function resultOf(one: Loaded, outputs: readonly Values[]): Measured {
+  return {
+    peer: one.text,
+    threads: one.threads,
+    loadMs: median(one.loads.map(({ loadMs }) => loadMs)),
+    firstRunMs: median(one.loads.map(({ firstRunMs }) => firstRunMs)),
+    medianMs: median(one.turns.map(median)),
+    leastMs: Math.min(...one.turns.map((times) => Math.min(...times))),
+    runs: one.turns.reduce((sum, { length }) => sum + length, 0),
+    ...(one.peakBytes === undefined ? {} : { peakBytes: one.peakBytes }),
+    ...(one.download ? { download: one.download } : {}),
+    ...(one.counts ? { counts: one.counts } : {}),
+    outputs,
+  };
 }
 
 /** Undefined for a peer that is not on WebGPU. */
 async function countsOf(peer: ParsedPeer, options: MeasureOptions): Promise<GpuCounts | undefined> {
-  if (!all[peer.name].gpu) return undefined;
-  const process = start(options.node);
-  try {
-    await loadIn(process, peer, options, true, true);
-    await process.ask<Timed>({ ask: "run" });
-    const { counts } = await process.ask<Extract<Answer, { counts: unknown }>>({ ask: "counts" });
+  if (!peer.gpu) return undefined;
+  return inFreshPlace(options, async (place) => {
+    await loadIn(place, peer, options, true, true);
+    await place.ask({ ask: "turn", ...once });
+    const { counts } = await place.ask({ ask: "counts" });
     // A runtime may fall back to the processor without a word.
     if (!counts || counts.dispatches === 0) throw new Error("it asks nothing of WebGPU");
     return counts;
-  } finally {
-    await process.end();
-  }
+  });
 }
 
 async function peakOf(peer: ParsedPeer, options: MeasureOptions): Promise<number> {
-  const process = start(options.node);
+  return inFreshPlace(options, async (place) => {
+    const { firstRunMs } = await loadIn(place, peer, options, false);
+    if (firstRunMs < 3000) await place.ask({ ask: "turn", ...once });
+    return (await place.ask({ ask: "peak" })).peakBytes;
+  });
+}
+
+async function inFreshPlace<T>({ host }: MeasureOptions, act: (place: Place) => Promise<T>): Promise<T> {
+  const place = await host.start();
   try {
-    const { firstRunMs } = await loadIn(process, peer, options, false);
-    if (firstRunMs < 3000) await process.ask<Timed>({ ask: "run" });
-    return (await process.ask<Extract<Answer, { peakBytes: number }>>({ ask: "peak" })).peakBytes;
+    return await act(place);
   } finally {
-    await process.end();
+    await place.end();
   }
 }
 
-async function loadOnce(peer: ParsedPeer, options: MeasureOptions) {
-  const process = start(options.node);
-  try {
-    return await loadIn(process, peer, options, true);
-  } finally {
-    await process.end();
-  }
-}
+/** One run. */
+const once: TurnWish = { warmMs: 0, burstMs: 0 };
 
 async function loadIn(
-  process: Process,
-  peer: ParsedPeer,
+  place: Place,
+  { name, count: threads }: ParsedPeer,
   { folder, adapter }: MeasureOptions,
   inMemory: boolean,
-  count = false,
+  isCounted = false,
 ) {
-  const { name, threads } = peer;
-  const gpu = { adapter, count };
-  const loaded = await process.ask<Timed>({ ask: "load", peer: name, folder, threads, inMemory, gpu });
-  const first = await process.ask<Timed>({ ask: "run" });
-  return { loadMs: loaded.milliseconds, firstRunMs: first.milliseconds, threads: loaded.threads };
-}
-
-/** A process of its own for a peer; its questions are answered one after another. */
-function start(node: string): Process {
-  const child: ChildProcess = fork(join(import.meta.dirname, "peer.built.mjs"), [], {
-    execPath: node,
-    execArgv: [],
-    serialization: "advanced",
-    // What a runtime writes is not a result, but helps where it ends early.
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
-  });
-  let said = "";
-  child.stderr?.on("data", (text: unknown) => void (said = `${said}${String(text)}`.slice(-500)));
-  return {
-    ask: <T extends Answer>(question: Question) =>
-      new Promise<T>((resolve, reject) => {
-        const ended = (code: number | null, signal: string | null): void =>
-          reject(new Error(`its process ended with ${signal ?? code}: ${said.trim()}`));
-        child.once("exit", ended);
-        child.once("message", (message) => {
-          const answer = message as Answer;
-          child.off("exit", ended);
-          if ("error" in answer) reject(new Error(answer.error));
-          else resolve(answer as T);
-        });
-        child.send(question);
-      }),
-    end: () =>
-      new Promise<void>((resolve) => {
-        if (child.exitCode !== null || child.signalCode !== null) return resolve();
-        child.once("exit", () => resolve());
-        child.disconnect();
-      }),
-  };
+  const gpu = { adapter, count: isCounted };
+  const loaded = await place.ask({ ask: "load", peer: name, folder, threads, inMemory, gpu });
+  const { times } = await place.ask({ ask: "turn", ...once });
+  return { loadMs: loaded.milliseconds, firstRunMs: times[0] ?? Number.NaN, threads: loaded.threads };
 }
 
 export function median(all: readonly number[]): number {

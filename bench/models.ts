@@ -19,6 +19,8 @@ export interface BenchModel {
   readonly webgpu?: true;
   /** What is asked of it at these sizes. */
   readonly limits?: readonly Limit[];
+  /** What is asked of it in a browser. With this, even if it is empty, it is measured there where no models are named. */
+  readonly inBrowser?: readonly Limit[];
 }
 
 /** Formats of other runtimes, which get such a file as it is. */

@@ -1,9 +1,8 @@
-// ONNX Runtime as a peer: in WebAssembly, on WebGPU, and as native code.
+// A session of ONNX Runtime: in WebAssembly, on WebGPU, and as native code.
 
-import { readFileSync } from "node:fs";
 import type { InferenceSession, Tensor } from "onnxruntime-web";
 import { channelsFirst, imageChannelsFirst } from "./channels.js";
-import type { Peer, Port, Running, Values } from "./running.js";
+import type { Port, Running, Values } from "./running.js";
 
 export type OnnxRuntime = "onnxruntime-web" | "onnxruntime-web/webgpu" | "onnxruntime-node";
 
@@ -14,22 +13,7 @@ export interface SessionOptions {
   readonly threads: number;
 }
 
-export function onnxruntimePeer(name: OnnxRuntime): Peer {
-  return ({ threads, inMemory }, { inputs, onnx }) => {
-    if (!onnx) throw new Error("no ONNX model was prepared");
-    const model = inMemory ? readFileSync(onnx.file) : undefined;
-    // In its build for WebGPU a path is a URL, also in Node.
-    const isUrl = name === "onnxruntime-web/webgpu";
-    return async () =>
-      onnxruntime(name, model ?? (isUrl ? readFileSync(onnx.file) : onnx.file), {
-        inputs,
-        channelsFirst: onnx.channelsFirst,
-        threads,
-      });
-  };
-}
-
-/** A session of onnxruntime on a model, its bytes or its path. */
+/** A session of onnxruntime on a model, its bytes, its path, or in a page its address. */
 export async function onnxruntime(
   name: OnnxRuntime,
   model: Uint8Array | string,

@@ -1,35 +1,15 @@
-// One peer in a process of its own, which is told what to do by messages: `measure.ts` starts it.
+// One peer in a process of its own, which is told what to do by messages: `processes.ts` starts it.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { deserialize } from "node:v8";
-import type { GpuCounter, GpuCounts } from "./gpu-counter.js";
+import type { GpuCounter } from "./gpu-counter.js";
 import { setUpGpu } from "./gpu.js";
 import type { PeerName } from "./peers.js";
 import { peers } from "./peers.js";
-import type { Load, Running, Setup, Values } from "./running.js";
-
-/** What a peer is asked. */
-export type Question =
-  | ({ readonly ask: "load"; readonly peer: PeerName; readonly gpu: GpuWish } & Load)
-  | { readonly ask: "run" }
-  | { readonly ask: "outputs" }
-  | { readonly ask: "peak" }
-  | { readonly ask: "counts" };
-
-/** The adapter, as \`setUpGpu\` takes it, and whether what is asked of it is counted: for peers on WebGPU. */
-export interface GpuWish {
-  readonly adapter: string | undefined;
-  readonly count: boolean;
-}
-
-/** What it answers; an error ends it. */
-export type Answer =
-  | { readonly milliseconds: number; readonly threads: number }
-  | { readonly outputs: readonly Values[] }
-  | { readonly peakBytes: number }
-  | { readonly counts: GpuCounts | undefined }
-  | { readonly error: string };
+import type { Answers, Question } from "./place.js";
+import { copied, turn } from "./place.js";
+import type { Running, Setup, Values } from "./running.js";
 
 let running: Running | undefined;
 let samples: readonly Values[] = [];
@@ -43,35 +23,28 @@ process.on("message", async (question: Question) => {
   try {
     process.send?.(await answer(question));
   } catch (cause) {
-    process.send?.({ error: cause instanceof Error ? cause.message : String(cause) } satisfies Answer);
+    process.send?.({ error: cause instanceof Error ? cause.message : String(cause) });
   }
 });
 // Workers of a peer would keep the process alive.
 process.on("disconnect", () => process.exit(0));
 
-async function answer(question: Question): Promise<Answer> {
+async function answer(question: Question): Promise<Answers[Question["ask"]]> {
   switch (question.ask) {
     case "load": {
       const setup = deserialize(readFileSync(join(question.folder, "setup.bin"))) as Setup;
       ({ samples } = setup);
       const { adapter, count } = question.gpu;
-      if (peers[question.peer].gpu) ({ counter } = await setUpGpu(adapter, count));
+      const peer = peers[question.peer as PeerName];
+      if (peer.gpu) ({ counter } = await setUpGpu(adapter, count));
       before = process.memoryUsage.rss();
-      const load = peers[question.peer].make(question, setup);
+      const load = peer.make(question, setup);
       const begin = performance.now();
       running = await load();
       return { milliseconds: performance.now() - begin, threads: running.threads };
     }
-    case "run": {
-      const { threads, run } = loaded();
-      const [sample = {}] = samples;
-      counter?.restart();
-      const begin = performance.now();
-      const outputs = await run(sample);
-      const milliseconds = performance.now() - begin;
-      first = copied(outputs);
-      return { milliseconds, threads };
-    }
+    case "turn":
+      return { times: await turn(run, question) };
     case "outputs": {
       const outputs = [first];
       for (const sample of samples.slice(1)) outputs.push(copied(await loaded().run(sample)));
@@ -92,9 +65,15 @@ function loaded(): Running {
   return running;
 }
 
-/** A runtime may use the memory of its outputs again. */
-function copied(values: Values): Values {
-  return Object.fromEntries(Object.entries(values).map(([name, data]) => [name, data.slice()]));
+/** Runs the first sample; the milliseconds of that. */
+async function run(): Promise<number> {
+  const [sample = {}] = samples;
+  counter?.restart();
+  const begin = performance.now();
+  const outputs = await loaded().run(sample);
+  const milliseconds = performance.now() - begin;
+  first = copied(outputs);
+  return milliseconds;
 }
 
 /** Linux counts in `maxRSS` what the process that started this one had; `VmHWM` is this one's own. */

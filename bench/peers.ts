@@ -5,30 +5,16 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { LoadOptions, Net } from "../src/runtime/types.js";
-import { onnxruntimePeer } from "./onnxruntime.js";
-import type { Peer } from "./running.js";
+import type { OnnxRuntime } from "./onnxruntime.js";
+import { onnxruntime } from "./onnxruntime.js";
+import type { CleavePart, Peer, PeerKind } from "./running.js";
 import { tfjsPeer } from "./tensorflow.js";
 
-/** Parts of the folder that a peer loads. */
-export type Part = CleavePart | "onnx" | "tfjs";
-export type CleavePart =
-  | "cleave-js"
-  | "cleave-wasm"
-  | "cleave-wasm-direct"
-  | "cleave-wgsl"
-  | "cleave-wgsl-software"
-  | "cleave-wgsl-f16";
-
-interface PeerEntry {
-  readonly needs: Part;
+interface PeerEntry extends PeerKind {
   readonly make: Peer;
-  /** Whether it can use several threads here. */
-  readonly threads: boolean;
-  /** Whether it runs on WebGPU, which then is set up before. */
-  readonly gpu: boolean;
 }
 
-/** All peers; a name with `:2` behind it stands for two threads. */
+/** All peers in Node; a name with `:2` behind it stands for two threads. */
 export const peers = {
   "cleave-js": { needs: "cleave-js", make: cleave("cleave-js", {}), threads: false, gpu: false },
   "cleave-simd": {
@@ -82,20 +68,6 @@ export function peerNames(kind: { readonly gpu: boolean }): string[] {
   return Object.entries(peers).flatMap(([name, { gpu }]) => (gpu === kind.gpu ? [name] : []));
 }
 
-export interface ParsedPeer {
-  readonly name: PeerName;
-  readonly threads: number;
-}
-
-/** `cleave-simd:2` → its name and threads; undefined if there is no such peer. */
-export function parsePeer(text: string): ParsedPeer | undefined {
-  const [name = "", count = "1"] = text.split(":");
-  const threads = Number(count);
-  if (!Object.hasOwn(peers, name) || !Number.isInteger(threads) || threads < 1) return undefined;
-  const known = name as PeerName;
-  return threads > 1 && !peers[known].threads ? undefined : { name: known, threads };
-}
-
 function cleave(part: CleavePart, options: LoadOptions): Peer {
   return ({ folder, threads, inMemory }) => {
     const files = readdirSync(join(folder, part));
@@ -118,5 +90,20 @@ function cleave(part: CleavePart, options: LoadOptions): Peer {
         dispose: async () => net.dispose(),
       };
     };
+  };
+}
+
+function onnxruntimePeer(name: OnnxRuntime): Peer {
+  return ({ threads, inMemory }, { inputs, onnx }) => {
+    if (!onnx) throw new Error("no ONNX model was prepared");
+    const model = inMemory ? readFileSync(onnx.file) : undefined;
+    // In its build for WebGPU a path is a URL, also in Node.
+    const isUrl = name === "onnxruntime-web/webgpu";
+    return async () =>
+      onnxruntime(name, model ?? (isUrl ? readFileSync(onnx.file) : onnx.file), {
+        inputs,
+        channelsFirst: onnx.channelsFirst,
+        threads,
+      });
   };
 }

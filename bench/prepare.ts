@@ -1,6 +1,6 @@
 // Writes a network as each peer loads it, so that the processes which are measured hold no compiler.
 
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { serialize } from "node:v8";
 import { gzipSync } from "node:zlib";
@@ -16,9 +16,9 @@ import { writeModule } from "../src/node/index.js";
 import { kernelCost } from "../src/schedule/kernel-cost.js";
 import { toOnnx } from "./onnx.js";
 import { formatOf } from "./models.js";
-import type { CleavePart, Part } from "./peers.js";
-import type { Port, PreparedGraph, Setup } from "./running.js";
+import type { CleavePart, Part, Port, PreparedGraph, Setup, WeightPlace } from "./running.js";
 import { samples } from "./samples.js";
+import { toTflite } from "./tflite/to-tflite.js";
 
 /** What is known of a part. */
 export interface Prepared {
@@ -41,8 +41,18 @@ export interface Network {
   readonly original?: string;
 }
 
-/** Writes some parts into a folder, with the inputs that all get. */
-export function prepare(folder: string, network: Network, parts: ReadonlySet<Part>): Map<Part, Prepared> {
+export interface Preparation {
+  readonly setup: Setup;
+  readonly facts: ReadonlyMap<Part, Prepared>;
+}
+
+/** Writes some parts into a folder, with the inputs that all get. A format that lacks an op of the network is told to `onMissing`. */
+export function prepare(
+  folder: string,
+  network: Network,
+  parts: ReadonlySet<Part>,
+  onMissing: (part: Part, why: string) => void,
+): Preparation {
   const { graph } = network.model;
   const file = network.original;
   const format = file === undefined ? undefined : formatOf(file);
@@ -54,15 +64,30 @@ export function prepare(folder: string, network: Network, parts: ReadonlySet<Par
       file !== undefined && format === "onnx"
         ? { file, channelsFirst: false }
         : { file: join(folder, "model.onnx"), channelsFirst: true },
-    ...(file !== undefined && format === "tfjs" ? { tfjs: { file } } : {}),
+    ...(file !== undefined && format === "tfjs" ? { tfjs: { file, isGraph: isGraphModel(file) } } : {}),
   };
   writeFileSync(join(folder, "setup.bin"), serialize(setup));
   const facts = new Map<Part, Prepared>();
   for (const part of parts) {
-    // The file itself goes to its own format's runtimes.
-    facts.set(part, part === format ? {} : preparePart(folder, part, network));
+    try {
+      // The file itself goes to its own format's runtimes.
+      facts.set(part, part === format ? {} : preparePart(folder, part, network));
+    } catch (cause) {
+      if (isOwnPart(part)) throw cause;
+      onMissing(part, (cause as Error).message);
+    }
   }
-  return facts;
+  return { setup, facts };
+}
+
+function isOwnPart(part: Part): part is CleavePart {
+  return part.startsWith("cleave");
+}
+
+/** Whether a model.json is of the format of graphs, and not of layers. */
+function isGraphModel(file: string): boolean {
+  const { format } = JSON.parse(readFileSync(file, "utf8")) as { readonly format?: string };
+  return format === "graph-model";
 }
 
 function preparePart(folder: string, part: Part, { model, folded }: Network): Prepared {
@@ -72,6 +97,9 @@ function preparePart(folder: string, part: Part, { model, folded }: Network): Pr
       return {};
     case "tfjs":
       writeGraph(folder, folded);
+      return {};
+    case "tflite":
+      writeFileSync(join(folder, "model.tflite"), toTflite(folded));
       return {};
     case "cleave-js":
       return compileInto(folder, part, model, { target: "js" });
@@ -125,7 +153,7 @@ function kernelBytesOf(module: Module, target: Target, halves: boolean): number 
 
 function writeGraph(folder: string, { graph, weights }: Module): void {
   mkdirSync(folder, { recursive: true });
-  const places = new Map<string, readonly [number, number]>();
+  const places = new Map<string, WeightPlace>();
   const file = openSync(join(folder, "constants.bin"), "w");
   let start = 0;
   for (const node of graph.nodes.values()) {
@@ -136,8 +164,14 @@ function writeGraph(folder: string, { graph, weights }: Module): void {
     start += values.length;
   }
   closeSync(file);
-  const prepared: PreparedGraph = { graph, places };
-  writeFileSync(join(folder, "graph.bin"), serialize(prepared));
+  const { nodes, kernels: _, ...rest } = graph;
+  const prepared: PreparedGraph = {
+    graph: rest,
+    // Without where they come from, which may be longer than all else.
+    nodes: [...nodes.values()].map((node) => ({ ...node, origin: { spans: [] } })),
+    places: [...places],
+  };
+  writeFileSync(join(folder, "graph.json"), JSON.stringify(prepared));
 }
 
 /** A graph's inputs. */

@@ -25,6 +25,8 @@ export interface Comparison {
   readonly dims: readonly string[];
   readonly split?: string;
   readonly node: string;
+  /** That the peers ran in, in place of this Node. */
+  readonly browser?: string;
   readonly cpu: string;
   /** Of the peers on WebGPU. */
   readonly adapter?: string;
@@ -76,7 +78,10 @@ function columnsOf(result: Comparison): Column[] {
     { title: "load ms", cell: ({ loadMs }) => loadMs.toFixed(0) },
     { title: "first run ms", cell: ({ firstRunMs }) => firstRunMs.toFixed(0) },
     ...(result.adapter === undefined ? [] : gpuColumns),
-    { title: "peak MB", cell: ({ peakBytes }) => (peakBytes / 1e6).toFixed(0) },
+    {
+      title: "peak MB",
+      cell: ({ peakBytes }) => (peakBytes === undefined ? "" : (peakBytes / 1e6).toFixed(0)),
+    },
     {
       title: "module KiB gz",
       cell: ({ moduleGzipBytes: bytes }) => (bytes === undefined ? "" : (bytes / 1024).toFixed(1)),

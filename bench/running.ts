@@ -1,6 +1,6 @@
-// What a peer's process loads and runs, whatever the runtime.
+// What a peer loads and runs, whatever the runtime, and what is known of peers.
 
-import type { Graph } from "../src/ir/graph.js";
+import type { Graph, Node } from "../src/ir/graph.js";
 
 /** Tensors by the name of their input or output, dense and row-major. */
 export type Values = Readonly<Record<string, Float32Array>>;
@@ -19,14 +19,25 @@ export interface Setup {
   readonly samples: readonly Values[];
   /** The ONNX model; in one that Cleave wrote, images have their channels first where the inputs here have them last. */
   readonly onnx?: { readonly file: string; readonly channelsFirst: boolean };
-  /** The model.json of TensorFlow.js; other networks lie in the folder as a `PreparedGraph`. */
-  readonly tfjs?: { readonly file: string };
+  /** The model.json of TensorFlow.js, of a graph or of layers; other networks lie in the folder as a `PreparedGraph`. */
+  readonly tfjs?: { readonly file: string; readonly isGraph: boolean };
 }
 
-/** What `graph.bin` holds: a graph, and where its constants stand in `constants.bin`, as element and length. */
+/** What `graph.json` holds: a graph without kernels, and where its constants stand in `constants.bin`, as element and length. */
 export interface PreparedGraph {
+  readonly graph: Omit<Graph, "nodes" | "kernels">;
+  readonly nodes: readonly Node[];
+  readonly places: readonly (readonly [weight: string, place: WeightPlace])[];
+}
+
+export type WeightPlace = readonly [start: number, length: number];
+
+export function readGraph({ graph, nodes, places }: PreparedGraph): {
   readonly graph: Graph;
-  readonly places: ReadonlyMap<string, readonly [start: number, length: number]>;
+  readonly places: ReadonlyMap<string, WeightPlace>;
+} {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  return { graph: { ...graph, nodes: byId, kernels: new Map() }, places: new Map(places) };
 }
 
 export interface Load {
@@ -47,3 +58,37 @@ export interface Running {
 
 /** What is needed before loading is done first; loading itself, the runtime's own code included, is what it gives. */
 export type Peer = (load: Load, setup: Setup) => () => Promise<Running>;
+
+/** Parts of the folder that a peer loads. */
+export type Part = CleavePart | "onnx" | "tfjs" | "tflite";
+export type CleavePart =
+  | "cleave-js"
+  | "cleave-wasm"
+  | "cleave-wasm-direct"
+  | "cleave-wgsl"
+  | "cleave-wgsl-software"
+  | "cleave-wgsl-f16";
+
+export interface PeerKind {
+  readonly needs: Part;
+  /** Whether it can use several threads here. */
+  readonly threads: boolean;
+  /** Whether it runs on WebGPU, which then is set up before. */
+  readonly gpu: boolean;
+}
+
+export interface ParsedPeer extends PeerKind {
+  readonly name: string;
+  /** How many it shall use. */
+  readonly count: number;
+}
+
+/** `cleave-simd:2` → its kind in a table of peers, its name and threads; undefined if there is no such peer. */
+export function parsePeer(text: string, table: Readonly<Record<string, PeerKind>>): ParsedPeer | undefined {
+  const [name = "", digits = "1"] = text.split(":");
+  const count = Number(digits);
+  const kind = Object.hasOwn(table, name) ? table[name] : undefined;
+  if (!kind || !Number.isInteger(count) || count < 1 || (count > 1 && !kind.threads)) return undefined;
+  const { needs, threads, gpu } = kind;
+  return { name, count, needs, threads, gpu };
+}

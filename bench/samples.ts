@@ -1,6 +1,6 @@
 // What goes into a network on all runtimes: the same values each time.
 
-import { elements } from "../src/index.js";
+import { elements } from "../src/ir/type.js";
 import type { Random } from "../src/ops/random.js";
 import { seededRandom } from "../src/ops/random.js";
 import type { Port, Values } from "./running.js";

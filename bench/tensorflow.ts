@@ -1,11 +1,12 @@
-// TensorFlow.js as a peer: a model of its own through its loaders, other networks as calls of its ops.
+// TensorFlow.js as a peer in Node: a model of its own through its loaders, other networks as calls of its ops.
 
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { deserialize } from "node:v8";
 import type * as tf from "@tensorflow/tfjs-core";
-import type { Peer, PreparedGraph, Running, Setup, Values } from "./running.js";
+import { tfjsModel } from "./tfjs-models.js";
+import type { Peer, PreparedGraph, Running, Setup } from "./running.js";
+import { readGraph } from "./running.js";
 
 export type TfjsBackend = "cpu" | "wasm" | "webgpu";
 
@@ -30,7 +31,8 @@ async function addBackend(backend: TfjsBackend): Promise<void> {
 
 /** A network that Cleave wrote. */
 function written(folder: string, inMemory: boolean): () => Promise<Running> {
-  const { graph, places } = deserialize(readFileSync(join(folder, "graph.bin"))) as PreparedGraph;
+  const prepared = JSON.parse(readFileSync(join(folder, "graph.json"), "utf8")) as PreparedGraph;
+  const { graph, places } = readGraph(prepared);
   const file = join(folder, "constants.bin");
   const all = inMemory ? readFileSync(file) : undefined;
   const readF32 = (weight: string): Float32Array => {
@@ -50,7 +52,6 @@ function written(folder: string, inMemory: boolean): () => Promise<Running> {
 }
 
 interface ModelJson {
-  readonly format?: string;
   readonly modelTopology: object;
   readonly weightsManifest: readonly {
     readonly paths: readonly string[];
@@ -77,49 +78,6 @@ function original(file: string, inMemory: boolean, setup: Setup): () => Promise<
       weightData: shards,
     };
     const handler: tf.io.IOHandler = { load: () => Promise.resolve(artifacts) };
-    return json.format === "graph-model" ? graphModel(handler, setup) : layersModel(handler, setup);
-  };
-}
-
-async function graphModel(handler: tf.io.IOHandler, setup: Setup): Promise<Running> {
-  const { loadGraphModel } = await import("@tensorflow/tfjs-converter");
-  const model = await loadGraphModel(handler);
-  const outputs = model.outputs.map(({ name }) => name);
-  return running(model, setup, (tensors) => model.execute(tensors, outputs));
-}
-
-async function layersModel(handler: tf.io.IOHandler, setup: Setup): Promise<Running> {
-  const { loadLayersModel } = await import("@tensorflow/tfjs-layers");
-  const model = await loadLayersModel(handler);
-  return running(model, setup, (tensors) => model.predict(Object.values(tensors)));
-}
-
-/** Both kinds of models take their inputs and give their results in the order that Cleave keeps. */
-async function running(
-  model: { dispose(): unknown },
-  { inputs, outputs }: Setup,
-  forward: (tensors: Record<string, tf.Tensor>) => tf.Tensor | tf.Tensor[],
-): Promise<Running> {
-  const { tensor, tidy } = await import("@tensorflow/tfjs-core");
-  return {
-    threads: 1,
-    run: async (values): Promise<Values> => {
-      const results = tidy(() =>
-        [
-          forward(
-            Object.fromEntries(
-              inputs.map(({ name, shape }) => [name, tensor(values[name] ?? [], [...shape])]),
-            ),
-          ),
-        ].flat(),
-      );
-      const entries: [string, Float32Array][] = [];
-      for (const [at, result] of results.entries()) {
-        entries.push([outputs[at] ?? "", (await result.data()) as Float32Array]);
-        result.dispose();
-      }
-      return Object.fromEntries(entries);
-    },
-    dispose: async () => void model.dispose(),
+    return tfjsModel(handler, setup);
   };
 }

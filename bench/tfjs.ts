@@ -1,9 +1,11 @@
 // A graph as calls of tfjs, the way its converter writes them: bias and activation go into the convolution.
 
 import * as tf from "@tensorflow/tfjs-core";
-import type { Graph, Node, NodeId } from "../src/ir/graph.js";
+import type { Graph, Node, NodeId, OpName } from "../src/ir/graph.js";
 import { nodeOf } from "../src/ir/graph.js";
 import { topological } from "../src/ir/node-order.js";
+import type { Activation } from "./activations.js";
+import { fusedActivations } from "./activations.js";
 import type { Values } from "./running.js";
 
 /** A network on the backend that is set when it is made. */
@@ -12,7 +14,8 @@ export interface TfjsNet {
   dispose(): void;
 }
 
-type Activation = "relu" | "relu6";
+/** Ops that take an activation. */
+const fusing: ReadonlySet<OpName> = new Set(["conv2d", "depthwise_conv2d", "dense"]);
 
 /** Weights become tensors once, on the current backend. Throws at the first run for an op that it does not know. */
 export function tfjsNet({
@@ -23,7 +26,7 @@ export function tfjsNet({
   readonly readF32: (weight: string) => Float32Array;
 }): TfjsNet {
   const order = topological(graph).filter((node) => node.op !== "constant");
-  const activations = fusedActivations(order, new Set(graph.outputs.map(({ node }) => node)));
+  const activations = fusedActivations(graph, fusing);
   const constants = new Map<NodeId, tf.Tensor>();
   for (const node of graph.nodes.values()) {
     if (node.op === "constant")
@@ -67,23 +70,6 @@ export function tfjsNet({
     },
     dispose: () => tf.dispose([...constants.values()]),
   };
-}
-
-/** For each convolution the activation that follows it, if nothing else uses its value. */
-function fusedActivations(
-  order: readonly Node[],
-  outputs: ReadonlySet<NodeId>,
-): Map<NodeId, { id: NodeId; op: Activation }> {
-  const users = new Map<NodeId, Node[]>();
-  for (const node of order) for (const id of node.inputs) users.set(id, [...(users.get(id) ?? []), node]);
-  const fused = new Map<NodeId, { id: NodeId; op: Activation }>();
-  for (const { id, op } of order) {
-    if (op !== "conv2d" && op !== "depthwise_conv2d" && op !== "dense") continue;
-    const [user, ...more] = users.get(id) ?? [];
-    if (!user || more.length > 0 || outputs.has(id)) continue;
-    if (user.op === "relu" || user.op === "relu6") fused.set(id, { id: user.id, op: user.op });
-  }
-  return fused;
 }
 
 function call(

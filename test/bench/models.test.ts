@@ -10,9 +10,10 @@ import type { BenchModel } from "../../bench/models.js";
 import { dimsOf, findModel, formatOf, models } from "../../bench/models.js";
 import { openModel, optimized } from "../../bench/open.js";
 import type { PeerName } from "../../bench/peers.js";
-import { parsePeer, peers } from "../../bench/peers.js";
+import { peers } from "../../bench/peers.js";
 import { prepare } from "../../bench/prepare.js";
 import type { Setup, Values } from "../../bench/running.js";
+import { parsePeer } from "../../bench/running.js";
 import { seededRandom } from "../../src/ops/random.js";
 import type { ModelFiles } from "../tfjs/text-model.js";
 import { graphModel, layersTopology } from "../tfjs/text-model.js";
@@ -36,6 +37,7 @@ async function runAll(model: BenchModel, names: readonly PeerName[]) {
       ...(format === undefined ? {} : { original: model.file() }),
     },
     new Set(names.map((name) => peers[name].needs)),
+    (part, why) => expect.fail(`${part}: ${why}`),
   );
   const setup = deserialize(readFileSync(join(folder, "setup.bin"))) as Setup;
   const outputs = new Map<PeerName, Values[]>();
@@ -160,7 +162,7 @@ test("--dim goes to the models that have the dimension", () => {
 });
 
 test("all peers of the models are some", () => {
-  expect(models.flatMap(({ peers: names }) => names).filter((name) => !parsePeer(name))).toEqual([]);
+  expect(models.flatMap(({ peers: names }) => names).filter((name) => !parsePeer(name, peers))).toEqual([]);
 });
 
 // nsfwjs is installed in bench/ alone.

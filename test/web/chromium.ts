@@ -13,7 +13,7 @@ const path = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 export const hasChromium = existsSync(path);
 
 if (!hasChromium) {
-  const message = `There is no Chromium at ${path}: the tests of the web page and of threads in browsers do not run. Install it (apt-get install chromium), or set CHROMIUM to its path.`;
+  const message = `There is no Chromium at ${path}: what needs a browser does not run. Install it (apt-get install chromium), or set CHROMIUM to its path.`;
   if (process.env["CI"]) throw new Error(message);
   console.warn(`\n*** SKIPPED *** ${message}\n`);
 }
@@ -110,6 +110,8 @@ const types: Readonly<Record<string, string>> = {
   ".js": "text/javascript",
   ".mjs": "text/javascript",
   ".css": "text/css",
+  ".json": "application/json",
   ".png": "image/png",
+  ".wasm": "application/wasm",
   ".safetensors": "application/octet-stream",
 };

@@ -1,0 +1,20 @@
+// The peers in a browser. What they are made of runs in the page: `runtimes.ts`.
+
+import type { PeerKind } from "../running.js";
+
+/** All peers in a page; a name with `:2` behind it stands for two threads. */
+export const pagePeers = {
+  "cleave-simd": { needs: "cleave-wasm", threads: true, gpu: false },
+  "cleave-relaxed": { needs: "cleave-wasm", threads: true, gpu: false },
+  "cleave-js": { needs: "cleave-js", threads: false, gpu: false },
+  litert: { needs: "tflite", threads: true, gpu: false },
+  "onnxruntime-web": { needs: "onnx", threads: true, gpu: false },
+  "tfjs-wasm": { needs: "tfjs", threads: true, gpu: false },
+} as const satisfies Readonly<Record<string, PeerKind>>;
+
+export type PagePeer = keyof typeof pagePeers;
+
+/** Those that are measured where none are named: with one thread and, where a peer has threads, with two. */
+export const pagePeerNames = Object.entries(pagePeers).flatMap(([name, { threads }]) =>
+  threads ? [name, `${name}:2`] : [name],
+);

@@ -1,0 +1,159 @@
+// One network on several peers: prepared, measured in turns, judged.
+
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Module } from "../src/index.js";
+import { elements, inputNodes, interpretScaled, longestReduction, tensor, tolerance } from "../src/index.js";
+import type { Allowed } from "./judge.js";
+import { judge, largestOf, publishedTolerance } from "./judge.js";
+import type { Limit } from "./limits.js";
+import type { Measured, MeasureOptions } from "./measure.js";
+import { measure } from "./measure.js";
+import type { Format } from "./models.js";
+import { optimized } from "./open.js";
+import type { Host } from "./place.js";
+import type { Preparation, Prepared } from "./prepare.js";
+import { inputPorts, prepare } from "./prepare.js";
+import { nodeHost } from "./processes.js";
+import type { Comparison } from "./results.js";
+import type { ParsedPeer } from "./running.js";
+import { samples } from "./samples.js";
+
+export interface ComparisonOptions extends Pick<
+  MeasureOptions,
+  "adapter" | "rounds" | "turn" | "seconds" | "loads" | "onStep"
+> {
+  readonly model: Module;
+  readonly name: string;
+  /** The file of another format that it came from, which that format's runtimes get as it is. */
+  readonly original?: { readonly file: string; readonly format: Format };
+  readonly dims: readonly string[];
+  readonly split?: string;
+  /** By what they are called in the result. */
+  readonly peers: ReadonlyMap<string, ParsedPeer>;
+  /** Where the peers run: in a Node, by its file, or in pages, of which one that does not answer for so many seconds is given up. */
+  readonly where: { readonly node: string } | { readonly pageSeconds: number };
+  readonly limits: readonly Limit[];
+}
+
+/** Measures the peers; throws where none of them runs. */
+export async function compare(options: ComparisonOptions): Promise<Comparison> {
+  const { model, name, original, peers, where } = options;
+  const folder = mkdtempSync(join(tmpdir(), "cleave-bench-"));
+  let host: Host | undefined;
+  try {
+    const leftOut: { peer: string; why: string }[] = [];
+    const { prepared, able } = preparedIn(folder, options, leftOut);
+    host = await hostIn(folder, where, prepared);
+    const measured = await measure(
+      able,
+      { ...options, folder, host, weightBytes: weightBytes(model) },
+      (peer, why) => void leftOut.push({ peer, why }),
+    );
+    options.onStep("");
+    if (measured.length === 0)
+      throw new Error(
+        ["no peer runs here", ...leftOut.map(({ peer, why }) => `  ${peer}: ${why}`)].join("\n"),
+      );
+    const adapter = measured.find(({ counts }) => counts)?.counts?.adapter;
+    const factsOf = ({ peer: text }: Measured): Prepared => {
+      const peer = peers.get(text);
+      return (peer && prepared.facts.get(peer.needs)) ?? {};
+    };
+    const node = "node" in where ? where.node : process.execPath;
+    return {
+      model: name,
+      ...(original ? { format: original.format } : {}),
+      input: inputNodes(model.graph)[0]?.type.shape ?? [],
+      dims: options.dims,
+      ...(options.split === undefined ? {} : { split: options.split }),
+      node: execFileSync(node, ["--version"], { encoding: "utf8" }).trim(),
+      ...(host.browser === undefined ? {} : { browser: host.browser }),
+      cpu: cpus()[0]?.model.trim() ?? "",
+      ...(adapter === undefined ? {} : { adapter }),
+      date: new Date().toISOString(),
+      rounds: options.rounds,
+      weightBytes: weightBytes(model),
+      peers: judge(measured, factsOf, allowedBy(options, measured, factsOf)),
+      leftOut,
+      limits: options.limits,
+    };
+  } finally {
+    await host?.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Writes what the peers load; those whose format lacks an op are left out. */
+function preparedIn(
+  folder: string,
+  { model, original, peers, onStep }: ComparisonOptions,
+  leftOut: { peer: string; why: string }[],
+): { prepared: Preparation; able: Map<string, ParsedPeer> } {
+  onStep("compiling");
+  const able = new Map(peers);
+  const prepared = prepare(
+    folder,
+    {
+      model,
+      folded: optimized(model, { without: ["fuse"] }),
+      ...(original ? { original: original.file } : {}),
+    },
+    new Set([...peers.values()].map(({ needs }) => needs)),
+    (part, why) => {
+      for (const [text, { needs }] of peers)
+        if (needs === part && able.delete(text)) leftOut.push({ peer: text, why });
+    },
+  );
+  return { prepared, able };
+}
+
+async function hostIn(
+  folder: string,
+  where: ComparisonOptions["where"],
+  { setup }: Preparation,
+): Promise<Host> {
+  if ("node" in where) return nodeHost(where.node);
+  // What looks for a browser is loaded only where one is asked for.
+  const { pageHost } = await import("./browser/pages.js");
+  return pageHost(folder, setup, where.pageSeconds);
+}
+
+function weightBytes({ graph }: Module): number {
+  const constants = [...graph.nodes.values()].filter((node) => node.op === "constant");
+  return constants.reduce((sum, node) => sum + 4 * elements(node.type.shape), 0);
+}
+
+/** Twice the stated tolerance, since both have rounding errors; published models have one of their own, for both together. */
+function allowedBy(
+  { model, original, onStep }: ComparisonOptions,
+  all: readonly Measured[],
+  factsOf: (one: Measured) => Prepared,
+): Allowed {
+  const longest = longestReduction(model);
+  let scale = 0;
+  if (all.some((one) => factsOf(one).halfKernels !== undefined)) {
+    onStep("interpreting, for the tolerance of f16");
+    scale = scaleOf(model);
+    onStep("");
+  }
+  const ownOf = (one: Measured | undefined, reference: Float32Array): number => {
+    const kernels = one && factsOf(one).halfKernels;
+    if (kernels === undefined && original) return (publishedTolerance / 2) * largestOf(reference);
+    return tolerance(longest, reference, kernels === undefined ? undefined : { kernels, scale });
+  };
+  return (one, reference) => ownOf(one, reference) + ownOf(all[0], reference);
+}
+
+/** The largest value on the way to an output, by which the tolerance of f16 goes. */
+function scaleOf(module: Module): number {
+  const [sample = {}] = samples(inputPorts(module.graph));
+  const inputs = inputNodes(module.graph).map(
+    ({ name: input, type: { shape } }) =>
+      [input, tensor(shape, (index) => sample[input]?.[index] ?? Number.NaN)] as const,
+  );
+  const outputs = [...interpretScaled(module, new Map(inputs)).values()];
+  return Math.max(...outputs.map(({ scale }) => scale));
+}
