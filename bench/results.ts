@@ -45,8 +45,16 @@ export interface Comparison {
 /** What others are measured by: what runs in browsers today, and has the file as it is. */
 const marks = { onnx: "onnxruntime-web", tfjs: "tfjs-wasm" } as const satisfies Record<Format, string>;
 
-/** What the peers of a comparison are measured by: on WebGPU the faster of those that are not Cleave's. */
-export function markOf({ adapter, format = "onnx", peers }: Comparison): PeerResult | undefined {
+/** In a browser, the strongest first. */
+const peerMarks = ["litert", "onnxruntime-web", "tfjs-wasm"];
+
+/**
+ * What the peers of a comparison are measured by: on WebGPU the faster of those that are not Cleave's, in a browser the first of
+ * LiteRT.js, onnxruntime-web and tfjs that ran.
+ */
+export function markOf({ adapter, browser, format = "onnx", peers }: Comparison): PeerResult | undefined {
+  if (browser !== undefined)
+    return peerMarks.flatMap((name) => peers.find(({ peer }) => peer === name) ?? [])[0];
   if (adapter === undefined) return peers.find(({ peer }) => peer === marks[format]);
   const others = peers.filter(({ peer, counts }) => counts && !isOwn(peer));
   return others.toSorted((a, b) => a.medianMs - b.medianMs)[0];
@@ -61,36 +69,72 @@ interface Column {
   readonly cell: (one: PeerResult) => string;
 }
 
-/** The columns of a comparison; the third says how many times as fast as `markOf` a peer is. */
+/** The columns of a comparison; those with × say how many times as fast a peer is as another. */
 function columnsOf(result: Comparison): Column[] {
-  const base = markOf(result);
+  const runtime: Column = {
+    title: "runtime",
+    cell: ({ peer, threads }) =>
+      peer.replace(/:(\d+)$/, threads > 1 ? ", $1 threads" : ", $1 threads asked for"),
+  };
+  const difference: Column = {
+    title: "difference",
+    cell: ({ agrees, difference: off }) => `${agrees ? "" : "DIFFERS "}${off.toExponential(1)}`,
+  };
+  const columns = result.browser === undefined ? inNode(result) : inBrowser(result);
+  return [runtime, medianColumn, ...columns, difference];
+}
+
+const medianColumn: Column = { title: "median ms", cell: ({ medianMs }) => milliseconds(medianMs) };
+
+const loadColumns: readonly Column[] = [
+  { title: "load ms", cell: ({ loadMs }) => loadMs.toFixed(0) },
+  { title: "first run ms", cell: ({ firstRunMs }) => firstRunMs.toFixed(0) },
+];
+
+function inNode(result: Comparison): Column[] {
   return [
-    {
-      title: "runtime",
-      cell: ({ peer, threads }) =>
-        peer.replace(/:(\d+)$/, threads > 1 ? ", $1 threads" : ", $1 threads asked for"),
-    },
-    { title: "median ms", cell: ({ medianMs }) => medianMs.toFixed(medianMs < 10 ? 2 : 1) },
-    {
-      title: `× ${base?.peer ?? marks[result.format ?? "onnx"]}`,
-      cell: ({ medianMs }) => (base ? (base.medianMs / medianMs).toFixed(2) : ""),
-    },
-    { title: "load ms", cell: ({ loadMs }) => loadMs.toFixed(0) },
-    { title: "first run ms", cell: ({ firstRunMs }) => firstRunMs.toFixed(0) },
+    timesColumn(result, markOf(result)?.peer ?? marks[result.format ?? "onnx"]),
+    ...loadColumns,
     ...(result.adapter === undefined ? [] : gpuColumns),
     {
       title: "peak MB",
       cell: ({ peakBytes }) => (peakBytes === undefined ? "" : (peakBytes / 1e6).toFixed(0)),
     },
-    {
-      title: "module KiB gz",
-      cell: ({ moduleGzipBytes: bytes }) => (bytes === undefined ? "" : (bytes / 1024).toFixed(1)),
-    },
-    {
-      title: "difference",
-      cell: ({ agrees, difference }) => `${agrees ? "" : "DIFFERS "}${difference.toExponential(1)}`,
-    },
+    { title: "module KiB gz", cell: ({ moduleGzipBytes: bytes }) => kibibytes(bytes) },
   ];
+}
+
+function inBrowser(result: Comparison): Column[] {
+  const others = result.peers.map(({ peer }) => peer).filter((peer) => peerMarks.includes(peer));
+  return [
+    { title: "least ms", cell: ({ leastMs }) => milliseconds(leastMs) },
+    ...others.map((peer) => timesColumn(result, peer)),
+    ...loadColumns,
+    { title: "code KiB", cell: ({ download }) => kibibytes(download?.code.bytes) },
+    { title: "gzipped", cell: ({ download }) => kibibytes(download?.code.gzipBytes) },
+    { title: "weights MB", cell: ({ download }) => megabytes(download?.weights.bytes) },
+    { title: "gzipped", cell: ({ download }) => megabytes(download?.weights.gzipBytes) },
+  ];
+}
+
+function timesColumn({ peers }: Comparison, over: string): Column {
+  const base = peers.find(({ peer }) => peer === over);
+  return {
+    title: `× ${over}`,
+    cell: ({ medianMs }) => (base ? (base.medianMs / medianMs).toFixed(2) : ""),
+  };
+}
+
+function milliseconds(value: number): string {
+  return value.toFixed(value < 10 ? 2 : 1);
+}
+
+function kibibytes(bytes: number | undefined): string {
+  return bytes === undefined ? "" : (bytes / 1024).toFixed(bytes < 1e6 ? 1 : 0);
+}
+
+function megabytes(bytes: number | undefined): string {
+  return bytes === undefined ? "" : (bytes / 1e6).toFixed(1);
 }
 
 /** What a run asks of WebGPU. */
@@ -119,7 +163,9 @@ export function rowsOf(result: Comparison): string[][] {
 }
 
 export function printComparison(result: Comparison): void {
-  console.log(`${titleOf(result)}; medians of ${result.rounds} interleaved runs or fewer, ${result.node}`);
+  console.log(
+    `${titleOf(result)}; medians of ${result.rounds} turns or fewer, ${whereOf(result)}, ${cpuOf(result)}`,
+  );
   const all = rowsOf(result);
   const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
   for (const row of all) {
@@ -137,6 +183,16 @@ export function printComparison(result: Comparison): void {
 export function titleOf({ model, input, weightBytes, adapter }: Comparison): string {
   const size = `${model}, ${input.join("×")}, ${(weightBytes / 1e6).toFixed(1)} MB of weights`;
   return adapter === undefined ? size : `${size}, WebGPU on ${adapter}`;
+}
+
+/** The Node or the browser in which the peers ran. */
+export function whereOf({ node, browser }: Comparison): string {
+  return browser ?? `Node ${node.slice(1)}`;
+}
+
+/** The name of the processor, without the blanks that some fill it up with. */
+export function cpuOf({ cpu }: Comparison): string {
+  return cpu.replaceAll(/\s+/g, " ").trim();
 }
 
 /** The same rows as a table of Markdown. */
