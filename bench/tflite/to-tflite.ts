@@ -1,7 +1,7 @@
 // A graph as a model of TensorFlow Lite, which LiteRT runs: the same weights, images with their channels last as here.
 
 import type { Graph, Node, NodeId } from "../../src/ir/graph.js";
-import { nodeOf } from "../../src/ir/graph.js";
+import { inputNodes, nodeOf } from "../../src/ir/graph.js";
 import type { Shape } from "../../src/ir/type.js";
 import { elements } from "../../src/ir/type.js";
 import type { Module } from "../../src/ir/weights.js";
@@ -12,7 +12,7 @@ import { writeFlatBuffer } from "./flatbuffer.js";
 import { withActivation, write } from "./operators.js";
 import type { Activation } from "../activations.js";
 import type { Builtin, Options } from "./schema.js";
-import { builtins } from "./schema.js";
+import { builtins, reshapeOptions } from "./schema.js";
 
 /** What an operator is written with. Values of the graph and of the model are named by numbers: ids there, places in the list of tensors here. */
 export interface TfliteBuilder {
@@ -44,6 +44,8 @@ export function toTflite({ graph, weights }: Module): Uint8Array {
   const calls: Table[] = [];
   const codes: Builtin[] = [];
   const places = new Map<NodeId, number>();
+  /** Tensors that operators make. */
+  const made = new Set<number>();
   let current: Node | undefined;
   const fused = fusedActivations(graph, withActivation);
 
@@ -76,6 +78,7 @@ export function toTflite({ graph, weights }: Module): Uint8Array {
     add: (op, inputs, shape, options) => {
       if (!codes.includes(op)) codes.push(op);
       const result = tensor(shape);
+      made.add(result);
       calls.push([
         { kind: "i32", value: codes.indexOf(op) },
         { kind: "ints", values: inputs },
@@ -98,13 +101,21 @@ export function toTflite({ graph, weights }: Module): Uint8Array {
     const activation = fused.get(node.id);
     places.set(activation?.id ?? node.id, write(node, build(activation?.op)));
   }
-  const inputs = [...graph.nodes.values()].filter(({ op }) => op === "input").map(({ id }) => id);
+  const { tensorOf, add, ints } = build(undefined);
+  const outputs: number[] = [];
+  for (const { node } of graph.outputs) {
+    const { shape } = nodeOf(graph, node).type;
+    const of = tensorOf(node);
+    // The runtime gives nothing for an output that no operator makes.
+    const isOwn = made.has(of) && !outputs.includes(of);
+    outputs.push(isOwn ? of : add("RESHAPE", [of, ints(shape)], shape, reshapeOptions(shape)));
+  }
   return writeModel(graph, {
     tensors,
     calls,
     codes,
-    inputs: inputs.map(build(undefined).tensorOf),
-    outputs: graph.outputs.map(({ node }) => build(undefined).tensorOf(node)),
+    inputs: inputNodes(graph).map(({ id }) => tensorOf(id)),
+    outputs,
   });
 }
 

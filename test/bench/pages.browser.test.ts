@@ -1,0 +1,157 @@
+// The bench in a browser: every peer runs a small net in a page, all agree, and no figure is missing.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test, vi } from "vitest";
+import { browserPage } from "../../bench/browser/docs-page.js";
+import { pageHost } from "../../bench/browser/pages.js";
+import { pagePeerNames, pagePeers } from "../../bench/browser/peers.js";
+import { compare } from "../../bench/comparison.js";
+import type { ComparisonOptions } from "../../bench/comparison.js";
+import { findModel } from "../../bench/models.js";
+import { openModel } from "../../bench/open.js";
+import type { Question } from "../../bench/place.js";
+import type { Comparison } from "../../bench/results.js";
+import { parsePeer } from "../../bench/running.js";
+import { hasChromium } from "../web/chromium.js";
+
+// Runtimes of several megabytes are compiled.
+vi.setConfig({ testTimeout: 300_000 });
+
+const once = { warmMs: 0, burstMs: 0 };
+
+function compared(
+  path: string,
+  names: readonly string[],
+  more: Partial<ComparisonOptions> = {},
+): Promise<Comparison> {
+  const found = findModel(path)!;
+  return compare({
+    model: openModel(found, []),
+    name: found.name,
+    dims: [],
+    peers: new Map(names.map((name) => [name, parsePeer(name, pagePeers)!])),
+    where: { pageSeconds: 120 },
+    adapter: undefined,
+    rounds: 1,
+    turn: once,
+    seconds: 60,
+    loads: 1,
+    limits: [],
+    onStep: () => {},
+    ...more,
+  });
+}
+
+describe.skipIf(!hasChromium)("in Chromium", () => {
+  test("all peers agree, and no figure is missing", async () => {
+    const result = await compared("fm_mobile", pagePeerNames, { rounds: 2, loads: 2 });
+    expect(result.leftOut).toEqual([]);
+    expect(result.browser).toMatch(/^Chromium \d+\./);
+    expect(result.cpu).not.toBe("");
+    expect(result.peers.map(({ peer }) => peer)).toEqual(pagePeerNames);
+    for (const one of result.peers) {
+      expect(one.agrees, `${one.peer} differs by ${one.difference}`).toBe(true);
+      for (const figure of [one.loadMs, one.firstRunMs, one.medianMs, one.leastMs])
+        expect(figure, one.peer).toBeGreaterThan(0);
+      expect(one.medianMs).toBeGreaterThanOrEqual(one.leastMs);
+      expect(one.runs).toBe(2);
+      const { code, weights } = one.download!;
+      // f32 weights, however they are packed.
+      expect(weights.bytes, one.peer).toBeGreaterThan(0.9 * result.weightBytes);
+      for (const { bytes, gzipBytes } of [code, weights]) {
+        expect(gzipBytes, one.peer).toBeGreaterThan(0);
+        expect(gzipBytes, one.peer).toBeLessThanOrEqual(bytes);
+      }
+    }
+    // Each loads what is its own: no runtime's code is counted for another one.
+    const codeOf = (name: string) => result.peers.find(({ peer }) => peer === name)!.download!.code.bytes;
+    expect(codeOf("cleave-simd")).toBeLessThan(codeOf("tfjs-wasm"));
+    expect(codeOf("tfjs-wasm")).toBeLessThan(codeOf("litert"));
+    const page = browserPage([result]);
+    for (const name of pagePeerNames) expect(page).toContain(`| ${name.replace(":2", ", 2 threads")}`);
+  });
+
+  test.skipIf(availableParallelism() < 2)(
+    "pages are isolated: a net that is large enough has two threads",
+    async () => {
+      const names = ["cleave-simd", "cleave-simd:2"];
+      const found = findModel("mobilenet_v2")!;
+      const result = await compared("mobilenet_v2", names, {
+        model: openModel(found, ["H=96", "W=96"]),
+      });
+      expect(result.peers.map(({ threads }) => threads)).toEqual([1, 2]);
+    },
+  );
+
+  test("a published model goes to its own runtime as it is, and a format that lacks an op is left out", async () => {
+    const found = findModel("blazeface_front")!;
+    const result = await compared(
+      "blazeface_front",
+      ["cleave-simd", "litert", "onnxruntime-web", "tfjs-wasm"],
+      {
+        original: { file: found.file(), format: "onnx" },
+      },
+    );
+    expect(result.peers.map(({ peer, agrees }) => [peer, agrees])).toEqual([
+      ["cleave-simd", true],
+      ["litert", true],
+      ["onnxruntime-web", true],
+    ]);
+    expect(result.leftOut).toEqual([{ peer: "tfjs-wasm", why: expect.stringContaining("is not known") }]);
+    expect(browserPage([result])).toContain("- `tfjs-wasm` is left out: ");
+  });
+
+  describe("a page that does not do what it should", () => {
+    const load: Question = {
+      ask: "load",
+      peer: "cleave-js",
+      folder: "",
+      threads: 1,
+      inMemory: true,
+      gpu: { adapter: undefined, count: false },
+    };
+
+    /** What comes of a module in the place of Cleave's, and of a second page after it. */
+    async function ask(module: string): Promise<unknown> {
+      const folder = mkdtempSync(join(tmpdir(), "cleave-pages-"));
+      mkdirSync(join(folder, "cleave-js"));
+      const file = join(folder, "cleave-js/net.mjs");
+      writeFileSync(file, module);
+      const host = await pageHost(folder, { inputs: [], outputs: [], samples: [] }, 2);
+      try {
+        const place = await host.start();
+        const outcome = await place.ask(load).then(
+          () => "no error",
+          (cause: Error) => cause.message,
+        );
+        await place.end();
+        writeFileSync(file, "export const load = async () => ({ threads: 1 });");
+        const next = await host.start();
+        expect(await next.ask(load)).toMatchObject({ threads: 1 });
+        await next.end();
+        return outcome;
+      } finally {
+        await host.close();
+        rmSync(folder, { recursive: true });
+      }
+    }
+
+    test("one that hangs is given up and ended", async () => {
+      expect(await ask("export const load = async () => { for (;;); };")).toBe(
+        "its page does not answer for 2 seconds",
+      );
+    });
+
+    test("one that fails says why", async () => {
+      expect(await ask(`export const load = async () => { throw new Error("no memory"); };`)).toBe(
+        "Error: no memory",
+      );
+    });
+
+    test("one that is not there says so", async () => {
+      expect(await ask("export const load = 1;")).toMatch(/load is not a function/);
+    });
+  });
+});
