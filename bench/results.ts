@@ -105,7 +105,7 @@ function inNode(result: Comparison): Column[] {
 }
 
 function inBrowser(result: Comparison): Column[] {
-  const others = result.peers.map(({ peer }) => peer).filter((peer) => peerMarks.includes(peer));
+  const others = peerMarks.filter((name) => result.peers.some(({ peer }) => peer === name));
   return [
     { title: "least ms", cell: ({ leastMs }) => milliseconds(leastMs) },
     ...others.map((peer) => timesColumn(result, peer)),

@@ -38,7 +38,7 @@ processors; \`bench/README.md\` says how. Times are at batch 1, from the input i
 - The difference is the largest one of any output from the first row's, on three inputs, as a part of that output's largest value. It may be
   twice the stated tolerance, and ${publishedTolerance} for published models, which come from another format.
 
-${asked === "" ? "" : `## What is asked\n\n${asked}\n\n`}${processors.map(([cpu, part]) => processorPart(cpu, part)).join("\n")}`;
+${asked === "" ? "" : `## Goals\n\n${asked}\n\n`}${processors.map(([cpu, part]) => processorPart(cpu, part)).join("\n")}`;
 }
 
 function processorPart(cpu: string, results: readonly Comparison[]): string {

@@ -1,6 +1,7 @@
 // What is asked of a model in the bench.
 
 import { expect, test } from "vitest";
+import { pagePeerNames } from "../../bench/browser/peers.js";
 import type { Limit } from "../../bench/limits.js";
 import { isMissed, limitText, limitsOf } from "../../bench/limits.js";
 import { models } from "../../bench/models.js";
@@ -41,6 +42,9 @@ test("without limits nothing is missed", () => {
 });
 
 test("what is asked of a model can be measured", () => {
-  for (const { peers, limits: own = [] } of models)
+  for (const { peers, limits: own = [], inBrowser = [] } of models) {
     for (const { peer: one, over } of own) expect(peers).toEqual(expect.arrayContaining([one, over]));
+    for (const { peer: one, over } of inBrowser)
+      expect(pagePeerNames).toEqual(expect.arrayContaining([one, over]));
+  }
 });

@@ -1,6 +1,7 @@
 // The tables of the bench.
 
 import { expect, test } from "vitest";
+import { browserPage } from "../../bench/browser/docs-page.js";
 import type { Comparison } from "../../bench/results.js";
 import { markOf, rowsOf } from "../../bench/results.js";
 import { comparison, peer } from "./comparison.js";
@@ -60,4 +61,49 @@ test("a model of TensorFlow.js is measured by that, whatever else runs it", () =
   expect(markOf(result)?.peer).toBe("tfjs-wasm");
   expect(cellsOf(result, "cleave-simd")).toMatchObject({ "× tfjs-wasm": "2.00" });
   expect(markOf(comparison(peers, { format: "onnx" }))?.peer).toBe("onnxruntime-web");
+});
+
+test("in a browser they are measured by each of the others, the strongest of which is the mark", () => {
+  const download = {
+    code: { bytes: 51_200, gzipBytes: 20_480 },
+    weights: { bytes: 4e6, gzipBytes: 3.5e6 },
+  };
+  const peers = [
+    peer("cleave-relaxed", 10, { leastMs: 9, download }),
+    peer("onnxruntime-web", 25),
+    peer("litert", 12),
+    peer("litert:2", 8),
+  ];
+  const result = comparison(peers, { browser: "Chromium 1", cpu: "A  processor " });
+  expect(markOf(result)?.peer).toBe("litert");
+  expect(markOf(comparison(peers.slice(0, 2), { browser: "Chromium 1" }))?.peer).toBe("onnxruntime-web");
+  expect(rowsOf(result).slice(0, 2)).toEqual([
+    [
+      "runtime",
+      "median ms",
+      "least ms",
+      "× litert",
+      "× onnxruntime-web",
+      "load ms",
+      "first run ms",
+      "code KiB",
+      "gzipped",
+      "weights MB",
+      "gzipped",
+      "difference",
+    ],
+    ["cleave-relaxed", "10.0", "9.00", "1.20", "2.50", "100", "50", "50.0", "20.0", "4.0", "3.5", "0.0e+0"],
+  ]);
+  const page = browserPage([
+    result,
+    { ...result, cpu: "Another", limits: [{ peer: "cleave-relaxed", over: "litert", least: 1.25 }] },
+  ]);
+  expect(page.split("\n").filter((line) => line.startsWith("##"))).toEqual([
+    "## Goals",
+    "## A processor",
+    "### m, Chromium 1",
+    "## Another",
+    "### m, Chromium 1",
+  ]);
+  expect(page).toContain("| m | Another | cleave-relaxed | litert | ≥ 1.25 | 1.20 **missed** |");
 });
