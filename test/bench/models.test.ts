@@ -1,6 +1,6 @@
 // What the bench hands to a runtime: the file of the runtime's own format as it is, and else what Cleave writes.
 
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deserialize } from "node:v8";
@@ -14,9 +14,7 @@ import { peers } from "../../bench/peers.js";
 import { prepare } from "../../bench/prepare.js";
 import type { Setup, Values } from "../../bench/running.js";
 import { parsePeer } from "../../bench/running.js";
-import { seededRandom } from "../../src/ops/random.js";
-import type { ModelFiles } from "../tfjs/text-model.js";
-import { graphModel, layersTopology } from "../tfjs/text-model.js";
+import { writeTfjsModel } from "./tfjs-models.js";
 
 // Runtimes are loaded and compiled.
 vi.setConfig({ testTimeout: 300_000 });
@@ -77,56 +75,17 @@ test("onnxruntime gets the .onnx file itself, in its own layout, and all outputs
   expectAgreement(outputs);
 });
 
-/** One convolution and one product with two results, in both formats of TensorFlow.js. */
-const tfjsModels = {
-  layers: () => {
-    const topology = layersTopology(`x = InputLayer {"batch_input_shape": [null, 8, 8, 3], "dtype": "float32"}
-a = Conv2D(x) {"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same", "activation": "relu"}
-b = GlobalAveragePooling2D(a) {}
-c = Dense(b) {"units": 5, "activation": "softmax"}
-output a c`);
-    const weights = [
-      { name: "a/kernel", shape: [3, 3, 3, 4], dtype: "float32" },
-      { name: "a/bias", shape: [4], dtype: "float32" },
-      { name: "c/kernel", shape: [4, 5], dtype: "float32" },
-      { name: "c/bias", shape: [5], dtype: "float32" },
-    ];
-    const random = seededRandom(3);
-    const values = Float32Array.from({ length: 108 + 4 + 20 + 5 }, () => random.normal());
-    return {
-      json: {
-        format: "layers-model",
-        modelTopology: topology,
-        weightsManifest: [{ paths: ["weights.bin"], weights }],
-      },
-      shards: new Map([["weights.bin", new Uint8Array(values.buffer)]]),
-    };
-  },
-  graph: () =>
-    graphModel(`x = Placeholder [-1, 8, 8, 3]
-w = weight [3, 3, 3, 4]
-m = weight [4, 5]
-s = int [2] 1, 2
-a = Conv2D(x, w) {"strides": [1, 2, 2, 1], "padding": "SAME", "dilations": [1, 1, 1, 1]}
-b = Mean(a, s) {"keep_dims": false}
-c = MatMul(b, m) {"transpose_a": false, "transpose_b": false}
-output a c`),
-} as const satisfies Record<string, () => ModelFiles>;
-
 test.each(["layers", "graph"] as const)(
   "TensorFlow.js gets the model.json of a %s model itself, and onnxruntime what Cleave writes of it",
   async (kind) => {
-    const { json, shards } = tfjsModels[kind]();
-    const file = join(mkdtempSync(join(root, `${kind}-`)), "model.json");
-    writeFileSync(file, JSON.stringify(json));
-    for (const [path, bytes] of shards) writeFileSync(join(file, "..", path), bytes);
+    const file = writeTfjsModel(mkdtempSync(join(root, `${kind}-`)), kind);
     const { setup, outputs, written } = await runAll(findModel(file)!, [
       "tfjs-cpu",
       "onnxruntime-web",
       "cleave-simd",
     ]);
-    expect(setup.tfjs).toEqual({ file });
-    expect(written).not.toContain("graph.bin");
+    expect(setup.tfjs).toEqual({ file, isGraph: kind === "graph" });
+    expect(written).not.toContain("graph.json");
     expect(written).toContain("model.onnx");
     expect(setup.outputs).toEqual(["a", "c"]);
     expectAgreement(outputs);
@@ -141,7 +100,7 @@ test("of a .net file all get what Cleave writes", async () => {
   ]);
   expect(setup.tfjs).toBeUndefined();
   expect(setup.onnx?.channelsFirst).toBe(true);
-  expect(written).toEqual(expect.arrayContaining(["model.onnx", "graph.bin", "constants.bin"]));
+  expect(written).toEqual(expect.arrayContaining(["model.onnx", "graph.json", "constants.bin"]));
   expectAgreement(outputs);
 });
 

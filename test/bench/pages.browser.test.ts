@@ -14,6 +14,7 @@ import { openModel } from "../../bench/open.js";
 import type { Question } from "../../bench/place.js";
 import type { Comparison } from "../../bench/results.js";
 import { parsePeer } from "../../bench/running.js";
+import { writeTfjsModel } from "./tfjs-models.js";
 import { hasChromium } from "../web/chromium.js";
 
 // Runtimes of several megabytes are compiled.
@@ -101,6 +102,21 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     ]);
     expect(result.leftOut).toEqual([{ peer: "tfjs-wasm", why: expect.stringContaining("is not known") }]);
     expect(browserPage([result])).toContain("- `tfjs-wasm` is left out: ");
+  });
+
+  test.each(["layers", "graph"] as const)("a %s model goes to TensorFlow.js as it is", async (kind) => {
+    const folder = mkdtempSync(join(tmpdir(), "cleave-pages-"));
+    try {
+      const file = writeTfjsModel(folder, kind);
+      const names = ["cleave-simd", "litert", "onnxruntime-web", "tfjs-wasm"];
+      const result = await compared(file, names, { original: { file, format: "tfjs" } });
+      expect(result.leftOut).toEqual([]);
+      expect(result.peers.map(({ peer, agrees }) => [peer, agrees])).toEqual(
+        names.map((name) => [name, true]),
+      );
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   describe("a page that does not do what it should", () => {
