@@ -1,46 +1,47 @@
-// Checkpoints: what long work has found so far, kept so that an interrupted run goes on where it was.
+// Checkpoints: intermediate results of long work, stored so that an interrupted run continues where it stopped.
 
 import type { Result } from "#diagnostic/diagnostic.js";
 import { packKept, unpackKept } from "./kept-value.js";
 
 /**
- * Where checkpoints are kept: a folder, a database of the browser. Whoever gives it clears it when the work has ended. What `load` gives is
- * checked, so a store may lose what it has, or mix it up: then the work begins anew. If one of its functions rejects, the work ends with that error.
+ * A store of checkpoints: for instance a folder, or a database of the browser. Its owner clears it when the work has ended. The work checks
+ * everything that `load` returns, so a store may lose or confuse entries: then the work starts from the beginning. If one of its functions
+ * rejects, the work ends with that error.
  */
 export interface CheckpointStore {
   /** The bytes that were saved last under a key, or undefined. */
   load(key: string): Promise<Uint8Array | undefined>;
-  /** Keeps bytes under a key, a short text. */
+  /** Stores bytes under a key, a short text. */
   save(key: string, bytes: Uint8Array): Promise<void>;
-  /** Told once, where work goes on after what was found: `layer 5 of 8 (trying splits)`. */
+  /** Called once, if the work continues after a checkpoint, with the name of that step: `layer 5 of 8 (trying splits)`. */
   onResume?(after: string): void;
 }
 
 /** The checkpoints of one piece of work. */
 export interface Checkpoints {
   /**
-   * What was kept under the name; else what `compute` gives: plain data (`packKept`), which is then kept unless there are diagnostics.
-   * `onFound` is called in the place of `compute`.
+   * The value stored under the name; else the result of `compute`: plain data (`packKept`), which is then stored unless there are diagnostics.
+   * `onFound` is called instead of `compute`.
    */
   step<T>(name: string, compute: () => Promise<Result<T>>, onFound?: () => void): Promise<Result<T>>;
-  /** What was kept under the name. `after` says how far the work had come. */
+  /** The value stored under the name. `after` says how far the work had come. */
   load<T>(name: string, after?: (value: T) => string): Promise<T | undefined>;
   save(name: string, value: unknown): Promise<void>;
-  /** Says that what follows was not kept and is computed. */
+  /** Called before the first step that was not stored and must be computed. */
   begin(): void;
-  /** Those of a part of the work, which depends on what `identity` tells apart, too. */
+  /** The checkpoints of a part of the work, whose results also depend on `identity`. */
   part(identity: string): Checkpoints;
 }
 
 /**
- * The checkpoints of the work that `identity` tells from all other work: it stands for everything that results depend on. Without a store nothing is
- * kept.
+ * The checkpoints of one piece of work. `identity` must be a hash of everything that its results depend on. Without a store, nothing is
+ * stored.
  */
 export function openCheckpoints(store: CheckpointStore | undefined, identity: string): Checkpoints {
   return store ? checkpointsIn(store, identity, {}) : nothingKept;
 }
 
-/** How far the work had come, until that is told. */
+/** How far the work had come, and whether `onResume` was called. */
 interface Found {
   after?: string;
   told?: true;
@@ -50,7 +51,7 @@ function checkpointsIn(store: CheckpointStore, identity: string, found: Found): 
   const keyOf = (name: string): string => `${identity} ${name}`;
   const load = async <T>(name: string, after: (value: T) => string = () => name): Promise<T | undefined> => {
     const bytes = await store.load(keyOf(name));
-    // What `save` has packed under the same key is of the same type.
+    // `save` packed a value of the same type under the same key.
     const value = bytes && (unpackKept(keyOf(name), bytes) as T | undefined);
     if (value !== undefined) found.after = after(value);
     return value;

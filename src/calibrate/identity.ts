@@ -1,4 +1,4 @@
-// What tells one piece of work from another: hashes of networks, samples and options.
+// Identifies a piece of work by hashes of networks, samples and options.
 
 import { version } from "#compile/version.js";
 import type { Graph } from "#ir/graph.js";
@@ -14,7 +14,7 @@ export function identityOf(...values: readonly unknown[]): string {
   return hashOf(packKept("", values));
 }
 
-/** What the results of calibrating a network on samples depend on, but for the engine that computes: 16 hexadecimal digits. */
+/** A hash of everything that the results of calibrating a network on samples depend on, except the engine: 16 hexadecimal digits. */
 export async function workIdentity(
   module: Module,
   samples: Samples,
@@ -37,7 +37,7 @@ export async function workIdentity(
   return endHash(state);
 }
 
-/** All of a graph but where its nodes come from. */
+/** All parts of a graph except the origins of its nodes. */
 function graphParts(graph: Graph): unknown {
   const nodes = topological(graph).map((node) => {
     const { origin: _, ...others } = node;
@@ -51,7 +51,7 @@ function addArray(state: Int32Array, { buffer, byteOffset, byteLength }: Float32
   addToHash(state, new Uint8Array(buffer, byteOffset, byteLength));
 }
 
-/** With spaces to a multiple of 4 bytes, as the hash needs it. */
+/** Pads with spaces to a multiple of 4 bytes, which the hash requires. */
 function addText(state: Int32Array, text: string): void {
   const bytes = new TextEncoder().encode(text);
   const padded = new Uint8Array(Math.ceil((bytes.length + 1) / 4) * 4).fill(0x20);

@@ -1,21 +1,21 @@
-// Plain data as bytes, for what is kept between two runs: exactly as it was, and known to be whole.
+// Packs plain data into bytes and back, without loss and with a hash that proves it whole.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import { addToHash, endHash, startHash } from "#runtime/hash.js";
 
-/** Arrays of numbers that are kept as they are. */
+/** Arrays of numbers that are stored as bytes. */
 type KeptArray = Float32Array | Float64Array;
 
 const magic = "cleave checkpoint 1\n";
 /** Bytes of the hash at the end, as text. */
 const hashLength = 16;
-/** Arrays begin at multiples of it, so that they can be read in place. */
+/** Arrays begin at multiples of this many bytes, so that they can be read in place. */
 const alignment = 8;
 
 /**
- * A value with the name that it is kept under. It is plain data: objects, lists, texts, truth values, numbers of all kinds, and arrays of f32 and f64; a
- * property that is undefined is left out. The bytes are a magic text, JSON that has the lengths of arrays, a line end, the arrays, and a hash of
- * all that. Numbers that JSON lacks (NaN, infinities, −0) are texts in objects of their own.
+ * A value with its name, as bytes. The value is plain data: objects, lists, texts, booleans, all numbers, and arrays of f32 and f64. A
+ * property that is undefined is left out. The bytes are a magic text, JSON with the lengths of the arrays, a line end, the arrays, and a hash of
+ * all of that. Numbers that JSON lacks (NaN, infinities, −0) become objects with a text.
  */
 export function packKept(name: string, value: unknown): Uint8Array {
   const arrays: KeptArray[] = [];
@@ -26,7 +26,7 @@ export function packKept(name: string, value: unknown): Uint8Array {
   const bytes = new Uint8Array(size + hashLength);
   bytes.fill(0x20, 0, start);
   bytes.set(head);
-  // Ends the JSON: it has no raw line end itself.
+  // The line end marks the end of the JSON, which contains none.
   bytes[start - 1] = 0x0a;
   let at = start;
   for (const { buffer, byteOffset, byteLength } of arrays) {
@@ -37,11 +37,11 @@ export function packKept(name: string, value: unknown): Uint8Array {
   return bytes;
 }
 
-/** The value that was packed with that name; undefined for bytes that are anything else, or not all of it. */
+/** The value that was packed with that name; undefined if the bytes are incomplete or anything else. */
 export function unpackKept(name: string, bytes: Uint8Array): unknown {
   const size = bytes.length - hashLength;
   if (size < magic.length || size % alignment !== 0) return undefined;
-  // A copy: it begins at a multiple of 8, and nobody else writes to it. (`slice` of a Buffer would not be one.)
+  // A copy begins at a multiple of 8, and nothing else writes to it. (`slice` of a Buffer would not copy.)
   const own = new Uint8Array(size);
   own.set(bytes.subarray(0, size));
   const text = (from: number, to: number): string => new TextDecoder().decode(bytes.subarray(from, to));
@@ -55,14 +55,14 @@ function padded(length: number): number {
   return Math.ceil(length / alignment) * alignment;
 }
 
-/** Of a multiple of 4 bytes. */
+/** The hash of bytes, whose number must be a multiple of 4. */
 export function hashOf(bytes: Uint8Array): string {
   const state = startHash();
   addToHash(state, bytes);
   return endHash(state);
 }
 
-/** Names of the forms that JSON lacks; a plain object with such a name alone would be taken for one. */
+/** The property names of values that JSON lacks. A plain object whose only property has such a name would be misread. */
 const forms = { f32: "$f32", f64: "$f64", number: "$number" } as const;
 
 function plain(value: unknown, arrays: KeptArray[]): unknown {
@@ -75,20 +75,22 @@ function plain(value: unknown, arrays: KeptArray[]): unknown {
   if (Array.isArray(value)) return value.map((one: unknown) => plain(one, arrays) ?? null);
   if (value === null || ["string", "number", "boolean", "undefined"].includes(typeof value)) return value;
   if (typeof value !== "object" || Object.getPrototypeOf(value) !== Object.prototype)
-    return bug("a checkpoint holds what is not plain data");
+    return bug("a checkpoint is not plain data");
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, plain(one, arrays)]));
 }
 
-function restored(value: unknown, buffer: ArrayBuffer, place: { at: number }): unknown {
-  if (Array.isArray(value)) return value.map((one: unknown) => restored(one, buffer, place));
+function restored(value: unknown, buffer: ArrayBuffer, offset: { at: number }): unknown {
+  if (Array.isArray(value)) return value.map((one: unknown) => restored(one, buffer, offset));
   if (typeof value !== "object" || value === null) return value;
   const [[form, of] = []] = Object.entries(value);
   if (form === forms.number) return Number(of);
   if (form === forms.f32 || form === forms.f64) {
     const kind = form === forms.f32 ? Float32Array : Float64Array;
-    const array = new kind(buffer, place.at, Number(of));
-    place.at += padded(array.byteLength);
+    const array = new kind(buffer, offset.at, Number(of));
+    offset.at += padded(array.byteLength);
     return array;
   }
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, restored(one, buffer, place)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, one]) => [name, restored(one, buffer, offset)]),
+  );
 }

@@ -1,11 +1,11 @@
-// First and second moments of rows that stream by, in memory that does not grow with their number.
+// First and second moments of a stream of rows, in memory that does not grow with their number.
 
 import type { Matrix, Products, Sums } from "./algebra/products.js";
 import { mirrorLower } from "./algebra/products.js";
 
-/** Of inputs u (n elements a row) and responses y (m elements a row). */
+/** Moments of inputs u (n elements a row) and responses y (m elements a row). */
 export interface Moments {
-  /** How many rows. */
+  /** The number of rows. */
   readonly count: number;
   /** E[u], n elements, and E[y], m elements. */
   readonly inputMean: Float64Array;
@@ -19,24 +19,24 @@ export interface Moments {
 }
 
 export interface MomentSums {
-  /** Takes rows: `inputs` [rows, n] and `responses` [rows, m]. Both are copied. Throws `RangeError` if they are not as many. */
+  /** Takes rows: `inputs` [rows, n] and `responses` [rows, m], which are copied. Throws `RangeError` if the numbers of rows differ. */
   add(inputs: Float32Array, responses: Float32Array): Promise<void>;
-  /** The moments of all rows, once; the sums are gone then. Throws `RangeError` if there are none. */
+  /** Returns the moments of all rows. Can be called once, since it reuses the sums. Throws `RangeError` without rows. */
   finish(): Promise<Moments>;
   /** Bytes that are held until then. */
   readonly bytes: number;
 }
 
-/** Rows that are gathered for a product: two tiles deep. With fewer, passing over the sums would count beside it. */
+/** Rows that are gathered for one product: two tiles deep. With fewer rows, passing over the sums would take noticeable time. */
 const gathered = 1024;
 
 /**
- * Sums up moments of rows. Each 1,024 rows are taken less their own mean, which is near enough to them that f32 loses nothing by it, and
- * merged with those before (Chan, Golub and LeVeque 1979), so that means may lie far from zero and move as they like. What the
- * kernels compute in f32 is added in float64: 8·(n² + n·m) bytes beside 4,096·(n + m) for the rows. In f32, adding thousands of
- * blocks would lose as many roundings of the diagonal, which the small eigenvalues would not survive.
+ * Sums up moments of rows. Subtracts from each 1,024 rows their own mean, which is so near to them that f32 loses nothing by it, and
+ * merges them with the rows before (Chan, Golub and LeVeque 1979). So means may be far from zero, and may drift. The f32 results of the
+ * kernels are added in float64: 8·(n² + n·m) bytes, in addition to 4,096·(n + m) for the rows. In f32, adding thousands of blocks would add as
+ * many rounding errors to the diagonal, and small eigenvalues would be lost.
  *
- * `products` does the work: n²/2 + n·m multiply-accumulates a row. Scales of 10⁻¹⁵ to 10¹⁵ do; their squares are f32.
+ * `products` does the work: n²/2 + n·m multiply-accumulates a row. Values may have scales of 10⁻¹⁵ to 10¹⁵: their squares are in the range of f32.
  */
 export function sumMoments(n: number, m: number, products: Products): MomentSums {
   const inputs = new Float32Array(gathered * n);
@@ -62,7 +62,7 @@ export function sumMoments(n: number, m: number, products: Products): MomentSums
     await products.addProduct(covariance, a, a, { transposeA: true, lower: true });
     await products.addProduct(cross, a, b, { transposeA: true });
     addSquares(variance, b);
-    // What lies between the means of the rows before and of these is added, and what roundings left of their mean taken off.
+    // Adds the difference between the means of the earlier rows and of these, and subtracts the rest that rounding left of their mean.
     const weight = (count * rows) / (count + rows);
     const between = { inputs: minus(u.mean, means.inputs), responses: minus(y.mean, means.responses) };
     addOuter(covariance, between.inputs, between.inputs, weight, true);
@@ -106,14 +106,14 @@ export function sumMoments(n: number, m: number, products: Products): MomentSums
         responseMean: means.responses,
         covariance: { rows: n, columns: n, data: Float32Array.from(covariance.data, mean) },
         crossCovariance: { rows: n, columns: m, data: Float32Array.from(cross.data, mean) },
-        // Where all are equal, roundings may leave a little less than 0.
+        // If all values are equal, rounding may give slightly less than 0.
         responseVariance: variance.map((sum) => Math.max(0, mean(sum))),
       };
     },
   };
 }
 
-/** Takes the mean of rows, rounded to f32, off them: gives the mean, and that of what is left of them. */
+/** Subtracts the mean of rows, rounded to f32, from them; returns the mean, and the mean of the differences. */
 function centre(
   values: Float32Array,
   rows: number,
@@ -142,7 +142,7 @@ function addSquares(sums: Float64Array, { rows, columns, data }: Matrix): void {
     for (let at = 0; at < columns; at += 1) sums[at] = (sums[at] ?? 0) + (data[row * columns + at] ?? 0) ** 2;
 }
 
-/** Adds factor · a · bᵀ, in the lower triangle alone if `lower`. */
+/** Adds factor · a · bᵀ; only to the lower triangle if `lower`. */
 function addOuter(
   { rows, columns, data }: Sums,
   a: Float64Array,

@@ -1,4 +1,4 @@
-// What a convolution sees: the patches of its input at chosen output positions as rows, and its responses there.
+// The rows of a convolution: patches of its input at chosen output positions, and its responses there.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Graph, Node } from "#ir/graph.js";
@@ -9,7 +9,7 @@ import type { Padding, Size } from "#ops/attributes.js";
 import { seededRandom } from "#ops/random.js";
 import { explicitPadding, spatial } from "#ops/window.js";
 
-/** A convolution as its patches need it; the batch is 1. */
+/** The sizes of a convolution that determine its patches; the batch is 1. */
 export interface ConvolutionShape {
   /** [1, h, w, c] of the input and [1, h', w', filters] of the result. */
   readonly input: Shape;
@@ -52,18 +52,18 @@ export function positionCount({ output }: ConvolutionShape): number {
   return height * width;
 }
 
-/** Which rows are wanted. */
+/** Options of rows. */
 export interface RowOptions {
-  /** Of a convolution with groups, 0 by default. */
+  /** The group of a convolution with groups, 0 by default. */
   readonly group?: number;
-  /** Where to put the rows, if it is long enough; a new array by default. */
+  /** The array to write the rows to, if it is long enough; a new array by default. */
   readonly into?: Float32Array;
 }
 
 /**
  * The patches of one sample's input x at output positions y'·w' + x': [positions, kh·kw·c/groups]. Taps are outer and channels inner, as in
- * the kernel [kh, kw, c/groups, filters], which is so a matrix [kh·kw·c/groups, filters] without being moved. Zeros where the window
- * is beyond the border.
+ * the weights [kh, kw, c/groups, filters]. So the weights are a matrix [kh·kw·c/groups, filters] without being moved. Taps outside the
+ * image give zeros.
  */
 export function patchRows(
   x: Float32Array,
@@ -97,7 +97,7 @@ export function patchRows(
   return rows;
 }
 
-/** The responses of one sample's result y at the same positions: [positions, filters/groups], those of a group. */
+/** The responses of one sample's result y at the same positions, for one group: [positions, filters/groups]. */
 export function responseRows(
   y: Float32Array,
   shape: ConvolutionShape,
@@ -119,17 +119,17 @@ function roomFor(length: number, into: Float32Array | undefined): Float32Array {
 }
 
 export interface PositionChoice {
-  /** How many samples there are, and how many positions each has (`positionCount`). */
+  /** The number of samples, and of positions of each (`positionCount`). */
   readonly samples: number;
   readonly positions: number;
-  /** Most positions of all samples together. */
+  /** The most positions of all samples together. */
   readonly most: number;
   readonly seed: number;
 }
 
 /**
- * The positions to look at in a sample, in ascending order, each once: all where `most` allows it, else as many from each sample (one more or
- * less), drawn evenly. The same for the same seed, whichever samples were asked for before.
+ * The positions to use of a sample, in ascending order, each once: all if `most` allows it, else an even share for each sample (one more or
+ * less), drawn uniformly. The result depends only on the options and the sample.
  */
 export function choosePositions(
   { samples, positions, most, seed }: PositionChoice,
@@ -138,7 +138,7 @@ export function choosePositions(
   if (samples * positions <= most) return Int32Array.from({ length: positions }, (_, at) => at);
   const count = Math.floor(((sample + 1) * most) / samples) - Math.floor((sample * most) / samples);
   const random = seededRandom(Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(sample + 1, 0x85ebca6b));
-  // Floyd's choice without repetition (Bentley 1987), which takes as many steps as there are positions to choose.
+  // Floyd's algorithm for samples without repetition (Bentley 1987), which takes one step for each chosen position.
   const chosen = new Set<number>();
   for (let last = positions - count; last < positions; last += 1) {
     const one = random.int(0, last);

@@ -1,4 +1,4 @@
-// A module cut to chosen values: they become its outputs, and others may become its inputs.
+// Cuts a module to chosen values: they become its outputs, and others may become its inputs.
 
 import type { Graph, Node, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
@@ -6,8 +6,8 @@ import type { Module } from "#ir/weights.js";
 import { makeNode } from "#ops/index.js";
 
 /**
- * The module whose outputs are the values of nodes, under the nodes' names. Nodes of `from` become inputs. What is not needed is left out,
- * inputs too. Its batch is 1, and nothing is fused: a value within a kernel could not be an output.
+ * The module whose outputs are the values of nodes, under the nodes' names. Nodes of `from` become inputs. Everything that is not needed,
+ * also inputs, is left out. The batch is 1, and nothing is fused, because a value within a kernel cannot be an output.
  */
 export function probeModule(module: Module, values: readonly NodeId[], from: readonly NodeId[] = []): Module {
   const { graph } = module;

@@ -1,4 +1,4 @@
-// Running a net with probes: chosen values of a graph, for one sample after another, on our own compiled module.
+// Runs a net with probes: computes chosen values of a graph for one sample after another, with a module that we compile.
 
 import type { Artifact } from "#backend/artifact.js";
 import { compile } from "#compile/compile.js";
@@ -18,37 +18,37 @@ import { pause } from "./pause.js";
 import { probeModule } from "./probe-module.js";
 
 export interface ProbeOptions {
-  /** Values that come with the samples, by the nodes' names, instead of being computed. */
+  /** Values that the samples give, by the nodes' names, instead of the net computing them. */
   readonly from?: readonly NodeId[];
-  /** How many threads compute, where memory can be shared; 1 by default. */
+  /** The number of threads, where memory can be shared; 1 by default. */
   readonly threads?: number;
-  /** Whether a net that is too small to be divided is there once for each thread, so that as many samples run at once. */
+  /** Whether a net that is too small to be divided is loaded once for each thread, so that several samples run at once. */
   readonly lanes?: boolean;
 }
 
 /** Values of one sample, by node. */
 export type ProbedValues = ReadonlyMap<NodeId, Float32Array>;
 
-/** A net that gives chosen values of a graph; it holds weights and memory until it is disposed of. */
+/** A net that computes chosen values of a graph. Holds weights and memory until `dispose`. */
 export interface Probes {
-  /** What it needs of a sample. */
+  /** The inputs that a sample must have. */
   readonly inputs: readonly SampleInput[];
-  /** How many threads compute: no more than are worth it. */
+  /** The number of threads that compute; no more than are useful. */
   readonly threads: number;
-  /** How many samples may run at once, each in a lane of its own. */
+  /** The number of samples that may run at once, each in its own lane. */
   readonly lanes: number;
-  /** The values for a sample. The next run in the same lane, the first by default, writes into the same arrays. */
+  /** The values for a sample. The next run in the same lane (the first by default) writes into the same arrays. */
   run(sample: Sample, lane?: number): Promise<ProbedValues>;
   dispose(): void;
 }
 
-/** Multiply-accumulates from which on a lane is worth a worker, which takes 100 µs to ask: 0.5 ms of them. */
+/** The least multiply-accumulates for which a lane gets a worker: they take 0.5 ms, and asking a worker takes 100 µs. */
 const leastMacs = 2_000_000;
 
 /**
- * Compiles (for WebAssembly) and loads what computes the values of the given nodes, and nothing else. They are values of the graph as it stands: what
- * passes do on the way to them keeps them within the stated tolerance, and none is fused away. The batch is 1, also where it
- * is open. Diagnostics where there can be no such module: it needs more memory than there may be.
+ * Compiles (for WebAssembly) and loads a net that computes only the values of the given nodes. They are values of the given graph: its
+ * passes keep them within the stated tolerance, and none is fused away. The batch is 1, even if it is open. Returns diagnostics if the
+ * module cannot be compiled, for instance because it needs too much memory.
  */
 export async function openProbes(
   module: Module,
@@ -103,7 +103,7 @@ export async function openProbes(
   };
 }
 
-/** One net that the threads divide; or, if that is wanted and it is too small for it but large enough for workers, one for each thread. */
+/** One net that the threads divide; or, with `lanes`, one net for each thread if it is too small for that but large enough for workers. */
 async function loadLanes(artifact: Artifact, threads: number, lanes: boolean): Promise<readonly Net[]> {
   const net = await load(artifact, { threads });
   const macs = net.launches.reduce((sum, launch) => sum + launch.macs, 0);
@@ -113,9 +113,8 @@ async function loadLanes(artifact: Artifact, threads: number, lanes: boolean): P
 }
 
 /**
- * Runs nets on each sample, in order, and gives their values to `each`: those of several nets side by side, as of a network and of what was
- * made of it. Nothing is kept: values are gone when `each` is done with them. While samples run, in as many lanes as all nets have, the next
- * one is read.
+ * Runs nets on each sample, in order, and passes their values to `each`: those of several nets together, for instance of a network before and
+ * after a change. The values are valid until `each` is done. While samples run, in as many lanes as all nets have, the next one is read.
  */
 export async function runProbes(
   nets: readonly Probes[],
@@ -130,7 +129,7 @@ export async function runProbes(
     const sample = await (read[index] ?? samples.read(index));
     return Promise.all(nets.map((net) => net.run(sample, index % lanes)));
   };
-  /** Begins what is not there yet, up to an index. Until it is waited for its failure must not end the process. */
+  /** Starts what has not started, up to an index. A failure must not end the process before it is awaited. */
   const begin = <T>(begun: Promise<T>[], to: number, make: (index: number) => Promise<T>): void => {
     for (let index = begun.length; index < Math.min(to, samples.count); index += 1) {
       const made = make(index);

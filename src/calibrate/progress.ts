@@ -1,20 +1,20 @@
-// Progress of calibration, told as it goes on.
+// The progress of calibration.
 
 export interface Progress {
-  /** What is being done: `running samples`. A new stage begins anew with `done`. */
+  /** The work being done: `running samples`. `done` starts again with each stage. */
   readonly stage: string;
-  /** Units of work that are done, of how many. */
+  /** Units of work that are done, and the number of all. */
   readonly done: number;
   readonly all: number;
 }
 
 export type OnProgress = (progress: Progress) => void;
 
-/** Seconds of work before the time left is told: the first steps compile and warm up. */
+/** Seconds of work before an estimate: the first steps compile and warm up. */
 const settling = 2;
 
 /**
- * The seconds that are left of a stage, from how long its part took that is done; undefined while that says nothing. `now` gives milliseconds.
+ * Estimates the seconds that are left of a stage from the time of the part that is done; undefined until it can. `now` gives milliseconds.
  */
 export function createTimeLeft(
   now: () => number = () => performance.now(),

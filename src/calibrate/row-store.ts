@@ -1,13 +1,13 @@
-// Rows that are kept, for what must look at single positions and not at their moments alone.
+// Stores rows, for algorithms that need single positions and not only their moments.
 
 import type { Matrix } from "./algebra/products.js";
 
 export interface RowStore {
-  /** Takes rows of each part, copied. Throws `RangeError` if the parts do not have as many rows, or if they do not fit. */
+  /** Takes rows of each part, copied. Throws `RangeError` if the numbers of rows differ, or if they do not fit. */
   add(...parts: readonly Float32Array[]): void;
-  /** What is there, a matrix for each part; views that later rows do not change. */
+  /** The rows so far, a matrix for each part. The matrices are views that later rows do not change. */
   matrices(): Matrix[];
-  /** Rows that there are, and that there is room for. */
+  /** The number of rows so far, and the number that fit. */
   readonly count: number;
   readonly capacity: number;
 }
@@ -17,7 +17,7 @@ export function rowsThatFit(widths: readonly number[], bytes: number): number {
   return Math.floor(bytes / (4 * widths.reduce((sum, width) => sum + width, 0)));
 }
 
-/** Room for `capacity` rows, each of parts with these widths (a patch and its response, say), taken at once. */
+/** A store of `capacity` rows, with parts of these widths (for instance a patch and its response). Allocates its memory at once. */
 export function createRowStore(widths: readonly number[], capacity: number): RowStore {
   const stores = widths.map((width) => new Float32Array(width * capacity));
   let count = 0;

@@ -1,4 +1,4 @@
-// Samples of a net's inputs: how many there are, reading one, choosing some, and what is wrong with them.
+// Samples of a net's inputs: reading, choosing and checking them.
 
 import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
@@ -32,16 +32,16 @@ export class SampleError extends Error {
   }
 }
 
-/** Samples that can be read in any order, again and again. */
+/** Samples that can be read in any order, any number of times. */
 export interface Samples {
   readonly count: number;
-  /** Sample `index`, from 0. Nobody writes to its arrays. Rejects with a `SampleError` if it cannot be read. */
+  /** Sample `index`, from 0. Its arrays must not be changed. Rejects with a `SampleError` if it cannot be read. */
   read(index: number): Promise<Sample>;
-  /** What messages call it; `sample 3` by default. */
+  /** The name of a sample in messages; `sample 3` by default. */
   nameOf?(index: number): string;
 }
 
-/** The inputs that samples of a graph have values for. */
+/** The inputs for which samples of a graph have values. */
 export function sampleInputs(graph: Graph): SampleInput[] {
   return inputNodes(graph).map(({ name, type }) => ({ name, shape: type.shape }));
 }
@@ -62,16 +62,16 @@ export function samplesOf(list: readonly Sample[]): Samples {
   };
 }
 
-/** `count` of the samples, evenly drawn by the seed, in their order; all of them if there are no more. */
+/** `count` of the samples, drawn uniformly by the seed, in their order; all samples if there are no more. */
 export function chooseSamples(samples: Samples, count: number, seed: number): Samples {
   return count >= samples.count ? samples : takeSamples(samples, chooseIndices(samples.count, count, seed));
 }
 
-/** Which of `all` samples are drawn, in their order. */
+/** The indices of the drawn samples, in ascending order. */
 export function chooseIndices(all: number, count: number, seed: number): number[] {
   if (count >= all) return Array.from({ length: all }, (_, index) => index);
   const random = seededRandom(seed);
-  // Each is taken with the probability that leaves the right number for the rest (Knuth, TAOCP 2, algorithm 3.4.2S).
+  // Takes each with the probability that leaves the right number for the rest (Knuth, TAOCP 2, algorithm 3.4.2S).
   const chosen: number[] = [];
   for (let index = 0; chosen.length < count; index += 1)
     if ((all - index) * random.next() < count - chosen.length) chosen.push(index);
@@ -88,7 +88,7 @@ export function takeSamples(samples: Samples, indices: readonly number[]): Sampl
   };
 }
 
-/** The same samples, of which those that were read are kept while they take no more than `bytes`. */
+/** The same samples. Those that were read are kept in memory as long as they take no more than `bytes`. */
 export function keepSamples(samples: Samples, bytes: number): Samples {
   const kept = new Map<number, Sample>();
   let left = bytes;
@@ -110,12 +110,12 @@ export function keepSamples(samples: Samples, bytes: number): Samples {
   };
 }
 
-/** What a sample is called in messages. */
+/** The name of a sample in messages. */
 export function nameOf(samples: Samples, index: number): string {
   return samples.nameOf?.(index) ?? `sample ${index}`;
 }
 
-/** What the values of an input are like, over all samples. */
+/** Statistics of the values of an input over all samples. */
 export interface InputStatistics {
   readonly least: number;
   readonly greatest: number;
@@ -123,12 +123,13 @@ export interface InputStatistics {
   readonly deviation: number;
 }
 
-/** Largest |value|: squares of larger ones, and sums of those, are beyond f32. */
+/** The largest |value|: squares of larger ones, and sums of these, exceed the range of f32. */
 const largest = 1e15;
 
 /**
- * Reads all samples once, and says what is wrong with them: one that cannot be read, no samples or fewer than `least`, values of another number than the input has, that
- * are not finite or beyond ±10¹⁵, and samples that are all the same. That some are repeated is a warning. Gives statistics by input.
+ * Reads all samples once and checks them. Errors: a sample that cannot be read; no samples, or fewer than `least`; values whose number
+ * differs from that of the input, that are not finite, or that exceed ±10¹⁵; and samples that are all equal. Repeated samples give a warning.
+ * Returns statistics for each input.
  */
 export async function checkSamples(
   samples: Samples,
@@ -158,7 +159,7 @@ export async function checkSamples(
     return {
       diagnostics: [
         error("equal-samples", `all ${samples.count} samples are equal`, {
-          help: ["samples must differ as what the net will see does; what does not vary tells nothing"],
+          help: ["give samples that vary as the net's inputs will; equal samples give no information"],
         }),
       ],
     };
@@ -176,7 +177,7 @@ function tooFew(count: number, least: number): Diagnostic {
     count === 0
       ? "there are no samples"
       : `there ${count === 1 ? "is" : "are"} ${plural(count, "sample")}, and at least ${least} are needed`;
-  return error("too-few-samples", message, { help: ["a few hundred are good, without labels"] });
+  return error("too-few-samples", message, { help: ["a few hundred are good, and need no labels"] });
 }
 
 async function readChecked(
@@ -211,14 +212,14 @@ function wrongSample(sample: Sample, name: string, inputs: readonly SampleInput[
     if (at >= 0)
       return error(
         "wrong-sample",
-        `${name} has ${values[at]} at [${placeOf(at, input.shape).join(", ")}] of input \`${input.name}\``,
+        `${name} has ${values[at]} at [${indicesOf(at, input.shape).join(", ")}] of input \`${input.name}\``,
         { help: [`values must be finite, and within ±${largest}`] },
       );
   }
   return undefined;
 }
 
-function placeOf(flat: number, shape: Shape): number[] {
+function indicesOf(flat: number, shape: Shape): number[] {
   let left = flat;
   return shape
     .toReversed()
@@ -234,7 +235,7 @@ function createSums(): { add(values: Float32Array): void; statistics(): InputSta
   let [count, mean, squares] = [0, 0, 0];
   let [least, greatest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   return {
-    // Welford's sums, so that means far from zero leave the deviation right.
+    // Welford's algorithm, which keeps the deviation precise for means far from zero.
     add(values) {
       for (const value of values) {
         count += 1;

@@ -1,4 +1,4 @@
-// Walking a network from front to back with all samples: what was computed before is kept, so that a walk is about one pass of the net.
+// Walks through a network from front to back with all samples. It keeps values for the next layers, so that a walk takes about one pass of the net.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Result } from "#diagnostic/diagnostic.js";
@@ -14,9 +14,9 @@ import { openProbes } from "./probes.js";
 
 export interface Walk {
   /**
-   * Gives the values of nodes for each sample, in order, to `each`; they are gone with the next sample. The module may be another one each time, if
-   * the values that are `settled` (all that are wanted, by default) stay as they are, and so all before them. What lies before settled values has to be
-   * computed from the inputs again. Diagnostics as of `openTaps`.
+   * Passes the values of nodes for each sample, in order, to `each`; they are valid until the next sample. The module may be another one each
+   * time, if the values of `settled` (by default all wanted values) and everything before them stay the same. Values before settled ones must be
+   * computed from the inputs again if they are wanted later. Returns diagnostics as `openProbes` does.
    */
   values(
     module: Module,
@@ -25,21 +25,21 @@ export interface Walk {
     settled?: readonly NodeId[],
   ): Promise<Result<true>>;
   /**
-   * Values that are not wanted again, since what was made of them is known. They are walked to before others are wanted next: nets of other
-   * parts may round otherwise, and so what follows is the same as after `values`, bit for bit.
+   * Skips values that are not needed, because their results are stored. The next call of `values` walks to them first: another division of
+   * the net may round differently, and so the results are the same as after `values`, bit for bit.
    */
   pass(module: Module, wanted: readonly NodeId[], settled?: readonly NodeId[]): void;
 }
 
 export interface WalkOptions {
-  /** How many threads compute, where memory can be shared; 1 by default. */
+  /** The number of threads, where memory can be shared; 1 by default. */
   readonly threads?: number;
-  /** Most bytes of values that are kept. What is kept when they would take more is kept on, and the rest is computed from it each time. */
+  /** The most bytes of values to keep. If more would be needed, the older values stay, and the rest is computed from them each time. */
   readonly bytes: number;
 }
 
 export function createWalk(samples: Samples, { threads = 1, bytes }: WalkOptions): Walk {
-  /** The frontier: for each sample the values that later ones need. */
+  /** The frontier: the values of each sample that later nodes need. */
   let kept: readonly NodeId[] = [];
   const stored: ProbedValues[] = Array.from({ length: samples.count }, () => new Map());
   const passed: NodeId[] = [];
@@ -70,9 +70,9 @@ export function createWalk(samples: Samples, { threads = 1, bytes }: WalkOptions
         for (let index = 0; index < samples.count; index += 1) {
           const sample = await (next ?? read(index));
           next = index + 1 < samples.count ? read(index + 1) : undefined;
-          // It is waited for in the next round; until then its failure must not end the process.
+          // It is awaited in the next iteration. A failure must not end the process before that.
           next?.catch(() => {});
-          const before = stored[index] ?? bug("a sample has no place");
+          const before = stored[index] ?? bug("a sample has no stored values");
           const given = needed.given.map((id) => [nodeOf(graph, id).name, before.get(id) ?? bug("not kept")]);
           const values = await net.run({ ...sample, ...Object.fromEntries(given) });
           await each(values, index);
@@ -92,7 +92,7 @@ export function createWalk(samples: Samples, { threads = 1, bytes }: WalkOptions
   return walk;
 }
 
-/** Of the values that lead to those of `ids`, and of these, the ones that others need; not inputs and constants. */
+/** The values up to and including `ids` that other nodes need, without inputs and constants. */
 function frontierOf(graph: Graph, ids: readonly NodeId[]): NodeId[] {
   const passed = new Set<NodeId>();
   const waiting = [...ids];
@@ -109,7 +109,7 @@ function frontierOf(graph: Graph, ids: readonly NodeId[]): NodeId[] {
   );
 }
 
-/** Which of the values that are `known` are met on the way back from those of `ids`, and whether inputs are. */
+/** The known values that `ids` are computed from, and whether inputs are needed too. */
 function cutsOf(
   graph: Graph,
   ids: readonly NodeId[],

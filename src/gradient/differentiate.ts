@@ -1,11 +1,12 @@
-// Derivatives of scalar expressions, as expressions.
+// Derivatives of scalar expressions, as scalar expressions.
 
 import type { Scalar, ScalarCompare } from "#ops/scalar.js";
 import * as scalar from "#ops/scalar.js";
 
 /**
- * ∂e/∂xᵢ. At a kink it is the derivative from below, xᵢ → xᵢ⁻, which is 0 for relu at 0 as frameworks have it, and which is right for smooth
- * functions however they are written (`x < 0 ? …`, |x|): their pieces are taken from one side, so that they fit together. What jumps (`floor`, a comparison) has derivative 0.
+ * ∂e/∂xᵢ. At a kink this is the derivative from below, xᵢ → xᵢ⁻. So relu has 0 at 0, as in other frameworks. It is also right for smooth
+ * functions that are written in pieces (`x < 0 ? …`, |x|), because all pieces are differentiated from the same side. Steps (`floor`, a
+ * comparison) have derivative 0.
  */
 export function differentiate(e: Scalar, index: number): Scalar {
   const of = (inner: Scalar): Scalar => differentiate(inner, index);
@@ -89,13 +90,13 @@ function binaryDerivative(e: Extract<Scalar, { kind: "binary" }>, da: Scalar, db
 }
 
 /** A value and its derivative. */
-type Moving = readonly [value: Scalar, derivative: Scalar];
+type WithDerivative = readonly [value: Scalar, derivative: Scalar];
 
-/** The choice as it is just below: where a = b, a was less than b if it grows faster. */
+/** The choice just below the point: where a = b, a was less than b if a grows faster. */
 function chooseBelow(
   compare: ScalarCompare,
-  [a, da]: Moving,
-  [b, db]: Moving,
+  [a, da]: WithDerivative,
+  [b, db]: WithDerivative,
   then: Scalar,
   otherwise: Scalar,
 ): Scalar {

@@ -1,4 +1,4 @@
-// Adds nodes to a graph: operators on what is there, with inferred types.
+// Adds nodes to a graph: ops on its values, with inferred types.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Node, NodeId, OpName } from "#ir/graph.js";
@@ -9,26 +9,26 @@ import { inferType, makeNode, normalizeAttributes, opOf } from "#ops/index.js";
 import type { Attributes } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
 
-/** Makes values over the nodes of a graph; what does not fit is a bug of the caller. */
+/** Makes values over the nodes of a graph. Operands that do not fit are a bug of the caller. */
 export interface GradientBuilder {
   shape(id: NodeId): Shape;
   node(id: NodeId): Node;
-  /** An op; attributes that are not given are their defaults, and optional operands that are not given are zeros. */
+  /** An op. Attributes that are not given have their defaults, and optional operands that are not given are zero. */
   op(op: OpName, operands: readonly NodeId[], attributes?: Attributes): NodeId;
   input(name: string, shape: Shape): NodeId;
-  /** A constant of these values, or of one value everywhere. */
+  /** A constant with these values, or with one value everywhere. */
   constant(shape: Shape, values: number | ((index: number) => number)): NodeId;
-  /** The value with another shape; itself if it has that shape. */
+  /** The value with another shape; the same node if it has that shape. */
   reshape(x: NodeId, shape: Shape): NodeId;
-  /** The value with its axes permuted; itself if none moves. */
+  /** The value with its axes permuted; the same node if no axis moves. */
   transpose(x: NodeId, perm: readonly number[]): NodeId;
-  /** The sum over axes, which stay with extent 1; itself if there are none. */
+  /** The sum over axes, which stay with extent 1; the same node without axes. */
   sum(x: NodeId, axes: readonly number[]): NodeId;
-  /** The module with all that was made. */
+  /** The module with all nodes that were added. */
   module(): Module;
 }
 
-/** Adds to a module; names of what is made begin with `prefix`. */
+/** Adds nodes to a module; their names begin with `prefix`. */
 export function createBuilder({ graph, weights }: Module, prefix: string): GradientBuilder {
   const nodes = new Map(graph.nodes);
   const names = new Set([...nodes.values()].map(({ name }) => name));

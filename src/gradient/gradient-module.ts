@@ -1,4 +1,4 @@
-// Reverse mode as a transformation of graphs: nodes that compute gradients are added behind those of the net.
+// Reverse mode as a transformation of graphs: adds nodes that compute gradients after those of the net.
 
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
@@ -11,30 +11,30 @@ import { createBuilder } from "./gradient-builder.js";
 import { ruleOf } from "./rules/index.js";
 
 export interface GradientOptions {
-  /** The values y of L = Σ seed · y, over all of them and their elements. */
+  /** The values y of L = Σ seed · y, summed over all of them and their elements. */
   readonly outputs: readonly NodeId[];
   /**
-   * `inputs`: each seed is an input of the net, of the shape of its output; its name is given with the result. `ones`: L is the sum of the outputs,
-   * as of losses. `inputs` by default.
+   * `inputs`: each seed is an input of the net with the shape of its output; its name comes with the result. `ones`: L is the sum of the
+   * outputs, which are losses, for instance. `inputs` by default.
    */
   readonly seeds?: "inputs" | "ones";
-  /** The values x whose gradients are wanted: of any node, of constants too. */
+  /** The values x whose gradients are wanted: of any node, also of constants. */
   readonly wanted: readonly NodeId[];
 }
 
 export interface Gradients {
-  /** The module with the nodes of the gradients; its outputs are as they were. `openTaps` computes chosen values of it. */
+  /** The module with the nodes of the gradients; its outputs are unchanged. `openProbes` computes chosen values of it. */
   readonly module: Module;
   /** The inputs for the seeds, one for each output. Empty for `ones`. */
   readonly seeds: readonly { readonly node: NodeId; readonly name: string }[];
-  /** ∂L/∂x for each of `wanted`, of its shape; constants of zeros where L does not depend on it. */
+  /** ∂L/∂x for each of `wanted`, in its shape; a constant of zeros if L does not depend on it. */
   readonly gradients: readonly NodeId[];
 }
 
 /**
- * Gradients by reverse mode (Griewank and Walther 2008, chapter 3), for a batch of 1 if it is open. An error (`no-gradient`) if the way from an output to a wanted value
- * leads through an op that has no rule, or through a value that is a place (a whole number that picks an element): its gradient
- * is 0 or nowhere, and no number would be of use. At kinks it is the derivative from below: 0 for relu at 0.
+ * Gradients by reverse mode (Griewank and Walther 2008, chapter 3), for a batch of 1 if it is open. An error (`no-gradient`) if the path from
+ * an output to a wanted value leads through an op without a rule. Operands that are indices (whole numbers that select elements) pass no
+ * gradient on. At kinks, the derivative from below is taken: 0 for relu at 0.
  */
 export function gradientModule(module: Module, options: GradientOptions): Result<Gradients> {
   const { outputs, seeds = "inputs", wanted } = options;
@@ -84,8 +84,8 @@ function isPlaces(node: Node, at: number): boolean {
 
 function noRule(node: Node): ReturnType<typeof error> {
   const [span] = node.origin.spans;
-  return error("no-gradient", `\`${node.name}\`: there is no gradient through ${node.op}`, {
+  return error("no-gradient", `\`${node.name}\`: ${node.op} has no gradient`, {
     ...(span ? { span } : {}),
-    help: ["take outputs or layers between which this op does not lie"],
+    help: ["choose outputs and layers without this op between them"],
   });
 }

@@ -1,4 +1,4 @@
-// Gradients of the outputs of a network at the values of layers, sample by sample, the outputs weighed at random.
+// Gradients of the outputs of a network by the values of layers, sample by sample, with randomly weighted outputs.
 
 import type { OnProgress } from "#calibrate/progress.js";
 import type { Samples } from "#calibrate/samples.js";
@@ -11,31 +11,31 @@ import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { seededRandom } from "#ops/random.js";
 import { gradientModule } from "./gradient-module.js";
-import { judgedValues } from "./judged.js";
+import { comparedOutputs } from "./compared-values.js";
 
 export interface OutputGradientOptions {
-  /** What each output counts, by the nodes that `judgedValues` gives; 1 by default. */
+  /** The weight of each output, by the nodes of `comparedOutputs`; 1 by default. */
   readonly weights?: ReadonlyMap<NodeId, number>;
-  /** Other values that are wanted. */
+  /** Other values to compute. */
   readonly values?: readonly NodeId[];
-  /** Of what the outputs are weighed with; 0 by default. */
+  /** The seed of the random weights; 0 by default. */
   readonly seed?: number;
-  /** How many threads compute; 1 by default. */
+  /** The number of threads; 1 by default. */
   readonly threads?: number;
   readonly onProgress?: OnProgress;
 }
 
-/** What is known of a sample; it is gone with the next one. */
+/** The results for a sample, valid until the next one. */
 export interface SampleGradients {
-  /** ∂(vᵀ·outputs) / ∂value of one of the nodes, of its shape, and v ~ N(0, weight²), drawn for each output value and sample. */
+  /** ∂(vᵀ·outputs) / ∂value for one of the nodes, in its shape, with v ~ N(0, weight²), drawn for each output value and sample. */
   readonly gradient: (node: NodeId) => Float32Array;
-  /** One of the other values that were wanted. */
+  /** One of the other values. */
   readonly value: (node: NodeId) => Float32Array;
 }
 
 /**
- * Gives the gradients at `nodes` to `each`, in the order of samples. Outputs of a softmax count as its operand. Diagnostics where there is no
- * gradient, or no memory for it.
+ * Passes the gradients by the values of `nodes` to `each`, in the order of samples. Instead of a softmax, its operand counts as the output.
+ * Returns diagnostics if an op has no gradient, or if memory does not suffice.
  */
 export async function outputGradients(
   module: Module,
@@ -44,7 +44,7 @@ export async function outputGradients(
   { weights, values = [], seed = 0, threads = 1, onProgress }: OutputGradientOptions,
   each: (sample: SampleGradients) => Promise<void>,
 ): Promise<Result<true>> {
-  const outputs = judgedValues(module.graph);
+  const outputs = comparedOutputs(module.graph);
   const { value: found, diagnostics } = gradientModule(module, { outputs, wanted: nodes });
   if (!found) return { diagnostics };
   const opened = await openProbes(found.module, [...found.gradients, ...values], { threads });

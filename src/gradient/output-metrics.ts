@@ -1,4 +1,4 @@
-// How much the outputs of a network change with the values of a layer.
+// Measures how much the outputs of a network change with the values of a layer.
 
 import type { Matrix, Products, Sums } from "#calibrate/algebra/products.js";
 import { mirrorLower } from "#calibrate/algebra/products.js";
@@ -17,9 +17,9 @@ export interface OutputMetricOptions extends Omit<OutputGradientOptions, "values
 }
 
 /**
- * For each node, of shape [..., c], the second moment of what its channels do to the outputs: G = Σ g·gᵀ, [c, c], over samples and positions, with
- * the gradients g that `outputGradients` gives. Its expectation is that of Jᵀ·J, so a change d of the
- * value at a position changes the outputs by about dᵀ·G·d (a Hutchinson estimate of the Gauss-Newton matrix). Diagnostics as there.
+ * For each node, of shape [..., c], the second moment of the gradients by its channels: G = Σ g·gᵀ, [c, c], over samples and positions, with
+ * the gradients g of `outputGradients`. Its expectation is that of Jᵀ·J, so a change d of the
+ * value at a position changes the outputs by about dᵀ·G·d (a Hutchinson estimate of the Gauss-Newton matrix). Returns the same diagnostics.
  */
 export async function outputMetrics(
   module: Module,
@@ -32,7 +32,7 @@ export async function outputMetrics(
   return value ? { value: metrics.finish(), diagnostics } : { diagnostics };
 }
 
-/** Sums up metrics of nodes. */
+/** Sums up the metrics of nodes. */
 export function metricSums(graph: Graph, nodes: readonly NodeId[], products: Products) {
   const metrics = new Map<NodeId, Sums>(
     nodes.map((id) => {
@@ -49,7 +49,7 @@ export function metricSums(graph: Graph, nodes: readonly NodeId[], products: Pro
         await products.addProduct(sums, rows, rows, { transposeA: true, lower: true });
       }
     },
-    /** The metrics, once. */
+    /** The metrics. Can be called once, since it changes the sums. */
     finish(): ReadonlyMap<NodeId, Sums> {
       for (const sums of metrics.values()) mirrorLower(sums);
       return metrics;

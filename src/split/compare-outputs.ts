@@ -1,4 +1,4 @@
-// What splitting did to the outputs: two nets beside each other over samples, with labels or without.
+// Compares the outputs of a net before and after splitting, over samples with or without labels.
 
 import type { OnProgress } from "#calibrate/progress.js";
 import type { Samples } from "#calibrate/samples.js";
@@ -12,8 +12,8 @@ import type { OutputComparison } from "#report/fitted.js";
 import { outputLosses } from "./measure.js";
 
 /**
- * Compares the outputs of a net and of what was made of it. `labels` has the class of each sample; they count for outputs with enough
- * values.
+ * Compares the outputs of two nets over samples. `labels` has the class of each sample. Accuracy and agreement are given only for outputs
+ * that are a row of values (see `isOfClasses`).
  */
 export async function compareOutputs(
   before: Module,
@@ -94,7 +94,7 @@ export async function compareOutputs(
 
 const zeros = { difference: 0, largest: 0, agreeing: 0, rightBefore: 0, rightAfter: 0 };
 
-/** Whether an output is a row of values, one for each class: all other axes have extent 1. */
+/** Whether an output is a row of values, one for each class: all axes but one have extent 1. */
 export function isOfClasses(shape: readonly number[]): boolean {
   return shape.filter((extent) => extent > 1).length === 1;
 }

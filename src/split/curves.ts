@@ -1,4 +1,4 @@
-// What each way to split a layer loses in the outputs: fitted alone, with the rest of the network as it was.
+// Fits splits of one layer alone, with the rest of the network unchanged, and makes the choices for the layer from their losses.
 
 import { given } from "#diagnostic/given.js";
 import type { Matrix, Products, Sums } from "#calibrate/algebra/products.js";
@@ -16,22 +16,22 @@ import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import type { LayerFit, LayerFitOptions, LayerRows, PreparedRows } from "./layer/fit-layer.js";
 import { fitLayer, prepareRows } from "./layer/fit-layer.js";
-import { kernelOf } from "./layer/fit-terms.js";
+import { weightsOf } from "./layer/fit-terms.js";
 import type { Substitute } from "./measure.js";
 import { metricOf } from "./layer/metric.js";
 import type { Terms } from "./layer/terms.js";
 import { startingTerms } from "./layer/terms.js";
 
-/** Shares of a layer's MACs that are tried; what lies between is interpolated. */
+/** The shares of a layer's MACs that are tried; losses between them are interpolated. */
 export const triedShares = [0.05, 0.09, 0.16, 0.27, 0.45, 0.75];
 
-/** The share at which the orders are compared, and how much more than the best of them may lose there to be tried further. */
+/** The share at which the orders are compared, and the ratio to the least error above which an order is not tried at other shares. */
 const [comparedShare, outdone] = [0.27, 1.5];
 
-/** Terms of a group at most: with more of them, a fit takes long for what it is good for. */
+/** The most terms of a group: with more of them, a fit takes too long for what it gains. */
 const mostTerms = 1024;
 
-/** The splits of a layer in an order that come nearest to shares of its MACs from below. */
+/** For each share of a layer's MACs, the split of an order with the most MACs within the share. */
 export function splitsNear(candidate: Candidate, order: SplitOrder, shares: readonly number[]): Split[] {
   const whole = elements(candidate.shape) * candidate.outputPixels;
   const perRank = sizesOfSplit(candidate, { order, rank: 1 }).macs;
@@ -49,15 +49,15 @@ export function splitsNear(candidate: Candidate, order: SplitOrder, shares: read
   return [...ranks].filter((rank) => rank >= 1 && rank <= most).map((rank) => ({ order, rank }));
 }
 
-/** Splits with their fits; what they lose in the outputs is not measured yet. */
+/** A split with its fits. Its loss in the outputs is not known yet. */
 export interface Fitted {
   readonly split: Split;
   readonly fits: readonly LayerFit[];
 }
 
 /**
- * Fits splits of a layer to its rows. First each order once, with about a quarter of the MACs; then the other shares in those
- * orders that come near the best. Where an order has no split with so few MACs, it is tried at the other shares all the same.
+ * Fits splits of a layer to its rows. First fits each order once, with about a quarter of the MACs; then the other shares in those
+ * orders that come near the best. An order without a split of so few MACs is tried at the other shares anyway.
  */
 export async function trySplits(
   candidate: Candidate,
@@ -96,8 +96,8 @@ export function meanError(fits: readonly LayerFit[]): number {
   return fits.reduce((sum, { error }) => sum + error / fits.length, 0);
 }
 
-/** The kernel of each group of a convolution, [n, outputs]. */
-export function kernelsOfGroups(candidate: Candidate, module: Module): Matrix[] {
+/** The weights of each group of a convolution, [n, outputs]. */
+export function weightsOfGroups(candidate: Candidate, module: Module): Matrix[] {
   const { data } = weightValues(candidate, module);
   const { taps, ci, co } = sizesOf(candidate);
   const [rows, all] = [taps * ci, co * candidate.groups];
@@ -111,10 +111,10 @@ export function kernelsOfGroups(candidate: Candidate, module: Module): Matrix[] 
   }));
 }
 
-/** A group's rows with their moments, and its kernel. */
+/** The rows of a group with their moments, and its weights. */
 export interface PreparedGroup {
   readonly rows: PreparedRows;
-  readonly kernel: DenseWeightValues;
+  readonly weights: DenseWeightValues;
 }
 
 export async function prepareGroups(
@@ -124,22 +124,22 @@ export async function prepareGroups(
   products: Products,
 ): Promise<PreparedGroup[]> {
   const prepared: PreparedGroup[] = [];
-  for (const [group, original] of kernelsOfGroups(candidate, module).entries()) {
+  for (const [group, original] of weightsOfGroups(candidate, module).entries()) {
     const rows = groups[group] ?? bug(`${candidate.node.name} lacks rows of group ${group}`);
     const shape = [...candidate.shape.slice(0, 3), original.columns];
     prepared.push({
       rows: await prepareRows(rows, original, products),
-      kernel: { shape, groups: 1, data: Float64Array.from(original.data) },
+      weights: { shape, groups: 1, data: Float64Array.from(original.data) },
     });
   }
   return prepared;
 }
 
 export interface GroupFitOptions extends Omit<LayerFitOptions, "metric"> {
-  /** The second moment of what the channels do to the outputs; without it, responses are compared in the plain norm. */
+  /** The second moment of the gradients of the outputs by the channels; without it, responses are compared in the plain norm. */
   readonly moment?: Sums;
   readonly seed: number;
-  /** Where to begin, for each group; by default as `startingTerms` says. */
+  /** The terms to start from, for each group; by default those of `startingTerms`. */
   readonly start?: readonly Terms[];
 }
 
@@ -151,8 +151,8 @@ export async function fitGroups(
   { seed, start, moment, ...options }: GroupFitOptions,
 ): Promise<LayerFit[]> {
   const fits: LayerFit[] = [];
-  for (const [group, { rows, kernel }] of groups.entries()) {
-    const from = start?.[group] ?? startingTerms(kernel, split, seed + group);
+  for (const [group, { rows, weights }] of groups.entries()) {
+    const from = start?.[group] ?? startingTerms(weights, split, seed + group);
     const { columns } = rows.original;
     const metric = moment && metricOf(moment, group * columns, columns);
     fits.push(await fitLayer(rows, from, products, { ...options, ...given({ metric }) }));
@@ -160,22 +160,22 @@ export async function fitGroups(
   return fits;
 }
 
-/** The dense kernel [kh, kw, ci / groups, co] that the terms of groups come to. */
-export async function denseKernel(groups: readonly Terms[], products: Products): Promise<Float32Array> {
-  const kernels: Matrix[] = [];
-  for (const terms of groups) kernels.push(await kernelOf(terms, products));
-  return besideEachOther(kernels);
+/** The dense weights [kh, kw, ci / groups, co] that the terms of groups compute. */
+export async function denseWeights(groups: readonly Terms[], products: Products): Promise<Float32Array> {
+  const matrices: Matrix[] = [];
+  for (const terms of groups) matrices.push(await weightsOf(terms, products));
+  return besideEachOther(matrices);
 }
 
-/** The dense kernel and the bias that fitted groups come to. */
+/** The dense weights and the bias that fitted groups compute. */
 export function substituteOf(fits: readonly LayerFit[]): Substitute {
-  const columns = fits[0]?.kernel.columns ?? 0;
+  const columns = fits[0]?.weights.columns ?? 0;
   const bias = new Float64Array(fits.length * columns);
   for (const [group, fit] of fits.entries()) bias.set(fit.bias, group * columns);
-  return { kernel: besideEachOther(fits.map(({ kernel }) => kernel)), bias };
+  return { weights: besideEachOther(fits.map(({ weights }) => weights)), bias };
 }
 
-/** Matrices of the same size, their columns one after another. */
+/** Matrices of the same size, next to each other. */
 function besideEachOther(matrices: readonly Matrix[]): Float32Array {
   const { rows, columns } = matrices[0] ?? { rows: 0, columns: 0 };
   const all = matrices.length * columns;
@@ -192,12 +192,12 @@ export interface Tried {
   readonly loss: number;
 }
 
-/** Ranks between two that were tried. */
+/** How many ranks to add between two that were tried. */
 const between = 4;
 
 /**
- * The choices for a layer: itself, and splits in each order, also with ranks between those that were tried; there the logarithm of the loss is
- * interpolated over that of the rank, since losses fall like powers of it.
+ * The choices for a layer: the whole layer, and splits in each order. Ranks between those that were tried are added; the logarithm of
+ * their loss is interpolated over the logarithm of the rank, since losses fall like powers of the rank.
  */
 export function choicesFrom(candidate: Candidate, tried: readonly Tried[], costs: CostModel): LayerChoice[] {
   const choices: LayerChoice[] = [{ cost: costs.whole(candidate), loss: 0 }];

@@ -1,4 +1,4 @@
-// A plan with its layers distilled.
+// Distills the layers of a plan.
 
 import { given } from "#diagnostic/given.js";
 import type { OnProgress } from "#calibrate/progress.js";
@@ -11,7 +11,7 @@ import type { PlannedLayer, SplitPlan } from "./split-network.js";
 import { withLayers } from "./split-network.js";
 import type { TriedNetwork } from "./try-network.js";
 
-/** The plan after up to `steps` gradient steps on its factors and biases (see `distill`), with the response errors that this leaves. */
+/** The plan after up to `steps` gradient steps on its factors and biases (see `distill`), with the response errors after them. */
 export async function distillPlan(
   tried: TriedNetwork,
   plan: SplitPlan,

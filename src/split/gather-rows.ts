@@ -1,4 +1,4 @@
-// Gathers the rows of one convolution from runs of two networks over the samples: the one that is split so far, and the original.
+// Gathers the rows of one convolution by running the samples through two networks: the one that is split so far, and the original.
 
 import {
   choosePositions,
@@ -21,14 +21,14 @@ import type { LayerRows } from "./layer/fit-layer.js";
 import type { Surroundings } from "./surroundings.js";
 
 export interface RowLimits {
-  /** Most positions that are looked at, of all samples together. */
+  /** The most positions to look at, of all samples together. */
   readonly positions: number;
-  /** Most bytes of rows. */
+  /** The most bytes of rows. */
   readonly bytes: number;
   readonly seed: number;
 }
 
-/** What must be known of the original network, and of the one that is split so far, for the rows of a convolution. */
+/** The values to probe for the rows of a convolution, in the original network and in the one that is split so far. */
 export function probesForRows(
   { node }: Candidate,
   { sum }: Surroundings,
@@ -37,16 +37,16 @@ export function probesForRows(
   return { original: [sum?.node ?? node.id], current: sum ? [x, sum.shortcut] : [x] };
 }
 
-/** A network whose values are walked through. */
+/** A network and the walk that computes its values. */
 export interface WalkedNetwork {
   readonly module: Module;
   readonly walk: Walk;
 }
 
 /**
- * The rows of each group. The input is that of the network that is split so far; wanted is what the original one gives. Where the
- * result is added to something, that sum is wanted: so what went wrong on the way of the shortcut is made up for as well. Without `current`, both are the
- * original.
+ * The rows of each group. The inputs are those of the network that is split so far; the aims are the responses of the original network.
+ * Where the result is added to another value, the sum is the aim: so the layer also makes up for errors of the shortcut. Without `current`,
+ * both are taken from the original network.
  */
 export async function gatherRows(
   candidate: Candidate,
@@ -90,7 +90,7 @@ export async function gatherRows(
   return { value: stores.map(rowsFrom), diagnostics: [] };
 }
 
-/** Passes what the rows of a convolution would be gathered from: see `Walk.pass`. */
+/** Skips the values from which the rows of a convolution would be gathered: see `Walk.pass`. */
 export function passRows(
   candidate: Candidate,
   around: Surroundings,
@@ -100,7 +100,7 @@ export function passRows(
     walk.pass(module, ids, settled);
 }
 
-/** Which values are wanted of each network. */
+/** The values that are needed of each network. */
 function visitsOf(
   candidate: Candidate,
   around: Surroundings,
@@ -110,7 +110,7 @@ function visitsOf(
   if (!current) return [{ ...original, ids: [...probes.original, ...probes.current], settled: undefined }];
   return [
     { ...original, ids: probes.original, settled: probes.original },
-    // A layer that stands behind this one may lie on the way of the shortcut, which is then still to change.
+    // A layer after this one may lie on the path of the shortcut. Then the shortcut will still change.
     { ...current, ids: probes.current, settled: probes.current.slice(0, 1) },
   ];
 }

@@ -1,11 +1,11 @@
-// How long the layers of a net take, from the times of its kernels.
+// The times of the layers of a net, from the times of its kernels.
 
 import { elements } from "#ir/type.js";
 import type { KernelProfile, ProfiledOp } from "#report/profile.js";
 
 /**
- * Seconds by the names of layers. Convolutions that a layer was split into are named after it. A kernel with several layers
- * counts for each by its multiply-accumulates; what is fused with a layer counts as its own.
+ * Seconds by the names of layers. The convolutions into which a layer was split have names that begin with its name. The time of a kernel
+ * with several layers is divided by their multiply-accumulates. Ops that are fused with a layer count as part of it.
  */
 export function layerTimes(
   kernels: readonly KernelProfile[],
@@ -36,8 +36,8 @@ function layerOf({ name, op }: ProfiledOp, layers: ReadonlySet<string>): string 
   return undefined;
 }
 
-/** The operands are the input and the kernel [kh, kw, ci / groups, co] of a convolution. */
-function macsOf({ operands: [, kernel = []], op, shape }: ProfiledOp): number {
-  const depth = op === "conv2d" ? (kernel[2] ?? 1) : 1;
-  return Math.max(1, elements(kernel.slice(0, 2)) * depth * elements(shape));
+/** The operands are the input and the weights [kh, kw, ci / groups, co] of a convolution. */
+function macsOf({ operands: [, weights = []], op, shape }: ProfiledOp): number {
+  const depth = op === "conv2d" ? (weights[2] ?? 1) : 1;
+  return Math.max(1, elements(weights.slice(0, 2)) * depth * elements(shape));
 }

@@ -1,4 +1,4 @@
-// What is wrong with a limit of a split with samples for a network.
+// Checks whether a network can keep the limit of a split with samples.
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
@@ -9,21 +9,21 @@ import type { SplitLimit } from "./split-network.js";
 import { chooseWithin } from "./split-network.js";
 import type { TriedNetwork } from "./try-network.js";
 
-/** An error if no convolution of a module, as the passes before `split` leave it, can be split. */
+/** An error if no convolution can be split. `base` is the module before the pass `split`. */
 export function nothingToSplit(base: Module): Diagnostic[] {
   if (findCandidates(base).length > 0) return [];
   const left = findWhole(base);
   return [
     error("nothing-to-split", `${base.graph.name} has no convolution that can be split`, {
       help: [
-        "split are convolutions with constant weights, windows larger than 1×1, and groups of several channels",
+        "only convolutions with constant weights, windows larger than 1×1 and groups of several channels can be split",
         ...left.slice(0, 5).map(({ name, reason }) => `\`${name}\`: ${reason}`),
       ],
     }),
   ];
 }
 
-/** An error if a limit asks for less than the share that can be left. */
+/** An error if a limit asks for a smaller share than splitting can reach. */
 export function outOfReach(limit: SplitLimit, least: number): Diagnostic[] {
   if (limit.kind === "loss" || least <= limit.share * (1 + 1e-9)) return [];
   const what = limit.kind === "time" ? "modelled time" : "MACs";
@@ -35,14 +35,14 @@ export function outOfReach(limit: SplitLimit, least: number): Diagnostic[] {
         help: [
           least >= 1
             ? "no split of any of them is faster on the target"
-            : `\`--split ${limit.kind}=${Math.ceil(least * 100) / 100}\` can be had`,
+            : `\`--split ${limit.kind}=${Math.ceil(least * 100) / 100}\` is within reach`,
         ],
       },
     ),
   ];
 }
 
-/** The share that the choices within a limit leave. */
+/** The share that remains with the choices within a limit. */
 export function leftWithin(tried: TriedNetwork, limit: SplitLimit): number {
   const sum = (choices: readonly { readonly cost: { readonly macs: number; readonly seconds: number } }[]) =>
     choices.reduce((all, { cost }) => all + (limit.kind === "time" ? cost.seconds : cost.macs), 0);

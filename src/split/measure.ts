@@ -1,4 +1,4 @@
-// Measures what a changed convolution does to the outputs.
+// Measures how much a changed convolution changes the outputs.
 
 import type { OnProgress } from "#calibrate/progress.js";
 import type { Products } from "#calibrate/algebra/products.js";
@@ -7,7 +7,7 @@ import { openProbes, runProbes } from "#calibrate/probes.js";
 import { convolutionShape, patchRows, positionCount } from "#calibrate/patches.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
-import { judgedValues } from "#gradient/judged.js";
+import { comparedOutputs } from "#gradient/compared-values.js";
 import type { NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import type { Module } from "#ir/weights.js";
@@ -15,28 +15,28 @@ import type { Candidate } from "#passes/split/candidates.js";
 import { scaleOf } from "./layer/fit-layer.js";
 import { reachOf } from "./surroundings.js";
 
-/** A kernel in the place of a convolution's own, with its bias. */
+/** Weights and a bias that replace those of a convolution. */
 export interface Substitute {
   /** [kh, kw, ci / groups, co]. */
-  readonly kernel: Float32Array;
+  readonly weights: Float32Array;
   /** [co]. */
   readonly bias: Float64Array;
 }
 
-/** A convolution, and kernels that may be put in its place. */
+/** A convolution, and substitutes for its weights. */
 export interface Replaceable {
   readonly candidate: Candidate;
   readonly substitutes: readonly Substitute[];
 }
 
-/** Squared differences of outputs from what they should be, beside how much those vary over the samples. */
+/** Squared differences between expected and found outputs, relative to the variance of the outputs over the samples. */
 export function outputLosses(count: number) {
   const outputs = new Map<
     NodeId,
     { readonly sums: Float64Array; squares: number; readonly lost: Float64Array; samples: number }
   >();
   return {
-    /** Takes what an output is for a sample. */
+    /** Takes the expected value of an output for a sample. */
     expect(id: NodeId, values: Float32Array): void {
       const one = outputs.get(id) ?? {
         sums: new Float64Array(values.length),
@@ -52,14 +52,14 @@ export function outputLosses(count: number) {
         one.squares += value ** 2;
       }
     },
-    /** Takes what it becomes by change number `which`. */
+    /** Takes the value of the output after change number `which`. */
     compare(id: NodeId, which: number, expected: Float32Array, found: Float32Array): void {
       const { lost } = outputs.get(id) ?? bug("an output is compared with nothing");
       let sum = 0;
       for (let at = 0; at < expected.length; at += 1) sum += ((expected[at] ?? 0) - (found[at] ?? 0)) ** 2;
       lost[which] = (lost[which] ?? 0) + sum;
     },
-    /** For each change Σ‖z − ẑ‖² / Σ‖z − E[z]‖², the mean over the outputs; where nothing varies, over Σ‖z‖². */
+    /** For each change Σ‖z − ẑ‖² / Σ‖z − E[z]‖², the mean over the outputs; for an output that does not vary, relative to Σ‖z‖². */
     finish(): number[] {
       const all = new Array<number>(count).fill(0);
       for (const { sums, squares, lost, samples } of outputs.values()) {
@@ -74,8 +74,8 @@ export function outputLosses(count: number) {
 }
 
 /**
- * For each substitute the loss in the outputs when it alone is changed: relative squared differences, as `outputLosses` has them. Only what
- * stands behind the convolution is computed again for each.
+ * The loss in the outputs for each substitute alone: relative squared differences as in `outputLosses`. For each substitute, only the
+ * part of the network after the convolution runs again.
  */
 export async function measureSubstitutes(
   module: Module,
@@ -107,7 +107,7 @@ export async function measureSubstitutes(
   const positions = Int32Array.from({ length: positionCount(shape) }, (_, at) => at);
   const all = candidate.shape[3] ?? 1;
   const own = all / groups;
-  const kernels = Array.from({ length: groups }, (_, group) =>
+  const matrices = Array.from({ length: groups }, (_, group) =>
     sideBySide(substitutes, group * own, own, all),
   );
   const result = new Float32Array(positions.length * all);
@@ -117,10 +117,10 @@ export async function measureSubstitutes(
     async ([values]) => {
       const value = (id: NodeId): Float32Array => values?.get(id) ?? bug("a value was not probed");
       const rows = await Promise.all(
-        kernels.map(async (kernel, group) => {
+        matrices.map(async (matrix, group) => {
           const patches = patchRows(value(x), shape, positions, { group });
-          const columns = kernel.rows;
-          return products.multiply({ rows: positions.length, columns, data: patches }, kernel);
+          const columns = matrix.rows;
+          return products.multiply({ rows: positions.length, columns, data: patches }, matrix);
         }),
       );
       for (const id of outputs) losses.expect(id, value(id));
@@ -142,18 +142,18 @@ export async function measureSubstitutes(
     onProgress,
   ).finally(close);
   // Outputs that do not depend on the layer lose nothing.
-  const part = outputs.length / judgedValues(graph).length;
+  const part = outputs.length / comparedOutputs(graph).length;
   return { value: losses.finish().map((loss) => part * loss), diagnostics: [] };
 }
 
-/** The columns of a group of all kernels as one matrix. */
+/** One matrix of the columns that a group has in the weights of all substitutes. */
 function sideBySide(substitutes: readonly Substitute[], from: number, own: number, all: number) {
-  const rows = (substitutes[0]?.kernel.length ?? 0) / all;
+  const rows = (substitutes[0]?.weights.length ?? 0) / all;
   const columns = substitutes.length * own;
   const data = new Float32Array(rows * columns);
-  for (const [which, { kernel }] of substitutes.entries())
+  for (const [which, { weights }] of substitutes.entries())
     for (let row = 0; row < rows; row += 1)
-      data.set(kernel.subarray(row * all + from, row * all + from + own), row * columns + which * own);
+      data.set(weights.subarray(row * all + from, row * all + from + own), row * columns + which * own);
   return { rows, columns, data };
 }
 

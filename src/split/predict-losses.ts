@@ -1,4 +1,4 @@
-// Predicts what changed convolutions lose in the outputs, all of them in one pass, from the gradients of the outputs.
+// Predicts what changed convolutions lose in the outputs, for all of them in one pass, from the gradients of the outputs.
 
 import type { ConvolutionShape } from "#calibrate/patches.js";
 import { convolutionShape, patchRows, positionCount, responseRows } from "#calibrate/patches.js";
@@ -8,25 +8,25 @@ import type { Walk } from "#calibrate/walk.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { OutputGradientOptions, SampleGradients } from "#gradient/output-gradients.js";
-import { judgedValues } from "#gradient/judged.js";
+import { comparedOutputs } from "#gradient/compared-values.js";
 import { outputGradients } from "#gradient/output-gradients.js";
 import { metricSums } from "#gradient/output-metrics.js";
 import type { NodeId } from "#ir/graph.js";
 import { channels } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
-import { kernelsOfGroups } from "./curves.js";
+import { weightsOfGroups } from "./curves.js";
 import { scaleOf } from "./layer/fit-layer.js";
 import type { Replaceable, Substitute } from "./measure.js";
 
 export interface PredictedLosses {
-  /** For each convolution the loss of each of its substitutes. */
+  /** The losses of the substitutes of each convolution. */
   readonly losses: readonly (readonly number[])[];
-  /** As `outputMetrics` gives them, over the same samples. */
+  /** The result of `outputMetrics` over the same samples. */
   readonly metrics: ReadonlyMap<NodeId, Sums>;
 }
 
 /**
- * What outputs are to be multiplied with, so that a squared difference is the part that it is of how much they vary over the samples, the mean over the outputs
+ * The factors for outputs that make a squared difference relative to their variance over the samples, as the mean over the outputs
  * (`outputLosses`).
  */
 export async function outputWeights(
@@ -34,7 +34,7 @@ export async function outputWeights(
   count: number,
   walk: Walk,
 ): Promise<Result<ReadonlyMap<NodeId, number>>> {
-  const outputs = judgedValues(module.graph);
+  const outputs = comparedOutputs(module.graph);
   const sums = new Map<NodeId, { readonly means: Float64Array; squares: number }>();
   const { value, diagnostics } = await walk.values(module, outputs, (values) => {
     for (const [id, data] of values) {
@@ -56,13 +56,14 @@ export async function outputWeights(
   return { value: new Map(weights), diagnostics };
 }
 
-/** Rows that are multiplied at once: patches of a large picture do not fit into memory. */
+/** The most rows to multiply at once, because the patches of a large image do not fit into memory. */
 const rowsAtOnce = 4096;
 
 /**
- * The loss of a change δ of a layer's result is E‖J·δ‖² in first order, J what the outputs change with it; with outputs weighed at random that is E⟨g, δ⟩²,
- * g the gradient of the weighed outputs at the layer. Here δ = U·ΔW + Δb, U the patches, so ⟨g, δ⟩ = ⟨Uᵀ·g, ΔW⟩ + ⟨Σ g, Δb⟩: a product with the
- * gradient of the kernel, which is found once for all its substitutes. `options.weights` should make the outputs' variances 1 in all.
+ * To first order, the loss of a change δ of a layer's result is E‖J·δ‖², where J is the Jacobian of the outputs. With outputs weighted at
+ * random, this is E⟨g, δ⟩², where g is the gradient of the weighted outputs at the layer. Here δ = U·ΔW + Δb with patches U, so
+ * ⟨g, δ⟩ = ⟨Uᵀ·g, ΔW⟩ + ⟨Σ g, Δb⟩: a product with the gradient of the weights, which is computed once for all substitutes.
+ * `options.weights` should make the variances of the outputs sum to 1.
  */
 export async function predictLosses(
   module: Module,
@@ -98,8 +99,8 @@ interface Changes {
   readonly input: NodeId;
   readonly shape: ConvolutionShape;
   readonly substitutes: readonly Substitute[];
-  /** The own kernel of each group, and the own bias unless that is computed: then the change of it is not known, and left out. */
-  readonly kernels: readonly Matrix[];
+  /** The weights of each group; and the bias, unless the net computes it: then its change is not known and is left out. */
+  readonly groupWeights: readonly Matrix[];
   readonly bias: Float32Array | undefined;
 }
 
@@ -112,21 +113,21 @@ function changesOf(module: Module, { candidate, substitutes }: Replaceable): Cha
     input,
     shape: convolutionShape(module.graph, node),
     substitutes,
-    kernels: kernelsOfGroups(candidate, module),
+    groupWeights: weightsOfGroups(candidate, module),
     bias: constant?.op === "constant" ? module.weights.readF32(constant.attributes.weight) : undefined,
   };
 }
 
 /** ⟨g, δ⟩ of each substitute for one sample. */
 async function movesOf(
-  { node, input, shape, substitutes, kernels, bias }: Changes,
+  { node, input, shape, substitutes, groupWeights, bias }: Changes,
   { value, gradient }: SampleGradients,
   products: Products,
 ): Promise<number[]> {
   const [x, g] = [value(input), gradient(node)];
   const moves = substitutes.map(() => 0);
   const all = channels(shape.output);
-  const own = all / kernels.length;
+  const own = all / groupWeights.length;
   const summed = new Float64Array(all);
   for (let at = 0; at < g.length; at += 1) summed[at % all] = (summed[at % all] ?? 0) + (g[at] ?? 0);
   for (const [which, one] of substitutes.entries())
@@ -134,22 +135,22 @@ async function movesOf(
       moves[which] =
         (moves[which] ?? 0) + (summed[o] ?? 0) * ((one.bias[o] ?? 0) - (bias?.[o] ?? one.bias[o] ?? 0));
   const count = positionCount(shape);
-  for (const [group, kernel] of kernels.entries()) {
-    const sums = { ...kernel, data: new Float32Array(kernel.data.length) };
+  for (const [group, weights] of groupWeights.entries()) {
+    const sums = { ...weights, data: new Float32Array(weights.data.length) };
     for (let from = 0; from < count; from += rowsAtOnce) {
       const positions = Int32Array.from({ length: Math.min(rowsAtOnce, count - from) }, (_, at) => from + at);
-      const [rows, columns] = [positions.length, kernel.rows];
+      const [rows, columns] = [positions.length, weights.rows];
       const u = { rows, columns, data: patchRows(x, shape, positions, { group }) };
       const y = { rows, columns: own, data: responseRows(g, shape, positions, { group }) };
       await products.addProduct(sums, u, y, { transposeA: true });
     }
-    for (const [which, { kernel: changed }] of substitutes.entries()) {
+    for (const [which, { weights: changed }] of substitutes.entries()) {
       let sum = 0;
-      for (let row = 0; row < kernel.rows; row += 1)
+      for (let row = 0; row < weights.rows; row += 1)
         for (let o = 0; o < own; o += 1) {
           const at = row * own + o;
           const there = changed[row * all + group * own + o] ?? 0;
-          sum += (sums.data[at] ?? 0) * (there - (kernel.data[at] ?? 0));
+          sum += (sums.data[at] ?? 0) * (there - (weights.data[at] ?? 0));
         }
       moves[which] = (moves[which] ?? 0) + sum;
     }

@@ -1,15 +1,15 @@
-// A split as it is asked for where samples divide it best over the layers.
+// The modes of splitting that samples can divide over the layers.
 
 import type { SplitMode } from "#passes/split/report.js";
 import { wrongSplit } from "#passes/split/report.js";
 import type { SplitLimit } from "./split-network.js";
 
-/** What samples divide best over the layers: shares as the split pass takes them too, and a loss in the outputs, which takes samples. */
+/** A share, as the split pass takes it too, or a loss in the outputs, which only samples can measure. */
 export type SampledSplit =
   | Extract<SplitMode, { readonly mode: "macs" | "time" }>
   | { readonly mode: "loss"; readonly loss: number };
 
-/** The limit that is asked for, if it is one. */
+/** The limit of a mode; undefined for modes without one. */
 export function limitOf(split: SplitMode | SampledSplit): SplitLimit | undefined {
   if (split.mode === "loss") return { kind: "loss", loss: split.loss };
   return split.mode === "macs" || split.mode === "time"
@@ -17,8 +17,8 @@ export function limitOf(split: SplitMode | SampledSplit): SplitLimit | undefined
     : undefined;
 }
 
-/** What is wrong with its number, or undefined. */
+/** What is wrong with the number of a mode, or undefined. */
 export function wrongSampledSplit(split: SplitMode | SampledSplit): string | undefined {
   if (split.mode !== "loss") return wrongSplit(split);
-  return split.loss >= 0 && Number.isFinite(split.loss) ? undefined : "loss is a number, 0 or more";
+  return split.loss >= 0 && Number.isFinite(split.loss) ? undefined : "loss must be a number, 0 or more";
 }

@@ -1,4 +1,4 @@
-// How far the responses of split layers are from those of the original network, all layers in one pass over the samples.
+// Measures how far the responses of split layers are from those of the original network, for all layers in one pass over the samples.
 
 import type { OnProgress } from "#calibrate/progress.js";
 import type { Samples } from "#calibrate/samples.js";
@@ -10,26 +10,26 @@ import type { Candidate } from "#passes/split/candidates.js";
 import { scaleOf } from "./layer/fit-layer.js";
 import type { Surroundings } from "./surroundings.js";
 
-/** A layer with what stands around it. */
-export interface Placed {
+/** A layer with its surroundings. */
+export interface LayerWithSurroundings {
   readonly candidate: Candidate;
   readonly around: Surroundings;
 }
 
-/** What must be known of the network whose layers are split: their responses, and what is added to them. */
-export function probesForResponses(layers: readonly Placed[]): NodeId[] {
+/** The values to probe in the split network: the responses of the layers, and the values that are added to them. */
+export function probesForResponses(layers: readonly LayerWithSurroundings[]): NodeId[] {
   return layers.flatMap(({ candidate, around: { sum } }) =>
     sum ? [candidate.node.id, sum.shortcut] : [candidate.node.id],
   );
 }
 
 /**
- * For each layer what `fitLayer` calls its error, E‖y − ŷ‖² / E‖y − E[y]‖², behind the activation if there is one, the mean over groups; over all positions of
- * the samples. Both networks run as they are: a layer's inputs are those that the split network gives. `original` has the values of `probesForRows`,
- * `current` those of `probesForResponses`.
+ * For each layer the error as `fitLayer` defines it: E‖y − ŷ‖² / E‖y − E[y]‖², after the activation if one follows, over all positions of
+ * the samples, as the mean over groups. The inputs of a layer are those that the split network gives. `original` has the values of
+ * `probesForRows`, `current` those of `probesForResponses`.
  */
 export async function responseErrors(
-  layers: readonly Placed[],
+  layers: readonly LayerWithSurroundings[],
   nets: { readonly original: Probes; readonly current: Probes },
   samples: Samples,
   onProgress?: OnProgress,
@@ -66,7 +66,7 @@ function errorSums(columns: number, groups: number) {
         const column = at % columns;
         const group = Math.floor(column / own);
         const beside = shortcut?.[at] ?? 0;
-        // Without an activation what is wanted of the layer is what the shortcut does not give.
+        // Without an activation, the layer should give the difference to the shortcut.
         const y = relu ? Math.max(0, wanted[at] ?? 0) : (wanted[at] ?? 0) - beside;
         const now = relu ? Math.max(0, (found[at] ?? 0) + beside) : (found[at] ?? 0);
         lost[group] = (lost[group] ?? 0) + (y - now) ** 2;

@@ -1,4 +1,4 @@
-// Splits a trained network with the help of samples: every layer is fitted to what the original network responds.
+// Splits a trained network with samples: fits every layer to the responses of the original network.
 
 import { given } from "#diagnostic/given.js";
 import { identityOf } from "#calibrate/identity.js";
@@ -26,21 +26,21 @@ import { factorsOfTerms } from "./layer/terms.js";
 import type { TriedLayer, TriedNetwork } from "./try-network.js";
 import { keepLoss, mostFits } from "./within-loss.js";
 
-/** What is limited over all layers; the loss is made least, or what is saved most. */
+/** The limit over all layers. With a share, the loss is minimized; with a loss, the savings are maximized. */
 export type SplitLimit =
   | { readonly kind: "macs" | "time"; readonly share: number }
   | { readonly kind: "loss"; readonly loss: number };
 
-/** A layer and what became of it. */
+/** A layer and the decision for it. */
 export interface PlannedLayer {
   readonly candidate: Candidate;
   readonly whole: LayerChoice;
   readonly choice: LayerChoice;
-  /** Relative squared error of the response, behind the activation; absent for a layer that stays whole. */
+  /** Relative squared error of the response, after the activation; absent for a layer that stays whole. */
   readonly responseError?: number;
-  /** What that was before the layers were distilled, if they were. */
+  /** The response error before distillation, if the layers were distilled. */
   readonly fittedError?: number;
-  /** Why it is split so, or stays whole. */
+  /** Why it is split in this way, or stays whole. */
   readonly reason: string;
 }
 
@@ -48,17 +48,16 @@ export interface SplitPlan {
   /** For the split pass (`mode: "factors"`). */
   readonly layers: ReadonlyMap<string, FactoredLayer>;
   readonly planned: readonly PlannedLayer[];
-  /** Of layers that were distilled: the best step, and the looks at the samples that were held out. */
+  /** Present if the layers were distilled: the best step, and the losses of the held-out samples. */
   readonly distilled?: Pick<Distilled, "best" | "heldOut">;
 }
 
 /**
- * All layers are fitted in order once for each entry, with that many steps. The second time they begin with what the first one
- * found.
+ * The steps of each sweep: a sweep fits all layers in order. The second sweep starts from the result of the first.
  */
 const finalSteps = [40, 20];
 
-/** One choice per layer that keeps the limit, if there is one; else those that come nearest. */
+/** One choice per layer that keeps the limit if possible; else the choices that come nearest. */
 export function chooseWithin({ layers }: Pick<TriedNetwork, "layers">, limit: SplitLimit): LayerChoice[] {
   const costOf = ({ cost }: LayerChoice): number => (limit.kind === "time" ? cost.seconds : cost.macs);
   const choices = layers.map((layer) => layer.choices);
@@ -66,8 +65,8 @@ export function chooseWithin({ layers }: Pick<TriedNetwork, "layers">, limit: Sp
 }
 
 /**
- * The plan that keeps a limit, or comes nearest to it, of what was tried: the limit is divided by what splits lose alone. Then the layers are
- * fitted in order, each on the inputs that the network gives that is split so far, so that a layer makes up for what those before it lost.
+ * The plan that keeps a limit, or comes nearest to it. The limit is divided by what the splits lose alone. Then the layers are
+ * fitted in order, each on the inputs that the network gives when it is split so far. So a layer makes up for losses of the layers before it.
  */
 export async function fitWithin(
   tried: TriedNetwork,
@@ -80,7 +79,7 @@ export async function fitWithin(
   const sumOf = (chosen: readonly LayerChoice[]): number =>
     chosen.reduce((sum, choice) => sum + choice.loss, 0);
   const fit = async (chosen: readonly LayerChoice[], attempt: number) => {
-    const of = attempt === 1 ? "" : `attempt ${attempt} of ${mostFits} at most to keep the loss: `;
+    const of = attempt === 1 ? "" : `attempt ${attempt} of at most ${mostFits} to keep the loss: `;
     const tell: OnProgress | undefined =
       onProgress && ((told) => onProgress({ ...told, stage: `${of}${told.stage}` }));
     const { value: plan, diagnostics } = await fitChoices(tried, chosen, savedElsewhere.loss, tell);
@@ -96,14 +95,14 @@ export async function fitWithin(
 }
 
 function nothingKeeps(limit: number, least: number | undefined): Diagnostic {
-  const found = least === undefined ? "" : `; one that loses ${least.toPrecision(3)} was found`;
+  const found = least === undefined ? "" : `; the least loss found is ${least.toPrecision(3)}`;
   return warning(
     "nothing-split",
-    `no layer is split: no split keeps a loss of ${limit} in the outputs${found}`,
+    `no layer is split: no split was found that loses at most ${limit} in the outputs${found}`,
   );
 }
 
-/** The loss in the outputs over all samples, the mean over the outputs. */
+/** The loss in the outputs over all samples, as the mean over the outputs. */
 async function lossOf(
   { module, target, samples, threads }: TriedNetwork,
   layers: SplitPlan["layers"],
@@ -118,7 +117,7 @@ async function lossOf(
   return { value: sum / Math.max(1, outputs.length), diagnostics };
 }
 
-/** The plan with layers fitted to choices for them; `otherwise` says why layers stay whole that might be split. */
+/** The plan with layers fitted for their choices; `otherwise` is the reason for layers that stay whole and could be split. */
 async function fitChoices(
   tried: TriedNetwork,
   chosen: readonly LayerChoice[],
@@ -174,16 +173,16 @@ async function fitChoices(
   return { value: { layers: made, planned }, diagnostics: [] };
 }
 
-/** What a layer was fitted to. */
+/** The result of fitting a layer. */
 interface FittedTerms {
-  /** Of each group. */
+  /** The terms of each group. */
   readonly terms: readonly Terms[];
   readonly bias: Float32Array;
-  /** Of the response. */
+  /** The error of the response. */
   readonly error: number;
 }
 
-/** Fits a layer on the inputs that the current network gives, from terms found before if there are any. */
+/** Fits a layer on the inputs that the current network gives, from the terms that were found before, if any. */
 async function fitOne(
   tried: TriedNetwork,
   nets: Readonly<Record<"original" | "current", WalkedNetwork>>,
@@ -211,7 +210,7 @@ async function fitOne(
   return { value, diagnostics: [] };
 }
 
-/** A network with some of its layers split. */
+/** A network with some layers split. */
 export function withLayers(
   module: Module,
   layers: ReadonlyMap<string, FactoredLayer>,
@@ -236,7 +235,7 @@ function limitOf(
   return { kind: "cost", cost: limit.share * whole.reduce((sum, choice) => sum + costOf(choice), 0) };
 }
 
-/** What planned layers cost, whole and split. */
+/** The sums of the costs of planned layers, before and after. */
 export function planCosts(planned: readonly PlannedLayer[]) {
   return {
     before: sumCosts(planned.map(({ whole }) => whole.cost)),

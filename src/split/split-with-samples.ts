@@ -1,4 +1,4 @@
-// Splitting a trained network with samples in one call: the public API of what `cleave split` does.
+// The public API for splitting a trained network with samples; `cleave split` does the same.
 
 import type { TargetName } from "#ir/target.js";
 import { given } from "#diagnostic/given.js";
@@ -31,7 +31,7 @@ import { fitWithin, planCosts } from "./split-network.js";
 import type { TryOptions } from "./try-network.js";
 import { leastShare, tryNetwork } from "./try-network.js";
 
-/** Options of `optimize` that change what is split: they must be the same when the result is put in place. */
+/** Options of `optimize` that change what is split. They must be the same when the result is applied. */
 type BeforeSplit = Pick<
   OptimizeOptions,
   "winograd" | "winogradMemory" | "rules" | "fusions" | "rulesAt" | "trustRules" | "approx" | "without"
@@ -39,37 +39,37 @@ type BeforeSplit = Pick<
 
 export interface SplitNetworkOptions extends BeforeSplit, Devices {
   /**
-   * What is limited: the share of the MACs or of the modelled time that the convolutions have afterwards, or the loss in the outputs,
+   * The limit: the share of the MACs or of the modelled time of the convolutions that remains, or the loss in the outputs,
    * Σ‖z − ẑ‖² / Σ‖z − E[z]‖².
    */
   readonly split: SampledSplit;
-  /** What times are modelled for; `wasm` by default. */
+  /** The target whose times are modelled; `wasm` by default. */
   readonly target?: TargetName;
-  /** Gradient steps on the split layers afterwards; none by default. */
+  /** The number of gradient steps on the split layers afterwards; none by default. */
   readonly distill?: number;
-  /** Of everything that is drawn; 0 by default. */
+  /** The seed of all random choices; 0 by default. */
   readonly seed?: number;
-  /** How many threads compute; they change no result. 1 by default. */
+  /** The number of threads; it does not change the result. 1 by default. */
   readonly threads?: number;
-  /** Splits that the target does not run faster are not taken, unless this is false. */
+  /** Unless this is false, a split is taken only if the target runs it faster. */
   readonly veto?: boolean;
-  /** Where what was found is kept, so that an interrupted run goes on where it was, to the same result. */
+  /** Stores intermediate results, so that an interrupted run continues where it stopped, with the same result. */
   readonly checkpoints?: CheckpointStore;
   readonly onProgress?: OnProgress;
 }
 
 /** A split that was fitted to samples. */
 export interface FittedSplit {
-  /** The option `split` of `optimize` and `compile` that puts it in place. */
+  /** The option `split` of `optimize` and `compile` that applies it. */
   readonly split: SplitMode;
-  /** The convolutions considered, and what becomes of each. */
+  /** The convolutions considered, and the decision for each. */
   readonly layers: readonly FittedLayer[];
-  /** Those that cannot be split. */
+  /** The convolutions that cannot be split. */
   readonly left: FittedReport["left"];
   /** Sums over the layers. */
   readonly before: SplitCost;
   readonly after: SplitCost;
-  /** How distillation went, if it was asked for. */
+  /** The course of distillation, if it was asked for. */
   readonly distilled?: NonNullable<FittedReport["distilled"]>;
 }
 
@@ -100,8 +100,9 @@ const splitKinds: OptionKinds<SplitNetworkOptions> = {
 };
 
 /**
- * Splits the convolutions of a trained network, as it was read, with the help of samples of its inputs, without labels (docs/splitting.md). Diagnostics say what
- * is wrong with samples and limits; warnings come with a value. Rejects with what `samples.read` or the store of checkpoints rejects with.
+ * Splits the convolutions of a trained network, as it was read, with samples of its inputs, without labels (docs/splitting.md). The
+ * diagnostics name problems of samples and limits; warnings come with a value. Rejects if `samples.read` or the store of checkpoints
+ * rejects, with the same reason.
  */
 export async function splitNetwork(
   module: Module,
@@ -162,7 +163,7 @@ function expectSamples(call: string, samples: unknown): void {
   expectArgument(call, "samples, as `samplesOf` gives them", samples, holds);
 }
 
-/** The module as the passes before `split` leave it. */
+/** The module before the pass `split`. */
 function prepare(module: Module, how: BeforeSplit & Pick<TryOptions, "target">): Result<Module> {
   const { target, winograd, winogradMemory, rules, fusions, rulesAt, trustRules, approx, without } = how;
   const given = { winograd, winogradMemory, rules, fusions, rulesAt, trustRules, approx, without };
@@ -181,13 +182,13 @@ function fittedSplit(base: Module, plan: SplitPlan): FittedSplit {
   };
 }
 
-/** A plan for the split pass. */
+/** The mode of the split pass that applies a plan. */
 export function factorsOf({ layers, planned }: SplitPlan): SplitMode {
   const reasons = new Map(planned.map(({ candidate, reason }) => [candidate.node.name, reason]));
   return { mode: "factors", layers, reasons };
 }
 
-/** A layer as reports have it. */
+/** A layer in the form of reports. */
 export function layerOf(
   { candidate: { node, shape, groups }, whole, choice, responseError = 0, fittedError, reason }: PlannedLayer,
   measured?: FittedLayer["measured"],

@@ -1,15 +1,15 @@
-// What stands around a convolution: what is added to its result, and whether an activation follows.
+// The surroundings of a convolution: the value that is added to its result, and whether an activation follows.
 
 import type { Graph, Node, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { topological, users } from "#ir/node-order.js";
 import { sameShape } from "#ir/type.js";
-import { judgedValues } from "#gradient/judged.js";
+import { comparedOutputs } from "#gradient/compared-values.js";
 
 export interface Surroundings {
-  /** Of an `add` that alone reads the result: its id, and what it adds. */
+  /** If only an `add` reads the result: the id of the `add`, and of its other operand. */
   readonly sum?: { readonly node: NodeId; readonly shortcut: NodeId };
-  /** Whether the result, or that sum, goes into `relu` alone. */
+  /** Whether only a `relu` reads the result, or that sum. */
   readonly relu: boolean;
 }
 
@@ -24,18 +24,18 @@ export function surroundingsOf(graph: Graph, conv: Node): Surroundings {
   return { sum: { node: sum.id, shortcut }, relu: onlyUser(graph, sum.id)?.op === "relu" };
 }
 
-/** The node that alone reads a value that is not an output. */
+/** The only node that reads a value; undefined if several do or if it is an output. */
 function onlyUser(graph: Graph, id: NodeId): Node | undefined {
   const [first, ...others] = users(graph).get(id) ?? [];
   const isOutput = graph.outputs.some(({ node }) => node === id);
   return first === undefined || others.length > 0 || isOutput ? undefined : nodeOf(graph, first);
 }
 
-/** How a node's value goes into the outputs. */
+/** How the outputs depend on a node's value. */
 export interface Reach {
   /** The outputs that depend on it. */
   readonly outputs: readonly NodeId[];
-  /** Values beside it that those need and that do not depend on it; not constants. */
+  /** Other values that those outputs need and that do not depend on the node, without constants. */
   readonly beside: readonly NodeId[];
 }
 
@@ -43,7 +43,7 @@ export function reachOf(graph: Graph, id: NodeId): Reach {
   const dependent = new Set<NodeId>([id]);
   for (const node of topological(graph))
     if (node.inputs.some((input) => dependent.has(input))) dependent.add(node.id);
-  const outputs = judgedValues(graph).filter((node) => dependent.has(node));
+  const outputs = comparedOutputs(graph).filter((node) => dependent.has(node));
   const beside = new Set<NodeId>();
   const seen = new Set<NodeId>();
   const waiting = [...outputs];

@@ -1,4 +1,4 @@
-// Tries splits of all layers of a network: what each costs, and what it loses in the outputs.
+// Tries splits of all layers of a network: the cost of each, and its loss in the outputs.
 
 import type { Checkpoints, CheckpointStore } from "#calibrate/checkpoints.js";
 import { openCheckpoints } from "#calibrate/checkpoints.js";
@@ -26,7 +26,7 @@ import { splitOrders } from "#passes/split/form.js";
 import { slowerText } from "#passes/split/plan.js";
 import type { WinogradOptions } from "#schedule/winograd.js";
 import type { Tried } from "./curves.js";
-import { choicesFrom, denseKernel, splitsNear, substituteOf, triedShares, trySplits } from "./curves.js";
+import { choicesFrom, denseWeights, splitsNear, substituteOf, triedShares, trySplits } from "./curves.js";
 import type { RowLimits } from "./gather-rows.js";
 import { gatherRows, passRows } from "./gather-rows.js";
 import type { Replaceable, Substitute } from "./measure.js";
@@ -36,30 +36,30 @@ import type { Surroundings } from "./surroundings.js";
 import { surroundingsOf } from "./surroundings.js";
 import type { Terms } from "./layer/terms.js";
 
-/** The options of scheduling say how whole convolutions would be computed, beside which a split must be faster. */
+/** The options of scheduling decide how whole convolutions would be computed: a split must be faster than that. */
 export interface TryOptions extends WinogradOptions {
   readonly target: Target;
-  /** Of everything that is drawn; 0 by default. */
+  /** The seed of all random choices; 0 by default. */
   readonly seed?: number;
   readonly threads?: number;
-  /** Splits that the target does not run faster are not taken, unless this is false. */
+  /** Unless this is false, a split is taken only if the target runs it faster. */
   readonly veto?: boolean;
-  /** Where what was found is kept, so that an interrupted run goes on where it was, to the same result. */
+  /** Stores intermediate results, so that an interrupted run continues where it stopped, with the same result. */
   readonly checkpoints?: CheckpointStore;
   readonly onProgress?: OnProgress;
 }
 
-/** A convolution, and the ways to have it. */
+/** A convolution, and the choices for it. */
 export interface TriedLayer {
   readonly candidate: Candidate;
   readonly around: Surroundings;
   /** The whole layer first. */
   readonly choices: readonly LayerChoice[];
-  /** Why there is nothing but the whole layer, if so. */
+  /** Why the whole layer is the only choice, if it is. */
   readonly hindrance?: string;
 }
 
-/** What was tried of a network, for plans with any limit. It holds memory until it is disposed of. */
+/** The results of trying a network, for plans with any limit. Holds memory until `dispose`. */
 export interface TriedNetwork {
   readonly module: Module;
   readonly samples: Samples;
@@ -68,28 +68,28 @@ export interface TriedNetwork {
   readonly seed: number;
   readonly threads: number;
   readonly rowLimits: RowLimits;
-  /** How much the outputs change with the channels of a layer's result, by its node; nothing where there is no gradient. */
+  /** How much the outputs change with the channels of a layer's result, by the layer's node; empty if an op has no gradient. */
   readonly metrics: ReadonlyMap<NodeId, Sums>;
   readonly products: Products;
-  /** Begins a walk through networks with the samples. */
+  /** Starts a walk through networks with the samples. */
   walk(): Walk;
-  /** Of all that depends on no more than the network, the samples and how it was tried. */
+  /** The results that depend only on the network, the samples and the options of trying. */
   readonly checkpoints: Checkpoints;
   dispose(): void;
 }
 
-/** Positions that statistics are made of; more of them change nothing that could be told from noise. */
+/** The positions for statistics; more of them would change the results less than noise does. */
 const mostPositions = 20_000;
 const mostBytes = 256 * 2 ** 20;
-/** Most bytes of values that a walk through the network keeps. */
+/** The most bytes of values that a walk through the network keeps. */
 const mostKept = 2 ** 30;
-/** Runs by which losses in the outputs are predicted, and samples on which they are measured where they cannot be. */
+/** The number of runs to predict losses in the outputs, and of samples to measure them where they cannot be predicted. */
 const [predicted, measured] = [384, 32];
 const triedSteps = 10;
 
 /**
- * Fits ways to split each layer with the rest of the network as it was, and finds what they lose in the outputs. `module` is as the passes
- * before `split` leave it. A warning says where there are no gradients.
+ * Fits splits of each layer with the rest of the network unchanged, and finds what they lose in the outputs. `module` is the module
+ * before the pass `split`. A warning names ops without gradients.
  */
 export async function tryNetwork(
   module: Module,
@@ -156,7 +156,7 @@ export async function tryNetwork(
   }
 }
 
-/** Everything that what is found depends on; threads change no result. */
+/** A hash of everything that the results depend on. The number of threads does not change them. */
 function identityOfTrying(
   module: Module,
   samples: Samples,
@@ -165,7 +165,7 @@ function identityOfTrying(
   return workIdentity(module, samples, { target, seed, veto, winograd, winogradMemory });
 }
 
-/** A split that was tried, and what it was fitted to, for each group. */
+/** A split that was tried, with the terms and the bias of its fit, for each group. */
 interface Trial {
   readonly split: Split;
   readonly terms: readonly Terms[];
@@ -194,12 +194,12 @@ async function tryLayer(
 }
 
 interface JudgedTrials {
-  /** Of each layer's trials, in the outputs. */
+  /** The losses in the outputs, for the trials of each layer. */
   readonly losses: readonly (readonly number[])[];
   readonly metrics: readonly (readonly [NodeId, Sums])[];
 }
 
-/** What all trials lose: predicted by gradients, or measured with a warning where there are none. */
+/** The losses of all trials: predicted by gradients, or measured, with a warning, if an op has no gradient. */
 async function judgeTrials(
   { module, samples, products, seed, threads }: Omit<TriedNetwork, "layers" | "metrics">,
   walk: Walk,
@@ -211,7 +211,7 @@ async function judgeTrials(
   for (const [at, { candidate }] of layers.entries()) {
     const substitutes: Substitute[] = [];
     for (const { terms, bias } of trials[at] ?? [])
-      substitutes.push({ kernel: await denseKernel(terms, products), bias });
+      substitutes.push({ weights: await denseWeights(terms, products), bias });
     replaceable.push({ candidate, substitutes });
   }
   const split = replaceable.filter(({ substitutes }) => substitutes.length > 0);
@@ -220,7 +220,7 @@ async function judgeTrials(
   const tell: OnProgress = (progress) => onProgress?.({ ...progress, stage: "predicting losses" });
   const weights = await outputWeights(module, samples.count, walk);
   if (!weights.value) return { diagnostics: weights.diagnostics };
-  // Of fewer samples each is run again, with the outputs weighed otherwise.
+  // If there are fewer samples than runs, each sample runs several times, with other random weights for the outputs.
   const some =
     samples.count >= predicted
       ? chooseSamples(samples, predicted, seed)
@@ -248,9 +248,9 @@ async function judgeTrials(
   };
 }
 
-/** Without gradients the plain norm does, and less well. */
+/** Without gradients, layers are fitted in the plain norm, which gives worse results. */
 function withoutGradients(one: Diagnostic): Diagnostic {
-  const help = "layers are fitted without regard to what their channels do to the outputs";
+  const help = "the fit of a layer ignores how much its channels change the outputs";
   return { ...one, severity: "warning", help: [...(one.help ?? []), help] };
 }
 
@@ -267,7 +267,7 @@ function fasterChoices(
   );
 }
 
-/** Why a layer has no split that is worth trying. */
+/** Why no split of a layer is worth trying. */
 function hindranceOf(candidate: Candidate, costs: CostModel, target: string): string {
   const whole = { cost: costs.whole(candidate), loss: 0 };
   const splits = splitOrders.flatMap((order) => splitsNear(candidate, order, triedShares));
@@ -275,7 +275,7 @@ function hindranceOf(candidate: Candidate, costs: CostModel, target: string): st
   return slowerText(least(splits.map((split) => costs.split(candidate, split).seconds)), whole, target);
 }
 
-/** The least share of the MACs or the time of all convolutions that splits can leave, by the model of costs. */
+/** The least share of the MACs or of the modelled time of all convolutions that splits can reach. */
 export function leastShare(module: Module, kind: "macs" | "time", options: TryOptions): number {
   const { target, veto = true } = options;
   const costs = costModel(module, target, options);

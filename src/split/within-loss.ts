@@ -1,41 +1,43 @@
-// Keeps a limit to the loss in the outputs: what layers lose alone does not add up, so it is measured, and the sum that is divided is corrected.
+// Keeps a limit of the loss in the outputs. The losses of single layers do not add up, so the loss of each plan is measured and the sum
+// of losses that is divided over the layers is corrected.
 
 import { given } from "#diagnostic/given.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 
-/** What is searched. */
+/** The functions that the search needs. */
 export interface LossSearch<C, P> {
   /** The choices that save most within a sum of losses. */
   readonly choose: (sum: number) => C;
-  /** The sum of their losses; it does not fall with that allowed. 0 if they change nothing. */
+  /** The sum of their losses, which does not fall as the allowed sum grows. 0 if they change nothing. */
   readonly sumOf: (chosen: C) => number;
-  /** Fits them, and measures what the outputs lose. */
+  /** Fits the choices, and measures the loss in the outputs. */
   readonly fit: (chosen: C, attempt: number) => Promise<Result<{ readonly plan: P; readonly loss: number }>>;
 }
 
-/** Plans that are fitted at most: each takes as long as one for a limit of MACs. */
+/** The most plans to fit: each takes as long as one for a limit of MACs. */
 export const mostFits = 4;
-/** A measured loss from this part of the limit on ends the search; sums aim between it and the limit. */
+/** A measured loss of at least the first part of the limit ends the search; sums aim at the second part of it. */
 const [near, aim] = [0.85, 0.95];
-/** The most by which a sum is changed at once, while there is none on the other side. */
+/** The most by which a sum changes at once, until plans on both sides of the limit are known. */
 const mostChange = 8;
 
 export interface KeptLoss<P> {
-  /** The plan that saves most of those that keep the limit; absent if there was none that changes anything. */
+  /** The plan that saves most among those that keep the limit; absent if only the whole network keeps it. */
   readonly plan?: P;
-  /** The least loss of plans that break it. */
+  /** The least loss of the plans that exceed the limit. */
   readonly broken?: number;
 }
 
 /**
- * Looks for the largest sum of losses whose plan keeps `limit` in the outputs, by at most `mostFits` plans. The first sum is the limit itself.
- * Losses are taken to be proportional to sums; once one plan keeps the limit and another one does not, they are interpolated, in logarithms.
+ * Searches for the largest sum of losses whose plan keeps `limit` in the outputs, with at most `mostFits` plans. The first sum is the
+ * limit itself. Losses are assumed to be proportional to sums; once one plan keeps the limit and another exceeds it, they are
+ * interpolated in logarithms.
  */
 export async function keepLoss<C, P>(limit: number, search: LossSearch<C, P>): Promise<Result<KeptLoss<P>>> {
   let sum = limit;
   let kept: { readonly sum: number; readonly loss: number; readonly plan?: P } = { sum: 0, loss: 0 };
   let broken: { readonly sum: number; readonly loss: number } | undefined;
-  // Only the whole network loses nothing at all.
+  // Only the whole network loses nothing.
   const most = limit > 0 ? mostFits : 0;
   for (let attempt = 1; attempt <= most; attempt += 1) {
     const chosen = choiceBetween(search, sum, kept.sum, broken?.sum ?? Number.POSITIVE_INFINITY);
@@ -60,10 +62,10 @@ export async function keepLoss<C, P>(limit: number, search: LossSearch<C, P>): P
   };
 }
 
-/** Halvings of an interval of sums: what differs by less is the same. */
+/** How often an interval of sums is halved. Smaller differences do not matter. */
 const halvings = 40;
 
-/** The choices for a sum, or for one near it, whose own sum lies between two others; undefined if there are none. */
+/** The choices for a sum, or for one near it, whose own sum lies between two others; undefined if none do. */
 function choiceBetween<C, P>(
   { choose, sumOf }: LossSearch<C, P>,
   sum: number,

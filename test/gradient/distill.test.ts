@@ -10,8 +10,8 @@ import { createAdam } from "#gradient/distill/adam.js";
 import { balanced } from "#gradient/distill/balance.js";
 import { distillLoss } from "#gradient/distill/distill-loss.js";
 import { distill } from "#gradient/distill/distill.js";
-import { judgedValues, valueBehind } from "#gradient/judged.js";
-import { paddedLayer, withRank } from "#gradient/distill/padded.js";
+import { comparedOutputs, valueAfter } from "#gradient/compared-values.js";
+import { paddedLayer, withRank } from "#gradient/distill/pad-terms.js";
 import { parse } from "#grammar/reading/parse.js";
 import { interpretAll } from "#interpret/interpret.js";
 import { elements } from "#ir/type.js";
@@ -161,7 +161,7 @@ describe("a split by the weights", () => {
   /** Mean ‖y − y₀‖² of the logits over other samples, by the interpreter. */
   function logitsError(of: ReadonlyMap<string, FactoredLayer>): number {
     const other = seededRandom(77);
-    const [logits = 0] = judgedValues(net.graph);
+    const [logits = 0] = comparedOutputs(net.graph);
     const now = splitPass.run(net, {
       target,
       options: { split: { mode: "factors", layers: of } },
@@ -199,12 +199,12 @@ test("a plan is distilled: its layers alone change", async () => {
 test("a value behind a layer is that behind its sum and its activation", () => {
   const named = new Map([...net.graph.nodes.values()].map((node) => [node.name, node]));
   const convs = [...net.graph.nodes.values()].filter(({ op }) => op === "conv2d");
-  expect(convs.map((conv) => net.graph.nodes.get(valueBehind(net.graph, conv))!.name)).toEqual([
+  expect(convs.map((conv) => net.graph.nodes.get(valueAfter(net.graph, conv))!.name)).toEqual([
     "a",
     "b",
     "c",
   ]);
-  expect(judgedValues(net.graph)).toEqual([named.get("y")!.inputs[0]]);
+  expect(comparedOutputs(net.graph)).toEqual([named.get("y")!.inputs[0]]);
 });
 
 test.each(splitOrders)("%s: balanced factors compute the same, and share their scale", (order) => {

@@ -111,6 +111,6 @@ test("how many samples would do", () => {
   const base = optimize(readModel("examples/fm_resnet16.net").value!, { stopAfter: "split" }).value!.module;
   // 3·3·64 inputs of a kernel, 7·7 positions a sample: 4 · 576 / 49.
   const [told] = tooFewForFit(base, 20);
-  expect(told?.help).toEqual(["48 samples or more would do; a few hundred are good, without labels"]);
+  expect(told?.help).toEqual(["use at least 48 samples; a few hundred are good, and need no labels"]);
   expect(tooFewForFit(base, 48)).toEqual([]);
 });

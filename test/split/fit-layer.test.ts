@@ -54,7 +54,7 @@ test("with an activation behind it less is lost than without regard to it", asyn
     const linear = await fit(from, kernel, false);
     const aware = await fit(from, kernel, true);
     const clip = (value: number): number => Math.max(0, value);
-    const found = await products.multiply(from.inputs, linear.kernel);
+    const found = await products.multiply(from.inputs, linear.weights);
     const mean = new Float64Array(outputs);
     for (const [at, value] of from.aims.data.entries())
       mean[at % outputs] = (mean[at % outputs] ?? 0) + clip(value) / rows;
@@ -85,7 +85,7 @@ test("inputs that never change leave the kernel as it was, as far as the rank go
   const { kernel } = await responses(0, 0, 6);
   const constant = { rows, columns: n, data: new Float32Array(rows * n).fill(3) };
   const aims = { rows, columns: outputs, data: new Float32Array(rows * outputs).fill(7) };
-  const { error, bias, kernel: found } = await fit({ inputs: constant, aims }, kernel, false);
+  const { error, bias, weights: found } = await fit({ inputs: constant, aims }, kernel, false);
   expect(error).toBeLessThan(1e-9);
   for (let o = 0; o < outputs; o += 1) {
     let sum = bias[o] ?? 0;

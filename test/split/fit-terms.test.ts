@@ -81,15 +81,15 @@ test.each(cases)(
       steps: 3,
     });
     const composed = composeFactors(values, split, factorsOfTerms(values, split, [fit.terms]));
-    const greatest = Math.max(...fit.kernel.data.map(Math.abs));
+    const greatest = Math.max(...fit.weights.data.map(Math.abs));
     for (const [index, value] of composed.entries())
-      expect(Math.abs(value - (fit.kernel.data[index] ?? 0))).toBeLessThan(1e-5 * greatest);
+      expect(Math.abs(value - (fit.weights.data[index] ?? 0))).toBeLessThan(1e-5 * greatest);
     let objective = 0;
-    for (let o = 0; o < fit.kernel.columns; o += 1)
-      for (let i = 0; i < fit.kernel.rows; i += 1) {
-        const value = at(fit.kernel, i, o);
-        for (let j = 0; j < fit.kernel.rows; j += 1)
-          objective += value * at(covariance, i, j) * at(fit.kernel, j, o);
+    for (let o = 0; o < fit.weights.columns; o += 1)
+      for (let i = 0; i < fit.weights.rows; i += 1) {
+        const value = at(fit.weights, i, o);
+        for (let j = 0; j < fit.weights.rows; j += 1)
+          objective += value * at(covariance, i, j) * at(fit.weights, j, o);
         objective -= 2 * value * at(cross, i, o);
       }
     expect(Math.abs(objective - fit.objective)).toBeLessThan(1e-4 * Math.abs(objective));
@@ -104,7 +104,7 @@ test.each(cases)("%s of %j: a full rank gives the kernel that was wanted", async
     steps: 60,
   });
   const lost = kernel.data.reduce(
-    (sum, value, index) => sum + (value - (fit.kernel.data[index] ?? 0)) ** 2,
+    (sum, value, index) => sum + (value - (fit.weights.data[index] ?? 0)) ** 2,
     0,
   );
   const all = kernel.data.reduce((sum, value) => sum + value ** 2, 0);

@@ -41,7 +41,7 @@ test("small changes of kernels and biases lose what is predicted", async () => {
     if (bias.op !== "constant") throw new Error("a bias is a constant");
     const own = module.weights.readF32(bias.attributes.weight);
     const substitutes = [0.01, 0.03].map((size) => ({
-      kernel: Float32Array.from(data, (value) => value + size * random.normal()),
+      weights: Float32Array.from(data, (value) => value + size * random.normal()),
       bias: Float64Array.from(own, (value) => value + size * random.normal()),
     }));
     return { candidate, substitutes };

@@ -1,31 +1,31 @@
-// Minimizing a smooth function of many unknowns by its gradients: BFGS in limited memory.
+// Minimizes a smooth function of many unknowns by its gradients: BFGS with limited memory.
 
 import { pause } from "../pause.js";
 
-/** What a function is at a point. */
+/** A function at a point. */
 export interface Evaluated<State> {
   readonly value: number;
   readonly gradient: Float64Array;
-  /** What else the caller knows of the point. */
+  /** Other results that the caller needs of the point. */
   readonly state: State;
 }
 
 export interface MinimizeOptions<State> {
-  /** Most steps. */
+  /** The most steps. */
   readonly steps: number;
-  /** About the diagonal of the second derivatives at a point, positive; it is asked for now and then. */
+  /** An approximation of the diagonal of the second derivatives at a point, positive; called every 10 steps. */
   readonly curvature: (state: State) => Promise<Float64Array>;
 }
 
-/** Steps that are remembered, and steps after which the curvature is asked for again. */
+/** The number of steps to remember, and the number of steps after which the curvature is computed again. */
 const [memory, renewed] = [10, 10];
 
-/** The part of what the slope promises that a step must gain (Armijo's rule), by how much a step that does not is shortened, and how often. */
+/** The least gain of a step, as a part of what the slope predicts (Armijo's rule); the factor that shortens a step that gains less; and the most tries. */
 const [leastGain, shortened, tries] = [1e-4, 1 / 3, 6];
 
 /**
- * Goes `steps` steps of L-BFGS (Liu and Nocedal 1989) from a point; each asks for the function once, and again where the step must be
- * shorter. It ends early where no step gains anything. No step makes the value greater.
+ * Takes `steps` steps of L-BFGS (Liu and Nocedal 1989) from a point. Each step evaluates the function once, and again if it must be
+ * shorter. Ends early if no step gains anything. No step increases the value.
  */
 export async function minimize<State>(
   evaluate: (x: Float64Array) => Promise<Evaluated<State>>,
@@ -53,7 +53,7 @@ export async function minimize<State>(
     const moved = direction.map((value) => length * value);
     const turned = added(next.gradient, here.gradient, -1);
     const curved = dot(moved, turned);
-    // Only changes with positive curvature keep the direction one of descent.
+    // Only changes with positive curvature keep the direction a descent direction.
     if (curved > 1e-12 * Math.sqrt(dot(moved, moved) * dot(turned, turned)))
       history.push({ moved, turned, curved });
     if (history.length > memory) history.shift();
@@ -63,14 +63,14 @@ export async function minimize<State>(
   return here;
 }
 
-/** A step, how the gradient changed with it, and their product. */
+/** A step, the change of the gradient, and their product. */
 interface Change {
   readonly moved: Float64Array;
   readonly turned: Float64Array;
   readonly curved: number;
 }
 
-/** The two loops of Nocedal and Wright 2006, algorithm 7.4, from an inverse that is diagonal. */
+/** The two loops of Nocedal and Wright 2006, algorithm 7.4, starting from a diagonal inverse. */
 function descent(
   gradient: Float64Array,
   history: readonly Change[],

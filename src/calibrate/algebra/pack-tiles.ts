@@ -1,11 +1,11 @@
-// Packing parts of matrices into tiles: in the order in which a kernel reads them, with zeros where the matrix ends.
+// Packs parts of matrices into tiles: in the order in which a kernel reads them, with zeros beyond the end of the matrix.
 
 import type { Matrix, Span } from "./products.js";
 
-/** Columns of a panel: what a kernel's tile takes at once (`wasmTile.columns`). */
+/** Columns of a panel: as many as the register tile of a kernel has (`wasmTile.columns`). */
 export const panel = 8;
 
-/** Rows `down` and depth `step` of a (or of aᵀ, which lies as [depth, rows]) into `tile`: [down.size, step.size]. */
+/** Copies rows `down` and depth `step` of a (or of aᵀ, which is stored as [depth, rows]) into `tile`: [down.size, step.size]. */
 export function packLeft(a: Matrix, down: Span, step: Span, transposed: boolean, tile: Float32Array): void {
   const { columns: stride, data } = a;
   if (down.used < down.size || step.used < step.size) tile.fill(0);
@@ -16,7 +16,7 @@ export function packLeft(a: Matrix, down: Span, step: Span, transposed: boolean,
     }
     return;
   }
-  // Four rows at a time, so that each line of the cache that is read or written serves several elements.
+  // Four rows at a time, so that each cache line that is read or written serves several elements.
   for (let first = 0; first < down.used; first += 4) {
     const count = Math.min(4, down.used - first);
     let from = step.from * stride + down.from + first;
@@ -32,7 +32,7 @@ export function packLeft(a: Matrix, down: Span, step: Span, transposed: boolean,
   }
 }
 
-/** Depth `step` and columns `across` of b (or of bᵀ, which lies as [columns, depth]) in panels: [across.size / 8, step.size, 8]. */
+/** Copies depth `step` and columns `across` of b (or of bᵀ, which is stored as [columns, depth]) into panels: [across.size / 8, step.size, 8]. */
 export function packRight(
   b: Matrix,
   step: Span,
@@ -41,7 +41,7 @@ export function packRight(
   tile: Float32Array,
 ): void {
   const { columns, data } = b;
-  // From an element of b to the next column, and to the next one in depth.
+  // The distance of an element of b to the next column, and to the next one in depth.
   const [aside, ahead] = transposed ? [columns, 1] : [1, columns];
   const begin = across.from * aside + step.from * ahead;
   if (across.used < across.size || step.used < step.size) tile.fill(0);
@@ -51,7 +51,7 @@ export function packRight(
     let to = first * step.size;
     for (let depth = 0; depth < step.used; depth += 1) {
       if (width === panel) {
-        // Written out, it takes a third of the time of the loop.
+        // Unrolled, this takes a third of the time of the loop.
         tile[to] = data[from] ?? 0;
         tile[to + 1] = data[from + aside] ?? 0;
         tile[to + 2] = data[from + 2 * aside] ?? 0;

@@ -1,4 +1,4 @@
-// Products of large matrices on our own kernels: nets of one `matmul` each, and larger products in tiles around them.
+// Products of large matrices on kernels that we compile: nets of one `matmul` each, applied to tiles of larger products.
 
 import { compile } from "#compile/compile.js";
 import { load } from "#compile/load.js";
@@ -22,40 +22,40 @@ export interface Sums {
 }
 
 interface MultiplyOptions {
-  /** The product has aᵀ in the place of a. */
+  /** Multiplies by aᵀ instead of a. */
   readonly transposeA?: boolean;
-  /** The product has bᵀ in the place of b. */
+  /** Multiplies by bᵀ instead of b. */
   readonly transposeB?: boolean;
 }
 
 interface AddOptions extends MultiplyOptions {
   /**
-   * Only tiles that touch the lower triangle (with the diagonal) are computed: half of the work where the product is symmetric. Above
-   * the diagonal the sums are then not to be used; `mirrorLower` fills them.
+   * Computes only tiles that touch the lower triangle (with the diagonal): half of the work for a symmetric product. The sums above
+   * the diagonal are then invalid until `mirrorLower` fills them.
    */
   readonly lower?: boolean;
 }
 
-/** What multiplies matrices; it holds the memory of the kernels that were needed so far (under 1 MiB each). */
+/** Multiplies matrices. Holds the memory of the kernels that were needed so far (under 1 MiB each). */
 export interface Products {
   /** a · b. Throws `RangeError` if the extents do not fit. */
   multiply(a: Matrix, b: Matrix, options?: MultiplyOptions): Promise<Matrix>;
   /** Adds a · b to `sums`. Throws `RangeError` if the extents do not fit. */
   addProduct(sums: Sums, a: Matrix, b: Matrix, options?: AddOptions): Promise<void>;
-  /** How many threads share the largest tiles that there were so far. */
+  /** The number of threads that shared the largest tiles so far. */
   threads(): number;
   /** Frees the kernels and ends their threads. */
   dispose(): void;
 }
 
 export interface ProductOptions {
-  /** How many threads share large tiles, where memory can be shared; 1 by default. */
+  /** The number of threads that share large tiles, where memory can be shared; 1 by default. */
   readonly threads?: number;
 }
 
 /**
- * Extents of tiles: rows of a, depth, and columns of b. A tile of full size is 2 · 8.4 million operations, and lies in the caches of a
- * core (a and b 256 KiB each). A smaller one takes what is left over.
+ * Extents of tiles: rows of a, depth, and columns of b. A tile of full size takes 2 · 8.4 million operations and fits into the caches of a
+ * core (a and b 256 KiB each). Smaller tiles take the rest.
  */
 const extents = {
   rows: [128, 64, 32, 16],
@@ -64,17 +64,17 @@ const extents = {
 } as const;
 
 /**
- * Thousands of operations from which on threads share a tile: 70 µs of work. Others than the caller's thread find the next tile before they
- * fall asleep, and nothing waits for a message, so that less than the half millisecond pays that `load` asks for by default.
+ * The least work, in thousands of operations, for which threads share a tile: 70 µs of work. Between tiles, other threads do not fall asleep and
+ * no thread waits for a message. So sharing pays for less work than the half millisecond that `load` requires by default.
  */
 const leastWork = 1000;
 
-/** Elements of packed b that are used again for each row of tiles of a: 8 MiB. */
+/** The elements of packed b that each row of tiles of a uses again: 8 MiB. */
 const mostPacked = 2 ** 21;
 
 /**
- * Products of any sizes: f32 as everything that kernels compute. A sum over the depth is made of tiles' sums, in each of which no term
- * goes through more than 8·√512 + 8 roundings (`src/kernel/part/sums.ts`); the tiles' sums are added in float64.
+ * Products of any sizes, in f32 like all kernels. A sum over the depth consists of the sums of tiles, in which no term
+ * goes through more than 8·√512 + 8 roundings (`src/kernel/part/sums.ts`). The sums of tiles are added in float64.
  */
 export function openProducts({ threads = 1 }: ProductOptions = {}): Products {
   const opened = new Map<string, Promise<ProductKernel>>();
@@ -136,20 +136,20 @@ export function openProducts({ threads = 1 }: ProductOptions = {}): Products {
   };
 }
 
-/** Memory for packed tiles, used again by the next product: to take it anew costs as much as a small product. */
+/** Memory for packed tiles, which the next product reuses: allocating it would cost as much as a small product. */
 class Workspace {
   left = new Float32Array(0);
   right = new Float32Array(0);
   readonly summed = new Float64Array(extents.rows[0] * extents.columns[0]);
 
-  /** Makes room; what is there is lost. */
+  /** Makes room; the contents are lost. */
   fit(left: number, right: number): void {
     if (this.left.length < left) this.left = new Float32Array(left);
     if (this.right.length < right) this.right = new Float32Array(right);
   }
 }
 
-/** A product under way. */
+/** The operands and options of one product. */
 interface ProductTask {
   readonly sums: Sums;
   readonly a: Matrix;
@@ -162,7 +162,7 @@ interface ProductTask {
   readonly memory: Workspace;
 }
 
-/** Some columns of the product: those of b are packed once, and the rows of a once for all of them. */
+/** Adds some columns of the product: packs those columns of b once, and the rows of a once for all of them. */
 async function addColumns(
   { sums, a, b, transposeA, transposeB, lower, steps, kernels, memory }: ProductTask,
   downs: readonly Span[],
@@ -205,21 +205,21 @@ async function addColumns(
   }
 }
 
-/** Copies what stands below the diagonal of a square matrix above it. */
+/** Copies the elements below the diagonal of a square matrix to those above it. */
 export function mirrorLower({ rows, columns, data }: Sums): void {
   for (let row = 0; row < rows; row += 1)
     for (let column = row + 1; column < columns; column += 1)
       data[row * columns + column] = data[column * columns + row] ?? 0;
 }
 
-/** A part of an axis that a tile takes: `size` is the extent of the tile, of which `used` elements are there. */
+/** A part of an axis that one tile takes: `size` is the extent of the tile, of which `used` elements exist. */
 export interface Span {
   readonly from: number;
   readonly size: number;
   readonly used: number;
 }
 
-/** The spans of an axis. An extent is taken once three quarters of it are used; the smallest takes what is left. */
+/** Divides an axis into spans. An extent is taken if at least three quarters of it are used; the smallest extent takes the rest. */
 function spansOf(extent: number, sizes: readonly number[]): Span[] {
   const spans: Span[] = [];
   for (let from = 0; from < extent;) {
@@ -242,7 +242,7 @@ function nameOf({ rows, depth, columns }: TileSize): string {
   return `product_${rows}x${depth}x${columns}`;
 }
 
-/** Each size of tile that the spans of three axes make, once. */
+/** Each size of tile that the spans of three axes give, once. */
 function sizesOf(downs: readonly Span[], steps: readonly Span[], across: readonly Span[]): TileSize[] {
   const [rows, depths, columns] = [downs, steps, across].map(
     (spans) => new Set(spans.map(({ size }) => size)),
@@ -256,13 +256,13 @@ function sizesOf(downs: readonly Span[], steps: readonly Span[], across: readonl
 
 interface ProductKernel {
   readonly net: Net;
-  /** The product of packed tiles, in panels; it lives until the next run. */
+  /** The product of packed tiles, in panels; valid until the next run. */
   readonly run: (left: Float32Array, right: Float32Array) => Float32Array;
 }
 
 /**
- * b comes in panels of 8 columns, each a matrix of its own, as the kernel's tile reads them: 45 GFLOP/s with copies in and out on one
- * core of Zen 3 with 128×512×128, where a matrix whose rows are 512 elements long, which share few lines of the cache, takes 31.
+ * b comes in panels of 8 columns, each a matrix, as the register tile of the kernel reads them. With 128×512×128 this reaches 45 GFLOP/s, copies
+ * in and out included, on one core of Zen 3. A matrix whose rows have 512 elements, which share few cache lines, reaches 31.
  */
 async function openKernel(
   name: string,
@@ -293,7 +293,7 @@ function addTo(sums: Float64Array, terms: Float32Array): void {
   for (let index = 0; index < sums.length; index += 1) sums[index] = (sums[index] ?? 0) + (terms[index] ?? 0);
 }
 
-/** Adds a tile that lies in panels. */
+/** Adds a tile that is stored in panels. */
 function addTile({ columns, data }: Sums, tile: Float32Array | Float64Array, down: Span, across: Span): void {
   for (let first = 0; first < across.used; first += panel) {
     const width = Math.min(panel, across.used - first);

@@ -1,39 +1,39 @@
-// Systems with a symmetric positive definite matrix: Cholesky's factor in float64, in blocks.
+// Solves systems with a symmetric positive definite matrix by Cholesky's factor in float64, in blocks.
 
 import { pause } from "../pause.js";
 
-/** Cholesky's factor of a matrix that was scaled to a diagonal of ones and damped. */
+/** The Cholesky factor of a matrix that was scaled to a diagonal of ones and damped. */
 export interface Factor {
   /** Rows and columns of the matrix. */
   readonly size: number;
-  /** What was added to the diagonal of ones; 0 if nothing was. */
+  /** The number that was added to the diagonal of ones. */
   readonly damping: number;
   /** x of A·x = b, both [size, columns], row-major. Unknowns whose row of A is zero are 0. */
   solve(b: ArrayLike<number>, columns: number): Promise<Float64Array>;
 }
 
 export interface FactorOptions {
-  /** The damping to begin with, as a part of each diagonal element; 0 by default. */
+  /** The first damping to try, relative to each diagonal element; 0 by default. */
   readonly damping?: number;
 }
 
-/** What is tried where a pivot is not positive: a matrix of lower rank whose values went through roundings of f32 needs 10⁻⁶. */
+/** The dampings to try if a pivot is not positive: a singular matrix whose values were rounded to f32 needs 10⁻⁶. */
 const dampings = [1e-12, 1e-9, 1e-6, 1e-3];
 
-/** Rows and columns of a block; three of them lie in a core's second cache. */
+/** Rows and columns of a block; three blocks fit into the second-level cache of a core. */
 const block = 64;
 
-/** What a tile of registers takes at once: 2 × 4 sums. */
+/** The register tile: 2 × 4 sums. */
 const [tileRows, tileColumns] = [2, 4];
 
 /**
- * Factors a symmetric positive semidefinite matrix [size, size], row-major, of which the lower triangle is read and nothing is changed.
- * It is scaled to a diagonal of ones first (van der Sluis 1969: within a factor of `size` the best condition that scaling can give). Where
- * it is singular or nearly so, A + damping · diag(A) is factored, with the least damping of 10⁻¹², 10⁻⁹, 10⁻⁶ and 10⁻³ that is enough.
- * Undefined if none is: the matrix is not semidefinite, or has elements that are not finite.
+ * Factors a symmetric positive semidefinite matrix [size, size], row-major; reads only the lower triangle, and changes nothing.
+ * Scales it to a diagonal of ones first (van der Sluis 1969: within a factor of `size` of the best condition that scaling can give). If
+ * it is singular or nearly so, factors A + damping · diag(A), with the least of 10⁻¹², 10⁻⁹, 10⁻⁶ and 10⁻³ that is enough.
+ * Undefined if none is: then the matrix is not semidefinite, or has elements that are not finite.
  *
  * Takes 8 bytes for each element, and size³ / 3 multiply-accumulates: 0.11 s for 1,000 unknowns and 0.76 s for 2,000 (Node 20, one core of
- * Zen 3), a quarter of what the plain loops of ml-matrix take. Products in f32 would be faster, and lose what regularisation of 10⁻⁷ is there for.
+ * Zen 3), a quarter of the time of the plain loops of ml-matrix. Products in f32 would be faster, but would lose what a regularization of 10⁻⁷ needs.
  */
 export async function factorize(
   a: ArrayLike<number>,
@@ -69,7 +69,7 @@ export async function solvePositive(
   return factor && { x: await factor.solve(b, columns), damping: factor.damping };
 }
 
-/** 1/√aᵢᵢ, and 0 where the diagonal is 0: the row of a semidefinite matrix is then 0 as a whole. */
+/** 1/√aᵢᵢ, and 0 where the diagonal is 0, since the whole row of a semidefinite matrix is 0 then. */
 function scalesOf(a: ArrayLike<number>, size: number): Float64Array | undefined {
   const scales = new Float64Array(size);
   for (let row = 0; row < size; row += 1) {
@@ -80,7 +80,7 @@ function scalesOf(a: ArrayLike<number>, size: number): Float64Array | undefined 
   return scales;
 }
 
-/** The scaled lower triangle. Unknowns that are not there, or have a row of zeros, get a one on the diagonal and nothing else. */
+/** Fills in the scaled lower triangle. Padding unknowns, and those with a row of zeros, get a one on the diagonal and zeros elsewhere. */
 function fillScaled(
   lower: Float64Array,
   stride: number,
@@ -98,7 +98,7 @@ function fillScaled(
   for (let row = 0; row < stride; row += 1) lower[row * stride + row] = 1 + damping;
 }
 
-/** L of L·Lᵀ in place; false if a pivot is not greater than what roundings make of 0. */
+/** Computes L of L·Lᵀ in place; false if a pivot is not greater than the rounding error of 0. */
 async function factorInPlace(lower: Float64Array, stride: number): Promise<boolean> {
   const least = 4 * stride * Number.EPSILON;
   const panel = new Float64Array(stride * block);
@@ -128,14 +128,14 @@ function factorBlock(lower: Float64Array, stride: number, from: number, to: numb
     solveRow(lower, row * stride, lower, stride, from, row);
     let pivot = lower[row * stride + row] ?? 0;
     for (let at = from; at < row; at += 1) pivot -= (lower[row * stride + at] ?? 0) ** 2;
-    // NaN is not a pivot either.
+    // This test also rejects NaN.
     if (!(pivot > least)) return false;
     lower[row * stride + row] = Math.sqrt(pivot);
   }
   return true;
 }
 
-/** x of x·Lᵀ = x within a block of L, for one row of x that starts at `at`, columns `from` to `to`. */
+/** Solves x·Lᵀ = x in place within a block of L, for one row of x that starts at `at`, columns `from` to `to`. */
 function solveRow(
   x: Float64Array,
   at: number,
@@ -167,7 +167,7 @@ function solveRows(
   for (let row = first; row < last; row += 1) solveRow(x, row * width, lower, stride, from, to);
 }
 
-/** Columns `from` to `to` of rows `first` to `last`, one row after another. */
+/** Copies columns `from` to `to` of rows `first` to `last`, one row after another. */
 function packRows(
   packed: Float64Array,
   matrix: Float64Array,
@@ -181,7 +181,7 @@ function packRows(
     packed.set(matrix.subarray(row * stride + from, row * stride + to), (row - first) * (to - from));
 }
 
-/** x of L·Lᵀ·x = b between scalings. The columns of b lie as rows, so that all loops run along memory. */
+/** Solves L·Lᵀ·x = b, scaled before and after. Each column of b is stored as a row, so that all loops run along memory. */
 async function solveWith(
   lower: Float64Array,
   stride: number,
@@ -199,7 +199,7 @@ async function solveWith(
       x[column * stride + row] = (scales[row] ?? 0) * (b[row * columns + column] ?? 0);
   const left = new Float64Array(count * block);
   const right = new Float64Array(stride * block);
-  // L·y = b: what a block gives is taken off the rows below.
+  // L·y = b: subtracts the product of a solved block from the rows below.
   for (let from = 0; from < stride; from += block) {
     const to = Math.min(from + block, stride);
     solveRows(x, stride, lower, stride, from, to, 0, count);
@@ -207,7 +207,7 @@ async function solveWith(
     packRows(right, lower, stride, from, to, to, stride);
     await subtractAll(x, to, stride, { rows: count, columns: stride - to, depth: to - from }, left, right);
   }
-  // Lᵀ·x = y, from the last block up.
+  // Lᵀ·x = y, from the last block upwards.
   for (let from = Math.floor((stride - 1) / block) * block; from >= 0; from -= block) {
     const to = Math.min(from + block, stride);
     const depth = to - from;
@@ -225,7 +225,7 @@ async function solveWith(
   return result;
 }
 
-/** x of x·L = x within a block of L, for one row of x. */
+/** Solves x·L = x in place within a block of L, for one row of x. */
 function solveRowBack(
   x: Float64Array,
   at: number,
@@ -270,8 +270,8 @@ async function subtractAll(
 }
 
 /**
- * c −= a·bᵀ: a [rows, depth] and b [columns, depth] lie packed, c at an offset with a stride; rows are a multiple of 2, columns of 4. Two
- * rows by four columns stay in registers (`jsTile` has what other tiles reach).
+ * c −= a·bᵀ, with a [rows, depth] and b [columns, depth] packed, and c at an offset with a stride. Rows are a multiple of 2, columns of 4. Two
+ * rows by four columns stay in registers (`jsTile` has the speed of other tiles).
  */
 function subtractProduct(
   c: Float64Array,

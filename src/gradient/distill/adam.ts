@@ -1,13 +1,13 @@
-// Adam (Kingma and Ba 2015, arXiv 1412.6980) on several tensors, each with a rate of its own.
+// Adam (Kingma and Ba 2015, arXiv 1412.6980) on several tensors, each with its own rate.
 
 export interface Adam {
-  /** One step along the gradients, of the tensors' lengths, with `scale` times each tensor's rate. */
+  /** One step along the gradients, which have the lengths of the tensors, with `scale` times each tensor's rate. */
   step(gradients: readonly Float64Array[], scale: number): void;
-  /** What the next step depends on but the tensors; it changes with it. */
+  /** Everything that the next step depends on, except the tensors. Each step changes it in place. */
   readonly state: AdamState;
 }
 
-/** Means of gradients and of their squares, which decay. */
+/** Decaying means of gradients and of their squares. */
 export interface AdamState {
   steps: number;
   readonly moments: readonly { readonly first: Float64Array; readonly second: Float64Array }[];
@@ -15,7 +15,7 @@ export interface AdamState {
 
 const [firstDecay, secondDecay, epsilon] = [0.9, 0.99, 1e-12];
 
-/** Changes `tensors` in place; `rates` has the rate of each. It goes on from a state, if one is given. */
+/** Changes `tensors` in place; `rates` has the rate of each. Continues from `state`, if it is given. */
 export function createAdam(
   tensors: readonly Float32Array[],
   rates: readonly number[],

@@ -1,16 +1,16 @@
-// Scales of the factors of a split, which may be moved from one to the next without changing what they compute together.
+// Balances the scales of the factors of a split. Scale can move from one factor to the next without changing what they compute together.
 
 import type { Factor } from "#passes/split/form.js";
 
-/** Rounds until the norms of three factors are equal but for 10⁻³. */
+/** Rounds until the norms of three factors are equal to within 10⁻³. */
 const rounds = 12;
 
 /**
- * The kernels with each channel between two of them written and read with the same norm, so that steps of one relative size suit all. Nothing
- * but scale may stand between them: no bias, no activation.
+ * The weights, scaled so that each channel between two factors is written and read with the same norm. Then steps of one relative size suit
+ * all factors. There must be no bias and no activation between the factors.
  */
-export function balanced(factors: readonly Factor[], kernels: readonly Float32Array[]): Float32Array[] {
-  const result = kernels.map((kernel) => Float64Array.from(kernel));
+export function balanced(factors: readonly Factor[], weights: readonly Float32Array[]): Float32Array[] {
+  const result = weights.map((one) => Float64Array.from(one));
   for (let round = 0; round < rounds; round += 1)
     for (let at = 0; at + 1 < result.length; at += 1) {
       const [writer, reader, factor] = [result[at], result[at + 1], factors[at + 1]];
@@ -26,10 +26,10 @@ export function balanced(factors: readonly Factor[], kernels: readonly Float32Ar
       for (const [index, value] of writer.entries()) writer[index] = value * (scales[index % channels] ?? 1);
       for (const [index, value] of reader.entries()) reader[index] = value / (scales[read(index)] ?? 1);
     }
-  return result.map((kernel) => Float32Array.from(kernel));
+  return result.map((one) => Float32Array.from(one));
 }
 
-/** Which input channel an element of the kernel, by its flat index, is multiplied with. */
+/** The input channel by which an element of the weights, given by its flat index, is multiplied. */
 function readChannel({ shape, groups }: Factor): (index: number) => number {
   const perGroup = shape[2] ?? 1;
   const outputs = shape.at(-1) ?? 1;
@@ -39,9 +39,9 @@ function readChannel({ shape, groups }: Factor): (index: number) => number {
   };
 }
 
-function norms(kernel: Float64Array, channels: number, channelOf: (index: number) => number): Float64Array {
+function norms(weights: Float64Array, channels: number, channelOf: (index: number) => number): Float64Array {
   const sums = new Float64Array(channels);
-  for (const [index, value] of kernel.entries()) {
+  for (const [index, value] of weights.entries()) {
     const channel = channelOf(index);
     sums[channel] = (sums[channel] ?? 0) + value * value;
   }

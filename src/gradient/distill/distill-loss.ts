@@ -1,4 +1,4 @@
-// What distillation makes less: how far the values of a network are from those of the one that teaches it.
+// The loss of distillation: how far the values of a network are from those of its teacher.
 
 import type { NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
@@ -7,16 +7,16 @@ import type { Module } from "#ir/weights.js";
 import type { GradientBuilder } from "../gradient-builder.js";
 import { createBuilder } from "../gradient-builder.js";
 
-/** A value of the network, and the variance of the teacher's over samples, summed over its elements. */
+/** A value of the network, and the variance of the teacher's value over samples, summed over its elements. */
 export interface Compared {
   readonly node: NodeId;
   readonly variance: number;
-  /** Its values may be logits: those of an output. */
+  /** Whether it is an output, whose values may be logits. */
   readonly isOutput: boolean;
 }
 
 export interface DistillLoss {
-  /** The module with the loss of a sample, and an input for what each value should be. */
+  /** The module with the loss of a sample, and an input for the target of each value. */
   readonly module: Module;
   readonly loss: NodeId;
   /** The names of those inputs, in the order of the values. */
@@ -27,8 +27,8 @@ export interface DistillLoss {
 const temperature = 2;
 
 /**
- * Σ ‖a − a₀‖² / E‖a₀ − E[a₀]‖² over the values, and T²·KL(softmax(y₀ / T) ‖ softmax(y / T)) of each output that is a vector of two or more
- * values for a sample.
+ * Σ ‖a − a₀‖² / E‖a₀ − E[a₀]‖² over the values, plus T²·KL(softmax(y₀ / T) ‖ softmax(y / T)) for each output that is a vector of two or more
+ * values per sample.
  */
 export function distillLoss(module: Module, compared: readonly Compared[]): DistillLoss {
   const build = createBuilder(module, "distill");
@@ -56,7 +56,7 @@ function divergence(build: GradientBuilder, node: NodeId, target: NodeId): NodeI
   return build.op("mul", [total(build, weighed), build.constant([], temperature ** 2)]);
 }
 
-/** log softmax(x) = x − m − log Σ e^(x − m) with m the greatest. */
+/** log softmax(x) = x − m − log Σ e^(x − m), where m is the greatest x. */
 function logarithms(build: GradientBuilder, x: NodeId): NodeId {
   const greatest = build.op("reduce_max", [x], { axes: [-1], keepdims: true });
   const below = build.op("sub", [x, greatest]);

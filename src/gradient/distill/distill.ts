@@ -1,4 +1,4 @@
-// Distillation: gradient steps on the factors of a split network, which make its values those of the original, without labels.
+// Distillation: gradient steps on the factors of a split network that bring its values nearer to those of the original, without labels.
 
 import type { Checkpoints } from "#calibrate/checkpoints.js";
 import { openCheckpoints } from "#calibrate/checkpoints.js";
@@ -24,54 +24,54 @@ import { rootMeanSquare } from "./balance.js";
 import type { Compared } from "./distill-loss.js";
 import { distillLoss } from "./distill-loss.js";
 import { gradientModule } from "../gradient-module.js";
-import { judgedValues, valueBehind } from "../judged.js";
-import { paddedLayer, withRank } from "./padded.js";
+import { comparedOutputs, valueAfter } from "../compared-values.js";
+import { paddedLayer, withRank } from "./pad-terms.js";
 import type { Parameter } from "./parameters.js";
 import { balancedLayers, parametersOf, withValues } from "./parameters.js";
 import { rememberTargets } from "./targets.js";
 
 export interface DistillOptions {
   readonly target: Target;
-  /** Most steps. */
+  /** The most steps. */
   readonly steps: number;
-  /** Of what is held out and drawn; 0 by default. */
+  /** The seed for holding out and drawing samples; 0 by default. */
   readonly seed?: number;
-  /** Samples of a step; 50 by default. */
+  /** The number of samples for a step; 50 by default. */
   readonly batch?: number;
-  /** How many threads compute; 1 by default. */
+  /** The number of threads; 1 by default. */
   readonly threads?: number;
-  /** Of work with this module and these samples: each look is kept, so that an interrupted run goes on from the last one. */
+  /** Checkpoints for this module and these samples: each evaluation is stored, so that an interrupted run continues from the last one. */
   readonly checkpoints?: Checkpoints;
   readonly onProgress?: OnProgress;
 }
 
-/** A look at the samples that are held out. */
+/** An evaluation on the held-out samples. */
 interface HeldOut {
   readonly step: number;
-  /** Mean over them. */
+  /** The mean over the held-out samples. */
   readonly loss: number;
 }
 
 export interface Distilled {
-  /** The layers with the factors and biases that were best for the samples held out; those given, if none were better. */
+  /** The layers with the factors and biases that were best on the held-out samples; the given layers, if none were better. */
   readonly layers: ReadonlyMap<string, FactoredLayer>;
-  /** The step that they are from. */
+  /** The step at which they were found. */
   readonly best: number;
   readonly heldOut: readonly HeldOut[];
 }
 
-/** Rate of a tensor, as a part of its root mean square, of biases at least this one. */
+/** The rate of a tensor relative to its root mean square, and the least root mean square that counts for biases. */
 const [relativeRate, leastBias] = [0.01, 0.1];
 const warmUp = 20;
-/** Of the average over steps that is judged and kept: it is steadier than the last step, so that fewer looks tell more. */
+/** The decay of the average over steps, which is evaluated and returned: it varies less than the last step, so fewer evaluations suffice. */
 const averageDecay = 0.98;
-/** Steps between two looks at what is held out, and how many without gain end it. */
+/** Steps between two evaluations, and the number of evaluations without gain that ends the work. */
 const [interval, patience] = [25, 6];
 
 /**
- * Distils a split network (Hinton et al. 2015, with the values inside as in Romero et al. 2015, arXiv 1412.6550): `module` is the original as the passes before `split` leave
- * it, `layers` its layers that are split. A tenth of the samples is held out: it judges every 25 steps, and ends the work when it has found
- * nothing better for 150. Diagnostics where there is no gradient, or fewer than two samples.
+ * Distils a split network (Hinton et al. 2015, with inner values as in Romero et al. 2015, arXiv 1412.6550). `module` is the original before
+ * the pass `split`, `layers` are its split layers. A tenth of the samples is held out; every 25 steps the loss on them is computed. The
+ * work ends when it has not improved for 150 steps. Returns diagnostics if an op has no gradient, or with fewer than two samples.
  */
 export async function distill(
   module: Module,
@@ -101,13 +101,15 @@ async function distillWith(
 ): Promise<Result<Distilled>> {
   if (samples.count < 2)
     return {
-      diagnostics: [error("too-few-samples", "distillation needs two samples, of which one is held out")],
+      diagnostics: [
+        error("too-few-samples", "distillation needs at least two samples, because it holds one out"),
+      ],
     };
   const diagnostics: Diagnostic[] = [];
-  const kernels = new Map(findCandidates(module).map((one) => [one.node.name, one]));
-  const kernelOf = (name: string): Candidate => kernels.get(name) ?? bug(`${name} cannot be split`);
+  const candidates = new Map(findCandidates(module).map((one) => [one.node.name, one]));
+  const candidateOf = (name: string): Candidate => candidates.get(name) ?? bug(`${name} cannot be split`);
   const start = balancedLayers(module, layers);
-  const padded = new Map([...start].map(([name, layer]) => [name, paddedLayer(kernelOf(name), layer)]));
+  const padded = new Map([...start].map(([name, layer]) => [name, paddedLayer(candidateOf(name), layer)]));
   const network = splitPass.run(module, {
     target,
     options: { split: { mode: "factors", layers: padded } },
@@ -115,9 +117,9 @@ async function distillWith(
   });
   if (hasErrors(diagnostics)) return { diagnostics };
   const parameters = parametersOf(network.graph, padded);
-  const outputs = judgedValues(module.graph);
+  const outputs = comparedOutputs(module.graph);
   const inner = findCandidates(module).flatMap(({ node }) =>
-    start.has(node.name) ? [valueBehind(module.graph, node)] : [],
+    start.has(node.name) ? [valueAfter(module.graph, node)] : [],
   );
   const values = [...new Set([...outputs, ...inner])];
 
@@ -193,7 +195,8 @@ async function distillWith(
     await checkpoints.save("distilling", look);
   }
   const found = [...withValues(padded, parameters, best.tensors)].map(
-    ([name, layer]) => [name, withRank(kernelOf(name), layer, start.get(name)?.rank ?? layer.rank)] as const,
+    ([name, layer]) =>
+      [name, withRank(candidateOf(name), layer, start.get(name)?.rank ?? layer.rank)] as const,
   );
   return {
     value: {
@@ -205,7 +208,7 @@ async function distillWith(
   };
 }
 
-/** All that the following steps depend on. */
+/** Everything that the following steps depend on. */
 interface Look {
   readonly step: number;
   readonly tensors: readonly Float32Array[];
@@ -217,11 +220,11 @@ interface Look {
 
 /** A network whose parameters are inputs. */
 interface Student {
-  /** What a run takes: a sample, the parameters, and what the values should be. */
+  /** The inputs of a run: a sample, the parameters, and the targets of the values. */
   inputOf(sample: Sample, tensors: readonly Float32Array[], targets: readonly Float32Array[]): Sample;
-  /** The loss of each. */
+  /** The loss of each sample. */
   eachLoss(inputs: Samples, each: (loss: number) => void): Promise<void>;
-  /** ∂loss/∂parameter of each, which live until `each` returns. */
+  /** ∂loss/∂parameter for each sample; the arrays are valid until `each` returns. */
   eachGradients(inputs: Samples, each: (gradients: readonly Float32Array[]) => void): Promise<void>;
 }
 
@@ -271,7 +274,7 @@ function shuffled(count: number, random: Random): number[] {
   return order;
 }
 
-/** One after another, shuffled anew when all were there. */
+/** Draws one item after another; shuffles again when all were drawn. */
 function drawFrom(items: readonly number[], random: Random): () => number {
   let left: number[] = [];
   return () => {

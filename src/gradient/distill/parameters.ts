@@ -1,4 +1,4 @@
-// What is learnt of a split network: the factors and biases of its layers, as constants of the graph.
+// The parameters of a split network that distillation learns: the factors and biases of its layers, as constants of the graph.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Graph, NodeId } from "#ir/graph.js";
@@ -9,18 +9,18 @@ import { factorsOf } from "#passes/split/form.js";
 import type { FactoredLayer } from "#passes/split/report.js";
 import { balanced } from "./balance.js";
 
-/** A tensor that is learnt. */
+/** A tensor that distillation learns. */
 export interface Parameter {
-  /** Its constant in the split network. */
+  /** The id of its constant in the split network. */
   readonly node: NodeId;
   readonly layer: string;
-  /** Which factor of the layer; the bias comes last. */
+  /** The index of the factor in the layer; the bias comes last. */
   readonly factor: number;
   readonly isBias: boolean;
   readonly data: Float32Array;
 }
 
-/** The layers with biases of their own, and scales shared by their factors. */
+/** The layers, each with its bias and with balanced factors. */
 export function balancedLayers(
   module: Module,
   layers: ReadonlyMap<string, FactoredLayer>,
@@ -37,7 +37,7 @@ export function balancedLayers(
   );
 }
 
-/** The constants of the factors, which are a chain of convolutions that ends at the layer's name. */
+/** The constants of the factors. The factors are a chain of convolutions that ends at the node with the layer's name. */
 export function parametersOf(graph: Graph, layers: ReadonlyMap<string, FactoredLayer>): Parameter[] {
   const byName = new Map([...graph.nodes.values()].map((node) => [node.name, node]));
   return [...layers].flatMap(([layer, { factors, bias }]) => {

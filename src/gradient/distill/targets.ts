@@ -1,4 +1,4 @@
-// What a teacher's values are, sample by sample, remembered while there is room.
+// The values of a teacher, sample by sample, kept in memory while they fit.
 
 import { pause } from "#calibrate/pause.js";
 import type { OnProgress } from "#calibrate/progress.js";
@@ -9,9 +9,9 @@ import type { NodeId } from "#ir/graph.js";
 import { scaleOf } from "#split/layer/fit-layer.js";
 
 export interface Targets {
-  /** E‖a − E[a]‖² of each value over the samples that were counted; the mean square, where nothing varies. */
+  /** E‖a − E[a]‖² of each value over the counted samples; the mean square, if the value does not vary. */
   readonly variances: readonly number[];
-  /** The values for a sample. They live on; nobody writes to them. */
+  /** The values for a sample. They stay valid, and must not be changed. */
   read(index: number): Promise<readonly Float32Array[]>;
 }
 

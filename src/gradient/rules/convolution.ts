@@ -1,5 +1,5 @@
-// Convolutions: with regard to the input they are convolutions of the gradient with the kernel turned round, with regard to the kernel
-// products of what the taps see with the gradient.
+// Gradients of convolutions. By the input: a convolution of the gradient with the weights reversed. By the weights: a product of the patches
+// with the gradient.
 
 import type { NodeId, NodeOf } from "#ir/graph.js";
 import type { Shape } from "#ir/type.js";
@@ -7,9 +7,9 @@ import { channels } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
 import { explicitPadding, spatial } from "#ops/window.js";
 import type { GradientBuilder } from "../gradient-builder.js";
-import type { PlacedWindows } from "../place.js";
-import { seenByTaps, sliced, tapsOf } from "../place.js";
-import { backThroughDepthwise, spreadBack } from "../spread.js";
+import type { Windows } from "../windows.js";
+import { seenByTaps, sliced, tapsOf } from "../windows.js";
+import { backThroughDepthwise, spreadBack } from "../back-through-window.js";
 import type { Backward, Rule } from "../rule.js";
 
 type Convolution = NodeOf<"conv2d"> | NodeOf<"depthwise_conv2d">;
@@ -21,7 +21,7 @@ export const convolutionRule: Rule<"conv2d"> = (backward) => {
   const { groups } = node.attributes;
   return [
     needs(0) ? inputGradient(backward, windows, groups) : undefined,
-    needs(1) ? kernelGradient(build, x, gradient, windows, groups) : undefined,
+    needs(1) ? weightGradient(build, x, gradient, windows, groups) : undefined,
     needs(2) ? biasGradient(build, gradient) : undefined,
   ];
 };
@@ -31,35 +31,35 @@ export const depthwiseRule: Rule<"depthwise_conv2d"> = ({ build, node, gradient,
   const windows = windowsOf(build, node);
   return [
     needs(0) ? backThroughDepthwise(build, gradient, windows, reversed(build, w), build.shape(x)) : undefined,
-    needs(1) ? depthwiseKernelGradient(build, x, gradient, windows) : undefined,
+    needs(1) ? depthwiseWeightGradient(build, x, gradient, windows) : undefined,
     needs(2) ? biasGradient(build, gradient) : undefined,
   ];
 };
 
-/** y = convᵀ(x, w): with regard to x it is the convolution, and with regard to w x and the gradient change places. */
+/** y = convᵀ(x, w): by x it is the convolution; by w it is that of the convolution, with x and the gradient exchanged. */
 export const transposedRule: Rule<"conv2d_transpose"> = ({ build, node, gradient, needs }) => {
   const [x = 0, w = 0] = node.inputs;
   const { stride, dilation, padding, groups } = node.attributes;
-  const kernel = kernelOf(build.shape(w));
-  const windows: PlacedWindows = { kernel, stride, dilation, padding: padding as Padding };
+  const kernel = kernelSize(build.shape(w));
+  const windows: Windows = { kernel, stride, dilation, padding: padding as Padding };
   const [n = 1, height = 1, width = 1, depth = 1] = build.shape(x);
   const toInput = (): NodeId => {
     const turned = exchanged(build, w, groups);
     const attributes = { stride, dilation, padding, groups };
-    // Where more rows were added at the end than a stride, there are windows that no element of x made.
+    // If the padding added more rows at the end than a stride, some windows belong to no element of x.
     const all = build.op("conv2d", [gradient, turned], attributes);
     return sliced(build, all, [0, 0, 0, 0], [n, height, width, depth]);
   };
   return [
     needs(0) ? toInput() : undefined,
-    needs(1) ? transposedKernelGradient(build, x, gradient, windows, groups) : undefined,
+    needs(1) ? transposedWeightGradient(build, x, gradient, windows, groups) : undefined,
     needs(2) ? biasGradient(build, gradient) : undefined,
   ];
 };
 
-function windowsOf(build: GradientBuilder, node: Convolution): PlacedWindows {
+function windowsOf(build: GradientBuilder, node: Convolution): Windows {
   const [x = 0, w = 0] = node.inputs;
-  const kernel = kernelOf(build.shape(w));
+  const kernel = kernelSize(build.shape(w));
   const { stride, dilation } = node.attributes;
   return {
     kernel,
@@ -69,7 +69,7 @@ function windowsOf(build: GradientBuilder, node: Convolution): PlacedWindows {
   };
 }
 
-function kernelOf(shape: Shape): Size {
+function kernelSize(shape: Shape): Size {
   return [shape[0] ?? 1, shape[1] ?? 1];
 }
 
@@ -77,10 +77,10 @@ function biasGradient(build: GradientBuilder, gradient: NodeId): NodeId {
   return build.op("reduce_sum", [gradient], { axes: [0, 1, 2], keepdims: false });
 }
 
-/** The kernel with its taps in reverse, down and across. */
+/** The weights with their taps reversed, down and across. */
 function reversed(build: GradientBuilder, w: NodeId): NodeId {
   const shape = build.shape(w);
-  const [kh, kw] = kernelOf(shape);
+  const [kh, kw] = kernelSize(shape);
   if (kh * kw === 1) return w;
   const rest = shape.slice(2);
   const flat = build.reshape(w, [kh * kw, ...rest]);
@@ -90,7 +90,7 @@ function reversed(build: GradientBuilder, w: NodeId): NodeId {
   return build.reshape(build.op("concat", taps, { axis: 0 }), shape);
 }
 
-/** [kh, kw, c / groups, f] as [kh, kw, f / groups, c]: input and output channels of each group exchanged. */
+/** [kh, kw, c / groups, f] as [kh, kw, f / groups, c]: exchanges input and output channels of each group. */
 function exchanged(build: GradientBuilder, w: NodeId, groups: number): NodeId {
   const [kh = 1, kw = 1, perGroup = 1, filters = 1] = build.shape(w);
   const apart = build.reshape(w, [kh, kw, perGroup, groups, filters / groups]);
@@ -104,7 +104,7 @@ function exchanged(build: GradientBuilder, w: NodeId, groups: number): NodeId {
 
 function inputGradient(
   { build, node, gradient }: Backward,
-  windows: PlacedWindows,
+  windows: Windows,
   groups: number,
 ): NodeId | undefined {
   const around = spreadBack(build, gradient, windows, spatial(build.shape(node.inputs[0] ?? 0)));
@@ -114,14 +114,8 @@ function inputGradient(
   return build.op("conv2d", [spread, turned], { dilation: windows.dilation, padding, groups });
 }
 
-/** What the taps see side by side, by group: [groups, pixels, taps · c / groups]. */
-function patches(
-  build: GradientBuilder,
-  x: NodeId,
-  windows: PlacedWindows,
-  size: Size,
-  groups: number,
-): NodeId {
+/** What the taps read, next to each other, by group: [groups, pixels, taps · c / groups]. */
+function patches(build: GradientBuilder, x: NodeId, windows: Windows, size: Size, groups: number): NodeId {
   const taps = seenByTaps(build, x, windows, size);
   const [n = 1, height = 1, width = 1, depth = 1] = build.shape(taps[0] ?? x);
   const pixels = n * height * width;
@@ -132,7 +126,7 @@ function patches(
   return build.reshape(moved, [groups, pixels, (count * depth) / groups]);
 }
 
-/** By group, turned: [groups, c / groups, pixels]. */
+/** Groups first, transposed: [groups, c / groups, pixels]. */
 function turnedPixels(build: GradientBuilder, x: NodeId, groups: number): NodeId {
   const shape = build.shape(x);
   const depth = channels(shape);
@@ -140,12 +134,12 @@ function turnedPixels(build: GradientBuilder, x: NodeId, groups: number): NodeId
   return build.transpose(build.reshape(x, [pixels, groups, depth / groups]), [1, 2, 0]);
 }
 
-/** dw[i, j, c, f] = Σ over pixels of what tap (i, j) sees of channel c, times the gradient of filter f. */
-function kernelGradient(
+/** dw[i, j, c, f] = Σ over pixels of what tap (i, j) reads of channel c, times the gradient of filter f. */
+function weightGradient(
   build: GradientBuilder,
   x: NodeId,
   gradient: NodeId,
-  windows: PlacedWindows,
+  windows: Windows,
   groups: number,
 ): NodeId {
   const seen = patches(build, x, windows, spatial(build.shape(gradient)), groups);
@@ -156,15 +150,15 @@ function kernelGradient(
   return build.reshape(build.transpose(apart, [2, 3, 0, 1]), [kh, kw, perGroup, filters]);
 }
 
-function transposedKernelGradient(
+function transposedWeightGradient(
   build: GradientBuilder,
   x: NodeId,
   gradient: NodeId,
-  windows: PlacedWindows,
+  windows: Windows,
   groups: number,
 ): NodeId {
   const size = spatial(build.shape(x));
-  // Rows that were added at the end are beyond what the taps see; rows that were cut off are zeros for them.
+  // The taps do not read rows that were added at the end; they read zeros for rows that were cut off.
   const seen = patches(build, gradient, windows, size, groups);
   const product = build.op("matmul", [turnedPixels(build, x, groups), seen]);
   const [kh, kw] = windows.kernel;
@@ -174,14 +168,14 @@ function transposedKernelGradient(
 }
 
 /**
- * dw[i, j, c·m + q] = Σ over pixels of what tap (i, j) sees of channel c, times the gradient of filter c·m + q: a depthwise convolution of x
- * with the gradient as its kernel, whose taps lie a stride apart, and whose places lie a dilation apart. Sample by sample.
+ * dw[i, j, c·m + q] = Σ over pixels of what tap (i, j) reads of channel c, times the gradient of filter c·m + q: a depthwise convolution of x
+ * with the gradient as its weights, whose stride and dilation are exchanged. Sample by sample.
  */
-function depthwiseKernelGradient(
+function depthwiseWeightGradient(
   build: GradientBuilder,
   x: NodeId,
   gradient: NodeId,
-  windows: PlacedWindows,
+  windows: Windows,
 ): NodeId {
   const { kernel, stride, dilation, padding } = windows;
   const shape = build.shape(x);
@@ -191,7 +185,7 @@ function depthwiseKernelGradient(
       sliced(build, id, [sample, ...size.map(() => 0)], [1, ...size]);
     const taps = build.reshape(one(gradient, build.shape(gradient)), [height, width, 1, filters]);
     const window = { stride: dilation, dilation: stride, padding };
-    // Rows of x that no window reaches give places behind the last tap.
+    // Rows of x that no window reaches give rows after the last tap.
     const all = build.op("depthwise_conv2d", [one(x, shape), taps], window);
     return sliced(build, all, [0, 0, 0, 0], [1, ...kernel, filters]);
   });

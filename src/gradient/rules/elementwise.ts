@@ -1,4 +1,4 @@
-// Elementwise ops: their rule follows from the scalar expression that is their meaning.
+// Gradients of elementwise ops, from the scalar expressions that define them.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { NodeId, OpName } from "#ir/graph.js";
@@ -15,8 +15,8 @@ import type { Backward, Rule } from "../rule.js";
 type Partials = (operands: readonly Scalar[]) => readonly Scalar[];
 
 /**
- * Where the derivative of the expression is not the thing to compute: it would cancel, or be long, as of a series. Of two operands that compete,
- * each has a half where they are equal.
+ * Derivatives that are better than the derivative of the expression, which would cancel, or be as long as a series. For minimum and
+ * maximum, each operand gets half of the gradient where both are equal.
  */
 const known: Partial<Record<OpName, Partials>> = {
   softplus: ([x = operand(0)]) => [logistic(x)],
@@ -48,7 +48,7 @@ export const elementwiseRule: Rule = (backward) => {
   );
 };
 
-/** (x − mean) / √(variance + epsilon) · scale + offset is elementwise too, over operands [c]. */
+/** (x − mean) / √(variance + epsilon) · scale + offset is elementwise too, with operands [c]. */
 export const batchNormRule: Rule<"batch_norm"> = (backward) => {
   const [x, scale, mean, variance] = [operand(0), operand(1), operand(3), operand(4)];
   const spread = unary("sqrt", add(variance, backward.node.attributes.epsilon));
@@ -56,7 +56,7 @@ export const batchNormRule: Rule<"batch_norm"> = (backward) => {
   return byPartials(backward, (at) => differentiate(value, at));
 };
 
-/** The gradient of each wanted operand: g · ∂y/∂x, summed where x was repeated. */
+/** The gradient of each operand that needs it: g · ∂y/∂x, summed where x was repeated. */
 function byPartials(
   { build, node, gradient, needs }: Backward,
   partial: (operand: number) => Scalar,
@@ -74,7 +74,7 @@ function byPartials(
   });
 }
 
-/** Nodes of expressions, by the expression, and by what they are of which nodes: parts that occur twice are made once. */
+/** Nodes by expression, and by op and operands, so that parts that occur twice are made once. */
 type Known = Map<Scalar | string, NodeId>;
 
 /** The value of an expression over nodes. */
@@ -116,7 +116,7 @@ function make(
   }
 }
 
-/** The sum over what repeats a value of `shape`. */
+/** The sum over the axes along which a value of `shape` was repeated. */
 export function sumTo(build: GradientBuilder, x: NodeId, shape: Shape): NodeId {
   const from = build.shape(x);
   if (sameShape(from, shape)) return x;

@@ -1,4 +1,4 @@
-// The rule of each op, or that it has none.
+// The rule of each op, or "none".
 
 import type { OpName } from "#ir/graph.js";
 import { elementwise } from "#ops/elementwise.js";
@@ -30,9 +30,9 @@ import { denseRule, matmulRule } from "./products.js";
 
 type Elementwise = keyof typeof elementwise;
 
-/** Elementwise ops have theirs by their expression. `none`: a gradient through the op is refused. */
+/** Elementwise ops have a rule by their expression. `none`: a gradient through the op is an error. */
 const rules: { readonly [O in Exclude<OpName, Elementwise>]: Rule<O> | "none" } = {
-  // They have no operands.
+  // These have no operands.
   input: () => [],
   constant: () => [],
   conv2d: convolutionRule,
@@ -69,6 +69,6 @@ const rules: { readonly [O in Exclude<OpName, Elementwise>]: Rule<O> | "none" } 
 export function ruleOf(op: OpName): Rule | undefined {
   if (Object.hasOwn(elementwise, op)) return elementwiseRule;
   const rule = rules[op as Exclude<OpName, Elementwise>];
-  // A node of the op is what the rule takes.
+  // The rule takes nodes of exactly this op.
   return rule === "none" ? undefined : (rule as unknown as Rule);
 }

@@ -1,10 +1,10 @@
-// Ops that move values: their rules move gradients back, and add where an element went to several places.
+// Gradients of ops that move values: they move gradients back, and add them where an element went to several places.
 
 import type { NodeId } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import { axisOf } from "#ops/reduce.js";
 import { resizeTaps } from "#ops/resize.js";
-import { mapAxis, place, sliced } from "../place.js";
+import { mapAxis, placeInZeros, sliced } from "../windows.js";
 import type { Rule } from "../rule.js";
 
 export const reshapeRule: Rule<"reshape"> = ({ build, node, gradient, needs }) =>
@@ -26,7 +26,7 @@ export const sliceRule: Rule<"slice"> = ({ build, node, gradient, needs }) => {
   if (!needs(0)) return [];
   const shape = build.shape(node.inputs[0] ?? 0);
   const { begin, stride } = node.attributes;
-  return [place(build, gradient, begin, stride.length === 0 ? shape.map(() => 1) : stride, shape)];
+  return [placeInZeros(build, gradient, begin, stride.length === 0 ? shape.map(() => 1) : stride, shape)];
 };
 
 export const concatRule: Rule<"concat"> = ({ build, node, gradient, needs }) => {
@@ -81,7 +81,7 @@ export const resizeRule: Rule<"resize"> = ({ build, node, gradient, needs }) => 
   return [result];
 };
 
-/** What was taken from a place goes back there. Places have no gradient: they are whole numbers. */
+/** Adds the gradient of each element where it was taken from. Indices have no gradient, since they are whole numbers. */
 export const gatherRule: Rule<"gather"> = ({ build, node, gradient, needs }) => {
   if (!needs(0)) return [];
   const [x = 0, places = 0] = node.inputs;

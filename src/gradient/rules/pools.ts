@@ -1,4 +1,4 @@
-// Pools and reductions: a sum gives its gradient to all terms, a greatest value to those that are it.
+// Gradients of pools and reductions: a sum gives its gradient to all terms, a maximum to the elements that equal it.
 
 import type { NodeId, NodeOf } from "#ir/graph.js";
 import type { Shape } from "#ir/type.js";
@@ -7,9 +7,9 @@ import type { Padding } from "#ops/attributes.js";
 import { axisOf } from "#ops/reduce.js";
 import { spatial } from "#ops/window.js";
 import type { GradientBuilder } from "../gradient-builder.js";
-import type { PlacedWindows } from "../place.js";
-import { addFromTaps, seenByTaps } from "../place.js";
-import { backThroughDepthwise } from "../spread.js";
+import type { Windows } from "../windows.js";
+import { addFromTaps, seenByTaps } from "../windows.js";
+import { backThroughDepthwise } from "../back-through-window.js";
 import type { Backward, Rule } from "../rule.js";
 
 export const maxPoolRule: Rule<"max_pool"> = ({ build, node, gradient, needs }) => {
@@ -42,9 +42,9 @@ export const avgPoolRule: Rule<"avg_pool"> = ({ build, node, gradient, needs }) 
   return [backThroughDepthwise(build, each, windows, ones, shape)];
 };
 
-/** How many taps of each window lie in x, along an axis. */
+/** How many taps of each window are inside x, along an axis. */
 function countsOf(
-  { kernel, stride, dilation, padding }: PlacedWindows,
+  { kernel, stride, dilation, padding }: Windows,
   shape: Shape,
   axis: 0 | 1,
   places: number,
@@ -59,8 +59,8 @@ function countsOf(
 }
 
 function windowsOf(
-  attributes: Omit<PlacedWindows, "padding"> & { readonly padding: Padding | "same" | "valid" },
-): PlacedWindows {
+  attributes: Omit<Windows, "padding"> & { readonly padding: Padding | "same" | "valid" },
+): Windows {
   return { ...attributes, padding: attributes.padding as Padding };
 }
 
@@ -116,7 +116,7 @@ function spreadSum(
   ];
 }
 
-/** Elements that are equal share it. */
+/** Elements that equal the extreme value share the gradient. */
 function spreadGreatest(
   { build, node, gradient, needs }: Backward,
   axes: readonly number[],
@@ -162,7 +162,7 @@ export const groupNormRule: Rule<"group_norm"> = ({ build, node, gradient, needs
   return [build.reshape(normalized(build, own ?? x, y ?? x, g ?? x, [1, 3], epsilon), shape)];
 };
 
-/** For y = (x − mean) / σ: dx = (g − mean(g) − y · mean(g ∘ y)) / σ, means over `axes`. */
+/** For y = (x − mean) / σ: dx = (g − mean(g) − y · mean(g ∘ y)) / σ, with means over `axes`. */
 function normalized(
   build: GradientBuilder,
   x: NodeId,

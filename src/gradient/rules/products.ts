@@ -1,4 +1,4 @@
-// Matrix products.
+// Gradients of matrix products.
 
 import { channels, elements } from "#ir/type.js";
 import type { NodeId } from "#ir/graph.js";

@@ -1,4 +1,4 @@
-// Finds rules that apply without end, on the places at which each was checked: no model is needed.
+// Finds rules that apply without end, on the samples of the checks of the single rules; this needs no model.
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import type { Rule } from "../rule/rule.js";
@@ -6,10 +6,10 @@ import type { Loop } from "../rule/sweep.js";
 import { loopError, sweep } from "../rule/sweep.js";
 import type { RuleCheck } from "./check-rule.js";
 
-/** Far more than rules that come to an end need on graphs of a few nodes. */
+/** Far more than terminating rules need on graphs of a few nodes. */
 const limits = { sweeps: 60, rewrites: 400 };
 
-/** An error for each cycle of rules that undo each other, or that match what they make; the shortest chain of those that are the same rules. */
+/** An error for each cycle of rules that undo each other or match their own results. Of cycles of the same rules, only the shortest. */
 export function checkLoops(checks: readonly RuleCheck[]): Diagnostic[] {
   const rules: readonly Rule[] = checks.map(({ rule }) => rule);
   const loops = new Map<string, Loop>();

@@ -1,4 +1,4 @@
-// Checks that a rule is an equation: evaluates both sides on random operands.
+// Checks that the two sides of a rule are equal, by evaluating both on random operands.
 
 import { given } from "#diagnostic/given.js";
 import type { Node, NodeId } from "#ir/graph.js";
@@ -27,43 +27,43 @@ export interface RuleCheckOptions {
   /** Makes an empty weight store. */
   readonly createStore: () => WeightStore;
   readonly seed?: number;
-  /** Places at which both sides are compared. */
+  /** How many samples to compare: random graphs that the rule applies to. */
   readonly samples?: number;
-  /** Random operands drawn to find those places. */
+  /** How many random graphs to draw at most. */
   readonly attempts?: number;
 }
 
-/** What random operands say of a rule. A text says it with an example. */
+/** The result of a check. The texts are examples. */
 export interface RuleCheck {
   readonly rule: Rule;
-  /** Places where the rule applied. */
+  /** Samples: random graphs that the rule applied to. */
   readonly samples: number;
   /** Elements that were compared: those that are finite on the left. */
   readonly compared: number;
   /** Operands for which the sides differ. */
   readonly counterexample?: string;
-  /** Operands for which the right side alone is finite, or infinite ones for which the sides differ. */
+  /** Operands for which only the right side is finite, or infinite operands for which the sides differ. */
   readonly notFinite?: string;
   /** Operands for which the sides are zeros of different signs. */
   readonly signOfZero?: string;
-  /** Places where the right side costs more than the left, and one of them; by multiply-accumulates if there are any. */
+  /** How many samples have a right side that costs more than the left one, with an example; in multiply-accumulates if any differ. */
   readonly costlier: { readonly places: number; readonly macs: boolean; readonly example?: string };
-  /** How often the left side stood there and the rule did not apply all the same, by the reason, and an example of each. */
+  /** How often the left side matched and the rule still did not apply, for each reason, with an example. */
   readonly misses: ReadonlyMap<Miss["kind"], { readonly places: number; readonly example: string }>;
-  /** Some of the places where it applied, as the left side stood there. */
+  /** Some of the samples, with the left side as it was before the rewrite. */
   readonly lefts: readonly Side[];
 }
 
-/** Counterexamples that are looked at, to show the smallest. */
+/** How many counterexamples to collect; the smallest is shown. */
 const mostCounterexamples = 6;
 
-/** Places that are kept for checks of rules together. */
+/** How many samples to keep for the check of rules together. */
 const mostLefts = 6;
 
 /**
  * Compares both sides of a rule on random operands that it applies to. They must agree within the tolerance of f32, or within
- * the one that `rule approx` states, wherever the left side is finite. The stated tolerance is relative to the greatest value
- * of all samples of one kind: a small tensor of small values says nothing about the values that it comes with in a net.
+ * the tolerance that `rule approx` states, wherever the left side is finite. The stated tolerance is relative to the greatest value
+ * of all samples of one kind of operands, because in a net a small tensor with small values comes together with larger values.
  */
 export function checkRule(rule: Rule, options: RuleCheckOptions): RuleCheck {
   const { samples = 80, attempts = 8000, seed = 1 } = options;
@@ -106,10 +106,10 @@ export function checkRule(rule: Rule, options: RuleCheckOptions): RuleCheck {
   };
 }
 
-/** Elements that are compared before a check ends; small results show little. */
+/** How many elements to compare before a check ends; samples with small results show little. */
 const fewestCompared = 2000;
 
-/** Whether going on would show no more: enough was compared, the rule applies rarely, or its sides never fit together. */
+/** Whether more samples would show nothing new: enough elements were compared, the rule seldom applies, or its sides never fit. */
 function isEnough(
   seen: {
     readonly attempt: number;
@@ -126,7 +126,7 @@ function isEnough(
   return misfits.reduce((sum, one) => sum + one, 0) > 500;
 }
 
-/** What comparisons found so far. */
+/** What the comparisons have found so far. */
 interface Found {
   compared: number;
   readonly counterexamples: Counterexample[];
@@ -152,7 +152,7 @@ interface Try {
   readonly random: Random;
 }
 
-/** The kinds of operands that a place is tried with: an approximation is one for operands as nets have them. */
+/** The kinds of operands that a sample is tried with. An approximation need only hold for ordinary and special operands. */
 function kindsAt({ approx }: Rule, place: number): readonly ValueKind[] {
   const other = valueKinds[place % valueKinds.length] ?? "special";
   return approx === undefined ? ["ordinary", other] : ["ordinary", "special"];
@@ -163,7 +163,7 @@ function tryInputs(found: Found, { rule, left, right, kind, random }: Try): void
   const weights = weightOperands(left);
   for (const node of left.module.graph.nodes.values()) {
     if (node.op !== "input") continue;
-    // No weight is infinite: 0 · ∞ in the padding would be NaN.
+    // Weights are never infinite: 0 · ∞ in the padding would be NaN.
     const own = kind === "infinite" && weights.has(node.id) ? "ordinary" : kind;
     inputs.set(node.id, tensor(node.type.shape, drawInput(random, own, rule.literals.numbers)));
   }
@@ -196,7 +196,7 @@ function smallestOf({ counterexamples }: Found): Counterexample | undefined {
   return counterexamples.toSorted((a, b) => a.size - b.size)[0];
 }
 
-/** The counterexample that is furthest off, if that is further than the rule states. */
+/** The counterexample that is furthest off, if it is further off than the rule states. */
 function worstOf({ counterexamples, greatest }: Found, approx: number): Counterexample | undefined {
   return counterexamples
     .filter(({ kind, distance: off }) => off > approx * (greatest.get(kind) ?? 0))
@@ -215,8 +215,8 @@ function noteMiss(
 }
 
 /**
- * Dearer is what takes more multiply-accumulates; or as many, no fewer ops, and a quarter more steps: how long one takes depends on
- * the target.
+ * A side costs more if it takes more multiply-accumulates; or as many, no fewer ops, and over a quarter more arithmetic. The margin is
+ * there because the time of an operation depends on the target.
  */
 function noteCost(
   costlier: { places: number; macs: boolean; example: string },

@@ -13,7 +13,7 @@ export interface Element {
   readonly right: number;
 }
 
-/** What a comparison found, each by the element that shows it best. */
+/** The result of a comparison: for each finding, one element that shows it. */
 export interface Comparison {
   /** Elements that are finite on the left. */
   readonly compared: number;
@@ -33,16 +33,16 @@ export interface Side {
   readonly root: NodeId;
 }
 
-/** The least normal float32: what is smaller may be rounded to nothing at all. */
+/** The least normal float32: smaller values may be rounded to 0. */
 const smallest = 2 ** -126;
 
-/** How many times the rounding errors that a formula has by itself are not a difference: other orders of it have others. */
+/** How many times its own rounding error a formula may be off: another order of the same operations has another rounding error. */
 const roundings = 8;
 
 /**
- * Both sides on the same inputs. They agree where they differ by at most the tolerance of f32 results
- * (`src/interpret/tolerance.ts`), 2⁻²³ · (8 + 4·√K) · the greatest |left|, plus what rounding to f32 moves either side: where
- * large terms cancel, that is far more than the result is worth.
+ * Compares both sides on the same inputs. They agree where they differ by at most the tolerance of f32 results
+ * (`src/interpret/tolerance.ts`), 2⁻²³ · (8 + 4·√K) · the greatest |left|, plus the change by which rounding to f32 moves either
+ * side. Where large terms cancel, that change is far more than the result itself.
  */
 export function compareSides(left: Side, right: Side, inputs: ReadonlyMap<NodeId, Tensor>): Comparison {
   const exact = [left, right].map(({ module, root }) => evaluate(module, root, inputs, "exact"));
@@ -69,7 +69,7 @@ export function compareSides(left: Side, right: Side, inputs: ReadonlyMap<NodeId
     const moved = [left, right].map(({ module, root }, side) =>
       farthest(evaluate(module, root, inputs, "rounded").value, side === 0 ? a : b),
     );
-    // What float64 itself rounds off.
+    // The rounding error of float64.
     const lost = 2 ** -48 * greatest(exact.map(({ scale }) => scale));
     if (distance(differs) <= strict + roundings * greatest(moved) + lost) differs = undefined;
   }
@@ -82,12 +82,12 @@ export function compareSides(left: Side, right: Side, inputs: ReadonlyMap<NodeId
   };
 }
 
-/** How far an element is off; infinite where the right side is not finite. */
+/** The distance of the two values; infinite where the right one is not finite. */
 export function distance({ left, right }: Element): number {
   return Number.isFinite(right) ? Math.abs(left - right) : Number.POSITIVE_INFINITY;
 }
 
-/** The greatest finite distance of two tensors. */
+/** The greatest finite distance between elements of two tensors. */
 function farthest(a: Tensor, b: Tensor): number {
   let most = 0;
   for (const [index, x] of a.data.entries()) {

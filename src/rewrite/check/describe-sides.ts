@@ -1,4 +1,4 @@
-// What a check found, in words: the operands, both sides as lists of ops, and the element that shows it.
+// Describes a finding of a check as text: the operands, both sides as lists of ops, and the element that shows the finding.
 
 import type { NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
@@ -18,10 +18,10 @@ interface Shown {
   readonly miss?: Miss;
 }
 
-/** Most elements of an operand that are written out. */
+/** The most elements of an operand that are printed. */
 const mostShown = 8;
 
-/** Lines that say where two sides differ, or what they cost; without a right side, where a rule did not apply. */
+/** Lines that say where two sides differ, or what they cost. Without a right side: where the rule did not apply. */
 export function describeSides(left: Side, right: Side | undefined, shown: Shown = {}): string {
   const { element, miss } = shown;
   const root = nodeOf(left.module.graph, left.root);
@@ -44,7 +44,7 @@ function costs(left: Side, right: Side): string {
   return `the left side takes ${numberText(a.steps)} steps of arithmetic, the right side ${numberText(b.steps)}`;
 }
 
-/** A line for each op that a side needs, operands first; values of inputs and constants where they are known. */
+/** A line for each op that a side needs, operands first, with the values of inputs and constants where they are known. */
 export function describeSide({ module, root }: Side, inputs?: ReadonlyMap<NodeId, Tensor>): string[] {
   return cone(module, root).map((node) => {
     const type = printType(node.type);

@@ -1,21 +1,21 @@
-// The values of random operands, special ones on purpose: a rule is wrong at zeros, ties, signs and far from one first of all.
+// Draws the values of random operands, among them special ones: wrong rules most often fail at zeros, ties, sign changes and large values.
 
 import type { Random } from "#ops/random.js";
 
-/** Kinds of operands; a check that says how far a rule is off compares those of one kind. */
+/** The kinds of operands. A check of an approximation compares the errors of operands of one kind only. */
 export type ValueKind = "ordinary" | "special" | "equal" | "large" | "tiny" | "infinite";
 
-/** Every kind, in the order in which places take turns with them. */
+/** All kinds, in the order in which samples use them. */
 export const valueKinds = ["special", "large", "equal", "tiny", "special", "infinite"] as const;
 
-/** What rules look for most often, with the signs of zero. */
+/** The numbers that rules test for most often, and zeros of both signs. */
 const special = [0, -0, 1, -1, 0.5, -0.5, 2, -2, 3, -3, 6, -6, 0.25, 1.5, 4, 10];
 
 type Fill = (index: number) => number;
 
 /**
- * Fills one input of the net. `literals` are the numbers that the rule mentions: at one, just beside and beyond it a rule may
- * be wrong. Values are rounded to f32, as inputs are.
+ * Fills one input of the net. `literals` are the numbers in the rule's text: a rule may be wrong at, near or beyond one of them.
+ * Values are rounded to f32, as inputs are.
  */
 export function drawInput(random: Random, kind: ValueKind, literals: readonly number[]): Fill {
   const fill = fillOf(random, kind, literals);
@@ -34,7 +34,7 @@ function fillOf(random: Random, kind: ValueKind, literals: readonly number[]): F
       return () => value;
     }
     case "large": {
-      // One in two is far from overflowing when it is squared.
+      // One in two is small enough that its square does not overflow.
       const magnitude = 10 ** (random.next() < 0.5 ? 1 + 8 * random.next() : 1 + 36 * random.next());
       return () => signed(random.normal() * magnitude);
     }
@@ -50,7 +50,7 @@ function fillOf(random: Random, kind: ValueKind, literals: readonly number[]): F
   }
 }
 
-/** Values of a constant; conditions such as `value(c) >= 0` want some kinds of them. */
+/** The kinds of values of a constant. Conditions such as `value(c) >= 0` need certain kinds. */
 export type ConstantKind = "normal" | "positive" | "uniform" | "fraction" | "special" | "small" | "big";
 
 export const constantKinds: readonly ConstantKind[] = [
@@ -66,17 +66,17 @@ export const constantKinds: readonly ConstantKind[] = [
   "big",
 ];
 
-/** Those of an approximation, which is one for constants as nets have them: not zero altogether. */
+/** The kinds for an approximation, which need only hold for constants of real nets, and so not for constants that are all zero. */
 export const likelyConstantKinds: readonly ConstantKind[] = ["normal", "positive", "uniform", "fraction"];
 
-/** Fills a constant; weights are of the sizes that weights have. */
+/** Fills a constant, by default with magnitudes that weights have. */
 export function drawConstant(
   random: Random,
   kind: ConstantKind,
   isScalar: boolean,
   { literals, approx }: { readonly literals: readonly number[]; readonly approx: boolean },
 ): Fill {
-  // A scalar often comes as one of the numbers that rules look for.
+  // A scalar is often one of the numbers that rules test for.
   const one = random.pick([0, 1, 0.5, -1, 2, 0.01, ...literals].filter((value) => value !== 0 || !approx));
   if (kind === "uniform" || (isScalar && random.next() < 0.7)) return () => one;
   switch (kind) {
@@ -111,7 +111,7 @@ function pickSpecial(random: Random, literals: readonly number[]): number {
   ]);
 }
 
-/** Leaves the signs of one in two operands as they are, and makes the others all positive or all negative. */
+/** Keeps the signs of one in two operands; makes all values of the others positive, or all negative. */
 function signOf(random: Random): (value: number) => number {
   const way = random.pick(["both", "both", "positive", "negative"] as const);
   if (way === "both") return (value) => value;

@@ -1,4 +1,4 @@
-// The meaning of one value of a graph for a check: in float64 with the range of float32, or rounded as float32 rounds.
+// Evaluates one value of a graph for a check: in float64 with the range of float32, or rounded to float32 after each op.
 
 import type { Node, NodeId } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
@@ -6,19 +6,19 @@ import type { Tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
 import { evalNode, termsOf } from "#ops/index.js";
 
-/** Half a step above the greatest float32: what is larger rounds to infinity. */
+/** Half an ulp above the greatest float32: numbers from here on round to infinity. */
 const overflow = 2 ** 128 - 2 ** 103;
 
 export interface Evaluated {
   readonly value: Tensor;
-  /** The greatest finite |result| of an op on the way, itself included. */
+  /** The greatest finite |result| of all evaluated ops, including the last. */
   readonly scale: number;
 }
 
 /**
- * Evaluates `root`. `exact` computes in float64, but results beyond the range of float32 become infinite, as they do in every
- * emitted module. `rounded` rounds every result to float32, and every constant that is not a short binary fraction by one step:
- * how far that moves the result is the rounding error that belongs to the formula, and not to a rule about it.
+ * Evaluates `root`. `exact` computes in float64, but results outside the range of float32 become infinite, as they do in every
+ * emitted module. `rounded` rounds every result to float32, and changes every constant that is not a short binary fraction by one ulp.
+ * How far this moves the result is the rounding error of the formula itself, and no fault of a rule.
  */
 export function evaluate(
   module: Module,
@@ -49,7 +49,7 @@ function inRange(value: number): number {
   return Math.abs(value) >= overflow ? Math.sign(value) * Infinity : value;
 }
 
-/** A constant that needs more than 12 bits was rounded when it was written down; another rounding is the next float32. */
+/** A constant that needs more than 12 bits was rounded when it was written. Gives the next float32 for it, as another rounding might. */
 function otherConstant(value: number): number {
   const rounded = Math.fround(value);
   if (rounded === 0 || !Number.isFinite(rounded)) return rounded;
@@ -57,7 +57,7 @@ function otherConstant(value: number): number {
   return Number.isInteger(rounded / step) ? rounded : Math.fround(rounded * (1 + 2 ** -23));
 }
 
-/** The greatest finite |value|; 0 if there is none. */
+/** The greatest finite |value|; 0 if no value is finite. */
 export function greatestSize({ data }: Tensor): number {
   let most = 0;
   for (const value of data) {
@@ -79,7 +79,7 @@ export function cone({ graph }: Module, root: NodeId): Node[] {
   return visit(root);
 }
 
-/** The longest reduction among nodes, in terms. */
+/** The number of terms of the longest reduction among the nodes. */
 export function longest(module: Module, nodes: readonly Node[]): number {
   return nodes.reduce((most, node) => {
     const types = operands(module.graph, node).map(({ type }) => type);

@@ -1,4 +1,4 @@
-// What a check says to the user who wrote a rule.
+// Turns the result of a check into diagnostics for the author of the rule.
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error, warning } from "#diagnostic/diagnostic.js";
@@ -6,8 +6,8 @@ import type { Miss } from "../rule/match.js";
 import type { RuleCheck } from "./check-rule.js";
 
 /**
- * What a check says of a rule; empty if all is well. Errors refute it: its sides differ, an approximation is further off than it
- * states, or nothing could be compared at all. Everything else is for the writer to judge.
+ * The diagnostics of a check; none if it found nothing. Errors refute the rule: its sides differ, an approximation is further off than it
+ * states, or nothing could be compared. The author judges all other findings.
  */
 export function ruleProblems(check: RuleCheck): Diagnostic[] {
   const refuted = refutation(check);
@@ -35,14 +35,14 @@ function refutation(check: RuleCheck): Diagnostic | undefined {
   if (samples > 0)
     return error("rule-not-checked", `${untested}its left side is nowhere finite`, {
       span,
-      help: ["it was NaN or infinite for all random operands, so that there is nothing to compare"],
+      help: ["it was NaN or infinite for all random operands, so no element could be compared"],
     });
   const furthest = order.findLast((kind) => misses.has(kind));
   const miss = furthest && misses.get(furthest);
   if (!furthest || !miss)
-    return error("rule-not-checked", `${untested}no operands were found that its left side takes`, {
+    return error("rule-not-checked", `${untested}no random operands fit its left side`, {
       span,
-      help: ["do its shapes and attributes go together?"],
+      help: ["check that its shapes and attributes can occur together"],
     });
   return error("rule-not-checked", `${untested}${reasons[furthest]}`, {
     span,
@@ -50,16 +50,16 @@ function refutation(check: RuleCheck): Diagnostic | undefined {
   });
 }
 
-/** How far a rule comes before it does not apply. */
+/** The reasons in the order in which a match is tested: a later one means that the rule nearly applied. */
 const order = ["use", "where", "condition", "same", "misfit", "type"] as const satisfies Miss["kind"][];
 
 const reasons: Readonly<Record<Miss["kind"], string>> = {
-  use: "what its left side covers is used elsewhere",
-  where: "a term of its `where` has no value for any of the operands that were found",
-  condition: "no operands were found that its `when` allows",
-  same: "its right side is what stands on the left already",
+  use: "other nodes always use a value inside its left side",
+  where: "a term of its `where` has no value for any random operands",
+  condition: "no random operands satisfy its `when`",
+  same: "its right side always equals its left side",
   misfit: "the operands or attributes of its right side never fit together",
-  type: "its sides never have the same type, so that it never applies",
+  type: "its sides never have the same type, so it never applies",
 };
 
 function unfinite({ rule, notFinite }: RuleCheck): Diagnostic[] {
@@ -68,34 +68,34 @@ function unfinite({ rule, notFinite }: RuleCheck): Diagnostic[] {
   return [
     warning("rule-not-finite", message, {
       span: rule.span,
-      help: [...lines(notFinite), "it applies; a condition could keep it from such operands"],
+      help: [...lines(notFinite), "the rule still applies; add a condition to exclude such operands"],
     }),
   ];
 }
 
-/** A few places at which a few steps more are taken, for an image of one pixel, are nothing to tell. */
+/** Extra arithmetic at a few samples, say for an image of one pixel, is not reported. */
 function costlier({ rule, samples, costlier: { places, macs, example } }: RuleCheck): Diagnostic[] {
   if (example === undefined || (!macs && places < samples / 5)) return [];
-  const where = places === samples ? "" : ` at ${places} of ${samples} places`;
+  const where = places === samples ? "" : ` in ${places} of ${samples} samples`;
   return [
     warning(
       "rule-costs-more",
       `the right side of rule \`${rule.name}\` costs more than its left side${where}`,
       {
         span: rule.span,
-        help: [...lines(example), "a rule must not make a graph that costs more than the one it found"],
+        help: [...lines(example), "a rule must not make a graph cost more"],
       },
     ),
   ];
 }
 
-/** A right side that seldom fits says something else than its writer meant, unless it is a variable: `x + 0 => x` relies on it. */
+/** A right side that seldom fits is probably not what the author meant, except for a variable: `x + 0 => x` relies on it. */
 function misfits({ rule, samples, misses }: RuleCheck): Diagnostic[] {
   const misfit = misses.get("type") ?? misses.get("misfit");
   if (!misfit) return [];
   const places = (misses.get("type")?.places ?? 0) + (misses.get("misfit")?.places ?? 0);
   if (places < samples) return [];
-  const message = `rule \`${rule.name}\` applied at ${samples} of ${places + samples} places: at the others its right side has another type or does not fit`;
+  const message = `rule \`${rule.name}\` applied to ${samples} of ${places + samples} samples: in the others its right side has another type or does not fit`;
   return [
     {
       severity: "note",
@@ -113,7 +113,7 @@ function zeros({ rule, signOfZero }: RuleCheck): Diagnostic[] {
     {
       severity: "note",
       code: "rule-sign-of-zero",
-      message: `the sides of rule \`${rule.name}\` differ in the sign of zero, which \`1 / x\` tells apart`,
+      message: `the sides of rule \`${rule.name}\` differ in the sign of zero, and \`1 / x\` depends on it`,
       span: rule.span,
       help: lines(signOfZero),
     },

@@ -1,4 +1,4 @@
-// Random places for a rule to apply at: a small module whose output is the rule's left side over random operands.
+// Draws samples for the check of a rule: small random modules whose output is the rule's left side over random operands.
 
 import { greatest } from "#diagnostic/extremes.js";
 import type { AttributeValue, Graph, Node, NodeId, OpName } from "#ir/graph.js";
@@ -15,15 +15,15 @@ import type { AttributePattern, OpPattern, Pattern, Rule } from "../rule/rule.js
 import type { ConstantKind } from "./draw-values.js";
 import { constantKinds, drawConstant, likelyConstantKinds } from "./draw-values.js";
 
-/** A module with the left side at `root`. */
+/** A module whose node `root` matches the op of the left side. */
 export interface Sample {
   readonly module: Module;
   readonly root: NodeId;
 }
 
 /**
- * One attempt at a sample; undefined if the drawn operands do not fit together, which is common: the caller draws again.
- * The left side is built from the inside out, and operands beside an inner op take its shape where they must.
+ * One attempt at a sample. Undefined if the drawn operands do not fit together, which is common: the caller draws again.
+ * The left side is built from the inside out, and the other operands of an outer op take the shape of the inner one where they must.
  */
 export function sampleRule(rule: Rule, random: Random, weights: WeightStore): Sample | undefined {
   const state: SampleState = {
@@ -50,12 +50,12 @@ export function sampleRule(rule: Rule, random: Random, weights: WeightStore): Sa
 }
 
 /**
- * The extents of a whole sample, beside 1; empty for what the ops draw. Few of them make operands of different ops fit together,
- * and only where extents are equal a mix-up of axes can be seen, since else the types would differ.
+ * The extents, other than 1, that one sample uses; an empty list means those that the ops draw. With few extents, operands of different
+ * ops often fit together. Only equal extents show a mix-up of axes: with different ones, the types would differ.
  */
 const extentChoices: readonly (readonly number[])[] = [[], [], [], [2], [2], [3], [2, 3], [7, 9]];
 
-/** Most elements of a value and most multiply-accumulates of an op, so that a check is quick. */
+/** The most elements of a value and the most multiply-accumulates of an op, so that a check is quick. */
 const mostElements = 1024;
 const mostMacs = 20_000;
 
@@ -75,7 +75,7 @@ function sampleOp(state: SampleState, pattern: OpPattern): Node | undefined {
   const { random } = state;
   const name = random.pick(pattern.ops);
   const op = opOf(name);
-  // What is known of operands already: inner ops, which are built first, and variables bound by them.
+  // The operands that are known already: inner ops, which are built first, and variables that they bound.
   const inner = new Map<number, Node>();
   for (const [at, operand] of pattern.operands.entries()) {
     if (operand.kind !== "op") continue;
@@ -95,7 +95,7 @@ function sampleOp(state: SampleState, pattern: OpPattern): Node | undefined {
     const known = inner.get(at);
     if (known) return known.id;
     const operand = pattern.operands[at];
-    // An operand that the pattern leaves out is zeros.
+    // An operand that the pattern leaves out is zero.
     const node = operand
       ? sampleOperand(state, operand, operandType, op.operands[at]?.role === "weight")
       : addConstant(state, operandType, () => 0);
@@ -114,7 +114,7 @@ interface Drawn {
   readonly type: TensorType;
 }
 
-/** Draws until operands and attributes fit the known operands, a few times: a slice of a slice seldom fits at once. */
+/** Draws a few times until operands and attributes fit the known operands: a slice of a slice seldom fits at once. */
 function drawFitting(
   state: SampleState,
   name: OpName,
@@ -156,7 +156,7 @@ function drawOnce(
   return op.macs(types, normal, type) > mostMacs ? undefined : { types, attributes: normal, type };
 }
 
-/** What an op draws, with the sample's extents, and now and then one that the rule mentions. */
+/** The operands and attributes that an op draws, with the extents of the sample, and sometimes with one that the rule mentions. */
 function drawOperands(state: SampleState, name: OpName): ReturnType<ReturnType<typeof opOf>["sample"]> {
   const { random, extents } = state;
   const drawn = opOf(name).sample(random);
@@ -169,7 +169,7 @@ function drawOperands(state: SampleState, name: OpName): ReturnType<ReturnType<t
   return { ...drawn, inputs: hintedRank(state, name, inputs) };
 }
 
-/** Conditions such as `channels(x) == 64` want an extent that is seldom drawn. */
+/** Conditions such as `channels(x) == 64` need an extent that is seldom drawn. */
 function hintedExtent(
   { random, rule }: SampleState,
   inputs: readonly TensorType[],
@@ -182,7 +182,7 @@ function hintedExtent(
   return { from: random.pick(given), to: Math.max(1, to) };
 }
 
-/** Conditions such as `rank(x) == 5` want more axes than ops draw. */
+/** Conditions such as `rank(x) == 5` need more axes than ops draw. */
 function hintedRank({ random, rule }: SampleState, name: OpName, inputs: TensorType[]): TensorType[] {
   const ranks = rule.literals.numbers.filter((one) => Number.isInteger(one) && one >= 4 && one <= 16);
   if (ranks.length === 0 || !opOf(name).scalar || random.next() > 0.3) return inputs;
@@ -196,8 +196,8 @@ function hintedRank({ random, rule }: SampleState, name: OpName, inputs: TensorT
 }
 
 /**
- * Operand types that go with the known ones: every extent of a drawn operand that a known one changes is changed alike. Beside an
- * elementwise op's known operand often stands one that broadcasts to it.
+ * Operand types that fit the known ones: if a known operand replaces a drawn extent, all drawn operands replace it. The other operand of
+ * an elementwise op is often one that broadcasts to the known one.
  */
 function fitTypes(
   { random }: SampleState,
@@ -225,7 +225,7 @@ function fitTypes(
   });
 }
 
-/** What broadcasts to a shape: leading axes left out, others 1; often all but one, which a rule may take for the channels. */
+/** A shape that broadcasts to the given one: without some leading axes, others 1. Often all axes but one are 1, as for channels. */
 function broadcastType(random: Random, shape: Shape): TensorType {
   if (random.next() < 0.3) {
     const only = random.int(0, shape.length);
@@ -250,7 +250,7 @@ function sampleOperand(
   if (known) return sameType(known.type, type) ? known : undefined;
   const { random, rule } = state;
   const constant = rule.constants.has(pattern.name) || random.next() < (weight ? 0.8 : 0.1);
-  // Two variables may stand for one value.
+  // Two variables may be bound to one value.
   const same = [...state.variables.values()].find(
     (other) => sameType(other.type, type) && (other.op === "constant" || !constant),
   );
@@ -306,7 +306,7 @@ function isNumber(kind: { readonly expects: string }): boolean {
   return kind.expects === "a number";
 }
 
-/** Slopes, bounds and the like as a rule may not expect them: 0, negative, equal to what it mentions, a lower bound above an upper one. */
+/** Slopes, bounds and the like that a rule may not expect: 0, negative ones, numbers that it mentions, a lower bound above the upper one. */
 function otherNumber(
   { random, rule }: SampleState,
   drawn: AttributeValue | undefined,
@@ -326,7 +326,7 @@ function attributeOf(
       return term.value;
     case "variable": {
       const known = state.values.get(term.name);
-      // Often nothing but a choice of small numbers makes two attributes go together (an order of axes, amounts of a pad).
+      // Two attributes often fit together only if they are small or special numbers (an order of axes, amounts of a pad).
       const value = known ?? (state.random.next() < 0.4 ? likelier(state, drawn, kind) : drawn);
       if (value !== undefined) state.values.set(term.name, value);
       return value;
@@ -343,8 +343,8 @@ function attributeOf(
 }
 
 /**
- * A list that the rule mentions; −1 throughout, which is all that is left, or the last place; one with zeros at its ends, as a pad of
- * an image has; a sorted one, if it is an order.
+ * One of: a list that the rule mentions; a list of −1, which means the rest or the last axis; the list with zeros at its ends, as for the
+ * padding of an image; the sorted list, if it is an order of axes.
  */
 function likelier(
   { random, rule }: SampleState,
@@ -362,7 +362,7 @@ function likelier(
     isOrder ? sorted : inner,
     isOrder ? sorted : inner,
   ]);
-  // What the op does not allow is drawn in vain.
+  // If the op does not allow the new list, the drawn one stays.
   return kind === undefined || kind.parse({ kind: "list", value, size: false }) !== undefined ? value : drawn;
 }
 

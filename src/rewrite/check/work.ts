@@ -1,4 +1,4 @@
-// What a value costs to compute, roughly: enough to tell the costlier of a rule's two sides.
+// Estimates the cost of a value, precisely enough to compare the two sides of a rule.
 
 import type { Node, NodeId } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
@@ -10,7 +10,7 @@ import type { Scalar, ScalarUnary } from "#ops/scalar.js";
 import { operand } from "#ops/scalar.js";
 import { cone } from "./evaluate.js";
 
-/** Steps of a function that is a series or a table, and of a root, where an addition is one. */
+/** The steps of a function that is a series or a table, and of a square root; an addition is one step. */
 const functionSteps = 8;
 const rootSteps = 4;
 const unarySteps: Readonly<Record<ScalarUnary, number>> = {
@@ -28,17 +28,17 @@ const unarySteps: Readonly<Record<ScalarUnary, number>> = {
   cos: functionSteps,
 };
 
-/** Of a value and all that it needs. */
+/** The work for a value and everything that it needs. */
 export interface Work {
   readonly macs: number;
   readonly steps: number;
-  /** Ops that are not free. */
+  /** The number of ops that are not free. */
   readonly ops: number;
 }
 
 /**
- * Multiply-accumulates, and steps of everything else: an elementwise op takes the steps of its expression for each element,
- * any other op one for each element that it reads (with a window, again and again) and makes. Views and constants are free.
+ * Multiply-accumulates, and arithmetic steps of everything else. An elementwise op takes the steps of its expression for each element;
+ * any other op takes one for each element that it reads (with a window, once per read) and writes. Views and constants are free.
  */
 export function workOf(module: Module, root: NodeId): Work {
   let macs = 0;
@@ -74,7 +74,7 @@ function stepsOf({ graph }: Module, node: Node): number {
   return types.reduce((sum, type) => sum + elements(type.shape), made);
 }
 
-/** A part that is used twice is computed once. */
+/** The steps of an expression; a part that is used twice is computed once. */
 function scalarSteps(scalar: Scalar, seen = new Set<Scalar>()): number {
   if (seen.has(scalar)) return 0;
   seen.add(scalar);
@@ -87,7 +87,7 @@ function scalarSteps(scalar: Scalar, seen = new Set<Scalar>()): number {
     case "binary": {
       const parts = scalarSteps(scalar.a, seen) + scalarSteps(scalar.b, seen);
       if (scalar.fn === "pow") return 2 * functionSteps + parts;
-      // A bound at infinity is none.
+      // A bound at infinity costs nothing.
       const isFree = [scalar.a, scalar.b].some((one) => one.kind === "number" && !Number.isFinite(one.value));
       return (isFree ? 0 : 1) + parts;
     }

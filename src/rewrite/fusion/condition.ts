@@ -1,13 +1,13 @@
-// Conditions of fusions: what `when` may say of a chain of ops.
+// Compiles the conditions of fusions: the `when` of a `fuse` item.
 
 import type { BinaryOperator, Expression } from "#grammar/ast.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors } from "#diagnostic/diagnostic.js";
 import { suggest } from "#diagnostic/suggest.js";
 
-/** What the cost model says of a chain, under the names that conditions use. */
+/** The facts of the cost model about a chain, under the names that conditions use. */
 export interface ChainFacts {
-  /** Whether what the kernel keeps between its ops fits into the target's scratch. */
+  /** Whether the values that the kernel keeps between its stages fit into the target's scratch. */
   readonly fits_on_chip: boolean;
   /** Ops in the chain. */
   readonly ops: number;
@@ -15,17 +15,17 @@ export interface ChainFacts {
   readonly saved_bytes: number;
   /** Bytes of scratch that the kernel takes. */
   readonly scratch_bytes: number;
-  /** Multiply-accumulates that are done again since rows are needed twice. */
+  /** Multiply-accumulates that are computed again, because some rows are needed twice. */
   readonly extra_macs: number;
 }
 
 /** One sentence for each fact. */
 export const chainFacts: { readonly [F in keyof ChainFacts]: string } = {
-  fits_on_chip: "whether what the kernel keeps between its ops fits into the target's scratch",
+  fits_on_chip: "whether the values that the kernel keeps between its stages fit into the target's scratch",
   ops: "ops in the chain",
   saved_bytes: "bytes that are neither written to memory nor read back",
   scratch_bytes: "bytes of scratch that the kernel takes",
-  extra_macs: "multiply-accumulates that are done again since rows are needed twice",
+  extra_macs: "multiply-accumulates that are computed again, because some rows are needed twice",
 };
 
 type ConditionValue = boolean | number;
@@ -62,7 +62,7 @@ function compile(expression: Expression, diagnostics: Diagnostic[]): Typed | und
       return compileBinary(expression, diagnostics);
     default:
       diagnostics.push(
-        error("unknown-condition", "this says nothing of a chain of ops", {
+        error("unknown-condition", "a condition on a chain of ops cannot contain this", {
           span: expression.span,
           help: [
             `a fusion's \`when\` takes ${Object.keys(chainFacts).join(", ")}, numbers, comparisons, \`and\`, \`or\` and \`not\``,
@@ -82,12 +82,12 @@ function compileName(
   if (isFact(name)) return { type: "number", of: (facts) => Number(facts[name]) };
   const near = suggest(name, Object.keys(chainFacts));
   diagnostics.push(
-    error("unknown-condition", `\`${name}\` is nothing that is known of a chain`, {
+    error("unknown-condition", `\`${name}\` is no fact about a chain`, {
       span,
       help: [
         near.length > 0
           ? `did you mean ${near.map((one) => `\`${one}\``).join(" or ")}?`
-          : `known are ${Object.keys(chainFacts).join(", ")}`,
+          : `the facts are ${Object.keys(chainFacts).join(", ")}`,
       ],
     }),
   );
@@ -112,7 +112,9 @@ function compileBinary(
   const values = (facts: ChainFacts): [number, number] => [Number(a.of(facts)), Number(b.of(facts))];
   if (compare) return { type: "boolean", of: (facts) => compare(...values(facts)) };
   if (compute) return { type: "number", of: (facts) => compute(...values(facts)) };
-  diagnostics.push(error("unknown-condition", `\`${operator}\` is of no use here`, { span }));
+  diagnostics.push(
+    error("unknown-condition", `\`${operator}\` cannot be used in a condition on a chain`, { span }),
+  );
   return undefined;
 }
 

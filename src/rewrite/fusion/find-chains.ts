@@ -1,4 +1,4 @@
-// Finds the chains of a fusion in a graph: those that one kernel may hold, and why others may not be.
+// Finds the chains of a fusion in a graph: those that one kernel can hold, and the reasons why others cannot be one kernel.
 
 import { given } from "#diagnostic/given.js";
 import type { Graph, Node, NodeId, TemplateName } from "#ir/graph.js";
@@ -12,29 +12,29 @@ import { nextStates, startStates } from "./fusion.js";
 import type { Held } from "#template/chain.js";
 import { isMap, joinProblem, templateOf } from "#template/chain.js";
 
-/** A legal chain: every node but the last is used only inside, so the kernel has one result. */
+/** A legal chain: only nodes of the chain use its values, except the last one. So the kernel has one result. */
 export interface Chain {
   readonly fusion: Fusion;
   /** In the order of computation. */
   readonly nodes: readonly Node[];
-  /** What holds it. */
+  /** The template that holds it. */
   readonly template: TemplateName;
 }
 
-/** A chain that the fusion's links describe, and that cannot be or does not pay as one kernel. */
+/** A chain that the links of the fusion describe, but that cannot be one kernel or would not save anything. */
 export interface Refusal {
   readonly fusion: string;
-  /** As far as the chain was followed. */
+  /** The nodes up to where the chain was followed. */
   readonly nodes: readonly Node[];
   readonly reason: string;
 }
 
 /**
- * The longest legal chain of at least two nodes from every node on. `isFree` says which nodes are in no kernel yet.
+ * From every node on, the longest legal chain of at least two nodes. `isFree` says which nodes are not in a kernel yet.
  *
- * A chain grows in the order of the graph, always by the first node that reads one of its values and is not in it. It is
- * whole where no value but the last is read outside or an output of the net. So no path leaves it and comes back (it would
- * leave from an inner value), no side operand waits for the chain, and two chains never wait for each other.
+ * A chain grows in the order of the graph: the next node is always the first one outside that reads one of its values. It is
+ * legal if no value but the last is read outside or is an output of the net. So no path leaves the chain and comes back (it would
+ * leave from an inner value), no operand from outside depends on the chain, and no two chains depend on each other.
  */
 export function findChains(
   fusion: Fusion,
@@ -54,9 +54,9 @@ export function findChains(
 }
 
 interface Growth {
-  /** The longest legal chain, of two nodes at least. */
+  /** The longest legal chain of at least two nodes. */
   readonly legal?: Omit<Chain, "fusion">;
-  /** What kept a longer one from being taken. */
+  /** Why a longer chain is not legal. */
   readonly refused?: Omit<Refusal, "fusion">;
 }
 
@@ -69,10 +69,10 @@ function grow(
 ): Growth {
   const chain: Node[] = [];
   let states = startStates(fusion);
-  // Lengths at which the links are all taken.
+  // The lengths at which the chain matches all links.
   const finished: number[] = [];
   const inside = new Set<NodeId>();
-  // Nodes of the chain that others than the chain read.
+  // Nodes of the chain that nodes outside read.
   let open: Node[] = [];
   let reason: string | undefined;
   let lastStage = -1;
@@ -83,8 +83,8 @@ function grow(
       const last = chain.at(-1);
       const other = last && userThatFits(fusion, states, graph, last);
       if (!other) break;
-      // The chain ends since a value is read elsewhere first; name the chain that it would have been.
-      reason = `\`${last.name}\` is also read by \`${next.name}\`, outside of the chain`;
+      // The chain ends because a node outside reads a value first. The refusal names the chain that it would have been.
+      reason = `\`${last.name}\` is also read by \`${next.name}\`, outside the chain`;
       states = nextStates(fusion, states, graph, other);
       chain.push(other);
       break;
@@ -112,7 +112,7 @@ function grow(
     }
     if (length === chain.length) reason ??= held.problem;
   }
-  // A chain that stops before its second stage was never one of, say, depthwise and pointwise: no word of it.
+  // A chain that ends before its second stage is not close to, say, depthwise → pointwise: it is not reported.
   const isChain = states.has(fusion.links.length) || stagesOf(chain).length > 1;
   return {
     ...given({ legal }),
@@ -137,14 +137,14 @@ function userThatFits(
     .find((user) => nextStates(fusion, states, graph, user).size > 0);
 }
 
-/** Why the values of a chain so far cannot stay inside; undefined if only the last is seen outside. */
+/** Why the values of a chain cannot stay inside; undefined if only the last is read outside. */
 function openProblem(graph: Graph, chain: readonly Node[]): string | undefined {
   const inside = new Set(chain.map((node) => node.id));
   for (const node of chain.slice(0, -1)) {
     if (outputIds(graph).has(node.id)) return `\`${node.name}\` is an output of the net`;
     const outside = usersOf(graph, node).find((id) => !inside.has(id));
     if (outside !== undefined)
-      return `\`${node.name}\` is also read by \`${nodeOf(graph, outside).name}\`, outside of the chain`;
+      return `\`${node.name}\` is also read by \`${nodeOf(graph, outside).name}\`, outside the chain`;
   }
   return undefined;
 }
@@ -155,7 +155,7 @@ function nextUser(graph: Graph, open: readonly Node[], inside: ReadonlySet<NodeI
   for (const node of open) {
     for (const id of usersOf(graph, node)) {
       if (inside.has(id)) continue;
-      if (first === undefined || placeOf(graph, id) < placeOf(graph, first)) first = id;
+      if (first === undefined || positionOf(graph, id) < positionOf(graph, first)) first = id;
     }
   }
   return first === undefined ? undefined : nodeOf(graph, first);
@@ -165,22 +165,22 @@ function usersOf(graph: Graph, node: Node): readonly NodeId[] {
   return users(graph).get(node.id) ?? [];
 }
 
-const places = memoise(
+const positions = memoise(
   (graph: Graph): ReadonlyMap<NodeId, number> =>
-    new Map(topological(graph).map((node, place) => [node.id, place])),
+    new Map(topological(graph).map((node, position) => [node.id, position])),
 );
 
-function placeOf(graph: Graph, id: NodeId): number {
-  return places(graph).get(id) ?? bug(`node ${id} is in no order of ${graph.name}`);
+function positionOf(graph: Graph, id: NodeId): number {
+  return positions(graph).get(id) ?? bug(`node ${id} is not in the order of ${graph.name}`);
 }
 
 /**
- * The template that holds labelled nodes (of a dump, say), or why they are not a kernel; any node alone is one. The nodes stand in the
- * order of the graph.
+ * The template that holds nodes with one kernel's label (for instance of a dump), or why they are not a kernel. Any single node is a
+ * kernel. The nodes must be in the order of the graph.
  */
 export function kernelTemplate(graph: Graph, nodes: readonly Node[], target: Target): Held {
   const source = nodes.find((node) => node.op === "input" || node.op === "constant");
-  if (source) return { problem: `\`${source.name}\` is computed by no kernel` };
+  if (source) return { problem: `no kernel computes \`${source.name}\`` };
   if (nodes.length === 1) return templateOf(graph, nodes, target);
   const added = target.addsProducts && addedProduct(graph, nodes)?.product;
   const chain = added ? nodes.filter((node) => node.id !== added.id) : nodes;

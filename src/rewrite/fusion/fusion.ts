@@ -1,4 +1,4 @@
-// Fusions: `fuse` items of the language, checked and compiled into links over nodes and a condition on chains.
+// Compiles `fuse` items of the language into links over nodes and a condition on chains.
 
 import type { FuseItem, FuseLink } from "#grammar/ast.js";
 import type { Diagnostic, Result, Span } from "#diagnostic/diagnostic.js";
@@ -16,9 +16,9 @@ import { ruleSizeProblem } from "../rule/compile/rule-size.js";
 export interface Fusion {
   readonly name: string;
   readonly span: Span;
-  /** `a+` stands here as `a` and `a*`. */
+  /** The links of the item; `a+` becomes `a` and `a*`. */
   readonly links: readonly FusionLink[];
-  /** The `when` of the item on what the cost model says of a chain; true if it has none. */
+  /** The `when` of the item, on the facts of the cost model; always true without one. */
   readonly condition: (facts: ChainFacts) => boolean;
 }
 
@@ -27,7 +27,7 @@ interface FusionLink {
   readonly accepts: (graph: Graph, node: Node) => boolean;
 }
 
-/** Checks and compiles the `fuse` items among items, in their order; two of one name are an error. */
+/** Checks and compiles the `fuse` items among all items, in their order. Two of the same name are an error. */
 export function compileFusions(items: readonly { readonly kind: string }[]): Result<readonly Fusion[]> {
   const diagnostics: Diagnostic[] = [];
   const fusions: Fusion[] = [];
@@ -61,7 +61,7 @@ function compileFusion(item: FuseItem): Result<Fusion> {
     diagnostics.push(
       error("short-fusion", `\`${item.name.text}\` never holds two ops, so it fuses nothing`, {
         span: item.span,
-        help: ["a chain has links joined by `->`, or one that repeats, as in `elementwise+`"],
+        help: ["join links by `->`, or let one repeat, as in `elementwise+`"],
       }),
     );
   }
@@ -89,8 +89,8 @@ function compileFusion(item: FuseItem): Result<Fusion> {
 }
 
 /**
- * Which links may take the next node, for chains matched so far: the states of the automaton of `links`, where a state is
- * the index of a link and `links.length` means that the whole chain is matched.
+ * The links that may take the next node of a chain, as states of the automaton of `links`. A state is the index of a link;
+ * `links.length` means that the whole chain is matched.
  */
 export function startStates(fusion: Fusion): ReadonlySet<number> {
   return closure(fusion, [0]);
@@ -124,14 +124,12 @@ function isFuseItem(item: { readonly kind: string }): item is FuseItem {
   return item.kind === "fuse";
 }
 
-/** Ops without a kernel: they can be in no chain. */
+/** Ops that no kernel computes: they cannot be in a chain. */
 const sources = ["input", "constant"];
 
 function checkLink({ name: { text, span } }: FuseLink): Diagnostic[] {
   if (sources.includes(text)) {
-    return [
-      error("not-fusible", `\`${text}\` is computed by no kernel`, { span, label: "not part of a chain" }),
-    ];
+    return [error("not-fusible", `no kernel computes \`${text}\``, { span, label: "cannot be in a chain" })];
   }
   if (isOp(text) || isOpClass(text)) return [];
   const near = suggest(text, [...Object.keys(ops), ...opClasses]);
@@ -144,7 +142,7 @@ function checkLink({ name: { text, span } }: FuseLink): Diagnostic[] {
 
 function acceptsNode(name: string, graph: Graph, node: Node): boolean {
   if (!isOpClass(name)) return node.op === name;
-  // Classes ask about data and weights at most; a concat may have thousands of operands.
+  // Classes look only at data and weights, and a concat may have thousands of operands.
   return isMember(
     name,
     node,

@@ -1,4 +1,4 @@
-// Whether some template can hold what a fusion describes.
+// Checks that some template can hold the chains that a fusion describes.
 
 import type { FuseItem } from "#grammar/ast.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
@@ -7,7 +7,7 @@ import type { OpName, TemplateName } from "#ir/graph.js";
 import { isOpClass, opNames, opOf } from "#ops/index.js";
 import { chainText, templateNames, templates } from "#template/templates.js";
 
-/** An error where no template holds any chain of a fusion: it says at which link the nearest one ends. */
+/** An error if no template holds any chain of a fusion; it names the link where the nearest template ends. */
 export function templateProblem({ name, links, span }: FuseItem): Diagnostic | undefined {
   const walks = templateNames.map((template) => ({ template, ...walk(links, template) }));
   if (walks.some(({ holds }) => holds)) return undefined;
@@ -16,7 +16,7 @@ export function templateProblem({ name, links, span }: FuseItem): Diagnostic | u
   const last = links.at(-1);
   return error("no-template", `no kernel holds a chain of \`${name.text}\``, {
     span: link?.name.span ?? last?.name.span ?? span,
-    label: link ? "no kernel has this here" : "no kernel ends here",
+    label: link ? "no kernel can continue with this" : "no kernel can end here",
     help: [
       ...(nearest && nearest.taken > 0 ? [`the nearest is \`${chainText(nearest.template)}\``] : []),
       "docs/rules.md lists the chains that kernels hold",
@@ -30,15 +30,15 @@ function isShorter(a: TemplateName, b: TemplateName): number {
 }
 
 /**
- * Goes through the links of a fusion and the stages of a template together: whether both can end at once, and how many links
- * the template takes at most.
+ * Goes through the links of a fusion and the stages of a template together. `holds`: both can end at once. `taken`: the most links that
+ * the template can take.
  */
 function walk(
   links: FuseItem["links"],
   name: TemplateName,
 ): { readonly holds: boolean; readonly taken: number } {
   const { stages, prologue, epilogue } = templates[name];
-  // What is a view of memory needs no kernel, so it is part of none.
+  // A view needs no kernel, so a chain cannot contain it.
   const isView = stages.some((stage) => isOfView(stage));
   let holds = false;
   let taken = 0;
@@ -58,7 +58,7 @@ function walk(
     const next = (then: number): void => {
       visit(at + 1, then);
       if (repeat !== "*" && repeat !== "+") return;
-      // Once more: what has no stages left takes elementwise steps alone, so this ends.
+      // The link repeats. Without stages left, the template takes only elementwise steps, so this ends.
       if (then > stage) repeatStage(at, then);
     };
     const takesSteps = stage === 0 ? prologue || stages.length === 0 : stage < stages.length || epilogue;
@@ -77,7 +77,7 @@ function walk(
   return { holds, taken };
 }
 
-/** The ops that an op or a class stands for. */
+/** The ops that a name of an op or of a class means. */
 function opsOf(name: string): OpName[] {
   if (name === "pointwise") return ["conv2d"];
   return opNames.filter((op) => op === name || (isOpClass(name) && opOf(op).classes.includes(name)));

@@ -1,4 +1,4 @@
-// The instruments around passes: print, time, verify, trace.
+// The instruments around passes: they print, time, verify and trace.
 
 import type { Patch } from "immer";
 import { bug } from "#diagnostic/diagnostic.js";
@@ -6,7 +6,7 @@ import type { Module } from "#ir/weights.js";
 import type { Instrument } from "./pipeline.js";
 import { verify } from "#ops/verify.js";
 
-/** Prints the module after the named passes; `all` stands for each. `print` gets the pass's name with the module. */
+/** Prints the module after the named passes, or after each for `all`. `print` gets the name of the pass and the module. */
 export function printing(
   after: readonly string[],
   print: (pass: string, module: Module) => void,
@@ -32,7 +32,7 @@ export function timing(record: (pass: string, milliseconds: number, changed: boo
   };
 }
 
-/** Checks the graph's invariants after each pass; throws `InternalError` that names the pass and the node. */
+/** Checks the invariants of the graph after each pass. Throws an `InternalError` that names the pass and the node. */
 export function verifying(): Instrument {
   return {
     after: ({ pass, before, after }) => {
@@ -43,7 +43,7 @@ export function verifying(): Instrument {
   };
 }
 
-/** Records each pass's change as patches. */
+/** Records the change of each pass as patches. */
 export function tracing(record: (pass: string, patches: readonly Patch[]) => void): Instrument {
   return { after: (run) => record(run.pass.name, run.patches()) };
 }

@@ -1,23 +1,23 @@
-// What a pass is: a named function from a module to a module, with everything it needs from outside in its context.
+// A pass: a named function from module to module, which gets everything else that it needs in its context.
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
 
-/** What passes are run with. `Options` is what the passes of one pipeline want to know of the user's wishes. */
+/** The context in which passes run. `Options` are the user's options that the passes of a pipeline read. */
 export interface PassContext<Options = unknown> {
   readonly target: Target;
   readonly options: Options;
-  /** Says something to the user: a pass never throws for what the user did. An error ends the pipeline after the pass. */
+  /** Reports to the user: a pass never throws because of what the user wrote. An error ends the pipeline after the pass. */
   report(diagnostic: Diagnostic): void;
 }
 
-/** A pass. Passes of `Pass` (without options) fit into every pipeline. */
+/** A pass. A `Pass` without options fits into every pipeline. */
 export interface Pass<Options = unknown> {
   /** A verb, as in `fold-batch-norm`: the name of its file, of its flag and of its test cases. */
   readonly name: string;
   /** One sentence for `--help` and reports. */
   readonly doc: string;
-  /** Gives the same module (its very graph) if nothing was to be done. Reads the frozen graph; makes one `produce` per sweep. */
+  /** Returns the same module, with the identical graph, if it changes nothing. Reads the frozen graph; makes one `produce` per sweep. */
   run(module: Module, context: PassContext<Options>): Module;
 }

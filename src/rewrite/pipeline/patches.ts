@@ -1,10 +1,10 @@
-// What changed between two graphs, as immer patches: small where the change is.
+// The difference of two graphs as immer patches, which are small if the change is small.
 
 import type { Patch } from "immer";
 import { castDraft, produceWithPatches } from "immer";
 import type { Graph } from "#ir/graph.js";
 
-/** Patches that turn `before` into `after`; nodes are compared by identity, which passes keep for what they leave alone. */
+/** Patches that turn `before` into `after`. Compares nodes by identity, because passes keep nodes that they do not change. */
 export function graphPatches(before: Graph, after: Graph): readonly Patch[] {
   if (before === after) return [];
   const [, patches] = produceWithPatches(before, (draft) => {

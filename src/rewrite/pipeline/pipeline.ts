@@ -7,33 +7,33 @@ import type { Module } from "#ir/weights.js";
 import { graphPatches } from "./patches.js";
 import type { Pass, PassContext } from "./pass.js";
 
-/** What happened in one pass. */
+/** One run of a pass. */
 export interface PassRun {
   readonly pass: Pass;
   readonly before: Module;
   readonly after: Module;
   readonly milliseconds: number;
-  /** The change as immer patches of the graph, small where the change is; computed when asked for. */
+  /** The change as immer patches of the graph, small if the change is small; computed on request. */
   patches(): readonly Patch[];
 }
 
-/** Something around passes: printing, timing, verifying, tracing. */
+/** Code that runs around passes: printing, timing, verifying, tracing. */
 export interface Instrument {
   /** Called before each pass that runs. */
   before?(pass: Pass<never>): void;
-  /** Called after each pass that ran, the unchanged ones too. What it throws ends the pipeline. */
+  /** Called after each pass that ran, also if it changed nothing. If it throws, the pipeline ends. */
   after(run: PassRun): void;
 }
 
 export interface PipelineOptions {
   readonly instruments?: readonly Instrument[];
-  /** Milliseconds from any origin; for the times of passes. */
+  /** Gives milliseconds from any origin, to time passes. */
   readonly now?: () => number;
 }
 
 /**
- * The module after all passes, or what they reported. An error that a pass reports ends the pipeline after it. What a
- * pass throws becomes an `InternalError` that names the pass.
+ * The module after all passes, or the errors that they reported. An error ends the pipeline after the pass that reported it. If a
+ * pass throws, the pipeline throws an `InternalError` that names the pass.
  */
 export function runPipeline<Options>(
   module: Module,

@@ -1,4 +1,4 @@
-// Which passes run: `--passes`, `--without`, `--stop-after`, and checks of the names in them and in `--print-after`.
+// Selects the passes that run: `--passes`, `--without`, `--stop-after`; also checks the names of `--print-after`.
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
@@ -6,17 +6,17 @@ import { didYouMean } from "#diagnostic/suggest.js";
 import type { Pass } from "./pass.js";
 
 export interface Selection {
-  /** Just these, in this order; a pass may be named twice. */
+  /** Only these, in this order; a name may occur twice. */
   readonly passes?: readonly string[];
-  /** All but these. */
+  /** All except these. */
   readonly without?: readonly string[];
-  /** None after this one. */
+  /** No pass runs after this one. */
   readonly stopAfter?: string;
-  /** Checked here for unknown names, used by the instrument `printing`. */
+  /** Only checked here; the instrument `printing` uses it. */
   readonly printAfter?: readonly string[];
 }
 
-/** The passes to run out of all there are, or errors that name what is not known. */
+/** The passes to run out of `all`, or errors that name unknown passes. */
 export function selectPasses<Options>(
   all: readonly Pass<Options>[],
   selection: Selection,

@@ -1,4 +1,4 @@
-// What rules may ask of a graph's constants; answers are remembered, since a sweep asks again and again.
+// Facts about constants that rules ask for. The answers are kept, since a sweep asks many times.
 
 import type { Node, WeightId } from "#ir/graph.js";
 import type { WeightStore } from "#ir/weights.js";
@@ -12,7 +12,7 @@ interface Bounds {
 
 const memo = new WeakMap<WeightStore, Map<WeightId, Bounds>>();
 
-/** The number that all elements of a constant are, as f32; undefined if they differ or the node is not a constant. */
+/** The number that all elements of a constant equal, as f32; undefined if they differ or the node is not a constant. */
 export function uniformValue(weights: WeightStore, node: Node): number | undefined {
   const bounds = boundsOf(weights, node);
   return bounds && bounds.least === bounds.greatest ? bounds.least : undefined;

@@ -15,26 +15,26 @@ import { createBuilder } from "./replacement-builder.js";
 import { uniformValue } from "./facts.js";
 import type { AttributePattern, Match, OpPattern, NativeRule, Pattern, Rule } from "./rule.js";
 
-/** A place where a rule applies. */
+/** A place in a graph where a rule applies. */
 export interface Application {
   /** The rule's name. */
   readonly rule: string;
   readonly root: Node;
   /** The nodes that the rule replaces, root included. */
   readonly covered: readonly NodeId[];
-  /** What takes the place of the root. */
+  /** The value that replaces the root. */
   readonly replacement: Ref;
 }
 
-/** As `matchAt`, for rules of both kinds. */
+/** Like `matchAt`, for rules of both kinds. */
 export function applicationAt(rule: Rule | NativeRule, module: Module, node: Node): Application | undefined {
   return rule.kind === "native" ? rewriteAt(rule, module, node) : matchAt(rule, module, node);
 }
 
 /**
- * Where and how a rule applies with `node` as its root, or undefined. All conditions are checked, and the right side
- * has the root's type: `mul(x, 1) => x` does not apply where the 1 broadcasts x to a larger shape. `onMiss` is called
- * with the reason where the left side matches but the rule does not apply; several times, if operands can be taken in several orders.
+ * How a rule applies with `node` as its root, or undefined. All conditions are checked, and the right side must
+ * have the type of the root: `mul(x, 1) => x` does not apply where the 1 broadcasts x to a larger shape. `onMiss` is called
+ * with the reason where the left side matches but the rule does not apply; several times if operands match in several orders.
  */
 export function matchAt(
   rule: Rule,
@@ -48,9 +48,9 @@ export function matchAt(
   return solve(problem, { pattern: rule.pattern, id: node.id, rest: undefined }, found);
 }
 
-/** Why a rule does not apply where its left side stands, in the order in which things are looked at. */
+/** Why a rule does not apply where its left side matches, in the order of the tests. */
 export type Miss =
-  /** What it covers belongs to several kernels, or is used elsewhere. */
+  /** Covered nodes belong to several kernels, or have other uses. */
   | { readonly kind: "use" }
   /** A term of `where` has no value. */
   | { readonly kind: "where"; readonly name: string }
@@ -59,7 +59,7 @@ export type Miss =
   | { readonly kind: "misfit" }
   /** The right side has another type than the left one. */
   | { readonly kind: "type"; readonly right: TensorType }
-  /** The right side is what stands there already. */
+  /** The right side equals the matched node. */
   | { readonly kind: "same" };
 
 function ignore(): void {}
@@ -78,7 +78,7 @@ interface Problem {
   onMiss(miss: Miss): void;
 }
 
-/** What has been bound so far. */
+/** The variables that are bound so far. */
 interface Found {
   readonly nodes: Map<string, NodeId>;
   readonly values: Map<string, AttributeValue>;
@@ -136,11 +136,11 @@ function copyOf(found: Found): Found {
   };
 }
 
-/** Everything is bound: looks at uses and conditions, and builds the right side. */
+/** With everything bound: tests uses and conditions, and builds the right side. */
 function conclude({ rule, module, root, onMiss }: Problem, found: Found): Application | undefined {
   const { graph } = module;
   const miss = (why: Miss): undefined => void onMiss(why);
-  // A rule does not reach over the boundary of a kernel: what is left of it might not be one.
+  // A rule does not apply across the boundary of a kernel: the rest of the kernel might not be a kernel.
   if (found.covered.some((id) => nodeOf(graph, id).kernel !== root.kernel)) return miss({ kind: "use" });
   if (!rule.shared) {
     const covered = new Set(found.covered);
@@ -175,7 +175,7 @@ function conclude({ rule, module, root, onMiss }: Problem, found: Found): Applic
   return { rule: rule.name, root, covered: match.covered, replacement };
 }
 
-/** Whether the right side is what stands there already: to put it there again would have no end. */
+/** Whether the right side equals the matched node: then the rule would apply without end. */
 function isSame(replacement: Ref, root: Node): boolean {
   return (
     replacement.kind === "op" &&
@@ -197,7 +197,7 @@ function bindNode(module: Module, found: Found, name: string, id: NodeId): boole
   return a.op === "constant" && b.op === "constant" && a.attributes.weight === b.attributes.weight;
 }
 
-/** Op, number of operands, attributes and binder; not the operands. */
+/** Matches op, number of operands, attributes and binder, but not the operands. */
 function matchOp(module: Module, pattern: OpPattern, node: Node, found: Found): boolean {
   if (!pattern.ops.includes(node.op)) return false;
   const types = node.inputs.map((id) => nodeOf(module.graph, id).type);
@@ -233,7 +233,7 @@ function matchOp(module: Module, pattern: OpPattern, node: Node, found: Found): 
   return true;
 }
 
-/** A pattern may leave out optional operands: then they must be zeros. */
+/** A pattern may leave out optional operands. They must then be zero. */
 function matchLeftOut(module: Module, pattern: OpPattern, node: Node): boolean {
   if (node.inputs.length < pattern.operands.length) return false;
   return node.inputs
@@ -245,7 +245,7 @@ function matchLeftOut(module: Module, pattern: OpPattern, node: Node): boolean {
     );
 }
 
-/** Whether an attribute has a value as it may be written: a pool's stride of 0 means the kernel's size, `same` four numbers. */
+/** Whether an attribute has a value in any way of writing it: a pool's stride of 0 means the size of its window, `same` means four numbers. */
 function holds(
   node: Node,
   types: readonly TensorType[],
@@ -288,7 +288,7 @@ function sameAttributes(a: Attributes, b: Attributes): boolean {
   );
 }
 
-/** Equality of attribute values; numbers are equal if they are as f32, since models state them so. */
+/** Equality of attribute values. Numbers are equal if they are equal as f32, which is the precision in which models give them. */
 export function sameValue(a: AttributeValue, b: AttributeValue): boolean {
   if (typeof a === "number" && typeof b === "number") return sameNumber(a, b);
   if (typeof a !== "object" || typeof b !== "object") return a === b;

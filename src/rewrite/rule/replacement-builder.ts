@@ -1,4 +1,4 @@
-// Builds the right side of a rule: new nodes with inferred types, constants folded into weight expressions.
+// Builds the right side of a rule: new nodes with inferred types, and weight expressions for ops over constants.
 
 import type { AttributeValue, Graph, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
@@ -9,7 +9,7 @@ import { inferType, makeNode, normalizeAttributes, opOf } from "#ops/index.js";
 import type { Attributes } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
 
-/** A value of the right side. What is new becomes nodes only when the whole side is known to fit. */
+/** A value of the right side. New values become nodes only when the whole side is known to fit. */
 export type Ref = { readonly type: TensorType } & (
   | { readonly kind: "node"; readonly id: NodeId }
   | { readonly kind: "number"; readonly value: number }
@@ -22,12 +22,12 @@ export type Ref = { readonly type: TensorType } & (
     }
 );
 
-/** Makes values over the nodes of a graph. A value that does not fit is undefined. */
+/** Makes values over the nodes of a graph. A value whose operands or attributes do not fit is undefined. */
 export interface ReplacementBuilder {
   existing(id: NodeId): Ref;
   /** A scalar constant. */
   number(value: number): Ref;
-  /** An op; optional operands may be left out, and attributes that are not given are their defaults. */
+  /** An op. Optional operands may be left out, and attributes that are not given have their defaults. */
   op(op: OpName, operands: readonly Ref[], attributes: Attributes): Ref | undefined;
 }
 
@@ -63,16 +63,16 @@ export function createBuilder(graph: Graph): ReplacementBuilder {
   };
 }
 
-/** Nodes that stand for a value, and the id of the last. `reuse` is the node whose id, name and place it takes. */
+/** The nodes that compute a value, and the id of the last. */
 export interface Built {
   readonly id: NodeId;
   readonly nodes: readonly Node[];
 }
 
-/** Where new nodes get their ids, names and origins from. */
+/** The place of a rewrite, which gives new nodes their ids, names and origin. */
 export interface RewriteSite {
   readonly module: Module;
-  /** The node that is replaced: the value's node takes its id, name and position. */
+  /** The node that is replaced: the node of the value takes its id, name and position. */
   readonly root: Node;
   readonly origin: Node["origin"];
   /** The next unused id. */
@@ -82,16 +82,16 @@ export interface RewriteSite {
 }
 
 /** Turns a value into nodes. An op over constants becomes one constant with an expression in the weight store. */
-export function materialize(ref: Ref, place: RewriteSite): Built {
+export function materialize(ref: Ref, site: RewriteSite): Built {
   const nodes: Node[] = [];
   const made = new Map<Ref, NodeId>();
   const folded = new Map<Ref, WeightId | undefined>();
-  const { module, root, origin } = place;
+  const { module, root, origin } = site;
 
   const base = (value: Ref, name: string) =>
     value === ref
       ? { id: root.id, name: root.name, position: root.position }
-      : { id: place.nextId(), name: place.unique(name), position: root.position };
+      : { id: site.nextId(), name: site.unique(name), position: root.position };
   const push = (node: Node): NodeId => {
     nodes.push(node);
     return node.id;
@@ -127,8 +127,8 @@ export function constantNode(
 }
 
 /**
- * The store's entry for a value made of constants alone, which is added; undefined for any other value. `known` holds what was
- * found of values so far: terms of `where` may use each other twice, over and over.
+ * Adds an entry to the store for a value that is made of constants alone; undefined for any other value. `known` holds the entries
+ * of values so far: terms of `where` may share parts, and would otherwise be visited exponentially often.
  */
 function weightOf(
   value: Ref,
@@ -156,7 +156,7 @@ function addWeight(
     case "absent":
       return module.weights.add(path, value.type, { kind: "absent" });
     case "op": {
-      // Constants beside a value that is none are needed all the same, as nodes.
+      // Constant operands need their entries even if another operand is not constant: they become nodes then.
       const inputs = value.operands.map((operand, at) =>
         weightOf(operand, module, operandPath(path, value.op, operand, at), known),
       );
@@ -169,7 +169,8 @@ function addWeight(
       return value satisfies never;
   }
 }
-/** `y.w` for a weight operand of y, `y.relu` for an op below it. */
+
+/** The name of an operand of y: `y.w` for a weight, `y.relu` for an op. */
 function operandPath(path: string, op: OpName, operand: Ref, at: number): string {
   const described = opOf(op).operands[Math.min(at, opOf(op).operands.length - 1)];
   if (described?.role === "weight") return `${path}.${described.name}`;

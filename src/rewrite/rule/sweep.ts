@@ -1,4 +1,4 @@
-// Applies rules to a graph until none applies: reads the frozen graph, and makes one `produce` per sweep.
+// Applies rules to a graph until none applies. Reads the frozen graph, and makes one `produce` per sweep.
 
 import { castDraft, produce } from "immer";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
@@ -17,29 +17,29 @@ type SweepRule = Rule | NativeRule;
 export interface SweepOptions {
   /** The pass that new nodes name as their origin. */
   readonly pass: string;
-  /** Called with an error where rules apply without end. */
+  /** Called with an error if rules apply without end. */
   report(diagnostic: Diagnostic): void;
 }
 
-/** When rules count as looping. */
+/** The limits beyond which rules count as applying without end. */
 export interface SweepLimits {
-  /** Sweeps; each rewrites at as many places as do not overlap. */
+  /** Sweeps; each rewrites all matches that do not overlap. */
   readonly sweeps: number;
-  /** Rewrites: a rule that makes two of one node grows a graph beyond all bounds in few sweeps. */
+  /** Rewrites: a rule that makes two nodes of one grows a graph beyond any bound within few sweeps. */
   readonly rewrites: number;
 }
 
-/** Rules that apply on and on. */
+/** Rules that apply without end. */
 export interface Loop {
-  /** Their names, each rule making what the next one matches, and the last what the first one does. */
+  /** Their names: each rule makes what the next one matches, and the last makes what the first one matches. */
   readonly cycle: readonly string[];
   /** A node that they would rewrite next. */
   readonly node: Node;
 }
 
 /**
- * Applies the rules everywhere until none applies; the first in order wins at each node. Gives the same module if none
- * applies at all. Rules that do not come to an end are reported as an error that names them; the graph so far is given back.
+ * Applies the rules everywhere until none applies; at each node, the first in order that applies wins. Returns the same module if no rule
+ * applies. Reports rules that apply without end as an error that names them, and returns the graph so far.
  */
 export function applyRules(module: Module, rules: readonly SweepRule[], options: SweepOptions): Module {
   const limits = { sweeps: 200, rewrites: 100 * module.graph.nodes.size + 10_000 };
@@ -49,7 +49,7 @@ export function applyRules(module: Module, rules: readonly SweepRule[], options:
   return swept.module;
 }
 
-/** As `applyRules`, but gives a loop back. */
+/** Like `applyRules`, but returns the loop. */
 export function sweep(
   module: Module,
   rules: readonly SweepRule[],
@@ -70,17 +70,17 @@ export function sweep(
   }
 }
 
-/** The error of a loop; `where` says at what. */
+/** The error for a loop; `where` names the place. */
 export function loopError({ cycle }: Loop, where: string, rules: readonly SweepRule[]): Diagnostic {
   const rule = rules.find((one) => one.name === cycle[0]);
   const path = [...cycle, cycle[0]].map((name) => `\`${name}\``).join(" → ");
   return error("rule-loop", `rules apply without end${where}: ${path}`, {
     ...(rule?.kind === "equation" ? { span: rule.span, label: "one of them" } : {}),
-    help: ["what a rule makes must not match again: give it a condition, or turn it round"],
+    help: ["no rule may match its own result again: add a condition, or swap its sides"],
   });
 }
 
-/** Names of the rules that made a node, first to last. */
+/** The names of the rules that led to each node, first to last. */
 type Histories = Map<NodeId, readonly string[]>;
 
 function indexByRoot(rules: readonly SweepRule[]): ReadonlyMap<OpName, readonly SweepRule[]> {
@@ -95,7 +95,7 @@ function indexByRoot(rules: readonly SweepRule[]): ReadonlyMap<OpName, readonly 
   return byRoot;
 }
 
-/** Applications that do not overlap, in topological order. */
+/** The matches that do not overlap, in topological order. */
 function findApplications(module: Module, byRoot: ReadonlyMap<OpName, readonly SweepRule[]>): Application[] {
   const applications: Application[] = [];
   const taken = new Set<NodeId>();
@@ -105,7 +105,7 @@ function findApplications(module: Module, byRoot: ReadonlyMap<OpName, readonly S
     for (const rule of rules) {
       const application = applicationAt(rule, module, node);
       if (!application) continue;
-      // The first rule wins: if it overlaps with a rewrite of this sweep, the node waits for the next one.
+      // The first rule wins. If it overlaps with a rewrite of this sweep, the node waits for the next sweep.
       if (application.covered.some((id) => taken.has(id))) break;
       for (const id of application.covered) taken.add(id);
       applications.push(application);
@@ -175,7 +175,7 @@ function originOf({ rule, covered }: Application, graph: Graph, pass: string): O
   return { pass, rule, spans: uniteSpans(spans) };
 }
 
-/** Makes a name unique by a count. */
+/** Makes a name unique by adding a count. */
 export function uniqueName(names: Set<string>, name: string): string {
   let unique = name;
   for (let count = 2; names.has(unique); count += 1) unique = `${name}.${count}`;
@@ -183,7 +183,7 @@ export function uniqueName(names: Set<string>, name: string): string {
   return unique;
 }
 
-/** Of the suspects and what feeds them, the nodes that nothing uses any more. Inputs of the net stay. */
+/** The nodes among `suspects` and their operands that no node uses any more. Inputs of the net stay. */
 function deadNodes(
   graph: Graph,
   changed: ReadonlyMap<NodeId, Node>,

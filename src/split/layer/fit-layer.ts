@@ -11,14 +11,14 @@ import type { Terms } from "./terms.js";
 export interface LayerRows {
   /** Patches of the convolution's input, [rows, n]. */
   readonly inputs: Matrix;
-  /** What the convolution should give, [rows, outputs]. */
+  /** The wanted responses of the convolution, [rows, outputs]. */
   readonly aims: Matrix;
-  /** What is added to its result before the activation, [rows, outputs]; absent if nothing is. */
+  /** The values that are added to the result before the activation, [rows, outputs]; absent if nothing is added. */
   readonly shortcut?: Matrix;
 }
 
 export interface LayerFitOptions extends FitOptions {
-  /** The result (with the shortcut) goes into `relu` and nowhere else, so that only what is left of it counts. */
+  /** Whether only a `relu` reads the result (with the shortcut), so that only the values after it count. */
   readonly relu?: boolean;
   /** The norm in which responses are compared; the plain one by default. */
   readonly metric?: Metric;
@@ -27,42 +27,42 @@ export interface LayerFitOptions extends FitOptions {
 export interface LayerFit {
   readonly terms: Terms;
   /** Ŵ, [n, outputs]. */
-  readonly kernel: Matrix;
+  readonly weights: Matrix;
   readonly bias: Float64Array;
-  /** E‖y − ŷ‖² / E‖y − E[y]‖² over the rows, behind the activation if there is one. */
+  /** E‖y − ŷ‖² / E‖y − E[y]‖² over the rows, after the activation if one follows. */
   readonly error: number;
 }
 
-/** Weight of the original kernel against the responses, as a part of the mean variance of inputs: it decides where they say nothing. */
+/** The weight of the original weights against the responses, relative to the mean variance of inputs: it decides where responses do not. */
 const regularization = 1e-4;
 
-/** Weights of the penalty that ties the auxiliary responses to the linear ones (Zhang et al. 2015, section 3.2), one for each time. */
+/** The weights of the penalty that ties the auxiliary responses to the linear ones (Zhang et al. 2015, section 3.2), one for each round. */
 const penalties = [0.01, 0.01, 0.1, 0.1, 1, 1, 1, 1];
 
-/** Steps of the linear fit between two looks at the activation. */
+/** Steps of the linear fit in a round. */
 const stepsPerPenalty = 4;
 
-/** Rows for each input at which the activation is looked at, and the fewest: what it changes is less than what it is taken from. */
+/** The rows per input in which the activation is considered, and the least number: it changes less than the linear fit decides. */
 const [activatedRows, fewestRows] = [4, 4096];
 
-/** What does not depend on the terms, for fits of several splits to the same rows. */
+/** The part that does not depend on the terms, for fits of several splits to the same rows. */
 export interface PreparedRows {
-  /** Rows at which the activation is looked at: some of all. */
+  /** The rows in which the activation is considered: some of all. */
   readonly some: LayerRows;
   readonly original: Matrix;
   readonly inputMean: Float64Array;
   readonly aimMean: Float64Array;
-  /** Regularized; `cross` is that of the aims. */
+  /** Regularized covariance of the inputs; `cross` is that of inputs and aims. */
   readonly covariance: Matrix;
   readonly cross: Matrix;
-  /** What was added to the diagonal. */
+  /** The number that regularization added to the diagonal. */
   readonly weight: number;
   /** E‖y − E[y]‖² and E‖y‖² of the aims. */
   readonly aimVariance: number;
   readonly aimSquares: number;
 }
 
-/** The moments of rows, regularized towards the original kernel [n, outputs]. */
+/** The moments of rows, regularized towards the original weights [n, outputs]. */
 export async function prepareRows(
   rows: LayerRows,
   original: Matrix,
@@ -74,7 +74,7 @@ export async function prepareRows(
   const { covariance, crossCovariance, inputMean, responseMean, responseVariance } = await sums.finish();
   let trace = 0;
   for (let at = 0; at < n; at += 1) trace += covariance.data[at * n + at] ?? 0;
-  // Inputs that never change say nothing about the kernel: it stays what it was.
+  // Inputs that never change do not determine the weights. Then regularization keeps the original ones.
   const weight = trace > 0 ? (regularization * trace) / n : 1;
   const aimVariance = responseVariance.reduce((sum, value) => sum + value, 0);
   const damped = Float32Array.from(covariance.data);
@@ -93,9 +93,9 @@ export async function prepareRows(
 }
 
 /**
- * The terms and the bias with which a group responds as wanted. With `relu`, the responses aimed at are free where the activation
- * makes them 0: they and the kernel are found in turn (Zhang et al. 2015, *Accelerating very deep convolutional networks*, arXiv 1505.06798,
- * section 3.2). The bias makes up for the means.
+ * The terms and the bias with which a group gives the wanted responses. With `relu`, responses that the activation makes 0 are free below
+ * 0: responses and weights are found in turn (Zhang et al. 2015, *Accelerating very deep convolutional networks*, arXiv 1505.06798,
+ * section 3.2). The bias corrects the means.
  */
 export async function fitLayer(
   rows: PreparedRows,
@@ -103,33 +103,33 @@ export async function fitLayer(
   products: Products,
   { relu = false, metric, ...options }: LayerFitOptions,
 ): Promise<LayerFit> {
-  let { terms, kernel, objective } = await fitInMetric(rows, start, products, metric, options);
-  let bias = biasOf(rows, kernel, rows.aimMean);
-  if (!relu) return { terms, kernel, bias, error: linearError(rows, kernel, objective) };
+  let { terms, weights, objective } = await fitInMetric(rows, start, products, metric, options);
+  let bias = biasOf(rows, weights, rows.aimMean);
+  if (!relu) return { terms, weights, bias, error: linearError(rows, weights, objective) };
   const { some } = rows;
-  let responses = await products.multiply(some.inputs, kernel);
-  let best: LayerFit = { terms, kernel, bias, error: activatedError(some, responses, bias) };
+  let responses = await products.multiply(some.inputs, weights);
+  let best: LayerFit = { terms, weights, bias, error: activatedError(some, responses, bias) };
   for (const penalty of penalties) {
-    // Only how the aims differ from those of the linear fit is taken from some of the rows.
+    // The sample of rows only gives the change of the aims against those of the linear fit, which all rows determine.
     const moved = movedAims(some, responses, bias, penalty);
     const mean = centred(moved);
     const cross = await products.multiply(some.inputs, moved, { transposeA: true });
     const wanted = { covariance: rows.covariance, cross: plus(rows.cross, cross, 1 / some.inputs.rows) };
     const fewer = { ...options, steps: stepsPerPenalty };
-    ({ terms, kernel } = await fitInMetric(wanted, terms, products, metric, fewer));
+    ({ terms, weights } = await fitInMetric(wanted, terms, products, metric, fewer));
     bias = biasOf(
       rows,
-      kernel,
+      weights,
       rows.aimMean.map((one, o) => one + (mean[o] ?? 0)),
     );
-    responses = await products.multiply(some.inputs, kernel);
+    responses = await products.multiply(some.inputs, weights);
     const error = activatedError(some, responses, bias);
-    if (error < best.error) best = { terms, kernel, bias, error };
+    if (error < best.error) best = { terms, weights, bias, error };
   }
   return best;
 }
 
-/** Every nth row; all of them for n below 2. */
+/** Every nth row; all rows for n below 2. */
 function everyNth({ inputs, aims, shortcut }: LayerRows, n: number): LayerRows {
   const some = (all: Matrix): Matrix => {
     if (n < 2) return all;
@@ -143,8 +143,8 @@ function everyNth({ inputs, aims, shortcut }: LayerRows, n: number): LayerRows {
 }
 
 /**
- * `fitTerms` with responses compared in a metric: f is that of Ŵ·L, and b·L the factor that is looked for. Not where the order fixes b.
- * The objective is that of the plain norm.
+ * `fitTerms` with responses compared in a metric: minimizes f of Ŵ·L, where b·L is the unknown factor. Not where the order fixes b.
+ * The objective returned is that of the plain norm.
  */
 async function fitInMetric(
   wanted: Wanted,
@@ -165,8 +165,8 @@ async function fitInMetric(
 }
 
 /**
- * For each response the z that makes (relu(y) − relu(z))² + penalty · (z − ŷ)² least, one that is negative or one that is not, in closed form: how far
- * it is from y. `responses` are without the bias, and become that.
+ * For each response, the z that minimizes (relu(y) − relu(z))² + penalty · (z − ŷ)², in closed form over negative and other z. Gives
+ * z − y. `responses` are without the bias, and are overwritten by the result.
  */
 function movedAims(rows: LayerRows, responses: Matrix, bias: Float64Array, penalty: number): Matrix {
   const { columns, data } = responses;
@@ -184,20 +184,20 @@ function movedAims(rows: LayerRows, responses: Matrix, bias: Float64Array, penal
   return responses;
 }
 
-/** What squared differences are a part of: the variance, or where there is none but for rounding, the squares. */
+/** The scale of squared differences: the variance, or the sum of squares where the variance is only rounding error. */
 export function scaleOf(variance: number, squares: number): number {
   return variance > 1e-9 * squares ? variance : squares || 1;
 }
 
-/** E‖y − ŷ‖² / E‖y − E[y]‖² from the moments: the objective without what regularization added. */
+/** E‖y − ŷ‖² / E‖y − E[y]‖² from the moments: the objective without the part of the regularization. */
 function linearError(
   { original, weight, aimVariance, aimSquares }: PreparedRows,
-  kernel: Matrix,
+  weights: Matrix,
   objective: number,
 ): number {
   let added = 0;
-  for (let at = 0; at < kernel.data.length; at += 1) {
-    const value = kernel.data[at] ?? 0;
+  for (let at = 0; at < weights.data.length; at += 1) {
+    const value = weights.data[at] ?? 0;
     added += value * (value - 2 * (original.data[at] ?? 0));
   }
   return Math.max(0, aimVariance + objective - weight * added) / scaleOf(aimVariance, aimSquares);
@@ -229,7 +229,7 @@ function biasOf({ inputMean }: PreparedRows, { columns, data }: Matrix, aimMean:
   return bias;
 }
 
-/** Takes the means of columns off, and gives them. */
+/** Subtracts the means of columns in place, and returns them. */
 function centred({ rows, columns, data }: Matrix): Float64Array {
   const mean = new Float64Array(columns);
   for (let at = 0; at < data.length; at += 1)

@@ -1,4 +1,4 @@
-// The terms whose kernel responds most like a wanted one, in the norm of its inputs' covariance.
+// Fits terms so that their responses come nearest to wanted ones, in the norm of the covariance of the inputs.
 
 import type { Evaluated } from "#calibrate/algebra/minimize.js";
 import { minimize } from "#calibrate/algebra/minimize.js";
@@ -9,40 +9,40 @@ import { bug } from "#diagnostic/diagnostic.js";
 import type { Terms } from "./terms.js";
 import { spread } from "./terms.js";
 
-/** What a kernel Ŵ [n, outputs] should be like: f(Ŵ) = tr(Ŵᵀ·C·Ŵ) − 2·tr(Ŵᵀ·R) is to be least. */
+/** The problem: weights Ŵ [n, outputs] that minimize f(Ŵ) = tr(Ŵᵀ·C·Ŵ) − 2·tr(Ŵᵀ·R). */
 export interface Wanted {
-  /** Covariance of the patches, [n, n], positive definite. */
+  /** C, the covariance of the patches, [n, n], positive definite. */
   readonly covariance: Matrix;
-  /** Their covariance with the wanted responses, [n, outputs]. */
+  /** R, the covariance of the patches with the wanted responses, [n, outputs]. */
   readonly cross: Matrix;
 }
 
 export interface FitOptions {
-  /** Most steps of the search. */
+  /** The most steps of the search. */
   readonly steps: number;
 }
 
-/** Terms, their kernel, and what it comes to. */
+/** Terms, the weights that they compute, and f of these. */
 export interface Fit {
   readonly terms: Terms;
   /** Ŵ [n, outputs]. */
-  readonly kernel: Matrix;
+  readonly weights: Matrix;
   readonly objective: number;
 }
 
-/** Of the mean diagonal: f32 products make no smaller eigenvalues than this. */
+/** Relative to the mean of the diagonal: f32 products cannot resolve smaller eigenvalues. */
 const damping = 1e-7;
 
-/** Of the mean curvature: what is added to that of each unknown, so that those that hardly count take no long steps. */
+/** Relative to the mean curvature: added to the curvature of each unknown, so that unknowns with little effect take no long steps. */
 const leastCurvature = 1e-3;
 
 /**
- * Fits the factors: f is a function of a and d alone, since the best b for them is the solution of a small system (variable projection, Golub
- * and Pereyra 1973), and its gradient takes one product with C, as f itself does. The search is `minimize`, and no step makes f greater.
- * Where the order fixes b, f is a function of a and d as it is, and where it fixes a, of d.
+ * Fits the factors. f is a function of a and d alone, since the best b for them is the solution of a small system (variable projection, Golub
+ * and Pereyra 1973). Its gradient takes one product with C, as f itself does. The search is `minimize`, and no step increases f.
+ * Where the order fixes b, f is a function of a and d with that b; where it fixes a, f is a function of d.
  *
- * Alternating least squares (Carroll and Chang 1970) take ten products for each round of the factors, and get as far in 30 rounds as this in 15
- * steps (1×7×192×192 of a trained network, 164 terms: a part of 0.054 of the responses is lost then, and 0.045 after 45 steps).
+ * Alternating least squares (Carroll and Chang 1970) take ten products for each round of the factors, and get as far in 30 rounds as this
+ * method in 15 steps (1×7×192×192 of a trained network, 164 terms: both lose a part of 0.054 of the responses then; after 45 steps 0.045).
  */
 export async function fitTerms(
   wanted: Wanted,
@@ -56,33 +56,33 @@ export async function fitTerms(
     curvature: (terms) => curvatureOf(wanted.covariance, terms, products),
   });
   const terms = found.state;
-  return { terms, kernel: await kernelOf(terms, products), objective: found.value };
+  return { terms, weights: await weightsOf(terms, products), objective: found.value };
 }
 
-/** f of terms, and their kernel. */
+/** f of terms, and the weights that they compute. */
 export async function judgeTerms(
   { covariance, cross }: Wanted,
   terms: Terms,
   products: Products,
 ): Promise<Fit> {
-  const kernel = await kernelOf(terms, products);
-  const image = await products.multiply(covariance, kernel);
-  return { terms, kernel, objective: objectiveOf(kernel, image, cross) };
+  const weights = await weightsOf(terms, products);
+  const image = await products.multiply(covariance, weights);
+  return { terms, weights, objective: objectiveOf(weights, image, cross) };
 }
 
 /** Ŵ [n, outputs]. */
-export function kernelOf(terms: Terms, products: Products): Promise<Matrix> {
+export function weightsOf(terms: Terms, products: Products): Promise<Matrix> {
   return products.multiply(spread(terms, terms.a, terms.d), outputsOf(terms));
 }
 
-function objectiveOf(kernel: Matrix, image: Matrix, cross: Matrix): number {
+function objectiveOf(weights: Matrix, image: Matrix, cross: Matrix): number {
   let objective = 0;
-  for (let at = 0; at < kernel.data.length; at += 1)
-    objective += (kernel.data[at] ?? 0) * ((image.data[at] ?? 0) - 2 * (cross.data[at] ?? 0));
+  for (let at = 0; at < weights.data.length; at += 1)
+    objective += (weights.data[at] ?? 0) * ((image.data[at] ?? 0) - 2 * (cross.data[at] ?? 0));
   return objective;
 }
 
-/** f with the best b, and its gradient with regard to the factors that are looked for. */
+/** f with the best b, and its gradient by the unknown factors. */
 async function evaluate(
   { covariance, cross }: Wanted,
   given: Terms,
@@ -93,9 +93,9 @@ async function evaluate(
   let image: Matrix;
   let value: number;
   if (given.fixed === "b") {
-    const kernel = await products.multiply(t, outputsOf(given));
-    image = await products.multiply(covariance, kernel);
-    value = objectiveOf(kernel, image, cross);
+    const weights = await products.multiply(t, outputsOf(given));
+    image = await products.multiply(covariance, weights);
+    value = objectiveOf(weights, image, cross);
   } else {
     const imageOfTerms = await products.multiply(covariance, t);
     const gram = { rows: given.count, columns: given.count, data: new Float32Array(given.count ** 2) };
@@ -109,7 +109,7 @@ async function evaluate(
     value = objectiveOf(b, await products.multiply(gram, b), right);
     image = await products.multiply(imageOfTerms, b);
   }
-  // ∂f/∂Ŵ, and through Ŵ = T·b back to T. That b changes with T does not matter, since f does not change with b.
+  // ∂f/∂Ŵ, and through Ŵ = T·b back to T. b changes with T too, but at the best b that does not change f to first order.
   for (let at = 0; at < image.data.length; at += 1)
     image.data[at] = 2 * ((image.data[at] ?? 0) - (cross.data[at] ?? 0));
   const back = await products.multiply(image, outputsOf(terms), { transposeB: true });
@@ -135,7 +135,7 @@ function unpacked(terms: Terms, x: Float64Array): Terms {
   return { ...terms, a: from === 0 ? terms.a : x.subarray(0, from), d: x.subarray(from) };
 }
 
-/** What a gradient with regard to T [n, count] is with regard to a and d. */
+/** Turns a gradient by T [n, count] into gradients by a and d. */
 function gather({ taps, inputs, count, a, d }: Terms, image: Matrix): Searched {
   const toA = new Float64Array(inputs * count);
   const toD = new Float64Array(taps * count);
@@ -151,7 +151,7 @@ function gather({ taps, inputs, count, a, d }: Terms, image: Matrix): Searched {
   return { a: toA, d: toD };
 }
 
-/** Second derivatives with regard to each unknown, b as it is: twice the diagonals of their systems. */
+/** The second derivatives by each unknown, for constant b: twice the diagonals of their systems. */
 async function curvatureOf(covariance: Matrix, terms: Terms, products: Products): Promise<Float64Array> {
   const d = await diagonalOf(covariance, terms, "d", products);
   const a = terms.fixed === "a" ? d : await diagonalOf(covariance, terms, "a", products);
@@ -174,7 +174,7 @@ async function diagonalOf(
   const n = taps * inputs;
   const result = new Float64Array((which === "a" ? inputs : taps) * count);
   if (which === "a") {
-    // Σ over pairs of taps, of C at that input.
+    // C between all pairs of taps, at the same input.
     for (let i = 0; i < inputs; i += 1)
       for (let t = 0; t < taps; t += 1)
         for (let u = 0; u < taps; u += 1) {
@@ -186,13 +186,13 @@ async function diagonalOf(
         }
   } else {
     const inputsOfTerms = matrixOf(inputs, count, a);
-    const block = { rows: inputs, columns: inputs, data: new Float32Array(inputs * inputs) };
+    const tapCovariance = { rows: inputs, columns: inputs, data: new Float32Array(inputs * inputs) };
     for (let t = 0; t < taps; t += 1) {
       for (let i = 0; i < inputs; i += 1) {
         const from = (t * inputs + i) * n + t * inputs;
-        block.data.set(covariance.data.subarray(from, from + inputs), i * inputs);
+        tapCovariance.data.set(covariance.data.subarray(from, from + inputs), i * inputs);
       }
-      const image = await products.multiply(block, inputsOfTerms);
+      const image = await products.multiply(tapCovariance, inputsOfTerms);
       for (let i = 0; i < inputs; i += 1)
         for (let k = 0; k < count; k += 1) {
           const to = t * count + k;
@@ -203,7 +203,7 @@ async function diagonalOf(
   return result.map((value, at) => value * (weights[at % count] ?? 0));
 }
 
-/** The same terms with filters of length 1 (and inputs, where b is solved for): what they had goes to the next factor. */
+/** The same terms with filters of length 1 (and inputs of length 1, where b is solved for). The next factor takes up their lengths. */
 function normalized(terms: Terms): Terms {
   const { count, fixed } = terms;
   const d = Float64Array.from(terms.d);
@@ -215,7 +215,7 @@ function normalized(terms: Terms): Terms {
   return { ...terms, a, d };
 }
 
-/** Divides columns by their lengths, which it gives; columns of zeros stay. */
+/** Divides columns by their lengths, and returns the lengths; columns of zeros stay. */
 function scaleColumns(data: Float64Array, count: number): Float64Array {
   const lengths = new Float64Array(count);
   for (let at = 0; at < data.length; at += 1)

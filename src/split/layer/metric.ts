@@ -1,4 +1,4 @@
-// The norm in which responses are compared: what a difference in a layer's channels does to the outputs.
+// The norm in which responses are compared: it weighs differences in a layer's channels by how much they change the outputs.
 
 import type { Matrix, Sums } from "#calibrate/algebra/products.js";
 import { bug } from "#diagnostic/diagnostic.js";
@@ -10,12 +10,12 @@ export interface Metric {
   readonly inverse: Matrix;
 }
 
-/** The part of M that is the plain norm: channels that seem to do nothing, on these samples, still count. */
+/** The part of M that is the plain norm: so channels that do not change the outputs on these samples still count. */
 const plain = 0.1;
 
 /**
- * The metric of channels `from` to `from + count`, from the second moment of gradients that `outputMetrics` gives: M = G / mean diagonal of G
- * + 0.1·I, by Cholesky's factor.
+ * The metric of channels `from` to `from + count`, from the second moment of gradients (see `outputMetrics`): the Cholesky factor of
+ * M = G / mean diagonal of G + 0.1·I.
  */
 export function metricOf(moment: Sums, from: number, count: number): Metric {
   const at = (row: number, column: number): number =>

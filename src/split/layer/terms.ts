@@ -9,18 +9,18 @@ import { factorsOf, sizesOf } from "#passes/split/form.js";
 import { elements } from "#ir/type.js";
 import type { Matrix } from "#calibrate/algebra/products.js";
 
-/** All row by row. */
+/** A sum of terms. All arrays are stored row by row. */
 export interface Terms {
   readonly taps: number;
   readonly inputs: number;
   readonly outputs: number;
-  /** How many terms. */
+  /** The number of terms. */
   readonly count: number;
-  /** [inputs, count]: ones and zeros if each term reads one input (depthwise → pointwise), and then not to be changed. */
+  /** [inputs, count]: ones and zeros if each term reads one input (depthwise → pointwise), and then fixed. */
   readonly a: Float64Array;
   /** [taps, count]. */
   readonly d: Float64Array;
-  /** [count, outputs]: ones and zeros if each term is written to one output (pointwise → depthwise), and then not to be changed. */
+  /** [count, outputs]: ones and zeros if each term is written to one output (pointwise → depthwise), and then fixed. */
   readonly b: Float64Array;
   /** The factor that the order fixes. */
   readonly fixed: "a" | "b" | undefined;
@@ -33,11 +33,11 @@ const fixedFactor: Readonly<Record<SplitOrder, Terms["fixed"]>> = {
 };
 
 /**
- * Terms to begin with for a group's kernel: for the first two orders those that lose least of the weights, and else random ones, from
- * which the fit gets as far as from any other.
+ * The terms to start from for the weights of a group. For the first two orders, those that lose least of the weights. For the third,
+ * random ones, from which the fit gets as far as from any others.
  */
-export function startingTerms(kernel: DenseWeightValues, { order, rank }: Split, seed: number): Terms {
-  const { taps, ci, co } = sizesOf(kernel);
+export function startingTerms(weights: DenseWeightValues, { order, rank }: Split, seed: number): Terms {
+  const { taps, ci, co } = sizesOf(weights);
   const fixed = fixedFactor[order];
   const count = fixed === "a" ? ci * rank : fixed === "b" ? co * rank : rank;
   const a = new Float64Array(ci * count);
@@ -49,7 +49,7 @@ export function startingTerms(kernel: DenseWeightValues, { order, rank }: Split,
     for (const factor of [a, d]) for (let at = 0; at < factor.length; at += 1) factor[at] = random.normal();
     return terms;
   }
-  const [first, second] = factorize(kernel, order, rank);
+  const [first, second] = factorize(weights, order, rank);
   if (!first || !second) return bug(`${order} has two factors`);
   if (order === "depthwise-pointwise") {
     for (let k = 0; k < count; k += 1) a[Math.floor(k / rank) * count + k] = 1;
@@ -60,14 +60,14 @@ export function startingTerms(kernel: DenseWeightValues, { order, rank }: Split,
   for (let k = 0; k < count; k += 1) {
     const o = Math.floor(k / rank);
     b[k * co + o] = 1;
-    // The depthwise kernel is [taps, m, co].
+    // The depthwise weights are [taps, m, co].
     for (let t = 0; t < taps; t += 1) d[t * count + k] = second[(t * rank + (k % rank)) * co + o] ?? 0;
   }
   a.set(first);
   return terms;
 }
 
-/** T[t·inputs + i, k] = a[i, k] · d[t, k], for any factors of such sizes. */
+/** T[t·inputs + i, k] = a[i, k] · d[t, k], for any factors of these sizes. */
 export function spread({ taps, inputs, count }: Terms, a: ArrayLike<number>, d: ArrayLike<number>): Matrix {
   const data = new Float32Array(taps * inputs * count);
   let to = 0;
@@ -80,32 +80,36 @@ export function spread({ taps, inputs, count }: Terms, a: ArrayLike<number>, d: 
   return { rows: taps * inputs, columns: count, data };
 }
 
-/** The kernels of the convolutions of a split, from the terms of its groups, as `factorsOf` lays them out. */
-export function factorsOfTerms(kernel: DenseWeights, split: Split, groups: readonly Terms[]): Float32Array[] {
-  const data = factorsOf(kernel, split).map(({ shape }) => new Float32Array(elements(shape)));
+/** The weights of the convolutions of a split, from the terms of its groups, in the layout of `factorsOf`. */
+export function factorsOfTerms(
+  weights: DenseWeights,
+  split: Split,
+  groups: readonly Terms[],
+): Float32Array[] {
+  const data = factorsOf(weights, split).map(({ shape }) => new Float32Array(elements(shape)));
   const [first, second, third] = data;
   if (!first || !second) return bug(`${split.order} has too few factors`);
   const all = groups.length;
   for (const [group, { taps, inputs, outputs, count, a, d, b, fixed }] of groups.entries()) {
-    /** Copies [rows, columns] to columns of a wider one. */
-    const place = (to: Float32Array, from: Float64Array, rows: number, columns: number): void => {
+    /** Copies [rows, columns] to columns of a wider matrix. */
+    const copyColumns = (to: Float32Array, from: Float64Array, rows: number, columns: number): void => {
       for (let row = 0; row < rows; row += 1)
         to.set(from.subarray(row * columns, (row + 1) * columns), (row * all + group) * columns);
     };
     if (fixed === "a") {
-      place(first, d, taps, count);
-      place(second, b, count, outputs);
+      copyColumns(first, d, taps, count);
+      copyColumns(second, b, count, outputs);
     } else if (fixed === "b") {
-      place(first, a, inputs, count);
+      copyColumns(first, a, inputs, count);
       for (let t = 0; t < taps; t += 1)
         for (let k = 0; k < count; k += 1) {
           const at = (t * split.rank + (k % split.rank)) * outputs * all + group * outputs;
           second[at + Math.floor(k / split.rank)] = d[t * count + k] ?? 0;
         }
     } else {
-      place(first, a, inputs, count);
-      place(second, d, taps, count);
-      place(third ?? bug(`${split.order} has three factors`), b, count, outputs);
+      copyColumns(first, a, inputs, count);
+      copyColumns(second, d, taps, count);
+      copyColumns(third ?? bug(`${split.order} has three factors`), b, count, outputs);
     }
   }
   return data;

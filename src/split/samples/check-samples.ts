@@ -1,4 +1,4 @@
-// What is wrong with samples for a network, as far as it can be known: too few of them, or values of another range than it was trained on.
+// Warns of samples that do not suit a network: too few of them, or values in another range than in training.
 
 import type { Samples } from "#calibrate/samples.js";
 import { takeSamples } from "#calibrate/samples.js";
@@ -17,10 +17,10 @@ import type { ChannelMoments } from "./channel-moments.js";
 import { createMoments } from "./channel-moments.js";
 import { ofPixels, outOfScale } from "./check-scale.js";
 
-/** Positions for each input of a kernel; with fewer, a fit follows the samples more than the network. */
+/** Positions for each input of a filter; with fewer, a fit follows the samples more than the network. */
 const rowsPerInput = 4;
 
-/** A warning if there are too few samples for the unknowns of a layer of a module as the passes before `split` leave it. */
+/** A warning if the samples are too few for the unknowns of a layer. `base` is the module before the pass `split`. */
 export function tooFewForFit(base: Module, count: number): Diagnostic[] {
   const short = findCandidates(base).flatMap((candidate) => {
     const { taps, ci } = sizesOf(candidate);
@@ -30,25 +30,25 @@ export function tooFewForFit(base: Module, count: number): Diagnostic[] {
   const worst = short.toSorted((a, b) => b.needed - a.needed)[0];
   if (!worst) return [];
   const { name, inputs, needed, candidate } = worst;
-  const more = short.length > 1 ? `, and ${plural(short.length - 1, "other")} likewise` : "";
+  const more = short.length > 1 ? `; the same holds for ${plural(short.length - 1, "other layer")}` : "";
   return [
     warning(
       "few-samples",
-      `${plural(count, "sample")} ${count === 1 ? "has" : "have"} ${plural(count * candidate.outputPixels, "position")} for \`${name}\`, whose kernel has ${plural(inputs, "input")}: the fit will follow the samples more than the network${more}`,
-      { help: [`${needed} samples or more would do; a few hundred are good, without labels`] },
+      `${plural(count, "sample")} ${count === 1 ? "has" : "have"} ${plural(count * candidate.outputPixels, "position")} for \`${name}\`, whose filters have ${plural(inputs, "input")}: the fit will follow the samples more than the network${more}`,
+      { help: [`use at least ${needed} samples; a few hundred are good, and need no labels`] },
     ),
   ];
 }
 
-/** Samples that are run for this. */
+/** The most samples to run for this check. */
 const mostSamples = 64;
-/** How far the values may be from what training saw, as deviations' ratio and as means' distance in deviations. */
+/** The limits of a plausible range: the ratio of standard deviations to those of training, and the distance of means in deviations. */
 const [mostRatio, mostShift] = [1.6, 0.5];
 
 /**
- * A warning if what the first batch norms get from the samples is far from their stored means and variances: then the samples are
- * most likely scaled in another way than those of training. `model` is as it was read, since passes fold batch norms. If it has none,
- * see `outOfScale`.
+ * A warning if the inputs of the first batch norms are far from their stored means and variances: then the samples are
+ * most likely scaled differently from the training data. `model` is the model as it was read, since passes fold batch norms. If it has
+ * none, `outOfScale` checks instead.
  */
 export async function outOfRange(model: Module, samples: Samples, threads = 1): Promise<Diagnostic[]> {
   const norms = firstNorms(model.graph);
@@ -71,12 +71,12 @@ export async function outOfRange(model: Module, samples: Samples, threads = 1): 
     if (ratio <= mostRatio && ratio >= 1 / mostRatio && shift <= mostShift) continue;
     const near = Math.abs(Math.log(ratio)) <= Math.log(mostRatio);
     const what = near
-      ? `means that are ${shift.toPrecision(2)} deviations off`
-      : `a deviation ${ratio.toPrecision(3)} times that of training`;
+      ? `means that are ${shift.toPrecision(2)} standard deviations off`
+      : `a standard deviation ${ratio.toPrecision(3)} times that of training`;
     return [
       warning(
         "sample-range",
-        `the samples give the batch norm \`${norm.name}\` values with ${what}: they are probably scaled otherwise than those of training`,
+        `the samples give the batch norm \`${norm.name}\` values with ${what}: they are probably scaled differently from the training data`,
         { help: [causeOf(ratio), ofPixels] },
       ),
     ];
@@ -84,7 +84,7 @@ export async function outOfRange(model: Module, samples: Samples, threads = 1): 
   return [];
 }
 
-/** Batch norms with constant statistics that no other one stands before. */
+/** Batch norms with constant statistics that do not depend on another batch norm. */
 function firstNorms(graph: Graph): NodeOf<"batch_norm">[] {
   const behind = new Set<NodeId>();
   const first: NodeOf<"batch_norm">[] = [];
@@ -102,7 +102,7 @@ function firstNorms(graph: Graph): NodeOf<"batch_norm">[] {
   return first;
 }
 
-/** The geometric mean of the deviations' ratios, and the root mean square of the means' distances, over the channels. */
+/** The geometric mean of the ratios of deviations, and the root mean square of the distances of means, over the channels. */
 function distance({ graph, weights }: Module, norm: NodeOf<"batch_norm">, moments: ChannelMoments) {
   const stored = (operand: number): ArrayLike<number> => {
     const node = nodeOf(graph, norm.inputs[operand] ?? -1);
@@ -119,49 +119,54 @@ function distance({ graph, weights }: Module, norm: NodeOf<"batch_norm">, moment
   return { ratio: Math.exp(logs / means.length), shift: Math.sqrt(squares / means.length) };
 }
 
-/** Ways to scale pixels otherwise, by the ratio of deviations that comes of it. */
+/** Likely errors in scaling pixels, by the ratio of deviations that they lead to. */
 const causes: readonly { readonly from: number; readonly to: number; readonly cause: string }[] = [
   {
     from: 100,
     to: 1500,
-    cause: "pixels from 0 to 255 where the network takes smaller ones? `--scale 1/255` makes them 0 to 1",
+    cause:
+      "if pixels are from 0 to 255 and the network expects smaller numbers: `--scale 1/255` makes them 0 to 1",
   },
   {
     from: 2.6,
     to: 6,
-    cause: "pixels by mean and deviation where the network takes 0 to 1? `--mean 0 --std 1` leaves them so",
+    cause:
+      "if pixels are normalized by mean and deviation and the network expects 0 to 1: use `--mean 0 --std 1`",
   },
   {
     from: 1.6,
     to: 2.6,
-    cause: "pixels from −1 to 1 where the network takes 0 to 1? `--mean 0 --std 1` leaves them so",
+    cause: "if pixels are from −1 to 1 and the network expects 0 to 1: use `--mean 0 --std 1`",
   },
   {
     from: 1 / 1.6,
     to: 1.6,
-    cause: "another mean than in training, light for dark, or other things than it has seen?",
+    cause:
+      "the mean may differ from training, images may be inverted, or may show other things than in training",
   },
   {
     from: 0.35,
     to: 0.65,
-    cause: "pixels from 0 to 1 where the network takes −1 to 1? `--mean 0.5 --std 0.5` makes them that",
+    cause: "if pixels are from 0 to 1 and the network expects −1 to 1: use `--mean 0.5 --std 0.5`",
   },
   {
     from: 0.15,
     to: 0.35,
     cause:
-      "pixels from 0 to 1 where the network takes them by mean and deviation? `--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225` is usual",
+      "if pixels are from 0 to 1 and the network expects them normalized: `--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225` is usual",
   },
   {
     from: 1 / 1500,
     to: 1 / 100,
-    cause: "pixels from 0 to 1 where the network takes larger ones? `--scale 1` leaves them from 0 to 255",
+    cause:
+      "if pixels are from 0 to 1 and the network expects larger numbers: `--scale 1` leaves them from 0 to 255",
   },
 ];
 
 function causeOf(ratio: number): string {
   const known = causes.find(({ from, to }) => ratio >= from && ratio <= to);
   return (
-    known?.cause ?? "`--scale`, `--mean` and `--std` say how pixels become numbers, as they did in training"
+    known?.cause ??
+    "set `--scale`, `--mean` and `--std` so that pixels become the same numbers as in training"
   );
 }

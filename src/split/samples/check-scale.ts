@@ -1,11 +1,11 @@
-// Whether samples are of another scale than a network was trained on, where no batch norm has statistics: by the biases of its first convolutions.
+// Checks, by the biases of the first convolutions, whether samples are scaled differently from the training data. For networks without batch norms.
 
 import type { Samples } from "#calibrate/samples.js";
 import { openProbes, runProbes } from "#calibrate/probes.js";
 import { optimize } from "#compile/optimize.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { bug, warning } from "#diagnostic/diagnostic.js";
-import { judgedValues } from "#gradient/judged.js";
+import { comparedOutputs } from "#gradient/compared-values.js";
 import type { Graph, NodeId, NodeOf } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
@@ -15,26 +15,26 @@ import type { Module } from "#ir/weights.js";
 import { createMoments } from "./channel-moments.js";
 
 /**
- * The deviation of a first convolution's results, as a multiple of its bias (the median over channels), in trained networks on inputs as in training: 1/7 to 9
- * in 35 published ones, most of them with folded batch norms. Below the first of these the results hardly depend on the inputs. Above the second one they
- * may still do well, since convolutions that never had a batch norm may have small biases.
+ * The range of the deviation of a first convolution's results as a multiple of its bias (the median over channels). With inputs as in
+ * training it is 1/7 to 9 in 35 published networks, most of them with folded batch norms. Below the lower bound the results hardly depend on
+ * the inputs. Above the upper bound all may still be well, since convolutions that never had a batch norm may have small biases.
  */
 const [least, most] = [1 / 16, 32];
-/** How many times as likely, in powers of e, the first class is than the second, where no training would come: its loss there is nothing. */
+/** The log ratio of the probabilities of the first and second class that training never reaches: its loss is practically 0 there. */
 const certain = 50;
-/** Between pixels from 0 to 255 and from 0 to 1. */
+/** The ratio between pixels from 0 to 255 and from 0 to 1. */
 const pixelScale = 255;
-/** Help beside advice on scales: which samples have them. */
+/** Help for advice on scales: to which samples the options apply. */
 export const ofPixels =
   "`--scale`, `--mean` and `--std` are for images and .npy files of bytes; other numbers are scaled in their file";
 
 /**
- * A warning if the samples are most likely of another scale than in training, by one or two orders of magnitude: if they are so small that the first
- * convolutions give little more than their biases; or so large that biases do not count, and that classes are certain which would not be
- * with a 255th of the values. What gives no such evidence, as a regression on values that are too large, is not told.
+ * A warning if the samples are most likely one or two orders of magnitude smaller or larger than in training. Too small: the first
+ * convolutions give little more than their biases. Too large: biases do not matter, and classes are certain that would not be with a
+ * 255th of the values. Cases without this evidence, such as a regression on too large values, give no warning.
  */
 export async function outOfScale(model: Module, samples: Samples, threads = 1): Promise<Diagnostic[]> {
-  // Sums with constants become biases.
+  // Folds sums with constants into biases.
   const base = optimize(model, { stopAfter: "split" }).value?.module;
   const convolutions = base ? firstConvolutions(base.graph) : [];
   if (!base || convolutions.length === 0) return [];
@@ -45,10 +45,10 @@ export async function outOfScale(model: Module, samples: Samples, threads = 1): 
     return [
       warning(
         "sample-range",
-        `the samples change what the convolution \`${node.name}\` gives by ${multiple.toPrecision(2)} times its bias: they are probably scaled otherwise than those of training`,
+        `the samples change the results of the convolution \`${node.name}\` by ${multiple.toPrecision(2)} times its bias: they are probably scaled differently from the training data`,
         {
           help: [
-            "pixels from 0 to 1 where the network takes larger ones? `--scale 1` leaves them from 0 to 255",
+            "if pixels are from 0 to 1 and the network expects larger numbers: `--scale 1` leaves them from 0 to 255",
             ofPixels,
           ],
         },
@@ -60,10 +60,10 @@ export async function outOfScale(model: Module, samples: Samples, threads = 1): 
   return [
     warning(
       "sample-range",
-      `the samples make classes certain beyond all training, with values of the convolution \`${node.name}\` that are ${multiple.toPrecision(2)} times its bias: they are probably scaled otherwise than those of training`,
+      `the samples make the network far more certain of classes than training does, and the results of the convolution \`${node.name}\` are ${multiple.toPrecision(2)} times its bias: they are probably scaled differently from the training data`,
       {
         help: [
-          "pixels from 0 to 255 where the network takes smaller ones? `--scale 1/255` makes them 0 to 1",
+          "if pixels are from 0 to 255 and the network expects smaller numbers: `--scale 1/255` makes them 0 to 1",
           ofPixels,
         ],
       },
@@ -74,10 +74,10 @@ export async function outOfScale(model: Module, samples: Samples, threads = 1): 
 type Convolution = NodeOf<"conv2d"> | NodeOf<"depthwise_conv2d">;
 
 interface Seen {
-  /** The convolution whose results are furthest from its bias, by ratio. */
+  /** The convolution whose results are furthest from its bias, as a ratio. */
   readonly node: Convolution;
   readonly multiple: number;
-  /** Of outputs that are vectors, the difference between the largest and the next value: the median over samples, and over outputs. NaN without such. */
+  /** For outputs that are vectors, the difference of the two largest values: the median over samples and outputs. NaN without such outputs. */
   readonly certainty: number;
 }
 
@@ -88,7 +88,7 @@ async function look(
   threads: number,
 ): Promise<Seen | undefined> {
   const { graph } = base;
-  const vectors = judgedValues(graph).filter((id) => isVector(graph, id));
+  const vectors = comparedOutputs(graph).filter((id) => isVector(graph, id));
   const ids = convolutions.map(({ id }) => id);
   const { value: probes } = await openProbes(base, [...ids, ...vectors], { threads });
   if (!probes) return undefined;
@@ -110,7 +110,7 @@ async function look(
   return node && { node, multiple: multiples[worst] ?? 1, certainty: median(margins.map(median)) };
 }
 
-/** Convolutions with a constant bias that no other sum of products stands before. */
+/** Convolutions with a constant bias that do not depend on another sum of products. */
 function firstConvolutions(graph: Graph): Convolution[] {
   const behind = new Set<NodeId>();
   const first: Convolution[] = [];
@@ -130,7 +130,7 @@ function biasOf({ graph, weights }: Module, { inputs }: Convolution): Float32Arr
   return node.op === "constant" ? weights.readF32(node.attributes.weight) : bug("no constant");
 }
 
-/** The median over channels of deviation / |bias|; 1, which says nothing, where all biases are 0. */
+/** The median over channels of deviation / |bias|; 1, which raises no warning, if all biases are 0. */
 function multipleOf(bias: Float32Array, variances: ArrayLike<number>): number {
   if (bias.every((value) => value === 0)) return 1;
   return median([...bias].map((value, channel) => Math.sqrt(variances[channel] ?? 0) / Math.abs(value)));

@@ -21,7 +21,7 @@ function said(text: string): string {
     found
       .map(
         ({ severity, code, message }) =>
-          `${severity}[${code}]: ${message.replace(/\d+ of \d+ places/, "some places")}`,
+          `${severity}[${code}]: ${message.replace(/\d+ of \d+ samples/, "some samples")}`,
       )
       .join("\n") || "nothing"
   );

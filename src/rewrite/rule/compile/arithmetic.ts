@@ -1,4 +1,4 @@
-// Arithmetic of rules on what is known before the net runs: numbers, lists, names.
+// Arithmetic of rules on values that are known before the net runs: numbers, lists, names.
 
 import type { BinaryOperator } from "#grammar/ast.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";
@@ -12,7 +12,7 @@ export const tensorOps: Readonly<Partial<Record<BinaryOperator, OpName>>> = {
   "/": "div",
 };
 
-/** A binary operator on values; lists of equal length item by item, a number with every item. Undefined if that has no sense. */
+/** A binary operator on values: lists of equal length item by item, a number with every item. Undefined for other operands. */
 export function binaryValue(
   operator: BinaryOperator,
   a: AttributeValue,

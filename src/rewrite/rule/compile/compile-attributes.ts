@@ -27,7 +27,7 @@ export function compileAttributes(
   const rests: string[] = [];
   const named: { readonly key: string; readonly term: ValueTerm }[] = [];
   const restKeys = new Set<string>();
-  // Mentioned, even if what is given is wrong.
+  // All attributes that the call mentions, also those with wrong values.
   const given = new Set<string>();
   for (const argument of args) {
     if (argument.kind === "positional") continue;
@@ -124,7 +124,7 @@ export function compileAttributes(
 
 export function parseAttribute(op: OpName, key: string, value: AttributeValue): AttributeValue | undefined {
   const kind = ownEntry(opOf(op).attributes, key) ?? ownEntry(opOf(op).layer?.attributes, key);
-  // Derived attributes of no layer form (there is none today) would have no kind; they are taken as they are.
+  // A derived attribute that no layer form takes would have no kind, and any value would do. No op has one today.
   if (!kind) return value;
   const literals: Literal[] =
     typeof value === "number"

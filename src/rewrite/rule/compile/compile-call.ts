@@ -69,7 +69,7 @@ function compileFunction(
   for (const [at, argument] of call.arguments.entries()) {
     if (argument.kind !== "positional")
       return fail(scope, argument.span, "wrong-type", `\`${text}\` takes no named arguments`);
-    // Asking about a bound op's node does not put the node on the right side.
+    // A question about the node of a bound op does not use the node on the right side.
     const keptBefore = new Set(scope.kept);
     const term = compile(scope, argument.value);
     if (!term) return undefined;

@@ -37,7 +37,7 @@ function compilePattern(scope: Scope, expression: Expression): Pattern | undefin
     case "unary": {
       const { operator, operand, span } = expression;
       if (operator === "not")
-        return fail(scope, span, "wrong-pattern", "`not` has no place on the left side", [
+        return fail(scope, span, "wrong-pattern", "`not` cannot be used on the left side", [
           "conditions stand after `when`",
         ]);
       if (operand.kind === "number") return { kind: "uniform", value: -operand.value };
@@ -50,7 +50,7 @@ function compilePattern(scope: Scope, expression: Expression): Pattern | undefin
       const { operator, left, right, span } = expression;
       const op = tensorOps[operator];
       if (!op)
-        return fail(scope, span, "wrong-pattern", `\`${operator}\` has no place on the left side`, [
+        return fail(scope, span, "wrong-pattern", `\`${operator}\` cannot be used on the left side`, [
           "conditions stand after `when`",
         ]);
       const a = compilePattern(scope, left);
@@ -67,7 +67,7 @@ function compilePattern(scope: Scope, expression: Expression): Pattern | undefin
         scope,
         expression.span,
         "wrong-pattern",
-        "an operand on the left side is a variable, a number or the call of an op",
+        "an operand on the left side must be a variable, a number or the call of an op",
       );
     default:
       return expression satisfies never;
@@ -107,7 +107,8 @@ function compileCall(scope: Scope, call: CallExpression): OpPattern | undefined 
     if (argument.kind === "positional") continue;
     const key = argument.name.text;
     if (argument.kind === "rest") {
-      if (rest) fail(scope, argument.span, "repeated-argument", "the rest of the attributes has one name");
+      if (rest)
+        fail(scope, argument.span, "repeated-argument", "the rest of the attributes can have only one name");
       rest = { name: key, span: argument.span };
       continue;
     }
@@ -136,7 +137,7 @@ function compileCall(scope: Scope, call: CallExpression): OpPattern | undefined 
   }
   if (rest) bindRest(scope, rest.name, rest.span, ops, attributes);
   else {
-    // An attribute without a default cannot be left unmentioned.
+    // The left side must mention an attribute that has no default.
     const complete = ops.filter((op) => missingAttribute(op, attributes) === undefined);
     const [op] = ops;
     const missing = op && missingAttribute(op, attributes);
@@ -235,7 +236,7 @@ function closedValue(scope: Scope, expression: Expression): AttributeValue | und
     scope,
     expression.span,
     "wrong-pattern",
-    "an attribute on the left side is a variable, a literal or a list of them",
+    "an attribute on the left side must be a variable, a literal or a list of them",
   );
 }
 
@@ -260,7 +261,7 @@ function bindRest(
   bind(scope, name, { kind: "rest", keys }, span);
 }
 
-/** Binds a variable, or checks that it is used as before. A repeated variable means equality. */
+/** Binds a variable, or checks that it has the same kind as before. A repeated variable means equality. */
 function bind(scope: Scope, name: string, variable: Variable, span: Span): boolean {
   const known = scope.variables.get(name);
   if (!known) {
@@ -278,7 +279,7 @@ function bind(scope: Scope, name: string, variable: Variable, span: Span): boole
     scope,
     span,
     "repeated-variable",
-    `\`${name}\` cannot stand for ${described(variable)} here: it stands for ${described(known)} before`,
+    `\`${name}\` cannot be ${described(variable)} here: it is ${described(known)} before`,
   );
   return false;
 }

@@ -1,4 +1,4 @@
-// Compiles `rule` items: checks names, counts and types, and makes what the matcher runs.
+// Compiles `rule` items: checks names, counts and types, and makes the data that the matcher reads.
 
 import { given } from "#diagnostic/given.js";
 import type { Ast, Expression, RuleItem } from "#grammar/ast.js";
@@ -13,7 +13,7 @@ import type { Scope } from "./scope.js";
 import { fail } from "./fail.js";
 import type { Term } from "./term.js";
 
-/** The rules of a file in order, or everything that is wrong with them. */
+/** The rules of a file in order, or all errors in them. */
 export function compileRules(items: Ast["items"]): Result<Rule[]> {
   const diagnostics: Diagnostic[] = [];
   const rules: Rule[] = [];
@@ -38,8 +38,8 @@ export function compileRules(items: Ast["items"]): Result<Rule[]> {
 }
 
 /**
- * Compiles one rule. On the left, names are variables and a repeated one means equality; `..a` is the rest of an op's
- * attributes, and an attribute that is not mentioned equals its default, on both sides.
+ * Compiles one rule. On the left, names are variables, and a repeated name means equality. `..a` is the rest of an op's
+ * attributes. An attribute that is not mentioned has its default, on both sides.
  */
 export function compileRule(item: RuleItem): Result<Rule> {
   const tooLarge = ruleSizeProblem(item);
@@ -53,7 +53,7 @@ export function compileRule(item: RuleItem): Result<Rule> {
   };
   const approx = item.approx && tolerance(scope, item.approx);
   const pattern = compileRoot(scope, item.pattern);
-  // Without a left side all variables would be unbound: one error is enough.
+  // Without a left side, every variable would be unbound; one error is enough.
   if (!pattern) return { diagnostics: scope.diagnostics };
 
   const values: (readonly [string, Compute])[] = [];
@@ -64,7 +64,7 @@ export function compileRule(item: RuleItem): Result<Rule> {
     }
     const term = compileTerm(scope, value);
     if (!term) {
-      // Bound all the same, so that its uses are not errors on top.
+      // Bound in spite of the error, so that its uses are not errors too.
       scope.where.set(name.text, { kind: "value", type: "any", compute: () => undefined, closed: false });
     } else if (term.kind === "value") {
       values.push([name.text, term.compute]);
@@ -95,7 +95,7 @@ export function compileRule(item: RuleItem): Result<Rule> {
 
 const noCondition = { shared: false, condition: undefined };
 
-/** `shared` stands alone or as a part of an `and`; what is left is the condition. */
+/** Splits a condition into `shared`, which is a condition alone or in an `and`, and the rest. */
 function compileCondition(
   scope: Scope,
   expression: Expression,
@@ -108,10 +108,10 @@ function compileCondition(
   for (const part of rest) {
     const kept = new Set(scope.kept);
     const term = compileTerm(scope, part);
-    // What a condition asks about is not put on the right side by that.
+    // A variable that only a condition names is not used on the right side.
     for (const name of scope.kept) if (!kept.has(name)) scope.kept.delete(name);
     if (term && (term.kind === "tensor" || (term.type !== "boolean" && term.type !== "any")))
-      fail(scope, part.span, "wrong-type", "a condition is true or false, but this is something else");
+      fail(scope, part.span, "wrong-type", "a condition must be true or false");
     else if (term?.kind === "value") computes.push(term.compute);
   }
   return {
@@ -127,7 +127,7 @@ function conjuncts(expression: Expression): Expression[] {
     : [expression];
 }
 
-/** A `where` tensor is built once, however often it is used. */
+/** A tensor of `where`: it is built once, even if it is used several times. */
 function shared(term: Extract<Term, { kind: "tensor" }>): Term {
   const built = new WeakMap<Match, { readonly ref: Ref | undefined }>();
   return {
@@ -146,7 +146,7 @@ function tolerance(scope: Scope, expression: Expression): number | undefined {
     scope,
     expression.span,
     "wrong-attribute",
-    "the tolerance of `rule approx` is a number between 0 and 1",
+    "the tolerance of `rule approx` must be a number between 0 and 1",
     ["it is relative to the greatest value of the result"],
   );
 }

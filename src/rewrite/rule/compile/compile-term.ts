@@ -1,4 +1,4 @@
-// Compiles terms of a rule's right side, of `where` and of `when`: each is a tensor to build or a value to compute.
+// Compiles terms of a rule's right side, of `where` and of `when`. Each is a tensor to build or a value to compute.
 
 import type { BinaryExpression, Expression } from "#grammar/ast.js";
 import { didYouMean } from "#diagnostic/suggest.js";
@@ -13,8 +13,7 @@ import { callOf, isLiteralName } from "./scope.js";
 import type { Term, ValueTerm } from "./term.js";
 import { asTensor, described, expectValue, tensorOp, valueOf } from "./term.js";
 
-/** An elementwise op over numbers is a number: `max(a, b)`. */
-
+/** Compiles a term. An elementwise op over numbers is a number, as in `max(a, b)`. */
 export function compileTerm(scope: Scope, expression: Expression): Term | undefined {
   switch (expression.kind) {
     case "number":
@@ -169,7 +168,7 @@ function compileBinary(scope: Scope, expression: BinaryExpression): Term | undef
       closed: a.closed && b.closed,
       compute: (match) => {
         const x = a.compute(match);
-        // `and` and `or` look at the right side only where they must: it may have no value otherwise.
+        // `and` and `or` evaluate their right side only if they need it: it may have no value otherwise.
         if (logical && x === (operator === "or")) return x;
         const y = b.compute(match);
         return x === undefined || y === undefined ? undefined : binaryValue(operator, x, y);
@@ -183,7 +182,7 @@ function compileBinary(scope: Scope, expression: BinaryExpression): Term | undef
       span,
       "wrong-type",
       `\`${operator}\` compares values that are known before the net runs, not tensors`,
-      ["for constants there are `value(c)`, `least(c)` and `greatest(c)`"],
+      ["use `value(c)`, `least(c)` or `greatest(c)` of a constant"],
     );
   }
   const x = asTensor(scope, a, left);

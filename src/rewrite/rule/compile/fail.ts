@@ -1,15 +1,15 @@
-// Errors in rules and fusions, where they are found.
+// Reports errors in rules and fusions.
 
 import type { DiagnosticCode } from "#diagnostic/codes.js";
 import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 
-/** Where errors are collected. */
+/** The errors collected so far. */
 export interface Problems {
   readonly diagnostics: Diagnostic[];
 }
 
-/** Reports an error; the value stands for "nothing was compiled". */
+/** Reports an error. Returns undefined, which means that nothing was compiled. */
 export function fail(
   scope: Problems,
   span: Span,

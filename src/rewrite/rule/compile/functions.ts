@@ -7,7 +7,7 @@ import { channels, elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { boundsOf, uniformValue } from "../facts.js";
 
-/** What is known of a term's value before there is a match. */
+/** The type of a term's value, as far as it is known before a match. */
 export type ValueType = "number" | "boolean" | "list" | "text" | "any";
 
 /** A function of rules. `tensor` parameters take variables of the left side. */
@@ -17,7 +17,7 @@ export interface RuleFunction {
   /** The last parameter may be repeated. */
   readonly variadic?: boolean;
   readonly result: ValueType;
-  /** Undefined where it has no value; then the rule does not apply. */
+  /** Undefined where the function has no value; then the rule does not apply. */
   evaluate(
     module: Module,
     nodes: readonly Node[],
@@ -27,7 +27,7 @@ export interface RuleFunction {
 
 /** All functions by name. */
 export const ruleFunctions: Readonly<Record<string, RuleFunction>> = {
-  constant: ofTensors("whether all are weights", "boolean", (_, nodes) =>
+  constant: ofTensors("whether all are constants", "boolean", (_, nodes) =>
     nodes.every((node) => node.op === "constant"),
   ),
   single_use: ofTensors(

@@ -1,5 +1,5 @@
-// The parts of rules and fusions: how many there may be, since what is made from them is walked with recursion at every node of
-// every graph, and the literals among them.
+// Limits the number of parts of rules and fusions, since recursive code visits them at every node of every graph. Also lists the
+// literals among them.
 
 import type { Expression, FuseItem, RuleItem } from "#grammar/ast.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
@@ -7,7 +7,7 @@ import { error } from "#diagnostic/diagnostic.js";
 import { numberText } from "#ir/units.js";
 import type { Literals } from "../rule.js";
 
-/** Most names, numbers, operators and calls of a rule, and steps of a fusion; the longest built-in rule has 60. */
+/** The most names, numbers, operators and calls of a rule, and links of a fusion. The longest built-in rule has 60. */
 const maxRuleParts = 1000;
 
 /** An error if a rule or fusion is too large to be compiled. */
@@ -18,11 +18,11 @@ export function ruleSizeProblem(item: RuleItem | FuseItem): Diagnostic | undefin
   return error(
     "rule-too-large",
     `${kind} \`${item.name.text}\` has ${numberText(parts)} names, numbers, operators and calls`,
-    { span: item.name.span, help: [`a ${kind} has ${numberText(maxRuleParts)} at most`] },
+    { span: item.name.span, help: [`a ${kind} may have at most ${numberText(maxRuleParts)}`] },
   );
 }
 
-/** The numbers and lists of numbers that a rule is written with, each once, in no order. */
+/** The numbers and lists of numbers in the text of a rule, each once, in no particular order. */
 export function literalsOf(item: RuleItem): Literals {
   const numbers = new Set<number>();
   const lists = new Map<string, readonly number[]>();
@@ -46,7 +46,7 @@ function numbersOf(items: readonly Expression[]): number[] {
   return numbers.length === items.length ? numbers : [];
 }
 
-/** Expressions and all their parts; without recursion, since a sum may be as deep as it is long. */
+/** Expressions and all their parts. Without recursion, since a sum may be nested as deeply as it is long. */
 function partsOf(expressions: readonly Expression[]): Expression[] {
   const open = [...expressions];
   const parts: Expression[] = [];

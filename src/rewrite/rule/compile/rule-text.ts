@@ -1,4 +1,4 @@
-// Text of the language in TypeScript: built-in rules need no file system, so that the compiler runs in a browser.
+// Rules as text in TypeScript files: so built-in rules need no file system, and the compiler runs in a browser.
 
 import { parse } from "#grammar/reading/parse.js";
 import type { Ast } from "#grammar/ast.js";
@@ -8,7 +8,7 @@ import { lineCol } from "#diagnostic/position.js";
 import { compileRules } from "./compile-rule.js";
 import type { Rule } from "../rule.js";
 
-/** A built-in text of rules: parsed and compiled at the first use, since a browser may load the compiler to do something else. */
+/** A text of built-in rules. It is parsed and compiled at its first use, since a browser may load the compiler without needing it. */
 export interface RuleText {
   readonly file: string;
   readonly text: string;
@@ -16,7 +16,7 @@ export interface RuleText {
   rules(): readonly Rule[];
 }
 
-/** ``net("rules/padding")`rule …` `` is a built-in text under that name. A mistake in it is a bug, thrown at the first use. */
+/** ``net("rules/padding")`rule …` `` is a built-in text with that name. An error in it is a bug, and is thrown at the first use. */
 export function net(file: string): (strings: TemplateStringsArray) => RuleText {
   return ({ raw }) => {
     const text = raw.join("");

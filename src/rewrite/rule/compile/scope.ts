@@ -1,4 +1,4 @@
-// The names of a rule while it is compiled, and errors about them.
+// The names of a rule during its compilation, and errors about them.
 
 import type { Argument, CallExpression, Expression, PipeExpression } from "#grammar/ast.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
@@ -9,13 +9,13 @@ import { fail } from "./fail.js";
 import type { ValueType } from "./functions.js";
 import type { Term } from "./term.js";
 
-/** What a name of the left side stands for. */
+/** What a name of the left side means. */
 export type Variable =
   | { readonly kind: "tensor" }
-  /** An op bound by a class; also the value of its node. */
+  /** An op that is bound by a class; also the value of its node. */
   | { readonly kind: "op"; readonly ops: readonly OpName[] }
   | { readonly kind: "attribute"; readonly type: ValueType }
-  /** `..name`: the attributes that each op of the left side leaves for it. */
+  /** `..name`: the attributes that each op of the left side does not mention. */
   | { readonly kind: "rest"; readonly keys: ReadonlySet<string> };
 
 export interface Scope {
@@ -25,11 +25,11 @@ export interface Scope {
   readonly where: Map<string, Term>;
   /** Variables that `constant(…)` demands to be weights. */
   readonly constants: Set<string>;
-  /** Binders used as values on the right. */
+  /** Binders that the right side uses as values. */
   readonly kept: Set<string>;
 }
 
-/** Compiles a part of a term; handed down to what compiles calls, which the compiler of terms calls itself. */
+/** Compiles a part of a term. It is passed to the compiler of calls, because the two call each other. */
 export type CompileTerm = (scope: Scope, expression: Expression) => Term | undefined;
 
 /** A pipe as the call that it means. */
@@ -40,7 +40,7 @@ export function callOf(expression: CallExpression | PipeExpression): CallExpress
   return { ...call, arguments: [first, ...call.arguments], span: expression.span };
 }
 
-/** The ops that a callee on the left may be: an op, or the members of a class. */
+/** The ops that a callee of the left side means: one op, or the members of a class. */
 export function opsOf(scope: Scope, call: CallExpression): readonly OpName[] | undefined {
   const { text, span } = call.callee;
   if (isOp(text)) return text === "input" || text === "constant" ? sourceOp(scope, call) : [text];
@@ -57,7 +57,7 @@ export function opsOf(scope: Scope, call: CallExpression): readonly OpName[] | u
 }
 
 function sourceOp(scope: Scope, { callee }: CallExpression): undefined {
-  return fail(scope, callee.span, "unknown-op", `\`${callee.text}\` is not for rules`, [
+  return fail(scope, callee.span, "unknown-op", `a rule cannot use \`${callee.text}\``, [
     callee.text === "constant" ? "write a variable, and `when constant(name)`" : "write a variable",
   ]);
 }

@@ -1,4 +1,4 @@
-// The terms of rules: tensors to build and values to compute, and the ways from one to the other.
+// The terms of rules: tensors to build and values to compute, and the conversions between them.
 
 import type { Expression } from "#grammar/ast.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";
@@ -13,13 +13,13 @@ export type Term =
       readonly kind: "value";
       readonly type: ValueType;
       readonly compute: Compute;
-      /** It depends on no variable, so that it can be computed at once. */
+      /** Whether it depends on no variable, so that it can be computed immediately. */
       readonly closed: boolean;
     }
   | {
       readonly kind: "tensor";
       readonly construct: Construct;
-      /** The variable of the left side that it is, for functions that ask about what is there. */
+      /** The variable of the left side, if the term is one; functions that ask about a node need it. */
       readonly variable?: string;
     };
 
@@ -43,7 +43,12 @@ export function asTensor(
 ): Extract<Term, { kind: "tensor" }> | undefined {
   if (term.kind === "tensor") return term;
   if (term.type !== "number" && term.type !== "any")
-    return fail(scope, span, "wrong-type", `an operand is a tensor or a number, not ${described[term.type]}`);
+    return fail(
+      scope,
+      span,
+      "wrong-type",
+      `an operand must be a tensor or a number, not ${described[term.type]}`,
+    );
   return {
     kind: "tensor",
     construct: (match, builder) => {
@@ -61,7 +66,7 @@ export function expectValue(
 ): ValueTerm | undefined {
   if (term.kind === "tensor")
     return fail(scope, span, "wrong-type", `expected ${described[type]}, but this is a tensor`, [
-      "for constants there are `value(c)`, `least(c)` and `greatest(c)`",
+      "use `value(c)`, `least(c)` or `greatest(c)` of a constant",
     ]);
   if (type === "any" || term.type === "any" || term.type === type) return term;
   return fail(scope, span, "wrong-type", `expected ${described[type]}, but this is ${described[term.type]}`);

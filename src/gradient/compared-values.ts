@@ -1,4 +1,4 @@
-// What of a network's outputs is compared: logits in the place of probabilities.
+// Which values of a network are compared: logits instead of probabilities, and the value after the elementwise ops of a layer.
 
 import type { Graph, Node, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
@@ -6,10 +6,10 @@ import { users } from "#ir/node-order.js";
 import { opOf } from "#ops/index.js";
 
 /**
- * The values behind the outputs, each once: of a softmax its operand, which still tells apart what is all but certain. Inputs and constants are
- * left out.
+ * The values of the outputs, each once; instead of a softmax its operand, because it still distinguishes classes that are almost certain.
+ * Without inputs and constants.
  */
-export function judgedValues(graph: Graph): NodeId[] {
+export function comparedOutputs(graph: Graph): NodeId[] {
   const values = graph.outputs.map(({ node }) => {
     const { op, inputs } = nodeOf(graph, node);
     return op === "softmax" ? (inputs[0] ?? node) : node;
@@ -17,8 +17,8 @@ export function judgedValues(graph: Graph): NodeId[] {
   return [...new Set(values)].filter((id) => !["input", "constant"].includes(nodeOf(graph, id).op));
 }
 
-/** The value behind a layer: through elementwise ops that follow one after another, as a sum with a shortcut and its activation. */
-export function valueBehind(graph: Graph, layer: Node): NodeId {
+/** The value after a layer and the elementwise ops that follow it one after another, such as a sum with a shortcut and its activation. */
+export function valueAfter(graph: Graph, layer: Node): NodeId {
   let node = layer;
   for (;;) {
     const [user, second] = users(graph).get(node.id) ?? [];

@@ -1,4 +1,4 @@
-// Moves that several rules make: elements put into zeros, the taps of a window, maps along an axis.
+// Moves of elements that several rules use: into zeros, to and from the taps of a window, and linear maps along an axis.
 
 import type { NodeId } from "#ir/graph.js";
 import type { Shape } from "#ir/type.js";
@@ -7,9 +7,9 @@ import type { Padding, Size } from "#ops/attributes.js";
 import type { GradientBuilder } from "./gradient-builder.js";
 
 /**
- * Zeros of `shape` with element i of x at `begin + i · stride` along each axis; what would lie outside is left out. The transpose of a slice.
+ * Zeros of `shape` with element i of x at `begin + i · stride` along each axis; leaves out elements outside. The transpose of a slice.
  */
-export function place(
+export function placeInZeros(
   build: GradientBuilder,
   x: NodeId,
   begin: readonly number[],
@@ -35,9 +35,9 @@ export function place(
   return padded(build, inside, before, after);
 }
 
-/** x with stride − 1 zeros between neighbours, and as many behind the last. */
+/** x with stride − 1 zeros between neighbours, and as many after the last. */
 function insertZeros(build: GradientBuilder, x: NodeId, stride: readonly number[]): NodeId {
-  if (stride.every((step) => step === 1)) return x;
+  if (stride.every((one) => one === 1)) return x;
   const shape = build.shape(x);
   const apart = shape.flatMap((extent, axis) => ((stride[axis] ?? 1) > 1 ? [extent, 1] : [extent]));
   const after = shape.flatMap((_, axis) => ((stride[axis] ?? 1) > 1 ? [0, (stride[axis] ?? 1) - 1] : [0]));
@@ -53,7 +53,7 @@ function insertZeros(build: GradientBuilder, x: NodeId, stride: readonly number[
   );
 }
 
-/** Elements `begin` to `begin + (size − 1) · stride`; x itself if that is all. */
+/** Elements `begin` to `begin + (size − 1) · stride`; x itself if these are all. */
 export function sliced(
   build: GradientBuilder,
   x: NodeId,
@@ -63,12 +63,12 @@ export function sliced(
 ): NodeId {
   const isAll =
     begin.every((first) => first === 0) &&
-    stride.every((step) => step === 1) &&
+    stride.every((one) => one === 1) &&
     build.shape(x).every((extent, axis) => extent === size[axis]);
   return isAll ? x : build.op("slice", [x], { begin, size, stride });
 }
 
-/** x with a value around it; x itself if there is nothing around. */
+/** x with `value` around it; x itself if nothing is added. */
 function padded(
   build: GradientBuilder,
   x: NodeId,
@@ -81,26 +81,26 @@ function padded(
 }
 
 /** Windows over the rows and columns of an [n, h, w, c] value. */
-export interface PlacedWindows {
+export interface Windows {
   readonly kernel: Size;
   readonly stride: Size;
   readonly dilation: Size;
   readonly padding: Padding;
 }
 
-/** The places of the taps, row by row: [i, j]. */
-export function tapsOf({ kernel }: Pick<PlacedWindows, "kernel">): (readonly [number, number])[] {
+/** The positions [i, j] of the taps, row by row. */
+export function tapsOf({ kernel }: Pick<Windows, "kernel">): (readonly [number, number])[] {
   return Array.from({ length: kernel[0] * kernel[1] }, (_, tap) => [
     Math.floor(tap / kernel[1]),
     tap % kernel[1],
   ]);
 }
 
-/** For each tap what it sees of x at all [h', w'] places, `fill` outside: [n, h', w', c] each. */
+/** For each tap, the elements of x that it reads at all [h', w'] positions, `fill` outside x: [n, h', w', c] each. */
 export function seenByTaps(
   build: GradientBuilder,
   x: NodeId,
-  windows: PlacedWindows,
+  windows: Windows,
   [height, width]: Size,
   fill = 0,
 ): NodeId[] {
@@ -119,16 +119,16 @@ export function seenByTaps(
   );
 }
 
-/** The transpose of `seenByTaps` with zeros outside: what the taps see, added where they see it, as an [n, h, w, c] value. */
+/** The transpose of `seenByTaps` with zeros outside: adds the values of the taps where these read, as an [n, h, w, c] value. */
 export function addFromTaps(
   build: GradientBuilder,
   taps: readonly NodeId[],
-  windows: PlacedWindows,
+  windows: Windows,
   shape: Shape,
 ): NodeId {
   const { stride, dilation, padding } = windows;
   const parts = tapsOf(windows).map(([i, j], tap) =>
-    place(
+    placeInZeros(
       build,
       taps[tap] ?? 0,
       [0, i * dilation[0] - padding[0], j * dilation[1] - padding[2], 0],

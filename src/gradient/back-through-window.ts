@@ -1,4 +1,4 @@
-// Back through a window: the gradient spread by the stride, over which a window of stride 1 slides.
+// The gradient by the input of a window: spreads the gradient by the stride, and slides a window of stride 1 over it.
 
 import type { NodeId } from "#ir/graph.js";
 import type { Shape } from "#ir/type.js";
@@ -6,17 +6,18 @@ import { channels } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
 import { spatial } from "#ops/window.js";
 import type { GradientBuilder } from "./gradient-builder.js";
-import type { PlacedWindows } from "./place.js";
-import { place } from "./place.js";
+import type { Windows } from "./windows.js";
+import { placeInZeros } from "./windows.js";
 
 /**
- * The gradient spread by the stride, and the padding with which a window of stride 1 over it sees, for each element of an input of this size, all places that
- * had seen it: (k − 1) · dilation − padding before. What is below 0 of it is cut off. Undefined if all windows see padding alone.
+ * Spreads the gradient by the stride, and gives the padding for a window of stride 1 over it. At each element of an input of this size, that
+ * window reads all results that had read the element. The padding before is (k − 1) · dilation − padding; a negative one cuts off instead.
+ * Undefined if all windows read only padding.
  */
 export function spreadBack(
   build: GradientBuilder,
   gradient: NodeId,
-  { kernel, stride, dilation, padding }: PlacedWindows,
+  { kernel, stride, dilation, padding }: Windows,
   size: Size,
 ): { readonly spread: NodeId; readonly padding: Padding } | undefined {
   const [n = 1, height = 1, width = 1, depth = 1] = build.shape(gradient);
@@ -31,7 +32,7 @@ export function spreadBack(
   if (left(rows) < 1 || left(columns) < 1) return undefined;
   const begin = [0, Math.min(0, rows.before), Math.min(0, columns.before), 0];
   return {
-    spread: place(
+    spread: placeInZeros(
       build,
       gradient,
       begin,
@@ -48,13 +49,13 @@ export function spreadBack(
 }
 
 /**
- * Back through a depthwise convolution to its input, of `shape`: `turned` is its kernel with the taps in reverse. Undefined as for
- * `spreadBack`.
+ * The gradient by the input, of `shape`, of a depthwise convolution. `turned` is its weights with the taps reversed. Undefined if
+ * `spreadBack` is.
  */
 export function backThroughDepthwise(
   build: GradientBuilder,
   gradient: NodeId,
-  windows: PlacedWindows,
+  windows: Windows,
   turned: NodeId,
   shape: Shape,
 ): NodeId | undefined {
