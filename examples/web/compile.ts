@@ -1,4 +1,4 @@
-// Compiles the trained examples for every target there is, into compiled/; the page takes what it finds there.
+// Compiles the trained examples for every target into compiled/, where the page finds them.
 
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { compile, inputNodes, render } from "../../src/index.js";
 import { readModel, writeArtifact } from "../../src/node/index.js";
 import type { Manifest } from "./manifest.js";
 
-/** The nets that are offered, and what the page calls them. */
+/** The nets that the page offers, with their titles there. */
 const nets = [
   { name: "fm_resnet16", title: "Residual net", note: "nine standard 3×3 convolutions" },
   { name: "fm_mobile", title: "Mobile net", note: "depthwise separable convolutions" },

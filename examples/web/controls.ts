@@ -1,6 +1,6 @@
-// The page's parts that are made by script: choices, bars, facts.
+// The parts of the page that the script makes: choices, bars, facts.
 
-/** The element with an id, of the class that is asked for. */
+/** The element with an id. Throws an `Error` if it is missing or not of the class `kind`. */
 export function element<T extends HTMLElement = HTMLElement>(id: string, kind?: new () => T): T {
   const found = document.getElementById(id);
   if (!found || (kind && !(found instanceof kind)))
@@ -11,12 +11,12 @@ export function element<T extends HTMLElement = HTMLElement>(id: string, kind?: 
 interface Option {
   readonly value: string;
   readonly title: string;
-  /** Shown when the pointer rests on it. */
+  /** Shown as a tooltip. */
   readonly note?: string;
   readonly isOff?: boolean;
 }
 
-/** Fills a fieldset with radio buttons, side by side. */
+/** Fills a fieldset with radio buttons, in a row. */
 export function addChoice(
   fieldset: HTMLElement,
   options: readonly Option[],
@@ -40,7 +40,7 @@ export function addChoice(
   }
 }
 
-/** Draws a bar for each label; the rows are made once, so that bars move. */
+/** Draws a bar for each label. The rows are created once, so that bars move. */
 export function showBars(
   list: HTMLElement,
   labels: readonly string[],

@@ -1,9 +1,9 @@
-// Work that is done again whenever something changed: one turn at a time, and the last wish counts.
+// Repeats work whenever something has changed: one turn at a time, and only for the last request.
 
 export interface Loop {
-  /** Asks for a turn; the signal of the one under way is aborted. */
+  /** Requests a turn, and aborts the signal of the current turn. */
   request(): void;
-  /** Resolves when nothing is left to do. */
+  /** Resolves when no turn runs or waits. */
   settled(): Promise<void>;
 }
 

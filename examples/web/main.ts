@@ -1,4 +1,4 @@
-// The page: draw or open a picture, choose what computes, and see what the net says and how long it takes.
+// The page: draw or open a picture, choose net and target, and see what the net recognizes and how long it takes.
 
 import type { Net } from "../../src/runtime/types.js";
 import labelText from "../fashion_mnist.labels.txt?raw";
@@ -47,7 +47,7 @@ const pad = createPad(element("pad", HTMLCanvasElement), element("ring"), () => 
   loop.request();
 });
 
-/** Loads what is chosen, runs it on what is drawn, and then, if nothing else is asked for, times it. */
+/** Loads the chosen net, runs it on the drawing, and times it if no other request waits. */
 async function turn(signal: AbortSignal): Promise<void> {
   const gray = pad.gray();
   paint(gray, element("preview", HTMLCanvasElement));
@@ -62,7 +62,7 @@ async function turn(signal: AbortSignal): Promise<void> {
       return;
     }
     const outputs = await net.run({ image: pixels }).catch(async (error: unknown) => {
-      // Drivers start again, laptops sleep: the net is loaded onto another device, once.
+      // A device gets lost when its driver restarts or the computer sleeps. The net is loaded onto a new device, once.
       if ((error as { code?: unknown }).code !== "device-lost") throw error;
       unload();
       net = await netOf(choice);
@@ -146,7 +146,7 @@ async function open(file: Blob, name: string): Promise<void> {
     const { gray, isInverted } = await readPicture(file, name);
     pad.show(gray);
     if (isInverted)
-      message.textContent = "Inverted, since the network was trained on light clothes before a dark ground.";
+      message.textContent = "Inverted, since the network was trained on light clothes on a dark background.";
   } catch (error) {
     message.textContent = error instanceof Error ? error.message : String(error);
   }
@@ -181,7 +181,7 @@ function addTools(): void {
   const input = element("file", HTMLInputElement);
   input.addEventListener("change", () => {
     openAll(input.files);
-    input.value = ""; // the same file may be opened again
+    input.value = ""; // so that the same file can be opened again
   });
 }
 

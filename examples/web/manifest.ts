@@ -1,4 +1,4 @@
-// What compile.ts tells the page of the modules that it made.
+// The manifest by which compile.ts describes the modules to the page.
 
 export interface Manifest {
   readonly nets: readonly { readonly name: string; readonly title: string; readonly note: string }[];
@@ -8,9 +8,9 @@ export interface Manifest {
     readonly net: string;
     readonly target: string;
     readonly kernels: number;
-    /** Of the module, gzipped. */
+    /** The size of the module, gzipped. */
     readonly moduleBytes: number;
-    /** Of the packed weights beside it. */
+    /** The size of the packed weights, in a file next to the module. */
     readonly weightBytes: number;
   }[];
 }

@@ -2,14 +2,14 @@
 
 import { side } from "./resize.js";
 
-/** Pixels of the canvas for one of the net, along a side. */
+/** Pixels of the canvas for each pixel of the net, along a side. */
 const detail = 10;
 const size = side * detail;
 
 export interface Pad {
-  /** What the net sees of it: 28×28 gray values, the means of 10×10 pixels. */
+  /** The drawing as the net sees it: 28×28 gray values, the means of 10×10 pixels. */
   gray(): Uint8Array;
-  /** Replaces what is on it by 28×28 gray values. */
+  /** Replaces the drawing by 28×28 gray values. */
   show(gray: Uint8Array): void;
   clear(): void;
   invert(): void;
@@ -31,7 +31,7 @@ export function createPad(canvas: HTMLCanvasElement, ring: HTMLElement, changed:
   context.lineCap = "round";
   context.imageSmoothingEnabled = false;
   let diameter = 3 * detail;
-  /** Where each pointer that is down was last. */
+  /** The last position of each pointer that is down. */
   const pointers = new Map<number, Point>();
   let cursor: Point = { x: size / 2, y: size / 2 };
 
@@ -46,7 +46,7 @@ export function createPad(canvas: HTMLCanvasElement, ring: HTMLElement, changed:
   const stroke = (from: Point, to: Point, width = diameter): void => {
     context.beginPath();
     if (from.x === to.x && from.y === to.y) {
-      // A line of no length leaves no trace.
+      // A line of length 0 would draw nothing.
       context.arc(to.x, to.y, width / 2, 0, 2 * Math.PI);
       context.fill();
       return;
@@ -72,7 +72,7 @@ export function createPad(canvas: HTMLCanvasElement, ring: HTMLElement, changed:
     ring.hidden = false;
   }
 
-  /** A pen that is pressed draws up to twice as wide as one that is not. */
+  /** Full pressure makes a pen's line up to twice as wide. */
   const widthOf = (event: PointerEvent): number =>
     event.pointerType === "pen" ? diameter * (0.5 + event.pressure) : diameter;
 

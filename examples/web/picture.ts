@@ -1,13 +1,13 @@
-// Pictures as the nets take them: 28×28 gray pixels, made from a file in the way that `cleave run` makes them.
+// Makes the nets' input of an image file: 28×28 gray pixels, in the same way as `cleave run`.
 
 import { resize, side } from "./resize.js";
 
-/** A picture of this size is decoded as it is; of a larger one the browser makes a smaller copy first. */
+/** The browser decodes pictures up to this size directly; it makes a smaller copy of larger ones first. */
 const largestSide = 2048;
 
 /**
- * Reads an image file: 28×28 gray values from 0 to 255, white on black where the picture has a light ground, since the
- * training images are so. Transparent parts count as black. Throws an `Error` with words for the user.
+ * Reads an image file as 28×28 gray values from 0 to 255. A picture with a light background is inverted, because the training images are
+ * white on black. Transparent parts count as black. Throws an `Error` with a message for the user.
  */
 export async function readPicture(
   file: Blob,
@@ -30,12 +30,12 @@ export async function readPicture(
   return { gray: isInverted ? gray.map((value) => 255 - value) : gray, isInverted };
 }
 
-/** What the nets are given: pixels from 0 to 1, as `cleave run` scales them. */
+/** The input of the nets: pixels from 0 to 1, as `cleave run` scales them. */
 export function toInput(gray: Uint8Array): Float32Array<ArrayBuffer> {
   return Float32Array.from(gray, (value) => value * (1 / 255));
 }
 
-/** Luma of ITU-R BT.601 in the fixed point of the command line, which leaves a gray pixel what it is. */
+/** Luma of ITU-R BT.601 in the same fixed point as the command, which keeps gray pixels unchanged. */
 function toGray(rgb: Uint8ClampedArray): Uint8Array {
   return Uint8Array.from({ length: side * side }, (_, pixel) => {
     const [red = 0, green = 0, blue = 0] = rgb.subarray(3 * pixel, 3 * pixel + 3);
@@ -43,7 +43,7 @@ function toGray(rgb: Uint8ClampedArray): Uint8Array {
   });
 }
 
-/** Whether the pixels along the border are light on the whole. */
+/** Whether the pixels along the border are light on average. */
 function hasLightGround(gray: Uint8Array): boolean {
   const border = gray.filter((_, pixel) => {
     const [x, y] = [pixel % side, Math.floor(pixel / side)];

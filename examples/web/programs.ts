@@ -1,16 +1,16 @@
-// The compiled modules: which there are, whether this browser runs them, loading and timing.
+// The compiled modules: lists, loads and times them, and says whether this browser can run them.
 
 import type { LoadOptions, Net } from "../../src/runtime/types.js";
 import type { Manifest } from "./manifest.js";
 
-/** What the user chose. */
+/** The user's choice. */
 export interface Choice {
   readonly net: string;
   readonly target: string;
   readonly threads: number;
 }
 
-/** What is used of an emitted module. */
+/** The part of an emitted module that the page uses. */
 interface Emitted {
   load(options: LoadOptions): Promise<Net>;
 }
@@ -23,26 +23,26 @@ const weights = import.meta.glob<string>("./compiled/*/*.safetensors", {
   import: "default",
 });
 
-/** What compile.ts made. */
+/** The manifest that compile.ts wrote. */
 export function readManifest(): Manifest {
   const manifest = manifests["./compiled/manifest.json"];
-  if (!manifest) throw new Error("There are no compiled nets yet; npm run web makes them.");
+  if (!manifest) throw new Error("No net is compiled yet; npm run web compiles them.");
   return manifest;
 }
 
-/** Loads a compiled net. Its weights are a file of the bundler's, so that their URL is given. */
+/** Loads a compiled net. The bundler moved the file of its weights, so `load` gets the URL. */
 export async function loadProgram({ net, target, threads }: Choice): Promise<Net> {
   const path = `./compiled/${target}/${net}`;
   const module = await modules[`${path}.mjs`]?.();
   const url = weights[`${path}.packed.safetensors`];
-  if (!module || url === undefined) throw new Error(`There is no ${net} for the target ${target}.`);
+  if (!module || url === undefined) throw new Error(`${net} is not compiled for the target ${target}.`);
   return module.load({
     weights: new URL(url, document.baseURI),
     ...(target === "wasm" && threads > 1 ? { threads } : {}),
   });
 }
 
-/** Why this browser does not run a target, in a sentence; undefined if it seems to. */
+/** Why this browser cannot run a target, in a sentence; undefined if it seems to be able to. */
 export async function whyNot(target: string): Promise<string | undefined> {
   if (target === "wasm" && typeof WebAssembly !== "object") return "This browser has no WebAssembly.";
   if (target === "wgsl") {
@@ -54,17 +54,17 @@ export async function whyNot(target: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** Numbers of threads to choose from: one where memory may not be shared. */
+/** The numbers of threads to choose from: only 1 if memory cannot be shared. */
 export function threadCounts(): number[] {
   const most = crossOriginIsolated ? navigator.hardwareConcurrency : 1;
   return [1, 2, 4, 8].filter((count) => count <= Math.max(1, most));
 }
 
 export interface Timing {
-  /** Median over the samples, of one run. */
+  /** The median over the samples, of one run. */
   readonly milliseconds: number;
   readonly samples: number;
-  /** Runs in each sample: as many as clocks of browsers, which are coarse, can tell apart. */
+  /** Runs in each sample: enough for the coarse clocks of browsers. */
   readonly runs: number;
 }
 
@@ -80,7 +80,7 @@ export async function time(
     for (let run = 0; run < runs; run++) await net.run(inputs, { into });
     return performance.now() - start;
   };
-  // Engines compile a function again, and better, once it has run for a while.
+  // Engines compile a function again, with more optimization, after it has run for a while.
   for (const end = performance.now() + 30; performance.now() < end;) {
     await sample(1);
     if (signal.aborted) return undefined;
@@ -101,7 +101,7 @@ export async function time(
   return { milliseconds: times[Math.floor(times.length / 2)] ?? 0, samples: times.length, runs };
 }
 
-/** Waits, but not longer than until the signal. */
+/** Waits for some milliseconds, or until the signal. */
 export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, milliseconds);

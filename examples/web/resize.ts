@@ -1,11 +1,11 @@
-// Stretching a picture to 28×28 as the command line does, that is, as libvips does.
+// Stretches a picture to 28×28 pixels in the same way as the command, that is, as libvips does.
 
-/** Width and height of what the nets see, in pixels. */
+/** Width and height of the nets' input, in pixels. */
 export const side = 28;
 
 /**
- * RGBA pixels of any size → RGB of 28×28. First along columns, then along rows; in each, means of whole pixels as far as half of
- * the way, and then Lanczos' window of three lobes. Each step rounds to whole values, and what lies outside is as the edge.
+ * RGBA pixels of any size → RGB of 28×28. First along columns, then along rows. Each direction shrinks up to half of the way by means of
+ * whole pixels, and the rest by a Lanczos filter of three lobes. Every result is rounded to a whole number, and the edge is repeated outside.
  */
 export function resize(rgba: Uint8ClampedArray, width: number, height: number): Uint8ClampedArray {
   const flat = new Uint8ClampedArray(side * width * 3);
@@ -29,14 +29,14 @@ export function resize(rgba: Uint8ClampedArray, width: number, height: number): 
   return rgb;
 }
 
-/** Makes 28 values of a line of `length`, and hands each over. */
+/** Shrinks lines of `length` values to 28, and passes each value to `put`. */
 function shrinker(
   length: number,
 ): (line: Uint8ClampedArray, put: (at: number, value: number) => void) => void {
-  const block = Math.max(1, Math.floor(length / side / 2));
-  const means = new Uint8ClampedArray(Math.ceil(length / block));
+  const width = Math.max(1, Math.floor(length / side / 2));
+  const means = new Uint8ClampedArray(Math.ceil(length / width));
   const last = means.length - 1;
-  const scale = length / block / side;
+  const scale = length / width / side;
   const stretch = Math.max(1, scale);
   const taps = Array.from({ length: side }, (_, index) => {
     const center = (index + 0.5) * scale - 0.5;
@@ -48,8 +48,8 @@ function shrinker(
   return (line, put) => {
     for (let at = 0; at <= last; at++) {
       let sum = 0;
-      for (let one = 0; one < block; one++) sum += line[Math.min(length - 1, at * block + one)] ?? 0;
-      means[at] = sum / block;
+      for (let one = 0; one < width; one++) sum += line[Math.min(length - 1, at * width + one)] ?? 0;
+      means[at] = sum / width;
     }
     taps.forEach(({ first, weights, sum }, index) => {
       let value = 0;
@@ -61,7 +61,7 @@ function shrinker(
   };
 }
 
-/** The window at `x`, in samples from its center (Duchon 1979, "Lanczos Filtering in One and Two Dimensions"). */
+/** The filter at `x`, in samples from its center (Duchon 1979, "Lanczos Filtering in One and Two Dimensions"). */
 function lanczos(x: number): number {
   if (x === 0) return 1;
   if (Math.abs(x) >= 3) return 0;

@@ -1,9 +1,9 @@
-// What the page shows, as numbers: `await cleaveDemo.settled()` on its console, and in its test.
+// The state of the page as numbers, for `await cleaveDemo.settled()` on the console and for its test.
 
 export interface Shown {
   readonly net: string;
   readonly target: string;
-  /** How many threads compute. */
+  /** The number of threads that compute. */
   readonly threads: number;
   /** The net's input, 28×28 values from 0 to 1. */
   readonly pixels: readonly number[];
@@ -11,12 +11,12 @@ export interface Shown {
   readonly logits?: readonly number[];
   /** The name of the class with the largest logit. */
   readonly label?: string;
-  /** Median time of a run. */
+  /** The median time of a run. */
   readonly milliseconds?: number;
 }
 
 /** The global `cleaveDemo`. */
 export interface Demo {
-  /** Waits until the page has caught up with its user. */
+  /** Resolves when the page shows the result of the user's last action. */
   settled(): Promise<Shown>;
 }

@@ -1,15 +1,15 @@
-// The bundler's settings: headers that allow threads, and a policy that holds the built page to what it needs.
+// The settings of the bundler: headers that allow threads, and a security policy for the built page.
 
 import type { Plugin } from "vite";
 import { defineConfig } from "vite";
 
-/** Without these two headers a page may not share memory between threads. */
+/** Without these two headers, a browser does not let a page share memory between threads. */
 const isolation = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
-/** No `eval`, nothing from elsewhere. WebAssembly needs a word of its own, and the workers of its threads come from a blob. */
+/** No `eval`, and nothing from other servers. WebAssembly needs its own keyword, and the workers of its threads come from a blob. */
 const policy = [
   "default-src 'self'",
   "script-src 'self' 'wasm-unsafe-eval'",
@@ -17,7 +17,7 @@ const policy = [
   "img-src 'self' data:",
 ].join("; ");
 
-/** Only in the build: the development server writes scripts and styles into the page. */
+/** Only in the build, because the development server writes scripts and styles into the page. */
 const contentSecurityPolicy: Plugin = {
   name: "content-security-policy",
   apply: "build",
@@ -34,7 +34,7 @@ export default defineConfig({
   // The build runs from any folder of any server.
   base: "./",
   plugins: [contentSecurityPolicy],
-  // The emitted modules are for engines of today; their weights and the example images stay files.
+  // The emitted modules need a current engine. Their weights and the example images stay files.
   build: { target: "es2022", assetsInlineLimit: 0 },
   server: { headers: isolation, fs: { allow: [".."] } },
   preview: { headers: isolation },

@@ -1,4 +1,4 @@
-// The public API: from text to a running net, and what it says when the text is wrong.
+// The public API: from text to a running net, and its diagnostics for a wrong text.
 
 import { describe, expect, test } from "vitest";
 import {
@@ -58,7 +58,7 @@ test("a tree, a module and an optimized module compile to the same kernels as th
   expect(code(emit(optimized))).toBe(fromText);
 });
 
-test("an open batch runs over samples, and agrees with the interpreter sample by sample", async () => {
+test("an open batch runs sample by sample, and agrees with the interpreter", async () => {
   const artifact = compile(batched).value!;
   const module = elaborate(parse(batched, "b.net").value!).value!;
   const comparisons = await verifyArtifact(artifact, module);
@@ -81,7 +81,7 @@ test("verifying finds a module that computes something else", async () => {
 describe("mistakes are diagnostics", () => {
   const wrong = seed.replace("filters=5", "filter=5");
 
-  test("of the text, with their place", () => {
+  test("of the text, with their location", () => {
     const { value, diagnostics } = compile(wrong, { file: "seed.net" });
     expect(value).toBeUndefined();
     const text = render(diagnostics, new Map([["seed.net", wrong]]), { color: false });
@@ -89,7 +89,7 @@ describe("mistakes are diagnostics", () => {
     expect(text).toContain("filters");
   });
 
-  test("of a module made by hand, where `verify` is asked for", () => {
+  test("of a module made by hand, with the option `verify`", () => {
     const module = elaborate(parse(seed, "seed.net").value!).value!;
     const nodes = new Map(
       [...module.graph.nodes].map(([id, node]) => [
@@ -140,7 +140,7 @@ describe("mistakes are diagnostics", () => {
   });
 });
 
-// What no type checker saw.
+// Values that no type checker has seen.
 test.each<[string, (wrong: never) => unknown, unknown, string]>([
   ["parse", (wrong) => parse(wrong, "a.net"), 5, "parse takes a text and its name, both strings, not 5"],
   [
@@ -194,11 +194,11 @@ test("passes can be left out and watched", () => {
   expect(value!.module.graph.kernels.size).toBe(0);
   const folded = value!.trace.find((run) => run.pass.name === "fold-batch-norm")!;
   expect(folded.patches().length).toBeGreaterThan(0);
-  // The module that went in is as it was.
+  // The original module is unchanged.
   expect(elaborate(parse(batched, "b.net").value!).value!.graph.nodes.size).toBe(module.graph.nodes.size);
 });
 
-test("a bias of which some are zero is added", async () => {
+test("a bias with some zeros is added", async () => {
   const text = `net shift {
   input x: f32[1, 2]
   param w: f32[2, 2] = [[1, 0], [0, 1]]
@@ -217,7 +217,7 @@ test("weights can be embedded", async () => {
   expect(net.runSync({ image: new Float32Array(108) })["y"]).toEqual(new Float32Array(45));
 });
 
-test("weights that no module can hold are an error before they are made", () => {
+test("weights that no module can hold are an error before they are computed", () => {
   const huge = `net huge {
   input x: f32[1, 20000]
   output y = dense(x, units=4000)
@@ -228,7 +228,7 @@ test("weights that no module can hold are an error before they are made", () => 
   expect(diagnostics[0]).toMatchObject({ severity: "error", code: "too-large-to-embed" });
 });
 
-test("comments show the lines of the source, without the folder that it lies in", () => {
+test("comments show the lines of the source, without the folder of the file", () => {
   const { module } = compile(seed, { file: "/home/someone/nets/seed.net" }).value!;
   expect(module).toContain("// seed.net:3: y = conv2d(image, filters=5");
   expect(module).not.toContain("someone");

@@ -1,4 +1,4 @@
-// What no type checker saw: a wrong argument of any function of the API is a TypeError in words, never one from our depths.
+// Values that no type checker has seen: a wrong argument of any function of the API is a TypeError with a clear message, never an inner error.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,7 +22,7 @@ const input = new Map([["x", api.tensor([1, 2], () => 1)]]);
 const onnx = node.writeOnnx(module, join(folder, "read.onnx")).value!.path;
 const json = JSON.stringify({ modelTopology: {}, weightsManifest: [] });
 
-/** All options that there are, with right values: one that is missing here does not compile. */
+/** All options, with right values; a missing option does not compile. */
 const nothing = (): void => {};
 const elaborating: Required<api.ElaborateOptions> = {
   net: "tiny",
@@ -134,7 +134,7 @@ const splitting: Required<api.SplitNetworkOptions> = {
 };
 const samples = api.samplesOf([{ x: Float32Array.of(1, 2) }, { x: Float32Array.of(2, 1) }]);
 
-/** Right arguments of every function of the API; those that may be left out, too. */
+/** Right arguments of every function of the API, also the optional ones. */
 const calls: Readonly<Record<string, readonly unknown[]>> = {
   parse: [text, "tiny.net"],
   print: [ast],
@@ -188,7 +188,7 @@ const calls: Readonly<Record<string, readonly unknown[]>> = {
   ],
 };
 
-/** Small helpers over what other functions return; their arguments are the type checker's. */
+/** Small helpers for results of other functions; only the type checker checks their arguments. */
 const helpers = new Set([
   "InternalError",
   "inputNodes",
@@ -219,7 +219,7 @@ test("every function of the API is tried", () => {
 /** The text is a path that may be written to. */
 const wrong = [null, 7, join(folder, "no"), true, [], {}, () => 1] as const;
 
-/** Parts of such values are wrong too. */
+/** Values that are wrong in a part. */
 const wrongParts = [
   ...wrong,
   undefined,
@@ -250,11 +250,11 @@ const wrongParts = [
 describe.each(Object.entries(calls))("%s", (name, right) => {
   const call = functions[name] as (...of: readonly unknown[]) => unknown;
 
-  /** What it throws with these arguments, if anything. */
+  /** The error that it throws with these arguments, if any. */
   async function thrownBy(given: readonly unknown[]): Promise<unknown> {
     try {
       const result = call(...given);
-      // A generator begins with its first piece.
+      // A generator starts with its first piece.
       if (name === "writeSafetensors") Array.from(result as Iterable<unknown>);
       await result;
     } catch (error) {
@@ -263,7 +263,7 @@ describe.each(Object.entries(calls))("%s", (name, right) => {
     return undefined;
   }
 
-  test("takes what is right", async () => {
+  test("takes right arguments", async () => {
     expect(await thrownBy(right)).toBeUndefined();
   });
 
@@ -281,7 +281,7 @@ describe.each(Object.entries(calls))("%s", (name, right) => {
   const options = right.length > 1 && Object.getPrototypeOf(last) === Object.prototype ? last : {};
 
   test.each(Object.keys(options))("each wrong value of the option %s", async (option) => {
-    // What has no sizes means the default ones, which take seconds.
+    // A value without sizes means the default ones, which take seconds.
     const isSlow = (value: unknown): boolean =>
       option === "roofline" && Object.keys(value ?? {}).length === 0;
     for (const value of wrongParts.filter((one) => one === null || !isSlow(one))) {

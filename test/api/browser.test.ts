@@ -1,4 +1,4 @@
-// The public API, file access aside, runs in a browser: nothing that it reaches imports a module of Node.
+// Without file access, the public API runs in a browser: none of its modules imports a module of Node.
 
 import { existsSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
@@ -16,7 +16,7 @@ test("src/index.ts reaches no module of Node", async () => {
   const visit = (file: string): void => {
     if (seen.has(file)) return;
     seen.add(file);
-    // Types are stripped first: an import of types alone is none.
+    // Strips types first: an import of types alone is not an import.
     const { code } = transformSync(readFileSync(file, "utf8"), { mode: "strip-only" });
     for (const { specifier } of parse(code)[0]) {
       if (typeof specifier !== "string") continue;

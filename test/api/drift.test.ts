@@ -1,4 +1,4 @@
-// What is verified is the model as written: approximations are told from errors of the code, per output, and do not hide them.
+// `verify` compares with the model as written: it separates drift by approximations from errors of the code, per output, and neither hides the other.
 
 import { describe, expect, test } from "vitest";
 import { emit, interpret, optimize, parseRules, verifyArtifact } from "../../src/index.js";
@@ -35,7 +35,7 @@ const ways: readonly (readonly [string, OptimizeOptions, Record<string, string[]
   ],
 ];
 
-/** The greatest difference of two modules' outputs, and the greatest value of the first, on inputs of the test's own. */
+/** The greatest difference of two modules' outputs, and the greatest value of the first, on inputs that the test draws. */
 function apart(a: Module, b: Module, name: string): number {
   const inputs = randomInputs(a, seededRandom(3));
   const [one, other] = [a, b].map((module) => interpret(module, inputs).get(name)!.data);
@@ -52,7 +52,7 @@ describe.each(ways)("%s", (_, options, by) => {
       const { output, drift, largestDifference, allowed } = comparison;
       expect(largestDifference).toBeLessThanOrEqual(allowed);
       expect(drift!.by.toSorted(), output).toEqual(by[output]);
-      // Other inputs drift as far, about.
+      // Other inputs drift about as far.
       const expected = apart(model, optimized.module, output);
       expect(drift!.largestDifference > 1e-3, output).toBe(expected > 1e-3);
       expect(drift!.largestDifference, output).toBeGreaterThan(expected / 5 - 1e-9);
@@ -60,7 +60,7 @@ describe.each(ways)("%s", (_, options, by) => {
     }
   });
 
-  test("fails where it is further than is allowed", async () => {
+  test("fails if the drift exceeds the limit", async () => {
     for (const mostDrift of [0, 1e-3, 0.05, 2]) {
       for (const { agrees, drift } of await verifyArtifact(artifact(), model, { optimized, mostDrift })) {
         expect(drift!.allowed).toBe(mostDrift);
@@ -83,14 +83,14 @@ describe.each(ways)("%s", (_, options, by) => {
     expect(y!.drift).toEqual(own!.drift);
   });
 
-  test("is a difference to the model as written where nobody tells of it", async () => {
+  test("counts as a difference to the model as written if it is not declared", async () => {
     const comparisons = await verifyArtifact(artifact(), model);
     expect(comparisons.map(({ agrees }) => agrees)).toEqual([false, by["z"]!.length === 0]);
     for (const comparison of comparisons) expect(comparison).not.toHaveProperty("drift");
   });
 });
 
-test("an approximation that gives NaN is never within what is allowed", async () => {
+test("an approximation that gives NaN always exceeds the limit", async () => {
   const options = {
     approx: true,
     trustRules: true,
@@ -102,7 +102,7 @@ test("an approximation that gives NaN is never within what is allowed", async ()
   expect(comparisons[1]!.drift).toMatchObject({ largestDifference: Number.NaN, by: ["rule lost"] });
 });
 
-test("exact passes leave no drift to tell", async () => {
+test("exact passes leave no drift", async () => {
   const optimized = optimize(model).value!;
   expect(optimized.approximations).toEqual([]);
   for (const comparison of await verifyArtifact(emit(optimized.module), model, { optimized }))

@@ -1,4 +1,4 @@
-// Batches of files: all in their places or none, whatever happens in between, and nothing left beside them.
+// Batches of files: all in their places or none, whatever happens in between, and no other files left.
 
 import {
   mkdirSync,
@@ -22,7 +22,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const at = (name: string): string => join(folder, name);
 
-test("files appear together, over old ones", () => {
+test("files appear together, and replace old ones", () => {
   writeFileSync(at("a"), "old");
   const batch = fileBatch();
   for (const name of ["a", "b"]) writeFileSync(batch.begin(at(name)), `new ${name}`);
@@ -33,13 +33,13 @@ test("files appear together, over old ones", () => {
   expect(readFileSync(at("a"), "utf8")).toBe("new a");
 });
 
-test.each([1, 2, 3])("of %i files, those that were there come back if one cannot be moved", (count) => {
+test.each([1, 2, 3])("of %i files, the old ones come back if one cannot be moved", (count) => {
   const names = ["a", "b", "c"].slice(0, count);
   const last = names.at(-1)!;
   for (const name of names.slice(0, -1)) writeFileSync(at(name), `old ${name}`);
   const batch = fileBatch();
   for (const name of names) writeFileSync(batch.begin(at(name)), `new ${name}`);
-  // A folder takes the place meanwhile: it is neither moved nor deleted.
+  // A folder takes the place of a file meanwhile: it is neither moved nor deleted.
   mkdirSync(join(at(last), "x"), { recursive: true });
   expect(() => batch.commit()).toThrow();
   batch.undo();
@@ -48,7 +48,7 @@ test.each([1, 2, 3])("of %i files, those that were there come back if one cannot
   expect(readdirSync(at(last))).toEqual(["x"]);
 });
 
-test("two batches of the same files do not write into each other's, and the last one stands", () => {
+test("two batches of the same files do not mix, and the last one stays", () => {
   const batches = ["one", "two"].map((text) => {
     const batch = fileBatch();
     for (const name of ["a", "b"]) writeFileSync(batch.begin(at(name)), text);

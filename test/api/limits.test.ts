@@ -1,4 +1,4 @@
-// Graphs of many thousands of ops through every stage: no stack overflow, and nothing that takes the square of their size.
+// Graphs of many thousands of ops through every stage: no stack overflow, and no time that grows with the square of the size.
 
 import { expect, test } from "vitest";
 import { diffGraphs, diffText } from "#inspect/diff.js";
@@ -31,7 +31,7 @@ test.each([
     `  z = tanh(x)\n  output y = concat(${Array.from({ length: 1000 }, (_, at) => `abs(z * ${at}.5)`).join(", ")})`,
     2002,
   ],
-  // A constant of 5,000 ops is one in the end.
+  // A constant of 5,000 ops becomes one constant.
   [
     "a formula",
     "  param w: f32[4] = [1, 2, 3, 4]\n  y = w\n  repeat 5000 { y = tanh(y) }\n  output z = x + y",
@@ -57,8 +57,8 @@ test.each([
   expect(lines.some(({ kind }) => kind !== "same")).toBe(true);
   expect(diffGraphs(model, module).changed.length).toBeGreaterThan(0);
   expect(printKernels(lower(scheduleModule(module, jsTarget)))).toContain("grid block");
-  // Thousands of roundings in a row are more than f32 kernels are held to; those of JavaScript compute in f64. Values that stay tiny, as
-  // of thousands of tanh, are held to their own size.
+  // Thousands of roundings in a row exceed the tolerance of f32 kernels; those of JavaScript compute in f64. Values that stay tiny, such
+  // as those of thousands of tanh, are compared relative to their own size.
   expect(emit(module).kernels).toBeGreaterThan(0);
   const sources = new Map([["long.net", text]]);
   for (const one of await verifyArtifact(emit(module, { sources, target: "js" }), model, {

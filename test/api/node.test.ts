@@ -1,4 +1,4 @@
-// File access: models with weights beside them, artifacts written whole or not at all.
+// File access: models with weights in other files, and artifacts that are written completely or not at all.
 
 import {
   linkSync,
@@ -75,7 +75,7 @@ test.each([
   expect(diagnostics[0]?.message).toMatch(message);
 });
 
-test("rules are read from several files, and all mistakes are said", () => {
+test("rules are read from several files, and all mistakes are reported", () => {
   const good = join(folder, "good.net");
   const bad = join(folder, "bad.net");
   writeFileSync(good, "rule twice: relu(relu(x)) => relu(x)\nfuse pair: depthwise -> pointwise\n");
@@ -89,7 +89,7 @@ test("rules are read from several files, and all mistakes are said", () => {
 });
 
 describe("writing", () => {
-  test("makes the folder and gives what it wrote; the module runs from there", async () => {
+  test("makes the folder and returns the files that it wrote; the module runs from there", async () => {
     const target = join(folder, "a/b");
     const { value } = writeArtifact(artifact, target);
     expect(readdirSync(target).toSorted()).toEqual(names);
@@ -100,14 +100,14 @@ describe("writing", () => {
     expect((await load()).runSync({ image: new Float32Array(108) }).y).toHaveLength(45);
   });
 
-  test("replaces what an earlier run wrote, and leaves nothing else", () => {
+  test("replaces the files of an earlier run, and leaves no other files", () => {
     writeFileSync(join(folder, "seed.mjs"), "old");
     expect(writeArtifact(artifact, folder).diagnostics).toEqual([]);
     expect(readFileSync(join(folder, "seed.mjs"), "utf8")).toBe(artifact.module);
     expect(readdirSync(folder).toSorted()).toEqual(names);
   });
 
-  test("into a path that is a file is a diagnostic", () => {
+  test("into a path that is a file is an error", () => {
     writeFileSync(join(folder, "file"), "");
     const { diagnostics } = writeArtifact(artifact, join(folder, "file"));
     expect(diagnostics[0]).toMatchObject({ code: "cannot-write" });

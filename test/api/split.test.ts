@@ -1,4 +1,4 @@
-// Splitting with samples by the API: what is wrong is a diagnostic, and what it gives is put in place by `optimize` and `compile`.
+// Splitting with samples by the API: mistakes are diagnostics, and `optimize` and `compile` apply the result.
 
 import { describe, expect, test } from "vitest";
 import type { SampledSplit, Samples, SplitNetworkOptions } from "../../src/index.js";
@@ -55,7 +55,7 @@ test("a network is split, and computes about the same", async () => {
   for (const net of [first, second]) net!.dispose();
 }, 60_000);
 
-describe("what is wrong is told", () => {
+describe("mistakes are diagnostics", () => {
   const codes = async (some: Samples, options: SplitNetworkOptions, of = module): Promise<string[]> => {
     const { value, diagnostics } = await splitNetwork(of, some, options);
     expect(value).toBeUndefined();
@@ -94,7 +94,7 @@ describe("what is wrong is told", () => {
     expect(await codes(some, half)).toEqual([code]);
   });
 
-  test("what reading a sample rejects with is passed on", async () => {
+  test("a rejection of reading a sample is passed on", async () => {
     const cause = new Error("gone");
     const broken: Samples = { count: 3, read: (at) => (at < 2 ? samples.read(at) : Promise.reject(cause)) };
     await expect(splitNetwork(module, broken, half)).rejects.toBe(cause);

@@ -1,4 +1,4 @@
-// Nets with transformed weights, loaded in every way: results are the same, and the options do what they say.
+// Nets with transformed weights, loaded in every way: the results are the same, and the options have their effect.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -32,7 +32,7 @@ async function resultOf(net: Net): Promise<number[]> {
   return [...z!];
 }
 
-test("weights that are transformed come from bytes, a file or the module, on any number of threads", async () => {
+test("transformed weights come from bytes, a file or the module, on any number of threads", async () => {
   const artifact = make("from_bytes");
   expect(artifact.module).toMatch(/const staged = \[\[4608, 1\], \[9216, 1\]\]/);
   const expected = await resultOf(await load(artifact));
@@ -71,14 +71,14 @@ test("JavaScript: the same from bytes, a file and the module", async () => {
   for (const [at, value] of plain.entries()) expect(expected[at]).toBeCloseTo(value, 4);
 });
 
-test("wrong weights are refused after they were transformed too", async () => {
+test("wrong weights are an error even after others were transformed", async () => {
   const artifact = make("wrong_weights");
   const weights = artifact.weights!.slice();
   weights[weights.length - 3] = (weights.at(-3) ?? 0) ^ 1;
   await expect(load(artifact, { weights, threads: 2, leastWork: 1 })).rejects.toThrow(/have hash/);
 });
 
-test("without Winograd's algorithm nothing is prepared, and results agree within rounding", async () => {
+test("without Winograd's algorithm no setup runs, and results agree within rounding", async () => {
   const direct = make("direct", { winograd: false });
   expect(direct.module).toMatch(/prepared: 0,/);
   expect(make("no_room", { winogradMemory: 1 }).module).toMatch(/prepared: 0,/);

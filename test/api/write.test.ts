@@ -1,4 +1,4 @@
-// Modules written while their weights are packed: piece by piece, the same bytes as in memory, all files or none.
+// Modules that are written while their weights are packed: piece by piece, the same bytes as in memory, all files or none.
 
 import {
   existsSync,
@@ -23,7 +23,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Weights of several layouts: a convolution with a batch norm, a depthwise one, a dense layer much larger than both. */
+/** Weights of several layouts: a convolution with a batch norm, a depthwise convolution, a dense layer much larger than both. */
 const text = `net layers {
   input image: f32[1, 8, 8, 3]
   x = conv2d(image, filters=24, kernel=3x3, padding=same, bias=false) |> batch_norm |> relu6
@@ -57,7 +57,7 @@ test("the files are those of the artifact in memory", async () => {
   expect((await load()).runSync({ image: new Float32Array(192) }).logits).toHaveLength(40);
 });
 
-test("weights come in small pieces, in order and without a gap, the header last", () => {
+test("weights come in small pieces, in order and without gaps, the header last", () => {
   let length = 0;
   let next = -1;
   let largest = 0;
@@ -75,12 +75,12 @@ test("weights come in small pieces, in order and without a gap, the header last"
     },
   });
   expect(starts.indexOf(0)).toBe(starts.length - 1);
-  // The dense layer alone is nearly all of the file.
+  // The dense layer is nearly all of the file.
   expect(length).toBeGreaterThan(3200 * 40 * 4);
   expect(largest).toBeLessThan(length / 2);
 });
 
-test("progress is told in bytes, up to all of them", () => {
+test("progress is given in bytes, up to all of them", () => {
   const told: [number, number][] = [];
   const { value } = writeModule(layers, folder, { onPacked: (done, all) => told.push([done, all]) });
   const bytes = value!.artifact.weightBytes;
@@ -88,7 +88,7 @@ test("progress is told in bytes, up to all of them", () => {
   expect(told.at(-1)).toEqual([bytes, bytes]);
 });
 
-test("embedded weights and nets without any make no file of weights", () => {
+test("embedded weights, and nets without weights, make no file of weights", () => {
   writeModule(layers, folder, { embedWeights: true });
   expect(readdirSync(folder)).not.toContain(packedName);
   const bare = modelOf("net bare {\n  input x: f32[1, 4]\n  output y = relu(x)\n}\n");
@@ -116,7 +116,7 @@ describe("all or none", () => {
     expectOld();
   });
 
-  test("a file that cannot be made is a diagnostic", () => {
+  test("a file that cannot be made is an error", () => {
     for (const name of names.slice(0, -1)) writeFileSync(join(folder, name), `old ${name}`);
     mkdirSync(join(folder, packedName));
     expect(writeModule(layers, folder).diagnostics[0]).toMatchObject({ code: "cannot-write" });
@@ -125,7 +125,7 @@ describe("all or none", () => {
     expect(readdirSync(folder).toSorted()).toEqual(names);
   });
 
-  test("a weight that cannot be computed is thrown on, and leaves the old files", () => {
+  test("the exception of a weight that cannot be computed is passed on, and the old files stay", () => {
     old();
     const broken: Module = {
       graph: layers.graph,
@@ -141,7 +141,7 @@ describe("all or none", () => {
     expectOld();
   });
 
-  test("a path that is a file is a diagnostic", () => {
+  test("a path that is a file is an error", () => {
     writeFileSync(join(folder, "file"), "");
     expect(writeModule(layers, join(folder, "file")).diagnostics[0]).toMatchObject({ code: "cannot-write" });
     expect(existsSync(join(folder, "file"))).toBe(true);

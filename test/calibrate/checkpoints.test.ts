@@ -1,4 +1,4 @@
-// Checkpoints: what was kept comes back exactly, what is not whole or belongs elsewhere does not come back at all.
+// Checkpoints: stored values come back exactly; damaged ones, and those of other work, do not come back.
 
 import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -42,14 +42,14 @@ function draw(depth: number, random: ReturnType<typeof seededRandom>): unknown {
   }
 }
 
-test("what is packed comes back as it was", () => {
+test("a packed value comes back unchanged", () => {
   for (let seed = 0; seed < 300; seed += 1) {
     const value = draw(4, seededRandom(seed));
     expect(unpackKept("a name", packKept("a name", value)), `seed ${seed}`).toEqual(value);
   }
 });
 
-test("cut off, changed, or of another name it does not come back", () => {
+test("truncated or changed bytes, or another name, give no value", () => {
   const value = { error: 0.25, terms: [{ a: Float64Array.of(1, 2), bias: Float32Array.of(3) }] };
   const bytes = packKept("a", value);
   expect(unpackKept("b", bytes)).toBeUndefined();
@@ -57,7 +57,7 @@ test("cut off, changed, or of another name it does not come back", () => {
     expect(unpackKept("a", bytes.subarray(0, length))).toBeUndefined();
   for (let at = 0; at < bytes.length; at += 1)
     expect(unpackKept("a", bytes.with(at, bytes[at]! ^ 4)), `byte ${at}`).toBeUndefined();
-  // Where it lies in memory does not matter, nor does what becomes of that.
+  // Neither the position of the bytes in memory matters, nor later writes to it.
   const moved = new Uint8Array(bytes.length + 1);
   moved.set(bytes, 1);
   for (const one of [moved.subarray(1), Buffer.concat([moved]).subarray(1)]) {
@@ -67,7 +67,7 @@ test("cut off, changed, or of another name it does not come back", () => {
   }
 });
 
-test("what is not plain data is a bug", () => {
+test("packing a value that is not plain data is a bug", () => {
   for (const value of [new Map(), () => 1, { a: new Date() }, [new Int8Array(2)], 7n])
     expect(() => packKept("a", value)).toThrow(/not plain data/);
 });
@@ -75,7 +75,7 @@ test("what is not plain data is a bug", () => {
 describe("a step", () => {
   const result = (value: number) => async () => ({ value, diagnostics: [] });
 
-  test("is computed once, and where work goes on is told once, by its name", async () => {
+  test("is computed once, and the step after which work continues is reported once, by its name", async () => {
     const kept = new Map<string, Uint8Array>();
     const told: string[] = [];
     const store: CheckpointStore = {
@@ -98,7 +98,7 @@ describe("a step", () => {
     expect((await openCheckpoints(undefined, "work").step("one", result(7))).value).toBe(7);
   });
 
-  test("with diagnostics is not kept, so that they are told again", async () => {
+  test("with diagnostics is not stored, so that they are reported again", async () => {
     const kept = new Map<string, Uint8Array>();
     const store = {
       load: async (key: string) => kept.get(key),
@@ -120,7 +120,7 @@ describe("the identity of work", () => {
   const of = (source: string, some = samples, options: unknown = { seed: 0 }) =>
     workIdentity(moduleOf(source), some, options);
 
-  test("is the same for the same", async () => {
+  test("is the same for the same work", async () => {
     expect(await of(text)).toBe(await of(text));
     expect(await of(text)).toMatch(/^[0-9a-f]{16}$/);
   });
@@ -148,7 +148,7 @@ describe("the identity of work", () => {
     expect(await of(source, some, options)).not.toBe(await of(text));
   });
 
-  test("of plain data tells numbers apart that JSON does not", () => {
+  test("of plain data distinguishes numbers that JSON does not", () => {
     const arrays = [Float32Array.of(1), Float64Array.of(1), Float32Array.of(1, 0), [1]];
     const values = [NaN, Infinity, -Infinity, 0, -0, null, "", "NaN", [], [[]], {}, { a: 1 }, ...arrays];
     expect(new Set(values.map((value) => identityOf(value))).size).toBe(values.length);
@@ -158,7 +158,7 @@ describe("the identity of work", () => {
 describe("files", () => {
   const bytes = Uint8Array.of(1, 2, 3);
 
-  test("hold what was saved, in a folder that is made and taken away", async () => {
+  test("hold the saved values, in a folder that is created and removed", async () => {
     const place = join(folder, "a/b");
     const files = checkpointFiles(place);
     expect(await files.load("one")).toBeUndefined();
@@ -187,7 +187,7 @@ describe("files", () => {
     expect(readdirSync(folder).toSorted()).toEqual(["a", "new.checkpoint", "notes.txt", "one.checkpoint"]);
   });
 
-  test("that cannot be written reject, and what cannot be read is not there", async () => {
+  test("that cannot be written reject, and those that cannot be read count as missing", async () => {
     writeFileSync(join(folder, "file"), "a");
     const files = checkpointFiles(join(folder, "file"));
     await expect(files.save("one", bytes)).rejects.toThrow();

@@ -1,11 +1,11 @@
-// L-BFGS on functions whose least value is known.
+// L-BFGS on functions whose minimum is known.
 
 import { describe, expect, test } from "vitest";
 import type { Evaluated } from "#calibrate/algebra/minimize.js";
 import { minimize } from "#calibrate/algebra/minimize.js";
 import { seededRandom } from "#ops/random.js";
 
-/** Rosenbrock's valley in many dimensions, whose least value 0 is at ones. */
+/** Rosenbrock's function in many dimensions, whose minimum 0 is at ones. */
 async function rosenbrock(x: Float64Array): Promise<Evaluated<Float64Array>> {
   let value = 0;
   const gradient = new Float64Array(x.length);
@@ -21,7 +21,7 @@ async function rosenbrock(x: Float64Array): Promise<Evaluated<Float64Array>> {
 const flat = async (x: Float64Array): Promise<Float64Array> => new Float64Array(x.length).fill(200);
 
 describe("minimize", () => {
-  test.each([2, 5, 30])("comes down the valley of %d unknowns", async (size) => {
+  test.each([2, 5, 30])("finds the minimum of Rosenbrock's function of %d unknowns", async (size) => {
     const start = new Float64Array(size).fill(-0.5);
     const { value, state } = await minimize(rosenbrock, start, { steps: 400, curvature: flat });
     expect(value).toBeLessThan(1e-12);
@@ -29,7 +29,7 @@ describe("minimize", () => {
     expect(start).toEqual(new Float64Array(size).fill(-0.5));
   });
 
-  test("no step makes the value greater", async () => {
+  test("no step increases the value", async () => {
     let before = Number.POSITIVE_INFINITY;
     for (let steps = 0; steps < 40; steps += 1) {
       const start = Float64Array.of(-1.2, 1, 3, -2);
@@ -39,7 +39,7 @@ describe("minimize", () => {
     }
   });
 
-  test("the curvature finds the scales of unknowns", async () => {
+  test("the curvature gives the scales of unknowns", async () => {
     const size = 40;
     const random = seededRandom(1);
     const scales = Float64Array.from({ length: size }, () => 10 ** (8 * random.next() - 4));
@@ -53,7 +53,7 @@ describe("minimize", () => {
     expect(value).toBeLessThan(1e-20);
   });
 
-  test("ends where nothing is gained, and at values that are none", async () => {
+  test("ends where no step gains anything, and at values that are NaN", async () => {
     let asked = 0;
     const least = async (x: Float64Array) => {
       asked += 1;

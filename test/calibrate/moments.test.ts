@@ -1,4 +1,4 @@
-// Streamed moments against plain loops in float64.
+// Moments of streams of rows against plain loops in float64.
 
 import { afterAll, expect, test } from "vitest";
 import { createRowStore, rowsThatFit } from "#calibrate/row-store.js";
@@ -15,7 +15,7 @@ interface Rows {
   readonly y: Float32Array;
 }
 
-/** Rows whose elements have means and scales of their own; y depends on u. */
+/** Rows whose elements have different means and scales; y depends on u. */
 function drawRows(
   count: number,
   n: number,
@@ -117,7 +117,7 @@ test.each(kinds)("rows %s", async (_, value) => {
   }
 });
 
-test("one value everywhere has no variance", async () => {
+test("a constant value has no variance", async () => {
   const rows = { u: new Float32Array(3000).fill(0.1), y: new Float32Array(1500).fill(-7.3) };
   const { covariance, crossCovariance, responseVariance, inputMean } = await stream(rows, 2, 1, [1500]);
   for (const values of [covariance.data, crossCovariance.data, responseVariance])
@@ -135,7 +135,7 @@ test("memory does not grow with the rows", async () => {
   expect(sums.bytes).toBe(bytes);
 });
 
-test("rows that do not fit, and no rows at all", async () => {
+test("rows that do not fit, and no rows", async () => {
   const sums = sumMoments(3, 2, products);
   await expect(sums.add(new Float32Array(6), new Float32Array(2))).rejects.toThrow(
     "6 and 2 elements for rows of 3 and 2",
@@ -144,7 +144,7 @@ test("rows that do not fit, and no rows at all", async () => {
   await expect(sums.finish()).rejects.toThrow("no moments of no rows");
 });
 
-test("a store of rows keeps what fits", () => {
+test("a store of rows takes the rows that fit", () => {
   expect(rowsThatFit([6, 2], 1000)).toBe(31);
   const store = createRowStore([2, 1], 3);
   const row = Float32Array.of(1, 2);

@@ -1,4 +1,4 @@
-// Patches of convolutions: rows times the kernel are the responses that the interpreter gives.
+// Patches of convolutions: the rows times the weights are the responses of the interpreter.
 
 import { describe, expect, test } from "vitest";
 import {
@@ -23,7 +23,7 @@ function moduleOf(text: string): Module {
   return elaborate(parse(text, "test.net").value!).value!;
 }
 
-/** Responses at all positions, less the bias, from patches and the kernel. */
+/** Responses at all positions, without the bias, from patches and the weights. */
 function checkPatches(layer: string, shape: readonly number[]): void {
   const { graph, weights } = moduleOf(
     `net n { input x: f32[${shape.join(", ")}]\n y = ${layer}\n output y }`,
@@ -68,14 +68,14 @@ describe("patches", () => {
     ["depthwise_conv2d(x, kernel=3x3, padding=same, multiplier=2, stride=2x2)", [1, 5, 6, 3]],
   ])("%s", (layer, shape) => checkPatches(layer, shape));
 
-  test("only convolutions have some", () => {
+  test("only convolutions have patches", () => {
     const { graph } = moduleOf("net n { input x: f32[1, 4]\n y = relu(x)\n output y }");
     expect(() => convolutionShape(graph, inputNodes(graph)[0]!)).toThrow("x is not a convolution");
   });
 });
 
 describe("choosePositions", () => {
-  test("all of them where there are few", () => {
+  test("all positions if there are few", () => {
     const choice = { samples: 3, positions: 4, most: 12, seed: 1 };
     for (let sample = 0; sample < 3; sample += 1)
       expect([...choosePositions(choice, sample)]).toEqual([0, 1, 2, 3]);
@@ -101,12 +101,12 @@ describe("choosePositions", () => {
     }
   });
 
-  test("every position and every sample has its turn, and seeds differ", () => {
+  test("every position of every sample can be chosen, and seeds differ", () => {
     const choice = { samples: 400, positions: 20, most: 2000, seed: 3 };
     const times = new Array<number>(20).fill(0);
     for (let sample = 0; sample < 400; sample += 1)
       for (const one of choosePositions(choice, sample)) times[one]! += 1;
-    // 100 each, by the binomial distribution ± 9.
+    // 100 each, ± 9 by the binomial distribution.
     for (const count of times) expect(Math.abs(count - 100)).toBeLessThan(45);
     const other = { ...choice, seed: 4 };
     const differs = Array.from(

@@ -1,4 +1,4 @@
-// Pauses: timers have their turn while work goes on.
+// Pauses let timers run during long work.
 
 import { expect, test } from "vitest";
 import { pause } from "#calibrate/pause.js";

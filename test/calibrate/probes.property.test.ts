@@ -1,4 +1,4 @@
-// Tapped values against the interpreter's, for random nets and for nets cut in the middle.
+// Probed values against the interpreter's, for random nets and for nets cut in the middle.
 
 import { describe, expect, test } from "vitest";
 import type { Samples } from "#calibrate/samples.js";
@@ -44,7 +44,7 @@ function interpreted(module: Module, sample: Record<string, Float32Array>) {
   return interpretAll(module, new Map(inputs));
 }
 
-/** Taps nodes, and holds their values on some samples against the interpreter's. */
+/** Probes nodes, and compares their values on some samples with the interpreter's. */
 async function checkTaps(module: Module, values: readonly NodeId[], seed: number): Promise<void> {
   const { value: probes, diagnostics } = await openProbes(module, values);
   expect(diagnostics).toEqual([]);
@@ -86,7 +86,7 @@ const residual = moduleOf(`net residual {
   output z = other * 2
 }`);
 
-describe("what is inside of kernels, and what is folded away", () => {
+describe("values inside kernels, and values that passes fold", () => {
   test.each([
     ["c"],
     ["n"],
@@ -113,8 +113,8 @@ describe("what is inside of kernels, and what is folded away", () => {
   });
 });
 
-describe("tapModule", () => {
-  test("leaves out what is not needed, and is sound", () => {
+describe("probeModule", () => {
+  test("leaves out nodes that are not needed, and is valid", () => {
     const probed = probeModule(residual, [nodeNamed(residual.graph, "d")]);
     expect(verify(probed)).toEqual([]);
     expect(inputNodes(probed.graph).map(({ name }) => name)).toEqual(["image"]);
@@ -124,14 +124,14 @@ describe("tapModule", () => {
     expect(probed.graph.batch).toBeUndefined();
   });
 
-  test("the module that it is made of stays as it was", () => {
+  test("does not change the original module", () => {
     const before = JSON.stringify([...residual.graph.nodes.values()]);
     probeModule(residual, [nodeNamed(residual.graph, "f")], [nodeNamed(residual.graph, "d")]);
     expect(JSON.stringify([...residual.graph.nodes.values()])).toBe(before);
   });
 });
 
-test("a net that begins in the middle", async () => {
+test("a net that starts in the middle", async () => {
   const { graph } = residual;
   const [a, d, f] = ["a", "d", "f"].map((name) => nodeNamed(graph, name));
   const { value: probes } = await openProbes(residual, [f!, d!], { from: [a!, d!] });
@@ -150,10 +150,10 @@ test("a net that begins in the middle", async () => {
   probes!.dispose();
 });
 
-describe("runTaps", () => {
+describe("runProbes", () => {
   const values = [nodeNamed(residual.graph, "f")];
 
-  test("two nets side by side, in order, with progress", async () => {
+  test("two nets together, in order, with progress", async () => {
     const one = (await openProbes(residual, values)).value!;
     const two = (await openProbes(residual, values)).value!;
     const random = seededRandom(4);
@@ -192,7 +192,7 @@ describe("runTaps", () => {
     for (const net of [one, two]) net.dispose();
   });
 
-  test("memory is that of one sample: arrays are used again, and no sample is read far ahead", async () => {
+  test("memory is that of one sample: arrays are reused, and no sample is read far ahead", async () => {
     const probes = (await openProbes(residual, values)).value!;
     const random = seededRandom(5);
     let read = 0;
@@ -237,7 +237,7 @@ describe("lanes", () => {
   const random = seededRandom(8);
   const list = Array.from({ length: 7 }, () => drawSample(wide.graph, random));
 
-  test("give each sample's values in order, and they stay while they are looked at", async () => {
+  test("give each sample's values in order, and the values stay valid while they are used", async () => {
     const plain = await openProbes(wide, [y!, a!]);
     const wanted: Float32Array[][] = [];
     await runProbes([plain.value!], samplesOf(list), ([found]) => {
@@ -245,7 +245,7 @@ describe("lanes", () => {
     });
     const laned = await openProbes(wide, [y!, a!], { threads: 3, lanes: true });
     expect([laned.value!.lanes, laned.value!.threads]).toEqual([3, 3]);
-    // Later samples are read sooner than those before them.
+    // Later samples are read faster than those before them.
     const samples: Samples = {
       count: list.length,
       read: async (index) => {
@@ -254,7 +254,7 @@ describe("lanes", () => {
       },
     };
     const seen: number[] = [];
-    // Beside a net with one lane, all run in one.
+    // Together with a net of one lane, all samples run in one lane.
     for (const nets of [[laned.value!], [laned.value!, plain.value!]]) {
       seen.length = 0;
       await runProbes(nets, samples, async (values, index) => {
@@ -268,7 +268,7 @@ describe("lanes", () => {
     plain.value!.dispose();
   });
 
-  test("are not opened for nets that take less than asking a worker", async () => {
+  test("are not opened for nets that take less time than a message to a worker", async () => {
     const { value } = await openProbes(residual, [nodeNamed(residual.graph, "f")], {
       threads: 3,
       lanes: true,
@@ -277,7 +277,7 @@ describe("lanes", () => {
     value!.dispose();
   });
 
-  test("a sample that cannot be read ends the run, and nothing else", async () => {
+  test("a sample that cannot be read ends the run, but not the process", async () => {
     const { value } = await openProbes(wide, [y!], { threads: 2, lanes: true });
     const broken: Samples = {
       count: 5,

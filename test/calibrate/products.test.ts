@@ -8,7 +8,7 @@ import { seededRandom } from "#ops/random.js";
 const products = openProducts();
 afterAll(() => products.dispose());
 
-/** Normal values around `mean`, with a zero here and there. */
+/** Normal values around `mean`, with some zeros. */
 function drawMatrix(rows: number, columns: number, seed: number, scale = 1, mean = 0): Matrix {
   const random = seededRandom(seed);
   const draw = (): number => (random.next() < 0.1 ? 0 : scale * (mean + random.normal()));
@@ -19,7 +19,7 @@ function at({ columns, data }: Matrix, row: number, column: number, transposed: 
   return (transposed ? data[column * columns + row] : data[row * columns + column]) ?? Number.NaN;
 }
 
-/** Each element of the product and the most that f32 may be off: 2⁻²⁴ · (8·√512 + 16) · Σ|terms|. */
+/** Each element of the product, and the greatest error of f32: 2⁻²⁴ · (8·√512 + 16) · Σ|terms|. */
 function plainProduct(
   a: Matrix,
   b: Matrix,
@@ -92,14 +92,14 @@ test.each([
 });
 
 test("products of some columns at a time are the same", async () => {
-  // So deep that the packed columns of b are taken in two groups.
+  // So deep that the packed columns of b are divided into two groups.
   const a = drawMatrix(5, 17_000, 5);
   const b = drawMatrix(17_000, 150, 6);
   const { value, allowed } = plainProduct(a, b, false, false);
   expectClose((await products.multiply(a, b)).data, value, allowed);
 });
 
-test("sums are added to, and the lower triangle of a symmetric product is all of it", async () => {
+test("products are added to sums, and the lower triangle gives all of a symmetric product", async () => {
   const u = drawMatrix(90, 200, 7, 1, 2);
   const v = drawMatrix(40, 200, 8, 1, -1);
   const sums = { rows: 200, columns: 200, data: new Float64Array(200 * 200) };
@@ -124,13 +124,13 @@ test("threads change no bit", async () => {
   expect(two.data).toEqual(one.data);
 });
 
-test("products that overlap do not disturb each other", async () => {
+test("concurrent products do not disturb each other", async () => {
   const [a, b, c] = [drawMatrix(300, 400, 11), drawMatrix(400, 260, 12), drawMatrix(260, 300, 13)];
   const apart = [await products.multiply(a, b), await products.multiply(b, c)];
   expect(await Promise.all([products.multiply(a, b), products.multiply(b, c)])).toEqual(apart);
 });
 
-test("an axis of no elements", async () => {
+test("an empty axis", async () => {
   const empty = await products.multiply(drawMatrix(3, 0, 1), drawMatrix(0, 4, 1));
   expect(empty.data).toEqual(new Float32Array(12));
   expect((await products.multiply(drawMatrix(0, 3, 1), drawMatrix(3, 4, 1))).data.length).toBe(0);

@@ -1,4 +1,4 @@
-// All pieces together: from a net and samples alone, the least-squares solution is the convolution that made the responses.
+// All pieces together: from only a net and samples, the least-squares solution is the convolution that made the responses.
 
 import { afterAll, expect, test } from "vitest";
 import { sumMoments } from "#calibrate/moments.js";
@@ -23,7 +23,7 @@ import { seededRandom } from "#ops/random.js";
 const products = openProducts();
 afterAll(() => products.dispose());
 
-// After a sigmoid and a shift the means are far from zero. Windows overlap, so that patches at borders differ from those inside.
+// After a sigmoid and a shift, the means are far from zero. Windows overlap, so that patches at borders differ from inner ones.
 test.each([
   "conv2d(h, filters=5, kernel=3x3, padding=same)",
   "conv2d(h, filters=5, kernel=2x4, stride=2x1, padding=same, dilation=1x2)",
@@ -81,7 +81,7 @@ test.each([
         expect(Math.abs(value - wanted[at * filters + group * m + f]!)).toBeLessThan(1e-3);
         fitted -= value * inputMean[at]!;
       }
-      // The bias is what the means leave over.
+      // The bias is the rest of the means.
       expect(Math.abs(fitted - offset[group * m + f]!)).toBeLessThan(1e-2);
     }
   }

@@ -1,4 +1,4 @@
-// Samples: choosing, keeping, and what is told of bad ones.
+// Samples: choosing and keeping them, and the diagnostics for bad ones.
 
 import { describe, expect, test } from "vitest";
 import { createTimeLeft } from "#calibrate/progress.js";
@@ -14,7 +14,7 @@ function drawn(count: number): Sample[] {
   return Array.from({ length: count }, () => ({ x: drawValues(random, "normal", 6) }));
 }
 
-/** Which of the samples are chosen, in order. */
+/** The indices of the chosen samples, in order. */
 async function chosenOf(count: number, of: number, seed: number): Promise<number[]> {
   const list = Array.from({ length: of }, (_, at) => ({ x: Float32Array.of(at) }));
   const chosen = chooseSamples(samplesOf(list), count, seed);
@@ -24,7 +24,7 @@ async function chosenOf(count: number, of: number, seed: number): Promise<number
 }
 
 describe("chooseSamples", () => {
-  test("the same for a seed, in order, each once", async () => {
+  test("gives the same samples for a seed, in order, each once", async () => {
     const chosen = await chosenOf(10, 100, 1);
     expect(chosen.length).toBe(10);
     expect(new Set(chosen).size).toBe(10);
@@ -33,15 +33,15 @@ describe("chooseSamples", () => {
     expect(await chosenOf(10, 100, 2)).not.toEqual(chosen);
   });
 
-  test("all where there are no more, and evenly", async () => {
+  test("gives all if there are no more, and draws uniformly", async () => {
     expect(await chosenOf(5, 3, 1)).toEqual([0, 1, 2]);
     const times = new Array<number>(10).fill(0);
     for (let seed = 0; seed < 500; seed += 1) for (const one of await chosenOf(3, 10, seed)) times[one]! += 1;
-    // 150 each, by the binomial distribution ± 10.
+    // 150 each, ± 10 by the binomial distribution.
     for (const count of times) expect(Math.abs(count - 150)).toBeLessThan(50);
   });
 
-  test("names stay", () => {
+  test("keeps names", () => {
     const named: Samples = { ...samplesOf(drawn(5)), nameOf: (index) => `${index}.png` };
     expect(nameOf(chooseSamples(named, 5, 1), 2)).toBe("2.png");
     expect(nameOf(chooseSamples(named, 1, 1), 0)).toMatch(/^[0-4]\.png$/);
@@ -49,14 +49,14 @@ describe("chooseSamples", () => {
   });
 });
 
-test("keepSamples keeps what fits", async () => {
+test("keepSamples keeps the samples that fit", async () => {
   const list = drawn(3);
   let read = 0;
   const counted: Samples = { ...samplesOf(list), read: async (at) => ((read += 1), list[at]!) };
   const kept = keepSamples(counted, 2 * 24);
   for (let round = 0; round < 3; round += 1)
     for (let at = 0; at < 3; at += 1) expect(await kept.read(at)).toBe(list[at]);
-  // Two are kept, and the third is read in each round.
+  // Two are kept; the third is read in each round.
   expect(read).toBe(5);
 });
 
@@ -67,7 +67,7 @@ describe("checkSamples", () => {
     return diagnostics.map(({ message }) => message).join();
   }
 
-  test("good ones have statistics", async () => {
+  test("gives statistics of good samples", async () => {
     const list = [
       { x: Float32Array.of(1e4, 1e4 + 2, 1e4, 1e4 + 2, 1e4, 1e4 + 2) },
       { x: new Float32Array(6).fill(1e4 + 1) },
@@ -105,7 +105,7 @@ describe("checkSamples", () => {
     }
   });
 
-  test("one sample again and again, and some that are repeated", async () => {
+  test("one sample repeated, and some repeated samples", async () => {
     const [one, two] = drawn(2);
     expect(await problem([one!, one!, { x: one!["x"]!.slice() }])).toBe("all 3 samples are equal");
     const { value, diagnostics } = await checkSamples(samplesOf([one!, two!, one!, one!]), inputs);
@@ -117,7 +117,7 @@ describe("checkSamples", () => {
   });
 });
 
-test("time left: from the part that is done, stage by stage", () => {
+test("the time left is estimated from the part that is done, stage by stage", () => {
   let now = 0;
   const left = createTimeLeft(() => now);
   const at = (seconds: number, stage: string, done: number): number | undefined => {

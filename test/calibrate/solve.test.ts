@@ -1,4 +1,4 @@
-// Cholesky's factor against plain products in float64.
+// The Cholesky factor against plain products in float64.
 
 import { describe, expect, test } from "vitest";
 import { factorize, solvePositive } from "#calibrate/algebra/solve.js";
@@ -47,7 +47,7 @@ function furthest(a: Float64Array, b: Float64Array): number {
 }
 
 describe("factorize", () => {
-  // Sizes around the block of 64 and the tile of 2 × 4.
+  // Sizes near the block of 64 and the tile of 2 × 4.
   test.each([1, 2, 3, 5, 63, 64, 65, 130, 200])("size %d", async (size) => {
     const a = drawSemidefinite(size, 2 * size + 4, size);
     for (const columns of [1, 2, 3, 70]) {
@@ -58,7 +58,7 @@ describe("factorize", () => {
     }
   });
 
-  test("of unknowns with scales from 10⁻¹⁵ to 10¹⁵ each is found", async () => {
+  test("finds each of several unknowns with scales from 10⁻¹⁵ to 10¹⁵", async () => {
     const size = 90;
     const scale = (at: number): number => 10 ** ((at % 31) - 15);
     const a = drawSemidefinite(size, 3 * size, 1, scale);
@@ -69,7 +69,7 @@ describe("factorize", () => {
       expect(Math.abs(solved!.x[at]! - value)).toBeLessThan(1e-8 / scale(at));
   });
 
-  test("only the lower triangle is read, and nothing is written", async () => {
+  test("reads only the lower triangle, and writes nothing", async () => {
     const size = 70;
     const a = drawSemidefinite(size, 200, 3);
     const lower = a.map((value, at) => (at % size > Math.floor(at / size) ? Number.NaN : value));
@@ -80,7 +80,7 @@ describe("factorize", () => {
     expect(lower).toEqual(before);
   });
 
-  test("a matrix of lower rank is damped, and its consistent systems are solved", async () => {
+  test("damps a singular matrix, and solves its consistent systems", async () => {
     const size = 100;
     const a = drawSemidefinite(size, 40, 5);
     const b = multiply(a, size, draw(size, 6), 1);
@@ -90,7 +90,7 @@ describe("factorize", () => {
     expect(furthest(multiply(a, size, solved!.x, 1), b)).toBeLessThan(1e-6);
   });
 
-  test("one that was rounded to f32 too", async () => {
+  test("also one that was rounded to f32", async () => {
     const size = 100;
     const a = drawSemidefinite(size, 40, 5);
     const factor = await factorize(Float32Array.from(a), size);
@@ -98,7 +98,7 @@ describe("factorize", () => {
     expect(factor!.damping).toBeLessThanOrEqual(1e-6);
   });
 
-  test("unknowns that nothing depends on are 0", async () => {
+  test("unknowns without effect are 0", async () => {
     const size = 20;
     const a = drawSemidefinite(size, 60, 7, (at) => (at % 3 === 0 ? 0 : 1));
     const b = multiply(a, size, draw(size, 8), 1);
@@ -110,7 +110,7 @@ describe("factorize", () => {
     expect(zeros?.x).toEqual(new Float64Array(3));
   });
 
-  test("damping that is asked for is added to the diagonal", async () => {
+  test("adds the requested damping to the diagonal", async () => {
     const size = 30;
     const a = drawSemidefinite(size, 90, 9);
     const damped = a.map((value, at) => (at % size === Math.floor(at / size) ? 1.25 * value : value));
@@ -130,7 +130,7 @@ describe("factorize", () => {
     expect(await factorize(a, 2)).toBeUndefined();
   });
 
-  test("lengths that do not fit are refused", async () => {
+  test("rejects lengths that do not fit", async () => {
     await expect(factorize([1, 2, 3], 2)).rejects.toThrow("3 elements for a matrix [2, 2]");
     const factor = await factorize([1, 0, 0, 1], 2);
     await expect(factor!.solve([1, 2, 3], 2)).rejects.toThrow("3 elements for right sides [2, 2]");

@@ -1,4 +1,4 @@
-// Walks through networks: the values are those of probes, whatever is kept, and little is computed twice.
+// Walks through networks: the values are those of probes, whatever is kept, and few values are computed twice.
 
 import { expect, test } from "vitest";
 import type { Samples } from "#calibrate/samples.js";
@@ -84,7 +84,7 @@ test.each([0, 4 * 9 * 8 * 10 * list.length, 2 ** 30])(
   },
 );
 
-test("samples are read again only where an input is needed, or nothing may be kept", async () => {
+test("samples are read again only if an input is needed, or if nothing may be kept", async () => {
   const readsOf = async (bytes: number): Promise<number[]> => {
     const samples = counted();
     const walk = createWalk(samples, { bytes });
@@ -100,7 +100,7 @@ test("samples are read again only where an input is needed, or nothing may be ke
   expect(await readsOf(0)).toEqual(inOrder.map(() => 1));
 });
 
-test("a value from before the walk's place is computed from the inputs", async () => {
+test("a value before the frontier is computed from the inputs", async () => {
   const walk = createWalk(samplesOf(list), { bytes: 2 ** 30 });
   await walk.values(module, [idOf(module, "f")], () => {});
   const [a, found] = [idOf(module, "b"), [] as number[][]];
@@ -108,8 +108,8 @@ test("a value from before the walk's place is computed from the inputs", async (
   expect(found).toEqual(await probed(module, a));
 });
 
-test("what is not settled may change", async () => {
-  // The constants of the second have other seeds from `c` on.
+test("values that are not settled may change", async () => {
+  // The constants of the second module have other seeds from `c` on.
   const text = (scale: string): string => `net changing {
     input x: f32[1, 6, 6, 2]
     a = conv2d(x, filters=3, kernel=3x3, padding=same) |> relu

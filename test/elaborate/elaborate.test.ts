@@ -18,7 +18,7 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith(".txt"))) 
 
 /**
  * The dump of the net, or the rendered errors. Options: `net`, `dims` as an object, `seedless`, `weights` (the shapes of
- * a file `w.safetensors` by key) and `path`, read instead of what the net names.
+ * a file `w.safetensors` by key) and `path`, which replaces the path that the net names.
  */
 function dump(text: string, options: Readonly<Record<string, unknown>>): string {
   const parsed = parse(text, "net.net");

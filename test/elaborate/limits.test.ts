@@ -1,4 +1,4 @@
-// Long and deep programs: no stack overflow, no endless run.
+// Long and deep programs: no stack overflow, and no program that runs endlessly.
 
 import { describe, expect, test } from "vitest";
 import { parse } from "#grammar/reading/parse.js";
@@ -47,7 +47,7 @@ test("a formula of 5,000 operands over weights is printed and read again", () =>
   expect(text).toContain("stored(");
   const again = elaborate(parse(text, "dump.net").value!, { store: module!.weights }).value!;
   expect(sameGraph(module!, again)).toBeUndefined();
-  // Of another store, so that the formulas are compared and not their names.
+  // In another store, so that the formulas are compared and not their names.
   const other = net(
     `  param w: f32[1] = [2]\n  param v: f32[1] = ${"w * ".repeat(4999)}[1]\n  output y = x + v`,
   );
@@ -60,7 +60,7 @@ test("blocks that call blocks, too deep", () => {
   expect(diagnostics.map(({ code }) => code)).toEqual(["too-deep"]);
 });
 
-/** Blocks that double what is below them, `depth` times, around a body. */
+/** Blocks that double the work of the blocks that they call, `depth` times, around a body. */
 function doubling(depth: number, body: string, count = "2"): string {
   const blocks = Array.from(
     { length: depth },
@@ -69,9 +69,9 @@ function doubling(depth: number, body: string, count = "2"): string {
   return `${blocks.join("\n")}\nblock b${depth}(x, n) { return ${body} }`;
 }
 
-describe("what takes too long is counted before it is run", () => {
+describe("programs that take too long are counted before they run", () => {
   test.each([
-    // A block takes s(k) = 13 + 2 s(k + 1): the repeat, twice a copy, a statement, a call and its arguments, and the return.
+    // A block takes s(k) = 13 + 2 s(k + 1): the repeat, and for each of two copies a statement, a call and its arguments, and the return.
     ["an empty repeat in a repeat", "", "  repeat 100000 { repeat 100000 {} }\n  output x", "10,000,200,002"],
     ["ops in repeats", "", "  repeat 100000 { repeat 10 { x = relu(x) } }\n  output x", "4,200,002"],
     ["blocks that double", doubling(40, "relu(x)"), "  output y = b0(x, 2)", "17,592,186,044,408"],
@@ -83,7 +83,7 @@ describe("what takes too long is counted before it is run", () => {
     expect(diagnostics[0]?.message).toBe(`the net takes at least ${steps} steps`);
   });
 
-  test("no net is refused for more than it takes", () => {
+  test("the count is no higher than the real number", () => {
     const { module, diagnostics } = net(
       "  repeat 1000 { x = relu(x + 1) |> tanh }\n  y = b0(x, 2)\n  repeat 0 { repeat 100000 { repeat 100000 {} } }\n  output y",
       doubling(8, "max(x, [1])"),
@@ -93,7 +93,7 @@ describe("what takes too long is counted before it is run", () => {
   });
 });
 
-describe("what cannot be counted ends while it is run", () => {
+describe("programs that cannot be counted are stopped while they run", () => {
   const often = (body: string): string => `  repeat n { repeat n { ${body} } }\n  output x`;
   test.each([
     ["an empty repeat in a repeat", "const n = 100000", often(""), "steps"],
@@ -127,14 +127,14 @@ describe("what cannot be counted ends while it is run", () => {
   });
 });
 
-test("of thousands of errors a hundred are told", () => {
+test("of thousands of errors, a hundred are reported", () => {
   const wrong = Array.from({ length: 5000 }, (_, at) => `  y${at} = relu(z${at})`).join("\n");
   const { diagnostics } = net(`${wrong}\n  output y0`);
   expect(diagnostics).toHaveLength(101);
   expect(diagnostics.at(-1)).toMatchObject({ code: "too-many-errors" });
 });
 
-test("thousands of inputs and outputs, and names of which none is near", () => {
+test("thousands of inputs and outputs, and unknown names without similar ones", () => {
   const many = Array.from({ length: 20_000 }, (_, at) => at);
   const { module } = net(
     [
@@ -145,14 +145,14 @@ test("thousands of inputs and outputs, and names of which none is near", () => {
   expect(module?.graph.outputs).toHaveLength(20_000);
 });
 
-test("where an op comes from is a few lines, however many blocks call each other", () => {
+test("the origin of an op is a few lines, however many blocks call each other", () => {
   const blocks = Array.from({ length: 90 }, (_, at) => `block b${at}(x) { return b${at + 1}(x) }`);
   const { module } = net("  output y = b0(x)", `${blocks.join("\n")}\nblock b90(x) { return relu(x) }`);
   for (const node of module?.graph.nodes.values() ?? [])
     expect(node.origin.spans.length).toBeLessThanOrEqual(16);
 });
 
-test("blocks that call blocks twice, over and over", () => {
+test("blocks that each call a block twice", () => {
   const blocks = Array.from(
     { length: 60 },
     (_, at) => `block b${at}(x) {\n  y = b${at + 1}(x)\n  y = b${at + 1}(x)\n  return x\n}`,

@@ -1,4 +1,4 @@
-// Random graphs through all passes: valid after each, printable and readable after each, and of the same values at the end.
+// Random graphs through all passes: valid, printable and readable after each, and with the same values at the end.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -20,7 +20,7 @@ import { scaled } from "../scale.js";
 
 const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
 
-/** Exact passes compute in float64 here, but fold constants to f32 and change the order of sums. */
+/** Exact passes compute in float64 here, but they fold constants to f32 and change the order of sums. */
 const tolerance = 1e-5;
 
 function check(pass: string, module: Module): void {
@@ -39,7 +39,7 @@ function inputsOf(module: Module, seed: number): Map<string, Tensor> {
   );
 }
 
-test("exact passes keep graphs valid, printable and of the same values", () => {
+test("exact passes keep graphs valid and printable, and keep their values", () => {
   fc.assert(
     fc.property(seeds, (seed) => {
       const module = randomModule(seededRandom(seed));

@@ -1,4 +1,4 @@
-// The language reference says which paths parameters have; here they are held against it.
+// The paths of parameters in the language reference are those that nets have.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

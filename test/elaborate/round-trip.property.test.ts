@@ -21,7 +21,7 @@ import { randomModule } from "../random-graph.js";
 import { parseCases } from "../cases.js";
 import { scaled } from "../scale.js";
 
-/** The module that a text gives; throws what is wrong with it. */
+/** The module of a text; throws its diagnostics. */
 function read(text: string, store?: WeightStore, net?: string, weights?: WeightFiles): Module {
   const parsed = parse(text, "dump.net");
   const result =
@@ -56,7 +56,7 @@ test("random graphs are valid, and the same after printing and reading", () => {
   );
 });
 
-test("so are graphs with kernels, odd names and outputs that exchange names", () => {
+test("the same for graphs with kernels, odd names and outputs that exchange names", () => {
   fc.assert(
     fc.property(seeds, fc.array(oddName, { minLength: 3, maxLength: 8 }), (seed, names) => {
       const random = seededRandom(seed);
@@ -89,7 +89,7 @@ const oddName = fc.oneof(
   fc.string({ minLength: 1, maxLength: 6 }),
 );
 
-test("random graphs have every op at some time", () => {
+test("the random graphs contain every op", () => {
   const seen = new Set<string>();
   for (let seed = 0; seed < 1000; seed += 1)
     for (const node of randomModule(seededRandom(seed), { jumps: true }).graph.nodes.values())
@@ -124,7 +124,7 @@ describe("examples", () => {
   }
 });
 
-/** Gives the first nodes the names, where they are free; outputs are named after other outputs' nodes. */
+/** Gives the first nodes the names that are free; outputs are named after the nodes of other outputs. */
 function rename(graph: Graph, names: readonly string[]): Graph {
   const taken = new Set([...graph.nodes.values()].map((node) => node.name));
   const fresh = names.filter((name) => !taken.has(name) && taken.add(name));
@@ -138,7 +138,7 @@ function rename(graph: Graph, names: readonly string[]): Graph {
   return { ...graph, nodes, outputs };
 }
 
-/** Puts nodes and their only reader into kernels, as `take` says. */
+/** Puts nodes and their only reader into kernels, as `take` decides. */
 function withKernels(graph: Graph, take: () => boolean): Graph {
   const nodes = new Map(graph.nodes);
   const kernels = new Map<string, KernelPlan>();

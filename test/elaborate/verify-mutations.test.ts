@@ -1,5 +1,5 @@
-// Modules that are changed in one place, in every place: `verify` finds it, or the module is another sound one, which computes
-// what its interpretation says.
+// Modules that are changed in one place, for every place: `verify` finds the change, or the result is another valid module, which computes
+// what the interpreter says.
 
 import { expect, test } from "vitest";
 import { load } from "#compile/load.js";
@@ -36,7 +36,7 @@ const texts = [
 
 type Path = readonly (string | number)[];
 
-/** Every place of a value, the containers too; entries of maps by their keys. */
+/** All places in a value, also containers; entries of maps by their keys. */
 function placesOf(value: unknown, path: Path = []): Path[] {
   if (value instanceof Map)
     return [...value].flatMap(([key, one]) => placesOf(one, [...path, key as string]));
@@ -44,7 +44,7 @@ function placesOf(value: unknown, path: Path = []): Path[] {
   return [path, ...Object.entries(value).flatMap(([key, one]) => placesOf(one, [...path, key]))];
 }
 
-/** The value with another one at a place; undefined takes the place away. */
+/** The value with another value at a place; undefined removes the place. */
 function changed(value: unknown, [key, ...rest]: Path, to: unknown): unknown {
   if (key === undefined) return to;
   if (value instanceof Map) {
@@ -68,7 +68,7 @@ function at(value: unknown, path: Path): unknown {
   );
 }
 
-/** Other values for a place: of its kind, and of others. */
+/** Other values for a place: of the same kind and of other kinds. */
 function othersFor(value: unknown, strings: readonly string[]): unknown[] {
   const foreign = [undefined, null, 7, "relu", [], {}, Number.NaN];
   if (typeof value === "number") return [value + 1, value - 1, -value - 1, value + 0.5, 2 ** 40, ...foreign];
@@ -97,7 +97,7 @@ async function isHarmless(module: Module): Promise<string | undefined> {
   return off.length > 0 ? `${off.map(([name]) => name).join(", ")} differ` : undefined;
 }
 
-/** A store with just these entries, sound or not. */
+/** A store with only these entries, valid or not. */
 function storeOf(entries: ReadonlyMap<string, WeightEntry>): WeightStore {
   const store = createWeightStore();
   for (const [id, entry] of entries) (store.entries as Map<string, WeightEntry>).set(id, entry);
@@ -124,7 +124,7 @@ test.each([
   for (const path of placesOf(data).filter((one) => one.length > 0)) {
     const before = at(data, path);
     for (const other of othersFor(before, strings)) {
-      // A variance near 0 is sound, but blows rounding errors up.
+      // A variance near 0 is valid, but amplifies rounding errors.
       if (path.at(-1) === "epsilon" && Number(other) < 0) continue;
       if (Object.is(other, before) || JSON.stringify(other) === JSON.stringify(before)) continue;
       const { graph, entries } = changed(data, path, other) as typeof data;

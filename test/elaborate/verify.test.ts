@@ -1,4 +1,4 @@
-// Each constraint of `verify` is broken once, and named; each part of a graph is changed once, and found different.
+// Breaks each constraint of `verify` once, which must name it; changes each part of a graph once, which `sameGraph` must see.
 
 import { makePlan } from "#template/plan.js";
 import { describe, expect, test } from "vitest";
@@ -84,15 +84,15 @@ const broken: readonly [Constraint, string, Module][] = [
 ];
 
 describe("verify", () => {
-  test("finds nothing in a sound module", () => expect(verify(sound())).toEqual([]));
+  test("finds nothing in a valid module", () => expect(verify(sound())).toEqual([]));
   test.each(broken)("%s: %s", (label, _, module) => {
     const labels = verify(module).map((message) => message.slice(0, message.indexOf(":")));
     expect(labels.length).toBeGreaterThan(0);
-    // A path that leaves the kernel leaves it with two results as well.
+    // A path that leaves the kernel also makes a kernel with two results.
     if (label === "convex") expect(labels).toEqual(["one result", "convex"]);
     else expect(new Set(labels)).toEqual(new Set([label]));
   });
-  test("knows no constraint that is not broken here", () => {
+  test("this test breaks every constraint", () => {
     expect([...new Set(broken.map(([label]) => label))]).toEqual(Object.keys(constraints));
   });
 });

@@ -1,4 +1,4 @@
-// Fusing: a net before, its kernels after, and what was not fused and why.
+// Fusing, by cases: a net, its kernels, and the chains that were not fused, with the reasons.
 
 import { expect, test } from "vitest";
 import { parse } from "#grammar/reading/parse.js";
@@ -15,7 +15,7 @@ import { cases } from "../cases.js";
 import { testTarget } from "../passes/target.js";
 import { moduleOf } from "../schedule/module-of.js";
 
-/** Files hold `fuse` items, which are the user's own, and one net. Options overwrite fields of the target. */
+/** A file holds `fuse` items, which are the user's own, and one net. Options replace fields of the target. */
 function fused(text: string, options: Readonly<Record<string, unknown>>): string {
   const target: Target = { ...testTarget, ...options };
   const own = compileFusions(parse(text, "test.net").value?.items ?? []).value ?? [];
@@ -53,7 +53,7 @@ test("a second run changes nothing", () => {
   expect(fuse.run(once, context)).toBe(once);
 });
 
-test("a long chain is cut", () => {
+test("a chain that is too long becomes several kernels", () => {
   const lines = Array.from({ length: 60 }, (_, at) => `  x = ${at % 2 === 0 ? "tanh" : "abs"}(x)`);
   const module = moduleOf(`net n {\n  input x: f32[1, 4]\n${lines.join("\n")}\n  output x\n}\n`);
   const { groups, refusals } = planFusions(module.graph, testTarget);
@@ -85,7 +85,7 @@ test.each([
   expect(compileFusions(parse(`fuse mine: ${chain}\n`, "mine.net").value!.items).diagnostics).toEqual([]);
 });
 
-test("what strips do again is counted in whole numbers", () => {
+test("the repeated work of strips is a whole number", () => {
   const found = new Set<string>();
   for (let height = 6; height <= 30; height += 1)
     for (const [kernel, stride] of [

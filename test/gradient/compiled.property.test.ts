@@ -1,4 +1,4 @@
-// Gradients on compiled modules against the interpreter's, and what is asked of a module.
+// Gradients on compiled modules against the interpreter's, and the properties of gradient modules.
 
 import { expect, test } from "vitest";
 import { openProbes } from "#calibrate/probes.js";

@@ -60,7 +60,7 @@ const samples = samplesOf(
 describe("a split by the weights", () => {
   const layers = splitByWeights(net);
 
-  test("comes nearer to the original on samples that are held out, and the best step is kept", async () => {
+  test("comes nearer to the original on held-out samples, and the best step is kept", async () => {
     const seen: Progress[] = [];
     const { value, diagnostics } = await distill(net, layers, samples, {
       target,
@@ -80,7 +80,7 @@ describe("a split by the weights", () => {
       done: heldOut.at(-1)!.step,
       all: 150,
     });
-    // The layers are as they were but for values, and a split network can be made of them.
+    // The layers are unchanged except for their values, and the split pass accepts them.
     for (const [name, layer] of value!.layers) {
       const before = layers.get(name)!;
       expect([layer.order, layer.rank]).toEqual([before.order, before.rank]);
@@ -99,7 +99,7 @@ describe("a split by the weights", () => {
     expect((await run(4)).heldOut).not.toEqual(first.heldOut);
   });
 
-  test("interrupted at any look goes on from there, to the same bits", async () => {
+  test("continues after an interruption at any evaluation, with the same bits", async () => {
     const interrupted = new Error("interrupted");
     const run = async (kept: Map<string, Uint8Array>, most: number, steps = 60) => {
       const told: string[] = [];
@@ -135,19 +135,19 @@ describe("a split by the weights", () => {
       expect(value).toEqual(without);
       expect(saved).toBe(3 - most);
       expect(told).toEqual(most === 0 ? [] : [`step ${25 * most} of 60 (distilling)`]);
-      // It is done, and nothing is computed any more; other options are other work.
+      // It is finished, and computes nothing more. Other options are other work.
       expect(await run(kept, 0)).toEqual({ value: without, saved: 0, told: [] });
       await expect(run(kept, 0, 50)).rejects.toBe(interrupted);
     }
   }, 120_000);
 
-  test("of no steps, or no gain, gives the layers that there were", async () => {
+  test("without steps, or without gain, returns the given layers", async () => {
     const { value } = await distill(net, layers, samples, { target, steps: 0 });
     expect(value!.layers).toBe(layers);
     expect(value!.best).toBe(0);
   });
 
-  test("of no layers that are split there is nothing to do", async () => {
+  test("does nothing without split layers", async () => {
     const { value } = await distill(net, new Map(), samples, { target, steps: 9 });
     expect(value).toEqual({ layers: new Map(), best: 0, heldOut: [] });
   });
@@ -178,7 +178,7 @@ describe("a split by the weights", () => {
   }
 });
 
-test("a plan is distilled: its layers alone change", async () => {
+test("distilling a plan changes only its layers", async () => {
   const { value: tried } = await tryNetwork(net, samples, { target, seed: 2, veto: false });
   const { value: plan } = await fitWithin(tried!, { kind: "macs", share: 0.4 });
   const { value: after } = await distillPlan(tried!, plan!, 50);
@@ -196,7 +196,7 @@ test("a plan is distilled: its layers alone change", async () => {
   expect(distilled!.heldOut.at(-1)!.loss).toBeLessThan(distilled!.heldOut[0]!.loss);
 });
 
-test("a value behind a layer is that behind its sum and its activation", () => {
+test("the value after a layer is that after its sum and its activation", () => {
   const named = new Map([...net.graph.nodes.values()].map((node) => [node.name, node]));
   const convs = [...net.graph.nodes.values()].filter(({ op }) => op === "conv2d");
   expect(convs.map((conv) => net.graph.nodes.get(valueAfter(net.graph, conv))!.name)).toEqual([
@@ -207,7 +207,7 @@ test("a value behind a layer is that behind its sum and its activation", () => {
   expect(comparedOutputs(net.graph)).toEqual([named.get("y")!.inputs[0]]);
 });
 
-test.each(splitOrders)("%s: balanced factors compute the same, and share their scale", (order) => {
+test.each(splitOrders)("%s: balanced factors compute the same, and have equal scales", (order) => {
   const draw = seededRandom(5);
   for (const groups of [1, 2]) {
     const kernel = { shape: [3, 2, 4, 6], groups };
@@ -225,7 +225,7 @@ test.each(splitOrders)("%s: balanced factors compute the same, and share their s
   }
 });
 
-test("terms of zeros change nothing, and are taken off again", () => {
+test("terms of zeros change nothing, and are removed again", () => {
   const draw = seededRandom(6);
   for (const groups of [1, 2, 3])
     for (const rank of [1, 3, 4, 6, 9]) {
@@ -246,7 +246,7 @@ test("terms of zeros change nothing, and are taken off again", () => {
     }
 });
 
-test("terms of zeros stay nothing while others are learnt, on any number of threads", async () => {
+test("terms of zeros stay zero while others are learnt, on any number of threads", async () => {
   const wide = moduleOf(`net wide {
     input image: f32[1, 24, 24, 8]
     a = relu(conv2d(image, filters=32, kernel=3x3, padding=same))
@@ -281,7 +281,7 @@ test("terms of zeros stay nothing while others are learnt, on any number of thre
   }
 });
 
-test("Adam's first step is the rate against each gradient's sign, and it finds the least of a square", () => {
+test("Adam's first step is the rate against each gradient's sign, and it finds the minimum of a square", () => {
   const [x, y] = [Float32Array.of(1, -2), Float32Array.of(5)];
   const adam = createAdam([x, y], [0.1, 1]);
   adam.step([Float64Array.of(3, -0.01), Float64Array.of(0)], 0.5);
@@ -296,7 +296,7 @@ test("Adam's first step is the rate against each gradient's sign, and it finds t
   expect(y[0]).toBeCloseTo(0, 3);
 });
 
-test("the loss is that of the formula, and 0 where nothing differs", () => {
+test("the loss is that of the formula, and 0 without a difference", () => {
   const module = moduleOf(`net two {
     input x: f32[1, 3]
     input z: f32[1, 2, 2, 1]

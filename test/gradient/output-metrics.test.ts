@@ -54,7 +54,7 @@ function expected(name: string): number[] {
   });
 }
 
-test("the expectation over what is drawn is Jᵀ·J, of the operand of a softmax", async () => {
+test("the expectation over random weights is Jᵀ·J of the softmax's operand", async () => {
   const products = openProducts();
   const count = 3000;
   const samples = samplesOf(Array.from({ length: count }, () => ({ image })));
@@ -64,7 +64,7 @@ test("the expectation over what is drawn is Jᵀ·J, of the operand of a softmax
     const found = [...value!.get(nodes[at]!)!.data].map((sum) => sum / count);
     const wanted = expected(name);
     const size = Math.hypot(...wanted);
-    // Of 3,000 draws of v vᵀ, whose elements deviate by √2 at most.
+    // The mean of 3,000 draws of v vᵀ, whose elements deviate by √2 at most.
     expect(Math.hypot(...found.map((one, k) => one - wanted[k]!)) / size).toBeLessThan(0.1);
     expect(size).toBeGreaterThan(0.001);
   }

@@ -50,7 +50,7 @@ function opNet(op: OpName, random: Random): Module {
   return { graph, weights: createWeightStore() };
 }
 
-/** Values where the op is smooth; of few different ones, so that there are ties, where `ties`. */
+/** Values where the op is smooth; with `ties`, few different values, so that some are equal. */
 function drawOperand(
   random: Random,
   op: OpName,
@@ -71,8 +71,8 @@ function drawOperand(
 }
 
 /**
- * The derivative along a random direction of each wanted value, by the gradient and by central differences of L = Σ seed · y. The wanted ones are
- * inputs of the module.
+ * The derivatives along a random direction of each wanted value, by the gradient and by central differences of L = Σ seed · y. The wanted
+ * values are inputs of the module.
  */
 function expectGradients(module: Module, inputs: Map<string, Tensor>, random: Random, name: string): void {
   const outputs = [...new Set(module.graph.outputs.map(({ node }) => node))];
@@ -143,7 +143,7 @@ describe("each op", () => {
 });
 
 describe("ties and kinks", () => {
-  /** ∂(Σ y)/∂x of an op of one operand at places. */
+  /** ∂(Σ y)/∂x of an op of one operand at given points. */
   const slopes = (op: OpName, places: readonly number[], attributes: object = {}): number[] => {
     const shape = [places.length];
     const module = chain([{ op, shape, attributes }], shape);
@@ -152,7 +152,7 @@ describe("ties and kinks", () => {
     return [...interpretAll(value!.module, new Map([["x", x]])).get(value!.gradients[0]!)!.data];
   };
 
-  test("relu has slope 0 at 0, and so have those that are flat below", () => {
+  test("relu has slope 0 at 0, and so have other ops that are flat below", () => {
     expect(slopes("relu", [-1, 0, 1])).toEqual([0, 0, 1]);
     expect(slopes("relu6", [-1, 0, 3, 7])).toEqual([0, 0, 1, 0]);
     expect(slopes("leaky_relu", [-1, 0, 1], { alpha: 0.25 })).toEqual([0.25, 0.25, 1]);
@@ -175,11 +175,11 @@ describe("ties and kinks", () => {
     for (const found of slopes(op, [0, -1e-9, 1e-9], attributes)) expect(found).toBeCloseTo(slope, 6);
   });
 
-  test("sinh and asinh hold where their pieces meet", () => {
+  test("sinh and asinh are right where their pieces meet", () => {
     for (const at of [-1, 1]) expect(slopes("sinh", [at])[0]).toBeCloseTo(Math.cosh(1), 6);
   });
 
-  test("what is greatest several times shares the gradient, of pools, reductions and two operands", () => {
+  test("equal maxima share the gradient, in pools, reductions and ops of two operands", () => {
     const x = { shape: [1, 2, 2, 1], data: Float64Array.of(3, 3, 1, 3) };
     const third = Math.fround(1 / 3);
     for (const [op, shape, attributes] of [
@@ -206,13 +206,13 @@ describe("ties and kinks", () => {
 });
 
 describe("nets", () => {
-  test("random nets, with regard to inputs and weights", () => {
+  test("random nets, by inputs and weights", () => {
     const count = scaled(120);
     let checked = 0;
     for (let seed = 0; seed < count; seed += 1) {
       const random = seededRandom(seed * 104_729 + 11);
       const module = withInputs(randomModule(random, { without: withoutRule }));
-      // Weights of 0 and ½ make values of exactly 0, where activations have kinks; nearby there are none.
+      // Weights of 0 and ½ make values of exactly 0, where activations have kinks; other weights do not.
       const nudged = (w: number): number => (w === 0 ? random.normal() : w * (1 + 0.02 * random.next()));
       const inputs = new Map(
         inputNodes(module.graph).map(({ name, type }) => {
@@ -228,7 +228,7 @@ describe("nets", () => {
     expect(checked).toBeGreaterThan((2 * count) / 3);
   });
 
-  test.each(withoutRule)("a gradient through %s is refused by name", (op) => {
+  test.each(withoutRule)("a gradient through %s is an error that names the op", (op) => {
     const random = seededRandom(5);
     const module = opNet(op, random);
     const wanted = inputNodes(module.graph).filter((_, at) => !opOf(op).operands[at]!.places);
@@ -242,7 +242,7 @@ describe("nets", () => {
     ]);
   });
 
-  test("what nothing depends on has a gradient of zeros, and the outputs stay as they are", () => {
+  test("a value without effect has a gradient of zeros, and the outputs are unchanged", () => {
     const module = chain([{ op: "relu", shape: [3], attributes: {} }], [3]);
     const { value } = gradientModule(module, { outputs: [0], wanted: [1], seeds: "ones" });
     const x = { shape: [3], data: Float64Array.of(1, -1, 2) };
@@ -305,7 +305,7 @@ function withInputs(module: Module): Module {
   return { ...module, graph: { ...module.graph, nodes } };
 }
 
-/** Places as constants: there are no differences along them. */
+/** Turns indices into constants, because differences along them do not exist. */
 function withConstantPlaces(module: Module, inputs: ReadonlyMap<string, Tensor>): Module {
   const nodes = new Map(module.graph.nodes);
   const y = nodes.get(module.graph.outputs[0]!.node)!;

@@ -1,10 +1,10 @@
-// Random syntax trees for property tests: every kind of node, odd names and texts among them.
+// Draws random syntax trees for property tests: every kind of node, also odd names and texts.
 
 import fc from "fast-check";
 import type { Argument, Ast, BinaryOperator, Expression, Item, Name, Statement } from "#grammar/ast.js";
 import { allWords } from "#grammar/tokens/tokens.js";
 
-/** A tree without a text has no places; all its nodes stand at the beginning of no file. */
+/** A tree without a text has no positions: all its nodes are at the start of a file without a name. */
 const span = { file: "", start: 0, end: 0 };
 
 const plainName = fc.constantFrom("x", "y", "conv2d", "x3", "k7", "x.2.d", "_a", "image");
@@ -29,7 +29,7 @@ const number = numberText.map((text) => ({ kind: "number", value: Number(text), 
 const size = fc
   .array(fc.integer({ min: 0, max: 999 }), { minLength: 2, maxLength: 4 })
   .map((values) => ({ kind: "size", values, span }) as const);
-// A keyword or an odd name cannot be read but in backticks, so unquoted ones are plain.
+// A keyword or an odd name can be read only in backticks, so only plain names are unquoted.
 const nameExpression = fc.oneof(
   plainName.map((name) => ({ kind: "name", name, quoted: false, span }) as const),
   nameText.map((name) => ({ kind: "name", name, quoted: true, span }) as const),
@@ -157,7 +157,7 @@ const item: fc.Arbitrary<Item> = fc.oneof(
     .map((parts): Item => ({ kind: "fuse", ...parts, span })),
 );
 
-/** Trees as the compiler makes them: without a text, without comments. */
+/** Trees as the compiler makes them: without text and comments. */
 export const arbitraryAst: fc.Arbitrary<Ast> = fc
   .array(item, { maxLength: 5 })
   .map((items) => ({ file: "", items, comments: [] }));

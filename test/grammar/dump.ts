@@ -1,8 +1,8 @@
-// A tree as text with all parentheses, without spans: for tests of what is read, independent of the printer.
+// Prints a tree with all parentheses and without spans, independently of the printer, for tests of reading.
 
 import type { Argument, Expression, Item, Statement, TypeExpression } from "#grammar/ast.js";
 
-/** One line a statement; expressions prefix, as `(+ a (* b c))`. */
+/** One line for each statement; expressions in prefix form, as `(+ a (* b c))`. */
 export function dump(items: readonly Item[]): string {
   return items.map((item) => dumpItem(item)).join("\n");
 }
@@ -67,7 +67,7 @@ function type({ dtype, shape }: TypeExpression): string {
   return `${dtype.text}[${shape.map(expression).join(" ")}]`;
 }
 
-/** An expression; long chains that lean to the left are followed without recursion. */
+/** An expression. Long left-leaning chains are followed without recursion. */
 function expression(e: Expression): string {
   const closers: string[] = [];
   let heads = "";

@@ -1,4 +1,4 @@
-// Holds files that are made from the grammar against it; `UPDATE=1` writes them anew.
+// Compares files that are generated from the grammar with it; `UPDATE=1` writes them.
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -51,7 +51,7 @@ test("the examples of the language reference have no errors, and print as the sa
   }
 });
 
-test("the grammar for editors knows the words of the language, and no other", () => {
+test("the grammar for editors has exactly the words of the language", () => {
   const text = readFileSync(join(root, "grammar/cleave.tmLanguage.json"), "utf8");
   const { repository } = JSON.parse(text) as {
     repository: Record<string, { patterns: { match: string; name: string }[] }>;
@@ -60,7 +60,7 @@ test("the grammar for editors knows the words of the language, and no other", ()
     ({ match }) => match.match(/[a-z]{2,}/g) ?? [],
   );
   expect([...new Set(words)].sort()).toEqual([...allWords].sort());
-  // Editors' regular expressions are a superset of these, so each must be one here too.
+  // The regular expressions of editors are a superset of those of JavaScript, so each must be valid here too.
   const patterns = [...text.matchAll(/"(?:match|begin|end)": ("(?:[^"\\]|\\.)*")/g)];
   expect(patterns.length).toBeGreaterThan(20);
   for (const [, pattern = ""] of patterns)

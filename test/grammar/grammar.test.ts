@@ -1,4 +1,4 @@
-// Cases of reading, of errors and of printing, kept as text.
+// Text cases of reading, errors and printing.
 
 import { describe, expect, test } from "vitest";
 import { render } from "#diagnostic/render.js";
@@ -33,7 +33,7 @@ describe("the printed form, which prints as itself", () => {
   });
 });
 
-test("a text with errors has no value, but the tree of what is right in it", () => {
+test("a text with errors has no value, but a tree of its correct parts", () => {
   const { value, partial } = parse("net a {\n  x = = 3\n  y = 4\n}\n", file);
   expect(value).toBeUndefined();
   expect(dump(partial.items)).toBe("net a\n  y = 4");

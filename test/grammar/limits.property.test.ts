@@ -1,4 +1,4 @@
-// Texts that are deep, long or broken: always a tree and errors, never a stack overflow.
+// Texts that are deep, long or broken always give a tree and errors, and never a stack overflow.
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -26,20 +26,26 @@ describe.each([
   ["signs", (n: number) => `x = ${"-".repeat(n)}y`],
   ["negations", (n: number) => `x = ${"not ".repeat(n)}y`],
 ])("%s inside each other", (name, text) => {
-  // A body around them is one level.
+  // The body around them is one level.
   const most = name === "signs" || name === "negations" ? maxNesting : maxNesting - 1;
 
-  test("as deep as is allowed, they are read and printed", () => {
+  test("up to the greatest depth, they are read and printed", () => {
     const { value, diagnostics } = parse(net(text(most)), "limits.net");
     expect(diagnostics).toEqual([]);
     expect(value && dump(parse(print(value), "limits.net").partial.items)).toBe(value && dump(value.items));
   });
 
-  test.each([most + 1, 10_000, 100_000])("%i deep, they are an error, and what follows is read", (depth) => {
-    expect(codes(net(text(depth)))).toEqual(["too-deep"]);
-    const net_ = parse(net(text(depth)), "limits.net").partial.items[0];
-    expect(net_?.kind === "net" && net_.body.at(-1)).toMatchObject({ kind: "bind", name: { text: "last" } });
-  });
+  test.each([most + 1, 10_000, 100_000])(
+    "%i deep, they are an error, and the text after them is read",
+    (depth) => {
+      expect(codes(net(text(depth)))).toEqual(["too-deep"]);
+      const net_ = parse(net(text(depth)), "limits.net").partial.items[0];
+      expect(net_?.kind === "net" && net_.body.at(-1)).toMatchObject({
+        kind: "bind",
+        name: { text: "last" },
+      });
+    },
+  );
 });
 
 test.each([
@@ -66,7 +72,7 @@ test.each(["{", "(", "[", ")", "= ", "x ", "1 ", '"" ', "# \n", "\n"])(
   },
 );
 
-test("of thousands of syntax errors a thousand are told", () => {
+test("of thousands of syntax errors, a thousand are reported", () => {
   const { diagnostics } = parse(net("  x = = y\n".repeat(5000)), "limits.net");
   expect(diagnostics.map(({ code }) => code)).toEqual([
     ...Array<string>(1000).fill("syntax"),
@@ -81,7 +87,7 @@ test("`-` and `not` are counted through lists and parentheses", () => {
   expect(codes(net(deep(maxNesting / 2 + 1)))).toEqual(["too-deep", "too-deep"]);
 });
 
-// More than a call can have arguments.
+// More statements than a call can have arguments.
 test("150,000 statements with a comment each are printed", () => {
   const length = 150_000;
   const { partial } = parse("net a {\n  x = y  # c\n}\n", "limits.net");
@@ -125,7 +131,7 @@ describe("long texts without nesting are read and printed", () => {
   });
 });
 
-test("whatever the text, there is a tree or an error, and what is read prints and reads again", () => {
+test("every text gives a tree or an error, and a tree prints and reads again", () => {
   const words = "net block rule fuse input repeat kernel output return where when not x f 3 3x3 3x";
   const signs = '"s" " `n` ` ( ) [ ] { } = => -> |> + - * ? , : .. # é \\';
   const pieces = fc.constantFrom(...`${words} ${signs}`.split(" "), "\n", "\r\n", "\t", "\u0000", "\ud800");
@@ -138,7 +144,7 @@ test("whatever the text, there is a tree or an error, and what is read prints an
         expect(span?.end).toBeLessThanOrEqual(input.length);
         expect(span?.start).toBeLessThanOrEqual(span?.end ?? 0);
       }
-      // What comes between is dropped, so comments may end up elsewhere; the tree must be the same.
+      // The text in between is dropped, so comments may end up elsewhere. The tree must be the same.
       const printed = print({ ...partial, comments: [] });
       const again = parse(printed, "random.net");
       expect(again.diagnostics.filter(({ code }) => !["empty-name", "bad-escape"].includes(code))).toEqual(
@@ -149,7 +155,7 @@ test("whatever the text, there is a tree or an error, and what is read prints an
   );
 });
 
-test("a statement that is wrong is one error, and all others are read", () => {
+test("a wrong statement is one error, and all others are read", () => {
   const wrong = [
     "x = = 1",
     "x = f(1, 2",
@@ -184,7 +190,7 @@ test("a statement that is wrong is one error, and all others are read", () => {
   );
 });
 
-test("every character of a text is in a token, a comment or white space", () => {
+test("every character of a text belongs to a token, a comment or white space", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), (text) => {
       const { tokens, comments } = tokenize(text);

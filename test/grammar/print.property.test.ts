@@ -1,4 +1,4 @@
-// Holds the printer and the reader against each other on random trees, with and without comments.
+// Compares the printer and the reader on random trees, with and without comments.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -19,7 +19,7 @@ function read(text: string): ReturnType<typeof parse> {
   return result;
 }
 
-test("what is printed reads as the same tree, and prints as the same text", () => {
+test("a printed tree reads as the same tree, and prints as the same text", () => {
   fc.assert(
     fc.property(arbitraryAst, (ast) => {
       const text = print(ast);
@@ -34,7 +34,7 @@ test("what is printed reads as the same tree, and prints as the same text", () =
 test("lines are no longer than 100 columns where they can be broken", () => {
   fc.assert(
     fc.property(arbitraryAst, (ast) => {
-      // A long name or string cannot be broken, and a line that holds one may be too long.
+      // A long name or string cannot be broken, so a line with one may be too long.
       const breaks = (line: string): boolean =>
         tokenize(line).tokens.every(({ image }) => image.length <= 20);
       const long = print(ast)
@@ -71,7 +71,7 @@ function texts(comments: readonly { readonly text: string }[]): string[] {
   return comments.map(({ text }) => text).sort();
 }
 
-/** Puts numbered comments at line ends and, in brackets, behind any token; some on lines of their own, some after a blank one. */
+/** Puts numbered comments at line ends and, in brackets, after any token; some on their own lines, some after a blank line. */
 function withComments(text: string, places: readonly (readonly [number, boolean, boolean])[]): string {
   const offsets: number[] = [0];
   let brackets = 0;

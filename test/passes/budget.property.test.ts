@@ -1,4 +1,4 @@
-// Dividing a budget over layers: the choices on the hull, and the best sum within a limit.
+// Dividing a limit over layers: the choices on the lower convex hull, and the best sum within a limit.
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -18,7 +18,7 @@ const sum = (choices: readonly Choice[], of: (one: Choice) => number) =>
   choices.reduce((total, one) => total + of(one), 0);
 
 describe("the lower hull", () => {
-  test("leaves out what lies above the line between its neighbours", () => {
+  test("leaves out choices above the line between their neighbours", () => {
     // (6, 5) is above the line from (8, 1) to (4, 6).
     const all = [choice(10, 0), choice(8, 1), choice(6, 5), choice(4, 6), choice(2, 20)];
     expect(points(lowerHull(all, macsOf))).toEqual([

@@ -1,4 +1,4 @@
-// Moves are absorbed without a change of values: random chains of reshapes, transposes, slices and elementwise ops before layers.
+// Absorbing moves changes no value: random chains of reshapes, transposes, slices and elementwise ops before layers.
 
 import { expect, test } from "vitest";
 import { parse } from "#grammar/reading/parse.js";
@@ -18,7 +18,7 @@ import { expectClose } from "../close.js";
 import { scaled } from "../scale.js";
 import { testTarget } from "./target.js";
 
-/** `GRAPHS=2000` makes a longer hunt of it. */
+/** `GRAPHS=2000` tries more graphs. */
 const graphs = scaled(250);
 
 test("random moves before layers", () => {
@@ -41,7 +41,7 @@ test("random moves before layers", () => {
       expectClose(actual.get(name)?.data, data, tolerance(longest, data), `${name} of\n${text}`);
     }
   }
-  // Most of them hold something to absorb.
+  // Most of the graphs have a move to absorb.
   expect(fewer).toBeGreaterThan(graphs / 4);
 });
 
@@ -58,14 +58,14 @@ function inputsOf(module: Module) {
   );
 }
 
-/** Elements that transposes move, those of constants left out. */
+/** The number of elements that transposes move, without those of constants. */
 function movedElements({ graph }: Module): number {
   let sum = 0;
   for (const { op, type } of graph.nodes.values()) if (op === "transpose") sum += elements(type.shape);
   return sum;
 }
 
-/** Two images, each through some moves, joined, and a layer over the channels of what that gives. */
+/** Two images, each through some moves, concatenated, and a layer over the channels of the result. */
 function randomNet(random: Random): string {
   const lines: string[] = [];
   let count = 0;
@@ -79,12 +79,12 @@ function randomNet(random: Random): string {
   const steps = Array.from({ length: random.int(1, 4) }, () => random.next());
   const seed = random.int(0, 1e6);
 
-  /** The same moves each time, so that values meet which were moved alike. */
+  /** The same moves each time, so that values that were moved in the same way meet. */
   const walk = (from: string, other: Random): { name: string; shape: number[] } => {
     let [name, shape] = [from, [...start]];
     for (const step of steps) {
       if (step < 0.3) {
-        // One axis is split in two.
+        // Splits one axis in two.
         const axis = other.int(1, shape.length - 1);
         const part = [2, 3].find((one) => shape[axis]! % one === 0) ?? 1;
         shape = [...shape.slice(0, axis), part, shape[axis]! / part, ...shape.slice(axis + 1)];

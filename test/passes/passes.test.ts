@@ -30,7 +30,7 @@ for (const file of files) {
     const { value, diagnostics } = runPipeline(module, [pass], { target, options });
     expect(diagnostics).toEqual([]);
     expect(verify(value!)).toEqual([]);
-    // A fixpoint is the very same graph.
+    // At a fixpoint, the pass returns the identical graph.
     if (pass.name !== "split")
       expect(runPipeline(value!, [pass], { target, options }).value!.graph).toBe(value!.graph);
     return value === module ? "unchanged" : printGraph(value!, { types: false });
@@ -45,7 +45,7 @@ test("every pass has a case in which it changes something", () => {
       ),
     )
     .map((file) => file.replace(".txt", ""));
-  // The cases of fusing stand in a folder of their own.
+  // The cases of `fuse` are in their own folder.
   if (existsSync(join(folder, "../fuse"))) changed.push("fuse");
   expect(passes.map((pass) => pass.name).filter((name) => !changed.includes(name))).toEqual([]);
 });

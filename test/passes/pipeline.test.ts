@@ -1,4 +1,4 @@
-// The pipeline: which passes run, what stands around them, and what becomes of mistakes and bugs.
+// The pipeline: which passes run, the instruments around them, and how errors and bugs are reported.
 
 import { applyPatches } from "immer";
 import { expect, test } from "vitest";
@@ -35,22 +35,22 @@ test("all passes, in order", () => {
   expect(chosen({})).toEqual(names);
 });
 
-test("just these, in this order", () => {
+test("only the named passes, in this order", () => {
   expect(chosen({ passes: ["fold-padding", "canonicalize"] })).toEqual(["fold-padding", "canonicalize"]);
 });
 
-test("without some", () => {
+test("without some passes", () => {
   expect(chosen({ without: ["fuse", "eliminate-dead-nodes"] })).toEqual(
     names.filter((name) => name !== "fuse" && name !== "eliminate-dead-nodes"),
   );
 });
 
-test("none after one", () => {
+test("no pass after a given one", () => {
   expect(chosen({ stopAfter: "canonicalize" })?.at(-1)).toBe("canonicalize");
   expect(chosen({ stopAfter: "canonicalize" })).toEqual(names.slice(0, names.indexOf("canonicalize") + 1));
 });
 
-test("unknown names are errors, all of them, with near misses", () => {
+test("every unknown name is an error that suggests similar names", () => {
   const { value, diagnostics } = selectPasses(passes, {
     passes: ["canonicalise"],
     without: ["fuze"],
@@ -66,7 +66,7 @@ test("unknown names are errors, all of them, with near misses", () => {
   ]);
 });
 
-test("a pass to stop after must run", () => {
+test("the pass to stop after must run", () => {
   expect(selectPasses(passes, { stopAfter: "fuse", without: ["fuse"] }).diagnostics).toHaveLength(1);
 });
 
@@ -95,7 +95,7 @@ test("instruments see every pass", () => {
   ]);
 });
 
-test("patches turn the graph before a pass into the one after, and are small where the change is", () => {
+test("patches turn the graph before a pass into the one after it, and are small if the change is small", () => {
   let patched = module.graph;
   const sizes = new Map<string, number>();
   const instruments = [
@@ -108,15 +108,15 @@ test("patches turn the graph before a pass into the one after, and are small whe
   expect([...patched.nodes]).toEqual(expect.arrayContaining([...value!.graph.nodes]));
   expect(patched.nodes.size).toBe(value!.graph.nodes.size);
   expect(sizes.get("split")).toBe(0);
-  // The pad goes, the convolution changes.
+  // The pass removes the pad and changes the convolution.
   expect(sizes.get("fold-padding")).toBe(2);
 });
 
-test("what a pass makes says where it comes from", () => {
+test("new nodes have the origins of the nodes that they replace", () => {
   const { value } = runPipeline(module, passes, context);
   const conv = [...value!.graph.nodes.values()].find((node) => node.op === "conv2d")!;
   expect(conv.origin).toMatchObject({ pass: "fold-batch-norm", rule: "fold_batch_norm" });
-  // Of the pad, the convolution and the batch norm.
+  // The spans of the pad, the convolution and the batch norm.
   expect(conv.origin.spans).toHaveLength(3);
 });
 
@@ -141,7 +141,7 @@ test("an error that a pass reports ends the pipeline", () => {
   expect(ran).toEqual(["a", "b"]);
 });
 
-test("a throw is a bug that names the pass", () => {
+test("an exception in a pass is a bug that names the pass", () => {
   const broken: Pass = {
     name: "broken",
     doc: "",
@@ -153,7 +153,7 @@ test("a throw is a bug that names the pass", () => {
   expect(() => runPipeline(module, [broken], context)).toThrow("pass broken: oh");
 });
 
-test("a pass that breaks the graph is named", () => {
+test("verifying names the pass that breaks the graph", () => {
   const lying: Pass = {
     name: "lying",
     doc: "",
@@ -167,7 +167,7 @@ test("a pass that breaks the graph is named", () => {
   );
 });
 
-test("rules that loop are an error of the pipeline", () => {
+test("rules that apply without end are an error of the pipeline", () => {
   const rules = compileRules(parse("rule r: relu(x) => relu(x + 0)", "r.net").value!.items).value!;
   const { value, diagnostics } = runPipeline(module, passes, { target: testTarget, options: { rules } });
   expect(value).toBeUndefined();

@@ -1,4 +1,4 @@
-// What a split is said to cost is what will run: the kernels of the scheduler, Winograd's algorithm for whole layers included.
+// The modelled cost of a split is that of the kernels of the scheduler, with Winograd's algorithm for whole layers.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -57,7 +57,7 @@ const square = (channels: number) =>
     output y = conv2d(x, filters=${channels}, kernel=3x3, padding=same)
   }`);
 
-test("a whole layer has Winograd's algorithm where the schedule would, and only there", () => {
+test("a whole layer uses Winograd's algorithm exactly where the schedule does", () => {
   const module = square(64);
   const [candidate] = findCandidates(module);
   const { module: optimized } = optimize(module, { target: wasmTarget }).value!;
@@ -78,7 +78,7 @@ test("a split that is faster than the direct convolution and slower than Winogra
   const direct = costModel(module, wasmTarget, { winograd: false }).whole(findCandidates(module)[0]!).seconds;
   expect(ranked.after.seconds).toBeLessThan(direct);
   expect(ranked.after.seconds).toBeGreaterThan(ranked.before.seconds);
-  // A kernel made of four terms: an exact split, which is taken only without Winograd's algorithm.
+  // Weights made of four terms: an exact split, which is taken only without Winograd's algorithm.
   const product = optimize(module, {
     target: wasmTarget,
     stopAfter: "split",
@@ -92,7 +92,7 @@ test("a split that is faster than the direct convolution and slower than Winogra
   expect(off.layers[0]!.split).toMatchObject({ order: "depthwise-pointwise", rank });
 });
 
-/** The whole layer with the kernel that a depthwise → pointwise split of it computes. */
+/** The whole layer with the weights that a depthwise → pointwise split of it computes. */
 function recomposed(whole: Module, split: Module): Module {
   const [candidate] = findCandidates(whole);
   const values = (part: string): Float32Array => {

@@ -1,4 +1,4 @@
-// The orders of splitting over random convolutions: sizes, what factors compute together, exactness, errors.
+// The orders of splitting on random convolutions: sizes, the weights that factors compute, exactness, errors.
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -44,7 +44,7 @@ function outputsOf(module: Module): number[] {
   return [...interpret(module, inputs).values()].flatMap(({ data }) => [...data]);
 }
 
-/** MACs and parameters of what stands in a graph. */
+/** MACs and parameters of the nodes of a graph. */
 function counted({ graph }: Module): { macs: number; parameters: number } {
   let macs = 0;
   let parameters = 0;
@@ -59,7 +59,7 @@ function counted({ graph }: Module): { macs: number; parameters: number } {
 
 const onlyCandidate = (module: Module): Candidate => findCandidates(module)[0]!;
 
-/** A random convolution with a rank for an order, mostly below the full one. */
+/** A random convolution with a rank for an order, which is mostly below the full one. */
 const drawn = fc.record({
   seed: fc.integer({ min: 1, max: 2 ** 30 }),
   order: fc.constantFrom(...splitOrders),
@@ -72,7 +72,7 @@ function rankFor(candidate: Candidate, order: SplitOrder, part: number): number 
 
 const runs = { numRuns: scaled(60) };
 
-test("the nodes of a split compute the convolution with the kernel that its factors compose to", () => {
+test("the nodes of a split compute the convolution with the weights that its factors compose to", () => {
   fc.assert(
     fc.property(drawn, ({ seed, order, part }) => {
       const random = seededRandom(seed);
@@ -91,7 +91,7 @@ test("the nodes of a split compute the convolution with the kernel that its fact
       });
       const data = composeFactors(candidate, layer, factors);
       const composed = withWeights(module, Float32Array.from(data));
-      // Sums over the rank come on top.
+      // The sums over the rank add further terms.
       const length = longestReduction(after) * longestReduction(composed);
       expect(firstDifference(outputsOf(after), outputsOf(composed), length)).toBe(-1);
     }),
@@ -99,7 +99,7 @@ test("the nodes of a split compute the convolution with the kernel that its fact
   );
 });
 
-/** The module with other values of its convolution's weights. */
+/** The module with other weights for its convolution. */
 function withWeights(module: Module, data: Float32Array): Module {
   const { weight } = onlyCandidate(module);
   const id = module.weights.add("composed", weight.type, { kind: "literal", data });
@@ -123,7 +123,7 @@ test("a split of full rank is exact, in every order", () => {
   );
 });
 
-test("the error of the first two orders is what is cut off of the singular values, and is the factors'", () => {
+test("the error of the first two orders comes from the singular values that are left out, and is that of the factors", () => {
   fc.assert(
     fc.property(drawn, ({ seed, order, part }) => {
       if (order === "pointwise-depthwise-pointwise") return;
@@ -143,7 +143,7 @@ test("the error of the first two orders is what is cut off of the singular value
   );
 });
 
-test("the canonical polyadic decomposition loses no more than the strongest terms of slices, and what it says", () => {
+test("the canonical polyadic decomposition loses no more than the strongest terms of slices, and its error is right", () => {
   fc.assert(
     fc.property(drawn, ({ seed, part }) => {
       const order = "pointwise-depthwise-pointwise";
@@ -153,7 +153,7 @@ test("the canonical polyadic decomposition loses no more than the strongest term
       const rank = rankFor(candidate, order, part);
       const { factors, squaredError } = polyadic(kernel, rank);
       expect(distance(kernel.data, candidate, { order, rank }, factors)).toBeCloseTo(squaredError, 5);
-      // m terms for each input channel are a depthwise → pointwise split, and the strongest of all are no worse.
+      // m terms for each input channel are a depthwise → pointwise split; the strongest terms overall are at least as good.
       const { shape } = candidate;
       const m = Math.min(Math.floor(rank / shape[2]!), formOf("depthwise-pointwise").fullRank(candidate));
       const sliced = squaredErrors(kernel, "depthwise-pointwise")[m]!;
@@ -173,7 +173,7 @@ function distance(
   return data.reduce((sum, value, at) => sum + (value - composed[at]!) ** 2, 0);
 }
 
-test("kernels that are products of factors are split exactly where that is faster", () => {
+test("weights that are products of factors are split exactly where that is faster", () => {
   fc.assert(
     fc.property(drawn, ({ seed, order }) => {
       if (order === "pointwise-depthwise-pointwise") return;
@@ -192,7 +192,7 @@ test("kernels that are products of factors are split exactly where that is faste
         expect(layer!.split.weightError).toBeLessThan(2 ** -22);
         expect(firstDifference(outputsOf(after), outputsOf(product), longestReduction(after))).toBe(-1);
       } else expect(after).toBe(product);
-      // Random kernels have full rank, which saves nothing but by chance of their shape.
+      // Random weights have full rank. Splitting them saves time only for some shapes.
       const whole = run(module, { mode: "exact" }).report.layers[0]!;
       if (whole.split) expect(whole.split.rank).toBe(formOf(whole.split.order).fullRank(candidate));
     }),
@@ -200,7 +200,7 @@ test("kernels that are products of factors are split exactly where that is faste
   );
 });
 
-describe("factors that do not fit are told, and nothing is split", () => {
+describe("factors that do not fit are an error, and nothing is split", () => {
   const module = randomConvolution(seededRandom(3));
   const candidate = onlyCandidate(module);
   const good = factorsOf(candidate, { order: "depthwise-pointwise", rank: 1 }).map(

@@ -1,4 +1,4 @@
-// Split convolutions on the CPU's targets: the emitted module computes what the split graph means, in every order.
+// Split convolutions on the targets of the CPU: the emitted module computes what the split graph means, in every order.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// Splitting: the worked example, exactness, and budgets.
+// Splitting: the worked example, exactness, and limits.
 
 import { describe, expect, test } from "vitest";
 import { parse } from "#grammar/reading/parse.js";
@@ -104,7 +104,7 @@ const deep = `net deep {
   output x
 }`;
 
-describe("budgets", () => {
+describe("limits", () => {
   const module = moduleOf(deep);
 
   test.each([0.1, 0.3, 0.5, 0.7, 0.9])("error=%s is kept, and is the error of the weights", (budget) => {
@@ -124,7 +124,7 @@ describe("budgets", () => {
     }
   });
 
-  test("more may be lost, fewer MACs stay", () => {
+  test("a larger error leaves fewer MACs", () => {
     const macs = [0, 0.2, 0.4, 0.6, 0.8].map(
       (budget) => run(module, { mode: "error", budget }).report.after.macs,
     );
@@ -132,19 +132,19 @@ describe("budgets", () => {
     expect(new Set(macs).size).toBeGreaterThan(3);
   });
 
-  test("a share that no split reaches is said to be out of reach", () => {
+  test("a share that no split reaches gives a warning", () => {
     const { report, codes } = run(module, { mode: "macs", share: 0.001 });
     expect(codes).toContain("split-limit");
     expect(report.layers.every((layer) => layer.split?.rank === 1)).toBe(true);
   });
 
-  test("generated weights are pointed out", () => {
+  test("generated weights give a warning", () => {
     expect(run(module, { mode: "error", budget: 0.5 }).codes).toEqual(["split-seeded"]);
     expect(run(module, { mode: "structural" }).codes).toEqual([]);
   });
 });
 
-test("of two orders that take and lose as much, the one that fuses is taken", () => {
+test("of two orders with equal MACs and loss, the one that fuses is taken", () => {
   const module = moduleOf(
     "net even {\n input x: f32[1, 12, 12, 16]\n output y = conv2d(x, filters=16, kernel=3x3, padding=same)\n}",
   );
@@ -152,7 +152,7 @@ test("of two orders that take and lose as much, the one that fuses is taken", ()
     const { report } = run(module, { mode: "macs", share });
     expect(report.layers[0]!.split!.order).not.toBe("pointwise-depthwise");
   }
-  // Many inputs and few outputs: a pointwise convolution first takes half the MACs for the same multiplier.
+  // With many inputs and few outputs, a pointwise convolution first takes half the MACs for the same multiplier.
   const narrow = moduleOf(
     "net narrow {\n input x: f32[1, 12, 12, 64]\n output y = conv2d(x, filters=8, kernel=3x3, padding=same)\n}",
   );
@@ -161,7 +161,7 @@ test("of two orders that take and lose as much, the one that fuses is taken", ()
   expect(choices.map(({ split }) => split?.order)).toContain("pointwise-depthwise");
 });
 
-test("a split that is not cheaper on the target is refused, with the reason; an explicit one is not", () => {
+test("a split that is not faster on the target is rejected with the reason, unless it was requested explicitly", () => {
   const module = moduleOf(deep);
   const target = { ...testTarget, depthwiseMacs: testTarget.denseMacs / 1000 };
   const reports: SplitReport[] = [];
@@ -176,7 +176,7 @@ test("a split that is not cheaper on the target is refused, with the reason; an 
   expect(with_({ mode: "multiplier", m: 1 }).graph).not.toBe(module.graph);
 });
 
-test("nothing is split unless asked for", () => {
+test("nothing is split without the option", () => {
   const module = moduleOf(seed);
   expect(runPipeline(module, [split], { target: testTarget, options: {} }).value).toBe(module);
 });

@@ -1,4 +1,4 @@
-// A target for tests of passes: round numbers, so that what is decided can be followed by hand.
+// A target for tests of passes, with round numbers, so that its decisions can be followed by hand.
 
 import type { Target } from "#ir/target.js";
 

@@ -1,4 +1,4 @@
-// Transposed convolutions that are lowered keep infinities and NaN where they belong: no tap of zeros meets them.
+// Lowering transposed convolutions keeps infinities and NaN in their places: no tap of zeros is multiplied with them.
 
 import { expect, test } from "vitest";
 import { load } from "#compile/load.js";
@@ -11,7 +11,7 @@ import { seededRandom } from "#ops/random.js";
 import { seedsFor } from "../scale.js";
 import { moduleOf } from "../schedule/module-of.js";
 
-/** A net whose kernel, stride, padding and channels are drawn; not every padding leaves a result. */
+/** A net whose window size, stride, padding and channels are drawn. Some paddings leave no result. */
 function netOf(random: Random): { text: string; shape: number[] } {
   const [kh, kw] = [random.int(1, 6), random.int(1, 6)];
   const shape = [1, random.int(2, 6), random.int(2, 6), random.pick([1, 3, 4])];

@@ -1,4 +1,4 @@
-// Passes keep values: random graphs before and after each pass, and after all of them, in the reference interpreter.
+// Passes keep values: random graphs before and after each pass, and after all passes, in the reference interpreter.
 
 import { describe, expect, test } from "vitest";
 import { parse } from "#grammar/reading/parse.js";
@@ -20,7 +20,7 @@ import { randomModule } from "../random-graph.js";
 import { scale, scaled } from "../scale.js";
 import { testTarget } from "./target.js";
 
-/** So small a limit that some weights are cut. */
+/** A limit so small that some weights are cut. */
 const target = { ...testTarget, buffers: { bindingBytes: 256 } };
 
 const graphs = scaled(250);
@@ -33,7 +33,7 @@ function outputsOf(module: Module): Map<string, Tensor> {
   return interpret(module, new Map(inputs));
 }
 
-/** Runs passes over random graphs; gives how many they changed. */
+/** Runs passes over random graphs; returns how many graphs they changed. */
 function holdValues(
   list: readonly Pass<PassOptions>[],
   options: PassOptions = {},
@@ -58,7 +58,7 @@ function holdValues(
   return changed;
 }
 
-/** A random term over what rules look for: neutral constants, bounds, moves and their inverses, layers and shifts. */
+/** A random term of parts that rules look for: neutral constants, bounds, moves and their inverses, layers and shifts. */
 function randomTerm(random: Random, depth: number): string {
   if (depth === 0) return random.pick(["x", "x", "z"]);
   const a = randomTerm(random, depth - 1);
@@ -114,7 +114,7 @@ describe("random graphs", () => {
   const rare = ["apply-rules", "split", "fold-constants", "eliminate-dead-nodes", "fold-padding"];
   test.each(passes.map((pass) => [pass.name, pass] as const))("%s", (name, pass) => {
     const changed = holdValues([pass]);
-    // Random graphs have nothing for some passes to do, and a few graphs for more of them; the others must have been put to the test.
+    // Some passes find nothing to do in random graphs, and others in only a few of them. All other passes must have changed graphs.
     if (scale >= 1 && !rare.includes(name)) expect(changed).toBeGreaterThan(0);
   });
 

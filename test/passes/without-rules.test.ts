@@ -25,19 +25,19 @@ function ops(withoutRules: readonly string[]): string[] {
   return [...value!.module.graph.nodes.values()].map(({ op }) => op);
 }
 
-test("a fusion makes no kernel", () => {
+test("a fusion that is left out makes no kernel", () => {
   expect(kernels([])).toContain("separable");
   expect(kernels(["separable"])).not.toContain("separable");
   const all = builtInFusions().map(({ name }) => name);
   expect(kernels(all)).toEqual([]);
 });
 
-test("a rule does not apply", () => {
+test("a rule that is left out does not apply", () => {
   expect(ops([]).filter((op) => op === "relu")).toHaveLength(2);
   expect(ops(["relu_of_relu"]).filter((op) => op === "relu")).toHaveLength(3);
 });
 
-test("every name is known, and others are told", () => {
+test("all names are known, and an unknown one is an error", () => {
   for (const { name } of [...builtInRules(), ...builtInFusions()]) kernels([name]);
   const { value, diagnostics } = optimize(moduleOf(net), { withoutRules: ["seperable", "?"] });
   expect(value).toBeUndefined();

@@ -1,4 +1,4 @@
-// What rules mean: a text with rules and a net, and the graph after all of them, or what is said.
+// The meaning of rules: a text with rules and a net, and the graph after all of them, or the diagnostics.
 
 import { expect } from "vitest";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";

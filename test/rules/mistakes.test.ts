@@ -1,4 +1,4 @@
-// What is said about rules that are wrong.
+// The diagnostics for wrong rules.
 
 import { expect } from "vitest";
 import { render } from "#diagnostic/render.js";

@@ -1,4 +1,4 @@
-// Where the user's own rules stand, which are refused, and that those of the model's own file apply: in the API and on the command line.
+// Where the user's own rules run, which of them are refused, and that rules of the model's own file apply: in the API and in the command.
 
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -43,10 +43,10 @@ describe("by default rules see the graph as it was written, and again as built-i
   });
 });
 
-describe("a place that is chosen", () => {
+describe("a chosen place", () => {
   const rule = "rule r: x - 3 => x + neg(3)";
 
-  test("a rule matches before what rewrites its left side, and not after", () => {
+  test("a rule matches before the pass that rewrites its left side, and not after it", () => {
     const difference = "rule r: x - 3 => abs(x)";
     const at = (...rulesAt: string[]): string => optimized(difference, { trustRules: true, rulesAt });
     expect(at("before canonicalize")).toContain("abs(x)");
@@ -63,7 +63,7 @@ describe("a place that is chosen", () => {
     expect(names("before fuse").filter((name) => name === "apply-rules")).toHaveLength(1);
   });
 
-  test("a place that is none, and a pass that is none", () => {
+  test("a malformed place, and an unknown pass", () => {
     expect(placeRules(passes, ["canonicalize"]).diagnostics[0]).toMatchObject({ code: "wrong-place" });
     expect(placeRules(passes, ["before canonicalise"]).diagnostics[0]).toMatchObject({
       code: "unknown-pass",
@@ -99,14 +99,14 @@ describe("a rule that never matches at its place", () => {
     expect(warning?.help?.join("\n")).toContain("it becomes");
   });
 
-  test("nothing is said where it matches, which the default places see to", () => {
+  test("no warning where it matches, as it does at the default places", () => {
     expect(told("rule r: x - 3 => x + -3")).toEqual([]);
     expect(told("rule r: x - 3 => x + -3", "before canonicalize")).toEqual([]);
     expect(told("rule r: x - 3 => x + -3", "before canonicalize", "before fuse")).toEqual([]);
     expect(told("rule r: x + -3 => x - 3", "after fold-batch-norm")).toEqual([]);
   });
 
-  test("optimize tells of it too", () => {
+  test("optimize warns too", () => {
     const model = elaborate(parse(net, "order.net").value!).value!;
     const { diagnostics } = optimize(model, {
       ...rulesOf("rule r: x - 3 => x + -3"),
@@ -116,7 +116,7 @@ describe("a rule that never matches at its place", () => {
   });
 });
 
-describe("what a check refutes is refused", () => {
+describe("a rule that a check refutes is refused", () => {
   test.each([
     ["sides that differ", "rule r: relu(x) => abs(x)", "rule-not-equal"],
     ["what could not be compared", "rule r: relu(x) => abs(x) when rank(x) > rank(x)", "rule-not-checked"],
@@ -125,7 +125,7 @@ describe("what a check refutes is refused", () => {
     expect(optimized(rule)).toContain(code);
   });
 
-  test("unless rules are trusted, or do not apply", () => {
+  test("unless the rules are trusted, or do not apply", () => {
     expect(optimized("rule r: relu(x) => abs(x)", { trustRules: true })).toContain("abs(");
     expect(optimized("rule r: relu(x) => abs(x)", { without: ["apply-rules"] })).not.toContain("abs(");
     expect(optimized("rule approx(0.001) r: relu(x) => abs(x)")).toContain("relu(");
@@ -146,13 +146,13 @@ describe("rules of the model's own file", () => {
     return after;
   };
 
-  test("apply to it, after those of the caller", () => {
+  test("apply to it, after the caller's rules", () => {
     expect(ops(file("rule r: relu(x) => abs(x)"))).toEqual(["input,abs"]);
     expect(ops(file("rule r: relu(x) => abs(x)"), "rule o: relu(x) => tanh(x)")).toEqual(["input,tanh"]);
     expect(ops(file("rule r: tanh(x) => abs(x)"), "rule o: relu(x) => tanh(x)")).toEqual(["input,abs"]);
   });
 
-  test("are refused if they are refuted, and their mistakes are told", () => {
+  test("are refused if they are refuted, and their mistakes are errors", () => {
     expect(compile(file("rule r: relu(x) => abs(x)")).diagnostics[0]).toMatchObject({
       code: "rule-not-equal",
     });
@@ -193,7 +193,7 @@ describe("on the command line", () => {
     expect(existsSync(join(folder, "out.onnx"))).toBe(false);
   });
 
-  test("--trust-rules applies them, --rules-at says where", async () => {
+  test("--trust-rules applies them, --rules-at sets their place", async () => {
     const dump = async (...more: string[]): Promise<string> => {
       const rules = ["--rules", wrong, "--trust-rules", "--after", "apply-rules"];
       const { code, out } = await cleave("inspect", model, ...rules, ...more);

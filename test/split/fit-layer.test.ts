@@ -1,4 +1,4 @@
-// Fits to rows: means far from zero, activations, shortcuts, inputs that say nothing.
+// Fits to rows: means far from zero, activations, shortcuts, inputs that do not vary.
 
 import { afterAll, expect, test } from "vitest";
 import type { Matrix } from "#calibrate/algebra/products.js";
@@ -20,7 +20,7 @@ function normal(random: Random, height: number, width: number, mean = 0): Matrix
   return { rows: height, columns: width, data };
 }
 
-/** Rows whose aims are a kernel's responses and a bias. */
+/** Rows whose aims are the responses of weights and a bias. */
 async function responses(
   mean: number,
   bias: number,
@@ -40,7 +40,7 @@ const fit = async (from: LayerRows, kernel: Matrix, relu: boolean) => {
   return fitLayer(prepared, start, products, { steps: 20, relu });
 };
 
-test("means far from zero cost nothing: the bias takes them", async () => {
+test("means far from zero lose nothing: the bias takes them up", async () => {
   const near = await responses(0, 0, 1);
   const far = await responses(30, -500, 1);
   const [one, other] = [await fit(near.rows, near.kernel, false), await fit(far.rows, far.kernel, false)];
@@ -48,7 +48,7 @@ test("means far from zero cost nothing: the bias takes them", async () => {
   expect(other.error).toBeLessThan(1.05 * one.error);
 });
 
-test("with an activation behind it less is lost than without regard to it", async () => {
+test("a fit that considers the activation loses less than one that ignores it", async () => {
   for (const seed of [1, 2, 3]) {
     const { rows: from, kernel } = await responses(0, -2, seed);
     const linear = await fit(from, kernel, false);
@@ -70,18 +70,18 @@ test("with an activation behind it less is lost than without regard to it", asyn
 
 test("a shortcut decides where the activation is 0", async () => {
   const { rows: from, kernel } = await responses(0, 0, 5);
-  // So negative that nothing passes, and so positive that everything does.
+  // So negative that the activation makes all 0, and so positive that it changes nothing.
   const shortcut = (value: number): Matrix => ({ ...from.aims, data: from.aims.data.map(() => value) });
   const closed = await fit({ ...from, shortcut: shortcut(-1e3) }, kernel, true);
   const open = await fit({ ...from, shortcut: shortcut(1e3) }, kernel, true);
   const linear = await fit(from, kernel, false);
   expect(closed.error).toBe(0);
-  // It goes on from the linear fit, to the same aims.
+  // It continues from the linear fit, to the same aims.
   expect(open.error).toBeLessThanOrEqual(1.001 * linear.error);
   expect(open.error).toBeGreaterThan(0.5 * linear.error);
 });
 
-test("inputs that never change leave the kernel as it was, as far as the rank goes", async () => {
+test("inputs that never change keep the weights, as far as the rank allows", async () => {
   const { kernel } = await responses(0, 0, 6);
   const constant = { rows, columns: n, data: new Float32Array(rows * n).fill(3) };
   const aims = { rows, columns: outputs, data: new Float32Array(rows * outputs).fill(7) };

@@ -1,4 +1,4 @@
-// The fit of terms against what it must give: exact kernels at full rank, an objective that never grows, factors that compose to it.
+// The properties of the fit of terms: exact weights at full rank, an objective that never grows, factors that compose to the weights.
 
 import { afterAll, expect, test } from "vitest";
 import type { Matrix } from "#calibrate/algebra/products.js";
@@ -22,13 +22,13 @@ const shapes = [
   [3, 3, 1, 8],
 ];
 
-/** A problem with a covariance of so many times as many rows as it has columns, and a kernel that solves it. */
+/** A problem whose covariance comes from three rows per column, and weights that solve it. */
 function problem(shape: readonly number[], seed: number) {
   const random = seededRandom(seed);
   const [kh = 1, kw = 1, ci = 1, co = 1] = shape;
   const n = kh * kw * ci;
   const rows = Array.from({ length: 3 * n }, () => Array.from({ length: n }, () => random.normal()));
-  // Neighbouring inputs vary together, as those of a picture do.
+  // Neighbouring inputs vary together, as in a picture.
   for (const row of rows)
     for (let i = 1; i < n; i += 1) row[i] = 0.6 * (row[i - 1] ?? 0) + 0.8 * (row[i] ?? 0);
   const covariance = matrix(n, n, (i, j) =>
@@ -56,7 +56,7 @@ function at({ columns, data }: Matrix, row: number, column: number): number {
 
 const cases = splitOrders.flatMap((order) => shapes.map((shape) => [order, shape] as const));
 
-test.each(cases)("%s of %j: no step makes the objective greater", async (order, shape) => {
+test.each(cases)("%s of %j: no step increases the objective", async (order, shape) => {
   const { covariance, cross, kernel } = problem(shape, 1);
   const values = { shape, groups: 1, data: Float64Array.from(kernel.data) };
   const full = formOf(order).fullRank(values);
@@ -96,7 +96,7 @@ test.each(cases)(
   },
 );
 
-test.each(cases)("%s of %j: a full rank gives the kernel that was wanted", async (order, shape) => {
+test.each(cases)("%s of %j: a full rank gives the wanted weights", async (order, shape) => {
   const { covariance, cross, kernel } = problem(shape, 4);
   const values = { shape, groups: 1, data: Float64Array.from(kernel.data) };
   const rank = formOf(order).fullRank(values);
@@ -108,6 +108,6 @@ test.each(cases)("%s of %j: a full rank gives the kernel that was wanted", async
     0,
   );
   const all = kernel.data.reduce((sum, value) => sum + value ** 2, 0);
-  // The search of the third order comes near it, and ends where f32 products see no gain.
+  // The search of the third order comes close, and ends where f32 products show no gain.
   expect(Math.sqrt(lost / all)).toBeLessThan(order === "pointwise-depthwise-pointwise" ? 0.05 : 1e-3);
 });

@@ -1,4 +1,4 @@
-// A whole network split with samples: what is limited is kept, the result is what the split pass computes, and the same each time.
+// Splitting a whole network with samples: the limit is kept, the split pass computes the result, and each run gives the same.
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { samplesOf } from "#calibrate/samples.js";
@@ -18,7 +18,7 @@ import { tryNetwork } from "#split/try-network.js";
 
 const { target } = targetOf("wasm");
 
-/** Strides, groups, dilation, a shortcut, activations of both kinds. */
+/** Strides, groups, dilation, a shortcut, and relu and sigmoid as activations. */
 const text = `
 net small {
   input x: f32[N, 12, 12, 3]
@@ -48,7 +48,7 @@ async function planFor(limit: SplitLimit): Promise<SplitPlan> {
   return value;
 }
 
-test("the limit is kept, and the more is left the less is lost", async () => {
+test("the limit is kept, and a larger share loses less", async () => {
   const losses: number[] = [];
   for (const share of [0.3, 0.7]) {
     const { layers, planned } = await planFor({ kind: "macs", share });
@@ -59,12 +59,12 @@ test("the limit is kept, and the more is left the less is lost", async () => {
   }
   const [few = 0, many = 0] = losses;
   expect(many).toBeLessThan(few);
-  // Half of what a split by the weights alone loses.
+  // Half of the loss of a split by the weights alone.
   const byWeights = optimize(module, { passes: ["split"], split: { mode: "macs", share: 0.3 } }).value;
   expect(byWeights && few / lossOf(byWeights.module)).toBeLessThan(0.5);
 });
 
-test("time is limited as MACs are, and the same choices give the same factors", async () => {
+test("a limit of time is kept too, and the same choices give the same factors", async () => {
   const limit = { kind: "time", share: 0.8 } as const;
   const [one, other] = [await planFor(limit), await planFor(limit)];
   const { before, after } = planCosts(one.planned);
@@ -73,7 +73,7 @@ test("time is limited as MACs are, and the same choices give the same factors", 
   expect(one.layers).toEqual(other.layers);
 });
 
-test("a limit to the loss is one to what the outputs lose, and most of it is used", async () => {
+test("a limit of the loss holds for the outputs, and most of it is used", async () => {
   const shares: number[] = [];
   for (const loss of [0.03, 0.15]) {
     const stages = new Set<string>();
@@ -105,12 +105,12 @@ test("a loss that no split keeps gives a warning with the least loss found", asy
   expect(found!.layers.size).toBeGreaterThan(0);
 });
 
-test("a limit that asks for nothing changes nothing", async () => {
+test("a limit that the whole network keeps changes nothing", async () => {
   expect((await planFor({ kind: "macs", share: 1 })).layers.size).toBe(0);
   expect((await planFor({ kind: "loss", loss: 0 })).layers.size).toBe(0);
 });
 
-test("with the veto no layer is split that would not be faster", async () => {
+test("with the veto, only layers that become faster are split", async () => {
   const { value } = await splitNetwork(module, samples, { split: { mode: "macs", share: 0.6 } });
   expect(value?.layers.length).toBe(5);
   expect(value?.layers.some((layer) => layer.split)).toBe(true);
@@ -118,7 +118,7 @@ test("with the veto no layer is split that would not be faster", async () => {
     if (split) expect(after.seconds).toBeLessThan(before.seconds);
 });
 
-test("where an op has no gradient, that is told, and the plain norm does", async () => {
+test("an op without a gradient gives a warning, and layers are fitted in the plain norm", async () => {
   const product = prepared(`net product {
   input x: f32[N, 12, 12, 3]
   a = conv2d(x, filters=8, kernel=3x3) |> relu
@@ -146,7 +146,7 @@ function splitModule(layers: SplitPlan["layers"]): Module {
   return value.module;
 }
 
-/** Relative squared differences of outputs on pictures, other ones than the samples by default, by the interpreter. */
+/** Relative squared differences of outputs, by the interpreter, on pictures that are not samples by default. */
 function lossOf(changed: Module, from = 100, to = 106): number {
   let lost = 0;
   const values: Float64Array[] = [];
@@ -166,7 +166,7 @@ function lossOf(changed: Module, from = 100, to = 106): number {
   return lost / variance;
 }
 
-/** Noise that is smooth, of another contrast and brightness each time. */
+/** Smooth noise, with another contrast and brightness each time. */
 function picture(seed: number): Float32Array {
   const random = seededRandom(seed + 1);
   const [contrast, brightness] = [0.5 + random.next(), random.normal()];

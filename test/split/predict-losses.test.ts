@@ -1,4 +1,4 @@
-// Predicted losses against measured ones: for small changes they are the same, but for what is drawn.
+// Predicted losses against measured ones: equal for small changes, up to random deviations.
 
 import { afterAll, expect, test } from "vitest";
 import { openProducts } from "#calibrate/algebra/products.js";
@@ -14,7 +14,7 @@ import { outputWeights, predictLosses } from "#split/predict-losses.js";
 const products = openProducts();
 afterAll(() => products.dispose());
 
-/** Strides, groups, dilation, two outputs of other scales, a softmax, and a layer that one output alone depends on. */
+/** Strides, groups, dilation, two outputs of different scales, a softmax, and a layer on which only one output depends. */
 const module = elaborate(
   parse(
     `net two {
@@ -29,7 +29,7 @@ const module = elaborate(
   ).value!,
 ).value!;
 
-test("small changes of kernels and biases lose what is predicted", async () => {
+test("the loss of small changes of weights and biases is the predicted one", async () => {
   const random = seededRandom(5);
   const list = Array.from({ length: 600 }, () => ({
     x: Float32Array.from({ length: 9 * 8 * 3 }, () => random.normal()),
@@ -56,7 +56,7 @@ test("small changes of kernels and biases lose what is predicted", async () => {
     const { value: measured } = await measureSubstitutes(module, layer, samples, products, 1);
     for (const [which, loss] of measured!.entries()) {
       const ratio = value!.losses[at]![which]! / loss;
-      // 600 squares of about normal values: their mean deviates by √(2/600), 6%.
+      // 600 squares of nearly normal values: their mean deviates by √(2/600), 6%.
       expect(Math.abs(Math.log(ratio))).toBeLessThan(0.25);
     }
   }

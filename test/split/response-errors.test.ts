@@ -1,4 +1,4 @@
-// Response errors of a split network: those of the interpreter's values, and those that the fit has found.
+// Response errors of a split network against those of the interpreter's values, and against those that the fit has found.
 
 import { expect, test } from "vitest";
 import { samplesOf } from "#calibrate/samples.js";
@@ -17,7 +17,7 @@ import { tryNetwork } from "#split/try-network.js";
 
 const { target } = targetOf("wasm");
 
-/** An activation behind a layer, behind a sum, none behind a sum, none at all; groups. */
+/** An activation after a layer, after a sum, none after a sum, none after a layer; groups. */
 const text = `
 net small {
   input x: f32[N, 6, 6, 4]
@@ -29,7 +29,7 @@ net small {
   output y = e |> global_avg_pool |> dense(units=3)
 }`;
 
-test("of each kind of layer", async () => {
+test("response errors of each kind of layer", async () => {
   const elaborated = elaborate(parse(text, "small.net").value!).value!;
   const module = optimize(elaborated, { stopAfter: "split" }).value!.module;
   const random = seededRandom(4);

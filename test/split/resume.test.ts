@@ -1,4 +1,4 @@
-// A split that is interrupted, wherever that is, goes on to the same result, bit for bit, and computes nothing twice.
+// A split that is interrupted at any point continues to the same result, bit for bit, and computes nothing twice.
 
 import { beforeAll, expect, test } from "vitest";
 import type { CheckpointStore } from "#calibrate/checkpoints.js";
@@ -27,7 +27,7 @@ const samples = samplesOf(
 
 const interrupted = new Error("interrupted");
 
-/** Keeps in memory, until the save after `most` of them. */
+/** A store in memory that fails after `most` saves. */
 function storeOf(kept: Map<string, Uint8Array>, most = Number.POSITIVE_INFINITY) {
   const saved: string[] = [];
   const told: string[] = [];
@@ -68,10 +68,10 @@ beforeAll(async () => {
   expect(told).toEqual([]);
 }, 120_000);
 
-test("after each of its checkpoints", async () => {
+test("interrupted after each of its checkpoints", async () => {
   const split = whole.layers.filter((layer) => layer.split).length;
   expect(split).toBeGreaterThan(1);
-  // Three layers that are tried, what outputs change with, two sweeps over those that are split, and a look of distillation.
+  // Three layers tried, the losses of all, two sweeps over the split layers, and an evaluation of distillation.
   expect(all.size).toBe(4 + 2 * split + 1);
   for (let most = 0; most < all.size; most += 1) {
     const kept = new Map<string, Uint8Array>();
@@ -85,7 +85,7 @@ test("after each of its checkpoints", async () => {
   }
 }, 240_000);
 
-test("with checkpoints that are damaged, mixed up or lost it begins anew there", async () => {
+test("starts again from damaged, confused or lost checkpoints", async () => {
   const keys = [...all.keys()];
   const damaged = new Map(
     [...all].map(([key, bytes], at): [string, Uint8Array] => {
@@ -105,14 +105,14 @@ test("with checkpoints that are damaged, mixed up or lost it begins anew there",
   expect(saved).toEqual(keys.filter((_, at) => at % 5 !== 0));
 }, 120_000);
 
-test("those of other work are not taken", async () => {
+test("checkpoints of other work are not used", async () => {
   const { store, saved } = storeOf(new Map(all));
   const other = await splitWith(store, 2);
   expect(saved.length).toBeGreaterThan(4);
   expect(other).toEqual(await splitWith(undefined, 2));
 }, 120_000);
 
-test("a limit to the loss, whose several fits are each gone on with", async () => {
+test("a limit of the loss: each of its fits continues", async () => {
   const loss = { mode: "loss", loss: 0.3 } as const;
   const kept = new Map<string, Uint8Array>();
   const first = storeOf(kept);

@@ -1,11 +1,11 @@
-// Keeping a limit to a loss that is not the sum that can be chosen.
+// Keeping a limit of a measured loss by choosing sums of losses.
 
 import { expect, test } from "vitest";
 import { seededRandom } from "#ops/random.js";
 import { keepLoss, mostFits } from "#split/within-loss.js";
 
 /**
- * Searches with a measured loss that is a function of the sum. Sums that can be chosen are 0 and those of `sums`, in order; all by default.
+ * Searches with a measured loss that is a function of the sum. The possible sums are 0 and those of `sums`, in order; all by default.
  */
 async function search(limit: number, lossOf: (sum: number) => number, sums?: readonly number[]) {
   const fitted: number[] = [];
@@ -22,17 +22,20 @@ async function search(limit: number, lossOf: (sum: number) => number, sums?: rea
   return { ...value!, fitted };
 }
 
-test.each([0.1, 0.3, 1, 3, 6])("losses of %d times a power of the sum: kept, and used", async (factor) => {
-  for (const power of [0.7, 1, 1.4])
-    for (const limit of [1e-4, 0.01, 0.3]) {
-      const lossOf = (sum: number): number => factor * limit * (sum / limit) ** power;
-      const { plan } = await search(limit, lossOf);
-      expect(lossOf(plan!)).toBeLessThanOrEqual(limit);
-      expect(lossOf(plan!)).toBeGreaterThan(0.8 * limit);
-    }
-});
+test.each([0.1, 0.3, 1, 3, 6])(
+  "losses of %d times a power of the sum: the limit is kept and used",
+  async (factor) => {
+    for (const power of [0.7, 1, 1.4])
+      for (const limit of [1e-4, 0.01, 0.3]) {
+        const lossOf = (sum: number): number => factor * limit * (sum / limit) ** power;
+        const { plan } = await search(limit, lossOf);
+        expect(lossOf(plan!)).toBeLessThanOrEqual(limit);
+        expect(lossOf(plan!)).toBeGreaterThan(0.8 * limit);
+      }
+  },
+);
 
-test("few choices and losses with noise: kept whatever they are, and of what was seen the best", async () => {
+test("few choices and noisy losses: the limit is kept, with the best plan that was seen", async () => {
   const random = seededRandom(1);
   for (let round = 0; round < 300; round += 1) {
     const factor = 10 ** (2 * random.next() - 1);
@@ -45,20 +48,20 @@ test("few choices and losses with noise: kept whatever they are, and of what was
     const kept = fitted.filter((sum) => lossOf(sum) <= 0.02);
     expect(plan).toBe(kept.length > 0 ? Math.max(...kept) : undefined);
     if (plan === undefined) expect(broken === undefined || broken > 0.02).toBe(true);
-    // All were looked at, or as many as may be, or the limit is used.
+    // All choices were seen, or as many as allowed, or the limit is used.
     const next = sums.find((sum) => sum > (plan ?? 0));
     if (fitted.length < mostFits && next !== undefined && (!plan || lossOf(plan) < 0.85 * 0.02))
       expect(fitted).toContain(next);
   }
 });
 
-test("where no more can be saved, that is the end", async () => {
+test("the search ends where no more can be saved", async () => {
   const { plan, fitted } = await search(0.1, (sum) => 0.05 * sum, [0.01, 0.2, 0.3]);
   expect(plan).toBe(0.3);
   expect(fitted).toEqual([0.01, 0.3]);
 });
 
-test("where nothing keeps it there is no plan, and what came nearest is told", async () => {
+test("without a plan that keeps the limit, gives the loss that came nearest", async () => {
   const { plan, broken } = await search(0.1, () => 0.4, [0.05, 0.06, 0.2]);
   expect([plan, broken]).toEqual([undefined, 0.4]);
   expect(await search(0.1, () => 0.4, [])).toEqual({ fitted: [] });

@@ -1,4 +1,4 @@
-// The random check of rules finds what is not an equation.
+// The random check of rules finds those that are not equations.
 
 import { expect, test } from "vitest";
 import { parse } from "#grammar/reading/parse.js";
@@ -59,13 +59,13 @@ test.each([
   expect(ruleProblems(result).filter(({ severity }) => severity !== "note")).toEqual([]);
 });
 
-test("a rule that never applies is not called true", () => {
+test("a rule that never applies does not pass the check", () => {
   const result = check("rule r: relu(x) => tanh(x) when rank(x) > 40");
   expect(result.samples).toBe(0);
   expect(ruleProblems(result)[0]).toMatchObject({ severity: "error", code: "rule-not-checked" });
 });
 
-test("a rule that makes the graph cost more is noticed", () => {
+test("a rule that makes the graph cost more gives a warning", () => {
   const result = check("rule r: dense(x, w, b) => dense(x, w * 0.5, b) + dense(x, w * 0.5, b * 0)");
   expect(result.counterexample).toBeUndefined();
   expect(result.costlier.places).toBeGreaterThan(result.samples / 2);

@@ -1,4 +1,4 @@
-// A check refutes built-in rules that were changed in one place, but for the mutants in survivors.txt, each with its reason.
+// The check refutes built-in rules that were changed in one place, except the mutants in survivors.txt, which gives a reason for each.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -27,7 +27,7 @@ test.each(ruleTexts.map((text) => [text.file, text] as const))(
       if (item.kind !== "rule") continue;
       for (const { change, item: mutant } of mutantsOf(item)) {
         const { value } = compileRule(mutant);
-        // What does not compile is refused before it is checked.
+        // Mutants that do not compile are refused before a check.
         if (!value) continue;
         mutants += 1;
         const problems = ruleProblems(checkRule(value, { createStore: createWeightStore }));

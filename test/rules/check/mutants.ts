@@ -1,14 +1,14 @@
-// Mutants of a rule: each differs in one place of its right side, its condition or its left side's numbers.
+// Mutants of a rule: each differs in one place of its right side, of its condition, or in a number of its left side.
 
 import type { Argument, Expression, RuleItem } from "#grammar/ast.js";
 
 export interface Mutant {
-  /** What was done, such as `drop padding`. */
+  /** The change, such as `drop padding`. */
   readonly change: string;
   readonly item: RuleItem;
 }
 
-/** Operands of these may be swapped without a difference. */
+/** Swapping the operands of these ops makes no difference. */
 const symmetric = new Set(["+", "*", "add", "mul", "min", "max", "==", "!="]);
 
 export function mutantsOf(item: RuleItem): Mutant[] {
@@ -29,7 +29,7 @@ export function mutantsOf(item: RuleItem): Mutant[] {
   ];
 }
 
-/** Each part of a condition is dropped, and its numbers are changed; a rule needs `constant` to apply, not to be right. */
+/** Drops each part of a condition, and changes its numbers. Not `constant`: a rule needs it to apply, and is right without it. */
 function conditionMutants(item: RuleItem, when: Expression): Mutant[] {
   const parts = conjuncts(when);
   const without = parts.flatMap((part, at) => {
@@ -122,7 +122,7 @@ function changes(expression: Expression): Change[] {
   }
 }
 
-/** An argument by name is left out, or its value changed. */
+/** Leaves out a named argument, or changes its value. */
 function argumentChanges(argument: Argument): { readonly change: string; readonly made?: Argument }[] {
   if (argument.kind === "rest") return [{ change: `drop ..${argument.name.text}` }];
   const inner = changes(argument.value).map(({ change, made }) => ({

@@ -1,4 +1,4 @@
-// What a check says of rules: wrong ones are refuted or told about, right ones are not refused.
+// The diagnostics of a check: wrong rules are refuted or get a warning, right ones are not refused.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { parse } from "#grammar/reading/parse.js";
 import { compileRules } from "#rewrite/rule/compile/compile-rule.js";
 import { cases, parseCases } from "../../cases.js";
 
-/** Severity, code and message of all that is said; the examples under them are random. */
+/** Severity, code and message of all diagnostics, without the examples in their help, which are random. */
 function said(text: string): string {
   const { items } = parse(text, "rules.net").value!;
   const { value, diagnostics } = compileRules(items);
@@ -31,7 +31,7 @@ cases(import.meta.dirname, "wrong.txt", said);
 cases(import.meta.dirname, "right.txt", said);
 cases(import.meta.dirname, "together.txt", said);
 
-test("something is said of every wrong rule, and no right one is refused", () => {
+test("every wrong rule gets a diagnostic, and no right one is refused", () => {
   const expected = (file: string): string[] =>
     parseCases(readFileSync(join(import.meta.dirname, file), "utf8"), file).map((one) => one.expected);
   expect(expected("wrong.txt").filter((one) => one === "nothing")).toEqual([]);
