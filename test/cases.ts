@@ -1,4 +1,4 @@
-// Runs test cases kept as text: a name, an input, a line `=>`, and the text that must come out.
+// Runs test cases that are text: a name, an input, a line `=>`, and the expected text.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -7,27 +7,27 @@ import { afterAll, describe, expect, test } from "vitest";
 /** One case of a file. */
 export interface Case {
   readonly name: string;
-  /** What stands in braces at the end of the name's line, as in `# a name {"target": "js"}`; else empty. */
+  /** The text in braces at the end of the name's line, as in `# a name {"target": "js"}`; else empty. */
   readonly options: Readonly<Record<string, unknown>>;
   /** Ends in one line end, unless it is empty. */
   readonly input: string;
-  /** Without blank lines at its ends. */
+  /** Without blank lines at both ends. */
   readonly expected: string;
-  /** Line of the case's name in its file, from 1. */
+  /** The line of the case's name in its file, from 1. */
   readonly line: number;
 }
 
 /**
- * Makes a vitest test of every case in `folder/file`; `run` gives the text that is held against the expectation,
- * or throws. Blank lines around the texts and white space at line ends do not count.
+ * Makes a vitest test of every case in `folder/file`. `run` returns the text that is compared with the expectation,
+ * or throws. Blank lines around the texts, and white space at line ends, do not count.
  *
  *     # name of the case
  *     input
  *     =>
  *     expected output
  *
- * The file's first line says how names are marked: `#`, or `##` where the texts have lines of their own that begin
- * with `# `. With `UPDATE=1` in the environment the expectations are rewritten from what came out. A case without
+ * The first line of the file shows how names are marked: by `#`, or by `##` if the texts contain lines that begin
+ * with `# `. With `UPDATE=1` in the environment, the results replace the expectations. A case without
  * an expectation fails, since it asserts nothing.
  */
 export function cases(
@@ -97,7 +97,7 @@ export function parseCases(text: string, path: string): Case[] {
 function printCases(all: readonly Case[], results: ReadonlyMap<Case, string>, marker: string): string {
   const texts = all.map((testCase) => {
     const options = Object.keys(testCase.options).length === 0 ? "" : ` ${JSON.stringify(testCase.options)}`;
-    // A case that did not run (vitest -t) keeps what it expected.
+    // A case that did not run (vitest -t) keeps its expectation.
     const expected = results.get(testCase) ?? testCase.expected;
     return `${marker} ${testCase.name}${options}\n${testCase.input}=>\n${expected}\n`;
   });
@@ -108,7 +108,7 @@ function markerOf(text: string): string {
   return /^#+(?= )/.exec(text)?.[0] ?? "#";
 }
 
-/** Drops blank lines at both ends and white space at line ends. */
+/** Removes blank lines at both ends and white space at line ends. */
 function trim(text: string): string {
   return text
     .replaceAll(/[ \t\r]+$/gm, "")

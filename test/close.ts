@@ -1,10 +1,10 @@
-// Two lists of numbers, of a peer and of ours, to within what a test allows.
+// Compares two lists of numbers, of a peer and of ours, within a tolerance.
 
 import { expect } from "vitest";
 
 /**
- * Fails unless both have the same number of values, at least one, and each is within what is allowed of the wanted one. NaN and infinities
- * agree with themselves alone.
+ * Fails unless both have the same number of values, at least one, and each is within the tolerance of the wanted one. NaN and infinities
+ * equal only themselves.
  */
 export function expectClose(
   actual: ArrayLike<number> | undefined,
@@ -22,7 +22,7 @@ export function expectClose(
   if (at >= 0) expect.fail(`${what}: element ${at} is ${actual![at]} instead of ${wanted[at]}`);
 }
 
-/** The greatest finite |value|, at least so much: what differences are measured by. */
+/** The greatest finite |value|, or a least number: the scale of differences. */
 export function sizeOf(values: ArrayLike<number>, least: number): number {
   return Array.from(values, Math.abs).reduce(
     (most, one) => (Number.isFinite(one) ? Math.max(most, one) : most),

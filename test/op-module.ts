@@ -1,4 +1,4 @@
-// Modules made for tests: one op on random operands, or a chain of ops.
+// Makes modules for tests: one op on random operands, or a chain of ops.
 
 import { makeNode, ops } from "#ops/index.js";
 import type { Node, NodeId, OpName } from "#ir/graph.js";
@@ -60,7 +60,7 @@ export function opModule(
   const ids = inputs.map((type, at) => {
     if (operands[Math.min(at, operands.length - 1)]!.role === "data")
       return add(`x${at}`, "input", type, [], {});
-    // A variance must be positive, and so may any weight be.
+    // A variance must be positive, and other weights may be.
     const data = Float32Array.from({ length: elements(type.shape) }, () =>
       op === "batch_norm" ? Math.abs(random.normal()) + 0.1 : random.normal(),
     );
@@ -74,7 +74,7 @@ export function opModule(
   };
 }
 
-/** Values for all inputs of a module, exact in f32; whole numbers for places. */
+/** Values for all inputs of a module, exact in f32; whole numbers for indices. */
 export function randomInputs(
   module: Module,
   random: Random,
@@ -97,9 +97,9 @@ function isPlaces({ graph }: Module, id: number): boolean {
 /** A distribution for each seed, all in turn. */
 export const kindOf = (seed: number): Distribution => distributionNames[seed % distributionNames.length]!;
 
-/** An op of a drawn shape in a net of its own, with inputs from one of the distributions. */
+/** An op of a drawn shape in its own net, with inputs from one of the distributions. */
 export interface OpSample {
-  /** What to look for when it fails. */
+  /** The description to print if it fails. */
   readonly name: string;
   readonly module: Module;
   readonly inputs: ReadonlyMap<string, Tensor>;
@@ -116,8 +116,8 @@ export function opSample(op: OpName, seed: number): OpSample {
 }
 
 /**
- * The values whose size sets the tolerance of a net of one op (see `firstDifference`): of a sum, what it is of the absolute values of
- * inputs and weights, since its terms may cancel; of a difference of two large values, likewise. Of other ops, the values themselves.
+ * The values whose size sets the tolerance of a net of one op (see `firstDifference`). For a sum, the sum of the absolute values of
+ * its terms, since the terms may cancel; for a difference of two large values likewise. For other ops, the values themselves.
  */
 export function scaleOf({ module, inputs }: Pick<OpSample, "module" | "inputs">): Float64Array {
   const { graph, weights } = module;
@@ -140,7 +140,7 @@ export function scaleOf({ module, inputs }: Pick<OpSample, "module" | "inputs">)
 const sums: readonly OpClass[] = ["convolution", "matmul", "reduction", "pooling"];
 const addition: readonly OpName[] = ["add", "sub", "conv2d_transpose"];
 
-/** What the terms of a sum have as sizes; those of a difference are added. */
+/** The sizes of the terms of a sum; the sizes in a difference are added. */
 function absolutes(op: OpName, operands: readonly Tensor[]): Tensor[] {
   return operands.map(({ shape, data }, at) => ({
     shape,

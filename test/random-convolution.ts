@@ -1,4 +1,4 @@
-// Random modules of one convolution: strides, dilations, paddings, groups, even and flat kernels, first layers.
+// Random modules of one convolution: strides, dilations, paddings, groups, even and flat windows, first layers.
 
 import type { Node } from "#ir/graph.js";
 import { f32 } from "#ir/type.js";
@@ -20,7 +20,7 @@ const kernels = [
   [7, 7],
 ] as const;
 
-/** `y = conv2d(x, w, b)` with random weights; channels enough for any split to be one. */
+/** `y = conv2d(x, w, b)` with random weights, and with enough channels for any split. */
 export function randomConvolution(random: Random): Module {
   const kernel = random.pick(kernels);
   const groups = random.pick([1, 1, 1, 2, 3]);

@@ -1,4 +1,4 @@
-// Random graphs over the whole op table: chains, branches, residuals and concats, for differential tests.
+// Random graphs of all ops: chains, branches, residuals and concats, for differential tests.
 
 import type { AttributeValue, Node, NodeId, OpName } from "#ir/graph.js";
 import { elements, sameShape } from "#ir/type.js";
@@ -12,13 +12,13 @@ import { createWeightStore } from "#weights/store.js";
 export interface RandomModuleOptions {
   /** Ops to leave out. */
   readonly without?: readonly OpName[];
-  /** Nodes besides inputs and constants, at most; 12 by default. */
+  /** The most nodes without inputs and constants; 12 by default. */
   readonly size?: number;
-  /** Whether ops with jumps (`floor`, `less`), which make small errors large, may occur; false by default. */
+  /** Whether ops with jumps (`floor`, `less`), which amplify small errors, may occur; false by default. */
   readonly jumps?: boolean;
 }
 
-/** Values larger than this are not fed to further ops: tests should stay quick. */
+/** Values with more elements are not passed to further ops, so that tests stay quick. */
 const largest = 4096;
 
 const jumping: ReadonlySet<OpName> = new Set<OpName>([
@@ -30,7 +30,7 @@ const jumping: ReadonlySet<OpName> = new Set<OpName>([
   "less",
   "less_equal",
   "where",
-  // At ±1 their slope has no bound, and atan2 jumps behind 0.
+  // At ±1 their slope has no bound, and atan2 jumps where its second operand is negative.
   "acosh",
   "atan2",
   "atanh",
@@ -40,7 +40,7 @@ const jumping: ReadonlySet<OpName> = new Set<OpName>([
   "non_max_suppression",
 ]);
 
-/** Ops that are safe where all operands lie within [0.5, 1.5]: their operands pass through a sigmoid first. */
+/** Ops that are safe if all operands are in [0.5, 1.5]: their operands pass through a sigmoid first. */
 const touchy: ReadonlySet<OpName> = new Set<OpName>([
   "log",
   "sqrt",
@@ -55,8 +55,8 @@ const touchy: ReadonlySet<OpName> = new Set<OpName>([
 ]);
 
 /**
- * A valid module that the random choices give: the same seed gives the same module. All ops may occur; values stay
- * moderate, so that differential tests compare numbers and not NaN with NaN. Every value that nothing reads is an output.
+ * A valid module for random choices: the same seed gives the same module. All ops may occur. Values stay
+ * moderate, so that differential tests compare numbers and not NaN with NaN. Every value that is not read is an output.
  */
 export function randomModule(random: Random, options: RandomModuleOptions = {}): Module {
   const maker = createMaker(random);
@@ -69,7 +69,7 @@ export function randomModule(random: Random, options: RandomModuleOptions = {}):
   );
   const values: NodeId[] = [];
   for (let count = random.int(1, 2); count > 0; count -= 1) values.push(maker.input(sampleInput(random)));
-  // Mostly the latest value, so that there are chains; sometimes any, so that there are branches.
+  // Mostly the latest value, which gives chains; sometimes any value, which gives branches.
   const pick = (): NodeId => (random.next() < 0.7 ? (values.at(-1) ?? 0) : random.pick(values));
   const size = random.int(3, options.size ?? 12);
   for (let made = 0, tries = 0; made < size && tries < 50 * size; tries += 1) {
@@ -147,7 +147,7 @@ function step(
   return maker.node(name, safe, attributes);
 }
 
-/** Boxes of what has the shape of some, with scores of their own in the order of these. */
+/** Boxes in the shape of a value, with scores in the same order. */
 function suppression(
   random: Random,
   maker: Maker,
@@ -197,7 +197,7 @@ function sampleInput(random: Random): TensorType {
   return { dtype: "f32", shape };
 }
 
-/** Attributes that suit the operand where the op's own sample could not know it; the sample's otherwise. */
+/** Attributes that suit the operand where the op's sample cannot know it; those of the sample otherwise. */
 function attributesFor(
   random: Random,
   name: OpName,
@@ -277,7 +277,7 @@ interface Maker {
     inputs: readonly NodeId[],
     attributes: Readonly<Record<string, AttributeValue>>,
   ): NodeId | undefined;
-  /** The value brought into [0.5, 1.5]. */
+  /** The value mapped into [0.5, 1.5]. */
   moderate(id: NodeId): NodeId;
   module(): Module;
 }
@@ -314,7 +314,7 @@ function createMaker(random: Random): Maker {
       { length: elements(type.shape) },
       () => mean + deviation * random.normal(),
     );
-    // Where a mean is given the values are scales and variances, which have to stay positive.
+    // With a mean, the values are scales and variances, which must stay positive.
     const values = mean === 0 ? data : data.map((value) => Math.abs(value) + 0.1);
     const name = `w${nodes.size}`;
     return add(

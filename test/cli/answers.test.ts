@@ -1,4 +1,4 @@
-// What commands answer, on small nets: lines of stdout as they are, those of stderr marked with `!`, then the exit code.
+// The answers of commands on small nets: the lines of stdout, those of stderr marked with `!`, then the exit code.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -39,7 +39,7 @@ const files: Record<string, string> = {
     "net square {\n  input x: f32[1, 28, 28, 64]\n  y = conv2d(x, filters=64, kernel=3x3, padding=same, bias=false)\n  output z = conv2d(y, filters=8, kernel=3x3, stride=2)\n}\n",
   "infinite.net":
     "net infinite {\n  input x: f32[1, 1]\n  output y = clip(x * 0 + 1, low=2)\n  output z = y / (x - x)\n}\n",
-  // The kernel's inner value is an output too.
+  // The inner value of the kernel is an output too.
   "stale.net":
     "net stale {\n  input x: f32[1, 4]\n  kernel k0 elementwise(saved_bytes=64) {\n    a = tanh(x)\n    b = abs(a)\n  }\n  output a, b\n}\n",
 };
@@ -85,11 +85,11 @@ describe("JSON for programs", () => {
   ])("%s %s %s %s %s", async (...argv) => {
     const { out } = await cleave(...argv.filter(Boolean).map((part) => part.replaceAll("@", folder)));
     expect(() => JSON.parse(out)).not.toThrow();
-    // One text, without infinities or NaN that JSON would have turned into null.
+    // One JSON text, in which infinities and NaN do not become null.
     expect(out.trimEnd()).not.toMatch(/: null/);
   });
 
-  test("a kernel says what it computes, from where, at which cost and why", async () => {
+  test("a kernel has its ops, operands, cost and reason", async () => {
     const { out } = await cleave("explain", join(folder, "small.net"), "--schedule", "--json");
     const report = JSON.parse(out);
     expect(report).toMatchObject({ name: "small", target: "wasm" });
@@ -106,7 +106,7 @@ describe("JSON for programs", () => {
     expect(kernel.cost.seconds).toBeGreaterThan(kernel.cost.computeSeconds + kernel.cost.memorySeconds);
   });
 
-  test("check gives lines and columns, and a file that cannot be read is one of them", async () => {
+  test("check gives lines and columns, also for a file that cannot be read", async () => {
     const argv = ["check", join(folder, "rules.net"), join(folder, "none.net"), "--json"];
     const { code, out, err } = await cleave(...argv);
     expect(err).toBe("");
@@ -125,7 +125,7 @@ describe("JSON for programs", () => {
 });
 
 describe("a dump in another folder", () => {
-  test("that was written with -o finds its weights", async () => {
+  test("finds its weights if it was written with -o", async () => {
     const dump = join(folder, "sub", "dump.net");
     expect((await cleave("inspect", join(folder, "small.net"), "--after", "all", "-o", dump)).code).toBe(0);
     expect(await cleave("verify", dump)).toMatchObject({ code: 0, err: "" });
@@ -136,7 +136,7 @@ describe("a dump in another folder", () => {
     expect(first.out).toBe(second.out);
   });
 
-  test("that was copied there says where it looked, and --weights helps", async () => {
+  test("names the path of the missing weights if it was copied, and takes --weights", async () => {
     const { out } = await cleave("inspect", join(folder, "small.net"));
     const dump = join(folder, "sub", "copied.net");
     writeFileSync(dump, out.replace(folder, "elsewhere"));
@@ -151,7 +151,7 @@ describe("a dump in another folder", () => {
 
 describe.each(["docs/looking-inside.md", "docs/splitting.md", "docs/winograd.md"])("%s", (page) => {
   const lines = [...readFileSync(page, "utf8").matchAll(/^ {4}cleave (.*)$/gm)];
-  // Those with samples run in split.test.ts.
+  // The commands with samples run in split.test.ts.
   const commands = lines.map(([, line = ""]) => line).filter((line) => !line.includes("--calibrate"));
 
   test("has commands", () => expect(commands.length).toBeGreaterThan(2));
@@ -192,7 +192,7 @@ test.each([
   expect(takesColor(stream, environment)).toBe(expected);
 });
 
-test("a diff is coloured if stdout takes colours", async () => {
+test("a diff has colours if stdout supports them", async () => {
   const { run } = await import("#cli/program.js");
   let out = "";
   const terminal = {

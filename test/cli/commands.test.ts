@@ -45,11 +45,11 @@ describe("run", () => {
       /^fm_\w+: \d+ ops → \d+ kernels(, and \d+ once at load)?; parameters [\d,]+ → [\d,]+; MACs /,
     );
     const said = lines.slice(1).map((line) => /logits {2}(.*) [-\d.e+]+$/.exec(line)?.[1]);
-    // Both networks take the true label of all ten (checked against onnxruntime).
+    // Both networks give the true label of all ten images (checked against onnxruntime).
     expect(said).toEqual(labels);
   });
 
-  test("an architecture runs on random input and says that its weights are random", async () => {
+  test("an architecture runs on random input, with a note that its weights are random", async () => {
     const { code, out, err } = await cleave(
       "run",
       "examples/mobilenet_v2.net",
@@ -63,7 +63,7 @@ describe("run", () => {
     expect(out).toContain("logits");
   });
 
-  test("several threads, and both targets, give the same", async () => {
+  test("several threads, and both targets, give the same results", async () => {
     const run = async (...more: string[]) => {
       const net = join(folder, "wide.net");
       writeFileSync(
@@ -93,7 +93,7 @@ describe("run", () => {
     expect(err).toContain("nothing.png");
   });
 
-  test("labels stand beside the outputs that have as many values", async () => {
+  test("labels are printed next to the outputs that have as many values", async () => {
     const model = join(folder, "heads.net");
     const names = join(folder, "names.txt");
     writeFileSync(
@@ -121,7 +121,7 @@ describe("run", () => {
 });
 
 describe("compile", () => {
-  test("writes a module that gives what `run` gives", async () => {
+  test("writes a module that gives the results of `run`", async () => {
     const dir = join(folder, "compiled");
     const { code, out } = await cleave("compile", "examples/fm_mobile.net", "-o", dir);
     expect(code).toBe(0);
@@ -144,7 +144,7 @@ describe("compile", () => {
     net.dispose();
   });
 
-  test.each(["js", "wasm"])("--target %s says what it is", async (target) => {
+  test.each(["js", "wasm"])("--target %s is named in the output", async (target) => {
     const dir = join(folder, target);
     const { code, out } = await cleave(
       "compile",
@@ -224,7 +224,7 @@ describe("inspect", () => {
     expect(out).toContain("s1");
   });
 
-  test("--diff shows what a pass did", async () => {
+  test("--diff shows the change by a pass", async () => {
     const { code, out } = await cleave("inspect", "examples/fm_mobile.net", "--diff", "fold-batch-norm");
     expect(code).toBe(0);
     expect(out).toMatch(/^- .*batch_norm/m);
@@ -265,7 +265,7 @@ describe("check and fmt", () => {
     }
   });
 
-  test("fmt keeps a link and the permissions of what it names", async () => {
+  test("fmt keeps a link, and the permissions of its target", async () => {
     const file = join(folder, "real.net");
     const link = join(folder, "link.net");
     writeFileSync(file, "net a { input x: f32[1, 4]\noutput x }\n", { mode: 0o600 });
@@ -313,7 +313,7 @@ describe("the command line", () => {
     expect((await cleave(...argv)).code).toBe(2);
   });
 
-  test("a model that is not there", async () => {
+  test("a missing model", async () => {
     const { code, err } = await cleave("explain", "nothing.net");
     expect(code).toBe(1);
     expect(err).toContain("nothing.net");

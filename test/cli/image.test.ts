@@ -1,4 +1,4 @@
-// Images as inputs: every kind of PNG and JPEG to every kind of input, resized, normalized; and broken ones.
+// Images as inputs: every kind of PNG and JPEG for every kind of input, resized and normalized; and broken images.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,7 +12,7 @@ import type { ImageOptions } from "#cli/options/image.js";
 const folder = mkdtempSync(join(tmpdir(), "cleave-image-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Pixels as they are, from 0 to 255. */
+/** Unscaled pixels, from 0 to 255. */
 const plain: ImageOptions = { scale: 1, mean: [0], std: [1] };
 
 describe("kinds of image and input", () => {
@@ -36,7 +36,7 @@ describe("kinds of image and input", () => {
     expect(await pixels(file, [1, 2, 2, 1])).toEqual([0, 255, 128, 1]);
   });
 
-  test("color to 3 and 1 channels: luma by ITU-R BT.601, as Pillow has it", async () => {
+  test("color to 3 and 1 channels: luma by ITU-R BT.601, as in Pillow", async () => {
     const file = await write("color.png", color().png());
     expect(await pixels(file, [1, 2, 2, 3])).toEqual([255, 0, 0, 0, 255, 0, 0, 0, 255, 9, 9, 9]);
     expect(await pixels(file, [1, 2, 2, 1])).toEqual([76, 150, 29, 9]);
@@ -55,12 +55,12 @@ describe("kinds of image and input", () => {
     expect(Math.abs((values[0] ?? 0) - 255)).toBeLessThan(3);
   });
 
-  test("JPEG, upright as its EXIF data says", async () => {
+  test("JPEG, rotated upright by its EXIF data", async () => {
     const wide = sharp({ create: { width: 32, height: 16, channels: 3, background: "#204060" } });
     const left = { create: { width: 16, height: 16, channels: 3 as const, background: "#fff" } };
     const composed = wide.composite([{ input: left, left: 0, top: 0 }]);
     const file = await write("turned.jpg", composed.jpeg({ quality: 100 }).withMetadata({ orientation: 6 }));
-    // Turned by 90° to the right, the white half is on top.
+    // Rotated by 90° to the right, the white half is at the top.
     const values = await pixels(file, [1, 32, 16, 3]);
     expect(values[0]).toBeGreaterThan(250);
     expect(values.slice(-3).map((value, at) => Math.abs(value - [32, 64, 96][at]!))).toEqual(
@@ -89,7 +89,7 @@ describe("numbers", () => {
     expect([...value!]).toEqual([-1, 0, 1, 2, 3, 4]);
   });
 
-  test("another size is stretched to the input's", async () => {
+  test("an image of another size is stretched to that of the input", async () => {
     const file = await write(
       "flat.png",
       sharp({ create: { width: 5, height: 9, channels: 3, background: "#0a141e" } }).png(),
@@ -117,7 +117,7 @@ describe("numbers", () => {
   );
 });
 
-describe("what is not an image", () => {
+describe("files that are not images", () => {
   test("a missing file, a folder", async () => {
     expect(await message(join(folder, "none.png"))).toMatch(
       /^cannot-read: .*none\.png: there is no such file/,
@@ -125,7 +125,7 @@ describe("what is not an image", () => {
     expect(await message(folder)).toMatch(/^cannot-read: .*it is a folder/);
   });
 
-  test("text, and nothing", async () => {
+  test("a text, and an empty file", async () => {
     writeFileSync(join(folder, "text.png"), "hello");
     writeFileSync(join(folder, "empty.png"), "");
     expect(await message(join(folder, "text.png"))).toMatch(
@@ -136,7 +136,7 @@ describe("what is not an image", () => {
     );
   });
 
-  test.each(["png", "jpeg"] as const)("a %s that is cut off", async (format) => {
+  test.each(["png", "jpeg"] as const)("a truncated %s", async (format) => {
     const noise = Uint8Array.from({ length: 64 * 64 * 3 }, (_, at) => (at * 7919) % 251);
     const whole = await sharp(noise, raw(64, 64, 3))
       .toFormat(format)

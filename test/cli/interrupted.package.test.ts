@@ -1,4 +1,4 @@
-// Commands that calibrate, interrupted as processes: the same command goes on where it was, to the same files.
+// Processes of commands that calibrate, interrupted: the same command continues where it stopped, and writes the same files.
 
 import { spawn, spawnSync } from "node:child_process";
 import {
@@ -61,7 +61,7 @@ function runWhole(name: string, ...more: string[]) {
   return stderr;
 }
 
-/** Ends the command when it has kept so many checkpoints; gives what it said. */
+/** Ends the command after so many checkpoints; returns its output. */
 async function interrupt(name: string, most: number, signal: NodeJS.Signals, ...more: string[]) {
   const child = spawn(process.execPath, argvOf(name, ...more), {
     ...options,
@@ -122,13 +122,13 @@ describe.skipIf(process.platform === "win32")("split", () => {
     120_000,
   );
 
-  test("with --fresh begins anew", async () => {
+  test("starts again with --fresh", async () => {
     await interrupt("split", 2, "SIGINT", "-o", "again");
     expect(runWhole("split", "-o", "again", "--fresh")).not.toContain("goes on");
     expect(checkpoints()).toEqual([]);
   }, 120_000);
 
-  test("with damaged checkpoints begins anew", async () => {
+  test("starts again with damaged checkpoints", async () => {
     await interrupt("split", 2, "SIGINT", "-o", "again");
     const cache = at("cache/cleave");
     for (const name of checkpoints())
@@ -137,7 +137,7 @@ describe.skipIf(process.platform === "win32")("split", () => {
     expect(written("again")).toEqual(written("whole"));
   }, 120_000);
 
-  test("where nothing can be kept says so once, and goes on without", () => {
+  test("warns once if it cannot store checkpoints, and continues without", () => {
     mkdirSync(at("cache"));
     writeFileSync(at("cache/cleave"), "not a folder");
     const err = runWhole("split", "-o", "again");
@@ -157,7 +157,7 @@ describe.skipIf(process.platform === "win32")("split", () => {
       ],
       options,
     );
-    // A shell lets what it runs in the background ignore SIGINT; the command listens all the same.
+    // A shell lets background jobs ignore SIGINT; the command handles it anyway.
     expect(stdout.trim()).toBe("130");
   });
 });

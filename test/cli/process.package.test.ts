@@ -1,4 +1,4 @@
-// The command as a process: what a full disk, a signal or a second process does to what it writes.
+// The command as a process: effects of a full disk, a signal or a second process on the files that it writes.
 
 import { spawn, spawnSync } from "node:child_process";
 import {
@@ -46,7 +46,7 @@ describe.skipIf(process.platform === "win32")("results that cannot be written", 
     expect(status).toBe(1);
   });
 
-  test("a file that may not grow is not left half-written in silence", () => {
+  test("a file that cannot grow is an error, and is not left half-written", () => {
     const out = join(folder, "out.json");
     const { status, stderr } = spawnSync(
       "sh",
@@ -66,7 +66,7 @@ describe.skipIf(process.platform === "win32")("results that cannot be written", 
     expect(status).toBe(1);
   });
 
-  test("a reader that has seen enough is not an error", () => {
+  test("a reader that closes the pipe is not an error", () => {
     const { status, stderr } = spawnSync(
       "bash",
       [
@@ -85,7 +85,7 @@ describe.skipIf(process.platform === "win32")("results that cannot be written", 
     expect(status).toBe(0);
   });
 
-  test("what is not a file is written as it is", () => {
+  test("an output that is not a regular file is written directly", () => {
     const { status } = spawnSync(process.execPath, [command, "inspect", trained, "-o", "/dev/null"]);
     expect(status).toBe(0);
     expect(statSync("/dev/null").isCharacterDevice()).toBe(true);
@@ -93,7 +93,7 @@ describe.skipIf(process.platform === "win32")("results that cannot be written", 
 });
 
 describe.skipIf(process.platform === "win32")("a signal while files are written", () => {
-  // Many weights, which take seconds to make.
+  // Many weights, which take seconds to compute.
   const large =
     "net large {\n  input x: f32[1, 2048]\n  repeat 12 { x = x |> dense(units=2048) }\n  output y = x\n}\n";
 
@@ -122,7 +122,7 @@ describe.skipIf(process.platform === "win32")("a signal while files are written"
   });
 });
 
-test("processes that write the same files at once: each set is one writer's", async () => {
+test("processes that write the same files at once: each set of files is from one process", async () => {
   for (const filters of [4, 5]) writeFileSync(join(folder, `net${filters}.net`), net(filters));
   const out = join(folder, "a/b/out");
   for (let round = 0; round < 3; round += 1) {
@@ -148,7 +148,7 @@ test("processes that write the same files at once: each set is one writer's", as
   }
 });
 
-test("stdin is read up to the limit, though it has no end", () => {
+test("stdin is read only up to the limit", () => {
   const zero = openSync("/dev/zero", "r");
   const { status, stderr } = spawnSync(process.execPath, [command, "fmt", "-"], {
     stdio: [zero, "pipe", "pipe"],
@@ -157,7 +157,7 @@ test("stdin is read up to the limit, though it has no end", () => {
   expect([status, String(stderr)]).toEqual([1, expect.stringContaining("stdin is larger than 64.0 MiB")]);
 });
 
-test("an error of a net that nobody caught names its module, and does not print the text of it", () => {
+test("an uncaught error of a net names its module, and does not print the text of the module", () => {
   const program = `const { compile, load } = await import(${JSON.stringify(join(root, "dist/src/index.js"))});
     const net = await load(compile(${JSON.stringify(net(4))}).value);
     await net.run({ x: new Float32Array(1) });`;

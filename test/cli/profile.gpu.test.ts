@@ -1,4 +1,4 @@
-// `cleave profile`: the structure of its answer; times are not looked at, since they are the machine's.
+// `cleave profile`: the structure of its answer. The times are not tested, since they depend on the machine.
 
 import { expect, test } from "vitest";
 import { productProgram, streamProgram } from "#measure/roofline.js";
@@ -36,7 +36,7 @@ test.each(["wasm", "js"] as const)(
     expect(report.kernels.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 6);
     const ops = report.kernels.flatMap((kernel) => kernel.ops);
     const nodes = [...module.graph.nodes.values()].filter(({ op }) => op !== "input" && op !== "constant");
-    // Views take no kernel.
+    // Views need no kernel.
     expect(nodes.map(({ name }) => name)).toEqual(expect.arrayContaining(ops.map(({ name }) => name)));
     for (const kernel of report.kernels) {
       const { bytes, roofline, macs, macsDone } = kernel;
@@ -57,7 +57,7 @@ test.each(["wasm", "js"] as const)(
   },
 );
 
-test("sorted by time, the slowest comes first", async () => {
+test("sorted by time, the slowest kernel comes first", async () => {
   const { sources, ...module } = model("fm_mobile", "wasm");
   const report = await profile(module, { ...quick, sources });
   const [slow = -1] = report.kernels
@@ -113,14 +113,14 @@ describeOn(device)("on an adapter", () => {
       target: targetOf("wgsl", { adapter: "software" }).target,
     }).value!;
     expect(report.kernels.length).toBe(emit(module, { target: "wgsl", adapter: "software" }).kernels);
-    // Each has a time of its own: none is the run's.
+    // Each dispatch has its own time, which is not that of the run.
     for (const { milliseconds } of report.kernels) expect(milliseconds).toBeGreaterThan(0);
     expect(report.kernelMilliseconds).toBeLessThan(report.kernels.length * report.milliseconds);
     expect(report.machine).toBeUndefined();
   });
 });
 
-test("a device without timestamps is told", async () => {
+test("a device without timestamps gives a note", async () => {
   const { sources: _, ...module } = model("seed", "wasm");
   const adapter = { info: { description: "old" }, features: new Set(), limits: {} };
   const gpu = { requestAdapter: async () => adapter };

@@ -1,4 +1,4 @@
-// Progress: what a person at a terminal sees while a command works, and that nobody else sees anything.
+// Progress: a command shows it on a terminal while it works, and nowhere else.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,7 +26,7 @@ function recorder(more: Partial<Terminal> = {}): {
   };
 }
 
-/** What stands on the screen in the end: `\r ESC [2K` clears the line. */
+/** The final text on the screen: `\r ESC [2K` clears the line. */
 function screen(text: string): string {
   return text
     .split("\n")
@@ -37,13 +37,13 @@ function screen(text: string): string {
 /** The stages that were shown, in order, each once. */
 function stages(text: string): string[] {
   const pieces = text.split("\r\u001B[2K");
-  // A piece with a line end is output.
+  // A part with a line end is output.
   const shown = pieces.filter((piece) => !piece.includes("\n")).map((piece) => piece.replace(/ \d+%$/, ""));
   return shown.filter((stage, at) => stage !== "" && stage !== shown[at - 1]);
 }
 
 describe("the line", () => {
-  test("is drawn over, at most ten times a second while the stage stays", () => {
+  test("is redrawn at most ten times a second during a stage", () => {
     let time = 0;
     const { terminal, written } = recorder();
     const { progress } = withProgress(terminal, () => time);
@@ -59,7 +59,7 @@ describe("the line", () => {
     expect(screen(written.join(""))).toBe("");
   });
 
-  test("goes away before anything else is written, on either stream", () => {
+  test("is cleared before any other output, on either stream", () => {
     const { terminal, all } = recorder();
     const wrapped = withProgress(terminal);
     wrapped.progress.show("reading");
@@ -84,7 +84,7 @@ describe("the line", () => {
     expect(coloured.all()).toContain("\u001B[2mreading");
   });
 
-  test("is silent where nobody watches", () => {
+  test("is silent without a terminal", () => {
     const { terminal, all } = recorder({ interactive: false });
     const { progress } = withProgress(terminal);
     progress.show("reading");
@@ -113,14 +113,14 @@ describe("a command", () => {
     expect(piped.all()).not.toContain("\r");
   });
 
-  test("that fails leaves its message alone", async () => {
+  test("that fails leaves only its message", async () => {
     const { terminal, all } = recorder();
     expect(await run(["compile", "none.net"], terminal)).toBe(1);
     expect(screen(all())).toMatch(/^error\b.*cannot read none\.net/);
   });
 });
 
-test("what calibration tells is shown with the time that is left", () => {
+test("the progress of calibration is shown with the time left", () => {
   const shown: string[] = [];
   let now = 0;
   const show = (stage: string, part?: number): void => void shown.push(`${stage} ${part}`);

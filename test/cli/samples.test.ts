@@ -1,4 +1,4 @@
-// Samples for calibration from folders and files, and what is told of bad ones.
+// Samples for calibration from folders and files, and the diagnostics for bad ones.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -65,7 +65,7 @@ function safetensors(tensors: Readonly<Record<string, readonly [readonly number[
 
 async function opened(path: string, ...inputs: SampleInput[]): Promise<Samples> {
   const { value, diagnostics } = await openSamples(path, inputs, plain);
-  // `plain` leaves pixels as they are, which means nothing to other numbers.
+  // `plain` leaves pixels unscaled, which has no effect on other numbers.
   expect(diagnostics.filter(({ code }) => code !== "no-pixels")).toEqual([]);
   return value!;
 }
@@ -110,7 +110,7 @@ describe("folders", () => {
     ]);
   });
 
-  test("options of pixels are told to mean nothing to other numbers", async () => {
+  test("options of pixels give a warning for other numbers", async () => {
     const image = { scale: 1, mean: [0], std: [1] };
     const bytes = await openSamples(
       file("a.npy", byteNpy([1, 2, 1, 3], 2, 6, 8, 20, 20, 20)),
@@ -141,7 +141,7 @@ describe("folders", () => {
     // Channels first, as a model of ONNX may have them: [1, 3, 1, 2].
     const first: SampleInput = { name: "image", shape: [1, 3, 1, 2] };
     expect(await read(byteNpy([1, 3, 1, 2], 2, 20, 6, 20, 8, 20), first)).toEqual([[0, 9, 1, 8, 0.5, 3.5]]);
-    // In a folder, one array a sample.
+    // In a folder, one array for each sample.
     const path = folder({ "a.npy": byteNpy([2, 1, 3], 2, 6, 8, 20, 20, 20) });
     expect(await valuesOf((await openSamples(path, [color], image)).value!, color)).toEqual([
       [0, 1, 0.5, 9, 8, 3.5],
@@ -178,7 +178,7 @@ describe("folders", () => {
     );
   });
 
-  test("where most files are not samples, a warning says so", async () => {
+  test("a warning if most files are not samples", async () => {
     const path = folder({ "a.png": await pixels(1, 2), "b.webp": "", "c.webp": "" });
     const { value, diagnostics } = await openSamples(path, [gray], plain);
     expect(value!.count).toBe(1);
@@ -187,7 +187,7 @@ describe("folders", () => {
     ]);
   });
 
-  test("a broken one is named when it is read", async () => {
+  test("a broken file is named when it is read", async () => {
     const samples = await opened(folder({ "a.png": await pixels(1, 2), "b.png": "no image" }), gray);
     await expect(samples.read(1)).rejects.toThrow(/cannot read the image .*b\.png/);
   });
@@ -258,7 +258,7 @@ describe(".safetensors files", () => {
   });
 });
 
-test("what is not samples at all", async () => {
+test("files that are not samples", async () => {
   expect(await problem(join(root, "nothing"), gray)).toContain("there is no such file or folder");
   expect(await problem(file("a.csv", new Uint8Array(1)), gray)).toContain(
     "PATH/a.csv: cannot tell what kind of samples these are",
@@ -289,7 +289,7 @@ describe("the options of a command", () => {
 
   const many = file("many.npy", npy([1000, 1, 2, 1]));
 
-  test("400 at most unless it is said, the same for a seed, with statistics", async () => {
+  test("400 at most by default, the same for a seed, with statistics", async () => {
     const { read, code } = await run("--calibrate", many);
     expect([read!.samples.count, code]).toEqual([400, 0]);
     const again = await run("--calibrate", many, "--samples", "7", "--seed", "3");
@@ -299,7 +299,7 @@ describe("the options of a command", () => {
     expect(read!.statistics.get("x")!.greatest).toBeGreaterThan(1900);
   });
 
-  test("fewer than asked for, and equal ones, are errors", async () => {
+  test("fewer than requested, and equal samples, are errors", async () => {
     const few = await run("--calibrate", file("few.npy", npy([3, 1, 2, 1])), "--samples", "10");
     expect([few.read, few.code]).toEqual([undefined, 1]);
     expect(few.said).toContain("there are 3 samples, and at least 10 are needed");

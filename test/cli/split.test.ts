@@ -1,4 +1,4 @@
-// `cleave split`: what it writes runs as it says, its reports hold what they should, and what is odd about samples is told.
+// `cleave split`: its net runs as the report says, its reports are complete, and unusual samples give warnings.
 
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -27,14 +27,14 @@ const net = (size: number, depth: number): string => `net small {
 }
 `;
 
-/** What the inputs of a model are like. */
+/** The distribution of the inputs of a model. */
 interface Inputs {
   readonly depth: number;
   readonly mean: number;
   readonly deviation: number;
 }
 
-/** Values of a weight: the statistics of the batch norm are about those that the inputs give. */
+/** Values of a weight. The statistics of the batch norm are about those that the inputs give. */
 function values(name: string, shape: readonly number[], inputs: Inputs): Float32Array {
   const { depth, mean, deviation } = inputs;
   if (name.endsWith("variance"))
@@ -127,7 +127,7 @@ describe("a model split to half of its MACs", () => {
     expect(report.before.macs).toBe(9 * 3 * 6 * 16 + 9 * 6 * 8 * 16);
   });
 
-  test("its report says what became of each layer, in both times, and of the outputs", () => {
+  test("its report describes each layer, with modelled and measured times, and the outputs", () => {
     expect(report).toMatchObject({
       name: "small",
       target: "wasm",
@@ -179,14 +179,14 @@ describe("a model split to half of its MACs", () => {
     expect(logits!.meanDifference).toBeCloseTo(difference, 5);
   });
 
-  test("points of the sweep cost what they say, and one is what was written", async () => {
+  test("points of the sweep have the stated costs, and one is the written net", async () => {
     const sweep = report.sweep!;
     expect(sweep.length).toBeGreaterThan(3);
     expect(sweep.filter(({ chosen }) => chosen)).toMatchObject([
       { options: "--split macs=0.5", outputs: report.outputs },
     ]);
     for (const { options, macs } of sweep) expect(macs).toBeLessThanOrEqual(Number(options.split("=")[1]));
-    // The options give a point again.
+    // The options give the point again.
     const other = sweep.at(-1)!;
     const again = await calibrated(...other.options.split(" "), "--json", "-o", at("again"));
     const { outputs, after, before } = JSON.parse(again.out) as FittedReport;
@@ -194,7 +194,7 @@ describe("a model split to half of its MACs", () => {
     expect(outputs[0]!.loss).toBe(other.outputs[0]!.loss);
   });
 
-  test("the page and the picture stand alone", () => {
+  test("the page and the picture need no other files", () => {
     const [page, picture] = [readFileSync(at("all.html"), "utf8"), readFileSync(at("all.svg"), "utf8")];
     expect(page).toMatch(/^<!doctype html>/);
     expect(page.match(/<svg /g)).toHaveLength(5);
@@ -229,7 +229,7 @@ describe("a model split to half of its MACs", () => {
   });
 });
 
-test("by time and by loss, and the same for the same seed", async () => {
+test("by time and by loss, with the same result for the same seed", async () => {
   const time = await calibrated("--split", "time=0.8", "--json", "-o", at("time"));
   const byTime = JSON.parse(time.out) as FittedReport;
   expect(byTime.after.seconds).toBeLessThanOrEqual(0.8 * byTime.before.seconds);
@@ -241,7 +241,7 @@ test("by time and by loss, and the same for the same seed", async () => {
   expect((JSON.parse(first.out) as FittedReport).layers.some((layer) => layer.split)).toBe(true);
 });
 
-test("distilled, it says what that did to the responses and to samples held out", async () => {
+test("distilled, the report has response errors and losses of held-out samples before and after", async () => {
   const reports = ["distilled.json", "distilled.html"].flatMap((name) => ["--report", at(name)]);
   const how = ["--split", "macs=0.3", "--samples", "40", "--distill", "100"];
   const { code, out } = await calibrated(...how, ...reports, "-o", at("distilled"));
@@ -257,7 +257,7 @@ test("distilled, it says what that did to the responses and to samples held out"
   expect(plot.match(/class="point"/g)).toHaveLength(heldOut.length);
   expect(plot.match(/class="chosen"/g)).toHaveLength(1);
   expect(page).not.toMatch(/NaN|Infinity|undefined/);
-  // `compile` prints the same errors of responses.
+  // `compile` prints the same response errors.
   const compiled = await cleave(
     "compile",
     at("small8.net"),
@@ -272,7 +272,7 @@ test("distilled, it says what that did to the responses and to samples held out"
   expect(compiled.out.match(errors)).toEqual(out.match(errors));
 }, 120_000);
 
-test("the folder of a report is made", async () => {
+test("the folder of a report is created", async () => {
   const path = at("new/folder/report.json");
   const { code } = await calibrated("--split", "macs=0.5", "--report", path, "-o", at("made"));
   expect(code).toBe(0);
@@ -284,21 +284,21 @@ test("other samples are compared by --test", async () => {
   expect(JSON.parse(ran.out).outputs[0].samples).toBe(1);
 });
 
-describe("what is odd about samples is told", () => {
-  test("another range than the batch norms have seen, with the likely cause", async () => {
+describe("unusual samples give warnings", () => {
+  test("a range that differs from that of the batch norms, with the likely cause", async () => {
     const { err } = await split("--calibrate", at("large.npy"), "--split", "macs=0.5", "-o", at("odd"));
     expect(err).toContain("warning[sample-range]");
     expect(err).toContain("--scale 1/255");
   });
 
-  test("too few for the unknowns, and how many would do", async () => {
+  test("too few for the unknowns, with the number that is enough", async () => {
     const { err } = await split("--calibrate", at("one.npy"), "--split", "macs=0.5", "-o", at("odd"));
     expect(err).toContain("warning[few-samples]: 1 sample has 16 positions for `b.conv2d`");
-    // 4 · 9 · 6 positions, 16 a sample.
+    // 4 · 9 · 6 positions are needed, and a sample has 16.
     expect(err).toContain("14 samples or more would do");
   });
 
-  test("a loss within which nothing can be split", async () => {
+  test("a loss that no split keeps", async () => {
     const { code, err } = await calibrated("--split", "loss=0", "-o", at("odd"));
     expect(code).toBe(0);
     expect(err).toContain("warning[nothing-split]");
@@ -341,10 +341,10 @@ test("files that it reads are not written", async () => {
 
 describe.each(["docs/splitting.md", "README.md"])("commands of %s", (page) => {
   const lines = [...readFileSync(page, "utf8").matchAll(/^ {4}cleave (.*--calibrate.*)$/gm)];
-  // The shipped network takes most of a minute: one with the same inputs stands for it.
+  // The shipped network takes most of a minute. A network with the same inputs replaces it.
   const commands = lines.map(([, line = ""]) => line.replace("examples/fm_resnet16.net", "small28.net"));
 
-  test("there are some", () => expect(commands.length).toBeGreaterThan(0));
+  test("the page has commands", () => expect(commands.length).toBeGreaterThan(0));
 
   test.each(commands)("%s", async (line) => {
     const files = /^(?:model\.net|small28\.net|samples\.npy|labels\.txt|report\.html|split|out)$/;

@@ -1,4 +1,4 @@
-// What the command loads before it knows what to do: the options of its subcommands, and nothing of the compiler.
+// The files that the command loads at its start: the options of its subcommands, and nothing of the compiler.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, "../..");
 const dist = join(root, "dist");
 const commands = readdirSync(join(root, "src/cli/commands")).map((file) => file.replace(/\.ts$/, ""));
 
-/** All that options and messages need: each file imports nothing, or only others of these. */
+/** The files that options and messages need. Each imports nothing, or only others of these. */
 const light = [
   /^src\/cli\/(main|program)\.js$/,
   /^src\/cli\/(commands|options|output|session)\//,
@@ -19,7 +19,7 @@ const light = [
   /^src\/node\/reason\.js$/,
   /^src\/compile\/version\.js$/,
   /^src\/calibrate\/progress\.js$/,
-  // What `--target`, `--adapter`, `--opset` and `--split` may be.
+  // The possible values of `--target`, `--adapter`, `--opset` and `--split`.
   /^src\/ir\/(target|type|units)\.js$/,
   /^src\/backend\/wgsl\/adapter\.js$/,
   /^src\/export\/onnx\/opsets\.js$/,
@@ -27,7 +27,7 @@ const light = [
   /^passes\/split\/(form|report)\.js$/,
 ];
 
-/** The files that a command line loads: those of `dist`, and the packages. V8 lists all scripts of a process for its coverage. */
+/** The files of `dist` and the packages that a command line loads. V8 lists all scripts of a process for its coverage. */
 function loadedBy(argv: readonly string[]): { readonly files: string[]; readonly packages: Set<string> } {
   const folder = mkdtempSync(join(tmpdir(), "cleave-start-"));
   try {
@@ -61,7 +61,7 @@ test.each([["--version"], ["--help"], ...commands.map((name) => [name, "--help"]
   },
 );
 
-test("the list of loaded files is whole: a command that does something loads the compiler", () => {
+test("the list of loaded files is complete: a command that does work loads the compiler", () => {
   const { files } = loadedBy(["ops"]);
   expect(files).toContain("src/cli/actions/ops.js");
   expect(files).toContain("src/ops/index.js");

@@ -1,4 +1,4 @@
-// A terminal that keeps what is written, for tests of the command line.
+// A terminal that stores its output, for tests of the command.
 
 import type { Terminal } from "#cli/output/terminal.js";
 import { run } from "#cli/program.js";

@@ -1,4 +1,4 @@
-// Commands with `--target wgsl`: what needs no GPU, and what runs on one.
+// Commands with `--target wgsl`: those that need no GPU, and those that run on one.
 
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,7 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), "cleave-cli-wgsl-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const device = await computingDevice();
 
-test("compile writes the module, and the shaders where they are asked for", async () => {
+test("compile writes the module, and the shaders with the option", async () => {
   const out = join(folder, "out");
   const command = ["compile", "examples/seed.net", "--target", "wgsl", "--emit", "wgsl", "-o", out];
   const { code, out: said } = await cleave(...command);
@@ -21,7 +21,7 @@ test("compile writes the module, and the shaders where they are asked for", asyn
   expect(readdirSync(out).toSorted()).toEqual(
     ["seed.conv2d_3x3x5.wgsl", "seed.d.mts", "seed.d.ts", "seed.mjs", "seed.packed.safetensors"].toSorted(),
   );
-  // The file is what stands in the module.
+  // The file is the text in the module.
   const shader = readFileSync(join(out, "seed.conv2d_3x3x5.wgsl"), "utf8");
   expect(shader).toContain("@compute");
   expect(readFileSync(join(out, "seed.mjs"), "utf8")).toContain(shader);
@@ -37,7 +37,7 @@ test("--f16 is for this target", async () => {
   expect(readFileSync(join(out, "seed.conv2d_3x3x5.wgsl"), "utf8")).toMatch(/^enable f16;/);
 });
 
-test("--adapter chooses other kernels, and is for this target", async () => {
+test("--adapter selects other kernels, and is for this target", async () => {
   const command = ["explain", "--schedule", "examples/mobilenet_v1.net", "--target"];
   expect((await cleave(...command, "wgsl")).out).toMatch(/^kernel .*fused by separable/m);
   expect((await cleave(...command, "wgsl", "--adapter", "software")).out).not.toMatch(
@@ -48,7 +48,7 @@ test("--adapter chooses other kernels, and is for this target", async () => {
   expect(wrong.err).toContain("error: --adapter is for the target wgsl, not for js");
 });
 
-test("limits come from a file, and a wrong one is told", async () => {
+test("limits come from a file, and a wrong file is an error", async () => {
   const file = join(folder, "limits.json");
   const command = ["compile", "examples/seed.net", "--target", "wgsl", "-o", folder, "--limits", file];
   writeFileSync(file, '{"maxStorageBufferBindingSize": 2147483644}');
@@ -60,7 +60,7 @@ test("limits come from a file, and a wrong one is told", async () => {
   expect((await cleave(...command.slice(0, -1), join(folder, "none"))).code).toBe(1);
 });
 
-test("an error of the GPU is the machine's, not a bug", () => {
+test("an error of the GPU is reported as one of the machine, not as a bug", () => {
   const lost = Object.assign(new Error("net: the GPU device is lost"), {
     name: "GpuError",
     code: "device-lost",

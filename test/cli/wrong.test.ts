@@ -1,4 +1,4 @@
-// Wrong input for every command: what it says, its exit code, and that no file is changed or left behind.
+// Wrong input for every command: its messages, its exit code, and that no file is changed or left behind.
 
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -60,7 +60,7 @@ cpSync("examples/images/00_ankle_boot.png", join(folder, "shoe.png"));
 for (const name of ["taken/tiny.mjs", "dump.svg", "folder.onnx"])
   mkdirSync(join(folder, name), { recursive: true });
 
-/** The paths below the folder, and what is in the files. */
+/** The paths below the folder, with the contents of the files. */
 function contents(): Map<string, string> {
   return new Map(
     readdirSync(folder, { recursive: true, withFileTypes: true }).map((entry) => {

@@ -1,4 +1,4 @@
-// Nets of several ops, fused and not, through schedule and templates: random ones, and chains that have templates of their own.
+// Nets of several ops, fused and not, through schedule and templates: random nets, and chains that have their own templates.
 
 import { describe, expect, test } from "vitest";
 import { interpret } from "#interpret/interpret.js";
@@ -34,7 +34,7 @@ describe.each(variants)("$name", (variant) => {
   });
 });
 
-// Each case is computed by all variants; its text says which kernels the fused net becomes.
+// All variants compute each case. Its text lists the kernels of the fused net.
 cases(import.meta.dirname, "chains.txt", (input) => {
   const module = moduleOf(input);
   for (const variant of variants) {

@@ -19,7 +19,7 @@ const shapes = [
   { shape: [1, 8], groups: 2 },
 ] as const;
 
-/** The values at a place, by what is wrong with them. */
+/** The value at an index, by the difficulty that it makes. */
 const kinds: Readonly<Record<string, (random: ReturnType<typeof seededRandom>) => number>> = {
   "around zero": (random) => random.normal(),
   "far from zero": (random) => 1000 + random.normal(),
@@ -40,7 +40,7 @@ test.each(shapes)("$shape in $groups groups", async ({ shape, groups }) => {
       const expected = interpret(module, new Map([["x", { shape, data: Float64Array.from(x) }]]));
       const actual = net.runSync({ x });
       for (const name of ["y", "z"]) {
-        // Results are of the size of 1, except where there is no spread.
+        // Results are about 1, except where the values are equal.
         expectClose(actual[name], expected.get(name)!.data, 2e-5, `${kind}, ${target}, ${name}`);
       }
     }

@@ -1,4 +1,4 @@
-// Weights too small to matter are packed as 0: which ones, in which ops, and what that does to results.
+// Weights that are too small to matter are packed as 0: which weights, in which ops, and the effect on results.
 
 import { describe, expect, test } from "vitest";
 import { compile } from "#compile/compile.js";
@@ -18,7 +18,7 @@ import { seedsFor } from "../scale.js";
 const smallestNormal = 2 ** -126;
 const seeds = seedsFor(60);
 
-/** Values of all sizes around a scale, 0, −0 and subnormal ones among them. */
+/** Values of all sizes around a scale, also 0, −0 and subnormal ones. */
 function mixed(random: Random, length: number, scale: number): Float32Array {
   return Float32Array.from({ length }, () => {
     const kind = random.next();
@@ -48,7 +48,7 @@ describe("values", () => {
     expect(flushed).toBe(count);
     if (greatest > 2 ** -26)
       expect(packed.some((value) => value !== 0 && Math.abs(value) < smallestNormal)).toBe(false);
-    // In memory that may be used, the same.
+    // The same in memory that is passed in.
     const memory = new Float32Array(values.length + 3);
     memory.set(values);
     expect(withoutNegligible(memory.subarray(0, values.length), memory)).toEqual({ values: packed, flushed });
@@ -56,7 +56,7 @@ describe("values", () => {
     expect(before).toEqual(values);
   });
 
-  test("which ones does not depend on the scale, and a tensor of tiny values stays", () => {
+  test("the choice does not depend on the scale, and a tensor of only tiny values stays", () => {
     const values = Float32Array.of(1, 2 ** -99, 2 ** -101, 2 ** -20);
     expect([...withoutNegligible(values).values]).toEqual([1, 2 ** -99, 0, 2 ** -20]);
     const larger = values.map((value) => value * 2 ** 60);
@@ -66,7 +66,7 @@ describe("values", () => {
   });
 });
 
-/** A net, and the weights that stand for its params, by name. */
+/** A net, and the names of the weights that are its params. */
 function moduleWith(text: string, values: Readonly<Record<string, Float32Array>>): Module {
   const store = createWeightStore();
   const module = elaborate(parse(text, "m.net").value!, { store }).value!;
@@ -89,7 +89,7 @@ function packedValues(file: Uint8Array): Float32Array {
 const param = (name: string, ...shape: number[]) => `param ${name}: f32[${shape.join(", ")}] = zeros()`;
 const count = (shape: readonly number[]) => shape.reduce((product, extent) => product * extent, 1);
 
-/** Nets with a param `w` that is summed. */
+/** Nets with a param `w` whose products are summed. */
 const summed: Readonly<Record<string, readonly [string, readonly number[]]>> = {
   conv2d: ["conv2d(x, w, padding=same)", [3, 3, 8, 8]],
   "conv2d of 1×1": ["conv2d(x, w)", [1, 1, 8, 20]],
@@ -100,7 +100,7 @@ const summed: Readonly<Record<string, readonly [string, readonly number[]]>> = {
   dense: ["dense(x, w)", [8, 11]],
   matmul: ["matmul(x, w)", [1, 1, 8, 5]],
 };
-/** Nets in which a tiny `w` is not like 0. */
+/** Nets in which a tiny `w` does not have the effect of 0. */
 const others: Readonly<Record<string, string>> = {
   div: "w / x",
   less: "less(x, w)",

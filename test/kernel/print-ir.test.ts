@@ -9,7 +9,7 @@ import { schedule } from "#schedule/schedule-graph.js";
 import { cases } from "../cases.js";
 import { moduleOf } from "../schedule/module-of.js";
 
-/** What a case may set in braces: lanes, team, and the rows and columns of a tile. */
+/** The options of a case in braces: lanes, team, and the rows and columns of a tile. */
 interface Options {
   readonly lanes?: number;
   readonly team?: number;

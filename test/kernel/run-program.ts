@@ -1,4 +1,4 @@
-// Runs a kernel program in this process, over memory that is full of NaN, so that a read of what nobody wrote shows.
+// Runs a kernel program in this process, over memory that is full of NaN, so that reads of unwritten memory show.
 
 import { printKernel } from "#backend/js/print.js";
 import type { KernelProgram } from "#kernel/ir/ir.js";
@@ -12,7 +12,7 @@ export function runProgram(
   program: KernelProgram,
   inputs: ReadonlyMap<string, Tensor>,
 ): Map<string, Float32Array> {
-  // All arenas one after another.
+  // All arenas, one after another.
   let end = 0;
   const starts = program.arenas.map(({ elements: size }) => (end += size) - size);
   const arena = new Float32Array(end).fill(Number.NaN);

@@ -1,4 +1,4 @@
-// Long sums: the bound of their blocks, and every op that sums, on every target, with inputs from all distributions.
+// Long sums: the bound for their blocks, and every op that sums, on every target, with inputs from all distributions.
 
 import { describe, expect, test } from "vitest";
 import { jsTarget } from "#backend/js/target.js";
@@ -38,7 +38,7 @@ describe("blocks", () => {
       for (const counts of nests) {
         const terms = product(counts);
         const cut = blocksOf(counts, wanted);
-        // Rounds of a block, and blocks of a round of the loop that is cut.
+        // Rounds of a block, and blocks of a round of the divided loop.
         const inside = cut ? cut.rounds * product(counts.slice(cut.level + 1)) : terms;
         const blocks = cut
           ? product(counts.slice(0, cut.level)) * Math.ceil(counts[cut.level]! / cut.rounds)
@@ -48,7 +48,7 @@ describe("blocks", () => {
     },
   );
 
-  test("what is allowed is what the tolerance is, less 8", () => {
+  test("the bound is that of the tolerance, less 8 roundings", () => {
     for (const terms of [1, 100, 50_176, 1e6])
       expect((mostRoundings(terms) + 8) * 2 ** -24).toBeCloseTo(tolerance(terms, [1]), 12);
   });
@@ -120,10 +120,10 @@ const nets: Readonly<Record<string, string>> = {
 
 const lists = Object.entries(nets).map(([name, body]) => [name, moduleOf(`net n {\n${body}\n}`)] as const);
 
-/** What sums alone show most. */
+/** The inputs that show errors of sums most clearly. */
 const telling: readonly Distribution[] = ["far", "constant"];
 
-/** Inputs and results, and what is allowed: of sums, by the sizes of their terms. */
+/** Inputs, results, and the allowed errors: for sums, by the sizes of their terms. */
 function* samples(module: Module) {
   const [input] = inputNodes(module.graph);
   const isLarge = elements(input!.type.shape) > 500_000;

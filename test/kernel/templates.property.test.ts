@@ -1,4 +1,4 @@
-// Every op, alone in a net, through schedule and templates: checked for races, unwritten scratch and stray addresses, run as
+// Every op, alone in a net, through schedule and templates: checked for races, unwritten scratch and stray addresses, and run as
 // IR and as printed JavaScript, against the interpreter.
 
 import { describe, expect, test } from "vitest";

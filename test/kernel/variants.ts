@@ -1,4 +1,4 @@
-// The variants of the templates that tests run: lanes and team sizes, whatever the target.
+// The variants of the templates that tests run: lanes and team sizes, independent of the targets.
 
 import { jsTarget } from "#backend/js/target.js";
 import type { Chains, Target } from "#ir/target.js";
@@ -13,17 +13,17 @@ export interface Variant {
 
 const chains: Chains = { stages: 3, keeps: ["rows", "pixels"] };
 
-/** Small blocks, so that small tensors have several, with parts that are left over. */
+/** Small blocks, so that small tensors have several, with remainders. */
 const small = { blockPixels: 6, blockVectors: 4, stripRows: 2, blocks: 3, ahead: { bytes: 0, tiles: 16 } };
 
-/** Lanes 1 and 4, teams 1 and 8; little scratch, so that fused kernels have several strips, or none for strips that are copied. */
+/** Lanes 1 and 4, teams 1 and 8; little scratch, so that fused kernels have several strips, and none for strips that are copied. */
 export const variants: readonly Variant[] = [1, 4].flatMap((lanes) =>
   [
     { team: 1, scratch: Number.POSITIVE_INFINITY },
     { team: 8, scratch: Number.POSITIVE_INFINITY },
     { team: 8, scratch: 0 },
-    // Arenas of their own for vecs, single elements and ports, as WebGPU has them, and small ones.
-    // Fused kernels of those keep tiles of pixels.
+    // Separate, small arenas for vecs, single elements and ports, as WebGPU has them.
+    // The fused kernels of these keep tiles of pixels.
     ...(lanes === 4
       ? [
           {

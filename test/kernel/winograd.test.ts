@@ -16,7 +16,7 @@ import { randomInputs } from "../op-module.js";
 import { moduleOf } from "../schedule/module-of.js";
 import { runProgram } from "./run-program.js";
 
-/** What stands around a 3×3 convolution: borders, whole and cut tiles, odd channels, several blocks, fused neighbours. */
+/** The surroundings of a 3×3 convolution: borders, whole and partial tiles, odd channels, several blocks, fused neighbours. */
 const bodies: Readonly<Record<string, string>> = {
   "whole tiles": "input a: f32[1, 8, 8, 8]\noutput y = conv2d(a, filters=16, kernel=3x3, padding=same)",
   "cut tiles": "input a: f32[1, 7, 9, 8]\noutput y = conv2d(a, filters=8, kernel=3x3, padding=same) |> relu",
@@ -40,7 +40,7 @@ describe.each(Object.entries(bodies))("%s", (_name, body) => {
     for (const lanes of [1, 4]) {
       const program = programOf(size, lanes);
       expect(program.setup.length).toBeGreaterThan(0);
-      // Nothing else reads the weights that are transformed, so they need not stay.
+      // No other kernel reads the weights that are transformed, so they need not stay in memory.
       expect(program.staged?.length).toBe(program.setup.length);
       const rounded = new Map([...inputs].map(([name, { data }]) => [name, Float32Array.from(data)]));
       const checked = checkProgram(program, rounded);

@@ -39,7 +39,7 @@ test("every example is counted", () => {
 describe.each(nets)("%s", (file) => {
   const text = readFileSync(join(folder, file), "utf8");
 
-  test("is formatted, and its first line says what it shows", () => {
+  test("is formatted, and its first line is a description", () => {
     const { value, diagnostics } = parse(text, file);
     expect(diagnostics).toEqual([]);
     expect(print(value!)).toBe(text);
@@ -62,7 +62,7 @@ describe.each(trained)("%s", (name) => {
     expect(model.seeded).toBe(false);
   });
 
-  test("takes the true class of the ten images", async () => {
+  test("gives the true class of the ten images", async () => {
     const model = read(name);
     const classes = lines("fashion_mnist.labels.txt");
     const said: string[] = [];

@@ -1,4 +1,4 @@
-// Steps of elementwise chains: the last one, found from the end, is the last of all of them.
+// Steps of elementwise chains: the last step, found from the end, is the last of all steps.
 
 import { expect, test } from "vitest";
 import type { Node } from "#ir/graph.js";
@@ -13,7 +13,7 @@ test("on random chains, with values that are read again", () => {
   for (let seed = 1; seed <= scaled(1000); seed += 1) {
     const random = seededRandom(seed);
     const nodes: Node[] = [];
-    // 0 is the flow, values from 100 on come from the side; now and then a value further back is read.
+    // 0 is the flow, and values from 100 on come from outside; sometimes an earlier value is read.
     const count = random.int(1, 12);
     for (let id = 1; id <= count; id += 1) {
       const back = (): number =>

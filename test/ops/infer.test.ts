@@ -1,4 +1,4 @@
-// Types, normalised attributes, MACs, layer parameters and the messages of what does not fit, as text cases.
+// Types, normalised attributes, MACs, layer parameters, and the messages for operands that do not fit, as text cases.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ for (const file of ["infer.txt", "misfits.txt"]) {
   );
 }
 
-test("every op has a case that fits and, if it can fail, one that does not", () => {
+test("every op has a right case and, if it can fail, a wrong one", () => {
   const named = (file: string): Set<string> =>
     new Set(readFileSync(join(folder, file), "utf8").match(/^\w+(?= \[|$)/gm));
   const computed = Object.keys(ops).filter((name) => name !== "input" && name !== "constant");

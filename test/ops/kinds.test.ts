@@ -1,4 +1,4 @@
-// What each kind of attribute reads, refuses and prints.
+// The values that each kind of attribute reads, prints and refuses.
 
 import { describe, expect, test } from "vitest";
 import type { AttributeValue } from "#ir/graph.js";
@@ -19,7 +19,7 @@ type Row = readonly [
   refuses: readonly Literal[],
 ];
 
-// The kinds' values differ in type, and a test of parse and print needs only that they go together.
+// The values of the kinds have different types. A test of reading and printing only needs matching ones.
 const kind = (one: unknown): AttributeKind<AttributeValue> => one as AttributeKind<AttributeValue>;
 
 const table: Readonly<Record<string, Row>> = {
@@ -100,6 +100,6 @@ describe.each(Object.entries(table))("%s", (_, [one, reads, refuses]) => {
   });
 });
 
-test("names that are literals are not ops, but for `constant`, which no expression calls", () => {
+test("names that are literals are not ops, except `constant`, which no expression calls", () => {
   expect([...literalNames].filter((literal) => literal !== "constant" && isOp(literal))).toEqual([]);
 });

@@ -1,5 +1,5 @@
-// Elementwise ops over all magnitudes of f32, each result held against the float64 meaning, relative to itself: a formula that
-// overflows, cancels or vanishes on the way is found where its result is a float.
+// Elementwise ops over all magnitudes of f32, each result compared with float64, relative to the result itself. This finds formulas that
+// overflow, cancel or underflow although their result is a float.
 
 import { describe, expect, test } from "vitest";
 import { load } from "#compile/load.js";
@@ -21,11 +21,11 @@ const tiny = [1.4e-45, 1e-43, 1e-40, 1e-39];
 const sizes = [0, ...tiny, ...near, ...far].map(Math.fround);
 const values = [...sizes, ...sizes.map((size) => -size)];
 
-/** Where a result loses digits although the reference is exact in float64, and why. */
+/** Ops whose results lose digits although the reference is exact in float64, with the reason. */
 const losses: Partial<Record<OpName, (a: number) => boolean>> = {
-  // 1 + erf(x/√2) cancels: the error is that of 1.
+  // 1 + erf(x/√2) cancels: its error is that of 1.
   gelu: (a) => a < -1,
-  // e^x is not a normal float there, and x times it is.
+  // e^x is not a normal float there, but x · e^x is.
   silu: (a) => a < -87,
   mish: (a) => a < -87,
 };

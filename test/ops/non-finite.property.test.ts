@@ -1,4 +1,4 @@
-// Where ops make infinities and NaN of finite operands, and which hide them: what each op says of it, held against its meaning.
+// Which ops make infinities and NaN of finite operands, and which hide them: the declaration of each op against its meaning.
 
 import { describe, expect, test } from "vitest";
 import type { OpName } from "#ir/graph.js";
@@ -19,7 +19,7 @@ function staysFinite(op: OpName, values: readonly number[], last = values): bool
     const { module, inputs } = opSample(op, seed);
     const { graph, weights } = module;
     const node = nodeOf(graph, graph.outputs[0]!.node);
-    // An infinite pad, as its attribute says.
+    // An infinite pad, by its attribute.
     if (node.op === "pad" && !Number.isFinite(node.attributes.value)) continue;
     const random = seededRandom(seed);
     const own = operands(graph, node).map((one, at, { length }): Tensor => {
@@ -39,12 +39,12 @@ describe("of finite operands", () => {
     const { nonFinite } = opOf(op);
     const isMaking = nonFinite === "near zero" || nonFinite === "elsewhere";
     expect(staysFinite(op, all)).toBe(!isMaking);
-    // Away from zero in the last operand only what makes them elsewhere does.
+    // With a last operand away from zero, only ops that make them elsewhere do.
     if (isMaking) expect(staysFinite(op, all, positive)).toBe(nonFinite === "near zero");
   });
 });
 
-describe("of operands that are not", () => {
+describe("of operands that are not finite", () => {
   test.each(computingOps)("%s", (op) => {
     expect(staysFinite(op, [...all, ...special])).toBe(opOf(op).nonFinite === "never");
   });

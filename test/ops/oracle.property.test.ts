@@ -54,7 +54,7 @@ function runOracle(
   output: TensorType,
 ): { shape: readonly number[]; data: ArrayLike<number> } {
   const given = values.map((value) => tf.tensor(Float32Array.from(value.data), [...value.shape]));
-  // The one cast: TypeScript does not see that an op's attributes go with its oracle.
+  // The one cast: TypeScript does not see that an op's attributes match its oracle.
   const oracle = oracles[name] as (inputs: tf.Tensor[], attributes: object, output: TensorType) => tf.Tensor;
   const result = tf.tidy(() => oracle(given, attributes, output));
   const data = result.dataSync();

@@ -1,11 +1,11 @@
-// What TensorFlow.js computes for each op: an oracle that shares no code with the op table.
+// The result of each op by TensorFlow.js: an oracle that shares no code with the op table.
 
 import * as tf from "@tensorflow/tfjs-core";
 import type { OpAttributes, OpName } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
 
-/** Ops that have no value of their own: it comes from outside. */
+/** Ops whose values come from outside. */
 export type Source = "input" | "constant";
 
 /** Computes the result from the operands. */
@@ -15,7 +15,7 @@ export type Oracle<O extends OpName> = (
   output: TensorType,
 ) => tf.Tensor;
 
-/** An oracle for every op but the sources; one that is missing does not compile. */
+/** An oracle for every op except the sources; a missing one does not compile. */
 export const oracles: { readonly [O in Exclude<OpName, Source>]: Oracle<O> } = {
   conv2d: ([x, w, b], { stride, dilation, padding, groups }) => {
     const images = tf.split(padded(x!, numbers(padding), 0), groups, 3) as tf.Tensor4D[];
@@ -33,7 +33,7 @@ export const oracles: { readonly [O in Exclude<OpName, Source>]: Oracle<O> } = {
     return tf.add(strided(tf.depthwiseConv2d(image, kernel, 1, "valid", "NHWC", pair(dilation)), stride), b!);
   },
   conv2d_transpose: ([x, w, b], { stride, dilation, padding, extra, groups }, output) => {
-    // A convolution of x with zeros between its elements, with the kernel turned round.
+    // A convolution of x with zeros between its elements, with the taps of the weights reversed.
     const kernel = tf.reverse(w!, [0, 1]);
     const [n, height, width, depth] = x!.shape as [number, number, number, number];
     const apart = tf.pad(tf.reshape(x!, [n, height, 1, width, 1, depth]), [
@@ -130,7 +130,7 @@ export const oracles: { readonly [O in Exclude<OpName, Source>]: Oracle<O> } = {
     const corners = coordinates === "align_corners";
     const half = coordinates === "half_pixel";
     if (method === "bilinear") return tf.image.resizeBilinear(image, pair(size), corners, half);
-    // TensorFlow.js knows one rounding for each kind of coordinates; the others follow from exact fractions.
+    // TensorFlow.js has one rounding for each kind of coordinates; the other roundings follow from exact fractions.
     const known = coordinates === "asymmetric" ? ["auto", "always_down"] : ["half_up"];
     if (known.includes(attributes.rounding))
       return tf.image.resizeNearestNeighbor(image, pair(size), corners, half);
@@ -164,7 +164,7 @@ export const oracles: { readonly [O in Exclude<OpName, Source>]: Oracle<O> } = {
     const inner = x!.shape.slice(at + 1).reduce((product, one) => product * one, 1);
     const count = places!.shape.at(-1)!;
     const [all, given] = [updates!.dataSync(), places!.dataSync()];
-    // Of every element: which updates go there.
+    // For every element: the updates that go there.
     const data = x!.dataSync().map((start, flat) => {
       const row = Math.floor(flat / inner);
       let value = start;
@@ -183,7 +183,7 @@ export const oracles: { readonly [O in Exclude<OpName, Source>]: Oracle<O> } = {
     return tf.tensor(data, x!.shape);
   },
   top_k: ([x], { k, largest }) => {
-    // One row after another: TensorFlow.js knows the largest alone.
+    // One row after another, because TensorFlow.js finds only the largest value.
     const rows = tf.reshape(largest ? x! : tf.neg(x!), [-1, x!.shape.at(-1)!]);
     const places = tf.topk(rows, k).indices;
     return tf.cast(tf.reshape(places, [...x!.shape.slice(0, -1), k]), "float32");
@@ -192,7 +192,7 @@ export const oracles: { readonly [O in Exclude<OpName, Source>]: Oracle<O> } = {
     const { limit, overlap, score, at_equal, centered } = attributes;
     const [n, classes] = output.shape as [number, number];
     const count = boxes!.shape[1]!;
-    // Overlaps of all pairs, as tensors.
+    // The overlaps of all pairs, as tensors.
     const sides = tf.split(boxes!, 4, 2);
     const [low, high] = [0, 1].map((end) =>
       [0, 1].map((axis) => {
@@ -280,7 +280,7 @@ export const oracles: { readonly [O in Exclude<OpName, Source>]: Oracle<O> } = {
   floor: ([x]) => tf.floor(x!),
   ceil: ([x]) => tf.ceil(x!),
   round: ([x]) => tf.round(x!),
-  // tf.erf is off by up to 1.5e-7, which is more than the tolerance of small values.
+  // tf.erf is off by up to 1.5e-7, which exceeds the tolerance of small values.
   erf: ([x]) => mapped(x!, integratedErf),
   sin: ([x]) => tf.sin(x!),
   cos: ([x]) => tf.cos(x!),
@@ -320,7 +320,7 @@ function mapped(x: tf.Tensor, fn: (value: number) => number): tf.Tensor {
   return tf.tensor(Float32Array.from(x.dataSync(), fn), x.shape);
 }
 
-/** The nearest places by the definition, in whole numbers: a place is numerator / denominator. */
+/** The nearest positions by the definition, in whole numbers: a position is numerator / denominator. */
 function nearest(input: number, output: number, { coordinates, rounding }: OpAttributes["resize"]): number[] {
   return Array.from({ length: output }, (_, index) => {
     const [numerator, denominator] =
@@ -357,7 +357,7 @@ function padded(x: tf.Tensor, [top, bottom, left, right]: Padding, value: number
   );
 }
 
-/** A pool without padding; TensorFlow.js has strides or dilations but not both, so it takes every place and then a part. */
+/** A pool without padding. TensorFlow.js has strides or dilations, but not both: so this takes every position and then selects some. */
 function window(x: tf.Tensor4D, kind: "max" | "avg", kernel: Size, stride: Size, dilation: Size): tf.Tensor {
   return strided(tf.pool(x, pair(kernel), kind, "valid", pair(dilation), 1), stride);
 }

@@ -1,4 +1,4 @@
-// What holds for every op, whatever its types and attributes are.
+// Properties of every op, for all types and attributes.
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -16,7 +16,7 @@ import { randomOperands } from "./values.js";
 const names = (Object.keys(ops) as OpName[]).filter((name) => name !== "input" && name !== "constant");
 const samples = scaled(60);
 
-describe("samples are valid, and in the form that graphs hold", () => {
+describe("samples are valid, and have the form of nodes in graphs", () => {
   test.each(names)("%s", (name) => {
     for (let seed = 0; seed < samples; seed += 1) {
       const { inputs, attributes } = opOf(name).sample(seededRandom(seed));
@@ -36,7 +36,7 @@ describe("samples of an op differ", () => {
   });
 });
 
-describe("evaluation leaves its operands alone, and is the same twice", () => {
+describe("evaluation does not change its operands, and repeats its result", () => {
   test.each(names)("%s", (name) => {
     for (let seed = 0; seed < scaled(10); seed += 1) {
       const { types, values, attributes, output } = sampled(name, seed);
@@ -48,8 +48,8 @@ describe("evaluation leaves its operands alone, and is the same twice", () => {
   });
 });
 
-describe("two samples that an op does not mix are the two results one after the other", () => {
-  /** Their attributes hold the batch's extent. */
+describe("an op that does not mix samples gives the results of two samples one after the other", () => {
+  /** Ops whose attributes contain the extent of the batch. */
   const fixed: readonly OpName[] = ["reshape", "slice"];
   test.each(names.filter((name) => !fixed.includes(name)))("%s", (name) => {
     const op = opOf(name);
@@ -59,7 +59,7 @@ describe("two samples that an op does not mix are the two results one after the 
       const { types, values, attributes, output } = sampled(name, seed);
       const role = (at: number): string => (op.operands[at] ?? op.operands.at(-1))?.role ?? "data";
       const rank = output.shape.length;
-      // The data operands carry the batch, unless they are of lower rank and so broadcast as constants.
+      // The data operands have the batch axis, unless they have a lower rank and so broadcast as constants.
       const carries = types.map(({ shape }, at) => role(at) === "data" && shape.length > 0 && shape[0] === 1);
       if (
         op.mixesBatch(types, attributes, carries) ||
@@ -108,7 +108,7 @@ describe("types and attributes of any kind give a type or a problem", () => {
     types: fc.array(type, { maxLength: 6 }),
   });
 
-  test("on random types and bent attributes", () => {
+  test("on random types and changed attributes", () => {
     fc.assert(
       fc.property(
         valid,
@@ -151,7 +151,7 @@ describe("types and attributes of any kind give a type or a problem", () => {
             inputs.map(() => true),
           );
           for (const derive of Object.values(op.derived ?? {})) derive(inputs, normal);
-          // What is said to be a type must also be computable.
+          // If there is a type, the op must also compute it.
           const modest = Object.values(normal)
             .flat()
             .every((one) => Number(one) < 1000 || typeof one !== "number");

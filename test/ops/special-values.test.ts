@@ -1,4 +1,4 @@
-// Elementwise ops on NaN, ±∞ and ±0, where their formulas may go wrong; by hand.
+// Elementwise ops on NaN, ±∞ and ±0, where formulas may be wrong; expectations by hand.
 
 import { describe, expect, test } from "vitest";
 import type { OpName } from "#ir/graph.js";
@@ -117,7 +117,7 @@ describe("erf", () => {
     expect(Math.abs(erf(x) - integratedErf(x))).toBeLessThan(1e-12);
     expect(erf(-x)).toBe(-erf(x));
   });
-  // Abramowitz and Stegun 1964, table 7.1, and Wolfram's digits.
+  // Abramowitz and Stegun 1964, table 7.1, and digits by Wolfram.
   test.each([
     [0.5, 0.5204998778130465],
     [1, 0.8427007929497149],

@@ -1,4 +1,4 @@
-// Random operand values for tests of ops.
+// Random values of operands for tests of ops.
 
 import type { OpName } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
@@ -7,19 +7,19 @@ import type { TensorType } from "#ir/type.js";
 import { opOf } from "#ops/index.js";
 import type { Random } from "#ops/random.js";
 
-/** Values that f32 holds exactly: mostly normal ones, with zeros, whole numbers and halves among them. */
+/** Values that f32 holds exactly: mostly normally distributed, with zeros, whole numbers and halves among them. */
 function randomTensor(random: Random, { shape }: TensorType): Tensor {
   return tensor(shape, () =>
     random.next() < 0.15 ? random.int(-6, 6) / 2 : Math.fround(random.normal() * 1.5),
   );
 }
 
-/** Whole numbers around 0, some far outside of any tensor. */
+/** Whole numbers around 0, some far outside any tensor. */
 export function randomPlaces(random: Random, { shape }: TensorType): Tensor {
   return tensor(shape, () => (random.next() < 0.9 ? random.int(-9, 9) : random.pick([-1e9, 1e9, 2 ** 24])));
 }
 
-/** Values for all operands of an op; a variance is positive, and places are whole numbers. */
+/** Values for all operands of an op; a variance is positive, and indices are whole numbers. */
 export function randomOperands(random: Random, op: OpName, types: readonly TensorType[]): Tensor[] {
   return types.map((type, index) => {
     if (opOf(op).operands[index]?.places) return randomPlaces(random, type);

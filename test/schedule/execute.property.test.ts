@@ -33,11 +33,11 @@ test.each(targets)("random nets, $lanes lanes", (target) => {
   }
 });
 
-/** The examples with small images and a sixteenth of the channels: their structure is what counts. */
+/** The examples with small images and a sixteenth of the channels; only their structure matters. */
 const examples = join(import.meta.dirname, "../../examples");
 const files = readdirSync(examples).filter((file) => file.endsWith(".net"));
 
-test.each(files)("%s, made small", (file) => {
+test.each(files)("%s, reduced in size", (file) => {
   const text = readFileSync(join(examples, file), "utf8")
     .replaceAll(/^ *weights .*$/gm, "")
     .replaceAll(

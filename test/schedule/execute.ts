@@ -1,4 +1,4 @@
-// Runs a schedule with the ops' reference meaning, through its views of one arena, without any kernel.
+// Runs a schedule with the reference meaning of the ops, through the views of one arena, without any kernel.
 
 import type { NodeOf } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
@@ -12,8 +12,8 @@ import { evalScalar } from "#ops/scalar-eval.js";
 import type { Group, Schedule, Side, Source, Stage, Step, View } from "#schedule/schedule.js";
 
 /**
- * The outputs by name. The arena is full of NaN at first, and a result's place is NaN again before its kernel reads
- * anything but what may lie there: so a read of what nobody wrote, of what was overwritten, or of an operand that an
+ * The outputs by name. The arena is full of NaN at first, and a result's place is filled with NaN again before its kernel reads
+ * anything except operands that may be there. So a read of unwritten or overwritten memory, or of an operand that an
  * in-place result destroys, shows in the outputs.
  */
 export function execute(schedule: Schedule, inputs: ReadonlyMap<string, Tensor>): Map<string, Float64Array> {
@@ -31,7 +31,7 @@ export function execute(schedule: Schedule, inputs: ReadonlyMap<string, Tensor>)
   return new Map(schedule.outputs.map(({ name, view }) => [name, read(arena, view).data]));
 }
 
-/** Copies parts of a concat to where they belong in it. */
+/** Copies parts of a concat to their places in it. */
 function executeConcat(
   { graph, weights }: Schedule,
   group: Group,
@@ -58,7 +58,7 @@ function executeGroup(schedule: Schedule, group: Group, arena: Float64Array): vo
   const { graph, weights } = schedule;
   const load = (source: Source): Tensor =>
     source.kind === "weight" ? weights.read(source.weight) : read(arena, source.view);
-  // Only operands of the steps behind the last stage may lie where the result goes: they are read first.
+  // Only operands of the steps after the last stage may be in the place of the result, because they are read first.
   const last = group.stages.at(-1);
   const late = last?.epilogue ?? group.prologue;
   const sides = new Map<Side, Tensor>();
@@ -84,7 +84,7 @@ function executeGroup(schedule: Schedule, group: Group, arena: Float64Array): vo
   for (const place of paddingOf(group.output, schedule.target.lanes)) arena[place] = Number.NaN;
 }
 
-/** The value of a stage before its epilogue, from that of its own op. */
+/** The value of a stage before its epilogue, from the value of its op. */
 function stageValue(
   { graph }: Schedule,
   { added }: Stage,
@@ -98,7 +98,7 @@ function stageValue(
   return tensor(value.shape, (index) => value.data[index]! + other.data[index]!);
 }
 
-/** What a kernel of this many lanes may write behind the channels of every vector. */
+/** The elements after the channels that a kernel with this many lanes may write, for every vector. */
 function paddingOf({ type: { shape }, offset, stride }: View, lanes: number): number[] {
   const depth = shape.at(-1) ?? 1;
   const padding = Math.ceil(depth / lanes) * lanes - depth;
@@ -134,7 +134,7 @@ function widen(a: Shape, b: Shape): Shape {
   );
 }
 
-/** The element of a side operand by its broadcast alone, as a kernel finds it. */
+/** The element of an operand from outside, found only by its broadcast, as a kernel does. */
 function sideIndex({ broadcast }: Side, value: Tensor, shape: Shape, index: number): number {
   const depth = shape.at(-1) ?? 1;
   switch (broadcast) {
@@ -162,7 +162,7 @@ function write(arena: Float64Array, view: View, value: Tensor): void {
   for (const [index, place] of addresses(view).entries()) arena[place] = value.data[index]!;
 }
 
-/** Where the elements of a view lie, in order. */
+/** The positions of the elements of a view, in order. */
 function addresses({ type: { shape }, offset, stride }: View): number[] {
   const depth = shape.at(-1) ?? 1;
   return Array.from(

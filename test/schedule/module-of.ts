@@ -1,4 +1,4 @@
-// Modules from text of the language, for tests of what comes behind elaboration.
+// Makes modules from text of the language, for tests of the stages after elaboration.
 
 import { parse } from "#grammar/reading/parse.js";
 import { render } from "#diagnostic/render.js";
@@ -6,7 +6,7 @@ import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { elaborate } from "#elaborate/elaborate.js";
 import type { Module } from "#ir/weights.js";
 
-/** The module of a text with one net and seeded weights; throws the rendered diagnostics of a wrong one. */
+/** The module of a text with one net and seeded weights; throws the rendered diagnostics if the text is wrong. */
 export function moduleOf(text: string, dims: ReadonlyMap<string, number> = new Map()): Module {
   const fail = (diagnostics: readonly Diagnostic[]): never => {
     throw new Error(render(diagnostics, new Map([["test.net", text]]), { color: false }));

@@ -1,11 +1,11 @@
-// Where values lie that say places: element by element, since vecs may be stored in 16 bits.
+// The places of values that are indices: they are stored as single elements, since vecs may be stored in 16 bits.
 
 import { expect, test } from "vitest";
 import { schedule } from "#schedule/schedule-graph.js";
 import { wgslTarget } from "#backend/wgsl/target.js";
 import { moduleOf } from "./module-of.js";
 
-test("computed places, and what they are computed from, are not vecs; what is taken there is", () => {
+test("computed indices, and the values that they come from, are not vecs; the elements taken by them are", () => {
   const module = moduleOf(`net t {
     input x: f32[1, 5000]
     input table: f32[1, 5000, 8]

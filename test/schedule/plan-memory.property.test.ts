@@ -1,4 +1,4 @@
-// Memory plans of random lifetimes: nothing that lives at one time overlaps, and the arena is not wasted.
+// Memory plans of random lifetimes: values that live at the same time do not overlap, and the arena is not wasted.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -19,7 +19,7 @@ const cases = fc.record({
   alignment: fc.constantFrom(1, 4, 16),
 });
 
-test("buffers that live at one time do not overlap", () => {
+test("buffers that live at the same time do not overlap", () => {
   fc.assert(
     fc.property(cases, ({ buffers, alignment }) => {
       const { offsets, size } = planMemory(buffers, alignment);
@@ -37,7 +37,7 @@ test("buffers that live at one time do not overlap", () => {
   );
 });
 
-test("the arena is between the lower bound and one place for each buffer", () => {
+test("the size of the arena is between the lower bound and the sum of all buffers", () => {
   fc.assert(
     fc.property(cases, ({ buffers, alignment }) => {
       const { size } = planMemory(buffers, alignment);
@@ -58,7 +58,7 @@ test("a chain takes two buffers", () => {
   expect(memoryLowerBound(chain)).toBe(14);
 });
 
-test("the lower bound is the most that lives at one time", () => {
+test("the lower bound is the most that lives at the same time", () => {
   const buffers = [
     { size: 3, first: 0, last: 2 },
     { size: 5, first: 2, last: 4 },

@@ -1,4 +1,4 @@
-// Random nets as text: residuals, branches that share values, concats, slices, reshapes, chains of elementwise ops.
+// Draws random nets as text: residuals, branches that share values, concats, slices, reshapes, chains of elementwise ops.
 
 import type { Random } from "#ops/random.js";
 
@@ -25,7 +25,7 @@ export function randomNet(random: Random): string {
     lines.push(`  input x${at}: f32[1, ${height}, ${width}, ${depth}]`);
     values.push({ name: `x${at}`, height, width, depth });
   }
-  // Mostly the latest value, so that there are chains; sometimes any, so that there are branches.
+  // Mostly the latest value, which gives chains; sometimes any value, which gives branches.
   const pick = (): Value => (random.next() < 0.7 ? values.at(-1)! : random.pick(values));
   const count = random.int(4, 24);
   for (let step = 0; step < count; step += 1) random.pick(kinds)(random, pick(), values, add);
@@ -56,7 +56,7 @@ const pointwise: Kind = (random, x, _, add) => {
   add(`conv2d(${x.name}, filters=${filters}, kernel=1x1)`, x.height, x.width, filters);
 };
 
-/** Two convolutions that are added, of values of one size. */
+/** Two convolutions of values of the same size, added. */
 const sum: Kind = (random, x, values, add) => {
   const other = random.pick(values.filter((y) => y.height === x.height && y.width === x.width));
   const filters = random.int(1, 6);
@@ -85,7 +85,7 @@ const pool: Kind = (random, x, _, add) => {
   add(`${op}(${x.name}, kernel=2x2, stride=1, padding=same)`, x.height, x.width, x.depth);
 };
 
-/** With any value of the same shape, or a gate, a scale or a mask that repeats. */
+/** An op with any value of the same shape, or with a gate, a scale or a mask that broadcasts. */
 const binary: Kind = (random, x, values, add) => {
   const op = random.pick(["+", "*", "-"]);
   const same = values.filter((y) => y.height === x.height && y.width === x.width && y.depth === x.depth);
@@ -105,7 +105,7 @@ const binary: Kind = (random, x, values, add) => {
   add(`${left} ${op} ${right}`, x.height, x.width, x.depth);
 };
 
-/** The value twice, once through a function of it. */
+/** An op of the value and a function of it. */
 const gated: Kind = (random, x, _, add) => {
   const text = random.pick([`${x.name} * sigmoid(${x.name})`, `relu6(${x.name} + 3) * ${x.name} / 6`]);
   add(text, x.height, x.width, x.depth);

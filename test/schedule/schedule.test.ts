@@ -14,7 +14,7 @@ import { randomInputs } from "../op-module.js";
 import { execute } from "./execute.js";
 import { moduleOf } from "./module-of.js";
 
-/** Every schedule that is shown is run as well, so that no expectation is taken over that is wrong. */
+/** Also runs every schedule that is shown, so that no wrong expectation is accepted. */
 cases(import.meta.dirname, "schedules.txt", (text, { options }) => {
   const { fuse: fuses = true, ...fields } = options;
   const target: Target = { ...jsTarget, ...fields };

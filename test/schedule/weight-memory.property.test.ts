@@ -1,4 +1,4 @@
-// How long a kernel waits for its weights depends on all weights that a run reads.
+// The time that a kernel waits for its weights depends on all weights that a run reads.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -12,7 +12,7 @@ import { schedule } from "#schedule/schedule-graph.js";
 import { scaled } from "../scale.js";
 import { moduleOf } from "./module-of.js";
 
-/** Two convolutions in a row, of so many channels; the first has 3×3 windows. */
+/** Two convolutions, one after the other, with given channels; the first has 3×3 windows. */
 const net = (channels: number, filters: number) =>
   moduleOf(`net two {
     input x: f32[1, 7, 7, ${channels}]
@@ -20,7 +20,7 @@ const net = (channels: number, filters: number) =>
     output y = conv2d(a, filters=${filters}, kernel=1x1)
   }`);
 
-test("a kernel takes longer by just its weights where those of all kernels leave a cache", () => {
+test("a kernel takes longer by the time of its weights if all weights together exceed a cache", () => {
   const made = schedule(net(64, 64), wasmTarget);
   const levels = wasmTarget.weightMemory!;
   for (const group of made.groups) {
@@ -42,7 +42,7 @@ test("a kernel takes longer by just its weights where those of all kernels leave
   }
 });
 
-test("bytes of weights that a run reads are those of all constants, or of transformed weights in their place", () => {
+test("the weights that a run reads are all constants, or the transformed weights instead", () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 12 }),
@@ -63,7 +63,7 @@ test("bytes of weights that a run reads are those of all constants, or of transf
   );
 });
 
-test("a layer in a large net is modelled slower than in a small one, where caches are told", () => {
+test("a layer in a large net is modelled slower than in a small one, if the target has caches", () => {
   for (const [target, isSlower] of [
     [wasmTarget, true],
     [jsTarget, false],

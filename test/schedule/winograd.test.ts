@@ -1,4 +1,4 @@
-// Which convolutions Winograd's algorithm computes, and why others not: `{"winograd": …, "winogradMemory": …}` are the options.
+// Which convolutions Winograd's algorithm computes, and why not others: `{"winograd": …, "winogradMemory": …}` are the options.
 
 import { expect, test } from "vitest";
 import { jsTarget } from "#backend/js/target.js";
@@ -47,7 +47,7 @@ test.each([1, 1.5, 2, 3, 10])("weights stay within %s times the model's", (winog
     all.reduce((total, { elements: one }) => total + one, 0);
   const constants = [...module.graph.nodes.values()].filter((node) => node.op === "constant");
   const own = constants.reduce((total, node) => total + elements(node.type.shape), 0);
-  // What stays of the packed file, and what is computed of the rest.
+  // The part of the packed file that stays, and the weights that are computed from the rest.
   expect(sum(weights) - sum(staged) + prepared).toBeLessThanOrEqual(winogradMemory * own);
   expect(staged.length > 0).toBe(winogradMemory > 1);
 });
@@ -56,7 +56,7 @@ test.each([0.5, Number.NaN, -1])("%s is not a limit of memory", (winogradMemory)
   expect(() => fused(moduleOf(twoLayers), wasmTarget, { winogradMemory })).toThrow(TypeError);
 });
 
-test("what a kernel of a dump is planned to do stays, where the target can", () => {
+test("the plan of a kernel in a dump is kept if the target can do it", () => {
   const once = fused(moduleOf(twoLayers), wasmTarget, {}).module;
   const read = moduleOf(printGraph(once));
   const plans = (module: Module) =>

@@ -20,10 +20,10 @@ const ways: readonly (readonly [string, number, (pixel: number) => number, RegEx
   ["few, as in training", 4, (pixel) => pixel / 255, undefined],
   ["a little darker", 64, (pixel) => pixel / 300, undefined],
   ["0 to 255", 64, (pixel) => pixel, /--scale 1\/255/],
-  ["-1 to 1", 64, (pixel) => pixel / 127.5 - 1, /from −1 to 1 where the network takes 0 to 1/],
-  ["by mean and deviation", 64, (pixel) => (pixel / 255 - 0.286) / 0.353, /by mean and deviation where/],
-  ["half as much", 64, (pixel) => pixel / 510, /from 0 to 1 where the network takes −1 to 1/],
-  ["inverted", 64, (pixel) => 1 - pixel / 255, /light for dark/],
+  ["-1 to 1", 64, (pixel) => pixel / 127.5 - 1, /from −1 to 1 and the network expects 0 to 1/],
+  ["by mean and deviation", 64, (pixel) => (pixel / 255 - 0.286) / 0.353, /normalized by mean and deviation/],
+  ["half as much", 64, (pixel) => pixel / 510, /from 0 to 1 and the network expects −1 to 1/],
+  ["inverted", 64, (pixel) => 1 - pixel / 255, /may be inverted/],
   ["nothing but zeros", 4, () => 0, /--scale/],
 ];
 
