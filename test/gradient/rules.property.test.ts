@@ -238,7 +238,7 @@ describe("nets", () => {
     });
     expect(value).toBeUndefined();
     expect(diagnostics.map(({ code, message }) => `${code}: ${message}`)).toEqual([
-      `no-gradient: \`y\`: there is no gradient through ${op}`,
+      `no-gradient: \`y\`: ${op} has no gradient`,
     ]);
   });
 
