@@ -1,4 +1,4 @@
-// Sums of two convolutions in one kernel: `conv2d(x, w) + conv2d(y, v)` is one sum of products over both, [x y] · [w; v].
+// The sum of two convolutions in one kernel: `conv2d(x, w) + conv2d(y, v)` is a single sum of products, [x y] · [w; v].
 
 import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
@@ -6,7 +6,7 @@ import { outputIds, users } from "#ir/node-order.js";
 import { sameShape } from "#ir/type.js";
 import { macsOf, opOf } from "./index.js";
 
-/** A convolution that a kernel adds to its own as it sums. */
+/** A convolution whose products a kernel adds to the sums of its own convolution. */
 export interface AddedProduct {
   readonly product: NodeOf<"conv2d">;
   /** The sum of both. */
@@ -14,8 +14,8 @@ export interface AddedProduct {
 }
 
 /**
- * What the nodes of a kernel say of it: of two convolutions that are only added, the one with fewer multiply-accumulates (the
- * second, of equal ones) is the added one. Its operands come from outside of the kernel. Undefined where there are no such two.
+ * The added convolution of a kernel, found from its nodes: of two convolutions whose results are only added, the one with fewer
+ * multiply-accumulates (of equal ones, the second). Its operands come from outside the kernel. Undefined if the kernel has no such pair.
  */
 export function addedProduct(graph: Graph, nodes: readonly Node[]): AddedProduct | undefined {
   const stages = nodes.filter((node) => opOf(node.op).scalar === undefined);
@@ -31,7 +31,7 @@ export function addedProduct(graph: Graph, nodes: readonly Node[]): AddedProduct
   return product && { product, sum };
 }
 
-/** A convolution without groups, with weights of its own, whose whole result is read by the sum alone. */
+/** Whether a node is a convolution without groups, with constant weights, whose result only the sum reads. */
 function isAddend(graph: Graph, node: Node, sum: Node): node is NodeOf<"conv2d"> {
   return (
     node.op === "conv2d" &&

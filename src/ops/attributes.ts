@@ -1,4 +1,4 @@
-// Kinds of attributes: how one is read from the text, checked, printed and defaulted.
+// The interface of attribute kinds: how an attribute is parsed, checked, printed, and its default.
 
 import type { AttributeValue } from "#ir/graph.js";
 
@@ -8,7 +8,7 @@ export type Size = readonly [number, number];
 /** `[top, bottom, left, right]`, in elements. */
 export type Padding = readonly [number, number, number, number];
 
-/** A literal as the elaborator evaluates it: numbers, sizes and lists, strings, enum members and booleans. */
+/** A literal after the elaborator has evaluated it: numbers, sizes and lists, strings, enum members and booleans. */
 export type Literal =
   | { readonly kind: "number"; readonly value: number }
   | { readonly kind: "list"; readonly value: readonly number[]; readonly size: boolean }
@@ -19,10 +19,10 @@ export type Literal =
 export interface AttributeKind<T extends AttributeValue> {
   /** For messages and docs: `a size such as 3x3`. */
   readonly expects: string;
-  /** Absent where the attribute must be given. */
+  /** Absent if the attribute is required. */
   readonly default?: T;
   readonly doc: string;
-  /** Names that are literals wherever this attribute is read: `same`, `valid`. */
+  /** The names that are literals of this attribute: `same`, `valid`. */
   readonly members?: readonly string[];
   /** The value, or undefined if the literal is not of this kind. */
   parse(literal: Literal): T | undefined;

@@ -1,4 +1,4 @@
-// Batch normalization with fixed statistics, as at inference.
+// Batch normalization with fixed statistics, as in inference.
 
 import { tensor } from "#ir/tensor.js";
 import type { TensorType } from "#ir/type.js";

@@ -1,11 +1,11 @@
-// Broadcasting as NumPy has it: shapes are aligned at the last axis, and an extent of 1 is repeated.
+// Broadcasting as in NumPy: shapes are aligned at the last axis, and an extent of 1 is repeated.
 
 import { greatest } from "#diagnostic/extremes.js";
 import { denseStrides } from "#ir/tensor.js";
 import type { Shape } from "#ir/type.js";
 import type { Problem } from "./op.js";
 
-/** The shape that all broadcast to, or what does not fit. */
+/** The shape to which all broadcast, or a problem. */
 export function broadcastShapes(shapes: readonly Shape[]): number[] | Problem {
   const rank = greatest(
     shapes.map((shape) => shape.length),
@@ -29,7 +29,7 @@ export function broadcastShapes(shapes: readonly Shape[]): number[] | Problem {
   return result;
 }
 
-/** Strides of a dense tensor of `shape` seen as one of shape `to`: 0 where it is repeated. */
+/** Strides of a dense tensor of `shape`, broadcast to `to`: 0 along axes on which it is repeated. */
 function broadcastStrides(shape: Shape, to: Shape): number[] {
   const strides = denseStrides(shape);
   const lead = to.length - shape.length;

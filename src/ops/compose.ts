@@ -1,4 +1,4 @@
-// Chains of elementwise nodes as steps over one flowing value; where a value is needed again later, steps become one.
+// Elementwise nodes as a sequence of steps over one value; nodes that need an earlier value again become one step.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Node, NodeId } from "#ir/graph.js";
@@ -6,23 +6,23 @@ import { opOf } from "./index.js";
 import type { Scalar } from "./scalar.js";
 import { operand } from "./scalar.js";
 
-/** One step over a flowing value. */
+/** One step: it takes the flowing value and gives a new one. */
 export interface ComposedStep {
-  /** The nodes that the step computes; the last one's value flows on. */
+  /** The nodes that the step computes; the value of the last one flows to the next step. */
   readonly nodes: readonly Node[];
-  /** The value that flows in. */
+  /** The value that the step takes. */
   readonly from: NodeId;
-  /** Over operands that `flow` and `sides` refer to. */
+  /** An expression over the operands in `flow` and `sides`. */
   readonly scalar: Scalar;
-  /** Which operands of `scalar` are the flowing value. */
+  /** The operands of `scalar` that are the flowing value. */
   readonly flow: readonly number[];
   /** The other operands, by operand index. */
   readonly sides: ReadonlyMap<number, NodeId>;
 }
 
 /**
- * The steps of elementwise nodes in order, of which every one reads `flow` or a node before it. A node that reads the
- * value before it, as most do, is a step of its own with its own operand indices. In `x · σ(x)` the product needs x again:
+ * The steps of elementwise nodes in order; every node must read `flow` or a node before it. A node that reads only the
+ * value just before it, as most do, is one step, with the operand indices of the node. In `x · σ(x)` the product needs x again, so
  * σ and the product are one step.
  */
 export function composeSteps(nodes: readonly Node[], flow: NodeId): ComposedStep[] {
@@ -37,8 +37,8 @@ export function composeSteps(nodes: readonly Node[], flow: NodeId): ComposedStep
 }
 
 /**
- * The last one of `composeSteps(nodes, flow)`, without the others: a step begins at a node if neither it nor one behind it
- * reads further back than the value just before. That is found from the end.
+ * The last step of `composeSteps(nodes, flow)`, without computing the others. A step begins at a node if neither this node nor a later
+ * one reads a value earlier than the one just before it, so the search begins at the end.
  */
 export function lastStep(nodes: readonly Node[], flow: NodeId): ComposedStep | undefined {
   const places = new Map<NodeId, number>(nodes.map((node, at) => [node.id, at]));
@@ -53,7 +53,7 @@ export function lastStep(nodes: readonly Node[], flow: NodeId): ComposedStep | u
   return nodes.length === 0 ? undefined : makeStep(nodes.slice(start), from);
 }
 
-/** Number of operations of an expression: what a composed step costs where a value in it is needed twice. */
+/** The number of operations of an expression, which counts a value each time it is used. */
 export function scalarSize(scalar: Scalar): number {
   switch (scalar.kind) {
     case "operand":
@@ -72,7 +72,7 @@ export function scalarSize(scalar: Scalar): number {
   }
 }
 
-/** How many of the steps stay as they are: those before the first one whose inner or incoming value the node reads. */
+/** How many steps stay separate: those before the first step whose inner or incoming value the node reads. */
 function earliestRead(steps: readonly ComposedStep[], flow: NodeId, node: Node): number {
   let first = steps.length;
   if (node.inputs.includes(flow)) return 0;

@@ -1,4 +1,4 @@
-// Transposed convolution: what a convolution's gradient computes, and how decoders enlarge images.
+// Transposed convolution: the gradient of a convolution, by which decoders enlarge images.
 
 import type { Tensor } from "#ir/tensor.js";
 import { tensor } from "#ir/tensor.js";
@@ -19,7 +19,7 @@ interface Transposed {
 }
 
 export const conv2d_transpose = defineOp({
-  doc: "Transposed 2-D convolution: every element of x adds its multiple of the kernel to the result, `stride` apart. The result is [n, h', w', filters] with h' = (h − 1) · stride + (kh − 1) · dilation + 1 − top − bottom + extra. MACs: h · w · filters · kh · kw · c / groups.",
+  doc: "Transposed 2-D convolution: every element of x adds a multiple of the weights to the result, at distances of `stride`. The result is [n, h', w', filters] with h' = (h − 1) · stride + (kh − 1) · dilation + 1 − top − bottom + extra. MACs: h · w · filters · kh · kw · c / groups.",
   classes: [],
   operands: [
     { name: "x", doc: "[n, h, w, c]", role: "data" },
@@ -27,10 +27,16 @@ export const conv2d_transpose = defineOp({
     { name: "b", doc: "[filters]", role: "weight", optional: true },
   ],
   attributes: {
-    stride: size({ default: [1, 1], doc: "distance of neighbouring elements in the result" }),
-    dilation: size({ default: [1, 1], doc: "distance of the kernel's taps" }),
-    padding: padding({ doc: "rows and columns that are cut off; `same` leaves h · stride of them" }),
-    extra: size({ default: [0, 0], min: 0, doc: "rows and columns that are added at the end" }),
+    stride: size({ default: [1, 1], doc: "distance in the result between adjacent elements of x" }),
+    dilation: size({ default: [1, 1], doc: "distance between adjacent taps of the window" }),
+    padding: padding({
+      doc: "rows and columns that are removed; `same` keeps h · stride rows and w · stride columns",
+    }),
+    extra: size({
+      default: [0, 0],
+      min: 0,
+      doc: "rows and columns that are added at the bottom and on the right",
+    }),
     groups: groupsAttribute,
   },
   layer: {
@@ -84,7 +90,7 @@ export const conv2d_transpose = defineOp({
       };
     if (w.shape[2] !== depth / groups)
       return {
-        problem: `the kernel [${w.shape.join(", ")}] has ${w.shape[2]} input channels, but x [${x.shape.join(", ")}] has ${depth / groups}${groups > 1 ? " per group" : ""}`,
+        problem: `the weights [${w.shape.join(", ")}] have ${w.shape[2]} input channels, but x [${x.shape.join(", ")}] has ${depth / groups}${groups > 1 ? " per group" : ""}`,
         operand: 1,
       };
     if (b.shape.length !== 1 || b.shape[0] !== filters)
@@ -99,14 +105,14 @@ export const conv2d_transpose = defineOp({
     );
     if (height === undefined || width === undefined || height < 1 || width < 1)
       return {
-        problem: `with padding [${[...window.padding].join(", ")}] nothing is left of the result`,
+        problem: `with padding [${[...window.padding].join(", ")}] the result is empty`,
         attribute: "padding",
       };
     return checked([x.shape[0] ?? 1, height, width, filters]);
   },
   errors: "products",
   macs: ([x, w]) => (elements(x?.shape ?? []) / channels(x?.shape ?? [])) * elements(w?.shape ?? []),
-  // Of one kernel, only every stride / gcd(stride, dilation)th tap adds to the same element of the result.
+  // Along each axis, only every stride / gcd(stride, dilation)th tap adds to the same element of the result.
   terms: ([, w], { stride, dilation }) => {
     const [height, width] = ([0, 1] as const).map((axis) => {
       const every = stride[axis] / greatestDivisor(stride[axis], dilation[axis]);
@@ -150,7 +156,7 @@ export const conv2d_transpose = defineOp({
     const extra: Size = [random.int(0, stride[0] - 1), random.int(0, stride[1] - 1)];
     const [height, width] = [random.int(2, 5), random.int(2, 5)];
     const groups = random.pick([1, 1, 1, 2]);
-    // Less is cut off than there is.
+    // The padding must be smaller than the result.
     const cut = (axis: 0 | 1): number => {
       const reach = (kernel[axis] - 1) * dilation[axis] + 1;
       const full = ((axis === 0 ? height : width) - 1) * stride[axis] + reach + extra[axis];
@@ -178,7 +184,7 @@ function kernelOf(w: { readonly shape: readonly number[] }): Size {
   return [w.shape[0] ?? 1, w.shape[1] ?? 1];
 }
 
-/** `same` leaves h · stride rows: what the kernel reaches beyond is cut off, the odd row at the end, or zeros are added. */
+/** `same` keeps h · stride rows: rows beyond are removed (an odd one at the end), and missing rows are added as zeros. */
 function normalizeTransposed<A extends Transposed>(
   kernel: Size,
   attributes: A,

@@ -13,17 +13,17 @@ import type { Window } from "./window.js";
 import { explicitPadding, spatial, windowType, wrongRank } from "./window.js";
 
 const windowAttributes = {
-  stride: size({ default: [1, 1], doc: "step of the window" }),
-  dilation: size({ default: [1, 1], doc: "distance of the kernel's taps" }),
+  stride: size({ default: [1, 1], doc: "distance between adjacent positions of the window" }),
+  dilation: size({ default: [1, 1], doc: "distance between adjacent taps of the window" }),
   padding: padding({ doc: "zeros around the input" }),
 } as const;
 
 export const groupsAttribute = int({
   default: 1,
   min: 1,
-  doc: "number of independent groups that input and output channels are divided into",
+  doc: "number of independent groups of input and output channels",
 });
-export const kernelAttribute = size({ doc: "height and width of the kernel" });
+export const kernelAttribute = size({ doc: "height and width of the window" });
 export const biasAttribute = boolean({ default: true, doc: "whether a bias is added" });
 
 const operandDocs = [
@@ -77,7 +77,7 @@ export const conv2d = defineOp({
     const perGroup = channels(x.shape) / groups;
     if (w.shape[2] !== perGroup) {
       return {
-        problem: `the kernel [${w.shape.join(", ")}] has ${w.shape[2]} input channels, but x [${x.shape.join(", ")}] has ${perGroup}${groups > 1 ? " per group" : ""}`,
+        problem: `the weights [${w.shape.join(", ")}] have ${w.shape[2]} input channels, but x [${x.shape.join(", ")}] has ${perGroup}${groups > 1 ? " per group" : ""}`,
         operand: 1,
       };
     }
@@ -99,7 +99,7 @@ export const conv2d = defineOp({
         const first = from + group * perGroup;
         const row = tap * perGroup * filters + to;
         let c = 0;
-        // Four channels at a time, added in their order: alone, most of the loop would be reading and writing sums.
+        // Four channels at a time, added in order: with one channel at a time, most of the loop would read and write sums.
         for (; c + 4 <= perGroup; c += 4) {
           const v0 = values[first + c] as number;
           const v1 = values[first + c + 1] as number;
@@ -142,7 +142,7 @@ export const conv2d = defineOp({
 });
 
 export const depthwise_conv2d = defineOp({
-  doc: "Depthwise convolution: every input channel has its own filters. With depth multiplier m, output channel c·m + j is filter j of input channel c. MACs: h' · w' · c · m · kh · kw.",
+  doc: "Depthwise convolution: separate filters for every input channel. With depth multiplier m, output channel c·m + j is filter j of input channel c. MACs: h' · w' · c · m · kh · kw.",
   classes: ["convolution", "depthwise"],
   operands: [
     operandDocs[0],
@@ -177,7 +177,7 @@ export const depthwise_conv2d = defineOp({
     const filters = channels(w.shape);
     if (w.shape[2] !== 1 || filters % channels(x.shape) !== 0) {
       return {
-        problem: `the kernel is [${w.shape.join(", ")}], but for the ${channels(x.shape)} channels of x it must be [kh, kw, 1, ${channels(x.shape)}·m]`,
+        problem: `the weights have shape [${w.shape.join(", ")}], but for the ${channels(x.shape)} channels of x they must have shape [kh, kw, 1, ${channels(x.shape)}·m]`,
         operand: 1,
       };
     }
@@ -244,7 +244,7 @@ function wrongBias(b: TensorType, filters: number): Problem | undefined {
   return { problem: `the bias has shape [${b.shape.join(", ")}], but it must be [${filters}]`, operand: 2 };
 }
 
-/** Replaces `same` and `valid` by the four numbers that they stand for. */
+/** Replaces `same` and `valid` by the four numbers that they mean. */
 function normalizePadding<A extends Window>(inputs: readonly TensorType[], attributes: A): A {
   const [x, w] = inputs;
   return {
@@ -254,8 +254,8 @@ function normalizePadding<A extends Window>(inputs: readonly TensorType[], attri
 }
 
 /**
- * Runs a window over x: for each output position the sums start at the bias, and `accumulate(sums, from, tap)` adds
- * the tap whose pixel starts at `from` in x. Taps in the padding are left out: they add zero.
+ * Slides a window over x. For each output position, the sums start with the bias, and `accumulate(sums, from, tap)` adds
+ * the products of a tap, whose pixel starts at `from` in x. Taps in the padding are skipped: they add zero.
  */
 function slide(
   x: Tensor,

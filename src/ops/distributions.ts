@@ -1,25 +1,26 @@
-// Distributions of input values: what `verify` feeds to nets, and the tests to ops, kernels and nets.
+// Distributions of input values, with which `verify` checks nets, and tests check ops, kernels and nets.
 
 import type { Random } from "./random.js";
 
 /**
- * By name, what makes a source of values from a seeded one. All values are finite, and exact in f32. Each kind shows faults that the
- * others hide: standard normal values alone have a mean of zero, so that no sum grows and no variance cancels.
+ * Distributions by name, each a function from a seeded random source to a source of values. All values are finite, and exact in f32. Each
+ * kind shows errors that others hide: standard normal values have a mean of zero, so with them sums do not grow and variances do not cancel.
  */
 const distributions = {
-  /** Standard normal: what nets are trained to see. */
+  /** Standard normal: the distribution that nets are trained for. */
   normal: (random) => () => Math.fround(random.normal()),
   /**
-   * A mean of 30 deviations, of either sign: sums grow from term to term, and a variance as E[x²] − E[x]² loses 30² roundings. A mean
-   * that f32 rounds before it is subtracted costs 30, which the tolerance leaves room for; of a mean of thousands it would not.
+   * A mean of 30 deviations, of either sign: sums grow from term to term, and a variance computed as E[x²] − E[x]² has the error of 30²
+   * roundings. A mean that is rounded to f32 before it is subtracted has the error of 30, which is within the tolerance; for a mean of
+   * thousands of deviations it would not be.
    */
   far: (random) => {
     const mean = random.pick([-30, 30]);
     return () => Math.fround(mean + random.normal());
   },
   /**
-   * One value of 24 bits nearly everywhere: a running sum is rounded the same way again and again. Twice that value at first and in one
-   * of 32 places, so that there is a variance to divide by.
+   * One value of 24 bits nearly everywhere, so a running sum is always rounded in the same direction. The first element and one of 32
+   * others are twice that value, so that the variance is not 0.
    */
   constant: (random) => {
     const value = Math.fround((0.05 + random.next()) * random.pick([-1, 1]));
@@ -30,12 +31,12 @@ const distributions = {
       return isTwice ? 2 * value : value;
     };
   },
-  /** Values in [0, 1), as those of pictures: nothing cancels. */
+  /** Values in [0, 1), like those of images: nothing cancels. */
   positive: (random) => () => Math.fround(random.next()),
-  /** What exp and squares overflow with, if they are taken too early; more would drive bounded activations to their bounds alone. */
+  /** Values with which exp and squares overflow if they are computed too early. Larger ones would only saturate bounded activations. */
   large: (random) => () => Math.fround(2 ** 8 * random.normal()),
   tiny: (random) => () => Math.fround(2 ** -12 * random.normal()),
-  /** Whole numbers and halves, of which many are equal, and zeros of both signs. */
+  /** Whole numbers and halves, many of them equal, and zeros of both signs. */
   ties: (random) => () => random.pick([0, 0, -0, 0.5, -0.5, 1, -1, 2, 3, -3]),
   zeros: () => () => 0,
 } as const satisfies Readonly<Record<string, (random: Random) => () => number>>;

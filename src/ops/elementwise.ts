@@ -1,4 +1,4 @@
-// Elementwise ops: a row each. The scalar expression is the op's whole meaning, for the interpreter and every back end.
+// The table of elementwise ops. The scalar expression defines an op completely, for the interpreter and every back end.
 
 import type { AttributeValue } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
@@ -32,7 +32,7 @@ import {
 } from "./scalar.js";
 import { evalScalars } from "./scalar-eval.js";
 
-/** What few ops have. */
+/** Optional properties, which only some ops have. */
 type Traits = Partial<Pick<Op, "errors" | "classes" | "nonFinite" | "jumps" | "commutative">>;
 
 const activation = { classes: ["activation"] } satisfies Traits;
@@ -130,7 +130,7 @@ export const elementwise = {
   acosh: map("Inverse hyperbolic cosine; NaN below 1.", {}, ([x]) => acosh(x), elsewhere),
   atanh: map("Inverse hyperbolic tangent; NaN beyond ±1.", {}, ([x]) => atanh(x), elsewhere),
   sign: map(
-    "1 above zero, −1 below, 0 and NaN as they are.",
+    "1 above zero, −1 below zero; 0 and NaN do not change.",
     {},
     ([x]) => select("lt", x, 0, -1, select("lt", 0, x, 1, x)),
     jumps,
@@ -186,7 +186,7 @@ export const elementwise = {
     classes: ["elementwise", "activation"],
     operands: [
       { name: "x", doc: "any shape", role: "data" },
-      { name: "alpha", doc: "[c], or what broadcasts to x", role: "weight" },
+      { name: "alpha", doc: "[c], or a shape that broadcasts to x", role: "weight" },
     ],
     infer: ([x, alpha]) => {
       if (!x || !alpha) return { problem: "prelu takes x and alpha" };
@@ -225,7 +225,7 @@ function series(square: Scalar): Scalar {
   return others.reduce((sum, factor) => add(mul(sum, square), factor), add(mul(square, highest), next));
 }
 
-/** Beyond 1, atan(x) = π/2 − atan(1 / x). */
+/** Above 1, atan(x) = π/2 − atan(1 / x). */
 function arctan(x: Scalar): Scalar {
   const size = unary("abs", x);
   const near = select("le", size, 1, size, div(1, size));
@@ -234,7 +234,7 @@ function arctan(x: Scalar): Scalar {
   return select("lt", x, 0, unary("neg", whole), whole);
 }
 
-/** The angle within its eighth, from the smaller side over the larger one, then mirrored into the eighth that it lies in. */
+/** The angle in the first octant, from the smaller side over the larger one, then mirrored into its own octant. */
 function arctan2(height: Scalar, width: Scalar): Scalar {
   const [tall, wide] = [unary("abs", height), unary("abs", width)];
   const [less, more] = [min(tall, wide), max(tall, wide)];
@@ -257,7 +257,7 @@ function softplus(x: Scalar): Scalar {
   return add(max(x, 0), log1p(exp(unary("neg", unary("abs", x)))));
 }
 
-/** By e = e^−|x|, so that nothing overflows: (2e + e²) / (2 + 2e + e²) for x ≤ 0, and (1 + 2e) / (1 + 2e + 2e²) above. */
+/** With e = e^−|x|, so that nothing overflows: (2e + e²) / (2 + 2e + e²) for x ≤ 0, and (1 + 2e) / (1 + 2e + 2e²) above. */
 function tanhOfSoftplus(x: Scalar): Scalar {
   const e = exp(unary("neg", unary("abs", x)));
   const twice = mul(2, e);
@@ -324,7 +324,7 @@ function shared<A extends AttributeTable>(
     },
     errors: "maps",
     macs: () => 0,
-    // An operand of lower rank has no sample axis (the elaborator sees to it that only constants do).
+    // An operand of lower rank has no sample axis (the elaborator ensures that only constants have a lower rank).
     mixesBatch: () => false,
     eval: (inputs, attributes, output) =>
       evalElementwise(
@@ -349,7 +349,7 @@ function evalElementwise(scalar: Scalar, inputs: readonly Tensor[], output: Tens
   return { shape: output.shape, data: evalScalars(scalar, operands, count) };
 }
 
-/** A type that broadcasts to `shape`: leading axes left out, some others 1. */
+/** A random type that broadcasts to `shape`: without some leading axes, and with some extents of 1. */
 function sampleBroadcast(random: Random, shape: Shape): TensorType {
   const rank = random.int(0, shape.length);
   return { dtype: "f32", shape: shape.slice(rank).map((extent) => (random.next() < 0.3 ? 1 : extent)) };
@@ -368,6 +368,6 @@ function sampleNumbers<A extends AttributeTable>(random: Random, attributes: A):
   ) {
     [values["low"], values["high"]] = [values["high"], values["low"]];
   }
-  // The keys are those of the table, and all its kinds are numbers.
+  // The keys are those of the table, and all values are numbers.
   return values as AttributesOf<A>;
 }

@@ -1,4 +1,4 @@
-// Elements at places that are computed: gather and scatter, which no place leads outside of.
+// Gather and scatter: elements at computed places, which are clamped to the tensor.
 
 import { tensor } from "#ir/tensor.js";
 import type { Shape, TensorType } from "#ir/type.js";
@@ -11,14 +11,14 @@ import { axisFromEnd, axisOf, wrongAxis } from "./reduce.js";
 import { sampleShape } from "./sample.js";
 import { checked } from "./window.js";
 
-/** Places are numbers in f32, which holds whole numbers up to here exactly. */
+/** Places are f32 numbers, and f32 is exact for whole numbers up to this one. */
 export const placeLimit = 2 ** 24;
 
-/** What the docs of ops say of places. */
+/** The sentence about places in the docs of ops. */
 export const placesDoc =
-  "A place is a whole number; below 0 it counts from the end, what then lies outside is taken to the nearest element, NaN to the first.";
+  "A place is a whole number. Negative places count from the end. Places outside are clamped to the nearest element; NaN is the first one.";
 
-/** The index from 0 that a place means on an axis of `extent` elements. */
+/** The index, from 0, of a place on an axis of `extent` elements. */
 export function placeOf(value: number, extent: number): number {
   const near = Math.trunc(Math.min(Math.max(value, -extent), extent - 1));
   return Number.isNaN(near) ? 0 : near < 0 ? near + extent : near;
@@ -31,7 +31,7 @@ export function wrongExtent(extent: number, operand = 0): Problem | undefined {
 }
 
 export const gather = defineOp({
-  doc: `The elements of x at computed places along an axis, as of an embedding. Without \`batched\` the axes of places stand for that axis; with it places and x share the axes before. ${placesDoc}`,
+  doc: `The elements of x at computed places along an axis, as in an embedding. Without \`batched\`, the axes of places replace that axis. With it, places and x share the axes before it. ${placesDoc}`,
   classes: [],
   operands: [
     { name: "x", doc: "any shape but a scalar", role: "data" },
@@ -44,7 +44,10 @@ export const gather = defineOp({
   ],
   attributes: {
     axis: int({ default: 0, doc: "the axis of x, counted from the end if negative" }),
-    batched: boolean({ default: false, doc: "whether places are those of one element of the axes before" }),
+    batched: boolean({
+      default: false,
+      doc: "whether there are separate places for each element of the axes before",
+    }),
   },
   normalize: ([x], { axis, batched }) => ({ axis: axisFromEnd(axis, x?.shape ?? []), batched }),
   infer: ([x, places], attributes) => {
@@ -97,32 +100,32 @@ export const gather = defineOp({
   },
 });
 
-/** A shape of one axis or more. */
+/** A random shape of at least one axis. */
 function sampleAxes(random: Random): Shape {
   const shape = sampleShape(random);
   return shape.length === 0 ? [random.int(1, 9)] : shape;
 }
 
-/** Longer names than those of the ops that they are: literals are reserved in the language. */
+/** These names differ from those of ops, because literals are reserved words of the language. */
 const reductions = ["replace", "accumulate", "multiply", "maximum", "minimum"] as const;
 export type ScatterReduction = (typeof reductions)[number];
 
 export const scatter = defineOp({
-  doc: `x with updates at computed places along an axis: in the place of its elements, or combined with them by \`reduction\`. Updates come in order: of those with the same place the last one stays. ${placesDoc}`,
+  doc: `x with updates at computed places along an axis: they replace its elements, or are combined with them by \`reduction\`. Updates are applied in order, so the last one of a place replaces the others. ${placesDoc}`,
   classes: [],
   operands: [
     { name: "x", doc: "any shape but a scalar", role: "data" },
     {
       name: "places",
-      doc: "the axes of x before `axis`, then one for the updates",
+      doc: "the axes of x before `axis`, then one axis of updates",
       role: "data",
       places: true,
     },
-    { name: "updates", doc: "the shape of places, then the axes of x behind `axis`", role: "data" },
+    { name: "updates", doc: "the shape of places, then the axes of x after `axis`", role: "data" },
   ],
   attributes: {
     axis: int({ default: 0, doc: "the axis of x, counted from the end if negative" }),
-    reduction: member(reductions, { default: "replace", doc: "how an update and what is there become one" }),
+    reduction: member(reductions, { default: "replace", doc: "how an update is combined with the element" }),
   },
   normalize: ([x], { axis, reduction }) => ({ axis: axisFromEnd(axis, x?.shape ?? []), reduction }),
   infer: ([x, places, updates], attributes) => {
@@ -149,7 +152,7 @@ export const scatter = defineOp({
   },
   errors: "updates",
   macs: () => 0,
-  // All updates may have one place.
+  // All updates may have the same place.
   terms: ([, places], { reduction }) =>
     reduction === "accumulate" || reduction === "multiply" ? 1 + (places?.shape.at(-1) ?? 0) : 1,
   mixesBatch: ([x], { axis }) => axisOf(axis, x?.shape ?? []) === 0,

@@ -1,4 +1,4 @@
-// Group normalization: groups of channels by their own mean and variance; of as many groups as channels, instance normalization.
+// Group normalization: each group of channels has its own mean and variance. With as many groups as channels, it is instance normalization.
 
 import { tensor } from "#ir/tensor.js";
 import { channels, elements } from "#ir/type.js";
@@ -8,11 +8,11 @@ import { defineOp } from "./op.js";
 import { sampleBatch } from "./sample.js";
 
 export const group_norm = defineOp({
-  doc: "(x − mean) / √(variance + epsilon) with the mean and variance of each sample over all axes but the first and over a group of neighbouring channels (Wu and He 2018); with as many groups as channels it is instance normalization. Scale and offset are `mul` and `add` behind it.",
+  doc: "(x − mean) / √(variance + epsilon) with the mean and variance of each sample over all axes except the first and over a group of adjacent channels (Wu and He 2018). With as many groups as channels it is instance normalization. Scale and offset are a `mul` and an `add` after it.",
   classes: [],
   operands: [{ name: "x", doc: "[n, …, c]", role: "data" }],
   attributes: {
-    groups: int({ min: 1, doc: "groups of channels; it divides their number" }),
+    groups: int({ min: 1, doc: "number of groups of channels; it must divide the number of channels" }),
     epsilon: number({ default: 1e-5, doc: "added to the variance" }),
   },
   infer: ([x], { groups }) => {

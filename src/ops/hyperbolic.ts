@@ -1,15 +1,15 @@
-// Hyperbolic functions and their inverses, written so that nothing overflows or cancels where the result is a float.
+// Hyperbolic functions and their inverses, written so that nothing overflows or cancels if the result is representable in f32.
 
 import type { Scalar } from "./scalar.js";
 import { add, div, exp, log1p, mul, select, sub, unary } from "./scalar.js";
 
-/** (e^|x| + e^−|x|) / 2; e^|x| in two factors, since cosh(89) is a float and e⁸⁹ none. */
+/** (e^|x| + e^−|x|) / 2; e^|x| as two factors, since f32 can represent cosh(89), but not e⁸⁹. */
 export function cosh(x: Scalar): Scalar {
   const [grown, shrunk] = halves(x);
   return add(grown, shrunk);
 }
 
-/** 2t / (1 − t²) with t = tanh(x / 2) for |x| < 1, where the two powers would cancel. */
+/** 2t / (1 − t²) with t = tanh(x / 2) for |x| < 1, where e^x and e^−x would cancel. */
 export function sinh(x: Scalar): Scalar {
   const t = unary("tanh", mul(x, 0.5));
   const near = div(mul(t, 2), mul(sub(1, t), add(1, t)));
@@ -32,7 +32,7 @@ export function acosh(x: Scalar): Scalar {
   return select("lt", far, x, logOfTwice(x), near);
 }
 
-/** ½ · log((1 + x) / (1 − x)); near 0 by log(1 + 2a / (1 − a)) for a = |x|. */
+/** ½ · log((1 + x) / (1 − x)); near 0 as log(1 + 2a / (1 − a)) for a = |x|. */
 export function atanh(x: Scalar): Scalar {
   const a = unary("abs", x);
   const near = log1p(div(mul(a, 2), sub(1, a)));
@@ -40,10 +40,10 @@ export function atanh(x: Scalar): Scalar {
   return withSign(x, mul(select("lt", a, 0.5, near, all), 0.5));
 }
 
-/** Beyond it, √(x² ± 1) is x in f32, and its square still is a float. */
+/** Above this, √(x² ± 1) is x in f32; its square is still representable in f32. */
 const far = 1e6;
 
-/** log(2a), for a whose double may be no float. */
+/** log(2a), where 2a may overflow. */
 function logOfTwice(a: Scalar): Scalar {
   return add(unary("log", a), Math.LN2);
 }

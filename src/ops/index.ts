@@ -109,16 +109,16 @@ export function isOpClass(name: string): name is OpClass {
 }
 
 /**
- * The op of a name, seen without its attribute types. TypeScript cannot correlate `node.op` with `ops[node.op]`, so this
- * is the one cast of the op table; that a node's attributes are those of its op holds by construction of `Node`.
+ * The op of a name, without its attribute types. TypeScript cannot correlate `node.op` with `ops[node.op]`, so this
+ * is the only cast of the op table. It is safe because the type `Node` ties attributes to their op.
  */
 export function opOf(name: OpName): Op<AttributeTable> {
   return ops[name] as unknown as Op<AttributeTable>;
 }
 
 /**
- * The result's type of an op on operands of these types, or what does not fit. What holds for every op is checked here:
- * the count of operands, and that no tensor is empty or larger than can be addressed.
+ * The result type of an op on operands of these types, or a problem. This function checks what all ops need:
+ * the number of operands, and that no tensor is empty or too large to be addressed.
  */
 export function inferType(
   op: OpName,
@@ -131,7 +131,7 @@ export function inferType(
   return isProblem(type) ? type : checked(type.shape);
 }
 
-/** Most operands of a node. The code of its kernels grows with them: 4,096 compile in seconds, 100,000 in minutes. */
+/** Most operands of a node. The code of its kernels grows with their number: 4,096 compile in seconds, 100,000 in minutes. */
 export const operandLimit = 4096;
 
 function wrongOperands(name: OpName, inputs: readonly TensorType[]): Problem | undefined {
@@ -145,7 +145,7 @@ function wrongOperands(name: OpName, inputs: readonly TensorType[]): Problem | u
   }
   if (inputs.length > operandLimit)
     return {
-      problem: `it takes up to ${operandLimit} values, not ${inputs.length}: give it parts of them first`,
+      problem: `it takes up to ${operandLimit} values, not ${inputs.length}: combine parts of them first`,
     };
   for (const [operand, { shape }] of inputs.entries()) {
     const problem = wrongExtents(shape, `\`${(operands[operand] ?? operands.at(-1))?.name ?? "x"}\``);
@@ -154,7 +154,7 @@ function wrongOperands(name: OpName, inputs: readonly TensorType[]): Problem | u
   return undefined;
 }
 
-/** Attributes in the form that graphs hold. */
+/** Attributes in the normal form of graphs. */
 export function normalizeAttributes(
   op: OpName,
   inputs: readonly TensorType[],
@@ -169,8 +169,8 @@ export function macsOf(node: Node, inputs: readonly TensorType[]): number {
 }
 
 /**
- * Terms of the longest sum on the way to one element of a node's result: MACs an element, what the op says, or the elements that one
- * result of a sum reads. 1 for what sums nothing.
+ * The number of terms of the longest sum for one element of a node's result: the MACs per element, the op's `terms`, or the elements that
+ * one result of a sum reads. 1 if the op does not sum.
  */
 export function termsOf(node: Node, inputs: readonly TensorType[]): number {
   const { errors, terms } = opOf(node.op);
@@ -205,7 +205,7 @@ export function isMember(name: OpClass, node: Node, inputs: readonly TensorType[
   );
 }
 
-/** A node from its parts. The parts fit because `op` and `attributes` come from the same row of the table. */
+/** Makes a node from its parts. They fit because `op` and `attributes` come from the same row of the table. */
 export function makeNode(
   base: NodeBase & { readonly op: OpName; readonly attributes: Readonly<Record<string, unknown>> },
 ): Node {

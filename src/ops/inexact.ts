@@ -1,25 +1,25 @@
-// What rounding does to values: how far the result of an op may be off, from how far its operands may be.
+// Error propagation: bounds of the rounding error of a result, from the bounds of its operands.
 
 import type { Tensor } from "#ir/tensor.js";
 
-/** A value, and for each element how far it may be off as f32 computes it: six standard deviations. */
+/** A value with an error bound for each element, computed in f32: six standard deviations. */
 export interface Inexact {
   readonly value: Tensor;
   readonly errors: Float64Array;
 }
 
 /**
- * How errors of operands reach the result (`src/interpret/errors.ts` evaluates it):
- * - `moves`: each result is an element of an operand, so that nothing is rounded;
- * - `maps`: a formula of single elements, right to 2⁻²⁰ of its result;
- * - `sums`: a sum, or a mean, of elements as they are. Neighbours may be rounded alike, so their errors add up;
- * - `updates`: as sums, but each term is added in memory, one after another;
- * - `products`: linear in each operand alone, a sum of products. Their errors are independent, so the squares add up;
- * - or an op's own rule.
+ * How the errors of operands propagate to the result (`src/interpret/errors.ts` evaluates it):
+ * - `moves`: each result is an element of an operand, so nothing is rounded;
+ * - `maps`: a formula of single elements, exact to 2⁻²⁰ of its result;
+ * - `sums`: a sum, or a mean, of elements. Adjacent elements may be rounded in the same direction, so their errors add up;
+ * - `updates`: like sums, but the terms are added in memory, one after another;
+ * - `products`: a sum of products, linear in each operand. The errors are independent, so their squares add up;
+ * - or a rule of the op.
  */
 export type ErrorKind = "moves" | "maps" | "sums" | "updates" | "products";
 
-/** The errors of an op's result; `share` is what the sums of this op make of each of their terms. */
+/** The errors of an op's result; `share` is the relative error that the sums of this op add to each of their terms. */
 export type ErrorRule<A> = (
   operands: readonly Inexact[],
   attributes: A,
@@ -27,14 +27,14 @@ export type ErrorRule<A> = (
   share: number,
 ) => Float64Array;
 
-/** The error of one element by the slope of softmax, y·(Δx − Σ y·Δx). `groupOf` says of which row an element is. */
+/** The error of one element by the slope of softmax, y·(Δx − Σ y·Δx). `groupOf` gives the row of an element. */
 export function softmaxErrors(
   { errors }: Inexact,
   { data }: Tensor,
   share: number,
   groupOf: (index: number) => number,
 ): Float64Array {
-  // e^(x − max) rounds the difference, which is about the logarithm of the result.
+  // In e^(x − max) the difference is rounded. It is about the logarithm of the result.
   const own = errors.map((error, at) => {
     const y = data[at] as number;
     return error + (y > 0 ? 2 ** -22 * -Math.log(Math.min(y, 1)) : 0);
@@ -49,8 +49,8 @@ export function softmaxErrors(
 }
 
 /**
- * The errors of y = (x − mean) / s, s = √(variance + epsilon), by its slopes: (Δx − Δmean − y · mean(y · Δx)) / s. The mean is off by
- * the errors of its terms and by those of their sum.
+ * The errors of y = (x − mean) / s, s = √(variance + epsilon), by its slopes: (Δx − Δmean − y · mean(y · Δx)) / s. The error of the mean is
+ * that of its terms and of their sum.
  */
 export function normErrors(
   { value, errors }: Inexact,
@@ -60,7 +60,7 @@ export function normErrors(
   interface Row {
     count: number;
     sum: number;
-    /** Of the terms of the mean. */
+    /** The sum of the errors of the terms of the mean. */
     error: number;
     squares: number;
     slope: number;
@@ -92,7 +92,7 @@ export function normErrors(
   });
 }
 
-/** Of a product of elements: what it is more, where every factor is as much larger as it may be. */
+/** The error of a product of elements: its increase if every factor is larger by its error. */
 export function productErrors(
   { value, errors }: Inexact,
   result: Tensor,

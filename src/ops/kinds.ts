@@ -1,4 +1,4 @@
-// The kinds of attributes that ops have.
+// The attribute kinds of ops.
 
 import type { AttributeValue } from "#ir/graph.js";
 import type { AttributeKind, Literal, Padding, Size } from "./attributes.js";
@@ -24,7 +24,7 @@ export function int(options: Options<number> & { min?: number }): AttributeKind<
   };
 }
 
-/** Any number but NaN; ±∞ is written `inf`. */
+/** Any number except NaN; ±∞ is written `inf`. */
 export function number(options: Options<number>): AttributeKind<number> {
   return {
     ...common(options),
@@ -120,7 +120,7 @@ export function ints(
   };
 }
 
-/** A number in the language; JavaScript's shortest form is a literal of ours but for ∞. */
+/** A number in the language: JavaScript's shortest form is a valid literal, except ∞. */
 function printNumber(value: number): string {
   if (value === Number.POSITIVE_INFINITY) return "inf";
   if (value === Number.NEGATIVE_INFINITY) return "-inf";

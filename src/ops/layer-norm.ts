@@ -1,4 +1,4 @@
-// Layer normalization: each row of channels by its own mean and variance.
+// Layer normalization: each row of channels has its own mean and variance.
 
 import { tensor } from "#ir/tensor.js";
 import { channels } from "#ir/type.js";
@@ -8,7 +8,7 @@ import { defineOp } from "./op.js";
 import { sampleShape } from "./sample.js";
 
 export const layer_norm = defineOp({
-  doc: "(x − mean) / √(variance + epsilon) with the mean and variance over the last axis (Ba et al. 2016); scale and offset are `mul` and `add` behind it.",
+  doc: "(x − mean) / √(variance + epsilon) with the mean and variance over the last axis (Ba et al. 2016). Scale and offset are a `mul` and an `add` after it.",
   classes: [],
   operands: [{ name: "x", doc: "any shape but a scalar", role: "data" }],
   attributes: { epsilon: number({ default: 1e-5, doc: "added to the variance" }) },

@@ -113,8 +113,8 @@ export const matmul = defineOp({
   },
   errors: "products",
   macs: ([a], _, output) => elements(output.shape) * channels(a?.shape ?? []),
-  // Samples stay apart where axis 0 of a sample-wise operand is axis 0 of the result. An open batch is 1 in shapes, so an
-  // operand whose axis 0 is longer is not a sample-wise one; axis 0 of b is contracted if b is a matrix.
+  // Samples are not mixed if axis 0 of an operand with samples is axis 0 of the result. An open batch is 1 in shapes, so an
+  // operand whose axis 0 is longer has no samples. Axis 0 of b is contracted if b is a matrix.
   mixesBatch: ([a, b]) => {
     const [rankA, rankB] = [a?.shape.length ?? 0, b?.shape.length ?? 0];
     if (a?.shape[0] === 1 && rankA < rankB) return true;

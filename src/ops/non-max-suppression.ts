@@ -10,31 +10,31 @@ import type { Random } from "./random.js";
 import { checked } from "./window.js";
 
 export const non_max_suppression = defineOp({
-  doc: `The places of boxes, in order, without those that overlap a box before them: what is left of a detector's boxes, for each sample and class. Behind the last one stands −1. Overlap is the intersection's area over the union's. ${placesDoc}`,
+  doc: `The places of the boxes that remain after non-maximum suppression, in order, for each sample and class: boxes that overlap an earlier box are removed. The rest of the result is −1. The overlap of two boxes is the area of the intersection over that of the union. ${placesDoc}`,
   classes: [],
   operands: [
     {
       name: "boxes",
-      doc: "[n, boxes, 4]: two opposite corners [y, x, y, x], or [x, y, width, height] by the centre",
+      doc: "[n, boxes, 4]: two opposite corners [y, x, y, x], or with `centered` [x, y, width, height], x and y of the centre",
       role: "data",
     },
     { name: "scores", doc: "[n, classes, boxes]", role: "data" },
     {
       name: "order",
-      doc: "[n, classes, m]: places of boxes in the order in which they are looked at, as `top_k` gives them; each counts once",
+      doc: "[n, classes, m]: places of boxes in the order in which they are considered, as from `top_k`; each counts once",
       role: "data",
       places: true,
     },
   ],
   attributes: {
-    limit: int({ min: 1, doc: "most boxes of a class" }),
-    overlap: number({ default: 0.5, doc: "boxes that overlap more are left out" }),
-    score: number({ default: Number.NEGATIVE_INFINITY, doc: "boxes with this score or less are left out" }),
+    limit: int({ min: 1, doc: "largest number of boxes of a class" }),
+    overlap: number({ default: 0.5, doc: "boxes that overlap an earlier one by more are removed" }),
+    score: number({ default: Number.NEGATIVE_INFINITY, doc: "boxes with this score or less are removed" }),
     at_equal: boolean({
       default: false,
-      doc: "whether just as much overlap leaves a box out, too, as in TensorFlow.js",
+      doc: "whether a box with exactly this overlap is removed too, as in TensorFlow.js",
     }),
-    centered: boolean({ default: false, doc: "whether boxes are given by their centre" }),
+    centered: boolean({ default: false, doc: "whether boxes are given by their centre and size" }),
   },
   infer: ([boxes, scores, order], { limit }) => {
     if (!boxes || !scores || !order) return { problem: "non_max_suppression takes boxes, scores and order" };
@@ -100,7 +100,7 @@ function cornersOf([a, b, c, d]: Box, centered: boolean): Box {
   return [Math.min(a, c), Math.min(b, d), Math.max(a, c), Math.max(b, d)];
 }
 
-/** The intersection's area over the union's; 0 for boxes that share no area. */
+/** The area of the intersection over that of the union; 0 for boxes that do not intersect. */
 function overlapOf(a: Box, b: Box): number {
   const height = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
   const width = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);

@@ -1,4 +1,4 @@
-// The shape of an op: everything that Cleave knows of an operator stands in one object of this type.
+// The interface of an op: one object of this type has everything that Cleave knows about the op.
 
 import type { AttributeValue } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
@@ -8,9 +8,9 @@ import type { ErrorKind, ErrorRule } from "./inexact.js";
 import type { Random } from "./random.js";
 import type { Scalar } from "./scalar.js";
 
-/** Names of op classes, usable in rules and fusions where an op is. */
+/** Names of op classes, which rules and fusions may use like ops. */
 export type OpClass =
-  | "convolution" // conv2d, depthwise_conv2d: the ops that a batch norm folds into
+  | "convolution" // conv2d, depthwise_conv2d: the ops into which a batch norm is folded
   | "depthwise"
   | "pointwise" // a 1×1 conv2d with stride 1, one group and no padding (see `isMember`)
   | "matmul"
@@ -18,23 +18,23 @@ export type OpClass =
   | "reduction"
   | "elementwise"
   | "activation"
-  | "view"; // moves no value: reshape, and what the scheduler can alias
+  | "view"; // does not move values: reshape, and ops that the scheduler can alias
 
 /** One operand of an op. */
 interface Operand {
   readonly name: string;
   readonly doc: string;
-  /** `data` operands come from the layer before; `weight` operands are parameters in the layer form. */
+  /** `data` operands come from earlier layers; `weight` operands are parameters in the layer form. */
   readonly role: "data" | "weight";
-  /** The operand may be left out of the explicit form; it then is a constant of zeros of the type that `infer` wants. */
+  /** Whether the operand may be omitted in the explicit form; then it is a constant of zeros of type `optionalType`. */
   readonly optional?: boolean;
-  /** Any number of operands from here on (concat). */
+  /** Whether any number of operands may follow from here on (concat). */
   readonly variadic?: boolean;
-  /** Its values say where elements lie: whole numbers, which are kept exactly. */
+  /** Whether its values are indices: whole numbers, which must stay exact. */
   readonly places?: boolean;
 }
 
-/** Why operands or attributes do not fit; the elaborator puts it at the operand or attribute in the text. */
+/** Why operands or attributes are not valid; the elaborator reports it at the operand or attribute in the text. */
 export interface Problem {
   readonly problem: string;
   readonly operand?: number;
@@ -42,22 +42,22 @@ export interface Problem {
   readonly help?: string;
 }
 
-/** A parameter that a layer call owns. */
+/** A parameter that a layer call declares. */
 export interface LayerParameter {
   /** The operand's name: `kernel`, `bias`, `scale`. */
   readonly operand: string;
   readonly type: TensorType;
-  /** How an architecture without weights fills it. */
+  /** The generator of its values if a net has no weights. */
   readonly init: "he_normal" | "zeros" | "ones" | "quarter";
   /** Inputs per output, for He's normal distribution. */
   readonly fanIn: number;
 }
 
-/** The layer form of an op: `conv2d(x, filters=64, kernel=3x3)`, which owns its parameters. */
+/** The layer form of an op: `conv2d(x, filters=64, kernel=3x3)`, which declares its parameters. */
 export interface Layer {
   /** Attributes of the layer form only (`filters`, `kernel`, `units`, `bias`). */
   readonly attributes: Readonly<Record<string, AttributeKind<AttributeValue>>>;
-  /** The parameters, one per weight operand in order; `undefined` stands for one that the call turns off (`bias=false`). */
+  /** The parameters, one per weight operand in order; `undefined` for one that the call omits (`bias=false`). */
   parameters(
     x: TensorType,
     layer: Readonly<Record<string, AttributeValue>>,
@@ -71,56 +71,56 @@ export type AttributeTable = Readonly<Record<string, AttributeKind<AttributeValu
 export type Attributes = AttributesOf<AttributeTable>;
 
 export interface Op<A extends AttributeTable = AttributeTable> {
-  /** One sentence of meaning, then details; Markdown. */
+  /** Markdown: the meaning in one sentence, then details. */
   readonly doc: string;
   readonly classes: readonly OpClass[];
   readonly operands: readonly Operand[];
-  /** Attributes of the canonical form, with defaults; their order is the order of printing. */
+  /** Attributes of the explicit form, with defaults, in the order in which they are printed. */
   readonly attributes: A;
   readonly layer?: Layer;
   /** Attributes that follow from operands and may be named in rules: `kernel`, `filters`, `multiplier`. */
   readonly derived?: Readonly<
     Record<string, (inputs: readonly TensorType[], attributes: AttributesOf<A>) => AttributeValue>
   >;
-  /** Brings attributes to the one form that graphs hold (`padding=same` becomes four numbers). Operands are already right. */
+  /** Converts attributes to the normal form of graphs (`padding=same` becomes four numbers). Operands are valid already. */
   normalize?(inputs: readonly TensorType[], attributes: AttributesOf<A>): AttributesOf<A> | Problem;
-  /** The type of a missing optional operand. */
+  /** The type of an omitted optional operand. */
   optionalType?(inputs: readonly TensorType[], operand: number): TensorType;
-  /** The result's type, or what does not fit. Never throws on any types and attributes. */
+  /** The result type, or a problem. Never throws, for any types and attributes. */
   infer(inputs: readonly TensorType[], attributes: AttributesOf<A>): TensorType | Problem;
-  /** How far the result may be off, from how far the operands are. */
+  /** How rounding errors of the operands propagate to the result. */
   readonly errors: ErrorKind | ErrorRule<AttributesOf<A>>;
-  /** Multiply-accumulates of one evaluation; 0 for what only moves or maps values. */
+  /** Multiply-accumulates of one evaluation; 0 for ops that only move or map values. */
   macs(inputs: readonly TensorType[], attributes: AttributesOf<A>, output: TensorType): number;
-  /** Terms of the longest sum on the way to one element, where that is neither the MACs of one nor the elements that one reads, on average. */
+  /** Number of terms of the longest sum for one element. Absent if it is the average number of MACs, or of elements read, per element. */
   terms?(inputs: readonly TensorType[], attributes: AttributesOf<A>): number;
   /**
-   * Whether the result holds infinities or NaN: `never`, whatever the operands are, as of a comparison; of finite operands where the last one
-   * is near 0 or below (`near zero`), or somewhere else too (`elsewhere`). Absent: only if operands do. Sums and products that exceed
-   * f32 do not count.
+   * Whether the result can contain infinities or NaN. `never`: for no operands, as in a comparison. `near zero`: also for finite operands,
+   * where the last one is near 0 or negative. `elsewhere`: also for other finite operands. Absent: only if operands contain some. Sums and
+   * products that overflow f32 do not count.
    */
   readonly nonFinite?: NonFinite;
-  /** Whether the result jumps, so that the rounding of an operand may change it by much, as of a comparison. */
+  /** Whether the result is discontinuous, so that rounding an operand may change it by much, as in a comparison. */
   readonly jumps?: true;
-  /** Whether the two operands may be exchanged. */
+  /** Whether the two operands may be swapped. */
   readonly commutative?: true;
-  /** Whether the result says where elements lie: whole numbers, which are kept exactly. */
+  /** Whether the result consists of indices: whole numbers, which must stay exact. */
   readonly places?: true;
-  /** Whether sample k of the result depends on other samples of axis 0 of the operands; `carries` says which of them have samples. */
+  /** Whether sample k of the result depends on other samples along axis 0 of the operands; `carries` says which operands have samples. */
   mixesBatch(
     inputs: readonly TensorType[],
     attributes: AttributesOf<A>,
     carries: readonly boolean[],
   ): boolean;
-  /** The reference meaning, in float64; slow and plain. */
+  /** The reference implementation, in float64; simple and slow. */
   eval(inputs: readonly Tensor[], attributes: AttributesOf<A>, output: TensorType): Tensor;
-  /** Elementwise ops: the meaning as an expression, used by the interpreter and by all back ends. */
+  /** For elementwise ops, the meaning as an expression, which the interpreter and all back ends use. */
   readonly scalar?: (operands: readonly Scalar[], attributes: AttributesOf<A>) => Scalar;
-  /** Random operand types and attributes (normalised) that make the op valid, small; for rule checks, fuzzing, shrinking. */
+  /** Small random operand types and normalized attributes that are valid; for rule checks and tests. */
   sample(random: Random): { inputs: TensorType[]; attributes: AttributesOf<A> };
 }
 
-/** How infinities and NaN come into a result; see `Op.nonFinite`. */
+/** See `Op.nonFinite`. */
 type NonFinite = "never" | "near zero" | "elsewhere";
 
 /** Declares an op; infers the attribute types from the table. */
@@ -128,7 +128,7 @@ export function defineOp<const A extends AttributeTable>(op: Op<A>): Op<A> {
   return op;
 }
 
-/** Whether `infer` and the like gave a problem. */
+/** Whether a result, of `infer` for example, is a problem. */
 export function isProblem(value: object): value is Problem {
   return "problem" in value;
 }

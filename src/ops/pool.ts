@@ -14,11 +14,15 @@ import { explicitPadding, spatial, windowType, wrongRank } from "./window.js";
 
 const x = { name: "x", doc: "[n, h, w, c]", role: "data" } as const;
 
-/** Stride 0 stands for the kernel's size, so that `max_pool(x, kernel=2)` halves the image. */
+/** Stride 0 means the size of the window, so `max_pool(x, kernel=2)` halves the image. */
 const poolAttributes = {
   kernel: size({ doc: "height and width of the window" }),
-  stride: size({ default: [0, 0], min: 0, doc: "step of the window; the kernel's size if left out" }),
-  dilation: size({ default: [1, 1], doc: "distance of the window's taps" }),
+  stride: size({
+    default: [0, 0],
+    min: 0,
+    doc: "distance between adjacent positions of the window; by default the size of the window",
+  }),
+  dilation: size({ default: [1, 1], doc: "distance between adjacent taps of the window" }),
   padding: padding({ doc: "elements around the input" }),
 } as const;
 
@@ -27,7 +31,7 @@ interface PoolWindow extends Window {
 }
 
 export const max_pool = defineOp({
-  doc: "The greatest value of each window; padding never wins. NaN if any value of the window is.",
+  doc: "The greatest value of each window, without padding. NaN if any value of the window is NaN.",
   classes: ["pooling"],
   operands: [x],
   attributes: poolAttributes,
@@ -44,7 +48,7 @@ export const max_pool = defineOp({
 });
 
 export const avg_pool = defineOp({
-  doc: "The mean of each window. Padding is left out of the count unless `count_include_pad`.",
+  doc: "The mean of each window. Padding does not count, except with `count_include_pad`.",
   classes: ["pooling"],
   operands: [x],
   attributes: {
@@ -80,7 +84,7 @@ function inferPool(input: TensorType | undefined, attributes: PoolWindow): Retur
   if (wrong) return wrong;
   if ((attributes.stride[0] === 0) !== (attributes.stride[1] === 0)) {
     return {
-      problem: `a stride of ${attributes.stride.join("x")} never leaves its place`,
+      problem: `a stride of ${attributes.stride.join("x")} does not move the window`,
       attribute: "stride",
     };
   }
@@ -90,20 +94,20 @@ function inferPool(input: TensorType | undefined, attributes: PoolWindow): Retur
     return type;
   const { kernel, padding: pad, dilation } = window;
   return {
-    problem: `with padding [${[...pad].join(", ")}] and dilation ${dilation.join("x")} a ${kernel.join("x")} window holds no element of x [${input.shape.join(", ")}], and a pool has no value there`,
+    problem: `with padding [${[...pad].join(", ")}] and dilation ${dilation.join("x")} a ${kernel.join("x")} window can lie outside x [${input.shape.join(", ")}], where a pool has no value`,
     attribute: "padding",
   };
 }
 
-/** Whether all taps of some window lie in the padding: it ends before x, starts after it, or steps over it. */
+/** Whether all taps of some window are in the padding: the window ends before x, starts after it, or its taps skip x. */
 function isEmptySomewhere(input: TensorType, window: PoolWindow, output: TensorType, axis: 0 | 1): boolean {
   const extent = spatial(input.shape)[axis];
   const first = -(window.padding as Padding)[(2 * axis) as 0 | 2];
   const [kernel, stride, dilation] = [window.kernel[axis], window.stride[axis], window.dilation[axis]];
   const last = first + (spatial(output.shape)[axis] - 1) * stride;
   if (last >= extent || first + (kernel - 1) * dilation < 0) return true;
-  // Taps less than x apart cannot step over it, and a window that starts in x has its first tap there. All others reach x,
-  // as the first one does.
+  // Taps at a distance of less than the extent of x cannot skip x, and a window that starts in x has its first tap there. If the first
+  // window reaches x, all others that start before x do too.
   if (extent >= dilation) return false;
   for (let start = first; start < 0 && start <= last; start += stride)
     if (start + Math.ceil(-start / dilation) * dilation >= extent) return true;
@@ -149,7 +153,7 @@ function samplePool(random: Random): {
   attributes: { kernel: Size; stride: Size; dilation: Size; padding: Padding };
 } {
   const { kernel, stride, dilation, padding: pad, height, width } = sampleWindow(random);
-  // Padding has to be smaller than the window, or a window would hold nothing.
+  // The padding must be smaller than the window, or a window would have no elements.
   const fits = (extent: number, axis: 0 | 1): number => Math.min(extent, (kernel[axis] - 1) * dilation[axis]);
   return {
     inputs: [{ dtype: "f32", shape: [sampleBatch(random), height, width, sampleChannels(random)] }],

@@ -1,4 +1,4 @@
-// A seeded source of choices: the same seed gives the same samples on every machine.
+// A seeded source of random choices: a seed gives the same choices on every machine.
 
 /** Seeded random choices. */
 export interface Random {
@@ -11,7 +11,7 @@ export interface Random {
   normal(): number;
 }
 
-/** A `Random` from a seed (mulberry32: 32 bits of state, passes what seeded tests need). */
+/** A `Random` from a seed (mulberry32, with 32 bits of state, which is enough for tests). */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = (): number => {

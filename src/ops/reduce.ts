@@ -14,17 +14,17 @@ import { wrongRank } from "./window.js";
 const attributes = {
   axes: ints({
     default: [],
-    doc: "the axes to reduce, counted from the end if negative; all of them if empty",
+    doc: "the axes to reduce, counted from the end if negative; an empty list means all axes",
   }),
   keepdims: boolean({ default: false, doc: "whether reduced axes stay, with extent 1" }),
 } as const;
 
-/** How values are folded into one. */
+/** A reduction as a fold. */
 interface Fold {
   readonly errors: "moves" | "sums" | "product";
   readonly start: number;
   readonly step: (total: number, value: number) => number;
-  /** The result, from the total and the count of values; the total if left out. */
+  /** The result, from the total and the number of values; by default the total. */
   readonly finish?: (total: number, count: number) => number;
 }
 
@@ -44,7 +44,7 @@ export const global_avg_pool = globalPool("The mean over height and width.", mea
 export const global_max_pool = globalPool("The greatest value over height and width.", greatest);
 
 export const softmax = defineOp({
-  doc: "eˣ / Σ eˣ along an axis, computed as e^(x − max) so that nothing overflows.",
+  doc: "eˣ / Σ eˣ along an axis, computed with e^(x − max) so that nothing overflows.",
   classes: [],
   operands: [{ name: "x", doc: "any shape but a scalar", role: "data" }],
   attributes: { axis: int({ default: -1, doc: "the axis, counted from the end if negative" }) },
@@ -70,7 +70,7 @@ export const softmax = defineOp({
     const stride = denseStrides(x.shape)[along] ?? 1;
     const result = tensor(output.shape);
     for (let group = 0; group < x.data.length / extent; group += 1) {
-      // Groups of one run of `stride` elements lie side by side.
+      // The groups of one run of `stride` elements are adjacent.
       const start = Math.floor(group / stride) * stride * extent + (group % stride);
       let most = Number.NEGATIVE_INFINITY;
       for (let k = 0; k < extent; k += 1) most = Math.max(most, x.data[start + k * stride] as number);
@@ -160,7 +160,7 @@ export function axisOf(axis: number, shape: Shape): number | undefined {
   return at >= 0 && at < shape.length ? at : undefined;
 }
 
-/** The axis counted from the end, which stays right when leading axes are added; as it is if there is no such axis. */
+/** The axis counted from the end, which stays correct when leading axes are added; unchanged if the shape has no such axis. */
 export function axisFromEnd(axis: number, shape: Shape): number {
   return axis >= 0 && axis < shape.length ? axis - shape.length : axis;
 }
@@ -171,7 +171,7 @@ export function wrongAxis(axes: readonly number[], shape: Shape, attribute: stri
   return { problem: `[${shape.join(", ")}] has no axis ${wrong}`, attribute };
 }
 
-/** The axes from the front, ascending, each once; all for an empty list; undefined if one does not exist. */
+/** The axes counted from the front, ascending, each once; all axes for an empty list; undefined if one does not exist. */
 function reducedAxes(axes: readonly number[], shape: Shape): readonly number[] | undefined {
   if (axes.length === 0) return shape.map((_, axis) => axis);
   const reduced = axes.map((axis) => axisOf(axis, shape));
@@ -184,7 +184,7 @@ function reducedShape(shape: Shape, axes: readonly number[], keepdims: boolean):
   return shape.filter((_, axis) => !axes.includes(axis));
 }
 
-/** Folds the values along `axes`; `output` is the shape with those axes left out or 1, which are the same elements. */
+/** Folds the values along `axes`; `output` is the shape without those axes, or with extent 1 for them, which has the same elements. */
 function reduceTensor(x: Tensor, axes: readonly number[], output: Shape, reduce: Fold): Tensor {
   const strides = denseStrides(x.shape);
   const inner = axes.map((axis) => ({ extent: x.shape[axis] ?? 1, stride: strides[axis] ?? 0 }));

@@ -14,19 +14,19 @@ export const roundings = ["auto", "half_down", "half_up", "always_down", "always
 export type Rounding = (typeof roundings)[number];
 
 export const resize = defineOp({
-  doc: "Resizes height and width. `half_pixel` maps (i + ½)·in/out − ½, `asymmetric` i·in/out, `align_corners` i·(in − 1)/(out − 1). Bilinear weighs the four neighbours, clamped at the border.",
+  doc: "Resizes height and width. `half_pixel` maps (i + ½)·in/out − ½, `asymmetric` i·in/out, `align_corners` i·(in − 1)/(out − 1). `bilinear` interpolates between the four neighbours, clamped at the border.",
   classes: [],
   operands: [{ name: "x", doc: "[n, h, w, c]", role: "data" }],
   attributes: {
     size: size({ doc: "height and width of the result" }),
-    method: member(["nearest", "bilinear"], { default: "nearest", doc: "how values between are found" }),
+    method: member(["nearest", "bilinear"], { default: "nearest", doc: "how to interpolate" }),
     coordinates: member(coordinateModes, {
       default: "half_pixel",
-      doc: "which place of x an element maps to",
+      doc: "how an element of the result maps to a place of x",
     }),
     rounding: member(roundings, {
       default: "auto",
-      doc: "how `nearest` rounds a place; `auto` is `always_down` for `asymmetric` and `half_down` otherwise. TensorFlow has `half_up`, ONNX all of them",
+      doc: "how `nearest` rounds a place; `auto` is `always_down` for `asymmetric` and `half_down` otherwise. TensorFlow uses `half_up`, ONNX has all of them",
     }),
   },
   infer: ([x], attributes) => {
@@ -45,7 +45,7 @@ export const resize = defineOp({
     const [batch = 1, height = 1, width = 1, depth = 1] = output.shape;
     const rows = resizeTaps(inHeight, height, attributes);
     const columns = resizeTaps(inWidth, width, attributes);
-    // As a weighted sum, in which an infinity stays one; a value that has no share is not read.
+    // A weighted sum, which keeps an infinity; a value whose share is 0 is not read, since 0 · ∞ is NaN.
     const blend = (a: number, b: number, share: number): number =>
       share === 0 ? a : a * (1 - share) + b * share;
     const result = tensor(output.shape);
@@ -84,7 +84,7 @@ export const resize = defineOp({
   }),
 });
 
-/** Two neighbours along one axis, and how much of the higher one. */
+/** Two neighbours along one axis, and the share of the higher one. */
 export interface ResizeTap {
   readonly low: number;
   readonly high: number;
@@ -92,14 +92,14 @@ export interface ResizeTap {
   readonly share: number;
 }
 
-/** How places of the result map to places of the input. */
+/** How elements of the result map to places of the input. */
 export interface Resampling {
   readonly method: "nearest" | "bilinear";
   readonly coordinates: CoordinateMode;
   readonly rounding: Rounding;
 }
 
-/** For each place of the result the neighbours in the input, along one axis. */
+/** For each element of the result, its neighbours in the input, along one axis. */
 export function resizeTaps(input: number, output: number, resampling: Resampling): ResizeTap[] {
   const { method, coordinates, rounding } = resampling;
   const clamp = (place: number): number => Math.min(Math.max(place, 0), input - 1);

@@ -1,14 +1,14 @@
-// Choices that several ops' `sample` make.
+// Random choices that several ops share in `sample`.
 
 import type { Padding, Size } from "./attributes.js";
 import type { Random } from "./random.js";
 
-/** Channel counts that divide a vec and that do not. */
+/** Channel counts, multiples of the size of a vec and others. */
 export function sampleChannels(random: Random): number {
   return random.pick([1, 2, 3, 4, 5, 8, 12, 17]);
 }
 
-/** Mostly one sample, which is what modules are compiled for. */
+/** Mostly one sample, since modules are compiled for one. */
 export function sampleBatch(random: Random): number {
   return random.pick([1, 1, 1, 2]);
 }
@@ -22,7 +22,7 @@ export function sampleShape(random: Random): number[] {
   return shape;
 }
 
-/** What windows slide over: an input with room for the (dilated) kernel, with any padding. */
+/** A random input and window: the input has room for the (dilated) window, with any padding. */
 export function sampleWindow(random: Random): {
   height: number;
   width: number;

@@ -1,4 +1,4 @@
-// The meaning of scalar expressions, in float64.
+// Evaluates scalar expressions, in float64.
 
 import type { Scalar, ScalarBinary, ScalarUnary } from "./scalar.js";
 
@@ -25,14 +25,14 @@ export function evalScalar(scalar: Scalar, operands: ArrayLike<number>): number 
 }
 
 /**
- * Evaluates an expression on `count` elements at a time; each operand holds as many. An array a node is much faster than a
- * tree an element, since every loop runs one function.
+ * Evaluates an expression on `count` elements of each operand. One array per node of the expression is much faster than one
+ * evaluation per element, since every loop runs a single function.
  */
 export function evalScalars(scalar: Scalar, operands: readonly Float64Array[], count: number): Float64Array {
   return scalarsInto(scalar, operands, new Float64Array(count), new Temporaries(count));
 }
 
-/** Arrays of one length, used again and again while an expression is evaluated. */
+/** Arrays of one length that are reused while an expression is evaluated. */
 export class Temporaries {
   readonly #length: number;
   readonly #free: Float64Array[] = [];
@@ -51,8 +51,8 @@ export class Temporaries {
 }
 
 /**
- * As `evalScalars`, without new memory: the values are in `out`, which is returned, or in the operand that the expression
- * is. Operands and temporaries are at least as long as `out`, and `out` is none of them.
+ * Like `evalScalars`, without new memory: returns `out` with the values, or the operand if the expression is an operand.
+ * Operands and temporaries must be at least as long as `out`, and `out` must not be one of them.
  */
 export function scalarsInto(
   scalar: Scalar,
@@ -61,7 +61,7 @@ export function scalarsInto(
   temporaries: Temporaries,
 ): Float64Array {
   const count = out.length;
-  /** The values of a part in an array of their own. */
+  /** Calls `use` with the values of a part, in a temporary array. */
   const withPart = (part: Scalar, use: (values: Float64Array) => void): void => {
     const own = temporaries.take();
     use(scalarsInto(part, operands, own.length === count ? own : own.subarray(0, count), temporaries));
@@ -104,7 +104,7 @@ export function scalarsInto(
   }
 }
 
-/** Weights are scaled and shifted by the million, and a call an element costs several times as much as the product. */
+/** Separate loops, since weights have millions of elements, and a call per element costs several times as much as the product. */
 function binaryInto(fn: ScalarBinary, a: Float64Array, b: Float64Array, out: Float64Array): void {
   const count = out.length;
   switch (fn) {
@@ -153,7 +153,7 @@ export const binaryFunctions: Readonly<Record<ScalarBinary, (a: number, b: numbe
 export function roundHalfEven(x: number): number {
   const floor = Math.floor(x);
   const rest = x - floor;
-  // 1 / round(x) tells zeros apart, and −0.3 rounds to −0.
+  // −0.3 rounds to −0, which 1 / round(x) makes visible.
   if (rest < 0.5) return floor;
   const rounded = rest > 0.5 || floor % 2 !== 0 ? floor + 1 : floor;
   return rounded === 0 && x < 0 ? -0 : rounded;

@@ -1,6 +1,6 @@
-// Scalar expressions: the meaning of an elementwise op, one element at a time, as data.
+// Scalar expressions: the meaning of an elementwise op for one element, as data.
 
-/** Functions of one value; `round` is to the nearest, ties to even, as IEEE 754 and ONNX have it. */
+/** Functions of one value; `round` is to the nearest integer, ties to even, as in IEEE 754 and ONNX. */
 export type ScalarUnary =
   | "neg"
   | "abs"
@@ -69,21 +69,21 @@ export const select = (
   otherwise: lift(otherwise),
 });
 
-/** `1 / (1 + e^-x)`; e^x / (1 + e^x) below 0, since e^-x overflows where the result is still a float. */
+/** `1 / (1 + e^-x)`; e^x / (1 + e^x) below 0, since there e^-x may overflow although the result is representable. */
 export const logistic = (x: Operand): Scalar => {
   const e = exp(unary("neg", unary("abs", x)));
   return div(select("lt", x, 0, e, 1), add(1, e));
 };
 
-/** eˣ − 1, for x near 0 too: 2t / (1 − t) with t = tanh(x/2). */
+/** eˣ − 1, exact for x near 0 too: 2t / (1 − t) with t = tanh(x/2). */
 export const expm1 = (x: Operand): Scalar => {
   const t = unary("tanh", mul(x, 0.5));
   return div(mul(2, t), sub(1, t));
 };
 
 /**
- * log(1 + x) for x ≥ 0, near 0 too: log(u) · x / (u − 1) with u = 1 + x as it is rounded, since log(u)/(u − 1) hardly changes from 1 + x
- * to u (Goldberg 1991, "What Every Computer Scientist Should Know About Floating-Point Arithmetic", Theorem 4).
+ * log(1 + x) for x ≥ 0, exact near 0 too: log(u) · x / (u − 1), where u is 1 + x after rounding, since log(u)/(u − 1) hardly changes from
+ * 1 + x to u (Goldberg 1991, "What Every Computer Scientist Should Know About Floating-Point Arithmetic", Theorem 4).
  */
 export const log1p = (x: Scalar): Scalar => {
   const u = add(1, x);
@@ -94,7 +94,7 @@ function lift(x: Operand): Scalar {
   return typeof x === "number" ? { kind: "number", value: x } : x;
 }
 
-/** The expression with numbers in the place of some operands. */
+/** The expression with some operands replaced by numbers. */
 export function withNumbers(scalar: Scalar, numbers: ReadonlyMap<number, number>): Scalar {
   const of = (inner: Scalar): Scalar => withNumbers(inner, numbers);
   switch (scalar.kind) {

@@ -13,7 +13,7 @@ import { checked } from "./window.js";
 const x = { name: "x", doc: "any shape", role: "data" } as const;
 
 export const reshape = defineOp({
-  doc: "The same elements in reading order with another shape. One extent may be −1: what is left over.",
+  doc: "The same elements in reading order with another shape. One extent may be −1: it follows from the others.",
   classes: ["view"],
   operands: [x],
   attributes: { shape: ints({ min: -1, doc: "the new shape" }) },
@@ -24,7 +24,7 @@ export const reshape = defineOp({
     if (shape.every((extent) => extent >= 1) && elements(shape) === elements(input.shape))
       return { dtype: "f32", shape };
     return {
-      problem: `x [${input.shape.join(", ")}] has ${elements(input.shape)} elements, which [${attributes.shape.join(", ")}] does not hold`,
+      problem: `x [${input.shape.join(", ")}] has ${elements(input.shape)} elements, which do not fit into [${attributes.shape.join(", ")}]`,
       attribute: "shape",
     };
   },
@@ -76,13 +76,13 @@ export const transpose = defineOp({
 });
 
 export const slice = defineOp({
-  doc: "A part of x: from `begin`, `size` elements along each axis, every `stride`-th. A size of −1 takes what is left.",
+  doc: "A part of x: from `begin`, `size` elements along each axis, every `stride`-th. A size of −1 takes all elements that follow.",
   classes: ["view"],
   operands: [x],
   attributes: {
     begin: ints({ doc: "first index per axis; counted from the end if negative" }),
     size: ints({ min: -1, doc: "extents of the result" }),
-    stride: ints({ default: [], min: 1, doc: "step per axis; 1 if left out" }),
+    stride: ints({ default: [], min: 1, doc: "distance between elements, per axis; 1 by default" }),
   },
   normalize: ([input], attributes) => normalizeSlice(input?.shape ?? [], attributes),
   infer: ([input], attributes) => {
@@ -132,9 +132,11 @@ export const slice = defineOp({
 });
 
 export const concat = defineOp({
-  doc: "The operands one after another along an axis.",
+  doc: "Joins the operands along an axis, in order.",
   classes: [],
-  operands: [{ name: "xs", doc: "values that differ in that axis alone", role: "data", variadic: true }],
+  operands: [
+    { name: "xs", doc: "values whose shapes differ only along that axis", role: "data", variadic: true },
+  ],
   attributes: { axis: int({ default: -1, doc: "the axis, counted from the end if negative" }) },
   normalize: ([first], { axis }) => ({ axis: axisFromEnd(axis, first?.shape ?? []) }),
   infer: (inputs, { axis }) => {
@@ -191,13 +193,13 @@ export const concat = defineOp({
 });
 
 export const pad = defineOp({
-  doc: "Puts elements around x: a constant, or its own elements mirrored (without the edge) or the edge repeated.",
+  doc: "Adds elements around x: a constant, the elements of x mirrored (without the edge), or its edge repeated.",
   classes: [],
   operands: [x],
   attributes: {
     before: ints({ min: 0, doc: "elements before each axis" }),
     after: ints({ min: 0, doc: "elements after each axis" }),
-    mode: member(["constant", "reflect", "edge"], { default: "constant", doc: "what stands there" }),
+    mode: member(["constant", "reflect", "edge"], { default: "constant", doc: "which elements are added" }),
     value: number({ default: 0, doc: "the constant" }),
   },
   infer: ([input], { before, after, mode }) => {
@@ -212,7 +214,7 @@ export const pad = defineOp({
       input.shape.some((extent, axis) => Math.max(before[axis] ?? 0, after[axis] ?? 0) >= extent)
     ) {
       return {
-        problem: `x [${input.shape.join(", ")}] is too small to be mirrored so far`,
+        problem: `x [${input.shape.join(", ")}] is too small to be mirrored by so many elements`,
         attribute: "before",
       };
     }
@@ -259,7 +261,7 @@ export const pad = defineOp({
   },
 });
 
-/** Copies for each element of the result the element at `from(index)`; a negative place gives `fill`. */
+/** For each element of the result, copies the element at `from(index)`; a negative index gives `fill`. */
 function gather(
   input: Tensor | undefined,
   output: TensorType,
@@ -279,7 +281,7 @@ function gather(
   });
 }
 
-/** The shape with its one −1 filled in; as it is if there is none to fill in or nothing fits. */
+/** The shape with its −1 replaced; unchanged if it has none or no extent fits. */
 function resolveShape(from: Shape, shape: Shape): readonly number[] {
   const rest = elements(from) / -elements(shape);
   if (shape.filter((extent) => extent === -1).length !== 1 || !Number.isInteger(rest)) return shape;
@@ -292,7 +294,7 @@ interface SliceAttributes {
   readonly stride: readonly number[];
 }
 
-/** Normalising twice changes nothing: an index before the first element stays as it is, and `infer` rejects it. */
+/** Normalizing is idempotent: an index before the first element does not change, and `infer` rejects it. */
 function normalizeSlice(shape: Shape, attributes: SliceAttributes): SliceAttributes {
   const stride = attributes.stride.length === 0 ? shape.map(() => 1) : attributes.stride;
   const begin = attributes.begin.map((from, axis) => {

@@ -1,12 +1,12 @@
-// Where values come from: the net's inputs and constants.
+// The ops without operands: inputs of the net and constants.
 
 import { text } from "./kinds.js";
 import { defineOp } from "./op.js";
 import { sampleShape } from "./sample.js";
 
-/** An input of the net; its type stands on the node. Evaluation gets its value from outside. */
+/** An input of the net; the node has its type. The caller of an evaluation gives its value. */
 export const input = defineOp({
-  doc: "A value given to the net; written `input name: type`.",
+  doc: "An input of the net; written `input name: type`.",
   classes: [],
   operands: [],
   attributes: {},
@@ -15,7 +15,7 @@ export const input = defineOp({
   macs: () => 0,
   mixesBatch: () => false,
   eval: () => {
-    throw new TypeError("an input has no value of its own");
+    throw new TypeError("an input's value comes from the caller");
   },
   sample: (random) => ({ inputs: [{ dtype: "f32", shape: sampleShape(random) }], attributes: {} }),
 });

@@ -1,4 +1,4 @@
-// Selection of the largest elements, by their places.
+// Selects the largest elements, by their places.
 
 import { tensor } from "#ir/tensor.js";
 import { wrongExtent } from "./gather.js";
@@ -6,18 +6,18 @@ import { boolean, int } from "./kinds.js";
 import { defineOp } from "./op.js";
 
 export const top_k = defineOp({
-  doc: "The places of the `k` largest (or smallest) elements of each vector of the last axis, in order; of equal ones the first come first. NaN counts as −∞ among the largest, as ∞ among the smallest. `gather(x, places, axis=-1, batched=true)` gives the elements.",
+  doc: "The places of the `k` largest (or smallest) elements of each vector along the last axis, in order; equal elements keep their order. NaN counts as −∞ if the largest are wanted, as ∞ if the smallest are. `gather(x, places, axis=-1, batched=true)` gives the elements.",
   classes: [],
   operands: [{ name: "x", doc: "any shape but a scalar", role: "data" }],
   attributes: {
     k: int({ min: 1, doc: "how many" }),
-    largest: boolean({ default: true, doc: "whether the largest come first, else the smallest" }),
+    largest: boolean({ default: true, doc: "whether to select the largest elements, else the smallest" }),
   },
   infer: ([x], { k }) => {
     if (!x) return { problem: "top_k takes x" };
     const extent = x.shape.at(-1);
     if (extent === undefined) return { problem: "x is a scalar, but top_k needs an axis", operand: 0 };
-    if (k > extent) return { problem: `k=${k} of ${extent} elements`, attribute: "k" };
+    if (k > extent) return { problem: `k=${k} is more than the ${extent} elements`, attribute: "k" };
     return wrongExtent(extent) ?? { dtype: "f32", shape: [...x.shape.slice(0, -1), k] };
   },
   errors: "moves",
@@ -33,7 +33,7 @@ export const top_k = defineOp({
       const keys = Array.from(x.data.subarray(row * extent, (row + 1) * extent), (value) =>
         Number.isNaN(value) ? Number.NEGATIVE_INFINITY : largest ? value : -value,
       );
-      // Sorting is stable: equal keys stay in their order.
+      // Sorting is stable, so equal keys keep their order.
       const order = [...keys.keys()].sort((a, b) => {
         const [left, right] = [keys[a] ?? 0, keys[b] ?? 0];
         return left === right ? 0 : right - left;

@@ -1,10 +1,10 @@
-// Whether attributes are those of an op, each of its kind.
+// Checks that attributes are those of an op, each of its kind.
 
 import type { AttributeValue, OpName } from "#ir/graph.js";
 import type { AttributeKind } from "./attributes.js";
 import { opOf } from "./index.js";
 
-/** What is missing, of another kind or unknown, each in words that follow a node's name. */
+/** The missing, wrong and unknown attributes, each in words that follow a node's name. */
 export function attributeProblems(op: OpName, values: Readonly<Record<string, unknown>>): string[] {
   const kinds = opOf(op).attributes;
   const misfits = Object.entries(kinds).flatMap(([key, kind]) => {
@@ -18,7 +18,7 @@ export function attributeProblems(op: OpName, values: Readonly<Record<string, un
   return [
     ...misfits,
     ...missing.map((key) => `lacks ${key}`),
-    ...extra.map((key) => `has ${key}, which ${op} does not know`),
+    ...extra.map((key) => `has ${key}, which ${op} does not have`),
   ];
 }
 

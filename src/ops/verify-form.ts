@@ -1,9 +1,9 @@
-// Whether a module is made of the parts that its type says. What TypeScript knows of a module of ours, nobody knows of one that a
-// program has put together.
+// Checks at run time that a module has the parts of its type. TypeScript ensures this for modules of the compiler, but not for those that a
+// user's program builds.
 
 import type { Module } from "#ir/weights.js";
 
-/** What is missing or of another kind, each as where and what; empty if all is well. Never throws. */
+/** The missing and wrong parts, each as where and what; empty if the module is valid. Never throws. */
 export function formProblems(module: Module): string[] {
   const found: string[] = [];
   check(module, { graph, weights }, "the module", (where, expects) =>
@@ -12,10 +12,10 @@ export function formProblems(module: Module): string[] {
   return found;
 }
 
-/** Called with each part that is not what it should be. */
+/** Called with each wrong part. */
 type Report = (where: string, expects: string) => void;
 
-/** A part: of this kind, or made of these parts. */
+/** The kind of a part, or its parts. */
 type Expected = Kind | Parts | ((value: unknown, where: string, report: Report) => void);
 
 interface Kind {
@@ -102,7 +102,7 @@ const graph: Parts = {
   nextId: whole,
 };
 const weights: Parts = {
-  // Only the entries that a graph needs are looked at, in `verify-weights.ts`: a store outlives graphs.
+  // `verify-weights.ts` checks entries, but only those of the graph: a store also has those of other graphs.
   entries: { get: call, has: call },
   add: call,
   read: call,

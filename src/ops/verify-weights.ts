@@ -1,4 +1,4 @@
-// Whether a weight's values can be had: its source, and all that it is computed from.
+// Checks that the values of a weight can be computed: its source, and all entries from which it is computed.
 
 import type { WeightId } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
@@ -11,11 +11,11 @@ import { attributeProblems } from "./verify-attributes.js";
 import { wrongExtents } from "./window.js";
 
 /**
- * What is wrong with an entry of a store, in words; undefined if its values can be computed. Files are not read: what they hold
- * was looked at when they were opened. `sound` holds entries that are known to be right, and gets those that this call finds so.
+ * The problem with an entry of a store, in words; undefined if its values can be computed. Files are not read: they were
+ * checked when they were opened. `sound` has entries that are known to be valid; this call adds those that it finds valid.
  */
 export function weightProblem(store: WeightStore, id: WeightId, sound: Set<WeightId>): string | undefined {
-  // Depth first, on a stack of our own: rules may build long chains. An entry that is met again while it is open reads itself.
+  // Depth first, with an explicit stack, since rules may build long chains. An entry that is reached again while it is open reads itself.
   const open = new Set<WeightId>();
   const stack = [id];
   for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
@@ -43,7 +43,7 @@ export function weightProblem(store: WeightStore, id: WeightId, sound: Set<Weigh
   return undefined;
 }
 
-/** What an expression reads, if it is a well-formed one; nothing for other sources. */
+/** The entries that a valid expression reads; undefined for other sources. */
 function inputsOf({ source }: WeightEntry): readonly WeightId[] | undefined {
   return source?.kind === "expression" && areIds(source.inputs) ? source.inputs : undefined;
 }
@@ -53,8 +53,8 @@ function entryProblem(
   id: WeightId,
   { id: own, type, source }: WeightEntry,
 ): string | undefined {
-  if (own !== id) return `which stands under ${id}, but calls itself ${String(own)}`;
-  if (!isType(type)) return "whose type is none";
+  if (own !== id) return `whose key is ${id}, but whose id is ${String(own)}`;
+  if (!isType(type)) return "whose type is not a type";
   const wrong = wrongExtents(type.shape, "its shape");
   if (wrong !== undefined) return `but ${wrong}`;
   switch (source?.kind) {
@@ -78,7 +78,7 @@ function entryProblem(
     case "expression":
       return expressionProblem(store, type, source);
     default:
-      return `whose source is of no known kind`;
+      return `whose source has an unknown kind`;
   }
 }
 
@@ -87,18 +87,18 @@ function expressionProblem(
   type: TensorType,
   { op, attributes, inputs }: Extract<WeightEntry["source"], { kind: "expression" }>,
 ): string | undefined {
-  if (!areIds(inputs)) return "whose expression reads what is not a weight";
+  if (!areIds(inputs)) return "whose expression reads something that is not a weight";
   if (typeof op !== "string" || !isOp(op) || opOf(op).operands.length === 0)
-    return `which is made by ${op}, which computes nothing`;
+    return `which is made by ${op}, which does not compute anything`;
   if (typeof attributes !== "object" || attributes === null) return "whose expression has no attributes";
   const [problem] = attributeProblems(op, attributes);
   if (problem !== undefined) return `whose ${op} ${problem}`;
   const types = inputs.flatMap((input) => store.entries.get(input)?.type ?? []);
   const inferred = inferType(op, types, attributes);
-  if (isProblem(inferred)) return `whose ${op} cannot be: ${inferred.problem}`;
+  if (isProblem(inferred)) return `whose ${op} is not valid: ${inferred.problem}`;
   return sameType(inferred, type)
     ? undefined
-    : `which is said to be ${printType(type)}, but is ${printType(inferred)}`;
+    : `which is declared as ${printType(type)}, but is ${printType(inferred)}`;
 }
 
 function areIds(inputs: unknown): inputs is readonly WeightId[] {

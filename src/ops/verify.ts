@@ -1,4 +1,4 @@
-// What holds of a graph between any two passes; every constraint has a label, which tests and messages quote.
+// The constraints that a graph satisfies between any two passes. Each has a label, which tests and messages quote.
 
 import type { Graph, Node, NodeId, WeightId } from "#ir/graph.js";
 import { outputIds, users } from "#ir/node-order.js";
@@ -15,28 +15,28 @@ import { wrongExtents } from "./window.js";
 
 /** The constraints by label, in the order in which they are checked. */
 export const constraints = {
-  form: "all parts of a module are there, each of its kind",
-  ids: "a node stands under its own id, and all ids are below `nextId`",
+  form: "a module has all parts, each of its kind",
+  ids: "the key of a node is its id, and all ids are below `nextId`",
   operands: "operands are nodes of the graph, as many as the op takes",
-  acyclic: "no node reads itself, not through others either",
+  acyclic: "no node reads itself, directly or through others",
   names: "names of nodes are unique, and so are names of outputs",
-  outputs: "there is an output, and outputs are nodes of the graph",
-  types: "extents are whole numbers from 1 up, and types are what `infer` gives",
+  outputs: "the graph has an output, and outputs are nodes of the graph",
+  types: "extents are whole numbers from 1 up, and types are those of `infer`",
   attributes: "attributes are those of the op, each of its kind, in normal form",
   weights:
-    "a constant's entry is in the store with all that it is computed from, and has the constant's type",
+    "the store has the entry of a constant and all entries from which it is computed, and the entry has the constant's type",
   kernels: "kernels have labels and members that compute",
   "one result": "one node of a kernel is used outside it or is an output",
   convex: "no path leaves a kernel and comes back, and kernels do not wait for each other",
   batch:
-    "with an open batch, inputs and outputs carry it in axis 0, outputs that are given `once` apart, and no op mixes its samples",
+    "with an open batch, inputs and outputs have it in axis 0, except outputs that are given `once`, and no op mixes its samples",
 } as const;
 
 export type Constraint = keyof typeof constraints;
 
 /**
- * What does not hold of a module, each as `label: where and what`; empty if all is well. Later constraints are checked
- * only where the graph is sound enough to ask.
+ * The violated constraints of a module, each as `label: where and what`; empty if the module is valid. A constraint is checked
+ * only if the graph satisfies those that it needs.
  */
 export function verify(module: Module): string[] {
   const { graph } = module;
@@ -64,8 +64,8 @@ type Report = (label: Constraint, message: string) => void;
 
 function checkIds(graph: Graph, report: Report): void {
   for (const [id, node] of graph.nodes) {
-    if (node.id !== id) report("ids", `${node.name} has id ${node.id}, but stands under ${id}`);
-    if (id >= graph.nextId) report("ids", `${node.name} has id ${id}, which counts as unused`);
+    if (node.id !== id) report("ids", `${node.name} has id ${node.id}, but its key is ${id}`);
+    if (id >= graph.nextId) report("ids", `${node.name} has id ${id}, which is not below nextId`);
     if (!isOp(node.op)) {
       report("operands", `${(node as Node).name} has the unknown op ${String((node as Node).op)}`);
       continue;
@@ -100,7 +100,7 @@ function checkNames(graph: Graph, report: Report): void {
 }
 
 function checkOutputs(graph: Graph, report: Report): void {
-  if (graph.outputs.length === 0) report("outputs", `graph ${graph.name} has none`);
+  if (graph.outputs.length === 0) report("outputs", `graph ${graph.name} has no output`);
   for (const { name, node } of graph.outputs)
     if (!graph.nodes.has(node)) report("outputs", `output ${name} is node ${node}, which does not exist`);
 }
@@ -132,7 +132,7 @@ function checkNode(module: Module, node: Node, sound: Set<WeightId>, report: Rep
     return;
   }
   if (!sameType(type, node.type))
-    report("types", `${node.name} is said to be ${printType(node.type)}, but is ${printType(type)}`);
+    report("types", `${node.name} is declared as ${printType(node.type)}, but is ${printType(type)}`);
   const normal = normalizeAttributes(node.op, types, node.attributes);
   if (isProblem(normal)) report("attributes", `${node.name}: ${node.op}: ${normal.problem}`);
   else if (JSON.stringify(sortedEntries(normal)) !== JSON.stringify(sortedEntries(node.attributes)))
@@ -142,12 +142,12 @@ function checkNode(module: Module, node: Node, sound: Set<WeightId>, report: Rep
     );
 }
 
-/** Operands before users, or undefined if there is a cycle. `topological` throws then, which would tell less. */
+/** The nodes with operands before users, or undefined if the graph has a cycle (`topological` would throw). */
 function sorted(graph: Graph): readonly Node[] | undefined {
   return order([...graph.nodes.values()], (node) => node.inputs.flatMap((id) => graph.nodes.get(id) ?? []));
 }
 
-/** The items, each behind those that it reads (Kahn 1962); undefined if they read each other in a circle. */
+/** The items, each after those that it reads (Kahn 1962); undefined if they have a cycle. */
 function order<T>(items: readonly T[], reads: (item: T) => readonly T[]): T[] | undefined {
   const waiting = new Map<T, number>();
   const readers = new Map<T, T[]>();
@@ -218,7 +218,7 @@ function isConvex(graph: Graph, nodes: readonly Node[]): boolean {
   const inside = new Set(nodes.map((node) => node.id));
   const outside = (id: NodeId): NodeId[] => (users(graph).get(id) ?? []).filter((user) => !inside.has(user));
   const seen = new Set<NodeId>(nodes.flatMap((node) => outside(node.id)));
-  // A set may grow while it is walked, and then the new elements are walked too.
+  // The loop also visits elements that are added to the set in it.
   for (const id of seen) {
     if ((users(graph).get(id) ?? []).some((user) => inside.has(user))) return false;
     for (const user of outside(id)) seen.add(user);
@@ -259,7 +259,7 @@ function sortedEntries(values: object): [string, unknown][] {
     .toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** JSON has no ∞ and NaN. */
+/** A value as JSON, which lacks ∞ and NaN. */
 function printable(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(printable);
   return typeof value === "number" ? String(value) : value;

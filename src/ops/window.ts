@@ -1,4 +1,4 @@
-// Sliding windows: padding, output extents, and what convolutions and pools check alike.
+// Sliding windows: padding, output extents, and the checks that convolutions and pools share.
 
 import type { Shape, TensorType } from "#ir/type.js";
 import { elements } from "#ir/type.js";
@@ -6,19 +6,19 @@ import type { Padding, Size } from "./attributes.js";
 import type { Problem } from "./op.js";
 import { isProblem } from "./op.js";
 
-/** Attributes of a window; `kernel` comes from the weights for convolutions. */
+/** Attributes of a window; for convolutions its size comes from the weights. */
 export interface Window {
   readonly stride: Size;
   readonly dilation: Size;
   readonly padding: Padding | "same" | "valid";
 }
 
-/** More elements than this would overflow 32-bit addresses. */
+/** Most elements of a tensor: more would overflow 32-bit addresses. */
 const largest = 2 ** 31;
 
 /**
- * The four numbers that a padding stands for. `same` gives ⌈n / stride⌉ outputs, with the odd element at the end, as
- * TensorFlow has it.
+ * The four numbers of a padding. `same` gives ⌈n / stride⌉ outputs, with the odd element at the end, as in
+ * TensorFlow.
  */
 export function explicitPadding(input: Size, kernel: Size, window: Window): Padding {
   const { padding, stride, dilation } = window;
@@ -46,7 +46,7 @@ function outputSize(input: Size, kernel: Size, window: Window): Size | Problem {
   return {
     problem: `a ${kernel.join("x")} window does not fit into ${input.join("x")} with padding [${padding.join(", ")}]`,
     operand: 0,
-    help: "use `padding=same`, a smaller kernel or a larger input",
+    help: "use `padding=same`, a smaller window or a larger input",
   };
 }
 
@@ -67,13 +67,13 @@ export function wrongRank(
   return { problem: `${name} has shape [${type.shape.join(", ")}], but it must be [${axes}]`, operand };
 }
 
-/** The type of a result, or a problem if it holds nothing or more elements than can be addressed. */
+/** The type of a result, or a problem if it is empty or too large to be addressed. */
 export function checked(shape: Shape): TensorType | Problem {
   const wrong = wrongExtents(shape, "the result");
   return wrong ? { problem: wrong } : { dtype: "f32", shape };
 }
 
-/** Why no tensor has this shape: an extent that is not a positive whole number, or too many elements. */
+/** Why a tensor cannot have this shape: an extent that is not a positive whole number, or too many elements. */
 export function wrongExtents(shape: Shape, what: string): string | undefined {
   const printed = `${what} [${shape.join(", ")}]`;
   if (!shape.every((extent) => Number.isInteger(extent) && extent >= 1))

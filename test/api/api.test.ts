@@ -103,7 +103,7 @@ describe("mistakes are diagnostics", () => {
     );
     expect(value).toBeUndefined();
     expect(diagnostics).toMatchObject([{ severity: "error", code: "wrong-module" }]);
-    expect(diagnostics[0]!.message).toContain("y is said to be f32[1, 3, 3, 6], but is f32[1, 3, 3, 5]");
+    expect(diagnostics[0]!.message).toContain("y is declared as f32[1, 3, 3, 6], but is f32[1, 3, 3, 5]");
   });
 
   test("of options", () => {

@@ -171,6 +171,6 @@ test("a concat of more values than a node may have", () => {
   expect(module?.graph.outputs).toHaveLength(1);
   const { diagnostics } = net(`  output y = concat(${"x, ".repeat(4097)}axis=0)`);
   expect(diagnostics.map(({ message }) => message)).toEqual([
-    "concat: it takes up to 4096 values, not 4097: give it parts of them first",
+    "concat: it takes up to 4096 values, not 4097: combine parts of them first",
   ]);
 });

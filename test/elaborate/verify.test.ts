@@ -46,7 +46,7 @@ const kernels = new Map(["k1", "k2"].map((name) => [name, makePlan("elementwise"
 const broken: readonly [Constraint, string, Module][] = [
   ["form", "no origin", edit({ b: { origin: undefined } })],
   ["ids", "another id", edit({ b: { id: 99 } })],
-  ["ids", "an id that counts as unused", edit({}, { nextId: 3 })],
+  ["ids", "an id that is not below nextId", edit({}, { nextId: 3 })],
   ["operands", "an operand that is not there", edit({ b: { inputs: [99] } })],
   ["operands", "an operand too few", edit({ d: { inputs: [id("b")] } })],
   ["operands", "an op that does not exist", edit({ b: { op: "rleu" } })],
