@@ -26,15 +26,15 @@ import { elements } from "#ir/type.js";
 import { bytesText } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import type { KernelProgram } from "#kernel/ir/ir.js";
-import { lower } from "#kernel/lower.js";
 import type { Interruptible } from "#diagnostic/interruptible.js";
 import { runToEnd } from "#diagnostic/interruptible.js";
-import { scheduleModule } from "./schedule-module.js";
+import type { LowerOptions } from "./lower-module.js";
+import { lowerModule } from "./lower-module.js";
 import type { Devices } from "./targets.js";
 import { targetOf } from "./targets.js";
 import { version } from "./version.js";
 
-export interface EmitModuleOptions extends Devices {
+export interface EmitModuleOptions extends Devices, LowerOptions {
   /** `wasm` by default. */
   readonly target?: TargetName;
   /** wgsl: store weights and tensors inside the net as f16 where the device can, and else as f32; kernels compute in f32. */
@@ -54,6 +54,7 @@ export const emitKinds: OptionKinds<EmitModuleOptions> = {
   limits: recordOf("numbers by limit", aNumber),
   adapter: aText,
   f16: aBoolean,
+  verify: aBoolean,
   embedWeights: aBoolean,
   packedInto: anObject("an object that takes the packed file, `{ open, write }`", "open", "write"),
   onPacked: aFunction,
@@ -91,7 +92,7 @@ function* emitSteps(
   expectModule("emit", module);
   expectOptions("emit", options, emitKinds);
   const { target, begin } = targetOf(options.target, options);
-  const program = lower(scheduleModule(module, target));
+  const { program } = lowerModule(module, target, options);
   const lineText = lineTexts(options.sources ?? new Map());
   const spans = new Map(
     [...module.graph.nodes.values()].map((node) => [node.name, node.origin.spans[0]] as const),

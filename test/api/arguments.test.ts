@@ -56,6 +56,7 @@ const emitting: Required<api.EmitModuleOptions> = {
   limits: {},
   adapter: "gpu",
   f16: false,
+  verify: false,
   embedWeights: false,
   packedInto: { open: nothing, write: nothing },
   onPacked: nothing,

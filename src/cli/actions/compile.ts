@@ -44,6 +44,7 @@ export async function compileModel(path: string, options: CompileOptions, sessio
     target: options.target,
     ...devices,
     f16: options.f16 ?? false,
+    verify: options.verify ?? false,
     shaders: options.emit === "wgsl",
     embedWeights: options.embedWeights ?? false,
     sources: model.sources,

@@ -1,11 +1,10 @@
 // `cleave explain`: shapes, parameters and MACs per layer, before and after the passes, or the kernels with their costs.
 
 import type { Optimized } from "#compile/optimize.js";
-import { scheduleModule } from "#compile/schedule-module.js";
+import { lowerModule } from "#compile/lower-module.js";
 import { targetOf } from "#compile/targets.js";
 import { given } from "#diagnostic/given.js";
 import { lineTexts } from "#diagnostic/line-text.js";
-import { lower } from "#kernel/lower.js";
 import { tiles } from "#kernel/part/tile.js";
 import { countsOf } from "#report/counts.js";
 import type { ScheduleSources } from "#report/explain-schedule.js";
@@ -61,9 +60,7 @@ function scheduleFor(
   const devices = readDevices(options, session);
   if (!devices) return undefined;
   const { target } = targetOf(options.target, devices);
-  const schedule = scheduleModule(module, target);
-  const tile = tiles[target.name];
-  return { schedule, tile, program: lower(schedule, tile) };
+  return { ...lowerModule(module, target, { verify: options.verify ?? false }), tile: tiles[target.name] };
 }
 
 function printSchedule(

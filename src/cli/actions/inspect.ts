@@ -2,7 +2,7 @@
 
 import { dirname, isAbsolute, relative } from "node:path";
 import pc from "picocolors";
-import { scheduleModule } from "#compile/schedule-module.js";
+import { lowerModule } from "#compile/lower-module.js";
 import { targetOf } from "#compile/targets.js";
 import { lineText } from "#diagnostic/escape.js";
 import { error } from "#diagnostic/diagnostic.js";
@@ -14,7 +14,6 @@ import { printGraph } from "#inspect/lift.js";
 import { graphSvg } from "#inspect/svg.js";
 import type { Module } from "#ir/weights.js";
 import { printKernels } from "#kernel/ir/print.js";
-import { lower } from "#kernel/lower.js";
 import type { Model } from "#node/read-model.js";
 import { loadSharp } from "#node/sharp.js";
 import { writeFileAtomically } from "#node/write-file.js";
@@ -85,7 +84,7 @@ async function showGraph(
       const devices = readDevices(options, session);
       const { target } = targetOf(options.target, devices);
       if (!devices) return undefined;
-      const program = lower(scheduleModule(module, target));
+      const { program } = lowerModule(module, target, { verify: options.verify ?? false });
       const counts = countsOf(model.graph, {
         kernels: program.launches.length,
         setup: program.setup.length,

@@ -37,6 +37,7 @@ export async function profileModel(path: string, options: ProfileOptions, sessio
     ...devices,
     ...(gpu?.value ? { gpu: gpu.value } : {}),
     f16: options.f16 ?? false,
+    verify: options.verify ?? false,
     written: model,
     threads: options.threads,
     runs: options.runs,

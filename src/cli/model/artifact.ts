@@ -30,6 +30,7 @@ export function emitModel(
     target: options.target,
     ...devices,
     f16: options.f16 ?? false,
+    verify: options.verify ?? false,
     sources: model.sources,
     onPacked: packing(session.progress),
   });

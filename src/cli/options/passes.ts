@@ -95,7 +95,7 @@ export function withPassOptions(command: Command): Command {
     .addOption(
       list("--print-after <pass>", "print the graph after a pass, or after all (repeatable)", collect),
     )
-    .option("--verify", "check the graph's invariants after each pass")
+    .option("--verify", "check the graph's invariants after each pass, and the kernels")
     .option("--time", "print how long each pass took");
 }
 

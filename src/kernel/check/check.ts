@@ -5,6 +5,7 @@ import type { WatchedArena } from "./access.js";
 import { checkForm } from "./form.js";
 import { createMemory } from "./memory.js";
 import type { Kernel, KernelProgram } from "../ir/ir.js";
+import { basesOf, checkLaunches, weightElements } from "./launches.js";
 import { runKernel } from "./run.js";
 
 export interface CheckedProgram {
@@ -39,52 +40,24 @@ export function checkProgram(
   }
   const weights = packedValues(program);
   const prepared = createMemory(program.prepared, false);
-
-  const forms = program.kernels.map((kernel) => checkForm(kernel, program.lanes));
-  for (const form of forms) form.forEach(say);
-  for (const launch of [...program.setup, ...program.launches]) {
-    const kernel = program.kernels[launch.kernel];
-    if (!kernel || launch.offsets.length !== kernel.parameters.length) {
-      say(`launch of ${launch.label} does not fit kernel ${launch.kernel}`);
-      continue;
-    }
-    const memoryOf = (at: number): number => launch.memories[at] ?? 0;
-    // The checker has all parts of the weights in one.
-    const bases = new Map(
-      kernel.parameters.map(({ name, space }, at) => {
-        const part = space === "weights" ? (program.weightParts[memoryOf(at)] ?? 0) : 0;
-        return [name, part + (launch.offsets[at] ?? 0)];
-      }),
-    );
-    const outside = kernel.parameters.filter(({ name, space, extent }, at) => {
-      const base = bases.get(name) ?? 0;
-      const spaces = {
-        arena: () => arenaOf(memoryOf(at)).memory.values.length,
-        weights: () => weights.length,
-        prepared: () => program.prepared,
-        table: () => program.table.length,
-      };
-      return !(base >= 0 && base + extent <= spaces[space]());
-    });
-    for (const { name, space } of outside) {
-      say(`${kernel.name}: ${name} of ${launch.label} reaches outside the ${space}`);
-    }
-    // What has no form cannot run, and what reaches outside says nothing more.
-    if (outside.length > 0 || (forms[launch.kernel]?.length ?? 0) > 0) continue;
+  const { findings: wrong, sound } = checkLaunches(program);
+  wrong.forEach(say);
+  for (const launch of sound) {
+    const kernel = program.kernels[launch.kernel] ?? bug(`no kernel ${launch.kernel}`);
     for (const arena of arenas) arena.memory.forget();
     prepared.forget();
     runKernel(kernel, {
       lanes: program.lanes,
       arenas: new Map(
         kernel.parameters.flatMap(({ name, space }, at) =>
-          space === "arena" ? [[name, arenaOf(memoryOf(at))] as const] : [],
+          space === "arena" ? [[name, arenaOf(launch.memories[at] ?? 0)] as const] : [],
         ),
       ),
       scratch: createMemory(kernel.scratch, true),
       weights,
       prepared,
       table: program.table,
-      bases,
+      bases: basesOf(program, launch),
       say,
     });
   }
@@ -138,8 +111,7 @@ function sampleValues(elements: number): Float32Array {
 }
 
 function packedValues(program: KernelProgram): Float32Array {
-  const size = program.weights.reduce((sum, entry) => sum + roundUp(entry.elements, program.lanes), 0);
-  const values = new Float32Array(size);
+  const values = new Float32Array(weightElements(program));
   let offset = 0;
   for (const entry of program.weights) {
     let at = offset;

@@ -1,0 +1,46 @@
+// From a module to the kernels of a target, checked where that is asked for.
+
+import { bug } from "#diagnostic/diagnostic.js";
+import type { Target } from "#ir/target.js";
+import type { Module } from "#ir/weights.js";
+import { checkProgram } from "#kernel/check/check.js";
+import { checkingWork, checkLaunches } from "#kernel/check/launches.js";
+import type { KernelProgram } from "#kernel/ir/ir.js";
+import { lower } from "#kernel/lower.js";
+import type { Schedule } from "#schedule/schedule.js";
+import { scheduleModule } from "./schedule-module.js";
+
+export interface LowerOptions {
+  /**
+   * Checks the kernels (`src/kernel/check`): their form, and that each launch stays inside its memory. Small programs are run too, over memory
+   * that watches every access. What is wrong is a bug of the compiler, and throws an `InternalError` that names the kernels.
+   */
+  readonly verify?: boolean;
+}
+
+/** The schedule of a module for a target, and its kernels. */
+export function lowerModule(
+  module: Module,
+  target: Target,
+  { verify = false }: LowerOptions = {},
+): { readonly schedule: Schedule; readonly program: KernelProgram } {
+  const schedule = scheduleModule(module, target);
+  const program = lower(schedule);
+  if (verify) verifyKernels(program);
+  return { schedule, program };
+}
+
+/** Most work of a program that the checker runs: some seconds. A net of 12 M multiply-accumulates takes 30 M steps, and 3 s. */
+const mostWork = 2 ** 26;
+
+/** Throws an `InternalError` that says what is wrong with the kernels of a program. */
+export function verifyKernels(program: KernelProgram): void {
+  const isSmall = checkingWork(program) <= mostWork;
+  const { findings } = isSmall ? checkProgram(program) : checkLaunches(program);
+  if (findings.length === 0) return;
+  const more = findings.length > mostFindings ? `; and ${findings.length - mostFindings} more` : "";
+  bug(`wrong kernels of ${program.name}: ${findings.slice(0, mostFindings).join("; ")}${more}`);
+}
+
+/** Of one kernel there may be a finding for each element. */
+const mostFindings = 3;

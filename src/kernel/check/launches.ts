@@ -1,0 +1,88 @@
+// What can be said of a program without running it: the form of its kernels, and where its launches begin and end.
+
+import type { KernelProgram, Launch, Statement } from "../ir/ir.js";
+import { checkForm } from "./form.js";
+
+export interface CheckedLaunches {
+  /** Sentences; empty if nothing is wrong. */
+  readonly findings: readonly string[];
+  /** Those of the setup, then those of a run, without what cannot run. */
+  readonly sound: readonly Launch[];
+}
+
+/** Checks the form of all kernels, those for subgroups too, and that each launch has what its kernel wants, inside its spaces. */
+export function checkLaunches(program: KernelProgram): CheckedLaunches {
+  const findings = new Set<string>();
+  const forms = program.kernels.map((kernel) => checkForm(kernel, program.lanes));
+  const subgroups = program.subgroups?.kernels.map((kernel) => checkForm(kernel, program.lanes)) ?? [];
+  for (const form of [...forms, ...subgroups]) for (const finding of form) findings.add(finding);
+  const weights = weightElements(program);
+  const sound = [...program.setup, ...program.launches].filter((launch) => {
+    const kernel = program.kernels[launch.kernel];
+    if (!kernel || launch.offsets.length !== kernel.parameters.length) {
+      findings.add(`launch of ${launch.label} does not fit kernel ${launch.kernel}`);
+      return false;
+    }
+    const bases = basesOf(program, launch);
+    const outside = kernel.parameters.filter(({ name, space, extent }, at) => {
+      const base = bases.get(name) ?? 0;
+      const sizes = {
+        arena: program.arenas[launch.memories[at] ?? 0]?.elements ?? 0,
+        weights,
+        prepared: program.prepared,
+        table: program.table.length,
+      };
+      return !(base >= 0 && base + extent <= sizes[space]);
+    });
+    for (const { name, space } of outside)
+      findings.add(`${kernel.name}: ${name} of ${launch.label} reaches outside the ${space}`);
+    // What has no form cannot run, and what reaches outside says nothing more.
+    return outside.length === 0 && forms[launch.kernel]?.length === 0;
+  });
+  return { findings: [...findings], sound };
+}
+
+/** Where each parameter of a launch begins; all parts of the weights count as one. */
+export function basesOf(program: KernelProgram, launch: Launch): ReadonlyMap<string, number> {
+  const parameters = program.kernels[launch.kernel]?.parameters ?? [];
+  return new Map(
+    parameters.map(({ name, space }, at) => {
+      const part = space === "weights" ? (program.weightParts[launch.memories[at] ?? 0] ?? 0) : 0;
+      return [name, part + (launch.offsets[at] ?? 0)];
+    }),
+  );
+}
+
+/** Elements of all packed weights, each beginning at a multiple of the lanes. */
+export function weightElements({ weights, lanes }: KernelProgram): number {
+  return weights.reduce((sum, entry) => sum + Math.ceil(entry.elements / lanes) * lanes, 0);
+}
+
+/**
+ * What running a program under the checker costs at most: scalar operations of all statements, those of the setup included, and the
+ * elements in memory.
+ */
+export function checkingWork(program: KernelProgram): number {
+  const steps = program.kernels.map(({ grid, body }) => grid.count * stepsOf(body));
+  const run = [...program.setup, ...program.launches].reduce(
+    (sum, { kernel }) => sum + (steps[kernel] ?? 0),
+    0,
+  );
+  const memory = program.arenas.reduce((sum, { elements }) => sum + elements, 0);
+  return program.lanes * run + memory + weightElements(program) + program.prepared;
+}
+
+/** Statements that a body executes at most. */
+function stepsOf(body: readonly Statement[]): number {
+  return body.reduce((sum, statement) => {
+    switch (statement.kind) {
+      case "for":
+      case "team":
+        return sum + statement.count * (1 + stepsOf(statement.body));
+      case "guard":
+        return sum + 1 + stepsOf(statement.then) + stepsOf(statement.otherwise ?? []);
+      default:
+        return sum + 1;
+    }
+  }, 0);
+}
