@@ -77,7 +77,7 @@ export const optimizeKinds: OptionKinds<Omit<OptimizeOptions, "target">> = {
   ...winogradKinds,
   split: anObject("an object with a `mode`", "mode"),
   rules: listOf("rules, as `parseRules` gives them", anObject("a rule", "name", "pattern")),
-  fusions: listOf("fusions, as `parseRules` gives them", anObject("a fusion", "name", "steps")),
+  fusions: listOf("fusions, as `parseRules` gives them", anObject("a fusion", "name", "links")),
   rulesAt: listOf("texts", aText),
   trustRules: aBoolean,
   approx: aBoolean,
