@@ -1,10 +1,10 @@
-// What a back end makes: the texts and bytes that `cleave compile` writes.
+// The result of a back end: the texts and bytes that `cleave compile` writes.
 
 import type { Limits } from "./wgsl/limits.js";
 
 /** An emitted module. File names are `<net>.mjs`, `<net>.d.ts` and `<net>.packed.safetensors`. */
 export interface Artifact {
-  /** The net's name, fit for a file name. */
+  /** The net's name, made fit for a file name. */
   readonly name: string;
   readonly target: "js" | "wasm" | "wgsl";
   /** The ES module. */
@@ -13,40 +13,44 @@ export interface Artifact {
   readonly types: string;
   /** The packed file; absent if a sink took it, if the weights are embedded in the module, or if there are none. */
   readonly weights?: Uint8Array;
-  /** The shaders of the target wgsl by name, as they stand in the module; with `f16`, as they are where the device has halves. */
+  /** The shaders of the target wgsl by name, as the module contains them; with `f16`, in the form for devices that have f16. */
   readonly shaders?: readonly { readonly name: string; readonly text: string }[];
-  /** What a device of the target wgsl must have. */
+  /** The limits that a device of the target wgsl must have. */
   readonly needs?: Limits;
-  /** Kernels that a run launches, and those that are launched once, while the net is loaded. */
+  /** The kernels that a run launches, and those that are launched once, while the net is loaded. */
   readonly kernels: number;
   readonly setup: number;
-  /** Functions, or shaders, that those are launches of. */
+  /** The functions, or shaders, that these launches call. */
   readonly functions: number;
-  /** Bytes of the arena that a loaded net holds. */
+  /** The bytes of the arena that a loaded net holds. */
   readonly arenaBytes: number;
-  /** Bytes of the largest array that loading a net takes: with wasm all of its memory, with wgsl the weights on their way to the GPU. */
+  /**
+   * The bytes of the largest array that loading a net takes: with wasm all of its memory, with wgsl the weights on their way to the GPU.
+   */
   readonly memoryBytes: number;
   readonly weightBytes: number;
-  /** How many weights are too small to matter and were packed as 0 (docs/api.md). */
+  /** The number of weights that are too small to matter and were packed as 0 (docs/api.md). */
   readonly flushedWeights: number;
 }
 
-/** Takes the packed file while it is made, so that it is never in memory as a whole. */
+/** Receives the packed file while it is made, so that the whole file is never in memory. */
 export interface WeightSink {
   /** Called first, with the length of the file in bytes; not called if there is no packed file. */
   open(bytes: number): void;
-  /** Bytes at their place in the file, to be taken before it returns: in order, but the header comes last. */
+  /**
+   * Bytes at their place in the file. The sink must copy or write them before it returns. They come in order, but the header comes last.
+   */
   write(at: number, bytes: Uint8Array): void;
 }
 
 export interface EmitOptions {
-  /** Put the weights into the module, in base64. */
+  /** Whether to embed the weights in the module, in base64. */
   readonly embedWeights?: boolean;
-  /** Takes the packed file; without it, the artifact holds it. */
+  /** Receives the packed file; without it, the artifact holds the file. */
   readonly packedInto?: WeightSink;
-  /** Called while weights are packed, with the number of bytes done so far, and of all bytes. */
+  /** Called while weights are packed, with the number of bytes done so far and the number of all bytes. */
   readonly onPacked?: (done: number, all: number) => void;
-  /** wgsl: store weights and tensors inside the net as f16 where the device can. */
+  /** wgsl: whether to store weights and tensors inside the net as f16 if the device supports it. */
   readonly f16?: boolean;
   /** Cleave's version, for the header. */
   readonly version: string;
@@ -56,7 +60,7 @@ export interface EmitOptions {
   readonly summary?: string;
 }
 
-/** A net's name as a file name: what a file system or URL could object to becomes `_`. */
+/** A net's name as a file name: characters that a file system or URL may not allow become `_`. */
 export function fileNameOf(net: string): string {
   return net.replaceAll(/[^\w.-]/g, "_").replace(/^\.+/, "_");
 }

@@ -1,20 +1,20 @@
-// Steps of registers: `register = register ± value`.
+// Recognizes increments of registers: `register = register ± value`.
 
 import type { Register, Value } from "#kernel/ir/ir.js";
 
-/** The step of `register = register ± value`. */
+/** The increment in `register = register ± value`. */
 export interface Increment {
   readonly value: Value;
   readonly sign: 1 | -1;
 }
 
-/** If `value` is the register plus or minus something, that something. */
+/** The increment, if `value` is the register plus or minus another value. */
 export function stepOf(register: Register, value: Value): Increment | undefined {
   if (value.kind !== "int") return undefined;
   if (value.fn === "add") {
     if (isRegister(value.a, register)) return { value: value.b, sign: 1 };
     if (isRegister(value.b, register)) return { value: value.a, sign: 1 };
-    // Folding brings constants to the end: (register + x) + c.
+    // Folding moves constants to the end: (register + x) + c.
     const inner = stepOf(register, value.a);
     if (inner?.sign === 1) {
       return { value: { kind: "int", type: "i32", fn: "add", a: inner.value, b: value.b }, sign: 1 };

@@ -8,7 +8,7 @@ import { fileNameOf } from "./artifact.js";
 import type { PackedWeights, PlacedWeights } from "./packed.js";
 import { comment } from "./text.js";
 
-/** What a kernel computes: the nodes of its launches and the user's lines that they come from. */
+/** A comment that says what a kernel computes: the nodes of its launches, and the user's lines that they come from. */
 export function kernelComment(
   kernel: Kernel,
   launches: readonly Launch[],
@@ -23,7 +23,7 @@ export function kernelComment(
   return [...shown, ...[...lines].map((line) => `  ${line}`), ...memory];
 }
 
-/** The first lines of a module: what it is, in `language`, and what it came to. */
+/** The first lines of a module: what it is, in `language`, and how large it is. */
 export function headerText(program: KernelProgram, options: EmitOptions, language: string): string {
   const bytes = 4 * arenaElements(program);
   return comment([
@@ -35,7 +35,7 @@ export function headerText(program: KernelProgram, options: EmitOptions, languag
     .concat("\n");
 }
 
-/** The function that the module exports, which gives the runtime's loader the constants named. */
+/** The function that the module exports. It passes the named constants to the runtime's loader. */
 export function loadText(loader: string, { embedded }: PlacedWeights, names: string): string {
   const all = `model, ${names}, url: import.meta.url${embedded === undefined ? "" : ", embedded"}`;
   return `/** Reads the weights and makes the net ready. */\nexport function load(options) {\n  return ${loader}({ ${all} }, options);\n}\n`;

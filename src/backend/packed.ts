@@ -7,18 +7,20 @@ import { addToHash, endHash, startHash } from "#runtime/hash.js";
 import type { EmitOptions, WeightSink } from "./artifact.js";
 import { toBase64 } from "./base64.js";
 
-/** What the module says of its packed file. */
+/** What the module knows about its packed file. */
 export interface PackedWeights {
   readonly elements: number;
   readonly hash: string;
-  /** Values that are too small to matter and were packed as 0; those of a weight count once, however often it is packed. */
+  /**
+   * The number of values that are too small to matter and were packed as 0; the values of a weight count once, however often it is packed.
+   */
   readonly flushed: number;
 }
 
 /**
- * Packs the weights one after another into `sink`, each in small pieces, so that no more than one of them is in memory as
- * the graph has it. The file is 8 bytes of header length, the header, padding, and the data at a multiple of 64 bytes. It
- * names the format's version and the hash of its data, which the module checks.
+ * Packs the weights into `sink` one after another, each in small pieces, so that at most one of them is in memory in the order of the
+ * graph. The file is 8 bytes of header length, the header, padding, and the data at a multiple of 64 bytes. The header has the version of
+ * the format and the hash of the data, which the module checks.
  */
 function* packWeights(
   program: KernelProgram,
@@ -26,10 +28,10 @@ function* packWeights(
   sink: WeightSink,
   onPacked: EmitOptions["onPacked"],
 ): Generator<void, PackedWeights> {
-  // The caller gets the chance to end the steps before a file exists.
+  // Here the caller can stop before a file exists.
   yield;
   const elements = packedElements(program);
-  // The hash stands in the header before the data is known: 16 digits are kept free for it.
+  // The header with the hash precedes the data, so 16 digits are reserved for it.
   const header = (hash: string) =>
     new TextEncoder().encode(
       JSON.stringify({
@@ -69,15 +71,15 @@ function* packWeights(
   return { elements, hash, flushed: [...flushed.values()].reduce((sum, count) => sum + count, 0) };
 }
 
-/** The packed weights of a module that is made: told to it, and in the module, in the artifact or in a sink. */
+/** The packed weights of a module under construction: facts about them, and where they are, in the module, in the artifact or in a sink. */
 export interface PlacedWeights extends PackedWeights {
-  /** `const embedded = …`, if the module holds them. */
+  /** `const embedded = …`, if the module contains them. */
   readonly embedded?: string;
-  /** For the artifact. */
+  /** The weights for the artifact. */
   readonly part: { readonly weights?: Uint8Array };
 }
 
-/** Packs the weights to where the options want them, a piece a step. */
+/** Packs the weights to the place that the options choose, one piece per step. */
 export function* placeWeights(program: KernelProgram, options: EmitOptions): Generator<void, PlacedWeights> {
   const hasWeights = program.weights.some((entry) => entry.elements > 0);
   const isEmbedded = hasWeights && options.embedWeights === true;
@@ -91,7 +93,7 @@ export function* placeWeights(program: KernelProgram, options: EmitOptions): Gen
   };
 }
 
-/** Elements of the packed weights. */
+/** The number of elements of the packed weights. */
 export function packedElements(program: KernelProgram): number {
   return program.weights.reduce((sum, entry) => alignTo(sum + entry.elements, program.lanes), 0);
 }

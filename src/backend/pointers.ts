@@ -1,16 +1,16 @@
-// Pointers: integer registers that only ever address one parameter, or scratch, carry its base from their declaration on.
+// Pointers: an integer register that only addresses one parameter, or scratch, includes the base of that parameter from its declaration on.
 //
-// `let p = b * 512; … A[x + p]` becomes `let p = x + b * 512; … A[p]`: V8 does not move `x + p` out of a loop, and
-// WebAssembly has an address in bytes then, with the constant part of it in the instruction.
+// `let p = b * 512; … A[x + p]` becomes `let p = x + b * 512; … A[p]`. V8 does not move `x + p` out of a loop, and WebAssembly then has an
+// address in bytes, with its constant part in the instruction.
 
 import type { Kernel, Place, Register, Value } from "#kernel/ir/ir.js";
 import { operandsOf, valuesOf, walkStatements } from "#kernel/ir/walk.js";
 import { stepOf } from "./increment.js";
 
-/** What stands for scratch where others have the name of a parameter. */
+/** The name that scratch has where other places have the name of a parameter. */
 export const scratchPlace = "";
 
-/** The parameter whose base a register carries, or `scratchPlace`. */
+/** For each pointer the parameter whose base it includes, or `scratchPlace`. */
 export type Pointers = ReadonlyMap<string, string>;
 
 /** Finds the pointers of a kernel. */
@@ -22,7 +22,7 @@ export function findPointers(kernel: Kernel): Pointers {
   });
   const uses = collectUses(kernel, candidates);
 
-  // A register starts with the places that it addresses itself; those that it passes its value to must agree.
+  // Each register starts with the places that it addresses itself. The registers that get its value must agree on the place.
   const found = new Map<string, string | null | undefined>();
   for (let changed = true; changed;) {
     changed = false;
@@ -37,7 +37,7 @@ export function findPointers(kernel: Kernel): Pointers {
   return new Map([...found].filter((entry): entry is [string, string] => typeof entry[1] === "string"));
 }
 
-/** The register of a sum that carries the base, if there is one among its terms. */
+/** The register of a sum that includes the base, if one of its terms can. */
 export function carrier(base: Value, isCandidate: (name: string) => boolean): Register | undefined {
   if (base.kind === "register") return base.type === "i32" && isCandidate(base.name) ? base : undefined;
   if (base.kind !== "int") return undefined;
@@ -46,7 +46,7 @@ export function carrier(base: Value, isCandidate: (name: string) => boolean): Re
   return undefined;
 }
 
-/** The place that a value stands for as the base of an address; null if it is used as a number. */
+/** The place whose address a value is the base of; null if the value is used as a number. */
 type Use =
   | { readonly kind: "place"; readonly place: string | null }
   | { readonly kind: "into"; readonly register: string };
@@ -56,7 +56,7 @@ function collectUses(kernel: Kernel, candidates: ReadonlySet<string>): Map<strin
   const add = (name: string, use: Use) => uses.set(name, [...(uses.get(name) ?? []), use]);
   const isCandidate = (name: string) => candidates.has(name);
 
-  /** All registers below `value` but the carrier are used for something else. */
+  /** Marks all registers in `value` except the carrier as used for something else. */
   const other = (value: Value, except: Register | undefined): Register | undefined => {
     if (value.kind === "register") {
       if (except && value.name === except.name) return undefined;
@@ -100,7 +100,7 @@ function collectUses(kernel: Kernel, candidates: ReadonlySet<string>): Map<strin
   return uses;
 }
 
-/** One place if all agree on it, null if they do not, undefined if nothing is known yet. */
+/** The place if all agree on one, null if they do not, undefined if nothing is known yet. */
 function meet(places: readonly (string | null | undefined)[]): string | null | undefined {
   const known = places.filter((place) => place !== undefined);
   const [first] = known;

@@ -2,16 +2,16 @@
 
 import { commentText } from "#diagnostic/escape.js";
 
-/** An expression with its precedence, so that parentheses stand only where they must. */
+/** An expression with its precedence, so that only necessary parentheses are printed. */
 export interface Code {
   readonly text: string;
   readonly level: number;
 }
 
-/** The level of what needs no parentheses anywhere. */
+/** The level of an expression that never needs parentheses. */
 export const primary = 20;
 
-/** A name, or any other text that needs no parentheses anywhere. */
+/** A name, or another text that never needs parentheses. */
 export function name(text: string): Code {
   return { text, level: primary };
 }
@@ -26,7 +26,7 @@ export function element(array: string, index: Code): Code {
   return name(`${array}[${index.text}]`);
 }
 
-/** Lines of a body, two spaces deeper. */
+/** The lines of a body, two spaces deeper. */
 export function indent(lines: readonly string[]): string[] {
   return lines.map((line) => (line === "" ? "" : `  ${line}`));
 }
@@ -41,7 +41,7 @@ export function comment(lines: readonly string[], width = 100): string[] {
   return lines.flatMap((line) => wrapWords(commentText(line), width)).map((line) => `// ${line}`.trimEnd());
 }
 
-/** Gives every wish an identifier of its own, away from `reserved`. */
+/** Returns a function that gives each requested name a unique identifier that is not in `reserved`. */
 export function createNames(reserved: Iterable<string>): (wish: string) => string {
   const taken = new Set(reserved);
   return (wish) => {
@@ -53,7 +53,7 @@ export function createNames(reserved: Iterable<string>): (wish: string) => strin
   };
 }
 
-/** The text of an operand, in parentheses where its operator binds less tightly than `least`. */
+/** The text of an operand, in parentheses if its operator binds less tightly than `least`. */
 export function wrap(code: Code, least: number): string {
   return code.level < least ? `(${code.text})` : code.text;
 }

@@ -5,7 +5,8 @@ import type { KernelProgram, Port } from "#kernel/ir/ir.js";
 import { fileNameOf } from "./artifact.js";
 
 /**
- * The text of `<net>.d.ts`. `sync`: whether the target has `runSync`; `kind`: what options, and what else, it has of its own.
+ * The text of `<net>.d.ts`. `sync` says whether the target has `runSync`; `kind` says which options and further members only this target
+ * has.
  */
 export function typesText(
   program: KernelProgram,
@@ -66,7 +67,7 @@ export function load(options?: LoadOptions): Promise<Net>;
 `;
 }
 
-/** GPU types by what the module asks of them, so that the declarations need no library. */
+/** The GPU types that the declarations use, reduced to the members that the module needs, so that users need no library of types. */
 const gpuTypes = `
 /** A GPUBuffer of the net's device, dense f32; as an input or output it is used in place if it has the usage STORAGE, else copied. */
 export interface GpuBuffer {

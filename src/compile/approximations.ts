@@ -1,4 +1,4 @@
-// Which values of a model were approximated on the way to its optimized graph, and by what.
+// The values of an optimized graph that rules or splitting approximated, and the outputs that depend on them.
 
 import { given } from "#diagnostic/given.js";
 import type { Graph, Node, NodeId } from "#ir/graph.js";
@@ -10,15 +10,15 @@ import type { Rule } from "#rewrite/rule/rule.js";
 export interface Approximation {
   /** `rule NAME` or `split`. */
   readonly by: string;
-  /** What the rule states, relative to the greatest value. */
+  /** The tolerance that the rule states, relative to the greatest value. */
   readonly tolerance?: number;
-  /** Names of values that it has made, as far as later rules did not replace them in the same pass. */
+  /** The names of values that it made, except those that later rules of the same pass replaced. */
   readonly nodes: readonly string[];
-  /** Names of the outputs that depend on those. */
+  /** The names of the outputs that depend on these values. */
   readonly outputs: readonly string[];
 }
 
-/** The approximations that some passes made, in the order of the first of each. */
+/** The approximations that some passes made, in the order of the first use of each. */
 export function approximationsOf(trace: readonly PassRun[], rules: readonly Rule[]): Approximation[] {
   const stated = new Map(rules.flatMap(({ name, approx }) => (approx === undefined ? [] : [[name, approx]])));
   const all = new Map<string, Approximation>();
@@ -56,10 +56,10 @@ function causeOf(
   return pass === "split" && origin.pass === "split" ? "split" : undefined;
 }
 
-/** The names of the outputs that any of the nodes leads to. */
+/** The names of the outputs that depend on any of the nodes. */
 function outputsBehind(graph: Graph, nodes: readonly Node[]): string[] {
   const reached = new Set<NodeId>(nodes.map(({ id }) => id));
-  // A set may grow while it is walked, and then the new elements are walked too.
+  // Iterating over a set also visits the elements added during the iteration.
   for (const id of reached) for (const user of users(graph).get(id) ?? []) reached.add(user);
   return graph.outputs.filter(({ node }) => reached.has(node)).map(({ name }) => name);
 }

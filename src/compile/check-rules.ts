@@ -1,4 +1,4 @@
-// Checks the user's own rules as `optimize` applies them: each by itself, all together, and at their place in the pipeline.
+// Checks the user's own rules as `optimize` applies them: each alone, all together, and at their place in the pipeline.
 
 import { applyRules } from "#passes/apply-rules.js";
 import type { PassOptions } from "#passes/index.js";
@@ -18,12 +18,12 @@ import type { Pass } from "#rewrite/pipeline/pass.js";
 import type { Rule } from "#rewrite/rule/rule.js";
 import { createWeightStore } from "#weights/store.js";
 
-/** What was found of a rule does not change; a program that compiles many models asks again and again. */
+/** The result for a rule never changes, and a program that compiles many models checks the same rules again and again. */
 const known = new WeakMap<Rule, RuleCheck>();
 
 /**
- * Everything that a check says of rules. `passes` are those that run, `apply-rules` among them. Errors refute rules: sides that
- * differ, nothing that could be compared, rules that apply without end.
+ * The complete result of a check of rules. `passes` are those that run, including `apply-rules`. Errors refute a rule: its sides differ, no
+ * operands allow a comparison, or it applies without end.
  */
 export function checkRules(
   rules: readonly Rule[],
@@ -42,7 +42,7 @@ export function checkRules(
   ];
 }
 
-/** Whether passes before a rule's places have always rewritten its left side; told with the first of them that did. */
+/** Warns about rules whose left side is always rewritten by passes before their places, and names the first pass that does so. */
 function neverMatches(
   { rule, lefts }: RuleCheck,
   passes: readonly Pass<PassOptions>[],
@@ -75,14 +75,14 @@ function neverMatches(
   ];
 }
 
-/** The pass after which a rule did not match any more, the built-in rule that did it, and what it made. */
+/** The pass after which a rule did not match any more, the built-in rule responsible, and what it made. */
 interface Missed {
   readonly pass: string;
   readonly by?: string;
   readonly after: Module;
 }
 
-/** The miss that is most frequent; built-in rules before passes, since a left side over constants alone is folded whatever it is. */
+/** The most frequent miss. Built-in rules come before passes, because the passes fold any left side that has only constants. */
 function likeliest(misses: readonly Missed[]): Missed | undefined {
   const count = ({ pass, by }: Missed): number =>
     misses.filter((one) => one.pass === pass && one.by === by).length +
@@ -117,7 +117,7 @@ function matches(rule: Rule, module: Module): boolean {
   return [...module.graph.nodes.values()].some((node) => matchAt(rule, module, node) !== undefined);
 }
 
-/** The built-in rule that made a new node; if none is new, the first that applied, as `neg(neg(x)) => x` does. */
+/** The built-in rule that made a new node. If no node is new, as with `neg(neg(x)) => x`, the first rule that applied. */
 function makerOf(before: Module, after: Module): { readonly by?: string } {
   const isNew = (node: Node): boolean => before.graph.nodes.get(node.id) !== node;
   const made = [...after.graph.nodes.values()].filter(isNew);

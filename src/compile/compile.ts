@@ -1,4 +1,4 @@
-// Compiling: text → tree → graph → passes → module.
+// Compiles: text → tree → graph → passes → module.
 
 import { parse } from "#grammar/reading/parse.js";
 import type { Ast } from "#grammar/ast.js";
@@ -20,7 +20,7 @@ import { joinRules, noRules, rulesOf } from "./rules.js";
 import { targetOf } from "./targets.js";
 
 export interface CompileOptions extends ElaborateOptions, Omit<OptimizeOptions, "target">, EmitModuleOptions {
-  /** The text's name in diagnostics and comments. */
+  /** The name of the text in diagnostics and comments. */
   readonly file?: string;
 }
 
@@ -32,8 +32,8 @@ const compileKinds: OptionKinds<CompileOptions> = {
 };
 
 /**
- * The ES module of a net, or everything that is wrong with it. Starts where `input` stands: a text of the language, a
- * syntax tree or a module. Mistakes of the input are diagnostics; only a bug throws.
+ * The ES module of a net, or all errors found in it. `input` is a text of the language, a syntax tree or a module. Mistakes of the input
+ * are diagnostics; only a bug throws.
  */
 export function compile(input: string | Ast | Module, options: CompileOptions = {}): Result<Artifact> {
   const known = typeof input === "string" || hasProperties(input, "items") || hasProperties(input, "graph");

@@ -1,4 +1,4 @@
-// Drift: how far approximations that were asked for take an output from the model as written.
+// Drift: how far the approximations that the user asked for change an output of the model as written.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import { greatest } from "#diagnostic/extremes.js";
@@ -8,27 +8,27 @@ import type { Distribution } from "#ops/distributions.js";
 import type { Approximation } from "./approximations.js";
 
 export interface Drift {
-  /** What inputs the figures are of: those with the greatest. */
+  /** The kind of inputs with the greatest drift, to which the figures belong. */
   readonly inputs: Distribution;
-  /** Largest |a − b| of the optimized graph and the model as written; NaN if NaN or ∞ stands on one side alone. */
+  /** Largest |a − b| of the optimized graph and the model as written; NaN if only one of them is NaN or ∞. */
   readonly largestDifference: number;
-  /** The same as a part of the greatest finite |value| as written, with these inputs or with the first kind if that is greater. */
+  /** The same divided by the greatest finite |value| as written, with these inputs or with the first kind if that is greater. */
   readonly relative: number;
-  /** The most that `relative` may be: `mostDrift` of the options. */
+  /** The greatest allowed `relative`: `mostDrift` of the options. */
   readonly allowed: number;
   readonly agrees: boolean;
-  /** What is responsible, as far as known: `split`, `rule NAME`. */
+  /** The causes, as far as they are known: `split`, `rule NAME`. */
   readonly by: readonly string[];
 }
 
-/** What some inputs give after the passes and as written, by output. */
+/** The outputs after the passes and as written, for one kind of inputs. */
 export interface Drifting {
   readonly inputs: Distribution;
   readonly approximated: ReadonlyMap<string, Scaled>;
   readonly written: ReadonlyMap<string, Tensor>;
 }
 
-/** The drift of an output, on the inputs on which it is greatest; undefined if there are none. */
+/** The drift of an output, for the inputs for which it is greatest; undefined if there are no inputs. */
 export function driftOf(
   output: string,
   samples: readonly Drifting[],
@@ -42,10 +42,10 @@ export function driftOf(
     const wanted = (written.get(output) ?? missing()).data;
     const difference = largestDifference((approximated.get(output) ?? missing()).value.data, wanted);
     const own = greatest(wanted.map(Math.abs).filter(Number.isFinite), 0);
-    // What counts beside ordinary values need not beside tiny ones.
+    // A difference that matters next to ordinary values need not matter next to tiny ones.
     first ??= own;
     const relative = difference === 0 ? 0 : difference / Math.max(own, first);
-    // NaN is further than any number.
+    // NaN counts as further off than any number.
     if (!furthest || Number.isNaN(relative) || relative > furthest.relative)
       furthest = { inputs, largestDifference: difference, relative };
   }
@@ -59,7 +59,7 @@ export function driftOf(
   );
 }
 
-/** Largest |a − b|; NaN if NaN or ∞ stands on one side alone. */
+/** Largest |a − b|; NaN if only one side is NaN or ∞. */
 function largestDifference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   let largest = 0;
   for (let index = 0; index < expected.length; index += 1) {

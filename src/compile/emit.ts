@@ -1,4 +1,4 @@
-// Emitting: an optimized module becomes kernels and then the text and bytes of an ES module.
+// Emits an optimized module: makes its kernels, and then the text and the bytes of an ES module.
 
 import type { TargetName } from "#ir/target.js";
 import type { Artifact, WeightSink } from "#backend/artifact.js";
@@ -37,13 +37,15 @@ import { version } from "./version.js";
 export interface EmitModuleOptions extends Devices, LowerOptions {
   /** `wasm` by default. */
   readonly target?: TargetName;
-  /** wgsl: store weights and tensors inside the net as f16 where the device can, and else as f32; kernels compute in f32. */
+  /**
+   * wgsl: whether to store weights and tensors inside the net as f16 if the device supports it, and else as f32. Kernels compute in f32.
+   */
   readonly f16?: boolean;
-  /** Put the weights into the module, in base64. */
+  /** Whether to embed the weights in the module, in base64. */
   readonly embedWeights?: boolean;
-  /** Takes the packed file while it is made; without it, the artifact holds it. */
+  /** Receives the packed file while it is made; without it, the artifact holds the file. */
   readonly packedInto?: WeightSink;
-  /** Called while weights are packed, with the number of bytes done so far, and of all bytes. */
+  /** Called while weights are packed, with the number of bytes done so far and the number of all bytes. */
   readonly onPacked?: (done: number, all: number) => void;
   /** Texts by file, so that comments can quote the lines that a kernel comes from. */
   readonly sources?: ReadonlyMap<string, string>;
@@ -61,14 +63,14 @@ export const emitKinds: OptionKinds<EmitModuleOptions> = {
   sources: mapOf("texts by file", aText),
 };
 
-/** The ES module of a module's graph. Of one that takes more memory than its target can have no weights are packed. */
+/** The ES module of a module's graph. If it needs more memory than its target can have, no weights are packed. */
 export function emit(module: Module, options: EmitModuleOptions = {}): Artifact {
   return runToEnd(emitSteps(module, options, () => false));
 }
 
 /**
- * The ES module of a module's graph, or why no device with the limits of the options can run it: that is told before weights are packed,
- * which may take minutes. Each step packs a piece of them.
+ * The ES module of a module's graph, or the reason why no device with the limits of the options can run it. The reason is known before
+ * weights are packed, which may take minutes. Each step packs a piece of them.
  */
 export function* emitWithinLimits(
   module: Module,
@@ -83,7 +85,7 @@ export function* emitWithinLimits(
   return diagnostics.length > 0 ? { diagnostics } : { value: artifact, diagnostics };
 }
 
-/** `exceeds` says whether devices are refused, so that no weights are packed. */
+/** `exceeds` says whether the limits exclude all devices, so that packing weights would be in vain. */
 function* emitSteps(
   module: Module,
   options: EmitModuleOptions,
@@ -116,7 +118,7 @@ function* emitSteps(
   );
 }
 
-/** Bytes that the largest part of a program's memory takes; on GPUs that of the weights while they are read. */
+/** Bytes of the largest part of a program's memory; on GPUs, of the weights while they are read. */
 function leastMemory(program: KernelProgram, target: TargetName): number {
   const arena = target === "wgsl" ? 0 : arenaElements(program);
   return 4 * Math.max(arena, packedElements(program) - stagedElements(program));
@@ -127,10 +129,10 @@ function stagedElements({ staged = [] }: KernelProgram): number {
   return staged.reduce((sum, { elements: size }) => sum + size, 0);
 }
 
-/** Most bytes of a memory of WebAssembly with addresses of 32 bits, and of an array in engines that have 8 GiB of them. */
+/** The most bytes of a WebAssembly memory with 32-bit addresses, and of an array in engines that allow 8 GiB. */
 const memoryLimits = { js: 2 ** 33, wasm: 2 ** 32, wgsl: 2 ** 33 } as const;
 
-/** Why no device with these limits can run an artifact, if that is so. */
+/** The reasons why no device with these limits can run an artifact. */
 function checkArtifact(artifact: Artifact, limits: Partial<Limits> = {}): Diagnostic[] {
   const { name, target, memoryBytes, arenaBytes, weightBytes } = artifact;
   if (memoryBytes > memoryLimits[target]) {
@@ -138,8 +140,8 @@ function checkArtifact(artifact: Artifact, limits: Partial<Limits> = {}): Diagno
     return [
       error("over-limit", `${name} needs ${bytesText(memoryBytes)} of memory, and ${most}`, {
         help: [
-          `${bytesText(arenaBytes)} are values on the way, ${bytesText(weightBytes)} weights; \`cleave explain\` shows the layers`,
-          "a smaller input helps, or a smaller batch: --dim binds what the model leaves open",
+          `${bytesText(arenaBytes)} are values between the kernels, ${bytesText(weightBytes)} weights; \`cleave explain\` shows the layers`,
+          "a smaller input or a smaller batch helps: --dim binds the sizes that the model leaves open",
         ],
       }),
     ];
@@ -151,10 +153,10 @@ function checkDevices(name: string, needs: Limits, limits: Partial<Limits> = {})
   return checkLimits(name, needs, { ...guaranteedLimits, ...limits });
 }
 
-/** Most bytes of weights that are embedded: base64 makes a third more of them, and V8's strings end at 512 MiB. */
+/** The most bytes of weights that can be embedded. Base64 makes them a third larger, and V8's strings end at 512 MiB. */
 const largestEmbedded = 256 * 2 ** 20;
 
-/** Why the weights of a module cannot be embedded, if they cannot. */
+/** The reasons why the weights of a module cannot be embedded. */
 export function checkEmbedding(module: Module): Diagnostic[] {
   let bytes = 0;
   for (const node of module.graph.nodes.values()) {
@@ -164,8 +166,8 @@ export function checkEmbedding(module: Module): Diagnostic[] {
   return [
     error(
       "too-large-to-embed",
-      `${module.graph.name} has ${bytesText(bytes)} of weights, and at most ${bytesText(largestEmbedded)} can stand in a module`,
-      { help: ["leave out --embed-weights; they are then a file beside the module"] },
+      `${module.graph.name} has ${bytesText(bytes)} of weights, and at most ${bytesText(largestEmbedded)} can be embedded in a module`,
+      { help: ["without --embed-weights they are written to a file next to the module"] },
     ),
   ];
 }

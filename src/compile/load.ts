@@ -1,4 +1,4 @@
-// Loading an artifact in the process that made it.
+// Loads an artifact in the process that made it.
 
 import type { Artifact } from "#backend/artifact.js";
 import { expectArgument, hasProperties } from "#diagnostic/argument.js";
@@ -26,15 +26,14 @@ const loadKinds: OptionKinds<LoadOptions> = {
 };
 
 /**
- * Imports an artifact's module from a `data:` URL, without `eval`, and loads it with the artifact's weights. Where a
- * page's policy forbids `data:` scripts, write the files and import them instead. An engine keeps what it imported, so
- * load an artifact once.
+ * Imports an artifact's module from a `data:` URL, without `eval`, and loads it with the artifact's weights. If a page's policy forbids
+ * `data:` scripts, write the files and import them instead. An engine keeps imported modules, so load an artifact only once.
  */
 export async function load(artifact: Artifact, options: LoadOptions = {}): Promise<Net> {
   const text = hasProperties(artifact, "module") && typeof artifact.module === "string";
   expectArgument("load", "an artifact, as `compile` gives it", artifact, text);
   expectOptions("load", options, loadKinds);
-  // Stacks name the module by its short name, and not by the whole of its text.
+  // With a sourceURL, stack traces show this short name instead of the whole text of the module.
   const named = `${artifact.module}\n//# sourceURL=cleave:${artifact.name}.mjs\n`;
   const url = `data:text/javascript;base64,${toBase64(new TextEncoder().encode(named))}`;
   const module = (await import(/* @vite-ignore */ url)) as { load: (options: LoadOptions) => Promise<Net> };

@@ -1,4 +1,4 @@
-// Optimizing: the passes over a module, chosen and watched as the caller wishes.
+// Optimizes a module: runs the passes that the caller chooses, with instruments around them.
 
 import { given } from "#diagnostic/given.js";
 import { passes as allPasses } from "#passes/index.js";
@@ -34,34 +34,37 @@ import { placeRules } from "./place-rules.js";
 import { targetOf } from "./targets.js";
 
 export interface OptimizeOptions extends WinogradOptions {
-  /** What costs are modelled for; WebAssembly by default. */
+  /** The target whose costs passes use; WebAssembly by default. */
   readonly target?: Target;
-  /** Whether and how convolutions are split; not at all by default. */
+  /** Whether and how convolutions are split; by default they are not. */
   readonly split?: SplitMode;
-  /** Rules and fusions of the caller; of those that match at one place the first wins. */
+  /** Rules and fusions of the caller. If several match at one place, the first wins. */
   readonly rules?: readonly Rule[];
   readonly fusions?: readonly Fusion[];
   /**
-   * Where the rules stand among the passes, each `before PASS` or `after PASS`. By default they see the graph as it was written
-   * (`before canonicalize`), and once more as the built-in rules left it (`after absorb-moves`).
+   * The places of the rules among the passes, each `before PASS` or `after PASS`. By default they see the graph as it was written (`before
+   * canonicalize`), and once more as the built-in rules left it (`after absorb-moves`).
    */
   readonly rulesAt?: readonly string[];
-  /** Applies rules unchecked. By default those that `cleave check` refutes are an error: about 0.1 to 0.3 s for each, once. */
+  /**
+   * Whether to apply rules unchecked. By default, a rule that `cleave check` refutes is an error; the check takes about 0.1 to 0.3 s for
+   * each rule, once.
+   */
   readonly trustRules?: boolean;
   /** Whether `rule approx` applies. */
   readonly approx?: boolean;
-  /** Built-in rules and fusions that do not apply, by name. */
+  /** The names of built-in rules and fusions that do not apply. */
   readonly withoutRules?: readonly string[];
-  /** Just these passes, in this order. */
+  /** The only passes to run, in this order. */
   readonly passes?: readonly string[];
   readonly without?: readonly string[];
   readonly stopAfter?: string;
   /**
-   * Checks the module's invariants (`verify` in `src/ops`): what is wrong with the one that is given is an error; one that is
-   * broken after a pass is a bug, and throws `InternalError`.
+   * Whether to check the module's invariants (`verify` in `src/ops`). A problem in the given module is an error; a problem after a pass is
+   * a bug, and throws `InternalError`.
    */
   readonly verify?: boolean;
-  /** `onPrint` is called after these passes, or after `all`. */
+  /** The passes after which `onPrint` is called, or `all`. */
   readonly printAfter?: readonly string[];
   readonly onPrint?: (pass: string, module: Module) => void;
   /** Called before every pass. */
@@ -95,17 +98,17 @@ export const optimizeKinds: OptionKinds<Omit<OptimizeOptions, "target">> = {
 
 export interface Optimized {
   readonly module: Module;
-  /** What each pass did, in order: the module before and after, its time, and the change as patches. */
+  /** The record of each pass, in order: the module before and after, its time, and the change as patches. */
   readonly trace: readonly PassRun[];
-  /** What was changed in value, by which rules or splits; empty if no pass approximates. */
+  /** The values that were changed, and by which rules or splits; empty if no pass approximates. */
   readonly approximations: readonly Approximation[];
   /** What was split, and why the rest was not; present if `split` was asked for. */
   readonly split?: SplitReport;
-  /** Which ops were fused, which not, and why; absent if `fuse` did not run. */
+  /** Which ops were fused, which were not, and why; absent if `fuse` did not run. */
   readonly fused?: FuseReport;
 }
 
-/** The module after the passes, or what is wrong with the options. */
+/** The module after the passes, or the errors in the options. */
 export function optimize(module: Module, options: OptimizeOptions = {}): Result<Optimized> {
   expectModule("optimize", module);
   expectOptions("optimize", options, { ...optimizeKinds, target: aTarget });
@@ -157,7 +160,7 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   const approximations = approximationsOf(trace, passOptions.rules ?? []);
   const reports = { approximations, ...(split ? { split } : {}), ...given({ fused }) };
   if (fused) return { value: { module: run.value, trace, ...reports }, diagnostics: said };
-  // Kernels of a dump are looked at by `fuse`; without it, those that are wrong must not go further either.
+  // `fuse` checks the kernels of a dump. Without `fuse`, invalid kernels must be dissolved here.
   const { graph, problems } = checkKernels(run.value, target);
   const warnings = problems.map((problem) => warning("wrong-kernel", `${problem}; its ops run one by one`));
   const checked = graph === run.value.graph ? run.value : { graph, weights: run.value.weights };
@@ -173,13 +176,13 @@ function unknownRules(names: readonly string[]): Diagnostic[] {
   return names
     .filter((name) => !known.includes(name))
     .map((name) =>
-      error("unknown-rule", `there is no built-in rule or fusion \`${name}\``, {
+      error("unknown-rule", `\`${name}\` is not a built-in rule or fusion`, {
         help: [...didYouMean(name, known), `there are ${known.join(", ")}`].slice(0, 1),
       }),
     );
 }
 
-/** Most problems of a module that are reported: one wrong type may cause many others. */
+/** The most problems of a module that are reported, because one wrong type may cause many others. */
 const mostProblems = 10;
 
 function wrongModule({ graph }: Module, problems: readonly string[]): Diagnostic {
@@ -188,14 +191,14 @@ function wrongModule({ graph }: Module, problems: readonly string[]): Diagnostic
     help: [
       ...problems.slice(1, mostProblems),
       ...(more > 0 ? [`and ${more} more`] : []),
-      "a module that no part of Cleave has made must be complete, as src/ir/graph.ts has it",
+      "a module that Cleave did not make must be complete, as src/ir/graph.ts describes",
     ],
   });
 }
 
 /**
- * Why rules are refused, and which of the others never match where they stand; whatever else a check says of them is said by
- * `cleave check`. Trusted rules are not refused, and where their place is chosen it is looked at all the same.
+ * Errors for refused rules, and warnings about rules that never match at their place; `cleave check` reports everything else. Trusted rules
+ * are not refused, but if the caller chooses their place, it is checked too.
  */
 function toldOfRules(
   options: OptimizeOptions,

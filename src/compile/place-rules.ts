@@ -1,4 +1,4 @@
-// Where the user's own rules stand in the pipeline.
+// Places the user's own rules in the pipeline.
 
 import { applyRules } from "#passes/apply-rules.js";
 import type { PassOptions } from "#passes/index.js";
@@ -8,8 +8,8 @@ import { didYouMean } from "#diagnostic/suggest.js";
 import type { Pass } from "#rewrite/pipeline/pass.js";
 
 /**
- * The passes with `apply-rules` at the given places instead of its own, each `before PASS` or `after PASS`; or errors. Of a pass
- * that runs twice, the first one is meant by `before`, the last one by `after`. Without places, the passes as they are.
+ * The passes with `apply-rules` moved to the given places, each `before PASS` or `after PASS`; or errors. If a pass runs twice, `before`
+ * means its first run and `after` its last. Without places, the passes stay unchanged.
  */
 export function placeRules(
   all: readonly Pass<PassOptions>[],
@@ -29,11 +29,11 @@ export function placeRules(
   return { value: gaps.has(others.length) ? [...value, applyRules] : value, diagnostics };
 }
 
-/** How many passes come before a place, or an error. */
+/** The number of passes before a place, or an error. */
 function gapOf(passes: readonly Pass<PassOptions>[], place: string): number | ReturnType<typeof error> {
   const [, side, name] = /^(before|after) +(\S+)$/.exec(place.trim()) ?? [];
   if (side === undefined || name === undefined)
-    return error("wrong-place", `\`${place}\` is no place for rules`, {
+    return error("wrong-place", `\`${place}\` is not a place for rules`, {
       help: ["a place is `before PASS` or `after PASS`, such as `before canonicalize`"],
     });
   const names = passes.map((pass) => pass.name);

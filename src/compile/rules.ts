@@ -1,4 +1,4 @@
-// The user's own rules and fusions, from text.
+// Reads the user's own rules and fusions from text.
 
 import { parse } from "#grammar/reading/parse.js";
 import type { Ast } from "#grammar/ast.js";
@@ -9,7 +9,7 @@ import type { Fusion } from "#rewrite/fusion/fusion.js";
 import { compileFusions } from "#rewrite/fusion/fusion.js";
 import type { Rule } from "#rewrite/rule/rule.js";
 
-/** What `optimize` and `compile` take as `rules` and `fusions`. */
+/** The rules and fusions that `optimize` and `compile` take as options. */
 export interface RuleSet {
   readonly rules: readonly Rule[];
   readonly fusions: readonly Fusion[];
@@ -35,7 +35,7 @@ export function rulesOf({ items }: Ast): Result<RuleSet> {
   return { value: { rules: rules.value ?? [], fusions: fusions.value ?? [] }, diagnostics };
 }
 
-/** Several sets as one: on a conflict the first rule wins. */
+/** Joins several sets; if rules conflict, the first wins. */
 export function joinRules(sets: readonly RuleSet[]): RuleSet {
   return {
     rules: sets.flatMap((set) => set.rules),

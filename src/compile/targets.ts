@@ -1,4 +1,4 @@
-// The targets that exist: what passes and the scheduler know of them, and their back ends.
+// The table of targets: what passes and the scheduler know of each, and its back end.
 
 import { emitJs } from "#backend/js/emit.js";
 import { jsTarget } from "#backend/js/target.js";
@@ -18,27 +18,27 @@ import { defaultTarget, targetNames } from "#ir/target.js";
 
 /** The WebGPU devices that a module is for. */
 export interface Devices {
-  /** Where they exceed the guaranteed ones. */
+  /** The limits in which they exceed the guaranteed ones. */
   readonly limits?: Partial<Limits>;
-  /** What most of them are, `gpu` by default: kernels are chosen for those. */
+  /** The class of most of these devices, `gpu` by default, for which kernels are chosen. */
   readonly adapter?: AdapterClass;
 }
 
 export interface TargetEntry {
   readonly target: Target;
-  /** The target for devices that have other limits than the guaranteed ones, or are of another class. */
+  /** The target for devices with other limits than the guaranteed ones, or of another class. */
   readonly targetFor?: (limits: Limits, adapter?: AdapterClass) => Target;
   readonly begin: (program: KernelProgram, options: EmitOptions) => Begun;
 }
 
-/** An artifact but for its weights: what devices must have is known before they are packed, which may take minutes. */
+/** An artifact without its weights. The requirements for devices are known before the weights are packed, which may take minutes. */
 interface Begun {
   /** wgsl: limits of devices. */
   readonly needs?: Limits;
   readonly finish: (packed: PlacedWeights) => Artifact;
 }
 
-/** By name. To add a target, add a row. */
+/** The targets by name. To add a target, add a row. */
 export const targets = {
   js: {
     target: jsTarget,
@@ -61,7 +61,7 @@ export const targets = {
   },
 } as const satisfies Readonly<Record<TargetName, TargetEntry>>;
 
-/** The row of a target, the default one if none is named. Throws `TypeError` for a name or a class that does not exist. */
+/** The row of a target, or of the default target. Throws `TypeError` for a name or a class that does not exist. */
 export function targetOf(name: TargetName = defaultTarget, { limits, adapter }: Devices = {}): TargetEntry {
   const known = Object.hasOwn(targets, name);
   if (!known) throw new TypeError(`there is no target ${String(name)}; there is ${targetNames.join(", ")}`);

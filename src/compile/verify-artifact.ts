@@ -1,4 +1,4 @@
-// Verifying: an emitted module against the reference interpreter on inputs from several distributions.
+// Verifies an emitted module against the reference interpreter, on inputs from several distributions.
 
 import { expectModule } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
@@ -30,34 +30,34 @@ import { driftOf } from "./drift.js";
 import { load } from "./load.js";
 import type { Optimized } from "./optimize.js";
 
-/** How one output compares, with those inputs for which it is nearest to its tolerance or beyond it. */
+/** The comparison of one output, for the inputs for which its error is greatest relative to its tolerance. */
 export interface Comparison {
   readonly output: string;
-  /** With all inputs: the module with the graph that it was made from, and that graph with the model as written. */
+  /** Whether the module agrees with the graph that it was made from, and that graph with the model as written, for all inputs. */
   readonly agrees: boolean;
-  /** What inputs the figures below are of. */
+  /** The kind of inputs to which the figures below belong. */
   readonly inputs: Distribution;
-  /** |a − b| of the element that is nearest to its tolerance or furthest beyond it; NaN if NaN or ∞ stands on one side alone. */
+  /** |a − b| of the element whose error is greatest relative to its tolerance; NaN if only one side is NaN or ∞. */
   readonly largestDifference: number;
-  /** The stated tolerance for that element: `tolerance`, or its error by `interpretErrors` where that is more, since terms cancel. */
+  /** The tolerance for that element: the stated `tolerance`, or its error by `interpretErrors` where that is more, because terms cancel. */
   readonly allowed: number;
   /**
-   * Present where the optimized graph approximates: then the figures above are those of the module against that graph, which are the
-   * error of the code, and these are those of that graph against the model as written.
+   * Present if the optimized graph approximates. Then the figures above compare the module with that graph and show the error of the code;
+   * these figures compare that graph with the model as written.
    */
   readonly drift?: Drift;
 }
 
 export interface VerifyOptions {
-  /** Seed of the random inputs; 1 by default. */
+  /** The seed of the random inputs; 1 by default. */
   readonly seed?: number;
-  /** What is drawn as input: a sample of each kind. `kindsFor` the reference by default. */
+  /** The kinds of inputs; one sample of each is drawn. By default those that `kindsFor` chooses for the reference. */
   readonly kinds?: readonly Distribution[];
-  /** What `optimize` made of the model, if it was asked to approximate: drift is then told from the error of the code. */
+  /** The result of `optimize`, if it was asked to approximate; drift is then reported apart from the error of the code. */
   readonly optimized?: Pick<Optimized, "module" | "approximations">;
-  /** The most that approximations may change an output, as a part of its greatest |value|: 1, all of it, by default. */
+  /** The most that approximations may change an output, relative to its greatest |value|: 1 by default, that is, as much as that value. */
   readonly mostDrift?: number;
-  /** Called with what is being done, and with the fraction of it that is done, from 0 to 1, where that is known. */
+  /** Called with the current step, and with the fraction of it that is done, from 0 to 1, if that is known. */
   readonly onStep?: (step: string, part?: number) => void;
 }
 
@@ -72,23 +72,23 @@ const verifyKinds: OptionKinds<VerifyOptions> = {
 };
 
 /**
- * What nets are verified with, the kinds that find most first: values as they are trained to see, sums that grow, values that large and
- * small enough to show what overflows or vanishes, and roundings that all go one way.
+ * The kinds of inputs that nets are verified with; those that find most errors come first. They are values as networks are trained to see,
+ * sums that grow, values so large or small that they show overflow and underflow, and roundings that all go one way.
  */
 export const verifiedKinds: readonly Distribution[] = ["normal", "far", "large", "tiny", "constant"];
 
-/** Most MACs that are interpreted, half a minute of work; but two samples always are. */
+/** The most MACs that are interpreted, half a minute of work. Two samples are always interpreted. */
 const mostMacs = 2e10;
 
-/** The first of `verifiedKinds`: as many as can be interpreted in reasonable time. */
+/** The first of `verifiedKinds`, as many as can be interpreted in reasonable time. */
 export function kindsFor(module: Module): readonly Distribution[] {
   const { macs } = totalCost(module);
   return verifiedKinds.slice(0, Math.max(2, Math.floor(mostMacs / Math.max(1, macs))));
 }
 
 /**
- * Loads the artifact over memory full of NaN, and compares it as `verifyNet` does. `reference` is the model as written: what
- * `elaborate` or an importer gives, not what `optimize` made of it.
+ * Loads the artifact into memory full of NaN, and compares it as `verifyNet` does. `reference` is the model as written, from `elaborate` or
+ * an importer, not the result of `optimize`.
  */
 export async function verifyArtifact(
   artifact: Artifact,
@@ -104,16 +104,16 @@ export async function verifyArtifact(
 }
 
 /**
- * Runs a net and the interpreter on samples from several distributions, each compared on its own, and disposes of the net. One with an
- * open batch gets all of them in one run; the interpreter takes them one by one. Throws `RangeError` if `mostDrift` is not a number from
- * 0 up.
+ * Runs a net and the interpreter on samples from several distributions, compares each separately, and disposes of the net. A net with an
+ * open batch gets all samples in one run; the interpreter takes them one by one. Throws `RangeError` if `mostDrift` is not a number from 0
+ * up.
  */
 export async function verifyNet(
   net: Net,
   reference: Module,
   { seed = 1, kinds = kindsFor(reference), onStep, optimized, mostDrift = 1 }: VerifyOptions = {},
 ): Promise<Comparison[]> {
-  if (!(mostDrift >= 0)) throw new RangeError(`mostDrift is a number from 0 up, not ${mostDrift}`);
+  if (!(mostDrift >= 0)) throw new RangeError(`mostDrift must be a number from 0 up, not ${mostDrift}`);
   const approximations = optimized?.approximations ?? [];
   const exact = optimized && approximations.length > 0 ? optimized.module : reference;
   const { graph } = reference;
@@ -147,7 +147,7 @@ export async function verifyNet(
       const allowed = tolerance(longest, value.data, halves);
       const nearest = nearestToTolerance(values, value.data, allowed);
       if (nearest.agrees) return { output: name, inputs: kind, ...nearest };
-      // What cancels is off by more than its results are worth: that is computed where it is needed.
+      // Where terms cancel, the error is large relative to the result. It is computed only if it is needed.
       errors ??= interpretErrors(exact, inputs);
       const own = errors.get(name)?.errors ?? bug(`the interpreter has no errors of ${name}`);
       return { output: name, inputs: kind, ...nearestToTolerance(values, value.data, allowed, own) };
@@ -161,7 +161,7 @@ export async function verifyNet(
   });
 }
 
-/** Of two comparisons of an output the one that is further off, by its own tolerance. */
+/** Of two comparisons of an output, the one with the greater error relative to its tolerance. */
 function further(a: Comparison, b: Comparison): Comparison {
   if (a.agrees !== b.agrees) return a.agrees ? b : a;
   return b.largestDifference * a.allowed > a.largestDifference * b.allowed ? b : a;
@@ -177,7 +177,7 @@ function drawInputs({ graph }: Module, kind: Distribution, random: Random): Map<
   );
 }
 
-/** The outputs of some samples, from one run; what is given once for all is that of each. */
+/** The outputs of some samples, from one run. An output that does not depend on the batch is the output of each sample. */
 async function runSamples(
   net: Net,
   graph: Graph,

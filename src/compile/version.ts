@@ -1,3 +1,3 @@
-// Cleave's version; a test holds it equal to package.json's, which a browser cannot read.
+// Cleave's version. A test checks that it equals the version in package.json, which a browser cannot read.
 
 export const version = "0.1.0";

@@ -1,4 +1,4 @@
-// docs/diagnostics.md: every code of a diagnostic, what it means, and an example with what is printed.
+// Makes docs/diagnostics.md: every code of a diagnostic, its meaning, and an example with its output.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,16 +10,16 @@ const folder = join(import.meta.dirname, "diagnostics");
 
 const head = `# Diagnostics
 
-What Cleave says has a code in brackets, such as \`error[unknown-op]\`. A code keeps its meaning; the words of a message do not. In JSON
-(\`cleave check --json\`), and in what functions of the library give, it is the field \`code\`.
+Each message of Cleave has a code in brackets, such as \`error[unknown-op]\`. The meaning of a code never changes; the words of a message may. In JSON
+(\`cleave check --json\`), and in the results of library functions it is the field \`code\`.
 
-An error ends a command with exit code 1, or 2 where the command line is wrong. Warnings and notes change no result.
+After an error, a command ends with exit code 1, or 2 if the command line is wrong. Warnings and notes do not change results.
 
-Below, the files of an example come first, then the command and what it says. Files that are not text are described: an ONNX file by the
-JSON of its protobuf message, tensors by their shapes. \`⟦ ⟧×100\` is a piece that stands there 100 times.
+Below, the files of an example come first, then the command and its output. Files that are not text are described: an ONNX file by the
+JSON of its protobuf message, tensors by their shapes. \`⟦ ⟧×100\` is a piece that is repeated 100 times.
 `;
 
-/** The page; throws if a code has no example, or an example does not give its code. */
+/** The page. Throws if a code has no example, or if an example does not give its code. */
 export async function diagnosticsDoc(): Promise<string> {
   const examples = readExamples();
   const parts = [head, contents()];
@@ -27,17 +27,17 @@ export async function diagnosticsDoc(): Promise<string> {
     parts.push(`## ${title}\n`);
     for (const [code, meaning] of Object.entries(codes)) {
       const example = examples.get(code);
-      if (!example) throw new Error(`there is no example of the code ${code}`);
+      if (!example) throw new Error(`the code ${code} has no example`);
       examples.delete(code);
       parts.push(`### ${code}\n\n${meaning}\n\n${await exampleText(example)}`);
     }
   }
   const [unknown] = examples.keys();
-  if (unknown !== undefined) throw new Error(`there is an example of ${unknown}, which is no code`);
+  if (unknown !== undefined) throw new Error(`an example is for ${unknown}, which is not a code`);
   return parts.join("\n");
 }
 
-/** By code. */
+/** The examples by code. */
 export function readExamples(): Map<string, Example> {
   const texts = readdirSync(folder).map((file) => readFileSync(join(folder, file), "utf8"));
   const all = texts.flatMap(parseExamples);
@@ -56,7 +56,7 @@ function contents(): string {
   return `${["| about | codes |", "| --- | --- |", ...rows].join("\n")}\n`;
 }
 
-/** An example as the page shows it; throws if it does not give its code. */
+/** An example as the page shows it. Throws if it does not give its code. */
 export async function exampleText(example: Example): Promise<string> {
   const printed = await runExample(example);
   if (!printed.includes(`[${example.name}]`))

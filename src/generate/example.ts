@@ -1,4 +1,4 @@
-// Examples of the documentation that are run: a command or a short program with the files that it reads, and what it prints.
+// Runs examples of the documentation: each is a command or a short program, the files that it reads, and its output.
 
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,9 +20,9 @@ interface ExampleFile {
 
 export interface Example {
   readonly name: string;
-  /** In the order in which they are shown; a name that ends in `/` is an empty folder. */
+  /** The files, in the order in which they are shown; a name that ends in `/` is an empty folder. */
   readonly files: readonly ExampleFile[];
-  /** `cleave …`, or `node NAME` for a program of the files that uses the library. */
+  /** `cleave …`, or `node NAME` for a program in the files that uses the library. */
   readonly command: string;
 }
 
@@ -59,7 +59,10 @@ export function parseExamples(text: string): Example[] {
     });
 }
 
-/** What an example says on stderr, or a program prints. It runs in a folder of its own, whose path is left out of what comes out. */
+/**
+ * The output of an example: stderr of a command, or what a program prints. It runs in a temporary folder, whose path is removed from the
+ * output.
+ */
 export async function runExample({ files, command }: Example): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "cleave-example-"));
   try {
@@ -84,7 +87,7 @@ export async function runExample({ files, command }: Example): Promise<string> {
   }
 }
 
-/** Changes what an example finds, and gives what takes the change back. */
+/** Changes the environment of an example, and returns a function that undoes the change. */
 type Change = () => () => void;
 
 function setVariables(assignments: string): Change {
@@ -103,7 +106,7 @@ function setVariables(assignments: string): Change {
   };
 }
 
-/** By the comment behind a command. */
+/** The changes by the comment after a command. */
 const circumstances: Readonly<Record<string, Change>> = {
   "where memory is short": shortMemory,
   "where sharp is not installed": () => {
@@ -117,7 +120,7 @@ function unknownCircumstance(where: string): never {
   throw new Error(`an example runs ${where}, which is not known`);
 }
 
-/** What engines do where the system gives no memory. */
+/** Makes WebAssembly behave as engines do if the system has no memory left. */
 function shortMemory(): () => void {
   const { Memory } = WebAssembly;
   WebAssembly.Memory = function full() {
@@ -126,7 +129,7 @@ function shortMemory(): () => void {
   return () => void (WebAssembly.Memory = Memory);
 }
 
-/** Words that are paths: those of the example's files, and `out` for what is written. */
+/** Makes paths of words that name the example's files, or `out` for what it writes. */
 function inFolder(word: string, folder: string, files: readonly ExampleFile[]): string {
   const isPath = (path: string): boolean =>
     /^out\b/.test(path) || path === "missing.net" || files.some(({ name }) => name.split("/")[0] === path);
@@ -142,7 +145,7 @@ async function runCommand(argv: readonly string[]): Promise<string> {
   return printed;
 }
 
-/** Runs a program as it would run in a project that has the package. */
+/** Runs a program as in a project that has installed the package. */
 async function runProgram(source: string): Promise<string> {
   let printed = "";
   const log = (line: unknown): void => void (printed += `${String(line)}\n`);
@@ -154,7 +157,7 @@ async function runProgram(source: string): Promise<string> {
   return printed;
 }
 
-/** Writes a file; of those that are not text, the example says what is in them. */
+/** Writes a file. If it is not text, the example describes its contents. */
 function writeExampleFile(folder: string, { name, text }: ExampleFile): void {
   const path = join(folder, name);
   mkdirSync(name.endsWith("/") ? path : dirname(path), { recursive: true });
@@ -164,7 +167,7 @@ function writeExampleFile(folder: string, { name, text }: ExampleFile): void {
   else writeFileSync(path, contentOf(name, text));
 }
 
-/** The path of the repository that a file is a copy of, if it is one. */
+/** The path in the repository of the file that this text says to copy, if it does. */
 export function copiedFrom(text: string): string | undefined {
   return /^copy of (\S+)\n$/.exec(text)?.[1];
 }
@@ -186,7 +189,7 @@ interface Tensor {
   readonly values: Float32Array;
 }
 
-/** `kernel: f32[3, 3] random`, `f32[4] of 0`; undefined for another text. A type of 8 bytes takes twice the memory. */
+/** Reads `kernel: f32[3, 3] random` or `f32[4] of 0`; undefined for another text. A type of 8 bytes takes twice the memory. */
 function parseTensor(line: string): Tensor | undefined {
   const match = /^(?:(\S+): )?([fi]\d\d)\[([\d, ]*)\] (?:random(?: × (\S+))?|of (\S+))$/.exec(line);
   if (!match) return undefined;

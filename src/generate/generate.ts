@@ -1,4 +1,4 @@
-// Writes the generated files of the repository: `npm run generate`. A test checks that they are fresh.
+// Writes the generated files of the repository: `npm run generate`. A test checks that they are up to date.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -9,7 +9,7 @@ import { targetNames } from "#ir/target.js";
 import { rulesDoc } from "#report/rules-doc.js";
 import { generateRuntimeText } from "./runtime-text.js";
 
-/** A file made from the source: its path from the repository's root, and what makes its text. */
+/** A generated file: its path from the repository's root, and the function that makes its text. */
 export type Generated = readonly [path: string, text: () => string | Promise<string>];
 
 /** All generated files. To add one, add a row. */

@@ -1,11 +1,11 @@
-// Makes `src/runtime/text.ts`: the runtime as JavaScript text that back ends put into the modules they emit.
+// Makes `src/runtime/text.ts`: the runtime as JavaScript text, which back ends put into the modules they emit.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { transformSync } from "amaro";
 import { format } from "oxfmt";
 
-/** Parts of emitted modules by name, from the files that hold them. */
+/** The parts of emitted modules by name, and the files that contain them. */
 const parts = {
   shared: ["hash", "weights", "ports"],
   net: ["net"],
@@ -24,7 +24,7 @@ const parts = {
   roundHalfEven: ["round"],
 } as const;
 
-/** The text of `text.ts`. Types are stripped, comments stay; imports among the parts and `export` go. */
+/** The text of `text.ts`. Types are removed, and so are imports between the parts and `export`; comments stay. */
 export async function generateRuntimeText(): Promise<string> {
   const rows: string[] = [];
   for (const [part, files] of Object.entries(parts)) {
@@ -49,9 +49,9 @@ async function plainText(file: string): Promise<string> {
     formatted.code
       .replaceAll(/^import [^;]*;\n/gm, "")
       .replaceAll(/^export (?=(async )?function |const )/gm, "")
-      // What only types need.
+      // Only types need these.
       .replaceAll(/^\/\/\/ <reference [^\n]*\n/gm, "")
-      // Docs whose interface was stripped stand alone: nothing follows but an empty line.
+      // The docstring of a removed interface stays behind, followed only by an empty line.
       .replaceAll(/^\/\*\*(?:(?!\*\/)[^])*\*\/\n\n/gm, "")
       .replaceAll(/\n{3,}/g, "\n\n")
       .trimStart()

@@ -1,29 +1,29 @@
 /// <reference types="@webgpu/types" />
-// Times of dispatches on a WebGPU device, by its timestamps: an emitted module knows nothing of it.
+// Times dispatches on a WebGPU device by its timestamps. Emitted modules need no change for this.
 
 import type { Limits } from "#backend/wgsl/limits.js";
 import { guaranteedLimits } from "#backend/wgsl/limits.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { gpuError } from "#runtime/wgsl/error.js";
 
-/** A device for `load({ device })` on which every dispatch is timed. */
+/** A device for `load({ device })` that times every dispatch. */
 export interface TimedDevice {
   readonly device: GPUDevice;
-  /** The adapter's name, or what is known of it. */
+  /** The adapter's name, or what else it says about itself. */
   readonly adapter: string;
-  /** Milliseconds of the dispatches of the last command buffer that had any, in order, once it has run. */
+  /** The milliseconds of each dispatch of the last command buffer that had any, in order, once it has run. */
   readonly times: () => Promise<readonly number[]>;
 }
 
 const feature: GPUFeatureName = "timestamp-query";
 
-/** Most dispatches of a command buffer: a query set holds 4,096 timestamps (WebGPU, §20.1). */
+/** The most dispatches of a command buffer: a query set holds 4,096 timestamps (WebGPU, §20.1). */
 const mostDispatches = 2048;
 
-// Values of GPUBufferUsage, which not every Node that has WebGPU has as globals.
+// Values of GPUBufferUsage, which is not a global in every Node that has WebGPU.
 const usage = { mapRead: 1, copySource: 4, copyTarget: 8, resolve: 512 } as const;
 
-/** Asks for a device with timestamps and some limits; rejects with a `GpuError` where there is none. */
+/** Requests a device with timestamps and some limits. Rejects with a `GpuError` if there is none. */
 export async function timedDevice(gpu: GPU | undefined, needs: Limits, f16: boolean): Promise<TimedDevice> {
   const from = gpu ?? (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
   if (!from) throw gpuError("no-webgpu", "there is no WebGPU here (navigator.gpu is missing)");
@@ -33,7 +33,7 @@ export async function timedDevice(gpu: GPU | undefined, needs: Limits, f16: bool
   const name = info.description || info.device || info.vendor;
   if (!features.has(feature))
     throw gpuError("limits", `the adapter (${name}) has no ${feature}, so that kernels cannot be timed`);
-  // What a module asks for itself: subgroups it uses where they fit.
+  // The features that a module requests itself; it uses subgroups where they fit.
   const optional: readonly GPUFeatureName[] = [...(f16 ? (["shader-f16"] as const) : []), "subgroups"];
   const names = Object.keys(needs) as (keyof Limits)[];
   const wish: GPUDeviceDescriptor = {
@@ -48,7 +48,7 @@ export async function timedDevice(gpu: GPU | undefined, needs: Limits, f16: bool
   return { adapter: name, ...timed(device) };
 }
 
-/** The device with other command encoders: they make a pass of every dispatch, with a timestamp on either side. */
+/** The device with other command encoders, which make a pass of every dispatch, with a timestamp before and after it. */
 function timed(real: GPUDevice): Omit<TimedDevice, "adapter"> {
   const queries = real.createQuerySet({ type: "timestamp", count: 2 * mostDispatches });
   const bytes = 16 * mostDispatches;
@@ -95,7 +95,7 @@ function timed(real: GPUDevice): Omit<TimedDevice, "adapter"> {
   };
 }
 
-/** A pass that keeps what is set and opens a pass of its own for each dispatch. */
+/** A pass that remembers what is set, and opens a separate pass for each dispatch. */
 function passOf(
   encoder: GPUCommandEncoder,
   timestamps: () => GPUComputePassTimestampWrites,
@@ -120,11 +120,11 @@ function passOf(
     },
     end: () => undefined,
   };
-  // What an emitted module calls of a pass, and nothing else.
+  // The methods of a pass that an emitted module calls, and no others.
   return own as unknown as GPUComputePassEncoder;
 }
 
-/** An object of WebGPU with some of its methods replaced; the others are called on the object itself. */
+/** A WebGPU object with some of its methods replaced; the other methods are called on the original object. */
 function replaced<T extends object>(object: T, methods: Partial<T>): T {
   return new Proxy(object, {
     get: (target, key) => {

@@ -1,5 +1,5 @@
 /// <reference types="@webgpu/types" />
-// Profiling: each kernel of the emitted module is timed in this process, and on a CPU set beside the roofline of the machine.
+// Profiles a module: times each of its kernels in this process, and on a CPU compares them with the roofline of the machine.
 
 import { defaultTarget } from "#ir/target.js";
 import { given } from "#diagnostic/given.js";
@@ -36,19 +36,19 @@ import { scheduleModule } from "#compile/schedule-module.js";
 import { targetOf } from "#compile/targets.js";
 
 export interface ProfileOptions extends Omit<EmitModuleOptions, "embedWeights" | "packedInto"> {
-  /** The model as written, for `counts`; the module itself if left out. */
+  /** The model as written, for `counts`; the module itself by default. */
   readonly written?: Module;
   /** 1 by default. */
   readonly threads?: number;
-  /** Runs that are timed, 20 by default. */
+  /** The number of timed runs, 20 by default. */
   readonly runs?: number;
-  /** Milliseconds of runs before, while the engine compiles, 500 by default; there are two at least. */
+  /** Milliseconds of runs before these, in which the engine compiles the code, 500 by default; at least two runs. */
   readonly warmup?: number;
-  /** wgsl: the `navigator.gpu` to use, where there is none or another is meant, as from the package `webgpu` in Node. */
+  /** wgsl: the `navigator.gpu` to use if none exists or another one is wanted, such as that of the package `webgpu` in Node. */
   readonly gpu?: object;
-  /** How much the kernels do that measure the machine. */
+  /** How much the kernels compute that measure the machine. */
   readonly roofline?: Partial<RooflineSize>;
-  /** Called at the beginning of each step, with what it does. */
+  /** Called at the beginning of each step, with its name. */
   readonly onStep?: (step: string) => void;
 }
 
@@ -66,8 +66,8 @@ const profileKinds: OptionKinds<ProfileOptions> = {
 };
 
 /**
- * Times the kernels of an optimized module, one sample at a time, on random inputs. On WebGPU by the device's timestamps; rejects
- * with a `GpuError` where there is no device that has them.
+ * Times the kernels of an optimized module on random inputs, one sample at a time. On WebGPU it uses the device's timestamps, and rejects
+ * with a `GpuError` if no device has them.
  */
 export async function profile(module: Module, options: ProfileOptions = {}): Promise<ProfileReport> {
   expectModule("profile", module);
@@ -120,7 +120,7 @@ export async function profile(module: Module, options: ProfileOptions = {}): Pro
   };
 }
 
-/** Milliseconds of each launch, and of each whole run. */
+/** The milliseconds of each launch and of each whole run. */
 async function timeRuns(
   net: Net,
   { graph }: Module,

@@ -1,5 +1,5 @@
-// The roofline of this machine for a target: its peak rate of multiply-accumulates, and its bandwidth by how much is read and written,
-// measured by two kernels of our own.
+// The roofline of this machine for a target: its peak rate of multiply-accumulates, and its bandwidth by the number of bytes that are read
+// and written. Two kernels of our own measure it.
 
 import type { TargetName } from "#ir/target.js";
 import { bug } from "#diagnostic/diagnostic.js";
@@ -21,19 +21,19 @@ import { version } from "#compile/version.js";
 export interface Roofline {
   /** Multiply-accumulates a second that a register-tiled product reaches on data in the nearest cache. */
   readonly macsPerSecond: number;
-  /** What `a + s·b` reaches, from the smallest arrays to those that no cache holds. */
+  /** What `a + s·b` reaches, from the smallest arrays to those larger than any cache. */
   readonly bandwidths: readonly Bandwidth[];
 }
 
-/** How fast a number of bytes is read and written again and again: few come from a cache. */
+/** How fast a number of bytes is read and written repeatedly; a small number comes from a cache. */
 export interface Bandwidth {
   readonly bytes: number;
   readonly bytesPerSecond: number;
 }
 
 /**
- * The bandwidth at which a number of bytes can move at best: that of the next larger arrays, since smaller ones lie in the same caches or in
- * faster ones.
+ * The greatest bandwidth for a number of bytes: that of the next larger arrays, because smaller ones are in the same cache or in a faster
+ * one.
  */
 export function bandwidthFor({ bandwidths }: Roofline, bytes: number): Bandwidth {
   return (
@@ -41,25 +41,25 @@ export function bandwidthFor({ bandwidths }: Roofline, bytes: number): Bandwidth
   );
 }
 
-/** How much the kernels do; tests do little. */
+/** How much the kernels compute; tests use small sizes. */
 export interface RooflineSize {
   /** Multiply-accumulates of a launch. */
   readonly macs: number;
   /** Elements of each of three arrays, the largest. */
   readonly elements: number;
-  /** How long each kernel is run at least, so that the engine compiles it well and the machine is quiet once. */
+  /** The least time for which each kernel is run, so that the engine compiles it well and the machine is quiet at least once. */
   readonly milliseconds: number;
 }
 
 const leastRuns = 3;
 
 /**
- * Shares of the largest arrays that are measured too: of 96 MiB, 192 KiB, 1.5 MiB and 12 MiB, so that each outer cache of usual sizes has
- * one. Less takes no longer than a clock's tick.
+ * Divisors of the largest size, for the sizes that are measured: of 96 MiB, these give 192 KiB, 1.5 MiB and 12 MiB as well, one size for
+ * each outer cache of usual machines. A smaller size takes no longer than a tick of the clock.
  */
 const shares = [512, 64, 8, 1];
 
-/** The best of some launches of each kernel. */
+/** The best of several launches of each kernel. */
 export async function measureRoofline(
   name: TargetName,
   threads: number,
@@ -79,7 +79,7 @@ export async function measureRoofline(
   return { macsPerSecond: (1000 * (product.launches.at(-1)?.macs ?? 0)) / productMs, bandwidths };
 }
 
-/** The least milliseconds of a program's last launch. */
+/** The fewest milliseconds of a program's last launch. */
 async function bestOf(
   program: KernelProgram,
   name: TargetName,
@@ -97,14 +97,14 @@ async function bestOf(
   for (let run = 0; run < leastRuns || performance.now() < until; run += 1) {
     const times = new Float64Array(program.launches.length);
     await net.run(inputs, { times });
-    // A clock may be coarser than a small kernel.
+    // A clock may be too coarse for a small kernel.
     best = Math.min(best, Math.max(times.at(-1) ?? best, 1e-3));
   }
   net.dispose();
   return best;
 }
 
-/** Some tiles of the target's, again and again, from operands of 12 KiB in all. */
+/** Computes some tiles of the target repeatedly, from operands of 12 KiB in all. */
 export function productProgram(name: TargetName, macs: number, threads: number): KernelProgram {
   const { lanes } = targetOf(name).target;
   const tile = tiles[name];
@@ -143,7 +143,7 @@ export function productProgram(name: TargetName, macs: number, threads: number):
   };
 }
 
-/** First both operands are written, since all pages that were never written are one page; then c = a + s·b. */
+/** Writes both operands first, because pages that were never written all map to one page; then c = a + s·b. */
 export function streamProgram(name: TargetName, elements: number, threads: number): KernelProgram {
   const { lanes } = targetOf(name).target;
   const blocks = 8 * threads;
@@ -190,7 +190,7 @@ export function streamProgram(name: TargetName, elements: number, threads: numbe
   return programOf("stream", lanes, 3 * extent, [fill, triad], extent);
 }
 
-/** Bytes that the stream's last kernel reads and writes. */
+/** The bytes that the stream's last kernel reads and writes. */
 function bytesOf(program: KernelProgram): number {
   return 4 * arenaElements(program);
 }

@@ -1,8 +1,8 @@
 // The error function, for kernels that use it.
 
 /**
- * The error function to about 1e-15: rational approximations below 2.857 (FreeBSD's s_erf.c, © 1993 Sun
- * Microsystems, freely usable) and the continued fraction of erfc above (Abramowitz and Stegun 1964, 7.1.14).
+ * The error function to about 1e-15: rational approximations below 2.857 (FreeBSD's s_erf.c, © 1993 Sun Microsystems,
+ * freely usable) and the continued fraction of erfc above (Abramowitz and Stegun 1964, 7.1.14).
  */
 export function erf(x: number): number {
   const size = Math.abs(x);
@@ -19,7 +19,7 @@ export function erf(x: number): number {
     return sign * (1 - Math.exp(-x * x - 0.5625 + ratio) / size);
   }
   if (size > 6) return sign;
-  // NaN arrives here too, and stays NaN.
+  // NaN gets here too, and stays NaN.
   let fraction = 0;
   for (let n = 30; n > 0; n--) fraction = n / 2 / (size + fraction);
   return sign * (1 - Math.exp(-x * x) / Math.sqrt(Math.PI) / (size + fraction));

@@ -1,9 +1,9 @@
 // The hash that ties a module to its packed weights.
 
 /**
- * 64 bits over the bytes, as 16 hexadecimal digits: two MurmurHash3 (x86_32, Austin Appleby, public domain) side by
- * side with different constants. It finds the wrong file, not a forged one. Tail bytes beyond a multiple of 4 are not
- * read: weights are f32.
+ * 64 bits over the bytes, as 16 hexadecimal digits: two MurmurHash3 (x86_32, Austin Appleby, public domain) with
+ * different constants. It detects a wrong file, not a forged one. Bytes after the last multiple of 4 are not read:
+ * weights are f32.
  */
 export function hashBytes(bytes: Uint8Array): string {
   const state = startHash();
@@ -11,12 +11,12 @@ export function hashBytes(bytes: Uint8Array): string {
   return endHash(state);
 }
 
-/** A hash under way: both halves, and how many words went in. */
+/** The state of a hash: both halves, and the number of words so far. */
 export function startHash(): Int32Array {
   return Int32Array.of(0x2f0b4c47, 0x5bd1e995, 0);
 }
 
-/** The bytes of one piece; all but the last have a multiple of 4. */
+/** Adds the bytes of one piece; all but the last have a multiple of 4. */
 export function addToHash(state: Int32Array, bytes: Uint8Array): void {
   const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
   const words = new Int32Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 2);

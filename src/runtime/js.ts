@@ -16,25 +16,25 @@ export type JsKernel = (
   ...offsets: number[]
 ) => void;
 
-/** A kernel, its offsets, the nodes that it computes and their multiply-accumulates. */
+/** A kernel, its offsets, the nodes that it computes, and their multiply-accumulates. */
 type JsLaunch = readonly [kernel: JsKernel, offsets: readonly number[], label: string, macs: number];
 
-/** What an emitted module is made of. */
+/** What an emitted module consists of. */
 export interface JsModule {
   readonly model: Model;
   /** Run once, to prepare weights. */
   readonly setup: readonly JsLaunch[];
   readonly launches: readonly JsLaunch[];
-  /** None if absent; they are read to an array of their own, one after another. */
+  /** Weights that only the setup reads, one after another, into a separate array; absent if there are none. */
   readonly staged?: Staged;
   readonly table: readonly number[];
-  /** `import.meta.url`: weights are found beside it. */
+  /** `import.meta.url`: the weights are next to it. */
   readonly url: string;
   /** The weights in base64. */
   readonly embedded?: string;
 }
 
-/** Finds the weights, allocates the arena, and gives the net. */
+/** Reads the weights, allocates the arena, and returns the net. */
 export async function loadJs(module: JsModule, options: LoadOptions = {}): Promise<Net> {
   const { model } = module;
   expectObject(model, "load takes an object with options", options);
@@ -70,7 +70,7 @@ export async function loadJs(module: JsModule, options: LoadOptions = {}): Promi
   return createNet(model, { arena, launches, prepare, step });
 }
 
-/** The weights that stay, after the setup has run. */
+/** The weights that stay, after the setup. */
 async function prepareWeights(
   { model, setup, staged = [], url, embedded }: JsModule,
   options: LoadOptions,

@@ -1,4 +1,4 @@
-// The net that a module's user holds: checks inputs, loops over samples, copies results out.
+// The net that a module's user holds: checks inputs, loops over samples, copies results.
 
 import {
   arrays,
@@ -14,14 +14,14 @@ import type { Machine, Model, Net, RunOptions, Tensors } from "./types.js";
 
 /** A net over a machine that computes one sample at a time. */
 export function createNet(model: Model, machine: Machine): Net {
-  // What closures see lives as long as the net: after `dispose` nothing of the machine may be reached from here.
+  // Closures live as long as the net, so after `dispose` they must not reach the machine.
   let live: Machine | undefined = machine;
   const isAway = machine.stepAway !== undefined;
-  /** The last of the runs that take turns on other threads, and how many of them there are. */
+  /** The last of the runs that take turns on other threads, and the number of these runs. */
   let last: Promise<unknown> | undefined;
   let underWay = 0;
 
-  /** One run, which stops wherever a sample lies ready in the arena and its launches are to be run. */
+  /** One run. It yields whenever a sample is in the arena and its launches are to be run. */
   function* samplesOf(
     inputs: Tensors,
     options: RunOptions,
@@ -71,7 +71,7 @@ export function createNet(model: Model, machine: Machine): Net {
     const before = last;
     underWay++;
     const own = before ? before.then(() => runAway(inputs, options)) : runAway(inputs, options);
-    // The next one starts whether this one fails or not.
+    // The next run starts even if this one fails.
     const settled = own.then(end, end);
     function end(): void {
       underWay--;

@@ -1,15 +1,15 @@
-// Inputs and outputs of a net: their shapes, and checks of what the user gives.
+// Inputs and outputs of a net: their shapes, and checks of the user's values.
 
 import type { Model, Port } from "./types.js";
 
 /** The parts of a model that the checks read. */
 type Ported = Pick<Model, "name" | "inputs" | "outputs" | "batch">;
 
-/** What a target takes as a tensor: in words, and how many elements a value holds; undefined if it is of another type. */
+/** What a target takes as a tensor: in words, and the number of elements of a value; undefined for another type. */
 export interface Kinds<T> {
   readonly words: string;
   readonly lengthOf: (value: unknown) => number | undefined;
-  /** Where its elements lie. */
+  /** Where its elements are. */
   readonly memoryOf: (value: T) => Memory;
   readonly make: (length: number) => T;
 }
@@ -23,7 +23,7 @@ interface Memory {
 
 export const arrays: Kinds<Float32Array> = {
   words: "a Float32Array",
-  // By its tag, since an array from another realm is not an instance of this one's class.
+  // By its tag, since an array of another realm is not an instance of this realm's class.
   lengthOf: (value) =>
     Object.prototype.toString.call(value) === "[object Float32Array]"
       ? (value as Float32Array).length
@@ -55,7 +55,7 @@ function symbolic(model: Pick<Ported, "batch">, port: Port): (number | string)[]
   return port.shape.map((extent, axis) => (axis === 0 && batch !== undefined ? batch : extent));
 }
 
-/** The symbol of a port's axis 0 where that is the open batch. */
+/** The symbol of a port's axis 0 if that is the open batch. */
 function batchOf(model: Pick<Ported, "batch">, port: Port): string | undefined {
   return port.once ? undefined : model.batch;
 }
@@ -72,7 +72,7 @@ export function shapesOf(
   return Object.fromEntries(ports.map((port) => [port.name, symbolic(model, port)]));
 }
 
-/** Checks the inputs; how many samples they hold (1 unless the batch is open). */
+/** Checks the inputs and returns their number of samples (1 unless the batch is open). */
 export function countSamples<T>(model: Ported, inputs: Readonly<Record<string, T>>, kinds: Kinds<T>): number {
   expectObject(model, `run takes an object with the inputs ${listNames(model.inputs)}`, inputs);
   checkNames(model, inputs, model.inputs, "input");
@@ -91,7 +91,7 @@ export function countSamples<T>(model: Ported, inputs: Readonly<Record<string, T
   return samples;
 }
 
-/** The number of samples in an array; throws if it is of another type or length than the port's. */
+/** The number of samples in an array; throws if its type or length does not fit the port. */
 function samplesIn<T>(
   model: Pick<Ported, "name" | "batch">,
   port: Port,
@@ -117,8 +117,8 @@ function samplesIn<T>(
 }
 
 /**
- * The array of each output: the one given, or a new one. What is given lies apart from all else: the results of one sample are
- * written before the inputs of the next are read.
+ * The array of each output: the given one, or a new one. Given arrays must not overlap anything else, because the
+ * results of one sample are written before the inputs of the next are read.
  */
 export function prepareOutputs<T, P extends Port>(
   model: Omit<Ported, "outputs"> & { readonly outputs: readonly P[] },
@@ -142,7 +142,7 @@ export function prepareOutputs<T, P extends Port>(
   return outputs;
 }
 
-/** Throws where memory that is given for an output is that of an input or of another output too, if only in part. */
+/** Throws if memory given for an output overlaps that of an input or another output. */
 function checkApart<T>(
   model: Ported,
   inputs: Readonly<Record<string, T>>,
@@ -175,13 +175,13 @@ function overlap(a: Memory, b: Memory): boolean {
   return a.of === b.of && a.start < b.end && b.start < a.end;
 }
 
-/** Throws a TypeError with what is wanted unless `value` is an object. */
+/** Throws a TypeError that says what is wanted, unless `value` is an object. */
 export function expectObject(model: Pick<Ported, "name">, wanted: string, value: unknown): void {
   if (typeof value !== "object" || value === null)
     throw new TypeError(`${model.name}: ${wanted}, not ${describe(value)}`);
 }
 
-/** Checks what a caller gives beside the inputs: `into`, and `times` where they are taken. */
+/** Checks the options of a run: `into`, and `times` where the target has it. */
 export function checkRunOptions(model: Pick<Ported, "name">, options: unknown): void {
   expectObject(model, "run takes an object with options", options);
   const { into = {}, times = noTimes } = options as { readonly into?: unknown; readonly times?: unknown };

@@ -1,4 +1,4 @@
-// Rounding as ONNX has it, for kernels that use it.
+// Rounding as in ONNX, for kernels that use it.
 
 /** To the nearest integer, ties to even. */
 export function roundHalfEven(x: number): number {

@@ -1,21 +1,21 @@
-// Types of the runtime: what an emitted module says of itself, and what its user gets. None of it is emitted.
+// Types of the runtime: the description in an emitted module, and the interface for its user. This file is not emitted.
 
 /** A dense tensor in the arena that `run` fills or reads; its place in elements. */
 export interface Port {
   readonly name: string;
-  /** Of one sample; axis 0 is 1 where the batch is open. */
+  /** The shape of one sample; axis 0 is 1 if the batch is open. */
   readonly shape: readonly number[];
   readonly offset: number;
-  /** An output that does not depend on the inputs: it is there once, not for each sample of an open batch. */
+  /** Whether this output does not depend on the inputs: it exists once, not for each sample of an open batch. */
   readonly once?: boolean;
 }
 
-/** What a module knows of its packed weights. */
+/** What a module knows about its packed weights. */
 export interface WeightsInfo {
-  /** Name of the file beside the module. */
+  /** The name of the file next to the module. */
   readonly file: string;
   readonly elements: number;
-  /** Of the data, as `hashBytes` gives it. */
+  /** The hash of the data, as `hashBytes` computes it. */
   readonly hash: string;
 }
 
@@ -23,7 +23,7 @@ export interface Model {
   readonly name: string;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
-  /** The symbol of an open batch, as in `N`. */
+  /** The symbol of an open batch, such as `N`. */
   readonly batch?: string;
   /** Elements of the arena and of one block's scratch. */
   readonly arena: number;
@@ -33,25 +33,34 @@ export interface Model {
   readonly weights: WeightsInfo;
 }
 
-/** Where packed weights are: a URL (relative to the module), or the bytes of the packed file. */
+/** The source of packed weights: a URL (relative to the module), or the bytes of the packed file. */
 export type WeightsSource = string | URL | ArrayBuffer | Uint8Array;
 
 export interface LoadOptions {
-  /** Default: the packed file beside the module, or what is embedded in it. */
+  /** Default: the packed file next to the module, or the weights embedded in it. */
   readonly weights?: WeightsSource;
-  /** wgsl: the `navigator.gpu` to use, where there is none or another is meant, as from the package `webgpu` in Node. */
+  /**
+   * wgsl: the `navigator.gpu` to use if none exists or another one is wanted, such as that of the package `webgpu` in
+   * Node.
+   */
   readonly gpu?: object;
-  /** wgsl: a GPUDevice of the caller's, which stays the caller's. */
+  /** wgsl: a GPUDevice of the caller; the net does not destroy it. */
   readonly device?: object;
   /** WebAssembly: how many threads compute; 1 by default. */
   readonly threads?: number;
-  /** WebAssembly: whether `run` leaves the calling thread free also where one computes, if memory can be shared; several nets then run at once. */
+  /**
+   * WebAssembly: whether `run` leaves the calling thread free even if only one thread computes, where memory can be
+   * shared; then several nets can run at once.
+   */
   readonly worker?: boolean;
-  /** WebAssembly: which of the two binaries; by default relaxed SIMD where the engine has it. Results differ in the last bits. */
+  /**
+   * WebAssembly: which of the two binaries; by default relaxed SIMD if the engine has it. Results differ in the last
+   * bits.
+   */
   readonly simd?: "simd" | "relaxed";
-  /** For tests: the arena is filled with NaN before each sample, and scratch before each launch. */
+  /** For tests: whether to fill the arena with NaN before each sample, and scratch before each launch. */
   readonly poison?: boolean;
-  /** For tests: thousands of operations from which on launches are divided over threads, and nets have any. */
+  /** For tests: the thousands of operations from which launches are divided over threads, and nets have threads. */
   readonly leastWork?: number;
 }
 
@@ -59,9 +68,9 @@ export interface LoadOptions {
 export type Tensors = Readonly<Record<string, Float32Array>>;
 
 export interface RunOptions {
-  /** Arrays that the results are written into, by output name; what is missing is allocated. */
+  /** Arrays that receive the results, by output name; missing ones are allocated. */
   readonly into?: Tensors;
-  /** Milliseconds of each launch are added to its element. */
+  /** The milliseconds of each launch are added to its element. */
   readonly times?: Float64Array;
 }
 
@@ -74,7 +83,7 @@ export interface LaunchInfo {
   readonly macs: number;
 }
 
-/** What computes one sample: memory that holds inputs and outputs, and the launches over it. */
+/** Computes one sample: memory that holds inputs and outputs, and the launches over it. */
 export interface Machine {
   readonly arena: Float32Array;
   /** 1 if absent. */
@@ -84,7 +93,7 @@ export interface Machine {
   prepare?(): void;
   /** Runs all launches; adds their milliseconds to `times`, if given. */
   step(times: Float64Array | undefined): void;
-  /** The same on other threads, so that the calling one is free. */
+  /** The same on other threads, so that the calling thread stays free. */
   stepAway?(times: Float64Array | undefined): Promise<void>;
   /** Ends those threads. */
   dispose?(): void;
@@ -93,7 +102,7 @@ export interface Machine {
 /** A loaded net. */
 export interface Net {
   readonly name: string;
-  /** Shapes by name; an open batch is the string of its symbol. */
+  /** Shapes by name; an open batch is its symbol as a string. */
   readonly inputs: Readonly<Record<string, readonly (number | string)[]>>;
   readonly outputs: Readonly<Record<string, readonly (number | string)[]>>;
   readonly launches: readonly LaunchInfo[];
@@ -103,10 +112,16 @@ export interface Net {
   readonly precision?: "f32" | "f16";
   /** wgsl: whether products are computed in subgroups. */
   readonly subgroups?: boolean;
-  /** Throws `TypeError` if an input's name, type or length is wrong, and `Error` while `run` is under way on other threads. A net of the target wgsl has no `runSync`: a GPU answers later. */
+  /**
+   * Throws `TypeError` if an input's name, type or length is wrong, and `Error` during a `run` on other threads. A net
+   * of the target wgsl has no `runSync`, because a GPU answers later.
+   */
   runSync(inputs: Tensors, options?: RunOptions): Record<string, Float32Array>;
-  /** With several threads or a worker, on other threads than the caller's. Runs that overlap take turns; inputs are read at the turn. */
+  /**
+   * With several threads or a worker, it computes on other threads than the caller's. Overlapping runs take turns;
+   * inputs are read when their turn comes.
+   */
   run(inputs: Tensors, options?: RunOptions): Promise<Record<string, Float32Array>>;
-  /** Frees weights and arena, and ends all threads; a later `run` throws, and one that is under way fails. */
+  /** Frees weights and arena, and ends all threads. A later `run` throws, and an unfinished one fails. */
   dispose(): void;
 }

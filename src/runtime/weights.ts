@@ -1,4 +1,5 @@
-// Reading the packed weights, piece by piece, to where they are used: from given bytes, a URL, or base64 text in the module.
+// Reads the packed weights piece by piece to where they are used: from given bytes, a URL, or base64 text in the
+// module.
 
 import { addToHash, endHash, hashBytes, startHash } from "./hash.js";
 import type { Model, WeightsSource } from "./types.js";
@@ -6,7 +7,7 @@ import type { Model, WeightsSource } from "./types.js";
 /** The parts of a model that are read here. */
 type Weighted = Pick<Model, "name" | "weights">;
 
-/** The packed weights as f32. Given bytes are kept, not copied, where their alignment allows it. */
+/** The packed weights as f32. Given bytes are used without a copy if their alignment allows it. */
 export async function findWeights(
   model: Weighted,
   base: string,
@@ -25,13 +26,13 @@ export async function findWeights(
   return weights;
 }
 
-/** Where a part of the weights is read to, and what is done with it then; after that, the next part may take its place. */
+/** Where a part of the weights is read to, and what is done with it; then the next part may take its place. */
 export interface Room {
   readonly bytes: Uint8Array;
   readonly then?: () => Promise<void>;
 }
 
-/** The last of the weights, in elements, and how many of the last launches of the setup read each; nothing else does. */
+/** The last of the weights, which only the setup reads: elements, and how many of its last launches read each. */
 export type Staged = readonly (readonly [elements: number, launches: number])[];
 
 /** Elements of the weights that stay. */
@@ -40,8 +41,8 @@ export function residentElements({ weights }: Weighted, staged: Staged): number 
 }
 
 /**
- * Rooms for the weights that stay, and then for each that only the setup reads, which `stage` gives a place. As soon as a room
- * is full, `prepare` runs the launches of the setup, of which there are so many in all, that read it.
+ * Rooms for the weights that stay, and then for each weight that only the setup reads, for which `stage` gives a place.
+ * When a room is full, `prepare` runs the setup's launches that read it; `launches` is the number of all its launches.
  */
 export function roomsOf(
   staged: Staged,
@@ -62,7 +63,7 @@ export function roomsOf(
   ];
 }
 
-/** Reads the packed weights into rooms, in order, which have their size, and checks them. `base` is the module's URL. */
+/** Reads the packed weights into rooms, in order, and checks their size and hash. `base` is the module's URL. */
 export async function readWeights(
   model: Weighted,
   base: string,
@@ -103,7 +104,7 @@ function urlOf(model: Weighted, source: string | URL | undefined, base: string):
   }
 }
 
-/** Also of another realm, where `instanceof` does not hold. */
+/** Bytes of another realm too, where `instanceof` fails. */
 function bytesOf(source: unknown): Uint8Array | undefined {
   if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   const tag = Object.prototype.toString.call(source);
@@ -113,13 +114,13 @@ function bytesOf(source: unknown): Uint8Array | undefined {
   return undefined;
 }
 
-/** The bytes of a file or a response; a piece is valid until the next one is asked for. */
+/** The bytes of a file or a response; a piece is valid until the next one is requested. */
 async function* piecesOf(model: Weighted, url: URL): AsyncGenerator<Uint8Array> {
   const fail = (why: unknown): never => {
     const text = why instanceof Error ? why.message : String(why);
     throw new Error(`${model.name}: cannot read the weights ${url.href}: ${text}`);
   };
-  // Node's fetch does not read files; browsers have no `process`, and Deno and Bun have both ways.
+  // Node's fetch does not read files; browsers have no `process`, and Deno and Bun have both.
   const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
   const fs = url.protocol === "file:" ? process?.getBuiltinModule?.("node:fs/promises") : undefined;
   if (fs) {
@@ -145,7 +146,7 @@ async function* piecesOf(model: Weighted, url: URL): AsyncGenerator<Uint8Array> 
   }
 }
 
-/** What is used of `node:fs/promises`. */
+/** The part of `node:fs/promises` that is used. */
 interface FileSystem {
   open(url: URL): Promise<{
     read(into: Uint8Array, offset: number, length: number): Promise<{ readonly bytesRead: number }>;
@@ -184,7 +185,7 @@ function createIntake(model: Weighted, where: string, rooms: readonly Room[]) {
   };
 }
 
-/** Fills rooms one after another with data that comes in pieces, and checks the hash of all in the end. */
+/** Fills rooms one after another with data that comes in pieces, and checks its hash at the end. */
 function createFilling(model: Weighted, where: string, rooms: readonly Room[]) {
   const state = startHash();
   let at = 0;
@@ -227,13 +228,13 @@ interface DataRange {
 }
 
 /**
- * Where in the file the data of the one tensor of a packed safetensors file lies (8 bytes of header length, JSON, data); undefined
- * if `head`, its beginning, does not hold the whole header.
+ * Where the data of the only tensor of a packed safetensors file is (8 bytes of header length, JSON, data); undefined
+ * if `head`, its beginning, lacks a part of the header.
  */
 function dataRange(model: Weighted, head: Uint8Array, where: string): DataRange | undefined {
   if (head.length < 8) return undefined;
   const length = new DataView(head.buffer, head.byteOffset, 8).getUint32(0, true);
-  // Cleave's are some hundred bytes long.
+  // Cleave's are a few hundred bytes long.
   if (length > 1 << 20) throw wrongFile(model, where, "its header is too long");
   if (head.length < 8 + length) return undefined;
   let packed: { data_offsets?: readonly number[] } | undefined;
@@ -277,7 +278,7 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Piece by piece, so that no string of all bytes is made; a piece is valid until the next one is asked for. */
+/** Decodes piece by piece, without a string of all bytes; a piece is valid until the next one is requested. */
 function* base64Pieces(text: string): Generator<Uint8Array> {
   const size = 1 << 16;
   const piece = new Uint8Array((size / 4) * 3);

@@ -204,13 +204,13 @@ describe("on the command line", () => {
     expect(await dump("--rules-at", "before canonicalize")).toContain("abs(x)");
     expect(await dump("--rules-at", "after canonicalize")).not.toContain("abs(x)");
     const { code, err } = await cleave("inspect", model, "--after", "all", "--rules-at", "canonicalize");
-    expect(err).toContain("`canonicalize` is no place for rules");
+    expect(err).toContain("`canonicalize` is not a place for rules");
     expect(code).toBe(2);
   });
 
   test("check takes --rules-at", async () => {
     const { err, code } = await cleave("check", wrong, "--rules-at", "befor canonicalize");
-    expect(err).toContain("no place for rules");
+    expect(err).toContain("not a place for rules");
     expect(code).toBe(2);
     writeFileSync(join(folder, "late.net"), "rule r: x - 3 => x + -3\n");
     const late = await cleave("check", join(folder, "late.net"), "--rules-at", "after canonicalize");

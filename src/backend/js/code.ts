@@ -3,7 +3,7 @@
 import type { Code } from "../text.js";
 import { name, primary, wrap } from "../text.js";
 
-/** Precedence levels of ECMAScript's operators; a higher one binds tighter. */
+/** Precedence levels of ECMAScript's operators; a higher level binds tighter. */
 const level = { primary, unary: 15, conditional: 3 } as const;
 
 const binaryLevels = {
@@ -38,19 +38,19 @@ export function negative(x: Code): Code {
   return { text: `-${text}`, level: level.unary };
 }
 
-/** `a operator b`; operators of one level group to the left, so only the right operand of an equal one is wrapped. */
+/** `a operator b`. Operators of one level group to the left, so of operands on the same level only the right one needs parentheses. */
 export function binary(operator: BinaryOperator, a: Code, b: Code): Code {
   const own = binaryLevels[operator];
   return { text: `${wrap(a, own)} ${operator} ${wrap(b, own + 1)}`, level: own };
 }
 
-/** `a + b` of integers, which needs no parentheses around a sum on the right. */
+/** `a + b` of integers, where a sum on the right needs no parentheses. */
 export function integerSum(a: Code, b: Code): Code {
   const own = binaryLevels["+"];
   return { text: `${wrap(a, own)} + ${wrap(b, own)}`, level: own };
 }
 
-/** `(a) | 0`: wraps to 32 bits. Parentheses stand around any operator, since few know how loose `|` binds. */
+/** `(a) | 0`: wraps to 32 bits. Any operator inside gets parentheses, because few readers know how loosely `|` binds. */
 export function toI32(a: Code): Code {
   return binary("|", a.level < level.primary ? name(`(${a.text})`) : a, number(0));
 }
@@ -63,7 +63,7 @@ export function conditional(condition: Code, then: Code, otherwise: Code): Code 
   };
 }
 
-/** Words that no identifier may be. */
+/** Words that cannot be identifiers. */
 export const keywords: readonly string[] = (
   "arguments await break case catch class const continue debugger default delete do else enum eval export extends " +
   "false finally for function if implements import in instanceof interface let new null package private protected " +

@@ -75,7 +75,7 @@ export function emitJs(
   };
 }
 
-/** The setup, where weights that only it reads begin at the start of an array of their own. */
+/** The setup, where weights that only it reads begin at the start of a separate array. */
 function stagedSetup({ setup, staged = [], kernels }: KernelProgram, weights: number): Launch[] {
   const resident = weights - staged.reduce((sum, { elements }) => sum + elements, 0);
   return setup.map((launch) => ({

@@ -28,21 +28,21 @@ export interface Expressions {
   /** One expression, or one per lane for a vec. */
   lanesOf(value: Value): Code[];
   scalar(value: Value): Code;
-  /** The value as it is assigned to a register: a pointer's has the base of its parameter in it. */
+  /** The value as it is assigned to a register; the value of a pointer includes the base of its parameter. */
   assigned(register: Register, value: Value): Code[];
-  /** If the value is a floating-point sum with the register in it, what is added. */
+  /** If the value is a floating-point sum that contains the register, the other terms. */
   accumulated(register: Register, value: Value): Code[] | undefined;
-  /** `A[…]` for each element from the address on. */
+  /** `A[…]` for each of `count` elements from the address on. */
   addresses(place: Place, address: Address, count: number): Code[];
-  /** Declarations of what the statement would else compute twice. */
+  /** Declarations of values that the statement would else compute twice. */
   hoistShared(statement: Statement): string[];
-  /** What `print` gives while private registers mean those of item `index`. */
+  /** Calls `print` with private registers that mean those of item `index`. */
   insideTeam<T>(index: Register, print: () => T): T;
-  /** The range of a register, the base of its parameter included if it is a pointer. */
+  /** The range of a register, including the base of its parameter if it is a pointer. */
   range(register: Register): Range;
 }
 
-/** Bases of parameters are below this; arenas and weights are smaller than 4 GiB. */
+/** An upper bound for bases of parameters; arenas and weights are smaller than 4 GiB. */
 const largestBase = 2 ** 30;
 
 export function createExpressions(options: ExpressionOptions): Expressions {
@@ -198,7 +198,7 @@ export function createExpressions(options: ExpressionOptions): Expressions {
     return range(count).map((k) => element(array, sum(base, address.offset + k)));
   }
 
-  /** Base of the parameter plus base of the address, or just the pointer that has both. */
+  /** Base of the parameter plus base of the address, or just the pointer that contains both. */
   function baseOf(place: Place, base: Value | undefined): Code | undefined {
     const parameter = place.kind === "parameter" ? parameterName(place.name) : undefined;
     if (!base) return parameter;
@@ -239,7 +239,7 @@ export function createExpressions(options: ExpressionOptions): Expressions {
   function hoistShared(statement: Statement): string[] {
     hoisted.clear();
     const lines: string[] = [];
-    // A vec is stored element by element: what it reads is read before the first is written.
+    // A vec is stored element by element, so all elements that it reads are read before the first is written.
     const late = statement.kind === "store" && lanes > 1 && statement.value.type === "vec";
     for (const [value, uses] of countUses(statement, (value) => repeats(value, lanes))) {
       const isLateLoad = late && value.kind === "load";
@@ -305,14 +305,14 @@ function arrayOf(kernel: Kernel, place: Place): string {
   return { arena: "A", weights: "W", prepared: "P", table: "T" }[parameter.space];
 }
 
-/** `base + offset`, without what is 0. */
+/** `base + offset`, without terms that are 0. */
 function sum(base: Code | undefined, offset: number): Code {
   if (!base) return number(offset);
   if (offset === 0) return base;
   return offset < 0 ? binary("-", base, number(-offset)) : integerSum(base, number(offset));
 }
 
-/** How often the text of an operand is printed within that of the value. */
+/** How often the text of an operand is printed within the text of the value. */
 function repeats(value: Value, lanes: number): number {
   if (value.kind === "splat") return lanes;
   return 1;

@@ -1,4 +1,4 @@
-// Functions that kernels call and JavaScript does not have; a module holds those that it uses.
+// Functions that kernels call and JavaScript does not have; a module contains those that it uses.
 
 import { runtimeTexts } from "#runtime/text.js";
 

@@ -15,13 +15,13 @@ import { findPointers, scratchPlace } from "../pointers.js";
 import { stepOf } from "../increment.js";
 
 export interface PrintOptions {
-  /** Elements of a vec; a vec is that many locals. */
+  /** The elements of a vec; each is a local variable. */
   readonly lanes: number;
-  /** Name of the function; the kernel's name by default. */
+  /** The name of the function; the kernel's name by default. */
   readonly name?: string;
-  /** Text above the function. */
+  /** Comment lines above the function. */
   readonly comment?: readonly string[];
-  /** Bounds of what loads from the table give. */
+  /** Bounds of the values that are loaded from the table. */
   readonly table?: Range;
 }
 
@@ -29,16 +29,16 @@ export interface PrintedKernel {
   /** `function name(A, W, S, T, …offsets) { … }`: arena, weights, prepared weights, scratch, table, one offset per parameter. */
   readonly text: string;
   readonly name: string;
-  /** Functions that the module must bring along. */
+  /** Helper functions that the module must contain. */
   readonly helpers: ReadonlySet<Helper>;
 }
 
-/** Names that a kernel may not take: the arrays that every kernel is called with, and the helpers. */
+/** Names that a kernel may not use: the arrays that every kernel is called with, and the helpers. */
 const arrays = { arena: "A", weights: "W", prepared: "P", scratch: "S", table: "T" } as const;
 
 /**
- * The kernel as a function. Values of type f32 are computed in double and rounded when stored. A team loop is a loop;
- * with a team of several, private registers are arrays indexed by the item.
+ * Prints the kernel as a function. Values of type f32 are computed in double precision and rounded when they are stored. A team loop is a
+ * loop; with a team of several, private registers are arrays indexed by the item.
  */
 export function printKernel(kernel: Kernel, options: PrintOptions): PrintedKernel {
   const folded = foldKernel(kernel);
@@ -149,7 +149,7 @@ function printStatement(statement: Statement, printer: Printer): string[] {
   }
 }
 
-/** An assignment; a sum that begins or ends with its own target becomes `+=`. */
+/** An assignment; a sum whose first or last term is its own target becomes `+=`. */
 function printSet(
   register: Register,
   statement: Extract<Statement, { kind: "set" }>,
@@ -172,7 +172,7 @@ function printSet(
   if (added) return [...hoisted, ...targets.map((target, k) => `${target.text} += ${at(added, k).text};`)];
   const values = expressions.assigned(register, value);
   if (lanes > 1 && targets.length > 1) {
-    // Lanes may be swapped: all are read before the first is written.
+    // Lanes may be swapped, so all are read before the first is written.
     const left = targets.map((target) => target.text).join(", ");
     const right = values.map((lane) => lane.text).join(", ");
     return [...hoisted, `[${left}] = [${right}];`];

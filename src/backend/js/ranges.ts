@@ -1,4 +1,4 @@
-// Ranges of the integers of a kernel: where a result surely fits 32 bits, JavaScript needs no `| 0`.
+// Ranges of the integers of a kernel: if a result surely fits 32 bits, JavaScript needs no `| 0`.
 
 import { greatest, least } from "#diagnostic/extremes.js";
 import type { IntBinary, Kernel, Register, Value } from "#kernel/ir/ir.js";
@@ -14,15 +14,18 @@ export interface Range {
 
 const unknown: Range = { low: -Infinity, high: Infinity };
 
-/** What a load of an i32 or a conversion may give. */
+/** The range of a load of an i32, or of a conversion. */
 const anyI32: Range = { low: -(2 ** 31), high: 2 ** 31 - 1 };
 
-/** Whether every value of the range is an i32, and none can be −0. */
+/** Whether every value of the range is an i32 other than −0. */
 export function fitsI32({ low, high }: Range): boolean {
   return low >= anyI32.low && high <= anyI32.high;
 }
 
-/** Gives the range of any i32 value of the kernel, before it is wrapped to 32 bits. `table` bounds the table's entries. */
+/**
+ * Returns a function that gives the range of any i32 value of the kernel, before it is wrapped to 32 bits. `table` bounds the table's
+ * entries.
+ */
 export function createRanges(kernel: Kernel, table: Range = anyI32): (value: Value) => Range {
   const indices = new Map<string, Range>([
     [kernel.grid.index.name, { low: 0, high: Math.max(0, kernel.grid.count - 1) }],
@@ -61,7 +64,7 @@ export function createRanges(kernel: Kernel, table: Range = anyI32): (value: Val
     for (const { value, times } of all) {
       const step = stepOf(register, value);
       if (step) {
-        // Between its declaration and its end the register makes this step at most `runs` times.
+        // From its declaration to its end, the register takes this increment at most `runs` times.
         const { low, high } = ofStep(step);
         const runs = times / scope;
         drift = {
@@ -106,7 +109,7 @@ export function createRanges(kernel: Kernel, table: Range = anyI32): (value: Val
   return of;
 }
 
-/** What is left of a range when its value is wrapped to 32 bits. */
+/** The range of a value after it is wrapped to 32 bits. */
 function wrapped(range: Range): Range {
   return fitsI32(range) ? range : anyI32;
 }

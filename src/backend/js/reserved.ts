@@ -1,4 +1,4 @@
-// Names at the top level of emitted modules, which a kernel must not take.
+// Names at the top level of emitted modules, which a kernel must not use.
 
 import { runtimeTexts } from "#runtime/text.js";
 

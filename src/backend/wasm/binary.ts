@@ -16,26 +16,26 @@ export interface WasmFunction extends Signature {
   readonly exportName?: string;
 }
 
-/** A function of the host, found under `host.<name>`. */
+/** A function of the host, imported as `host.<name>`. */
 export interface HostFunction extends Signature {
   readonly name: string;
 }
 
 export interface WasmBinary {
   readonly imports: readonly HostFunction[];
-  /** In order of their indices, which follow those of the imports. */
+  /** In the order of their indices, which follow the indices of the imports. */
   readonly functions: readonly WasmFunction[];
 }
 
-/** What every binary begins with: `\0asm`, version 1. */
+/** The first bytes of every binary: `\0asm`, version 1. */
 const magic = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00] as const;
 
-/** 64 KiB each; 4 GiB in all are what 32-bit addresses reach. */
+/** Pages of 64 KiB each; 32-bit addresses reach 4 GiB in all. */
 const mostPages = 65536;
 
 /**
- * The bytes of a binary. The memory is imported as `host.memory`, with a maximum and not shared: a host that shares it between
- * threads writes 3 (shared) for the 1 (with a maximum) behind the name.
+ * The bytes of a binary. The memory is imported as `host.memory`, with a maximum and not shared. A host that shares it between threads
+ * replaces the 1 (with a maximum) after the name by 3 (shared).
  */
 export function encodeBinary({ imports, functions }: WasmBinary): Uint8Array<ArrayBuffer> {
   const signatures: Signature[] = [];
@@ -72,7 +72,7 @@ export function encodeBinary({ imports, functions }: WasmBinary): Uint8Array<Arr
   ]);
 }
 
-/** A section: its number, its length, how many entries, the entries. */
+/** A section: its number, its length, the number of entries, the entries. */
 function section(id: number, entries: readonly (readonly number[])[]): number[] {
   const content = [...unsigned(entries.length), ...entries.flat()];
   return [id, ...unsigned(content.length), ...content];

@@ -1,4 +1,4 @@
-// WebAssembly instructions as bytes: an expression is the code of its operands and then its own.
+// WebAssembly instructions as bytes: an expression is the code of its operands followed by its own instruction.
 
 import type { Opcode } from "./opcodes.js";
 import { opcodes } from "./opcodes.js";
@@ -10,7 +10,7 @@ export type ValType = "i32" | "f32" | "f64" | "v128";
 
 export const valTypes: Readonly<Record<ValType, number>> = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b };
 
-/** An instruction without immediates, behind the code of its operands. */
+/** An instruction without immediates, after the code of its operands. */
 export function op(name: Opcode, ...operands: readonly Code[]): Code {
   return [...operands.flat(), ...opcodes[name]];
 }
@@ -51,7 +51,7 @@ export function call(index: number, ...operands: readonly Code[]): Code {
   return [...operands.flat(), ...opcodes.call, ...unsigned(index)];
 }
 
-/** A load or store; `offset` in bytes is added to the address. All are promised the alignment of an f32 only. */
+/** A load or store; `offset` in bytes is added to the address. The only promised alignment is that of an f32. */
 export function memory(name: Opcode, offset: number, ...operands: readonly Code[]): Code {
   return [...operands.flat(), ...opcodes[name], 2, ...unsigned(offset)];
 }
@@ -72,7 +72,7 @@ export function shuffle(a: Code, b: Code, lanes: readonly number[]): Code {
 
 const voidType = 0x40;
 
-/** `body` again and again while `condition` holds; once at least. */
+/** Repeats `body` while `condition` holds; `body` runs at least once. */
 export function doWhile(body: Code, condition: Code): Code {
   return [...opcodes.loop, voidType, ...body, ...condition, ...opcodes.br_if, 0, ...opcodes.end];
 }

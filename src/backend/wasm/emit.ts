@@ -1,4 +1,4 @@
-// The WebAssembly back end: one ES module with two binaries in it, for SIMD and for relaxed SIMD, and no import.
+// The WebAssembly back end: one ES module that contains two binaries, for SIMD and for relaxed SIMD, and no import.
 
 import { jsString } from "#diagnostic/escape.js";
 import type { Kernel, KernelProgram, Launch } from "#kernel/ir/ir.js";
@@ -94,7 +94,7 @@ function kernelsText(program: KernelProgram, options: EmitOptions): string {
   return `/** Functions of the binaries, how many independent blocks each has, and thousands of operations. */\nconst kernels = [\n${rows.join("\n")}\n];\n`;
 }
 
-/** Thousands of operations of all blocks, addresses included: what decides whether threads share them. */
+/** Thousands of operations of all blocks, addresses included. It decides whether threads share them. */
 function workOf(kernel: Kernel): number {
   let operations = 0;
   walkStatements(kernel.body, (statement, times) => {

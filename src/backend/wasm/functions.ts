@@ -20,7 +20,7 @@ export interface Functions {
   host(name: HostName, ...operands: readonly Code[]): Code;
 }
 
-/** Four lanes are worth code of our own for what activations use; the rest is left to the host, one call per element. */
+/** The functions that activations use, which are worth code for four lanes. Others are left to the host, with one call per element. */
 const mathNames: readonly MathFunction[] = ["exp", "log", "tanh", "erf"];
 const hostNames: readonly HostName[] = ["sin", "cos", "pow"];
 

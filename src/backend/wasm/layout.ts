@@ -1,29 +1,29 @@
-// Where the parts of a module's memory lie.
+// The layout of a module's memory.
 
 import { greatest } from "#diagnostic/extremes.js";
 import type { KernelProgram } from "#kernel/ir/ir.js";
 import { arenaElements } from "#ir/arenas.js";
 
-/** In bytes from the start of memory. Scratch comes last, since every thread has its own. */
+/** Addresses in bytes from the start of memory. Scratch comes last, because each thread has a separate one. */
 export interface Layout {
   readonly table: number;
   readonly weights: number;
-  /** Elements of weights that stay; those behind them are in the arena while the setup reads them, one at a time. */
+  /** The elements of weights that stay in memory. The weights after them are in the arena while the setup reads them, one at a time. */
   readonly resident: number;
   readonly prepared: number;
   readonly arena: number;
   readonly scratch: number;
 }
 
-/** Nothing lies at the start, so that a pointer before the first element of a tensor is not a negative number. */
+/** The start of memory is left unused, so that a pointer before the first element of a tensor is not a negative number. */
 const firstByte = 1024;
 
-/** Parts begin where cache lines do. */
+/** Parts begin at the start of a cache line. */
 const alignment = 64;
 
 /**
- * The layout of a program's memory, of which `weights` elements are packed weights. What only the setup reads lies where the
- * arena does, which may reach behind it.
+ * The layout of a program's memory, with `weights` elements of packed weights. Weights that only the setup reads share the place of the
+ * arena, and may extend beyond its end.
  */
 export function layoutOf(program: KernelProgram, weights: number): Layout {
   let end = firstByte;

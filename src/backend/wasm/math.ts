@@ -1,6 +1,6 @@
-// Functions that WebAssembly has no instruction for, on four lanes: exp, log, tanh, erf.
+// Functions for which WebAssembly has no instruction, on four lanes: exp, log, tanh, erf.
 //
-// Polynomials and reductions of exp, log and tanh are those of the Cephes library (Stephen L. Moshier, 1984–1992, expf.c, logf.c,
+// The polynomials and range reductions of exp, log and tanh are those of the Cephes library (Stephen L. Moshier, 1984–1992, expf.c, logf.c,
 // tanhf.c), with relative errors of 1 to 2 units in the last place; the rational function of erf is Eigen's.
 
 import type { Code, ValType } from "./code.js";
@@ -9,7 +9,7 @@ import type { WasmFunction } from "./binary.js";
 
 export type MathFunction = "exp" | "log" | "tanh" | "erf";
 
-/** The function, from v128 to v128; `indexOf` gives the index of another that it calls. */
+/** The function, from v128 to v128; `indexOf` gives the index of another function that it calls. */
 export function mathFunction(
   name: MathFunction,
   callTo: (other: MathFunction) => (x: Code) => Code,
@@ -52,7 +52,7 @@ const sub = (a: Code, b: Code): Code => op("f32x4.sub", a, b);
 const mul = (a: Code, b: Code): Code => op("f32x4.mul", a, b);
 const div = (a: Code, b: Code): Code => op("f32x4.div", a, b);
 
-/** By Horner's scheme, highest power first. */
+/** A polynomial by Horner's scheme, highest power first. */
 function polynomial(x: Code, coefficients: readonly number[]): Code {
   const [first = 0, ...rest] = coefficients;
   return rest.reduce((sum, coefficient) => add(mul(sum, x), v128Const(coefficient)), v128Const(first));
@@ -63,11 +63,11 @@ function powerOfTwo(n: Code): Code {
   return op("i32x4.shl", op("i32x4.add", n, i32x4Const(127)), i32Const(23));
 }
 
-/** exp x = 2ⁿ·exp r with r = x − n·ln 2; 2ⁿ in two factors, for infinities and denormals. NaN stays NaN. */
+/** exp x = 2ⁿ·exp r with r = x − n·ln 2. 2ⁿ is applied as two factors, for infinities and denormals. NaN stays NaN. */
 function exp({ x, variable }: Parts): Code {
   const [n, r, whole, half] = [variable(), variable(), variable(), variable()];
   return [
-    // Beyond these the result is infinite or 0 anyway.
+    // Beyond these bounds the result is infinite or 0 anyway.
     ...x.set(op("f32x4.pmax", op("f32x4.pmin", x.get, v128Const(89)), v128Const(-104))),
     ...n.set(op("f32x4.nearest", mul(x.get, v128Const(Math.LOG2E)))),
     ...r.set(sub(sub(x.get, mul(n.get, v128Const(0.693359375))), mul(n.get, v128Const(-2.1219444e-4)))),
@@ -152,7 +152,7 @@ function log({ x, variable }: Parts): Code {
         mul(e.get, v128Const(0.693359375)),
       ),
     ),
-    // ∞ gives ∞, 0 gives −∞, what is below gives NaN, as NaN does.
+    // ∞ gives ∞, 0 gives −∞, negative numbers and NaN give NaN.
     ...choose(
       choose(m.get, x.get, op("f32x4.lt", x.get, v128Const(Infinity))),
       choose(v128Const(-Infinity), v128Const(Number.NaN), op("f32x4.eq", x.get, v128Const(0))),
@@ -193,7 +193,7 @@ function tanh({ x, variable, callTo }: Parts): Code {
   ];
 }
 
-/** x·P(x²)/Q(x²) for |x| ≤ 4, where erf x is ±1 in f32. */
+/** x·P(x²)/Q(x²) for |x| ≤ 4; at 4, erf x is ±1 in f32. */
 function erf({ x, variable }: Parts): Code {
   const square = variable();
   return [

@@ -11,15 +11,15 @@ import type { ValueOptions, Values } from "./values.js";
 import { createValues, kernelParameters } from "./values.js";
 
 /**
- * The kernel as a function of its first block, the block behind its last, the address of its scratch, and the address of each
- * parameter's base, all i32 and in bytes. There is at least one block. Team loops are loops: the team has one member.
+ * Prints the kernel as a function of its first block, the block after its last, the address of its scratch, and the address of each
+ * parameter's base, all i32 and in bytes. There is at least one block. Team loops are plain loops, because the team has one member.
  */
 export function printKernel(kernel: Kernel, options: ValueOptions): WasmFunction {
   const folded = foldKernel(kernel);
   const values = createValues(folded, options);
   const printer: Printer = { values, isUsed: usedRegisters(folded) };
   const { index, count } = folded.grid;
-  // Taken at first, since it lives longest.
+  // This local is allocated first, because it lives longest.
   const at = values.indexOf(index);
   const block = [
     ...folded.privates.flatMap((register) => zero(register, values, options.lanes)),
@@ -59,7 +59,7 @@ function printBody(body: readonly Statement[], printer: Printer): Code {
 
 type Assignment = Extract<Statement, { kind: "let" | "set" }>;
 
-/** The assignments of one constant from a place on, as to the sums of a tile. */
+/** The assignments from a statement on that all set the same constant, as for the sums of a tile. */
 function startsAlike(body: readonly Statement[], from: number): Assignment[] {
   const found: Assignment[] = [];
   for (let at = from; at < body.length; at += 1) {
@@ -72,14 +72,14 @@ function startsAlike(body: readonly Statement[], from: number): Assignment[] {
   return found;
 }
 
-/** A text for equal floating-point constants; undefined for other values. */
+/** A string that is the same for equal floating-point constants; undefined for other values. */
 function constantOf(value: Value): string | undefined {
   const number = value.kind === "splat" ? value.x : value;
   if (number.kind !== "const" || number.type !== "f32") return undefined;
   return `${value.type} ${Object.is(number.value, -0) ? "-0" : number.value}`;
 }
 
-/** The value is computed once. */
+/** Assigns one value to several registers, and computes it once. */
 function assignAll(statements: readonly Assignment[], { values }: Printer): Code {
   const [first, ...more] = statements.map(({ register }) => values.indexOf(register));
   const [{ register, value } = bug("nothing to assign")] = statements;
@@ -127,7 +127,7 @@ function printStatement(statement: Statement, printer: Printer): Code {
 
 type Loop = Extract<Statement, { kind: "for" | "team" }>;
 
-/** A loop that runs once at least. Where the index is not used, it counts down. */
+/** A loop that runs at least once. If the index is not used, it counts down. */
 function loop({ index, count, body }: Loop, printer: Printer): Code {
   if (count <= 0) return [];
   const { values, isUsed } = printer;

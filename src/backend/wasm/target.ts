@@ -3,21 +3,21 @@
 import type { Target } from "#ir/target.js";
 
 /**
- * Measured on cores of Zen 3 and 4 in Node 20. Decisions depend on ratios alone, but reports show modelled times: docs/splitting.md says how
- * near they are.
+ * Measured on cores of Zen 3 and 4 in Node 20. Decisions depend only on ratios, but reports show modelled times: docs/splitting.md says how
+ * accurate they are.
  */
 export const wasmTarget: Target = {
   name: "wasm",
   lanes: 4,
   chains: { stages: 3, keeps: ["rows"] },
-  // What a fused kernel keeps should stay in half of a 512 KiB L2 cache.
+  // The scratch of a fused kernel should stay in half of a 512 KiB L2 cache.
   scratchBytes: 256 * 1024,
   denseMacs: 23.4e9,
   depthwiseMacs: 14e9,
   transforms: 5.5e9,
   freesWeights: true,
   bytes: 26e9,
-  // A second and a third cache of usual sizes; of the third a half, since other cores have the rest.
+  // A second-level and a third-level cache of usual sizes; of the third level only half, because other cores use the rest.
   weightMemory: [
     { holds: 2 ** 20, bytesPerSecond: 100e9 },
     { holds: 2 ** 24, bytesPerSecond: 40e9 },

@@ -1,7 +1,7 @@
 // Values of the kernel IR as WebAssembly code.
 //
-// Addresses are in bytes here: a pointer (see `findPointers`) holds the base of its place plus four times what the IR counts, so that
-// a load is one instruction with the constant offset in it.
+// Addresses are in bytes here: a pointer (see `findPointers`) holds the base of its place plus four times the value that it has in the IR,
+// so that a load is one instruction with the constant offset in it.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Address, Kernel, Place, Register, Statement, Value, ValueType } from "#kernel/ir/ir.js";
@@ -25,20 +25,20 @@ import type { Functions } from "./functions.js";
 import type { Opcode } from "./opcodes.js";
 
 export interface Values {
-  /** Types of the locals behind the parameters. */
+  /** Types of the locals after the parameters. */
   readonly locals: readonly ValType[];
   indexOf(register: Register): number;
   of(value: Value): Code;
-  /** What is assigned to a register: of a pointer, bytes from the start of memory. */
+  /** The value that is assigned to a register; for a pointer, in bytes from the start of memory. */
   assigned(register: Register, value: Value): Code;
   store(place: Place, address: Address, value: Value): Code;
-  /** Puts what the statement would else compute twice into locals. To be called for each statement, before its code is made. */
+  /** Stores values that the statement would else compute twice in locals. It must be called for each statement, before its code is made. */
   keepShared(statement: Statement): Code;
-  /** Makes the code of a body; the locals of what it declares serve others behind it. */
+  /** Makes the code of a body; the locals of its declarations can be reused after it. */
   inScope(print: () => Code): Code;
 }
 
-/** The first parameters of every kernel: its first block, the one behind its last, and where its scratch is. */
+/** The first parameters of every kernel: its first block, the block after its last, and the address of its scratch. */
 export const kernelParameters = ["from", "to", "scratch"] as const;
 
 export interface ValueOptions {
@@ -56,15 +56,15 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
   const locals: ValType[] = [];
   const registers = new Map<string, number>();
   const kept = new Map<Value, number>();
-  // Locals are few, and bodies alike have the same ones: their code is short, and packs well.
+  // Reusing locals keeps them few and gives similar bodies the same ones: the code is short and compresses well.
   const free = new Set<number>();
-  /** Taken by the bodies around, outermost first, and by the statement. */
+  /** The locals in use, by the surrounding bodies, outermost first, and by the statement. */
   const scopes: number[][] = [[]];
   let ofStatement: number[] = [];
 
   const isWide = (type: ValueType): boolean => type === "vec" && lanes > 1;
 
-  /** The first local of a type that is free. */
+  /** The first free local of a type. */
   function take(type: ValType): number {
     const found = locals.findIndex((one, at) => one === type && free.has(at));
     const at = found >= 0 ? found : locals.push(type) - 1;
@@ -90,7 +90,7 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
     return code;
   }
 
-  /** The local of a register, which the innermost body declares if it is not known yet. */
+  /** The local of a register; if it has none yet, the innermost body declares one. */
   function indexOf(register: Register): number {
     const known = registers.get(register.name);
     if (known !== undefined) return known;
@@ -196,7 +196,7 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
       case "min":
       case "max":
         if (!isWide(type)) return op(`f32.${fn}`, of(a), of(b));
-        // `pmax(x, 0)` is one instruction of the processor where `max` takes several. If x is NaN it gives NaN, as it must.
+        // `pmax(x, 0)` is one instruction of the processor, where `max` takes several. If x is NaN, it gives NaN, as it must.
         if (isConstant(b)) return op(`f32x4.p${fn}`, of(a), of(b));
         if (isConstant(a)) return op(`f32x4.p${fn}`, of(b), of(a));
         return extreme(fn, of(a), of(b));
@@ -207,8 +207,8 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
 
   /**
    * The larger or smaller of two vecs, lane by lane. `pmax(a, b)` is `a < b ? b : a`, one instruction of the processor, where `max` takes
-   * eight. Where a lane is not a number each order gives another operand, so one of both has it, and or-ing its bits in keeps it NaN;
-   * everywhere else both are the same number (of zeros with two signs it is -0).
+   * eight. If a lane is NaN in one operand, the two orders of the operands give different results, one of which is NaN, and or-ing the bits
+   * of both keeps it NaN. Everywhere else both orders give the same number (of zeros with different signs, the or gives -0).
    */
   function extreme(fn: "min" | "max", a: Code, b: Code): Code {
     const [x, y] = [local("v128"), local("v128")];
@@ -269,7 +269,7 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
     return memory(isWide(value.type) ? "v128.store" : "f32.store", offset, base, of(value));
   }
 
-  /** The offset of an instruction is added without wrapping, so it cannot be negative. */
+  /** The offset of an instruction is added without wrapping, so it must not be negative. */
   function inBytes(place: Place, { base, offset }: Address): { base: Code; offset: number } {
     const key = place.kind === "parameter" ? place.name : scratchPlace;
     const start = base ? addressOf(base, key) : baseOf(key);
@@ -277,7 +277,7 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
     return { base: op("i32.add", start, i32Const(offset * 4)), offset: 0 };
   }
 
-  /** Where the element with a number lies that is counted from the start of a place, in bytes from the start of memory. */
+  /** The address of an element, in bytes from the start of memory; `value` is its number, counted from the start of a place. */
   function addressOf(value: Value, place: string): Code {
     const pointer = carrier(value, (name) => pointers.has(name));
     if (pointer && pointers.get(pointer.name) === place) return withPointer(value);

@@ -1,6 +1,6 @@
-// Adapters as the compiler tells them apart.
+// The classes of adapters that the compiler distinguishes.
 
-/** The kinds of adapter that a module can be made for; it runs on all. */
+/** The classes of adapters that a module can be made for; a module runs on all of them. */
 export const adapterClasses = ["gpu", "software"] as const;
 
 export type AdapterClass = (typeof adapterClasses)[number];

@@ -1,18 +1,18 @@
-// Bindings: which buffers a kernel is given, and which of its parameters lie in each.
+// Bindings: the buffers that a kernel uses, and the parameters that are in each.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Kernel, KernelProgram, Launch, Space } from "#kernel/ir/ir.js";
 
 /** One storage buffer of a shader. */
 export interface Binding {
-  /** In the shader: A, A2 hold vecs, D, D2 single elements, W, W2 weights, T tables. */
+  /** The name in the shader: A, A2 hold vecs, D, D2 single elements, W, W2 weights, T tables. */
   readonly name: string;
   /** E4: vecs of f16 or f32, which the host chooses. */
   readonly element: "vec4f" | "E4" | "f32" | "i32";
   readonly access: "read" | "read_write";
 }
 
-/** How a launch binds memories: a buffer that several parameters lie in is bound once, since one of them may write. */
+/** How a launch binds memories. A buffer that holds several parameters is bound once, because one of them may write. */
 export interface BindingPattern {
   readonly bindings: readonly Binding[];
   /** The binding of each parameter. */
@@ -26,8 +26,8 @@ export interface Memory {
 }
 
 /**
- * Pattern and memories of a launch, the memories in the order of the bindings. `f16`: weights and arenas of vecs may be stored in
- * halves.
+ * The pattern and the memories of a launch; the memories are in the order of the bindings. With `f16`, weights and arenas of vecs may be
+ * stored as f16.
  */
 export function bindingsOf(
   program: KernelProgram,
@@ -61,8 +61,8 @@ export function bindingsOf(
 }
 
 /**
- * Whether a memory may be stored in halves: weights and arenas of vecs. Tensors that are stored element by element stay f32, as two
- * items may store into one word; ports are f32 for the caller.
+ * Whether a memory may be stored as f16, which holds for weights and arenas of vecs. Tensors that are stored element by element stay f32,
+ * because two items may store into one word; ports are f32 for the caller.
  */
 export function mayBeHalves({ arenas }: KernelProgram, { space, index }: Memory): boolean {
   return space === "weights" || (space === "arena" && arenas[index]?.kind === "vecs");

@@ -6,8 +6,8 @@ import { createNames, name, primary, wrap } from "../text.js";
 const unary = 15;
 
 /**
- * Precedence levels of WGSL's operators (WGSL §8.19) and how tightly their operands must bind. Shifts and bit operations take
- * unary operands, comparisons do not chain, and `&&` and `||` do not mix: parentheses are then part of the grammar.
+ * Precedence levels of WGSL's operators (WGSL §8.19) and how tightly their operands must bind. Shifts and bit operations take unary
+ * operands, comparisons do not chain, and `&&` and `||` do not mix; in these cases the grammar requires parentheses.
  */
 const operators = {
   "*": { own: 13, left: 13, right: 14 },
@@ -33,12 +33,12 @@ export function binary(operator: Operator, a: Code, b: Code): Code {
   return { text: `${wrap(a, left)} ${operator} ${wrap(b, right)}`, level: own };
 }
 
-/** `a + b` of integers, which needs no parentheses around a sum on the right. */
+/** `a + b` of integers, where a sum on the right needs no parentheses. */
 export function integerSum(a: Code, b: Code): Code {
   return { text: `${wrap(a, 12)} + ${wrap(b, 12)}`, level: 12 };
 }
 
-/** `base + offset`, without what is 0. */
+/** `base + offset`, without terms that are 0. */
 export function plus(base: Code, offset: number): Code {
   if (offset === 0) return base;
   return offset < 0 ? binary("-", base, integer(-offset)) : binary("+", base, integer(offset));
@@ -58,8 +58,8 @@ export function unsigned(value: number): Code {
 }
 
 /**
- * An f32 in the fewest digits that give it. WGSL has no infinity: the largest number stands for it, which every comparison and
- * clamp takes the same way. `nan` is the name of a variable that holds the bits of one, since no constant may be NaN.
+ * An f32 in the fewest digits that give it. WGSL has no infinity, so the largest number replaces it; every comparison and clamp gives the
+ * same result with it. `nan` is the name of a variable that holds the bits of NaN, since no constant may be NaN.
  */
 export function float(value: number): Code {
   if (Number.isNaN(value)) return name("bitcast<f32>(nan_bits)");
@@ -68,7 +68,7 @@ export function float(value: number): Code {
   let text = String(single);
   for (let digits = 1; digits < 10; digits += 1) {
     const short = String(Number(single.toPrecision(digits)));
-    // A literal beyond the largest number is an error, though it would round to that.
+    // A literal above the largest number is an error, even if it would round to that number.
     if (Math.fround(Number(short)) !== single || Math.abs(Number(short)) > largest) continue;
     text = short;
     break;
@@ -78,7 +78,7 @@ export function float(value: number): Code {
   return { text, level: text.startsWith("-") ? unary : primary };
 }
 
-/** Names for a shader: no keyword, no reserved word, no built-in function that kernels call. */
+/** Names for a shader that are not keywords, reserved words, or built-in functions that kernels call. */
 export function createWgslNames(more: Iterable<string>): (wish: string) => string {
   const fresh = createNames([...words, ...more]);
   return (wish) => fresh(/^_(_|\W|$)/.test(wish) || wish === "" ? `v${wish}` : wish);

@@ -1,4 +1,4 @@
-// The WebGPU back end: one ES module with a shader per kernel, and the host code that binds and dispatches them.
+// The WebGPU back end: one ES module with the shaders, and the host code that binds and dispatches them.
 
 import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
@@ -36,12 +36,12 @@ import { formOf, shareKernels } from "./share.js";
 
 /** A shader of a program: a form of kernel, and one way of binding its buffers. */
 interface ProgramShader extends Shader {
-  /** Readable and unique in the program. */
+  /** Readable, and unique in the program. */
   readonly name: string;
   readonly bindings: readonly Binding[];
-  /** Invocations of a workgroup. */
+  /** The invocations of a workgroup. */
   readonly invocations: number;
-  /** Whether workgroups are subgroups: then `enableSubgroups` must stand before all else. */
+  /** Whether workgroups are subgroups; then the shader must begin with `enableSubgroups`. */
   readonly subgroup: boolean;
 }
 
@@ -51,21 +51,21 @@ interface ShaderLaunch {
   readonly memories: readonly Memory[];
   /** Workgroups along x and y. */
   readonly workgroups: readonly [number, number];
-  /** What stands in the uniform: the base offset of each parameter, then the sizes in which the launches of the shader differ. */
+  /** The values in the uniform: the base offset of each parameter, then the sizes in which the launches of the shader differ. */
   readonly uniforms: readonly number[];
 }
 
-/** All shaders of a program and its launches. */
+/** All shaders of a program, and its launches. */
 export interface ProgramShaders {
   readonly shaders: readonly ProgramShader[];
   readonly launches: readonly ShaderLaunch[];
-  /** For each launch what is launched instead where the device has the subgroups for it; see `SubgroupKernels`. */
+  /** For each launch, the one that replaces it on devices with suitable subgroups; see `SubgroupKernels`. */
   readonly subgroups: readonly (ShaderLaunch | undefined)[];
 }
 
 /**
- * Prints the shaders of a program: launches of kernels of one form that bind their buffers alike share one. With `f16`, one of
- * `shaderHeads` must stand before each.
+ * Prints the shaders of a program. Launches share a shader if their kernels have the same form and bind their buffers alike. With `f16`,
+ * each shader must begin with one of `shaderHeads`.
  */
 export function printShaders(
   program: KernelProgram,
@@ -114,7 +114,7 @@ export function printShaders(
   };
 }
 
-/** A name for the shader of some kernels: what their names begin with, up to the shapes; no name twice. */
+/** Makes unique names for shaders: the part of the names of its kernels that they have in common, up to the shapes. */
 function createUniqueNames(): (kernels: readonly Kernel[]) => string {
   const counts = new Map<string, number>();
   return (kernels) => {
@@ -128,7 +128,7 @@ function createUniqueNames(): (kernels: readonly Kernel[]) => string {
   };
 }
 
-/** What a device must have to run the program. */
+/** The limits that a device must have to run the program. */
 export function neededLimits(
   program: KernelProgram,
   { shaders, launches, subgroups }: ProgramShaders,
@@ -214,14 +214,14 @@ export function emitWgsl(
   };
 }
 
-/** The arenas that may be stored in halves. */
+/** The arenas that may be stored as f16. */
 function arenasOfHalves(program: KernelProgram): number[] {
   return program.arenas.flatMap((_, index) =>
     mayBeHalves(program, { space: "arena", index }) ? [index] : [],
   );
 }
 
-/** The buffer of a port, and whether it fills that by itself. */
+/** The buffer of a port, and whether the port fills the whole buffer. */
 function placeText({ arenas, inputs, outputs }: KernelProgram, { arena, offset, shape }: Port): string {
   const { kind, elements: size } = arenas[arena] ?? bug(`no arena ${arena}`);
   const sharers = [...inputs, ...outputs].filter((port) => port.arena === arena).length;
@@ -229,7 +229,7 @@ function placeText({ arenas, inputs, outputs }: KernelProgram, { arena, offset, 
   return `buffer: ${arena}, offset: ${offset}, alone: ${isAlone}`;
 }
 
-/** Buffers are numbered: arenas, parts of the weights, the table. */
+/** The number of a buffer: first arenas, then parts of the weights, then the table. */
 function bufferOf(program: KernelProgram, { space, index }: Memory): number {
   const before = {
     arena: 0,

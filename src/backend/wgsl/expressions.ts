@@ -26,11 +26,11 @@ export interface Expressions {
   baseOf(parameter: string): string;
   code(value: Value): Code;
   store(place: Place, address: Address, value: Value): string;
-  /** Declarations of what the statement would else compute twice. */
+  /** Declarations of values that the statement would else compute twice. */
   hoistShared(statement: Statement): string[];
 }
 
-/** Where elements of a place stand. */
+/** Where the elements of a place are stored. */
 interface Array {
   readonly name: string;
   readonly vecs: boolean;
@@ -69,7 +69,7 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
     };
   }
 
-  /** What stands before the constant of an address: the parameter's base and the address's. */
+  /** The part of an address before its constant: the parameter's base plus the base of the address. */
   function start(array: Array, base: Value | undefined): Code | undefined {
     const own = array.base === undefined ? undefined : name(array.base);
     if (!base) return own;
@@ -81,8 +81,8 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
   }
 
   /**
-   * The index of the vec that an element lies in. Whole vecs of the offset are added behind the shift, so that neighbouring
-   * accesses share what stands before it.
+   * The index of the vec that contains an element. The offset's whole vecs are added after the shift, so that neighbouring accesses share
+   * the expression before it.
    */
   function vecIndex(from: Code | undefined, offset: number): Code {
     if (!from) return integer(Math.floor(offset / 4));
@@ -199,7 +199,7 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
     }
   }
 
-  /** An operand of `*`: a splat scalar may stay one, as WGSL multiplies vecs by scalars. */
+  /** An operand of `*`: a splat can stay a scalar, as WGSL multiplies vecs by scalars. */
   function factor(value: Value): Code {
     return value.kind === "splat" && !hoisted.has(value) ? code(value.x) : code(value);
   }
@@ -212,7 +212,7 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
       case "mul":
       case "div": {
         const operator = ({ add: "+", sub: "-", mul: "*", div: "/" } as const)[fn];
-        // Of two splats one must stay a vec.
+        // Of two splats one must become a vec.
         const right = a.kind === "splat" ? code(b) : factor(b);
         return binary(operator, factor(a), right);
       }
@@ -288,7 +288,7 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
     hoisted.clear();
     const lines: string[] = [];
     for (const [value, uses] of countUses(statement)) {
-      // A vec taken apart lane by lane is printed once for each.
+      // A vec that is used lane by lane is printed once for each lane.
       if (uses < 2 || value.kind === "splat") continue;
       const own = fresh("t");
       lines.push(`let ${own} = ${code(value).text};`);
@@ -302,7 +302,7 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
 
 const compareOperators = { lt: "<", le: "<=", eq: "==", ne: "!=" } as const;
 
-/** The text of what a `.x` stands behind. */
+/** The text before a `.x`. */
 function postfix(code: Code): string {
   return wrapped(code).text;
 }

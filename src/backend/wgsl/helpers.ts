@@ -1,4 +1,4 @@
-// Functions that kernels call and WGSL lacks, or has in a weaker form.
+// Functions that kernels call and WGSL lacks, or has with less accuracy.
 
 /** What a helper computes; each exists for f32 and for vec4f. */
 export type Helper = "erf" | "hyperbolic_tangent" | "power" | "sine" | "cosine";
@@ -16,11 +16,11 @@ function helperText(helper: Helper, type: "f32" | "vec"): string {
 }
 
 /**
- * erf: a rational function of degree 13 over 12 on [−4, 4], as Eigen and XLA have it (generic_fast_erf); the error is below
- * 3 units in the last place. hyperbolic_tangent: the built-in one may be wrong by 10⁻⁵, all of a small value; below 0.625 this is the polynomial
- * of Cephes' tanhf. power: `pow` of WGSL is exp2(y·log2(x)) and knows no negative x; a whole y does. sine and cosine: the
- * built-in ones may be wrong by 2⁻¹¹; these reduce by multiples of π/2 in three parts (Cody and Waite) and use the polynomials of Cephes'
- * sinf and cosf.
+ * erf: a rational function of degree 13 over 12 on [−4, 4], as in Eigen and XLA (generic_fast_erf); the error is below 3 units in the last
+ * place. hyperbolic_tangent: the built-in one may be wrong by 10⁻⁵, which is all of a small value; below 0.625 this is the polynomial of
+ * Cephes' tanhf. power: `pow` of WGSL is exp2(y·log2(x)), which is undefined for a negative x; this one allows it if y is an integer. sine
+ * and cosine: the built-in ones may be wrong by 2⁻¹¹; these reduce by multiples of π/2 in three parts (Cody and Waite) and use the
+ * polynomials of Cephes' sinf and cosf.
  */
 const texts: Readonly<Record<Helper, string>> = {
   erf: `fn erf_TYPE(value: TYPE) -> TYPE {
@@ -70,7 +70,7 @@ const texts: Readonly<Record<Helper, string>> = {
 `,
 };
 
-/** What sine and cosine share: the wave in the quarter \`turn\` of x − quarter·π/2. */
+/** The common part of sine and cosine: the wave in the quarter \`turn\` of x − quarter·π/2. */
 const quarterWave = `fn quarter_wave_TYPE(x: TYPE, quarter: TYPE, turn: TYPE) -> TYPE {
   let r = ((x - quarter * 1.5703125) - quarter * 4.8375129699707031e-4) - quarter * 7.549789948768648e-8;
   let s = r * r;
@@ -82,7 +82,7 @@ const quarterWave = `fn quarter_wave_TYPE(x: TYPE, quarter: TYPE, turn: TYPE) ->
 }
 `;
 
-/** The texts of all helpers that are used, with what they share. */
+/** The texts of all helpers that are used, with their common parts. */
 export function helperTexts(used: ReadonlySet<string>): string[] {
   const all = (["f32", "vec"] as const).flatMap((type) => {
     const own = (Object.keys(texts) as Helper[]).filter((helper) => used.has(helperName(helper, type)));

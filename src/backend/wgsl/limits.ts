@@ -1,10 +1,10 @@
-// Limits of WebGPU devices: what every device has, and what a program needs.
+// Limits of WebGPU devices: those that every device has, and those that a program needs.
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { defaultLimits } from "#runtime/wgsl/device.js";
 
-/** Those that a compiled net can run into, named as in `GPUSupportedLimits`. */
+/** The limits that a compiled net can reach, with their names in `GPUSupportedLimits`. */
 export interface Limits {
   readonly maxBufferSize: number;
   readonly maxStorageBufferBindingSize: number;
@@ -15,10 +15,10 @@ export interface Limits {
   readonly maxComputeWorkgroupsPerDimension: number;
 }
 
-/** What every adapter has. */
+/** The limits that every adapter has. */
 export const guaranteedLimits: Limits = defaultLimits;
 
-/** The limits of a JSON text, in which those that are left out are the guaranteed ones. */
+/** The limits in a JSON text; limits that it omits are the guaranteed ones. */
 export function parseLimits(text: string, file: string): Result<Partial<Limits>> {
   let values: unknown;
   try {
@@ -26,8 +26,9 @@ export function parseLimits(text: string, file: string): Result<Partial<Limits>>
   } catch (cause) {
     return wrongLimits(`${file} is not JSON: ${String(cause)}`);
   }
-  if (typeof values !== "object" || values === null) return wrongLimits(`${file} holds no object of limits`);
-  // A device's whole list may be given: limits that no net can reach are ignored.
+  if (typeof values !== "object" || values === null)
+    return wrongLimits(`${file} does not hold an object of limits`);
+  // The text may be the whole list of a device: limits that no net can reach are ignored.
   const known = Object.entries(values).filter(([name]) => Object.hasOwn(guaranteedLimits, name));
   if (known.length === 0)
     return wrongLimits(`${file} has none of ${Object.keys(guaranteedLimits).join(", ")}`);
@@ -45,7 +46,7 @@ function wrongLimits(message: string): Result<Partial<Limits>> {
   return { diagnostics: [error("wrong-limits", message)] };
 }
 
-/** What of a need exceeds the limits: one diagnostic each, with what would help. */
+/** One diagnostic for each need that exceeds the limits, with what would help. */
 export function checkLimits(net: string, needed: Limits, limits: Limits): Diagnostic[] {
   return (Object.keys(guaranteedLimits) as (keyof Limits)[]).flatMap((name) =>
     needed[name] <= limits[name]

@@ -17,18 +17,18 @@ export interface Shader {
   readonly scratchBytes: number;
 }
 
-/** Most workgroups along one dimension. */
+/** The most workgroups along one dimension. */
 const mostWorkgroups = 65_535;
 
 /**
- * The shader of a folded kernel for one way of binding its buffers. The base offsets of its parameters come in a uniform, and so do
- * the sizes that its launches differ in, so that they share a pipeline.
+ * Prints the shader of a folded kernel for one way of binding its buffers. A uniform holds the base offsets of its parameters and the sizes
+ * in which its launches differ, so that launches share a pipeline.
  *
- * Loops begin at `zero`, a 0 that comes in the uniform too, so that drivers do not unroll them: what pays to be unrolled the
- * templates unroll, and software drivers take ten seconds for a shader whose loops they write out.
+ * Loops begin at `zero`, a 0 that is in the uniform too, so that drivers do not unroll them. The templates unroll where it pays, and
+ * software drivers take ten seconds for a shader whose loops they unroll.
  *
- * Scratch is an array of vecs where every store to it is one, else of single elements: a store to one component may rewrite the
- * whole vec (gpuweb#2152), and two items may store into one vec of scratch.
+ * Scratch is an array of vecs if every store to it is a vec, else of single elements: a store to one component may rewrite the whole vec
+ * (gpuweb#2152), and two items may store into one vec of scratch.
  */
 export function printShader(
   { kernel: folded, sizes, values }: SharedKernel & Partial<Pick<Sharing, "values">>,
@@ -133,8 +133,8 @@ function namesOf(binding: string): string[] {
 }
 
 /**
- * WGSL leaves open which invocations of a workgroup are in which subgroup, and in which order. So the workgroups of a kernel for subgroups
- * have no more invocations than every subgroup has, and are one each; an item's number is the one that it has there.
+ * WGSL does not define which invocations of a workgroup are in which subgroup, nor in which order. So a workgroup of a kernel for subgroups
+ * has at most as many invocations as every subgroup, and is one subgroup; the number of an item is its number in the subgroup.
  */
 function signature({ team, subgroup, grid }: Kernel): string {
   const item = subgroup ? "subgroup_invocation_id" : "local_invocation_index";
@@ -145,11 +145,11 @@ function signature({ team, subgroup, grid }: Kernel): string {
   return `fn main(${inputs.join(", ")})`;
 }
 
-/** Workgroups of a kernel: along x, and along y too where x alone does not have as many. */
+/** The workgroups of a kernel: along x, and also along y if x alone does not allow that many. */
 export function workgroupsOf({ grid: { count } }: Kernel): readonly [number, number] {
   if (count <= mostWorkgroups) return [count, 1];
   const least = Math.ceil(count / mostWorkgroups);
-  // A divisor leaves no block over, if one is near.
+  // If there is a divisor nearby, no workgroup is left without a block.
   for (let y = least; y < 2 * least; y += 1) if (count % y === 0) return [count / y, y];
   return [Math.ceil(count / least), least];
 }
@@ -160,7 +160,7 @@ function blockIndex({ kernel, expressions }: Printer, [x, y]: readonly [number, 
   const own = expressions.nameOf(index);
   if (y === 1) return [`let ${own} = i32(group.x);`];
   const lines = [`let ${own} = i32(group.y * ${x}u + group.x);`];
-  // All invocations of a workgroup leave together, so barriers stay in uniform flow.
+  // All invocations of a workgroup leave together, so barriers stay in uniform control flow.
   if (x * y > count) lines.push(`if (${own} >= ${count}) { return; }`);
   return lines;
 }
@@ -187,7 +187,7 @@ function storesVecsAlone(kernel: Kernel): boolean {
   return alone;
 }
 
-/** `more`: whether a team loop follows behind this body, so that its last one needs a barrier too. */
+/** Prints a body. `more` says whether a team loop follows it, so that its last one needs a barrier too. */
 function printBody(body: readonly Statement[], printer: Printer, more: boolean): string[] {
   return body.flatMap((statement, at) =>
     printStatement(statement, printer, more || body.slice(at + 1).some(holdsTeam)),
@@ -226,7 +226,7 @@ function printStatement(statement: Statement, printer: Printer, more: boolean): 
       return [];
     case "for": {
       const own = expressions.nameOf(statement.index);
-      // The last team loop of a round is followed by the first of the next.
+      // In a loop, the last team loop of an iteration is followed by the first of the next.
       const body = printBody(statement.body, printer, more || holdsTeam(statement));
       return block(`for (var ${own} = zero; ${own} < ${countOf(statement, expressions)}; ${own}++)`, body);
     }
@@ -245,7 +245,7 @@ function printStatement(statement: Statement, printer: Printer, more: boolean): 
   }
 }
 
-/** A literal alone has no type of its own. */
+/** Gives a literal a type, because a literal alone has none. */
 function typed(register: Register, value: Value, text: string): string {
   return value.kind === "const" && register.type === "f32" ? `f32(${text})` : text;
 }
@@ -280,7 +280,7 @@ function countOf(
   return limit ? nameOf(limit) : String(count);
 }
 
-/** What has to be visible to the other items before the next team loop: scratch, and what the kernel reads back. */
+/** Barriers for the memory that other items must see before the next team loop: scratch, and what the kernel reads back. */
 function barriers(kernel: Kernel): string[] {
   return [
     ...(kernel.scratch > 0 ? ["workgroupBarrier();"] : []),
@@ -288,7 +288,7 @@ function barriers(kernel: Kernel): string[] {
   ];
 }
 
-/** An assignment; a sum that begins or ends with its own target becomes `+=`. */
+/** An assignment; a sum whose first or last term is its own target becomes `+=`. */
 function printSet(statement: Extract<Statement, { kind: "set" }>, { expressions }: Printer): string[] {
   const { register, value } = statement;
   const own = expressions.nameOf(register);

@@ -1,27 +1,27 @@
-// Kernels of one form that differ in sizes alone: they become one, which is given those sizes when it is launched.
+// Merges kernels of one form that differ only in sizes into one kernel, which gets these sizes when it is launched.
 
 import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { mapOperands } from "#kernel/ir/walk.js";
 import type { Address, Kernel, Register, Statement, Value } from "#kernel/ir/ir.js";
 
-/** A kernel, folded, for launches of one size or several. */
+/** A folded kernel for launches of one or several sizes. */
 export interface SharedKernel {
   readonly kernel: Kernel;
-  /** Registers that hold what its launches differ in, as if they were parameters. */
+  /** Registers for the sizes in which its launches differ; they act as parameters. */
   readonly sizes: readonly Register[];
 }
 
-/** A kernel that serves several, with the sizes of each. */
+/** A kernel that replaces several, with the sizes of each. */
 export interface Sharing extends SharedKernel {
-  /** Of each of the kernels that it serves, in the order of `sizes`. */
+  /** For each replaced kernel, its values in the order of `sizes`. */
   readonly values: readonly (readonly number[])[];
 }
 
 /**
- * A text that is equal for folded kernels of one form. In it, of whole numbers in values, addresses and counts only that
- * there is one; addresses keep their place within a vec. Drivers compile a shader in half a second, software ones at
- * least, and a net has its few forms of kernels in dozens of sizes.
+ * A string that is equal for folded kernels of one form. Of an integer in a value, an address or a count, it only contains that there is
+ * one; an address keeps its place within a vec. A driver takes half a second to compile a shader, at least a software one, and a net has
+ * few forms of kernels in dozens of sizes.
  */
 export function formOf(kernel: Kernel, lanes: number): string {
   const { grid } = kernel;
@@ -34,7 +34,7 @@ export function formOf(kernel: Kernel, lanes: number): string {
     ...form,
     name: "",
     scratch: kernel.scratch > 0,
-    // One block has no index; very many are counted along two dimensions, and then their number is in the code.
+    // A single block has no index. Very many blocks are counted along two dimensions, and then their number is in the code.
     grid: grid.count === 1 || grid.count > 65_535 ? grid.count : 0,
     parameters: kernel.parameters.map((parameter) => ({ ...parameter, extent: 0 })),
   };
@@ -44,7 +44,7 @@ export function formOf(kernel: Kernel, lanes: number): string {
   return `${text} ${numbers.join()}`;
 }
 
-/** One kernel for folded kernels of one form. What is equal in all of them stays a constant. */
+/** One kernel for several folded kernels of one form. Numbers that are equal in all of them stay constants. */
 export function shareKernels(kernels: readonly Kernel[], lanes: number): Sharing {
   const [first = bug("no kernels to share"), ...more] = kernels;
   if (more.length === 0) return { kernel: first, sizes: [], values: [[]] };
@@ -85,13 +85,13 @@ function sizeRegister(at: number): Register {
   return { kind: "register", type: "i32", name: `size ${at}` };
 }
 
-/** Where a whole number stands: in a value, in an address beside its base, or as the count of a loop. */
+/** The role of an integer: in a value, in an address next to its base, or as the count of a loop. */
 type Role = "value" | "offset" | "count";
 
-/** What stands in the place of a number: the same or another one, and a register beside or instead of it. */
+/** The replacement of an integer: the same or another integer, and a register that is added to it or replaces it. */
 type Replace = (number: number, role: Role) => { readonly number: number; readonly register?: Register };
 
-/** The kernel with its whole numbers replaced, always in the same order; values that are shared stay shared. */
+/** The kernel with its integers replaced, always in the same order; shared values stay shared. */
 function rewrite(kernel: Kernel, replace: Replace): Kernel {
   const seen = new Map<Value, Value>();
 
@@ -147,7 +147,7 @@ function rewrite(kernel: Kernel, replace: Replace): Kernel {
       return register ?? { ...old, value: number };
     }
     if (old.kind === "load" || old.kind === "load_i32") return { ...old, address: address(old.address) };
-    // Counts of shifts and masks are part of the form.
+    // The counts of shifts and masks are part of the form.
     const isFixed = old.kind === "int" && (old.fn === "shl" || old.fn === "shr" || old.fn === "and");
     if (isFixed && old.b.kind === "const") return { ...old, a: value(old.a) };
     return mapOperands(old, value);

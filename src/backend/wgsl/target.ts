@@ -7,16 +7,17 @@ import { guaranteedLimits } from "./limits.js";
 import type { Limits } from "./limits.js";
 
 /**
- * What is particular to a class. Costs of `gpu` are those of a middling GPU, where a dispatch in a browser is worth 25 million
- * multiply-accumulates; only ratios matter. Rasterisers on a CPU (measured: lavapipe 25 and SwiftShader 5, two cores of Zen 3) gain
- * nothing by keeping values in workgroup memory, which is memory like all other, and SwiftShader takes 1.5 s to compile a shader with
- * 16 KiB of it, since it writes the zeros that WebGPU wants there out one by one. Load and first run, then the least of a run, in ms:
+ * What differs between the classes. The costs of `gpu` are those of a mid-range GPU, where a dispatch in a browser costs as much as 25
+ * million multiply-accumulates; only ratios matter. Rasterisers on a CPU (measured: lavapipe 25 and SwiftShader 5, two cores of Zen 3) gain
+ * nothing by keeping values in workgroup memory, which is ordinary memory there, and SwiftShader takes 1.5 s to compile a shader with 16
+ * KiB of it, because it writes the zeros that WebGPU requires there one by one. Load and first run, then the fastest run, in ms:
  *
  *     class       MobileNetV1 SwiftShader   lavapipe          MobileNetV2 SwiftShader   lavapipe
  *     gpu                      4960  1100   995   145                      8890   960   2615    98
  *     software                  980   770   811   137                       890   610   1280    93
  *
- * Tiles of 4×8 sums are 15% slower there, 4×4 1.6 times, and 32 items a block as fast as 64: so both classes have one tile.
+ * Tiles of 4×8 sums are 15% slower there, 4×4 take 1.6 times as long, and 32 items a block are as fast as 64, so both classes have the same
+ * tile.
  */
 const classes: Readonly<
   Record<AdapterClass, Pick<Target, "denseMacs" | "depthwiseMacs" | "bytes" | "launch" | "chains">>
@@ -31,7 +32,7 @@ const classes: Readonly<
   software: { denseMacs: 4e9, depthwiseMacs: 1e9, bytes: 10e9, launch: 1e-4 },
 };
 
-/** The target for devices with these limits, most of them of a class. */
+/** The target for devices with these limits, most of which are of one class. */
 export function wgslTargetFor(limits: Limits, adapter: AdapterClass = "gpu"): Target {
   return {
     name: "wgsl",
@@ -44,5 +45,5 @@ export function wgslTargetFor(limits: Limits, adapter: AdapterClass = "gpu"): Ta
   };
 }
 
-/** For every WebGPU device. */
+/** The target for every WebGPU device. */
 export const wgslTarget: Target = wgslTargetFor(guaranteedLimits);

@@ -1,4 +1,5 @@
-// The ONNX model under construction: nodes in order, initializers, names, and values brought into the order that an operator needs.
+// The ONNX model under construction: nodes in order, initializers, names. The builder brings values into the order of axes that an operator
+// needs.
 
 import { create } from "@bufbuild/protobuf";
 import type { NodeProto } from "#onnx/proto/onnx_pb.js";
@@ -13,7 +14,7 @@ import type { Attributes } from "./attributes.js";
 import { attributeProtos } from "./attributes.js";
 import type { OnnxValue } from "./onnx-value.js";
 
-/** An initializer; the values of a weight are read when they are written. */
+/** An initializer. The values of a weight are read when they are written. */
 export interface Initializer {
   readonly name: string;
   readonly shape: Shape;
@@ -23,54 +24,60 @@ export interface Initializer {
     | { readonly kind: "ints"; readonly data: BigInt64Array };
 }
 
-/** A value of the model with its shape as it lies, for readers of the model. */
+/** A value of the model with its shape in the file, for readers of the model. */
 export interface Typed {
   readonly name: string;
   readonly shape: Shape;
   readonly batched: boolean;
 }
 
-/** What the export of an op is built with. */
+/** The context in which ops are exported. */
 export interface OnnxBuilder {
   readonly opset: number;
   readonly nodes: readonly NodeProto[];
   readonly initializers: readonly Initializer[];
   readonly typed: readonly Typed[];
-  /** Names what is built now after a node of the graph; `outputs` are names that its value has outside, each with the order that it has there. */
+  /**
+   * Sets the node of the graph after which the next nodes are named. `outputs` are the names that its value has as an output, each with the
+   * order of its axes there.
+   */
   at(node: Node, batched: boolean, outputs: readonly WantedOutput[]): void;
-  /** An ONNX node on the way to the result; gives the name of what it makes, of several the one that is wanted. */
+  /** Adds an intermediate ONNX node, and returns the name of its result; if there are several, of the one that is `wanted`. */
   step(op: string, inputs: readonly string[], attributes?: Attributes, wanted?: number): string;
-  /** The ONNX node that makes the value of the graph's node. */
+  /** Adds the ONNX node that makes the value of the graph's node. */
   result(
     op: string,
     inputs: readonly string[],
     attributes?: Attributes,
     order?: readonly number[],
   ): OnnxValue;
-  /** The value under the shape of the graph's node; nothing moves. */
+  /** The value with the shape of the graph's node; no element moves. */
   view(value: OnnxValue, order: readonly number[]): OnnxValue;
-  /** The name of a value with its axes in this order, the natural one if left out. */
+  /** The name of a value with its axes in this order; by default in the natural one. */
   name(value: OnnxValue, order?: readonly number[]): string;
   /** The same as a value. */
   arranged(value: OnnxValue, order: readonly number[]): OnnxValue;
-  /** The value with another shape of as many elements; it moves no more than it has to. It may be the result. */
+  /**
+   * The value with another shape of as many elements. It moves no more elements than it must. With `isResult` it may be the value of the
+   * graph's node.
+   */
   reshaped(value: OnnxValue, shape: Shape, isResult?: boolean): OnnxValue;
   /** A number as an initializer without axes. */
   number(value: number, what: string): string;
   floats(data: Float32Array, shape: Shape, what: string): string;
-  /** Whole numbers as a list. */
+  /** Integers as a list. */
   ints(data: readonly number[], what: string): string;
-  /** Brings a value out under a name. */
+  /** Makes a value an output under a name. */
   output(value: OnnxValue, wanted: WantedOutput): void;
 }
 
-/** A result of the model: its name, and the order of its axes. */
+/** An output of the model: its name, and the order of its axes. */
 export interface WantedOutput {
   readonly name: string;
   readonly order: readonly number[];
 }
 
-/** `reserved` are the names of inputs and outputs, which nothing else has. */
+/** Makes a builder. `reserved` are the names of inputs and outputs, which nothing else may have. */
 export function createBuilder(store: WeightStore, opset: number, reserved: Iterable<string>): OnnxBuilder {
   const nodes: NodeProto[] = [];
   const initializers: Initializer[] = [];
@@ -134,7 +141,7 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
     return { ...value, shape, order: natural(shape.length), from: { ...value.from, id } };
   };
 
-  /** A shape for Reshape; 0 takes the batch as it comes. */
+  /** A shape for Reshape, in which 0 keeps the open batch. */
   const shapeList = (shape: Shape, isBatched: boolean): readonly number[] =>
     isBatched ? [0, ...shape.slice(1)] : shape;
 
@@ -143,7 +150,7 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
     const from = places(value.order);
     const perm = order.map((axis) => from[axis] ?? 0);
     if (value.from.kind === "weight") {
-      // In the model it is a tensor of its own; its shape and order in the graph are those of what it is used for.
+      // In the model the permuted weight is a separate tensor. Its shape and order are those of the value in the graph.
       const weight = moved(value, "transpose", { perm }, permuted(value.shape, order));
       return { ...weight, shape: value.shape, order };
     }
@@ -184,7 +191,7 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
     return name;
   };
 
-  /** The name of the node's value: that of an output where it lies as that output has to. */
+  /** The name of the node's value: the name of an output that has its axes in the same order, if there is one. */
   const resultName = (order: readonly number[]): string => {
     const output = wanted.find((one) => free.has(one.name) && sameOrder(one.order, order));
     if (output) {
@@ -223,7 +230,7 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
     reshaped: (value, shape, isResult = false) => {
       if (value.from.kind === "weight" && sameOrder(value.order, natural(value.shape.length)))
         return moved(value, "reshape", { shape }, shape);
-      // Rows that come from channels, as behind a transposed convolution, go to where rows lie: behind the channels.
+      // Rows that are made from channels, as after a transposed convolution, go to where rows belong: after the channels.
       const { from, to } = reshapeOrders(value, shape, "last");
       const goal = permuted(shape, to);
       const source = lieTogether(value, from) ? value : arrange(value, from);
@@ -241,7 +248,7 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
     floats: (data, shape, what) => initializer(`${own()}.${what}`, shape, { kind: "floats", data }),
     ints: (data, what) => ints(data, `${own()}.${what}`),
     output: (value, { name, order }) => {
-      // The node's result took the name already.
+      // The node's result already has this name.
       if (!free.has(name)) return;
       free.delete(name);
       const there = nameOf(arrange(value, order, name));
@@ -252,13 +259,13 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
   };
 }
 
-/** Whether the axes lie in this order but for some of extent 1, which a reshape moves as well. */
+/** Whether the axes have this order except for some of extent 1, which a reshape can move. */
 function lieTogether({ shape, order }: Arranged, wanted: readonly number[]): boolean {
   const long = (axes: readonly number[]): number[] => axes.filter((axis) => shape[axis] !== 1);
   return elements(shape) === 1 || sameOrder(long(order), long(wanted));
 }
 
-/** What a person may want to know of a node: the kernel that it is fused into, and the pass that made it. */
+/** Documentation of a node for readers: the kernel that it is fused into, and the pass that made it. */
 function docOf({ kernel, origin }: Node): string {
   return [
     kernel === undefined ? [] : `kernel ${kernel}`,
@@ -268,7 +275,7 @@ function docOf({ kernel, origin }: Node): string {
     .join("; ");
 }
 
-/** Gives every name once. */
+/** Makes names unique. */
 export function createNames(reserved: Iterable<string>): (name: string) => string {
   const taken = new Set(reserved);
   const counts = new Map<string, number>();

@@ -1,5 +1,5 @@
-// The bytes of a model, piece by piece, so that not all weights have to be in memory at once.
-// A message's fields may stand in any order, so a graph is its small parts followed by its initializers.
+// Encodes a model piece by piece, so that not all weights have to be in memory at once. The fields of a message may be in any order, so a
+// graph is written as its small parts followed by its initializers.
 
 import { create, toBinary } from "@bufbuild/protobuf";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
@@ -12,15 +12,15 @@ import type { Initializer } from "./builder.js";
 /** Field numbers of onnx.proto. */
 const field = { modelGraph: 7, graphInitializer: 5, tensorRawData: 9 } as const;
 
-/** A model as bytes that are made when they are asked for. */
+/** A model whose bytes are made when they are requested. */
 export interface Encoded {
-  /** In bytes. */
+  /** The size in bytes. */
   readonly size: number;
-  /** The file in order. */
+  /** The file, in order. */
   pieces(): Iterable<Uint8Array>;
 }
 
-/** `model` has no graph, and `graph` no initializers: these follow. */
+/** `model` has no graph, and `graph` has no initializers: these follow. */
 export function encode(
   model: ModelProto,
   graph: GraphProto,
@@ -43,7 +43,7 @@ export function encode(
   };
 }
 
-/** Everything of an initializer but its values, up to where these follow, and how long they are. */
+/** All bytes of an initializer before its values, and the number of bytes of the values. */
 function headOf({ name, shape, values }: Initializer): { head: Uint8Array; bytes: number } {
   const isInts = values.kind === "ints";
   const bytes = elements(shape) * (isInts ? 8 : 4);
@@ -56,7 +56,7 @@ function headOf({ name, shape, values }: Initializer): { head: Uint8Array; bytes
 
 function dataOf({ values }: Initializer, weights: WeightStore): Uint8Array {
   const data = values.kind === "weight" ? weights.readF32(values.id) : values.data;
-  // Raw data are little-endian, as every machine that runs JavaScript is today.
+  // Raw data are little-endian, as is every machine that runs JavaScript today.
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 

@@ -1,4 +1,4 @@
-// Exporting ONNX: any graph, as written or after passes, becomes a model that other tools can show and run.
+// Exports ONNX: any graph, as written or after passes, becomes a model that other tools can show and run.
 
 import { given } from "#diagnostic/given.js";
 import { expectModule } from "#diagnostic/argument.js";
@@ -25,13 +25,15 @@ import { defaultOpset, exportOpsets, formats } from "./opsets.js";
 import { exportNode, takesImages } from "./operators/index.js";
 import type { OnnxValue } from "./onnx-value.js";
 
-/** Largest file in bytes: protobuf has no larger messages. */
+/** The largest file in bytes; protobuf has no larger messages. */
 const largest = 2 ** 31 - 1;
 
 export interface ExportOptions {
-  /** 18 to 21; 20 if left out. */
+  /** 18 to 21; 20 by default. */
   readonly opset?: number;
-  /** Whether images have their channels first outside too, all or inputs alone, so that there is no Transpose; false by default. */
+  /**
+   * Whether images have their channels first outside too, all of them or only the inputs, so that no Transpose is needed; false by default.
+   */
   readonly nchw?: boolean | "inputs";
   /** The version of the compiler, for the model's metadata. */
   readonly version?: string;
@@ -45,17 +47,17 @@ export const exportKinds: OptionKinds<ExportOptions> = {
 
 /** A model, ready to be written. */
 export interface ExportedOnnx {
-  /** In bytes. */
+  /** The size in bytes. */
   readonly size: number;
-  /** The file in order; weights are computed on the way. */
+  /** The file, in order; weights are computed while it is read. */
   pieces(): Iterable<Uint8Array>;
-  /** How many ONNX nodes it has. */
+  /** The number of ONNX nodes. */
   readonly nodes: number;
 }
 
 /**
- * The ONNX model of a graph. Inputs and outputs keep their names and shapes; inside, images lie channels first, and a
- * transpose stands only where an image comes in or goes out. Diagnostics: `wrong-option`, `too-large`, `mixes-batch`.
+ * The ONNX model of a graph. Inputs and outputs keep their names and shapes. Inside, images have their channels first, and transposes are
+ * only needed where an image comes in or goes out. Diagnostics: `wrong-option`, `too-large`, `mixes-batch`.
  */
 export function exportOnnx(module: Module, options: ExportOptions = {}): Result<ExportedOnnx> {
   expectModule("exportOnnx", module);
@@ -66,7 +68,7 @@ export function exportOnnx(module: Module, options: ExportOptions = {}): Result<
   if (format === undefined)
     return {
       diagnostics: [
-        error("wrong-option", `opset ${opset} is not written`, {
+        error("wrong-option", `opset ${opset} cannot be written`, {
           help: [`it is one of ${exportOpsets.join(", ")}`],
         }),
       ],
@@ -120,7 +122,7 @@ export function exportOnnx(module: Module, options: ExportOptions = {}): Result<
           "too-large",
           `${graph.name} takes ${bytesText(size)} as an ONNX file, which holds 2 GiB at most`,
           {
-            help: ["protobuf has no larger messages, and external data are not written"],
+            help: ["protobuf has no larger messages, and Cleave does not write external data"],
           },
         ),
       ],
@@ -131,14 +133,14 @@ export function exportOnnx(module: Module, options: ExportOptions = {}): Result<
       : [
           warning(
             "renamed-output",
-            `the output \`${lineText(own)}\` is called \`${lineText(name)}\` in the file: in ONNX a name is one value, and an input has it`,
+            `the output \`${lineText(own)}\` is called \`${lineText(name)}\` in the file: in ONNX a name means one value, and an input has this name`,
           ),
         ],
   );
   return { value: { size, pieces, nodes: build.nodes.length }, diagnostics };
 }
 
-/** An output as the file has it; `own` is its name in the graph, and `isInput` says that it is an input as it lies. */
+/** An output as the file has it. `own` is its name in the graph; `isInput` says that it is an input with its axes in the same order. */
 interface FileOutput {
   readonly name: string;
   readonly own: string;
@@ -146,7 +148,10 @@ interface FileOutput {
   readonly isInput: boolean;
 }
 
-/** The outputs with the names that they have in the file, where a name is one value: one that an input has is another's only as it lies. */
+/**
+ * The outputs with their names in the file. In ONNX a name means one value, so an output can only have the name of an input if it is that
+ * input with the same order of axes.
+ */
 function outputsOf(graph: Graph, outside: Outside): readonly FileOutput[] {
   const inputs = new Map(inputNodes(graph).map((node) => [node.name, node]));
   const unique = createNames([...inputs.keys(), ...graph.outputs.map(({ name }) => name)]);
@@ -164,7 +169,7 @@ interface Outside {
   output(rank: number): readonly number[];
 }
 
-/** Builds the nodes of the graph in order, and what brings values in and out. */
+/** Builds the nodes of the graph in order, and those at inputs and outputs. */
 function buildNodes(
   { graph, weights }: Module,
   outputs: readonly FileOutput[],
@@ -194,14 +199,14 @@ function buildNodes(
     } else if (node.op === "input") {
       const from = { kind: "made", name: node.name } as const;
       const value: OnnxValue = { shape, order: outside.input(shape.length), from, batched: isBatched };
-      // Brought into order at once where an image op comes later, so that what is between need not change its order.
+      // The axes are reordered here if an image op comes later, so that ops in between need not change the order.
       values.set(node.id, becomesImage(graph, node) ? build.arranged(value, channelsFirst(4)) : value);
     } else values.set(node.id, exportNode(node, node.inputs.map(valueOf), build));
   }
   for (const one of made) build.output(valueOf(one.node), one.wanted);
 }
 
-/** Whether an op over images takes the input, at once or behind ops that keep the order of axes. */
+/** Whether an op over images reads the input, directly or after ops that keep the order of axes. */
 function becomesImage(graph: Graph, input: Node): boolean {
   const seen = new Set([input.id]);
   for (const id of seen) {

@@ -3,7 +3,7 @@
 import type { WeightId } from "#ir/graph.js";
 import type { Arranged } from "#ir/axis-order.js";
 
-/** A value by its shape in the graph; in the model its axes lie in `order`. */
+/** A value with its shape in the graph; in the model its axes are in the order `order`. */
 export interface OnnxValue extends Arranged {
   readonly from: Made | Weight;
   /** Whether axis 0 is the open batch. */
@@ -17,12 +17,12 @@ interface Made {
   readonly name: string;
 }
 
-/** An entry of the weight store. It lies in the natural order. */
+/** An entry of the weight store, in the natural order. */
 interface Weight {
   readonly kind: "weight";
   readonly id: WeightId;
-  /** The graph's name of the constant that it is, moved or not. */
+  /** The name of its constant in the graph, also if its elements were moved. */
   readonly label: string;
-  /** Stands for an operand that was left out. */
+  /** Whether it replaces an operand that was omitted. */
   readonly absent: boolean;
 }

@@ -1,6 +1,6 @@
-// The versions of ONNX that can be written.
+// The opsets of ONNX that can be written.
 
-/** Opsets that can be written, and the format's version that came with each. */
+/** The opsets that can be written, each with the format version that introduced it. */
 export const formats = new Map([
   [18, 8n],
   [19, 9n],
@@ -10,5 +10,5 @@ export const formats = new Map([
 
 export const exportOpsets: readonly number[] = [...formats.keys()];
 
-/** The newest one before 21, which the runtimes of the last years know and whose Gelu is ours. */
+/** The newest opset before 21. Runtimes of recent years support it, and its Gelu is the same as ours. */
 export const defaultOpset = 20;

@@ -1,6 +1,6 @@
-// Launches played by a crew of threads: one leads, the others help. This file is the script of workers too.
+// Runs launches on a crew of threads: one leads, the others help. This file is also the script of workers.
 
-/** A kernel: its first block, the one behind its last, and addresses of scratch and parameters, in bytes. */
+/** A kernel: its first block, the block after its last, and addresses of scratch and parameters, in bytes. */
 export type WasmKernel = (from: number, to: number, scratch: number, ...addresses: number[]) => void;
 
 /** One launch. */
@@ -8,11 +8,11 @@ export interface Launch {
   readonly kernel: string;
   readonly blocks: number;
   readonly addresses: readonly number[];
-  /** Blocks that a thread takes at once; 0 for what the leader does alone. */
+  /** Blocks that a thread takes at once; 0 if the leader runs the launch alone. */
   readonly chunk: number;
 }
 
-/** What every thread of a crew knows; it is posted to workers as it stands. */
+/** What every thread of a crew knows; workers get a copy. */
 export interface Crew {
   readonly binary: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
@@ -21,26 +21,27 @@ export interface Crew {
   /** Address of the first thread's scratch, and bytes from each to the next. */
   readonly scratch: number;
   readonly stride: number;
-  /** Scratch is filled with NaN before each launch. */
+  /** Whether to fill scratch with NaN before each launch. */
   readonly poison: boolean;
-  /** Shared words by which the threads agree, 16 (a cache line) for each of four, and for each thread. */
+  /** Shared words for synchronization, 16 (a cache line) for each of four, and for each thread. */
   readonly words: Int32Array;
 }
 
 /** A thread's part in its crew. */
 export interface Player {
-  /** Runs steps from one up to another as the leader, thread 0; adds their milliseconds to `times`, if given. */
+  /** Runs the launches `from` to `to` as the leader, thread 0; adds their milliseconds to `times`, if given. */
   lead(from: number, to: number, times?: Float64Array): void;
-  /** Helps whoever leads, as this thread (1 or more), for ever. */
+  /** Helps the leader, as this thread (1 or more), forever. */
   help(thread: number): never;
 }
 
 /**
- * Makes this thread a player. Its text runs in workers, so that it refers to nothing outside.
+ * Makes this thread a player. Its text runs in workers, so it must not refer to anything outside.
  *
- * The leader opens a step (`job` becomes odd), and each thread that is awake takes chunks of blocks: of its own share first, so
- * that it finds in its cache what it wrote before, then of the others'. Where nothing is left, the leader closes the step (`job`
- * becomes even) and waits until no thread is at work. A thread that comes late finds the step closed and is not waited for.
+ * For each launch, the leader opens a job (`job` becomes odd), and each thread that is awake takes chunks of blocks:
+ * first of its own share, so that its cache has what it wrote before, then of the others'. When none is left, the
+ * leader closes the job (`job` becomes even) and waits until no thread is at work. A late thread finds the job closed,
+ * and nobody waits for it.
  */
 export async function createPlayer(crew: Crew): Promise<Player> {
   const { memory, threads, steps, words } = crew;
@@ -50,7 +51,7 @@ export async function createPlayer(crew: Crew): Promise<Player> {
   const scratch = new Float32Array(memory.buffer, crew.scratch, (crew.stride * threads) / 4);
 
   const [job, current, atWork, failed, next] = [0, 16, 32, 48, 64] as const;
-  // Looking again takes 7 ns, and waking a thread that sleeps about 50 µs.
+  // Polling takes 7 ns, and waking a sleeping thread about 50 µs.
   const spins = 20_000;
   const patience = 60_000;
 
@@ -101,7 +102,7 @@ export async function createPlayer(crew: Crew): Promise<Player> {
       if (working === 0) return;
       if (spin < spins) continue;
       if (performance.now() > until) throw new Error("a thread does not answer");
-      // A browser's main thread may not sleep, so it keeps looking.
+      // A browser's main thread must not sleep, so it polls.
       if (maySleep()) Atomics.wait(words, atWork, working, 1000);
     }
   }
@@ -137,7 +138,7 @@ export async function createPlayer(crew: Crew): Promise<Player> {
         if (now % 2 === 0) continue;
         Atomics.add(words, atWork, 1);
         try {
-          // The leader closes first and looks then who is at work: what is open now stays so until this thread is done.
+          // The leader closes a job before it checks who is at work: an open job stays open until this thread is done.
           if (Atomics.load(words, job) === now) play(Atomics.load(words, current), thread);
         } catch (error) {
           Atomics.store(words, failed, 1);

@@ -9,10 +9,10 @@ import type { Staged } from "../weights.js";
 import { fromBase64, readWeights, roomsOf } from "../weights.js";
 import { startWorkers } from "./workers.js";
 
-/** The number of a kernel, addresses, the nodes that it computes and their multiply-accumulates. */
+/** The number of a kernel, addresses, the nodes that it computes, and their multiply-accumulates. */
 export type WasmLaunch = readonly [kernel: number, addresses: readonly number[], label: string, macs: number];
 
-/** What an emitted module is made of. */
+/** What an emitted module consists of. */
 export interface WasmModule {
   readonly model: Model;
   /** Where the parts of memory begin, in bytes. */
@@ -24,25 +24,25 @@ export interface WasmModule {
   /** Run once, to prepare weights. */
   readonly setup: readonly WasmLaunch[];
   readonly launches: readonly WasmLaunch[];
-  /** Read to the arena, one after another. */
+  /** Read into the arena, one after another. */
   readonly staged: Staged;
   readonly table: readonly number[];
   /** In base64. */
   readonly binaries: Readonly<Record<"simd" | "relaxed", string>>;
-  /** `import.meta.url`: weights are found beside it. */
+  /** `import.meta.url`: the weights are next to it. */
   readonly url: string;
   /** The weights in base64. */
   readonly embedded?: string;
 }
 
 /**
- * Thousands of operations from which on a launch is divided over the threads, and a net has threads at all. Measured on Zen 3 in
- * Node 20: a million operations take 65 µs, dividing a launch 1 µs, waking a thread that sleeps 50 µs, and asking others to run
- * the net 100 µs. So launches of 25 µs gain, and nets with 0.5 ms of such.
+ * Thousands of operations from which a launch is divided over threads, and a net has threads. Measured on Zen 3 in Node
+ * 20: a million operations take 65 µs, dividing a launch 1 µs, waking a thread 50 µs, and having other threads run the
+ * net 100 µs. So launches of 25 µs gain, and nets with 0.5 ms of them.
  */
 const leastWork = { launch: 400, net: 8000 };
 
-/** Reads the weights, compiles the kernels, starts the threads, and gives the net. */
+/** Reads the weights, compiles the kernels, starts the threads, and returns the net. */
 export async function loadWasm(module: WasmModule, options: LoadOptions = {}): Promise<Net> {
   const { model, layout, setup } = module;
   expectObject(model, "load takes an object with options", options);
@@ -118,13 +118,13 @@ function stepOf(module: WasmModule, launch: WasmLaunch, threads: number, options
   const [index, addresses] = launch;
   const [kernel, blocks, work] = module.kernels[index] ?? ["", 0, 0];
   const isDivided = threads > 1 && blocks > 1 && work >= (options.leastWork ?? leastWork.launch);
-  // A thread's share in four chunks, so that another one can take over what it does not come to.
+  // A thread's share is four chunks, so that other threads can take over those that it does not get to.
   return { kernel, blocks, addresses, chunk: isDivided ? Math.ceil(blocks / threads / 4) : 0 };
 }
 
 let isTold = false;
 
-/** As many threads as asked for, or one where memory cannot be shared. */
+/** The requested number of threads, or one if memory cannot be shared. */
 function threadsFor(model: Model, wanted = 1): number {
   if (!Number.isInteger(wanted) || wanted < 1 || wanted > 256) {
     throw new TypeError(`${model.name}: threads must be a whole number from 1 to 256, not ${String(wanted)}`);
@@ -144,16 +144,16 @@ function mayShare(): boolean {
   return typeof SharedArrayBuffer === "function" && crossOriginIsolated !== false;
 }
 
-/** Makes the memory that a binary imports a shared one: its flags turn from 1 (with a maximum) to 3. */
+/** Makes the memory that a binary imports shared: its flags change from 1 (with a maximum) to 3. */
 function shareMemory(binary: Uint8Array): void {
-  // The import is the first of all, and before it stand types only, which hold no such bytes.
+  // It is the first import, and only types come before it, which cannot contain these bytes.
   const before = [4, ...new TextEncoder().encode("host"), 6, ...new TextEncoder().encode("memory"), 2];
   const at = binary.findIndex((_, start) => before.every((byte, index) => binary[start + index] === byte));
   if (at < 0 || binary[at + before.length] !== 1) throw new Error("the binary imports no memory");
   binary[at + before.length] = 3;
 }
 
-/** The binary that this engine runs, or the one that is asked for. */
+/** The binary for this engine, or the requested one. */
 function binaryFor(model: Model, wanted: "simd" | "relaxed" | undefined): "simd" | "relaxed" {
   if (typeof WebAssembly !== "object") {
     throw new Error(

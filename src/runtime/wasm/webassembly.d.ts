@@ -1,4 +1,5 @@
-// What the runtime uses of WebAssembly; the types of Node name it, but have no values, and those of the DOM hold far too much.
+// The parts of WebAssembly that the runtime uses. Node's types have the names but no values, and those of the DOM
+// contain far too much.
 
 declare namespace WebAssembly {
   interface Module {

@@ -1,25 +1,25 @@
-// The workers of a net: the threads that help, and one that leads when `run` must not hold up its caller.
+// The workers of a net: threads that help, and one that leads if `run` must not block its caller.
 
 import type { Crew } from "./crew.js";
 import { createPlayer } from "./crew.js";
 
 export interface Workers {
-  /** Runs steps on the workers alone; adds their milliseconds to `times`. */
+  /** Runs launches on the workers alone; adds their milliseconds to `times`. */
   lead(from: number, to: number, times?: Float64Array): Promise<void>;
   /** Throws if a worker failed. */
   check(): void;
-  /** Ends the workers; what is under way fails. */
+  /** Ends the workers; unfinished runs fail. */
   dispose(): void;
 }
 
-/** A message of a worker. */
+/** A message from a worker. */
 type Answer = { readonly times?: Float64Array } | { readonly error: string };
 
-/** What is used of a worker, of Node or of the web. */
+/** The part of a worker's interface that is used, in Node or on the web. */
 interface Host {
   postMessage(message: unknown): void;
   terminate(): unknown;
-  /** Node: whether the process lives on for it. */
+  /** Node: keeps the process alive for it. */
   ref?(): void;
   unref?(): void;
   on?(event: "message" | "error" | "exit", listener: (value: never) => void): void;
@@ -61,7 +61,7 @@ export async function startWorkers(name: string, crew: Crew): Promise<Workers> {
     return worker;
   }
 
-  /** The process lives on until the answer is there. */
+  /** Keeps the process alive until the answer arrives. */
   function ask(worker: Host, message: unknown): Promise<Answer> {
     return new Promise((resolve, reject) => {
       if (broken) return reject(broken);
@@ -125,7 +125,7 @@ interface WorkerGlobals {
   readonly URL: { new (url: string): object; createObjectURL(blob: object): string };
 }
 
-/** The part of a worker's script that listens. It refers to nothing outside. */
+/** The part of a worker's script that listens. It must not refer to anything outside. */
 function attend(create: typeof createPlayer): void {
   interface Port {
     onmessage: (event: { data: never }) => unknown;

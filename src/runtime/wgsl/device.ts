@@ -1,12 +1,12 @@
 /// <reference types="@webgpu/types" />
-// The device of a net: finding one, checking its limits, and its errors.
+// The device of a net: finds one, checks its limits, and turns its failures into errors.
 
 import { gpuError } from "./error.js";
 import type { Precision } from "./half.js";
 import { subgroupFeature, subgroupsFit } from "./subgroups.js";
 import type { GpuModel } from "./types.js";
 
-/** The caller's device, if it is one, and one on which the model can run. */
+/** Checks that the caller's value is a device on which the model can run. */
 export function givenDevice(model: GpuModel, given: unknown): GPUDevice {
   if (typeof given !== "object" || given === null || !("createBuffer" in given))
     throw new TypeError(`${model.name}: device must be a GPUDevice`);
@@ -15,7 +15,7 @@ export function givenDevice(model: GpuModel, given: unknown): GPUDevice {
   return device;
 }
 
-/** A device of the net's own, with no more than it needs. */
+/** Requests a device for the net, with no more than it needs. */
 export async function findDevice(model: GpuModel, given: GPU | undefined): Promise<GPUDevice> {
   const gpu = given ?? (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
   if (!gpu) {
@@ -27,7 +27,7 @@ export async function findDevice(model: GpuModel, given: GPU | undefined): Promi
   }
   if (typeof gpu.requestAdapter !== "function")
     throw new TypeError(`${model.name}: gpu must be a GPU, as \`navigator.gpu\` is one`);
-  // Dawn in Node rejects where browsers give null.
+  // Dawn in Node rejects where browsers return null.
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" }).catch(() => null);
   if (!adapter) {
     throw gpuError(
@@ -36,7 +36,7 @@ export async function findDevice(model: GpuModel, given: GPU | undefined): Promi
     );
   }
   checkLimits(model, adapter.limits, "the adapter");
-  // Only what exceeds the defaults: a device with small limits is the cheaper one to have.
+  // Only limits above the defaults: a device with small limits may cost less.
   const requiredLimits = Object.fromEntries(
     Object.entries(model.limits).filter(
       ([name, value]) => value > (defaultLimits[name as keyof typeof defaultLimits] ?? 0),
@@ -55,12 +55,12 @@ export async function findDevice(model: GpuModel, given: GPU | undefined): Promi
 
 const halfFeature: GPUFeatureName = "shader-f16";
 
-/** How the model stores numbers on a device: in halves if it wants them and the device was made with them. */
+/** How the model stores numbers on a device: as f16 if it wants that and the device was made with it. */
 export function precisionOn(model: GpuModel, device: GPUDevice): Precision {
   return model.halves && device.features.has(halfFeature) ? "f16" : "f32";
 }
 
-/** What a device has without being asked: the defaults of the WebGPU specification (§3.6.2), which every adapter has. */
+/** Limits that a device has by default (WebGPU §3.6.2), and that every adapter has. */
 export const defaultLimits = {
   maxBufferSize: 268_435_456,
   maxStorageBufferBindingSize: 134_217_728,
@@ -83,14 +83,14 @@ function checkLimits(model: GpuModel, limits: GPUSupportedLimits, whose: string,
   }
 }
 
-/** Runs `make` and turns what the device has against it into an error. */
+/** Runs `make` and turns the device's refusals into an error. */
 export async function guarded<T>(model: GpuModel, device: GPUDevice, make: () => Promise<T>): Promise<T> {
   device.pushErrorScope("out-of-memory");
   device.pushErrorScope("validation");
   const made = make();
   const scopes = [device.popErrorScope(), device.popErrorScope()];
   const [value, validation, memory] = await Promise.allSettled([made, ...scopes]);
-  // What is made of memory that could not be had is refused too, so that is the lesser news.
+  // Objects in memory that could not be allocated are refused too, so that message matters less.
   const full =
     errorOf(memory) ??
     (value.status === "rejected" && isOutOfMemory(value.reason) ? value.reason : undefined);
@@ -124,12 +124,12 @@ function errorOf(popped: PromiseSettledResult<GPUError | null> | undefined): GPU
   return (popped?.status === "fulfilled" && popped.value) || undefined;
 }
 
-/** Browsers throw a RangeError where a buffer that is mapped from the beginning cannot be had. */
+/** Browsers throw a RangeError if they cannot allocate a buffer that is mapped at creation. */
 function isOutOfMemory(cause: unknown): boolean {
   return cause instanceof RangeError;
 }
 
-/** The error of a run on a device that is gone. */
+/** The error of a run on a lost device. */
 export function lostError(model: GpuModel, info: GPUDeviceLostInfo | undefined): Error {
   return gpuError(
     "device-lost",

@@ -1,11 +1,12 @@
-// Half precision: what stands before a shader that stores numbers in 16 bits where the device can, and weights in that form.
+// Half precision: the beginning of shaders that store numbers in 16 bits where the device can, and weights in that
+// form.
 
 /** How numbers are stored in memory of the device; kernels compute in f32 either way. */
 export type Precision = "f32" | "f16";
 
 /**
- * What a shader begins with: E4 is four stored numbers, E4_of makes them. WGSL leaves open what a number beyond the largest half
- * becomes, so those are stored as the largest.
+ * The beginning of a shader: E4 is four stored numbers, E4_of makes them. WGSL does not define what a number beyond the
+ * largest half becomes, so those are stored as the largest.
  */
 export const shaderHeads: Readonly<Record<Precision, string>> = {
   f32: `alias E4 = vec4f;
@@ -26,7 +27,10 @@ fn E4_of(value: vec4f) -> E4 {
 `,
 };
 
-/** Writes the nearest halves, ties to even; what is beyond the largest, 65,504, becomes that. `target` has room for as many. */
+/**
+ * Writes the nearest halves, ties to even; numbers beyond the largest, 65,504, become that. `target` has room for as
+ * many.
+ */
 export function toHalves(values: Float32Array, target: Uint16Array): void {
   const one = new Float32Array(1);
   const bits = new Int32Array(one.buffer);

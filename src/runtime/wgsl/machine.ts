@@ -1,5 +1,5 @@
 /// <reference types="@webgpu/types" />
-// The machine of the WebGPU target: buffers, pipelines and bind groups made once, one command buffer a run.
+// The machine of the WebGPU target: buffers, pipelines and bind groups are made once, and each run is one command buffer.
 
 import { findDevice, givenDevice, guarded, lostError, precisionOn } from "./device.js";
 import type { Precision } from "./half.js";
@@ -14,7 +14,7 @@ import type { LaunchInfo, LoadOptions } from "../types.js";
 import { findWeights } from "../weights.js";
 
 export interface GpuRunOptions {
-  /** Arrays or buffers that the results are written into, by output name; what is missing is allocated. */
+  /** Arrays or buffers that receive the results, by output name; missing ones are allocated. */
   readonly into?: Readonly<Record<string, GpuTensor>>;
 }
 
@@ -27,7 +27,7 @@ export interface GpuNet {
   readonly precision: Precision;
   /** Whether kernels read each other's values in subgroups. */
   readonly subgroups: boolean;
-  /** The device that it runs on, for buffers of the caller's. */
+  /** The device that it runs on, for the caller's buffers. */
   readonly device: GPUDevice;
   run(
     inputs: Readonly<Record<string, GpuTensor>>,
@@ -37,7 +37,7 @@ export interface GpuNet {
   dispose(): void;
 }
 
-/** Finds a device and the weights, and makes all that a run needs. */
+/** Finds a device and the weights, and makes everything that a run needs. */
 export async function loadWgsl(emitted: GpuModule, options: LoadOptions = {}): Promise<GpuNet> {
   const { model } = emitted;
   expectObject(model, "load takes an object with options", options);
@@ -46,7 +46,7 @@ export async function loadWgsl(emitted: GpuModule, options: LoadOptions = {}): P
   reading.catch(() => {});
   const given = options.device === undefined ? undefined : givenDevice(model, options.device);
   const device = given ?? (await findDevice(model, options.gpu as GPU | undefined));
-  // Where loading fails, what was made is freed at once: weights may fill a device.
+  // If loading fails, its buffers are freed at once: weights may fill a device.
   const made: GPUBuffer[] = [];
   let lost: GPUDeviceLostInfo | undefined;
   void device.lost.then((info) => (lost = info));
@@ -75,7 +75,7 @@ export async function loadWgsl(emitted: GpuModule, options: LoadOptions = {}): P
 
 interface Machine extends Memory {
   readonly device: GPUDevice;
-  /** Whether the device is the net's, to be destroyed with it. */
+  /** Whether the net made the device, and destroys it. */
   readonly own: boolean;
   readonly precision: Precision;
   readonly subgroups: boolean;
@@ -83,7 +83,7 @@ interface Machine extends Memory {
   readonly lost: () => GPUDeviceLostInfo | undefined;
 }
 
-/** Most sets of bind groups with buffers of the caller's. */
+/** The most sets of bind groups with buffers of the caller. */
 const mostReplaced = 4;
 
 function arrayBytes(tensors: readonly { readonly value: GpuTensor }[]): number {
@@ -93,15 +93,15 @@ function arrayBytes(tensors: readonly { readonly value: GpuTensor }[]): number {
 function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions): GpuNet {
   const { model, shaders } = module;
   let live: Machine | undefined = machine;
-  // Results on their way back, and inputs of several samples: each grows with the largest run.
+  // Staging for results, and for inputs of several samples: each grows to the largest run.
   const transfer: { staging?: GPUBuffer; upload?: GPUBuffer } = {};
-  // Runs share the arenas, so each begins when the one before has ended.
+  // Runs share the arenas, so each begins after the one before has ended.
   let last: Promise<unknown> = Promise.resolve();
   let waiting = 0;
-  // Bind groups with buffers of the caller's, the latest first: callers take turns between a few.
+  // Bind groups with buffers of the caller, the latest first: callers alternate between a few.
   const replaced: { readonly buffers: readonly GPUBuffer[]; readonly groups: readonly GPUBindGroup[] }[] = [];
 
-  /** The bind groups with some buffers in the place of ports' own. */
+  /** The bind groups with some buffers in place of the ports' own. */
   function groupsWith(buffers: readonly GPUBuffer[]): readonly GPUBindGroup[] {
     const isSame = (others: readonly GPUBuffer[]): boolean =>
       others.every((other, at) => other === buffers[at]);
@@ -152,7 +152,7 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
     }
   }
 
-  /** A buffer for transfers that is big enough. */
+  /** A buffer for transfers that is large enough. */
   function transferBuffer(kind: "staging" | "upload", bytes: number): GPUBuffer {
     const known = transfer[kind];
     if (known && known.size >= bytes) return known;
@@ -243,7 +243,7 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
         target.unmap();
       }
     } catch (error) {
-      // They may be without memory, or about to be mapped: the next run makes its own.
+      // They may have no memory, or a pending map: the next run makes new ones.
       freeTransfers();
       throw error;
     }
@@ -251,7 +251,7 @@ function createGpuNet(module: GpuModule, machine: Machine, options: LoadOptions)
   }
 
   async function inTurn<T>(job: () => Promise<T>): Promise<T> {
-    // What need not wait begins at once, so that a caller may change its arrays as soon as `run` has returned.
+    // A run that need not wait begins at once, so that a caller may change its arrays as soon as `run` returns.
     const turn = waiting === 0 ? job() : last.then(job);
     waiting += 1;
     last = turn.catch(() => {});

@@ -1,12 +1,12 @@
 /// <reference types="@webgpu/types" />
-// Pipelines, buffers and bind groups of a net, all made at load.
+// Makes the pipelines, buffers and bind groups of a net, when it is loaded.
 
 import type { Precision } from "./half.js";
 import { shaderHeads, toHalves } from "./half.js";
 import { enableSubgroups } from "./subgroups.js";
 import type { GpuLaunch, GpuModule } from "./types.js";
 
-/** Flags of GPUBufferUsage and GPUMapMode, which not every Node that has WebGPU has as globals. */
+/** Flags of GPUBufferUsage and GPUMapMode, which are not globals in every Node that has WebGPU. */
 export const usage = { mapRead: 1, copySource: 4, copyTarget: 8, uniform: 64, storage: 128 } as const;
 
 /** Uniforms with dynamic offsets begin at multiples of this on every device. */
@@ -26,7 +26,7 @@ export interface Memory {
   readonly groups: readonly GPUBindGroup[];
 }
 
-/** The pipelines of all shaders that are launched, at once: drivers compile them side by side. */
+/** Makes the pipelines of all launched shaders at once: drivers compile them in parallel. */
 export function makePipelines(
   { model, shaders, launches }: GpuModule,
   device: GPUDevice,
@@ -66,8 +66,8 @@ function makeLayout(device: GPUDevice, access: string): GPUBindGroupLayout {
 }
 
 /**
- * Weights and table uploaded, arenas, base offsets, and a bind group for each set of buffers that launches bind. Buffers are added to
- * `made` one by one, so that they can be freed should one of them not be had.
+ * Uploads weights and table, and makes arenas, base offsets, and a bind group for each set of buffers. Buffers are
+ * added to `made` one by one, so that they can be freed if one cannot be allocated.
  */
 export function makeMemory(
   { model, launches, table }: GpuModule,
@@ -107,7 +107,7 @@ export function makeMemory(
     }),
     filled(Int32Array.from(table), usage.storage),
   ];
-  // Base offsets of all launches in one buffer: bind groups then differ in the storage buffers alone.
+  // Base offsets of all launches are in one buffer: bind groups then differ only in storage buffers.
   const step = slotOf(launches) / 4;
   const values = new Int32Array(step * launches.length);
   for (const [at, [, , offsets]] of launches.entries()) values.set(offsets, at * step);
@@ -135,7 +135,7 @@ function bufferBytes(elements: number, halves: boolean): number {
   return Math.max(4, Math.ceil(elements / 4) * 4) * (halves ? 2 : 4);
 }
 
-/** Bytes from the base offsets of one launch to the next's; a zero stands behind them, where loops begin. */
+/** Bytes from the base offsets of one launch to those of the next; a zero follows them, where loops begin. */
 export function slotOf(launches: readonly GpuLaunch[]): number {
   const most = launches.reduce((size, [, , offsets]) => Math.max(size, offsets.length + 1), 1);
   return Math.ceil((most * 4) / uniformStep) * uniformStep;

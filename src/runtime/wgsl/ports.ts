@@ -1,5 +1,5 @@
 /// <reference types="@webgpu/types" />
-// Inputs and outputs on a GPU: arrays, or buffers of the caller's, which are checked here, bound or copied.
+// Inputs and outputs on a GPU: arrays, or buffers of the caller, which are checked, bound or copied here.
 
 import { usage } from "./memory.js";
 import type { GpuModel, GpuPort } from "./types.js";
@@ -9,7 +9,7 @@ import { arrays, ownValue, sizeOf } from "../ports.js";
 /** A dense tensor in memory of the program, or in a buffer of the net's device. */
 export type GpuTensor = Float32Array | GPUBuffer;
 
-/** Whether a value is a GPUBuffer, of whatever realm or library. */
+/** Whether a value is a GPUBuffer, of any realm or library. */
 export function isBuffer(value: unknown): value is GPUBuffer {
   return typeof value === "object" && value !== null && "mapAsync" in value && "usage" in value;
 }
@@ -21,20 +21,20 @@ export const gpuTensors: Kinds<GpuTensor> = {
   make: (length) => new Float32Array(length),
 };
 
-/** Values in memory that no other thread has: Dawn in Node ends the process where it is to read shared memory. */
+/** Values in memory that is not shared: Dawn in Node ends the process if it has to read shared memory. */
 export function ownCopy(values: Float32Array): Float32Array<ArrayBuffer> {
   const isShared = Object.prototype.toString.call(values.buffer) === "[object SharedArrayBuffer]";
   return (isShared ? values.slice() : values) as Float32Array<ArrayBuffer>;
 }
 
-/** Whether a value is a buffer that kernels can read and write in the place of the port's own; else it is copied. */
+/** Whether kernels can read and write a buffer in place of the port's own; else it is copied. */
 export function canBind(port: GpuPort, value: GpuTensor, samples: number): value is GPUBuffer {
   return samples === 1 && port.alone && isBuffer(value) && (value.usage & usage.storage) !== 0;
 }
 
 /**
- * Throws where a buffer cannot be used as it is given: mapped, or without the usage that it needs. WebGPU does not tell whose
- * device a buffer is of: one of another device is refused when commands are recorded.
+ * Throws if a buffer is mapped, or lacks a usage that it needs. WebGPU does not tell which device a buffer belongs to:
+ * a buffer of another device is refused when commands are recorded.
  */
 export function checkBuffers(
   model: GpuModel,

@@ -1,16 +1,16 @@
 /// <reference types="@webgpu/types" />
-// Subgroups: whether a device has those that some shaders are written for, and what is launched then.
+// Subgroups: whether a device has those that some shaders need, and which launches change then.
 
 import type { GpuLaunch, GpuModel, GpuModule } from "./types.js";
 
 export const subgroupFeature: GPUFeatureName = "subgroups";
 
-/** What a shader that uses subgroups begins with. */
+/** The beginning of a shader that uses subgroups. */
 export const enableSubgroups = "enable subgroups;\n\n";
 
 /**
- * Whether all subgroups of an adapter have as many invocations as a workgroup of such a shader, which then is one subgroup. On software
- * adapters alone: what it gives was measured there, and GPUs want larger workgroups.
+ * Whether all subgroups of an adapter have as many invocations as a workgroup of such a shader, which then is one
+ * subgroup. Only for software adapters: the gain was measured there, and GPUs want larger workgroups.
  */
 export function subgroupsFit(
   { subgroup }: GpuModel,
@@ -26,7 +26,7 @@ export function subgroupsFit(
   );
 }
 
-/** The module with the launches of shaders that use subgroups in the place of those that do the same without. */
+/** The module with launches that use subgroups in place of those that compute the same without. */
 export function inSubgroups(module: GpuModule): GpuModule {
   const launches = module.launches.map((launch): GpuLaunch => {
     const [, buffers, , , label, macs, instead] = launch;

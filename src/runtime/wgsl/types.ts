@@ -1,21 +1,25 @@
-// What an emitted module for WebGPU is made of. None of it is emitted.
+// The parts of an emitted module for WebGPU. This file is not emitted.
 
 import type { Port, WeightsInfo } from "../types.js";
 
-/** An input or output: where it lies, and whether it has that buffer for itself. */
+/** An input or output: where it is, and whether it has that buffer for itself. */
 export interface GpuPort extends Port {
-  /** Number of the buffer. */
+  /** The number of the buffer. */
   readonly buffer: number;
-  /** Whether nothing else lies in the buffer, so that a buffer of the caller's can take its place. */
+  /** Whether the buffer holds nothing else, so that a buffer of the caller can replace it. */
   readonly alone: boolean;
 }
 
-/** A shader: its name, its text, the letters of its bindings (r is read only, w is written), and whether it uses subgroups. */
+/**
+ * A shader: its name, its text, the letters of its bindings (r is read only, w is written), and whether it uses
+ * subgroups.
+ */
 export type GpuShader = readonly [name: string, text: string, access: string, subgroup?: boolean];
 
 /**
- * The shader, the buffer of each binding, the base offset of each parameter and the sizes that the shader asks for, workgroups along x
- * and y, the nodes, multiply-accumulates; what differs where another shader does the same in subgroups.
+ * The shader, the buffer of each binding, the base offset of each parameter and the sizes that the shader needs,
+ * workgroups along x and y, the nodes, multiply-accumulates; and the fields that change if another shader computes the
+ * same in subgroups.
  */
 export type GpuLaunch = readonly [
   shader: number,
@@ -33,25 +37,25 @@ export interface GpuModel {
   readonly outputs: readonly GpuPort[];
   readonly batch?: string;
   readonly weights: WeightsInfo;
-  /** Elements of each arena: the first buffers. */
+  /** The elements of each arena; arenas are the first buffers. */
   readonly arenas: readonly number[];
-  /** Where each part of the weights begins: the next buffers; behind them stands the table. */
+  /** Where each part of the weights begins. These are the next buffers; the table follows them. */
   readonly weightParts: readonly number[];
-  /** If f16 is wanted: the arenas that are then in halves, as all weights are. */
+  /** With f16: the arenas that are stored as f16 then, as all weights are. */
   readonly halves?: readonly number[];
   /** The number of invocations of a subgroup, if some shaders use subgroups. */
   readonly subgroup?: number;
-  /** What the device must have, as in GPUSupportedLimits. */
+  /** The limits that the device must have, as in GPUSupportedLimits. */
   readonly limits: Readonly<Record<string, number>>;
 }
 
-/** What an emitted module is made of. */
+/** What an emitted module consists of. */
 export interface GpuModule {
   readonly model: GpuModel;
   readonly shaders: readonly GpuShader[];
   readonly launches: readonly GpuLaunch[];
   readonly table: readonly number[];
-  /** `import.meta.url`: weights are found beside it. */
+  /** `import.meta.url`: the weights are next to it. */
   readonly url: string;
   /** The weights in base64. */
   readonly embedded?: string;

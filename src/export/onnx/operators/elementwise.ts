@@ -74,7 +74,7 @@ export const elementwiseExports: ExportTable<Elementwise> = {
 
 type Export = (node: NodeOf<Elementwise>, inputs: readonly OnnxValue[], build: OnnxBuilder) => OnnxValue;
 
-/** One operator over one value, in whatever order it lies. */
+/** One operator over one value, in any order of axes. */
 function apply(
   op: string,
   inputs: readonly OnnxValue[],
@@ -89,7 +89,7 @@ function unary(op: string): Export {
   return (_, inputs, build) => apply(op, inputs, build);
 }
 
-/** The last operator of a few, from the value's name. */
+/** The last of several operators, which starts from the value's name. */
 function steps(
   x: OnnxValue | undefined,
   build: OnnxBuilder,
@@ -100,7 +100,7 @@ function steps(
   return build.result(op, inputs, {}, value.order);
 }
 
-/** A bound at infinity is left out. */
+/** A clip; infinite bounds are omitted. */
 function clip(x: OnnxValue | undefined, low: number, high: number, build: OnnxBuilder): OnnxValue {
   return steps(x, build, (of) => {
     const bounds = [
@@ -125,7 +125,7 @@ function binary(op: string): Export {
   };
 }
 
-/** ONNX compares to a truth value. */
+/** A comparison. ONNX's operators give truth values. */
 function comparison(op: string): Export {
   return (node, inputs, build) => {
     const { names, order } = alike(node.type.shape.length, inputs, build);
@@ -133,7 +133,7 @@ function comparison(op: string): Export {
   };
 }
 
-/** atan(a / b), with π more or less where b is below 0, as a is. ONNX has no operator of it. */
+/** atan(a / b); where b is negative, π is added or subtracted, with the sign of a. ONNX has no operator for it. */
 function arctan2(rank: number, inputs: readonly OnnxValue[], build: OnnxBuilder): OnnxValue {
   const { names, order } = alike(rank, inputs, build);
   const [height = "", width = ""] = names;
@@ -146,14 +146,14 @@ function arctan2(rank: number, inputs: readonly OnnxValue[], build: OnnxBuilder)
   return build.result("Add", [angle, turn], {}, order);
 }
 
-/** Operands that broadcast: all in one order, that of the largest; those of lower rank get axes of extent 1. */
+/** Brings operands that broadcast into one order, that of the largest; those of lower rank get axes of extent 1. */
 function alike(
   rank: number,
   inputs: readonly OnnxValue[],
   build: OnnxBuilder,
 ): { names: string[]; order: readonly number[] } {
   const computed = inputs.filter(({ from }) => from.kind === "made");
-  // Images lie channels first; what has fewer axes goes to products, which take it as it is in the graph.
+  // Images have their channels first. Values with fewer axes mostly go to products, which take the order of the graph.
   const order = commonOrder(computed, rank, rank === 4 ? "other" : "natural");
   return { names: inputs.map((value) => aligned(value, order, build)), order };
 }
@@ -166,12 +166,12 @@ function aligned(value: OnnxValue, order: readonly number[], build: OnnxBuilder)
   const full = [...new Array<number>(lead).fill(1), ...value.shape];
   const inNatural = build.arranged(value, natural(value.shape.length));
   const long = order.filter((axis) => full[axis] !== 1);
-  // One reshape adds the axes and puts them into order, if only those of extent 1 are elsewhere then.
+  // One reshape can add the axes and reorder them, if only axes of extent 1 change places.
   if (value.from.kind === "made" && long.every((axis, at) => at === 0 || axis > (long[at - 1] ?? 0)))
     return build.name({ ...inNatural, shape: full, order: natural(full.length) }, order);
   const wide = lead === 0 ? inNatural : build.reshaped(inNatural, full);
   if (value.from.kind === "made") return build.name(wide, order);
-  // A weight per channel is [c, 1, 1] then, without the axes in front that say nothing.
+  // So a weight per channel becomes [c, 1, 1], without leading axes of extent 1.
   const lies = permuted(full, order);
   const first = lies.findIndex((extent) => extent !== 1);
   const shape = first < 0 ? [] : lies.slice(first);

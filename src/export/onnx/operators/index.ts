@@ -1,4 +1,4 @@
-// The exports of all ops; one that is missing does not compile.
+// The exports of all ops. An op that has no export does not compile.
 
 import type { Node, OpName } from "#ir/graph.js";
 import type { OnnxBuilder } from "../builder.js";
@@ -16,7 +16,7 @@ const exports: ExportTable<Computing> = {
   ...placeExports,
 };
 
-/** Whether the operand of an op lies with the channels first. */
+/** Whether the operand of an op has its channels first. */
 export function takesImages(op: OpName): boolean {
   return Object.hasOwn(windowExports, op);
 }
@@ -27,7 +27,7 @@ export function exportNode(
   inputs: readonly OnnxValue[],
   build: OnnxBuilder,
 ): OnnxValue {
-  // TypeScript cannot correlate `node.op` with `exports[node.op]`; the table's type holds it.
+  // TypeScript cannot correlate `node.op` with `exports[node.op]`; the table's type guarantees it.
   const one = exports[node.op] as OperatorExport<Computing>;
   return one(node as never, inputs, build);
 }

@@ -1,14 +1,14 @@
-// What the export of an op gets and gives.
+// The interface of the exports of ops.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { NodeOf, OpName } from "#ir/graph.js";
 import type { OnnxBuilder } from "../builder.js";
 import type { OnnxValue } from "../onnx-value.js";
 
-/** The ops that compute: inputs and constants are not nodes in ONNX. */
+/** The ops that compute; inputs and constants are not nodes in ONNX. */
 export type Computing = Exclude<OpName, "input" | "constant">;
 
-/** Builds the ONNX nodes of a node and gives its value. */
+/** Builds the ONNX nodes of a node and returns its value. */
 export type OperatorExport<O extends OpName> = (
   node: NodeOf<O>,
   inputs: readonly OnnxValue[],

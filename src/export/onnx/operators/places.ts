@@ -1,4 +1,4 @@
-// Ops with computed places. ONNX's operators refuse places outside and take integers, so places are brought inside and cast.
+// Ops with computed places. ONNX's operators refuse places outside the extent and take integers, so places are clamped and cast.
 
 import type { NodeOf } from "#ir/graph.js";
 import type { OnnxBuilder } from "../builder.js";
@@ -23,7 +23,7 @@ export const placeExports: ExportTable<"gather" | "scatter" | "top_k" | "non_max
   scatter: ({ attributes: { axis, reduction } }, inputs, build) => {
     const [x, places, updates] = [operand(inputs, 0), operand(inputs, 1), operand(inputs, 2)];
     const at = fromFront(axis, x.shape.length);
-    // An element of its own for each update: places are repeated along the axes behind.
+    // ONNX needs a place for each element of an update, so places are repeated along the following axes.
     let indices = integers(places, x.shape[at] ?? 1, build);
     const { shape } = updates;
     if (at < x.shape.length - 1) {
@@ -46,8 +46,8 @@ export const placeExports: ExportTable<"gather" | "scatter" | "top_k" | "non_max
 };
 
 /**
- * ONNX looks at boxes in the order of their scores, and gives no more than it found: scores become what is left of the ranks in the order,
- * and −1 follows the places. Each class of each sample is looked at alone.
+ * ONNX visits boxes in the order of their scores, and returns no more boxes than it finds. So scores are replaced by descending ranks, and
+ * −1 is appended to the places. Each class of each sample is handled alone.
  */
 function suppression(
   { attributes, type }: NodeOf<"non_max_suppression">,
@@ -58,7 +58,7 @@ function suppression(
   const [n = 1, classes = 1, limit = 1] = type.shape;
   const [count, ranks] = [boxes.shape[1] ?? 1, order.shape[2] ?? 1];
   const none = build.number(-1, "none");
-  // Backwards, since of two updates of a place the last one stays, and the first mention of a box counts.
+  // In reverse, because the last of two updates of a place wins, and the first mention of a box must count.
   const left = build.floats(
     Float32Array.from({ length: ranks }, (_, at) => at + 1),
     [1, 1, ranks],
@@ -112,14 +112,14 @@ function suppression(
   return build.result("Cast", [shaped], { to: float });
 }
 
-/** The next f32 below a positive number: what is more than that is at least the number. */
+/** The next f32 below a positive number: whatever is greater than it is at least the number. */
 function below(value: number): number {
   const bits = new Int32Array(Float32Array.of(value).buffer);
   bits[0] = (bits[0] ?? 1) - 1;
   return new Float32Array(bits.buffer)[0] ?? 0;
 }
 
-/** Places in an extent as integers, negative ones as they are. */
+/** Places in an extent as integers; negative ones are unchanged. */
 function integers(places: OnnxValue, extent: number, build: OnnxBuilder): string {
   const bounds = [build.number(-extent, "first"), build.number(extent - 1, "last")];
   return build.step("Cast", [build.step("Clip", [build.name(places), ...bounds])], { to: int64 });

@@ -1,4 +1,4 @@
-// Products, normalization, reductions, and ops that move values. Where axes have numbers, those of the order that the value lies in are meant.
+// Products, normalizations, reductions, and ops that move values. Numbers of axes mean the order in which the value is stored.
 
 import type { NodeOf } from "#ir/graph.js";
 import {
@@ -32,7 +32,7 @@ type Tensors =
   | "reshape"
   | "transpose";
 
-/** The names of operands in an order, as many of each as there are samples of some: `Concat` repeats nothing by itself. */
+/** The names of operands in an order. Each is repeated for the samples of the others, because `Concat` does not broadcast. */
 function perSample(
   inputs: readonly OnnxValue[],
   names: readonly string[],
@@ -58,7 +58,7 @@ export const tensorExports: ExportTable<Tensors> = {
     const rank = x.shape.length;
     if (rank === 2) return build.result("Gemm", [build.name(x), build.name(w), ...bias(inputs, build)]);
     if (rank === 4 && sameOrder(x.order, channelsFirst(4))) {
-      // Over images it is a 1×1 convolution, and nothing has to move.
+      // Over images it is a 1×1 convolution, for which nothing has to move.
       const kernel = build.name(build.reshaped(w, [1, 1, ...w.shape]), [3, 2, 0, 1]);
       return build.result("Conv", [build.name(x, x.order), kernel, ...bias(inputs, build)], {}, x.order);
     }
@@ -94,7 +94,7 @@ export const tensorExports: ExportTable<Tensors> = {
     return build.result("LayerNormalization", [build.name(x), scale], { axis: -1, ...epsilon });
   },
   group_norm: ({ attributes: { groups, epsilon }, type }, inputs, build) => {
-    // InstanceNormalization over rows of whole groups: GroupNormalization is another one in every opset.
+    // InstanceNormalization over rows of whole groups, because GroupNormalization differs from opset to opset.
     const x = operand(inputs, 0);
     const rank = x.shape.length;
     const order = [0, rank - 1, ...natural(rank - 2).map((axis) => axis + 1)];
@@ -163,7 +163,7 @@ export const tensorExports: ExportTable<Tensors> = {
     );
   },
   reshape: ({ type }, inputs, build) => build.reshaped(operand(inputs, 0), type.shape, true),
-  // Nothing moves: the axes have other numbers from here on.
+  // No element moves: from here on the axes have other numbers.
   transpose: ({ attributes: { perm } }, inputs, build) => {
     const x = operand(inputs, 0);
     if (x.from.kind === "weight") return build.result("Transpose", [build.name(x)], { perm });

@@ -1,4 +1,4 @@
-// Convolutions, pools and resizing: ONNX has images as [n, c, h, w], so their values lie with the channels first.
+// Convolutions, pools and resizing. ONNX has images as [n, c, h, w], so their values have the channels first.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { NodeOf } from "#ir/graph.js";
@@ -64,7 +64,7 @@ export const windowExports: ExportTable<Windows> = {
     const value = operand(inputs, 0);
     const x = build.name(value, image);
     const [batch = 1, , , depth = 1] = type.shape;
-    // With an open batch its extent is that of x. (Runtimes infer a wrong shape from the attribute `axes`.)
+    // An open batch takes its extent from x. (Runtimes infer a wrong shape from the attribute `axes`.)
     const sizes = value.batched
       ? build.step(
           "Concat",
@@ -125,13 +125,13 @@ function conv(
   );
 }
 
-/** The third operand, unless it was left out. */
+/** The third operand, unless it was omitted. */
 export function bias(inputs: readonly OnnxValue[], build: OnnxBuilder): string[] {
   const b = operand(inputs, 2);
   return b.from.kind === "weight" && b.from.absent ? [] : [build.name(b)];
 }
 
-/** A value with the shape that it has as it lies, under another one. */
+/** The name of a value reshaped to this shape, whose axes are in the order in which the value is stored. */
 function laid(value: OnnxValue, build: OnnxBuilder, shape: readonly number[]): string {
   const lies = value.order.map((axis) => value.shape[axis] ?? 1);
   return build.name(build.reshaped({ ...value, shape: lies, order: natural(lies.length) }, shape));
@@ -152,7 +152,7 @@ function four(padding: OnnxWindow["padding"]): Padding {
 
 type Pool = NodeOf<"max_pool"> | NodeOf<"avg_pool">;
 
-/** Runtimes take no pool whose padding is as large as its kernel: then the padding is an operator of its own. */
+/** Runtimes do not take a pool whose padding is as large as its kernel. Then the padding becomes a separate operator. */
 function padded(
   { attributes: { kernel, padding } }: Pool,
   x: string,
@@ -171,9 +171,9 @@ function pad(x: string, [top, bottom, left, right]: Padding, value: number, buil
 }
 
 /**
- * AveragePool, where it means the same everywhere. It has no dilation before opset 19, and runtimes differ about it; with
- * one, or with padding as large as the kernel, the mean is a convolution with 1/taps, and padding is taken out of the count by
- * a factor for each position.
+ * AveragePool, where all runtimes compute the same. It has no dilation before opset 19, and runtimes differ about it. With a dilation, or
+ * with padding as large as the kernel, the mean is a convolution with 1/taps, and a factor for each position removes the padding from the
+ * count.
  */
 function averagePool(node: NodeOf<"avg_pool">, inputs: readonly OnnxValue[], build: OnnxBuilder): OnnxValue {
   const { kernel, stride, dilation, padding, count_include_pad: counts } = node.attributes;
@@ -202,7 +202,7 @@ function averagePool(node: NodeOf<"avg_pool">, inputs: readonly OnnxValue[], bui
   return build.result("Mul", [build.step("Conv", [x, shares], attributes), factor], {}, image);
 }
 
-/** How many taps of each window lie inside, along one axis. */
+/** The number of taps of each window that are inside the image, along one axis. */
 function inside(
   input: number,
   output: number,
@@ -220,7 +220,7 @@ function inside(
   );
 }
 
-/** The operator leaves height and width as 1; the matrix of channels is the same without them. */
+/** The operator leaves height and width as 1; removing them gives the same matrix of channels. */
 function globalPool(
   op: string,
   { attributes }: NodeOf<"global_avg_pool"> | NodeOf<"global_max_pool">,
