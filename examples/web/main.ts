@@ -266,5 +266,6 @@ const demo: Demo = {
     if (!shown) throw new Error("nothing was run yet");
     return shown;
   },
+  now: () => shown,
 };
 Object.assign(globalThis, { cleaveDemo: demo });

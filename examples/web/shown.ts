@@ -19,4 +19,6 @@ export interface Shown {
 export interface Demo {
   /** Resolves when the page shows the result of the user's last action. */
   settled(): Promise<Shown>;
+  /** What is shown now; it may be about to change. */
+  now(): Shown | undefined;
 }

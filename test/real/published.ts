@@ -47,9 +47,9 @@ export function strokes(count: number, low: number, high: number, seed: number):
   return values;
 }
 
-/** The largest difference as a part of the largest value; ∞ where the lengths differ or a value is NaN. */
+/** The largest difference as a part of the largest value; ∞ where the lengths differ, a value is NaN or ∞, or there is none. */
 export function largestDifference(actual: Float32Array, wanted: Float32Array): number {
-  if (actual.length !== wanted.length) return Number.POSITIVE_INFINITY;
+  if (actual.length !== wanted.length || wanted.length === 0) return Number.POSITIVE_INFINITY;
   const most = wanted.reduce((sum, one) => Math.max(sum, Math.abs(one)), 1e-30);
   const worst = wanted.reduce((sum, one, at) => Math.max(sum, Math.abs(one - actual[at]!)), 0);
   return Number.isNaN(worst) ? Number.POSITIVE_INFINITY : worst / most;

@@ -7,13 +7,14 @@ import type { Artifact } from "#backend/artifact.js";
 import { emit } from "#compile/emit.js";
 import { exampleCase, exampleFiles, graphCases, netCases, opCases } from "../backend/wgsl/cases.js";
 import { computingOps } from "../op-module.js";
+import { scaled } from "../scale.js";
 import { moduleOf } from "../schedule/module-of.js";
 import type { AdapterPage } from "./adapter.js";
 import { openAdapterPage } from "./adapter.js";
 import { inPage, launch, ready, untrusted } from "./chromium.js";
 
-const samples = Number(process.env["SAMPLES"] ?? 2);
-const seeds = Number(process.env["SEEDS"] ?? 4);
+const samples = scaled(2);
+const seeds = scaled(4);
 const slow = 300_000;
 
 /** Does something with a module, and says the code of the error. */

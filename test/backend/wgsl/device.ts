@@ -1,20 +1,53 @@
 /// <reference types="@webgpu/types" />
-// The WebGPU device that tests run on: one for all tests of a file, with everything that it complains of kept.
+// The WebGPU devices that tests run on: one of a kind for all files of a process. What they complain of fails the file in which it came up.
 
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, describe, expect } from "vitest";
 import { nodeGpu } from "../../../src/node/gpu.js";
 
-/** Complaints of the devices of this file, warnings about shaders among them; each fails the test file that it came up in. */
+/**
+ * Mesa's software driver spends most of its time on compiling shaders, several times as much as on running them. It is asked not to
+ * optimize them, and to keep what it compiled for the next run; both by variables of docs.mesa3d.org/envvars.html, which others may set first.
+ */
+const shaderCache = join(import.meta.dirname, "../../../node_modules/.cache/mesa");
+mkdirSync(shaderCache, { recursive: true });
+process.env["MESA_SHADER_CACHE_DIR"] ??= shaderCache;
+process.env["GALLIVM_PERF"] ??= "nopt";
+
+/** Complaints of all devices, warnings about shaders among them. */
 const complaints: string[] = [];
 const warnings: Promise<void>[] = [];
 
+const devices = new Map<string, Promise<GPUDevice | undefined>>();
+
 /**
  * A device on an adapter that computes, with the feature `subgroups` if asked for; undefined, loudly, where there is none. With CI in
- * the environment that is an error: there the software adapter is installed, and what needs it may not be skipped.
+ * the environment that is an error: there the software adapter is installed, and what needs it may not be skipped. Others use it too,
+ * so a test that destroys one makes its own. To be called while a file is collected, whose tests it then watches.
  */
-export async function computingDevice(
-  wish: { readonly subgroups?: boolean } = {},
-): Promise<GPUDevice | undefined> {
+export function computingDevice(wish: { readonly subgroups?: boolean } = {}): Promise<GPUDevice | undefined> {
+  return shared(wish.subgroups ? "subgroups" : "alone", () => makeComputing(wish));
+}
+
+/** A device that checks everything and computes nothing; it needs no driver. To be called as `computingDevice` is. */
+export function nullDevice(): Promise<GPUDevice> {
+  return shared("null", makeNull) as Promise<GPUDevice>;
+}
+
+function shared(kind: string, make: () => Promise<GPUDevice | undefined>): Promise<GPUDevice | undefined> {
+  afterAll(expectNoComplaints);
+  const made = devices.get(kind) ?? make();
+  devices.set(kind, made);
+  return made;
+}
+
+async function expectNoComplaints(): Promise<void> {
+  await Promise.all(warnings.splice(0));
+  expect(complaints.splice(0)).toEqual([]);
+}
+
+async function makeComputing(wish: { readonly subgroups?: boolean }): Promise<GPUDevice | undefined> {
   const gpu = await nodeGpu();
   const adapter = await (gpu.value as GPU | undefined)?.requestAdapter().catch(() => null);
   if (adapter) {
@@ -36,8 +69,7 @@ export function complain(what: string): void {
   process.stderr.write(`\n${message}\n\n`);
 }
 
-/** A device that checks everything and computes nothing; it needs no driver. */
-export async function nullDevice(): Promise<GPUDevice> {
+async function makeNull(): Promise<GPUDevice> {
   const gpu = await nodeGpu(["backend=null"]);
   const adapter = await (gpu.value as GPU).requestAdapter();
   return watched(await adapter!.requestDevice({ requiredFeatures: ["shader-f16", "subgroups"] }));
@@ -86,8 +118,3 @@ async function noteWarnings(module: GPUShaderModule): Promise<void> {
   for (const { type, message, lineNum } of info?.messages ?? [])
     if (type !== "error") complaints.push(`${module.label}:${lineNum}: ${message}`);
 }
-
-afterAll(async () => {
-  await Promise.all(warnings);
-  expect(complaints).toEqual([]);
-});

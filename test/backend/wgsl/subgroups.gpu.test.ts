@@ -15,6 +15,7 @@ import { computingDevice, describeOn, withProperty } from "./device.js";
 import { difference, hasSubgroups, smallTile, wgslProgram } from "./programs.js";
 
 const device = await computingDevice({ subgroups: true });
+const plain = await computingDevice();
 const canGroup = device !== undefined && hasSubgroups(device);
 const context = { target: wgslTarget, options: {}, report: () => {} };
 
@@ -102,7 +103,6 @@ describeOn(canGroup ? device : undefined)("on an adapter", () => {
   });
 
   test("a device without the feature, of a GPU, or with subgroups of other sizes runs the other kernels", async () => {
-    const plain = await computingDevice();
     const fit = infoOf(8, 8);
     expect((await load({ device: withProperty(device!, "adapterInfo", fit) })).subgroups).toBe(true);
     const gpu = { ...fit, isFallbackAdapter: false };

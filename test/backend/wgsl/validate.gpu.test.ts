@@ -13,13 +13,14 @@ import { shaderHeads } from "#runtime/wgsl/half.js";
 import { enableSubgroups } from "#runtime/wgsl/subgroups.js";
 import { computingOps, opModule } from "../../op-module.js";
 import { randomModule } from "../../random-graph.js";
+import { scaled } from "../../scale.js";
 import { moduleOf } from "../../schedule/module-of.js";
 import { randomNet } from "../../schedule/random-net.js";
 import { nullDevice } from "./device.js";
 import { smallTile, wgslProgram } from "./programs.js";
 
-const samples = Number(process.env["SAMPLES"] ?? 6);
-const seeds = Number(process.env["SEEDS"] ?? 20);
+const samples = scaled(6);
+const seeds = scaled(20);
 const device = await nullDevice();
 const context = { target: wgslTarget, options: {}, report: () => {} };
 
