@@ -9,12 +9,10 @@ import { scale } from "./test/scale.js";
  */
 export const named = ["property", "gpu", "browser", "package"] as const;
 
-/** Tiers whose files each have a process of their own; those of others share modules, since most of their time would go into importing them. */
-const apart: readonly string[] = ["gpu", "browser"];
-
+/** Files of a tier share modules, since most of their time would go into importing them. */
 const project = (name: string, include: string, exclude: string[] = []) => ({
   extends: true as const,
-  test: { name, include: [include], exclude, isolate: apart.includes(name) },
+  test: { name, include: [include], exclude, isolate: false },
 });
 
 export default defineConfig({

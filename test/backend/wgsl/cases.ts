@@ -19,7 +19,7 @@ import { randomConvolution } from "../../random-convolution.js";
 import { randomModule } from "../../random-graph.js";
 import { moduleOf } from "../../schedule/module-of.js";
 import { randomNet } from "../../schedule/random-net.js";
-import { wgslProgram } from "./programs.js";
+import { comparesSomething, wgslProgram } from "./programs.js";
 
 export interface GpuCase {
   /** What to look for when it fails. */
@@ -33,32 +33,35 @@ export interface GpuCase {
 
 const context = { target: wgslTarget, options: {}, report: () => {} };
 
-/** Some of an op's samples, in small tiles. */
-export function opCases(op: OpName, samples: number): GpuCase[] {
-  return Array.from({ length: samples }, (_, seed) => {
+/** Which of the cases that are drawn are taken: all that compare something, unless a test wants fewer. */
+type Fits = (one: GpuCase) => boolean;
+
+/** Samples of an op, in small tiles. */
+export function opCases(op: OpName, count: number, fits?: Fits): GpuCase[] {
+  return drawCases(count, fits, (seed) => {
     const sample = opSample(op, seed);
-    return { ...sample, program: wgslProgram(sample.module), sizes: scaleOf(sample) };
+    return [{ ...sample, program: wgslProgram(sample.module), sizes: scaleOf(sample) }];
   });
 }
 
 /** Random nets, fused. */
-export function netCases(seeds: number): GpuCase[] {
-  return Array.from({ length: seeds }, (_, seed) => {
+export function netCases(count: number, fits?: Fits): GpuCase[] {
+  return drawCases(count, fits, (seed) => {
     const text = randomNet(seededRandom(seed));
-    return fused(`net of seed ${seed}\n${text}`, moduleOf(text), kindOf(seed));
+    return [fused(`net of seed ${seed}\n${text}`, moduleOf(text), kindOf(seed))];
   });
 }
 
 /** Random graphs over all ops that are continuous, fused. */
-export function graphCases(seeds: number): GpuCase[] {
-  return Array.from({ length: seeds }, (_, seed) =>
+export function graphCases(count: number, fits?: Fits): GpuCase[] {
+  return drawCases(count, fits, (seed) => [
     fused(`graph of seed ${seed}`, randomModule(seededRandom(seed), { size: 8 }), kindOf(seed)),
-  );
+  ]);
 }
 
-/** Random convolutions, split in every order and fused. */
-export function splitCases(seeds: number): GpuCase[] {
-  return Array.from({ length: seeds }, (_, seed) =>
+/** So many random convolutions, split in every order and fused. */
+export function splitCases(count: number, fits?: Fits): GpuCase[] {
+  return drawCases(count * splitOrders.length, fits, (seed) =>
     splitOrders.map((order): GpuCase => {
       const convolution = randomConvolution(seededRandom(seed));
       const split = { mode: "rank", order, rank: 1 + seed } as const;
@@ -66,7 +69,15 @@ export function splitCases(seeds: number): GpuCase[] {
       const inputs = randomInputs(module, seededRandom(seed));
       return { name: `${order} of seed ${seed}`, program: wgslProgram(module, wgslTile), module, inputs };
     }),
-  ).flat();
+  );
+}
+
+/** Draws from one seed after another until there are enough cases that fit; fewer, if few of many seeds do. */
+function drawCases(count: number, fits: Fits = () => true, draw: (seed: number) => GpuCase[]): GpuCase[] {
+  const cases: GpuCase[] = [];
+  for (let seed = 0; seed < 16 * count && cases.length < count; seed += 1)
+    cases.push(...draw(seed).filter((one) => fits(one) && comparesSomething(one)));
+  return cases.slice(0, count);
 }
 
 const folder = join(import.meta.dirname, "../../../examples");

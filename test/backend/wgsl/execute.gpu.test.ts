@@ -5,6 +5,8 @@ import { neededLimits, printShaders } from "#backend/wgsl/emit.js";
 import { checkLimits, guaranteedLimits } from "#backend/wgsl/limits.js";
 import { wgslTarget, wgslTargetFor } from "#backend/wgsl/target.js";
 import { optimize } from "#compile/optimize.js";
+import { opOf } from "#ops/index.js";
+import type { OpClass } from "#ops/op.js";
 import { seededRandom } from "#ops/random.js";
 import { fuse } from "#passes/fuse.js";
 import { computingOps, randomInputs } from "../../op-module.js";
@@ -25,19 +27,22 @@ if (devices.subgroups && !canGroup)
   complain("NO ADAPTER WITH SUBGROUPS OF 8: their kernels are not run here.");
 const context = { target: wgslTarget, options: {}, report: () => {} };
 
-/** How programs run, and how many samples of each op do so; not all of them have kernels for subgroups. */
+/** How programs run, and how many samples of each op do so. */
 type Way = readonly [precision: "f32" | "f16", kind: "alone" | "subgroups", samples: number];
 
-const grouped = Math.max(4, 2 * samples);
 const ways: readonly Way[] = [
   ["f32", "alone", samples],
   ["f16", "alone", 1],
-  ...(canGroup ? (["f32", "f16"] as const).map((precision): Way => [precision, "subgroups", grouped]) : []),
+  ...(canGroup ? (["f32", "f16"] as const).map((precision): Way => [precision, "subgroups", samples]) : []),
 ];
 
 /** In subgroups runs only what has kernels for them: all else is the same as without. */
-const runsBy = (kind: Way[1], { program }: Pick<GpuCase, "program">): boolean =>
-  kind === "alone" || program.subgroups !== undefined;
+const fits: Readonly<Record<Way[1], (one: GpuCase) => boolean>> = {
+  alone: () => true,
+  subgroups: ({ program }) => program.subgroups !== undefined,
+};
+
+const multiplies = (one: OpClass): boolean => one === "convolution" || one === "matmul";
 
 const differenceBy = ([precision, kind]: Way, one: Parameters<typeof difference>[0]) =>
   difference(one, devices[kind]!, precision === "f16");
@@ -46,11 +51,14 @@ describeOn(devices.alone).each(ways)("on an adapter, %s, %s", (...way) => {
   const [, kind, samples] = way;
   const differenceOf = (one: Parameters<typeof difference>[0]) => differenceBy(way, one);
 
-  const casesOfOps = computingOps
-    .map((op) => [op, opCases(op, samples).filter((one) => runsBy(kind, one))] as const)
+  // Of the ops, only those that multiply matrices have such kernels.
+  const ops =
+    kind === "alone" ? computingOps : computingOps.filter((op) => opOf(op).classes.some(multiplies));
+  const casesOfOps = ops
+    .map((op) => [op, opCases(op, samples, fits[kind])] as const)
     .filter(([, cases]) => cases.length > 0);
 
-  test("every op has samples, in subgroups those that multiply matrices", () => {
+  test("what there are cases of", () => {
     const wanted = kind === "alone" ? computingOps : ["conv2d", "dense"];
     expect(casesOfOps.map(([op]) => op)).toEqual(wanted);
   });
@@ -70,7 +78,7 @@ describeOn(devices.alone).each(ways)("on an adapter, %s, %s", (...way) => {
   ])(
     "random %s, fused",
     async (_, casesOf) => {
-      const cases = casesOf(seeds).filter((one) => runsBy(kind, one));
+      const cases = casesOf(seeds, fits[kind]);
       expect(cases.length).toBeGreaterThan(0);
       for (const one of cases) expect(await differenceOf(one), one.name).toBeUndefined();
     },
