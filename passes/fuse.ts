@@ -1,4 +1,4 @@
-// Fusing: decides which nodes become one kernel, by the fusions of the language and what they save on the target.
+// Decides which nodes become one kernel, by the fusions of the language and by what they save on the target.
 
 import { greatest, least } from "#diagnostic/extremes.js";
 import { castDraft, produce } from "immer";
@@ -26,37 +26,37 @@ import { extraText, makePlan } from "#template/plan.js";
 import { fusions } from "./rules/fusions.js";
 
 export interface FuseOptions extends WinogradOptions {
-  /** The user's own fusions, which come before the built-in ones where they save as much. */
+  /** The user's own fusions. They come before built-in ones that save as much. */
   readonly fusions?: readonly Fusion[];
-  /** Built-in fusions that do not apply, by name; other names mean rules. */
+  /** The names of built-in fusions that do not apply. Other names are those of rules. */
   readonly withoutRules?: readonly string[];
-  /** Called with the chains that were fused, those that were not, and why. */
+  /** Called with the chains that were fused, and with those that were not, with the reasons. */
   readonly onFused?: (report: FuseReport) => void;
 }
 
-/** A group that was taken. */
+/** Nodes that become one kernel, and its plan. */
 interface FusedGroup {
   readonly plan: KernelPlan;
   readonly nodes: readonly Node[];
 }
 
-/** What the fuse pass did to a graph. */
+/** The result of the pass. */
 export interface FuseReport {
   /** In the order of the graph. */
   readonly groups: readonly FusedGroup[];
-  /** What was weighed for each 3×3 convolution. */
+  /** The options that were compared for each 3×3 convolution. */
   readonly convolutions: readonly ConvolutionChoice[];
-  /** Chains that a fusion describes but that no kernel holds whole, in the order of the graph. */
+  /** Chains that a fusion describes but that no single kernel holds, in the order of the graph. */
   readonly refusals: readonly Refusal[];
 }
 
 export const fuse: Pass<FuseOptions> = {
   name: "fuse",
-  doc: "Groups chains of ops into kernels, so that values in between are never written to memory.",
+  doc: "Groups chains of ops into kernels, so that values between the ops are never written to memory.",
   run: (module, { target, options, report }) => {
     const { weights } = module;
     const { graph: checked, problems } = checkKernels(module, target);
-    for (const problem of problems) report(warning("wrong-kernel", `${problem}; its ops are fused anew`));
+    for (const problem of problems) report(warning("wrong-kernel", `${problem}; its ops are fused again`));
     const planned = planFusions(checked, target, options);
     const fused = labelKernels(checked, planned.groups);
     const convolutions = winogradChoices({ graph: fused, weights }, target, { ...options, planned: checked });
@@ -66,12 +66,12 @@ export const fuse: Pass<FuseOptions> = {
   },
 };
 
-/** A graph with its kernels, as the pass makes them, but for the choice of Winograd's algorithm. */
+/** A graph with the kernels that the pass makes, but without the choice of Winograd's algorithm. */
 export function fuseGraph(graph: Graph, target: Target): Graph {
   return labelKernels(graph, planFusions(graph, target).groups);
 }
 
-/** What is decided for the 3×3 convolutions of a fused graph; the kernels of `planned` stay as they are planned. */
+/** The choices for the 3×3 convolutions of a fused graph. The kernels of `planned` keep their plans. */
 export function winogradChoices(
   { graph, weights }: Module,
   target: Target,
@@ -86,7 +86,7 @@ export function winogradChoices(
   return chooseWinograd(graph, groupNodes(graph), target, { ...options, nonFinite, fixed });
 }
 
-/** A fused graph in which just these convolutions are computed by Winograd's algorithm, in tiles of these sizes. */
+/** A fused graph in which exactly these convolutions use Winograd's algorithm, with tiles of these sizes. */
 export function withWinograd(graph: Graph, sizes: ReadonlyMap<NodeId, WinogradSize>): Graph {
   const names = kernelNames(graph);
   return produce(graph, (draft) => {
@@ -110,7 +110,7 @@ export function withWinograd(graph: Graph, sizes: ReadonlyMap<NodeId, WinogradSi
   });
 }
 
-/** Gives names that no kernel of a graph has. */
+/** Gives names that no kernel of the graph has. */
 function kernelNames(graph: Graph): () => KernelId {
   let number = 0;
   return () => {
@@ -121,7 +121,7 @@ function kernelNames(graph: Graph): () => KernelId {
   };
 }
 
-/** What would be fused in a graph, and what not; kernels that are there already stay as they are. */
+/** The chains to fuse in a graph, and those not to fuse. Existing kernels stay unchanged. */
 export function planFusions(
   graph: Graph,
   target: Target,
@@ -132,7 +132,7 @@ export function planFusions(
   const isFree = (node: Node): boolean => node.kernel === undefined && !taken.has(node.id);
   const groups: FusedGroup[] = [];
   const refusals: Refusal[] = [];
-  // What a chain leaves of another that it overlaps may still be worth a kernel: hence the rounds.
+  // The nodes that a chain leaves of an overlapping one may still be worth a kernel. So there are several rounds.
   for (;;) {
     const offers: Offer[] = [];
     for (const [order, fusion] of all.entries()) {
@@ -152,17 +152,17 @@ export function planFusions(
       groups.push({ plan: planOf(chain.template, cost, chain.fusion.name), nodes: chain.nodes });
     }
   }
-  const place = new Map(topological(graph).map((node, at) => [node.id, at]));
+  const positions = new Map(topological(graph).map((node, at) => [node.id, at]));
   addProducts(graph, target, groups, taken);
-  const placeOf = (nodes: readonly Node[]): number => place.get(nodes[0]?.id ?? -1) ?? 0;
-  groups.sort((a, b) => placeOf(a.nodes) - placeOf(b.nodes));
-  const open = withoutTaken(refusals, groups).sort((a, b) => placeOf(a.nodes) - placeOf(b.nodes));
+  const positionOf = (nodes: readonly Node[]): number => positions.get(nodes[0]?.id ?? -1) ?? 0;
+  groups.sort((a, b) => positionOf(a.nodes) - positionOf(b.nodes));
+  const open = withoutTaken(refusals, groups).sort((a, b) => positionOf(a.nodes) - positionOf(b.nodes));
   return { groups, refusals: open };
 }
 
 /**
- * Takes convolutions that only a kernel's sum reads into that kernel, where the target adds products as it sums: one kernel less,
- * and the same multiplications. Such a sum is not a chain, since neither of the two reads the other.
+ * Takes convolutions that only the sum of a kernel reads into that kernel, if the target adds products to sums. This saves a kernel, with
+ * the same multiplications. Such a sum is not a chain, since neither of the two convolutions reads the other.
  */
 function addProducts(graph: Graph, target: Target, groups: FusedGroup[], taken: Set<NodeId>): void {
   for (const [at, group] of groups.entries()) {
@@ -174,7 +174,7 @@ function addProducts(graph: Graph, target: Target, groups: FusedGroup[], taken: 
     for (const side of sides) {
       const nodes = topological(graph).filter(({ id }) => ids.has(id) || id === side.id);
       if (!addedProduct(graph, nodes)) continue;
-      // Of two convolutions the smaller one is added, so that the other's template may be another than before.
+      // The kernel adds the smaller one of two convolutions, so the template of the larger one may now be another.
       const { template } = kernelTemplate(graph, nodes, target);
       if (template === undefined) continue;
       taken.add(side.id);
@@ -190,14 +190,14 @@ function addProducts(graph: Graph, target: Target, groups: FusedGroup[], taken: 
 interface Offer {
   readonly chain: Chain;
   readonly cost: FusedCost;
-  /** The place of the fusion in the file. */
+  /** The position of the fusion in the file. */
   readonly order: number;
 }
 
-/** Why a legal chain is not to be taken; undefined if it is. */
+/** Why a legal chain should not be fused; undefined if it should. */
 function objection({ fusion, nodes }: Chain, cost: FusedCost, target: Target): string | undefined {
   if (!cost.fits)
-    return `needs ${bytesText(cost.scratchBytes)} on chip even for ${cost.pixels > 0 ? `${countText(cost.pixels)} pixels` : `${countText(cost.rows)} row${cost.rows === 1 ? "" : "s"}`}, and ${target.name} has ${bytesText(target.scratchBytes)}`;
+    return `needs ${bytesText(cost.scratchBytes)} on chip even for ${cost.pixels > 0 ? `${countText(cost.pixels)} pixels` : `${countText(cost.rows)} row${cost.rows === 1 ? "" : "s"}`}, but ${target.name} has ${bytesText(target.scratchBytes)}`;
   const facts = {
     fits_on_chip: cost.fits,
     ops: nodes.length,
@@ -211,8 +211,8 @@ function objection({ fusion, nodes }: Chain, cost: FusedCost, target: Target): s
 }
 
 /**
- * Offers that do not overlap: the larger saving first, then the order of the file. An offer gives way to smaller ones inside
- * it that save more together.
+ * Offers that do not overlap: larger savings first, then the order of the file. An offer is dropped if smaller ones inside
+ * it save more together.
  */
 function choose(offers: readonly Offer[], refusals: Refusal[]): Offer[] {
   const sorted = offers.toSorted((a, b) => b.cost.saving - a.cost.saving || a.order - b.order);
@@ -234,7 +234,7 @@ function choose(offers: readonly Offer[], refusals: Refusal[]): Offer[] {
       refusals.push({
         fusion: fusion.name,
         nodes,
-        reason: `saves less than ${parts.names.join(" and ")} do`,
+        reason: `saves less than ${parts.names.join(" and ")} together`,
       });
       continue;
     }
@@ -244,14 +244,14 @@ function choose(offers: readonly Offer[], refusals: Refusal[]): Offer[] {
   return chosen;
 }
 
-/** The most that offers inside another one save together, without overlapping: a weighted choice of intervals. */
+/** The most that offers inside another one save together without overlapping: weighted interval scheduling. */
 function bestParts(whole: Offer, offers: readonly Offer[]): { saving: number; names: string[] } {
-  const place = new Map(whole.chain.nodes.map((node, at) => [node.id, at]));
+  const positions = new Map(whole.chain.nodes.map((node, at) => [node.id, at]));
   const inside = offers.flatMap((offer) => {
     const { nodes } = offer.chain;
     if (offer === whole || nodes.length >= whole.chain.nodes.length) return [];
-    const places = nodes.map((node) => place.get(node.id) ?? -1);
-    return places.includes(-1) ? [] : [{ offer, from: least(places), to: greatest(places) }];
+    const covered = nodes.map((node) => positions.get(node.id) ?? -1);
+    return covered.includes(-1) ? [] : [{ offer, from: least(covered), to: greatest(covered) }];
   });
   let best: { saving: number; names: string[] }[] = [{ saving: 0, names: [] }];
   for (const end of whole.chain.nodes.keys()) {
@@ -269,17 +269,17 @@ function bestParts(whole: Offer, offers: readonly Offer[]): { saving: number; na
   return best.at(-1) ?? { saving: 0, names: [] };
 }
 
-/** The plan of a kernel that costs so much. */
+/** The plan of a kernel with this cost. */
 function planOf(template: TemplateName, cost: FusedCost, fusion: string | undefined): KernelPlan {
   const { fits: _, saving: __, ...numbers } = cost;
   return makePlan(template, fusion === undefined ? numbers : { ...numbers, fusion });
 }
 
-/** Refusals that are still true at the end: chains that no kernel holds, and of those that end alike the longest. */
+/** Refusals that still hold at the end: chains that no kernel holds. Of those with the same end and reason, only the longest. */
 function withoutTaken(refusals: readonly Refusal[], groups: readonly FusedGroup[]): Refusal[] {
   const groupOf = new Map(groups.flatMap((group, at) => group.nodes.map((node) => [node.id, at] as const)));
   const longest = new Map<string, Refusal>();
-  // Of the reasons that several rounds give for a chain, the first is the true one.
+  // If several rounds give reasons for a chain, the first reason is the right one.
   const said = new Set<string>();
   for (const refusal of refusals) {
     const { fusion, nodes, reason } = refusal;
@@ -307,8 +307,8 @@ function labelKernels(graph: Graph, groups: readonly FusedGroup[]): Graph {
 }
 
 /**
- * A graph whose kernels (of a dump, say) the target can have: those that it cannot lose their plan, and `problems` says which and why;
- * strips and tiles that do not fit it are chosen anew. To be called before scheduling a graph that has not gone through this pass.
+ * A graph whose kernels (for instance of a dump) suit the target. Kernels that do not lose their plan, and `problems` names them with the
+ * reasons; strips and tiles that do not fit are chosen again. Call this before scheduling a graph that has not gone through this pass.
  */
 export function checkKernels(
   { graph, weights }: Module,
@@ -323,7 +323,7 @@ export function checkKernels(
   for (const [kernel, nodes] of members) {
     const plan = graph.kernels.get(kernel);
     const { template, problem } = nodes.length === 0 ? {} : kernelTemplate(graph, nodes, target);
-    if (problem !== undefined) problems.push(`kernel ${kernel} cannot be one: ${problem}`);
+    if (problem !== undefined) problems.push(`kernel ${kernel} cannot be one kernel: ${problem}`);
     if (!plan || template === undefined) {
       wrong.push(kernel);
       continue;
