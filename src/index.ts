@@ -1,4 +1,4 @@
-// Cleave's public API. It touches no file and runs in a browser; `cleave/node` reads and writes files.
+// Cleave's public API. It does not access files and runs in a browser; `cleave/node` reads and writes files.
 //
 //     const { value: artifact, diagnostics } = compile(text);
 //     const net = await load(artifact);

@@ -1,4 +1,4 @@
-// What can be said of nets and blocks before any of them runs: names, and statements that stand where they may not.
+// Checks nets and blocks before elaboration: names, and misplaced statements.
 
 import type { Ast, BlockItem, Item, Name, NetItem, Statement } from "#grammar/ast.js";
 import type { Diagnostic, Span } from "#diagnostic/diagnostic.js";
@@ -6,7 +6,7 @@ import { error } from "#diagnostic/diagnostic.js";
 import { isOp, isOpClass } from "#ops/index.js";
 import { isReserved } from "./literals.js";
 
-/** Repeated names, blocks that shadow ops or have not one `return` at their end, and misplaced statements. */
+/** Reports repeated names, blocks that shadow ops or do not end in one `return`, and misplaced statements. */
 export function checkItems(ast: Ast): Diagnostic[] {
   return [...checkNames(ast.items), ...ast.items.flatMap(checkItem)];
 }
@@ -60,11 +60,11 @@ function checkBlock(block: BlockItem): Diagnostic[] {
   return found;
 }
 
-/** The message for a name that means something of its own. */
+/** The message about binding the name of a literal. */
 export function reserved(name: Name): Diagnostic {
   return error("reserved-name", `\`${name.text}\` is a literal and cannot be bound`, {
     span: name.span,
-    help: [`choose another name, or write it in backticks wherever it is meant`],
+    help: [`choose another name, or always write this one in backticks`],
   });
 }
 
@@ -91,11 +91,11 @@ function checkBody(item: NetItem | BlockItem): Diagnostic[] {
       else if (item.kind === "block" && onlyInNets.has(kind))
         misplaced(statement, `\`${kind}\` belongs in a net, not in a block`);
       else if (inside && onlyOnTop.has(kind))
-        misplaced(statement, `\`${kind}\` cannot stand inside \`${inside}\``);
+        misplaced(statement, `\`${kind}\` is not allowed inside \`${inside}\``);
       else if (inside === "kernel" && kind !== "bind")
-        misplaced(statement, `a \`kernel\` holds bindings, not \`${kind}\``);
+        misplaced(statement, `a \`kernel\` contains bindings, not \`${kind}\``);
       else if (kind === "kernel" && inside === "repeat")
-        misplaced(statement, "a `kernel` is one, so it cannot stand inside `repeat`");
+        misplaced(statement, "a `kernel` is not allowed inside `repeat`, which would copy it");
       if (statement.kind === "repeat" || statement.kind === "kernel") walk(statement.body, statement.kind);
     }
   };

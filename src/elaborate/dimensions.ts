@@ -1,4 +1,4 @@
-// Types in the text, symbolic dimensions, and the batch that may stay open.
+// Types in the text, symbolic dimensions, and the open batch.
 
 import type { Expression, NetItem, TypeExpression } from "#grammar/ast.js";
 import { didYouMean } from "#diagnostic/suggest.js";
@@ -9,13 +9,13 @@ import { isReserved } from "./literals.js";
 import type { Scope, Elaboration } from "./elaboration.js";
 import { describe, fail } from "./elaboration.js";
 
-/** A type as it is written; `open` says that axis 0 is the open batch, which the shape has as 1. */
+/** A type of the text; `open` says that axis 0 is the open batch, which is 1 in the shape. */
 export interface WrittenType {
   readonly type: TensorType;
   readonly open: boolean;
 }
 
-/** The type of an input, whose symbols are bound by `--dim`; its leading one may stay open. */
+/** The type of an input, whose symbols `--dim` binds; the first one may stay open. */
 export function inputType(
   state: Elaboration,
   scope: Scope,
@@ -28,7 +28,7 @@ export function inputType(
     !state.dims.has(symbol) &&
     (state.batch === undefined || state.batch.symbol === symbol);
   if (open && first) state.batch ??= { symbol, span: first.span };
-  // All symbols are noted before any is looked up, so that one message names them all.
+  // All symbols are collected before any is looked up, so that one message names them all.
   for (const extent of written.shape.slice(open ? 1 : 0)) {
     const name = symbolOf(state, scope, extent);
     if (
@@ -43,7 +43,7 @@ export function inputType(
   return type && { type, open };
 }
 
-/** The type that is written, its extents evaluated; `known` are those that need not be. */
+/** The type of a type expression, with its extents evaluated, except those in `known`. */
 export function typeOfExpression(
   state: Elaboration,
   scope: Scope,
@@ -81,7 +81,7 @@ function extentOf(state: Elaboration, scope: Scope, expression: Expression): num
   return undefined;
 }
 
-/** The symbol that an extent is, if it is a name that nothing binds. */
+/** The symbol of an extent, if the extent is an unbound name. */
 function symbolOf(state: Elaboration, scope: Scope, extent: Expression): string | undefined {
   if (extent.kind !== "name" || isReserved({ text: extent.name, quoted: extent.quoted })) return undefined;
   // A tensor is not a dimension, so it may have the name of one.
@@ -89,7 +89,7 @@ function symbolOf(state: Elaboration, scope: Scope, extent: Expression): string 
   return bound && bound.value.kind !== "tensor" ? undefined : extent.name;
 }
 
-/** Symbols that must be bound, bindings that nothing asks for, and values outside the open batch. */
+/** Reports unbound symbols, bindings without effect, and inputs outside the open batch. */
 export function reportDimensions(state: Elaboration, net: NetItem): void {
   reportUnbound(state);
   for (const name of state.dims.keys()) {
@@ -125,7 +125,7 @@ function reportUnbound(state: Elaboration): void {
     {
       others: [...state.unbound]
         .slice(1)
-        .map(([name, span]) => ({ span, message: `\`${name}\` first stands here` })),
+        .map(([name, span]) => ({ span, message: `\`${name}\` is first used here` })),
       help: [
         `such as ${names.map((name) => `--dim ${name}=224`).join(" ")}; only a leading batch may stay open`,
       ],
@@ -133,7 +133,7 @@ function reportUnbound(state: Elaboration): void {
   );
 }
 
-/** An open batch is the leading dimension of all inputs: `run` cuts them into samples. */
+/** Reports inputs without the open batch. It must be the first dimension of all inputs, since `run` splits them into samples. */
 function reportBatch(state: Elaboration, batch: NonNullable<Elaboration["batch"]>): void {
   const others = [{ span: batch.span, message: "left open here" }];
   const help = [`bind it with --dim ${batch.symbol}=1`];

@@ -1,4 +1,4 @@
-// Elaboration: the syntax tree of a net becomes a graph and its weights.
+// Elaboration: makes a graph and its weights from the syntax tree of a net.
 
 import type { Ast, BlockItem, NetItem } from "#grammar/ast.js";
 import { expectArgument, hasProperties } from "#diagnostic/argument.js";
@@ -22,15 +22,15 @@ import { reportDimensions } from "./dimensions.js";
 export interface ElaborateOptions {
   /** Which net of the file; needed only if there are several. */
   readonly net?: string;
-  /** Values of symbolic dimensions, and of net- or file-level consts that they override. */
+  /** Values of symbolic dimensions, and values that override consts of the net or the file. */
   readonly dims?: ReadonlyMap<string, number>;
-  /** Opens the file of a `weights` statement, or `weightsPath`. Without it, nets that name weights are errors. */
+  /** Opens the file of a `weights` statement, or `weightsPath`. Without it, a net that names weights is an error. */
   readonly weights?: WeightFiles;
   /** Opened instead of the file that the net names. */
   readonly weightsPath?: string;
-  /** The store to add to; a new one by default. Dumps refer to the store of their graph. */
+  /** The store to which weights are added; a new one by default. Dumps refer to the store of their graph. */
   readonly store?: WeightStore;
-  /** If true, a net without weights is an error; by default its parameters are generated from seeds. */
+  /** If true, a net without weights is an error; by default its parameters are seeded random values. */
   readonly seedless?: boolean;
 }
 
@@ -46,13 +46,12 @@ export const elaborateKinds: OptionKinds<ElaborateOptions> = {
 /** A net as a graph. */
 export interface Elaborated extends Module {
   readonly name: string;
-  /** True if parameters were generated, since the net names no weights: it is an architecture. */
+  /** True if the net names no weights, so that its parameters are seeded random values. */
   readonly seeded: boolean;
 }
 
 /**
- * The graph of a net, or everything that is wrong with it, in reading order. An open batch is 1 in all shapes and named
- * in `Graph.batch`.
+ * The graph of a net, or all its errors, in reading order. An open batch is 1 in all shapes; `Graph.batch` has its symbol.
  */
 export function elaborate(ast: Ast, options: ElaborateOptions = {}): Result<Elaborated> {
   expectArgument("elaborate", "a syntax tree, as `parse` gives it", ast, hasProperties(ast, "items"));
@@ -137,7 +136,7 @@ function chooseNet(ast: Ast, name: string | undefined, diagnostics: Diagnostic[]
     const found = nets.find((net) => net.name.text === name);
     if (found) return found;
     const near = didYouMean(name, names);
-    const all = names.length > 0 ? `it has ${names.join(", ")}` : "it has no net at all";
+    const all = names.length > 0 ? `it has ${names.join(", ")}` : "it has no net";
     diagnostics.push(
       error("unknown-net", `${ast.file} has no net \`${name}\``, { help: near.length > 0 ? near : [all] }),
     );

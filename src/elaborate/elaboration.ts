@@ -1,4 +1,4 @@
-// What the elaborator carries along: the graph under construction, scopes, and the problems found so far.
+// The state of an elaboration: the graph under construction, scopes, and the errors so far.
 
 import type { BlockItem, Expression, Statement } from "#grammar/ast.js";
 import type { DiagnosticCode } from "#diagnostic/codes.js";
@@ -13,34 +13,34 @@ import { makeNode } from "#ops/index.js";
 import type { ExpressionValue } from "./expression-value.js";
 import { none } from "./expression-value.js";
 
-/** A name in a scope, and where it was bound. */
+/** A binding of a name in a scope, with its place. */
 export interface Binding {
   readonly value: ExpressionValue;
   readonly span: Span;
 }
 
-/** Where statements run: the names they see, and the path that the parameters they make begin with. */
+/** The scope in which statements run: the visible names, and the prefix of the paths of new parameters. */
 export interface Scope {
   readonly names: Map<string, Binding>;
-  /** Ends in a dot, or is empty. */
+  /** The prefix of paths; ends in a dot, or is empty. */
   readonly path: string;
-  /** The blocks under way; empty in the net itself, which alone sees symbolic dimensions. */
+  /** The enclosing calls of blocks; empty in the net itself. Only the net sees symbolic dimensions. */
   readonly blocks: readonly string[];
 }
 
-/** Most nodes that a net may have; a repeat of a repeat of a repeat ends here instead of in an empty memory. */
+/** Most nodes of a net, so that nested repeats cannot fill the memory. */
 const nodeLimit = 200_000;
 
 /** Most copies of a `repeat`. */
 export const repeatLimit = 100_000;
 
 /**
- * Most steps of a net: statements, copies of `repeat`, and in expressions each name, literal, operator and call. Blocks
- * that call blocks twice each, or a repeat of an empty repeat, may make no node for very long.
+ * Most steps of a net: statements, copies of `repeat`, and in expressions each name, literal, operator and call. A limit of nodes is
+ * not enough: blocks that each call blocks twice, or a repeat of an empty repeat, may run very long without making a node.
  */
 export const stepLimit = 2_000_000;
 
-/** Most errors of a net that are reported: one mends these before reading on. */
+/** Most errors of a net that are reported. */
 const errorLimit = 100;
 
 /** A parameter that the weight file lacks. */
@@ -50,7 +50,7 @@ export interface MissingWeight {
   readonly span: Span;
 }
 
-/** Running bodies and expressions, handed to the calls of blocks, which stand below both. */
+/** The functions that run bodies and expressions, passed to the module for block calls to avoid a circular import. */
 interface Walk {
   evaluate(state: Elaboration, scope: Scope, path: string, expression: Expression): ExpressionValue;
   run(state: Elaboration, scope: Scope, statements: readonly Statement[]): ExpressionValue | undefined;
@@ -66,26 +66,26 @@ export interface Elaboration {
   readonly dims: ReadonlyMap<string, number>;
   readonly usedDims: Set<string>;
   readonly diagnostics: Diagnostic[];
-  /** Errors that were already said: a block that is called ten times is wrong once. */
+  /** Errors that were reported already: an error in a block that is called ten times is reported once. */
   readonly reported: Set<string>;
   readonly nodes: Map<NodeId, Node>;
-  /** The text that made a node, for messages. */
+  /** The place in the text that made a node, for messages. */
   readonly places: Map<NodeId, Span>;
   /** By name, in the order of the text. */
   readonly inputs: Map<string, NodeId>;
   /** By name, in the order of the text. */
   readonly outputs: Map<string, { readonly node: NodeId; readonly span: Span }>;
   readonly kernels: Map<KernelId, KernelPlan>;
-  /** How often each path was taken; the k-th time it gets `.k`. */
+  /** How often each path was taken; the k-th use gets the suffix `.k`. */
   readonly paths: Map<string, number>;
-  /** Symbols that are not bound, with the first place of each. */
+  /** Unbound symbols, with the first place of each. */
   readonly unbound: Map<string, Span>;
   readonly missing: MissingWeight[];
-  /** The block calls under way, each with those around it as the origin of nodes has them: an error in a block shows its call. */
+  /** The enclosing block calls. `spans` are the spans of the call and of those around it, for origins of nodes; an error in a block shows its call. */
   readonly calls: { readonly span: Span; readonly spans: readonly Span[] }[];
-  /** The nodes that carry the open batch in axis 0. */
+  /** The nodes whose axis 0 is the open batch. */
   readonly batched: Set<NodeId>;
-  /** Entries of the store by their key in a file, so that dumps find them without the file; made when needed. */
+  /** Entries of the store by their key in a file, so that dumps find them without the file; computed when needed. */
   fileKeys: ReadonlyMap<string, WeightId> | undefined;
   weights: WeightFile | undefined;
   /** Whether a net without weights is an error instead of an architecture. */
@@ -93,13 +93,13 @@ export interface Elaboration {
   seeded: boolean;
   batch: { symbol: string; span: Span } | undefined;
   kernel: KernelId | undefined;
-  /** Errors so far, repeated ones too; a part that raised it failed. */
+  /** The number of errors so far, including repeated ones; a part during which it grows has failed. */
   failures: number;
   steps: number;
   full: boolean;
 }
 
-/** Reports an error at a place, once; gives `none`. */
+/** Reports an error at a place, once; returns `none`. */
 export function fail(
   state: Elaboration,
   span: Span,
@@ -118,14 +118,14 @@ export function fail(
     error(code, message, { ...details, span, ...(others.length > 0 ? { others } : {}) }),
   );
   if (state.reported.size === errorLimit) {
-    const what = `these are the first ${errorLimit} errors; what comes after them is not looked at`;
+    const what = `these are the first ${errorLimit} errors; the rest of the net is not checked`;
     state.diagnostics.push(error("too-many-errors", what, { span }));
     state.full = true;
   }
   return none;
 }
 
-/** Counts a step of the elaboration, or several; false, after one error, if there were too many. */
+/** Counts one or several steps of the elaboration; returns false, after one error, if they are too many. */
 export function step(state: Elaboration, span: Span, count = 1): boolean {
   if (state.full) return false;
   state.steps += count;
@@ -133,7 +133,7 @@ export function step(state: Elaboration, span: Span, count = 1): boolean {
   if (state.steps > stepLimit) tooManySteps(state, span, `more than ${numberText(stepLimit)} steps`);
   else
     fail(state, span, "too-large", `the net has more than ${numberText(nodeLimit)} nodes`, {
-      help: ["is the count of a `repeat` what you meant?"],
+      help: ["is the count of a `repeat` too large?"],
     });
   state.full = true;
   return false;
@@ -143,21 +143,21 @@ export function step(state: Elaboration, span: Span, count = 1): boolean {
 export function tooManySteps(state: Elaboration, span: Span, steps: string): void {
   fail(state, span, "too-large", `the net takes ${steps}`, {
     help: [
-      `at most ${numberText(stepLimit)} are run: statements, copies of \`repeat\`, and names, literals, operators and calls in expressions`,
-      "is the count of a `repeat` what you meant, and how often blocks call each other?",
+      `at most ${numberText(stepLimit)} are allowed: statements, copies of \`repeat\`, and names, literals, operators and calls in expressions`,
+      "is the count of a `repeat` too large, or do blocks call each other too often?",
     ],
   });
 }
 
-/** Takes a path: itself the first time, `path.2` the second, and so on. */
+/** Takes a path: the path itself the first time, `path.2` the second time, and so on. */
 export function takePath(state: Elaboration, path: string): string {
-  // Paths of long names, a hundred blocks deep, are what fills the memory.
+  // Paths of long names, a hundred blocks deep, could fill the memory, so they count as steps.
   state.steps += path.length >> 7;
   for (;;) {
     const count = (state.paths.get(path) ?? 0) + 1;
     state.paths.set(path, count);
     if (count === 1) return path;
-    // A binding may be called `x.2` by its author (dumps do so), and then the number is taken.
+    // The text may bind `x.2` itself, as dumps do; then the number is taken.
     const numbered = `${path}.${count}`;
     if (state.paths.has(numbered)) continue;
     state.paths.set(numbered, 1);
@@ -165,7 +165,7 @@ export function takePath(state: Elaboration, path: string): string {
   }
 }
 
-/** Adds a node; gives its value. `batched` says whether it carries the open batch. */
+/** Adds a node and returns its value. `batched` says whether its axis 0 is the open batch. */
 export function addNode(
   state: Elaboration,
   parts: {
@@ -184,7 +184,7 @@ export function addNode(
   const computes = op !== "input" && op !== "constant";
   const calls = state.calls.at(-1)?.spans;
   const origin = { spans: calls ? uniteSpans([calls, [span]]) : [span] };
-  // Written out, since nets have many nodes and spreading makes an object ten times as slowly.
+  // Without spreading, which is ten times as slow; nets have many nodes.
   const node = { op, id, name, inputs, attributes, type, origin, position: id };
   state.nodes.set(
     id,
@@ -204,7 +204,7 @@ export function addConstant(
   return addConstantOf(state, name, type, state.store.add(name, type, source), span);
 }
 
-/** Adds a constant for an entry that is in the store. */
+/** Adds a constant for an entry of the store. */
 export function addConstantOf(
   state: Elaboration,
   name: string,
@@ -215,12 +215,12 @@ export function addConstantOf(
   return addNode(state, { op: "constant", name, inputs: [], attributes: { weight }, type, span });
 }
 
-/** The type of a node that is there. */
+/** The type of an existing node. */
 export function typeOf(state: Elaboration, node: NodeId): TensorType {
   return state.nodes.get(node)?.type ?? { dtype: "f32", shape: [] };
 }
 
-/** What a value is, in words. */
+/** A description of a value for messages. */
 export function describe(state: Elaboration, value: ExpressionValue): string {
   switch (value.kind) {
     case "tensor":

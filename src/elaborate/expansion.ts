@@ -1,4 +1,4 @@
-// How many steps a net takes at least, counted without running it: blocks that call blocks multiply quickly.
+// Counts the steps that a net takes at least, without running it: blocks that call blocks multiply quickly.
 
 import type { CallExpression, Expression, NetItem, Statement } from "#grammar/ast.js";
 import { leftOperations } from "#grammar/left-operations.js";
@@ -7,19 +7,18 @@ import { depthLimit } from "./call/blocks.js";
 import type { Elaboration } from "./elaboration.js";
 import { repeatLimit, stepLimit, tooManySteps } from "./elaboration.js";
 
-/** What counting knows. */
+/** The state of counting. */
 interface Counting {
   readonly state: Elaboration;
   /** The steps of a call of a block, without the call itself. */
   readonly blocks: Map<string, number>;
-  /** How many blocks are under way. */
+  /** The number of enclosing block calls. */
   depth: number;
 }
 
 /**
- * Refuses a net that certainly takes more steps than are allowed, at the statement in which they become too many. A
- * `repeat` counts with the number that it is written with; any other count is taken as 0, so `step` has
- * the last word while the net is run.
+ * Reports an error for a net that certainly takes too many steps, at the statement that exceeds the limit. The count of a
+ * `repeat` is used if it is a literal number, and taken as 0 otherwise; for those, `step` enforces the limit while the net runs.
  */
 export function refuseTooLarge(state: Elaboration, net: NetItem): void {
   const counting: Counting = { state, blocks: new Map(), depth: 0 };
@@ -59,13 +58,13 @@ function stepsOfStatement(counting: Counting, statement: Statement): number {
   }
 }
 
-/** The parts of an expression, and what the blocks that it calls take. */
+/** The steps of an expression, including those of the blocks that it calls. */
 function stepsOf(counting: Counting, expression: Expression): number {
   const { head, operations } = leftOperations(expression);
   let steps = 1 + (operations.length > 0 ? 1 : 0);
   if (head.kind === "call") steps += stepsOfCall(counting, head);
   else if (head.kind === "unary") steps += stepsOf(counting, head.operand);
-  // Lists of lists are tensors, and read at once.
+  // A nested list is a tensor, which takes one step per row.
   else if (head.kind === "list") steps += head.items.length;
   for (const operation of operations)
     steps +=
@@ -87,7 +86,7 @@ function stepsOfBlock(counting: Counting, name: string): number {
   const known = counting.blocks.get(name);
   if (known !== undefined) return known;
   const block = counting.state.blocks.get(name);
-  // What is too deep, or calls itself, is an error of its own.
+  // Too deep nesting and recursion are reported elsewhere.
   if (!block || counting.depth >= depthLimit) return 0;
   counting.blocks.set(name, 0);
   counting.depth += 1;
@@ -97,7 +96,7 @@ function stepsOfBlock(counting: Counting, name: string): number {
   return steps;
 }
 
-/** The count of a `repeat` if it is written as a number; else, and for a wrong number, 0. */
+/** The count of a `repeat` if it is a valid literal number, else 0. */
 function timesOf(count: Expression): number {
   return count.kind === "number" && count.value <= repeatLimit ? count.value : 0;
 }

@@ -1,11 +1,11 @@
-// Values of expressions: tensors of the graph, and what is known at compile time.
+// Values of expressions: tensors of the graph, and values known at compile time.
 
 import type { BinaryExpression } from "#grammar/ast.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import type { NodeId } from "#ir/graph.js";
 import type { Literal } from "#ops/attributes.js";
 
-/** A value of an expression. `none` stands for what failed and was reported: it silences errors that would follow. */
+/** A value of an expression. `none` means an error that was reported already; it suppresses follow-up errors. */
 export type ExpressionValue =
   | { readonly kind: "tensor"; readonly node: NodeId }
   | Literal
@@ -20,18 +20,18 @@ export interface Given {
   readonly span: Span;
 }
 
-/** `true` and `false` are names, as attributes read them. */
+/** A boolean as a value: the name `true` or `false`, as attributes read it. */
 export function truth(value: boolean): ExpressionValue {
   return { kind: "name", value: String(value) };
 }
 
-/** The truth of a value, or undefined if it is neither `true` nor `false`. */
+/** The boolean of a value, or undefined if it is neither `true` nor `false`. */
 export function truthOf(value: ExpressionValue): boolean | undefined {
   if (value.kind !== "name") return undefined;
   return value.value === "true" ? true : value.value === "false" ? false : undefined;
 }
 
-/** The value of an infix operator on values known at compile time; undefined where it has none. */
+/** The value of an infix operator on values known at compile time; undefined if the operator does not take them. */
 export function combine(
   operator: BinaryExpression["operator"],
   left: ExpressionValue,

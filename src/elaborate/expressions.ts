@@ -1,4 +1,4 @@
-// Expressions: names, literals, calls, pipes and operators.
+// Evaluates expressions: names, literals, calls, pipes and operators.
 
 import { leftOperations } from "#grammar/left-operations.js";
 import type { Argument, BinaryExpression, CallExpression, Expression, ListExpression } from "#grammar/ast.js";
@@ -15,7 +15,7 @@ import { addConstant, describe, fail, step, takePath } from "./elaboration.js";
 import type { Given, ExpressionValue } from "./expression-value.js";
 import { combine, none, truth, truthOf } from "./expression-value.js";
 
-/** The value of an expression; nodes and parameters that it makes get `path` before their name. */
+/** The value of an expression; `path` is the prefix of the names of new nodes and parameters. */
 export function evaluate(
   state: Elaboration,
   scope: Scope,
@@ -46,7 +46,7 @@ export function evaluate(
   }
 }
 
-/** Pipes and infix operators lean to the left and may be thousands long, so their left spine is walked, not recursed. */
+/** Pipes and infix operators. They may be thousands in a row, nested on the left, so a loop evaluates them instead of recursion. */
 function evaluateChain(
   state: Elaboration,
   scope: Scope,
@@ -67,7 +67,7 @@ function evaluateChain(
   return value;
 }
 
-/** The ops that infix operators on tensors stand for. */
+/** The ops of infix operators on tensors. */
 export const infixOps: Readonly<Partial<Record<BinaryExpression["operator"], OpName>>> = {
   "+": "add",
   "-": "sub",
@@ -124,7 +124,7 @@ function evaluateUnary(
   return fail(state, span, "wrong-operand", `\`-\` takes numbers and tensors, not ${describe(state, value)}`);
 }
 
-/** A flat list stays a list, since most are attributes; where a tensor is wanted it becomes one. */
+/** A flat list stays a list, since most are attributes; operands convert it to a tensor. */
 function evaluateList(state: Elaboration, scope: Scope, path: string, list: ListExpression): ExpressionValue {
   if (list.items.some((item) => item.kind === "list")) {
     const literal = literalOf(list);
@@ -148,12 +148,12 @@ function evaluateList(state: Elaboration, scope: Scope, path: string, list: List
     if (value.kind === "number") values.push(value.value);
     else failed = true;
     if (value.kind !== "number" && value.kind !== "none")
-      fail(state, item.span, "not-a-number", `a list holds numbers, not ${describe(state, value)}`);
+      fail(state, item.span, "not-a-number", `a list contains numbers, not ${describe(state, value)}`);
   }
   return failed ? none : { kind: "list", value: values, size: false };
 }
 
-/** What a name stands for here; `quoted` names are never literals. */
+/** The value of a name in a scope; `quoted` names are never literals. */
 export function lookUp(
   state: Elaboration,
   scope: Scope,
@@ -174,10 +174,16 @@ export function lookUp(
     }
     if (state.unbound.has(name)) return none;
     if (state.batch?.symbol === name) {
-      return fail(state, span, "open-batch", `\`${name}\` is the open batch: it has no number in the net`, {
-        others: [{ span: state.batch.span, message: "left open here" }],
-        help: [`write 1, since the net is compiled for one sample, or bind it with --dim ${name}=1`],
-      });
+      return fail(
+        state,
+        span,
+        "open-batch",
+        `\`${name}\` is the open batch, whose size is not known in the net`,
+        {
+          others: [{ span: state.batch.span, message: "left open here" }],
+          help: [`write 1, since the net is compiled for one sample, or bind it with --dim ${name}=1`],
+        },
+      );
     }
   }
   const bound = didYouMean(name, [...scope.names.keys(), ...state.constants.keys()]);
@@ -185,12 +191,12 @@ export function lookUp(
   const isCallable = isOp(name) || state.blocks.has(name);
   const inBlock = scope.blocks.length > 0 && near.length === 0 && !isCallable;
   return fail(state, span, "unknown-name", `there is no \`${name}\` here`, {
-    label: isCallable ? "this is to be called" : "not bound",
-    help: inBlock ? ["a block sees its parameters and the file's consts, nothing of the net"] : near,
+    label: isCallable ? "call this with arguments" : "not bound",
+    help: inBlock ? ["a block sees its parameters and the file's consts, but no names of the net"] : near,
   });
 }
 
-/** A call; `piped` is what flows in from the left of `|>`. */
+/** A call; `piped` is the value on the left of `|>`. */
 function call(
   state: Elaboration,
   scope: Scope,
@@ -225,7 +231,7 @@ function unknownCallee(state: Elaboration, scope: Scope, name: string, span: Spa
   const near = didYouMean(name, [...Object.keys(ops), ...state.blocks.keys()]);
   const isBound = scope.names.has(name) || state.constants.has(name);
   return fail(state, span, "unknown-op", `there is no op or block \`${name}\``, {
-    label: isBound ? "this is a value, not to be called" : "not known",
+    label: isBound ? "this is a value and cannot be called" : "not known",
     help: near.length > 0 ? near : ["`cleave ops` lists the ops"],
   });
 }
@@ -236,7 +242,7 @@ function evaluateArgument(state: Elaboration, scope: Scope, path: string, argume
       state,
       argument.span,
       "rest-outside-rule",
-      "`..name` stands for the rest of the attributes in a rule; a net has none",
+      "`..name` means the rest of the attributes in a rule; nets do not have it",
     );
     return [{ value: none, span: argument.span }];
   }

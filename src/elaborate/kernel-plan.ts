@@ -10,10 +10,10 @@ import { evaluate } from "./expressions.js";
 import type { Scope, Elaboration } from "./elaboration.js";
 import { fail } from "./elaboration.js";
 
-/** Rows of a tile; 0 where the algorithm is not used. */
+/** Rows of a tile of Winograd's algorithm; 0 if it is not used. */
 const winogradSizes: readonly number[] = [0, 2, 4] satisfies KernelPlan["winograd"][];
 
-/** The plan that a call writes; undefined, after errors, if it is none. */
+/** The plan of a call expression; undefined after errors. */
 export function readPlan(
   state: Elaboration,
   scope: Scope,
@@ -30,7 +30,7 @@ export function readPlan(
   const seen = new Map<string, Span>();
   for (const argument of list) {
     if (argument.kind !== "named") {
-      fail(state, argument.span, "wrong-argument", "what is planned of a kernel is named, as in `rows=2`");
+      fail(state, argument.span, "wrong-argument", "the arguments of a kernel need names, as in `rows=2`");
       return undefined;
     }
     const { name, value } = argument;
@@ -46,15 +46,9 @@ export function readPlan(
     if (name.text === "fusion" && value.kind === "name") given.fusion = value.name;
     else if (key === undefined) {
       const known = ["fusion", ...Object.keys(planNumbers)];
-      fail(
-        state,
-        name.span,
-        "wrong-argument",
-        `nothing that is planned of a kernel is called \`${name.text}\``,
-        {
-          help: didYouMean(name.text, known),
-        },
-      );
+      fail(state, name.span, "wrong-argument", `a kernel has no argument \`${name.text}\``, {
+        help: didYouMean(name.text, known),
+      });
       return undefined;
     } else {
       const number = numberOf(state, scope, value);
@@ -65,7 +59,7 @@ export function readPlan(
           state,
           value.span,
           "wrong-argument",
-          `tiles of Winograd's algorithm have one of the sizes ${sizes}`,
+          `tiles of Winograd's algorithm must have one of the sizes ${sizes}`,
         );
         return undefined;
       }
@@ -79,6 +73,6 @@ function numberOf(state: Elaboration, scope: Scope, expression: Expression): num
   const value = evaluate(state, scope, scope.path, expression);
   if (value.kind === "none") return undefined;
   if (value.kind === "number" && value.value >= 0 && Number.isFinite(value.value)) return value.value;
-  fail(state, expression.span, "wrong-argument", "what is planned of a kernel is a number from 0 up");
+  fail(state, expression.span, "wrong-argument", "an argument of a kernel must be a number from 0 up");
   return undefined;
 }

@@ -9,7 +9,7 @@ export interface TensorLiteral {
   readonly data: readonly number[];
 }
 
-/** The tensor that nested lists of numbers write, or undefined if they are ragged, empty or hold something else. */
+/** The tensor of nested lists of numbers, or undefined if they are ragged, empty or contain something else. */
 export function literalOf(expression: Expression): TensorLiteral | undefined {
   const shape: number[] = [];
   let level: readonly Expression[] = [expression];
@@ -28,7 +28,7 @@ export function literalOf(expression: Expression): TensorLiteral | undefined {
   return data.every((value) => value !== undefined) ? { shape, data } : undefined;
 }
 
-/** A number, with its sign; `inf` and `nan` are numbers too. */
+/** A number with its sign, `inf` or `nan`. */
 function numberOf(expression: Expression): number | undefined {
   if (expression.kind === "number") return expression.value;
   if (expression.kind === "name" && !expression.quoted) return namedNumbers.get(expression.name);
@@ -43,7 +43,7 @@ export const namedNumbers: ReadonlyMap<string, number> = new Map([
   ["nan", Number.NaN],
 ]);
 
-/** Whether a name is a literal and so cannot be bound; in backticks no name is. */
+/** Whether a name is a literal and so cannot be bound. A name in backticks is never a literal. */
 export function isReserved({ text, quoted }: Pick<Name, "text"> & { readonly quoted?: boolean }): boolean {
   return quoted !== true && (literalNames.has(text) || namedNumbers.has(text));
 }

@@ -49,14 +49,14 @@ export function runParam(state: Elaboration, scope: Scope, statement: ParamState
   return addConstantOf(state, path, type, weight, span);
 }
 
-/** What a formula gives: an entry of the store, or what is known at compile time. */
+/** The value of a formula: an entry of the store, or a value known at compile time. */
 type Formula =
   | { readonly kind: "weight"; readonly id: WeightId }
   | Exclude<ExpressionValue, { kind: "tensor" }>;
 
 /**
- * Evaluates a formula over weights. `type` is the declared one: generated values have it, also as operands of infix
- * operators, where what broadcasts would do as well.
+ * Evaluates a formula over weights. `type` is the declared type. Generated values get this type, even as operands of infix
+ * operators, where a smaller type would broadcast too.
  */
 function formula(
   state: Elaboration,
@@ -113,8 +113,8 @@ function operand(
       state,
       expression.span,
       "not-constant",
-      `\`${expression.name}\` is computed by the net, but a \`param\` is made of weights alone`,
-      { help: ["leave out `param` to compute it in the net"] },
+      `\`${expression.name}\` is computed by the net, but a \`param\` can use only weights`,
+      { help: ["omit `param` to compute it in the net"] },
     );
   }
   const literal = literalOf(expression);
@@ -167,7 +167,7 @@ function callFormula(
     if (id === undefined || state.store.entries.has(id))
       return id === undefined ? none : { kind: "weight", id };
     return fail(state, call.span, "missing-weight", `this compilation has no weight ${JSON.stringify(id)}`, {
-      help: ["a dump with `stored` values is read with the weights of the graph that was dumped"],
+      help: ["a dump with `stored` values needs the weight store of the graph that was dumped"],
     });
   }
   if (name === "absent" || generators.includes(name)) return generated(state, scope, path, call, type);
@@ -192,7 +192,7 @@ function callFormula(
     return applyOp(state, path, name, values, spans, sorted.attributes, call.span);
   }
   const near = didYouMean(name, ["weight", ...generators]);
-  return fail(state, call.callee.span, "unknown-name", `\`${name}\` makes no parameter`, {
+  return fail(state, call.callee.span, "unknown-name", `\`${name}\` cannot be the value of a \`param\``, {
     help:
       near.length > 0
         ? near
@@ -252,7 +252,7 @@ function pick(
   return Object.fromEntries(keys.flatMap((key) => (values[key] === undefined ? [] : [[key, values[key]]])));
 }
 
-/** An entry for what a formula gives; a number is a scalar. Undefined after an error. */
+/** The entry for the value of a formula; a number becomes a scalar. Undefined after an error. */
 function toWeight(state: Elaboration, path: string, value: Formula, span: Span): WeightId | undefined {
   if (value.kind === "weight") return value.id;
   if (value.kind === "number") {
@@ -323,7 +323,7 @@ function generated(
   return { kind: "weight", id: state.store.add(path, type, { kind: "seeded", generator, seed, fanIn }) };
 }
 
-/** The one string that a call takes; undefined after an error. */
+/** The string argument of a call; undefined after an error. */
 function stringArgument(state: Elaboration, call: CallExpression, what: string): string | undefined {
   const [argument] = call.arguments;
   if (call.arguments.length === 1 && argument?.kind === "positional" && argument.value.kind === "string")

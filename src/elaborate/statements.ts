@@ -1,4 +1,4 @@
-// Statements: the bodies of nets and blocks.
+// Runs statements: the bodies of nets and blocks.
 
 import type {
   ConstItem,
@@ -22,7 +22,7 @@ import { addNode, describe, fail, repeatLimit, step, takePath } from "./elaborat
 import type { ExpressionValue } from "./expression-value.js";
 import { none } from "./expression-value.js";
 
-/** Runs statements in a scope; gives the value of `return`, if one is reached. */
+/** Runs statements in a scope; returns the value of `return`, if one is reached. */
 export function runStatements(
   state: Elaboration,
   scope: Scope,
@@ -64,7 +64,7 @@ function runStatement(
   }
 }
 
-/** Evaluates a const into a scope, or into the file's if there is none; `--dim` overrides those outside blocks. */
+/** Evaluates a const into a scope, or without one into the consts of the file; `--dim` overrides consts outside blocks. */
 export function evaluateConst(state: Elaboration, scope: Scope | undefined, item: ConstItem): void {
   const { name } = item;
   const overridden = scope === undefined || scope.blocks.length === 0 ? state.dims.get(name.text) : undefined;
@@ -79,8 +79,8 @@ export function evaluateConst(state: Elaboration, scope: Scope | undefined, item
       state,
       item.value.span,
       "not-constant",
-      "a `const` holds a number, a size or a list, not a tensor",
-      scope ? { help: ["leave out `const` to bind a tensor"] } : {},
+      "a `const` is a number, a size or a list, not a tensor",
+      scope ? { help: ["omit `const` to bind a tensor"] } : {},
     );
   }
   if (scope) return bind(state, scope, name, value);
@@ -88,12 +88,12 @@ export function evaluateConst(state: Elaboration, scope: Scope | undefined, item
   state.constants.set(name.text, { value, span: name.span });
 }
 
-/** Evaluates the right side of a binding: what it makes gets the binding's path, the result the path itself. */
+/** Evaluates the right side of a binding. The path of the binding is the name of the result, and the prefix of the names of other new nodes. */
 function bound(state: Elaboration, scope: Scope, name: string, value: Expression): ExpressionValue {
   const path = takePath(state, `${scope.path}${name}`);
   const first = state.nodes.size;
   const result = evaluate(state, scope, `${path}.`, value);
-  // A node that this binding made is called after it; one that it only renames keeps its name.
+  // A node that this binding made gets its name; an existing node keeps its own.
   const node = result.kind === "tensor" && result.node >= first ? state.nodes.get(result.node) : undefined;
   if (node) state.nodes.set(node.id, makeNode({ ...node, name: path }));
   return result;
@@ -119,7 +119,7 @@ function runInput(state: Elaboration, scope: Scope, statement: InputStatement): 
     return;
   }
   if (!type) return bind(state, scope, name, none);
-  // The caller of the module knows an input by its name, so the name is kept as it is; inputs come first in practice.
+  // The caller of the module uses the name of an input, so it does not get a suffix; in practice inputs come first.
   state.paths.set(name.text, (state.paths.get(name.text) ?? 0) + 1);
   const value = addNode(state, {
     op: "input",
@@ -134,7 +134,7 @@ function runInput(state: Elaboration, scope: Scope, statement: InputStatement): 
   bind(state, scope, name, value);
 }
 
-/** All values are taken before any name is bound, so that `output a = b, b = a` means what it says. */
+/** Evaluates all values before any name is bound, so that `output a = b, b = a` swaps them. */
 function runOutputs(state: Elaboration, scope: Scope, statement: OutputStatement): void {
   const values = statement.outputs.map(({ name, value }) =>
     value ? bound(state, scope, name.text, value) : lookUp(state, scope, name.text, true, name.span),
@@ -168,12 +168,12 @@ function runRepeat(state: Elaboration, scope: Scope, statement: RepeatStatement)
     );
     return;
   }
-  // What fails in one copy fails in the next, but for what a weight file lacks, which does not count here.
+  // An error in one copy occurs in the next copies too, except missing weights, which do not count here.
   const failures = state.failures;
   for (let index = 0; index < times && step(state, statement.span); index += 1) {
     if (statement.index) bind(state, scope, statement.index, { kind: "number", value: index });
     runStatements(state, scope, statement.body);
-    if (state.failures > failures) return; // the next copies would say the same
+    if (state.failures > failures) return; // the next copies would report the same errors
   }
 }
 

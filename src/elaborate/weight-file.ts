@@ -1,4 +1,4 @@
-// Parameters by their path or key from a weight file, or generated where the net names none.
+// Reads parameters from a weight file, by their path or key, or generates them if the net names no file.
 
 import type { NetItem } from "#grammar/ast.js";
 import type { Span } from "#diagnostic/diagnostic.js";
@@ -13,7 +13,7 @@ import type { MissingWeight, Elaboration } from "./elaboration.js";
 import { addConstant, addConstantOf, fail, takePath } from "./elaboration.js";
 import type { ExpressionValue } from "./expression-value.js";
 
-/** Most missing parameters that get a message each; a file of another model lacks them all. */
+/** Most missing parameters with a message each; a file of another model lacks all of them. */
 const missingLimit = 8;
 
 /** Opens the file of the `weights` statement, or `path` instead. */
@@ -25,7 +25,7 @@ export function openWeights(
 ): void {
   const [statement, second] = net.body.filter((one) => one.kind === "weights");
   if (statement && second) {
-    fail(state, second.span, "repeated-weights", "a net names one weight file", {
+    fail(state, second.span, "repeated-weights", "a net can name only one weight file", {
       others: [{ span: statement.span, message: "first here" }],
     });
   }
@@ -42,12 +42,12 @@ export function openWeights(
   if (path === undefined && holdsFile(state, name)) return;
   if (!files) {
     fail(state, span, "no-weights", `the weights ${JSON.stringify(name)} cannot be opened here`, {
-      help: ["give `weights`, which opens files"],
+      help: ["pass the option `weights`, which opens files"],
     });
     return;
   }
   const opened = files.open(name);
-  // A file has no place in the text, but the statement that names it has.
+  // The place of an error in the file is the statement that names it.
   const place = path === undefined ? span : undefined;
   for (const one of opened.diagnostics)
     state.diagnostics.push(place && !one.span ? { ...one, span: place } : one);
@@ -60,7 +60,7 @@ function holdsFile(state: Elaboration, name: string): boolean {
   return false;
 }
 
-/** The constant for a parameter that a layer call owns. */
+/** The constant for a parameter that a layer call declares. */
 export function layerParameter(
   state: Elaboration,
   own: string,
@@ -85,8 +85,8 @@ export function pathParameter(
 }
 
 /**
- * The constant for the file's entry of a key, which must have the type; `declared` is where the type is written. After
- * an error zeros stand for it, so that all that is missing from a file is found at once.
+ * The constant for the file's entry of a key, which must have the type; `declared` is the place of the type in the text. After
+ * an error, zeros replace it, so that all missing entries are found at once.
  */
 export function fromFile(
   state: Elaboration,
@@ -101,13 +101,13 @@ export function fromFile(
   const found = state.store.entries.get(weight)?.type;
   if (found && !sameShape(found.shape, type.shape)) {
     const file = state.weights?.file ?? "the file";
-    shapeClash(state, key, type, found, span, declared, `${file} has it as ${printType(found)}`);
+    shapeClash(state, key, type, found, span, declared, `in ${file} it is ${printType(found)}`);
     return addConstant(state, name, type, { kind: "absent" }, span);
   }
   return addConstantOf(state, name, type, weight, span);
 }
 
-/** The message for a parameter of a wrong shape, with both shapes and those that would fit. */
+/** The message about a parameter of a wrong shape, with both shapes and the entries that would fit. */
 export function shapeClash(
   state: Elaboration,
   key: string,
@@ -127,13 +127,13 @@ export function shapeClash(
     label,
     ...(declared ? { others: [{ span: declared, message: `declared as ${printType(type)}` }] } : {}),
     help: [
-      ...(alike.length > 0 ? [`of that shape it has ${alike.join(", ")}`] : []),
+      ...(alike.length > 0 ? [`the entries of that shape are ${alike.join(", ")}`] : []),
       ...(isReversed ? ["a `transpose` of it would fit: param w: … = weight(…) |> transpose(perm=…)"] : []),
     ],
   });
 }
 
-/** The store's entry for a key of the weight file; a missing one is noted and reported at the end. */
+/** The store's entry for a key of the weight file; missing ones are collected and reported at the end. */
 export function fileEntry(
   state: Elaboration,
   key: string,
@@ -171,7 +171,7 @@ export function fileEntry(
   return state.store.add(key, found, { kind: "file", file: weights.file, key, read: entry.read });
 }
 
-/** The entries of the store that come from a file, by key. A key that two files have is left out. */
+/** The entries of the store that come from a file, by key, without keys that two files have. */
 function storedKeys(state: Elaboration): ReadonlyMap<string, WeightId> {
   if (state.fileKeys) return state.fileKeys;
   const keys = new Map<string, WeightId | undefined>();
@@ -182,7 +182,7 @@ function storedKeys(state: Elaboration): ReadonlyMap<string, WeightId> {
   return known;
 }
 
-/** Says which parameters the weight file lacks, with what it has instead. */
+/** Reports the parameters that the weight file lacks, with similar entries that it has. */
 export function reportMissing(state: Elaboration): void {
   for (const one of state.missing.slice(0, missingLimit)) {
     const shape = one.type ? `, ${printType(one.type)}` : "";
@@ -220,12 +220,12 @@ function nearMisses(state: Elaboration, { key, type }: MissingWeight): string {
   const sameType = [...entries]
     .filter(([, { shape }]) => type && sameShape(shape, type.shape))
     .map(([name]) => name);
-  if (sameType.length > 0) return `of that shape it has ${list(sameType.slice(0, 3))}`;
+  if (sameType.length > 0) return `the entries of that shape are ${list(sameType.slice(0, 3))}`;
   const count = entries.size === 1 ? "one entry" : `${entries.size} entries`;
-  return `it has ${count}, and none like it`;
+  return `it has ${count}, and none is similar`;
 }
 
-/** Inputs per output of a weight whose op is not known: all axes but the last. */
+/** Inputs per output of a weight whose op is not known: the product of all axes except the last. */
 export function fanInOf(type: TensorType): number {
   return elements(type.shape.slice(0, -1));
 }

@@ -1,5 +1,5 @@
-// How far each element of a net's results may be off as f32 computes it, from its arithmetic: where large terms cancel that is far
-// more than the result is worth, and later functions carry it along by their slope.
+// An error bound for each element of a net's results in f32, computed from its arithmetic. If large terms cancel, the error may be
+// much larger than the result, and later functions propagate it by their slope.
 
 import { expectModule } from "#diagnostic/argument.js";
 import type { Node } from "#ir/graph.js";
@@ -12,22 +12,22 @@ import type { ErrorKind, Inexact } from "#ops/inexact.js";
 import { walk } from "./interpret.js";
 
 /**
- * What the roundings of a sum of K terms make of each of them, as a part of it. It goes through 8·√K + 8 at most (`src/kernel/part/sums.ts`), or
- * through K where terms are added in memory. Each is off by up to 2⁻²⁴, evenly spread, which is a deviation of 2⁻²⁴/√3. They are independent
- * of each other (Higham and Mary 2019, "A New Approach to Probabilistic Rounding Error Analysis"), and this is six standard deviations of
- * their sum: millions of elements are compared, and none may be beyond it.
+ * The relative error of each term of a sum of K terms, from the roundings of the sum. A term goes through at most 8·√K + 8 roundings
+ * (`src/kernel/part/sums.ts`), or through K if terms are added in memory. Each rounding error is uniformly distributed up to 2⁻²⁴, a standard
+ * deviation of 2⁻²⁴/√3. The roundings are independent (Higham and Mary 2019, "A New Approach to Probabilistic Rounding Error Analysis"), and
+ * the result is six standard deviations of their sum, because millions of elements are compared and none may exceed it.
  */
 function shareOf(kind: ErrorKind, terms: number): number {
   const roundings = kind === "updates" ? terms : 8 * Math.sqrt(terms) + 8;
   return 2 ** -24 * 6 * Math.sqrt(roundings / 3);
 }
 
-/** What a formula of one element adds, relative to its result, and where that is subnormal: `test/ops/magnitudes.test.ts` holds it. */
+/** The error of a formula of one element: relative to its result, and absolute for subnormal results. `test/ops/magnitudes.test.ts` checks it. */
 const formula = { relative: 2 ** -20, absolute: 2 ** -147 };
 
 /**
- * The outputs by name, with the error of each element. Errors are carried from op to op by the slope of each where its operands
- * are: by its own results where these are as much larger and smaller. Throws as `interpret` does.
+ * The outputs by name, with the error of each element. Each op propagates errors by its slope at its operands, which is found by
+ * evaluating the op with operands that are larger, and smaller, by their errors. Throws like `interpret`.
  */
 export function interpretErrors(module: Module, inputs: ReadonlyMap<string, Tensor>): Map<string, Inexact> {
   expectModule("interpretErrors", module);
@@ -78,14 +78,14 @@ function errorsOf(node: Node, operands: readonly Inexact[], value: Tensor, terms
   }
 }
 
-/** The errors of elements that are terms, or factors of terms, of a sum. */
+/** The errors of the terms of a sum, or of their factors, including the roundings of the sum. */
 function withShare({ value, errors }: Inexact, share: number): Float64Array {
   return errors.map((error, at) => error + share * Math.abs(value.data[at] as number));
 }
 
 /**
- * How much further off the result is with each operand as much larger, or smaller, as its errors say: exact for ops that are monotone
- * or linear without negative weights. What is then not finite is an edge that says nothing of the size of an error.
+ * The changes of the result with each operand larger, or smaller, by its errors: exact for ops that are monotone
+ * or linear without negative weights. A change that is not finite comes from an edge of the domain and is ignored.
  */
 function slopes(node: Node, operands: readonly Inexact[], value: Tensor): Float64Array {
   const total = new Float64Array(value.data.length);
@@ -106,7 +106,7 @@ function slopes(node: Node, operands: readonly Inexact[], value: Tensor): Float6
   return total;
 }
 
-/** √(Σ squares of the errors of terms): op(Δa², b²) + op(a², Δb²), with the roundings of terms counted to their first factor. */
+/** √(Σ squares of the errors of terms): op(Δa², b²) + op(a², Δb²), where the roundings of terms are part of the error of their first factor. */
 function products(node: Node, operands: readonly Inexact[], share: number): Float64Array {
   const squares = operands.map(({ value }) => squared(value, value.data));
   const [first, second, ...rest] = operands.map(({ value }, at) => {

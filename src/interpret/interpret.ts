@@ -1,4 +1,4 @@
-// The reference meaning of a graph: every node evaluated in float64, slow and plain.
+// The reference interpreter: evaluates every node of a graph in float64, simple and slow.
 
 import { expectMap, expectModule } from "#diagnostic/argument.js";
 import { bug } from "#diagnostic/diagnostic.js";
@@ -12,7 +12,7 @@ import { evalNode } from "#ops/index.js";
 
 /**
  * The outputs by name, for inputs by name of exactly the graph's shapes (1 for an open batch). Values are dropped after
- * their last use. `visit` sees every node's value. Throws `RangeError` if an input is missing or has another length.
+ * their last use. `visit` is called with every node's value. Throws `RangeError` if an input is missing or has another length.
  */
 export function interpret(
   module: Module,
@@ -32,7 +32,7 @@ export function interpret(
   });
 }
 
-/** The outputs by name, where `evaluate` gives a node's value from those of its operands. Values are dropped after their last use. */
+/** The outputs by name, where `evaluate` computes a node's value from the values of its operands. Values are dropped after their last use. */
 export function walk<T>(graph: Graph, evaluate: (node: Node, operands: readonly T[]) => T): Map<string, T> {
   const values = new Map<NodeId, T>();
   const left = new Map([...users(graph)].map(([id, uses]) => [id, uses.length]));
@@ -57,7 +57,7 @@ export function walk<T>(graph: Graph, evaluate: (node: Node, operands: readonly 
   );
 }
 
-/** The values of all nodes, for calibration and for finding where two graphs part. Holds them all in memory. */
+/** The values of all nodes, for calibration and for finding where two graphs start to differ. All values stay in memory. */
 export function interpretAll(module: Module, inputs: ReadonlyMap<string, Tensor>): Map<NodeId, Tensor> {
   const values = new Map<NodeId, Tensor>();
   interpret(module, inputs, (id, value) => values.set(id, value));
@@ -65,8 +65,8 @@ export function interpretAll(module: Module, inputs: ReadonlyMap<string, Tensor>
 }
 
 /**
- * The outputs for `batch` samples of a graph with an open batch: inputs and outputs have axis 0 of that extent, and each
- * sample is evaluated on its own, as the emitted module does it. What does not depend on the inputs is there once.
+ * The outputs for `batch` samples of a graph with an open batch: inputs and outputs have that extent along axis 0, and each
+ * sample is evaluated separately, as in the emitted module. Outputs that do not depend on the inputs are given once.
  */
 export function interpretBatch(
   module: Module,

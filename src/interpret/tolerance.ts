@@ -1,4 +1,4 @@
-// The one tolerance for results computed in f32 in any order.
+// The tolerance for results that are computed in f32 in any order.
 
 import { expectModule } from "#diagnostic/argument.js";
 import type { NodeId } from "#ir/graph.js";
@@ -8,27 +8,27 @@ import type { Module } from "#ir/weights.js";
 import { termsOf } from "#ops/index.js";
 import { interpret } from "./interpret.js";
 
-/** What a net that stores f16 on the way adds to its tolerance: how many kernels do, and `scale` of `interpretScaled`. */
+/** For a net that stores values as f16: the number of kernels that do, and `scale` of `interpretScaled`. */
 export interface Halves {
   readonly kernels: number;
   readonly scale: number;
 }
 
 /**
- * How far an f32 result may be from the reference: 2⁻²³ · (8 + 4·√K) · max|reference|, K the longest reduction on the
- * way. Rounding errors of a sum of K terms grow like √K when they are independent (Higham and Mary 2019, "A New Approach
- * to Probabilistic Rounding Error Analysis"); 4 is four standard deviations, and 8 covers what is not a sum.
+ * The allowed difference between an f32 result and the reference: 2⁻²³ · (8 + 4·√K) · max|reference|, where K is the number of terms of the
+ * longest reduction. Rounding errors of a sum of K terms grow like √K if they are independent (Higham and Mary 2019, "A New Approach
+ * to Probabilistic Rounding Error Analysis"); 4 means four standard deviations, and 8 covers ops that are not sums.
  *
- * Where kernels store f16, 2⁻¹¹ · 4·√kernels · scale is added. Each rounds every value that it stores, and has read rounded
- * weights: to 11 bits, so by at most 2⁻¹¹ of itself, evenly spread, which is a deviation of 2⁻¹¹/√3. Two such errors a kernel,
- * independent of each other, make √(2·kernels/3) of 2⁻¹¹, and four standard deviations of that are 3.3·√kernels.
+ * If kernels store f16, 2⁻¹¹ · 4·√kernels · scale is added. Each kernel rounds every value that it stores, and reads rounded
+ * weights: to 11 bits, so by at most 2⁻¹¹ of the value, uniformly distributed, a standard deviation of 2⁻¹¹/√3. Two such errors per kernel,
+ * which are independent, add up to √(2·kernels/3) of 2⁻¹¹, and four standard deviations of that are 3.3·√kernels.
  */
 export function tolerance(longest: number, reference: ArrayLike<number>, halves?: Halves): number {
   const single = 2 ** -23 * (8 + 4 * Math.sqrt(longest)) * greatest(reference);
   return halves ? single + 2 ** -11 * 4 * Math.sqrt(halves.kernels) * halves.scale : single;
 }
 
-/** How many kernels of a loaded net round what they store to f16, for `tolerance`: 0 where f32 is stored. */
+/** The number of kernels of a loaded net that store f16, for `tolerance`; 0 if the net stores f32. */
 export function halfKernels(net: {
   readonly precision?: string;
   readonly launches: { readonly length: number };
@@ -36,16 +36,16 @@ export function halfKernels(net: {
   return net.precision === "f16" ? net.launches.length : 0;
 }
 
-/** A reference value, and the size of what it is computed from. */
+/** A reference value, and the greatest magnitude in its computation. */
 export interface Scaled {
   readonly value: Tensor;
-  /** The greatest finite |value| among the output, the results on the way to it and the inputs that they read. */
+  /** The greatest finite |value| of the output, of the intermediate results, and of the inputs that they read. */
   readonly scale: number;
 }
 
 /**
- * The outputs by name, each with the greatest value on the way to it: what a kernel stores as f16 is rounded relative to itself,
- * and later ops carry the error along as it is. Weights do not count: they are read, not computed. Throws as `interpret` does.
+ * The outputs by name, each with the greatest intermediate value: a kernel that stores f16 makes an error relative to the stored value,
+ * and later ops propagate this error. Weights do not count, since they are read, not computed. Throws like `interpret`.
  */
 export function interpretScaled(
   module: Module,
@@ -72,7 +72,7 @@ export function interpretScaled(
   );
 }
 
-/** The greatest |value| that is finite in f32; 0 if there is none. */
+/** The greatest |value| that is finite in f32; 0 if all are infinite or NaN. */
 function greatest(values: ArrayLike<number>): number {
   let most = 0;
   for (let index = 0; index < values.length; index += 1) {
@@ -82,7 +82,7 @@ function greatest(values: ArrayLike<number>): number {
   return most;
 }
 
-/** The longest reduction of a graph, in terms. */
+/** The number of terms of the longest reduction of a graph. */
 export function longestReduction(module: Module): number {
   expectModule("longestReduction", module);
   const { graph } = module;
@@ -94,15 +94,15 @@ export function longestReduction(module: Module): number {
   return longest;
 }
 
-/** The element of a result that is nearest to its tolerance, or furthest beyond it. */
+/** The element of a result that is closest to its tolerance, or exceeds it the most. */
 export interface Nearest {
   readonly agrees: boolean;
-  /** NaN if NaN or ∞ stands on one side alone. */
+  /** NaN if only one side is NaN or ∞. */
   readonly largestDifference: number;
   readonly allowed: number;
 }
 
-/** Compares a result with the reference. What is allowed is `least`, or where it is more the element's own error. */
+/** Compares a result with the reference. The allowed difference is the larger of `least` and the error of the element. */
 export function nearestToTolerance(
   actual: ArrayLike<number>,
   reference: ArrayLike<number>,
@@ -118,7 +118,7 @@ export function nearestToTolerance(
     const allowed = Math.max(least, errors[index] ?? 0);
     const difference = Math.abs(a - exact);
     const isSame = Object.is(a, b) || a === b;
-    // The nearest float agrees, whatever is allowed.
+    // The nearest float always agrees.
     if (isSame && !(difference <= allowed)) continue;
     if (!isSame && !Number.isFinite(Math.abs(a - b)))
       return { agrees: false, largestDifference: Number.NaN, allowed };
@@ -130,10 +130,9 @@ export function nearestToTolerance(
 }
 
 /**
- * The index of the first element that is further off than the tolerance, or −1. NaN and ∞ must agree; a reference beyond
- * f32 is ∞ there. `scale` holds the
- * values whose size sets the tolerance: for one op alone its value on the absolute values of its operands, since the error of
- * a sum that cancels is in proportion to the sum of |terms| (Higham 2002, "Accuracy and Stability of Numerical Algorithms", §4.2).
+ * The index of the first element that differs by more than the tolerance, or −1. NaN and ∞ must agree; a reference beyond
+ * the range of f32 counts as ∞. The magnitude of `scale` determines the tolerance: for a single op, use its value on the absolute values of
+ * its operands, since the error of a sum that cancels is proportional to the sum of |terms| (Higham 2002, "Accuracy and Stability of Numerical Algorithms", §4.2).
  */
 export function firstDifference(
   actual: ArrayLike<number>,

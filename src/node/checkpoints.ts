@@ -1,4 +1,4 @@
-// Checkpoints as files of a folder.
+// Stores checkpoints as files in a folder.
 
 import { readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,19 +6,19 @@ import type { CheckpointStore } from "#calibrate/checkpoints.js";
 import { expectText } from "#diagnostic/argument.js";
 import { makeFolder } from "./file-batch.js";
 
-/** Checkpoints in a folder, which is made with the first of them. */
+/** Checkpoints in a folder, which is created with the first one. */
 export interface CheckpointFiles extends CheckpointStore {
-  /** Removes the files that were read or written here, and the folder if nothing else is in it: the work has ended. */
+  /** Removes the files that were read or written, and the folder if it is empty. Call it when the work has ended. */
   remove(): void;
 }
 
 const ending = ".checkpoint";
 
-/** Milliseconds: work that was interrupted a month ago is not gone on with. */
+/** Maximum age in milliseconds: a month. */
 const oldest = 30 * 24 * 3600 * 1000;
 
 /**
- * Keeps each checkpoint in a file of its own, which appears as a whole or not at all. Files that a month has passed over are removed. `save` rejects
+ * A store that keeps each checkpoint in a separate file, written atomically. Files older than a month are removed. `save` rejects
  * with the error of the file system.
  */
 export function checkpointFiles(folder: string): CheckpointFiles {
@@ -39,7 +39,7 @@ export function checkpointFiles(folder: string): CheckpointFiles {
     async save(key, bytes) {
       const path = pathOf(key);
       touched.add(path);
-      // Each time: another process that has ended takes an empty folder away.
+      // Each time, because another process may remove the empty folder when it ends.
       makeFolder(folder);
       if (!isTidy) removeOld(folder);
       isTidy = true;
@@ -57,7 +57,7 @@ export function checkpointFiles(folder: string): CheckpointFiles {
         for (const path of touched) rmSync(path, { force: true });
         rmdirSync(folder);
       } catch {
-        // Other work has checkpoints there.
+        // The folder has checkpoints of other work.
       }
     },
   };

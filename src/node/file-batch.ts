@@ -1,15 +1,15 @@
-// Files that appear together: written into a folder beside their places, then moved there, or none of them.
+// Writes several files atomically: into a temporary folder next to their places, from which they are moved together.
 
 import { mkdirSync, mkdtempSync, renameSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** Files of one folder that appear together. */
+/** Files of one folder that are written together. */
 export interface FileBatch {
-  /** The path to write to instead of `path`. Throws if a folder stands there. */
+  /** The path to write to instead of `path`. Throws if `path` is a folder. */
   begin(path: string): string;
-  /** Moves old files away and new ones in. If it throws, `undo` goes all the way back. */
+  /** Moves old files away and new files into place. If it throws, `undo` restores everything. */
   commit(): void;
-  /** Takes back whatever was begun; nothing after `commit`. */
+  /** Undoes everything so far; does nothing after `commit`. */
   undo(): void;
 }
 
@@ -17,7 +17,7 @@ export function fileBatch(): FileBatch {
   const paths: string[] = [];
   const moves: (() => void)[] = [];
   let folder: string | undefined;
-  /** Where a file is written, and where the old one waits. */
+  /** The temporary path of a new file, or of the old one. */
   const place = (at: number, kind: "new" | "old"): string => join(folder ?? "", `${at}.${kind}`);
   const end = (): void => {
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
@@ -35,14 +35,14 @@ export function fileBatch(): FileBatch {
   return {
     begin(path) {
       refuseFolder(path);
-      // A folder of this batch alone, so that two processes that write the same files do not write into each other's.
+      // A folder for this batch only, so that two processes that write the same files do not mix them.
       folder ??= mkdtempSync(join(dirname(path), ".cleave-"));
       return place(paths.push(path) - 1, "new");
     },
     commit() {
       const [first, second] = paths;
       if (first !== undefined) {
-        // One file replaces another at once; several of two writers would mix.
+        // Renaming one file is atomic; several files of two writers could mix.
         if (second === undefined) renameSync(place(0, "new"), first);
         else withLock(dirname(first), moveAll);
       }
@@ -53,14 +53,14 @@ export function fileBatch(): FileBatch {
         try {
           step();
         } catch {
-          // The first failure is the one that is reported; a step that fails must not keep the others from being taken back.
+          // Only the first error is reported; an error here must not prevent undoing the other moves.
         }
       }
     },
   };
 }
 
-/** Whether there was a file to move. */
+/** Moves a file if it exists; returns whether it did. */
 function moveIfThere(from: string, to: string): boolean {
   try {
     renameSync(from, to);
@@ -71,10 +71,10 @@ function moveIfThere(from: string, to: string): boolean {
   }
 }
 
-/** Milliseconds: moving files takes one or two, so that a lock of this age is one of a process that was killed. */
+/** Milliseconds: moving files takes one or two, so a lock of this age is from a process that was killed. */
 const patience = 5000;
 
-/** Acts while no other process moves files into a folder. */
+/** Calls `act` while no other process moves files into a folder. */
 function withLock(folder: string, act: () => void): void {
   const lock = join(folder, ".cleave.lock");
   while (!tryLock(lock)) {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 
-/** Dawn's object must stay reachable as long as anything of it is in use, or Node dies at a garbage collection. */
+/** Dawn's object must stay reachable while any part of it is in use; otherwise Node crashes at a garbage collection. */
 let kept: object | undefined;
 
 const help = [
@@ -14,10 +14,10 @@ const help = [
   "--target js runs everywhere",
 ];
 
-/** What `load({ gpu })` takes; `flags` are Dawn's, as in `adapter=llvmpipe`. A diagnostic if the package is not there. */
+/** The GPU object for `load({ gpu })`; `flags` are Dawn's, such as `adapter=llvmpipe`. A diagnostic if the package is not installed. */
 export async function nodeGpu(flags: readonly string[] = []): Promise<Result<object>> {
   if (kept && flags.length === 0) return { value: kept, diagnostics: [] };
-  // The Vulkan loader looks for the display here and complains aloud where it is not set.
+  // The Vulkan loader looks for the display here, and prints a warning if it is not set.
   process.env["XDG_RUNTIME_DIR"] ??= tmpdir();
   try {
     const { create } = await import("webgpu");
@@ -38,7 +38,7 @@ export async function nodeGpu(flags: readonly string[] = []): Promise<Result<obj
 
 const alive = new Set<object>();
 
-/** The error of an emitted module as a diagnostic, if the GPU is its reason. */
+/** The error of an emitted module as a diagnostic, if it is a `GpuError`. */
 export function gpuDiagnostic(cause: unknown): Result<never> | undefined {
   if (!(cause instanceof Error) || cause.name !== "GpuError") return undefined;
   const { code } = cause as Error & { code: GpuErrorCode };

@@ -1,4 +1,4 @@
-// Models of other formats in files, ONNX and TensorFlow.js, with the data beside them.
+// Imports ONNX and TensorFlow.js models from files, with their external data.
 
 import { given } from "#diagnostic/given.js";
 import { realpathSync } from "node:fs";
@@ -30,18 +30,18 @@ export function isOnnx(path: string): boolean {
   return /\.onnx$/i.test(path);
 }
 
-/** Options that importers of all formats have. */
+/** Options of the importers of all formats. */
 export interface ImportFileOptions {
   readonly dims?: ReadonlyMap<string, number>;
-  /** Values of inputs, which become weights. */
+  /** Values of inputs that become constants. */
   readonly constants?: GivenConstants;
-  /** Of a model of another format: inner values that become inputs, or inputs that get a shape, as in `conv1:1x64x56x56`. */
+  /** For a model of another format: inner values that become inputs, or inputs that get a shape, such as `conv1:1x64x56x56`. */
   readonly inputs?: readonly string[];
-  /** Of a model of another format: values that become the outputs in place of its own. */
+  /** For a model of another format: values that become the outputs instead of its own. */
   readonly outputs?: readonly string[];
 }
 
-/** Imports a model from its file, which is read part by part; those that it names lie beside it, and all their paths are added to `files`. */
+/** Imports a model from its file, which is read part by part, and from the files that it names. Adds all their paths to `files`. */
 export function importFile(
   path: string,
   { dims, constants, inputs, outputs }: ImportFileOptions,
@@ -56,7 +56,7 @@ export function importFile(
   let text: Uint8Array | undefined;
   try {
     model = openDataFile(path);
-    // Of a longer one nothing has to be read to refuse it.
+    // A longer text is an error, so it is not read completely.
     if (!isOnnx(path)) text = model.read(0, Math.min(model.size, textLimit + 1));
   } catch (cause) {
     return { diagnostics: [error("cannot-read", `cannot read ${path}: ${reason(cause)}`)] };
@@ -65,7 +65,7 @@ export function importFile(
   return text ? importTfjs(text, options) : importOnnx(model, options);
 }
 
-/** Opens the weights of a model of another format, by the names that it gives them. */
+/** Opens the weights of a model of another format, by their names in the model. */
 export function openModelWeights(path: string): Result<WeightFile> {
   try {
     const model = openDataFile(path);
@@ -78,7 +78,7 @@ export function openModelWeights(path: string): Result<WeightFile> {
   }
 }
 
-/** Opens data below the model's folder alone: a link must not lead out of it either. */
+/** Opens data in the model's folder only; links must not lead out of it either. */
 function openBeside(model: string, files: string[]): OpenData {
   return (location): DataFile => {
     const path = join(dirname(model), location);
@@ -89,13 +89,13 @@ function openBeside(model: string, files: string[]): OpenData {
       throw new Error(reason(cause), { cause });
     }
     if (!real.startsWith(folder.endsWith(sep) ? folder : folder + sep))
-      throw new Error("it leads out of the model's folder");
+      throw new Error("the path leads out of the model's folder");
     files.push(path);
     return openDataFile(path);
   };
 }
 
-/** Why options that go with a `.net` file do not go with a model of another format. */
+/** Reports options that are only for `.net` files, for a model of another format. */
 export function wrongForImported(
   path: string,
   options: { readonly net?: string; readonly weights?: string },
@@ -105,7 +105,7 @@ export function wrongForImported(
   if (option === undefined) return undefined;
   return {
     diagnostics: [
-      error("wrong-option", `${option} is for .net files; ${path} has its graph and weights with it`),
+      error("wrong-option", `${option} is for .net files; ${path} contains its graph and its weights`),
     ],
   };
 }

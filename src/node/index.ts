@@ -1,4 +1,4 @@
-// The public API of Node: models and rules from files, modules and models to files, a WebGPU of Node's.
+// The public API for Node: reads models and rules from files, writes modules and models to files, and opens WebGPU.
 
 export { checkNets, readModel, readRules } from "./read-model.js";
 export type { FileResult, Model, ReadOptions } from "./read-model.js";

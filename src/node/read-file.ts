@@ -1,4 +1,4 @@
-// Whole files as text and bytes, within limits, or a diagnostic that says why not.
+// Reads whole files as text or bytes, within limits; errors are diagnostics.
 
 import { readSync } from "node:fs";
 import { expectText } from "#diagnostic/argument.js";
@@ -8,20 +8,20 @@ import { bytesText } from "#ir/units.js";
 import { openDataFile } from "#weights/file.js";
 import { reason } from "./reason.js";
 
-/** Largest `.net` file that is read, in bytes; a text of this size is not a model. */
+/** Largest `.net` file that is read, in bytes. */
 const largestText = 64 * 2 ** 20;
 
 /** Largest file that is read as a whole, in bytes; weights and ONNX models are read part by part and may be larger. */
 const largestFile = 2 ** 30;
 
-/** The text of a file (UTF-8), or a diagnostic that says why there is none. */
+/** The text of a file (UTF-8), or a diagnostic. */
 export function readText(path: string): Result<string> {
   expectText("readText", "a path", path);
   const bytes = readBytes(path, largestText);
   return bytes.value === undefined ? { diagnostics: bytes.diagnostics } : decodeText(bytes.value, path);
 }
 
-/** The text that comes in on stdin, or a diagnostic; what is longer than a file may be is not read to its end. */
+/** The text on stdin, or a diagnostic; input above the limit is not read to its end. */
 export function readStdin(): Result<string> {
   const bytes = new Uint8Array(largestText + 1);
   let length = 0;
@@ -49,7 +49,7 @@ function decodeText(bytes: Uint8Array, name: string): Result<string> {
   }
 }
 
-/** The bytes of a file, of `most` bytes at most, or a diagnostic. Pipes and devices are not files: they may have no end. */
+/** The bytes of a file of at most `most` bytes, or a diagnostic. Pipes and devices are errors, since they may have no end. */
 export function readBytes(path: string, most: number = largestFile): Result<Uint8Array> {
   expectText("readBytes", "a path", path);
   try {
@@ -63,7 +63,7 @@ export function readBytes(path: string, most: number = largestFile): Result<Uint
 
 function tooLarge(name: string, most: number): Result<never> {
   const help =
-    most === largestText ? ["large constants belong in a weight file, which a net names with `weights`"] : [];
-  const message = `${name} is larger than ${bytesText(most)}, the most that is read at once`;
+    most === largestText ? ["put large constants into a weight file, which a net names with `weights`"] : [];
+  const message = `${name} is larger than ${bytesText(most)}, the limit for such a file`;
   return { diagnostics: [error("too-large", message, { help })] };
 }

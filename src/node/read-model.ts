@@ -1,4 +1,4 @@
-// Models and rules from files.
+// Reads models and rules from files.
 
 import { given } from "#diagnostic/given.js";
 import { expectArgument, expectList, expectText, hasProperties } from "#diagnostic/argument.js";
@@ -21,7 +21,7 @@ import type { ImportFileOptions } from "./import-file.js";
 import { importFile, isImported, openModelWeights, wrongForImported } from "./import-file.js";
 import { readText } from "./read-file.js";
 
-/** A result with the texts that its diagnostics point into, by file. */
+/** A result with the source texts of its diagnostics, by file. */
 export interface FileResult<T> extends Result<T> {
   readonly sources: ReadonlyMap<string, string>;
 }
@@ -40,13 +40,13 @@ const readKinds: OptionKinds<ReadOptions> = { ...imported, net: aText, weights: 
 /** A model that was read from files. */
 export interface Model extends Elaborated {
   readonly sources: ReadonlyMap<string, string>;
-  /** The files that it was read from, which no output may overwrite. */
+  /** The files from which it was read, which no output may overwrite. */
   readonly files: readonly string[];
   /** The rules and fusions of its file, for `optimize`. */
   readonly rules: RuleSet;
 }
 
-/** Reads a `.net` file and the weights beside it, or a model of another format: an `.onnx` file, or the `model.json` of TensorFlow.js. */
+/** Reads a `.net` file and its weights, or a model of another format: an `.onnx` file, or the `model.json` of TensorFlow.js. */
 export function readModel(path: string, options: ReadOptions = {}): FileResult<Model> {
   expectText("readModel", "a path", path);
   expectOptions("readModel", options, readKinds);
@@ -72,15 +72,17 @@ export function readModel(path: string, options: ReadOptions = {}): FileResult<M
     : { diagnostics: all, sources };
 }
 
-/** Options that cut models of other formats do not go with a `.net` file. */
+/** Reports options that are only for models of other formats, for a `.net` file. */
 function wrongForNet({ inputs = [], outputs = [] }: ReadOptions): Diagnostic[] {
   const wrong = (option: string, help: string): Diagnostic =>
     error("wrong-option", `${option} is for models of other formats`, { help: [help] });
   return [
     ...(inputs.length > 0
-      ? [wrong("--inputs", "a .net file says its inputs itself: `input x: f32[1, 8]`")]
+      ? [wrong("--inputs", "a .net file declares its inputs itself: `input x: f32[1, 8]`")]
       : []),
-    ...(outputs.length > 0 ? [wrong("--outputs", "a .net file says its outputs itself: `output x`")] : []),
+    ...(outputs.length > 0
+      ? [wrong("--outputs", "a .net file declares its outputs itself: `output x`")]
+      : []),
   ];
 }
 
@@ -95,7 +97,7 @@ function readImported(path: string, options: ReadOptions): FileResult<Model> {
     : { diagnostics, sources };
 }
 
-/** Everything that is wrong with the nets of a file, each elaborated on its own. */
+/** The errors of all nets of a file; each net is elaborated separately. */
 export function checkNets(ast: Ast, options: ReadOptions = {}): Diagnostic[] {
   expectArgument("checkNets", "a syntax tree, as `parse` gives it", ast, hasProperties(ast, "items"));
   expectOptions("checkNets", options, readKinds);
@@ -116,13 +118,13 @@ export function checkNets(ast: Ast, options: ReadOptions = {}): Diagnostic[] {
       return [...diagnostics, ...fixed];
     })
     .filter((one) => {
-      // What is wrong with the file as a whole is found once per net.
+      // Errors of the file as a whole are found once per net.
       const key = JSON.stringify(one);
       return seen.has(key) ? false : (seen.add(key), true);
     });
 }
 
-/** Rules and fusions of `.net` files, in order. */
+/** Reads the rules and fusions of `.net` files, in order. */
 export function readRules(paths: readonly string[]): FileResult<RuleSet> {
   expectList("readRules", "a list of paths", paths);
   const sources = new Map<string, string>();
@@ -148,14 +150,14 @@ export function readRules(paths: readonly string[]): FileResult<RuleSet> {
   return { value: joinRules(sets), diagnostics, sources };
 }
 
-/** Weight files named relative to a model; a path of the caller is relative to the working folder. */
+/** Opens weight files by paths relative to the model; a path of the caller is relative to the working folder. */
 function weightFilesBeside(model: string, given: string | undefined, files: string[]): WeightFiles {
   return {
     open: (name) => {
       const path = name === given || isAbsolute(name) ? name : join(dirname(model), name);
       files.push(path);
       const opened = isImported(path) ? openModelWeights(path) : openWeightFile(path);
-      const help = ["it is looked for beside the model; --weights FILE names another one"];
+      const help = ["its path is relative to the model; --weights FILE names another file"];
       return opened.value || name === given
         ? opened
         : {

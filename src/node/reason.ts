@@ -1,12 +1,12 @@
 // Why a call of the file system failed, in words.
 
-/** What the system says of a failed call, in words. */
+/** The reason of a failed system call, in words. */
 export function reason(cause: unknown): string {
   switch ((cause as { code?: unknown } | null)?.code) {
     case "ENOENT":
-      return "there is no such file or folder";
+      return "the file or folder does not exist";
     case "ELOOP":
-      return "its links go round in a circle";
+      return "its links form a cycle";
     case "EISDIR":
       return "it is a folder";
     case "EACCES":

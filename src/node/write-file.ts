@@ -1,4 +1,4 @@
-// Writing one file: the whole of it or nothing, and never over an input.
+// Writes one file atomically, and never over an input.
 
 import {
   accessSync,
@@ -26,8 +26,8 @@ export interface WrittenFile {
 }
 
 /**
- * Writes beside the file and renames, so that a reader sees the old text or the new one, never a part. A file of `inputs`
- * is never overwritten. Folders that are missing are made. A path that is not a regular file, such as a pipe or /dev/null, is written to directly.
+ * Writes a temporary file and renames it, so that a reader sees the old text or the new one, never a part. A file of `inputs`
+ * is never overwritten. Missing folders are created. A path that is not a regular file, such as a pipe or /dev/null, is written directly.
  */
 export function writeFileAtomically(
   path: string,
@@ -42,7 +42,7 @@ export function writeFileAtomically(
   if (clash) return clash;
   const batch = fileBatch();
   try {
-    // What a link names is written, so that the link stays one, and keeps its permissions.
+    // Writes the target of a link, so that the link stays, and keeps the permissions.
     const target = realPath(path);
     const old = statSync(target, { throwIfNoEntry: false });
     if (old?.isDirectory()) throw new Error("it is a folder");
@@ -60,7 +60,7 @@ export function writeFileAtomically(
   }
 }
 
-/** Writes a file piece by piece; gives its length in bytes. `onPiece` is called with the number of pieces written so far. */
+/** Writes a file piece by piece and returns its length in bytes. `onPiece` is called with the number of pieces written so far. */
 export function* writePieces(
   path: string,
   pieces: Iterable<Uint8Array>,
@@ -82,7 +82,7 @@ export function* writePieces(
   return bytes;
 }
 
-/** What is wrong if a path to be written is that of an input. */
+/** The error if a path to be written is that of an input. */
 export function clashOf(
   paths: readonly string[],
   inputs: readonly string[],
@@ -100,7 +100,7 @@ export function clashOf(
   };
 }
 
-/** What is wrong with the place of a file that is to be written later, as far as can be told before: work of minutes would be lost. */
+/** The error if a file cannot be written later, as far as this is known in advance, so that minutes of work are not lost. */
 export function unwritable(path: string): Result<never> | undefined {
   try {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw new Error("it is a folder");
@@ -114,7 +114,7 @@ export function unwritable(path: string): Result<never> | undefined {
   }
 }
 
-/** The path without links, or as it is given where nothing stands there. */
+/** The path with links resolved, or unchanged if it does not exist. */
 function realPath(path: string): string {
   try {
     return realpathSync(path);

@@ -1,4 +1,4 @@
-// Writing modules to files: all of them or none, and the weights while they are packed.
+// Writes emitted modules to files: all files or none, and weights as they are packed.
 
 import { expectArgument, expectList, expectModule, expectText, hasProperties } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
@@ -21,9 +21,9 @@ import type { Interruptible } from "#diagnostic/interruptible.js";
 import { runToEnd } from "#diagnostic/interruptible.js";
 
 export interface WriteModuleOptions extends Omit<EmitModuleOptions, "packedInto"> {
-  /** Files that are never overwritten: those that the module was read from. */
+  /** Files that are never overwritten: those from which the module was read. */
   readonly inputs?: readonly string[];
-  /** Whether the shaders of the target wgsl become files too, for people and tools to read. */
+  /** Whether to write the shaders of the target wgsl as files too, for people and tools to read. */
   readonly shaders?: boolean;
 }
 
@@ -36,14 +36,14 @@ const writeKinds: OptionKinds<WriteModuleOptions> = {
 };
 
 export interface WrittenModule {
-  /** Without `weights`: they are in their file alone. */
+  /** Without `weights`, which are only in their file. */
   readonly artifact: Artifact;
   readonly files: readonly WrittenFile[];
 }
 
 /**
- * Emits a module's graph into a folder, which is made if need be: all files or none. Each weight is packed straight into
- * its file, so that a net needs the memory of its largest weight and not of all.
+ * Emits a module's graph into a folder, which is created if needed: all files or none. Each weight is packed directly into
+ * the file, so the memory is that of the largest weight, not of all.
  */
 export function writeModule(
   module: Module,
@@ -56,7 +56,7 @@ export function writeModule(
   return runToEnd(writeModuleSteps(module, folder, options));
 }
 
-/** `writeModule` in steps, between which nothing is left half-written if they are ended. */
+/** `writeModule` as interruptible work: if it is ended between two yields, no incomplete files remain. */
 export function* writeModuleSteps(
   module: Module,
   folder: string,
@@ -92,7 +92,7 @@ export function* writeModuleSteps(
 }
 
 /**
- * Writes an artifact's files into a folder, which is made if need be: all of them or none. A file of `inputs` is never
+ * Writes an artifact's files into a folder, which is created if needed: all files or none. A file of `inputs` is never
  * overwritten.
  */
 export function writeArtifact(
@@ -138,7 +138,7 @@ function pathsOf(folder: string, name: string): Paths {
   return {
     module: join(folder, `${name}.mjs`),
     types: join(folder, `${name}.d.ts`),
-    // TypeScript looks for the types of an `.mjs` in a `.d.mts` alone.
+    // TypeScript looks for the types of an `.mjs` only in a `.d.mts`.
     moduleTypes: join(folder, `${name}.d.mts`),
     weights: join(folder, `${name}.packed.safetensors`),
   };
@@ -156,7 +156,7 @@ function shadersOf(folder: string, { name: net, shaders = [] }: Artifact): File[
   return shaders.map(({ name, text }) => [join(folder, `${net}.${name}.wgsl`), text]);
 }
 
-/** What `act` gives, or what went wrong as a diagnostic. */
+/** The result of `act`, or its error as a diagnostic. */
 function tryWriting<T>(folder: string, act: () => T): Result<T> {
   try {
     return { value: act(), diagnostics: [] };
@@ -169,7 +169,7 @@ function cannotWrite(folder: string, cause: unknown): Result<never> {
   return { diagnostics: [error("cannot-write", `cannot write into ${folder}: ${reason(cause)}`)] };
 }
 
-/** Writes the rest of a batch and moves all of it into its place. */
+/** Writes the other files of a batch and moves all files into place. */
 function finish(batch: FileBatch, files: readonly File[]): WrittenFile[] {
   for (const [path, data] of files) writeFileSync(batch.begin(path), data);
   batch.commit();
@@ -178,18 +178,18 @@ function finish(batch: FileBatch, files: readonly File[]): WrittenFile[] {
 
 interface FileSink extends WeightSink {
   close(): void;
-  /** How long the file is, in bytes. */
+  /** The length of the file in bytes. */
   bytes(): number;
-  /** What opening or writing threw. */
+  /** The exception of opening or writing, if any. */
   problem(): unknown;
 }
 
-/** A sink that writes to the file that `begin` names once there is something to write. */
+/** A sink that opens the file `begin()` at the first write. */
 function fileSink(begin: () => string): FileSink {
   let descriptor: number | undefined;
   let length = 0;
   let problem: unknown;
-  /** What fails here is not a bug of the emitter. */
+  /** Records an error of `act`, which is not a bug of the emitter. */
   const noting = (act: () => void): void => {
     try {
       act();

@@ -1,4 +1,4 @@
-// Writing a module as a `.net` file with its weights beside it: both files or none.
+// Writes a module as a `.net` file and a weight file: both files or none.
 
 import { expectModule, expectText } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
@@ -19,17 +19,17 @@ import type { WrittenFile } from "./write-file.js";
 import { clashOf, writePieces } from "./write-file.js";
 
 export interface WriteNetOptions {
-  /** Files that are never overwritten: those that the module was read from. */
+  /** Files that are never overwritten: those from which the module was read. */
   readonly inputs?: readonly string[];
-  /** Called with the number of weights written so far, and of all weights. */
+  /** Called with the number of weights written so far, and the number of all weights. */
   readonly onWeight?: (done: number, all: number) => void;
 }
 
 const writeKinds: OptionKinds<WriteNetOptions> = { inputs: listOf("paths", aText), onWeight: aFunction };
 
 /**
- * Writes a module's graph as text to `path`, which ends in `.net`, and its weights as safetensors beside it. Each weight is
- * computed and written on its own.
+ * Writes a module's graph as text to `path`, which must end in `.net`, and its weights as safetensors into the same folder. Weights are
+ * computed and written one by one.
  */
 export function writeNet(
   module: Module,
@@ -42,7 +42,7 @@ export function writeNet(
   return runToEnd(writeNetSteps(module, path, options));
 }
 
-/** `writeNet` in steps, between which nothing is left half-written if they are ended. */
+/** `writeNet` as interruptible work: if it is ended between two yields, no incomplete files remain. */
 export function* writeNetSteps(
   module: Module,
   path: string,
@@ -50,7 +50,7 @@ export function* writeNetSteps(
 ): Interruptible<Result<readonly WrittenFile[]>> {
   if (!path.endsWith(".net"))
     return {
-      diagnostics: [error("wrong-option", `${path} does not end in .net, as a file of the language does`)],
+      diagnostics: [error("wrong-option", `${path} must end in .net`)],
     };
   const weightsPath = `${path.slice(0, -".net".length)}.safetensors`;
   const { module: own, tensors } = ownFile(module, basename(weightsPath));
@@ -58,7 +58,7 @@ export function* writeNetSteps(
   const clash = clashOf(paths, inputs, "file");
   if (clash) return clash;
   const text = printGraph(own);
-  // The caller gets the chance to end the steps before a file exists.
+  // The caller can end the work before a file exists.
   yield;
   const batch = fileBatch();
   try {

@@ -1,4 +1,4 @@
-// Writing a module as an ONNX file, while its weights are computed: the whole file or none.
+// Writes a module as an ONNX file, computing weights as they are written: the whole file or none.
 
 import { expectModule, expectText } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
@@ -19,9 +19,9 @@ import type { WrittenFile } from "./write-file.js";
 import { clashOf, writePieces } from "./write-file.js";
 
 export interface WriteOnnxOptions extends Omit<ExportOptions, "version"> {
-  /** Files that are never overwritten: those that the module was read from. */
+  /** Files that are never overwritten: those from which the module was read. */
   readonly inputs?: readonly string[];
-  /** Called with the number of bytes written so far, and of all bytes. */
+  /** Called with the number of bytes written so far, and the number of all bytes. */
   readonly onWritten?: (done: number, all: number) => void;
 }
 
@@ -35,11 +35,11 @@ const writeKinds: OptionKinds<WriteOnnxOptions> = {
 
 /** An ONNX file that was written. */
 export interface WrittenOnnx extends WrittenFile {
-  /** How many ONNX nodes it has. */
+  /** The number of ONNX nodes. */
   readonly nodes: number;
 }
 
-/** Writes a module's graph and weights to `path`, which ends in `.onnx`. Each weight is computed and written on its own. */
+/** Writes a module's graph and weights to `path`, which must end in `.onnx`. Weights are computed and written one by one. */
 export function writeOnnx(module: Module, path: string, options: WriteOnnxOptions = {}): Result<WrittenOnnx> {
   expectModule("writeOnnx", module);
   expectText("writeOnnx", "a path", path);
@@ -47,19 +47,18 @@ export function writeOnnx(module: Module, path: string, options: WriteOnnxOption
   return runToEnd(writeOnnxSteps(module, path, options));
 }
 
-/** `writeOnnx` in steps, between which nothing is left half-written if they are ended. */
+/** `writeOnnx` as interruptible work: if it is ended between two yields, no incomplete file remains. */
 export function* writeOnnxSteps(
   module: Module,
   path: string,
   { inputs = [], onWritten, ...options }: WriteOnnxOptions = {},
 ): Interruptible<Result<WrittenOnnx>> {
-  if (!isOnnx(path))
-    return { diagnostics: [error("wrong-option", `${path} does not end in .onnx, as an ONNX model does`)] };
+  if (!isOnnx(path)) return { diagnostics: [error("wrong-option", `${path} must end in .onnx`)] };
   const clash = clashOf([path], inputs, "file");
   if (clash) return clash;
   const { value: model, diagnostics } = exportOnnx(module, { ...options, version });
   if (!model) return { diagnostics };
-  // The caller gets the chance to end the steps before a file exists.
+  // The caller can end the work before a file exists.
   yield;
   const batch = fileBatch();
   try {

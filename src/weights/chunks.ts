@@ -1,5 +1,5 @@
-// Elementwise expressions over weights, computed chunk by chunk: a folded batch norm scales millions of values, and whole
-// arrays in float64 for every step of it would take many times the weight's own memory.
+// Computes elementwise expressions over weights chunk by chunk: a folded batch norm scales millions of values, and whole
+// float64 arrays for every op of it would take many times the memory of the weight.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { WeightId } from "#ir/graph.js";
@@ -11,19 +11,19 @@ import { isOp, opOf } from "#ops/index.js";
 import { scalarsInto, Temporaries } from "#ops/scalar-eval.js";
 import { operand } from "#ops/scalar.js";
 
-/** Elements computed at a time, 64 KiB in float64: a few such arrays stay in the cache. */
+/** Elements that are computed at a time, 64 KiB in float64: a few such arrays fit in the cache. */
 const chunk = 8192;
 
-/** Deepest chain of expressions that is followed; what lies below is computed whole. */
+/** Deepest nesting of expressions that is computed in chunks; deeper expressions are computed as a whole. */
 const deepest = 64;
 
-/** The values of the elements from `from` on, `count` of them (the last chunk is shorter), valid until the next call. */
+/** The values of `count` elements from `from` on (the last chunk is shorter), valid until the next call. */
 type ChunkReader = (from: number, count: number) => Float64Array;
 
 /**
- * Writes the values of an elementwise expression over entries of `store` to `out`, rounded once, as `read` would give them;
- * false, and nothing is written, if it is not such an expression, or not worth it. Operands that are as large as the result are
- * read chunk by chunk too, the first of them from `out` itself.
+ * Writes the values of an elementwise expression over entries of `store` to `out`, rounded once, with the same result as `read`.
+ * Returns false, and writes nothing, if the entry is not such an expression, or chunks would not help. Operands that are as large as the
+ * result are read chunk by chunk too, the first of them from `out` itself.
  */
 export function evaluateInChunks(store: WeightStore, id: WeightId, out: Float32Array): boolean {
   const { source } = store.entries.get(id) ?? bug(`no weight ${id}`);
@@ -59,7 +59,7 @@ export function evaluateInChunks(store: WeightStore, id: WeightId, out: Float32A
         ),
       );
     }
-    // The chunk that is read lies where the chunk of results will be written afterwards.
+    // Each chunk is read before the results overwrite it.
     const data = store.readF32(operandId, isFree ? out : undefined);
     isFree = isFree && data.buffer !== out.buffer;
     return perChunk((from, count, own) => {
@@ -76,7 +76,7 @@ export function evaluateInChunks(store: WeightStore, id: WeightId, out: Float32A
   return true;
 }
 
-/** The meaning of an expression's op for one element; undefined if it is not elementwise. */
+/** The scalar expression of an expression's op; undefined if the op is not elementwise. */
 function scalarOf({
   op,
   attributes,
@@ -93,7 +93,7 @@ function scalarOf({
   );
 }
 
-/** Values with an array of their own, computed once a chunk however often they are used. */
+/** A reader with its own array, which computes each chunk once, even if it is used several times. */
 function perChunk(compute: (from: number, count: number, own: Float64Array) => Float64Array): ChunkReader {
   const own = new Float64Array(chunk);
   let last = -1;
@@ -105,11 +105,11 @@ function perChunk(compute: (from: number, count: number, own: Float64Array) => F
   };
 }
 
-/** A smaller operand, repeated along the axes of `shape`. */
+/** A smaller operand, broadcast to `shape`. */
 function repeated(store: WeightStore, id: WeightId, own: Shape, shape: Shape): ChunkReader {
   const { data } = store.read(id);
   const channels = shape.at(-1) ?? 1;
-  // A value per channel is what nearly all are.
+  // Nearly all of them have one value per channel.
   if (data.length === channels && own.at(-1) === channels) {
     return perChunk((from, count, out) => {
       let channel = from % channels;

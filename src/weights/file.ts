@@ -1,4 +1,4 @@
-// Weight files on disk, read lazily: opening reads the header alone, and each tensor is read when it is packed.
+// Weight files on disk, read lazily: opening reads only the header, and each tensor is read when it is packed.
 
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import type { Stats } from "node:fs";
@@ -9,15 +9,15 @@ import type { TensorSlice } from "./safetensors.js";
 import { headerLength, parseHeader, weightFile } from "./safetensors.js";
 
 /**
- * Opens a safetensors file; what is wrong with it is a diagnostic. No descriptor stays open: each read opens the file
- * again, and throws an `Error` that names it if it was changed in between.
+ * Opens a safetensors file; problems with it are diagnostics. The file does not stay open: each read opens it
+ * again, and throws an `Error` that names it if it has changed since.
  */
 export function openWeightFile(path: string): Result<WeightFile> {
   const failed = (why: string): Result<WeightFile> => ({
     diagnostics: [error("cannot-read", `cannot read ${path}: ${why}`)],
   });
   try {
-    // Looked at before it is opened, since opening a pipe would wait for a writer.
+    // Checked before opening, since opening a pipe would wait for a writer.
     const kind = wrongKind(statSync(path));
     if (kind !== undefined) return failed(kind);
     return withFile(path, (descriptor, opened) => {
@@ -34,7 +34,7 @@ export function openWeightFile(path: string): Result<WeightFile> {
   }
 }
 
-/** A file whose parts are read when they are asked for; opening looks at its size alone. Throws an `Error` that says why not. */
+/** A file whose parts are read on demand; opening only reads its size. Throws an `Error` with the reason if that fails. */
 export function openDataFile(path: string): {
   readonly size: number;
   readonly read: (offset: number, length: number, into?: Uint8Array) => Uint8Array;
@@ -56,11 +56,11 @@ export function openDataFile(path: string): {
   };
 }
 
-/** What stands at a path instead of a file, if it is none: a device or a pipe may have no end. */
+/** Why a path is not a regular file, or undefined if it is: a device or a pipe may have no end. */
 function wrongKind(stats: Stats): string | undefined {
   if (stats.isFile()) return undefined;
   if (stats.isDirectory()) return "it is a folder";
-  return `it is not a file but a ${stats.isFIFO() ? "pipe" : stats.isSocket() ? "socket" : "device"}; write what it gives to a file first`;
+  return `it is not a file but a ${stats.isFIFO() ? "pipe" : stats.isSocket() ? "socket" : "device"}; write its contents to a file first`;
 }
 
 function readSlice(
@@ -73,7 +73,7 @@ function readSlice(
   return withFile(path, (descriptor, now) => {
     const bytes = readAt(descriptor, begin, end - begin, into);
     if (now.size !== opened.size || now.mtimeMs !== opened.mtimeMs || bytes.length < end - begin)
-      throw new Error(`${path} was changed while it was in use, before \`${key}\` was read`);
+      throw new Error(`${path} changed while it was in use, before \`${key}\` was read`);
     return bytes;
   });
 }
@@ -87,7 +87,7 @@ function withFile<T>(path: string, use: (descriptor: number, stats: Stats) => T)
   }
 }
 
-/** Up to `length` bytes from a place; fewer at the file's end. Without `bytes`, in a buffer of its own, so that it is aligned. */
+/** Up to `length` bytes from an offset; fewer at the end of the file. Without `bytes`, the result is a new buffer, so it is aligned. */
 function readAt(
   descriptor: number,
   position: number,
@@ -96,7 +96,7 @@ function readAt(
 ): Uint8Array {
   let done = 0;
   while (done < length) {
-    // One call reads less than 2 GiB.
+    // One call can read at most 2 GiB.
     const wanted = Math.min(length - done, 2 ** 30);
     const count = readSync(descriptor, bytes, done, wanted, position + done);
     if (count === 0) break;
@@ -105,12 +105,12 @@ function readAt(
   return bytes.subarray(0, done);
 }
 
-/** What the system says of a failed call, in words. */
+/** The reason why a system call failed, in words. */
 function reason(cause: unknown): string {
   switch ((cause as { code?: unknown } | null)?.code) {
     case "ENOENT":
     case "ENOTDIR":
-      return "there is no such file";
+      return "the file does not exist";
     case "EACCES":
     case "EPERM":
       return "permission denied";

@@ -4,7 +4,7 @@ import { bug } from "#diagnostic/diagnostic.js";
 
 export { generators } from "#ir/weights.js";
 
-/** A generator with its parameters; `fanIn` counts the inputs of one output. */
+/** A generator with its parameters; `fanIn` is the number of inputs of one output. */
 export interface Seeded {
   readonly generator: string;
   readonly seed: number;
@@ -28,8 +28,8 @@ export function generate({ generator, seed, fanIn }: Seeded, values: Float32Arra
 }
 
 /**
- * Normal with variance 2 / fanIn (He et al. 2015, eq. 10). Normal values are sums of four uniform ones (Irwin–Hall),
- * scaled to variance 1: enough for seeded weights, and three times as fast as logarithms on 4 million values.
+ * Normal with variance 2 / fanIn (He et al. 2015, eq. 10). A normal value is approximated by the sum of four uniform ones
+ * (Irwin–Hall), scaled to variance 1: good enough for seeded weights, and three times as fast as logarithms on 4 million values.
  */
 function heNormal(seed: number, fanIn: number, values: Float32Array): Float32Array {
   const scale = Math.sqrt(2 / Math.max(1, fanIn)) * Math.sqrt(3);
@@ -48,7 +48,7 @@ function heNormal(seed: number, fanIn: number, values: Float32Array): Float32Arr
   return values;
 }
 
-/** A seed from a parameter's path (FNV-1a), so that a layer keeps its values when others are added. */
+/** A seed from a parameter's path (FNV-1a), so that a layer keeps its values when other layers are added. */
 export function seedOf(path: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < path.length; index += 1)

@@ -1,5 +1,5 @@
-// Transposes and reshapes of weights, moved as f32: nearly all weights of an imported model are one, and the way over float64
-// arrays would take six times the weight's memory.
+// Transposes and reshapes of weights, computed in f32: nearly all weights of an imported model are such moves, and float64
+// arrays would take six times the memory of the weight.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { WeightId } from "#ir/graph.js";
@@ -8,10 +8,10 @@ import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import type { WeightSource, WeightStore } from "#ir/weights.js";
 
-/** The longest chain of moves that is followed. */
+/** The longest sequence of moves that is followed. */
 const deepest = 16;
 
-/** Whether an entry is a move of another one, which is made of anything but moves after at most a few. */
+/** Whether an entry is a move, or a sequence of at most `deepest` moves, of an entry that is not a move. */
 export function isMove(store: WeightStore, source: WeightSource, depth = 0): boolean {
   if (source.kind !== "expression" || (source.op !== "reshape" && source.op !== "transpose")) return false;
   const [input] = source.inputs;
@@ -23,7 +23,7 @@ function isMoveOp(source: WeightSource): boolean {
   return source.kind === "expression" && (source.op === "reshape" || source.op === "transpose");
 }
 
-/** The values of a move (`isMove`), as f32; moving rounds nothing. `into` is as for `ReadF32`. */
+/** The values of a move (`isMove`), as f32; a move does not round. `into` as in `ReadF32`. */
 export function readMove(store: WeightStore, id: WeightId, into?: Float32Array): Float32Array {
   const { source, type } = store.entries.get(id) ?? bug(`no weight ${id}`);
   const input = source.kind === "expression" ? source.inputs[0] : undefined;
@@ -33,7 +33,7 @@ export function readMove(store: WeightStore, id: WeightId, into?: Float32Array):
   if (typeof perm !== "object") return bug(`weight ${id} is a transpose without a permutation`);
   const count = elements(type.shape);
   const out = into && into.length >= count ? into.subarray(0, count) : new Float32Array(count);
-  // The input may not lie where the result goes.
+  // The input must not be in the memory of the result.
   permute(store.readF32(input), store.entries.get(input)?.type.shape ?? [], perm, out);
   return out;
 }

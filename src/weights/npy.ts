@@ -1,4 +1,4 @@
-// NumPy's .npy files: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+// Reads and writes NumPy's .npy files: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
@@ -28,13 +28,13 @@ const readers: ReadonlyMap<string, { readonly size: number; readonly read: Reade
   ["i8", { size: 8, read: (view, at, little) => Number(view.getBigInt64(at, little)) }],
 ]);
 
-/** An array as a file has it. */
+/** The array of a file. */
 export interface NpyFile extends NpyArray {
-  /** Whether its elements are bytes (uint8), as those of pixels are. */
+  /** Whether its elements are bytes (uint8), like pixels. */
   readonly isBytes: boolean;
 }
 
-/** The array of a .npy file (versions 1 to 3), of real numbers or booleans, in either byte order and layout. */
+/** Reads a .npy file (versions 1 to 3) of real numbers or booleans, in either byte order and layout. */
 export function readNpy(bytes: Uint8Array, file: string): Result<NpyFile> {
   const wrong = (message: string, help?: string): Result<never> => ({
     diagnostics: [error("bad-npy", `${file}: ${message}`, help === undefined ? {} : { help: [help] })],
@@ -61,7 +61,7 @@ export function readNpy(bytes: Uint8Array, file: string): Result<NpyFile> {
 export function writeNpy({ shape, data }: NpyArray): Uint8Array {
   const count = shape.reduce((product, extent) => product * extent, 1);
   if (data.length !== count) throw new RangeError(`${data.length} values for shape (${shape.join(", ")})`);
-  // A tuple of one has a comma at its end.
+  // A tuple of one item ends in a comma.
   const tuple = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
   const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${tuple}), }`;
   const start = Math.ceil((10 + text.length + 1) / 64) * 64;
@@ -75,21 +75,21 @@ export function writeNpy({ shape, data }: NpyArray): Uint8Array {
 }
 
 interface NpyHeader {
-  /** Byte order and type, as in `<f4`. */
+  /** Byte order and type, such as `<f4`. */
   readonly descr: string;
   readonly isFortran: boolean;
   readonly shape: readonly number[];
-  /** Where the data begins, in bytes. */
+  /** Offset of the data in bytes. */
   readonly start: number;
 }
 
 function readHeader(bytes: Uint8Array): NpyHeader | { readonly problem: string } {
   const magic = new TextDecoder().decode(bytes.subarray(1, 6));
-  if (bytes[0] !== 0x93 || magic !== "NUMPY") return { problem: "this is no .npy file" };
+  if (bytes[0] !== 0x93 || magic !== "NUMPY") return { problem: "this is not a .npy file" };
   const [major = 0] = bytes.subarray(6);
   if (major < 1 || major > 3)
-    return { problem: `this is a .npy file of version ${major}, but only 1 to 3 are known` };
-  // Version 1 counts its header in 2 bytes, the others in 4.
+    return { problem: `this is a .npy file of version ${major}, but only versions 1 to 3 can be read` };
+  // Version 1 stores the length of the header in 2 bytes, the others in 4.
   const first = major === 1 ? 10 : 12;
   if (bytes.length < first) return { problem: "the header is cut off" };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -112,7 +112,7 @@ function readHeader(bytes: Uint8Array): NpyHeader | { readonly problem: string }
   return { descr, isFortran: order === "True", shape, start };
 }
 
-/** Values whose first axis runs fastest, put in order so that the last one does. */
+/** Converts column-major values to row-major order. */
 function rowMajor(data: Float32Array, shape: readonly number[]): Float32Array {
   const result = new Float32Array(data.length);
   const index = shape.map(() => 0);

@@ -1,4 +1,4 @@
-// Weights in a file of their own: what a graph was imported with becomes tensors under the names of its constants.
+// Moves the weights of a module into one new weight file, under the names of its constants.
 
 import type { Node, NodeId, WeightId } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
@@ -8,12 +8,12 @@ import { makeNode } from "#ops/index.js";
 import { createWeightStore } from "./store.js";
 import type { TensorToWrite } from "./write-safetensors.js";
 
-/** Most elements of a literal that stays in the text. */
+/** Most elements of a weight that stays in the text as a literal. */
 const inText = 16;
 
 /**
- * The module with every larger weight as an entry of `file` under its constant's name, and these entries to be written.
- * Weights are computed when they are written, one after another; the values of one are gone when the next one's are asked for.
+ * The module with every larger weight as an entry of `file` under its constant's name, and the entries to write.
+ * Weights are computed when they are written, one after another; the values of one are valid until the next one is requested.
  */
 export function ownFile(
   { graph, weights }: Module,
@@ -23,7 +23,7 @@ export function ownFile(
   const tensors: TensorToWrite[] = [];
   const nodes = new Map<NodeId, Node>();
   let memory = new Float32Array();
-  /** The values, in memory that the next weight takes again. */
+  /** The values, in memory that the next weight reuses. */
   const values = (weight: WeightId, count: number): Float32Array => {
     if (memory.length < count) memory = new Float32Array(count);
     return weights.readF32(weight, memory);

@@ -7,7 +7,7 @@ import { error } from "#diagnostic/diagnostic.js";
 import type { WeightFile } from "#ir/weights.js";
 import { halfToFloat } from "./half.js";
 
-/** A tensor as the header describes it; offsets in bytes from the start of the file. */
+/** A tensor of the header; offsets are in bytes from the start of the file. */
 export interface TensorSlice {
   readonly dtype: string;
   readonly shape: readonly number[];
@@ -20,20 +20,20 @@ export interface SafetensorsHeader {
   readonly metadata: ReadonlyMap<string, string>;
 }
 
-/** Headers above this are refused, as the reference implementation does. */
+/** Largest header in bytes, as in the reference implementation. */
 const largestHeader = 100_000_000;
 
-/** Most messages about one file; a file that is not a safetensors file is wrong everywhere. */
+/** Most messages about one file; a file of another format may have errors everywhere. */
 const messageLimit = 10;
 
-/** Bytes per element of the types that we read. */
+/** Bytes per element of the types that can be read. */
 const readable: ReadonlyMap<string, number> = new Map([
   ["F32", 4],
   ["F16", 2],
   ["BF16", 2],
 ]);
 
-/** Bytes per element of all types whose elements are whole bytes. Newer types are listed without a check of their size. */
+/** Bytes per element of all types whose elements are whole bytes. The sizes of newer types are not checked. */
 const sizes: ReadonlyMap<string, number> = new Map([
   ...readable,
   ["F64", 8],
@@ -55,7 +55,7 @@ const [quotationMark, backslash, openBracket, closeBracket, openBrace, closeBrac
   0x22, 0x5c, 0x5b, 0x5d, 0x7b, 0x7d,
 ] as const;
 
-/** Opens a file that is in memory, such as one that a browser fetched; entries are views of the bytes where they are aligned. */
+/** Opens a file in memory, such as one that a browser fetched; entries are views of the bytes if they are aligned. */
 export function openWeightBytes(bytes: Uint8Array, file: string): Result<WeightFile> {
   expectArgument("openWeightBytes", "the bytes of a safetensors file", bytes, bytes instanceof Uint8Array);
   expectText("openWeightBytes", "the file's name", file);
@@ -69,7 +69,7 @@ export function openWeightBytes(bytes: Uint8Array, file: string): Result<WeightF
   };
 }
 
-/** A weight file whose slices are read by `read` when they are asked for, into the memory that it is given if it likes. */
+/** A weight file that reads slices on demand with `read`, which may use the memory that it gets. */
 export function weightFile(
   header: SafetensorsHeader,
   file: string,
@@ -84,7 +84,7 @@ export function weightFile(
       entries.map(([key, slice]) => {
         const { dtype, shape, begin, end } = slice;
         const readInto = (into?: Float32Array): Float32Array => {
-          // Halves need bytes of their own, since they become longer.
+          // Halves need separate memory, since their f32 values are longer.
           const room = dtype === "F32" && into ? bytesIn(into, end - begin) : undefined;
           return decode(dtype, read(slice, key, room), into);
         };
@@ -95,7 +95,7 @@ export function weightFile(
   };
 }
 
-/** How long the header is, from the first 8 bytes; the file's length in bytes bounds it. */
+/** The length of the header, from the first 8 bytes. It must not exceed `fileLength`, in bytes. */
 export function headerLength(start: Uint8Array, fileLength: number, file: string): Result<number> {
   if (start.length < 8 || fileLength < 8)
     return wrong(file, `the file has ${bytesOf(fileLength)}, too few for a safetensors header`);
@@ -106,17 +106,14 @@ export function headerLength(start: Uint8Array, fileLength: number, file: string
     return wrong(file, `the file claims a header of ${bytesOf(length)}, but only ${left} follow`);
   }
   if (length > largestHeader) {
-    return wrong(
-      file,
-      `the file has a header of ${bytesOf(length)}; more than ${bytesOf(largestHeader)} are refused`,
-    );
+    return wrong(file, `the file has a header of ${bytesOf(length)}; the limit is ${bytesOf(largestHeader)}`);
   }
   return { value: length, diagnostics: [] };
 }
 
 /**
- * The header from its JSON bytes, checked as the format has it: no key twice, every slice in the file and of the size of
- * its shape, the slices one after another without overlap or hole up to the file's end. `fileLength` in bytes.
+ * The header from its JSON bytes, checked by the rules of the format: no repeated key, every slice in the file and of the size of
+ * its shape, the slices without overlap or hole up to the end of the file. `fileLength` is in bytes.
  */
 export function parseHeader(header: Uint8Array, fileLength: number, file: string): Result<SafetensorsHeader> {
   const parsed = parseJson(header);
@@ -137,7 +134,7 @@ export function parseHeader(header: Uint8Array, fileLength: number, file: string
     if (typeof slice === "string") diagnostics.push(lie(file, `tensor ${quote(name)} ${slice}`));
     else tensors.set(name, slice);
   }
-  // What a broken slice leaves open is not a hole.
+  // If a slice is wrong, holes are only a consequence.
   if (diagnostics.length === 0)
     for (const one of layoutProblems(tensors, dataLength, file)) diagnostics.push(one);
   if (diagnostics.length > 0) return { diagnostics: withHelp(diagnostics.slice(0, messageLimit)) };
@@ -149,14 +146,14 @@ export function parseHeader(header: Uint8Array, fileLength: number, file: string
 }
 
 /**
- * Elements of a slice's bytes, little-endian, as f32; in `into` if they have to be made. Throws `RangeError` for a type that
+ * The elements of a slice, stored in little-endian order, as f32; in `into` if they are converted. Throws `RangeError` for a type that
  * cannot be read.
  */
 export function decode(dtype: string, bytes: Uint8Array, into?: Float32Array): Float32Array {
   const count = bytes.byteLength / (readable.get(dtype) ?? Number.NaN);
   if (!Number.isInteger(count)) throw new RangeError(`cannot read ${bytes.byteLength} bytes as ${dtype}`);
   if (dtype === "F32") {
-    // A copy is needed only if the bytes are not aligned; `slice` of a Node Buffer makes none.
+    // A copy is needed only if the bytes are not aligned. (`slice` of a Node Buffer does not copy.)
     const aligned = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
     return new Float32Array(aligned.buffer, aligned.byteOffset, count);
   }
@@ -177,7 +174,7 @@ function bytesIn(memory: Float32Array, length: number): Uint8Array {
 }
 
 function parseJson(header: Uint8Array): { readonly json: object } | { readonly problem: string } {
-  // The format asks for this, so that no other kind of file can be mistaken for one.
+  // The format requires this, to distinguish it from other kinds of files.
   if (header[0] !== openBrace) return { problem: "does not begin with `{`" };
   if (isDeep(header)) return { problem: "is nested too deep" };
   let text: string;
@@ -217,7 +214,7 @@ function isDeep(json: Uint8Array): boolean {
   return false;
 }
 
-/** A key that an object of a valid JSON text has twice; `JSON.parse` would silently take the last. */
+/** A key that an object of a valid JSON text has twice; `JSON.parse` would silently take the last value. */
 function repeatedKey(text: string): string | undefined {
   const open: Set<string>[] = [];
   let at = 0;
@@ -242,7 +239,7 @@ function repeatedKey(text: string): string | undefined {
   return undefined;
 }
 
-/** Fills `metadata`, or says what is wrong with it. */
+/** Fills `metadata`, or returns the problem with it. */
 function readMetadata(entry: unknown, metadata: Map<string, string>): string | undefined {
   if (!isRecord(entry)) return "is not a JSON object";
   for (const [key, value] of Object.entries(entry)) {
@@ -252,7 +249,7 @@ function readMetadata(entry: unknown, metadata: Map<string, string>): string | u
   return undefined;
 }
 
-/** A slice, with offsets from the start of the data; or what is wrong with it. */
+/** A slice, with offsets from the start of the data, or the problem with it. */
 function parseSlice(entry: unknown, dataLength: number): TensorSlice | string {
   if (!isRecord(entry)) return "is not a JSON object";
   const { dtype, shape, data_offsets: offsets } = entry;
@@ -261,11 +258,10 @@ function parseSlice(entry: unknown, dataLength: number): TensorSlice | string {
   if (!isCounts(offsets) || offsets.length !== 2) return "has no data_offsets, a list of two whole numbers";
   const [begin = 0, end = 0] = offsets;
   if (begin > end) return `ends at byte ${end}, before it begins at ${begin}`;
-  if (end > dataLength)
-    return `lies at bytes ${begin} to ${end}, but the file has ${dataLength} bytes of data`;
+  if (end > dataLength) return `is at bytes ${begin} to ${end}, but the file has ${dataLength} bytes of data`;
   const size = sizes.get(dtype);
   if (size === undefined) return { dtype, shape, begin, end };
-  // The product of huge extents is inexact or ∞, which is unequal all the same; ∞ · 0 must not be NaN.
+  // The product of huge extents may be inexact or ∞, which is unequal anyway. The test for 0 avoids ∞ · 0, which is NaN.
   const bytes = shape.includes(0) ? 0 : shape.reduce((product, extent) => product * extent, size);
   if (bytes !== end - begin)
     return `has shape [${shape.join(", ")}] of ${bytesOf(bytes)}, but ${bytesOf(end - begin)} of data`;
@@ -286,7 +282,7 @@ function layoutProblems(
     if (slice.begin < end) diagnostics.push(lie(file, `tensors ${quote(last)} and ${quote(name)} overlap`));
     const hole = bytesOf(slice.begin - end);
     if (slice.begin > end)
-      diagnostics.push(lie(file, `there is a hole of ${hole} before tensor ${quote(name)}`));
+      diagnostics.push(lie(file, `the file has a hole of ${hole} before tensor ${quote(name)}`));
     if (slice.end >= end) last = name;
     end = Math.max(end, slice.end);
   }
@@ -313,13 +309,13 @@ function lie(file: string, message: string): Diagnostic {
   return error("bad-weights", `${file}: ${message}`);
 }
 
-/** What to do, said once, after the last. */
+/** Adds help to the last diagnostic only. */
 function withHelp(diagnostics: readonly Diagnostic[]): Diagnostic[] {
   const help = ["is it a safetensors file, and complete? Copy or export it again"];
   return diagnostics.map((one, index) => (index === diagnostics.length - 1 ? { ...one, help } : one));
 }
 
-/** A name from the file in a message: cut, and without characters that would bend a terminal. */
+/** A name of the file, for a message: shortened, and without characters that affect a terminal. */
 function quote(name: string): string {
   const cut = name.length > 100 ? `${name.slice(0, 100)}…` : name;
   return `\`${cut.replaceAll(/\p{C}/gu, "\uFFFD")}\``;

@@ -1,4 +1,4 @@
-// The weight store of a compilation.
+// The implementation of the weight store.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { WeightId } from "#ir/graph.js";
@@ -22,7 +22,7 @@ export function createWeightStore(): WeightStore {
     const known = key === undefined ? undefined : shared.get(key);
     if (known !== undefined) return known;
     let id = name;
-    // Counting on from the last copy keeps many adds of one name from being quadratic.
+    // Continues from the last copy, so that many entries of one name do not take quadratic time.
     for (let copy = copies.get(name) ?? 2; entries.has(id); copy += 1) {
       id = `${name}#${copy}`;
       copies.set(name, copy + 1);
@@ -33,7 +33,7 @@ export function createWeightStore(): WeightStore {
   };
 
   const read = (id: WeightId): Tensor => {
-    // An entry that an expression uses twice is computed once; the stack is ours, since rules may build long chains.
+    // An entry that an expression uses twice is computed once. The stack is explicit, since rules may build long chains.
     const values = new Map<WeightId, Tensor>();
     const waiting = [id];
     for (let top = waiting.at(-1); top !== undefined; top = waiting.at(-1)) {
@@ -91,7 +91,7 @@ function evaluate(
   return opOf(op).eval(operands, attributes as Readonly<Record<string, never>>, type);
 }
 
-/** Entries with equal keys have equal values; undefined for what is not worth comparing. */
+/** A key for sharing: entries with equal keys have equal values. Undefined if a comparison would cost too much. */
 function sharingKey(type: TensorType, source: WeightSource): string | undefined {
   switch (source.kind) {
     case "file":
@@ -101,7 +101,7 @@ function sharingKey(type: TensorType, source: WeightSource): string | undefined 
     case "absent":
       return JSON.stringify([type.shape, "absent"]);
     case "literal":
-      // A scalar of a rule or of the text comes up again and again.
+      // Scalars of rules and of the text often occur many times.
       return source.data.length <= 16
         ? JSON.stringify([type.shape, "literal", [...source.data].map(exactly)])
         : undefined;
@@ -115,7 +115,7 @@ function sharingKey(type: TensorType, source: WeightSource): string | undefined 
   }
 }
 
-/** JSON has no ∞, NaN or −0. */
+/** A number as text, including ∞, NaN and −0, which JSON lacks. */
 function exactly(value: number): string {
   return Object.is(value, -0) ? "-0" : String(value);
 }

@@ -1,4 +1,4 @@
-// Writing safetensors files, in pieces, so that not all values have to be in memory at once.
+// Writes safetensors files in pieces, so that not all values must be in memory at once.
 
 import { expectArgument, expectList } from "#diagnostic/argument.js";
 import { aText, recordOf } from "#diagnostic/options.js";
@@ -11,15 +11,15 @@ export interface TensorToWrite {
   readonly shape: readonly number[];
   /** F32 by default; F16 rounds to the nearest half. */
   readonly dtype?: "F32" | "F16";
-  /** Called once, when its turn comes; what it gave before need not stay. */
+  /** Called once, when the tensor is written. The result must be valid only until the next tensor. */
   readonly values: () => Float32Array;
 }
 
 const aRecord = recordOf("texts by name", aText);
 
 /**
- * The file in pieces, in order: the header first, then one piece a tensor. The data begins at a multiple of 8 bytes.
- * Throws `RangeError` for a name that is there twice or that the format keeps for itself, and for values that do not fill
+ * The file in pieces, in order: first the header, then one piece per tensor. The data begins at a multiple of 8 bytes.
+ * Throws `RangeError` for a repeated or reserved name, and for values that do not fill
  * their shape.
  */
 export function* writeSafetensors(
@@ -33,7 +33,7 @@ export function* writeSafetensors(
   let at = 0;
   for (const { name, shape, dtype = "F32" } of tensors) {
     if (name === "__metadata__")
-      throw new RangeError(`a tensor cannot be named ${name}, which the format keeps for itself`);
+      throw new RangeError(`a tensor cannot be named ${name}, which the format reserves`);
     if (header.has(name)) throw new RangeError(`a second tensor named ${name}`);
     const size = elements(shape) * (dtype === "F32" ? 4 : 2);
     header.set(name, { dtype, shape, data_offsets: [at, at + size] });
@@ -53,7 +53,7 @@ export function* writeSafetensors(
   }
 }
 
-/** The format is little-endian, and so is every machine that runs JavaScript today; a view costs nothing. */
+/** The bytes of an array: a view, since the format is little-endian, and so is every machine that runs JavaScript today. */
 function littleEndian(data: Float32Array): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

@@ -50,7 +50,7 @@ test("reading names every file that was read", () => {
 });
 
 test.each([
-  ["no file", () => join(folder, "none.net"), /cannot read .*none\.net: there is no such file/],
+  ["no file", () => join(folder, "none.net"), /cannot read .*none\.net: the file does not exist/],
   ["a folder", () => folder, /it is a folder/],
   [
     "bytes",

@@ -120,7 +120,7 @@ describe("numbers", () => {
 describe("files that are not images", () => {
   test("a missing file, a folder", async () => {
     expect(await message(join(folder, "none.png"))).toMatch(
-      /^cannot-read: .*none\.png: there is no such file/,
+      /^cannot-read: .*none\.png: the file does not exist/,
     );
     expect(await message(folder)).toMatch(/^cannot-read: .*it is a folder/);
   });

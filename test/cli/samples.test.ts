@@ -222,7 +222,7 @@ describe(".npy files", () => {
       `PATH/a.npy has shape [4, 3, 2, 1], but ${message} | the channels lie on another axis than the model has them: np.moveaxis moves them`,
     );
     expect(await problem(file("a.npy", npy([])), color)).toContain("has shape []");
-    expect(await problem(file("a.npy", new Uint8Array(3)), color)).toContain("this is no .npy file");
+    expect(await problem(file("a.npy", new Uint8Array(3)), color)).toContain("this is not a .npy file");
   });
 });
 
@@ -259,7 +259,7 @@ describe(".safetensors files", () => {
 });
 
 test("files that are not samples", async () => {
-  expect(await problem(join(root, "nothing"), gray)).toContain("there is no such file or folder");
+  expect(await problem(join(root, "nothing"), gray)).toContain("the file or folder does not exist");
   expect(await problem(file("a.csv", new Uint8Array(1)), gray)).toContain(
     "PATH/a.csv: cannot tell what kind of samples these are",
   );

@@ -163,7 +163,7 @@ describe("external data", () => {
     symlinkSync(join(folder, "secret.bin"), join(folder, "link", "linked.bin"));
     const { value, diagnostics } = readModel(path);
     expect(value).toBeUndefined();
-    expect(diagnostics[0]?.message).toContain("it leads out of the model's folder");
+    expect(diagnostics[0]?.message).toContain("the path leads out of the model's folder");
   });
 });
 

@@ -182,7 +182,7 @@ describe("refused", () => {
     symlinkSync(join(folder, "secret.bin"), join(folder, "link", "linked.bin"));
     const { value, diagnostics } = readModel(path);
     expect(value).toBeUndefined();
-    expect(diagnostics[0]?.message).toContain("it leads out of the model's folder");
+    expect(diagnostics[0]?.message).toContain("the path leads out of the model's folder");
   });
 });
 

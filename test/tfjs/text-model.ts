@@ -162,7 +162,7 @@ function attributeOf(value: unknown): object {
 export function openShards({ shards }: ModelFiles): (path: string) => DataFile {
   return (path) => {
     const bytes = shards.get(path);
-    if (!bytes) throw new Error("there is no such file");
+    if (!bytes) throw new Error("the file does not exist");
     return dataFileOf(bytes);
   };
 }

@@ -91,11 +91,11 @@ describe("files on disk", () => {
     const cut = write("cut.safetensors");
     const opened = openWeightFile(cut).value!;
     truncateSync(cut, bytesOf(tensors).length - 1);
-    expect(() => opened.entries.get("w")!.read()).toThrow(`${cut} was changed`);
+    expect(() => opened.entries.get("w")!.read()).toThrow(`${cut} changed`);
     const touched = write("touched.safetensors");
     const other = openWeightFile(touched).value!;
     utimesSync(touched, 1, 1);
-    expect(() => other.entries.get("w")!.read()).toThrow(`${touched} was changed`);
+    expect(() => other.entries.get("w")!.read()).toThrow(`${touched} changed`);
   });
 
   test("a large file is read by slices", () => {
@@ -120,7 +120,7 @@ describe("files on disk", () => {
   });
 
   test("what is not a file is a diagnostic", () => {
-    expect(line(openWeightFile(join(folder, "none")).diagnostics[0]!)).toMatch(/there is no such file$/);
+    expect(line(openWeightFile(join(folder, "none")).diagnostics[0]!)).toMatch(/the file does not exist$/);
     expect(line(openWeightFile(join(folder)).diagnostics[0]!)).toMatch(/it is a folder$/);
   });
 });

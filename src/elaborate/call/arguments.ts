@@ -16,13 +16,13 @@ type Attributes = Readonly<Record<string, AttributeValue>>;
 /** The arguments of a call, sorted. */
 export interface Sorted {
   readonly operands: ReadonlyMap<number, Given>;
-  /** Complete: defaults stand for those not given. */
+  /** Complete, with defaults for those not given. */
   readonly attributes: Attributes;
-  /** Of the layer form; those given only. */
+  /** Attributes of the layer form; only those given. */
   readonly layer: Attributes;
-  /** Where named arguments stand. */
+  /** The places of named arguments. */
   readonly spans: ReadonlyMap<string, Span>;
-  /** `name="stem"`. */
+  /** The value of `name="stem"`. */
   readonly segment?: string;
 }
 
@@ -75,7 +75,7 @@ export function sortArguments(
   return { operands, attributes, layer, spans, ...(segment === undefined ? {} : { segment }) };
 }
 
-/** The message for an attribute that has no default and is not given. */
+/** The message about a missing attribute without a default. */
 export function missingAttribute(
   state: Elaboration,
   name: string,
@@ -88,7 +88,7 @@ export function missingAttribute(
   });
 }
 
-/** An attribute's value in its kind; undefined after an error. */
+/** The value of an attribute; undefined after an error. */
 function attributeValue(
   state: Elaboration,
   op: string,

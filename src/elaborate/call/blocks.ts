@@ -1,4 +1,4 @@
-// Calls of blocks: the body runs in a scope that holds the arguments alone.
+// Calls of blocks: the body runs in a scope that contains only the arguments.
 
 import type { BlockItem } from "#grammar/ast.js";
 import type { Span } from "#diagnostic/diagnostic.js";
@@ -9,10 +9,10 @@ import { describe, fail, takePath } from "../elaboration.js";
 import type { Given, ExpressionValue } from "../expression-value.js";
 import { none } from "../expression-value.js";
 
-/** How deep blocks may call blocks: the elaborator recurses with them, and the stack ends. */
+/** Deepest nesting of block calls: the elaborator recurses for each, and the stack is limited. */
 export const depthLimit = 100;
 
-/** The value of a block called with these arguments. */
+/** The value of a call of a block. */
 export function callBlock(
   state: Elaboration,
   scope: Scope,
@@ -47,7 +47,7 @@ function recursion(state: Elaboration, scope: Scope, name: string, span: Span): 
   });
 }
 
-/** The arguments by parameter, and what `name="…"` gives; undefined after an error. */
+/** The arguments by parameter, and the value of `name="…"`; undefined after an error. */
 function bindArguments(
   state: Elaboration,
   block: BlockItem,
@@ -86,12 +86,12 @@ function bindArguments(
       });
     }
   }
-  // An argument that failed silences the whole call: its body would only repeat the error in other words.
+  // After an error in an argument, the call is skipped: errors in its body would only be consequences.
   if (state.failures > failures || given.some(({ value }) => value.kind === "none")) return undefined;
   return segment === undefined ? { names } : { names, segment };
 }
 
-/** Gives parameters without an argument their defaults, which may use those before them; false after an error. */
+/** Binds parameters without an argument to their defaults, which may use earlier parameters; false after an error. */
 function fillDefaults(state: Elaboration, inner: Scope, block: BlockItem, span: Span): boolean {
   const failures = state.failures;
   for (const parameter of block.parameters) {

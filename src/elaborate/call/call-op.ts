@@ -1,4 +1,4 @@
-// Calls of ops: operands and attributes come together to a node with an inferred type.
+// Calls of ops: makes a node with an inferred type from operands and attributes.
 
 import type { Span } from "#diagnostic/diagnostic.js";
 import type { OpName } from "#ir/graph.js";
@@ -15,7 +15,7 @@ import { addNode, fail, takePath, typeOf } from "../elaboration.js";
 import type { Given, ExpressionValue } from "../expression-value.js";
 import { none } from "../expression-value.js";
 
-/** The value of `op(…)`. `path` is where the binding's nodes and parameters go. */
+/** The value of `op(…)`. `path` is the prefix of the names of its nodes and parameters. */
 export function callOp(
   state: Elaboration,
   path: string,
@@ -24,7 +24,7 @@ export function callOp(
   span: Span,
 ): ExpressionValue {
   if (given.some((argument) => argument.name === undefined && argument.value.kind === "none")) {
-    // The operands failed; the attributes may still be wrong on their own.
+    // The operands have errors; check the attributes too.
     sortArguments(state, name, given, span);
     return none;
   }
@@ -47,7 +47,7 @@ export function callOp(
   return addNode(state, { op: name, name: own, inputs: operands, attributes: { ...attributes }, type, span });
 }
 
-/** An elementwise op on numbers alone is a number: `max(filters, 8)`. */
+/** The value of an elementwise op on numbers, which is a number: `max(filters, 8)`. */
 function foldNumbers(name: OpName, given: readonly Given[]): number | undefined {
   const op = opOf(name);
   if (!op.scalar || given.length !== op.operands.length || Object.keys(op.attributes).length > 0)
@@ -67,6 +67,6 @@ function mixesBatch(state: Elaboration, name: OpName, problem: string, span: Spa
   return fail(state, span, "mixes-batch", `\`${name}\` ${problem}, but \`${batch.symbol}\` is left open`, {
     label: "works across axis 0",
     others: [{ span: batch.span, message: "left open here" }],
-    help: [`bind it with --dim ${batch.symbol}=1, or leave axis 0 as it is`],
+    help: [`bind it with --dim ${batch.symbol}=1, or do not change axis 0`],
   });
 }

@@ -1,4 +1,4 @@
-// The message for operands or attributes that do not fit an op.
+// The error about operands or attributes that are not valid for an op.
 
 import type { Span } from "#diagnostic/diagnostic.js";
 import type { NodeId } from "#ir/graph.js";
@@ -9,7 +9,7 @@ import type { Elaboration } from "../elaboration.js";
 import { fail } from "../elaboration.js";
 import type { ExpressionValue } from "../expression-value.js";
 
-/** What does not fit, at the operand or attribute; `sorted` and `operands` tell where it stands and where it was made. */
+/** Reports a problem at its operand or attribute; `sorted` and `operands` have the places of use and of definition. */
 export function misfit(
   state: Elaboration,
   name: string,
@@ -24,7 +24,7 @@ export function misfit(
   const others = operands.flatMap((id, at) => {
     const made = state.places.get(id);
     const node = state.nodes.get(id);
-    // An operand made where it is used, as a number or a piped layer, is seen there anyway.
+    // The message already shows an operand that is defined where it is used, such as a number or a piped layer.
     if (!made || !node || !sorted.operands.has(at) || (made.start === place.start && made.end === place.end))
       return [];
     return [{ span: made, message: `this is ${printType(node.type)}` }];

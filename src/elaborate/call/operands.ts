@@ -1,4 +1,4 @@
-// The operands of an op: values that are given, parameters that a layer owns, zeros for what may be left out.
+// The operands of an op: given values, parameters of the layer form, zeros for omitted optional operands.
 
 import { greatest } from "#diagnostic/extremes.js";
 import type { Span } from "#diagnostic/diagnostic.js";
@@ -20,12 +20,12 @@ interface Call {
   readonly name: OpName;
   readonly op: Op<AttributeTable>;
   readonly sorted: Sorted;
-  /** The path of the op, under which its parameters go. */
+  /** The path of the op, the prefix of its parameters. */
   readonly own: string;
   readonly span: Span;
 }
 
-/** The nodes of all operands, parameters made where the layer form owns them; undefined after an error. */
+/** The nodes of all operands, including new parameters in the layer form; undefined after an error. */
 export function completeOperands(
   state: Elaboration,
   name: OpName,
@@ -48,7 +48,7 @@ export function completeOperands(
   return filled ? nodes.filter((node) => node !== undefined) : undefined;
 }
 
-/** A tensor for a value: a number becomes a scalar constant and a list one of rank 1; undefined for all else. */
+/** A tensor for a value: a number becomes a scalar constant, a list a constant of rank 1; undefined for other values. */
 function toTensor(state: Elaboration, path: string, value: ExpressionValue, span: Span): NodeId | undefined {
   if (value.kind === "tensor") return value.node;
   const isList = value.kind === "list" && !value.size && value.value.length > 0;
@@ -90,7 +90,7 @@ function missingOperand(state: Elaboration, { name, op, span }: Call, at: number
   });
 }
 
-/** Layer form: makes the parameters; false after an error, but for those of a weight file. */
+/** Layer form: makes the parameters; false after an error, except errors of a weight file. */
 function ownParameters(state: Elaboration, call: Call, layer: Layer, nodes: (NodeId | undefined)[]): boolean {
   const { name, op, sorted, own, span } = call;
   const x = nodes[0];
@@ -120,7 +120,7 @@ function ownParameters(state: Elaboration, call: Call, layer: Layer, nodes: (Nod
   return true;
 }
 
-/** Explicit form: zeros for what may be left out, an error for what may not. */
+/** Explicit form: makes zeros for missing optional operands, and reports other missing ones. */
 function fillOptional(state: Elaboration, call: Call, nodes: (NodeId | undefined)[]): boolean {
   const { name, op, sorted, span } = call;
   const failures = state.failures;
@@ -130,7 +130,7 @@ function fillOptional(state: Elaboration, call: Call, nodes: (NodeId | undefined
       sorted.spans.get(key) ?? span,
       "wrong-form",
       `\`${key}\` belongs to the layer form, but the weights of this \`${name}\` are given`,
-      { help: [`leave \`${key}\` out: it follows from the weights`] },
+      { help: [`omit \`${key}\`: it follows from the weights`] },
     );
   }
   for (const [at, operand] of op.operands.entries()) {
@@ -141,7 +141,7 @@ function fillOptional(state: Elaboration, call: Call, nodes: (NodeId | undefined
   return state.failures === failures;
 }
 
-/** The zeros that stand for an operand that is left out. */
+/** The zeros for an omitted operand. */
 function absent(
   state: Elaboration,
   { op, own, span }: Call,
