@@ -106,13 +106,19 @@ export interface OpSample {
 }
 
 export function opSample(op: OpName, seed: number): OpSample {
-  const random = seededRandom(seed * 7919 + 1);
+  // By the op too: else all ops with windows are drawn the same few windows, and what those lack is tried nowhere.
+  const random = seededRandom(seed * 7919 + hashOf(op));
   const { inputs: types, attributes } = opOf(op).sample(random);
   const type = inferType(op, types, attributes as never);
   if (isProblem(type)) throw new Error(`sample of ${op} is invalid: ${type.problem}`);
   const module = opModule(op, types, attributes, type, random);
   const name = `${op} seed ${seed}, ${kindOf(seed)} inputs ${JSON.stringify({ inputs: types, attributes })}`;
   return { name, module, inputs: randomInputs(module, random, kindOf(seed)) };
+}
+
+/** FNV-1a. */
+function hashOf(text: string): number {
+  return [...text].reduce((hash, one) => Math.imul(hash ^ one.charCodeAt(0), 0x01000193) >>> 0, 0x811c9dc5);
 }
 
 /**
@@ -138,7 +144,8 @@ export function scaleOf({ module, inputs }: Pick<OpSample, "module" | "inputs">)
 }
 
 const sums: readonly OpClass[] = ["convolution", "matmul", "reduction", "pooling"];
-const addition: readonly OpName[] = ["add", "sub", "conv2d_transpose"];
+/** Sums of two terms or more, by other names: of gelu they are x/2 and x/2 · erf(x/√2), which cancel where x is negative. */
+const addition: readonly OpName[] = ["add", "sub", "conv2d_transpose", "gelu"];
 
 /** The sizes of the terms of a sum; the sizes in a difference are added. */
 function absolutes(op: OpName, operands: readonly Tensor[]): Tensor[] {

@@ -106,6 +106,27 @@ test.each(table)("%s(%j) is %d", (name, values, expected) => {
   expect(evalScalar(scalar, values)).toBe(expected);
 });
 
+test.each([0, 1, 2])("softmax of values whose powers overflow, along axis %i of three", (axis) => {
+  const shape = [1, 1, 1].with(axis, 3).with((axis + 1) % 3, 2);
+  // Two rows along the axis: [−1000, 1000, 1000] and [−1000, −1001, −∞].
+  const rows = [
+    [-1000, 1000, 1000],
+    [-1000, -1001, -inf],
+  ];
+  const e = Math.exp(-1);
+  const wanted = [
+    [0, 0.5, 0.5],
+    [1 / (1 + e), e / (1 + e), 0],
+  ];
+  const place = (row: number, k: number): number => ((axis + 1) % 3 > axis ? k * 2 + row : row * 3 + k);
+  const data = new Float64Array(6);
+  for (const [row, values] of rows.entries())
+    for (const [k, value] of values.entries()) data[place(row, k)] = value;
+  const result = opOf("softmax").eval([{ shape, data }], { axis: axis - 3 }, { dtype: "f32", shape });
+  for (const [row, values] of wanted.entries())
+    for (const [k, value] of values.entries()) expect(result.data[place(row, k)]).toBeCloseTo(value, 12);
+});
+
 test("every elementwise op has a scalar expression, and no other op has one", () => {
   for (const name of Object.keys(ops) as OpName[]) {
     expect(opOf(name).scalar !== undefined, name).toBe(opOf(name).classes.includes("elementwise"));
