@@ -151,7 +151,7 @@ describe("a dump in another folder", () => {
 
 describe.each(["docs/looking-inside.md", "docs/splitting.md", "docs/winograd.md"])("%s", (page) => {
   const lines = [...readFileSync(page, "utf8").matchAll(/^ {4}cleave (.*)$/gm)];
-  // The commands with samples run in split.test.ts.
+  // The commands with samples run in split.property.test.ts.
   const commands = lines.map(([, line = ""]) => line).filter((line) => !line.includes("--calibrate"));
 
   test("has commands", () => expect(commands.length).toBeGreaterThan(2));
