@@ -164,7 +164,7 @@ export async function fitGroups(
 export async function denseWeights(groups: readonly Terms[], products: Products): Promise<Float32Array> {
   const matrices: Matrix[] = [];
   for (const terms of groups) matrices.push(await weightsOf(terms, products));
-  return besideEachOther(matrices);
+  return concatColumns(matrices);
 }
 
 /** The dense weights and the bias that fitted groups compute. */
@@ -172,11 +172,11 @@ export function substituteOf(fits: readonly LayerFit[]): Substitute {
   const columns = fits[0]?.weights.columns ?? 0;
   const bias = new Float64Array(fits.length * columns);
   for (const [group, fit] of fits.entries()) bias.set(fit.bias, group * columns);
-  return { weights: besideEachOther(fits.map(({ weights }) => weights)), bias };
+  return { weights: concatColumns(fits.map(({ weights }) => weights)), bias };
 }
 
 /** Matrices of the same size, next to each other. */
-function besideEachOther(matrices: readonly Matrix[]): Float32Array {
+function concatColumns(matrices: readonly Matrix[]): Float32Array {
   const { rows, columns } = matrices[0] ?? { rows: 0, columns: 0 };
   const all = matrices.length * columns;
   const data = new Float32Array(rows * all);

@@ -87,13 +87,13 @@ export async function measureSubstitutes(
 ): Promise<Result<readonly number[]>> {
   const { graph } = module;
   const { node, groups } = candidate;
-  const { outputs, beside } = reachOf(graph, node.id);
+  const { outputs, otherInputs } = reachOf(graph, node.id);
   if (outputs.length === 0 || substitutes.length === 0)
     return { value: substitutes.map(() => 0), diagnostics: [] };
   const shape = convolutionShape(graph, node);
   const x = node.inputs[0] ?? bug(`${node.name} has no input`);
-  const head = await openProbes(module, [x, ...beside, ...outputs], { threads });
-  const tail = await openProbes(module, outputs, { from: [node.id, ...beside], threads });
+  const head = await openProbes(module, [x, ...otherInputs, ...outputs], { threads });
+  const tail = await openProbes(module, outputs, { from: [node.id, ...otherInputs], threads });
   const close = (): void => {
     head.value?.dispose();
     tail.value?.dispose();
@@ -108,7 +108,7 @@ export async function measureSubstitutes(
   const all = candidate.shape[3] ?? 1;
   const own = all / groups;
   const matrices = Array.from({ length: groups }, (_, group) =>
-    sideBySide(substitutes, group * own, own, all),
+    groupColumns(substitutes, group * own, own, all),
   );
   const result = new Float32Array(positions.length * all);
   await runProbes(
@@ -133,7 +133,7 @@ export async function measureSubstitutes(
                 (data[position * columns + which * own + o] ?? 0) + (bias[column] ?? 0);
             }
         const sample: Record<string, Float32Array> = { [node.name]: result };
-        for (const id of beside) sample[nodeOf(graph, id).name] = value(id);
+        for (const id of otherInputs) sample[nodeOf(graph, id).name] = value(id);
         const found = await behind.run(sample);
         for (const id of outputs)
           losses.compare(id, which, value(id), found.get(id) ?? bug("an output was not computed"));
@@ -147,7 +147,7 @@ export async function measureSubstitutes(
 }
 
 /** One matrix of the columns that a group has in the weights of all substitutes. */
-function sideBySide(substitutes: readonly Substitute[], from: number, own: number, all: number) {
+function groupColumns(substitutes: readonly Substitute[], from: number, own: number, all: number) {
   const rows = (substitutes[0]?.weights.length ?? 0) / all;
   const columns = substitutes.length * own;
   const data = new Float32Array(rows * columns);

@@ -36,7 +36,7 @@ export interface Reach {
   /** The outputs that depend on it. */
   readonly outputs: readonly NodeId[];
   /** Other values that those outputs need and that do not depend on the node, without constants. */
-  readonly beside: readonly NodeId[];
+  readonly otherInputs: readonly NodeId[];
 }
 
 export function reachOf(graph: Graph, id: NodeId): Reach {
@@ -53,5 +53,5 @@ export function reachOf(graph: Graph, id: NodeId): Reach {
     if (dependent.has(at)) for (const input of nodeOf(graph, at).inputs) waiting.push(input);
     else if (nodeOf(graph, at).op !== "constant") beside.add(at);
   }
-  return { outputs, beside: [...beside] };
+  return { outputs, otherInputs: [...beside] };
 }
