@@ -1,4 +1,4 @@
-// What a node costs: parameters, multiply-accumulates, bytes.
+// The costs of nodes: parameters, multiply-accumulates, bytes.
 
 import type { Graph, Node } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
@@ -9,7 +9,7 @@ import { macsOf } from "#ops/index.js";
 
 /** Costs of one node at batch 1. */
 export interface NodeCost {
-  /** Elements of the constants that it reads; an operand left out counts nothing. */
+  /** Elements of the constants that it reads; an omitted operand counts 0. */
   readonly parameters: number;
   /** Multiply-accumulates. */
   readonly macs: number;
@@ -17,7 +17,7 @@ export interface NodeCost {
   readonly bytes: number;
 }
 
-/** The costs of a node; a constant itself costs nothing, its user pays. */
+/** The costs of a node; a constant counts for its user. */
 export function nodeCost(module: Module, node: Node): NodeCost {
   const inputs = operands(module.graph, node);
   const parameters = inputs
@@ -49,7 +49,7 @@ export function totalCost(module: Module): { parameters: number; macs: number } 
   return { parameters, macs };
 }
 
-/** Operators of a graph: nodes that are neither inputs nor constants. */
+/** The number of ops of a graph: nodes that are neither inputs nor constants. */
 export function opCount(graph: Graph): number {
   return [...graph.nodes.values()].filter(({ op }) => op !== "input" && op !== "constant").length;
 }

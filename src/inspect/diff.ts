@@ -1,4 +1,4 @@
-// What changed between two graphs: their texts line by line, or their nodes by name.
+// The differences between two graphs: their texts line by line, or their nodes by name.
 
 import { diffArrays } from "diff";
 import type { Module } from "#ir/weights.js";
@@ -20,7 +20,7 @@ export interface GraphDiff {
 
 const signs = { same: " ", removed: "-", added: "+" } as const;
 
-/** The nodes that two graphs do not have in common, in the order of each. */
+/** The nodes that differ between two graphs, in the order of each. */
 export function diffGraphs(before: Module, after: Module): GraphDiff {
   const first = new Map(graphJson(before).nodes.map((node) => [node.name, node]));
   const second = new Map(graphJson(after).nodes.map((node) => [node.name, node]));
@@ -35,9 +35,9 @@ export function diffGraphs(before: Module, after: Module): GraphDiff {
 }
 
 /**
- * The lines of two texts, as removed, added and kept. Lines that stand once in both, in the same order, hold the texts together ("patience
- * diff", Bram Cohen), and only what lies between them is compared line by line: the lines of a graph bind one name each, so
- * that graphs of many thousands of nodes that differ everywhere take no time in proportion to the square.
+ * The lines of two texts, as removed, added and kept. Lines that occur once in both texts, in the same order, are the anchors ("patience
+ * diff", Bram Cohen); only the lines between anchors are compared one by one. Each line of a graph binds a different name, so even graphs of
+ * many thousands of nodes that differ everywhere do not take quadratic time.
  */
 export function diffText(before: string, after: string): DiffLine[] {
   const [a, b] = [linesOf(before), linesOf(after)];
@@ -55,7 +55,7 @@ function linesOf(text: string): string[] {
   return text === "" ? [] : text.replace(/\n$/, "").split("\n");
 }
 
-/** Most edits that are looked for between two anchors; a gap that needs more is removed and added whole. */
+/** Most edits between two anchors; if a part needs more, all its lines are removed and added. */
 const mostEdits = 400;
 
 function diffGap(a: readonly string[], b: readonly string[]): DiffLine[] {
@@ -69,7 +69,7 @@ function diffGap(a: readonly string[], b: readonly string[]): DiffLine[] {
   );
 }
 
-/** Places of lines that stand once in each text, as many as are in the same order in both. */
+/** The places of lines that occur once in each text: the longest sequence that is in the same order in both. */
 function anchors(a: readonly string[], b: readonly string[]): (readonly [number, number])[] {
   const placesA = uniquePlaces(a);
   const placesB = uniquePlaces(b);
@@ -91,9 +91,9 @@ function uniquePlaces(lines: readonly string[]): Map<string, number> {
   return places;
 }
 
-/** The longest part of pairs, sorted by their first, whose second ones increase too; by patience sorting, in n · log n. */
+/** The longest increasing subsequence by second items, of pairs that are sorted by first items; patience sorting, in n · log n. */
 function longestIncreasing(pairs: readonly (readonly [number, number])[]): (readonly [number, number])[] {
-  // The pair on top of each pile, and for each pair the one it stands on.
+  // The pair on top of each pile, and for each pair the pair below it.
   const tops: number[] = [];
   const below: number[] = [];
   const second = (index: number | undefined): number => pairs[index ?? -1]?.[1] ?? -1;
@@ -115,7 +115,7 @@ function longestIncreasing(pairs: readonly (readonly [number, number])[]): (read
   return chain.toReversed();
 }
 
-/** A diff to read, with `context` unchanged lines around each change; `paint` may colour a line. Empty if nothing changed. */
+/** A diff as text, with `context` unchanged lines around each change; `paint` may colour a line. Empty if nothing changed. */
 export function printDiff(
   lines: readonly DiffLine[],
   paint: (kind: DiffLine["kind"], text: string) => string = (_, text) => text,

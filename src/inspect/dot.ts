@@ -1,4 +1,4 @@
-// A graph as Graphviz DOT: one box a node, one cluster a kernel.
+// A graph as Graphviz DOT: a box for each node, a cluster for each kernel.
 
 import { expectModule } from "#diagnostic/argument.js";
 import { dotString } from "#diagnostic/escape.js";
@@ -9,7 +9,7 @@ import type { Module } from "#ir/weights.js";
 import { nodeCost } from "./cost.js";
 import { bytesText, countText } from "#ir/units.js";
 
-/** Fill colours by what a node does; soft, so that black text stays readable. */
+/** Fill colours by kind of op; light, so that black text stays readable. */
 const fills: Readonly<Record<string, string>> = {
   input: "#d8e8f8",
   conv2d: "#f8dcc4",
@@ -18,7 +18,7 @@ const fills: Readonly<Record<string, string>> = {
   matmul: "#f3cfd6",
 };
 
-/** The graph in DOT. Constants are left out: their sizes stand at their users. */
+/** The graph in DOT. Constants are not drawn: their sizes are in the boxes of their users. */
 export function graphDot(module: Module): string {
   expectModule("graphDot", module);
   const { graph } = module;
@@ -62,7 +62,7 @@ export function graphDot(module: Module): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** ASCII alone: Graphviz knows no widths of other characters. */
+/** The box of a node. Only ASCII, because Graphviz does not know the widths of other characters. */
 function box(module: Module, node: Node): string {
   const { parameters, macs, bytes } = nodeCost(module, node);
   const facts = [

@@ -1,4 +1,4 @@
-// Which constants a text writes in place: scalars as numbers, and zeros for what was left out not at all.
+// Finds the constants that a text writes in place: scalars as numbers. Zeros for omitted operands are not written.
 
 import type { Node, NodeId } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
@@ -9,7 +9,7 @@ import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import { opOf } from "#ops/index.js";
 
-/** The constants that need no `param`, since every use of them can be written without their name. */
+/** The constants that do not need a `param`, because all their uses can be written without a name. */
 export function inlineConstants(module: Module): ReadonlySet<NodeId> {
   const { graph } = module;
   const inline = new Set<NodeId>();
@@ -25,7 +25,7 @@ function canInline(module: Module, node: Node, user: Node): boolean {
   const op = opOf(user.op);
   const inputs = operands(module.graph, user);
   if (!isAbsent(module, node)) {
-    // An op on numbers alone would be a number itself, and a list of them no tensors.
+    // An op whose operands are all numbers would be a number, and a list of numbers would not be tensors.
     return inputs.some((input) => !isPlainConstant(module, input)) && !op.operands.at(-1)?.variadic;
   }
   const types = inputs.map((input) => input.type);

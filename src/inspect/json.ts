@@ -1,4 +1,4 @@
-// A graph as JSON, for programs: stable order, no ids that a reader would have to understand.
+// A graph as JSON, for programs: in a stable order, and without internal ids.
 
 import { given } from "#diagnostic/given.js";
 import { expectModule } from "#diagnostic/argument.js";
@@ -9,7 +9,7 @@ import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import { nodeCost } from "./cost.js";
 
-/** A node as `inspect --format json` writes it. */
+/** A node in the output of `inspect --format json`. */
 export interface NodeJson {
   readonly name: string;
   readonly op: string;
@@ -28,7 +28,7 @@ export interface NodeJson {
   };
 }
 
-/** A graph as `inspect --format json` writes it. */
+/** A graph in the output of `inspect --format json`. */
 export interface GraphJson {
   readonly name: string;
   readonly batch?: string;

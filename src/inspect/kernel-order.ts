@@ -1,19 +1,19 @@
-// Nodes in an order that keeps every kernel together.
+// Orders nodes so that the nodes of each kernel are together.
 
 import type { Graph, KernelId, Node } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
 
-/** Nodes that are printed together: those of a kernel, or one alone. */
+/** Nodes that are printed together: those of a kernel, or a single node. */
 export interface PrintedGroup {
   readonly kernel?: KernelId;
   readonly nodes: readonly Node[];
 }
 
 /**
- * All nodes but inputs and constants, operands first, the nodes of a kernel together and otherwise as near to the
- * topological order as that allows. Where kernels wait for each other, which no valid graph has, they are torn apart, so
- * that a faulty graph can be looked at.
+ * All nodes except inputs and constants, operands first, the nodes of a kernel together, and otherwise as close to the
+ * topological order as possible. If kernels depend on each other in a cycle, which a valid graph does not have, they are printed in several
+ * parts, so that an invalid graph can be printed too.
  */
 export function byKernel(graph: Graph): PrintedGroup[] {
   const order = topological(graph).filter((node) => node.op !== "input" && node.op !== "constant");
@@ -35,7 +35,7 @@ export function byKernel(graph: Graph): PrintedGroup[] {
   return inOrder(graph, units, unitOf) ?? torn(order);
 }
 
-/** The units, each behind those that it reads; undefined if they wait for each other. Without recursion: chains are long. */
+/** The groups, each after those that it reads; undefined if they have a cycle. Without recursion, since graphs may be deep. */
 function inOrder(
   graph: Graph,
   units: readonly PrintedGroup[],
@@ -72,7 +72,7 @@ function inOrder(
   return result;
 }
 
-/** Runs of the topological order. */
+/** The groups as runs of the topological order. */
 function torn(order: readonly Node[]): PrintedGroup[] {
   const units: { kernel?: KernelId; nodes: Node[] }[] = [];
   for (const node of order) {

@@ -1,4 +1,4 @@
-// Attributes of a node as named arguments, those that say nothing left out.
+// Attributes of a node as named arguments, without those that equal their defaults.
 
 import type { Expression } from "#grammar/ast.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";
@@ -17,7 +17,7 @@ export interface Named {
 
 /**
  * The arguments for the attributes of a node on operands of these types, in the order of the op table. An attribute is
- * left out where its default comes to the same, and padding is `same` or symmetric where that does.
+ * omitted if its default means the same, and padding is written as `same` or symmetric if that means the same.
  */
 export function liftAttributes(op: OpName, inputs: readonly TensorType[], wanted: Attributes): Named[] {
   const kinds = opOf(op).attributes;
@@ -42,7 +42,7 @@ export function liftAttributes(op: OpName, inputs: readonly TensorType[], wanted
   });
 }
 
-/** An attribute's value as an expression that its kind parses to the same. */
+/** An attribute's value as an expression that parses to the same value. */
 function liftValue(kind: AttributeKind<AttributeValue>, value: AttributeValue): Expression {
   if (typeof value === "number") return numberExpression(value);
   if (typeof value === "boolean") return literalName(String(value));
@@ -53,7 +53,7 @@ function liftValue(kind: AttributeKind<AttributeValue>, value: AttributeValue): 
   return listExpression(value.map((one) => numberExpression(one)));
 }
 
-/** `3x3` for a kind that reads it so, and `1x2` for the padding [1, 1, 2, 2]. */
+/** `3x3` for a kind that parses sizes, and `1x2` for the padding [1, 1, 2, 2]. */
 function sizeOf(
   kind: AttributeKind<AttributeValue>,
   value: readonly number[],
@@ -63,7 +63,7 @@ function sizeOf(
     value.length === 2 ? value : top === bottom && left === right ? [top ?? 0, left ?? 0] : undefined;
   if (!pair?.every((extent) => Number.isSafeInteger(extent) && extent >= 0)) return undefined;
   const parsed = kind.parse({ kind: "list", value: pair, size: true });
-  const isSize = !equal(kind.parse({ kind: "number", value: 1 }), [1]); // a list of numbers reads both as lists
+  const isSize = !equal(kind.parse({ kind: "number", value: 1 }), [1]); // a kind for lists parses both as lists
   return isSize && equal(parsed, value) ? pair : undefined;
 }
 

@@ -1,13 +1,13 @@
-// Builders of expressions for trees that come from no text.
+// Builds expressions for syntax trees that do not come from a text.
 
 import type { Argument, CallExpression, Expression, Name } from "#grammar/ast.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import { literalNames } from "#ops/index.js";
 
-/** The span of what stands in no text. */
+/** The span of nodes that are not in a text. */
 export const noSpan: Span = { file: "", start: 0, end: 0 };
 
-/** Names that mean something of their own where they are not in backticks. */
+/** Whether a name is a literal if it is not in backticks. */
 function isLiteral(name: string): boolean {
   return literalNames.has(name) || name === "inf" || name === "nan";
 }
@@ -35,7 +35,7 @@ export function listExpression(items: readonly Expression[]): Expression {
   return { kind: "list", items, span: noSpan };
 }
 
-/** A number; with "f32" in the fewest digits that give the same f32. */
+/** A number; with "f32", in the fewest digits that give the same f32. */
 export function numberExpression(value: number, precision?: "f32"): Expression {
   if (Number.isNaN(value)) return literalName("nan");
   if (value < 0 || Object.is(value, -0))
@@ -61,7 +61,7 @@ export function call(
   return { kind: "call", callee: { text: callee, span: noSpan }, arguments: list, span: noSpan };
 }
 
-/** 9 significant digits always tell two f32 values apart. */
+/** The shortest text of an f32: 9 significant digits always suffice. */
 function shortest(value: number): string {
   const single = Math.fround(value);
   for (let digits = 1; digits < 9; digits += 1) {

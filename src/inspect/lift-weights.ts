@@ -1,4 +1,4 @@
-// Weights as the values of `param` statements: by where they come from, never by their numbers, unless they are few.
+// Weights as values of `param` statements: by their source, and by their numbers only if these are few.
 
 import type { Expression } from "#grammar/ast.js";
 import type { WeightId } from "#ir/graph.js";
@@ -10,18 +10,18 @@ import { isOp } from "#ops/index.js";
 import { liftAttributes } from "./lift-attributes.js";
 import { call, listExpression, numberExpression, stringExpression } from "./lift-expressions.js";
 
-/** Most elements of a literal that is written out; larger ones are named by their id in the store. */
+/** Most elements of a literal that is printed; larger ones are printed as their id in the store. */
 const literalLimit = 16;
 
-/** Most entries in one formula, and how deep they may stand in each other: the grammar bounds nesting too. */
+/** Most entries in one formula, and their deepest nesting, which the grammar limits too. */
 const formulaLimit = 64;
 const depthLimit = 16;
 
-/** The file that the weights of a graph come from, if it is one. */
+/** The file of the weights of a graph, if they come from a single file. */
 export function weightFileOf({ graph, weights }: Module): string | undefined {
   const files = new Set<string>();
   const seen = new Set<WeightId>();
-  // Formulas may be as deep as a text is long, so they are walked without recursion.
+  // Formulas may be very deep, so this uses no recursion.
   const open: WeightId[] = [];
   for (const node of graph.nodes.values()) if (node.op === "constant") open.push(node.attributes.weight);
   for (let id = open.pop(); id !== undefined; id = open.pop()) {
@@ -35,7 +35,7 @@ export function weightFileOf({ graph, weights }: Module): string | undefined {
   return second === undefined ? file : undefined;
 }
 
-/** The value of a `param` whose type is declared; `byKey` says whether a key names an entry: not where files share one. */
+/** The value of a `param` whose type is declared; `byKey` says whether keys identify entries: they do not if several files have the same key. */
 export function liftWeight(weights: WeightStore, id: WeightId, byKey: boolean): Expression {
   const ids: Ids = { weights, byKey, budget: formulaLimit };
   const lifted = liftEntry(ids, entryOf(weights, id), true, 0);
@@ -45,7 +45,7 @@ export function liftWeight(weights: WeightStore, id: WeightId, byKey: boolean): 
 interface Ids {
   readonly weights: WeightStore;
   readonly byKey: boolean;
-  /** Entries that may still be written. */
+  /** The number of entries that may still be printed. */
   budget: number;
 }
 

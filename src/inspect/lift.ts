@@ -1,4 +1,4 @@
-// A graph as text: lifted to a syntax tree in explicit form, which the printer of the language prints.
+// Prints a graph as text: converts it to a syntax tree in explicit form, which the printer of the language prints.
 
 import { expectModule } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
@@ -24,15 +24,15 @@ import { liftWeight, weightFileOf } from "./lift-weights.js";
 import { inlineConstants } from "./inline-constants.js";
 
 export interface LiftOptions {
-  /** Whether a comment behind each binding says its type; true by default. */
+  /** Whether a comment after each binding gives its type; true by default. */
   readonly types?: boolean;
-  /** How the text names the weight file, given the path under which it was opened; that path by default. */
+  /** The path of the weight file in the text, given the path with which it was opened; by default the same path. */
   readonly weightsPath?: (opened: string) => string;
 }
 
 const liftKinds: OptionKinds<LiftOptions> = { types: aBoolean, weightsPath: aFunction };
 
-/** The text of a graph, in the language; `parse` and `elaborate` give the graph again, but for ids, spans and origins. */
+/** The text of a graph, in the language; `parse` and `elaborate` give the same graph again, except ids, spans and origins. */
 export function printGraph(module: Module, options: LiftOptions = {}): string {
   expectModule("printGraph", module);
   expectOptions("printGraph", options, liftKinds);
@@ -40,9 +40,9 @@ export function printGraph(module: Module, options: LiftOptions = {}): string {
 }
 
 /**
- * The syntax tree of a graph: inputs, weights by where they come from, a binding for each node in topological order with
- * the nodes of a kernel together, and the outputs. Attributes that equal their defaults are left out. Spans only order
- * statements and comments. With the module's store the tree elaborates to the same weights; without it, large literals
+ * The syntax tree of a graph: inputs, weights by their source, a binding for each node in topological order with
+ * the nodes of a kernel together, and the outputs. Attributes that equal their defaults are omitted. Spans only order
+ * statements and comments. With the module's store, the tree elaborates to the same weights; without it, large literals
  * are missing.
  */
 function lift(module: Module, options: LiftOptions = {}): Ast {
@@ -122,7 +122,7 @@ function liftOutputs(graph: Graph): { readonly name: Name; readonly value?: Expr
   });
 }
 
-/** `op(x, w, b, stride=2x2)`; operands that stand for what was left out are left out again. */
+/** `op(x, w, b, stride=2x2)`; zeros for omitted operands are omitted again. */
 function liftNode(module: Module, node: Node, inline: ReadonlySet<number>): Expression {
   const table = opOf(node.op).operands;
   let skipped = false;
@@ -138,14 +138,14 @@ function liftNode(module: Module, node: Node, inline: ReadonlySet<number>): Expr
   return call(node.op, positional, [...named, ...liftAttributes(node.op, types, node.attributes)]);
 }
 
-/** A use of a value; undefined for zeros that stand for an operand left out. */
+/** A use of a value; undefined for the zeros of an omitted operand. */
 function liftOperand(module: Module, operand: Node, inline: ReadonlySet<number>): Expression | undefined {
   if (operand.op !== "constant" || !inline.has(operand.id)) return nameExpression(operand.name);
   const { source } = entryOf(module.weights, operand.attributes.weight);
   return source.kind === "literal" ? numberExpression(source.data[0] ?? 0, "f32") : undefined;
 }
 
-/** A type; the open batch is written as its symbol. */
+/** A type; the open batch is printed as its symbol. */
 function typeOf(graph: Graph, node: Node): Extract<Statement, { kind: "input" }>["type"] {
   const isOpen = graph.batch !== undefined && node.op === "input";
   const shape = node.type.shape.map((extent, axis): Expression =>
@@ -154,13 +154,13 @@ function typeOf(graph: Graph, node: Node): Extract<Statement, { kind: "input" }>
   return { dtype: nameOf(node.type.dtype), shape, span: noSpan };
 }
 
-/** Gives spans in the order of the statements, so that the printer finds the comment that belongs to one. */
+/** Makes increasing spans for statements and comments, by which the printer finds the comments of a statement. */
 interface Clock {
   next(): number;
   span(): Span;
-  /** A comment behind the last span. */
+  /** A comment after the last span. */
   comment(text: string): void;
-  /** A comment on a line of its own, before the next span. */
+  /** A comment on a separate line, before the next span. */
   note(text: string): void;
 }
 

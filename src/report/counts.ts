@@ -1,20 +1,20 @@
-// How many operators became how many kernels, in the same words wherever that is said.
+// How many ops became how many kernels, counted and worded in the same way in all reports.
 
 import type { Graph } from "#ir/graph.js";
 import { plural } from "#ir/units.js";
 import { opCount } from "#inspect/cost.js";
 
-/** What `--json` prints as `counts`. */
+/** The counts, as `counts` in `--json`. */
 export interface Counts {
-  /** Operators of the model as written: nodes that are neither inputs nor constants. */
+  /** Ops of the model as written: nodes that are neither inputs nor constants. */
   readonly ops: number;
-  /** Kernels that a run launches. Those that a kernel's code is shared by count each. */
+  /** Kernels that a run launches. Kernels that share code count separately. */
   readonly kernels: number;
-  /** Kernels that are launched once, while the net is loaded. */
+  /** Kernels that are launched once, when the net is loaded. */
   readonly setup: number;
 }
 
-/** The counts of a model as written, and of the artifact, or whatever counts its kernels, that was made of it. */
+/** The counts from a model as written and the kernel counts of its artifact or program. */
 export function countsOf(written: Graph, { kernels, setup }: Omit<Counts, "ops">): Counts {
   return { ops: opCount(written), kernels, setup };
 }

@@ -1,4 +1,4 @@
-// The kernels of a schedule for people and programs: what each computes, by which template, at which cost, and why so.
+// The report on the kernels of a schedule: the ops of each, its template, its cost, and the reasons, as text and JSON.
 
 import { given } from "#diagnostic/given.js";
 import { lineText } from "#diagnostic/escape.js";
@@ -19,13 +19,13 @@ import { countsOf, countsText } from "./counts.js";
 
 /** One kernel, in the order in which they run. */
 interface KernelReport {
-  /** The emitted function: the template, and the shape that it makes. Kernels that differ in weights alone share one. */
+  /** The name of the emitted function: the template and the shape of the result. Kernels that differ only in weights share a function. */
   readonly template: string;
   readonly ops: readonly { readonly name: string; readonly op: string; readonly line?: string }[];
-  /** The fusion that made it of several ops, and why. */
+  /** The fusion that joined its ops, and the reason. */
   readonly fusion?: string;
   readonly reason?: string;
-  /** Fusions that describe a longer chain through this kernel, and why that is not a kernel. */
+  /** Fusions that describe a longer chain through this kernel, and the reason why that chain is not one kernel. */
   readonly notFused: readonly {
     readonly fusion: string;
     readonly ops: readonly string[];
@@ -35,11 +35,11 @@ interface KernelReport {
   readonly blocks: number;
   readonly scratchBytes: number;
   readonly cost: KernelCost;
-  /** If it holds a 3×3 convolution: how that is computed, and what the other ways would cost. */
+  /** For a 3×3 convolution: how it is computed, and the costs of the other ways. */
   readonly convolution?: Omit<ConvolutionChoice, "node">;
 }
 
-/** What `cleave explain --schedule --json` prints. */
+/** The output of `cleave explain --schedule --json`. */
 export interface ScheduleReport {
   readonly name: string;
   readonly target: string;
@@ -47,7 +47,7 @@ export interface ScheduleReport {
   readonly kernels: readonly KernelReport[];
   readonly counts: Counts;
   readonly arenaBytes: number;
-  /** Bytes that live at one time at most: with this order no plan needs less. */
+  /** The most bytes that are live at one time: a lower bound of any memory plan with this order. */
   readonly arenaBoundBytes: number;
   readonly seconds: number;
 }
@@ -58,10 +58,10 @@ export interface ScheduleSources {
   /** The model as written. */
   readonly written: Graph;
   readonly schedule: Schedule;
-  /** What the schedule was lowered to, with this tile: a launch for each group. */
+  /** The program of the schedule, with this tile: a launch for each group. */
   readonly program: KernelProgram;
   readonly tile: Tile;
-  /** What the fuse pass reported; absent if it did not run. */
+  /** The report of the fuse pass; absent if it did not run. */
   readonly fused?: FuseReport;
   /** `model.net:5: y = …` of a span. */
   readonly lineOf: (span: Span | undefined) => string | undefined;
@@ -132,7 +132,7 @@ function withoutNode(choice: ConvolutionChoice): Omit<ConvolutionChoice, "node">
   return convolution;
 }
 
-/** The report as text: some lines for each kernel, then totals. */
+/** The report as text: a paragraph for each kernel, then totals. */
 export function explainScheduleText(report: ScheduleReport, schedule: Schedule): string {
   const { tile, target, seconds } = report;
   return [
@@ -170,7 +170,7 @@ function kernelLines(kernel: KernelReport, schedule: Schedule, at: number): stri
   return text.map(lineText);
 }
 
-/** `3×3 in Winograd tiles of 4×4: 1.2 ms, 576 KiB of transformed weights; 2×2 2 ms, 256 KiB; direct 4 ms`, or why directly. */
+/** `3×3 in Winograd tiles of 4×4: 1.2 ms, 576 KiB of transformed weights; 2×2 2 ms, 256 KiB; direct 4 ms`, or the reason for the direct way. */
 function convolutionText({ size, reason, directSeconds, costs }: Omit<ConvolutionChoice, "node">): string {
   if (directSeconds === undefined) return `3×3 directly: ${reason}`;
   const text = (cost: (typeof costs)[number]): string =>

@@ -1,4 +1,4 @@
-// The table per layer that a person would draw by hand, before and after the passes.
+// Tables of the layers of a model, before and after the passes.
 
 import { given } from "#diagnostic/given.js";
 import { expectModule } from "#diagnostic/argument.js";
@@ -13,18 +13,18 @@ import type { Counts } from "./counts.js";
 import { countsText } from "./counts.js";
 import { table } from "./table.js";
 
-/** One row: a node, or a fused kernel with all its nodes. */
+/** One row: a node, or a fused kernel. */
 interface LayerRow {
   readonly name: string;
-  /** `conv2d 3×3 /2`, or for a kernel its ops joined by ` + `. */
+  /** `conv2d 3×3 /2`; for a kernel, its ops joined by ` + `. */
   readonly op: string;
   readonly kernel?: string;
-  /** Of the result, at batch 1. */
+  /** The shape of the result, at batch 1. */
   readonly shape: readonly number[];
   readonly parameters: number;
   /** Multiply-accumulates at batch 1. */
   readonly macs: number;
-  /** Bytes of the result, which is what is written to memory. */
+  /** Bytes of the result, which are written to memory. */
   readonly bytes: number;
 }
 
@@ -33,13 +33,13 @@ export interface Explanation {
   readonly rows: readonly LayerRow[];
   readonly parameters: number;
   readonly macs: number;
-  /** Bytes of all results that are written to memory, inputs left out. */
+  /** Bytes of all results that are written to memory, without inputs. */
   readonly bytes: number;
   /** Operators: nodes that are neither inputs nor constants. */
   readonly ops: number;
 }
 
-/** What `cleave explain --json` prints. */
+/** The output of `cleave explain --json`. */
 export interface ExplainReport {
   readonly name: string;
   readonly before: Explanation;
@@ -47,7 +47,7 @@ export interface ExplainReport {
   readonly counts: Counts;
 }
 
-/** One row per node, constants left out. */
+/** One row per node, without constants. */
 export function explain(module: Module): Explanation {
   expectModule("explain", module);
   return summarize(
@@ -57,8 +57,8 @@ export function explain(module: Module): Explanation {
 }
 
 /**
- * One row for the nodes that a fusion labelled, and one for each other. That is not yet a row for each kernel that runs: views need none,
- * and a concat may take several.
+ * One row for each kernel of the graph, and one for each node outside kernels. Not all rows are kernels of a run: views do not need a
+ * kernel, and a concat may take several.
  */
 export function explainKernels(module: Module): Explanation {
   const groups = new Map<string, Node[]>();
@@ -74,7 +74,7 @@ export function explainKernels(module: Module): Explanation {
   );
 }
 
-/** The report as text: both tables and the totals. `full` leaves no row out. */
+/** The report as text: both tables and the totals. */
 export function explainText(report: ExplainReport): string {
   const { before, after } = report;
   const change = (from: string, to: string) => (from === to ? from : `${from} → ${to}`);
@@ -146,7 +146,7 @@ function summarize(module: Module, rows: readonly LayerRow[]): Explanation {
   };
 }
 
-/** `conv2d 3×3 /2`: the op with what one asks first of a window. */
+/** `conv2d 3×3 /2`: the op, with the size and stride of its window. */
 function opText(graph: Graph, node: Node): string {
   if (node.op !== "conv2d" && node.op !== "depthwise_conv2d") return node.op;
   const kernel = nodeOf(graph, node.inputs[1] as number).type.shape.slice(0, 2);

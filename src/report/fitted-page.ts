@@ -1,4 +1,4 @@
-// The report on a net that was split with samples as one page of HTML, which needs nothing else and runs no script.
+// The report on a net that was split with samples as one self-contained HTML page, without scripts.
 
 import { markupText } from "#diagnostic/escape.js";
 import { greatest, least } from "#diagnostic/extremes.js";
@@ -8,7 +8,7 @@ import { meanLoss, percentText, responseText } from "./fitted.js";
 import type { BarPair } from "./plot.js";
 import { barPlot, curvePlot, decadeAxis, linearAxis, plotStyle, shareAxis } from "./plot.js";
 
-/** The page, as the text of a file. */
+/** The HTML text of the page. */
 export function fittedPage(report: FittedReport): string {
   const { name, limit, target } = report;
   const title = `${name}, split to ${limit}`;
@@ -40,7 +40,7 @@ ${layerTable(report)}
 `;
 }
 
-/** Loss against MACs, as a picture of its own. */
+/** The curve of loss against MACs, as a standalone SVG. */
 export function fittedPicture(report: FittedReport): string {
   const [plot = ""] = lossPlots(report);
   return `${plot.replace(/(<svg [^>]*>)/, `$1<style>${plotStyle}</style><rect width="100%" height="100%" fill="#fff"/>`)}\n`;
@@ -144,7 +144,7 @@ function lossPlots({ predicted, sweep, before, after, outputs: all, limit }: Fit
     const losses = points.map(({ outputs: found }) => meanLoss(found));
     return curvePlot({
       title: key === "macs" ? "Loss and MACs" : "Loss and modelled time",
-      xName: `${key === "macs" ? "MACs" : "modelled time"} of the convolutions, of what they had`,
+      xName: `${key === "macs" ? "MACs" : "modelled time"} of the convolutions, relative to the original`,
       yName: "loss",
       xAxis: shareAxis,
       yAxis: decadeAxis([...line.map(({ y }) => y), ...losses]),
@@ -160,14 +160,14 @@ function lossPlots({ predicted, sweep, before, after, outputs: all, limit }: Fit
   });
 }
 
-/** The loss of the samples held out over the steps of distillation. */
+/** The validation loss over the steps of distillation. */
 function distillation({ distilled }: FittedReport): string {
   const last = distilled?.heldOut.at(-1);
   if (!distilled || !last) return "";
   const { best, heldOut } = distilled;
   const losses = heldOut.map(({ loss }) => loss);
   const plot = curvePlot({
-    title: "Loss of the samples held out",
+    title: "Validation loss",
     xName: "gradient steps",
     yName: "loss",
     xAxis: linearAxis(0, last.step, { rounded: false }),
@@ -183,14 +183,14 @@ function distillation({ distilled }: FittedReport): string {
   });
   const kept =
     best === 0
-      ? "No step was better than the fit, which was kept."
-      : `The ring marks what was kept: the average over steps after step ${numberText(best)}. Response errors are those of the fit → those after distillation.`;
+      ? "No step was better than the fit, so the fitted layers were kept."
+      : `The ring marks the result that was kept: the average over steps after step ${numberText(best)}. Response errors are given before → after distillation.`;
   return `<h2>Distillation</h2>
 <p>${kept}</p>
 ${plot}`;
 }
 
-/** The points from the least cost on that lose less than all before them: what was chosen by MACs goes to and fro in time. */
+/** The Pareto front, from the least cost on: the points that lose less than all cheaper ones. Splits chosen by MACs are not sorted by time. */
 function frontier(points: readonly { readonly x: number; readonly y: number }[]) {
   let lowest = Number.POSITIVE_INFINITY;
   return points
@@ -259,7 +259,7 @@ function layerTable(report: FittedReport): string {
   return htmlTable(head, [...rows, total, ...whole], 4);
 }
 
-/** A table whose first columns are text. */
+/** An HTML table whose first `texts` columns are text. */
 function htmlTable(head: readonly string[], rows: readonly (readonly string[])[], texts: number): string {
   const cells = (tag: "th" | "td", row: readonly string[]): string =>
     head

@@ -1,14 +1,14 @@
-// What became of a net that was split with samples: per layer and in all, as data and as text for a terminal.
+// The report on a net that was split with samples: per layer and in total, as data and as text for a terminal.
 
 import { lineText } from "#diagnostic/escape.js";
 import { countText, numberText, plural, timeText } from "#ir/units.js";
 import type { SplitCost, SplitOrder } from "#passes/split.js";
 import { table } from "./table.js";
 
-/** Each E‖y − ŷ‖² / E‖y − E[y]‖² of a layer's response, behind an activation that alone reads it. */
+/** Errors E‖y − ŷ‖² / E‖y − E[y]‖² of a layer's response, after the activation if only an activation reads the response. */
 export interface ResponseErrors {
   readonly responseError: number;
-  /** What it was before distillation, if there was any. */
+  /** The error before distillation, if the layers were distilled. */
   readonly fittedError?: number;
 }
 
@@ -18,72 +18,72 @@ export interface FittedLayer {
   /** `[kh, kw, ci / groups, co]`. */
   readonly shape: readonly number[];
   readonly groups: number;
-  /** Modelled, on the target. */
+  /** Modelled costs on the target. */
   readonly before: SplitCost;
   readonly after: SplitCost;
-  /** How it is split; absent if it stays whole. */
+  /** The split; absent if the layer stays whole. */
   readonly split?: ResponseErrors & { readonly order: SplitOrder; readonly rank: number };
-  /** Seconds that its kernels took, with what is fused into them. */
+  /** Measured seconds of its kernels, including ops that are fused into them. */
   readonly measured?: { readonly before: number; readonly after: number };
   readonly reason: string;
 }
 
-/** An output of the split net beside that of the net as it was, over samples. */
+/** An output of the split net compared with that of the original net, over samples. */
 export interface OutputComparison {
   readonly name: string;
   readonly samples: number;
   /** Σ‖z − ẑ‖² / Σ‖z − E[z]‖². */
   readonly loss: number;
-  /** Of all values. */
+  /** The mean absolute difference of all values. */
   readonly meanDifference: number;
   readonly largestDifference: number;
-  /** The share of samples whose largest value is at the same place; for outputs with one value for each class. */
+  /** The share of samples whose largest value has the same index; for outputs with one value per class. */
   readonly agreement?: number;
-  /** The share of samples whose largest value is at the place that their label says. */
+  /** The share of samples whose largest value has the index of the label. */
   readonly accuracy?: { readonly before: number; readonly after: number };
 }
 
-/** A limit, and what comes of it. */
+/** A limit and its result. */
 export interface SweepPoint {
-  /** The options that give this point again. */
+  /** The options for this limit. */
   readonly options: string;
-  /** Shares of what the convolutions considered had before, modelled. */
+  /** Shares of the original costs of the convolutions considered, modelled. */
   readonly macs: number;
   readonly time: number;
   readonly outputs: readonly OutputComparison[];
-  /** Whether this is the net that was written. */
+  /** Whether the net of this limit was written. */
   readonly chosen: boolean;
 }
 
-/** What `cleave split --report FILE.json` holds. */
+/** The content of `cleave split --report FILE.json`. */
 export interface FittedReport {
   readonly name: string;
   readonly target: string;
-  /** As `--split` has it. */
+  /** The limit, as for `--split`. */
   readonly limit: string;
   readonly samples: number;
   readonly seed: number;
   /** The convolutions considered. */
   readonly layers: readonly FittedLayer[];
-  /** Those that cannot be split. */
+  /** Convolutions that cannot be split, with the reason. */
   readonly left: readonly { readonly name: string; readonly reason: string }[];
   /** Sums over the layers. */
   readonly before: SplitCost;
   readonly after: SplitCost;
-  /** Of the whole net. */
+  /** Figures of the whole net. */
   readonly net: {
     readonly before: { readonly parameters: number; readonly macs: number };
     readonly after: { readonly parameters: number; readonly macs: number };
     /** Seconds of a run. */
     readonly measured?: { readonly before: number; readonly after: number };
   };
-  /** With gradient steps on the factors: the step whose average was kept, and the loss of samples held out, look by look. */
+  /** After distillation: the step whose average was kept, and the validation losses by step. */
   readonly distilled?: {
     readonly best: number;
     readonly heldOut: readonly { readonly step: number; readonly loss: number }[];
   };
   readonly outputs: readonly OutputComparison[];
-  /** What the losses of single layers add up to, by shares of the MACs and the time, from the dearest choice to the cheapest. */
+  /** The sum of the predicted losses of single layers, by shares of MACs and time, from the most expensive choice to the cheapest. */
   readonly predicted: readonly { readonly macs: number; readonly time: number; readonly loss: number }[];
   readonly sweep?: readonly SweepPoint[];
 }
@@ -121,7 +121,7 @@ export function fittedText(report: FittedReport): string {
     ...costCells(report),
     ...(measured ? [measuredTotal(report)] : []),
     "",
-    `times are those of the model of costs for ${report.target}`,
+    `times come from the cost model of ${report.target}`,
   ];
   const blank = columns.slice(3, -1).map(() => "");
   const left = report.left.map(({ name, reason }) => [name, "", "whole", ...blank, reason]);
@@ -148,7 +148,7 @@ function netText({ name, limit, samples, net: { before, after, measured } }: Fit
 function distilledText({ best, heldOut }: NonNullable<FittedReport["distilled"]>): string {
   const kept = heldOut.find(({ step }) => step === best);
   const losses = [heldOut[0], kept].map((one) => (one?.loss ?? 0).toPrecision(3));
-  return `distilled, ${plural(heldOut.at(-1)?.step ?? 0, "step")}, best after ${numberText(best)}: loss of the samples held out ${losses.join(" → ")}; response errors are those of the fit → those after it`;
+  return `distilled, ${plural(heldOut.at(-1)?.step ?? 0, "step")}, best after ${numberText(best)}: validation loss ${losses.join(" → ")}; response errors are given before → after`;
 }
 
 function outputText(one: OutputComparison, named: boolean): string {
@@ -194,7 +194,7 @@ export function responseText({ responseError, fittedError }: ResponseErrors): st
   return fittedError === undefined ? shown(responseError) : `${shown(fittedError)} → ${shown(responseError)}`;
 }
 
-/** The loss over all outputs: their mean. */
+/** The mean loss of all outputs. */
 export function meanLoss(outputs: readonly OutputComparison[]): number {
   return outputs.reduce((sum, { loss }) => sum + loss / outputs.length, 0);
 }

@@ -1,4 +1,4 @@
-// The op table in words: `docs/ops.md`, and one op in plain text for `cleave ops NAME`.
+// The documentation of the op table: `docs/ops.md`, and one op in plain text for `cleave ops NAME`.
 
 import { printName } from "#grammar/printing/print-name.js";
 import type { AttributeValue, OpName } from "#ir/graph.js";
@@ -7,7 +7,7 @@ import { isOp, opClasses, opOf, ops } from "#ops/index.js";
 import type { AttributeTable, Op, OpClass } from "#ops/op.js";
 import { table } from "./table.js";
 
-/** Chapters of the page by the class that gathers an op; an op stands in the first chapter that takes it. */
+/** The chapters of the page, by op class; an op is in the first chapter that takes it. */
 const chapters: readonly { readonly title: string; takes(name: OpName, op: Op<AttributeTable>): boolean }[] =
   [
     { title: "Sources", takes: (_, op) => op.operands.length === 0 },
@@ -44,18 +44,18 @@ const introduction = `# Operators
 
 <!-- Made from the op table in src/ops by \`npm run generate\`. -->
 
-Every operator of the language, from the table that the compiler itself reads. Images are [n, h, w, c] and the last axis
-is the channel axis at every rank. An attribute with a default may be left out. A **layer form** owns its parameters and
-draws them from the net's weights; the other form takes tensors for all operands.`;
+This page lists all operators of the language, generated from the compiler's table. Images have the shape [n, h, w, c], and the last axis
+is the channel axis at every rank. A call may omit an attribute that has a default. The **layer form** of an operator declares its
+parameters, whose values come from the net's weights; the other form takes tensors for all operands.`;
 
 function classesDoc(): string {
   const rows = opClasses.map((name) => {
     const members = names().filter((op) => opOf(op).classes.includes(name));
     const list = members.map((op) => `\`${op}\``).join(" ");
-    return `| \`${name}\` | ${list || "`conv2d` with a 1x1 kernel, stride 1, one group and no padding"} |`;
+    return `| \`${name}\` | ${list || "`conv2d` with a 1x1 window, stride 1, one group and no padding"} |`;
   });
   return [
-    "Rules and fusions may name a class where an operator stands:",
+    "Rules and fusions may use a class in the place of an operator:",
     ["| class | operators |", "| --- | --- |", ...rows].join("\n"),
   ].join("\n\n");
 }
@@ -64,25 +64,25 @@ function section(name: OpName): string {
   const op = opOf(name);
   const parts = [`### ${name}`, ["```net", ...signatures(name, op), "```"].join("\n"), op.doc];
   const operands = op.operands.map((operand) => `| \`${operand.name}\` | ${cell(operandDoc(operand))} |`);
-  if (operands.length > 0) parts.push(["| operand | what it is |", "| --- | --- |", ...operands].join("\n"));
+  if (operands.length > 0) parts.push(["| operand | meaning |", "| --- | --- |", ...operands].join("\n"));
   const attributes = attributeRows(op).map(
     (row) =>
       `| \`${row.name}\` | ${cell(row.expects)} | ${row.default && `\`${row.default}\``} | ${cell(row.doc)} |`,
   );
   if (attributes.length > 0)
     parts.push(
-      ["| attribute | is | default | meaning |", "| --- | --- | --- | --- |", ...attributes].join("\n"),
+      ["| attribute | type | default | meaning |", "| --- | --- | --- | --- |", ...attributes].join("\n"),
     );
   return parts.join("\n\n");
 }
 
 /** One op in plain text, without a line end: its forms, its meaning, its operands and attributes. */
 export function describeOp(name: string): string {
-  if (!isOp(name)) return `there is no op ${name}`;
+  if (!isOp(name)) return `unknown op ${name}`;
   const op = opOf(name);
   const parts = [signatures(name, op).join("\n"), plain(op.doc)];
   const operands = op.operands.map((operand) => [operand.name, plain(operandDoc(operand))]);
-  if (operands.length > 0) parts.push(table(["operand", "what it is"], operands, ["left", "left"]));
+  if (operands.length > 0) parts.push(table(["operand", "meaning"], operands, ["left", "left"]));
   const attributes = attributeRows(op).map((row) => [
     row.name,
     plain(row.expects),
@@ -91,7 +91,7 @@ export function describeOp(name: string): string {
   ]);
   if (attributes.length > 0)
     parts.push(
-      table(["attribute", "is", "default", "meaning"], attributes, ["left", "left", "left", "left"]),
+      table(["attribute", "type", "default", "meaning"], attributes, ["left", "left", "left", "left"]),
     );
   const derived = Object.keys(op.derived ?? {});
   if (derived.length > 0) parts.push(`rules may also name: ${derived.join(", ")}`);
@@ -99,7 +99,7 @@ export function describeOp(name: string): string {
   return parts.join("\n\n");
 }
 
-/** How the op is called: with tensors, then as a layer. */
+/** The forms of a call of the op: with tensors, then as a layer. */
 function signatures(name: OpName, op: Op<AttributeTable>): string[] {
   if (name === "input") return ["input image: f32[N, 224, 224, 3]"];
   if (name === "constant") return ['param w: f32[3, 3, 3, 32] = weight("stem.kernel")'];
@@ -125,7 +125,7 @@ function call(
 interface Row {
   readonly name: string;
   readonly expects: string;
-  /** Empty where the attribute must be given. */
+  /** Empty if the attribute is required. */
   readonly default: string;
   readonly doc: string;
 }
@@ -149,7 +149,7 @@ function defaultOf(kind: AttributeKind<AttributeValue>): string {
 
 function operandDoc(operand: Op["operands"][number]): string {
   const notes = [
-    ...(operand.optional ? ["may be left out"] : []),
+    ...(operand.optional ? ["optional"] : []),
     ...(operand.variadic ? ["one or more"] : []),
     ...(operand.role === "weight" ? ["a parameter in the layer form"] : []),
   ];
@@ -169,7 +169,7 @@ function plain(text: string): string {
   return text.replaceAll("`", "");
 }
 
-/** A bar would end a cell of a Markdown table. */
+/** The text of a cell of a Markdown table, in which a bar must be escaped. */
 function cell(text: string): string {
   return text.replaceAll("|", "\\|");
 }

@@ -1,16 +1,16 @@
-// Plots as SVG: bars before and after, and a curve with one point marked. Colours are classes, which the page around them sets.
+// Plots as SVG: pairs of bars, and a curve with a marked point. Colours are CSS classes, which the page defines.
 
 import { markupText } from "#diagnostic/escape.js";
 import { greatest, least } from "#diagnostic/extremes.js";
 
-/** A bar of each kind for one thing. */
+/** A pair of bars, before and after. */
 export interface BarPair {
   readonly label: string;
   readonly before: number;
   readonly after: number;
 }
 
-/** Styles of the plots, for the page or the picture that holds them. */
+/** The styles of the plots, for the page or image that contains them. */
 export const plotStyle = `
 .plot { font: 12px system-ui, sans-serif; }
 .plot text { fill: var(--text, #24292f); }
@@ -25,7 +25,7 @@ export const plotStyle = `
 const [labelWidth, barWidth, valueWidth] = [190, 380, 170];
 const [barHeight, rowHeight, titleHeight] = [9, 28, 26];
 
-/** Two bars a row, as long as the values are, with the values written beside them. */
+/** Rows of two bars, with the values next to them. */
 export function barPlot(title: string, rows: readonly BarPair[], format: (value: number) => string): string {
   const most = greatest(rows.flatMap(({ before, after }) => [before, after])) || 1;
   const width = labelWidth + barWidth + valueWidth;
@@ -49,12 +49,12 @@ ${bar("after", after, 1 + barHeight)}
 interface CurvePoint {
   readonly x: number;
   readonly y: number;
-  /** What is said of it where the pointer rests on it. */
+  /** The tooltip. */
   readonly label: string;
   readonly chosen: boolean;
 }
 
-/** Where values lie along an axis, as a part of its length from 0 to 1, and which of them are written. */
+/** The position of values along an axis, from 0 to 1, and its ticks. */
 export interface Axis {
   place(value: number): number;
   readonly ticks: readonly { readonly value: number; readonly label: string }[];
@@ -66,15 +66,15 @@ export interface Curve {
   readonly yName: string;
   readonly xAxis: Axis;
   readonly yAxis: Axis;
-  /** A line behind the points; what the axis has no place for is left out. */
+  /** A line behind the points, without points outside the axes. */
   readonly line: readonly { readonly x: number; readonly y: number }[];
-  /** Whether the line says what the points do, or something else: then it is dashed. */
+  /** Whether the line joins the points; otherwise it shows something else and is dashed. */
   readonly joins: boolean;
   readonly points: readonly CurvePoint[];
 }
 
 const [plotWidth, plotHeight] = [640, 320];
-/** Most lines of the logarithmic axis, but for the first. */
+/** Most lines of the logarithmic axis, without the first. */
 const mostRows = 8;
 const margin = { left: 64, right: 24, top: 34, bottom: 46 };
 
@@ -84,13 +84,13 @@ export const shareAxis: Axis = {
   ticks: [0, 0.25, 0.5, 0.75, 1].map((value) => ({ value, label: `${100 * value}%` })),
 };
 
-/** From one value to another, and with `rounded` to round numbers around them. */
+/** An axis over the values; with `rounded`, it ends at round numbers. */
 export function linearAxis(
   low: number,
   high: number,
   { rounded = true }: { readonly rounded?: boolean } = {},
 ): Axis {
-  // Equal values, but for rounding, have an interval around them.
+  // Equal values (up to rounding) get an interval around them.
   const range = Math.max(high - low, 1e-6 * Math.abs(high)) || 1;
   const power = 10 ** Math.floor(Math.log10(range / 4));
   const step = ([1, 2, 2.5, 5, 10].find((one) => one * power >= range / 7) ?? 10) * power;
@@ -106,7 +106,7 @@ export function linearAxis(
   };
 }
 
-/** Powers of ten around the values. 0 lies at its foot, beyond its place. */
+/** A logarithmic axis over powers of ten. 0 is at its lower end. */
 export function decadeAxis(values: readonly number[]): Axis {
   const positive = values.filter((value) => value > 0);
   const low = Math.floor(Math.log10(least(positive, 1)) + 1e-9);
@@ -121,7 +121,7 @@ export function decadeAxis(values: readonly number[]): Axis {
   };
 }
 
-/** Points, and a line, between two axes. A point that the axis has no place for stands at its foot. */
+/** Points and a line between two axes. A point below the axis is drawn at its lower end. */
 export function curvePlot({ title, xName, yName, xAxis, yAxis, line, joins, points }: Curve): string {
   const [innerWidth, innerHeight] = [
     plotWidth - margin.left - margin.right,
@@ -167,7 +167,7 @@ function fixed(value: number): string {
   return String(Number(value.toFixed(2)));
 }
 
-/** Names of layers may be paths: their end tells them apart. */
+/** A label shortened to its end, since names of layers may be paths, which differ at the end. */
 function shortened(label: string): string {
   return label.length > 28 ? `…${label.slice(-27)}` : label;
 }

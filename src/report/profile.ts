@@ -1,4 +1,4 @@
-// The measured times of a net's kernels, beside what the machine allows.
+// The report on the measured times of a net's kernels, compared with the limits of the machine.
 
 import { lineText } from "#diagnostic/escape.js";
 import type { Shape } from "#ir/type.js";
@@ -10,33 +10,33 @@ import { table } from "./table.js";
 /** One kernel, in the order in which they run. */
 export interface KernelProfile {
   readonly order: number;
-  /** The emitted function. */
+  /** The name of the emitted function. */
   readonly kernel: string;
   readonly ops: readonly ProfiledOp[];
-  /** Median over the runs. */
+  /** The median over the runs. */
   readonly milliseconds: number;
-  /** Of the sum of all kernels. */
+  /** Its share of the sum over all kernels. */
   readonly share: number;
-  /** Multiply-accumulates of the ops, and those that the kernel does: fewer by Winograd's algorithm, more where strips overlap. */
+  /** Multiply-accumulates of the ops, and those that the kernel computes: fewer with Winograd's algorithm, more if strips overlap. */
   readonly macs: number;
   readonly macsDone: number;
-  /** 10⁹ floating-point operations a second, two for each of `macs`. */
+  /** 10⁹ floating-point operations per second, two for each of `macs`. */
   readonly gigaflops: number;
-  /** Read and written, by the cost model: each tensor once, as if no cache held it. */
+  /** Bytes read and written, by the cost model: each tensor counts once, as if it were not in a cache. */
   readonly bytes: number;
-  /** 10⁹ of those bytes a second. */
+  /** 10⁹ of those bytes per second. */
   readonly gigabytes: number;
-  /** What the roofline allows; absent on a GPU, whose machine is not measured. */
+  /** The roofline of the kernel; absent on a GPU, which is not measured. */
   readonly roofline?: {
     readonly milliseconds: number;
-    /** What sets it: arithmetic, memory, or a cache where all that the kernel moves fits one. */
+    /** The limiting resource: arithmetic, memory, or a cache if all bytes of the kernel fit into it. */
     readonly bound: "compute" | "cache" | "memory";
-    /** Of the measured time. */
+    /** The least time, relative to the measured time. */
     readonly share: number;
   };
 }
 
-/** An op of a kernel, with the shapes of what it takes, weights included, and of its result. */
+/** An op of a kernel, with the shapes of its operands, including weights, and of its result. */
 export interface ProfiledOp {
   readonly name: string;
   readonly op: string;
@@ -45,29 +45,29 @@ export interface ProfiledOp {
   readonly line?: string;
 }
 
-/** What `cleave profile --json` prints. */
+/** The output of `cleave profile --json`. */
 export interface ProfileReport {
   readonly name: string;
   readonly target: string;
-  /** wgsl: the name of the adapter. */
+  /** The name of the adapter, for the target wgsl. */
   readonly adapter?: string;
   readonly threads: number;
   readonly runs: number;
-  /** Of this machine, with these threads, and its bandwidth by how many bytes move; absent on a GPU. */
+  /** The rates of this machine with these threads, with the bandwidth by size of the arrays; absent on a GPU. */
   readonly machine?: {
     readonly macsPerSecond: number;
     readonly bandwidths: readonly { readonly bytes: number; readonly bytesPerSecond: number }[];
   };
   readonly kernels: readonly KernelProfile[];
   readonly counts: Counts;
-  /** Median of whole runs, and the sum of the kernels' medians. */
+  /** The median time of whole runs, and the sum of the medians of kernels. */
   readonly milliseconds: number;
   readonly kernelMilliseconds: number;
   /** Absent on a GPU. */
   readonly rooflineMilliseconds?: number;
 }
 
-/** The report as a table; by time, the slowest kernel comes first. */
+/** The report as a table; sorted by time, the slowest kernel is first. */
 export function profileText(report: ProfileReport, sort: "order" | "time" = "order"): string {
   const { name, target, adapter, threads, runs, machine, milliseconds, kernelMilliseconds } = report;
   const kernels =

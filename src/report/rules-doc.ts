@@ -1,4 +1,4 @@
-// The Markdown page of what rules and fusions may ask: the functions of `when` and `where`, the facts of a chain.
+// The page `docs/rules.md`: the functions of `when` and `where`, the facts about chains, and the chains that templates hold.
 
 import type { Target } from "#ir/target.js";
 import { bytesText } from "#ir/units.js";
@@ -8,7 +8,7 @@ import { chainFacts } from "#rewrite/fusion/condition.js";
 import type { RuleFunction } from "#rewrite/rule/compile/functions.js";
 import { ruleFunctions } from "#rewrite/rule/compile/functions.js";
 
-/** `docs/rules.md`, from the tables that the compiler itself reads, for some targets. */
+/** The text of `docs/rules.md`, from the tables of the compiler, for some targets. */
 export function rulesDoc(targets: readonly Target[]): string {
   const functions = Object.entries(ruleFunctions).map(
     ([name, rule]) => `| \`${signature(name, rule)}\` | ${rule.result} | ${rule.doc} |`,
@@ -16,12 +16,12 @@ export function rulesDoc(targets: readonly Target[]): string {
   const facts = Object.entries(chainFacts).map(([name, doc]) => `| \`${name}\` | ${doc} |`);
   return [
     introduction,
-    ["| function | gives | meaning |", "| --- | --- | --- |", ...functions].join("\n"),
+    ["| function | result | meaning |", "| --- | --- | --- |", ...functions].join("\n"),
     fusions,
     ["| name | meaning |", "| --- | --- |", ...facts].join("\n"),
     chains,
     ["| chain | template | targets |", "| --- | --- | --- |", ...chainRows(targets)].join("\n"),
-    `A block keeps on chip at most ${targets.map(({ name, scratchBytes }) => `${bytesText(scratchBytes)} on ${name}`).join(", ")}.`,
+    `A block keeps at most these bytes on chip: ${targets.map(({ name, scratchBytes }) => `${bytesText(scratchBytes)} (${name})`).join(", ")}.`,
     "",
   ].join("\n\n");
 }
@@ -30,12 +30,12 @@ const introduction = `# What rules and fusions may ask
 
 <!-- Made from the tables in src/rewrite by \`npm run generate\`. -->
 
-\`language.md\` says how rules and fusions are written. These functions may stand in \`when\`, in \`where\` and in attributes of a
+\`language.md\` describes the syntax of rules and fusions. These functions may be used in \`when\`, in \`where\` and in attributes of a
 rule. Where one has no value, the rule does not apply.`;
 
 const fusions = `## Fusions
 
-These names may stand in the \`when\` of a fusion, with numbers, comparisons, arithmetic, \`and\`, \`or\` and \`not\`.`;
+These names may be used in the \`when\` of a fusion, with numbers, comparisons, arithmetic, \`and\`, \`or\` and \`not\`.`;
 
 const chains = `## Chains that kernels hold
 
@@ -43,7 +43,7 @@ Each chain is held by a template, which is a kind of kernel. A fusion may descri
 ops, a single one, or an op in place of a class. A fusion of which no template holds any chain is an error. Ops that no fusion takes run one by one, each
 in a kernel of its own.`;
 
-/** What each template of several ops holds; one that no listed target has is left out. */
+/** A row for each template of several ops that a listed target has. */
 function chainRows(targets: readonly Target[]): string[] {
   const held = templateNames.filter((name) => {
     const { stages, epilogue, insteadOf } = templates[name];
@@ -58,7 +58,7 @@ function chainRows(targets: readonly Target[]): string[] {
   });
 }
 
-/** `at(list, number)`; what may be repeated ends in dots. */
+/** `at(list, number)`; a parameter that may be repeated ends in dots. */
 function signature(name: string, { parameters, variadic }: RuleFunction): string {
   return `${name}(${parameters.join(", ")}${variadic ? ", …" : ""})`;
 }

@@ -1,11 +1,11 @@
-// Plain tables for a terminal, without borders so that they can be cut and piped.
+// Plain tables for a terminal, without borders, so that other tools can process them.
 
 import { lineText } from "#diagnostic/escape.js";
 import { columns } from "#diagnostic/excerpt.js";
 
 /**
- * Rows under a head; columns two spaces apart; trailing blanks removed. Made here, since a table of a deep net has many
- * thousands of rows, and the usual libraries look at all of them for each.
+ * Rows under a head; columns two spaces apart; without trailing blanks. Not a library, since a table of a deep net has many
+ * thousands of rows, for which the usual libraries take quadratic time.
  */
 export function table(
   head: readonly string[],

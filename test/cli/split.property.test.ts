@@ -250,7 +250,7 @@ test("distilled, the report has response errors and losses of held-out samples b
   const { best, heldOut } = report.distilled!;
   expect(best).toBeGreaterThan(0);
   for (const { split: how } of report.layers) if (how) expect(how.fittedError).toBeGreaterThan(0);
-  expect(out).toMatch(/distilled, 100 steps, best after \d+: loss of the samples held out \S+ → \S+; /);
+  expect(out).toMatch(/distilled, 100 steps, best after \d+: validation loss \S+ → \S+; /);
   expect(out).toMatch(/ [\d.]+% → [\d.]+%/);
   const page = readFileSync(at("distilled.html"), "utf8");
   const plot = page.slice(page.indexOf("<h2>Distillation"), page.indexOf("<h2>Layers"));

@@ -53,7 +53,7 @@ function columnsOf(responses: ReadonlyMap<string, ResponseErrors> | undefined): 
       name: "why",
       align: "left",
       cell: ({ reason }) => reason,
-      total: ({ target }) => `times are those of the model of costs for ${target}`,
+      total: ({ target }) => `times come from the cost model of ${target}`,
     },
   ];
 }
