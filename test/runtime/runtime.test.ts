@@ -53,6 +53,12 @@ function module(more: Partial<JsModule> = {}, batch?: string): JsModule {
   };
 }
 
+function sharedCopy(bytes: Uint8Array): ArrayBuffer {
+  const shared = new SharedArrayBuffer(bytes.length);
+  new Uint8Array(shared).set(bytes);
+  return shared as unknown as ArrayBuffer;
+}
+
 const x = Float32Array.of(1, 2, 3, 4);
 const y = [12, 24, 36, 48];
 const loadSmall = (options: LoadOptions = {}, batch?: string): Promise<Net> =>
@@ -68,6 +74,7 @@ describe("weights", () => {
     ["a URL object", { weights: pathToFileURL(join(folder, "small.packed.safetensors")) }],
     ["a Uint8Array", { weights: file }],
     ["an ArrayBuffer", { weights: file.slice().buffer }],
+    ["shared memory", { weights: sharedCopy(file) }],
     ["a view that is not aligned", { weights: Uint8Array.of(0, ...file).subarray(1) }],
     [
       "a buffer of another realm",

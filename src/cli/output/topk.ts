@@ -8,12 +8,13 @@ export interface Ranked {
 
 /** The k largest values, largest first; ties in order of index; NaN last. */
 export function topK(values: Float32Array, k: number, labels?: readonly string[]): Ranked[] {
-  const key = (index: number): number => {
-    const value = values[index] ?? Number.NaN;
-    return Number.isNaN(value) ? Number.NEGATIVE_INFINITY : value;
-  };
-  return Array.from(values.keys())
-    .toSorted((a, b) => key(b) - key(a) || a - b)
-    .slice(0, k)
-    .map((index) => ({ index, label: labels?.[index] ?? `${index}`, value: values[index] ?? Number.NaN }));
+  const of = (index: number): number => values[index] ?? Number.NaN;
+  const isNone = (index: number): number => Number(Number.isNaN(of(index)));
+  return (
+    Array.from(values.keys())
+      // A difference of two infinities of one sign is NaN, as that of two NaN: they tie.
+      .toSorted((a, b) => isNone(a) - isNone(b) || of(b) - of(a) || a - b)
+      .slice(0, k)
+      .map((index) => ({ index, label: labels?.[index] ?? `${index}`, value: values[index] ?? Number.NaN }))
+  );
 }

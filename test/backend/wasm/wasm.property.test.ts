@@ -22,6 +22,8 @@ import { computingOps, kindOf, opSample, randomInputs, scaleOf } from "../../op-
 import { scaled } from "../../scale.js";
 import { moduleOf } from "../../schedule/module-of.js";
 import { randomNet } from "../../schedule/random-net.js";
+import { at, float, let_, load, loop, plus, register, set, store } from "../kernels.js";
+import { smallProgram } from "../programs.js";
 import { runWasm } from "./run-wasm.js";
 
 const samples = scaled(12);
@@ -59,6 +61,24 @@ describe.each(["simd", "relaxed"] as const)("%s", (kind) => {
       }
     }
   });
+});
+
+test("registers that begin with 0 and −0 side by side keep their signs", async () => {
+  const [sum, other, j] = [register("sum", "f32"), register("other", "f32"), register("j")];
+  const [affine] = smallProgram().kernels;
+  const body = [
+    let_(sum, float(0)),
+    let_(other, float(-0)),
+    loop(j, 4, set(sum, plus(sum, load(at("x"), j))), set(other, plus(other, load(at("x"), j)))),
+    store(at("y"), undefined, sum, 0),
+    store(at("y"), undefined, other, 1),
+    store(at("y"), undefined, other, 2),
+    store(at("y"), undefined, sum, 3),
+  ];
+  const program = smallProgram({ kernels: [{ ...affine!, body }] });
+  const x = tensor([1, 4], () => -0);
+  const results = await runWasm(program, new Map([["x", x]]), false);
+  expect([...results.get("y")!]).toEqual([0, -0, -0, 0]);
 });
 
 test("the larger and the smaller of two vecs is what Math says, NaN included", async () => {
