@@ -252,6 +252,10 @@ describe("run", () => {
     net.runSync({ x: new Float32Array(4 * 1000) }, { times });
     expect(net.launches).toEqual([{ kernel: "affine", label: "h → y", macs: 4 }]);
     expect(times[0]).toBeGreaterThan(0);
+    // They add up, over samples and runs.
+    times[0] = 1e6;
+    net.runSync({ x: new Float32Array(8) }, { times });
+    expect(times[0]).toBeGreaterThanOrEqual(1e6);
   });
 
   test.each([
