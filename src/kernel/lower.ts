@@ -1,4 +1,4 @@
-// Lowering: every group of a schedule becomes a launch of a kernel, and equal kernels become one.
+// Lowers a schedule: every group becomes a launch of a kernel, and equal kernels become one.
 
 import { given } from "#diagnostic/given.js";
 import { greatest } from "#diagnostic/extremes.js";
@@ -44,7 +44,7 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
     };
   }
 
-  /** Where a source begins, or the weight whose place in the packed file is found at the end. */
+  /** The start of a source, or its weight, whose place in the packed file is decided at the end. */
   function placeOf(source: Ref): Start | WeightRef {
     switch (source.kind) {
       case "view":
@@ -111,13 +111,13 @@ function portOf({ name, view, once }: Schedule["outputs"][number]): Port {
   };
 }
 
-/** Where a parameter begins: in which arena or part of the weights, and at which element of it. */
+/** The start of a parameter: its arena or part of the weights, and the element there. */
 interface Start {
   readonly memory: number;
   readonly offset: number;
 }
 
-/** What a launch says of itself. */
+/** The names and counts of a launch. */
 type Label = Pick<Launch, "label" | "nodes" | "macs">;
 
 type WeightRef = Extract<Ref, { readonly kind: "weight" }>;
@@ -125,17 +125,17 @@ type WeightRef = Extract<Ref, { readonly kind: "weight" }>;
 /** A launch whose weights have no place yet. */
 type Draft = Label & {
   readonly kernel: number;
-  /** Among the kernels for subgroups. */
+  /** The number of its kernel for subgroups. */
   readonly subgroup?: number;
   readonly places: readonly (Start | WeightRef)[];
 };
 
-/** Kernels, each once: the name is a label, and those that differ in nothing else are the same. */
+/** A list of kernels without duplicates; kernels that differ only in their name are the same. */
 class KernelList {
   readonly all: Kernel[] = [];
   readonly #indices = new Map<string, number>();
 
-  /** The kernel's number. */
+  /** Returns the kernel's number. */
   add(kernel: Kernel): number {
     const key = JSON.stringify({ ...kernel, name: "" }, (_, value: unknown) =>
       typeof value === "number" && !Number.isFinite(value) ? String(value) : value,
@@ -157,7 +157,10 @@ function subgroupKernels(
   return { subgroups: { items: subgroup.items, kernels: uniqueNames(kernels.all), of } };
 }
 
-/** Places what the launches read, then what only the setup reads: those launches of the setup come last. */
+/**
+ * Places the weights that the launches read, then those that only the setup reads; the launches that read the latter come last in the
+ * setup.
+ */
 function placeWeights(
   packed: WeightPacker,
   launches: readonly Draft[],
@@ -171,7 +174,7 @@ function placeWeights(
   const placed = launches.map(finish);
   const isStaged = (draft: Draft): boolean => weightsOf(draft).some((ref) => !packed.has(ref));
   const resident = setup.filter((draft) => !isStaged(draft));
-  // Launches that read the same weight stand together.
+  // Launches that read the same weight must be adjacent.
   const groups = new Map<string, Draft[]>();
   for (const draft of setup.filter(isStaged)) {
     const key = weightsOf(draft).map(keyOf).join();
@@ -197,14 +200,14 @@ function keyOf({ weight, packing }: Pick<WeightRef, "weight" | "packing">): stri
 /** Gives every weight in every layout a place in the packed file, in the order of first use. */
 class WeightPacker {
   readonly weights: PackedWeight[] = [];
-  /** Where each part begins; a weight that does not fit into what is left of one begins the next. */
+  /** The start of each part; a weight that does not fit into the rest of a part begins the next. */
   readonly parts: number[] = [0];
   readonly #starts = new Map<string, Start>();
   readonly #schedule: Schedule;
   readonly #summed: ReadonlySet<WeightId>;
   #size = 0;
 
-  /** Elements that are placed. */
+  /** The number of elements placed so far. */
   get size(): number {
     return this.#size;
   }
@@ -246,13 +249,13 @@ class WeightPacker {
   }
 }
 
-/** What the kernel does, in a name, and the shape that it makes: `pointwise_14x14x512`. */
+/** A name that says what the kernel does, and the shape of its result: `pointwise_14x14x512`. */
 function kernelName(schedule: Schedule, group: Group): string {
   const shape = group.output.type.shape.filter((extent, at) => at > 0 || extent > 1);
   return [workName(schedule, group), shape.join("x")].filter((part) => part !== "").join("_");
 }
 
-/** An elementwise op on its own has its own name. */
+/** A single elementwise op gives its name to the kernel. */
 function workName({ graph }: Schedule, { plan: { template }, nodes }: Group): string {
   const [node, ...more] = nodes;
   return template === "elementwise" && node !== undefined && more.length === 0
@@ -260,7 +263,7 @@ function workName({ graph }: Schedule, { plan: { template }, nodes }: Group): st
     : template;
 }
 
-/** `softmax_10`, `softmax_10_2`, …, in order of first use. A `copy` of shape [2] is a `copy_2` too, so names are looked up. */
+/** `softmax_10`, `softmax_10_2`, …, in order of first use. A `copy` of shape [2] is a `copy_2` too, so names are checked. */
 function uniqueNames(kernels: readonly Kernel[]): Kernel[] {
   const taken = new Set<string>();
   const counts = new Map<string, number>();

@@ -1,30 +1,30 @@
-// Accesses of a kernel that runs under the checker, with what is found said in words.
+// The accesses of a kernel that runs under the checker; findings are reported as sentences.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Touch, Toucher, WatchedMemory } from "./memory.js";
 import type { Kernel, Parameter } from "../ir/ir.js";
 
-/** Where a kernel runs under the checker. */
+/** The environment of a kernel that runs under the checker. */
 export interface Surroundings {
   readonly lanes: number;
-  /** By parameter. */
+  /** The arena of each parameter. */
   readonly arenas: ReadonlyMap<string, WatchedArena>;
   readonly scratch: WatchedMemory;
   readonly weights: Float32Array;
   readonly prepared: WatchedMemory;
   readonly table: readonly number[];
-  /** Base of each parameter in its space. */
+  /** The base of each parameter in its space. */
   readonly bases: ReadonlyMap<string, number>;
   readonly say: (finding: string) => void;
 }
 
 export interface WatchedArena {
   readonly memory: WatchedMemory;
-  /** Elements that hold something; of a whole program only. */
+  /** Elements that have been written; only for a whole program. */
   readonly filled?: Uint8Array;
 }
 
-/** Loads and stores that are watched; `parameter` is absent for scratch, addresses are relative to its base. */
+/** Loads and stores that the checker watches. `parameter` is absent for scratch; addresses are relative to its base. */
 export interface Access {
   load(parameter: Parameter | undefined, address: number): number;
   loadVec(parameter: Parameter | undefined, address: number): number[];
@@ -32,7 +32,7 @@ export interface Access {
   storeVec(parameter: Parameter | undefined, address: number, values: readonly number[]): void;
 }
 
-/** Accesses of a kernel by `who`, with the findings phrased for people. */
+/** Watches the accesses of a kernel by `who`. */
 export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Access {
   const { lanes, scratch, arenas, prepared, bases } = around;
   const say = (text: string) => around.say(`${kernel.name}: ${text}`);
@@ -45,7 +45,7 @@ export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Acces
   };
   const baseOf = (parameter: Parameter | undefined) => (parameter ? (bases.get(parameter.name) ?? 0) : 0);
 
-  /** Whether the access is inside; says so if it is not. */
+  /** Whether the access is inside its extent; reports it if not. */
   function inside(parameter: Parameter | undefined, address: number, count: number, what: string): boolean {
     const extent = parameter ? parameter.extent : kernel.scratch;
     if (address >= 0 && address + count <= extent) return true;
@@ -80,7 +80,7 @@ export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Acces
     return memory.values[element] ?? bug("the checker lost an element");
   }
 
-  /** A padded lane may hold anything, so that a vec of the arena needs only one element that something wrote. */
+  /** A padded lane may hold anything, so a vec of the arena only needs one written element. */
   function checkFilled(parameter: Parameter | undefined, element: number, count: number): void {
     const filled = parameter?.space === "arena" ? arenaOf(parameter).filled : undefined;
     if (!filled) return;
@@ -115,7 +115,7 @@ export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Acces
       const element = baseOf(parameter) + address;
       write(parameter, element, value);
       if (!parameter?.vecs) return;
-      // A store to one element may write back what it read of the others.
+      // On a GPU, a store to one element may write back the old values of the others.
       const first = Math.floor(element / lanes) * lanes;
       for (let k = first; k < first + lanes; k += 1)
         if (k !== element) reportRace(parameter, memoryOf(parameter).write(k, who));

@@ -1,4 +1,4 @@
-// Checks kernels by running them: every address, every race, every read of memory that nothing wrote.
+// Checks kernels by running them: every address, every race, and every read of unwritten memory.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { WatchedArena } from "./access.js";
@@ -11,14 +11,14 @@ import { runKernel } from "./run.js";
 export interface CheckedProgram {
   /** Sentences; empty if nothing is wrong. */
   readonly findings: readonly string[];
-  /** What the outputs hold at the end, since a checker that runs is an interpreter too. */
+  /** The outputs at the end, because a checker that runs kernels is also an interpreter. */
   readonly outputs: ReadonlyMap<string, Float32Array>;
 }
 
 /**
- * Runs a program over memory full of NaN and says what is wrong with it: of each kernel all that `checkKernel` finds,
- * places outside their space, reads of arena elements that no launch wrote, and outputs left unwritten.
- * `inputs` are by name; a missing one is filled with small numbers.
+ * Runs a program over memory full of NaN and says what is wrong with it: all findings of `checkKernel` for each kernel, parameters outside
+ * their space, reads of arena elements that no launch wrote, and unwritten outputs. `inputs` are by name; a missing one is filled with
+ * small numbers.
  */
 export function checkProgram(
   program: KernelProgram,
@@ -73,10 +73,10 @@ export function checkProgram(
 }
 
 /**
- * What is wrong with a kernel by itself, each parameter in a place of its own: wrong types and scopes, guards around
- * team loops, barriers in flow that is not uniform, loads and stores outside a parameter's extent, vec addresses that
- * are not a multiple of the lanes, reads of scratch that the block did not write, and two items (without a barrier
- * between) or two blocks touching one element, one of them writing.
+ * Checks one kernel, with each parameter in a separate memory. It finds wrong types and scopes, guards around team loops, barriers in
+ * control flow that is not uniform, loads and stores outside a parameter's extent, vec addresses that are not a multiple of the lanes,
+ * reads of scratch that the block did not write, and races: two items (without a barrier between them) or two blocks that access one
+ * element, where one of them writes.
  */
 export function checkKernel(kernel: Kernel, lanes: number, table: readonly number[] = []): string[] {
   const form = checkForm(kernel, lanes);
@@ -105,7 +105,7 @@ export function checkKernel(kernel: Kernel, lanes: number, table: readonly numbe
   return [...findings];
 }
 
-/** Values that differ from neighbour to neighbour and are never 0. */
+/** Values that differ between neighbours and are never 0. */
 function sampleValues(elements: number): Float32Array {
   return Float32Array.from({ length: elements }, (_, index) => ((index * 37) % 64) / 64 - 0.4921875);
 }

@@ -1,9 +1,9 @@
-// The form of a kernel: types of values, scopes of registers, and where loops and guards may stand.
+// Checks the form of a kernel: types of values, scopes of registers, and the places of loops and guards.
 
 import type { Address, Kernel, Parameter, Place, Register, Statement, Value, ValueType } from "../ir/ir.js";
 import { walkValue } from "../ir/walk.js";
 
-/** What is wrong with the form of a kernel, each finding a sentence; empty if all is well. */
+/** What is wrong with the form of a kernel, each finding a sentence; empty if nothing is. */
 export function checkForm(kernel: Kernel, lanes: number): string[] {
   const findings = new Set<string>();
   const ctx: Context = {
@@ -39,14 +39,14 @@ interface Context {
 interface Declared {
   readonly type: ValueType;
   readonly role: "index" | "private" | "local";
-  /** Declared inside the team loop, and so an item's own. */
+  /** Whether it is declared inside the team loop, so that each item has one. */
   readonly own: boolean;
 }
 
 interface Scope {
   readonly registers: Map<string, Declared>;
   readonly inTeam: boolean;
-  /** Items of the team loop around. */
+  /** The number of items of the surrounding team loop. */
   readonly items: number;
   readonly inGuard: boolean;
 }
@@ -175,12 +175,12 @@ function expectType(ctx: Context, scope: Scope, value: Value, type: ValueType, w
   if (plain(ctx, actual) !== plain(ctx, type)) ctx.say(`${what} is ${type}, but its value is ${actual}`);
 }
 
-/** With one lane a vec is an f32. */
+/** With one lane, a vec is an f32. */
 function plain(ctx: Context, type: ValueType): ValueType {
   return ctx.lanes === 1 && type === "vec" ? "f32" : type;
 }
 
-/** Checks a value and all below it; gives its type. */
+/** Checks a value and its operands, and returns its type. */
 function typeOf(ctx: Context, scope: Scope, value: Value): ValueType {
   const want = (operand: Value, type: ValueType) =>
     expectType(ctx, scope, operand, type, `operand of ${value.kind}`);
@@ -266,7 +266,7 @@ function typeOf(ctx: Context, scope: Scope, value: Value): ValueType {
   return value.type;
 }
 
-/** All items must be there, so that each has a value to give: in a loop over the whole team, and in no guard. */
+/** All items must take part, so that each has a value to share: in a loop over the whole team, and in no guard. */
 function checkBroadcast(ctx: Context, scope: Scope, item: number): void {
   const { subgroup, team } = ctx.kernel;
   if (!subgroup) ctx.say("a broadcast in a block that is not a subgroup");

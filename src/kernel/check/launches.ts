@@ -1,4 +1,4 @@
-// What can be said of a program without running it: the form of its kernels, and where its launches begin and end.
+// Checks a program without running it: the form of its kernels, and the extents of its launches.
 
 import type { KernelProgram, Launch, Statement } from "../ir/ir.js";
 import { checkForm } from "./form.js";
@@ -6,11 +6,11 @@ import { checkForm } from "./form.js";
 export interface CheckedLaunches {
   /** Sentences; empty if nothing is wrong. */
   readonly findings: readonly string[];
-  /** Those of the setup, then those of a run, without what cannot run. */
+  /** The launches of the setup, then those of a run, without launches that cannot run. */
   readonly sound: readonly Launch[];
 }
 
-/** Checks the form of all kernels, those for subgroups too, and that each launch has what its kernel wants, inside its spaces. */
+/** Checks the form of all kernels, including those for subgroups, and that each launch fits its kernel and stays inside its spaces. */
 export function checkLaunches(program: KernelProgram): CheckedLaunches {
   const findings = new Set<string>();
   const forms = program.kernels.map((kernel) => checkForm(kernel, program.lanes));
@@ -36,13 +36,13 @@ export function checkLaunches(program: KernelProgram): CheckedLaunches {
     });
     for (const { name, space } of outside)
       findings.add(`${kernel.name}: ${name} of ${launch.label} reaches outside the ${space}`);
-    // What has no form cannot run, and what reaches outside says nothing more.
+    // A kernel with a wrong form cannot run, and a launch outside its space would only cause further findings.
     return outside.length === 0 && forms[launch.kernel]?.length === 0;
   });
   return { findings: [...findings], sound };
 }
 
-/** Where each parameter of a launch begins; all parts of the weights count as one. */
+/** The base of each parameter of a launch; all parts of the weights count as one. */
 export function basesOf(program: KernelProgram, launch: Launch): ReadonlyMap<string, number> {
   const parameters = program.kernels[launch.kernel]?.parameters ?? [];
   return new Map(
@@ -53,14 +53,14 @@ export function basesOf(program: KernelProgram, launch: Launch): ReadonlyMap<str
   );
 }
 
-/** Elements of all packed weights, each beginning at a multiple of the lanes. */
+/** The elements of all packed weights, each beginning at a multiple of the lanes. */
 export function weightElements({ weights, lanes }: KernelProgram): number {
   return weights.reduce((sum, entry) => sum + Math.ceil(entry.elements / lanes) * lanes, 0);
 }
 
 /**
- * What running a program under the checker costs at most: scalar operations of all statements, those of the setup included, and the
- * elements in memory.
+ * An upper bound for the cost of running a program under the checker: scalar operations of all statements, including those of the setup,
+ * and the elements in memory.
  */
 export function checkingWork(program: KernelProgram): number {
   const steps = program.kernels.map(({ grid, body }) => grid.count * stepsOf(body));
@@ -72,7 +72,7 @@ export function checkingWork(program: KernelProgram): number {
   return program.lanes * run + memory + weightElements(program) + program.prepared;
 }
 
-/** Statements that a body executes at most. */
+/** The most statements that a body executes. */
 function stepsOf(body: readonly Statement[]): number {
   return body.reduce((sum, statement) => {
     switch (statement.kind) {

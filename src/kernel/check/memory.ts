@@ -1,35 +1,35 @@
-// A memory that watches who touches which element: unwritten reads, and races of items and blocks.
+// A memory that records who accesses which element, and finds reads of unwritten elements and races of items and blocks.
 
-/** Who touches memory: a block, an item in it, and the number of barriers passed so far (unique over all blocks). */
+/** Who accesses memory: a block, an item in it, and the number of barriers passed so far (unique over all blocks). */
 export interface Toucher {
   block: number;
   item: number;
   epoch: number;
 }
 
-/** What an access reveals; undefined if it is fine. */
+/** The race that an access causes; undefined if it causes none. */
 export type Touch = "blocks" | "items" | undefined;
 
 export interface WatchedMemory {
   readonly values: Float32Array;
   read(address: number, who: Toucher): Touch;
   write(address: number, who: Toucher): Touch;
-  /** Whether anything was written since the last `forget` (in scratch: by this block). */
+  /** Whether the element was written since the last `forget` (in scratch: by this block). */
   written(address: number, who: Toucher): boolean;
-  /** Forgets who touched what, between launches; values stay. */
+  /** Forgets all accesses, between launches; values stay. */
   forget(): void;
 }
 
 const nobody = -1;
 const several = -2;
 
-/** `perBlock`: every block has a memory of its own, as scratch is. */
+/** Makes a memory; with `perBlock`, every block has a separate one, as for scratch. */
 export function createMemory(elements: number, perBlock: boolean): WatchedMemory {
   const make = () => new Int32Array(elements).fill(nobody);
   const writer = { block: make(), item: make(), epoch: make() };
   const reader = { block: make(), item: make(), epoch: make() };
 
-  /** One thread of control touches the same element before and after; others race unless a barrier is between. */
+  /** One thread of control may access an element repeatedly; others race unless a barrier is between their accesses. */
   function race(last: typeof writer, address: number, who: Toucher): Touch {
     const block = last.block[address] ?? nobody;
     if (block === nobody) return undefined;

@@ -7,7 +7,7 @@ import type { Machine, Registers } from "./value.js";
 import { addressOf, enterItem, isVec, itemOf, numberOf, parameterOf, slotOf, vecOf } from "./value.js";
 import type { Kernel, Register, Statement, Value } from "../ir/ir.js";
 
-/** Runs all blocks of a kernel, one after another, and reports what the surroundings see. */
+/** Runs all blocks of a kernel, one after another; accesses are reported to `around`. */
 export function runKernel(kernel: Kernel, around: Surroundings): void {
   const who: Toucher = { block: 0, item: 0, epoch: 0 };
   const registers: Registers = { slots: new Map(), numbers: [], vecs: [] };
@@ -37,7 +37,7 @@ export function runKernel(kernel: Kernel, around: Surroundings): void {
   }
 }
 
-/** The item of what stands outside team loops. */
+/** The item number of code outside team loops. */
 const outside = -3;
 
 function bodyOf(machine: Machine, body: readonly Statement[]): () => void {
@@ -79,7 +79,7 @@ function stepOf(machine: Machine, statement: Statement): () => void {
       const index = slotOf(machine, statement.index.name);
       const body = kernel.subgroup ? stepBody(machine, statement.body) : bodyOf(machine, statement.body);
       return () => {
-        // Between two team loops stands a barrier; before the first there is none. One item alone needs none.
+        // There is a barrier between two team loops, but none before the first. A single item needs none.
         if (machine.barriers > 0 || kernel.team === 1) who.epoch += 1;
         machine.barriers += 1;
         if (kernel.subgroup) inStep(machine, statement.count, index, body);
@@ -108,7 +108,7 @@ function stepOf(machine: Machine, statement: Statement): () => void {
   }
 }
 
-/** Runs the body of a loop over the items of a subgroup: each item has values of its own, and all take one step after another. */
+/** Runs the body of a loop over the items of a subgroup: each item has separate values, and all run in lockstep. */
 function inStep(machine: Machine, count: number, index: number, body: () => void): void {
   const { numbers, vecs } = machine.registers;
   machine.items = Array.from({ length: count }, (_, item) => {
@@ -121,7 +121,7 @@ function inStep(machine: Machine, count: number, index: number, body: () => void
   Object.assign(machine.registers, { numbers, vecs });
 }
 
-/** A body whose statements, those of its loops too, are each run for all items before the next one is. */
+/** A body in which each statement, also inside its loops, runs for all items before the next statement. */
 function stepBody(machine: Machine, body: readonly Statement[]): () => void {
   const forAll = (step: () => void): void => {
     for (const item of machine.items.keys()) {

@@ -13,12 +13,12 @@ interface Values {
   vecs: (readonly number[])[];
 }
 
-/** The values of the item that runs, or of the block. */
+/** The values of the running item, or of the block. */
 export interface Registers extends Values {
   readonly slots: Map<string, number>;
 }
 
-/** A kernel that runs. */
+/** A running kernel. */
 export interface Machine {
   readonly kernel: Kernel;
   readonly around: Surroundings;
@@ -28,31 +28,31 @@ export interface Machine {
   readonly privates: ReadonlyMap<string, Map<number, number | readonly number[]>>;
   readonly parameters: ReadonlyMap<string, Parameter>;
   readonly memory: Access;
-  /** Values of the items of a subgroup, which run in step; else none. */
+  /** Values of the items of a subgroup, which run in lockstep; else empty. */
   items: readonly Values[];
-  /** Team loops entered in this block. */
+  /** The number of team loops entered in this block. */
   barriers: number;
 }
 
-/** Where the value of a register stands. */
+/** The slot of a register's value. */
 export function slotOf({ registers }: Machine, name: string): number {
   const slot = registers.slots.get(name) ?? registers.slots.size;
   registers.slots.set(name, slot);
   return slot;
 }
 
-/** With one lane a vec is one number like any other. */
+/** With one lane, a vec is a single number. */
 export function isVec({ around }: Machine, value: Value): boolean {
   return value.type === "vec" && around.lanes > 1;
 }
 
-/** What runs now is done by an item of a subgroup. */
+/** Makes an item of a subgroup the one whose code runs now. */
 export function enterItem({ items, who, registers }: Machine, item: number): void {
   who.item = item;
   Object.assign(registers, items[item] ?? bug(`no item ${item} in a subgroup`));
 }
 
-/** Whose private registers are meant: with a team of one, the block's. */
+/** The item whose private registers are used: with a team of one, the block. */
 export function itemOf({ kernel, who }: Machine): number {
   return kernel.team === 1 ? 0 : who.item;
 }
@@ -65,7 +65,7 @@ function privateOf(machine: Machine, name: string): number | readonly number[] |
   return value;
 }
 
-/** The parameter of a place, if it is not scratch. */
+/** The parameter of a place; undefined for scratch. */
 export function parameterOf(machine: Machine, place: Place): Parameter | undefined {
   return place.kind === "scratch" ? undefined : machine.parameters.get(place.name);
 }
@@ -115,7 +115,7 @@ export function numberOf(machine: Machine, value: Value): () => number {
     }
     case "logic": {
       const [a, b, isAnd] = [of(value.a), of(value.b), value.fn === "and"];
-      // Both sides run, as on targets without a lazy one.
+      // Both sides run, as on targets without lazy evaluation.
       return () => {
         const [left, right] = [a(), b()];
         return isAnd ? left && right : left || right;

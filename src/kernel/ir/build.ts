@@ -1,4 +1,4 @@
-// A builder of kernel IR: expressions that fold constants, and bodies that read like the loops they become.
+// A builder of kernel IR. Its expressions fold constants, and its bodies read like the loops they become.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Grid } from "./body.js";
@@ -18,13 +18,13 @@ import type {
 import { integer, isFolded, simplifyInt } from "./integers.js";
 import { dropUnused, usedParameters } from "./unused.js";
 
-/** An integer expression, or a number known now. */
+/** An integer expression, or a number known at compile time. */
 export type Int = Value | number;
 
 export const f32 = (value: number): Value => ({ kind: "const", type: "f32", value });
 export const i32 = (value: Int): Value => (typeof value === "number" ? integer(value) : value);
 
-/** Integer arithmetic; constants are folded, and `x · 1`, `x + 0` are x. */
+/** Integer arithmetic. Constants are folded, and `x · 1` and `x + 0` become x. */
 export function int(fn: IntBinary, a: Int, b: Int): Int {
   const value = simplifyInt(fn, i32(a), i32(b));
   return known(value) ?? value;
@@ -34,7 +34,7 @@ export const addInt = (...terms: readonly Int[]): Int =>
   terms.reduce((sum, term) => int("add", sum, term), 0);
 export const mulInt = (a: Int, b: Int): Int => int("mul", a, b);
 
-/** `base + offset` as an address; a constant part goes into the offset. */
+/** `base + offset` as an address; a constant part moves into the offset. */
 export function address(base: Int, offset = 0): Address {
   const constant = known(base);
   if (constant !== undefined) return { offset: constant + offset };
@@ -61,12 +61,12 @@ export const loadInt = (place: Place, at: Address): Value => ({
   address: at,
 });
 
-/** The value in every lane, if the width is vec and it is not one yet. */
+/** The value in every lane, if the width is vec and the value is not yet. */
 export function widen(x: Value, width: Width): Value {
   return width === "vec" && x.type !== "vec" ? { kind: "splat", type: "vec", x } : x;
 }
 
-/** The width of an operation on some values: vec as soon as one of them is; the others are then splat. */
+/** The width of an operation on some values: vec if one of them is; then the others become splats. */
 function widthOf(...values: readonly Value[]): Width {
   return values.some((value) => value.type === "vec") ? "vec" : "f32";
 }
@@ -108,11 +108,11 @@ export function choose(
 export const laneOf = (x: Value, index: number): Value =>
   x.type === "vec" ? { kind: "lane", type: "f32", x, index } : x;
 
-/** All lanes of a vec in one; of an f32, the value itself. */
+/** All lanes of a vec combined into one; of an f32, the value itself. */
 export const horizontal = (fn: "add" | "max" | "min", x: Value): Value =>
   x.type === "vec" ? { kind: "horizontal", type: "f32", fn, x } : x;
 
-/** What x is for another item of a subgroup. */
+/** The value of x in another item of a subgroup. */
 export const broadcast = (x: Value, item: number): Value => ({ kind: "broadcast", type: "f32", x, item });
 
 /** a < b, and the like, on integers. */
@@ -125,7 +125,7 @@ export const compare = (fn: "lt" | "le" | "eq", a: Int, b: Int): Value => ({
 });
 export const both = (a: Value, b: Value): Value => ({ kind: "logic", type: "bool", fn: "and", a, b });
 
-/** What a parameter refers to, before the launch knows its offset. */
+/** The source of a parameter, before the launch knows its offset. */
 export interface Argument<S> {
   readonly parameter: Parameter;
   readonly source: S;
@@ -138,7 +138,7 @@ export type Loops = (
   body: (...at: Int[]) => void,
 ) => void;
 
-/** What a kernel is built for; the last three are tuning, as in `Tile`. */
+/** The options for which a kernel is built; the last three are tuning, as in `Tile`. */
 export interface BuilderOptions {
   readonly lanes: number;
   readonly team: number;
@@ -147,11 +147,11 @@ export interface BuilderOptions {
   readonly writtenTaps?: number;
 }
 
-/** The body of a kernel under construction; `S` is what parameters refer to. */
+/** The body of a kernel under construction; `S` is the type of the sources of parameters. */
 export class KernelBuilder<S> {
   /** Elements of a vec; with 1, all code is scalar. */
   readonly lanes: number;
-  /** Items of a block that run side by side. */
+  /** Items of a block that run in parallel. */
   readonly team: number;
   /** See `Tile`. */
   readonly sumsInBlocks: boolean;
@@ -171,32 +171,32 @@ export class KernelBuilder<S> {
     this.writtenTaps = options.writtenTaps ?? 0;
   }
 
-  /** A parameter that refers to `source`. */
+  /** A parameter for `source`. */
   parameter(name: string, parameter: Omit<Parameter, "name">, source: S): Place {
     const unique = this.name(name);
     this.#arguments.push({ parameter: { ...parameter, name: unique }, source });
     return { kind: "parameter", name: unique };
   }
 
-  /** Reserves scratch; gives the address of its start, in elements, a multiple of the lanes. */
+  /** Reserves scratch and returns the address of its start, in elements, a multiple of the lanes. */
   scratch(elements: number): number {
     const start = this.#scratch;
     this.#scratch += this.roundUp(elements);
     return start;
   }
 
-  /** Scratch for as long as one nest of loops: nests beside each other have the same. */
+  /** Reserves scratch for one nest of loops; nests that follow each other share it. */
   sharedScratch(elements: number): number {
     if (elements > this.#shared.elements) this.#shared = { start: this.scratch(elements), elements };
     return this.#shared.start;
   }
 
-  /** Scratch that is reserved so far. */
+  /** The scratch reserved so far. */
   get reserved(): number {
     return this.#scratch;
   }
 
-  /** A name that is not taken in this kernel. */
+  /** A name that is not used in this kernel yet. */
   name(base: string): string {
     const count = (this.#names.get(base) ?? 0) + 1;
     this.#names.set(base, count);
@@ -210,7 +210,7 @@ export class KernelBuilder<S> {
     return register;
   }
 
-  /** Declares an integer register, unless the value is known now. */
+  /** Declares an integer register, unless the value is known at compile time. */
   letInt(name: string, value: Int): Int {
     return known(value) ?? this.let(name, i32(value));
   }
@@ -228,7 +228,7 @@ export class KernelBuilder<S> {
     this.#emit({ kind: "store", place, address: at, value });
   }
 
-  /** A serial loop; with one round there is none. */
+  /** A serial loop; a single iteration needs no loop. */
   for(name: string, count: number, body: (index: Int) => void): void {
     if (count <= 0) return;
     if (count === 1) return body(0);
@@ -247,8 +247,8 @@ export class KernelBuilder<S> {
   };
 
   /**
-   * Independent items of a block, outside of all other loops: a nest of loops for a team of one, else one team loop. Items
-   * may not depend on each other; what one loop writes, the next may read.
+   * Independent items of a block, outside of all other loops: a nest of loops for a team of one, else one team loop. Items must not depend
+   * on each other; the next loop may read what one loop writes.
    */
   readonly items: Loops = (names, counts, body) => {
     if (this.team === 1) return this.nest(names, counts, body);
@@ -271,9 +271,8 @@ export class KernelBuilder<S> {
   };
 
   /**
-   * A loop over the channels of a last-axis vector: as many at a time as there are lanes, what is left over one by one. Only
-   * where `wide` says that every vector begins at a multiple of the lanes; else all are done one by one. A padded lane is
-   * thus never touched.
+   * A loop over the channels of a last-axis vector: first in vecs, then the remaining ones one by one. It uses vecs only if `wide` says
+   * that every vector begins at a multiple of the lanes. So it never accesses a padded lane.
    */
   channels(name: string, count: number, wide: boolean, body: (channel: Int, width: Width) => void): void {
     const groups = wide && this.lanes > 1 ? Math.floor(count / this.lanes) : 0;
@@ -288,9 +287,9 @@ export class KernelBuilder<S> {
   }
 
   /**
-   * Elements from one pixel to the next of a copy, for so many channels: a multiple of the lanes. Elements a KiB or more apart,
-   * as the taps of a window are where channels are a power of two, all fall into a few lines of a cache and drive each other out:
-   * a line (64 bytes) more avoids that. Depthwise 3×3 on 14×14×512 takes 0.17 ms without.
+   * Elements from one pixel of a copy to the next, for this many channels: a multiple of the lanes. Elements a KiB or more apart, such as
+   * the taps of a window if the channels are a power of two, all map to a few cache lines and evict each other; an additional line (64
+   * bytes) avoids that. Depthwise 3×3 on 14×14×512 takes 0.17 ms without it.
    */
   apart(channels: number): number {
     const stride = this.roundUp(channels);
@@ -303,7 +302,7 @@ export class KernelBuilder<S> {
     this.#emit({ kind: "guard", if: condition, then: yes, ...(no ? { otherwise: no } : {}) });
   }
 
-  /** A size that stays in the form of the kernel where blocks have many items, even as 0 or 1: see `open` of a constant. */
+  /** A size that stays a constant in the form of the kernel if blocks have many items, even if it is 0 or 1: see `open` of a constant. */
   size(value: number): Int {
     return this.team === 1 ? value : { kind: "const", type: "i32", value, open: true };
   }
@@ -318,8 +317,8 @@ export class KernelBuilder<S> {
   }
 
   /**
-   * The kernel of a grid, and what its parameters refer to. Several grids may be made, with the same parameters, in registers of their
-   * own; with `subgroup`, the blocks of one are subgroups of so many items.
+   * The kernel of a grid, and the sources of its parameters. Several grids may be made with the same parameters but separate registers.
+   * With `subgroup`, the blocks of a grid are subgroups of this many items.
    */
   finish(
     name: string,
@@ -364,7 +363,7 @@ export class KernelBuilder<S> {
   }
 }
 
-/** The number that an integer expression is, if it is known now. */
+/** The number that an integer expression is, if it is known at compile time. */
 function known(value: Int): number | undefined {
   if (typeof value === "number") return value;
   return isFolded(value) ? value.value : undefined;

@@ -1,4 +1,4 @@
-// Folding of constant integer arithmetic, and of loops that run once, before a kernel is printed.
+// Folds constant integer arithmetic, and loops that run once, before a kernel is printed.
 
 import { given } from "#diagnostic/given.js";
 import { compares, integer, isFolded, simplifyInt } from "./integers.js";
@@ -6,8 +6,8 @@ import type { Address, Kernel, Statement, Value } from "./ir.js";
 import { mapOperands, walkStatements } from "./walk.js";
 
 /**
- * The kernel with integer constants folded, registers that only rename another value replaced by it, loops that run
- * once (the grid aside) dissolved, and guards on constants decided. Floating-point arithmetic is left alone.
+ * The kernel with integer constants folded, registers that only rename another value replaced by it, loops that run once (except the grid)
+ * dissolved, and guards on constants decided. Floating-point arithmetic is not changed.
  */
 export function foldKernel(kernel: Kernel): Kernel {
   const known = new Map<string, Value>();
@@ -21,13 +21,13 @@ export function foldKernel(kernel: Kernel): Kernel {
 }
 
 interface State {
-  /** Registers that hold a constant, or the same as another register. */
+  /** Registers that hold a constant, or the same value as another register. */
   readonly known: Map<string, Value>;
   /** Registers that are set after their declaration. */
   readonly changing: ReadonlySet<string>;
-  /** Whether the block has one item: then a team loop that runs once is no more than its body. */
+  /** Whether the block has one item; then a team loop that runs once can be replaced by its body. */
   readonly isAlone: boolean;
-  /** Shared values stay shared. */
+  /** Folded values by original, so that shared values stay shared. */
   readonly values: Map<Value, Value>;
 }
 
@@ -61,7 +61,7 @@ function foldStatement(statement: Statement, state: State): Statement[] {
     case "for":
     case "team":
       if (statement.count === 0) return [];
-      // Names are unique in a kernel, so the body can stand in the enclosing scope.
+      // Names are unique in a kernel, so the body can move into the enclosing scope.
       if (statement.count === 1 && (statement.kind === "for" || state.isAlone)) {
         state.known.set(statement.index.name, integer(0));
         return foldBody(statement.body, state);
@@ -107,7 +107,7 @@ function foldValue(value: Value, state: State): Value {
   const before = state.values.get(value);
   if (before) return before;
   const folded = foldOnce(value, state);
-  // A register's meaning changes as loops dissolve; everything above it is built anew for each statement tree.
+  // The value of a register changes as loops dissolve, so values that contain registers are rebuilt for each tree of statements.
   if (value.kind !== "register") state.values.set(value, folded);
   return folded;
 }

@@ -1,8 +1,8 @@
-// Integer arithmetic of kernels: what it gives, and what is simpler and the same.
+// Integer arithmetic of kernels: evaluation and simplification.
 
 import type { Compare, IntBinary, Value } from "./ir.js";
 
-/** `a fn b` with constants folded, the constant of a sum last, and nothing that changes nothing. */
+/** `a fn b` with constants folded, the constant of a sum last, and without operations that change nothing. */
 export function simplifyInt(fn: IntBinary, a: Value, b: Value): Value {
   if (isFolded(a) && isFolded(b)) return integer(evalInt(fn, a.value, b.value));
   if (fn === "add") {
@@ -32,12 +32,12 @@ export function simplifyInt(fn: IntBinary, a: Value, b: Value): Value {
   return { kind: "int", type: "i32", fn, a, b };
 }
 
-/** A constant that may become part of another. */
+/** Whether a value is a constant that may be merged into another. */
 export function isFolded(value: Value): value is Extract<Value, { kind: "const" }> {
   return value.kind === "const" && value.open !== true;
 }
 
-/** Integer arithmetic as all targets have it: 32 bits, wrapping, division towards zero. */
+/** Integer arithmetic as on all targets: 32 bits, wrapping, division towards zero. */
 export function evalInt(fn: IntBinary, a: number, b: number): number {
   switch (fn) {
     case "add":

@@ -1,24 +1,24 @@
 // The kernel IR: one small typed imperative language that all back ends print.
 //
-// A kernel is a grid of independent blocks. A block holds team loops (independent items; a plain loop on a CPU, the
-// invocations of a workgroup on a GPU) and serial loops. All counts are constants. Addresses are a register plus a
-// constant, counted in f32 elements; registers that step (`p += 16`) are in the IR.
+// A kernel is a grid of independent blocks. A block contains team loops (independent items; a plain loop on a CPU, the invocations of a
+// workgroup on a GPU) and serial loops. All counts are constants. Addresses are a register plus a constant, in f32 elements; registers that
+// are incremented (`p += 16`) are in the IR.
 
 import type { ScalarBinary, ScalarUnary } from "#ops/scalar.js";
 
 /** Types of values. `vec` has the target's lane count; with one lane it is an f32. */
 export type ValueType = "f32" | "i32" | "bool" | "vec";
 
-/** A mutable local. Its declaration (`let`) gives the first value; it lives to the end of the enclosing body. */
+/** A mutable local. Its declaration (`let`) gives its first value; it lives to the end of the enclosing body. */
 export interface Register {
   readonly kind: "register";
   readonly type: ValueType;
-  /** Readable and unique in its kernel: `acc_1_2`, `px`. */
+  /** Readable, and unique in its kernel: `acc_1_2`, `px`. */
   readonly name: string;
 }
 
 /**
- * Where operands lie. `arena` holds all intermediate values, inputs and outputs; `weights` is the packed file, `prepared` what is
+ * Where operands are stored. `arena` holds all intermediate values, inputs and outputs; `weights` is the packed file; `prepared` is
  * computed from it once, when a module is loaded; `table` holds i32.
  */
 export type Space = "arena" | "weights" | "prepared" | "table";
@@ -28,20 +28,20 @@ export interface Parameter {
   readonly name: string;
   readonly space: Space;
   readonly access: "read" | "write" | "read_write";
-  /** Elements from the base that the kernel may touch; the checker holds it. */
+  /** The elements from the base that the kernel may access; the checker verifies this. */
   readonly extent: number;
-  /** It lies in an arena of vecs: a store to one element may rewrite the whole vec, so no two items may store into one. */
+  /** Whether it is in an arena of vecs. A store to one element may rewrite the whole vec there, so no two items may store into one vec. */
   readonly vecs?: true;
 }
 
-/** What a load or store refers to: a parameter by name, or the block's scratch. */
+/** The target of a load or store: a parameter by name, or the block's scratch. */
 export type Place = { readonly kind: "parameter"; readonly name: string } | { readonly kind: "scratch" };
 
 /** `base + offset`, in elements from the place's base; `base` is an i32. A vec address is a multiple of the lanes. */
 export interface Address {
   readonly base?: Value;
   readonly offset: number;
-  /** More to be added, in vecs: only in kernels that several launches of different sizes share (`share.ts` of a back end). */
+  /** A further offset, in vecs; only in kernels that launches of different sizes share (`share.ts` of a back end). */
   readonly vecs?: Register;
 }
 
@@ -50,10 +50,10 @@ export type FloatBinary = ScalarBinary;
 export type IntBinary = "add" | "sub" | "mul" | "div" | "rem" | "min" | "max" | "shl" | "shr" | "and";
 export type Compare = "lt" | "le" | "eq" | "ne";
 
-/** An expression without effect. Loads are expressions: they read what stands there when the statement runs. */
+/** An expression without side effects. Loads are expressions: they read the memory as it is when the statement runs. */
 export type Value =
   | Register
-  /** `open`: it is not folded into what it is part of, so that kernels that differ in it alone keep one form. */
+  /** With `open` it is not folded into the expression around it, so that kernels that differ only in this number keep the same form. */
   | {
       readonly kind: "const";
       readonly type: "f32" | "i32" | "bool";
@@ -109,7 +109,7 @@ export type Value =
       readonly then: Value;
       readonly otherwise: Value;
     }
-  /** `a · b + c`, fused or not as the target has it. */
+  /** `a · b + c`, fused or not, as the target has it. */
   | {
       readonly kind: "madd";
       readonly type: "f32" | "vec";
@@ -126,7 +126,7 @@ export type Value =
       readonly fn: "add" | "max" | "min";
       readonly x: Value;
     }
-  /** What x is for another item of the block, which is a subgroup: all items evaluate it together, in no guard. */
+  /** The value of x in another item of the block, which is a subgroup. All items evaluate it together, in no guard. */
   | { readonly kind: "broadcast"; readonly type: "f32"; readonly x: Value; readonly item: number }
   | { readonly kind: "to_f32"; readonly type: "f32"; readonly x: Value }
   | { readonly kind: "to_i32"; readonly type: "i32"; readonly x: Value }; // truncates
@@ -135,7 +135,7 @@ export type Statement =
   | { readonly kind: "let"; readonly register: Register; readonly value: Value }
   | { readonly kind: "set"; readonly register: Register; readonly value: Value }
   | { readonly kind: "store"; readonly place: Place; readonly address: Address; readonly value: Value }
-  /** Serial: `index` (i32) runs from 0 to count − 1. `limit`, in kernels that launches of different sizes share, holds the count. */
+  /** A serial loop: `index` (i32) runs from 0 to count − 1. In kernels that launches of different sizes share, `limit` holds the count. */
   | {
       readonly kind: "for";
       readonly index: Register;
@@ -143,7 +143,7 @@ export type Statement =
       readonly limit?: Register;
       readonly body: readonly Statement[];
     }
-  /** Independent items 0 … count − 1 of a block; between two team loops stands a barrier. */
+  /** Independent items 0 … count − 1 of a block; there is a barrier between two team loops. */
   | {
       readonly kind: "team";
       readonly index: Register;
@@ -151,29 +151,29 @@ export type Statement =
       readonly limit?: Register;
       readonly body: readonly Statement[];
     }
-  /** Inside a team loop (or a kernel with team size 1) only; holds no team loop. */
+  /** Only inside a team loop (or in a kernel with team size 1); contains no team loop. */
   | {
       readonly kind: "guard";
       readonly if: Value;
       readonly then: readonly Statement[];
       readonly otherwise?: readonly Statement[];
     }
-  /** A hint: what the load reads will be needed soon. It gives nothing, and a target without caches of its own leaves it out. */
+  /** A hint that the element of the load will be needed soon. It has no result, and a target without its own caches ignores it. */
   | { readonly kind: "prefetch"; readonly value: Extract<Value, { kind: "load" }> }
   | { readonly kind: "comment"; readonly text: string };
 
 /** One kernel. */
 export interface Kernel {
-  /** Readable, of the template and its constants: `pointwise_196x512x512`. */
+  /** Readable, from the template and its constants: `pointwise_196x512x512`. */
   readonly name: string;
   readonly parameters: readonly Parameter[];
   /** Elements of scratch per block. */
   readonly scratch: number;
-  /** Items that run side by side in a block; 1 on a CPU. */
+  /** Items of a block that run in parallel; 1 on a CPU. */
   readonly team: number;
-  /** The block is a subgroup of a GPU, of as many items as the team: they run in step and read each other's values (`broadcast`). */
+  /** The block is a subgroup of a GPU with as many items as the team: they run in lockstep and read each other's values (`broadcast`). */
   readonly subgroup?: true;
-  /** Registers that belong to a team item and live across team loops; with team 1, plain registers of the block. */
+  /** Registers that each team item has, and that live across team loops; with team 1, plain registers of the block. */
   readonly privates: readonly Register[];
   readonly grid: { readonly index: Register; readonly count: number };
   readonly body: readonly Statement[];
@@ -182,23 +182,25 @@ export interface Kernel {
 /** One call of a kernel, with the base offset of each parameter, in elements. */
 export interface Launch {
   readonly kernel: number;
-  /** Of each parameter: which arena, or which part of the weights; 0 for a table. */
+  /** For each parameter, its arena or its part of the weights; 0 for a table. */
   readonly memories: readonly number[];
   readonly offsets: readonly number[];
-  /** Names of the graph's nodes that it computes, and why it is one kernel: for comments, profiles and errors. */
+  /** Names of the graph's nodes that it computes, and why they are one kernel: for comments, profiles and errors. */
   readonly label: string;
   readonly nodes: readonly string[];
   readonly macs: number;
 }
 
-/** A piece of the packed weights: written in this order, none across two parts, each at a multiple of the lane count. */
+/**
+ * A piece of the packed weights. Pieces are written in this order, none spans two parts, and each begins at a multiple of the lane count.
+ */
 export interface PackedWeight {
   readonly name: string;
   readonly elements: number;
   /**
-   * Computes the values when the file is written, and gives them in pieces, in order; nothing is kept. A piece is valid until
-   * the next one is asked for. `memory`, of at least `elements`, may be used for it. `onFlushed` is called with the number of
-   * values that became 0 because they are too small to matter (`negligible.ts`).
+   * Computes the values when the file is written, and yields them in pieces, in order, without keeping them. A piece is valid until the
+   * next one is requested. It may use `memory`, which has at least `elements`. It calls `onFlushed` with the number of values that became 0
+   * because they are too small to matter (`negligible.ts`).
    */
   readonly pack: (memory?: Float32Array, onFlushed?: (count: number) => void) => Iterable<Float32Array>;
 }
@@ -214,7 +216,7 @@ export interface Port {
   readonly once?: true;
 }
 
-/** A weight that only the setup reads: its elements, and how many launches of the setup read it. */
+/** A weight that only the setup reads: its elements, and the number of setup launches that read it. */
 interface StagedWeight {
   readonly elements: number;
   readonly launches: number;
@@ -226,40 +228,40 @@ interface ProgramArena {
   readonly elements: number;
 }
 
-/** Kernels for devices whose subgroups have a certain size, in the place of some of a program's. */
+/** Kernels for devices whose subgroups have a certain size; they replace some of a program's kernels. */
 interface SubgroupKernels {
   /** Items of a subgroup. */
   readonly items: number;
   readonly kernels: readonly Kernel[];
-  /** For each launch which of them does the same, with the same parameters; most launches have none. */
+  /** For each launch, the kernel that computes the same with the same parameters; most launches have none. */
   readonly of: readonly (number | undefined)[];
 }
 
-/** All that a back end needs: it never sees a graph. */
+/** Everything that a back end needs; it never sees a graph. */
 export interface KernelProgram {
   readonly name: string;
   readonly lanes: number;
   readonly kernels: readonly Kernel[];
-  /** What is run once, before the first of the launches: it fills `prepared`. */
+  /** Launches that run once, before the first of `launches`; they fill `prepared`. */
   readonly setup: readonly Launch[];
   readonly launches: readonly Launch[];
-  /** What a back end may use where the device turns out to have such subgroups. */
+  /** Kernels that a back end may use if the device has such subgroups. */
   readonly subgroups?: SubgroupKernels;
   readonly weights: readonly PackedWeight[];
   /**
-   * The last of `weights`, which only the last launches of the setup read, in the same order: a back end need hold no more
-   * than one of them at a time. None if absent.
+   * The last of `weights`, which only the last launches of the setup read, in the same order, so a back end needs to hold only one of them
+   * at a time. Absent if there are none.
    */
   readonly staged?: readonly StagedWeight[];
   /** Elements of weights that the setup computes. */
   readonly prepared: number;
   /** i32 tables (resize, gather), one after another. */
   readonly table: readonly number[];
-  /** One, for targets that do not keep kinds apart. */
+  /** A single one for targets that do not separate kinds. */
   readonly arenas: readonly ProgramArena[];
-  /** Where each part of the weights begins, in elements: one part, unless a kernel cannot bind them all. */
+  /** The start of each part of the weights, in elements. There is one part, unless a kernel cannot bind all weights. */
   readonly weightParts: readonly number[];
-  /** Elements. */
+  /** In elements. */
   readonly scratch: number;
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];

@@ -1,10 +1,10 @@
-// Kernels as text, for tests and for people who look at what a template made.
+// Prints kernels as text, for tests and for people who look at the result of a template.
 
 import { lineText } from "#diagnostic/escape.js";
 import { operandsOf } from "./walk.js";
 import type { Address, Kernel, KernelProgram, Launch, Place, Register, Statement, Value } from "./ir.js";
 
-/** All kernels of a program, with the launches that call them; those of the setup first. */
+/** All kernels of a program, with the launches that call them; the setup comes first. */
 export function printKernels({ kernels, setup, launches }: KernelProgram): string {
   return kernels
     .map((kernel, index) => {
@@ -20,8 +20,8 @@ export function printKernels({ kernels, setup, launches }: KernelProgram): strin
 }
 
 /**
- * One kernel: its parameters with space and extent, then its statements. `v4:` marks a vec; `x[p + 3]` is an element of
- * parameter x, `scratch[…]` one of the block's scratch. Ends with a line end.
+ * One kernel: its parameters with space and extent, then its statements. `v4:` marks a vec; `x[p + 3]` is an element of parameter x,
+ * `scratch[…]` one of the block's scratch. Ends with a line break.
  */
 function printIr(kernel: Kernel): string {
   const parameters = kernel.parameters.map(
@@ -75,7 +75,7 @@ function printStatement(statement: Statement, depth: number): string[] {
   }
 }
 
-/** i32 and f32 registers show their type by their values; vec and bool are marked. */
+/** The values of i32 and f32 registers show their type; vec and bool are marked. */
 function registerText({ name, type }: Register): string {
   return type === "vec" || type === "bool" ? `${name}: ${type}` : name;
 }
@@ -151,7 +151,7 @@ function valueText(value: Value): string {
   }
 }
 
-/** An i32 is a whole number, an f32 shows a point. */
+/** An i32 has no decimal point, an f32 has one. */
 function constantText({ type, value }: Extract<Value, { kind: "const" }>): string {
   return type === "f32" && Number.isInteger(value) ? `${value}.0` : String(value);
 }

@@ -1,10 +1,10 @@
-// Scalar expressions of the op table as values of the kernel IR.
+// Converts scalar expressions of the op table to values of the kernel IR.
 
 import type { Scalar } from "#ops/scalar.js";
 import type { Value } from "./ir.js";
 import { binary, choose, f32, unary } from "./build.js";
 
-/** The value of an expression on operands that are values: a vec if one of them is. What it shares is one value. */
+/** The value of an expression on operands that are values: a vec if one of them is. Shared parts become one value. */
 export function scalarValue(scalar: Scalar, operands: (index: number) => Value): Value {
   const made = new Map<Scalar, Value>();
   const of = (inner: Scalar): Value => {

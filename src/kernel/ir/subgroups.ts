@@ -1,8 +1,8 @@
-// A program as it runs on devices that have the subgroups which some of its kernels are for.
+// A program as it runs on devices that have the subgroups for some of its kernels.
 
 import type { KernelProgram } from "./ir.js";
 
-/** The program with those kernels, behind its others, and with launches of them. Without any, the program itself. */
+/** The program with these kernels appended, and with launches of them. A program without any is returned unchanged. */
 export function programInSubgroups(program: KernelProgram): KernelProgram {
   const { kernels, subgroups } = program;
   if (!subgroups) return program;

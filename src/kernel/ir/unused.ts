@@ -1,9 +1,9 @@
-// Drops what a template declared and did not need after all.
+// Removes declarations and parameters that a template made but did not need.
 
 import type { Place, Statement, Value } from "./ir.js";
 import { bodiesOf, valuesOf, walkStatements, walkValue } from "./walk.js";
 
-/** The body without declarations of registers that nothing reads. Loads have no effect, so neither has dropping them. */
+/** The body without declarations of registers that nothing reads. Loads have no side effects, so they may be removed too. */
 export function dropUnused(body: readonly Statement[]): readonly Statement[] {
   const read = new Set<string>();
   walkStatements(body, (statement) => {
@@ -32,7 +32,7 @@ export function dropUnused(body: readonly Statement[]): readonly Statement[] {
       ];
     });
   const kept = keep(body);
-  // What only a dropped register read is unused now.
+  // Registers that only removed declarations read are unused now.
   return dropped ? dropUnused(kept) : body;
 }
 

@@ -36,7 +36,7 @@ export function operandsOf(value: Value): readonly Value[] {
   }
 }
 
-/** The same value of other operands; addresses are left alone. */
+/** The same value with other operands; addresses are not changed. */
 export function mapOperands(value: Value, to: (operand: Value) => Value): Value {
   switch (value.kind) {
     case "register":
@@ -75,7 +75,7 @@ export function mapOperands(value: Value, to: (operand: Value) => Value): Value 
   }
 }
 
-/** The values that a statement itself evaluates; not those of its body. */
+/** The values that a statement itself evaluates, without those of its body. */
 export function valuesOf(statement: Statement): readonly Value[] {
   switch (statement.kind) {
     case "let":
@@ -114,7 +114,7 @@ export function bodiesOf(statement: Statement): readonly (readonly Statement[])[
   }
 }
 
-/** Calls `visit` for every statement, outer before inner, with the product of the counts of the loops around it. */
+/** Calls `visit` for every statement, outer before inner, with the product of the counts of the surrounding loops. */
 export function walkStatements(
   body: readonly Statement[],
   visit: (statement: Statement, times: number) => void,
@@ -128,8 +128,8 @@ export function walkStatements(
 }
 
 /**
- * The values that a statement evaluates, operands before what they are operands of, with how often each is used; registers and constants
- * are left out. `repeats` says how often a printer writes the operands of a value.
+ * The values that a statement evaluates, operands before the values that use them, and how often each is used; registers and constants are
+ * left out. `repeats` says how often a printer writes the operands of a value.
  */
 export function countUses(
   statement: Statement,
@@ -149,7 +149,7 @@ export function countUses(
   return new Map(order.map((value) => [value, uses.get(value) ?? 0]));
 }
 
-/** Calls `visit` for a value and all below it, each shared one once. */
+/** Calls `visit` for a value and all values in it; a shared value is visited once. */
 export function walkValue(value: Value, visit: (value: Value) => void, seen = new Set<Value>()): void {
   if (seen.has(value)) return;
   seen.add(value);

@@ -1,4 +1,4 @@
-// Windows that read the input where it lies, border and all: each tap asks whether it is inside.
+// Windows that read the input in place, border included: each tap tests whether it is inside.
 
 import type { Int, Width } from "../ir/build.js";
 import { address, addInt, both, compare, f32, int, load, mulInt, widen } from "../ir/build.js";
@@ -7,23 +7,23 @@ import type { Build, Operand } from "./operands.js";
 import type { Steps } from "./steps.js";
 
 /**
- * The border of an input that is not copied. It costs a test per tap, so it is for strips that do not fit into the scratch
- * that a block can have at all (16 KiB on many GPUs).
+ * The border of an input that is not copied. It costs a test per tap, so it is for strips that do not fit into the scratch that a block can
+ * have (16 KiB on many GPUs).
  */
 export interface Border {
   readonly x: Operand;
-  /** Row of the input, in its sample, that is row 0 of the strip; negative in the border. */
+  /** The row of the input, in its sample, that is row 0 of the strip; negative in the border. */
   readonly firstRow: Int;
-  /** Rows of the samples before. */
+  /** The number of rows of the preceding samples. */
   readonly sampleRow: Int;
   readonly left: Int;
   readonly fill: number;
   readonly prologue?: Steps;
 }
 
-/** Where a tap reads: the nearest pixel that exists, and whether that is the one that was meant. */
+/** What a tap reads: the nearest existing pixel, and whether that is the intended one. */
 export interface Tap {
-  /** Start of the pixel's channels in x. */
+  /** The start of the pixel's channels in x. */
   readonly start: Int;
   readonly pixel: Int;
   readonly inside: Value;
@@ -44,7 +44,7 @@ export function tapAt(k: Build, border: Border, stripRow: Int, stripColumn: Int)
   return { start: k.letInt("t", mulInt(pixel, border.x.stride)), pixel, inside };
 }
 
-/** What a tap reads of some channels: the input, after the steps before the window, or the fill of the border. */
+/** The value of a tap in some channels: the input, after the steps before the window, or the fill of the border. */
 export function loadTap(border: Border, tap: Tap, channel: Int, width: Width): Value {
   const read = load(border.x.place, address(addInt(tap.start, channel)), width);
   const value = border.prologue ? border.prologue.apply(read, { pixel: tap.pixel, channel }) : read;

@@ -1,4 +1,4 @@
-// What meets in a product: the matrix of a layer's weights, and rows that lie in memory.
+// The operands of a product: the matrix of a layer's weights, and rows in memory.
 
 import type { Source } from "#schedule/schedule.js";
 import type { Int } from "../ir/build.js";
@@ -10,10 +10,10 @@ import { reads, weightParameter } from "./operands.js";
 import { panelPacking, plainPacking } from "./pack.js";
 import type { Emitter } from "./emitter.js";
 
-/** Shorter sums are not worth being spread over the lanes, which are to be added up behind. */
+/** The shortest sum that is worth spreading over the lanes, since the lanes have to be added at the end. */
 const fewestDeep = 16;
 
-/** The matrix of a dense product, per group: packed in panels, or where it lies if it is computed by the net. */
+/** The matrix of a dense product, per group: packed in panels, or in place if the net computes it. */
 export function weightColumns(
   { k, tile, form }: Emitter,
   weight: Source,
@@ -22,7 +22,7 @@ export function weightColumns(
     readonly columns: number;
     readonly groups?: number;
     readonly branches?: number;
-    /** Elements of a run, if rows of A are read as vecs where that is of use. */
+    /** Elements of a run, if rows of A are read as vecs where this helps. */
     readonly run?: number;
   },
 ): (group: Int) => Columns {
@@ -39,7 +39,7 @@ export function weightColumns(
       wide: isWide,
     });
   }
-  // Neighbouring items of a block read neighbouring columns: rows of the matrix are then read in order.
+  // Neighbouring items of a block read neighbouring columns, so rows of the matrix are read in order.
   if (form === "gpu" && groups === 1 && branches === 1 && columns % k.lanes === 0) {
     const place = weightParameter(k, "w", weight.weight, plainPacking(depth * columns));
     return () => ({ place, start: 0, depth, count: columns, step: columns, wide: true });

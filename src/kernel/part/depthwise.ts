@@ -1,4 +1,4 @@
-// Depthwise sums: filters, and what goes through them.
+// Depthwise sums: filters, and the loops over pixels and channels.
 
 import type { Source } from "#schedule/schedule.js";
 import type { Int, Width } from "../ir/build.js";
@@ -12,21 +12,21 @@ import type { Taps } from "./taps.js";
 import { tapsOf } from "./taps.js";
 import type { Tile } from "./tile.js";
 
-/** The filters of a depthwise convolution: that of (tap, output) is at `tap · stride + output`. */
+/** The filters of a depthwise convolution: the weight of (tap, output) is at `tap · stride + output`. */
 export interface Filters {
   readonly place: Place;
   readonly stride: number;
   readonly wide: boolean;
 }
 
-/** The filters as the graph has them: output channel c·m + j is column c·m + j. */
+/** The filters in the order of the graph: output channel c·m + j is column c·m + j. */
 export function plainFilters(k: Build, weight: Source, window: WindowSpec, outputs: number): Filters {
   if (weight.kind === "view") {
     const { place, stride, wide } = reads(k, "d", weight);
     return { place, stride, wide };
   }
   const taps = window.kernel[0] * window.kernel[1];
-  // Fewer outputs than lanes are never read as vecs.
+  // If there are fewer outputs than lanes, they are never read as vecs.
   const stride = outputs < k.lanes ? outputs : k.apart(outputs);
   const place = weightParameter(k, "d", weight.weight, filterPacking(taps, outputs, stride));
   return { place, stride, wide: stride % k.lanes === 0 };
@@ -48,7 +48,7 @@ export function branchFilters(
   return { place, stride: multiplier * branchStride, wide: branchStride % k.lanes === 0 };
 }
 
-/** Where a group of depthwise results stands: a row of the strip's output, the first of some columns, an input channel. */
+/** The position of some depthwise results: a row of the strip's output, the first of some columns, an input channel. */
 export interface DepthwisePosition {
   readonly row: Int;
   readonly column: Int;
@@ -60,17 +60,17 @@ export interface DepthwiseWork {
   readonly window: WindowSpec;
   readonly filters: Filters;
   readonly rows: number;
-  /** Of rows that not every block has. */
+  /** For rows that not every block has. */
   readonly within?: Within;
-  /** Of an output row, in pixels. */
+  /** The width of an output row, in pixels. */
   readonly width: number;
   /** Input channels. */
   readonly inputs: number;
 }
 
 /**
- * Pixels outside, channels inside, so that memory is read in order; that beats keeping weights in registers by 2–3 times.
- * A few neighbouring pixels are computed together where that pays (`Tile.depthwisePixels`).
+ * Loops over pixels outside and channels inside, so that memory is read in order; that is 2–3 times as fast as keeping weights in
+ * registers. A few neighbouring pixels are computed together where that is faster (`Tile.depthwisePixels`).
  */
 export function emitDepthwise(
   k: Build,
@@ -99,7 +99,7 @@ export function emitDepthwise(
   if (rest > 0) k.items(["oy"], [rows], (row = 0) => emit(row, full * pixels, rest));
 }
 
-/** The sums of a few pixels for one output channel, or one vec of them; `pick` gives the lanes of the input that they need. */
+/** The sums of a few pixels for one output channel, or one vec of them; `pick` selects the lanes of the input that they need. */
 export function sumsOf(
   k: Build,
   { taps, pixels }: { readonly taps: Taps; readonly pixels: number },
@@ -110,7 +110,7 @@ export function sumsOf(
 ): readonly Value[] {
   const f = k.letInt("f", output);
   const sums = Array.from({ length: pixels }, () => k.let("sum", widen(f32(0), size)));
-  // Neighbouring pixels read the same inputs at other taps; where all are written out, each is read once.
+  // Neighbouring pixels read the same inputs at different taps. If all taps are unrolled, each input is read once.
   const known = new Map<number, Value>();
   const keep = (input: Value): Value => {
     if (pixels === 1) return input;

@@ -1,9 +1,9 @@
-// What parts of a body are written with: the builder, the tuning, and the form of its blocks.
+// The context of the parts of a body: the builder, the tuning, and the form of its blocks.
 
 import type { Build } from "./operands.js";
 import type { Tile } from "./tile.js";
 
-/** How blocks compute: one after another on a core of a CPU, or by many items side by side on a GPU. */
+/** How blocks compute: one after another on a core of a CPU, or with many parallel items on a GPU. */
 export type Form = "cpu" | "gpu";
 
 export interface Emitter {

@@ -25,7 +25,7 @@ export const folds = {
   prod: "mul",
 } as const satisfies Record<Reduction, FloatBinary>;
 
-/** Folds what `read` gives in each round of a nest of loops into a register: a sum in blocks, where it is long. */
+/** Folds the values of `read` in a nest of loops into a register; a long sum is added up in blocks. */
 export function foldLoops(
   k: Build,
   fold: FloatBinary,
@@ -38,7 +38,7 @@ export function foldLoops(
   sumLoops(k, [result], levels, ([sum = result], ...at) => k.set(sum, binary("add", sum, read(...at))));
 }
 
-/** Lines of channels, and where each begins. */
+/** Lines of channels, and the start of each. */
 export interface Lines {
   readonly depth: number;
   /** Whether all begin at multiples of the lanes. */
@@ -47,7 +47,7 @@ export interface Lines {
   readonly at: (index: readonly Int[]) => Int;
 }
 
-/** Folds the channels of some lines: as vecs first, then across the lanes; channels that fill no vec on their own. */
+/** Folds the channels of some lines: first as vecs, then across the lanes; remaining channels one by one. */
 export function foldLines(
   k: Build,
   { depth, wide, levels, at }: Lines,
@@ -82,7 +82,7 @@ export function foldLines(
   return result;
 }
 
-/** One line, of which `start` is the first element. */
+/** One line; `start` is its first element. */
 export const oneLine = (depth: number, wide: boolean, start: Int): Lines => ({
   depth,
   wide,
@@ -90,7 +90,7 @@ export const oneLine = (depth: number, wide: boolean, start: Int): Lines => ({
   at: () => start,
 });
 
-/** Folds neighbouring channels (or vecs of them) of all pixels from `q` on, each into a register of its own. */
+/** Folds neighbouring channels (or vecs of them) of all pixels from `q` on, each into a separate register. */
 export function foldPixels(
   k: Build,
   kind: "mean" | "max",

@@ -18,9 +18,9 @@ import { largeBlockSize } from "./tile.js";
 export interface Mapping {
   /** The element of the result at an index, or the vec of elements from there on. */
   readonly element: (index: readonly Int[], pixel: Int, width: Width) => Value;
-  /** Whether `element` gives vecs. */
+  /** Whether `element` can return vecs. */
   readonly wide: boolean;
-  /** Where the element goes, if not to its own place in y. */
+  /** Stores the element, if it does not go to its own place in y. */
   readonly store?: (value: Value, index: readonly Int[]) => void;
 }
 
@@ -39,10 +39,10 @@ export function mapBody(c: Emitter, y: Operand, epilogue: Steps, mapping: Mappin
 }
 
 const maps: Readonly<Record<Form, (c: Emitter, y: Operand, wide: boolean, write: Write) => Body>> = {
-  /** Blocks are runs of last-axis vectors; the indices of the axes before are found once per vector. */
+  /** Blocks are runs of last-axis vectors; the indices of the axes before are computed once per vector. */
   cpu: (c, y, wide, write) => {
     const { k, tile } = c;
-    // Short vectors do not pay for finding their index: there it is found once for a row of them.
+    // Computing the index of a short vector costs too much, so it is computed once for a row of them.
     const row = channels(y.shape) < shortVector && y.shape.length > 2 ? (y.shape.at(-2) ?? 1) : 1;
     if (row > 1) return rowsBody(c, y, row, wide, write);
     const size = largeBlockSize(vectors(y.shape), tile.blockVectors);
@@ -70,7 +70,7 @@ const maps: Readonly<Record<Form, (c: Emitter, y: Operand, wide: boolean, write:
   },
 };
 
-/** Vectors of fewer channels are written by rows. */
+/** Vectors with fewer channels are written by rows. */
 const shortVector = 8;
 
 /** Blocks of rows, which are the vectors along the last axis but one. */
@@ -95,7 +95,7 @@ function rowsBody({ k, tile }: Emitter, y: Operand, row: number, wide: boolean, 
   };
 }
 
-/** The index per axis but the last, of a last-axis vector. */
+/** The index per axis, except the last, of a last-axis vector. */
 export function leadingIndex(k: Build, shape: Shape, pixel: Int): Int[] {
   const index: Int[] = [];
   let rest = pixel;
@@ -115,7 +115,7 @@ export function loadAt(x: Operand, index: readonly Int[], width: Width = "f32"):
   return load(x.place, address(addInt(...index.map((at, axis) => mulInt(at, strides[axis] ?? 0)))), width);
 }
 
-/** Computes what all channels of a pixel share, and gives what writes some of them. */
+/** Computes what all channels of a pixel share, and returns a function that writes some of them. */
 export type PixelWriter = (pixel: Int) => (channel: Int, width: Width) => void;
 
 /** A result that is made pixel by pixel. `wide` says that channels may be written as vecs. */

@@ -1,4 +1,4 @@
-// The heart of pointwise, dense and direct convolutions: a tile of rows × columns of the result in registers.
+// The core of pointwise, dense and direct convolutions: a register tile of rows × columns of the result.
 
 import type { Border, Tap } from "./border.js";
 import { loadTap } from "./border.js";
@@ -12,58 +12,58 @@ import { productBlock, sumLoops } from "./sums.js";
 import type { Tile } from "./tile.js";
 import { blockSize } from "./tile.js";
 
-/** Rows of A that a tile reads: row r, element c is at `start + r·rowStride + c`. */
+/** Rows of A that a tile reads: element c of row r is at `start + r·rowStride + c`. */
 interface Rows {
   readonly place: Place;
   readonly start: Int;
   readonly rowStride: number;
-  /** Rows that may lie in a border: then each is a tap of its own, and the channel is where its run begins. */
+  /** Rows that may be in a border: then each is a separate tap, and `channel` is where its run begins. */
   readonly taps?: { readonly border: Border; readonly channel: Int; readonly at: (row: number) => Tap };
 }
 
 /**
- * A sum of products A·B: for every run, `length` consecutive elements of each row of A meet `length` rows of B. A pointwise
+ * A sum of products A·B: for every run, `length` consecutive elements of each row of A are multiplied by `length` rows of B. A pointwise
  * product has one run; a convolution has one per tap of its window.
  */
 export interface Runs {
-  /** How many runs, as nested constant counts (window rows, window columns). */
+  /** The number of runs, as nested constant counts (window rows, window columns). */
   readonly counts: readonly number[];
   readonly length: number;
-  /** The rows of a run, from its indices, the line and the first row of the tile in the line. */
+  /** The rows of a run, from its indices, the line, and the first row of the tile in the line. */
   readonly rows: (run: readonly Int[], line: Int, row: Int) => Rows;
 }
 
 /** B: packed in panels one after another, or a matrix in memory with `step` elements from row to row. */
 export interface Columns {
   readonly place: Place;
-  /** Where the first element stands in the parameter. */
+  /** The place of the first element in the parameter. */
   readonly start: Int;
   /** Rows of B. */
   readonly depth: number;
   readonly count: number;
-  /** Of a matrix in memory; absent for panels. */
+  /** For a matrix in memory; absent for panels. */
   readonly step?: number;
   /** Whether B can be read as vecs. */
   readonly wide: boolean;
   /**
-   * Whether columns that are left over, fewer than the lanes, are packed by vecs of neighbouring rows: each is then a sum over the
-   * lanes, for which rows of A are read as vecs, in runs of a multiple of the lanes.
+   * Whether remaining columns, fewer than the lanes, are packed as vecs of neighbouring rows. Each is then a sum over the lanes, for which
+   * rows of A are read as vecs, in runs of a multiple of the lanes.
    */
   readonly deep?: boolean;
 }
 
 export interface Product {
-  /** Lines of rows, as the rows of an image; tiles stay within a line. */
+  /** Lines of rows, such as the rows of an image; tiles stay within a line. */
   readonly lines: number;
-  /** Of lines that not every block has. */
+  /** For lines that not every block has. */
   readonly within?: Within;
   /** Rows of A in a line. */
   readonly rows: number;
   readonly runs: Runs;
   readonly columns: Columns;
-  /** Which part of the columns, where several blocks share them: block number and count. */
+  /** Which part of the columns to compute, if several blocks share them: block number and count. */
   readonly part?: { readonly index: Int; readonly count: number };
-  /** Takes the finished sum, of one column or of a vec of columns. */
+  /** Receives the finished sum, of one column or of a vec of columns. */
   readonly finish: (sum: Value, line: Int, row: Int, column: Int) => void;
 }
 
@@ -76,7 +76,7 @@ export interface Segment {
   readonly wide: boolean;
 }
 
-/** The panels of some columns: full tiles, then what is left over as vecs, then single columns. */
+/** The panels of some columns: full tiles, then the rest as vecs, then single columns. */
 export function segmentsOf(k: Build, tile: Tile, count: number, wide: boolean): Segment[] {
   const lanes = wide ? k.lanes : 1;
   const width = Math.max(lanes, Math.floor(tile.columns / lanes) * lanes);
@@ -90,7 +90,7 @@ export function segmentsOf(k: Build, tile: Tile, count: number, wide: boolean): 
   ].filter((segment) => segment.count > 0);
 }
 
-/** Widths of the panels that a product reads its packed columns in. */
+/** The widths of the panels in which a product reads its packed columns. */
 export function panelWidths(k: Build, tile: Tile, columns: number): number[] {
   return segmentsOf(k, tile, columns, true).flatMap(({ count, width }) =>
     new Array<number>(count).fill(width),
@@ -115,8 +115,8 @@ export function eachPanel(
 }
 
 /**
- * Into how many parts of equal panels the columns can be cut, `wanted` at most; 1 if panels are left over. An even number rather than
- * one more or a few: of 5 parts one thread of two has 3.
+ * Into how many parts of equal panels the columns can be divided, at most `wanted`; 1 if panels would remain. An even number is preferred
+ * to one more or a few more: of 5 parts, one of two threads has 3.
  */
 export function columnParts(k: Build, tile: Tile, columns: Columns, wanted: number): number {
   const [only, ...more] = segmentsOf(k, tile, columns.count, columns.wide);
@@ -127,8 +127,8 @@ export function columnParts(k: Build, tile: Tile, columns: Columns, wanted: numb
 }
 
 /**
- * Emits loops over all panels, lines and row tiles. Panels are outside, so that one stays in the nearest cache while the rows
- * run by. What is left over at the right and at the bottom gets narrower tiles of its own.
+ * Emits loops over all panels, lines and row tiles. Panels are the outer loop, so that one panel stays in the nearest cache while the rows
+ * are read. The remainders at the right and at the bottom get separate, narrower tiles.
  */
 export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops = k.items): void {
   const { columns, part } = product;
@@ -185,8 +185,8 @@ export function emitMatmul(k: Build, tile: Tile, product: Product, loops: Loops 
 }
 
 /**
- * How many panels a tile of the rows that are left over takes at once: as many sums as a full tile has, since a processor that
- * adds to fewer waits for each of them. Rather a few less than some panels one by one.
+ * How many panels a tile of the remaining rows takes at once. It has as many sums as a full tile, because with fewer sums the processor
+ * waits for each addition. It takes a few panels less rather than leave some panels to be done one by one.
  */
 function panelsOfRest(tile: Tile, rows: number, panels: number): number {
   if (rows === 0) return panels;
@@ -195,23 +195,23 @@ function panelsOfRest(tile: Tile, rows: number, panels: number): number {
   return even * 2 > most ? even : most;
 }
 
-/** Whether packed columns are so many bytes that they come from memory, or a cache that is far away, when a tile asks for them. */
+/** Whether packed columns are so large that they come from memory, or a distant cache, when a tile reads them. */
 function isStreamed({ count, width }: Segment, { depth, step }: Columns, bytes: number): boolean {
   return step === undefined && count > 1 && 4 * count * width * depth >= bytes;
 }
 
-/** Which of the tiles that read a panel reads its part of the next one ahead. */
+/** Which of the tiles that read a panel prefetches its part of the next one. */
 interface Ahead {
   readonly tile: Int;
   readonly tiles: number;
 }
 
-/** Elements of a line of a cache. */
+/** Elements of a cache line. */
 const cacheLine = 16;
 
 /**
- * Reads a part of the next panel ahead, an element of a line after every few steps of a run: gives the steps between, and what emits one
- * read. The last panel is read again in its own place. Undefined where a run is too short for that.
+ * Prefetches a part of the next panel, one element of a cache line after every few steps of a run. Returns the number of steps between, and
+ * a function that emits one read. The last panel prefetches itself. Undefined if a run is too short for that.
  */
 function readAhead(
   k: Build,
@@ -250,11 +250,11 @@ function emitTile(
   const { columns, runs, finish } = at.product;
   const { width, wide } = at.segment;
   const lanes = wide ? k.lanes : 1;
-  // Elements of the depth that a step takes.
+  // Elements of the depth that an iteration takes.
   const deep = columns.deep && !wide ? k.lanes : 1;
   const type = wide || deep > 1 ? "vec" : "f32";
   const places = Array.from({ length: (at.panels * width) / lanes }, (_, c) => c * lanes);
-  // Panels lie one behind the other, the columns of a matrix in memory side by side.
+  // Panels follow one another in memory; the columns of a matrix are adjacent.
   const inColumns = (column: number): number =>
     columns.step === undefined
       ? Math.floor(column / width) * width * columns.depth + (column % width)
@@ -266,12 +266,12 @@ function emitTile(
   const b = k.let("b", i32(addInt(columns.start, offset)));
   const ahead =
     at.ahead && readAhead(k, at.ahead, { columns, segment: at.segment, offset, length: runs.length });
-  // The rows of the run that the loops stand in.
+  // The rows of the run that the loops are in.
   let a: ReturnType<typeof makeRows> | undefined;
   const multiply = (added: readonly Register[]): void => {
     const right = places.map((from, c) => {
       const value = load(columns.place, address(b, inColumns(from) * deep), type);
-      // What only one row needs takes no register.
+      // A value that only one row needs takes no register.
       return sums.length > 1 ? k.let(`b${c}`, value) : value;
     });
     for (const r of sums.keys()) {
@@ -319,7 +319,7 @@ function emitTile(
       );
 }
 
-/** Reads the rows of A, one element each or a vec, from registers that step along: one register for all rows of one place. */
+/** Reads the rows of A, as one element each or as a vec, from registers that are incremented; rows of one place share a register. */
 function makeRows(
   k: Build,
   { place, start, rowStride, taps }: Rows,
@@ -334,7 +334,7 @@ function makeRows(
   }
   const { border, channel } = taps;
   const all = Array.from({ length: count }, (_, row) => taps.at(row));
-  // The channel within the pixel, which steps before the window may ask for.
+  // The channel within the pixel, which steps before the window may need.
   const c = k.let("channel", i32(channel));
   return {
     read: (row, width) => {

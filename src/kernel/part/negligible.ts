@@ -1,19 +1,19 @@
-// Weights that are too small to matter, packed as 0. Products with numbers below 2⁻¹²⁶ (subnormal ones) take up to a hundred times
-// as long on many processors, in WebAssembly and JavaScript alike, and training leaves whole channels of them.
+// Weights that are too small to matter are packed as 0. On many processors, products with numbers below 2⁻¹²⁶ (subnormal ones) take up to a
+// hundred times as long, in WebAssembly and JavaScript alike, and training leaves whole channels of them.
 
 import type { Graph, WeightId } from "#ir/graph.js";
 import { opOf } from "#ops/index.js";
 
 /**
- * What is below this part of the greatest finite |value| of its tensor counts as 0. A weight w of a tensor with the greatest value m
- * adds w·x to a sum, where m adds m·x′: the difference stays a hundredth of a rounding error of f32 (2⁻²⁴) as long as activations of
- * one layer lie within 2⁷⁰ ≈ 10²¹ of each other. It is relative, so a tensor of nothing but tiny values stays as it is. And what is
- * left gives subnormal products with tiny activations alone: with m around 1, all weights are above 2⁻¹⁰⁰.
+ * Values below this fraction of the greatest finite |value| of their tensor count as 0. A weight w of a tensor with the greatest value m
+ * adds w·x to a sum, where m adds m·x′: the difference stays a hundredth of a rounding error of f32 (2⁻²⁴) as long as activations of one
+ * layer are within 2⁷⁰ ≈ 10²¹ of each other. The limit is relative, so a tensor that has only tiny values is not changed. The remaining
+ * weights give subnormal products only with tiny activations: with m around 1, all weights are above 2⁻¹⁰⁰.
  */
 export const negligible = 2 ** -100;
 
 /**
- * The weights that are factors and terms of sums, and nothing else: in a quotient, a comparison or a power, a tiny number is not like 0.
+ * The weights that are only used as factors and terms of sums: in a quotient, a comparison or a power, a tiny number does not act like 0.
  */
 export function summedWeights(graph: Graph): ReadonlySet<WeightId> {
   const summed = new Set<WeightId>();
@@ -31,8 +31,8 @@ export function summedWeights(graph: Graph): ReadonlySet<WeightId> {
 }
 
 /**
- * The values with 0 in the place of negligible ones, and how many those are. `values` stay as they are unless they lie in `memory`,
- * which the result may use.
+ * The values with 0 in place of negligible ones, and the number of these. `values` is not changed unless it is in `memory`, which the
+ * result may use.
  */
 export function withoutNegligible(
   values: Float32Array,

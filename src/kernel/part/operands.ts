@@ -11,17 +11,17 @@ import type { Packing } from "./pack.js";
 import { plainPacking } from "./pack.js";
 import type { Tile } from "./tile.js";
 
-/** What a parameter of a kernel refers to. */
+/** The source of a kernel's parameter. */
 export type Ref =
   | { readonly kind: "view"; readonly arena: number; readonly offset: number }
   | { readonly kind: "weight"; readonly weight: WeightId; readonly packing: Packing }
   | PreparedRef
   | { readonly kind: "table"; readonly values: readonly number[] };
 
-/** What is computed from a weight when a module is loaded, by a kernel of its own. */
+/** A value that a separate kernel computes from a weight when a module is loaded. */
 export interface PreparedRef {
   readonly kind: "prepared";
-  /** Of the kernel; with the weight it tells what is computed. */
+  /** The name of that kernel; together with the weight it identifies the value. */
   readonly name: string;
   readonly weight: WeightId;
   readonly elements: number;
@@ -41,12 +41,12 @@ export interface Operand {
   readonly wide: boolean;
 }
 
-/** Last-axis vectors of a shape. */
+/** The number of last-axis vectors of a shape. */
 export function vectors(shape: Shape): number {
   return elements(shape) / channels(shape);
 }
 
-/** Elements from the first to behind the last of a view. */
+/** The number of elements from the first to the end of a view. */
 function extentOf(shape: Shape, stride: number): number {
   return (vectors(shape) - 1) * stride + channels(shape);
 }
@@ -58,7 +58,7 @@ export function reads(k: Build, name: string, source: Source): Operand {
     : viewOperand(k, name, source.view, "read");
 }
 
-/** A parameter for the view that is written; `read_write` where the kernel reads back what it wrote. */
+/** A parameter for the view that is written; `read_write` if the kernel reads its results again. */
 export function writes(k: Build, view: View, access: "write" | "read_write" = "write"): Operand {
   return viewOperand(k, "y", view, access);
 }
@@ -81,7 +81,7 @@ function weightOperand(k: Build, name: string, weight: WeightId, shape: Shape): 
   return { place, shape, stride, wide: stride % k.lanes === 0 || vectors(shape) === 1 };
 }
 
-/** A parameter for a weight in a layout of its own. */
+/** A parameter for a weight in a specific layout. */
 export function weightParameter(k: Build, name: string, weight: WeightId, packing: Packing): Place {
   return k.parameter(
     name,
@@ -90,7 +90,7 @@ export function weightParameter(k: Build, name: string, weight: WeightId, packin
   );
 }
 
-/** A parameter for what is computed from a weight when a module is loaded. */
+/** A parameter for a value computed from a weight when a module is loaded. */
 export function preparedParameter(
   k: Build,
   name: string,

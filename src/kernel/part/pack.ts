@@ -1,42 +1,45 @@
-// Packing: weights in the order in which the kernels read them.
+// Packs weights in the order in which the kernels read them.
 
 import { greatest } from "#diagnostic/extremes.js";
 import type { WeightId } from "#ir/graph.js";
 import type { WeightStore } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 
-/** How a weight is laid out in the packed file. `key` names the layout: equal keys are packed once. */
+/** How a weight is laid out in the packed file. `key` identifies the layout: equal keys are packed once. */
 export interface Packing {
   readonly key: string;
   readonly elements: number;
   /**
-   * From the values as the graph has them to the packed ones, in pieces that are each valid until the next: a dense layer
-   * may have hundreds of megabytes, and both orders at once would be twice that.
+   * Converts the values in the order of the graph to the packed order, in pieces that are each valid until the next. A dense layer may have
+   * hundreds of megabytes, and holding both orders would take twice that.
    */
   readonly pack: (values: Float32Array) => Iterable<Float32Array>;
 }
 
-/** As the graph has it. */
+/** The order of the graph. */
 export function plainPacking(elements: number): Packing {
   return { key: "plain", elements, pack: (values) => [values] };
 }
 
-/** The matrix of a dense product: `groups` matrices of `depth` rows side by side, each cut into panels. */
+/** The matrix of a dense product: `groups` matrices of `depth` rows next to each other, each divided into panels. */
 export interface PanelLayout {
   readonly depth: number;
   readonly groups: number;
   /** Columns per group. */
   readonly columns: number;
-  /** Widths of the panels of a group, in order; they add up to `columns`. */
+  /** The widths of the panels of a group, in order; their sum is `columns`. */
   readonly widths: readonly number[];
   /** Elements from one group to the next; at least `depth · columns`. */
   readonly groupSize: number;
   /**
-   * Branches of the depth: row j·(depth/branches) + c is packed from row c·branches + j, as a fused kernel keeps the branches
-   * of a depthwise result one after another.
+   * Branches of the depth: row j·(depth/branches) + c is packed from row c·branches + j, because a fused kernel stores the branches of a
+   * depthwise result one after another.
    */
   readonly branches: number;
-  /** How many rows lie side by side in a panel whose width is not a multiple of their number: column 0 of all of them, then column 1; 1 if they do not. */
+  /**
+   * How many rows are interleaved in a panel whose width is not a multiple of their number: column 0 of all of them, then column 1; 1 if
+   * they are not.
+   */
   readonly deep: number;
 }
 
@@ -102,8 +105,8 @@ export function filterPacking(taps: number, outputs: number, stride: number): Pa
 }
 
 /**
- * A `[rows, inputs · multiplier]` weight branch by branch: element (row, j, c) at `(row · multiplier + j) · stride + c` is that
- * of channel c · multiplier + j. With one row, a bias or another operand per channel.
+ * A `[rows, inputs · multiplier]` weight branch by branch: element (row, j, c) at `(row · multiplier + j) · stride + c` belongs to channel
+ * c · multiplier + j. With one row: a bias, or another operand per channel.
  */
 export function branchPacking(rows: number, inputs: number, multiplier: number, stride: number): Packing {
   if (multiplier === 1) return filterPacking(rows, inputs, stride);
@@ -122,7 +125,7 @@ export function branchPacking(rows: number, inputs: number, multiplier: number, 
   };
 }
 
-/** Literals up to this many elements are looked through for zeros; larger ones are not biases. */
+/** The most elements of a literal that is tested for zeros; larger ones are not biases. */
 const largestBias = 65_536;
 
 /** Whether a weight is known to be zeros without computing it: a bias of zeros is not added. */

@@ -1,4 +1,4 @@
-// Places that another operand holds: which element each means.
+// Reads places from another operand, and finds the elements that they mean.
 
 import { placeOf } from "#ops/gather.js";
 import type { Source } from "#schedule/schedule.js";
@@ -10,8 +10,8 @@ import type { Build } from "./operands.js";
 import { reads, stridesOf, tableParameter } from "./operands.js";
 
 /**
- * Which of `extent` elements a place in f32 means, as `placeOf` of the op has it. The number is brought into the range before and after
- * it becomes an integer: targets differ in what NaN becomes, and none may read elsewhere.
+ * The one of `extent` elements that a place in f32 means, as `placeOf` of the op defines it. The number is clamped before and after it
+ * becomes an integer, because targets convert NaN differently, and none may read outside.
  */
 function elementAt(k: Build, place: Value, extent: number): Int {
   const near = binary("min", binary("max", place, f32(-extent)), f32(extent - 1));
@@ -26,12 +26,12 @@ function elementAt(k: Build, place: Value, extent: number): Int {
   });
 }
 
-/** Reads the place at an index: which of the elements it means. */
+/** Reads the place at an index, and returns the number of the element that it means. */
 export type PlaceReader = (index: readonly Int[]) => Int;
 
 /**
- * Places that another kernel computed, seen as of a shape with the same last axis; those that are constants stand in a table, since weights may be
- * stored in 16 bits.
+ * Places that another kernel computed, reshaped with the same last axis. Constant places are in a table, because weights may be stored in
+ * 16 bits.
  */
 export function placeReader(
   k: Build,

@@ -1,4 +1,4 @@
-// Elementwise steps in front of and behind a stage, as functions on the values of a kernel.
+// Elementwise steps before and after a stage, as functions on the values of a kernel.
 
 import type { Step, Side } from "#schedule/schedule.js";
 import { channels } from "#ir/type.js";
@@ -10,17 +10,17 @@ import { reads, stridesOf, weightParameter } from "./operands.js";
 import { branchPacking } from "./pack.js";
 import { scalarValue, usesOf } from "../ir/scalar.js";
 
-/** An element of a result, as elementwise steps see it; of a vec, its first lane. */
+/** The position of an element of a result, as elementwise steps need it; for a vec, of its first lane. */
 export interface Position {
   /** Which last-axis vector. */
   readonly pixel: Int;
-  /** Where in the last axis; of a vec, a multiple of the lanes. */
+  /** The place in the last axis; for a vec, a multiple of the lanes. */
   readonly channel: Int;
-  /** Index per axis, where a step broadcasts in a way of its own. */
+  /** Index per axis, for a step that broadcasts in a general way. */
   readonly index?: readonly Int[];
 }
 
-/** Elementwise steps, ready to be applied to one element or one vec of consecutive channels. */
+/** Elementwise steps that can be applied to one element, or to a vec of consecutive channels. */
 export interface Steps {
   /** Whether they apply to vecs: all side operands are aligned, or repeat along the channels. */
   readonly wide: boolean;
@@ -37,14 +37,14 @@ interface ReadySide {
   readonly repeats: boolean;
 }
 
-/** The steps of a prologue or epilogue, their side operands as parameters; made once, applied per element. */
+/** The steps of a prologue or epilogue, with their side operands as parameters; made once, applied per element. */
 export function elementwiseSteps(k: Build, steps: readonly Step[]): Steps {
   return makeSteps(k, steps, (side) => readSide(k, side));
 }
 
 /**
- * Steps on a value that is kept branch by branch (see `branchPacking`), whose channel is branch · stride + input channel.
- * Undefined if some side operand has no such layout; its steps can then only be applied one by one.
+ * Steps on a value that is stored branch by branch (see `branchPacking`), whose channel is branch · stride + input channel. Undefined if a
+ * side operand has no such layout; then the steps can only be applied channel by channel.
  */
 export function branchSteps(
   k: Build,
@@ -130,7 +130,7 @@ function sideAddress(operand: Operand, broadcast: Side["broadcast"], at: Positio
   }
 }
 
-/** Where the element for an index of the result stands in an operand that repeats over it as NumPy has it. */
+/** The address of the element for an index of the result, in an operand that broadcasts as in NumPy. */
 export function broadcastAddress(operand: Operand, index: readonly Int[]): Int {
   const strides = stridesOf(operand.shape, operand.stride);
   const lead = index.length - operand.shape.length;
@@ -159,8 +159,7 @@ export function eachLane(
 }
 
 /**
- * Stores one element, or one vec, of a result after its epilogue; lane by lane, where the result or the epilogue's operands are
- * not aligned.
+ * Stores one element, or one vec, of a result after its epilogue; lane by lane, if the result or the epilogue's operands are not aligned.
  */
 export function storeResult(k: Build, y: Operand, value: Value, at: Position, epilogue: Steps): void {
   const store = (one: Value, position: Position): void =>

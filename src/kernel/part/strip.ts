@@ -13,7 +13,7 @@ import type { Steps } from "./steps.js";
 import type { Tile } from "./tile.js";
 import { blockSize } from "./tile.js";
 
-/** Window attributes with the kernel's size; padding in numbers. */
+/** The attributes of a window, including its size; padding in numbers. */
 export interface WindowSpec {
   readonly kernel: Size;
   readonly stride: Size;
@@ -29,23 +29,23 @@ export interface Strip {
   readonly pixelStride: number;
   /** Whether every pixel begins at a multiple of the lanes. */
   readonly wide: boolean;
-  /** Of a strip that is not copied although it has a border: then taps are read through it alone. */
+  /** The border of a strip that is not copied although it has one; then taps are only read through it. */
   readonly border?: Border;
 }
 
-/** A row counted over all samples, taken apart. */
+/** A row counted over all samples, as the sample and the row in it. */
 export interface SampleRow {
   readonly sample: Int;
   readonly row: Int;
 }
 
 export interface StripOptions {
-  /** What the border holds. */
+  /** The value of the border. */
   readonly fill: number;
   readonly prologue?: Steps;
   /** Whether pixels are aligned to the lanes; else they are dense, so that neighbouring pixels are one run. */
   readonly aligned?: boolean;
-  /** Most scratch that the kernel can have, in elements. */
+  /** The most scratch that the kernel can have, in elements. */
   readonly limit: number;
 }
 
@@ -61,14 +61,14 @@ function outputRows({ kernel, stride, dilation, padding }: WindowSpec, height: n
 }
 
 /**
- * Output rows of a strip: about as many as the tile wants, fewer where that many do not fit into scratch. If not even one does, the
- * rows are read in place, and their number does not matter. A number that divides the height is preferred; where the next one is far
- * smaller (17 rows, say), the last strip has fewer rows.
+ * Output rows of a strip: about as many as the tile asks for, fewer if those do not fit into scratch. If not even one fits, the rows are
+ * read in place, and their number does not matter. A divisor of the height is preferred; if the nearest divisor is far smaller (for 17
+ * rows, say), the last strip has fewer rows.
  */
 export function stripRows(tile: Tile, window: WindowSpec, height: number, shape: Shape): number {
   const [, , width = 1] = shape;
   const [, , left, right] = window.padding;
-  // Of lanes, four is the most; a few elements too many do no harm.
+  // Four is the greatest number of lanes; a few elements too many do no harm.
   const pixelStride = Math.ceil(channels(shape) / 4) * 4;
   const fits = (rows: number): boolean =>
     stripHeight(window, rows) * (width + left + right) * pixelStride <= tile.scratch;
@@ -77,7 +77,9 @@ export function stripRows(tile: Tile, window: WindowSpec, height: number, shape:
   return most;
 }
 
-/** At most so many rows of a height: a divisor if one is near, else such that the last strip has few less than the others. */
+/**
+ * At most `most` rows of a height: a divisor if one is near, else a number such that the last strip has only a few less than the others.
+ */
 function evenRows(height: number, most: number): number {
   const rows = Math.ceil(height / Math.ceil(height / most));
   const divisor = blockSize(height, most);
@@ -89,11 +91,11 @@ export interface BlockRows {
   /** The first of them, counted over all samples, and in its sample. */
   readonly row0: Int;
   readonly first: SampleRow;
-  /** Emits what is done for one of them only where it exists; absent if all blocks have equally many. */
+  /** Emits code for one of them that runs only if the row exists; absent if all blocks have equally many. */
   readonly within?: Within;
 }
 
-/** Emits a body that is for one line of some. */
+/** Emits a body for one of several lines. */
 export type Within = (line: Int, body: () => void) => void;
 
 /** Output rows divided over blocks: all have `rows`, the last one of a sample perhaps fewer. */
@@ -127,9 +129,9 @@ export function rowBlocks(
 }
 
 /**
- * The strip for output rows from `first` on. Without padding or prologue it is the input itself; else the rows are copied
- * into scratch, with `fill` in the border. The copy runs through memory once per strip, and the loops over the window then
- * need no test at all. Where scratch is too small for the rows, the window reads the input through a `Border` instead.
+ * The strip for output rows from `first` on. Without padding or prologue it is the input itself; else the rows are copied into scratch,
+ * with `fill` in the border. The copy reads memory once per strip, and the loops over the window then need no test. If scratch is too small
+ * for the rows, the window reads the input through a `Border` instead.
  */
 export function makeStrip(
   k: Build,
@@ -195,7 +197,7 @@ export function makeStrip(
   });
 }
 
-/** All rows of a sample where they lie: blocks of many items share no strip, and each tap asks for the border if there is one. */
+/** All rows of a sample in place: blocks with many items share no strip, and each tap tests the border if there is one. */
 export function wholeStrip(
   k: Build,
   x: Operand,
@@ -237,7 +239,7 @@ export function fillStrip(
     /** Output rows. */
     readonly rows: number;
     readonly first: SampleRow;
-    /** Of what the window reads. */
+    /** The shape of what the window reads. */
     readonly shape: readonly number[];
     readonly pixelStride: number;
     readonly fill: number;
@@ -271,7 +273,7 @@ export function fillStrip(
   return { place, base, rowStride, pixelStride, wide: pixelStride % k.lanes === 0 };
 }
 
-/** The sample and the row in it, of a row counted over all samples. */
+/** The sample, and the row in it, of a row counted over all samples. */
 export function splitRow(k: Build, row: Int, samples: number, height: number): SampleRow {
   if (samples === 1) return { sample: 0, row };
   return {

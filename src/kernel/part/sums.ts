@@ -1,8 +1,8 @@
-// Long sums: terms are added up in blocks, and then the blocks, so that no term goes through many roundings.
+// Long sums: terms are added up in blocks, and then the blocks, so that no term passes many roundings.
 //
-// A sum of K terms one after another is off by up to K·2⁻²⁴·Σ|terms|, and by a third of that where all terms are equal. In blocks of b
-// terms a term goes through at most b + K/b roundings (Higham 2002, "Accuracy and Stability of Numerical Algorithms", §4.2), which is
-// least, 2·√K, for b = √K. The tolerance of results (`src/interpret/tolerance.ts`) is (16 + 8·√K)·2⁻²⁴.
+// A sum of K terms one after another is off by up to K·2⁻²⁴·Σ|terms|, and by a third of that if all terms are equal. In blocks of b terms,
+// a term passes at most b + K/b roundings (Higham 2002, "Accuracy and Stability of Numerical Algorithms", §4.2), which is least, 2·√K, for
+// b = √K. The tolerance of results (`src/interpret/tolerance.ts`) is (16 + 8·√K)·2⁻²⁴.
 
 import type { Int, Width } from "../ir/build.js";
 import { address, addInt, binary, compare, f32, int, load, mulInt, widen } from "../ir/build.js";
@@ -14,22 +14,22 @@ import { blockSize } from "./tile.js";
 export interface Level {
   readonly name: string;
   readonly count: number;
-  /** Emits what stands in every round before and around the loops inside; by default, those alone. */
+  /** Emits the code of each iteration before and around the inner loops; by default, only those. */
   readonly around?: (inner: () => void, ...at: Int[]) => void;
 }
 
-/** Blocks of a product are rather longer than √K: its loops are short and run through memory, and every block costs a start. */
+/** The blocks of a product are longer than √K: its loops are short and read memory in order, and every block costs a start. */
 export const productBlock = 256;
 
-/** Roundings that a term of a sum of K may go through: what the tolerance allows, less 8 for what is before and behind the sum. */
+/** The roundings that a term of a sum of K terms may pass: what the tolerance allows, less 8 for what comes before and after the sum. */
 export function mostRoundings(terms: number): number {
   return 8 * Math.sqrt(terms) + 8;
 }
 
 /**
- * How a nest of loops that adds a term each round is cut: the rounds of the loop at `level` that make a block, with all of the loops
- * inside it. Undefined where the terms are so few that they may be added one after another. A term then goes through no more than
- * `mostRoundings`. Blocks have about `wanted` terms, if those are not too many; √K by default.
+ * How a nest of loops that adds a term in each iteration is divided: the iterations of the loop at `level` that make a block, with all of
+ * the loops inside it. Undefined if the terms are so few that they may be added one after another. A term then passes at most
+ * `mostRoundings`. Blocks have about `wanted` terms, if that is allowed; √K by default.
  */
 export function blocksOf(
   counts: readonly number[],
@@ -47,13 +47,13 @@ export function blocksOf(
   const count = counts[level] ?? 1;
   const limit = Math.max(1, Math.floor(block / inside));
   const even = blockSize(count, limit);
-  // Rounds that are left over cost a condition, or code of their own, so that rather more blocks of a divisor are made.
+  // Remaining iterations cost a condition, or separate code, so more blocks whose size is a divisor are preferred.
   return { level, rounds: even * 2 >= limit ? even : Math.ceil(count / Math.ceil(count / limit)) };
 }
 
 /**
- * A nest of loops that adds one term a round to each of some registers, in blocks if the terms are many. `add` is given the registers to
- * add to. On targets whose registers hold float64 there are no blocks.
+ * A nest of loops that adds one term in each iteration to each of some registers, in blocks if there are many terms. `add` gets the
+ * registers to add to. On targets whose registers hold float64 there are no blocks.
  */
 export function sumLoops(
   k: Build,
@@ -78,8 +78,8 @@ export function sumLoops(
   const { level, rounds } = cut;
   const { name = "i", count = 1 } = levels[level] ?? {};
   const zero = (sum: Register) => widen(f32(0), widthOf(sum));
-  // While a block is added up, the sums wait. As many as a tile of a product has fill the registers of a CPU: then they wait in scratch,
-  // and the block is added up where they were. V8 takes up to 20% longer if they wait in registers that it spills itself.
+  // While a block is added up, the sums wait. The sums of a product's tile fill the registers of a CPU: then they wait in scratch, and the
+  // block is added up in their registers. V8 takes up to 20% longer if they wait in registers that it spills itself.
   const waits = sums.length > k.waitingSums;
   const base = waits ? k.sharedScratch(sums.length * k.lanes) : 0;
   const place = (at: number) => address(base + at * k.lanes);
@@ -106,7 +106,7 @@ export function sumLoops(
     k.for("block", (count - rest) / rounds, (index) => block(before, mulInt(index, rounds), rounds));
     if (rest > 0) block(before, count - rest, rest);
   });
-  /** Rounds with loops inside are written once: a block begins where its number says so, and the first of them is shorter. */
+  /** Loops inside are written once: a block begins where its number says so, and the first block is shorter. */
   function uneven(before: readonly Int[]): void {
     const parts = begin();
     k.for(name, count, (index) => {

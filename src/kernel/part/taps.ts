@@ -1,4 +1,4 @@
-// The taps of a window: what neighbouring output pixels read of some channels.
+// The taps of a window: what neighbouring output pixels read in some channels.
 
 import type { Border } from "./border.js";
 import { loadTap, tapAt } from "./border.js";
@@ -10,8 +10,8 @@ import type { Strip, WindowSpec } from "./strip.js";
 import { sumLoops } from "./sums.js";
 
 /**
- * Calls `visit` for every tap with its number, and its distance from the window's first in rows and columns, and with the registers
- * that it adds to: those that are given, or the sums of a block.
+ * Calls `visit` for every tap with its number, its distance from the window's first tap in rows and columns, and the registers that it adds
+ * to: the given ones, or the sums of a block.
  */
 function eachTap(
   k: Build,
@@ -36,25 +36,25 @@ function isWrittenOut({ writtenTaps }: Build, [height, width]: WindowSpec["kerne
 }
 
 /**
- * Gives every tap with what each of some neighbouring pixels reads there. What is summed over the taps goes to the registers that `visit`
- * is given, which end up in `sums`.
+ * Visits every tap with the values that some neighbouring pixels read there. Sums over the taps go to the registers that `visit` gets,
+ * which end up in `sums`.
  */
 export type Taps = (
   sums: readonly Register[],
   visit: (tap: Int, inputs: readonly Value[], sums: readonly Register[]) => void,
 ) => void;
 
-/** The taps of some pixels in one output row, from the channels that are wanted. */
+/** The taps of some pixels in one output row, from the given channels. */
 export type TapsOf = (channel: Int, size: Width) => Taps;
 
-/** What pixels are meant: a row of the strip's output, the first column, and how many columns. */
+/** Which pixels: a row of the strip's output, the first column, and the number of columns. */
 export interface Pixels {
   readonly row: Int;
   readonly column: Int;
   readonly count: number;
 }
 
-/** The taps of pixels; what does not depend on the channel is computed at once. A border allows one pixel at a time. */
+/** The taps of pixels; everything that does not depend on the channel is computed first. A border allows one pixel at a time. */
 export function tapsOf(k: Build, strip: Strip, window: WindowSpec, pixels: Pixels): TapsOf {
   return strip.border ? borderTaps(k, strip.border, window, pixels) : stripTaps(k, strip, window, pixels);
 }
@@ -79,7 +79,7 @@ function stripTaps(k: Build, strip: Strip, window: WindowSpec, { row, column, co
   };
 }
 
-/** Each tap with its own test, found once for all channels unless they are in loops. */
+/** Each tap has a test, which is evaluated once for all channels unless the taps are in loops. */
 function borderTaps(k: Build, border: Border, window: WindowSpec, { row, column }: Pixels): TapsOf {
   const [down, across] = [k.size(window.stride[0]), k.size(window.stride[1])];
   const place = (ty: Int, tx: Int) =>

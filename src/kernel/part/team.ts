@@ -1,4 +1,4 @@
-// Kernels whose blocks have many items: the work is one flat row of items, cut into blocks, and no block shares a strip.
+// Kernels whose blocks have many items: the work is one flat row of items, divided into blocks, and no block shares a strip.
 
 import { given } from "#diagnostic/given.js";
 import { greatest } from "#diagnostic/extremes.js";
@@ -32,12 +32,12 @@ import type { TapsOf } from "./taps.js";
 import { tapsOf } from "./taps.js";
 import type { Tile } from "./tile.js";
 
-/** Blocks for a number of items. */
+/** The number of blocks for a number of items. */
 export function teamBlocks(k: Build, items: number): number {
   return Math.ceil(items / k.team);
 }
 
-/** Calls `body` for the items of a block out of all, with the item's number; the last block has fewer than others. */
+/** Calls `body` for the items of a block, with the item's number in all; the last block has fewer than the others. */
 export function flatItems(k: Build, block: Int, count: number, body: (item: Int) => void): void {
   k.items(["item"], [k.team], (i = 0) => {
     const item = k.letInt("at", addInt(mulInt(block, k.team), i));
@@ -45,14 +45,14 @@ export function flatItems(k: Build, block: Int, count: number, body: (item: Int)
   });
 }
 
-/** The pixel of a result: its sample, row and column from its number. */
+/** The pixel of a result: its sample, row and column, computed from its number. */
 export interface Pixel {
   readonly sample: Int;
   readonly row: Int;
   readonly column: Int;
 }
 
-/** Takes the number of a pixel apart. */
+/** Splits the number of a pixel. */
 export function pixelAt(
   k: Build,
   pixel: Int,
@@ -68,14 +68,14 @@ export function pixelAt(
   };
 }
 
-/** How many items go through the channels of some pixels, and how: vecs one by one, what is left over together. */
+/** The number of items for the channels of some pixels: one for each vec, and one for the remaining channels of a pixel. */
 export function vectorItems(k: Build, pixels: number, depth: number, wide: boolean): number {
   return pixels * Math.max(1, wide ? Math.floor(depth / k.lanes) : 1);
 }
 
 /**
- * Calls `body` for every pixel and vec of channels: neighbouring items have neighbouring vecs. Channels that fill no vec are done
- * by one item a pixel, since a store to one element may rewrite the vec that it lies in.
+ * Calls `body` for every pixel and vec of channels: neighbouring items have neighbouring vecs. One item per pixel handles the channels that
+ * fill no vec, because a store to one element may rewrite its whole vec.
  */
 export function eachVector(
   k: Build,
@@ -125,10 +125,10 @@ export function pixelTaps(
   return tapsOf(k, strip, window, { row, column, count: 1 });
 }
 
-/** A row of A: for each run, what reads its elements one by one. */
+/** A row of A: for each run, a function that reads its elements one by one. */
 export type RowReader = (run: readonly Int[]) => ElementReader;
 
-/** What meets in a product: rows that are single pixels, each where it lies, and a matrix. */
+/** The factors of a product: rows that are single pixels, each in place, and a matrix. */
 export interface Factors {
   /** Runs as nested counts, and elements of a run: see `Runs`. */
   readonly counts: readonly number[];
@@ -139,26 +139,28 @@ export interface Factors {
 
 /** A product of matrices, or a sum of two. */
 export interface TeamProduct extends Factors {
-  /** Rows of A, and how many of them there are indeed, where that is known to the block alone. */
+  /** Rows of A, and their actual number, if only the block knows that. */
   readonly rows: number;
   readonly valid?: Int;
-  /** Factors of the same rows and columns, whose product is added. */
+  /** Factors with the same rows and columns, whose product is added. */
   readonly added?: Factors;
   readonly finish: (sum: Value, row: Int, column: Int) => void;
 }
 
-/** The tile of a product. One row, as of a dense layer, is divided among more items, unless panels are packed for the tile. */
+/** The tile of a product. A single row, as in a dense layer, is divided among more items, unless panels are packed for the tile. */
 function tileOf(k: Build, tile: Tile, { rows, columns }: TeamProduct): Tile {
   return rows === 1 && columns.step !== undefined ? { ...tile, columns: k.lanes } : tile;
 }
 
-/** Rows of an item's tile. Short runs, as of the first layer's three channels, do not pay for finding where many rows lie. */
+/**
+ * Rows of an item's tile. For short runs, as with the three channels of a first layer, computing the addresses of many rows costs too much.
+ */
 function tileRows(tile: Tile, { rows, counts, length }: TeamProduct): number {
   const isShort = counts.length > 0 && length < tile.rows;
   return Math.min(isShort ? Math.ceil(tile.rows / 2) : tile.rows, rows);
 }
 
-/** How many items a product has. */
+/** The number of items of a product. */
 export function productItems(k: Build, tile: Tile, product: TeamProduct): number {
   const tiles = Math.ceil(product.rows / tileRows(tile, product));
   const { columns } = product;
@@ -172,7 +174,7 @@ export function productItems(k: Build, tile: Tile, product: TeamProduct): number
   );
 }
 
-/** A product whose tiles are the items of all blocks; a tile a subgroup, where that is possible. */
+/** A product whose tiles are the items of all blocks; with subgroups, a tile is a subgroup. */
 export function gridProduct(k: Build, tile: Tile, product: TeamProduct): Body {
   return {
     blocks: teamBlocks(k, productItems(k, tile, product)),
@@ -191,7 +193,7 @@ export function emitBlockProduct(k: Build, tile: Tile, product: TeamProduct): vo
   emitTeamProduct(k, tile, product, (count, body) => k.items(["item"], [count], (item = 0) => body(item)));
 }
 
-/** A tile of rows and columns an item; neighbouring items have neighbouring columns. */
+/** Each item has a tile of rows and columns; neighbouring items have neighbouring columns. */
 export function emitTeamProduct(
   k: Build,
   tile: Tile,
@@ -231,7 +233,7 @@ export function emitTeamProduct(
 
 /**
  * The grid of a product in subgroups, whose items have neighbouring vecs of columns: each reads some elements of A, and all get them by
- * `broadcast`. None for a single row, whose items share nothing, or where the matrix is packed for other tiles.
+ * `broadcast`. Undefined for a single row, whose items share nothing, or if the matrix is packed for other tiles.
  */
 function subgroupProduct(k: Build, tile: Tile, product: TeamProduct): Pick<Body, "subgroups"> {
   const { columns, rows: all, valid = all } = product;
@@ -249,7 +251,7 @@ function subgroupProduct(k: Build, tile: Tile, product: TeamProduct): Pick<Body,
         k.items(["item"], [items], (item = 0) => {
           const m = k.letInt("m", mulInt(int("div", block, each), rows));
           const n = k.letInt("n", addInt(mulInt(int("rem", block, each), width), mulInt(item, k.lanes)));
-          // What lies beyond the last row and column is computed from those, and not stored.
+          // Beyond the last row and column, the last ones are computed again, and not stored.
           const rowAt = (own: number): Int =>
             k.letInt("row", int("min", addInt(m, item, own * items), addInt(valid, -1)));
           const readers = (factors: Factors): RowReader[] =>
@@ -280,24 +282,24 @@ function subgroupProduct(k: Build, tile: Tile, product: TeamProduct): Pick<Body,
 type ElementReader = (c: Int) => Value;
 
 /**
- * A tile: sums, and what is stored of them. The last rows are computed again by a tile that reaches over the end, and not stored. Sums
- * are stored in a loop that chooses among them: one store in the text.
+ * A tile: its sums, and which of them are stored. A tile that reaches over the end computes the last rows again and does not store them. A
+ * loop that chooses among the sums stores them, so the code has one store.
  */
 function emitProductTile(
   k: Build,
   product: TeamProduct,
   tile: {
-    /** The first row and column; of columns, how many. */
+    /** The first row and column, and the number of columns. */
     readonly m: Int;
     readonly n: Int;
     readonly width: number;
     readonly wide: boolean;
     readonly rows: number;
-    /** Rows from here on are not stored; all are, if absent. */
+    /** Rows from here on are not stored; if absent, all are stored. */
     readonly valid?: Int;
-    /** Whether anything is stored at all; always, if absent. */
+    /** Whether anything is stored; if absent, always. */
     readonly store?: Value;
-    /** The rows that the item itself reads, and from those what gives the element of any row of the tile. */
+    /** The rows that the item itself reads; from these, a reader for any row of the tile. */
     readonly readers: (factors: Factors) => readonly RowReader[];
     readonly read: (readers: readonly ElementReader[], c: Int) => (row: number) => Value;
   },
@@ -366,7 +368,7 @@ function emitProductTile(
   else storeRows();
 }
 
-/** Rows of a matrix that lie `stride` apart from `start` on. */
+/** Rows of a matrix, `stride` apart, from `start` on. */
 export function plainRow(
   k: Build,
   x: Pick<Operand, "place" | "stride">,

@@ -1,61 +1,61 @@
-// Tiles: how much of a result a template computes at once. One table per target, chosen by measuring.
+// Tiles: how much of a result a template computes at once. One table per target, chosen by measurement.
 
 import type { Target } from "#ir/target.js";
 
 /** Tuning of the templates. */
 export interface Tile {
-  /** Rows (pixels) and columns (output channels) of a matrix product held in registers. */
+  /** Rows (pixels) and columns (output channels) of a matrix product that are held in registers. */
   readonly rows: number;
   readonly columns: number;
-  /** Most pixels of a pointwise block: its rows of A stay in the cache while B streams by. */
+  /** The most pixels of a pointwise block: its rows of A stay in the cache while B is read. */
   readonly blockPixels: number;
-  /** Most output rows that share one copied strip of input rows. */
+  /** The most output rows that share one copied strip of input rows. */
   readonly stripRows: number;
-  /** Most last-axis vectors that a block of a mapping kernel computes. */
+  /** The most last-axis vectors that a block of a mapping kernel computes. */
   readonly blockVectors: number;
-  /** Neighbouring pixels of a depthwise result that are computed together, sharing weights and input columns. */
+  /** Neighbouring pixels of a depthwise result that are computed together and share weights and input columns. */
   readonly depthwisePixels: number;
-  /** Blocks that a grid should have at least, so that several threads find work. */
+  /** The blocks that a grid should have at least, so that several threads have work. */
   readonly blocks: number;
-  /** Items of a block that run side by side; 1 on a CPU. */
+  /** Items of a block that run in parallel; 1 on a CPU. */
   readonly team: number;
   /**
-   * Where subgroups may have so many items: how many rows of a product one of them takes. Its items have neighbouring vecs of columns,
-   * each of all rows, so that they share the elements of the rows.
+   * For subgroups with this many items: how many rows of a product a subgroup takes. Its items have neighbouring vecs of columns, each of
+   * all rows, so that they share the elements of the rows.
    */
   readonly subgroup?: { readonly items: number; readonly rows: number };
   /**
-   * Elements of transformed inputs and products, of a block of Winograd's, that stay in a core's cache (1 MiB). A block may have
-   * eight times as many where it then reads its weights less often: 28×28×512 takes 30 ms so, and 38 in blocks that fit.
+   * Elements of transformed inputs and products in a block of Winograd's algorithm that stay in a core's cache (1 MiB). A block may have
+   * eight times as many if it then reads its weights less often: 28×28×512 takes 30 ms that way, and 38 in blocks that fit.
    */
   readonly winogradScratch: number;
   /**
-   * Where B has so many bytes or more, and a panel of it is read by so many tiles at most, each of them reads a part of the next panel
-   * ahead. Absent: none does, since the target has no use for a hint.
+   * If B has at least this many bytes, and at most this many tiles read a panel of it, each of them prefetches a part of the next panel.
+   * Absent if the target does not use hints.
    */
   readonly ahead?: { readonly bytes: number; readonly tiles: number };
-  /** Whether long sums are added up in blocks (`sums.ts`): not where registers hold float64. */
+  /** Whether long sums are added up in blocks (`sums.ts`): not if registers hold float64. */
   readonly sumsInBlocks: boolean;
-  /** Most sums of a nest of loops that wait in registers while a block is added up; more of them wait in scratch. */
+  /** The most sums of a nest of loops that wait in registers while a block is added up; more than these wait in scratch. */
   readonly waitingSums: number;
   /**
-   * Windows of up to this many taps are written out; larger ones are loops, or code would grow with their area. So are all windows where a
-   * driver takes a tenth of a second for every access that it finds written.
+   * Windows of up to this many taps are unrolled. Larger ones are loops, because code would grow with their area; so are all windows if a
+   * driver takes a tenth of a second for every access in the code.
    */
   readonly writtenTaps: number;
   /** Whether rows of a product that fill no tile take several panels at once, so that they have as many sums as a tile. */
   readonly restTogether: boolean;
-  /** Most scratch of a block, in elements; a strip that needs more is read where it lies. */
+  /** The most scratch of a block, in elements; a strip that needs more is read in place. */
   readonly scratch: number;
 }
 
-/** Threads that kernels should have work for where each block does some of it again for itself. */
+/** The number of threads that should have work in kernels where each block repeats some of the work. */
 export const mostThreads = 4;
 
 /**
- * JavaScript: 3×3 sums reach 5.0 GFLOP/s on 196×512×512 (2×4 and 4×2 4.8, 3×4 3.6, 4×4 2.2, Node 20 on Zen 3), and MobileNetV1
- * takes 248 ms with 3×3, 256 with 2×4. Two depthwise pixels at once reach 2.5 where one reaches 1.8; four gain 1% of the net
- * and make the module a quarter larger.
+ * JavaScript: 3×3 sums reach 5.0 GFLOP/s on 196×512×512 (2×4 and 4×2 4.8, 3×4 3.6, 4×4 2.2, Node 20 on Zen 3), and MobileNetV1 takes 248 ms
+ * with 3×3, 256 with 2×4. Two depthwise pixels at once reach 2.5 where one reaches 1.8; four gain 1% of the net and make the module a
+ * quarter larger.
  */
 export const jsTile: Tile = {
   rows: 3,
@@ -94,7 +94,7 @@ export const wasmTile: Tile = {
   sumsInBlocks: true,
 };
 
-/** What holds where blocks have many items, whatever the target. */
+/** Tuning for targets whose blocks have many items. */
 export const manyItems = {
   waitingSums: Number.POSITIVE_INFINITY,
   writtenTaps: 0,
@@ -133,15 +133,15 @@ export const tiles: Readonly<Record<Target["name"], Tile>> = {
   wgsl: wgslTile,
 };
 
-/** The largest divisor of `extent` that is at most `limit`, so that no block is left over. */
+/** The largest divisor of `extent` that is at most `limit`, so that all blocks are full. */
 export function blockSize(extent: number, limit: number): number {
   for (let size = Math.min(extent, limit); size > 1; size -= 1) if (extent % size === 0) return size;
   return 1;
 }
 
 /**
- * The same for blocks that gain little by being small, preferably a multiple of `unit`. Where all divisors are far below the
- * limit (the extent is a prime, say), one block takes all.
+ * The same for blocks that gain little by being small, preferably a multiple of `unit`. If all divisors are far below the limit (if the
+ * extent is a prime, say), one block takes all.
  */
 export function largeBlockSize(extent: number, limit: number, unit = 1): number {
   const even =
