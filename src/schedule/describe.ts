@@ -1,4 +1,4 @@
-// A schedule as text: the kernels in order, where they read and write, and what the memory plan came to.
+// A schedule as text: the kernels in order, their reads and writes, and the size of the memory plan.
 
 import type { Graph, KernelPlan, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
@@ -11,8 +11,8 @@ import type { Group, Schedule, Source, Step, View } from "./schedule.js";
 import { arenaElements } from "#ir/arenas.js";
 
 /**
- * One line a kernel with its reason, then lines for what it reads, does and writes; places are `@offset` in elements, with
- * `/stride` where the last-axis vectors have gaps. Ends with a line of totals.
+ * One line per kernel with its reason, then lines for what it reads, computes and writes. Places are `@offset` in elements, with `/stride`
+ * if there are gaps between the last-axis vectors. Ends with a line of totals.
  */
 export function describeSchedule(schedule: Schedule): string {
   const { groups, inputs, outputs } = schedule;
@@ -34,7 +34,7 @@ function planText({ graph }: Schedule, { nodes, plan }: Group): string {
   return why === undefined ? "" : ` ${why.fusion}: ${why.reason}`;
 }
 
-/** The fusion that joined the ops of a kernel, and what that saves; undefined for an op on its own. */
+/** The fusion that joined the ops of a kernel, and what that saves; undefined for a single op. */
 export function whyFused(
   graph: Graph,
   nodes: readonly NodeId[],
@@ -53,7 +53,7 @@ export function arenaText(schedule: Schedule): string {
   return `arena ${bytesText(4 * arenaElements(schedule))} (no plan needs less than ${bytesText(4 * schedule.arenaBound)})`;
 }
 
-/** What one kernel reads, does and writes, a line each, indented. */
+/** What one kernel reads, computes and writes, one line each, indented. */
 export function describeGroup({ graph, weights }: Schedule, group: Group): string[] {
   const shown = (operands: ReadonlyMap<number, Source>): Source[] =>
     [...operands.values()].filter(

@@ -1,17 +1,17 @@
-// Which nodes make one kernel, and in which order the kernels run.
+// Finds the nodes that make one kernel, and the order in which the kernels run.
 
 import type { Graph, Node } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
 import { bug } from "#diagnostic/diagnostic.js";
 
-/** Nodes of one kernel in the order of the graph; a node that no fusion took is alone. */
+/** The nodes of one kernel in the order of the graph; a node without a fusion is a group alone. */
 export type NodeGroup = readonly Node[];
 
 /**
- * The groups in the order of their last nodes. That is an order in which every group stands after those that it reads:
- * what a group reads is the last value of another, which stands before its reader, and so before the reader's group's last.
- * Throws `InternalError` if a group reads an inner value of another, which no fusion makes.
+ * The groups in the order of their last nodes. In this order, every group comes after those that it reads: a group reads the last value of
+ * another group, which precedes its reader, and so the last node of the reader's group. Throws `InternalError` if a group reads an inner
+ * value of another, which no fusion makes.
  */
 export function groupNodes(graph: Graph): NodeGroup[] {
   const groups = new Map<string, Node[]>();

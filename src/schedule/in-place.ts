@@ -1,4 +1,4 @@
-// In-place results: a kernel writes over an operand that is not read again.
+// In-place results: a kernel overwrites an operand that is not read again.
 
 import type { Graph, Node, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
@@ -9,17 +9,17 @@ import type { Places } from "./place-values.js";
 import type { Lifetime } from "./plan-memory.js";
 
 export interface Shared {
-  /** Which buffer a buffer has become. */
+  /** The buffer that replaces a buffer, or the buffer itself. */
   readonly bufferOf: (buffer: number) => number;
-  /** Of all buffers; those that have become another have size 0. */
+  /** The lifetimes of all buffers; replaced buffers have size 0. */
   readonly lifetimes: readonly Lifetime[];
 }
 
 /**
- * Lets a group's result take the buffer of an operand that dies there, where that is safe for every template. It is safe if
- * the operand is read only by elementwise steps behind the last stage (all steps, where there is no stage), element by
- * element: a template computes an element once, reads what its steps read at that very place, and then stores it. An
- * operand of a stage, or of a step before one, is read at other places too and stays apart.
+ * Lets a group's result take the buffer of an operand that is last read there, if this is safe for every template. It is safe if only
+ * elementwise steps after the last stage (all steps, if there is no stage) read the operand, element by element: a template computes an
+ * element once, reads what its steps read at the same place, and then stores it. An operand of a stage, or of a step before one, is also
+ * read at other places and keeps a separate buffer.
  */
 export function shareInPlace(
   graph: Graph,
@@ -45,7 +45,7 @@ export function shareInPlace(
       const life = buffer === undefined ? undefined : merged[buffer];
       if (!from || buffer === undefined || !life || life.last !== moment || life.size !== result.size)
         continue;
-      // An input's buffer may be the caller's own, and an output's too.
+      // The buffer of an input or output may be the caller's.
       if (kinds[buffer] !== kinds[target.buffer] || kinds[buffer] === "port") continue;
       if (from.offset !== 0 || from.stride !== target.stride || target.offset !== 0) continue;
       // Another operand may be a view of the same buffer, and be read elsewhere.
@@ -63,7 +63,7 @@ export function shareInPlace(
   return { bufferOf, lifetimes: merged };
 }
 
-/** Operands that a group reads element by element behind its last stage, and nowhere else. */
+/** Operands that a group reads only element by element, after its last stage. */
 function readInPlace(graph: Graph, nodes: NodeGroup): NodeId[] {
   const inside = new Set(nodes.map((node) => node.id));
   const isStage = (node: Node): boolean => opOf(node.op).scalar === undefined;

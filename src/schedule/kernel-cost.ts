@@ -1,4 +1,4 @@
-// What the cost model says of one kernel of a schedule: bytes, multiply-accumulates and time.
+// The modelled cost of one kernel of a schedule: bytes, multiply-accumulates and time.
 
 import { nodeOf } from "#ir/graph.js";
 import { weightBandwidth } from "#ir/target.js";
@@ -13,20 +13,20 @@ export interface KernelCost {
   /** Tensors and weights that are read, each once, and what the strips of a fused kernel read again. */
   readonly bytesRead: number;
   readonly bytesWritten: number;
-  /** Multiply-accumulates that are done: those that are done again included, and by Winograd's algorithm only its products. */
+  /** Multiply-accumulates that are computed, including repeated ones; for Winograd's algorithm only its products. */
   readonly macs: number;
   /** Results of elementwise ops. */
   readonly steps: number;
-  /** Modelled seconds of computing and of memory; `seconds` is their sum with the start of a kernel. */
+  /** Modelled seconds for computing and for memory; `seconds` is their sum plus the start of a kernel. */
   readonly computeSeconds: number;
   readonly memorySeconds: number;
   readonly seconds: number;
 }
 
 /**
- * The cost of a group: dense and depthwise MACs at their rates; elementwise results, and what pools compare, as depthwise
- * MACs; traffic of tensors, as `costOf` weighs it for fusing, and of weights, which come from the place that holds those of all kernels.
- * The terms are added, so that they can be compared; they do not overlap.
+ * The cost of a group: dense and depthwise MACs at their rates; elementwise results and the comparisons of pools as depthwise MACs; traffic
+ * of tensors, as `costOf` weighs it for fusing; and traffic of weights, at the rate of the memory that can hold those of all kernels. The
+ * terms are added, not overlapped, so that kernels can be compared.
  */
 export function kernelCost(schedule: Schedule, group: Group): KernelCost {
   const { graph, target } = schedule;
@@ -58,7 +58,7 @@ function bytesOf(source: Source): number {
   return 4 * elements((source.kind === "weight" ? source.type : source.view.type).shape);
 }
 
-/** Everything that a kernel reads, each once; weights that were left out are not there to be read. */
+/** Everything that a kernel reads, each once; omitted weights are not read. */
 function sourcesOf({ weights }: Schedule, { input, prologue, stages }: Group): Source[] {
   const steps = [...prologue, ...stages.flatMap((stage) => stage.epilogue)];
   const all = [

@@ -1,4 +1,4 @@
-// From the nodes of a kernel to its steps and stages.
+// Converts the nodes of a kernel to its steps and stages.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import { broadcastOf } from "#ir/broadcast.js";
@@ -16,17 +16,17 @@ import type { Places } from "./place-values.js";
 import { hasParts, partOf } from "./place-values.js";
 import type { AddedStage, Group, Side, Source, Stage, Step, View } from "./schedule.js";
 
-/** Where values lie, for groups to read and write. */
+/** The places of values that groups read and write. */
 export interface Views {
-  /** Of a value that has a place. */
+  /** The view of a value that has a place. */
   viewOf(id: NodeId): View;
-  /** The view, or the weight that a constant is. */
+  /** The view, or the weight of a constant. */
   sourceOf(id: NodeId): Source;
-  /** The number that stands in the code for a constant; undefined where it is read from memory. */
+  /** The number of a constant that is part of the code; undefined if the constant is read from memory. */
   numberOf(id: NodeId): number | undefined;
 }
 
-/** The groups that compute some nodes: one, none for a view, for a concat those that copy what is not written in place. */
+/** The groups that compute some nodes: one; none for a view; for a concat, those that copy the operands that are not written in place. */
 export function lowerGroup(
   graph: Graph,
   nodes: NodeGroup,
@@ -52,7 +52,7 @@ export function lowerGroup(
   ];
 }
 
-/** The copy of a value that is a weight or lies elsewhere into a view. */
+/** Copies a value that is a weight or in another place into a view. */
 export function copyGroup(node: Node, input: Source, output: View): Group {
   return {
     name: node.name,
@@ -80,7 +80,7 @@ function lowerChain(
     const node = nodes[start] ?? bug("a stage without a node");
     const next = nodes.findIndex((other, place) => place > start && isStage(other));
     const end = next < 0 ? nodes.length : next;
-    // Both convolutions are read by their sum alone, so that is the first step.
+    // Only their sum reads both convolutions, so it is the first step.
     const isSum = added !== undefined && nodes[start + 1]?.id === added.sum.id;
     const from = isSum ? start + 1 : start;
     stages.push({
@@ -94,7 +94,7 @@ function lowerChain(
   return { prologue, stages };
 }
 
-/** All operands but the first. */
+/** All operands except the first. */
 function operandsOf({ inputs }: Node, { sourceOf }: Views): ReadonlyMap<number, Source> {
   return new Map([...inputs.entries()].slice(1).map(([place, id]) => [place, sourceOf(id)]));
 }
@@ -104,7 +104,7 @@ function addedStage(node: Node, at: Views): AddedStage {
   return { node: node.id, input: at.sourceOf(input), operands: operandsOf(node, at) };
 }
 
-/** The operand that a group's first node takes as its flow: one of full shape for an elementwise op, else the first. */
+/** The operand that flows into a group's first node: for an elementwise op one with the full shape, else the first. */
 function flowInto(graph: Graph, node: Node): NodeId {
   const inputs = operands(graph, node);
   const full = opOf(node.op).scalar
@@ -129,7 +129,7 @@ function stepsOf(graph: Graph, nodes: NodeGroup, flow: NodeId, at: Views): Step[
   });
 }
 
-/** Most operands that one kernel copies into a concat. */
+/** The most operands that one kernel copies into a concat. */
 const mostParts = 16;
 
 /** The copies of operands that are not written in place: one kernel for all of them, if they are few. */

@@ -1,5 +1,5 @@
-// Where infinities and NaN may come up in a net whose inputs are finite: kernels that add values up and take them away again
-// (Winograd's algorithm) would spread them.
+// Finds where infinities and NaN may arise in a net whose inputs are finite. Kernels that add values and subtract them again (Winograd's
+// algorithm) would spread them.
 
 import type { Graph, Node, NodeId, WeightId } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
@@ -7,10 +7,10 @@ import type { WeightStore } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import { opOf } from "#ops/index.js";
 
-/** Largest literal that is looked through: masks are small, and weights of layers are finite. */
+/** The largest literal that is searched: masks are small, and weights of layers are finite. */
 const largest = 65_536;
 
-/** For each node that may hold an infinity or NaN though the inputs hold none, the op that it comes from. */
+/** For each node that may hold an infinity or NaN although the inputs do not, the op that causes it. */
 export function nonFiniteSources(graph: Graph, weights: WeightStore): ReadonlyMap<NodeId, string> {
   const found = new Map<NodeId, string>();
   for (const node of topological(graph)) {
@@ -42,12 +42,12 @@ function ownSource(node: Node, graph: Graph, weights: WeightStore): string | und
 }
 
 /**
- * Whether a value is kept from 0 as nets do it: by a constant that is added (the epsilon of a variance) or a least value. A weight
- * is taken for one that is not 0.
+ * Whether nets keep a value away from 0 in the usual ways: by a constant that is added (the epsilon of a variance) or a lower bound. A
+ * weight is assumed not to be 0.
  */
 function isGuarded(graph: Graph, base: Node): boolean {
   let guard = base;
-  // A root is guarded as what it is the root of.
+  // A root is guarded if its operand is.
   for (let next: Node | undefined = base; next?.op === "sqrt"; guard = next ?? guard)
     next = graph.nodes.get(next.inputs[0] ?? -1);
   const { op, inputs, attributes } = guard;
@@ -66,7 +66,7 @@ function isGuarded(graph: Graph, base: Node): boolean {
   }
 }
 
-/** Whether a weight, or one that it is computed from, holds an infinity or NaN. Formulas may be as deep as a text is long. */
+/** Whether a weight, or one that it is computed from, holds an infinity or NaN. Expressions may be as deep as a text is long. */
 function hasNonFinite(weights: WeightStore, id: WeightId): boolean {
   const seen = new Set<WeightId>([id]);
   for (const next of seen) {

@@ -1,4 +1,4 @@
-// Places of values: which buffer a value lies in, and where; slices and reshapes are views, concats are written in place.
+// Places of values: the buffer of each value, and its offset there. Slices and reshapes are views, and concats are written in place.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
@@ -11,7 +11,7 @@ import { axisOf } from "#ops/reduce.js";
 import type { NodeGroup } from "./group-nodes.js";
 import type { Arena } from "./schedule.js";
 
-/** A value's place before the plan. */
+/** A value's place before the memory plan. */
 export interface Place {
   readonly buffer: number;
   /** In elements from the start of the buffer. */
@@ -22,16 +22,16 @@ export interface Place {
   readonly exact?: true;
 }
 
-/** Where all values lie that kernels read and write; inner values of fused groups have no place. */
+/** The places of all values that kernels read and write; inner values of fused groups have no place. */
 export interface Places {
   readonly places: ReadonlyMap<NodeId, Place>;
-  /** Of the buffers, in elements. */
+  /** The sizes of the buffers, in elements. */
   readonly sizes: readonly number[];
-  /** What kind of arena each buffer belongs to. */
+  /** The kind of arena for each buffer. */
   readonly kinds: readonly Arena["kind"][];
-  /** Nodes that are views of their operand, or concats that lie in another one: no kernel computes them. */
+  /** Nodes that are views of their operand, or concats that are stored in another one: no kernel computes them. */
   readonly views: ReadonlySet<NodeId>;
-  /** Operands that their producer writes straight into a concat, by the concat. */
+  /** Operands that their producer writes directly into a concat, and that concat. */
   readonly claims: ReadonlyMap<NodeId, NodeOf<"concat">>;
 }
 
@@ -53,7 +53,7 @@ export function placeValues(graph: Graph, groups: readonly NodeGroup[], target: 
     const concat = claims.get(node.id);
     return concat && partOf(graph, concat, concat.inputs.indexOf(node.id), place(concat));
   };
-  /** A concat whose operands lie side by side in another one, as those of a dense block do (Huang et al. 2017), is there already. */
+  /** A concat whose operands are already adjacent in another concat, as those of a dense block are (Huang et al. 2017), needs no copy. */
   const joinedPlace = (node: Node): Place | undefined => {
     if (!isLoneConcat(node) || outputIds(graph).has(node.id)) return undefined;
     const whole = claims.get(node.inputs[0] ?? -1);
@@ -91,12 +91,12 @@ export function placeValues(graph: Graph, groups: readonly NodeGroup[], target: 
 }
 
 /**
- * Most inputs and outputs with a buffer of their own: the eight storage buffers that every WebGPU device binds are enough for
- * them beside two arenas, weights and tables.
+ * The most inputs and outputs with a separate buffer: the eight storage buffers that every WebGPU device binds are enough for these, two
+ * arenas, weights and tables.
  */
 const mostPorts = 4;
 
-/** A buffer is what the most demanding of its values needs. */
+/** The kind of each buffer is that of its most demanding value. */
 function kindsOf(
   graph: Graph,
   groups: readonly NodeGroup[],
@@ -120,8 +120,8 @@ function kindsOf(
 }
 
 /**
- * Values that places are computed from, back to where they are made: vecs may be stored in 16 bits, which hold whole numbers up to 2,048
- * alone.
+ * Values from which places are computed, back to the ops that make them. They need exact numbers: vecs may be stored in 16 bits, which only
+ * hold integers up to 2,048.
  */
 function exactValues(graph: Graph): ReadonlySet<NodeId> {
   const found = new Set<NodeId>();
@@ -136,12 +136,12 @@ function exactValues(graph: Graph): ReadonlySet<NodeId> {
   return found;
 }
 
-/** Whether an op makes places of places: it maps, moves or adds up whole numbers. */
+/** Whether an op makes places from places: it maps, moves or adds integers. */
 function passesPlaces({ scalar, errors, places }: ReturnType<typeof opOf>): boolean {
   return !places && (scalar !== undefined || errors === "moves" || errors === "sums");
 }
 
-/** Whether items of a kernel store into one vec: those of a grouped convolution, whose groups end within vecs. */
+/** Whether several items of a kernel store into one vec, as in a grouped convolution whose groups end within vecs. */
 function tearsVecs(nodes: NodeGroup, lanes: number): boolean {
   return nodes.some(
     (node) =>
@@ -156,12 +156,12 @@ function isLoneConcat(node: Node): node is NodeOf<"concat"> {
   return node.op === "concat" && node.kernel === undefined;
 }
 
-/** Whether a node is an op that may be a view, and no part of a fused kernel. */
+/** Whether a node is an op that may be a view, and not part of a fused kernel. */
 function isViewOp(node: Node): node is NodeOf<"reshape"> | NodeOf<"slice"> {
   return (node.op === "reshape" || node.op === "slice") && node.kernel === undefined;
 }
 
-/** A reshape reads the same bytes if the last-axis vectors stay what they are, or if they lie without gaps. */
+/** A reshape reads the same bytes if the last-axis vectors stay unchanged, or if there are no gaps between them. */
 function reshaped(node: Node, input: Node, from: Place): Place | undefined {
   const [before, after] = [channels(input.type.shape), channels(node.type.shape)];
   if (before === after) return from;
@@ -169,8 +169,7 @@ function reshaped(node: Node, input: Node, from: Place): Place | undefined {
 }
 
 /**
- * A slice is a view if what it leaves out along the axes before the last is all at one axis at most, so that the
- * last-axis vectors that stay are evenly spaced.
+ * A slice is a view if at most one of the axes before the last is shortened, so that the remaining last-axis vectors are equally spaced.
  */
 function sliced(node: NodeOf<"slice">, input: Node, from: Place): Place | undefined {
   const { begin, stride: step } = node.attributes;
@@ -179,7 +178,7 @@ function sliced(node: NodeOf<"slice">, input: Node, from: Place): Place | undefi
   if (last < 0) return from;
   if ((result[last] ?? 1) > 1 && (step[last] ?? 1) !== 1) return undefined;
   let offset = from.offset + (begin[last] ?? 0);
-  // Distances along each axis in the operand, and how many vectors of the result lie between, from the inside out.
+  // The distance along each axis in the operand, and the number of result vectors in between, from the inner axis outwards.
   let distance = from.stride;
   let vectors = 1;
   let stride: number | undefined;
@@ -197,7 +196,7 @@ function sliced(node: NodeOf<"slice">, input: Node, from: Place): Place | undefi
   return { ...from, offset, stride: stride ?? Math.max(from.stride, channels(result)) };
 }
 
-/** Vectors of lanes must begin at multiples of the lane count; tensors with fewer channels are read one by one. */
+/** Vecs must begin at multiples of the lane count; tensors with fewer channels are read one by one. */
 function isAligned({ offset, stride }: Pick<Place, "offset" | "stride">, node: Node, lanes: number): boolean {
   return (
     channels(node.type.shape) < lanes ||
@@ -206,8 +205,8 @@ function isAligned({ offset, stride }: Pick<Place, "offset" | "stride">, node: N
 }
 
 /**
- * `dense`, or with lanes the channel count rounded up. Inputs and outputs of the net and what a reshape or a transpose
- * reads or makes are dense, and so is what has fewer channels than lanes.
+ * `dense`, or with lanes the channel count rounded up. These are dense: inputs and outputs of the net, operands and results of reshapes and
+ * transposes, and tensors with fewer channels than lanes.
  */
 function strideOf(graph: Graph, node: Node, lanes: number): number {
   const count = channels(node.type.shape);
@@ -223,8 +222,8 @@ function strideOf(graph: Graph, node: Node, lanes: number): number {
 }
 
 /**
- * Which operands their producers write straight into a concat. An operand is in one concat's place at most, the last one's,
- * since that is the larger where concats build on each other.
+ * The operands that their producers write directly into a concat. An operand is in the place of at most one concat, the last one, because
+ * that is the larger if concats build on each other.
  */
 function claimSlices(
   graph: Graph,
@@ -249,18 +248,18 @@ function claimSlices(
 
 function canBePart(graph: Graph, input: Node, concat: NodeOf<"concat">): boolean {
   if (input.op === "input" || input.op === "constant" || outputIds(graph).has(input.id)) return false;
-  // A view is where its operand is; a concat that is copied together is dense.
+  // A view has the place of its operand; a concat that is copied together is dense.
   if (isViewOp(input) || (input.op === "concat" && !hasParts(input))) return false;
   return concat.inputs.indexOf(input.id) === concat.inputs.lastIndexOf(input.id);
 }
 
-/** Whether the operands of a concat are views of it: along the last axis, or where all axes before are 1. */
+/** Whether the operands of a concat are views of it: along the last axis, or if all axes before have the extent 1. */
 export function hasParts(concat: NodeOf<"concat">): boolean {
   const axis = concatAxis(concat);
   return axis === concat.type.shape.length - 1 || elements(concat.type.shape.slice(0, axis)) === 1;
 }
 
-/** Where the operand at an index begins in a concat; along an inner axis it is not one view, but its first part is. */
+/** Where the operand at an index begins in a concat. Along an inner axis it is not one view, but this is its first part. */
 export function partOf(graph: Graph, concat: NodeOf<"concat">, at: number, whole: Place): Place {
   const axis = concatAxis(concat);
   const before = operands(graph, concat)

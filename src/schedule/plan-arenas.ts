@@ -1,4 +1,4 @@
-// Arenas: which memory each buffer lies in, and where.
+// Plans arenas: the memory of each buffer, and its offset there.
 
 import { greatest } from "#diagnostic/extremes.js";
 import type { Target } from "#ir/target.js";
@@ -7,14 +7,14 @@ import { planMemory } from "./plan-memory.js";
 import type { Arena } from "./schedule.js";
 
 export interface ArenaPlan {
-  /** Of each buffer, in the order of the buffers. */
+  /** For each buffer, in the order of the buffers. */
   readonly starts: readonly { readonly arena: number; readonly offset: number }[];
   readonly arenas: readonly Arena[];
 }
 
 /**
- * One arena per kind, more where it would be larger than a kernel can bind, and one per port. A buffer that is too large by
- * itself gets an arena alone: the back end says so.
+ * One arena per kind, more if it would be larger than a kernel can bind, and one per port. A buffer that is too large gets a separate
+ * arena; the back end reports it.
  */
 export function planArenas(
   lifetimes: readonly Lifetime[],
@@ -29,7 +29,7 @@ export function planArenas(
       indices.flatMap((index) => lifetimes[index] ?? []),
       lanes,
     );
-    // A part of a plan is a plan: what ends behind the limit is planned again, in another arena.
+    // A part of a plan is a valid plan: buffers that end beyond the limit are planned again, in another arena.
     const endOf = (at: number): number => (offsets[at] ?? 0) + (lifetimes[indices[at] ?? 0]?.size ?? 0);
     const isIn = (at: number): boolean => endOf(at) <= limit || offsets[at] === 0;
     const arena = arenas.length;
@@ -43,7 +43,7 @@ export function planArenas(
   };
   for (const kind of ["vecs", "scalars"] as const) {
     const indices = [...kinds.keys()].filter((index) => kinds[index] === kind);
-    // Buffers that became others have no size; they need no arena of their own.
+    // Buffers that were replaced by others have no size; they need no arena.
     if (indices.some((index) => (lifetimes[index]?.size ?? 0) > 0) || (kind === "scalars" && !buffers))
       plan(kind, indices);
   }

@@ -1,6 +1,6 @@
-// Memory planning: offsets in one arena for buffers that live at overlapping times.
+// Plans memory: offsets in one arena for buffers whose lifetimes overlap.
 
-/** A buffer and when it lives: from the kernel that writes it to the last one that reads it, both included. */
+/** A buffer and its lifetime: from the kernel that writes it to the last one that reads it, both included. */
 export interface Lifetime {
   /** In elements. */
   readonly size: number;
@@ -15,9 +15,9 @@ export interface MemoryPlan {
 }
 
 /**
- * Places buffers one after another, each into the smallest gap that is free all its life (Pisarchyk and Lee 2020, arXiv
- * 2001.03288, §5): once the largest first ("greedy by size") and once by the kernels that have the most alive ("greedy by
- * breadth"); the smaller arena is taken. Sizes are rounded up to `alignment`, in elements.
+ * Places buffers one after another, each into the smallest gap that is free during its lifetime (Pisarchyk and Lee 2020, arXiv 2001.03288,
+ * §5): once the largest first ("greedy by size") and once by the kernels with the most live buffers ("greedy by breadth"). It takes the
+ * smaller arena. Sizes are rounded up to `alignment`, in elements.
  */
 export function planMemory(buffers: readonly Lifetime[], alignment: number): MemoryPlan {
   const rounded = buffers.map((life) => ({ ...life, size: Math.ceil(life.size / alignment) * alignment }));
@@ -31,7 +31,10 @@ function orderBySize(buffers: readonly Lifetime[]): number[] {
   return [...buffers.keys()].sort((a, b) => sizeOf(buffers, b) - sizeOf(buffers, a) || a - b);
 }
 
-/** What lives at the fullest moment first, the larger first; then what else lives at the next fullest. */
+/**
+ * Buffers that are live at the fullest moment first, the larger before the smaller; then the remaining ones at the next fullest moment, and
+ * so on.
+ */
 function orderByBreadth(buffers: readonly Lifetime[]): number[] {
   const moments = momentsOf(buffers);
   const place = new Map(moments.map((moment, at) => [moment, at]));
@@ -51,7 +54,7 @@ function orderByBreadth(buffers: readonly Lifetime[]): number[] {
   return [...order];
 }
 
-/** Moments at which something begins to live, ascending: the fullest moment is one of them. */
+/** The moments at which a lifetime begins, ascending; the fullest moment is one of them. */
 function momentsOf(buffers: readonly Lifetime[]): number[] {
   return [...new Set(buffers.map((life) => life.first))].sort((a, b) => a - b);
 }
@@ -66,7 +69,7 @@ function place(buffers: readonly Lifetime[], order: readonly number[]): MemoryPl
     let best = -1;
     let bestGap = Number.POSITIVE_INFINITY;
     let end = 0;
-    // `placed` is kept in order of offset, so the gaps are met from left to right.
+    // `placed` is in order of offset, so the gaps come from left to right.
     for (const other of placed) {
       if (other.life.last < life.first || other.life.first > life.last) continue;
       const gap = other.from - end;
@@ -86,11 +89,11 @@ function sizeOf(buffers: readonly Lifetime[], index: number): number {
   return buffers[index]?.size ?? 0;
 }
 
-/** The least arena that any plan needs: the most that lives at one time, in elements. */
+/** The smallest arena that any plan needs: the greatest total size of live buffers, in elements. */
 export function memoryLowerBound(buffers: readonly Lifetime[]): number {
   const events = buffers.flatMap(({ size, first, last }) => [
     { moment: first, change: size },
-    // Just behind the last moment, since a buffer lives through it.
+    // Just after the last moment, because a buffer is live through it.
     { moment: last + 0.5, change: -size },
   ]);
   let most = 0;

@@ -1,4 +1,4 @@
-// Scheduling: fused groups become kernels in order, tensors get their place in the arena.
+// Schedules a graph: fused groups become kernels in order, and tensors get their places in the arena.
 
 import { given } from "#diagnostic/given.js";
 import { bug } from "#diagnostic/diagnostic.js";
@@ -21,7 +21,7 @@ import { planArenas } from "./plan-arenas.js";
 import type { Schedule, Source, View, WinogradSize } from "./schedule.js";
 import { weightBytesRead } from "./winograd.js";
 
-/** The schedule of a module's graph for a target: nodes of one kernel are one group, all others one each. */
+/** The schedule of a module's graph for a target: the nodes of one kernel are a group, and so is each other node. */
 export function schedule(module: Module, target: Target): Schedule {
   const { graph, weights } = module;
   const groups = groupNodes(graph);
@@ -82,7 +82,7 @@ export function schedule(module: Module, target: Target): Schedule {
   };
 }
 
-/** The plan of a group: that of its kernel, or of an op on its own, which no fusion took. */
+/** The plan of a group: that of its kernel, or of a single op without a fusion. */
 function planOf(graph: Graph, nodes: NodeGroup, target: Target): KernelPlan {
   const last = nodes.at(-1) ?? bug("an empty group");
   if (last.kernel !== undefined)
@@ -91,7 +91,7 @@ function planOf(graph: Graph, nodes: NodeGroup, target: Target): KernelPlan {
   return template === undefined ? bug(`${last.name} has no template: ${problem}`) : makePlan(template);
 }
 
-/** The convolutions that plans have Winograd's tiles for. */
+/** The tile sizes of the convolutions whose plans have Winograd's algorithm. */
 function winogradSizes(graph: Graph): ReadonlyMap<NodeId, WinogradSize> {
   const sizes = new Map<NodeId, WinogradSize>();
   for (const { id, op, kernel } of graph.nodes.values()) {
@@ -102,8 +102,8 @@ function winogradSizes(graph: Graph): ReadonlyMap<NodeId, WinogradSize> {
 }
 
 /**
- * Whether a number, such as the 1e-5 of a norm, would be nothing or not itself as a half: it then stands in the code, since a target
- * may store weights so. Others stay weights, for kernels that differ in them are one.
+ * Whether f16 would turn a number, such as the 1e-5 of a norm, into 0 or change it much. Then it becomes part of the code, because a target
+ * may store weights as f16. Other numbers stay weights, because kernels that differ only in weights become one.
  */
 function outsideHalves(value: number): boolean {
   const size = Math.abs(value);
@@ -111,8 +111,8 @@ function outsideHalves(value: number): boolean {
 }
 
 /**
- * When each buffer lives, in groups: inputs from before the first, outputs until after the last. A kernel's operands and
- * result live at once, whatever the order in which it reads and writes.
+ * The lifetime of each buffer, in groups: inputs from before the first group, outputs until after the last. A kernel's operands and result
+ * are live together, whatever the order in which it reads and writes.
  */
 function lifetimesOf(graph: Graph, groups: readonly NodeGroup[], { places, sizes }: Places): Lifetime[] {
   const first = sizes.map(() => Number.POSITIVE_INFINITY);

@@ -1,4 +1,4 @@
-// Which convolutions are computed by Winograd's algorithm, and in tiles of which size: by modelled time, within a limit of memory.
+// Chooses which convolutions are computed by Winograd's algorithm, and in which tile size, by modelled time and within a limit of memory.
 
 import type { OptionKinds } from "#diagnostic/options.js";
 import { aBoolean, aNumber } from "#diagnostic/options.js";
@@ -16,9 +16,9 @@ import type { NodeGroup } from "./group-nodes.js";
 import type { ConvolutionChoice, WinogradCost, WinogradSize } from "./schedule.js";
 
 export interface WinogradOptions {
-  /** False: nowhere. */
+  /** Whether Winograd's algorithm may be used; `false` disables it. */
   readonly winograd?: boolean;
-  /** Most bytes of weights in memory, the transformed ones included, as a multiple of the model's; 1 or more. Default: 2. */
+  /** The most bytes of weights in memory, including the transformed ones, as a multiple of the model's weights; 1 or more. Default: 2. */
   readonly winogradMemory?: number;
 }
 
@@ -28,32 +28,30 @@ export const winogradKinds: OptionKinds<WinogradOptions> = { winograd: aBoolean,
 export function expectWinograd({ winogradMemory = 2 }: WinogradOptions): void {
   if (winogradMemory >= 1) return;
   throw new TypeError(
-    `winogradMemory is a multiple of the model's weights, 1 or more, not ${winogradMemory}`,
+    `winogradMemory must be a multiple of the model's weights, 1 or more, not ${winogradMemory}`,
   );
 }
 
-/** A layer with a size of tiles, and what that saves. */
+/** A layer with a tile size, and what that saves. */
 interface Candidate extends WinogradCost {
   readonly node: NodeId;
-  /** Bytes that it takes beyond the model's own. */
+  /** The bytes that it takes beyond the model's own. */
   readonly more: number;
-  /** Modelled seconds, against the direct convolution. */
+  /** Modelled seconds saved, compared with the direct convolution. */
   readonly saving: number;
 }
 
 const sizes: readonly WinogradSize[] = [2, 4];
 
-/** What a choice depends on beside the graph. */
+/** What a choice depends on, apart from the graph. */
 export interface WinogradChoices extends WinogradOptions {
-  /** Where infinities may come up, by the op that makes them: see `nonFiniteSources`. */
+  /** Where infinities may arise, by the op that makes them: see `nonFiniteSources`. */
   readonly nonFinite: ReadonlyMap<NodeId, string>;
-  /** What is decided already; 0 for a direct convolution. */
+  /** Choices that have been made already; 0 for a direct convolution. */
   readonly fixed?: ReadonlyMap<NodeId, 0 | WinogradSize>;
 }
 
-/**
- * What is decided for each 3×3 convolution of a graph. Throws `TypeError` for a limit of memory below 1.
- */
+/** The choice for each 3×3 convolution of a graph. Throws `TypeError` for a limit of memory below 1. */
 export function chooseWinograd(
   graph: Graph,
   groups: readonly NodeGroup[],
@@ -103,8 +101,8 @@ interface Costs {
 }
 
 /**
- * The layers and sizes that save the most seconds within some bytes, and what is left of those. Step by step, a layer gets tiles
- * or larger ones where that saves the most per byte: the usual approximation of a knapsack.
+ * The layers and tile sizes that save the most seconds within a number of bytes, and the bytes that remain. In each step, the layer that
+ * saves the most per byte gets tiles, or larger tiles: the usual approximation of a knapsack.
  */
 function chooseWithin(
   limit: number,
@@ -162,7 +160,7 @@ export function canTransform(
   );
 }
 
-/** Why Winograd's algorithm cannot compute a 3×3 convolution of a group, if so. */
+/** Why Winograd's algorithm cannot compute a 3×3 convolution of a group; undefined if it can. */
 function hindranceOf(
   graph: Graph,
   nodes: NodeGroup,
@@ -174,7 +172,7 @@ function hindranceOf(
   if (dilation.some((extent) => extent !== 1)) return `its dilation is ${dilation.join("×")}`;
   if (groups !== 1) return `it has ${groups} groups`;
   if (operands(graph, node)[1]?.op !== "constant") return "its weights are computed by the net";
-  // The prologue stands in the group, so the convolution's own operand is what counts.
+  // The prologue is part of the group, so the convolution's own operand counts.
   const source = nonFinite.get(node.inputs[0] ?? -1) ?? nonFinite.get(node.inputs[1] ?? -1);
   if (source !== undefined)
     return `infinities may reach it (from ${source}), and its transforms would make NaN of them`;
@@ -206,14 +204,14 @@ function costsOf(graph: Graph, node: NodeOf<"conv2d">, target: Target): Costs {
   return { direct: direct.seconds + own / weightBandwidth(target, all), freed, transformed };
 }
 
-/** The tiles of the convolutions that have some. */
+/** The tile sizes of the convolutions that have one. */
 export function chosenSizes(convolutions: readonly ConvolutionChoice[]): ReadonlyMap<NodeId, WinogradSize> {
   return new Map(
     convolutions.flatMap(({ node, size }) => (size === undefined ? [] : [[node, size] as const])),
   );
 }
 
-/** Bytes of weights that a run reads: where Winograd's algorithm is used, the transformed ones. */
+/** Bytes of weights that a run reads: for Winograd's algorithm, the transformed ones. */
 export function weightBytesRead(graph: Graph, winograd: ReadonlyMap<NodeId, WinogradSize>): number {
   let bytes = weightBytes(graph);
   for (const [id, size] of winograd) {
@@ -223,7 +221,7 @@ export function weightBytesRead(graph: Graph, winograd: ReadonlyMap<NodeId, Wino
   return bytes;
 }
 
-/** Those of a convolution, as they are. */
+/** Bytes of a convolution's weights, not transformed. */
 function bytesOfWeights(graph: Graph, node: Node): number {
   return 4 * elements(operands(graph, node)[1]?.type.shape ?? []);
 }

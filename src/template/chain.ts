@@ -1,4 +1,4 @@
-// Which nodes can be one kernel: chains of ops that some template holds.
+// Decides which nodes can be one kernel: chains of ops that some template holds.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Graph, Node, TemplateName } from "#ir/graph.js";
@@ -13,10 +13,10 @@ import { isMember, isOpClass, opOf } from "#ops/index.js";
 import type { Template } from "./templates.js";
 import { isOfUse, templateNames, templates } from "./templates.js";
 
-/** Most operations of a step in which a value is needed twice: expressions are trees, so the value is computed twice. */
+/** The most operations of a step in which a value is needed twice: expressions are trees, so the value is computed twice. */
 const maxStepSize = 64;
 
-/** Most ops of a kernel: far above what nets have, it bounds the search and the registers that a kernel takes. */
+/** The most ops of a kernel. It is far above what nets have, and bounds the search and the registers of a kernel. */
 const maxOps = 48;
 
 /** Whether a node maps elements one by one. */
@@ -25,8 +25,8 @@ export function isMap(node: Node): boolean {
 }
 
 /**
- * Why a node cannot continue a chain, whatever follows; undefined if it can. An empty chain takes any first node. Who grows
- * a chain step by step may say where its last stage stands (−1 for none), which is looked for otherwise.
+ * Why a node cannot continue a chain, whatever follows; undefined if it can. An empty chain takes any first node. A caller that grows a
+ * chain step by step may pass the place of its last stage (−1 for none); else it is searched for.
  */
 export function joinProblem(
   graph: Graph,
@@ -38,7 +38,10 @@ export function joinProblem(
   return isMap(node) ? mapProblem(graph, chain, node, lastStage) : stageProblem(graph, chain, node);
 }
 
-/** An elementwise step: its operands are values of the chain since the last stage, or sides that repeat in a simple way. */
+/**
+ * Why an elementwise step cannot continue the chain. Its operands must be values of the chain since the last stage, or sides that broadcast
+ * in a simple way.
+ */
 function mapProblem(graph: Graph, chain: readonly Node[], node: Node, lastStage: number): string | undefined {
   const { shape } = node.type;
   const isReachable = (input: Node): boolean =>
@@ -71,7 +74,7 @@ function mapProblem(graph: Graph, chain: readonly Node[], node: Node, lastStage:
     : undefined;
 }
 
-/** A stage takes the one value that is open as its first operand, and nothing else of the chain. */
+/** Why a stage cannot continue the chain. It must take the only open value as its first operand, and nothing else of the chain. */
 function stageProblem(graph: Graph, chain: readonly Node[], node: Node): string | undefined {
   const flow = chain.at(-1);
   if (!flow) return undefined;
@@ -94,7 +97,7 @@ export type Held =
   | { readonly template: TemplateName; readonly problem?: never }
   | { readonly template?: never; readonly problem: string };
 
-/** The template of a target that holds a whole chain, whose nodes stand in order: the first of the table. */
+/** The template of a target that holds a whole chain, whose nodes are in order: the first one in the table. */
 export function templateOf(graph: Graph, chain: readonly Node[], target: Target): Held {
   const stages = chain.filter((node) => !isMap(node));
   const [first] = stages;
@@ -118,7 +121,7 @@ export function templateOf(graph: Graph, chain: readonly Node[], target: Target)
     : { template };
 }
 
-/** Whether a template has these stages, and the target has that template; a choice of the algorithm comes later. */
+/** Whether a template has these stages, and the target supports the template. The algorithm is chosen later. */
 function holdsStages(name: TemplateName, graph: Graph, stages: readonly Node[], target: Target): boolean {
   const template = templates[name];
   if (template.insteadOf !== undefined || template.stages.length !== stages.length) return false;
@@ -141,7 +144,7 @@ function isStage(
   return isOpClass(wanted) ? isMember(wanted, node, types) : node.op === wanted;
 }
 
-/** The template of an op's own name. */
+/** The template with the name of an op. */
 export function ownTemplate({ op }: Node): TemplateName {
   return templateNames.find((name) => name === op) ?? bug(`no template for ${op}`);
 }

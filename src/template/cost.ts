@@ -1,4 +1,4 @@
-// The cost model of fused kernels: what a kernel keeps out of memory, what it does twice, and what it needs on chip.
+// The cost model of fused kernels: what a kernel keeps out of memory, what it computes twice, and what it needs on chip.
 
 import type { Graph, KernelPlan, Node, TemplateName } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
@@ -13,20 +13,19 @@ import { templates } from "./templates.js";
 import type { Work } from "./work.js";
 import { denseWork, mapWork } from "./work.js";
 
-/** What one kernel for some nodes costs, beside one kernel for each node, in the strips or the tile that are best. */
+/** The cost of one kernel for some nodes, compared with one kernel for each node, with the best strips or tile. */
 export interface FusedCost extends OnChip {
   /** Bytes that are neither written to memory nor read back. */
   readonly savedBytes: number;
-  /** Whether the scratch is within the target's. */
+  /** Whether the scratch is within the target's limit. */
   readonly fits: boolean;
-  /** Modelled seconds saved; negative where the kernel costs more. */
+  /** Modelled seconds saved; negative if the fused kernel costs more. */
   readonly saving: number;
 }
 
 /**
- * The cost of nodes, in order, that a template holds. As in Qararyah et al. 2024 (arXiv 2404.19331, §4), traffic is
- * input · overlap + output + weights · strips, subject to a strip fitting on chip; the strip height that costs least is taken, or the
- * one that is wanted if it fits.
+ * The cost of nodes, in order, that a template holds. As in Qararyah et al. 2024 (arXiv 2404.19331, §4), traffic is input · overlap +
+ * output + weights · strips, and a strip must fit on chip. The strip height with the least cost is taken, or the requested one if it fits.
  */
 export function costOf(
   graph: Graph,
@@ -51,7 +50,7 @@ export function costOf(
     fits: choice.scratchBytes <= target.scratchBytes,
     saving: gain - choice.extraBytes / target.bytes - choice.extraSeconds,
   }));
-  // Of what fits, the least time; of equal times the higher strip. If nothing fits, the strip that needs least.
+  // Of the strips that fit, the one with the least time; of equal times, the higher strip. If none fits, the strip that needs the least.
   return (
     priced.find((one) => one.fits && one.rows === wanted?.rows && one.pixels === wanted.pixels) ??
     priced.filter((one) => one.fits).toSorted((a, b) => b.saving - a.saving || b.rows - a.rows)[0] ??
@@ -64,7 +63,7 @@ export function costOf(
   );
 }
 
-/** What a node of a kernel computes, by the algorithm that the kernel's plan has for it. */
+/** The work of a node of a kernel, by the algorithm in the kernel's plan. */
 export function workOf(
   graph: Graph,
   node: Node,

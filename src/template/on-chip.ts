@@ -1,4 +1,4 @@
-// What a block of a kernel may keep on chip, and what is done again for it: the choices that a template has.
+// What a block of a kernel may keep on chip, and what it computes again for that: the choices of a template.
 
 import { greatest } from "#diagnostic/extremes.js";
 import type { Graph, Node } from "#ir/graph.js";
@@ -14,27 +14,27 @@ import { rowsRead, stripHeight } from "./window.js";
 interface Members {
   readonly graph: Graph;
   readonly nodes: readonly Node[];
-  /** Those that do more than map elements. */
+  /** The nodes that do more than map elements. */
   readonly stages: readonly Node[];
 }
 
-/** One way to divide a kernel's result among blocks, and what that takes. Numbers are those of one sample. */
+/** One way to divide a kernel's result among blocks, and its cost. Numbers are those of one sample. */
 export interface OnChip {
-  /** Output rows of a strip; 0 where no rows are kept. */
+  /** Output rows of a strip; 0 if no rows are kept. */
   readonly rows: number;
-  /** Pixels of a tile; 0 where no pixels are kept. */
+  /** Pixels of a tile; 0 if no pixels are kept. */
   readonly pixels: number;
-  /** Strips or tiles. */
+  /** The number of strips or tiles. */
   readonly strips: number;
   readonly scratchBytes: number;
   /** Bytes that are read more often than by a kernel for each op. */
   readonly extraBytes: number;
-  /** Multiply-accumulates, and elementwise steps, that are done again; modelled seconds of those. */
+  /** Multiply-accumulates and elementwise steps that are computed again, and the modelled seconds for them. */
   readonly extraMacs: number;
   readonly extraSeconds: number;
 }
 
-/** Gives the choices that there are for a kernel on a target; none where it keeps nothing. */
+/** The choices for a kernel on a target; none if it keeps nothing. */
 export type OnChipChoices = (members: Members, target: Target) => readonly OnChip[];
 
 export const nothingOnChip: OnChip = {
@@ -48,8 +48,8 @@ export const nothingOnChip: OnChip = {
 };
 
 /**
- * Of a kernel whose stage at `place` has a window on what comes before it. What is kept is what the window reads and, where a stage
- * follows, what it gives; a window alone, with no steps before it, keeps nothing.
+ * The choices of a kernel whose stage at `place` has a window on the values before it. It keeps what the window reads and, if a stage
+ * follows, the results of the window. A single window without steps before it keeps nothing.
  */
 export function aroundWindow(place: number, windowOf: WindowOf): OnChipChoices {
   return (members, target) => {
@@ -77,12 +77,12 @@ function stripsOf(
   return divisors(height).map((rows) => {
     const strips = height / rows;
     const read = rowsRead(window, rows, strips);
-    // Whole rows of whole tensors: multiplied before it is divided, so that counts are whole numbers.
+    // Whole rows of whole tensors are multiplied before the division, so that counts are integers.
     const again = (all: number): number => (all * (read - window.inputHeight)) / window.inputHeight;
     const inputRow = bytesOf(window.input.slice(2)) * (1 + window.border);
     const middle = stages.length > place + 1 ? rows * bytesOf(windowed.type.shape.slice(2)) : 0;
     const scratchBytes = stripHeight(window, rows) * inputRow + middle;
-    // What is computed on the way into the window is computed again for the rows that two strips share.
+    // Values computed before the window are computed again for the rows that two strips share.
     const stepsAgain = again(
       before.filter((node) => opOf(node.op).scalar).reduce((sum, node) => sum + elements(node.type.shape), 0),
     );
@@ -100,7 +100,7 @@ function stripsOf(
   });
 }
 
-/** Dense weights are streamed once per strip, unless they stay on chip beside it; alone, once per block of rows that fits. */
+/** Dense weights are read once per strip, unless they stay on chip next to it; in a single stage, once per block of rows that fits. */
 function weightBytesAgain(
   graph: Graph,
   stages: readonly Node[],
@@ -119,9 +119,9 @@ function weightBytesAgain(
 }
 
 /**
- * The tile of a chain that begins with a window, where tiles are pixels: each result of the window is computed once, whatever the
- * tile. Steps before the window are done for every tap. Items with half the rows load three operands for two multiplications, where
- * they else load two; with fewer rows there is no kernel, nor for two products with fewer than all.
+ * The tile of a chain that begins with a window, if tiles are pixels. Each result of the window is computed once, whatever the tile. Steps
+ * before the window are computed for every tap. Items with half the rows load three operands for two multiplications instead of two. With
+ * fewer rows there is no kernel, and for two products none with fewer than all rows.
  */
 function tileOf({ graph, nodes, stages }: Members, { taps }: Window, windowed: Node, target: Target): OnChip {
   const before = nodes.slice(0, nodes.indexOf(windowed));
@@ -154,7 +154,7 @@ function tileOf({ graph, nodes, stages }: Members, { taps }: Window, windowed: N
   };
 }
 
-/** A dense layer of a pooled vector: every block of it pools for itself. */
+/** A dense layer of a pooled vector: each of its blocks computes the pooled vector again. */
 export const pooledVector: OnChipChoices = ({ graph, stages: [pool, dense] }, target) => {
   if (!pool || !dense) return [];
   const { columns = 1, items = 1 } = target.pixelTiles ?? {};
@@ -174,7 +174,7 @@ export const pooledVector: OnChipChoices = ({ graph, stages: [pool, dense] }, ta
 
 const bytesOf = (shape: Shape): number => 4 * elements(shape);
 
-/** Bytes that flow in from memory: the first operand of the first node. */
+/** Bytes read from memory as the first operand of the first node. */
 function inputBytes(graph: Graph, nodes: readonly Node[]): number {
   const [first] = nodes;
   return bytesOf((first && operands(graph, first)[0]?.type.shape) ?? []);

@@ -1,9 +1,9 @@
-// Plans of kernels: what is decided of one, as dumps write it, and the reason in words.
+// Plans of kernels: the decisions about one kernel, their form in dumps, and the reason in words.
 
 import type { KernelPlan, TemplateName } from "#ir/graph.js";
 import { bytesText, countText, plural } from "#ir/units.js";
 
-/** The numbers of a plan under the names that dumps have for them. */
+/** The numbers of a plan under their names in dumps. */
 export const planNumbers = {
   rows: "rows",
   pixels: "pixels",
@@ -16,7 +16,7 @@ export const planNumbers = {
   extra_seconds: "extraSeconds",
 } as const satisfies Readonly<Record<string, Exclude<keyof KernelPlan, "template" | "fusion">>>;
 
-/** A plan with nothing but what is given. */
+/** A plan with the given fields; the others have their defaults. */
 export function makePlan(
   template: TemplateName,
   given: Partial<Omit<KernelPlan, "template">> = {},

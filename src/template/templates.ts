@@ -20,13 +20,13 @@ export interface Template {
   readonly prologue: boolean;
   /** Whether elementwise steps may follow the last stage. */
   readonly epilogue: boolean;
-  /** The op whose own template computes the same by the usual algorithm: which of the two is taken is decided by what they cost. */
+  /** The op whose own template computes the same by the usual algorithm; their costs decide which of the two is used. */
   readonly insteadOf?: OpName;
-  /** What a stage computes, for a template of one stage; multiply-accumulates as of dense products if absent. */
+  /** The work of a stage, for a template of one stage; by default, multiply-accumulates at the rate of dense products. */
   readonly work?: WorkOf;
-  /** What a block may keep on chip, and what that costs; absent for a kernel that keeps nothing. */
+  /** What a block may keep on chip, and the cost of that; absent for a kernel that keeps nothing. */
   readonly onChip?: OnChipChoices;
-  /** What a target must keep on chip for a template of several stages to be of use there: one of these. */
+  /** For a template of several stages, what a target must keep on chip for the template to be useful there: one of these. */
   readonly needs?: readonly Kept[];
 }
 
@@ -155,12 +155,12 @@ declare module "#ir/graph.js" {
   interface TemplateTable extends Record<keyof Table, true> {}
 }
 
-/** All templates by name. An op that is not elementwise has one of its own name. */
+/** All templates by name. An op that is not elementwise has a template with its name. */
 export const templates: Readonly<Record<TemplateName, Template>> = table;
 
 export const templateNames = Object.keys(table) as readonly TemplateName[];
 
-/** Whether a target has a use for a template, which it can always hold where it has one stage. */
+/** Whether a template is useful on a target. A template of one stage always is. */
 export function isOfUse({ stages, needs = [] }: Template, { chains }: Target): boolean {
   if (stages.length <= 1) return true;
   return (
@@ -170,7 +170,7 @@ export function isOfUse({ stages, needs = [] }: Template, { chains }: Target): b
   );
 }
 
-/** The chains that a template holds, as a fusion has them: `depthwise -> elementwise* -> pointwise -> elementwise*`. */
+/** The chains that a template holds, as a fusion describes them: `depthwise -> elementwise* -> pointwise -> elementwise*`. */
 export function chainText(name: TemplateName): string {
   const { stages, prologue, epilogue } = templates[name];
   if (stages.length === 0) return "elementwise -> elementwise*";

@@ -1,4 +1,4 @@
-// The window of an op along the rows of its operand, as what is kept on chip depends on it.
+// The window of an op along the rows of its operand, which determines what is kept on chip.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Graph, Node } from "#ir/graph.js";
@@ -14,14 +14,14 @@ export interface Window {
   readonly stride: number;
   readonly dilation: number;
   readonly top: number;
-  /** Columns of the border, as a share of the input's. */
+  /** Columns of the border, as a fraction of the input's. */
   readonly border: number;
 }
 
-/** Gives the window of a stage; undefined for one that reads each row once and in place. */
+/** The window of a stage; undefined for a stage that reads each row once and in place. */
 export type WindowOf = (graph: Graph, stage: Node) => Window | undefined;
 
-/** A convolution's: its size is that of its weights. */
+/** The window of a convolution, whose size is that of its weights. */
 export const convolutionWindow: WindowOf = (graph, stage) => {
   if (stage.op !== "conv2d" && stage.op !== "depthwise_conv2d") return bug(`${stage.op} is no convolution`);
   const [x, w] = operands(graph, stage);
@@ -30,7 +30,7 @@ export const convolutionWindow: WindowOf = (graph, stage) => {
   return windowFrom(x?.type.shape ?? [], kernel, stage.attributes);
 };
 
-/** A pool's. */
+/** The window of a pool. */
 export const poolWindow: WindowOf = (graph, stage) => {
   if (stage.op !== "max_pool" && stage.op !== "avg_pool") return bug(`${stage.op} is no pool`);
   return windowFrom(operands(graph, stage)[0]?.type.shape ?? [], stage.attributes.kernel, stage.attributes);
@@ -70,12 +70,12 @@ function paddingOf(padding: WindowAttributes["padding"]): readonly [number, numb
   return typeof padding === "string" ? [0, 0, 0, 0] : padding;
 }
 
-/** Input rows that `rows` output rows read, the border included. */
+/** Input rows that `rows` output rows read, including the border. */
 export function stripHeight({ stride, kernel, dilation }: Window, rows: number): number {
   return (rows - 1) * stride + (kernel - 1) * dilation + 1;
 }
 
-/** Rows of the input that all strips read together, the border not counted; at least each row once. */
+/** Rows of the input that all strips read together, without the border; at least each row once. */
 export function rowsRead(window: Window, rows: number, strips: number): number {
   let read = 0;
   for (let strip = 0; strip < strips; strip += 1) {

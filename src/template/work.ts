@@ -1,4 +1,4 @@
-// What the ops of a kernel compute, and how long a target takes for it: a row of the table of templates says which of these holds.
+// What the ops of a kernel compute, and how long a target takes for it. A row of the table of templates chooses one of these functions.
 
 import type { KernelPlan, Node } from "#ir/graph.js";
 import type { Target } from "#ir/target.js";
@@ -6,18 +6,18 @@ import type { TensorType } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import { macsOf } from "#ops/index.js";
 
-/** What a node computes, of one sample. */
+/** The work of a node for one sample. */
 export interface Work {
   readonly macs: number;
   /** Results of an elementwise op. */
   readonly steps?: number;
   /** Modelled, without memory. */
   readonly seconds: number;
-  /** Bytes of transformed weights that are read, less those of its own. */
+  /** Bytes of transformed weights that are read, minus those of its own weights. */
   readonly moreWeightBytes?: number;
 }
 
-/** Gives the work of a stage with operands of these types, in a kernel that is planned so. */
+/** The work of a stage with operands of these types, in a kernel with this plan. */
 export type WorkOf = (
   stage: Node,
   inputs: readonly TensorType[],
@@ -43,7 +43,7 @@ export const depthwiseWork: WorkOf = (stage, inputs, target) => {
   return { macs, seconds: (macs * vecsFor(stage, target)) / target.depthwiseMacs };
 };
 
-/** What a pool compares or adds up, at the rate of depthwise multiply-accumulates. */
+/** The comparisons or additions of a pool, at the rate of depthwise multiply-accumulates. */
 export const poolWork: WorkOf = (stage, inputs, target) => {
   const taps = stage.op === "max_pool" || stage.op === "avg_pool" ? elements(stage.attributes.kernel) : 1;
   const each = elements(stage.type.shape) * taps * vecsFor(stage, target);
@@ -51,7 +51,7 @@ export const poolWork: WorkOf = (stage, inputs, target) => {
 };
 
 /**
- * A convolution. Groups of one output, or of fewer than lanes, are computed one by one, and each multiplication loads both of its
+ * A convolution. Groups with one output, or with fewer than lanes, are computed one by one, and each multiplication loads both of its
  * factors: on wasm 56×56×128 → 64 in 64 groups reach 1.4 G MACs a second, where depthwise reaches 12 and dense products 23.
  */
 export const convolutionWork: WorkOf = (stage, inputs, target, plan) => {
@@ -63,7 +63,7 @@ export const convolutionWork: WorkOf = (stage, inputs, target, plan) => {
   return { macs, seconds: (2 * lanes * macs) / depthwiseMacs };
 };
 
-/** A convolution by Winograd's algorithm: the products of its tiles, and the transforms of what it reads and gives. */
+/** A convolution by Winograd's algorithm: the products of its tiles, and the transforms of its inputs and results. */
 export const winogradWork: WorkOf = (stage, inputs, target, { winograd }) => {
   const [x, w] = inputs;
   const products = (winograd + 2) ** 2;
@@ -84,7 +84,7 @@ function tilesOf({ type }: Node, size: number): number {
   return samples * Math.ceil(height / size) * Math.ceil(width / size);
 }
 
-/** How many times as many lanes are computed as there are channels: those that fill no vec are computed one by one. */
+/** The ratio of computed lanes to channels; channels that fill no vec are computed one by one. */
 function vecsFor({ type }: Node, { lanes }: Target): number {
   const depth = type.shape.at(-1) ?? 1;
   return (lanes * (Math.floor(depth / lanes) + (depth % lanes))) / depth;

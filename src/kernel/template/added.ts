@@ -27,7 +27,7 @@ export function addedFactors(c: Context, { added }: Stage, y: Operand): Factors 
   return windowFactors(c, x, y.shape, sourceOf(added, 1), window);
 }
 
-/** What meets in a convolution without groups whose result has a shape: the windows of its pixels, and its weights. */
+/** The factors of a convolution without groups: the windows of the result's pixels, and its weights. */
 export function windowFactors(
   c: Context,
   x: Operand,

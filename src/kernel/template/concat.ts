@@ -14,10 +14,10 @@ import { largeBlockSize } from "../part/tile.js";
 import type { Context } from "./context.js";
 import { stageOf } from "./context.js";
 
-/** An operand, and where it goes. */
+/** An operand and its place in the result. */
 interface Part {
   readonly x: Operand;
-  /** Its vectors for each index of the axes before the axis of the concat. */
+  /** The number of its vectors for each index of the axes before the axis of the concat. */
   readonly inner: number;
   readonly depth: number;
   /** Whether it can be copied as vecs. */
@@ -29,7 +29,7 @@ interface Part {
 }
 
 interface Concat {
-  /** Indices of the axes before the axis of the concat. */
+  /** The number of indices of the axes before the axis of the concat. */
   readonly outer: number;
   readonly parts: readonly Part[];
 }
@@ -68,7 +68,7 @@ function concatOf(c: Context): Concat {
   return { outer: elements(shape.slice(0, axis)), parts };
 }
 
-/** A block copies all parts of some indices of the axes before. */
+/** A block copies all parts for some indices of the axes before. */
 export function concatByBlocks(c: Context): Body {
   const { k, tile } = c;
   const { outer, parts } = concatOf(c);
@@ -88,8 +88,8 @@ export function concatByBlocks(c: Context): Body {
 }
 
 /**
- * An item copies a vec of one part after another. Where parts meet within a vec, an item copies a vector of all parts: no two items may
- * store into one vec.
+ * An item copies a vec of each part, one after another. If parts meet within a vec, an item copies a vector of all parts, because no two
+ * items may store into one vec.
  */
 export function concatByVectors(c: Context): Body {
   const { k } = c;

@@ -1,4 +1,4 @@
-// What a body is made of: the group that the kernel computes, and where the kernel is built.
+// The context of a body: the group that the kernel computes, and the builder.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Node, OpName } from "#ir/graph.js";
@@ -16,7 +16,7 @@ import type { Steps } from "../part/steps.js";
 import { elementwiseSteps } from "../part/steps.js";
 import type { WindowSpec } from "../part/strip.js";
 
-/** The group that a kernel computes, and what its body is written with. */
+/** The group that a kernel computes, and the tools that its body uses. */
 export interface Context extends Emitter {
   readonly schedule: Schedule;
   readonly group: Group;
@@ -25,14 +25,14 @@ export interface Context extends Emitter {
 /** Writes the body of a group's kernel. */
 export type Make = (c: Context) => Body;
 
-/** What flows in, what is written, and the steps in front of the first stage, if there are any. */
+/** The input, the result, and the steps before the first stage, if there are any. */
 export interface Ports {
   readonly x: Operand;
   readonly y: Operand;
   readonly prologue?: Steps;
 }
 
-/** The parameters of a group's own operand and result, and of the operands of its prologue. */
+/** The parameters for a group's own operand and result, and for the operands of its prologue. */
 export function portsOf({ k, group }: Context, access: "write" | "read_write" = "write"): Ports {
   const x = reads(k, "x", group.input);
   const y = writes(k, group.output, access);
@@ -49,7 +49,7 @@ export interface StageOf<O extends OpName> {
   readonly types: readonly TensorType[];
 }
 
-/** A stage of a group, by its place; throws `InternalError` if it has none of these ops. */
+/** A stage of a group, by its place. Throws `InternalError` if it has none of these ops. */
 export function stageOf<O extends OpName>(
   { schedule, group }: Context,
   at: number,
@@ -67,27 +67,27 @@ function isOneOf<O extends OpName>(node: Node, ops: readonly O[]): node is OneOf
   return ops.some((op) => op === node.op);
 }
 
-/** The rows of a strip that the plan has; undefined where it has none, and the template chooses. */
+/** The rows of a strip that the plan has; undefined if it has none, and the template chooses. */
 export function rowsOf({ group: { plan } }: Context): number | undefined {
   return plan.rows === 0 ? undefined : plan.rows;
 }
 
-/** An operand of a stage, but for the first. */
+/** An operand of a stage, except for the first. */
 export function sourceOf(stage: Pick<Stage, "operands">, at: number): Source {
   return stage.operands.get(at) ?? bug(`a stage without operand ${at}`);
 }
 
-/** The steps behind a stage. */
+/** The steps after a stage. */
 export function epilogueOf({ k }: Context, stage: Stage): Steps {
   return elementwiseSteps(k, stage.epilogue);
 }
 
-/** The steps behind a stage with its bias in front. */
+/** The bias of a stage, followed by the steps after it. */
 export function biasedEpilogueOf(c: Context, stage: Stage): Steps {
   return elementwiseSteps(c.k, biasAndSteps(c, stage));
 }
 
-/** A bias that was left out, or that is zeros, costs nothing. */
+/** The bias and the steps after a stage. A bias that was omitted, or that is zeros, is left out. */
 export function biasAndSteps({ schedule: { weights } }: Context, stage: Stage): readonly Step[] {
   const biases = [stage, ...(stage.added ? [stage.added] : [])].flatMap(({ node, operands }): Step[] => {
     const bias = sourceOf({ operands }, 2);
@@ -98,7 +98,7 @@ export function biasAndSteps({ schedule: { weights } }: Context, stage: Stage): 
   return [...biases, ...stage.epilogue];
 }
 
-/** The window of a convolution: its kernel's size is that of its weights. */
+/** The window of a convolution; its size is that of the weights. */
 export function windowOf({
   node,
   types,
@@ -111,7 +111,7 @@ export function windowOf({
   return { kernel: [height, width] satisfies Size, stride, dilation, padding: numbers(padding) };
 }
 
-/** Padding of a graph, which is in numbers. */
+/** The padding of a graph, which is in numbers. */
 export function numbers(padding: Padding | "same" | "valid"): Padding {
   return typeof padding === "string" ? bug("a graph holds padding in numbers") : padding;
 }

@@ -75,7 +75,7 @@ function byRows(c: Context, convolution: Convolution): Body {
   const isRead = x.wide && (prologue?.wide ?? true) ? { run: perGroup } : {};
   const columnsOf = weightColumns(c, weight, { depth, columns, groups, ...isRead });
   const strips = rowBlocks(k, rows, { samples, height });
-  // Blocks that share a strip copy it each for itself, so there are no more of them than a few threads need.
+  // Each block copies its strip, even if several blocks need the same one, so there are no more blocks than a few threads need.
   const wanted = groups === 1 ? Math.ceil(Math.min(tile.blocks, mostThreads) / strips.count) : 1;
   const parts = columnParts(k, tile, columnsOf(0), wanted);
   // A group's channels are vecs of the result only if all groups begin at multiples of the lanes.
@@ -91,7 +91,7 @@ function byRows(c: Context, convolution: Convolution): Body {
         ...given({ prologue }),
       });
       const across = window.stride[1] * strip.pixelStride;
-      // Taps of a window row that lie side by side are one run.
+      // Taps of a window row that are adjacent in memory form one run.
       const { border } = strip;
       const joined = !border && groups === 1 && window.dilation[1] === 1 && strip.pixelStride === perGroup;
       const product = (group: Int): Parameters<typeof emitMatmul>[2] => ({

@@ -1,4 +1,4 @@
-// Depthwise convolutions on their own.
+// Depthwise convolutions that are not fused.
 
 import { given } from "#diagnostic/given.js";
 import { channels } from "#ir/type.js";
@@ -17,7 +17,7 @@ import { eachVectorOfGrid, pixelAt, pixelTaps, teamBlocks, vectorItems } from ".
 import type { Context, Ports } from "./context.js";
 import { biasedEpilogueOf, portsOf, sourceOf, stageOf, windowOf, rowsOf } from "./context.js";
 
-/** What both forms are made of. */
+/** What both forms use. */
 interface Depthwise extends Ports {
   readonly window: WindowSpec;
   readonly filters: Filters;
@@ -93,8 +93,8 @@ export function depthwiseByPixels(c: Context): Body {
 }
 
 /**
- * Calls `each` for the outputs of an input channel (or vec of them), which stand at c·m, c·m + 1, …: with lanes, output vec v
- * holds the input lanes ⌊(lanes·v + i)/m⌋.
+ * Calls `each` for the outputs of an input channel (or vec of them), which are at c·m, c·m + 1, …: with lanes, output vec v holds the input
+ * lanes ⌊(lanes·v + i)/m⌋.
  */
 function spread(
   k: Build,

@@ -1,4 +1,4 @@
-// Chains of elementwise steps, copies, and batch norms on their own.
+// Chains of elementwise steps, copies, and batch norms that are not fused.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import { channels, elements } from "#ir/type.js";
@@ -27,7 +27,7 @@ export function batchNormBody(c: Context): Body {
 }
 
 function stepsBody(c: Context, x: Operand, y: Operand, steps: Steps): Body {
-  // The flow may itself repeat, as the smaller operand of a lone binary op does.
+  // The input itself may broadcast, as the smaller operand of a single binary op does.
   const isSame = elements(x.shape) === elements(y.shape) && channels(x.shape) === channels(y.shape);
   const repeats = !isSame && channels(x.shape) === 1;
   return mapBody(c, y, steps, {

@@ -1,4 +1,4 @@
-// Gathers: elements, or vectors of them, at places that another operand holds.
+// Gathers: elements, or vectors of them, at places in another operand.
 
 import type { Body } from "../ir/body.js";
 import type { Int } from "../ir/build.js";
@@ -22,12 +22,12 @@ export function gatherBody(c: Context): Body {
   const axis = attributes.axis + x.shape.length;
   const strides = stridesOf(x.shape, x.stride);
   const placeAt = placeReader(k, schedule.weights, source, x.shape[axis] ?? 1);
-  // Axes of the result: those before the axis, those of places (which may begin with the same), those behind the axis.
+  // Axes of the result: those before the axis, those of places (which may begin with the same), those after the axis.
   const lead = attributes.batched ? 0 : axis;
   const inner = lead + rank;
   const at = (index: readonly Int[], of: readonly number[]): Int =>
     addInt(...index.map((one, which) => mulInt(one, of[which] ?? 0)));
-  /** Where the elements lie that an index without the axes behind `axis` means. */
+  /** The number of the elements that an index means, without the axes after `axis`. */
   const found = (index: readonly Int[]): Int =>
     addInt(at(index.slice(0, axis), strides), mulInt(placeAt(index.slice(lead, inner)), strides[axis] ?? 1));
   if (axis === x.shape.length - 1)

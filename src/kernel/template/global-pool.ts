@@ -16,7 +16,7 @@ interface GlobalPool extends Ports {
   readonly kind: "mean" | "max";
   readonly pixels: number;
   readonly epilogue: Steps;
-  /** The result, from what was folded. */
+  /** Computes the result from the folded value. */
   readonly finish: (sum: Register) => Value;
 }
 
@@ -34,10 +34,10 @@ function globalPoolOf(c: Context): GlobalPool {
   };
 }
 
-/** Channel vectors (or channels) that are summed side by side, so that pixels are read in runs. */
+/** Channel vectors (or channels) that are summed together, so that pixels are read in runs. */
 const poolWidth = 4;
 
-/** A block pools a sample: a few channels at a time, their sums in registers. */
+/** A block pools a sample: a few channels at a time, with their sums in registers. */
 export function globalPoolBySamples(c: Context): Body {
   const { k } = c;
   const { x, y, kind, pixels, epilogue, finish } = globalPoolOf(c);

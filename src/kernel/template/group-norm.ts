@@ -1,7 +1,7 @@
-// Group normalization: four walks over the channels of a group, for their mean, what that is off by, their variance and the results.
+// Group normalization: four passes over the channels of a group, for their mean, the error of the mean, their variance, and the results.
 //
-// A mean m of values that spread by s is off by m·2⁻²⁴ or more, which would be m/s·2⁻²⁴ of every result. Values near m differ from it
-// without rounding, so that the mean of these differences is that error, and is taken off as well (Chan, Golub and LeVeque 1983).
+// The mean m of values that spread by s is off by m·2⁻²⁴ or more, which would be m/s·2⁻²⁴ of every result. Subtracting m from values near m
+// has no rounding error, so the mean of these differences is the error of m, and is subtracted as well (Chan, Golub and LeVeque 1983).
 
 import { channels, elements } from "#ir/type.js";
 import type { Int, Width } from "../ir/build.js";
@@ -34,7 +34,7 @@ function groupNorm(c: Context, sizeOf: (items: number) => number): Body {
   const each = depth / groups;
   const samples = x.shape[0] ?? 1;
   const pixels = elements(x.shape) / (samples * depth);
-  // Groups of one channel lie side by side in vecs; the channels of larger groups are vecs themselves where groups begin at vecs.
+  // Groups of one channel are adjacent in vecs; the channels of larger groups are vecs themselves if groups begin at vecs.
   const isWide = k.lanes > 1 && x.wide && y.wide && epilogue.wide;
   const isBeside = each === 1 && isWide && depth % k.lanes === 0;
   const wide = isWide && each % k.lanes === 0;
@@ -47,10 +47,10 @@ function groupNorm(c: Context, sizeOf: (items: number) => number): Body {
     const start = k.letInt("p", addInt(mulInt(sample, pixels * x.stride), first));
     const read = (pixel: Int, channel: Int, at: Width): Value =>
       load(x.place, address(addInt(start, mulInt(pixel, x.stride), channel)), at);
-    /** Of the channels of the group at a pixel, as vecs or one by one. */
+    /** Visits the channels of the group at a pixel, as vecs or one by one. */
     const eachChannel = (body: (channel: Int, at: Width) => void): void =>
       isBeside ? body(0, "vec") : k.channels("c", each, wide, body);
-    /** The mean over the group of what is made of its elements. */
+    /** The mean over the group of a function of its elements. */
     const mean = (name: string, of: (value: Value, at: Width) => Value): Register => {
       const partial: Width = wide ? "vec" : width;
       const total = k.let("total", widen(f32(0), partial));

@@ -1,8 +1,8 @@
-// Layer normalization: four walks over a row of channels, for its mean, what the mean is off by, its variance and its results.
+// Layer normalization: four passes over a row of channels, for its mean, the error of the mean, its variance and its results.
 //
-// A mean m of values that spread by s has an error of m·2⁻²⁴ or more, which would be m/s·2⁻²⁴ in every result. Values near m differ from
-// it without rounding (Sterbenz 1974), so the mean of these differences is that error, and is taken off as well (the "corrected two-pass
-// algorithm" of Chan, Golub and LeVeque 1983).
+// The mean m of values that spread by s has an error of m·2⁻²⁴ or more, which would be m/s·2⁻²⁴ in every result. Subtracting m from values
+// near m has no rounding error (Sterbenz 1974), so the mean of these differences is the error of m, and is subtracted as well (the
+// "corrected two-pass algorithm" of Chan, Golub and LeVeque 1983).
 
 import { channels, elements } from "#ir/type.js";
 import type { Int, Width } from "../ir/build.js";

@@ -12,7 +12,7 @@ import { storeResult } from "../part/steps.js";
 import type { Context } from "./context.js";
 import { epilogueOf, portsOf, sourceOf, stageOf } from "./context.js";
 
-/** The product of two values, `[..., n, k] · [..., k, m]`, with broadcasting axes before: a block computes one product. */
+/** The product of two values, `[..., n, k] · [..., k, m]`, whose leading axes broadcast. A block computes one product. */
 export function matmulBody(c: Context): Body {
   const { k, tile } = c;
   const { x: a, y } = portsOf(c);

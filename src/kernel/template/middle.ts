@@ -1,4 +1,4 @@
-// The depthwise convolution in the middle of a fused kernel: its filters, and the steps behind it, whose results stay in scratch.
+// The depthwise convolution in the middle of a fused kernel: its filters, and the steps after it, whose results stay in scratch.
 
 import { channels } from "#ir/type.js";
 import type { Step } from "#schedule/schedule.js";
@@ -12,7 +12,7 @@ import type { WindowSpec } from "../part/strip.js";
 import type { Context, StageOf } from "./context.js";
 import { biasAndSteps, sourceOf, windowOf } from "./context.js";
 
-/** A depthwise result in scratch is kept branch by branch: output channel c·m + j is element j·branchStride + c of its pixel. */
+/** A depthwise result in scratch, stored branch by branch: output channel c·m + j is element j·branchStride + c of its pixel. */
 export interface Middle {
   readonly window: WindowSpec;
   readonly filters: Filters;
@@ -21,11 +21,11 @@ export interface Middle {
   readonly branchStride: number;
   /** Elements from one pixel to the next. */
   readonly pixelStride: number;
-  /** Stores a result after the steps behind it. */
+  /** Stores a result after the steps that follow it. */
   readonly store: (sum: Value, at: MiddlePosition) => void;
 }
 
-/** What a depthwise stage makes. */
+/** The middle of a kernel with this depthwise stage. */
 export function middleOf(c: Context, of: StageOf<"depthwise_conv2d">): Middle {
   const { k } = c;
   const window = windowOf(of);
@@ -43,11 +43,11 @@ interface MiddlePosition {
   /** Of the input. */
   readonly channel: Int;
   readonly branch: number;
-  /** Where in scratch the value goes. */
+  /** The place of the value in scratch. */
   readonly to: Int;
 }
 
-/** Stores a depthwise result in scratch after the steps behind it, branch by branch. */
+/** Stores a depthwise result in scratch after the steps that follow it, branch by branch. */
 function middleSteps(
   { k }: Context,
   steps: readonly Step[],
@@ -62,7 +62,7 @@ function middleSteps(
   if (inBranches?.wide)
     return (sum, { pixel, channel, branch, to }) =>
       store(inBranches.apply(sum, { pixel, channel: addInt(channel, branch * branchStride) }), to);
-  // Operands of the steps lie channel by channel as the graph has them: c·m + j.
+  // Operands of the steps are stored channel by channel, as in the graph: c·m + j.
   const plain = inBranches && multiplier === 1 ? inBranches : elementwiseSteps(k, steps);
   return (sum, { pixel, channel, branch, to }) =>
     eachLane(k, sum, { pixel, channel }, (value, at, lane) => {

@@ -8,7 +8,7 @@ import { loadAt, mapBody } from "../part/map.js";
 import type { Context } from "./context.js";
 import { epilogueOf, portsOf, stageOf } from "./context.js";
 
-/** What lies outside of x is a constant, the nearest element, or mirrored at the edge. */
+/** Elements outside x are a constant, the nearest element, or reflected at the edge. */
 export function padBody(c: Context): Body {
   const { k } = c;
   const { x, y } = portsOf(c);

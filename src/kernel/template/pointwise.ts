@@ -18,7 +18,7 @@ import { addedFactors } from "./added.js";
 import type { Context, Ports } from "./context.js";
 import { biasedEpilogueOf, portsOf, sourceOf, stageOf } from "./context.js";
 
-/** Rows of `[m, k] · [k, n]`. */
+/** The rows and columns of `[m, k] · [k, n]`. */
 interface Pointwise extends Ports {
   readonly depth: number;
   readonly columns: Columns;

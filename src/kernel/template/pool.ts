@@ -21,12 +21,12 @@ interface PoolSpec extends WindowSpec {
   readonly countPadding: boolean;
 }
 
-/** What both forms are made of. Padding is −∞ for a maximum and 0 for a mean. */
+/** What both forms use. Padding is −∞ for a maximum and 0 for a mean. */
 interface Pool extends Ports {
   readonly pool: PoolSpec;
   readonly fill: number;
   readonly epilogue: Steps;
-  /** The result of a window, from its taps and the number of them that count. */
+  /** The result of a window, from its taps and the number of taps that count. */
   readonly fold: (taps: Taps, count: Value | undefined, size: Width) => Value;
   readonly countAt: (row: Int, column: Int) => Value | undefined;
 }
@@ -53,7 +53,7 @@ function poolOf(c: Context): Pool {
     epilogue: epilogueOf(c, stage),
     fold: (taps, count, size) => {
       const result = k.let("v", widen(f32(fill), size));
-      // A maximum has no roundings.
+      // A maximum has no rounding errors.
       taps(isMax ? [] : [result], (_tap, [input], [sum = result]) => {
         if (input) k.set(sum, binary(isMax ? "max" : "add", sum, input));
       });
@@ -116,7 +116,7 @@ export function poolByPixels(c: Context): Body {
   };
 }
 
-/** How many taps of a window lie in the image; all of them where padding counts or there is none. */
+/** The number of taps of a window that are inside the image; all of them if padding counts or there is none. */
 function windowCount(pool: PoolSpec, shape: readonly number[], oy: Int, ox: Int): Value {
   const along = (axis: 0 | 1, place: Int): Int => {
     const taps = pool.kernel[axis];
@@ -124,7 +124,7 @@ function windowCount(pool: PoolSpec, shape: readonly number[], oy: Int, ox: Int)
     if (pool.countPadding || before + after === 0) return taps;
     const start = addInt(mulInt(place, pool.stride[axis]), -before);
     const extent = shape[axis + 1] ?? 1;
-    // Sum over taps of "inside", since a dilated window may skip the border in any way.
+    // The sum of "inside" over the taps, because a dilated window may skip the border in any way.
     return addInt(
       ...Array.from({ length: taps }, (_, tap) => {
         const at = addInt(start, tap * pool.dilation[axis]);

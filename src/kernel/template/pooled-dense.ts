@@ -1,4 +1,4 @@
-// The mean over height and width, and a dense layer on it.
+// The mean over height and width, followed by a dense layer.
 
 import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
@@ -13,7 +13,7 @@ import { eachVector, emitTeamProduct, flatItems, plainRow, productItems, teamBlo
 import type { Context } from "./context.js";
 import { biasedEpilogueOf, epilogueOf, portsOf, sourceOf, stageOf } from "./context.js";
 
-/** Every block pools a sample, and makes a part of its results. */
+/** Every block pools a sample, and computes a part of the dense layer's results. */
 export function pooledDenseBody(c: Context): Body {
   const { k, tile } = c;
   const { x, y } = portsOf(c);

@@ -22,7 +22,7 @@ const kinds = {
 
 const reductions = Object.keys(kinds) as (keyof typeof kinds)[];
 
-/** Folds x over axes; the result has those axes as 1 or not at all. */
+/** Folds x over axes; in the result, those axes have the extent 1, or are removed. */
 export function reduceBody(c: Context): Body {
   const { k } = c;
   const { x, y } = portsOf(c);

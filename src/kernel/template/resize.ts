@@ -1,4 +1,4 @@
-// Values at another height and width.
+// Resizes the height and width of values.
 
 import type { ResizeTap } from "#ops/resize.js";
 import { resizeTaps } from "#ops/resize.js";
@@ -12,7 +12,7 @@ import { storeResult } from "../part/steps.js";
 import type { Context } from "./context.js";
 import { epilogueOf, portsOf, stageOf } from "./context.js";
 
-/** Nearest or bilinear resizing; the neighbours per row and column stand in tables, with shares in whole multiples of 2⁻²⁴. */
+/** Nearest or bilinear resizing. Tables hold the neighbours of each row and column, with weights in integer multiples of 2⁻²⁴. */
 export function resizeBody(c: Context): Body {
   const { k } = c;
   const { x, y } = portsOf(c);
@@ -33,7 +33,7 @@ export function resizeBody(c: Context): Body {
   const columnTable = taps.rows.length * 3;
   const [, newHeight = 1, newWidth = 1] = y.shape;
   const wide = x.wide && y.wide && epilogue.wide;
-  /** Reads the neighbours of a pixel; they and the shares are the same for all its channels. */
+  /** Reads the neighbours of a pixel; they and their weights are the same for all its channels. */
   const pixelWriter = (pixel: Int): ((channel: Int, lanes: Width) => void) => {
     const column = k.letInt("column", int("rem", pixel, newWidth));
     const line = k.letInt("line", int("div", pixel, newWidth));
@@ -67,10 +67,10 @@ export function resizeBody(c: Context): Body {
   return pixelBody(c, y, wide, pixelWriter);
 }
 
-/** Shares are whole multiples of 2⁻²⁴ in the table: as fine as f32 in [½, 1), and exact as i32. */
+/** Weights are integer multiples of 2⁻²⁴ in the table: as fine as f32 in [½, 1), and exact as i32. */
 const shareUnit = 2 ** 24;
 
-/** Neighbours and share. Where one of the two has no share, both are the other, by halves: 0 · ∞ would be NaN. */
+/** The neighbours and the weight. If the weight of one is 0, both entries are the other, each with one half, because 0 · ∞ would be NaN. */
 function tapEntries({ low, high, share }: ResizeTap): number[] {
   const parts = Math.round(share * shareUnit);
   if (parts === 0) return [low, low, shareUnit / 2];

@@ -1,4 +1,4 @@
-// Scatters: a copy, and then updates in order at places that another operand holds. The result is read back.
+// Scatters: a copy, and then updates in order at places in another operand. The kernel reads its result again.
 
 import type { ScatterReduction } from "#ops/gather.js";
 import { channels, elements } from "#ir/type.js";
@@ -20,14 +20,14 @@ const folds = {
   minimum: "min",
 } as const satisfies Record<Exclude<ScatterReduction, "replace">, FloatBinary>;
 
-/** Goes through the vectors of some pixels, as items of a block. */
+/** Visits the vectors of some pixels, as items of a block. */
 type EachVector = (
   pixels: number,
   isWide: boolean,
   body: (pixel: Int, channel: Int, width: Width) => void,
 ) => void;
 
-/** The same for a number of updates one after another: in whose order the loops over updates and vectors stand. */
+/** The same for a number of updates in order. It decides how the loops over updates and vectors are nested. */
 interface Loops {
   readonly vectors: EachVector;
   readonly updates: (
@@ -70,8 +70,8 @@ const loops: Readonly<Record<Form, (c: Context, depth: number) => Loops>> = {
 };
 
 /**
- * A block is what shares its places: all elements along the axis and behind it. Items copy vectors, then each goes through all updates
- * of its channels, so that their order holds. The axis is counted from the end.
+ * A block has the elements that share places: all along the axis and after it. Items copy vectors; then each applies all updates of its
+ * channels, which keeps their order. The axis is counted from the end.
  */
 export function scatterBody(c: Context): Body {
   const { k, schedule } = c;
@@ -86,7 +86,7 @@ export function scatterBody(c: Context): Body {
   const placeAt = placeReader(k, schedule.weights, sourceOf(stage, 1), extent, places);
   const isLast = axis === x.shape.length - 1;
   const depth = channels(x.shape);
-  // Vectors of the last axis along the axis, and behind it.
+  // The number of last-axis vectors along the axis, and after it.
   const behind = elements(x.shape.slice(axis + 1, -1));
   const rows = isLast ? 1 : extent * behind;
   const wide = x.wide && y.wide && (isLast || updates.wide);

@@ -1,4 +1,4 @@
-// Selections by one item a row: the largest elements by a heap, and boxes that do not overlap. Results are read back.
+// Selections with one item per row: the largest elements, by a heap, and boxes that do not overlap. The kernels read their results again.
 
 import { channels, elements } from "#ir/type.js";
 import type { Int } from "../ir/build.js";
@@ -26,7 +26,7 @@ import type { Form } from "../part/emitter.js";
 import type { Context } from "./context.js";
 import { portsOf, sourceOf, stageOf } from "./context.js";
 
-/** a < b, and the like, of numbers. */
+/** a < b, and the like, of floats. */
 const compareFloats = (fn: "lt" | "le" | "eq", a: Value, b: Value): Value => ({
   kind: "compare",
   type: "bool",
@@ -53,15 +53,15 @@ interface Ranked {
   readonly key: Value;
 }
 
-/** Whether a comes behind b: by a smaller key, or further on with the same one. */
+/** Whether a comes after b: because of a smaller key, or a later place with the same key. */
 function isBehind(a: Ranked, b: Ranked): Value {
   const isLater = both(compareFloats("eq", a.key, b.key), compareFloats("lt", b.place, a.place));
   return either(compareFloats("lt", a.key, b.key), isLater);
 }
 
 /**
- * The places of the k best elements. The result holds them as a heap whose root is the last of them, so that n elements take n
- * comparisons and a walk down the heap for each that is better; the heap is then taken apart from the end (Williams 1964).
+ * The places of the k best elements. The result holds them as a heap whose root is the worst of them, so n elements take n comparisons, and
+ * each better element is moved down the heap. At the end, the heap is emptied from its last place (Williams 1964).
  */
 export function topKBody(c: Context): Body {
   const { k } = c;
@@ -85,7 +85,7 @@ export function topKBody(c: Context): Body {
       const place = k.let("place", load(y.place, slot(at)));
       return { place, key: keyAt(asInt(place)) };
     };
-    /** Moves the element of a place down the heap of `size` to where it belongs. */
+    /** Moves the element at a place down the heap of `size` to its position. */
     const sink = (start: Int, size: Int): void => {
       const own = rankedIn(start);
       const hole = k.let("hole", i32(start));
@@ -133,7 +133,7 @@ export function topKBody(c: Context): Body {
   });
 }
 
-/** Boxes one by one, each against those that were taken: the result holds their places. */
+/** Compares each box, in order, with those that were taken; the result holds the places of the taken boxes. */
 export function suppressionBody(c: Context): Body {
   const { k, schedule } = c;
   const { x: boxes, y } = portsOf(c, "read_write");
@@ -188,7 +188,7 @@ interface Sides {
   readonly area: Value;
 }
 
-/** The least and greatest place along both axes, and the area. */
+/** The least and greatest coordinate along both axes, and the area. */
 function sidesOf(k: Build, given: readonly Value[], centered: boolean): Sides {
   const [a = f32(0), b = f32(0), c = f32(0), d = f32(0)] = given;
   const half = (x: Value): Value => binary("mul", x, f32(0.5));

@@ -1,7 +1,7 @@
 // Depthwise → pointwise, and pointwise → depthwise → pointwise, by strips of rows.
 //
-// A few rows of the depthwise result stand in scratch and are never written to memory. Of an inverted residual, so do the rows of the
-// widened value that the window reads; rows that two strips share are computed twice.
+// A few rows of the depthwise result are in scratch and are never written to memory. In an inverted residual, the rows of the expanded
+// value that the window reads are in scratch too; rows that two strips share are computed twice.
 
 import { channels } from "#ir/type.js";
 import type { Body } from "../ir/body.js";
@@ -42,7 +42,7 @@ export function separableByRows(c: Context): Body {
   });
 }
 
-/** It reads the widened rows, which each block computes for itself. */
+/** The depthwise convolution reads the expanded rows, which each block computes itself. */
 export function invertedResidualByRows(c: Context): Body {
   const { k, tile } = c;
   const { x, y } = portsOf(c);
@@ -68,10 +68,10 @@ function byRows(
   y: Operand,
   of: {
     readonly middle: Middle;
-    /** Of the product behind the depthwise convolution. */
+    /** The columns of the product after the depthwise convolution. */
     readonly columns: Columns;
     readonly epilogue: Steps;
-    /** What the window reads for some output rows. */
+    /** The strip that the window reads for some output rows. */
     readonly stripOf: (rows: number, first: SampleRow) => Strip;
   },
 ): Body {
@@ -125,7 +125,7 @@ function byRows(
   };
 }
 
-/** The widened rows that a window reads, in scratch, with zeros around the image. */
+/** The expanded rows that a window reads, in scratch, with zeros around the image. */
 function expandedStrip(
   k: Build,
   tile: Tile,
@@ -134,7 +134,7 @@ function expandedStrip(
     readonly middle: Middle;
     readonly rows: number;
     readonly first: SampleRow;
-    /** Steps behind the widening. */
+    /** The steps after the expansion. */
     readonly between: Steps;
     readonly columns: Columns;
   },

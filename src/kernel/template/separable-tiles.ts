@@ -53,8 +53,8 @@ export function separablePointwiseByTiles(c: Context): Body {
 }
 
 /**
- * Tiles of pixels, in the order of memory: first items that each make a vec of the depthwise result, then items that each make a tile
- * of the product. Nothing is computed twice. The last tile may have fewer pixels.
+ * Tiles of pixels, in the order of memory: first, each item computes a vec of the depthwise result; then each item computes a tile of the
+ * product. Nothing is computed twice. The last tile may have fewer pixels.
  */
 function byTiles(
   c: Context,
@@ -82,7 +82,7 @@ function byTiles(
       const base = k.scratch(pixels * pixelStride);
       const kept = last ? k.scratch(pixels * last.stride) : 0;
       const first = k.letInt("first", mulInt(block, pixels));
-      // Also where no tile has fewer: kernels of more sizes then have one form.
+      // Also if no tile has fewer, so that kernels of more sizes have the same form.
       const valid = k.letInt("valid", int("min", int("sub", total, first), pixels));
       const work = {
         depth: inputs,

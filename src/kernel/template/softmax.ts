@@ -1,4 +1,4 @@
-// Softmax along an axis: the greatest value, the powers and their sum, the quotients. The result is read back.
+// Softmax along an axis: the greatest value, the exponentials and their sum, the quotients. The kernel reads its result again.
 
 import { bug } from "#diagnostic/diagnostic.js";
 import { channels, elements } from "#ir/type.js";
@@ -17,12 +17,12 @@ import { largeBlockSize } from "../part/tile.js";
 import type { Context } from "./context.js";
 import { portsOf, stageOf } from "./context.js";
 
-/** Rows that cannot be computed in vecs where they lie are computed in scratch, since powers cost far more than copies. */
+/** Rows that cannot be computed as vecs in place are computed in scratch, because exponentials cost far more than copies. */
 export function softmaxInScratch(c: Context): Body {
   return softmax(c, true);
 }
 
-/** Rows are computed where they lie: items of a block have no scratch of their own. */
+/** Rows are computed in place, because items of a block have no separate scratch. */
 export function softmaxInPlace(c: Context): Body {
   return softmax(c, false);
 }
@@ -72,7 +72,7 @@ interface Row {
   readonly wide: boolean;
 }
 
-/** `to = change(from)` for each channel, which may be the same row. */
+/** `to = change(from)` for each channel; both may be the same row. */
 function copyRow(k: Build, depth: number, from: Row, to: Row, change: (value: Value) => Value): void {
   k.channels("c", depth, from.wide && to.wide, (c, width) =>
     k.store(
@@ -90,7 +90,7 @@ function foldRow(k: Build, depth: number, row: Row, fold: FloatBinary, start: nu
   );
 }
 
-/** Along another axis, the channels of a vec are softmaxes side by side. */
+/** Along another axis, the channels of a vec belong to neighbouring softmaxes. */
 function axisSoftmax(c: Context, x: Operand, y: Operand, axis: number): Body {
   const { k } = c;
   const one = { ...y, shape: y.shape.map((extent, at) => (at === axis ? 1 : extent)) };

@@ -1,4 +1,4 @@
-// Transposed convolutions, gathered: each element of the result sums the taps that reach it.
+// Transposed convolutions, computed by gathering: each element of the result sums the taps that reach it.
 
 import { channels } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
@@ -22,8 +22,9 @@ interface TransposedSpec {
 }
 
 /**
- * A block computes one row of the result. Tap i reaches row y from row (y + top − i·dilation) / stride of x, if that is one.
- * This is the template of last resort: with a constant kernel a pass has made a convolution of it (`passes/lower-transposed.ts`).
+ * A block computes one row of the result. Tap i reaches row y from row (y + top − i·dilation) / stride of x, if that is an integer. This
+ * template is only needed if the kernel is computed: a constant kernel is turned into a convolution by a pass
+ * (`passes/lower-transposed.ts`).
  */
 export function transposedConvolutionBody(c: Context): Body {
   const { k } = c;

@@ -26,37 +26,37 @@ import type { Context } from "./context.js";
 import { biasedEpilogueOf, portsOf, sourceOf, stageOf, windowOf } from "./context.js";
 
 /**
- * The points p of the interpolation beside 0 and ∞; each stands for p and −p. With √½ and √2 in place of the usual 1 and 2 the
- * rounding errors of 4×4 tiles are about a third (pairs p, 1/p as in Alam et al. 2022, arXiv 2201.10369).
+ * The interpolation points p other than 0 and ∞; each entry means p and −p. With √½ and √2 in place of the usual 1 and 2, the rounding
+ * errors of 4×4 tiles are about a third (pairs p, 1/p as in Alam et al. 2022, arXiv 2201.10369).
  */
 const points: Readonly<Record<WinogradSize, readonly number[]>> = { 2: [1], 4: [Math.SQRT1_2, Math.SQRT2] };
 
-/** Products per tile. */
+/** The number of products per tile. */
 function productsOf(size: WinogradSize): number {
   return (size + 2) ** 2;
 }
 
-/** Elements from one matrix of transformed weights to the next: all begin at multiples of four, the most lanes that there are. */
+/** Elements from one matrix of transformed weights to the next. Each begins at a multiple of four, the largest number of lanes. */
 function matrixElements(depth: number, columns: number): number {
   return Math.ceil((depth * columns) / 4) * 4;
 }
 
-/** How the tiles of a sample are divided over blocks. */
+/** How the tiles of a sample are divided among blocks. */
 interface Division {
   readonly across: number;
-  /** Rows of tiles in a block, and blocks: the last one may compute a few rows that are not there. */
+  /** Rows of tiles in a block, and the number of blocks. The last block may compute a few rows that do not exist. */
   readonly rows: number;
   readonly blocks: number;
 }
 
-/** Multiplications that take as long as reading one element that is not in a near cache (50 GFLOP/s, 25 GB/s). */
+/** The multiplications that take as long as reading one element that is not in a near cache (50 GFLOP/s, 25 GB/s). */
 const macsPerElement = 4;
 
 function divisionOf(tile: Tile, size: WinogradSize, y: Operand, depth: number): Division {
   const [, height = 1, width = 1, columns = 1] = y.shape;
   const [down, across] = [Math.ceil(height / size), Math.ceil(width / size)];
   const products = productsOf(size);
-  // Each block streams all weights by; what lies in between stays in its core's cache, or goes to a larger one and comes back.
+  // Each block reads all weights; its intermediate values stay in its core's cache, or go to a larger one and come back.
   const cost = (blocks: number): number => {
     const rows = Math.ceil(down / blocks);
     const scratch = rows * across * products * (depth + columns);
@@ -72,8 +72,8 @@ function divisionOf(tile: Tile, size: WinogradSize, y: Operand, depth: number): 
 }
 
 /**
- * The convolution by a weight that is transformed when the module is loaded. A block copies its strip of the input with
- * the border, transforms it, multiplies, and transforms the products back.
+ * The convolution with a weight that is transformed when the module is loaded. A block copies its strip of the input with the border,
+ * transforms it, multiplies, and transforms the products back.
  */
 export function winogradBody(c: Context): Body {
   const { k, tile } = c;
@@ -89,7 +89,7 @@ export function winogradBody(c: Context): Body {
   const { across, rows, blocks: perSample } = divisionOf(tile, size, y, depth);
   const down = perSample * rows;
   const [top, bottom, left, right] = padding;
-  // The result is widened to whole tiles, and to equal blocks of them.
+  // The result is extended to whole tiles, and to equal blocks of them.
   const window: WindowSpec = {
     kernel: [3, 3],
     stride: [1, 1],
@@ -101,7 +101,7 @@ export function winogradBody(c: Context): Body {
   const products = productsOf(size);
   const wideColumns = k.roundUp(columns);
   const wideDepth = k.roundUp(depth);
-  // A little more than the tiles need, so that the matrices do not all begin in the same lines of a cache.
+  // A gap between the matrices, so that they do not all begin in the same cache lines.
   const gap = 16;
   const [inputStep, productStep] = [tiles * wideDepth + gap, tiles * wideColumns + gap];
   const transformed: TransformedSpec = { weight, size, depth, columns };
@@ -112,7 +112,7 @@ export function winogradBody(c: Context): Body {
     wide: true,
   };
   const blocks = samples * perSample;
-  // Blocks that share tiles transform them each for itself: 14×14×256 takes 2.24 ms in two parts, 2.38 in four and 2.44 in eight.
+  // Blocks that share tiles each transform them: 14×14×256 takes 2.24 ms in two parts, 2.38 in four and 2.44 in eight.
   const wanted = Math.min(Math.ceil(Math.min(tile.blocks, mostThreads) / blocks), Math.ceil(columns / 64));
   const parts = columnParts(k, tile, { ...b, start: 0 }, wanted);
 
@@ -273,14 +273,14 @@ function transformedWeights(spec: TransformedSpec): Omit<PreparedRef, "kind"> {
 
 /** One dimension of a transform, from the values of a column or a row of a tile. */
 interface Transform {
-  /** How many values it takes. */
+  /** The number of values that it takes. */
   readonly extent: number;
   readonly apply: (k: Build, values: readonly Value[]) => readonly Value[];
 }
 
 /**
- * M d Mᵀ for a square tile: its columns, then the rows of what they give, which stands in scratch in between. Loops, since code
- * written out would be six times as long and no faster.
+ * M d Mᵀ for a square tile: first its columns, then the rows of that result, which is in scratch in between. It uses loops, because
+ * unrolled code would be six times as long and no faster.
  */
 function transformTile(
   k: Build,
@@ -289,7 +289,7 @@ function transformTile(
   lanes: Width,
   ends: {
     readonly read: (row: number, column: Int) => Value;
-    /** Whether a row of the result is wanted; absent or undefined: always. */
+    /** Whether a row of the result is wanted; if absent or undefined: always. */
     readonly inside?: (row: Int) => Value | undefined;
     readonly write: (row: Int, column: number, value: Value) => void;
   },
@@ -371,7 +371,7 @@ function outputTransform(size: WinogradSize): Transform {
   return { extent: size + 2, apply };
 }
 
-/** G: the powers of each point, over the product of its distances from all others. */
+/** G: the powers of each point, divided by the product of its distances from all others. */
 function weightTransform(size: WinogradSize): Transform {
   const pairs = points[size];
   const apply: Transform["apply"] = (k, [g0 = f32(0), g1 = f32(0), g2 = f32(0)]) => {
@@ -400,7 +400,7 @@ function squaresPolynomial(pairs: readonly number[]): number[] {
   );
 }
 
-/** Σ cᵢ·xᵢ; factors of 1 cost nothing. Rounding of the points is taken out where a coefficient is a small fraction. */
+/** Σ cᵢ·xᵢ; factors of 1 cost nothing. Rounding errors of the points are removed where a coefficient is a small fraction. */
 function dot(coefficients: readonly number[], values: readonly Value[]): Value {
   const terms = coefficients.map((coefficient, at) => [tidy(coefficient), values[at] ?? f32(0)] as const);
   const ordered = terms.toSorted(([a], [b]) => Number(b === 1) - Number(a === 1));
