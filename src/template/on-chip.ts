@@ -100,7 +100,10 @@ function stripsOf(
   });
 }
 
-/** Dense weights are read once per strip, unless they stay on chip next to it; in a single stage, once per block of rows that fits. */
+/**
+ * The bytes of dense weights that are read again. The kernel reads them once per strip, unless they stay on chip together with the strip; a
+ * kernel of that op alone reads them once per block of rows that fits on chip.
+ */
 function weightBytesAgain(
   graph: Graph,
   stages: readonly Node[],
