@@ -1,4 +1,4 @@
-// `cleave check`: all errors of `.net` files, without compiling anything. Rules are tried on random operands.
+// `cleave check`: reports all errors of files without compiling them. Rules are tried on random operands.
 
 import type { Command } from "commander";
 import type { CheckOptions } from "../actions/check.js";
@@ -9,11 +9,11 @@ import type { Session } from "../session/session.js";
 export function addCheck(root: Command, session: Session): void {
   withModelOptions(root.command("check"))
     .description(
-      "report all errors of .net files (nets, rules and fusions; rules are tried on random operands) and of models that are imported",
+      "report all errors of .net files (nets, rules and fusions; rules are tried on random operands) and of ONNX and TensorFlow.js models",
     )
     .argument("<files...>", "the files")
     .addOption(rulesAtOption())
-    .option("--json", "print what was found in each file as JSON")
+    .option("--json", "print the diagnostics of each file as JSON")
     .action(async (files: string[], options: CheckOptions) => {
       const { checkFiles } = await import("../actions/check.js");
       await checkFiles(files, options, session);

@@ -1,4 +1,4 @@
-// `cleave compile`: a model becomes one ES module, its types and its packed weights.
+// `cleave compile`: compiles a model into one ES module, its types and its packed weights.
 
 import type { Command } from "commander";
 import { Option } from "commander";
@@ -12,12 +12,12 @@ export function addCompile(root: Command, session: Session): void {
   withFitOptions(withPassOptions(withModelOptions(root.command("compile"))))
     .description("compile a model into one ES module")
     .argument("<model>", modelHelp)
-    .option("-o, --output <dir>", "where the files go", ".")
+    .option("-o, --output <dir>", "folder for the files", ".")
     .option("--embed-weights", "put the weights into the module")
     .addOption(
       new Option("--emit <what>", "also write the shaders of the target wgsl as files").choices(["wgsl"]),
     )
-    .option("--json", "print what was written as JSON")
+    .option("--json", "print the written files as JSON")
     .action(async (path: string, options: CompileOptions) => {
       const { compileModel } = await import("../actions/compile.js");
       await compileModel(path, options, session);

@@ -1,4 +1,4 @@
-// `cleave explain`: shapes, parameters and MACs per layer, before and after the passes, or the kernels with their costs.
+// `cleave explain`: shows shapes, parameters and MACs per layer, before and after the passes, or the kernels with their costs.
 
 import type { Command } from "commander";
 import type { ExplainOptions } from "../actions/explain.js";
@@ -12,7 +12,7 @@ export function addExplain(root: Command, session: Session): void {
     .argument("<model>", modelHelp)
     .option(
       "--schedule",
-      "the kernels instead: ops, template, tile, modelled costs, and why they are fused or not",
+      "show the kernels instead: ops, template, tile, modelled costs, and why they are fused or not",
     )
     .option("--json", "print the tables as JSON")
     .action(async (path: string, options: ExplainOptions) => {

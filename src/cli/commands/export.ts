@@ -1,4 +1,4 @@
-// `cleave export`: a model, as written or after passes, as an ONNX file.
+// `cleave export`: writes a model, as written or after passes, as an ONNX file.
 
 import type { Command } from "commander";
 import { Option } from "commander";
@@ -12,15 +12,18 @@ export function addExport(root: Command, session: Session): void {
   withPassOptions(withModelOptions(root.command("export")))
     .description("write a model as an ONNX file, as written or after passes")
     .argument("<model>", modelHelp)
-    .option("-o, --output <file>", "the .onnx file; the model's name with that ending if left out")
-    .option("--after <pass>", "the graph after this pass, or after `all`; as written if left out")
+    .option("-o, --output <file>", "the .onnx file; by default the model's name with that extension")
+    .option("--after <pass>", "the graph after this pass, or after `all`; by default as written")
     .addOption(
-      new Option("--opset <number>", "version of the operators")
+      new Option("--opset <number>", "version of the ONNX operators")
         .choices(exportOpsets.map(String))
         .default(String(defaultOpset)),
     )
-    .option("--nchw", "images have their channels first outside too, so that no transpose is needed")
-    .option("--json", "print what was written as JSON")
+    .option(
+      "--nchw",
+      "inputs and outputs that are images have their channels first, so no transpose is needed",
+    )
+    .option("--json", "print the written file as JSON")
     .action(async (path: string, options: ExportOptions) => {
       const { exportModel } = await import("../actions/export.js");
       await exportModel(path, options, session);

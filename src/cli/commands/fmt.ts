@@ -1,4 +1,4 @@
-// `cleave fmt`: prints `.net` files in the one canonical form, comments kept.
+// `cleave fmt`: formats `.net` files, with their comments.
 
 import type { Command } from "commander";
 import type { FmtOptions } from "../actions/fmt.js";
@@ -9,7 +9,7 @@ export function addFmt(root: Command, session: Session): void {
     .command("fmt")
     .description("format .net files in place")
     .argument("<files...>", "the files; - reads stdin and writes stdout")
-    .option("--check", "change nothing; exit with 1 if a file is not formatted")
+    .option("--check", "do not change files; exit with 1 if a file is not formatted")
     .option("--stdout", "write to stdout instead of into the file")
     .action(async (files: string[], options: FmtOptions) => {
       const { formatFiles } = await import("../actions/fmt.js");

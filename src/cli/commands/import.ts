@@ -1,4 +1,4 @@
-// `cleave import`: a model of another format as a `.net` file with its weights beside it.
+// `cleave import`: writes a model of another format as a `.net` file and a weight file.
 
 import type { Command } from "commander";
 import type { ImportOptions } from "../actions/import.js";
@@ -8,11 +8,11 @@ import type { Session } from "../session/session.js";
 export function addImport(root: Command, session: Session): void {
   withImportOptions(root.command("import"))
     .description(
-      "write an ONNX or TensorFlow.js model in the language: a .net file, and its weights as safetensors beside it",
+      "write an ONNX or TensorFlow.js model in the language: a .net file, and its weights as a safetensors file in the same folder",
     )
     .argument("<model>", importHelp)
-    .option("-o, --output <file>", "the .net file; the model's name with that ending if left out")
-    .option("--json", "print what was written as JSON")
+    .option("-o, --output <file>", "the .net file; by default the model's name with that extension")
+    .option("--json", "print the written files as JSON")
     .action(async (path: string, options: ImportOptions) => {
       const { importModel } = await import("../actions/import.js");
       await importModel(path, options, session);

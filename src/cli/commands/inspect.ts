@@ -1,4 +1,4 @@
-// `cleave inspect`: the graph, as text, JSON, DOT, SVG, PNG or kernels, after any pass, or what changed between two graphs.
+// `cleave inspect`: shows the graph after any pass, as text, JSON, DOT, SVG, PNG or kernels, or the differences between two graphs.
 
 import type { Command } from "commander";
 import { Option } from "commander";
@@ -14,15 +14,15 @@ export function addInspect(root: Command, session: Session): void {
     .description("show the graph of a model")
     .argument("<model>", modelHelp)
     .addOption(
-      new Option("--format <format>", "how; kernels is the kernel IR, after all passes")
+      new Option("--format <format>", "output format; `kernels` is the kernel IR, after all passes")
         .choices(formats)
         .default("text"),
     )
     .option("--json", "the same as --format json")
-    .option("--after <pass>", "the graph after this pass, or after `all`; as written if left out")
+    .option("--after <pass>", "the graph after this pass, or after `all`; by default as written")
     .option(
       "--diff <what>",
-      "what changed: by a pass, by `all`, from after one pass to after another as A..B, or from this model to another file",
+      "show the changes by a pass, by `all` passes, from pass A to pass B (A..B), or from this model to another file",
     )
     .option("-o, --output <file>", "write to a file instead of stdout")
     .action(async (path: string, options: InspectOptions) => {

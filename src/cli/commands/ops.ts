@@ -1,4 +1,4 @@
-// `cleave ops`: the op table, in short or one op in full.
+// `cleave ops`: lists the ops, or describes one of them.
 
 import type { Command } from "commander";
 import type { OpsOptions } from "../actions/ops.js";
@@ -8,8 +8,8 @@ export function addOps(root: Command, session: Session): void {
   root
     .command("ops")
     .description("show the operators of the language")
-    .argument("[name]", "show one operator in full")
-    .option("--json", "names, classes, operands and attributes as JSON")
+    .argument("[name]", "describe this operator")
+    .option("--json", "print names, classes, operands and attributes as JSON")
     .action(async (name: string | undefined, options: OpsOptions) => {
       const { showOps } = await import("../actions/ops.js");
       await showOps(name, options, session);

@@ -1,4 +1,4 @@
-// `cleave profile`: how long each kernel of the emitted module takes, on a CPU beside what the machine allows.
+// `cleave profile`: measures the time of each kernel of the emitted module and, on a CPU, the limits of the machine.
 
 import type { Command } from "commander";
 import { Option } from "commander";
@@ -11,13 +11,13 @@ import type { Session } from "../session/session.js";
 export function addProfile(root: Command, session: Session): void {
   withPassOptions(withModelOptions(root.command("profile")))
     .description(
-      "time each kernel of the emitted module; on a CPU beside what the machine allows, on WebGPU by the device's timestamps",
+      "measure the time of each kernel of the emitted module: on a CPU compared with the limits of the machine, on WebGPU with timestamps of the device",
     )
     .argument("<model>", modelHelp)
-    .option("--threads <n>", "how many threads compute (target wasm)", threadCount, 1)
-    .option("--runs <n>", "how many runs are timed", countOption, 20)
+    .option("--threads <n>", "number of threads (target wasm)", threadCount, 1)
+    .option("--runs <n>", "number of measured runs", countOption, 20)
     .addOption(new Option("--sort <by>", "order of the kernels").choices(["order", "time"]).default("order"))
-    .option("--json", "print the numbers as JSON")
+    .option("--json", "print the report as JSON")
     .action(async (path: string, options: ProfileOptions) => {
       const { profileModel } = await import("../actions/profile.js");
       await profileModel(path, options, session);

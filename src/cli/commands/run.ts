@@ -1,4 +1,4 @@
-// `cleave run`: compiles a model in memory, runs it on files or random numbers, prints what comes out.
+// `cleave run`: compiles a model in memory, runs it on files or random numbers, and prints the results.
 
 import type { Command } from "commander";
 import type { RunOptions } from "../actions/run.js";
@@ -14,13 +14,13 @@ export function addRun(root: Command, session: Session): void {
     .argument("<model>", modelHelp)
     .argument(
       "[inputs...]",
-      ".npy, .json, .png or .jpg files; for a net with several inputs, name=file. Several files for one input are several runs. Without any, the inputs are random",
+      ".npy, .json, .png or .jpg files; for a net with several inputs, name=file. Each of several files for one input is a separate run. Without files, the inputs are random",
     )
-    .option("--labels <file>", "names of the classes, one a line")
-    .option("--top <k>", "how many values of each output to print", countOption, 5);
+    .option("--labels <file>", "text file with the names of the classes, one per line")
+    .option("--top <k>", "number of values of each output to print", countOption, 5);
   withImageOptions(command)
     .option("--seed <number>", "seed of random inputs", seedOption, 0)
-    .option("--threads <n>", "how many threads compute (target wasm)", threadCount, 1)
+    .option("--threads <n>", "number of threads (target wasm)", threadCount, 1)
     .option("--json", "print all output values as JSON")
     .action(async (path: string, files: string[], options: RunOptions) => {
       const { runModel } = await import("../actions/run.js");

@@ -1,4 +1,4 @@
-// `cleave split`: a trained model with its convolutions split, fitted to samples, as a .net file with its weights beside it.
+// `cleave split`: splits the convolutions of a trained model with samples, and writes it as a .net file and a weight file.
 
 import { extname } from "node:path";
 import type { Command } from "commander";
@@ -9,29 +9,29 @@ import { modelHelp, withModelOptions } from "../options/model.js";
 import { withPassOptions } from "../options/passes.js";
 import type { Session } from "../session/session.js";
 
-/** The endings of reports. */
+/** The file extensions of reports. */
 const reportEndings: readonly ReportEnding[] = [".json", ".html", ".svg"];
 
 export function addSplit(root: Command, session: Session): void {
   withFitOptions(withPassOptions(withModelOptions(root.command("split"))))
     .description(
-      "split the convolutions of a trained model with the help of samples, and write it as a .net file with its weights beside it",
+      "split the convolutions of a trained model with samples, and write it as a .net file, with its weights in the same folder",
     )
     .argument("<model>", modelHelp)
-    .option("-o, --output <dir>", "where the files go", ".")
+    .option("-o, --output <dir>", "folder for the files", ".")
     .option(
       "--test <path>",
-      "other samples, of the same kinds, on which to compare the outputs before and after",
+      "other samples, of the same kinds, on which the outputs before and after are compared",
     )
     .option(
       "--labels <file>",
-      "the classes of the samples of --test, or of --calibrate without it, for the accuracy before and after: indices from 0 in a .npy or .json file, or a text with one a line",
+      "the classes of the samples of --test, or without it of --calibrate, to measure accuracy before and after: indices from 0 in a .npy or .json file, or in a text with one per line",
     )
-    .option("--sweep", "also what other limits would give: the curve of loss against MACs and time")
-    .option("--measure", "also how long the layers take on this machine, before and after")
+    .option("--sweep", "also try other limits: the curve of loss against MACs and time")
+    .option("--measure", "also measure the times of the layers on this machine, before and after")
     .option(
       "--report <file>",
-      "write the report: all of it as .json or .html, the curve alone as .svg (repeatable)",
+      "write the report: complete as .json or .html, only the curve as .svg (repeatable)",
       reportFile,
       [],
     )
@@ -44,6 +44,6 @@ export function addSplit(root: Command, session: Session): void {
 
 function reportFile(path: string, all: readonly ReportFile[]): ReportFile[] {
   const ending = reportEndings.find((one) => one === extname(path));
-  if (!ending) throw new InvalidArgumentError("it ends in .json, .html or .svg.");
+  if (!ending) throw new InvalidArgumentError("it must end in .json, .html or .svg.");
   return [...all, { path, ending }];
 }

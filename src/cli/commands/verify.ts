@@ -1,4 +1,4 @@
-// `cleave verify`: the emitted module against the reference interpreter, on inputs from several distributions.
+// `cleave verify`: compares the emitted module with the reference interpreter, on inputs from several distributions.
 
 import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
@@ -14,7 +14,7 @@ export function addVerify(root: Command, session: Session): void {
     .addOption(
       new Option(
         "--drift <ratio>",
-        "the most that --split and --approx may change an output, as a part of its greatest value",
+        "largest allowed change of an output by --split and --approx, relative to its greatest value",
       )
         .argParser(ratioFrom0)
         .default(1),
@@ -28,6 +28,6 @@ export function addVerify(root: Command, session: Session): void {
 
 function ratioFrom0(text: string): number {
   const value = Number(text);
-  if (text.trim() === "" || !(value >= 0)) throw new InvalidArgumentError("it is a number, 0 or more.");
+  if (text.trim() === "" || !(value >= 0)) throw new InvalidArgumentError("it must be a number, 0 or more.");
   return value;
 }

@@ -12,7 +12,7 @@ export interface FitOptions extends PassOptions, SampleOptions {
   readonly fresh?: boolean;
 }
 
-/** Layers have no more work to divide. */
+/** Most threads by default: layers do not have enough work for more. */
 export const mostThreads = 8;
 
 /** Adds the options of splitting with samples. */
@@ -20,13 +20,16 @@ export function withFitOptions(command: Command): Command {
   return withSampleOptions(command)
     .option(
       "--threads <n>",
-      `how many threads calibrate (default: as many as there are cores, ${mostThreads} at most)`,
+      `number of threads that calibrate (default: the number of cores, at most ${mostThreads})`,
       threadCount,
     )
     .option(
       "--distill <steps>",
-      "then as many gradient steps, a few hundred, on the layers that are split, so that values and outputs on the samples come nearer to the model's; a tenth of the samples judges",
+      "then improve the split layers by this many gradient steps (a few hundred), so that inner values and outputs on the samples become closer to those of the model; a tenth of the samples is used for validation",
       countOption,
     )
-    .option("--fresh", "begin anew where an interrupted run of the same command could be gone on with");
+    .option(
+      "--fresh",
+      "start from the beginning, even if an interrupted run of the same command could be continued",
+    );
 }

@@ -3,40 +3,40 @@
 import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
 
-/** How pixels become numbers: (pixel · scale − mean) / std, with pixels from 0 to 255; one mean and std, or one a channel. */
+/** How pixels become numbers: (pixel · scale − mean) / std, with pixels from 0 to 255; one mean and std, or one per channel. */
 export interface ImageOptions {
   readonly scale: number;
   readonly mean: readonly number[];
   readonly std: readonly number[];
 }
 
-/** Adds the options by which pixels become numbers. */
+/** Adds the options that say how pixels become numbers. */
 export function withImageOptions(command: Command): Command {
   return command
     .addOption(
       new Option(
         "--scale <number>",
-        "images, and .npy files of bytes: pixels from 0 to 255 are multiplied by this",
+        "for images and .npy files of bytes: a factor for pixels, which are from 0 to 255",
       )
         .argParser(numberOption)
         .default(1 / 255, "1/255"),
     )
     .addOption(
-      new Option("--mean <list>", "images: then this is subtracted (one number, or one a channel)")
+      new Option("--mean <list>", "for images: then subtract this (one number, or one per channel)")
         .argParser(numberList)
         .default([0], "0"),
     )
     .addOption(
-      new Option("--std <list>", "images: then this is divided by").argParser(numberList).default([1], "1"),
+      new Option("--std <list>", "for images: then divide by this").argParser(numberList).default([1], "1"),
     );
 }
 
-/** Whether pixels become other numbers than they do if nothing is asked for. */
+/** Whether the options differ from their defaults. */
 export function asksForPixels({ scale, mean, std }: ImageOptions): boolean {
   return scale !== 1 / 255 || mean.some((one) => one !== 0) || std.some((one) => one !== 1);
 }
 
-/** Those of a command's options. */
+/** The image options among a command's options. */
 export function imageOptions({ scale, mean, std }: ImageOptions): ImageOptions {
   return { scale, mean, std };
 }
@@ -45,7 +45,7 @@ function numberOption(text: string): number {
   const [numerator, denominator = "1"] = text.split("/");
   const value = Number(numerator) / Number(denominator);
   if (!Number.isFinite(value) || text === "")
-    throw new InvalidArgumentError("it is a number, such as 0.5 or 1/255.");
+    throw new InvalidArgumentError("it must be a number, such as 0.5 or 1/255.");
   return value;
 }
 

@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError, Option } from "commander";
 
-/** An option that may be given several times; help says "none" of its default, not "[]". */
+/** An option that may be given several times; help shows its default as "none", not "[]". */
 export function list(flags: string, doc: string, add: (text: string, all: string[]) => string[]): Option {
   return new Option(flags, doc).argParser(add).default([], "none");
 }
@@ -18,8 +18,8 @@ export function commaList(text: string): string[] {
     .filter((part) => part !== "");
 }
 
-/** A list that leaves everything as it is was meant otherwise, as by a shell's variable that is empty. */
+/** Rejects an empty list, which is probably a mistake, such as an empty shell variable. */
 export function someOf(names: readonly string[]): readonly string[] {
-  if (names.length === 0) throw new InvalidArgumentError("it names nothing.");
+  if (names.length === 0) throw new InvalidArgumentError("it must not be empty.");
   return names;
 }

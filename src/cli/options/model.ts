@@ -15,21 +15,21 @@ export interface ModelOptions {
   readonly weights?: string;
 }
 
-/** What the argument of a command with a model may be. */
+/** The help about the model argument of commands. */
 export const modelHelp = "a .net or .onnx file, or the model.json of a TensorFlow.js model";
 
-/** What that of `cleave import` may be. */
+/** The help about the model argument of `cleave import`. */
 export const importHelp = "an .onnx file or the model.json of a TensorFlow.js model";
 
-/** Adds the options of reading a model. */
+/** Adds the options for reading a model. */
 export function withModelOptions(command: Command): Command {
-  return withImportOptions(command.option("--net <name>", "which net of the file, if it has several")).option(
+  return withImportOptions(command.option("--net <name>", "the net to use, if the file has several")).option(
     "--weights <file>",
-    "file with the weights: safetensors, or a model of another format that has them",
+    "file with the weights: safetensors, or a model of another format",
   );
 }
 
-/** Adds those that models of all formats take, and those that cut models of other formats. */
+/** Adds the options for models of all formats, and those that cut models of other formats. */
 export function withImportOptions(command: Command): Command {
   const names = (text: string, all: string[]): string[] => [...all, ...someOf(commaList(text))];
   return command
@@ -41,7 +41,7 @@ export function withImportOptions(command: Command): Command {
     .addOption(
       new Option(
         "--constant <name=value>",
-        "fix an input: a number, a list such as 1,2,3, or a .npy or .json file (repeatable)",
+        "replace an input by a constant: a number, a list such as 1,2,3, or a .npy or .json file (repeatable)",
       )
         .argParser(addConstant)
         .default(new Map<string, string>(), "none"),
@@ -49,14 +49,14 @@ export function withImportOptions(command: Command): Command {
     .addOption(
       list(
         "--inputs <list>",
-        "ONNX or TensorFlow.js: values that become inputs, or inputs with their shapes, as in conv1:1x64x56x56; what only these needed is left out (repeatable)",
+        "ONNX or TensorFlow.js: inner values that become inputs, or inputs with new shapes, such as conv1:1x64x56x56; cuts off the part of the model before them (repeatable)",
         names,
       ),
     )
     .addOption(
       list(
         "--outputs <list>",
-        "ONNX or TensorFlow.js: values that become the outputs; what they do not need is left out (repeatable)",
+        "ONNX or TensorFlow.js: values that become the outputs; cuts off the part of the model after them (repeatable)",
         names,
       ),
     );
@@ -64,13 +64,14 @@ export function withImportOptions(command: Command): Command {
 
 function addDimension(text: string, all: ReadonlyMap<string, number>): Map<string, number> {
   const match = /^([A-Za-z_]\w*)=([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)$/i.exec(text);
-  if (!match?.[1]) throw new InvalidArgumentError("it has the form NAME=NUMBER, such as H=224.");
+  if (!match?.[1]) throw new InvalidArgumentError("it must have the form NAME=NUMBER, such as H=224.");
   return new Map([...all, [match[1], Number(match[2])]]);
 }
 
 function addConstant(text: string, all: ReadonlyMap<string, string>): Map<string, string> {
   const at = text.indexOf("=");
   const [name, value] = [text.slice(0, at), text.slice(at + 1).trim()];
-  if (at < 1 || value === "") throw new InvalidArgumentError("it has the form NAME=VALUE, such as sr=16000.");
+  if (at < 1 || value === "")
+    throw new InvalidArgumentError("it must have the form NAME=VALUE, such as sr=16000.");
   return new Map([...all, [name, value]]);
 }

@@ -1,4 +1,4 @@
-// Numbers on the command line. Each throws commander's error, which ends in exit code 2.
+// Parsers of numbers on the command line. They throw commander's error, which leads to exit code 2.
 
 import { InvalidArgumentError } from "commander";
 import { numberText } from "#ir/units.js";
@@ -12,7 +12,7 @@ export function threadCount(text: string): number {
   return within(text, 1, 256);
 }
 
-/** More runs, or values of an output, than anybody waits for or reads are a slip. */
+/** A number of runs, or of values of an output. A larger number is probably a typing error. */
 export function countOption(text: string): number {
   return within(text, 1, 1_000_000);
 }
@@ -20,6 +20,6 @@ export function countOption(text: string): number {
 function within(text: string, least: number, most: number): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isInteger(value) || value < least || value > most)
-    throw new InvalidArgumentError(`it is a whole number from ${least} to ${numberText(most)}.`);
+    throw new InvalidArgumentError(`it must be a whole number from ${least} to ${numberText(most)}.`);
   return value;
 }

@@ -1,4 +1,4 @@
-// The options of optimizing a model, which every command that runs passes has.
+// The options for optimizing a model, for every command that runs passes.
 
 import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
@@ -36,7 +36,7 @@ export interface PassOptions {
 
 const defaultAdapter: AdapterClass = "gpu";
 
-/** Options that mean something to the target wgsl alone. */
+/** Options that only the target wgsl has. */
 const gpuOptions = ["f16", "adapter", "limits", "emit"] as const;
 
 /** Adds the options of the passes. */
@@ -53,68 +53,73 @@ export function withPassOptions(command: Command): Command {
       if (misused !== undefined) command.error(`error: ${misused}`, { exitCode: exit.wrongUsage });
     })
     .addOption(
-      new Option("--target <target>", "what runs the kernels").choices(targetNames).default(defaultTarget),
+      new Option("--target <target>", "the platform of the module")
+        .choices(targetNames)
+        .default(defaultTarget),
     )
     .addOption(
-      new Option("--winograd <on|off>", "3×3 convolutions by Winograd's algorithm where that is faster")
+      new Option("--winograd <on|off>", "use Winograd's algorithm for 3×3 convolutions where it is faster")
         .argParser(onOff)
         .default(true, "on"),
     )
     .addOption(
-      new Option("--winograd-memory <ratio>", "most memory for weights, as a multiple of the model's")
+      new Option(
+        "--winograd-memory <ratio>",
+        "largest memory for weights, as a multiple of the memory of the model's weights",
+      )
         .argParser(ratio)
         .default(2),
     )
     .option(
       "--limits <file>",
-      'target wgsl: JSON of the devices\' limits, named as in GPUSupportedLimits; default "guaranteed", what every device has',
+      'target wgsl: JSON file with limits of the devices, named as in GPUSupportedLimits (default: "guaranteed", the limits that every device has)',
     )
     .addOption(
       new Option(
         "--adapter <class>",
-        "target wgsl: what most devices are; kernels are chosen for those, and run on all",
+        "target wgsl: the class of most devices; kernels are chosen for it, and run on all devices",
       )
         .choices(adapterClasses)
         .default(defaultAdapter),
     )
-    .option("--f16", "target wgsl: store weights and tensors as f16 where the device can, else as f32")
+    .option("--f16", "target wgsl: store weights and tensors as f16 if the device supports it, else as f32")
     .addOption(list("--rules <file>", "rules and fusions of your own (repeatable)", collect))
     .addOption(rulesAtOption())
-    .option("--trust-rules", "apply rules unchecked")
-    .addOption(list("--without-rule <name>", "leave out a built-in rule or fusion (repeatable)", collect))
+    .option("--trust-rules", "apply rules without checking them")
+    .addOption(list("--without-rule <name>", "disable a built-in rule or fusion (repeatable)", collect))
     .option("--split <how>", splitHelp, parseSplit)
     .option("--approx", "allow rules that change values within their stated tolerance")
-    .option("--passes <list>", "run just these passes, in this order", commaList)
+    .option("--passes <list>", "run only these passes, in this order", commaList)
     .addOption(
-      list("--without <list>", "leave out passes (repeatable)", (text, all) => [
+      list("--without <list>", "skip passes (repeatable)", (text, all) => [
         ...all,
         ...someOf(commaList(text)),
       ]),
     )
-    .option("--stop-after <pass>", "run the passes up to this one")
+    .option("--stop-after <pass>", "stop after this pass")
     .addOption(
       list("--print-after <pass>", "print the graph after a pass, or after all (repeatable)", collect),
     )
-    .option("--verify", "check the graph's invariants after each pass, and the kernels")
+    .option("--verify", "check the invariants of the graph after each pass, and the kernels")
     .option("--time", "print how long each pass took");
 }
 
-/** What is wrong with a split that needs samples and has none, or the other way round. */
+/** The error if a split needs samples and has none, or the other way round. */
 function wrongSamples(options: PassOptions & OfSamples): string | undefined {
   const { split, calibrate, passes, without } = options;
   if (calibrate === undefined) {
     if (split?.mode === "loss")
-      return "--split loss=… is measured with samples: `cleave split` and `cleave compile` take them with --calibrate";
+      return "--split loss=… needs samples: `cleave split` and `cleave compile` take them with --calibrate";
     const alone = ofSamples.find((name) => options[name] !== undefined);
-    return alone && `--${alone} takes samples: --calibrate PATH --split macs=0.5`;
+    return alone && `--${alone} needs samples: --calibrate PATH --split macs=0.5`;
   }
-  if (!split || !limitOf(split)) return "--calibrate goes with --split macs=…, time=… or loss=…";
+  if (!split || !limitOf(split)) return "--calibrate needs --split macs=…, time=… or loss=…";
   return without.includes("split") || passes?.includes("split") === false
-    ? "--calibrate needs the pass `split`, which --passes or --without leaves out"
+    ? "--calibrate needs the pass `split`, which --passes or --without skips"
     : undefined;
 }
 
-/** Options that mean something to splitting with samples alone. */
+/** Options that only splitting with samples has. */
 const ofSamples = ["samples", "distill", "fresh"] as const;
 
 type OfSamples = Readonly<Partial<Record<"calibrate" | (typeof ofSamples)[number], unknown>>>;
@@ -123,7 +128,7 @@ type OfSamples = Readonly<Partial<Record<"calibrate" | (typeof ofSamples)[number
 export function rulesAtOption(): Option {
   return new Option(
     "--rules-at <place>",
-    'where rules stand among the passes: "before PASS" or "after PASS" (repeatable)',
+    'where rules are applied: "before PASS" or "after PASS" (repeatable)',
   )
     .argParser(collect)
     .default([], '"before canonicalize" and "after absorb-moves"');
@@ -141,12 +146,12 @@ export function checkThreads(
 }
 
 function onOff(text: string): boolean {
-  if (text !== "on" && text !== "off") throw new InvalidArgumentError("it is on or off.");
+  if (text !== "on" && text !== "off") throw new InvalidArgumentError("it must be on or off.");
   return text === "on";
 }
 
 function ratio(text: string): number {
   const value = Number(text);
-  if (text.trim() === "" || !(value >= 1)) throw new InvalidArgumentError("it is a number, 1 or more.");
+  if (text.trim() === "" || !(value >= 1)) throw new InvalidArgumentError("it must be a number, 1 or more.");
   return value;
 }

@@ -1,4 +1,4 @@
-// The options of reading samples.
+// The options for reading samples.
 
 import type { Command } from "commander";
 import type { ImageOptions } from "./image.js";
@@ -8,15 +8,15 @@ import { countOption, seedOption } from "./numbers.js";
 export interface SampleOptions extends ImageOptions {
   /** A folder or a file. */
   readonly calibrate?: string;
-  /** How many samples to take; `mostSamples` at most if it is not said. */
+  /** The number of samples to take; by default at most `mostSamples`. */
   readonly samples?: number;
   readonly seed: number;
 }
 
-/** Samples that are taken if nothing is said: covariances of 400 and 2,000 give the same within noise. */
+/** Most samples by default: the covariances of 400 and of 2,000 samples give the same results within noise. */
 export const mostSamples = 400;
 
-/** Adds the options by which samples are read. */
+/** Adds the options for reading samples. */
 export function withSampleOptions(command: Command): Command {
   return withImageOptions(command)
     .option(
@@ -25,8 +25,8 @@ export function withSampleOptions(command: Command): Command {
     )
     .option(
       "--samples <n>",
-      `how many samples to take, drawn by the seed (default: ${mostSamples} at most)`,
+      `number of samples to take, drawn with the seed (default: at most ${mostSamples})`,
       countOption,
     )
-    .option("--seed <number>", "seed of all that is drawn", seedOption, 0);
+    .option("--seed <number>", "seed of all random choices", seedOption, 0);
 }

@@ -1,4 +1,4 @@
-// `--split …` as it is written on the command line.
+// Parses the value of `--split`.
 
 import { InvalidArgumentError } from "commander";
 import type { SplitOrder } from "#passes/split/form.js";
@@ -9,19 +9,19 @@ import { wrongSampledSplit } from "#split/request.js";
 import type { SplitLimit } from "#split/split-network.js";
 
 export const splitHelp =
-  "split convolutions: structural, m=2, exact, error=0.02, macs=0.5, time=0.5, or with --calibrate loss=0.01; with commas also an order, and its rank: order=pointwise-depthwise-pointwise,rank=64 or structural,m=2";
+  "split convolutions: structural, m=2, exact, error=0.02, macs=0.5, time=0.5, or with --calibrate loss=0.01; after a comma also an order and its rank: order=pointwise-depthwise-pointwise,rank=64 or structural,m=2";
 
 const forms = "structural, exact, order=…, m=…, rank=…, error=…, macs=…, time=…, loss=…";
 
-/** What may be asked for: what the split pass does by the weights alone, and what takes samples. */
+/** A requested split: by the weights only, or with samples. */
 export type SplitRequest = SplitMode | SampledSplit;
 
-/** A limit as `--split` has it. */
+/** A limit in the form of `--split`. */
 export function limitText(limit: SplitLimit): string {
   return `${limit.kind}=${limit.kind === "loss" ? limit.loss : limit.share}`;
 }
 
-/** Reads the value of `--split`; throws commander's error, which ends in exit code 2. */
+/** Parses the value of `--split`; throws commander's error, which leads to exit code 2. */
 export function parseSplit(text: string): SplitRequest {
   const words = new Set<string>();
   const numbers = new Map<string, number>();
@@ -36,14 +36,14 @@ export function parseSplit(text: string): SplitRequest {
     )
       numbers.set(key, Number(value));
     else if (key === "order" && value !== undefined) order = value;
-    else throw new InvalidArgumentError(`\`${part}\` is none of ${forms}.`);
+    else throw new InvalidArgumentError(`\`${part}\` is not one of ${forms}.`);
   }
   if (order !== undefined && !splitOrders.some((one) => one === order))
-    throw new InvalidArgumentError(`\`${order}\` is no order; there are ${splitOrders.join(", ")}.`);
+    throw new InvalidArgumentError(`\`${order}\` is not an order; the orders are ${splitOrders.join(", ")}.`);
   const mode = modeOf([...words], Object.fromEntries(numbers), order as SplitOrder | undefined);
   if (!mode)
     throw new InvalidArgumentError(
-      "give one of structural, exact, m=…, rank=…, error=…, macs=…, time=… or loss=…; an order with structural, m or rank, and rank with an order.",
+      "give one of structural, exact, m=…, rank=…, error=…, macs=…, time=… or loss=…; an order needs structural, m or rank, and rank needs an order.",
     );
   const problem = wrongSampledSplit(mode);
   if (problem !== undefined) throw new InvalidArgumentError(`${problem}.`);
@@ -52,7 +52,7 @@ export function parseSplit(text: string): SplitRequest {
 
 type Numbers = Readonly<Partial<Record<"m" | "rank" | "error" | "macs" | "time" | "loss", number>>>;
 
-/** Undefined where what is given does not go together. */
+/** The mode; undefined if the parts cannot be combined. */
 function modeOf(
   words: readonly string[],
   { m, rank, error, macs, time, loss, ...others }: Numbers,
