@@ -23,20 +23,20 @@ export function browserPage(results: readonly Comparison[]): string {
   const asked = limitsTable(results, "processor", cpuOf);
   return `# Benchmarks in a browser
 
-Written by \`npm run bench -- --browser --docs\` in \`bench/\`, which measures on this machine and keeps what was measured on other
-processors; \`bench/README.md\` says how. Times are at batch 1, from the input in an array to the outputs in arrays; ratios are what counts.
+\`npm run bench -- --browser --docs\` in \`bench/\` writes this page. It measures on one machine and keeps the figures of other processors;
+\`bench/README.md\` says how it measures. Times are at batch 1. Compare ratios, not times.
 
 ![Times as fast as LiteRT.js](benchmarks-browser.svg)
 
-- Each runtime has a page of its own, with cross-origin isolation, and they take turns: a quarter of a second of runs that are not timed,
-  then as long a burst that is. The median is that of the turns' medians, the least that of all runs.
-- \`litert\` is LiteRT.js with XNNPACK, in the build that its loader takes: with relaxed SIMD where the browser has that, and threads where
-  two are asked for. It has the same weights, in a .tflite file that the bench writes. \`cleave-relaxed\` is what \`load\` takes by default there.
-- Loading is all that a page does from nothing to a network that is ready: the runtime's code and the model, from a server on the same
-  machine, in a fresh page without a cache. The first run comes after it.
-- Code and weights are the files that the page loaded up to then, as they are and gzipped.
-- The difference is the largest one of any output from the first row's, on three inputs, as a part of that output's largest value. It may be
-  twice the stated tolerance, and ${publishedTolerance} for published models, which come from another format.
+- Each runtime has a page of its own with cross-origin isolation. The pages take turns: first a quarter of a second of runs that are not
+  timed, then a quarter of a second of timed runs. A run includes copying the input in and the outputs out.
+- "median" is the median of the medians of all turns, "least" the fastest run.
+- \`litert\` is LiteRT.js with XNNPACK, in the build that its loader selects: relaxed SIMD if the browser has it. The bench writes a .tflite
+  file with the same weights for it. \`cleave-relaxed\` is what \`load\` uses in a browser that has relaxed SIMD.
+- "load" is the time to load the runtime's code and the model into a fresh page, from a server on the same machine. The first run follows it.
+- "code" and "weights" are the sizes of the files that the page loads until its first result, as they are and gzipped.
+- "difference" is the largest difference of any output from that of the first row, on three inputs, relative to the output's largest value.
+  Twice the stated tolerance is allowed; for published models, which have another format, ${publishedTolerance}.
 
 ${asked === "" ? "" : `## Goals\n\n${asked}\n\n`}${processors.map(([cpu, part]) => processorPart(cpu, part)).join("\n")}`;
 }
