@@ -29,7 +29,8 @@ export async function pageHost(folder: string, setup: Setup, seconds: number): P
           await page.goto(url);
           await ready(page, "answer");
           const ask = asker(page, pageSetup, seconds);
-          return { ask, downloads, end: () => context.close() };
+          // It may have ended by itself.
+          return { ask, downloads, end: () => context.close().catch(() => {}) };
         } catch (cause) {
           await context.close();
           throw cause;
