@@ -43,7 +43,7 @@ export function benchmarksPage(results: readonly Comparison[], sizes: readonly R
 
 \`npm run bench -- --docs\` in \`bench/\` writes this page; \`bench/README.md\` says how it measures. ${first ? cpuOf(first) : ""},
 ${first?.date.slice(0, 10) ?? ""}. Times are medians at batch 1. Compare ratios, not times.
-\`docs/benchmarks-browser.md\` compares the runtimes in a browser, with LiteRT.js.
+\`npm run bench -- --browser\` compares the runtimes in a browser, with LiteRT.js, and with \`--docs\` writes docs/benchmarks-browser.md.
 
 ${networks.length > 0 ? "![Times as fast as onnxruntime-web](benchmarks.svg)\n" : ""}
 - "load" is the time to load the runtime's own code and the model, with the weights in memory, in a fresh process. The first run follows it.

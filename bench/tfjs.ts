@@ -72,11 +72,8 @@ export function tfjsNet({
   };
 }
 
-function call(
-  node: Node,
-  [x, w, b, ...rest]: readonly tf.Tensor[],
-  activation: Activation | undefined,
-): tf.Tensor {
+function call(node: Node, all: tf.Tensor[], activation: Activation | undefined): tf.Tensor {
+  const [x, w, b, ...rest] = all;
   if (!x) throw new Error(`${node.name} has no operand`);
   const withActivation = activation ? { activation } : {};
   const withBias = b ? { bias: b } : {};
@@ -111,25 +108,59 @@ function call(
         node.attributes.epsilon,
       );
     }
+    case "max_pool": {
+      const { kernel, stride, padding, dilation } = node.attributes;
+      if (dilation.some((one) => one !== 1)) throw new Error(`${node.name} has a dilation`);
+      return tf.maxPool(x as tf.Tensor4D, pair(kernel), pair(stride), explicit(padding));
+    }
+    case "global_avg_pool":
+      return tf.mean(x, [1, 2], node.attributes.keepdims);
+    case "global_max_pool":
+      return tf.max(x, [1, 2], node.attributes.keepdims);
+    case "softmax":
+      return tf.softmax(x, node.attributes.axis);
+    case "reshape":
+      return tf.reshape(x, [...node.type.shape]);
+    case "transpose":
+      return tf.transpose(x, [...node.attributes.perm]);
+    case "concat":
+      return tf.concat(all, node.attributes.axis);
+    case "pad": {
+      const { before, after, mode, value } = node.attributes;
+      if (mode !== "constant") throw new Error(`${node.name} has the mode ${mode}`);
+      return tf.pad(
+        x,
+        before.map((amount, axis) => [amount, after[axis] ?? 0]),
+        value,
+      );
+    }
     case "relu":
       return tf.relu(x);
     case "relu6":
       return tf.relu6(x);
+    case "sigmoid":
+      return tf.sigmoid(x);
+    case "tanh":
+      return tf.tanh(x);
+    case "clip":
+      return tf.clipByValue(x, node.attributes.low, node.attributes.high);
     case "add":
       return tf.add(x, w ?? fail(`${node.name} lacks an operand`));
-    case "max_pool": {
-      const { kernel, stride, padding, dilation } = node.attributes;
-      if (dilation.some((one) => one !== 1)) throw new Error(`${node.name} has a dilation`);
-      const size = (values: readonly number[]): [number, number] => [values[0] ?? 1, values[1] ?? 1];
-      return tf.maxPool(x as tf.Tensor4D, size(kernel), size(stride), explicit(padding));
-    }
-    case "global_avg_pool":
-      return tf.mean(x, [1, 2]);
-    case "reshape":
-      return tf.reshape(x, [...node.type.shape]);
+    case "sub":
+      return tf.sub(x, w ?? fail(`${node.name} lacks an operand`));
+    case "mul":
+      return tf.mul(x, w ?? fail(`${node.name} lacks an operand`));
+    case "div":
+      return tf.div(x, w ?? fail(`${node.name} lacks an operand`));
+    case "prelu":
+      return tf.prelu(x, w ?? fail(`${node.name} lacks an operand`));
     default:
       throw new Error(`${node.name}: ${node.op} is not known`);
   }
+}
+
+function pair(values: readonly number[]): [number, number] {
+  return [values[0] ?? 1, values[1] ?? 1];
 }
 
 function explicit(padding: readonly number[] | string): [[0, 0], [number, number], [number, number], [0, 0]] {

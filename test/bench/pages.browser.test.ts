@@ -86,22 +86,31 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     },
   );
 
-  test("a published model goes to its own runtime as it is, and a format that lacks an op is left out", async () => {
+  test("a published model goes to its own runtime as it is, and in their formats to the others", async () => {
     const found = findModel("blazeface_front")!;
-    const result = await compared(
-      "blazeface_front",
-      ["cleave-simd", "litert", "onnxruntime-web", "tfjs-wasm"],
-      {
-        original: { file: found.file(), format: "onnx" },
-      },
-    );
-    expect(result.peers.map(({ peer, agrees }) => [peer, agrees])).toEqual([
-      ["cleave-simd", true],
-      ["litert", true],
-      ["onnxruntime-web", true],
-    ]);
-    expect(result.leftOut).toEqual([{ peer: "tfjs-wasm", why: expect.stringContaining("is not known") }]);
-    expect(browserPage([result])).toContain("- `tfjs-wasm` is left out: ");
+    const names = ["cleave-simd", "litert", "onnxruntime-web", "tfjs-wasm"];
+    const result = await compared("blazeface_front", names, {
+      original: { file: found.file(), format: "onnx" },
+    });
+    expect(result.leftOut).toEqual([]);
+    expect(result.peers.map(({ peer, agrees }) => [peer, agrees])).toEqual(names.map((name) => [name, true]));
+  });
+
+  test("a peer whose format lacks an op is left out, and the page of the results says so", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "cleave-pages-"));
+    const file = join(folder, "erf.net");
+    writeFileSync(file, "net erf { input x: f32[1, 4]\n output y = x |> dense(units=3) |> erf }");
+    try {
+      const result = await compared(file, ["cleave-js", "litert", "tfjs-wasm"]);
+      expect(result.peers.map(({ peer, agrees }) => [peer, agrees])).toEqual([["cleave-js", true]]);
+      expect(result.leftOut).toEqual([
+        { peer: "litert", why: expect.stringMatching(/^not written as \.tflite: .*, erf$/) },
+        { peer: "tfjs-wasm", why: expect.stringContaining("erf is not known") },
+      ]);
+      expect(browserPage([result])).toContain("- `tfjs-wasm` is left out: ");
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test.each(["layers", "graph"] as const)("a %s model goes to TensorFlow.js as it is", async (kind) => {
