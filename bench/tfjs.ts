@@ -82,6 +82,8 @@ function call(node: Node, all: tf.Tensor[], activation: Activation | undefined):
     case "depthwise_conv2d": {
       if (node.op === "conv2d" && node.attributes.groups !== 1) throw new Error(`${node.name} has groups`);
       const { stride, dilation, padding } = node.attributes;
+      if (Math.max(...stride) > 1 && Math.max(...dilation) > 1)
+        throw new Error(`${node.name} has a stride and a dilation`);
       const shared = {
         x: x as tf.Tensor4D,
         filter: w as tf.Tensor4D,
@@ -94,8 +96,11 @@ function call(node: Node, all: tf.Tensor[], activation: Activation | undefined):
       };
       return node.op === "conv2d" ? tf.fused.conv2d(shared) : tf.fused.depthwiseConv2d(shared);
     }
-    case "dense":
-      return tf.fused.matMul({ a: x as tf.Tensor2D, b: w as tf.Tensor2D, ...withBias, ...withActivation });
+    case "dense": {
+      const rows = x.rank === 2 ? (x as tf.Tensor2D) : tf.reshape(x, [-1, x.shape.at(-1) ?? 1]);
+      const product = tf.fused.matMul({ a: rows, b: w as tf.Tensor2D, ...withBias, ...withActivation });
+      return x.rank === 2 ? product : tf.reshape(product, [...node.type.shape]);
+    }
     case "batch_norm": {
       const [mean, variance] = rest;
       if (!mean || !variance) throw new Error(`${node.name} lacks an operand`);
@@ -118,7 +123,9 @@ function call(node: Node, all: tf.Tensor[], activation: Activation | undefined):
     case "global_max_pool":
       return tf.max(x, [1, 2], node.attributes.keepdims);
     case "softmax":
-      return tf.softmax(x, node.attributes.axis);
+      if (node.attributes.axis !== -1 && node.attributes.axis !== x.rank - 1)
+        throw new Error(`${node.name} has another axis than the last`);
+      return tf.softmax(x);
     case "reshape":
       return tf.reshape(x, [...node.type.shape]);
     case "transpose":
