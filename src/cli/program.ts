@@ -1,4 +1,4 @@
-// The command line: every command with its options, and what an exit code means.
+// The command line program: registers all commands, and turns errors into exit codes.
 
 import { Command, CommanderError } from "commander";
 import { version } from "#compile/version.js";
@@ -19,7 +19,7 @@ import type { Terminal } from "./output/terminal.js";
 import { exit, OutputError } from "./output/terminal.js";
 import type { Session } from "./session/session.js";
 
-/** Runs one command line (without `node cleave`); gives the exit code. Never throws. */
+/** Runs a command line (without `node cleave`) and returns the exit code. Never throws. */
 export async function run(argv: readonly string[], outside: Terminal): Promise<number> {
   const { progress, ...terminal } = withProgress(outside);
   const session: Session = { terminal, progress, code: exit.done };

@@ -1,4 +1,4 @@
-// `cleave check`: all errors of `.net` files, without compiling anything. Rules are tried on random operands.
+// The action of `cleave check`: reports all errors of files. Rules are tried on random operands.
 
 import { checkRules } from "#compile/check-rules.js";
 import { placeRules } from "#compile/place-rules.js";
@@ -46,7 +46,7 @@ export function checkFiles(files: readonly string[], options: CheckOptions, sess
   }
 }
 
-/** What was found in one file. */
+/** The diagnostics of one file. */
 interface Checked {
   readonly file: string;
   readonly items: number;
@@ -82,7 +82,7 @@ function checkFile(
   return { file, items: items.length, diagnostics, sources: new Map([[file, source.value]]) };
 }
 
-/** Diagnostics with the line and column of their place beside its offsets. */
+/** Diagnostics as JSON, with line and column as well as offsets. */
 function checkedJson({ file, diagnostics, sources }: Checked): object {
   return {
     file,

@@ -1,4 +1,4 @@
-// `cleave compile`: a model becomes one ES module, its types and its packed weights.
+// The action of `cleave compile`: compiles a model into one ES module, its types and its packed weights.
 
 import { gzipSync } from "node:zlib";
 import { checkEmbedding } from "#compile/emit.js";

@@ -1,4 +1,4 @@
-// `cleave explain`: shapes, parameters and MACs per layer, before and after the passes, or the kernels with their costs.
+// The action of `cleave explain`: shows shapes, parameters and MACs per layer, before and after the passes, or the kernels with their costs.
 
 import type { Optimized } from "#compile/optimize.js";
 import { lowerModule } from "#compile/lower-module.js";
@@ -49,7 +49,7 @@ export function explainModel(path: string, options: ExplainOptions, session: Ses
   if (optimized.split) session.terminal.out(`\n${splitText(optimized.split)}\n`);
 }
 
-/** What runs on the target, with the tile of its kernels. */
+/** The schedule and program of the target, with the tile of its kernels. */
 type Scheduled = Pick<ScheduleSources, "schedule" | "program" | "tile">;
 
 function scheduleFor(

@@ -1,4 +1,4 @@
-// `cleave export`: a model, as written or after passes, as an ONNX file.
+// The action of `cleave export`: writes a model, as written or after passes, as an ONNX file.
 
 import { lineText } from "#diagnostic/escape.js";
 import { bytesText, plural } from "#ir/units.js";
@@ -23,7 +23,7 @@ export interface ExportOptions extends ModelOptions, PassOptions {
 export async function exportModel(path: string, options: ExportOptions, session: Session): Promise<void> {
   const { terminal, progress } = session;
   const model = loadModel(path, options, session);
-  // Options such as `--split` ask for passes, and would be without effect otherwise.
+  // Options such as `--split` need the passes, so they imply `--after all`.
   const after = options.after ?? (asksForPasses(options) ? "all" : undefined);
   const module = model && moduleAfter(model, after, options, session);
   if (!model || !module) return;
@@ -47,7 +47,7 @@ export async function exportModel(path: string, options: ExportOptions, session:
   );
 }
 
-/** Whether options are given that have no meaning without passes. */
+/** Whether options are given that only passes use. */
 function asksForPasses({ passes, stopAfter, split, approx, without, rules }: PassOptions): boolean {
   return (
     [passes, stopAfter, split, approx].some((one) => one !== undefined) || without.length + rules.length > 0

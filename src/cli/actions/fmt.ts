@@ -1,4 +1,4 @@
-// `cleave fmt`: prints `.net` files in the one canonical form, comments kept.
+// The action of `cleave fmt`: formats `.net` files, with their comments.
 
 import { lineText } from "#diagnostic/escape.js";
 import { print } from "#grammar/printing/print.js";

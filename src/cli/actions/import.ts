@@ -1,4 +1,4 @@
-// `cleave import`: a model of another format as a `.net` file with its weights beside it.
+// The action of `cleave import`: writes a model of another format as a `.net` file and a weight file.
 
 import { lineText } from "#diagnostic/escape.js";
 import { bytesText, plural } from "#ir/units.js";

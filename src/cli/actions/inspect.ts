@@ -1,4 +1,4 @@
-// `cleave inspect`: the graph, as text, JSON, DOT, SVG, PNG or kernels, after any pass, or what changed between two graphs.
+// The action of `cleave inspect`: shows the graph after any pass in several formats, or the differences between two graphs.
 
 import { dirname, isAbsolute, relative } from "node:path";
 import pc from "picocolors";
@@ -51,7 +51,7 @@ export async function inspectModel(path: string, options: InspectOptions, sessio
       ? await showGraph(model, options, session)
       : showChange(model, options.diff, options, session);
   if (data === undefined) return;
-  // A diff has colours, and all formats write what they take from a model so that it is seen and not obeyed.
+  // `paintedOut`, because a diff has colours. All formats escape the text of a model themselves.
   if (options.output === undefined) session.terminal.paintedOut(data);
   else
     session.code = Math.max(
@@ -110,15 +110,15 @@ async function showGraph(
 }
 
 /**
- * A net looks for its weights beside its own file: a dump that is written to a file names them from there, and one on stdout
- * from the working folder.
+ * The path of a weight file in a dump. Paths are relative to the file of the net, so for a dump in a file it is relative to that file, and
+ * for a dump on stdout to the working folder.
  */
 function besideOutput(opened: string, output: string | undefined): string {
   if (output === undefined || isAbsolute(opened)) return opened;
   return relative(dirname(output), opened).replaceAll("\\", "/");
 }
 
-/** What changed between two graphs, as text or JSON. */
+/** The differences between two graphs, as text or JSON. */
 function showChange(
   model: Model,
   what: string,
@@ -160,13 +160,13 @@ function sidesOf(
   const until = what === "all" ? options : { ...options, stopAfter: what };
   const run = optimizeModel(model, until, session);
   if (!run || what === "all") return run && [model, run.module];
-  // Of a pass that runs twice, the last run that changed something is meant.
+  // If a pass runs twice, this is the last run that changed something.
   const runs = run.trace.filter(({ pass }) => pass.name === what);
   const one = runs.findLast(({ before, after }) => before.graph !== after.graph) ?? runs.at(-1);
   return one && [one.before, one.after];
 }
 
-/** Files have an ending, passes none. */
+/** Whether an argument is a file: files have an extension, passes do not. */
 function isFile(what: string): boolean {
   return /(?<!\.)\.\w+$/.test(what);
 }

@@ -1,4 +1,4 @@
-// `cleave ops`: the op table, in short or one op in full.
+// The action of `cleave ops`: lists the ops, or describes one of them.
 
 import { error } from "#diagnostic/diagnostic.js";
 import { given } from "#diagnostic/given.js";
@@ -38,7 +38,7 @@ function overview(): string {
   return table(["op", "operands", "what it does"], rows, ["left", "left", "left"]);
 }
 
-/** Up to the first full stop; one in parentheses, as in "(Maas et al. 2013)", ends no sentence. */
+/** The text up to the first full stop outside parentheses: the one in "(Maas et al. 2013)" does not end the sentence. */
 function firstSentence(doc: string): string {
   const line = doc.replaceAll(/\s+/g, " ").trim();
   return /^(?:\([^)]*\)|[^.(]|[.(](?! |$))*[.]/.exec(line)?.[0] ?? line;

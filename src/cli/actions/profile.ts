@@ -1,4 +1,4 @@
-// `cleave profile`: how long each kernel of the emitted module takes, on a CPU beside what the machine allows.
+// The action of `cleave profile`: measures the time of each kernel and, on a CPU, the limits of the machine.
 
 import { profile } from "#measure/profile.js";
 import { profileText } from "#report/profile.js";
@@ -23,7 +23,7 @@ export interface ProfileOptions extends ModelOptions, PassOptions {
 
 export async function profileModel(path: string, options: ProfileOptions, session: Session): Promise<void> {
   if (!checkThreads(options, session)) return;
-  // Dawn rounds timestamps to a tenth of a millisecond unless it is told not to.
+  // By default, Dawn rounds timestamps to a tenth of a millisecond.
   const gpu =
     options.target === "wgsl" ? await nodeGpu(["disable-dawn-features=timestamp_quantization"]) : undefined;
   if (gpu && !gpu.value) return fail(gpu.diagnostics, session);

@@ -1,4 +1,4 @@
-// `cleave run`: compiles a model in memory, runs it on files or random numbers, prints what comes out.
+// The action of `cleave run`: compiles a model in memory, runs it on files or random numbers, and prints the results.
 
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
@@ -69,7 +69,7 @@ export async function runModel(
   if (options.json) terminal.out(jsonText(results));
 }
 
-/** What each run gets: files for the inputs, or random values. */
+/** The inputs of each run: files or random values. */
 async function readRuns(
   model: Module,
   files: readonly string[],
@@ -134,7 +134,7 @@ async function readRuns(
   }));
 }
 
-/** `imag=cat.png` for a net with one input `image` is read as the name of a file. */
+/** Adds a hint if an argument such as `imag=cat.png`, for a net with one input `image`, was read as the name of a file. */
 function hintName(one: Diagnostic, file: string, ports: readonly InputPort[]): Diagnostic {
   const at = file.indexOf("=");
   const near =
@@ -149,7 +149,7 @@ function hintName(one: Diagnostic, file: string, ports: readonly InputPort[]): D
     : { ...one, help: [...(one.help ?? []), `did you mean ${near[0]}${file.slice(at)}?`] };
 }
 
-/** The labels of a file, or undefined after an error. */
+/** The labels in a file, or undefined after an error. */
 function labelsOf({ graph }: Module, path: string, session: Session): string[] | undefined {
   const counts = graph.outputs.map(({ node }) => elements(graph.nodes.get(node)?.type.shape ?? []));
   const { value, diagnostics } = readLabels(path, counts);
@@ -157,7 +157,7 @@ function labelsOf({ graph }: Module, path: string, session: Session): string[] |
   return value;
 }
 
-/** Prints the largest values of each output, by label where there are as many labels as values. */
+/** Prints the largest values of each output, with labels if their number is that of the values. */
 function printOutputs(
   name: string,
   outputs: Inputs,

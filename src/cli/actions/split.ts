@@ -1,4 +1,4 @@
-// `cleave split`: a trained model with its convolutions split, fitted to samples, as a .net file with its weights beside it.
+// The action of `cleave split`: splits the convolutions of a trained model with samples, and writes it as a .net file and a weight file.
 
 import { join } from "node:path";
 import { fileNameOf } from "#backend/artifact.js";
@@ -33,7 +33,7 @@ export interface WriteOptions extends SplitOptions {
   readonly json?: boolean;
 }
 
-/** What a report is written as, by the ending of its file. */
+/** The formats of reports, by the extension of the file. */
 const formats: Readonly<Record<ReportEnding, (report: FittedReport) => string>> = {
   ".json": jsonText,
   ".html": fittedPage,
@@ -60,13 +60,13 @@ export async function splitModel(path: string, options: WriteOptions, session: S
   if (made) await writeSplit(model, made, outputs, options, session);
 }
 
-/** What is written. */
+/** The results to write. */
 interface Made {
   readonly after: Module;
   readonly told: FittedReport;
 }
 
-/** The net split within the limit, and the report on it; undefined after errors. */
+/** The net that is split within the limit, and its report; undefined after errors. */
 async function makeSplit(work: Work, options: WriteOptions, session: Session): Promise<Made | undefined> {
   const plan = await fitModel(work.tried, work.limit, options, session);
   const after = plan && splitWith(work.model, plan, options, session);
@@ -74,7 +74,7 @@ async function makeSplit(work: Work, options: WriteOptions, session: Session): P
   return told && { after, told };
 }
 
-/** The file of the net; undefined, and an error told, if one of those that will be written is an input or cannot be written. */
+/** The files to write; undefined, after an error, if one of them is an input or cannot be written. */
 function outputsOf(model: Model, options: WriteOptions, session: Session): Outputs | undefined {
   const net = join(options.output, `${fileNameOf(model.graph.name)}.net`);
   const given = [options.calibrate, options.test, options.labels].flatMap((path) => path ?? []);

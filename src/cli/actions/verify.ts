@@ -1,4 +1,4 @@
-// `cleave verify`: the emitted module against the reference interpreter, on inputs from several distributions.
+// The action of `cleave verify`: compares the emitted module with the reference interpreter, on inputs from several distributions.
 
 import type { Comparison } from "#compile/verify-artifact.js";
 import { kindsFor, verifiedKinds, verifyNet } from "#compile/verify-artifact.js";
@@ -33,7 +33,7 @@ export async function verifyModel(path: string, options: VerifyOptions, session:
   const comparisons = await verifyNet(net, model, {
     optimized,
     kinds,
-    // New parameters have nothing to do with the old ones before they are trained.
+    // New parameters are unrelated to the old ones until they are trained.
     mostDrift: optimized.split?.needsTraining ? Number.POSITIVE_INFINITY : options.drift,
     onStep: (step, part) => session.progress.show(step, part),
   });
@@ -42,7 +42,7 @@ export async function verifyModel(path: string, options: VerifyOptions, session:
   if (comparisons.some(({ agrees }) => !agrees)) session.code = Math.max(session.code, exit.wrongInput);
 }
 
-/** The error of the code, and below it the drift, if there is any on purpose. */
+/** A line about the error of the code and, if values were approximated on purpose, a line about the drift. */
 function comparisonText({ output, inputs, largestDifference, allowed, drift }: Comparison): string {
   const name = lineText(output);
   const from = drift ? " from the optimized graph" : "";

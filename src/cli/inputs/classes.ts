@@ -1,4 +1,4 @@
-// The classes of samples from a file, to tell how often a net is right.
+// Reads the classes of samples from a file, to measure the accuracy of a net.
 
 import { extname } from "node:path";
 import type { Result } from "#diagnostic/diagnostic.js";
@@ -8,8 +8,8 @@ import { readText } from "#node/read-file.js";
 import { readNumbers } from "./values.js";
 
 /**
- * The index of each sample's class: a .npy or .json file with a list of them, or a text with one a line. There are as many as samples, and
- * each is below `classes`.
+ * The index of each sample's class, from a .npy or .json file with a list, or a text with one per line. Their number must be that of the
+ * samples, and each must be below `classes`.
  */
 export function readClasses(path: string, samples: number, classes: number): Result<readonly number[]> {
   const wrong = (message: string, help: readonly string[] = []): Result<never> => ({

@@ -8,8 +8,8 @@ import { loadSharp } from "#node/sharp.js";
 import type { ImageOptions } from "../options/image.js";
 
 /**
- * An image file for an input `[1, h, w, c]` with 1, 3 or 4 channels, or `[1, c, h, w]` as ONNX has them: turned upright as its EXIF data says, and stretched
- * to h × w if it has another size. Transparency is dropped unless the input has it as its fourth channel.
+ * Reads an image file for an input `[1, h, w, c]` with 1, 3 or 4 channels, or `[1, c, h, w]` as in ONNX. The image is rotated as its EXIF
+ * data says, and stretched to h × w if it has another size. Transparency is dropped unless the input has a fourth channel.
  */
 export async function readImage(
   path: string,
@@ -59,7 +59,7 @@ export async function readImage(
   return { value: isFirst ? channelsFirst(values, depth) : values, diagnostics: [] };
 }
 
-/** Bytes of an array as values of an input of this shape, as those of an image would be. */
+/** Converts bytes of an array to values of an input of this shape, like the pixels of an image. */
 export function normalizePixels(
   path: string,
   pixels: Float32Array,
@@ -82,7 +82,7 @@ function isChannelsFirst(shape: readonly number[]): boolean {
   return shape.length === 4 && !isDepth(shape[3]) && isDepth(shape[1]);
 }
 
-/** Channels come one after another, each with `plane` values at a time: 1 where they are the last axis. */
+/** Normalizes channels, which alternate every `plane` values: 1 if they are the last axis. */
 function normalize(
   pixels: Uint8Array | Float32Array,
   depth: number,
@@ -104,8 +104,8 @@ function channelsFirst(values: Float32Array, depth: number): Float32Array {
 }
 
 /**
- * Luma of ITU-R BT.601 in the fixed point that Pillow uses, since that is what most grayscale networks were trained on. The
- * weights sum to 2¹⁶, so a gray pixel stays what it is.
+ * Luma of ITU-R BT.601 in the fixed-point form of Pillow, with which most grayscale networks were trained. The
+ * weights sum to 2¹⁶, so a gray pixel does not change.
  */
 function toGray(rgb: Uint8Array): Uint8Array {
   return Uint8Array.from({ length: rgb.length / 3 }, (_, pixel) => {

@@ -1,11 +1,11 @@
-// The names of a classifier's classes.
+// Reads the names of a classifier's classes.
 
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { plural } from "#ir/units.js";
 import { readText } from "#node/read-file.js";
 
-/** Labels, one a line; an error if no output has as many values. */
+/** Labels, one per line; an error if no output has that number of values. */
 export function readLabels(path: string, counts: readonly number[]): Result<string[]> {
   const text = readText(path);
   if (text.value === undefined) return { diagnostics: text.diagnostics };

@@ -1,4 +1,4 @@
-// Samples for calibration from files: `--calibrate` with a folder, a .npy file or a .safetensors file.
+// Reads samples for calibration from files: `--calibrate` with a folder, a .npy file or a .safetensors file.
 
 import { readdirSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
@@ -30,21 +30,21 @@ import type { Session } from "../session/session.js";
 import { normalizePixels } from "./image.js";
 import { readInput, readNumbers, withoutOnes } from "./values.js";
 
-/** Bytes of samples that stay in memory; others are read again for each layer. */
+/** Most bytes of samples that stay in memory; other samples are read again for each layer. */
 const keptBytes = 2 ** 28;
 
-/** Samples that were read once and are sound. */
+/** Samples that were read once and are valid. */
 export interface ReadSamples {
   readonly samples: Samples;
-  /** Which they are of all those in the place that they come from. */
+  /** Their indices among all samples of the folder or file. */
   readonly indices: readonly number[];
-  /** How many there are. */
+  /** The number of all samples. */
   readonly all: number;
-  /** What the values of each input are like. */
+  /** Statistics of the values of each input. */
   readonly statistics: ReadonlyMap<string, InputStatistics>;
 }
 
-/** The samples that the options ask for; undefined after errors. */
+/** The samples that the options select; undefined after errors. */
 export async function readSamples(
   graph: Graph,
   options: SampleOptions & { readonly calibrate: string },
@@ -90,7 +90,7 @@ async function readSome(
   return checked.value && { samples, indices, all: all.count, statistics: checked.value };
 }
 
-/** The samples of a folder or file, in natural order; of a folder, each is read when it is asked for. */
+/** The samples of a folder or file, in natural order; those of a folder are read on demand. */
 export async function openSamples(
   path: string,
   inputs: readonly SampleInput[],
@@ -109,7 +109,7 @@ export async function openSamples(
   ]);
 }
 
-/** Kinds of files of a folder, by their endings. */
+/** Kinds of files in a folder, by their extensions. */
 const kinds: readonly { readonly name: string; readonly endings: readonly string[] }[] = [
   { name: "image", endings: [".png", ".jpg", ".jpeg"] },
   { name: ".npy file", endings: [".npy"] },
@@ -176,7 +176,7 @@ function openNpy(path: string, inputs: readonly SampleInput[], image: ImageOptio
     : { value: samples, diagnostics: takenAsTheyAre(path, image) };
 }
 
-/** Said where options for pixels are given, and there are none. */
+/** A warning if options for pixels are given and the samples are not pixels. */
 function takenAsTheyAre(path: string, image: ImageOptions): Diagnostic[] {
   if (!asksForPixels(image)) return [];
   return [
@@ -190,7 +190,7 @@ function takenAsTheyAre(path: string, image: ImageOptions): Diagnostic[] {
   ];
 }
 
-/** Samples whose values are bytes, as pixels. */
+/** Samples whose values are bytes, which are pixels. */
 function pixelSamples(path: string, samples: Samples, input: SampleInput, image: ImageOptions): Samples {
   return {
     ...samples,
@@ -230,7 +230,7 @@ function openSafetensors(path: string, inputs: readonly SampleInput[], image: Im
   return { value: cutUp(path, tensors, first?.count ?? 0), diagnostics: takenAsTheyAre(path, image) };
 }
 
-/** Samples of tensors whose first axis counts them. */
+/** Samples from tensors whose first axis is that of the samples. */
 function cutUp(path: string, tensors: ReadonlyMap<SampleInput, Float32Array>, count: number): Samples {
   const at = (index: number): Record<string, Float32Array> =>
     Object.fromEntries(
@@ -245,7 +245,7 @@ function cutUp(path: string, tensors: ReadonlyMap<SampleInput, Float32Array>, co
   };
 }
 
-/** `[count, ...shape]`; axes of extent 1 may be there or not, as for inputs of `run`. */
+/** An error unless the shape is `[count, ...shape]`; axes of extent 1 may be missing, as for inputs of `run`. */
 function wrongShape(what: string, shape: readonly number[], input: SampleInput): Diagnostic | undefined {
   const own = input.shape[0] === 1 ? input.shape.slice(1) : input.shape;
   const rest = shape.slice(1);

@@ -1,4 +1,4 @@
-// Inputs of `cleave run`: .npy, .json, PNG and JPEG files, or random numbers.
+// Reads inputs of `cleave run`: .npy, .json, PNG and JPEG files, or random numbers.
 
 import { extname } from "node:path";
 import type { Result } from "#diagnostic/diagnostic.js";
@@ -17,7 +17,7 @@ export interface InputPort {
   readonly shape: readonly number[];
 }
 
-/** Values for one input from a file, whose ending says its format. */
+/** Values for one input from a file, whose extension gives its format. */
 export async function readInput(
   path: string,
   port: InputPort,
@@ -50,17 +50,17 @@ export function readNumbers(path: string): Result<Values> {
   return /\.npy$/i.test(path) ? readNpy(bytes.value, path) : readJson(bytes.value, path);
 }
 
-/** Standard normal values from a seed, for a net without an image at hand. */
+/** Standard normal values from a seed, to run a net without input files. */
 export function randomInput(port: InputPort, seed: number): Float32Array {
   const random = seededRandom(seed);
   return Float32Array.from({ length: elements(port.shape) }, () => random.normal());
 }
 
-/** Numbers as a file has them. */
+/** The numbers of a file. */
 interface Values {
   readonly shape: readonly number[];
   readonly data: Float32Array;
-  /** Of a .npy file of bytes, which are pixels where they are an input. */
+  /** Whether they come from a .npy file of bytes, which are pixels for an input. */
   readonly isBytes?: boolean;
 }
 
@@ -86,7 +86,7 @@ function fit(path: string, port: InputPort, values: Result<Values>): Result<Floa
   };
 }
 
-/** The extents of a shape, but for those of 1: equal for shapes whose values lie in the same order. */
+/** The extents of a shape except those of 1: equal for shapes whose values have the same order. */
 export function withoutOnes(shape: readonly number[]): string {
   return shape.filter((extent) => extent !== 1).join("×");
 }
@@ -113,7 +113,7 @@ function readJson(bytes: Uint8Array, path: string): Result<Values> {
     : wrong("the lists are ragged, or hold something that is not a number");
 }
 
-/** The numbers of nested lists that all have the given lengths, or undefined. Not recursive: nesting is the user's. */
+/** The numbers of nested lists that all have the given lengths, or undefined. Not recursive, since a file may be nested deep. */
 function flatten(value: unknown, shape: readonly number[]): Float32Array | undefined {
   let level: unknown[] = [value];
   for (const extent of shape) {

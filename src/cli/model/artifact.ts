@@ -1,4 +1,4 @@
-// Making and loading an artifact for the target that a command was asked for.
+// Makes and loads the artifact of a command's model for its target.
 
 import type { Artifact } from "#backend/artifact.js";
 import { emitWithinLimits } from "#compile/emit.js";
@@ -39,7 +39,7 @@ export function emitModel(
   return value;
 }
 
-/** Loads an artifact for its target, and says where it does not run in f16 though it was asked to; undefined after an error that is the machine's, such as a missing GPU. */
+/** Loads an artifact for its target. Prints a note if it cannot run in f16 as requested. Undefined after an error of the machine, such as a missing GPU. */
 export async function loadArtifact(
   artifact: Artifact,
   { f16 }: PassOptions,
@@ -58,7 +58,7 @@ export async function loadArtifact(
       session.terminal.err("note: the device has no shader-f16: the net runs in f32\n");
     return net;
   } catch (cause) {
-    // What engines throw when the system gives no memory.
+    // Engines throw this if the system does not give the memory.
     if (cause instanceof RangeError)
       return fail([
         error(

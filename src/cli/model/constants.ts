@@ -1,4 +1,4 @@
-// Values of inputs that the command line fixes: a number, a list, or a file.
+// Parses the values of `--constant`: a number, a list, or a file.
 
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
@@ -25,7 +25,7 @@ function readConstant(text: string): Result<GivenConstant> {
     const file = readNumbers(text);
     if (!file.value) return { diagnostics: file.diagnostics };
     const { shape, data } = file.value;
-    // A flat list takes the shape of the input.
+    // A flat list gets the shape of the input.
     const value = shape.length === 0 ? (data[0] ?? 0) : shape.length === 1 ? data : { shape, data };
     return { value, diagnostics: [] };
   }
@@ -36,7 +36,7 @@ function readConstant(text: string): Result<GivenConstant> {
     const value: unknown = JSON.parse(text);
     if (Array.isArray(value)) return { value: value as GivenConstant, diagnostics: [] };
   } catch {
-    // What it should be is said below.
+    // The error below says what the value should be.
   }
   return {
     diagnostics: [

@@ -1,4 +1,4 @@
-// The options `--limits` and `--adapter`: the WebGPU devices that a model is compiled for.
+// Reads the options `--limits` and `--adapter`: the WebGPU devices for which a model is compiled.
 
 import { parseLimits } from "#backend/wgsl/limits.js";
 import type { Devices } from "#compile/targets.js";

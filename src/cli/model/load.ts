@@ -1,4 +1,4 @@
-// Reading the model of a command, with everything that goes wrong said on stderr.
+// Reads the model of a command, and reports errors on stderr.
 
 import type { Result } from "#diagnostic/diagnostic.js";
 import { lineText } from "#diagnostic/escape.js";
@@ -25,7 +25,7 @@ export function loadModel(path: string, options: ModelOptions, session: Session)
   return value;
 }
 
-/** The options of a command as those of reading a model; the files of constants are read. */
+/** Converts the options of a command to those of `readModel`; reads the files of constants. */
 export function readOptions({
   dim,
   constant,

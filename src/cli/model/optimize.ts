@@ -1,4 +1,4 @@
-// Running the passes on the model of a command, with everything that goes wrong said on stderr.
+// Runs the passes on the model of a command, and reports errors on stderr.
 
 import type { Optimized } from "#compile/optimize.js";
 import { optimize } from "#compile/optimize.js";
@@ -15,7 +15,7 @@ import { exit, report } from "../output/terminal.js";
 import type { Session } from "../session/session.js";
 import { readDevices } from "./devices.js";
 
-/** The optimized model, or undefined after errors; `onPass` sees the module after each pass. */
+/** The optimized model, or undefined after errors; `onPass` is called with the module after each pass. */
 export function optimizeModel(
   model: Model,
   options: PassOptions,
@@ -56,11 +56,11 @@ export function optimizeModel(
       : {}),
     ...given({ passes: options.passes, stopAfter: options.stopAfter, split }),
   });
-  // The model comes from a reader of ours.
+  // The model comes from one of Cleave's readers, so an invalid module is a bug.
   const unsound = optimized.diagnostics.find((one) => one.code === "wrong-module");
   if (unsound) bug(unsound.message);
   const code = report(terminal, optimized.diagnostics, sources);
-  // The names of passes stand on the command line alone.
+  // Names of passes occur only on the command line.
   const misnamed = optimized.diagnostics.some(
     ({ code: one }) => one === "unknown-pass" || one === "unknown-rule" || one === "wrong-place",
   );

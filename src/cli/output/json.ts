@@ -1,10 +1,10 @@
-// Answers for programs: JSON text of two-space indents, ended by a line end.
+// Output for programs: JSON text with an indentation of two spaces and a line end.
 
 import { jsonEscapes } from "#diagnostic/escape.js";
 
 /**
- * The JSON of a value. JSON has no infinities and no NaN, and `JSON.stringify` would make them null: they are the strings
- * "Infinity", "-Infinity" and "NaN", which `Number` of JavaScript and `float` of Python read.
+ * The JSON of a value. JSON lacks infinities and NaN, and `JSON.stringify` would write null. Here they are the strings
+ * "Infinity", "-Infinity" and "NaN", which `Number` of JavaScript and `float` of Python can parse.
  */
 export function jsonText(value: unknown): string {
   const text = JSON.stringify(

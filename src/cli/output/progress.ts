@@ -1,4 +1,4 @@
-// Progress of long work: one line on stderr that is drawn over again and goes away, and only where a person watches.
+// Progress of long work: one line on an interactive stderr, which is redrawn and finally removed.
 
 import pc from "picocolors";
 import type { OnProgress } from "#calibrate/progress.js";
@@ -7,29 +7,20 @@ import { lineText, terminalText } from "#diagnostic/escape.js";
 import { bytesText } from "#ir/units.js";
 import type { CommandTerminal, Terminal } from "./terminal.js";
 
-/** Shows what is being done
-
-import pc from "picocolors";
-import type { OnProgress } from "#calibrate/progress.js";
-import { createTimeLeft } from "#calibrate/progress.js";
-import { lineText, terminalText } from "#diagnostic/escape.js";
-import { bytesText } from "#ir/units.js";
-import type { CommandTerminal, Terminal } from "./terminal.js";
-
-. */
+/** Shows the current work. */
 export interface Progress {
-  /** `part` of the stage is done, from 0 to 1, where that is known. */
+  /** Shows a stage; `part` is the finished share of the stage, from 0 to 1, if known. */
   show(stage: string, part?: number): void;
-  /** Takes the line away. */
+  /** Removes the line. */
   end(): void;
 }
 
-/** What `emit` tells of the weights. */
+/** A callback for the progress of packing weights. */
 export function packing(progress: Progress): (done: number, all: number) => void {
   return (done, all) => progress.show(`packing ${bytesText(all)} of weights`, done / all);
 }
 
-/** What calibration tells, with the time that is left of the stage: `running samples, 40 s left 35%`. */
+/** A callback for the progress of calibration; shows the remaining time of the stage: `running samples, 40 s left 35%`. */
 export function calibrating(progress: Progress, now?: () => number): OnProgress {
   const timeLeft = createTimeLeft(now);
   return (told) => {
@@ -39,24 +30,24 @@ export function calibrating(progress: Progress, now?: () => number): OnProgress 
   };
 }
 
-/** Whole seconds, tens of them from 20 on, and minutes from 100 on: a figure that does not flicker. */
+/** A rounded time that does not change too often: whole seconds, multiples of ten from 20 on, and minutes from 100 on. */
 function roughly(seconds: number): string {
   if (seconds >= 100) return `${Math.round(seconds / 60)} min`;
   return `${seconds >= 20 ? 10 * Math.round(seconds / 10) : Math.ceil(seconds)} s`;
 }
 
-/** Milliseconds between two lines of one stage: fast enough for an eye, and nothing beside the work. */
+/** Milliseconds between two updates of one stage: often enough for the user, and a negligible part of the work. */
 const interval = 100;
 
-/** Longest line in characters; the end of a longer one would stay behind on a narrow terminal. */
+/** Longest line in characters; a narrow terminal would wrap a longer line, and the rest could not be erased. */
 const longest = 78;
 
-/** Goes to the line's start and clears it. */
+/** Moves to the start of the line and clears it. */
 const erase = "\r\u001B[2K";
 
 /**
- * The terminal of a command, whose other output takes the line away first, with the line's progress; silent unless the terminal is
- * interactive. The work is synchronous, so a spinner that turns by a timer would stand still: this draws when it is told.
+ * The terminal of a command with a progress line, which other output removes first; silent unless the terminal is
+ * interactive. The work is synchronous, so a timer could not update the line: `show` draws it.
  */
 export function withProgress(
   terminal: Terminal,

@@ -1,4 +1,4 @@
-// The lines that say what compiling did: operators to kernels, parameters and MACs before and after.
+// The lines that summarize a compilation: ops and kernels, parameters and MACs before and after.
 
 import type { Artifact } from "#backend/artifact.js";
 import { lineText } from "#diagnostic/escape.js";

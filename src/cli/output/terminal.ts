@@ -1,4 +1,4 @@
-// Where a command writes: results to stdout, everything else to stderr.
+// The terminal of commands: results go to stdout, everything else to stderr.
 
 import { fstatSync, writeSync } from "node:fs";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
@@ -6,21 +6,21 @@ import { hasErrors } from "#diagnostic/diagnostic.js";
 import { render } from "#diagnostic/render.js";
 import { reason } from "#node/reason.js";
 
-/** The outside of a command; tests give their own. */
+/** The output streams of a command; tests replace them. */
 export interface Terminal {
   out(text: string | Uint8Array): void;
   err(text: string): void;
-  /** Whether stderr takes colours; `NO_COLOR` and `FORCE_COLOR` are honoured. */
+  /** Whether stderr takes colours, as `NO_COLOR`, `FORCE_COLOR` and the terminal say. */
   readonly color: boolean;
-  /** Whether stdout does. */
+  /** Whether stdout takes colours. */
   readonly outColor: boolean;
-  /** Whether a person watches stderr, so that progress makes sense. */
+  /** Whether stderr is an interactive terminal, on which progress is shown. */
   readonly interactive: boolean;
 }
 
-/** The terminal as commands have it: `out` and `err` let nothing through that a terminal obeys, whatever a model is called. */
+/** The terminal for commands: `out` and `err` replace control characters, which names in a model may contain. */
 export interface CommandTerminal extends Terminal {
-  /** Text with colours of ours, in which all that comes from a model went through `terminalText` or `lineText`. */
+  /** Writes text with Cleave's colours. All text of a model in it must have passed `terminalText` or `lineText`. */
   paintedOut(text: string | Uint8Array): void;
   paintedErr(text: string): void;
 }
@@ -28,10 +28,10 @@ export interface CommandTerminal extends Terminal {
 /** Exit codes of every command. */
 export const exit = { done: 0, wrongInput: 1, wrongUsage: 2, bug: 70 } as const;
 
-/** Results that cannot be written, as on a full disk: the machine's fault, not the compiler's. */
+/** Thrown if results cannot be written, for example on a full disk: an error of the machine, not of the compiler. */
 export class OutputError extends Error {}
 
-/** The message where results cannot be written. */
+/** The message if results cannot be written. */
 export function outputError(cause: unknown): string {
   return `error: cannot write the result to stdout: ${reason(cause)}\n`;
 }
@@ -49,7 +49,7 @@ export function processTerminal(): Terminal {
 
 /** Writes all of a text or throws an `OutputError`. */
 function writeOut(text: string | Uint8Array): void {
-  // Streams to pipes and terminals write everything or tell of an error; the one to a file drops what a full disk does not take.
+  // Streams to pipes and terminals write everything or report an error; a stream to a file silently drops data on a full disk.
   const stdout = fstatSync(1);
   if (process.stdout.isTTY || stdout.isFIFO() || stdout.isSocket()) {
     process.stdout.write(text);
@@ -65,7 +65,7 @@ function writeOut(text: string | Uint8Array): void {
 
 /**
  * Whether a stream takes colours: never with `NO_COLOR` (https://no-color.org), always with `FORCE_COLOR`, else if it is a
- * terminal that can. Each stream is asked on its own, since one of them may be a file.
+ * terminal with colours. Each stream is checked separately, since one of them may be a file.
  */
 export function takesColor(
   stream: { readonly isTTY?: boolean },
@@ -77,10 +77,10 @@ export function takesColor(
   return stream.isTTY === true && kind !== "dumb";
 }
 
-/** Most diagnostics that are printed at once: one mends these before reading on. */
+/** Most diagnostics that are printed at once. */
 const shownAtOnce = 50;
 
-/** Prints diagnostics to stderr; gives the exit code that they mean. */
+/** Prints diagnostics to stderr and returns the exit code for them. */
 export function report(
   terminal: CommandTerminal,
   diagnostics: readonly Diagnostic[],

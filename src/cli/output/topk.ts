@@ -1,4 +1,4 @@
-// The largest entries of an output, with labels: what a classifier says.
+// The largest entries of an output, with labels.
 
 export interface Ranked {
   readonly index: number;

@@ -1,4 +1,4 @@
-// Where commands keep what long work has found, and how they end when they are interrupted.
+// The checkpoints of commands: intermediate results of long work, in the user's cache folder.
 
 import { statSync } from "node:fs";
 import { homedir } from "node:os";
@@ -11,18 +11,18 @@ import { reason } from "#node/reason.js";
 import { report } from "../output/terminal.js";
 import type { Session } from "./session.js";
 
-/** The checkpoints of a command under way. */
+/** The checkpoints of a running command. */
 export interface CommandCheckpoints {
   readonly store: CheckpointStore;
-  /** Whether there is something to go on from. */
+  /** Whether checkpoints were stored, from which a later run can continue. */
   isKept(): boolean;
-  /** Removes them: the work has ended well. */
+  /** Removes the checkpoints, after the work has succeeded. */
   remove(): void;
 }
 
 /**
- * Checkpoints in the user's cache folder, for this engine alone, since others may compute other last bits. With `fresh` those of runs before are not
- * looked at. Where they cannot be kept, that is told once, and the work goes on without.
+ * Checkpoints in the user's cache folder, only for this version of the engine, since others may compute different last bits. With `fresh`,
+ * those of earlier runs are ignored. If they cannot be stored, a warning is printed once, and the work continues without them.
  */
 export function commandCheckpoints(fresh: boolean, session: Session): CommandCheckpoints {
   const folder = join(cacheFolder(), "cleave", `node-${process.versions.node}-${process.arch}`);
@@ -53,12 +53,12 @@ export function commandCheckpoints(fresh: boolean, session: Session): CommandChe
   return { store, isKept: () => isKept, remove: () => files.remove() };
 }
 
-/** Tells builds of one version apart, as in a clone of the repository: when this file was written. */
+/** Distinguishes builds of the same version, as in a clone of the repository: the time when this file was written. */
 function buildOf(): string {
   return Math.round(statSync(fileURLToPath(import.meta.url)).mtimeMs).toString(36);
 }
 
-/** Where programs of this user keep what they can do without (XDG Base Directory Specification, and what macOS and Windows have for it). */
+/** The user's cache folder (XDG Base Directory Specification, and its equivalents on macOS and Windows). */
 function cacheFolder(): string {
   const { XDG_CACHE_HOME: named = "", LOCALAPPDATA: local } = process.env;
   if (isAbsolute(named)) return named;

@@ -1,4 +1,4 @@
-// Work that a signal ends cleanly: what is half-written is taken back first, and what can be gone on with is said.
+// Work that a signal ends cleanly: incomplete files are removed first, and a message says if a later run can continue.
 
 import type { Interruptible } from "#diagnostic/interruptible.js";
 import type { Session } from "./session.js";
@@ -6,12 +6,12 @@ import type { Session } from "./session.js";
 /** Signals that end a process and can be caught. */
 const ending = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** Milliseconds of steps at a time: a signal is seen between two turns. */
+/** Milliseconds of work before the event loop can handle a signal. */
 const turn = 20;
 
 /**
- * Does all steps. Where a signal would end the process, the steps are ended first, and then the process by that signal. Signals
- * are caught from the first pause on, since work that does not pause could not be interrupted otherwise.
+ * Runs interruptible work to its end. If a signal arrives, the work is ended first, and then the process, by that signal. Signals
+ * are caught only from the first pause on; otherwise work that does not pause could not be interrupted.
  */
 export async function interruptible<T>(steps: Interruptible<T>): Promise<T> {
   const first = steps.next();
@@ -27,7 +27,7 @@ export async function interruptible<T>(steps: Interruptible<T>): Promise<T> {
       while (!result.done && performance.now() < until);
       await new Promise((resolve) => setImmediate(resolve));
     } while (!result.done && caught.size === 0);
-    // Closes the file and takes it back; another signal meanwhile changes nothing.
+    // Closes and removes the file; further signals have no effect meanwhile.
     if (!result.done) (steps as Interruptible<T | undefined>).return(undefined);
   } finally {
     for (const signal of ending) process.off(signal, listen);
@@ -37,8 +37,8 @@ export async function interruptible<T>(steps: Interruptible<T>): Promise<T> {
 }
 
 /**
- * Awaits work that keeps checkpoints. Where a signal ends the process meanwhile, one line says that the same command goes on. The process still ends by that
- * signal, so that a shell sees 130 for Ctrl-C, and a script that calls it ends as well.
+ * Awaits work that stores checkpoints. If a signal ends the process, a line says that the same command continues from there. The process
+ * still ends by that signal, so that a shell sees 130 for Ctrl-C, and a script that calls it ends too.
  */
 export async function resumable<T>({ terminal, checkpoints }: Session, work: () => Promise<T>): Promise<T> {
   const listen = (signal: NodeJS.Signals): void => {

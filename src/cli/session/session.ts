@@ -1,14 +1,14 @@
-// What a command under way has: its terminal, its progress, its exit code.
+// The state of a running command: its terminal, its progress, its exit code.
 
 import type { Progress } from "../output/progress.js";
 import type { CommandTerminal } from "../output/terminal.js";
 import type { CommandCheckpoints } from "./checkpoints.js";
 
-/** Where a command writes, how it shows progress and, at its end, the exit code. */
+/** The terminal of a command, its progress line and its exit code. */
 export interface Session {
   readonly terminal: CommandTerminal;
   readonly progress: Progress;
   code: number;
-  /** Of long work; they are removed when the command has done what it should. */
+  /** The checkpoints of long work, which are removed when the command succeeds. */
   checkpoints?: CommandCheckpoints;
 }

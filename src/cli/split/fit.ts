@@ -1,4 +1,4 @@
-// Splitting with samples for a command: reading what its options name, and fitting within the limit.
+// Splitting with samples for commands: reads the model and samples, and fits within the limit.
 
 import { availableParallelism } from "node:os";
 import type { OnProgress } from "#calibrate/progress.js";
@@ -35,13 +35,13 @@ import type { Session } from "../session/session.js";
 
 /** A model with samples, ready to be split. */
 export interface Fitting extends ReadSamples {
-  /** As the passes before `split` leave it. */
+  /** The module after the passes before `split`. */
   readonly base: Module;
   readonly limit: SplitLimit;
   readonly how: TryOptions & { readonly threads: number };
 }
 
-/** Reads the samples, and says what is wrong with what is asked for; undefined after errors. */
+/** Reads the samples and checks the request; undefined after errors. */
 export async function prepareFit(
   model: Model,
   options: FitOptions & { readonly calibrate: string },
@@ -81,7 +81,7 @@ export async function prepareFit(
   return { base, ...read, limit, how };
 }
 
-/** Does something with the splits of a model tried, which are then disposed of; undefined after errors. */
+/** Tries the splits of a model, calls a function with them, and then disposes of them; undefined after errors. */
 export async function withTried<T>(
   fitting: Fitting,
   session: Session,
@@ -112,7 +112,7 @@ async function tryModel(
   return tried;
 }
 
-/** Fits layers within a limit, and distils them if that is asked for; undefined after errors. `of` says which of several fits it is. */
+/** Fits layers within a limit, and distils them if requested; undefined after errors. `of` names the fit if there are several. */
 export async function fitModel(
   tried: TriedNetwork,
   limit: SplitLimit,
@@ -136,7 +136,7 @@ export interface FittedModel {
   readonly responses?: ReadonlyMap<string, ResponseErrors>;
 }
 
-/** A model optimized with its split, which is fitted to samples if there are any; undefined after errors. */
+/** The optimized model, with its split fitted to samples if samples are given; undefined after errors. */
 export async function optimizeFitted(
   model: Model,
   { calibrate, ...options }: FitOptions,

@@ -1,4 +1,4 @@
-// What `cleave split` tells: the split net beside the one before, in its outputs and its times, and other limits.
+// The report of `cleave split`: outputs and times of the split net compared with the original, and the results of other limits.
 
 import type { Samples } from "#calibrate/samples.js";
 import { profile } from "#measure/profile.js";
@@ -40,20 +40,20 @@ export interface SplitOptions extends ModelOptions, FitOptions {
   readonly measure?: boolean;
 }
 
-/** All that a report is made from. */
+/** The data for a report. */
 export interface Work extends Fitting {
   readonly model: Model;
   readonly tried: TriedNetwork;
   readonly judged: Judged;
 }
 
-/** Samples on which outputs are compared, with the labels that there are. */
+/** Samples on which outputs are compared, with their labels, if given. */
 export interface Judged {
   readonly samples: Samples;
   readonly labels?: readonly number[];
 }
 
-/** What `--test` and `--labels` name; undefined after errors. */
+/** Reads `--test` and `--labels`; undefined after errors. */
 export async function readJudged(
   fitting: Fitting,
   { test, labels, ...options }: SplitOptions,
@@ -72,7 +72,7 @@ export async function readJudged(
   return value && { samples: read.samples, labels: read.indices.map((index) => value[index] ?? -1) };
 }
 
-/** The model with layers split, up to the pass that does it; undefined after errors. */
+/** The model with split layers, after the pass `split`; undefined after errors. */
 export function splitWith(
   model: Model,
   plan: SplitPlan,
@@ -91,7 +91,7 @@ export async function reportOn(
   options: SplitOptions,
   session: Session,
 ): Promise<FittedReport | undefined> {
-  // Fitting within a loss says so itself, and what was found.
+  // Fitting within a loss reports this itself.
   if (plan.layers.size === 0 && work.limit.kind !== "loss")
     session.code = Math.max(session.code, report(session.terminal, [nothingSplit(work)], new Map()));
   const outputs = await compare(work, after, session);
@@ -137,11 +137,11 @@ async function compare(
   return value;
 }
 
-/** Shares of the MACs or the time, and losses, of which those are tried that are in reach. */
+/** The limits of a sweep: shares of the MACs or the time, and losses. Limits out of reach are skipped. */
 const sweptShares = [0.75, 0.5, 0.38, 0.25, 0.18, 0.13, 0.09];
 const sweptLosses = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3];
 
-/** Other limits of the same kind, each fitted for itself; the layers' splits have been tried. */
+/** The results of other limits of the same kind, each fitted separately, from the splits that were tried. */
 async function sweepOver(
   work: Work,
   plan: SplitPlan,
@@ -185,17 +185,17 @@ function isReached(tried: TriedNetwork, limit: SplitLimit): boolean {
   return limit.kind === "loss" || (limit.kind === "time" ? time : macs) <= limit.share;
 }
 
-/** How many points the predicted curve has. */
+/** The number of points of the predicted curve. */
 const curvePoints = 40;
 
-/** The sums of what layers lose alone, over limits of the same kind. */
+/** The sums of the predicted losses of single layers, over limits of the same kind. */
 function predictedCurve({ tried, limit }: Work): FittedReport["predicted"] {
   const kind = limit.kind === "time" ? "time" : "macs";
   const curve = Array.from({ length: curvePoints }, (_, at) => {
     const chosen = chooseWithin(tried, { kind, share: 1 - at / curvePoints });
     return { ...shares(tried, chosen), loss: chosen.reduce((sum, { loss }) => sum + loss, 0) };
   });
-  // Below what can be reached all are the same.
+  // All points below the smallest possible share are equal.
   return curve.filter((one, at) => one.macs !== curve[at - 1]?.macs);
 }
 
@@ -210,10 +210,10 @@ interface Times {
   readonly layers: ReadonlyMap<string, { readonly before: number; readonly after: number }>;
 }
 
-/** Rounds of both nets in turn, so that neither has the quieter machine; the least counts. */
+/** Rounds in which both nets are measured alternately, so that load on the machine affects both; the minimum counts. */
 const rounds = 3;
 
-/** How long both nets take on this machine, with one thread; undefined after errors. */
+/** Measures both nets on this machine, with one thread; undefined after errors. */
 async function measure(
   { model, base }: Work,
   plan: SplitPlan,
@@ -241,7 +241,7 @@ async function measure(
         ...devices,
         ...(gpu?.value ? { gpu: gpu.value } : {}),
         f16: options.f16 ?? false,
-        // What the machine allows is not asked here.
+        // The roofline is not needed here, so its measurement is kept short.
         roofline: { macs: 1e6, elements: 2 ** 16, milliseconds: 1 },
       }).catch((cause: unknown) => {
         const known = gpuDiagnostic(cause);

@@ -1,4 +1,4 @@
-// What splitting did, as a table per layer.
+// The report of the split pass, as a table with a row for each layer.
 
 import { bytesText, numberText, timeText } from "#ir/units.js";
 import type { SplitLayer, SplitReport } from "#passes/split.js";
@@ -6,7 +6,7 @@ import type { ResponseErrors } from "#report/fitted.js";
 import { responseText } from "#report/fitted.js";
 import { table } from "#report/table.js";
 
-/** A column, with what it has for a layer. */
+/** A column, with its cell for a layer. */
 interface Column {
   readonly name: string;
   readonly align: "left" | "right";
@@ -14,7 +14,7 @@ interface Column {
   readonly total?: (report: SplitReport) => string;
 }
 
-/** What columns say of errors: those of the weights, or with samples those of the responses. */
+/** The columns of errors: of the weights, or with samples of the responses. */
 function errorColumns(responses: ReadonlyMap<string, ResponseErrors> | undefined): Column[] {
   if (!responses)
     return [
