@@ -1,5 +1,5 @@
-// Accuracy of the trained examples on the test images of Fashion-MNIST: the emitted module beside onnxruntime-web, and how
-// far their logits are apart. `npm run accuracy -- --help` lists the options.
+// Measures the accuracy of the trained examples on the test images of Fashion-MNIST, for the emitted module and for onnxruntime-web, and
+// how far their logits differ. `npm run accuracy -- --help` lists the options.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -96,7 +96,7 @@ async function peerLogits(name: string, model: Module): Promise<Float32Array> {
   return logits;
 }
 
-/** The same from the emitted module, which takes all images in one call. */
+/** The logits of the emitted module, which takes all images in one call. */
 async function ownLogits(model: Module, stopAfter: string | undefined): Promise<Float32Array> {
   const { value, diagnostics } = optimize(model, {
     target,
@@ -109,7 +109,7 @@ async function ownLogits(model: Module, stopAfter: string | undefined): Promise<
   return logits ?? new Float32Array();
 }
 
-/** The part of the images whose largest logit is the true class. */
+/** The fraction of the images whose largest logit is the true class. */
 function accuracy(logits: Float32Array): number {
   let right = 0;
   for (let index = 0; index < count; index += 1)

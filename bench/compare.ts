@@ -1,4 +1,4 @@
-// One network on all runtimes, interleaved: medians, ratios, load time, memory, and whether the outputs agree. Writes
+// Measures one network on all runtimes in turns: medians, ratios, load time, memory, and whether the outputs agree. Writes
 // results/<model>.json. `npm run compare -- --help` lists the options.
 
 import { execFileSync } from "node:child_process";
@@ -87,7 +87,7 @@ const number = (text: string, least: number): number => {
 };
 const rounds = number(options.rounds, 1);
 const model = open();
-/** A split network is another one than the file's. */
+/** A split network is not the network of the file. */
 const format = asked.split === undefined ? formatOf(asked.file()) : undefined;
 const name =
   options.split === undefined || options.split === found.split
@@ -102,7 +102,7 @@ const file = `${name.replaceAll(/[^\w.]+/g, "-")}${suffix}.json`;
 const out = options.out ?? join(import.meta.dirname, "results", file);
 mkdirSync(join(out, ".."), { recursive: true });
 writeFileSync(out, `${JSON.stringify(result, null, 2)}\n`);
-// What a peer has open would keep this one alive.
+// Resources that a peer left open would keep this process alive.
 process.exit(result.peers.every((peer) => peer.agrees) ? 0 : 1);
 
 function stop(why: string): never {
@@ -115,7 +115,7 @@ function progress(step: string): void {
 }
 
 async function measured(): Promise<Comparison> {
-  // They are for its own sizes.
+  // The goals are for the model's own sizes.
   const isAsItIs = options.dim.length === 0 && options.split === undefined;
   try {
     const result = await compare({
@@ -141,7 +141,7 @@ async function measured(): Promise<Comparison> {
   }
 }
 
-/** In a process of the Node that runs the peers, which may have relaxed SIMD. */
+/** Runs in a process of the Node that runs the peers, which may have relaxed SIMD. */
 function profileKernels(): ProfileReport {
   progress("timing kernels");
   const argv = [

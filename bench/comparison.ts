@@ -1,4 +1,4 @@
-// One network on several peers: prepared, measured in turns, judged.
+// Prepares one network for several peers, measures them in turns, and checks whether their outputs agree.
 
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -27,18 +27,18 @@ export interface ComparisonOptions extends Pick<
 > {
   readonly model: Module;
   readonly name: string;
-  /** The file of another format that it came from, which that format's runtimes get as it is. */
+  /** The file of another format that the network came from; that format's runtimes get the file itself. */
   readonly original?: { readonly file: string; readonly format: Format };
   readonly dims: readonly string[];
   readonly split?: string;
-  /** By what they are called in the result. */
+  /** The peers by their names in the result. */
   readonly peers: ReadonlyMap<string, ParsedPeer>;
-  /** Where the peers run: in a Node, by its file, or in pages, of which one that does not answer for so many seconds is given up. */
+  /** Where the peers run: in a Node, given by its file, or in pages; a page that does not answer for this many seconds is given up. */
   readonly where: { readonly node: string } | { readonly pageSeconds: number };
   readonly limits: readonly Limit[];
 }
 
-/** Measures the peers; throws where none of them runs. */
+/** Measures the peers. Throws if none of them runs. */
 export async function compare(options: ComparisonOptions): Promise<Comparison> {
   const { model, name, original, peers, where } = options;
   const folder = mkdtempSync(join(tmpdir(), "cleave-bench-"));
@@ -86,7 +86,7 @@ export async function compare(options: ComparisonOptions): Promise<Comparison> {
   }
 }
 
-/** Writes what the peers load; those whose format lacks an op are left out. */
+/** Writes what the peers load; peers whose format lacks an op are left out. */
 function preparedIn(
   folder: string,
   { model, original, peers, onStep }: ComparisonOptions,
@@ -116,7 +116,7 @@ async function hostIn(
   { setup }: Preparation,
 ): Promise<Host> {
   if ("node" in where) return nodeHost(where.node);
-  // What looks for a browser is loaded only where one is asked for.
+  // Loads the code that needs a browser only if a browser is requested.
   const { pageHost } = await import("./browser/pages.js");
   return pageHost(folder, setup, where.pageSeconds);
 }
@@ -126,7 +126,9 @@ function weightBytes({ graph }: Module): number {
   return constants.reduce((sum, node) => sum + 4 * elements(node.type.shape), 0);
 }
 
-/** Twice the stated tolerance, since both have rounding errors; published models have one of their own, for both together. */
+/**
+ * Twice the stated tolerance, because both sides have rounding errors; published models have a separate tolerance, for both sides together.
+ */
 function allowedBy(
   { model, original, onStep }: ComparisonOptions,
   all: readonly Measured[],
@@ -147,7 +149,7 @@ function allowedBy(
   return (one, reference) => ownOf(one, reference) + ownOf(all[0], reference);
 }
 
-/** The largest value on the way to an output, by which the tolerance of f16 goes. */
+/** The largest value between the kernels on the way to an output, which determines the tolerance of f16. */
 function scaleOf(module: Module): number {
   const [sample = {}] = samples(inputPorts(module.graph));
   const inputs = inputNodes(module.graph).map(

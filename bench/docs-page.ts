@@ -1,4 +1,4 @@
-// The page of the benchmarks in docs/, with its plot.
+// Makes the page of the benchmarks in docs/, with its plot.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import type { Comparison, PeerResult } from "./results.js";
 import { cpuOf, isOwn, markOf, markdownOf, markdownTable, titleOf, whereOf } from "./results.js";
 import type { RuntimeSize } from "./runtime-sizes.js";
 
-/** Writes benchmarks.md and its plots into a folder; what was not measured has none. */
+/** Writes benchmarks.md and its plots into a folder; measurements that are missing have no plot. */
 export function writeDocs(docs: string, results: readonly Comparison[], sizes: readonly RuntimeSize[]): void {
   const { networks, published, webgpu } = partsOf(results);
   const draw = (file: string, title: string, part: readonly Comparison[]): void => {
@@ -61,7 +61,7 @@ ${table}
 ${limitsPart(results)}${networks.map((result) => sectionOf(result)).join("\n")}${published.length > 0 ? publishedPart(published) : ""}${webgpu.length > 0 ? webgpuPart(webgpu) : ""}`;
 }
 
-/** What is asked of the models, and what they have. */
+/** The goals of the models, and what they reach. */
 function limitsPart(results: readonly Comparison[]): string {
   const table = limitsTable(results, "Node", ({ node }) => node.slice(1));
   if (table === "") return "";
@@ -75,7 +75,7 @@ ${table}
 `;
 }
 
-/** The goals as a table with a column of the reader's choice; empty where nothing is. */
+/** The goals as a table with a first column that the caller chooses; empty if there are no goals. */
 export function limitsTable(
   results: readonly Comparison[],
   title: string,
@@ -107,7 +107,7 @@ function leftOutPart({ leftOut }: Comparison): string {
   return items.length === 0 ? "" : `\n${items.join("")}`;
 }
 
-/** Where the time of a module goes that misses a limit. */
+/** The slowest kernels of a module that misses a goal. */
 function profilePart({ profile }: Comparison): string {
   if (!profile) return "";
   const { machine } = profile;
@@ -150,7 +150,7 @@ GPU; dispatches, pipelines and bytes are the same on a GPU.
 ${results.map((result) => sectionOf(result, "###")).join("\n")}`;
 }
 
-/** How many times as fast as the mark, per model and adapter, in the newest Node that was measured. */
+/** How many times as fast as the reference peer, per model and adapter, in the newest Node that was measured. */
 export function plot(title: string, results: readonly Comparison[], titleIn = titleOf): string {
   const newest = new Map(results.map((result) => [`${titleIn(result)} ${result.adapter ?? ""}`, result]));
   const groups = [...newest.values()].map((result): BarGroup => {

@@ -5,7 +5,7 @@ import { gunzipSync } from "node:zlib";
 
 const folder = "/usr/share/datasets/fashion-mnist";
 
-/** Pixels in 0 … 1, 784 an image, and the labels. */
+/** Pixels in 0 … 1, 784 per image, and the labels. */
 export function testImages(): { images: Float32Array; labels: Uint8Array; count: number } {
   const pixels = gunzipSync(readFileSync(`${folder}/t10k-images-idx3-ubyte.gz`)).subarray(16);
   const labels = gunzipSync(readFileSync(`${folder}/t10k-labels-idx1-ubyte.gz`)).subarray(8);

@@ -1,22 +1,22 @@
 /// <reference types="@webgpu/types" />
-// Counts what is asked of WebGPU, by whatever runtime: the methods of its classes are replaced by ones that count and go on.
+// Counts what any runtime requests of WebGPU: it replaces the methods of WebGPU's classes by methods that count and then call the original.
 
-/** Since the counter was restarted; pipelines and shader modules since it was made. */
+/** The counts since the counter was restarted; for pipelines and shader modules, since it was made. */
 export interface GpuCounts {
-  /** Description of the adapter that was asked for last; empty before. */
+  /** Description of the adapter that was requested last; empty before. */
   readonly adapter: string;
   readonly dispatches: number;
   readonly submits: number;
   /** Compute pipelines that differ in the shader's text, entry point or constants. */
   readonly pipelines: number;
-  /** Compute pipelines that were made, the same ones again included. */
+  /** Compute pipelines that were made, including repeated ones. */
   readonly pipelinesMade: number;
-  /** Sum over the dispatches of the ranges of storage buffers that they bind, each once. */
+  /** The sum over the dispatches of the ranges of storage buffers that they bind, each range once. */
   readonly boundBytes: number;
-  /** Written into buffers by the host, and read by it. */
+  /** Bytes that the host writes into buffers, and reads from them. */
   readonly uploadedBytes: number;
   readonly readBytes: number;
-  /** Copied from buffer to buffer. */
+  /** Bytes copied from buffer to buffer. */
   readonly copiedBytes: number;
 }
 
@@ -44,7 +44,7 @@ interface Range {
   readonly bytes: number;
 }
 
-/** Counts from now on, for as long as the process lives. */
+/** Starts counting; it goes on as long as the process lives. */
 export function countGpu(classes: GpuClasses): GpuCounter {
   let adapter = "";
   let pipelinesMade = 0;
@@ -90,7 +90,7 @@ export function countGpu(classes: GpuClasses): GpuCounter {
   });
   const encoder = classes.GPUCommandEncoder.prototype;
   watch(encoder, "copyBufferToBuffer", (_, args: readonly unknown[]) => {
-    // (source, target, size) or (source, offset, target, offset, size); all of the source if there is no size.
+    // (source, target, size) or (source, offset, target, offset, size); without a size, the whole source.
     const size = args[typeof args[1] === "number" ? 4 : 2];
     now.copiedBytes += typeof size === "number" ? size : (args[0] as GPUBuffer).size;
   });
@@ -117,12 +117,12 @@ export function countGpu(classes: GpuClasses): GpuCounter {
   };
 }
 
-/** What a bind group binds of storage buffers. */
+/** The ranges of storage buffers that a bind group binds. */
 function rangesOf(entries: Iterable<GPUBindGroupEntry>): Range[] {
   return [...entries].flatMap(({ resource }): Range[] => {
     const binding = "buffer" in resource ? resource : { buffer: resource };
     const { buffer, offset = 0, size } = binding as GPUBufferBinding;
-    // Textures and samplers have no usage of buffers.
+    // Textures and samplers have no `usage` of buffers.
     if (typeof buffer.size !== "number" || (buffer.usage & storage) === 0) return [];
     return [{ buffer, offset, bytes: size ?? buffer.size - offset }];
   });
@@ -136,7 +136,7 @@ type Methods<T> = { [K in keyof T]: T[K] extends (...args: never[]) => unknown ?
 type Arguments<T> = T extends (...args: infer A) => unknown ? A : never;
 type Result<T> = T extends (...args: never[]) => infer R ? R : never;
 
-/** Calls `see` with what a method was called on and with, and with what it gave; what throws does not count. */
+/** Calls `see` with the receiver, the arguments and the result of each call of a method; calls that throw do not count. */
 function watch<T extends object, K extends Methods<T>>(
   prototype: T,
   name: K,

@@ -1,16 +1,16 @@
 /// <reference types="@webgpu/types" />
-// WebGPU in Node for the runtimes that look for it as in a browser: `navigator.gpu` and its classes from the package `webgpu`.
+// Sets up WebGPU in Node for runtimes that expect a browser: `navigator.gpu` and its classes, from the package `webgpu`.
 
 import { tmpdir } from "node:os";
 import type { GpuClasses, GpuCounter } from "./gpu-counter.js";
 import { countGpu } from "./gpu-counter.js";
 
-/** Dawn's object must stay reachable as long as anything of it is in use, or Node dies at a garbage collection. */
+/** Dawn's object must stay reachable as long as anything of it is in use, or Node crashes at a garbage collection. */
 const alive = new Set<GPU>();
 
 /**
- * Sets WebGPU up on an adapter: a part of its name, or the manifest of a Vulkan driver, a file that ends in `.json`; without
- * either, Dawn's own choice. What is asked of it is counted if `count`. Throws where the package does not run.
+ * Sets WebGPU up on an adapter: a part of its name, or the manifest of a Vulkan driver, a file that ends in `.json`; without either, Dawn's
+ * own choice. With `count`, the requests are counted. Throws if the package does not run.
  */
 export async function setUpGpu(
   adapter: string | undefined,
@@ -18,9 +18,9 @@ export async function setUpGpu(
 ): Promise<{ readonly gpu: GPU; readonly counter?: GpuCounter }> {
   const isDriver = adapter?.endsWith(".json") ?? false;
   if (isDriver && adapter !== undefined) process.env["VK_DRIVER_FILES"] = adapter;
-  // The Vulkan loader looks for the display here and complains aloud where it is not set.
+  // The Vulkan loader looks for the display here, and prints warnings if it is not set.
   process.env["XDG_RUNTIME_DIR"] ??= tmpdir();
-  // Installed in this folder too, so the name is a variable: the compiler takes the types of WebGPU from one place.
+  // The package is installed in this folder too, so the name is a variable: the compiler must take the types of WebGPU from one place.
   const name: string = "webgpu";
   const { create, globals } = (await import(name)) as {
     create: (flags: string[]) => GPU;

@@ -1,4 +1,4 @@
-// Whether the peers of a comparison agree: all outputs on all samples, with the first peer's.
+// Decides whether the peers of a comparison agree: all outputs on all samples, with those of the first peer.
 
 import type { Measured } from "./measure.js";
 import type { Prepared } from "./prepare.js";
@@ -8,7 +8,10 @@ import type { Values } from "./running.js";
 /** How far an output of a peer may be from the first peer's. */
 export type Allowed = (one: Measured, reference: Float32Array) => number;
 
-/** What published models may differ by, as a part of an output's largest value: they are up to 150 layers of f32 on both sides. */
+/**
+ * How far the outputs of published models may differ, relative to an output's largest value: the models have up to 150 layers, in f32 on
+ * both sides.
+ */
 export const publishedTolerance = 1e-3;
 
 export function judge(
@@ -32,7 +35,7 @@ export function judge(
 }
 
 interface OutputDifference {
-  /** The largest difference; NaN, which agrees with nothing, if the lengths differ, a value is NaN or the output is missing. */
+  /** The largest difference. It is NaN, which agrees with nothing, if the lengths differ, a value is NaN, or the output is missing. */
   readonly off: number;
   readonly largest: number;
   readonly reference: Float32Array;
@@ -48,7 +51,7 @@ function comparisons(actual: readonly Values[], wanted: readonly Values[]): Outp
   );
 }
 
-/** The largest absolute value, and no zero. */
+/** The largest absolute value, or a tiny number in place of zero. */
 export function largestOf(values: Float32Array): number {
   return values.reduce((most, value) => Math.max(most, Math.abs(value)), Number.MIN_VALUE);
 }

@@ -1,5 +1,5 @@
-// Writes an ONNX model of about 100 MB into a folder, in a process of its own: `large-models KIND FOLDER`. Kinds are f32, int8 with a
-// scale for each channel, and external, f32 in a file beside the model.
+// Writes an ONNX model of about 100 MB into a folder, in a separate process: `large-models KIND FOLDER`. Kinds are f32, int8 with a scale
+// for each channel, and external, f32 in a separate file.
 
 import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// How near modelled times come to measured ones: single layers in every way that they may be computed, or the kernels of a model, on
-// one thread in this Node. `npm run layer-times -- --help` lists the options.
+// Compares modelled times with measured ones: single layers in every way of computing them, or the kernels of a model, on one thread in
+// this Node. `npm run layer-times -- --help` lists the options.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -109,7 +109,7 @@ async function timeModel(name: string): Promise<void> {
   });
 }
 
-/** Adds what the kernels of a schedule take to their rows. */
+/** Adds the times of a schedule's kernels to their rows. */
 async function time(made: Schedule, nameOf: (group: Group) => Pick<Row, "layer" | "way">): Promise<void> {
   const measured = options.known ? undefined : await measure(made);
   const own = new Map<string, Row>();
@@ -177,7 +177,7 @@ function print(): void {
   if (model === undefined) for (const layer of new Set(all.map((row) => row.layer))) printChoice(layer, all);
 }
 
-/** Where the model takes another algorithm than the fastest one. */
+/** Prints a layer for which the cost model does not choose the fastest algorithm. */
 function printChoice(layer: string, all: readonly Row[]): void {
   const own = all.filter((row) => row.layer === layer && (row.way === "direct" || row.way.endsWith("tiles")));
   const [chosen] = own.toSorted((a, b) => a.modelled - b.modelled);

@@ -11,13 +11,13 @@ export interface Layer {
   readonly filters: number;
   readonly kernel: readonly [number, number];
   readonly stride: number;
-  /** Terms of the third order of splitting that are tried. */
+  /** The ranks to try for the third order of splitting. */
   readonly rank?: readonly number[];
 }
 
 const three: Pick<Layer, "kernel" | "stride"> = { kernel: [3, 3], stride: 1 };
 
-/** As many channels out as in, half of them as terms. */
+/** A layer with as many output as input channels, and half as many terms. */
 function square(side: number, depth: number, ranks: readonly number[] = [depth / 2]): Layer {
   return { ...three, side, depth, filters: depth, rank: ranks };
 }
@@ -70,11 +70,11 @@ export interface Way {
   readonly layer: string;
   readonly way: string;
   readonly module: () => Module;
-  /** Of Winograd's algorithm; absent: directly. */
+  /** The tiles of Winograd's algorithm; absent for a direct convolution. */
   readonly tiles?: WinogradSize;
 }
 
-/** Directly, in tiles of Winograd's, and split. */
+/** The ways to compute a layer: directly, in tiles of Winograd's algorithm, and split. */
 export function waysOf({ side, depth, filters, kernel, stride, rank = [] }: Layer): Way[] {
   const layer = `${side}×${side}×${depth} → ${filters}, ${kernel.join("×")}${stride === 1 ? "" : `, stride ${stride}`}`;
   const window = `kernel=${kernel.join("x")}, stride=${stride}, padding=same`;

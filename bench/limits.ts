@@ -1,8 +1,8 @@
-// What is asked of a model in the bench, as data, and whether a comparison has it.
+// The goals for models in the bench, as data, and whether a comparison reaches them.
 
 import type { Comparison } from "./results.js";
 
-/** One peer takes at least so many times less than another, by their medians in one run. */
+/** One peer must be at least this many times as fast as another, by their medians in one run. */
 export interface Limit {
   readonly peer: string;
   readonly over: string;
@@ -14,7 +14,7 @@ export interface HeldLimit extends Limit {
   readonly held: boolean;
 }
 
-/** The limits of a comparison, as far as both peers ran. Where relaxed SIMD runs, `load` takes that, so its limits are the ones there. */
+/** The goals of a comparison whose peers both ran. Where relaxed SIMD runs, `load` uses it, so the goals are for that build. */
 export function limitsOf({ peers, limits = [] }: Pick<Comparison, "peers" | "limits">): HeldLimit[] {
   const medians = new Map(peers.map(({ peer, medianMs }) => [peer, medianMs]));
   const isLoaded = ({ peer }: Limit): boolean =>

@@ -1,4 +1,4 @@
-// Peers side by side: each in a place of its own, one turn after the other, so that what slows the machine for a while slows all.
+// Measures peers, each in a separate place, in turns, so that anything that slows the machine for a while slows all.
 
 import { freemem } from "node:os";
 import { setTimeout } from "node:timers/promises";
@@ -9,14 +9,14 @@ import type { ParsedPeer, Values } from "./running.js";
 export interface MeasureOptions {
   readonly folder: string;
   readonly host: Host;
-  /** Of WebGPU, as `setUpGpu` takes it. */
+  /** The adapter of WebGPU, as `setUpGpu` takes it. */
   readonly adapter: string | undefined;
-  /** Turns of each peer that count, and what it does in each. */
+  /** The number of turns of each peer that count. */
   readonly rounds: number;
   readonly turn: TurnWish;
-  /** Seconds after which a peer has no further turns than one that counts. */
+  /** The seconds after which a peer has no further turns, except for one that counts. */
   readonly seconds: number;
-  /** Fresh places for loading and the first run. */
+  /** The number of fresh places for loading and the first run. */
   readonly loads: number;
   /** Bytes of the model's weights. */
   readonly weightBytes: number;
@@ -26,19 +26,19 @@ export interface MeasureOptions {
 export interface Measured {
   readonly peer: string;
   readonly threads: number;
-  /** Medians, in milliseconds; loading and the first run in fresh places. */
+  /** Medians, in milliseconds; loading and the first run are measured in fresh places. */
   readonly loadMs: number;
   readonly firstRunMs: number;
-  /** The median of the medians of its turns, and the least of all timed runs. */
+  /** The median of the medians of its turns, and the fastest of all timed runs. */
   readonly medianMs: number;
   readonly leastMs: number;
-  /** How many runs were timed. */
+  /** The number of timed runs. */
   readonly runs: number;
-  /** Most memory of a fresh process that loads from files and runs twice, less what Node itself takes. */
+  /** The peak memory of a fresh process that loads from files and runs twice, minus the memory of Node itself. */
   readonly peakBytes?: number;
   /** What a page loads up to its first result. */
   readonly download?: Download;
-  /** What the second run asks of WebGPU, in a process that is not timed. */
+  /** What the second run requests of WebGPU, in a process that is not timed. */
   readonly counts?: GpuCounts;
   /** For each sample. */
   readonly outputs: readonly Values[];
@@ -52,20 +52,20 @@ interface Started {
   readonly loads: { readonly loadMs: number; readonly firstRunMs: number }[];
 }
 
-/** A peer that is loaded, and what is known of it. */
+/** A loaded peer, and its measurements. */
 interface Loaded extends Started {
   readonly place: Place;
   readonly threads: number;
   readonly download: Download | undefined;
-  /** Of the turns that count. */
+  /** The times of the turns that count. */
   readonly turns: (readonly number[])[];
-  /** Milliseconds that it has run. */
+  /** The milliseconds that it has run. */
   spent: number;
 }
 
 type LeftOut = (peer: string, why: string) => void;
 
-/** Measures the peers; those that cannot run here, or end on the way, are told to `onLeftOut`. */
+/** Measures the peers. `onLeftOut` is called for those that cannot run here, or fail on the way. */
 export async function measure(
   peers: ReadonlyMap<string, ParsedPeer>,
   options: MeasureOptions,
@@ -93,7 +93,7 @@ export async function measure(
   return results;
 }
 
-/** What `act` gives; undefined, with a word to `onLeftOut`, where it fails. */
+/** The result of `act`; if it fails, undefined, and `onLeftOut` is called with the reason. */
 async function unlessItFails<T>(
   peer: string,
   onLeftOut: LeftOut,
@@ -107,7 +107,10 @@ async function unlessItFails<T>(
   }
 }
 
-/** Peers that have room in memory at once: most often all of them. Where memory is not measured, room for four copies of the weights is kept. */
+/**
+ * Groups of peers that fit into memory together, in most cases one group. Unless memory is measured, each peer is assumed to need four
+ * copies of the weights.
+ */
 function batchesOf(all: readonly Started[], weightBytes: number): Started[][] {
   const room = 0.8 * freemem();
   const batches: Started[][] = [];
@@ -131,7 +134,7 @@ async function interleave(
 ): Promise<Measured[]> {
   const places: Place[] = [];
   let running: Loaded[] = [];
-  /** Goes on with those that do not fail. */
+  /** Continues with the peers that do not fail. */
   const each = async (act: (one: Loaded) => Promise<void>): Promise<void> => {
     const left: Loaded[] = [];
     for (const one of running) {
@@ -139,7 +142,7 @@ async function interleave(
         await act(one);
         return true;
       });
-      // What hangs would slow the others.
+      // A peer that hangs would slow the others.
       if (isDone) left.push(one);
       else await one.place.end();
     }
@@ -158,12 +161,12 @@ async function interleave(
       });
     }
     const limit = options.seconds * 1000;
-    // Round 0 does not count: engines compile code well that has run for long enough.
+    // Round 0 does not count: engines compile code well only after it has run for a while.
     for (let round = 0; round <= options.rounds; round += 1) {
       options.onStep(round === 0 ? "warming up" : `round ${round} of ${options.rounds}`);
       await each(async (one) => {
         if (one.spent >= (round === 0 ? limit / 3 : limit) && (round === 0 || one.turns.length > 0)) return;
-        // Threads of the peer before it look out for work a while before they sleep.
+        // Threads of the peer before poll for work a while before they sleep.
         await setTimeout(5);
         const begin = performance.now();
         const { times } = await one.place.ask({ ask: "turn", ...options.turn });
@@ -199,14 +202,14 @@ function resultOf(one: Loaded, outputs: readonly Values[]): Measured {
   };
 }
 
-/** Undefined for a peer that is not on WebGPU. */
+/** The counts of a peer on WebGPU; undefined for other peers. */
 async function countsOf(peer: ParsedPeer, options: MeasureOptions): Promise<GpuCounts | undefined> {
   if (!peer.gpu) return undefined;
   return inFreshPlace(options, async (place) => {
     await loadIn(place, peer, options, true, true);
     await place.ask({ ask: "turn", ...once });
     const { counts } = await place.ask({ ask: "counts" });
-    // A runtime may fall back to the processor without a word.
+    // A runtime may fall back to the processor without saying so.
     if (!counts || counts.dispatches === 0) throw new Error("it asks nothing of WebGPU");
     return counts;
   });

@@ -1,6 +1,6 @@
-// Peak memory and time of `cleave compile`, less the memory of `cleave --version`, beside the bytes of the weights; and of
-// `cleave import` and `cleave compile` for ONNX models of about 100 MB, in all, beside the bytes of their files, which must stay
-// under a limit. Writes results/memory.json. `npm run memory -- --help` lists the options.
+// Measures peak memory and time of `cleave compile`, minus the memory of `cleave --version`, and compares them with the bytes of the
+// weights. For ONNX models of about 100 MB it measures the whole peak of `cleave import` and `cleave compile` and compares it with the
+// bytes of their files, against a limit. Writes results/memory.json. `npm run memory -- --help` lists the options.
 
 import { spawnSync } from "node:child_process";
 import {
@@ -36,10 +36,10 @@ if (options.help) {
 const runs = Number(options.runs);
 if (!Number.isInteger(runs) || runs < 1) stop("--runs is a whole number, 1 or more");
 
-/** Most memory in all for a large ONNX model, as a multiple of its files. */
+/** The largest allowed peak for a large ONNX model, as a multiple of its files. */
 const onnxLimit = 2.5;
 
-// What a user gets, so the built files; through a loader of TypeScript it would be the loader that is measured.
+// This runs the built files, as a user does; with a loader of TypeScript it would measure that loader.
 const main = join(import.meta.dirname, "../dist/src/cli/main.js");
 if (!existsSync(main)) stop("there is no dist; run `npm run build` in the repository first");
 const models =
@@ -100,7 +100,7 @@ interface Large {
 function measureLarge(kind: string): Large[] {
   const [model, out] = [0, 1].map(() => mkdtempSync(join(tmpdir(), "cleave-memory-"))) as [string, string];
   try {
-    // In a process of its own: one that starts others gives them its own peak on some systems.
+    // In a separate process, because on some systems a process that starts others passes its own peak on to them.
     const generator = join(import.meta.dirname, "large-models.built.mjs");
     const { status, stderr } = spawnSync(process.execPath, [generator, kind, model], { encoding: "utf8" });
     if (status !== 0) stop(`the model was not made:\n${stderr}`);
@@ -126,7 +126,7 @@ interface Run {
   readonly seconds: number;
 }
 
-/** Medians over the runs of one command line of `cleave`, each in a process of its own. */
+/** Medians over the runs of one command line of `cleave`, each in a separate process. */
 function measure(argv: readonly string[]): Run {
   const all = Array.from({ length: runs }, () => runOnce(argv));
   return {
@@ -136,7 +136,7 @@ function measure(argv: readonly string[]): Run {
   };
 }
 
-/** The system counts the peak for each process (`getrusage`, as `/usr/bin/time` does); the process itself writes it down. */
+/** The system records the peak of each process (`getrusage`, as `/usr/bin/time` does); the process writes it down itself. */
 function runOnce(argv: readonly string[]): Run {
   const folder = mkdtempSync(join(tmpdir(), "cleave-memory-"));
   try {

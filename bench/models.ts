@@ -1,4 +1,4 @@
-// The models of the bench: examples of the repository, and published ones from packages of npm, in the format in which they come.
+// The models of the bench: examples of the repository, and published ones from packages of npm, in their original format.
 
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -8,22 +8,22 @@ import type { Limit } from "./limits.js";
 
 export interface BenchModel {
   readonly name: string;
-  /** The path of its file; what a package holds in another form is unpacked first. */
+  /** The path of its file; this unpacks a model that a package has in another form. */
   readonly file: () => string;
   readonly dims?: Readonly<Record<string, number>>;
-  /** Splits its convolutions first, as `cleave --split` does. */
+  /** How to split its convolutions first, as `cleave --split` does. */
   readonly split?: string;
-  /** Runtimes without WebGPU that it is measured on. */
+  /** The runtimes without WebGPU on which it is measured. */
   readonly peers: readonly string[];
-  /** Whether it is measured on WebGPU where no models are named. */
+  /** Whether it is measured on WebGPU by default. */
   readonly webgpu?: true;
-  /** What is asked of it at these sizes. */
+  /** Its goals at these sizes. */
   readonly limits?: readonly Limit[];
-  /** What is asked of it in a browser. With this, even if it is empty, it is measured there where no models are named. */
+  /** Its goals in a browser. If this is present, even if it is empty, the model is measured there by default. */
   readonly inBrowser?: readonly Limit[];
 }
 
-/** Formats of other runtimes, which get such a file as it is. */
+/** Formats of other runtimes, which get such a file itself. */
 export type Format = "onnx" | "tfjs";
 
 const own = ["cleave-simd", "cleave-simd:2", "cleave-relaxed", "cleave-relaxed:2"];
@@ -37,7 +37,7 @@ const others = [
   "onnxruntime-node:2",
 ];
 const usual = [...own, ...others];
-/** For nets with 3×3 convolutions, where Winograd's algorithm is measured against what it replaces. */
+/** For nets with 3×3 convolutions: Winograd's algorithm is compared with direct convolution. */
 const withDirect = [...own, "cleave-direct", ...others];
 const peersOf = {
   onnx: ["cleave-simd", "cleave-relaxed", "cleave-js", "onnxruntime-web", "onnxruntime-node"],
@@ -90,7 +90,7 @@ export const models: readonly BenchModel[] = [
   },
   { ...example("fm_resnet16", withDirect), inBrowser: [] },
   { ...example("fm_mobile", usual), inBrowser: [] },
-  // Their sizes: a page or a photograph; the one at which lines are classified, and a line of usual length.
+  // Typical sizes: a page or a photograph for detection; the size of the line classifier; a line of usual length.
   published("ppocr_det", `${ocr}/ch_PP-OCRv4_det_infer.onnx`, {
     p2o_DynamicDimension_1: 640,
     p2o_DynamicDimension_2: 640,
@@ -110,7 +110,7 @@ export const models: readonly BenchModel[] = [
   nsfw("inception_v3"),
 ];
 
-/** The published models that the tests hold against their runtimes (`test/real/runtimes.txt`): none may be slower than its own. */
+/** The published models that the tests compare with their runtimes (`test/real/runtimes.txt`): none may be slower than its own runtime. */
 export function testedModels(): BenchModel[] {
   const text = readFileSync(join(import.meta.dirname, "../test/real/runtimes.txt"), "utf8");
   return text.split("\n\n").map((one) => {
@@ -169,7 +169,7 @@ function published(name: string, path: string, dims: Readonly<Record<string, num
   };
 }
 
-/** A model of the package nsfwjs: TensorFlow.js's format, its weights in 8 bits. */
+/** A model of the package nsfwjs: TensorFlow.js's format, with 8-bit weights. */
 function nsfw(name: string): BenchModel {
   return {
     name: `nsfw_${name}`,
@@ -179,7 +179,7 @@ function nsfw(name: string): BenchModel {
   };
 }
 
-/** What is asked of every imported model, on one thread. */
+/** The goals of every imported model, on one thread. */
 function imported(over: string): Limit[] {
   return [
     { peer: "cleave-simd", over, least: 1.8 },
@@ -191,12 +191,12 @@ function twoThreads(least: number): Limit[] {
   return ["cleave-simd", "cleave-relaxed"].map((peer) => ({ peer: `${peer}:2`, over: peer, least }));
 }
 
-/** What is asked of the build that `load` takes in a browser, on one thread. */
+/** The goals of the build that `load` takes in a browser, on one thread. */
 function relaxedOver(least: Readonly<Record<string, number>>): Limit[] {
   return Object.entries(least).map(([over, times]) => ({ peer: "cleave-relaxed", over, least: times }));
 }
 
-/** nsfwjs has the files of its models as scripts that give their content; here they become files again. */
+/** nsfwjs ships the files of its models as scripts that return their content; this converts them back to files. */
 function unpacked(name: string): string {
   const require = createRequire(import.meta.url);
   // Its main file is dist/cjs/index.js.
@@ -215,12 +215,12 @@ function unpacked(name: string): string {
   };
   for (const file of readdirSync(from).filter((one) => one.startsWith("group")))
     writeFileSync(join(folder, file.replace(".min.js", "")), Buffer.from(String(contentOf(file)), "base64"));
-  // Last, since it says that the others are there.
+  // Written last, because its existence means that the other files exist.
   writeFileSync(model, JSON.stringify(contentOf("model.min.js")));
   return model;
 }
 
-/** The dimensions of `wanted`, as `NAME=N`, that a model has. */
+/** The dimensions in `wanted`, as `NAME=N`, that a model has. */
 export function dimsOf({ file, dims = {} }: BenchModel, wanted: readonly string[]): string[] {
   const path = file();
   const text = formatOf(path) === undefined ? readFileSync(path, "utf8") : Object.keys(dims).join(" ");

@@ -1,4 +1,4 @@
-// The ONNX model that ONNX runtimes get: that of `cleave export`, without a Transpose of the input, and with results in Cleave's order.
+// The ONNX model for ONNX runtimes: that of `cleave export`, without a Transpose of the input, and with results in Cleave's order.
 
 import type { Module } from "../src/index.js";
 import { exportOnnx } from "../src/index.js";

@@ -8,18 +8,18 @@ export type OnnxRuntime = "onnxruntime-web" | "onnxruntime-web/webgpu" | "onnxru
 
 export interface SessionOptions {
   readonly inputs: readonly Port[];
-  /** Whether the model has its images, `[1, h, w, c]` in `inputs`, with the channels first. */
+  /** Whether the model has images with the channels first, while `inputs` has them as `[1, h, w, c]`. */
   readonly channelsFirst: boolean;
   readonly threads: number;
 }
 
-/** A session of onnxruntime on a model, its bytes, its path, or in a page its address. */
+/** A session of onnxruntime on a model: its bytes, its path, or in a page its address. */
 export async function onnxruntime(
   name: OnnxRuntime,
   model: Uint8Array | string,
   { inputs, channelsFirst: turned, threads }: SessionOptions,
 ): Promise<Running> {
-  // Installed in this folder alone, so the name is a variable: all have the same types.
+  // These packages are only installed in this folder, so the name is a variable: all have the same types.
   const ort = (await import(name)) as typeof import("onnxruntime-web");
   ort.env.logLevel = "error";
   if (name !== "onnxruntime-node") ort.env.wasm.numThreads = threads;
@@ -32,7 +32,7 @@ export async function onnxruntime(
   };
   let last: { readonly values: Values; readonly feeds: Record<string, Tensor> } | undefined;
   const feedsOf = (values: Values): Record<string, Tensor> => {
-    // Its order of channels is not its fault: an image is turned once, before it is timed.
+    // The order of channels is not the runtime's fault, so an image is converted once, before it is timed.
     if (last?.values !== values)
       last = {
         values,

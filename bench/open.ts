@@ -1,4 +1,4 @@
-// A model of the bench as a module.
+// Opens a model of the bench as a module.
 
 import { parseSplit } from "../src/cli/options/split.js";
 import { targets } from "../src/compile/targets.js";
@@ -7,7 +7,7 @@ import { optimize } from "../src/index.js";
 import { readModel } from "../src/node/index.js";
 import type { BenchModel } from "./models.js";
 
-/** Reads a model with its own dimensions and some more, `NAME=N`, and splits it if it is to be split; throws where it is wrong. */
+/** Reads a model with its own dimensions and further ones, `NAME=N`, and splits it if requested. Throws if the model is wrong. */
 export function openModel({ file, dims = {}, split }: BenchModel, more: readonly string[]): Module {
   const pairs = more.map((dim) => dim.split("=")).map(([key = "", value]) => [key, Number(value)] as const);
   const { value, diagnostics } = readModel(file(), { dims: new Map([...Object.entries(dims), ...pairs]) });
@@ -18,7 +18,7 @@ export function openModel({ file, dims = {}, split }: BenchModel, more: readonly
   return optimized(value, { split: mode, without: ["fuse"] });
 }
 
-/** What the passes make of a module for WebAssembly. */
+/** A module after the passes for WebAssembly. */
 export function optimized(module: Module, more: OptimizeOptions = {}): Module {
   const { value, diagnostics } = optimize(module, { target: targets.wasm.target, ...more });
   if (!value) throw new Error(diagnostics.map((one) => one.message).join("; "));

@@ -1,4 +1,4 @@
-// One peer in a process of its own, which is told what to do by messages: `processes.ts` starts it.
+// One peer in a separate process, which messages control. `processes.ts` starts it.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import type { Running, Setup, Values } from "./running.js";
 
 let running: Running | undefined;
 let samples: readonly Values[] = [];
-/** Of the first sample, when it was run last. */
+/** The outputs for the first sample, from its last run. */
 let first: Values = {};
 /** Memory before anything is loaded. */
 let before = 0;
@@ -65,7 +65,7 @@ function loaded(): Running {
   return running;
 }
 
-/** Runs the first sample; the milliseconds of that. */
+/** Runs the first sample and returns the milliseconds. */
 async function run(): Promise<number> {
   const [sample = {}] = samples;
   counter?.restart();
@@ -76,7 +76,7 @@ async function run(): Promise<number> {
   return milliseconds;
 }
 
-/** Linux counts in `maxRSS` what the process that started this one had; `VmHWM` is this one's own. */
+/** Linux includes in `maxRSS` the memory of the process that started this one; `VmHWM` is this process's own. */
 function peakBytes(): number {
   const status = process.platform === "linux" ? readFileSync("/proc/self/status", "utf8") : "";
   const kilobytes = /^VmHWM:\s*(\d+) kB/m.exec(status)?.[1];

@@ -1,5 +1,5 @@
-// The runtimes that a network runs on side by side: Cleave's targets, onnxruntime-web and tfjs with their back ends, and
-// onnxruntime-node, which is native code. Each loads what `prepare.ts` wrote into a folder, in a process of its own.
+// The runtimes that are compared: Cleave's targets, onnxruntime-web and tfjs with their back ends, and onnxruntime-node, which is native
+// code. Each loads what `prepare.ts` wrote into a folder, in a separate process.
 
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ interface PeerEntry extends PeerKind {
   readonly make: Peer;
 }
 
-/** All peers in Node; a name with `:2` behind it stands for two threads. */
+/** All peers in Node; `:2` after a name means two threads. */
 export const peers = {
   "cleave-js": { needs: "cleave-js", make: cleave("cleave-js", {}), threads: false, gpu: false },
   "cleave-simd": {
@@ -63,7 +63,7 @@ export const peers = {
 
 export type PeerName = keyof typeof peers;
 
-/** The names of those that run on WebGPU, or of those that do not. */
+/** The names of the peers that run on WebGPU, or of those that do not. */
 export function peerNames(kind: { readonly gpu: boolean }): string[] {
   return Object.entries(peers).flatMap(([name, { gpu }]) => (gpu === kind.gpu ? [name] : []));
 }

@@ -1,9 +1,9 @@
-// Where peers run: processes of Node, or pages of a browser. Each answers questions, one after another.
+// Places where peers run: processes of Node, or pages of a browser. Each answers questions, one after another.
 
 import type { GpuCounts } from "./gpu-counter.js";
 import type { Load, Values } from "./running.js";
 
-/** What a peer is asked. */
+/** A question to a peer. */
 export type Question =
   | ({ readonly ask: "load"; readonly peer: string; readonly gpu: GpuWish } & Load)
   | ({ readonly ask: "turn" } & TurnWish)
@@ -11,19 +11,19 @@ export type Question =
   | { readonly ask: "peak" }
   | { readonly ask: "counts" };
 
-/** The adapter, as `setUpGpu` takes it, and whether what is asked of it is counted: for peers on WebGPU. */
+/** For peers on WebGPU: the adapter, as `setUpGpu` takes it, and whether to count requests. */
 export interface GpuWish {
   readonly adapter: string | undefined;
   readonly count: boolean;
 }
 
-/** Milliseconds of runs that are not timed, then of runs that are: one at least, none before it if `warmMs` is 0. */
+/** Milliseconds of runs that are not timed, then of timed runs: at least one timed run, and none before it if `warmMs` is 0. */
 export interface TurnWish {
   readonly warmMs: number;
   readonly burstMs: number;
 }
 
-/** What it answers, in milliseconds and bytes; an error ends it. */
+/** Its answers, in milliseconds and bytes; an error ends it. */
 export interface Answers {
   readonly load: { readonly milliseconds: number; readonly threads: number };
   readonly turn: { readonly times: readonly number[] };
@@ -33,7 +33,7 @@ export interface Answers {
   readonly counts: { readonly counts: GpuCounts | undefined };
 }
 
-/** What is loaded over the network: as it is, and as a server with gzip sends it. */
+/** Bytes loaded over the network: uncompressed, and as a server with gzip sends them. */
 export interface Bytes {
   readonly bytes: number;
   readonly gzipBytes: number;
@@ -45,27 +45,27 @@ export interface Download {
 }
 
 export interface Place {
-  /** Throws, with what is known of why, where there is no answer. */
+  /** Throws, with the reason if it is known, if there is no answer. */
   ask<Q extends Question>(question: Q): Promise<Answers[Q["ask"]]>;
-  /** What it has loaded so far, where that comes from a server. */
+  /** What it has loaded from a server so far. */
   downloads?(): Download;
-  /** Ends what runs there, even if it hangs. */
+  /** Ends the place, even if it hangs. */
   end(): Promise<void>;
 }
 
-/** A kind of places. */
+/** A kind of place. */
 export interface Host {
   /** `Chromium 156.0.8078.108`; undefined for processes of Node. */
   readonly browser?: string;
-  /** Whether places know their memory. */
+  /** Whether places measure their memory. */
   readonly measuresMemory: boolean;
   start(): Promise<Place>;
   close(): Promise<void>;
 }
 
 /**
- * A peer's turn: runs that are not timed, then a burst of timed ones. An idle process loses its memory, caches and clock rate to others, so
- * that its first runs measure how these come back. `run` gives its milliseconds.
+ * A peer's turn: runs that are not timed, then a burst of timed ones. An idle process loses memory, caches and clock rate to others, so its
+ * first runs would measure how these come back. `run` returns its milliseconds.
  */
 export async function turn(run: () => Promise<number>, { warmMs, burstMs }: TurnWish): Promise<number[]> {
   const runFor = async (milliseconds: number): Promise<number[]> => {
@@ -79,7 +79,7 @@ export async function turn(run: () => Promise<number>, { warmMs, burstMs }: Turn
   return runFor(burstMs);
 }
 
-/** Copies: a runtime may use the memory of its outputs again. */
+/** Copies the values, because a runtime may reuse the memory of its outputs. */
 export function copied(values: Values): Values {
   return Object.fromEntries(Object.entries(values).map(([name, data]) => [name, data.slice()]));
 }

@@ -1,6 +1,6 @@
-// The bars of a comparison as SVG, by hand: it has light and dark colours, and no fonts or scripts of its own.
+// Draws the bars of a comparison as SVG, with light and dark colours and without fonts or scripts.
 
-/** A bar: its length is `value`, and `text` stands behind it. */
+/** A bar of length `value`, followed by `text`. */
 export interface Bar {
   readonly label: string;
   readonly value: number;
@@ -15,7 +15,7 @@ export interface BarGroup {
 
 const [width, left, right, rowHeight, titleHeight, gap] = [800, 200, 130, 20, 30, 14] as const;
 
-/** Groups of horizontal bars, one under the other, on one linear scale. */
+/** Groups of horizontal bars, one below the other, on one linear scale. */
 export function barPlot(title: string, groups: readonly BarGroup[]): string {
   const most = Math.max(...groups.flatMap(({ bars }) => bars.map(({ value }) => value)));
   const unit = (width - left - right) / most;

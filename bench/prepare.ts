@@ -1,4 +1,4 @@
-// Writes a network as each peer loads it, so that the processes which are measured hold no compiler.
+// Writes a network in the form that each peer loads, so that measured processes contain no compiler.
 
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
@@ -20,14 +20,14 @@ import type { CleavePart, Part, Port, PreparedGraph, Setup, WeightPlace } from "
 import { samples } from "./samples.js";
 import { toTflite } from "./tflite/to-tflite.js";
 
-/** What is known of a part. */
+/** Facts about a part. */
 export interface Prepared {
   /** Of the module that Cleave emitted. */
   readonly moduleGzipBytes?: number;
   readonly weightBytes?: number;
   readonly arenaBytes?: number;
   readonly compileMs?: number;
-  /** What the kernels of one run read and write: each tensor and weight once a kernel, and what fused ones read again. */
+  /** The bytes that the kernels of one run read and write: each tensor and weight once per kernel, and what fused kernels read again. */
   readonly kernelBytes?: number;
   /** How many kernels store f16. */
   readonly halfKernels?: number;
@@ -35,9 +35,9 @@ export interface Prepared {
 
 export interface Network {
   readonly model: Module;
-  /** The same with its batch norms folded: what the peers get. */
+  /** The same with its batch norms folded, as peers get it. */
   readonly folded: Module;
-  /** The file of another format that it came from: what the peers of that format get, as it is. */
+  /** The file of another format that the network came from; peers of that format get it unchanged. */
   readonly original?: string;
 }
 
@@ -46,7 +46,7 @@ export interface Preparation {
   readonly facts: ReadonlyMap<Part, Prepared>;
 }
 
-/** Writes some parts into a folder, with the inputs that all get. A format that lacks an op of the network is told to `onMissing`. */
+/** Writes some parts into a folder, with the inputs for all peers. `onMissing` is called for a format that lacks an op of the network. */
 export function prepare(
   folder: string,
   network: Network,
@@ -70,7 +70,7 @@ export function prepare(
   const facts = new Map<Part, Prepared>();
   for (const part of parts) {
     try {
-      // The file itself goes to its own format's runtimes.
+      // The format's own runtimes get the file itself.
       facts.set(part, part === format ? {} : preparePart(folder, part, network));
     } catch (cause) {
       if (isOwnPart(part)) throw cause;
@@ -84,7 +84,7 @@ function isOwnPart(part: Part): part is CleavePart {
   return part.startsWith("cleave");
 }
 
-/** Whether a model.json is of the format of graphs, and not of layers. */
+/** Whether a model.json holds a graph model, not a layers model. */
 function isGraphModel(file: string): boolean {
   const { format } = JSON.parse(readFileSync(file, "utf8")) as { readonly format?: string };
   return format === "graph-model";
@@ -139,7 +139,7 @@ function compileInto(
   return { ...facts, kernelBytes, ...(options.f16 ? { halfKernels: kernels } : {}) };
 }
 
-/** As the schedule has it; with halves, all but the net's own inputs and outputs takes half of that. */
+/** The bytes by the schedule. With f16, everything except the net's own inputs and outputs takes half of them. */
 function kernelBytesOf(module: Module, target: Target, halves: boolean): number {
   const schedule = scheduleModule(module, target);
   const costs = schedule.groups.map((group) => kernelCost(schedule, group));
@@ -167,7 +167,7 @@ function writeGraph(folder: string, { graph, weights }: Module): void {
   const { nodes, kernels: _, ...rest } = graph;
   const prepared: PreparedGraph = {
     graph: rest,
-    // Without where they come from, which may be longer than all else.
+    // Without origins, which may be longer than everything else.
     nodes: [...nodes.values()].map((node) => ({ ...node, origin: { spans: [] } })),
     places: [...places],
   };

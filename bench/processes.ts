@@ -5,7 +5,7 @@ import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import type { Answers, Host, Place, Question } from "./place.js";
 
-/** Each peer has a process of its own, of the Node in a file. */
+/** Each peer has a separate process of the given Node. */
 export function nodeHost(node: string): Host {
   return { measuresMemory: true, start: async () => start(node), close: async () => {} };
 }
@@ -15,7 +15,7 @@ function start(node: string): Place {
     execPath: node,
     execArgv: [],
     serialization: "advanced",
-    // What a runtime writes is not a result, but helps where it ends early.
+    // The output of a runtime is not a result, but helps if it ends early.
     stdio: ["ignore", "ignore", "pipe", "ipc"],
   });
   let said = "";

@@ -1,4 +1,4 @@
-// Where a module's time goes, for the page of the benchmarks: its slowest kernels.
+// A table of a module's slowest kernels, for the page of the benchmarks.
 
 import type { KernelProfile, ProfileReport, ProfiledOp } from "../src/index.js";
 import { profileText } from "../src/index.js";
@@ -10,7 +10,7 @@ export function printProfile(report: ProfileReport): void {
   console.log(profileText(report, "time"));
 }
 
-/** Head, the slowest kernels, the rest of them as one row, and all. */
+/** The head, the slowest kernels, the other kernels as one row, and the sum. */
 export function profileRows({
   kernels,
   kernelMilliseconds,
@@ -45,7 +45,7 @@ export function profileRows({
   ];
 }
 
-/** `conv2d 1×1×16×32, 320×320×16 → 320×320×32, hard_swish`: each op, the large operand and the shapes on the way where they change. */
+/** `conv2d 1×1×16×32, 320×320×16 → 320×320×32, hard_swish`: each op, its large operand, and the shapes in between where they change. */
 export function kernelText({ ops }: Pick<KernelProfile, "ops">): string {
   const [first] = ops;
   const input = first?.operands[0];

@@ -1,4 +1,4 @@
-// Times the kernels of one model in the Node that runs this, and prints the profile as JSON: `compare` starts it.
+// Times the kernels of one model in the Node that runs this, and prints the profile as JSON. `compare` starts it.
 
 import { parseArgs } from "node:util";
 import { profile } from "../src/index.js";

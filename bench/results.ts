@@ -1,4 +1,4 @@
-// What a comparison found, and how it is printed.
+// The result of a comparison, and how it is printed.
 
 import type { ProfileReport } from "../src/index.js";
 import type { Limit } from "./limits.js";
@@ -8,49 +8,49 @@ import type { Format } from "./models.js";
 import type { Prepared } from "./prepare.js";
 
 export interface PeerResult extends Omit<Measured, "outputs">, Prepared {
-  /** Its median over the first peer's. */
+  /** Its median divided by the first peer's. */
   readonly ratio: number;
-  /** Largest difference of any output on any sample from the first peer's, as a part of its largest value. */
+  /** The largest difference of any output on any sample from the first peer's, relative to the output's largest value. */
   readonly difference: number;
-  /** Whether all are within the tolerance of both. */
+  /** Whether all differences are within the tolerance. */
   readonly agrees: boolean;
 }
 
 /** One network on all peers, in one Node. */
 export interface Comparison {
   readonly model: string;
-  /** Of the file, which the runtimes of this format got as it is; absent where all got what Cleave wrote. */
+  /** The format of the file, which the runtimes of this format got unchanged; absent if all got what Cleave wrote. */
   readonly format?: Format;
   readonly input: readonly number[];
   readonly dims: readonly string[];
   readonly split?: string;
   readonly node: string;
-  /** That the peers ran in, in place of this Node. */
+  /** The browser in which the peers ran, if not in this Node. */
   readonly browser?: string;
   readonly cpu: string;
-  /** Of the peers on WebGPU. */
+  /** The adapter of the peers on WebGPU. */
   readonly adapter?: string;
   readonly date: string;
   readonly rounds: number;
-  /** Of the network as it is written. */
+  /** Bytes of the network as it is written. */
   readonly weightBytes: number;
   readonly peers: readonly PeerResult[];
   /** Peers that do not run here, and why. */
   readonly leftOut: readonly { readonly peer: string; readonly why: string }[];
   readonly limits?: readonly Limit[];
-  /** Of the WebAssembly module, where a limit is missed or it was asked for. */
+  /** The profile of the WebAssembly module, if a goal is missed or if it was requested. */
   readonly profile?: ProfileReport;
 }
 
-/** What others are measured by: what runs in browsers today, and has the file as it is. */
+/** The reference peers: runtimes that run in browsers today, and get the file unchanged. */
 const marks = { onnx: "onnxruntime-web", tfjs: "tfjs-wasm" } as const satisfies Record<Format, string>;
 
-/** In a browser, the strongest first. */
+/** In a browser, the fastest first. */
 const peerMarks = ["litert", "onnxruntime-web", "tfjs-wasm"];
 
 /**
- * What the peers of a comparison are measured by: on WebGPU the faster of those that are not Cleave's, in a browser the first of
- * LiteRT.js, onnxruntime-web and tfjs that ran.
+ * The reference peer of a comparison: on WebGPU the faster of those that are not Cleave's, in a browser the first of LiteRT.js,
+ * onnxruntime-web and tfjs that ran.
  */
 export function markOf({ adapter, browser, format = "onnx", peers }: Comparison): PeerResult | undefined {
   if (browser !== undefined)
@@ -137,7 +137,7 @@ function megabytes(bytes: number | undefined): string {
   return bytes === undefined ? "" : (bytes / 1e6).toFixed(1);
 }
 
-/** What a run asks of WebGPU. */
+/** What a run requests of WebGPU. */
 const gpuColumns: readonly Column[] = [
   { title: "dispatches", cell: ({ counts }) => (counts ? String(counts.dispatches) : "") },
   { title: "submits", cell: ({ counts }) => (counts ? String(counts.submits) : "") },
@@ -179,7 +179,7 @@ export function printComparison(result: Comparison): void {
   console.log("");
 }
 
-/** `mobilenet_v1, 1×224×224×3, 16.9 MB of weights`, and on which adapter. */
+/** `mobilenet_v1, 1×224×224×3, 16.9 MB of weights`, and the adapter. */
 export function titleOf({ model, input, weightBytes, adapter }: Comparison): string {
   const size = `${model}, ${input.join("×")}, ${(weightBytes / 1e6).toFixed(1)} MB of weights`;
   return adapter === undefined ? size : `${size}, WebGPU on ${adapter}`;
@@ -190,7 +190,7 @@ export function whereOf({ node, browser }: Comparison): string {
   return browser ?? `Node ${node.slice(1)}`;
 }
 
-/** The name of the processor, without the blanks that some fill it up with. */
+/** The name of the processor, without padding by blanks. */
 export function cpuOf({ cpu }: Comparison): string {
   return cpu.replaceAll(/\s+/g, " ").trim();
 }
@@ -200,7 +200,7 @@ export function markdownOf(result: Comparison): string {
   return markdownTable(rowsOf(result));
 }
 
-/** Rows, the first of which is the head, as a table of Markdown; all columns but the first `left` ones are numbers. */
+/** Rows, the first of which is the head, as a table of Markdown; all columns except the first `left` are numbers. */
 export function markdownTable([head = [], ...rows]: readonly (readonly string[])[], left = 1): string {
   const line = (row: readonly string[]): string => `| ${row.join(" | ")} |`;
   return [line(head), line(head.map((_, at) => (at < left ? "---" : "---:"))), ...rows.map(line)].join("\n");

@@ -1,4 +1,4 @@
-// What a peer loads and runs, whatever the runtime, and what is known of peers.
+// The interface of peers on all runtimes.
 
 import type { Graph, Node } from "../src/ir/graph.js";
 
@@ -10,20 +10,20 @@ export interface Port {
   readonly shape: readonly number[];
 }
 
-/** What `prepare.ts` writes for the peers: where each finds the network, and what goes in. */
+/** What `prepare.ts` writes for the peers: where each finds the network, and the inputs. */
 export interface Setup {
   readonly inputs: readonly Port[];
   /** The names of the outputs, in their order. */
   readonly outputs: readonly string[];
-  /** Values of all inputs, some times over. Times are those of the first. */
+  /** Several sets of values for all inputs. The first is timed. */
   readonly samples: readonly Values[];
-  /** The ONNX model; in one that Cleave wrote, images have their channels first where the inputs here have them last. */
+  /** The ONNX model. In a model that Cleave wrote, images have their channels first where the inputs here have them last. */
   readonly onnx?: { readonly file: string; readonly channelsFirst: boolean };
-  /** The model.json of TensorFlow.js, of a graph or of layers; other networks lie in the folder as a `PreparedGraph`. */
+  /** The model.json of TensorFlow.js, a graph model or a layers model; other networks are in the folder as a `PreparedGraph`. */
   readonly tfjs?: { readonly file: string; readonly isGraph: boolean };
 }
 
-/** What `graph.json` holds: a graph without kernels, and where its constants stand in `constants.bin`, as element and length. */
+/** The content of `graph.json`: a graph without kernels, and where its constants are in `constants.bin`, as element and length. */
 export interface PreparedGraph {
   readonly graph: Omit<Graph, "nodes" | "kernels">;
   readonly nodes: readonly Node[];
@@ -43,7 +43,7 @@ export function readGraph({ graph, nodes, places }: PreparedGraph): {
 export interface Load {
   readonly folder: string;
   readonly threads: number;
-  /** Whether the weights are in memory before, or are read from their file. */
+  /** Whether the weights are in memory before loading, or are read from their file. */
   readonly inMemory: boolean;
 }
 
@@ -51,12 +51,12 @@ export interface Load {
 export interface Running {
   /** How many threads compute. */
   readonly threads: number;
-  /** The outputs for values of all inputs, in the shapes that Cleave has. */
+  /** The outputs for values of all inputs, in Cleave's shapes. */
   run(inputs: Values): Promise<Values>;
   dispose(): Promise<void>;
 }
 
-/** What is needed before loading is done first; loading itself, the runtime's own code included, is what it gives. */
+/** Prepares loading first, and returns the function that loads, including the runtime's own code. */
 export type Peer = (load: Load, setup: Setup) => () => Promise<Running>;
 
 /** Parts of the folder that a peer loads. */
@@ -73,13 +73,13 @@ export interface PeerKind {
   readonly needs: Part;
   /** Whether it can use several threads here. */
   readonly threads: boolean;
-  /** Whether it runs on WebGPU, which then is set up before. */
+  /** Whether it runs on WebGPU, which is set up before. */
   readonly gpu: boolean;
 }
 
 export interface ParsedPeer extends PeerKind {
   readonly name: string;
-  /** How many it shall use. */
+  /** How many threads it should use. */
   readonly count: number;
 }
 

@@ -1,4 +1,4 @@
-// How large the runtimes are that a page loads before its model: the files of their packages that it needs, gzipped.
+// The sizes of the runtimes that a page loads before its model: the files of their packages that it needs, gzipped.
 
 import { readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";

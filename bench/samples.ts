@@ -1,14 +1,14 @@
-// What goes into a network on all runtimes: the same values each time.
+// The inputs of a network, the same values for all runtimes.
 
 import { elements } from "../src/ir/type.js";
 import type { Random } from "../src/ops/random.js";
 import { seededRandom } from "../src/ops/random.js";
 import type { Port, Values } from "./running.js";
 
-/** Pixels of a stroke, one sample each. */
+/** The width of a stroke in pixels, for each sample. */
 const strokes = [2, 3, 4];
 
-/** Values for all inputs, three times, in −1 … 1 as scaled pictures are. */
+/** Three sets of values for all inputs, in −1 … 1, as scaled pictures have. */
 export function samples(inputs: readonly Port[]): Values[] {
   return strokes.map((stroke) => {
     const random = seededRandom(stroke);
@@ -22,8 +22,8 @@ export function samples(inputs: readonly Port[]): Values[] {
 }
 
 /**
- * Pictures of lines of writing, channels last or, where axis 1 is the short one, first. Noise would do for most networks, but a
- * detector of text sees none in it, and probabilities of 10⁻⁵ are below what a sigmoid in f32 resolves.
+ * Pictures of lines of writing, with the channels last or, if axis 1 is the short one, first. Noise would do for most networks, but a text
+ * detector finds no text in it, and a sigmoid in f32 does not resolve probabilities of 10⁻⁵.
  */
 function page(shape: readonly number[], stroke: number, random: Random): Float32Array {
   const [count = 1, ...rest] = shape;
@@ -44,7 +44,7 @@ function page(shape: readonly number[], stroke: number, random: Random): Float32
   return values;
 }
 
-/** Which pixels have ink: lines of letters, each some of 5×7 dots. */
+/** Which pixels have ink: lines of letters, each made of some of 5×7 dots. */
 function inkOf(height: number, width: number, dot: number, random: Random): Uint8Array {
   const ink = new Uint8Array(height * width);
   const letter = (top: number, left: number): void => {
@@ -58,7 +58,7 @@ function inkOf(height: number, width: number, dot: number, random: Random): Uint
   };
   for (let top = 2 * dot; top + 8 * dot < height; top += 12 * dot)
     for (let left = dot; left + 6 * dot < width; left += 6 * dot)
-      // Between words there is room.
+      // Leaves space between words.
       if (random.next() > 0.15) letter(top, left);
   return ink;
 }

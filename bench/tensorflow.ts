@@ -1,4 +1,4 @@
-// TensorFlow.js as a peer in Node: a model of its own through its loaders, other networks as calls of its ops.
+// TensorFlow.js as a peer in Node: its own models through its loaders, other networks as calls of its ops.
 
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -22,7 +22,7 @@ export function tfjsPeer(backend: TfjsBackend): Peer {
   };
 }
 
-/** Two of the packages are installed in this folder alone, so the name is a variable: the compiler looks for no types. */
+/** Two of the packages are only installed in this folder, so the name is a variable, and the compiler looks for no types. */
 async function addBackend(backend: TfjsBackend): Promise<void> {
   const name: string = `@tensorflow/tfjs-backend-${backend}`;
   const added = (await import(name)) as { setWasmPaths?: (folder: string) => void };
@@ -59,7 +59,7 @@ interface ModelJson {
   }[];
 }
 
-/** A model.json, a layers model or a graph model, with its shards beside it. */
+/** A model.json, a layers model or a graph model, with its shards next to it. */
 function original(file: string, inMemory: boolean, setup: Setup): () => Promise<Running> {
   const read = (): { readonly json: ModelJson; readonly shards: ArrayBuffer[] } => {
     const json = JSON.parse(readFileSync(file, "utf8")) as ModelJson;

@@ -1,14 +1,14 @@
-// A model of TensorFlow.js through its own loaders.
+// Loads a model of TensorFlow.js through its own loaders.
 
 import type * as tf from "@tensorflow/tfjs-core";
 import type { Running, Setup, Values } from "./running.js";
 
-/** What is to be known of the model. */
+/** What must be known about the model. */
 interface Ports extends Pick<Setup, "inputs" | "outputs"> {
   readonly tfjs?: { readonly isGraph: boolean };
 }
 
-/** The model that a handler gives or that stands at an address, on the backend that is set. */
+/** The model that a handler loads, or at an address, on the current backend. */
 export function tfjsModel(from: tf.io.IOHandler | string, setup: Ports): Promise<Running> {
   return setup.tfjs?.isGraph ? graphModel(from, setup) : layersModel(from, setup);
 }
@@ -26,7 +26,7 @@ async function layersModel(from: tf.io.IOHandler | string, setup: Ports): Promis
   return running(model, setup, (tensors) => model.predict(Object.values(tensors)));
 }
 
-/** Both kinds of models take their inputs and give their results in the order that Cleave keeps. */
+/** Both kinds of models take their inputs and return their results in the order of the file, which Cleave keeps. */
 async function running(
   model: { dispose(): unknown },
   { inputs, outputs }: Ports,

@@ -1,4 +1,4 @@
-// A graph as calls of tfjs, the way its converter writes them: bias and activation go into the convolution.
+// A graph as calls of tfjs, as its converter writes them: bias and activation are part of the convolution.
 
 import * as tf from "@tensorflow/tfjs-core";
 import type { Graph, Node, NodeId, OpName } from "../src/ir/graph.js";
@@ -8,7 +8,7 @@ import type { Activation } from "./activations.js";
 import { fusedActivations } from "./activations.js";
 import type { Values } from "./running.js";
 
-/** A network on the backend that is set when it is made. */
+/** A network on the backend that was current when it was made. */
 export interface TfjsNet {
   run(inputs: Values): Promise<Values>;
   dispose(): void;
@@ -17,7 +17,7 @@ export interface TfjsNet {
 /** Ops that take an activation. */
 const fusing: ReadonlySet<OpName> = new Set(["conv2d", "depthwise_conv2d", "dense"]);
 
-/** Weights become tensors once, on the current backend. Throws at the first run for an op that it does not know. */
+/** Weights become tensors once, on the current backend. The first run throws for an unknown op. */
 export function tfjsNet({
   graph,
   readF32,
@@ -32,7 +32,7 @@ export function tfjsNet({
     if (node.op === "constant")
       constants.set(node.id, tf.tensor(readF32(node.attributes.weight), [...node.type.shape]));
   }
-  // tfjs has depthwise kernels as [kh, kw, c, m]; output channel c·m + j makes these the same bytes.
+  // tfjs has depthwise kernels as [kh, kw, c, m]; because output channel is c·m + j, the bytes are the same.
   for (const node of order) {
     const [x = -1, w = -1] = node.inputs;
     const kernel = constants.get(w);
@@ -44,7 +44,7 @@ export function tfjsNet({
   const forward = (inputs: Values): Record<string, tf.Tensor> => {
     const values = new Map<NodeId, tf.Tensor>(constants);
     for (const node of order) {
-      // Made together with the convolution before it.
+      // Already computed together with the convolution before it.
       if (values.has(node.id)) continue;
       if (node.op === "input") {
         values.set(node.id, tf.tensor(inputs[node.name] ?? [], [...node.type.shape]));
@@ -88,7 +88,7 @@ function call(node: Node, all: tf.Tensor[], activation: Activation | undefined):
         x: x as tf.Tensor4D,
         filter: w as tf.Tensor4D,
         strides: [stride[0], stride[1]] as [number, number],
-        // The declared type leaves explicit padding out for depthwise convolutions, but it is the same code.
+        // The declared type lacks explicit padding for depthwise convolutions, but the code is the same.
         pad: explicit(padding) as unknown as "valid",
         dilations: [dilation[0], dilation[1]] as [number, number],
         ...withBias,

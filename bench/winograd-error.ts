@@ -1,5 +1,5 @@
-// The rounding error of Winograd's algorithm: 3×3 convolutions directly and in tiles of 2×2 and 4×4, in each binary, beside
-// the interpreter in float64, as a part of the stated tolerance. `npm run winograd-error`.
+// Measures the rounding error of Winograd's algorithm: 3×3 convolutions directly and in tiles of 2×2 and 4×4, in each binary, compared with
+// the interpreter in float64, relative to the stated tolerance. `npm run winograd-error`.
 
 import { withWinograd } from "../passes/fuse.js";
 import { emitWasm } from "../src/backend/wasm/emit.js";
@@ -12,7 +12,7 @@ import type { WinogradSize } from "../src/schedule/schedule.js";
 import { schedule } from "../src/schedule/schedule-graph.js";
 import { version } from "../src/index.js";
 
-/** Height and width, channels in and out. */
+/** Height and width, input and output channels. */
 const layers = [
   [32, 64, 64],
   [16, 128, 128],

@@ -1,4 +1,4 @@
-// The page of the benchmarks in a browser, with its plot.
+// Makes the page of the benchmarks in a browser, with its plot.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ export function writeBrowserDocs(docs: string, results: readonly Comparison[]): 
   writeFileSync(join(docs, "benchmarks-browser.md"), browserPage(results));
 }
 
-/** The text of benchmarks-browser.md: a part for each processor. */
+/** The text of benchmarks-browser.md, with a part for each processor. */
 export function browserPage(results: readonly Comparison[]): string {
   const processors = [...new Set(results.map(cpuOf))].map(
     (cpu) => [cpu, results.filter((result) => cpuOf(result) === cpu)] as const,

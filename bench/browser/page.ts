@@ -1,4 +1,4 @@
-// One peer in a page of its own, which is told what to do by calls: `pages.ts` opens it.
+// One peer in a separate page. `pages.ts` opens the page and calls its functions.
 
 import type { Answers, Question } from "../place.js";
 import { copied, turn } from "../place.js";
@@ -7,11 +7,11 @@ import { samples as samplesOf } from "../samples.js";
 import type { PagePeer } from "./peers.js";
 import { runtimes } from "./runtimes.js";
 
-/** A peer's network as a page finds it: addresses in place of files. */
+/** A peer's network for a page: addresses in place of files. */
 export interface PageSetup {
   readonly inputs: readonly Port[];
   readonly outputs: readonly string[];
-  /** Cleave's modules by part; their weights lie beside them. */
+  /** Cleave's modules by part; their weights are next to them. */
   readonly modules: Readonly<Record<string, string>>;
   /** `channelsFirst` as in `Setup`. */
   readonly onnx: { readonly address: string; readonly channelsFirst: boolean };
@@ -19,7 +19,7 @@ export interface PageSetup {
   /** The model.json of TensorFlow.js; other networks are a `PreparedGraph` and its constants. */
   readonly tfjs?: { readonly address: string; readonly isGraph: boolean };
   readonly graph: { readonly nodes: string; readonly constants: string };
-  /** Where the packages of the runtimes lie; ends in a slash. */
+  /** The address of the runtimes' packages, with a slash at the end. */
   readonly packages: string;
 }
 
@@ -31,7 +31,7 @@ export interface PageLoad {
 
 let running: Running | undefined;
 let samples: readonly Values[] = [];
-/** Of the first sample, when it was run last. */
+/** The outputs for the first sample, from its last run. */
 let first: Values = {};
 
 async function answer(question: Question, setup: PageSetup): Promise<Answers[Question["ask"]]> {
@@ -59,7 +59,7 @@ async function answer(question: Question, setup: PageSetup): Promise<Answers[Que
   }
 }
 
-/** Runs the first sample; the milliseconds of that. */
+/** Runs the first sample and returns the milliseconds. */
 async function run(): Promise<number> {
   const begin = performance.now();
   const outputs = await loaded().run(samples[0] ?? {});
@@ -73,7 +73,7 @@ function loaded(): Running {
   return running;
 }
 
-/** Of pages; the types of browsers are not read here. */
+/** A global of pages, declared here because the types of browsers are not loaded. */
 declare const crossOriginIsolated: boolean;
 
 Object.assign(globalThis, { answer });

@@ -10,8 +10,8 @@ import type { Setup } from "../running.js";
 import { openSite } from "./site.js";
 
 /**
- * Each peer has a page of its own, with nothing of another's, in a browser that reaches no other host. `folder` is what `prepare` wrote;
- * a page that does not answer for `seconds` is given up.
+ * Opens a page for each peer, isolated from the others, in a browser that reaches no other host. `folder` is what `prepare` wrote. A page
+ * that does not answer for `seconds` is given up.
  */
 export async function pageHost(folder: string, setup: Setup, seconds: number): Promise<Host> {
   const site = await openSite(folder, setup, modulesIn(folder));
@@ -48,7 +48,7 @@ export async function pageHost(folder: string, setup: Setup, seconds: number): P
 }
 
 function asker(page: Page, setup: object, seconds: number): Place["ask"] {
-  /** Where it fails early, what the page said may tell why. */
+  /** The console output of the page, which may explain an early failure. */
   let said = "";
   page.on("console", (message) => {
     if (message.type() === "error") said = message.text();
@@ -77,7 +77,7 @@ function asker(page: Page, setup: object, seconds: number): Place["ask"] {
   };
 }
 
-/** Without the name of the call and the stack of the page. */
+/** The message without the name of the call and the stack of the page. */
 function messageOf(cause: unknown): string {
   const [line = ""] = (cause as Error).message.split("\n");
   return line.replace(/^page\.evaluate: /, "");

@@ -1,8 +1,8 @@
-// The peers in a browser. What they are made of runs in the page: `runtimes.ts`.
+// The peers in a browser. Their code, which runs in the page, is in `runtimes.ts`.
 
 import type { PeerKind } from "../running.js";
 
-/** All peers in a page; a name with `:2` behind it stands for two threads. */
+/** All peers in a page; `:2` after a name means two threads. */
 export const pagePeers = {
   "cleave-simd": { needs: "cleave-wasm", threads: true, gpu: false },
   "cleave-relaxed": { needs: "cleave-wasm", threads: true, gpu: false },
@@ -14,7 +14,7 @@ export const pagePeers = {
 
 export type PagePeer = keyof typeof pagePeers;
 
-/** Those that are measured where none are named: with one thread and, where a peer has threads, with two. */
+/** The peers that are measured by default: with one thread and, if a peer has threads, with two. */
 export const pagePeerNames = Object.entries(pagePeers).flatMap(([name, { threads }]) =>
   threads ? [name, `${name}:2`] : [name],
 );

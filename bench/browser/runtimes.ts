@@ -1,4 +1,4 @@
-// The runtimes in a page. Each has the settings that are best for so many threads, loads its own code and the model from the server, and
+// The runtimes in a page. Each has the best settings for its number of threads, loads its own code and the model from the server, and
 // copies inputs in and results out in every run.
 
 import type { LoadOptions, Net } from "../../src/runtime/types.js";
@@ -32,7 +32,7 @@ async function cleave(
   return { threads: net.threads, run: (inputs) => net.run(inputs), dispose: async () => net.dispose() };
 }
 
-/** Its loader takes the build with relaxed SIMD where there is that, and the one with threads where they are asked for. */
+/** Its loader takes the build with relaxed SIMD if the browser has that, and the build with threads if they are requested. */
 async function litert({ threads, setup }: PageLoad): Promise<Running> {
   const { loadLiteRt, loadAndCompile, Tensor } = await import("@litertjs/core");
   await loadLiteRt(`${setup.packages}@litertjs/core/wasm/`, { threads: threads > 1 });
@@ -59,7 +59,7 @@ async function litert({ threads, setup }: PageLoad): Promise<Running> {
   };
 }
 
-/** One thread has the build without threads. */
+/** With one thread it uses the build without threads. */
 async function tfjs({ threads, setup }: PageLoad): Promise<Running> {
   const { env, setBackend } = await import("@tensorflow/tfjs-core");
   const { setThreadsCount, setWasmPaths } = await import("@tensorflow/tfjs-backend-wasm");

@@ -1,5 +1,5 @@
-// What pages of the bench load: a script that drives a runtime, packages as they are published, and a network. Each page has addresses
-// of its own, so that it is known what it loaded.
+// Serves what pages of the bench load: a script that drives a runtime, packages as they are published, and a network. Each page has its own
+// addresses, so the server knows what the page loaded.
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -11,7 +11,7 @@ import type { Bytes, Download } from "../place.js";
 import type { Setup } from "../running.js";
 import type { PageSetup } from "./page.js";
 
-/** Names that scripts import, and the files of packages for them: those that are made for pages, smallest. */
+/** Names that scripts import, and the package files for them: the smallest ones made for pages. */
 const imports: Readonly<Record<string, string>> = {
   "@litertjs/core": "@litertjs/core/dist/index.js",
   "@litertjs/wasm-utils": "@litertjs/wasm-utils/dist/index.js",
@@ -22,7 +22,7 @@ const imports: Readonly<Record<string, string>> = {
   "@tensorflow/tfjs-layers": "@tensorflow/tfjs-layers/dist/tf-layers.fesm.min.js",
 };
 
-/** Modules of Node that a package imports for Node alone. */
+/** Modules of Node that a package imports only in Node. */
 const empty = ["fs", "os", "path", "perf_hooks"];
 
 export interface Site {
@@ -39,7 +39,7 @@ export async function openSite(
 ): Promise<Site> {
   const script = await bundle();
   const seen: Set<string>[] = [];
-  /** Files outside the folder: a published model, and what lies beside it. */
+  /** Files outside the folder: a published model, and the files next to it. */
   const originals = [onnx?.file, tfjs?.file].flatMap((file) => (file === undefined ? [] : [dirname(file)]));
 
   const read = (path: string): string | Uint8Array | undefined => {
@@ -99,7 +99,7 @@ export async function openSite(
   };
 }
 
-/** The script of a page and its parts, by name; packages stay outside. */
+/** The script of a page and its parts, by name; packages are not bundled. */
 async function bundle(): Promise<Map<string, string>> {
   const { outputFiles } = await build({
     entryPoints: [join(import.meta.dirname, sourceFolder, "page.ts")],
@@ -116,7 +116,7 @@ async function bundle(): Promise<Map<string, string>> {
   return new Map(outputFiles.map(({ path, text }) => [basename(path), text]));
 }
 
-/** From the programs as they are bundled, and from here. */
+/** The path differs for the bundled programs and for this source file. */
 const sourceFolder = basename(import.meta.dirname) === "browser" ? "." : "browser";
 
 function html(base: string): string {

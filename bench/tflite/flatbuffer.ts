@@ -1,8 +1,8 @@
-// Writes values as a FlatBuffer, by the slots of their fields alone: no code is generated from a schema.
+// Writes values as a FlatBuffer by the slots of their fields, without code generated from a schema.
 
 import { Builder } from "flatbuffers";
 
-/** The fields of a table, each in its slot; what is left out has its default value. */
+/** The fields of a table, each in its slot; an omitted field has its default value. */
 export type Table = readonly (Value | undefined)[];
 
 export type Value =
@@ -14,20 +14,20 @@ export type Value =
   | { readonly kind: "table"; readonly fields: Table }
   | { readonly kind: "tables"; readonly items: readonly Table[] };
 
-/** The file whose root is this table. `bytes` is about its size: memory is taken once. At most 2 GiB. */
+/** The file whose root is this table. `bytes` is its approximate size: memory is allocated once. At most 2 GiB. */
 export function writeFlatBuffer(root: Table, identifier: string, bytes: number): Uint8Array {
   const builder = new Builder(bytes);
   builder.finish(writeTable(builder, root), identifier);
   return builder.asUint8Array();
 }
 
-/** Where the table stands. What it refers to is written before it. */
+/** The position of the table. Objects that it refers to are written before it. */
 function writeTable(builder: Builder, fields: Table): number {
   const offsets = fields.map((field) => (field ? writeApart(builder, field) : undefined));
   builder.startObject(fields.length);
   for (const [slot, field] of fields.entries()) {
     if (field === undefined) continue;
-    // With null for the default, a value is written whatever it is.
+    // With null as the default, every value is written.
     if (field.kind === "i8") builder.addFieldInt8(slot, field.value, null);
     else if (field.kind === "i32") builder.addFieldInt32(slot, field.value, null);
     else if (field.kind === "f32") builder.addFieldFloat32(slot, field.value, null);
@@ -36,7 +36,7 @@ function writeTable(builder: Builder, fields: Table): number {
   return builder.endObject();
 }
 
-/** Where a value stands that has a place of its own; undefined for a number, which stands in its table. */
+/** The position of a value that is stored outside its table; undefined for a number, which is stored in the table. */
 function writeApart(builder: Builder, value: Value): number | undefined {
   switch (value.kind) {
     case "text":

@@ -1,4 +1,4 @@
-// How each op is written for TensorFlow Lite: one operator where there is one, else a few.
+// How each op is written for TensorFlow Lite: as one operator if there is one, else as a few.
 
 import type { Node, NodeOf, OpName } from "../../src/ir/graph.js";
 import type { Shape } from "../../src/ir/type.js";
@@ -18,10 +18,10 @@ import {
 import type { TfliteBuilder } from "./to-tflite.js";
 import { avgPool, conv2d, depthwise, maxPool, padded, transposed } from "./windows.js";
 
-/** Writes a node; the tensor of its value. Throws, without naming the node, for what the format has no operator for. */
+/** Writes a node and returns the tensor of its value. Throws, without naming the node, if the format has no operator for it. */
 export type Write<O extends OpName> = (node: NodeOf<O>, build: TfliteBuilder) => number;
 
-/** Ops whose operators may compute an activation too. */
+/** Ops whose operators can also compute an activation. */
 export const withActivation: ReadonlySet<OpName> = new Set([
   "conv2d",
   "depthwise_conv2d",
@@ -166,7 +166,7 @@ const known: { readonly [O in OpName]?: Write<O> } = {
 /** Ops that can be written. */
 export const writtenOps = Object.keys(known) as readonly OpName[];
 
-/** Writes a node, and says what stands in the way. */
+/** Writes a node; an error says why it cannot be written. */
 export function write(node: Node, build: TfliteBuilder): number {
   // TypeScript cannot correlate `node.op` with the entry of the table.
   const entry = known[node.op] as Write<OpName> | undefined;
@@ -199,7 +199,7 @@ function binary(op: Arithmetic): (node: Node, build: TfliteBuilder) => number {
     build.add(op, [build.tensorOf(a), build.tensorOf(b)], shape, arithmeticOptions(op, build.activation));
 }
 
-/** An operator on the way to a result: without its activation. */
+/** An intermediate operator, without the activation. */
 function arithmetic(op: Arithmetic, a: number, b: number, shape: Shape, build: TfliteBuilder): number {
   return build.add(op, [a, b], shape, arithmeticOptions(op, undefined));
 }
@@ -238,8 +238,8 @@ function reduce(
 }
 
 /**
- * The operator rounds down, places with half pixels after half an element, and to the nearest, halves up, between aligned corners
- * (`GetNearestNeighbor` in tensorflow/lite/kernels/internal/reference/resize_nearest_neighbor.h).
+ * The operator rounds half-pixel coordinates down after adding half an element, and rounds to the nearest, halves up, between aligned
+ * corners (`GetNearestNeighbor` in tensorflow/lite/kernels/internal/reference/resize_nearest_neighbor.h).
  */
 function isNearestKnown({ attributes, inputs: [x = -1] }: NodeOf<"resize">, build: TfliteBuilder): boolean {
   const rounding = attributes.coordinates === "asymmetric" ? "always_down" : "half_up";

@@ -1,5 +1,5 @@
-// What is needed of the schema of TensorFlow Lite (tensorflow/lite/schema/schema.fbs, version 3): numbers of operators and of the
-// tables with their options, and the fields of these.
+// The parts of the schema of TensorFlow Lite that are needed (tensorflow/lite/schema/schema.fbs, version 3): the numbers of operators and
+// of the tables with their options, and the fields of these.
 
 import type { Activation } from "../activations.js";
 import type { Table } from "./flatbuffer.js";
@@ -56,7 +56,7 @@ export const builtins = {
 
 export type Builtin = keyof typeof builtins;
 
-/** Options of an operator: which table of the union it is, and its fields. */
+/** Options of an operator: which table of the union they are, and its fields. */
 export interface Options {
   readonly type: number;
   readonly fields: Table;
@@ -78,7 +78,7 @@ interface Window {
   readonly activation: Activation | undefined;
 }
 
-/** Padding and stride, with which the options of windows begin. */
+/** Padding and stride, the first fields of the options of windows. */
 const window = ({ padding, stride }: Window) => [byte(padding === "valid"), int(stride[1]), int(stride[0])];
 
 /** Conv2DOptions */

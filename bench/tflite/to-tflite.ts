@@ -1,4 +1,4 @@
-// A graph as a model of TensorFlow Lite, which LiteRT runs: the same weights, images with their channels last as here.
+// Converts a graph to a model of TensorFlow Lite, which LiteRT runs: the same weights, and images with their channels last, as here.
 
 import type { Graph, Node, NodeId } from "../../src/ir/graph.js";
 import { inputNodes, nodeOf } from "../../src/ir/graph.js";
@@ -14,21 +14,24 @@ import type { Activation } from "../activations.js";
 import type { Builtin, Options } from "./schema.js";
 import { builtins, reshapeOptions } from "./schema.js";
 
-/** What an operator is written with. Values of the graph and of the model are named by numbers: ids there, places in the list of tensors here. */
+/**
+ * The context in which operators are written. Values are identified by numbers: in the graph by ids, in the model by places in the list of
+ * tensors.
+ */
 export interface TfliteBuilder {
-  /** To be computed with the node, if its operator can. */
+  /** The activation to be computed with the node, if its operator can. */
   readonly activation: Activation | undefined;
   shapeOf(id: NodeId): Shape;
   /** The tensor of a value of the graph. */
   tensorOf(id: NodeId): number;
-  /** The values of a constant; throws if it is none. */
+  /** The values of a constant. Throws if the value is not a constant. */
   valuesOf(id: NodeId): Float32Array;
   /** A constant; its values are made when they are written. */
   weight(shape: Shape, values: () => Float32Array): number;
   /** A constant of integers, a list or a list of pairs. */
   ints(values: readonly number[]): number;
   pairs(values: readonly (readonly [number, number])[]): number;
-  /** Adds an operator; the tensor of its result. */
+  /** Adds an operator and returns the tensor of its result. */
   add(op: Builtin, inputs: readonly number[], shape: Shape, options?: Options): number;
 }
 
@@ -38,7 +41,7 @@ interface Tensor {
   readonly data?: { readonly type: 0 | 2; readonly read: () => ArrayBufferView };
 }
 
-/** Throws, naming the node, where the graph has what is not known here. */
+/** Throws, with the name of the node, if the graph has an op or attribute that is not supported here. */
 export function toTflite({ graph, weights }: Module): Uint8Array {
   const tensors: Tensor[] = [];
   const calls: Table[] = [];
@@ -91,7 +94,7 @@ export function toTflite({ graph, weights }: Module): Uint8Array {
   });
 
   for (const node of topological(graph)) {
-    // Constants are written where they are used, and a fused activation is there already.
+    // Constants are written where they are used, and a fused activation has been written already.
     if (node.op === "constant" || places.has(node.id)) continue;
     current = node;
     if (node.op === "input") {
@@ -106,7 +109,7 @@ export function toTflite({ graph, weights }: Module): Uint8Array {
   for (const { node } of graph.outputs) {
     const { shape } = nodeOf(graph, node).type;
     const of = tensorOf(node);
-    // The runtime gives nothing for an output that no operator makes.
+    // The runtime returns nothing for an output that no operator makes.
     const isOwn = made.has(of) && !outputs.includes(of);
     outputs.push(isOwn ? of : add("RESHAPE", [of, ints(shape)], shape, reshapeOptions(shape)));
   }
@@ -127,7 +130,7 @@ interface Model {
   readonly outputs: readonly number[];
 }
 
-/** Buffer 0 is empty, and that of all tensors that are computed. */
+/** Buffer 0 is empty; all computed tensors use it. */
 function writeModel(graph: Graph, { tensors, calls, codes, inputs, outputs }: Model): Uint8Array {
   const constants = tensors.filter(({ data }) => data);
   const subgraph: Table = [
@@ -155,7 +158,7 @@ function tensorTable({ shape, name, data }: Tensor, buffer: number): Table {
   return [{ kind: "ints", values: shape }, byte(data?.type ?? 0), int(buffer), text(name)];
 }
 
-/** The number stands in two fields: the first, of a byte, is for old readers. */
+/** The number is in two fields: the first, of one byte, is for old readers. */
 function codeTable(op: Builtin): Table {
   return [byte(builtins[op]), undefined, int(1), int(builtins[op])];
 }

@@ -1,4 +1,4 @@
-// Convolutions and pools for TensorFlow Lite. Their operators have two kinds of padding; any other one is an operator of its own.
+// Convolutions and pools for TensorFlow Lite. Their operators have two kinds of padding; any other padding is a separate operator.
 
 import type { NodeId, NodeOf } from "../../src/ir/graph.js";
 import type { Shape } from "../../src/ir/type.js";
@@ -18,7 +18,7 @@ export function conv2d(
 ): number {
   const [height = 1, width = 1, depth = 1, filters = 1] = build.shapeOf(w);
   const { of, padding } = windowed(x, [height, width], attributes, 0, build);
-  // [kh, kw, c/g, filters] → [filters, kh, kw, c/g]; the operator finds the groups by the depths.
+  // [kh, kw, c/g, filters] → [filters, kh, kw, c/g]; the operator infers the groups from the depths.
   const kernel = build.weight([filters, height, width, depth], () => transposed(build.valuesOf(w), filters));
   const { stride, dilation } = attributes;
   const options = convOptions({ padding, stride, activation: build.activation }, dilation);
@@ -32,7 +32,7 @@ export function depthwise(
   const [height = 1, width = 1] = build.shapeOf(w);
   const [depth = 1, filters = 1] = [build.shapeOf(x)[3], shape[3]];
   const { of, padding } = windowed(x, [height, width], attributes, 0, build);
-  // Output channel c·m + j in both, so only the shape is another.
+  // The output channel is c·m + j in both, so only the shape differs.
   const kernel = build.weight([1, height, width, filters], () => build.valuesOf(w));
   const { stride, dilation } = attributes;
   const options = depthwiseOptions(
@@ -65,7 +65,7 @@ export function avgPool(
   undilated(attributes);
   const { kernel, stride, count_include_pad: counts } = attributes;
   const kind = kindOf(build.shapeOf(x), kernel, attributes);
-  // The operator leaves padding of its own out of the count.
+  // The operator does not count the padding that it adds.
   if (!counts && kind === "other") throw new Error("its padding is not that of `same`, and does not count");
   const { of, padding } = windowed(x, kernel, attributes, 0, build, counts);
   return build.add(
@@ -83,7 +83,7 @@ function undilated({ dilation }: Window): void {
   if (dilation.some((step) => step !== 1)) throw new Error("it has a dilation");
 }
 
-/** The image as the operator of a window takes it, and the padding that it adds; what stands around it otherwise is `value`. */
+/** The image as the operator of a window takes it, and the padding that it adds; other padding is filled with `value`. */
 function windowed(
   x: NodeId,
   kernel: Size,
@@ -144,7 +144,7 @@ export function padded(
   return build.add(op, [tensor, amounts, ...padding], larger);
 }
 
-/** A matrix of so many columns with rows and columns exchanged. */
+/** A matrix with this number of columns, transposed. */
 export function transposed(values: Float32Array, columns: number): Float32Array {
   const rows = values.length / columns;
   const result = new Float32Array(values.length);
