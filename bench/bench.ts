@@ -101,6 +101,7 @@ function namesOf(all: readonly BenchModel[]): string {
 }
 
 function keptResults(): Comparison[] {
+  if (!existsSync(kept)) stop(`${kept} is not there: measure first, without --kept`);
   const all = readResults();
   for (const result of all) printComparison(result);
   return all;
