@@ -1,6 +1,7 @@
 // Measures the accuracy of the trained examples on the test images of Fashion-MNIST, for the emitted module and for onnxruntime-web, and
 // how far their logits differ. `npm run accuracy -- --help` lists the options.
 
+import { given } from "../src/diagnostic/given.js";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -100,7 +101,7 @@ async function peerLogits(name: string, model: Module): Promise<Float32Array> {
 async function ownLogits(model: Module, stopAfter: string | undefined): Promise<Float32Array> {
   const { value, diagnostics } = optimize(model, {
     target,
-    ...(stopAfter === undefined ? {} : { stopAfter }),
+    ...given({ stopAfter }),
   });
   if (!value) throw new Error(diagnostics.map((one) => one.message).join("\n"));
   const net = await load(emit(value.module, { target: targetName as "js" | "wasm" }));

@@ -1,6 +1,7 @@
 // Measures one network on all runtimes in turns: medians, ratios, load time, memory, and whether the outputs agree. Writes
 // results/<model>.json. `npm run compare -- --help` lists the options.
 
+import { given } from "../src/diagnostic/given.js";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -71,7 +72,7 @@ if (options.help) {
 if (options.browser && options.webgpu) stop("--browser and --webgpu exclude each other");
 const found = findModel(positionals[0] ?? "mobilenet_v1");
 if (!found) stop(`no model ${positionals[0]}; --help lists them, and files end in .net, .onnx or .json`);
-const asked: BenchModel = { ...found, ...(options.split === undefined ? {} : { split: options.split }) };
+const asked: BenchModel = { ...found, ...given({ split: options.split }) };
 const chosen = new Map<string, ParsedPeer>();
 const usualOf = options.browser ? inBrowser : options.webgpu ? onGpu : asked.peers.join(",");
 const there = options.browser ? inBrowser : `${usual},${onGpu}, some with :2 for two threads`;
@@ -123,7 +124,7 @@ async function measured(): Promise<Comparison> {
       name,
       ...(format === undefined ? {} : { original: { file: resolve(asked.file()), format } }),
       dims: options.dim,
-      ...(asked.split === undefined ? {} : { split: asked.split }),
+      ...given({ split: asked.split }),
       peers: chosen,
       where: options.browser ? { pageSeconds: 300 } : { node: options.node },
       adapter: options.adapter,

@@ -1,5 +1,6 @@
 // Prepares one network for several peers, measures them in turns, and checks whether their outputs agree.
 
+import { given } from "../src/diagnostic/given.js";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
@@ -65,14 +66,14 @@ export async function compare(options: ComparisonOptions): Promise<Comparison> {
     const node = "node" in where ? where.node : process.execPath;
     return {
       model: name,
-      ...(original ? { format: original.format } : {}),
+      ...given({ format: original?.format }),
       input: inputNodes(model.graph)[0]?.type.shape ?? [],
       dims: options.dims,
-      ...(options.split === undefined ? {} : { split: options.split }),
+      ...given({ split: options.split }),
       node: execFileSync(node, ["--version"], { encoding: "utf8" }).trim(),
-      ...(host.browser === undefined ? {} : { browser: host.browser }),
+      ...given({ browser: host.browser }),
       cpu: cpus()[0]?.model.trim() ?? "",
-      ...(adapter === undefined ? {} : { adapter }),
+      ...given({ adapter }),
       date: new Date().toISOString(),
       rounds: options.rounds,
       weightBytes: weightBytes(model),
@@ -99,7 +100,7 @@ function preparedIn(
     {
       model,
       folded: optimized(model, { without: ["fuse"] }),
-      ...(original ? { original: original.file } : {}),
+      ...given({ original: original?.file }),
     },
     new Set([...peers.values()].map(({ needs }) => needs)),
     (part, why) => {

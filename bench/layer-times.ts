@@ -1,6 +1,7 @@
 // Compares modelled times with measured ones: single layers in every way of computing them, or the kernels of a model, on one thread in
 // this Node. `npm run layer-times -- --help` lists the options.
 
+import { given } from "../src/diagnostic/given.js";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
@@ -95,7 +96,7 @@ async function timeModel(name: string): Promise<void> {
   const found = findModel(name);
   if (!found) throw new Error(`no model ${name}`);
   const { split } = options;
-  const module = openModel({ ...found, ...(split === undefined ? {} : { split }) }, options.dim);
+  const module = openModel({ ...found, ...given({ split }) }, options.dim);
   const made = schedule(optimized(module), wasmTarget);
   await time(made, (group) => {
     const ops = group.nodes.map((id) => {

@@ -1,5 +1,6 @@
 // Measures peers, each in a separate place, in turns, so that anything that slows the machine for a while slows all.
 
+import { given } from "../src/diagnostic/given.js";
 import { freemem } from "node:os";
 import { setTimeout } from "node:timers/promises";
 import type { GpuCounts } from "./gpu-counter.js";
@@ -195,9 +196,7 @@ function resultOf(one: Loaded, outputs: readonly Values[]): Measured {
     medianMs: median(one.turns.map(median)),
     leastMs: Math.min(...one.turns.map((times) => Math.min(...times))),
     runs: one.turns.reduce((sum, { length }) => sum + length, 0),
-    ...(one.peakBytes === undefined ? {} : { peakBytes: one.peakBytes }),
-    ...(one.download ? { download: one.download } : {}),
-    ...(one.counts ? { counts: one.counts } : {}),
+    ...given({ peakBytes: one.peakBytes, download: one.download, counts: one.counts }),
     outputs,
   };
 }

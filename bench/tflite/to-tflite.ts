@@ -1,5 +1,6 @@
 // Converts a graph to a model of TensorFlow Lite, which LiteRT runs: the same weights, and images with their channels last, as here.
 
+import { given } from "../../src/diagnostic/given.js";
 import type { Graph, Node, NodeId } from "../../src/ir/graph.js";
 import { inputNodes, nodeOf } from "../../src/ir/graph.js";
 import type { Shape } from "../../src/ir/type.js";
@@ -53,7 +54,7 @@ export function toTflite({ graph, weights }: Module): Uint8Array {
   const fused = fusedActivations(graph, withActivation);
 
   const tensor = (shape: Shape, data?: Tensor["data"], name = `${current?.name ?? "x"}.${tensors.length}`) =>
-    tensors.push({ shape, name, ...(data ? { data } : {}) }) - 1;
+    tensors.push({ shape, name, ...given({ data }) }) - 1;
   const constantOf = (id: NodeId): (() => Float32Array) | undefined => {
     const node = nodeOf(graph, id);
     return node.op === "constant" ? () => weights.readF32(node.attributes.weight) : undefined;

@@ -1,5 +1,6 @@
 // Builds the `Ast` from the concrete syntax tree.
 
+import { given } from "#diagnostic/given.js";
 import type { IToken } from "chevrotain";
 import { bug, error, type Diagnostic } from "#diagnostic/diagnostic.js";
 import type * as ast from "../ast.js";
@@ -83,7 +84,7 @@ function buildParameter(b: TreeContext, node: cst.ParameterCstNode): ast.Paramet
   const { Identifier, expression } = node.children;
   return {
     name: name(b, only(Identifier)),
-    ...(expression && { default: buildExpression(b, only(expression)) }),
+    ...given({ default: expression && buildExpression(b, only(expression)) }),
     span: spanOf(b, node),
   };
 }
@@ -93,7 +94,7 @@ function buildRule(b: TreeContext, node: cst.RuleItemCstNode): ast.RuleItem {
   return {
     kind: "rule",
     name: name(b, only(Identifier)),
-    ...(tolerance && { approx: buildExpression(b, only(only(tolerance).children.expression)) }),
+    ...given({ approx: tolerance && buildExpression(b, only(only(tolerance).children.expression)) }),
     pattern: buildExpression(b, at(expression, 0)),
     replacement: buildExpression(b, at(expression, 1)),
     where: (whereBinding ?? []).map((binding) => ({
@@ -101,7 +102,7 @@ function buildRule(b: TreeContext, node: cst.RuleItemCstNode): ast.RuleItem {
       value: buildExpression(b, only(binding.children.expression)),
       span: spanOf(b, binding),
     })),
-    ...(condition && { when: buildCondition(b, only(condition)) }),
+    ...given({ when: condition && buildCondition(b, only(condition)) }),
     span: spanOf(b, node),
   };
 }
@@ -116,7 +117,7 @@ function buildFuse(b: TreeContext, node: cst.FuseItemCstNode): ast.FuseItem {
     kind: "fuse",
     name: name(b, only(Identifier)),
     links: fuseLink.map((link) => buildLink(b, link)),
-    ...(condition && { when: buildCondition(b, only(condition)) }),
+    ...given({ when: condition && buildCondition(b, only(condition)) }),
     span: spanOf(b, node),
   };
 }
@@ -177,7 +178,7 @@ function buildParam(b: TreeContext, node: cst.ParamStatementCstNode): ast.ParamS
     kind: "param",
     name: name(b, only(Identifier)),
     type: buildType(b, only(type)),
-    ...(expression && { value: buildExpression(b, only(expression)) }),
+    ...given({ value: expression && buildExpression(b, only(expression)) }),
     span: spanOf(b, node),
   };
 }
@@ -187,7 +188,7 @@ function buildRepeat(b: TreeContext, node: cst.RepeatStatementCstNode): ast.Repe
   return {
     kind: "repeat",
     count: buildExpression(b, only(expression)),
-    ...(Identifier && { index: name(b, only(Identifier)) }),
+    ...given({ index: Identifier && name(b, only(Identifier)) }),
     body: buildBody(b, only(body)),
     span: spanOf(b, node),
   };
@@ -213,7 +214,7 @@ function buildKernel(b: TreeContext, node: cst.KernelStatementCstNode): ast.Kern
 function buildOutput(b: TreeContext, node: cst.OutputStatementCstNode): ast.OutputStatement {
   const outputs = node.children.outputValue.map(({ children: { Identifier, expression } }) => ({
     name: name(b, only(Identifier)),
-    ...(expression && { value: buildExpression(b, only(expression)) }),
+    ...given({ value: expression && buildExpression(b, only(expression)) }),
   }));
   return { kind: "output", outputs, span: spanOf(b, node) };
 }

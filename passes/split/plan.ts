@@ -1,5 +1,6 @@
 // Decides for every convolution whether it is split, and how.
 
+import { given } from "#diagnostic/given.js";
 import { least } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Module } from "#ir/weights.js";
@@ -64,7 +65,7 @@ export function plan(of: Considered, mode: SplitMode): Plan {
         reason: "asked for",
       }));
     case "factors":
-      return each((candidate, whole) => given(of, candidate, whole, mode));
+      return each((candidate, whole) => withGivenFactors(of, candidate, whole, mode));
     case "exact":
       return each((candidate, whole) => exact(of, candidate, whole));
     case "error":
@@ -128,7 +129,7 @@ function lossAt(hull: readonly LayerChoice[], macs: number): number {
 }
 
 /** The decision that the caller gives for a layer. */
-function given(
+function withGivenFactors(
   { module, costs }: Considered,
   candidate: Candidate,
   whole: LayerChoice,
@@ -147,7 +148,7 @@ function given(
       loss: distance(weights, composed),
     },
     reason: reasons?.get(name) ?? "as given",
-    values: { factors, ...(bias ? { bias } : {}) },
+    values: { factors, ...given({ bias }) },
   };
 }
 

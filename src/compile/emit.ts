@@ -1,5 +1,6 @@
 // Emits an optimized module: makes its kernels, and then the text and the bytes of an ES module.
 
+import { given } from "#diagnostic/given.js";
 import type { TargetName } from "#ir/target.js";
 import type { Artifact, WeightSink } from "#backend/artifact.js";
 import { packedElements, placeWeights } from "#backend/packed.js";
@@ -103,8 +104,7 @@ function* emitSteps(
     version,
     embedWeights: options.embedWeights ?? false,
     f16: options.f16 ?? false,
-    ...(options.packedInto ? { packedInto: options.packedInto } : {}),
-    ...(options.onPacked ? { onPacked: options.onPacked } : {}),
+    ...given({ packedInto: options.packedInto, onPacked: options.onPacked }),
     summary: `${opCount(module.graph)} ops in ${program.launches.length} kernels`,
     lineOf: (node: string) => lineText(spans.get(node)),
   };

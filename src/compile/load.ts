@@ -1,5 +1,6 @@
 // Loads an artifact in the process that made it.
 
+import { given } from "#diagnostic/given.js";
 import type { Artifact } from "#backend/artifact.js";
 import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
@@ -37,5 +38,5 @@ export async function load(artifact: Artifact, options: LoadOptions = {}): Promi
   const named = `${artifact.module}\n//# sourceURL=cleave:${artifact.name}.mjs\n`;
   const url = `data:text/javascript;base64,${toBase64(new TextEncoder().encode(named))}`;
   const module = (await import(/* @vite-ignore */ url)) as { load: (options: LoadOptions) => Promise<Net> };
-  return module.load({ ...(artifact.weights ? { weights: artifact.weights } : {}), ...options });
+  return module.load({ ...given({ weights: artifact.weights }), ...options });
 }

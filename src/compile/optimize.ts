@@ -122,10 +122,12 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   const placed = placeRules(allPasses, options.rulesAt ?? []);
   if (!placed.value) return { diagnostics: placed.diagnostics };
   const selected = selectPasses(placed.value, {
-    ...(options.passes ? { passes: options.passes } : {}),
-    ...(options.without ? { without: options.without } : {}),
-    ...given({ stopAfter: options.stopAfter }),
-    ...(options.printAfter ? { printAfter: options.printAfter } : {}),
+    ...given({
+      passes: options.passes,
+      without: options.without,
+      stopAfter: options.stopAfter,
+      printAfter: options.printAfter,
+    }),
   });
   if (!selected.value) return { diagnostics: selected.diagnostics };
   const trace: PassRun[] = [];
@@ -141,11 +143,14 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   let split: SplitReport | undefined;
   let fused: FuseReport | undefined;
   const passOptions: PassOptions = {
-    ...(options.rules ? { rules: options.rules } : {}),
-    ...(options.fusions ? { fusions: options.fusions } : {}),
-    ...(options.split ? { split: options.split } : {}),
-    ...given({ winograd: options.winograd, winogradMemory: options.winogradMemory }),
-    ...(options.withoutRules ? { withoutRules: options.withoutRules } : {}),
+    ...given({
+      rules: options.rules,
+      fusions: options.fusions,
+      split: options.split,
+      winograd: options.winograd,
+      winogradMemory: options.winogradMemory,
+      withoutRules: options.withoutRules,
+    }),
     approx: options.approx ?? false,
     onSplit: (report) => void (split = report),
     onFused: (report) => void (fused = report),
@@ -158,7 +163,7 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   const said = [...told, ...run.diagnostics];
   if (!run.value) return { diagnostics: said };
   const approximations = approximationsOf(trace, passOptions.rules ?? []);
-  const reports = { approximations, ...(split ? { split } : {}), ...given({ fused }) };
+  const reports = { approximations, ...given({ split, fused }) };
   if (fused) return { value: { module: run.value, trace, ...reports }, diagnostics: said };
   // `fuse` checks the kernels of a dump. Without `fuse`, invalid kernels must be dissolved here.
   const { graph, problems } = checkKernels(run.value, target);

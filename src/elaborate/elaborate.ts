@@ -1,5 +1,6 @@
 // Elaboration: makes a graph and its weights from the syntax tree of a net.
 
+import { given } from "#diagnostic/given.js";
 import type { Ast, BlockItem, NetItem } from "#grammar/ast.js";
 import { expectArgument, hasProperties } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
@@ -125,7 +126,7 @@ function graphOf(state: Elaboration, net: NetItem): Graph {
     })),
     kernels: state.kernels,
     nextId: state.nodes.size,
-    ...(state.batch ? { batch: state.batch.symbol } : {}),
+    ...given({ batch: state.batch?.symbol }),
   };
 }
 

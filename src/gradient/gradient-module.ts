@@ -1,5 +1,6 @@
 // Reverse mode as a transformation of graphs: adds nodes that compute gradients after those of the net.
 
+import { given } from "#diagnostic/given.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { Node, NodeId } from "#ir/graph.js";
@@ -85,7 +86,7 @@ function isPlaces(node: Node, at: number): boolean {
 function noRule(node: Node): ReturnType<typeof error> {
   const [span] = node.origin.spans;
   return error("no-gradient", `\`${node.name}\`: ${node.op} has no gradient`, {
-    ...(span ? { span } : {}),
+    ...given({ span }),
     help: ["choose outputs and layers without this op between them"],
   });
 }

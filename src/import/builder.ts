@@ -205,11 +205,11 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     };
   };
 
-  const emit: ImportBuilder["emit"] = (op, given, attributes = {}) => {
+  const emit: ImportBuilder["emit"] = (op, refs, attributes = {}) => {
     const table = opOf(op);
-    const types: TensorType[] = given.map(({ shape }) => ({ dtype: "f32", shape }));
-    const operands = [...given];
-    for (let at = given.length; at < table.operands.length && table.operands[at]?.optional; at += 1) {
+    const types: TensorType[] = refs.map(({ shape }) => ({ dtype: "f32", shape }));
+    const operands = [...refs];
+    for (let at = refs.length; at < table.operands.length && table.operands[at]?.optional; at += 1) {
       const type = table.optionalType?.(types, at) ?? { dtype: "f32", shape: [] };
       types.push(type);
       operands.push(
@@ -242,7 +242,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
         const inputs = fixed.map(({ shape, batchPowers, ...one }): PoweredTensor => ({
           shape,
           data: one.numbers(),
-          ...(batchPowers ? { powers: batchPowers.powers } : {}),
+          ...given({ powers: batchPowers?.powers }),
         }));
         return { inputs, result: table.eval(inputs, normal, type) };
       };

@@ -38,7 +38,7 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
       bug(`${name} reads other operands in subgroups`);
     return {
       kernel: kernels.add(kernel),
-      ...(subgroup ? { subgroup: subgroups.add(subgroup.kernel) } : {}),
+      ...given({ subgroup: subgroup && subgroups.add(subgroup.kernel) }),
       places: sources.map(placeOf),
       ...label,
     };

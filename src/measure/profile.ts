@@ -109,7 +109,7 @@ export async function profile(module: Module, options: ProfileOptions = {}): Pro
   return {
     name: module.graph.name,
     target: target.name,
-    ...(gpu ? { adapter: gpu.adapter } : {}),
+    ...given({ adapter: gpu?.adapter }),
     threads: net.threads ?? 1,
     runs,
     ...(machine ? { machine, rooflineMilliseconds: roofline } : {}),
@@ -172,7 +172,7 @@ function place(
     gigaflops: milliseconds > 0 ? (2e-6 * launch.macs) / milliseconds : 0,
     bytes,
     gigabytes: milliseconds > 0 ? (1e-6 * bytes) / milliseconds : 0,
-    ...(machine ? { roofline: underRoofline(cost, bytes, milliseconds, machine) } : {}),
+    ...given({ roofline: machine && underRoofline(cost, bytes, milliseconds, machine) }),
   };
 }
 

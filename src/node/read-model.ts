@@ -61,8 +61,7 @@ export function readModel(path: string, options: ReadOptions = {}): FileResult<M
   const files = [path];
   const { value, diagnostics } = elaborate(ast.value, {
     weights: weightFilesBeside(path, options.weights, files),
-    ...given({ weightsPath: options.weights, net: options.net }),
-    ...(options.dims ? { dims: options.dims } : {}),
+    ...given({ weightsPath: options.weights, net: options.net, dims: options.dims }),
   });
   const fixed = value && fixInputs(value, options.constants ?? {}, path);
   const rules = rulesOf(ast.value);
@@ -111,8 +110,7 @@ export function checkNets(ast: Ast, options: ReadOptions = {}): Diagnostic[] {
       const { value, diagnostics } = elaborate(ast, {
         net,
         weights: weightFilesBeside(ast.file, options.weights, []),
-        ...given({ weightsPath: options.weights }),
-        ...(options.dims ? { dims: options.dims } : {}),
+        ...given({ weightsPath: options.weights, dims: options.dims }),
       });
       const fixed = value ? fixInputs(value, options.constants ?? {}, ast.file).diagnostics : [];
       return [...diagnostics, ...fixed];

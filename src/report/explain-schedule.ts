@@ -123,7 +123,7 @@ function reportOn(
     blocks: kernel?.grid.count ?? 0,
     scratchBytes: 4 * (kernel?.scratch ?? 0),
     cost: kernelCost(schedule, group),
-    ...(choice ? { convolution: withoutNode(choice) } : {}),
+    ...given({ convolution: choice && withoutNode(choice) }),
   };
 }
 

@@ -117,7 +117,7 @@ export async function splitNetwork(
   const limit = limitOf(split);
   const problem = limit ? wrongSampledSplit(split) : "the modes with samples are macs, time and loss";
   if (problem !== undefined || !limit) return { diagnostics: [error("wrong-option", `split: ${problem}`)] };
-  const devices = { ...(limits ? { limits } : {}), ...(adapter ? { adapter } : {}) };
+  const devices = { ...given({ limits, adapter }) };
   const how = { ...others, target: targetOf(target, devices).target };
   const prepared = prepare(module, how);
   if (!prepared.value) return { diagnostics: prepared.diagnostics };
@@ -178,7 +178,7 @@ function fittedSplit(base: Module, plan: SplitPlan): FittedSplit {
     layers: plan.planned.map((layer) => layerOf(layer)),
     left: findWhole(base),
     ...planCosts(plan.planned),
-    ...(plan.distilled ? { distilled: plan.distilled } : {}),
+    ...given({ distilled: plan.distilled }),
   };
 }
 

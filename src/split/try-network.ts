@@ -1,5 +1,6 @@
 // Tries splits of all layers of a network: the cost of each, and its loss in the outputs.
 
+import { given } from "#diagnostic/given.js";
 import type { Checkpoints, CheckpointStore } from "#calibrate/checkpoints.js";
 import { openCheckpoints } from "#calibrate/checkpoints.js";
 import { workIdentity } from "#calibrate/identity.js";
@@ -147,7 +148,7 @@ export async function tryNetwork(
       }));
       const choices = fasterChoices(candidate, tried, costs, options);
       const hindrance = choices.length > 1 ? undefined : hindranceOf(candidate, costs, target.name);
-      return { candidate, around, choices, ...(hindrance ? { hindrance } : {}) };
+      return { candidate, around, choices, ...given({ hindrance }) };
     });
     return { value: { ...network, layers, metrics: new Map(metrics) }, diagnostics: judged.diagnostics };
   } catch (cause) {

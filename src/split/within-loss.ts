@@ -55,8 +55,7 @@ export async function keepLoss<C, P>(limit: number, search: LossSearch<C, P>): P
   }
   return {
     value: {
-      ...given({ plan: kept.plan }),
-      ...(broken ? { broken: broken.loss } : {}),
+      ...given({ plan: kept.plan, broken: broken?.loss }),
     },
     diagnostics: [],
   };

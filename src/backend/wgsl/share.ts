@@ -1,5 +1,6 @@
 // Merges kernels of one form that differ only in sizes into one kernel, which gets these sizes when it is launched.
 
+import { given } from "#diagnostic/given.js";
 import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { mapOperands } from "#kernel/ir/walk.js";
@@ -119,7 +120,7 @@ function rewrite(kernel: Kernel, replace: Replace): Kernel {
           ...statement,
           if: value(statement.if),
           then: body(statement.then),
-          ...(statement.otherwise ? { otherwise: body(statement.otherwise) } : {}),
+          ...given({ otherwise: statement.otherwise && body(statement.otherwise) }),
         };
       default:
         return statement satisfies never;
@@ -129,7 +130,7 @@ function rewrite(kernel: Kernel, replace: Replace): Kernel {
   function address({ base, offset }: Address): Address {
     const { number, register } = replace(offset, "offset");
     const vecs = register ? { vecs: register } : {};
-    return { ...(base ? { base: value(base) } : {}), offset: number, ...vecs };
+    return { ...given({ base: base && value(base) }), offset: number, ...vecs };
   }
 
   function value(old: Value): Value {

@@ -1,5 +1,6 @@
 // Parses the value of `--split`.
 
+import { given } from "#diagnostic/given.js";
 import { InvalidArgumentError } from "commander";
 import type { SplitOrder } from "#passes/split/form.js";
 import { splitOrders } from "#passes/split/form.js";
@@ -58,19 +59,19 @@ function modeOf(
   { m, rank, error, macs, time, loss, ...others }: Numbers,
   order: SplitOrder | undefined,
 ): SplitRequest | undefined {
-  const given = [m, rank, error, macs, time, loss].filter((one) => one !== undefined).length;
+  const count = [m, rank, error, macs, time, loss].filter((one) => one !== undefined).length;
   if (words.length + Object.keys(others).length > 1) return undefined;
-  const ordered = order === undefined ? {} : { order };
+  const ordered = given({ order });
   if (words.includes("structural")) {
-    if (given > (m === undefined && rank === undefined ? 0 : 1)) return undefined;
+    if (count > (m === undefined && rank === undefined ? 0 : 1)) return undefined;
     return {
       mode: "structural",
       ...ordered,
       ...(rank === undefined ? { m: m ?? 1 } : { rank }),
     };
   }
-  if (words.includes("exact")) return given === 0 && order === undefined ? { mode: "exact" } : undefined;
-  if (given !== 1) return undefined;
+  if (words.includes("exact")) return count === 0 && order === undefined ? { mode: "exact" } : undefined;
+  if (count !== 1) return undefined;
   if (m !== undefined) return { mode: "multiplier", m, ...ordered };
   if (rank !== undefined) return order === undefined ? undefined : { mode: "rank", order, rank };
   if (order !== undefined) return undefined;

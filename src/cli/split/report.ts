@@ -1,5 +1,6 @@
 // The report of `cleave split`: outputs and times of the split net compared with the original, and the results of other limits.
 
+import { given } from "#diagnostic/given.js";
 import type { Samples } from "#calibrate/samples.js";
 import { profile } from "#measure/profile.js";
 import { warning } from "#diagnostic/diagnostic.js";
@@ -110,12 +111,12 @@ export async function reportOn(
     net: {
       before: totalCost(work.base),
       after: totalCost(after),
-      ...(times ? { measured: times.net } : {}),
+      ...given({ measured: times?.net }),
     },
-    ...(plan.distilled ? { distilled: plan.distilled } : {}),
+    ...given({ distilled: plan.distilled }),
     outputs,
     predicted: predictedCurve(work),
-    ...(sweep ? { sweep } : {}),
+    ...given({ sweep }),
   };
 }
 
@@ -131,7 +132,7 @@ async function compare(
   const { value, diagnostics } = await compareOutputs(base, after, judged.samples, {
     threads: how.threads,
     onProgress: calibrating(session.progress),
-    ...(judged.labels ? { labels: judged.labels } : {}),
+    ...given({ labels: judged.labels }),
   });
   session.code = Math.max(session.code, report(session.terminal, diagnostics, new Map()));
   return value;

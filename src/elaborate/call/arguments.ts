@@ -1,5 +1,6 @@
 // The arguments of an op: sorts them into operands, attributes and attributes of the layer form, and checks them.
 
+import { given } from "#diagnostic/given.js";
 import { ownEntry } from "#diagnostic/own-entry.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
@@ -30,7 +31,7 @@ export interface Sorted {
 export function sortArguments(
   state: Elaboration,
   name: OpName,
-  given: readonly Given[],
+  written: readonly Given[],
   span: Span,
 ): Sorted | undefined {
   const op = opOf(name);
@@ -41,7 +42,7 @@ export function sortArguments(
   const failures = state.failures;
   let segment: string | undefined;
   let position = 0;
-  for (const argument of given) {
+  for (const argument of written) {
     const key = argument.name;
     if (key === undefined) {
       const index = position++;
@@ -72,7 +73,7 @@ export function sortArguments(
     else attributes[key] = kind.default;
   }
   if (state.failures > failures) return undefined;
-  return { operands, attributes, layer, spans, ...(segment === undefined ? {} : { segment }) };
+  return { operands, attributes, layer, spans, ...given({ segment }) };
 }
 
 /** The message about a missing attribute without a default. */

@@ -1,5 +1,6 @@
 // The error about operands or attributes that are not valid for an op.
 
+import { given } from "#diagnostic/given.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import type { NodeId } from "#ir/graph.js";
 import { printType } from "#ir/type.js";
@@ -31,6 +32,6 @@ export function misfit(
   });
   return fail(state, place, "shape-mismatch", `${name}: ${problem.problem}`, {
     ...(others.length > 0 && others.length <= 4 ? { others } : {}),
-    ...(problem.help ? { help: [problem.help] } : {}),
+    ...given({ help: problem.help === undefined ? undefined : [problem.help] }),
   });
 }

@@ -1,5 +1,6 @@
 // Cuts the head off an ONNX graph: inner values become inputs, and the nodes that made them are removed.
 
+import { given } from "#diagnostic/given.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import type { NamedInput } from "#import/options/cut-inputs.js";
 import { namedInputs, unknownShape } from "#import/options/cut-inputs.js";
@@ -20,19 +21,19 @@ export interface CutGraph {
 /** Makes inputs of the named values. `headShape` infers the shape of an inner value, if it can. */
 export function cutInputs(
   graph: GraphProto,
-  given: readonly string[],
+  texts: readonly string[],
   headShape: (name: string) => readonly Extent[] | undefined,
   file: string,
 ): Result<CutGraph> {
   const initializers = new Set(graph.initializer.map(({ name }) => name));
   const own = graph.input.filter(({ name }) => !initializers.has(name)).map(writtenInput);
-  if (given.length === 0) return { value: { graph, inputs: own, named: [], isCut: false }, diagnostics: [] };
+  if (texts.length === 0) return { value: { graph, inputs: own, named: [], isCut: false }, diagnostics: [] };
   const made = new Set(graph.node.flatMap(({ output }) => output).filter((name) => name !== ""));
   const values = new Set([...made, ...initializers, ...graph.input.map(({ name }) => name)]);
   const byNode = new Map(graph.node.map(({ name, output }) => [name, output[0] ?? ""]));
   const resolve = (name: string): string | undefined =>
     values.has(name) ? name : byNode.get(name) || undefined;
-  const read = namedInputs(given, resolve, () => [...values, ...byNode.keys()], file);
+  const read = namedInputs(texts, resolve, () => [...values, ...byNode.keys()], file);
   if (!read.value) return { diagnostics: read.diagnostics };
   const named = new Map(read.value.map((one) => [one.name, one]));
   const diagnostics: Diagnostic[] = [];
@@ -51,7 +52,7 @@ export function cutInputs(
         headShape(name) ??
         (typeof declared === "string" ? undefined : declared);
       if (!shape) diagnostics.push(unknownShape(name, file));
-      return { name, extents: shape ?? [], ...(type ? { type } : {}) };
+      return { name, extents: shape ?? [], ...given({ type }) };
     }),
   ];
   if (diagnostics.length > 0) return { diagnostics };
@@ -75,5 +76,5 @@ function extentsIn(named: NamedInput | undefined): { extents?: readonly Extent[]
 /** An input as the file has it. */
 function writtenInput(info: ValueInfoProto): WrittenInput {
   const type = elementTypes.get(tensorType(info.type)?.elemType ?? 1);
-  return { name: info.name, extents: extentsOf(info), ...(type ? { type } : {}) };
+  return { name: info.name, extents: extentsOf(info), ...given({ type }) };
 }

@@ -1,5 +1,6 @@
 // Replaces calls of a model's functions by the nodes of the functions. PyTorch's newer exporter writes functions for its modules.
 
+import { given } from "#diagnostic/given.js";
 import { quote } from "#import/refusal.js";
 import type { AttributeProto, FunctionProto, GraphProto, NodeProto } from "#onnx/proto/onnx_pb.js";
 
@@ -116,16 +117,16 @@ export function expandFunctions(
       names.set(name, made);
       return made;
     };
-    const given = new Map([...called.attributeProto, ...node.attribute].map((one) => [one.name, one]));
+    const attributes = new Map([...called.attributeProto, ...node.attribute].map((one) => [one.name, one]));
     const main = called.opsetImport.find(({ domain }) => domain === "" || domain === "ai.onnx");
     const version = main ? Number(main.version) : opset;
     return [
       ...expand(called.node, {
         rename,
-        given,
+        given: attributes,
         path: own,
         depth: depth + 1,
-        ...(version === undefined ? {} : { opset: version }),
+        ...given({ opset: version }),
       }),
       ...passed,
     ];

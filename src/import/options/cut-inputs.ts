@@ -1,5 +1,6 @@
 // Inputs that the caller names, written `name:1x3x224x224`: inner values that become inputs, and inputs that get a shape.
 
+import { given } from "#diagnostic/given.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { didYouMeanOrHas } from "#diagnostic/suggest.js";
@@ -16,14 +17,14 @@ export interface NamedInput {
 
 /** Reads `name` and `name:shape`, where the shape has numbers and symbols separated by `x`. `resolve` gives the value that a name means. */
 export function namedInputs(
-  given: readonly string[],
+  texts: readonly string[],
   resolve: (name: string) => string | undefined,
   known: () => Iterable<string>,
   file: string,
 ): Result<readonly NamedInput[]> {
   const diagnostics: Diagnostic[] = [];
   const found = new Map<string, NamedInput>();
-  for (const text of given) {
+  for (const text of texts) {
     const whole = resolve(text);
     const colon = text.lastIndexOf(":");
     const name = whole ?? (colon < 0 ? undefined : resolve(text.slice(0, colon)));
@@ -44,7 +45,7 @@ export function namedInputs(
       );
     } else if (found.has(name)) {
       diagnostics.push(error("wrong-shape", `${file}: the input ${quote(name)} is given twice`));
-    } else found.set(name, { name, ...(extents ? { extents } : {}) });
+    } else found.set(name, { name, ...given({ extents }) });
   }
   return diagnostics.length > 0 ? { diagnostics } : { value: [...found.values()], diagnostics };
 }

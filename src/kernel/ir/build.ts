@@ -1,5 +1,6 @@
 // A builder of kernel IR. Its expressions fold constants, and its bodies read like the loops they become.
 
+import { given } from "#diagnostic/given.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Grid } from "./body.js";
 import type {
@@ -299,7 +300,7 @@ export class KernelBuilder<S> {
   guard(condition: Value, then: () => void, otherwise?: () => void): void {
     const yes = this.#inside(then);
     const no = otherwise && this.#inside(otherwise);
-    this.#emit({ kind: "guard", if: condition, then: yes, ...(no ? { otherwise: no } : {}) });
+    this.#emit({ kind: "guard", if: condition, then: yes, ...given({ otherwise: no }) });
   }
 
   /** A size that stays a constant in the form of the kernel if blocks have many items, even if it is 0 or 1: see `open` of a constant. */

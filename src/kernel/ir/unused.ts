@@ -1,5 +1,6 @@
 // Removes declarations and parameters that a template made but did not need.
 
+import { given } from "#diagnostic/given.js";
 import type { Place, Statement, Value } from "./ir.js";
 import { bodiesOf, valuesOf, walkStatements, walkValue } from "./walk.js";
 
@@ -27,7 +28,7 @@ export function dropUnused(body: readonly Statement[]): readonly Statement[] {
         {
           ...statement,
           then: keep(statement.then),
-          ...(otherwise ? { otherwise: keep(otherwise) } : {}),
+          ...given({ otherwise: otherwise && keep(otherwise) }),
         },
       ];
     });

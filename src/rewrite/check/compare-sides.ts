@@ -1,5 +1,6 @@
 // Compares the values of a rule's two sides, element by element.
 
+import { given } from "#diagnostic/given.js";
 import { greatest } from "#diagnostic/extremes.js";
 import type { NodeId } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
@@ -76,9 +77,7 @@ export function compareSides(left: Side, right: Side, inputs: ReadonlyMap<NodeId
   return {
     compared,
     greatest: most,
-    ...(differs ? { differs } : {}),
-    ...(onlyRightFinite ? { onlyRightFinite } : {}),
-    ...(signOfZero ? { signOfZero } : {}),
+    ...given({ differs, onlyRightFinite, signOfZero }),
   };
 }
 

@@ -1,5 +1,6 @@
 // Builds the right side of a rule: new nodes with inferred types, and weight expressions for ops over constants.
 
+import { given } from "#diagnostic/given.js";
 import type { AttributeValue, Graph, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
@@ -107,7 +108,7 @@ export function materialize(ref: Ref, site: RewriteSite): Built {
     } else {
       const { op, operands, attributes } = value as Extract<Ref, { kind: "op" }>;
       const inputs = operands.map((operand, at) => make(operand, operandPath(path, op, operand, at)));
-      const kernel = root.kernel === undefined ? {} : { kernel: root.kernel };
+      const kernel = given({ kernel: root.kernel });
       id = push(
         makeNode({ ...base(value, path), ...kernel, op, inputs, attributes, type: value.type, origin }),
       );

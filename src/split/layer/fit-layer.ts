@@ -1,5 +1,6 @@
 // Fits the split of one group of a convolution to rows of its inputs and wanted responses.
 
+import { given } from "#diagnostic/given.js";
 import { sumMoments } from "#calibrate/moments.js";
 import type { Matrix, Products } from "#calibrate/algebra/products.js";
 import type { Fit, FitOptions, Wanted } from "./fit-terms.js";
@@ -139,7 +140,7 @@ function everyNth({ inputs, aims, shortcut }: LayerRows, n: number): LayerRows {
       data.set(all.data.subarray(row * n * all.columns, (row * n + 1) * all.columns), row * all.columns);
     return { rows, columns: all.columns, data };
   };
-  return { inputs: some(inputs), aims: some(aims), ...(shortcut ? { shortcut: some(shortcut) } : {}) };
+  return { inputs: some(inputs), aims: some(aims), ...given({ shortcut: shortcut && some(shortcut) }) };
 }
 
 /**

@@ -1,5 +1,6 @@
 // Recurrent operators: their weights, states and directions in the form that the layers of `#import/operators/recurrent.js` take.
 
+import { given } from "#diagnostic/given.js";
 import type { OpName } from "#ir/graph.js";
 import { combine } from "#import/operators/broadcast.js";
 import { map, numbersOf, scalar, valueOf, weightOf } from "#import/lowering.js";
@@ -198,10 +199,10 @@ function directionOf(
     weights: {
       w: transposed(ctx, w, [1, 0]),
       r: transposed(ctx, r, [1, 0]),
-      ...(bias ? { bias: bias.ref } : {}),
+      ...given({ bias: bias?.ref }),
     },
     recurrentBias,
-    start: { ...(h ? { h } : {}), ...(c ? { c } : {}) },
+    start: { ...given({ h, c }) },
     activations: activationsOf(node, kind.activations, count).slice(
       at * kind.activations.length,
       (at + 1) * kind.activations.length,

@@ -1,5 +1,6 @@
 // Imports a graph model: the nodes that its outputs depend on are evaluated in the order of their operands.
 
+import { given } from "#diagnostic/given.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { namedInputs, unknownShape, unneededInput } from "#import/options/cut-inputs.js";
 import { cutPlaces, unknownOutput, withCut } from "#import/options/cut.js";
@@ -30,14 +31,14 @@ const advice: Readonly<Record<string, string>> = {
 export function importGraph(
   model: Fields,
   topology: Json,
-  { file, outputs: wanted, inputs: given, headShape, cut }: Given,
+  { file, outputs: wanted, inputs: texts, headShape, cut }: Given,
   start: Start,
 ): Result<Imported> {
   const whole = readGraph(topology);
   const functions = readLibrary(topology);
   const signature = signatureOf(model);
   const read = namedInputs(
-    given,
+    texts,
     (name) => (whole.has(name) ? name : undefined),
     () => whole.keys(),
     file,
@@ -69,7 +70,7 @@ export function importGraph(
   const written = inputs.map((node): WrittenInput | Diagnostic => {
     const { name } = node;
     const extents = named.get(name)?.extents;
-    if (!isInner(name)) return { ...writtenInput(node, signature), ...(extents ? { extents } : {}) };
+    if (!isInner(name)) return { ...writtenInput(node, signature), ...given({ extents }) };
     const shape = extents ?? headShape(name);
     return shape ? { name, extents: shape } : unknownShape(name, file);
   });

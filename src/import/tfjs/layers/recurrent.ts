@@ -1,5 +1,6 @@
 // Recurrent layers, and the wrappers around layers of sequences.
 
+import { given } from "#diagnostic/given.js";
 import { ownEntry } from "#diagnostic/own-entry.js";
 import { batchAxis } from "#import/batch.js";
 import { combine } from "#import/operators/broadcast.js";
@@ -36,7 +37,7 @@ function lstmLayer(call: LayerCall, ctx: Lowering, x: Value, reverse: boolean): 
   const bias = call.config.flag("use_bias", true) ? turned(call.weight("bias")).ref : undefined;
   const input = activationOf(call, "activation", "tanh");
   const gate = activationOf(call, "recurrent_activation", "hard_sigmoid");
-  const weights = { w: turned(w), r: turned(r), ...(bias ? { bias } : {}) };
+  const weights = { w: turned(w), r: turned(r), ...given({ bias }) };
   return lstm(ctx, { x, reverse }, weights, {}, { gate, input, output: input });
 }
 
@@ -45,15 +46,15 @@ function gruLayer(call: LayerCall, ctx: Lowering, x: Value, reverse: boolean): R
   const units = r.shape[0] ?? 1;
   const gate = activationOf(call, "recurrent_activation", "hard_sigmoid");
   const candidate = activationOf(call, "activation", "tanh");
-  const given = call.config.flag("use_bias", true) ? call.weight("bias") : undefined;
+  const biases = call.config.flag("use_bias", true) ? call.weight("bias") : undefined;
   if (!call.config.flag("reset_after", false)) {
-    const weights: Weights = { w, r, ...(given ? { bias: given.ref } : {}) };
+    const weights: Weights = { w, r, ...given({ bias: biases?.ref }) };
     return gru(ctx, { x, reverse }, weights, {}, { gate, candidate });
   }
   // Two biases, [2, 3 · units]: the candidate's recurrent bias is added after the product.
   const zeros = valueOf(ctx.build.literal(new Float64Array(units), [units]));
-  if (!given) return gru(ctx, { x, reverse }, { w, r }, {}, { gate, candidate, afterProduct: zeros });
-  const row = (at: number): Value => reshaped(ctx, sliced(ctx, given, 0, at, 1), [3 * units]);
+  if (!biases) return gru(ctx, { x, reverse }, { w, r }, {}, { gate, candidate, afterProduct: zeros });
+  const row = (at: number): Value => reshaped(ctx, sliced(ctx, biases, 0, at, 1), [3 * units]);
   const shared = joined(ctx, [sliced(ctx, row(1), 0, 0, 2 * units), zeros], 0);
   const bias = combine(ctx, "add", [row(0), shared]).ref;
   const afterProduct = sliced(ctx, row(1), 0, 2 * units, units);

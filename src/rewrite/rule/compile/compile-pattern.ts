@@ -1,5 +1,6 @@
 // Compiles the left side of a rule and binds its variables.
 
+import { given } from "#diagnostic/given.js";
 import { ownEntry } from "#diagnostic/own-entry.js";
 import type { Argument, CallExpression, Expression } from "#grammar/ast.js";
 import type { Span } from "#diagnostic/diagnostic.js";
@@ -159,8 +160,7 @@ function compileCall(scope: Scope, call: CallExpression): OpPattern | undefined 
     operands: known,
     attributes,
     ...(callee.text === "pointwise" ? { memberOf: "pointwise" } : {}),
-    ...(binder ? { binder: binder.text } : {}),
-    ...(rest ? { rest: rest.name } : {}),
+    ...given({ binder: binder?.text, rest: rest?.name }),
   };
 }
 
