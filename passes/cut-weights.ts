@@ -2,6 +2,8 @@
 
 import { produce } from "immer";
 import { bug } from "#diagnostic/diagnostic.js";
+import type { Fresh } from "#ir/fresh.js";
+import { createFresh } from "#ir/fresh.js";
 import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { outputIds, users } from "#ir/node-order.js";
@@ -23,17 +25,7 @@ export const cutWeights: Pass = {
   run: (module, { target }) => {
     const { graph } = module;
     const limit = target.buffers?.bindingBytes ?? Number.POSITIVE_INFINITY;
-    let { nextId } = graph;
-    const names = new Set([...graph.nodes.values()].map(({ name }) => name));
-    const fresh: Fresh = {
-      nextId: () => nextId++,
-      unique: (wish) => {
-        let name = wish;
-        for (let k = 2; names.has(name); k += 1) name = `${wish}.${k}`;
-        names.add(name);
-        return name;
-      },
-    };
+    const fresh = createFresh(graph);
     const cut = [...graph.nodes.values()].flatMap((node) => {
       const widths = partsOf(graph, node, limit);
       return widths && isProduct(node) ? [{ node, nodes: cutNode(module, node, widths, fresh) }] : [];
@@ -55,16 +47,11 @@ export const cutWeights: Pass = {
       graph: produce(graph, (draft) => {
         for (const { nodes } of cut) for (const node of nodes) draft.nodes.set(node.id, node as never);
         for (const id of dead) draft.nodes.delete(id);
-        draft.nextId = nextId;
+        draft.nextId = fresh.next;
       }),
     };
   },
 };
-
-interface Fresh {
-  nextId(): NodeId;
-  unique(name: string): string;
-}
 
 function isProduct(node: Node): node is Product {
   return node.op === "dense" || (node.op === "conv2d" && node.attributes.groups === 1);

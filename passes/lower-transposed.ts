@@ -7,6 +7,7 @@ import type { Node, NodeId, NodeOf } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { outputIds, users } from "#ir/node-order.js";
 import { opOf } from "#ops/index.js";
+import { createFresh } from "#ir/fresh.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import type { ReplacementBuilder, Ref } from "#rewrite/rule/replacement-builder.js";
@@ -21,14 +22,7 @@ export const lowerTransposed: Pass = {
   doc: "Replaces transposed convolutions that have constant weights by convolutions over x and moves.",
   run: (module) => {
     const { graph } = module;
-    let { nextId } = graph;
-    const names = new Set([...graph.nodes.values()].map(({ name }) => name));
-    const unique = (wish: string): string => {
-      let name = wish;
-      for (let k = 2; names.has(name); k += 1) name = `${wish}.${k}`;
-      names.add(name);
-      return name;
-    };
+    const fresh = createFresh(graph);
     const made: Node[] = [];
     const dead = new Set<NodeId>();
     for (const node of graph.nodes.values()) {
@@ -38,7 +32,7 @@ export const lowerTransposed: Pass = {
       const ref = lowered(module, createBuilder(graph), node, activations);
       if (!ref) continue;
       const origin = { pass: "lower-transposed", spans: root.origin.spans };
-      const { nodes } = materialize(ref, { module, root, origin, nextId: () => nextId++, unique });
+      const { nodes } = materialize(ref, { module, root, origin, fresh });
       for (const one of nodes) made.push(one);
       for (const one of [node, ...activations]) if (one !== root) dead.add(one.id);
       for (const id of node.inputs.slice(1)) if (isOnlyUse(module, id, node.id)) dead.add(id);
@@ -49,7 +43,7 @@ export const lowerTransposed: Pass = {
       graph: produce(graph, (draft) => {
         for (const id of dead) draft.nodes.delete(id);
         for (const node of made) draft.nodes.set(node.id, castDraft(node));
-        draft.nextId = nextId;
+        draft.nextId = fresh.next;
       }),
     };
   },

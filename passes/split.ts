@@ -9,7 +9,7 @@ import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import type { Pass, PassContext } from "#rewrite/pipeline/pass.js";
-import { uniqueName } from "#rewrite/rule/sweep.js";
+import { createFresh } from "#ir/fresh.js";
 import type { WinogradOptions } from "#schedule/winograd.js";
 import type { Candidate } from "./split/candidates.js";
 import { findCandidates, findWhole, squaredNorm } from "./split/candidates.js";
@@ -68,9 +68,7 @@ function rewritten(
   structural: boolean,
 ): Module {
   const { graph } = module;
-  const names = new Set([...graph.nodes.values()].map((node) => node.name));
-  let { nextId } = graph;
-  const fresh = { nextId: () => nextId++, unique: (name: string) => uniqueName(names, name) };
+  const fresh = createFresh(graph);
   const made: Node[] = [];
   const replaced = new Set<NodeId>();
   for (const [at, candidate] of candidates.entries()) {
@@ -102,7 +100,7 @@ function rewritten(
     graph: produce(graph, (draft) => {
       for (const node of made) draft.nodes.set(node.id, castDraft(node));
       for (const id of dead) draft.nodes.delete(id);
-      draft.nextId = nextId;
+      draft.nextId = fresh.next;
     }),
   };
 }

@@ -1,5 +1,6 @@
 // The cost of a convolution, whole or split, by the kernels that fusing and scheduling would make of it on the target.
 
+import { createFresh } from "#ir/fresh.js";
 import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
 import { nodeOf, operands } from "#ir/graph.js";
 import type { Target } from "#ir/target.js";
@@ -170,12 +171,11 @@ function layerNet(graph: Graph, { node, weight, bias }: Candidate): Module {
 function splitNet(net: Module, split: Split): Module {
   const [candidate] = findCandidates(net);
   if (!candidate) return net;
-  let { nextId } = net.graph;
-  const fresh = { nextId: () => nextId++, unique: (name: string) => name };
+  const fresh = createFresh(net.graph);
   const made = splitNodes(candidate, split, net, fresh);
   const nodes = new Map([...net.graph.nodes, ...made.map((one) => [one.id, one] as const)]);
   nodes.delete(candidate.weight.id);
-  return { weights: net.weights, graph: { ...net.graph, nodes, nextId } };
+  return { weights: net.weights, graph: { ...net.graph, nodes, nextId: fresh.next } };
 }
 
 /** Layers with the same key have the same cost. */

@@ -7,17 +7,12 @@ import { f32 } from "#ir/type.js";
 import type { Module, WeightSource } from "#ir/weights.js";
 import { inferType, makeNode } from "#ops/index.js";
 import { isProblem } from "#ops/op.js";
+import type { Fresh } from "#ir/fresh.js";
 import { constantNode } from "#rewrite/rule/replacement-builder.js";
 import { seedOf } from "#weights/generate.js";
 import type { Candidate } from "./candidates.js";
 import type { Split } from "./form.js";
 import { factorsOf } from "./form.js";
-
-/** Gives ids and names for new nodes. */
-export interface Fresh {
-  nextId(): NodeId;
-  unique(name: string): string;
-}
 
 /** Values of a split layer. */
 export interface SplitValues {

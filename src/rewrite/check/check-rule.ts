@@ -2,6 +2,7 @@
 
 import { given } from "#diagnostic/given.js";
 import type { Node, NodeId } from "#ir/graph.js";
+import { createFresh } from "#ir/fresh.js";
 import { nodeOf } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import { tensor } from "#ir/tensor.js";
@@ -234,19 +235,18 @@ function noteCost(
 
 function replaceRoot(module: Module, root: Node, replacement: Ref): Side {
   const { graph } = module;
-  let next = graph.nextId;
+  const fresh = createFresh(graph);
   const built = materialize(replacement, {
     module,
     root,
     origin: root.origin,
-    nextId: () => next++,
-    unique: (name) => `${name}.${next}`,
+    fresh,
   });
   const nodes = new Map(graph.nodes);
   for (const node of built.nodes) nodes.set(node.id, node);
   const outputs = [{ name: "y", node: built.id }];
   return {
-    module: { graph: { ...graph, nodes, outputs, nextId: next }, weights: module.weights },
+    module: { graph: { ...graph, nodes, outputs, nextId: fresh.next }, weights: module.weights },
     root: built.id,
   };
 }

@@ -1,6 +1,7 @@
 // Builds the right side of a rule: new nodes with inferred types, and weight expressions for ops over constants.
 
 import { given } from "#diagnostic/given.js";
+import type { Fresh } from "#ir/fresh.js";
 import type { AttributeValue, Graph, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
@@ -76,10 +77,7 @@ export interface RewriteSite {
   /** The node that is replaced: the node of the value takes its id, name and position. */
   readonly root: Node;
   readonly origin: Node["origin"];
-  /** The next unused id. */
-  nextId(): NodeId;
-  /** Makes a name unique. */
-  unique(name: string): string;
+  readonly fresh: Fresh;
 }
 
 /** Turns a value into nodes. An op over constants becomes one constant with an expression in the weight store. */
@@ -92,7 +90,7 @@ export function materialize(ref: Ref, site: RewriteSite): Built {
   const base = (value: Ref, name: string) =>
     value === ref
       ? { id: root.id, name: root.name, position: root.position }
-      : { id: site.nextId(), name: site.unique(name), position: root.position };
+      : { id: site.fresh.nextId(), name: site.fresh.unique(name), position: root.position };
   const push = (node: Node): NodeId => {
     nodes.push(node);
     return node.id;

@@ -1,6 +1,7 @@
 // Applies rules to a graph until none applies. Reads the frozen graph, and makes one `produce` per sweep.
 
 import { castDraft, produce } from "immer";
+import { createFresh } from "#ir/fresh.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { bug, error } from "#diagnostic/diagnostic.js";
 import type { Graph, KernelId, Node, NodeId, OpName, Origin } from "#ir/graph.js";
@@ -122,8 +123,7 @@ function applyAll(
   histories: Histories,
 ): Graph {
   const { graph } = module;
-  const names = new Set([...graph.nodes.values()].map((node) => node.name));
-  let { nextId } = graph;
+  const fresh = createFresh(graph);
   const changed = new Map<NodeId, Node>();
   const aliases = new Map<NodeId, NodeId>();
   for (const application of applications) {
@@ -132,8 +132,7 @@ function applyAll(
       module,
       root,
       origin: originOf(application, graph, pass),
-      nextId: () => nextId++,
-      unique: (name) => uniqueName(names, name),
+      fresh,
     });
     for (const node of built.nodes) changed.set(node.id, node);
     if (built.id !== root.id) aliases.set(root.id, built.id);
@@ -166,21 +165,13 @@ function applyAll(
     for (const id of dead) draft.nodes.delete(id);
     if (outputs !== graph.outputs) draft.outputs = castDraft(outputs);
     for (const kernel of emptyKernels(graph, changed, dead)) draft.kernels.delete(kernel);
-    draft.nextId = nextId;
+    draft.nextId = fresh.next;
   });
 }
 
 function originOf({ rule, covered }: Application, graph: Graph, pass: string): Origin {
   const spans = covered.map((id) => nodeOf(graph, id).origin.spans);
   return { pass, rule, spans: uniteSpans(spans) };
-}
-
-/** Makes a name unique by adding a count. */
-export function uniqueName(names: Set<string>, name: string): string {
-  let unique = name;
-  for (let count = 2; names.has(unique); count += 1) unique = `${name}.${count}`;
-  names.add(unique);
-  return unique;
 }
 
 /** The nodes among `suspects` and their operands that no node uses any more. Inputs of the net stay. */
