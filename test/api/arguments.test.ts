@@ -290,7 +290,7 @@ describe.each(Object.entries(calls))("%s", (name, right) => {
       if (value === null) expect(thrown).toBeInstanceOf(TypeError);
       if (thrown === undefined) continue;
       expect(String(thrown), String(value)).toMatch(
-        /^TypeError: (\w+ takes .*, not |there is no |winogradMemory is )|^Error: tiny: (cannot find|the weights given) /,
+        /^TypeError: (\w+ takes .*, not |there is no |winogradMemory must be )|^Error: tiny: (cannot find|the weights given) /,
       );
     }
   });
