@@ -38,3 +38,14 @@ test("a text with errors has no value, but a tree of its correct parts", () => {
   expect(value).toBeUndefined();
   expect(dump(partial.items)).toBe("net a\n  y = 4");
 });
+
+test("line ends of Windows are line ends, also behind comments", () => {
+  const text =
+    "# on top\nnet n { # of a net\n  input x: f32[1]\n\n  # of a line\n  output y = relu(x) # behind\n}\n";
+  const [one, other] = [text, text.replaceAll("\n", "\r\n")].map((own) => parse(own, "n.net"));
+  expect(other!.diagnostics).toEqual([]);
+  expect(other!.partial.comments.map((comment) => comment.text)).toEqual(
+    one!.partial.comments.map((comment) => comment.text),
+  );
+  expect(print(other!.partial)).toBe(print(one!.partial));
+});
