@@ -20,6 +20,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["cleave-source"] } },
   test: {
     testTimeout: 60_000 * Math.max(1, scale),
+    hookTimeout: 60_000,
     // All cores: the process that hands out files does next to nothing.
     maxWorkers: availableParallelism(),
     // Checkpoints of tests that were ended are nobody's.

@@ -15,11 +15,12 @@ import { seededRandom } from "#ops/random.js";
 import type { LoadOptions } from "#runtime/types.js";
 import { computingDevice } from "../backend/wgsl/device.js";
 import { randomModule } from "../random-graph.js";
+import { scaled } from "../scale.js";
 import { moduleOf } from "../schedule/module-of.js";
 
 if (process.versions.node.startsWith("20.")) setFlagsFromString("--experimental-wasm-relaxed-simd");
 
-const nets = Number(process.env["NETS"] ?? 16);
+const nets = scaled(16);
 const device = await computingDevice();
 const machines: Readonly<Record<string, readonly ["js" | "wasm" | "wgsl", LoadOptions]>> = {
   js: ["js", {}],

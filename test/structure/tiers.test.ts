@@ -44,6 +44,14 @@ test("every file is in one tier that there is", () => {
   expect(tests.filter((path) => path.split("/").at(-1)!.split(".").length > 4)).toEqual([]);
 });
 
+test("all counts of draws follow SCALE", () => {
+  const texts = tests.map((path) => [path, readFileSync(join(root, path), "utf8")] as const);
+  const drawing = texts.filter(([, text]) => text.includes('from "fast-check"'));
+  expect(drawing.length).toBeGreaterThan(10);
+  const fixed = drawing.filter(([, text]) => !text.includes("numRuns: scaled(") || /numRuns: \d/.test(text));
+  expect(fixed.map(([path]) => path)).toEqual([]);
+});
+
 describe.each(needs.map(([tier], rank) => [tier, rank] as const))("%s", (tier, rank) => {
   test("files that need it are named after it", () => {
     const [, pattern, what] = needs[rank]!;
