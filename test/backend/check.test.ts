@@ -1,4 +1,4 @@
-// The checker finds each mistake that a kernel can have, and nothing in the kernel beside it that is right.
+// The checker finds each mistake that a kernel can have, and reports nothing for the correct kernel next to it.
 
 import { describe, expect, test } from "vitest";
 import { checkKernel, checkProgram } from "#kernel/check/check.js";
@@ -29,7 +29,7 @@ const j = register("j");
 const acc = register("acc", "f32");
 const v = register("v", "vec");
 
-/** What the item of a subgroup loads that is asked for. */
+/** The value that the requested item of the subgroup loads. */
 const itemOf = (item: number): Extract<Value, { kind: "broadcast" }> => ({
   kind: "broadcast",
   type: "f32",

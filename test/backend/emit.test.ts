@@ -35,7 +35,7 @@ function write(artifact: Artifact): string {
   return path;
 }
 
-/** Runs a script in a Node of its own; gives its standard output. */
+/** Runs a script in a separate Node and returns its standard output. */
 function node(script: string, ...flags: string[]): string {
   return execFileSync(process.execPath, [...flags, "--input-type=module", "-e", script], {
     encoding: "utf8",

@@ -1,4 +1,4 @@
-// Short ways to write kernels by hand, and to run what is printed of them.
+// Short ways to write kernels by hand, and to run their printed form.
 
 import type { Kernel, Parameter, Place, Register, Statement, Value, ValueType } from "#kernel/ir/ir.js";
 import type { JsKernel } from "#runtime/js.js";

@@ -1,4 +1,4 @@
-// Small nets from end to end: kernels that the checker has nothing against, and modules that agree with the interpreter.
+// Small nets from end to end: the checker finds nothing wrong with their kernels, and their modules agree with the interpreter.
 
 import { describe, expect, test } from "vitest";
 import { targets } from "#compile/targets.js";

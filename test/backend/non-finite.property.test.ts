@@ -28,7 +28,7 @@ function specialInputs(module: Module, random: Random, share: number) {
   );
 }
 
-/** What this is about; that finite numbers are right is what other tests see to. */
+/** Only infinities and NaN are compared here; other tests compare finite numbers. */
 function kindOf(value: number): string {
   return Number.isFinite(value) ? "finite" : `${value}`;
 }
@@ -66,7 +66,7 @@ describe.each(["js", "wasm"] as const)("%s", (target) => {
   });
 });
 
-/** 3×3 convolutions that Winograd's algorithm could compute, behind what makes infinities of finite inputs. */
+/** 3×3 convolutions that Winograd's algorithm could compute, after ops that make infinities from finite inputs. */
 const makers = ["log(relu(x))", "reciprocal(relu(x))", "x / relu(x)", "rsqrt(relu(x))", "pow(relu(x), -2)"];
 
 describe.each(["js", "wasm"] as const)("a convolution on %s keeps the infinities of", (target) => {
@@ -78,7 +78,7 @@ describe.each(["js", "wasm"] as const)("a convolution on %s keeps the infinities
     await check(module, target, seededRandom(3), maker, [0, 1e-9]);
   });
 
-  // With weights of one sign: of both, sums of many infinities are NaN whatever the algorithm.
+  // The weights have one sign; with both signs, sums of many infinities are NaN whatever the algorithm.
   test("a border", async () => {
     const module = moduleOf(`net n {
   param w: f32[3, 3, 16, 32] = ones()

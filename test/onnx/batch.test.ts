@@ -122,7 +122,7 @@ function casesOf(path: string): Case[] {
 const all = casesOf(join(import.meta.dirname, "batch.txt"));
 const peer = new Map<Case, ort.Tensor | undefined>();
 
-/** What onnxruntime makes of three samples; undefined where it does not run the model. */
+/** onnxruntime's results for three samples; undefined if it does not run the model. */
 async function peerOf(one: Case, x: Float32Array): Promise<ort.Tensor | undefined> {
   if (peer.has(one)) return peer.get(one);
   let result: ort.Tensor | undefined;
@@ -136,7 +136,7 @@ async function peerOf(one: Case, x: Float32Array): Promise<ort.Tensor | undefine
   return result;
 }
 
-/** What the module makes of it, with the shape that it says. */
+/** The module's results, with the shape that it states. */
 async function ownOf(one: Case, batch: string, x: Float32Array): Promise<[number[], Float32Array] | string> {
   const { value, diagnostics } = importOnnx(modelOf(one.text(batch)), { file: "net.onnx" });
   if (!value) return diagnostics.map(({ message, help = [] }) => [message, ...help].join("\n")).join("\n");

@@ -39,7 +39,7 @@ describe.skipIf(!isInstalled)("conformance", () => {
     const results = interpret(value, inputs);
     const compared = value.graph.outputs.slice(0, data.outputs.length);
     expect(compared.length).toBeGreaterThan(0);
-    // Of what has counted rows, the first so many.
+    // The first counted rows, if the result has counted rows.
     const counted = (
       all: ArrayLike<number>,
       count: ArrayLike<number> | undefined,

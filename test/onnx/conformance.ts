@@ -157,7 +157,7 @@ export function inputsOf(one: Case, { graph }: Imported, data: Data): Map<string
   );
 }
 
-/** The first element that is further off than ONNX's own runner allows (10⁻³ of the value and 10⁻⁷), as a text. */
+/** The first element that is further off than ONNX's own runner allows (10⁻³ of the value and 10⁻⁷), as a string. */
 export function difference(actual: ArrayLike<number>, expected: FileTensor): string | undefined {
   const wanted = expected.numbers();
   if (actual.length !== wanted.length) return `${actual.length} elements instead of ${wanted.length}`;

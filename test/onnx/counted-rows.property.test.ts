@@ -1,4 +1,4 @@
-// Rows whose number is known only when the net runs, reduced to what onnxruntime can be compared with.
+// Counted rows, whose number is known only when the net runs, reduced to what onnxruntime can be compared with.
 
 import { expect, test } from "vitest";
 import { importOnnx } from "#import/onnx/import-onnx.js";
@@ -55,7 +55,7 @@ output r`;
   expect(diagnostics[0]?.message).toContain("an operand of Range is computed from the inputs");
 });
 
-// Each step reads the one before twice: 2⁶⁰ ways lead through the chain.
+// Each op reads the one before twice, so 2⁶⁰ paths lead through the chain.
 test.each([
   ["of rows that are counted", "k0 = Squeeze(s, a)", "k"],
   ["of inputs", "b = ReduceMax(x) axes=[0] keepdims=0\nk0 = Cast(b) to=7", "an operand of Range"],

@@ -60,7 +60,7 @@ describe("options", () => {
   const y = a.map((one) => -(Math.max(one, 0) + 2));
 
   test("every combination of fixed inputs, a head and a tail that are cut off gives the same numbers", () => {
-    // What is given to an inner value is what the head would have given it.
+    // An inner value is given the value that the head would give it.
     const given = (name: string, at: number): number =>
       name === "a" ? a[at]! : name === "b" ? Math.max(a[at]!, 0) : value(name, at);
     let combinations = 0;
@@ -169,7 +169,7 @@ describe("advice", () => {
   for (const [file, constants] of models)
     test(`an unknown operator anywhere in ${file}`, () => {
       const bytes = new Uint8Array(readFileSync(join(folder, file)));
-      // The sizes that are advised work too.
+      // The advised sizes work too.
       const [first] = importOnnx(bytes, { constants }).diagnostics;
       const dims = dimsIn(first?.help?.at(-1) ?? "");
       const whole = imported(bytes, { constants, dims });

@@ -1,4 +1,4 @@
-// docs/onnx.md: what is imported, made of the operator table and the results of ONNX's conformance data.
+// docs/onnx.md: the list of imported operators, made from the operator table and the results of ONNX's conformance data.
 
 import { oldestOpset, newestOpset } from "#import/onnx/read-proto.js";
 import { operators } from "#import/onnx/operators/index.js";

@@ -35,7 +35,7 @@ const example = "examples/fm_resnet16.onnx";
 const folder = mkdtempSync(join(tmpdir(), "cleave-onnx-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What a net of one input and one output gives for seeded numbers. */
+/** The result of a net with one input and one output for seeded numbers. */
 function resultOf(module: Module): Float64Array {
   const random = seededRandom(3);
   const inputs = inputNodes(module.graph).map(

@@ -1,4 +1,4 @@
-// Operators of known numbers, in every element type that onnxruntime computes them in: what is folded is what it computes, to the bit.
+// Operators of known numbers, in every element type in which onnxruntime computes them: folding gives the same result, to the bit.
 
 import * as ort from "onnxruntime-web";
 import { describe, expect, test } from "vitest";
@@ -52,7 +52,10 @@ interface Outcome {
   readonly own: readonly number[];
 }
 
-/** What onnxruntime and the importer make of a model without inputs but one that is not used for the result; undefined where the peer does not run it. */
+/**
+ * The results of onnxruntime and of the importer for a model whose only input is not used for the result; undefined if the peer does not
+ * run it.
+ */
 async function outcome(lines: readonly string[], output: string): Promise<Outcome | undefined> {
   const bytes = modelOf(
     [

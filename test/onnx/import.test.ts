@@ -1,4 +1,4 @@
-// Imported graphs as text, and what they compute against onnxruntime.
+// Imported graphs as text, and their results compared with onnxruntime's.
 
 import * as ort from "onnxruntime-web";
 import { expect } from "vitest";
@@ -60,7 +60,7 @@ cases(import.meta.dirname, "refused.txt", (input, { options }) => {
   return render(diagnostics, new Map(), { color: false });
 });
 
-/** The emitted module's results are those of onnxruntime, to 10⁻⁵ of the largest; of three samples where the batch is open. */
+/** Compares the emitted module's results with onnxruntime's, to 10⁻⁵ of the largest; for three samples if the batch is open. */
 async function compareWithPeer(
   bytes: Uint8Array,
   module: NonNullable<ReturnType<typeof importOnnx>["value"]>,

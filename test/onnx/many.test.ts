@@ -1,4 +1,4 @@
-// Operators of many operands and results: trees of few roundings, and a limit that is told.
+// Operators with many operands and results: trees with few roundings, and a limit with an error.
 
 import { describe, expect, test } from "vitest";
 import { render } from "#diagnostic/render.js";
@@ -32,7 +32,7 @@ function tfjs(files: ModelFiles): Result {
 const layers = (text: string): Result =>
   tfjs({ json: { modelTopology: layersTopology(text), weightsManifest: [] }, shards: new Map() });
 
-/** Most nodes of some ops on one way through a graph. */
+/** The most nodes of some ops on one path through a graph. */
 function depthOf(graph: Graph, ops: ReadonlySet<string>): number {
   const depths = new Map<number, number>();
   for (const { id, op, inputs } of topological(graph))
@@ -40,7 +40,7 @@ function depthOf(graph: Graph, ops: ReadonlySet<string>): number {
   return Math.max(...graph.outputs.map(({ node }) => depths.get(node) ?? 0));
 }
 
-/** What each operator makes of k · x for k from 1 on, and the op that it is. */
+/** The result of each operator for k · x, with k from 1 on, and the op that it becomes. */
 const sum = (count: number): number => (count * (count + 1)) / 2;
 const folds: readonly (readonly [string, string, (count: number) => number])[] = [
   ["Sum", "add", sum],

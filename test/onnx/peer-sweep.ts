@@ -1,4 +1,4 @@
-// One model, given as a text, on values of a test's choice: the emitted module against onnxruntime.
+// One model, given as a text, on values that a test chooses: the emitted module against onnxruntime.
 
 import * as ort from "onnxruntime-web";
 import { expect } from "vitest";

@@ -35,7 +35,7 @@ const scales = [
   7.7,
 ];
 
-/** A value at each place that says which it is. */
+/** A value at each place that identifies the place. */
 const ramp = (extent: number): Float32Array => Float32Array.from({ length: extent }, (_, at) => at + 1);
 
 /**
@@ -116,7 +116,7 @@ output y`;
 
 const byScale = extents
   .flatMap((extent) => [...scales, 416 / 640, 70 / 100].map((scale) => [extent, Math.fround(scale)] as const))
-  // Where the size stays as it is, onnxruntime copies; the standard has the same places as for any other scale.
+  // If the size does not change, onnxruntime copies; in the standard, the places follow from the scale as always.
   .filter(([extent, scale]) => {
     const size = Math.floor(Math.fround(extent * scale));
     return size >= 1 && (size !== extent || scale === 1);

@@ -1,4 +1,4 @@
-// ONNX files whose bytes are bent: they are refused before much is decoded. Typed and raw data mean the same.
+// Corrupted ONNX files: they are refused before much is decoded. Typed and raw data mean the same.
 
 import { create, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// Imported ONNX models on a real adapter: ONNX's own tests, and those that are held against onnxruntime.
+// Imported ONNX models on a real adapter: ONNX's own tests, and those that are compared with onnxruntime.
 
 import { expect, test } from "vitest";
 import { computingDevice, describeOn } from "../backend/wgsl/device.js";

@@ -222,7 +222,7 @@ test.each(["Case", "StatelessCase"])("%s takes the branch of its number", (kind)
       for (const [at, one] of result.data.entries()) expect(one).toBeCloseTo(own(start + at), 6);
     }
   }
-  // What is known leaves nothing of the others.
+  // The known branch leaves nothing of the others.
   const { value } = importText(numbered(kind, "2"));
   expect([...value!.graph.nodes.values()].map(({ op }) => op)).not.toContain("where");
 });

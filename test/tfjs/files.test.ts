@@ -58,7 +58,7 @@ function imported(files: ModelFiles): Module {
   return value!;
 }
 
-/** Writes a model into a folder of its own; gives the path of its model.json. */
+/** Writes a model into a new folder and returns the path of its model.json. */
 function written(name: string, { json, shards }: ModelFiles): string {
   mkdirSync(join(folder, name), { recursive: true });
   for (const [path, data] of shards) writeFileSync(join(folder, name, path), data);

@@ -1,4 +1,4 @@
-// Operators of known numbers in graph models: what is folded is what TensorFlow.js computes, sizes of resizes included.
+// Operators of known numbers in graph models: folding gives the results of TensorFlow.js, including the sizes of resizes.
 
 import { describe, expect, test } from "vitest";
 import { importTfjs } from "#import/tfjs/import-tfjs.js";

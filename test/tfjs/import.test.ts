@@ -49,7 +49,7 @@ function filesOf(input: string, options: Readonly<Record<string, unknown>>): Mod
 }
 
 /**
- * Holds the interpreter and the emitted JavaScript and WebAssembly against TensorFlow.js, on three samples where the batch is open; gives
+ * Compares the interpreter and the emitted JavaScript and WebAssembly with TensorFlow.js, on three samples if the batch is open; returns
  * the ops after the passes.
  */
 async function compared(files: ModelFiles): Promise<string> {
@@ -83,7 +83,7 @@ async function compared(files: ModelFiles): Promise<string> {
     .join(", ");
 }
 
-// Keras 3 writes the same models in other words.
+// Keras 3 writes the same models in another form.
 test("Keras 3", async () => {
   const text = readFileSync(join(import.meta.dirname, "layers.txt"), "utf8");
   for (const { input, options, name } of parseCases(text, "layers.txt")) {

@@ -2,7 +2,7 @@
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** The topology of Keras 2 in the words of Keras 3. */
+/** The topology of Keras 2 in the form of Keras 3. */
 export function keras3(topology: unknown): object {
   const { model_config } = topology as {
     model_config: { class_name: string; config: { [key: string]: Json } };

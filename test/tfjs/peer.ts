@@ -1,4 +1,4 @@
-// What TensorFlow.js itself computes of a model, and layers models with weights that it made.
+// The results of TensorFlow.js itself for a model, and layers models with weights that it made.
 
 import "@tensorflow/tfjs-backend-cpu";
 import { loadGraphModel } from "@tensorflow/tfjs-converter";
@@ -64,7 +64,7 @@ export async function peerTensors({ json, shards }: ModelFiles, inputs: Values):
     const model = await loadGraphModel(handler);
     const names = model.outputs.map(({ name }) => name);
     const given = Object.fromEntries(tensors);
-    // What has control flow, or results of no fixed size, runs in its own way.
+    // Models with control flow, or results without a fixed size, run in their own way.
     const hasControl =
       /"op":"(Switch|StatelessWhile|While|StatelessIf|If|TensorList\w+|NonMaxSuppressionV\d|Where)"/.test(
         JSON.stringify(json),

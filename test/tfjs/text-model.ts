@@ -158,7 +158,7 @@ function attributeOf(value: unknown): object {
     : { list: { i: value.map(String) } };
 }
 
-/** Opens shards that lie in memory. */
+/** Opens shards that are in memory. */
 export function openShards({ shards }: ModelFiles): (path: string) => DataFile {
   return (path) => {
     const bytes = shards.get(path);

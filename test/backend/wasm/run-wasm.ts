@@ -36,7 +36,7 @@ export async function runWasm(
     run(0, middle, layout.scratch, ...addresses);
     if (middle < kernel.grid.count) run(middle, kernel.grid.count, layout.scratch, ...addresses);
   };
-  // What only the setup reads comes last, and lies in the arena while it is read.
+  // Weights that only the setup reads come last, and are in the arena while they are read.
   const setup = [...program.setup];
   const staged = [...(program.staged ?? [])];
   const stays = program.weights.length - staged.length;
@@ -57,7 +57,7 @@ export async function runWasm(
   );
 }
 
-/** Puts a weight into memory; gives the address behind it. */
+/** Puts a weight into memory and returns the address after it. */
 function put(weight: PackedWeight, memory: WebAssembly.Memory, at: number): number {
   new Float32Array(memory.buffer, at, weight.elements).fill(0);
   let to = at;

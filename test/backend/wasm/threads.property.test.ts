@@ -36,7 +36,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Small blocks, so that small nets have several, also such as do not divide evenly. */
+/** Small blocks, so that small nets have several, including numbers that do not divide evenly. */
 const smallTile = { ...wasmTile, blockPixels: 6, blockVectors: 4, stripRows: 2, blocks: 7 };
 
 function artifactOf(module: Module, embedWeights = false): Artifact {
@@ -71,7 +71,7 @@ function inputsOf(module: Module, seed = 1): Tensors {
   );
 }
 
-/** Bits, so that NaN and −0 compare too. */
+/** Compares bits, so that NaN and −0 are compared too. */
 function bits(outputs: Tensors): Record<string, number[]> {
   return Object.fromEntries(
     Object.entries(outputs).map(([name, values]) => [name, [...new Int32Array(values.buffer)]]),
@@ -234,7 +234,7 @@ describe("errors", () => {
   });
 
   test("a kernel that traps is an error, in run and in runSync, and the net stays broken", async () => {
-    // Addresses that no memory has.
+    // Addresses outside any memory.
     const module = separable.module.replace(/const launches = \[[^]*?\n\];/, (text) =>
       text.replaceAll(/\[(\d+), \[[^\]]*\]/g, (_, kernel) => `[${kernel}, [${Array(9).fill(2 ** 32 - 16)}]`),
     );

@@ -29,7 +29,7 @@ import { runWasm } from "./run-wasm.js";
 const samples = scaled(12);
 const seeds = scaled(40);
 
-/** Small blocks, so that small tensors have several, with parts that are left over. */
+/** Small blocks, so that small tensors have several blocks and remainders. */
 const smallTile = {
   ...wasmTile,
   blockPixels: 6,

@@ -1,4 +1,4 @@
-// What is run on adapters: samples of every op, random nets and graphs, the examples, each as a program with inputs.
+// The cases that run on adapters: samples of every op, random nets and graphs, the examples, each as a program with inputs.
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";

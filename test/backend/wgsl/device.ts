@@ -15,16 +15,16 @@ mkdirSync(shaderCache, { recursive: true });
 process.env["MESA_SHADER_CACHE_DIR"] ??= shaderCache;
 process.env["GALLIVM_PERF"] ??= "nopt";
 
-/** Complaints of all devices, warnings about shaders among them. */
+/** Messages of all devices, including warnings about shaders. */
 const complaints: string[] = [];
 const warnings: Promise<void>[] = [];
 
 const devices = new Map<string, Promise<GPUDevice | undefined>>();
 
 /**
- * A device on an adapter that computes, with the feature `subgroups` if asked for; undefined, loudly, where there is none. With CI in
- * the environment that is an error: there the software adapter is installed, and what needs it may not be skipped. Others use it too,
- * so a test that destroys one makes its own. To be called while a file is collected, whose tests it then watches.
+ * A device on an adapter that computes, with the feature `subgroups` if requested; undefined, with a printed message, if there is none.
+ * With CI in the environment that is an error, because the software adapter is installed there, and its tests must not be skipped. Tests
+ * share the device, so a test that destroys one makes a separate one. Call this while a file is collected, whose tests it then watches.
  */
 export function computingDevice(wish: { readonly subgroups?: boolean } = {}): Promise<GPUDevice | undefined> {
   return shared(wish.subgroups ? "subgroups" : "alone", () => makeComputing(wish));
@@ -62,7 +62,7 @@ async function makeComputing(wish: { readonly subgroups?: boolean }): Promise<GP
   return undefined;
 }
 
-/** Says loudly what cannot be run here; an error in CI. */
+/** Prints what cannot run here; an error in CI. */
 export function complain(what: string): void {
   const message = `${what} Install libvulkan1 and mesa-vulkan-drivers 25 or newer.`;
   if (process.env["CI"]) throw new Error(message);
@@ -75,7 +75,7 @@ async function makeNull(): Promise<GPUDevice> {
   return watched(await adapter!.requestDevice({ requiredFeatures: ["shader-f16", "subgroups"] }));
 }
 
-/** A device with another way to make buffers; all else is the device's. */
+/** A device with another way to make buffers; everything else is the device's. */
 export function withBuffers(
   device: GPUDevice,
   createBuffer: (wish: GPUBufferDescriptor) => GPUBuffer,
@@ -103,7 +103,7 @@ function watched(device: GPUDevice): GPUDevice {
     complaints.push((event as GPUUncapturedErrorEvent).error.message);
   });
   const createShaderModule = device.createShaderModule.bind(device);
-  // On the object itself: what Dawn makes is not a class of JavaScript's.
+  // On the object itself: objects that Dawn makes have no JavaScript class.
   device.createShaderModule = (wish) => {
     const module = createShaderModule(wish);
     warnings.push(noteWarnings(module));
@@ -112,7 +112,7 @@ function watched(device: GPUDevice): GPUDevice {
   return device;
 }
 
-/** Errors are not noted: the device tells of them itself. */
+/** Errors are not noted: the device reports them itself. */
 async function noteWarnings(module: GPUShaderModule): Promise<void> {
   const info = await module.getCompilationInfo().catch(() => undefined);
   for (const { type, message, lineNum } of info?.messages ?? [])

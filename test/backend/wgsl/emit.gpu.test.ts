@@ -1,4 +1,4 @@
-// Emitted modules for WebGPU as files: they import nothing, their types fit their use, odd names do no harm.
+// Emitted modules for WebGPU as files: they import nothing, their types fit their use, and odd names do no harm.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

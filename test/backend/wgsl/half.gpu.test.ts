@@ -1,4 +1,4 @@
-// Modules for f16: who asks for what, halves in memory, and f32 where the device has none.
+// Modules for f16: who requests what, halves in memory, and f32 if the device has no f16.
 
 import { expect, test } from "vitest";
 import { emitWgsl } from "#backend/wgsl/emit.js";
@@ -135,7 +135,7 @@ describeOn(device)("on an adapter", () => {
       load: { device: device! },
     });
     expect(comparison).toMatchObject({ output: "y", agrees: true });
-    // It is not f32 by another name.
+    // It really is f16, not f32 under another name.
     if (canHalve) expect(comparison!.largestDifference).toBeGreaterThan(comparison!.allowed / 1000);
     const bytes: number[] = [];
     for (const f16 of [false, true]) {

@@ -26,7 +26,7 @@ const device = await computingDevice();
 const storage = 128;
 const [mapRead, copySource, copyTarget] = [1, 4, 8];
 
-/** An artifact in a module of its own: an engine keeps what it imported. */
+/** An artifact with a unique module text: an engine keeps what it imported. */
 let copies = 0;
 const fresh = (): Artifact => ({ ...artifact, module: `${artifact.module}// ${(copies += 1)}\n` });
 
@@ -43,7 +43,7 @@ async function loadAlone(options: object): Promise<unknown> {
 const values = (count: number, seed: number): Float32Array =>
   Float32Array.from({ length: count }, (_, k) => Math.sin(k * 1.7 + seed));
 
-/** What the net gives for one sample. */
+/** The net's results for one sample. */
 function wanted(a: Float32Array, b: Float32Array): { y: number[]; z: number[] } {
   const shape = [1, 2, 3, 4];
   const tensors = new Map(
@@ -79,7 +79,7 @@ async function read(from: GPUBuffer): Promise<Float32Array> {
   return result;
 }
 
-/** The limits of a device stand on its prototype. */
+/** The limits of a device are on its prototype. */
 function own(limits: GPUSupportedLimits): Record<string, number> {
   const names = Object.keys(guaranteedLimits) as (keyof Limits)[];
   return Object.fromEntries(names.map((name) => [name, limits[name]]));
@@ -142,7 +142,7 @@ describeOn(device)("on an adapter", () => {
       expect(outputs["y"]).toBe(into);
       expectClose(await read(into), expected.y);
       expectClose(outputs["z"] as Float32Array, expected.z);
-      // What is read stays as it was.
+      // The memory that is read stays unchanged.
       expectClose(await read(from), [...a]);
     }
     const again = await net.run({ a, b });

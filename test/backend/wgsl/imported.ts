@@ -1,4 +1,4 @@
-// Imported models for adapters: ONNX's own tests, those that are held against onnxruntime, and models of TensorFlow.js.
+// Imported models for adapters: ONNX's own tests, those that are compared with onnxruntime, and models of TensorFlow.js.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -26,7 +26,7 @@ export interface ImportedCase {
   readonly make: () => Promise<GpuCase>;
 }
 
-/** Compilers of WGSL may take it that no value is infinite or NaN (WGSL §15.7.2), so what asks for such values is for other targets. */
+/** Compilers of WGSL may assume that no value is infinite or NaN (WGSL §15.7.2), so cases that need such values are for other targets. */
 const asksForNonFinite = /\/test_is(inf|nan)/;
 
 /** ONNX's own tests that are in scope, where they are installed, and the models of peer.txt and networks.txt. */

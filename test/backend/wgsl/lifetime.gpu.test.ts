@@ -1,4 +1,4 @@
-// What a net makes on its device and when: at load what can be made there, one submit a run, nothing left after dispose.
+// When a net makes objects on its device: at load whatever can be made there, one submit per run, and nothing left after dispose.
 
 import { expect, test } from "vitest";
 import { emit } from "#compile/emit.js";
@@ -25,7 +25,7 @@ const load = async (options: object): Promise<GpuNet> => {
   return (await loadArtifact({ ...artifact, module }, options)) as unknown as GpuNet;
 };
 
-/** A device that notes what is asked of it: how often each method is called, and the buffers that live. */
+/** A device that records its use: how often each method is called, and which buffers are live. */
 function counting(real: GPUDevice) {
   const calls = new Map<string, number>();
   const living = new Set<GPUBuffer>();
@@ -88,7 +88,7 @@ describeOn(device)("on an adapter", () => {
     expect(since()).toEqual({ ...once, writeBuffer: 1, createBuffer: 2 });
     await net.run({ x: three });
     expect(since()).toEqual({ ...once, writeBuffer: 1 });
-    // Buffers of the caller's that take turns get their bind groups once.
+    // Buffers of the caller that take turns get their bind groups once.
     const made = [1, 2, 3].map(() => device!.createBuffer({ size: x.byteLength, usage: 128 | 8 }));
     const into = { y: device!.createBuffer({ size: 4 * 512, usage: 128 | 4 }) };
     for (const one of made) await net.run({ x: one }, { into });
@@ -168,7 +168,7 @@ describeOn(device)("on an adapter", () => {
     const runs = nets.flatMap((net) => [net.run({ x }), net.run({ x: zero })]);
     const results = (await Promise.all(runs)).map(({ y }) => y);
     expect(results).toEqual([wanted, other, wanted, other]);
-    // One of them refuses, and that is not news of the other's.
+    // One of them refuses, and the other one does not report it.
     const dead = device!.createBuffer({ size: x.byteLength, usage: 128 });
     dead.destroy();
     const [refused, accepted] = await Promise.allSettled([nets[0].run({ x: dead }), nets[1].run({ x })]);

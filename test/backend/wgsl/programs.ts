@@ -1,4 +1,4 @@
-// Modules as programs for WebGPU, at tiles that keep shaders small, and running them against the interpreter.
+// Modules as programs for WebGPU, with tiles that keep shaders small, and their comparison with the interpreter.
 
 import { emitWgsl } from "#backend/wgsl/emit.js";
 import { wgslTarget } from "#backend/wgsl/target.js";
@@ -39,7 +39,7 @@ export function wgslProgram(
   return lower(schedule(module, target), tile);
 }
 
-/** What is compared: a module and its inputs. */
+/** The compared module and its inputs. */
 interface Reference {
   readonly module: Module;
   readonly inputs: ReadonlyMap<string, Tensor>;

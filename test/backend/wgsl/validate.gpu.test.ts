@@ -65,7 +65,10 @@ test("subgroups in more workgroups than fit along one dimension, some of them le
   await validate(program);
 });
 
-/** Makes a pipeline of each shader, those for f16 with both of their heads; what the compiler says of one, warnings included, fails with the text. */
+/**
+ * Makes a pipeline of each shader, and of those for f16 with both of their heads. A message of the compiler, even a warning, fails the test
+ * and is shown with the text.
+ */
 async function validate(program: KernelProgram): Promise<void> {
   const halves = printShaders(program, { f16: true }).shaders;
   const heads = Object.values(shaderHeads);
