@@ -93,9 +93,11 @@ export function disagreement(
   for (const [name, { value, scale }] of interpreted(module, inputs)) {
     const values = actual[name] ?? [];
     const { data } = value;
-    const comparable = Float64Array.from(data, (one, at) =>
-      Number.isFinite(one) ? one : (values[at] ?? Number.NaN),
-    );
+    const comparable = Float64Array.from(data, (one, at) => {
+      if (!Number.isFinite(one)) return values[at] ?? Number.NaN;
+      // WGSL may flush what is no normal float to 0 (WGSL, §15.7.2).
+      return Math.abs(one) < 2 ** -126 && values[at] === 0 ? 0 : one;
+    });
     const halves = kernels > 0 ? { kernels, scale } : undefined;
     const at = firstDifference(values, comparable, longest, sizes ?? comparable, halves);
     if (at >= 0) return `${name}[${at}]: ${values[at]} for ${data[at]}`;
