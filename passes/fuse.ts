@@ -5,7 +5,7 @@ import { castDraft, produce } from "immer";
 import { bug, warning } from "#diagnostic/diagnostic.js";
 import type { Graph, KernelId, KernelPlan, Node, NodeId, TemplateName } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
-import { topological } from "#ir/node-order.js";
+import { nodesByKernel, topological } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
 import { bytesText, countText } from "#ir/units.js";
 import { addedProduct } from "#ops/added-product.js";
@@ -314,17 +314,16 @@ export function checkKernels(
   { graph, weights }: Module,
   target: Target,
 ): { graph: Graph; problems: string[] } {
-  const members = new Map<KernelId, Node[]>([...graph.kernels.keys()].map((kernel) => [kernel, []]));
-  for (const node of topological(graph)) if (node.kernel !== undefined) members.get(node.kernel)?.push(node);
+  const members = nodesByKernel(topological(graph));
   const problems: string[] = [];
   const wrong: KernelId[] = [];
   const changed = new Map<KernelId, KernelPlan>();
   let nonFinite: ReadonlyMap<NodeId, string> | undefined;
-  for (const [kernel, nodes] of members) {
-    const plan = graph.kernels.get(kernel);
+  for (const [kernel, plan] of graph.kernels) {
+    const nodes = members.get(kernel) ?? [];
     const { template, problem } = nodes.length === 0 ? {} : kernelTemplate(graph, nodes, target);
     if (problem !== undefined) problems.push(`kernel ${kernel} cannot be one kernel: ${problem}`);
-    if (!plan || template === undefined) {
+    if (template === undefined) {
       wrong.push(kernel);
       continue;
     }

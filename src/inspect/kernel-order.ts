@@ -2,7 +2,7 @@
 
 import type { Graph, KernelId, Node } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
-import { topological } from "#ir/node-order.js";
+import { groupsOf, topological } from "#ir/node-order.js";
 
 /** Nodes that are printed together: those of a kernel, or a single node. */
 export interface PrintedGroup {
@@ -17,16 +17,10 @@ export interface PrintedGroup {
  */
 export function byKernel(graph: Graph): PrintedGroup[] {
   const order = topological(graph).filter((node) => node.op !== "input" && node.op !== "constant");
-  const members = new Map<KernelId, Node[]>();
-  for (const node of order) {
-    if (node.kernel === undefined) continue;
-    const kernel = members.get(node.kernel);
-    if (kernel) kernel.push(node);
-    else members.set(node.kernel, [node]);
-  }
+  const groupOf = groupsOf(order);
   const unitOf = new Map<Node, PrintedGroup>();
   const units = order.flatMap((node): PrintedGroup[] => {
-    const nodes = node.kernel === undefined ? [node] : (members.get(node.kernel) ?? []);
+    const nodes = groupOf(node);
     if (nodes[0] !== node) return [];
     const unit = node.kernel === undefined ? { nodes } : { kernel: node.kernel, nodes };
     for (const one of nodes) unitOf.set(one, unit);

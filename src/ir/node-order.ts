@@ -1,7 +1,7 @@
 // Topological order and users of a graph, computed once per graph: graphs are immutable, so a WeakMap can cache them.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Graph, Node, NodeId } from "./graph.js";
+import type { Graph, KernelId, Node, NodeId } from "./graph.js";
 import { nodeOf } from "./graph.js";
 
 /**
@@ -42,6 +42,24 @@ export const users = memoise((graph: Graph): ReadonlyMap<NodeId, readonly NodeId
   }
   return result;
 });
+
+/** The nodes of each kernel, in the order in which they are given. */
+export function nodesByKernel(nodes: Iterable<Node>): ReadonlyMap<KernelId, readonly Node[]> {
+  const groups = new Map<KernelId, Node[]>();
+  for (const node of nodes) {
+    if (node.kernel === undefined) continue;
+    const group = groups.get(node.kernel);
+    if (group) group.push(node);
+    else groups.set(node.kernel, [node]);
+  }
+  return groups;
+}
+
+/** All nodes of a node's kernel, in the order in which they are given; the node alone if it is in none. */
+export function groupsOf(nodes: Iterable<Node>): (node: Node) => readonly Node[] {
+  const groups = nodesByKernel(nodes);
+  return (node) => (node.kernel === undefined ? undefined : groups.get(node.kernel)) ?? [node];
+}
 
 /** The ids of the nodes that are outputs of the net. */
 export const outputIds = memoise(

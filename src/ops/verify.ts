@@ -1,7 +1,7 @@
 // The constraints that a graph satisfies between any two passes. Each has a label, which tests and messages quote.
 
 import type { Graph, Node, NodeId, WeightId } from "#ir/graph.js";
-import { outputIds, users } from "#ir/node-order.js";
+import { groupsOf, nodesByKernel, outputIds, users } from "#ir/node-order.js";
 import type { TensorType } from "#ir/type.js";
 import { printType, sameType } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
@@ -172,7 +172,8 @@ function order<T>(items: readonly T[], reads: (item: T) => readonly T[]): T[] | 
 }
 
 function checkKernels(graph: Graph, report: Report): void {
-  const groups = new Map<string, Node[]>();
+  const groups = nodesByKernel(graph.nodes.values());
+  const members = groupsOf(graph.nodes.values());
   for (const node of graph.nodes.values()) {
     if (node.kernel === undefined) continue;
     if (node.op === "input" || node.op === "constant")
@@ -182,23 +183,17 @@ function checkKernels(graph: Graph, report: Report): void {
       );
     if (!graph.kernels.has(node.kernel))
       report("kernels", `${node.name} is in kernel ${node.kernel}, which has no label`);
-    const group = groups.get(node.kernel);
-    if (group) group.push(node);
-    else groups.set(node.kernel, [node]);
   }
   for (const [kernel, nodes] of groups) {
     const results = nodes.filter((node) => isResult(graph, kernel, node)).map((node) => node.name);
     if (results.length !== 1) report("one result", `${kernel} has ${results.join(", ") || "none"}`);
   }
-  const groupOf = (node: Node): Node =>
-    node.kernel === undefined ? node : (groups.get(node.kernel)?.[0] ?? node);
-  const heads = [...new Set([...graph.nodes.values()].map(groupOf))];
-  const members = (head: Node): readonly Node[] =>
-    head.kernel === undefined ? [head] : (groups.get(head.kernel) ?? [head]);
+  const headOf = (node: Node): Node => members(node)[0] ?? node;
+  const heads = [...new Set([...graph.nodes.values()].map(headOf))];
   const reads = (head: Node): Node[] =>
     members(head)
       .flatMap((node) => node.inputs.flatMap((id) => graph.nodes.get(id) ?? []))
-      .map(groupOf)
+      .map(headOf)
       .filter((other) => other !== head);
   if (order(heads, reads)) return;
   const torn = [...groups].filter(([, nodes]) => !isConvex(graph, nodes)).map(([kernel]) => kernel);

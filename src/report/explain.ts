@@ -5,7 +5,7 @@ import { expectModule } from "#diagnostic/argument.js";
 import { lineText } from "#diagnostic/escape.js";
 import type { Graph, Node } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
-import { topological } from "#ir/node-order.js";
+import { groupsOf, topological } from "#ir/node-order.js";
 import type { Module } from "#ir/weights.js";
 import { nodeCost, opCount, totalCost } from "#inspect/cost.js";
 import { bytesText, countText, numberText, shapeText } from "#ir/units.js";
@@ -61,16 +61,12 @@ export function explain(module: Module): Explanation {
  * kernel, and a concat may take several.
  */
 export function explainKernels(module: Module): Explanation {
-  const groups = new Map<string, Node[]>();
-  for (const node of layers(module.graph)) {
-    const key = node.kernel ?? `node ${node.id}`;
-    const group = groups.get(key);
-    if (group) group.push(node);
-    else groups.set(key, [node]);
-  }
+  const nodes = layers(module.graph);
+  const groupOf = groupsOf(nodes);
+  const groups = nodes.map(groupOf).filter(([first], at) => first === nodes[at]);
   return summarize(
     module,
-    [...groups.values()].map((nodes) => row(module, nodes)),
+    groups.map((group) => row(module, group)),
   );
 }
 

@@ -2,7 +2,7 @@
 
 import type { Graph, Node } from "#ir/graph.js";
 import { operands } from "#ir/graph.js";
-import { topological } from "#ir/node-order.js";
+import { groupsOf, topological } from "#ir/node-order.js";
 import { bug } from "#diagnostic/diagnostic.js";
 
 /** The nodes of one kernel in the order of the graph; a node without a fusion is a group alone. */
@@ -14,16 +14,9 @@ export type NodeGroup = readonly Node[];
  * value of another, which no fusion makes.
  */
 export function groupNodes(graph: Graph): NodeGroup[] {
-  const groups = new Map<string, Node[]>();
-  for (const node of topological(graph)) {
-    if (node.op === "input" || node.op === "constant") continue;
-    const key = node.kernel ?? `node ${node.id}`;
-    const group = groups.get(key);
-    // Deleting and setting keeps the map in the order of last nodes.
-    groups.delete(key);
-    groups.set(key, group ? [...group, node] : [node]);
-  }
-  const result = [...groups.values()];
+  const nodes = topological(graph).filter(({ op }) => op !== "input" && op !== "constant");
+  const groupOf = groupsOf(nodes);
+  const result = nodes.map(groupOf).filter((group, at) => group.at(-1) === nodes[at]);
   checkInner(graph, result);
   return result;
 }
