@@ -7,11 +7,10 @@ const config: KnipConfig = {
     // Read as text, and built into emitted modules (`src/generate/runtime-text.ts`).
     "src/runtime/{wasm,wgsl}/*.ts",
     "bench/*.ts",
-    "tools/*.ts",
     "test/**/*.test.ts",
     "test/**/*.mjs",
   ],
-  project: ["{src,passes,grammar,test,tools,bench}/**/*.ts"],
+  project: ["{src,passes,grammar,test,bench}/**/*.ts"],
   // Generated.
   ignore: ["src/onnx/proto/onnx_pb.ts", "grammar/reading/cst.ts"],
   // Packages of models and data, whose files tests read.

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { release, releasedChangelog } from "../../tools/release.js";
+import { release, releasedChangelog } from "../../src/release/release.js";
 
 const date = "2026-02-03";
 let folder = "";

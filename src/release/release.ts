@@ -124,7 +124,7 @@ if (process.argv[1] === import.meta.filename) {
   const dryRun = words.includes("--dry-run");
   const [version = "", ...more] = words.filter((word) => word !== "--dry-run");
   const date = new Date().toISOString().slice(0, 10);
-  const folder = join(import.meta.dirname, "..");
+  const folder = join(import.meta.dirname, "../..");
   if (version === "" || version.startsWith("-") || more.length > 0) {
     process.stderr.write("usage: npm run release -- X.Y.Z [--dry-run]\n");
     process.exitCode = 2;
