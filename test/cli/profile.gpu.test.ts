@@ -63,7 +63,7 @@ test("sorted by time, the slowest kernel comes first", async () => {
   const [slow = -1] = report.kernels
     .toSorted((a, b) => b.milliseconds - a.milliseconds)
     .map(({ order }) => order);
-  const rows = (sort: "order" | "time") => profileText(report, sort).split("\n").slice(4);
+  const rows = (sort: "order" | "time") => profileText(report, sort).split("\n").slice(5);
   expect(rows("time")[0]).toMatch(new RegExp(`^ *${slow} `));
   expect(rows("order")[0]).toMatch(/^ *0 .*fm_mobile\.net:13,15 /);
   expect(rows("order").toSorted()).toEqual(rows("time").toSorted());
@@ -79,7 +79,7 @@ test("the command prints a table, or JSON without infinities", async () => {
     "off",
   );
   expect({ code, err }).toEqual({ code: 0, err: "" });
-  expect(out).toMatch(/^fm_mobile on wasm, 1 thread: [\d.]+ ms a run, the median of 2\nthis machine: /);
+  expect(out).toMatch(/^fm_mobile on wasm, 1 thread: [\d.]+ ms a run, the median of 2\n35 ops → 8 kernels\nthis machine: /);
   const json = await cleave("profile", "examples/seed.net", "--runs", "1", "--target", "js", "--json");
   expect(json.code).toBe(0);
   expect(JSON.parse(json.out)).toMatchObject({ name: "seed", target: "js", runs: 1 });
@@ -103,7 +103,7 @@ describeOn(device)("on an adapter", () => {
       "2",
     );
     expect(code).toBe(0);
-    expect(out).toMatch(/^fm_mobile on wgsl, .*: [\d.]+ ms a run, the median of 2\n\n/);
+    expect(out).toMatch(/^fm_mobile on wgsl, .*: [\d.]+ ms a run, the median of 2\n35 ops → 7 kernels\n\n/);
     expect(out).toMatch(/GB\/s\n/);
     expect(out).not.toContain("roofline");
     const command = ["profile", "examples/fm_mobile.net", "--target", "wgsl", "--adapter", "software"];

@@ -122,7 +122,7 @@ test("limits are read from a device's list, and wrong ones are told", () => {
   const messageOf = (text: string) => parseLimits(text, "f").diagnostics[0]?.message;
   expect(messageOf("{")).toContain("f is not JSON");
   expect(messageOf("[1]")).toContain("f has none of maxBufferSize");
-  expect(messageOf("3")).toContain("holds no object");
+  expect(messageOf("3")).toContain("does not hold an object");
   expect(messageOf('{"maxBufferSize": 1.5}')).toContain("must be a whole number of at least 268435456");
 });
 
