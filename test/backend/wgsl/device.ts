@@ -2,15 +2,16 @@
 // The WebGPU devices that tests run on: one of a kind for all files of a process. What they complain of fails the file in which it came up.
 
 import { mkdirSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect } from "vitest";
 import { nodeGpu } from "../../../src/node/gpu.js";
 
 /**
  * Mesa's software driver spends most of its time on compiling shaders, several times as much as on running them. It is asked not to
- * optimize them, and to keep what it compiled for the next run; both by variables of docs.mesa3d.org/envvars.html, which others may set first.
+ * optimize them, and to keep what it compiled for the next run, also of another clone; both by variables of docs.mesa3d.org/envvars.html, which others may set first.
  */
-const shaderCache = join(import.meta.dirname, "../../../node_modules/.cache/mesa");
+const shaderCache = join(homedir(), ".cache/cleave-tests/mesa");
 mkdirSync(shaderCache, { recursive: true });
 process.env["MESA_SHADER_CACHE_DIR"] ??= shaderCache;
 process.env["GALLIVM_PERF"] ??= "nopt";
