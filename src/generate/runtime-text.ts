@@ -10,7 +10,7 @@ const parts = {
   shared: ["hash", "weights", "ports"],
   net: ["net"],
   js: ["js"],
-  wasm: ["wasm/crew", "wasm/workers", "wasm/machine"],
+  wasm: ["wasm/crew", "wasm/workers", "wasm/binary", "wasm/machine"],
   wgsl: [
     "wgsl/machine",
     "wgsl/device",
@@ -24,7 +24,7 @@ const parts = {
   roundHalfEven: ["round"],
 } as const;
 
-/** The text of `text.ts`. Types are removed, and so are imports between the parts and `export`; comments stay. */
+/** The text of `text.ts`: without types, comments, `export` and imports among the parts. */
 export async function generateRuntimeText(): Promise<string> {
   const rows: string[] = [];
   for (const [part, files] of Object.entries(parts)) {
@@ -49,10 +49,10 @@ async function plainText(file: string): Promise<string> {
     formatted.code
       .replaceAll(/^import [^;]*;\n/gm, "")
       .replaceAll(/^export (?=(async )?function |const )/gm, "")
-      // Only types need these.
-      .replaceAll(/^\/\/\/ <reference [^\n]*\n/gm, "")
-      // The docstring of a removed interface stays behind, followed only by an empty line.
-      .replaceAll(/^\/\*\*(?:(?!\*\/)[^])*\*\/\n\n/gm, "")
+      // Comments are for readers of the source. Each is on lines without code.
+      .replaceAll(/^ *\/\/.*\n/gm, "")
+      .replaceAll(/^ *\/\*\*(?:(?!\*\/)[^])*\*\/\n/gm, "")
+      .replaceAll(/^\n(?= )/gm, "")
       .replaceAll(/\n{3,}/g, "\n\n")
       .trimStart()
   );

@@ -267,17 +267,6 @@ function compareHash(model: Weighted, hash: string, where: string): void {
   );
 }
 
-export function fromBase64(text: string): Uint8Array<ArrayBuffer> {
-  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
-  const bytes = new Uint8Array((text.length / 4) * 3 - padding);
-  let at = 0;
-  for (const piece of base64Pieces(text)) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
-}
-
 /** Decodes piece by piece, without a string of all bytes; a piece is valid until the next one is requested. */
 function* base64Pieces(text: string): Generator<Uint8Array> {
   const size = 1 << 16;

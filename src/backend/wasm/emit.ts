@@ -9,7 +9,6 @@ import { runtimeTexts } from "#runtime/text.js";
 import { arenaElements } from "#ir/arenas.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
-import { toBase64 } from "../base64.js";
 import { comment } from "../text.js";
 import {
   headerText,
@@ -25,6 +24,7 @@ import type { PlacedWeights } from "../packed.js";
 import { placeWeights } from "../packed.js";
 import { typesText } from "../types-text.js";
 import { encodeBinary } from "./binary.js";
+import { bytesText, deltaOf } from "./binary-text.js";
 import { functionsOf } from "./functions.js";
 import type { Layout } from "./layout.js";
 import { layoutOf } from "./layout.js";
@@ -52,8 +52,8 @@ export function emitWasm(
     launchesText("In order", "launches", program, program.launches, layout),
     stagedText(program),
     tableText(program.table),
-    section("Kernels, as WebAssembly in base64"),
-    `const binaries = {\n  simd:\n    "${toBase64(binaryOf(program, false))}",\n  relaxed:\n    "${toBase64(binaryOf(program, true))}",\n};\n`,
+    section("Kernels, as WebAssembly"),
+    binariesText(binaryOf(program, false), binaryOf(program, true)),
     section("Runtime"),
     runtimeTexts.wasm,
     runtimeTexts.net,
@@ -83,6 +83,10 @@ export function binaryOf(program: KernelProgram, relaxed: boolean): Uint8Array<A
     printKernel(kernel, { lanes: program.lanes, relaxed, functions }),
   );
   return encodeBinary({ imports: functions.imports, functions: [...functions.helpers, ...kernels] });
+}
+
+function binariesText(simd: Uint8Array, relaxed: Uint8Array): string {
+  return `/** A byte is a character's code modulo 256; of the second binary there is what differs from the first. */\nconst binaries = {\n  size: ${simd.length},\n  simd:\n    "${bytesText(simd)}",\n  relaxed:\n    "${bytesText(deltaOf(simd, relaxed))}",\n};\n`;
 }
 
 function kernelsText(program: KernelProgram, options: EmitOptions): string {

@@ -6,7 +6,9 @@ import { createNet } from "../net.js";
 import { expectObject } from "../ports.js";
 import type { LoadOptions, Model, Net } from "../types.js";
 import type { Staged } from "../weights.js";
-import { fromBase64, readWeights, roomsOf } from "../weights.js";
+import { readWeights, roomsOf } from "../weights.js";
+import type { Binaries } from "./binary.js";
+import { binaryOf } from "./binary.js";
 import { startWorkers } from "./workers.js";
 
 /** The number of a kernel, addresses, the nodes that it computes, and their multiply-accumulates. */
@@ -27,8 +29,7 @@ export interface WasmModule {
   /** Read into the arena, one after another. */
   readonly staged: Staged;
   readonly table: readonly number[];
-  /** In base64. */
-  readonly binaries: Readonly<Record<"simd" | "relaxed", string>>;
+  readonly binaries: Binaries;
   /** `import.meta.url`: the weights are next to it. */
   readonly url: string;
   /** The weights in base64. */
@@ -46,7 +47,7 @@ const leastWork = { launch: 400, net: 8000 };
 export async function loadWasm(module: WasmModule, options: LoadOptions = {}): Promise<Net> {
   const { model, layout, setup } = module;
   expectObject(model, "load takes an object with options", options);
-  const bytes = fromBase64(module.binaries[binaryFor(model, options.simd)]);
+  const bytes = binaryOf(model.name, module.binaries, binaryFor(model, options.simd));
   const wanted = threadsFor(model, options.threads);
   const threads = isWorthThreads(module, options) ? wanted : 1;
   const steps = [...setup, ...module.launches].map((launch) => stepOf(module, launch, threads, options));
