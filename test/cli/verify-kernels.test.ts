@@ -3,14 +3,26 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { KernelProgram } from "#kernel/ir/ir.js";
-import { cleave } from "./terminal.js";
 
 /** Whether the kernels of the compiler are wrong. */
-const bugs = vi.hoisted(() => ({ there: false }));
+const bugs = { there: false };
 
-vi.mock(import("#kernel/lower.js"), async (original) => {
+/** Files share modules, so the command is loaded anew around the broken part, and again by the files after this one. */
+let cleave: (typeof import("./terminal.js"))["cleave"];
+
+beforeAll(async () => {
+  vi.resetModules();
+  vi.doMock(import("#kernel/lower.js"), brokenLower);
+  ({ cleave } = await import("./terminal.js"));
+});
+afterAll(() => {
+  vi.doUnmock("#kernel/lower.js");
+  vi.resetModules();
+});
+
+async function brokenLower(original: () => Promise<typeof import("#kernel/lower.js")>) {
   const real = await original();
   const broken = (program: KernelProgram): KernelProgram => ({
     ...program,
@@ -21,9 +33,10 @@ vi.mock(import("#kernel/lower.js"), async (original) => {
   });
   return {
     ...real,
-    lower: (...given) => (bugs.there ? broken(real.lower(...given)) : real.lower(...given)),
+    lower: (...given: Parameters<typeof real.lower>) =>
+      bugs.there ? broken(real.lower(...given)) : real.lower(...given),
   };
-});
+}
 
 const folder = mkdtempSync(join(tmpdir(), "cleave-verify-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
