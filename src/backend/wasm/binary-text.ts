@@ -29,7 +29,7 @@ const [least, reach] = [6, 512];
  * short differences, as the binaries for SIMD and relaxed SIMD do.
  */
 export function deltaOf(from: Uint8Array, to: Uint8Array): Uint8Array {
-  const out = [...leb128(to.length)];
+  const pieces: ArrayLike<number>[] = [leb128(to.length)];
   let [source, at] = [0, 0];
   while (at < to.length) {
     const first = at;
@@ -38,11 +38,21 @@ export function deltaOf(from: Uint8Array, to: Uint8Array): Uint8Array {
       copy = bestCopy(from, source, to, at);
       if (copy.length === 0) at += 1;
     }
-    out.push(...leb128(at - first), ...to.subarray(first, at), ...leb128(copy.skip), ...leb128(copy.length));
+    pieces.push(leb128(at - first), to.subarray(first, at), leb128(copy.skip), leb128(copy.length));
     source += copy.skip + copy.length;
     at += copy.length;
   }
-  return Uint8Array.from(out);
+  return joined(pieces);
+}
+
+function joined(pieces: readonly ArrayLike<number>[]): Uint8Array {
+  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
 }
 
 /** The longest copy in reach for what follows `at`; of equal ones the nearest. Its length is 0 if none is long enough. */
