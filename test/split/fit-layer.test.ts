@@ -86,7 +86,8 @@ test("inputs that never change keep the weights, as far as the rank allows", asy
   const constant = { rows, columns: n, data: new Float32Array(rows * n).fill(3) };
   const aims = { rows, columns: outputs, data: new Float32Array(rows * outputs).fill(7) };
   const { error, bias, weights: found } = await fit({ inputs: constant, aims }, kernel, false);
-  expect(error).toBeLessThan(1e-9);
+  // The error is a difference of sums that are products in f32: equal in SIMD, a few roundings apart in relaxed SIMD, which fuses.
+  expect(error).toBeLessThan(8 * 2 ** -24);
   for (let o = 0; o < outputs; o += 1) {
     let sum = bias[o] ?? 0;
     for (let i = 0; i < n; i += 1) sum += 3 * (found.data[i * outputs + o] ?? 0);
