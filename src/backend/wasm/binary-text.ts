@@ -1,5 +1,7 @@
 // Binaries as text of a module: a printable character for each byte, and the second binary as what differs from the first.
 
+import { unsigned } from "./code.js";
+
 /**
  * Bytes as a text that stands between double quotes as it is. A printable ASCII character stands for its code, and U+0100 + b for
  * any other byte b, so that a byte is a character's code modulo 256. Compressed with gzip, binaries are half as large as in
@@ -29,7 +31,7 @@ const [least, reach] = [6, 512];
  * short differences, as the binaries for SIMD and relaxed SIMD do.
  */
 export function deltaOf(from: Uint8Array, to: Uint8Array): Uint8Array {
-  const pieces: ArrayLike<number>[] = [leb128(to.length)];
+  const pieces: ArrayLike<number>[] = [unsigned(to.length)];
   let [source, at] = [0, 0];
   while (at < to.length) {
     const first = at;
@@ -38,7 +40,7 @@ export function deltaOf(from: Uint8Array, to: Uint8Array): Uint8Array {
       copy = bestCopy(from, source, to, at);
       if (copy.length === 0) at += 1;
     }
-    pieces.push(leb128(at - first), to.subarray(first, at), leb128(copy.skip), leb128(copy.length));
+    pieces.push(unsigned(at - first), to.subarray(first, at), unsigned(copy.skip), unsigned(copy.length));
     source += copy.skip + copy.length;
     at += copy.length;
   }
@@ -69,12 +71,4 @@ function bestCopy(
     if (length >= least && length > best.length) best = { skip, length };
   }
   return best;
-}
-
-function leb128(value: number): number[] {
-  const bytes: number[] = [];
-  for (let rest = value; bytes.length === 0 || rest > 0; rest = Math.floor(rest / 128)) {
-    bytes.push((rest % 128) + (rest >= 128 ? 128 : 0));
-  }
-  return bytes;
 }
