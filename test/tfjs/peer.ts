@@ -7,11 +7,15 @@ import * as layers from "@tensorflow/tfjs-layers";
 import { seededRandom } from "#ops/random.js";
 import type { ModelFiles } from "./text-model.js";
 
+// Other test files in the process may have registered a faster backend, or run on one.
+const onCpu = (): Promise<boolean> => tf.setBackend("cpu");
+
 /** Tensors by name. */
 export type Values = ReadonlyMap<string, { readonly data: Float32Array; readonly shape: readonly number[] }>;
 
 /** The model of a topology with seeded weights, variances positive. */
 export async function withWeights(topology: object): Promise<ModelFiles> {
+  await onCpu();
   const model = await layers.models.modelFromJSON(topology as never);
   const random = seededRandom(11);
   const values = model.weights.map(({ name, shape }) => {
@@ -49,6 +53,7 @@ export async function peerResults(files: ModelFiles, inputs: Values): Promise<Fl
 
 /** The same with their shapes. */
 export async function peerTensors({ json, shards }: ModelFiles, inputs: Values): Promise<tf.Tensor[]> {
+  await onCpu();
   const manifest = json["weightsManifest"] as { paths: string[]; weights: never[] }[];
   const all = Buffer.concat(manifest.flatMap(({ paths }) => paths.map((path) => shards.get(path)!)));
   const handler: tf.io.IOHandler = {
