@@ -2,6 +2,7 @@
 
 import type { KernelProfile, ProfileReport, ProfiledOp } from "../src/index.js";
 import { profileText } from "../src/index.js";
+import { boundText } from "../src/report/profile.js";
 
 /** Kernels in the table. */
 const most = 10;
@@ -39,7 +40,7 @@ export function profileRows({
     ["kernel", "ops", "bound by", "ms", "share", "GFLOP/s", "GB/s", "of roofline"],
     ...slowest
       .slice(0, most)
-      .map((one) => row(one.kernel, kernelText(one), [one], one.roofline?.bound ?? "")),
+      .map((one) => row(one.kernel, kernelText(one), [one], one.roofline ? boundText(one.roofline) : "")),
     ...(rest.length > 0 ? [row(`${rest.length} more`, "", rest, "")] : []),
     row(`all ${kernels.length}`, `${rooflineMilliseconds.toFixed(2)} ms by the roofline`, kernels, ""),
   ];

@@ -23,14 +23,15 @@ import { seededRandom } from "#ops/random.js";
 import { countsOf } from "#report/counts.js";
 import type { KernelProfile, ProfileReport } from "#report/profile.js";
 import type { KernelCost } from "#schedule/kernel-cost.js";
-import { kernelCost } from "#schedule/kernel-cost.js";
+import type { Traffic } from "#schedule/traffic.js";
+import { trafficOf } from "#schedule/traffic.js";
 import type { LaunchInfo, Net } from "#runtime/types.js";
 import type { EmitModuleOptions } from "#compile/emit.js";
 import { emit, emitKinds } from "#compile/emit.js";
 import type { TimedDevice } from "./gpu-times.js";
 import { timedDevice } from "./gpu-times.js";
 import { load } from "#compile/load.js";
-import type { Roofline, RooflineSize } from "./roofline.js";
+import type { Bandwidth, Roofline, RooflineSize } from "./roofline.js";
 import { bandwidthFor, measureRoofline } from "./roofline.js";
 import { scheduleModule } from "#compile/schedule-module.js";
 import { targetOf } from "#compile/targets.js";
@@ -87,8 +88,10 @@ export async function profile(module: Module, options: ProfileOptions = {}): Pro
   const lineOf = lineTexts(options.sources ?? new Map());
   const milliseconds = perLaunch.map(median);
   const sum = milliseconds.reduce((all, one) => all + one, 0);
+  const costs = trafficOf(schedule);
   const kernels = schedule.groups.map((group, order): KernelProfile => {
     const launch = net.launches[order] ?? bug("a kernel that is not launched");
+    const cost = costs[order] ?? bug("a kernel without a cost");
     const ops = group.nodes.map((id) => {
       const node = nodeOf(schedule.graph, id);
       const line = lineOf(node.origin.spans[0]);
@@ -101,7 +104,7 @@ export async function profile(module: Module, options: ProfileOptions = {}): Pro
       };
     });
     const own = milliseconds[order] ?? 0;
-    return { order, ops, ...place(launch, kernelCost(schedule, group), own, machine), share: own / sum };
+    return { order, ops, ...place(launch, cost, own, machine), share: own / sum };
   });
   net.dispose();
   gpu?.device.destroy();
@@ -156,10 +159,10 @@ async function timeRuns(
   return { perLaunch, perRun };
 }
 
-/** A kernel's place under the roofline. An elementwise result counts as one multiply-accumulate. */
+/** A kernel's place under the roofline. */
 function place(
   launch: LaunchInfo,
-  cost: KernelCost,
+  { cost, traffic }: ReturnType<typeof trafficOf>[number],
   milliseconds: number,
   machine: Roofline | undefined,
 ): Omit<KernelProfile, "order" | "ops" | "share"> {
@@ -172,23 +175,35 @@ function place(
     gigaflops: milliseconds > 0 ? (2e-6 * launch.macs) / milliseconds : 0,
     bytes,
     gigabytes: milliseconds > 0 ? (1e-6 * bytes) / milliseconds : 0,
-    ...given({ roofline: machine && underRoofline(cost, bytes, milliseconds, machine) }),
+    ...given({ roofline: machine && underRoofline(cost, traffic, milliseconds, machine) }),
   };
 }
 
+/**
+ * The least time that the machine allows. An elementwise result counts as one multiply-accumulate. Bytes that a kernel reads come from the
+ * cache that may still have them: each at the bandwidth for the bytes that were used since.
+ */
 function underRoofline(
-  cost: KernelCost,
-  bytes: number,
+  { macs, steps }: KernelCost,
+  traffic: readonly Traffic[],
   milliseconds: number,
   machine: Roofline,
 ): Exclude<KernelProfile["roofline"], undefined> {
-  const compute = (cost.macs + cost.steps) / machine.macsPerSecond;
-  const bandwidth = bandwidthFor(machine, bytes);
-  const memory = bytes / bandwidth.bytesPerSecond;
+  const compute = (macs + steps) / machine.macsPerSecond;
+  const byLevel = new Map<Bandwidth, number>();
+  for (const { bytes, distance } of traffic) {
+    const level = bandwidthFor(machine, distance);
+    byLevel.set(level, (byLevel.get(level) ?? 0) + bytes / level.bytesPerSecond);
+  }
+  const levels = [...byLevel].toSorted(([, a], [, b]) => b - a);
+  const memory = levels.reduce((sum, [, seconds]) => sum + seconds, 0);
   const allowed = 1000 * Math.max(compute, memory);
+  const [[slowest] = []] = levels;
+  const level = compute > memory || slowest === machine.bandwidths.at(-1) ? undefined : slowest;
   return {
     milliseconds: allowed,
-    bound: compute > memory ? "compute" : bandwidth === machine.bandwidths.at(-1) ? "memory" : "cache",
+    bound: compute > memory ? "compute" : level ? "cache" : "memory",
+    ...given({ cacheBytes: level?.bytes }),
     share: milliseconds > 0 ? allowed / milliseconds : 0,
   };
 }

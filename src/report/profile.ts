@@ -29,8 +29,10 @@ export interface KernelProfile {
   /** The roofline of the kernel; absent on a GPU, which is not measured. */
   readonly roofline?: {
     readonly milliseconds: number;
-    /** The limiting resource: arithmetic, memory, or a cache if all bytes of the kernel fit into it. */
+    /** The limiting resource: arithmetic, memory, or a cache that may still have most of what the kernel reads. */
     readonly bound: "compute" | "cache" | "memory";
+    /** If that is a cache: the size of the arrays of `bandwidths` that are as fast. */
+    readonly cacheBytes?: number;
     /** The least time, relative to the measured time. */
     readonly share: number;
   };
@@ -98,7 +100,7 @@ export function profileText(report: ProfileReport, sort: "order" | "time" = "ord
     countText(one.macs),
     one.macs > 0 ? one.gigaflops.toFixed(1) : "",
     bytesText(one.bytes),
-    ...(one.roofline ? [percent(one.roofline.share), one.roofline.bound] : [one.gigabytes.toFixed(1)]),
+    ...(one.roofline ? [percent(one.roofline.share), boundText(one.roofline)] : [one.gigabytes.toFixed(1)]),
   ]);
   const last = [
     "",
@@ -132,6 +134,11 @@ export function profileText(report: ProfileReport, sort: "order" | "time" = "ord
     table(head, [...rows, last], align.slice(0, head.length)),
     "",
   ].join("\n");
+}
+
+/** `compute`, or `cache of 1.50 MiB`. */
+export function boundText({ bound, cacheBytes }: Exclude<KernelProfile["roofline"], undefined>): string {
+  return cacheBytes === undefined ? bound : `${bound} of ${bytesText(cacheBytes)}`;
 }
 
 /** `s1.conv2d + 2 more`. */

@@ -12,6 +12,8 @@ import type { Group, Schedule, Source } from "./schedule.js";
 export interface KernelCost {
   /** Tensors and weights that are read, each once, and what the strips of a fused kernel read again. */
   readonly bytesRead: number;
+  /** The part of these that are weights. */
+  readonly weightBytes: number;
   readonly bytesWritten: number;
   /** Multiply-accumulates that are computed, including repeated ones; for Winograd's algorithm only its products. */
   readonly macs: number;
@@ -45,6 +47,7 @@ export function kernelCost(schedule: Schedule, group: Group): KernelCost {
   const computeSeconds = sum((one) => one.seconds) + group.plan.extraSeconds;
   return {
     bytesRead: Math.round(weights + tensors - bytesWritten),
+    weightBytes: Math.round(weights),
     bytesWritten,
     macs: Math.round(sum((one) => one.macs) + group.plan.extraMacs),
     steps: sum((one) => one.steps),
@@ -54,12 +57,13 @@ export function kernelCost(schedule: Schedule, group: Group): KernelCost {
   };
 }
 
-function bytesOf(source: Source): number {
+/** Bytes of the elements of a source. */
+export function bytesOf(source: Source): number {
   return 4 * elements((source.kind === "weight" ? source.type : source.view.type).shape);
 }
 
 /** Everything that a kernel reads, each once; omitted weights are not read. */
-function sourcesOf({ weights }: Schedule, { input, prologue, stages }: Group): Source[] {
+export function sourcesOf({ weights }: Schedule, { input, prologue, stages }: Group): Source[] {
   const steps = [...prologue, ...stages.flatMap((stage) => stage.epilogue)];
   const all = [
     input,

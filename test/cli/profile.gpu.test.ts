@@ -42,10 +42,16 @@ test.each(["wasm", "js"] as const)(
       const { bytes, roofline, macs, macsDone } = kernel;
       expect(bytes).toBeGreaterThan(0);
       const compute = macsDone / report.machine!.macsPerSecond;
-      const { bandwidths } = report.machine!;
-      const fitting = bandwidths.find((one) => bytes <= one.bytes) ?? bandwidths.at(-1)!;
-      const memory = bytes / fitting.bytesPerSecond;
-      expect(roofline!.milliseconds).toBeGreaterThanOrEqual(1000 * Math.max(compute, memory) * 0.999);
+      const rates = report.machine!.bandwidths.map(({ bytesPerSecond }) => bytesPerSecond);
+      const memory = { least: bytes / Math.max(...rates), most: bytes / Math.min(...rates) };
+      expect(roofline!.milliseconds).toBeGreaterThanOrEqual(999 * Math.max(compute, memory.least));
+      if (roofline!.bound !== "compute")
+        expect(roofline!.milliseconds).toBeLessThanOrEqual(1001 * memory.most);
+      if (roofline!.bound === "cache")
+        expect(report.machine!.bandwidths.slice(0, -1).map((one) => one.bytes)).toContain(
+          roofline!.cacheBytes,
+        );
+      else expect(roofline!.cacheBytes).toBeUndefined();
       if (kernel.kernel.startsWith("winograd")) expect(macsDone).toBeLessThan(macs);
       expect(kernel.ops[0]?.line).toMatch(/^fm_resnet16\.net:\d+: /);
     }

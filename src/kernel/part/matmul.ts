@@ -3,7 +3,19 @@
 import type { Border, Tap } from "./border.js";
 import { loadTap } from "./border.js";
 import type { Int, Loops, Width } from "../ir/build.js";
-import { address, addInt, f32, horizontal, i32, int, load, madd, mulInt, widen } from "../ir/build.js";
+import {
+  address,
+  addInt,
+  compare,
+  f32,
+  horizontal,
+  i32,
+  int,
+  load,
+  madd,
+  mulInt,
+  widen,
+} from "../ir/build.js";
 import type { Place, Register, Value } from "../ir/ir.js";
 import type { Build } from "./operands.js";
 import type { Within } from "./strip.js";
@@ -206,12 +218,17 @@ interface Ahead {
   readonly tiles: number;
 }
 
-/** Elements of a cache line. */
+/** Elements of a cache line, and of a page of memory. */
 const cacheLine = 16;
+const page = 1024;
 
 /**
- * Prefetches a part of the next panel, one element of a cache line after every few steps of a run. Returns the number of steps between, and
- * a function that emits one read. The last panel prefetches itself. Undefined if a run is too short for that.
+ * Prefetches what the next tiles read of B, on two levels. After every few steps of a run, a tile reads one element of a cache line of the
+ * next panel. The first tile of a panel reads an element of every page of the panel after the next, so that the processor looks up the
+ * addresses of these pages at the same time: it prefetches no lines across pages, and in a virtual machine a lookup may take a microsecond.
+ * The last panels prefetch the last one.
+ *
+ * Returns the number of steps between two lines, and a function that emits the read of one. Undefined if a run is too short for that.
  */
 function readAhead(
   k: Build,
@@ -225,8 +242,12 @@ function readAhead(
   const reads = columns.depth / steps;
   const stride = Math.floor(panel / (tiles * reads));
   const last = (segment.first + (segment.count - 1) * segment.width) * columns.depth;
-  const from = addInt(int("min", addInt(offset, panel), last), mulInt(tile, reads * stride));
-  const next = k.let("next", i32(addInt(columns.start, from)));
+  const later = (panels: number): Int => int("min", addInt(offset, panels * panel), last);
+  k.guard(compare("lt", tile, 1), () => {
+    const far = k.let("far", i32(addInt(columns.start, later(2))));
+    for (let at = 0; at < panel; at += page) k.prefetch(columns.place, address(far, at));
+  });
+  const next = k.let("next", i32(addInt(columns.start, later(1), mulInt(tile, reads * stride))));
   const emit = (): void => {
     k.prefetch(columns.place, address(next));
     k.step(next, stride);

@@ -30,8 +30,8 @@ export interface Tile {
    */
   readonly winogradScratch: number;
   /**
-   * If B has at least this many bytes, and at most this many tiles read a panel of it, each of them prefetches a part of the next panel.
-   * Absent if the target does not use hints.
+   * If B has at least this many bytes, and at most this many tiles read a panel of it, each of them prefetches a part of the next panel, and
+   * the first the pages of the panel after it. Absent if the target does not use hints.
    */
   readonly ahead?: { readonly bytes: number; readonly tiles: number };
   /** Whether long sums are added up in blocks (`sums.ts`): not if registers hold float64. */
@@ -75,12 +75,14 @@ export const jsTile: Tile = {
 };
 
 /**
- * WebAssembly: 4×8 without unrolling keeps all sums in registers (36–50 GFLOP/s); wider tiles spill. Two depthwise pixels at once
- * reach 21 GFLOP/s on 14×14×512 where one reaches 16 (relaxed SIMD; without, 18 and 15). MobileNetV2 takes 13.8 ms with one,
- * 13.3 with two and 13.1 with three or four (Node 24), whose module is a fifth larger.
+ * WebAssembly: 4×8 without unrolling keeps all sums in registers (36–50 GFLOP/s); wider tiles spill. Depthwise pixels at once, relaxed SIMD
+ * in Node 24 on Zen 4: MobileNetV2 takes 13.4 ms with two, 13.4 with three and 13.1 with four, BlazeFace 1.43, 1.41 and 1.38, MobileNetV1 23.4,
+ * 23.3 and 23.0. Without relaxed SIMD there is no difference from two to four. Four make modules a tenth larger.
  *
  * B that is read ahead (relaxed, Node 24; simd, Node 20): ResNet-18 44.2 → 41.5 ms, 44.8 → 42.9; MobileNetV1 25.3 → 24.9, 26.0 → 25.3;
  * MobileNetV2 14.2 → 14.0, 15.9 → 15.5. For eight tiles at most MobileNetV2 takes 2% longer; for 49 or 128 there is no difference.
+ * The addresses of pages that are looked up ahead, then: ResNet-18 41.5 → 38.9 ms, VGG-16 213 → 207; the MobileNets take as long (Node 24 on
+ * Zen 4). Without lines that are read ahead, these are 41.7 and more. A dense layer of one row is slower with either (14.3 → 17 ms for 392 MiB).
  * Blocks of the depth, so that a part of a panel stays in the nearest cache, gain nothing (48×2304×512, 48×1024×1024).
  */
 export const wasmTile: Tile = {
@@ -88,7 +90,7 @@ export const wasmTile: Tile = {
   rows: 4,
   columns: 8,
   blockPixels: 64,
-  depthwisePixels: 2,
+  depthwisePixels: 4,
   ahead: { bytes: 2 ** 16, tiles: 16 },
   blocks: 8,
   sumsInBlocks: true,
