@@ -15,15 +15,23 @@ export async function findWeights(
   embedded: string | undefined,
 ): Promise<Float32Array> {
   const given = bytesOf(source);
-  const range = given && dataRange(model, given, givenBytes);
-  if (given && range && range.end <= given.length && (given.byteOffset + range.start) % 4 === 0) {
-    const data = given.subarray(range.start, range.end);
-    checkHash(model, data, givenBytes);
+  const data = given && alignedData(model, given);
+  if (data) {
+    compareHash(model, hashBytes(data), givenBytes);
     return new Float32Array(data.buffer, data.byteOffset, model.weights.elements);
   }
   const weights = new Float32Array(model.weights.elements);
   await readWeights(model, base, source, embedded, [{ bytes: new Uint8Array(weights.buffer) }]);
   return weights;
+}
+
+/** The data of a packed file; undefined if it is not aligned, or not whole. */
+function alignedData(model: Weighted, file: Uint8Array): Uint8Array | undefined {
+  const start = file.length < 8 ? 8 : 8 + headerLength(model, file, givenBytes);
+  const data = file.subarray(start, start + model.weights.elements * 4);
+  if (data.byteOffset % 4 !== 0 || data.length < model.weights.elements * 4) return undefined;
+  checkHeader(model, file.subarray(8, start), givenBytes);
+  return data;
 }
 
 /** Where a part of the weights is read to, and what is done with it; then the next part may take its place. */
@@ -72,24 +80,39 @@ export async function readWeights(
   rooms: readonly Room[],
 ): Promise<void> {
   if (source === undefined && embedded !== undefined) {
-    const filling = createFilling(model, "embedded", rooms);
-    for (const piece of base64Pieces(embedded)) await filling.put(piece);
-    return filling.end();
+    const pieces = base64Pieces(embedded);
+    const read = copying(() => pieces.next().value ?? undefined);
+    return fillRooms(model, { where: "embedded", read }, rooms);
   }
   if (source === undefined && model.weights.elements === 0) return;
+  const origin = await openSource(model, base, source);
+  try {
+    await readHead(model, origin);
+    await fillRooms(model, origin, rooms);
+  } finally {
+    await origin.close?.();
+  }
+}
+
+/** Where weights come from. */
+interface Origin {
+  /** Its name in messages. */
+  readonly where: string;
+  /** Fills the beginning of `into` with the next bytes, and returns how many; 0 at the end. */
+  read(into: Uint8Array): Promise<number>;
+  close?(): Promise<void>;
+}
+
+async function openSource(model: Weighted, base: string, source: WeightsSource | undefined): Promise<Origin> {
   if (source === undefined || typeof source === "string" || source instanceof URL) {
-    const url = urlOf(model, source, base);
-    const intake = createIntake(model, url.href, rooms);
-    for await (const piece of piecesOf(model, url)) await intake.take(piece);
-    return intake.end();
+    return openUrl(model, urlOf(model, source, base));
   }
   const bytes = bytesOf(source);
   if (!bytes) {
     throw new TypeError(`${model.name}: weights must be a URL, an ArrayBuffer or a Uint8Array`);
   }
-  const intake = createIntake(model, givenBytes, rooms);
-  await intake.take(bytes);
-  return intake.end();
+  const pieces = [bytes];
+  return { where: givenBytes, read: copying(() => pieces.pop()) };
 }
 
 const givenBytes = "the weights given";
@@ -114,36 +137,32 @@ function bytesOf(source: unknown): Uint8Array | undefined {
   return undefined;
 }
 
-/** The bytes of a file or a response; a piece is valid until the next one is requested. */
-async function* piecesOf(model: Weighted, url: URL): AsyncGenerator<Uint8Array> {
+/** A file or a response. */
+async function openUrl(model: Weighted, url: URL): Promise<Origin> {
+  const where = url.href;
   const fail = (why: unknown): never => {
     const text = why instanceof Error ? why.message : String(why);
-    throw new Error(`${model.name}: cannot read the weights ${url.href}: ${text}`);
+    throw new Error(`${model.name}: cannot read the weights ${where}: ${text}`);
   };
   // Node's fetch does not read files; browsers have no `process`, and Deno and Bun have both.
   const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
   const fs = url.protocol === "file:" ? process?.getBuiltinModule?.("node:fs/promises") : undefined;
   if (fs) {
     const file = await (fs as FileSystem).open(url).catch(fail);
-    try {
-      const piece = new Uint8Array(1 << 20);
-      for (;;) {
-        const { bytesRead } = await file.read(piece, 0, piece.length).catch(fail);
-        if (bytesRead === 0) return;
-        yield piece.subarray(0, bytesRead);
-      }
-    } finally {
-      await file.close();
-    }
+    return {
+      where,
+      read: async (into) => (await file.read(into, 0, into.length).catch(fail)).bytesRead,
+      close: () => file.close(),
+    };
   }
   const response = await fetch(url).catch(fail);
   if (!response.ok) fail(`${response.status} ${response.statusText}`);
   const reader = response.body?.getReader();
-  for (;;) {
-    const piece = (await reader?.read().catch(fail))?.value;
-    if (!piece) return;
-    yield piece;
-  }
+  return {
+    where,
+    read: copying(async () => (await reader?.read().catch(fail))?.value),
+    close: async () => reader?.cancel().catch(() => {}),
+  };
 }
 
 /** The part of `node:fs/promises` that is used. */
@@ -154,110 +173,102 @@ interface FileSystem {
   }>;
 }
 
-/** Takes a packed file in pieces of any size, and puts the data of its tensor into rooms. */
-function createIntake(model: Weighted, where: string, rooms: readonly Room[]) {
-  const filling = createFilling(model, where, rooms);
-  let head: Uint8Array = new Uint8Array(0);
-  let range: DataRange | undefined;
-  let taken = 0;
-  return {
-    async take(next: Uint8Array): Promise<void> {
-      let [piece, begin] = [next, taken];
-      taken += next.length;
-      if (!range) {
-        head = head.length === 0 ? next : joined(head, next);
-        range = dataRange(model, head, where);
-        [piece, begin] = [head, 0];
-      }
-      const from = Math.max(begin, range?.start ?? taken);
-      const to = Math.min(taken, range?.end ?? taken);
-      if (from < to) await filling.put(piece.subarray(from - begin, to - begin));
-    },
-    async end(): Promise<void> {
-      if (!range)
-        throw wrongFile(model, where, taken < 8 ? `it has ${taken} bytes` : "its header is cut off");
-      if (taken < range.end) {
-        const needed = range.end - range.start;
-        throw wrongFile(model, where, `it ends after ${taken - range.start} of ${needed} bytes of data`);
-      }
-      await filling.end();
-    },
-  };
-}
-
-/** Fills rooms one after another with data that comes in pieces, and checks its hash at the end. */
-function createFilling(model: Weighted, where: string, rooms: readonly Room[]) {
-  const state = startHash();
-  let at = 0;
-  let filled = 0;
-  async function settle(): Promise<void> {
-    for (let room = rooms[at]; room && filled === room.bytes.length; room = rooms[++at], filled = 0) {
-      addToHash(state, room.bytes);
-      await room.then?.();
+/** Reads by copying pieces of any size, the last of which is undefined; a piece is valid until the next is asked for. */
+function copying(next: () => Piece | Promise<Piece>): Origin["read"] {
+  let piece: Uint8Array = new Uint8Array(0);
+  return async (into) => {
+    while (piece.length === 0) {
+      const following = await next();
+      if (!following) return 0;
+      piece = following;
     }
-  }
-  return {
-    async put(piece: Uint8Array): Promise<void> {
-      for (let rest = piece; rest.length > 0;) {
-        await settle();
-        const room = rooms[at];
-        if (!room) return;
-        const part = rest.subarray(0, room.bytes.length - filled);
-        room.bytes.set(part, filled);
-        filled += part.length;
-        rest = rest.subarray(part.length);
-      }
-    },
-    async end(): Promise<void> {
-      await settle();
-      compareHash(model, endHash(state), where);
-    },
+    const part = piece.subarray(0, into.length);
+    into.set(part);
+    piece = piece.subarray(part.length);
+    return part.length;
   };
 }
 
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
-}
-
-interface DataRange {
-  readonly start: number;
-  readonly end: number;
-}
+type Piece = Uint8Array | undefined;
 
 /**
- * Where the data of the only tensor of a packed safetensors file is (8 bytes of header length, JSON, data); undefined
- * if `head`, its beginning, lacks a part of the header.
+ * Reads the beginning of a packed safetensors file, which has one tensor: 8 bytes of header length, and JSON; the data
+ * follows.
  */
-function dataRange(model: Weighted, head: Uint8Array, where: string): DataRange | undefined {
-  if (head.length < 8) return undefined;
+async function readHead(model: Weighted, { where, read }: Origin): Promise<void> {
+  const head = new Uint8Array(8);
+  const had = await readFully(read, head);
+  if (had < 8) throw wrongFile(model, where, `it has ${had} bytes`);
+  const header = new Uint8Array(headerLength(model, head, where));
+  if ((await readFully(read, header)) < header.length) throw wrongFile(model, where, "its header is cut off");
+  checkHeader(model, header, where);
+}
+
+async function readFully(read: Origin["read"], into: Uint8Array): Promise<number> {
+  let filled = 0;
+  while (filled < into.length) {
+    const count = await read(into.subarray(filled));
+    if (count === 0) break;
+    filled += count;
+  }
+  return filled;
+}
+
+/** Reads this much at once: long enough that threads need not wait for each other, and short enough to be hashed soon. */
+const stretch = 1 << 22;
+
+/** Fills rooms one after another, and checks the hash of all. */
+async function fillRooms(model: Weighted, { where, read }: Origin, rooms: readonly Room[]): Promise<void> {
+  const state = startHash();
+  let sum = 0;
+  for (const { bytes, then } of rooms) {
+    let [filled, hashed] = [0, 0];
+    while (filled < bytes.length) {
+      const reading = read(bytes.subarray(filled, filled + stretch));
+      // The system reads a file on another thread meanwhile.
+      const whole = filled & ~3;
+      addToHash(state, bytes.subarray(hashed, whole));
+      hashed = whole;
+      const count = await reading;
+      if (count === 0) {
+        const [had, needed] = [sum + filled, model.weights.elements * 4];
+        throw wrongFile(model, where, `it ends after ${had} of ${needed} bytes of data`);
+      }
+      filled += count;
+    }
+    addToHash(state, bytes.subarray(hashed));
+    sum += filled;
+    await then?.();
+  }
+  compareHash(model, endHash(state), where);
+}
+
+/** The length of the header, from the first 8 bytes. */
+function headerLength(model: Weighted, head: Uint8Array, where: string): number {
   const length = new DataView(head.buffer, head.byteOffset, 8).getUint32(0, true);
   // Cleave's are a few hundred bytes long.
   if (length > 1 << 20) throw wrongFile(model, where, "its header is too long");
-  if (head.length < 8 + length) return undefined;
+  return length;
+}
+
+/** Checks that the data is what the model needs, and begins after the header. */
+function checkHeader(model: Weighted, header: Uint8Array, where: string): void {
   let packed: { data_offsets?: readonly number[] } | undefined;
   try {
-    packed = JSON.parse(new TextDecoder().decode(head.slice(8, 8 + length))).packed;
+    packed = JSON.parse(new TextDecoder().decode(header.slice())).packed;
   } catch {
     throw wrongFile(model, where, "its header is not JSON");
   }
-  const [start = 0, end = 0] = packed?.data_offsets ?? [];
   if (!packed) throw wrongFile(model, where, 'it has no tensor "packed"');
+  const [start = 0, end = 0] = packed.data_offsets ?? [];
   const needed = model.weights.elements * 4;
-  if (end - start !== needed) {
+  if (start !== 0 || end !== needed) {
     throw wrongFile(model, where, `it holds ${end - start} bytes of data, and ${needed} are needed`);
   }
-  return { start: 8 + length + start, end: 8 + length + end };
 }
 
 function wrongFile(model: Weighted, where: string, why: string): Error {
   return new Error(`${model.name}: ${where} is not a packed weight file of Cleave: ${why}`);
-}
-
-function checkHash(model: Weighted, data: Uint8Array, where: string): void {
-  compareHash(model, hashBytes(data), where);
 }
 
 function compareHash(model: Weighted, hash: string, where: string): void {

@@ -35,7 +35,12 @@ function serve(bytes: Uint8Array, size: number): void {
     at += size;
     return { done: value === undefined, value };
   };
-  vi.stubGlobal("fetch", async () => ({ ok: true, body: { getReader: () => ({ read }) } }));
+  stubReader(read);
+}
+
+function stubReader(read: () => Promise<unknown>): void {
+  const reader = { read, cancel: async () => {} };
+  vi.stubGlobal("fetch", async () => ({ ok: true, body: { getReader: () => reader } }));
 }
 
 test.each([1, 2, 3, 7, 8, 9, 64, 1000])("a response in pieces of %i bytes", async (size) => {
@@ -47,6 +52,30 @@ test.each([1, 2, 3, 7, 8, 9, 64, 1000])("a response in pieces of %i bytes", asyn
     expect([...new Uint8Array(memory, 0, 8), ...new Uint8Array(memory, 40)].every((byte) => byte === 0)).toBe(
       true,
     );
+  }
+});
+
+test("a file that takes several reads, into rooms of any size", async () => {
+  const elements = 3 * 2 ** 20 + 5;
+  const large = Float32Array.from({ length: elements }, (_, at) => at);
+  const program = smallProgram({ weights: [{ name: "w", elements, pack: () => [large] }] });
+  const { weights: packed } = emitWasm(program, { version: "0.0.0" });
+  const bytes = new Uint8Array(large.buffer);
+  const info = { file: "large", elements, hash: hashBytes(bytes) };
+  const folder = mkdtempSync(join(tmpdir(), "cleave-large-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, "large"), packed!);
+  for (const memory of [new ArrayBuffer(bytes.length), new SharedArrayBuffer(bytes.length)]) {
+    const ends = [0, 4, 4, 2 ** 22 + 4, 2 ** 23, bytes.length];
+    const rooms = ends.slice(1).map((end, at) => new Uint8Array(memory, ends[at]!, end - ends[at]!));
+    await readWeights(
+      { ...model, weights: info },
+      pathToFileURL(join(folder, "large.mjs")).href,
+      undefined,
+      undefined,
+      rooms.map((room) => ({ bytes: room })),
+    );
+    expect(Buffer.compare(new Uint8Array(memory), bytes)).toBe(0);
   }
 });
 
@@ -64,8 +93,7 @@ test.each([
 });
 
 test("a connection that breaks says which file and why", async () => {
-  const read = async () => Promise.reject(new Error("reset by peer"));
-  vi.stubGlobal("fetch", async () => ({ ok: true, body: { getReader: () => ({ read }) } }));
+  stubReader(async () => Promise.reject(new Error("reset by peer")));
   const room = new Uint8Array(32);
   await expect(
     readWeights(model, "https://x/small.mjs", undefined, undefined, [{ bytes: room }]),

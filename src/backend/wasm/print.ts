@@ -12,7 +12,8 @@ import { createValues, kernelParameters } from "./values.js";
 
 /**
  * Prints the kernel as a function of its first block, the block after its last, the address of its scratch, and the address of each
- * parameter's base, all i32 and in bytes. There is at least one block. Team loops are plain loops, because the team has one member.
+ * parameter's base, all i32 and in bytes. Without a block it does nothing, which `load` uses to have it optimized early. Team loops are plain
+ * loops, because the team has one member.
  */
 export function printKernel(kernel: Kernel, options: ValueOptions): WasmFunction {
   const folded = foldKernel(kernel);
@@ -26,7 +27,7 @@ export function printKernel(kernel: Kernel, options: ValueOptions): WasmFunction
     ...printBody(folded.body, printer),
   ];
   const [from, to] = [kernelParameters.indexOf("from"), kernelParameters.indexOf("to")];
-  const body =
+  const blocks =
     count === 1
       ? block
       : [
@@ -37,7 +38,7 @@ export function printKernel(kernel: Kernel, options: ValueOptions): WasmFunction
     parameters: [...kernelParameters, ...folded.parameters].map(() => "i32"),
     results: [],
     locals: values.locals,
-    body,
+    body: ifElse(op("i32.lt_s", localGet(from), localGet(to)), blocks, []),
     exportName: kernel.name,
   };
 }

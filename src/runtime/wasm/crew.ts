@@ -8,7 +8,9 @@ export interface Launch {
   readonly kernel: string;
   readonly blocks: number;
   readonly addresses: readonly number[];
-  /** Blocks that a thread takes at once; 0 if the leader runs the launch alone. */
+  /** Whether all threads share the blocks; otherwise the leader runs the launch alone. */
+  readonly isDivided: boolean;
+  /** Blocks that a thread takes at once. */
   readonly chunk: number;
 }
 
@@ -31,6 +33,8 @@ export interface Crew {
 export interface Player {
   /** Runs the launches `from` to `to` as the leader, thread 0; adds their milliseconds to `times`, if given. */
   lead(from: number, to: number, times?: Float64Array): void;
+  /** Has the engine optimize a kernel, in the background. */
+  warmUp(kernel: string): void;
   /** Helps the leader, as this thread (1 or more), forever. */
   help(thread: number): never;
 }
@@ -54,6 +58,9 @@ export async function createPlayer(crew: Crew): Promise<Player> {
   // Polling takes 7 ns, and waking a sleeping thread about 50 µs.
   const spins = 20_000;
   const patience = 60_000;
+  // V8 optimizes a function when it has run 1.8 (Node 20) or 13 MB (Node 24) of its code, and counts a call without
+  // blocks as the whole function, of which there are 5 KB or more. Such a call takes 0.1 µs.
+  const warmUps = 3000;
 
   function play(index: number, thread: number): void {
     const step = steps[index];
@@ -61,7 +68,12 @@ export async function createPlayer(crew: Crew): Promise<Player> {
     if (!step || !kernel) return;
     const { blocks, addresses, chunk } = step;
     const own = crew.scratch + thread * crew.stride;
-    if (chunk === 0) return kernel(0, blocks, own, ...addresses);
+    if (!step.isDivided) {
+      for (let from = 0; from < blocks; from += chunk) {
+        kernel(from, Math.min(from + chunk, blocks), own, ...addresses);
+      }
+      return;
+    }
     for (let other = 0; other < threads; other++) {
       const owner = (thread + other) % threads;
       const end = shareOf(blocks, owner + 1);
@@ -121,10 +133,15 @@ export async function createPlayer(crew: Crew): Promise<Player> {
       for (let index = from; index < to; index++) {
         if (crew.poison) scratch.fill(Number.NaN);
         const start = times ? performance.now() : 0;
-        if (steps[index]?.chunk === 0) play(index, 0);
-        else playTogether(index);
+        if (steps[index]?.isDivided) playTogether(index);
+        else play(index, 0);
         if (times) times[index - from] = (times[index - from] ?? 0) + performance.now() - start;
       }
+    },
+    warmUp(name) {
+      const kernel = exports[name] as WasmKernel;
+      // Addresses that are left out would have to be converted.
+      for (let call = 0; call < warmUps; call++) kernel(0, 0, 0, 0, 0, 0, 0, 0);
     },
     help(thread) {
       for (let seen = 0, spin = 0; ; spin++) {

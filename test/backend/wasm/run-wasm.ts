@@ -10,7 +10,10 @@ import type { KernelProgram, Launch, PackedWeight } from "#kernel/ir/ir.js";
 // On by default from Node 22 on.
 if (process.versions.node.startsWith("20.")) setFlagsFromString("--experimental-wasm-relaxed-simd");
 
-/** The outputs by name; every kernel's blocks are run in two calls, as two threads would divide them. */
+/**
+ * The outputs by name; every kernel's blocks are run in two calls, as two threads would divide them. First, it is called without a block, which
+ * must not store anything.
+ */
 export async function runWasm(
   program: KernelProgram,
   inputs: ReadonlyMap<string, Tensor>,
@@ -20,16 +23,22 @@ export async function runWasm(
   const layout = layoutOf(program, count);
   const pages = Math.ceil((layout.scratch + program.scratch * 4) / 65536);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const host = { memory, sin: Math.sin, cos: Math.cos, pow: Math.pow };
+  const binary = await WebAssembly.compile(binaryOf(program, relaxed));
+  const { exports } = await WebAssembly.instantiate(binary, { host });
+  const bytes = new Uint8Array(memory.buffer).fill(0x3b);
+  for (const { name } of program.kernels) {
+    (exports[name] as Run)(0, 0, 0);
+    if (Buffer.compare(bytes, untouched(bytes.length)) !== 0)
+      throw new Error(`${name} stores without a block`);
+  }
   new Float32Array(memory.buffer).fill(Number.NaN);
   new Int32Array(memory.buffer, layout.table, program.table.length).set(program.table);
   const arena = new Float32Array(memory.buffer, layout.arena, program.arenas[0]!.elements);
   const scratch = new Float32Array(memory.buffer, layout.scratch, program.scratch);
-  const host = { memory, sin: Math.sin, cos: Math.cos, pow: Math.pow };
-  const binary = await WebAssembly.compile(binaryOf(program, relaxed));
-  const instance = await WebAssembly.instantiate(binary, { host });
   const play = (launch: Launch): void => {
     const kernel = program.kernels[launch.kernel]!;
-    const run = instance.exports[kernel.name] as (...of: number[]) => void;
+    const run = exports[kernel.name] as Run;
     const addresses = launch.offsets.map((offset, index) => addressOf(kernel, index, offset, layout));
     const middle = Math.ceil(kernel.grid.count / 2);
     scratch.fill(Number.NaN);
@@ -55,6 +64,16 @@ export async function runWasm(
   return new Map(
     program.outputs.map((port) => [port.name, arena.slice(port.offset, port.offset + elements(port.shape))]),
   );
+}
+
+type Run = (...of: number[]) => void;
+
+let sample = new Uint8Array(0);
+
+/** So many bytes as memory has before a program. */
+function untouched(length: number): Uint8Array {
+  if (sample.length < length) sample = new Uint8Array(length).fill(0x3b);
+  return sample.subarray(0, length);
 }
 
 /** Puts a weight into memory and returns the address after it. */
