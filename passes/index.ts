@@ -4,6 +4,7 @@ import type { Pass } from "#rewrite/pipeline/pass.js";
 import { absorbMoves } from "./absorb-moves.js";
 import { applyRules } from "./apply-rules.js";
 import { canonicalize } from "./canonicalize.js";
+import { compactWeights } from "./compact-weights.js";
 import { cutWeights } from "./cut-weights.js";
 import { eliminateCommonSubexpressions } from "./eliminate-common-subexpressions.js";
 import { eliminateDeadNodes } from "./eliminate-dead-nodes.js";
@@ -35,5 +36,6 @@ export const passes: readonly Pass<PassOptions>[] = [
   split,
   lowerTransposed,
   cutWeights,
+  compactWeights,
   fuse,
 ];

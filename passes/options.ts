@@ -1,10 +1,11 @@
 // The options that the passes of the standard pipeline read.
 
 import type { Rule } from "#rewrite/rule/rule.js";
+import type { CompactOptions } from "./compact-weights.js";
 import type { FuseOptions } from "./fuse.js";
 import type { SplitOptions } from "./split.js";
 
-export interface PassOptions extends SplitOptions, FuseOptions {
+export interface PassOptions extends SplitOptions, CompactOptions, FuseOptions {
   /** The user's own rules, in the order in which they are tried; see `compileRules`. */
   readonly rules?: readonly Rule[];
   /** The names of the built-in rules and fusions that do not apply. */

@@ -7,7 +7,7 @@ import type { Node, NodeId, WeightId } from "#ir/graph.js";
 import { users } from "#ir/node-order.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
-import { entryOf } from "#ir/weights.js";
+import { entryOf, inputsOf } from "#ir/weights.js";
 import type { Pass, PassContext } from "#rewrite/pipeline/pass.js";
 import { createFresh } from "#ir/fresh.js";
 import type { WinogradOptions } from "#schedule/winograd.js";
@@ -209,7 +209,7 @@ export function seededWeights(module: Module, candidates: readonly Candidate[]):
 function isSeeded({ weights }: Module, { weight }: Candidate): boolean {
   const seeded = (id: WeightId): boolean => {
     const { source } = entryOf(weights, id);
-    return source.kind === "expression" ? source.inputs.some(seeded) : source.kind === "seeded";
+    return source.kind === "seeded" || inputsOf(source).some(seeded);
   };
   return seeded(weight.attributes.weight);
 }

@@ -45,6 +45,8 @@ export type { Scaled } from "#interpret/tolerance.js";
 
 export { passes } from "#passes/index.js";
 export type { PassOptions } from "#passes/index.js";
+export type { CompactReport, CompactWeight } from "#passes/compact-weights.js";
+export type { WeightType } from "#ir/compact.js";
 export type {
   FactoredLayer,
   SplitCost,

@@ -2,6 +2,7 @@
 
 import { jsString } from "#diagnostic/escape.js";
 import type { Kernel, KernelProgram, Launch, Port } from "#kernel/ir/ir.js";
+import { runtimeTexts } from "#runtime/text.js";
 import { arenaElements } from "#ir/arenas.js";
 import type { EmitOptions } from "./artifact.js";
 import { fileNameOf } from "./artifact.js";
@@ -69,9 +70,25 @@ export function modelText(
 ${ports(program.inputs)}  ],
   outputs: [
 ${ports(program.outputs)}  ],
-${batch}${more.map((line) => `  ${line}\n`).join("")}  weights: { file: ${file}, elements: ${packed.elements}, hash: "${packed.hash}" },
+${batch}${more.map((line) => `  ${line}\n`).join("")}  weights: { file: ${file}, elements: ${packed.elements}, hash: "${packed.hash}"${storedText(packed)} },
 };
 `;
+}
+
+/** How the weights are stored, if some are stored as codes. */
+function storedText({ bytes, stored }: PackedWeights): string {
+  if (!stored) return "";
+  const rows = stored.map((row) => `\n      ${JSON.stringify(row).replaceAll(",", ", ")},`);
+  return `, bytes: ${bytes}, stored: [${rows.join("")}\n    ]`;
+}
+
+/** The runtime of a target. If weights are stored as codes, the machine reads them with `src/runtime/compact.ts` instead. */
+export function runtimeText(machine: "js" | "wasm" | "wgsl", { stored }: PackedWeights): string[] {
+  const text = runtimeTexts[machine];
+  const net = machine === "wgsl" ? [] : [runtimeTexts.net];
+  if (!stored) return [text, ...net, runtimeTexts.shared];
+  const compact = text.replaceAll(/\b(read|find)Weights\(/g, "$1Compact(");
+  return [compact, ...net, runtimeTexts.compact, runtimeTexts.shared];
 }
 
 export function tableText(table: readonly number[]): string {

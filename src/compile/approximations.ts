@@ -1,14 +1,16 @@
 // The values of an optimized graph that rules or splitting approximated, and the outputs that depend on them.
 
 import { given } from "#diagnostic/given.js";
-import type { Graph, Node, NodeId } from "#ir/graph.js";
+import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
 import { users } from "#ir/node-order.js";
+import type { Module } from "#ir/weights.js";
+import { entryOf } from "#ir/weights.js";
 import type { PassRun } from "#rewrite/pipeline/pipeline.js";
 import type { Rule } from "#rewrite/rule/rule.js";
 
 /** One kind of change that alters values: a `rule approx`, or splitting. */
 export interface Approximation {
-  /** `rule NAME` or `split`. */
+  /** `rule NAME`, `split`, or `weights TYPE`. */
   readonly by: string;
   /** The tolerance that the rule states, relative to the greatest value. */
   readonly tolerance?: number;
@@ -26,8 +28,8 @@ export function approximationsOf(trace: readonly PassRun[], rules: readonly Rule
     if (before.graph === after.graph) continue;
     const made = new Map<string, Node[]>();
     for (const [id, node] of after.graph.nodes) {
-      if (before.graph.nodes.get(id) === node || node.op === "constant") continue;
-      const by = causeOf(node, pass.name, stated);
+      if (before.graph.nodes.get(id) === node) continue;
+      const by = node.op === "constant" ? roundingOf(after, node) : causeOf(node, pass.name, stated);
       if (by === undefined) continue;
       const list = made.get(by);
       if (list) list.push(node);
@@ -45,6 +47,13 @@ export function approximationsOf(trace: readonly PassRun[], rules: readonly Rule
     }
   }
   return [...all.values()];
+}
+
+/** The type to which the weights of a constant are rounded; undefined if they are not. */
+function roundingOf({ weights }: Module, { attributes }: NodeOf<"constant">): string | undefined {
+  const { source } = entryOf(weights, attributes.weight);
+  if (source.kind !== "compact" || !source.isRounded) return undefined;
+  return `weights ${source.form.codes === "float16" ? "f16" : source.form.codes}`;
 }
 
 function causeOf(

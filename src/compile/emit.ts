@@ -3,7 +3,7 @@
 import { given } from "#diagnostic/given.js";
 import type { TargetName } from "#ir/target.js";
 import type { Artifact, WeightSink } from "#backend/artifact.js";
-import { packedElements, placeWeights } from "#backend/packed.js";
+import { packedBytes, packedElements, placeWeights } from "#backend/packed.js";
 import { opCount } from "#inspect/cost.js";
 import type { Limits } from "#backend/wgsl/limits.js";
 import { checkLimits, guaranteedLimits } from "#backend/wgsl/limits.js";
@@ -113,7 +113,7 @@ function* emitSteps(
     leastMemory(program, target.name) > memoryLimits[target.name] || (needs !== undefined && exceeds(needs));
   return finish(
     isTooLarge
-      ? { elements: packedElements(program), hash: "", flushed: 0, part: {} }
+      ? { elements: packedElements(program), bytes: packedBytes(program), hash: "", flushed: 0, part: {} }
       : yield* placeWeights(program, emitOptions),
   );
 }

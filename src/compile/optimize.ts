@@ -1,8 +1,11 @@
 // Optimizes a module: runs the passes that the caller chooses, with instruments around them.
 
+import type { WeightType } from "#ir/compact.js";
+import { weightTypes } from "#ir/compact.js";
 import { given } from "#diagnostic/given.js";
 import { passes as allPasses } from "#passes/index.js";
 import type { PassOptions } from "#passes/index.js";
+import type { CompactReport } from "#passes/compact-weights.js";
 import type { SplitMode, SplitReport } from "#passes/split.js";
 import type { FuseReport } from "#passes/fuse.js";
 import { didYouMean } from "#diagnostic/suggest.js";
@@ -12,7 +15,7 @@ import { wrongSplit } from "#passes/split.js";
 import { activeRules, applyRules } from "#passes/apply-rules.js";
 import { expectModule } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
-import { aBoolean, aFunction, anObject, aText, expectOptions, listOf } from "#diagnostic/options.js";
+import { aBoolean, aFunction, anObject, aText, expectOptions, listOf, oneOf } from "#diagnostic/options.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, hasErrors, warning } from "#diagnostic/diagnostic.js";
 import type { Target } from "#ir/target.js";
@@ -38,6 +41,11 @@ export interface OptimizeOptions extends WinogradOptions {
   readonly target?: Target;
   /** Whether and how convolutions are split; by default they are not. */
   readonly split?: SplitMode;
+  /**
+   * How the packed file stores weights: `f16` or `int8` (with a scale for each output channel) rounds the weights of convolutions, dense layers
+   * and products. By default each weight is stored as in the model's file, exactly; `f32` stores all of them as f32.
+   */
+  readonly weightType?: WeightType;
   /** Rules and fusions of the caller. If several match at one place, the first wins. */
   readonly rules?: readonly Rule[];
   readonly fusions?: readonly Fusion[];
@@ -79,6 +87,7 @@ const aTarget = anObject("the description of a target", "name", "lanes");
 export const optimizeKinds: OptionKinds<Omit<OptimizeOptions, "target">> = {
   ...winogradKinds,
   split: anObject("an object with a `mode`", "mode"),
+  weightType: oneOf(weightTypes),
   rules: listOf("rules, as `parseRules` gives them", anObject("a rule", "name", "pattern")),
   fusions: listOf("fusions, as `parseRules` gives them", anObject("a fusion", "name", "links")),
   rulesAt: listOf("texts", aText),
@@ -104,6 +113,8 @@ export interface Optimized {
   readonly approximations: readonly Approximation[];
   /** What was split, and why the rest was not; present if `split` was asked for. */
   readonly split?: SplitReport;
+  /** How weights are stored; present if any has fewer bits than f32, or should have. */
+  readonly compact?: CompactReport;
   /** Which ops were fused, which were not, and why; absent if `fuse` did not run. */
   readonly fused?: FuseReport;
 }
@@ -141,6 +152,7 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
     ...(options.onPass ? [printing(["all"], options.onPass)] : []),
   ];
   let split: SplitReport | undefined;
+  let compact: CompactReport | undefined;
   let fused: FuseReport | undefined;
   const passOptions: PassOptions = {
     ...given({
@@ -150,9 +162,11 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
       winograd: options.winograd,
       winogradMemory: options.winogradMemory,
       withoutRules: options.withoutRules,
+      weightType: options.weightType,
     }),
     approx: options.approx ?? false,
     onSplit: (report) => void (split = report),
+    onCompact: (report) => void (compact = report),
     onFused: (report) => void (fused = report),
   };
   const target = options.target ?? targetOf().target;
@@ -163,7 +177,7 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
   const said = [...told, ...run.diagnostics];
   if (!run.value) return { diagnostics: said };
   const approximations = approximationsOf(trace, passOptions.rules ?? []);
-  const reports = { approximations, ...given({ split, fused }) };
+  const reports = { approximations, ...given({ split, compact, fused }) };
   if (fused) return { value: { module: run.value, trace, ...reports }, diagnostics: said };
   // `fuse` checks the kernels of a dump. Without `fuse`, invalid kernels must be dissolved here.
   const { graph, problems } = checkKernels(run.value, target);

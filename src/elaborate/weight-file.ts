@@ -1,5 +1,6 @@
 // Reads parameters from a weight file, by their path or key, or generates them if the net names no file.
 
+import { given } from "#diagnostic/given.js";
 import type { NetItem } from "#grammar/ast.js";
 import type { Span } from "#diagnostic/diagnostic.js";
 import { suggest } from "#diagnostic/suggest.js";
@@ -168,7 +169,13 @@ export function fileEntry(
     return undefined;
   }
   const found: TensorType = { dtype: "f32", shape: entry.shape };
-  return state.store.add(key, found, { kind: "file", file: weights.file, key, read: entry.read });
+  return state.store.add(key, found, {
+    kind: "file",
+    file: weights.file,
+    key,
+    read: entry.read,
+    ...given({ form: entry.form }),
+  });
 }
 
 /** The entries of the store that come from a file, by key, without keys that two files have. */

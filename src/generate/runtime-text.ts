@@ -8,6 +8,7 @@ import { format } from "oxfmt";
 /** The parts of emitted modules by name, and the files that contain them. */
 const parts = {
   shared: ["hash", "weights", "ports"],
+  compact: ["compact"],
   net: ["net"],
   js: ["js"],
   wasm: ["wasm/crew", "wasm/workers", "wasm/binary", "wasm/machine"],

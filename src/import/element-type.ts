@@ -1,5 +1,8 @@
 // Element types: their names, their sizes, and how their bytes become numbers.
 
+import type { CompactForm } from "#ir/compact.js";
+import { halfToFloat } from "#weights/half.js";
+
 /** An element type. Floats of all sizes are computed as f32. */
 export interface ElementType {
   readonly name: string;
@@ -11,6 +14,8 @@ export interface ElementType {
   readonly high: number;
   /** Reads the element at a byte offset. */
   readonly get: (view: DataView, at: number) => number;
+  /** For floats of fewer than 32 bits: what their codes mean, and how the code at a byte offset is read. */
+  readonly stored?: Pick<CompactForm, "codes" | "scale" | "min"> & { readonly code: ElementType["get"] };
   /** The value of an element of a typed field, where half floats are stored as their bits. */
   readonly typed: (value: number) => number;
   /** Rounds an exact result to this type: floats to the nearest number, integers towards zero, and they wrap around. */
@@ -55,6 +60,12 @@ function wrapped(value: number, low: number, high: number, count: number): numbe
   const whole = Math.trunc(value) + 0;
   return whole >= low && whole <= high ? whole : whole - Math.floor((whole - low) / count) * count;
 }
+
+/** Half precision. Values are computed as f32, so rounding is up to the format. */
+export const float16: ElementType = {
+  ...float("float16", 2, (view, at) => halfToFloat(view.getUint16(at, true)), Math.fround, halfToFloat),
+  stored: { codes: "float16", scale: 1, min: 0, code: (view, at) => view.getUint16(at, true) },
+};
 
 export const float32 = float("float32", 4, (view, at) => view.getFloat32(at, true), Math.fround);
 

@@ -1,7 +1,9 @@
 // Tensors of a file, which are read when they are needed.
 
+import type { CompactForm } from "#ir/compact.js";
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
+import { given } from "#diagnostic/given.js";
 import type { ReadF32 } from "#ir/weights.js";
 import type { ImportBuilder } from "./builder.js";
 import { smallLimit } from "./builder.js";
@@ -23,7 +25,12 @@ export interface FileTensor {
   /** All values, in reading order. Integers above 2⁵³ are rounded. */
   numbers(): Float64Array;
   readonly readF32: ReadF32;
+  /** How the file stores the values, if it stores floats in fewer bits than f32. */
+  readonly form?: CompactForm;
 }
+
+/** How the values of a tensor are read. */
+export type Readers = Pick<FileTensor, "numbers" | "readF32" | "form">;
 
 /** The number of elements of a tensor of a file. Refuses impossible extents. */
 export function countOf(name: string, shape: Shape): number {
@@ -50,7 +57,7 @@ export function fileConstant(build: ImportBuilder, tensor: FileTensor, file: str
   const count = elements(shape);
   if (count === 0 || (type.kind !== "float" && count <= intsAtHand))
     return valueOf(build.literal(tensor.numbers(), shape), type);
-  const source = { kind: "file", file, key, read: tensor.readF32 } as const;
+  const source = { kind: "file", file, key, read: tensor.readF32, ...given({ form: tensor.form }) } as const;
   const id = build.store.add(name, { dtype: "f32", shape }, source);
   // The store holds doubles with less precision than the file.
   const isDouble = type.name === "float64" && count <= smallLimit;
@@ -64,18 +71,14 @@ export type ReadBytes = (offset: number, length: number, into?: Uint8Array) => U
 const pieceBytes = 2 ** 20;
 
 /** Readers of little-endian elements. */
-export function rawReaders(
-  read: ReadBytes,
-  count: number,
-  type: ElementType,
-): Pick<FileTensor, "numbers" | "readF32"> {
-  const fill = (out: Float32Array | Float64Array): void => {
+export function rawReaders(read: ReadBytes, count: number, type: ElementType): Readers {
+  const fill = (out: Float32Array | Float64Array, get = type.get): void => {
     const step = pieceBytes / type.size;
     for (let from = 0; from < count; from += step) {
       const size = Math.min(step, count - from);
       const raw = read(from * type.size, size * type.size);
       const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
-      for (let at = 0; at < size; at += 1) out[from + at] = type.get(view, at * type.size);
+      for (let at = 0; at < size; at += 1) out[from + at] = get(view, at * type.size);
     }
   };
   return {
@@ -94,7 +97,24 @@ export function rawReaders(
       else fill(out);
       return out;
     },
+    ...given({ form: formOf(type, count, (out, code) => fill(out, code)) }),
   };
+}
+
+/** The form of a tensor whose codes `fill` reads. */
+export function formOf(
+  { kind, stored }: ElementType,
+  count: number,
+  fill: (out: Float32Array, code: ElementType["get"]) => void,
+): CompactForm | undefined {
+  if (kind !== "float" || !stored) return undefined;
+  const { code, ...numbers } = stored;
+  const read: ReadF32 = (into) => {
+    const out = room(count, into);
+    fill(out, code);
+    return out;
+  };
+  return { ...numbers, read };
 }
 
 /** An array for `count` elements: the given memory if it is large enough, else a new one. */

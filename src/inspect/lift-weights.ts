@@ -5,7 +5,7 @@ import type { WeightId } from "#ir/graph.js";
 import { isConstantGenerator } from "#ir/compare.js";
 import type { Shape } from "#ir/type.js";
 import type { Module, WeightEntry, WeightStore } from "#ir/weights.js";
-import { entryOf } from "#ir/weights.js";
+import { entryOf, inputsOf } from "#ir/weights.js";
 import { isOp } from "#ops/index.js";
 import { liftAttributes } from "./lift-attributes.js";
 import { call, listExpression, numberExpression, stringExpression } from "./lift-expressions.js";
@@ -29,7 +29,7 @@ export function weightFileOf({ graph, weights }: Module): string | undefined {
     seen.add(id);
     const { source } = entryOf(weights, id);
     if (source.kind === "file") files.add(source.file);
-    if (source.kind === "expression") for (const input of source.inputs) open.push(input);
+    for (const input of inputsOf(source)) open.push(input);
   }
   const [file, second] = files;
   return second === undefined ? file : undefined;
@@ -68,6 +68,10 @@ function liftEntry(ids: Ids, entry: WeightEntry, isDeclared: boolean, depth: num
           ];
       return call(generator, [], [...options, ...shape]);
     }
+    case "compact":
+      return source.isRounded
+        ? stored(id)
+        : liftEntry(ids, entryOf(ids.weights, source.of), isDeclared, depth);
     case "literal":
       return source.data.length > literalLimit ? stored(id) : liftLiteral(type.shape, source.data);
     case "expression": {

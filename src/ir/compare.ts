@@ -4,7 +4,7 @@ import type { Graph, Node, NodeId, Output, WeightId } from "./graph.js";
 import { inputNodes, nodeOf } from "./graph.js";
 import { printType, sameType } from "./type.js";
 import type { Module, WeightSource, WeightStore } from "./weights.js";
-import { entryOf } from "./weights.js";
+import { entryOf, inputsOf } from "./weights.js";
 
 /**
  * The first difference between two graphs, in words, or undefined if they are equal. Nodes are matched by name. Weights are equal if
@@ -38,14 +38,13 @@ function sameWeight(a: WeightStore, idA: WeightId, b: WeightStore, idB: WeightId
     seen.add(key);
     const [one, other] = [entryOf(a, left), entryOf(b, right)];
     if (!sameType(one.type, other.type) || !sameSource(one.source, other.source)) return false;
-    if (one.source.kind !== "expression" || other.source.kind !== "expression") continue;
-    const inputs = other.source.inputs;
-    for (const [at, input] of one.source.inputs.entries()) open.push([input, inputs[at] ?? ""]);
+    const inputs = inputsOf(other.source);
+    for (const [at, input] of inputsOf(one.source).entries()) open.push([input, inputs[at] ?? ""]);
   }
   return true;
 }
 
-/** Whether two sources are the same, except for the entries that an expression reads. */
+/** Whether two sources are the same, except for the entries that they are computed from. */
 function sameSource(one: WeightSource, other: WeightSource): boolean {
   switch (one.kind) {
     case "absent":
@@ -58,6 +57,8 @@ function sameSource(one: WeightSource, other: WeightSource): boolean {
         one.generator === other.generator &&
         (isConstantGenerator(one.generator) || (one.seed === other.seed && one.fanIn === other.fanIn))
       );
+    case "compact":
+      return other.kind === "compact" && one.form.codes === other.form.codes;
     case "literal":
       return other.kind === "literal" && one.data.every((value, at) => Object.is(value, other.data[at]));
     case "expression":

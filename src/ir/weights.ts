@@ -2,6 +2,7 @@
 
 import type { Result } from "#diagnostic/diagnostic.js";
 import { bug } from "#diagnostic/diagnostic.js";
+import type { CompactForm } from "./compact.js";
 import type { AttributeValue, Graph, WeightId } from "./graph.js";
 import type { Tensor } from "./tensor.js";
 import type { TensorType } from "./type.js";
@@ -17,14 +18,30 @@ export const generators: readonly string[] = ["he_normal", "zeros", "ones", "qua
 
 /** The source of a weight's values. */
 export type WeightSource =
-  /** A part of a file: `read` opens, reads and closes it. It throws an `Error` that names the file if the file has changed since it was first opened. */
-  | { readonly kind: "file"; readonly file: string; readonly key: string; readonly read: ReadF32 }
+  /**
+   * A part of a file: `read` opens, reads and closes it. It throws an `Error` that names the file if the file has changed since it was first
+   * opened. `form` is how the file stores the values, if it stores them in fewer bits than f32.
+   */
+  | {
+      readonly kind: "file";
+      readonly file: string;
+      readonly key: string;
+      readonly read: ReadF32;
+      readonly form?: CompactForm;
+    }
   /** Generated from a seed: `he_normal`, `zeros`, `ones`, …; `fanIn` in elements, if the generator needs it. */
   | {
       readonly kind: "seeded";
       readonly generator: string;
       readonly seed: number;
       readonly fanIn: number;
+    }
+  /** The entry `of` as the packed file stores it, in fewer bits than f32: equal values, or rounded ones (`passes/compact-weights.ts`). */
+  | {
+      readonly kind: "compact";
+      readonly of: WeightId;
+      readonly isRounded: boolean;
+      readonly form: CompactForm;
     }
   /** Zeros for an omitted operand (`bias=false`): not a parameter, not packed, not printed. */
   | { readonly kind: "absent" }
@@ -64,6 +81,12 @@ export function entryOf(weights: WeightStore, id: WeightId): WeightEntry {
   return weights.entries.get(id) ?? bug(`no weight ${id}`);
 }
 
+/** The entries that a source is computed from. */
+export function inputsOf(source: WeightSource): readonly WeightId[] {
+  if (source.kind === "compact") return [source.of];
+  return source.kind === "expression" ? source.inputs : [];
+}
+
 /** A graph with the weights of its constants: the input and output of passes. */
 export interface Module {
   readonly graph: Graph;
@@ -84,6 +107,8 @@ export interface WeightFileEntry {
   /** The type in the file (`F16`); `read` converts to f32. */
   readonly dtype?: string;
   readonly read: ReadF32;
+  /** How the file stores the values, if in fewer bits than f32. */
+  readonly form?: CompactForm;
 }
 
 /** Opens weight files by the path in a net or in `--weights`. The compiler itself does not access the file system. */

@@ -12,6 +12,7 @@ import { KernelBuilder } from "./ir/build.js";
 import type { Body } from "./ir/body.js";
 import { bodyOf } from "./template/bodies.js";
 import type { Kernel, KernelProgram, Launch, PackedWeight, Port } from "./ir/ir.js";
+import { packedCodes } from "./part/compact.js";
 import { summedWeights, withoutNegligible } from "./part/negligible.js";
 import type { Ref } from "./part/operands.js";
 import type { Tile } from "./part/tile.js";
@@ -237,6 +238,7 @@ class WeightPacker {
     this.weights.push({
       name: weight,
       elements,
+      ...given({ compact: packedCodes(store, weight, packing, elements) }),
       pack: (memory, onFlushed) => {
         const all = store.readF32(weight, memory);
         if (!this.#summed.has(weight)) return packing.pack(all);

@@ -4,7 +4,7 @@ import type { WeightId } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
 import { elements, printType, sameType } from "#ir/type.js";
 import type { WeightEntry, WeightStore } from "#ir/weights.js";
-import { generators } from "#ir/weights.js";
+import { generators, inputsOf } from "#ir/weights.js";
 import { inferType, isOp, opOf } from "./index.js";
 import { isProblem } from "./op.js";
 import { attributeProblems } from "./verify-attributes.js";
@@ -26,7 +26,7 @@ export function weightProblem(store: WeightStore, id: WeightId, sound: Set<Weigh
     const entry = store.entries.get(top);
     if (!entry)
       return top === id ? "which is not in the store" : `which reads ${top}, which is not in the store`;
-    const missing = inputsOf(entry)?.filter((input) => !sound.has(input)) ?? [];
+    const missing = soundInputs(entry).filter((input) => !sound.has(input));
     if (open.has(top) || missing.length === 0) {
       if (missing.length > 0) return `which reads itself through ${top}`;
       const problem = entryProblem(store, top, entry);
@@ -43,9 +43,10 @@ export function weightProblem(store: WeightStore, id: WeightId, sound: Set<Weigh
   return undefined;
 }
 
-/** The entries that a valid expression reads; undefined for other sources. */
-function inputsOf({ source }: WeightEntry): readonly WeightId[] | undefined {
-  return source?.kind === "expression" && areIds(source.inputs) ? source.inputs : undefined;
+/** The entries that a valid source is computed from. */
+function soundInputs({ source }: WeightEntry): readonly WeightId[] {
+  const inputs = source ? inputsOf(source) : [];
+  return areIds(inputs) ? inputs : [];
 }
 
 function entryProblem(
@@ -62,6 +63,12 @@ function entryProblem(
       return undefined;
     case "file":
       return typeof source.read === "function" ? undefined : "whose file cannot be read";
+    case "compact": {
+      const of = store.entries.get(source.of)?.type;
+      if (!of || !sameType(of, type))
+        return `which is ${printType(type)}, but stores ${of ? printType(of) : "nothing"}`;
+      return typeof source.form?.read === "function" ? undefined : "whose codes cannot be read";
+    }
     case "literal": {
       if (!(source.data instanceof Float32Array)) return "whose data is not a Float32Array";
       const count = elements(type.shape);

@@ -17,7 +17,26 @@ export interface WeightsInfo {
   readonly elements: number;
   /** The hash of the data, as `hashBytes` computes it. */
   readonly hash: string;
+  /** If some weights are stored as codes: bytes of data in the file, and how each weight is stored. */
+  readonly bytes?: number;
+  readonly stored?: readonly Stored[];
 }
+
+/** Weights in a packed file, in order: elements that are stored as f32, or a weight that is stored as codes. */
+export type Stored = readonly [elements: number] | StoredCodes;
+
+/**
+ * Elements; the type of the codes; scale and min of integers; the bytes of a factor, or 0 if there are none; and stretches
+ * of rows, whose columns each have a factor: how often the stretch is repeated, its rows and its columns.
+ */
+export type StoredCodes = readonly [
+  elements: number,
+  type: "int8" | "uint8" | "uint16" | "float16",
+  scale: number,
+  min: number,
+  factorBytes: 0 | 4 | 8,
+  ...stretches: number[],
+];
 
 export interface Model {
   readonly name: string;

@@ -4,7 +4,7 @@
 import type { Graph, Node, NodeId, WeightId } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
 import type { WeightStore } from "#ir/weights.js";
-import { entryOf } from "#ir/weights.js";
+import { entryOf, inputsOf } from "#ir/weights.js";
 import { opOf } from "#ops/index.js";
 
 /** The largest literal that is searched: masks are small, and weights of layers are finite. */
@@ -71,7 +71,7 @@ function hasNonFinite(weights: WeightStore, id: WeightId): boolean {
   const seen = new Set<WeightId>([id]);
   for (const next of seen) {
     const { source } = entryOf(weights, next);
-    if (source.kind === "expression") for (const input of source.inputs) seen.add(input);
+    for (const input of inputsOf(source)) seen.add(input);
     const isShort = source.kind === "literal" && source.data.length <= largest;
     if (isShort && source.data.some((value) => !Number.isFinite(value))) return true;
   }

@@ -2,9 +2,10 @@
 
 import type { Node, NodeId, WeightId } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
-import type { Module, WeightSource } from "#ir/weights.js";
+import type { Module, WeightSource, WeightStore } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import { makeNode } from "#ops/index.js";
+import { ownForm } from "./compact.js";
 import { createWeightStore } from "./store.js";
 import type { TensorToWrite } from "./write-safetensors.js";
 
@@ -48,8 +49,15 @@ export function ownFile(
       tensors.push({
         name: node.name,
         shape: type.shape,
+        dtype: isHalves(weights, weight) ? "F16" : "F32",
         values: () => values(weight, elements(type.shape)),
       });
   }
   return { module: { graph: { ...graph, nodes }, weights: store }, tensors };
+}
+
+/** Whether a file stores a weight as halves, so that nothing is lost if it is written so again. */
+function isHalves(weights: WeightStore, id: WeightId): boolean {
+  const form = ownForm(weights, id);
+  return form !== undefined && !("why" in form) && form.codes === "float16" && !form.factors;
 }

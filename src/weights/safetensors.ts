@@ -88,7 +88,9 @@ export function weightFile(
           const room = dtype === "F32" && into ? bytesIn(into, end - begin) : undefined;
           return decode(dtype, read(slice, key, room), into);
         };
-        return [key, { shape, dtype, read: readInto }] as const;
+        const halves = (into?: Float32Array): Float32Array => halfCodes(read(slice, key), into);
+        const form = { codes: "float16", scale: 1, min: 0, read: halves } as const;
+        return [key, { shape, dtype, read: readInto, ...(dtype === "F16" && { form }) }] as const;
       }),
     ),
     unreadable: new Map(others.map(([key, { dtype }]) => [key, dtype] as const)),
@@ -167,6 +169,15 @@ export function decode(dtype: string, bytes: Uint8Array, into?: Float32Array): F
   const bits = new Uint32Array(values.buffer, values.byteOffset, count);
   for (let at = 0; at < count; at += 1) bits[at] = view.getUint16(2 * at, true) << 16;
   return values;
+}
+
+/** The 16 bits of halves as numbers, in `into` or in a new array. */
+function halfCodes(bytes: Uint8Array, into?: Float32Array): Float32Array {
+  const count = bytes.byteLength / 2;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const codes = into && into.length >= count ? into.subarray(0, count) : new Float32Array(count);
+  for (let at = 0; at < count; at += 1) codes[at] = view.getUint16(2 * at, true);
+  return codes;
 }
 
 function bytesIn(memory: Float32Array, length: number): Uint8Array {

@@ -10,6 +10,7 @@ import { isOp, opOf } from "#ops/index.js";
 import { evaluateInChunks } from "./chunks.js";
 import { generate } from "./generate.js";
 import { isMove, readMove } from "./moves.js";
+import { widen } from "./widen.js";
 
 /** An empty store. */
 export function createWeightStore(): WeightStore {
@@ -59,6 +60,8 @@ export function createWeightStore(): WeightStore {
     switch (source.kind) {
       case "file":
         return source.read(into);
+      case "compact":
+        return widen(source.form, room());
       case "literal":
         return source.data;
       case "absent":
@@ -100,6 +103,8 @@ function sharingKey(type: TensorType, source: WeightSource): string | undefined 
       return JSON.stringify([type.shape, "seeded", source.generator, source.seed, source.fanIn]);
     case "absent":
       return JSON.stringify([type.shape, "absent"]);
+    case "compact":
+      return JSON.stringify([type.shape, "compact", source.of, source.form.codes]);
     case "literal":
       // Scalars of rules and of the text often occur many times.
       return source.data.length <= 16

@@ -37,6 +37,7 @@ const optimizing: Required<Omit<api.OptimizeOptions, "target">> = {
   winogradMemory: 2,
   ...api.parseRules("rule r: relu(relu(x)) => relu(x)\nfuse f: dense -> relu", "rules.net").value!,
   split: { mode: "structural" },
+  weightType: "int8",
   rulesAt: ["before canonicalize"],
   withoutRules: [],
   trustRules: true,

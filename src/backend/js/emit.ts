@@ -4,7 +4,6 @@ import type { KernelProgram, Launch } from "#kernel/ir/ir.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { jsString } from "#diagnostic/escape.js";
 import { runToEnd } from "#diagnostic/interruptible.js";
-import { runtimeTexts } from "#runtime/text.js";
 import { arenaElements } from "#ir/arenas.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
@@ -14,6 +13,7 @@ import {
   kernelComment,
   loadText,
   modelText,
+  runtimeText,
   section,
   stagedText,
   tableText,
@@ -54,9 +54,7 @@ export function emitJs(
     ...kernels.map((kernel) => kernel.text),
     ...[...helpers].toSorted().map(helperText),
     section("Runtime"),
-    runtimeTexts.js,
-    runtimeTexts.net,
-    runtimeTexts.shared,
+    ...runtimeText("js", packed),
     packed.embedded ?? "",
   ]);
   return {
@@ -70,7 +68,7 @@ export function emitJs(
     functions: program.kernels.length,
     arenaBytes: arenaElements(program) * 4,
     memoryBytes: 4 * Math.max(arenaElements(program), program.prepared, program.scratch, packed.elements),
-    weightBytes: packed.elements * 4,
+    weightBytes: packed.bytes,
     flushedWeights: packed.flushed,
   };
 }

@@ -5,7 +5,6 @@ import type { Kernel, KernelProgram, Launch } from "#kernel/ir/ir.js";
 import { valuesOf, walkStatements, walkValue } from "#kernel/ir/walk.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { runToEnd } from "#diagnostic/interruptible.js";
-import { runtimeTexts } from "#runtime/text.js";
 import { arenaElements } from "#ir/arenas.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
@@ -16,6 +15,7 @@ import {
   kernelComment,
   loadText,
   modelText,
+  runtimeText,
   section,
   stagedText,
   tableText,
@@ -55,9 +55,7 @@ export function emitWasm(
     section("Kernels, as WebAssembly"),
     binariesText(binaryOf(program, false), binaryOf(program, true)),
     section("Runtime"),
-    runtimeTexts.wasm,
-    runtimeTexts.net,
-    runtimeTexts.shared,
+    ...runtimeText("wasm", packed),
     packed.embedded ?? "",
   ]);
   return {
@@ -71,7 +69,7 @@ export function emitWasm(
     functions: program.kernels.length,
     arenaBytes: arenaElements(program) * 4,
     memoryBytes: layout.scratch + program.scratch * 4,
-    weightBytes: packed.elements * 4,
+    weightBytes: packed.bytes,
     flushedWeights: packed.flushed,
   };
 }

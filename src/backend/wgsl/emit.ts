@@ -10,7 +10,6 @@ import { programInSubgroups } from "#kernel/ir/subgroups.js";
 import type { Kernel, KernelProgram, Launch, Port } from "#kernel/ir/ir.js";
 import { shaderHeads } from "#runtime/wgsl/half.js";
 import { enableSubgroups } from "#runtime/wgsl/subgroups.js";
-import { runtimeTexts } from "#runtime/text.js";
 import { arenaElements } from "#ir/arenas.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
@@ -20,6 +19,7 @@ import {
   kernelComment,
   loadText,
   modelText,
+  runtimeText,
   section,
   tableText,
 } from "../module-text.js";
@@ -189,8 +189,7 @@ export function emitWgsl(
     section("Shaders"),
     shadersText(printed),
     section("Runtime"),
-    runtimeTexts.wgsl,
-    runtimeTexts.shared,
+    ...runtimeText("wgsl", packed),
     packed.embedded ?? "",
   ]);
   return {
@@ -209,7 +208,7 @@ export function emitWgsl(
     functions: printed.shaders.filter(({ subgroup }) => !subgroup).length,
     memoryBytes: packed.elements * 4,
     arenaBytes: arenaElements(program) * 4,
-    weightBytes: packed.elements * 4,
+    weightBytes: packed.bytes,
     flushedWeights: packed.flushed,
   };
 }

@@ -4,6 +4,8 @@ import { gzipSync } from "node:zlib";
 import { checkEmbedding } from "#compile/emit.js";
 import { lineText } from "#diagnostic/escape.js";
 import { bytesText } from "#ir/units.js";
+import { given } from "#diagnostic/given.js";
+import { compactText } from "#report/compact.js";
 import { countsOf } from "#report/counts.js";
 import { writeModuleSteps } from "#node/write-module.js";
 import { readDevices } from "../model/devices.js";
@@ -59,12 +61,19 @@ export async function compileModel(path: string, options: CompileOptions, sessio
     const { module, types: _, weights: __, shaders: ___, kernels, setup, ...facts } = artifact;
     const counts = countsOf(model.graph, { kernels, setup });
     terminal.out(
-      jsonText({ ...facts, counts, moduleBytes: module.length, files: files.map((file) => file.path) }),
+      jsonText({
+        ...facts,
+        ...given({ compact: optimized.compact }),
+        counts,
+        moduleBytes: module.length,
+        files: files.map((file) => file.path),
+      }),
     );
     return;
   }
   terminal.out(`${summaryText(model, optimized.module, artifact)}\n`);
   if (artifact.flushedWeights > 0) terminal.out(`${flushedText(artifact.flushedWeights)}\n`);
+  if (optimized.compact) terminal.out(`${compactText(optimized.compact)}\n`);
   if (optimized.split) terminal.out(`${splitText(optimized.split, responses)}\n`);
   for (const { path: file, bytes } of files) {
     const zipped =

@@ -6,6 +6,7 @@ import { targetOf } from "#compile/targets.js";
 import { given } from "#diagnostic/given.js";
 import { lineTexts } from "#diagnostic/line-text.js";
 import { tiles } from "#kernel/part/tile.js";
+import { compactText } from "#report/compact.js";
 import { countsOf } from "#report/counts.js";
 import type { ScheduleSources } from "#report/explain-schedule.js";
 import { explainSchedule, explainScheduleText } from "#report/explain-schedule.js";
@@ -44,8 +45,11 @@ export function explainModel(path: string, options: ExplainOptions, session: Ses
     }),
   };
   if (options.json)
-    return session.terminal.out(jsonText({ ...report, ...given({ split: optimized.split }) }));
+    return session.terminal.out(
+      jsonText({ ...report, ...given({ split: optimized.split, compact: optimized.compact }) }),
+    );
   session.terminal.out(explainText(report));
+  if (optimized.compact) session.terminal.out(`\n${compactText(optimized.compact)}\n`);
   if (optimized.split) session.terminal.out(`\n${splitText(optimized.split)}\n`);
 }
 

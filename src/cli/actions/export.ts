@@ -48,8 +48,9 @@ export async function exportModel(path: string, options: ExportOptions, session:
 }
 
 /** Whether options are given that only passes use. */
-function asksForPasses({ passes, stopAfter, split, approx, without, rules }: PassOptions): boolean {
+function asksForPasses({ passes, stopAfter, split, approx, without, rules, weights }: PassOptions): boolean {
   return (
-    [passes, stopAfter, split, approx].some((one) => one !== undefined) || without.length + rules.length > 0
+    [passes, stopAfter, split, approx, weights?.type].some((one) => one !== undefined) ||
+    without.length + rules.length > 0
   );
 }

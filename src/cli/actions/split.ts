@@ -49,6 +49,13 @@ export async function splitModel(path: string, options: WriteOptions, session: S
     session.code = exit.wrongUsage;
     return;
   }
+  if (options.weights?.type !== undefined) {
+    session.terminal.err(
+      `error: \`cleave split\` writes weights as f32; give --weights ${options.weights.type} to \`cleave compile\`\n`,
+    );
+    session.code = exit.wrongUsage;
+    return;
+  }
   const model = loadModel(path, options, session);
   const outputs = model && outputsOf(model, options, session);
   const fitting = outputs && (await prepareFit(model, { ...options, calibrate }, session));

@@ -41,7 +41,7 @@ export function readOptions({
     constants: constants.value,
     inputs,
     outputs,
-    ...given({ net, weights }),
+    ...given({ net, weights: weights?.file }),
   };
   return { value, diagnostics: [] };
 }

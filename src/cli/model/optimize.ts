@@ -54,7 +54,12 @@ export function optimizeModel(
             ),
         }
       : {}),
-    ...given({ passes: options.passes, stopAfter: options.stopAfter, split }),
+    ...given({
+      passes: options.passes,
+      stopAfter: options.stopAfter,
+      split,
+      weightType: options.weights?.type,
+    }),
   });
   // The model comes from one of Cleave's readers, so an invalid module is a bug.
   const unsound = optimized.diagnostics.find((one) => one.code === "wrong-module");

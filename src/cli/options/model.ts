@@ -1,5 +1,7 @@
 // The options of reading a model, which every command with one has.
 
+import type { WeightType } from "#ir/compact.js";
+import { weightTypes } from "#ir/compact.js";
 import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
 import { commaList, list, someOf } from "./lists.js";
@@ -12,7 +14,13 @@ export interface ModelOptions {
   readonly outputs: readonly string[];
   /** Texts by the names of inputs. */
   readonly constant: ReadonlyMap<string, string>;
-  readonly weights?: string;
+  readonly weights?: WeightsOption;
+}
+
+/** The file with the weights, and how the packed file stores them. */
+interface WeightsOption {
+  readonly file?: string;
+  readonly type?: WeightType;
 }
 
 /** The help about the model argument of commands. */
@@ -24,8 +32,9 @@ export const importHelp = "an .onnx file or the model.json of a TensorFlow.js mo
 /** Adds the options for reading a model. */
 export function withModelOptions(command: Command): Command {
   return withImportOptions(command.option("--net <name>", "the net to use, if the file has several")).option(
-    "--weights <file>",
-    "file with the weights: safetensors, or a model of another format",
+    "--weights <file|type>",
+    `file with the weights: safetensors, or a model of another format; or how weights are stored: ${weightTypes.join(", ")} (repeatable; by default each as in its file)`,
+    addWeights,
   );
 }
 
@@ -60,6 +69,11 @@ export function withImportOptions(command: Command): Command {
         names,
       ),
     );
+}
+
+function addWeights(text: string, all: WeightsOption = {}): WeightsOption {
+  const type = weightTypes.find((one) => one === text);
+  return type ? { ...all, type } : { ...all, file: text };
 }
 
 function addDimension(text: string, all: ReadonlyMap<string, number>): Map<string, number> {

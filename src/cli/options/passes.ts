@@ -9,11 +9,12 @@ import { defaultTarget, targetNames } from "#ir/target.js";
 import { limitOf } from "#split/request.js";
 import { exit } from "../output/terminal.js";
 import type { Session } from "../session/session.js";
+import type { ModelOptions } from "./model.js";
 import { collect, commaList, list, someOf } from "./lists.js";
 import type { SplitRequest } from "./split.js";
 import { parseSplit, splitHelp } from "./split.js";
 
-export interface PassOptions {
+export interface PassOptions extends Pick<ModelOptions, "weights"> {
   readonly target: TargetName;
   readonly winograd: boolean;
   readonly winogradMemory: number;

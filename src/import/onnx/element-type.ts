@@ -2,7 +2,7 @@
 
 import { floatToHalf, halfToFloat } from "#weights/half.js";
 import type { ElementType } from "#import/element-type.js";
-import { bool, float, float32, int, int32, int64 } from "#import/element-type.js";
+import { bool, float, float16, float32, int, int32, int64 } from "#import/element-type.js";
 
 const bits = new DataView(new ArrayBuffer(4));
 /** A bfloat16 is the upper half of an f32. */
@@ -31,7 +31,7 @@ export const elementTypes: ReadonlyMap<number, ElementType> = new Map([
   [6, int32],
   [7, int64],
   [9, bool],
-  [10, float("float16", 2, (view, at) => halfToFloat(view.getUint16(at, true)), toHalf, halfToFloat)],
+  [10, { ...float16, round: toHalf }],
   [
     11,
     float(

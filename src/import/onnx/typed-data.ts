@@ -1,9 +1,10 @@
 // Reads the data of tensors from several parts of a file, and integers that are written as varints.
 
+import { given } from "#diagnostic/given.js";
 import type { DataFile } from "#import/data-file.js";
 import type { ElementType } from "#import/element-type.js";
-import type { FileTensor, ReadBytes } from "#import/file-tensor.js";
-import { room } from "#import/file-tensor.js";
+import type { ReadBytes, Readers } from "#import/file-tensor.js";
+import { formOf, room } from "#import/file-tensor.js";
 import type { Part } from "./split-model.js";
 
 /** Reads the bytes of parts as if they were one after another. */
@@ -39,7 +40,7 @@ export function varintReaders(
   size: number,
   count: number,
   type: ElementType,
-): Pick<FileTensor, "numbers" | "readF32"> & { readonly found: number } {
+): Readers & { readonly found: number } {
   /** Calls `each` with the bytes of each piece. */
   const pieces = (each: (bytes: Uint8Array) => void): void => {
     for (let from = 0; from < size; from += pieceBytes) each(read(from, Math.min(pieceBytes, size - from)));
@@ -49,7 +50,7 @@ export function varintReaders(
     // A varint ends with a byte below 128.
     for (const byte of bytes) if (byte < 128) found += 1;
   });
-  const fill = (out: Float32Array | Float64Array): void => {
+  const fill = (out: Float32Array | Float64Array, typed = type.typed): void => {
     // The number read so far, as its lower and upper 32 bits; `shift` is the number of bits read.
     let [at, low, high, shift] = [0, 0, 0, 0];
     pieces((bytes) => {
@@ -60,7 +61,7 @@ export function varintReaders(
         else if (shift > 28) high |= bits << (shift - 32);
         shift += 7;
         if (byte >= 128) continue;
-        if (at < count) out[at] = type.typed(numberOf(low, high, type));
+        if (at < count) out[at] = typed(numberOf(low, high, type));
         at += 1;
         [low, high, shift] = [0, 0, 0];
       }
@@ -78,6 +79,8 @@ export function varintReaders(
       fill(out);
       return out;
     },
+    // Codes are written as they are; their upper bits do not count.
+    ...given({ form: formOf(type, count, (out) => fill(out, (code) => code & 0xffff)) }),
   };
 }
 

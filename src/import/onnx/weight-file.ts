@@ -1,5 +1,6 @@
 // The tensors of an ONNX file as a weight file, so that a net can name the ONNX model as the source of its weights.
 
+import { given } from "#diagnostic/given.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { WeightFile, WeightFileEntry } from "#ir/weights.js";
@@ -25,8 +26,8 @@ export function onnxWeights(source: DataFile, file: string, open?: OpenData): Re
   for (const [name, proto] of tensorsOf(expanded.graph)) {
     if (entries.has(name) || unreadable.has(name)) continue;
     try {
-      const { shape, readF32 } = fileTensor(proto, name, data);
-      entries.set(name, { shape, read: readF32 });
+      const { shape, readF32, form } = fileTensor(proto, name, data);
+      entries.set(name, { shape, read: readF32, ...given({ form }) });
     } catch (cause) {
       if (!(cause instanceof Refusal)) throw cause;
       unreadable.set(name, typeName(proto.dataType));

@@ -1,5 +1,6 @@
 // Imports TensorFlow.js: the text of a model.json becomes a graph, and a store whose entries are parts of its shards.
 
+import { given } from "#diagnostic/given.js";
 import { expectArgument } from "#diagnostic/argument.js";
 import { expectOptions } from "#diagnostic/options.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
@@ -58,9 +59,9 @@ export function tfjsWeights(model: Uint8Array, file: string, open: OpenData): Re
     const whole = fieldsOf(read.value, "the file");
     const manifest = whole.has("weightsManifest") ? whole.list("weightsManifest") : [];
     const entries = new Map(
-      [...manifestTensors(manifest, open)].map(([name, { shape, readF32 }]) => [
+      [...manifestTensors(manifest, open)].map(([name, { shape, readF32, form }]) => [
         name,
-        { shape, read: readF32 },
+        { shape, read: readF32, ...given({ form }) },
       ]),
     );
     return { value: { file, entries }, diagnostics: [] };

@@ -1,22 +1,16 @@
 // Weights by their manifest: the tensors of a group follow one another in the concatenated bytes of all shards of the group.
 
+import { codeBytes } from "#ir/compact.js";
+import { given } from "#diagnostic/given.js";
 import type { DataFile, OpenData } from "#import/data-file.js";
 import { wrongLocation } from "#import/data-file.js";
 import type { ElementType } from "#import/element-type.js";
-import { bool, float32, int32 } from "#import/element-type.js";
+import { bool, float16, float32, int32 } from "#import/element-type.js";
 import type { FileTensor, ReadBytes } from "#import/file-tensor.js";
 import { countOf, rawReaders } from "#import/file-tensor.js";
 import { quote, refuse } from "#import/refusal.js";
-import { halfToFloat } from "#weights/half.js";
 import type { Fields, Json } from "./fields.js";
 import { fieldsOf, isText } from "./fields.js";
-
-const float16: ElementType = {
-  ...float32,
-  name: "float16",
-  size: 2,
-  get: (view, at) => halfToFloat(view.getUint16(at, true)),
-};
 
 /** Types of weights by their name in the manifest. */
 const types: ReadonlyMap<string, ElementType> = new Map([
@@ -28,14 +22,13 @@ const types: ReadonlyMap<string, ElementType> = new Map([
   ["bool", bool],
 ]);
 
-/** Types that weights are quantized to: bytes per element, and the stored number at an offset. */
-const stored: ReadonlyMap<string, Pick<ElementType, "size" | "get">> = new Map<
+/** Integers that weights are quantized to: the stored number at an offset. */
+const integers: ReadonlyMap<
   string,
-  Pick<ElementType, "size" | "get">
->([
-  ["uint8", { size: 1, get: (view, at) => view.getUint8(at) }],
-  ["uint16", { size: 2, get: (view, at) => view.getUint16(at, true) }],
-  ["float16", float16],
+  { readonly codes: "uint8" | "uint16"; readonly code: ElementType["get"] }
+> = new Map([
+  ["uint8", { codes: "uint8", code: (view, at) => view.getUint8(at) }],
+  ["uint16", { codes: "uint16", code: (view, at) => view.getUint16(at, true) }],
 ]);
 
 /** The tensors of a manifest by name. Shards are opened for their size; their bytes are read when they are needed. */
@@ -92,16 +85,21 @@ function typeOf(weight: Fields, name: string): { type: ElementType; shape: reado
   if (!weight.has("quantization")) return { type, shape };
   const quantization = weight.fields("quantization");
   const to = quantization.text("dtype", "uint8");
-  const kind = stored.get(to);
-  if (!kind) refuse("unsupported-type", `weight ${quote(name)} is quantized to ${quote(to)}`);
-  const { size } = kind;
-  // Another name, because weights stored as f32 may be viewed in place.
-  const quantized = { ...type, name: `${type.name} as ${to}`, size };
-  if (to === "float16") return { type: { ...quantized, get: kind.get }, shape };
+  // Other names, because weights stored as f32 may be viewed in place.
+  const stored = `${type.name} as ${to}`;
+  if (to === "float16") {
+    const { size, get, stored: halves } = float16;
+    return { type: { ...type, name: stored, size, get, ...given({ stored: halves }) }, shape };
+  }
+  const integer = integers.get(to);
+  if (!integer) return refuse("unsupported-type", `weight ${quote(name)} is quantized to ${quote(to)}`);
+  const { codes, code } = integer;
+  const size = codeBytes[codes];
   const [scale, min] = [quantization.number("scale"), quantization.number("min")];
-  const real: ElementType["get"] = (view, at) => kind.get(view, at) * scale + min;
-  const get: ElementType["get"] = type.kind === "float" ? real : (view, at) => Math.round(real(view, at));
-  return { type: { ...quantized, get }, shape };
+  const real: ElementType["get"] = (view, at) => code(view, at) * scale + min;
+  if (type.kind !== "float")
+    return { type: { ...type, name: stored, size, get: (view, at) => Math.round(real(view, at)) }, shape };
+  return { type: { ...type, name: stored, size, get: real, stored: { codes, scale, min, code } }, shape };
 }
 
 interface Shard {

@@ -4,6 +4,7 @@
 // workgroup on a GPU) and serial loops. All counts are constants. Addresses are a register plus a constant, in f32 elements; registers that
 // are incremented (`p += 16`) are in the IR.
 
+import type { CodeType } from "#ir/compact.js";
 import type { ScalarBinary, ScalarUnary } from "#ops/scalar.js";
 
 /** Types of values. `vec` has the target's lane count; with one lane it is an f32. */
@@ -203,6 +204,26 @@ export interface PackedWeight {
    * because they are too small to matter (`negligible.ts`).
    */
   readonly pack: (memory?: Float32Array, onFlushed?: (count: number) => void) => Iterable<Float32Array>;
+  /** Present if the file stores codes instead. */
+  readonly compact?: PackedCodes;
+}
+
+/** The codes of a packed weight and what they mean, as in `CompactForm`; codes and factors are in packed order. */
+export interface PackedCodes {
+  readonly codes: CodeType;
+  readonly scale: number;
+  readonly min: number;
+  /** Yields the codes as numbers, otherwise as `PackedWeight.pack` yields values. */
+  readonly pack: (memory?: Float32Array) => Iterable<Float32Array>;
+  readonly factors?: PackedFactors;
+}
+
+interface PackedFactors {
+  readonly dtype: "f32" | "f64";
+  /** Stretches of rows of equal length, which together are all elements. Each column of a stretch has a factor. */
+  readonly stretches: readonly { readonly rows: number; readonly columns: number }[];
+  /** The factors of the columns of all stretches; 0 for padding. */
+  readonly read: () => Float64Array;
 }
 
 /** A dense tensor in an arena that `run` fills or reads. */

@@ -14,12 +14,35 @@ export interface Packing {
    * hundreds of megabytes, and holding both orders would take twice that.
    */
   readonly pack: (values: Float32Array) => Iterable<Float32Array>;
+  /**
+   * The same order in terms of channels, for a weight whose element i in the order of the graph belongs to channel i modulo `channels`.
+   * Undefined if the layout has other columns.
+   */
+  readonly stretches: (channels: number) => readonly Stretch[] | undefined;
+}
+
+/** Rows of equal length in a packed weight: the elements of a column belong to one channel, or are padding (−1). */
+export interface Stretch {
+  readonly rows: number;
+  readonly channels: readonly number[];
 }
 
 /** The order of the graph. */
 export function plainPacking(elements: number): Packing {
-  return { key: "plain", elements, pack: (values) => [values] };
+  return {
+    key: "plain",
+    elements,
+    pack: (values) => [values],
+    stretches: (channels) => [{ rows: elements / channels, channels: upTo(channels) }],
+  };
 }
+
+function upTo(count: number): number[] {
+  return Array.from({ length: count }, (_, at) => at);
+}
+
+/** The channel of padding. */
+export const padding = -1;
 
 /** The matrix of a dense product: `groups` matrices of `depth` rows next to each other, each divided into panels. */
 export interface PanelLayout {
@@ -51,17 +74,36 @@ export function panelPacking(layout: PanelLayout): Packing {
     elements: groups * groupSize,
     *pack(values) {
       const panel = new Float32Array(depth * greatest(widths));
-      const padding = new Float32Array(groupSize - depth * columns);
+      const rest = new Float32Array(groupSize - depth * columns);
       for (let group = 0; group < groups; group += 1) {
         let first = group * columns;
         for (const width of widths) {
           yield packPanel(layout, values, first, panel.subarray(0, depth * width));
           first += width;
         }
-        if (padding.length > 0) yield padding;
+        if (rest.length > 0) yield rest;
       }
     },
+    stretches: (channels) => {
+      if ((groups * columns) % channels !== 0) return undefined;
+      const none = { rows: 1, channels: new Array<number>(groupSize - depth * columns).fill(padding) };
+      return upTo(groups).flatMap((group) => {
+        let first = group * columns;
+        const panels = widths.map((width) => {
+          const beside = interleaved(width, deep);
+          const own = upTo(width * beside).map((at) => (first + Math.floor(at / beside)) % channels);
+          first += width;
+          return { rows: depth / beside, channels: own };
+        });
+        return none.channels.length > 0 ? [...panels, none] : panels;
+      });
+    },
   };
+}
+
+/** How many rows of a panel are interleaved. */
+function interleaved(width: number, deep: number): number {
+  return width % deep === 0 ? 1 : deep;
 }
 
 /** Fills one panel, from column `first` of all groups' columns on. */
@@ -72,7 +114,7 @@ function packPanel(
   panel: Float32Array,
 ): Float32Array {
   const width = panel.length / depth;
-  const beside = width % deep === 0 ? 1 : deep;
+  const beside = interleaved(width, deep);
   for (let row = 0; row < depth; row += 1) {
     const from = branchRow(row, depth, branches) * groups * columns + first;
     const inner = row % beside;
@@ -101,6 +143,11 @@ export function filterPacking(taps: number, outputs: number, stride: number): Pa
         yield filters;
       }
     },
+    stretches: (channels) => {
+      if (outputs % channels !== 0) return undefined;
+      const row = upTo(stride).map((at) => (at < outputs ? at % channels : padding));
+      return [{ rows: taps, channels: row }];
+    },
   };
 }
 
@@ -122,6 +169,14 @@ export function branchPacking(rows: number, inputs: number, multiplier: number, 
           yield channels;
         }
     },
+    stretches: (channels) => {
+      if ((inputs * multiplier) % channels !== 0) return undefined;
+      const row = upTo(multiplier * stride).map((at) => {
+        const [branch, c] = [Math.floor(at / stride), at % stride];
+        return c < inputs ? (c * multiplier + branch) % channels : padding;
+      });
+      return [{ rows, channels: row }];
+    },
   };
 }
 
@@ -139,6 +194,7 @@ export function isZero(weights: WeightStore, id: WeightId): boolean {
     case "literal":
       return source.data.length <= largestBias && source.data.every((value) => value === 0);
     case "file":
+    case "compact":
     case "expression":
       return false;
     default:
