@@ -30,28 +30,62 @@ export async function readCompact(
   const { bytes = 0, stored = [] } = model.weights;
   // In units of f32, as the file is read.
   const inFile = { name: model.name, weights: { ...model.weights, elements: bytes / 4 } };
-  await readWeights(inFile, base, source, embedded, roomsInFile(stored, rooms));
+  await readWeights(inFile, base, source, embedded, piecesOf(bytes, sectionsOf(stored, rooms)));
 }
 
-/** Rooms for the data as it is in the file: codes come into a small room, from which they are widened into that of their weight. */
-function roomsInFile(stored: readonly Stored[], rooms: readonly Room[]): Room[] {
-  const all: Room[] = [];
-  const piece = new ArrayBuffer(1 << 16);
+/** A part of the file: its bytes, and what becomes of them. All parts are multiples of 4 bytes long. */
+interface Section {
+  readonly bytes: number;
+  /** Takes some of the bytes, which come in order; `at` is where in the section they begin. */
+  readonly put?: (part: Uint8Array, at: number) => void;
+  readonly then?: (() => Promise<void>) | undefined;
+}
+
+/** Read this much at once: what it is widened to still fits into a cache. */
+const pieceBytes = 1 << 17;
+
+/** Rooms for the file in pieces, which take turns in one place, and are divided into sections. */
+function piecesOf(bytes: number, sections: Iterator<Section, undefined>): Room[] {
+  const place = new Uint8Array(Math.min(bytes, pieceBytes));
+  let section = sections.next().value;
+  let done = 0;
+  async function take(piece: Uint8Array): Promise<void> {
+    for (let from = 0; section;) {
+      const part = piece.subarray(from, from + section.bytes - done);
+      if (part.length > 0) section.put?.(part, done);
+      from += part.length;
+      done += part.length;
+      if (done < section.bytes) return;
+      await section.then?.();
+      section = sections.next().value;
+      done = 0;
+    }
+  }
+  const rooms: Room[] = [];
+  for (let from = 0; from < bytes; from += pieceBytes) {
+    const piece = place.subarray(0, bytes - from);
+    rooms.push({ bytes: piece, then: () => take(piece) });
+  }
+  return rooms;
+}
+
+/** The sections of a file, and where rooms for its weights as f32 are full, empty sections. */
+function* sectionsOf(stored: readonly Stored[], rooms: readonly Room[]): Generator<Section, undefined> {
   let next = 0;
   let left = 0;
-  for (const room of rooms) {
-    for (let done = 0; done < room.bytes.length;) {
+  for (const { bytes, then } of rooms) {
+    for (let done = 0; done < bytes.length;) {
       const row = stored[next] ?? [0];
       if (left === 0) left = row[0] * 4;
-      const bytes = room.bytes.subarray(done, done + left);
-      done += bytes.length;
-      left -= bytes.length;
-      for (const one of isCoded(row) ? codeRooms(row, bytes, piece) : [{ bytes }]) all.push(one);
+      const values = bytes.subarray(done, done + left);
+      done += values.length;
+      left -= values.length;
       if (left === 0) next++;
+      if (isCoded(row)) yield* codeSections(row, values);
+      else yield { bytes: values.length, put: (part, at) => values.set(part, at) };
     }
-    if (room.then) all.push({ bytes: room.bytes.subarray(0, 0), then: room.then });
+    yield { bytes: 0, then };
   }
-  return all;
 }
 
 function isCoded(row: Stored): row is StoredCodes {
@@ -60,29 +94,32 @@ function isCoded(row: Stored): row is StoredCodes {
 
 const codeArrays = { int8: Int8Array, uint8: Uint8Array, uint16: Uint16Array, float16: Uint16Array };
 
-/** The rooms of a weight with codes, and of its factors. */
-function codeRooms(
+/** The factors of a weight, if it has any, and its codes. */
+function* codeSections(
   [elements, type, scale, min, factorBytes, ...stretches]: StoredCodes,
   room: Uint8Array,
-  piece: ArrayBuffer,
-): Room[] {
-  const rooms: Room[] = [];
+): Generator<Section> {
   const values = new Float32Array(room.buffer, room.byteOffset, elements);
   let count = 0;
   for (let at = 0; at < stretches.length; at += 3) count += (stretches[at] ?? 0) * (stretches[at + 2] ?? 0);
   const factors = factorBytes === 4 ? new Float32Array(count) : new Float64Array(factorBytes && count);
-  if (factorBytes > 0) rooms.push({ bytes: new Uint8Array(factors.buffer) });
+  const bytes = new Uint8Array(factors.buffer);
+  yield { bytes: bytes.length, put: (part, at) => bytes.set(part, at) };
   const widen = createWidening(type, scale, min, factors, stretches);
-  const size = codeArrays[type].BYTES_PER_ELEMENT;
-  const step = piece.byteLength / size;
-  for (let from = 0; from < elements; from += step) {
-    const codes = new codeArrays[type](piece, 0, Math.min(step, elements - from));
-    rooms.push({
-      bytes: new Uint8Array(piece, 0, Math.ceil(codes.byteLength / 4) * 4),
-      then: async () => widen(codes, values.subarray(from, from + codes.length)),
-    });
-  }
-  return rooms;
+  const Codes = codeArrays[type];
+  const size = Codes.BYTES_PER_ELEMENT;
+  yield {
+    bytes: Math.ceil((elements * size) / 4) * 4,
+    put(part, at) {
+      const from = at / size;
+      const codes = new Codes(
+        part.buffer as ArrayBuffer,
+        part.byteOffset,
+        Math.min(part.length / size, elements - from),
+      );
+      widen(codes, values.subarray(from, from + codes.length));
+    },
+  };
 }
 
 /** A function that widens the codes of a weight, a piece at a time. */

@@ -73,7 +73,10 @@ function serve(bytes: Uint8Array, size: number): void {
     at += size;
     return { done: value === undefined, value };
   };
-  vi.stubGlobal("fetch", async () => ({ ok: true, body: { getReader: () => ({ read }) } }));
+  vi.stubGlobal("fetch", async () => ({
+    ok: true,
+    body: { getReader: () => ({ read, cancel: async () => {} }) },
+  }));
 }
 
 const url = "https://x/small.mjs";
