@@ -12,6 +12,7 @@ import { foldBatchNorm } from "./fold-batch-norm.js";
 import { foldConstants } from "./fold-constants.js";
 import { foldPadding } from "./fold-padding.js";
 import { fuse } from "./fuse.js";
+import { hoistPools } from "./hoist-pools.js";
 import { lowerTransposed } from "./lower-transposed.js";
 import type { PassOptions } from "./options.js";
 import { split } from "./split.js";
@@ -29,6 +30,7 @@ export const passes: readonly Pass<PassOptions>[] = [
   canonicalize,
   foldPadding,
   foldBatchNorm,
+  hoistPools,
   absorbMoves,
   applyRules,
   eliminateCommonSubexpressions,

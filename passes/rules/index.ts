@@ -8,6 +8,7 @@ import { canonical } from "./canonical.js";
 import { linear } from "./linear.js";
 import { normalization } from "./normalization.js";
 import { padding } from "./padding.js";
+import { pooling } from "./pooling.js";
 import { views } from "./views.js";
 
 export const ruleTexts: readonly RuleText[] = [
@@ -18,6 +19,7 @@ export const ruleTexts: readonly RuleText[] = [
   padding,
   batchNorm,
   linear,
+  pooling,
 ];
 
 /** The built-in rules, compiled. */

@@ -17,6 +17,8 @@ const survivors = new Set(
     .filter((line) => line !== "" && !line.startsWith("#")),
 );
 
+const all = { mutants: 0, refuted: 0 };
+
 test.each(ruleTexts.map((text) => [text.file, text] as const))(
   "%s",
   (_, text) => {
@@ -36,7 +38,14 @@ test.each(ruleTexts.map((text) => [text.file, text] as const))(
       }
     }
     expect(passed.filter((name) => !survivors.has(name))).toEqual([]);
-    expect(refuted / mutants).toBeGreaterThan(0.6);
+    // Many conditions of a theme may be about costs, which a check cannot refute.
+    expect(refuted / mutants).toBeGreaterThan(0.3);
+    all.mutants += mutants;
+    all.refuted += refuted;
   },
   300_000,
 );
+
+test("most mutants are refuted", () => {
+  expect(all.refuted / all.mutants).toBeGreaterThan(0.7);
+});
