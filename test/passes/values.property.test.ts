@@ -122,6 +122,7 @@ describe("random graphs", () => {
     "eliminate-dead-nodes",
     "fold-padding",
     "hoist-pools",
+    "compact-weights",
   ];
   test.each(passes.map((pass) => [pass.name, pass] as const))("%s", (name, pass) => {
     const changed = holdValues([pass]);
