@@ -49,6 +49,11 @@ export function approximationsOf(trace: readonly PassRun[], rules: readonly Rule
   return [...all.values()];
 }
 
+/** Whether an approximation is rounding weights to fewer bits. */
+export function isRounding({ by }: Approximation): boolean {
+  return by.startsWith("weights ");
+}
+
 /** The type to which the weights of a constant are rounded; undefined if they are not. */
 function roundingOf({ weights }: Module, { attributes }: NodeOf<"constant">): string | undefined {
   const { source } = entryOf(weights, attributes.weight);

@@ -25,6 +25,7 @@ import { distributionNames, drawValues } from "#ops/distributions.js";
 import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
 import type { LoadOptions, Net } from "#runtime/types.js";
+import { isRounding } from "./approximations.js";
 import type { Drift, Drifting } from "./drift.js";
 import { driftOf } from "./drift.js";
 import { load } from "./load.js";
@@ -55,7 +56,10 @@ export interface VerifyOptions {
   readonly kinds?: readonly Distribution[];
   /** The result of `optimize`, if it was asked to approximate; drift is then reported apart from the error of the code. */
   readonly optimized?: Pick<Optimized, "module" | "approximations">;
-  /** The most that approximations may change an output, relative to its greatest |value|: 1 by default, that is, as much as that value. */
+  /**
+   * The most that approximations may change an output, relative to its greatest |value|. By default as much as rounding the weights explains,
+   * if that is the only approximation, and else 1, that is, as much as that value.
+   */
   readonly mostDrift?: number;
   /** Called with the current step, and with the fraction of it that is done, from 0 to 1, if that is known. */
   readonly onStep?: (step: string, part?: number) => void;
@@ -111,10 +115,12 @@ export async function verifyArtifact(
 export async function verifyNet(
   net: Net,
   reference: Module,
-  { seed = 1, kinds = kindsFor(reference), onStep, optimized, mostDrift = 1 }: VerifyOptions = {},
+  { seed = 1, kinds = kindsFor(reference), onStep, optimized, mostDrift }: VerifyOptions = {},
 ): Promise<Comparison[]> {
-  if (!(mostDrift >= 0)) throw new RangeError(`mostDrift must be a number from 0 up, not ${mostDrift}`);
+  if (mostDrift !== undefined && !(mostDrift >= 0))
+    throw new RangeError(`mostDrift must be a number from 0 up, not ${mostDrift}`);
   const approximations = optimized?.approximations ?? [];
+  const explains = mostDrift === undefined && approximations.every(isRounding);
   const exact = optimized && approximations.length > 0 ? optimized.module : reference;
   const { graph } = reference;
   const random = seededRandom(seed);
@@ -139,7 +145,12 @@ export async function verifyNet(
     const expected = interpretScaled(exact, inputs, step);
     let errors: ReturnType<typeof interpretErrors> | undefined;
     if (exact !== reference)
-      drifting.push({ inputs: kind, approximated: expected, written: interpret(reference, inputs, step) });
+      drifting.push({
+        inputs: kind,
+        approximated: expected,
+        written: interpret(reference, inputs, step),
+        ...(explains && { rounded: interpretErrors(exact, inputs, { ofWeights: true }) }),
+      });
     return graph.outputs.map(({ name }): Comparison => {
       const values = actual[at]?.[name] ?? bug(`the module has no output ${name}`);
       const { value, scale } = expected.get(name) ?? bug(`the interpreter has no output ${name}`);

@@ -2,11 +2,12 @@
 // much larger than the result, and later functions propagate it by their slope.
 
 import { expectModule } from "#diagnostic/argument.js";
-import type { Node } from "#ir/graph.js";
+import type { Node, WeightId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import { tensor } from "#ir/tensor.js";
-import type { Module } from "#ir/weights.js";
+import type { Module, WeightStore } from "#ir/weights.js";
+import { entryOf } from "#ir/weights.js";
 import { evalNode, opOf, termsOf } from "#ops/index.js";
 import type { ErrorKind, Inexact } from "#ops/inexact.js";
 import { walk } from "./interpret.js";
@@ -27,16 +28,25 @@ const formula = { relative: 2 ** -20, absolute: 2 ** -147 };
 
 /**
  * The outputs by name, with the error of each element. Each op propagates errors by its slope at its operands, which is found by
- * evaluating the op with operands that are larger, and smaller, by their errors. Throws like `interpret`.
+ * evaluating the op with operands that are larger, and smaller, by their errors. With `ofWeights`, the errors include those of weights that
+ * were rounded to fewer bits. Throws like `interpret`.
  */
-export function interpretErrors(module: Module, inputs: ReadonlyMap<string, Tensor>): Map<string, Inexact> {
+export function interpretErrors(
+  module: Module,
+  inputs: ReadonlyMap<string, Tensor>,
+  { ofWeights = false }: { readonly ofWeights?: boolean } = {},
+): Map<string, Inexact> {
   expectModule("interpretErrors", module);
   return walk(module.graph, (node, operands: readonly Inexact[]) => {
     if (node.op === "input") {
       const { data } = inputs.get(node.name) ?? tensor(node.type.shape);
       return exactly({ shape: node.type.shape, data });
     }
-    if (node.op === "constant") return exactly(module.weights.read(node.attributes.weight));
+    if (node.op === "constant") {
+      const { weight } = node.attributes;
+      const value = module.weights.read(weight);
+      return ofWeights ? { value, errors: roundingErrors(module.weights, weight, value) } : exactly(value);
+    }
     const value = evalNode(
       node,
       operands.map((operand) => operand.value),
@@ -48,6 +58,17 @@ export function interpretErrors(module: Module, inputs: ReadonlyMap<string, Tens
 
 function exactly(value: Tensor): Inexact {
   return { value, errors: new Float64Array(value.data.length) };
+}
+
+/**
+ * The errors of a weight that was rounded, if it was: six times what its elements lost. They are independent of each other, so what is lost
+ * is like a standard deviation.
+ */
+function roundingErrors(weights: WeightStore, id: WeightId, { data }: Tensor): Float64Array {
+  const { source } = entryOf(weights, id);
+  if (source.kind !== "compact" || !source.isRounded) return new Float64Array(data.length);
+  const exact = weights.read(source.of).data;
+  return data.map((value, at) => 6 * Math.abs(value - (exact[at] as number)));
 }
 
 function errorsOf(node: Node, operands: readonly Inexact[], value: Tensor, terms: number): Float64Array {

@@ -22,6 +22,7 @@ const ways: readonly (readonly [string, OptimizeOptions, Record<string, string[]
     { approx: true, rules: rules("rule approx(0.5) soft: sigmoid(x) => hard_sigmoid(x)") },
     { y: ["rule soft"], z: [] },
   ],
+  ["rounded weights", { weightType: "int8" }, { y: ["weights int8"], z: [] }],
   [
     "two rules and a split",
     {
@@ -107,4 +108,34 @@ test("exact passes leave no drift", async () => {
   expect(optimized.approximations).toEqual([]);
   for (const comparison of await verifyArtifact(emit(optimized.module), model, { optimized }))
     expect(comparison).not.toHaveProperty("drift");
+});
+
+describe.each(["f16", "int8"] as const)("weights as %s", (weightType) => {
+  const optimized = optimize(model, { weightType }).value!;
+
+  test("may drift as far as their rounding explains", async () => {
+    const [y, z] = await verifyArtifact(emit(optimized.module), model, { optimized });
+    expect(y).toMatchObject({ agrees: true, drift: { agrees: true } });
+    expect(y!.drift!.allowed).toBeLessThan({ f16: 5e-3, int8: 0.1 }[weightType]);
+    expect(y!.drift!.relative).toBeGreaterThan(y!.drift!.allowed / 100);
+    expect(z!.drift!.relative).toBe(0);
+  });
+
+  test("do not excuse another change of the graph", async () => {
+    const { graph, weights } = optimized.module;
+    const nodes = new Map(
+      [...graph.nodes].map(([id, node]) => {
+        if (node.op !== "constant" || node.type.shape.length !== 1) return [id, node];
+        const data = new Float32Array(16).fill(0.1);
+        return [
+          id,
+          { ...node, attributes: { weight: weights.add("bias", node.type, { kind: "literal", data }) } },
+        ];
+      }),
+    );
+    const changed = { graph: { ...graph, nodes }, weights };
+    const [y] = await verifyArtifact(emit(changed), model, { optimized: { ...optimized, module: changed } });
+    expect(y).toMatchObject({ agrees: false, drift: { agrees: false } });
+    expect(y!.largestDifference).toBeLessThanOrEqual(y!.allowed);
+  });
 });

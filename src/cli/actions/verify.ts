@@ -2,6 +2,7 @@
 
 import type { Comparison } from "#compile/verify-artifact.js";
 import { kindsFor, verifiedKinds, verifyNet } from "#compile/verify-artifact.js";
+import { given } from "#diagnostic/given.js";
 import { lineText } from "#diagnostic/escape.js";
 import { totalCost } from "#inspect/cost.js";
 import { countText } from "#ir/units.js";
@@ -16,7 +17,7 @@ import type { Session } from "../session/session.js";
 
 export interface VerifyOptions extends ModelOptions, PassOptions {
   readonly json?: boolean;
-  readonly drift: number;
+  readonly drift?: number;
 }
 
 export async function verifyModel(path: string, options: VerifyOptions, session: Session): Promise<void> {
@@ -34,7 +35,7 @@ export async function verifyModel(path: string, options: VerifyOptions, session:
     optimized,
     kinds,
     // New parameters are unrelated to the old ones until they are trained.
-    mostDrift: optimized.split?.needsTraining ? Number.POSITIVE_INFINITY : options.drift,
+    ...given({ mostDrift: optimized.split?.needsTraining ? Number.POSITIVE_INFINITY : options.drift }),
     onStep: (step, part) => session.progress.show(step, part),
   });
   if (options.json) session.terminal.out(jsonText(comparisons));

@@ -14,10 +14,8 @@ export function addVerify(root: Command, session: Session): void {
     .addOption(
       new Option(
         "--drift <ratio>",
-        "largest allowed change of an output by --split and --approx, relative to its greatest value",
-      )
-        .argParser(ratioFrom0)
-        .default(1),
+        "largest allowed change of an output by --split, --approx and --weights, relative to its greatest value (default: 1; for --weights alone what rounding them explains)",
+      ).argParser(ratioFrom0),
     )
     .option("--json", "print the comparison as JSON")
     .action(async (path: string, options: VerifyOptions) => {
