@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { writeBrowserDocs } from "./browser/docs-page.js";
 import { pagePeerNames } from "./browser/peers.js";
+import { withSpeed } from "./browser/readme.js";
 import { writeDocs } from "./docs-page.js";
 import type { BenchModel } from "./models.js";
 import { dimsOf, models as usual, testedModels } from "./models.js";
@@ -37,7 +38,8 @@ const usage = `bench [options]
                    the figures of every processor
   What is not measured stays as results/bench.json or browser.json has it.
   --kept           measures nothing
-  --docs           writes docs/benchmarks.md, with --browser benchmarks-browser.md, and the plots`;
+  --docs           writes docs/benchmarks.md, and the plots; with --browser benchmarks-browser.md and
+                   README's table`;
 
 const { values: options } = parseArgs({
   options: {
@@ -80,7 +82,11 @@ const results = options.kept
 const docs = join(here, "../docs");
 if (options.browser) {
   writeKept({ results });
-  if (options.docs) writeBrowserDocs(docs, results);
+  if (options.docs) {
+    writeBrowserDocs(docs, results);
+    const readme = join(docs, "../README.md");
+    writeFileSync(readme, withSpeed(readFileSync(readme, "utf8"), results));
+  }
 } else {
   const sizes = runtimeSizes();
   console.log("runtimes, JavaScript and WebAssembly that a page loads, gzipped:");

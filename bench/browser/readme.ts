@@ -1,0 +1,75 @@
+// README's table of speed and download, from the results in a browser.
+
+import type { Comparison, PeerResult } from "../results.js";
+import { cpuOf, markdownTable, whereOf } from "../results.js";
+
+const begin = "<!-- speed, written by `npm run bench -- --browser --docs` -->";
+const end = "<!-- /speed -->";
+
+/** How README names the other runtimes, in the order of its columns. */
+const others: Readonly<Record<string, string>> = {
+  litert: "LiteRT.js",
+  "onnxruntime-web": "onnxruntime-web",
+  "tfjs-wasm": "tfjs-wasm",
+};
+
+/** The text of README with the table of these results between its marks. Throws an `Error` if a mark is missing. */
+export function withSpeed(readme: string, results: readonly Comparison[]): string {
+  const [from, to] = [readme.indexOf(begin), readme.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`README has no ${from < 0 ? begin : end}`);
+  return `${readme.slice(0, from + begin.length)}\n\n${speedText(results)}\n\n${readme.slice(to)}`;
+}
+
+/** The table, and what it was measured on. */
+export function speedText(results: readonly Comparison[]): string {
+  const shown = results.filter((result) => ownOf(result) && peerOf(result, "litert"));
+  const processors = [...new Set(shown.map(cpuOf))];
+  const head = [
+    "model",
+    ...(processors.length > 1 ? ["processor"] : []),
+    "Cleave, ms",
+    "two threads, ms",
+    ...Object.values(others).map((name) => `× ${name}`),
+    "code, KiB",
+  ];
+  const rows = shown.map((result) => {
+    const own = ownOf(result);
+    const times = (one: PeerResult | undefined): string =>
+      own && one ? (one.medianMs / own.medianMs).toFixed(2) : "";
+    return [
+      `${result.model}, ${result.input.slice(1, 3).join("×")}`,
+      ...(processors.length > 1 ? [cpuOf(result)] : []),
+      milliseconds(own),
+      milliseconds(peerOf(result, "cleave-relaxed:2")),
+      ...Object.keys(others).map((name) => times(peerOf(result, name))),
+      kibibytes(own),
+    ];
+  });
+  const loaded = Object.entries(others).flatMap(([peer, name]) => {
+    const code = shown.map((result) => kibibytes(peerOf(result, peer))).find((text) => text !== "");
+    return code === undefined ? [] : [`${name} ${code} KiB`];
+  });
+  const where = [...new Set(shown.map((result) => `${whereOf(result)} on ${cpuOf(result)}`))].join("; ");
+  return `${markdownTable([head, ...rows], processors.length > 1 ? 2 : 1)}
+
+Measured in ${where}. The code of the other runtimes, which a page loads besides a model: ${loaded.join(", ")}.`;
+}
+
+/** What `load` uses in a browser with relaxed SIMD, on one thread. */
+function ownOf(result: Comparison): PeerResult | undefined {
+  return peerOf(result, "cleave-relaxed");
+}
+
+function peerOf({ peers }: Comparison, name: string): PeerResult | undefined {
+  return peers.find(({ peer }) => peer === name);
+}
+
+function milliseconds(one: PeerResult | undefined): string {
+  return one ? one.medianMs.toFixed(one.medianMs < 10 ? 2 : 1) : "";
+}
+
+/** The gzipped code that a page loads for a peer. */
+function kibibytes(one: PeerResult | undefined): string {
+  const bytes = one?.download?.code.gzipBytes;
+  return bytes === undefined ? "" : (bytes / 1024).toLocaleString("en", { maximumFractionDigits: 0 });
+}
