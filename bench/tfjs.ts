@@ -118,6 +118,14 @@ function call(node: Node, all: tf.Tensor[], activation: Activation | undefined):
       if (dilation.some((one) => one !== 1)) throw new Error(`${node.name} has a dilation`);
       return tf.maxPool(x as tf.Tensor4D, pair(kernel), pair(stride), explicit(padding));
     }
+    case "avg_pool": {
+      const { kernel, stride, padding, dilation, count_include_pad } = node.attributes;
+      if (dilation.some((one) => one !== 1)) throw new Error(`${node.name} has a dilation`);
+      const pad = explicit(padding);
+      if (count_include_pad && Math.max(...pad.flat()) > 0)
+        throw new Error(`${node.name} has zeros that count`);
+      return tf.avgPool(x as tf.Tensor4D, pair(kernel), pair(stride), pad);
+    }
     case "global_avg_pool":
       return tf.mean(x, [1, 2], node.attributes.keepdims);
     case "global_max_pool":
