@@ -41,8 +41,11 @@ interface Section {
   readonly then?: (() => Promise<void>) | undefined;
 }
 
-/** Read this much at once: what it is widened to still fits into a cache. */
-const pieceBytes = 1 << 17;
+/** Read this much at once, so that reads are few. */
+const pieceBytes = 1 << 20;
+
+/** Widen this many codes at once, so that the values still fit into a cache. */
+const fewCodes = 1 << 15;
 
 /** Rooms for the file in pieces, which take turns in one place, and are divided into sections. */
 function piecesOf(bytes: number, sections: Iterator<Section, undefined>): Room[] {
@@ -111,13 +114,11 @@ function* codeSections(
   yield {
     bytes: Math.ceil((elements * size) / 4) * 4,
     put(part, at) {
-      const from = at / size;
-      const codes = new Codes(
-        part.buffer as ArrayBuffer,
-        part.byteOffset,
-        Math.min(part.length / size, elements - from),
-      );
-      widen(codes, values.subarray(from, from + codes.length));
+      const end = Math.min(elements, (at + part.length) / size);
+      for (let from = at / size; from < end; from += fewCodes) {
+        const few = values.subarray(from, Math.min(from + fewCodes, end));
+        widen(new Codes(part.buffer as ArrayBuffer, part.byteOffset + from * size - at, few.length), few);
+      }
     },
   };
 }

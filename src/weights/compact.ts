@@ -104,12 +104,10 @@ function moved(
   const [first] = forms;
   if (!first || !forms.every((form) => sameNumbers(form, first)))
     return { why: "made of parts with other scales" };
-  if (forms.some(({ factors }) => factors) && op !== "reshape" && op !== "transpose")
-    return { why: "scaled and then cut" };
-  if (op === "pad" && !addsZeros(attributes, first)) return { why: "padded with a number that has no code" };
   const from = entryOf(store, inputs[0]?.id ?? "").type.shape;
-  if (op === "transpose" && first.factors && !staysLast(from, attributes["perm"], first.factors.count))
-    return { why: "scaled and then transposed" };
+  if (first.factors && !keepsChannels(op, attributes, from, first.factors.count))
+    return { why: "scaled and then moved to other channels" };
+  if (op === "pad" && !addsZeros(attributes, first)) return { why: "padded with a number that has no code" };
   return {
     ...first,
     read: (into) => {
@@ -134,19 +132,34 @@ function addsZeros({ before, after, mode, value }: MoveAttributes, { min }: Comp
 
 type MoveAttributes = Extract<WeightSource, { kind: "expression" }>["attributes"];
 
+/** Whether two forms have codes that mean the same, and the same factors. */
 function sameNumbers(a: CompactForm, b: CompactForm): boolean {
-  return a.codes === b.codes && a.scale === b.scale && a.min === b.min;
+  const same = a.codes === b.codes && a.scale === b.scale && a.min === b.min;
+  if (!same || a === b || (!a.factors && !b.factors)) return same;
+  const [own, other] = [a.factors?.read(), b.factors?.read()];
+  return own?.length === other?.length && own?.every((factor, at) => factor === other?.[at]) === true;
 }
 
-/** Whether a permutation leaves the last axes, which have `count` elements, where they are. */
-function staysLast(shape: Shape, perm: unknown, count: number): boolean {
-  let axis = shape.length;
-  for (let size = 1; size < count && axis > 0; size *= shape[axis] ?? 1) axis -= 1;
-  return (
-    elements(shape.slice(axis)) === count &&
-    Array.isArray(perm) &&
-    perm.slice(axis).every((from, at) => from === axis + at)
-  );
+/** Whether a move keeps the channels, which are the last axes: `count` elements of them have factors. */
+function keepsChannels(op: string, attributes: MoveAttributes, shape: Shape, count: number): boolean {
+  if (op === "reshape") return true;
+  let first = shape.length;
+  for (let size = 1; size < count && first > 0; size *= shape[first] ?? 1) first -= 1;
+  if (elements(shape.slice(first)) !== count) return false;
+  const { perm, axis, begin, size, before, after } = attributes;
+  const last = shape.slice(first);
+  const onLast = (list: unknown): readonly unknown[] => (Array.isArray(list) ? list.slice(first) : []);
+  const isNone = (amount: unknown): boolean => amount === 0;
+  switch (op) {
+    case "transpose":
+      return onLast(perm).every((from, at) => from === first + at);
+    case "slice":
+      return onLast(begin).every(isNone) && onLast(size).every((extent, at) => extent === last[at]);
+    case "concat":
+      return typeof axis === "number" && (axis < 0 ? axis + shape.length : axis) < first;
+    default:
+      return onLast(before).every(isNone) && onLast(after).every(isNone);
+  }
 }
 
 /**

@@ -157,6 +157,15 @@ describe("the form of a file", () => {
       ({ w, literal, apply }) => apply("transpose", [apply("mul", [w, literal(5)])], { perm: [1, 0, 2] }),
     ],
     [
+      "with factors, cut into rows, and these in another order",
+      ({ w, literal, apply }) => {
+        const scaled = apply("mul", [w, literal(5)]);
+        const row = (at: number) =>
+          apply("slice", [scaled], { begin: [at, 0, 0], size: [1, 4, 5], stride: [1, 1, 1] });
+        return apply("concat", [row(2), row(0)], { axis: 0 });
+      },
+    ],
+    [
       "transposed, then with factors, then reshaped",
       ({ w, literal, apply }) =>
         apply("reshape", [apply("mul", [apply("transpose", [w], { perm: [2, 1, 0] }), literal(3)])], {
@@ -199,7 +208,7 @@ describe("the form of a file", () => {
       ({ w, literal, apply }) => apply("concat", [w, literal(3, 4, 2)], { axis: -1 }),
     ],
     [
-      "scaled and then cut",
+      "scaled and then moved to other channels",
       "scaled and cut",
       ({ w, literal, apply }) =>
         apply("slice", [apply("mul", [w, literal(5)])], {
@@ -209,7 +218,7 @@ describe("the form of a file", () => {
         }),
     ],
     [
-      "scaled and then transposed",
+      "scaled and then moved to other channels",
       "scaled and transposed",
       ({ w, literal, apply }) => apply("transpose", [apply("mul", [w, literal(5)])], { perm: [2, 1, 0] }),
     ],
