@@ -10,7 +10,7 @@ import { runInNewContext } from "node:vm";
 import { afterAll, describe, expect, test } from "vitest";
 import { emitJs } from "#backend/js/emit.js";
 import type { JsModule } from "#runtime/js.js";
-import { hashBytes } from "#runtime/hash.js";
+import { addToHash, endHash, hashBytes, startHash } from "#runtime/hash.js";
 import { loadJs } from "#runtime/js.js";
 import type { LoadOptions, Net } from "#runtime/types.js";
 import { smallProgram } from "../backend/programs.js";
@@ -160,6 +160,22 @@ describe("hash", () => {
     seen.add(hashBytes(signs));
     seen.add(hashBytes(bytes.slice(0, 60)));
     expect(seen.size).toBe(515);
+  });
+
+  test("is the same in pieces of any number of words", () => {
+    const bytes = Uint8Array.from({ length: 4 * 13 }, (_, k) => k * 7);
+    for (let first = 0; first <= bytes.length; first += 4) {
+      for (let second = first; second <= bytes.length; second += 4) {
+        const state = startHash();
+        for (const [from, to] of [
+          [0, first],
+          [first, second],
+          [second, bytes.length],
+        ] as const)
+          addToHash(state, bytes.subarray(from, to));
+        expect(endHash(state)).toBe(hashBytes(bytes));
+      }
+    }
   });
 
   test("is that of the bytes, wherever they lie", () => {
