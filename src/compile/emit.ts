@@ -25,7 +25,9 @@ import { lineTexts } from "#diagnostic/line-text.js";
 import { arenaElements } from "#ir/arenas.js";
 import { elements } from "#ir/type.js";
 import { bytesText } from "#ir/units.js";
+import { codeBytes } from "#ir/compact.js";
 import type { Module } from "#ir/weights.js";
+import { entryOf } from "#ir/weights.js";
 import type { KernelProgram } from "#kernel/ir/ir.js";
 import type { Interruptible } from "#diagnostic/interruptible.js";
 import { runToEnd } from "#diagnostic/interruptible.js";
@@ -160,7 +162,10 @@ const largestEmbedded = 256 * 2 ** 20;
 export function checkEmbedding(module: Module): Diagnostic[] {
   let bytes = 0;
   for (const node of module.graph.nodes.values()) {
-    if (node.op === "constant") bytes += elements(node.type.shape) * 4;
+    if (node.op !== "constant") continue;
+    const { source } = entryOf(module.weights, node.attributes.weight);
+    const each = source.kind === "compact" ? codeBytes[source.form.codes] : 4;
+    bytes += elements(node.type.shape) * each;
   }
   if (bytes <= largestEmbedded) return [];
   return [

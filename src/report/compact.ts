@@ -10,21 +10,23 @@ export function compactText({ weightType, weights, bytesBefore, bytes }: Compact
   const how = weightType ? `weights as ${weightType}` : "weights as the model's files store them";
   return [
     `${how}: ${bytesText(bytesBefore)} → ${bytesText(bytes)}`,
-    ...(weightType ? [rowsText(weights)] : []),
+    ...(weightType && weights.some(isCompact) ? [rowsText(weights.filter(isCompact))] : []),
     ...left(weights),
   ].join("\n");
 }
 
+function isCompact({ stored }: CompactWeight): boolean {
+  return stored !== "float32";
+}
+
 function rowsText(weights: readonly CompactWeight[]): string {
-  const rows = weights
-    .filter(({ stored }) => stored !== "float32")
-    .map(({ name, readers, shape, stored, bytes, error }) => [
-      readers.join(", ") || name,
-      shapeText(shape),
-      stored,
-      bytesText(bytes),
-      error === undefined ? "as in the model's file" : `${(100 * error).toPrecision(3)}%`,
-    ]);
+  const rows = weights.map(({ name, readers, shape, stored, bytes, error }) => [
+    readers.join(", ") || name,
+    shapeText(shape),
+    stored,
+    bytesText(bytes),
+    error === undefined ? "as in the model's file" : `${(100 * error).toPrecision(3)}%`,
+  ]);
   return table(["layer", "weight", "stored", "bytes", "error"], rows, [
     "left",
     "left",

@@ -19,18 +19,33 @@ export type Found = CompactForm | { readonly why: string };
  * Undefined if no file stores it in fewer bits.
  */
 export function ownForm(store: WeightStore, id: WeightId): Found | undefined {
-  const found = formOf(store, id);
+  const found = formOf(store, id, new Map(), 0);
   return found && !("why" in found) ? (spread(found) ?? found) : found;
 }
 
-function formOf(store: WeightStore, id: WeightId): Found | undefined {
+type Known = Map<WeightId, Found | undefined>;
+
+/** The deepest formula that is looked into. */
+const deepest = 64;
+
+/** `known` has the entries that were looked at, since formulas may use a part many times. */
+function formOf(store: WeightStore, id: WeightId, known: Known, depth: number): Found | undefined {
+  if (!known.has(id)) known.set(id, findForm(store, id, known, depth));
+  return known.get(id);
+}
+
+function findForm(store: WeightStore, id: WeightId, known: Known, depth: number): Found | undefined {
   const { source, type } = entryOf(store, id);
   switch (source.kind) {
     case "file":
     case "compact":
       return source.form;
     case "expression": {
-      const inputs = source.inputs.map((input) => ({ id: input, found: formOf(store, input) }));
+      if (depth === deepest) return undefined;
+      const inputs = source.inputs.map((input) => ({
+        id: input,
+        found: formOf(store, input, known, depth + 1),
+      }));
       if (inputs.every(({ found }) => found === undefined)) return undefined;
       if (source.op === "mul") return scaled(store, type.shape, inputs);
       return moved(store, type.shape, source, inputs);

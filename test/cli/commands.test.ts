@@ -168,6 +168,39 @@ describe("compile", () => {
     expect(readdirSync(dir).toSorted()).toEqual(["seed.d.mts", "seed.d.ts", "seed.mjs"]);
   });
 
+  test("--weights names the file and the type; embedded weights are the same", async () => {
+    const dir = join(folder, "eight bits");
+    const model = [
+      "examples/fm_mobile.net",
+      "--weights",
+      "examples/fm_mobile.safetensors",
+      "--weights",
+      "int8",
+    ];
+    const { code, out } = await cleave("compile", ...model, "-o", join(dir, "file"), "--json");
+    expect(code).toBe(0);
+    const { weightBytes, compact, moduleBytes } = JSON.parse(out);
+    expect(weightBytes).toBeLessThan(150_000);
+    expect(compact.weightType).toBe("int8");
+    expect(statSync(join(dir, "file/fm_mobile.packed.safetensors")).size).toBeLessThan(weightBytes + 400);
+    const embedded = await cleave(
+      "compile",
+      ...model,
+      "-o",
+      join(dir, "embedded"),
+      "--embed-weights",
+      "--json",
+    );
+    expect(JSON.parse(embedded.out).moduleBytes).toBeLessThan(moduleBytes + 1.34 * weightBytes + 1000);
+    const results = [];
+    for (const kind of ["file", "embedded"]) {
+      const module = await import(pathToFileURL(join(dir, kind, "fm_mobile.mjs")).href);
+      const net = await module.load();
+      results.push((await net.run({ image: new Float32Array(784).fill(0.3) })).logits);
+    }
+    expect(results[1]).toEqual(results[0]);
+  });
+
   test("a wrong model writes nothing", async () => {
     const model = join(folder, "wrong.net");
     const dir = join(folder, "nothing");

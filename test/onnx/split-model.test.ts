@@ -2,6 +2,8 @@
 
 import { create, toBinary } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
+import { ownForm } from "#weights/compact.js";
+import { widen } from "#weights/widen.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
 import { ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
 import { modelOf } from "./text-model.js";
@@ -73,4 +75,24 @@ test.each([
   expect(node!.op).toBe("constant");
   const { weight } = node!.attributes as { weight: string };
   expect([...value!.weights.readF32(weight)]).toEqual(values.map(Math.fround));
+});
+
+test.each([
+  ["typed data", { int32Data: [0x3c00, 0xc000, 0, 0xfc00] }],
+  ["raw data", { rawData: new Uint8Array(Uint16Array.of(0x3c00, 0xc000, 0, 0xfc00).buffer) }],
+] as const)("halves in %s can be stored as halves", (_, data) => {
+  const graph = {
+    node: [{ opType: "Cast", input: ["w"], output: ["y"], attribute: [{ name: "to", i: 1n }] }],
+    output: [{ name: "y" }],
+    initializer: [{ name: "w", dims: [4n], dataType: 10, ...data } as never],
+  };
+  const model = create(ModelProtoSchema, { irVersion: 8n, graph, opsetImport: [{ version: 17n }] });
+  const { value } = importOnnx(toBinary(ModelProtoSchema, model));
+  const [node] = [...value!.graph.nodes.values()];
+  const { weight } = node!.attributes as { weight: string };
+  const form = ownForm(value!.weights, weight);
+  if (!form || "why" in form) expect.fail("no form");
+  expect(form.codes).toBe("float16");
+  expect([...form.read()]).toEqual([0x3c00, 0xc000, 0, 0xfc00]);
+  expect([...widen(form, new Float32Array(4))]).toEqual([1, -2, 0, -Infinity]);
 });

@@ -122,6 +122,22 @@ test.each(["uint8", "uint16", "float16"])(
   },
 );
 
+test("import writes halves as halves", () => {
+  const halves = Uint16Array.from({ length: bytes.length / 4 }, () => floatToHalf(random.normal()));
+  const files = changed(
+    ({ weights }) => {
+      for (const weight of weights) weight["quantization"] = { dtype: "float16" };
+    },
+    new Map([["weights.bin", new Uint8Array(halves.buffer)]]),
+  );
+  const { value } = readModel(written("halves", files));
+  const path = join(folder, "halves.net");
+  const { value: made } = writeNet(value!, path);
+  expect(made!.find((one) => one.path.endsWith(".safetensors"))!.bytes).toBeLessThan(halves.byteLength + 300);
+  const again = readModel(path).value!;
+  expect([...resultOf(again)]).toEqual([...resultOf(value!)]);
+});
+
 describe("refused", () => {
   const [first, second] = (plain.json["weightsManifest"] as Group[])[0]!.weights;
   test.each<[string, (group: Group) => void, string]>([

@@ -254,6 +254,15 @@ describe("the form of a file", () => {
     expect(ownForm(store, apply("mul", [w, factors]))).toEqual({ why: "values may be too far apart" });
   });
 
+  test("long formulas, and those that use a part many times, take no time", () => {
+    const { store, w, apply } = fileOf([3, 4, 5], byte);
+    let [chain, sum] = [w, w];
+    for (let level = 0; level < 5000; level += 1) chain = apply("relu", [chain]);
+    for (let level = 0; level < 60; level += 1) sum = apply("add", [sum, sum]);
+    expect(ownForm(store, chain)).toBeUndefined();
+    expect(ownForm(store, sum)).toEqual({ why: "computed from several weights" });
+  });
+
   test("weights of f32 have none", () => {
     const { store, id } = literal([1, 2]);
     expect(ownForm(store, id)).toBeUndefined();
