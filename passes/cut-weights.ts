@@ -7,7 +7,7 @@ import { createFresh } from "#ir/fresh.js";
 import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { outputIds, users } from "#ir/node-order.js";
-import { channels, elements, f32 } from "#ir/type.js";
+import { channels, elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import { makeNode } from "#ops/index.js";
@@ -104,7 +104,7 @@ function cutNode(module: Module, node: Product, widths: readonly number[], fresh
         op: node.op,
         inputs,
         attributes: { ...node.attributes },
-        type: f32(...lead, width),
+        type: { dtype: node.type.dtype, shape: [...lead, width] },
         position,
         origin,
       }),
@@ -128,16 +128,16 @@ function cutNode(module: Module, node: Product, widths: readonly number[], fresh
 /** `width` channels of a constant from `first` on, as an expression over its entry. A part of an absent weight is absent. */
 function sliceWeight({ weights }: Module, node: Node, first: number, width: number): string {
   if (node.op !== "constant") return bug(`${node.name} is not a constant`);
-  const { shape } = node.type;
-  const size = [...shape.slice(0, -1), width];
+  const { dtype, shape } = node.type;
+  const type = { dtype, shape: [...shape.slice(0, -1), width] };
   const { weight } = node.attributes;
   if (entryOf(weights, weight).source.kind === "absent")
-    return weights.add(node.name, f32(...size), { kind: "absent" });
+    return weights.add(node.name, type, { kind: "absent" });
   const begin = shape.map((_, axis) => (axis === shape.length - 1 ? first : 0));
-  return weights.add(`${weight}.part`, f32(...size), {
+  return weights.add(`${weight}.part`, type, {
     kind: "expression",
     op: "slice",
-    attributes: { begin, size, stride: shape.map(() => 1) },
+    attributes: { begin, size: type.shape, stride: shape.map(() => 1) },
     inputs: [weight],
   });
 }

@@ -6,7 +6,7 @@ import { inputNodes } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
 import type { Tensor } from "#ir/tensor.js";
 import type { TensorType } from "#ir/type.js";
-import { elements } from "#ir/type.js";
+import { elements, isInteger } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import type { Distribution } from "#ops/distributions.js";
 import { distributionNames, drawValues } from "#ops/distributions.js";
@@ -15,7 +15,7 @@ import type { OpClass } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
 import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
-import { randomPlaces } from "./ops/values.js";
+import { randomIntegers, randomPlaces } from "./ops/values.js";
 import { createWeightStore } from "#weights/store.js";
 
 /** Ops that compute: all but inputs and constants. */
@@ -85,7 +85,9 @@ export function randomInputs(
       name,
       isPlaces(module, id)
         ? randomPlaces(random, type)
-        : { shape: type.shape, data: Float64Array.from(drawValues(random, kind, elements(type.shape))) },
+        : isInteger(type.dtype)
+          ? randomIntegers(random, type.dtype, type.shape)
+          : { shape: type.shape, data: Float64Array.from(drawValues(random, kind, elements(type.shape))) },
     ]),
   );
 }

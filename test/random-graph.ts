@@ -25,6 +25,7 @@ const jumping: ReadonlySet<OpName> = new Set<OpName>([
   "floor",
   "ceil",
   "round",
+  "quantize",
   "sign",
   "equal",
   "less",

@@ -3,7 +3,7 @@
 import type { Graph, NodeOf } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
-import { elements } from "#ir/type.js";
+import { elements, isInteger } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import type { DenseWeightValues } from "./decompose.js";
@@ -64,6 +64,7 @@ function hindranceOf(graph: Graph, node: { readonly op: string; readonly inputs:
   const weight = nodeOf(graph, inputs[1] ?? -1);
   const [kh, kw, depth] = weight.type.shape;
   if (kh === 1 && kw === 1) return undefined;
+  if (isInteger(weight.type.dtype)) return "its weights are integers: split the model before it is quantized";
   if (weight.op !== "constant") return "its weights are computed by the net";
   if (depth === 1 && attributes.groups > 1) return "its groups have one input channel each";
   return undefined;

@@ -67,7 +67,7 @@ export function splitNodes(
         ? constant(`${node.name}.bias`, [values.bias.length], { kind: "literal", data: values.bias })
         : { id: b, type: f32(candidate.shape.at(-1) ?? 1) }
       : constant(`${node.name}.${part}.b`, [shape.at(-1) ?? 1], { kind: "absent" });
-    const attributes = { ...(windowed ? window : still), ...(op === "conv2d" ? { groups } : {}) };
+    const attributes = { ...(windowed ? window : still), ...(op === "conv2d" ? { groups } : {}), zero: 0 };
     const type = inferType(op, [input.type, w.type, bias.type], attributes);
     if (isProblem(type)) return bug(`split of ${node.name}: ${type.problem}`);
     const own = isLast

@@ -3,7 +3,7 @@
 import type { Expression, NetItem, TypeExpression } from "#grammar/ast.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import type { TensorType } from "#ir/type.js";
-import { elements } from "#ir/type.js";
+import { dtypes, elements, isDType } from "#ir/type.js";
 import { evaluate } from "./expressions.js";
 import { isReserved } from "./literals.js";
 import type { Scope, Elaboration } from "./elaboration.js";
@@ -51,19 +51,21 @@ export function typeOfExpression(
   known: readonly number[] = [],
 ): TensorType | undefined {
   const before = state.failures;
-  if (written.dtype.text !== "f32") {
-    fail(state, written.dtype.span, "unknown-type", `\`${written.dtype.text}\` is not an element type`, {
-      help: ["tensors are f32"],
+  const dtype = written.dtype.text;
+  if (!isDType(dtype)) {
+    fail(state, written.dtype.span, "unknown-type", `\`${dtype}\` is not an element type`, {
+      help: [`the element types are ${dtypes.join(", ")}`],
     });
+    return undefined;
   }
   const extents = written.shape.map((extent, axis) => known[axis] ?? extentOf(state, scope, extent));
   const shape = extents.filter((extent) => extent !== undefined);
   if (state.failures > before || shape.length < extents.length) return undefined;
   if (elements(shape) > 2 ** 31) {
-    fail(state, written.span, "too-large", `f32[${shape.join(", ")}] has more than 2^31 elements`);
+    fail(state, written.span, "too-large", `${dtype}[${shape.join(", ")}] has more than 2^31 elements`);
     return undefined;
   }
-  return { dtype: "f32", shape };
+  return { dtype, shape };
 }
 
 function extentOf(state: Elaboration, scope: Scope, expression: Expression): number | undefined {

@@ -7,6 +7,7 @@ import { error } from "#diagnostic/diagnostic.js";
 import type { KernelId, KernelPlan, Node, NodeId, OpName, WeightId } from "#ir/graph.js";
 import { uniteSpans } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
+import { printType } from "#ir/type.js";
 import { numberText } from "#ir/units.js";
 import type { WeightFile, WeightSource, WeightStore } from "#ir/weights.js";
 import { makeNode } from "#ops/index.js";
@@ -224,7 +225,7 @@ export function typeOf(state: Elaboration, node: NodeId): TensorType {
 export function describe(state: Elaboration, value: ExpressionValue): string {
   switch (value.kind) {
     case "tensor":
-      return `a tensor f32[${typeOf(state, value.node).shape.join(", ")}]`;
+      return `a tensor ${printType(typeOf(state, value.node))}`;
     case "number":
       return `the number ${value.value}`;
     case "list":

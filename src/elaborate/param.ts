@@ -5,8 +5,8 @@ import type { CallExpression, Expression, ParamStatement } from "#grammar/ast.js
 import type { Span } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import type { AttributeValue, OpName, WeightId } from "#ir/graph.js";
-import type { TensorType } from "#ir/type.js";
-import { printType, sameShape } from "#ir/type.js";
+import type { DType, TensorType } from "#ir/type.js";
+import { isInteger, isOf, printType, sameType } from "#ir/type.js";
 import { inferType, isOp, normalizeAttributes, opOf } from "#ops/index.js";
 import { isProblem } from "#ops/op.js";
 import { generators, seedOf } from "#weights/generate.js";
@@ -33,10 +33,10 @@ export function runParam(state: Elaboration, scope: Scope, statement: ParamState
     const key = stringArgument(state, value, "the key of a tensor in the weight file");
     return key === undefined ? none : fromFile(state, path, key, type, value.span, statement.type.span);
   }
-  const weight = toWeight(state, path, formula(state, scope, path, value, type), value.span);
+  const weight = toWeight(state, path, formula(state, scope, path, value, type), value.span, type.dtype);
   if (weight === undefined) return none;
   const found = state.store.entries.get(weight)?.type ?? type;
-  if (!sameShape(found.shape, type.shape))
+  if (!sameType(found, type))
     return shapeClash(
       state,
       path,
@@ -119,9 +119,8 @@ function operand(
   }
   const literal = literalOf(expression);
   if (literal && literal.shape.length > 0) {
-    const data = Float32Array.from(literal.data);
-    const literalType: TensorType = { dtype: "f32", shape: literal.shape };
-    return { kind: "weight", id: state.store.add(path, literalType, { kind: "literal", data }) };
+    const id = literalWeight(state, path, type?.dtype ?? "f32", literal, expression.span);
+    return id === undefined ? none : { kind: "weight", id };
   }
   if (expression.kind === "unary" && expression.operator === "-") {
     const value = formula(state, scope, path, expression.operand, undefined);
@@ -253,13 +252,35 @@ function pick(
 }
 
 /** The entry for the value of a formula; a number becomes a scalar. Undefined after an error. */
-function toWeight(state: Elaboration, path: string, value: Formula, span: Span): WeightId | undefined {
+function toWeight(
+  state: Elaboration,
+  path: string,
+  value: Formula,
+  span: Span,
+  dtype: DType = "f32",
+): WeightId | undefined {
   if (value.kind === "weight") return value.id;
-  if (value.kind === "number") {
-    const data = Float32Array.of(value.value);
-    return state.store.add(path, { dtype: "f32", shape: [] }, { kind: "literal", data });
-  }
+  if (value.kind === "number") return literalWeight(state, path, dtype, { shape: [], data: [value.value] }, span);
   if (value.kind !== "none") fail(state, span, "wrong-operand", "this is neither a number nor a weight");
+  return undefined;
+}
+
+/** The entry of a literal. Integers must be those of their type, and exact in f32; undefined after an error. */
+function literalWeight(
+  state: Elaboration,
+  path: string,
+  dtype: DType,
+  { shape, data }: { readonly shape: readonly number[]; readonly data: readonly number[] },
+  span: Span,
+): WeightId | undefined {
+  const values = Float32Array.from(data);
+  const odd = isInteger(dtype)
+    ? data.find((value, at) => !isOf(dtype, value) || values[at] !== value)
+    : undefined;
+  if (odd === undefined) return state.store.add(path, { dtype, shape }, { kind: "literal", data: values });
+  fail(state, span, "not-a-literal", `${odd} cannot be an element of type ${dtype}`, {
+    help: ["an integer of a literal is a whole number in the range of its type, and exact in f32"],
+  });
   return undefined;
 }
 
@@ -317,6 +338,10 @@ function generated(
       },
     );
   }
+  if (isInteger(type.dtype) && !["absent", "zeros", "ones"].includes(generator))
+    return fail(state, call.span, "wrong-argument", `\`${generator}\` makes no integers, but the type is ${type.dtype}`, {
+      help: ["use `zeros()` or `ones()`, or quantize f32 values"],
+    });
   if (generator === "absent") return { kind: "weight", id: state.store.add(path, type, { kind: "absent" }) };
   const seed = values.get("seed") ?? seedOf(path);
   const fanIn = values.get("fan_in") ?? fanInOf(type);

@@ -6,7 +6,7 @@ import type { Span } from "#diagnostic/diagnostic.js";
 import { suggest } from "#diagnostic/suggest.js";
 import type { WeightId } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
-import { elements, printType, sameShape } from "#ir/type.js";
+import { elements, isInteger, printType, sameShape, sameType } from "#ir/type.js";
 import type { WeightFiles } from "#ir/weights.js";
 import type { LayerParameter } from "#ops/op.js";
 import { seedOf } from "#weights/generate.js";
@@ -82,7 +82,9 @@ export function pathParameter(
   const { init: generator, fanIn, type } = parameter;
   if (state.weights) return fromFile(state, path, path, type, span, undefined);
   state.seeded = true;
-  return addConstant(state, path, type, { kind: "seeded", generator, seed: seedOf(path), fanIn }, span);
+  // An architecture with integers has zeros for them: a distribution of integers would need their scale.
+  const drawn = isInteger(type.dtype) ? "zeros" : generator;
+  return addConstant(state, path, type, { kind: "seeded", generator: drawn, seed: seedOf(path), fanIn }, span);
 }
 
 /**
@@ -100,7 +102,7 @@ export function fromFile(
   const weight = fileEntry(state, key, type, span);
   if (weight === undefined) return addConstant(state, name, type, { kind: "absent" }, span);
   const found = state.store.entries.get(weight)?.type;
-  if (found && !sameShape(found.shape, type.shape)) {
+  if (found && !sameType(found, type)) {
     const file = state.weights?.file ?? "the file";
     shapeClash(state, key, type, found, span, declared, `in ${file} it is ${printType(found)}`);
     return addConstant(state, name, type, { kind: "absent" }, span);

@@ -55,6 +55,8 @@ function unaryDerivative(e: Extract<Scalar, { kind: "unary" }>, inner: Scalar): 
       return times(inner, scalar.unary("cos", x));
     case "cos":
       return times(inner, scalar.unary("neg", scalar.unary("sin", x)));
+    case "f32":
+      return inner;
     case "floor":
     case "ceil":
     case "round":

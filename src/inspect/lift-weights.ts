@@ -4,6 +4,7 @@ import type { Expression } from "#grammar/ast.js";
 import type { WeightId } from "#ir/graph.js";
 import { isConstantGenerator } from "#ir/compare.js";
 import type { Shape } from "#ir/type.js";
+import { isInteger } from "#ir/type.js";
 import type { Module, WeightEntry, WeightStore } from "#ir/weights.js";
 import { entryOf, inputsOf } from "#ir/weights.js";
 import { isOp } from "#ops/index.js";
@@ -52,6 +53,8 @@ interface Ids {
 function liftEntry(ids: Ids, entry: WeightEntry, isDeclared: boolean, depth: number): Expression {
   ids.budget -= 1;
   const { source, type, id } = entry;
+  // A formula declares no element types, and without one a value is f32.
+  if (!isDeclared && isInteger(type.dtype) && source.kind !== "expression") return stored(id);
   const shape = isDeclared ? [] : [{ name: "shape", value: intList(type.shape) }];
   switch (source.kind) {
     case "file":

@@ -1,7 +1,36 @@
 // Tensor types.
 
+/** The element types of integers, with the least and the greatest of each. */
+export const integerRanges = {
+  i8: [-128, 127],
+  u8: [0, 255],
+  i16: [-32_768, 32_767],
+  i32: [-(2 ** 31), 2 ** 31 - 1],
+} as const satisfies Readonly<Record<string, readonly [number, number]>>;
+
+export type IntegerType = keyof typeof integerRanges;
+
 /** The element types of a graph. */
-type DType = "f32";
+export type DType = "f32" | IntegerType;
+
+/** All element types. */
+export const dtypes: readonly DType[] = ["f32", ...(Object.keys(integerRanges) as IntegerType[])];
+
+/** Whether a name is that of an element type. */
+export function isDType(name: string): name is DType {
+  return (dtypes as readonly string[]).includes(name);
+}
+
+/** Whether a number is one of the integers of a type. */
+export function isOf(dtype: IntegerType, value: number): boolean {
+  const [least, greatest] = integerRanges[dtype];
+  return Number.isInteger(value) && value >= least && value <= greatest;
+}
+
+/** Whether the elements are integers. */
+export function isInteger(dtype: DType): dtype is IntegerType {
+  return dtype !== "f32";
+}
 
 /** Extents in elements, outermost first; the last axis is the channel axis at every rank. */
 export type Shape = readonly number[];

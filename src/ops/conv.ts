@@ -2,6 +2,8 @@
 
 import type { TensorType } from "#ir/type.js";
 import { channels, elements } from "#ir/type.js";
+import { biasType, centred } from "./integers.js";
+import { zeroAttribute } from "./quantize.js";
 import { tensor } from "#ir/tensor.js";
 import type { Tensor } from "#ir/tensor.js";
 import type { Padding, Size } from "./attributes.js";
@@ -16,6 +18,7 @@ const windowAttributes = {
   stride: size({ default: [1, 1], doc: "distance between adjacent positions of the window" }),
   dilation: size({ default: [1, 1], doc: "distance between adjacent taps of the window" }),
   padding: padding({ doc: "zeros around the input" }),
+  zero: zeroAttribute("x, which also fills the padding"),
 } as const;
 
 export const groupsAttribute = int({
@@ -37,8 +40,11 @@ export const conv2d = defineOp({
   classes: ["convolution"],
   operands: operandDocs,
   attributes: {
-    ...windowAttributes,
+    stride: windowAttributes.stride,
+    dilation: windowAttributes.dilation,
+    padding: windowAttributes.padding,
     groups: groupsAttribute,
+    zero: windowAttributes.zero,
   },
   layer: {
     attributes: {
@@ -66,7 +72,7 @@ export const conv2d = defineOp({
     filters: ([, w]) => w?.shape[3] ?? 1,
   },
   normalize: (inputs, attributes) => normalizePadding(inputs, attributes),
-  optionalType: ([, w]) => ({ dtype: "f32", shape: [w?.shape[3] ?? 1] }),
+  optionalType: ([x, w]) => biasType(x, w?.shape[3]),
   infer: ([x, w, b], attributes) => {
     if (!x || !w || !b) return { problem: "conv2d takes x, w and b" };
     const { groups } = attributes;
@@ -83,11 +89,13 @@ export const conv2d = defineOp({
     }
     return wrongBias(b, filters) ?? windowType(x, kernelOf(w), attributes, filters);
   },
+  integers: "sums",
   errors: "products",
   macs: ([, w], _, output) => elements(output.shape) * (elements(w?.shape ?? []) / channels(w?.shape ?? [])),
   mixesBatch: () => false,
-  eval: ([x, w, b], attributes, output) => {
-    if (!x || !w || !b) throw new TypeError("conv2d takes x, w and b");
+  eval: ([integers, w, b], attributes, output) => {
+    if (!integers || !w || !b) throw new TypeError("conv2d takes x, w and b");
+    const x = centred(integers, attributes.zero);
     const { groups } = attributes;
     const perGroup = channels(x.shape) / groups;
     const filters = channels(w.shape);
@@ -136,7 +144,7 @@ export const conv2d = defineOp({
         { dtype: "f32", shape: [...window.kernel, perGroup, filters] },
         { dtype: "f32", shape: [filters] },
       ],
-      attributes: { stride: window.stride, dilation: window.dilation, padding: window.padding, groups },
+      attributes: { stride: window.stride, dilation: window.dilation, padding: window.padding, groups, zero: 0 },
     };
   },
 });
@@ -169,7 +177,7 @@ export const depthwise_conv2d = defineOp({
     multiplier: ([x, w]) => channels(w?.shape ?? []) / channels(x?.shape ?? []),
   },
   normalize: (inputs, attributes) => normalizePadding(inputs, attributes),
-  optionalType: ([, w]) => ({ dtype: "f32", shape: [channels(w?.shape ?? [])] }),
+  optionalType: ([x, w]) => biasType(x, channels(w?.shape ?? [])),
   infer: ([x, w, b], attributes) => {
     if (!x || !w || !b) return { problem: "depthwise_conv2d takes x, w and b" };
     const wrong = wrongRank(x, 0, "x", "n, h, w, c") ?? wrongRank(w, 1, "w", "kh, kw, 1, c·m");
@@ -183,11 +191,13 @@ export const depthwise_conv2d = defineOp({
     }
     return wrongBias(b, filters) ?? windowType(x, kernelOf(w), attributes, filters);
   },
+  integers: "sums",
   errors: "products",
   macs: ([, w], _, output) => elements(output.shape) * (w?.shape[0] ?? 1) * (w?.shape[1] ?? 1),
   mixesBatch: () => false,
-  eval: ([x, w, b], attributes, output) => {
-    if (!x || !w || !b) throw new TypeError("depthwise_conv2d takes x, w and b");
+  eval: ([integers, w, b], attributes, output) => {
+    if (!integers || !w || !b) throw new TypeError("depthwise_conv2d takes x, w and b");
+    const x = centred(integers, attributes.zero);
     const filters = channels(w.shape);
     const multiplier = filters / channels(x.shape);
     const [values, weights] = [x.data, w.data];
@@ -210,7 +220,7 @@ export const depthwise_conv2d = defineOp({
         { dtype: "f32", shape: [...window.kernel, 1, filters] },
         { dtype: "f32", shape: [filters] },
       ],
-      attributes: { stride: window.stride, dilation: window.dilation, padding: window.padding },
+      attributes: { stride: window.stride, dilation: window.dilation, padding: window.padding, zero: 0 },
     };
   },
 });

@@ -1,16 +1,16 @@
 // The table of elementwise ops. The scalar expression defines an op completely, for the interpreter and every back end.
 
 import type { AttributeValue } from "#ir/graph.js";
-import type { Tensor } from "#ir/tensor.js";
-import { tensor } from "#ir/tensor.js";
-import type { Shape, TensorType } from "#ir/type.js";
-import { elements, sameShape } from "#ir/type.js";
+import type { TensorType } from "#ir/type.js";
+import { sameShape } from "#ir/type.js";
 import type { AttributesOf } from "./attributes.js";
-import { broadcastIndex, broadcastShapes } from "./broadcast.js";
+import { broadcastShapes } from "./broadcast.js";
+import { mapElements, sampleBroadcast } from "./map-elements.js";
 import { acosh, asinh, atanh, cosh, sinh } from "./hyperbolic.js";
 import { number } from "./kinds.js";
 import type { AttributeTable, Op } from "./op.js";
 import { isProblem } from "./op.js";
+import { dequantize, quantize } from "./quantize.js";
 import type { Random } from "./random.js";
 import { sampleShape } from "./sample.js";
 import type { Scalar } from "./scalar.js";
@@ -30,7 +30,6 @@ import {
   sub,
   unary,
 } from "./scalar.js";
-import { evalScalars } from "./scalar-eval.js";
 
 /** Optional properties, which only some ops have. */
 type Traits = Partial<Pick<Op, "errors" | "classes" | "nonFinite" | "jumps" | "commutative">>;
@@ -161,7 +160,7 @@ export const elementwise = {
   where: {
     doc: "b where condition is 0, else a.",
     attributes: {},
-    ...shared<Record<never, never>>(([condition, a, b]) =>
+    ...mapElements<Record<never, never>>(([condition, a, b]) =>
       select("eq", condition ?? operand(0), 0, b ?? operand(2), a ?? operand(1)),
     ),
     classes: ["elementwise"],
@@ -211,6 +210,8 @@ export const elementwise = {
       },
     },
   } satisfies Op<Record<never, never>>,
+  quantize,
+  dequantize,
 };
 
 /** Even powers of x in atan(x) / x for |x| ≤ 1, to 2·10⁻⁸ (Abramowitz and Stegun, 4.4.49). */
@@ -275,7 +276,7 @@ function map<const A extends AttributeTable>(
   return {
     doc,
     attributes,
-    ...shared<A>((operands, values) => scalar([operands[0] ?? operand(0)], values)),
+    ...mapElements<A>((operands, values) => scalar([operands[0] ?? operand(0)], values)),
     ...traits,
     classes: ["elementwise", ...classes],
     operands: [{ name: "x", doc: "any shape", role: "data" }],
@@ -295,7 +296,7 @@ function combine(
   return {
     doc,
     attributes: {},
-    ...shared<Record<never, never>>((operands) =>
+    ...mapElements<Record<never, never>>((operands) =>
       scalar([operands[0] ?? operand(0), operands[1] ?? operand(1)]),
     ),
     ...traits,
@@ -310,49 +311,6 @@ function combine(
       return { inputs: random.next() < 0.8 ? inputs : inputs.toReversed(), attributes: {} };
     },
   };
-}
-
-function shared<A extends AttributeTable>(
-  scalar: (operands: readonly Scalar[], attributes: AttributesOf<A>) => Scalar,
-): Pick<Op<A>, "infer" | "errors" | "macs" | "mixesBatch" | "eval"> & {
-  scalar: NonNullable<Op<A>["scalar"]>;
-} {
-  return {
-    infer: (inputs) => {
-      const shape = broadcastShapes(inputs.map((input) => input.shape));
-      return isProblem(shape) ? shape : { dtype: "f32", shape };
-    },
-    errors: "maps",
-    macs: () => 0,
-    // An operand of lower rank has no sample axis (the elaborator ensures that only constants have a lower rank).
-    mixesBatch: () => false,
-    eval: (inputs, attributes, output) =>
-      evalElementwise(
-        scalar(
-          inputs.map((_, index) => operand(index)),
-          attributes,
-        ),
-        inputs,
-        output,
-      ),
-    scalar,
-  };
-}
-
-function evalElementwise(scalar: Scalar, inputs: readonly Tensor[], output: TensorType): Tensor {
-  const count = elements(output.shape);
-  const operands = inputs.map(({ shape, data }) => {
-    if (data.length === count) return data;
-    const index = broadcastIndex(shape, output.shape);
-    return tensor(output.shape, (flat) => data[index(flat)] ?? Number.NaN).data;
-  });
-  return { shape: output.shape, data: evalScalars(scalar, operands, count) };
-}
-
-/** A random type that broadcasts to `shape`: without some leading axes, and with some extents of 1. */
-function sampleBroadcast(random: Random, shape: Shape): TensorType {
-  const rank = random.int(0, shape.length);
-  return { dtype: "f32", shape: shape.slice(rank).map((extent) => (random.next() < 0.3 ? 1 : extent)) };
 }
 
 function sampleNumbers<A extends AttributeTable>(random: Random, attributes: A): AttributesOf<A> {

@@ -64,6 +64,7 @@ export const gather = defineOp({
     if (wrong) return wrong;
     return checked([...(attributes.batched ? [] : lead), ...places.shape, ...x.shape.slice(axis + 1)]);
   },
+  integers: "moves",
   errors: "moves",
   macs: () => 0,
   mixesBatch: ([x], { axis, batched }, [inX, inPlaces]) => {

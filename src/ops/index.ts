@@ -33,6 +33,7 @@ import { concat, pad, reshape, slice, transpose } from "./shape.js";
 import { constant, input } from "./source.js";
 import { top_k } from "./top-k.js";
 import { checked, wrongExtents } from "./window.js";
+import { resultType } from "./result-type.js";
 
 /** All ops by name. */
 export const ops = {
@@ -118,7 +119,7 @@ export function opOf(name: OpName): Op<AttributeTable> {
 
 /**
  * The result type of an op on operands of these types, or a problem. This function checks what all ops need:
- * the number of operands, and that no tensor is empty or too large to be addressed.
+ * the number of operands, that no tensor is empty or too large to be addressed, and the element types.
  */
 export function inferType(
   op: OpName,
@@ -128,7 +129,9 @@ export function inferType(
   const wrong = wrongOperands(op, inputs);
   if (wrong) return wrong;
   const type = opOf(op).infer(inputs, attributes);
-  return isProblem(type) ? type : checked(type.shape);
+  if (isProblem(type)) return type;
+  const sized = checked(type.shape);
+  return isProblem(sized) ? sized : resultType(op, opOf(op), inputs, attributes, type);
 }
 
 /** Most operands of a node. The code of its kernels grows with their number: 4,096 compile in seconds, 100,000 in minutes. */

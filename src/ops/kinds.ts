@@ -72,6 +72,19 @@ export function text(options: Options<string>): Required<string> {
   };
 }
 
+/** One of the given texts, in quotes: unlike members, they are not reserved as names. */
+export function oneOf<const T extends string>(
+  texts: readonly T[],
+  options: { default?: T; doc: string },
+): AttributeKind<T> {
+  return {
+    ...common(options),
+    expects: texts.map((one) => JSON.stringify(one)).join(" or "),
+    parse: (literal) => texts.find((one) => literal.kind === "string" && literal.value === one),
+    print: (value) => JSON.stringify(value),
+  };
+}
+
 /** Height and width: `3x3`, `[3, 3]`, or `3` for both. */
 export function size(options: Options<Size> & { min?: number }): AttributeKind<Size> {
   const min = options.min ?? 1;

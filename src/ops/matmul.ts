@@ -2,6 +2,8 @@
 
 import { tensor } from "#ir/tensor.js";
 import { channels, elements } from "#ir/type.js";
+import { biasType, centred } from "./integers.js";
+import { zeroAttribute } from "./quantize.js";
 import { broadcastIndex, broadcastShapes } from "./broadcast.js";
 import { boolean, int } from "./kinds.js";
 import { defineOp, isProblem } from "./op.js";
@@ -16,7 +18,7 @@ export const dense = defineOp({
     { name: "w", doc: "[in, units]", role: "weight" },
     { name: "b", doc: "[units]", role: "weight", optional: true },
   ],
-  attributes: {},
+  attributes: { zero: zeroAttribute("x") },
   layer: {
     attributes: {
       units: int({ min: 1, doc: "outputs" }),
@@ -40,7 +42,7 @@ export const dense = defineOp({
     },
   },
   derived: { units: ([, w]) => w?.shape[1] ?? 1 },
-  optionalType: ([, w]) => ({ dtype: "f32", shape: [w?.shape[1] ?? 1] }),
+  optionalType: ([x, w]) => biasType(x, w?.shape[1]),
   infer: ([x, w, b]) => {
     if (!x || !w || !b) return { problem: "dense takes x, w and b" };
     if (x.shape.length === 0) return { problem: "x is a scalar, but dense needs an axis", operand: 0 };
@@ -58,11 +60,13 @@ export const dense = defineOp({
     }
     return checked([...x.shape.slice(0, -1), w.shape[1] ?? 1]);
   },
+  integers: "sums",
   errors: "products",
   macs: ([x, w]) => (elements(x?.shape ?? []) / channels(x?.shape ?? [])) * elements(w?.shape ?? []),
   mixesBatch: ([x]) => x?.shape.length === 1,
-  eval: ([x, w, b], _, output) => {
-    if (!x || !w || !b) throw new TypeError("dense takes x, w and b");
+  eval: ([integers, w, b], { zero }, output) => {
+    if (!integers || !w || !b) throw new TypeError("dense takes x, w and b");
+    const x = centred(integers, zero);
     const inner = channels(x.shape);
     const units = channels(w.shape);
     return tensor(output.shape, (flat) => {
@@ -82,7 +86,7 @@ export const dense = defineOp({
         { dtype: "f32", shape: [inputs, units] },
         { dtype: "f32", shape: [units] },
       ],
-      attributes: {},
+      attributes: { zero: 0 },
     };
   },
 });
@@ -94,7 +98,7 @@ export const matmul = defineOp({
     { name: "a", doc: "[..., n, k]", role: "data" },
     { name: "b", doc: "[..., k, m]", role: "data" },
   ],
-  attributes: {},
+  attributes: { zero_a: zeroAttribute("a"), zero_b: zeroAttribute("b") },
   infer: ([a, b]) => {
     if (!a || !b) return { problem: "matmul takes a and b" };
     if (a.shape.length < 2)
@@ -111,6 +115,7 @@ export const matmul = defineOp({
     if (isProblem(lead)) return lead;
     return checked([...lead, a.shape.at(-2) ?? 1, b.shape.at(-1) ?? 1]);
   },
+  integers: "sums",
   errors: "products",
   macs: ([a], _, output) => elements(output.shape) * channels(a?.shape ?? []),
   // Samples are not mixed if axis 0 of an operand with samples is axis 0 of the result. An open batch is 1 in shapes, so an
@@ -120,8 +125,9 @@ export const matmul = defineOp({
     if (a?.shape[0] === 1 && rankA < rankB) return true;
     return b?.shape[0] === 1 && (rankB < rankA || rankB === 2);
   },
-  eval: ([a, b], _, output) => {
-    if (!a || !b) throw new TypeError("matmul takes a and b");
+  eval: ([left, right], { zero_a, zero_b }, output) => {
+    if (!left || !right) throw new TypeError("matmul takes a and b");
+    const [a, b] = [centred(left, zero_a), centred(right, zero_b)];
     const inner = channels(a.shape);
     const [rows, columns] = [output.shape.at(-2) ?? 1, output.shape.at(-1) ?? 1];
     const lead = output.shape.slice(0, -2);
@@ -131,10 +137,11 @@ export const matmul = defineOp({
       const column = flat % columns;
       const row = Math.floor(flat / columns) % rows;
       const matrix = Math.floor(flat / (rows * columns));
-      const left = (fromA(matrix) * rows + row) * inner;
-      const right = fromB(matrix) * inner * columns + column;
+      const fromRow = (fromA(matrix) * rows + row) * inner;
+      const fromColumn = fromB(matrix) * inner * columns + column;
       let sum = 0;
-      for (let k = 0; k < inner; k += 1) sum += (a.data[left + k] ?? 0) * (b.data[right + k * columns] ?? 0);
+      for (let k = 0; k < inner; k += 1)
+        sum += (a.data[fromRow + k] ?? 0) * (b.data[fromColumn + k * columns] ?? 0);
       return sum;
     });
   },
@@ -158,7 +165,7 @@ export const matmul = defineOp({
         { dtype: "f32", shape: [...leadA, rows, inner] },
         { dtype: "f32", shape: [...leadB, inner, columns] },
       ],
-      attributes: {},
+      attributes: { zero_a: 0, zero_b: 0 },
     };
   },
 });

@@ -70,6 +70,15 @@ export type AttributeTable = Readonly<Record<string, AttributeKind<AttributeValu
 /** Attributes by name, for code that handles any op. */
 export type Attributes = AttributesOf<AttributeTable>;
 
+/**
+ * What an op does with integers; an op without this takes f32 alone.
+ * - `moves`: its values may be integers of one type, and the result has that type. Places stay f32.
+ * - `sums`: its factors may be integers of up to 16 bits. The result is the exact sum, i32, and so is a bias. A zero point is taken from
+ *   each factor first.
+ * - `converts`: `infer` checks the types and gives that of the result.
+ */
+type IntegerUse = "moves" | "sums" | "converts";
+
 export interface Op<A extends AttributeTable = AttributeTable> {
   /** Markdown: the meaning in one sentence, then details. */
   readonly doc: string;
@@ -88,6 +97,7 @@ export interface Op<A extends AttributeTable = AttributeTable> {
   optionalType?(inputs: readonly TensorType[], operand: number): TensorType;
   /** The result type, or a problem. Never throws, for any types and attributes. */
   infer(inputs: readonly TensorType[], attributes: AttributesOf<A>): TensorType | Problem;
+  readonly integers?: IntegerUse;
   /** How rounding errors of the operands propagate to the result. */
   readonly errors: ErrorKind | ErrorRule<AttributesOf<A>>;
   /** Multiply-accumulates of one evaluation; 0 for ops that only move or map values. */

@@ -37,6 +37,7 @@ export const max_pool = defineOp({
   attributes: poolAttributes,
   normalize: (inputs, attributes) => normalizePool(inputs, attributes),
   infer: ([input], attributes) => inferPool(input, attributes),
+  integers: "moves",
   errors: "moves",
   macs: () => 0,
   mixesBatch: () => false,

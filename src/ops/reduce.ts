@@ -1,5 +1,6 @@
 // Reductions over axes, global pools and softmax.
 
+import { given } from "#diagnostic/given.js";
 import type { Tensor } from "#ir/tensor.js";
 import { denseStrides, tensor } from "#ir/tensor.js";
 import type { Shape, TensorType } from "#ir/type.js";
@@ -26,12 +27,24 @@ interface Fold {
   readonly step: (total: number, value: number) => number;
   /** The result, from the total and the number of values; by default the total. */
   readonly finish?: (total: number, count: number) => number;
+  readonly integers?: "moves" | "sums";
 }
 
-const sum: Fold = { errors: "sums", start: 0, step: (total, value) => total + value };
-const mean: Fold = { ...sum, finish: (total, count) => total / count };
-const greatest: Fold = { errors: "moves", start: Number.NEGATIVE_INFINITY, step: Math.max };
-const least: Fold = { errors: "moves", start: Number.POSITIVE_INFINITY, step: Math.min };
+const addition: Fold = { errors: "sums", start: 0, step: (total, value) => total + value };
+const sum: Fold = { ...addition, integers: "sums" };
+const mean: Fold = { ...addition, finish: (total, count) => total / count };
+const greatest: Fold = {
+  errors: "moves",
+  start: Number.NEGATIVE_INFINITY,
+  step: Math.max,
+  integers: "moves",
+};
+const least: Fold = {
+  errors: "moves",
+  start: Number.POSITIVE_INFINITY,
+  step: Math.min,
+  integers: "moves",
+};
 const product: Fold = { errors: "product", start: 1, step: (total, value) => total * value };
 
 export const reduce_sum = reduction("The sum over the axes.", sum);
@@ -108,6 +121,7 @@ function reduction(doc: string, reduce: Fold): Op<typeof attributes> {
       if (!reduced) return wrongAxis(axes, x.shape, "axes");
       return { dtype: "f32", shape: reducedShape(x.shape, reduced, keepdims) };
     },
+    ...given({ integers: reduce.integers }),
     errors:
       reduce.errors === "product"
         ? ([x], { axes }, result, share) => {
@@ -140,6 +154,7 @@ function globalPool(doc: string, reduce: Fold): Op<{ readonly keepdims: typeof a
         wrongRank(x, 0, "x", "n, h, w, c") ?? { dtype: "f32", shape: reducedShape(x.shape, [1, 2], keepdims) }
       );
     },
+    ...given({ integers: reduce.integers }),
     errors: reduce.errors === "product" ? "maps" : reduce.errors,
     macs: () => 0,
     mixesBatch: () => false,

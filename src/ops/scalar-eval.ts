@@ -134,6 +134,7 @@ export const unaryFunctions: Readonly<Record<ScalarUnary, (x: number) => number>
   floor: Math.floor,
   ceil: Math.ceil,
   round: roundHalfEven,
+  f32: Math.fround,
   sin: Math.sin,
   cos: Math.cos,
 };

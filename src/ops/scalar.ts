@@ -1,6 +1,9 @@
 // Scalar expressions: the meaning of an elementwise op for one element, as data.
 
-/** Functions of one value; `round` is to the nearest integer, ties to even, as in IEEE 754 and ONNX. */
+/**
+ * Functions of one value. `round` is to the nearest integer, ties to even, as in IEEE 754 and ONNX. `f32` is the nearest f32, ties to even:
+ * the value itself on targets that compute in f32.
+ */
 export type ScalarUnary =
   | "neg"
   | "abs"
@@ -12,6 +15,7 @@ export type ScalarUnary =
   | "floor"
   | "ceil"
   | "round"
+  | "f32"
   | "sin"
   | "cos";
 
@@ -51,6 +55,7 @@ export const mul = (a: Operand, b: Operand): Scalar => binary("mul", a, b);
 export const div = (a: Operand, b: Operand): Scalar => binary("div", a, b);
 export const min = (a: Operand, b: Operand): Scalar => binary("min", a, b);
 export const max = (a: Operand, b: Operand): Scalar => binary("max", a, b);
+export const f32 = (x: Operand): Scalar => unary("f32", x);
 export const exp = (x: Operand): Scalar => unary("exp", x);
 
 /** `a compare b ? then : otherwise`. */
@@ -94,7 +99,7 @@ function lift(x: Operand): Scalar {
   return typeof x === "number" ? { kind: "number", value: x } : x;
 }
 
-/** The expression with some operands replaced by numbers. */
+/** The expression with some operands replaced by numbers. A factor or divisor that becomes 1 goes away. */
 export function withNumbers(scalar: Scalar, numbers: ReadonlyMap<number, number>): Scalar {
   const of = (inner: Scalar): Scalar => withNumbers(inner, numbers);
   switch (scalar.kind) {
@@ -106,8 +111,11 @@ export function withNumbers(scalar: Scalar, numbers: ReadonlyMap<number, number>
       return scalar;
     case "unary":
       return { ...scalar, x: of(scalar.x) };
-    case "binary":
-      return { ...scalar, a: of(scalar.a), b: of(scalar.b) };
+    case "binary": {
+      const [a, b] = [of(scalar.a), of(scalar.b)];
+      const isOne = scalar.b.kind === "operand" && b.kind === "number" && b.value === 1;
+      return isOne && (scalar.fn === "mul" || scalar.fn === "div") ? a : { ...scalar, a, b };
+    }
     case "select":
       return {
         ...scalar,

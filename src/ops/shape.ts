@@ -3,7 +3,7 @@
 import type { Tensor } from "#ir/tensor.js";
 import { denseStrides, tensor } from "#ir/tensor.js";
 import type { Shape, TensorType } from "#ir/type.js";
-import { elements, sameShape } from "#ir/type.js";
+import { elements, isInteger, isOf, sameShape } from "#ir/type.js";
 import { int, ints, member, number } from "./kinds.js";
 import { defineOp } from "./op.js";
 import { axisFromEnd, axisOf, wrongAxis } from "./reduce.js";
@@ -28,6 +28,7 @@ export const reshape = defineOp({
       attribute: "shape",
     };
   },
+  integers: "moves",
   errors: "moves",
   macs: () => 0,
   mixesBatch: ([input], { shape }) => input?.shape[0] !== shape[0],
@@ -55,6 +56,7 @@ export const transpose = defineOp({
     }
     return { dtype: "f32", shape: perm.map((axis) => input.shape[axis] ?? 1) };
   },
+  integers: "moves",
   errors: "moves",
   macs: () => 0,
   mixesBatch: (_, { perm }) => perm[0] !== 0,
@@ -107,6 +109,7 @@ export const slice = defineOp({
     }
     return { dtype: "f32", shape: size };
   },
+  integers: "moves",
   errors: "moves",
   macs: () => 0,
   mixesBatch: ([input], { size }) => input?.shape[0] !== size[0],
@@ -159,6 +162,7 @@ export const concat = defineOp({
       ),
     );
   },
+  integers: "moves",
   errors: "moves",
   macs: () => 0,
   mixesBatch: ([first], { axis }) => axisOf(axis, first?.shape ?? []) === 0,
@@ -202,8 +206,10 @@ export const pad = defineOp({
     mode: member(["constant", "reflect", "edge"], { default: "constant", doc: "which elements are added" }),
     value: number({ default: 0, doc: "the constant" }),
   },
-  infer: ([input], { before, after, mode }) => {
+  infer: ([input], { before, after, mode, value }) => {
     if (!input) return { problem: "pad takes x" };
+    if (isInteger(input.dtype) && !isOf(input.dtype, value))
+      return { problem: `${value} is no ${input.dtype}, which x is`, attribute: "value" };
     const rank = input.shape.length;
     if (before.length !== rank)
       return { problem: `before needs one number for each of the ${rank} axes`, attribute: "before" };
@@ -220,6 +226,7 @@ export const pad = defineOp({
     }
     return checked(input.shape.map((extent, axis) => extent + (before[axis] ?? 0) + (after[axis] ?? 0)));
   },
+  integers: "moves",
   errors: "moves",
   macs: () => 0,
   mixesBatch: (_, { before, after }) => (before[0] ?? 0) + (after[0] ?? 0) > 0,

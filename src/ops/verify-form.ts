@@ -1,6 +1,7 @@
 // Checks at run time that a module has the parts of its type. TypeScript ensures this for modules of the compiler, but not for those that a
 // user's program builds.
 
+import { isDType } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 
 /** The missing and wrong parts, each as where and what; empty if the module is valid. Never throws. */
@@ -62,7 +63,7 @@ function mapOf(key: Kind, form: Expected): Expected {
 
 const span: Parts = { file: text, start: finite, end: finite };
 const type: Parts = {
-  dtype: { expects: "f32", holds: (value: unknown) => value === "f32" },
+  dtype: { expects: "an element type", holds: (value: unknown) => typeof value === "string" && isDType(value) },
   shape: list({ expects: "an extent", holds: (value: unknown) => typeof value === "number" }),
 };
 const node: Parts = {

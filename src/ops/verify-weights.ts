@@ -2,7 +2,7 @@
 
 import type { WeightId } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
-import { elements, printType, sameType } from "#ir/type.js";
+import { elements, isDType, printType, sameType } from "#ir/type.js";
 import type { WeightEntry, WeightStore } from "#ir/weights.js";
 import { generators, inputsOf } from "#ir/weights.js";
 import { inferType, isOp, opOf } from "./index.js";
@@ -115,5 +115,5 @@ function areIds(inputs: unknown): inputs is readonly WeightId[] {
 function isType(type: unknown): type is TensorType {
   if (typeof type !== "object" || type === null) return false;
   const { dtype, shape } = type as Partial<TensorType>;
-  return dtype === "f32" && Array.isArray(shape);
+  return typeof dtype === "string" && isDType(dtype) && Array.isArray(shape);
 }

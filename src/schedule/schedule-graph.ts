@@ -4,9 +4,11 @@ import { given } from "#diagnostic/given.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { Graph, KernelPlan, NodeId } from "#ir/graph.js";
 import { inputNodes, nodeOf } from "#ir/graph.js";
+import { users } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
+import { opOf } from "#ops/index.js";
 import type { NodeGroup } from "./group-nodes.js";
 import { groupNodes } from "./group-nodes.js";
 import { shareInPlace } from "./in-place.js";
@@ -49,7 +51,7 @@ export function schedule(module: Module, target: Target): Schedule {
     const node = nodeOf(graph, id);
     if (node.op !== "constant" || elements(node.type.shape) !== 1) return undefined;
     const [value = 0] = weights.readF32(node.attributes.weight);
-    return outsideHalves(value) ? value : undefined;
+    return outsideHalves(value) || (value === 1 && isStep(graph, id)) ? value : undefined;
   };
   const constantOutputs = new Set(
     graph.outputs.map(({ node }) => node).filter((id) => nodeOf(graph, id).op === "constant"),
@@ -108,6 +110,11 @@ function winogradSizes(graph: Graph): ReadonlyMap<NodeId, WinogradSize> {
 function outsideHalves(value: number): boolean {
   const size = Math.abs(value);
   return (size > 0 && size < 2 ** -14) || (size > 65_504 && size < Number.POSITIVE_INFINITY);
+}
+
+/** Whether a constant is the step of conversions between integers and f32 and nothing else; one of 1 needs no code. */
+function isStep(graph: Graph, id: NodeId): boolean {
+  return (users(graph).get(id) ?? []).every((user) => opOf(nodeOf(graph, user).op).integers === "converts");
 }
 
 /**

@@ -8,7 +8,7 @@ import { nodeOf, operands } from "#ir/graph.js";
 import { users } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
 import { weightBandwidth } from "#ir/target.js";
-import { elements } from "#ir/type.js";
+import { elements, isInteger } from "#ir/type.js";
 import { bytesText } from "#ir/units.js";
 import { opOf } from "#ops/index.js";
 import { workOf } from "#template/cost.js";
@@ -168,6 +168,7 @@ function hindranceOf(
   nonFinite: ReadonlyMap<NodeId, string>,
 ): string | undefined {
   const { stride, dilation, groups } = node.attributes;
+  if (isInteger(node.type.dtype)) return "its sums are exact integers";
   if (stride.some((extent) => extent !== 1)) return `its stride is ${stride.join("×")}`;
   if (dilation.some((extent) => extent !== 1)) return `its dilation is ${dilation.join("×")}`;
   if (groups !== 1) return `it has ${groups} groups`;

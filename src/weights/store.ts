@@ -98,21 +98,21 @@ function evaluate(
 function sharingKey(type: TensorType, source: WeightSource): string | undefined {
   switch (source.kind) {
     case "file":
-      return JSON.stringify([type.shape, "file", source.file, source.key]);
+      return JSON.stringify([type.dtype, type.shape, "file", source.file, source.key]);
     case "seeded":
-      return JSON.stringify([type.shape, "seeded", source.generator, source.seed, source.fanIn]);
+      return JSON.stringify([type.dtype, type.shape, "seeded", source.generator, source.seed, source.fanIn]);
     case "absent":
-      return JSON.stringify([type.shape, "absent"]);
+      return JSON.stringify([type.dtype, type.shape, "absent"]);
     case "compact":
-      return JSON.stringify([type.shape, "compact", source.of, source.form.codes]);
+      return JSON.stringify([type.dtype, type.shape, "compact", source.of, source.form.codes]);
     case "literal":
       // Scalars of rules and of the text often occur many times.
       return source.data.length <= 16
-        ? JSON.stringify([type.shape, "literal", [...source.data].map(exactly)])
+        ? JSON.stringify([type.dtype, type.shape, "literal", [...source.data].map(exactly)])
         : undefined;
     case "expression":
       return JSON.stringify(
-        [type.shape, "expression", source.op, source.attributes, source.inputs],
+        [type.dtype, type.shape, "expression", source.op, source.attributes, source.inputs],
         (_, value: unknown) => (typeof value === "number" ? exactly(value) : value),
       );
     default:

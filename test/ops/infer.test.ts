@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { AttributeValue, OpName } from "#ir/graph.js";
-import type { TensorType } from "#ir/type.js";
+import type { DType, TensorType } from "#ir/type.js";
 import { printType } from "#ir/type.js";
 import type { AttributeKind, Literal } from "#ops/attributes.js";
 import { inferType, isOp, normalizeAttributes, opOf, ops } from "#ops/index.js";
@@ -14,7 +14,7 @@ import { cases } from "../cases.js";
 
 const folder = import.meta.dirname;
 
-// Each line of a case is a call: an op, the operands' shapes, attributes. `layer` before it asks for the layer's parameters.
+// Each line of a case is a call: an op, the operands' types (`[1, 3]` is f32), attributes. `layer` before it asks for the layer's parameters.
 for (const file of ["infer.txt", "misfits.txt"]) {
   cases(folder, file, (input) =>
     input
@@ -27,7 +27,7 @@ for (const file of ["infer.txt", "misfits.txt"]) {
 
 test("every op has a right case and, if it can fail, a wrong one", () => {
   const named = (file: string): Set<string> =>
-    new Set(readFileSync(join(folder, file), "utf8").match(/^\w+(?= \[|$)/gm));
+    new Set(readFileSync(join(folder, file), "utf8").match(/^\w+(?= (\w+)?\[|$)/gm));
   const computed = Object.keys(ops).filter((name) => name !== "input" && name !== "constant");
   expect(computed.filter((name) => !named("infer.txt").has(name))).toEqual([]);
   // Elementwise ops of one operand take any type.
@@ -40,13 +40,13 @@ function isMap(name: OpName): boolean {
 }
 
 function answer(line: string): string {
-  const words = line.match(/\w+=\[[^\]]*\]|\[[^\]]*\]|\S+/g) ?? [];
+  const words = line.match(/\w+=\[[^\]]*\]|\w*\[[^\]]*\]|\S+/g) ?? [];
   const layer = words[0] === "layer";
   const [name = "", ...rest] = layer ? words.slice(1) : words;
   if (!isOp(name)) throw new Error(`no op ${name}`);
   const inputs = rest
-    .filter((word) => word.startsWith("["))
-    .map((word): TensorType => ({ dtype: "f32", shape: list(word) }));
+    .flatMap((word) => [...word.matchAll(/^([a-z]\w*)?(\[.*)$/g)])
+    .map(([, dtype = "f32", shape = ""]): TensorType => ({ dtype: dtype as DType, shape: list(shape) }));
   const given = new Map(
     rest.filter((word) => /^\w+=/.test(word)).map((word) => word.split("=") as [string, string]),
   );
@@ -102,6 +102,7 @@ function read(
 function literal(text: string): Literal {
   if (text.startsWith("[")) return { kind: "list", value: list(text), size: false };
   if (/^\d+x\d+$/.test(text)) return { kind: "list", value: text.split("x").map(Number), size: true };
+  if (text.startsWith('"')) return { kind: "string", value: text.slice(1, -1) };
   if (/^-?[\d.]/.test(text)) return { kind: "number", value: Number(text) };
   return { kind: "name", value: text };
 }

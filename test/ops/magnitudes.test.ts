@@ -31,8 +31,8 @@ const losses: Partial<Record<OpName, (a: number) => boolean>> = {
 };
 
 const names = (Object.keys(ops) as OpName[]).filter((name) => {
-  const { scalar, operands } = opOf(name);
-  return scalar && operands.length <= 2;
+  const { scalar, operands, integers } = opOf(name);
+  return scalar && operands.length <= 2 && integers === undefined;
 });
 
 describe.each(["js", "wasm"] as const)("%s", (target) => {

@@ -3,6 +3,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { OpAttributes, OpName } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
+import { integerRanges } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
 
 /** Ops whose values come from outside. */
@@ -17,6 +18,12 @@ export type Oracle<O extends OpName> = (
 
 /** An oracle for every op except the sources; a missing one does not compile. */
 export const oracles: { readonly [O in Exclude<OpName, Source>]: Oracle<O> } = {
+  quantize: ([x, scale], { zero, low, high, type }) => {
+    const [least, greatest] = integerRanges[type];
+    const steps = tf.add(tf.round(tf.div(x!, scale!)), zero);
+    return tf.clipByValue(steps, Math.max(low, least), Math.min(high, greatest));
+  },
+  dequantize: ([x, scale], { zero }) => tf.mul(tf.sub(x!, zero), scale!),
   conv2d: ([x, w, b], { stride, dilation, padding, groups }) => {
     const images = tf.split(padded(x!, numbers(padding), 0), groups, 3) as tf.Tensor4D[];
     const kernels = tf.split(w!, groups, 3) as tf.Tensor4D[];

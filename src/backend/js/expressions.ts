@@ -187,6 +187,8 @@ export function createExpressions(options: ExpressionOptions): Expressions {
       case "round":
         helpers.add("roundHalfEven");
         return call("roundHalfEven", x);
+      case "f32":
+        return call("Math.fround", x);
       default:
         return call(`Math.${fn}`, x);
     }

@@ -182,6 +182,8 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
       case "sin":
       case "cos":
         return eachLane(type, [x], (one = []) => functions.host(fn, one));
+      case "f32":
+        return of(x);
       default: {
         const name = fn === "round" ? "nearest" : fn;
         return isWide(type) ? op(`f32x4.${name}`, of(x)) : op(`f32.${name}`, of(x));

@@ -267,6 +267,8 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
         return helper("cosine", type, x);
       case "tanh":
         return helper("hyperbolic_tangent", type, x);
+      case "f32":
+        return x;
       default:
         return call(fn, x);
     }

@@ -10,6 +10,7 @@ import type { Node, WeightId } from "#ir/graph.js";
 import type { Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import type { WeightStore } from "#ir/weights.js";
+import { entryOf } from "#ir/weights.js";
 import type { Attributes } from "./attributes.js";
 import { attributeProtos } from "./attributes.js";
 import type { OnnxValue } from "./onnx-value.js";
@@ -135,7 +136,7 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
     if (value.from.kind !== "weight") return value;
     const id = store.add(
       `${value.from.id}.${op}`,
-      { dtype: "f32", shape },
+      { dtype: entryOf(store, value.from.id).type.dtype, shape },
       { kind: "expression", op, attributes: { ...attributes }, inputs: [value.from.id] },
     );
     return { ...value, shape, order: natural(shape.length), from: { ...value.from, id } };

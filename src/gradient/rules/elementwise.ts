@@ -106,7 +106,7 @@ function make(
     case "number":
       return build.constant([], e.value);
     case "unary":
-      return op(e.fn, of(e.x));
+      return e.fn === "f32" ? of(e.x) : op(e.fn, of(e.x));
     case "binary":
       return op(e.fn, of(e.a), of(e.b));
     case "select":

@@ -2,6 +2,7 @@
 
 import type { OpName } from "#ir/graph.js";
 import { elementwise } from "#ops/elementwise.js";
+import { opOf } from "#ops/index.js";
 import type { Rule } from "../rule.js";
 import { convolutionRule, depthwiseRule, transposedRule } from "./convolution.js";
 import { batchNormRule, elementwiseRule } from "./elementwise.js";
@@ -67,6 +68,8 @@ const rules: { readonly [O in Exclude<OpName, Elementwise>]: Rule<O> | "none" } 
 
 /** The rule of an op; undefined if it has none. */
 export function ruleOf(op: OpName): Rule | undefined {
+  // Integers have no gradient.
+  if (opOf(op).integers === "converts") return undefined;
   if (Object.hasOwn(elementwise, op)) return elementwiseRule;
   const rule = rules[op as Exclude<OpName, Elementwise>];
   // The rule takes nodes of exactly this op.

@@ -19,6 +19,7 @@ const unarySteps: Readonly<Record<ScalarUnary, number>> = {
   floor: 1,
   ceil: 1,
   round: 1,
+  f32: 0,
   sqrt: rootSteps,
   exp: functionSteps,
   log: functionSteps,

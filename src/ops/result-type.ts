@@ -1,0 +1,80 @@
+// Element types: which operands of an op may be integers, and what the result is.
+
+import type { TensorType } from "#ir/type.js";
+import { integerRanges, isInteger } from "#ir/type.js";
+import type { AttributeTable, Attributes, Op, Problem } from "./op.js";
+
+/** The attributes of sums that are zero points, each with the operand whose zero point it is. */
+const zeroPoints = { zero: 0, zero_a: 0, zero_b: 1 } as const;
+
+/** The zero point that an op takes from an operand before it sums; 0 if there is none. */
+export function zeroPointOf(op: Op<AttributeTable>, attributes: Attributes, operand: number): number {
+  if (op.integers !== "sums") return 0;
+  for (const [attribute, at] of Object.entries(zeroPoints)) {
+    const { [attribute]: zero } = attributes;
+    if (at === operand && typeof zero === "number") return zero;
+  }
+  return 0;
+}
+
+/**
+ * The type of a result whose shape is known, or a problem of element types. A zero point must be one of the integers of its operand, and 0
+ * for an f32 operand.
+ */
+export function resultType(
+  name: string,
+  op: Op<AttributeTable>,
+  inputs: readonly TensorType[],
+  attributes: Attributes,
+  type: TensorType,
+): TensorType | Problem {
+  if (op.integers === "converts") return type;
+  const wrong = wrongZero(inputs, attributes);
+  if (wrong) return wrong;
+  const { shape } = type;
+  const operandOf = (at: number) => op.operands[Math.min(at, op.operands.length - 1)];
+  const first = inputs.findIndex(({ dtype }) => isInteger(dtype));
+  const integer = inputs[first];
+  if (!integer) return { dtype: "f32", shape };
+  const { dtype } = integer;
+  const isOdd = (at: number): Problem => ({
+    problem: `\`${operandOf(at)?.name}\` is ${inputs[at]?.dtype}, but \`${operandOf(first === at ? 0 : first)?.name}\` is ${inputs[first === at ? 0 : first]?.dtype}`,
+    operand: at,
+  });
+  switch (op.integers) {
+    case "moves": {
+      const odd = inputs.findIndex((input, at) => input.dtype !== (operandOf(at)?.places ? "f32" : dtype));
+      if (odd >= 0 && operandOf(odd)?.places)
+        return { problem: `\`${operandOf(odd)?.name}\` are ${inputs[odd]?.dtype}, but places are f32`, operand: odd };
+      return odd < 0 ? { dtype, shape } : isOdd(odd);
+    }
+    case "sums": {
+      const odd = inputs.findIndex((input, at) => (at === 2 ? input.dtype !== "i32" : !isInteger(input.dtype)));
+      if (odd === 2) return { problem: `the bias is ${inputs[2]?.dtype}, but sums of integers are i32`, operand: 2 };
+      if (odd >= 0) return isOdd(odd);
+      const wide = inputs.length > 1 ? inputs.findIndex((input, at) => at < 2 && input.dtype === "i32") : -1;
+      return wide < 0
+        ? { dtype: "i32", shape }
+        : { problem: `\`${operandOf(wide)?.name}\` is i32, but factors have up to 16 bits`, operand: wide };
+    }
+    default:
+      return {
+        problem: `\`${operandOf(first)?.name}\` is ${dtype}, but ${name} takes f32`,
+        operand: first,
+        help: "convert it with `dequantize` first",
+      };
+  }
+}
+
+function wrongZero(inputs: readonly TensorType[], attributes: Attributes): Problem | undefined {
+  for (const [attribute, operand] of Object.entries(zeroPoints)) {
+    const { [attribute]: zero } = attributes;
+    const dtype = inputs[operand]?.dtype;
+    if (typeof zero !== "number" || zero === 0 || dtype === undefined) continue;
+    if (!isInteger(dtype)) return { problem: `${attribute}=${zero}, but f32 values have no zero point`, attribute };
+    const [least, greatest] = integerRanges[dtype];
+    if (zero < least || zero > greatest)
+      return { problem: `${attribute}=${zero} is no ${dtype}, which goes from ${least} to ${greatest}`, attribute };
+  }
+  return undefined;
+}
