@@ -4,6 +4,7 @@ import type { Pass } from "#rewrite/pipeline/pass.js";
 import { absorbMoves } from "./absorb-moves.js";
 import { applyRules } from "./apply-rules.js";
 import { canonicalize } from "./canonicalize.js";
+import { centerIntegers } from "./center-integers.js";
 import { compactWeights } from "./compact-weights.js";
 import { cutWeights } from "./cut-weights.js";
 import { eliminateCommonSubexpressions } from "./eliminate-common-subexpressions.js";
@@ -37,6 +38,7 @@ export const passes: readonly Pass<PassOptions>[] = [
   eliminateDeadNodes,
   split,
   lowerTransposed,
+  centerIntegers,
   cutWeights,
   compactWeights,
   fuse,

@@ -7,14 +7,15 @@ import type { AttributeTable, Attributes, Op, Problem } from "./op.js";
 /** The attributes of sums that are zero points, each with the operand whose zero point it is. */
 const zeroPoints = { zero: 0, zero_a: 0, zero_b: 1 } as const;
 
+/** The attributes of a sum that are zero points, in the order of its operands; none for other ops. */
+export function zeroNames(op: Op<AttributeTable>): readonly string[] {
+  if (op.integers !== "sums") return [];
+  return Object.keys(zeroPoints).filter((name) => Object.hasOwn(op.attributes, name));
+}
+
 /** The zero point that an op takes from an operand before it sums; 0 if there is none. */
 export function zeroPointOf(op: Op<AttributeTable>, attributes: Attributes, operand: number): number {
-  if (op.integers !== "sums") return 0;
-  for (const [attribute, at] of Object.entries(zeroPoints)) {
-    const { [attribute]: zero } = attributes;
-    if (at === operand && typeof zero === "number") return zero;
-  }
-  return 0;
+  return Number(attributes[zeroNames(op)[operand] ?? ""] ?? 0);
 }
 
 /**
