@@ -5,8 +5,9 @@ import type { AttributeValue, Node, NodeId, OpName, WeightId } from "#ir/graph.j
 import { greatest } from "#diagnostic/extremes.js";
 import type { Tensor } from "#ir/tensor.js";
 import type { Shape, TensorType } from "#ir/type.js";
-import { elements } from "#ir/type.js";
+import { elements, isInteger } from "#ir/type.js";
 import type { WeightStore } from "#ir/weights.js";
+import { entryOf } from "#ir/weights.js";
 import { batchProblem } from "#ops/batch.js";
 import { inferType, makeNode, normalizeAttributes, opOf } from "#ops/index.js";
 import { isProblem } from "#ops/op.js";
@@ -145,14 +146,34 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
     return id;
   };
 
-  const constantNode = ({ shape, label }: Constant, weight: WeightId): NodeId =>
+  const constantNode = ({ shape, label, dtype }: Constant, weight: WeightId): NodeId =>
     add({
       op: "constant",
       name: names.unique(label ?? weight),
       inputs: [],
-      type: { dtype: "f32", shape },
+      type: { dtype: dtype ?? "f32", shape },
       attributes: { weight },
     });
+
+  const typeOf = (ref: Ref): TensorType => {
+    const dtype = (ref.kind === "node" ? nodes.get(ref.id)?.type.dtype : ref.dtype) ?? "f32";
+    return { dtype, shape: ref.shape };
+  };
+
+  /** The operands of an op: where it does not take integers of these types, as f32 values, which are as exact up to 2²⁴. */
+  const readable = (op: OpName, refs: readonly Ref[]): readonly Ref[] => {
+    const types = refs.map(typeOf);
+    if (types.every(({ dtype }) => dtype === "f32")) return refs;
+    const { integers, operands } = opOf(op);
+    const isAlike = types.every(
+      ({ dtype }, at) =>
+        dtype === (operands[Math.min(at, operands.length - 1)]?.places ? "f32" : types[0]?.dtype),
+    );
+    if (integers === "converts" || (integers === "moves" && isAlike)) return refs;
+    return refs.map((ref) =>
+      typeOf(ref).dtype === "f32" ? ref : emit("dequantize", [ref, literal([1])]),
+    );
+  };
 
   const nodeOf = (ref: Ref): NodeId => {
     if (ref.kind === "node") return ref.id;
@@ -194,20 +215,22 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
 
   const stored: ImportBuilder["stored"] = (id, shape, label, numbers = () => store.read(id).data) => {
     let data: Float64Array | undefined;
-    if (store.entries.get(id)?.source.kind === "file") work += workPerElement * elements(shape);
+    const { source, type } = entryOf(store, id);
+    if (source.kind === "file") work += workPerElement * elements(shape);
     return {
       kind: "constant",
       shape,
       small: false,
       numbers: () => (data ??= numbers()),
       weight: () => id,
-      ...given({ label }),
+      ...given({ label, dtype: isInteger(type.dtype) ? type.dtype : undefined }),
     };
   };
 
-  const emit: ImportBuilder["emit"] = (op, refs, attributes = {}) => {
+  const emit: ImportBuilder["emit"] = (op, written, attributes = {}) => {
     const table = opOf(op);
-    const types: TensorType[] = refs.map(({ shape }) => ({ dtype: "f32", shape }));
+    const refs = readable(op, written);
+    const types = refs.map(typeOf);
     const operands = [...refs];
     for (let at = refs.length; at < table.operands.length && table.operands[at]?.optional; at += 1) {
       const type = table.optionalType?.(types, at) ?? { dtype: "f32", shape: [] };
@@ -246,7 +269,9 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
         }));
         return { inputs, result: table.eval(inputs, normal, type) };
       };
-      if ((small && count <= eager) || (isFew && fixed.some((one) => one.small)) || isJump) {
+      // Quantized weights stay integers.
+      const isKept = table.integers === "converts" && count > 1;
+      if (!isKept && ((small && count <= eager) || (isFew && fixed.some((one) => one.small)) || isJump)) {
         eager -= count;
         const { inputs, result } = evaluate();
         const isFixed = fixed.every(({ batchPowers }) => batchPowers === undefined);

@@ -1,7 +1,7 @@
 // Values during an import: constants, or nodes of the graph under construction, with the order of their axes.
 
 import type { NodeId, WeightId } from "#ir/graph.js";
-import type { Shape } from "#ir/type.js";
+import type { IntegerType, Shape } from "#ir/type.js";
 import type { ElementType } from "./element-type.js";
 
 /** A value known during the import: computed numbers, or an entry of the weight store. */
@@ -16,6 +16,8 @@ export interface Constant {
   readonly batchPowers?: BatchPowers;
   /** Its entry of the store, which the first call makes. */
   weight(): WeightId;
+  /** The type of its entry, if that holds integers; f32 otherwise. */
+  readonly dtype?: IntegerType;
   /** The name of the weight that it holds, also if its elements were moved. */
   readonly label?: string;
 }

@@ -16,6 +16,7 @@ import type { Extent, Unbound } from "#import/options/dimensions.js";
 import { dimOptions, inputShapes, unboundMessage } from "#import/options/dimensions.js";
 import type { Imported, NamedValue } from "#import/finish.js";
 import { finish } from "#import/finish.js";
+import { withIntegerSums } from "#import/integer-sums.js";
 import type { DataFile } from "#import/data-file.js";
 import { dataFileOf } from "#import/data-file.js";
 import type { ImportOptions } from "#import/options/import-options.js";
@@ -177,7 +178,8 @@ function importGraph(
     if (!value) return wrong(`no node makes the output ${quote(name)}`);
     outputs.push({ name, value });
   }
-  const finished = finish(build, outputs, { name: graphName(from.model, file), file, isCut });
+  const made = finish(build, outputs, { name: graphName(from.model, file), file, isCut });
+  const finished = made.value ? { ...made, value: { ...made.value, ...withIntegerSums(made.value) } } : made;
   const warnings = declaredWarnings(shared, graph, reached.nodes, scope.values, file);
   return { ...finished, diagnostics: [...shared.diagnostics, ...finished.diagnostics, ...warnings] };
 }

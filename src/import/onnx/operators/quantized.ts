@@ -1,10 +1,12 @@
 // Quantized values. DequantizeLinear of constants is an expression over them, which is computed when the weights are packed. Other
 // quantized values are computed as floats, and rounded where the model rounds them.
 
+import type { IntegerType } from "#ir/type.js";
 import { elements } from "#ir/type.js";
+import { smallLimit } from "#import/builder.js";
 import { combine } from "#import/operators/broadcast.js";
 import { axisOf, map, scalar, rounded } from "#import/lowering.js";
-import { int, int32 } from "#import/element-type.js";
+import { float32, int, int32 } from "#import/element-type.js";
 import { elementTypes } from "../element-type.js";
 import { product } from "#import/operators/product.js";
 import { joined, repeated, sliced } from "#import/operators/parts.js";
@@ -12,7 +14,7 @@ import { reduced } from "#import/operators/reduce.js";
 import { refuse, unsupported } from "#import/refusal.js";
 import { reshaped, transposed } from "#import/operators/reshape.js";
 import { channelsFirst, channelsLast, natural } from "#ir/axis-order.js";
-import type { OpName } from "#ir/graph.js";
+import type { AttributeValue, OpName } from "#ir/graph.js";
 import type { Value } from "#import/value.js";
 import { elementwise } from "./elementwise.js";
 import { products } from "./matmul.js";
@@ -97,6 +99,11 @@ function quantizedTo(
   type = zero?.type ?? uint8,
 ): Value {
   if (type.kind !== "int") unsupported(`QuantizeLinear to ${type.name}`);
+  const dtype = integerTypes[type.name];
+  const point = pointOf(zero);
+  if (dtype && point !== undefined && scale.type === float32) {
+    return converted(ctx, "quantize", { ...x, type }, spreadOver(ctx, x, scale, axis), { zero: point, type: dtype });
+  }
   const quotient = combine(ctx, "div", [x, spreadOver(ctx, x, scale, axis)], { type: scale.type });
   const steps = map(ctx, "round", rounded(ctx.build, quotient));
   const shifted = zero ? combine(ctx, "add", [steps, spreadOver(ctx, x, zero, axis)]) : steps;
@@ -105,8 +112,61 @@ function quantizedTo(
 
 /** (x − zero point) · scale. */
 function dequantized(ctx: Context, x: Value, scale: Value, zero: Value | undefined, axis: number): Value {
+  const point = pointOf(zero);
+  const integers = point === undefined || scale.type !== float32 ? undefined : integersOf(ctx, x);
+  if (integers) {
+    const real = { ...integers, type: scale.type };
+    return converted(ctx, "dequantize", real, spreadOver(ctx, x, scale, axis), { zero: point ?? 0 });
+  }
   const centered = zero ? combine(ctx, "sub", [x, spreadOver(ctx, x, zero, axis)]) : x;
   return combine(ctx, "mul", [centered, spreadOver(ctx, x, scale, axis)], { type: scale.type });
+}
+
+/** A conversion of x, whose axes keep their order; the scale is one number, or has the axes of x. */
+function converted(
+  ctx: Context,
+  op: "quantize" | "dequantize",
+  x: Value,
+  scale: Value,
+  attributes: Readonly<Record<string, AttributeValue>>,
+): Value {
+  const steps = ctx.build.arranged(scale, scale.shape.length === 0 ? [] : x.order);
+  const first = steps.shape.findIndex((extent) => extent !== 1);
+  const shape = first < 0 ? [] : steps.shape.slice(first);
+  const isLong = steps.kind === "node" || shape.length === steps.shape.length;
+  const trimmed = isLong ? steps : ctx.build.emit("reshape", [steps], { shape });
+  return { ...x, ref: ctx.build.emit(op, [x.ref, trimmed], attributes) };
+}
+
+/** The element types of integers that graphs have, by ONNX's names. */
+const integerTypes: Readonly<Record<string, IntegerType>> = {
+  uint8: "u8",
+  int8: "i8",
+  int16: "i16",
+  int32: "i32",
+};
+
+/** A zero point that is known and the same for all elements; 0 if there is none. Undefined for any other. */
+function pointOf(zero: Value | undefined): number | undefined {
+  if (!zero) return 0;
+  if (zero.ref.kind !== "constant" || elements(zero.shape) > smallLimit) return undefined;
+  const [first, ...others] = zero.ref.numbers();
+  return others.every((one) => one === first) ? first : undefined;
+}
+
+/**
+ * A value whose elements are integers of an element type of graphs. Inputs and weights are converted; their elements are such integers
+ * already. Undefined for a single number, which is computed immediately, and for sums, which are no weights.
+ */
+function integersOf(ctx: Context, x: Value): Value | undefined {
+  const dtype = integerTypes[x.type.name];
+  const { ref } = x;
+  const isConstant = ref.kind === "constant";
+  if (!dtype || (isConstant && (elements(x.shape) === 1 || ref.batchPowers))) return undefined;
+  const own = isConstant ? ref.dtype : ctx.build.nodes.get(ref.id)?.type.dtype;
+  if (own === dtype) return x;
+  if (dtype === "i32" && !isConstant) return undefined;
+  return { ...x, ref: ctx.build.emit("quantize", [ref, ctx.build.literal([1])], { type: dtype }) };
 }
 
 /** A convolution of quantized values: their floats are convolved, and the result is quantized. */
@@ -116,7 +176,7 @@ function qLinearConv(node: OnnxNode, ctx: Context): Value {
   const image = dequantized(ctx, x, xScale, node.input(2), 1);
   const kernel = dequantized(ctx, w, wScale, node.input(5), 0);
   // The bias is an integer multiple of the product of both scales.
-  const bias = b && combine(ctx, "mul", [b, combine(ctx, "mul", [xScale, wScale])], { type: xScale.type });
+  const bias = b && dequantized(ctx, b, combine(ctx, "mul", [xScale, wScale]), undefined, 0);
   const operands = [image, kernel, ...(bias ? [bias] : [])];
   const result = windows["Conv"]?.(withOperands(node, operands), ctx) as Value;
   return quantizedTo(ctx, result, node.input(6), node.input(7), 1);
