@@ -99,7 +99,13 @@ function centred(module: Module): Module {
     return id;
   };
 
-  const put = (node: Node, inputs: readonly NodeId[], attributes: object, type = node.type, offset = 0): void => {
+  const put = (
+    node: Node,
+    inputs: readonly NodeId[],
+    attributes: object,
+    type = node.type,
+    offset = 0,
+  ): void => {
     const same = inputs.every((id, at) => id === node.inputs[at]) && attributes === node.attributes;
     if (!same || type !== node.type)
       changed.set(node.id, makeNode({ ...node, inputs, type, attributes: { ...attributes } }));

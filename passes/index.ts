@@ -7,6 +7,7 @@ import { canonicalize } from "./canonicalize.js";
 import { centerIntegers } from "./center-integers.js";
 import { compactWeights } from "./compact-weights.js";
 import { cutWeights } from "./cut-weights.js";
+import { divideSums } from "./divide-sums.js";
 import { eliminateCommonSubexpressions } from "./eliminate-common-subexpressions.js";
 import { eliminateDeadNodes } from "./eliminate-dead-nodes.js";
 import { foldBatchNorm } from "./fold-batch-norm.js";
@@ -39,6 +40,7 @@ export const passes: readonly Pass<PassOptions>[] = [
   split,
   lowerTransposed,
   centerIntegers,
+  divideSums,
   cutWeights,
   compactWeights,
   fuse,

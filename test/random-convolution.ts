@@ -33,7 +33,7 @@ export function randomConvolution(random: Random): Module {
   const weights = createWeightStore();
   const types = [x, f32(...kernel, ci, groups * co), f32(groups * co)];
   const hasBias = random.next() < 0.7;
-  const attributes = { stride, dilation, padding, groups };
+  const attributes = { stride, dilation, padding, groups, zero: 0 };
   const y = inferType("conv2d", types, attributes);
   if (isProblem(y)) throw new Error(y.problem);
   const names = ["x", "w", "b"];

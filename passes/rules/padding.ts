@@ -6,9 +6,9 @@ export const padding = net("rules/padding.net")`
 rule pad_of_pad: pad(pad(x, before=a, after=b, value=v), before=c, after=d, value=v)
   => pad(x, before=a + c, after=b + d, value=v)
 
-# A convolution pads with zeros; of integers, with their zero point.
-rule convolution_of_pad: c: convolution(pad(x, before=f, after=t, value=z), w, b, padding=p, zero=z, ..a)
-  => c(x, w, b, padding=p + image_padding(f, t), zero=z, ..a)
+# A convolution pads with zeros, unless it takes integers with another zero point.
+rule convolution_of_pad: c: convolution(pad(x, before=f, after=t), w, b, padding=p, zero=0, ..a)
+  => c(x, w, b, padding=p + image_padding(f, t), zero=0, ..a)
 
 # A mean counts the zeros of a pad; it counts those of the pool's own padding only with count_include_pad.
 rule avg_pool_of_pad_counted: avg_pool(pad(x, before=f, after=t), padding=p, count_include_pad=true, ..a)

@@ -260,7 +260,8 @@ function toWeight(
   dtype: DType = "f32",
 ): WeightId | undefined {
   if (value.kind === "weight") return value.id;
-  if (value.kind === "number") return literalWeight(state, path, dtype, { shape: [], data: [value.value] }, span);
+  if (value.kind === "number")
+    return literalWeight(state, path, dtype, { shape: [], data: [value.value] }, span);
   if (value.kind !== "none") fail(state, span, "wrong-operand", "this is neither a number nor a weight");
   return undefined;
 }
@@ -339,9 +340,15 @@ function generated(
     );
   }
   if (isInteger(type.dtype) && !["absent", "zeros", "ones"].includes(generator))
-    return fail(state, call.span, "wrong-argument", `\`${generator}\` makes no integers, but the type is ${type.dtype}`, {
-      help: ["use `zeros()` or `ones()`, or quantize f32 values"],
-    });
+    return fail(
+      state,
+      call.span,
+      "wrong-argument",
+      `\`${generator}\` makes no integers, but the type is ${type.dtype}`,
+      {
+        help: ["use `zeros()` or `ones()`, or quantize f32 values"],
+      },
+    );
   if (generator === "absent") return { kind: "weight", id: state.store.add(path, type, { kind: "absent" }) };
   const seed = values.get("seed") ?? seedOf(path);
   const fanIn = values.get("fan_in") ?? fanInOf(type);

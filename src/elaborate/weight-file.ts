@@ -6,7 +6,7 @@ import type { Span } from "#diagnostic/diagnostic.js";
 import { suggest } from "#diagnostic/suggest.js";
 import type { WeightId } from "#ir/graph.js";
 import type { TensorType } from "#ir/type.js";
-import { elements, isInteger, printType, sameShape, sameType } from "#ir/type.js";
+import { elements, isDType, isInteger, printType, sameShape, sameType } from "#ir/type.js";
 import type { WeightFiles } from "#ir/weights.js";
 import type { LayerParameter } from "#ops/op.js";
 import { seedOf } from "#weights/generate.js";
@@ -84,7 +84,13 @@ export function pathParameter(
   state.seeded = true;
   // An architecture with integers has zeros for them: a distribution of integers would need their scale.
   const drawn = isInteger(type.dtype) ? "zeros" : generator;
-  return addConstant(state, path, type, { kind: "seeded", generator: drawn, seed: seedOf(path), fanIn }, span);
+  return addConstant(
+    state,
+    path,
+    type,
+    { kind: "seeded", generator: drawn, seed: seedOf(path), fanIn },
+    span,
+  );
 }
 
 /**
@@ -161,7 +167,7 @@ export function fileEntry(
       "unreadable-weight",
       `${weights.file} has \`${key}\` as ${dtype}, which cannot be read`,
       {
-        help: ["save it as F32, F16 or BF16"],
+        help: ["save it as F32, F16, BF16, or integers of up to 32 bits"],
       },
     );
     return undefined;
@@ -170,7 +176,8 @@ export function fileEntry(
     state.missing.push({ key, type, span });
     return undefined;
   }
-  const found: TensorType = { dtype: "f32", shape: entry.shape };
+  const named = entry.dtype?.toLowerCase() ?? "f32";
+  const found: TensorType = { dtype: isDType(named) ? named : "f32", shape: entry.shape };
   return state.store.add(key, found, {
     kind: "file",
     file: weights.file,

@@ -170,9 +170,7 @@ export function createBuilder(store: WeightStore, names: Names, batch: string | 
         dtype === (operands[Math.min(at, operands.length - 1)]?.places ? "f32" : types[0]?.dtype),
     );
     if (integers === "converts" || (integers === "moves" && isAlike)) return refs;
-    return refs.map((ref) =>
-      typeOf(ref).dtype === "f32" ? ref : emit("dequantize", [ref, literal([1])]),
-    );
+    return refs.map((ref) => (typeOf(ref).dtype === "f32" ? ref : emit("dequantize", [ref, literal([1])])));
   };
 
   const nodeOf = (ref: Ref): NodeId => {

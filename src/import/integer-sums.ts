@@ -39,19 +39,42 @@ export function withIntegerSums(module: Module): Module {
     const { position, origin } = near;
     nodes.set(
       id,
-      makeNode({ id, name: fresh.unique(name), position, origin, op: "constant", inputs: [], type, attributes: { weight } }),
+      makeNode({
+        id,
+        name: fresh.unique(name),
+        position,
+        origin,
+        op: "constant",
+        inputs: [],
+        type,
+        attributes: { weight },
+      }),
     );
     return id;
   };
 
   /** A node of integers beside a node; undefined if the op does not take the types. */
-  const beside = (near: Node, op: OpName, inputs: readonly NodeId[], attributes: object): Node | undefined => {
+  const beside = (
+    near: Node,
+    op: OpName,
+    inputs: readonly NodeId[],
+    attributes: object,
+  ): Node | undefined => {
     const types = inputs.map((id) => (nodes.get(id) ?? nodeOf(graph, id)).type);
     const type = inferType(op, types, attributes as never);
     if (isProblem(type) || !isInteger(type.dtype)) return undefined;
     const { position, origin } = near;
     const name = fresh.unique(`${near.name}.${type.dtype === "i32" ? "sum" : "integers"}`);
-    const node = makeNode({ id: fresh.nextId(), name, position, origin, op, inputs, type, attributes: { ...attributes } });
+    const node = makeNode({
+      id: fresh.nextId(),
+      name,
+      position,
+      origin,
+      op,
+      inputs,
+      type,
+      attributes: { ...attributes },
+    });
     nodes.set(node.id, node);
     return node;
   };
@@ -97,7 +120,8 @@ export function withIntegerSums(module: Module): Module {
     const bias = b.op === "constant" ? integerBias(weights, b.attributes.weight, scale) : undefined;
     const { type } = entryOf(weights, factor.integers);
     const kernel = constant(node, `${w.name}.integers`, type, factor.integers);
-    const own = bias ?? weights.add(`${b.name}.integers`, { dtype: "i32", shape: b.type.shape }, { kind: "absent" });
+    const own =
+      bias ?? weights.add(`${b.name}.integers`, { dtype: "i32", shape: b.type.shape }, { kind: "absent" });
     const offset = constant(node, `${b.name}.integers`, { dtype: "i32", shape: b.type.shape }, own);
     const attributes = { ...node.attributes, zero: quantized.zero };
     const sum = beside(node, node.op, [quantized.integers.id, kernel, offset], attributes);
@@ -107,7 +131,19 @@ export function withIntegerSums(module: Module): Module {
     const real = makeNode({ ...node, id: fresh.nextId(), name: fresh.unique(`${node.name}.dequantize`) });
     dequantizes(real, sum, scale, 0);
     const { id, name, position, origin } = node;
-    nodes.set(id, makeNode({ id, name, position, origin, type: node.type, op: "add", inputs: [real.id, b.id], attributes: {} }));
+    nodes.set(
+      id,
+      makeNode({
+        id,
+        name,
+        position,
+        origin,
+        type: node.type,
+        op: "add",
+        inputs: [real.id, b.id],
+        attributes: {},
+      }),
+    );
   };
 
   const matrices = (node: NodeOf<"matmul">): void => {
@@ -140,7 +176,9 @@ export function withIntegerSums(module: Module): Module {
     const isAlike = inputs.every(
       (one, at) =>
         isPlaces(at) ||
-        (one && one.scale === first.scale && one.zero === first.zero &&
+        (one &&
+          one.scale === first.scale &&
+          one.zero === first.zero &&
           one.integers.type.dtype === first.integers.type.dtype),
     );
     const value = node.op === "pad" ? node.attributes.value : 0;
@@ -166,7 +204,8 @@ export function withIntegerSums(module: Module): Module {
       return own.id;
     }
     const [integers, scale] = node?.op === "dequantize" ? node.inputs.map((one) => nodes.get(one)) : [];
-    if (node?.op !== "dequantize" || integers?.type.dtype !== "i32" || scale?.op !== "constant") return undefined;
+    if (node?.op !== "dequantize" || integers?.type.dtype !== "i32" || scale?.op !== "constant")
+      return undefined;
     const own = makeNode({ ...node, id: fresh.nextId(), name: fresh.unique(`${node.name}.scaled`) });
     const scales = weights.readF32(scale.attributes.weight).map((one) => one / step);
     dequantizes(own, integers, scales, node.attributes.zero);

@@ -90,9 +90,7 @@ function spreadOf(store: WeightStore, id: WeightId, depth: number): Spread | und
 /** The axis of a reshaped tensor that has the elements of an axis before; −1 if none has. */
 function axisAfter(before: Shape, axis: number, after: Shape): number {
   const inner = elements(before.slice(axis + 1));
-  return after.findIndex(
-    (extent, at) => extent === before[axis] && elements(after.slice(at + 1)) === inner,
-  );
+  return after.findIndex((extent, at) => extent === before[axis] && elements(after.slice(at + 1)) === inner);
 }
 
 /** Integers less their zero point, in the smallest type that holds them. */
@@ -102,10 +100,17 @@ function withoutZero(store: WeightStore, id: WeightId, zero: number): WeightId {
   const dtype: IntegerType = isInteger(type.dtype) ? type.dtype : "i32";
   const [least, greatest] = integerRanges[dtype].map((bound) => bound - zero);
   const types = Object.keys(integerRanges) as IntegerType[];
-  const own = types.find((one) => integerRanges[one][0] <= (least ?? 0) && integerRanges[one][1] >= (greatest ?? 0));
+  const own = types.find(
+    (one) => integerRanges[one][0] <= (least ?? 0) && integerRanges[one][1] >= (greatest ?? 0),
+  );
   const one = store.add("one", { dtype: "f32", shape: [] }, { kind: "literal", data: Float32Array.of(1) });
-  const add = (name: string, result: TensorType, op: string, input: WeightId, attributes: Record<string, number | string>) =>
-    store.add(`${id}.${name}`, result, { kind: "expression", op, attributes, inputs: [input, one] });
+  const add = (
+    name: string,
+    result: TensorType,
+    op: string,
+    input: WeightId,
+    attributes: Record<string, number | string>,
+  ) => store.add(`${id}.${name}`, result, { kind: "expression", op, attributes, inputs: [input, one] });
   const real = add("real", { dtype: "f32", shape: type.shape }, "dequantize", id, { zero });
   const bounds = { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY };
   return add("integers", { dtype: own ?? "i32", shape: type.shape }, "quantize", real, {

@@ -82,7 +82,9 @@ export function isConstantGenerator(generator: string): boolean {
 export function isPlainConstant(module: Module, node: Node): boolean {
   if (node.op !== "constant") return false;
   const { type, source } = entryOf(module.weights, node.attributes.weight);
-  return source.kind === "absent" || (source.kind === "literal" && type.shape.length === 0 && type.dtype === "f32");
+  return (
+    source.kind === "absent" || (source.kind === "literal" && type.shape.length === 0 && type.dtype === "f32")
+  );
 }
 
 function sameNodes(a: Module, b: Module): string | undefined {

@@ -144,7 +144,13 @@ export const conv2d = defineOp({
         { dtype: "f32", shape: [...window.kernel, perGroup, filters] },
         { dtype: "f32", shape: [filters] },
       ],
-      attributes: { stride: window.stride, dilation: window.dilation, padding: window.padding, groups, zero: 0 },
+      attributes: {
+        stride: window.stride,
+        dilation: window.dilation,
+        padding: window.padding,
+        groups,
+        zero: 0,
+      },
     };
   },
 });

@@ -32,7 +32,7 @@ import {
 } from "./scalar.js";
 
 /** Optional properties, which only some ops have. */
-type Traits = Partial<Pick<Op, "errors" | "classes" | "nonFinite" | "jumps" | "commutative">>;
+type Traits = Partial<Pick<Op, "errors" | "classes" | "nonFinite" | "jumps" | "commutative" | "integers">>;
 
 const activation = { classes: ["activation"] } satisfies Traits;
 const elsewhere = { nonFinite: "elsewhere" } satisfies Traits;
@@ -135,7 +135,11 @@ export const elementwise = {
     jumps,
   ),
   identity: map("x.", {}, ([x]) => x),
-  add: combine("a + b; also written `a + b`.", ([a, b]) => add(a, b), { ...sums, ...commutative }),
+  add: combine("a + b; also written `a + b`.", ([a, b]) => add(a, b), {
+    ...sums,
+    ...commutative,
+    integers: "adds",
+  }),
   sub: combine("a − b; also written `a - b`.", ([a, b]) => sub(a, b), sums),
   mul: combine("a · b; also written `a * b`.", ([a, b]) => mul(a, b), commutative),
   div: combine("a / b; also written `a / b`.", ([a, b]) => div(a, b), nearZero),

@@ -56,4 +56,3 @@ export function sampleBroadcast(random: Random, shape: Shape): TensorType {
   const rank = random.int(0, shape.length);
   return { dtype: "f32", shape: shape.slice(rank).map((extent) => (random.next() < 0.3 ? 1 : extent)) };
 }
-

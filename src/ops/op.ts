@@ -75,9 +75,10 @@ export type Attributes = AttributesOf<AttributeTable>;
  * - `moves`: its values may be integers of one type, and the result has that type. Places stay f32.
  * - `sums`: its factors may be integers of up to 16 bits. The result is the exact sum, i32, and so is a bias. A zero point is taken from
  *   each factor first.
+ * - `adds`: both operands may be i32, and so is the exact result.
  * - `converts`: `infer` checks the types and gives that of the result.
  */
-type IntegerUse = "moves" | "sums" | "converts";
+type IntegerUse = "moves" | "sums" | "adds" | "converts";
 
 export interface Op<A extends AttributeTable = AttributeTable> {
   /** Markdown: the meaning in one sentence, then details. */

@@ -43,7 +43,10 @@ export const quantize: Op<typeof quantizeAttributes> = {
       if (isInteger(x.dtype)) return { problem: `x is ${x.dtype}, but quantize takes f32`, operand: 0 };
       const [least, greatest] = integerRanges[type];
       if (zero < least || zero > greatest)
-        return { problem: `${zero} is no ${type}, which goes from ${least} to ${greatest}`, attribute: "zero" };
+        return {
+          problem: `${zero} is no ${type}, which goes from ${least} to ${greatest}`,
+          attribute: "zero",
+        };
       if (Math.max(low, least) > Math.min(high, greatest))
         return { problem: `no ${type} is between ${low} and ${high}`, attribute: "low" };
       return { dtype: type, shape: x.shape };
@@ -86,7 +89,10 @@ export const dequantize: Op<typeof dequantizeAttributes> = {
 /** An elementwise op of x and a scale; `typeOf` gives the type of the result for that of x. */
 function converted<A extends AttributeTable>(
   attributes: A,
-  scalar: (operands: readonly [ReturnType<typeof operand>, ReturnType<typeof operand>], attributes: AttributesOf<A>) => ReturnType<typeof operand>,
+  scalar: (
+    operands: readonly [ReturnType<typeof operand>, ReturnType<typeof operand>],
+    attributes: AttributesOf<A>,
+  ) => ReturnType<typeof operand>,
   typeOf: (x: TensorType, attributes: AttributesOf<A>) => TensorType | Problem,
 ): Omit<Op<A>, "doc" | "operands" | "sample"> {
   return {

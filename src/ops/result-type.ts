@@ -46,12 +46,28 @@ export function resultType(
     case "moves": {
       const odd = inputs.findIndex((input, at) => input.dtype !== (operandOf(at)?.places ? "f32" : dtype));
       if (odd >= 0 && operandOf(odd)?.places)
-        return { problem: `\`${operandOf(odd)?.name}\` are ${inputs[odd]?.dtype}, but places are f32`, operand: odd };
+        return {
+          problem: `\`${operandOf(odd)?.name}\` are ${inputs[odd]?.dtype}, but places are f32`,
+          operand: odd,
+        };
       return odd < 0 ? { dtype, shape } : isOdd(odd);
     }
+    case "adds": {
+      const odd = inputs.findIndex((input) => input.dtype !== "i32");
+      return odd < 0
+        ? { dtype: "i32", shape }
+        : {
+            problem: `\`${operandOf(odd)?.name}\` is ${inputs[odd]?.dtype}, but only sums of i32 are exact`,
+            operand: odd,
+            help: "convert integers with `dequantize` first",
+          };
+    }
     case "sums": {
-      const odd = inputs.findIndex((input, at) => (at === 2 ? input.dtype !== "i32" : !isInteger(input.dtype)));
-      if (odd === 2) return { problem: `the bias is ${inputs[2]?.dtype}, but sums of integers are i32`, operand: 2 };
+      const odd = inputs.findIndex((input, at) =>
+        at === 2 ? input.dtype !== "i32" : !isInteger(input.dtype),
+      );
+      if (odd === 2)
+        return { problem: `the bias is ${inputs[2]?.dtype}, but sums of integers are i32`, operand: 2 };
       if (odd >= 0) return isOdd(odd);
       const wide = inputs.length > 1 ? inputs.findIndex((input, at) => at < 2 && input.dtype === "i32") : -1;
       return wide < 0
@@ -72,10 +88,14 @@ function wrongZero(inputs: readonly TensorType[], attributes: Attributes): Probl
     const { [attribute]: zero } = attributes;
     const dtype = inputs[operand]?.dtype;
     if (typeof zero !== "number" || zero === 0 || dtype === undefined) continue;
-    if (!isInteger(dtype)) return { problem: `${attribute}=${zero}, but f32 values have no zero point`, attribute };
+    if (!isInteger(dtype))
+      return { problem: `${attribute}=${zero}, but f32 values have no zero point`, attribute };
     const [least, greatest] = integerRanges[dtype];
     if (zero < least || zero > greatest)
-      return { problem: `${attribute}=${zero} is no ${dtype}, which goes from ${least} to ${greatest}`, attribute };
+      return {
+        problem: `${attribute}=${zero} is no ${dtype}, which goes from ${least} to ${greatest}`,
+        attribute,
+      };
   }
   return undefined;
 }

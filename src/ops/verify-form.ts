@@ -63,7 +63,10 @@ function mapOf(key: Kind, form: Expected): Expected {
 
 const span: Parts = { file: text, start: finite, end: finite };
 const type: Parts = {
-  dtype: { expects: "an element type", holds: (value: unknown) => typeof value === "string" && isDType(value) },
+  dtype: {
+    expects: "an element type",
+    holds: (value: unknown) => typeof value === "string" && isDType(value),
+  },
   shape: list({ expects: "an extent", holds: (value: unknown) => typeof value === "number" }),
 };
 const node: Parts = {

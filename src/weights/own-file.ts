@@ -9,6 +9,9 @@ import { ownForm } from "./compact.js";
 import { createWeightStore } from "./store.js";
 import type { TensorToWrite } from "./write-safetensors.js";
 
+/** The element types of files by those of graphs. */
+const fileTypes = { f32: "F32", i8: "I8", u8: "U8", i16: "I16", i32: "I32" } as const;
+
 /** Most elements of a weight that stays in the text as a literal. */
 const inText = 16;
 
@@ -49,7 +52,7 @@ export function ownFile(
       tensors.push({
         name: node.name,
         shape: type.shape,
-        dtype: isHalves(weights, weight) ? "F16" : "F32",
+        dtype: isHalves(weights, weight) ? "F16" : fileTypes[type.dtype],
         values: () => values(weight, elements(type.shape)),
       });
   }

@@ -31,6 +31,10 @@ const readable: ReadonlyMap<string, number> = new Map([
   ["F32", 4],
   ["F16", 2],
   ["BF16", 2],
+  ["I32", 4],
+  ["I16", 2],
+  ["I8", 1],
+  ["U8", 1],
 ]);
 
 /** Bytes per element of all types whose elements are whole bytes. The sizes of newer types are not checked. */
@@ -40,12 +44,8 @@ const sizes: ReadonlyMap<string, number> = new Map([
   ["I64", 8],
   ["U64", 8],
   ["C64", 8],
-  ["I32", 4],
   ["U32", 4],
-  ["I16", 2],
   ["U16", 2],
-  ["I8", 1],
-  ["U8", 1],
   ["BOOL", 1],
   ["F8_E5M2", 1],
   ["F8_E4M3", 1],
@@ -148,8 +148,8 @@ export function parseHeader(header: Uint8Array, fileLength: number, file: string
 }
 
 /**
- * The elements of a slice, stored in little-endian order, as f32; in `into` if they are converted. Throws `RangeError` for a type that
- * cannot be read.
+ * The elements of a slice, stored in little-endian order, as f32; in `into` if they are converted. Integers beyond 2²⁴ are rounded. Throws
+ * `RangeError` for a type that cannot be read.
  */
 export function decode(dtype: string, bytes: Uint8Array, into?: Float32Array): Float32Array {
   const count = bytes.byteLength / (readable.get(dtype) ?? Number.NaN);
@@ -161,8 +161,10 @@ export function decode(dtype: string, bytes: Uint8Array, into?: Float32Array): F
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const values = into ? into.subarray(0, count) : new Float32Array(count);
-  if (dtype === "F16") {
-    for (let at = 0; at < count; at += 1) values[at] = halfToFloat(view.getUint16(2 * at, true));
+  const get = elementReaders[dtype];
+  if (get) {
+    const size = bytes.byteLength / count;
+    for (let at = 0; at < count; at += 1) values[at] = get(view, size * at);
     return values;
   }
   // A bfloat16 is the upper half of a float32.
@@ -179,6 +181,14 @@ function halfCodes(bytes: Uint8Array, into?: Float32Array): Float32Array {
   for (let at = 0; at < count; at += 1) codes[at] = view.getUint16(2 * at, true);
   return codes;
 }
+
+const elementReaders: Readonly<Record<string, (view: DataView, at: number) => number>> = {
+  F16: (view, at) => halfToFloat(view.getUint16(at, true)),
+  I32: (view, at) => view.getInt32(at, true),
+  I16: (view, at) => view.getInt16(at, true),
+  I8: (view, at) => view.getInt8(at),
+  U8: (view, at) => view.getUint8(at),
+};
 
 function bytesIn(memory: Float32Array, length: number): Uint8Array {
   return new Uint8Array(memory.buffer, memory.byteOffset, length);

@@ -9,11 +9,24 @@ import { floatToHalf } from "./half.js";
 export interface TensorToWrite {
   readonly name: string;
   readonly shape: readonly number[];
-  /** F32 by default; F16 rounds to the nearest half. */
-  readonly dtype?: "F32" | "F16";
+  /** F32 by default; F16 rounds to the nearest half. Values of integer types must be integers of that type. */
+  readonly dtype?: keyof typeof arrays;
   /** Called once, when the tensor is written. The result must be valid only until the next tensor. */
   readonly values: () => Float32Array;
 }
+
+/** The array of the elements of a type, in the order of bytes of the format, which every machine that runs JavaScript today has. */
+const arrays = {
+  F32: (values: Float32Array) => values,
+  F16: (values: Float32Array) => Uint16Array.from(values, floatToHalf),
+  I32: (values: Float32Array) => Int32Array.from(values),
+  I16: (values: Float32Array) => Int16Array.from(values),
+  I8: (values: Float32Array) => Int8Array.from(values),
+  U8: (values: Float32Array) => Uint8Array.from(values),
+} as const;
+
+/** Bytes per element. */
+const sizes: Readonly<Record<keyof typeof arrays, number>> = { F32: 4, F16: 2, I32: 4, I16: 2, I8: 1, U8: 1 };
 
 const aRecord = recordOf("texts by name", aText);
 
@@ -35,7 +48,7 @@ export function* writeSafetensors(
     if (name === "__metadata__")
       throw new RangeError(`a tensor cannot be named ${name}, which the format reserves`);
     if (header.has(name)) throw new RangeError(`a second tensor named ${name}`);
-    const size = elements(shape) * (dtype === "F32" ? 4 : 2);
+    const size = elements(shape) * sizes[dtype];
     header.set(name, { dtype, shape, data_offsets: [at, at + size] });
     at += size;
   }
@@ -49,15 +62,7 @@ export function* writeSafetensors(
     const data = values();
     if (data.length !== elements(shape))
       throw new RangeError(`tensor ${name} [${shape.join(", ")}] gave ${data.length} values`);
-    yield dtype === "F32" ? littleEndian(data) : halves(data);
+    const { buffer, byteOffset, byteLength } = arrays[dtype](data);
+    yield new Uint8Array(buffer, byteOffset, byteLength);
   }
-}
-
-/** The bytes of an array: a view, since the format is little-endian, and so is every machine that runs JavaScript today. */
-function littleEndian(data: Float32Array): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-}
-
-function halves(data: Float32Array): Uint8Array {
-  return new Uint8Array(Uint16Array.from(data, floatToHalf).buffer);
 }

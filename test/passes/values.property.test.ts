@@ -123,6 +123,8 @@ describe("random graphs", () => {
     "fold-padding",
     "hoist-pools",
     "compact-weights",
+    "center-integers",
+    "divide-sums",
   ];
   test.each(passes.map((pass) => [pass.name, pass] as const))("%s", (name, pass) => {
     const changed = holdValues([pass]);

@@ -156,10 +156,7 @@ function quantized(node: NodeOf<"quantize">, inputs: readonly OnnxValue[], build
   const [least, greatest] = integerRanges[type];
   const steps = build.step("Round", [build.step("Div", names)]);
   const shifted = zero === 0 ? steps : build.step("Add", [steps, build.number(zero, "zero")]);
-  const bounds = [
-    build.number(Math.max(low, least), "min"),
-    build.number(Math.min(high, greatest), "max"),
-  ];
+  const bounds = [build.number(Math.max(low, least), "min"), build.number(Math.min(high, greatest), "max")];
   return build.result("Clip", [shifted, ...bounds], {}, order);
 }
 

@@ -102,7 +102,10 @@ function quantizedTo(
   const dtype = integerTypes[type.name];
   const point = pointOf(zero);
   if (dtype && point !== undefined && scale.type === float32) {
-    return converted(ctx, "quantize", { ...x, type }, spreadOver(ctx, x, scale, axis), { zero: point, type: dtype });
+    return converted(ctx, "quantize", { ...x, type }, spreadOver(ctx, x, scale, axis), {
+      zero: point,
+      type: dtype,
+    });
   }
   const quotient = combine(ctx, "div", [x, spreadOver(ctx, x, scale, axis)], { type: scale.type });
   const steps = map(ctx, "round", rounded(ctx.build, quotient));

@@ -1,0 +1,157 @@
+// Divides sums of integers that f32 does not hold exactly. Kernels sum integers as f32, which is exact as long as every partial sum is below
+// 2²⁴. A larger sum becomes two, of the upper and the lower digits of the weights, each exact: adding them rounds once, as the conversion of
+// the exact sum to f32 does.
+
+import { produce } from "immer";
+import { greatest, least } from "#diagnostic/extremes.js";
+import { createFresh } from "#ir/fresh.js";
+import type { Node, NodeId, NodeOf, WeightId } from "#ir/graph.js";
+import { operands } from "#ir/graph.js";
+import { topological } from "#ir/node-order.js";
+import type { TensorType } from "#ir/type.js";
+import { integerRanges, isInteger } from "#ir/type.js";
+import type { Module, WeightStore } from "#ir/weights.js";
+import { entryOf } from "#ir/weights.js";
+import { makeNode, opOf } from "#ops/index.js";
+import type { Attributes } from "#ops/op.js";
+import { constantNode } from "#rewrite/rule/replacement-builder.js";
+import type { Pass } from "#rewrite/pipeline/pass.js";
+
+/** f32 holds all integers up to this one. */
+const exact = 2 ** 24;
+
+/** The upper digits of a weight are multiples of this number, and the lower ones at most half of it. */
+const base = 16;
+
+type Product = NodeOf<"conv2d"> | NodeOf<"depthwise_conv2d"> | NodeOf<"dense">;
+
+export const divideSums: Pass = {
+  name: "divide-sums",
+  doc: "Divides sums of integers that could exceed what f32 holds exactly into two, by digits of the weights.",
+  run: (module) => {
+    const { graph, weights } = module;
+    const divided = new Map<NodeId, readonly Node[]>();
+    const fresh = createFresh(graph);
+    const ranges = new Map<NodeId, Range>();
+    for (const node of topological(graph)) {
+      if (!isInteger(node.type.dtype)) continue;
+      ranges.set(node.id, rangeOf(module, node, ranges));
+      const [x, w, b] = operands(graph, node);
+      if (!isProduct(node) || w?.op !== "constant" || b?.op !== "constant" || !x) continue;
+      const range = ranges.get(x.id) ?? [0, 0];
+      const whole = weights.readF32(w.attributes.weight);
+      const bias = weights.readF32(b.attributes.weight).slice();
+      if (isExact(whole, range, bias)) continue;
+      const { upper, lower } = digitsOf(weights, w.attributes.weight);
+      // Otherwise both parts would be rounded too.
+      const none = new Float32Array(bias.length);
+      const areExact =
+        isExact(weights.readF32(upper), range, none) && isExact(weights.readF32(lower), range, bias);
+      if (!areExact) continue;
+      const { position } = node;
+      const origin = { pass: "divide-sums", spans: node.origin.spans };
+      const made: Node[] = [];
+      const constant = (name: string, weight: WeightId): NodeId => {
+        const { type } = entryOf(weights, weight);
+        const id = fresh.nextId();
+        made.push(constantNode({ id, name: fresh.unique(name), position, type, origin }, weight));
+        return id;
+      };
+      const part = (name: string, weight: WeightId, offset: NodeId): NodeId => {
+        const id = fresh.nextId();
+        const inputs = [x.id, constant(`${w.name}.${name}`, weight), offset];
+        made.push(makeNode({ ...node, id, name: fresh.unique(`${node.name}.${name}`), inputs, origin }));
+        return id;
+      };
+      const absent = weights.add(b.name, b.type, { kind: "absent" });
+      const inputs = [part("upper", upper, constant(`${b.name}.none`, absent)), part("lower", lower, b.id)];
+      made.push(
+        makeNode({
+          id: node.id,
+          name: node.name,
+          op: "add",
+          inputs,
+          attributes: {},
+          type: node.type,
+          position,
+          origin,
+        }),
+      );
+      divided.set(node.id, made);
+    }
+    if (divided.size === 0) return module;
+    return {
+      weights,
+      graph: produce(graph, (draft) => {
+        for (const made of divided.values()) for (const node of made) draft.nodes.set(node.id, node as never);
+        draft.nextId = fresh.next;
+      }),
+    };
+  },
+};
+
+/** The least and the greatest integer that a value can have. */
+type Range = readonly [number, number];
+
+function rangeOf({ graph }: Module, node: Node, ranges: ReadonlyMap<NodeId, Range>): Range {
+  const [low, high] = isInteger(node.type.dtype) ? integerRanges[node.type.dtype] : [0, 0];
+  if (node.op === "quantize")
+    return [Math.max(low, node.attributes.low), Math.min(high, node.attributes.high)];
+  if (opOf(node.op).integers !== "moves") return [low, high];
+  const own = operands(graph, node).flatMap(({ id }) => ranges.get(id) ?? []);
+  if (node.op === "pad") own.push(node.attributes.value);
+  return [least(own), greatest(own)];
+}
+
+function isProduct(node: Node): node is Product {
+  return node.op === "conv2d" || node.op === "depthwise_conv2d" || node.op === "dense";
+}
+
+/**
+ * Whether f32 holds every partial sum of products and a bias, in whatever order they are added; the output channels are the last axis of a
+ * weight. All partial sums are multiples of the greatest power of two that divides the weights and the bias.
+ */
+function isExact(weight: Float32Array, [low, high]: Range, bias: Float32Array): boolean {
+  const filters = bias.length;
+  const up = Float64Array.from(bias, (b) => Math.max(b, 0));
+  const down = Float64Array.from(bias, (b) => Math.min(b, 0));
+  let bits = bias.reduce((all, b) => all | b, 0);
+  for (
+    let at = 0, filter = 0;
+    at < weight.length;
+    at += 1, filter = filter + 1 === filters ? 0 : filter + 1
+  ) {
+    const w = weight[at] as number;
+    const [a, b] = [w * low, w * high];
+    up[filter] = (up[filter] as number) + Math.max(a, b, 0);
+    down[filter] = (down[filter] as number) + Math.min(a, b, 0);
+    bits |= w;
+  }
+  const divisor = bits & -bits || 1;
+  return up.every((sum) => sum < exact * divisor) && down.every((sum) => -sum < exact * divisor);
+}
+
+/** The parts of an integer weight: multiples of the base, and the rest. */
+function digitsOf(store: WeightStore, id: WeightId): { readonly upper: WeightId; readonly lower: WeightId } {
+  const { shape } = entryOf(store, id).type;
+  const scalar = (value: number): WeightId =>
+    store.add("scale", { dtype: "f32", shape: [] }, { kind: "literal", data: Float32Array.of(value) });
+  const add = (
+    op: string,
+    dtype: TensorType["dtype"],
+    inputs: readonly WeightId[],
+    attributes: Attributes,
+  ): WeightId => store.add(`${id}.${op}`, { dtype, shape }, { kind: "expression", op, attributes, inputs });
+  const real = (integers: WeightId, scale: number): WeightId =>
+    add("dequantize", "f32", [integers, scalar(scale)], { zero: 0 });
+  const integers = (values: WeightId, scale: number, type: "i8" | "i16"): WeightId =>
+    add("quantize", type, [values, scalar(scale)], {
+      zero: 0,
+      low: Number.NEGATIVE_INFINITY,
+      high: Number.POSITIVE_INFINITY,
+      type,
+    });
+  const upper = real(integers(real(id, 1), base, "i16"), base);
+  const lower = add("sub", "f32", [real(id, 1), upper], {});
+  return { upper: integers(upper, 1, "i16"), lower: integers(lower, 1, "i8") };
+}

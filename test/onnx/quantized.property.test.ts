@@ -1,0 +1,92 @@
+// Random quantized networks: the same integers as onnxruntime, and the same bits in the interpreter and in all targets on a CPU.
+
+import * as ort from "onnxruntime-web";
+import { describe, expect, test } from "vitest";
+import { compile } from "#compile/compile.js";
+import { load } from "#compile/load.js";
+import { importOnnx } from "#import/onnx/import-onnx.js";
+import { interpret } from "#interpret/interpret.js";
+import type { Module } from "#ir/weights.js";
+import { verify } from "#ops/verify.js";
+import { seededRandom } from "#ops/random.js";
+import { seedsFor } from "../scale.js";
+import type { Form } from "./random-quantized.js";
+import { randomQuantized } from "./random-quantized.js";
+import { modelOf } from "./text-model.js";
+
+ort.env.wasm.numThreads = 1;
+ort.env.logLevel = "error";
+
+const forms: readonly Form[] = ["QDQ", "QLinear"];
+
+function drawn(form: Form, seed: number) {
+  const random = seededRandom(seed);
+  const { text, shape } = randomQuantized(random, form);
+  const bytes = modelOf(text);
+  const { value, diagnostics } = importOnnx(bytes, { file: "net.onnx" });
+  if (!value) throw new Error(`${diagnostics.map(({ message }) => message).join("\n")}\n${text}`);
+  const data = Float32Array.from({ length: shape.reduce((product, extent) => product * extent, 1) }, () =>
+    random.normal(),
+  );
+  return { text, shape, bytes, module: value, data };
+}
+
+function interpreted(module: Module, shape: readonly number[], data: Float32Array) {
+  return interpret(module, new Map([["x", { shape, data: Float64Array.from(data) }]]));
+}
+
+describe.each(forms)("%s", (form) => {
+  test("all integers are those of onnxruntime, or beside them", async () => {
+    const count = { all: 0, same: 0 };
+    for (const seed of seedsFor(40)) {
+      const { text, shape, bytes, module, data } = drawn(form, seed);
+      const session = await ort.InferenceSession.create(bytes, { logSeverityLevel: 3 });
+      const expected = await session.run({ x: new ort.Tensor("float32", data, shape) });
+      await session.release();
+      for (const [name, { data: own }] of interpreted(module, shape, data)) {
+        const wanted = Array.from(expected[name]!.data as ArrayLike<number>, Number);
+        expect(own.length).toBe(wanted.length);
+        const steps = wanted.map((value, at) => Math.abs(value - own[at]!));
+        expect(Math.max(...steps), `${name} of\n${text}`).toBeLessThanOrEqual(1);
+        count.all += steps.length;
+        count.same += steps.filter((step) => step === 0).length;
+      }
+    }
+    // Both compute exact sums, and round where the model says so. Only divisions may be rounded in another order.
+    expect(count.same / count.all).toBeGreaterThan(0.999);
+  }, 120_000);
+
+  test("all sums of quantized values are integers", () => {
+    for (const seed of seedsFor(100)) {
+      const { text, module } = drawn(form, seed);
+      expect(verify(module), text).toEqual([]);
+      const sums = [...module.graph.nodes.values()].filter(({ op }) =>
+        ["conv2d", "depthwise_conv2d", "dense", "matmul", "reduce_sum", "global_avg_pool"].includes(op),
+      );
+      expect(
+        sums.filter(({ type }) => type.dtype !== "i32").map(({ op }) => op),
+        text,
+      ).toEqual([]);
+    }
+  });
+
+  test.each(["js", "wasm"] as const)(
+    "%s has the bits of the interpreter",
+    async (target) => {
+      for (const seed of seedsFor(30)) {
+        const { text, shape, module, data } = drawn(form, seed + 1000);
+        const expected = interpreted(module, shape, data);
+        for (const threads of target === "wasm" ? [1, 3] : [1]) {
+          const net = await load(compile(module, { target }).value!, { poison: true, threads });
+          const actual = await net.run({ x: data });
+          net.dispose();
+          for (const [name, { data: wanted }] of expected)
+            expect(actual[name], `${name} with ${threads} threads of\n${text}`).toEqual(
+              Float32Array.from(wanted),
+            );
+        }
+      }
+    },
+    120_000,
+  );
+});
