@@ -18,10 +18,10 @@ import { totalCost } from "#inspect/cost.js";
 import type { Graph } from "#ir/graph.js";
 import { inputNodes } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
-import { elements } from "#ir/type.js";
+import { elements, isInteger } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import type { Distribution } from "#ops/distributions.js";
-import { distributionNames, drawValues } from "#ops/distributions.js";
+import { distributionNames, drawIntegers, drawValues } from "#ops/distributions.js";
 import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
 import type { LoadOptions, Net } from "#runtime/types.js";
@@ -181,8 +181,9 @@ function further(a: Comparison, b: Comparison): Comparison {
 /** One sample of all inputs. */
 function drawInputs({ graph }: Module, kind: Distribution, random: Random): Map<string, Tensor> {
   return new Map(
-    inputNodes(graph).map(({ name, type: { shape } }) => {
-      const data = drawValues(random, kind, elements(shape));
+    inputNodes(graph).map(({ name, type: { dtype, shape } }) => {
+      const count = elements(shape);
+      const data = isInteger(dtype) ? drawIntegers(random, dtype, count) : drawValues(random, kind, count);
       return [name, { shape, data: Float64Array.from(data) }];
     }),
   );

@@ -1,5 +1,7 @@
 // Distributions of input values, with which `verify` checks nets, and tests check ops, kernels and nets.
 
+import type { IntegerType } from "#ir/type.js";
+import { integerRanges } from "#ir/type.js";
 import type { Random } from "./random.js";
 
 /**
@@ -44,6 +46,15 @@ const distributions = {
 export type Distribution = keyof typeof distributions;
 
 export const distributionNames = Object.keys(distributions) as readonly Distribution[];
+
+/** Integers of a type, as far as f32 holds all of them exactly. */
+export function drawIntegers(random: Random, dtype: IntegerType, count: number): Float32Array {
+  const [least, greatest] = integerRanges[dtype];
+  const largest = 2 ** 24;
+  return Float32Array.from({ length: count }, () =>
+    random.int(Math.max(least, -largest), Math.min(greatest, largest)),
+  );
+}
 
 /** Values of one input or operand. */
 export function drawValues(random: Random, kind: Distribution, count: number): Float32Array {
