@@ -19,11 +19,13 @@ import {
   mapOf,
   recordOf,
 } from "#diagnostic/options.js";
+import { hasZeroPoint } from "#ops/index.js";
+import type { Graph } from "#ir/graph.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { lineTexts } from "#diagnostic/line-text.js";
 import { arenaElements } from "#ir/arenas.js";
-import { elements } from "#ir/type.js";
+import { elements, isInteger } from "#ir/type.js";
 import { bytesText } from "#ir/units.js";
 import { codeBytes } from "#ir/compact.js";
 import type { Module } from "#ir/weights.js";
@@ -79,6 +81,8 @@ export function* emitWithinLimits(
   module: Module,
   options: EmitModuleOptions = {},
 ): Interruptible<Result<Artifact>> {
+  const uncentred = zeroPoints(module);
+  if (uncentred.length > 0) return { diagnostics: uncentred };
   const artifact = yield* emitSteps(
     module,
     options,
@@ -105,7 +109,8 @@ function* emitSteps(
   const emitOptions = {
     version,
     embedWeights: options.embedWeights ?? false,
-    f16: options.f16 ?? false,
+    // f16 holds whole numbers only up to 2,048, and sums of integers must be exact.
+    f16: (options.f16 ?? false) && !hasIntegers(module.graph),
     ...given({ packedInto: options.packedInto, onPacked: options.onPacked }),
     summary: `${opCount(module.graph)} ops in ${program.launches.length} kernels`,
     lineOf: (node: string) => lineText(spans.get(node)),
@@ -118,6 +123,20 @@ function* emitSteps(
       ? { elements: packedElements(program), bytes: packedBytes(program), hash: "", flushed: 0, part: {} }
       : yield* placeWeights(program, emitOptions),
   );
+}
+
+/** Errors for the sums whose zero points no pass has moved out of them. */
+function zeroPoints({ graph }: Module): Diagnostic[] {
+  return [...graph.nodes.values()].filter(hasZeroPoint).map((node) =>
+    error("zero-point", `\`${node.name}\` sums integers with a zero point`, {
+      ...given({ span: node.origin.spans[0] }),
+      help: ["the pass `center-integers` moves zero points out of sums; do not leave it out"],
+    }),
+  );
+}
+
+function hasIntegers({ nodes }: Graph): boolean {
+  return [...nodes.values()].some(({ type }) => isInteger(type.dtype));
 }
 
 /** Bytes of the largest part of a program's memory; on GPUs, of the weights while they are read. */

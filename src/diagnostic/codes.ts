@@ -198,6 +198,8 @@ export const codeGroups = {
   gpu: {
     title: "WebGPU",
     codes: {
+      "zero-point":
+        "A sum of integers has a zero point, which kernels do not take: the pass `center-integers` did not run.",
       "over-limit": "The net exceeds the limits of the devices for which it is compiled.",
       "wrong-limits": "The file of `--limits` has no limits, or some below those that every device has.",
       "no-webgpu": "WebGPU is not available.",

@@ -6,7 +6,7 @@ import { bug } from "#diagnostic/diagnostic.js";
 import type { WeightId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { channels } from "#ir/type.js";
-import { macsOf } from "#ops/index.js";
+import { hasZeroPoint, macsOf } from "#ops/index.js";
 import type { Group, Schedule } from "#schedule/schedule.js";
 import { KernelBuilder } from "./ir/build.js";
 import type { Body } from "./ir/body.js";
@@ -73,6 +73,8 @@ export function lower(schedule: Schedule, tile: Tile = tiles[schedule.target.nam
     }
   }
 
+  for (const node of graph.nodes.values())
+    if (hasZeroPoint(node)) bug(`${node.name} has a zero point: the pass center-integers did not run`);
   for (const group of schedule.groups)
     launches.push(
       launchOf(kernelName(schedule, group), labelOf(schedule, group), (k) =>

@@ -33,7 +33,7 @@ import { concat, pad, reshape, slice, transpose } from "./shape.js";
 import { constant, input } from "./source.js";
 import { top_k } from "./top-k.js";
 import { checked, wrongExtents } from "./window.js";
-import { resultType } from "./result-type.js";
+import { resultType, zeroNames } from "./result-type.js";
 
 /** All ops by name. */
 export const ops = {
@@ -206,6 +206,12 @@ export function isMember(name: OpClass, node: Node, inputs: readonly TensorType[
     typeof padding !== "string" &&
     padding.every((extent) => extent === 0)
   );
+}
+
+/** Whether a node is a sum of integers less a zero point. */
+export function hasZeroPoint(node: Node): boolean {
+  const attributes: Attributes = node.attributes;
+  return zeroNames(opOf(node.op)).some((name) => Number(attributes[name] ?? 0) !== 0);
 }
 
 /** Makes a node from its parts. They fit because `op` and `attributes` come from the same row of the table. */

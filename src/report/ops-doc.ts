@@ -18,6 +18,7 @@ const chapters: readonly { readonly title: string; takes(name: OpName, op: Op<At
     },
     { title: "Pooling and reductions", takes: (_, op) => hasClass(op, "pooling", "reduction") },
     { title: "Activations", takes: (_, op) => hasClass(op, "activation") },
+    { title: "Integers and real numbers", takes: (_, op) => op.integers === "converts" },
     {
       title: "Elementwise, one operand",
       takes: (_, op) => hasClass(op, "elementwise") && op.operands.length === 1,
@@ -62,7 +63,7 @@ function classesDoc(): string {
 
 function section(name: OpName): string {
   const op = opOf(name);
-  const parts = [`### ${name}`, ["```net", ...signatures(name, op), "```"].join("\n"), op.doc];
+  const parts = [`### ${name}`, ["```net", ...signatures(name, op), "```"].join("\n"), meaning(op)];
   const operands = op.operands.map((operand) => `| \`${operand.name}\` | ${cell(operandDoc(operand))} |`);
   if (operands.length > 0) parts.push(["| operand | meaning |", "| --- | --- |", ...operands].join("\n"));
   const attributes = attributeRows(op).map(
@@ -76,11 +77,25 @@ function section(name: OpName): string {
   return parts.join("\n\n");
 }
 
+/** What an op means, and what it does with integers. */
+function meaning({ doc, integers }: Op<AttributeTable>): string {
+  switch (integers) {
+    case "moves":
+      return `${doc} Takes integers of one type, which the result has too.`;
+    case "sums":
+      return `${doc} Of integers it gives the exact sum, i32.`;
+    case "adds":
+      return `${doc} Adds i32 exactly, too.`;
+    default:
+      return doc;
+  }
+}
+
 /** One op in plain text, without a line end: its forms, its meaning, its operands and attributes. */
 export function describeOp(name: string): string {
   if (!isOp(name)) return `unknown op ${name}`;
   const op = opOf(name);
-  const parts = [signatures(name, op).join("\n"), plain(op.doc)];
+  const parts = [signatures(name, op).join("\n"), plain(meaning(op))];
   const operands = op.operands.map((operand) => [operand.name, plain(operandDoc(operand))]);
   if (operands.length > 0) parts.push(table(["operand", "meaning"], operands, ["left", "left"]));
   const attributes = attributeRows(op).map((row) => [

@@ -14,27 +14,32 @@ import { modelOf } from "./text-model.js";
 const device = await computingDevice();
 
 describeOn(device)("quantized networks on an adapter", () => {
-  test.each(["QDQ", "QLinear"] as const)("%s", async (form) => {
-    const count = { all: 0, same: 0 };
-    for (const seed of seedsFor(6)) {
-      const random = seededRandom(seed + 500);
-      const { text, shape } = randomQuantized(random, form);
-      const module = importOnnx(modelOf(text), { file: "net.onnx" }).value!;
-      const data = Float32Array.from({ length: shape.reduce((product, extent) => product * extent, 1) }, () =>
-        random.normal(),
-      );
-      const expected = interpret(module, new Map([["x", { shape, data: Float64Array.from(data) }]]));
-      const net = await load(compile(module, { target: "wgsl" }).value!, { device: device! });
-      const actual = await net.run({ x: data });
-      net.dispose();
-      for (const [name, { data: wanted }] of expected) {
-        const steps = wanted.map((value, at) => Math.abs(value - actual[name]![at]!));
-        // A GPU may round a quotient to a neighbour of the nearest float, which can be on the other side of a tie.
-        expect(Math.max(...steps), `${name} of\n${text}`).toBeLessThanOrEqual(1);
-        count.all += steps.length;
-        count.same += steps.filter((step) => step === 0).length;
+  test.each(["QDQ", "QLinear"] as const)(
+    "%s",
+    async (form) => {
+      const count = { all: 0, same: 0 };
+      for (const seed of seedsFor(6)) {
+        const random = seededRandom(seed + 500);
+        const { text, shape } = randomQuantized(random, form);
+        const module = importOnnx(modelOf(text), { file: "net.onnx" }).value!;
+        const data = Float32Array.from(
+          { length: shape.reduce((product, extent) => product * extent, 1) },
+          () => random.normal(),
+        );
+        const expected = interpret(module, new Map([["x", { shape, data: Float64Array.from(data) }]]));
+        const net = await load(compile(module, { target: "wgsl" }).value!, { device: device! });
+        const actual = await net.run({ x: data });
+        net.dispose();
+        for (const [name, { data: wanted }] of expected) {
+          const steps = wanted.map((value, at) => Math.abs(value - actual[name]![at]!));
+          // A GPU may round a quotient to a neighbour of the nearest float, which can be on the other side of a tie.
+          expect(Math.max(...steps), `${name} of\n${text}`).toBeLessThanOrEqual(1);
+          count.all += steps.length;
+          count.same += steps.filter((step) => step === 0).length;
+        }
       }
-    }
-    expect(count.same / count.all).toBeGreaterThan(0.999);
-  }, 240_000);
+      expect(count.same / count.all).toBeGreaterThan(0.999);
+    },
+    240_000,
+  );
 });

@@ -152,7 +152,7 @@ describe("a net", () => {
     const { value, diagnostics } = open(use, tensor("F64"));
     expect(value).toBeUndefined();
     expect(diagnostics.map(line)).toEqual([
-      "error unreadable-weight: w.safetensors has `y.dense.kernel` as F64, which cannot be read\n  save it as F32, F16 or BF16",
+      "error unreadable-weight: w.safetensors has `y.dense.kernel` as F64, which cannot be read\n  save it as F32, F16, BF16, or integers of up to 32 bits",
     ]);
     expect(text(use).slice(diagnostics[0]!.span!.start)).toMatch(/^dense/);
   });

@@ -55,7 +55,9 @@ export async function loadArtifact(
   try {
     const net = await load(artifact, { ...options, ...(gpu?.value ? { gpu: gpu.value } : {}) });
     if (f16 && net.precision === "f32")
-      session.terminal.err("note: the device has no shader-f16: the net runs in f32\n");
+      session.terminal.err(
+        "note: the net runs in f32, as the device has no shader-f16 or the net computes with integers\n",
+      );
     return net;
   } catch (cause) {
     // Engines throw this if the system does not give the memory.
