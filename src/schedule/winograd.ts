@@ -43,6 +43,12 @@ interface Candidate extends WinogradCost {
 
 const sizes: readonly WinogradSize[] = [2, 4];
 
+/**
+ * The size for integers. Its transforms of integers are multiples of 1/4, which f32 holds exactly below 2²². Those of the larger tiles have
+ * sixths, which are rounded.
+ */
+const integerSizes: readonly WinogradSize[] = [2];
+
 /** What a choice depends on, apart from the graph. */
 export interface WinogradChoices extends WinogradOptions {
   /** Where infinities may arise, by the op that makes them: see `nonFiniteSources`. */
@@ -168,7 +174,6 @@ function hindranceOf(
   nonFinite: ReadonlyMap<NodeId, string>,
 ): string | undefined {
   const { stride, dilation, groups } = node.attributes;
-  if (isInteger(node.type.dtype)) return "its sums are exact integers";
   if (stride.some((extent) => extent !== 1)) return `its stride is ${stride.join("×")}`;
   if (dilation.some((extent) => extent !== 1)) return `its dilation is ${dilation.join("×")}`;
   if (groups !== 1) return `it has ${groups} groups`;
@@ -187,7 +192,8 @@ function costsOf(graph: Graph, node: NodeOf<"conv2d">, target: Target): Costs {
   const own = bytesOfWeights(graph, node);
   const all = weightBytes(graph);
   const direct = workOf(graph, node, target, { template: "conv2d", winograd: 0 });
-  const transformed = sizes.map((size): WinogradCost => {
+  const able = isInteger(node.type.dtype) ? integerSizes : sizes;
+  const transformed = able.map((size): WinogradCost => {
     const {
       macs,
       seconds,

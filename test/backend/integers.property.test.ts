@@ -1,0 +1,80 @@
+// Nets of integers in JavaScript and WebAssembly: exactly the values of the interpreter, also where sums are divided or transformed.
+
+import { describe, expect, test } from "vitest";
+import { compile } from "#compile/compile.js";
+import { load } from "#compile/load.js";
+import { optimize } from "#compile/optimize.js";
+import { interpret } from "#interpret/interpret.js";
+import { drawIntegers } from "#ops/distributions.js";
+import { seededRandom } from "#ops/random.js";
+import type { Random } from "#ops/random.js";
+import { seedsFor } from "../scale.js";
+import { moduleOf } from "../schedule/module-of.js";
+
+const quantized = (shape: string, seed: number, spread = 0.025): string =>
+  `quantize(he_normal(seed=${seed}, fan_in=2, shape=${shape}), ${spread}, type="i8")`;
+
+function dense(random: Random): string {
+  const inputs = random.int(4000, 9000);
+  return `net t {
+    input x: u8[1, ${inputs}]
+    param w: i8[${inputs}, 7] = ${quantized(`[${inputs}, 7]`, random.int(1, 99))}
+    param b: i32[7] = [1, -20000, 300000, 7, 0, -9, 12]
+    acc = dense(x, w, b, zero=${random.pick([0, 3, 128])})
+    output s = dequantize(acc, 0.001)
+    output y = quantize(dequantize(acc, 0.001), 0.5, zero=3, type="u8")
+  }`;
+}
+
+function convolution(random: Random): string {
+  const [inputs, filters] = [random.pick([8, 32, 64, 128]), random.pick([8, 16, 30])];
+  const type = random.pick(["u8", "i8"]);
+  return `net t {
+    input x: ${type}[1, ${random.int(6, 15)}, ${random.int(6, 15)}, ${inputs}]
+    param w: i8[3, 3, ${inputs}, ${filters}] = ${quantized(`[3, 3, ${inputs}, ${filters}]`, random.int(1, 99))}
+    acc = conv2d(x, w, padding=same, zero=${random.pick(type === "u8" ? [0, 128] : [0, -5])})
+    output s = dequantize(acc, 0.001)
+    output y = quantize(dequantize(acc, 0.001) |> relu, 1, zero=-128, type="i8")
+  }`;
+}
+
+describe.each([
+  [
+    "long sums, which are divided",
+    dense,
+    (ops: readonly string[]) => ops.filter((op) => op === "dense").length === 2,
+  ],
+  ["3×3 convolutions", convolution, () => true],
+] as const)("%s", (_, draw, holds) => {
+  test.each(seedsFor(8))("seed %i", async (seed) => {
+    const random = seededRandom(seed + 1);
+    const text = draw(random);
+    const module = moduleOf(text);
+    const optimized = optimize(module).value!.module.graph;
+    expect(holds([...optimized.nodes.values()].map(({ op }) => op)), text).toBe(true);
+    const [input] = [...module.graph.nodes.values()].filter(({ op }) => op === "input");
+    const { dtype, shape } = input!.type;
+    const data = drawIntegers(
+      random,
+      dtype as "u8",
+      shape.reduce((product, extent) => product * extent, 1),
+    );
+    const expected = interpret(module, new Map([["x", { shape, data: Float64Array.from(data) }]]));
+    for (const target of ["js", "wasm"] as const) {
+      const net = await load(compile(module, { target, winogradMemory: 4 }).value!, { poison: true });
+      const actual = net.runSync({ x: data });
+      net.dispose();
+      for (const [name, { data: wanted }] of expected)
+        expect(actual[name], `${name} of ${target}\n${text}`).toEqual(Float32Array.from(wanted));
+    }
+  });
+});
+
+test("3×3 convolutions are transformed on wasm", () => {
+  const graphs = seedsFor(8).map(
+    (seed) =>
+      optimize(moduleOf(convolution(seededRandom(seed + 1))), { winogradMemory: 4 }).value!.module.graph,
+  );
+  const sizes = graphs.flatMap(({ kernels }) => [...kernels.values()].map(({ winograd }) => winograd));
+  expect(new Set(sizes.filter((size) => size > 0))).toEqual(new Set([2]));
+});
