@@ -131,12 +131,14 @@ export function shapeClash(
     .map(([name]) => name);
   const alike = suggest(key, near).map((one) => `\`${one}\``);
   const message = `parameter \`${key}\` should be ${printType(type)}, but is ${printType(found)}`;
-  const isReversed = found.shape.length > 1 && sameShape(found.shape.toReversed(), type.shape);
+  const isOther = found.dtype !== type.dtype && sameShape(found.shape, type.shape);
+  const isReversed = !isOther && found.shape.length > 1 && sameShape(found.shape.toReversed(), type.shape);
   return fail(state, span, "shape-mismatch", message, {
     label,
     ...(declared ? { others: [{ span: declared, message: `declared as ${printType(type)}` }] } : {}),
     help: [
       ...(alike.length > 0 ? [`the entries of that shape are ${alike.join(", ")}`] : []),
+      ...(isOther ? ["`quantize` and `dequantize` convert between f32 and integers"] : []),
       ...(isReversed ? ["a `transpose` of it would fit: param w: … = weight(…) |> transpose(perm=…)"] : []),
     ],
   });

@@ -5,7 +5,15 @@ import { describe, expect, test } from "vitest";
 import { compile } from "#compile/compile.js";
 import { load } from "#compile/load.js";
 import { importOnnx } from "#import/onnx/import-onnx.js";
+import { parse } from "#grammar/reading/parse.js";
+import { optimize } from "#compile/optimize.js";
+import { elaborate } from "#elaborate/elaborate.js";
+import { exportOnnx } from "#export/onnx/export-onnx.js";
+import { printGraph } from "#inspect/lift.js";
 import { interpret } from "#interpret/interpret.js";
+import { ownFile } from "#weights/own-file.js";
+import { openWeightBytes } from "#weights/safetensors.js";
+import { writeSafetensors } from "#weights/write-safetensors.js";
 import type { Module } from "#ir/weights.js";
 import { verify } from "#ops/verify.js";
 import { seededRandom } from "#ops/random.js";
@@ -67,6 +75,39 @@ describe.each(forms)("%s", (form) => {
         sums.filter(({ type }) => type.dtype !== "i32").map(({ op }) => op),
         text,
       ).toEqual([]);
+    }
+  });
+
+  test("the text, the weight file and the ONNX file of a net have its integers", () => {
+    for (const seed of seedsFor(20)) {
+      const { text, shape, module, data } = drawn(form, seed + 2000);
+      const expected = interpreted(module, shape, data);
+      const holds = (again: Module, what: string): void => {
+        expect(verify(again), `${what} of\n${text}`).toEqual([]);
+        expect([...interpreted(again, shape, data)], `${what} of\n${text}`).toEqual([...expected]);
+      };
+      const dump = printGraph(module);
+      const read = elaborate(parse(dump, "dump.net").value!, { store: module.weights });
+      expect(read.diagnostics, dump).toEqual([]);
+      holds(read.value!, "the text");
+      const { module: own, tensors } = ownFile(module, "net.safetensors");
+      // A piece is valid until the next one is made.
+      const pieces = Array.from(writeSafetensors(tensors), (piece) => Uint8Array.from(piece));
+      const file = openWeightBytes(Buffer.concat(pieces), "net.safetensors");
+      const files = { open: () => file };
+      const net = elaborate(parse(printGraph(own), "net.net").value!, { weights: files });
+      expect(net.diagnostics, text).toEqual([]);
+      holds(net.value!, "the weight file");
+      // The file has floats, which are rounded only where they are stored.
+      const exported = importOnnx(Buffer.concat([...exportOnnx(module).value!.pieces()]), {
+        file: "net.onnx",
+      });
+      for (const [name, { data: own }] of interpreted(exported.value!, shape, data)) {
+        const steps = own.map((value, at) => Math.abs(value - expected.get(name)!.data[at]!));
+        expect(Math.max(...steps), `the ONNX file of\n${text}`).toBeLessThanOrEqual(1);
+      }
+      const { value } = optimize(module);
+      holds(value!.module, "the optimized net");
     }
   });
 

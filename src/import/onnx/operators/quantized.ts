@@ -198,19 +198,19 @@ function qLinearMatMul(node: OnnxNode, ctx: Context): Value {
 function matMulInteger(node: OnnxNode, ctx: Context): Value {
   const [a, b] = [node.input(0), node.input(1)];
   const [left, right] = [node.optional(2), node.optional(3)];
-  const rows = left && spreadOver(ctx, a, left, a.shape.length - 2);
-  const columns = right && spreadOver(ctx, b, right, b.shape.length - 1);
-  const less = (x: Value, zero: Value | undefined): Value =>
-    zero ? combine(ctx, "sub", [x, zero], { type: int32 }) : x;
-  return { ...product(ctx, less(a, rows), less(b, columns)), type: int32 };
+  const rows = less(ctx, a, left, a.shape.length - 2);
+  return { ...product(ctx, rows, less(ctx, b, right, b.shape.length - 1)), type: int32 };
+}
+
+/** Integers less their zero points. */
+function less(ctx: Context, x: Value, zero: Value | undefined, axis: number): Value {
+  return { ...dequantized(ctx, x, scalar(ctx, 1), zero, axis), type: int32 };
 }
 
 /** A convolution of integers minus their zero points. */
 function convInteger(node: OnnxNode, ctx: Context): Value {
   const [x, w] = [node.input(0), node.input(1)];
-  const less = (value: Value, zero: Value | undefined): Value =>
-    zero ? combine(ctx, "sub", [value, spreadOver(ctx, value, zero, 0)], { type: int32 }) : value;
-  const operands = [less(x, node.optional(2)), less(w, node.optional(3))];
+  const operands = [less(ctx, x, node.optional(2), 0), less(ctx, w, node.optional(3), 0)];
   const result = windows["Conv"]?.(withOperands(node, operands), ctx) as Value;
   return { ...result, type: int32 };
 }
