@@ -22,6 +22,10 @@ rule relu_of_relu6: relu(r: relu6(x)) => r
 rule relu6_of_relu: relu6(relu(x)) => relu6(x)
 rule relu6_of_relu6: relu6(r: relu6(x)) => r
 
+# Integers from their zero point up are those of the numbers from 0 up.
+rule quantize_relu: quantize(relu(x), s, zero=z, low=l, ..a) => quantize(x, s, zero=z, low=max(l, z), ..a)
+  when constant(s) and least(s) > 0
+
 # Other forms of leaky relu.
 rule leaky_zero: leaky_relu(x, alpha=0) => relu(x)
 rule prelu_uniform: prelu(x, a) => leaky_relu(x, alpha=value(a))
