@@ -169,6 +169,22 @@ export function randomQuantized(random: Random, form: Form): { text: string; sha
     return quantize(name, y);
   };
 
+  /** A function of single elements. */
+  const activation = (x: Value): Value => {
+    const y = quantity(x.shape, spread(x));
+    const [op, attributes] = random.pick([
+      ["LeakyRelu", " alpha=0.1"],
+      ["Sigmoid", ""],
+    ] as const);
+    if (form === "QLinear") {
+      lines.push(`${y.name} = com.microsoft.QLinear${op}(${of(x)}, ${to(y)})${attributes}`);
+      return y;
+    }
+    const name = fresh("f");
+    lines.push(`${name} = ${op}(${real(x)})${attributes}`);
+    return quantize(name, y);
+  };
+
   const join = (a: Value, b: Value): Value => {
     const shape = a.shape.with(1, a.shape[1]! + b.shape[1]!);
     const y =
@@ -197,15 +213,37 @@ export function randomQuantized(random: Random, form: Form): { text: string; sha
     }
     const flat = { ...mean, name: fresh("q"), shape: [1, c] };
     lines.push(`${flat.name} = Reshape(${mean.name}, ${weight("i", "int64", [2], [1, c])})`);
-    const k = factors([c, units], c, 1);
+    const isTurned = random.next() < 0.4;
+    const k = factors(isTurned ? [units, c] : [c, units], c, isTurned ? 0 : 1);
+    const bias = random.next() < 0.6 ? biasOf(units, flat, k.steps) : undefined;
     const y = quantity([1, units], spread(x));
+    const gemm = isTurned ? " transB=1" : "";
     if (form === "QLinear") {
-      lines.push(`${y.name} = QLinearMatMul(${of(flat)}, ${k.name}, ${k.scale}, ${k.zero}, ${to(y)})`);
+      const offset = bias ? bias.name : "_";
+      if (isTurned || (bias && random.next() < 0.6))
+        lines.push(
+          `${y.name} = com.microsoft.QGemm(${of(flat)}, ${k.name}, ${k.scale}, ${k.zero}, ${offset}, ${to(y)})${gemm}`,
+        );
+      else if (random.next() < 0.4) {
+        const product = fresh("d");
+        lines.push(
+          `${product} = com.microsoft.MatMulIntegerToFloat(${flat.name}, ${k.name}, ${flat.scale}, ${k.scale}, ${flat.zero}, ${k.zero})`,
+        );
+        return quantize(product, y);
+      } else lines.push(`${y.name} = QLinearMatMul(${of(flat)}, ${k.name}, ${k.scale}, ${k.zero}, ${to(y)})`);
       return y;
     }
-    const [kernel, product] = [fresh("k"), fresh("d")];
+    const [kernel, offset, product] = [fresh("k"), fresh("o"), fresh("d")];
     lines.push(`${kernel} = DequantizeLinear(${k.name}, ${k.scale}, ${k.zero})${k.axis}`);
-    lines.push(`${product} = MatMul(${real(flat)}, ${kernel})`);
+    if (bias)
+      lines.push(
+        `${offset} = DequantizeLinear(${bias.name}, ${bias.scale}, ${bias.zero})${k.axis === "" ? "" : " axis=0"}`,
+      );
+    lines.push(
+      isTurned || bias
+        ? `${product} = Gemm(${real(flat)}, ${kernel}${bias ? `, ${offset}` : ""})${gemm}`
+        : `${product} = MatMul(${real(flat)}, ${kernel})`,
+    );
     return quantize(product, y);
   };
 
@@ -228,7 +266,8 @@ export function randomQuantized(random: Random, form: Form): { text: string; sha
     const kind = random.next();
     if (kind < 0.2 && like.length > 0) values.push(sum(use(last), use(random.pick(like))));
     else if (kind < 0.35 && beside.length > 0) values.push(join(use(last), use(random.pick(beside))));
-    else if (kind < 0.5) values.push(pool(use(last)));
+    else if (kind < 0.42) values.push(activation(use(last)));
+    else if (kind < 0.55) values.push(pool(use(last)));
     else values.push(convolution(use(last)));
   }
   const end = values.at(-1)!;
