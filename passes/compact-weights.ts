@@ -8,7 +8,7 @@ import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { outputIds, topological, users } from "#ir/node-order.js";
 import type { Shape } from "#ir/type.js";
-import { channels, elements } from "#ir/type.js";
+import { channels, elements, isInteger } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import { makeNode, opOf } from "#ops/index.js";
@@ -91,6 +91,8 @@ function storedForm(module: Module, node: Constant, type: WeightType | undefined
   const own = ownForm(module.weights, weight);
   if (isSmall) return own || type ? { why: "too small to matter" } : {};
   const isOwn = own !== undefined && !("why" in own);
+  // Integers are never rounded.
+  if (isInteger(node.type.dtype)) return isOwn ? { form: own } : {};
   if (isOwn && (type !== "int8" || codeBytes[own.codes] === 1)) return { form: own };
   if (type === undefined) return own && "why" in own ? own : {};
   const columns = factorChannels(module.graph, node);

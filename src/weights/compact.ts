@@ -36,6 +36,8 @@ function formOf(store: WeightStore, id: WeightId, known: Known, depth: number): 
 
 function findForm(store: WeightStore, id: WeightId, known: Known, depth: number): Found | undefined {
   const { source, type } = entryOf(store, id);
+  const integers = integerForm(store, id);
+  if (integers) return integers;
   switch (source.kind) {
     case "file":
     case "compact":
@@ -46,6 +48,7 @@ function findForm(store: WeightStore, id: WeightId, known: Known, depth: number)
         id: input,
         found: formOf(store, input, known, depth + 1),
       }));
+      if (source.op === "dequantize") return dequantized(store, type.shape, source, inputs);
       if (inputs.every(({ found }) => found === undefined)) return undefined;
       if (source.op === "mul") return scaled(store, type.shape, inputs);
       return moved(store, type.shape, source, inputs);
@@ -57,6 +60,38 @@ function findForm(store: WeightStore, id: WeightId, known: Known, depth: number)
     default:
       return source satisfies never;
   }
+}
+
+/** Integers of up to 16 bits are their own codes. */
+function integerForm(store: WeightStore, id: WeightId): CompactForm | undefined {
+  const read = (into?: Float32Array): Float32Array => store.readF32(id, into);
+  switch (entryOf(store, id).type.dtype) {
+    case "i8":
+      return { ...plainNumbers, codes: "int8", read };
+    case "u8":
+      return { ...plainNumbers, codes: "uint8", read };
+    case "i16":
+      return {
+        codes: "uint16",
+        scale: 1,
+        min: -(2 ** 15),
+        read: (into) => convert(read(into), into, (value) => value + 2 ** 15),
+      };
+    default:
+      return undefined;
+  }
+}
+
+/** Real numbers of integers: the zero point is taken from each code, and the steps are factors. */
+function dequantized(
+  store: WeightStore,
+  shape: Shape,
+  { attributes }: Extract<WeightSource, { kind: "expression" }>,
+  [integers, steps]: readonly Input[],
+): Found | undefined {
+  if (!integers?.found || "why" in integers.found || !steps) return integers?.found;
+  const centred = { ...integers.found, min: integers.found.min - Number(attributes["zero"] ?? 0) };
+  return scaled(store, shape, [{ id: integers.id, found: centred }, steps]);
 }
 
 interface Input {

@@ -38,6 +38,19 @@ function convolution(random: Random): string {
   }`;
 }
 
+/** Weights that are dequantized when they are packed, with a step for each unit or one for all, and a zero point. */
+function realWeights(random: Random): string {
+  const zero = random.pick([0, 5]);
+  const steps = random.pick(["0.013", "he_normal(seed=3, fan_in=2, shape=[40])"]);
+  const type = random.pick(["i8", "i16"]);
+  const values = `he_normal(seed=${random.int(1, 99)}, fan_in=2, shape=[30, 40])`;
+  return `net t {
+    input x: u8[1, 30]
+    param w: f32[30, 40] = dequantize(quantize(${values}, 0.025, zero=${zero}, type="${type}"), ${steps}, zero=${zero})
+    output y = pad(dequantize(x, 1), before=[0, 0], after=[29, 10]) + w
+  }`;
+}
+
 describe.each([
   [
     "long sums, which are divided",
@@ -45,6 +58,7 @@ describe.each([
     (ops: readonly string[]) => ops.filter((op) => op === "dense").length === 2,
   ],
   ["3×3 convolutions", convolution, () => true],
+  ["weights that are dequantized", realWeights, () => true],
 ] as const)("%s", (_, draw, holds) => {
   test.each(seedsFor(8))("seed %i", async (seed) => {
     const random = seededRandom(seed + 1);
