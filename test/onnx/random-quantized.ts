@@ -34,9 +34,12 @@ export function randomQuantized(random: Random, form: Form): { text: string; sha
     return name;
   };
   const type = random.pick(["uint8", "int8"] as const);
+  /** Half of the nets have scales of one digit: then many sums lie in the middle between two steps, and each rounding before shows. */
+  const isShort = random.next() < 0.5;
+  const scaleNear = (scale: number): number => Math.fround(isShort ? Number(scale.toPrecision(1)) : scale);
   /** A new value, whose real numbers have about this spread. */
   const quantity = (shape: readonly number[], spread: number, isPositive = false): Value => {
-    const step = Math.fround((spread / 40) * (0.8 + 0.4 * random.next()));
+    const step = scaleNear((spread / 40) * (0.8 + 0.4 * random.next()));
     const middle = isPositive
       ? type === "uint8"
         ? 0
@@ -75,7 +78,7 @@ export function randomQuantized(random: Random, form: Form): { text: string; sha
     const point = isSigned ? 0 : random.int(100, 150);
     const count = isPerChannel ? filters : 1;
     const steps = Array.from({ length: count }, () =>
-      Math.fround((0.5 + random.next()) / (45 * Math.sqrt(terms))),
+      scaleNear((0.5 + random.next()) / (45 * Math.sqrt(terms))),
     );
     const lie = isPerChannel ? [filters] : [];
     const values = integers(
