@@ -40,7 +40,7 @@ export function speedText(results: readonly Comparison[]): string {
       `${result.model}, ${result.input.slice(1, 3).join("×")}`,
       ...(processors.length > 1 ? [cpuOf(result)] : []),
       milliseconds(own),
-      milliseconds(peerOf(result, "cleave-relaxed:2")),
+      milliseconds(threaded(peerOf(result, "cleave-relaxed:2"))),
       ...Object.keys(others).map((name) => times(peerOf(result, name))),
       kibibytes(own),
     ];
@@ -62,6 +62,11 @@ function ownOf(result: Comparison): PeerResult | undefined {
 
 function peerOf({ peers }: Comparison, name: string): PeerResult | undefined {
   return peers.find(({ peer }) => peer === name);
+}
+
+/** A peer that uses the threads it was asked for: small nets stay on one. */
+function threaded(one: PeerResult | undefined): PeerResult | undefined {
+  return one && one.threads > 1 ? one : undefined;
 }
 
 function milliseconds(one: PeerResult | undefined): string {

@@ -14,7 +14,7 @@ const code = (kibibytes: number): Partial<PeerResult> => ({
 });
 const all = [
   peer("cleave-relaxed", 2, code(20)),
-  peer("cleave-relaxed:2", 1.25, code(20)),
+  peer("cleave-relaxed:2", 1.25, { threads: 2, ...code(20) }),
   peer("litert", 3, code(2865)),
   peer("onnxruntime-web", 5, code(3634)),
 ];
@@ -35,6 +35,11 @@ test("with several processors, each row names its own", () => {
   const text = speedText([comparison(all, inBrowser), comparison(all, { ...inBrowser, cpu: "Intel Xeon" })]);
   expect(text).toContain("| model | processor |");
   expect(text).toContain("| m, 8×9 | Intel Xeon | 2.00 |");
+});
+
+test("a net that stays on one thread has no time for two", () => {
+  const one = all.map((result) => ({ ...result, threads: 1 }));
+  expect(speedText([comparison(one, inBrowser)])).toContain("| m, 8×9 | 2.00 |  | 1.50 |");
 });
 
 test("a model that was not measured against LiteRT.js has no row", () => {
