@@ -8,7 +8,16 @@ import { publishedTolerance } from "./judge.js";
 import { isMissed, limitsOf } from "./limits.js";
 import { profileRows } from "./profile-table.js";
 import type { Comparison, PeerResult } from "./results.js";
-import { cpuOf, isOwn, markOf, markdownOf, markdownTable, titleOf, whereOf } from "./results.js";
+import {
+  cpuOf,
+  isOwn,
+  markOf,
+  markdownOf,
+  markdownTable,
+  milliseconds,
+  titleOf,
+  whereOf,
+} from "./results.js";
 import type { RuntimeSize } from "./runtime-sizes.js";
 
 /** Writes benchmarks.md and its plots into a folder; measurements that are missing have no plot. */
@@ -155,7 +164,9 @@ export function plot(title: string, results: readonly Comparison[], titleIn = ti
   const newest = new Map(results.map((result) => [`${titleIn(result)} ${result.adapter ?? ""}`, result]));
   const groups = [...newest.values()].map((result): BarGroup => {
     const base = markOf(result);
-    return { title: titleIn(result), bars: result.peers.map((one) => barOf(one, base)) };
+    // A net that stays on one thread is as fast with two.
+    const shown = result.peers.filter(({ peer, threads }) => threads > 1 || !peer.includes(":"));
+    return { title: titleIn(result), bars: shown.map((one) => barOf(one, base)) };
   });
   return barPlot(title, groups);
 }
@@ -170,5 +181,5 @@ function barOf({ peer, medianMs }: PeerResult, base: PeerResult | undefined): Ba
         : "peer";
   const value = (base?.medianMs ?? Number.NaN) / medianMs;
   const label = peer.replace(/:(\d+)$/, ", $1 threads");
-  return { label, value, text: `${value.toFixed(2)}× (${medianMs.toFixed(1)} ms)`, kind };
+  return { label, value, text: `${value.toFixed(2)}× (${milliseconds(medianMs)} ms)`, kind };
 }

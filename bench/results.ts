@@ -125,7 +125,8 @@ function timesColumn({ peers }: Comparison, over: string): Column {
   };
 }
 
-function milliseconds(value: number): string {
+/** A time with three digits or so. */
+export function milliseconds(value: number): string {
   return value.toFixed(value < 10 ? 2 : 1);
 }
 

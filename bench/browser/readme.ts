@@ -1,7 +1,7 @@
 // README's table of speed and download, from the results in a browser.
 
 import type { Comparison, PeerResult } from "../results.js";
-import { cpuOf, markdownTable, whereOf } from "../results.js";
+import { cpuOf, markdownTable, milliseconds, whereOf } from "../results.js";
 
 const begin = "<!-- speed, written by `npm run bench -- --browser --docs` -->";
 const end = "<!-- /speed -->";
@@ -39,8 +39,8 @@ export function speedText(results: readonly Comparison[]): string {
     return [
       `${result.model}, ${result.input.slice(1, 3).join("×")}`,
       ...(processors.length > 1 ? [cpuOf(result)] : []),
-      milliseconds(own),
-      milliseconds(threaded(peerOf(result, "cleave-relaxed:2"))),
+      timeOf(own),
+      timeOf(threaded(peerOf(result, "cleave-relaxed:2"))),
       ...Object.keys(others).map((name) => times(peerOf(result, name))),
       kibibytes(own),
     ];
@@ -69,8 +69,8 @@ function threaded(one: PeerResult | undefined): PeerResult | undefined {
   return one && one.threads > 1 ? one : undefined;
 }
 
-function milliseconds(one: PeerResult | undefined): string {
-  return one ? one.medianMs.toFixed(one.medianMs < 10 ? 2 : 1) : "";
+function timeOf(one: PeerResult | undefined): string {
+  return one ? milliseconds(one.medianMs) : "";
 }
 
 /** The gzipped code that a page loads for a peer. */
