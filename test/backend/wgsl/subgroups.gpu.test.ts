@@ -22,7 +22,7 @@ const context = { target: wgslTarget, options: {}, report: () => {} };
 const text = `net n {
   input x: f32[N, 5, 7, 4]
   a = conv2d(x, filters=36, kernel=3x3, padding=same) |> relu
-  b = conv2d(a, filters=20, kernel=1x1)
+  b = conv2d(a, filters=20, kernel=1x1) |> relu
   output y = global_avg_pool(b) |> dense(units=8)
 }`;
 let copies = 0;
