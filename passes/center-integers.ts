@@ -55,11 +55,16 @@ function centred(module: Module): Module {
     const known = shifts.get(key);
     if (known) return known;
     const { shape } = value.type;
-    const type: TensorType = { dtype: offset === 0 ? wanted : centredType(wanted, offset), shape };
     const parts = {
       position: near.position,
       origin: { pass: "center-integers", spans: near.origin.spans },
     };
+    if (wanted === "i32") {
+      const moved = { id: sumWith(value, value.offset - offset, parts, near), type: value.type, offset };
+      shifts.set(key, moved);
+      return moved;
+    }
+    const type: TensorType = { dtype: offset === 0 ? wanted : centredType(wanted, offset), shape };
     const add = (op: OpName, of: NodeId, own: TensorType, attributes: Attributes): NodeId => {
       const source = changed.get(of) ?? graph.nodes.get(of);
       const id = fresh.nextId();
@@ -85,6 +90,27 @@ function centred(module: Module): Module {
     const shifted = { id, type, offset };
     shifts.set(key, shifted);
     return shifted;
+  };
+
+  /** A sum of 32 bits and a number. */
+  const sumWith = (
+    { id: of, type }: Stored,
+    number: number,
+    parts: Pick<Node, "position" | "origin">,
+    near: Node,
+  ): NodeId => {
+    const name = fresh.unique(`${(changed.get(of) ?? graph.nodes.get(of) ?? near).name}.add`);
+    const added = fresh.nextId();
+    const scalar: TensorType = { dtype: "i32", shape: [] };
+    const weight = weights.add(`${name}.offset`, scalar, {
+      kind: "literal",
+      data: Float32Array.of(number),
+    });
+    const constant = { ...parts, id: added, name: fresh.unique(`${name}.offset`), type: scalar };
+    changed.set(added, constantNode(constant, weight));
+    const id = fresh.nextId();
+    changed.set(id, makeNode({ ...parts, id, name, op: "add", inputs: [of, added], type, attributes: {} }));
+    return id;
   };
 
   const one = (): string =>
@@ -145,6 +171,9 @@ function centred(module: Module): Module {
         node.type,
         offset,
       );
+    } else if (opOf(node.op).integers === "adds" && isInteger(node.type.dtype)) {
+      const offset = inputs.reduce((sum, value) => sum + value.offset, 0);
+      put(node, ids, node.attributes, node.type, offset);
     } else if (opOf(node.op).integers === "moves" && isInteger(node.type.dtype)) {
       const { offset = 0 } = inputs[0] ?? {};
       const same = inputs.map((value, at): Stored =>

@@ -30,7 +30,7 @@ export function speedText(results: readonly Comparison[]): string {
     "Cleave, ms",
     "two threads, ms",
     ...Object.values(others).map((name) => `× ${name}`),
-    "code, KiB",
+    "code, KiB gzipped",
   ];
   const rows = shown.map((result) => {
     const own = ownOf(result);
@@ -52,7 +52,7 @@ export function speedText(results: readonly Comparison[]): string {
   const where = [...new Set(shown.map((result) => `${whereOf(result)} on ${cpuOf(result)}`))].join("; ");
   return `${markdownTable([head, ...rows], processors.length > 1 ? 2 : 1)}
 
-Measured in ${where}. The code of the other runtimes, which a page loads besides a model: ${loaded.join(", ")}.`;
+Measured in ${where}. The code of the other runtimes, which a page loads besides a model, gzipped: ${loaded.join(", ")}.`;
 }
 
 /** What `load` uses in a browser with relaxed SIMD, on one thread. */

@@ -75,15 +75,16 @@ export async function profile(module: Module, options: ProfileOptions = {}): Pro
   expectOptions("profile", options, profileKinds);
   const { target: name = defaultTarget, threads = 1, runs = 20, warmup = 500, onStep } = options;
   const { target } = targetOf(name, options);
-  const schedule = scheduleModule(module, target);
   onStep?.("making kernels");
   const artifact = emit(module, options);
+  const schedule = scheduleModule(module, target);
   const gpu = artifact.needs
     ? await timedDevice(options.gpu as GPU | undefined, artifact.needs, options.f16 ?? false)
     : undefined;
-  if (!gpu) onStep?.("measuring the machine");
-  const machine = gpu ? undefined : await measureRoofline(name, threads, options.roofline);
   const net = await load(artifact, gpu ? { device: gpu.device } : { threads });
+  if (!gpu) onStep?.("measuring the machine");
+  // A small net stays on one thread.
+  const machine = gpu ? undefined : await measureRoofline(name, net.threads ?? 1, options.roofline);
   const { perLaunch, perRun } = await timeRuns(net, module, { warmup, runs, onStep, gpu });
   const lineOf = lineTexts(options.sources ?? new Map());
   const milliseconds = perLaunch.map(median);

@@ -23,11 +23,11 @@ const inBrowser = { browser: "Chromium 156", cpu: "AMD  EPYC", input: [1, 8, 9, 
 test("a row has the times, how many times as fast as others, and the code that a page loads", () => {
   const [head, , row, , text] = speedText([comparison(all, inBrowser)]).split("\n");
   expect(head).toBe(
-    "| model | Cleave, ms | two threads, ms | × LiteRT.js | × onnxruntime-web | × tfjs-wasm | code, KiB |",
+    "| model | Cleave, ms | two threads, ms | × LiteRT.js | × onnxruntime-web | × tfjs-wasm | code, KiB gzipped |",
   );
   expect(row).toBe("| m, 8×9 | 2.00 | 1.25 | 1.50 | 2.50 |  | 20 |");
   expect(text).toBe(
-    "Measured in Chromium 156 on AMD EPYC. The code of the other runtimes, which a page loads besides a model: LiteRT.js 2,865 KiB, onnxruntime-web 3,634 KiB.",
+    "Measured in Chromium 156 on AMD EPYC. The code of the other runtimes, which a page loads besides a model, gzipped: LiteRT.js 2,865 KiB, onnxruntime-web 3,634 KiB.",
   );
 });
 
