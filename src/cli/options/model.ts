@@ -1,5 +1,6 @@
 // The options of reading a model, which every command with one has.
 
+import { existsSync } from "node:fs";
 import type { WeightType } from "#ir/compact.js";
 import { weightTypes } from "#ir/compact.js";
 import type { Command } from "commander";
@@ -73,7 +74,12 @@ export function withImportOptions(command: Command): Command {
 
 function addWeights(text: string, all: WeightsOption = {}): WeightsOption {
   const type = weightTypes.find((one) => one === text);
-  return type ? { ...all, type } : { ...all, file: text };
+  if (type && all.type) throw new InvalidArgumentError(`weights are already stored as ${all.type}.`);
+  if (type) return { ...all, type };
+  // A word such as fp16 is hardly a file.
+  if (/^\w*$/.test(text) && !existsSync(text))
+    throw new InvalidArgumentError(`it must be a file, or one of ${weightTypes.join(", ")}.`);
+  return { ...all, file: text };
 }
 
 function addDimension(text: string, all: ReadonlyMap<string, number>): Map<string, number> {
