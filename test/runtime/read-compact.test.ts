@@ -9,6 +9,7 @@ import type { Room } from "#runtime/weights.js";
 import { findWeights, readWeights } from "#runtime/weights.js";
 import { seededRandom } from "#ops/random.js";
 import { widen } from "#weights/widen.js";
+import { serve } from "./serve.js";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -64,20 +65,6 @@ const { file, model } = packedFile(
   4,
 );
 const expected = Float32Array.from(all.flatMap(({ values }) => [...values]));
-
-/** `fetch` gives these bytes in pieces of this size. */
-function serve(bytes: Uint8Array, size: number): void {
-  let at = 0;
-  const read = async () => {
-    const value = at < bytes.length ? bytes.slice(at, at + size) : undefined;
-    at += size;
-    return { done: value === undefined, value };
-  };
-  vi.stubGlobal("fetch", async () => ({
-    ok: true,
-    body: { getReader: () => ({ read, cancel: async () => {} }) },
-  }));
-}
 
 const url = "https://x/small.mjs";
 const bits = (values: Float32Array): number[] => [...new Int32Array(values.slice().buffer)];

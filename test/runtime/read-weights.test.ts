@@ -11,6 +11,7 @@ import { hashBytes } from "#runtime/hash.js";
 import type { Model } from "#runtime/types.js";
 import { readWeights } from "#runtime/weights.js";
 import { smallProgram } from "../backend/programs.js";
+import { serve, serveReads } from "./serve.js";
 
 const { weights } = emitWasm(smallProgram({ lanes: 4 }), { version: "0.0.0" });
 const file = weights!;
@@ -26,22 +27,6 @@ const model: Model = {
 };
 
 afterEach(() => vi.unstubAllGlobals());
-
-/** `fetch` gives these bytes in pieces of this size. */
-function serve(bytes: Uint8Array, size: number): void {
-  let at = 0;
-  const read = async () => {
-    const value = at < bytes.length ? bytes.slice(at, at + size) : undefined;
-    at += size;
-    return { done: value === undefined, value };
-  };
-  stubReader(read);
-}
-
-function stubReader(read: () => Promise<unknown>): void {
-  const reader = { read, cancel: async () => {} };
-  vi.stubGlobal("fetch", async () => ({ ok: true, body: { getReader: () => reader } }));
-}
 
 test.each([1, 2, 3, 7, 8, 9, 64, 1000])("a response in pieces of %i bytes", async (size) => {
   for (const memory of [new ArrayBuffer(48), new SharedArrayBuffer(48)]) {
@@ -93,7 +78,7 @@ test.each([
 });
 
 test("a connection that breaks says which file and why", async () => {
-  stubReader(async () => Promise.reject(new Error("reset by peer")));
+  serveReads(async () => Promise.reject(new Error("reset by peer")));
   const room = new Uint8Array(32);
   await expect(
     readWeights(model, "https://x/small.mjs", undefined, undefined, [{ bytes: room }]),
