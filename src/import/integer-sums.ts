@@ -6,11 +6,12 @@ import { nodeOf } from "#ir/graph.js";
 import { createFresh } from "#ir/fresh.js";
 import { topological } from "#ir/node-order.js";
 import type { Shape, TensorType } from "#ir/type.js";
-import { elements, isInteger, sameShape } from "#ir/type.js";
+import { elements, integerRanges, isInteger, sameShape } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import { inferType, makeNode, opOf } from "#ops/index.js";
 import { isProblem } from "#ops/op.js";
+import { roundHalfEven } from "#ops/scalar-eval.js";
 import { factorIntegers, integerBias } from "./integer-weights.js";
 
 /** A f32 value as integers: scale · (integers − zero). */
@@ -190,43 +191,36 @@ export function withIntegerSums(module: Module): Module {
       dequantizes(node, moved, Float32Array.of(first.scale), first.zero);
   };
 
-  /**
-   * A sum that is quantized again is multiplied by one number, s·t / step, and not first multiplied and then divided. Activations that only
-   * cut off commute with it. Undefined if the value is something else.
-   */
-  const requantized = (id: NodeId, step: number): NodeId | undefined => {
-    const node = nodes.get(id);
-    if (node?.op === "relu") {
-      const inner = requantized(node.inputs[0] ?? -1, step);
-      if (inner === undefined) return undefined;
-      const own = { id: fresh.nextId(), name: fresh.unique(`${node.name}.scaled`), inputs: [inner] };
-      nodes.set(own.id, makeNode({ ...node, ...own }));
-      return own.id;
-    }
-    const [integers, scale] = node?.op === "dequantize" ? node.inputs.map((one) => nodes.get(one)) : [];
-    if (node?.op !== "dequantize" || integers?.type.dtype !== "i32" || scale?.op !== "constant")
-      return undefined;
-    const own = makeNode({ ...node, id: fresh.nextId(), name: fresh.unique(`${node.name}.scaled`) });
-    const scales = weights.readF32(scale.attributes.weight).map((one) => one / step);
-    dequantizes(own, integers, scales, node.attributes.zero);
-    return own.id;
-  };
-
   /** Integers that are rounded to the same integers again stay as they are; other users read them instead. */
   const same = new Map<NodeId, NodeId>();
   const requantize = (node: NodeOf<"quantize">): void => {
     const step = scaleOf(node.inputs[1]);
-    const [x = -1] = node.inputs;
-    const { zero, low, high, type } = node.attributes;
+    if (step === undefined) return;
+    const { x, low, high } = cutOff(nodes, node, step);
+    const { zero, type } = node.attributes;
+    const bounds = { ...node.attributes, low, high };
     const own = known.get(x);
-    const isWhole = low === Number.NEGATIVE_INFINITY && high === Number.POSITIVE_INFINITY;
-    if (own && isWhole && own.scale === step && own.zero === zero && own.integers.type.dtype === type)
-      return void same.set(node.id, own.integers.id);
-    const scaled = step === undefined ? undefined : requantized(x, step);
-    if (scaled === undefined) return;
+    if (own && own.scale === step && own.zero === zero && own.integers.type.dtype === type) {
+      const { integers } = own;
+      const isWhole = low === Number.NEGATIVE_INFINITY && high === Number.POSITIVE_INFINITY;
+      if (isWhole) same.set(node.id, integers.id);
+      else if (integers.op === "quantize") {
+        const inner = integers.attributes;
+        const attributes = { ...inner, ...within([inner.low, inner.high], [low, high]) };
+        nodes.set(node.id, makeNode({ ...node, inputs: integers.inputs, attributes }));
+      } else nodes.set(node.id, makeNode({ ...node, inputs: node.inputs.with(0, x), attributes: bounds }));
+      return;
+    }
+    // A sum that is quantized again is multiplied once, by s·t / step, and not first multiplied and then divided.
+    const sum = nodes.get(x);
+    const [integers, scale] = sum?.op === "dequantize" ? sum.inputs.map((one) => nodes.get(one)) : [];
+    if (sum?.op !== "dequantize" || integers?.type.dtype !== "i32" || scale?.op !== "constant") return;
+    const scaled = makeNode({ ...sum, id: fresh.nextId(), name: fresh.unique(`${sum.name}.scaled`) });
+    const scales = weights.readF32(scale.attributes.weight).map((one) => one / step);
+    dequantizes(scaled, integers, scales, sum.attributes.zero);
     const one = literal("one", [], Float32Array.of(1));
     const unit = constant(node, `${node.name}.scale`, { dtype: "f32", shape: [] }, one);
-    nodes.set(node.id, makeNode({ ...node, inputs: [scaled, unit] }));
+    nodes.set(node.id, makeNode({ ...node, inputs: [scaled.id, unit], attributes: bounds }));
   };
 
   for (const written of topological(graph)) {
@@ -247,6 +241,42 @@ export function withIntegerSums(module: Module): Module {
   const outputs = graph.outputs.map((output) => ({ ...output, node: same.get(output.node) ?? output.node }));
   const read = outputs.map(({ node }) => node);
   return { weights, graph: { ...graph, nodes: living(nodes, read), outputs, nextId: fresh.next } };
+}
+
+/**
+ * The value that a node quantizes, without activations that only cut off, and the least and the greatest integer that these leave. They commute
+ * with rounding, since a greater number never becomes a smaller integer. Only integers are cut off so: other values may be NaN.
+ */
+function cutOff(
+  nodes: ReadonlyMap<NodeId, Node>,
+  { inputs: [x = -1], attributes: { zero, low, high, type } }: NodeOf<"quantize">,
+  step: number,
+): { readonly x: NodeId; readonly low: number; readonly high: number } {
+  const integer = (value: number): number => roundHalfEven(Math.fround(value / step)) + zero;
+  let bounds = { low, high };
+  let from = x;
+  for (let node = nodes.get(from); node?.op === "relu" || node?.op === "clip"; node = nodes.get(from)) {
+    const inner = node.op === "relu" ? { low: 0, high: Number.POSITIVE_INFINITY } : node.attributes;
+    bounds = within([integer(inner.low), integer(inner.high)], [bounds.low, bounds.high]);
+    [from = -1] = node.inputs;
+  }
+  if (nodes.get(from)?.op !== "dequantize") return { x, low, high };
+  const [least, greatest] = integerRanges[type];
+  bounds = within([bounds.low, bounds.high], [least, greatest]);
+  return {
+    x: from,
+    low: bounds.low <= least ? Number.NEGATIVE_INFINITY : bounds.low,
+    high: bounds.high >= greatest ? Number.POSITIVE_INFINITY : bounds.high,
+  };
+}
+
+/** The bounds of a value that is cut off twice. */
+function within(
+  inner: readonly [low: number, high: number],
+  [low, high]: readonly [low: number, high: number],
+): { readonly low: number; readonly high: number } {
+  const [least, greatest] = inner.map((bound) => Math.min(Math.max(bound, low), high));
+  return { low: least ?? low, high: greatest ?? high };
 }
 
 /** The node with operands that were replaced. */

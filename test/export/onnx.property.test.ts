@@ -17,7 +17,6 @@ import type { Node } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import { tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
-import type { ModelProto } from "#onnx/proto/onnx_pb.js";
 import { ModelProtoSchema } from "#onnx/proto/onnx_pb.js";
 import { inferType, opOf } from "#ops/index.js";
 import { isProblem } from "#ops/op.js";
@@ -29,10 +28,8 @@ import { cases } from "../cases.js";
 import { computingOps, opModule, randomInputs } from "../op-module.js";
 import { randomModule } from "../random-graph.js";
 import { scaled, seedsFor } from "../scale.js";
+import { exported, runByPeer } from "./exported.js";
 import { printModel } from "./print-model.js";
-
-ort.env.wasm.numThreads = 1;
-ort.env.logLevel = "error";
 
 /** Nets of one op that are tried for each op. */
 const samples = scaled(12);
@@ -189,52 +186,6 @@ cases(import.meta.dirname, "onnx.txt", async (input, { options }) => {
   return printModel(fromBinary(ModelProtoSchema, exported(module, options)));
 });
 
-/** The bytes of a model, checked against what ONNX says of every model. */
-function exported(module: Module, options: ExportOptions = {}): Uint8Array {
-  const { value, diagnostics } = exportOnnx(module, options);
-  const outside = new Set(
-    [...module.graph.nodes.values()].flatMap(({ op, name }) => (op === "input" ? name : [])),
-  );
-  const renamed = diagnostics.filter(({ code }) => code === "renamed-output");
-  expect(diagnostics).toEqual(renamed);
-  for (const { message } of renamed) expect(outside).toContain(/`(.*?)`/.exec(message)![1]);
-  const bytes = Buffer.concat([...value!.pieces()]);
-  expect(bytes.length).toBe(value!.size);
-  checkModel(fromBinary(ModelProtoSchema, bytes), options);
-  return bytes;
-}
-
-/** Values have one name each and are made before they are used; all that is there is used. */
-function checkModel({ graph, opsetImport, irVersion }: ModelProto, { opset = 20 }: ExportOptions): void {
-  expect(opsetImport).toMatchObject([{ domain: "", version: BigInt(opset) }]);
-  expect(irVersion).toBeGreaterThanOrEqual(8n);
-  const known = new Set<string>();
-  const define = (name: string): void => {
-    expect(name).not.toBe("");
-    expect(known, `a second ${name}`).not.toContain(name);
-    known.add(name);
-  };
-  for (const { name } of graph!.input) define(name);
-  for (const { name, dims, rawData, dataType } of graph!.initializer) {
-    define(name);
-    const count = dims.reduce((product, extent) => product * Number(extent), 1);
-    expect(rawData.length).toBe(count * (dataType === 7 ? 8 : 4));
-  }
-  const names = graph!.node.map(({ name }) => name);
-  expect(new Set(names).size).toBe(names.length);
-  for (const { input, output } of graph!.node) {
-    for (const name of input) if (name !== "") expect(known).toContain(name);
-    for (const name of output) define(name);
-  }
-  for (const { name } of graph!.output) expect(known).toContain(name);
-  const used = new Set([
-    ...graph!.node.flatMap(({ input }) => input),
-    ...graph!.output.map(({ name }) => name),
-  ]);
-  for (const { name } of graph!.initializer) expect(used, `${name} is not used`).toContain(name);
-  for (const { name } of graph!.valueInfo) expect(known).toContain(name);
-}
-
 /** Holds the file's results, imported again and in onnxruntime, against the graph's. */
 async function compare(
   module: Module,
@@ -250,13 +201,11 @@ async function compare(
   const names = [...again!.graph.nodes.values()].filter(({ op }) => op === "input").map(({ name }) => name);
   const values = [...inputs.values()].map((value) => (options.nchw ? toFirst(value) : value));
   const imported = interpret(again!, new Map(names.map((name, at) => [name, values[at]!])));
-  const session = await ort.InferenceSession.create(bytes);
-  const feeds = [...inputs.keys()].map((name, at) => {
-    const { shape, data } = values[at]!;
-    return [name, new ort.Tensor("float32", Float32Array.from(data), shape)] as const;
-  });
-  const peer = await session.run(Object.fromEntries(feeds));
-  await session.release();
+  const peer = await runByPeer(
+    module,
+    bytes,
+    new Map([...inputs.keys()].map((name, at) => [name, values[at]!])),
+  );
   const longest = longestReduction(module);
   const written = fromBinary(ModelProtoSchema, bytes).graph!.output.map((output) => output.name);
   expect(again!.graph.outputs.map((output) => output.name)).toEqual(written);
@@ -267,8 +216,8 @@ async function compare(
     const what = `${name} of ${[...module.graph.nodes.values()].map(({ op, attributes, type }) => `${op} ${type.shape.join("×")} ${JSON.stringify(attributes)}`).join(", ")}`;
     expect(imported.get(name)!.shape, what).toEqual(shape);
     expect(firstDifference(imported.get(name)!.data, data, longest), `imported: ${what}`).toBe(-1);
-    expect(peer[name]!.dims, what).toEqual(shape);
-    expect(firstDifference(peer[name]!.data as Float32Array, data, longest), `onnxruntime: ${what}`).toBe(-1);
+    expect(peer.get(name)!.shape, what).toEqual(shape);
+    expect(firstDifference(peer.get(name)!.data, data, longest), `onnxruntime: ${what}`).toBe(-1);
   }
 }
 

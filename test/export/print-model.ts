@@ -1,24 +1,31 @@
 // ONNX models as text, for cases: inputs, a line for each node with its attributes, outputs.
 
+import { elementTypes } from "#import/onnx/element-type.js";
 import type { AttributeProto, ModelProto, NodeProto, ValueInfoProto } from "#onnx/proto/onnx_pb.js";
 
 export function printModel({ graph }: ModelProto): string {
-  const shapes = new Map(
-    [...graph!.input, ...graph!.output, ...graph!.valueInfo].map((info) => [info.name, shapeOf(info)]),
-  );
-  for (const { name, dims } of graph!.initializer) shapes.set(name, dims.join("×"));
   const used = (name: string): string => (name === "" ? "_" : name);
   return [
-    ...graph!.input.map((info) => `input ${info.name} ${shapeOf(info)}`),
+    ...graph!.input.map((info) => `input ${info.name} ${typeOf(info)}`),
     ...graph!.initializer.map(
-      ({ name, dims, dataType }) => `weight ${name} [${dims.join(", ")}]${dataType === 7 ? " int64" : ""}`,
+      ({ name, dims, dataType }) => `weight ${name} [${dims.join(", ")}]${nameOf(dataType)}`,
     ),
     ...graph!.node.map(
       (node: NodeProto) =>
         `${node.output.join(", ")} = ${node.opType}(${node.input.map(used).join(", ")})${node.attribute.map(printAttribute).join("")}${node.docString === "" ? "" : `  # ${node.docString}`}`,
     ),
-    ...graph!.output.map((info) => `output ${info.name} ${shapeOf(info)}`),
+    ...graph!.output.map((info) => `output ${info.name} ${typeOf(info)}`),
   ].join("\n");
+}
+
+/** The name of an element type behind a space; nothing for float. */
+function nameOf(dataType: number): string {
+  return dataType === 1 ? "" : ` ${elementTypes.get(dataType)!.name}`;
+}
+
+function typeOf({ type, ...info }: ValueInfoProto): string {
+  const element = type?.value.case === "tensorType" ? type.value.value.elemType : 0;
+  return `${shapeOf({ type, ...info } as ValueInfoProto)}${nameOf(element)}`;
 }
 
 function shapeOf({ type }: ValueInfoProto): string {

@@ -108,14 +108,10 @@ describe.each(forms)("%s", (form) => {
       const net = elaborate(parse(printGraph(own), "net.net").value!, { weights: files });
       expect(net.diagnostics, text).toEqual([]);
       holds(net.value!, "the weight file");
-      // The file has floats, which are rounded only where they are stored.
       const exported = importOnnx(Buffer.concat([...exportOnnx(module).value!.pieces()]), {
         file: "net.onnx",
       });
-      for (const [name, { data: own }] of interpreted(exported.value!, shape, data)) {
-        const steps = own.map((value, at) => Math.abs(value - expected.get(name)!.data[at]!));
-        expect(Math.max(...steps), `the ONNX file of\n${text}`).toBeLessThanOrEqual(1);
-      }
+      holds(exported.value!, "the ONNX file");
       const { value } = optimize(module);
       holds(value!.module, "the optimized net");
     }

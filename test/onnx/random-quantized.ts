@@ -143,7 +143,14 @@ export function randomQuantized(random: Random, form: Form): { text: string; sha
     lines.push(`${result} = Conv(${real(x)}, ${kernelName}${bias ? `, ${offset}` : ""}) ${attributes}`);
     if (!isCut || random.next() < 0.5) return quantize(result, y);
     const cut = fresh("a");
-    lines.push(`${cut} = Relu(${result})`);
+    if (random.next() < 0.6) lines.push(`${cut} = Relu(${result})`);
+    else {
+      const [least, most] = [
+        weight("l", "float", [], [0]),
+        weight("h", "float", [], [y.step * random.int(20, 300)]),
+      ];
+      lines.push(`${cut} = Clip(${result}, ${least}, ${most})`);
+    }
     return quantize(cut, y);
   };
 

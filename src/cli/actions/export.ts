@@ -2,6 +2,7 @@
 
 import { lineText } from "#diagnostic/escape.js";
 import { bytesText, plural } from "#ir/units.js";
+import { forF32Kernels } from "#passes/index.js";
 import { writeOnnxSteps } from "#node/write-onnx.js";
 import { loadModel } from "../model/load.js";
 import { moduleAfter } from "../model/optimize.js";
@@ -25,7 +26,9 @@ export async function exportModel(path: string, options: ExportOptions, session:
   const model = loadModel(path, options, session);
   // Options such as `--split` need the passes, so they imply `--after all`.
   const after = options.after ?? (asksForPasses(options) ? "all" : undefined);
-  const module = model && moduleAfter(model, after, options, session);
+  const asked = [after, options.stopAfter, ...(options.passes ?? [])];
+  const without = [...options.without, ...forF32Kernels.filter((name) => !asked.includes(name))];
+  const module = model && moduleAfter(model, after, { ...options, without }, session);
   if (!model || !module) return;
   progress.show("writing");
   const steps = writeOnnxSteps(module, options.output ?? path.replace(/\.\w+$/, ".onnx"), {

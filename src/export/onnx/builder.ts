@@ -7,22 +7,22 @@ import { NodeProtoSchema } from "#onnx/proto/onnx_pb.js";
 import type { Arranged } from "#ir/axis-order.js";
 import { natural, permuted, places, reshapeOrders, sameOrder } from "#ir/axis-order.js";
 import type { Node, WeightId } from "#ir/graph.js";
-import type { Shape } from "#ir/type.js";
+import type { DType, Shape } from "#ir/type.js";
 import { elements } from "#ir/type.js";
 import type { WeightStore } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import type { Attributes } from "./attributes.js";
 import { attributeProtos } from "./attributes.js";
+import type { FileType } from "./element-type.js";
+import { isByte } from "./element-type.js";
 import type { OnnxValue } from "./onnx-value.js";
 
 /** An initializer. The values of a weight are read when they are written. */
 export interface Initializer {
   readonly name: string;
   readonly shape: Shape;
-  readonly values:
-    | { readonly kind: "weight"; readonly id: WeightId }
-    | { readonly kind: "floats"; readonly data: Float32Array }
-    | { readonly kind: "ints"; readonly data: BigInt64Array };
+  readonly element: FileType;
+  readonly values: { readonly weight: WeightId } | { readonly data: readonly number[] | Float32Array };
 }
 
 /** A value of the model with its shape in the file, for readers of the model. */
@@ -30,11 +30,13 @@ export interface Typed {
   readonly name: string;
   readonly shape: Shape;
   readonly batched: boolean;
+  readonly element: DType;
 }
 
 /** The context in which ops are exported. */
 export interface OnnxBuilder {
   readonly opset: number;
+  readonly store: WeightStore;
   readonly nodes: readonly NodeProto[];
   readonly initializers: readonly Initializer[];
   readonly typed: readonly Typed[];
@@ -45,12 +47,13 @@ export interface OnnxBuilder {
   at(node: Node, batched: boolean, outputs: readonly WantedOutput[]): void;
   /** Adds an intermediate ONNX node, and returns the name of its result; if there are several, of the one that is `wanted`. */
   step(op: string, inputs: readonly string[], attributes?: Attributes, wanted?: number): string;
-  /** Adds the ONNX node that makes the value of the graph's node. */
+  /** Adds the ONNX node that makes the value of the graph's node. Integers of more than 8 bits are f32 unless `element` says otherwise. */
   result(
     op: string,
     inputs: readonly string[],
     attributes?: Attributes,
     order?: readonly number[],
+    element?: DType,
   ): OnnxValue;
   /** The value with the shape of the graph's node; no element moves. */
   view(value: OnnxValue, order: readonly number[]): OnnxValue;
@@ -63,9 +66,10 @@ export interface OnnxBuilder {
    * graph's node.
    */
   reshaped(value: OnnxValue, shape: Shape, isResult?: boolean): OnnxValue;
-  /** A number as an initializer without axes. */
-  number(value: number, what: string): string;
-  floats(data: Float32Array, shape: Shape, what: string): string;
+  /** A number as an initializer without axes, f32 by default. */
+  number(value: number, what: string, element?: DType): string;
+  /** Numbers as an initializer, f32 by default. */
+  numbers(data: Float32Array, shape: Shape, what: string, element?: DType): string;
   /** Integers as a list. */
   ints(data: readonly number[], what: string): string;
   /** Makes a value an output under a name. */
@@ -85,7 +89,7 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
   const typed: Typed[] = [];
   const unique = createNames(reserved);
   const uniqueNode = createNames([]);
-  const initializerOf = new Map<WeightId, string>();
+  const initializerOf = new Map<string, string>();
   const arrangements = new Map<string, OnnxValue>();
   const free = new Set<string>();
   let current: Node | undefined;
@@ -117,13 +121,23 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
 
   /** Notes the value under its name. */
   const made = (name: string, value: Omit<OnnxValue, "from">): OnnxValue => {
-    typed.push({ name, shape: permuted(value.shape, value.order), batched: value.batched });
+    typed.push({
+      name,
+      shape: permuted(value.shape, value.order),
+      batched: value.batched,
+      element: value.element,
+    });
     return { ...value, from: { kind: "made", name } };
   };
 
-  const initializer = (name: string, shape: Shape, values: Initializer["values"]): string => {
+  const initializer = (
+    name: string,
+    shape: Shape,
+    element: FileType,
+    values: Initializer["values"],
+  ): string => {
     const given = unique(name);
-    initializers.push({ name: given, shape, values });
+    initializers.push({ name: given, shape, element, values });
     return given;
   };
 
@@ -180,16 +194,30 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
   };
 
   const ints = (data: readonly number[], name: string): string =>
-    initializer(name, [data.length], { kind: "ints", data: BigInt64Array.from(data, BigInt) });
+    initializer(name, [data.length], "i64", { data });
 
   const nameOf = (value: OnnxValue): string => {
     if (value.from.kind === "made") return value.from.name;
-    const { id, label } = value.from;
-    const known = initializerOf.get(id);
-    if (known !== undefined) return known;
-    const name = initializer(label, permuted(value.shape, value.order), { kind: "weight", id });
-    initializerOf.set(id, name);
-    return name;
+    const { id, label, quantized } = value.from;
+    const element = quantized?.type ?? value.element;
+    const key = `${element} ${id}`;
+    const name =
+      initializerOf.get(key) ??
+      initializer(label, permuted(value.shape, value.order), element, { weight: id });
+    initializerOf.set(key, name);
+    if (!quantized) return name;
+    const { scale, zero, type } = quantized;
+    const isOne = scale.length === 1;
+    const shape = isOne ? [] : [scale.length];
+    const operands = [name, initializer(`${name}.scale`, shape, "f32", { data: scale })];
+    // Without a zero point it is 0.
+    if (zero !== 0)
+      operands.push(
+        initializer(`${name}.zero`, shape, type, { data: new Float32Array(scale.length).fill(zero) }),
+      );
+    const axis = places(value.order)[value.shape.length - 1] ?? 0;
+    const real = `${name}.dequantize`;
+    return add("DequantizeLinear", operands, unique(real), real, isOne ? {} : { axis }, current);
   };
 
   /** The name of the node's value: the name of an output that has its axes in the same order, if there is one. */
@@ -204,6 +232,7 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
 
   return {
     opset,
+    store,
     nodes,
     initializers,
     typed,
@@ -216,13 +245,15 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
       const others = Array.from({ length: wantedAt }, () => unique(`${name}.unused`));
       return add(op, inputs, unique(name), name, attributes, current, others);
     },
-    result: (op, inputs, attributes, order) => {
-      const shape = current?.type.shape ?? [];
+    result: (op, inputs, attributes, order, element) => {
+      const { shape, dtype } = current?.type ?? { shape: [], dtype: "f32" };
       const lies = order ?? natural(shape.length);
       return made(add(op, inputs, resultName(lies), own(), attributes, current), {
         shape,
         order: lies,
         batched,
+        element: element ?? (isByte(dtype) ? dtype : "f32"),
+        steps: undefined,
       });
     },
     view: (value, order) => ({ ...value, shape: current?.type.shape ?? value.shape, order }),
@@ -242,11 +273,13 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
         shape,
         order: to,
         batched: value.batched,
+        element: value.element,
+        steps: value.steps,
       });
     },
-    number: (value, what) =>
-      initializer(`${own()}.${what}`, [], { kind: "floats", data: Float32Array.of(value) }),
-    floats: (data, shape, what) => initializer(`${own()}.${what}`, shape, { kind: "floats", data }),
+    number: (value, what, element = "f32") => initializer(`${own()}.${what}`, [], element, { data: [value] }),
+    numbers: (data, shape, what, element = "f32") =>
+      initializer(`${own()}.${what}`, shape, element, { data }),
     ints: (data, what) => ints(data, `${own()}.${what}`),
     output: (value, { name, order }) => {
       // The node's result already has this name.

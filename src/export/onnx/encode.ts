@@ -8,6 +8,8 @@ import type { WeightStore } from "#ir/weights.js";
 import type { GraphProto, ModelProto } from "#onnx/proto/onnx_pb.js";
 import { GraphProtoSchema, ModelProtoSchema, TensorProtoSchema } from "#onnx/proto/onnx_pb.js";
 import type { Initializer } from "./builder.js";
+import type { FileType } from "./element-type.js";
+import { fileTypes } from "./element-type.js";
 
 /** Field numbers of onnx.proto. */
 const field = { modelGraph: 7, graphInitializer: 5, tensorRawData: 9 } as const;
@@ -44,19 +46,28 @@ export function encode(
 }
 
 /** All bytes of an initializer before its values, and the number of bytes of the values. */
-function headOf({ name, shape, values }: Initializer): { head: Uint8Array; bytes: number } {
-  const isInts = values.kind === "ints";
-  const bytes = elements(shape) * (isInts ? 8 : 4);
-  const tensor = create(TensorProtoSchema, { name, dims: shape.map(BigInt), dataType: isInts ? 7 : 1 });
+function headOf({ name, shape, element }: Initializer): { head: Uint8Array; bytes: number } {
+  const type = fileTypes[element];
+  const bytes = elements(shape) * type.bytes;
+  const tensor = create(TensorProtoSchema, { name, dims: shape.map(BigInt), dataType: type.number });
   const fields = toBinary(TensorProtoSchema, tensor);
   const raw = lengthOf(field.tensorRawData, bytes);
   const whole = fields.length + raw.length + bytes;
   return { head: concat(lengthOf(field.graphInitializer, whole), fields, raw), bytes };
 }
 
-function dataOf({ values }: Initializer, weights: WeightStore): Uint8Array {
-  const data = values.kind === "weight" ? weights.readF32(values.id) : values.data;
-  // Raw data are little-endian, as is every machine that runs JavaScript today.
+/** The array of the elements of a type; raw data are little-endian, as is every machine that runs JavaScript today. */
+const arrays: Readonly<Record<FileType, (values: ArrayLike<number>) => ArrayBufferView>> = {
+  f32: (values) => (values instanceof Float32Array ? values : Float32Array.from(values)),
+  u8: (values) => Uint8Array.from(values),
+  i8: (values) => Int8Array.from(values),
+  i16: (values) => Int16Array.from(values),
+  i32: (values) => Int32Array.from(values),
+  i64: (values) => BigInt64Array.from(Array.from(values), BigInt),
+};
+
+function dataOf({ values, element }: Initializer, weights: WeightStore): Uint8Array {
+  const data = arrays[element]("weight" in values ? weights.readF32(values.weight) : values.data);
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 

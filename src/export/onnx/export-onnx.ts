@@ -12,6 +12,7 @@ import type { Result } from "#diagnostic/diagnostic.js";
 import type { Graph, Node, NodeId } from "#ir/graph.js";
 import { inputNodes, nodeOf } from "#ir/graph.js";
 import { batchedNodes, topological, users } from "#ir/node-order.js";
+import { isInteger } from "#ir/type.js";
 import { bytesText } from "#ir/units.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
@@ -22,8 +23,11 @@ import type { OnnxBuilder, Typed, WantedOutput } from "./builder.js";
 import { createBuilder, createNames } from "./builder.js";
 import { encode } from "./encode.js";
 import { defaultOpset, exportOpsets, formats } from "./opsets.js";
+import { fileTypes, isByte } from "./element-type.js";
 import { exportNode, takesImages } from "./operators/index.js";
 import type { OnnxValue } from "./onnx-value.js";
+import { unit } from "./onnx-value.js";
+import { stepsOf } from "./steps.js";
 
 /** The largest file in bytes; protobuf has no larger messages. */
 const largest = 2 ** 31 - 1;
@@ -100,6 +104,7 @@ export function exportOnnx(module: Module, options: ExportOptions = {}): Result<
     name,
     shape: permuted(type.shape, outside[side](type.shape.length)),
     batched: carries.has(id),
+    element: type.dtype,
   });
   const body = create(GraphProtoSchema, {
     name: graph.name,
@@ -177,6 +182,7 @@ function buildNodes(
   outside: Outside,
 ): void {
   const values = new Map<NodeId, OnnxValue>();
+  const steps = stepsOf({ graph, weights });
   const batched = batchedNodes(graph);
   const made = outputs
     .filter(({ isInput }) => !isInput)
@@ -188,22 +194,42 @@ function buildNodes(
   for (const one of made) wanted.set(one.node, [...(wanted.get(one.node) ?? []), one.wanted]);
   const valueOf = (id: NodeId): OnnxValue => values.get(id) ?? bug(`node ${id} has no value yet`);
   for (const node of topological(graph)) {
-    const { shape } = node.type;
+    const { shape, dtype } = node.type;
     const isBatched = batched.has(node.id);
-    build.at(node, isBatched, wanted.get(node.id) ?? []);
+    const isWide = hasWideIntegers(node);
+    build.at(node, isBatched, isWide ? [] : (wanted.get(node.id) ?? []));
+    const element = isWide ? "f32" : dtype;
+    const own = { shape, batched: isBatched, element, steps: isWide ? unit : undefined };
     if (node.op === "constant") {
       const id = node.attributes.weight;
       const absent = entryOf(weights, id).source.kind === "absent";
       const from = { kind: "weight", id, label: node.name, absent } as const;
-      values.set(node.id, { shape, order: natural(shape.length), from, batched: false });
+      values.set(node.id, { ...own, order: natural(shape.length), from, batched: false });
     } else if (node.op === "input") {
-      const from = { kind: "made", name: node.name } as const;
-      const value: OnnxValue = { shape, order: outside.input(shape.length), from, batched: isBatched };
+      const order = outside.input(shape.length);
+      const name = isWide ? build.step("Cast", [node.name], { to: fileTypes.f32.number }) : node.name;
+      const value: OnnxValue = { ...own, order, from: { kind: "made", name } };
       // The axes are reordered here if an image op comes later, so that ops in between need not change the order.
       values.set(node.id, becomesImage(graph, node) ? build.arranged(value, channelsFirst(4)) : value);
-    } else values.set(node.id, exportNode(node, node.inputs.map(valueOf), build));
+    } else values.set(node.id, exportNode(node, node.inputs.map(valueOf), build, steps.get(node.id)));
   }
-  for (const one of made) build.output(valueOf(one.node), one.wanted);
+  for (const one of made) {
+    const node = nodeOf(graph, one.node);
+    const value = valueOf(node.id);
+    if (!hasWideIntegers(node)) {
+      build.output(value, one.wanted);
+      continue;
+    }
+    build.at(node, batched.has(node.id), [one.wanted]);
+    const to = { to: fileTypes[node.type.dtype].number };
+    const cast = build.result("Cast", [build.name(value, value.order)], to, value.order, node.type.dtype);
+    build.output(cast, one.wanted);
+  }
+}
+
+/** Whether a value is f32 inside the file, and has its integers only as an input or an output. */
+function hasWideIntegers({ type: { dtype } }: Node): boolean {
+  return isInteger(dtype) && !isByte(dtype);
 }
 
 /** Whether an op over images reads the input, directly or after ops that keep the order of axes. */
@@ -221,7 +247,7 @@ function becomesImage(graph: Graph, input: Node): boolean {
 }
 
 function valueInfo(
-  { name, shape, batched }: Typed,
+  { name, shape, batched, element }: Typed,
   batch: string | undefined,
 ): MessageInitShape<typeof ValueInfoProtoSchema> {
   const dim = shape.map((extent, axis) =>
@@ -229,5 +255,8 @@ function valueInfo(
       ? { value: { case: "dimParam" as const, value: batch } }
       : { value: { case: "dimValue" as const, value: BigInt(extent) } },
   );
-  return { name, type: { value: { case: "tensorType", value: { elemType: 1, shape: { dim } } } } };
+  return {
+    name,
+    type: { value: { case: "tensorType", value: { elemType: fileTypes[element].number, shape: { dim } } } },
+  };
 }

@@ -1,7 +1,6 @@
 // Elementwise ops: one operator where ONNX has it, else a few. They take values in any order of axes and keep it.
 
 import type { NodeOf } from "#ir/graph.js";
-import { integerRanges } from "#ir/type.js";
 import { commonOrder, natural, permuted } from "#ir/axis-order.js";
 import type { elementwise } from "#ops/elementwise.js";
 import type { Attributes } from "../attributes.js";
@@ -10,7 +9,8 @@ import type { OnnxValue } from "../onnx-value.js";
 import type { ExportTable } from "./operator.js";
 import { operand } from "./operator.js";
 
-type Elementwise = keyof typeof elementwise;
+/** The elementwise ops of f32; `integers.ts` has the others. */
+type Elementwise = Exclude<keyof typeof elementwise, "quantize" | "dequantize">;
 
 /** Element types by their number in ONNX. */
 const [float, bool] = [1, 9];
@@ -71,8 +71,6 @@ export const elementwiseExports: ExportTable<Elementwise> = {
     return build.result("Where", [build.step("Cast", [condition], { to: bool }), ...values], {}, order);
   },
   prelu: binary("PRelu"),
-  quantize: (node, inputs, build) => quantized(node, inputs, build),
-  dequantize: (node, inputs, build) => dequantized(node, inputs, build),
 };
 
 type Export = (node: NodeOf<Elementwise>, inputs: readonly OnnxValue[], build: OnnxBuilder) => OnnxValue;
@@ -149,32 +147,8 @@ function arctan2(rank: number, inputs: readonly OnnxValue[], build: OnnxBuilder)
   return build.result("Add", [angle, turn], {}, order);
 }
 
-/** The integers of a quantized value, as floats: clip(round(x / scale) + zero, low, high). */
-function quantized(node: NodeOf<"quantize">, inputs: readonly OnnxValue[], build: OnnxBuilder): OnnxValue {
-  const { names, order } = alike(node.type.shape.length, inputs, build);
-  const { zero, low, high, type } = node.attributes;
-  const [least, greatest] = integerRanges[type];
-  const steps = build.step("Round", [build.step("Div", names)]);
-  const shifted = zero === 0 ? steps : build.step("Add", [steps, build.number(zero, "zero")]);
-  const bounds = [build.number(Math.max(low, least), "min"), build.number(Math.min(high, greatest), "max")];
-  return build.result("Clip", [shifted, ...bounds], {}, order);
-}
-
-/** (x − zero) · scale. */
-function dequantized(
-  node: NodeOf<"dequantize">,
-  inputs: readonly OnnxValue[],
-  build: OnnxBuilder,
-): OnnxValue {
-  const { names, order } = alike(node.type.shape.length, inputs, build);
-  const [x = "", scale = ""] = names;
-  const { zero } = node.attributes;
-  const centred = zero === 0 ? x : build.step("Sub", [x, build.number(zero, "zero")]);
-  return build.result("Mul", [centred, scale], {}, order);
-}
-
 /** Brings operands that broadcast into one order, that of the largest; those of lower rank get axes of extent 1. */
-function alike(
+export function alike(
   rank: number,
   inputs: readonly OnnxValue[],
   build: OnnxBuilder,

@@ -59,7 +59,7 @@ function suppression(
   const [count, ranks] = [boxes.shape[1] ?? 1, order.shape[2] ?? 1];
   const none = build.number(-1, "none");
   // In reverse, because the last of two updates of a place wins, and the first mention of a box must count.
-  const left = build.floats(
+  const left = build.numbers(
     Float32Array.from({ length: ranks }, (_, at) => at + 1),
     [1, 1, ranks],
     "left",
@@ -80,8 +80,8 @@ function suppression(
   const threshold = attributes.at_equal ? below(attributes.overlap) : attributes.overlap;
   const bounds = [
     build.ints([limit], "limit"),
-    build.floats(Float32Array.of(Math.max(0, threshold)), [1], "overlap"),
-    build.floats(Float32Array.of(0), [1], "least"),
+    build.numbers(Float32Array.of(Math.max(0, threshold)), [1], "overlap"),
+    build.numbers(Float32Array.of(0), [1], "least"),
   ];
   const part = (from: string, begin: readonly number[]): string =>
     build.step("Slice", [

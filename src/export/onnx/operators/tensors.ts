@@ -89,7 +89,7 @@ export const tensorExports: ExportTable<Tensors> = {
   layer_norm: ({ attributes }, inputs, build) => {
     const x = operand(inputs, 0);
     const depth = x.shape.at(-1) ?? 1;
-    const scale = build.floats(new Float32Array(depth).fill(1), [depth], "scale");
+    const scale = build.numbers(new Float32Array(depth).fill(1), [depth], "scale");
     const epsilon = { epsilon: { float: attributes.epsilon } };
     return build.result("LayerNormalization", [build.name(x), scale], { axis: -1, ...epsilon });
   },
@@ -101,7 +101,7 @@ export const tensorExports: ExportTable<Tensors> = {
     const image = build.name(x, order);
     const rows = build.step("Reshape", [image, build.ints([0, groups, -1], "groups")]);
     const plain = (value: number, what: string): string =>
-      build.floats(new Float32Array(groups).fill(value), [groups], what);
+      build.numbers(new Float32Array(groups).fill(value), [groups], what);
     const operands = [rows, plain(1, "scale"), plain(0, "offset")];
     const normal = build.step("InstanceNormalization", operands, { epsilon: { float: epsilon } });
     const shape = build.ints([0, ...permuted(type.shape, order).slice(1)], "shape");
@@ -122,7 +122,7 @@ export const tensorExports: ExportTable<Tensors> = {
     const from = build.name(x, x.order);
     if (x.shape.length === 0) return build.result("Identity", [from]);
     const pads = build.ints([...permuted(before, x.order), ...permuted(after, x.order)], "pads");
-    const constant = mode === "constant" && value !== 0 ? [build.number(value, "value")] : [];
+    const constant = mode === "constant" && value !== 0 ? [build.number(value, "value", x.element)] : [];
     return build.result("Pad", [from, pads, ...constant], { mode }, x.order);
   },
   concat: ({ attributes, type }, inputs, build) => {

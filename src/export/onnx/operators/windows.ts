@@ -3,6 +3,8 @@
 import { bug } from "#diagnostic/diagnostic.js";
 import type { NodeOf } from "#ir/graph.js";
 import { channelsFirst, natural } from "#ir/axis-order.js";
+import type { DType } from "#ir/type.js";
+import { integerRanges } from "#ir/type.js";
 import type { Padding, Size } from "#ops/attributes.js";
 import type { CoordinateMode, Rounding } from "#ops/resize.js";
 import type { Attributes } from "../attributes.js";
@@ -52,8 +54,9 @@ export const windowExports: ExportTable<Windows> = {
   },
   max_pool: (node, inputs, build) => {
     const { kernel } = node.attributes;
-    const x = build.name(operand(inputs, 0), image);
-    const { of, pads } = padded(node, x, Number.NEGATIVE_INFINITY, build);
+    const value = operand(inputs, 0);
+    const least = value.element === "f32" ? Number.NEGATIVE_INFINITY : integerRanges[value.element][0];
+    const { of, pads } = padded(node, build.name(value, image), least, build, value.element);
     return build.result("MaxPool", [of], { ...window(node.attributes), kernel_shape: kernel, pads }, image);
   },
   avg_pool: averagePool,
@@ -158,16 +161,26 @@ function padded(
   x: string,
   value: number,
   build: OnnxBuilder,
+  element: DType,
 ): { of: string; pads: readonly number[] } {
   const [top, bottom, left, right] = four(padding);
   if (Math.max(top, bottom) < kernel[0] && Math.max(left, right) < kernel[1])
     return { of: x, pads: pads(padding) };
-  return { of: pad(x, [top, bottom, left, right], value, build), pads: [0, 0, 0, 0] };
+  return {
+    of: pad(x, [top, bottom, left, right], value, build, element),
+    pads: [0, 0, 0, 0],
+  };
 }
 
-function pad(x: string, [top, bottom, left, right]: Padding, value: number, build: OnnxBuilder): string {
+function pad(
+  x: string,
+  [top, bottom, left, right]: Padding,
+  value: number,
+  build: OnnxBuilder,
+  element: DType,
+): string {
   const amounts = build.ints([0, 0, top, left, 0, 0, bottom, right], "pads");
-  return build.step("Pad", [x, amounts, build.number(value, "pad_value")], { mode: "constant" });
+  return build.step("Pad", [x, amounts, build.number(value, "pad_value", element)], { mode: "constant" });
 }
 
 /**
@@ -191,14 +204,18 @@ function averagePool(node: NodeOf<"avg_pool">, inputs: readonly OnnxValue[], bui
   }
   const [, height = 1, width = 1, depth = 1] = value.shape;
   const taps = kernel[0] * kernel[1];
-  const shares = build.floats(new Float32Array(depth * taps).fill(1 / taps), [depth, 1, ...kernel], "shares");
+  const shares = build.numbers(
+    new Float32Array(depth * taps).fill(1 / taps),
+    [depth, 1, ...kernel],
+    "shares",
+  );
   const attributes = { ...window(node.attributes), kernel_shape: kernel, group: depth };
   if (counts || Math.max(top, bottom, left, right) === 0)
     return build.result("Conv", [x, shares], attributes, image);
   const rows = inside(height, node.type.shape[1] ?? 1, kernel[0], stride[0], dilation[0], top);
   const columns = inside(width, node.type.shape[2] ?? 1, kernel[1], stride[1], dilation[1], left);
   const factors = rows.flatMap((row) => columns.map((column) => taps / (row * column)));
-  const factor = build.floats(Float32Array.from(factors), [rows.length, columns.length], "factor");
+  const factor = build.numbers(Float32Array.from(factors), [rows.length, columns.length], "factor");
   return build.result("Mul", [build.step("Conv", [x, shares], attributes), factor], {}, image);
 }
 
@@ -227,7 +244,11 @@ function globalPool(
   inputs: readonly OnnxValue[],
   build: OnnxBuilder,
 ): OnnxValue {
-  const x = build.name(operand(inputs, 0), image);
-  if (attributes.keepdims) return build.result(op, [x], {}, image);
-  return build.result("Flatten", [build.step(op, [x])], { axis: 1 });
+  const value = operand(inputs, 0);
+  const x = build.name(value, image);
+  // GlobalMaxPool takes no integers.
+  const [name, operands] =
+    value.element === "f32" ? [op, [x]] : ["ReduceMax", [x, build.ints([2, 3], "axes")]];
+  if (attributes.keepdims) return build.result(name, operands, {}, image);
+  return build.result("Flatten", [build.step(name, operands)], { axis: 1 });
 }

@@ -1,7 +1,7 @@
 // Elementwise operators and activations.
 
 import { natural } from "#ir/axis-order.js";
-import { elements } from "#ir/type.js";
+import { elements, integerRanges, isInteger } from "#ir/type.js";
 import type { OpName } from "#ir/graph.js";
 import { combine, combineAll } from "#import/operators/broadcast.js";
 import { bool } from "#import/element-type.js";
@@ -72,11 +72,18 @@ function clip(node: OnnxNode, ctx: Context): Value {
 }
 
 /** Clips x. A bound that is NaN is ignored: the standard does not say what it means, and onnxruntime ignores it. */
-function clipped(ctx: Context, x: Value, low: number, high: number): Value {
-  return map(ctx, "clip", x, {
-    low: Number.isNaN(low) ? -Infinity : low,
-    high: Number.isNaN(high) ? Infinity : high,
-  });
+function clipped(ctx: Context, x: Value, least: number, greatest: number): Value {
+  const low = Number.isNaN(least) ? -Infinity : least;
+  const high = Number.isNaN(greatest) ? Infinity : greatest;
+  const { ref } = x;
+  const type = (ref.kind === "node" ? ctx.build.nodes.get(ref.id)?.type.dtype : undefined) ?? "f32";
+  if (!isInteger(type) || low > high) return map(ctx, "clip", x, { low, high });
+  // Integers stay integers. Bounds beyond their type are those of the type.
+  const [from, to] = integerRanges[type];
+  const bounds = { low: Math.min(Math.max(low, from), to), high: Math.max(Math.min(high, to), from) };
+  const one = ctx.build.literal([1]);
+  const real = ctx.build.emit("dequantize", [ref, one]);
+  return { ...x, ref: ctx.build.emit("quantize", [real, one], { ...bounds, type }) };
 }
 
 /** The two operands. Up to opset 6, the axes of b are those of a from `axis` on. */

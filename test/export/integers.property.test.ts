@@ -1,0 +1,102 @@
+// Exported nets of integers: the file has QuantizeLinear and DequantizeLinear around operators, imported again it gives the same integers,
+// and onnxruntime computes them.
+
+import { describe, expect, test } from "vitest";
+import { elaborate } from "#elaborate/elaborate.js";
+import { parse } from "#grammar/reading/parse.js";
+import { importOnnx } from "#import/onnx/import-onnx.js";
+import { interpret } from "#interpret/interpret.js";
+import type { Tensor } from "#ir/tensor.js";
+import type { Module } from "#ir/weights.js";
+import { nodeOf } from "#ir/graph.js";
+import { isInteger } from "#ir/type.js";
+import { seededRandom } from "#ops/random.js";
+import { verify } from "#ops/verify.js";
+import { modelOf } from "../onnx/text-model.js";
+import { randomQuantized } from "../onnx/random-quantized.js";
+import { randomInputs } from "../op-module.js";
+import { seedsFor } from "../scale.js";
+import { exported, peerTypes, runByPeer } from "./exported.js";
+import { randomIntegerNet } from "./random-integers.js";
+
+/** How many elements of outputs are the same, and how many are not. */
+interface Count {
+  all: number;
+  same: number;
+}
+
+/** Counts the elements that are the same: integers to the last, f32 values and sums to some roundings. No other may be a step away. */
+function held(
+  actual: ArrayLike<number>,
+  wanted: Tensor,
+  isRounded: boolean,
+  count: Count,
+  what: string,
+): void {
+  expect(actual.length, what).toBe(wanted.data.length);
+  for (const [at, value] of wanted.data.entries()) {
+    const distance = Math.abs(actual[at]! - value);
+    count.all += 1;
+    if (distance <= (isRounded ? 1e-5 * Math.max(1, Math.abs(value)) : 0)) count.same += 1;
+    else expect(distance, `${at} of ${what}`).toBeLessThanOrEqual(1);
+  }
+}
+
+async function compare(
+  module: Module,
+  inputs: ReadonlyMap<string, Tensor>,
+  counts: { imported: Count; peer: Count },
+  text: string,
+): Promise<void> {
+  const bytes = exported(module);
+  const expected = interpret(module, inputs);
+  const again = importOnnx(bytes, { file: "net.onnx" });
+  expect(again.diagnostics, text).toEqual([]);
+  expect(verify(again.value!), text).toEqual([]);
+  const imported = interpret(again.value!, inputs);
+  const peer = await runByPeer(module, bytes, inputs);
+  for (const { name, node } of module.graph.outputs) {
+    const { dtype } = nodeOf(module.graph, node).type;
+    const wanted = expected.get(name)!;
+    const isRounded = dtype === "f32" || dtype === "i32";
+    expect(peer.get(name)!.type, text).toBe(peerTypes[dtype][0]);
+    held(imported.get(name)!.data, wanted, isRounded, counts.imported, `${name}, imported, of\n${text}`);
+    held(peer.get(name)!.data, wanted, isRounded, counts.peer, `${name}, in onnxruntime, of\n${text}`);
+  }
+}
+
+test("random nets of integers of all types", async () => {
+  const counts = { imported: { all: 0, same: 0 }, peer: { all: 0, same: 0 } };
+  for (const seed of seedsFor(120)) {
+    const text = randomIntegerNet(seededRandom(seed));
+    const { value: module, diagnostics } = elaborate(parse(text, "net.net").value!);
+    expect(diagnostics, text).toEqual([]);
+    await compare(module!, randomInputs(module!, seededRandom(seed + 1)), counts, text);
+  }
+  // A file has one scale where the net may divide two products, so a value in the middle of two steps may go to the other one.
+  expect(counts.imported.same / counts.imported.all).toBeGreaterThan(0.995);
+  expect(counts.peer.same / counts.peer.all).toBeGreaterThan(0.995);
+}, 120_000);
+
+describe.each(["QDQ", "QLinear"] as const)("imported networks, %s", (form) => {
+  test("have the same integers when they are exported and imported again", async () => {
+    const counts = { imported: { all: 0, same: 0 }, peer: { all: 0, same: 0 } };
+    for (const seed of seedsFor(40)) {
+      const { text } = randomQuantized(seededRandom(seed + 3000), form);
+      const module = importOnnx(modelOf(text), { file: "net.onnx" }).value!;
+      await compare(module, randomInputs(module, seededRandom(seed)), counts, text);
+      // Sums stay sums of integers.
+      const again = importOnnx(exported(module), { file: "net.onnx" }).value!;
+      const sums = (of: Module) =>
+        [...of.graph.nodes.values()].filter(({ op, type }) => op !== "constant" && isInteger(type.dtype));
+      const kinds = (of: Module) =>
+        sums(of)
+          .map(({ op, type }) => `${op} ${type.dtype}`)
+          .toSorted();
+      expect(kinds(again), text).toEqual(kinds(module));
+    }
+    expect(counts.imported.same / counts.imported.all).toBeGreaterThan(0.9995);
+    // Functions of f32 are near the middle of two steps as often as their scales have one digit.
+    expect(counts.peer.same / counts.peer.all).toBeGreaterThan(0.97);
+  }, 120_000);
+});
