@@ -62,6 +62,15 @@ export function samplesOf(list: readonly Sample[]): Samples {
   };
 }
 
+/** Throws `TypeError` if a function of the public API got something else than samples. */
+export function expectSamples(call: string, samples: unknown): void {
+  const holds =
+    hasProperties(samples, "count", "read") &&
+    Number.isSafeInteger((samples as Samples).count) &&
+    typeof (samples as Samples).read === "function";
+  expectArgument(call, "samples, as `samplesOf` gives them", samples, holds);
+}
+
 /** `count` of the samples, drawn uniformly by the seed, in their order; all samples if there are no more. */
 export function chooseSamples(samples: Samples, count: number, seed: number): Samples {
   return count >= samples.count ? samples : takeSamples(samples, chooseIndices(samples.count, count, seed));

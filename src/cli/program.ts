@@ -11,6 +11,7 @@ import { addImport } from "./commands/import.js";
 import { addInspect } from "./commands/inspect.js";
 import { addOps } from "./commands/ops.js";
 import { addProfile } from "./commands/profile.js";
+import { addQuantize } from "./commands/quantize.js";
 import { addRun } from "./commands/run.js";
 import { addSplit } from "./commands/split.js";
 import { addVerify } from "./commands/verify.js";
@@ -56,6 +57,7 @@ function program(session: Session): Command {
     addCompile,
     addRun,
     addSplit,
+    addQuantize,
     addImport,
     addExport,
     addCheck,
@@ -80,6 +82,8 @@ Examples:
   cleave export model.net -o model.onnx an ONNX model, as written or after passes
   cleave split model.onnx --calibrate images --split macs=0.25 -o split
                                         its convolutions split, fitted to samples
+  cleave quantize model.onnx --calibrate images -o int8
+                                        in integers of 8 bits, their ranges from samples
   cleave explain model.net              shapes, parameters and MACs per layer, before and after
   cleave run model.net cat.png          compile, run and print the outputs
 

@@ -163,7 +163,7 @@ export const codeGroups = {
     },
   },
   splitting: {
-    title: "Splitting and samples",
+    title: "Splitting, quantizing and samples",
     codes: {
       "split-limit": "The requested limit cannot be reached.",
       "split-seeded": "The weights that are split are random.",
@@ -181,6 +181,8 @@ export const codeGroups = {
       "left-out": "Most files of a folder of samples are not samples.",
       "no-pixels": "Options for pixels have no effect, because the samples are not pixels.",
       "no-checkpoints": "Intermediate results of long work cannot be stored.",
+      "nothing-to-quantize": "The model has no layer that can be quantized.",
+      "quantize-limit": "No layer can be quantized within the limit of the loss.",
       "no-gradient": "An operator has no gradient.",
     },
   },

@@ -151,7 +151,8 @@ function distilledText({ best, heldOut }: NonNullable<FittedReport["distilled"]>
   return `distilled, ${plural(heldOut.at(-1)?.step ?? 0, "step")}, best after ${numberText(best)}: validation loss ${losses.join(" → ")}; response errors are given before → after`;
 }
 
-function outputText(one: OutputComparison, named: boolean): string {
+/** A line on the difference of an output, with its name if there are several. */
+export function outputText(one: OutputComparison, named: boolean): string {
   const { samples, accuracy, agreement, meanDifference, loss } = one;
   const parts = [
     ...(accuracy ? [`accuracy ${percentText(accuracy.before)} → ${percentText(accuracy.after)}`] : []),

@@ -5,13 +5,13 @@ import { given } from "#diagnostic/given.js";
 import type { CheckpointStore } from "#calibrate/checkpoints.js";
 import type { OnProgress } from "#calibrate/progress.js";
 import type { Samples } from "#calibrate/samples.js";
-import { checkSamples, sampleInputs } from "#calibrate/samples.js";
+import { checkSamples, expectSamples, sampleInputs } from "#calibrate/samples.js";
 import { emitKinds } from "#compile/emit.js";
 import type { OptimizeOptions } from "#compile/optimize.js";
 import { optimize, optimizeKinds } from "#compile/optimize.js";
 import type { Devices } from "#compile/targets.js";
 import { targetOf } from "#compile/targets.js";
-import { expectArgument, expectModule, hasProperties } from "#diagnostic/argument.js";
+import { expectArgument, expectModule } from "#diagnostic/argument.js";
 import type { OptionKind, OptionKinds } from "#diagnostic/options.js";
 import { aBoolean, aCount, aFunction, anObject, expectOptions } from "#diagnostic/options.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
@@ -153,14 +153,6 @@ export async function splitNetwork(
   } finally {
     tried.value.dispose();
   }
-}
-
-function expectSamples(call: string, samples: unknown): void {
-  const holds =
-    hasProperties(samples, "count", "read") &&
-    Number.isSafeInteger((samples as Samples).count) &&
-    typeof (samples as Samples).read === "function";
-  expectArgument(call, "samples, as `samplesOf` gives them", samples, holds);
 }
 
 /** The module before the pass `split`. */

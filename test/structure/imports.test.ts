@@ -40,7 +40,18 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Folders above the compiler proper, which may import everything; nothing below may import them. */
-const top = ["compile", "measure", "calibrate", "gradient", "split", "node", "generate", "release", "cli"];
+const top = [
+  "compile",
+  "measure",
+  "calibrate",
+  "gradient",
+  "split",
+  "quantize",
+  "node",
+  "generate",
+  "release",
+  "cli",
+];
 
 const root = join(import.meta.dirname, "../..");
 
@@ -74,7 +85,8 @@ const rooms: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     inputs: ["options", "output", "session"],
     model: ["inputs", "options", "output", "session"],
     split: ["inputs", "model", "options", "output", "session"],
-    actions: ["inputs", "model", "options", "output", "session", "split"],
+    quantize: ["inputs", "model", "options", "output", "session", "split"],
+    actions: ["inputs", "model", "options", "output", "quantize", "session", "split"],
     commands: ["actions", "options", "session"],
   },
   "src/runtime": { wasm: [], wgsl: [] },

@@ -6,22 +6,23 @@ import { lineText } from "#diagnostic/escape.js";
 import { bytesText } from "#ir/units.js";
 import { given } from "#diagnostic/given.js";
 import { compactText } from "#report/compact.js";
+import { quantizedText } from "#report/quantized.js";
 import { countsOf } from "#report/counts.js";
 import { writeModuleSteps } from "#node/write-module.js";
 import { readDevices } from "../model/devices.js";
 import { loadModel } from "../model/load.js";
-import type { FitOptions } from "../options/fit.js";
 import type { ModelOptions } from "../options/model.js";
+import type { WithQuantize } from "../options/quantize.js";
 import { jsonText } from "../output/json.js";
 import { packing } from "../output/progress.js";
 import { flushedText, summaryText } from "../output/summary.js";
 import { report } from "../output/terminal.js";
+import { optimizeQuantized } from "../quantize/quantize.js";
 import { interruptible } from "../session/interruptible.js";
 import type { Session } from "../session/session.js";
-import { optimizeFitted } from "../split/fit.js";
 import { splitText } from "../split/text.js";
 
-export interface CompileOptions extends ModelOptions, FitOptions {
+export interface CompileOptions extends ModelOptions, WithQuantize {
   readonly output: string;
   readonly embedWeights?: boolean;
   readonly emit?: "wgsl";
@@ -33,9 +34,9 @@ export async function compileModel(path: string, options: CompileOptions, sessio
   const model = loadModel(path, options, session);
   if (!model) return;
   const devices = readDevices(options, session);
-  const fitted = devices && (await optimizeFitted(model, options, session));
+  const fitted = devices && (await optimizeQuantized(model, options, session));
   if (!fitted) return;
-  const { optimized, responses } = fitted;
+  const { optimized, responses, quantized } = fitted;
   if (options.embedWeights) {
     const problems = checkEmbedding(optimized.module);
     session.code = Math.max(session.code, report(terminal, problems, model.sources));
@@ -63,7 +64,7 @@ export async function compileModel(path: string, options: CompileOptions, sessio
     terminal.out(
       jsonText({
         ...facts,
-        ...given({ compact: optimized.compact }),
+        ...given({ compact: optimized.compact, quantized: quantized?.report }),
         counts,
         moduleBytes: module.length,
         files: files.map((file) => file.path),
@@ -74,6 +75,7 @@ export async function compileModel(path: string, options: CompileOptions, sessio
   terminal.out(`${summaryText(model, optimized.module, artifact)}\n`);
   if (artifact.flushedWeights > 0) terminal.out(`${flushedText(artifact.flushedWeights)}\n`);
   if (optimized.compact) terminal.out(`${compactText(optimized.compact)}\n`);
+  if (quantized) terminal.out(quantizedText(quantized.report));
   if (optimized.split) terminal.out(`${splitText(optimized.split, responses)}\n`);
   for (const { path: file, bytes } of files) {
     const zipped =

@@ -6,10 +6,11 @@ import type { CompileOptions } from "../actions/compile.js";
 import { withFitOptions } from "../options/fit.js";
 import { modelHelp, withModelOptions } from "../options/model.js";
 import { withPassOptions } from "../options/passes.js";
+import { withQuantizeOption } from "../options/quantize.js";
 import type { Session } from "../session/session.js";
 
 export function addCompile(root: Command, session: Session): void {
-  withFitOptions(withPassOptions(withModelOptions(root.command("compile"))))
+  withQuantizeOption(withFitOptions(withPassOptions(withModelOptions(root.command("compile")))))
     .description("compile a model into one ES module")
     .argument("<model>", modelHelp)
     .option("-o, --output <dir>", "folder for the files", ".")

@@ -107,14 +107,16 @@ export function withPassOptions(command: Command): Command {
 
 /** The error if a split needs samples and has none, or the other way round. */
 function wrongSamples(options: PassOptions & OfSamples): string | undefined {
-  const { split, calibrate, passes, without } = options;
+  const { split, calibrate, quantize, passes, without } = options;
   if (calibrate === undefined) {
     if (split?.mode === "loss")
       return "--split loss=… needs samples: `cleave split` and `cleave compile` take them with --calibrate";
     const alone = ofSamples.find((name) => options[name] !== undefined);
     return alone && `--${alone} needs samples: --calibrate PATH --split macs=0.5`;
   }
-  if (!split || !limitOf(split)) return "--calibrate needs --split macs=…, time=… or loss=…";
+  const isSplit = split !== undefined && limitOf(split) !== undefined;
+  if (!isSplit && !quantize) return "--calibrate needs --split macs=…, time=… or loss=…";
+  if (!isSplit && options.distill !== undefined) return "--distill needs --split macs=…, time=… or loss=…";
   return without.includes("split") || passes?.includes("split") === false
     ? "--calibrate needs the pass `split`, which --passes or --without skips"
     : undefined;
@@ -123,7 +125,7 @@ function wrongSamples(options: PassOptions & OfSamples): string | undefined {
 /** Options that only splitting with samples has. */
 const ofSamples = ["samples", "distill", "fresh"] as const;
 
-type OfSamples = Readonly<Partial<Record<"calibrate" | (typeof ofSamples)[number], unknown>>>;
+type OfSamples = Readonly<Partial<Record<"calibrate" | "quantize" | (typeof ofSamples)[number], unknown>>>;
 
 /** The option that places rules in the pipeline. */
 export function rulesAtOption(): Option {

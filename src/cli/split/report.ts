@@ -22,10 +22,12 @@ import type { TriedNetwork } from "#split/try-network.js";
 import { gpuDiagnostic, nodeGpu } from "#node/gpu.js";
 import type { Model } from "#node/read-model.js";
 import { readClasses } from "../inputs/classes.js";
+import type { ReadSamples } from "../inputs/samples.js";
 import { readAllSamples } from "../inputs/samples.js";
 import { readDevices } from "../model/devices.js";
 import { optimizeModel } from "../model/optimize.js";
 import type { FitOptions } from "../options/fit.js";
+import type { ImageOptions } from "../options/image.js";
 import type { ModelOptions } from "../options/model.js";
 import { limitText } from "../options/split.js";
 import { calibrating } from "../output/progress.js";
@@ -56,12 +58,12 @@ export interface Judged {
 
 /** Reads `--test` and `--labels`; undefined after errors. */
 export async function readJudged(
-  fitting: Fitting,
-  { test, labels, ...options }: SplitOptions,
+  prepared: ReadSamples & { readonly base: Module },
+  { test, labels, ...options }: Pick<SplitOptions, "test" | "labels"> & ImageOptions,
   session: Session,
 ): Promise<Judged | undefined> {
-  const { graph } = fitting.base;
-  const read = test === undefined ? fitting : await readAllSamples(test, graph, options, session);
+  const { graph } = prepared.base;
+  const read = test === undefined ? prepared : await readAllSamples(test, graph, options, session);
   if (!read || labels === undefined) return read && { samples: read.samples };
   const classes = greatest(
     graph.outputs

@@ -1,0 +1,41 @@
+// The option `--quantize` and the parser of its value.
+
+import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
+import type { FitOptions } from "./fit.js";
+
+/** The value of `--quantize`. */
+export interface QuantizeRequest {
+  readonly type: "int8";
+  /** The largest loss in the outputs. */
+  readonly loss?: number;
+}
+
+export interface WithQuantize extends FitOptions {
+  readonly quantize?: QuantizeRequest;
+}
+
+const forms = "int8, or int8,loss=0.01";
+
+/** Adds the option; `byDefault` is its value if it is not given. */
+export function withQuantizeOption(command: Command, byDefault?: QuantizeRequest): Command {
+  return command.option(
+    "--quantize <how>",
+    `compute with integers of 8 bits, whose ranges are found with --calibrate: int8; or int8,loss=0.01, which leaves layers in f32 where the loss in the outputs would be larger${byDefault ? " (default: int8)" : ""}`,
+    parseQuantize,
+    byDefault,
+  );
+}
+
+/** Parses the value of `--quantize`; throws commander's error, which leads to exit code 2. */
+function parseQuantize(text: string): QuantizeRequest {
+  const [type, limit, ...others] = text.split(",");
+  if (type !== "int8" || others.length > 0) throw new InvalidArgumentError(`it must be ${forms}.`);
+  if (limit === undefined) return { type };
+  const [key, value = ""] = limit.split("=");
+  const loss = Number(value);
+  if (key !== "loss") throw new InvalidArgumentError(`\`${limit}\` is not known; it must be ${forms}.`);
+  if (value.trim() === "" || !(loss >= 0) || !Number.isFinite(loss))
+    throw new InvalidArgumentError("loss must be a number, 0 or more.");
+  return { type, loss };
+}

@@ -1,0 +1,111 @@
+// The report on a net that was quantized with samples: per layer and in total, as data and as text for a terminal.
+
+import { lineText } from "#diagnostic/escape.js";
+import { bytesText, countText, plural, shapeText } from "#ir/units.js";
+import type { OutputComparison } from "./fitted.js";
+import { outputText } from "./fitted.js";
+import { table } from "./table.js";
+
+/** A product with constant weights that sums integers. */
+export interface QuantizedLayer {
+  readonly name: string;
+  /** Of its weights. */
+  readonly shape: readonly number[];
+  readonly macs: number;
+  /** The integers of its input: q stands for scale · (q − zero). */
+  readonly input: { readonly scale: number; readonly zero: number };
+  /** √(Σ(w′ − w)² / Σw²) for the rounded weights w′. */
+  readonly weightError: number;
+  /** E‖y − ŷ‖² / E‖y − E[y]‖² of its response in the quantized net, after the elementwise ops that follow it. */
+  readonly responseError: number;
+  /** The loss in the outputs if only this layer is quantized; present if the losses of layers were needed to keep a limit. */
+  readonly loss?: number;
+}
+
+/** A product that stays f32. */
+export interface F32Layer {
+  readonly name: string;
+  readonly macs: number;
+  readonly reason: string;
+  readonly loss?: number;
+}
+
+/** The content of `cleave quantize --json`. */
+export interface QuantizedReport {
+  readonly name: string;
+  readonly samples: number;
+  /** The largest loss that was allowed. */
+  readonly limit?: number;
+  readonly layers: readonly QuantizedLayer[];
+  readonly left: readonly F32Layer[];
+  /** Bytes of all weights, before and after. */
+  readonly bytes: { readonly before: number; readonly after: number };
+  /** The loss in the outputs over the samples; instead of a softmax, its operand counts. */
+  readonly loss: number;
+}
+
+/** The report for a terminal. `outputs` compares them over samples. */
+export function quantizedText(report: QuantizedReport, outputs: readonly OutputComparison[] = []): string {
+  const withLosses = [...report.layers, ...report.left].some(({ loss }) => loss !== undefined);
+  const loss = (one: { readonly loss?: number }): string[] =>
+    withLosses ? [one.loss === undefined ? "" : one.loss.toPrecision(3)] : [];
+  const rows = report.layers.map((layer) => [
+    layer.name,
+    shapeText(layer.shape),
+    "int8",
+    countText(layer.macs),
+    layer.input.scale.toPrecision(4),
+    String(layer.input.zero),
+    percent(layer.weightError),
+    percent(layer.responseError),
+    ...loss(layer),
+    "",
+  ]);
+  const left = report.left.map((layer) => [
+    layer.name,
+    "",
+    "f32",
+    countText(layer.macs),
+    "",
+    "",
+    "",
+    "",
+    ...loss(layer),
+    layer.reason,
+  ]);
+  const columns = [
+    ["layer", "left"],
+    ["weights", "left"],
+    ["type", "left"],
+    ["MACs", "right"],
+    ["scale", "right"],
+    ["zero", "right"],
+    ["weight error", "right"],
+    ["response error", "right"],
+    ...(withLosses ? [["loss alone", "right"] as const] : []),
+    ["why", "left"],
+  ] as const;
+  return [
+    table(
+      columns.map(([name]) => name),
+      [...rows, ...left],
+      columns.map(([, align]) => align),
+    ),
+    "",
+    totalText(report),
+    ...outputs.map((one) => outputText(one, outputs.length > 1)),
+    "",
+  ].join("\n");
+}
+
+function totalText({ name, samples, layers, left, bytes, loss }: QuantizedReport): string {
+  const [own, others] = [layers, left].map((some: readonly { readonly macs: number }[]) =>
+    some.reduce((sum, { macs }) => sum + macs, 0),
+  );
+  const share = (own ?? 0) / Math.max(1, (own ?? 0) + (others ?? 0));
+  return `${lineText(name)}, int8, by ${plural(samples, "sample")}: ${plural(layers.length, "layer")} in integers with ${percent(share)} of the MACs, ${left.length} in f32; weights ${bytesText(bytes.before)} → ${bytesText(bytes.after)}; loss ${loss.toPrecision(3)}`;
+}
+
+function percent(share: number): string {
+  return `${Number((100 * share).toPrecision(3))}%`;
+}
