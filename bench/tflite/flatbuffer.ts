@@ -8,7 +8,7 @@ export type Table = readonly (Value | undefined)[];
 export type Value =
   | { readonly kind: "i8" | "i32" | "f32"; readonly value: number }
   | { readonly kind: "text"; readonly value: string }
-  | { readonly kind: "ints"; readonly values: readonly number[] }
+  | { readonly kind: "ints" | "longs" | "floats"; readonly values: readonly number[] }
   /** Read when they are written, and aligned to 16 bytes. */
   | { readonly kind: "bytes"; readonly read: () => Uint8Array }
   | { readonly kind: "table"; readonly fields: Table }
@@ -43,6 +43,10 @@ function writeApart(builder: Builder, value: Value): number | undefined {
       return builder.createString(value.value);
     case "ints":
       return writeWords(builder, value.values, (word) => builder.addInt32(word));
+    case "floats":
+      return writeWords(builder, value.values, (word) => builder.addFloat32(word));
+    case "longs":
+      return writeWords(builder, value.values, (word) => builder.addInt64(BigInt(word)), 8);
     case "bytes": {
       const bytes = value.read();
       builder.prep(16, bytes.length);
@@ -59,9 +63,14 @@ function writeApart(builder: Builder, value: Value): number | undefined {
   }
 }
 
-/** A vector of four-byte words; a FlatBuffer is written from its end to its beginning. */
-function writeWords(builder: Builder, words: readonly number[], add: (word: number) => void): number {
-  builder.startVector(4, words.length, 4);
+/** A vector of words of some bytes; a FlatBuffer is written from its end to its beginning. */
+function writeWords(
+  builder: Builder,
+  words: readonly number[],
+  add: (word: number) => void,
+  bytes = 4,
+): number {
+  builder.startVector(bytes, words.length, bytes);
   for (const word of words.toReversed()) add(word);
   return builder.endVector();
 }

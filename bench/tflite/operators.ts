@@ -34,6 +34,42 @@ export const withActivation: ReadonlySet<OpName> = new Set([
   "div",
 ]);
 
+/** Ops that only move values. */
+export const onlyMove: ReadonlySet<OpName> = new Set([
+  "reshape",
+  "transpose",
+  "pad",
+  "slice",
+  "concat",
+  "identity",
+]);
+
+/** Ops whose operators compute with integers. */
+export const inIntegers: ReadonlySet<OpName> = new Set([
+  ...onlyMove,
+  "conv2d",
+  "depthwise_conv2d",
+  "dense",
+  "max_pool",
+  "avg_pool",
+  "global_avg_pool",
+  "global_max_pool",
+  "reduce_mean",
+  "reduce_max",
+  "resize",
+  "softmax",
+  "relu",
+  "relu6",
+  "leaky_relu",
+  "sigmoid",
+  "tanh",
+  "silu",
+  "hard_swish",
+  "add",
+  "sub",
+  "mul",
+]);
+
 const known: { readonly [O in OpName]?: Write<O> } = {
   conv2d,
   depthwise_conv2d: depthwise,
@@ -41,10 +77,11 @@ const known: { readonly [O in OpName]?: Write<O> } = {
   avg_pool: avgPool,
   dense: ({ inputs: [x = -1, w = -1, b = -1], type: { shape } }, build) => {
     const [depth = 1, units = 1] = build.shapeOf(w);
-    const kernel = build.weight([units, depth], () => transposed(build.valuesOf(w), units));
+    const of = build.tensorOf(x);
+    const kernel = build.kernel([units, depth], 0, () => transposed(build.valuesOf(w), units));
     return build.add(
       "FULLY_CONNECTED",
-      [build.tensorOf(x), kernel, build.tensorOf(b)],
+      [of, kernel, build.bias(b, of, kernel)],
       shape,
       denseOptions(build.activation, shape.length > 2),
     );
@@ -84,7 +121,10 @@ const known: { readonly [O in OpName]?: Write<O> } = {
   reshape: ({ inputs: [x = -1], type: { shape } }, build) =>
     build.add("RESHAPE", [build.tensorOf(x), build.ints(shape)], shape, reshapeOptions(shape)),
   transpose: ({ inputs: [x = -1], attributes: { perm }, type: { shape } }, build) =>
-    build.add("TRANSPOSE", [build.tensorOf(x), build.ints(perm)], shape),
+    // The runtime gives 0 for a scalar.
+    perm.length === 0
+      ? build.tensorOf(x)
+      : build.add("TRANSPOSE", [build.tensorOf(x), build.ints(perm)], shape),
   concat: ({ inputs, attributes: { axis }, type: { shape } }, build) =>
     build.add("CONCATENATION", inputs.map(build.tensorOf), shape, concatOptions(fromFront(axis, shape))),
   pad: ({ inputs: [x = -1], attributes: { before, after, mode, value } }, build) => {

@@ -11,6 +11,7 @@ export const builtins = {
   CONCATENATION: 2,
   CONV_2D: 3,
   DEPTHWISE_CONV_2D: 4,
+  DEQUANTIZE: 6,
   FLOOR: 8,
   FULLY_CONNECTED: 9,
   LOGISTIC: 14,
@@ -51,8 +52,12 @@ export const builtins = {
   CEIL: 104,
   COS: 108,
   ELU: 111,
+  QUANTIZE: 114,
   HARD_SWISH: 117,
 } as const;
+
+/** Element types by their number. */
+export const tensorTypes = { f32: 0, i32: 2, i8: 9 } as const;
 
 export type Builtin = keyof typeof builtins;
 

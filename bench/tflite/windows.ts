@@ -19,10 +19,12 @@ export function conv2d(
   const [height = 1, width = 1, depth = 1, filters = 1] = build.shapeOf(w);
   const { of, padding } = windowed(x, [height, width], attributes, 0, build);
   // [kh, kw, c/g, filters] → [filters, kh, kw, c/g]; the operator infers the groups from the depths.
-  const kernel = build.weight([filters, height, width, depth], () => transposed(build.valuesOf(w), filters));
+  const kernel = build.kernel([filters, height, width, depth], 0, () =>
+    transposed(build.valuesOf(w), filters),
+  );
   const { stride, dilation } = attributes;
   const options = convOptions({ padding, stride, activation: build.activation }, dilation);
-  return build.add("CONV_2D", [of, kernel, build.tensorOf(b)], shape, options);
+  return build.add("CONV_2D", [of, kernel, build.bias(b, of, kernel)], shape, options);
 }
 
 export function depthwise(
@@ -33,14 +35,14 @@ export function depthwise(
   const [depth = 1, filters = 1] = [build.shapeOf(x)[3], shape[3]];
   const { of, padding } = windowed(x, [height, width], attributes, 0, build);
   // The output channel is c·m + j in both, so only the shape differs.
-  const kernel = build.weight([1, height, width, filters], () => build.valuesOf(w));
+  const kernel = build.kernel([1, height, width, filters], 3, () => build.valuesOf(w));
   const { stride, dilation } = attributes;
   const options = depthwiseOptions(
     { padding, stride, activation: build.activation },
     dilation,
     filters / depth,
   );
-  return build.add("DEPTHWISE_CONV_2D", [of, kernel, build.tensorOf(b)], shape, options);
+  return build.add("DEPTHWISE_CONV_2D", [of, kernel, build.bias(b, of, kernel)], shape, options);
 }
 
 export function maxPool(
@@ -139,7 +141,7 @@ export function padded(
 ): number {
   const amounts = build.pairs(before.map((amount, axis) => [amount, after[axis] ?? 0]));
   const larger = shape.map((extent, axis) => extent + (before[axis] ?? 0) + (after[axis] ?? 0));
-  const padding = value === 0 ? [] : [build.weight([], () => Float32Array.of(value))];
+  const padding = value === 0 ? [] : [build.elementOf(tensor, value)];
   const op = value === 0 ? "PAD" : "PADV2";
   return build.add(op, [tensor, amounts, ...padding], larger);
 }

@@ -1,65 +1,24 @@
 // The .tflite files that the bench writes, run by LiteRT.js in Chromium and held against the interpreter.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openSite } from "../../bench/browser/site.js";
-import type { Site } from "../../bench/browser/site.js";
 import { writtenOps } from "../../bench/tflite/operators.js";
 import { toTflite } from "../../bench/tflite/to-tflite.js";
 import { interpret } from "#interpret/interpret.js";
 import { firstDifference, longestReduction } from "#interpret/tolerance.js";
-import { inputNodes } from "#ir/graph.js";
 import type { Tensor } from "#ir/tensor.js";
 import type { Module } from "#ir/weights.js";
 import { seededRandom } from "#ops/random.js";
 import { computingOps, kindOf, opSample, randomInputs, scaleOf } from "../op-module.js";
 import { randomModule } from "../random-graph.js";
 import { seedsFor } from "../scale.js";
-import { hasChromium, inPage, launch } from "../web/chromium.js";
-
-/** Loads LiteRT.js, and gives all outputs of a model for its inputs, both in their order. */
-const script = `async (packages) => {
-  const { loadLiteRt, loadAndCompile, Tensor } = await import("@litertjs/core");
-  await loadLiteRt(packages + "@litertjs/core/wasm/");
-  globalThis.runModel = async (address, inputs) => {
-    const model = await loadAndCompile(address, { accelerator: "wasm" });
-    const tensors = inputs.map(({ values, shape }) => new Tensor(Float32Array.from(values, Number), shape));
-    const results = await model.run(tensors);
-    const outputs = [];
-    for (const result of results) outputs.push([...(await result.data())].map(String));
-    for (const one of [...tensors, ...results, model]) one.delete();
-    return outputs;
-  };
-}`;
-
-/** JSON has no NaN and no −0. */
-const textOf = (value: number): string => (Object.is(value, -0) ? "-0" : String(value));
+import { hasChromium } from "../web/chromium.js";
+import type { LiteRt } from "./litert.js";
+import { openLiteRt } from "./litert.js";
 
 describe.skipIf(!hasChromium)("LiteRT.js", () => {
-  const folder = mkdtempSync(join(tmpdir(), "cleave-tflite-"));
-  let site: Site;
-  let browser: Browser;
-  let page: Page;
-  let base: string;
-
-  beforeAll(async () => {
-    site = await openSite(folder, { inputs: [], outputs: [], samples: [] }, {});
-    browser = await launch({ adapter: false });
-    page = await browser.newPage();
-    const { url, setup } = site.open();
-    base = `${url}model/`;
-    await page.goto(url);
-    await inPage(page, script, setup.packages);
-  }, 60_000);
-
-  afterAll(async () => {
-    await browser?.close();
-    site?.close();
-    rmSync(folder, { recursive: true });
-  });
+  let litert: LiteRt;
+  beforeAll(async () => void (litert = await openLiteRt()), 60_000);
+  afterAll(() => litert?.close());
 
   /** Of all outputs; `scale` as `firstDifference` takes it. */
   async function expectAgreement(
@@ -68,18 +27,12 @@ describe.skipIf(!hasChromium)("LiteRT.js", () => {
     inputs: ReadonlyMap<string, Tensor>,
     scale?: ArrayLike<number>,
   ): Promise<void> {
-    writeFileSync(join(folder, "model.tflite"), toTflite(module));
-    const given = inputNodes(module.graph).map((node) => ({
-      values: [...inputs.get(node.name)!.data].map(textOf),
-      shape: node.type.shape,
-    }));
-    const address = `${base}model.tflite`;
-    const texts = await inPage<string[][]>(page, "(...call) => runModel(...call)", address, given);
+    const outputs = await litert.run(toTflite(module), module, inputs);
     const reference = interpret(module, inputs);
-    expect(texts.length, name).toBe(module.graph.outputs.length);
+    expect(outputs.length, name).toBe(module.graph.outputs.length);
     for (const [at, output] of module.graph.outputs.entries()) {
       const wanted = reference.get(output.name)!.data;
-      const actual = texts[at]!.map(Number);
+      const actual = outputs[at]!;
       const wrong = firstDifference(actual, wanted, longestReduction(module), scale);
       expect(wrong, `${name}: ${output.name} is ${actual[wrong]} instead of ${wanted[wrong]}`).toBe(-1);
     }
