@@ -8,6 +8,8 @@ import { join } from "node:path";
 import type { Module } from "../src/index.js";
 import { elements, inputNodes, interpretScaled, longestReduction, tensor, tolerance } from "../src/index.js";
 import type { Allowed } from "./judge.js";
+import type { Int8 } from "./int8.js";
+import { quantized } from "./int8.js";
 import { judge, largestOf, publishedTolerance } from "./judge.js";
 import type { Limit } from "./limits.js";
 import type { Measured, MeasureOptions } from "./measure.js";
@@ -19,7 +21,8 @@ import type { Preparation, Prepared } from "./prepare.js";
 import { inputPorts, prepare } from "./prepare.js";
 import { nodeHost } from "./processes.js";
 import type { Comparison } from "./results.js";
-import type { ParsedPeer } from "./running.js";
+import type { ParsedPeer, Part } from "./running.js";
+import { isInt8 } from "./running.js";
 import { samples } from "./samples.js";
 
 export interface ComparisonOptions extends Pick<
@@ -46,7 +49,7 @@ export async function compare(options: ComparisonOptions): Promise<Comparison> {
   let host: Host | undefined;
   try {
     const leftOut: { peer: string; why: string }[] = [];
-    const { prepared, able } = preparedIn(folder, options, leftOut);
+    const { prepared, able } = await preparedIn(folder, options, leftOut);
     host = await hostIn(folder, where, prepared);
     const measured = await measure(
       able,
@@ -88,25 +91,37 @@ export async function compare(options: ComparisonOptions): Promise<Comparison> {
 }
 
 /** Writes what the peers load; peers whose format lacks an op are left out. */
-function preparedIn(
+async function preparedIn(
   folder: string,
   { model, original, peers, onStep }: ComparisonOptions,
   leftOut: { peer: string; why: string }[],
-): { prepared: Preparation; able: Map<string, ParsedPeer> } {
+): Promise<{ prepared: Preparation; able: Map<string, ParsedPeer> }> {
   onStep("compiling");
   const able = new Map(peers);
+  const parts = new Set([...peers.values()].map(({ needs }) => needs));
+  const folded = optimized(model, { without: ["fuse"] });
+  const leaveOut = (part: Part, why: string): void => {
+    for (const [text, { needs }] of peers)
+      if (needs === part && able.delete(text)) leftOut.push({ peer: text, why });
+  };
+  let int8: Int8 | undefined;
+  if ([...parts].some(isInt8)) {
+    onStep("quantizing");
+    try {
+      int8 = await quantized(model, folded);
+    } catch (cause) {
+      for (const part of [...parts].filter(isInt8)) {
+        leaveOut(part, (cause as Error).message);
+        parts.delete(part);
+      }
+    }
+    onStep("compiling");
+  }
   const prepared = prepare(
     folder,
-    {
-      model,
-      folded: optimized(model, { without: ["fuse"] }),
-      ...given({ original: original?.file }),
-    },
-    new Set([...peers.values()].map(({ needs }) => needs)),
-    (part, why) => {
-      for (const [text, { needs }] of peers)
-        if (needs === part && able.delete(text)) leftOut.push({ peer: text, why });
-    },
+    { model, folded, ...given({ int8, original: original?.file }) },
+    parts,
+    leaveOut,
   );
   return { prepared, able };
 }

@@ -7,6 +7,8 @@ export interface Limit {
   readonly peer: string;
   readonly over: string;
   readonly least: number;
+  /** Whether the goal is for SIMD without the relaxed instructions, wherever it runs. */
+  readonly everywhere?: true;
 }
 
 export interface HeldLimit extends Limit {
@@ -17,8 +19,10 @@ export interface HeldLimit extends Limit {
 /** The goals of a comparison whose peers both ran. Where relaxed SIMD runs, `load` uses it, so the goals are for that build. */
 export function limitsOf({ peers, limits = [] }: Pick<Comparison, "peers" | "limits">): HeldLimit[] {
   const medians = new Map(peers.map(({ peer, medianMs }) => [peer, medianMs]));
-  const isLoaded = ({ peer }: Limit): boolean =>
-    !peer.startsWith("cleave-simd") || !medians.has(peer.replace("cleave-simd", "cleave-relaxed"));
+  const isLoaded = ({ peer, everywhere }: Limit): boolean =>
+    everywhere === true ||
+    !peer.startsWith("cleave-simd") ||
+    !medians.has(peer.replace("cleave-simd", "cleave-relaxed"));
   return limits.filter(isLoaded).flatMap((limit) => {
     const [peer, over] = [medians.get(limit.peer), medians.get(limit.over)];
     if (peer === undefined || over === undefined) return [];

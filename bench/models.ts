@@ -56,7 +56,11 @@ export const models: readonly BenchModel[] = [
       { peer: "cleave-relaxed", over: "onnxruntime-web", least: 2.5 },
       { peer: "cleave-simd", over: "tfjs-wasm", least: 2 },
     ],
-    inBrowser: [...relaxedOver({ litert: 1.25, "onnxruntime-web": 2 }), ...twoThreads(1.5)],
+    inBrowser: [
+      ...relaxedOver({ litert: 1.25, "onnxruntime-web": 2 }),
+      ...twoThreads(1.5),
+      ...integersOver({ "litert-int8": 1.3, "cleave-relaxed": 2.5 }),
+    ],
   },
   {
     ...example("mobilenet_v2", usual),
@@ -66,7 +70,11 @@ export const models: readonly BenchModel[] = [
       { peer: "cleave-relaxed", over: "onnxruntime-web", least: 2.5 },
       ...twoThreads(1.4),
     ],
-    inBrowser: [...relaxedOver({ litert: 1.5, "onnxruntime-web": 2.4 }), ...twoThreads(1.5)],
+    inBrowser: [
+      ...relaxedOver({ litert: 1.5, "onnxruntime-web": 2.4 }),
+      ...twoThreads(1.5),
+      ...integersOver({ "litert-int8": 1.2, "cleave-relaxed": 2 }),
+    ],
   },
   {
     ...example("resnet18", withDirect),
@@ -76,7 +84,11 @@ export const models: readonly BenchModel[] = [
       { peer: "cleave-relaxed", over: "onnxruntime-web", least: 3.5 },
       ...twoThreads(1.7),
     ],
-    inBrowser: [...relaxedOver({ litert: 2, "onnxruntime-web": 3 }), ...twoThreads(1.7)],
+    inBrowser: [
+      ...relaxedOver({ litert: 2, "onnxruntime-web": 3 }),
+      ...twoThreads(1.7),
+      ...integersOver({ "cleave-relaxed": 2 }),
+    ],
   },
   { ...example("resnet18", usual), name: "resnet18-split", split: "m=2" },
   {
@@ -194,6 +206,14 @@ function twoThreads(least: number): Limit[] {
 /** The goals of the build that `load` takes in a browser, on one thread. */
 function relaxedOver(least: Readonly<Record<string, number>>): Limit[] {
   return Object.entries(least).map(([over, times]) => ({ peer: "cleave-relaxed", over, least: times }));
+}
+
+/** The goals of integers of 8 bits on one thread, with relaxed SIMD; without it, over f32 without it. */
+function integersOver(least: Readonly<Record<string, number>>): Limit[] {
+  return [
+    ...Object.entries(least).map(([over, times]) => ({ peer: "cleave-relaxed-int8", over, least: times })),
+    { peer: "cleave-simd-int8", over: "cleave-simd", least: 1.4, everywhere: true },
+  ];
 }
 
 /** nsfwjs ships the files of its models as scripts that return their content; this converts them back to files. */

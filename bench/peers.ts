@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import type { LoadOptions, Net } from "../src/runtime/types.js";
 import type { OnnxRuntime } from "./onnxruntime.js";
 import { onnxruntime } from "./onnxruntime.js";
-import type { CleavePart, Peer, PeerKind } from "./running.js";
+import type { CleavePart, OnnxPart, Peer, PeerKind } from "./running.js";
 import { tfjsPeer } from "./tensorflow.js";
 
 interface PeerEntry extends PeerKind {
@@ -35,10 +35,34 @@ export const peers = {
     threads: true,
     gpu: false,
   },
+  "cleave-simd-int8": {
+    needs: "cleave-wasm-int8",
+    make: cleave("cleave-wasm-int8", { simd: "simd" }),
+    threads: true,
+    gpu: false,
+  },
+  "cleave-relaxed-int8": {
+    needs: "cleave-wasm-int8",
+    make: cleave("cleave-wasm-int8", { simd: "relaxed" }),
+    threads: true,
+    gpu: false,
+  },
   "onnxruntime-web": { needs: "onnx", make: onnxruntimePeer("onnxruntime-web"), threads: true, gpu: false },
+  "onnxruntime-web-int8": {
+    needs: "onnx-int8",
+    make: onnxruntimePeer("onnxruntime-web", "onnx-int8"),
+    threads: true,
+    gpu: false,
+  },
   "tfjs-wasm": { needs: "tfjs", make: tfjsPeer("wasm"), threads: false, gpu: false },
   "tfjs-cpu": { needs: "tfjs", make: tfjsPeer("cpu"), threads: false, gpu: false },
   "onnxruntime-node": { needs: "onnx", make: onnxruntimePeer("onnxruntime-node"), threads: true, gpu: false },
+  "onnxruntime-node-int8": {
+    needs: "onnx-int8",
+    make: onnxruntimePeer("onnxruntime-node", "onnx-int8"),
+    threads: true,
+    gpu: false,
+  },
   "cleave-webgpu": { needs: "cleave-wgsl", make: cleave("cleave-wgsl", {}), threads: false, gpu: true },
   "cleave-webgpu-software": {
     needs: "cleave-wgsl-software",
@@ -80,7 +104,7 @@ function cleave(part: CleavePart, options: LoadOptions): Peer {
     const url = pathToFileURL(find(".mjs") ?? "").href;
     return async () => {
       const module = (await import(url)) as { load: (options: LoadOptions) => Promise<Net> };
-      const isWasm = part === "cleave-wasm" || part === "cleave-wasm-direct";
+      const isWasm = part.startsWith("cleave-wasm");
       const net = await module.load({ ...options, ...weights, ...(isWasm ? { threads } : {}) });
       if (part === "cleave-wgsl-f16" && net.precision !== "f16")
         throw new Error("the adapter has no shader-f16");
@@ -93,8 +117,9 @@ function cleave(part: CleavePart, options: LoadOptions): Peer {
   };
 }
 
-function onnxruntimePeer(name: OnnxRuntime): Peer {
-  return ({ threads, inMemory }, { inputs, onnx }) => {
+function onnxruntimePeer(name: OnnxRuntime, part: OnnxPart = "onnx"): Peer {
+  return ({ threads, inMemory }, { inputs, onnx: models }) => {
+    const onnx = models?.[part];
     if (!onnx) throw new Error("no ONNX model was prepared");
     const model = inMemory ? readFileSync(onnx.file) : undefined;
     // In its build for WebGPU a path is a URL, also in Node.

@@ -4,6 +4,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync, writeSync 
 import { join } from "node:path";
 import { serialize } from "node:v8";
 import { gzipSync } from "node:zlib";
+import { bug } from "../src/diagnostic/diagnostic.js";
 import { scheduleModule } from "../src/compile/schedule-module.js";
 import { targetOf } from "../src/compile/targets.js";
 import type { TargetName } from "../src/ir/target.js";
@@ -14,6 +15,7 @@ import { nodeOf } from "../src/ir/graph.js";
 import type { Target } from "../src/ir/target.js";
 import { writeModule } from "../src/node/index.js";
 import { kernelCost } from "../src/schedule/kernel-cost.js";
+import type { Int8 } from "./int8.js";
 import { toOnnx } from "./onnx.js";
 import { formatOf } from "./models.js";
 import type { CleavePart, Part, Port, PreparedGraph, Setup, WeightPlace } from "./running.js";
@@ -37,6 +39,8 @@ export interface Network {
   readonly model: Module;
   /** The same with its batch norms folded, as peers get it. */
   readonly folded: Module;
+  /** The network in integers, and the ranges of the folded one's values; absent if no part of integers is wanted. */
+  readonly int8?: Int8;
   /** The file of another format that the network came from; peers of that format get it unchanged. */
   readonly original?: string;
 }
@@ -60,10 +64,13 @@ export function prepare(
     inputs: inputPorts(graph),
     outputs: graph.outputs.map(({ name }) => name),
     samples: samples(inputPorts(graph)),
-    onnx:
-      file !== undefined && format === "onnx"
-        ? { file, channelsFirst: false }
-        : { file: join(folder, "model.onnx"), channelsFirst: true },
+    onnx: {
+      onnx:
+        file !== undefined && format === "onnx"
+          ? { file, channelsFirst: false }
+          : { file: join(folder, "model.onnx"), channelsFirst: true },
+      "onnx-int8": { file: join(folder, "model.int8.onnx"), channelsFirst: true },
+    },
     ...(file !== undefined && format === "tfjs" ? { tfjs: { file, isGraph: isGraphModel(file) } } : {}),
   };
   writeFileSync(join(folder, "setup.bin"), serialize(setup));
@@ -90,10 +97,14 @@ function isGraphModel(file: string): boolean {
   return format === "graph-model";
 }
 
-function preparePart(folder: string, part: Part, { model, folded }: Network): Prepared {
+function preparePart(folder: string, part: Part, { model, folded, int8 }: Network): Prepared {
+  const integers = (): Int8 => int8 ?? bug(`${part} without a network of integers`);
   switch (part) {
     case "onnx":
       writeFileSync(join(folder, "model.onnx"), toOnnx(folded));
+      return {};
+    case "onnx-int8":
+      writeFileSync(join(folder, "model.int8.onnx"), toOnnx(integers().model));
       return {};
     case "tfjs":
       writeGraph(folder, folded);
@@ -101,10 +112,15 @@ function preparePart(folder: string, part: Part, { model, folded }: Network): Pr
     case "tflite":
       writeFileSync(join(folder, "model.tflite"), toTflite(folded));
       return {};
+    case "tflite-int8":
+      writeFileSync(join(folder, "model.int8.tflite"), toTflite(folded, integers().ranges));
+      return {};
     case "cleave-js":
       return compileInto(folder, part, model, { target: "js" });
     case "cleave-wasm":
       return compileInto(folder, part, model, { target: "wasm" });
+    case "cleave-wasm-int8":
+      return compileInto(folder, part, integers().model, { target: "wasm" });
     case "cleave-wasm-direct":
       return compileInto(folder, part, model, { target: "wasm", winograd: false });
     case "cleave-wgsl":

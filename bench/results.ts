@@ -6,12 +6,15 @@ import { limitText, limitsOf } from "./limits.js";
 import type { Measured } from "./measure.js";
 import type { Format } from "./models.js";
 import type { Prepared } from "./prepare.js";
+import { int8, isInt8 } from "./running.js";
 
 export interface PeerResult extends Omit<Measured, "outputs">, Prepared {
   /** Its median divided by the first peer's. */
   readonly ratio: number;
   /** The largest difference of any output on any sample from the first peer's, relative to the output's largest value. */
   readonly difference: number;
+  /** In integers: the greatest √(Σ(y′ − y)² / Σy²) of an output y on all samples. */
+  readonly error?: number;
   /** Whether all differences are within the tolerance. */
   readonly agrees: boolean;
 }
@@ -71,18 +74,45 @@ interface Column {
 
 /** The columns of a comparison; those with × say how many times as fast a peer is as another. */
 function columnsOf(result: Comparison): Column[] {
-  const runtime: Column = {
-    title: "runtime",
-    cell: ({ peer, threads }) =>
-      peer.replace(/:(\d+)$/, threads > 1 ? ", $1 threads" : ", $1 threads asked for"),
-  };
-  const difference: Column = {
-    title: "difference",
-    cell: ({ agrees, difference: off }) => `${agrees ? "" : "DIFFERS "}${off.toExponential(1)}`,
-  };
   const columns = result.browser === undefined ? inNode(result) : inBrowser(result);
-  return [runtime, medianColumn, ...columns, difference];
+  return [runtimeColumn, medianColumn, ...columns, differenceColumn];
 }
+
+/** The columns of the peers of integers, which are compared with the same peers in f32. */
+function int8Columns(result: Comparison): Column[] {
+  const isInBrowser = result.browser !== undefined;
+  const base = result.peers.find(({ peer }) => peer === `litert${int8}`);
+  return [
+    runtimeColumn,
+    medianColumn,
+    ...(isInBrowser ? [leastColumn] : []),
+    ...(base ? [timesColumn(result, base.peer)] : []),
+    {
+      title: "× f32",
+      cell: ({ peer, medianMs }) => {
+        const own = result.peers.find((one) => one.peer === peer.replace(int8, ""));
+        return own ? (own.medianMs / medianMs).toFixed(2) : "";
+      },
+    },
+    ...loadColumns,
+    ...(isInBrowser ? downloadColumns : sizeColumns),
+    { title: "error", cell: ({ error }) => (error === undefined ? "" : error.toExponential(1)) },
+    differenceColumn,
+  ];
+}
+
+const runtimeColumn: Column = {
+  title: "runtime",
+  cell: ({ peer, threads }) =>
+    peer.replace(/:(\d+)$/, threads > 1 ? ", $1 threads" : ", $1 threads asked for"),
+};
+
+const differenceColumn: Column = {
+  title: "difference",
+  cell: ({ agrees, difference: off }) => `${agrees ? "" : "DIFFERS "}${off.toExponential(1)}`,
+};
+
+const leastColumn: Column = { title: "least ms", cell: ({ leastMs }) => milliseconds(leastMs) };
 
 const medianColumn: Column = { title: "median ms", cell: ({ medianMs }) => milliseconds(medianMs) };
 
@@ -96,26 +126,34 @@ function inNode(result: Comparison): Column[] {
     timesColumn(result, markOf(result)?.peer ?? marks[result.format ?? "onnx"]),
     ...loadColumns,
     ...(result.adapter === undefined ? [] : gpuColumns),
-    {
-      title: "peak MB",
-      cell: ({ peakBytes }) => (peakBytes === undefined ? "" : (peakBytes / 1e6).toFixed(0)),
-    },
-    { title: "module KiB gz", cell: ({ moduleGzipBytes: bytes }) => kibibytes(bytes) },
+    ...sizeColumns,
   ];
 }
+
+const sizeColumns: readonly Column[] = [
+  {
+    title: "peak MB",
+    cell: ({ peakBytes }) => (peakBytes === undefined ? "" : (peakBytes / 1e6).toFixed(0)),
+  },
+  { title: "module KiB gz", cell: ({ moduleGzipBytes: bytes }) => kibibytes(bytes) },
+];
 
 function inBrowser(result: Comparison): Column[] {
   const others = peerMarks.filter((name) => result.peers.some(({ peer }) => peer === name));
   return [
-    { title: "least ms", cell: ({ leastMs }) => milliseconds(leastMs) },
+    leastColumn,
     ...others.map((peer) => timesColumn(result, peer)),
     ...loadColumns,
-    { title: "code KiB", cell: ({ download }) => kibibytes(download?.code.bytes) },
-    { title: "gzipped", cell: ({ download }) => kibibytes(download?.code.gzipBytes) },
-    { title: "weights MB", cell: ({ download }) => megabytes(download?.weights.bytes) },
-    { title: "gzipped", cell: ({ download }) => megabytes(download?.weights.gzipBytes) },
+    ...downloadColumns,
   ];
 }
+
+const downloadColumns: readonly Column[] = [
+  { title: "code KiB", cell: ({ download }) => kibibytes(download?.code.bytes) },
+  { title: "gzipped", cell: ({ download }) => kibibytes(download?.code.gzipBytes) },
+  { title: "weights MB", cell: ({ download }) => megabytes(download?.weights.bytes) },
+  { title: "gzipped", cell: ({ download }) => megabytes(download?.weights.gzipBytes) },
+];
 
 function timesColumn({ peers }: Comparison, over: string): Column {
   const base = peers.find(({ peer }) => peer === over);
@@ -156,18 +194,37 @@ const gpuColumns: readonly Column[] = [
   },
 ];
 
-/** The head and the rows of a comparison as text. */
-export function rowsOf(result: Comparison): string[][] {
-  const columns = columnsOf(result);
-  const rows = result.peers.map((one) => columns.map(({ cell }) => cell(one)));
-  return [columns.map(({ title }) => title), ...rows];
+/** The heads and the rows of a comparison as text, in f32 and in integers; without peers of a kind, its table is empty. */
+export function tablesOf(result: Comparison): { readonly f32: string[][]; readonly int8: string[][] } {
+  const table = (peers: readonly PeerResult[], columns: readonly Column[]): string[][] =>
+    peers.length === 0
+      ? []
+      : [columns.map(({ title }) => title), ...peers.map((one) => columns.map(({ cell }) => cell(one)))];
+  return {
+    f32: table(
+      result.peers.filter(({ peer }) => !isInt8(peer)),
+      columnsOf(result),
+    ),
+    int8: table(
+      result.peers.filter(({ peer }) => isInt8(peer)),
+      int8Columns(result),
+    ),
+  };
 }
 
 export function printComparison(result: Comparison): void {
   console.log(
     `${titleOf(result)}; medians of ${result.rounds} turns or fewer, ${whereOf(result)}, ${cpuOf(result)}`,
   );
-  const all = rowsOf(result);
+  const { f32, int8: integers } = tablesOf(result);
+  printTable(f32);
+  printTable(integers);
+  for (const { peer, why } of result.leftOut) console.log(`  ${peer} is left out: ${why}`);
+  for (const limit of limitsOf(result)) console.log(`  ${limitText(limit)}`);
+  console.log("");
+}
+
+function printTable(all: readonly (readonly string[])[]): void {
   const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
   for (const row of all) {
     const cells = row.map((cell, column) =>
@@ -175,9 +232,6 @@ export function printComparison(result: Comparison): void {
     );
     console.log(`  ${cells.join("  ")}`);
   }
-  for (const { peer, why } of result.leftOut) console.log(`  ${peer} is left out: ${why}`);
-  for (const limit of limitsOf(result)) console.log(`  ${limitText(limit)}`);
-  console.log("");
 }
 
 /** `mobilenet_v1, 1×224×224×3, 16.9 MB of weights`, and the adapter. */
@@ -196,9 +250,10 @@ export function cpuOf({ cpu }: Comparison): string {
   return cpu.replaceAll(/\s+/g, " ").trim();
 }
 
-/** The same rows as a table of Markdown. */
+/** The same rows as tables of Markdown. */
 export function markdownOf(result: Comparison): string {
-  return markdownTable(rowsOf(result));
+  const { f32, int8: integers } = tablesOf(result);
+  return [f32, integers].flatMap((rows) => (rows.length === 0 ? [] : [markdownTable(rows)])).join("\n\n");
 }
 
 /** Rows, the first of which is the head, as a table of Markdown; all columns except the first `left` are numbers. */

@@ -17,8 +17,8 @@ export interface Setup {
   readonly outputs: readonly string[];
   /** Several sets of values for all inputs. The first is timed. */
   readonly samples: readonly Values[];
-  /** The ONNX model. In a model that Cleave wrote, images have their channels first where the inputs here have them last. */
-  readonly onnx?: { readonly file: string; readonly channelsFirst: boolean };
+  /** The ONNX models by part. In a model that Cleave wrote, images have their channels first where the inputs here have them last. */
+  readonly onnx?: Readonly<Record<OnnxPart, { readonly file: string; readonly channelsFirst: boolean }>>;
   /** The model.json of TensorFlow.js, a graph model or a layers model; other networks are in the folder as a `PreparedGraph`. */
   readonly tfjs?: { readonly file: string; readonly isGraph: boolean };
 }
@@ -60,14 +60,25 @@ export interface Running {
 export type Peer = (load: Load, setup: Setup) => () => Promise<Running>;
 
 /** Parts of the folder that a peer loads. */
-export type Part = CleavePart | "onnx" | "tfjs" | "tflite";
+export type Part = CleavePart | OnnxPart | TflitePart | "tfjs";
+export type OnnxPart = "onnx" | "onnx-int8";
+export type TflitePart = "tflite" | "tflite-int8";
 export type CleavePart =
   | "cleave-js"
   | "cleave-wasm"
+  | "cleave-wasm-int8"
   | "cleave-wasm-direct"
   | "cleave-wgsl"
   | "cleave-wgsl-software"
   | "cleave-wgsl-f16";
+
+/** The ending of peers, and of what they load, that compute with integers of 8 bits. */
+export const int8 = "-int8";
+
+/** Whether a peer, with or without a number of threads, or a part is one of these. */
+export function isInt8(peerOrPart: string): boolean {
+  return peerOrPart.replace(/:\d+$/, "").endsWith(int8);
+}
 
 export interface PeerKind {
   readonly needs: Part;

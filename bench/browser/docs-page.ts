@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { limitsTable, plot, sectionOf } from "../docs-page.js";
-import { publishedTolerance } from "../judge.js";
+import { int8Tolerance, publishedTolerance } from "../judge.js";
 import type { Comparison } from "../results.js";
 import { cpuOf, titleOf, whereOf } from "../results.js";
 
@@ -33,10 +33,13 @@ export function browserPage(results: readonly Comparison[]): string {
 - "median" is the median of the medians of all turns, "least" the fastest run.
 - \`litert\` is LiteRT.js with XNNPACK, in the build that its loader selects: relaxed SIMD if the browser has it. The bench writes a .tflite
   file with the same weights for it. \`cleave-relaxed\` is what \`load\` uses in a browser that has relaxed SIMD.
+- A second table of a model has the networks of 8-bit integers (\`-int8\`): those of \`cleave quantize\`, and for LiteRT.js a .tflite file as its
+  own converter would write it. Both take their ranges from the three inputs that are measured. "× f32" compares with the same runtime above.
 - "load" is the time to load the runtime's code and the model into a fresh page, from a server on the same machine. The first run follows it.
 - "code" and "weights" are the sizes of the files that the page loads until its first result, as they are and gzipped.
 - "difference" is the largest difference of any output from that of the first row, on three inputs, relative to the output's largest value.
-  Twice the stated tolerance is allowed; for published models, which have another format, ${publishedTolerance}.
+  Twice the stated tolerance is allowed; for published models, which have another format, ${publishedTolerance}. In integers, "error" is
+  √(Σ(y′ − y)² / Σy²) over all three inputs; ${int8Tolerance} is allowed.
 
 ${asked === "" ? "" : `## Goals\n\n${asked}\n\n`}${processors.map(([cpu, part]) => processorPart(cpu, part)).join("\n")}`;
 }

@@ -2,7 +2,7 @@
 
 import type { Answers, Question } from "../place.js";
 import { copied, turn } from "../place.js";
-import type { Port, Running, Values } from "../running.js";
+import type { OnnxPart, Port, Running, TflitePart, Values } from "../running.js";
 import { samples as samplesOf } from "../samples.js";
 import type { PagePeer } from "./peers.js";
 import { runtimes } from "./runtimes.js";
@@ -13,9 +13,9 @@ export interface PageSetup {
   readonly outputs: readonly string[];
   /** Cleave's modules by part; their weights are next to them. */
   readonly modules: Readonly<Record<string, string>>;
-  /** `channelsFirst` as in `Setup`. */
-  readonly onnx: { readonly address: string; readonly channelsFirst: boolean };
-  readonly tflite: string;
+  /** By part; `channelsFirst` as in `Setup`. */
+  readonly onnx: Readonly<Record<OnnxPart, { readonly address: string; readonly channelsFirst: boolean }>>;
+  readonly tflite: Readonly<Record<TflitePart, string>>;
   /** The model.json of TensorFlow.js; other networks are a `PreparedGraph` and its constants. */
   readonly tfjs?: { readonly address: string; readonly isGraph: boolean };
   readonly graph: { readonly nodes: string; readonly constants: string };

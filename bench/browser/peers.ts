@@ -6,9 +6,13 @@ import type { PeerKind } from "../running.js";
 export const pagePeers = {
   "cleave-simd": { needs: "cleave-wasm", threads: true, gpu: false },
   "cleave-relaxed": { needs: "cleave-wasm", threads: true, gpu: false },
+  "cleave-simd-int8": { needs: "cleave-wasm-int8", threads: true, gpu: false },
+  "cleave-relaxed-int8": { needs: "cleave-wasm-int8", threads: true, gpu: false },
   "cleave-js": { needs: "cleave-js", threads: false, gpu: false },
   litert: { needs: "tflite", threads: true, gpu: false },
+  "litert-int8": { needs: "tflite-int8", threads: true, gpu: false },
   "onnxruntime-web": { needs: "onnx", threads: true, gpu: false },
+  "onnxruntime-web-int8": { needs: "onnx-int8", threads: true, gpu: false },
   "tfjs-wasm": { needs: "tfjs", threads: true, gpu: false },
 } as const satisfies Readonly<Record<string, PeerKind>>;
 

@@ -24,24 +24,26 @@ export function withSpeed(readme: string, results: readonly Comparison[]): strin
 export function speedText(results: readonly Comparison[]): string {
   const shown = results.filter((result) => ownOf(result) && peerOf(result, "litert"));
   const processors = [...new Set(shown.map(cpuOf))];
+  const hasIntegers = shown.some((result) => peerOf(result, "cleave-relaxed-int8"));
   const head = [
     "model",
     ...(processors.length > 1 ? ["processor"] : []),
     "Cleave, ms",
     "two threads, ms",
     ...Object.values(others).map((name) => `× ${name}`),
+    ...(hasIntegers ? ["int8, ms", "× LiteRT.js int8"] : []),
     "code, KiB gzipped",
   ];
   const rows = shown.map((result) => {
     const own = ownOf(result);
-    const times = (one: PeerResult | undefined): string =>
-      own && one ? (one.medianMs / own.medianMs).toFixed(2) : "";
+    const integers = peerOf(result, "cleave-relaxed-int8");
     return [
       `${result.model}, ${result.input.slice(1, 3).join("×")}`,
       ...(processors.length > 1 ? [cpuOf(result)] : []),
       timeOf(own),
       timeOf(threaded(peerOf(result, "cleave-relaxed:2"))),
-      ...Object.keys(others).map((name) => times(peerOf(result, name))),
+      ...Object.keys(others).map((name) => times(own, peerOf(result, name))),
+      ...(hasIntegers ? [timeOf(integers), times(integers, peerOf(result, "litert-int8"))] : []),
       kibibytes(own),
     ];
   });
@@ -67,6 +69,11 @@ function peerOf({ peers }: Comparison, name: string): PeerResult | undefined {
 /** A peer that uses the threads it was asked for: small nets stay on one. */
 function threaded(one: PeerResult | undefined): PeerResult | undefined {
   return one && one.threads > 1 ? one : undefined;
+}
+
+/** How many times as fast the first is; empty if one was not measured. */
+function times(own: PeerResult | undefined, one: PeerResult | undefined): string {
+  return own && one ? (one.medianMs / own.medianMs).toFixed(2) : "";
 }
 
 function timeOf(one: PeerResult | undefined): string {

@@ -3,7 +3,7 @@
 
 import type { LoadOptions, Net } from "../../src/runtime/types.js";
 import { onnxruntime } from "../onnxruntime.js";
-import type { PreparedGraph, Running } from "../running.js";
+import type { OnnxPart, PreparedGraph, Running, TflitePart } from "../running.js";
 import { readGraph } from "../running.js";
 import type { PageLoad } from "./page.js";
 import type { PagePeer } from "./peers.js";
@@ -13,16 +13,20 @@ type Runtime = (load: PageLoad) => Promise<Running>;
 export const runtimes: Readonly<Record<PagePeer, Runtime>> = {
   "cleave-simd": (load) => cleave(load, "cleave-wasm", { simd: "simd", threads: load.threads }),
   "cleave-relaxed": (load) => cleave(load, "cleave-wasm", { simd: "relaxed", threads: load.threads }),
+  "cleave-simd-int8": (load) => cleave(load, "cleave-wasm-int8", { simd: "simd", threads: load.threads }),
+  "cleave-relaxed-int8": (load) =>
+    cleave(load, "cleave-wasm-int8", { simd: "relaxed", threads: load.threads }),
   "cleave-js": (load) => cleave(load, "cleave-js", {}),
-  litert,
-  "onnxruntime-web": ({ threads, setup: { inputs, onnx } }) =>
-    onnxruntime("onnxruntime-web", onnx.address, { inputs, channelsFirst: onnx.channelsFirst, threads }),
+  litert: (load) => litert(load, "tflite"),
+  "litert-int8": (load) => litert(load, "tflite-int8"),
+  "onnxruntime-web": (load) => onnxruntimeWeb(load, "onnx"),
+  "onnxruntime-web-int8": (load) => onnxruntimeWeb(load, "onnx-int8"),
   "tfjs-wasm": tfjs,
 };
 
 async function cleave(
   { setup: { modules } }: PageLoad,
-  part: "cleave-wasm" | "cleave-js",
+  part: "cleave-wasm" | "cleave-wasm-int8" | "cleave-js",
   options: LoadOptions,
 ): Promise<Running> {
   const address = modules[part];
@@ -32,11 +36,16 @@ async function cleave(
   return { threads: net.threads, run: (inputs) => net.run(inputs), dispose: async () => net.dispose() };
 }
 
+function onnxruntimeWeb({ threads, setup: { inputs, onnx } }: PageLoad, part: OnnxPart): Promise<Running> {
+  const { address, channelsFirst } = onnx[part];
+  return onnxruntime("onnxruntime-web", address, { inputs, channelsFirst, threads });
+}
+
 /** Its loader takes the build with relaxed SIMD if the browser has that, and the build with threads if they are requested. */
-async function litert({ threads, setup }: PageLoad): Promise<Running> {
+async function litert({ threads, setup }: PageLoad, part: TflitePart): Promise<Running> {
   const { loadLiteRt, loadAndCompile, Tensor } = await import("@litertjs/core");
   await loadLiteRt(`${setup.packages}@litertjs/core/wasm/`, { threads: threads > 1 });
-  const model = await loadAndCompile(setup.tflite, {
+  const model = await loadAndCompile(setup.tflite[part], {
     accelerator: "wasm",
     cpuOptions: { numThreads: threads },
   });

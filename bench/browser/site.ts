@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { isolation, serve } from "../../test/web/chromium.js";
 import type { Bytes, Download } from "../place.js";
-import type { Setup } from "../running.js";
+import type { OnnxPart, Setup } from "../running.js";
 import type { PageSetup } from "./page.js";
 
 /** Names that scripts import, and the package files for them: the smallest ones made for pages. */
@@ -40,7 +40,9 @@ export async function openSite(
   const script = await bundle();
   const seen: Set<string>[] = [];
   /** Files outside the folder: a published model, and the files next to it. */
-  const originals = [onnx?.file, tfjs?.file].flatMap((file) => (file === undefined ? [] : [dirname(file)]));
+  const originals = [onnx?.onnx.file, tfjs?.file].flatMap((file) =>
+    file === undefined ? [] : [dirname(file)],
+  );
 
   const read = (path: string): string | Uint8Array | undefined => {
     const [, page = "", kind = "", ...rest] = path.split("/");
@@ -71,6 +73,10 @@ export async function openSite(
       ? `${base}model/${file.slice(folder.length + 1)}`
       : `${base}original${at}/${encodeURIComponent(basename(file))}`;
   };
+  const onnxAt = (base: string, part: OnnxPart) => ({
+    address: addressOf(base, onnx?.[part].file ?? ""),
+    channelsFirst: onnx?.[part].channelsFirst ?? true,
+  });
 
   const server = await serve(read, isolation);
   return {
@@ -84,11 +90,8 @@ export async function openSite(
         modules: Object.fromEntries(
           Object.entries(modules).map(([part, file]) => [part, addressOf(url, file)]),
         ),
-        onnx: {
-          address: addressOf(url, onnx?.file ?? ""),
-          channelsFirst: onnx?.channelsFirst ?? true,
-        },
-        tflite: `${model}model.tflite`,
+        onnx: { onnx: onnxAt(url, "onnx"), "onnx-int8": onnxAt(url, "onnx-int8") },
+        tflite: { tflite: `${model}model.tflite`, "tflite-int8": `${model}model.int8.tflite` },
         ...(tfjs ? { tfjs: { address: addressOf(url, tfjs.file), isGraph: tfjs.isGraph } } : {}),
         graph: { nodes: `${model}graph.json`, constants: `${model}constants.bin` },
         packages: `${url}packages/`,

@@ -72,14 +72,19 @@ export function quantizationOf({ low, high }: Range): Quantization {
 
 /** The range of some values. */
 export function rangeOf(values: Float32Array): Range {
-  return values.reduce((range, value) => extended(range, { low: value, high: value }), nothing);
+  let { low, high } = nothing;
+  for (const value of values) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return { low, high };
 }
 
 /** A range that contains no value. */
 const nothing: Range = { low: Number.POSITIVE_INFINITY, high: Number.NEGATIVE_INFINITY };
 
 /** The range of the values of both. */
-function extended(a: Range, b: Range): Range {
+export function extended(a: Range, b: Range): Range {
   return { low: Math.min(a.low, b.low), high: Math.max(a.high, b.high) };
 }
 

@@ -1,7 +1,7 @@
 // Whether outputs agree.
 
 import { expect, test } from "vitest";
-import { judge, largestOf, publishedTolerance } from "../../bench/judge.js";
+import { int8Tolerance, judge, largestOf, publishedTolerance } from "../../bench/judge.js";
 import type { Measured } from "../../bench/measure.js";
 import type { Values } from "../../bench/running.js";
 
@@ -23,9 +23,10 @@ const values = (...of: number[]): Float32Array => Float32Array.from(of);
 function judged(
   right: readonly Values[],
   actual: readonly Values[],
+  name = "second",
 ): { difference: number; agrees: boolean } {
   const [, result] = judge(
-    [measured("first", ...right), measured("second", ...actual)],
+    [measured("first", ...right), measured(name, ...actual)],
     () => ({}),
     (_, reference) => publishedTolerance * largestOf(reference),
   );
@@ -61,5 +62,23 @@ test("no number, another length and a missing output agree with nothing", () => 
     const { difference, agrees } = judged(right, [first, two!]);
     expect(difference).toBeNaN();
     expect(agrees).toBe(false);
+  }
+});
+
+test("integers agree by the mean of all elements, and those of another network do not", () => {
+  const scaled = (factor: number): Values[] =>
+    right.map((outputs) =>
+      Object.fromEntries(
+        Object.entries(outputs).map(([name, all]) => [name, all.map((value) => factor * value)]),
+      ),
+    );
+  for (const name of ["a-int8", "a-int8:2"]) {
+    expect(judged(right, scaled(0.99 + int8Tolerance), name).agrees).toBe(true);
+    expect(judged(right, scaled(1.01 + int8Tolerance), name).agrees).toBe(false);
+    expect(judged(right, scaled(0), name).agrees).toBe(false);
+    for (const wrong of [values(1, Number.NaN), values(1), values(1, 4, 0), undefined]) {
+      const first = wrong ? { ...right[0]!, scores: wrong } : { boxes: right[0]!.boxes };
+      expect(judged(right, [first, right[1]!], name).agrees).toBe(false);
+    }
   }
 });

@@ -37,6 +37,15 @@ test("where relaxed SIMD ran its limits are the ones", () => {
   ]);
 });
 
+test("a goal may be for the build without relaxed SIMD", () => {
+  const peers = [peer("cleave-simd", 20), peer("cleave-simd-int8", 10), peer("cleave-relaxed-int8", 5)];
+  const own: Limit = { peer: "cleave-simd-int8", over: "cleave-simd", least: 1.4 };
+  expect(limitsOf(comparison(peers, { limits: [own] }))).toEqual([]);
+  expect(limitsOf(comparison(peers, { limits: [{ ...own, everywhere: true }] }))).toMatchObject([
+    { times: 2 },
+  ]);
+});
+
 test("without limits nothing is missed", () => {
   expect(isMissed(comparison([peer("cleave-simd", 100), peer("onnxruntime-web", 1)]))).toBe(false);
 });

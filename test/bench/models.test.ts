@@ -66,7 +66,7 @@ function expectAgreement(outputs: ReadonlyMap<PeerName, readonly Values[]>): voi
 test("onnxruntime gets the .onnx file itself, in its own layout, and all outputs come back by name", async () => {
   const model = findModel("blazeface_front")!;
   const { setup, outputs, written } = await runAll(model, ["onnxruntime-web", "cleave-simd"]);
-  expect(setup.onnx).toEqual({ file: model.file(), channelsFirst: false });
+  expect(setup.onnx?.onnx).toEqual({ file: model.file(), channelsFirst: false });
   expect(written).not.toContain("model.onnx");
   expect(setup.samples).toHaveLength(3);
   expect(setup.outputs).toHaveLength(4);
@@ -99,7 +99,7 @@ test("of a .net file all get what Cleave writes", async () => {
     "cleave-simd",
   ]);
   expect(setup.tfjs).toBeUndefined();
-  expect(setup.onnx?.channelsFirst).toBe(true);
+  expect(setup.onnx?.onnx.channelsFirst).toBe(true);
   expect(written).toEqual(expect.arrayContaining(["model.onnx", "graph.json", "constants.bin"]));
   expectAgreement(outputs);
 });

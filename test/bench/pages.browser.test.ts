@@ -13,7 +13,7 @@ import { findModel } from "../../bench/models.js";
 import { openModel } from "../../bench/open.js";
 import type { Question } from "../../bench/place.js";
 import type { Comparison } from "../../bench/results.js";
-import { parsePeer } from "../../bench/running.js";
+import { isInt8, parsePeer } from "../../bench/running.js";
 import { writeTfjsModel } from "./tfjs-models.js";
 import { hasChromium } from "../web/chromium.js";
 
@@ -59,8 +59,13 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
       expect(one.medianMs).toBeGreaterThanOrEqual(one.leastMs);
       expect(one.runs).toBe(2);
       const { code, weights } = one.download!;
-      // f32 weights, however they are packed.
-      expect(weights.bytes, one.peer).toBeGreaterThan(0.9 * result.weightBytes);
+      // f32 weights, however they are packed, or bytes and a few scales.
+      const share = weights.bytes / result.weightBytes;
+      expect(share, one.peer).toBeGreaterThan(isInt8(one.peer) ? 0.2 : 0.9);
+      if (isInt8(one.peer)) {
+        expect(share, one.peer).toBeLessThan(0.45);
+        expect(one.error, one.peer).toBeLessThan(0.05);
+      }
       for (const { bytes, gzipBytes } of [code, weights]) {
         expect(gzipBytes, one.peer).toBeGreaterThan(0);
         expect(gzipBytes, one.peer).toBeLessThanOrEqual(bytes);
@@ -94,6 +99,32 @@ describe.skipIf(!hasChromium)("in Chromium", () => {
     });
     expect(result.leftOut).toEqual([]);
     expect(result.peers.map(({ peer, agrees }) => [peer, agrees])).toEqual(names.map((name) => [name, true]));
+  });
+
+  test("a published model is quantized for all peers of integers; a net without weights for none", async () => {
+    const found = findModel("blazeface_front")!;
+    const names = [
+      "cleave-simd",
+      "cleave-simd-int8",
+      "cleave-relaxed-int8",
+      "litert-int8",
+      "onnxruntime-web-int8",
+    ];
+    const result = await compared("blazeface_front", names, {
+      original: { file: found.file(), format: "onnx" },
+    });
+    expect(result.leftOut).toEqual([]);
+    expect(result.peers.map(({ peer, agrees }) => [peer, agrees])).toEqual(names.map((name) => [name, true]));
+    const folder = mkdtempSync(join(tmpdir(), "cleave-pages-"));
+    const file = join(folder, "pool.net");
+    writeFileSync(file, "net pool { input x: f32[1, 4, 4, 4]\n output y = max_pool(x, kernel=2x2) }");
+    try {
+      const { peers, leftOut } = await compared(file, ["cleave-js", "cleave-simd-int8", "litert-int8"]);
+      expect(peers.map(({ peer }) => peer)).toEqual(["cleave-js"]);
+      expect(leftOut.map(({ peer }) => peer)).toEqual(["cleave-simd-int8", "litert-int8"]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("a peer whose format lacks an op is left out, and the page of the results says so", async () => {

@@ -56,3 +56,13 @@ test("README has the place of the table, and everything around it stays", () => 
   expect(outside(written)).toBe(outside(readme));
   expect(() => withSpeed("# Cleave", [])).toThrow("README has no");
 });
+
+test("integers have columns if they were measured", () => {
+  const integers = [...all, peer("cleave-relaxed-int8", 1), peer("litert-int8", 1.5)];
+  const [head, , row, other] = speedText([comparison(integers, inBrowser), comparison(all, inBrowser)]).split(
+    "\n",
+  );
+  expect(head).toContain("| × tfjs-wasm | int8, ms | × LiteRT.js int8 | code, KiB gzipped |");
+  expect(row).toBe("| m, 8×9 | 2.00 | 1.25 | 1.50 | 2.50 |  | 1.00 | 1.50 | 20 |");
+  expect(other).toBe("| m, 8×9 | 2.00 | 1.25 | 1.50 | 2.50 |  |  |  | 20 |");
+});

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { browserPage } from "../../bench/browser/docs-page.js";
 import type { Comparison } from "../../bench/results.js";
-import { markOf, rowsOf } from "../../bench/results.js";
+import { markOf, tablesOf } from "../../bench/results.js";
 import { comparison, peer } from "./comparison.js";
 
 const counts = {
@@ -20,7 +20,7 @@ const counts = {
 
 /** The cells of a peer by the titles of their columns. */
 function cellsOf(result: Comparison, name: string): Record<string, string> {
-  const [head = [], ...rows] = rowsOf(result);
+  const [head = [], ...rows] = tablesOf(result).f32;
   const row = rows.find(([first]) => first === name) ?? [];
   return Object.fromEntries(head.map((title, at) => [title, row[at] ?? ""]));
 }
@@ -52,7 +52,7 @@ test("elsewhere it is onnxruntime-web on one thread, and the table has no column
   const result = comparison([peer("cleave-simd", 10), peer("onnxruntime-web", 25), peer("tfjs-wasm", 20)]);
   expect(markOf(result)?.peer).toBe("onnxruntime-web");
   expect(cellsOf(result, "cleave-simd")).toMatchObject({ "× onnxruntime-web": "2.50" });
-  expect(rowsOf(result)[0]).not.toContain("dispatches");
+  expect(tablesOf(result).f32[0]).not.toContain("dispatches");
 });
 
 test("a model of TensorFlow.js is measured by that, whatever else runs it", () => {
@@ -61,6 +61,26 @@ test("a model of TensorFlow.js is measured by that, whatever else runs it", () =
   expect(markOf(result)?.peer).toBe("tfjs-wasm");
   expect(cellsOf(result, "cleave-simd")).toMatchObject({ "× tfjs-wasm": "2.00" });
   expect(markOf(comparison(peers, { format: "onnx" }))?.peer).toBe("onnxruntime-web");
+});
+
+test("integers have a table of their own, beside the same runtimes in f32", () => {
+  const peers = [
+    peer("cleave-relaxed", 20),
+    peer("cleave-relaxed-int8", 10, { error: 0.0625 }),
+    peer("cleave-relaxed-int8:2", 8, { threads: 2, error: 0.0625 }),
+    peer("litert-int8", 15, { error: 0.5, agrees: false, difference: 0.25 }),
+  ];
+  const { f32, int8 } = tablesOf(comparison(peers, { browser: "Chromium 1" }));
+  expect(f32.map(([name]) => name)).toEqual(["runtime", "cleave-relaxed"]);
+  const titles = ["runtime", "median ms", "× litert-int8", "× f32", "error", "difference"];
+  const [head = []] = int8;
+  expect(int8.map((row) => titles.map((title) => row[head.indexOf(title)]))).toEqual([
+    titles,
+    ["cleave-relaxed-int8", "10.0", "1.50", "2.00", "6.3e-2", "0.0e+0"],
+    ["cleave-relaxed-int8, 2 threads", "8.00", "1.88", "", "6.3e-2", "0.0e+0"],
+    ["litert-int8", "15.0", "1.00", "", "5.0e-1", "DIFFERS 2.5e-1"],
+  ]);
+  expect(tablesOf(comparison([peer("cleave-simd", 1)])).int8).toEqual([]);
 });
 
 test("in a browser they are measured by each of the others, the strongest of which is the mark", () => {
@@ -77,7 +97,7 @@ test("in a browser they are measured by each of the others, the strongest of whi
   const result = comparison(peers, { browser: "Chromium 1", cpu: "A  processor " });
   expect(markOf(result)?.peer).toBe("litert");
   expect(markOf(comparison(peers.slice(0, 2), { browser: "Chromium 1" }))?.peer).toBe("onnxruntime-web");
-  expect(rowsOf(result).slice(0, 2)).toEqual([
+  expect(tablesOf(result).f32.slice(0, 2)).toEqual([
     [
       "runtime",
       "median ms",

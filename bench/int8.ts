@@ -1,0 +1,40 @@
+// A network in integers of 8 bits, quantized by the samples that are measured.
+
+import { openProbes } from "../src/calibrate/probes.js";
+import type { NodeId } from "../src/ir/graph.js";
+import type { Module } from "../src/index.js";
+import { quantize, samplesOf } from "../src/index.js";
+import { inputPorts } from "./prepare.js";
+import { samples } from "./samples.js";
+import type { Range, Ranges } from "./tflite/integers.js";
+import { extended, rangeOf } from "./tflite/integers.js";
+
+export interface Int8 {
+  /** The network that Cleave's quantizer makes. */
+  readonly model: Module;
+  /** The ranges of the values of the network in f32 as peers get it: what another quantizer needs to know. */
+  readonly ranges: Ranges;
+}
+
+/** Quantizes a network; `folded` is the same with its batch norms folded. Throws, with the reason, if it cannot be quantized. */
+export async function quantized(model: Module, folded: Module): Promise<Int8> {
+  const { value, diagnostics } = await quantize(model, samplesOf(samples(inputPorts(model.graph))));
+  if (!value) throw new Error(diagnostics.map(({ message }) => message).join("; "));
+  return { model: value.module, ranges: await rangesOf(folded) };
+}
+
+/** The ranges of all computed values and inputs of a network. */
+async function rangesOf(module: Module): Promise<Ranges> {
+  const ids = [...module.graph.nodes.values()].flatMap(({ id, op }) => (op === "constant" ? [] : [id]));
+  const { value: probes, diagnostics } = await openProbes(module, ids);
+  if (!probes) throw new Error(diagnostics.map(({ message }) => message).join("; "));
+  const ranges = new Map<NodeId, Range>();
+  for (const sample of samples(inputPorts(module.graph)))
+    for (const [id, values] of await probes.run(sample)) {
+      const range = rangeOf(values);
+      const before = ranges.get(id);
+      ranges.set(id, before ? extended(before, range) : range);
+    }
+  probes.dispose();
+  return ranges;
+}
