@@ -5,8 +5,8 @@ import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error, warning } from "#diagnostic/diagnostic.js";
 import type { Graph } from "#ir/graph.js";
 import { inputNodes } from "#ir/graph.js";
-import type { Shape } from "#ir/type.js";
-import { elements } from "#ir/type.js";
+import type { DType, Shape } from "#ir/type.js";
+import { elements, integerRanges, isInteger, isOf } from "#ir/type.js";
 import { plural } from "#ir/units.js";
 import { seededRandom } from "#ops/random.js";
 import { hashBytes } from "#runtime/hash.js";
@@ -16,6 +16,8 @@ import { pause } from "./pause.js";
 export interface SampleInput {
   readonly name: string;
   readonly shape: Shape;
+  /** f32 by default; the values of other types are integers. */
+  readonly dtype?: DType;
 }
 
 /** Values by the name of the input, dense and row-major, of a batch of 1. */
@@ -43,7 +45,7 @@ export interface Samples {
 
 /** The inputs for which samples of a graph have values. */
 export function sampleInputs(graph: Graph): SampleInput[] {
-  return inputNodes(graph).map(({ name, type }) => ({ name, shape: type.shape }));
+  return inputNodes(graph).map(({ name, type: { shape, dtype } }) => ({ name, shape, dtype }));
 }
 
 /** Samples in memory. */
@@ -224,8 +226,24 @@ function wrongSample(sample: Sample, name: string, inputs: readonly SampleInput[
         `${name} has ${values[at]} at [${indicesOf(at, input.shape).join(", ")}] of input \`${input.name}\``,
         { help: [`values must be finite, and within ±${largest}`] },
       );
+    const wrong = wrongInteger(name, values, input);
+    if (wrong) return error("wrong-sample", wrong);
   }
   return undefined;
+}
+
+/** What is wrong with values of `what` for an input of integers; undefined if nothing is. */
+export function wrongInteger(
+  what: string,
+  values: Float32Array,
+  { name, shape, dtype = "f32" }: SampleInput,
+): string | undefined {
+  if (!isInteger(dtype)) return undefined;
+  const at = values.findIndex((value) => !isOf(dtype, value));
+  if (at < 0) return undefined;
+  const place = shape.length === 0 ? "" : ` at [${indicesOf(at, shape).join(", ")}]`;
+  const [least, greatest] = integerRanges[dtype];
+  return `${what} has ${values[at]}${place}, but input \`${name}\` is ${dtype}: integers from ${least} to ${greatest}`;
 }
 
 function indicesOf(flat: number, shape: Shape): number[] {

@@ -19,7 +19,6 @@ import {
   mapOf,
   recordOf,
 } from "#diagnostic/options.js";
-import { hasZeroPoint } from "#ops/index.js";
 import type { Graph } from "#ir/graph.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
@@ -34,7 +33,7 @@ import type { KernelProgram } from "#kernel/ir/ir.js";
 import type { Interruptible } from "#diagnostic/interruptible.js";
 import { runToEnd } from "#diagnostic/interruptible.js";
 import type { LowerOptions } from "./lower-module.js";
-import { lowerModule } from "./lower-module.js";
+import { kernelErrors, lowerModule } from "./lower-module.js";
 import type { Devices } from "./targets.js";
 import { targetOf } from "./targets.js";
 import { version } from "./version.js";
@@ -68,8 +67,14 @@ export const emitKinds: OptionKinds<EmitModuleOptions> = {
   sources: mapOf("texts by file", aText),
 };
 
-/** The ES module of a module's graph. If it needs more memory than its target can have, no weights are packed. */
+/**
+ * The ES module of a module's graph. If it needs more memory than its target can have, no weights are packed. Throws a `TypeError` for sums
+ * with zero points, which `optimize` removes.
+ */
 export function emit(module: Module, options: EmitModuleOptions = {}): Artifact {
+  expectModule("emit", module);
+  const [wrong] = kernelErrors(module);
+  if (wrong) throw new TypeError(`emit: ${[wrong.message, ...(wrong.help ?? [])].join("; ")}`);
   return runToEnd(emitSteps(module, options, () => false));
 }
 
@@ -81,8 +86,8 @@ export function* emitWithinLimits(
   module: Module,
   options: EmitModuleOptions = {},
 ): Interruptible<Result<Artifact>> {
-  const uncentred = zeroPoints(module);
-  if (uncentred.length > 0) return { diagnostics: uncentred };
+  const wrong = kernelErrors(module);
+  if (wrong.length > 0) return { diagnostics: wrong };
   const artifact = yield* emitSteps(
     module,
     options,
@@ -122,16 +127,6 @@ function* emitSteps(
     isTooLarge
       ? { elements: packedElements(program), bytes: packedBytes(program), hash: "", flushed: 0, part: {} }
       : yield* placeWeights(program, emitOptions),
-  );
-}
-
-/** Errors for the sums whose zero points no pass has moved out of them. */
-function zeroPoints({ graph }: Module): Diagnostic[] {
-  return [...graph.nodes.values()].filter(hasZeroPoint).map((node) =>
-    error("zero-point", `\`${node.name}\` sums integers with a zero point`, {
-      ...given({ span: node.origin.spans[0] }),
-      help: ["the pass `center-integers` moves zero points out of sums; do not leave it out"],
-    }),
   );
 }
 

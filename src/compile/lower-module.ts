@@ -1,12 +1,15 @@
 // From a module to the kernels of a target, checked where that is asked for.
 
-import { bug } from "#diagnostic/diagnostic.js";
+import { bug, error } from "#diagnostic/diagnostic.js";
+import type { Diagnostic } from "#diagnostic/diagnostic.js";
+import { given } from "#diagnostic/given.js";
 import type { Target } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
 import { checkProgram } from "#kernel/check/check.js";
 import { checkingWork, checkLaunches } from "#kernel/check/launches.js";
 import type { KernelProgram } from "#kernel/ir/ir.js";
 import { lower } from "#kernel/lower.js";
+import { hasZeroPoint } from "#ops/index.js";
 import type { Schedule } from "#schedule/schedule.js";
 import { scheduleModule } from "./schedule-module.js";
 
@@ -18,7 +21,17 @@ export interface LowerOptions {
   readonly verify?: boolean;
 }
 
-/** The schedule of a module for a target, and its kernels. */
+/** Errors for what no kernel computes: sums whose zero points no pass has moved out of them. */
+export function kernelErrors({ graph }: Module): Diagnostic[] {
+  return [...graph.nodes.values()].filter(hasZeroPoint).map((node) =>
+    error("zero-point", `\`${node.name}\` sums integers with a zero point`, {
+      ...given({ span: node.origin.spans[0] }),
+      help: ["the pass `center-integers` moves zero points out of sums; do not leave it out"],
+    }),
+  );
+}
+
+/** The schedule of a module for a target, and its kernels. The module has no `kernelErrors`. */
 export function lowerModule(
   module: Module,
   target: Target,

@@ -5,7 +5,7 @@ import type { Argument, BinaryExpression, CallExpression, Expression, ListExpres
 import type { Span } from "#diagnostic/diagnostic.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import type { OpName } from "#ir/graph.js";
-import { isOp, literalNames, ops } from "#ops/index.js";
+import { isOp, literalNames, literalTexts, ops } from "#ops/index.js";
 import { generators } from "#weights/generate.js";
 import { callBlock } from "./call/blocks.js";
 import { callOp } from "./call/call-op.js";
@@ -187,7 +187,11 @@ export function lookUp(
     }
   }
   const bound = didYouMean(name, [...scope.names.keys(), ...state.constants.keys()]);
-  const near = bound.length > 0 ? bound : didYouMean(name, literalNames);
+  const near = literalTexts.has(name)
+    ? [`as the value of an attribute it is in quotes: ${JSON.stringify(name)}`]
+    : bound.length > 0
+      ? bound
+      : didYouMean(name, literalNames);
   const isCallable = isOp(name) || state.blocks.has(name);
   const inBlock = scope.blocks.length > 0 && near.length === 0 && !isCallable;
   return fail(state, span, "unknown-name", `there is no \`${name}\` here`, {

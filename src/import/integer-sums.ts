@@ -11,6 +11,7 @@ import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import { inferType, makeNode, opOf } from "#ops/index.js";
 import { isProblem } from "#ops/op.js";
+import { isScale } from "#ops/quantize.js";
 import { roundHalfEven } from "#ops/scalar-eval.js";
 import { factorIntegers, integerBias } from "./integer-weights.js";
 
@@ -107,7 +108,7 @@ export function withIntegerSums(module: Module): Module {
     const node = id === undefined ? undefined : nodes.get(id);
     if (node?.op !== "constant" || elements(node.type.shape) !== 1) return undefined;
     const [scale = 0] = weights.readF32(node.attributes.weight);
-    return scale > 0 && Number.isFinite(scale) ? scale : undefined;
+    return isScale(scale) ? scale : undefined;
   };
 
   const product = (node: NodeOf<"conv2d"> | NodeOf<"depthwise_conv2d"> | NodeOf<"dense">): void => {
@@ -118,6 +119,7 @@ export function withIntegerSums(module: Module): Module {
     const terms = elements(w.type.shape) / (w.type.shape.at(-1) ?? 1);
     if (!factor || terms > mostTerms) return;
     const scale = factor.scale.map((one) => Math.fround(Math.fround(quantized.scale) * one));
+    if (!scale.every(isScale)) return;
     const bias = b.op === "constant" ? integerBias(weights, b.attributes.weight, scale) : undefined;
     const { type } = entryOf(weights, factor.integers);
     const kernel = constant(node, `${w.name}.integers`, type, factor.integers);
@@ -151,8 +153,9 @@ export function withIntegerSums(module: Module): Module {
     const [a, b] = node.inputs.map((id) => known.get(id));
     if (!a || !b || (nodeOf(graph, node.inputs[0] ?? -1).type.shape.at(-1) ?? 1) > mostTerms) return;
     const attributes = { zero_a: a.zero, zero_b: b.zero };
-    const sum = beside(node, "matmul", [a.integers.id, b.integers.id], attributes);
-    if (sum) dequantizes(node, sum, Float32Array.of(Math.fround(a.scale) * Math.fround(b.scale)), 0);
+    const scale = Math.fround(Math.fround(a.scale) * Math.fround(b.scale));
+    const sum = isScale(scale) && beside(node, "matmul", [a.integers.id, b.integers.id], attributes);
+    if (sum) dequantizes(node, sum, Float32Array.of(scale), 0);
   };
 
   /** A mean is a sum with a smaller scale. */
@@ -163,8 +166,9 @@ export function withIntegerSums(module: Module): Module {
     if (count > mostTerms) return;
     const axes = node.op === "reduce_mean" ? node.attributes.axes : [1, 2];
     const { keepdims } = node.attributes;
-    const sum = beside(node, "reduce_sum", [x.integers.id], { axes, keepdims });
-    if (sum) dequantizes(node, sum, Float32Array.of(x.scale / count), x.zero * count);
+    const scale = Math.fround(x.scale / count);
+    const sum = isScale(scale) && beside(node, "reduce_sum", [x.integers.id], { axes, keepdims });
+    if (sum) dequantizes(node, sum, Float32Array.of(scale), x.zero * count);
   };
 
   /** The same move of the integers, if all values have one scale and zero point. */
@@ -217,6 +221,7 @@ export function withIntegerSums(module: Module): Module {
     if (sum?.op !== "dequantize" || integers?.type.dtype !== "i32" || scale?.op !== "constant") return;
     const scaled = makeNode({ ...sum, id: fresh.nextId(), name: fresh.unique(`${sum.name}.scaled`) });
     const scales = weights.readF32(scale.attributes.weight).map((one) => one / step);
+    if (!scales.every(isScale)) return;
     dequantizes(scaled, integers, scales, sum.attributes.zero);
     const one = literal("one", [], Float32Array.of(1));
     const unit = constant(node, `${node.name}.scale`, { dtype: "f32", shape: [] }, one);

@@ -5,6 +5,7 @@ import type { IntegerType, Shape, TensorType } from "#ir/type.js";
 import { elements, integerRanges, isInteger } from "#ir/type.js";
 import type { WeightStore } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
+import { isScale } from "#ops/quantize.js";
 
 /** A weight as integers without a zero point, and their scale: one number, or one for each output channel, which is the last axis. */
 interface Factor {
@@ -29,7 +30,7 @@ export function factorIntegers(store: WeightStore, id: WeightId): Factor | undef
   if (!found) return undefined;
   const { integers, scale, axis } = found;
   const { shape, dtype } = entryOf(store, integers).type;
-  if (dtype === "i32" || !scale.every((one) => one > 0 && Number.isFinite(one))) return undefined;
+  if (dtype === "i32" || !scale.every(isScale)) return undefined;
   return axis === undefined || axis === shape.length - 1 ? { integers, scale } : undefined;
 }
 

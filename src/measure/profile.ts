@@ -17,8 +17,8 @@ import {
 import { bug } from "#diagnostic/diagnostic.js";
 import { lineTexts } from "#diagnostic/line-text.js";
 import { inputNodes, nodeOf, operands } from "#ir/graph.js";
-import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
+import { drawInput } from "#ops/distributions.js";
 import { seededRandom } from "#ops/random.js";
 import { countsOf } from "#report/counts.js";
 import type { KernelProfile, ProfileReport } from "#report/profile.js";
@@ -138,10 +138,7 @@ async function timeRuns(
   const { warmup, runs, onStep, gpu } = how;
   const random = seededRandom(1);
   const inputs = Object.fromEntries(
-    inputNodes(graph).map(({ name, type }) => [
-      name,
-      Float32Array.from({ length: elements(type.shape) }, () => random.normal()),
-    ]),
+    inputNodes(graph).map(({ name, type }) => [name, drawInput(random, type)]),
   );
   const perLaunch = net.launches.map((): number[] => []);
   const perRun: number[] = [];

@@ -24,6 +24,8 @@ export interface AttributeKind<T extends AttributeValue> {
   readonly doc: string;
   /** The names that are literals of this attribute: `same`, `valid`. */
   readonly members?: readonly string[];
+  /** The texts that are its values, in quotes. */
+  readonly texts?: readonly string[];
   /** The value, or undefined if the literal is not of this kind. */
   parse(literal: Literal): T | undefined;
   /** The value in the language. */

@@ -1,7 +1,7 @@
 // Distributions of input values, with which `verify` checks nets, and tests check ops, kernels and nets.
 
-import type { IntegerType } from "#ir/type.js";
-import { integerRanges } from "#ir/type.js";
+import type { IntegerType, TensorType } from "#ir/type.js";
+import { elements, integerRanges, isInteger } from "#ir/type.js";
 import type { Random } from "./random.js";
 
 /**
@@ -54,6 +54,14 @@ export function drawIntegers(random: Random, dtype: IntegerType, count: number):
   return Float32Array.from({ length: count }, () =>
     random.int(Math.max(least, -largest), Math.min(greatest, largest)),
   );
+}
+
+/** Values to run a net on: standard normal ones, or any integers of an integer type. */
+export function drawInput(random: Random, { dtype, shape }: TensorType): Float32Array {
+  const count = elements(shape);
+  return isInteger(dtype)
+    ? drawIntegers(random, dtype, count)
+    : Float32Array.from({ length: count }, () => random.normal());
 }
 
 /** Values of one input or operand. */

@@ -82,11 +82,19 @@ export const opNames = Object.keys(ops) as readonly OpName[];
 
 /** Names that are literals everywhere: enum members of attributes, `true` and `false`. */
 export const literalNames: ReadonlySet<string> = new Set(
-  opNames
-    .map(opOf)
-    .flatMap((op) => [...Object.values(op.attributes), ...Object.values(op.layer?.attributes ?? {})])
-    .flatMap((kind) => kind.members ?? []),
+  attributeKinds().flatMap((kind) => kind.members ?? []),
 );
+
+/** The texts that are values of attributes, and are written in quotes. */
+export const literalTexts: ReadonlySet<string> = new Set(
+  attributeKinds().flatMap((kind) => kind.texts ?? []),
+);
+
+function attributeKinds() {
+  return opNames
+    .map(opOf)
+    .flatMap((op) => [...Object.values(op.attributes), ...Object.values(op.layer?.attributes ?? {})]);
+}
 
 /** All op classes. */
 export const opClasses: readonly OpClass[] = [

@@ -80,6 +80,7 @@ export function oneOf<const T extends string>(
   return {
     ...common(options),
     expects: texts.map((one) => JSON.stringify(one)).join(" or "),
+    texts,
     parse: (literal) => texts.find((one) => literal.kind === "string" && literal.value === one),
     print: (value) => JSON.stringify(value),
   };

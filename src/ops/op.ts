@@ -32,6 +32,8 @@ interface Operand {
   readonly variadic?: boolean;
   /** Whether its values are indices: whole numbers, which must stay exact. */
   readonly places?: boolean;
+  /** Whether its values must be positive and finite; numbers in the text are checked. */
+  readonly positive?: boolean;
 }
 
 /** Why operands or attributes are not valid; the elaborator reports it at the operand or attribute in the text. */

@@ -16,10 +16,16 @@ import { add, div, f32, max, min, mul, operand, sub, unary } from "./scalar.js";
 export const zeroAttribute = (of: string) =>
   int({ default: 0, doc: `the zero point of ${of}: the integer that stands for 0` });
 
+/** Whether a number can be a scale. Products and quotients of scales can leave the range of f32, and then cannot. */
+export function isScale(value: number): boolean {
+  return value > 0 && Number.isFinite(value);
+}
+
 const scaleOperand = {
   name: "scale",
-  doc: "the step between adjacent integers: a scalar, [c], or another shape that broadcasts to x",
+  doc: "the step between adjacent integers, positive: a scalar, [c], or another shape that broadcasts to x",
   role: "data",
+  positive: true,
 } as const;
 
 const typeNames = Object.keys(integerRanges) as IntegerType[];
@@ -47,8 +53,21 @@ export const quantize: Op<typeof quantizeAttributes> = {
           problem: `${zero} is no ${type}, which goes from ${least} to ${greatest}`,
           attribute: "zero",
         };
-      if (Math.max(low, least) > Math.min(high, greatest))
-        return { problem: `no ${type} is between ${low} and ${high}`, attribute: "low" };
+      for (const [attribute, bound] of Object.entries({ low, high }))
+        if (Number.isFinite(bound) && !Number.isInteger(bound))
+          return { problem: `${attribute}=${bound} is no integer`, attribute };
+      if (Math.max(low, least) > Math.min(high, greatest)) {
+        const between = `${low} or more and ${high} or less`;
+        const wanted = !Number.isFinite(low)
+          ? `${high} or less`
+          : Number.isFinite(high)
+            ? between
+            : `${low} or more`;
+        return {
+          problem: `no ${type} is ${wanted}: it goes from ${least} to ${greatest}`,
+          attribute: Number.isFinite(low) ? "low" : "high",
+        };
+      }
       return { dtype: type, shape: x.shape };
     },
   ),

@@ -20,7 +20,7 @@ export function zeroPointOf(op: Op<AttributeTable>, attributes: Attributes, oper
 
 /**
  * The type of a result whose shape is known, or a problem of element types. A zero point must be one of the integers of its operand, and 0
- * for an f32 operand.
+ * for an f32 operand and for one of 16 bits, which would need 17 without it.
  */
 export function resultType(
   name: string,
@@ -30,7 +30,7 @@ export function resultType(
   type: TensorType,
 ): TensorType | Problem {
   if (op.integers === "converts") return type;
-  const wrong = wrongZero(inputs, attributes);
+  const wrong = op.integers === "sums" ? wrongZero(inputs, attributes) : undefined;
   if (wrong) return wrong;
   const { shape } = type;
   const operandOf = (at: number) => op.operands[Math.min(at, op.operands.length - 1)];
@@ -38,10 +38,15 @@ export function resultType(
   const integer = inputs[first];
   if (!integer) return { dtype: "f32", shape };
   const { dtype } = integer;
-  const isOdd = (at: number): Problem => ({
-    problem: `\`${operandOf(at)?.name}\` is ${inputs[at]?.dtype}, but \`${operandOf(first === at ? 0 : first)?.name}\` is ${inputs[first === at ? 0 : first]?.dtype}`,
-    operand: at,
-  });
+  const isOdd = (at: number, help: string): Problem => {
+    const [one, other] = [at, first === at ? 0 : first].map((operand) => inputs[operand]?.dtype);
+    const [name, otherName] = [at, first === at ? 0 : first].map((operand) => operandOf(operand)?.name);
+    const problem =
+      name === otherName
+        ? `its operands are ${other} and ${one}`
+        : `\`${name}\` is ${one}, but \`${otherName}\` is ${other}`;
+    return { problem, operand: at, help };
+  };
   switch (op.integers) {
     case "moves": {
       const odd = inputs.findIndex((input, at) => input.dtype !== (operandOf(at)?.places ? "f32" : dtype));
@@ -50,7 +55,9 @@ export function resultType(
           problem: `\`${operandOf(odd)?.name}\` are ${inputs[odd]?.dtype}, but places are f32`,
           operand: odd,
         };
-      return odd < 0 ? { dtype, shape } : isOdd(odd);
+      return odd < 0
+        ? { dtype, shape }
+        : isOdd(odd, "quantize all of them with one scale, zero point and type, or `dequantize` them first");
     }
     case "adds": {
       const odd = inputs.findIndex((input) => input.dtype !== "i32");
@@ -67,12 +74,26 @@ export function resultType(
         at === 2 ? input.dtype !== "i32" : !isInteger(input.dtype),
       );
       if (odd === 2)
-        return { problem: `the bias is ${inputs[2]?.dtype}, but sums of integers are i32`, operand: 2 };
-      if (odd >= 0) return isOdd(odd);
+        return {
+          problem: `the bias is ${inputs[2]?.dtype}, but sums of integers are i32`,
+          operand: 2,
+          help: "its integers are in steps of the sum: the product of the scales of x and w",
+        };
+      if (odd >= 0)
+        return isOdd(
+          odd,
+          inputs[odd]?.dtype === "f32" && odd === 1
+            ? `integers are multiplied by integers: \`param ${operandOf(1)?.name}: i8[…] = quantize(…, type="i8")\`; or \`dequantize\` the other`
+            : "quantize it first, or `dequantize` the other",
+        );
       const wide = inputs.length > 1 ? inputs.findIndex((input, at) => at < 2 && input.dtype === "i32") : -1;
       return wide < 0
         ? { dtype: "i32", shape }
-        : { problem: `\`${operandOf(wide)?.name}\` is i32, but factors have up to 16 bits`, operand: wide };
+        : {
+            problem: `\`${operandOf(wide)?.name}\` is i32, but factors have up to 16 bits`,
+            operand: wide,
+            help: "`dequantize` it, and quantize it to i8 or u8",
+          };
     }
     default:
       return {
@@ -90,6 +111,12 @@ function wrongZero(inputs: readonly TensorType[], attributes: Attributes): Probl
     if (typeof zero !== "number" || zero === 0 || dtype === undefined) continue;
     if (!isInteger(dtype))
       return { problem: `${attribute}=${zero}, but f32 values have no zero point`, attribute };
+    if (dtype === "i16")
+      return {
+        problem: `${attribute}=${zero}, but integers of 16 bits are summed without a zero point`,
+        attribute,
+        help: "less their zero point they could need 17 bits: quantize them with zero=0, or to i8 or u8",
+      };
     const [least, greatest] = integerRanges[dtype];
     if (zero < least || zero > greatest)
       return {

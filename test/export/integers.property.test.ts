@@ -17,7 +17,7 @@ import { randomQuantized } from "../onnx/random-quantized.js";
 import { randomInputs } from "../op-module.js";
 import { seedsFor } from "../scale.js";
 import { exported, peerTypes, runByPeer } from "./exported.js";
-import { randomIntegerNet } from "./random-integers.js";
+import { randomIntegerNet } from "../random-integers.js";
 
 /** How many elements of outputs are the same, and how many are not. */
 interface Count {
@@ -25,7 +25,10 @@ interface Count {
   same: number;
 }
 
-/** Counts the elements that are the same: integers to the last, f32 values and sums to some roundings. No other may be a step away. */
+/**
+ * Counts the elements that are the same: integers to the last, f32 values and sums to some roundings. The others are a step away, or for f32
+ * values and sums what a step of one of their terms changes.
+ */
 function held(
   actual: ArrayLike<number>,
   wanted: Tensor,
@@ -34,11 +37,12 @@ function held(
   what: string,
 ): void {
   expect(actual.length, what).toBe(wanted.data.length);
+  const most = wanted.data.reduce((greatest, one) => Math.max(greatest, Math.abs(one)), 0);
   for (const [at, value] of wanted.data.entries()) {
     const distance = Math.abs(actual[at]! - value);
     count.all += 1;
     if (distance <= (isRounded ? 1e-5 * Math.max(1, Math.abs(value)) : 0)) count.same += 1;
-    else expect(distance, `${at} of ${what}`).toBeLessThanOrEqual(1);
+    else expect(distance, `${at} of ${what}`).toBeLessThanOrEqual(isRounded ? Math.max(1, 0.02 * most) : 1);
   }
 }
 
@@ -65,18 +69,27 @@ async function compare(
   }
 }
 
-test("random nets of integers of all types", async () => {
-  const counts = { imported: { all: 0, same: 0 }, peer: { all: 0, same: 0 } };
-  for (const seed of seedsFor(120)) {
-    const text = randomIntegerNet(seededRandom(seed));
-    const { value: module, diagnostics } = elaborate(parse(text, "net.net").value!);
-    expect(diagnostics, text).toEqual([]);
-    await compare(module!, randomInputs(module!, seededRandom(seed + 1)), counts, text);
-  }
-  // A file has one scale where the net may divide two products, so a value in the middle of two steps may go to the other one.
-  expect(counts.imported.same / counts.imported.all).toBeGreaterThan(0.995);
-  expect(counts.peer.same / counts.peer.all).toBeGreaterThan(0.995);
-}, 120_000);
+// A file has one scale where the net may divide two products, so a value in the middle of two steps may go to the other one. Integers of 16
+// bits are quantized by operators of f32, which do not round the quotient in the interpreter.
+test.each([
+  ["of up to 8 bits and sums", (text: string) => !text.includes("i16"), 0.998],
+  ["of all types", (text: string) => text.includes("i16"), 0.97],
+] as const)(
+  "random nets of integers %s",
+  async (_, isOne, least) => {
+    const counts = { imported: { all: 0, same: 0 }, peer: { all: 0, same: 0 } };
+    for (const seed of seedsFor(160)) {
+      const text = randomIntegerNet(seededRandom(seed));
+      if (!isOne(text)) continue;
+      const { value: module, diagnostics } = elaborate(parse(text, "net.net").value!);
+      expect(diagnostics, text).toEqual([]);
+      await compare(module!, randomInputs(module!, seededRandom(seed + 1)), counts, text);
+    }
+    expect(counts.imported.same / counts.imported.all).toBeGreaterThan(least);
+    expect(counts.peer.same / counts.peer.all).toBeGreaterThan(least);
+  },
+  120_000,
+);
 
 describe.each(["QDQ", "QLinear"] as const)("imported networks, %s", (form) => {
   test("have the same integers when they are exported and imported again", async () => {

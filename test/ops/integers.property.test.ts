@@ -16,8 +16,9 @@ import { randomIntegers } from "./values.js";
 const factors: readonly IntegerType[] = ["i8", "u8", "i16"];
 const seeds = seedsFor(60);
 
-/** One of the integers of a type. */
+/** A zero point: one of the integers of a type, and 0 for 16 bits. */
 function pointOf(random: Random, type: IntegerType): number {
+  if (type === "i16") return 0;
   const [least, greatest] = integerRanges[type];
   return random.pick([0, least < 0 ? -3 : 3, least, greatest, random.int(least, greatest)]);
 }

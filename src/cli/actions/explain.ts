@@ -15,7 +15,7 @@ import { explain, explainKernels, explainText } from "#report/explain.js";
 import type { Model } from "#node/read-model.js";
 import { readDevices } from "../model/devices.js";
 import { loadModel } from "../model/load.js";
-import { optimizeModel } from "../model/optimize.js";
+import { hasKernels, optimizeModel } from "../model/optimize.js";
 import type { ModelOptions } from "../options/model.js";
 import type { PassOptions } from "../options/passes.js";
 import { jsonText } from "../output/json.js";
@@ -30,7 +30,7 @@ export interface ExplainOptions extends ModelOptions, PassOptions {
 export function explainModel(path: string, options: ExplainOptions, session: Session): void {
   const model = loadModel(path, options, session);
   const optimized = model && optimizeModel(model, options, session);
-  if (!model || !optimized) return;
+  if (!model || !optimized || !hasKernels(optimized.module, model, session)) return;
   session.progress.show("adding up");
   const scheduled = scheduleFor(optimized, options, session);
   if (!scheduled) return;

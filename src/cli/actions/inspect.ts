@@ -19,7 +19,7 @@ import { loadSharp } from "#node/sharp.js";
 import { writeFileAtomically } from "#node/write-file.js";
 import { readDevices } from "../model/devices.js";
 import { loadModel } from "../model/load.js";
-import { moduleAfter, optimizeModel } from "../model/optimize.js";
+import { hasKernels, moduleAfter, optimizeModel } from "../model/optimize.js";
 import type { ModelOptions } from "../options/model.js";
 import type { PassOptions } from "../options/passes.js";
 import { jsonText } from "../output/json.js";
@@ -83,7 +83,7 @@ async function showGraph(
     case "kernels": {
       const devices = readDevices(options, session);
       const { target } = targetOf(options.target, devices);
-      if (!devices) return undefined;
+      if (!devices || !hasKernels(module, model, session)) return undefined;
       const { program } = lowerModule(module, target, { verify: options.verify ?? false });
       const counts = countsOf(model.graph, {
         kernels: program.launches.length,

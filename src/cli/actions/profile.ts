@@ -5,7 +5,7 @@ import { profileText } from "#report/profile.js";
 import { gpuDiagnostic, nodeGpu } from "#node/gpu.js";
 import { readDevices } from "../model/devices.js";
 import { loadModel } from "../model/load.js";
-import { optimizeModel } from "../model/optimize.js";
+import { hasKernels, optimizeModel } from "../model/optimize.js";
 import type { ModelOptions } from "../options/model.js";
 import type { PassOptions } from "../options/passes.js";
 import { checkThreads } from "../options/passes.js";
@@ -29,7 +29,7 @@ export async function profileModel(path: string, options: ProfileOptions, sessio
   if (gpu && !gpu.value) return fail(gpu.diagnostics, session);
   const model = loadModel(path, options, session);
   const optimized = model && optimizeModel(model, options, session);
-  if (!model || !optimized) return;
+  if (!model || !optimized || !hasKernels(optimized.module, model, session)) return;
   const devices = readDevices(options, session);
   if (!devices) return;
   const profiled = await profile(optimized.module, {

@@ -1,15 +1,15 @@
 // The action of `cleave run`: compiles a model in memory, runs it on files or random numbers, and prints the results.
 
+import type { SampleInput } from "#calibrate/samples.js";
+import { sampleInputs } from "#calibrate/samples.js";
 import type { Diagnostic } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { lineText } from "#diagnostic/escape.js";
 import { greatest } from "#diagnostic/extremes.js";
 import { suggest } from "#diagnostic/suggest.js";
-import { inputNodes } from "#ir/graph.js";
 import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { readLabels } from "../inputs/labels.js";
-import type { InputPort } from "../inputs/values.js";
 import { randomInput, readInput } from "../inputs/values.js";
 import { emitModel, loadArtifact } from "../model/artifact.js";
 import { loadModel } from "../model/load.js";
@@ -76,10 +76,7 @@ async function readRuns(
   options: RunOptions,
   session: Session,
 ): Promise<{ name: string; inputs: Inputs }[] | undefined> {
-  const ports: InputPort[] = inputNodes(model.graph).map((node) => ({
-    name: node.name,
-    shape: node.type.shape,
-  }));
+  const ports = sampleInputs(model.graph);
   const image = imageOptions(options);
   if (files.length === 0) {
     const inputs = Object.fromEntries(
@@ -135,7 +132,7 @@ async function readRuns(
 }
 
 /** Adds a hint if an argument such as `imag=cat.png`, for a net with one input `image`, was read as the name of a file. */
-function hintName(one: Diagnostic, file: string, ports: readonly InputPort[]): Diagnostic {
+function hintName(one: Diagnostic, file: string, ports: readonly SampleInput[]): Diagnostic {
   const at = file.indexOf("=");
   const near =
     at < 0

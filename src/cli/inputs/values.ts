@@ -1,26 +1,35 @@
 // Reads inputs of `cleave run`: .npy, .json, PNG and JPEG files, or random numbers.
 
 import { extname } from "node:path";
+import type { SampleInput } from "#calibrate/samples.js";
+import { wrongInteger } from "#calibrate/samples.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import { elements } from "#ir/type.js";
 import { plural } from "#ir/units.js";
+import { drawInput } from "#ops/distributions.js";
 import { seededRandom } from "#ops/random.js";
 import { readNpy } from "#weights/npy.js";
 import { readBytes } from "#node/read-file.js";
 import type { ImageOptions } from "../options/image.js";
+import { optionsFor } from "../options/image.js";
 import { normalizePixels, readImage } from "./image.js";
-
-/** An input of the net: its name, and its shape with 1 for an open batch. */
-export interface InputPort {
-  readonly name: string;
-  readonly shape: readonly number[];
-}
 
 /** Values for one input from a file, whose extension gives its format. */
 export async function readInput(
   path: string,
-  port: InputPort,
+  port: SampleInput,
+  options: ImageOptions,
+): Promise<Result<Float32Array>> {
+  const values = await readValues(path, port, optionsFor(options, port.dtype));
+  const wrong = values.value && wrongInteger(path, values.value, port);
+  if (wrong === undefined) return values;
+  return { diagnostics: [error("wrong-input", wrong, { help: ["quantize the values first"] })] };
+}
+
+async function readValues(
+  path: string,
+  port: SampleInput,
   image: ImageOptions,
 ): Promise<Result<Float32Array>> {
   const extension = extname(path).toLowerCase();
@@ -50,10 +59,9 @@ export function readNumbers(path: string): Result<Values> {
   return /\.npy$/i.test(path) ? readNpy(bytes.value, path) : readJson(bytes.value, path);
 }
 
-/** Standard normal values from a seed, to run a net without input files. */
-export function randomInput(port: InputPort, seed: number): Float32Array {
-  const random = seededRandom(seed);
-  return Float32Array.from({ length: elements(port.shape) }, () => random.normal());
+/** Standard normal values, or any integers, from a seed, to run a net without input files. */
+export function randomInput({ shape, dtype = "f32" }: SampleInput, seed: number): Float32Array {
+  return drawInput(seededRandom(seed), { shape, dtype });
 }
 
 /** The numbers of a file. */
@@ -64,7 +72,7 @@ interface Values {
   readonly isBytes?: boolean;
 }
 
-function fit(path: string, port: InputPort, values: Result<Values>): Result<Float32Array> {
+function fit(path: string, port: SampleInput, values: Result<Values>): Result<Float32Array> {
   if (values.value === undefined) return { diagnostics: values.diagnostics };
   const { shape, data } = values.value;
   // A flat list, or the input's axes with or without those of extent 1. [1, 3, 8, 8] for [1, 8, 8, 3] has as many numbers,

@@ -1,5 +1,6 @@
 // Runs the passes on the model of a command, and reports errors on stderr.
 
+import { kernelErrors } from "#compile/lower-module.js";
 import type { Optimized } from "#compile/optimize.js";
 import { optimize } from "#compile/optimize.js";
 import { joinRules } from "#compile/rules.js";
@@ -71,6 +72,13 @@ export function optimizeModel(
   );
   session.code = Math.max(session.code, misnamed ? exit.wrongUsage : code);
   return optimized.value;
+}
+
+/** Whether a module can become kernels; reports errors if it cannot. */
+export function hasKernels(module: Module, model: Model, session: Session): boolean {
+  const errors = kernelErrors(module);
+  session.code = Math.max(session.code, report(session.terminal, errors, model.sources));
+  return errors.length === 0;
 }
 
 /** The model as written, or after a pass, or after `all`. */

@@ -2,6 +2,8 @@
 
 import type { Command } from "commander";
 import { InvalidArgumentError, Option } from "commander";
+import type { DType } from "#ir/type.js";
+import { isInteger } from "#ir/type.js";
 
 /** How pixels become numbers: (pixel · scale − mean) / std, with pixels from 0 to 255; one mean and std, or one per channel. */
 export interface ImageOptions {
@@ -16,7 +18,7 @@ export function withImageOptions(command: Command): Command {
     .addOption(
       new Option(
         "--scale <number>",
-        "for images and .npy files of bytes: a factor for pixels, which are from 0 to 255",
+        "for images and .npy files of bytes: a factor for pixels, which are from 0 to 255; 1 for inputs of integers",
       )
         .argParser(numberOption)
         .default(1 / 255, "1/255"),
@@ -34,6 +36,11 @@ export function withImageOptions(command: Command): Command {
 /** Whether the options differ from their defaults. */
 export function asksForPixels({ scale, mean, std }: ImageOptions): boolean {
   return scale !== 1 / 255 || mean.some((one) => one !== 0) || std.some((one) => one !== 1);
+}
+
+/** The options for an input: by default, pixels of an input of integers stay integers. */
+export function optionsFor(options: ImageOptions, dtype: DType = "f32"): ImageOptions {
+  return isInteger(dtype) && !asksForPixels(options) ? { ...options, scale: 1 } : options;
 }
 
 /** The image options among a command's options. */

@@ -1,10 +1,13 @@
 // Calls of ops: makes a node with an inferred type from operands and attributes.
 
 import type { Span } from "#diagnostic/diagnostic.js";
-import type { OpName } from "#ir/graph.js";
+import type { NodeId, OpName } from "#ir/graph.js";
 import { batchProblem } from "#ops/batch.js";
 import { inferType, normalizeAttributes, opOf } from "#ops/index.js";
+import { entryOf } from "#ir/weights.js";
+import type { Problem } from "#ops/op.js";
 import { isProblem } from "#ops/op.js";
+import { isScale } from "#ops/quantize.js";
 import { evalScalar } from "#ops/scalar-eval.js";
 import { operand as scalarOperand } from "#ops/scalar.js";
 import { sortArguments } from "./arguments.js";
@@ -41,6 +44,8 @@ export function callOp(
   if (isProblem(attributes)) return misfit(state, name, attributes, sorted, operands, span);
   const type = inferType(name, types, attributes);
   if (isProblem(type)) return misfit(state, name, type, sorted, operands, span);
+  const wrong = wrongNumber(state, name, operands);
+  if (wrong) return misfit(state, name, wrong, sorted, operands, span);
   const batched = operands.map((id) => state.batched.has(id));
   const problem = batchProblem(name, types, attributes, type, batched);
   if (problem !== undefined) return mixesBatch(state, name, problem, span);
@@ -59,6 +64,19 @@ function foldNumbers(name: OpName, given: readonly Given[]): number | undefined 
   }
   const operands = numbers.map((_, index) => scalarOperand(index));
   return evalScalar(op.scalar(operands, {}), numbers);
+}
+
+/** The problem of an operand whose numbers are in the text and must be positive. */
+function wrongNumber(state: Elaboration, name: OpName, operands: readonly NodeId[]): Problem | undefined {
+  for (const [at, operand] of opOf(name).operands.entries()) {
+    const node = state.nodes.get(operands[at] ?? -1);
+    if (!operand.positive || node?.op !== "constant") continue;
+    const { source } = entryOf(state.store, node.attributes.weight);
+    const wrong = source.kind === "literal" ? source.data.find((one) => !isScale(one)) : undefined;
+    if (wrong !== undefined)
+      return { problem: `\`${operand.name}\` is ${wrong}, but must be positive and finite`, operand: at };
+  }
+  return undefined;
 }
 
 function mixesBatch(state: Elaboration, name: OpName, problem: string, span: Span): ExpressionValue {

@@ -4,12 +4,16 @@ import { expectArgument, expectModule } from "#diagnostic/argument.js";
 import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import type { Node, NodeId } from "#ir/graph.js";
 import { inputNodes } from "#ir/graph.js";
+import type { DType } from "#ir/type.js";
+import { integerRanges, isInteger } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { makeNode } from "#ops/index.js";
 import type { GivenConstants } from "./constants.js";
 import { entriesOf, fixedInput } from "./constants.js";
 import { importKinds } from "./import-options.js";
 import { unknownInput } from "./dimensions.js";
+import type { ElementType } from "#import/element-type.js";
+import { float32, int32 } from "#import/element-type.js";
 import { diagnosticOf, quote, refuseBatch } from "#import/refusal.js";
 
 /**
@@ -32,12 +36,9 @@ export function fixInputs<M extends Module>(module: M, constants: GivenConstants
     }
     try {
       if (graph.batch !== undefined) refuseBatch(`the input ${quote(input)} is fixed`, graph.batch);
-      const { shape } = node.type;
-      const fixed = fixedInput(
-        input,
-        given,
-        shape.map((value) => ({ value })),
-      );
+      const { shape, dtype } = node.type;
+      const extents = shape.map((value) => ({ value }));
+      const fixed = fixedInput(input, given, extents, elementTypeOf(dtype));
       const data = Float32Array.from(fixed?.data ?? []);
       const weight = weights.add(input, node.type, { kind: "literal", data });
       const { id, position, origin, type } = node;
@@ -60,4 +61,11 @@ export function fixInputs<M extends Module>(module: M, constants: GivenConstants
   }
   if (diagnostics.length > 0) return { diagnostics };
   return { value: { ...module, graph: { ...graph, nodes } }, diagnostics };
+}
+
+/** The numbers that an input of a graph takes. */
+function elementTypeOf(dtype: DType): ElementType {
+  if (!isInteger(dtype)) return float32;
+  const [low, high] = integerRanges[dtype];
+  return { ...int32, name: dtype, low, high };
 }

@@ -3,6 +3,7 @@
 
 import type { IntegerType } from "#ir/type.js";
 import { elements } from "#ir/type.js";
+import { isScale } from "#ops/quantize.js";
 import { smallLimit } from "#import/builder.js";
 import { combine } from "#import/operators/broadcast.js";
 import { axisOf, map, scalar, rounded } from "#import/lowering.js";
@@ -101,7 +102,7 @@ function quantizedTo(
   if (type.kind !== "int") unsupported(`QuantizeLinear to ${type.name}`);
   const dtype = integerTypes[type.name];
   const point = pointOf(zero);
-  if (dtype && point !== undefined && scale.type === float32) {
+  if (dtype && point !== undefined && isStep(scale)) {
     return converted(ctx, "quantize", { ...x, type }, spreadOver(ctx, x, scale, axis), {
       zero: point,
       type: dtype,
@@ -116,7 +117,7 @@ function quantizedTo(
 /** (x − zero point) · scale. */
 function dequantized(ctx: Context, x: Value, scale: Value, zero: Value | undefined, axis: number): Value {
   const point = pointOf(zero);
-  const integers = point === undefined || scale.type !== float32 ? undefined : integersOf(ctx, x);
+  const integers = point === undefined || !isStep(scale) ? undefined : integersOf(ctx, x);
   if (integers) {
     const real = { ...integers, type: scale.type };
     return converted(ctx, "dequantize", real, spreadOver(ctx, x, scale, axis), { zero: point ?? 0 });
@@ -148,6 +149,12 @@ const integerTypes: Readonly<Record<string, IntegerType>> = {
   int16: "i16",
   int32: "i32",
 };
+
+/** Whether a scale is float32 and, as far as it is known, positive. */
+function isStep({ type, ref, shape }: Value): boolean {
+  if (type !== float32 || ref.kind !== "constant" || elements(shape) > smallLimit) return type === float32;
+  return ref.numbers().every((one) => isScale(Math.fround(one)));
+}
 
 /** A zero point that is known and the same for all elements; 0 if there is none. Undefined for any other. */
 function pointOf(zero: Value | undefined): number | undefined {

@@ -26,7 +26,7 @@ export function randomIntegerNet(random: Random): string {
   };
   const stepNear = (scale: number): number => Number((scale * (0.7 + 0.6 * random.next())).toPrecision(3));
   const zeroOf = (type: IntegerType): number =>
-    random.pick(type === "u8" ? [0, 128, 117, 255] : [0, 0, -128, 5]);
+    type === "i16" ? 0 : random.pick(type === "u8" ? [0, 128, 117, 255] : [0, 0, -128, 5]);
   const list = (numbers: readonly number[]): string => `[${numbers.join(", ")}]`;
 
   /** Quantizes real numbers of about this size; sometimes to fewer integers than the type has. */
@@ -40,7 +40,8 @@ export function randomIntegerNet(random: Random): string {
     const bounds = [low === undefined ? "" : `, low=${low}`, high === undefined ? "" : `, high=${high}`].join(
       "",
     );
-    const scale = stepNear(size / (type === "i16" ? 4000 : 50));
+    // A scale of few digits would put many of 65,536 integers in the middle between those of another scale.
+    const scale = type === "i16" ? Math.fround((size / 4000) * (0.7 + random.next())) : stepNear(size / 50);
     return put("q", `quantize(${x.name}, ${scale}, zero=${zero}${bounds}, type="${type}")`, {
       type,
       shape: x.shape,
