@@ -136,8 +136,8 @@ test("a net that starts in the middle", async () => {
   const [a, d, f] = ["a", "d", "f"].map((name) => nodeNamed(graph, name));
   const { value: probes } = await openProbes(residual, [f!, d!], { from: [a!, d!] });
   expect(probes!.inputs).toEqual([
-    { name: "a", shape: [1, 8, 8, 8] },
-    { name: "d", shape: [1, 8, 8, 8] },
+    { name: "a", shape: [1, 8, 8, 8], dtype: "f32" },
+    { name: "d", shape: [1, 8, 8, 8], dtype: "f32" },
   ]);
   const sample = drawSample(graph, seededRandom(3));
   const whole = interpreted(residual, sample);
