@@ -169,13 +169,24 @@ export function fileEntry(
       "unreadable-weight",
       `${weights.file} has \`${key}\` as ${dtype}, which cannot be read`,
       {
-        help: ["save it as F32, F16, BF16, or integers of up to 32 bits"],
+        help: ["save it as F32, F16, BF16, I32, I16, I8 or U8"],
       },
     );
     return undefined;
   }
   if (!entry) {
     state.missing.push({ key, type, span });
+    return undefined;
+  }
+  const rounded = entry.rounded?.();
+  if (rounded !== undefined) {
+    fail(
+      state,
+      span,
+      "unreadable-weight",
+      `${weights.file} has ${rounded} in \`${key}\`, which f32 does not hold exactly`,
+      { help: ["integers are exact in f32 up to 2²⁴; add a larger bias as f32, behind `dequantize`"] },
+    );
     return undefined;
   }
   const named = entry.dtype?.toLowerCase() ?? "f32";

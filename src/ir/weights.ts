@@ -109,6 +109,8 @@ export interface WeightFileEntry {
   readonly read: ReadF32;
   /** How the file stores the values, if in fewer bits than f32. */
   readonly form?: CompactForm;
+  /** For integers of 32 bits: the first one that f32 does not hold, so that `read` rounds it. */
+  readonly rounded?: () => number | undefined;
 }
 
 /** Opens weight files by the path in a net or in `--weights`. The compiler itself does not access the file system. */

@@ -90,7 +90,17 @@ export function weightFile(
         };
         const halves = (into?: Float32Array): Float32Array => halfCodes(read(slice, key), into);
         const form = { codes: "float16", scale: 1, min: 0, read: halves } as const;
-        return [key, { shape, dtype, read: readInto, ...(dtype === "F16" && { form }) }] as const;
+        const rounded = (): number | undefined => firstRounded(read(slice, key));
+        return [
+          key,
+          {
+            shape,
+            dtype,
+            read: readInto,
+            ...(dtype === "F16" && { form }),
+            ...(dtype === "I32" && { rounded }),
+          },
+        ] as const;
       }),
     ),
     unreadable: new Map(others.map(([key, { dtype }]) => [key, dtype] as const)),
@@ -171,6 +181,16 @@ export function decode(dtype: string, bytes: Uint8Array, into?: Float32Array): F
   const bits = new Uint32Array(values.buffer, values.byteOffset, count);
   for (let at = 0; at < count; at += 1) bits[at] = view.getUint16(2 * at, true) << 16;
   return values;
+}
+
+/** The first integer of 32 bits that f32 does not hold. */
+function firstRounded(bytes: Uint8Array): number | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let at = 0; at < bytes.byteLength; at += 4) {
+    const value = view.getInt32(at, true);
+    if (Math.fround(value) !== value) return value;
+  }
+  return undefined;
 }
 
 /** The 16 bits of halves as numbers, in `into` or in a new array. */

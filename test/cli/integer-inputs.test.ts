@@ -99,6 +99,9 @@ test("a constant for an input of integers is an integer of its type", async () =
     const { code, err } = await cleave("run", net, "--constant", `x=${wrong}`);
     expect([code, err]).toEqual([1, expect.stringContaining("and the input is u8")]);
   }
+  const wide = write("wide.net", "net n {\n  input x: i32[1]\n  output y = dequantize(x, 0.5)\n}\n");
+  const { err } = await cleave("run", wide, "--constant", "x=16777217");
+  expect(err).toContain("is 16777217, which f32 does not hold exactly");
   const { out } = await cleave("run", net, "--constant", "x=3", "--json");
   expect(JSON.parse(out)).toMatchObject([{ outputs: { y: [1.5, 1.5, 1.5, 1.5, 1.5, 1.5] } }]);
 });

@@ -152,9 +152,30 @@ describe("a net", () => {
     const { value, diagnostics } = open(use, tensor("F64"));
     expect(value).toBeUndefined();
     expect(diagnostics.map(line)).toEqual([
-      "error unreadable-weight: w.safetensors has `y.dense.kernel` as F64, which cannot be read\n  save it as F32, F16, BF16, or integers of up to 32 bits",
+      "error unreadable-weight: w.safetensors has `y.dense.kernel` as F64, which cannot be read\n  save it as F32, F16, BF16, I32, I16, I8 or U8",
     ]);
     expect(text(use).slice(diagnostics[0]!.span!.start)).toMatch(/^dense/);
+  });
+
+  test("has integers of 32 bits exactly, or is told of one that f32 rounds", () => {
+    const exact = [2 ** 24, -(2 ** 24), 2 ** 24 + 2, 3 * 2 ** 25, -(2 ** 31), 0, 16_777_215, -1];
+    const biased = (values: readonly number[]) => {
+      const header = JSON.stringify({ b: { dtype: "I32", shape: [8], data_offsets: [0, 32] } });
+      const bytes = fileOf(header, { data: 32 });
+      const view = new DataView(bytes.buffer, bytes.byteOffset + bytes.byteLength - 32);
+      for (const [at, value] of values.entries()) view.setInt32(4 * at, value, true);
+      const net = 'param b: i32[8] = weight("b")\n  output y = dequantize(b, 1)';
+      const ast = parse(text(net), "n.net").value!;
+      return elaborate(ast, { weights: { open: (name) => openWeightBytes(bytes, name) } });
+    };
+    const { value, diagnostics } = biased(exact);
+    expect(diagnostics).toEqual([]);
+    expect([...value!.weights.read("b").data]).toEqual(exact);
+    for (const wrong of [2 ** 24 + 1, -(2 ** 24) - 1, 2 ** 31 - 1, 2 ** 25 + 2, -(2 ** 30) - 5])
+      for (const at of [0, 7])
+        expect(biased(exact.with(at, wrong)).diagnostics.map(line)).toEqual([
+          `error unreadable-weight: w.safetensors has ${wrong} in \`b\`, which f32 does not hold exactly\n  integers are exact in f32 up to 2²⁴; add a larger bias as f32, behind \`dequantize\``,
+        ]);
   });
 
   test("is told what is wrong with its file, at the statement that names it", () => {

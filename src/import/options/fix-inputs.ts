@@ -14,7 +14,7 @@ import { importKinds } from "./import-options.js";
 import { unknownInput } from "./dimensions.js";
 import type { ElementType } from "#import/element-type.js";
 import { float32, int32 } from "#import/element-type.js";
-import { diagnosticOf, quote, refuseBatch } from "#import/refusal.js";
+import { diagnosticOf, quote, refuse, refuseBatch } from "#import/refusal.js";
 
 /**
  * The module with the values of some inputs as weights: numbers, lists, or elements with their shape. Refuses a net with an open batch,
@@ -39,7 +39,14 @@ export function fixInputs<M extends Module>(module: M, constants: GivenConstants
       const { shape, dtype } = node.type;
       const extents = shape.map((value) => ({ value }));
       const fixed = fixedInput(input, given, extents, elementTypeOf(dtype));
-      const data = Float32Array.from(fixed?.data ?? []);
+      const values = fixed?.data ?? [];
+      const data = Float32Array.from(values);
+      const rounded = isInteger(dtype) ? data.findIndex((one, at) => one !== values[at]) : -1;
+      if (rounded >= 0)
+        refuse(
+          "wrong-constant",
+          `the constant ${quote(input)} is ${values[rounded]}, which f32 does not hold exactly`,
+        );
       const weight = weights.add(input, node.type, { kind: "literal", data });
       const { id, position, origin, type } = node;
       nodes.set(
