@@ -89,7 +89,7 @@ function storedForm(module: Module, node: Constant, type: WeightType | undefined
   if (kind === "absent" || kind === "compact") return {};
   const isSmall = elements(node.type.shape) < fewestElements;
   const own = ownForm(module.weights, weight);
-  if (isSmall) return own || type ? { why: "too small to matter" } : {};
+  if (isSmall) return type ? { why: "too small to matter" } : {};
   const isOwn = own !== undefined && !("why" in own);
   // Integers are never rounded.
   if (isInteger(node.type.dtype)) return isOwn ? { form: own } : {};
@@ -97,7 +97,9 @@ function storedForm(module: Module, node: Constant, type: WeightType | undefined
   if (type === undefined) return own && "why" in own ? own : {};
   const columns = factorChannels(module.graph, node);
   if (columns === undefined) return isOwn ? { form: own } : { why: "added or moved, not multiplied" };
-  return roundedForm(module.weights, weight, type === "f16" ? "f16" : "int8", columns);
+  const rounded = roundedForm(module.weights, weight, type === "f16" ? "f16" : "int8", columns);
+  // What cannot be rounded keeps the bits of its file.
+  return "why" in rounded && isOwn ? { form: own } : rounded;
 }
 
 /** The channels of a weight that is only read as a factor of products; undefined for other weights. */

@@ -11,7 +11,8 @@ import type { FuseReport } from "#passes/fuse.js";
 import { didYouMean } from "#diagnostic/suggest.js";
 import { builtInFusions, checkKernels } from "#passes/fuse.js";
 import { builtInRules } from "#passes/rules/index.js";
-import { wrongSplit } from "#passes/split.js";
+import { compactWeights } from "#passes/compact-weights.js";
+import { split as splitPass, wrongSplit } from "#passes/split.js";
 import { activeRules, applyRules } from "#passes/apply-rules.js";
 import { expectModule } from "#diagnostic/argument.js";
 import type { OptionKinds } from "#diagnostic/options.js";
@@ -141,6 +142,8 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
     }),
   });
   if (!selected.value) return { diagnostics: selected.diagnostics };
+  const idle = withoutPass(options, selected.value);
+  if (idle) return { diagnostics: [idle] };
   const trace: PassRun[] = [];
   const { onStart } = options;
   const instruments: Instrument[] = [
@@ -187,6 +190,28 @@ export function optimize(module: Module, options: OptimizeOptions = {}): Result<
     value: { module: checked, trace, ...reports },
     diagnostics: [...said, ...warnings],
   };
+}
+
+/** An error if an option asks for what only a pass does, and the pass was left out. A pipeline that stops before it is no error. */
+function withoutPass(
+  { split, weightType, passes, without = [] }: OptimizeOptions,
+  selected: readonly Pass<PassOptions>[],
+): Diagnostic | undefined {
+  const asked: readonly (readonly [string | undefined, Pass<PassOptions>])[] = [
+    [split && "`--split` (`split`)", splitPass],
+    [
+      weightType && weightType !== "f32" ? `\`--weights ${weightType}\` (\`weightType\`)` : undefined,
+      compactWeights,
+    ],
+  ];
+  for (const [what, pass] of asked) {
+    const isLeftOut = without.includes(pass.name) || passes?.includes(pass.name) === false;
+    if (what !== undefined && isLeftOut && !selected.includes(pass))
+      return error("wrong-option", `${what} has no effect without the pass \`${pass.name}\``, {
+        help: [`leave out the option, or let \`${pass.name}\` run`],
+      });
+  }
+  return undefined;
 }
 
 /** An error for each name that no built-in rule or fusion has. */

@@ -30,8 +30,12 @@ export function expectMap(call: string, takes: string, value: unknown): void {
   expectArgument(call, takes, value, hasProperties(value, "has", "get"));
 }
 
+/** The most characters of a text that a message shows. */
+const longestShown = 40;
+
 function kindOf(value: unknown): string {
   if (value === null || ["undefined", "boolean", "number"].includes(typeof value)) return String(value);
+  if (typeof value === "string" && value.length <= longestShown) return JSON.stringify(value);
   if (typeof value !== "object") return `a ${typeof value}`;
   const name: unknown = value.constructor?.name;
   return typeof name === "string" && name !== "Object" ? `an instance of ${name}` : "such an object";

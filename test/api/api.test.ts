@@ -181,7 +181,7 @@ test.each<[string, (wrong: never) => unknown, unknown, string]>([
 
 test("load takes an artifact", async () => {
   await expect(load("tiny.mjs" as never)).rejects.toThrow(
-    new TypeError("load takes an artifact, as `compile` gives it, not a string"),
+    new TypeError('load takes an artifact, as `compile` gives it, not "tiny.mjs"'),
   );
 });
 

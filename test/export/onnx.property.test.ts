@@ -181,9 +181,13 @@ test("an opset that is not written is refused", () => {
 cases(import.meta.dirname, "onnx.txt", async (input, { options }) => {
   const { value, diagnostics } = elaborate(parse(input, "net.net").value!);
   expect(diagnostics).toEqual([]);
-  const module = options["passes"] ? optimize(value!).value!.module : value!;
-  await compare(module, randomInputs(module, seededRandom(1)), options);
-  return printModel(fromBinary(ModelProtoSchema, exported(module, options)));
+  const { passes, weightType, ...rest } = options as {
+    passes?: boolean;
+    weightType?: "int8";
+  } & ExportOptions;
+  const module = passes ? optimize(value!, { ...(weightType && { weightType }) }).value!.module : value!;
+  await compare(module, randomInputs(module, seededRandom(1)), rest);
+  return printModel(fromBinary(ModelProtoSchema, exported(module, rest)));
 });
 
 /** Holds the file's results, imported again and in onnxruntime, against the graph's. */

@@ -14,7 +14,7 @@ import { entryOf } from "#ir/weights.js";
 import type { Attributes } from "./attributes.js";
 import { attributeProtos } from "./attributes.js";
 import type { FileType } from "./element-type.js";
-import { isByte } from "./element-type.js";
+import { fileTypes, isByte } from "./element-type.js";
 import type { OnnxValue } from "./onnx-value.js";
 
 /** An initializer. The values of a weight are read when they are written. */
@@ -198,13 +198,15 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
 
   const nameOf = (value: OnnxValue): string => {
     if (value.from.kind === "made") return value.from.name;
-    const { id, label, quantized } = value.from;
-    const element = quantized?.type ?? value.element;
+    const { id, label, quantized, halves = false } = value.from;
+    const element = quantized?.type ?? (halves ? "f16" : value.element);
     const key = `${element} ${id}`;
     const name =
       initializerOf.get(key) ??
       initializer(label, permuted(value.shape, value.order), element, { weight: id });
     initializerOf.set(key, name);
+    const real = `${name}.${quantized ? "dequantize" : "cast"}`;
+    if (halves) return add("Cast", [name], unique(real), real, { to: fileTypes.f32.number }, current);
     if (!quantized) return name;
     const { scale, zero, type } = quantized;
     const isOne = scale.length === 1;
@@ -216,7 +218,6 @@ export function createBuilder(store: WeightStore, opset: number, reserved: Itera
         initializer(`${name}.zero`, shape, type, { data: new Float32Array(scale.length).fill(zero) }),
       );
     const axis = places(value.order)[value.shape.length - 1] ?? 0;
-    const real = `${name}.dequantize`;
     return add("DequantizeLinear", operands, unique(real), real, isOne ? {} : { axis }, current);
   };
 

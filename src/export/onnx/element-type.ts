@@ -2,12 +2,13 @@
 
 import type { DType } from "#ir/type.js";
 
-/** The element types of values and initializers: those of graphs, and the integers of ONNX's shapes and axes. */
-export type FileType = DType | "i64";
+/** The element types of values and initializers: those of graphs, halves of weights, and the integers of ONNX's shapes and axes. */
+export type FileType = DType | "f16" | "i64";
 
 /** The number of a type in `TensorProto.data_type`, and the bytes of an element. */
 export const fileTypes: Readonly<Record<FileType, { readonly number: number; readonly bytes: number }>> = {
   f32: { number: 1, bytes: 4 },
+  f16: { number: 10, bytes: 2 },
   u8: { number: 2, bytes: 1 },
   i8: { number: 3, bytes: 1 },
   i16: { number: 5, bytes: 2 },

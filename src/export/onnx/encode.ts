@@ -59,6 +59,8 @@ function headOf({ name, shape, element }: Initializer): { head: Uint8Array; byte
 /** The array of the elements of a type; raw data are little-endian, as is every machine that runs JavaScript today. */
 const arrays: Readonly<Record<FileType, (values: ArrayLike<number>) => ArrayBufferView>> = {
   f32: (values) => (values instanceof Float32Array ? values : Float32Array.from(values)),
+  // The values are codes: the 16 bits of each half.
+  f16: (values) => Uint16Array.from(values),
   u8: (values) => Uint8Array.from(values),
   i8: (values) => Int8Array.from(values),
   i16: (values) => Int16Array.from(values),

@@ -9,12 +9,12 @@ import { create } from "@bufbuild/protobuf";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { bug, error, warning } from "#diagnostic/diagnostic.js";
 import type { Result } from "#diagnostic/diagnostic.js";
-import type { Graph, Node, NodeId } from "#ir/graph.js";
+import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
 import { inputNodes, nodeOf } from "#ir/graph.js";
 import { batchedNodes, topological, users } from "#ir/node-order.js";
-import { isInteger } from "#ir/type.js";
+import { channels, isInteger } from "#ir/type.js";
 import { bytesText } from "#ir/units.js";
-import type { Module } from "#ir/weights.js";
+import type { Module, WeightStore } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import { channelsFirst, natural, permuted, sameOrder } from "#ir/axis-order.js";
 import type { ValueInfoProtoSchema } from "#onnx/proto/onnx_pb.js";
@@ -203,7 +203,7 @@ function buildNodes(
     if (node.op === "constant") {
       const id = node.attributes.weight;
       const absent = entryOf(weights, id).source.kind === "absent";
-      const from = { kind: "weight", id, label: node.name, absent } as const;
+      const from = compactFrom(graph, weights, node) ?? { kind: "weight", id, label: node.name, absent };
       values.set(node.id, { ...own, order: natural(shape.length), from, batched: false });
     } else if (node.op === "input") {
       const order = outside.input(shape.length);
@@ -225,6 +225,34 @@ function buildNodes(
     const cast = build.result("Cast", [build.name(value, value.order)], to, value.order, node.type.dtype);
     build.output(cast, one.wanted);
   }
+}
+
+/**
+ * A weight that `compact-weights` stores in fewer bits as the initializer of its codes: halves, or for convolutions int8 with a scale for each
+ * channel. Undefined for other weights: 8 bits of a TensorFlow.js file have a minimum, which need not be a whole number of steps.
+ */
+function compactFrom(
+  graph: Graph,
+  store: WeightStore,
+  node: NodeOf<"constant">,
+): OnnxValue["from"] | undefined {
+  const { weight } = node.attributes;
+  const { type, source } = entryOf(store, weight);
+  if (source.kind !== "compact" || type.dtype !== "f32") return undefined;
+  const { codes, factors, read } = source.form;
+  const isInt8 = codes === "int8" && source.isRounded && factors?.count === channels(type.shape);
+  if (!isInt8 && (codes !== "float16" || factors)) return undefined;
+  // A transposed convolution has its channels in two axes, and onnxruntime rounds the other factor of matrices in 8 bits too.
+  const isFactor = (users(graph).get(node.id) ?? []).every((id) =>
+    ["conv2d", "depthwise_conv2d"].includes(nodeOf(graph, id).op),
+  );
+  if (isInt8 && !isFactor) return undefined;
+  const key = `${weight}.codes`;
+  const dtype = isInt8 ? "i8" : "f32";
+  const id = store.add(key, { dtype, shape: type.shape }, { kind: "file", file: "codes", key, read });
+  const from = { kind: "weight", id, label: node.name, absent: false } as const;
+  if (!isInt8) return { ...from, halves: true };
+  return { ...from, quantized: { scale: Float32Array.from(factors.read()), zero: 0, type: "i8" } };
 }
 
 /** Whether a value is f32 inside the file, and has its integers only as an input or an output. */

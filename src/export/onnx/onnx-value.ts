@@ -41,4 +41,6 @@ interface Weight {
   readonly absent: boolean;
   /** Set if the initializer has integers, and DequantizeLinear makes the value of them. */
   readonly quantized?: Steps & { readonly type: "i8" | "u8" | "i32" };
+  /** Whether the initializer has halves, given as their 16 bits, and Cast makes the value of them. */
+  readonly halves?: boolean;
 }
