@@ -3,6 +3,7 @@
 import type { Graph, Node, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { users } from "#ir/node-order.js";
+import { isInteger } from "#ir/type.js";
 import { opOf } from "#ops/index.js";
 
 /**
@@ -24,7 +25,8 @@ export function valueAfter(graph: Graph, layer: Node): NodeId {
     const [user, second] = users(graph).get(node.id) ?? [];
     if (user === undefined || second !== undefined) return node.id;
     const following = nodeOf(graph, user);
-    if (!opOf(following.op).scalar || graph.outputs.some((output) => output.node === node.id)) return node.id;
+    const isLast = graph.outputs.some((output) => output.node === node.id) || isInteger(following.type.dtype);
+    if (!opOf(following.op).scalar || isLast) return node.id;
     node = following;
   }
 }

@@ -1,11 +1,12 @@
 // Reverse mode as a transformation of graphs: adds nodes that compute gradients after those of the net.
 
 import { given } from "#diagnostic/given.js";
-import type { Result } from "#diagnostic/diagnostic.js";
+import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
 import type { Node, NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import { topological } from "#ir/node-order.js";
+import { isInteger } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { opOf } from "#ops/index.js";
 import { createBuilder } from "./gradient-builder.js";
@@ -63,7 +64,7 @@ export function gradientModule(module: Module, options: GradientOptions): Result
     const needs = (at: number): boolean => dependent.has(node.inputs[at] ?? -1) && !isPlaces(node, at);
     if (!node.inputs.some((_, at) => needs(at))) continue;
     const rule = ruleOf(node.op);
-    if (!rule) return { diagnostics: [noRule(node)] };
+    if (!rule) return { diagnostics: [noGradient(node)] };
     const terms = rule({ build, node, gradient, needs });
     for (const [at, term] of terms.entries()) {
       const input = node.inputs[at];
@@ -83,10 +84,17 @@ function isPlaces(node: Node, at: number): boolean {
   return operands[Math.min(at, operands.length - 1)]?.places ?? false;
 }
 
-function noRule(node: Node): ReturnType<typeof error> {
+/** The error about a node that passes no gradient on. */
+export function noGradient(node: Node): Diagnostic {
   const [span] = node.origin.spans;
-  return error("no-gradient", `\`${node.name}\`: ${node.op} has no gradient`, {
+  const isRounded = opOf(node.op).integers === "converts" || isInteger(node.type.dtype);
+  const why = isRounded ? ", since its values are integers" : "";
+  return error("no-gradient", `\`${node.name}\`: ${node.op} has no gradient${why}`, {
     ...given({ span }),
-    help: ["choose outputs and layers without this op between them"],
+    help: [
+      isRounded
+        ? "split and distil a model before it is quantized, or choose outputs and layers without integers between them"
+        : "choose outputs and layers without this op between them",
+    ],
   });
 }

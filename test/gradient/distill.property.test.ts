@@ -339,3 +339,25 @@ test("the loss is that of the formula, and 0 without a difference", () => {
   const squares = wanted.reduce((sum, one, at) => sum + (one - tanh[at]!) ** 2, 0) / 2;
   expect(run(x, [1, -1, 2, 3], wanted, [1, 1, 0, 3])).toBeCloseTo(divergence + squares + 5 / 4, 6);
 });
+
+test.each([
+  [
+    "between layers",
+    'quantize(a, 0.02, zero=3, type="u8") |> max_pool(kernel=2) |> dequantize(0.02, zero=3)',
+    "b",
+  ],
+  ["behind the last layer", "a", 'quantize(b, 0.05, type="i8")'],
+])("integers %s have no gradient", async (_, middle, output) => {
+  const module = moduleOf(`net n {
+    input image: f32[1, 8, 8, 3]
+    a = relu(conv2d(image, filters=8, kernel=3x3, padding=same))
+    b = conv2d(${middle}, filters=8, kernel=3x3, padding=same) |> global_avg_pool
+    output y = ${output}
+  }`);
+  const { value, diagnostics } = await distill(module, splitByWeights(module), samples, { target, steps: 5 });
+  expect(value).toBeUndefined();
+  expect(diagnostics).toMatchObject([{ code: "no-gradient" }]);
+  expect(diagnostics[0]!.help).toEqual([
+    "split and distil a model before it is quantized, or choose outputs and layers without integers between them",
+  ]);
+});

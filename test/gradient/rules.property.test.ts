@@ -238,7 +238,7 @@ describe("nets", () => {
     });
     expect(value).toBeUndefined();
     expect(diagnostics.map(({ code, message }) => `${code}: ${message}`)).toEqual([
-      `no-gradient: \`y\`: ${op} has no gradient`,
+      `no-gradient: \`y\`: ${op} has no gradient${opOf(op).integers === "converts" ? ", since its values are integers" : ""}`,
     ]);
   });
 

@@ -11,6 +11,7 @@ import type { Diagnostic, Result } from "#diagnostic/diagnostic.js";
 import { bug, error, hasErrors } from "#diagnostic/diagnostic.js";
 import { nodeOf } from "#ir/graph.js";
 import type { Target } from "#ir/target.js";
+import { isInteger } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
@@ -23,7 +24,7 @@ import { createAdam } from "./adam.js";
 import { rootMeanSquare } from "./balance.js";
 import type { Compared } from "./distill-loss.js";
 import { distillLoss } from "./distill-loss.js";
-import { gradientModule } from "../gradient-module.js";
+import { gradientModule, noGradient } from "../gradient-module.js";
 import { comparedOutputs, valueAfter } from "../compared-values.js";
 import { paddedLayer, withRank } from "./pad-terms.js";
 import type { Parameter } from "./parameters.js";
@@ -122,6 +123,8 @@ async function distillWith(
     start.has(node.name) ? [valueAfter(module.graph, node)] : [],
   );
   const values = [...new Set([...outputs, ...inner])];
+  const rounded = values.map((id) => nodeOf(module.graph, id)).find(({ type }) => isInteger(type.dtype));
+  if (rounded) return { diagnostics: [noGradient(rounded)] };
 
   const random = seededRandom(seed);
   const order = shuffled(samples.count, random);
