@@ -1,7 +1,6 @@
 // Corrects biases: rounding weights and clipping values moves the mean of each output channel, and a bias moves it back (Nagel et al. 2019,
 // arXiv 1906.04721, section 4.2, with means over samples).
 
-import type { OnProgress } from "#calibrate/progress.js";
 import type { Samples } from "#calibrate/samples.js";
 import { createWalk } from "#calibrate/walk.js";
 import type { Result } from "#diagnostic/diagnostic.js";
@@ -10,6 +9,7 @@ import type { NodeId } from "#ir/graph.js";
 import type { Module } from "#ir/weights.js";
 import type { Statistics } from "./find-steps.js";
 import { meansOf } from "./find-steps.js";
+import type { ObserveOptions } from "./observe.js";
 import type { IntegerLayer, Quantization } from "./rewrite.js";
 import { withIntegers } from "./rewrite.js";
 
@@ -28,7 +28,7 @@ export async function correctBiases(
   quantization: Quantization,
   means: Statistics["means"],
   samples: Samples,
-  { threads = 1, onProgress }: { readonly threads?: number; readonly onProgress?: OnProgress } = {},
+  { threads = 1, onProgress }: ObserveOptions = {},
 ): Promise<Result<Biases>> {
   const walk = createWalk(samples, { threads, bytes: mostKept });
   const { plan, steps } = quantization;

@@ -11,7 +11,7 @@ import type { Histogram } from "./histogram.js";
 import { addValues, createHistogram } from "./histogram.js";
 import type { ChannelMeans, ObserveOptions } from "./observe.js";
 import { channelMeans, observe } from "./observe.js";
-import type { IntegerPlan, Product } from "./plan.js";
+import type { Product } from "./plan.js";
 import { planIntegers, sourcesOf } from "./plan.js";
 import type { IntegerLayer, Quantization } from "./rewrite.js";
 import { roundWeights } from "./round-weights.js";
@@ -43,13 +43,13 @@ export async function collectStatistics(
   ];
   const { value, diagnostics } = await observe(module, observers, samples, options);
   if (!value) return { diagnostics };
-  const found = { histograms, means: means.map(([id, one]) => [id, one.means()] as const) };
-  return { value: found, diagnostics: [] };
-}
-
-/** Values that are not finite for all samples. */
-function unboundedOf({ histograms }: Statistics): Set<NodeId> {
-  return new Set(histograms.flatMap(([id, { isFinite }]) => (isFinite ? [] : [id])));
+  return {
+    value: {
+      histograms,
+      means: means.map(([id, one]) => [id, one.means()] as const),
+    },
+    diagnostics: [],
+  };
 }
 
 /** Collects the means of a node's channels. */
@@ -57,43 +57,70 @@ export function meansOf(graph: Graph, id: NodeId): ChannelMeans {
   return channelMeans(channels(nodeOf(graph, id).type.shape));
 }
 
-/** The plan, the steps and the integers of weights, with biases as they are, except for layers that stay f32. */
-export function findSteps(
+/** Finds quantizations of a net that differ in the layers that stay f32. Steps and rounded weights that are equal are found once. */
+export interface StepFinder {
+  /** All layers that can be integers. */
+  readonly layers: readonly Product[];
+  /** The plan, the steps and the integers of weights, with biases as they are. */
+  find(left: ReadonlySet<NodeId>): Quantization;
+}
+
+export function createStepFinder(
   module: Module,
   statistics: Statistics,
-  layers: ReadonlySet<NodeId>,
   method: RangeMethod = "squares",
-): Quantization {
+): StepFinder {
   const { graph } = module;
-  // Without a value that is not finite, others may be wanted than the plan of all layers wants; they stay f32 too.
   const histograms = new Map(statistics.histograms);
-  const values = unboundedOf(statistics);
-  let plan = planIntegers(graph, { layers, values });
-  for (;;) {
-    const unknown = [...sourcesOf(graph, plan).values()].flat().filter((id) => !histograms.has(id));
-    if (unknown.length === 0) break;
-    for (const id of unknown) values.add(id);
-    plan = planIntegers(graph, { layers, values });
-  }
-  const steps = new Map(
-    [...sourcesOf(graph, plan)].map(([group, ids]) => [
-      group,
-      stepFor(
-        ids.flatMap((id) => histograms.get(id) ?? []),
-        method,
-      ),
-    ]),
+  const unbounded = histogramsThat(histograms, ({ isFinite }) => !isFinite);
+  const steps = memoise((ids: readonly NodeId[]) =>
+    stepFor(
+      ids.flatMap((id) => histograms.get(id) ?? []),
+      method,
+    ),
   );
-  const scaleOf = ({ inputs: [x = -1] }: Product): number =>
-    steps.get(plan.groups.get(x) ?? -1)?.scale ?? bug("a layer whose input has no step");
+  const rounded = memoise((id: NodeId, scale: number) => roundLayer(module, id, scale));
   return {
-    plan,
-    steps,
-    layers: new Map(plan.layers.map((layer) => [layer.id, roundLayer(module, layer, scaleOf(layer))])),
+    layers: planIntegers(graph, { values: unbounded }).layers,
+    find(left) {
+      // Without a value that is not finite, others may be wanted than the plan of all layers wants; they stay f32 too.
+      const values = new Set(unbounded);
+      let plan = planIntegers(graph, { layers: left, values });
+      for (;;) {
+        const unknown = [...sourcesOf(graph, plan).values()].flat().filter((id) => !histograms.has(id));
+        if (unknown.length === 0) break;
+        for (const id of unknown) values.add(id);
+        plan = planIntegers(graph, { layers: left, values });
+      }
+      const own = new Map([...sourcesOf(graph, plan)].map(([group, ids]) => [group, steps(ids)]));
+      const scaleOf = ({ inputs: [x = -1] }: Product): number =>
+        own.get(plan.groups.get(x) ?? -1)?.scale ?? bug("a layer whose input has no step");
+      const layers = new Map(plan.layers.map((layer) => [layer.id, rounded(layer.id, scaleOf(layer))]));
+      return { plan, steps: own, layers };
+    },
   };
 }
 
-function roundLayer({ graph, weights }: Module, layer: Product, inputScale: number): IntegerLayer {
+/** Remembers the results of a function of plain data. */
+function memoise<A extends readonly unknown[], T>(compute: (...values: A) => T): (...values: A) => T {
+  const known = new Map<string, T>();
+  return (...values) => {
+    const key = JSON.stringify(values);
+    const found = known.get(key) ?? compute(...values);
+    known.set(key, found);
+    return found;
+  };
+}
+
+function histogramsThat(
+  histograms: ReadonlyMap<NodeId, Histogram>,
+  holds: (histogram: Histogram) => boolean,
+): ReadonlySet<NodeId> {
+  return new Set([...histograms].flatMap(([id, one]) => (holds(one) ? [id] : [])));
+}
+
+function roundLayer({ graph, weights }: Module, id: NodeId, inputScale: number): IntegerLayer {
+  const layer = nodeOf(graph, id);
   const [w, b] = [1, 2].map((at) => {
     const node = nodeOf(graph, layer.inputs[at] ?? -1);
     return node.op === "constant"
@@ -102,9 +129,4 @@ function roundLayer({ graph, weights }: Module, layer: Product, inputScale: numb
   });
   if (!w || !b) return bug(`${layer.name} has no weights`);
   return { ...roundWeights(w, b, inputScale), bias: b };
-}
-
-/** The plan whose layers may all be integers, as far as values are finite. */
-export function wholePlan(module: Module, statistics: Statistics): IntegerPlan {
-  return planIntegers(module.graph, { values: unboundedOf(statistics) });
 }

@@ -16,7 +16,8 @@ export interface IntegerBuilder {
    * otherwise both are new.
    */
   add(near: Node, op: OpName, inputs: readonly NodeId[], attributes: object, name: string | Keep): NodeId;
-  constant(near: Node, name: string, type: TensorType, data: Float32Array): NodeId;
+  /** A constant; without data, an omitted operand of zeros. */
+  constant(near: Node, name: string, type: TensorType, data?: Float32Array): NodeId;
   /** The real numbers of integers; a scale has one element, or one for each channel. */
   dequantize(near: Node, of: NodeId, scale: Float32Array, zero: number, name: string | Keep): NodeId;
   /** Integers of type u8. */
@@ -56,7 +57,7 @@ export function createIntegerBuilder(graph: Graph, weights: WeightStore): Intege
     return node.id;
   };
   const constant: IntegerBuilder["constant"] = (near, name, type, data) => {
-    const weight = weights.add(name, type, { kind: "literal", data });
+    const weight = weights.add(name, type, data ? { kind: "literal", data } : { kind: "absent" });
     const node = makeNode({ ...place(near, name), op: "constant", inputs: [], type, attributes: { weight } });
     nodes.set(node.id, node);
     return node.id;

@@ -3,34 +3,37 @@
 import type { CheckpointStore } from "#calibrate/checkpoints.js";
 import { openCheckpoints } from "#calibrate/checkpoints.js";
 import { workIdentity } from "#calibrate/identity.js";
-import type { OnProgress } from "#calibrate/progress.js";
+import type { OnProgress, Progress } from "#calibrate/progress.js";
 import type { Samples } from "#calibrate/samples.js";
 import { takeSamples } from "#calibrate/samples.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
-import { least } from "#diagnostic/extremes.js";
-import { given } from "#diagnostic/given.js";
 import { nodeCost } from "#inspect/cost.js";
 import type { NodeId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
 import type { Module } from "#ir/weights.js";
 import type { QuantizedReport } from "#report/quantized.js";
 import { correctBiases, withBiases } from "./correct-biases.js";
-import type { Statistics } from "./find-steps.js";
-import { collectStatistics, findSteps, wholePlan } from "./find-steps.js";
+import type { StepFinder } from "./find-steps.js";
+import { collectStatistics, createStepFinder } from "./find-steps.js";
 import type { Losses } from "./measure.js";
-import { measureLosses } from "./measure.js";
-import { reportOf } from "./report-of.js";
+import { compareLosses, measureLosses } from "./measure.js";
+import type { ObserveOptions } from "./observe.js";
+import { quantizeDynamically } from "./dynamic.js";
+import { dynamicReportOf, reportOf } from "./report-of.js";
 import type { Quantization } from "./rewrite.js";
 import { withIntegers } from "./rewrite.js";
 
 export interface QuantizeNetOptions {
-  /** The largest loss in the outputs; layers stay f32 where it would be exceeded. By default all layers become integers. */
+  /** The largest loss in the outputs; layers stay f32 where it would be exceeded. 0.01 by default; ∞ makes all layers integers. */
   readonly loss?: number;
   readonly threads?: number;
   readonly checkpoints?: CheckpointStore;
   readonly onProgress?: OnProgress;
 }
+
+/** The largest loss in the outputs by default: the outputs keep 99% of their variance. */
+const defaultLimit = 0.01;
 
 /** A net of integers, and what it loses. */
 export interface QuantizedNet {
@@ -38,8 +41,8 @@ export interface QuantizedNet {
   readonly report: QuantizedReport;
 }
 
-/** The most samples on which the losses of single layers are measured. */
-const fewSamples = 32;
+/** The most samples on which choices of layers are compared. */
+const fewSamples = 16;
 
 /** A quantization with its losses over all samples. */
 interface Fitted {
@@ -51,50 +54,52 @@ interface Fitted {
 export async function quantizeNet(
   base: Module,
   samples: Samples,
-  { loss: limit, threads = 1, checkpoints: store, onProgress }: QuantizeNetOptions = {},
+  { loss: limit = defaultLimit, threads = 1, checkpoints: store, onProgress }: QuantizeNetOptions = {},
 ): Promise<Result<QuantizedNet>> {
-  const staged =
-    (stage: string): OnProgress =>
-    (told) =>
-      onProgress?.({ ...told, stage });
-  const identity = store ? await workIdentity(base, samples, "quantize") : "";
-  const checkpoints = openCheckpoints(store, identity);
+  const staged = (stage: string) => ({
+    threads,
+    ...(onProgress ? { onProgress: (told: Progress) => onProgress({ ...told, stage }) } : {}),
+  });
+  const checkpoints = openCheckpoints(store, store ? await workIdentity(base, samples, "quantize") : "");
   const collected = await checkpoints.step("finding ranges", () =>
-    collectStatistics(base, samples, { threads, onProgress: staged("finding ranges") }),
+    collectStatistics(base, samples, staged("finding ranges")),
   );
   if (!collected.value) return { diagnostics: collected.diagnostics };
   const statistics = collected.value;
-  if (wholePlan(base, statistics).layers.length === 0) return { diagnostics: [nothingToQuantize(base)] };
+  const finder = createStepFinder(base, statistics);
+  if (finder.layers.length === 0) return { diagnostics: [nothingToQuantize(base)] };
 
   const fit = async (left: ReadonlySet<NodeId>): Promise<Result<Fitted>> => {
-    const rough = findSteps(base, statistics, left);
+    const rough = finder.find(left);
     const found = await checkpoints.step(`correcting biases, ${left.size} layers in f32`, () =>
-      correctBiases(base, rough, statistics.means, samples, given({ threads, onProgress })),
+      correctBiases(base, rough, statistics.means, samples, staged("correcting biases")),
     );
     if (!found.value) return { diagnostics: found.diagnostics };
     const quantization = withBiases(rough, found.value);
-    const measured = await measureLosses(base, base, quantization, samples, {
-      threads,
-      withResponses: true,
-      onProgress: staged("measuring the loss"),
-    });
-    return measured.value
-      ? { value: { quantization, losses: measured.value }, diagnostics: [] }
-      : { diagnostics: measured.diagnostics };
+    const { value, diagnostics } = await measureLosses(
+      base,
+      quantization,
+      samples,
+      staged("measuring the loss"),
+    );
+    return value ? { value: { quantization, losses: value }, diagnostics: [] } : { diagnostics };
   };
 
   const all = await fit(new Set());
   if (!all.value) return { diagnostics: all.diagnostics };
   let kept = all.value;
   let alone: ReadonlyMap<NodeId, number> = new Map();
-  if (limit !== undefined && kept.losses.loss > limit) {
-    const losses = await lossesAlone(base, statistics, samples, {
-      threads,
-      onProgress: staged("measuring layers"),
-    });
+  if (kept.losses.loss > limit) {
+    const some = spread(samples, fewSamples);
+    const losses = await checkpoints.step("measuring layers", () =>
+      lossesAlone(base, finder, some, staged("measuring layers")),
+    );
     if (!losses.value) return { diagnostics: losses.diagnostics };
     alone = new Map(losses.value);
-    const within = await keepLimit(base, limit, alone, fit);
+    const within = await keepLimit(limit, worstFirst(base, alone), fit, async (left) => {
+      const { value, diagnostics } = await compareLosses(base, [() => finder.find(left)], some, { threads });
+      return value ? { value: value[0] ?? 0, diagnostics } : { diagnostics };
+    });
     if (!within.value) return { diagnostics: within.diagnostics };
     kept = within.value;
   }
@@ -107,67 +112,85 @@ export async function quantizeNet(
   return { value: { module, report }, diagnostics: [] };
 }
 
+/** Quantizes a module after the passes up to `split` without samples. */
+export function quantizeWithoutSamples(base: Module): Result<QuantizedNet> {
+  const net = quantizeDynamically(base);
+  const report = dynamicReportOf(base, net);
+  if (report.layers.length === 0) return { diagnostics: [nothingToQuantize(base)] };
+  return { value: { module: net.module, report }, diagnostics: [] };
+}
+
 function nothingToQuantize({ graph }: Module) {
   return error("nothing-to-quantize", `${graph.name} has no layer that can be quantized`, {
     help: ["only convolutions and dense layers with constant weights and finite inputs can be"],
   });
 }
 
+/** So many samples, evenly spread, since they may be sorted by class. */
+function spread(samples: Samples, most: number): Samples {
+  const count = Math.min(samples.count, most);
+  return takeSamples(
+    samples,
+    Array.from({ length: count }, (_, at) => Math.floor((at * samples.count) / count)),
+  );
+}
+
 /** The loss of each layer if it alone is quantized, with its input. */
 async function lossesAlone(
   base: Module,
-  statistics: Statistics,
+  { layers, find }: StepFinder,
   samples: Samples,
-  { threads, onProgress }: { readonly threads: number; readonly onProgress: OnProgress },
+  options: ObserveOptions,
 ): Promise<Result<readonly (readonly [NodeId, number])[]>> {
-  const { layers } = wholePlan(base, statistics);
-  const few = Math.min(samples.count, fewSamples);
-  // Evenly spread, since samples may be sorted by class.
-  const some = takeSamples(
-    samples,
-    Array.from({ length: few }, (_, at) => Math.floor((at * samples.count) / few)),
-  );
-  const losses: (readonly [NodeId, number])[] = [];
-  for (const [at, { id }] of layers.entries()) {
-    onProgress({ stage: "", done: at, all: layers.length });
-    const others = new Set(layers.map((one) => one.id).filter((one) => one !== id));
-    const measured = await measureLosses(base, base, findSteps(base, statistics, others), some, { threads });
-    if (!measured.value) return { diagnostics: measured.diagnostics };
-    losses.push([id, measured.value.loss]);
-  }
-  return { value: losses, diagnostics: [] };
+  const ids = layers.map(({ id }) => id);
+  const each = ids.map((own) => () => find(new Set(ids.filter((id) => id !== own))));
+  const { value, diagnostics } = await compareLosses(base, each, samples, options);
+  return value
+    ? { value: ids.map((id, at) => [id, value[at] ?? 0] as const), diagnostics: [] }
+    : { diagnostics };
 }
 
-/** Leaves the fewest layers in f32 that keep the limit: first those that lose most for their work. */
-async function keepLimit(
-  base: Module,
-  limit: number,
-  alone: ReadonlyMap<NodeId, number>,
-  fit: (left: ReadonlySet<NodeId>) => Promise<Result<Fitted>>,
-): Promise<Result<Fitted>> {
+/** The layers in the order in which they become f32: first those that lose most for their work. */
+function worstFirst(base: Module, alone: ReadonlyMap<NodeId, number>): NodeId[] {
   const worth = (id: NodeId): number =>
     (alone.get(id) ?? 0) / Math.max(1, nodeCost(base, nodeOf(base.graph, id)).macs);
-  const order = [...alone.keys()].toSorted((a, b) => worth(b) - worth(a));
-  // With all layers in f32 nothing is lost.
-  let [broken, enough] = [0, order.length];
-  let best: Fitted | undefined;
-  while (enough - broken > 1) {
-    const count =
-      best === undefined
-        ? Math.min(order.length - 1, Math.max(1, 2 * broken))
-        : Math.floor((broken + enough) / 2);
-    const { value, diagnostics } = await fit(new Set(order.slice(0, count)));
-    if (!value) return { diagnostics };
-    if (value.losses.loss <= limit) [enough, best] = [count, value];
-    else if (count === order.length - 1) break;
-    else broken = count;
+  return [...alone.keys()].toSorted((a, b) => worth(b) - worth(a));
+}
+
+/**
+ * Leaves the fewest layers in f32 that keep the limit, in the given order. The number is searched with few samples and without correcting
+ * biases (`estimate`), and then raised until the limit is kept over all samples.
+ */
+async function keepLimit(
+  limit: number,
+  order: readonly NodeId[],
+  fit: (left: ReadonlySet<NodeId>) => Promise<Result<Fitted>>,
+  estimate: (left: ReadonlySet<NodeId>) => Promise<Result<number>>,
+): Promise<Result<Fitted>> {
+  const first = (count: number): ReadonlySet<NodeId> => new Set(order.slice(0, count));
+  const most = order.length - 1;
+  // The limit is broken with the lower number; whether the upper one keeps it is not known if it is all but one.
+  let [broken, enough] = [0, Math.min(1, most)];
+  for (;;) {
+    const { value, diagnostics } = await estimate(first(enough));
+    if (value === undefined) return { diagnostics };
+    if (value <= limit || enough === most) break;
+    [broken, enough] = [enough, Math.min(2 * enough, most)];
   }
-  if (best) return { value: best, diagnostics: [] };
-  return {
-    diagnostics: [
-      error("quantize-limit", `no layer can be quantized with a loss of ${limit}`, {
-        help: [`the layer that loses least loses ${least(alone.values()).toPrecision(3)}`],
-      }),
-    ],
-  };
+  while (enough - broken > 1) {
+    const middle = Math.floor((broken + enough) / 2);
+    const { value, diagnostics } = await estimate(first(middle));
+    if (value === undefined) return { diagnostics };
+    if (value <= limit) enough = middle;
+    else broken = middle;
+  }
+  for (let count = enough; ; count = Math.min(most, count + Math.ceil(count / 4))) {
+    const { value, diagnostics } = await fit(first(count));
+    if (!value) return { diagnostics };
+    if (value.losses.loss <= limit) return { value, diagnostics: [] };
+    if (count < most) continue;
+    const message = `no layer can be quantized with a loss of ${limit}`;
+    const help = [`one layer alone loses ${value.losses.loss.toPrecision(3)}`];
+    return { diagnostics: [error("quantize-limit", message, { help })] };
+  }
 }

@@ -19,7 +19,7 @@ import type { TargetName } from "#ir/target.js";
 import type { Module } from "#ir/weights.js";
 import { outOfRange } from "#split/samples/check-samples.js";
 import type { QuantizedNet } from "./quantize-net.js";
-import { quantizeNet } from "./quantize-net.js";
+import { quantizeNet, quantizeWithoutSamples } from "./quantize-net.js";
 
 /** Options of `optimize` that change the net before it is quantized. */
 type BeforeQuantizing = Pick<
@@ -38,8 +38,8 @@ type BeforeQuantizing = Pick<
 
 export interface QuantizeOptions extends BeforeQuantizing, Devices {
   /**
-   * The largest loss in the outputs, Σ‖z − ẑ‖² / Σ‖z − E[z]‖² over the samples. Layers stay f32 where it would be exceeded. By default all
-   * layers become integers.
+   * The largest loss in the outputs, Σ‖z − ẑ‖² / Σ‖z − E[z]‖² over the samples. Layers stay f32 where it would be exceeded. 0.01
+   * by default; with `Infinity` all layers become integers.
    */
   readonly loss?: number;
   /** The target whose costs the passes use; `wasm` by default. */
@@ -72,21 +72,24 @@ const quantizeKinds: OptionKinds<QuantizeOptions> = {
 };
 
 /**
- * Quantizes a trained network, as it was read, with samples of its inputs, without labels (docs/quantization.md). The passes up to `split` run
+ * Quantizes a trained network, as it was read, with samples of its inputs, without labels (docs/quantization.md). Without samples, ranges that
+ * are not known are found in each run. The passes up to `split` run
  * first, with the given options; `optimize` and `compile` take the result like any other module. The diagnostics name problems of samples and
  * limits; warnings come with a value. Rejects if `samples.read` or the store of checkpoints rejects, with the same reason.
  */
 export async function quantize(
   module: Module,
-  samples: Samples,
+  samples: Samples | undefined,
   options: QuantizeOptions = {},
 ): Promise<Result<QuantizedNet>> {
   expectModule("quantize", module);
-  expectSamples("quantize", samples);
+  if (samples !== undefined) expectSamples("quantize", samples);
   expectOptions("quantize", options, quantizeKinds);
   const { loss, threads, checkpoints, onProgress, target, limits, adapter, ...passes } = options;
-  if (loss !== undefined && !(loss >= 0 && Number.isFinite(loss)))
+  if (loss !== undefined && !(loss >= 0))
     return { diagnostics: [error("wrong-option", "loss must be a number, 0 or more")] };
+  if (loss !== undefined && !samples)
+    return { diagnostics: [error("wrong-option", "a loss is measured with samples, and there are none")] };
   const told: Diagnostic[] = [];
   const tell = <T>({ value, diagnostics }: Result<T>): T | undefined => {
     for (const one of diagnostics) told.push(one);
@@ -100,6 +103,10 @@ export async function quantize(
     }),
   );
   if (!base) return { diagnostics: told };
+  if (!samples) {
+    const value = tell(quantizeWithoutSamples(base.module));
+    return value ? { value, diagnostics: told } : { diagnostics: told };
+  }
   if (!tell(await checkSamples(samples, sampleInputs(base.module.graph)))) return { diagnostics: told };
   tell({ diagnostics: await outOfRange(module, samples, threads) });
   const how = given({ loss, threads, checkpoints, onProgress });

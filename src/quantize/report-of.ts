@@ -10,6 +10,7 @@ import { elements } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
 import type { F32Layer, QuantizedLayer, QuantizedReport } from "#report/quantized.js";
+import type { DynamicNet } from "./dynamic.js";
 import type { Losses } from "./measure.js";
 import type { Product } from "./plan.js";
 import { isProduct, unfit } from "./plan.js";
@@ -23,47 +24,87 @@ export function reportOf(
   { loss, responses }: Losses,
   how: {
     readonly samples: number;
-    readonly limit: number | undefined;
+    readonly limit: number;
     readonly alone: ReadonlyMap<NodeId, number>;
   },
 ): QuantizedReport {
-  const { graph } = base;
-  const own = (layer: Product): QuantizedLayer => {
-    const [x = -1, w = -1] = layer.inputs;
-    const step = steps.get(plan.groups.get(x) ?? -1) ?? bug(`${layer.name} has no step`);
-    return {
-      name: layer.name,
-      shape: nodeOf(graph, w).type.shape,
-      macs: nodeCost(base, layer).macs,
-      input: step,
-      weightError: weightError(base, layer, layers),
-      responseError: responses.get(layer.id) ?? 0,
-      ...given({ loss: how.alone.get(layer.id) }),
-    };
-  };
-  const quantized = new Set(plan.layers.map(({ id }) => id));
-  const left = topological(graph).flatMap((node): F32Layer[] => {
-    const { macs } = nodeCost(base, node);
-    if (quantized.has(node.id) || macs === 0) return [];
-    const loss = how.alone.get(node.id);
-    const reason =
-      unfit(graph, node) ??
-      (loss !== undefined
-        ? "the loss would be too large"
-        : isProduct(node)
-          ? "its input is not finite"
-          : "not a product with constant weights");
-    return [{ name: node.name, macs, reason, ...given({ loss }) }];
-  });
   return {
-    name: graph.name,
+    name: base.graph.name,
     samples: how.samples,
-    ...given({ limit: how.limit }),
-    layers: plan.layers.map(own),
-    left,
+    limit: how.limit,
+    layers: plan.layers.map((layer) => ({
+      ...describe(base, layer, layers),
+      ...given({
+        input: steps.get(plan.groups.get(layer.inputs[0] ?? -1) ?? -1),
+        responseError: responses.get(layer.id),
+        loss: how.alone.get(layer.id),
+      }),
+    })),
+    left: leftLayers(base, new Set(plan.layers.map(({ id }) => id)), how.alone),
     bytes: { before: weightBytes(base), after: weightBytes(module) },
     loss,
   };
+}
+
+/** The report on a net that was quantized without samples. */
+export function dynamicReportOf(base: Module, { module, known, dynamic }: DynamicNet): QuantizedReport {
+  const { plan, steps } = known;
+  const layers = new Map([...known.layers, ...dynamic.layers]);
+  const all = topological(base.graph).flatMap((node) =>
+    isProduct(node) && layers.has(node.id) ? [node] : [],
+  );
+  return {
+    name: base.graph.name,
+    samples: 0,
+    layers: all.map((layer) => ({
+      ...describe(base, layer, layers),
+      ...given({
+        input: plan.layers.some(({ id }) => id === layer.id)
+          ? steps.get(plan.groups.get(layer.inputs[0] ?? -1) ?? -1)
+          : undefined,
+      }),
+    })),
+    left: leftLayers(base, new Set(layers.keys()), new Map()),
+    bytes: { before: weightBytes(base), after: weightBytes(module) },
+  };
+}
+
+function describe(
+  base: Module,
+  layer: Product,
+  layers: Quantization["layers"],
+): Pick<QuantizedLayer, "name" | "shape" | "macs" | "weightError"> {
+  return {
+    name: layer.name,
+    shape: nodeOf(base.graph, layer.inputs[1] ?? -1).type.shape,
+    macs: nodeCost(base, layer).macs,
+    weightError: weightError(base, layer, layers),
+  };
+}
+
+/** The nodes that multiply, without those in integers. */
+function leftLayers(
+  base: Module,
+  quantized: ReadonlySet<NodeId>,
+  alone: ReadonlyMap<NodeId, number>,
+): F32Layer[] {
+  return topological(base.graph).flatMap((node): F32Layer[] => {
+    const { macs } = nodeCost(base, node);
+    if (quantized.has(node.id) || macs === 0) return [];
+    const loss = alone.get(node.id);
+    const reason =
+      loss !== undefined
+        ? "the loss would be too large"
+        : (unfit(base.graph, node) ?? "its input is not finite");
+    return [
+      {
+        name: node.name,
+        macs,
+        reason: isProduct(node) || unfit(base.graph, node) ? reason : "not a layer with weights",
+        ...given({ loss }),
+      },
+    ];
+  });
 }
 
 function weightError({ graph, weights }: Module, layer: Product, layers: Quantization["layers"]): number {

@@ -38,7 +38,7 @@ export function stepFor(histograms: readonly Histogram[], method: RangeMethod): 
 }
 
 /** The step for a range around zero. The zero point is a whole number, so one end of the range may move by up to half a step. */
-function stepBetween(low: number, high: number): Step {
+export function stepBetween(low: number, high: number): Step {
   const zero = Math.round((-low / (high - low)) * highest) + 0;
   const below = zero === 0 ? 0 : -low / zero;
   const above = zero === highest ? 0 : high / (highest - zero);

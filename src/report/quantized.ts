@@ -12,12 +12,12 @@ export interface QuantizedLayer {
   /** Of its weights. */
   readonly shape: readonly number[];
   readonly macs: number;
-  /** The integers of its input: q stands for scale · (q − zero). */
-  readonly input: { readonly scale: number; readonly zero: number };
+  /** The integers of its input: q stands for scale · (q − zero). Absent if each run finds the scale. */
+  readonly input?: { readonly scale: number; readonly zero: number };
   /** √(Σ(w′ − w)² / Σw²) for the rounded weights w′. */
   readonly weightError: number;
-  /** E‖y − ŷ‖² / E‖y − E[y]‖² of its response in the quantized net, after the elementwise ops that follow it. */
-  readonly responseError: number;
+  /** With samples, E‖y − ŷ‖² / E‖y − E[y]‖² of its response in the quantized net, after the elementwise ops that follow it. */
+  readonly responseError?: number;
   /** The loss in the outputs if only this layer is quantized; present if the losses of layers were needed to keep a limit. */
   readonly loss?: number;
 }
@@ -33,6 +33,7 @@ export interface F32Layer {
 /** The content of `cleave quantize --json`. */
 export interface QuantizedReport {
   readonly name: string;
+  /** The number of samples; 0 if ranges come from activations and from each run. */
   readonly samples: number;
   /** The largest loss that was allowed. */
   readonly limit?: number;
@@ -40,8 +41,8 @@ export interface QuantizedReport {
   readonly left: readonly F32Layer[];
   /** Bytes of all weights, before and after. */
   readonly bytes: { readonly before: number; readonly after: number };
-  /** The loss in the outputs over the samples; instead of a softmax, its operand counts. */
-  readonly loss: number;
+  /** With samples, the loss in the outputs over them; instead of a softmax, its operand counts. */
+  readonly loss?: number;
 }
 
 /** The report for a terminal. `outputs` compares them over samples. */
@@ -54,10 +55,10 @@ export function quantizedText(report: QuantizedReport, outputs: readonly OutputC
     shapeText(layer.shape),
     "int8",
     countText(layer.macs),
-    layer.input.scale.toPrecision(4),
-    String(layer.input.zero),
+    layer.input?.scale.toPrecision(4) ?? "each run",
+    String(layer.input?.zero ?? ""),
     percent(layer.weightError),
-    percent(layer.responseError),
+    layer.responseError === undefined ? "" : percent(layer.responseError),
     ...loss(layer),
     "",
   ]);
@@ -103,7 +104,9 @@ function totalText({ name, samples, layers, left, bytes, loss }: QuantizedReport
     some.reduce((sum, { macs }) => sum + macs, 0),
   );
   const share = (own ?? 0) / Math.max(1, (own ?? 0) + (others ?? 0));
-  return `${lineText(name)}, int8, by ${plural(samples, "sample")}: ${plural(layers.length, "layer")} in integers with ${percent(share)} of the MACs, ${left.length} in f32; weights ${bytesText(bytes.before)} → ${bytesText(bytes.after)}; loss ${loss.toPrecision(3)}`;
+  const by = samples > 0 ? `by ${plural(samples, "sample")}` : "without samples";
+  const lost = loss === undefined ? "" : `; loss ${loss.toPrecision(3)}`;
+  return `${lineText(name)}, int8, ${by}: ${plural(layers.length, "layer")} in integers with ${percent(share)} of the MACs, ${left.length} in f32; weights ${bytesText(bytes.before)} → ${bytesText(bytes.after)}${lost}`;
 }
 
 function percent(share: number): string {

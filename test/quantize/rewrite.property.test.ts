@@ -22,7 +22,7 @@ import { evalNode } from "#ops/index.js";
 import type { Random } from "#ops/random.js";
 import { seededRandom } from "#ops/random.js";
 import { verify } from "#ops/verify.js";
-import { collectStatistics, findSteps } from "#quantize/find-steps.js";
+import { collectStatistics, createStepFinder } from "#quantize/find-steps.js";
 import { isMove } from "#quantize/plan.js";
 import type { Quantization } from "#quantize/rewrite.js";
 import { withIntegers } from "#quantize/rewrite.js";
@@ -45,7 +45,7 @@ function drawSample(module: Module, random: Random): Record<string, Float32Array
 async function quantized(base: Module, random: Random): Promise<Quantization> {
   const samples = samplesOf(Array.from({ length: 4 }, () => drawSample(base, random)));
   const { value } = await collectStatistics(base, samples, {});
-  return findSteps(base, value!, new Set(), random.pick(["squares", "extremes"]));
+  return createStepFinder(base, value!, random.pick(["squares", "extremes"])).find(new Set());
 }
 
 /** The integers of the net that are not those that its op gives on the values before, and the number of all. */

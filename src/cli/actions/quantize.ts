@@ -34,7 +34,6 @@ export async function quantizeModel(path: string, options: WriteOptions, session
     terminal.err(`error: ${text}\n`);
     session.code = exit.wrongUsage;
   };
-  if (calibrate === undefined) return misused("`cleave quantize` takes samples: --calibrate PATH");
   if (weights?.type !== undefined)
     return misused(
       `\`cleave quantize\` writes weights as it rounds them; give --weights ${weights.type} to \`cleave compile\``,
@@ -49,14 +48,19 @@ export async function quantizeModel(path: string, options: WriteOptions, session
     session.code = Math.max(session.code, report(terminal, wrong.diagnostics, new Map()));
     return;
   }
-  const base = await prepareQuantize(model, { ...options, calibrate }, session);
-  const judged = base && (await readJudged(base, options, session));
-  const quantized = judged && (await quantizeBase(model, base, options, session));
+  const prepared = await prepareQuantize(model, options, session);
+  if (!prepared) return;
+  const { base, read } = prepared;
+  const judged = read || test !== undefined ? await readJudged(base, read, options, session) : undefined;
+  if (!judged && (read || test !== undefined)) return;
+  const quantized = await quantizeBase(model, prepared, options, session);
   if (!quantized) return;
-  const { value: outputs, diagnostics } = await compareOutputs(base.base, quantized.module, judged.samples, {
-    onProgress: calibrating(progress),
-    ...given({ threads: options.threads, labels: judged.labels }),
-  });
+  const { value: outputs, diagnostics } = judged
+    ? await compareOutputs(base, quantized.module, judged.samples, {
+        onProgress: calibrating(progress),
+        ...given({ threads: options.threads, labels: judged.labels }),
+      })
+    : { value: [], diagnostics: [] };
   session.code = Math.max(session.code, report(terminal, diagnostics, model.sources));
   if (!outputs) return;
   const steps = writeNetSteps(quantized.module, net, {

@@ -109,6 +109,7 @@ export function withPassOptions(command: Command): Command {
 function wrongSamples(options: PassOptions & OfSamples): string | undefined {
   const { split, calibrate, quantize, passes, without } = options;
   if (calibrate === undefined) {
+    if (quantize?.loss !== undefined) return "--quantize int8,loss=… needs samples: --calibrate PATH";
     if (split?.mode === "loss")
       return "--split loss=… needs samples: `cleave split` and `cleave compile` take them with --calibrate";
     const alone = ofSamples.find((name) => options[name] !== undefined);
@@ -125,7 +126,9 @@ function wrongSamples(options: PassOptions & OfSamples): string | undefined {
 /** Options that only splitting with samples has. */
 const ofSamples = ["samples", "distill", "fresh"] as const;
 
-type OfSamples = Readonly<Partial<Record<"calibrate" | "quantize" | (typeof ofSamples)[number], unknown>>>;
+type OfSamples = Readonly<Partial<Record<"calibrate" | (typeof ofSamples)[number], unknown>>> & {
+  readonly quantize?: { readonly loss?: number };
+};
 
 /** The option that places rules in the pipeline. */
 export function rulesAtOption(): Option {

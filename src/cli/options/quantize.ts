@@ -7,7 +7,7 @@ import type { FitOptions } from "./fit.js";
 /** The value of `--quantize`. */
 export interface QuantizeRequest {
   readonly type: "int8";
-  /** The largest loss in the outputs. */
+  /** The largest loss in the outputs; 0.01 by default. */
   readonly loss?: number;
 }
 
@@ -15,13 +15,13 @@ export interface WithQuantize extends FitOptions {
   readonly quantize?: QuantizeRequest;
 }
 
-const forms = "int8, or int8,loss=0.01";
+const forms = "int8, or int8,loss=0.005";
 
 /** Adds the option; `byDefault` is its value if it is not given. */
 export function withQuantizeOption(command: Command, byDefault?: QuantizeRequest): Command {
   return command.option(
     "--quantize <how>",
-    `compute with integers of 8 bits, whose ranges are found with --calibrate: int8; or int8,loss=0.01, which leaves layers in f32 where the loss in the outputs would be larger${byDefault ? " (default: int8)" : ""}`,
+    `compute with integers of 8 bits, whose ranges are found with --calibrate: int8, or int8,loss=0.005 with the largest loss in the outputs, 0.01 by default; layers stay f32 where it would be exceeded (inf: none do)`,
     parseQuantize,
     byDefault,
   );
@@ -33,9 +33,9 @@ function parseQuantize(text: string): QuantizeRequest {
   if (type !== "int8" || others.length > 0) throw new InvalidArgumentError(`it must be ${forms}.`);
   if (limit === undefined) return { type };
   const [key, value = ""] = limit.split("=");
-  const loss = Number(value);
+  const loss = value === "inf" ? Number.POSITIVE_INFINITY : Number(value);
   if (key !== "loss") throw new InvalidArgumentError(`\`${limit}\` is not known; it must be ${forms}.`);
-  if (value.trim() === "" || !(loss >= 0) || !Number.isFinite(loss))
-    throw new InvalidArgumentError("loss must be a number, 0 or more.");
+  if (value.trim() === "" || !(loss >= 0))
+    throw new InvalidArgumentError("loss must be a number, 0 or more, or inf.");
   return { type, loss };
 }

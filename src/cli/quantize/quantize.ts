@@ -7,7 +7,7 @@ import { given } from "#diagnostic/given.js";
 import type { Module } from "#ir/weights.js";
 import type { Model } from "#node/read-model.js";
 import type { QuantizedNet } from "#quantize/quantize-net.js";
-import { quantizeNet } from "#quantize/quantize-net.js";
+import { quantizeNet, quantizeWithoutSamples } from "#quantize/quantize-net.js";
 import { limitOf } from "#split/request.js";
 import { outOfRange } from "#split/samples/check-samples.js";
 import { factorsOf } from "#split/split-with-samples.js";
@@ -25,37 +25,37 @@ import type { Session } from "../session/session.js";
 import type { FittedModel } from "../split/fit.js";
 import { fitModel, optimizeFitted, prepareFit, withTried } from "../split/fit.js";
 
-/** A net before it is quantized, split if that was asked for, with samples. */
-export interface Base extends ReadSamples {
+/** A net before it is quantized, split if that was asked for, with samples if there are some. */
+export interface Base {
   readonly base: Module;
+  readonly read?: ReadSamples;
 }
-
-type Options = WithQuantize & { readonly calibrate: string };
 
 /** The net to quantize: after the passes up to `split`, and split if the options say so; undefined after errors. */
 export async function prepareQuantize(
   model: Model,
-  options: Options,
+  options: WithQuantize,
   session: Session,
 ): Promise<Base | undefined> {
-  const { split, ...others } = options;
-  if (split && limitOf(split)) {
-    const fitting = await prepareFit(model, options, session);
+  const { split, calibrate, ...others } = options;
+  if (calibrate !== undefined && split && limitOf(split)) {
+    const fitting = await prepareFit(model, { ...options, calibrate }, session);
     if (!fitting) return undefined;
     return resumable(session, () =>
       withTried(fitting, session, async (tried) => {
         const plan = await fitModel(tried, fitting.limit, options, session);
         const base = plan && untilSplit(model, { ...others, split: factorsOf(plan) }, session);
-        return base && { ...fitting, base };
+        return base && { base, read: fitting };
       }),
     );
   }
   const base = untilSplit(model, options, session);
-  const read = base && (await readSamples(base.graph, options, session));
+  if (!base || calibrate === undefined) return base && { base };
+  const read = await readSamples(base.graph, { ...options, calibrate }, session);
   if (!read) return undefined;
   session.progress.show("looking at the samples");
   const isWrong = tell(await outOfRange(model, read.samples, threadsOf(options)), model, session);
-  return isWrong ? undefined : { ...read, base };
+  return isWrong ? undefined : { base, read };
 }
 
 function untilSplit(model: Model, options: PassOptions, session: Session): Module | undefined {
@@ -74,10 +74,15 @@ function tell(diagnostics: readonly Diagnostic[], model: Model, session: Session
 /** Quantizes a prepared net; undefined after errors. */
 export async function quantizeBase(
   model: Model,
-  { base, samples }: Base,
+  { base, read }: Base,
   options: WithQuantize,
   session: Session,
 ): Promise<QuantizedNet | undefined> {
+  if (!read) {
+    const { value, diagnostics } = quantizeWithoutSamples(base);
+    tell(diagnostics, model, session);
+    return value;
+  }
   session.checkpoints ??= commandCheckpoints(options.fresh ?? false, session);
   const how = {
     threads: threadsOf(options),
@@ -85,7 +90,7 @@ export async function quantizeBase(
     onProgress: calibrating(session.progress),
     ...given({ loss: options.quantize?.loss }),
   };
-  const { value, diagnostics } = await resumable(session, () => quantizeNet(base, samples, how));
+  const { value, diagnostics } = await resumable(session, () => quantizeNet(base, read.samples, how));
   tell(diagnostics, model, session);
   return value;
 }
@@ -96,10 +101,10 @@ export async function optimizeQuantized(
   options: WithQuantize,
   session: Session,
 ): Promise<(FittedModel & { readonly quantized?: QuantizedNet }) | undefined> {
-  const { calibrate, quantize, split: _, ...others } = options;
-  if (!quantize || calibrate === undefined) return optimizeFitted(model, options, session);
-  const base = await prepareQuantize(model, { ...options, calibrate }, session);
-  const quantized = base && (await quantizeBase(model, base, options, session));
+  const { quantize, split: _, ...others } = options;
+  if (!quantize) return optimizeFitted(model, options, session);
+  const prepared = await prepareQuantize(model, options, session);
+  const quantized = prepared && (await quantizeBase(model, prepared, options, session));
   const optimized = quantized && optimizeModel({ ...model, ...quantized.module }, others, session);
   return optimized && { optimized, quantized };
 }

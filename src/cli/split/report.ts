@@ -56,14 +56,15 @@ export interface Judged {
   readonly labels?: readonly number[];
 }
 
-/** Reads `--test` and `--labels`; undefined after errors. */
+/** Reads `--test` and `--labels`; `calibration` are the samples of `--calibrate`. Undefined after errors. */
 export async function readJudged(
-  prepared: ReadSamples & { readonly base: Module },
+  base: Module,
+  calibration: ReadSamples | undefined,
   { test, labels, ...options }: Pick<SplitOptions, "test" | "labels"> & ImageOptions,
   session: Session,
 ): Promise<Judged | undefined> {
-  const { graph } = prepared.base;
-  const read = test === undefined ? prepared : await readAllSamples(test, graph, options, session);
+  const { graph } = base;
+  const read = test === undefined ? calibration : await readAllSamples(test, graph, options, session);
   if (!read || labels === undefined) return read && { samples: read.samples };
   const classes = greatest(
     graph.outputs
