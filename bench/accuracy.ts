@@ -5,11 +5,11 @@ import { given } from "../src/diagnostic/given.js";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { Module } from "../src/index.js";
+import type { Module, Result, SplitMode } from "../src/index.js";
 import { targets } from "../src/compile/targets.js";
-import { emit, load, optimize, passes } from "../src/index.js";
+import { emit, load, optimize, passes, quantize, samplesOf, splitNetwork } from "../src/index.js";
 import { readModel } from "../src/node/index.js";
-import { argMax, testImages } from "./fashion-mnist.js";
+import { argMax, testImages, trainingImages } from "./fashion-mnist.js";
 import { toOnnx } from "./onnx.js";
 import { onnxruntime } from "./onnxruntime.js";
 import { inputPorts } from "./prepare.js";
@@ -18,7 +18,10 @@ const usage = `accuracy [options]
   --images N       how many of the 10,000 test images (default: all)
   --onnx FOLDER    the networks as they were exported from training, <name>.onnx; default: written from the .net files
   --target NAME    js or wasm (default: wasm)
-  --each-pass      the module after each pass, not only after the last`;
+  --each-pass      the module after each pass, not only after the last
+  --split macs=S   also the module split with samples, to the share S of its MACs
+  --quantize int8  also the module in integers of 8 bits, with samples and without; with --split also split and then quantized
+  --samples N      how many images of the training set are the samples (default: 400)`;
 
 const { values: options } = parseArgs({
   options: {
@@ -26,6 +29,9 @@ const { values: options } = parseArgs({
     onnx: { type: "string" },
     target: { type: "string", default: "wasm" },
     "each-pass": { type: "boolean", default: false },
+    split: { type: "string" },
+    quantize: { type: "string" },
+    samples: { type: "string", default: "400" },
     help: { type: "boolean", default: false },
   },
 });
@@ -38,6 +44,15 @@ if (targetName !== "js" && targetName !== "wasm") {
   console.error(`accuracy: --target is js or wasm, not ${targetName}`);
   process.exit(2);
 }
+const share = options.split === undefined ? undefined : Number(options.split.replace(/^macs=/, ""));
+if (share !== undefined && !(share > 0 && share <= 1)) {
+  console.error(`accuracy: --split is macs=S with a share S, not ${options.split}`);
+  process.exit(2);
+}
+if (options.quantize !== undefined && options.quantize !== "int8") {
+  console.error(`accuracy: --quantize is int8, not ${options.quantize}`);
+  process.exit(2);
+}
 const own = `cleave-${targetName}`;
 const { target } = targets[targetName];
 
@@ -47,23 +62,42 @@ const all = testImages();
 const count = Math.min(all.count, Number(options.images));
 const images = all.images.subarray(0, count * pixels);
 
+const training =
+  share === undefined && options.quantize === undefined ? new Float32Array() : trainingImages();
+const samples = samplesOf(
+  Array.from({ length: Math.min(Number(options.samples), training.length / pixels) }, (_, index) => ({
+    image: training.subarray(index * pixels, (index + 1) * pixels),
+  })),
+);
+
 const results: object[] = [];
 for (const name of ["fm_resnet16", "fm_mobile"]) {
   const model = read(join(import.meta.dirname, `../examples/${name}.net`));
   const reference = await peerLogits(name, model);
+  const tell = (runtime: string, logits: Float32Array): void => {
+    const largestLogitDifference = logits.reduce(
+      (most, value, index) => Math.max(most, Math.abs(value - (reference[index] ?? Number.NaN))),
+      0,
+    );
+    say({ name, runtime, accuracy: accuracy(logits), largestLogitDifference });
+  };
   say({ name, runtime: "onnxruntime-web", accuracy: accuracy(reference) });
   for (const stopAfter of options["each-pass"] ? passes.map((pass) => pass.name) : [undefined]) {
-    const logits = await ownLogits(model, stopAfter);
-    say({
-      name,
-      runtime: stopAfter === undefined ? own : `${own} after ${stopAfter}`,
-      accuracy: accuracy(logits),
-      largestLogitDifference: logits.reduce(
-        (most, value, index) => Math.max(most, Math.abs(value - (reference[index] ?? Number.NaN))),
-        0,
-      ),
-    });
+    tell(stopAfter === undefined ? own : `${own} after ${stopAfter}`, await ownLogits(model, stopAfter));
   }
+  const int8 = options.quantize !== undefined;
+  if (int8) {
+    tell(`${own} int8`, await ownLogits(done(await quantize(model, samples)).module));
+    tell(`${own} int8, no samples`, await ownLogits(done(await quantize(model, undefined)).module));
+  }
+  if (share === undefined) continue;
+  const { split } = done(await splitNetwork(model, samples, { split: { mode: "macs", share } }));
+  tell(`${own} macs=${share}`, await ownLogits(model, undefined, split));
+  if (int8)
+    tell(
+      `${own} macs=${share}, int8`,
+      await ownLogits(done(await quantize(model, samples, { split })).module),
+    );
 }
 const folder = join(import.meta.dirname, "results");
 mkdirSync(folder, { recursive: true });
@@ -97,14 +131,16 @@ async function peerLogits(name: string, model: Module): Promise<Float32Array> {
   return logits;
 }
 
+/** The value of a result; throws its errors. */
+function done<T>({ value, diagnostics }: Result<T>): T {
+  if (value === undefined) throw new Error(diagnostics.map((one) => one.message).join("\n"));
+  return value;
+}
+
 /** The logits of the emitted module, which takes all images in one call. */
-async function ownLogits(model: Module, stopAfter: string | undefined): Promise<Float32Array> {
-  const { value, diagnostics } = optimize(model, {
-    target,
-    ...given({ stopAfter }),
-  });
-  if (!value) throw new Error(diagnostics.map((one) => one.message).join("\n"));
-  const net = await load(emit(value.module, { target: targetName as "js" | "wasm" }));
+async function ownLogits(model: Module, stopAfter?: string, split?: SplitMode): Promise<Float32Array> {
+  const { module } = done(optimize(model, { target, ...given({ stopAfter, split }) }));
+  const net = await load(emit(module, { target: targetName as "js" | "wasm" }));
   const { logits } = net.runSync({ image: images });
   net.dispose();
   return logits ?? new Float32Array();

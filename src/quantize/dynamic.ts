@@ -8,7 +8,7 @@ import { topological } from "#ir/node-order.js";
 import { channels } from "#ir/type.js";
 import type { Module } from "#ir/weights.js";
 import { createIntegerBuilder, keep } from "./graph-builder.js";
-import { isMove, isProduct, planIntegers, sourcesOf, takesPlaces, unfit } from "./plan.js";
+import { isMove, isProduct, planKnown, sourcesOf, takesPlaces, unfit } from "./plan.js";
 import type { IntegerLayer, Quantization } from "./rewrite.js";
 import { withIntegers } from "./rewrite.js";
 import { roundWeights } from "./round-weights.js";
@@ -101,9 +101,7 @@ export function quantizeDynamically(base: Module): DynamicNet {
 /** The quantization of the layers whose inputs have a known range. */
 function knownQuantization(base: Module): Quantization {
   const { graph, weights } = base;
-  const whole = sourcesOf(graph, planIntegers(graph));
-  const unknown = [...whole.values()].flat().filter((id) => rangeOf(graph, id) === undefined);
-  const plan = planIntegers(graph, { values: new Set(unknown) });
+  const plan = planKnown(graph, {}, (id) => rangeOf(graph, id) !== undefined);
   const steps = new Map<NodeId, Step>();
   for (const [group, ids] of sourcesOf(graph, plan)) {
     const ranges = ids.map((id) => rangeOf(graph, id) ?? bug("a range is not known"));

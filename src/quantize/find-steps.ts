@@ -12,7 +12,7 @@ import { addValues, createHistogram } from "./histogram.js";
 import type { ChannelMeans, ObserveOptions } from "./observe.js";
 import { channelMeans, observe } from "./observe.js";
 import type { Product } from "./plan.js";
-import { planIntegers, sourcesOf } from "./plan.js";
+import { planIntegers, planKnown, sourcesOf } from "./plan.js";
 import type { IntegerLayer, Quantization } from "./rewrite.js";
 import { roundWeights } from "./round-weights.js";
 import type { RangeMethod } from "./steps.js";
@@ -83,15 +83,7 @@ export function createStepFinder(
   return {
     layers: planIntegers(graph, { values: unbounded }).layers,
     find(left) {
-      // Without a value that is not finite, others may be wanted than the plan of all layers wants; they stay f32 too.
-      const values = new Set(unbounded);
-      let plan = planIntegers(graph, { layers: left, values });
-      for (;;) {
-        const unknown = [...sourcesOf(graph, plan).values()].flat().filter((id) => !histograms.has(id));
-        if (unknown.length === 0) break;
-        for (const id of unknown) values.add(id);
-        plan = planIntegers(graph, { layers: left, values });
-      }
+      const plan = planKnown(graph, { layers: left, values: unbounded }, (id) => histograms.has(id));
       const own = new Map([...sourcesOf(graph, plan)].map(([group, ids]) => [group, steps(ids)]));
       const scaleOf = ({ inputs: [x = -1] }: Product): number =>
         own.get(plan.groups.get(x) ?? -1)?.scale ?? bug("a layer whose input has no step");

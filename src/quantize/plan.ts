@@ -46,19 +46,38 @@ export interface Kept {
 }
 
 /**
+ * The plan whose stored values all have a known range, except for what must stay f32. Without one value, others may be stored than the plan of all
+ * values stores.
+ */
+export function planKnown(graph: Graph, kept: Kept, isKnown: (id: NodeId) => boolean): IntegerPlan {
+  const values = new Set(kept.values);
+  for (;;) {
+    const plan = planIntegers(graph, { ...kept, values });
+    const unknown = [...sourcesOf(graph, plan).values()].flat().filter((id) => !isKnown(id));
+    if (unknown.length === 0) return plan;
+    for (const id of unknown) values.add(id);
+  }
+}
+
+/**
  * The plan for a graph of f32 values, except what must stay f32. A value is stored as integers if a product needs it, also through moves,
  * means and elementwise ops.
  */
-export function planIntegers(graph: Graph, { layers: left, values }: Kept = {}): IntegerPlan {
+export function planIntegers(graph: Graph, { layers: left, values: given }: Kept = {}): IntegerPlan {
   const order = topological(graph);
+  // What is moved from a value that stays f32 stays f32.
+  const values = new Set(given);
+  for (const node of order)
+    if (isMove(node) && node.inputs.some((id, at) => values.has(id) && !takesPlaces(node, at)))
+      values.add(node.id);
   const fits = (node: Node): node is Product =>
     isProduct(node) &&
     node.type.dtype === "f32" &&
     unfit(graph, node) === undefined &&
     !left?.has(node.id) &&
-    !values?.has(node.inputs[0] ?? -1);
+    !values.has(node.inputs[0] ?? -1);
   const layers = order.filter(fits);
-  const wanted = wantedValues(graph, new Set(layers.map(({ id }) => id)), values ?? new Set());
+  const wanted = wantedValues(graph, new Set(layers.map(({ id }) => id)), values);
   const carried = carriedValues(graph, wanted);
   const groups = new Map<NodeId, NodeId>();
   for (const node of order) if (wanted.has(node.id) && !carried.has(node.id)) groups.set(node.id, node.id);

@@ -8,9 +8,7 @@ import type { Samples } from "#calibrate/samples.js";
 import { takeSamples } from "#calibrate/samples.js";
 import type { Result } from "#diagnostic/diagnostic.js";
 import { error } from "#diagnostic/diagnostic.js";
-import { nodeCost } from "#inspect/cost.js";
 import type { NodeId } from "#ir/graph.js";
-import { nodeOf } from "#ir/graph.js";
 import type { Module } from "#ir/weights.js";
 import type { QuantizedReport } from "#report/quantized.js";
 import { correctBiases, withBiases } from "./correct-biases.js";
@@ -96,7 +94,7 @@ export async function quantizeNet(
     );
     if (!losses.value) return { diagnostics: losses.diagnostics };
     alone = new Map(losses.value);
-    const within = await keepLimit(limit, worstFirst(base, alone), fit, async (left) => {
+    const within = await keepLimit(limit, worstFirst(alone), fit, async (left) => {
       const { value, diagnostics } = await compareLosses(base, [() => finder.find(left)], some, { threads });
       return value ? { value: value[0] ?? 0, diagnostics } : { diagnostics };
     });
@@ -150,11 +148,9 @@ async function lossesAlone(
     : { diagnostics };
 }
 
-/** The layers in the order in which they become f32: first those that lose most for their work. */
-function worstFirst(base: Module, alone: ReadonlyMap<NodeId, number>): NodeId[] {
-  const worth = (id: NodeId): number =>
-    (alone.get(id) ?? 0) / Math.max(1, nodeCost(base, nodeOf(base.graph, id)).macs);
-  return [...alone.keys()].toSorted((a, b) => worth(b) - worth(a));
+/** The layers in the order in which they become f32: first those that lose most. Each one costs conversions, whatever its work is. */
+function worstFirst(alone: ReadonlyMap<NodeId, number>): NodeId[] {
+  return [...alone.keys()].toSorted((a, b) => (alone.get(b) ?? 0) - (alone.get(a) ?? 0));
 }
 
 /**

@@ -134,6 +134,7 @@ const splitting: Required<api.SplitNetworkOptions> = {
   checkpoints: { load: async () => undefined, save: async () => {} },
   onProgress: nothing,
 };
+const { veto: _____, distill: ______, seed: _______, split: ________, ...quantizing } = splitting;
 const samples = api.samplesOf([{ x: Float32Array.of(1, 2) }, { x: Float32Array.of(2, 1) }]);
 
 /** Right arguments of every function of the API, also the optional ones. */
@@ -157,6 +158,16 @@ const calls: Readonly<Record<string, readonly unknown[]>> = {
   optimize: [module, { ...optimizing, target: targets.js.target } satisfies Required<api.OptimizeOptions>],
   samplesOf: [[{ x: Float32Array.of(1, 2) }]],
   splitNetwork: [module, samples, splitting],
+  quantize: [
+    module,
+    samples,
+    {
+      ...quantizing,
+      split: optimizing.split,
+      withoutRules: optimizing.withoutRules,
+      loss: 1,
+    } satisfies Required<api.QuantizeOptions>,
+  ],
   printGraph: [module, { types: true, weightsPath: (path: string) => path } satisfies Required<LiftOptions>],
   graphJson: [module],
   graphDot: [module],

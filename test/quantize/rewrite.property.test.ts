@@ -135,9 +135,9 @@ describe("random nets", () => {
         off += counts.off;
         all += counts.all;
       }),
-      { numRuns: scaled(60) },
+      { numRuns: scaled(100) },
     );
-    expect(all).toBeGreaterThan(1000);
+    expect(all).toBeGreaterThan(100);
     expect(off / all).toBeLessThan(0.001);
   }, 120_000);
 
@@ -155,7 +155,7 @@ describe("random nets", () => {
         const again = elaborate(parse(text, "dump.net").value!, { store: module.weights });
         expect(sameGraph(module, again.value!), text).toBeUndefined();
       }),
-      { numRuns: scaled(60) },
+      { numRuns: scaled(100) },
     );
     expect(layers).toBeGreaterThan(10);
   }, 120_000);
