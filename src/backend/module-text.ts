@@ -59,7 +59,7 @@ export function modelText(
     all
       .map(
         (port) =>
-          `    { name: ${jsString(port.name)}, shape: [${port.shape.join(", ")}], ${placeOf(port)}${port.once ? ", once: true" : ""} },\n`,
+          `    { name: ${jsString(port.name)}, shape: [${port.shape.join(", ")}], ${placeOf(port)}${port.element ? `, element: "${port.element}"` : ""}${port.once ? ", once: true" : ""} },\n`,
       )
       .join("");
   const batch = program.batch === undefined ? "" : `  batch: ${jsString(program.batch)},\n`;

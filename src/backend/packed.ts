@@ -4,7 +4,8 @@ import { codeBytes } from "#ir/compact.js";
 import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { given } from "#diagnostic/given.js";
-import type { KernelProgram, PackedCodes, PackedWeight } from "#kernel/ir/ir.js";
+import type { IntegerElement, KernelProgram, PackedCodes, PackedWeight } from "#kernel/ir/ir.js";
+import { weightWords } from "#kernel/ir/memory.js";
 import { addToHash, endHash, startHash } from "#runtime/hash.js";
 import type { Stored } from "#runtime/types.js";
 import type { EmitOptions, WeightSink } from "./artifact.js";
@@ -65,8 +66,13 @@ function* packWeights(
   for (const entry of program.weights) {
     const { compact } = entry;
     const pieces = compact?.pack(memory) ?? entry.pack(memory, (count) => flushed.set(entry.name, count));
-    const padded = piecesOf(entry, pieces, program.lanes);
-    for (const bytes of compact ? codePieces(compact, padded) : valuePieces(padded)) {
+    const padded = piecesOf(entry, pieces);
+    const inFile = compact
+      ? codePieces(compact, padded)
+      : entry.element
+        ? integerPieces(entry.element, padded)
+        : valuePieces(padded);
+    for (const bytes of inFile) {
       addToHash(state, bytes);
       sink.write(at, bytes);
       at += bytes.length;
@@ -113,7 +119,7 @@ export function* placeWeights(program: KernelProgram, options: EmitOptions): Gen
 
 /** The number of elements of the packed weights. */
 export function packedElements(program: KernelProgram): number {
-  return program.weights.reduce((sum, entry) => alignTo(sum + entry.elements, program.lanes), 0);
+  return program.weights.reduce((sum, entry) => sum + weightWords(entry, program.lanes), 0);
 }
 
 /** Bytes of data in the packed file. */
@@ -121,8 +127,9 @@ export function packedBytes(program: KernelProgram): number {
   return program.weights.reduce((sum, entry) => sum + entryBytes(entry, program.lanes), 0);
 }
 
-function entryBytes({ elements, compact }: PackedWeight, lanes: number): number {
-  const count = alignTo(elements, lanes);
+function entryBytes(entry: PackedWeight, lanes: number): number {
+  const { compact } = entry;
+  const count = weightWords(entry, lanes);
   if (!compact) return 4 * count;
   return factorBytes(compact) * factorCount(compact) + alignTo(count * codeBytes[compact.codes], 4);
 }
@@ -145,8 +152,9 @@ function storedWeights(program: KernelProgram): Stored[] | undefined {
     if (plain > 0) stored.push([plain]);
     plain = 0;
   };
-  for (const { elements, compact } of program.weights) {
-    const count = alignTo(elements, program.lanes);
+  for (const entry of program.weights) {
+    const { compact } = entry;
+    const count = weightWords(entry, program.lanes);
     if (!compact) {
       plain += count;
       continue;
@@ -159,8 +167,17 @@ function storedWeights(program: KernelProgram): Stored[] | undefined {
   return stored;
 }
 
-function* valuePieces(pieces: Iterable<Float32Array>): Generator<Uint8Array<ArrayBuffer>> {
+function* valuePieces(pieces: Iterable<Float32Array | Int32Array>): Generator<Uint8Array<ArrayBuffer>> {
   for (const piece of pieces) yield bytesOf(piece);
+}
+
+const integerArrays = { i8: Int8Array, u8: Uint8Array, i16: Int16Array, i32: Int32Array } as const;
+
+function* integerPieces(
+  element: IntegerElement,
+  pieces: Iterable<Float32Array | Int32Array>,
+): Generator<Uint8Array<ArrayBuffer>> {
+  for (const piece of pieces) yield bytesOf(integerArrays[element].from(piece));
 }
 
 /** How often each stretch is repeated, its rows and its columns. */
@@ -177,7 +194,7 @@ function runsOf(stretches: readonly { readonly rows: number; readonly columns: n
 /** The codes as bytes, after the factors, up to a multiple of 4 bytes. All pieces but the last have a multiple of 4. */
 function* codePieces(
   { codes, factors }: PackedCodes,
-  pieces: Iterable<Float32Array>,
+  pieces: Iterable<Float32Array | Int32Array>,
 ): Generator<Uint8Array<ArrayBuffer>> {
   if (factors) {
     const values = factors.read();
@@ -224,17 +241,15 @@ function memorySink(): WeightSink & { readonly file: Uint8Array; readonly data: 
   };
 }
 
-/** The pieces of a weight, and zeros up to a multiple of the lanes. */
+/** The pieces of a weight, and zeros up to its end. */
 function* piecesOf(
-  entry: PackedWeight,
-  pieces: Iterable<Float32Array>,
-  lanes: number,
-): Generator<Float32Array> {
-  let rest = alignTo(entry.elements, lanes);
+  { name, elements }: PackedWeight,
+  pieces: Iterable<Float32Array | Int32Array>,
+): Generator<Float32Array | Int32Array> {
+  let rest = elements;
   for (const piece of pieces) {
     rest -= piece.length;
-    if (rest < 0)
-      bug(`weight ${entry.name} packs more than the ${entry.elements} elements that it has room for`);
+    if (rest < 0) bug(`weight ${name} packs more than the ${elements} elements that it has room for`);
     if (piece.length > 0) yield piece;
   }
   if (rest > 0) yield new Float32Array(rest);

@@ -3,14 +3,22 @@
 // `let p = b * 512; … A[x + p]` becomes `let p = x + b * 512; … A[p]`. V8 does not move `x + p` out of a loop, and WebAssembly then has an
 // address in bytes, with its constant part in the instruction.
 
+import { given } from "#diagnostic/given.js";
+import { bytesOf } from "#ir/target.js";
 import type { Kernel, Place, Register, Value } from "#kernel/ir/ir.js";
 import { operandsOf, valuesOf, walkStatements } from "#kernel/ir/walk.js";
 import { stepOf } from "./increment.js";
 
-/** The name that scratch has where other places have the name of a parameter. */
+/** The key that scratch of f32 has where other places have the name of a parameter; that of integers follows a colon. */
 export const scratchPlace = "";
 
-/** For each pointer the parameter whose base it includes, or `scratchPlace`. */
+/** A place as a key: its base and the size of its elements. */
+export function placeKey(place: Place): string {
+  if (place.kind === "parameter") return place.name;
+  return place.element ? `${scratchPlace}:${place.element}` : scratchPlace;
+}
+
+/** For each pointer the key of the place whose base it includes. */
 export type Pointers = ReadonlyMap<string, string>;
 
 /** Finds the pointers of a kernel. */
@@ -63,7 +71,7 @@ function collectUses(kernel: Kernel, candidates: ReadonlySet<string>): Map<strin
       if (isCandidate(value.name)) add(value.name, { kind: "place", place: null });
       return except;
     }
-    if (value.kind === "load" || value.kind === "load_i32") {
+    if (value.kind === "load" || value.kind === "load_i32" || value.kind === "load_integers") {
       address(value.place, value.address.base);
       return except;
     }
@@ -74,8 +82,7 @@ function collectUses(kernel: Kernel, candidates: ReadonlySet<string>): Map<strin
   const address = (place: Place, base: Value | undefined) => {
     if (!base) return;
     const pointer = carrier(base, isCandidate);
-    if (pointer)
-      add(pointer.name, { kind: "place", place: place.kind === "parameter" ? place.name : scratchPlace });
+    if (pointer) add(pointer.name, { kind: "place", place: placeKey(place) });
     other(base, pointer);
   };
 
@@ -105,4 +112,15 @@ function meet(places: readonly (string | null | undefined)[]): string | null | u
   const known = places.filter((place) => place !== undefined);
   const [first] = known;
   return known.every((place) => place === first) ? first : null;
+}
+
+/** The bytes of an element of each place of a kernel, by its key. */
+export function elementSizes(kernel: Kernel): ReadonlyMap<string, number> {
+  const elements = [undefined, "i8", "u8", "i16", "i32"] as const;
+  return new Map([
+    ...elements.map(
+      (element) => [placeKey({ kind: "scratch", ...given({ element }) }), bytesOf(element)] as const,
+    ),
+    ...kernel.parameters.map(({ name, element }) => [name, bytesOf(element)] as const),
+  ]);
 }

@@ -1,5 +1,7 @@
 // The description of a target for passes and the scheduler: plain data, which the back ends define.
 
+import type { DType } from "./type.js";
+
 /** A cache, or main memory. */
 interface MemoryLevel {
   /** Its size in bytes. */
@@ -16,6 +18,16 @@ export interface Chains {
   /** Most stages of a kernel. */
   readonly stages: number;
   readonly keeps: readonly Kept[];
+}
+
+/** How memory holds an element of a tensor. */
+export type Element = "f32" | "i8" | "u8" | "i16" | "i32";
+
+const elementBytes = { f32: 4, i8: 1, u8: 1, i16: 2, i32: 4 } as const satisfies Record<Element, number>;
+
+/** Bytes of an element; it is an f32 if nothing else is said. */
+export function bytesOf(element: Element = "f32"): 1 | 2 | 4 {
+  return elementBytes[element];
 }
 
 /** The names of the targets, as for `--target`. */
@@ -47,6 +59,8 @@ export interface Target {
    * none larger than a kernel can bind. Absent if one arena holds everything.
    */
   readonly buffers?: { readonly bindingBytes: number };
+  /** Whether integers of up to 16 bits are stored as such, and sums of integers of 8 bits are computed in integers; else both are f32. */
+  readonly integers?: true;
   /** Multiply-accumulates per second of a dense matmul, and of a depthwise convolution. */
   readonly denseMacs: number;
   readonly depthwiseMacs: number;
@@ -65,4 +79,12 @@ export interface Target {
 /** Bytes per second of weights if a run reads `all` bytes of them: between two reads of a weight, all others are read. */
 export function weightBandwidth({ bytes, weightMemory = [] }: Target, all: number): number {
   return weightMemory.find(({ holds }) => all <= holds)?.bytesPerSecond ?? bytes;
+}
+
+/** The integers as which a target stores the values of a type; undefined for f32. A sum of 32 bits is rounded to f32, as by `dequantize`. */
+export function storedElement(
+  dtype: DType,
+  { integers }: Pick<Target, "integers">,
+): "i8" | "u8" | "i16" | undefined {
+  return integers && dtype !== "i32" && dtype !== "f32" ? dtype : undefined;
 }

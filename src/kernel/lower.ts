@@ -5,6 +5,7 @@ import { greatest } from "#diagnostic/extremes.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import type { WeightId } from "#ir/graph.js";
 import { nodeOf } from "#ir/graph.js";
+import { bytesOf } from "#ir/target.js";
 import { channels } from "#ir/type.js";
 import { hasZeroPoint, macsOf } from "#ops/index.js";
 import type { Group, Schedule } from "#schedule/schedule.js";
@@ -12,6 +13,7 @@ import { KernelBuilder } from "./ir/build.js";
 import type { Body } from "./ir/body.js";
 import { bodyOf } from "./template/bodies.js";
 import type { Kernel, KernelProgram, Launch, PackedWeight, Port } from "./ir/ir.js";
+import { weightWords } from "./ir/memory.js";
 import { packedCodes } from "./part/compact.js";
 import { summedWeights, withoutNegligible } from "./part/negligible.js";
 import type { Ref } from "./part/operands.js";
@@ -110,7 +112,7 @@ function portOf({ name, view, once }: Schedule["outputs"][number]): Port {
     arena: view.arena,
     shape: view.type.shape,
     offset: view.offset,
-    ...given({ once }),
+    ...given({ element: view.element, once }),
   };
 }
 
@@ -230,20 +232,24 @@ class WeightPacker {
     if (known !== undefined) return known;
     const { lanes, buffers } = this.#schedule.target;
     const store = this.#schedule.weights;
-    const elements = Math.ceil(packing.elements / lanes) * lanes;
+    const { element } = packing;
+    const words = weightWords(packing, lanes);
     const part = this.parts.at(-1) ?? 0;
     const largest = (buffers?.bindingBytes ?? Number.POSITIVE_INFINITY) / 4;
-    if (this.#size > part && this.#size + elements - part > largest) this.parts.push(this.#size);
-    const start = { memory: this.parts.length - 1, offset: this.#size - (this.parts.at(-1) ?? 0) };
+    if (this.#size > part && this.#size + words - part > largest) this.parts.push(this.#size);
+    const perWord = 4 / bytesOf(element);
+    const offset = (this.#size - (this.parts.at(-1) ?? 0)) * perWord;
+    const start = { memory: this.parts.length - 1, offset };
     this.#starts.set(key, start);
-    this.#size += elements;
+    this.#size += words;
+    const elements = words * perWord;
     this.weights.push({
       name: weight,
       elements,
-      ...given({ compact: packedCodes(store, weight, packing, elements) }),
+      ...given({ element, compact: element ? undefined : packedCodes(store, weight, packing, elements) }),
       pack: (memory, onFlushed) => {
         const all = store.readF32(weight, memory);
-        if (!this.#summed.has(weight)) return packing.pack(all);
+        if (element || !this.#summed.has(weight)) return packing.pack(all);
         const { values, flushed } = withoutNegligible(all, memory);
         onFlushed?.(flushed);
         return packing.pack(values);

@@ -10,7 +10,20 @@ import {
   shapesOf,
   sizeOf,
 } from "./ports.js";
-import type { Machine, Model, Net, RunOptions, Tensors } from "./types.js";
+import type { Machine, Model, Net, Port, RunOptions, Tensors } from "./types.js";
+
+const arraysOf = { f32: Float32Array, i8: Int8Array, u8: Uint8Array, i16: Int16Array, i32: Int32Array };
+
+/** The elements of a port in the arena. */
+function placeOf({ buffer, byteOffset }: Float32Array, port: Port) {
+  const Elements = arraysOf[port.element ?? "f32"];
+  // Shared memory is as good as any.
+  return new Elements(
+    buffer as ArrayBuffer,
+    byteOffset + port.offset * Elements.BYTES_PER_ELEMENT,
+    sizeOf(port),
+  );
+}
 
 /** A net over a machine that computes one sample at a time. */
 export function createNet(model: Model, machine: Machine): Net {
@@ -36,12 +49,11 @@ export function createNet(model: Model, machine: Machine): Net {
       current.prepare?.();
       for (const port of model.inputs) {
         const values = ownValue(inputs, port.name);
-        if (values) arena.set(sampleOf(values, port, sample, samples), port.offset);
+        if (values) placeOf(arena, port).set(sampleOf(values, port, sample, samples));
       }
       yield current;
       for (const [port, values] of outputs) {
-        const result = arena.subarray(port.offset, port.offset + sizeOf(port));
-        values.set(result, port.once ? 0 : sample * sizeOf(port));
+        values.set(placeOf(arena, port), port.once ? 0 : sample * sizeOf(port));
       }
     }
     return Object.fromEntries(outputs.map(([port, values]) => [port.name, values]));

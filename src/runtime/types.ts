@@ -6,6 +6,8 @@ export interface Port {
   /** The shape of one sample; axis 0 is 1 if the batch is open. */
   readonly shape: readonly number[];
   readonly offset: number;
+  /** How the arena holds its elements, and in which the offset counts; f32 if absent. */
+  readonly element?: "i8" | "u8" | "i16" | "i32";
   /** Whether this output does not depend on the inputs: it exists once, not for each sample of an open batch. */
   readonly once?: boolean;
 }

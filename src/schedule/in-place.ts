@@ -45,6 +45,8 @@ export function shareInPlace(
       const life = buffer === undefined ? undefined : merged[buffer];
       if (!from || buffer === undefined || !life || life.last !== moment || life.size !== result.size)
         continue;
+      // Elements of another size are elsewhere.
+      if (nodeOf(graph, id).type.dtype !== last.type.dtype) continue;
       // The buffer of an input or output may be the caller's.
       if (kinds[buffer] !== kinds[target.buffer] || kinds[buffer] === "port") continue;
       if (from.offset !== 0 || from.stride !== target.stride || target.offset !== 0) continue;

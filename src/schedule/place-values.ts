@@ -5,6 +5,7 @@ import type { Graph, Node, NodeId, NodeOf } from "#ir/graph.js";
 import { inputNodes, nodeOf, operands } from "#ir/graph.js";
 import { outputIds, users } from "#ir/node-order.js";
 import type { Target } from "#ir/target.js";
+import { bytesOf, storedElement } from "#ir/target.js";
 import { channels, elements } from "#ir/type.js";
 import { opOf } from "#ops/index.js";
 import { axisOf } from "#ops/reduce.js";
@@ -14,7 +15,7 @@ import type { Arena } from "./schedule.js";
 /** A value's place before the memory plan. */
 export interface Place {
   readonly buffer: number;
-  /** In elements from the start of the buffer. */
+  /** In elements of the value from the start of the buffer. */
   readonly offset: number;
   /** Elements from one last-axis vector to the next. */
   readonly stride: number;
@@ -25,7 +26,7 @@ export interface Place {
 /** The places of all values that kernels read and write; inner values of fused groups have no place. */
 export interface Places {
   readonly places: ReadonlyMap<NodeId, Place>;
-  /** The sizes of the buffers, in elements. */
+  /** The sizes of the buffers, in elements of f32. */
   readonly sizes: readonly number[];
   /** The kind of arena for each buffer. */
   readonly kinds: readonly Arena["kind"][];
@@ -80,7 +81,10 @@ export function placeValues(graph: Graph, groups: readonly NodeGroup[], target: 
   };
   const ownPlace = (node: Node): Place => {
     const stride = strideOf(graph, node, lanes);
-    sizes.push((elements(node.type.shape) / channels(node.type.shape)) * stride);
+    const count = (elements(node.type.shape) / channels(node.type.shape)) * stride;
+    const bytes = bytesOf(storedElement(node.type.dtype, target));
+    // Kernels read bytes in fours, up to three beyond the last.
+    sizes.push(bytes === 1 ? Math.ceil((count + 3) / 4) : Math.ceil((count * bytes) / 4));
     return { buffer: sizes.length - 1, offset: 0, stride };
   };
   for (const node of inputNodes(graph)) place(node);

@@ -13,11 +13,13 @@ import type { Scalar } from "#ops/scalar.js";
  */
 export interface View {
   readonly type: TensorType;
+  /** The integers as which it is stored; f32 if absent. */
+  readonly element?: "i8" | "u8" | "i16";
   /** Which of the schedule's arenas. */
   readonly arena: number;
   /** Whether that is an arena of vecs. */
   readonly vecs?: true;
-  /** In elements from the start of the arena. */
+  /** In elements of the view from the start of the arena. */
   readonly offset: number;
   /** Elements from one last-axis vector to the next; ≥ the channel count. */
   readonly stride: number;
@@ -35,6 +37,7 @@ export interface View {
  */
 export interface Arena {
   readonly kind: "vecs" | "scalars" | "port";
+  /** Of f32. */
   readonly elements: number;
 }
 

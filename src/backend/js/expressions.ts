@@ -129,6 +129,14 @@ export function createExpressions(options: ExpressionOptions): Expressions {
         return [scalar(value.x)];
       case "to_i32":
         return [toI32(scalar(value.x))];
+      case "load_integers":
+      case "integers":
+      case "widen_integers":
+      case "shuffle":
+      case "add_integers":
+      case "dot_pairs":
+      case "dot_quads":
+        return bug("this target has no registers of integers");
       default:
         return value satisfies never;
     }

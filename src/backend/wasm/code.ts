@@ -35,6 +35,12 @@ export function i32x4Const(value: number): Code {
   return [...opcodes["v128.const"], ...bytes, ...bytes, ...bytes, ...bytes];
 }
 
+/** The same bytes again and again in 16. */
+export function v128Bytes(bytes: readonly number[]): Code {
+  const all = Array.from({ length: 16 }, (_, at) => bytes[at % bytes.length] ?? 0);
+  return [...opcodes["v128.const"], ...all];
+}
+
 export function localGet(index: number): Code {
   return [...opcodes["local.get"], ...unsigned(index)];
 }
@@ -51,9 +57,9 @@ export function call(index: number, ...operands: readonly Code[]): Code {
   return [...operands.flat(), ...opcodes.call, ...unsigned(index)];
 }
 
-/** A load or store; `offset` in bytes is added to the address. The only promised alignment is that of an f32. */
-export function memory(name: Opcode, offset: number, ...operands: readonly Code[]): Code {
-  return [...operands.flat(), ...opcodes[name], 2, ...unsigned(offset)];
+/** A load or store; `offset` in bytes is added to the address. The only promised alignment is that of an element of so many bytes. */
+export function memory(name: Opcode, offset: number, bytes: 1 | 2 | 4, ...operands: readonly Code[]): Code {
+  return [...operands.flat(), ...opcodes[name], bytes >> 1, ...unsigned(offset)];
 }
 
 export function extractLane(x: Code, lane: number): Code {
@@ -64,10 +70,11 @@ export function replaceLane(x: Code, lane: number, value: Code): Code {
   return [...x, ...value, ...opcodes["f32x4.replace_lane"], lane];
 }
 
-/** Lanes of `a` (0 to 3) and of `b` (4 to 7). */
-export function shuffle(a: Code, b: Code, lanes: readonly number[]): Code {
-  const bytes = lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => lane * 4 + byte));
-  return [...a, ...b, ...opcodes["i8x16.shuffle"], ...bytes];
+/** Lanes of `a` and then those of `b`, of 4 bytes unless there are more of them; lanes that are not given are the first. */
+export function shuffle(a: Code, b: Code, lanes: readonly number[], laneBytes = 4): Code {
+  const bytes = lanes.flatMap((lane) => Array.from({ length: laneBytes }, (_, at) => lane * laneBytes + at));
+  const all = Array.from({ length: 16 }, (_, at) => bytes[at] ?? 0);
+  return [...a, ...b, ...opcodes["i8x16.shuffle"], ...all];
 }
 
 const voidType = 0x40;

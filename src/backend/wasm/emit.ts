@@ -6,6 +6,7 @@ import { valuesOf, walkStatements, walkValue } from "#kernel/ir/walk.js";
 import { bug } from "#diagnostic/diagnostic.js";
 import { runToEnd } from "#diagnostic/interruptible.js";
 import { arenaElements } from "#ir/arenas.js";
+import { bytesOf } from "#ir/target.js";
 import type { Artifact, EmitOptions } from "../artifact.js";
 import { fileNameOf } from "../artifact.js";
 import { comment } from "../text.js";
@@ -76,10 +77,9 @@ export function emitWasm(
 
 /** The kernels of a program as a binary, for SIMD or relaxed SIMD. */
 export function binaryOf(program: KernelProgram, relaxed: boolean): Uint8Array<ArrayBuffer> {
-  const functions = functionsOf(program.kernels);
-  const kernels = program.kernels.map((kernel) =>
-    printKernel(kernel, { lanes: program.lanes, relaxed, functions }),
-  );
+  const forms = program.kernels.map((kernel) => (relaxed && kernel.quads) || kernel);
+  const functions = functionsOf(forms);
+  const kernels = forms.map((kernel) => printKernel(kernel, { lanes: program.lanes, relaxed, functions }));
   return encodeBinary({ imports: functions.imports, functions: [...functions.helpers, ...kernels] });
 }
 
@@ -129,7 +129,9 @@ function launchesText(
 
 /** The address of a parameter, in bytes, from its offset in its space. */
 export function addressOf(kernel: Kernel, parameter: number, offset: number, layout: Layout): number {
-  const { space } = kernel.parameters[parameter] ?? bug(`${kernel.name} has no parameter ${parameter}`);
-  if (space === "weights" && offset >= layout.resident) return layout.arena;
-  return layout[space] + offset * 4;
+  const { space, element } =
+    kernel.parameters[parameter] ?? bug(`${kernel.name} has no parameter ${parameter}`);
+  const bytes = offset * bytesOf(element);
+  if (space === "weights" && bytes >= 4 * layout.resident) return layout.arena;
+  return layout[space] + bytes;
 }

@@ -2,6 +2,7 @@
 
 import { foldKernel } from "#kernel/ir/fold.js";
 import { bug } from "#diagnostic/diagnostic.js";
+import { integerLanes } from "#kernel/ir/integers.js";
 import type { Kernel, Register, Statement, Value } from "#kernel/ir/ir.js";
 import { valuesOf, walkStatements, walkValue } from "#kernel/ir/walk.js";
 import type { WasmFunction } from "./binary.js";
@@ -75,6 +76,7 @@ function startsAlike(body: readonly Statement[], from: number): Assignment[] {
 
 /** A string that is the same for equal floating-point constants; undefined for other values. */
 function constantOf(value: Value): string | undefined {
+  if (value.kind === "integers") return `${value.type} ${value.value}`;
   const number = value.kind === "splat" ? value.x : value;
   if (number.kind !== "const" || number.type !== "f32") return undefined;
   return `${value.type} ${Object.is(number.value, -0) ? "-0" : number.value}`;
@@ -151,7 +153,7 @@ function increment(index: number): Code {
 }
 
 function zero(register: Register, values: Values, lanes: number): Code {
-  const isWide = register.type === "vec" && lanes > 1;
+  const isWide = (register.type === "vec" && lanes > 1) || register.type in integerLanes;
   const isFloat = register.type === "vec" || register.type === "f32";
   const value = isWide ? v128Const(0) : isFloat ? f32Const(0) : i32Const(0);
   return localSet(values.indexOf(register), value);

@@ -10,6 +10,7 @@ export const wasmTarget: Target = {
   name: "wasm",
   lanes: 4,
   chains: { stages: 3, keeps: ["rows"] },
+  integers: true,
   // The scratch of a fused kernel should stay in half of a 512 KiB L2 cache.
   scratchBytes: 256 * 1024,
   denseMacs: 23.4e9,

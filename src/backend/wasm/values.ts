@@ -1,12 +1,23 @@
 // Values of the kernel IR as WebAssembly code.
 //
-// Addresses are in bytes here: a pointer (see `findPointers`) holds the base of its place plus four times the value that it has in the IR,
-// so that a load is one instruction with the constant offset in it.
+// Addresses are in bytes here: a pointer (see `findPointers`) holds the base of its place plus the value that it has in the IR times the
+// bytes of an element, so that a load is one instruction with the constant offset in it.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { Address, Kernel, Place, Register, Statement, Value, ValueType } from "#kernel/ir/ir.js";
+import type {
+  Address,
+  IntegerElement,
+  Kernel,
+  Place,
+  Register,
+  Statement,
+  Value,
+  ValueType,
+} from "#kernel/ir/ir.js";
 import { countUses, walkValue } from "#kernel/ir/walk.js";
-import { carrier, findPointers, scratchPlace } from "../pointers.js";
+import { bytesOf } from "#ir/target.js";
+import { integerLanes } from "#kernel/ir/integers.js";
+import { carrier, elementSizes, findPointers, placeKey, scratchPlace } from "../pointers.js";
 import type { Code, ValType } from "./code.js";
 import {
   extractLane,
@@ -22,6 +33,7 @@ import {
   v128Const,
 } from "./code.js";
 import type { Functions } from "./functions.js";
+import { conversions, integerConstant, integerLoad } from "./integers.js";
 import type { Opcode } from "./opcodes.js";
 
 export interface Values {
@@ -52,6 +64,7 @@ type Of<Kind extends Value["kind"]> = Extract<Value, { kind: Kind }>;
 
 export function createValues(kernel: Kernel, { lanes, relaxed, functions }: ValueOptions): Values {
   const pointers = findPointers(kernel);
+  const sizes = elementSizes(kernel);
   const firstLocal = kernelParameters.length + kernel.parameters.length;
   const locals: ValType[] = [];
   const registers = new Map<string, number>();
@@ -102,7 +115,7 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
 
   function valType(type: ValueType): ValType {
     if (type === "i32" || type === "bool") return "i32";
-    return isWide(type) ? "v128" : "f32";
+    return isWide(type) || type in integerLanes ? "v128" : "f32";
   }
 
   function of(value: Value): Code {
@@ -115,9 +128,24 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
       case "const":
         return value.type === "f32" ? f32Const(value.value) : i32Const(value.value);
       case "load":
+        if (value.place.element) return loadConverted(value, value.place.element);
         return load(isWide(value.type) ? "v128.load" : "f32.load", value);
       case "load_i32":
         return load("i32.load", value);
+      case "load_integers":
+        return load(integerLoad(value), value);
+      case "integers":
+        return integerConstant(value);
+      case "widen_integers":
+        return op(`i16x8.extend_low_i8x16_${value.signed ? "s" : "u"}`, of(value.x));
+      case "shuffle":
+        return shuffleIntegers(value);
+      case "add_integers":
+        return op("i32x4.add", of(value.a), of(value.b));
+      case "dot_pairs":
+        return op("i32x4.dot_i16x8_s", of(value.a), of(value.b));
+      case "dot_quads":
+        return op("i32x4.relaxed_dot_i8x16_i7x16_add_s", of(value.a), of(value.b), of(value.c));
       case "unary":
         return unary(value);
       case "binary":
@@ -156,7 +184,7 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
       case "broadcast":
         return bug("this target has no subgroups");
       case "to_f32":
-        return op("f32.convert_i32_s", of(value.x));
+        return op(isWide(value.type) ? "f32x4.convert_i32x4_s" : "f32.convert_i32_s", of(value.x));
       case "to_i32":
         return op("i32.trunc_sat_f32_s", of(value.x));
       default:
@@ -167,7 +195,7 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
   function splat({ x }: Of<"splat">): Code {
     if (lanes === 1) return of(x);
     if (x.kind === "const") return v128Const(x.value);
-    if (x.kind === "load" && !kept.has(x)) return load("v128.load32_splat", x);
+    if (x.kind === "load" && !x.place.element && !kept.has(x)) return load("v128.load32_splat", x);
     return op("f32x4.splat", of(x));
   }
 
@@ -261,54 +289,97 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
     return op(name, of(a), of(b));
   }
 
-  function load(name: Opcode, { place, address }: Of<"load"> | Of<"load_i32">): Code {
+  function load(name: Opcode, { place, address }: Extract<Value, { place: Place }>): Code {
     const { base, offset } = inBytes(place, address);
-    return memory(name, offset, base);
+    return memory(name, offset, bytesOf(place.element), base);
+  }
+
+  /** Integers as f32. */
+  function loadConverted(value: Of<"load">, element: IntegerElement): Code {
+    const names = conversions[element];
+    if (!isWide(value.type)) return op("f32.convert_i32_s", load(names.load, value));
+    const wide = names.widen.reduce((code: Code, name) => op(name, code), load(names.loadVec, value));
+    return op("f32x4.convert_i32x4_s", wide);
+  }
+
+  function shuffleIntegers({ type, a, b, lanes: order }: Of<"shuffle">): Code {
+    const count = integerLanes[type];
+    if (a !== b) return shuffle(of(a), of(b), order, 16 / count);
+    const x = local("v128");
+    return shuffle(localTee(x, of(a)), localGet(x), order, 16 / count);
   }
 
   function store(place: Place, address: Address, value: Value): Code {
     const { base, offset } = inBytes(place, address);
-    return memory(isWide(value.type) ? "v128.store" : "f32.store", offset, base, of(value));
+    const bytes = bytesOf(place.element);
+    if (value.type in integerLanes) return memory("v128.store", offset, bytes, base, of(value));
+    if (place.element) return storeConverted(place.element, value, base, offset);
+    return memory(isWide(value.type) ? "v128.store" : "f32.store", offset, bytes, base, of(value));
+  }
+
+  /**
+   * Whole numbers as integers. Those of up to 22 bits are the last bits of their sum with 1.5 · 2²³, which is one instruction, where a
+   * conversion takes several.
+   */
+  function storeConverted(element: IntegerElement, value: Value, base: Code, offset: number): Code {
+    const bytes = bytesOf(element);
+    if (!isWide(value.type))
+      return memory(conversions[element].store, offset, bytes, base, op("i32.trunc_sat_f32_s", of(value)));
+    if (element === "i32")
+      return memory("v128.store", offset, bytes, base, op("i32x4.trunc_sat_f32x4_s", of(value)));
+    const x = local("v128");
+    const bits = localTee(x, op("f32x4.add", of(value), v128Const(1.5 * 2 ** 23)));
+    const last = [0, 1, 2, 3].map((lane) => (lane * 4) / bytes);
+    const packed = shuffle(bits, localGet(x), last, bytes);
+    return [...memory(`v128.store${bytes === 1 ? 32 : 64}_lane`, offset, bytes, base, packed), 0];
   }
 
   /** The offset of an instruction is added without wrapping, so it must not be negative. */
   function inBytes(place: Place, { base, offset }: Address): { base: Code; offset: number } {
-    const key = place.kind === "parameter" ? place.name : scratchPlace;
-    const start = base ? addressOf(base, key) : baseOf(key);
-    if (offset >= 0) return { base: start, offset: offset * 4 };
-    return { base: op("i32.add", start, i32Const(offset * 4)), offset: 0 };
+    const key = placeKey(place);
+    const size = bytesOf(place.element);
+    const start = base ? addressOf(base, key, size) : baseOf(key);
+    if (offset >= 0) return { base: start, offset: offset * size };
+    return { base: op("i32.add", start, i32Const(offset * size)), offset: 0 };
   }
 
   /** The address of an element, in bytes from the start of memory; `value` is its number, counted from the start of a place. */
-  function addressOf(value: Value, place: string): Code {
+  function addressOf(value: Value, place: string, size: number): Code {
     const pointer = carrier(value, (name) => pointers.has(name));
-    if (pointer && pointers.get(pointer.name) === place) return withPointer(value);
+    if (pointer && pointers.get(pointer.name) === place) return withPointer(value, size);
     if (value.kind === "const" && value.value === 0) return baseOf(place);
-    return op("i32.add", baseOf(place), bytes(value));
+    return op("i32.add", baseOf(place), scaled(value, size));
   }
 
   /** A sum with a pointer among its terms. */
-  function withPointer(value: Value): Code {
+  function withPointer(value: Value, size: number): Code {
     if (value.kind === "register") return localGet(indexOf(value));
     if (value.kind !== "int") return bug("a pointer in something that is not a sum");
     const isLeft = carrier(value.a, (name) => pointers.has(name)) !== undefined;
-    if (isLeft) return op(value.fn === "sub" ? "i32.sub" : "i32.add", withPointer(value.a), bytes(value.b));
-    return op("i32.add", withPointer(value.b), bytes(value.a));
+    if (isLeft)
+      return op(
+        value.fn === "sub" ? "i32.sub" : "i32.add",
+        withPointer(value.a, size),
+        scaled(value.b, size),
+      );
+    return op("i32.add", withPointer(value.b, size), scaled(value.a, size));
   }
 
-  /** Four times a value. */
-  function bytes(value: Value): Code {
-    if (value.kind === "const") return i32Const(value.value * 4);
+  /** A value times 1, 2 or 4. */
+  function scaled(value: Value, size: number): Code {
+    if (size === 1) return of(value);
+    if (value.kind === "const") return i32Const(value.value * size);
     if (value.kind === "int" && !kept.has(value)) {
-      if (value.fn === "add") return op("i32.add", bytes(value.a), bytes(value.b));
+      if (value.fn === "add") return op("i32.add", scaled(value.a, size), scaled(value.b, size));
       if (value.fn === "mul" && value.b.kind === "const")
-        return op("i32.mul", of(value.a), i32Const(value.b.value * 4));
+        return op("i32.mul", of(value.a), i32Const(value.b.value * size));
     }
-    return op("i32.shl", of(value), i32Const(2));
+    return op("i32.shl", of(value), i32Const(size >> 1));
   }
 
   function baseOf(place: string): Code {
-    if (place === scratchPlace) return localGet(kernelParameters.indexOf("scratch"));
+    if (place === scratchPlace || place.startsWith(`${scratchPlace}:`))
+      return localGet(kernelParameters.indexOf("scratch"));
     const index = kernel.parameters.findIndex(({ name }) => name === place);
     return localGet(
       index < 0 ? bug(`${kernel.name} has no parameter ${place}`) : kernelParameters.length + index,
@@ -317,7 +388,7 @@ export function createValues(kernel: Kernel, { lanes, relaxed, functions }: Valu
 
   function assigned(register: Register, value: Value): Code {
     const place = pointers.get(register.name);
-    return place === undefined ? of(value) : addressOf(value, place);
+    return place === undefined ? of(value) : addressOf(value, place, sizes.get(place) ?? 4);
   }
 
   function keepShared(statement: Statement): Code {

@@ -194,6 +194,14 @@ export function createExpressions({ kernel, pattern, scratchVecs, fresh }: Expre
         return call("f32", code(value.x));
       case "to_i32":
         return call("i32", code(value.x));
+      case "load_integers":
+      case "integers":
+      case "widen_integers":
+      case "shuffle":
+      case "add_integers":
+      case "dot_pairs":
+      case "dot_quads":
+        return bug("this target has no registers of integers");
       default:
         return value satisfies never;
     }

@@ -1,6 +1,7 @@
 // Prints a kernel as a WGSL compute shader: blocks are workgroups, items their invocations.
 
-import type { Kernel, Register, Statement, Value } from "#kernel/ir/ir.js";
+import { bug } from "#diagnostic/diagnostic.js";
+import type { Kernel, Register, Statement, Value, ValueType } from "#kernel/ir/ir.js";
 import { walkStatements } from "#kernel/ir/walk.js";
 import { block, comment, indent } from "../text.js";
 import type { BindingPattern } from "./bindings.js";
@@ -56,7 +57,7 @@ export function printShader(
     ...(loops ? ["let zero = offsets.zero;"] : []),
     ...blockIndex(printer, workgroupsOf(folded)),
     ...(folded.team > 1 ? ["let invocation = i32(local);"] : []),
-    ...folded.privates.map((register) => `var ${expressions.nameOf(register)}: ${typeNames[register.type]};`),
+    ...folded.privates.map((register) => `var ${expressions.nameOf(register)}: ${typeName(register.type)};`),
     ...printBody(folded.body, printer, false),
   ];
   const { used } = expressions;
@@ -127,6 +128,10 @@ const fixedNames = [
 ];
 
 const typeNames = { f32: "f32", i32: "i32", bool: "bool", vec: "vec4f" } as const;
+
+function typeName(type: ValueType): string {
+  return type in typeNames ? typeNames[type as keyof typeof typeNames] : bug(`no registers of ${type} here`);
+}
 
 function namesOf(binding: string): string[] {
   return [binding, `${binding}_load`, `${binding}_store`];

@@ -1,16 +1,19 @@
 // The accesses of a kernel that runs under the checker; findings are reported as sentences.
 
 import { bug } from "#diagnostic/diagnostic.js";
+import { bytesOf } from "#ir/target.js";
 import type { Touch, Toucher, WatchedMemory } from "./memory.js";
-import type { Kernel, Parameter } from "../ir/ir.js";
+import type { Kernel, Parameter, Place } from "../ir/ir.js";
 
 /** The environment of a kernel that runs under the checker. */
 export interface Surroundings {
   readonly lanes: number;
+  /** Bytes of a cell of the memories: 4, or 1 if a program stores integers in fewer. An element is in its first cell. */
+  readonly cellBytes: 1 | 4;
   /** The arena of each parameter. */
   readonly arenas: ReadonlyMap<string, WatchedArena>;
   readonly scratch: WatchedMemory;
-  readonly weights: Float32Array;
+  readonly weights: Float64Array;
   readonly prepared: WatchedMemory;
   readonly table: readonly number[];
   /** The base of each parameter in its space. */
@@ -20,49 +23,63 @@ export interface Surroundings {
 
 export interface WatchedArena {
   readonly memory: WatchedMemory;
-  /** Elements that have been written; only for a whole program. */
+  /** Cells that have been written; only for a whole program. */
   readonly filled?: Uint8Array;
 }
 
-/** Loads and stores that the checker watches. `parameter` is absent for scratch; addresses are relative to its base. */
+/** A place whose accesses the checker watches: a parameter, or scratch, and the bytes of its elements. */
+export interface Room {
+  /** Absent for scratch. */
+  readonly parameter?: Parameter;
+  readonly bytes: number;
+}
+
+/** The room of a place. */
+export function roomOf(place: Place, parameter: Parameter | undefined): Room {
+  const bytes = bytesOf(place.element);
+  return parameter ? { parameter, bytes } : { bytes };
+}
+
+/** Loads and stores that the checker watches. Addresses are in elements, relative to the base of the room. */
 export interface Access {
-  load(parameter: Parameter | undefined, address: number): number;
-  loadVec(parameter: Parameter | undefined, address: number): number[];
-  store(parameter: Parameter | undefined, address: number, value: number): void;
-  storeVec(parameter: Parameter | undefined, address: number, values: readonly number[]): void;
+  load(room: Room, address: number): number;
+  /** Loads so many elements; `isAligned` says that they must begin at a multiple of the lanes. */
+  loadMany(room: Room, address: number, count: number, isAligned: boolean): number[];
+  store(room: Room, address: number, value: number): void;
+  storeMany(room: Room, address: number, values: readonly number[], isAligned: boolean): void;
 }
 
 /** Watches the accesses of a kernel by `who`. */
 export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Access {
-  const { lanes, scratch, arenas, prepared, bases } = around;
+  const { lanes, scratch, arenas, prepared, bases, cellBytes } = around;
   const say = (text: string) => around.say(`${kernel.name}: ${text}`);
-  const nameOf = (parameter: Parameter | undefined) => parameter?.name ?? "scratch";
+  const nameOf = ({ parameter }: Room) => parameter?.name ?? "scratch";
   const arenaOf = (parameter: Parameter): WatchedArena =>
     arenas.get(parameter.name) ?? bug(`${parameter.name} has no arena`);
-  const memoryOf = (parameter: Parameter | undefined): WatchedMemory => {
+  const memoryOf = ({ parameter }: Room): WatchedMemory => {
     if (!parameter) return scratch;
     return parameter.space === "prepared" ? prepared : arenaOf(parameter).memory;
   };
-  const baseOf = (parameter: Parameter | undefined) => (parameter ? (bases.get(parameter.name) ?? 0) : 0);
+  const baseOf = ({ parameter }: Room) => (parameter ? (bases.get(parameter.name) ?? 0) : 0);
+  const cellOf = (room: Room, address: number) => ((baseOf(room) + address) * room.bytes) / cellBytes;
 
   /** Whether the access is inside its extent; reports it if not. */
-  function inside(parameter: Parameter | undefined, address: number, count: number, what: string): boolean {
-    const extent = parameter ? parameter.extent : kernel.scratch;
+  function inside(room: Room, address: number, count: number, what: string): boolean {
+    const extent = room.parameter ? room.parameter.extent : (kernel.scratch * 4) / room.bytes;
     if (address >= 0 && address + count <= extent) return true;
-    say(`a ${what} outside ${nameOf(parameter)}: element ${address} of ${extent}`);
+    say(`a ${what} outside ${nameOf(room)}: element ${address} of ${extent}`);
     return false;
   }
 
-  function checkAlignment(parameter: Parameter | undefined, address: number): void {
-    const name = nameOf(parameter);
+  function checkAlignment(room: Room, address: number): void {
+    const name = nameOf(room);
     if (address % lanes !== 0) say(`a vec at an address of ${name} that is not a multiple of ${lanes}`);
-    if (baseOf(parameter) % lanes !== 0)
-      say(`the base of ${name}, which has vecs, is not a multiple of ${lanes}`);
+    if (baseOf(room) % lanes !== 0) say(`the base of ${name}, which has vecs, is not a multiple of ${lanes}`);
   }
 
-  function reportRace(parameter: Parameter | undefined, touch: Touch): void {
+  function reportRace(room: Room, touch: Touch): void {
     if (touch === undefined) return;
-    const where = nameOf(parameter);
+    const where = nameOf(room);
     say(
       touch === "blocks"
         ? `two grid blocks touch one element of ${where}, and one writes`
@@ -70,61 +87,64 @@ export function watch(kernel: Kernel, around: Surroundings, who: Toucher): Acces
     );
   }
 
-  /** Reads one element of an arena, scratch, weights or table. */
-  function read(parameter: Parameter | undefined, element: number): number {
-    if (parameter?.space === "weights") return around.weights[element] ?? 0;
-    if (parameter?.space === "table") return around.table[element] ?? 0;
-    const memory = memoryOf(parameter);
-    if (!parameter && !memory.written(element, who)) say("a read of scratch that the block did not write");
-    reportRace(parameter, memory.read(element, who));
-    return memory.values[element] ?? bug("the checker lost an element");
+  /** Reads one element of an arena, scratch, weights or table. With `isPart`, it may be a padded lane, which may hold anything. */
+  function read(room: Room, address: number, isPart: boolean): number {
+    const { parameter } = room;
+    if (parameter?.space === "table") return around.table[baseOf(room) + address] ?? 0;
+    const cell = cellOf(room, address);
+    if (parameter?.space === "weights") return around.weights[cell] ?? 0;
+    const memory = memoryOf(room);
+    if (!parameter && !isPart && !memory.written(cell, who))
+      say("a read of scratch that the block did not write");
+    reportRace(room, memory.read(cell, who));
+    return memory.values[cell] ?? bug("the checker lost an element");
   }
 
-  /** A padded lane may hold anything, so a vec of the arena only needs one written element. */
-  function checkFilled(parameter: Parameter | undefined, element: number, count: number): void {
-    const filled = parameter?.space === "arena" ? arenaOf(parameter).filled : undefined;
+  /** A padded lane may hold anything, so of some elements one must be written. */
+  function checkFilled(room: Room, address: number, count: number): void {
+    const filled = room.parameter?.space === "arena" ? arenaOf(room.parameter).filled : undefined;
     if (!filled) return;
-    for (let k = 0; k < count; k += 1) if (filled[element + k] === 1) return;
-    say(`a read of ${nameOf(parameter)} where nothing was written`);
+    for (let k = 0; k < count; k += 1) if (filled[cellOf(room, address + k)] === 1) return;
+    say(`a read of ${nameOf(room)} where nothing was written`);
   }
 
-  function write(parameter: Parameter | undefined, element: number, value: number): void {
-    const memory = memoryOf(parameter);
-    reportRace(parameter, memory.write(element, who));
-    memory.values[element] = value;
-    const filled = parameter?.space === "arena" ? arenaOf(parameter).filled : undefined;
-    if (filled) filled[element] = 1;
+  function write(room: Room, address: number, value: number): void {
+    const cell = cellOf(room, address);
+    const memory = memoryOf(room);
+    reportRace(room, memory.write(cell, who));
+    memory.values[cell] = value;
+    const filled = room.parameter?.space === "arena" ? arenaOf(room.parameter).filled : undefined;
+    if (filled) filled[cell] = 1;
   }
 
   return {
-    load(parameter, address) {
-      if (!inside(parameter, address, 1, "load")) return 0;
-      const element = baseOf(parameter) + address;
-      checkFilled(parameter, element, 1);
-      return read(parameter, element);
+    load(room, address) {
+      if (!inside(room, address, 1, "load")) return 0;
+      checkFilled(room, address, 1);
+      return read(room, address, false);
     },
-    loadVec(parameter, address) {
-      checkAlignment(parameter, address);
-      const isInside = inside(parameter, address, lanes, "load");
-      const element = baseOf(parameter) + address;
-      if (isInside) checkFilled(parameter, element, lanes);
-      return Array.from({ length: lanes }, (_, k) => (isInside ? read(parameter, element + k) : 0));
+    loadMany(room, address, count, isAligned) {
+      if (isAligned) checkAlignment(room, address);
+      const isInside = inside(room, address, count, "load");
+      if (isInside) checkFilled(room, address, count);
+      return Array.from({ length: count }, (_, k) =>
+        isInside ? read(room, address + k, !isAligned && k > 0) : 0,
+      );
     },
-    store(parameter, address, value) {
-      if (!inside(parameter, address, 1, "store")) return;
-      const element = baseOf(parameter) + address;
-      write(parameter, element, value);
-      if (!parameter?.vecs) return;
+    store(room, address, value) {
+      if (!inside(room, address, 1, "store")) return;
+      write(room, address, value);
+      if (!room.parameter?.vecs) return;
       // On a GPU, a store to one element may write back the old values of the others.
-      const first = Math.floor(element / lanes) * lanes;
+      const cell = cellOf(room, address);
+      const first = Math.floor(cell / lanes) * lanes;
       for (let k = first; k < first + lanes; k += 1)
-        if (k !== element) reportRace(parameter, memoryOf(parameter).write(k, who));
+        if (k !== cell) reportRace(room, memoryOf(room).write(k, who));
     },
-    storeVec(parameter, address, values) {
-      checkAlignment(parameter, address);
-      if (!inside(parameter, address, lanes, "store")) return;
-      const element = baseOf(parameter) + address;
-      values.forEach((value, k) => write(parameter, element + k, value));
+    storeMany(room, address, values, isAligned) {
+      if (isAligned) checkAlignment(room, address);
+      if (!inside(room, address, values.length, "store")) return;
+      values.forEach((value, k) => write(room, address + k, value));
     },
   };
 }

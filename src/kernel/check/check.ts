@@ -1,10 +1,12 @@
 // Checks kernels by running them: every address, every race, and every read of unwritten memory.
 
 import { bug } from "#diagnostic/diagnostic.js";
-import type { WatchedArena } from "./access.js";
+import { bytesOf } from "#ir/target.js";
+import type { Surroundings, WatchedArena } from "./access.js";
 import { checkForm } from "./form.js";
 import { createMemory } from "./memory.js";
-import type { Kernel, KernelProgram } from "../ir/ir.js";
+import type { IntegerElement, Kernel, KernelProgram, Port } from "../ir/ir.js";
+import { weightWords } from "../ir/memory.js";
 import { basesOf, checkLaunches, weightElements } from "./launches.js";
 import { runKernel } from "./run.js";
 
@@ -26,48 +28,61 @@ export function checkProgram(
 ): CheckedProgram {
   const findings = new Set<string>();
   const say = (finding: string) => findings.add(finding);
+  const cellBytes = cellBytesOf(program.kernels);
+  const cells = (words: number): number => (words * 4) / cellBytes;
   const arenas = program.arenas.map(({ elements }) => ({
-    memory: createMemory(elements, false),
-    filled: new Uint8Array(elements),
+    memory: createMemory(cells(elements), false),
+    filled: new Uint8Array(cells(elements)),
   }));
   const arenaOf = (index: number): WatchedArena & { readonly filled: Uint8Array } =>
     arenas[index] ?? bug(`arena ${index} does not exist`);
   for (const port of program.inputs) {
-    const size = sizeOf(port.shape);
     const { memory, filled } = arenaOf(port.arena);
-    memory.values.set(inputs.get(port.name) ?? sampleValues(size), port.offset);
-    filled.fill(1, port.offset, port.offset + size);
+    const values = inputs.get(port.name) ?? sampleValues(sizeOf(port.shape), port.element);
+    for (const [at, cell] of cellsOf(port, cellBytes).entries()) {
+      memory.values[cell] = values[at] ?? 0;
+      filled[cell] = 1;
+    }
   }
-  const weights = packedValues(program);
-  const prepared = createMemory(program.prepared, false);
+  const weights = packedValues(program, cellBytes);
+  const prepared = createMemory(cells(program.prepared), false);
   const { findings: wrong, sound } = checkLaunches(program);
   wrong.forEach(say);
   for (const launch of sound) {
     const kernel = program.kernels[launch.kernel] ?? bug(`no kernel ${launch.kernel}`);
     for (const arena of arenas) arena.memory.forget();
     prepared.forget();
-    runKernel(kernel, {
+    const around: Surroundings = {
       lanes: program.lanes,
+      cellBytes,
       arenas: new Map(
         kernel.parameters.flatMap(({ name, space }, at) =>
           space === "arena" ? [[name, arenaOf(launch.memories[at] ?? 0)] as const] : [],
         ),
       ),
-      scratch: createMemory(kernel.scratch, true),
+      scratch: createMemory(cells(kernel.scratch), true),
       weights,
       prepared,
       table: program.table,
       bases: basesOf(program, launch),
       say,
-    });
+    };
+    runKernel(kernel, around);
+    if (!kernel.quads) continue;
+    // The other form must compute the same from the same memory; its operands are still there.
+    for (const arena of arenas) arena.memory.forget();
+    runKernel(kernel.quads, { ...around, scratch: createMemory(cells(kernel.quads.scratch), true) });
   }
 
   const outputs = new Map<string, Float32Array>();
-  for (const { name, arena, shape, offset } of program.outputs) {
-    const end = offset + sizeOf(shape);
-    const { memory, filled } = arenaOf(arena);
-    outputs.set(name, memory.values.slice(offset, end));
-    if (filled.subarray(offset, end).includes(0)) say(`output ${name} is not written in full`);
+  for (const port of program.outputs) {
+    const { memory, filled } = arenaOf(port.arena);
+    const own = cellsOf(port, cellBytes);
+    outputs.set(
+      port.name,
+      Float32Array.from(own, (cell) => memory.values[cell] ?? 0),
+    );
+    if (own.some((cell) => filled[cell] === 0)) say(`output ${port.name} is not written in full`);
   }
   return { findings: [...findings], outputs };
 }
@@ -82,21 +97,26 @@ export function checkKernel(kernel: Kernel, lanes: number, table: readonly numbe
   const form = checkForm(kernel, lanes);
   if (form.length > 0) return form;
   const findings = new Set<string>();
+  const cellBytes = cellBytesOf([kernel]);
+  const cells = (words: number): number => (words * 4) / cellBytes;
   const sizes = { arena: 0, weights: 0, prepared: 0, table: 0 };
   const bases = new Map<string, number>();
-  for (const { name, space, extent } of kernel.parameters) {
-    bases.set(name, space === "table" ? 0 : sizes[space]);
-    sizes[space] += Math.ceil(extent / lanes) * lanes;
+  for (const { name, space, extent, element } of kernel.parameters) {
+    const perWord = 4 / bytesOf(element);
+    bases.set(name, space === "table" ? 0 : sizes[space] * perWord);
+    sizes[space] += Math.ceil(extent / perWord / lanes) * lanes;
   }
-  const memory = createMemory(sizes.arena, false);
-  memory.values.set(sampleValues(sizes.arena));
-  const prepared = createMemory(sizes.prepared, false);
-  prepared.values.set(sampleValues(sizes.prepared));
+  const integers = kernel.parameters.some(({ element }) => element) ? "u8" : undefined;
+  const memory = createMemory(cells(sizes.arena), false);
+  memory.values.set(sampleValues(cells(sizes.arena), integers));
+  const prepared = createMemory(cells(sizes.prepared), false);
+  prepared.values.set(sampleValues(cells(sizes.prepared), integers));
   runKernel(kernel, {
     lanes,
+    cellBytes,
     arenas: new Map(kernel.parameters.map(({ name }) => [name, { memory }])),
-    scratch: createMemory(kernel.scratch, true),
-    weights: sampleValues(sizes.weights),
+    scratch: createMemory(cells(kernel.scratch), true),
+    weights: Float64Array.from(sampleValues(cells(sizes.weights), integers)),
     prepared,
     table,
     bases,
@@ -106,26 +126,39 @@ export function checkKernel(kernel: Kernel, lanes: number, table: readonly numbe
 }
 
 /** Values that differ between neighbours and are never 0. */
-function sampleValues(elements: number): Float32Array {
-  return Float32Array.from({ length: elements }, (_, index) => ((index * 37) % 64) / 64 - 0.4921875);
+function sampleValues(count: number, element?: IntegerElement): Float32Array {
+  if (element) return Float32Array.from({ length: count }, (_, index) => 1 + ((index * 37) % 64));
+  return Float32Array.from({ length: count }, (_, index) => ((index * 37) % 64) / 64 - 0.4921875);
 }
 
-function packedValues(program: KernelProgram): Float32Array {
-  const values = new Float32Array(weightElements(program));
-  let offset = 0;
+/** Bytes of a cell of memory for some kernels: see `Surroundings`. */
+function cellBytesOf(kernels: readonly Kernel[]): 1 | 4 {
+  const isPlain = kernels.every(({ parameters }) =>
+    parameters.every(({ element }) => element === undefined || element === "i32"),
+  );
+  return isPlain ? 4 : 1;
+}
+
+/** The cells of the elements of a port. */
+function cellsOf({ shape, offset, element }: Port, cellBytes: number): number[] {
+  const perElement = bytesOf(element) / cellBytes;
+  return Array.from({ length: sizeOf(shape) }, (_, at) => (offset + at) * perElement);
+}
+
+function packedValues(program: KernelProgram, cellBytes: number): Float64Array {
+  const values = new Float64Array((weightElements(program) * 4) / cellBytes);
+  let word = 0;
   for (const entry of program.weights) {
-    let at = offset;
-    for (const piece of entry.pack()) {
-      values.set(piece, at);
-      at += piece.length;
-    }
-    offset += roundUp(entry.elements, program.lanes);
+    const perElement = bytesOf(entry.element) / cellBytes;
+    let at = (word * 4) / cellBytes;
+    for (const piece of entry.pack())
+      for (const value of piece) {
+        values[at] = value;
+        at += perElement;
+      }
+    word += weightWords(entry, program.lanes);
   }
   return values;
-}
-
-function roundUp(size: number, lanes: number): number {
-  return Math.ceil(size / lanes) * lanes;
 }
 
 function sizeOf(shape: readonly number[]): number {

@@ -1,6 +1,18 @@
 // Checks the form of a kernel: types of values, scopes of registers, and the places of loops and guards.
 
-import type { Address, Kernel, Parameter, Place, Register, Statement, Value, ValueType } from "../ir/ir.js";
+import { bytesOf } from "#ir/target.js";
+import { integerLanes } from "../ir/integers.js";
+import type {
+  Address,
+  IntegerVec,
+  Kernel,
+  Parameter,
+  Place,
+  Register,
+  Statement,
+  Value,
+  ValueType,
+} from "../ir/ir.js";
 import { walkValue } from "../ir/walk.js";
 
 /** What is wrong with the form of a kernel, each finding a sentence; empty if nothing is. */
@@ -85,7 +97,8 @@ function checkStatement(ctx: Context, scope: Scope, statement: Statement): void 
       checkPlace(ctx, statement.place, "store");
       checkAddress(ctx, scope, statement.address);
       const type = typeOf(ctx, scope, statement.value);
-      if (type !== "f32" && type !== "vec") ctx.say(`a store of ${type}; only f32 and vec are stored`);
+      if (type in integerLanes) checkIntegers(ctx, statement.place, type as IntegerVec, "store");
+      else if (type !== "f32" && type !== "vec") ctx.say(`a store of ${type}`);
       if (ctx.kernel.team > 1 && !scope.inTeam) {
         ctx.say(`a store to ${nameOf(statement.place)} outside a team loop: all items would write`);
       }
@@ -147,6 +160,21 @@ function checkPrivate(ctx: Context, scope: Scope, register: Register, declared: 
   }
 }
 
+/** Whether integers of a place have a form in registers: a load may widen bytes, a store only stores what the register has. */
+function checkIntegers(
+  ctx: Context,
+  place: Place,
+  type: IntegerVec,
+  use: "load" | "store",
+  quad = false,
+): void {
+  const bytes = bytesOf(place.element);
+  const own = 16 / integerLanes[type];
+  const fits = place.element && (bytes === own || (use === "load" && type === "i16x8" && bytes === 1));
+  if (!fits || (quad && type !== "i8x16"))
+    ctx.say(`a ${use} of ${type} at ${nameOf(place)}, which holds ${place.element ?? "f32"}`);
+}
+
 function checkPlace(ctx: Context, place: Place, use: "load" | "load_i32" | "store"): void {
   if (place.kind === "scratch") {
     if (use === "load_i32") ctx.say("a load_i32 from scratch, which holds f32");
@@ -154,6 +182,8 @@ function checkPlace(ctx: Context, place: Place, use: "load" | "load_i32" | "stor
   }
   const parameter = ctx.parameters.get(place.name);
   if (!parameter) return ctx.say(`there is no parameter ${place.name}`);
+  if (parameter.element !== place.element)
+    ctx.say(`${place.name} holds ${parameter.element ?? "f32"}, not ${place.element ?? "f32"}`);
   const { access, space } = parameter;
   if (use === "store" && access === "read") ctx.say(`a store to ${place.name}, which is read only`);
   if (use === "store" && space !== "arena" && space !== "prepared")
@@ -205,6 +235,34 @@ function typeOf(ctx: Context, scope: Scope, value: Value): ValueType {
       checkPlace(ctx, value.place, value.kind);
       checkAddress(ctx, scope, value.address);
       break;
+    case "load_integers":
+      checkPlace(ctx, value.place, "load");
+      checkAddress(ctx, scope, value.address);
+      checkIntegers(ctx, value.place, value.type, "load", value.quad);
+      break;
+    case "integers":
+      break;
+    case "widen_integers":
+      want(value.x, "i8x16");
+      break;
+    case "shuffle": {
+      wantAll(value.type, value.a, value.b);
+      const count = integerLanes[value.type];
+      const isIn = (lane: number) => Number.isInteger(lane) && lane >= 0 && lane < 2 * count;
+      if (value.lanes.length !== count || !value.lanes.every(isIn))
+        ctx.say(`shuffle [${value.lanes.join(", ")}] of ${value.type}`);
+      break;
+    }
+    case "add_integers":
+      wantAll("i32x4", value.a, value.b);
+      break;
+    case "dot_pairs":
+      wantAll("i16x8", value.a, value.b);
+      break;
+    case "dot_quads":
+      wantAll("i8x16", value.a, value.b);
+      want(value.c, "i32x4");
+      break;
     case "unary":
       want(value.x, value.type);
       break;
@@ -255,7 +313,7 @@ function typeOf(ctx: Context, scope: Scope, value: Value): ValueType {
       checkBroadcast(ctx, scope, value.item);
       break;
     case "to_f32":
-      want(value.x, "i32");
+      want(value.x, value.type === "vec" ? "i32x4" : "i32");
       break;
     case "to_i32":
       want(value.x, "f32");

@@ -1,6 +1,8 @@
 // Checks a program without running it: the form of its kernels, and the extents of its launches.
 
+import { bytesOf } from "#ir/target.js";
 import type { KernelProgram, Launch, Statement } from "../ir/ir.js";
+import { weightWords } from "../ir/memory.js";
 import { checkForm } from "./form.js";
 
 export interface CheckedLaunches {
@@ -13,7 +15,10 @@ export interface CheckedLaunches {
 /** Checks the form of all kernels, including those for subgroups, and that each launch fits its kernel and stays inside its spaces. */
 export function checkLaunches(program: KernelProgram): CheckedLaunches {
   const findings = new Set<string>();
-  const forms = program.kernels.map((kernel) => checkForm(kernel, program.lanes));
+  const forms = program.kernels.map((kernel) => [
+    ...checkForm(kernel, program.lanes),
+    ...(kernel.quads ? checkForm(kernel.quads, program.lanes) : []),
+  ]);
   const subgroups = program.subgroups?.kernels.map((kernel) => checkForm(kernel, program.lanes)) ?? [];
   for (const form of [...forms, ...subgroups]) for (const finding of form) findings.add(finding);
   const weights = weightElements(program);
@@ -24,7 +29,7 @@ export function checkLaunches(program: KernelProgram): CheckedLaunches {
       return false;
     }
     const bases = basesOf(program, launch);
-    const outside = kernel.parameters.filter(({ name, space, extent }, at) => {
+    const outside = kernel.parameters.filter(({ name, space, extent, element }, at) => {
       const base = bases.get(name) ?? 0;
       const sizes = {
         arena: program.arenas[launch.memories[at] ?? 0]?.elements ?? 0,
@@ -32,7 +37,7 @@ export function checkLaunches(program: KernelProgram): CheckedLaunches {
         prepared: program.prepared,
         table: program.table.length,
       };
-      return !(base >= 0 && base + extent <= sizes[space]);
+      return !(base >= 0 && (base + extent) * bytesOf(element) <= 4 * sizes[space]);
     });
     for (const { name, space } of outside)
       findings.add(`${kernel.name}: ${name} of ${launch.label} reaches outside the ${space}`);
@@ -46,16 +51,16 @@ export function checkLaunches(program: KernelProgram): CheckedLaunches {
 export function basesOf(program: KernelProgram, launch: Launch): ReadonlyMap<string, number> {
   const parameters = program.kernels[launch.kernel]?.parameters ?? [];
   return new Map(
-    parameters.map(({ name, space }, at) => {
+    parameters.map(({ name, space, element }, at) => {
       const part = space === "weights" ? (program.weightParts[launch.memories[at] ?? 0] ?? 0) : 0;
-      return [name, part + (launch.offsets[at] ?? 0)];
+      return [name, (part * 4) / bytesOf(element) + (launch.offsets[at] ?? 0)];
     }),
   );
 }
 
-/** The elements of all packed weights, each beginning at a multiple of the lanes. */
+/** The elements of f32 that all packed weights take, each beginning at a multiple of the lanes. */
 export function weightElements({ weights, lanes }: KernelProgram): number {
-  return weights.reduce((sum, entry) => sum + Math.ceil(entry.elements / lanes) * lanes, 0);
+  return weights.reduce((sum, entry) => sum + weightWords(entry, lanes), 0);
 }
 
 /**
@@ -63,7 +68,9 @@ export function weightElements({ weights, lanes }: KernelProgram): number {
  * and the elements in memory.
  */
 export function checkingWork(program: KernelProgram): number {
-  const steps = program.kernels.map(({ grid, body }) => grid.count * stepsOf(body));
+  const steps = program.kernels.map(
+    ({ grid, body, quads }) => grid.count * (stepsOf(body) + stepsOf(quads?.body ?? [])),
+  );
   const run = [...program.setup, ...program.launches].reduce(
     (sum, { kernel }) => sum + (steps[kernel] ?? 0),
     0,

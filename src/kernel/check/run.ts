@@ -4,7 +4,7 @@ import type { Surroundings } from "./access.js";
 import { watch } from "./access.js";
 import type { Toucher } from "./memory.js";
 import type { Machine, Registers } from "./value.js";
-import { addressOf, enterItem, isVec, itemOf, numberOf, parameterOf, slotOf, vecOf } from "./value.js";
+import { addressOf, enterItem, isVec, itemOf, numberOf, roomIn, slotOf, vecOf } from "./value.js";
 import type { Kernel, Register, Statement, Value } from "../ir/ir.js";
 
 /** Runs all blocks of a kernel, one after another; accesses are reported to `around`. */
@@ -56,14 +56,15 @@ function stepOf(machine: Machine, statement: Statement): () => void {
     case "set":
       return assignment(machine, statement.register, statement.value);
     case "store": {
-      const parameter = parameterOf(machine, statement.place);
+      const room = roomIn(machine, statement.place);
       const address = addressOf(machine, statement.address);
       if (isVec(machine, statement.value)) {
         const value = vecOf(machine, statement.value);
-        return () => machine.memory.storeVec(parameter, address(), value());
+        const isAligned = statement.value.type === "vec";
+        return () => machine.memory.storeMany(room, address(), value(), isAligned);
       }
       const value = numberOf(machine, statement.value);
-      return () => machine.memory.store(parameter, address(), value());
+      return () => machine.memory.store(room, address(), value());
     }
     case "for": {
       const index = slotOf(machine, statement.index.name);

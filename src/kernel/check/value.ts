@@ -2,9 +2,10 @@
 
 import { bug } from "#diagnostic/diagnostic.js";
 import { binaryFunctions, unaryFunctions } from "#ops/scalar-eval.js";
-import type { Access, Surroundings } from "./access.js";
+import type { Access, Room, Surroundings } from "./access.js";
+import { roomOf } from "./access.js";
 import type { Toucher } from "./memory.js";
-import { compares, evalInt } from "../ir/integers.js";
+import { compares, evalInt, integerLanes } from "../ir/integers.js";
 import type { Address, Kernel, Parameter, Place, Value } from "../ir/ir.js";
 
 /** Values of registers by slot; a vec's value is replaced, never changed. */
@@ -42,8 +43,8 @@ export function slotOf({ registers }: Machine, name: string): number {
 }
 
 /** With one lane, a vec is a single number. */
-export function isVec({ around }: Machine, value: Value): boolean {
-  return value.type === "vec" && around.lanes > 1;
+export function isVec({ around }: Machine, { type }: Value): boolean {
+  return type === "vec" ? around.lanes > 1 : type in integerLanes;
 }
 
 /** Makes an item of a subgroup the one whose code runs now. */
@@ -65,9 +66,9 @@ function privateOf(machine: Machine, name: string): number | readonly number[] |
   return value;
 }
 
-/** The parameter of a place; undefined for scratch. */
-export function parameterOf(machine: Machine, place: Place): Parameter | undefined {
-  return place.kind === "scratch" ? undefined : machine.parameters.get(place.name);
+/** What the checker watches of a place. */
+export function roomIn({ parameters }: Machine, place: Place): Room {
+  return roomOf(place, place.kind === "scratch" ? undefined : parameters.get(place.name));
 }
 
 /** An address, in elements from the base of its place. */
@@ -92,9 +93,9 @@ export function numberOf(machine: Machine, value: Value): () => number {
       return () => value.value;
     case "load":
     case "load_i32": {
-      const parameter = parameterOf(machine, value.place);
+      const room = roomIn(machine, value.place);
       const address = addressOf(machine, value.address);
-      return () => machine.memory.load(parameter, address());
+      return () => machine.memory.load(room, address());
     }
     case "unary": {
       const x = of(value.x);
@@ -161,6 +162,14 @@ export function numberOf(machine: Machine, value: Value): () => number {
         return result;
       };
     }
+    case "load_integers":
+    case "integers":
+    case "widen_integers":
+    case "shuffle":
+    case "add_integers":
+    case "dot_pairs":
+    case "dot_quads":
+      return bug(`${machine.kernel.name}: a ${value.kind} is not one number`);
     case "splat":
     case "swizzle":
     case "to_f32":
@@ -189,9 +198,9 @@ export function vecOf(machine: Machine, value: Value): () => readonly number[] {
       };
     }
     case "load": {
-      const parameter = parameterOf(machine, value.place);
+      const room = roomIn(machine, value.place);
       const address = addressOf(machine, value.address);
-      return () => machine.memory.loadVec(parameter, address());
+      return () => machine.memory.loadMany(room, address(), machine.around.lanes, true);
     }
     case "unary": {
       const x = of(value.x);
@@ -239,6 +248,49 @@ export function vecOf(machine: Machine, value: Value): () => readonly number[] {
         return value.lanes.map((index) => lane(all, index));
       };
     }
+    case "load_integers": {
+      const room = roomIn(machine, value.place);
+      const address = addressOf(machine, value.address);
+      const count = integerLanes[value.type];
+      if (!value.quad) return () => machine.memory.loadMany(room, address(), count, false);
+      return () => {
+        const quad = machine.memory.loadMany(room, address(), 4, false);
+        return Array.from({ length: count }, (_, k) => lane(quad, k % 4));
+      };
+    }
+    case "integers": {
+      const all = new Array<number>(integerLanes[value.type]).fill(value.value);
+      return () => all;
+    }
+    case "widen_integers": {
+      const x = of(value.x);
+      return () => x().slice(0, 8);
+    }
+    case "shuffle": {
+      const [a, b] = [of(value.a), of(value.b)];
+      return () => {
+        const both = [...a(), ...b()];
+        return value.lanes.map((index) => lane(both, index));
+      };
+    }
+    case "add_integers":
+      return zipped(of(value.a), of(value.b), (x, y) => (x + y) | 0);
+    case "dot_pairs": {
+      const products = zipped(of(value.a), of(value.b), (x, y) => x * y);
+      return () => sumsOf(products(), 2);
+    }
+    case "dot_quads": {
+      const products = zipped(of(value.a), of(value.b), (x, y) => {
+        if (y < 0 || y > 127) machine.around.say(`${machine.kernel.name}: ${y} in a dot of seven bits`);
+        return x * y;
+      });
+      const c = of(value.c);
+      return () => zip(sumsOf(products(), 4), c(), (x, y) => (x + y) | 0);
+    }
+    case "to_f32": {
+      const x = of(value.x);
+      return () => x().map(Math.fround);
+    }
     case "const":
     case "load_i32":
     case "int":
@@ -247,12 +299,29 @@ export function vecOf(machine: Machine, value: Value): () => readonly number[] {
     case "lane":
     case "horizontal":
     case "broadcast":
-    case "to_f32":
     case "to_i32":
       return bug(`${machine.kernel.name}: a ${value.kind} is not a vec`);
     default:
       return value satisfies never;
   }
+}
+
+function zipped(
+  a: () => readonly number[],
+  b: () => readonly number[],
+  f: (a: number, b: number) => number,
+): () => number[] {
+  return () => zip(a(), b(), f);
+}
+
+/** The sums of so many neighbours. */
+function sumsOf(all: readonly number[], neighbours: number): number[] {
+  const sums = new Array<number>(all.length / neighbours).fill(0);
+  for (const [at, one] of all.entries()) {
+    const to = Math.floor(at / neighbours);
+    sums[to] = lane(sums, to) + one;
+  }
+  return sums;
 }
 
 function zip(a: readonly number[], b: readonly number[], f: (a: number, b: number) => number): number[] {

@@ -8,6 +8,8 @@ import type {
   FloatBinary,
   FloatUnary,
   IntBinary,
+  IntegerElement,
+  IntegerVec,
   Kernel,
   Parameter,
   Place,
@@ -17,6 +19,7 @@ import type {
   ValueType,
 } from "./ir.js";
 import { integer, isFolded, simplifyInt } from "./integers.js";
+import { bytesOf } from "#ir/target.js";
 import { dropUnused, usedParameters } from "./unused.js";
 
 /** An integer expression, or a number known at compile time. */
@@ -105,6 +108,51 @@ export function choose(
   };
 }
 
+/** Integers of a place as a register of this type; see `load_integers`. */
+export const loadIntegers = (type: IntegerVec, place: Place, at: Address): Value => ({
+  kind: "load_integers",
+  type,
+  place,
+  address: at,
+});
+
+/** Four bytes, which all lanes of 32 bits get. */
+export const loadQuad = (place: Place, at: Address): Value => ({
+  kind: "load_integers",
+  type: "i8x16",
+  place,
+  address: at,
+  quad: true,
+});
+
+export const integers = (type: IntegerVec, value: number): Value => ({ kind: "integers", type, value });
+
+export const widenIntegers = (x: Value, signed: boolean): Value => ({
+  kind: "widen_integers",
+  type: "i16x8",
+  x,
+  signed,
+});
+
+export function shuffle(a: Value, b: Value, lanes: readonly number[]): Value {
+  return { kind: "shuffle", type: a.type as IntegerVec, a, b, lanes };
+}
+
+export const addIntegers = (a: Value, b: Value): Value => ({ kind: "add_integers", type: "i32x4", a, b });
+
+export const dotPairs = (a: Value, b: Value): Value => ({ kind: "dot_pairs", type: "i32x4", a, b });
+
+export const dotQuads = (a: Value, b: Value, c: Value): Value => ({
+  kind: "dot_quads",
+  type: "i32x4",
+  a,
+  b,
+  c,
+});
+
+/** Integers as f32, rounded to the nearest. */
+export const toFloats = (x: Value): Value => ({ kind: "to_f32", type: "vec", x });
+
 /** One lane of a vec; of an f32, the value itself. */
 export const laneOf = (x: Value, index: number): Value =>
   x.type === "vec" ? { kind: "lane", type: "f32", x, index } : x;
@@ -176,7 +224,7 @@ export class KernelBuilder<S> {
   parameter(name: string, parameter: Omit<Parameter, "name">, source: S): Place {
     const unique = this.name(name);
     this.#arguments.push({ parameter: { ...parameter, name: unique }, source });
-    return { kind: "parameter", name: unique };
+    return { kind: "parameter", name: unique, ...given({ element: parameter.element }) };
   }
 
   /** Reserves scratch and returns the address of its start, in elements, a multiple of the lanes. */
@@ -184,6 +232,12 @@ export class KernelBuilder<S> {
     const start = this.#scratch;
     this.#scratch += this.roundUp(elements);
     return start;
+  }
+
+  /** Reserves scratch for integers, and returns its start in elements of theirs. */
+  scratchOf(element: IntegerElement | undefined, elements: number): number {
+    const perWord = 4 / bytesOf(element);
+    return this.scratch(Math.ceil(elements / perWord)) * perWord;
   }
 
   /** Reserves scratch for one nest of loops; nests that follow each other share it. */

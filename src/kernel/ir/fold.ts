@@ -1,8 +1,8 @@
 // Folds constant integer arithmetic, and loops that run once, before a kernel is printed.
 
 import { given } from "#diagnostic/given.js";
-import { compares, integer, isFolded, simplifyInt } from "./integers.js";
-import type { Address, Kernel, Statement, Value } from "./ir.js";
+import { compares, integer, integerLanes, isFolded, simplifyInt } from "./integers.js";
+import type { Address, Kernel, Statement, Value, ValueType } from "./ir.js";
 import { mapOperands, walkStatements } from "./walk.js";
 
 /**
@@ -17,7 +17,8 @@ export function foldKernel(kernel: Kernel): Kernel {
     if (statement.kind === "set") changing.add(statement.register.name);
   });
   const isAlone = kernel.team === 1;
-  return { ...kernel, body: foldBody(kernel.body, { known, changing, values: new Map(), isAlone }) };
+  const body = foldBody(kernel.body, { known, changing, values: new Map(), isAlone });
+  return { ...kernel, body };
 }
 
 interface State {
@@ -42,7 +43,7 @@ function foldStatement(statement: Statement, state: State): Statement[] {
       const value = foldValue(statement.value, state);
       const isConstant =
         value.kind === "const" || (value.kind === "register" && !state.changing.has(value.name));
-      if (isConstant && !state.changing.has(register.name) && register.type !== "vec") {
+      if (isConstant && !state.changing.has(register.name) && !isVec(register.type)) {
         state.known.set(register.name, value);
         return [];
       }
@@ -88,6 +89,8 @@ function foldStatement(statement: Statement, state: State): Statement[] {
   }
 }
 
+const isVec = (type: ValueType): boolean => type === "vec" || type in integerLanes;
+
 function foldAddress(address: Address, state: State): Address {
   if (!address.base) return address;
   return splitOffset(foldValue(address.base, state), address.offset);
@@ -121,6 +124,7 @@ function foldOnce(value: Value, state: State): Value {
       return value;
     case "load":
     case "load_i32":
+    case "load_integers":
       return { ...value, address: foldAddress(value.address, state) };
     case "int":
       return simplifyInt(value.fn, fold(value.a), fold(value.b));

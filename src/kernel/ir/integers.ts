@@ -2,6 +2,9 @@
 
 import type { Compare, IntBinary, Value } from "./ir.js";
 
+/** The integers of each register type. */
+export const integerLanes = { i8x16: 16, i16x8: 8, i32x4: 4 } as const;
+
 /** `a fn b` with constants folded, the constant of a sum last, and without operations that change nothing. */
 export function simplifyInt(fn: IntBinary, a: Value, b: Value): Value {
   if (isFolded(a) && isFolded(b)) return integer(evalInt(fn, a.value, b.value));

@@ -1,14 +1,18 @@
 // The kernel IR: one small typed imperative language that all back ends print.
 //
 // A kernel is a grid of independent blocks. A block contains team loops (independent items; a plain loop on a CPU, the invocations of a
-// workgroup on a GPU) and serial loops. All counts are constants. Addresses are a register plus a constant, in f32 elements; registers that
-// are incremented (`p += 16`) are in the IR.
+// workgroup on a GPU) and serial loops. All counts are constants. Addresses are a register plus a constant, in elements of their place;
+// registers that are incremented (`p += 16`) are in the IR.
 
 import type { CodeType } from "#ir/compact.js";
+import type { Element } from "#ir/target.js";
 import type { ScalarBinary, ScalarUnary } from "#ops/scalar.js";
 
+/** Registers of integers, on targets that compute with them: all have 16 bytes. */
+export type IntegerVec = "i8x16" | "i16x8" | "i32x4";
+
 /** Types of values. `vec` has the target's lane count; with one lane it is an f32. */
-export type ValueType = "f32" | "i32" | "bool" | "vec";
+export type ValueType = "f32" | "i32" | "bool" | "vec" | IntegerVec;
 
 /** A mutable local. Its declaration (`let`) gives its first value; it lives to the end of the enclosing body. */
 export interface Register {
@@ -29,14 +33,21 @@ export interface Parameter {
   readonly name: string;
   readonly space: Space;
   readonly access: "read" | "write" | "read_write";
+  /** How its elements are stored; f32 if absent. A load of an f32 or vec converts integers, and a store converts whole numbers to them. */
+  readonly element?: IntegerElement;
   /** The elements from the base that the kernel may access; the checker verifies this. */
   readonly extent: number;
   /** Whether it is in an arena of vecs. A store to one element may rewrite the whole vec there, so no two items may store into one vec. */
   readonly vecs?: true;
 }
 
-/** The target of a load or store: a parameter by name, or the block's scratch. */
-export type Place = { readonly kind: "parameter"; readonly name: string } | { readonly kind: "scratch" };
+/** The integers that memory holds. */
+export type IntegerElement = Exclude<Element, "f32">;
+
+/** The target of a load or store: a parameter by name, or the block's scratch, whose elements are f32 unless the place says otherwise. */
+export type Place =
+  | { readonly kind: "parameter"; readonly name: string; readonly element?: IntegerElement }
+  | { readonly kind: "scratch"; readonly element?: IntegerElement };
 
 /** `base + offset`, in elements from the place's base; `base` is an i32. A vec address is a multiple of the lanes. */
 export interface Address {
@@ -62,6 +73,17 @@ export type Value =
       readonly open?: true;
     }
   | { readonly kind: "load"; readonly type: "f32" | "vec"; readonly place: Place; readonly address: Address }
+  /**
+   * Integers as they are: 16 of a byte each, 8 of two bytes or widened from one, 4 of four bytes. With `quad`, four bytes that all four lanes
+   * of 32 bits get.
+   */
+  | {
+      readonly kind: "load_integers";
+      readonly type: IntegerVec;
+      readonly place: Place;
+      readonly address: Address;
+      readonly quad?: true;
+    }
   | { readonly kind: "load_i32"; readonly type: "i32"; readonly place: Place; readonly address: Address }
   | { readonly kind: "unary"; readonly type: "f32" | "vec"; readonly fn: FloatUnary; readonly x: Value }
   | {
@@ -129,8 +151,31 @@ export type Value =
     }
   /** The value of x in another item of the block, which is a subgroup. All items evaluate it together, in no guard. */
   | { readonly kind: "broadcast"; readonly type: "f32"; readonly x: Value; readonly item: number }
-  | { readonly kind: "to_f32"; readonly type: "f32"; readonly x: Value }
-  | { readonly kind: "to_i32"; readonly type: "i32"; readonly x: Value }; // truncates
+  | { readonly kind: "to_f32"; readonly type: "f32" | "vec"; readonly x: Value }
+  | { readonly kind: "to_i32"; readonly type: "i32"; readonly x: Value } // truncates
+  /** Integers that are all the same. */
+  | { readonly kind: "integers"; readonly type: IntegerVec; readonly value: number }
+  /** The first eight of sixteen bytes, widened; `signed` says what the bytes are. */
+  | { readonly kind: "widen_integers"; readonly type: "i16x8"; readonly x: Value; readonly signed: boolean }
+  /** The lanes of a, then those of b, that the numbers say; as many as the type has. */
+  | {
+      readonly kind: "shuffle";
+      readonly type: IntegerVec;
+      readonly a: Value;
+      readonly b: Value;
+      readonly lanes: readonly number[];
+    }
+  | { readonly kind: "add_integers"; readonly type: "i32x4"; readonly a: Value; readonly b: Value }
+  /** Products of neighbours, added: lane n of the i32x4 is a[2n]·b[2n] + a[2n + 1]·b[2n + 1], for i16x8. */
+  | { readonly kind: "dot_pairs"; readonly type: "i32x4"; readonly a: Value; readonly b: Value }
+  /** c[n] + Σ a[4n + i]·b[4n + i] for i from 0 to 3, for i8x16; a may be −128 … 127, and b must be 0 … 127. */
+  | {
+      readonly kind: "dot_quads";
+      readonly type: "i32x4";
+      readonly a: Value;
+      readonly b: Value;
+      readonly c: Value;
+    };
 
 export type Statement =
   | { readonly kind: "let"; readonly register: Register; readonly value: Value }
@@ -178,9 +223,11 @@ export interface Kernel {
   readonly privates: readonly Register[];
   readonly grid: { readonly index: Register; readonly count: number };
   readonly body: readonly Statement[];
+  /** The same kernel for processors with dot products of four bytes (`dot_quads`): it has the same parameters and blocks. */
+  readonly quads?: Kernel;
 }
 
-/** One call of a kernel, with the base offset of each parameter, in elements. */
+/** One call of a kernel, with the base offset of each parameter, in elements of the parameter. */
 export interface Launch {
   readonly kernel: number;
   /** For each parameter, its arena or its part of the weights; 0 for a table. */
@@ -197,13 +244,19 @@ export interface Launch {
  */
 export interface PackedWeight {
   readonly name: string;
+  /** How memory and the file hold it; f32 if absent. */
+  readonly element?: IntegerElement;
+  /** In elements of its own. */
   readonly elements: number;
   /**
    * Computes the values when the file is written, and yields them in pieces, in order, without keeping them. A piece is valid until the
    * next one is requested. It may use `memory`, which has at least `elements`. It calls `onFlushed` with the number of values that became 0
    * because they are too small to matter (`negligible.ts`).
    */
-  readonly pack: (memory?: Float32Array, onFlushed?: (count: number) => void) => Iterable<Float32Array>;
+  readonly pack: (
+    memory?: Float32Array,
+    onFlushed?: (count: number) => void,
+  ) => Iterable<Float32Array | Int32Array>;
   /** Present if the file stores codes instead. */
   readonly compact?: PackedCodes;
 }
@@ -214,7 +267,7 @@ export interface PackedCodes {
   readonly scale: number;
   readonly min: number;
   /** Yields the codes as numbers, otherwise as `PackedWeight.pack` yields values. */
-  readonly pack: (memory?: Float32Array) => Iterable<Float32Array>;
+  readonly pack: (memory?: Float32Array) => Iterable<Float32Array | Int32Array>;
   readonly factors?: PackedFactors;
 }
 
@@ -231,7 +284,9 @@ export interface Port {
   readonly name: string;
   readonly arena: number;
   readonly shape: readonly number[];
-  /** In elements. */
+  /** How it is stored in the arena; f32 if absent. */
+  readonly element?: IntegerElement;
+  /** In elements of its own. */
   readonly offset: number;
   /** An output that is the same for all samples of an open batch, as in `Output`. */
   readonly once?: true;

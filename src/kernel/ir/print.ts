@@ -25,7 +25,8 @@ export function printKernels({ kernels, setup, launches }: KernelProgram): strin
  */
 function printIr(kernel: Kernel): string {
   const parameters = kernel.parameters.map(
-    ({ name, access, space, extent }) => `${name}: ${access} ${space}[${extent}]`,
+    ({ name, access, space, extent, element }) =>
+      `${name}: ${access} ${space}[${extent}]${element ? ` of ${element}` : ""}`,
   );
   const facts = [
     ...(kernel.scratch > 0 ? [`scratch ${kernel.scratch}`] : []),
@@ -36,6 +37,9 @@ function printIr(kernel: Kernel): string {
     `kernel ${kernel.name}(${parameters.join(", ")})${facts.map((fact) => ` ${fact}`).join("")}`,
     `  grid ${kernel.grid.index.name} < ${kernel.grid.count}`,
     ...printBody(kernel.body, 2),
+    ...(kernel.quads
+      ? ["  with dots of four:", `    scratch ${kernel.quads.scratch}`, ...printBody(kernel.quads.body, 3)]
+      : []),
     "",
   ].join("\n");
 }
@@ -77,15 +81,15 @@ function printStatement(statement: Statement, depth: number): string[] {
 
 /** The values of i32 and f32 registers show their type; vec and bool are marked. */
 function registerText({ name, type }: Register): string {
-  return type === "vec" || type === "bool" ? `${name}: ${type}` : name;
+  return type === "i32" || type === "f32" ? name : `${name}: ${type}`;
 }
 
-function widthText(value: Value): string {
-  return value.type === "vec" ? "vec " : "";
+function widthText({ type }: Value): string {
+  return type === "i32" || type === "f32" ? "" : `${type} `;
 }
 
 function placeText(place: Place, { base, offset }: Address): string {
-  const name = place.kind === "scratch" ? "scratch" : place.name;
+  const name = place.kind === "scratch" ? `scratch${place.element ? `.${place.element}` : ""}` : place.name;
   if (!base) return `${name}[${offset}]`;
   const sum =
     offset === 0 ? valueText(base) : `${innerText(base)} ${offset < 0 ? "-" : "+"} ${Math.abs(offset)}`;
@@ -116,6 +120,19 @@ function valueText(value: Value): string {
     case "load":
     case "load_i32":
       return `${widthText(value)}${placeText(value.place, value.address)}`;
+    case "load_integers":
+      return `${widthText(value)}${value.quad ? "quad " : ""}${placeText(value.place, value.address)}`;
+    case "integers":
+      return `${value.type}(${value.value})`;
+    case "widen_integers":
+      return callText(`${value.type}_${value.signed ? "s" : "u"}`, value);
+    case "shuffle":
+      return `${callText("shuffle", value)}.[${value.lanes.join(" ")}]`;
+    case "add_integers":
+      return `${innerText(value.a)} + ${innerText(value.b)}`;
+    case "dot_pairs":
+    case "dot_quads":
+      return callText(value.kind, value);
     case "unary":
       return callText(value.fn, value);
     case "binary":

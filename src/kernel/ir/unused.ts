@@ -49,7 +49,8 @@ export function usedParameters(body: readonly Statement[]): ReadonlySet<string> 
     if (place.kind === "parameter") used.add(place.name);
   };
   const inValue = (value: Value): void => {
-    if (value.kind === "load" || value.kind === "load_i32") note(value.place);
+    if (value.kind === "load" || value.kind === "load_i32" || value.kind === "load_integers")
+      note(value.place);
   };
   const visit = (statements: readonly Statement[]): void => {
     for (const statement of statements) {

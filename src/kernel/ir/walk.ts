@@ -10,7 +10,11 @@ export function operandsOf(value: Value): readonly Value[] {
       return [];
     case "load":
     case "load_i32":
+    case "load_integers":
       return value.address.base ? [value.address.base] : [];
+    case "integers":
+      return [];
+    case "widen_integers":
     case "unary":
     case "splat":
     case "lane":
@@ -24,12 +28,16 @@ export function operandsOf(value: Value): readonly Value[] {
     case "int":
     case "compare":
     case "logic":
+    case "shuffle":
+    case "add_integers":
+    case "dot_pairs":
       return [value.a, value.b];
     case "select":
       return [value.if, value.then, value.otherwise];
     case "select_compare":
       return [value.a, value.b, value.then, value.otherwise];
     case "madd":
+    case "dot_quads":
       return [value.a, value.b, value.c];
     default:
       return value satisfies never;
@@ -43,7 +51,10 @@ export function mapOperands(value: Value, to: (operand: Value) => Value): Value 
     case "const":
     case "load":
     case "load_i32":
+    case "load_integers":
+    case "integers":
       return value;
+    case "widen_integers":
     case "unary":
     case "splat":
     case "lane":
@@ -57,6 +68,9 @@ export function mapOperands(value: Value, to: (operand: Value) => Value): Value 
     case "int":
     case "compare":
     case "logic":
+    case "shuffle":
+    case "add_integers":
+    case "dot_pairs":
       return { ...value, a: to(value.a), b: to(value.b) };
     case "select":
       return { ...value, if: to(value.if), then: to(value.then), otherwise: to(value.otherwise) };
@@ -69,6 +83,7 @@ export function mapOperands(value: Value, to: (operand: Value) => Value): Value 
         otherwise: to(value.otherwise),
       };
     case "madd":
+    case "dot_quads":
       return { ...value, a: to(value.a), b: to(value.b), c: to(value.c) };
     default:
       return value satisfies never;

@@ -1,6 +1,8 @@
 // What templates read and write: views of the arena, packed weights and tables, as kernel parameters.
 
+import { given } from "#diagnostic/given.js";
 import type { WeightId } from "#ir/graph.js";
+import { bytesOf } from "#ir/target.js";
 import { channels, elements } from "#ir/type.js";
 import type { Shape } from "#ir/type.js";
 import type { Source, View } from "#schedule/schedule.js";
@@ -64,11 +66,13 @@ export function writes(k: Build, view: View, access: "write" | "read_write" = "w
 }
 
 function viewOperand(k: Build, name: string, view: View, access: "read" | "write" | "read_write"): Operand {
-  const { type, arena, offset, stride } = view;
-  const vecs = view.vecs ? { vecs: view.vecs } : {};
+  const { type, arena, offset, stride, vecs, element } = view;
+  const own = extentOf(type.shape, stride);
+  // Bytes are read in fours.
+  const extent = bytesOf(element) === 1 && access === "read" ? own + 3 : own;
   const place = k.parameter(
     name,
-    { space: "arena", access, extent: extentOf(type.shape, stride), ...vecs },
+    { space: "arena", access, extent, ...given({ vecs, element }) },
     { kind: "view", arena, offset },
   );
   const wide = offset % k.lanes === 0 && (stride % k.lanes === 0 || vectors(type.shape) === 1);
@@ -85,7 +89,7 @@ function weightOperand(k: Build, name: string, weight: WeightId, shape: Shape): 
 export function weightParameter(k: Build, name: string, weight: WeightId, packing: Packing): Place {
   return k.parameter(
     name,
-    { space: "weights", access: "read", extent: packing.elements },
+    { space: "weights", access: "read", extent: packing.elements, ...given({ element: packing.element }) },
     { kind: "weight", weight, packing },
   );
 }

@@ -4,16 +4,19 @@ import { greatest } from "#diagnostic/extremes.js";
 import type { WeightId } from "#ir/graph.js";
 import type { WeightStore } from "#ir/weights.js";
 import { entryOf } from "#ir/weights.js";
+import type { IntegerElement } from "../ir/ir.js";
 
 /** How a weight is laid out in the packed file. `key` identifies the layout: equal keys are packed once. */
 export interface Packing {
   readonly key: string;
   readonly elements: number;
+  /** How memory and the file hold it; absent for f32, or a compact form of it. */
+  readonly element?: IntegerElement;
   /**
    * Converts the values in the order of the graph to the packed order, in pieces that are each valid until the next. A dense layer may have
    * hundreds of megabytes, and holding both orders would take twice that.
    */
-  readonly pack: (values: Float32Array) => Iterable<Float32Array>;
+  readonly pack: (values: Float32Array) => Iterable<Float32Array | Int32Array>;
   /**
    * The same order in terms of channels, for a weight whose element i in the order of the graph belongs to channel i modulo `channels`.
    * Undefined if the layout has other columns.

@@ -142,8 +142,9 @@ async function onFour(name: MathFunction, values: readonly number[]): Promise<Fl
     body: access(
       "v128.store",
       0,
+      4,
       localGet(0),
-      call(names.indexOf(name), access("v128.load", 0, localGet(0))),
+      call(names.indexOf(name), access("v128.load", 0, 4, localGet(0))),
     ),
     exportName: "run",
   };
